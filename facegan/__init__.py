@@ -1,0 +1,49 @@
+"""facegan: from a folder of photos to a face generator that you can explore, edit and publish.
+
+>>> import facegan
+>>> faces = facegan.load("runs/faces").sample(range(25))     # uint8 25,H,W,C
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+__version__ = "0.1.0"
+
+# name -> where it lives: imported on first use, so that ``import facegan`` costs no torch.
+_PUBLIC = {
+    "FaceganError": "facegan.errors",
+    "Dataset": "facegan.data.dataset",
+    "prepare": "facegan.data.prepare",
+    "Generator": "facegan.generator",
+    "Latent": "facegan.generator",
+    "load": "facegan.runs",
+    "train": "facegan.training.loop",
+    "TrainConfig": "facegan.training.config",
+    "recipe": "facegan.recipes",
+    "RECIPES": "facegan.recipes",
+}
+_MODULES = {"latent", "images", "video", "recipes", "data"}
+
+__all__ = ["RECIPES", "Dataset", "FaceganError", "Generator", "Latent", "TrainConfig", "__version__"]
+__all__ += ["images", "latent", "load", "prepare", "recipe", "train", "video"]
+
+if TYPE_CHECKING:
+    from facegan import data, images, latent, recipes, video
+    from facegan.data.dataset import Dataset
+    from facegan.data.prepare import prepare
+    from facegan.errors import FaceganError
+    from facegan.generator import Generator, Latent
+    from facegan.recipes import RECIPES, recipe
+    from facegan.runs import load
+    from facegan.training.config import TrainConfig
+    from facegan.training.loop import train
+
+
+def __getattr__(name: str) -> Any:
+    if name in _PUBLIC:
+        return getattr(importlib.import_module(_PUBLIC[name]), name)
+    if name in _MODULES:
+        return importlib.import_module(f"facegan.{name}")
+    raise AttributeError(f"module 'facegan' has no attribute {name!r}")

@@ -1,0 +1,80 @@
+"""The ``facegan`` command: finds the subcommand in the table, imports only that, runs it.
+
+A command is a module with ``def run(argv: list[str]) -> int | None``, usually one line:
+``return run_function(main, argv)``, which derives the flags from ``main``'s signature and docstring.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+from collections.abc import Callable
+from typing import Any
+
+from facegan import __version__
+from facegan.errors import FaceganError
+
+# name -> (module, one line of help); the order is that of a first session
+COMMANDS: dict[str, tuple[str, str]] = {
+    "demo": ("facegan.cli.demo", "see it all in a few minutes, offline, with drawn portraits"),
+    "prepare": ("facegan.cli.prepare", "photos -> dataset: find, align, crop, check and pack faces"),
+    "inspect": ("facegan.cli.inspect", "what is in a dataset: sizes, counts, attributes, rejects, a grid"),
+    "recipes": ("facegan.cli.recipes", "the table of training recipes"),
+    "train": ("facegan.cli.train", "dataset -> run folder with a generator"),
+    "show": ("facegan.cli.show", "what a model is and how it was trained"),
+    "generate": ("facegan.cli.generate", "pictures from seeds or saved vectors"),
+    "interpolate": ("facegan.cli.interpolate", "a path between faces, as a figure or a film"),
+    "arithmetic": ("facegan.cli.arithmetic", '"smiling woman - neutral woman + neutral man"'),
+}
+
+
+def help_text() -> str:
+    width = max(map(len, COMMANDS))
+    rows = "\n".join(f"  {name:<{width}}  {text}" for name, (_, text) in COMMANDS.items())
+    return (
+        f"facegan {__version__}: from a folder of photos to a face generator\n\n"
+        f"usage: facegan COMMAND ...\n\n{rows}\n\n"
+        "facegan COMMAND --help lists a command's options."
+    )
+
+
+def run_function(function: Callable[..., Any], argv: list[str]) -> Any:
+    """Call ``function`` with options parsed from ``argv`` by its signature and docstring."""
+    import tyro
+
+    return tyro.cli(function, args=argv, prog=f"facegan {function.__module__.rpartition('.')[2]}")
+
+
+def main(argv: list[str] | None = None) -> int:
+    argv = sys.argv[1:] if argv is None else argv
+    if not argv or argv[0] in {"-h", "--help", "help"}:
+        print(help_text())
+        return 0
+    if argv[0] in {"-V", "--version"}:
+        print(f"facegan {__version__}")
+        return 0
+    name, rest = argv[0], argv[1:]
+    if name not in COMMANDS:
+        import difflib
+
+        near = difflib.get_close_matches(name, COMMANDS, n=1)
+        hint = f" Did you mean '{near[0]}'?" if near else ""
+        print(f"facegan: there is no command '{name}'.{hint} See 'facegan --help'.", file=sys.stderr)
+        return 2
+    try:
+        return int(importlib.import_module(COMMANDS[name][0]).run(rest) or 0)
+    except FaceganError as error:
+        print(f"facegan {name}: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print(f"\nfacegan {name}: interrupted", file=sys.stderr)
+        return 130
+    except BrokenPipeError:
+        # The reader of our output has gone (for example ``| head``); keep Python's exit quiet.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 141
+
+
+if __name__ == "__main__":
+    sys.exit(main())

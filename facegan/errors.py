@@ -1,0 +1,37 @@
+"""Errors whose text is for the user: one line that names the file or option and what to do.
+
+The command line prints them without a traceback and exits with 2.
+"""
+
+
+class FaceganError(Exception):
+    """Base class: a mistake or a condition that the user can do something about."""
+
+
+class InputError(FaceganError):
+    """A file, folder, address or option that the user gave cannot be used."""
+
+
+class ImageError(FaceganError):
+    """One picture cannot be used. ``reason`` is a short, countable phrase ("truncated")."""
+
+    def __init__(self, reason: str, detail: str = "") -> None:
+        super().__init__(f"{reason}: {detail}" if detail else reason)
+        self.reason = reason
+        self.detail = detail
+
+
+class DatasetError(FaceganError):
+    """A prepared dataset is missing, damaged or does not fit the request."""
+
+
+class ConfigError(FaceganError):
+    """A training or network setting is out of range or contradicts another."""
+
+
+class ModelError(FaceganError):
+    """A model file, bundled name or moment of a run cannot be loaded."""
+
+
+class RunError(FaceganError):
+    """A run folder cannot be written, resumed or read."""
