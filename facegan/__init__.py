@@ -27,7 +27,7 @@ _PUBLIC = {
 _MODULES = {"latent", "images", "video", "recipes", "data"}
 
 __all__ = ["RECIPES", "Dataset", "FaceganError", "Generator", "Latent", "TrainConfig", "__version__"]
-__all__ += ["images", "latent", "load", "prepare", "recipe", "train", "video"]
+__all__ += ["data", "images", "latent", "load", "prepare", "recipe", "recipes", "train", "video"]
 
 if TYPE_CHECKING:
     from facegan import data, images, latent, recipes, video

@@ -1,0 +1,26 @@
+"""Deep convolutional GANs (Radford et al. 2015) and the tutorials' variations on them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from facegan.families.feedforward import NetworkConfig, build_discriminator, build_generator
+
+__all__ = ["Config", "NetworkConfig", "build_discriminator", "build_generator"]
+
+
+@dataclass(frozen=True)
+class Config:
+    """The paper's 64 px networks without batch norm in the discriminator, which gradient penalties need."""
+
+    generator: NetworkConfig = field(
+        default_factory=lambda: NetworkConfig(
+            "dense 4x4x512; bn relu; convT 256 4 s2 bn relu; convT 128 4 s2 bn relu; "
+            "convT 64 4 s2 bn relu; convT image 4 s2 tanh"
+        )
+    )
+    discriminator: NetworkConfig = field(
+        default_factory=lambda: NetworkConfig(
+            "conv 64 4 s2 lrelu; conv 128 4 s2 lrelu; conv 256 4 s2 lrelu; conv 512 4 s2 lrelu; dense 1"
+        )
+    )

@@ -1,0 +1,24 @@
+"""The original GAN with dense networks (Goodfellow et al. 2014), as MNIST tutorials build it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from facegan.families.feedforward import NetworkConfig, build_discriminator, build_generator
+
+__all__ = ["Config", "NetworkConfig", "build_discriminator", "build_generator"]
+
+
+@dataclass(frozen=True)
+class Config:
+    """Dense networks of any size: the last generator layer takes the picture's shape."""
+
+    generator: NetworkConfig = field(
+        default_factory=lambda: NetworkConfig(
+            "dense 256 lrelu bn; dense 512 lrelu bn; dense 1024 lrelu bn; dense image tanh",
+            init="glorot", bn_eps=1e-3, bn_momentum=0.2,
+        )
+    )  # fmt: skip
+    discriminator: NetworkConfig = field(
+        default_factory=lambda: NetworkConfig("dense 784 lrelu; dense 392 lrelu; dense 1", init="glorot")
+    )

@@ -1,0 +1,252 @@
+"""The Generator: what everything downstream sees of a trained network, never its family.
+
+On disk it is one ``.safetensors`` file whose metadata holds one canonical JSON text with the
+configuration, where it comes from, how its pictures were aligned, and its licence. Loading
+executes nothing.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from facegan.errors import InputError, ModelError
+from facegan.families import get_family
+from facegan.images import to_uint8, write_bytes
+
+FORMAT = 1
+
+
+@dataclass(frozen=True)
+class Latent:
+    """The prior over z: ``normal`` with mean and std, or ``sphere`` of radius sqrt(dim)."""
+
+    kind: str = "normal"
+    dim: int = 100
+    mean: float = 0.0
+    std: float = 1.0
+
+    def __post_init__(self) -> None:
+        if self.kind not in ("normal", "sphere"):
+            raise ModelError(f"latent prior '{self.kind}' is unknown (known: normal, sphere)")
+
+    def shape_normal(self, n: torch.Tensor) -> torch.Tensor:
+        """Standard normal draws ``..., dim`` to draws from this prior."""
+        if self.kind == "sphere":
+            return n * (math.sqrt(self.dim) / n.norm(dim=-1, keepdim=True).clamp_min(1e-12))
+        return n * self.std + self.mean
+
+    def sample(self, seeds: Sequence[int]) -> torch.Tensor:
+        """``N,dim`` on the CPU: one generator for each seed, so that seed N is the same in any batch."""
+        draws = [torch.randn(self.dim, generator=torch.Generator().manual_seed(_checked(s))) for s in seeds]
+        return self.shape_normal(torch.stack(draws) if draws else torch.empty(0, self.dim))
+
+    def centre(self) -> torch.Tensor:
+        """The prior's mean, ``dim``."""
+        return torch.full((self.dim,), self.mean if self.kind == "normal" else 0.0)
+
+
+def _checked(seed: int) -> int:
+    if not 0 <= seed < 2**63:
+        raise InputError(f"seed {seed} must be from 0 to 2^63 - 1")
+    return int(seed)
+
+
+class Generator:
+    """A network in sampling mode with its prior and its papers.
+
+    ``meta`` holds at least ``family``, ``config``, ``latent``, ``image_shape`` and ``labels``, and as
+    known ``provenance``, ``alignment`` and ``licence``. ``image_shape`` is (C, H, W).
+    """
+
+    def __init__(self, network: nn.Module, meta: dict[str, Any], device: str | torch.device = "cpu") -> None:
+        self.network = network.eval().requires_grad_(False).to(device)
+        self.meta = meta
+        self.latent = Latent(**meta["latent"])
+        self.image_shape: tuple[int, int, int] = tuple(meta["image_shape"])  # type: ignore[assignment]
+        self.labels: tuple[str, ...] = tuple(meta.get("labels", ()))
+        self.w_dim, self.num_ws = int(network.w_dim), int(network.num_ws)  # type: ignore[arg-type]
+        self.device = torch.device(device)
+
+    # --- images -----------------------------------------------------------------------------
+
+    def map(self, z: torch.Tensor, truncation: float = 1.0) -> torch.Tensor:
+        """Latents ``N,dim`` to ``N,num_ws,w_dim``; ``truncation`` below 1 draws w towards its average."""
+        w = self.network.map(z.to(self.device))  # type: ignore[operator]
+        return w if truncation == 1.0 else self.w_average() + (w - self.w_average()) * truncation
+
+    def w_average(self) -> torch.Tensor:
+        """Average of w, ``num_ws,w_dim``: the network's own, or the image of the prior's mean."""
+        stored = getattr(self.network, "w_avg", None)
+        if stored is not None:
+            return stored
+        return self.network.map(self.latent.centre().to(self.device)[None])[0]  # type: ignore[operator]
+
+    def synthesize(self, w: torch.Tensor, noise: str = "const") -> torch.Tensor:
+        """``N,num_ws,w_dim`` to images ``N,C,H,W`` in [-1, 1]; ``noise`` is const, random or none."""
+        return self.network.synthesize(w.to(self.device), noise=noise)  # type: ignore[operator]
+
+    def __call__(self, z: torch.Tensor, truncation: float = 1.0) -> torch.Tensor:
+        return self.synthesize(self.map(z, truncation))
+
+    def stream(
+        self, z: torch.Tensor | Sequence[int], truncation: float = 1.0, batch: int = 64
+    ) -> Iterator[np.ndarray]:
+        """Batches of uint8 ``n,H,W,C`` for latents ``N,dim`` or seeds, in order, at constant memory."""
+        for start in range(0, len(z), batch):
+            part = z[start : start + batch]
+            latents = part if isinstance(part, torch.Tensor) else self.latent.sample(part)
+            with torch.inference_mode():
+                images = self(latents.float(), truncation)
+            yield to_uint8(images)
+
+    def images(self, z: torch.Tensor | Sequence[int], truncation: float = 1.0, batch: int = 64) -> np.ndarray:
+        """uint8 ``N,H,W,C`` for latents ``N,dim`` or for seeds."""
+        c, h, w = self.image_shape
+        parts = list(self.stream(z, truncation, batch))
+        return np.concatenate(parts) if parts else np.empty((0, h, w, c), np.uint8)
+
+    def sample(self, seeds: int | Sequence[int], truncation: float = 1.0, batch: int = 64) -> np.ndarray:
+        """uint8 ``N,H,W,C``: the pictures of ``seeds``; a number N means seeds 0..N-1."""
+        return self.images(list(range(seeds)) if isinstance(seeds, int) else list(seeds), truncation, batch)
+
+    def to(self, device: str | torch.device) -> Generator:
+        self.network.to(device)
+        self.device = torch.device(device)
+        return self
+
+    # --- files ------------------------------------------------------------------------------
+
+    @property
+    def hash(self) -> str:
+        """SHA-256 over the configuration and the half-precision tensors: equal for equal models."""
+        return _hash(self.meta, _half(self.network.state_dict()))
+
+    def save(self, path: str | Path, dtype: torch.dtype = torch.float16) -> str:
+        """Write one ``.safetensors`` file, half precision by default; returns the hash within."""
+        from safetensors.torch import save
+
+        tensors = {k: _cast(v, dtype) for k, v in sorted(self.network.state_dict().items())}
+        digest = _hash(self.meta, _half(tensors))
+        header = {**self.meta, "format": FORMAT, "hash": digest}
+        write_bytes(path, save(tensors, {"facegan": canonical_json(header)}))
+        return digest
+
+    @classmethod
+    def load(cls, path: str | Path, device: str | torch.device = "cpu") -> Generator:
+        """Read what :meth:`save` wrote; ModelError in one line if missing, damaged or foreign."""
+        from safetensors import SafetensorError, safe_open
+
+        path = Path(path)
+        try:
+            with safe_open(str(path), framework="pt") as handle:
+                text = (handle.metadata() or {}).get("facegan")
+                tensors = {key: handle.get_tensor(key) for key in handle.keys()}  # noqa: SIM118
+        except FileNotFoundError:
+            raise ModelError(f"{path}: there is no such model file") from None
+        except (SafetensorError, OSError) as error:
+            raise ModelError(f"{path}: not a readable .safetensors file ({error})") from None
+        if text is None:
+            raise ModelError(f"{path}: no facegan model (its header has no 'facegan' entry)")
+        try:
+            meta = json.loads(text)
+            if meta.get("format") != FORMAT:
+                raise ModelError(
+                    f"{path}: format {meta.get('format')} is not {FORMAT}; is facegan up to date?"
+                )
+            if _hash(meta, _half(tensors)) != meta["hash"]:
+                raise ModelError(f"{path}: the content does not match its hash; the file is damaged")
+            network = build_network(meta)
+            network.load_state_dict(
+                {k: v.float() if v.is_floating_point() else v for k, v in tensors.items()}
+            )
+            return cls(network, {k: v for k, v in meta.items() if k not in ("format", "hash")}, device)
+        except (KeyError, TypeError, ValueError, AttributeError, RuntimeError) as error:
+            first = str(error).splitlines()[0] if str(error) else type(error).__name__
+            raise ModelError(f"{path}: the header does not describe its tensors ({first})") from None
+
+    def parameters_by_layer(self) -> list[tuple[str, tuple[int, ...], int]]:
+        """(name, shape, count) of every trained tensor."""
+        return [(k, tuple(p.shape), p.numel()) for k, p in self.network.named_parameters()]
+
+
+def build_network(meta: dict[str, Any]) -> nn.Module:
+    """The bare generator network that a header describes."""
+    family = get_family(meta["family"])
+    config = from_dict(family.Config, meta["config"])
+    return family.build_generator(config.generator, meta["image_shape"], Latent(**meta["latent"]).dim)
+
+
+def from_dict(cls: type, values: dict[str, Any]) -> Any:
+    """A (nested) frozen dataclass from what ``dataclasses.asdict`` and JSON made of it."""
+    import dataclasses
+    import typing
+
+    hints = typing.get_type_hints(cls)
+    names = {f.name for f in dataclasses.fields(cls)}
+    unknown = set(values) - names
+    if unknown:
+        raise ValueError(f"unknown setting '{sorted(unknown)[0]}'")
+    built: dict[str, Any] = {}
+    for name, value in values.items():
+        hint = hints[name]
+        if dataclasses.is_dataclass(hint) and isinstance(value, dict):
+            value = from_dict(hint, value)  # type: ignore[arg-type]
+        elif isinstance(value, list):
+            value = tuple(value)
+        built[name] = value
+    return cls(**built)
+
+
+def describe(
+    family: str,
+    config: Any,
+    latent: Latent,
+    image_shape: Sequence[int],
+    labels: Sequence[str] = (),
+    **more: Any,
+) -> dict[str, Any]:
+    """The ``meta`` of a Generator; ``more`` may hold provenance, alignment, licence."""
+    return {
+        "family": family,
+        "config": asdict(config),
+        "latent": asdict(latent),
+        "image_shape": list(image_shape),
+        "labels": list(labels),
+        **more,
+    }
+
+
+def canonical_json(value: Any) -> str:
+    """JSON with sorted keys and no spaces: equal values give equal texts."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+
+
+def _cast(tensor: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:
+    tensor = tensor.detach().cpu()
+    if tensor.is_floating_point():
+        # Half precision has no value beyond 65504; such a weight would silently become infinite.
+        tensor = tensor.clamp(-65504, 65504).to(dtype) if dtype == torch.float16 else tensor.to(dtype)
+    return tensor.contiguous()
+
+
+def _half(tensors: dict[str, torch.Tensor]) -> Callable[[], Iterator[tuple[str, torch.Tensor]]]:
+    return lambda: ((k, _cast(v, torch.float16)) for k, v in sorted(tensors.items()))
+
+
+def _hash(meta: dict[str, Any], tensors: Callable[[], Iterator[tuple[str, torch.Tensor]]]) -> str:
+    core = {k: v for k, v in meta.items() if k not in ("format", "hash")}
+    digest = hashlib.sha256(canonical_json(core).encode())
+    for name, tensor in tensors():
+        digest.update(f"\n{name} {tuple(tensor.shape)} {tensor.dtype}\n".encode())
+        digest.update(tensor.numpy().tobytes())
+    return digest.hexdigest()

@@ -1,0 +1,142 @@
+"""The layer notation: a feed-forward network as one readable line, parsed without torch.
+
+    dense 1024 tanh; dense 7x7x128 bn tanh; up; conv 64 5 tanh; up; conv image 5 tanh
+
+Layers are separated by ``;``, words by spaces; ``x4`` at the end of a layer repeats it.
+
+| layer | meaning |
+|---|---|
+| ``dense N``, ``dense HxWxC`` | fully connected on the flat input; the second form reshapes after it |
+| ``conv C K`` | K x K convolution to C channels; ``s2`` strides by 2, ``valid`` pads nothing |
+| ``convT C K`` | transposed convolution, ``s2`` doubles the resolution |
+| ``res C`` | residual block of two 3 x 3 convolutions; ``up`` / ``down`` changes the resolution |
+| ``up`` / ``down`` / ``pool`` | nearest-neighbour doubling, 2 x 2 average, 2 x 2 maximum |
+| ``drop P`` | dropout with probability P |
+| ``mbstd`` | minibatch standard deviation (Karras et al. 2018, section 3) |
+| ``bn``, ``pixelnorm``, an activation | on their own, or inside a layer in the written order |
+
+``image`` in place of a number is the image's channels (``conv``) or its whole shape (``dense``).
+Padding is "same" as Keras does it: ``max(K - stride, 0)`` pixels, the smaller half before.
+Activations: relu, lrelu (slope 0.2; ``lrelu0.3`` sets another), silu, gelu, tanh, sigmoid, linear.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, replace
+
+from facegan.errors import ConfigError
+
+ACTIVATIONS = ("relu", "lrelu", "silu", "gelu", "tanh", "sigmoid", "linear")
+NORMS = ("bn", "pixelnorm")
+_SIZED = ("dense", "conv", "convT", "res")
+_PLAIN = ("up", "down", "pool", "mbstd")
+
+
+@dataclass(frozen=True)
+class Layer:
+    """One parsed layer. ``out`` is a channel count, (H, W, C), or "image"; ``then`` what follows it."""
+
+    kind: str
+    out: int | tuple[int, int, int] | str = 0
+    kernel: int = 3
+    stride: int = 1
+    padding: str = "same"
+    resample: str = ""
+    rate: float = 0.0
+    then: tuple[str, ...] = ()
+
+
+def _is_op(word: str) -> bool:
+    return word in NORMS or word in ACTIVATIONS or bool(re.fullmatch(r"lrelu0?\.\d+", word))
+
+
+def _size(word: str) -> int | tuple[int, int, int] | str | None:
+    if word == "image":
+        return word
+    if re.fullmatch(r"[1-9]\d*", word):
+        return int(word)
+    match = re.fullmatch(r"([1-9]\d*)x([1-9]\d*)x([1-9]\d*)", word)
+    return (int(match[1]), int(match[2]), int(match[3])) if match else None
+
+
+def _parse_layer(text: str, option: str) -> list[Layer]:
+    def fail(why: str) -> ConfigError:
+        return ConfigError(f"{option}: in layer '{text.strip()}': {why}")
+
+    words = text.split()
+    repeat = 1
+    if re.fullmatch(r"x[1-9]\d*", words[-1]) and len(words) > 1:
+        repeat = int(words.pop()[1:])
+    kind = words[0]
+    if _is_op(kind):
+        kind, words = "apply", ["apply", *words]
+    layer = Layer(kind)
+    rest = words[1:]
+    if kind in _SIZED:
+        size = _size(rest[0]) if rest else None
+        if size is None or (kind != "dense" and isinstance(size, tuple)):
+            raise fail(f"'{kind}' needs a size such as {'7x7x128' if kind == 'dense' else '64'} or image")
+        layer, rest = replace(layer, out=size), rest[1:]
+        if kind in ("conv", "convT"):
+            if not rest or not re.fullmatch(r"[1-9]\d?", rest[0]):
+                raise fail("a kernel size must follow the channels")
+            layer, rest = replace(layer, kernel=int(rest[0])), rest[1:]
+    elif kind == "drop":
+        if not rest or not re.fullmatch(r"0?\.\d+", rest[0]):
+            raise fail("'drop' needs a probability below 1")
+        layer, rest = replace(layer, rate=float(rest[0])), rest[1:]
+    elif kind not in _PLAIN and kind != "apply":
+        raise fail(f"'{kind}' is no layer (known: {', '.join((*_SIZED, *_PLAIN, 'drop'))})")
+    then: list[str] = []
+    for word in rest:
+        if word in ("s1", "s2") and kind in ("conv", "convT"):
+            layer = replace(layer, stride=int(word[1]))
+        elif word == "valid" and kind == "conv":
+            layer = replace(layer, padding=word)
+        elif word in ("up", "down") and kind == "res":
+            layer = replace(layer, resample=word)
+        elif _is_op(word):
+            then.append(word)
+        else:
+            raise fail(f"'{word}' is not understood")
+    return [replace(layer, then=tuple(then))] * repeat
+
+
+def parse(text: str, option: str = "layers") -> list[Layer]:
+    """Parse the notation; ConfigError names ``option`` and the offending layer."""
+    parts = [part for part in text.split(";") if part.strip()]
+    if not parts:
+        raise ConfigError(f"{option}: no layers given")
+    return [layer for part in parts for layer in _parse_layer(part, option)]
+
+
+def scale(
+    layers: list[Layer], width: float = 1.0, activation: str = "", kernel: int = 0, depth: int = 0
+) -> list[Layer]:
+    """Apply the quick changes that the flags offer, leaving the last layer's size and activation.
+
+    ``width`` multiplies every channel count, ``activation`` and ``kernel`` replace those of all
+    hidden layers, ``depth`` adds that many stride-1 3 x 3 convolutions after each hidden
+    convolution that changes the resolution.
+    """
+    if width <= 0:
+        raise ConfigError(f"width must be above 0, not {width}")
+    if activation and not (_is_op(activation) and activation not in NORMS):
+        raise ConfigError(f"activation: '{activation}' is unknown (known: {', '.join(ACTIVATIONS)})")
+
+    def wide(out: int | tuple[int, int, int] | str) -> int | tuple[int, int, int] | str:
+        if isinstance(out, tuple):
+            return (out[0], out[1], max(1, round(out[2] * width)))
+        return max(1, round(out * width)) if isinstance(out, int) else out
+
+    result: list[Layer] = []
+    for layer in layers[:-1]:
+        then = tuple(activation if activation and _is_op(op) and op not in NORMS else op for op in layer.then)
+        new = replace(layer, out=wide(layer.out), then=then)
+        if kernel and layer.kind in ("conv", "convT") and layer.out != "image":
+            new = replace(new, kernel=kernel)
+        result.append(new)
+        if depth and layer.kind in ("conv", "convT") and layer.stride == 2 and isinstance(new.out, int):
+            result += [Layer("conv", new.out, 3, then=then)] * depth
+    return [*result, layers[-1]]
