@@ -15,12 +15,13 @@ class Config:
 
     generator: NetworkConfig = field(
         default_factory=lambda: NetworkConfig(
-            "dense 4x4x512; bn relu; convT 256 4 s2 bn relu; convT 128 4 s2 bn relu; "
+            layers="dense 4x4x512; bn relu; convT 256 4 s2 bn relu; convT 128 4 s2 bn relu; "
             "convT 64 4 s2 bn relu; convT image 4 s2 tanh"
         )
     )
     discriminator: NetworkConfig = field(
         default_factory=lambda: NetworkConfig(
-            "conv 64 4 s2 lrelu; conv 128 4 s2 lrelu; conv 256 4 s2 lrelu; conv 512 4 s2 lrelu; dense 1"
+            layers="conv 64 4 s2 lrelu; conv 128 4 s2 lrelu; conv 256 4 s2 lrelu; "
+            "conv 512 4 s2 lrelu; dense 1"
         )
     )

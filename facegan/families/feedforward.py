@@ -14,8 +14,24 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class NetworkConfig:
-    """One network. The quick settings change what the notation says."""
+class OptimizerConfig:
+    """Adam (Kingma and Ba 2015) for one network."""
+
+    lr: float = 2e-4
+    """Learning rate."""
+    beta1: float = 0.5
+    """Decay of the first moment."""
+    beta2: float = 0.999
+    """Decay of the second moment."""
+    eps: float = 1e-8
+    """Adam's epsilon."""
+    lr_decay: float = 0.0
+    """Divides the rate by 1 + lr_decay x updates, as Keras's `decay` does."""
+
+
+@dataclass(frozen=True)
+class NetworkConfig(OptimizerConfig):
+    """One network and its optimiser. The quick settings change what the notation says."""
 
     layers: str = ""
     """The network in the layer notation (see facegan/nets/notation.py)."""

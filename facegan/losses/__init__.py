@@ -1,1 +1,1 @@
-"""."""
+"""Adversarial losses and penalties: the table LOSSES in ``adversarial.py``, gradients in ``penalties.py``."""

@@ -1,1 +1,1 @@
-"""."""
+"""Training: config, one step, the loop, checkpoints, and the listeners that report on it."""

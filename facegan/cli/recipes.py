@@ -1,0 +1,52 @@
+"""``facegan recipes``: the table of training recipes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from facegan.cli.main import run_function
+
+
+def rows() -> list[dict[str, Any]]:
+    """One row a recipe, as the table and ``--json`` show it."""
+    from facegan.recipes import RECIPES
+
+    return [
+        {
+            "recipe": name,
+            "family": r.config.family,
+            "size": r.config.size,
+            "kimg": r.config.kimg,
+            "batch": r.config.batch,
+            "loss": r.config.loss,
+            "summary": r.summary,
+            "source": r.source,
+        }
+        for name, r in RECIPES.items()
+    ]
+
+
+def main(json: bool = False) -> None:
+    """Print the training recipes.
+
+    Args:
+        json: print JSON instead of a table.
+    """
+    table = rows()
+    if json:
+        from json import dumps
+
+        print(dumps(table, indent=1))
+        return
+    columns = list(table[0])
+    text = [[f"{row[c]:g}" if isinstance(row[c], float) else str(row[c]) for c in columns] for row in table]
+    widths = [max(len(c), *(len(line[i]) for line in text)) for i, c in enumerate(columns)]
+    for line in [columns, *text]:
+        print("  ".join(cell.ljust(w) for cell, w in zip(line, widths, strict=True)).rstrip())
+    print("\nfacegan train DATASET --recipe NAME --out RUN")
+    print("facegan train --recipe NAME --help lists its settings")
+
+
+def run(argv: list[str]) -> int:
+    run_function(main, argv)
+    return 0

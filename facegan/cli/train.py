@@ -1,0 +1,136 @@
+"""``facegan train``: dataset to run folder. The flags are the fields of the recipe's configuration."""
+
+from __future__ import annotations
+
+import dataclasses
+import shlex
+import sys
+import time
+from typing import TYPE_CHECKING, Annotated, Any
+
+from facegan.errors import FaceganError
+from facegan.training.listeners import Silent, StepStats
+
+if TYPE_CHECKING:
+    from facegan.training.config import TrainConfig
+
+DEFAULT_RECIPE = "faces-dcgan-64"
+
+
+def _recipe_name(argv: list[str]) -> str:
+    """The recipe is read first, because its values are the other flags' defaults."""
+    for i, word in enumerate(argv):
+        if word == "--recipe" and i + 1 < len(argv):
+            return argv[i + 1]
+        if word.startswith("--recipe="):
+            return word.partition("=")[2]
+    return DEFAULT_RECIPE
+
+
+def _flags(config: TrainConfig) -> type:
+    """A dataclass with the command's own options and, flattened, those of the configuration."""
+    import tyro
+
+    from facegan.training.config import TrainSettings
+
+    def own(kind: Any, help_: str, default: Any = dataclasses.MISSING, **more: Any) -> tuple[Any, Any]:
+        return Annotated[kind, tyro.conf.arg(help=help_, **more)], dataclasses.field(default=default)
+
+    flat = tyro.conf.arg(name="")
+    settings = TrainSettings(**{f.name: getattr(config, f.name) for f in dataclasses.fields(TrainSettings)})
+    table: dict[str, tuple[Any, Any]] = {
+        "dataset": (
+            Annotated[tyro.conf.Positional[str], tyro.conf.arg(help="a folder made by 'facegan prepare'.")],
+            dataclasses.field(default=dataclasses.MISSING),
+        ),
+        "recipe": own(str, "what to begin with: see 'facegan recipes'.", config.recipe),
+        "out": own(str, "run folder; '' is runs/DATASET-RECIPE.", ""),
+        "resume": own(bool, "insist on a checkpoint in the run folder (one is used in any case).", False),
+        "device": own(str, "auto, cpu, cuda, cuda:1 or mps.", "auto"),
+        "threads": own(int, "CPU threads; 0 leaves it to torch.", 0),
+        "quiet": own(bool, "no live line.", False),
+        "tensorboard": own(bool, "write TensorBoard's files into RUN/tensorboard.", True),
+        "settings": (Annotated[TrainSettings, flat], dataclasses.field(default=settings)),
+        "model": (Annotated[type(config.model), flat], dataclasses.field(default=config.model)),
+    }
+    return dataclasses.make_dataclass("train", [(name, *value) for name, value in table.items()], frozen=True)
+
+
+def status(stats: StepStats) -> str:
+    """The live line: kimg, img/s, time left, losses, the discriminator's accuracy on real and fake."""
+    v = stats.values
+    left = (stats.images_total - stats.images_seen) / max(stats.images_per_second, 1e-9)
+    hours, rest = divmod(round(left), 3600)
+    return (
+        f"{stats.images_seen / 1000:8.1f} of {stats.images_total / 1000:g} kimg"
+        f"  {stats.images_per_second:6.1f} img/s"
+        f"  left {hours}:{rest // 60:02d}:{rest % 60:02d}  loss G {v['loss_g']:6.3f} D {v['loss_d']:6.3f}"
+        f"  D right on real {v['accuracy_real']:4.0%} fake {v['accuracy_fake']:4.0%}"
+    )
+
+
+class LiveLine(Silent):
+    """Rewrites one line on a terminal; elsewhere prints a line at most every ``every`` seconds."""
+
+    def __init__(self, every: float = 15.0) -> None:
+        self.live, self.every, self.last = sys.stderr.isatty(), every, float("-inf")
+
+    def on_stats(self, stats: StepStats) -> None:
+        ends = stats.images_seen >= stats.images_total
+        if self.live:
+            print(f"\r{status(stats)}\x1b[K", end="\n" if ends else "", file=sys.stderr, flush=True)
+        elif ends or time.monotonic() - self.last >= self.every:
+            self.last = time.monotonic()
+            print(status(stats), file=sys.stderr, flush=True)
+
+    def on_event(self, images_seen: int, text: str) -> None:
+        print(
+            f"{chr(13) if self.live else ''}{images_seen / 1000:8.1f} kimg: {text}",
+            file=sys.stderr,
+            flush=True,
+        )
+
+
+def run(argv: list[str]) -> int:
+    import tyro
+
+    from facegan.recipes import recipe
+
+    flags: Any = tyro.cli(_flags(recipe(_recipe_name(argv))), args=argv, prog="facegan train")
+    config = dataclasses.replace(
+        recipe(flags.recipe), model=flags.model,
+        **{f.name: getattr(flags.settings, f.name) for f in dataclasses.fields(flags.settings)},
+    )  # fmt: skip
+    from pathlib import Path
+
+    import torch
+
+    from facegan.data.dataset import Dataset
+    from facegan.training.loop import Interrupted, train
+
+    if flags.threads:
+        torch.set_num_threads(flags.threads)
+    data = Dataset(flags.dataset)
+    out = Path(flags.out or f"runs/{data.path.resolve().name}-{config.recipe}")
+    listeners: list[Any] = [] if flags.quiet else [LiveLine()]
+    if flags.tensorboard:
+        from facegan.training.tensorboard import TensorBoardListener
+
+        listeners.append(TensorBoardListener(out / "tensorboard"))
+    command = "facegan train " + shlex.join(argv)
+    if not flags.quiet:
+        print(f"{config.recipe} on {data.path} ({data.counts['train']} images) -> {out}", file=sys.stderr)
+    try:
+        train(
+            data, config, out, resume=flags.resume, device=flags.device, listeners=listeners, command=command
+        )
+    except Interrupted as stop:
+        print(f"\nfacegan train: saved; the same command goes on from here ({out})", file=sys.stderr)
+        return 128 + stop.signum
+    except torch.cuda.OutOfMemoryError:
+        raise FaceganError(
+            f"--batch {config.batch}: the device is out of memory; try {config.batch // 2}"
+        ) from None
+    if not flags.quiet:
+        print(f"done: {out / 'report.html'}; next: facegan generate {out}", file=sys.stderr)
+    return 0

@@ -1,0 +1,68 @@
+"""Adversarial losses on logits; a row of LOSSES is what ``--loss`` accepts.
+
+``real`` and ``fake`` are logits of shape ``N``; every function returns a scalar. To add a loss, add
+its row here and a closed form in ``tests/test_losses.py``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+
+Tensor = torch.Tensor
+
+
+@dataclass(frozen=True)
+class Loss:
+    """``d_real`` and ``d_fake`` are summed and scaled by ``d_scale``; ``g`` may look at the real logits.
+
+    A loss over pairs has ``d_pair`` instead of the two separate terms.
+    """
+
+    g: Callable[[Tensor, Tensor | None], Tensor]
+    d_real: Callable[[Tensor], Tensor] | None = None
+    d_fake: Callable[[Tensor], Tensor] | None = None
+    d_pair: Callable[[Tensor, Tensor], Tensor] | None = None
+    d_scale: float = 1.0
+
+    @property
+    def needs_real(self) -> bool:
+        """Whether the generator's loss looks at real logits."""
+        return self.d_pair is not None
+
+    def d(self, real: Tensor, fake: Tensor) -> Tensor:
+        """The discriminator's loss on one batch of each."""
+        if self.d_pair is not None:
+            return self.d_pair(real, fake)
+        assert self.d_real is not None and self.d_fake is not None
+        return self.d_scale * (self.d_real(real) + self.d_fake(fake))
+
+
+def _softplus(sign: float) -> Callable[[Tensor], Tensor]:
+    return lambda x: F.softplus(sign * x).mean()
+
+
+def _pair_g(fake: Tensor, real: Tensor | None) -> Tensor:
+    assert real is not None
+    return F.softplus(real - fake).mean()
+
+
+LOSSES: dict[str, Loss] = {
+    # Goodfellow et al. 2014, section 3, with the generator's alternative objective
+    "nonsaturating": Loss(lambda f, _: F.softplus(-f).mean(), _softplus(-1), _softplus(1)),
+    # The same as binary cross entropy over one joint batch of real and fake, as Keras averages it
+    "bce": Loss(lambda f, _: F.softplus(-f).mean(), _softplus(-1), _softplus(1), d_scale=0.5),
+    # Lim and Ye 2017, equations 6 and 7
+    "hinge": Loss(lambda f, _: -f.mean(), lambda r: F.relu(1 - r).mean(), lambda f: F.relu(1 + f).mean()),
+    # Mao et al. 2017, equation 9 (a = 0, b = c = 1)
+    "leastsquares": Loss(
+        lambda f, _: 0.5 * (f - 1).square().mean(),
+        lambda r: 0.5 * (r - 1).square().mean(),
+        lambda f: 0.5 * f.square().mean(),
+    ),
+    # Jolicoeur-Martineau 2018; the pairing form of Huang et al. 2024, equation 2
+    "relativistic": Loss(_pair_g, d_pair=lambda r, f: F.softplus(f - r).mean()),
+}

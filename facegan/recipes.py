@@ -1,0 +1,141 @@
+"""Named training configurations, each with its source; no torch at import.
+
+A recipe's name always means the whole network. To add one, add its row to RECIPES.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from facegan.errors import ConfigError
+from facegan.families import dcgan, vanilla
+from facegan.training.config import LatentConfig, TrainConfig
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """A configuration, what it is for in one line, and where its settings come from."""
+
+    config: TrainConfig
+    summary: str
+    source: str
+
+
+_KERAS_ADAM = {"lr": 2e-4, "beta1": 0.5, "eps": 1e-7}
+_KERAS_NET = {"init": "glorot", "bn_eps": 1e-3, **_KERAS_ADAM}
+
+
+def _tutorial(model: object, **settings: object) -> TrainConfig:
+    """What the Keras tutorials share: joint binary cross entropy, no flips, no average, fresh fakes."""
+    common: dict[str, object] = {
+        "loss": "bce", "flip": False, "ema_halflife_kimg": 0.0, "reuse_fakes": False, "frozen_fakes": True,
+    }  # fmt: skip
+    return TrainConfig(model=model, **{**common, **settings})  # type: ignore[arg-type]
+
+
+# One update shows 16 real digits; 4,000 updates are 64 kimg, a grid every 100 is one every 1.6 kimg.
+_DIGITS = {
+    "channels": 1, "size": 28, "batch": 16, "g_batch": 32, "kimg": 64.0, "sampling": "consecutive",
+    "grid_kimg": 1.6, "grid_count": 16, "checkpoint_kimg": 6.4,
+    "latent": LatentConfig(dim=100, train_mean=-0.5, train_std=0.5),
+}  # fmt: skip
+
+RECIPES: dict[str, Recipe] = {
+    "digits-vanilla-28": Recipe(
+        _tutorial(
+            vanilla.Config(
+                vanilla.NetworkConfig(
+                    layers="dense 256 lrelu bn; dense 512 lrelu bn; dense 1024 lrelu bn; dense image tanh",
+                    lr_decay=8e-8, bn_momentum=0.2, **_KERAS_NET,  # type: ignore[arg-type]
+                ),
+                vanilla.NetworkConfig(
+                    layers="dense 784 lrelu; dense 392 lrelu; dense 1",
+                    lr_decay=8e-8, **_KERAS_NET,  # type: ignore[arg-type]
+                ),
+            ),
+            family="vanilla", **_DIGITS,
+        ),
+        "MNIST digits from dense networks",
+        "Keras tutorial; Goodfellow et al. 2014",
+    ),
+    "digits-dcgan-28": Recipe(
+        _tutorial(
+            dcgan.Config(
+                dcgan.NetworkConfig(
+                    layers="dense 1024 tanh; dense 7x7x128 bn tanh; up; conv 64 5 tanh; up; "
+                    "conv image 5 tanh",
+                    lr_decay=8e-8, bn_momentum=0.01, **_KERAS_NET,  # type: ignore[arg-type]
+                ),
+                dcgan.NetworkConfig(
+                    layers="conv 64 5 tanh; pool; conv 128 5 valid tanh; pool; dense 1024 tanh; dense 1",
+                    lr_decay=8e-8, **_KERAS_NET,  # type: ignore[arg-type]
+                ),
+            ),
+            family="dcgan", **_DIGITS,
+        ),
+        "MNIST digits from convolutional networks",
+        "Keras tutorial; Radford et al. 2015",
+    ),
+    "faces-dcgan-80": Recipe(
+        _tutorial(
+            dcgan.Config(
+                dcgan.NetworkConfig(
+                    layers="dense 5x5x128 lrelu; convT 128 4 s2 lrelu x4; conv image 5 tanh",
+                    **_KERAS_NET,  # type: ignore[arg-type]
+                ),
+                dcgan.NetworkConfig(
+                    layers="conv 128 5 lrelu; conv 128 5 s2 lrelu x4; drop 0.4; dense 1",
+                    **_KERAS_NET,  # type: ignore[arg-type]
+                ),
+            ),
+            # 100 epochs of 390 updates with 64 real faces each; a grid and a model every 10 epochs
+            family="dcgan", channels=3, size=80, batch=64, g_batch=128, kimg=2496.0, sampling="replacement",
+            d_split=True, grid_kimg=249.6, grid_count=100, checkpoint_kimg=249.6,
+        ),
+        "80 px CelebA faces, the latent-arithmetic tutorial",
+        "Keras tutorial",
+    ),
+    "faces-dcgan-64": Recipe(
+        TrainConfig(
+            family="dcgan", model=dcgan.Config(), size=64, kimg=2000.0, batch=64, r1_gamma=1.0, r1_every=4,
+            grid_kimg=10.0, checkpoint_kimg=20.0,
+        ),
+        "64 px faces: DCGAN with moving average, R1 and flips",
+        "Radford et al. 2015; Mescheder et al. 2018",
+    ),
+    "faces-tiny-32": Recipe(
+        TrainConfig(
+            family="dcgan",
+            model=dcgan.Config(
+                dcgan.NetworkConfig(
+                    layers="dense 4x4x128; bn relu; up; conv 128 3 bn relu; up; conv 64 3 bn relu; up; "
+                    "conv 32 3 bn relu; conv image 3 tanh", lr=1e-3,
+                ),
+                dcgan.NetworkConfig(
+                    layers="conv 32 3 lrelu; conv 64 4 s2 lrelu; conv 128 4 s2 lrelu; conv 128 4 s2 lrelu; "
+                    "mbstd; dense 1", lr=1e-3,
+                ),
+            ),
+            size=32, kimg=200.0, batch=32, r1_gamma=0.1, r1_every=4, latent=LatentConfig(dim=64),
+        ),
+        "32 px faces in about five minutes on two cores; the demo's",
+        "ours",
+    ),
+}  # fmt: skip
+
+RECIPES = {
+    name: Recipe(_named, r.summary, r.source)
+    for name, r in RECIPES.items()
+    for _named in [TrainConfig(**{**vars(r.config), "recipe": name})]
+}
+
+
+def recipe(name: str) -> TrainConfig:
+    """The configuration called ``name``; ConfigError names the nearest known one."""
+    if name not in RECIPES:
+        import difflib
+
+        near = difflib.get_close_matches(name, RECIPES, n=1)
+        hint = f"did you mean '{near[0]}'?" if near else "see 'facegan recipes'"
+        raise ConfigError(f"there is no recipe '{name}'; {hint}")
+    return RECIPES[name].config

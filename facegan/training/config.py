@@ -1,0 +1,183 @@
+"""Training settings: frozen dataclasses without torch. The command line's flags come from them.
+
+Counts of progress are images shown to the discriminator, in kimg (thousands).
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field, fields, is_dataclass, replace
+from typing import Any
+
+from facegan.errors import ConfigError
+
+
+@dataclass(frozen=True)
+class LatentConfig:
+    """The prior over z."""
+
+    kind: str = "normal"
+    """normal, or sphere (of radius sqrt(dim))."""
+    dim: int = 100
+    """Number of latent dimensions."""
+    mean: float = 0.0
+    """Mean in figures and sampling."""
+    std: float = 1.0
+    """Standard deviation in figures and sampling."""
+    train_mean: float | None = None
+    """Mean while training, where a tutorial's differs; None is the same."""
+    train_std: float | None = None
+    """Standard deviation while training; None is the same."""
+
+
+@dataclass(frozen=True)
+class TrainSettings:
+    """Everything about a run but the networks."""
+
+    kimg: float = 1000.0
+    """Length of the run in thousands of real images shown to the discriminator."""
+    batch: int = 64
+    """Real images in one update of the discriminator."""
+    g_batch: int = 0
+    """Images in one update of the generator; 0 is as many as `batch`."""
+    d_updates: int = 1
+    """Updates of the discriminator for each one of the generator."""
+    seed: int = 0
+    """Fixes weights, order of images, latents and dropout."""
+    loss: str = "nonsaturating"
+    """Adversarial loss: nonsaturating, bce, hinge, leastsquares, relativistic."""
+    r1_gamma: float = 0.0
+    """Weight of R1, the gradient penalty on real images; 0 leaves it out."""
+    r1_every: int = 1
+    """Compute R1 every so many updates, with its weight raised as much."""
+    r2_gamma: float = 0.0
+    """Weight of R2, the gradient penalty on generated images, at the same updates as R1."""
+    flip: bool = True
+    """Mirror each image with probability one half."""
+    ema_halflife_kimg: float = 10.0
+    """Half-life of the generator's moving average; 0 uses the raw weights."""
+    ema_rampup: float = 0.05
+    """Limits the half-life to this share of the images seen so far."""
+    warmup_kimg: float = 0.0
+    """Raise the learning rates linearly from 0 over so many kimg."""
+    cooldown: float = 0.0
+    """Lower the learning rates linearly to 0 over the last share (0 to 1) of the run."""
+    sampling: str = "shuffle"
+    """Order of real images: shuffle (epochs), replacement, or consecutive (rows from a random start)."""
+    d_split: bool = False
+    """Update the discriminator on real and on fake images one after the other, as some tutorials do."""
+    reuse_fakes: bool = True
+    """One generated batch serves both updates; otherwise the generator draws a fresh one."""
+    frozen_fakes: bool = False
+    """The discriminator's fakes come from the generator in sampling mode (Keras's predict)."""
+    grid_kimg: float = 0.0
+    """Draw the grid of fixed seeds every so many kimg; 0 divides the run into 40."""
+    grid_count: int = 64
+    """Pictures in that grid."""
+    checkpoint_kimg: float = 0.0
+    """Save a checkpoint and the model every so many kimg; 0 divides the run into 10."""
+    keep_checkpoints: int = 2
+    """How many checkpoints to keep (models are all kept)."""
+    precision: str = "float32"
+    """float32, or bfloat16 for mixed precision."""
+    latent: LatentConfig = field(default_factory=LatentConfig)
+    """The prior over z."""
+
+
+@dataclass(frozen=True)
+class TrainConfig(TrainSettings):
+    """A whole run: the settings above, and a family with its networks."""
+
+    recipe: str = ""
+    """Name of the recipe that it began with."""
+    family: str = "dcgan"
+    """Name of the family of networks."""
+    model: Any = None
+    """The family's Config: generator and discriminator with their optimisers."""
+    channels: int = 0
+    """Channels of the pictures that this recipe needs (1 or 3); 0 is any."""
+    size: int = 0
+    """Height and width of the pictures that this recipe needs; 0 is any."""
+
+    def to_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+# Settings that may differ when a run is resumed: how long, and what is written when.
+RESUMABLE = ("kimg", "grid_kimg", "grid_count", "checkpoint_kimg", "keep_checkpoints")
+
+
+def check(config: TrainConfig) -> TrainConfig:
+    """The config itself; ConfigError names the first setting that cannot work."""
+    positive = ("batch", "d_updates", "r1_every", "grid_count", "keep_checkpoints")
+    never_negative = (
+        "kimg", "g_batch", "r1_gamma", "r2_gamma", "ema_halflife_kimg", "warmup_kimg", "grid_kimg",
+        "checkpoint_kimg", "seed",
+    )  # fmt: skip
+    for name in positive:
+        if getattr(config, name) < 1:
+            raise ConfigError(f"--{_flag(name)} must be at least 1, not {getattr(config, name)}")
+    for name in never_negative:
+        if not 0 <= getattr(config, name) < float("inf"):
+            raise ConfigError(f"--{_flag(name)} must be 0 or more, not {getattr(config, name)}")
+    choices = {
+        "loss": ("nonsaturating", "bce", "hinge", "leastsquares", "relativistic"),
+        "sampling": ("shuffle", "replacement", "consecutive"),
+        "precision": ("float32", "bfloat16"),
+    }
+    for name, known in choices.items():
+        if getattr(config, name) not in known:
+            raise ConfigError(f"--{name} '{getattr(config, name)}' is unknown (known: {', '.join(known)})")
+    if config.latent.kind not in ("normal", "sphere") or config.latent.dim < 1:
+        raise ConfigError("--latent.kind must be normal or sphere, and --latent.dim at least 1")
+    if not 0 <= config.cooldown <= 1:
+        raise ConfigError(f"--cooldown must be from 0 to 1, not {config.cooldown}")
+    if config.d_split and (config.loss == "relativistic" or config.r1_gamma or config.r2_gamma):
+        raise ConfigError("--d-split works without gradient penalties and with separate losses only")
+    if config.g_batch not in (0, config.batch) and config.reuse_fakes:
+        raise ConfigError("--g-batch differs from --batch: this needs --no-reuse-fakes")
+    if config.g_batch not in (0, config.batch) and config.loss == "relativistic":
+        raise ConfigError("--loss relativistic pairs real with fake: --g-batch must equal --batch")
+    for side in ("generator", "discriminator"):
+        if getattr(config.model, side).lr <= 0:
+            raise ConfigError(f"--{side}.lr must be above 0, not {getattr(config.model, side).lr}")
+    return config
+
+
+def _flag(name: str) -> str:
+    return name.replace("_", "-")
+
+
+def override(config: TrainConfig, changes: dict[str, Any]) -> TrainConfig:
+    """``config`` with changes by dotted name (``{"batch": 32, "generator.lr": 1e-4}``).
+
+    Names of the networks' settings start with ``generator.`` or ``discriminator.``; those of the
+    prior with ``latent.``. ConfigError names an unknown one.
+    """
+    for name, value in changes.items():
+        path = name.split(".")
+        root = ("model", *path) if path[0] in ("generator", "discriminator") else tuple(path)
+        config = _set(config, root, value, name)
+    return config
+
+
+def _set(node: Any, path: tuple[str, ...], value: Any, name: str) -> Any:
+    if not is_dataclass(node) or path[0] not in {f.name for f in fields(node)}:
+        import difflib
+
+        known = [f.name for f in fields(node)] if is_dataclass(node) else []
+        near = difflib.get_close_matches(path[0], known, n=1)
+        raise ConfigError(f"there is no setting '{name}'" + (f"; did you mean '{near[0]}'?" if near else ""))
+    new = value if len(path) == 1 else _set(getattr(node, path[0]), path[1:], value, name)
+    return replace(node, **{path[0]: new})  # type: ignore[type-var]
+
+
+def differences(a: dict[str, Any], b: dict[str, Any], prefix: str = "") -> list[str]:
+    """Dotted names whose values differ, as ``name: a -> b``."""
+    result: list[str] = []
+    for name in sorted(a.keys() | b.keys()):
+        x, y = a.get(name), b.get(name)
+        if isinstance(x, dict) and isinstance(y, dict):
+            result += differences(x, y, f"{prefix}{name}.")
+        elif x != y:
+            result.append(f"{prefix}{name}: {x} -> {y}")
+    return result

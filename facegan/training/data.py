@@ -1,0 +1,64 @@
+"""Real images by their global index, so that the order never depends on when a run was stopped."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import torch
+
+from facegan import rng
+from facegan.errors import ConfigError
+from facegan.images import to_float
+from facegan.training.config import TrainConfig
+
+
+class ImageFeed:
+    """``feed(start, count)`` is the float batch ``N,C,H,W`` of the images ``start .. start + count - 1``.
+
+    ``images`` is uint8 ``N,H,W,C``, a memory map as a rule.
+    """
+
+    def __init__(self, images: np.ndarray, config: TrainConfig, device: torch.device) -> None:
+        self.images, self.config, self.device = images, config, device
+        self._epoch, self._order = -1, np.empty(0, np.int64)
+        if len(images) < config.batch and config.sampling == "consecutive":
+            raise ConfigError(
+                f"--batch {config.batch} is more than the dataset's {len(images)} training images"
+            )
+
+    def __call__(self, start: int, count: int) -> torch.Tensor:
+        rows = SAMPLING[self.config.sampling](self, start, count)
+        batch = self.images[rows]
+        if self.config.flip:
+            mirrored = rng.uniform(self.config.seed, "flip", start, count)[:, 0] < 0.5
+            batch[mirrored] = batch[mirrored, :, ::-1]
+        return to_float(batch, self.device)
+
+    def shuffled(self, start: int, count: int) -> np.ndarray:
+        """Every image once an epoch, in an order of its own."""
+        n, rows = len(self.images), []
+        index = start
+        while index < start + count:
+            epoch, offset = divmod(index, n)
+            if epoch != self._epoch:
+                self._epoch, self._order = epoch, rng.permutation(self.config.seed, "order", epoch, n)
+            rows.append(self._order[offset : offset + start + count - index])
+            index += len(rows[-1])
+        return np.concatenate(rows)
+
+    def replaced(self, start: int, count: int) -> np.ndarray:
+        """Uniform draws with replacement."""
+        return (rng.uniform(self.config.seed, "rows", start, count)[:, 0] * len(self.images)).astype(np.int64)
+
+    def consecutive(self, start: int, count: int) -> np.ndarray:
+        """Neighbouring rows from a random one on."""
+        first = int(rng.uniform(self.config.seed, "rows", start, 1)[0, 0] * (len(self.images) - count + 1))
+        return np.arange(first, first + count)
+
+
+SAMPLING: dict[str, Callable[[ImageFeed, int, int], np.ndarray]] = {
+    "shuffle": ImageFeed.shuffled,
+    "replacement": ImageFeed.replaced,
+    "consecutive": ImageFeed.consecutive,
+}

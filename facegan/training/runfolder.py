@@ -1,0 +1,125 @@
+"""The writing side of a run folder: who may write, its settings, statistics, grids and models."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from facegan import __version__, images
+from facegan.errors import RunError
+from facegan.training.checkpoint import kimg_name
+from facegan.training.config import RESUMABLE, differences
+from facegan.training.listeners import Silent, StepStats
+
+
+class RunFolder(Silent):
+    """Also a listener: statistics and events become lines, grids become files."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        try:
+            path.mkdir(parents=True, exist_ok=True)
+            self._lock = open(path / ".lock", "a+")  # noqa: SIM115  held as long as the run lives
+        except OSError as error:
+            raise RunError(
+                f"{path}: the run folder cannot be written ({error.strerror}); choose another --out"
+            ) from None
+        self._take_lock()
+
+    def _take_lock(self) -> None:
+        try:
+            import fcntl
+        except ImportError:  # Windows has no advisory locks of this kind
+            return
+        try:
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise RunError(f"{self.path}: another process is training in this folder") from None
+
+    @property
+    def checkpoints(self) -> Path:
+        return self.path / "checkpoints"
+
+    def begin(self, config: dict[str, Any]) -> None:
+        """Write config.json, or check that the one there differs only in what may change."""
+        file = self.path / "config.json"
+        if file.exists():
+            try:
+                old = json.loads(file.read_text())
+            except (OSError, ValueError):
+                raise RunError(f"{file}: not readable as JSON; restore it or choose another --out") from None
+            drop = (*RESUMABLE, "command", "facegan")
+            a, b = ({k: v for k, v in c.items() if k not in drop} for c in (old, config))
+            for side in (a, b):  # a dataset may be moved: what counts is its content
+                side["dataset"] = {"content_hash": side.get("dataset", {}).get("content_hash")}
+            changed = differences(a, b)
+            if changed:
+                shown = "; ".join(changed[:6]) + (
+                    f"; and {len(changed) - 6} more" if len(changed) > 6 else ""
+                )
+                raise RunError(f"{self.path} holds a run with other settings ({shown}); choose another --out")
+        elif any(p.name != ".lock" for p in self.path.iterdir()):
+            raise RunError(f"{self.path}: not empty and not a run folder; choose another --out")
+        images.write_bytes(file, json.dumps(config, indent=1, default=str).encode())
+        images.write_bytes(self.path / "environment.json", json.dumps(environment(), indent=1).encode())
+
+    def truncate(self, images_seen: int) -> None:
+        """Forget statistics and pictures after the point at which a run resumes."""
+        for name in ("stats.jsonl", "events.jsonl"):
+            file = self.path / name
+            if file.exists():
+                lines = [line for line in file.read_text().splitlines() if _seen(line) <= images_seen]
+                images.write_bytes(file, "".join(f"{line}\n" for line in lines).encode())
+        limit = kimg_name(images_seen)
+        for file in [*self.path.glob("samples/*kimg.png"), *self.path.glob("models/*kimg.safetensors")]:
+            if float(file.name.split("kimg")[0]) > float(limit.removesuffix("kimg")):
+                file.unlink()
+
+    def _append(self, name: str, value: dict[str, Any]) -> None:
+        with open(self.path / name, "a") as handle:
+            handle.write(json.dumps(value) + "\n")
+
+    def on_stats(self, stats: StepStats) -> None:
+        self._append("stats.jsonl", stats.line())
+
+    def on_grid(self, images_seen: int, grid: np.ndarray) -> None:
+        images.save_png(self.path / "samples" / f"{kimg_name(images_seen)}.png", grid)
+
+    def on_event(self, images_seen: int, text: str) -> None:
+        self._append("events.jsonl", {"images_seen": images_seen, "text": text})
+
+    def model_path(self, images_seen: int) -> Path:
+        return self.path / "models" / f"{kimg_name(images_seen)}.safetensors"
+
+    def close(self) -> None:
+        self._lock.close()
+
+
+def _seen(line: str) -> float:
+    """images_seen of a line; a torn one counts as beyond every point."""
+    try:
+        return json.loads(line)["images_seen"]
+    except (ValueError, KeyError, TypeError):
+        return float("inf")
+
+
+def environment() -> dict[str, Any]:
+    """What a reader needs to know of the machine and the versions."""
+    import torch
+
+    return {
+        "facegan": __version__,
+        "python": platform.python_version(),
+        "torch": torch.__version__,
+        "platform": platform.platform(),
+        "cpu_count": os.cpu_count(),
+        "threads": torch.get_num_threads(),
+        "cuda_device": torch.cuda.get_device_name(0) if torch.cuda.is_available() else None,
+        "argv": sys.argv[1:],
+    }
