@@ -1,12 +1,18 @@
-"""Fixtures that several tests share."""
+"""Fixtures that several tests share, and the rule that nothing is skipped unless a list allows it."""
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
+ALLOWED_SKIPS = Path(__file__).with_name("allowed-skips.txt")
+
+# Two workers with a thread for each core would fight over the cores. Set before anything imports torch.
+if "PYTEST_XDIST_WORKER" in os.environ:
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 
 @pytest.fixture(scope="session")
@@ -15,3 +21,33 @@ def shared() -> Path:
     if not (SHARED / "data").is_dir():
         pytest.skip("needs ../shared")
     return SHARED
+
+
+def forbidden_skips(config: pytest.Config) -> list[str]:
+    """``test: reason`` of each skip so far whose reason is not in allowed-skips.txt."""
+    reporter = config.pluginmanager.get_plugin("terminalreporter")
+    if reporter is None or hasattr(config, "workerinput"):
+        return []  # a worker of pytest-xdist: the main process sees all of its reports
+    lines = ALLOWED_SKIPS.read_text().splitlines()
+    allowed = {line.strip() for line in lines if line.strip() and not line.startswith("#")}
+    found = []
+    for report in reporter.stats.get("skipped", []):
+        reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else str(report.longrepr)
+        reason = reason.removeprefix("Skipped: ")
+        if reason not in allowed:
+            found.append(f"{report.nodeid}: {reason}")
+    return found
+
+
+def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
+    if exitstatus in (pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED) and forbidden_skips(
+        session.config
+    ):
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    if found := forbidden_skips(terminalreporter.config):
+        terminalreporter.section("skips that tests/allowed-skips.txt does not list", red=True, bold=True)
+        for line in found:
+            terminalreporter.line(line)

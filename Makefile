@@ -1,0 +1,55 @@
+# Each target sets up .venv by itself; all that it needs is Python 3.10 or newer.
+#   make demo    see it all in a few minutes, offline        make demo ARGS="--help"
+#   make test    ruff, mypy and every test                   make test ARGS="-k latent" WORKERS=4
+#   make lint    ruff and mypy only
+#   make bench   the benchmarks (on a machine that does nothing else)
+#   make clean   remove .venv and caches; runs/, datasets/ and demo/ stay
+
+PYTHON  ?= python3
+WORKERS ?= 2
+ARGS    ?=
+BIN     := .venv/bin
+INPUTS  := pyproject.toml constraints.txt
+
+.PHONY: help demo test lint bench clean
+help:
+	@sed -n 's/^#   //p' Makefile
+
+demo: .venv/.installed
+	$(BIN)/facegan demo $(ARGS)
+
+test: lint
+	$(BIN)/python -m pytest -q -n $(WORKERS) --dist worksteal $(ARGS)
+
+lint: .venv/.installed-dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+bench: .venv/.installed-dev
+	@set -e; for file in benchmarks/*.py; do echo "== $$file"; $(BIN)/python $$file; done
+
+clean:
+	rm -rf .venv build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# The environment ------------------------------------------------------------------------------------
+
+define install
+	@echo "Installing $(1) into .venv. The first time this downloads PyTorch: some minutes and gigabytes."
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '$(1)'
+endef
+
+.venv/bin/pip:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' || \
+	  { echo "facegan needs Python 3.10 or newer: make PYTHON=/path/to/python3"; exit 1; }
+	@$(PYTHON) -m venv .venv || \
+	  { rm -rf .venv; echo "Python's venv module is missing (Debian: apt-get install python3-venv)"; exit 1; }
+
+.venv/.installed: $(INPUTS) | .venv/bin/pip
+	$(call install,.)
+	@touch $@
+
+.venv/.installed-dev: $(INPUTS) | .venv/bin/pip
+	$(call install,.[dev])
+	@touch .venv/.installed $@
