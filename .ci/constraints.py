@@ -8,10 +8,10 @@ version that needs a newer Python than the oldest supported one is pinned from t
 
 from __future__ import annotations
 
-import tomllib
 from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
 
+import tomllib
 from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
