@@ -1,0 +1,62 @@
+"""Every adversarial loss and penalty against values derived by hand."""
+
+import math
+
+import pytest
+import torch
+
+from facegan.losses.adversarial import LOSSES
+from facegan.losses.penalties import gradient_penalty
+
+LN2 = math.log(2)
+SP1 = math.log(1 + math.e)  # softplus(1); softplus(-1) = SP1 - 1
+SP2 = math.log(1 + math.e**2)  # softplus(2)
+
+# For logits real = (1, 1), fake = (-1, -1): softplus(-1) each, and so on.
+EXPECTED = {
+    # loss: (D at real 0 fake 0, D at real 1 fake -1, G at fake -1 real 1)
+    "nonsaturating": (2 * LN2, 2 * (SP1 - 1), SP1),
+    "bce": (LN2, SP1 - 1, SP1),
+    "hinge": (2.0, 0.0, 1.0),
+    "leastsquares": (0.5, 0.5, 2.0),
+    "relativistic": (LN2, SP2 - 2, SP2),
+}
+
+
+@pytest.mark.parametrize("name", LOSSES)
+def test_closed_form(name):
+    loss = LOSSES[name]
+    zero, one = torch.zeros(2, dtype=torch.float64), torch.ones(2, dtype=torch.float64)
+    at_zero, at_one, g = EXPECTED[name]
+    assert float(loss.d(zero, zero)) == pytest.approx(at_zero, abs=1e-12)
+    assert float(loss.d(one, -one)) == pytest.approx(at_one, abs=1e-12)
+    assert float(loss.g(-one, one)) == pytest.approx(g, abs=1e-12)
+
+
+@pytest.mark.parametrize("name", LOSSES)
+def test_gradients_push_apart_and_together(name):
+    """D raises real and lowers fake logits; G raises the fakes'."""
+    loss = LOSSES[name]
+    real = torch.tensor([0.2, -0.3], requires_grad=True)
+    fake = torch.tensor([0.1, 0.4], requires_grad=True)
+    dr, df = torch.autograd.grad(loss.d(real, fake), [real, fake])
+    assert (dr < 0).all() and (df > 0).all()
+    (gf,) = torch.autograd.grad(loss.g(fake, real), [fake])
+    assert (gf < 0).all()
+
+
+def test_joint_cross_entropy_equals_torch_on_the_joint_batch():
+    real, fake = torch.randn(7, dtype=torch.float64), torch.randn(7, dtype=torch.float64)
+    labels = torch.cat([torch.ones(7), torch.zeros(7)]).double()
+    joint = torch.nn.functional.binary_cross_entropy_with_logits(torch.cat([real, fake]), labels)
+    assert float(LOSSES["bce"].d(real, fake)) == pytest.approx(float(joint), abs=1e-12)
+
+
+def test_gradient_penalty_of_a_quadratic():
+    """D(x) = a |x|^2 / 2 has the gradient a x, so the penalty is a^2 |x|^2 / 2, averaged."""
+    x = torch.randn(5, 3, 4, 4, dtype=torch.float64, requires_grad=True)
+    penalty = gradient_penalty(1.5 * x.square().sum((1, 2, 3)) / 2, x)
+    expected = (1.5**2 * x.square().sum((1, 2, 3)) / 2).mean()
+    assert float(penalty.detach()) == pytest.approx(float(expected.detach()), rel=1e-12)
+    (grad,) = torch.autograd.grad(penalty, x)
+    torch.testing.assert_close(grad, 1.5**2 * x / 5)
