@@ -1,0 +1,54 @@
+"""Settings: overrides by dotted name, and one line for what cannot work."""
+
+import pytest
+
+from facegan.errors import ConfigError
+from facegan.recipes import RECIPES, recipe
+from facegan.training.config import check, differences, override
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_every_recipe_is_consistent(name):
+    config = check(recipe(name))
+    assert config.recipe == name
+    assert check(override(config, {})) == config
+
+
+def test_overrides_reach_networks_and_prior():
+    config = override(recipe("faces-dcgan-64"), {"batch": 8, "generator.lr": 0.5, "latent.dim": 7})
+    assert (config.batch, config.model.generator.lr, config.latent.dim) == (8, 0.5, 7)
+    assert config.model.discriminator == recipe("faces-dcgan-64").model.discriminator
+
+
+@pytest.mark.parametrize(
+    "changes, part",
+    [
+        ({"bach": 8}, "did you mean 'batch'"),
+        ({"generator.lrr": 1.0}, "did you mean 'lr'"),
+        ({"latent.dim.x": 1}, "latent.dim.x"),
+        ({"batch": 0}, "--batch"),
+        ({"kimg": -1.0}, "--kimg"),
+        ({"kimg": float("nan")}, "--kimg"),
+        ({"loss": "mse"}, "--loss 'mse'"),
+        ({"sampling": "x"}, "--sampling"),
+        ({"generator.lr": 0.0}, "--generator.lr"),
+        ({"d_split": True}, "--d-split"),
+        ({"g_batch": 3}, "--g-batch"),
+        ({"cooldown": 2.0}, "--cooldown"),
+        ({"latent.kind": "cube"}, "--latent.kind"),
+    ],
+)
+def test_mistakes_are_named(changes, part):
+    with pytest.raises(ConfigError) as caught:
+        check(override(recipe("faces-dcgan-64"), changes))
+    assert part in str(caught.value) and "\n" not in str(caught.value)
+
+
+def test_unknown_recipe_suggests():
+    with pytest.raises(ConfigError, match="did you mean 'faces-dcgan-64'"):
+        recipe("faces-dcgan-46")
+
+
+def test_differences_are_named():
+    a, b = recipe("faces-dcgan-64"), override(recipe("faces-dcgan-64"), {"batch": 8, "generator.lr": 0.5})
+    assert differences(a.to_dict(), b.to_dict()) == ["batch: 64 -> 8", "model.generator.lr: 0.0002 -> 0.5"]
