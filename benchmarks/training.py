@@ -1,0 +1,114 @@
+"""Training speed: facegan's step beside a plain PyTorch loop of the same networks, in one run.
+
+The plain loop is what tutorials write: default memory layout, Adam as it comes, the discriminator on
+real and on fake images, the generator through the discriminator, no penalty, no average. Both see the
+same networks, batch and data; facegan's side does all that its recipe asks for beyond that as well
+(R1, moving average, flips, statistics), unless ``--bare``.
+
+    python benchmarks/training.py [--recipe faces-dcgan-64] [--seconds 20]
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+from collections.abc import Callable
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+
+from facegan.families import get_family
+from facegan.images import to_float
+from facegan.recipes import recipe
+from facegan.training.config import TrainConfig, override
+from facegan.training.data import ImageFeed
+from facegan.training.step import create_state, train_step
+
+
+def plain_loop(config: TrainConfig, images: np.ndarray) -> Callable[[], None]:
+    """One update as a tutorial writes it."""
+    family, shape = get_family(config.family), (images.shape[3], *images.shape[1:3])
+    g = family.build_generator(config.model.generator, shape, config.latent.dim)
+    d = family.build_discriminator(config.model.discriminator, shape)
+    opt_g = torch.optim.Adam(g.parameters(), 2e-4, (0.5, 0.999))
+    opt_d = torch.optim.Adam(d.parameters(), 2e-4, (0.5, 0.999))
+    dataset = torch.utils.data.TensorDataset(to_float(images).contiguous())
+    loader = torch.utils.data.DataLoader(dataset, config.batch, shuffle=True, drop_last=True)
+    batches = iter(loader)
+
+    def bce(logits: torch.Tensor, target: float) -> torch.Tensor:
+        return F.binary_cross_entropy_with_logits(logits, torch.full_like(logits, target))
+
+    def update() -> None:
+        nonlocal batches
+        try:
+            (real,) = next(batches)
+        except StopIteration:
+            batches = iter(loader)
+            (real,) = next(batches)
+        fake = g(torch.randn(config.batch, config.latent.dim))
+        opt_d.zero_grad()
+        (bce(d(real), 1.0) + bce(d(fake.detach()), 0.0)).backward()
+        opt_d.step()
+        opt_g.zero_grad()
+        bce(d(fake), 1.0).backward()
+        opt_g.step()
+
+    return update
+
+
+def our_loop(config: TrainConfig, images: np.ndarray) -> Callable[[], None]:
+    shape = (images.shape[3], *images.shape[1:3])
+    state = create_state(config, shape, torch.device("cpu"))
+    feed = ImageFeed(images, config, state.device)
+    return lambda: train_step(state, feed)
+
+
+def measure(
+    loops: dict[str, Callable[[], None]], batch: int, seconds: float
+) -> dict[str, tuple[float, float]]:
+    """Images a CPU second and a wall second; the loops take turns, so that noise hits all alike."""
+    for update in loops.values():
+        for _ in range(3):
+            update()
+    spent = {name: [0.0, 0.0, 0] for name in loops}
+    end = time.perf_counter() + seconds * len(loops)
+    while time.perf_counter() < end:
+        for name, update in loops.items():
+            wall, cpu = time.perf_counter(), time.process_time()
+            for _ in range(3):
+                update()
+            spent[name][0] += time.perf_counter() - wall
+            spent[name][1] += time.process_time() - cpu
+            spent[name][2] += 3 * batch
+    return {name: (n / cpu, n / wall) for name, (wall, cpu, n) in spent.items()}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--recipe", default="faces-dcgan-64")
+    parser.add_argument("--seconds", type=float, default=20.0, help="for each loop")
+    args = parser.parse_args()
+    config = override(recipe(args.recipe), {"reuse_fakes": True, "g_batch": 0})
+    rng = np.random.default_rng(0)
+    images = rng.integers(0, 256, (2000, config.size, config.size, config.channels or 3), np.uint8)
+    bare = {"r1_gamma": 0.0, "r2_gamma": 0.0, "ema_halflife_kimg": 0.0, "flip": False, "precision": "float32"}
+    loops = {
+        "plain loop": plain_loop(config, images),
+        "facegan, the same work": our_loop(override(config, bare), images),
+        "facegan, the whole recipe": our_loop(config, images),
+        "facegan, the whole recipe, bfloat16": our_loop(override(config, {"precision": "bfloat16"}), images),
+    }
+    speeds = measure(loops, config.batch, args.seconds)
+    base = speeds["plain loop"][0]
+    print(
+        f"{args.recipe}, batch {config.batch}, {torch.get_num_threads()} threads, torch {torch.__version__}"
+    )
+    print(f"{'loop':<36} {'img / CPU s':>12} {'img / s':>9} {'ratio':>6}")
+    for name, (cpu, wall) in speeds.items():
+        print(f"{name:<36} {cpu:12.1f} {wall:9.1f} {cpu / base:6.2f}")
+
+
+if __name__ == "__main__":
+    main()

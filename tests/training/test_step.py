@@ -1,0 +1,156 @@
+"""One update: what it counts, what it changes, and that nothing but counts decides it."""
+
+import math
+
+import numpy as np
+import pytest
+import torch
+
+from facegan.families import get_family
+from facegan.generator import Latent
+from facegan.losses.adversarial import LOSSES
+from facegan.nets.ema import batch_norms, ema_decay, recalibrate_batch_norm, update_ema
+from facegan.recipes import RECIPES, recipe
+from facegan.training.config import check, override
+from facegan.training.data import ImageFeed
+from facegan.training.step import create_state, draw_latents, set_lr, train_step
+
+CPU = torch.device("cpu")
+
+
+def small(name="faces-tiny-32", **changes):
+    """The recipe at a quarter of its width: as quick as its structure allows."""
+    width = {"generator.width": 0.25, "discriminator.width": 0.25, "batch": 4}
+    if recipe(name).g_batch:
+        width["g_batch"] = 8
+    return check(override(recipe(name), {**width, **changes}))
+
+
+def images(config, n=16):
+    size, channels = config.size, config.channels or 3
+    return np.random.default_rng(0).integers(0, 256, (n, size, size, channels), np.uint8)
+
+
+def run(config, updates=2, start=None):
+    pictures = images(config)
+    state = start or create_state(config, (pictures.shape[3], *pictures.shape[1:3]), CPU)
+    feed = ImageFeed(pictures, config, CPU)
+    for _ in range(updates):
+        train_step(state, feed)
+    return state
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_every_recipe_trains_and_counts(name):
+    config = small(name)
+    state = run(config)
+    means = state.take_means()
+    assert state.images_seen == 2 * config.batch * config.d_updates and state.updates == 2
+    assert {"loss_g", "loss_d", "accuracy_real", "accuracy_fake", "score_real", "score_fake"} <= means.keys()
+    assert all(math.isfinite(value) for value in means.values())
+    assert (state.ema is not None) == (config.ema_halflife_kimg > 0)
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_the_same_run_twice_is_the_same(name):
+    a, b = run(small(name)), run(small(name))
+    for (key, x), y in zip(a.generator.state_dict().items(), b.generator.state_dict().values(), strict=True):
+        assert torch.equal(x, y), key
+
+
+@pytest.mark.parametrize("loss", LOSSES)
+def test_every_loss_trains(loss):
+    state = run(small(loss=loss, r2_gamma=0.1))
+    assert all(math.isfinite(value) for value in state.take_means().values())
+
+
+def test_seeds_differ():
+    a, b = run(small(), 0), run(small(seed=1), 0)
+    first_a, first_b = (next(s.generator.parameters()) for s in (a, b))
+    assert not torch.equal(first_a, first_b)
+
+
+def test_plain_step_equals_a_hand_written_one():
+    """Adam on the textbook losses, with the same weights, images and latents, without facegan's step."""
+    config = small(r1_gamma=0.0, flip=False, ema_halflife_kimg=0.0)
+    state = create_state(config, (3, 32, 32), CPU)
+    pictures = images(config)
+    family = get_family("dcgan")
+    g = family.build_generator(config.model.generator, (3, 32, 32), config.latent.dim)
+    d = family.build_discriminator(config.model.discriminator, (3, 32, 32))
+    g.load_state_dict(state.generator.state_dict())
+    d.load_state_dict(state.discriminator.state_dict())
+    real = ImageFeed(pictures, config, CPU)(0, 4)
+    z = draw_latents(create_state(config, (3, 32, 32), CPU), 4)
+    opt_g = torch.optim.Adam(g.parameters(), config.model.generator.lr, (0.5, 0.999))
+    opt_d = torch.optim.Adam(d.parameters(), config.model.discriminator.lr, (0.5, 0.999))
+    fake = g(z)
+    loss_d = -torch.log(torch.sigmoid(d(real))).mean() - torch.log(1 - torch.sigmoid(d(fake.detach()))).mean()
+    opt_d.zero_grad()
+    loss_d.backward()
+    opt_d.step()
+    opt_g.zero_grad()
+    (-torch.log(torch.sigmoid(d(fake))).mean()).backward()
+    opt_g.step()
+    train_step(state, ImageFeed(pictures, config, CPU))
+    assert state.take_means()["loss_d"] == pytest.approx(float(loss_d.detach()), rel=1e-5)
+    for ours, theirs in ((state.generator, g), (state.discriminator, d)):
+        for x, y in zip(ours.parameters(), theirs.parameters(), strict=True):
+            # Adam's first step is lr x sign(gradient): agreement within a hundredth of that step.
+            close = (x - y).abs() < 0.01 * config.model.generator.lr
+            assert close.float().mean() > 0.995
+
+
+def test_learning_rate_schedules():
+    config = small(warmup_kimg=0.04, cooldown=0.5, kimg=1.0, **{"generator.lr_decay": 0.1})
+    state = create_state(config, (3, 32, 32), CPU)
+
+    def rates(images_seen, updates):
+        state.images_seen, state.updates = images_seen, updates
+        set_lr(state)
+        return [o.param_groups[0]["lr"] for o in (state.g_optimizer, state.d_optimizer)]
+
+    lr = config.model.generator.lr
+    assert rates(0, 0) == pytest.approx([lr * 0.1, lr * 0.1])  # 4 of 40 warm-up images
+    assert rates(500, 10) == pytest.approx([lr / 2, lr])  # decay halves after 10 updates
+    assert rates(750, 0) == pytest.approx([lr / 2, lr / 2])  # half of the cool-down
+
+
+def test_ema_halves_after_its_halflife():
+    decay = ema_decay(10, 1.0, 10**9, 0.05)
+    assert decay**100 == pytest.approx(0.5)
+    assert ema_decay(10, 1.0, 100, 0.05) == pytest.approx(0.25)  # ramp-up: half-life of 5 images
+    a, b = torch.nn.Linear(2, 2), torch.nn.Linear(2, 2)
+    expected = 0.75 * a.weight.detach().clone() + 0.25 * b.weight.detach()
+    update_ema(a, b, 0.75)
+    torch.testing.assert_close(a.weight.detach(), expected)
+
+
+def test_batch_norm_statistics_after_recalibration():
+    """Statistics equal those of the inputs, and one image is the same alone and in a batch."""
+    config = recipe("faces-tiny-32")
+    net = get_family("dcgan").build_generator(config.model.generator, (3, 32, 32), 64)
+    z = torch.randn(512, 64)
+    recalibrate_batch_norm(net, z.split(64))
+    flat = net.layers[0:2](z)
+    first = batch_norms(net)[0]
+    torch.testing.assert_close(first.running_mean, flat.mean((0, 2, 3)), atol=1e-5, rtol=1e-4)
+    with torch.no_grad():
+        torch.testing.assert_close(net(z[:1]), net(z[:8])[:1], atol=1e-5, rtol=1e-4)
+
+
+def test_training_latents_follow_the_recipe():
+    config = small("digits-vanilla-28")
+    z = draw_latents(create_state(config, (1, 28, 28), CPU), 2000)
+    assert abs(float(z.mean()) + 0.5) < 0.01 and abs(float(z.std()) - 0.5) < 0.01
+    assert Latent(dim=100).sample(range(200)).std() == pytest.approx(1.0, abs=0.03)
+
+
+def test_frozen_fakes_use_the_moving_statistics():
+    """In Keras's predict the generator's batch norm neither uses nor moves the batch's statistics."""
+    config = small("digits-dcgan-28")
+    state = create_state(config, (1, 28, 28), CPU)
+    norm = batch_norms(state.generator)[0]
+    run(config, 1, state)
+    # One update of the generator, none of the discriminator's fakes, moved the statistics.
+    assert int(norm.num_batches_tracked) == 1
