@@ -5,7 +5,7 @@ A recipe's name always means the whole network. To add one, add its row to RECIP
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from facegan.errors import ConfigError
 from facegan.families import dcgan, vanilla
@@ -97,7 +97,10 @@ RECIPES: dict[str, Recipe] = {
     ),
     "faces-dcgan-64": Recipe(
         TrainConfig(
-            family="dcgan", model=dcgan.Config(), size=64, kimg=2000.0, batch=64, r1_gamma=1.0, r1_every=4,
+            family="dcgan", size=64, kimg=500.0, batch=32, r1_gamma=3.0, r1_every=4, cooldown=0.2,
+            model=dcgan.Config(
+                replace(dcgan.Config().generator, lr=5e-4), replace(dcgan.Config().discriminator, lr=5e-4)
+            ),
             grid_kimg=10.0, checkpoint_kimg=20.0,
         ),
         "64 px faces: DCGAN with moving average, R1 and flips",
