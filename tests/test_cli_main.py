@@ -1,0 +1,112 @@
+"""The ``facegan`` command: its table, its help, and one clear line with the right exit code for a mistake."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from types import ModuleType
+
+import pytest
+
+from facegan import __version__
+from facegan.cli.main import COMMANDS, main
+from facegan.errors import ImageError, InputError
+
+
+def call(argv: list[str], capsys: pytest.CaptureFixture[str]) -> tuple[int, str, str]:
+    """Exit code, standard output and standard error of ``facegan ARGV``."""
+    try:
+        code = main(argv)
+    except SystemExit as stop:
+        code = stop.code if isinstance(stop.code, int) else 1
+    out, err = capsys.readouterr()
+    return code, out, err
+
+
+@pytest.mark.parametrize("argv", [[], ["-h"], ["--help"], ["help"]])
+def test_help_lists_every_command(argv: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    code, out, err = call(argv, capsys)
+    assert (code, err) == (0, "")
+    for name, (_, text) in COMMANDS.items():
+        assert name in out and text in out
+    assert all(len(line) <= 100 for line in out.splitlines())
+
+
+@pytest.mark.parametrize("argv", [["-V"], ["--version"]])
+def test_version(argv: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert call(argv, capsys) == (0, f"facegan {__version__}\n", "")
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_command_explains_itself(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    code, out, err = call([name, "--help"], capsys)
+    assert code == 0, err
+    assert f"facegan {name}" in out, "the usage line names the command"
+    assert "--help" in out
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_an_unknown_option_points_to_the_help(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    code, out, err = call([name, "--no-such-option", "1"], capsys)
+    assert (code, out) == (2, "")
+    assert f"facegan {name} --help" in err
+    assert "Traceback" not in err
+
+
+@pytest.mark.parametrize(
+    ("typed", "hint"),
+    [("trian", "Did you mean 'train'?"), ("Generate", "Did you mean 'generate'?"), ("xyz", "")],
+)
+def test_unknown_command(typed: str, hint: str, capsys: pytest.CaptureFixture[str]) -> None:
+    code, out, err = call([typed, "--out", "x"], capsys)
+    assert (code, out) == (2, "")
+    assert err.count("\n") == 1 and f"'{typed}'" in err and hint in err
+    assert ("Did you mean" in err) == bool(hint)
+
+
+def failing(error: BaseException) -> Callable[[list[str]], int]:
+    def run(argv: list[str]) -> int:
+        raise error
+
+    return run
+
+
+OUTCOMES: dict[str, tuple[Callable[[list[str]], int | None], int, str]] = {
+    "nothing": (lambda argv: None, 0, ""),
+    "zero": (lambda argv: 0, 0, ""),
+    "its own code": (lambda argv: 143, 143, ""),
+    "input error": (failing(InputError("photos: no such folder")), 2, "facegan demo: photos: no such folder\n"),
+    "image error": (failing(ImageError("truncated", "a.jpg")), 2, "facegan demo: truncated: a.jpg\n"),
+    "Ctrl-C": (failing(KeyboardInterrupt()), 130, "\nfacegan demo: interrupted\n"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", OUTCOMES)
+def test_exit_codes(name: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    run, code, message = OUTCOMES[name]
+    module = ModuleType("fake_command")
+    module.run = run  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "fake_command", module)
+    monkeypatch.setitem(COMMANDS, "demo", ("fake_command", ""))
+    assert call(["demo"], capsys) == (code, "", message)
+
+
+def test_a_bug_is_not_hidden(monkeypatch: pytest.MonkeyPatch) -> None:
+    module = ModuleType("fake_command")
+    module.run = failing(ZeroDivisionError())  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "fake_command", module)
+    monkeypatch.setitem(COMMANDS, "demo", ("fake_command", ""))
+    with pytest.raises(ZeroDivisionError):
+        main(["demo"])
+
+
+def test_a_reader_that_goes_away_is_no_error() -> None:
+    """As in ``facegan recipes | head -1``: the pipe is closed before anything is written."""
+    reading, writing = os.pipe()
+    os.close(reading)
+    command = [sys.executable, "-u", "-m", "facegan.cli.main", "recipes"]
+    done = subprocess.run(command, stdout=writing, stderr=subprocess.PIPE, text=True)
+    os.close(writing)
+    assert (done.returncode, done.stderr) == (141, "")
