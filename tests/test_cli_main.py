@@ -77,7 +77,7 @@ OUTCOMES: dict[str, tuple[Callable[[list[str]], int | None], int, str]] = {
     "nothing": (lambda argv: None, 0, ""),
     "zero": (lambda argv: 0, 0, ""),
     "its own code": (lambda argv: 143, 143, ""),
-    "input error": (failing(InputError("photos: no such folder")), 2, "facegan demo: photos: no such folder\n"),
+    "input error": (failing(InputError("photos: no folder")), 2, "facegan demo: photos: no folder\n"),
     "image error": (failing(ImageError("truncated", "a.jpg")), 2, "facegan demo: truncated: a.jpg\n"),
     "Ctrl-C": (failing(KeyboardInterrupt()), 130, "\nfacegan demo: interrupted\n"),
 }  # fmt: skip
