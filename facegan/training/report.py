@@ -262,8 +262,8 @@ def _commands(run: Path, config: dict[str, Any]) -> str:
         ("Train twice as long", longer if more else ""),
         ("The same run again, from the start", train_command(config, f"{run}-again")),
         ("As it was started", str(config.get("command") or "")),
-        ("New pictures", f"facegan generate {here} --seed 0-63 --out pictures.png"),
-        ("A film from face to face", f"facegan interpolate {here} --seeds 3,14,15 --loop --out faces.mp4"),
+        ("New pictures", f"facegan generate {here} --count 64 --out pictures.png"),
+        ("A film from face to face", f"facegan interpolate {here} 3 14 15 --loop --out faces.mp4"),
         ("Arithmetic on faces", f"facegan arithmetic {here} '1,2,3 - 4,5,6 + 7,8,9' --out arithmetic.png"),
     ]
     return "".join(f"<h3>{html.escape(k)}</h3><pre>{html.escape(v)}</pre>" for k, v in rows if v)
