@@ -8,15 +8,27 @@ functions that need it, so that workers which only read pictures stay small.
 
 from __future__ import annotations
 
+import functools
+import io
 import math
 import os
+import warnings
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from facegan.errors import ImageError, InputError
+
 if TYPE_CHECKING:
     import torch
+    from PIL import Image
+
+# The decoders that may see a stranger's bytes. EPS runs a program, others are rare and little tested.
+FORMATS = ("JPEG", "MPO", "PNG", "WEBP", "GIF", "BMP", "TIFF", "PPM", "AVIF", "HEIF")
+MAX_PIXELS = 80_000_000
+MAX_FILE_BYTES = 500_000_000
+RESAMPLE = {"nearest": "NEAREST", "bilinear": "BILINEAR", "bicubic": "BICUBIC", "lanczos": "LANCZOS"}
 
 
 def to_float(images: np.ndarray | torch.Tensor, device: str | torch.device = "cpu") -> torch.Tensor:
@@ -59,8 +71,6 @@ def enlarge(image: np.ndarray, factor: int) -> np.ndarray:
 
 def png_bytes(image: np.ndarray, text: dict[str, str] | None = None) -> bytes:
     """Losslessly encode uint8 ``H,W,C`` (C = 1 or 3); ``text`` becomes PNG text chunks."""
-    import io
-
     from PIL import Image
     from PIL.PngImagePlugin import PngInfo
 
@@ -88,3 +98,172 @@ def write_bytes(path: str | Path, content: bytes) -> None:
 def save_png(path: str | Path, image: np.ndarray, text: dict[str, str] | None = None) -> None:
     """Write uint8 ``H,W,C`` as PNG, atomically."""
     write_bytes(path, png_bytes(image, text))
+
+
+def resize(image: np.ndarray, size: tuple[int, int], resample: str = "lanczos") -> np.ndarray:
+    """Resample uint8 ``H,W,C`` (C = 1 or 3) to ``size`` = (height, width).
+
+    All kinds of ``RESAMPLE`` but ``nearest`` widen with the reduction factor, so nothing aliases;
+    values are sRGB as stored, as is usual in GAN work.
+    """
+    from PIL import Image
+
+    if resample not in RESAMPLE:
+        raise InputError(f"unknown resampling {resample!r}: choose one of {', '.join(RESAMPLE)}")
+    if min(size) < 1:
+        raise InputError(f"cannot resize to {size[0]}x{size[1]}: both sides must be at least 1")
+    if image.shape[:2] == tuple(size):
+        return image.copy()
+    picture = Image.fromarray(np.ascontiguousarray(image[..., 0] if image.shape[-1] == 1 else image))
+    resized = np.asarray(picture.resize((size[1], size[0]), Image.Resampling[RESAMPLE[resample]]))
+    return resized.reshape(*size, image.shape[-1])
+
+
+def luma(image: np.ndarray) -> np.ndarray:
+    """uint8 ``H,W,1``: 0.299 R + 0.587 G + 0.114 B (ITU-R BT.601) of uint8 ``H,W,3``."""
+    from PIL import Image
+
+    return np.asarray(Image.fromarray(np.ascontiguousarray(image)).convert("L"))[..., None]
+
+
+def read_image_file(path: str | Path, *, max_pixels: int = MAX_PIXELS) -> np.ndarray:
+    """``read_image`` of a file's content; at most 500 MB."""
+    path = Path(path)
+    try:
+        if not path.is_file():
+            raise ImageError("unreadable", f"{path} is not a file")
+        if path.stat().st_size > MAX_FILE_BYTES:
+            raise ImageError("too many bytes", f"{path} has more than {MAX_FILE_BYTES // 1_000_000} MB")
+        content = path.read_bytes()
+    except OSError as error:
+        raise ImageError("unreadable", f"{path}: {error.strerror or error}") from None
+    return read_image(content, str(path), max_pixels=max_pixels)
+
+
+def read_image(content: bytes, name: str = "", *, max_pixels: int = MAX_PIXELS) -> np.ndarray:
+    """Decode a picture file to uint8 ``H,W,3``: upright (EXIF), sRGB (ICC), transparency over white.
+
+    Reads ``FORMATS``, the first frame or page of several; 16-bit values are scaled to 8. Whatever
+    the bytes, the only exception is ``ImageError``, its reason one of: empty file, not an image,
+    truncated, unreadable, unsupported pixels, too many pixels (checked before decoding; more than
+    178 million never pass). ``name`` appears in the error's detail.
+    """
+    from PIL import Image, UnidentifiedImageError
+
+    if not content:
+        raise ImageError("empty file", name)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # Pillow warns of odd metadata; the pixels decide here
+            with Image.open(io.BytesIO(content), formats=_formats()) as picture:
+                width, height = picture.size
+                if width * height > max_pixels:
+                    raise ImageError("too many pixels", _detail(name, f"{width}x{height}"))
+                picture.load()
+                return _to_srgb(_upright(picture))
+    except ImageError:
+        raise
+    except Image.DecompressionBombError as error:
+        raise ImageError("too many pixels", _detail(name, error)) from None
+    except UnidentifiedImageError:
+        known = any(accept and accept(content[:16]) for accept in _accept_functions())
+        raise ImageError("unreadable" if known else "not an image", name) from None
+    except Exception as error:  # decoders raise anything on hostile bytes, MemoryError among others
+        text = str(error).lower()
+        truncated = isinstance(error, EOFError) or any(w in text for w in ("truncat", "end of file", "eof"))
+        raise ImageError("truncated" if truncated else "unreadable", _detail(name, error)) from None
+
+
+def _detail(name: str, text: object) -> str:
+    line = " ".join(str(text).split())[:200]
+    return f"{name} ({line})" if name else line
+
+
+@functools.lru_cache(maxsize=1)
+def _formats() -> tuple[str, ...]:
+    import pillow_heif
+    from PIL import Image
+
+    Image.init()
+    pillow_heif.register_heif_opener()
+    return tuple(name for name in FORMATS if name in Image.OPEN)  # AVIF is an option of Pillow's build
+
+
+def _accept_functions() -> list[Any]:
+    from PIL import Image
+
+    return [Image.OPEN[name][1] for name in _formats()]
+
+
+def _upright(picture: Image.Image) -> Image.Image:
+    from PIL import ImageOps
+
+    try:
+        return ImageOps.exif_transpose(picture)
+    except Exception:  # damaged EXIF says nothing about the orientation
+        return picture
+
+
+def _to_srgb(picture: Image.Image) -> np.ndarray:
+    """Any Pillow mode to uint8 ``H,W,3``."""
+    from PIL import Image
+
+    if picture.mode in ("I", "F") or picture.mode.startswith("I;16"):
+        picture = _scaled_to_8_bits(picture)
+    elif picture.mode == "1":
+        picture = picture.convert("L")
+    alpha = None
+    if picture.has_transparency_data:  # an alpha channel, an RGBA palette or a transparent colour
+        opaque = "L" if picture.mode in ("L", "LA", "La") else "RGB"
+        picture = picture.convert("RGBA")
+        alpha = picture.getchannel("A")
+        picture = picture.convert(opaque)
+    elif picture.mode == "P":
+        picture = picture.convert("RGB")
+    profile = picture.info.get("icc_profile")
+    converted = _convert_profile(picture, profile) if profile else None
+    try:
+        picture = converted or picture.convert("RGB")
+    except ValueError:
+        raise ImageError("unsupported pixels", picture.mode) from None
+    if alpha is not None:
+        picture = Image.composite(picture, Image.new("RGB", picture.size, "white"), alpha)
+    return np.array(picture, np.uint8)
+
+
+def _scaled_to_8_bits(picture: Image.Image) -> Image.Image:
+    """Grey of more than 8 bits: integers are 0..65535, floating-point numbers 0..1 or 0..255."""
+    from PIL import Image
+
+    values: np.ndarray = np.asarray(picture).astype(np.float32)
+    if picture.mode == "F":
+        values = np.nan_to_num(values)
+        values = values * 255 if values.max() <= 1 else values
+    elif values.min() < 0 or values.max() > 65535:
+        raise ImageError("unsupported pixels", "32-bit integers")
+    else:
+        values = values / 257
+    scaled = Image.fromarray(np.clip(np.rint(values), 0, 255).astype(np.uint8))
+    scaled.info["icc_profile"] = picture.info.get("icc_profile")
+    return scaled
+
+
+def _convert_profile(picture: Image.Image, profile: bytes) -> Image.Image | None:
+    """To sRGB by the embedded ICC profile; None if that is broken or made for other channels."""
+    from PIL import ImageCms
+
+    try:
+        transform = _transform(profile, picture.mode)
+        return ImageCms.applyTransform(picture, transform) if transform else None
+    except (ImageCms.PyCMSError, ValueError, OSError, TypeError):
+        return None
+
+
+@functools.lru_cache(maxsize=16)
+def _transform(profile: bytes, mode: str) -> Any:
+    from PIL import ImageCms
+
+    source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
+    if mode == "RGB" and "sRGB" in (source.profile.profile_description or ""):
+        return None
+    return ImageCms.buildTransform(source, ImageCms.createProfile("sRGB"), mode, "RGB")

@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+import math
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from typing import Any
 
 import numpy as np
 
+from facegan import images
+from facegan.data import warp
 from facegan.data.faces import Face, FaceDetector
-from facegan.errors import ImageError
+from facegan.errors import ImageError, InputError
+
+EYE_DISTANCE, EYE_HEIGHT = 0.28, 0.45  # of an aligned crop, as fractions of its side
+# Left eye, right eye, nose, mouth corners relative to the middle of the eyes, in eye distances: the
+# mean of 499 faces of CelebA, made symmetric.
+MEAN_SHAPE = np.array([[-0.5, 0.0], [0.5, 0.0], [0.0, 0.617], [-0.452, 1.06], [0.452, 1.06]])
+TEMPLATE = np.array([0.5, EYE_HEIGHT]) + EYE_DISTANCE * MEAN_SHAPE
 
 
 @dataclass(frozen=True)
@@ -31,7 +42,24 @@ class Crop:
     min_confidence: float = 0.9
     """Smallest confidence of the detector, 0 to 1."""
     min_sharpness: float = 0.0
-    """Smallest variance of the Laplacian of the crop's luma; 0 accepts everything."""
+    """Smallest variance of the Laplacian of the crop's luma (0..255); 0 accepts everything.
+
+    A blurred or much enlarged face has a small one; what is usual depends on the size."""
+
+    def __post_init__(self) -> None:
+        if self.kind not in CROPS:
+            raise InputError(f"unknown crop {self.kind!r}: choose one of {', '.join(CROPS)}")
+        if self.resample not in images.RESAMPLE:
+            known = ", ".join(images.RESAMPLE)
+            raise InputError(f"unknown resampling {self.resample!r}: choose one of {known}")
+        if min(self.shape[:2]) < 1:
+            raise InputError(f"the crop's size is {self.size}: both sides must be at least 1")
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """(height, width, channels) of the result."""
+        h, w = (self.size, self.size) if isinstance(self.size, int) else self.size
+        return h, w, 1 if self.gray else 3
 
 
 @dataclass(frozen=True)
@@ -42,25 +70,164 @@ class Cropped:
     face: Face | None
 
 
+Cut = Callable[[np.ndarray, Crop, "Face | None"], np.ndarray]
+
+
+def _face(image: np.ndarray, crop: Crop, face: Face | None) -> np.ndarray:
+    """The box grown to the result's aspect ratio, with a margin, around its centre."""
+    assert face is not None
+    h, w, _ = crop.shape
+    x, y, width, height = face.box
+    scale = max(width / w, height / h) * (1 + 2 * crop.margin)
+    left, top = x + width / 2 - w * scale / 2, y + height / 2 - h * scale / 2
+    return warp.cut(image, np.array([[scale, 0, left], [0, scale, top]]), (h, w), crop.resample)
+
+
+def _aligned(image: np.ndarray, crop: Crop, face: Face | None) -> np.ndarray:
+    """Turned, scaled and shifted so that the landmarks lie closest to ``TEMPLATE``."""
+    assert face is not None
+    h, w, _ = crop.shape
+    points = np.array(face.landmarks, float)
+    if points.shape != TEMPLATE.shape or not np.isfinite(points).all():
+        raise ImageError("no landmarks")
+    matrix = warp.similarity(points, template(h, w))
+    scale = math.hypot(*matrix[:, 0])
+    if not 1e-4 < scale < 1e4:
+        raise ImageError("no landmarks", "they coincide")
+    inverse = np.linalg.inv(np.vstack([matrix, [0, 0, 1]]))[:2]
+    return warp.cut(image, inverse, (h, w), crop.resample)
+
+
+def _center(image: np.ndarray, crop: Crop, face: Face | None) -> np.ndarray:
+    """The largest rectangle of the result's aspect ratio around the photo's centre."""
+    h, w, _ = crop.shape
+    scale = min(image.shape[0] / h, image.shape[1] / w)
+    height, width = max(1, round(h * scale)), max(1, round(w * scale))
+    top, left = (image.shape[0] - height) // 2, (image.shape[1] - width) // 2
+    return images.resize(image[top : top + height, left : left + width], (h, w), crop.resample)
+
+
+def _none(image: np.ndarray, crop: Crop, face: Face | None) -> np.ndarray:
+    """The whole photo, whatever its aspect ratio."""
+    return images.resize(image, crop.shape[:2], crop.resample)
+
+
+def _tutorial(image: np.ndarray, crop: Crop, face: Face | None) -> np.ndarray:
+    """The box in whole pixels, |x| and |y|, whatever its aspect ratio."""
+    assert face is not None
+    x, y, width, height = (int(value) for value in face.box)
+    part = image[abs(y) : abs(y) + height, abs(x) : abs(x) + width]
+    if not part.size:
+        raise ImageError("no face", "the box lies outside")
+    return images.resize(part, crop.shape[:2], crop.resample)
+
+
+# How to cut, and which faces: the largest (all of them with ``all_faces``), the first detected, or none.
+CROPS: dict[str, tuple[Cut, str]] = {
+    "face": (_face, "largest"),
+    "aligned": (_aligned, "largest"),
+    "center": (_center, ""),
+    "none": (_none, ""),
+    "tutorial": (_tutorial, "first"),
+}
+
+PRESETS: dict[str, Crop] = {
+    # The first detected box of any confidence; Pillow's default resampling is what the tutorial gets.
+    "tutorial-80": Crop("tutorial", 80, resample="bicubic", min_confidence=0.0),
+    "tutorial-50": Crop("none", 50, resample="nearest"),
+}
+
+
+def template(height: int, width: int) -> np.ndarray:
+    """Where ``aligned`` puts the landmarks: float ``5,2`` (x, y) in px of the result."""
+    side = min(height, width)
+    return TEMPLATE * side + [(width - side) / 2, (height - side) / 2]
+
+
+def describe(crop: Crop) -> dict[str, Any]:
+    """``crop`` with its geometry, for a JSON file."""
+    record = {**asdict(crop), "size": list(crop.shape[:2])}
+    if crop.kind == "aligned":
+        record["landmarks"] = np.round(template(*crop.shape[:2]), 4).tolist()
+    return record
+
+
 def needs_detector(crop: Crop) -> bool:
     """Whether ``apply`` needs a detector for this crop."""
-    return crop.kind in ("face", "aligned", "tutorial")
+    return bool(CROPS[crop.kind][1])
 
 
 def make_detector(crop: Crop) -> FaceDetector | None:
-    """The detector that fits ``crop``, or None where none is needed."""
-    return FaceDetector(crop.min_confidence, crop.min_face) if needs_detector(crop) else None
+    """The detector that fits ``crop``, or None where none is needed.
+
+    It also reports faces that ``crop`` then rejects as too small or too uncertain.
+    """
+    return (
+        FaceDetector(min(0.7, crop.min_confidence), min(20, crop.min_face)) if needs_detector(crop) else None
+    )
+
+
+def sharpness(image: np.ndarray) -> float:
+    """Variance of the Laplacian (4 neighbours) of the luma of uint8 ``H,W,C``."""
+    import cv2
+
+    gray = image[..., 0] if image.shape[-1] == 1 else images.luma(image)[..., 0]
+    return float(cv2.Laplacian(gray, cv2.CV_64F, ksize=1).var())
 
 
 def apply_each(
     image: np.ndarray, crop: Crop, detector: FaceDetector | None = None
 ) -> tuple[list[Cropped], list[ImageError]]:
-    """Crops of one photo, and why others of its faces were rejected."""
-    raise NotImplementedError
+    """Crops of one uint8 photo ``H,W,3``, and why others of its faces were rejected.
+
+    One of the two lists holds something. Faces come largest first; without ``all_faces`` only the
+    best candidate is tried. Reasons: no face, low confidence, face too small, no landmarks, blurred.
+    """
+    which = CROPS[crop.kind][1]
+    if not which:
+        return _collect(image, crop, [None])
+    if detector is None:
+        raise ValueError(f"the crop {crop.kind!r} needs a detector")
+    faces = detector.detect(image, largest=which == "largest" and not crop.all_faces)
+    if not faces:
+        return [], [ImageError("no face")]
+    if which == "first":
+        return _collect(image, crop, faces[:1])
+    # A large but doubtful box must not hide a certain face.
+    faces.sort(key=lambda face: (face.confidence >= crop.min_confidence, face.extent), reverse=True)
+    return _collect(image, crop, faces if crop.all_faces else faces[:1])
+
+
+def _collect(
+    image: np.ndarray, crop: Crop, faces: list[Face] | list[None]
+) -> tuple[list[Cropped], list[ImageError]]:
+    kept: list[Cropped] = []
+    rejected: list[ImageError] = []
+    for face in faces:
+        try:
+            kept.append(Cropped(_one(image, crop, face), face))
+        except ImageError as error:
+            rejected.append(error)
+    return kept, rejected
+
+
+def _one(image: np.ndarray, crop: Crop, face: Face | None) -> np.ndarray:
+    if face is not None:
+        where = f"at x {face.box[0]:.0f}, y {face.box[1]:.0f}"
+        if face.confidence < crop.min_confidence:
+            raise ImageError("low confidence", f"{face.confidence:.2f} {where}")
+        if face.extent < crop.min_face:
+            raise ImageError("face too small", f"{face.extent:.0f} px {where}")
+    result = CROPS[crop.kind][0](image, crop, face)
+    if crop.gray:
+        result = images.luma(result)
+    if crop.min_sharpness > 0 and (value := sharpness(result)) < crop.min_sharpness:
+        raise ImageError("blurred", f"sharpness {value:.1f}")
+    return result
 
 
 def apply(image: np.ndarray, crop: Crop, detector: FaceDetector | None = None) -> list[Cropped]:
-    """Crops of one photo, at least one.
+    """Crops of one uint8 photo ``H,W,3``, at least one.
 
     Raises ``ImageError`` with the reason of the first reject where there is none.
     """
@@ -68,10 +235,3 @@ def apply(image: np.ndarray, crop: Crop, detector: FaceDetector | None = None) -
     if not kept:
         raise rejected[0]
     return kept
-
-
-PRESETS: dict[str, Crop] = {
-    "faces-64": Crop("aligned", 64),
-    "tutorial-80": Crop("tutorial", 80),
-    "tutorial-50": replace(Crop("none", 50), resample="nearest"),
-}
