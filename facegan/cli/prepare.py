@@ -1,0 +1,132 @@
+"""``facegan prepare``: photos to dataset."""
+
+from __future__ import annotations
+
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import tyro
+
+from facegan.cli.main import run_function
+
+if TYPE_CHECKING:
+    from facegan.data.dataset import Dataset
+    from facegan.data.prepare import Progress
+
+
+class _Line:
+    """One line that rewrites itself on a terminal; elsewhere a line every ten seconds."""
+
+    def __init__(self) -> None:
+        self.live, self.last = sys.stderr.isatty(), time.monotonic()
+
+    def __call__(self, p: Progress) -> None:
+        now = time.monotonic()
+        if now - self.last < (0.1 if self.live else 10.0) and p.done != p.total:
+            return
+        self.last = now
+        rate = p.done / max(p.seconds, 1e-9)
+        of = f" of {p.total}" if p.total else ""
+        left = f"  left {(p.total - p.done) / max(rate, 1e-9):.0f} s" if p.total and p.done else ""
+        text = f"{p.stage}: {p.done}{of}  kept {p.kept}  rejected {p.rejected}  {rate:.0f}/s{left}"
+        end = "\n" if not self.live or p.done == p.total else ""
+        print(f"\r{text}\x1b[K" if self.live else text, end=end, file=sys.stderr, flush=True)
+
+
+def report(dataset: Dataset) -> str:
+    """The closing summary."""
+    from facegan.data.finish import commonest
+
+    info = dataset.info
+    counts = ", ".join(f"{n} {split}" for split, n in dataset.counts.items())
+    h, w = dataset.size
+    lines = [f"{dataset.path}: {sum(dataset.counts.values())} pictures of {w}x{h} ({counts})"]
+    rejects = info["rejects"]
+    if rejects:
+        lines.append(f"{len(rejects)} left out (each with its reason in {dataset.path / 'dataset.json'}):")
+        lines += [f"  {count:6d}  {reason}" for reason, count in commonest(rejects)[:8]]
+    if info["near_duplicates"]:
+        lines.append(
+            f"{len(info['near_duplicates'])} near duplicates, "
+            + (
+                "dropped"
+                if info["plan"]["drop_near_duplicates"]
+                else "kept (--drop-near-duplicates drops them)"
+            )
+        )
+    sheets = [str(dataset.path / n) for n in ("preview.jpg", "detections.jpg") if (dataset.path / n).exists()]
+    lines.append(f"look at {' and '.join(sheets)}; next: facegan train {dataset.path}")
+    return "\n".join(lines)
+
+
+def main(
+    sources: Annotated[tuple[str, ...], tyro.conf.Positional, tyro.conf.arg(metavar="SOURCE...")],
+    out: str,
+    preset: str = "",
+    crop: Literal["aligned", "face", "center", "none", "tutorial"] = "aligned",
+    size: int = 64,
+    gray: bool = False,
+    resample: Literal["lanczos", "bicubic", "bilinear", "nearest"] = "lanczos",
+    margin: float = 0.25,
+    all_faces: bool = False,
+    min_face: float = 20,
+    min_confidence: float = 0.9,
+    min_sharpness: float = 0.0,
+    include: str = "",
+    where: str = "",
+    limit: int = 0,
+    attributes: str = "",
+    split: str = "",
+    drop_near_duplicates: bool = False,
+    max_pixels: int = 80_000_000,
+    workers: int = 0,
+    quiet: bool = False,
+) -> None:
+    """Find, align, crop, check and pack pictures into a dataset.
+
+    Args:
+        sources: folders, zip or tar archives (.gz, .xz, .zst), IDX, Parquet or .npz files, Hub
+            datasets (user/name), or prepared datasets.
+        out: the dataset's folder.
+        preset: a named crop that overrules the settings below: faces-64, tutorial-80, tutorial-50.
+        crop: aligned (eyes at fixed places), face (the box with a margin), center, none (the whole
+            picture), tutorial (first box, tight, aspect ratio not kept).
+        size: height and width in px, 28 to 1024.
+        gray: one channel instead of three.
+        resample: filter; all but nearest are antialiased.
+        margin: for face: added on each side, as a share of the box's longer side.
+        all_faces: every face of a photo instead of the largest.
+        min_face: smallest longer side of a face in px of the photo.
+        min_confidence: smallest confidence of the detector, 0 to 1.
+        min_sharpness: smallest variance of the Laplacian of the crop; 0 accepts all.
+        include: only names that match this pattern, such as '*.jpg'.
+        where: only pictures with these attributes, such as 'Smiling and not Eyeglasses'.
+        limit: at most so many pictures are read; 0 is all.
+        attributes: CelebA's list_attr_celeba.txt, or a CSV with a column 'file'.
+        split: a file of 'name split' lines, or shares such as 'val=0.05,test=0.05' by content.
+        drop_near_duplicates: leave out near duplicates instead of reporting them.
+        max_pixels: larger photos are rejected.
+        workers: processes; 0 is one a core.
+        quiet: print nothing but errors.
+    """
+    from facegan.data.prepare import prepare
+
+    options = {k: v for k, v in locals().items() if k not in ("quiet", "prepare")}
+    dataset = prepare(
+        options.pop("sources"), options.pop("out"), on_progress=_silent if quiet else _Line(), **options
+    )
+    if not quiet:
+        if dataset.info.get("already_made"):
+            print(f"{Path(out)} is already made from the same sources in the same way: nothing to do")
+        print(report(dataset))
+
+
+def _silent(progress: Progress) -> None:
+    pass
+
+
+def run(argv: list[str]) -> int:
+    run_function(main, argv)
+    return 0

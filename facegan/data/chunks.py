@@ -1,0 +1,101 @@
+"""Finished chunks of a dataset under way, each one file, so that a killed run goes on."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from facegan.data.worker import Row
+from facegan.images import write_bytes
+
+
+def _schema() -> Any:
+    import pyarrow as pa
+
+    return pa.schema(
+        [
+            ("source", pa.string()), ("name", pa.string()), ("digest", pa.binary()), ("reject", pa.string()),
+            ("png", pa.binary()), ("pixels_digest", pa.binary()), ("near_hash", pa.binary()),
+            ("box", pa.list_(pa.float64())), ("landmarks", pa.list_(pa.float64())),
+            ("attributes", pa.string()), ("split", pa.string()),
+        ]
+    )  # fmt: skip
+
+
+class ChunkStore:
+    """Chunks ``000000.arrow`` ... under one folder that belongs to one plan; another plan empties it."""
+
+    def __init__(self, folder: Path, plan: dict[str, Any]) -> None:
+        self.folder = folder
+        folder.mkdir(parents=True, exist_ok=True)
+        text, file = json.dumps(plan, sort_keys=True), folder / "plan.json"
+        if not file.is_file() or file.read_text() != text:
+            for old in folder.iterdir():
+                old.unlink()
+            write_bytes(file, text.encode())
+
+    def path(self, index: int) -> Path:
+        return self.folder / f"{index:06d}.arrow"
+
+    def write(
+        self, index: int, digest: str, rows: list[Row], thumbnails: list[tuple[bytes, list[Row]]]
+    ) -> None:
+        """Store a chunk whole or not at all; its thumbnails first, so that they are there if it is."""
+        import pyarrow as pa
+
+        if thumbnails:
+            for i, (png, _) in enumerate(thumbnails):
+                write_bytes(self.folder / f"{index:06d}-{i:02d}.png", png)
+        values = [{**asdict(row), "attributes": json.dumps(row.attributes)} for row in rows]
+        for value in values:
+            value["source"], value["name"] = (_text(value[k]) for k in ("source", "name"))
+        kept = sum(not row.reject for row in rows)
+        note = json.dumps({"digest": digest, "kept": kept, "rejected": len(rows) - kept})
+        table = pa.Table.from_pylist(values, _schema().with_metadata({"chunk": note}))
+        sink = pa.BufferOutputStream()
+        with pa.ipc.new_file(sink, table.schema) as writer:
+            writer.write_table(table)
+        write_bytes(self.path(index), sink.getvalue().to_pybytes())
+
+    def _note(self, index: int) -> dict[str, Any]:
+        import pyarrow as pa
+
+        try:
+            with pa.OSFile(str(self.path(index))) as source, pa.ipc.open_file(source) as reader:
+                return json.loads(reader.schema.metadata[b"chunk"])
+        except (OSError, pa.ArrowException, ValueError, KeyError, TypeError):
+            return {}
+
+    def has(self, index: int, digest: str) -> bool:
+        return self._note(index).get("digest") == digest
+
+    def counts(self, index: int) -> tuple[int, int]:
+        note = self._note(index)
+        return note["kept"], note["rejected"]
+
+    def truncate(self, count: int) -> None:
+        """Forget chunks beyond the end, left by a source that has become shorter."""
+        while self.path(count).exists():
+            self.path(count).unlink()
+            count += 1
+
+    def __iter__(self) -> Iterator[Row]:
+        import pyarrow as pa
+
+        index = 0
+        while self.path(index).exists():
+            with pa.OSFile(str(self.path(index))) as source, pa.ipc.open_file(source) as reader:
+                for value in reader.read_all().to_pylist():
+                    yield Row(**{**value, "attributes": json.loads(value["attributes"])})
+            index += 1
+
+    def thumbnails(self) -> list[bytes]:
+        return [p.read_bytes() for p in sorted(self.folder.glob("*-*.png"))]
+
+
+def _text(name: str) -> str:
+    """File names need not be valid text; Arrow's strings must be."""
+    return name.encode("utf-8", "backslashreplace").decode()

@@ -1,0 +1,263 @@
+"""Stage two of preparing: drop duplicates, write shards, card, contact sheets and dataset.json."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import os
+import time
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from facegan import __version__
+from facegan.data.chunks import ChunkStore
+from facegan.data.dataset import FORMAT, SPLITS, Dataset, schema
+from facegan.data.worker import Row
+from facegan.errors import InputError
+from facegan.images import grid, write_bytes
+
+if TYPE_CHECKING:
+    from facegan.data.prepare import PrepareConfig, Progress
+
+SHARD_ROWS = 4096
+NEAR_BITS = 10  # of 256: crops that differ in at most so many bits of their hash are near duplicates
+_BUCKET = 64
+
+
+class NearDuplicates:
+    """Finds an earlier hash within ``NEAR_BITS``: two such agree in one of 16 bands of 16 bits.
+
+    Only the last 64 of a band's bucket are compared, which keeps pictures with large empty regions
+    from costing quadratic time; such a pair may then go unreported.
+    """
+
+    def __init__(self) -> None:
+        self.hashes: list[np.ndarray] = []
+        self.bands: list[dict[int, list[int]]] = [{} for _ in range(16)]
+
+    def find_or_add(self, value: bytes) -> int | None:
+        """Index (in order of adding) of a near earlier one; None if there is none. Adds it anyway."""
+        bits = np.frombuffer(value, np.uint64)
+        keys = np.frombuffer(value, np.uint16)
+        candidates = sorted(
+            {i for band, key in zip(self.bands, keys, strict=True) for i in band.get(int(key), [])}
+        )
+        found = None
+        if candidates:
+            distances = np.bitwise_count(np.stack([self.hashes[i] for i in candidates]) ^ bits).sum(1)
+            best = int(distances.argmin())
+            found = candidates[best] if distances[best] <= NEAR_BITS else None
+        index = len(self.hashes)
+        self.hashes.append(bits)
+        for band, key in zip(self.bands, keys, strict=True):
+            bucket = band.setdefault(int(key), [])
+            bucket.append(index)
+            del bucket[:-_BUCKET]
+        return found
+
+
+class _Verdicts:
+    """First pass: which rows stay, and everything that dataset.json says about the others."""
+
+    def __init__(self, store: ChunkStore, drop_near: bool) -> None:
+        self.keep: list[bool] = []
+        self.rejects: list[dict[str, str]] = []
+        self.near: list[dict[str, str]] = []
+        self.counts: Counter[str] = Counter()
+        self.names: list[str] = []
+        content = hashlib.sha256()
+        sources: dict[bytes, tuple[str, int]] = {}
+        pixels: dict[bytes, str] = {}
+        near, near_sources = NearDuplicates(), []
+        for serial, row in enumerate(store):
+            reason = row.reject
+            if not reason:
+                # Several crops of one photo share its digest; the same photo again repeats all of them.
+                first = sources.setdefault(row.digest, (row.source, serial))
+                twin = first[0] if first[0] != row.source else pixels.get(row.pixels_digest)
+                if twin is not None:
+                    reason = f"exact duplicate of {twin}"
+            if not reason:
+                pixels[row.pixels_digest] = row.source
+                similar = near.find_or_add(row.near_hash)
+                near_sources.append(row.source)
+                if similar is not None:
+                    self.near.append({"source": row.source, "of": near_sources[similar]})
+                    reason = f"near duplicate of {near_sources[similar]}" if drop_near else ""
+            self.keep.append(not reason)
+            if reason:
+                self.rejects.append({"source": row.source, "reason": reason})
+                continue
+            self.counts[row.split] += 1
+            self.names += [name for name in row.attributes if name not in self.names]
+            content.update(
+                json.dumps([row.split, row.pixels_digest.hex(), row.attributes], sort_keys=True).encode()
+            )
+        self.content_hash = content.hexdigest()
+
+
+class _ShardWriter:
+    """Writes one split's shards whole, under their final names."""
+
+    def __init__(self, folder: Path, split: str, count: int, names: list[str]) -> None:
+        self.folder, self.split, self.names = folder, split, names
+        self.total = -(-count // SHARD_ROWS)
+        self.shard, self.rows = 0, []  # type: ignore[var-annotated]
+
+    def add(self, row: Row) -> None:
+        value: dict[str, Any] = {
+            "image": {"bytes": row.png, "path": Path(row.name).name}, "source": row.source,
+            "box": row.box, "landmarks": row.landmarks,
+        }  # fmt: skip
+        if self.names:
+            value["attributes"] = {name: row.attributes.get(name) for name in self.names}
+        self.rows.append(value)
+        if len(self.rows) == SHARD_ROWS:
+            self.flush()
+
+    def flush(self) -> None:
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
+        if not self.rows:
+            return
+        path = self.folder / f"{self.split}-{self.shard:05d}-of-{self.total:05d}.parquet"
+        temporary = path.with_name(f".{path.name}.tmp")
+        table = pa.Table.from_pylist(self.rows, schema(tuple(self.names)))
+        # Small row groups let a reader stream; PNG bytes do not compress any further.
+        pq.write_table(table, temporary, row_group_size=256, compression="none", write_statistics=False)
+        with open(temporary, "rb+") as handle:
+            os.fsync(handle.fileno())
+        os.replace(temporary, path)
+        self.shard, self.rows = self.shard + 1, []
+
+
+def finish(
+    out: Path,
+    store: ChunkStore,
+    plan: dict[str, Any],
+    config: PrepareConfig,
+    on_progress: Callable[[Progress], None],
+) -> Dataset:
+    """Write everything; dataset.json comes last, so that it is there only if all else is."""
+    from facegan.data.prepare import Progress
+
+    begin = time.monotonic()
+    verdicts = _Verdicts(store, config.drop_near_duplicates)
+    kept, rejected = sum(verdicts.counts.values()), len(verdicts.rejects)
+    if not kept:
+        reasons = summary(verdicts.rejects)
+        raise InputError(
+            f"no picture is left ({reasons or 'the sources hold none'}); nothing was written to {out}"
+        )
+    splits = [s for s in SPLITS if verdicts.counts[s]]
+    folder = out / "data"
+    folder.mkdir(exist_ok=True)
+    for old in folder.iterdir():
+        old.unlink()
+    writers = {s: _ShardWriter(folder, s, verdicts.counts[s], verdicts.names) for s in splits}
+    preview: list[np.ndarray] = []
+    for serial, (row, keep) in enumerate(zip(store, verdicts.keep, strict=True)):
+        if keep:
+            writers[row.split].add(row)
+            if len(preview) < 100:
+                preview.append(_decode(row.png))
+        if serial % 512 == 0:
+            on_progress(
+                Progress(serial, len(verdicts.keep), kept, rejected, time.monotonic() - begin, "write")
+            )
+    for writer in writers.values():
+        writer.flush()
+    _sheet(out / "preview.jpg", np.stack(preview))
+    thumbnails = [_decode(png) for png in store.thumbnails()]
+    if thumbnails and any(row.box for row in store):
+        _sheet(out / "detections.jpg", np.stack(thumbnails))
+    size = list(preview[0].shape[:2])
+    info = {
+        "format": FORMAT, "facegan": __version__, "size": size, "channels": int(preview[0].shape[2]),
+        "counts": {s: verdicts.counts[s] for s in splits}, "attribute_names": verdicts.names,
+        "crop": asdict(config.crop), "content_hash": verdicts.content_hash, "plan": plan,
+        "rejects": verdicts.rejects, "near_duplicates": verdicts.near,
+    }  # fmt: skip
+    write_bytes(out / "README.md", card(out.resolve().name, info).encode())
+    write_bytes(out / "dataset.json", json.dumps(info, indent=1).encode())
+    on_progress(
+        Progress(len(verdicts.keep), len(verdicts.keep), kept, rejected, time.monotonic() - begin, "write")
+    )
+    return Dataset(out)
+
+
+def _decode(png: bytes) -> np.ndarray:
+    from PIL import Image
+
+    with Image.open(io.BytesIO(png)) as picture:
+        pixels = np.asarray(picture)
+    return pixels[..., None] if pixels.ndim == 2 else pixels
+
+
+def _sheet(path: Path, images: np.ndarray) -> None:
+    from PIL import Image
+
+    sheet = grid(images, min(10, len(images)))
+    buffer = io.BytesIO()
+    Image.fromarray(sheet[..., 0] if sheet.shape[2] == 1 else sheet).save(buffer, "JPEG", quality=90)
+    write_bytes(path, buffer.getvalue())
+
+
+def commonest(rejects: list[dict[str, str]]) -> list[tuple[str, int]]:
+    """Reasons with their counts, the commonest first; duplicates are counted together."""
+    kinds = Counter(
+        r["reason"].partition(" of ")[0] if "duplicate of" in r["reason"] else r["reason"] for r in rejects
+    )
+    return kinds.most_common()
+
+
+def summary(rejects: list[dict[str, str]], most: int = 5) -> str:
+    """``12 no face, 3 truncated, ...``"""
+    reasons = commonest(rejects)
+    text = ", ".join(f"{count} {reason}" for reason, count in reasons[:most])
+    return text + (f", {len(reasons) - most} more reasons" if len(reasons) > most else "")
+
+
+def card(name: str, info: dict[str, Any]) -> str:
+    """The Hub's dataset card: YAML front matter and a few plain sentences."""
+    total = sum(info["counts"].values())
+    limits = [(1000, "n<1K"), (10_000, "1K<n<10K"), (100_000, "10K<n<100K"), (10**6, "100K<n<1M")]
+    category = next((text for limit, text in limits if total < limit), "1M<n<10M")
+    files = "\n".join(f"  - split: {s}\n    path: data/{s}-*.parquet" for s in info["counts"])
+    h, w = info["size"]
+    crop = info["crop"]
+    counts = ", ".join(f"{n} {s}" for s, n in info["counts"].items())
+    names = ", ".join(info["attribute_names"])
+    attributes = f", `attributes` ({names})" if names else ""
+    return f"""---
+task_categories:
+- unconditional-image-generation
+size_categories:
+- {category}
+configs:
+- config_name: default
+  data_files:
+{files}
+tags:
+- facegan
+---
+
+# {name}
+
+{total} pictures of {w}x{h} px with {info["channels"]} channel(s): {counts}. Made by facegan
+{info["facegan"]} with the crop `{crop["kind"]}`; {len(info["rejects"])} pictures were left out
+({summary(info["rejects"]) or "none"}), each listed with its reason in `dataset.json`.
+Content hash `{info["content_hash"]}`.
+
+Columns: `image`, `source`, `box` (x, y, width, height), `landmarks` (x, y of left eye, right eye, nose,
+left and right mouth corner, in pixels of the source){attributes}.
+
+The licence is that of the sources.
+"""

@@ -1,0 +1,69 @@
+"""What every source yields: an item a picture, and the limits that hold for all."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+IMAGE_SUFFIXES = frozenset(
+    f".{kind}"
+    for kind in (
+        "jpg", "jpeg", "jpe", "png", "webp", "gif", "bmp", "tif", "tiff", "heic", "heif", "avif", "jp2",
+        "ppm", "pgm", "pbm", "pnm",
+    )
+)  # fmt: skip
+MAX_MEMBERS = 5_000_000  # members of one archive
+MAX_FILE_BYTES = 256 * 2**20  # one picture
+MAX_TOTAL_BYTES = 2**40  # all pictures of one archive, unpacked
+MAX_RATIO = 200  # unpacked to packed size of one zip member
+
+
+@dataclass(frozen=True)
+class Item:
+    """One picture: encoded ``content`` or decoded ``pixels`` (uint8 ``H,W,C``), or a ``reject``."""
+
+    name: str
+    """Path inside the source, with forward slashes."""
+    source: str
+    """``FILE`` or ``ARCHIVE!MEMBER``, as the dataset's column ``source`` holds it."""
+    content: bytes = b""
+    pixels: np.ndarray | None = None
+    reject: str = ""
+    attributes: dict[str, int | None] = field(default_factory=dict)
+    split: str | None = None
+
+    def digest(self) -> bytes:
+        """SHA-256 of what came in."""
+        if self.pixels is not None:
+            return hashlib.sha256(str(self.pixels.shape).encode() + self.pixels.tobytes()).digest()
+        return hashlib.sha256(self.content).digest()
+
+
+def unsafe(name: str) -> str:
+    """Why an archive member's name must not be used, or ''."""
+    parts = name.replace("\\", "/").split("/")
+    if "\0" in name:
+        return "unsafe name"
+    if name.startswith(("/", "\\")) or (len(name) > 1 and name[1] == ":"):
+        return "absolute path in archive"
+    return "'..' in archive path" if ".." in parts else ""
+
+
+def hidden(name: str) -> bool:
+    """Housekeeping of desktops and archivers, which nobody means by "the photos"."""
+    parts = name.replace("\\", "/").split("/")
+    return any((p.startswith(".") and p != "..") or p == "__MACOSX" for p in parts) or parts[-1] in (
+        "Thumbs.db",
+    )
+
+
+def looks_like_image(name: str) -> bool:
+    return Path(name).suffix.lower() in IMAGE_SUFFIXES
+
+
+def first_line(error: BaseException) -> str:
+    """What an error says, in one line."""
+    return (str(error).splitlines() or [type(error).__name__])[0] or type(error).__name__

@@ -1,0 +1,303 @@
+"""From photos to a dataset: read, crop, check, pack. Killed at any moment, it goes on where it was.
+
+Stage one turns the sources, chunk by chunk and in order, into files under ``OUT/.work``; stage two
+drops duplicates and writes shards, card and contact sheets. The result does not depend on the
+number of workers, and nothing is written outside ``OUT``.
+"""
+
+from __future__ import annotations
+
+import fnmatch
+import hashlib
+import json
+import os
+import shutil
+import time
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Executor, Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from facegan.data.attributes import Splitter, lookup, read_attributes
+from facegan.data.chunks import ChunkStore
+from facegan.data.crops import CROPS, PRESETS, Crop
+from facegan.data.dataset import Dataset
+from facegan.data.finish import finish
+from facegan.data.items import Item
+from facegan.data.sources import estimate, fingerprint, open_source
+from facegan.data.where import parse_where
+from facegan.data.worker import Row, start, work
+from facegan.errors import InputError
+from facegan.images import RESAMPLE
+
+CHUNK = 32
+_THUMBNAILS = 36
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far preparing is: pictures read of ``total`` (None if unknown), crops kept, rejects."""
+
+    done: int
+    total: int | None
+    kept: int
+    rejected: int
+    seconds: float
+    stage: str = "read"
+
+
+@dataclass(frozen=True)
+class PrepareConfig:
+    """What is made from what; equal configurations on equal sources make equal datasets."""
+
+    sources: tuple[str, ...]
+    crop: Crop = field(default_factory=Crop)
+    include: str = ""
+    where: str = ""
+    limit: int = 0
+    attributes: str = ""
+    split: str = ""
+    drop_near_duplicates: bool = False
+    max_pixels: int = 80_000_000
+
+    def plan(self) -> dict[str, Any]:
+        """The configuration with fingerprints of all files that it names."""
+        plan = asdict(self)
+        plan["sources"] = list(self.sources)
+        files = [*self.sources, self.attributes, self.split]
+        plan["fingerprints"] = [fingerprint(f) if f else "" for f in files]
+        return json.loads(json.dumps(plan))
+
+
+def prepare(
+    sources: str | Path | Sequence[str | Path],
+    out: str | Path,
+    *,
+    preset: str = "",
+    crop: str = "aligned",
+    size: int = 64,
+    gray: bool = False,
+    resample: str = "lanczos",
+    margin: float = 0.25,
+    all_faces: bool = False,
+    min_face: float = 20,
+    min_confidence: float = 0.9,
+    min_sharpness: float = 0.0,
+    include: str = "",
+    where: str = "",
+    limit: int = 0,
+    attributes: str | Path = "",
+    split: str | Path = "",
+    drop_near_duplicates: bool = False,
+    max_pixels: int = 80_000_000,
+    workers: int = 0,
+    on_progress: Callable[[Progress], None] = lambda _: None,
+) -> Dataset:
+    """Make (or finish, or find already made) the dataset ``out`` and open it.
+
+    ``preset`` names a whole crop and overrules the crop's other settings. ``workers`` 0 is one a core.
+    InputError in one line for what cannot work; single pictures are rejected with a reason instead.
+    """
+    if preset and preset not in PRESETS:
+        raise InputError(f"--preset '{preset}' is unknown (known: {', '.join(PRESETS)})")
+    made = PRESETS[preset] if preset else Crop(
+        crop, size, margin, resample, gray, all_faces, min_face, min_confidence, min_sharpness
+    )  # fmt: skip
+    listed = [sources] if isinstance(sources, (str, Path)) else list(sources)
+    config = PrepareConfig(
+        tuple(str(s) for s in listed), _check(made), include, where, limit, str(attributes), str(split),
+        drop_near_duplicates, max_pixels,
+    )  # fmt: skip
+    if not config.sources:
+        raise InputError("no source given")
+    if limit < 0 or workers < 0:
+        raise InputError("--limit and --workers must be 0 or more")
+    return run(config, Path(out), workers or os.cpu_count() or 1, on_progress)
+
+
+def _check(crop: Crop) -> Crop:
+    if crop.kind not in CROPS:
+        raise InputError(f"--crop '{crop.kind}' is unknown (known: {', '.join(CROPS)})")
+    if crop.resample not in RESAMPLE:
+        raise InputError(f"--resample '{crop.resample}' is unknown (known: {', '.join(RESAMPLE)})")
+    for side in crop.size if isinstance(crop.size, tuple) else (crop.size,):
+        if not 28 <= side <= 1024:
+            raise InputError(f"--size must be from 28 to 1024, not {side}")
+    if crop.margin < 0 or crop.min_face < 0 or crop.min_sharpness < 0 or not 0 <= crop.min_confidence <= 1:
+        raise InputError(
+            "--margin, --min-face and --min-sharpness must be 0 or more, --min-confidence 0 to 1"
+        )
+    return crop
+
+
+def run(config: PrepareConfig, out: Path, workers: int, on_progress: Callable[[Progress], None]) -> Dataset:
+    plan = config.plan()
+    if (out / "dataset.json").exists():
+        return _existing(out, plan)
+    for text in config.sources:  # a missing source is told before anything is written
+        next(open_source(text), None)
+    choose = _Chooser(config)
+    work_dir = out / ".work"
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        if not work_dir.is_dir() and any(out.iterdir()):
+            raise InputError(f"{out}: not empty and not a dataset; choose another --out")
+        store = ChunkStore(work_dir, plan)
+        _read(config, choose, store, workers, on_progress)
+        dataset = finish(out, store, plan, config, on_progress)
+        shutil.rmtree(work_dir, ignore_errors=True)
+        return dataset
+    except OSError as error:
+        raise InputError(f"{out}: cannot be written ({error.strerror or error})") from None
+
+
+def _existing(out: Path, plan: dict[str, Any]) -> Dataset:
+    dataset = Dataset(out)
+    before = dataset.info.get("plan", {})
+    changed = [key for key in plan if plan[key] != before.get(key)]
+    if changed:
+        names = ", ".join("sources' content" if key == "fingerprints" else key for key in changed)
+        raise InputError(f"{out} holds a dataset made otherwise (different: {names}); choose another --out")
+    dataset.info["already_made"] = True
+    return dataset
+
+
+class _Chooser:
+    """Which items are wanted, with their attributes and split; None for the others."""
+
+    def __init__(self, config: PrepareConfig) -> None:
+        self.config = config
+        self.names, self.table = read_attributes(config.attributes) if config.attributes else ([], {})
+        self.splitter = Splitter(config.split)
+        self.predicate = parse_where(config.where, self.names) if config.where and self.names else None
+        self.own_files = {Path(f).resolve() for f in (config.attributes, config.split) if f}
+
+    def __call__(self, item: Item) -> tuple[Item, str] | None:
+        if self.config.include and not (
+            fnmatch.fnmatch(item.name, self.config.include)
+            or fnmatch.fnmatch(item.name.rsplit("/", 1)[-1], self.config.include)
+        ):
+            return None
+        if item.reject == "not an image file" and Path(item.source).resolve() in self.own_files:
+            return None
+        if self.table:
+            found = lookup(self.table, item.name)
+            values: dict[str, int | None] = found if isinstance(found, dict) else dict.fromkeys(self.names)
+            item = replace(item, attributes={**item.attributes, **values})
+        if self.config.where:
+            predicate = self.predicate or parse_where(self.config.where, list(item.attributes))
+            if not item.reject and not predicate(item.attributes):
+                return None
+        digest = item.digest() if not self.splitter.table else b""
+        split = "train" if item.reject else self.splitter(item.name, digest, item.split)
+        if split is None:
+            return replace(item, content=b"", pixels=None, reject="not named by the split file"), "train"
+        return item, split
+
+
+def _items(config: PrepareConfig, choose: _Chooser) -> Iterator[tuple[Item, str]]:
+    count = 0
+    for text in config.sources:
+        for item in open_source(text):
+            chosen = choose(item)
+            if chosen is None:
+                continue
+            yield chosen
+            count += 1
+            if config.limit and count >= config.limit:
+                return
+
+
+def _chunks(items: Iterator[tuple[Item, str]]) -> Iterator[list[tuple[Item, str]]]:
+    chunk: list[tuple[Item, str]] = []
+    for pair in items:
+        chunk.append(pair)
+        if len(chunk) == CHUNK:
+            yield chunk
+            chunk = []
+    if chunk:
+        yield chunk
+
+
+def _digest(chunk: list[tuple[Item, str]]) -> str:
+    """Over all that decides a chunk's outcome, so that changed sources are noticed on resuming."""
+    total = hashlib.sha256()
+    for item, split in chunk:
+        parts = (item.source, item.reject, split, json.dumps(item.attributes, sort_keys=True))
+        total.update("\0".join(parts).encode(errors="surrogateescape") + item.digest())
+    return total.hexdigest()
+
+
+class _Inline(Executor):
+    """One worker without a process of its own."""
+
+    def submit(self, fn: Any, /, *args: Any, **kwargs: Any) -> Future[Any]:
+        future: Future[Any] = Future()
+        future.set_result(fn(*args, **kwargs))
+        return future
+
+
+def _pool(config: PrepareConfig, workers: int) -> Executor:
+    if workers == 1:
+        start(config.crop, config.max_pixels)
+        return _Inline()
+    import multiprocessing
+
+    context = multiprocessing.get_context("spawn")
+    return ProcessPoolExecutor(workers, context, start, (config.crop, config.max_pixels))
+
+
+def _read(
+    config: PrepareConfig,
+    choose: _Chooser,
+    store: ChunkStore,
+    workers: int,
+    on_progress: Callable[[Progress], None],
+) -> None:
+    """Stage one. A few chunks are under way at once; they are stored in order."""
+    begin = time.monotonic()
+    total = estimate(config.sources) if not (config.include or config.where) else None
+    total = min(total, config.limit) if total is not None and config.limit else total
+    done = kept = rejected = 0
+    under_way: deque[tuple[int, str, int, Future[Any] | None]] = deque()
+
+    def collect() -> None:
+        nonlocal done, kept, rejected
+        index, digest, size, future = under_way.popleft()
+        if future is not None:
+            rows, thumbnails = future.result()
+            store.write(index, digest, rows, thumbnails)
+            good, bad = sum(not r.reject for r in rows), sum(bool(r.reject) for r in rows)
+        else:
+            good, bad = store.counts(index)
+        done, kept, rejected = done + size, kept + good, rejected + bad
+        on_progress(Progress(done, total, kept, rejected, time.monotonic() - begin))
+
+    count = 0
+    with _pool(config, workers) as pool:
+        try:
+            for index, chunk in enumerate(_chunks(_items(config, choose))):
+                count, digest = index + 1, _digest(chunk)
+                future = None
+                if not store.has(index, digest):
+                    thumbnails = max(0, _THUMBNAILS - index * CHUNK)
+                    future = pool.submit(work, [i for i, _ in chunk], [s for _, s in chunk], thumbnails)
+                under_way.append((index, digest, len(chunk), future))
+                if len(under_way) > 2 * workers:
+                    collect()
+            while under_way:
+                collect()
+        except BrokenProcessPool:
+            raise InputError(
+                "a worker process died (out of memory?); what is done is kept: run again, with --workers 1"
+            ) from None
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
+    store.truncate(count)
+
+
+__all__ = ["PrepareConfig", "Progress", "Row", "prepare", "run"]

@@ -1,0 +1,137 @@
+"""Where pictures come from: the table of sources, each a stream of items at constant memory.
+
+A member that must not be used (``..``, absolute, a link, too large) comes out as an item with a
+``reject`` instead of content, so that it is listed, not hidden.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from facegan.data.archives import from_tar, from_zip
+from facegan.data.items import MAX_FILE_BYTES, Item, hidden, looks_like_image
+from facegan.data.tables import from_dataset, from_hub, from_idx, from_npz, from_parquet
+from facegan.errors import InputError
+
+
+def from_folder(path: Path) -> Iterator[Item]:
+    """Every file below, in the order of its path; other kinds of files are listed as rejects."""
+    for root, folders, files in os.walk(path, followlinks=False):
+        folders.sort()
+        folders[:] = [f for f in folders if not f.startswith(".") and f != "__MACOSX"]
+        for file in sorted(files):
+            full = Path(root) / file
+            name = full.relative_to(path).as_posix()
+            if hidden(name):
+                continue
+            yield from_file(full, name)
+
+
+def from_file(path: Path, name: str = "") -> Item:
+    """One picture file."""
+    name = name or path.name
+    if not looks_like_image(name):
+        return Item(name, str(path), reject="not an image file")
+    try:
+        if path.stat().st_size > MAX_FILE_BYTES:
+            return Item(name, str(path), reject="file too large")
+        if not path.is_file():
+            return Item(name, str(path), reject="not a regular file")
+        return Item(name, str(path), path.read_bytes())
+    except OSError as error:
+        return Item(name, str(path), reject=f"unreadable ({error.strerror})")
+
+
+_TAR = (".tar", ".tar.gz", ".tgz", ".tar.xz", ".txz", ".tar.zst")
+_KINDS: list[tuple[Callable[[Path], bool], Callable[[Path], Iterator[Item]]]] = [
+    (lambda p: p.suffix.lower() == ".zip", from_zip),
+    (lambda p: p.name.lower().endswith(_TAR), from_tar),
+    (lambda p: p.suffix.lower() == ".npz", from_npz),
+    (lambda p: p.suffix.lower() == ".parquet", from_parquet),
+    (lambda p: "ubyte" in p.name or p.suffix.lower() == ".idx", from_idx),
+    (lambda p: True, lambda p: iter([from_file(p)])),
+]  # fmt: skip
+
+
+def _is_idx_folder(path: Path) -> list[Path]:
+    return sorted(p for p in path.iterdir() if "images" in p.name and "ubyte" in p.name)
+
+
+def _is_table_folder(path: Path) -> bool:
+    return (path / "dataset.json").is_file() or (
+        any(path.glob("*.parquet")) or any(path.glob("data/*.parquet"))
+    )
+
+
+def open_source(text: str) -> Iterator[Item]:
+    """The items of one source; InputError in one line if it cannot be used at all."""
+    if text.startswith("hub:"):
+        yield from from_hub(text[4:])
+        return
+    path = Path(text).expanduser()
+    if not path.exists():
+        if text.count("/") == 1 and not text.startswith((".", "/", "~")) and not Path(text).suffix:
+            yield from from_hub(text)
+            return
+        raise InputError(f"{text}: no such file or folder")
+    if path.is_dir():
+        idx = _is_idx_folder(path)
+        # Training pictures first, so that the order is that of the splits.
+        for file in sorted(idx, key=lambda p: p.name.startswith(("t10k", "test"))):
+            yield from from_idx(file)
+        if not idx:
+            yield from from_dataset(path) if _is_table_folder(path) else from_folder(path)
+        return
+    yield from next(reader for fits, reader in _KINDS if fits(path))(path)
+
+
+def fingerprint(text: str) -> str:
+    """Changes when a source does: names, sizes and times of its files."""
+    path = Path(text).expanduser()
+    digest = hashlib.sha256()
+    files = (
+        sorted(p for p in path.rglob("*") if p.is_file())
+        if path.is_dir()
+        else [path]
+        if path.exists()
+        else []
+    )
+    for file in files:
+        if ".cache" in file.parts:
+            continue
+        try:
+            stat = file.stat()
+            digest.update(f"{file}\0{stat.st_size}\0{stat.st_mtime_ns}\n".encode(errors="surrogateescape"))
+        except OSError:
+            digest.update(f"{file}\0gone\n".encode(errors="surrogateescape"))
+    return digest.hexdigest()
+
+
+def estimate(sources: tuple[str, ...]) -> int | None:
+    """About how many items there are, where that is cheap to know."""
+    import zipfile
+
+    total = 0
+    for text in sources:
+        path = Path(text).expanduser()
+        try:
+            if path.is_dir() and not _is_idx_folder(path) and not _is_table_folder(path):
+                total += sum(
+                    1 for p in path.rglob("*") if p.is_file() and not hidden(p.relative_to(path).as_posix())
+                )
+            elif path.suffix.lower() == ".zip":
+                with zipfile.ZipFile(path) as archive:
+                    total += sum(not m.is_dir() and not hidden(m.filename) for m in archive.infolist())
+            elif (path / "dataset.json").is_file() or path.suffix == ".parquet":
+                import pyarrow.parquet as pq
+
+                files = sorted(path.rglob("*.parquet")) if path.is_dir() else [path]
+                total += sum(pq.read_metadata(f).num_rows for f in files)
+            else:
+                return None
+        except Exception:  # an unreadable source says so itself when it is read
+            return None
+    return total

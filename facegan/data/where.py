@@ -1,0 +1,122 @@
+"""Choosing pictures by attributes: ``"Smiling and not (Eyeglasses or label == 3)"``.
+
+Grammar: ``or`` < ``and`` < ``not`` < comparison; a bare name means "is 1". Names are matched without
+regard to case, and spaces and underscores are the same, so that ``wearing hat`` is Wearing_Hat.
+An unknown value (None) fulfils no comparison and no bare name.
+"""
+
+from __future__ import annotations
+
+import difflib
+import operator
+import re
+from collections.abc import Callable, Mapping, Sequence
+
+from facegan.errors import InputError
+
+Row = Mapping[str, int | None]
+Predicate = Callable[[Row], bool]
+
+_TOKEN = re.compile(
+    r"\s*(?:(==|!=|<=|>=|<|>|=|\(|\))|(-?\d+)|([^\W\d][\w .\-]*?)(?=\s*(?:[=!<>()]|\b(?:and|or|not)\b|$)))",
+    re.I,
+)
+_COMPARE: dict[str, Callable[[int, int], bool]] = {
+    "==": operator.eq, "=": operator.eq, "!=": operator.ne,
+    "<": operator.lt, "<=": operator.le, ">": operator.gt, ">=": operator.ge,
+}  # fmt: skip
+
+
+def _plain(name: str) -> str:
+    return re.sub(r"[\s_\-]+", "_", name.strip()).lower()
+
+
+def _tokens(text: str) -> list[str]:
+    found: list[str] = []
+    at = 0
+    while text[at:].strip():
+        word = re.match(r"\s*(and|or|not)\b", text[at:], re.I)
+        match = word or _TOKEN.match(text, at)
+        if not match:
+            raise InputError(f"--where: cannot read '{text[at:].strip()}'")
+        found.append(match[0].strip())
+        at += word.end() if word else match.end() - at
+    return found
+
+
+class _Parser:
+    def __init__(self, text: str, names: Sequence[str]) -> None:
+        self.text, self.rest = text, _tokens(text)
+        self.names = {_plain(name): name for name in names}
+
+    def peek(self) -> str:
+        return self.rest[0].lower() if self.rest else ""
+
+    def fail(self, why: str) -> InputError:
+        return InputError(f"--where '{self.text}': {why}")
+
+    def either(self) -> Predicate:
+        terms = [self.both()]
+        while self.peek() == "or":
+            self.rest.pop(0)
+            terms.append(self.both())
+        return lambda row: any(term(row) for term in terms)
+
+    def both(self) -> Predicate:
+        terms = [self.single()]
+        while self.peek() == "and":
+            self.rest.pop(0)
+            terms.append(self.single())
+        return lambda row: all(term(row) for term in terms)
+
+    def single(self) -> Predicate:
+        token = self.peek()
+        if token == "not":
+            self.rest.pop(0)
+            inner = self.single()
+            return lambda row: not inner(row)
+        if token == "(":
+            self.rest.pop(0)
+            inner = self.either()
+            if self.peek() != ")":
+                raise self.fail("a closing parenthesis is missing")
+            self.rest.pop(0)
+            return inner
+        if not token or token in ("and", "or", ")") or token in _COMPARE:
+            raise self.fail(
+                f"an attribute is missing before '{token}'" if token else "an attribute is missing at the end"
+            )
+        return self.comparison()
+
+    def comparison(self) -> Predicate:
+        name = self.rest.pop(0)
+        if _plain(name) not in self.names:
+            near = difflib.get_close_matches(_plain(name), self.names, n=1, cutoff=0.5)
+            known = (
+                f"did you mean '{self.names[near[0]]}'?"
+                if near
+                else f"known: {', '.join(list(self.names.values())[:12])}"
+            )
+            raise self.fail(f"there is no attribute '{name}'; {known or 'there are no attributes'}")
+        key = self.names[_plain(name)]
+        if self.peek() not in _COMPARE:
+            return lambda row: row.get(key) == 1
+        compare = _COMPARE[self.rest.pop(0)]
+        if not re.fullmatch(r"-?\d+", self.peek()):
+            raise self.fail(f"a whole number must follow the comparison of '{name}'")
+        number = int(self.rest.pop(0))
+
+        def test(row: Row) -> bool:
+            value = row.get(key)
+            return value is not None and compare(value, number)
+
+        return test
+
+
+def parse_where(text: str, names: Sequence[str]) -> Predicate:
+    """A function of a row of attributes; InputError in one line names what is not understood."""
+    parser = _Parser(text, names)
+    predicate = parser.either()
+    if parser.rest:
+        raise parser.fail(f"'{parser.rest[0]}' is not expected here")
+    return predicate

@@ -1,0 +1,122 @@
+"""What a worker process does to each picture: decode, crop, encode, describe. No torch here."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from facegan.data.crops import Crop, apply_each, make_detector
+from facegan.data.items import Item
+from facegan.errors import ImageError
+from facegan.images import png_bytes, read_image
+
+THUMBNAIL = 192  # px, of the originals in detections.jpg
+
+
+@dataclass(frozen=True)
+class Row:
+    """One crop (``png``) or one reject (``reject``) of a source picture."""
+
+    source: str
+    name: str
+    digest: bytes
+    reject: str = ""
+    png: bytes = b""
+    pixels_digest: bytes = b""
+    near_hash: bytes = b""
+    box: list[float] | None = None
+    landmarks: list[float] | None = None
+    attributes: dict[str, int | None] = field(default_factory=dict)
+    split: str = "train"
+
+
+_STATE: dict[str, Any] = {}
+
+
+def start(crop: Crop, max_pixels: int) -> None:
+    """Set a worker up; OpenCV keeps to one thread, so that two workers do not fight over two cores."""
+    import cv2
+
+    cv2.setNumThreads(1)
+    _STATE.update(crop=crop, max_pixels=max_pixels, detector=make_detector(crop))
+
+
+def near_hash(image: np.ndarray) -> bytes:
+    """256 bits: whether each of 16 x 16 cells is darker than its right neighbour (dHash)."""
+    from PIL import Image
+
+    luma = Image.fromarray(image[..., 0] if image.shape[2] == 1 else image).convert("L")
+    small = np.asarray(luma.resize((17, 16), Image.Resampling.BOX), np.int16)
+    return np.packbits(small[:, 1:] > small[:, :-1]).tobytes()
+
+
+def _decode(item: Item) -> np.ndarray:
+    if item.pixels is None:
+        return read_image(item.content, item.name, max_pixels=_STATE["max_pixels"])
+    if item.pixels.shape[0] * item.pixels.shape[1] > _STATE["max_pixels"]:
+        raise ImageError("too many pixels")
+    if 0 in item.pixels.shape:
+        raise ImageError("empty picture")
+    pixels = item.pixels[..., :3] if item.pixels.shape[2] > 3 else item.pixels
+    return np.repeat(pixels, 3, axis=2) if pixels.shape[2] == 1 else pixels
+
+
+def work(
+    items: list[Item], splits: list[str], thumbnails: int
+) -> tuple[list[Row], list[tuple[bytes, list[Row]]]]:
+    """Rows for a chunk in order, and for its first ``thumbnails`` pictures small JPEGs of the originals."""
+    rows: list[Row] = []
+    seen: list[tuple[bytes, list[Row]]] = []
+    for item, split in zip(items, splits, strict=True):
+        mine, photo = _rows(item, split)
+        rows += mine
+        if photo is not None and len(seen) < thumbnails:
+            seen.append((_thumbnail(photo, mine), mine))
+    return rows, seen
+
+
+def _rows(item: Item, split: str) -> tuple[list[Row], np.ndarray | None]:
+    digest = item.digest()
+    if item.reject:
+        return [Row(item.source, item.name, digest, item.reject)], None
+    try:
+        photo = _decode(item)
+        kept, rejected = apply_each(photo, _STATE["crop"], _STATE["detector"])
+    except ImageError as error:
+        return [Row(item.source, item.name, digest, error.reason)], None
+    rows = [
+        Row(
+            item.source, item.name, digest, "", png_bytes(c.image),
+            hashlib.sha256(str(c.image.shape).encode() + c.image.tobytes()).digest(), near_hash(c.image),
+            None if c.face is None else [float(v) for v in c.face.box],
+            None if c.face is None else [float(v) for point in c.face.landmarks for v in point],
+            item.attributes, split,
+        )
+        for c in kept
+    ]  # fmt: skip
+    return rows + [Row(item.source, item.name, digest, e.reason) for e in rejected], photo
+
+
+def _thumbnail(photo: np.ndarray, rows: list[Row]) -> bytes:
+    """The original with the boxes and landmarks of its kept faces, as JPEG."""
+    import cv2
+
+    scale = THUMBNAIL / max(photo.shape[:2])
+    h, w = (max(1, round(n * scale)) for n in photo.shape[:2])
+    small = cv2.resize(photo, (w, h), interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC)
+    small = np.ascontiguousarray(np.repeat(small, 3, 2) if small.ndim == 2 or small.shape[-1] == 1 else small)
+    for row in rows:
+        if row.box:
+            x, y, bw, bh = (v * scale for v in row.box)
+            cv2.rectangle(
+                small, (round(x), round(y)), (round(x + bw), round(y + bh)), (60, 220, 60), 2, cv2.LINE_AA
+            )
+        for px, py in zip(*[iter(row.landmarks or [])] * 2, strict=False):
+            cv2.circle(small, (round(px * scale), round(py * scale)), 2, (255, 80, 60), -1, cv2.LINE_AA)
+    canvas = np.full((THUMBNAIL, THUMBNAIL, 3), 255, np.uint8)
+    y0, x0 = (THUMBNAIL - h) // 2, (THUMBNAIL - w) // 2
+    canvas[y0 : y0 + h, x0 : x0 + w] = small
+    return png_bytes(canvas)
