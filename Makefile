@@ -37,7 +37,7 @@ clean:
 
 define install
 	@echo "Installing $(1) into .venv. The first time this downloads PyTorch: some minutes and gigabytes."
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '$(1)'
+	@$(BIN)/python -m pip install -qq --disable-pip-version-check -c constraints.txt -e '$(1)'
 endef
 
 .venv/bin/pip:
