@@ -148,7 +148,7 @@ def read_image(content: bytes, name: str = "", *, max_pixels: int = MAX_PIXELS) 
     truncated, unreadable, unsupported pixels, too many pixels (checked before decoding; more than
     178 million never pass). ``name`` appears in the error's detail.
     """
-    from PIL import Image, UnidentifiedImageError
+    from PIL import Image, ImageChops, UnidentifiedImageError
 
     if not content:
         raise ImageError("empty file", name)
@@ -160,6 +160,10 @@ def read_image(content: bytes, name: str = "", *, max_pixels: int = MAX_PIXELS) 
                 if width * height > max_pixels:
                     raise ImageError("too many pixels", _detail(name, f"{width}x{height}"))
                 picture.load()
+                inverted = picture.mode == "CMYK" and picture.format in ("JPEG", "MPO")
+                if inverted and "adobe" not in picture.info:
+                    # Pillow takes every such file for Adobe's, which stores 255 - ink.
+                    return _to_srgb(_upright(ImageChops.invert(picture)))
                 return _to_srgb(_upright(picture))
     except ImageError:
         raise
@@ -167,11 +171,32 @@ def read_image(content: bytes, name: str = "", *, max_pixels: int = MAX_PIXELS) 
         raise ImageError("too many pixels", _detail(name, error)) from None
     except UnidentifiedImageError:
         known = any(accept and accept(content[:16]) for accept in _accept_functions())
-        raise ImageError("unreadable" if known else "not an image", name) from None
+        reason = "unreadable" if known else "not an image"
+        raise ImageError("truncated" if _ends_early(content) else reason, name) from None
     except Exception as error:  # decoders raise anything on hostile bytes, MemoryError among others
         text = str(error).lower()
-        truncated = isinstance(error, EOFError) or any(w in text for w in ("truncat", "end of file", "eof"))
-        raise ImageError("truncated" if truncated else "unreadable", _detail(name, error)) from None
+        early = isinstance(error, EOFError) or "truncat" in text or _ends_early(content)
+        raise ImageError("truncated" if early else "unreadable", _detail(name, error)) from None
+
+
+def _ends_early(content: bytes) -> bool:
+    """Whether a WebP, HEIC, AVIF or TIFF file ends before its own headers say: the decoders do not tell."""
+    n = len(content)
+    if content[:4] == b"RIFF":
+        return n < 8 + int.from_bytes(content[4:8], "little")
+    if content[:4] in (b"II*\0", b"MM\0*"):
+        return n <= int.from_bytes(content[4:8], "little" if content[:2] == b"II" else "big")
+    start = 0
+    while content[4:8] == b"ftyp" and start < n:  # a chain of boxes, each headed by its size
+        size = int.from_bytes(content[start : start + 4], "big")
+        if size == 1:
+            size = int.from_bytes(content[start + 8 : start + 16], "big")
+        if start + size > n:
+            return True
+        if size < 8:  # 0 means up to the end; others are damage
+            break
+        start += size
+    return False
 
 
 def _detail(name: str, text: object) -> str:

@@ -215,7 +215,7 @@ def _one(image: np.ndarray, crop: Crop, face: Face | None) -> np.ndarray:
     if face is not None:
         where = f"at x {face.box[0]:.0f}, y {face.box[1]:.0f}"
         if face.confidence < crop.min_confidence:
-            raise ImageError("low confidence", f"{face.confidence:.2f} {where}")
+            raise ImageError("low confidence", f"{face.confidence:.3f} {where}")
         if face.extent < crop.min_face:
             raise ImageError("face too small", f"{face.extent:.0f} px {where}")
     result = CROPS[crop.kind][0](image, crop, face)

@@ -102,7 +102,7 @@ def _padded(image: np.ndarray, matrix: np.ndarray, size: tuple[int, int]) -> tup
     result: np.ndarray = padded.astype(np.float32).reshape(*padded.shape[:2], -1)
     for sigma, start, end in ((0.02, 0.0, 0.05), (0.08, 0.03, 0.15)):  # fractions of the result's side
         weight = np.clip((distance - start) / (end - start), 0, 1).astype(np.float32)
-        result += (_blur(padded, sigma * side) - result) * weight
+        result = result + (_blur(padded, sigma * side) - result) * weight
     moved = matrix.copy()
     moved[:, 2] += (left, top)
     return np.clip(np.rint(result), 0, 255).astype(np.uint8), moved
