@@ -8,11 +8,13 @@ functions that need it, so that workers which only read pictures stay small.
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import io
 import math
 import os
 import warnings
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -153,7 +155,7 @@ def read_image(content: bytes, name: str = "", *, max_pixels: int = MAX_PIXELS) 
     if not content:
         raise ImageError("empty file", name)
     try:
-        with warnings.catch_warnings():
+        with warnings.catch_warnings(), _quiet_libtiff(content):
             warnings.simplefilter("ignore")  # Pillow warns of odd metadata; the pixels decide here
             with Image.open(io.BytesIO(content), formats=_formats()) as picture:
                 width, height = picture.size
@@ -177,6 +179,22 @@ def read_image(content: bytes, name: str = "", *, max_pixels: int = MAX_PIXELS) 
         text = str(error).lower()
         early = isinstance(error, EOFError) or "truncat" in text or _ends_early(content)
         raise ImageError("truncated" if early else "unreadable", _detail(name, error)) from None
+
+
+@contextlib.contextmanager
+def _quiet_libtiff(content: bytes) -> Iterator[None]:
+    """libtiff prints its complaints past Python; the reason for a reject says enough."""
+    if content[:2] not in (b"II", b"MM"):
+        yield
+        return
+    saved, null = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(null, 2)
+        yield
+    finally:
+        os.dup2(saved, 2)
+        os.close(saved)
+        os.close(null)
 
 
 def _ends_early(content: bytes) -> bool:

@@ -306,7 +306,7 @@ def hostile() -> list[tuple[str, bytes]]:
     return found
 
 
-def test_hostile_bytes_give_a_picture_or_a_reason(recwarn):
+def test_hostile_bytes_give_a_picture_or_a_reason(recwarn, capfd):
     cases = hostile()
     assert len(cases) >= 300
     reasons: dict[str, int] = {}
@@ -322,6 +322,7 @@ def test_hostile_bytes_give_a_picture_or_a_reason(recwarn):
     assert set(reasons) <= known
     assert reasons["truncated"] > 30 and reasons["read"] > 30 and reasons["unreadable"] > 30, reasons
     assert not recwarn.list
+    assert capfd.readouterr() == ("", "")  # libtiff would write to the terminal
 
 
 def test_files_that_cannot_be_read(tmp_path):

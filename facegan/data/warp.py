@@ -17,6 +17,8 @@ INTERPOLATION = {
 }
 LARGEST_STEP = 4  # photo pixels per result pixel; beyond, the photo is reduced first
 
+FRAME = 3  # result pixels around the result: the reach of the reducing filter
+
 
 def similarity(source: np.ndarray, target: np.ndarray) -> np.ndarray:
     """The ``2,3`` matrix of turn, scale and shift that takes points ``N,2`` closest to ``target``.
@@ -42,6 +44,9 @@ def cut(image: np.ndarray, matrix: np.ndarray, size: tuple[int, int], resample: 
     import cv2
 
     step = float(np.hypot(*matrix[:, 0]))
+    wanted, frame = size, FRAME if step > 1 and resample != "nearest" else 0
+    size = (size[0] + 2 * frame, size[1] + 2 * frame)
+    matrix = np.column_stack([matrix[:, :2], matrix[:, 2] - matrix[:, :2] @ [frame, frame]])
     image, matrix = _region(image, matrix, size)
     if step > LARGEST_STEP and resample != "nearest":
         h, w = image.shape[:2]
@@ -58,7 +63,8 @@ def cut(image: np.ndarray, matrix: np.ndarray, size: tuple[int, int], resample: 
     dense[:, 2] += dense[:, :2] @ [0.5, 0.5] - 0.5  # OpenCV counts from the centre of the first pixel
     flags = getattr(cv2, INTERPOLATION[resample]) | cv2.WARP_INVERSE_MAP
     warped = cv2.warpAffine(image, dense, fine[::-1], flags=flags, borderMode=cv2.BORDER_REPLICATE)
-    return images.resize(warped.reshape(*fine, -1), size, resample)
+    result = images.resize(warped.reshape(*fine, -1), size, resample)
+    return result[frame : frame + wanted[0], frame : frame + wanted[1]]
 
 
 def _corners(matrix: np.ndarray, size: tuple[int, int]) -> np.ndarray:
@@ -115,6 +121,6 @@ def _blur(image: np.ndarray, sigma: float) -> np.ndarray:
     h, w = image.shape[:2]
     reduction = max(1, int(sigma / 3))
     small_size = (max(1, w // reduction), max(1, h // reduction))
-    small = cv2.resize(image, small_size, interpolation=cv2.INTER_AREA).astype(np.float32)
+    small: np.ndarray = cv2.resize(image, small_size, interpolation=cv2.INTER_AREA).astype(np.float32)
     small = cv2.GaussianBlur(small, (0, 0), max(sigma / reduction, 0.3), borderType=cv2.BORDER_REPLICATE)
     return cv2.resize(small, (w, h), interpolation=cv2.INTER_LINEAR).reshape(h, w, -1)
