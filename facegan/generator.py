@@ -72,7 +72,7 @@ class Generator:
         self.network = network.eval().requires_grad_(False).to(device)
         self.meta = meta
         self.latent = Latent(**meta["latent"])
-        self.image_shape: tuple[int, int, int] = tuple(meta["image_shape"])  # type: ignore[assignment]
+        self.image_shape: tuple[int, int, int] = tuple(meta["image_shape"])
         self.labels: tuple[str, ...] = tuple(meta.get("labels", ()))
         self.w_dim, self.num_ws = int(network.w_dim), int(network.num_ws)  # type: ignore[arg-type]
         self.device = torch.device(device)

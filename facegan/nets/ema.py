@@ -11,7 +11,8 @@ from torch import nn
 @torch.no_grad()
 def update_ema(ema: nn.Module, model: nn.Module, decay: float) -> None:
     """``ema = decay * ema + (1 - decay) * model`` for parameters; buffers are copied."""
-    averaged, current = list(ema.parameters()), list(model.parameters())
+    averaged: list[torch.Tensor] = list(ema.parameters())
+    current: list[torch.Tensor] = list(model.parameters())
     torch._foreach_lerp_(averaged, current, 1.0 - decay)
     for a, b in zip(ema.buffers(), model.buffers(), strict=True):
         a.copy_(b)

@@ -1,0 +1,106 @@
+"""Labelled figures of small pictures: strips, sheets, and the arithmetic figure."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from facegan.images import enlarge
+
+_INK, _PAPER = 30, 255
+
+
+def fitting_scale(side: int, aim: int = 96) -> int:
+    """How often to repeat each pixel, so that a picture of ``side`` px is about ``aim`` px or larger."""
+    return max(1, math.ceil(aim / side))
+
+
+def colour(images: np.ndarray) -> np.ndarray:
+    """uint8 ``N,H,W,3`` from one or three channels."""
+    return np.repeat(images, 3, -1) if images.shape[-1] == 1 else images
+
+
+def text_line(text: str, width: int, size: int = 13, bold: bool = False) -> np.ndarray:
+    """uint8 ``h,width,3``: centred dark text on white, made smaller until it fits."""
+    from PIL import Image, ImageDraw, ImageFont
+
+    while True:
+        font = ImageFont.load_default(size)
+        left, top, right, bottom = font.getbbox(text or " ")
+        if right - left <= width - 2 or size <= 7:
+            break
+        size -= 1
+    height = round(size * 1.5)
+    picture = Image.new("RGB", (width, height), (_PAPER,) * 3)
+    at = ((width - (right - left)) / 2 - left, (height - (bottom - top)) / 2 - top)
+    ImageDraw.Draw(picture).text(
+        at, text, fill=(_INK,) * 3, font=font, stroke_width=0.4 if bold else 0, stroke_fill=(_INK,) * 3
+    )
+    return np.asarray(picture)
+
+
+def tile(image: np.ndarray, label: str = "", scale: int = 1, size: int = 13) -> np.ndarray:
+    """One enlarged picture (uint8 ``H,W,C``) above its label."""
+    big = enlarge(colour(image), scale)
+    return np.concatenate([big, text_line(label, big.shape[1], size)]) if label else big
+
+
+def labelled_grid(
+    images: np.ndarray, labels: Sequence[str], columns: int | None = None, scale: int = 1, pad: int = 4
+) -> np.ndarray:
+    """uint8 ``N,H,W,C`` with a label under each, row by row, as one ``H,W,3`` picture."""
+    columns = columns or math.ceil(math.sqrt(len(images)))
+    tiles = [tile(image, label or " ", scale) for image, label in zip(images, labels, strict=True)]
+    return join([tiles[i : i + columns] for i in range(0, len(tiles), columns)], pad)
+
+
+def join(rows: Sequence[Sequence[np.ndarray]], pad: int = 4) -> np.ndarray:
+    """Rows of uint8 ``h,w,3`` blocks of any size on white, each row as high as its highest block."""
+    strips = []
+    for row in rows:
+        height = max(block.shape[0] for block in row)
+        cells = [
+            np.pad(b, ((pad, height - b.shape[0]), (pad, 0), (0, 0)), constant_values=_PAPER) for b in row
+        ]
+        strips.append(np.concatenate(cells, axis=1))
+    width = max(strip.shape[1] for strip in strips) + pad
+    full = [np.pad(s, ((0, 0), (0, width - s.shape[1]), (0, 0)), constant_values=_PAPER) for s in strips]
+    return np.pad(np.concatenate(full), ((0, pad), (0, 0), (0, 0)), constant_values=_PAPER)
+
+
+@dataclass(frozen=True)
+class ArithmeticRow:
+    """One term: its title, members ``N,H,W,C`` with labels, and the picture of their average."""
+
+    title: str
+    members: np.ndarray
+    labels: Sequence[str]
+    average: np.ndarray
+
+
+def arithmetic_figure(
+    rows: Sequence[ArithmeticRow], result: np.ndarray, scale: int, most: int = 8
+) -> np.ndarray:
+    """A row for each term (members, then their average), and the result below, larger.
+
+    Terms with more than ``most`` members show the first ones and say how many there are.
+    """
+    side = rows[0].average.shape[1] * scale
+    shown = max(min(len(row.members), most) for row in rows)
+    blocks: list[list[np.ndarray]] = []
+    blank = np.full((rows[0].average.shape[0] * scale, side, 3), _PAPER, np.uint8)
+    for row in rows:
+        members = [tile(m, label, scale) for m, label in zip(row.members[:most], row.labels, strict=False)]
+        more = len(row.members) - most
+        average = tile(row.average, "average" + (f" of {len(row.members)}" if more > 0 else ""), scale)
+        title = text_line(row.title, (shown + 1) * (side + 4) + 20, 15, bold=True)
+        equals = np.full((average.shape[0], 20, 3), _PAPER, np.uint8)
+        blocks += [[title], [*members, *[blank] * (shown - len(members)), equals, average]]
+    width = (shown + 1) * (side + 4) + 20
+    large = enlarge(colour(result), scale * 2)
+    gap = max(0, (width - large.shape[1]) // 2)
+    large = np.pad(large, ((0, 0), (gap, gap), (0, 0)), constant_values=_PAPER)
+    return join([*blocks, [text_line("result", width, 15, bold=True)], [large]])

@@ -1,0 +1,116 @@
+"""Points in latent space as users write them: seeds, ranges, saved vectors, constants."""
+
+from __future__ import annotations
+
+import io
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from facegan.errors import InputError
+from facegan.generator import Generator
+from facegan.images import write_bytes
+
+MOST_SEEDS = 10_000_000
+
+
+def parse_seeds(text: str, option: str = "--seed") -> list[int]:
+    """``7``, ``0-99`` (both ends) or ``1,5,9-12``; InputError names the part that is not understood."""
+    seeds: list[int] = []
+    for part in text.split(","):
+        match = re.fullmatch(r"\s*(\d{1,18})(?:\s*-\s*(\d{1,18}))?\s*", part)
+        if not match:
+            raise InputError(f"{option} '{text}': '{part.strip()}' is no number and no range such as 0-99")
+        first, last = int(match[1]), int(match[2] or match[1])
+        if last < first:
+            raise InputError(f"{option} '{text}': the range '{part.strip()}' runs backwards")
+        if len(seeds) + last - first >= MOST_SEEDS:
+            raise InputError(f"{option} '{text}': more than {MOST_SEEDS} seeds")
+        seeds += range(first, last + 1)
+    return seeds
+
+
+@dataclass(frozen=True)
+class Vectors:
+    """Latents ``z`` of shape ``N,dim`` with a name each (a seed, "constant 0.5", "result")."""
+
+    z: torch.Tensor
+    names: tuple[str, ...]
+    model_hash: str = ""
+
+    def __len__(self) -> int:
+        return len(self.z)
+
+
+def save_vectors(path: str | Path, vectors: Vectors) -> None:
+    """An ``.npz`` with ``z`` (float32 N,dim), ``names`` and ``model_hash``."""
+    path = Path(path)
+    if path.suffix.lower() != ".npz":
+        raise InputError(f"{path}: saved vectors are .npz files; choose such a name")
+    buffer = io.BytesIO()
+    np.savez(
+        buffer, z=vectors.z.detach().cpu().float().numpy(), names=np.array(vectors.names),
+        model_hash=np.array(vectors.model_hash),
+    )  # fmt: skip
+    try:
+        write_bytes(path, buffer.getvalue())
+    except OSError as error:
+        raise InputError(f"{path}: cannot be written ({error.strerror})") from None
+
+
+def load_vectors(path: str | Path, dim: int | None = None) -> Vectors:
+    """Read what :func:`save_vectors` wrote, or any ``.npz`` whose ``z`` (or first array) is ``N,dim``."""
+    path = Path(path)
+    try:
+        with np.load(path, allow_pickle=False) as archive:
+            name = "z" if "z" in archive.files else archive.files[0]
+            z = torch.from_numpy(np.atleast_2d(archive[name]).astype(np.float32))
+            names = tuple(str(n) for n in archive["names"]) if "names" in archive.files else ()
+            model_hash = str(archive["model_hash"]) if "model_hash" in archive.files else ""
+    except FileNotFoundError:
+        raise InputError(f"{path}: there is no such file of vectors") from None
+    except Exception as error:  # zip, header and dtype errors of many kinds, all of them the file's
+        text = (str(error).splitlines() or [type(error).__name__])[0]
+        raise InputError(f"{path}: not a readable .npz of vectors ({text})") from None
+    if z.ndim != 2 or (dim is not None and z.shape[1] != dim):
+        raise InputError(f"{path}: vectors of shape {tuple(z.shape)}, but this model's have {dim} dimensions")
+    if not torch.isfinite(z).all():
+        raise InputError(f"{path}: vectors with values that are not finite")
+    return Vectors(
+        z, names if len(names) == len(z) else tuple(f"#{i + 1}" for i in range(len(z))), model_hash
+    )
+
+
+def seed_vectors(model: Generator, seeds: Sequence[int]) -> Vectors:
+    """The latents of seeds."""
+    return Vectors(model.latent.sample(seeds), tuple(str(s) for s in seeds), model.hash)
+
+
+def constant_vectors(model: Generator, text: str) -> Vectors:
+    """Latents whose every component is one number: ``0,0.5,1``."""
+    try:
+        values = [float(part) for part in text.split(",")]
+    except ValueError:
+        raise InputError(f"--constant '{text}': not a list of numbers such as 0,0.5,1") from None
+    if not np.isfinite(values).all():
+        raise InputError(f"--constant '{text}': the numbers must be finite")
+    z = torch.tensor(values, dtype=torch.float32)[:, None].repeat(1, model.latent.dim)
+    return Vectors(z, tuple(f"all {v:g}" for v in values), model.hash)
+
+
+def parse_point(model: Generator, text: str) -> Vectors:
+    """Seeds (``7``, ``3-6``), all vectors of ``FILE.npz``, or one of them: ``FILE.npz:3`` (from 1)."""
+    match = re.fullmatch(r"(.+\.npz)(?::(\d+))?", text, re.I)
+    if not match:
+        return seed_vectors(model, parse_seeds(text, "point"))
+    saved = load_vectors(match[1], model.latent.dim)
+    if match[2] is None:
+        return saved
+    number = int(match[2])
+    if not 1 <= number <= len(saved):
+        raise InputError(f"{match[1]}: there is no vector {number} (it holds 1 to {len(saved)})")
+    return Vectors(saved.z[number - 1 : number], saved.names[number - 1 : number], saved.model_hash)

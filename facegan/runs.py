@@ -1,0 +1,65 @@
+"""Reading run folders: which models there are, and what a MODEL on the command line means."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from facegan.errors import ModelError
+
+if TYPE_CHECKING:
+    from facegan.generator import Generator
+
+ASSETS = Path(__file__).parent / "assets"
+
+
+def moments(run: str | Path) -> dict[float, Path]:
+    """kimg -> model file, in the order of progress."""
+    found: dict[float, Path] = {}
+    for file in sorted(Path(run).glob("models/*kimg.safetensors")):
+        match = re.fullmatch(r"(\d+(?:\.\d+)?)kimg\.safetensors", file.name)
+        if match:
+            found[float(match[1])] = file
+    return dict(sorted(found.items()))
+
+
+def bundled() -> list[str]:
+    """Names of the models inside the package."""
+    return sorted(p.stem for p in ASSETS.glob("*.safetensors"))
+
+
+def resolve(reference: str | Path) -> Path:
+    """The model file that ``reference`` means.
+
+    A run folder (its newest model), a moment of one (``RUN@30kimg``, ``RUN@30``), a ``.safetensors``
+    file, or a bundled name. ModelError in one line otherwise.
+    """
+    text = str(reference)
+    path = Path(text).expanduser()
+    if path.is_dir():
+        found = moments(path)
+        if not found:
+            raise ModelError(f"{text}: no models in this folder; is it a run of 'facegan train'?")
+        return list(found.values())[-1]
+    if path.is_file():
+        return path
+    match = re.fullmatch(r"(.+)@(\d+(?:\.\d+)?)(?:kimg)?", text)
+    if match and Path(match[1]).expanduser().is_dir():
+        found = moments(Path(match[1]).expanduser())
+        if float(match[2]) not in found:
+            there = ", ".join(f"{kimg:g}" for kimg in found) or "none"
+            raise ModelError(f"{match[1]}: no model at {match[2]} kimg (there are: {there})")
+        return found[float(match[2])]
+    if text in bundled():
+        return ASSETS / f"{text}.safetensors"
+    names = bundled()
+    known = f"; bundled: {', '.join(names)}" if names else ""
+    raise ModelError(f"{text}: no such run folder, model file or bundled model{known}")
+
+
+def load(reference: str | Path, device: str = "cpu") -> Generator:
+    """The generator that ``reference`` means (see :func:`resolve`), on ``device``."""
+    from facegan.generator import Generator
+
+    return Generator.load(resolve(reference), device)
