@@ -52,7 +52,7 @@ def _render(
         "verdict": html.escape(verdict(stats)),
         "events": _events(events),
         "commands": _commands(run, config),
-        "tables": _table("Settings", config, True) + _table("Machine and versions", environment, False),
+        "tables": _table("Settings", config) + _table("Machine and versions", environment),
         "data": _script_json(page_data(run, config, stats, events)),
     }  # fmt: skip
     template = resources.files("facegan.training").joinpath("report.html").read_text(encoding="utf-8")
@@ -207,14 +207,14 @@ def flatten(values: dict[str, Any], prefix: str = "") -> dict[str, Any]:
     return flat
 
 
-def _table(title: str, values: dict[str, Any], opened: bool) -> str:
+def _table(title: str, values: dict[str, Any]) -> str:
     if not values:
         return ""
     rows = ""
     for key, value in flatten(values).items():
         text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
         rows += f"<tr><th scope=row>{html.escape(key)}</th><td>{html.escape(text)}</td></tr>"
-    start = f'<details class="card"{" open" if opened else ""}><summary>{html.escape(title)}</summary>'
+    start = f'<details class="card"><summary>{html.escape(title)}</summary>'
     return f"{start}<table>{rows}</table></details>"
 
 
@@ -262,8 +262,8 @@ def _commands(run: Path, config: dict[str, Any]) -> str:
         ("Train twice as long", longer if more else ""),
         ("The same run again, from the start", train_command(config, f"{run}-again")),
         ("As it was started", str(config.get("command") or "")),
-        ("New pictures", f"facegan generate {here} --count 64 --out pictures.png"),
-        ("A film from face to face", f"facegan interpolate {here} 3 14 15 --loop --out faces.mp4"),
-        ("Arithmetic on faces", f"facegan arithmetic {here} '1,2,3 - 4,5,6 + 7,8,9' --out arithmetic.png"),
+        ("New pictures, numbered", f"facegan generate {here} --count 100 --numbered --out faces.png"),
+        ("A film from face to face", f"facegan interpolate {here} 3 14 15 --loop --steps 30 --out faces.mp4"),
+        ("Arithmetic with their numbers", f"facegan arithmetic {here} '1,2,3 - 4,5,6 + 7,8,9' --out sum.png"),
     ]
     return "".join(f"<h3>{html.escape(k)}</h3><pre>{html.escape(v)}</pre>" for k, v in rows if v)
