@@ -89,11 +89,14 @@ def _encode(path: Path, frames: Iterator[np.ndarray], shape: tuple[int, ...], fp
 def _palettes(width: int, height: int, rate: Fraction) -> Callable[[Any], Iterable[Any]]:
     """A filter that gives each frame its best 256 colours; it is made anew for each frame, so that
     nothing of one frame is held for the next."""
+    import av
     import av.filter
 
     def convert(frame: Any) -> Iterable[Any]:
         graph = av.filter.Graph()
-        source = graph.add_buffer(width=width, height=height, format="rgb24", time_base=1 / rate)
+        source = graph.add_buffer(
+            width=width, height=height, format=av.VideoFormat("rgb24"), time_base=1 / rate
+        )
         split, generate = graph.add("split"), graph.add("palettegen", "reserve_transparent=0")
         use, sink = graph.add("paletteuse", "dither=sierra2_4a"), graph.add("buffersink")
         source.link_to(split)

@@ -107,9 +107,14 @@ def _spell(names: tuple[str, ...]) -> str:
 
 
 def _grid(
-    path: Path, pictures: Iterator[np.ndarray], names: tuple[str, ...], columns: int, scale: int, numbered: bool,
+    path: Path,
+    pictures: Iterator[np.ndarray],
+    names: tuple[str, ...],
+    columns: int,
+    scale: int,
+    numbered: bool,
     text: dict[str, str],
-) -> None:  # fmt: skip
+) -> None:
     from facegan import figures, images
 
     if len(names) > MOST_IN_A_GRID:

@@ -142,6 +142,11 @@ def _load(state: TrainState, checkpoint: Path) -> None:
             index, _, moment = key.partition("/")
             moments.setdefault(int(index), {})[moment] = value
         optimizer.load_state_dict({"state": moments, "param_groups": optimizer.state_dict()["param_groups"]})
+        for parameter, values in optimizer.state.items():
+            for moment, value in values.items():
+                if value.shape == parameter.shape:
+                    # Fused Adam walks through memory: moments must lie as their parameter does.
+                    values[moment] = torch.empty_like(parameter).copy_(value)
     for key in _COUNTS:
         setattr(state, key, header[key])
     state.sums = {key: value.to(state.device) for key, value in groups.get("sums", {}).items()}
