@@ -17,10 +17,11 @@ from facegan.errors import InputError
 Row = Mapping[str, int | None]
 Predicate = Callable[[Row], bool]
 
-_TOKEN = re.compile(
-    r"\s*(?:(==|!=|<=|>=|<|>|=|\(|\))|(-?\d+)|([^\W\d][\w .\-]*?)(?=\s*(?:[=!<>()]|\b(?:and|or|not)\b|$)))",
+_TOKEN = re.compile(  # an operator, or a name or number up to the next operator or word of the grammar
+    r"\s*(?:(==|!=|<=|>=|<|>|=|\(|\))|([\w\-][\w .\-]*?)(?=\s*(?:[=!<>()]|\b(?:and|or|not)\b|$)))",
     re.I,
 )
+_MOST_NESTED = 100  # parentheses and nots, which the parser follows by recursion
 _COMPARE: dict[str, Callable[[int, int], bool]] = {
     "==": operator.eq, "=": operator.eq, "!=": operator.ne,
     "<": operator.lt, "<=": operator.le, ">": operator.gt, ">=": operator.ge,
@@ -92,12 +93,9 @@ class _Parser:
         name = self.rest.pop(0)
         if _plain(name) not in self.names:
             near = difflib.get_close_matches(_plain(name), self.names, n=1, cutoff=0.5)
-            known = (
-                f"did you mean '{self.names[near[0]]}'?"
-                if near
-                else f"known: {', '.join(list(self.names.values())[:12])}"
-            )
-            raise self.fail(f"there is no attribute '{name}'; {known or 'there are no attributes'}")
+            known = f"known: {', '.join(list(self.names.values())[:12])}" if self.names else ""
+            hint = f"did you mean '{self.names[near[0]]}'?" if near else known or "there are no attributes"
+            raise self.fail(f"there is no attribute '{name}'; {hint}")
         key = self.names[_plain(name)]
         if self.peek() not in _COMPARE:
             return lambda row: row.get(key) == 1
@@ -115,6 +113,8 @@ class _Parser:
 
 def parse_where(text: str, names: Sequence[str]) -> Predicate:
     """A function of a row of attributes; InputError in one line names what is not understood."""
+    if text.count("(") + len(re.findall(r"\bnot\b", text, re.I)) > _MOST_NESTED:
+        raise InputError(f"--where '{text[:40]}...': nested too deeply")
     parser = _Parser(text, names)
     predicate = parser.either()
     if parser.rest:

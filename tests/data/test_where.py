@@ -1,0 +1,92 @@
+"""``--where``: a table of expressions, what unknown values do, and errors in one line."""
+
+from __future__ import annotations
+
+import pytest
+
+from facegan.data.where import parse_where
+from facegan.errors import InputError
+
+NAMES = ["Smiling", "Eyeglasses", "Wearing_Hat", "label", "5_o_Clock_Shadow", "Notable", "Android"]
+# One letter a row; the columns are those of NAMES. None is unknown.
+ROWS = {
+    "a": [1, 0, 0, 3, 0, 1, 0],
+    "b": [1, 1, 0, 4, 1, 0, 1],
+    "c": [0, 1, 1, 5, 0, 0, 0],
+    "d": [None, None, None, None, None, None, None],
+    "e": [0, 0, 1, -1, 1, 1, 1],
+}
+CASES = {
+    "Smiling": "ab",
+    "smiling": "ab",
+    "SMILING AND EYEGLASSES": "b",
+    "Smiling and not Eyeglasses": "a",
+    "not Smiling": "cde",  # the unknown one does not fulfil Smiling
+    "not not Smiling": "ab",
+    "Smiling == 0": "ce",  # ... nor is it known to be 0
+    "Smiling = 0": "ce",
+    "Smiling != 1": "ce",
+    "label >= 4": "bc",
+    "label<4": "ae",
+    "label == -1": "e",
+    "label > 3 and label <= 5": "bc",
+    "Wearing_Hat": "ce",
+    "wearing hat": "ce",
+    "wearing-hat and not smiling": "ce",
+    "5_o_Clock_Shadow": "be",
+    "5 o clock shadow and Smiling": "b",
+    "Smiling or Eyeglasses and Wearing_Hat": "abc",  # and binds tighter
+    "(Smiling or Eyeglasses) and Wearing_Hat": "c",
+    "not (Smiling or Eyeglasses)": "de",
+    "not Smiling and Eyeglasses": "c",  # not binds tightest
+    "not label == 3": "bcde",
+    "  ( ( Smiling ) )  ": "ab",
+    "Notable or Android": "abe",  # names that begin with an operator's letters
+    "not Notable": "bcd",
+}
+
+
+@pytest.mark.parametrize("text", CASES)
+def test_rows_that_an_expression_chooses(text: str) -> None:
+    predicate = parse_where(text, NAMES)
+    chosen = [
+        key
+        for key, values in ROWS.items()
+        if predicate(dict(zip(NAMES, values, strict=True)))  # type: ignore[arg-type]
+    ]
+    assert "".join(chosen) == CASES[text]
+
+
+ERRORS = {
+    "Smilin": "did you mean 'Smiling'?",
+    "smiling and eyeglases": "did you mean 'Eyeglasses'?",
+    "Zebra": "there is no attribute 'Zebra'; known: Smiling",
+    "": "an attribute is missing at the end",
+    "Smiling and": "an attribute is missing at the end",
+    "and Smiling": "an attribute is missing before 'and'",
+    "(Smiling": "a closing parenthesis is missing",
+    "Smiling)": "')' is not expected here",
+    "()": "an attribute is missing before ')'",
+    "label == three": "a whole number must follow",
+    "label ==": "a whole number must follow",
+    "== 3": "an attribute is missing before '=='",
+    "Smiling $ 1": "cannot read",
+    "Smiling & Eyeglasses": "cannot read",
+    "label == 1.5": "a whole number must follow",
+    "3": "there is no attribute '3'",
+    "Smiling (Eyeglasses)": "'(' is not expected here",
+    "(" * 20_000 + "Smiling": "nested too deeply",
+}
+
+
+@pytest.mark.parametrize("text", ERRORS, ids=lambda text: text[:40])
+def test_errors_are_one_line_that_says_what_is_wrong(text: str) -> None:
+    with pytest.raises(InputError) as caught:
+        parse_where(text, NAMES)
+    assert ERRORS[text] in str(caught.value) and "--where" in str(caught.value)
+    assert "\n" not in str(caught.value) and len(str(caught.value)) < 400
+
+
+def test_without_any_attributes_it_says_so() -> None:
+    with pytest.raises(InputError, match="there are no attributes"):
+        parse_where("Smiling", [])
