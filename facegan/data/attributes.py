@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import hashlib
+import math
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -36,7 +37,7 @@ def _value(text: str, option: str, path: Path, line: int) -> int | None:
         number = float(text)
     except ValueError:
         raise InputError(f"{option} {path}: line {line}: '{text}' is no number, yes or no") from None
-    if number != int(number) or not -32768 <= number <= 32767:
+    if not math.isfinite(number) or number != int(number) or not -32768 <= number <= 32767:
         raise InputError(f"{option} {path}: line {line}: '{text}' is no whole number from -32768 to 32767")
     return int(number)
 
@@ -47,21 +48,23 @@ def read_attributes(path: str | Path) -> tuple[list[str], dict[str, dict[str, in
     CelebA's -1 becomes 0; a column that holds other numbers keeps them (classes).
     """
     path, option = Path(path), "--attributes"
-    lines = [line for line in _lines(path, option) if line.strip()]
+    lines = [(n, line) for n, line in enumerate(_lines(path, option), 1) if line.strip()]
     if not lines:
         raise InputError(f"{option} {path}: empty")
-    if "," in lines[0]:
-        reader = list(csv.reader(lines))
-        header = [name.strip() for name in reader[0]]
-        column = next((i for i, name in enumerate(header) if name.lower() in _FILE_COLUMNS), None)
-        if column is None:
+    if "," in lines[0][1]:
+        try:
+            rows = [(n, next(csv.reader([line]))) for n, line in lines]
+        except csv.Error as error:
+            raise InputError(f"{option} {path}: not readable as CSV ({error})") from None
+        header, body = [name.strip() for name in rows[0][1]], rows[1:]
+        column = next((i for i, name in enumerate(header) if name.lower() in _FILE_COLUMNS), -1)
+        if column < 0:
             raise InputError(f"{option} {path}: no column is called {' or '.join(_FILE_COLUMNS[:3])}")
-        body = list(enumerate(reader[1:], 2))
     else:
-        if re.fullmatch(r"\s*\d+\s*", lines[0]):
+        if re.fullmatch(r"\s*\d+\s*", lines[0][1]):  # CelebA's first line counts the rest
             lines = lines[1:]
-        header, column = ["file", *lines[0].split()] if lines else [], 0
-        body = [(n, line.split()) for n, line in enumerate(lines[1:], 3)]
+        header, column = ["file", *lines[0][1].split()] if lines else [], 0
+        body = [(n, line.split()) for n, line in lines[1:]]
     names = [name for i, name in enumerate(header) if i != column]
     if not names or len(set(names)) != len(names):
         raise InputError(f"{option} {path}: the header names no attributes, or one twice")
@@ -75,6 +78,8 @@ def read_attributes(path: str | Path) -> tuple[list[str], dict[str, dict[str, in
         table[cells[column].strip()] = {
             n: _value(c, option, path, line) for n, c in zip(names, rest, strict=True)
         }
+    if not table:
+        raise InputError(f"{option} {path}: no line follows the header")
     for name in names:
         if {row[name] for row in table.values()} <= {-1, 1, None}:
             for row in table.values():
