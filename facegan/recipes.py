@@ -112,14 +112,14 @@ RECIPES: dict[str, Recipe] = {
             model=dcgan.Config(
                 dcgan.NetworkConfig(
                     layers="dense 4x4x128; bn relu; up; conv 128 3 bn relu; up; conv 64 3 bn relu; up; "
-                    "conv 32 3 bn relu; conv image 3 tanh", lr=1e-3,
+                    "conv 32 3 bn relu; conv image 3 tanh", lr=2e-3,
                 ),
                 dcgan.NetworkConfig(
                     layers="conv 32 3 lrelu; conv 64 4 s2 lrelu; conv 128 4 s2 lrelu; conv 128 4 s2 lrelu; "
-                    "mbstd; dense 1", lr=1e-3,
+                    "mbstd; dense 1", lr=2e-3,
                 ),
             ),
-            size=32, kimg=200.0, batch=32, r1_gamma=0.1, r1_every=4, latent=LatentConfig(dim=64),
+            size=32, kimg=100.0, batch=16, r1_gamma=0.5, r1_every=4, cooldown=0.3, latent=LatentConfig(dim=64),
         ),
         "32 px faces in about five minutes on two cores; the demo's",
         "ours",

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def main(
-    model: Annotated[str, tyro.conf.Positional],
+    model: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="MODEL")],
     expression: Annotated[str, tyro.conf.Positional] = "",
     groups: str = "",
     vectors: str = "",

@@ -54,7 +54,7 @@ def _frequency(name: str, values: np.ndarray) -> str:
 
 
 def main(
-    dataset: Annotated[str, tyro.conf.Positional],
+    dataset: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="DATASET")],
     grid: str = "",
     count: int = 100,
     to_npz: str = "",

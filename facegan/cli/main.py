@@ -13,7 +13,7 @@ from collections.abc import Callable
 from typing import Any
 
 from facegan import __version__
-from facegan.errors import FaceganError
+from facegan.errors import FaceganError, InputError
 
 # name -> (module, one line of help); the order is that of a first session
 COMMANDS: dict[str, tuple[str, str]] = {
@@ -41,9 +41,47 @@ def help_text() -> str:
 
 def run_function(function: Callable[..., Any], argv: list[str]) -> Any:
     """Call ``function`` with options parsed from ``argv`` by its signature and docstring."""
+    call = parse_flags(tyro_call(function), argv, f"facegan {function.__module__.rpartition('.')[2]}")
+    return call()
+
+
+def tyro_call(function: Callable[..., Any]) -> Callable[..., Callable[[], Any]]:
+    """``function`` with its signature and docstring, but parsing only binds the arguments."""
+    import functools
+
+    @functools.wraps(function)
+    def bind(*args: Any, **kwargs: Any) -> Callable[[], Any]:
+        return functools.partial(function, *args, **kwargs)
+
+    return bind
+
+
+def parse_flags(target: Any, argv: list[str], prog: str) -> Any:
+    """tyro's parser, with its mistakes told in one line: InputError instead of a box."""
+    import contextlib
+    import io
+
     import tyro
 
-    return tyro.cli(function, args=argv, prog=f"facegan {function.__module__.rpartition('.')[2]}")
+    box = io.StringIO()
+    try:
+        with contextlib.redirect_stderr(box):
+            return tyro.cli(target, args=argv, prog=prog)
+    except SystemExit as stop:
+        if not stop.code:
+            raise
+        raise InputError(f"{one_line(box.getvalue())}; see '{prog} --help'") from None
+
+
+def one_line(box: str) -> str:
+    """The first paragraph of a framed message, and the nearest option where it suggests some."""
+    rows = [row.strip(" │╭╮╰╯") for row in box.splitlines()[1:]]
+    rule = next((i for i, row in enumerate(rows) if row.startswith("──")), len(rows))
+    text = " ".join(row for row in rows[:rule] if row)
+    near = next((row.split()[0] for row in rows[rule:] if row.startswith("--")), "")
+    if text.startswith("Missing from") and len(rows) > 1:
+        return f"{rows[1]} is missing"
+    return text.rstrip(".") + (f" (did you mean {near}?)" if near and text.startswith("Unrecognized") else "")
 
 
 def main(argv: list[str] | None = None) -> int:

@@ -40,7 +40,10 @@ def _flags(config: TrainConfig) -> type:
     settings = TrainSettings(**{f.name: getattr(config, f.name) for f in dataclasses.fields(TrainSettings)})
     table: dict[str, tuple[Any, Any]] = {
         "dataset": (
-            Annotated[tyro.conf.Positional[str], tyro.conf.arg(help="a folder made by 'facegan prepare'.")],
+            Annotated[
+                tyro.conf.Positional[str],
+                tyro.conf.arg(help="a folder made by 'facegan prepare'.", metavar="DATASET"),
+            ],
             dataclasses.field(default=dataclasses.MISSING),
         ),
         "recipe": own(str, "what to begin with: see 'facegan recipes'.", config.recipe),
@@ -92,11 +95,10 @@ class LiveLine(Silent):
 
 
 def run(argv: list[str]) -> int:
-    import tyro
-
+    from facegan.cli.main import parse_flags
     from facegan.recipes import recipe
 
-    flags: Any = tyro.cli(_flags(recipe(_recipe_name(argv))), args=argv, prog="facegan train")
+    flags: Any = parse_flags(_flags(recipe(_recipe_name(argv))), argv, "facegan train")
     config = dataclasses.replace(
         recipe(flags.recipe), model=flags.model,
         **{f.name: getattr(flags.settings, f.name) for f in dataclasses.fields(flags.settings)},
