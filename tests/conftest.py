@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
+
+if TYPE_CHECKING:
+    from facegan.generator import Generator
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 ALLOWED_SKIPS = Path(__file__).with_name("allowed-skips.txt")
@@ -21,6 +25,30 @@ def shared() -> Path:
     if not (SHARED / "data").is_dir():
         pytest.skip("needs ../shared")
     return SHARED
+
+
+@pytest.fixture(scope="session")
+def tiny_model() -> Generator:
+    """An untrained 32 px colour generator with 64 latent dimensions; its weights are always the same."""
+    import torch
+
+    from facegan.families import get_family
+    from facegan.generator import Generator, Latent, describe
+    from facegan.recipes import recipe
+    from facegan.training.config import override
+
+    config = override(recipe("faces-tiny-32"), {"generator.width": 0.25}).model
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        network = get_family("dcgan").build_generator(config.generator, (3, 32, 32), 64)
+    return Generator(network, describe("dcgan", config, Latent(dim=64), (3, 32, 32), licence="CC0-1.0"))
+
+
+@pytest.fixture(scope="session")
+def tiny_model_file(tiny_model: Generator, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("model") / "tiny.safetensors"
+    tiny_model.save(path)
+    return path
 
 
 def forbidden_skips(config: pytest.Config) -> list[str]:

@@ -1,6 +1,10 @@
 """Vector arithmetic: ``"92,98,99 - 9,21,79 + 10,30,45"``, averages of faces added and subtracted.
 
 The idea is Radford et al. 2015, section 6.3.2: single vectors are noisy, averages of three are stable.
+
+    expression = ["-"] term { ("+" | "-") term }
+    term       = [factor "*"] group
+    group      = number { "," number } | name | "quoted name"
 """
 
 from __future__ import annotations
@@ -13,7 +17,6 @@ import torch
 
 from facegan.errors import InputError
 from facegan.generator import Latent
-from facegan.latent.points import parse_seeds
 
 
 @dataclass(frozen=True)
@@ -25,55 +28,101 @@ class Term:
     name: str = ""
 
     def title(self) -> str:
+        """For a figure: ``- 9, 21, 79``, ``+ 0.5 x smiling woman``."""
         sign = "-" if self.factor < 0 else "+"
         size = "" if abs(self.factor) == 1 else f"{abs(self.factor):g} x "
         return f"{sign} {size}{self.name or ', '.join(map(str, self.members))}"
 
 
-def parse_expression(text: str, groups: Mapping[str, Sequence[int]] | None = None) -> list[Term]:
-    """Terms of numbers (``1``, ``9,21,79``, ``3-6``) or of group names, with + and - between them.
+_TOKEN = re.compile(
+    r"""\s*(?:
+    (?P<number>\d+(?:\.\d+)?|\.\d+)(?![^\W_]) |
+    (?P<operator>[-+*,]) |
+    "(?P<double>[^"]*)" | '(?P<single>[^']*)' |
+    (?P<name>[^\W\d][\w.]*(?:\s+\w[\w.]*)*)
+    )\s*""",
+    re.VERBOSE,
+)
 
-    A term may begin with a factor: ``0.5 * 10,30``. + and - must have spaces around them where a range
-    such as ``3-6`` could be meant. Names may hold spaces and underscores alike. InputError names the
-    part that is not understood.
+
+def parse_expression(text: str, groups: Mapping[str, Sequence[int]] | None = None) -> list[Term]:
+    """Terms of numbers (``1``, ``9,21,79``) or of group names, with + and - between them.
+
+    A term may begin with a factor: ``0.5 * 10,30``. Names may have spaces (or _ in their place) and
+    either case; put quotes around one that holds + - * or a comma. InputError shows the spot that is
+    not understood.
     """
-    names = {_plain(name): (name, tuple(int(n) for n in members)) for name, members in (groups or {}).items()}
-    parts = re.split(r"(?:^|\s)([+-])(?:\s+|(?=\d))", " " + text.strip())
-    if parts[0].strip():
-        parts = ["", "+", *parts]
-    else:
-        parts = parts[1:] if len(parts) > 1 else []
-        parts = ["", *parts]
-    terms: list[Term] = []
-    for sign, body in zip(parts[1::2], parts[2::2], strict=True):
-        terms.append(_term(-1.0 if sign == "-" else 1.0, body.strip(), names, text))
-    if not terms:
-        raise InputError("the expression is empty; write for example '1,2,3 - 4,5,6 + 7,8,9'")
-    return terms
+    return _Parser(text, groups or {}).expression()
 
 
 def _plain(name: str) -> str:
     return re.sub(r"[\s_]+", " ", name).strip().lower()
 
 
-def _term(sign: float, body: str, names: Mapping[str, tuple[str, tuple[int, ...]]], text: str) -> Term:
-    match = re.fullmatch(r"(\d+(?:\.\d+)?|\.\d+)\s*\*\s*(.*)", body)
-    factor, body = (float(match[1]), match[2].strip()) if match else (1.0, body)
-    if not body:
-        raise InputError(
-            f"expression '{text}': a number or name is missing after '{'-' if sign < 0 else '+'}'"
-        )
-    if _plain(body) in names:
-        name, members = names[_plain(body)]
+class _Parser:
+    def __init__(self, text: str, groups: Mapping[str, Sequence[int]]) -> None:
+        self.text, self.at = text, 0
+        self.groups = {_plain(name): (name, tuple(members)) for name, members in groups.items()}
+
+    def fail(self, problem: str, at: int | None = None) -> InputError:
+        at = self.at if at is None else at
+        rest = self.text[at:]
+        at += len(rest) - len(rest.lstrip())
+        where = f"at character {at + 1}, '{self.text[at:][:20]}'" if rest.strip() else "at its end"
+        return InputError(f"expression '{self.text}': {problem} {where}")
+
+    def token(self, *kinds: str) -> re.Match[str] | None:
+        """Takes the next token if it is an operator of ``kinds``, or of one of these groups."""
+        match = _TOKEN.match(self.text, self.at)
+        if match and (match.lastgroup in kinds or match["operator"] in kinds):
+            self.at = match.end()
+            return match
+        return None
+
+    def expression(self) -> list[Term]:
+        if not self.text.strip():
+            raise InputError("the expression is empty; write for example '1,2,3 - 4,5,6 + 7,8,9'")
+        sign = self.token("+", "-")
+        terms = [self.term(-1.0 if sign and sign["operator"] == "-" else 1.0)]
+        while self.text[self.at :].strip():
+            sign = self.token("+", "-")
+            if not sign:
+                raise self.fail("expected + or -")
+            terms.append(self.term(-1.0 if sign["operator"] == "-" else 1.0))
+        return terms
+
+    def term(self, sign: float) -> Term:
+        begin = self.at
+        number = self.token("number")
+        if number and self.token("*"):
+            sign *= float(number["number"])
+        else:
+            self.at = begin
+        named = self.token("name", "double", "single")
+        return self.group(sign, named) if named else Term(sign, self.members())
+
+    def members(self) -> tuple[int, ...]:
+        found: list[int] = []
+        while not found or self.token(","):
+            begin = self.at
+            number = self.token("number")
+            if not number:
+                raise self.fail("expected a number or the name of a group")
+            if not number["number"].isdecimal() or len(number["number"]) > 9:
+                raise self.fail("expected a whole number", begin)
+            found.append(int(number["number"]))
+        return tuple(found)
+
+    def group(self, factor: float, match: re.Match[str]) -> Term:
+        written = str(match[match.lastgroup or 0])
+        if _plain(written) not in self.groups:
+            known = ", ".join(name for name, _ in self.groups.values())
+            hint = f"known: {known}" if known else "give groups with --groups"
+            raise self.fail(f"there is no group '{written}' ({hint})", match.start())
+        name, members = self.groups[_plain(written)]
         if not members:
             raise InputError(f"group '{name}' has no members")
-        return Term(sign * factor, members, name.replace("_", " "))
-    if re.match(r"[^\d\s,]", body):
-        known = (
-            f"known: {', '.join(name for name, _ in names.values())}" if names else "give them with --groups"
-        )
-        raise InputError(f"expression '{text}': there is no group '{body}' ({known})")
-    return Term(sign * factor, tuple(parse_seeds(body, f"expression '{text}': term")))
+        return Term(factor, members, name.replace("_", " "))
 
 
 def evaluate(
@@ -81,8 +130,10 @@ def evaluate(
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """Averages ``T,dim`` of the terms, and their sum with the factors, ``dim``.
 
-    ``sheet`` holds the numbered vectors, ``N,dim``. With ``rescale``, averages and result are brought
-    to the typical norm of that prior around its mean; an average of three otherwise has 1/sqrt(3) of it.
+    ``sheet`` holds the numbered vectors, ``N,dim``. Without ``rescale`` this is plain arithmetic: an
+    average of n has 1/sqrt(n) of a single vector's typical norm, a sum of three averages of three has
+    all of it. With ``rescale``, averages and result are brought to that prior's typical norm,
+    std x sqrt(dim), around its mean; a vector at the mean stays there.
     """
     for term in terms:
         for member in term.members:
@@ -91,16 +142,14 @@ def evaluate(
     averages = torch.stack([sheet[[m - 1 for m in term.members]].mean(0) for term in terms])
     if rescale is not None:
         averages = _rescaled(averages, rescale)
-    factors = torch.tensor([term.factor for term in terms], dtype=averages.dtype)
-    result = factors @ averages
-    return averages, _rescaled(result[None], rescale)[0] if rescale is not None else result
+    result = torch.tensor([term.factor for term in terms], dtype=averages.dtype) @ averages
+    return averages, result if rescale is None else _rescaled(result[None], rescale)[0]
 
 
 def _rescaled(z: torch.Tensor, prior: Latent) -> torch.Tensor:
     radius = prior.dim**0.5 * (prior.std if prior.kind == "normal" else 1.0)
-    centre = prior.centre()
-    away = z - centre
-    return centre + away * (radius / away.norm(dim=-1, keepdim=True).clamp_min(1e-12))
+    away = z - prior.centre()
+    return prior.centre() + away * (radius / away.norm(dim=-1, keepdim=True).clamp_min(1e-12))
 
 
 def arithmetic(
@@ -109,5 +158,5 @@ def arithmetic(
     groups: Mapping[str, Sequence[int]] | None = None,
     rescale: Latent | None = None,
 ) -> torch.Tensor:
-    """The result's vector, ``dim``: parse and evaluate in one."""
+    """The result's vector, ``dim``: :func:`parse_expression` and :func:`evaluate` in one."""
     return evaluate(parse_expression(expression, groups), sheet, rescale)[1]

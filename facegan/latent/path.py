@@ -6,8 +6,8 @@ Special cases are defined, so that no path ever holds NaN:
 |---|---|---|---|
 | equal ends | constant | linear, so constant | constant |
 | opposite ends | through 0 | linear, so through 0 | half a great circle through a fixed orthogonal vector |
-| first end 0 | straight | linear | constant 0 (a sphere of radius 0) |
-| second end 0 | straight | linear | constant (it has no direction to go to) |
+| an end is 0 | straight | linear | it has no direction: the path stays where it was |
+| first point 0 | straight | linear | constant 0, a sphere of radius 0 |
 """
 
 from __future__ import annotations
@@ -22,6 +22,8 @@ from facegan.errors import InputError
 
 Tensor = torch.Tensor
 _TINY = 1e-12
+# Latents are float32: an angle nearer to 0 or pi than this is rounding.
+_SMALLEST_ANGLE = 1e-6
 
 
 def lerp(a: Tensor, b: Tensor, t: float) -> Tensor:
@@ -29,35 +31,41 @@ def lerp(a: Tensor, b: Tensor, t: float) -> Tensor:
     return (1 - t) * a + t * b
 
 
+def angle(a: Tensor, b: Tensor) -> float:
+    """Radians between two vectors other than 0, exact near 0 and pi, too (Kahan 2006, section 12)."""
+    u, v = a / a.norm(), b / b.norm()
+    return 2 * math.atan2(float((u - v).norm()), float((u + v).norm()))
+
+
 def slerp(a: Tensor, b: Tensor, t: float) -> Tensor:
     """Spherical linear interpolation (Shoemake 1985; White 2016), linear where sin(omega) is 0."""
-    na, nb = a.norm(), b.norm()
-    if float(na) < _TINY or float(nb) < _TINY:
+    if float(a.norm()) < _TINY or float(b.norm()) < _TINY:
         return lerp(a, b, t)
-    omega = torch.arccos((torch.dot(a, b) / (na * nb)).clamp(-1, 1))
-    sine = torch.sin(omega)
-    if float(sine) < 1e-7:
+    omega = angle(a, b)
+    if math.sin(omega) < _SMALLEST_ANGLE:
         return lerp(a, b, t)
-    return torch.sin((1 - t) * omega) / sine * a + torch.sin(t * omega) / sine * b
+    return (math.sin((1 - t) * omega) * a + math.sin(t * omega) * b) / math.sin(omega)
 
 
 def orthogonal(a: Tensor) -> Tensor:
-    """A unit vector orthogonal to ``a``: the first axis on which ``a`` is smallest, made orthogonal."""
+    """A unit vector orthogonal to ``a``: the axis on which ``a`` is smallest, less its share of it."""
     axis = torch.zeros_like(a)
     axis[int(a.abs().argmin())] = 1.0
-    rest = axis - torch.dot(axis, a) / torch.dot(a, a).clamp_min(_TINY) * a
-    return rest / rest.norm().clamp_min(_TINY)
+    rest = axis - torch.dot(axis, a) / torch.dot(a, a) * a
+    return rest / rest.norm()
 
 
 def hypersphere(a: Tensor, b: Tensor, t: float) -> Tensor:
     """The straight line to ``b`` brought to the norm of ``a``, each vector brought to that norm."""
-    radius, nb = a.norm(), b.norm()
-    if float(radius) < _TINY or float(nb) < _TINY:
+    radius, far = a.norm(), b.norm()
+    if float(radius) < _TINY or float(far) < _TINY:
         return a.clone()
-    b = b * (radius / nb)
-    if float((a + b).norm()) < 1e-6 * float(radius):
-        angle = math.pi * t
-        return math.cos(angle) * a + math.sin(angle) * radius * orthogonal(a)
+    b = b * (radius / far)
+    if math.pi - angle(a, b) < _SMALLEST_ANGLE:
+        # The line would go through 0, which has no direction. In one dimension there is no way round.
+        if a.numel() == 1:
+            return a.clone() if t < 0.5 else b
+        return math.cos(math.pi * t) * a + math.sin(math.pi * t) * radius * orthogonal(a)
     v = lerp(a, b, t)
     return v * (radius / v.norm())
 
@@ -75,28 +83,48 @@ def path_length(points: int, steps: int, loop: bool = False) -> int:
 
 
 def path(
-    points: Sequence[Tensor], steps: int = 10, kind: str = "lerp", loop: bool = False
+    points: Sequence[Tensor] | Tensor, steps: int = 10, kind: str = "lerp", loop: bool = False
 ) -> Iterator[Tensor]:
     """Vectors of shape ``dim`` along ``points``, one by one.
 
     ``steps`` vectors lead from each point to the next, both ends counted; a point between two
     stretches appears once. ``loop`` goes on to the first point and stops one step before it, so that
-    a repeated film shows no frame twice. Computed in float64, given in the type of the points.
+    a repeated film shows no frame twice. On the ``hypersphere``, the first point's norm holds for the
+    whole path. Computed in float64, given in the type of the points. InputError, before the first
+    vector, for an unknown kind, fewer than two steps or points, or points of different sizes.
     """
     if kind not in PATHS:
         raise InputError(f"--path '{kind}' is unknown (known: {', '.join(PATHS)})")
     if steps < 2:
         raise InputError(f"--steps must be at least 2 (both ends), not {steps}")
     if len(points) < 2:
-        raise InputError("a path needs two points or more")
-    between = PATHS[kind]
-    ends = [*points, points[0]] if loop else list(points)
-    # On the hypersphere, the first point's norm holds for the whole path.
-    if kind == "hypersphere":
-        radius = ends[0].norm()
-        ends = [ends[0], *(p * (radius / p.norm()) if float(p.norm()) > _TINY else p for p in ends[1:])]
-    for a, b in itertools.pairwise(ends):
+        raise InputError(f"a path needs two points or more, not {len(points)}")
+    if any(p.ndim != 1 or p.shape != points[0].shape for p in points):
+        raise InputError(f"the points of a path must be vectors of one size, not {[*map(_shape, points)]}")
+    dtype = points[0].dtype
+    ends = [p.detach().cpu().double() for p in points]
+    ends = _on_sphere(ends) if kind == "hypersphere" else ends
+    return (v.to(dtype) for v in _walk(ends, steps, PATHS[kind], loop))
+
+
+def _shape(point: Tensor) -> tuple[int, ...]:
+    return tuple(point.shape)
+
+
+def _walk(
+    ends: list[Tensor], steps: int, between: Callable[[Tensor, Tensor, float], Tensor], loop: bool
+) -> Iterator[Tensor]:
+    for a, b in itertools.pairwise([*ends, ends[0]] if loop else ends):
         for i in range(steps - 1):
-            yield between(a.double(), b.double(), i / (steps - 1)).to(a.dtype)
+            yield between(a, b, i / (steps - 1))
     if not loop:
-        yield between(ends[-2].double(), ends[-1].double(), 1.0).to(ends[-1].dtype)
+        yield between(ends[-2], ends[-1], 1.0)
+
+
+def _on_sphere(points: list[Tensor]) -> list[Tensor]:
+    """All points at the first one's norm; one that is 0 has no direction and repeats the one before."""
+    radius = points[0].norm()
+    ends = points[:1]
+    for p in points[1:]:
+        ends.append(p * (radius / p.norm()) if float(p.norm()) > _TINY else ends[-1])
+    return ends

@@ -22,21 +22,34 @@ def parse_seeds(text: str, option: str = "--seed") -> list[int]:
     """``7``, ``0-99`` (both ends) or ``1,5,9-12``; InputError names the part that is not understood."""
     seeds: list[int] = []
     for part in text.split(","):
-        match = re.fullmatch(r"\s*(\d{1,18})(?:\s*-\s*(\d{1,18}))?\s*", part)
+        match = re.fullmatch(r"\s*(\d{1,19})(?:\s*-\s*(\d{1,19}))?\s*", part, re.ASCII)
         if not match:
-            raise InputError(f"{option} '{text}': '{part.strip()}' is no number and no range such as 0-99")
+            raise InputError(f"{option} '{text}': '{part.strip()}' is not a number nor a range such as 0-99")
         first, last = int(match[1]), int(match[2] or match[1])
         if last < first:
             raise InputError(f"{option} '{text}': the range '{part.strip()}' runs backwards")
+        if last >= 2**63:
+            raise InputError(f"{option} '{text}': {last} is above 2^63 - 1")
         if len(seeds) + last - first >= MOST_SEEDS:
-            raise InputError(f"{option} '{text}': more than {MOST_SEEDS} seeds")
+            raise InputError(f"{option} '{text}': more than {MOST_SEEDS:,} at once")
         seeds += range(first, last + 1)
     return seeds
 
 
+def spell_seeds(seeds: Sequence[int]) -> str:
+    """The shortest text that :func:`parse_seeds` reads back: ``1,5,9-12``."""
+    parts: list[list[int]] = []
+    for seed in seeds:
+        if parts and seed == parts[-1][1] + 1:
+            parts[-1][1] = seed
+        else:
+            parts.append([seed, seed])
+    return ",".join(f"{a}" if a == b else f"{a}-{b}" for a, b in parts)
+
+
 @dataclass(frozen=True)
 class Vectors:
-    """Latents ``z`` of shape ``N,dim`` with a name each (a seed, "constant 0.5", "result")."""
+    """Latents ``z`` of shape ``N,dim`` with a name each (a seed, "all 0.5", "result")."""
 
     z: torch.Tensor
     names: tuple[str, ...]
@@ -44,6 +57,10 @@ class Vectors:
 
     def __len__(self) -> int:
         return len(self.z)
+
+    def __getitem__(self, indices: Sequence[int]) -> Vectors:
+        """Those at ``indices`` (from 0)."""
+        return Vectors(self.z[list(indices)], tuple(self.names[i] for i in indices), self.model_hash)
 
 
 def save_vectors(path: str | Path, vectors: Vectors) -> None:
@@ -76,13 +93,27 @@ def load_vectors(path: str | Path, dim: int | None = None) -> Vectors:
     except Exception as error:  # zip, header and dtype errors of many kinds, all of them the file's
         text = (str(error).splitlines() or [type(error).__name__])[0]
         raise InputError(f"{path}: not a readable .npz of vectors ({text})") from None
-    if z.ndim != 2 or (dim is not None and z.shape[1] != dim):
-        raise InputError(f"{path}: vectors of shape {tuple(z.shape)}, but this model's have {dim} dimensions")
+    if z.ndim != 2 or not len(z) or (dim is not None and z.shape[1] != dim):
+        need = f"N,{dim}" if dim is not None else "N,dim"
+        raise InputError(f"{path}: its vectors have shape {tuple(z.shape)}, but the model needs {need}")
     if not torch.isfinite(z).all():
-        raise InputError(f"{path}: vectors with values that are not finite")
+        raise InputError(f"{path}: some values are not finite")
     return Vectors(
         z, names if len(names) == len(z) else tuple(f"#{i + 1}" for i in range(len(z))), model_hash
     )
+
+
+def select_vectors(text: str, dim: int | None = None, option: str = "--vectors") -> Vectors:
+    """All vectors of ``FILE.npz``, or some by number from 1: ``FILE.npz:3``, ``FILE.npz:1,4-6``."""
+    match = re.fullmatch(r"(.+\.npz):([^/\\]*)", text, re.IGNORECASE)
+    if not match:
+        return load_vectors(text, dim)
+    saved = load_vectors(match[1], dim)
+    numbers = parse_seeds(match[2], f"{option} {match[1]}:")
+    for number in numbers:
+        if not 1 <= number <= len(saved):
+            raise InputError(f"{match[1]}: there is no vector {number} (it holds 1 to {len(saved)})")
+    return saved[[n - 1 for n in numbers]]
 
 
 def seed_vectors(model: Generator, seeds: Sequence[int]) -> Vectors:
@@ -96,21 +127,14 @@ def constant_vectors(model: Generator, text: str) -> Vectors:
         values = [float(part) for part in text.split(",")]
     except ValueError:
         raise InputError(f"--constant '{text}': not a list of numbers such as 0,0.5,1") from None
-    if not np.isfinite(values).all():
-        raise InputError(f"--constant '{text}': the numbers must be finite")
     z = torch.tensor(values, dtype=torch.float32)[:, None].repeat(1, model.latent.dim)
+    if not torch.isfinite(z).all():
+        raise InputError(f"--constant '{text}': the numbers must be finite")
     return Vectors(z, tuple(f"all {v:g}" for v in values), model.hash)
 
 
 def parse_point(model: Generator, text: str) -> Vectors:
-    """Seeds (``7``, ``3-6``), all vectors of ``FILE.npz``, or one of them: ``FILE.npz:3`` (from 1)."""
-    match = re.fullmatch(r"(.+\.npz)(?::(\d+))?", text, re.I)
-    if not match:
-        return seed_vectors(model, parse_seeds(text, "point"))
-    saved = load_vectors(match[1], model.latent.dim)
-    if match[2] is None:
-        return saved
-    number = int(match[2])
-    if not 1 <= number <= len(saved):
-        raise InputError(f"{match[1]}: there is no vector {number} (it holds 1 to {len(saved)})")
-    return Vectors(saved.z[number - 1 : number], saved.names[number - 1 : number], saved.model_hash)
+    """Seeds (``7``, ``3-6``), all vectors of ``FILE.npz``, or some of them: ``FILE.npz:3`` (from 1)."""
+    if ".npz" in text.lower():
+        return select_vectors(text, model.latent.dim, "point")
+    return seed_vectors(model, parse_seeds(text, "point"))
