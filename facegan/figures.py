@@ -1,4 +1,7 @@
-"""Labelled figures of small pictures: strips, sheets, and the arithmetic figure."""
+"""Labelled figures of small pictures: sheets, paths, and the arithmetic figure.
+
+Blocks are uint8 ``h,w,3``; pictures are enlarged by repeating pixels, so that each can be seen.
+"""
 
 from __future__ import annotations
 
@@ -19,26 +22,31 @@ def fitting_scale(side: int, aim: int = 96) -> int:
 
 
 def colour(images: np.ndarray) -> np.ndarray:
-    """uint8 ``N,H,W,3`` from one or three channels."""
+    """uint8 ``...,H,W,3`` from one or three channels."""
     return np.repeat(images, 3, -1) if images.shape[-1] == 1 else images
 
 
-def text_line(text: str, width: int, size: int = 13, bold: bool = False) -> np.ndarray:
-    """uint8 ``h,width,3``: centred dark text on white, made smaller until it fits."""
+def text_line(text: str, width: int, size: int = 13) -> np.ndarray:
+    """uint8 ``h,width,3``: centred dark text on white, made smaller and then cut with … until it fits."""
     from PIL import Image, ImageDraw, ImageFont
 
+    height = round(size * 1.5)
+    shown, kept, smallest = text, len(text), min(9, size)
     while True:
         font = ImageFont.load_default(size)
-        left, top, right, bottom = font.getbbox(text or " ")
-        if right - left <= width - 2 or size <= 7:
+        left, top, right, bottom = font.getbbox(shown or " ")
+        if right - left <= width - 2 or kept == 0:
             break
-        size -= 1
-    height = round(size * 1.5)
+        if size > smallest:
+            size -= 1
+        else:
+            kept -= 1
+            shown = text[:kept].rstrip(" ,") + "…"
     picture = Image.new("RGB", (width, height), (_PAPER,) * 3)
+    # The height of "0" rather than the text's own, so that lines of labels share their baseline.
+    _, top, _, bottom = font.getbbox("0")
     at = ((width - (right - left)) / 2 - left, (height - (bottom - top)) / 2 - top)
-    ImageDraw.Draw(picture).text(
-        at, text, fill=(_INK,) * 3, font=font, stroke_width=0.4 if bold else 0, stroke_fill=(_INK,) * 3
-    )
+    ImageDraw.Draw(picture).text(at, shown, fill=(_INK,) * 3, font=font)
     return np.asarray(picture)
 
 
@@ -51,7 +59,10 @@ def tile(image: np.ndarray, label: str = "", scale: int = 1, size: int = 13) -> 
 def labelled_grid(
     images: np.ndarray, labels: Sequence[str], columns: int | None = None, scale: int = 1, pad: int = 4
 ) -> np.ndarray:
-    """uint8 ``N,H,W,C`` with a label under each, row by row, as one ``H,W,3`` picture."""
+    """uint8 ``N,H,W,C`` with a label under each, row by row, as one ``H,W,3`` picture.
+
+    ``columns`` defaults to the smallest square that holds all.
+    """
     columns = columns or math.ceil(math.sqrt(len(images)))
     tiles = [tile(image, label or " ", scale) for image, label in zip(images, labels, strict=True)]
     return join([tiles[i : i + columns] for i in range(0, len(tiles), columns)], pad)
@@ -84,23 +95,23 @@ class ArithmeticRow:
 def arithmetic_figure(
     rows: Sequence[ArithmeticRow], result: np.ndarray, scale: int, most: int = 8
 ) -> np.ndarray:
-    """A row for each term (members, then their average), and the result below, larger.
+    """A row for each term (members, then their average), and the result below, twice as large.
 
     Terms with more than ``most`` members show the first ones and say how many there are.
     """
-    side = rows[0].average.shape[1] * scale
+    h, w = rows[0].average.shape[0] * scale, rows[0].average.shape[1] * scale
     shown = max(min(len(row.members), most) for row in rows)
+    width = (shown + 1) * (w + 4) + 20
+    blank = np.full((h, w, 3), _PAPER, np.uint8)
+    gap = np.full((h, 16, 3), _PAPER, np.uint8)
     blocks: list[list[np.ndarray]] = []
-    blank = np.full((rows[0].average.shape[0] * scale, side, 3), _PAPER, np.uint8)
     for row in rows:
         members = [tile(m, label, scale) for m, label in zip(row.members[:most], row.labels, strict=False)]
-        more = len(row.members) - most
-        average = tile(row.average, "average" + (f" of {len(row.members)}" if more > 0 else ""), scale)
-        title = text_line(row.title, (shown + 1) * (side + 4) + 20, 15, bold=True)
-        equals = np.full((average.shape[0], 20, 3), _PAPER, np.uint8)
-        blocks += [[title], [*members, *[blank] * (shown - len(members)), equals, average]]
-    width = (shown + 1) * (side + 4) + 20
+        count = len(row.members)
+        average = tile(row.average, "average" if count <= most else f"average of {count}", scale)
+        blocks += [[text_line(row.title, width - 4, 16)]]
+        blocks += [[*members, *[blank] * (shown - len(members)), gap, average]]
     large = enlarge(colour(result), scale * 2)
-    gap = max(0, (width - large.shape[1]) // 2)
-    large = np.pad(large, ((0, 0), (gap, gap), (0, 0)), constant_values=_PAPER)
-    return join([*blocks, [text_line("result", width, 15, bold=True)], [large]])
+    side = max(0, (width - 4 - large.shape[1]) // 2)
+    large = np.pad(large, ((0, 0), (side, side), (0, 0)), constant_values=_PAPER)
+    return join([*blocks, [text_line("result", width - 4, 16)], [large]])

@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from facegan.errors import ModelError
+from facegan.errors import InputError, ModelError
 
 if TYPE_CHECKING:
     from facegan.generator import Generator
@@ -22,6 +22,11 @@ def moments(run: str | Path) -> dict[float, Path]:
         if match:
             found[float(match[1])] = file
     return dict(sorted(found.items()))
+
+
+def moment_name(kimg: float) -> str:
+    """``30kimg``, ``0.512kimg``: what follows the @ in ``RUN@30kimg``."""
+    return f"{kimg:.3f}".rstrip("0").rstrip(".") + "kimg"
 
 
 def bundled() -> list[str]:
@@ -48,8 +53,8 @@ def resolve(reference: str | Path) -> Path:
     if match and Path(match[1]).expanduser().is_dir():
         found = moments(Path(match[1]).expanduser())
         if float(match[2]) not in found:
-            there = ", ".join(f"{kimg:g}" for kimg in found) or "none"
-            raise ModelError(f"{match[1]}: no model at {match[2]} kimg (there are: {there})")
+            there = ", ".join(moment_name(kimg) for kimg in found) or "none"
+            raise ModelError(f"{match[1]}: no model at {match[2]}kimg (there are: {there})")
         return found[float(match[2])]
     if text in bundled():
         return ASSETS / f"{text}.safetensors"
@@ -59,7 +64,15 @@ def resolve(reference: str | Path) -> Path:
 
 
 def load(reference: str | Path, device: str = "cpu") -> Generator:
-    """The generator that ``reference`` means (see :func:`resolve`), on ``device``."""
+    """The generator that ``reference`` means (see :func:`resolve`), on ``device`` (cpu, cuda or mps)."""
+    import torch
+
     from facegan.generator import Generator
 
-    return Generator.load(resolve(reference), device)
+    path = resolve(reference)
+    try:
+        torch.empty(1, device=device)
+    except (RuntimeError, AssertionError, ImportError) as error:
+        first = str(error).splitlines()[0]
+        raise InputError(f"--device {device}: not available here ({first}); try --device cpu") from None
+    return Generator.load(path, device)

@@ -1,9 +1,16 @@
-"""Frames to films: GIF, MP4 or WebP by the file's extension, at constant memory."""
+"""Frames to films: GIF, MP4 or WebP by the file's extension, at constant memory.
+
+Each frame is encoded as it comes and only the encoder's few frames of delay are held, so that a film
+of thousands of frames takes no more memory than one of a hundred.
+"""
 
 from __future__ import annotations
 
+import io
 import os
+import struct
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 from fractions import Fraction
 from itertools import chain
 from pathlib import Path
@@ -13,11 +20,54 @@ import numpy as np
 
 from facegan.errors import InputError
 
-# Extension -> (container, codec, its options, pixel format)
-FORMATS: dict[str, tuple[str, str, dict[str, str], str]] = {
-    ".mp4": ("mp4", "libx264", {"crf": "17", "preset": "medium"}, "yuv420p"),
-    ".gif": ("gif", "gif", {}, "pal8"),
-    ".webp": ("webp", "libwebp_anim", {"quality": "90", "compression_level": "4"}, "yuv420p"),
+
+def _write_mp4(path: Path, frames: Iterator[np.ndarray], fps: Fraction) -> int:
+    # H.264 with 4:2:0 colour and the index in front is what every browser plays while it loads.
+    options = {"crf": "17", "preset": "medium"}
+    return _encode(path, frames, fps, "libx264", "yuv420p", options, {"movflags": "+faststart"})
+
+
+def _write_gif(path: Path, frames: Iterator[np.ndarray], fps: Fraction) -> int:
+    return _encode(path, frames, fps, "gif", "pal8", {}, {"loop": "0"})
+
+
+def _write_webp(path: Path, frames: Iterator[np.ndarray], fps: Fraction) -> int:
+    """Frames as ANMF chunks (RFC 9649, section 2.7.1): usual encoders hold all of them until the end."""
+    from PIL import Image
+
+    count = 0
+    with open(path, "wb") as file:
+        for frame in frames:
+            h, w = frame.shape[:2]
+            if count == 0:
+                file.write(b"RIFF\0\0\0\0WEBP")
+                file.write(_chunk(b"VP8X", b"\x02\0\0\0" + _u24(w - 1) + _u24(h - 1)))  # 2: animated
+                file.write(_chunk(b"ANIM", struct.pack("<IH", 0xFFFFFFFF, 0)))  # white; for ever
+            # Ends are rounded rather than durations, so that a long film keeps its time.
+            begin, end = (round(n * 1000 / fps) for n in (count, count + 1))
+            buffer = io.BytesIO()
+            Image.fromarray(frame).save(buffer, "WEBP", quality=90, method=4)
+            head = _u24(0) * 2 + _u24(w - 1) + _u24(h - 1) + _u24(end - begin) + b"\x02"  # 2: no blending
+            file.write(_chunk(b"ANMF", head + buffer.getvalue()[12:]))
+            count += 1
+        size = file.tell() - 8
+        file.seek(4)
+        file.write(struct.pack("<I", size))
+    return count
+
+
+@dataclass(frozen=True)
+class Format:
+    """How to write one kind of film: the fastest rate that it can keep, and its writer."""
+
+    most_fps: int
+    write: Callable[[Path, Iterator[np.ndarray], Fraction], int]
+
+
+FORMATS: dict[str, Format] = {
+    ".mp4": Format(240, _write_mp4),
+    ".gif": Format(50, _write_gif),  # whole hundredths of a second; browsers slow down what is below 2
+    ".webp": Format(240, _write_webp),
 }
 
 
@@ -29,24 +79,28 @@ def is_film(path: str | Path) -> bool:
 def write_film(path: str | Path, frames: Iterable[np.ndarray], fps: float = 24.0) -> int:
     """Write uint8 ``H,W,C`` frames (C = 1 or 3) of one size and return their number.
 
-    Odd sizes get one more row or column of the edge's colour where the codec needs even ones. GIF and
-    WebP loop for ever; GIF has a palette of its own for each frame and lasts a whole number of 1/100 s
-    a frame. The file appears whole or not at all. InputError for an unknown extension, a rate that is
-    not above 0, or no frames.
+    MP4 gets one more row or column of the edge's colour where the size is odd, which H.264 cannot
+    have. GIF and WebP loop for ever; each GIF frame has a palette of its own. The file appears whole
+    or not at all. InputError for an unknown extension, a rate out of range, no frames, or frames of
+    different sizes.
     """
     path = Path(path)
     if not is_film(path):
-        raise InputError(f"{path}: no known film; the name must end in {', '.join(FORMATS)}")
-    if not 0 < fps <= 240:
-        raise InputError(f"--fps must be above 0 and at most 240, not {fps}")
+        raise InputError(f"{path}: not a known kind of film; the name must end in {', '.join(FORMATS)}")
+    kind = FORMATS[path.suffix.lower()]
+    if not 0 < fps <= kind.most_fps:
+        raise InputError(
+            f"--fps must be above 0 and, for {path.suffix}, at most {kind.most_fps}, not {fps:g}"
+        )
     iterator = iter(frames)
     first = next(iterator, None)
     if first is None:
         raise InputError(f"{path}: there are no frames to write")
-    path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.stem}.{os.getpid()}.tmp{path.suffix.lower()}")
     try:
-        count = _encode(temporary, chain([first], iterator), first.shape, fps)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        rate = Fraction(fps).limit_denominator(1000) or Fraction(1, 1000)
+        count = kind.write(temporary, _rgb(chain([first], iterator), first.shape, path), rate)
         os.replace(temporary, path)
     except OSError as error:
         raise InputError(f"{path}: cannot be written ({error.strerror or error})") from None
@@ -55,59 +109,67 @@ def write_film(path: str | Path, frames: Iterable[np.ndarray], fps: float = 24.0
     return count
 
 
-def _encode(path: Path, frames: Iterator[np.ndarray], shape: tuple[int, ...], fps: float) -> int:
+def _rgb(frames: Iterable[np.ndarray], shape: tuple[int, ...], path: Path) -> Iterator[np.ndarray]:
+    for i, frame in enumerate(frames):
+        if frame.shape != shape:
+            raise InputError(f"{path}: frame {i + 1} has shape {frame.shape}, but the first one {shape}")
+        yield np.ascontiguousarray(np.repeat(frame, 3, 2) if shape[2] == 1 else frame)
+
+
+def _u24(number: int) -> bytes:
+    return struct.pack("<I", number)[:3]
+
+
+def _chunk(name: bytes, content: bytes) -> bytes:
+    return name + struct.pack("<I", len(content)) + content + b"\0" * (len(content) % 2)
+
+
+def _encode(
+    path: Path, frames: Iterator[np.ndarray], fps: Fraction, codec: str, pixels: str,
+    options: dict[str, str], container: dict[str, str],
+) -> int:  # fmt: skip
     import av
 
-    container, codec, options, pixel_format = FORMATS[path.suffix.lower()]
-    rate = Fraction(fps).limit_denominator(1000)
-    even = pixel_format == "yuv420p"
-    h, w = (n + n % 2 if even else n for n in shape[:2])
     count = 0
-    with av.open(
-        str(path), "w", format=container, options={"loop": "0"} if container != "mp4" else {}
-    ) as out:
-        stream: Any = out.add_stream(codec, rate=rate, options=options)
-        stream.width, stream.height, stream.pix_fmt = w, h, pixel_format
-        stream.time_base = 1 / rate
-        prepare: Callable[[Any], Iterable[Any]] = (
-            _palettes(w, h, rate) if codec == "gif" else lambda frame: [frame.reformat(format=pixel_format)]
-        )
-        for pixels in frames:
-            if pixels.shape != shape:
-                raise InputError(f"{path}: frame {count} has shape {pixels.shape}, the first has {shape}")
-            rgb = np.repeat(pixels, 3, 2) if shape[2] == 1 else pixels
-            rgb = np.pad(rgb, ((0, h - shape[0]), (0, w - shape[1]), (0, 0)), "edge")
-            frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(rgb), "rgb24")
-            for ready in prepare(frame):
-                ready.pts, ready.time_base = count, 1 / rate
+    try:
+        with av.open(str(path), "w", options=container) as out:
+            stream: Any = None
+            for frame in frames:
+                if pixels == "yuv420p":
+                    frame = np.pad(frame, ((0, frame.shape[0] % 2), (0, frame.shape[1] % 2), (0, 0)), "edge")
+                if stream is None:
+                    stream = out.add_stream(codec, rate=fps, options=options)
+                    stream.height, stream.width, stream.pix_fmt = *frame.shape[:2], pixels
+                    stream.time_base = 1 / fps
+                picture = av.VideoFrame.from_ndarray(np.ascontiguousarray(frame), "rgb24")
+                ready = _with_palette(picture) if pixels == "pal8" else picture.reformat(format=pixels)
+                ready.pts, ready.time_base = count, 1 / fps
                 out.mux(stream.encode(ready))
-            count += 1
-        out.mux(stream.encode(None))
+                count += 1
+            out.mux(stream.encode(None))
+    except av.codec.codec.UnknownCodecError:
+        raise InputError(f"this PyAV has no encoder '{codec}'; install the wheel from PyPI") from None
     return count
 
 
-def _palettes(width: int, height: int, rate: Fraction) -> Callable[[Any], Iterable[Any]]:
-    """A filter that gives each frame its best 256 colours; it is made anew for each frame, so that
-    nothing of one frame is held for the next."""
+def _with_palette(frame: Any) -> Any:
+    """The frame in its 256 best colours. The filters are made anew each time, so that they hold nothing."""
     import av
     import av.filter
 
-    def convert(frame: Any) -> Iterable[Any]:
-        graph = av.filter.Graph()
-        source = graph.add_buffer(
-            width=width, height=height, format=av.VideoFormat("rgb24"), time_base=1 / rate
-        )
-        split, generate = graph.add("split"), graph.add("palettegen", "reserve_transparent=0")
-        use, sink = graph.add("paletteuse", "dither=sierra2_4a"), graph.add("buffersink")
-        source.link_to(split)
-        split.link_to(use, 0, 0)
-        split.link_to(generate, 1, 0)
-        generate.link_to(use, 0, 1)
-        use.link_to(sink)
-        graph.configure()
-        frame.pts, frame.time_base = 0, 1 / rate
-        graph.push(frame)
-        graph.push(None)
-        return [graph.pull()]
-
-    return convert
+    graph = av.filter.Graph()
+    source = graph.add_buffer(
+        width=frame.width, height=frame.height, format=av.VideoFormat("rgb24"), time_base=Fraction(1, 100)
+    )
+    split, generate = graph.add("split"), graph.add("palettegen", "reserve_transparent=0")
+    use, sink = graph.add("paletteuse", "dither=sierra2_4a"), graph.add("buffersink")
+    source.link_to(split)
+    split.link_to(use, 0, 0)
+    split.link_to(generate, 1, 0)
+    generate.link_to(use, 0, 1)
+    use.link_to(sink)
+    graph.configure()
+    frame.pts, frame.time_base = 0, Fraction(1, 100)
+    graph.push(frame)
+    graph.push(None)
+    return graph.pull()

@@ -2,71 +2,116 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import tyro
 
 from facegan.cli.main import run_function
 
+if TYPE_CHECKING:
+    from facegan.generator import Generator
+
 
 def facts(reference: str) -> dict[str, Any]:
     """Everything that the file says of itself, and what can be counted."""
     from facegan.generator import Generator
-    from facegan.runs import moments, resolve
+    from facegan.runs import moment_name, moments, resolve
 
     file = resolve(reference)
     model = Generator.load(file)
-    layers = model.parameters_by_layer()
+    layers = layer_table(model)
+    running = sum(b.numel() for b in model.network.buffers() if b.is_floating_point())
     return {
         "file": str(file),
         "bytes": file.stat().st_size,
         "hash": model.hash,
-        "moments": [f"{kimg:g}kimg" for kimg in moments(reference)],
-        "parameters": sum(n for _, _, n in layers),
-        "layers": [{"name": name, "shape": list(shape), "parameters": n} for name, shape, n in layers],
+        "moments": [moment_name(kimg) for kimg in moments(reference)],
+        "parameters": sum(n for _, _, n in model.parameters_by_layer()),
+        "running_statistics": running,
+        "macs": sum(row["macs"] for row in layers),
+        "layers": layers,
         **model.meta,
     }
+
+
+def layer_table(model: Generator) -> list[dict[str, Any]]:
+    """One row for each module with parameters: name, kind, shape of its weight and of what it gives,
+    parameters, and multiply-accumulates for one picture (convolutions and dense layers)."""
+    import torch
+    from torch import nn
+
+    shapes: dict[str, tuple[int, ...]] = {}
+    found = {n: m for n, m in model.network.named_modules() if list(m.parameters(recurse=False))}
+
+    def note(name: str) -> Any:
+        return lambda module, given, out: shapes.update({name: tuple(out.shape[1:])})
+
+    handles = [module.register_forward_hook(note(name)) for name, module in found.items()]
+    with torch.inference_mode():
+        model(model.latent.sample([0]))
+    for handle in handles:
+        handle.remove()
+    rows = []
+    for name, module in found.items():
+        out = shapes.get(name, ())
+        weight = getattr(module, "weight", None)
+        macs = 0
+        if weight is not None and isinstance(module, nn.Linear):
+            macs = weight.numel()
+        elif weight is not None and isinstance(module, (nn.Conv2d, nn.ConvTranspose2d)):
+            # A transposed convolution with stride s uses each weight once for s x s pixels that it gives.
+            stride = module.stride[0] * module.stride[1] if isinstance(module, nn.ConvTranspose2d) else 1
+            macs = weight.numel() * out[1] * out[2] // stride if len(out) == 3 else 0
+        rows.append(
+            {"name": name, "kind": type(module).__name__, "out": list(out), "macs": macs,
+             "weight": list(weight.shape) if weight is not None else [],
+             "parameters": sum(p.numel() for p in module.parameters(recurse=False))}
+        )  # fmt: skip
+    return rows
 
 
 def text(f: dict[str, Any]) -> str:
     """The facts for a person."""
     c, h, w = f["image_shape"]
-    latent, origin = f["latent"], f.get("provenance", {})
+    latent, origin = f["latent"], f.get("provenance") or {}
     prior = (
         "sphere" if latent["kind"] == "sphere" else f"normal, mean {latent['mean']:g}, std {latent['std']:g}"
     )
-    data, crop = origin.get("dataset", {}), f.get("alignment") or {}
+    data = origin.get("dataset") or {}
+    statistics = f" (and {f['running_statistics']:,} running statistics)" if f["running_statistics"] else ""
+    crop = {k: v for k, v in (f.get("alignment") or {}).items() if v not in (False, None, "")}
     rows = [
         ("file", f"{f['file']} ({f['bytes'] / 1e6:.1f} MB)"),
         ("family", f["family"]),
-        ("pictures", f"{w}x{h}, {c} channel(s)"),
+        ("pictures", f"{w}x{h} px, {'colour' if c == 3 else 'grey'}"),
         ("latent", f"{latent['dim']} dimensions, {prior}"),
-        ("parameters", f"{f['parameters']:,}"),
+        ("parameters", f"{f['parameters']:,}{statistics}"),
+        ("one picture", f"{f['macs'] / 1e6:,.1f} million multiply-accumulates"),
         ("recipe", origin.get("recipe") or "unknown"),
-        ("trained on", f"{data.get('name', 'unknown')}, {data.get('count', '?')} pictures, "
-                       f"content hash {str(data.get('content_hash', '?'))[:16]}"),
+        ("trained on", f"{data['name']}, {data.get('count', '?')} pictures, content hash "
+                       f"{str(data.get('content_hash', '?'))[:16]}" if "name" in data else "unknown"),
         ("images seen", f"{origin['images_seen'] / 1000:g} kimg" if "images_seen" in origin else "unknown"),
-        ("seed", str(origin.get("seed", "unknown"))),
+        ("seed", origin.get("seed", "unknown")),
         ("command", origin.get("command") or "unknown"),
         ("facegan", origin.get("facegan", "unknown")),
-        ("crop", ", ".join(f"{k} {v}" for k, v in crop.items() if v not in (False, 0, 0.0))),
+        ("crop", ", ".join(f"{k} {v}" for k, v in crop.items()) or "unknown"),
         ("labels", ", ".join(f.get("labels", [])) or "none"),
-        ("licence", f.get("licence", "unknown")),
+        ("licence", f.get("licence") or "unknown"),
         ("hash", f["hash"]),
+        ("moments", ", ".join(f["moments"])),
     ]  # fmt: skip
-    if f["moments"]:
-        rows.append(("moments", ", ".join(f["moments"])))
-    lines = [f"{name:<12} {value}" for name, value in rows]
-    lines.append("layers")
-    lines += [
-        f"  {r['name']:<28} {'x'.join(map(str, r['shape'])):<16} {r['parameters']:>12,}" for r in f["layers"]
-    ]
+    lines = [f"{name:<12} {value}" for name, value in rows if name != "moments" or value]
+    lines.append(f"{'layers':<22} {'kind':<18} {'weight':>14} {'gives':>12} {'parameters':>12} {'MACs':>14}")
+    for r in f["layers"]:
+        shapes = ["x".join(map(str, r[key])) for key in ("weight", "out")]
+        lines.append(
+            f"  {r['name']:<20} {r['kind']:<18} {shapes[0]:>14} {shapes[1]:>12} {r['parameters']:>12,} "
+            f"{r['macs']:>14,}"
+        )
     return "\n".join(lines)
 
 
-def main(
-    model: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="MODEL")], json: bool = False
-) -> None:
+def main(model: Annotated[str, tyro.conf.Positional], json: bool = False) -> None:
     """Tell what a model is: family, latent prior, pictures, parameters, training, licence.
 
     Args:
