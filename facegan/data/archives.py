@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import tarfile
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -26,10 +28,22 @@ def capped(stream: Any, limit: int) -> bytes | None:
     return None if len(content) > limit else content
 
 
-def from_zip(path: Path) -> Iterator[Item]:
-    import zipfile
-    import zlib
+def _zip_reject(info: zipfile.ZipInfo) -> str:
+    """Why a member must not be read, or ''."""
+    bomb = info.file_size > 2**20 and info.file_size > MAX_RATIO * max(info.compress_size, 1)
+    checks = (
+        (unsafe(info.filename), unsafe(info.filename)),
+        ((info.external_attr >> 16) & 0o170000 == 0o120000, "link in archive"),
+        (not looks_like_image(info.filename), "not an image file"),
+        (info.flag_bits & 1, "encrypted"),
+        (info.file_size > MAX_FILE_BYTES, "file too large"),
+        (bomb, "compressed beyond reason"),
+    )
+    return next((reason for fails, reason in checks if fails), "")
 
+
+def from_zip(path: Path) -> Iterator[Item]:
+    """Members in the order of their names; a damaged one is a reject, the others are read."""
     try:
         with zipfile.ZipFile(path) as archive:
             members = archive.infolist()
@@ -37,111 +51,113 @@ def from_zip(path: Path) -> Iterator[Item]:
                 raise InputError(f"{path}: {len(members)} members are more than {MAX_MEMBERS}")
             total = 0
             for info in sorted(members, key=lambda m: m.filename):
-                if info.is_dir() or hidden(info.filename):
+                reject = _zip_reject(info)
+                if not unsafe(info.filename) and (info.is_dir() or hidden(info.filename)):
                     continue
-                name, source = info.filename, f"{path}!{info.filename}"
-                reject = unsafe(name)
-                if not reject and (info.external_attr >> 16) & 0o170000 == 0o120000:
-                    reject = "link in archive"
-                if not reject and not looks_like_image(name):
-                    reject = "not an image file"
-                if not reject and info.flag_bits & 1:
-                    reject = "encrypted"
-                if not reject and info.file_size > MAX_FILE_BYTES:
-                    reject = "file too large"
-                if (
-                    not reject
-                    and info.file_size > 2**20
-                    and info.file_size > MAX_RATIO * max(info.compress_size, 1)
-                ):
-                    reject = "compressed beyond reason"
-                if reject:
-                    yield Item(name, source, reject=reject)
-                    continue
-                try:
-                    with archive.open(info) as stream:
-                        content = capped(stream, MAX_FILE_BYTES)
-                except (
-                    zipfile.BadZipFile,
-                    zlib.error,
-                    OSError,
-                    EOFError,
-                    NotImplementedError,
-                    ValueError,
-                    RuntimeError,
-                ):
-                    yield Item(name, source, reject="damaged in archive")
-                    continue
-                if content is None:
-                    yield Item(name, source, reject="file too large")
-                    continue
-                total += len(content)
+                content: bytes | None = b""
+                if not reject:
+                    try:
+                        with archive.open(info) as stream:
+                            content = capped(stream, MAX_FILE_BYTES)
+                    except Exception:  # each method of compression fails in its own ways
+                        reject = "damaged in archive"
+                    if content is None:
+                        reject = "file too large"
+                total += len(content or b"")
                 if total > MAX_TOTAL_BYTES:
                     raise InputError(f"{path}: more than {MAX_TOTAL_BYTES} bytes of pictures")
-                yield Item(name, source, content)
-    except (zipfile.BadZipFile, EOFError, ValueError, NotImplementedError, UnicodeDecodeError) as error:
+                yield Item(info.filename, f"{path}!{info.filename}", content or b"", reject=reject)
+    except InputError:
+        raise
+    except Exception as error:  # struct, Unicode and value errors of a damaged directory, among others
         raise InputError(f"{path}: not a readable zip file ({first_line(error)})") from None
 
 
-def _tar_stream(path: Path) -> Any:
+class _Bounded:
+    """A stream that ends with an error once it has given ``most`` bytes."""
+
+    def __init__(self, stream: Any, most: int) -> None:
+        self.stream, self.left = stream, most
+
+    def read(self, size: int) -> bytes:
+        content: bytes = self.stream.read(size)
+        self.left -= len(content)
+        if self.left < 0:
+            raise tarfile.ReadError("compressed beyond reason")
+        return content
+
+
+# Typeshed does not know them.
+_BROKEN_HEADER = (tarfile.InvalidHeaderError, tarfile.TruncatedHeaderError)  # type: ignore[attr-defined]
+
+
+class _StrictInfo(tarfile.TarInfo):
+    """tarfile takes a damaged header for the end of the archive, which would drop the rest in silence."""
+
+    @classmethod
+    def fromtarfile(cls, archive: tarfile.TarFile) -> _StrictInfo:  # type: ignore[override]
+        try:
+            return super().fromtarfile(archive)
+        except _BROKEN_HEADER as error:
+            raise tarfile.ReadError(f"damaged at byte {archive.offset}: {error}") from None
+
+
+def _unpacked(path: Path, raw: Any) -> Any:
     """The tar's bytes, decompressed as they are read."""
     import gzip
     import lzma
 
-    head = path.open("rb").read(6)
+    head = raw.read(6)
+    raw.seek(0)
+    most = 2**20 + MAX_RATIO * path.stat().st_size
     if head[:2] == b"\x1f\x8b":
-        return gzip.open(path, "rb")
-    if head == b"\xfd7zXZ\x00":
-        return lzma.open(path, "rb")
+        return _Bounded(gzip.GzipFile(fileobj=raw), most)
+    if head == b"\xfd7zXZ\0":
+        return _Bounded(lzma.LZMAFile(raw), most)
     if head[:4] == b"\x28\xb5\x2f\xfd":
         import zstandard
 
-        return zstandard.ZstdDecompressor(max_window_size=2**27).stream_reader(path.open("rb"), closefd=True)
-    return path.open("rb")
+        unpacker = zstandard.ZstdDecompressor(max_window_size=2**27)
+        return _Bounded(unpacker.stream_reader(raw, read_across_frames=True), most)
+    return raw
+
+
+def _tar_reject(info: tarfile.TarInfo) -> str:
+    """Why a member must not be read, or ''."""
+    checks = (
+        (unsafe(info.name), unsafe(info.name)),
+        (info.issym() or info.islnk(), "link in archive"),
+        (not info.isfile(), "device or pipe in archive"),
+        (not looks_like_image(info.name), "not an image file"),
+        (info.size > MAX_FILE_BYTES, "file too large"),
+    )
+    return next((reason for fails, reason in checks if fails), "")
 
 
 def from_tar(path: Path) -> Iterator[Item]:
-    import lzma
-    import tarfile
-    import zlib
-
-    import zstandard
-
-    broken = (
-        tarfile.TarError,
-        EOFError,
-        OSError,
-        zlib.error,
-        lzma.LZMAError,
-        zstandard.ZstdError,
-        ValueError,
-    )
+    """Members in the order of the archive, which is read once, as a stream."""
     total = count = 0
     try:
-        with _tar_stream(path) as stream, tarfile.open(fileobj=stream, mode="r|") as archive:
-            for info in archive:
+        with (
+            path.open("rb") as raw,
+            tarfile.open(fileobj=_unpacked(path, raw), mode="r|", tarinfo=_StrictInfo) as archive,
+        ):
+            while (info := archive.next()) is not None:
                 count += 1
                 if count > MAX_MEMBERS:
                     raise InputError(f"{path}: more than {MAX_MEMBERS} members")
-                if info.isdir() or hidden(info.name):
+                archive.members = []  # type: ignore[attr-defined]  # it keeps them all otherwise
+                if not unsafe(info.name) and (info.isdir() or hidden(info.name)):
                     continue
-                source, reject = f"{path}!{info.name}", unsafe(info.name)
-                if not reject and (info.issym() or info.islnk()):
-                    reject = "link in archive"
-                if not reject and not info.isfile():
-                    reject = "device or pipe in archive"
-                if not reject and not looks_like_image(info.name):
-                    reject = "not an image file"
-                if not reject and info.size > MAX_FILE_BYTES:
-                    reject = "file too large"
-                if reject:
-                    yield Item(info.name, source, reject=reject)
-                    continue
-                member = archive.extractfile(info)
-                content = member.read() if member else b""
+                reject, content = _tar_reject(info), b""
+                if not reject:
+                    member = archive.extractfile(info)
+                    content = member.read() if member else b""
                 total += len(content)
                 if total > MAX_TOTAL_BYTES:
                     raise InputError(f"{path}: more than {MAX_TOTAL_BYTES} bytes of pictures")
-                yield Item(info.name, source, content)
-    except broken as error:
+                yield Item(info.name, f"{path}!{info.name}", content, reject=reject)
+    except InputError:
+        raise
+    except Exception as error:  # of tar, gzip, xz, zstd, and of numbers and names that make no sense
         raise InputError(f"{path}: not a readable tar file, or cut short ({first_line(error)})") from None

@@ -5,7 +5,6 @@ See docs/conventions.md for the layout. Nothing here imports torch.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import shutil
@@ -169,11 +168,3 @@ def schema(attribute_names: tuple[str, ...]) -> Any:
         features["attributes"] = {name: {"dtype": "int16", "_type": "Value"} for name in attribute_names}
         fields.append(pa.field("attributes", pa.struct([(name, pa.int16()) for name in attribute_names])))
     return pa.schema(fields, metadata={"huggingface": json.dumps({"info": {"features": features}})})
-
-
-def content_hash(parts: Iterator[bytes]) -> str:
-    """SHA-256 over (pixels, split, attributes) of every row in order."""
-    digest = hashlib.sha256()
-    for part in parts:
-        digest.update(hashlib.sha256(part).digest())
-    return digest.hexdigest()

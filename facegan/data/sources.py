@@ -17,15 +17,22 @@ from facegan.data.tables import from_dataset, from_hub, from_idx, from_npz, from
 from facegan.errors import InputError
 
 
-def from_folder(path: Path) -> Iterator[Item]:
-    """Every file below, in the order of its path; other kinds of files are listed as rejects."""
-    for root, folders, files in os.walk(path, followlinks=False):
+def _told(error: OSError) -> None:
+    raise InputError(f"{error.filename}: cannot be read ({error.strerror})")
+
+
+def from_folder(path: Path, without: Callable[[str], bool] = lambda _: False) -> Iterator[Item]:
+    """Every file below, in the order of its path; other kinds of files are listed as rejects.
+
+    ``without`` tells names to leave out.
+    """
+    for root, folders, files in os.walk(path, followlinks=False, onerror=_told):
         folders.sort()
         folders[:] = [f for f in folders if not f.startswith(".") and f != "__MACOSX"]
         for file in sorted(files):
             full = Path(root) / file
             name = full.relative_to(path).as_posix()
-            if hidden(name):
+            if hidden(name) or without(name):
                 continue
             yield from_file(full, name)
 
@@ -50,20 +57,37 @@ _KINDS: list[tuple[Callable[[Path], bool], Callable[[Path], Iterator[Item]]]] = 
     (lambda p: p.suffix.lower() == ".zip", from_zip),
     (lambda p: p.name.lower().endswith(_TAR), from_tar),
     (lambda p: p.suffix.lower() == ".npz", from_npz),
-    (lambda p: p.suffix.lower() == ".parquet", from_parquet),
+    (lambda p: _is_parquet(p.name), from_parquet),
     (lambda p: "ubyte" in p.name or p.suffix.lower() == ".idx", from_idx),
     (lambda p: True, lambda p: iter([from_file(p)])),
 ]  # fmt: skip
 
 
-def _is_idx_folder(path: Path) -> list[Path]:
-    return sorted(p for p in path.iterdir() if "images" in p.name and "ubyte" in p.name)
+def _idx_files(path: Path) -> list[Path]:
+    """A folder's IDX files of pictures, those of training first, so that the order is that of the splits."""
+    found = sorted(p for p in path.iterdir() if "images" in p.name and "ubyte" in p.name and p.is_file())
+    return sorted(found, key=lambda p: p.name.startswith(("t10k", "test")))
 
 
 def _is_table_folder(path: Path) -> bool:
-    return (path / "dataset.json").is_file() or (
-        any(path.glob("*.parquet")) or any(path.glob("data/*.parquet"))
-    )
+    return any(path.glob("*.parquet")) or any(path.glob("data/*.parquet"))
+
+
+def _from_directory(path: Path) -> Iterator[Item]:
+    """IDX or Parquet files and whatever lies beside them, or else any files."""
+    if (path / "dataset.json").is_file():
+        yield from from_dataset(path)
+        return
+    idx, table = _idx_files(path), _is_table_folder(path)
+    for file in idx:
+        yield from from_idx(file)
+    if table:
+        yield from from_dataset(path)
+    yield from from_folder(path, lambda n: bool(idx and "ubyte" in n) or bool(table and _is_parquet(n)))
+
+
+def _is_parquet(name: str) -> bool:
+    return name.lower().endswith(".parquet")
 
 
 def open_source(text: str) -> Iterator[Item]:
@@ -71,36 +95,38 @@ def open_source(text: str) -> Iterator[Item]:
     if text.startswith("hub:"):
         yield from from_hub(text[4:])
         return
-    path = Path(text).expanduser()
-    if not path.exists():
-        if text.count("/") == 1 and not text.startswith((".", "/", "~")) and not Path(text).suffix:
+    path = _path(text)
+    try:
+        if path.is_dir():
+            yield from _from_directory(path)
+        elif path.exists():
+            yield from next(reader for fits, reader in _KINDS if fits(path))(path)
+        elif text.count("/") == 1 and not text.startswith((".", "/", "~")) and not path.suffix:
             yield from from_hub(text)
-            return
-        raise InputError(f"{text}: no such file or folder")
-    if path.is_dir():
-        idx = _is_idx_folder(path)
-        # Training pictures first, so that the order is that of the splits.
-        for file in sorted(idx, key=lambda p: p.name.startswith(("t10k", "test"))):
-            yield from from_idx(file)
-        if not idx:
-            yield from from_dataset(path) if _is_table_folder(path) else from_folder(path)
-        return
-    yield from next(reader for fits, reader in _KINDS if fits(path))(path)
+        else:
+            raise InputError(f"{text}: no such file or folder")
+    except OSError as error:
+        raise InputError(f"{text}: cannot be read ({error.strerror or error})") from None
+
+
+def _path(text: str) -> Path:
+    try:
+        return Path(text).expanduser()
+    except RuntimeError:  # the home of nobody
+        return Path(text)
 
 
 def fingerprint(text: str) -> str:
     """Changes when a source does: names, sizes and times of its files."""
-    path = Path(text).expanduser()
+    path = _path(text)
     digest = hashlib.sha256()
-    files = (
-        sorted(p for p in path.rglob("*") if p.is_file())
-        if path.is_dir()
-        else [path]
-        if path.exists()
-        else []
-    )
+    try:
+        files = sorted(p for p in path.rglob("*") if p.is_file()) if path.is_dir() else [path]
+        files = files if path.exists() else []
+    except OSError:  # a name too long, a folder that may not be read: reading it tells
+        files = []
     for file in files:
-        if ".cache" in file.parts:
+        if file != path and ".cache" in file.relative_to(path).parts:
             continue
         try:
             stat = file.stat()
@@ -116,9 +142,9 @@ def estimate(sources: tuple[str, ...]) -> int | None:
 
     total = 0
     for text in sources:
-        path = Path(text).expanduser()
+        path = _path(text)
         try:
-            if path.is_dir() and not _is_idx_folder(path) and not _is_table_folder(path):
+            if path.is_dir() and not _idx_files(path) and not _is_table_folder(path):
                 total += sum(
                     1 for p in path.rglob("*") if p.is_file() and not hidden(p.relative_to(path).as_posix())
                 )

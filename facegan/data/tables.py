@@ -2,19 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import importlib
+import math
+import zipfile
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from facegan.data.archives import capped
-from facegan.data.items import Item, first_line, hidden
+from facegan.data.items import MAX_FILE_BYTES, MAX_RATIO, Item, first_line, hidden
 from facegan.errors import InputError
+
+_OURS = ("image", "img", "attributes", "source", "box", "landmarks")  # columns that are no attribute
 
 
 def _as_pixels(image: np.ndarray) -> np.ndarray:
     return image[..., None] if image.ndim == 2 else image
+
+
+def _check_shape(what: str, shape: tuple[int, ...]) -> None:
+    """InputError unless ``shape`` is ``N,H,W`` or ``N,H,W,C`` with something in it."""
+    if len(shape) not in (3, 4) or (len(shape) == 4 and shape[3] not in (1, 3, 4)):
+        raise InputError(f"{what} has shape {shape}, which is no pictures: expected N,H,W or N,H,W,C")
+    if 0 in shape:
+        raise InputError(f"{what} is empty (shape {shape})")
 
 
 def read_idx(path: Path) -> np.ndarray:
@@ -25,17 +38,18 @@ def read_idx(path: Path) -> np.ndarray:
     try:
         raw = path.read_bytes()
         if raw[:2] == b"\x1f\x8b":
+            most = 2**20 + MAX_RATIO * len(raw)
             with gzip.open(path, "rb") as stream:
-                unpacked = capped(stream, 4 * 2**30)
+                unpacked = capped(stream, most)
             if unpacked is None:
-                raise InputError(f"{path}: larger than 4 GiB unpacked")
+                raise InputError(f"{path}: compressed beyond reason")
             raw = unpacked
         if len(raw) < 4 or raw[:2] != b"\0\0" or raw[2] != 8 or not 1 <= raw[3] <= 4:
             raise InputError(f"{path}: not an IDX file of bytes")
-        dims = np.frombuffer(raw[4 : 4 + 4 * raw[3]], ">u4").astype(np.int64)
+        dims = [int(n) for n in np.frombuffer(raw[4 : 4 + 4 * raw[3]].ljust(4 * raw[3], b"\0"), ">u4")]
         body = raw[4 + 4 * raw[3] :]
-        if len(dims) != raw[3] or int(np.prod(dims)) != len(body):
-            raise InputError(f"{path}: its header promises {dims.tolist()}, but {len(body)} bytes follow")
+        if math.prod(dims) != len(body):
+            raise InputError(f"{path}: its header promises {dims}, but {len(body)} bytes follow")
         return np.frombuffer(body, np.uint8).reshape(dims)
     except (OSError, EOFError, zlib.error) as error:
         raise InputError(f"{path}: not a readable IDX file ({first_line(error)})") from None
@@ -44,11 +58,10 @@ def read_idx(path: Path) -> np.ndarray:
 def from_idx(path: Path) -> Iterator[Item]:
     """Pictures ``N,H,W`` (or ``N,H,W,C``); labels from the file beside it that is named alike."""
     images = read_idx(path)
-    if images.ndim not in (3, 4):
-        raise InputError(f"{path}: holds no pictures (dimensions {list(images.shape)})")
+    _check_shape(f"{path}: the array", images.shape)
     beside = path.with_name(path.name.replace("images", "labels").replace("idx3", "idx1"))
     labels = read_idx(beside) if beside != path and beside.is_file() else None
-    if labels is not None and len(labels) != len(images):
+    if labels is not None and labels.shape != images.shape[:1]:
         raise InputError(f"{beside}: {len(labels)} labels for {len(images)} pictures")
     split = "test" if path.name.startswith(("t10k", "test")) else "train"
     for i, image in enumerate(images):
@@ -57,46 +70,66 @@ def from_idx(path: Path) -> Iterator[Item]:
         yield Item(name, f"{path}!{i}", pixels=_as_pixels(image), attributes=attributes, split=split)
 
 
-def from_npz(path: Path) -> Iterator[Item]:
-    """``N,H,W[,C]`` of uint8, or of floats in [0, 1] or [-1, 1]; labels from an array ``labels``."""
+def _read_npz(path: Path) -> tuple[str, np.ndarray, np.ndarray | None]:
+    """The name and the array of the pictures, and labels if there are any."""
     try:
+        with zipfile.ZipFile(path) as packed:
+            unpacked = sum(info.file_size for info in packed.infolist())
+        if unpacked > 2**20 + MAX_RATIO * path.stat().st_size:
+            raise InputError(f"{path}: compressed beyond reason")
         with np.load(path, allow_pickle=False) as archive:
             name = next((n for n in ("images", "arr_0", "x_train") if n in archive.files), None)
             name = name or (archive.files[0] if archive.files else "")
-            images = archive[name]
             labels = archive["labels"] if "labels" in archive.files else None
+            return name, archive[name], labels
+    except InputError:
+        raise
     except Exception as error:  # zip, header and dtype errors of many kinds, all of them the file's
         raise InputError(f"{path}: not a readable .npz of pictures ({first_line(error)})") from None
-    if images.ndim not in (3, 4) or (images.ndim == 4 and images.shape[3] not in (1, 3, 4)):
-        raise InputError(f"{path}: array '{name}' has shape {images.shape}; expected N,H,W or N,H,W,C")
+
+
+def _scale(images: np.ndarray, low: float, high: float) -> np.ndarray:
+    """Values in [0, 1], [-1, 1] or [0, 255], told by their range, to uint8."""
+    images = images.astype(np.float32)
+    scaled = images * 255 if low >= 0 and high <= 1 else (images + 1) * 127.5 if high <= 1 else images
+    return np.clip(np.round(scaled), 0, 255).astype(np.uint8)
+
+
+def from_npz(path: Path) -> Iterator[Item]:
+    """``N,H,W[,C]`` of uint8, or of floats in [0, 1] or [-1, 1]; labels from an array ``labels``."""
+    name, images, labels = _read_npz(path)
+    what = f"{path}: array '{name}'"
+    _check_shape(what, images.shape)
+    low, high = 0.0, 255.0
     if images.dtype != np.uint8:
-        if images.size and (not np.isfinite(images).all() or images.max() > 255 or images.min() < -1):
-            raise InputError(
-                f"{path}: array '{name}' is neither uint8 nor within [0, 1], [-1, 1] or [0, 255]"
-            )
-        images = images.astype(np.float32)
-        low, high = (images.min(), images.max()) if images.size else (0, 1)
-        scaled = images * 255 if low >= 0 and high <= 1 else (images + 1) * 127.5 if high <= 1 else images
-        images = np.clip(np.round(scaled), 0, 255).astype(np.uint8)
+        if images.dtype.kind not in "buif":
+            raise InputError(f"{what} holds {images.dtype}, not numbers")
+        low, high = float(images.min()), float(images.max())
+        if not (-1 <= low <= high <= 255):  # false for NaN too
+            raise InputError(f"{what} is neither uint8 nor within [0, 1], [-1, 1] or [0, 255]")
+    good = labels is not None and labels.shape == (len(images),) and labels.dtype.kind in "biu"
     for i, image in enumerate(images):
-        attributes: dict[str, int | None] = {}
-        if labels is not None and labels.shape == (len(images),):
-            attributes = {"label": int(labels[i])}
-        yield Item(f"{path.name}/{i:06d}", f"{path}!{i}", pixels=_as_pixels(image), attributes=attributes)
+        attributes = {"label": _small(int(labels[i]))} if labels is not None and good else {}
+        pixels = image if images.dtype == np.uint8 else _scale(image, low, high)
+        yield Item(f"{path.name}/{i:06d}", f"{path}!{i}", pixels=_as_pixels(pixels), attributes=attributes)
 
 
-def _row_item(row: dict[str, Any], source: str, index: int, split: str | None) -> Item:
+def _row_item(
+    row: dict[str, Any], source: str, index: int, split: str | None, numbers: Sequence[str] = ()
+) -> Item:
+    """``numbers`` are the columns that become attributes; every whole number if there are none."""
     value = row.get("image", row.get("img"))
     content, name = (value.get("bytes"), value.get("path")) if isinstance(value, dict) else (value, None)
-    attributes = {k: _small(v) for k, v in (row.get("attributes") or {}).items()}
+    own = row.get("attributes")
+    attributes = {k: _small(v) for k, v in own.items()} if isinstance(own, dict) else {}
     for key, v in row.items():
-        if key not in ("image", "img", "attributes", "source", "box", "landmarks") and isinstance(
-            v, (bool, int)
-        ):
+        if key in numbers or (key not in _OURS and isinstance(v, (bool, int))):
             attributes[key] = _small(v)
     where = f"{source}!{index}"
     if not isinstance(content, bytes):
         return Item(str(name or index), where, reject="no picture in this row")
+    if len(content) > MAX_FILE_BYTES:
+        return Item(str(name or index), where, reject="file too large")
     return Item(
         str(name or index), str(row.get("source") or where), content, attributes=attributes, split=split
     )
@@ -114,14 +147,19 @@ def from_parquet(path: Path) -> Iterator[Item]:
     split = next((s for s in ("train", "val", "test") if path.name.startswith(f"{s}-")), None)
     try:
         with pq.ParquetFile(path) as file:
-            if not {"image", "img"} & set(file.schema_arrow.names):
-                raise InputError(f"{path}: no column 'image' (columns: {', '.join(file.schema_arrow.names)})")
+            columns = {field.name: field.type for field in file.schema_arrow}
+            if not {"image", "img"} & set(columns):
+                raise InputError(f"{path}: no column 'image' (columns: {', '.join(columns)})")
+            whole = (pa.types.is_integer, pa.types.is_boolean)
+            numbers = [n for n, t in columns.items() if n not in _OURS and any(is_(t) for is_ in whole)]
             index = 0
             for batch in file.iter_batches(64):
                 for row in batch.to_pylist():
-                    yield _row_item(row, str(path), index, split)
+                    yield _row_item(row, str(path), index, split, numbers)
                     index += 1
-    except (pa.ArrowException, OSError) as error:
+    except InputError:
+        raise
+    except Exception as error:  # Arrow's own, and Unicode, number and key errors of damaged files
         raise InputError(f"{path}: not a readable Parquet file ({first_line(error)})") from None
 
 
@@ -135,7 +173,7 @@ def from_dataset(path: Path) -> Iterator[Item]:
 def from_hub(name: str) -> Iterator[Item]:
     """A dataset on the Hugging Face Hub, streamed."""
     try:
-        import datasets
+        datasets: Any = importlib.import_module("datasets")  # a folder of this name may lie in the way
 
         splits = datasets.get_dataset_split_names(name)
         for split in splits:

@@ -60,7 +60,10 @@ def _decode(item: Item) -> np.ndarray:
         raise ImageError("too many pixels")
     if 0 in item.pixels.shape:
         raise ImageError("empty picture")
-    pixels = item.pixels[..., :3] if item.pixels.shape[2] > 3 else item.pixels
+    pixels = item.pixels
+    if pixels.shape[2] == 4:  # transparency over white, as everywhere
+        alpha = pixels[..., 3:].astype(np.float32) / 255
+        pixels = np.rint(pixels[..., :3] * alpha + 255 * (1 - alpha)).astype(np.uint8)
     return np.repeat(pixels, 3, axis=2) if pixels.shape[2] == 1 else pixels
 
 
@@ -87,6 +90,8 @@ def _rows(item: Item, split: str) -> tuple[list[Row], np.ndarray | None]:
         kept, rejected = apply_each(photo, _STATE["crop"], _STATE["detector"])
     except ImageError as error:
         return [Row(item.source, item.name, digest, error.reason)], None
+    except Exception as error:  # one hostile picture must not end the work on all others
+        return [Row(item.source, item.name, digest, f"unreadable ({type(error).__name__})")], None
     rows = [
         Row(
             item.source, item.name, digest, "", png_bytes(c.image),
