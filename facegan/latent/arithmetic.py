@@ -61,7 +61,7 @@ def _plain(name: str) -> str:
 
 class _Parser:
     def __init__(self, text: str, groups: Mapping[str, Sequence[int]]) -> None:
-        self.text, self.at = text, 0
+        self.text, self.at = re.sub(r"\s", " ", text), 0
         self.groups = {_plain(name): (name, tuple(members)) for name, members in groups.items()}
 
     def fail(self, problem: str, at: int | None = None) -> InputError:

@@ -47,7 +47,7 @@ WRONG_SEEDS = {
     "-1": "'-1' is not a number nor a range",
     "1.5": "'1.5' is not a number nor a range",
     "1,2,x-3": "'x-3' is not a number nor a range",
-    "٣": "'٣' is not a number nor a range",  # noqa: RUF001
+    "٣": "'٣' is not a number nor a range",
     "9-3": "the range '9-3' runs backwards",
     "0-99999999999": "more than 10,000,000 at once",
     str(2**63): "is above 2^63 - 1",
