@@ -19,7 +19,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from facegan.errors import InputError, ModelError
+from facegan.errors import FaceganError, InputError, ModelError
 from facegan.families import get_family
 from facegan.images import to_uint8, write_bytes
 
@@ -154,25 +154,33 @@ class Generator:
         except FileNotFoundError:
             raise ModelError(f"{path}: there is no such model file") from None
         except (SafetensorError, OSError) as error:
-            raise ModelError(f"{path}: not a readable .safetensors file ({error})") from None
+            raise ModelError(f"{path}: not a readable .safetensors file ({_first_line(error)})") from None
         if text is None:
             raise ModelError(f"{path}: no facegan model (its header has no 'facegan' entry)")
         try:
             meta = json.loads(text)
             if meta.get("format") != FORMAT:
                 raise ModelError(
-                    f"{path}: format {meta.get('format')} is not {FORMAT}; is facegan up to date?"
+                    f"format {str(meta.get('format'))[:20]} is not {FORMAT}; is facegan up to date?"
                 )
             if _hash(meta, _half(tensors)) != meta["hash"]:
-                raise ModelError(f"{path}: the content does not match its hash; the file is damaged")
+                raise ModelError("the content does not match its hash; the file is damaged")
+            # First without memory: a header could describe a network larger than the machine.
+            with torch.device("meta"):
+                planned = {k: v.shape for k, v in build_network(meta).state_dict().items()}
+            if planned != {k: v.shape for k, v in tensors.items()}:
+                raise ModelError("the header does not describe its tensors (other names or shapes)")
             network = build_network(meta)
             network.load_state_dict(
                 {k: v.float() if v.is_floating_point() else v for k, v in tensors.items()}
             )
             return cls(network, {k: v for k, v in meta.items() if k not in ("format", "hash")}, device)
+        except FaceganError as error:
+            raise ModelError(f"{path}: {error}") from None
         except (KeyError, TypeError, ValueError, AttributeError, RuntimeError) as error:
-            first = str(error).splitlines()[0] if str(error) else type(error).__name__
-            raise ModelError(f"{path}: the header does not describe its tensors ({first})") from None
+            raise ModelError(
+                f"{path}: the header does not describe its tensors ({_first_line(error)})"
+            ) from None
 
     def parameters_by_layer(self) -> list[tuple[str, tuple[int, ...], int]]:
         """(name, shape, count) of every trained tensor."""
@@ -229,6 +237,11 @@ def describe(
 def canonical_json(value: Any) -> str:
     """JSON with sorted keys and no spaces: equal values give equal texts."""
     return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+
+
+def _first_line(error: Exception) -> str:
+    """What goes into a message of one line: foreign texts may hold line ends and whole headers."""
+    return next(iter(str(error).splitlines()), "")[:200] or type(error).__name__
 
 
 def _cast(tensor: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:
