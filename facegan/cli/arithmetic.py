@@ -8,17 +8,21 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import tyro
 
 from facegan.cli.main import run_function
+from facegan.cli.options import check_ending, check_scale, check_truncation, papers, writing
 from facegan.errors import InputError
 
 if TYPE_CHECKING:
-    import numpy as np
+    import torch
 
+    from facegan.figures import ArithmeticRow
     from facegan.generator import Generator
-    from facegan.latent import Term
+    from facegan.latent import Term, Vectors
+
+MOST_ON_A_SHEET = 100_000
 
 
 def main(
-    model: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="MODEL")],
+    model: Annotated[str, tyro.conf.Positional],
     expression: Annotated[str, tyro.conf.Positional] = "",
     groups: str = "",
     vectors: str = "",
@@ -34,7 +38,8 @@ def main(
     """Compute with faces: "92,98,99 - 9,21,79 + 10,30,45" takes averages of three.
 
     Numbers are those of a numbered sheet, from 1: write one with --sheet, or with
-    'facegan generate MODEL --count 100 --numbered'.
+    'facegan generate MODEL --count 100 --numbered'. Beside the figure come the result as a picture
+    (arithmetic-result.png) and as a vector (arithmetic.npz, for generate and interpolate).
 
     Args:
         model: a run folder, a moment of one (RUN@30kimg), a .safetensors file, or a bundled name.
@@ -42,75 +47,90 @@ def main(
         groups: a YAML file with named groups (smiling woman: [92, 98, 99]) and maybe 'expression'.
         vectors: the sheet as saved by 'facegan generate --latents'; otherwise it is that of the seeds.
         seed: number 1 of the sheet is this seed, number 2 the next.
-        norm: keep the averages as they are, or bring them to the prior's typical norm.
+        norm: keep the averages as they are, or bring them to the prior's typical norm, which shows
+            averages of faces that are as bright and sharp as single ones.
         truncation: below 1 draws towards the average face.
         out: the labelled figure, a .png.
         result: where to save the result's vector; '' is beside the figure, as .npz.
-        sheet: write the numbered sheet (100 faces) to this .png, too.
-        scale: repeat each pixel so often; 0 is about 96 px a picture.
+        sheet: write the numbered sheet (100 faces, or as many as are needed) to this .png, too.
+        scale: repeat each pixel so often; 0 makes pictures at least 96 px.
         device: cpu, cuda or mps.
     """
     from facegan import figures, images
-    from facegan.latent import evaluate, parse_expression
-    from facegan.latent.points import Vectors, load_vectors, save_vectors, seed_vectors
+    from facegan.latent import Vectors, evaluate, parse_expression, save_vectors
     from facegan.runs import load
 
-    for name, option in ((out, "--out"), (sheet, "--sheet")):
-        if name and Path(name).suffix.lower() != ".png":
-            raise InputError(f"{option} {name}: the name must end in .png")
-    named, written = _read_groups(groups) if groups else ({}, "")
+    check_ending("--out", out, [".png"])
+    target = Path(result) if result else Path(out).with_suffix(".npz")
+    check_ending("--result", str(target), [".npz"])
+    if sheet:
+        check_ending("--sheet", sheet, [".png"])
+    check_scale(scale)
+    check_truncation(truncation)
+    named, written = read_groups(groups) if groups else ({}, "")
     terms = parse_expression(expression or written, named)
     network = load(model, device)
-    if vectors:
-        numbered = load_vectors(vectors, network.latent.dim)
-    else:
-        if seed < 0:
-            raise InputError(f"--seed must be 0 or more, not {seed}")
-        count = max(100 if sheet else 1, *(m for t in terms for m in t.members))
-        if count > 100_000:
-            raise InputError(f"there is no face {count}: a sheet of seeds has at most 100000")
-        numbered = seed_vectors(network, range(seed, seed + count))
-    averages, total = evaluate(terms, numbered.z, network.latent if norm == "prior" else None)
+    faces = _sheet(network, terms, vectors, seed, 100 if sheet else 1)
+    averages, total = evaluate(terms, faces.z, network.latent if norm == "prior" else None)
     big = scale or figures.fitting_scale(network.image_shape[2])
-    text = {"model": network.hash, "expression": expression or written}
+    text = papers(network.hash, truncation, expression=expression or written, norm=norm)
     final = network.images(total[None], truncation)[0]
-    rows = _rows(network, terms, numbered.z, averages, truncation)
-    target = Path(result or Path(out).with_suffix(".npz"))
-    try:
+    picture = Path(out).with_name(f"{Path(out).stem}-result.png")
+    with writing("--out", out):
+        rows = _rows(network, terms, faces.z, averages, truncation)
         images.save_png(out, figures.arithmetic_figure(rows, final, big), text)
-        if sheet:
-            faces = network.images(numbered.z[:100], truncation)
-            labels = [str(i + 1) for i in range(len(faces))]
-            images.save_png(
-                sheet, figures.labelled_grid(faces, labels, 10, figures.fitting_scale(faces.shape[2], 64))
-            )
-    except OSError as error:
-        raise InputError(f"--out {out}: cannot be written ({error.strerror})") from None
+        images.save_png(picture, images.enlarge(final, 2 * big), text)
+    if sheet:
+        with writing("--sheet", sheet):
+            everyone = network.images(faces.z, truncation)
+            labels = [str(i + 1) for i in range(len(everyone))]
+            small = figures.fitting_scale(everyone.shape[2], 64)
+            images.save_png(sheet, figures.labelled_grid(everyone, labels, 10, small), text)
     save_vectors(target, Vectors(total[None], ("result",), network.hash))
-    print(f"{' '.join(t.title() for t in terms).removeprefix('+ ')} -> {out}, vector in {target}")
+    written = " ".join(t.title() for t in terms).removeprefix("+ ")
+    print(f"{written} -> {out}, {picture}, and the vector in {target}")
 
 
-def _rows(network: Generator, terms: list[Term], z: Any, averages: Any, truncation: float) -> list[Any]:
+def _sheet(network: Generator, terms: list[Term], vectors: str, seed: int, least: int) -> Vectors:
+    """The numbered vectors: saved ones, or as many seeds as the terms need."""
+    from facegan.latent import load_vectors, seed_vectors
+
+    if vectors:
+        return load_vectors(vectors, network.latent.dim)
+    if seed < 0:
+        raise InputError(f"--seed must be 0 or more, not {seed}")
+    count = max(least, *(m for term in terms for m in term.members))
+    if count > MOST_ON_A_SHEET:
+        raise InputError(f"there is no face {count}: a sheet of seeds has at most {MOST_ON_A_SHEET}")
+    return seed_vectors(network, range(seed, seed + count))
+
+
+def _rows(
+    network: Generator, terms: list[Term], z: torch.Tensor, averages: torch.Tensor, truncation: float
+) -> list[ArithmeticRow]:
     from facegan.figures import ArithmeticRow
 
     rows = []
-    pictures: np.ndarray = network.images(averages, truncation)
-    for term, average in zip(terms, pictures, strict=True):
+    for term, average in zip(terms, network.images(averages, truncation), strict=True):
         members = network.images(z[[m - 1 for m in term.members]], truncation)
         rows.append(ArithmeticRow(term.title(), members, [str(m) for m in term.members], average))
     return rows
 
 
-def _read_groups(file: str) -> tuple[dict[str, list[int]], str]:
-    """Named groups and, if there, the expression from a YAML file."""
+def read_groups(file: str) -> tuple[dict[str, list[int]], str]:
+    """Named groups and, if there, the expression from a YAML file.
+
+    Its lines are ``name: [numbers]``, at the top or under ``groups:``, and maybe ``expression: text``.
+    """
     import yaml
 
     try:
-        content = yaml.safe_load(Path(file).read_text(encoding="utf-8"))
+        content: Any = yaml.safe_load(Path(file).read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise InputError(f"--groups {file}: there is no such file") from None
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise InputError(f"--groups {file}: not readable as YAML ({str(error).splitlines()[0]})") from None
+        first = (str(error).splitlines() or [type(error).__name__])[0]
+        raise InputError(f"--groups {file}: not readable as YAML ({first})") from None
     if not isinstance(content, dict):
         raise InputError(f"--groups {file}: expected lines such as 'smiling woman: [92, 98, 99]'")
     expression = content.pop("expression", "")

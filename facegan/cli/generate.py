@@ -2,22 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import numpy as np
 import tyro
 
 from facegan.cli.main import run_function
+from facegan.cli.options import check_scale, check_truncation, papers, writing
 from facegan.errors import InputError
+
+if TYPE_CHECKING:
+    import torch
+
+    from facegan.generator import Generator
 
 MOST_IN_A_GRID = 10_000
 
 
 def main(
-    model: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="MODEL")],
-    count: int = 25,
+    model: Annotated[str, tyro.conf.Positional],
+    count: int = 0,
     seed: str = "0",
     truncation: float = 1.0,
     constant: str = "",
@@ -25,7 +32,7 @@ def main(
     out: str = "faces.png",
     latents: str = "",
     columns: int = 0,
-    scale: int = 1,
+    scale: int = 0,
     numbered: bool = False,
     device: str = "cpu",
 ) -> None:
@@ -33,142 +40,146 @@ def main(
 
     Args:
         model: a run folder, a moment of one (RUN@30kimg), a .safetensors file, or a bundled name.
-        count: how many pictures, where --seed is one number.
+        count: how many pictures, where --seed is one number; 0 is 25.
         seed: the first seed (7), a range (0-99) or a list (1,5,9-12).
         truncation: below 1 draws towards the average face: less varied, more typical.
-        constant: pictures of constant vectors instead, such as 0,0.5,1.
-        vectors: pictures of vectors saved by --latents instead.
+        constant: pictures of vectors that are constant instead, such as 0,0.5,1.
+        vectors: pictures of saved vectors instead: FILE.npz, or some of it, FILE.npz:1,4-6.
         out: a .png (one grid), a folder (single PNG files), or an .npz (uint8 N,H,W,C).
-        latents: save the vectors as .npz.
+        latents: save the vectors, before truncation, as .npz.
         columns: of the grid; 0 makes it about square.
-        scale: repeat each pixel so often, in PNG.
+        scale: repeat each pixel so often, in PNG; 0 makes a grid's pictures at least 64 px, others 1.
         numbered: number the grid's pictures from 1, for choosing members of arithmetic.
         device: cpu, cuda or mps.
     """
-    from facegan.latent.points import (
-        Vectors,
-        constant_vectors,
-        load_vectors,
-        parse_seeds,
-        save_vectors,
-        seed_vectors,
-    )  # fmt: skip
+    from facegan import images
+    from facegan.latent import Vectors, save_vectors
     from facegan.runs import load
 
-    if count < 1 or scale < 1 or columns < 0:
-        raise InputError("--count and --scale must be at least 1, --columns 0 or more")
-    if not 0 <= truncation <= 10:
-        raise InputError(f"--truncation must be from 0 to 10, not {truncation}")
+    if count < 0 or columns < 0:
+        raise InputError("--count and --columns must be 0 or more")
+    check_scale(scale)
+    check_truncation(truncation)
+    kind = output_kind(out)
+    if kind != "grid" and numbered:
+        raise InputError(f"--numbered makes a grid: choose an --out that ends in .png, not {out}")
+    network = load(model, device)
+    chosen = choose(network, seed, count, constant, vectors)
+    if kind == "grid" and len(chosen) > MOST_IN_A_GRID:
+        raise InputError(
+            f"--out {out}: {len(chosen)} pictures are too many for one grid; choose a folder or .npz"
+        )
+    if latents:
+        save_vectors(latents, Vectors(chosen.z(network), tuple(chosen.names()), network.hash))
+    text = papers(network.hash, truncation)
+    pictures = network.stream(chosen.points, truncation)
+    target = Path(out)
+    with writing("--out", out):
+        if kind == "grid":
+            sheet = _grid(np.concatenate(list(pictures)), columns, scale, numbered)
+            images.save_png(target, sheet, {chosen.kind: chosen.spelled(), **text})
+        elif kind == "npz":
+            write_npz(target, pictures, (len(chosen), *network.image_shape[1:], network.image_shape[0]))
+        else:
+            _folder(target, pictures, chosen, scale or 1, text)
+    print(f"{len(chosen)} picture{'s' * (len(chosen) != 1)} -> {out}")
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """What to draw: ``kind`` is seed, vector or constant; ``points`` seeds or latents ``N,dim``."""
+
+    kind: str
+    points: Sequence[int] | torch.Tensor
+    labels: Sequence[str] = ()
+
+    def __len__(self) -> int:
+        return len(self.points)
+
+    def z(self, network: Generator) -> torch.Tensor:
+        """The latents, ``N,dim``."""
+        return self.points if self.kind != "seed" else network.latent.sample(self.points)  # type: ignore
+
+    def names(self) -> Iterator[str]:
+        return iter(self.labels) if self.labels else (str(p) for p in self.points)
+
+    def spelled(self) -> str:
+        """All of them in one line."""
+        from facegan.latent import spell_seeds
+
+        return spell_seeds(self.points) if self.kind == "seed" else ", ".join(self.labels)  # type: ignore
+
+
+def choose(network: Generator, seed: str, count: int, constant: str, vectors: str) -> Chosen:
+    """What the options ask for; InputError if they contradict each other."""
+    from facegan.latent import constant_vectors, parse_seeds, select_vectors
+
     if constant and vectors:
         raise InputError("--constant and --vectors exclude each other")
-    target = Path(out)
-    if target.suffix.lower() not in (".png", ".npz", ""):
-        raise InputError(f"--out {out}: choose a .png, an .npz or a folder")
-    network = load(model, device)
+    if count and (constant or vectors):
+        raise InputError(f"--count goes with --seed, not with {'--constant' if constant else '--vectors'}")
     if constant:
-        chosen = constant_vectors(network, constant)
-    elif vectors:
-        chosen = load_vectors(vectors, network.latent.dim)
-    else:
-        seeds = parse_seeds(seed)
-        chosen = seed_vectors(network, range(seeds[0], seeds[0] + count) if len(seeds) == 1 else seeds)
-    if latents:
-        save_vectors(latents, Vectors(chosen.z, chosen.names, network.hash))
-    pictures = network.stream(chosen.z, truncation)
-    kind = "constant" if constant else "vector" if vectors else "seed"
-    papers = {"model": network.hash, "truncation": f"{truncation:g}"}
-    try:
-        if target.suffix.lower() == ".png":
-            _grid(
-                target,
-                pictures,
-                chosen.names,
-                columns,
-                scale,
-                numbered,
-                {kind: _spell(chosen.names), **papers},
-            )
-        elif target.suffix.lower() == ".npz":
-            _npz(target, pictures, (len(chosen), *network.image_shape[1:], network.image_shape[0]))
-        else:
-            _folder(target, pictures, chosen.names, kind, scale, papers)
-    except OSError as error:
-        raise InputError(f"--out {out}: cannot be written ({error.strerror})") from None
-    print(f"{len(chosen)} pictures -> {out}")
+        given = constant_vectors(network, constant)
+        return Chosen("constant", given.z, given.names)
+    if vectors:
+        given = select_vectors(vectors, network.latent.dim)
+        return Chosen("vector", given.z, given.names)
+    seeds = parse_seeds(seed)
+    if len(seeds) == 1:
+        return Chosen("seed", range(seeds[0], seeds[0] + (count or 25)))
+    if count not in (0, len(seeds)):
+        raise InputError(f"--seed {seed} means {len(seeds)} pictures already; leave out --count {count}")
+    return Chosen("seed", seeds)
 
 
-def _spell(names: tuple[str, ...]) -> str:
-    """``0-99`` for neighbouring numbers, a list otherwise."""
-    if len(names) > 1 and all(n.isdigit() for n in names):
-        numbers = [int(n) for n in names]
-        if numbers == list(range(numbers[0], numbers[0] + len(numbers))):
-            return f"{numbers[0]}-{numbers[-1]}"
-    return ",".join(names)
+def output_kind(out: str) -> str:
+    """``grid``, ``npz`` or ``folder``, by the name's ending."""
+    if Path(out).is_dir() or out.endswith("/"):
+        return "folder"
+    kinds = {".png": "grid", ".npz": "npz", "": "folder"}
+    suffix = Path(out).suffix.lower()
+    if suffix not in kinds:
+        raise InputError(f"--out {out}: choose a .png, an .npz or a folder (FOLDER/)")
+    return kinds[suffix]
 
 
-def _grid(
-    path: Path,
-    pictures: Iterator[np.ndarray],
-    names: tuple[str, ...],
-    columns: int,
-    scale: int,
-    numbered: bool,
-    text: dict[str, str],
-) -> None:
+def _grid(faces: np.ndarray, columns: int, scale: int, numbered: bool) -> np.ndarray:
     from facegan import figures, images
 
-    if len(names) > MOST_IN_A_GRID:
-        raise InputError(
-            f"--out {path}: {len(names)} pictures are too many for one grid; choose a folder or .npz"
-        )
-    every = np.concatenate(list(pictures))
+    scale = scale or figures.fitting_scale(faces.shape[2], 64)
     if numbered:
-        scale = max(scale, figures.fitting_scale(every.shape[2], 64))
-        labels = [str(i + 1) for i in range(len(every))]
-        sheet = figures.labelled_grid(every, labels, columns or None, scale)
-    else:
-        sheet = images.grid(every, columns or None)
-        sheet = images.enlarge(sheet, scale)
-    images.save_png(path, sheet, text)
+        return figures.labelled_grid(faces, [str(i + 1) for i in range(len(faces))], columns or None, scale)
+    large = faces.repeat(scale, axis=1).repeat(scale, axis=2)
+    return images.grid(large, columns or None)
 
 
 def _folder(
-    path: Path,
-    pictures: Iterator[np.ndarray],
-    names: tuple[str, ...],
-    kind: str,
-    scale: int,
-    text: dict[str, str],
+    path: Path, pictures: Iterator[np.ndarray], chosen: Chosen, scale: int, text: dict[str, str]
 ) -> None:
     from facegan import images
 
     path.mkdir(parents=True, exist_ok=True)
-    width = max(len(n) for n in names)
-    serial = 0
-    for batch in pictures:
-        for image in batch:
-            name = names[serial]
-            stem = f"seed{name.zfill(max(4, width))}" if kind == "seed" else f"{kind}{serial + 1:04d}"
-            images.save_png(path / f"{stem}.png", images.enlarge(image, scale), {kind: name, **text})
-            serial += 1
+    faces = (image for batch in pictures for image in batch)
+    for number, (image, name) in enumerate(zip(faces, chosen.names(), strict=True), 1):
+        stem = f"seed{int(name):04d}" if chosen.kind == "seed" else f"{chosen.kind}{number:04d}"
+        images.save_png(path / f"{stem}.png", images.enlarge(image, scale), {chosen.kind: name, **text})
 
 
-def _npz(path: Path, pictures: Iterator[np.ndarray], shape: tuple[int, ...]) -> None:
-    """Write batch by batch, so that memory does not grow with the number of pictures."""
+def write_npz(path: Path, pictures: Iterator[np.ndarray], shape: tuple[int, ...]) -> None:
+    """An .npz with ``images``, written batch by batch: memory does not grow with their number."""
     import io
     import os
     import zipfile
 
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    head = io.BytesIO()
+    np.lib.format.write_array_header_1_0(head, {"descr": "|u1", "fortran_order": False, "shape": shape})
     try:
         with (
             zipfile.ZipFile(temporary, "w", zipfile.ZIP_STORED) as archive,
             archive.open("images.npy", "w", force_zip64=True) as stream,
         ):
-            head = io.BytesIO()
-            layout = {"descr": "|u1", "fortran_order": False, "shape": shape}
-            np.lib.format.write_array_header_1_0(head, layout)
             stream.write(head.getvalue())
             for batch in pictures:
                 stream.write(batch.tobytes())

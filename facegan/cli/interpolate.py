@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -10,18 +10,20 @@ import numpy as np
 import tyro
 
 from facegan.cli.main import run_function
+from facegan.cli.options import check_scale, check_truncation, papers, writing
 from facegan.errors import InputError
 
 if TYPE_CHECKING:
     import torch
 
     from facegan.generator import Generator
+    from facegan.latent import Vectors
 
 MOST_IN_A_FIGURE = 10_000
 
 
 def main(
-    model: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="MODEL")],
+    model: Annotated[str, tyro.conf.Positional],
     points: Annotated[tuple[str, ...], tyro.conf.Positional, tyro.conf.arg(metavar="POINT...")] = (),
     path: Literal["slerp", "lerp", "hypersphere"] = "slerp",
     steps: int = 10,
@@ -32,71 +34,73 @@ def main(
     fps: float = 24.0,
     scale: int = 0,
     columns: int = 0,
+    labels: bool = True,
     device: str = "cpu",
 ) -> None:
-    """Go from face to face. A .png is a strip (or figure); .mp4, .gif and .webp are films.
+    """Go from face to face. A .png is a strip or figure; .mp4, .gif and .webp are films.
 
     Args:
         model: a run folder, a moment of one (RUN@30kimg), a .safetensors file, or a bundled name.
-        points: two or more seeds (7, 3-6), or saved vectors (FILE.npz, FILE.npz:2).
+        points: two or more: seeds (7, 3-6), or saved vectors (FILE.npz, FILE.npz:2). Default: 0 1.
         path: slerp, lerp (straight), or hypersphere (straight, kept at the first point's norm).
         steps: pictures from each point to the next, both ends counted.
-        rows: so many pairs, one a row; the pairs after the first are the seeds that follow.
+        rows: so many pairs of points, one a row: two points are followed by the seeds after them.
         loop: go back to the first point; for films that repeat.
         truncation: below 1 draws towards the average face.
         out: the file: .png, .mp4, .gif or .webp.
         fps: frames a second of a film.
-        scale: repeat each pixel so often; 0 is 1 in figures, and about 256 px in films.
-        columns: of the figure; 0 is one row for each path (10 where one path has over 24 pictures).
+        scale: repeat each pixel so often; 0 makes pictures at least 64 px, those of a film 256 px.
+        columns: of the figure; 0 is one row for each path (10 columns where one has over 24 pictures).
+        labels: name the points below their pictures in a figure.
         device: cpu, cuda or mps.
     """
     from facegan import figures, images, video
-    from facegan.latent import path_length
     from facegan.runs import load
 
-    target = Path(out)
-    if target.suffix.lower() != ".png" and not video.is_film(target):
+    film = video.is_film(out)
+    if Path(out).suffix.lower() != ".png" and not film:
         raise InputError(f"--out {out}: choose a name that ends in .png, {', '.join(video.FORMATS)}")
-    if rows < 1 or scale < 0 or columns < 0:
-        raise InputError("--rows must be at least 1, --scale and --columns 0 or more")
+    if rows < 1 or columns < 0:
+        raise InputError("--rows must be at least 1, --columns 0 or more")
+    check_scale(scale)
+    check_truncation(truncation)
     network = load(model, device)
-    routes = _routes(network, points or ("0", "1"), rows)
-    frames = (frame for route in routes for frame in _frames(network, route, steps, path, loop, truncation))
-    each = path_length(len(routes[0]), steps, loop)
-    total = each * len(routes)
-    try:
-        if video.is_film(target):
-            big = scale or figures.fitting_scale(network.image_shape[2], 256)
-            total = video.write_film(target, (images.enlarge(f, big) for f in frames), fps)
+    named = points or ("0", "1")
+    routes = _routes(network, named, rows)
+    text = papers(network.hash, truncation, points=" ".join(named), path=path, steps=str(steps))
+    frames = [_frames(network, list(route.z), steps, path, loop, truncation) for route in routes]
+    with writing("--out", out):
+        if film:
+            big = scale or figures.fitting_scale(network.image_shape[2], max(64, 256 // len(routes)))
+            count = video.write_film(out, (images.enlarge(f, big) for f in _together(frames)), fps)
+            print(f"{count} frames, {count / fps:.1f} s -> {out}")
         else:
-            if total > MOST_IN_A_FIGURE:
-                raise InputError(f"--out {out}: {total} pictures are too many for one figure; choose a film")
-            sheet = images.grid(np.stack(list(frames)), columns or (each if each <= 24 else 10))
-            text = {"model": network.hash, "points": " ".join(points or ("0", "1")), "path": path}
-            images.save_png(target, images.enlarge(sheet, scale or 1), text)
-    except OSError as error:
-        raise InputError(f"--out {out}: cannot be written ({error.strerror})") from None
-    print(f"{total} pictures -> {out}")
+            sheet = _figure(out, frames, routes, steps, loop, scale, columns, labels)
+            images.save_png(out, sheet, text)
+            print(f"{len(routes)} path{'s' * (len(routes) != 1)} -> {out}")
 
 
-def _routes(network: Generator, points: tuple[str, ...], rows: int) -> list[list[torch.Tensor]]:
-    """The points of each row; rows after the first go on with the seeds after the last one."""
+def _routes(network: Generator, points: Sequence[str], rows: int) -> list[Vectors]:
+    """The points of each row. Two points begin ``rows`` pairs of seeds; 2 x ``rows`` are the pairs."""
     import torch
 
-    from facegan.latent.points import parse_point, seed_vectors
+    from facegan.latent import Vectors, parse_point, seed_vectors
 
     given = [parse_point(network, text) for text in points]
-    first = list(torch.cat([v.z for v in given]))
-    if len(first) < 2:
-        raise InputError(f"a path needs two points or more, not {len(first)}: give two seeds, such as 0 1")
+    every = Vectors(torch.cat([v.z for v in given]), tuple(n for v in given for n in v.names))
+    if len(every) < 2:
+        raise InputError(f"a path needs two points or more, not {len(every)}: give two seeds, such as 0 1")
     if rows == 1:
-        return [first]
-    last = given[-1].names[-1]
-    if not last.isdigit():
-        raise InputError("--rows goes on with the seeds after the last point, which must be a seed then")
-    following = range(int(last) + 1, int(last) + 1 + len(first) * (rows - 1))
-    more = list(seed_vectors(network, following).z)
-    return [first, *(more[i : i + len(first)] for i in range(0, len(more), len(first)))]
+        return [every]
+    if len(every) == 2:
+        if not every.names[1].isdecimal() or ".npz" in points[-1]:
+            raise InputError("--rows goes on with the seeds after the second point, so give two seeds")
+        next_seed = int(every.names[1]) + 1
+        more = seed_vectors(network, range(next_seed, next_seed + 2 * (rows - 1)))
+        every = Vectors(torch.cat([every.z, more.z]), every.names + more.names)
+    if len(every) != 2 * rows:
+        raise InputError(f"--rows {rows} needs two points or {2 * rows}, not {len(every)}")
+    return [every[[i, i + 1]] for i in range(0, len(every), 2)]
 
 
 def _frames(
@@ -113,6 +117,35 @@ def _frames(
     while batch := list(islice(vectors, 32)):
         for pictures in network.stream(torch.stack(batch), truncation):
             yield from pictures
+
+
+def _together(frames: list[Iterator[np.ndarray]]) -> Iterator[np.ndarray]:
+    """Frames of a film: one path as it is, several beside each other."""
+    from facegan import images
+
+    return (f[0] if len(f) == 1 else images.grid(np.stack(f)) for f in zip(*frames, strict=True))
+
+
+def _figure(
+    out: str, frames: list[Iterator[np.ndarray]], routes: list[Vectors], steps: int, loop: bool,
+    scale: int, columns: int, labels: bool,
+) -> np.ndarray:  # fmt: skip
+    from facegan import figures, images
+    from facegan.latent import path_length
+
+    each = path_length(len(routes[0]), steps, loop)
+    if each * len(routes) > MOST_IN_A_FIGURE:
+        raise InputError(f"--out {out}: {each * len(routes)} pictures are too many for a figure; make a film")
+    faces = np.stack([frame for route in frames for frame in route])
+    scale = scale or figures.fitting_scale(faces.shape[2], 64)
+    columns = columns or (each if each <= 24 else 10)
+    if not labels:
+        return images.grid(faces.repeat(scale, axis=1).repeat(scale, axis=2), columns)
+    names = [""] * len(faces)
+    for row, route in enumerate(routes):
+        for i, name in enumerate(route.names):
+            names[row * each + i * (steps - 1)] = f"seed {name}" if name.isdecimal() else name
+    return figures.labelled_grid(faces, names, columns, scale)
 
 
 def run(argv: list[str]) -> int:
