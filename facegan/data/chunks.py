@@ -19,6 +19,7 @@ def _schema() -> Any:
         [
             ("source", pa.string()), ("name", pa.string()), ("digest", pa.binary()), ("reject", pa.string()),
             ("png", pa.binary()), ("pixels_digest", pa.binary()), ("near_hash", pa.binary()),
+            ("gray", pa.binary()),
             ("box", pa.list_(pa.float64())), ("landmarks", pa.list_(pa.float64())),
             ("attributes", pa.string()), ("split", pa.string()),
         ]

@@ -18,6 +18,7 @@ import numpy as np
 from facegan import __version__
 from facegan.data.chunks import ChunkStore
 from facegan.data.dataset import FORMAT, SPLITS, Dataset, schema
+from facegan.data.near import NearDuplicates
 from facegan.data.worker import Row
 from facegan.errors import InputError
 from facegan.images import grid, write_bytes
@@ -26,40 +27,6 @@ if TYPE_CHECKING:
     from facegan.data.prepare import PrepareConfig, Progress
 
 SHARD_ROWS = 4096
-NEAR_BITS = 10  # of 256: crops that differ in at most so many bits of their hash are near duplicates
-_BUCKET = 64
-
-
-class NearDuplicates:
-    """Finds an earlier hash within ``NEAR_BITS``: two such agree in one of 16 bands of 16 bits.
-
-    Only the last 64 of a band's bucket are compared, which keeps pictures with large empty regions
-    from costing quadratic time; such a pair may then go unreported.
-    """
-
-    def __init__(self) -> None:
-        self.hashes: list[np.ndarray] = []
-        self.bands: list[dict[int, list[int]]] = [{} for _ in range(16)]
-
-    def find_or_add(self, value: bytes) -> int | None:
-        """Index (in order of adding) of a near earlier one; None if there is none. Adds it anyway."""
-        bits = np.frombuffer(value, np.uint64)
-        keys = np.frombuffer(value, np.uint16)
-        candidates = sorted(
-            {i for band, key in zip(self.bands, keys, strict=True) for i in band.get(int(key), [])}
-        )
-        found = None
-        if candidates:
-            distances = np.bitwise_count(np.stack([self.hashes[i] for i in candidates]) ^ bits).sum(1)
-            best = int(distances.argmin())
-            found = candidates[best] if distances[best] <= NEAR_BITS else None
-        index = len(self.hashes)
-        self.hashes.append(bits)
-        for band, key in zip(self.bands, keys, strict=True):
-            bucket = band.setdefault(int(key), [])
-            bucket.append(index)
-            del bucket[:-_BUCKET]
-        return found
 
 
 class _Verdicts:
@@ -85,7 +52,7 @@ class _Verdicts:
                     reason = f"exact duplicate of {twin}"
             if not reason:
                 pixels[row.pixels_digest] = row.source
-                similar = near.find_or_add(row.near_hash)
+                similar = near.find_or_add(row.near_hash, row.gray)
                 near_sources.append(row.source)
                 if similar is not None:
                     self.near.append({"source": row.source, "of": near_sources[similar]})

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from facegan.data import near
 from facegan.data.crops import Crop, apply_each, make_detector
 from facegan.data.items import Item
 from facegan.errors import ImageError
@@ -27,6 +28,8 @@ class Row:
     png: bytes = b""
     pixels_digest: bytes = b""
     near_hash: bytes = b""
+    gray: bytes = b""
+    """A small copy, by which near duplicates are confirmed."""
     box: list[float] | None = None
     landmarks: list[float] | None = None
     attributes: dict[str, int | None] = field(default_factory=dict)
@@ -42,15 +45,6 @@ def start(crop: Crop, max_pixels: int) -> None:
 
     cv2.setNumThreads(1)
     _STATE.update(crop=crop, max_pixels=max_pixels, detector=make_detector(crop))
-
-
-def near_hash(image: np.ndarray) -> bytes:
-    """256 bits: whether each of 16 x 16 cells is darker than its right neighbour (dHash)."""
-    from PIL import Image
-
-    luma = Image.fromarray(image[..., 0] if image.shape[2] == 1 else image).convert("L")
-    small = np.asarray(luma.resize((17, 16), Image.Resampling.BOX), np.int16)
-    return np.packbits(small[:, 1:] > small[:, :-1]).tobytes()
 
 
 def _decode(item: Item) -> np.ndarray:
@@ -95,7 +89,7 @@ def _rows(item: Item, split: str) -> tuple[list[Row], np.ndarray | None]:
     rows = [
         Row(
             item.source, item.name, digest, "", png_bytes(c.image),
-            hashlib.sha256(str(c.image.shape).encode() + c.image.tobytes()).digest(), near_hash(c.image),
+            hashlib.sha256(str(c.image.shape).encode() + c.image.tobytes()).digest(), *near.describe(c.image),
             None if c.face is None else [float(v) for v in c.face.box],
             None if c.face is None else [float(v) for point in c.face.landmarks for v in point],
             item.attributes, split,
