@@ -6,6 +6,7 @@ of thousands of frames takes no more memory than one of a hundred.
 
 from __future__ import annotations
 
+import contextlib
 import io
 import os
 import struct
@@ -105,7 +106,8 @@ def write_film(path: str | Path, frames: Iterable[np.ndarray], fps: float = 24.0
     except OSError as error:
         raise InputError(f"{path}: cannot be written ({error.strerror or error})") from None
     finally:
-        temporary.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # where its folder is none, there is nothing to remove
+            temporary.unlink()
     return count
 
 
