@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -49,7 +50,7 @@ def main(
         truncation: below 1 draws towards the average face.
         out: the file: .png, .mp4, .gif or .webp.
         fps: frames a second of a film.
-        scale: repeat each pixel so often; 0 makes pictures at least 64 px, those of a film 256 px.
+        scale: repeat each pixel so often; 0 makes pictures at least 64 px, a film at least 256 px.
         columns: of the figure; 0 is one row for each path (10 columns where one has over 24 pictures).
         labels: name the points below their pictures in a figure.
         device: cpu, cuda or mps.
@@ -71,7 +72,8 @@ def main(
     frames = [_frames(network, list(route.z), steps, path, loop, truncation) for route in routes]
     with writing("--out", out):
         if film:
-            big = scale or figures.fitting_scale(network.image_shape[2], max(64, 256 // len(routes)))
+            across = math.ceil(math.sqrt(len(routes)))
+            big = scale or figures.fitting_scale(network.image_shape[2], max(64, 256 // across))
             count = video.write_film(out, (images.enlarge(f, big) for f in _together(frames)), fps)
             print(f"{count} frames, {count / fps:.1f} s -> {out}")
         else:
