@@ -76,6 +76,8 @@ def main(
     from facegan import images
     from facegan.data.dataset import Dataset
 
+    if count < 1 or rejects < 0:
+        raise InputError("--count must be at least 1, --rejects at least 0")
     data = Dataset(dataset)
     if json:
         print((data.path / "dataset.json").read_text())
@@ -84,7 +86,10 @@ def main(
     if grid:
         if Path(grid).suffix.lower() != ".png":
             raise InputError(f"--grid {grid}: the name must end in .png")
-        images.save_png(grid, images.grid(data.images(split)[:count]))
+        try:
+            images.save_png(grid, images.grid(data.images(split)[:count]))
+        except OSError as error:
+            raise InputError(f"--grid {grid}: cannot be written ({error.strerror})") from None
         print(f"wrote {grid}")
     if to_npz:
         if Path(to_npz).suffix.lower() != ".npz":
@@ -94,6 +99,7 @@ def main(
 
 
 def _write_npz(path: Path, data: Dataset, split: str) -> None:
+    import contextlib
     import io
     import os
     import zipfile
@@ -117,9 +123,10 @@ def _write_npz(path: Path, data: Dataset, split: str) -> None:
                         stream.write(np.ascontiguousarray(array[start : start + 1024]).tobytes())
         os.replace(temporary, path)
     except OSError as error:
-        raise InputError(f"{path}: cannot be written ({error.strerror})") from None
+        raise InputError(f"--to-npz {path}: cannot be written ({error.strerror})") from None
     finally:
-        temporary.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            temporary.unlink(missing_ok=True)
 
 
 def run(argv: list[str]) -> int:

@@ -95,7 +95,7 @@ class _StrictInfo(tarfile.TarInfo):
     """tarfile takes a damaged header for the end of the archive, which would drop the rest in silence."""
 
     @classmethod
-    def fromtarfile(cls, archive: tarfile.TarFile) -> _StrictInfo:  # type: ignore[override]
+    def fromtarfile(cls, archive: tarfile.TarFile) -> _StrictInfo:
         try:
             return super().fromtarfile(archive)
         except _BROKEN_HEADER as error:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import importlib
 import json
 from collections.abc import Iterator
 from dataclasses import asdict
@@ -9,7 +11,10 @@ from pathlib import Path
 from typing import Any
 
 from facegan.data.worker import Row
+from facegan.errors import InputError
 from facegan.images import write_bytes
+
+_LOCK = "lock"
 
 
 def _schema() -> Any:
@@ -26,6 +31,23 @@ def _schema() -> Any:
     )  # fmt: skip
 
 
+@contextlib.contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    """Hold ``folder`` for this process; InputError if another one has it. A killed one lets go."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with open(folder / _LOCK, "w") as handle:
+        try:
+            fcntl = importlib.import_module("fcntl")
+        except ImportError:  # Windows: two runs into one folder are the user's to avoid
+            yield
+            return
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise InputError(f"{folder.parent}: another 'facegan prepare' is writing it") from None
+        yield
+
+
 class ChunkStore:
     """Chunks ``000000.arrow`` ... under one folder that belongs to one plan; another plan empties it."""
 
@@ -35,7 +57,8 @@ class ChunkStore:
         text, file = json.dumps(plan, sort_keys=True), folder / "plan.json"
         if not file.is_file() or file.read_text() != text:
             for old in folder.iterdir():
-                old.unlink()
+                if old.name != _LOCK:
+                    old.unlink()
             write_bytes(file, text.encode())
 
     def path(self, index: int) -> Path:
@@ -88,9 +111,13 @@ class ChunkStore:
 
         index = 0
         while self.path(index).exists():
-            with pa.OSFile(str(self.path(index))) as source, pa.ipc.open_file(source) as reader:
-                for value in reader.read_all().to_pylist():
-                    yield Row(**{**value, "attributes": json.loads(value["attributes"])})
+            try:
+                with pa.OSFile(str(self.path(index))) as source, pa.ipc.open_file(source) as reader:
+                    values = reader.read_all().to_pylist()
+            except (OSError, pa.ArrowException):
+                raise InputError(f"{self.path(index)}: damaged; delete it and run again") from None
+            for value in values:
+                yield Row(**{**value, "attributes": json.loads(value["attributes"])})
             index += 1
 
     def thumbnails(self) -> list[bytes]:

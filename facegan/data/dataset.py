@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from facegan.data.items import first_line
 from facegan.errors import DatasetError
 
 FORMAT = 1
@@ -41,7 +42,15 @@ class Dataset:
             self.attribute_names: tuple[str, ...] = tuple(self.info["attribute_names"])
             self.counts: dict[str, int] = {k: int(v) for k, v in self.info["counts"].items()}
             self.crop: dict[str, Any] = dict(self.info["crop"])
-        except (OSError, ValueError, KeyError, TypeError, AttributeError, IndexError) as error:
+        except (
+            OSError,
+            ValueError,
+            KeyError,
+            TypeError,
+            AttributeError,
+            IndexError,
+            RecursionError,
+        ) as error:
             raise DatasetError(f"{file}: damaged ({type(error).__name__}: {error}); prepare again") from None
 
     @classmethod
@@ -66,10 +75,8 @@ class Dataset:
                 with pq.ParquetFile(shard) as file:
                     for batch in file.iter_batches(256, columns=columns):
                         yield from batch.to_pylist()
-            except (OSError, pa.ArrowException) as error:
-                raise DatasetError(
-                    f"{shard}: damaged ({str(error).splitlines()[0]}); prepare again"
-                ) from None
+            except (OSError, pa.ArrowException, UnicodeDecodeError) as error:
+                raise DatasetError(f"{shard}: damaged ({first_line(error)}); prepare again") from None
 
     def images(self, split: str = "train") -> np.ndarray:
         """Read-only memory map uint8 ``N,H,W,C``, decoded once into ``.cache``."""
@@ -120,9 +127,9 @@ class Dataset:
             with Image.open(io.BytesIO(row["image"]["bytes"])) as picture:
                 pixels = np.asarray(picture.convert("L" if self.channels == 1 else "RGB"))
             return pixels.reshape(*self.size, self.channels)
-        except (OSError, ValueError, KeyError, TypeError) as error:
+        except Exception as error:  # whatever a decoder makes of damaged bytes
             raise DatasetError(
-                f"{self.path}: a picture of split '{split}' cannot be decoded ({error})"
+                f"{self.path}: a picture of split '{split}' cannot be decoded ({first_line(error)})"
             ) from None
 
     def attributes(self, split: str = "train") -> np.ndarray:
@@ -130,22 +137,32 @@ class Dataset:
         names = self.attribute_names
         table = np.full((self.counts.get(split, 0), len(names)), -1, np.int16)
         if names:
-            for i, row in enumerate(self.rows(split, ["attributes"])):
+            for i, row in enumerate(self._whole(split, "attributes")):
                 values = row["attributes"] or {}
                 table[i] = [-1 if values.get(name) is None else values[name] for name in names]
         return table
 
     def sources(self, split: str = "train") -> list[str]:
         """Where each picture came from."""
-        return [row["source"] for row in self.rows(split, ["source"])]
+        return [row["source"] for row in self._whole(split, "source")]
+
+    def _whole(self, split: str, column: str) -> list[dict[str, Any]]:
+        """A column's rows, as many as dataset.json says."""
+        rows = list(self.rows(split, [column]))
+        if len(rows) != self.counts[split] or any(column not in row for row in rows[:1]):
+            raise DatasetError(
+                f"{self.path}: split '{split}' has {len(rows)} of {self.counts[split]} rows of '{column}'; "
+                "prepare again"
+            )
+        return rows
 
 
 def _is_map(file: Path, shape: tuple[int, ...]) -> bool:
     try:
         found = np.load(file, mmap_mode="r" if 0 not in shape else None)
-    except (OSError, ValueError):
+        return bool(found.shape == shape and found.dtype == np.uint8)
+    except Exception:  # of an absent file, an empty one, or one of any other kind
         return False
-    return found.shape == shape and found.dtype == np.uint8
 
 
 def schema(attribute_names: tuple[str, ...]) -> Any:

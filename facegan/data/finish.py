@@ -29,6 +29,10 @@ if TYPE_CHECKING:
 SHARD_ROWS = 4096
 
 
+class NothingLeft(InputError):
+    """Every picture was rejected, or there were none."""
+
+
 class _Verdicts:
     """First pass: which rows stay, and everything that dataset.json says about the others."""
 
@@ -121,7 +125,7 @@ def finish(
     kept, rejected = sum(verdicts.counts.values()), len(verdicts.rejects)
     if not kept:
         reasons = summary(verdicts.rejects)
-        raise InputError(
+        raise NothingLeft(
             f"no picture is left ({reasons or 'the sources hold none'}); nothing was written to {out}"
         )
     splits = [s for s in SPLITS if verdicts.counts[s]]
@@ -153,7 +157,7 @@ def finish(
         "crop": asdict(config.crop), "content_hash": verdicts.content_hash, "plan": plan,
         "rejects": verdicts.rejects, "near_duplicates": verdicts.near,
     }  # fmt: skip
-    write_bytes(out / "README.md", card(out.resolve().name, info).encode())
+    write_bytes(out / "README.md", card(out.resolve().name, info).encode(errors="replace"))
     write_bytes(out / "dataset.json", json.dumps(info, indent=1).encode())
     on_progress(
         Progress(len(verdicts.keep), len(verdicts.keep), kept, rejected, time.monotonic() - begin, "write")

@@ -22,10 +22,10 @@ from pathlib import Path
 from typing import Any
 
 from facegan.data.attributes import Splitter, lookup, read_attributes
-from facegan.data.chunks import ChunkStore
+from facegan.data.chunks import ChunkStore, locked
 from facegan.data.crops import CROPS, PRESETS, Crop
 from facegan.data.dataset import Dataset
-from facegan.data.finish import finish
+from facegan.data.finish import NothingLeft, finish
 from facegan.data.items import Item
 from facegan.data.sources import estimate, fingerprint, open_source
 from facegan.data.where import parse_where
@@ -134,6 +134,7 @@ def _check(crop: Crop) -> Crop:
 
 
 def run(config: PrepareConfig, out: Path, workers: int, on_progress: Callable[[Progress], None]) -> Dataset:
+    _check_out(config, out)
     plan = config.plan()
     if (out / "dataset.json").exists():
         return _existing(out, plan)
@@ -142,16 +143,32 @@ def run(config: PrepareConfig, out: Path, workers: int, on_progress: Callable[[P
     choose = _Chooser(config)
     work_dir = out / ".work"
     try:
+        existed = out.is_dir()
         out.mkdir(parents=True, exist_ok=True)
         if not work_dir.is_dir() and any(out.iterdir()):
             raise InputError(f"{out}: not empty and not a dataset; choose another --out")
-        store = ChunkStore(work_dir, plan)
-        _read(config, choose, store, workers, on_progress)
-        dataset = finish(out, store, plan, config, on_progress)
-        shutil.rmtree(work_dir, ignore_errors=True)
+        with locked(work_dir):
+            store = ChunkStore(work_dir, plan)
+            _read(config, choose, store, workers, on_progress)
+            try:
+                dataset = finish(out, store, plan, config, on_progress)
+            except NothingLeft:
+                shutil.rmtree(work_dir, ignore_errors=True)
+                if not existed:
+                    shutil.rmtree(out, ignore_errors=True)
+                raise
+            shutil.rmtree(work_dir, ignore_errors=True)
         return dataset
     except OSError as error:
         raise InputError(f"{out}: cannot be written ({error.strerror or error})") from None
+
+
+def _check_out(config: PrepareConfig, out: Path) -> None:
+    """A dataset inside its own source would be read as a source the next time."""
+    for text in config.sources:
+        source = Path(text)
+        if source.is_dir() and source.resolve() in (out.resolve(), *out.resolve().parents):
+            raise InputError(f"--out {out} lies inside the source {text}; choose a folder outside of it")
 
 
 def _existing(out: Path, plan: dict[str, Any]) -> Dataset:
@@ -162,6 +179,7 @@ def _existing(out: Path, plan: dict[str, Any]) -> Dataset:
         names = ", ".join("sources' content" if key == "fingerprints" else key for key in changed)
         raise InputError(f"{out} holds a dataset made otherwise (different: {names}); choose another --out")
     dataset.info["already_made"] = True
+    shutil.rmtree(out / ".work", ignore_errors=True)  # left if the run was killed as it ended
     return dataset
 
 
@@ -187,9 +205,9 @@ class _Chooser:
             found = lookup(self.table, item.name)
             values: dict[str, int | None] = found if isinstance(found, dict) else dict.fromkeys(self.names)
             item = replace(item, attributes={**item.attributes, **values})
-        if self.config.where:
+        if self.config.where and not item.reject:
             predicate = self.predicate or parse_where(self.config.where, list(item.attributes))
-            if not item.reject and not predicate(item.attributes):
+            if not predicate(item.attributes):
                 return None
         digest = item.digest() if not self.splitter.table else b""
         split = "train" if item.reject else self.splitter(item.name, digest, item.split)
