@@ -22,8 +22,8 @@ MOST_ON_A_SHEET = 100_000
 
 
 def main(
-    model: Annotated[str, tyro.conf.Positional],
-    expression: Annotated[str, tyro.conf.Positional] = "",
+    model: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="MODEL")],
+    expression: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="EXPRESSION")] = "",
     groups: str = "",
     vectors: str = "",
     seed: int = 0,

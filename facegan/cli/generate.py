@@ -23,7 +23,7 @@ MOST_IN_A_GRID = 10_000
 
 
 def main(
-    model: Annotated[str, tyro.conf.Positional],
+    model: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="MODEL")],
     count: int = 0,
     seed: str = "0",
     truncation: float = 1.0,

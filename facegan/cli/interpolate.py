@@ -24,7 +24,7 @@ MOST_IN_A_FIGURE = 10_000
 
 
 def main(
-    model: Annotated[str, tyro.conf.Positional],
+    model: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="MODEL")],
     points: Annotated[tuple[str, ...], tyro.conf.Positional, tyro.conf.arg(metavar="POINT...")] = (),
     path: Literal["slerp", "lerp", "hypersphere"] = "slerp",
     steps: int = 10,

@@ -76,9 +76,12 @@ def parse_flags(target: Any, argv: list[str], prog: str) -> Any:
 def one_line(box: str) -> str:
     """The first paragraph of a framed message, and the nearest option where it suggests some."""
     rows = [row.strip(" │╭╮╰╯") for row in box.splitlines()[1:]]
-    rule = next((i for i, row in enumerate(rows) if row.startswith("──")), len(rows))
+    rules = [i for i, row in enumerate(rows) if row and not row.strip("─-")]  # dashes where there is no UTF-8
+    if rules[:1] == [0]:
+        rows, rules = rows[1:], [i - 1 for i in rules[1:]]
+    rule = rules[0] if rules else len(rows)
     text = " ".join(row for row in rows[:rule] if row)
-    near = next((row.split()[0] for row in rows[rule:] if row.startswith("--")), "")
+    near = next((row.split()[0] for row in rows[rule:] if row.startswith("--") and row.strip("-")), "")
     if text.startswith("Missing from") and len(rows) > 1:
         return f"{rows[1]} is missing"
     return text.rstrip(".") + (f" (did you mean {near}?)" if near and text.startswith("Unrecognized") else "")

@@ -111,7 +111,9 @@ def text(f: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
-def main(model: Annotated[str, tyro.conf.Positional], json: bool = False) -> None:
+def main(
+    model: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="MODEL")], json: bool = False
+) -> None:
     """Tell what a model is: family, latent prior, pictures, parameters, training, licence.
 
     Args:
