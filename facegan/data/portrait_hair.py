@@ -18,7 +18,8 @@ WHITE, BLACK = (1.0, 1.0, 1.0), (0.0, 0.0, 0.0)
 def _tones(s: Scene) -> tuple[Colour, Colour, Colour]:
     """Dark, middle and light tone of the hair."""
     base = s.a.hair_colour
-    return mix(base, (0.06, 0.03, 0.08), 0.55), base, mix(base, (1.0, 0.93, 0.8), 0.34)
+    # dark hair shines less, or it would look grey
+    return mix(base, (0.06, 0.03, 0.08), 0.55), base, mix(base, (1.0, 0.9, 0.76), 0.1 + 0.32 * max(base))
 
 
 def _lay(s: Scene, mask: Mask, deep: float = 0.0) -> np.ndarray:
@@ -133,8 +134,8 @@ def _behind_curly(s: Scene) -> None:
 def _cap(s: Scene, hairline: list[tuple[float, float]], height: float, side: float, low: float) -> np.ndarray:
     """Outline of the hair above a ``hairline`` given from the left ear to the right ear."""
     w = s.a.face_width
-    outer = [(-w - side, low), (-w - side - 0.025, -0.25), (-0.8 * w - side, -0.58 - 0.5 * height), (-0.36, -0.73 - height),
-             (0, -0.77 - height), (0.36, -0.73 - height), (0.8 * w + side, -0.58 - 0.5 * height), (w + side + 0.025, -0.25),
+    outer = [(-w - side, low), (-w - side - 0.025, -0.22), (-0.93 * w - side, -0.45 - 0.35 * height), (-0.62 * w, -0.665 - 0.8 * height),
+             (0, -0.765 - height), (0.62 * w, -0.665 - 0.8 * height), (0.93 * w + side, -0.45 - 0.35 * height), (w + side + 0.025, -0.22),
              (w + side, low)]  # fmt: skip
     top = s.head(smooth(outer), depth=-0.02)
     line = np.array(hairline)

@@ -81,8 +81,11 @@ class Canvas:
     def __init__(self, pixels: int) -> None:
         self.pixels = pixels
         self.rgb = np.zeros((pixels, pixels, 3), np.float32)
-        axis = (np.arange(pixels, dtype=np.float32) + 0.5) * (2.0 / pixels) - 1.0
-        self.x, self.y = axis[None, :], axis[:, None]
+
+    def enlarge(self, coarse: np.ndarray) -> np.ndarray:
+        """A smooth field (float32 n,n,3) brought to the canvas's size."""
+        n = self.pixels
+        return cv2.resize(np.asarray(coarse, np.float32), (n, n), interpolation=cv2.INTER_LINEAR)
 
     def mask(self, *outlines: np.ndarray, blur: float = 0.0, union: bool = False) -> Mask:
         """Coverage of closed outlines; overlaps cancel (rings) unless ``union``."""

@@ -230,7 +230,7 @@ def _background(dice: _Dice) -> tuple[Colour, Colour]:
     """Two soft, related colours."""
     import colorsys
 
-    hue, saturation, value = dice.between(0, 1), dice.between(0.12, 0.42), dice.between(0.7, 0.95)
+    hue, saturation, value = dice.between(0, 1), dice.between(0.06, 0.34), dice.between(0.72, 0.95)
     turn, fall = dice.between(-0.09, 0.09), dice.between(0.62, 0.85)
     near = colorsys.hsv_to_rgb(hue, saturation, value)
     far = colorsys.hsv_to_rgb((hue + turn) % 1, min(1.0, saturation * 1.25), value * fall)
@@ -241,8 +241,8 @@ def draw(attributes: PortraitAttributes, size: int) -> np.ndarray:
     """The portrait as uint8 ``size,size,3`` (sRGB), antialiased."""
     from facegan.data.portrait_parts import paint
 
-    # A small picture is painted larger and averaged down; OpenCV smooths the edges besides.
-    return paint(attributes, size * (3 if size <= 64 else 2)).finish(size)
+    # Painted at twice the size and averaged down; OpenCV smooths the edges besides.
+    return paint(attributes, 2 * size).finish(size)
 
 
 def write_portraits(

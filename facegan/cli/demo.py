@@ -1,0 +1,227 @@
+"""``facegan demo``: the whole way, offline, with drawn portraits; ends with one page.
+
+Each stage skips what an earlier, interrupted run has finished.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from facegan.cli.main import run_function
+from facegan.errors import InputError
+
+if TYPE_CHECKING:
+    from facegan.generator import Generator
+    from facegan.metrics.attributes import AttributePredictor
+
+FIRST, POOL = 1000, 4000  # seeds of the generated faces from which members are chosen
+TRIALS, MEMBERS = 40, 3
+GROUPS = {
+    "smiling, no glasses": {"Smiling": True, "Glasses": False},
+    "not smiling, no glasses": {"Smiling": False, "Glasses": False},
+    "not smiling, glasses": {"Smiling": False, "Glasses": True},
+}
+GOAL = {"Smiling": True, "Glasses": True}
+
+
+@dataclass
+class Story:
+    """What the report tells: seconds of each stage, numbers, and what was made with which settings."""
+
+    settings: dict[str, Any]
+    seconds: dict[str, float] = field(default_factory=dict)
+    numbers: dict[str, Any] = field(default_factory=dict)
+
+
+class Demo:
+    """The stages, in order, on one folder."""
+
+    def __init__(self, out: Path, portraits: int, kimg: float, seed: int) -> None:
+        self.out, self.portraits, self.kimg, self.seed = out, portraits, kimg, seed
+        self.pictures = out / "pictures"
+        self.file = out / "demo.json"
+        self.story = self._begin({"portraits": portraits, "kimg": kimg, "seed": seed})
+
+    def _begin(self, settings: dict[str, Any]) -> Story:
+        try:
+            self.pictures.mkdir(parents=True, exist_ok=True)
+            if self.file.exists():
+                story = Story(**json.loads(self.file.read_text()))
+                if story.settings != settings:
+                    raise InputError(
+                        f"--out {self.out} holds a demo with other settings; choose another folder"
+                    )
+                return story
+            if any(p != self.pictures for p in self.out.iterdir()):
+                raise InputError(f"--out {self.out}: not empty and not a demo; choose another folder")
+        except (OSError, ValueError, TypeError) as error:
+            raise InputError(f"--out {self.out}: cannot be used ({error})") from None
+        return Story(settings)
+
+    def run(self) -> Path:
+        """Every stage; the path of the report."""
+        from facegan.cli.demo_report import write_report
+
+        stages: dict[str, tuple[str, Callable[[], None]]] = {
+            "draw": (f"drawing {self.portraits} portraits with known attributes", self.draw),
+            "prepare": ("preparing them as a dataset", self.prepare),
+            "train": (f"training faces-tiny-32 for {self.kimg:g} kimg", self.train),
+            "explore": ("sampling and interpolating", self.explore),
+            "arithmetic": ("computing with faces, and scoring it", self.arithmetic),
+        }
+        for i, (name, (title, stage)) in enumerate(stages.items(), 1):
+            say(f"[{i}/{len(stages)}] {title}" + (" (done before)" if name in self.story.seconds else ""))
+            if name not in self.story.seconds:
+                start = time.monotonic()
+                stage()
+                self.story.seconds[name] = time.monotonic() - start
+                self._save()
+        return write_report(self.out, self.story)
+
+    def _save(self) -> None:
+        from facegan.images import write_bytes
+
+        write_bytes(self.file, json.dumps(asdict(self.story), indent=1).encode())
+
+    # --- the stages -------------------------------------------------------------------------
+
+    def draw(self) -> None:
+        from facegan.data.portraits import write_portraits
+
+        write_portraits(self.out / "portraits", self.portraits, self.seed, 64, _every("portraits"))
+
+    def prepare(self) -> None:
+        from facegan import images
+        from facegan.data.prepare import prepare
+
+        data = prepare(
+            [self.out / "portraits"], self.out / "dataset", crop="none", size=32,
+            attributes=self.out / "portraits" / "attributes.csv", split="test=0.2",
+        )  # fmt: skip
+        self.story.numbers["counts"] = data.counts
+        images.save_png(self.pictures / "portraits.png", images.grid(data.images("train")[:100]))
+
+    def train(self) -> None:
+        from facegan.cli.train import LiveLine
+        from facegan.training.loop import train
+
+        train(
+            self.out / "dataset", "faces-tiny-32", self.out / "run", listeners=[LiveLine()],
+            command=f"facegan train {self.out / 'dataset'} --recipe faces-tiny-32 --kimg {self.kimg:g} "
+            f"--seed {self.seed} --out {self.out / 'run'}",
+            kimg=self.kimg, seed=self.seed,
+        )  # fmt: skip
+
+    def model(self) -> Generator:
+        from facegan.runs import load
+
+        return load(self.out / "run")
+
+    def explore(self) -> None:
+        import numpy as np
+        import torch
+
+        from facegan import images, latent, runs, video
+
+        model = self.model()
+        images.save_png(self.pictures / "faces.png", images.grid(model.sample(100)), {"seed": "0-99"})
+        moments = runs.moments(self.out / "run")
+        steps = [runs.load(path).sample(10) for path in moments.values()]
+        images.save_png(self.pictures / "progress.png", images.grid(np.concatenate(steps), 10))
+        self.story.numbers["moments"] = [f"{kimg:g}" for kimg in moments]
+        points = list(model.latent.sample(range(6)))
+        strip = torch.stack(list(latent.path(points[:2], 10, "slerp")))
+        images.save_png(self.pictures / "interpolation.png", images.grid(model.images(strip), 10))
+        way = torch.stack(list(latent.path(points, 24, "slerp", loop=True)))
+        frames = (images.enlarge(frame, 6) for frame in model.images(way))
+        video.write_film(self.pictures / "film.webp", frames, 24)
+
+    def arithmetic(self) -> None:
+        """Members are chosen by one predictor; another, trained on other pictures, judges."""
+        from facegan import figures, images
+        from facegan.latent.scoring import score_arithmetic
+
+        model = self.model()
+        chooser, judge = self._predictors()
+        pool = model.latent.sample(range(FIRST, FIRST + POOL))
+        score = score_arithmetic(model, pool, chooser, judge, GROUPS, GOAL, trials=TRIALS, members=MEMBERS)
+        numbers: dict[str, Any] = {
+            "chooser": {n: chooser.balanced_accuracy[n] for n in GOAL},
+            "judge": {n: judge.balanced_accuracy[n] for n in GOAL},
+        }
+        self.story.numbers["arithmetic"] = numbers
+        if score is None:  # a very short training: too few faces that the chooser is sure of
+            return
+        rows = []
+        for title, sign, members in zip(GROUPS, "+-+", score.members[0], strict=True):
+            average = model.images(pool[members].mean(0, keepdim=True))[0]
+            labels = [str(FIRST + m) for m in members]
+            rows.append(
+                figures.ArithmeticRow(f"{sign} {title}", model.images(pool[members]), labels, average)
+            )
+        sheet = figures.arithmetic_figure(rows, model.images(score.trials[:1])[0], 3)
+        images.save_png(self.pictures / "arithmetic.png", sheet)
+        for name, z in (("results", score.trials), ("control", score.control)):
+            images.save_png(self.pictures / f"{name}.png", images.grid(model.images(z), 10))
+        numbers.update(shares=score.shares, groups=score.group_sizes, trials=TRIALS, members=MEMBERS)
+
+    def _predictors(self) -> tuple[AttributePredictor, AttributePredictor]:
+        from facegan.data.dataset import Dataset
+        from facegan.metrics.attributes import train_attribute_predictor
+
+        data = Dataset(self.out / "dataset")
+        train, known = data.images("train"), data.attributes("train")
+        test = (data.images("test"), data.attributes("test"))
+        half = len(train) // 2
+        return tuple(  # type: ignore[return-value]
+            train_attribute_predictor(
+                train[part], known[part], data.attribute_names, *test, architecture=kind, seed=seed, epochs=24
+            )
+            for seed, (kind, part) in enumerate((("plain", slice(0, half)), ("pooled", slice(half, None))), 1)
+        )
+
+
+def say(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
+
+
+def _every(what: str, seconds: float = 5.0) -> Callable[[int, int], None]:
+    """A progress callback that prints a line now and then."""
+    last = time.monotonic()
+
+    def on_progress(done: int, count: int) -> None:
+        nonlocal last
+        if time.monotonic() - last >= seconds:
+            last = time.monotonic()
+            say(f"      {done} of {count} {what}")
+
+    return on_progress
+
+
+def main(out: str = "demo", portraits: int = 3000, kimg: float = 80.0, seed: int = 0) -> None:
+    """See it all, offline: draw portraits, prepare, train, generate, interpolate, compute with faces.
+
+    Under 8 minutes on two cores; ends with OUT/report.html. Interrupted, the same command goes on.
+
+    Args:
+        out: folder for everything that is made.
+        portraits: how many to draw.
+        kimg: length of the training in thousands of images.
+        seed: of the portraits and of the training.
+    """
+    if portraits < 100 or kimg <= 0 or seed < 0:
+        raise InputError("--portraits must be at least 100, --kimg above 0, --seed 0 or more")
+    start = time.monotonic()
+    report = Demo(Path(out), portraits, kimg, seed).run()
+    say(f"done in {time.monotonic() - start:.0f} s; open {report}")
+
+
+def run(argv: list[str]) -> int:
+    run_function(main, argv)
+    return 0
