@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import multiprocessing
+import os
+import threading
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -44,7 +47,15 @@ def start(crop: Crop, max_pixels: int) -> None:
     import cv2
 
     cv2.setNumThreads(1)
+    if parent := multiprocessing.parent_process():
+        threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
     _STATE.update(crop=crop, max_pixels=max_pixels, detector=make_detector(crop))
+
+
+def _end_with(parent: Any) -> None:
+    """A worker whose parent was killed would wait for work for ever."""
+    parent.join()
+    os._exit(1)
 
 
 def _decode(item: Item) -> np.ndarray:

@@ -40,6 +40,13 @@ def children(pid: int) -> list[int]:
     return [int(word) for word in text.split()]
 
 
+def alive(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
+
+
 def until(condition: Any, seconds: float = 60) -> None:
     end = time.monotonic() + seconds
     while not condition():
@@ -55,9 +62,10 @@ def test_killed_and_run_again_it_makes_the_same_bytes(tmp_path: Path) -> None:
     out = tmp_path / "killed/ds"
     run = subprocess.Popen(command(photos, out))
     until(lambda: (out / ".work/000002.arrow").exists())
-    # The workers lose their queue with their parent and end by themselves.
+    workers = children(run.pid)
     os.kill(run.pid, signal.SIGKILL)
     run.wait()
+    until(lambda: not any(alive(pid) for pid in workers))
     assert not (out / "dataset.json").exists()
     before = {p: p.stat().st_mtime_ns for p in (out / ".work").glob("*.arrow")}
     assert 3 <= len(before) < 10
