@@ -5,13 +5,18 @@ Blocks are uint8 ``h,w,3``; pictures are enlarged by repeating pixels, so that e
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from facegan.images import enlarge
+
+if TYPE_CHECKING:
+    from PIL import ImageFont
 
 _INK, _PAPER = 30, 255
 
@@ -26,14 +31,23 @@ def colour(images: np.ndarray) -> np.ndarray:
     return np.repeat(images, 3, -1) if images.shape[-1] == 1 else images
 
 
-def text_line(text: str, width: int, size: int = 13) -> np.ndarray:
+@functools.cache
+def _font(size: int) -> ImageFont.FreeTypeFont:
+    """DejaVu Sans, which matplotlib brings along: Pillow's own font lacks most letters beyond ASCII."""
+    from matplotlib import get_data_path
+    from PIL import ImageFont
+
+    return ImageFont.truetype(f"{get_data_path()}/fonts/ttf/DejaVuSans.ttf", size)
+
+
+def text_line(text: str, width: int, size: int = 12) -> np.ndarray:
     """uint8 ``h,width,3``: centred dark text on white, made smaller and then cut with … until it fits."""
-    from PIL import Image, ImageDraw, ImageFont
+    from PIL import Image, ImageDraw
 
     height = round(size * 1.5)
     shown, kept, smallest = text, len(text), min(9, size)
     while True:
-        font = ImageFont.load_default(size)
+        font = _font(size)
         left, top, right, bottom = font.getbbox(shown or " ")
         if right - left <= width - 2 or kept == 0:
             break
@@ -50,7 +64,7 @@ def text_line(text: str, width: int, size: int = 13) -> np.ndarray:
     return np.asarray(picture)
 
 
-def tile(image: np.ndarray, label: str = "", scale: int = 1, size: int = 13) -> np.ndarray:
+def tile(image: np.ndarray, label: str = "", scale: int = 1, size: int = 12) -> np.ndarray:
     """One enlarged picture (uint8 ``H,W,C``) above its label."""
     big = enlarge(colour(image), scale)
     return np.concatenate([big, text_line(label, big.shape[1], size)]) if label else big
@@ -109,9 +123,10 @@ def arithmetic_figure(
         members = [tile(m, label, scale) for m, label in zip(row.members[:most], row.labels, strict=False)]
         count = len(row.members)
         average = tile(row.average, "average" if count <= most else f"average of {count}", scale)
-        blocks += [[text_line(row.title, width - 4, 16)]]
+        title = f"\N{MINUS SIGN}{row.title[1:]}" if row.title.startswith("- ") else row.title
+        blocks += [[text_line(title, width - 4, 15)]]
         blocks += [[*members, *[blank] * (shown - len(members)), gap, average]]
     large = enlarge(colour(result), scale * 2)
     side = max(0, (width - 4 - large.shape[1]) // 2)
     large = np.pad(large, ((0, 0), (side, side), (0, 0)), constant_values=_PAPER)
-    return join([*blocks, [text_line("result", width - 4, 16)], [large]])
+    return join([*blocks, [text_line("result", width - 4, 15)], [large]])

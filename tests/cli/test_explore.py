@@ -366,3 +366,23 @@ def test_a_process_makes_a_grid(model: str) -> None:
     done = subprocess.run(command, capture_output=True, text=True)
     assert (done.returncode, done.stdout, done.stderr) == (0, "4 pictures -> faces.png\n", "")
     assert text("faces.png")["seed"] == "0-3"
+
+
+PEAK = """
+import resource, sys
+from facegan.cli.main import main
+assert main(sys.argv[1:]) == 0
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, file=sys.stderr)
+"""
+
+
+def test_memory_does_not_grow_with_the_steps(model: str) -> None:
+    """600 frames of 128x128 more are 29 MB of pixels; less than a third of it may stay."""
+    peaks = []
+    for steps in (50, 650):
+        options = ["interpolate", model, "0", "1", "--steps", str(steps), "--scale", "4", "--out", "film.mp4"]
+        done = subprocess.run(
+            [sys.executable, "-c", PEAK, *options], capture_output=True, text=True, check=True
+        )
+        peaks.append(int(done.stderr) / 1024)
+    assert peaks[1] - peaks[0] < 9, f"{peaks} MB"

@@ -85,7 +85,7 @@ def test_vectors_of_others(tmp_path: Path) -> None:
     """Any .npz will do: the array z, or the first one; one vector may be flat; any real type."""
     np.savez(tmp_path / "a.npz", np.arange(6).reshape(2, 3))
     assert load_vectors(tmp_path / "a.npz", 3).z.tolist() == [[0, 1, 2], [3, 4, 5]]
-    np.savez(tmp_path / "b.npz", other=np.zeros(7), z=np.float64([1.5, 2.5]))
+    np.savez(tmp_path / "b.npz", other=np.zeros(7), z=np.array([1.5, 2.5]))
     found = load_vectors(tmp_path / "b.npz", 2)
     assert (found.z.tolist(), found.names, found.model_hash) == ([[1.5, 2.5]], ("#1",), "")
 
