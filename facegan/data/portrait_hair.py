@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from facegan.data.portrait_shapes import Colour, Mask, ellipse, mix, ribbon, smooth, taper
+from facegan.data.portrait_shapes import Colour, Mask, both, ellipse, lowered, mix, ribbon, smooth, taper
 
 if TYPE_CHECKING:
     from facegan.data.portrait_parts import Scene
@@ -134,9 +134,10 @@ def _behind_curly(s: Scene) -> None:
 def _cap(s: Scene, hairline: list[tuple[float, float]], height: float, side: float, low: float) -> np.ndarray:
     """Outline of the hair above a ``hairline`` given from the left ear to the right ear."""
     w = s.a.face_width
-    outer = [(-w - side, low), (-w - side - 0.025, -0.22), (-0.93 * w - side, -0.45 - 0.35 * height), (-0.62 * w, -0.665 - 0.8 * height),
-             (0, -0.765 - height), (0.62 * w, -0.665 - 0.8 * height), (0.93 * w + side, -0.45 - 0.35 * height), (w + side + 0.025, -0.22),
-             (w + side, low)]  # fmt: skip
+    outer = both(
+        [(-w - side, low), (-w - side - 0.025, -0.22), (-0.93 * w - side, -0.45 - 0.35 * height),
+         (-0.62 * w, -0.665 - 0.8 * height)], (0, -0.765 - height)
+    )  # fmt: skip
     top = s.head(smooth(outer), depth=-0.02)
     line = np.array(hairline)
     return np.concatenate([top, s.head(smooth(line[::-1]))])
@@ -146,7 +147,7 @@ def _finish(s: Scene, outline: np.ndarray, lines: list[np.ndarray], gloss: bool 
     """Shadow on the face, the hair itself, strands and gloss."""
     c = s.canvas
     mask = c.mask(outline)
-    soft = c.mask(outline + (0, 0.05), blur=0.06)
+    soft = c.mask(lowered(outline, 0.05), blur=0.06)
     c.paint(soft, s.shadow, 0.55, clip=s.face)
     clip = _lay(s, mask)
     _strands(s, clip, lines)
@@ -169,8 +170,7 @@ def _comb(
 
 def _front_short(s: Scene) -> None:
     w, h = s.a.face_width, 0.03 + 0.07 * s.a.hair_volume
-    line = [(-w - 0.01, 0.02), (-w + 0.05, -0.12), (-0.84 * w, -0.36), (-0.25, -0.47), (0, -0.49), (0.25, -0.47),
-            (0.84 * w, -0.36), (w - 0.05, -0.12), (w + 0.01, 0.02)]  # fmt: skip
+    line = both([(-w - 0.01, 0.02), (-w + 0.05, -0.12), (-0.84 * w, -0.36), (-0.25, -0.47)], (0, -0.49))
     px = 0.3 * s.a.parting
     if s.a.fringe:
         line = [(x, y + (0.13 if abs(x) < 0.5 * w else 0.05 if abs(x) < 0.9 * w else 0)) for x, y in line]
@@ -181,8 +181,8 @@ def _front_short(s: Scene) -> None:
 def _front_quiff(s: Scene) -> None:
     w, h = s.a.face_width, 0.1 + 0.1 * s.a.hair_volume
     d = 1 if s.a.parting > 0 else -1
-    line = [(-w - 0.005, 0.0), (-w + 0.05, -0.16), (-0.8 * w, -0.42), (-0.25, -0.46 - 0.06 * d), (0.02, -0.5), (0.25, -0.46 + 0.06 * d),
-            (0.8 * w, -0.42), (w - 0.05, -0.16), (w + 0.005, 0.0)]  # fmt: skip
+    line = both([(-w - 0.005, 0.0), (-w + 0.05, -0.16), (-0.8 * w, -0.42)], (0.02, -0.5))
+    line[3:4] = [(-0.25, -0.46 - 0.06 * d), (0.02, -0.5), (0.25, -0.46 + 0.06 * d)]
     ends = [
         (d * x, y) for x, y in ((-0.42, -0.45), (-0.2, -0.58), (0.05, -0.68), (0.28, -0.7), (0.45, -0.56))
     ]
@@ -196,7 +196,7 @@ def _front_curly(s: Scene) -> None:
     line = [(-w, -0.05), (-0.8 * w, -0.38), (0, -0.46), (0.8 * w, -0.38), (w, -0.05)]
     shapes.append(_cap(s, line, 0.05, 0.02, -0.05))
     mask = c.mask(*shapes, union=True)
-    c.paint(c.mask(*(o + (0, 0.04) for o in shapes), union=True, blur=0.05), s.shadow, 0.5, clip=s.face)
+    c.paint(c.mask(*(lowered(o, 0.04) for o in shapes), union=True, blur=0.05), s.shadow, 0.5, clip=s.face)
     clip = _lay(s, mask)
     dark, _, light = _tones(s)
     for k, shape in enumerate(shapes[:-1]):
@@ -212,8 +212,7 @@ def _front_bald(s: Scene) -> None:
 
 def _front_bun(s: Scene) -> None:
     w = s.a.face_width
-    line = [(-w - 0.01, 0.05), (-w + 0.06, -0.18), (-0.72 * w, -0.42), (-0.2, -0.52), (0, -0.53), (0.2, -0.52),
-            (0.72 * w, -0.42), (w - 0.06, -0.18), (w + 0.01, 0.05)]  # fmt: skip
+    line = both([(-w - 0.01, 0.05), (-w + 0.06, -0.18), (-0.72 * w, -0.42), (-0.2, -0.52)], (0, -0.53))
     ends = [
         (x, y)
         for x, y in (
@@ -255,8 +254,10 @@ def _curtain(s: Scene, bottom: float) -> None:
         ]
     flare = 0.1 if bottom > 0.8 else 0.02
     foot = [(-w - 0.14 - flare - v, bottom), (-w + 0.02 - flare, bottom + 0.02), (-w + 0.03, 0.45)]
-    outer = [(-w - 0.13 - v, 0.35), (-w - 0.1 - v, -0.2), (-0.86 * w - 0.06, -0.6 - v), (-0.34, -0.8 - v), (0.4 * px, -0.84 - v),
-             (0.34, -0.8 - v), (0.86 * w + 0.06, -0.6 - v), (w + 0.1 + v, -0.2), (w + 0.13 + v, 0.35)]  # fmt: skip
+    outer = both(
+        [(-w - 0.13 - v, 0.35), (-w - 0.1 - v, -0.2), (-0.86 * w - 0.06, -0.6 - v), (-0.34, -0.8 - v)],
+        (0.4 * px, -0.84 - v),
+    )
     mirror = [(-x, y) for x, y in reversed(foot)]
     hanging = s.head(smooth(foot[::-1] + outer + mirror[::-1]), depth=0.0)
     outline = np.concatenate([hanging, s.head(smooth(inner[::-1]))])

@@ -10,7 +10,19 @@ import math
 
 import numpy as np
 
-from facegan.data.portrait_shapes import Canvas, Colour, Head, ellipse, mix, ribbon, smooth, taper
+from facegan.data.portrait_hair import hair_behind, hair_front
+from facegan.data.portrait_shapes import (
+    Canvas,
+    Colour,
+    Head,
+    both,
+    ellipse,
+    lowered,
+    mix,
+    ribbon,
+    smooth,
+    taper,
+)
 from facegan.data.portraits import SKIN_TONES, PortraitAttributes, rgb
 
 WHITE, BLACK = (1.0, 1.0, 1.0), (0.0, 0.0, 0.0)
@@ -199,7 +211,7 @@ def eye(s: Scene, side: int) -> None:
         clip=clip,
     )
     c.fill(s.head(ellipse(ix, iy, radius * 0.46, radius * 0.46)), (0.04, 0.03, 0.04), clip=clip)
-    lid_shadow = s.head(upper + (0, 0.014))
+    lid_shadow = s.head(lowered(upper, 0.014))
     c.fill(ribbon(lid_shadow, 0.045), s.ink, 0.45, blur=0.03, clip=clip)
     spark = ellipse(ix + 0.022 * math.copysign(1, a.light[0]), iy - 0.026, 0.018, 0.018, steps=12)
     c.fill(s.head(spark), WHITE, 0.95)
@@ -299,24 +311,23 @@ def beard(s: Scene) -> None:
     w = a.face_width
     colour = mix(a.hair_colour, (0.16, 0.10, 0.08), 0.3)
     joy = max(0.0, a.smile)
-    moustache = smooth(
-        [(-0.2 - 0.05 * joy, 0.375 - 0.03 * joy), (-0.1, 0.3), (0, 0.285), (0.1, 0.3), (0.2 + 0.05 * joy, 0.375 - 0.03 * joy),
-         (0.1, 0.35), (0, 0.34), (-0.1, 0.35)], closed=True
-    )  # fmt: skip
-    full = smooth(
-        [(-w - 0.02, 0.02), (-0.9 * w, 0.22), (-0.62 * w, 0.33), (-0.2, 0.29), (0, 0.27), (0.2, 0.29),
-         (0.62 * w, 0.33), (0.9 * w, 0.22), (w + 0.02, 0.02), (w + 0.03, 0.32), (0.74 * w, 0.6), (0.3 * w, 0.74),
-         (-0.3 * w, 0.74), (-0.74 * w, 0.6), (-w - 0.03, 0.32)], closed=True
-    )  # fmt: skip
-    goatee = smooth(
-        [(-0.21, 0.34), (-0.1, 0.3), (0, 0.29), (0.1, 0.3), (0.21, 0.34), (0.22, 0.52), (0.12, 0.7), (-0.12, 0.7),
-         (-0.22, 0.52)], closed=True
-    )  # fmt: skip
+    corner = (-0.2 - 0.05 * joy, 0.375 - 0.03 * joy)
+    moustache = [*both([corner, (-0.1, 0.3)], (0, 0.285)), (0.1, 0.35), (0, 0.34), (-0.1, 0.35)]
+    full = both([(-0.62 * w, 0.33), (-0.2, 0.29)], (0, 0.27)) + both(
+        [(0.9 * w, 0.22), (w + 0.02, 0.02), (w + 0.03, 0.32), (0.74 * w, 0.6), (0.3 * w, 0.74)]
+    )
+    goatee = both([(-0.21, 0.34), (-0.1, 0.3)], (0, 0.29)) + both([(0.22, 0.52), (0.12, 0.7)])
     shape = {"stubble": full, "full": full, "goatee": goatee, "moustache": moustache}[a.beard]
     strength = {"stubble": 0.38, "full": 0.93, "goatee": 0.9, "moustache": 0.92}[a.beard]
     clip = s.face if a.beard == "stubble" else None
     lit = s.lit(0, 0.2, 0.7, 0.75, mix(colour, BLACK, 0.35), mix(colour, WHITE, 0.14))
-    c.fill(s.head(shape), lit, strength, blur=0.05 if a.beard != "moustache" else 0.025, clip=clip)
+    c.fill(
+        s.head(smooth(shape, closed=True)),
+        lit,
+        strength,
+        blur=0.05 if a.beard != "moustache" else 0.025,
+        clip=clip,
+    )
 
 
 def glasses(s: Scene) -> None:
@@ -334,7 +345,7 @@ def glasses(s: Scene) -> None:
     frame = a.frame_colour
     for side, lens, outer in zip((-1, 1), lenses, frames, strict=True):
         ring = [s.head(outer, lift=lift), s.head(lens, lift=lift)]
-        c.paint(c.mask(*(r + (0.0, 0.03) for r in ring), blur=0.03), BLACK, 0.22, clip=s.face)
+        c.paint(c.mask(*(lowered(r, 0.03) for r in ring), blur=0.03), BLACK, 0.22, clip=s.face)
         glass = c.mask(ring[1])
         c.paint(glass, (0.86, 0.93, 1.0), 0.06)
         glare = [
@@ -344,7 +355,10 @@ def glasses(s: Scene) -> None:
             (side * dx - 0.04, y + 0.16),
         ]
         c.fill(s.head(np.array(glare), lift=lift), WHITE, 0.13, clip=c.full(glass))
-        start, end = side * (dx + rx + 0.5 * thick), side * (a.face_width + 0.01)
+        start, end = (
+            side * (dx + rx + 0.5 * thick),
+            side * a.face_width * (0.84 if a.hair_style in ("long", "bob", "curly") else 1.0),
+        )
         arm = [s.head([(start, y - 0.03)], lift=lift)[0], s.head([(end, y - 0.02)], depth=-0.05)[0]]
         if side * (arm[1][0] - arm[0][0]) > 0:
             c.fill(ribbon(np.array(arm), 0.04), mix(frame, BLACK, 0.15), clip=s.face)
@@ -364,6 +378,3 @@ def glasses(s: Scene) -> None:
         smooth([(-dx + rx + 0.01, y - 0.02), (0, y - 0.06), (dx - rx - 0.01, y - 0.02)]), lift=lift + 0.02
     )
     c.fill(ribbon(bridge, 0.036), frame)
-
-
-from facegan.data.portrait_hair import hair_behind, hair_front  # noqa: E402

@@ -7,6 +7,7 @@ the same unit, so that a drawing looks the same at every size. Colours are RGB i
 from __future__ import annotations
 
 import math
+from functools import lru_cache
 from typing import NamedTuple
 
 import cv2
@@ -14,6 +15,7 @@ import numpy as np
 
 _SHIFT = 5  # sub-pixel bits of OpenCV's fixed-point polygon corners
 Colour = tuple[float, float, float]
+Point = tuple[float, float]
 
 
 class Mask(NamedTuple):
@@ -31,42 +33,74 @@ class Mask(NamedTuple):
 def smooth(points: np.ndarray | list, closed: bool = False, steps: int = 8) -> np.ndarray:
     """Catmull-Rom curve through ``points`` (N,2): ``steps`` points for each span."""
     p = np.asarray(points, np.float64)
-    if closed:
-        p = np.concatenate([p[-1:], p, p[:2]])
-    else:
-        p = np.concatenate([2 * p[:1] - p[1:2], p, 2 * p[-1:] - p[-2:-1]])
-    a, b, c, d = p[:-3], p[1:-2], p[2:-1], p[3:]
-    t = (np.arange(steps) / steps)[None, :, None]
-    a, b, c, d = a[:, None], b[:, None], c[:, None], d[:, None]
-    spans = b + 0.5 * t * ((c - a) + t * ((2 * a - 5 * b + 4 * c - d) + t * (3 * (b - c) + d - a)))
-    out = spans.reshape(-1, 2)
-    return out if closed else np.concatenate([out, p[-2:-1]])
+    return _spline(len(p), closed, steps) @ p
+
+
+@lru_cache(maxsize=256)
+def _spline(count: int, closed: bool, steps: int) -> np.ndarray:
+    """The matrix that takes ``count`` knots to the points of their Catmull-Rom curve."""
+    t = np.arange(steps) / steps
+    powers = 0.5 * np.stack([np.ones(steps), t, t**2, t**3], axis=1)
+    weights = powers @ np.array([[0, 2, 0, 0], [-1, 0, 1, 0], [2, -5, 4, -1], [-1, 3, -3, 1]])
+    spans = count if closed else count - 1
+    out = np.zeros((spans * steps + (not closed), count))
+    for span in range(spans):
+        for offset in range(-1, 3):
+            knot = span + offset
+            rows, column = slice(span * steps, (span + 1) * steps), weights[:, offset + 1]
+            if closed or 0 <= knot < count:
+                out[rows, knot % count] += column
+            else:  # a knot beyond the end mirrors its neighbour's step
+                end, inner = (0, 1) if knot < 0 else (count - 1, count - 2)
+                out[rows, end] += 2 * column
+                out[rows, inner] -= column
+    if not closed:
+        out[-1, -1] = 1
+    return out
 
 
 def ellipse(x: float, y: float, rx: float, ry: float, power: float = 2.0, steps: int = 28) -> np.ndarray:
     """Outline of a superellipse (``power`` 2: an ellipse; larger: boxier) as N,2."""
+    return _circle(power, steps) * (rx, ry) + (x, y)
+
+
+@lru_cache(maxsize=64)
+def _circle(power: float, steps: int) -> np.ndarray:
     t = np.linspace(0, 2 * math.pi, steps, endpoint=False)
-    c, s = np.cos(t), np.sin(t)
-    bend = 2.0 / power
-    return np.stack(
-        [x + rx * np.sign(c) * np.abs(c) ** bend, y + ry * np.sign(s) * np.abs(s) ** bend], axis=1
-    )
+    wave = np.stack([np.cos(t), np.sin(t)], axis=1)
+    return np.sign(wave) * np.abs(wave) ** (2.0 / power)
 
 
 def ribbon(line: np.ndarray, width: np.ndarray | float) -> np.ndarray:
     """The outline of a brush stroke along ``line`` (N,2) with the given full width at each point."""
-    tangent = np.gradient(line, axis=0)
-    length = np.maximum(np.hypot(tangent[:, 0], tangent[:, 1]), 1e-9)
-    normal = np.stack([-tangent[:, 1], tangent[:, 0]], 1) / length[:, None]
-    half = 0.5 * np.broadcast_to(np.asarray(width, np.float64), (len(line),))[:, None]
-    return np.concatenate([line + half * normal, (line - half * normal)[::-1]])
+    tangent = np.empty_like(line)
+    tangent[1:-1] = line[2:] - line[:-2]
+    tangent[0], tangent[-1] = line[1] - line[0], line[-1] - line[-2]
+    tangent *= (0.5 / np.maximum(np.hypot(tangent[:, 0], tangent[:, 1]), 1e-9) * width)[:, None]
+    offset = tangent[:, ::-1] * (-1.0, 1.0)
+    return np.concatenate([line + offset, (line - offset)[::-1]])
 
 
 def taper(count: int, width: float, start: float = 0.0, end: float = 0.0) -> np.ndarray:
     """Widths of a stroke that swells to ``width`` in the middle; ``start`` and ``end`` are shares of it."""
+    return width * _swell(count, start, end)
+
+
+@lru_cache(maxsize=256)
+def _swell(count: int, start: float, end: float) -> np.ndarray:
     t = np.linspace(0, 1, count)
     swell = np.sin(math.pi * t)
-    return width * (swell + (1 - swell) * (start * (1 - t) + end * t))
+    return swell + (1 - swell) * (start * (1 - t) + end * t)
+
+
+def both(left: list[Point], *middle: Point) -> list[Point]:
+    """``left``, ``middle``, then ``left`` mirrored and backwards: half of a symmetric outline says all."""
+    return [*left, *middle, *((-x, y) for x, y in reversed(left))]
+
+
+def lowered(points: np.ndarray, by: float) -> np.ndarray:
+    """``points`` (N,2) moved down: a shape's shadow."""
+    return points + np.array((0.0, by))
 
 
 def mix(a: Colour, b: Colour, share: float) -> Colour:
@@ -91,15 +125,18 @@ class Canvas:
         """Coverage of closed outlines; overlaps cancel (rings) unless ``union``."""
         n = self.pixels
         radius = round(blur * n / 2)
-        corners = [(np.asarray(o) + 1.0) * (n / 2) - 0.5 for o in outlines]
-        low = np.min([c.min(0) for c in corners], axis=0)
-        high = np.max([c.max(0) for c in corners], axis=0)
-        x0, y0 = (max(0, math.floor(v) - 1 - radius) for v in low)
-        x1, y1 = (min(n, math.ceil(v) + 2 + radius) for v in high)
+        unit = n / 2 * (1 << _SHIFT)
+        fixed = [(o * unit + (unit - (1 << (_SHIFT - 1)) + 0.5)).astype(np.int32) for o in outlines]
+        boxes = [cv2.boundingRect(f) for f in fixed]
+        x0 = max(0, (min(b[0] for b in boxes) >> _SHIFT) - 1 - radius)
+        y0 = max(0, (min(b[1] for b in boxes) >> _SHIFT) - 1 - radius)
+        x1 = min(n, (max(b[0] + b[2] for b in boxes) >> _SHIFT) + 2 + radius)
+        y1 = min(n, (max(b[1] + b[3] for b in boxes) >> _SHIFT) + 2 + radius)
         if x1 <= x0 or y1 <= y0:
             return Mask(np.zeros((0, 0), np.float32), 0, 0)
-        cover = np.zeros((y1 - y0, x1 - x0), np.uint8)
-        fixed = [np.round((c - (x0, y0)) * (1 << _SHIFT)).astype(np.int32) for c in corners]
+        cover: np.ndarray = np.zeros((y1 - y0, x1 - x0), np.uint8)
+        for f in fixed:
+            f -= (x0 << _SHIFT, y0 << _SHIFT)
         for group in [[f] for f in fixed] if union else [fixed]:
             cv2.fillPoly(cover, group, 255, cv2.LINE_AA, _SHIFT)
         if radius > 0:
@@ -155,21 +192,21 @@ class Head:
     """
 
     def __init__(self, yaw: float, pitch: float, roll: float, centre: tuple[float, float], scale: float):
-        self.yaw, self.pitch, self.roll = yaw, pitch, roll
+        c, s = math.cos(roll), math.sin(roll)
+        tilt = np.array([[c, s], [-s, c]]) * scale
+        self.turn = np.array([[math.cos(yaw), 0], [0, math.cos(pitch)]]) @ tilt
+        self.push = np.array([math.sin(yaw), math.sin(pitch)]) @ tilt
         self.centre = np.array(centre)
-        self.scale = scale
 
     @staticmethod
     def depth(points: np.ndarray) -> np.ndarray:
-        inside = 1 - (points[:, 0] / 0.62) ** 2 - (points[:, 1] / 0.95) ** 2
-        return 0.46 * np.sqrt(np.clip(inside, 0, 1))
+        inside = 1 - (points * (1 / 0.62, 1 / 0.95)) ** 2 @ (1.0, 1.0)
+        return 0.46 * np.sqrt(np.maximum(inside, 0))
 
-    def __call__(self, points: np.ndarray | list, depth: float | np.ndarray | None = None, lift: float = 0.0):
-        """Picture coordinates of ``points`` (N,2), on the face's surface raised by ``lift``, or at ``depth``."""
+    def __call__(
+        self, points: np.ndarray | list, depth: float | np.ndarray | None = None, lift: float = 0.0
+    ) -> np.ndarray:
+        """Where ``points`` (N,2) are in the picture: on the face (raised by ``lift``) or at ``depth``."""
         p = np.asarray(points, np.float64)
         z = (self.depth(p) if depth is None else depth) + lift
-        x = p[:, 0] * math.cos(self.yaw) + z * math.sin(self.yaw)
-        y = p[:, 1] * math.cos(self.pitch) + z * math.sin(self.pitch)
-        c, s = math.cos(self.roll), math.sin(self.roll)
-        turned = np.stack([c * x - s * y, s * x + c * y], axis=1)
-        return turned * self.scale + self.centre
+        return p @ self.turn + (np.multiply.outer(z, self.push) + self.centre)

@@ -179,7 +179,7 @@ def sample_attributes(seed: int, index: int) -> PortraitAttributes:
     dice = _Dice(seed, index)
     feminine = dice.chance(0.5)
     skin = dice.between(0, 1) ** 1.15
-    hair_name = dice.choose({n: w[2 if skin > 0.55 else 1] for n, w in HAIR_COLOURS.items()})
+    hair_name = dice.choose({n: dark if skin > 0.55 else fair for n, (_, fair, dark) in HAIR_COLOURS.items()})
     style = dice.choose({n: w[0 if feminine else 1] for n, w in HAIR_STYLES.items()})
     smiling, broad, subdued = dice.chance(0.5), dice.between(0.62, 1.0), dice.between(-0.28, 0.1)
     teeth, parted, gape = dice.chance(0.65), dice.chance(0.1), dice.between(0.55, 1.0)
@@ -241,8 +241,8 @@ def draw(attributes: PortraitAttributes, size: int) -> np.ndarray:
     """The portrait as uint8 ``size,size,3`` (sRGB), antialiased."""
     from facegan.data.portrait_parts import paint
 
-    # Painted at twice the size and averaged down; OpenCV smooths the edges besides.
-    return paint(attributes, 2 * size).finish(size)
+    # Painted larger and averaged down; OpenCV smooths the edges besides, by about a pixel of the canvas.
+    return paint(attributes, max(2, -(-128 // size)) * size).finish(size)
 
 
 def write_portraits(

@@ -20,6 +20,27 @@ def test_a_portrait_depends_on_seed_and_index_alone():
     assert (a != draw(sample_attributes(4, 7), SIZE)).any()
 
 
+@pytest.mark.parametrize("index", [1, 2, 3, 4, 5])
+def test_glasses_change_the_eyes_and_nothing_else(index):
+    portrait = sample_attributes(0, index)
+    bare, worn = (draw(replace(portrait, glasses=kind), SIZE).astype(int) for kind in ("", "round"))
+    change = np.abs(worn - bare).max(2)
+    eyes = slice(SIZE // 4, 3 * SIZE // 4)
+    assert (change[eyes] > 25).mean() > 0.04  # a clear frame ...
+    assert not change[: SIZE // 4].any() and not change[3 * SIZE // 4 :].any()  # ... and the rest untouched
+
+
+@pytest.mark.parametrize("size", [28, 64, 101])
+def test_size_changes_the_sharpness_alone(size):
+    """Averaged to 7x7 blocks, a portrait is the same at every size (within a few grey levels)."""
+    portrait = sample_attributes(0, 9)
+    coarse = [
+        np.asarray(Image.fromarray(draw(portrait, n)).resize((7, 7), Image.Resampling.BOX)).astype(int)
+        for n in (size, 196)
+    ]
+    assert np.abs(coarse[0] - coarse[1]).max() < 12
+
+
 def changed(index, **attributes):
     """Where a portrait changes with some attributes: mean absolute difference by row."""
     before = sample_attributes(0, index)
