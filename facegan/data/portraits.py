@@ -271,6 +271,7 @@ def write_portraits(
             save_png(path, draw(attributes, size))
         if on_progress:
             on_progress(i, count)
-    target = folder / "attributes.csv"
-    write_bytes(target, table.getvalue().encode())
+    target, content = folder / "attributes.csv", table.getvalue().encode()
+    if not target.exists() or target.read_bytes() != content:
+        write_bytes(target, content)  # else its time stays, by which prepare knows an unchanged source
     return target

@@ -74,6 +74,14 @@ def test_written_portraits_are_kept(tmp_path):
     assert len(list(tmp_path.glob("*.png"))) == 5
 
 
+def test_drawing_again_leaves_every_file_untouched(tmp_path):
+    """prepare tells by their times that a folder is the same source."""
+    write_portraits(tmp_path, 3, seed=1, size=32)
+    times = {p.name: p.stat().st_mtime_ns for p in tmp_path.iterdir()}
+    write_portraits(tmp_path, 3, seed=1, size=32)
+    assert {p.name: p.stat().st_mtime_ns for p in tmp_path.iterdir()} == times and len(times) == 4
+
+
 def test_attributes_are_common_enough_and_independent():
     labels = [sample_attributes(1, i).labels() for i in range(1, 2001)]
     smiling, glasses = (np.array([row[name] for row in labels]) for name in ("Smiling", "Glasses"))
