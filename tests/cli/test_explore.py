@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -352,13 +353,17 @@ def test_mistakes(line: str, model: str, capsys: pytest.CaptureFixture[str]) -> 
     assert sorted(Path().rglob("*")) == before, "a mistake writes nothing"
 
 
-@pytest.mark.parametrize("line", ["generate MODEL --seed 1,x", "interpolate MODEL 1 --setps 3"])
-def test_mistakes_of_a_process(line: str, model: str) -> None:
-    argv = [model if word == "MODEL" else word for word in line.split()]
-    command = [sys.executable, "-m", "facegan.cli.main", *argv]
-    done = subprocess.run(command, capture_output=True, text=True)
+@pytest.mark.parametrize("encoding", ["utf-8", "ascii"])
+def test_a_mistake_of_a_process(encoding: str, model: str) -> None:
+    """In one line on a terminal of any encoding."""
+    command = [sys.executable, "-m", "facegan.cli.main", "interpolate", model, "0", "--setps", "3"]
+    environment = {**os.environ, "PYTHONIOENCODING": encoding}
+    done = subprocess.run(command, capture_output=True, text=True, env=environment)
     assert (done.returncode, done.stdout) == (2, "")
-    assert done.stderr.count("\n") == 1 and "Traceback" not in done.stderr
+    assert done.stderr.count("\n") == 1
+    assert done.stderr.startswith(
+        "facegan interpolate: Unrecognized options: --setps, 3 (did you mean --steps?)"
+    )
 
 
 def test_a_process_makes_a_grid(model: str) -> None:
