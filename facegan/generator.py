@@ -177,7 +177,7 @@ class Generator:
             return cls(network, {k: v for k, v in meta.items() if k not in ("format", "hash")}, device)
         except FaceganError as error:
             raise ModelError(f"{path}: {error}") from None
-        except (KeyError, TypeError, ValueError, AttributeError, RuntimeError) as error:
+        except (KeyError, TypeError, ValueError, AttributeError, RuntimeError, OverflowError) as error:
             raise ModelError(
                 f"{path}: the header does not describe its tensors ({_first_line(error)})"
             ) from None

@@ -203,12 +203,8 @@ def test_missing_files_and_folders(tmp_path: Path) -> None:
         Generator.load(tmp_path)
 
 
-def change_width(meta: dict[str, Any]) -> None:
-    meta["config"]["generator"]["width"] = 0.5
-
-
-def change_layers(meta: dict[str, Any]) -> None:
-    meta["config"]["generator"]["layers"] = "dense 99999999x99999999x4"
+def set_generator(meta: dict[str, Any], **settings: Any) -> None:
+    meta["config"]["generator"].update(settings)
 
 
 HEADERS: dict[str, tuple[Callable[[dict[str, Any]], Any], str]] = {
@@ -222,8 +218,13 @@ HEADERS: dict[str, tuple[Callable[[dict[str, Any]], Any], str]] = {
 REHASHED: dict[str, tuple[Callable[[dict[str, Any]], Any], str]] = {
     "unknown family": (lambda m: m.update(family="os"), "os"),
     "no family": (lambda m: m.pop("family"), "family"),
-    "other width": (change_width, "does not describe its tensors"),
-    "absurd layers": (change_layers, ""),
+    "other width": (lambda m: set_generator(m, width=0.5), "does not describe its tensors"),
+    "absurd layers": (lambda m: set_generator(m, layers="dense 99999999x99999999x4"), ""),
+    "endless layers": (lambda m: set_generator(m, layers="conv 4 3 x99999999999"), "not understood"),
+    "endless depth": (lambda m: set_generator(m, depth=10**12), "depth must be from 0 to 100"),
+    "infinite width": (lambda m: set_generator(m, width=1e308), "does not describe its tensors"),
+    "text as width": (lambda m: set_generator(m, width="wide"), "does not describe its tensors"),
+    "huge latent": (lambda m: m["latent"].update(dim=10**15), "does not describe its tensors"),
     "unknown setting": (lambda m: m["config"]["generator"].update(evil=1), "unknown setting 'evil'"),
     "wrong type": (lambda m: m.update(latent="normal"), "does not describe its tensors"),
     "config is a list": (lambda m: m.update(config=[1]), "does not describe its tensors"),

@@ -66,7 +66,7 @@ def _parse_layer(text: str, option: str) -> list[Layer]:
 
     words = text.split()
     repeat = 1
-    if re.fullmatch(r"x[1-9]\d*", words[-1]) and len(words) > 1:
+    if re.fullmatch(r"x[1-9]\d{0,2}", words[-1]) and len(words) > 1:
         repeat = int(words.pop()[1:])
     kind = words[0]
     if _is_op(kind):
@@ -122,6 +122,8 @@ def scale(
     """
     if width <= 0:
         raise ConfigError(f"width must be above 0, not {width}")
+    if not 0 <= depth <= 100:
+        raise ConfigError(f"depth must be from 0 to 100, not {depth}")
     if activation and not (_is_op(activation) and activation not in NORMS):
         raise ConfigError(f"activation: '{activation}' is unknown (known: {', '.join(ACTIVATIONS)})")
 
