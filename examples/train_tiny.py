@@ -1,6 +1,6 @@
 """From nothing to a face generator: draw portraits, prepare them, train, and look.
 
-    python examples/train_tiny.py --out tiny            # about ten minutes on two cores
+    python examples/train_tiny.py --out tiny            # a few minutes on two cores
 
 To train on photos instead, give their folder: --photos my_photos
 """
@@ -40,6 +40,6 @@ if __name__ == "__main__":
     parser.add_argument("--out", type=Path, default=Path("tiny"), help="folder for everything")
     parser.add_argument("--photos", type=Path, help="learn from these instead of drawn portraits")
     parser.add_argument("--count", type=int, default=3000, help="how many portraits to draw")
-    parser.add_argument("--kimg", type=float, default=200.0, help="thousands of pictures to train on")
+    parser.add_argument("--kimg", type=float, default=100.0, help="thousands of pictures to train on")
     options = parser.parse_args()
     main(options.out, options.photos, options.count, options.kimg)
