@@ -1,0 +1,245 @@
+"""A prepared dataset read by others without our code, and by us though files are damaged or shared."""
+
+from __future__ import annotations
+
+import io
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from sample_photos import OPTIONS, folder
+
+from facegan.data.dataset import Dataset
+from facegan.data.prepare import prepare
+from facegan.errors import DatasetError, FaceganError
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Twelve pictures in three splits, with two attributes of which some are unknown."""
+    at = tmp_path_factory.mktemp("made")
+    photos = folder(at / "photos", 12)
+    rows = "".join(f"{i:03d}.png,{i % 2},{i if i % 5 else ''}\n" for i in range(12))
+    (at / "a.csv").write_text("file,Odd,Number\n" + rows)
+    names = "".join(f"{i:03d}.png {('train', 'train', 'val', 'test')[i % 4]}\n" for i in range(12))
+    (at / "split.txt").write_text(names)
+    prepare(photos, at / "ds", attributes=at / "a.csv", split=at / "split.txt", **OPTIONS)
+    return at / "ds"
+
+
+@pytest.fixture
+def copy(made: Path, tmp_path: Path) -> Path:
+    shutil.copytree(made, tmp_path / "ds", ignore=shutil.ignore_patterns(".cache"))
+    return tmp_path / "ds"
+
+
+EXPECTED = {"train": [0, 1, 4, 5, 8, 9], "val": [2, 6, 10], "test": [3, 7, 11]}
+
+
+def run_without_facegan(code: str, *argv: str) -> str:
+    """In a process that cannot import facegan."""
+    guard = "import sys; sys.modules['facegan'] = None\n"
+    done = subprocess.run(
+        [sys.executable, "-c", guard + code, *argv], capture_output=True, text=True, cwd="/", check=False
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_pandas_reads_it(made: Path) -> None:
+    code = """
+import io, json, pandas as pd
+from PIL import Image
+frame = pd.read_parquet(sys.argv[1])
+shapes = {Image.open(io.BytesIO(image["bytes"])).size for image in frame["image"]}
+number = [a["Number"] for a in frame["attributes"]]
+print(json.dumps([list(frame.columns), [i["path"] for i in frame["image"]], sorted(shapes),
+    [int(a["Odd"]) for a in frame["attributes"]], [None if n is None or n != n else int(n) for n in number]]))
+"""
+    columns, paths, shapes, odd, number = json.loads(
+        run_without_facegan(code, str(made / "data/train-00000-of-00001.parquet"))
+    )
+    assert columns == ["image", "source", "box", "landmarks", "attributes"]
+    assert paths == [f"{i:03d}.png" for i in EXPECTED["train"]] and shapes == [[28, 28]]
+    assert odd == [i % 2 for i in EXPECTED["train"]]
+    assert number == [i if i % 5 else None for i in EXPECTED["train"]]
+
+
+@pytest.mark.parametrize("how", ["folder", "files"])
+def test_datasets_reads_it(made: Path, tmp_path: Path, how: str) -> None:
+    code = """
+import json, os
+os.environ["HF_HUB_OFFLINE"] = "1"
+os.environ["HF_DATASETS_CACHE"] = sys.argv[3]
+from datasets import load_dataset
+if sys.argv[2] == "folder":
+    data = load_dataset(sys.argv[1])
+else:
+    data = {s: load_dataset("parquet", data_files=f"{sys.argv[1]}/data/{s}-*.parquet", split="train")
+            for s in ("train", "val", "test")}
+print(json.dumps({s: [[r["image"].size, r["image"].mode, r["attributes"], sum(r["image"].tobytes())]
+    for r in data[s]] for s in data}))
+"""
+    found = json.loads(run_without_facegan(code, str(made), how, str(tmp_path / "cache")))
+    ours = Dataset(made)
+    for split, numbers in EXPECTED.items():
+        images = ours.images(split)
+        assert [row[:3] for row in found[split]] == [
+            [[28, 28], "RGB", {"Odd": i % 2, "Number": i if i % 5 else None}] for i in numbers
+        ]
+        assert [row[3] for row in found[split]] == [int(image.sum()) for image in images]
+
+
+def test_pictures_are_lossless_and_the_card_is_read_by_the_hub(made: Path) -> None:
+    from huggingface_hub import DatasetCard
+
+    for image, row in zip(Dataset(made).images(), Dataset(made).rows(), strict=True):
+        np.testing.assert_array_equal(image, np.asarray(Image.open(io.BytesIO(row["image"]["bytes"]))))
+        assert row["image"]["bytes"].startswith(b"\x89PNG")
+    card = DatasetCard.load(made / "README.md")
+    assert [f["split"] for f in card.data.configs[0]["data_files"]] == ["train", "val", "test"]
+    assert card.data.size_categories == ["n<1K"] and "12 pictures of 28x28 px" in card.text
+
+
+def test_attributes_and_sources_in_order(made: Path) -> None:
+    data = Dataset(made)
+    for split, numbers in EXPECTED.items():
+        expected = [[i % 2, i if i % 5 else -1] for i in numbers]
+        np.testing.assert_array_equal(data.attributes(split), expected)
+        assert [int(Path(source).stem) for source in data.sources(split)] == numbers
+
+
+def test_the_map_is_made_once_and_maps_of_other_contents_go(copy: Path) -> None:
+    old = copy / ".cache/0123abcd"
+    old.mkdir(parents=True)
+    (old / "train.npy").write_bytes(b"old")
+    data = Dataset(copy)
+    first = data.images()
+    file = copy / f".cache/{data.content_hash}/train.npy"
+    assert isinstance(first, np.memmap) and not first.flags.writeable and not old.exists()
+    before = file.stat().st_mtime_ns
+    np.testing.assert_array_equal(Dataset(copy).images(), first)
+    data.images("val")
+    assert file.stat().st_mtime_ns == before and file.is_file()
+    assert sorted(p.name for p in file.parent.iterdir()) == ["train.npy", "val.npy"]
+
+
+WRECKS = {
+    "empty": lambda file: file.write_bytes(b""),
+    "cut": lambda file: file.write_bytes(file.read_bytes()[:1000]),
+    "text": lambda file: file.write_text("hello"),
+    "another shape": lambda file: np.save(file, np.zeros((6, 28, 28, 1), np.uint8)),
+    "another type": lambda file: np.save(file, np.zeros((6, 28, 28, 3), np.float32)),
+    "zip": lambda file: file.write_bytes(b"PK\x05\x06" + bytes(18)),
+    "absent": lambda file: file.unlink(),
+}
+
+
+@pytest.mark.parametrize("how", WRECKS)
+def test_a_damaged_map_is_made_again(copy: Path, how: str) -> None:
+    data = Dataset(copy)
+    expected = np.array(data.images())
+    WRECKS[how](copy / f".cache/{data.content_hash}/train.npy")
+    np.testing.assert_array_equal(data.images(), expected)
+
+
+def test_two_processes_make_the_map_at_once(copy: Path) -> None:
+    code = """
+import sys
+from facegan.data.dataset import Dataset
+data = Dataset(sys.argv[1])
+print("ready", flush=True)
+sys.stdin.readline()
+print(int(data.images().sum()), int(data.images("val").sum()))
+"""
+    both = [
+        subprocess.Popen([sys.executable, "-c", code, str(copy)], stdin=-1, stdout=-1, stderr=-1, text=True)
+        for _ in range(2)
+    ]
+    for one in both:
+        assert one.stdout is not None and one.stdin is not None
+        assert one.stdout.readline() == "ready\n"
+    for one in both:
+        assert one.stdin is not None
+        one.stdin.write("\n")
+        one.stdin.flush()
+    ends = [one.communicate() for one in both]
+    data = Dataset(copy)
+    expected = f"{int(data.images().sum())} {int(data.images('val').sum())}\n"
+    assert [end[0] for end in ends] == [expected] * 2, ends
+    assert sorted(p.name for p in (copy / ".cache").rglob("*") if p.is_file()) == ["train.npy", "val.npy"]
+
+
+def test_damaged_dataset_json_is_one_line(copy: Path) -> None:
+    file = copy / "dataset.json"
+    whole = file.read_text()
+    info = json.loads(whole)
+    texts = [whole[: len(whole) * i // 8] for i in range(8)] + ["[]", "null", "3", "[" * 50_000, "\0"]
+    texts += [json.dumps({k: v for k, v in info.items() if k != key}) for key in ("size", "counts", "crop")]
+    texts += [json.dumps({**info, **change}) for change in (
+        {"format": 99}, {"size": "ab"}, {"counts": [1]}, {"channels": None}, {"attribute_names": 3},
+    )]  # fmt: skip
+    for text in texts:
+        file.write_text(text)
+        with pytest.raises(DatasetError, match=r"dataset\.json") as caught:
+            Dataset(copy)
+        assert "\n" not in str(caught.value)
+    file.write_bytes(b"\xff\xfe\x80")
+    with pytest.raises(DatasetError, match=r"dataset\.json"):
+        Dataset(copy)
+
+
+def read_all(path: Path) -> None:
+    data = Dataset(path)
+    data.images()
+    data.attributes()
+    data.sources()
+
+
+def test_damaged_shards_are_one_line(copy: Path) -> None:
+    shard = copy / "data/train-00000-of-00001.parquet"
+    content, failures = shard.read_bytes(), 0
+    rng = np.random.default_rng(0)
+    for i in range(40):
+        raw = np.frombuffer(content, np.uint8).copy()
+        if i < 10:
+            raw = raw[: len(raw) * i // 10]
+        else:
+            raw[rng.integers(0, len(raw), 20)] ^= 64
+        shard.write_bytes(raw.tobytes())
+        shutil.rmtree(copy / ".cache", ignore_errors=True)
+        try:
+            read_all(copy)
+        except FaceganError as error:
+            failures += 1
+            assert "\n" not in str(error) and str(copy) in str(error)
+    assert failures >= 30
+    shard.unlink()
+    for read in (Dataset.images, Dataset.attributes, Dataset.sources):
+        with pytest.raises(DatasetError, match="0 of 6"):
+            read(Dataset(copy))
+
+
+def test_a_shard_with_other_columns_is_one_line(copy: Path) -> None:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    pq.write_table(pa.table({"x": list(range(6))}), copy / "data/train-00000-of-00001.parquet")
+    for read in (Dataset.images, Dataset.attributes, Dataset.sources):
+        with pytest.raises(DatasetError) as caught:
+            read(Dataset(copy))
+        assert "\n" not in str(caught.value)
+
+
+def test_what_is_not_there_is_one_line(copy: Path, tmp_path: Path) -> None:
+    with pytest.raises(DatasetError, match="there is no such folder"):
+        Dataset(tmp_path / "missing")
+    with pytest.raises(DatasetError, match="make one with 'facegan prepare'"):
+        Dataset(tmp_path)
+    with pytest.raises(DatasetError, match=r"no split 'dev' \(there are: train, val, test\)"):
+        Dataset(copy).images("dev")
