@@ -7,11 +7,13 @@ number of workers, and nothing is written outside ``OUT``.
 
 from __future__ import annotations
 
+import contextlib
 import fnmatch
 import hashlib
 import json
 import os
 import shutil
+import signal
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
@@ -268,6 +270,20 @@ def _pool(config: PrepareConfig, workers: int) -> Executor:
     return ProcessPoolExecutor(workers, context, start, (config.crop, config.max_pixels))
 
 
+@contextlib.contextmanager
+def _uninterrupted() -> Iterator[None]:
+    """Ctrl-C waits until the end; processes that start meanwhile never see it, not even while they
+    import, which would end in a traceback."""
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
 def _read(
     config: PrepareConfig,
     choose: _Chooser,
@@ -302,7 +318,8 @@ def _read(
                 future = None
                 if not store.has(index, digest):
                     thumbnails = max(0, _THUMBNAILS - index * CHUNK)
-                    future = pool.submit(work, [i for i, _ in chunk], [s for _, s in chunk], thumbnails)
+                    with _uninterrupted():
+                        future = pool.submit(work, [i for i, _ in chunk], [s for _, s in chunk], thumbnails)
                 under_way.append((index, digest, len(chunk), future))
                 if len(under_way) > 2 * workers:
                     collect()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import multiprocessing
 import os
+import signal
 import threading
 from dataclasses import dataclass, field
 from typing import Any
@@ -48,6 +49,7 @@ def start(crop: Crop, max_pixels: int) -> None:
 
     cv2.setNumThreads(1)
     if parent := multiprocessing.parent_process():
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal's Ctrl-C is for the parent to answer
         threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
     _STATE.update(crop=crop, max_pixels=max_pixels, detector=make_detector(crop))
 
