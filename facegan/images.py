@@ -37,7 +37,11 @@ def to_float(images: np.ndarray | torch.Tensor, device: str | torch.device = "cp
     """uint8 ``N,H,W,C`` to float32 ``N,C,H,W`` in [-1, 1] on ``device``."""
     import torch
 
-    tensor = torch.from_numpy(np.ascontiguousarray(images)) if isinstance(images, np.ndarray) else images
+    tensor = (
+        torch.from_numpy(np.require(images, requirements=["C", "W"]))
+        if isinstance(images, np.ndarray)
+        else images
+    )
     # A permuted view of N,H,W,C memory is already channels-last: the fast layout of convolutions.
     return tensor.to(device).permute(0, 3, 1, 2).float().div_(127.5).sub_(1.0)
 

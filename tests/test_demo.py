@@ -2,6 +2,7 @@
 
 import json
 import re
+import signal
 import subprocess
 import sys
 import time
@@ -14,22 +15,30 @@ from facegan.cli.main import main
 COMMAND = [sys.executable, "-m", "facegan.cli.main", "demo", "--portraits", "160", "--kimg", "0.4"]
 
 
+def stop(out: Path, sign: str, how: int) -> tuple[int, str]:
+    """Start the demo, send the signal ``how`` when a file that matches ``sign`` is there; code and text."""
+    process = subprocess.Popen([*COMMAND, "--out", str(out)], stderr=subprocess.PIPE, text=True)
+    deadline = time.monotonic() + 120
+    while not list(out.glob(sign)) and process.poll() is None and time.monotonic() < deadline:
+        time.sleep(0.02)
+    process.send_signal(how)
+    text = process.communicate(timeout=120)[1]
+    return process.returncode, text
+
+
 @pytest.fixture(scope="module")
 def demo(tmp_path_factory) -> Path:
-    """Killed while it trains, then run again to the end."""
+    """Killed while it draws, interrupted while it trains, then run again to the end."""
     out = tmp_path_factory.mktemp("demo") / "out"
-    process = subprocess.Popen([*COMMAND, "--out", str(out)], stderr=subprocess.DEVNULL)
-    deadline = time.monotonic() + 120
-    while (
-        not list(out.glob("run/checkpoints/*kimg")) and process.poll() is None and time.monotonic() < deadline
-    ):
-        time.sleep(0.02)
-    process.kill()
-    assert process.wait() == -9, "the demo ended before it could be killed"
+    code, _ = stop(out, "portraits/000020.png", signal.SIGKILL)
+    assert code == -signal.SIGKILL, "the demo ended before it could be killed"
     drawn = (out / "portraits" / "000001.png").stat().st_mtime_ns
+    code, text = stop(out, "run/checkpoints/*kimg", signal.SIGINT)
+    assert code == 130 and "goes on from here" in text and "Traceback" not in text, text
     again = subprocess.run([*COMMAND, "--out", str(out)], stderr=subprocess.PIPE, text=True)
     assert again.returncode == 0, again.stderr
-    assert "(done before)" in again.stderr and "resumed from" in again.stderr
+    assert again.stderr.count("(done before)") == 2 and "resumed from" in again.stderr
+    assert "Warning" not in again.stderr and f"open {out / 'report.html'}" in again.stderr
     assert (out / "portraits" / "000001.png").stat().st_mtime_ns == drawn
     return out
 
@@ -55,6 +64,7 @@ def test_other_settings_and_foreign_folders_are_refused(demo, tmp_path, capsys):
     assert "other settings" in capsys.readouterr().err
     (tmp_path / "mine.txt").write_text("x")
     assert main(["demo", "--out", str(tmp_path)]) == 2
+    assert [p.name for p in tmp_path.iterdir()] == ["mine.txt"]
     assert main(["demo", "--portraits", "3", "--out", str(tmp_path / "new")]) == 2
     errors = capsys.readouterr().err.splitlines()
     assert len(errors) == 2 and not (tmp_path / "new").exists()

@@ -6,6 +6,7 @@ Each stage skips what an earlier, interrupted run has finished.
 from __future__ import annotations
 
 import json
+import signal
 import sys
 import time
 from collections.abc import Callable
@@ -35,6 +36,7 @@ class Story:
     """What the report tells: seconds of each stage, numbers, and what was made with which settings."""
 
     settings: dict[str, Any]
+    done: list[str] = field(default_factory=list)
     seconds: dict[str, float] = field(default_factory=dict)
     numbers: dict[str, Any] = field(default_factory=dict)
 
@@ -50,7 +52,6 @@ class Demo:
 
     def _begin(self, settings: dict[str, Any]) -> Story:
         try:
-            self.pictures.mkdir(parents=True, exist_ok=True)
             if self.file.exists():
                 story = Story(**json.loads(self.file.read_text()))
                 if story.settings != settings:
@@ -58,11 +59,14 @@ class Demo:
                         f"--out {self.out} holds a demo with other settings; choose another folder"
                     )
                 return story
-            if any(p != self.pictures for p in self.out.iterdir()):
+            if self.out.exists() and any(self.out.iterdir()):
                 raise InputError(f"--out {self.out}: not empty and not a demo; choose another folder")
+            self.story = Story(settings)
+            self._save()
+            self.pictures.mkdir(exist_ok=True)
         except (OSError, ValueError, TypeError) as error:
             raise InputError(f"--out {self.out}: cannot be used ({error})") from None
-        return Story(settings)
+        return self.story
 
     def run(self) -> Path:
         """Every stage; the path of the report."""
@@ -76,11 +80,15 @@ class Demo:
             "arithmetic": ("computing with faces, and scoring it", self.arithmetic),
         }
         for i, (name, (title, stage)) in enumerate(stages.items(), 1):
-            say(f"[{i}/{len(stages)}] {title}" + (" (done before)" if name in self.story.seconds else ""))
-            if name not in self.story.seconds:
-                start = time.monotonic()
+            say(f"[{i}/{len(stages)}] {title}" + (" (done before)" if name in self.story.done else ""))
+            if name in self.story.done:
+                continue
+            start = time.monotonic()
+            try:
                 stage()
-                self.story.seconds[name] = time.monotonic() - start
+                self.story.done.append(name)
+            finally:  # an interrupted stage keeps the time it took
+                self.story.seconds[name] = self.story.seconds.get(name, 0) + time.monotonic() - start
                 self._save()
         return write_report(self.out, self.story)
 
@@ -204,7 +212,7 @@ def _every(what: str, seconds: float = 5.0) -> Callable[[int, int], None]:
     return on_progress
 
 
-def main(out: str = "demo", portraits: int = 3000, kimg: float = 80.0, seed: int = 0) -> None:
+def main(out: str = "demo", portraits: int = 3000, kimg: float = 80.0, seed: int = 0) -> int:
     """See it all, offline: draw portraits, prepare, train, generate, interpolate, compute with faces.
 
     Under 8 minutes on two cores; ends with OUT/report.html. Interrupted, the same command goes on.
@@ -217,11 +225,18 @@ def main(out: str = "demo", portraits: int = 3000, kimg: float = 80.0, seed: int
     """
     if portraits < 100 or kimg <= 0 or seed < 0:
         raise InputError("--portraits must be at least 100, --kimg above 0, --seed 0 or more")
+    demo = Demo(Path(out), portraits, kimg, seed)
+    from facegan.training.loop import Interrupted
+
     start = time.monotonic()
-    report = Demo(Path(out), portraits, kimg, seed).run()
+    try:
+        report = demo.run()
+    except (KeyboardInterrupt, Interrupted) as stop:
+        say(f"\nfacegan demo: interrupted; the same command goes on from here ({out})")
+        return 128 + getattr(stop, "signum", signal.SIGINT)
     say(f"done in {time.monotonic() - start:.0f} s; open {report}")
+    return 0
 
 
 def run(argv: list[str]) -> int:
-    run_function(main, argv)
-    return 0
+    return run_function(main, argv)
