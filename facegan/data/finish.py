@@ -21,12 +21,14 @@ from facegan.data.dataset import FORMAT, SPLITS, Dataset, schema
 from facegan.data.near import NearDuplicates
 from facegan.data.worker import Row
 from facegan.errors import InputError
-from facegan.images import grid, write_bytes
+from facegan.images import grid, resize, write_bytes
 
 if TYPE_CHECKING:
     from facegan.data.prepare import PrepareConfig, Progress
 
-SHARD_ROWS = 4096
+SHARD_ROWS, SHARD_BYTES = 4096, 500 * 10**6
+GROUP_ROWS, GROUP_BYTES = 256, 16 * 2**20  # small row groups let a reader, and this writer, stream
+PREVIEW = 128  # px of a cell of preview.jpg at most
 
 
 class NothingLeft(InputError):
@@ -41,6 +43,7 @@ class _Verdicts:
         self.rejects: list[dict[str, str]] = []
         self.near: list[dict[str, str]] = []
         self.counts: Counter[str] = Counter()
+        self.cuts = {split: _Cut() for split in SPLITS}
         self.names: list[str] = []
         contents = {split: hashlib.sha256() for split in SPLITS}
         sources: dict[bytes, tuple[str, int]] = {}
@@ -66,6 +69,7 @@ class _Verdicts:
                 self.rejects.append({"source": row.source, "reason": reason})
                 continue
             self.counts[row.split] += 1
+            self.cuts[row.split].next_shard(len(row.png))
             self.names += [name for name in row.attributes if name not in self.names]
             text = json.dumps([row.split, row.pixels_digest.hex(), row.attributes], sort_keys=True)
             contents[row.split].update(text.encode())
@@ -74,15 +78,42 @@ class _Verdicts:
         self.content_hash = hashlib.sha256(b"".join(parts)).hexdigest()
 
 
-class _ShardWriter:
-    """Writes one split's shards whole, under their final names."""
+class _Cut:
+    """Where a split's shards and their row groups end: by rows and bytes, so that memory stays constant
+    however large the pictures are."""
 
-    def __init__(self, folder: Path, split: str, count: int, names: list[str]) -> None:
-        self.folder, self.split, self.names = folder, split, names
-        self.total = -(-count // SHARD_ROWS)
-        self.shard, self.rows = 0, []  # type: ignore[var-annotated]
+    def __init__(self) -> None:
+        self.shards, self.rows, self.bytes = 0, 0, 0
+
+    def next_shard(self, size: int) -> bool:
+        """Count one more picture; whether it begins a shard."""
+        begins = not self.shards or self.rows == SHARD_ROWS or self.bytes + size > SHARD_BYTES
+        if begins:
+            self.shards, self.rows, self.bytes = self.shards + 1, 0, 0
+        self.rows, self.bytes = self.rows + 1, self.bytes + size
+        return begins
+
+
+class _ShardWriter:
+    """Writes one split's shards, group by group, each under its final name once it is whole."""
+
+    def __init__(self, folder: Path, split: str, total: int, names: list[str]) -> None:
+        self.folder, self.split, self.total, self.names = folder, split, total, names
+        self.schema = schema(tuple(names))
+        self.cut, self.rows, self.bytes = _Cut(), [], 0  # type: ignore[var-annotated]
+        self.writer: Any = None
 
     def add(self, row: Row) -> None:
+        import pyarrow.parquet as pq
+
+        if self.cut.next_shard(len(row.png)):
+            self.close()
+            name = f"{self.split}-{self.cut.shards - 1:05d}-of-{self.total:05d}.parquet"
+            self.path, self.temporary = self.folder / name, self.folder / f".{name}.tmp"
+            # PNG bytes do not compress any further.
+            self.writer = pq.ParquetWriter(
+                self.temporary, self.schema, compression="none", write_statistics=False
+            )
         value: dict[str, Any] = {
             "image": {"bytes": row.png, "path": Path(row.name).name}, "source": row.source,
             "box": row.box, "landmarks": row.landmarks,
@@ -90,24 +121,27 @@ class _ShardWriter:
         if self.names:
             value["attributes"] = {name: row.attributes.get(name) for name in self.names}
         self.rows.append(value)
-        if len(self.rows) == SHARD_ROWS:
-            self.flush()
+        self.bytes += len(row.png)
+        if len(self.rows) == GROUP_ROWS or self.bytes > GROUP_BYTES:
+            self._write_group()
 
-    def flush(self) -> None:
+    def _write_group(self) -> None:
         import pyarrow as pa
-        import pyarrow.parquet as pq
 
-        if not self.rows:
+        if self.rows:
+            self.writer.write_table(pa.Table.from_pylist(self.rows, self.schema))
+        self.rows, self.bytes = [], 0
+
+    def close(self) -> None:
+        """Finish the shard under way, if there is one."""
+        if self.writer is None:
             return
-        path = self.folder / f"{self.split}-{self.shard:05d}-of-{self.total:05d}.parquet"
-        temporary = path.with_name(f".{path.name}.tmp")
-        table = pa.Table.from_pylist(self.rows, schema(tuple(self.names)))
-        # Small row groups let a reader stream; PNG bytes do not compress any further.
-        pq.write_table(table, temporary, row_group_size=256, compression="none", write_statistics=False)
-        with open(temporary, "rb+") as handle:
+        self._write_group()
+        self.writer.close()
+        self.writer = None
+        with open(self.temporary, "rb+") as handle:
             os.fsync(handle.fileno())
-        os.replace(temporary, path)
-        self.shard, self.rows = self.shard + 1, []
+        os.replace(self.temporary, self.path)
 
 
 def finish(
@@ -133,26 +167,28 @@ def finish(
     folder.mkdir(exist_ok=True)
     for old in folder.iterdir():
         old.unlink()
-    writers = {s: _ShardWriter(folder, s, verdicts.counts[s], verdicts.names) for s in splits}
+    writers = {s: _ShardWriter(folder, s, verdicts.cuts[s].shards, verdicts.names) for s in splits}
     preview: list[np.ndarray] = []
+    size: tuple[int, ...] = ()
     for serial, (row, keep) in enumerate(zip(store, verdicts.keep, strict=True)):
         if keep:
             writers[row.split].add(row)
             if len(preview) < 100:
-                preview.append(_decode(row.png))
+                picture = _decode(row.png)
+                size = picture.shape
+                preview.append(_small(picture))
         if serial % 512 == 0:
             on_progress(
                 Progress(serial, len(verdicts.keep), kept, rejected, time.monotonic() - begin, "write")
             )
     for writer in writers.values():
-        writer.flush()
+        writer.close()
     _sheet(out / "preview.jpg", np.stack(preview))
     thumbnails = [_decode(png) for png in store.thumbnails()]
     if thumbnails and any(row.box for row in store):
         _sheet(out / "detections.jpg", np.stack(thumbnails))
-    size = list(preview[0].shape[:2])
     info = {
-        "format": FORMAT, "facegan": __version__, "size": size, "channels": int(preview[0].shape[2]),
+        "format": FORMAT, "facegan": __version__, "size": list(size[:2]), "channels": int(size[2]),
         "counts": {s: verdicts.counts[s] for s in splits}, "attribute_names": verdicts.names,
         "crop": asdict(config.crop), "content_hash": verdicts.content_hash, "plan": plan,
         "rejects": verdicts.rejects, "near_duplicates": verdicts.near,
@@ -171,6 +207,14 @@ def _decode(png: bytes) -> np.ndarray:
     with Image.open(io.BytesIO(png)) as picture:
         pixels = np.asarray(picture)
     return pixels[..., None] if pixels.ndim == 2 else pixels
+
+
+def _small(picture: np.ndarray) -> np.ndarray:
+    scale = PREVIEW / max(picture.shape[:2])
+    if scale >= 1:
+        return picture
+    h, w = (max(1, round(n * scale)) for n in picture.shape[:2])
+    return resize(picture, (h, w))
 
 
 def _sheet(path: Path, images: np.ndarray) -> None:

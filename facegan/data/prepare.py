@@ -35,7 +35,7 @@ from facegan.data.worker import Row, start, work
 from facegan.errors import InputError
 from facegan.images import RESAMPLE
 
-CHUNK = 32
+CHUNK, _CHUNK_BYTES = 32, 32 * 2**20
 _THUMBNAILS = 36
 
 
@@ -232,12 +232,15 @@ def _items(config: PrepareConfig, choose: _Chooser) -> Iterator[tuple[Item, str]
 
 
 def _chunks(items: Iterator[tuple[Item, str]]) -> Iterator[list[tuple[Item, str]]]:
+    """At most ``CHUNK`` items, and no more than about ``_CHUNK_BYTES``, so that memory stays constant."""
     chunk: list[tuple[Item, str]] = []
-    for pair in items:
-        chunk.append(pair)
-        if len(chunk) == CHUNK:
+    size = 0
+    for item, split in items:
+        chunk.append((item, split))
+        size += len(item.content) if item.pixels is None else item.pixels.nbytes
+        if len(chunk) == CHUNK or size >= _CHUNK_BYTES:
             yield chunk
-            chunk = []
+            chunk, size = [], 0
     if chunk:
         yield chunk
 
@@ -310,17 +313,18 @@ def _read(
         done, kept, rejected = done + size, kept + good, rejected + bad
         on_progress(Progress(done, total, kept, rejected, time.monotonic() - begin))
 
-    count = 0
+    count = before = 0
     with _pool(config, workers) as pool:
         try:
             for index, chunk in enumerate(_chunks(_items(config, choose))):
                 count, digest = index + 1, _digest(chunk)
                 future = None
                 if not store.has(index, digest):
-                    thumbnails = max(0, _THUMBNAILS - index * CHUNK)
+                    thumbnails = max(0, _THUMBNAILS - before)
                     with _uninterrupted():
                         future = pool.submit(work, [i for i, _ in chunk], [s for _, s in chunk], thumbnails)
                 under_way.append((index, digest, len(chunk), future))
+                before += len(chunk)
                 if len(under_way) > 2 * workers:
                     collect()
             while under_way:

@@ -7,11 +7,15 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
+from PIL import Image
 from sample_photos import OPTIONS, contents, folder, messy, smooth
 
+import facegan.data.prepare
+from facegan.data import finish
 from facegan.data.dataset import Dataset
-from facegan.data.prepare import prepare
+from facegan.data.prepare import Progress, prepare
 from facegan.errors import InputError
 from facegan.images import png_bytes
 
@@ -165,6 +169,57 @@ def test_where_out_cannot_be_it_says_so(tmp_path: Path) -> None:
         assert "\n" not in str(caught.value)
     assert (tmp_path / "file").read_text() == (tmp_path / "full/thesis.txt").read_text() == "mine"
     assert sorted(p.name for p in photos.iterdir()) == ["000.png", "001.png"]
+
+
+@pytest.mark.parametrize(
+    "limits", [{"SHARD_ROWS": 5}, {"SHARD_BYTES": 6000}, {"GROUP_ROWS": 3}, {"GROUP_BYTES": 1}], ids=str
+)
+def test_shards_and_groups_are_bounded_by_rows_and_bytes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, limits: dict[str, int]
+) -> None:
+    photos = folder(tmp_path / "photos", 12)
+    whole = prepare(photos, tmp_path / "whole", split="test=0.3", **OPTIONS)
+    for name, value in limits.items():
+        monkeypatch.setattr(finish, name, value)
+    cut = prepare(photos, tmp_path / "cut", split="test=0.3", **OPTIONS)
+    assert cut.content_hash == whole.content_hash
+    for split in whole.counts:
+        assert list(cut.rows(split)) == list(whole.rows(split))
+        np.testing.assert_array_equal(cut.images(split), whole.images(split))
+        names = [shard.name for shard in cut.shards(split)]
+        assert names == [f"{split}-{i:05d}-of-{len(names):05d}.parquet" for i in range(len(names))]
+    files = [pq.ParquetFile(shard) for shard in cut.shards()]
+    rows = [file.metadata.num_rows for file in files]
+    if "SHARD_ROWS" in limits:
+        assert rows == [5] * (cut.counts["train"] // 5) + [cut.counts["train"] % 5]
+    if "SHARD_BYTES" in limits:
+        sizes = [sum(len(row["image"]["bytes"]) for row in file.read().to_pylist()) for file in files]
+        assert len(files) > 2 and max(sizes) <= 6000
+    groups = [file.metadata.row_group(i).num_rows for file in files for i in range(file.num_row_groups)]
+    assert max(groups) <= limits.get("GROUP_ROWS", 1 if "GROUP_BYTES" in limits else 5000)
+
+
+def test_large_files_make_small_chunks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    photos = folder(tmp_path / "photos", 50)
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir()
+    prepare(photos, tmp_path / "a/ds", **OPTIONS)
+    monkeypatch.setattr(facegan.data.prepare, "_CHUNK_BYTES", 5000)
+    steps: list[int] = []
+
+    def note(progress: Progress) -> None:
+        if progress.stage == "read":
+            steps.append(progress.done)
+
+    prepare(photos, tmp_path / "b/ds", on_progress=note, **OPTIONS)
+    assert len(steps) > 10 and steps[-1] == 50
+    assert contents(tmp_path / "a/ds") == contents(tmp_path / "b/ds")
+
+
+def test_the_contact_sheet_of_large_pictures_stays_small(tmp_path: Path) -> None:
+    prepare(folder(tmp_path / "photos", 4), tmp_path / "ds", **{**OPTIONS, "size": 512})
+    assert Image.open(tmp_path / "ds/preview.jpg").size == (4 * 130 + 2, 132)
+    assert Dataset(tmp_path / "ds").size == (512, 512)
 
 
 def test_dataset_json_says_how_it_was_made(tmp_path: Path) -> None:
