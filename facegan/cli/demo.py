@@ -18,11 +18,14 @@ from facegan.cli.main import run_function
 from facegan.errors import InputError
 
 if TYPE_CHECKING:
+    import numpy as np
+    import torch
+
     from facegan.generator import Generator
     from facegan.metrics.attributes import AttributePredictor
 
-FIRST, POOL = 1000, 4000  # seeds of the generated faces from which members are chosen
-TRIALS, MEMBERS = 40, 3
+POOL = 6000  # faces with seeds 1, 2, ... from which members are chosen
+TRIALS, MEMBERS = 40, (3, 10)
 GROUPS = {
     "smiling, no glasses": {"Smiling": True, "Glasses": False},
     "not smiling, no glasses": {"Smiling": False, "Glasses": False},
@@ -140,9 +143,10 @@ class Demo:
         model = self.model()
         images.save_png(self.pictures / "faces.png", images.grid(model.sample(100)), {"seed": "0-99"})
         moments = runs.moments(self.out / "run")
-        steps = [runs.load(path).sample(10) for path in moments.values()]
+        kept = sorted(moments)[:: -(-len(moments) // 10)]
+        steps = [runs.load(moments[kimg]).sample(10) for kimg in kept]
         images.save_png(self.pictures / "progress.png", images.grid(np.concatenate(steps), 10))
-        self.story.numbers["moments"] = [f"{kimg:g}" for kimg in moments]
+        self.story.numbers["moments"] = [f"{kimg:.3g}" for kimg in kept]
         points = list(model.latent.sample(range(6)))
         strip = torch.stack(list(latent.path(points[:2], 10, "slerp")))
         images.save_png(self.pictures / "interpolation.png", images.grid(model.images(strip), 10))
@@ -152,32 +156,55 @@ class Demo:
 
     def arithmetic(self) -> None:
         """Members are chosen by one predictor; another, trained on other pictures, judges."""
-        from facegan import figures, images
+        from facegan import images
         from facegan.latent.scoring import score_arithmetic
 
         model = self.model()
         chooser, judge = self._predictors()
-        pool = model.latent.sample(range(FIRST, FIRST + POOL))
-        score = score_arithmetic(model, pool, chooser, judge, GROUPS, GOAL, trials=TRIALS, members=MEMBERS)
-        numbers: dict[str, Any] = {
+        pool = model.latent.sample(range(1, POOL + 1))
+        scores = {
+            members: score_arithmetic(
+                model, pool, chooser, judge, GROUPS, GOAL,
+                trials=TRIALS, members=members, seed=self.seed, rescale=model.latent,
+            )
+            for members in MEMBERS
+        }  # fmt: skip
+        self.story.numbers["arithmetic"] = {
             "chooser": {n: chooser.balanced_accuracy[n] for n in GOAL},
             "judge": {n: judge.balanced_accuracy[n] for n in GOAL},
+            # a very short training gives too few faces that the chooser is sure of
+            "scores": [
+                {"members": m, "trials": len(s.members), "shares": s.shares, "groups": s.group_sizes}
+                for m, s in scores.items()
+                if s is not None
+            ],
         }
-        self.story.numbers["arithmetic"] = numbers
-        if score is None:  # a very short training: too few faces that the chooser is sure of
-            return
-        rows = []
-        for title, sign, members in zip(GROUPS, "+-+", score.members[0], strict=True):
-            average = model.images(pool[members].mean(0, keepdim=True))[0]
-            labels = [str(FIRST + m) for m in members]
-            rows.append(
-                figures.ArithmeticRow(f"{sign} {title}", model.images(pool[members]), labels, average)
+        best = scores[MEMBERS[-1]]
+        if best is not None:
+            self._arithmetic_figure(model, pool, best.members[0])
+            for name, z in (("results", best.trials), ("control", best.control)):
+                images.save_png(self.pictures / f"{name}.png", images.grid(model.images(z), 10))
+
+    def _arithmetic_figure(self, model: Generator, pool: torch.Tensor, members: np.ndarray) -> None:
+        """The first draw, as 'facegan arithmetic' shows it; and its expression, for the report."""
+        from facegan import figures, images
+        from facegan.latent.arithmetic import evaluate
+        from facegan.latent.scoring import terms
+
+        formula = terms(members)
+        averages, result = evaluate(formula, pool, model.latent)
+        rows = [
+            figures.ArithmeticRow(
+                f"{sign} {title}", model.images(pool[group]), [str(m + 1) for m in group], average
             )
-        sheet = figures.arithmetic_figure(rows, model.images(score.trials[:1])[0], 3)
+            for title, sign, group, average in zip(
+                GROUPS, "+-+", members, model.images(averages), strict=True
+            )
+        ]
+        sheet = figures.arithmetic_figure(rows, model.images(result[None])[0], 3, most=5)
         images.save_png(self.pictures / "arithmetic.png", sheet)
-        for name, z in (("results", score.trials), ("control", score.control)):
-            images.save_png(self.pictures / f"{name}.png", images.grid(model.images(z), 10))
-        numbers.update(shares=score.shares, groups=score.group_sizes, trials=TRIALS, members=MEMBERS)
+        first, second, third = (",".join(map(str, term.members)) for term in formula)
+        self.story.numbers["expression"] = f"{first} - {second} + {third}"
 
     def _predictors(self) -> tuple[AttributePredictor, AttributePredictor]:
         from facegan.data.dataset import Dataset

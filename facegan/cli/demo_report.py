@@ -28,7 +28,7 @@ image-rendering:pixelated}figcaption{margin-top:.6em}pre{background:var(--card);
 border-radius:8px;padding:10px 12px;overflow-x:auto;font-size:.84em;line-height:1.45}
 table{border-collapse:collapse;width:100%;font-size:.92em}td,th{text-align:left;padding:.35em .6em;border-bottom:1px
 solid var(--line)}td:not(:first-child),th:not(:first-child){text-align:right}
-.big{font-size:1.15em}@media(max-width:600px){body{font-size:16px}h1{font-size:1.6em}}
+.wide{overflow-x:auto}.big{font-size:1.15em}@media(max-width:600px){body{font-size:16px}h1{font-size:1.6em}}
 """
 
 
@@ -52,31 +52,35 @@ def command(*lines: str) -> str:
 
 def _score(numbers: dict[str, Any]) -> str:
     """The table of the arithmetic, or why there is none."""
-    if "shares" not in numbers:
+    if not numbers["scores"]:
         return "<p>This training was too short for it: too few generated faces are clear enough to choose from.</p>"
-    trials, control = numbers["shares"]["trials"], numbers["shares"]["control"]
+    wanted = {"smiles and wears glasses": "both", "smiles": "Smiling", "wears glasses": "Glasses"}
+    heads = "".join(f"<th>{s['members']} faces a group</th><th>random faces</th>" for s in numbers["scores"])
     rows = "".join(
-        f"<tr><td>{label}</td><td>{trials[key]:.0%}</td><td>{control[key]:.0%}</td></tr>"
-        for label, key in (
-            ("smiles and wears glasses", "both"),
-            ("smiles", "Smiling"),
-            ("wears glasses", "Glasses"),
+        f"<tr><td>{label}</td>"
+        + "".join(
+            f"<td>{s['shares']['trials'][key]:.0%}</td><td>{s['shares']['control'][key]:.0%}</td>"
+            for s in numbers["scores"]
         )
+        + "</tr>"
+        for label, key in wanted.items()
     )
-    judge, chooser = numbers["judge"], numbers["chooser"]
-    return f"""<p class="big">Of {numbers["trials"]} results, each from {numbers["members"]} other faces a group,
-<b>{trials["both"]:.0%}</b> smile and wear glasses; of as many sums of random faces, {control["both"]:.0%}.</p>
-<table><tr><th>the result ...</th><th>arithmetic</th><th>random faces</th></tr>{rows}</table>
-<p class="soft">Who judges did not choose: one small network chose the members, another of a different
-architecture, trained on other portraits, judged the results. On held-out portraits the judge is right about
-smiles in {judge["Smiling"]:.1%} and about glasses in {judge["Glasses"]:.1%} (mean over yes and no); the chooser in
-{chooser["Smiling"]:.1%} and {chooser["Glasses"]:.1%}.</p>"""
+    best, judge, chooser = numbers["scores"][-1], numbers["judge"], numbers["chooser"]
+    hits, by_chance = (round(best["trials"] * best["shares"][kind]["both"]) for kind in ("trials", "control"))
+    return f"""<p class="big"><b>{hits} of {best["trials"]}</b> results smile and wear glasses, each from
+{best["members"]} other faces a group; of as many sums of random faces, {by_chance} do.</p>
+<div class="wide"><table><tr><th>the result ...</th>{heads}</tr>{rows}</table></div>
+<p class="soft">No face is in two draws. Who judges did not choose: one small network chose the faces, another of
+a different architecture, trained on other portraits, judged the results. On held-out portraits the judge is right
+about smiles in {judge["Smiling"]:.1%} and about glasses in {judge["Glasses"]:.1%} (mean over yes and no); the
+chooser in {chooser["Smiling"]:.1%} and {chooser["Glasses"]:.1%}.</p>"""
 
 
 def page(out: Path, story: Story) -> str:
     """The whole HTML text."""
     s, n = story.seconds, story.numbers
     counts, arithmetic = n["counts"], n["arithmetic"]
+    seed = story.settings["seed"]
     kimg, total = story.settings["kimg"], sum(s.values())
     data, run = out / "dataset", out / "run"
     titles = {
@@ -90,10 +94,11 @@ def page(out: Path, story: Story) -> str:
         f"<p>In {total / 60:.1f} minutes this computer drew {story.settings['portraits']} portraits, learnt from them "
         "to invent new ones, and explored what it had learnt. Everything below was made just now, by the "
         "commands that stand beside it.</p>",
-        picture(out, "faces.png", "100 invented faces, seeds 0 to 99, in order, none left out. 32 x 32 pixels.", 700),
+        picture(out, "faces.png", "100 invented faces, seeds 0 to 99, in order, none left out. 32 x 32 pixels, shown twice as large.", 684),
+        command(f"facegan generate {run} --count 100 --out faces.png"),
         "<h2><b>1</b>Pictures</h2><p>The training pictures are drawn by a program, so that this demo needs no "
         "photos of anybody, and so that it is known of each portrait whether it smiles or wears glasses.</p>",
-        picture(out, "portraits.png", "100 of the drawn portraits that the generator learns from.", 700),
+        picture(out, "portraits.png", "100 of the drawn portraits that the generator learns from.", 684),
         "<h2><b>2</b>A dataset</h2><p>Preparing checks every picture, brings it to one size, and packs all of "
         f"them: {counts['train']} to learn from and {counts.get('test', 0)} kept aside. With photos, this step also "
         "finds the faces and turns their eyes to the same place.</p>",
@@ -102,22 +107,23 @@ def page(out: Path, story: Story) -> str:
         "<h2><b>3</b>Training</h2><p>Two networks play against each other: one invents pictures from random "
         "numbers, the other tries to tell invented ones from drawn ones. Each row shows the same ten random "
         f"starts, after {moments} thousand pictures.</p>",
-        picture(out, "progress.png", f"The same ten seeds while it learns: after {moments} kimg, from top to bottom.", 700),
-        command(f"facegan train {data} --recipe faces-tiny-32 --kimg {kimg:g} --out {run}"),
+        picture(out, "progress.png", f"The same ten seeds while it learns: after {moments} kimg, from top to bottom.", 684),
+        command(f"facegan train {data} --recipe faces-tiny-32 --kimg {kimg:g} --seed {seed} --out {run}"),
         f"<p>The run's own page, with all curves, is <code>{html.escape(str(run / 'report.html'))}</code>.</p>",
         "<h2><b>4</b>Between faces</h2><p>Each face is a point in a space of 64 numbers. Between two points lie "
         "other faces: the change is smooth, which shows that the generator has not just stored pictures.</p>",
-        picture(out, "interpolation.png", "Ten steps from seed 0 to seed 1 (slerp).", 800),
+        picture(out, "interpolation.png", "Ten steps from seed 0 to seed 1 (slerp).", 684),
         picture(out, "film.webp", "A closed walk through six faces.", 192),
         command(f"facegan interpolate {run} 0 1 --steps 10 --out strip.png",
                 f"facegan interpolate {run} 0-5 --steps 24 --loop --out film.webp"),
         "<h2><b>5</b>Computing with faces</h2><p>Averages of points can be added and subtracted: a smiling face "
         "without glasses, minus one that does not smile, plus one with glasses, should smile and wear glasses.</p>",
-        picture(out, "arithmetic.png", "The first draw: three faces a group (with their seeds), their average, the result."),
+        picture(out, "arithmetic.png", "The first draw: faces of each group (with their seeds), their average, the result."),
         _score(arithmetic),
-        picture(out, "results.png", "The results of all draws, none left out.", 640),
-        picture(out, "control.png", "The same sums of random faces, for comparison.", 640),
-        command(f'facegan arithmetic {run} "1,2,3 - 4,5,6 + 7,8,9" --sheet numbered.png'),
+        picture(out, "results.png", "The results of all draws, none left out.", 684),
+        picture(out, "control.png", "The same sums of random faces, for comparison.", 684),
+        command(f'facegan arithmetic {run} --seed 1 --norm prior --out arithmetic.png \\',
+                f'    "{n.get("expression", "1,2,3 - 4,5,6 + 7,8,9")}"'),
         "<h2>What this shows, and what not</h2><p>That the machinery works from end to end on this computer. Drawn "
         "portraits are much simpler than photos: nothing here says how good faces from photos will be.</p>",
         "<h2>Now with your photos</h2>",

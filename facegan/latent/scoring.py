@@ -13,7 +13,8 @@ import numpy as np
 import torch
 
 from facegan import rng
-from facegan.generator import Generator
+from facegan.generator import Generator, Latent
+from facegan.latent.arithmetic import Term, evaluate
 from facegan.metrics.attributes import AttributePredictor
 
 Wanted = Mapping[str, bool]
@@ -46,37 +47,48 @@ def choose_rows(
 
 
 def draw_members(rows: Sequence[np.ndarray], count: int, members: int, seed: int, purpose: str) -> np.ndarray:
-    """``count, groups, members`` rows: each triple without repetition, depending on ``seed`` alone."""
-    picks = [
-        [
-            group[rng.permutation(seed, f"{purpose}/{g}", trial, len(group))[:members]]
-            for g, group in enumerate(rows)
-        ]
-        for trial in range(count)
+    """``count, groups, members`` rows, none of them twice, depending on ``seed`` alone.
+
+    Each group must hold ``count * members`` rows.
+    """
+    groups = [
+        group[rng.permutation(seed, f"{purpose}/{g}", 0, len(group))[: count * members]]
+        for g, group in enumerate(rows)
     ]
-    return np.array(picks)
+    return np.stack([group.reshape(count, members) for group in groups], axis=1)
 
 
-def combine(pool: torch.Tensor, members: np.ndarray) -> torch.Tensor:
-    """first - second + third of the groups' averages, ``T,dim``."""
-    averages = pool[torch.from_numpy(members)].mean(2)
-    return averages[:, 0] - averages[:, 1] + averages[:, 2]
+def terms(members: np.ndarray) -> list[Term]:
+    """first - second + third for one trial's ``3,M`` rows of the pool."""
+    return [
+        Term(sign, tuple((group + 1).tolist())) for sign, group in zip((1.0, -1.0, 1.0), members, strict=True)
+    ]
+
+
+def combine(pool: torch.Tensor, members: np.ndarray, rescale: Latent | None = None) -> torch.Tensor:
+    """The results of ``T,3,M`` members as :func:`arithmetic.evaluate` defines them, ``T,dim``."""
+    return torch.stack([evaluate(terms(trial), pool, rescale)[1] for trial in members])
 
 
 def score_arithmetic(
     model: Generator, pool: torch.Tensor, chooser: AttributePredictor, judge: AttributePredictor,
     groups: Mapping[str, Wanted], goal: Wanted, *, trials: int = 40, members: int = 3, seed: int = 0,
+    rescale: Latent | None = None,
 ) -> ArithmeticScore | None:  # fmt: skip
-    """Score ``trials`` draws and as many random triples; None where a group has too few faces."""
+    """Score up to ``trials`` draws, no face in two of them, and as many random triples.
+
+    Fewer where the smallest group ends earlier; None where it does not suffice for two.
+    """
     images = model.images(pool)
     rows = [choose_rows(chooser, images, wanted) for wanted in groups.values()]
-    if min(len(r) for r in rows) < 2 * members:
+    anyone = np.array_split(np.arange(len(pool)), len(rows))
+    trials = min(trials, min(map(len, [*rows, *anyone])) // members)
+    if trials < 2:
         return None
     picked = draw_members(rows, trials, members, seed, "trial")
-    everyone = [np.arange(len(pool))] * len(rows)
     vectors = {
-        "trials": combine(pool, picked),
-        "control": combine(pool, draw_members(everyone, trials, members, seed, "control")),
+        "trials": combine(pool, picked, rescale),
+        "control": combine(pool, draw_members(anyone, trials, members, seed, "control"), rescale),
     }
     shares = {}
     for kind, z in vectors.items():
