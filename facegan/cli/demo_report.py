@@ -28,7 +28,8 @@ image-rendering:pixelated}figcaption{margin-top:.6em}pre{background:var(--card);
 border-radius:8px;padding:10px 12px;overflow-x:auto;font-size:.84em;line-height:1.45}
 table{border-collapse:collapse;width:100%;font-size:.92em}td,th{text-align:left;padding:.35em .6em;border-bottom:1px
 solid var(--line)}td:not(:first-child),th:not(:first-child){text-align:right}
-.wide{overflow-x:auto}.big{font-size:1.15em}@media(max-width:600px){body{font-size:16px}h1{font-size:1.6em}}
+.wide{overflow-x:auto}.big{font-size:1.15em}@media(max-width:600px){body{font-size:16px}h1{font-size:1.6em}table{font-size:.8em}
+td,th{padding:.35em .25em}}
 """
 
 
@@ -94,7 +95,7 @@ def page(out: Path, story: Story) -> str:
         f"<p>In {total / 60:.1f} minutes this computer drew {story.settings['portraits']} portraits, learnt from them "
         "to invent new ones, and explored what it had learnt. Everything below was made just now, by the "
         "commands that stand beside it.</p>",
-        picture(out, "faces.png", "100 invented faces, seeds 0 to 99, in order, none left out. 32 x 32 pixels, shown twice as large.", 684),
+        picture(out, "faces.png", "100 invented faces, seeds 0 to 99, in order, none left out. 32 x 32 pixels.", 684),
         command(f"facegan generate {run} --count 100 --out faces.png"),
         "<h2><b>1</b>Pictures</h2><p>The training pictures are drawn by a program, so that this demo needs no "
         "photos of anybody, and so that it is known of each portrait whether it smiles or wears glasses.</p>",
@@ -108,7 +109,8 @@ def page(out: Path, story: Story) -> str:
         "numbers, the other tries to tell invented ones from drawn ones. Each row shows the same ten random "
         f"starts, after {moments} thousand pictures.</p>",
         picture(out, "progress.png", f"The same ten seeds while it learns: after {moments} kimg, from top to bottom.", 684),
-        command(f"facegan train {data} --recipe faces-tiny-32 --kimg {kimg:g} --seed {seed} --out {run}"),
+        command(f"facegan train {data} --out {run} \\",
+                f"    --recipe faces-tiny-32 --kimg {kimg:g} --seed {seed}"),
         f"<p>The run's own page, with all curves, is <code>{html.escape(str(run / 'report.html'))}</code>.</p>",
         "<h2><b>4</b>Between faces</h2><p>Each face is a point in a space of 64 numbers. Between two points lie "
         "other faces: the change is smooth, which shows that the generator has not just stored pictures.</p>",
@@ -123,7 +125,7 @@ def page(out: Path, story: Story) -> str:
         picture(out, "results.png", "The results of all draws, none left out.", 684),
         picture(out, "control.png", "The same sums of random faces, for comparison.", 684),
         command(f'facegan arithmetic {run} --seed 1 --norm prior --out arithmetic.png \\',
-                f'    "{n.get("expression", "1,2,3 - 4,5,6 + 7,8,9")}"'),
+                *f'"{n.get("expression", "1,2,3 - 4,5,6 + 7,8,9")}"'.replace(" - ", "\n- ").replace(" + ", "\n+ ").split("\n")),
         "<h2>What this shows, and what not</h2><p>That the machinery works from end to end on this computer. Drawn "
         "portraits are much simpler than photos: nothing here says how good faces from photos will be.</p>",
         "<h2>Now with your photos</h2>",
@@ -131,7 +133,7 @@ def page(out: Path, story: Story) -> str:
                 "facegan train my_faces --recipe faces-dcgan-64 --out my_run",
                 "facegan generate my_run --count 100 --out faces.png",
                 "facegan interpolate my_run 7 12 31 --loop --steps 30 --out faces.mp4"),
-        "<p>A few thousand photos and some hours give recognisable faces; training can be stopped and goes on "
+        "<p>Plan for a few thousand photos and for hours of training; it can be stopped at any time and goes on "
         "with the same command.</p>",
         f"<h2>Time</h2><table>{times}<tr><th>all</th><th>{total:.0f} s</th></tr></table>",
     ]  # fmt: skip
