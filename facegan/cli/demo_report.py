@@ -77,10 +77,33 @@ about smiles in {judge["Smiling"]:.1%} and about glasses in {judge["Glasses"]:.1
 chooser in {chooser["Smiling"]:.1%} and {chooser["Glasses"]:.1%}.</p>"""
 
 
+def _exploring(out: Path, n: dict[str, Any]) -> list[str]:
+    """The sections on interpolation and arithmetic."""
+    run = out / "run"
+    text = '"' + n.get("expression", "1,2,3 - 4,5,6 + 7,8,9") + '"'
+    expression = text.replace(" - ", "\n- ").replace(" + ", "\n+ ").split("\n")
+    return [
+        "<h2><b>4</b>Between faces</h2><p>Each face is a point in a space of 64 numbers. Between two points lie "
+        "other faces: the change is smooth, a sign that the generator has not just stored pictures.</p>",
+        picture(out, "interpolation.png", "Ten steps from seed 0 to seed 1 (slerp).", 684),
+        picture(out, "film.webp", "A closed walk through six faces.", 192),
+        command(f"facegan interpolate {run} 0 1 --steps 10 --out strip.png",
+                f"facegan interpolate {run} 0-5 --steps 24 --loop --out film.webp"),
+        "<h2><b>5</b>Computing with faces</h2><p>Averages of points can be added and subtracted: a smiling face "
+        "without glasses, minus one that does not smile, plus one with glasses, should smile and wear glasses.</p>",
+        picture(out, "arithmetic.png", "The first draw: faces of each group (with their seeds), their average, the result."),
+        _score(n["arithmetic"]),
+        picture(out, "results.png", "The results of all draws, none left out.", 684),
+        picture(out, "control.png", "The same sums of random faces, for comparison.", 684),
+        command(f'facegan arithmetic {run} --seed 1 --norm prior --out arithmetic.png \\',
+                *expression),
+    ]  # fmt: skip
+
+
 def page(out: Path, story: Story) -> str:
     """The whole HTML text."""
     s, n = story.seconds, story.numbers
-    counts, arithmetic = n["counts"], n["arithmetic"]
+    counts = n["counts"]
     seed = story.settings["seed"]
     kimg, total = story.settings["kimg"], sum(s.values())
     data, run = out / "dataset", out / "run"
@@ -112,20 +135,7 @@ def page(out: Path, story: Story) -> str:
         command(f"facegan train {data} --out {run} \\",
                 f"    --recipe faces-tiny-32 --kimg {kimg:g} --seed {seed}"),
         f"<p>The run's own page, with all curves, is <code>{html.escape(str(run / 'report.html'))}</code>.</p>",
-        "<h2><b>4</b>Between faces</h2><p>Each face is a point in a space of 64 numbers. Between two points lie "
-        "other faces: the change is smooth, which shows that the generator has not just stored pictures.</p>",
-        picture(out, "interpolation.png", "Ten steps from seed 0 to seed 1 (slerp).", 684),
-        picture(out, "film.webp", "A closed walk through six faces.", 192),
-        command(f"facegan interpolate {run} 0 1 --steps 10 --out strip.png",
-                f"facegan interpolate {run} 0-5 --steps 24 --loop --out film.webp"),
-        "<h2><b>5</b>Computing with faces</h2><p>Averages of points can be added and subtracted: a smiling face "
-        "without glasses, minus one that does not smile, plus one with glasses, should smile and wear glasses.</p>",
-        picture(out, "arithmetic.png", "The first draw: faces of each group (with their seeds), their average, the result."),
-        _score(arithmetic),
-        picture(out, "results.png", "The results of all draws, none left out.", 684),
-        picture(out, "control.png", "The same sums of random faces, for comparison.", 684),
-        command(f'facegan arithmetic {run} --seed 1 --norm prior --out arithmetic.png \\',
-                *f'"{n.get("expression", "1,2,3 - 4,5,6 + 7,8,9")}"'.replace(" - ", "\n- ").replace(" + ", "\n+ ").split("\n")),
+        *_exploring(out, n),
         "<h2>What this shows, and what not</h2><p>That the machinery works from end to end on this computer. Drawn "
         "portraits are much simpler than photos: nothing here says how good faces from photos will be.</p>",
         "<h2>Now with your photos</h2>",
