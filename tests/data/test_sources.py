@@ -206,9 +206,8 @@ def test_parquet_columns_of_numbers_are_attributes_gaps_too(tmp_path: Path) -> N
 
 
 def test_a_hub_name_without_connection_is_one_line_soon(monkeypatch: pytest.MonkeyPatch) -> None:
-    import huggingface_hub.constants
-
     import datasets
+    import huggingface_hub.constants
 
     monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", True)
     monkeypatch.setattr(datasets.config, "HF_HUB_OFFLINE", True)

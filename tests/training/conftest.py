@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import pytest
-from facegan.data.dataset import Dataset
-from facegan.data.prepare import prepare
 
+from facegan.data.dataset import Dataset
 from facegan.data.portraits import write_portraits
+from facegan.data.prepare import prepare
 
 
 @pytest.fixture(scope="session")
