@@ -25,7 +25,7 @@ def describe(dataset: Dataset, rejects: int) -> str:
     ]
     lines += [f"  {split:<6}{count:8d} pictures" for split, count in dataset.counts.items()]
     made = info["plan"]
-    crop = ", ".join(f"{k} {v}" for k, v in dataset.crop.items() if v not in (False, 0, 0.0))
+    crop = ", ".join(f"{k} {v}" for k, v in dataset.crop.items() if k != "landmarks" and v)
     lines += ["made from " + ", ".join(made["sources"]), f"crop: {crop}"]
     chosen = [f"--{k} {made[k]}" for k in ("include", "where", "limit", "attributes", "split") if made[k]]
     lines += [f"chosen by {' '.join(chosen)}"] if chosen else []

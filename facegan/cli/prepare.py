@@ -90,7 +90,7 @@ def main(
         sources: folders, zip or tar archives (.gz, .xz, .zst), IDX, Parquet or .npz files, Hub
             datasets (user/name), or prepared datasets.
         out: the dataset's folder.
-        preset: a named crop that overrules the settings below: faces-64, tutorial-80, tutorial-50.
+        preset: a named crop that overrules the settings below: tutorial-80, tutorial-50.
         crop: aligned (eyes at fixed places), face (the box with a margin), center, none (the whole
             picture), tutorial (first box, tight, aspect ratio not kept).
         size: height and width in px, 28 to 1024.

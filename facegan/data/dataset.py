@@ -172,8 +172,9 @@ def schema(attribute_names: tuple[str, ...]) -> Any:
     features: dict[str, Any] = {
         "image": {"_type": "Image"},
         "source": {"dtype": "string", "_type": "Value"},
-        "box": {"feature": {"dtype": "float32", "_type": "Value"}, "_type": "List"},
-        "landmarks": {"feature": {"dtype": "float32", "_type": "Value"}, "_type": "List"},
+        # "Sequence" is what every version of datasets reads; "List" only those from 4 on.
+        "box": {"feature": {"dtype": "float32", "_type": "Value"}, "_type": "Sequence"},
+        "landmarks": {"feature": {"dtype": "float32", "_type": "Value"}, "_type": "Sequence"},
     }
     fields = [
         pa.field("image", pa.struct([("bytes", pa.binary()), ("path", pa.string())])),

@@ -9,7 +9,6 @@ import os
 import time
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +16,7 @@ import numpy as np
 
 from facegan import __version__
 from facegan.data.chunks import ChunkStore
+from facegan.data.crops import describe
 from facegan.data.dataset import FORMAT, SPLITS, Dataset, schema
 from facegan.data.near import NearDuplicates
 from facegan.data.worker import Row
@@ -150,6 +150,7 @@ def finish(
     plan: dict[str, Any],
     config: PrepareConfig,
     on_progress: Callable[[Progress], None],
+    why_none: str = "",
 ) -> Dataset:
     """Write everything; dataset.json comes last, so that it is there only if all else is."""
     from facegan.data.prepare import Progress
@@ -158,10 +159,8 @@ def finish(
     verdicts = _Verdicts(store, config.drop_near_duplicates)
     kept, rejected = sum(verdicts.counts.values()), len(verdicts.rejects)
     if not kept:
-        reasons = summary(verdicts.rejects)
-        raise NothingLeft(
-            f"no picture is left ({reasons or 'the sources hold none'}); nothing was written to {out}"
-        )
+        why = summary(verdicts.rejects) or why_none or "the sources hold none"
+        raise NothingLeft(f"no picture is left ({why}); nothing was written to {out}")
     splits = [s for s in SPLITS if verdicts.counts[s]]
     folder = out / "data"
     folder.mkdir(exist_ok=True)
@@ -190,7 +189,7 @@ def finish(
     info = {
         "format": FORMAT, "facegan": __version__, "size": list(size[:2]), "channels": int(size[2]),
         "counts": {s: verdicts.counts[s] for s in splits}, "attribute_names": verdicts.names,
-        "crop": asdict(config.crop), "content_hash": verdicts.content_hash, "plan": plan,
+        "crop": describe(config.crop), "content_hash": verdicts.content_hash, "plan": plan,
         "rejects": verdicts.rejects, "near_duplicates": verdicts.near,
     }  # fmt: skip
     write_bytes(out / "README.md", card(out.resolve().name, info).encode(errors="replace"))

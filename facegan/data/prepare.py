@@ -14,6 +14,7 @@ import json
 import os
 import shutil
 import signal
+import sys
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
@@ -30,7 +31,7 @@ from facegan.data.dataset import Dataset
 from facegan.data.finish import NothingLeft, finish
 from facegan.data.items import Item
 from facegan.data.sources import estimate, fingerprint, open_source
-from facegan.data.where import parse_where
+from facegan.data.where import Predicate, parse_where
 from facegan.data.worker import Row, start, work
 from facegan.errors import InputError
 from facegan.images import RESAMPLE
@@ -141,7 +142,8 @@ def run(config: PrepareConfig, out: Path, workers: int, on_progress: Callable[[P
     if (out / "dataset.json").exists():
         return _existing(out, plan)
     for text in config.sources:  # a missing source is told before anything is written
-        next(open_source(text), None)
+        if (first := next(open_source(text), None)) is not None:
+            _Chooser(config)(first)
     choose = _Chooser(config)
     work_dir = out / ".work"
     try:
@@ -153,7 +155,8 @@ def run(config: PrepareConfig, out: Path, workers: int, on_progress: Callable[[P
             store = ChunkStore(work_dir, plan)
             _read(config, choose, store, workers, on_progress)
             try:
-                dataset = finish(out, store, plan, config, on_progress)
+                choose.check_attributes()
+                dataset = finish(out, store, plan, config, on_progress, choose.why_none())
             except NothingLeft:
                 shutil.rmtree(work_dir, ignore_errors=True)
                 if not existed:
@@ -192,8 +195,27 @@ class _Chooser:
         self.config = config
         self.names, self.table = read_attributes(config.attributes) if config.attributes else ([], {})
         self.splitter = Splitter(config.split)
-        self.predicate = parse_where(config.where, self.names) if config.where and self.names else None
+        self.predicates: dict[tuple[str, ...], Predicate] = {}
+        self.seen = self.chosen = self.described = 0
         self.own_files = {Path(f).resolve() for f in (config.attributes, config.split) if f}
+
+    def _predicate(self, item: Item) -> Predicate:
+        names = tuple(item.attributes)
+        if names not in self.predicates:
+            self.predicates[names] = parse_where(self.config.where, names)
+        return self.predicates[names]
+
+    def why_none(self) -> str:
+        """What kept every picture from being chosen, or ''."""
+        options = " and ".join(f"--{k}" for k in ("include", "where") if getattr(self.config, k))
+        return "" if self.chosen or not self.seen else f"none of {self.seen} files fits {options}"
+
+    def check_attributes(self) -> None:
+        if self.table and self.chosen and not self.described:
+            raise NothingLeft(
+                f"--attributes {self.config.attributes}: describes none of {self.seen} files "
+                f"(it names '{next(iter(self.table))}'); nothing was written"
+            )
 
     def __call__(self, item: Item) -> tuple[Item, str] | None:
         if self.config.include and not (
@@ -205,12 +227,11 @@ class _Chooser:
             return None
         if self.table:
             found = lookup(self.table, item.name)
+            self.described += isinstance(found, dict)
             values: dict[str, int | None] = found if isinstance(found, dict) else dict.fromkeys(self.names)
             item = replace(item, attributes={**item.attributes, **values})
-        if self.config.where and not item.reject:
-            predicate = self.predicate or parse_where(self.config.where, list(item.attributes))
-            if not predicate(item.attributes):
-                return None
+        if self.config.where and not item.reject and not self._predicate(item)(item.attributes):
+            return None
         digest = item.digest() if not self.splitter.table else b""
         split = "train" if item.reject else self.splitter(item.name, digest, item.split)
         if split is None:
@@ -223,8 +244,10 @@ def _items(config: PrepareConfig, choose: _Chooser) -> Iterator[tuple[Item, str]
     for text in config.sources:
         for item in open_source(text):
             chosen = choose(item)
+            choose.seen += 1
             if chosen is None:
                 continue
+            choose.chosen += 1
             yield chosen
             count += 1
             if config.limit and count >= config.limit:
@@ -271,6 +294,24 @@ def _pool(config: PrepareConfig, workers: int) -> Executor:
 
     context = multiprocessing.get_context("spawn")
     return ProcessPoolExecutor(workers, context, start, (config.crop, config.max_pixels))
+
+
+@contextlib.contextmanager
+def _without_main() -> Iterator[None]:
+    """Processes that start meanwhile do not import the caller's script.
+
+    They need nothing of it; it may call ``prepare`` without a guard, come from standard input, or
+    import torch, which would cost each worker its memory.
+    """
+    main = sys.modules["__main__"]
+    kept = ("__spec__", "__file__")
+    saved: dict[str, Any] = {name: main.__dict__[name] for name in kept if name in main.__dict__}
+    main.__dict__.update(__spec__=None)
+    main.__dict__.pop("__file__", None)
+    try:
+        yield
+    finally:
+        main.__dict__.update(saved)
 
 
 @contextlib.contextmanager
@@ -321,7 +362,7 @@ def _read(
                 future = None
                 if not store.has(index, digest):
                     thumbnails = max(0, _THUMBNAILS - before)
-                    with _uninterrupted():
+                    with _uninterrupted(), _without_main():
                         future = pool.submit(work, [i for i, _ in chunk], [s for _, s in chunk], thumbnails)
                 under_way.append((index, digest, len(chunk), future))
                 before += len(chunk)

@@ -29,6 +29,9 @@ def from_folder(path: Path, without: Callable[[str], bool] = lambda _: False) ->
     for root, folders, files in os.walk(path, followlinks=False, onerror=_told):
         folders.sort()
         folders[:] = [f for f in folders if not f.startswith(".") and f != "__MACOSX"]
+        for full in (Path(root) / f for f in folders):
+            if full.is_symlink():  # not followed, which might never end
+                yield Item(full.relative_to(path).as_posix(), str(full), reject="link to a folder")
         for file in sorted(files):
             full = Path(root) / file
             name = full.relative_to(path).as_posix()

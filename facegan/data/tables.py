@@ -139,6 +139,22 @@ def _small(value: Any) -> int | None:
     return int(value) if isinstance(value, (bool, int)) and -32768 <= value <= 32767 else None
 
 
+def _check_groups(path: Path, metadata: Any) -> None:
+    """InputError for a row group that unpacks beyond reason; a small file may hold large zeros."""
+    for i in range(metadata.num_row_groups):
+        columns = [metadata.row_group(i).column(j) for j in range(metadata.num_columns)]
+        packed = sum(max(column.total_compressed_size, 0) for column in columns)
+        unpacked = sum(column.total_uncompressed_size for column in columns)
+        if unpacked > 2**20 + MAX_RATIO * packed:
+            raise InputError(f"{path}: compressed beyond reason")
+
+
+def _rows_at_once(metadata: Any) -> int:
+    """So few that they fit in 256 MiB even if each is as large as its row group."""
+    largest = max((metadata.row_group(i).total_byte_size for i in range(metadata.num_row_groups)), default=0)
+    return max(1, min(64, 2**28 // max(largest, 1)))
+
+
 def from_parquet(path: Path) -> Iterator[Item]:
     """Rows with a column ``image``: Hugging Face's struct, or the encoded bytes themselves."""
     import pyarrow as pa
@@ -147,13 +163,14 @@ def from_parquet(path: Path) -> Iterator[Item]:
     split = next((s for s in ("train", "val", "test") if path.name.startswith(f"{s}-")), None)
     try:
         with pq.ParquetFile(path) as file:
+            _check_groups(path, file.metadata)
             columns = {field.name: field.type for field in file.schema_arrow}
             if not {"image", "img"} & set(columns):
                 raise InputError(f"{path}: no column 'image' (columns: {', '.join(columns)})")
             whole = (pa.types.is_integer, pa.types.is_boolean)
             numbers = [n for n, t in columns.items() if n not in _OURS and any(is_(t) for is_ in whole)]
             index = 0
-            for batch in file.iter_batches(64):
+            for batch in file.iter_batches(_rows_at_once(file.metadata)):
                 for row in batch.to_pylist():
                     yield _row_item(row, str(path), index, split, numbers)
                     index += 1
@@ -170,10 +187,23 @@ def from_dataset(path: Path) -> Iterator[Item]:
             yield from from_parquet(file)
 
 
+def _fetched(value: Any, open_file: Any) -> Any:
+    """An image struct with its bytes: datasets of plain files only name them. Of the Hub's files alone,
+    so that a stranger's table cannot name one of this machine."""
+    if not isinstance(value, dict) or value.get("bytes") is not None:
+        return value
+    path = str(value.get("path") or "")
+    if not path.rpartition("::")[2].startswith("hf://"):
+        return value
+    with open_file(path, "rb") as stream:
+        return {"path": path.partition("::")[0].rpartition("/")[2], "bytes": capped(stream, MAX_FILE_BYTES)}
+
+
 def from_hub(name: str) -> Iterator[Item]:
     """A dataset on the Hugging Face Hub, streamed."""
     try:
         datasets: Any = importlib.import_module("datasets")  # a folder of this name may lie in the way
+        open_file = importlib.import_module("datasets.utils.file_utils").xopen
 
         splits = datasets.get_dataset_split_names(name)
         for split in splits:
@@ -186,6 +216,7 @@ def from_hub(name: str) -> Iterator[Item]:
                 split
             )
             for index, row in enumerate(stream):
+                row[column] = _fetched(row[column], open_file)
                 yield _row_item(row, f"{name}/{split}", index, ours)
     except InputError:
         raise

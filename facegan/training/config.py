@@ -60,7 +60,8 @@ class TrainSettings:
     warmup_kimg: float = 0.0
     """Raise the learning rates linearly from 0 over so many kimg."""
     cooldown: float = 0.0
-    """Lower the learning rates linearly to 0 over the last share (0 to 1) of the run."""
+    """Lower the learning rates linearly to 0 over the last share (0 to 1) of the run (of its new length,
+    where one is continued with another --kimg)."""
     sampling: str = "shuffle"
     """Order of real images: shuffle (epochs), replacement, or consecutive (rows from a random start)."""
     d_split: bool = False

@@ -51,4 +51,4 @@ def test_unknown_recipe_suggests():
 
 def test_differences_are_named():
     a, b = recipe("faces-dcgan-64"), override(recipe("faces-dcgan-64"), {"batch": 8, "generator.lr": 0.5})
-    assert differences(a.to_dict(), b.to_dict()) == ["batch: 64 -> 8", "model.generator.lr: 0.0002 -> 0.5"]
+    assert differences(a.to_dict(), b.to_dict()) == ["batch: 32 -> 8", "model.generator.lr: 0.0005 -> 0.5"]

@@ -20,7 +20,7 @@ from facegan.training.loop import train
 
 SMALL = {
     "kimg": 0.064, "batch": 8, "grid_count": 4, "checkpoint_kimg": 0.016, "grid_kimg": 0.032,
-    "generator.width": 0.125, "discriminator.width": 0.125,
+    "generator.width": 0.125, "discriminator.width": 0.125, "cooldown": 0.0,
 }  # fmt: skip
 
 

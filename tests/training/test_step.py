@@ -95,10 +95,10 @@ def test_plain_step_equals_a_hand_written_one():
     train_step(state, ImageFeed(pictures, config, CPU))
     assert state.take_means()["loss_d"] == pytest.approx(float(loss_d.detach()), rel=1e-5)
     for ours, theirs in ((state.generator, g), (state.discriminator, d)):
-        for x, y in zip(ours.parameters(), theirs.parameters(), strict=True):
-            # Adam's first step is lr x sign(gradient): agreement within a hundredth of that step.
-            close = (x - y).abs() < 0.01 * config.model.generator.lr
-            assert close.float().mean() > 0.995
+        x, y = (torch.cat([p.detach().flatten() for p in net.parameters()]) for net in (ours, theirs))
+        # Adam's first step is lr x sign(gradient): agreement within a hundredth of that step, but for
+        # the few whose gradient is zero up to rounding (biases before a batch norm).
+        assert ((x - y).abs() < 0.01 * config.model.generator.lr).float().mean() > 0.995
 
 
 def test_learning_rate_schedules():
