@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import signal
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,6 +12,11 @@ import pytest
 
 if TYPE_CHECKING:
     from facegan.generator import Generator
+
+# A shell's background jobs ignore Ctrl-C, and so would every process that a test starts from one; a
+# handler of our own is reset to the default in them.
+with contextlib.suppress(ValueError):  # not in the main thread
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 ALLOWED_SKIPS = Path(__file__).with_name("allowed-skips.txt")
