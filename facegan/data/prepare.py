@@ -106,6 +106,8 @@ def prepare(
     """
     if preset and preset not in PRESETS:
         raise InputError(f"--preset '{preset}' is unknown (known: {', '.join(PRESETS)})")
+    if not 28 <= size <= 1024:
+        raise InputError(f"--size must be from 28 to 1024, not {size}")
     made = PRESETS[preset] if preset else Crop(
         crop, size, margin, resample, gray, all_faces, min_face, min_confidence, min_sharpness
     )  # fmt: skip
@@ -126,9 +128,6 @@ def _check(crop: Crop) -> Crop:
         raise InputError(f"--crop '{crop.kind}' is unknown (known: {', '.join(CROPS)})")
     if crop.resample not in RESAMPLE:
         raise InputError(f"--resample '{crop.resample}' is unknown (known: {', '.join(RESAMPLE)})")
-    for side in crop.size if isinstance(crop.size, tuple) else (crop.size,):
-        if not 28 <= side <= 1024:
-            raise InputError(f"--size must be from 28 to 1024, not {side}")
     if crop.margin < 0 or crop.min_face < 0 or crop.min_sharpness < 0 or not 0 <= crop.min_confidence <= 1:
         raise InputError(
             "--margin, --min-face and --min-sharpness must be 0 or more, --min-confidence 0 to 1"
