@@ -32,7 +32,7 @@ from facegan.data.finish import NothingLeft, finish
 from facegan.data.items import Item
 from facegan.data.sources import estimate, fingerprint, open_source
 from facegan.data.where import Predicate, parse_where
-from facegan.data.worker import Row, start, work
+from facegan.data.worker import start, work
 from facegan.errors import InputError
 from facegan.images import RESAMPLE
 
@@ -379,4 +379,4 @@ def _read(
     store.truncate(count)
 
 
-__all__ = ["PrepareConfig", "Progress", "Row", "prepare", "run"]
+__all__ = ["PrepareConfig", "Progress", "prepare", "run"]

@@ -25,9 +25,14 @@ _COUNTS = ("images_seen", "fakes_drawn", "updates", "seconds")
 
 
 def kimg_name(images_seen: int) -> str:
-    """``000030kimg``, or ``000030.064kimg`` between whole thousands: sorts by progress."""
+    """``000030kimg``, or ``000030.064kimg`` between whole thousands; :func:`kimg_of` gives the order."""
     whole, rest = divmod(images_seen, 1000)
     return f"{whole:06d}" + (f".{rest:03d}" if rest else "") + "kimg"
+
+
+def kimg_of(name: str) -> float:
+    """The progress in a name that begins as :func:`kimg_name` has it (as text, 30.064 comes before 30)."""
+    return float(name.partition("kimg")[0])
 
 
 def _modules(state: TrainState) -> dict[str, torch.nn.Module]:
@@ -103,7 +108,7 @@ def save_checkpoint(state: TrainState, folder: Path) -> Path:
 
 def list_checkpoints(folder: Path) -> list[Path]:
     """Whole checkpoints, oldest first."""
-    return sorted(p for p in folder.glob("[0-9]*kimg") if p.is_dir())
+    return sorted((p for p in folder.glob("[0-9]*kimg") if p.is_dir()), key=lambda p: kimg_of(p.name))
 
 
 def read_header(checkpoint: Path) -> dict[str, Any]:

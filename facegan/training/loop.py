@@ -124,14 +124,20 @@ def _fit(config: TrainConfig, data: Dataset) -> tuple[int, int, int]:
 
 
 def _full_config(config: TrainConfig, data: Dataset, shape: Sequence[int], command: str) -> dict[str, Any]:
-    dataset = {
-        "path": str(data.path), "name": data.path.resolve().name, "content_hash": data.content_hash,
-        "count": data.counts.get("train", 0),
-    }  # fmt: skip
+    dataset = {"path": str(data.path), **_identity(data)}
     return {
         **config.to_dict(), "image_shape": list(shape), "dataset": dataset, "command": command,
         "facegan": __version__,
     }  # fmt: skip
+
+
+def _identity(data: Dataset) -> dict[str, Any]:
+    """What tells a dataset from others, wherever it lies."""
+    return {
+        "name": data.path.resolve().name,
+        "content_hash": data.content_hash,
+        "count": data.counts.get("train", 0),
+    }
 
 
 def _papers(config: TrainConfig, data: Dataset, shape: Sequence[int], command: str) -> dict[str, Any]:
@@ -139,8 +145,7 @@ def _papers(config: TrainConfig, data: Dataset, shape: Sequence[int], command: s
     latent = Latent(config.latent.kind, config.latent.dim, config.latent.mean, config.latent.std)
     provenance = {
         "recipe": config.recipe, "seed": config.seed, "command": command, "facegan": __version__,
-        "dataset": {"name": data.path.resolve().name, "content_hash": data.content_hash,
-                    "count": data.counts.get("train", 0)},
+        "dataset": _identity(data),
     }  # fmt: skip
     return describe(
         config.family, config.model, latent, shape, provenance=provenance, alignment=data.crop,
@@ -234,8 +239,9 @@ def _loop(
                     clock + spent,
                     (since[0], since[1] - spent),
                 )
-                save_checkpoint(state, run.checkpoints)
+                # The checkpoint comes last: what a killed run wrote beyond it is made again.
                 sampling_generator(state, papers).save(run.model_path(now))
+                save_checkpoint(state, run.checkpoints)
             if caught and not ends:
                 _event(listeners, state, f"stopped by {signal.Signals(caught[0]).name}, saved")
                 write_report(run.path)

@@ -13,7 +13,7 @@ import numpy as np
 
 from facegan import __version__, images
 from facegan.errors import RunError
-from facegan.training.checkpoint import kimg_name
+from facegan.training.checkpoint import kimg_name, kimg_of
 from facegan.training.config import RESUMABLE, differences
 from facegan.training.listeners import Silent, StepStats
 
@@ -76,9 +76,8 @@ class RunFolder(Silent):
             if file.exists():
                 lines = [line for line in file.read_text().splitlines() if _seen(line) <= images_seen]
                 images.write_bytes(file, "".join(f"{line}\n" for line in lines).encode())
-        limit = kimg_name(images_seen)
         for file in [*self.path.glob("samples/*kimg.png"), *self.path.glob("models/*kimg.safetensors")]:
-            if float(file.name.split("kimg")[0]) > float(limit.removesuffix("kimg")):
+            if kimg_of(file.name) > images_seen / 1000:
                 file.unlink()
 
     def _append(self, name: str, value: dict[str, Any]) -> None:

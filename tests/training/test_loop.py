@@ -144,6 +144,13 @@ def test_damaged_newest_checkpoint_falls_back(tiny_dataset, tmp_path, finished):
     assert_same_end(finished, out)
 
 
+def test_checkpoints_are_in_the_order_of_progress(tmp_path):
+    seen = [0, 16, 9_984, 10_000, 10_016, 100_000, 1_000_032]
+    for images_seen in seen:
+        (tmp_path / kimg_name(images_seen)).mkdir()
+    assert [p.name for p in list_checkpoints(tmp_path)] == [kimg_name(n) for n in seen]
+
+
 def test_other_settings_are_named(finished, tiny_dataset):
     with pytest.raises(RunError, match=r"batch: 8 -> 4; model\.generator\.lr"):
         train(tiny_dataset, "faces-tiny-32", finished, **{**SMALL, "batch": 4, "generator.lr": 0.5})
