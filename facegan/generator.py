@@ -21,7 +21,8 @@ from torch import nn
 
 from facegan.errors import FaceganError, InputError, ModelError
 from facegan.families import get_family
-from facegan.images import to_uint8, write_bytes
+from facegan.files import write_bytes
+from facegan.images import to_uint8
 
 FORMAT = 1
 

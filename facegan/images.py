@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from facegan.errors import ImageError, InputError
+from facegan.files import write_bytes
 
 if TYPE_CHECKING:
     import torch
@@ -87,21 +88,6 @@ def png_bytes(image: np.ndarray, text: dict[str, str] | None = None) -> bytes:
     picture = Image.fromarray(image[..., 0] if image.shape[-1] == 1 else image)
     picture.save(buffer, "PNG", pnginfo=info, compress_level=6)
     return buffer.getvalue()
-
-
-def write_bytes(path: str | Path, content: bytes) -> None:
-    """Write a file whole or not at all (temporary file beside it, then rename)."""
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        with open(temporary, "wb") as handle:
-            handle.write(content)
-            handle.flush()
-            os.fsync(handle.fileno())
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def save_png(path: str | Path, image: np.ndarray, text: dict[str, str] | None = None) -> None:

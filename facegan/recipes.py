@@ -33,12 +33,18 @@ def _tutorial(model: object, **settings: object) -> TrainConfig:
     return TrainConfig(model=model, **{**common, **settings})  # type: ignore[arg-type]
 
 
-# One update shows 16 real digits; 4,000 updates are 64 kimg, a grid every 100 is one every 1.6 kimg.
+# 16 real pictures an update; a grid every 100 updates, which is every 1.6 kimg, the first one at 0
+_SIXTEEN = {
+    "batch": 16, "sampling": "consecutive", "grid_kimg": 1.6, "grid_count": 16, "checkpoint_kimg": 6.4,
+}  # fmt: skip
 _DIGITS = {
-    "channels": 1, "size": 28, "batch": 16, "g_batch": 32, "kimg": 64.0, "sampling": "consecutive",
-    "grid_kimg": 1.6, "grid_count": 16, "checkpoint_kimg": 6.4,
+    **_SIXTEEN, "channels": 1, "size": 28, "g_batch": 32, "kimg": 64.0,
     "latent": LatentConfig(dim=100, train_mean=-0.5, train_std=0.5),
 }  # fmt: skip
+_DECAY = {**_KERAS_NET, "lr_decay": 8e-8}
+# Two tutorials call generated pictures 1 and real ones 0, and add noise to both labels.
+_FLIPPED = {"flip_labels": True, "channels": 3}
+_D_DCGAN = "conv 64 5 tanh; pool; conv 128 5 valid tanh; pool; dense 1024 tanh; dense 1"
 
 RECIPES: dict[str, Recipe] = {
     "digits-vanilla-28": Recipe(
@@ -46,11 +52,10 @@ RECIPES: dict[str, Recipe] = {
             vanilla.Config(
                 vanilla.NetworkConfig(
                     layers="dense 256 lrelu bn; dense 512 lrelu bn; dense 1024 lrelu bn; dense image tanh",
-                    lr_decay=8e-8, bn_momentum=0.2, **_KERAS_NET,  # type: ignore[arg-type]
+                    bn_momentum=0.2, **_DECAY,  # type: ignore[arg-type]
                 ),
                 vanilla.NetworkConfig(
-                    layers="dense 784 lrelu; dense 392 lrelu; dense 1",
-                    lr_decay=8e-8, **_KERAS_NET,  # type: ignore[arg-type]
+                    layers="dense 784 lrelu; dense 392 lrelu; dense 1", **_DECAY  # type: ignore[arg-type]
                 ),
             ),
             family="vanilla", **_DIGITS,
@@ -64,16 +69,28 @@ RECIPES: dict[str, Recipe] = {
                 dcgan.NetworkConfig(
                     layers="dense 1024 tanh; dense 7x7x128 bn tanh; up; conv 64 5 tanh; up; "
                     "conv image 5 tanh",
-                    lr_decay=8e-8, bn_momentum=0.01, **_KERAS_NET,  # type: ignore[arg-type]
+                    bn_momentum=0.01, **_DECAY,  # type: ignore[arg-type]
                 ),
-                dcgan.NetworkConfig(
-                    layers="conv 64 5 tanh; pool; conv 128 5 valid tanh; pool; dense 1024 tanh; dense 1",
-                    lr_decay=8e-8, **_KERAS_NET,  # type: ignore[arg-type]
-                ),
+                dcgan.NetworkConfig(layers=_D_DCGAN, **_DECAY),  # type: ignore[arg-type]
             ),
             family="dcgan", **_DIGITS,
         ),
         "MNIST digits from convolutional networks",
+        "Keras tutorial; Radford et al. 2015",
+    ),
+    "faces-dcgan-56": Recipe(
+        _tutorial(
+            dcgan.Config(
+                dcgan.NetworkConfig(
+                    layers="dense 1024 tanh; dense 14x14x128 bn tanh; up; conv 64 5 tanh; up; "
+                    "conv image 5 tanh",
+                    bn_momentum=0.01, **_DECAY,  # type: ignore[arg-type]
+                ),
+                dcgan.NetworkConfig(layers=_D_DCGAN, **_DECAY),  # type: ignore[arg-type]
+            ),
+            family="dcgan", **_SIXTEEN, channels=3, size=56, g_batch=64, kimg=160.0,
+        ),
+        "56 px colour faces, the LFWcrop tutorial",
         "Keras tutorial; Radford et al. 2015",
     ),
     "faces-dcgan-80": Recipe(
@@ -88,12 +105,54 @@ RECIPES: dict[str, Recipe] = {
                     **_KERAS_NET,  # type: ignore[arg-type]
                 ),
             ),
-            # 100 epochs of 390 updates with 64 real faces each; a grid and a model every 10 epochs
+            # 100 epochs of 390 updates with 64 real faces each; every 10 epochs a grid of 100, the
+            # discriminator's accuracy on them and on 100 real ones, and the generator
             family="dcgan", channels=3, size=80, batch=64, g_batch=128, kimg=2496.0, sampling="replacement",
-            d_split=True, grid_kimg=249.6, grid_count=100, checkpoint_kimg=249.6,
+            d_split=True, grid_kimg=249.6, grid_count=100, eval_count=100, checkpoint_kimg=249.6,
         ),
         "80 px CelebA faces, the latent-arithmetic tutorial",
         "Keras tutorial",
+    ),
+    "faces-dcgan-50": Recipe(
+        _tutorial(
+            dcgan.Config(
+                dcgan.NetworkConfig(
+                    layers="dense 25x25x128 bn relu; conv 512 5 bn relu; convT 256 4 s2 bn relu; "
+                    "conv 256 5 bn relu; conv 128 5 bn relu; conv 64 5 bn relu; conv image 7 tanh",
+                    unit_range=True, bn_momentum=0.5,
+                    **{**_KERAS_NET, "lr": 4e-4, "beta1": 0.9},  # type: ignore[arg-type]
+                ),
+                dcgan.NetworkConfig(
+                    layers="conv 256 3 valid lrelu0.3; conv 256 5 s2 valid lrelu0.3 x2; "
+                    "conv 256 3 s2 valid lrelu0.3; drop 0.5; dense 1",
+                    unit_range=True, **{**_KERAS_NET, "lr": 8e-4, "beta1": 0.9},  # type: ignore[arg-type]
+                ),
+            ),
+            # Pictures in [0, 1] against a tanh: the tutorial's own mismatch. A pair every 100 updates.
+            family="dcgan", **_FLIPPED, size=50, batch=20, sampling="sequential", label_noise=0.1, kimg=200.0,
+            grid_kimg=2.0, grid_count=16, save_pairs=True, checkpoint_kimg=20.0,
+        ),
+        "50 px faces of one person, the LFW tutorial (about 9 GMAC a picture)",
+        "Keras tutorial",
+    ),
+    "faces-dcgan-128": Recipe(
+        _tutorial(
+            dcgan.Config(
+                dcgan.NetworkConfig(
+                    layers="dense 16x16x128; convT 128 4 s2 lrelu; convT 256 4 s2 lrelu; "
+                    "convT 512 4 s2 lrelu; conv image 4 sigmoid",
+                    unit_range=True, **{**_KERAS_NET, "lr": 1e-4, "beta1": 0.9},  # type: ignore[arg-type]
+                ),
+                dcgan.NetworkConfig(
+                    layers="conv 64 4 s2 lrelu; conv 128 4 s2 lrelu x2; drop 0.2; dense 1",
+                    unit_range=True, **{**_KERAS_NET, "lr": 1e-4, "beta1": 0.9},  # type: ignore[arg-type]
+                ),
+            ),
+            family="dcgan", **_FLIPPED, size=128, batch=32, label_noise=0.05, kimg=1000.0,
+            latent=LatentConfig(dim=128), grid_count=16,
+        ),
+        "128 px faces, after Keras's own example (about 10 GMAC a picture)",
+        "Keras example and tutorial",
     ),
     "faces-dcgan-64": Recipe(
         TrainConfig(

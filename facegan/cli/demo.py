@@ -96,7 +96,7 @@ class Demo:
         return write_report(self.out, self.story)
 
     def _save(self) -> None:
-        from facegan.images import write_bytes
+        from facegan.files import write_bytes
 
         write_bytes(self.file, json.dumps(asdict(self.story), indent=1).encode())
 

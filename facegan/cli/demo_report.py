@@ -9,7 +9,7 @@ import html
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from facegan.images import write_bytes
+from facegan.files import write_bytes
 
 if TYPE_CHECKING:
     from facegan.cli.demo import Story

@@ -12,7 +12,7 @@ from typing import Any
 
 from facegan.data.worker import Row
 from facegan.errors import InputError
-from facegan.images import write_bytes
+from facegan.files import write_bytes
 
 _LOCK = "lock"
 

@@ -21,7 +21,8 @@ from facegan.data.dataset import FORMAT, SPLITS, Dataset, schema
 from facegan.data.near import NearDuplicates
 from facegan.data.worker import Row
 from facegan.errors import InputError
-from facegan.images import grid, resize, write_bytes
+from facegan.files import write_bytes
+from facegan.images import grid, resize
 
 if TYPE_CHECKING:
     from facegan.data.prepare import PrepareConfig, Progress

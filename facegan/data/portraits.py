@@ -16,7 +16,8 @@ from pathlib import Path
 import numpy as np
 
 from facegan import rng
-from facegan.images import save_png, write_bytes
+from facegan.files import write_bytes
+from facegan.images import save_png
 
 Colour = tuple[float, float, float]
 

@@ -12,8 +12,8 @@ import numpy as np
 import torch
 
 from facegan.errors import InputError
+from facegan.files import write_bytes
 from facegan.generator import Generator
-from facegan.images import write_bytes
 
 MOST_SEEDS = 10_000_000
 

@@ -7,6 +7,8 @@ from collections.abc import Iterable
 import torch
 from torch import nn
 
+from facegan.nets import parallel
+
 
 @torch.no_grad()
 def update_ema(ema: nn.Module, model: nn.Module, decay: float) -> None:
@@ -48,8 +50,9 @@ def recalibrate_batch_norm(model: nn.Module, inputs: Iterable[torch.Tensor]) -> 
         for norm in norms:
             norm.reset_running_stats()
             norm.momentum = None  # cumulative average
-        for batch in inputs:
-            model(batch)
+        with parallel.alone():
+            for batch in inputs:
+                model(batch)
         for norm, momentum in zip(norms, momenta, strict=True):
             norm.momentum = momentum
     model.eval()

@@ -10,6 +10,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from facegan.errors import ConfigError
+from facegan.nets import parallel
 from facegan.nets.notation import Layer
 
 
@@ -83,9 +84,10 @@ class MinibatchStd(nn.Module):
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         n, c, h, w = x.shape
         group = math.gcd(n, self.group)
-        y = x.reshape(group, n // group, c, h, w)
-        std = (y.var(0, unbiased=False) + 1e-8).sqrt().mean((1, 2, 3))
-        return torch.cat([x, std.repeat(group).reshape(n, 1, 1, 1).expand(n, 1, h, w)], 1)
+        # Neighbours form a group, so that the pieces of a batch have the groups of the whole.
+        y = x.reshape(n // group, group, c, h, w)
+        std = (y.var(1, unbiased=False) + 1e-8).sqrt().mean((1, 2, 3))
+        return torch.cat([x, std.repeat_interleave(group).reshape(n, 1, 1, 1).expand(n, 1, h, w)], 1)
 
 
 class ResidualBlock(nn.Module):
@@ -134,7 +136,7 @@ class Builder:
 
     def op(self, name: str, channels: int, flat: bool) -> nn.Module:
         if name == "bn":
-            kind = nn.BatchNorm1d if flat else nn.BatchNorm2d
+            kind = parallel.BatchNorm1d if flat else parallel.BatchNorm2d
             return kind(channels, eps=self.bn_eps, momentum=self.bn_momentum)
         if name.startswith("lrelu"):
             return nn.LeakyReLU(float(name[5:] or 0.2), inplace=False)
@@ -156,7 +158,7 @@ class Builder:
         if layer.kind == "dense":
             return self._dense(layer, shape)
         if layer.kind in ("apply", "drop"):
-            first = [nn.Dropout(layer.rate)] if layer.kind == "drop" else []
+            first: list[nn.Module] = [parallel.Dropout(layer.rate)] if layer.kind == "drop" else []
             return first + [self.op(op, shape[0], len(shape) == 1) for op in layer.then], shape
         if len(shape) == 1:
             raise ConfigError(f"{self.option}: '{layer.kind}' needs an image; put 'dense HxWxC' before it")

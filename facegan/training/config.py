@@ -39,12 +39,19 @@ class TrainSettings:
     """Real images in one update of the discriminator."""
     g_batch: int = 0
     """Images in one update of the generator; 0 is as many as `batch`."""
+    accumulate: int = 1
+    """Pieces in which a batch goes through the networks: the same update in a fraction of the memory
+    (batch norm sees one piece at a time)."""
     d_updates: int = 1
     """Updates of the discriminator for each one of the generator."""
     seed: int = 0
     """Fixes weights, order of images, latents and dropout."""
     loss: str = "nonsaturating"
     """Adversarial loss: nonsaturating, bce, hinge, leastsquares, relativistic."""
+    flip_labels: bool = False
+    """The discriminator learns 1 for generated and 0 for real, as some tutorials have it."""
+    label_noise: float = 0.0
+    """Adds label_noise x U(0, 1) to every label of the discriminator (bce and nonsaturating only)."""
     r1_gamma: float = 0.0
     """Weight of R1, the gradient penalty on real images; 0 leaves it out."""
     r1_every: int = 1
@@ -63,7 +70,8 @@ class TrainSettings:
     """Lower the learning rates linearly to 0 over the last share (0 to 1) of the run (of its new length,
     where one is continued with another --kimg)."""
     sampling: str = "shuffle"
-    """Order of real images: shuffle (epochs), replacement, or consecutive (rows from a random start)."""
+    """Order of real images: shuffle (epochs), replacement, consecutive (rows from a random start), or
+    sequential (in order; each pass but the first begins at a random one of the first ten rows)."""
     d_split: bool = False
     """Update the discriminator on real and on fake images one after the other, as some tutorials do."""
     reuse_fakes: bool = True
@@ -74,12 +82,21 @@ class TrainSettings:
     """Draw the grid of fixed seeds every so many kimg; 0 divides the run into 40."""
     grid_count: int = 64
     """Pictures in that grid."""
+    eval_count: int = 0
+    """With each grid, measure the discriminator's accuracy on so many real pictures and on the grid's."""
+    save_pairs: bool = False
+    """With each grid, save one real and one generated picture of their own into samples/pairs."""
+    quality_count: int = 256
+    """Samples in the measure of quality that goes with each grid; 0 leaves it out."""
+    watchdog: bool = True
+    """Go back to the last good checkpoint once, with lower learning rates, when training breaks down;
+    the second time, stop."""
     checkpoint_kimg: float = 0.0
     """Save a checkpoint and the model every so many kimg; 0 divides the run into 10."""
     keep_checkpoints: int = 2
     """How many checkpoints to keep (models are all kept)."""
     precision: str = "float32"
-    """float32, or bfloat16 for mixed precision."""
+    """float32, bfloat16 for mixed precision, or auto: bfloat16 where the device has it in hardware."""
     latent: LatentConfig = field(default_factory=LatentConfig)
     """The prior over z."""
 
@@ -104,15 +121,18 @@ class TrainConfig(TrainSettings):
 
 
 # Settings that may differ when a run is resumed: how long, and what is written when.
-RESUMABLE = ("kimg", "grid_kimg", "grid_count", "checkpoint_kimg", "keep_checkpoints")
+RESUMABLE = (
+    "kimg", "grid_kimg", "grid_count", "eval_count", "save_pairs", "quality_count", "watchdog",
+    "checkpoint_kimg", "keep_checkpoints",
+)  # fmt: skip
 
 
 def check(config: TrainConfig) -> TrainConfig:
     """The config itself; ConfigError names the first setting that cannot work."""
-    positive = ("batch", "d_updates", "r1_every", "grid_count", "keep_checkpoints")
+    positive = ("batch", "accumulate", "d_updates", "r1_every", "grid_count", "keep_checkpoints")
     never_negative = (
         "kimg", "g_batch", "r1_gamma", "r2_gamma", "ema_halflife_kimg", "warmup_kimg", "grid_kimg",
-        "checkpoint_kimg", "seed",
+        "checkpoint_kimg", "seed", "label_noise", "eval_count", "quality_count",
     )  # fmt: skip
     for name in positive:
         if getattr(config, name) < 1:
@@ -122,8 +142,8 @@ def check(config: TrainConfig) -> TrainConfig:
             raise ConfigError(f"--{_flag(name)} must be 0 or more, not {getattr(config, name)}")
     choices = {
         "loss": ("nonsaturating", "bce", "hinge", "leastsquares", "relativistic"),
-        "sampling": ("shuffle", "replacement", "consecutive"),
-        "precision": ("float32", "bfloat16"),
+        "sampling": ("shuffle", "replacement", "consecutive", "sequential"),
+        "precision": ("float32", "bfloat16", "auto"),
     }
     for name, known in choices.items():
         if getattr(config, name) not in known:
@@ -138,6 +158,14 @@ def check(config: TrainConfig) -> TrainConfig:
         raise ConfigError("--g-batch differs from --batch: this needs --no-reuse-fakes")
     if config.g_batch not in (0, config.batch) and config.loss == "relativistic":
         raise ConfigError("--loss relativistic pairs real with fake: --g-batch must equal --batch")
+    if config.label_noise and config.loss not in ("bce", "nonsaturating"):
+        raise ConfigError(f"--label-noise needs --loss bce or nonsaturating, not {config.loss}")
+    for name in ("batch", "g_batch"):
+        if getattr(config, name) % config.accumulate:
+            raise ConfigError(
+                f"--{_flag(name)} {getattr(config, name)} cannot be cut by --accumulate into "
+                f"{config.accumulate} equal pieces"
+            )
     for side in ("generator", "discriminator"):
         if getattr(config.model, side).lr <= 0:
             raise ConfigError(f"--{side}.lr must be above 0, not {getattr(config.model, side).lr}")

@@ -16,22 +16,24 @@ from facegan.training.config import TrainConfig
 class ImageFeed:
     """``feed(start, count)`` is the float batch ``N,C,H,W`` of the images ``start .. start + count - 1``.
 
-    ``images`` is uint8 ``N,H,W,C``, a memory map as a rule.
+    ``feed(start, count, (low, high))`` is its part ``low .. high - 1``. ``images`` is uint8 ``N,H,W,C``,
+    a memory map as a rule.
     """
 
     def __init__(self, images: np.ndarray, config: TrainConfig, device: torch.device) -> None:
         self.images, self.config, self.device = images, config, device
         self._epoch, self._order = -1, np.empty(0, np.int64)
-        if len(images) < config.batch and config.sampling == "consecutive":
+        self._passes: list[tuple[int, int]] = [(0, 0)]  # first batch of each pass, its first row
+        if len(images) < config.batch and config.sampling in ("consecutive", "sequential"):
             raise ConfigError(
                 f"--batch {config.batch} is more than the dataset's {len(images)} training images"
             )
 
-    def __call__(self, start: int, count: int) -> torch.Tensor:
-        rows = SAMPLING[self.config.sampling](self, start, count)
-        batch = self.images[rows]
+    def __call__(self, start: int, count: int, part: tuple[int, int] | None = None) -> torch.Tensor:
+        low, high = part or (0, count)
+        batch = self.images[SAMPLING[self.config.sampling](self, start, count)[low:high]]
         if self.config.flip:
-            mirrored = rng.uniform(self.config.seed, "flip", start, count)[:, 0] < 0.5
+            mirrored = rng.uniform(self.config.seed, "flip", start + low, high - low)[:, 0] < 0.5
             batch[mirrored] = batch[mirrored, :, ::-1]
         return to_float(batch, self.device)
 
@@ -56,9 +58,26 @@ class ImageFeed:
         first = int(rng.uniform(self.config.seed, "rows", start, 1)[0, 0] * (len(self.images) - count + 1))
         return np.arange(first, first + count)
 
+    def sequential(self, start: int, count: int) -> np.ndarray:
+        """Rows in order; where no whole batch is left, again from a random one of the first ten."""
+        index, n, last = start // count, len(self.images), len(self._passes) - 1
+        while True:
+            batch, row = self._passes[last]
+            beyond = batch + (n - row) // count
+            if index < beyond:
+                break
+            choice = rng.uniform(self.config.seed, "rows", len(self._passes), 1)[0, 0]
+            self._passes.append((beyond, int(choice * min(10, n - count + 1))))
+            last += 1
+        while self._passes[last][0] > index:
+            last -= 1
+        batch, row = self._passes[last]
+        return np.arange(row + (index - batch) * count, row + (index - batch + 1) * count)
+
 
 SAMPLING: dict[str, Callable[[ImageFeed, int, int], np.ndarray]] = {
     "shuffle": ImageFeed.shuffled,
     "replacement": ImageFeed.replaced,
     "consecutive": ImageFeed.consecutive,
+    "sequential": ImageFeed.sequential,
 }

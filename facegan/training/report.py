@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from facegan.errors import RunError
-from facegan.images import write_bytes
+from facegan.files import write_bytes
 from facegan.training.report_data import number, page_data
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from facegan import __version__, images
+from facegan import __version__, files, images
 from facegan.errors import RunError
 from facegan.training.checkpoint import kimg_name, kimg_of
 from facegan.training.config import RESUMABLE, differences
@@ -66,8 +66,8 @@ class RunFolder(Silent):
                 raise RunError(f"{self.path} holds a run with other settings ({shown}); choose another --out")
         elif any(p.name != ".lock" for p in self.path.iterdir()):
             raise RunError(f"{self.path}: not empty and not a run folder; choose another --out")
-        images.write_bytes(file, json.dumps(config, indent=1, default=str).encode())
-        images.write_bytes(self.path / "environment.json", json.dumps(environment(), indent=1).encode())
+        files.write_bytes(file, json.dumps(config, indent=1, default=str).encode())
+        files.write_bytes(self.path / "environment.json", json.dumps(environment(), indent=1).encode())
 
     def truncate(self, images_seen: int) -> None:
         """Forget statistics and pictures after the point at which a run resumes."""
@@ -75,7 +75,7 @@ class RunFolder(Silent):
             file = self.path / name
             if file.exists():
                 lines = [line for line in file.read_text().splitlines() if _seen(line) <= images_seen]
-                images.write_bytes(file, "".join(f"{line}\n" for line in lines).encode())
+                files.write_bytes(file, "".join(f"{line}\n" for line in lines).encode())
         for file in [*self.path.glob("samples/*kimg.png"), *self.path.glob("models/*kimg.safetensors")]:
             if kimg_of(file.name) > images_seen / 1000:
                 file.unlink()

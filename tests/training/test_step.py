@@ -13,7 +13,7 @@ from facegan.nets.ema import batch_norms, ema_decay, recalibrate_batch_norm, upd
 from facegan.recipes import RECIPES, recipe
 from facegan.training.config import check, override
 from facegan.training.data import ImageFeed
-from facegan.training.step import create_state, draw_latents, set_lr, train_step
+from facegan.training.step import Batch, create_state, draw_latents, set_lr, train_step
 
 CPU = torch.device("cpu")
 
@@ -81,7 +81,7 @@ def test_plain_step_equals_a_hand_written_one():
     g.load_state_dict(state.generator.state_dict())
     d.load_state_dict(state.discriminator.state_dict())
     real = ImageFeed(pictures, config, CPU)(0, 4)
-    z = draw_latents(create_state(config, (3, 32, 32), CPU), 4)
+    z = draw_latents(create_state(config, (3, 32, 32), CPU), Batch(0, 4))
     opt_g = torch.optim.Adam(g.parameters(), config.model.generator.lr, (0.5, 0.999))
     opt_d = torch.optim.Adam(d.parameters(), config.model.discriminator.lr, (0.5, 0.999))
     fake = g(z)
@@ -141,7 +141,7 @@ def test_batch_norm_statistics_after_recalibration():
 
 def test_training_latents_follow_the_recipe():
     config = small("digits-vanilla-28")
-    z = draw_latents(create_state(config, (1, 28, 28), CPU), 2000)
+    z = draw_latents(create_state(config, (1, 28, 28), CPU), Batch(0, 2000))
     assert abs(float(z.mean()) + 0.5) < 0.01 and abs(float(z.std()) - 0.5) < 0.01
     assert Latent(dim=100).sample(range(200)).std() == pytest.approx(1.0, abs=0.03)
 

@@ -1,0 +1,152 @@
+"""Several processes that train one network together, through torch.distributed; alone, none of it acts.
+
+Gradients are averaged explicitly, which leaves gradient penalties and double forwards alone (as
+StyleGAN2-ADA does); batch norm and dropout see the whole batch of all processes.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+import torch
+import torch.distributed as dist
+from torch import nn
+
+_alone = 0
+
+
+def world() -> int:
+    """Number of processes that train together; 1 within :func:`alone`."""
+    return dist.get_world_size() if not _alone and dist.is_available() and dist.is_initialized() else 1
+
+
+def rank() -> int:
+    """This process's number, 0 for the one that writes."""
+    return dist.get_rank() if dist.is_available() and dist.is_initialized() else 0
+
+
+@contextlib.contextmanager
+def alone() -> Iterator[None]:
+    """For what one process does by itself meanwhile, such as drawing samples."""
+    global _alone
+    _alone += 1
+    try:
+        yield
+    finally:
+        _alone -= 1
+
+
+class _Sum(torch.autograd.Function):
+    """Sum over processes. Its gradient is the sum of their gradients, and so on for every order."""
+
+    @staticmethod
+    def forward(ctx: Any, x: torch.Tensor) -> torch.Tensor:
+        total = x.clone(memory_format=torch.contiguous_format)
+        dist.all_reduce(total)
+        return total
+
+    @staticmethod
+    def backward(ctx: Any, gradient: torch.Tensor) -> torch.Tensor:
+        return _Sum.apply(gradient)
+
+
+def mean(x: torch.Tensor) -> torch.Tensor:
+    """Mean of ``x`` over processes, differentiable to any order."""
+    return x if world() == 1 else _Sum.apply(x) / world()
+
+
+def average_gradients(parameters: Iterable[nn.Parameter]) -> None:
+    """Replace each gradient by its mean over processes, in one message."""
+    if world() == 1:
+        return
+    gradients = [p.grad for p in parameters if p.grad is not None]
+    flat = torch.cat([g.reshape(-1) for g in gradients])
+    dist.all_reduce(flat)
+    flat /= world()
+    for gradient, piece in zip(gradients, flat.split([g.numel() for g in gradients]), strict=True):
+        gradient.copy_(piece.view(gradient.shape))
+
+
+def from_first(value: Any) -> Any:
+    """The value that process 0 has, in every process."""
+    if world() == 1:
+        return value
+    box = [value]
+    dist.broadcast_object_list(box, src=0)
+    return box[0]
+
+
+def any_of(number: int, device: torch.device) -> int:
+    """The largest ``number`` of all processes."""
+    if world() == 1:
+        return number
+    box = torch.tensor(number, device=device)
+    dist.all_reduce(box, dist.ReduceOp.MAX)
+    return int(box)
+
+
+def wait() -> None:
+    """Until every process is here."""
+    if world() > 1:
+        dist.barrier()
+
+
+def _shared_norm(norm: nn.modules.batchnorm._BatchNorm, x: torch.Tensor) -> torch.Tensor:
+    """Batch norm over all processes' equal shares of a batch (Ioffe and Szegedy 2015, algorithm 1)."""
+    axes = [0, *range(2, x.dim())]
+    shape = [1, -1, *[1] * (x.dim() - 2)]
+    wide = x if x.dtype == torch.float64 else x.float()
+    average = mean(wide.mean(axes))
+    centred = wide - average.view(shape)
+    variance = mean(centred.square().mean(axes))
+    if norm.track_running_stats and norm.running_mean is not None and norm.running_var is not None:
+        count = x.numel() // x.shape[1] * world()
+        assert norm.num_batches_tracked is not None
+        norm.num_batches_tracked += 1
+        share = norm.momentum if norm.momentum is not None else 1.0 / float(norm.num_batches_tracked)
+        with torch.no_grad():
+            norm.running_mean.lerp_(average.to(norm.running_mean.dtype), share)
+            unbiased = variance * (count / max(count - 1, 1))
+            norm.running_var.lerp_(unbiased.to(norm.running_var.dtype), share)
+    out = centred * (variance + norm.eps).rsqrt().view(shape)
+    if norm.affine:
+        out = out * norm.weight.view(shape) + norm.bias.view(shape)
+    return out.to(x.dtype)
+
+
+class BatchNorm1d(nn.BatchNorm1d):
+    """Batch norm whose batch is that of all processes, on any device and to any order of gradient."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return _shared_norm(self, x) if self.training and world() > 1 else super().forward(x)
+
+
+class BatchNorm2d(nn.BatchNorm2d):
+    """As :class:`BatchNorm1d`, for ``N,C,H,W``."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return _shared_norm(self, x) if self.training and world() > 1 else super().forward(x)
+
+
+class Dropout(nn.Module):
+    """Dropout (Srivastava et al. 2014) whose mask is drawn for the batch of all processes.
+
+    ``p`` is the probability of 0; the rest is divided by 1 - p.
+    """
+
+    def __init__(self, p: float) -> None:
+        super().__init__()
+        self.p = p
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        if not self.training:
+            return x
+        n = x.shape[0]
+        draws = torch.rand(n * world(), *x.shape[1:], device=x.device)
+        keep = draws[rank() * n : (rank() + 1) * n] if world() > 1 else draws
+        return x * (keep >= self.p) / (1.0 - self.p)
+
+    def extra_repr(self) -> str:
+        return f"p={self.p}"
