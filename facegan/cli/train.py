@@ -49,6 +49,7 @@ def _flags(config: TrainConfig) -> type:
         "recipe": own(str, "what to begin with: see 'facegan recipes'.", config.recipe),
         "out": own(str, "run folder; '' is runs/DATASET-RECIPE.", ""),
         "resume": own(bool, "insist on a checkpoint in the run folder (one is used in any case).", False),
+        "dry_run": own(bool, "show settings, layers, memory and time; write nothing.", False),
         "device": own(str, "auto, cpu, cuda, cuda:1 or mps.", "auto"),
         "threads": own(int, "CPU threads; 0 leaves it to torch.", 0),
         "quiet": own(bool, "no live line.", False),
@@ -113,6 +114,12 @@ def run(argv: list[str]) -> int:
     if flags.threads:
         torch.set_num_threads(flags.threads)
     data = Dataset(flags.dataset)
+    if flags.dry_run:
+        from facegan.training.dryrun import dry_run
+        from facegan.training.dryrun_text import page
+
+        print(page(dry_run(data, config, flags.device)))
+        return 0
     out = Path(flags.out or f"runs/{data.path.resolve().name}-{config.recipe}")
     listeners: list[Any] = [] if flags.quiet else [LiveLine()]
     if flags.tensorboard:

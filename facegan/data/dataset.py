@@ -5,6 +5,7 @@ See docs/conventions.md for the layout. Nothing here imports torch.
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import shutil
@@ -87,6 +88,15 @@ class Dataset:
         if not _is_map(file, shape):
             self._decode(file, shape, split, bool(shards))
         return np.load(file, mmap_mode="r")
+
+    def peek(self, count: int, split: str = "train") -> np.ndarray:
+        """The split's pictures uint8 ``N,H,W,C``, or only the first ``count`` where there is no memory
+        map yet; writes nothing."""
+        file = self.path / ".cache" / self.content_hash / f"{split}.npy"
+        if _is_map(file, (self.counts.get(split, 0), *self.size, self.channels)):
+            return np.load(file, mmap_mode="r")
+        rows = itertools.islice(self.rows(split, ["image"]), count)
+        return np.stack([self._picture(row, split) for row in rows])
 
     def _decode(self, file: Path, shape: tuple[int, ...], split: str, any_rows: bool) -> None:
         temporary = file.with_name(f".{file.name}.{os.getpid()}.tmp")

@@ -1,0 +1,333 @@
+"""What a run would be, found by a few real updates: layers, memory, time and disk. Nothing is written."""
+
+from __future__ import annotations
+
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from facegan.data.dataset import Dataset
+from facegan.errors import ConfigError
+from facegan.nets.ema import batch_norms
+from facegan.nets.summary import LayerInfo, statistics, summarize
+from facegan.training import loop
+from facegan.training.config import TrainConfig, check
+from facegan.training.data import ImageFeed
+from facegan.training.step import TrainState, create_state, train_step
+
+TIMED_SECONDS, TIMED_UPDATES = 2.0, 3  # time updates for so long, and at least so many
+_PEEK = 256  # pictures to train on where the dataset has no memory map yet
+
+
+class PeakMemory:
+    """Most memory held within a ``with`` block: ``peak`` bytes above the ``level`` at its beginning.
+
+    On CUDA it is what tensors hold on the device. Elsewhere it is the process's resident memory,
+    read every ``interval`` seconds in a thread; on Linux without the pages of files, which the system
+    can take back. ``peak`` is None where the system does not tell.
+    """
+
+    def __init__(self, device: torch.device, interval: float = 0.002) -> None:
+        self.device, self.interval = device, interval
+        self.level, self.peak = 0, None  # type: tuple[int, int | None]
+
+    def __enter__(self) -> PeakMemory:
+        if self.device.type == "cuda":
+            torch.cuda.reset_peak_memory_stats(self.device)
+            self.level = torch.cuda.memory_allocated(self.device)
+            return self
+        self.level = _resident() or 0
+        self._most, self._stop = self.level, threading.Event()
+        self._thread = threading.Thread(target=self._sample, daemon=True)
+        self._thread.start()
+        return self
+
+    def _sample(self) -> None:
+        while not self._stop.wait(self.interval):
+            self._most = max(self._most, _resident() or 0)
+
+    def __exit__(self, *error: object) -> None:
+        if self.device.type == "cuda":
+            self.peak = torch.cuda.max_memory_allocated(self.device) - self.level
+            return
+        self._stop.set()
+        self._thread.join()
+        now = _resident()
+        if now is not None:
+            self.peak = max(self._most, now) - self.level
+
+
+def _resident() -> int | None:
+    """Bytes of memory that this process alone holds."""
+    with suppress(OSError):
+        pages = Path("/proc/self/statm").read_text().split()
+        import os
+
+        return (int(pages[1]) - int(pages[2])) * os.sysconf("SC_PAGE_SIZE")
+    with suppress(ImportError):
+        import psutil
+
+        return int(psutil.Process().memory_info().rss)
+    with suppress(ImportError):
+        import resource  # only ever grows: enough for a first peak
+
+        most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss  # type: ignore[attr-defined,unused-ignore]
+        return int(most * (1 if sys.platform == "darwin" else 1024))
+    return None
+
+
+def free_memory(device: torch.device) -> int | None:
+    """Bytes that are still free on the device; None where the system does not tell."""
+    if device.type == "cuda":
+        return int(torch.cuda.mem_get_info(device)[0])
+    with suppress(OSError, IndexError, ValueError):
+        text = Path("/proc/meminfo").read_text()
+        return int(text.split("MemAvailable:")[1].split()[0]) * 1024
+    return None
+
+
+@dataclass(frozen=True)
+class Timing:
+    """Seconds of updates of one kind: mean, shortest, longest, and how many were timed."""
+
+    mean: float
+    low: float
+    high: float
+    count: int
+
+
+@dataclass(frozen=True)
+class DryRun:
+    """Everything found out. Sizes are bytes, times seconds; ``plain`` or ``penalised`` updates are None
+    where a run has none of them."""
+
+    config: TrainConfig
+    dataset: str
+    pictures: int
+    image_shape: tuple[int, ...]
+    device: str
+    threads: int
+    generator: list[LayerInfo]
+    discriminator: list[LayerInfo]
+    weights: int
+    optimizer: int
+    average: int
+    memory_before: int
+    memory_peak: int | None
+    memory_free: int | None
+    plain: Timing | None
+    penalised: Timing | None
+    drawing: float
+    """Seconds to draw one picture in sampling mode."""
+    updates: int
+    grids: int
+    pictures_a_grid: int
+    """Pictures drawn for each grid, with those for its measures and for batch norm's statistics."""
+    models: int
+    pictures_a_model: int
+    model_bytes: int
+    checkpoint_bytes: int
+    map_bytes: int
+    """Of the dataset's memory map, where the first run has yet to make it; else 0."""
+
+    @property
+    def update_seconds(self) -> float:
+        """Of the average update: penalised ones count in their proportion."""
+        if self.plain is None or self.penalised is None:
+            timing = self.plain or self.penalised
+            assert timing is not None
+            return timing.mean
+        every = self.config.r1_every
+        return (self.penalised.mean + (every - 1) * self.plain.mean) / every
+
+    @property
+    def images_per_update(self) -> int:
+        return self.config.batch * self.config.d_updates
+
+    @property
+    def training_seconds(self) -> float:
+        return self.updates * self.update_seconds
+
+    @property
+    def drawing_seconds(self) -> float:
+        """For all grids and models."""
+        count = self.grids * self.pictures_a_grid + self.models * self.pictures_a_model
+        return count * self.drawing
+
+
+def dry_run(dataset: str | Path | Dataset, config: TrainConfig, device: str = "auto") -> DryRun:
+    """Build the networks, make a few real updates on real pictures, and measure; writes no file.
+
+    ConfigError if the configuration cannot work, or does not fit into memory.
+    """
+    config = check(config)
+    data = dataset if isinstance(dataset, Dataset) else Dataset(dataset)
+    place = loop.pick_device(device)
+    shape = loop._fit(config, data)
+    pictures = data.peek(max(_PEEK, config.batch))
+    feed = ImageFeed(pictures, config, place)
+    try:
+        with PeakMemory(place) as memory:
+            state = create_state(config, shape, place)
+            kinds = _kinds(config)
+            for penalised in (kinds * 2)[:2]:  # two, because the optimiser's moments come with the first
+                _timed(state, feed, penalised)
+        timings = _time_updates(state, feed, kinds)
+        drawing = _time_drawing(state)
+    except (torch.OutOfMemoryError, MemoryError, RuntimeError) as error:
+        if not is_out_of_memory(error):
+            raise
+        raise ConfigError(out_of_memory(config, place)) from None
+    return _result(state, data, pictures, memory, timings, drawing, shape)
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Also of torch's CPU allocator, which raises a plain RuntimeError."""
+    words = ("can't allocate memory", "not enough memory", "out of memory")
+    return isinstance(error, (MemoryError, torch.OutOfMemoryError)) or any(w in str(error) for w in words)
+
+
+def out_of_memory(config: TrainConfig, device: torch.device) -> str:
+    """One line with something smaller to try."""
+    cuts = (n for n in range(config.accumulate + 1, config.batch + 1))
+    fits = next((n for n in cuts if config.batch % n == 0 and config.g_batch % n == 0), None)
+    advice = [f"--batch {config.batch // 2}"] * (config.batch > 1) + [f"--accumulate {fits}"] * bool(fits)
+    return (
+        f"--batch {config.batch}: an update does not fit into the memory of {device}; "
+        f"try {' or '.join(advice) or 'smaller networks'}"
+    )
+
+
+def _kinds(config: TrainConfig) -> list[bool]:
+    """Whether updates carry a gradient penalty: never, always, or some of them."""
+    if config.r1_gamma <= 0 and config.r2_gamma <= 0:
+        return [False]
+    return [True] if config.r1_every == 1 else [False, True]
+
+
+def _timed(state: TrainState, feed: ImageFeed, penalised: bool) -> float:
+    """Seconds of one real update of that kind."""
+    if len(_kinds(state.config)) == 2:  # the count decides: a multiple of r1_every is penalised
+        state.updates = state.config.r1_every + (0 if penalised else 1)
+    return _seconds(lambda: train_step(state, feed), state.device)
+
+
+def _seconds(work: Callable[[], Any], device: torch.device) -> float:
+    _wait(device)
+    begin = time.perf_counter()
+    work()
+    _wait(device)
+    return time.perf_counter() - begin
+
+
+def _wait(device: torch.device) -> None:
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+    elif device.type == "mps":
+        torch.mps.synchronize()
+
+
+def _time_updates(state: TrainState, feed: ImageFeed, kinds: list[bool]) -> dict[bool, Timing]:
+    """Timings by kind, which take turns, so that a change of the machine's load meets all of them."""
+    times: dict[bool, list[float]] = {kind: [] for kind in kinds}
+    end, turn = time.perf_counter() + TIMED_SECONDS, 0
+    while turn < TIMED_UPDATES or time.perf_counter() < end:
+        kind = kinds[turn % len(kinds)]
+        times[kind].append(_timed(state, feed, kind))
+        turn += 1
+    return {kind: Timing(sum(t) / len(t), min(t), max(t), len(t)) for kind, t in times.items()}
+
+
+def _time_drawing(state: TrainState, count: int = 16) -> float:
+    """Seconds to draw one picture in sampling mode."""
+    z = torch.randn(count, state.config.latent.dim, generator=torch.Generator().manual_seed(0))
+    z = z.to(state.device, state.dtype)
+    network = (state.generator if state.ema is None else state.ema).eval()
+    with torch.inference_mode():
+        network(z)
+        return _seconds(lambda: network(z), state.device) / count
+
+
+def count_due(updates: int, step: int, every: int) -> int:
+    """How many of ``updates`` updates of ``step`` images pass a multiple of ``every`` or are the last."""
+    if updates == 0:
+        return 0
+    passed = np.arange(updates + 1, dtype=np.int64) * step // every
+    due = np.diff(passed) > 0
+    due[-1] = True
+    return int(due.sum())
+
+
+def _bytes(tensors: Iterable[torch.Tensor]) -> int:
+    return sum(t.numel() * t.element_size() for t in tensors)
+
+
+def _stored(module: nn.Module | None) -> list[torch.Tensor]:
+    return [] if module is None else list(module.state_dict().values())
+
+
+def _result(
+    state: TrainState,
+    data: Dataset,
+    pictures: np.ndarray,
+    memory: PeakMemory,
+    timings: dict[bool, Timing],
+    drawing: float,
+    shape: tuple[int, int, int],
+) -> DryRun:
+    c, count = state.config, data.counts["train"]
+    total, step = round(c.kimg * 1000), c.batch * c.d_updates
+    updates = -(-total // step)
+    grid_every = max(1, round((c.grid_kimg or c.kimg / 40) * 1000))
+    save_every = max(1, round((c.checkpoint_kimg or c.kimg / 10) * 1000))
+    moments = [
+        t for o in (state.g_optimizer, state.d_optimizer) for s in o.state.values() for t in s.values()
+    ]
+    # Averaged weights need statistics of their own each time that pictures are drawn with them.
+    renewed = loop._BN_BATCHES * loop._BN_BATCH if state.ema and batch_norms(state.ema) else 0
+    weights = _bytes([*_stored(state.generator), *_stored(state.discriminator)])
+    average = _bytes(_stored(state.ema))
+    floats = sum(p.numel() for p in state.generator.parameters()) + statistics(state.generator)
+    counters = _bytes(b for b in state.generator.buffers() if not b.is_floating_point())
+    z = torch.zeros(1, c.latent.dim, device=state.device, dtype=state.dtype)
+    picture = torch.zeros(1, *shape, device=state.device, dtype=state.dtype)
+    return DryRun(
+        config=c,
+        dataset=str(data.path),
+        pictures=count,
+        image_shape=shape,
+        device=_device_name(state.device),
+        threads=torch.get_num_threads(),
+        generator=summarize(state.generator, z),
+        discriminator=summarize(state.discriminator, picture),
+        weights=weights,
+        optimizer=_bytes(moments),
+        average=average,
+        memory_before=memory.level,
+        memory_peak=memory.peak,
+        memory_free=free_memory(state.device),
+        plain=timings.get(False),
+        penalised=timings.get(True),
+        drawing=drawing,
+        updates=updates,
+        grids=count_due(updates, step, grid_every) + 1,  # the first before any update
+        pictures_a_grid=c.grid_count + c.quality_count + renewed,
+        models=count_due(updates, step, save_every),
+        pictures_a_model=renewed,
+        model_bytes=2 * floats + counters,  # half precision
+        checkpoint_bytes=weights + average + _bytes(moments),
+        map_bytes=0 if isinstance(pictures, np.memmap) else count * int(np.prod(shape)),
+    )
+
+
+def _device_name(device: torch.device) -> str:
+    return f"{device} ({torch.cuda.get_device_name(device)})" if device.type == "cuda" else str(device)

@@ -1,0 +1,293 @@
+"""The page that ``facegan train --dry-run`` prints: plain aligned text, at most 100 columns."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Sequence
+from typing import Any
+
+from facegan.nets.summary import LayerInfo, shape_text
+from facegan.recipes import RECIPES
+from facegan.training.config import TrainConfig
+from facegan.training.dryrun import DryRun, Timing
+
+WIDTH = 100
+_LABEL = 15
+
+# Group -> settings in it; what no group names comes last, under "other".
+GROUPS: dict[str, tuple[str, ...]] = {
+    "run": (
+        "recipe", "family", "kimg", "batch", "g_batch", "accumulate", "d_updates", "sampling", "flip", "seed",
+        "precision", "watchdog",
+    ),
+    "loss": (
+        "loss", "flip_labels", "label_noise", "r1_gamma", "r1_every", "r2_gamma", "d_split", "reuse_fakes",
+        "frozen_fakes",
+    ),
+    "schedule": ("warmup_kimg", "cooldown", "ema_halflife_kimg", "ema_rampup"),
+    "output": (
+        "grid_kimg", "grid_count", "eval_count", "quality_count", "save_pairs", "checkpoint_kimg",
+        "keep_checkpoints",
+    ),
+}  # fmt: skip
+_HEADER = ("channels", "size")  # the first line says them
+_NEUTRAL = {"width": 1.0, "depth": 0, "activation": "", "kernel_size": 0}  # these leave the layers alone
+_OPS = ("bn", "pixelnorm", "relu", "lrelu", "silu", "gelu", "tanh", "sigmoid", "linear")
+
+
+def page(d: DryRun) -> str:
+    """The whole page, without a line end."""
+    c, h, w = d.image_shape
+    threads = f", {d.threads} thread{'s' * (d.threads != 1)}" if d.device == "cpu" else ""
+    lines = [
+        f"{d.config.recipe or 'no recipe'} on {d.dataset}: {d.pictures:,} training pictures, "
+        f"{w}x{h} {'grey' if c == 1 else 'colour'}; {d.device}{threads}",
+        "",
+        *settings_lines(d.config),
+        "",
+        *network_lines("Generator", d.generator),
+        "",
+        *network_lines("Discriminator", d.discriminator),
+        "",
+        *_memory_lines(d),
+        "",
+        *_time_lines(d),
+        "",
+        *_disk_lines(d),
+        "",
+        "Nothing was written; the same command without --dry-run trains.",
+    ]
+    return "\n".join(lines)
+
+
+# --- settings -------------------------------------------------------------------------------------
+
+
+def _flat(config: TrainConfig) -> dict[str, Any]:
+    """Settings by the names that the flags have, but for the dashes."""
+    values = config.to_dict()
+    nested = {"latent": values.pop("latent"), **values.pop("model")}
+    return {**values, **{f"{g}.{k}": v for g, inner in nested.items() for k, v in inner.items()}}
+
+
+def _resolved(c: TrainConfig) -> dict[str, Any]:
+    """What settings come to that mean something else's value."""
+    latent = c.latent
+    return {
+        "g_batch": c.g_batch or c.batch,
+        "grid_kimg": c.grid_kimg or c.kimg / 40,
+        "checkpoint_kimg": c.checkpoint_kimg or c.kimg / 10,
+        "latent.train_mean": latent.mean if latent.train_mean is None else latent.train_mean,
+        "latent.train_std": latent.std if latent.train_std is None else latent.train_std,
+    }
+
+
+def _value(value: Any) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return f"{value:g}" if isinstance(value, float) else str(value) or "none"
+
+
+def settings_lines(config: TrainConfig) -> list[str]:
+    """All settings in groups; a star marks what the recipe has otherwise."""
+    flat, shown = _flat(config), {**_flat(config), **_resolved(config)}
+    origin = RECIPES[config.recipe].config if config.recipe in RECIPES else config
+    raw, recipe = _flat(origin), {**_flat(origin), **_resolved(origin)}
+    groups: dict[str, list[str]] = {name: list(keys) for name, keys in GROUPS.items()}
+    for key in flat:
+        if not any(key in keys for keys in groups.values()) and key not in _HEADER:
+            group = key.partition(".")[0] if "." in key else "other"
+            groups.setdefault(group, []).append(key)
+    lines = []
+    for group, keys in groups.items():
+        items = []
+        for key in keys:
+            short = key.rpartition(".")[2]
+            changed = key in raw and flat[key] != raw[key]
+            if not changed and (short == "layers" or _NEUTRAL.get(short, ...) == flat[key]):
+                continue  # the layers stand in their network's table
+            name = short.replace("_", "-")
+            now = "below" if short == "layers" else _value(shown[key])
+            items.append(f"{name} {now}" + (f"* (recipe: {_value(recipe[key])})" if changed else ""))
+        lines += _wrapped(group, items)
+    marks = any("* (recipe: " in line for line in lines)
+    return [f"Settings{' (* is not what the recipe says)' if marks else ', all as in the recipe'}", *lines]
+
+
+def _wrapped(label: str, items: Sequence[str]) -> list[str]:
+    """``  label   item, item`` in lines that end between items as far as they fit."""
+    # A space within an item is none to break at, unless the item is longer than a line.
+    glued = [item if len(item) > WIDTH - _LABEL - 4 else item.replace(" ", "\0") for item in items]
+    lines = textwrap.wrap(
+        ", ".join(glued), WIDTH, initial_indent=f"  {label:<{_LABEL}}", subsequent_indent=" " * (_LABEL + 2),
+        break_long_words=False, break_on_hyphens=False,
+    )  # fmt: skip
+    return [line.replace("\0", " ") for line in lines]
+
+
+# --- networks -------------------------------------------------------------------------------------
+
+Row = tuple[str, tuple[int, ...], int, int]
+
+
+def layer_rows(layers: Sequence[LayerInfo]) -> list[Row]:
+    """(words, output, parameters, MACs) with norms and activations in the row of their layer."""
+    rows: list[Row] = []
+    joins, inside = False, ""
+    for layer in layers:
+        word = layer.kind.split()[0]
+        block = layer.name.rpartition(".")[0] if layer.block else ""
+        if block and block != inside:
+            rows.append((layer.block, (), 0, 0))
+        inside = block
+        if block:
+            if layer.parameters:
+                rows.append((f"  {layer.kind}", layer.output, layer.parameters, layer.macs))
+            joins = False
+        elif word == "reshape" and rows:
+            words, _, parameters, macs = rows[-1]
+            first, _, rest = words.partition(" ")[2].partition(" ")
+            del first  # the number of features, which the shape replaces
+            text = f"dense {shape_text(layer.output)} {rest}".strip()
+            rows[-1] = (text, layer.output, parameters, macs)
+            joins = False  # what follows works on the picture, not on the flat vector
+        elif joins and word.rstrip("0123456789.") in _OPS:
+            words, _, parameters, macs = rows[-1]
+            rows[-1] = (
+                f"{words} {layer.kind}",
+                layer.output,
+                parameters + layer.parameters,
+                macs + layer.macs,
+            )
+        elif word != "flatten":
+            rows.append((layer.kind, layer.output, layer.parameters, layer.macs))
+            joins = True
+    return rows
+
+
+def network_lines(title: str, layers: Sequence[LayerInfo]) -> list[str]:
+    """One line a layer, and the totals."""
+    rows = layer_rows(layers)
+    trained, kept = (sum(getattr(x, k) for x in layers) for k in ("parameters", "statistics"))
+    macs = sum(x.macs for x in layers)
+    total = ("total", (), trained, macs)
+    wide = max(30, *(len(words) for words, *_ in rows))
+    lines = [f"{title:<{wide + 2}}  {'output':>12}  {'parameters':>12}  {'MACs an image':>14}"]
+    for words, output, parameters, count in [*rows, total]:
+        cells = (
+            shape_text(output) if output else "",
+            f"{parameters:,}" if parameters else "",
+            quantity(count) if count else "",
+        )
+        lines.append(f"  {words:<{wide}}  {cells[0]:>12}  {cells[1]:>12}  {cells[2]:>14}".rstrip())
+    if kept:
+        lines.append(f"  and {kept:,} moving statistics of batch norm ({trained + kept:,} with them)")
+    return lines
+
+
+def quantity(number: float) -> str:
+    """``1.05 G`` and the like: three digits that count."""
+    for size, unit in ((1e12, " T"), (1e9, " G"), (1e6, " M"), (1e3, " k")):
+        if number >= 0.9995 * size:
+            return f"{_three(number / size)}{unit}"
+    return _three(number)
+
+
+def _three(x: float) -> str:
+    return f"{x:.{0 if x >= 99.95 else 1 if x >= 9.995 else 2}f}"
+
+
+def size(number: float) -> str:
+    """Bytes as ``31.2 MB``."""
+    return f"{quantity(number)}B" if number >= 999.5 else f"{number:.0f} B"
+
+
+# --- memory, time, disk ---------------------------------------------------------------------------
+
+
+def _fact(label: str, value: str, note: str = "") -> str:
+    return f"  {label:<24}{value:>14}  {note}".rstrip()
+
+
+def _memory_lines(d: DryRun) -> list[str]:
+    lines = [
+        "Memory",
+        _fact("weights", size(d.weights), "both networks"),
+        _fact("optimiser", size(d.optimizer), "Adam's moments"),
+        _fact("average", size(d.average), "of the generator" if d.average else "the recipe has none"),
+    ]
+    if d.memory_peak is None:
+        return [*lines, _fact("peak while training", "unknown", "this system does not tell")]
+    where = "tensors on the device" if d.device.startswith("cuda") else "the process"
+    note = f"measured, above the {size(d.memory_before)} of {where} before"
+    lines.append(_fact("peak while training", size(d.memory_peak), note))
+    if d.memory_free is not None:
+        lines.append(_fact("free at the moment", size(d.memory_free), "beside what the updates above hold"))
+    return lines
+
+
+def _spread(timing: Timing) -> str:
+    return f"{timing.count} timed, {_seconds(timing.low)} to {_seconds(timing.high)}"
+
+
+def _time_lines(d: DryRun) -> list[str]:
+    lines = ["Time on this machine, by real updates"]
+    if d.plain is not None and d.penalised is not None:
+        lines += [
+            _fact("update", _seconds(d.plain.mean), _spread(d.plain)),
+            _fact("update with penalty", _seconds(d.penalised.mean), _spread(d.penalised)),
+            _fact("on average", _seconds(d.update_seconds), f"one in {d.config.r1_every} with penalty"),
+        ]
+    else:
+        timing = d.plain or d.penalised
+        assert timing is not None
+        lines.append(_fact("update", _seconds(timing.mean), _spread(timing)))
+    total = d.training_seconds + d.drawing_seconds
+    images = d.images_per_update
+    return [
+        *lines,
+        _fact("speed", f"{quantity(images / d.update_seconds)} img/s", f"{images} real pictures an update"),
+        _fact("training", duration(d.training_seconds), f"{d.updates:,} updates"),
+        _fact(
+            "drawing",
+            duration(d.drawing_seconds),
+            f"about, {d.grids:,} grids and {d.models:,} models",
+        ),
+        _fact("in all", duration(total), "about, without the disk's time and the report's"),
+    ]
+
+
+def _seconds(seconds: float) -> str:
+    return f"{_three(seconds)} s" if seconds >= 0.9995 else f"{_three(seconds * 1e3)} ms"
+
+
+def duration(seconds: float) -> str:
+    """``42 s``, ``12 min``, ``15 h 29 min`` or ``3 d 4 h``."""
+    if seconds < 99.5:
+        return f"{seconds:.0f} s"
+    minutes = round(seconds / 60)
+    if minutes < 100:
+        return f"{minutes} min"
+    hours, minutes = divmod(minutes, 60)
+    if hours < 48:
+        return f"{hours} h {minutes} min"
+    days, hours = divmod(hours, 24)
+    return f"{days} d {hours} h"
+
+
+def _disk_lines(d: DryRun) -> list[str]:
+    kept = min(d.models, d.config.keep_checkpoints)
+    whole = d.models * d.model_bytes + kept * d.checkpoint_bytes
+    lines = [
+        "Disk",
+        _fact("models", size(d.models * d.model_bytes), f"{d.models:,} of {size(d.model_bytes)}"),
+        _fact(
+            "checkpoints",
+            size(kept * d.checkpoint_bytes),
+            f"{kept} kept of {d.models:,}, {size(d.checkpoint_bytes)} each",
+        ),
+        _fact("in all", size(whole), "and the grids"),
+    ]
+    if d.map_bytes:
+        lines.append(_fact("dataset's memory map", size(d.map_bytes), "made once, beside the dataset"))
+    return lines
