@@ -118,6 +118,8 @@ def run(argv: list[str]) -> int:
         from facegan.training.dryrun import dry_run
         from facegan.training.dryrun_text import page
 
+        if not flags.quiet:
+            print(f"{config.recipe} on {data.path}: a few real updates ...", file=sys.stderr)
         print(page(dry_run(data, config, flags.device)))
         return 0
     out = Path(flags.out or f"runs/{data.path.resolve().name}-{config.recipe}")

@@ -25,6 +25,7 @@ from facegan.training.data import ImageFeed
 from facegan.training.step import TrainState, create_state, train_step
 
 TIMED_SECONDS, TIMED_UPDATES = 2.0, 3  # time updates for so long, and at least so many
+SLOW_UPDATE = 10.0  # seconds; of updates that take longer, one of each kind is enough
 _PEEK = 256  # pictures to train on where the dataset has no memory map yet
 
 
@@ -179,9 +180,9 @@ def dry_run(dataset: str | Path | Dataset, config: TrainConfig, device: str = "a
         with PeakMemory(place) as memory:
             state = create_state(config, shape, place)
             kinds = _kinds(config)
-            for penalised in (kinds * 2)[:2]:  # two, because the optimiser's moments come with the first
-                _timed(state, feed, penalised)
-        timings = _time_updates(state, feed, kinds)
+            # Two to warm up, because the optimiser's moments come with the first.
+            warm = [_timed(state, feed, penalised) for penalised in (kinds * 2)[:2]]
+        timings = _time_updates(state, feed, kinds, TIMED_UPDATES if warm[-1] < SLOW_UPDATE else len(kinds))
         drawing = _time_drawing(state)
     except (torch.OutOfMemoryError, MemoryError, RuntimeError) as error:
         if not is_out_of_memory(error):
@@ -236,11 +237,11 @@ def _wait(device: torch.device) -> None:
         torch.mps.synchronize()
 
 
-def _time_updates(state: TrainState, feed: ImageFeed, kinds: list[bool]) -> dict[bool, Timing]:
+def _time_updates(state: TrainState, feed: ImageFeed, kinds: list[bool], least: int) -> dict[bool, Timing]:
     """Timings by kind, which take turns, so that a change of the machine's load meets all of them."""
     times: dict[bool, list[float]] = {kind: [] for kind in kinds}
     end, turn = time.perf_counter() + TIMED_SECONDS, 0
-    while turn < TIMED_UPDATES or time.perf_counter() < end:
+    while turn < least or time.perf_counter() < end:
         kind = kinds[turn % len(kinds)]
         times[kind].append(_timed(state, feed, kind))
         turn += 1

@@ -227,6 +227,8 @@ def _memory_lines(d: DryRun) -> list[str]:
 
 
 def _spread(timing: Timing) -> str:
+    if timing.count == 1:
+        return "1 timed"
     return f"{timing.count} timed, {_seconds(timing.low)} to {_seconds(timing.high)}"
 
 
