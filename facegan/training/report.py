@@ -1,23 +1,20 @@
-"""``RUN/report.html``: one page with curves, grids over time, settings and the commands to go on.
-
-It needs nothing but itself: pictures are data URIs, the script is inline, and a content policy
-forbids every request. All text from the run is escaped; numbers travel as JSON.
-"""
+"""``RUN/report.html``: one page with curves, grids over time, settings and the commands to go on."""
 
 from __future__ import annotations
 
 import html
 import json
-import re
 import shlex
 from collections.abc import Sequence
-from importlib import resources
 from pathlib import Path
 from typing import Any
 
-from facegan.errors import RunError
 from facegan.files import write_bytes
-from facegan.training.report_data import number, page_data
+from facegan.runs import moments
+from facegan.training.page import duration, render, table
+from facegan.training.progress import diversity_text, quality_text
+from facegan.training.records import RunRecord, flatten, number, read_record
+from facegan.training.report_data import event, page_data
 
 
 def write_report(run: str | Path) -> Path:
@@ -27,71 +24,25 @@ def write_report(run: str | Path) -> Path:
     of them may be missing, and a line or picture that was cut off by a crash is left out. RunError if
     ``run`` is no folder.
     """
-    run = Path(run)
-    if not run.is_dir():
-        raise RunError(f"{run}: there is no such run folder")
-    config, environment = _read_json(run / "config.json"), _read_json(run / "environment.json")
-    stats, events = _read_lines(run / "stats.jsonl"), _read_lines(run / "events.jsonl")
-    stats = sorted({line["images_seen"]: line for line in stats}.values(), key=lambda s: s["images_seen"])
-    path = run / "report.html"
-    write_bytes(path, _render(run, config, environment, stats, events).encode())
+    record = read_record(run)
+    path = record.path / "report.html"
+    write_bytes(path, render("report.html", _fields(record), page_data(record)))
     return path
 
 
-def _render(
-    run: Path, config: dict[str, Any], environment: dict[str, Any], stats: list[dict], events: list[dict]
-) -> str:
-    name = run.resolve().name
-    recipe = str(config.get("recipe") or "")
-    fields = {
-        "title": html.escape(f"{name} · {recipe}" if recipe else name),
-        "name": html.escape(name),
-        "subtitle": html.escape(_subtitle(config)),
-        "progress": _progress(config, stats),
-        "facts": _facts(config, stats),
-        "verdict": html.escape(verdict(stats)),
-        "events": _events(events),
-        "commands": _commands(run, config),
-        "tables": _table("Settings", config) + _table("Machine and versions", environment),
-        "data": _script_json(page_data(run, config, stats, events)),
-    }  # fmt: skip
-    template = resources.files("facegan.training").joinpath("report.html").read_text(encoding="utf-8")
-    # One pass, so that nothing in an inserted text is taken for a place to fill.
-    return re.sub(r"\{\{(\w+)\}\}", lambda match: fields[match[1]], template)
-
-
-def _script_json(value: Any) -> str:
-    """JSON that cannot end the script element around it, whatever strings it holds."""
-    text = json.dumps(value, separators=(",", ":"), allow_nan=False)
-    return text.replace("&", "\\u0026").replace("<", "\\u003c").replace(">", "\\u003e")
-
-
-# --- reading ------------------------------------------------------------------------------------
-
-
-def _read_json(path: Path) -> dict[str, Any]:
-    try:
-        value = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return value if isinstance(value, dict) else {}
-
-
-def _read_lines(path: Path) -> list[dict[str, Any]]:
-    """The objects of a JSON Lines file that count images; torn and foreign lines are left out."""
-    try:
-        lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
-    except OSError:
-        return []
-    found = []
-    for line in lines:
-        try:
-            value = json.loads(line)
-        except ValueError:
-            continue
-        if isinstance(value, dict) and number(value.get("images_seen")) is not None:
-            found.append(value)
-    return found
+def _fields(record: RunRecord) -> dict[str, str]:
+    recipe = str(record.config.get("recipe") or "")
+    return {
+        "title": html.escape(f"{record.name} · {recipe}" if recipe else record.name),
+        "name": html.escape(record.name),
+        "subtitle": html.escape(_subtitle(record.config)),
+        "progress": _progress(record),
+        "facts": _facts(record),
+        "verdict": _verdict(record),
+        "events": _events(record.events),
+        "commands": _commands(record.path, record.config),
+        "tables": _table("Settings", record.config) + _table("Machine and versions", record.environment),
+    }
 
 
 # --- the text above -----------------------------------------------------------------------------
@@ -109,59 +60,65 @@ def _subtitle(config: dict[str, Any]) -> str:
     return " · ".join(p for p in parts if p)
 
 
-def _progress(config: dict[str, Any], stats: Sequence[dict[str, Any]]) -> str:
-    total = number(config.get("kimg"))
+def _progress(record: RunRecord) -> str:
+    total = number(record.config.get("kimg"))
     if not total:
         return ""
-    share = min(1.0, stats[-1]["images_seen"] / 1000 / total) if stats else 0.0
+    share = min(1.0, record.kimg / total)
     return f'<div class="bar" title="{share:.0%}"><i style="width:{share:.1%}"></i></div>'
 
 
-def facts(config: dict[str, Any], stats: Sequence[dict[str, Any]]) -> list[tuple[str, str]]:
-    """(name, text) for the tiles at the top; the numbers are those of the last line."""
-    last = stats[-1] if stats else {}
-    total = number(config.get("kimg"))
+def facts(record: RunRecord) -> list[tuple[str, str]]:
+    """(name, text) for the tiles at the top; the numbers are the last of each kind."""
+    total = number(record.config.get("kimg"))
 
     def show(key: str, form: str) -> str:
-        value = number(last.get(key))
+        value = record.last(key)
         return "–" if value is None else form.format(value)
 
-    seen = f"{last['images_seen'] / 1000:.4g}" if last else "0"
-    return [
-        ("Pictures seen, kimg", seen + (f" of {total:g}" if total else "")),
-        ("Training time", duration(number(last.get("seconds")))),
+    rows = [
+        ("Pictures seen, kimg", f"{record.kimg:.4g}" + (f" of {total:g}" if total else "")),
+        ("Training time", duration(record.last("seconds"))),
         ("Speed", show("images_per_second", "{:,.0f} images/s")),
         ("Loss, generator", show("loss_g", "{:.3f}")),
         ("Loss, discriminator", show("loss_d", "{:.3f}")),
         ("Right on real", show("accuracy_real", "{:.0%}")),
         ("Right on generated", show("accuracy_fake", "{:.0%}")),
     ]
+    if record.last("quality") is not None:
+        measured = [("Distance to data", show("quality", "{:.3g}"))]
+        rows[1:1] = [*measured, ("Diversity", show("diversity", "{:.0%}"))]
+    return rows
 
 
-def _facts(config: dict[str, Any], stats: Sequence[dict[str, Any]]) -> str:
-    rows = facts(config, stats)
-    return "".join(f"<div><dt>{html.escape(k)}</dt><dd>{html.escape(v)}</dd></div>" for k, v in rows)
+def _facts(record: RunRecord) -> str:
+    return "".join(f"<div><dt>{html.escape(k)}</dt><dd>{html.escape(v)}</dd></div>" for k, v in facts(record))
 
 
-def duration(seconds: float | None) -> str:
-    """``52 s``, ``4 min 10 s``, ``3 h 05 min``."""
-    if seconds is None:
-        return "–"
-    whole = round(seconds)
-    if whole < 60:
-        return f"{whole} s"
-    if whole < 3600:
-        return f"{whole // 60} min {whole % 60} s"
-    return f"{whole // 3600:,} h {whole // 60 % 60:02d} min"
+def _verdict(record: RunRecord) -> str:
+    """Headline, quality and variety, the watchdog, and how the contest stands, as HTML."""
+    curve, models = record.curve("quality"), list(moments(record.path))
+    headline, text = quality_text(curve, record.last("quality_floor"), models, str(record.path))
+    alarms = [e["kimg"] for e in map(event, record.events) if e["alarm"]]
+    watch = f"The watchdog stepped in at {', '.join(f'{k:g}' for k in alarms)} kimg." if alarms else ""
+    words = [text, diversity_text(record.curve("diversity")), watch, verdict(record.stats)]
+    if broken(record.stats):
+        headline, words = "", [watch, verdict(record.stats)]
+    first = f"<b>{html.escape(headline)}</b> " if headline else ""
+    return first + html.escape(" ".join(word for word in words if word))
+
+
+def broken(stats: Sequence[dict[str, Any]]) -> bool:
+    """Whether a loss of the last line is no finite number."""
+    return any(key in stats[-1] and number(stats[-1][key]) is None for key in ("loss_g", "loss_d") if stats)
 
 
 def verdict(stats: Sequence[dict[str, Any]]) -> str:
     """One paragraph on how the contest stands, from the mean accuracies of the last tenth of the run."""
     if not stats:
         return "Training has not reported anything yet; this page fills as it goes on."
-    for key in ("loss_g", "loss_d"):
-        if key in stats[-1] and number(stats[-1][key]) is None:
-            return "A loss is no longer a finite number: this run has broken down. Lower the learning rates."
+    if broken(stats):
+        return "A loss is no longer a finite number: this run has broken down. Lower the learning rates."
     tail = stats[-max(1, len(stats) // 10) :]
     means = []
     for key in ("accuracy_real", "accuracy_fake"):
@@ -186,36 +143,22 @@ def verdict(stats: Sequence[dict[str, Any]]) -> str:
     return f"Neither network has won: lately {rights}."
 
 
-def _events(events: Sequence[dict[str, Any]]) -> str:
-    rows = [
-        f"<li>{e['images_seen'] / 1000:g} kimg: {html.escape(str(e.get('text', '')))}</li>" for e in events
-    ]
-    return f"<p>Dotted lines in the curves:</p><ul>{''.join(rows)}</ul>" if rows else ""
+def _events(lines: Sequence[dict[str, Any]]) -> str:
+    rows = ""
+    for e in map(event, lines):
+        start = '<li class="alarm">' if e["alarm"] else "<li>"
+        rows += f"{start}{e['kimg']:g} kimg: {html.escape(e['text'])}</li>"
+    return f"<p>Dotted lines in the curves:</p><ul>{rows}</ul>" if rows else ""
 
 
 # --- tables and commands ------------------------------------------------------------------------
 
 
-def flatten(values: dict[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Nested dicts as one, with dotted names."""
-    flat: dict[str, Any] = {}
-    for key, value in values.items():
-        if isinstance(value, dict) and value:
-            flat |= flatten(value, f"{prefix}{key}.")
-        else:
-            flat[f"{prefix}{key}"] = value
-    return flat
-
-
 def _table(title: str, values: dict[str, Any]) -> str:
     if not values:
         return ""
-    rows = ""
-    for key, value in flatten(values).items():
-        text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
-        rows += f"<tr><th scope=row>{html.escape(key)}</th><td>{html.escape(text)}</td></tr>"
     start = f'<details class="card"><summary>{html.escape(title)}</summary>'
-    return f"{start}<table>{rows}</table></details>"
+    return f"{start}{table(flatten(values).items())}</details>"
 
 
 def train_command(config: dict[str, Any], out: str) -> str:

@@ -1,16 +1,17 @@
-"""What the report page draws: curves as charts, and grids as pictures inside the page."""
+"""What the pages draw: curves as charts, and grids as pictures inside the page."""
 
 from __future__ import annotations
 
 import base64
 import io
-import math
 import re
 import struct
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from facegan.training.records import RunRecord, number
 
 MAX_FRAMES = 60  # grids in the page
 MAX_BYTES = 5_500_000  # of all grids together, before base64 adds a third
@@ -23,7 +24,9 @@ MAX_POINTS = 1000  # of one curve; longer ones are averaged over equal stretches
 class Chart:
     """One diagram: ``series`` are (key of stats.jsonl, label); ``scale`` multiplies the values.
 
-    ``range`` fixes the ends of the vertical axis; None leaves an end to the values.
+    ``range`` fixes the ends of the vertical axis; None leaves an end to the values. ``floor`` is the key
+    whose last value is drawn as a dotted line. Where the values span more than a factor of ``log`` the
+    axis is logarithmic; 0 is never.
     """
 
     title: str
@@ -32,18 +35,43 @@ class Chart:
     unit: str = ""
     scale: float = 1.0
     range: tuple[float | None, float | None] | None = None
+    floor: str = ""
+    log: float = 0.0
 
 
 CHARTS = (
+    Chart(
+        "Quality",
+        (("quality", "generated"),),
+        "Distance between generated and real pictures; lower is better. Dotted: other real pictures.",
+        "distance", floor="quality_floor", log=10.0,
+    ),
+    Chart(
+        "Diversity",
+        (("diversity", "generated"),),
+        "How much the samples differ from each other; 100% is as much as real pictures do, 0% all the same.",
+        "%", 100.0, (0.0, None),
+    ),
     Chart(
         "Losses",
         (("loss_g", "generator"), ("loss_d", "discriminator")),
         "What each network tries to make small. They pull against each other.",
     ),
     Chart(
+        "Loss of the discriminator",
+        (("loss_real", "on real"), ("loss_fake", "on generated")),
+        "Its two halves. Both near 0: it has won. Near 0 on real and huge on generated: it has given up.",
+    ),
+    Chart(
         "Accuracy of the discriminator",
         (("accuracy_real", "on real"), ("accuracy_fake", "on generated")),
         "Share of real and of generated pictures that it recognises as such.",
+        "%", 100.0, (0.0, 100.0),
+    ),
+    Chart(
+        "Accuracy on separate batches",
+        (("eval_accuracy_real", "on real"), ("eval_accuracy_fake", "on generated")),
+        "The same on batches that are only judged, not learnt from, as the tutorials print it.",
         "%", 100.0, (0.0, 100.0),
     ),
     Chart(
@@ -71,45 +99,71 @@ CHARTS = (
     ),
 )  # fmt: skip
 _PROGRESS = ("images_seen", "kimg", "seconds")
+WATCHDOG = "watchdog:"  # how the text of an event begins that training's watchdog has caused
 
 
-def number(value: Any) -> float | None:
-    """A finite number as float; None for anything else."""
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
-        return None
-    return float(value)
+def charts_of(records: Sequence[RunRecord]) -> list[tuple[Chart, list[str]]]:
+    """The charts that any of the runs fills, each with its keys that are found; unknown keys come last."""
+    lines = [line for record in records for line in record.stats]
+    found = dict.fromkeys(key for line in lines for key, value in line.items() if number(value) is not None)
+    known = {key for chart in CHARTS for key, _ in chart.series} | {
+        chart.floor for chart in CHARTS if chart.floor
+    }
+    others = [Chart(key, ((key, key),)) for key in found if key not in known and key not in _PROGRESS]
+    rows = [(chart, [key for key, _ in chart.series if key in found]) for chart in [*CHARTS, *others]]
+    return [(chart, keys) for chart, keys in rows if keys]
 
 
-def page_data(
-    run: Path, config: dict[str, Any], stats: list[dict[str, Any]], events: list[dict]
-) -> dict[str, Any]:
-    per = max(1, -(-len(stats) // MAX_POINTS))
-    buckets = [stats[i : i + per] for i in range(0, len(stats), per)]
-    named = {key for chart in CHARTS for key, _ in chart.series}
-    found = dict.fromkeys(key for line in stats for key, value in line.items() if number(value) is not None)
-    others = [Chart(key, ((key, key),)) for key in found if key not in named and key not in _PROGRESS]
-    charts: list[dict[str, Any]] = []
-    for chart in [*CHARTS, *others]:
-        series = [
-            {"label": label, "values": [_mean(b, key, chart.scale) for b in buckets]}
-            for key, label in chart.series
-            if key in found
-        ]
-        if series:
-            charts.append(
-                {"id": len(charts), "title": chart.title, "note": chart.note, "unit": chart.unit,
-                 "range": chart.range, "series": series}
-            )  # fmt: skip
-    seconds = [number(b[-1].get("seconds")) for b in buckets]
-    seeds = number(config.get("grid_count"))
+def page_data(record: RunRecord) -> dict[str, Any]:
+    """The report's data: one run, and charts whose series are all of that run."""
+    charts = []
+    for chart, keys in charts_of([record]):
+        labels = dict(chart.series)
+        series = [curve(record, 0, chart, key, labels[key], i) for i, key in enumerate(keys)]
+        charts.append(frame_of(chart, chart.title, series))
+    return {"runs": [run_data(record)], "charts": charts, "linked": False}
+
+
+def frame_of(chart: Chart, title: str, series: list[dict[str, Any]]) -> dict[str, Any]:
     return {
-        "kimg": [b[-1]["images_seen"] / 1000 for b in buckets],
+        "title": title, "note": chart.note, "unit": chart.unit, "range": chart.range, "log": chart.log,
+        "series": series,
+    }  # fmt: skip
+
+
+def run_data(record: RunRecord, max_bytes: int = MAX_BYTES) -> dict[str, Any]:
+    """The horizontal axes of a run's curves, its events, and its grids within ``max_bytes``."""
+    parts = buckets(record)
+    seconds = [number(part[-1].get("seconds")) for part in parts]
+    seeds = number(record.config.get("grid_count"))
+    return {
+        "name": record.name,
+        "kimg": [part[-1]["images_seen"] / 1000 for part in parts],
         "seconds": [] if None in seconds else seconds,
-        "charts": charts,
-        "events": [{"kimg": e["images_seen"] / 1000, "text": str(e.get("text", ""))} for e in events],
-        "frames": frames(run / "samples"),
+        "events": [event(e) for e in record.events],
+        "frames": frames(record.path / "samples", max_bytes),
         "caption": f"Seeds 0 to {seeds - 1:g} in order, row by row; none chosen." if seeds else "",
     }
+
+
+def event(line: dict[str, Any]) -> dict[str, Any]:
+    text = str(line.get("text", ""))
+    return {"kimg": line["images_seen"] / 1000, "text": text, "alarm": text.startswith(WATCHDOG)}
+
+
+def curve(record: RunRecord, run: int, chart: Chart, key: str, label: str, color: int) -> dict[str, Any]:
+    """One series: its values lie at the axes of the page's run number ``run``."""
+    floor = record.last(chart.floor) if chart.floor else None
+    return {
+        "label": label, "run": run, "color": color, "floor": None if floor is None else chart.scale * floor,
+        "values": [_mean(part, key, chart.scale) for part in buckets(record)],
+    }  # fmt: skip
+
+
+def buckets(record: RunRecord) -> list[list[dict[str, Any]]]:
+    """The lines in at most ``MAX_POINTS`` equal stretches."""
+    per = max(1, -(-len(record.stats) // MAX_POINTS))
+    return [record.stats[i : i + per] for i in range(0, len(record.stats), per)]
 
 
 def _mean(lines: Iterable[dict[str, Any]], key: str, scale: float) -> float | None:
@@ -126,22 +180,23 @@ def pick(items: Sequence[Any], count: int) -> list[Any]:
     return [items[round(i * (len(items) - 1) / (count - 1))] for i in range(count)]
 
 
-def frames(folder: Path) -> list[dict[str, Any]]:
-    """``kimg`` and data URI of the grids in ``folder``, by progress, within the limits above."""
+def frames(folder: Path, max_bytes: int = MAX_BYTES) -> list[dict[str, Any]]:
+    """``kimg`` and data URI of the grids in ``folder``, by progress, within ``max_bytes`` and the limits
+    above."""
     found = {}
     for file in folder.glob("*kimg.png"):
         if match := re.fullmatch(r"(\d+(?:\.\d+)?)kimg\.png", file.name):
             found[float(match[1])] = file
     chosen = pick(sorted(found.items()), MAX_FRAMES)
     encode = _png
-    if sum(file.stat().st_size for _, file in chosen) > MAX_BYTES:
+    if sum(file.stat().st_size for _, file in chosen) > max_bytes:
         last = chosen[-1][1]
-        chosen = pick(chosen, max(1, MAX_PIXELS // max(_pixels(last), 1)))
+        chosen = pick(chosen, max(1, MAX_PIXELS * max_bytes // MAX_BYTES // max(_pixels(last), 1)))
         fine = _fine_jpeg(last)
-        encode = _fine_jpeg if fine and len(fine[1]) * len(chosen) <= MAX_BYTES else _jpeg
+        encode = _fine_jpeg if fine and len(fine[1]) * len(chosen) <= max_bytes else _jpeg
     encoded = [(kimg, *content) for kimg, file in chosen if (content := encode(file))]
-    while len(encoded) > 1 and (size := sum(len(content) for *_, content in encoded)) > MAX_BYTES:
-        encoded = pick(encoded, min(len(encoded) - 1, len(encoded) * MAX_BYTES // size))
+    while len(encoded) > 1 and (size := sum(len(content) for *_, content in encoded)) > max_bytes:
+        encoded = pick(encoded, min(len(encoded) - 1, len(encoded) * max_bytes // size))
     return [
         {"kimg": kimg, "uri": f"data:image/{kind};base64,{base64.b64encode(content).decode()}"}
         for kimg, kind, content in encoded

@@ -21,7 +21,9 @@ from facegan.errors import RunError
 from facegan.images import save_png
 from facegan.recipes import RECIPES, recipe
 from facegan.training.config import override
-from facegan.training.report import duration, facts, train_command, verdict, write_report
+from facegan.training.page import duration
+from facegan.training.records import RunRecord
+from facegan.training.report import facts, train_command, verdict, write_report
 from facegan.training.report_data import MAX_BYTES, MAX_FRAMES, MAX_POINTS, pick
 
 EVIL = "</script><script>alert(1)</script>\"'><img src=x onerror=alert(2)>{{data}}\u2028&amp;"
@@ -97,8 +99,8 @@ def test_all_curves_grids_settings_and_commands_are_there(tmp_path: Path) -> Non
         "Speed / real pictures": [600.0] * 10,
         "own_measure / own_measure": [42.0] * 10,
     }
-    assert page.data["kimg"] == [2.0 * (i + 1) for i in range(10)]
-    assert [f["kimg"] for f in page.data["frames"]] == [0.0, 1.5, 2.0]
+    assert page.data["runs"][0]["kimg"] == [2.0 * (i + 1) for i in range(10)]
+    assert [f["kimg"] for f in page.data["runs"][0]["frames"]] == [0.0, 1.5, 2.0]
     for words in (
         "my run",
         "faces-tiny-32",
@@ -125,7 +127,9 @@ def test_page_needs_nothing_else(tmp_path: Path) -> None:
     assert not re.search(r"\b(fetch|XMLHttpRequest|import\(|url\((?!#))", page.source)
     policy = next(a["content"] for t, a in page.tags if a.get("http-equiv") == "Content-Security-Policy")
     assert policy and "default-src 'none'" in policy
-    first = Image.open(io.BytesIO(base64.b64decode(page.data["frames"][0]["uri"].partition(",")[2])))
+    first = Image.open(
+        io.BytesIO(base64.b64decode(page.data["runs"][0]["frames"][0]["uri"].partition(",")[2]))
+    )
     assert first.size == (20, 20)
 
 
@@ -161,7 +165,7 @@ def test_hostile_strings_stay_text(tmp_path: Path) -> None:
     assert extra == [t for t in plain.tags if t[0] not in tags]
     assert not any(name.startswith("on") for _, attributes in page.tags for name in attributes)
     assert len(page.scripts) == 2 and "<" not in page.scripts[0]
-    assert page.data["events"][0]["text"] == EVIL
+    assert page.data["runs"][0]["events"][0]["text"] == EVIL
     assert page.values()[f"{EVIL} / {EVIL}"] == [1.0]
     assert EVIL in page.text
 
@@ -171,10 +175,10 @@ def test_torn_and_foreign_lines_are_left_out(tmp_path: Path) -> None:
     tail = '[1]\nnull\n{"images_seen": "many"}\n{"images_seen": 30000, "loss_g": 1.'
     lines = [{"images_seen": 1000 * (i + 1), "loss_g": i, "seconds": i} for i in (1, 0, 2, 2)]
     write_lines(run, lines, tail)
-    assert Page(write_report(run)).data["kimg"] == [1.0, 2.0, 3.0]
+    assert Page(write_report(run)).data["runs"][0]["kimg"] == [1.0, 2.0, 3.0]
     (run / "samples" / "000009kimg.png").write_bytes((run / "samples" / "000002kimg.png").read_bytes()[:200])
     (run / "samples" / ".000010kimg.png.7.tmp").write_bytes(b"")
-    assert [f["kimg"] for f in Page(write_report(run)).data["frames"]] == [0.0, 1.5, 2.0]
+    assert [f["kimg"] for f in Page(write_report(run)).data["runs"][0]["frames"]] == [0.0, 1.5, 2.0]
 
 
 def test_values_that_are_no_numbers_are_gaps(tmp_path: Path) -> None:
@@ -197,7 +201,7 @@ def test_missing_files_still_give_a_page(drop: tuple[str, ...], tmp_path: Path) 
     for name in drop:
         (run / name).unlink()
     page = Page(write_report(run))
-    assert page.data["frames"] == []
+    assert page.data["runs"][0]["frames"] == []
     assert "How to read this page" in page.text
     assert ("has not reported anything yet" in page.text) == ("stats.jsonl" in drop)
 
@@ -220,16 +224,16 @@ def test_long_runs_stay_small_and_quick(tmp_path: Path) -> None:
     assert time.process_time() - begin < 2.0  # about 0.7 s on a quiet core
     page = Page(path)
     assert path.stat().st_size < 8_000_000
-    kimg = [f["kimg"] for f in page.data["frames"]]
+    kimg = [f["kimg"] for f in page.data["runs"][0]["frames"]]
     assert 8 < len(kimg) <= MAX_FRAMES and kimg[0] == 0 and kimg[-1] == 89
-    assert sum(len(f["uri"]) * 3 / 4 for f in page.data["frames"]) < MAX_BYTES * 1.01
-    assert len(page.data["kimg"]) <= MAX_POINTS and page.data["kimg"][-1] == 20.0
-    assert page.values()["own_measure / own_measure"] == [42.0] * len(page.data["kimg"])
+    assert sum(len(f["uri"]) * 3 / 4 for f in page.data["runs"][0]["frames"]) < MAX_BYTES * 1.01
+    assert len(page.data["runs"][0]["kimg"]) <= MAX_POINTS and page.data["runs"][0]["kimg"][-1] == 20.0
+    assert page.values()["own_measure / own_measure"] == [42.0] * len(page.data["runs"][0]["kimg"])
 
 
 def test_small_grids_are_embedded_as_they_are(tmp_path: Path) -> None:
     run = make_run(tmp_path / "run", grids=2)
-    uri = Page(write_report(run)).data["frames"][-1]["uri"]
+    uri = Page(write_report(run)).data["runs"][0]["frames"][-1]["uri"]
     assert base64.b64decode(uri.partition(",")[2]) == (run / "samples" / "000001.5kimg.png").read_bytes()
 
 
@@ -250,6 +254,75 @@ def test_verdict(real: float, fake: float, words: str) -> None:
     assert words in verdict(early + late)
 
 
+def quality_run(folder: Path, values: list[float], **more: Any) -> Path:
+    """A run with a measurement of quality every 2 kimg, and with a model at each of them."""
+    run = make_run(folder, lines=len(values) * 5, grids=0)
+    lines = [json.loads(line) for line in (run / "stats.jsonl").read_text().splitlines()]
+    for line, value in zip(lines[4::5], values, strict=True):
+        line |= {"quality": value, "diversity": 0.97, "quality_floor": 4.5, "kimg": 0, **more}
+    write_lines(run, lines)
+    (run / "models").mkdir()
+    for line in lines[4::5]:
+        (run / "models" / f"{line['images_seen'] / 1000:09.3f}kimg.safetensors").touch()
+    return run
+
+
+def test_quality_comes_first_with_its_floor(tmp_path: Path) -> None:
+    page = Page(write_report(quality_run(tmp_path / "run", [90.0, 50, 30, 20, 12, 8, 7, 6.5, 6.2, 6])))
+    quality, diversity = page.data["charts"][:2]
+    assert (quality["title"], diversity["title"]) == ("Quality", "Diversity")
+    assert quality["series"][0]["floor"] == 4.5 and quality["log"] == 10.0
+    assert [v for v in quality["series"][0]["values"] if v is not None][-2:] == [6.2, 6.0]
+    assert set(diversity["series"][0]["values"]) == {97.0, None}
+    assert not any("quality" in chart["title"] for chart in page.data["charts"])
+    assert "Still getting better." in page.text
+    assert "(other real pictures: 4.5)" in page.text and f"{tmp_path / 'run'}@20kimg" in page.text
+    assert "Variety is 97% of the data's" in page.text and "Distance to data" in page.text
+
+
+def test_a_run_that_stopped_to_improve(tmp_path: Path) -> None:
+    values = [90.0, 50, 20, 10.0, 10.4, 10.1, 10.5, 10.9, 11.6, 12.4]
+    page = Page(write_report(quality_run(tmp_path / "run", values, diversity=0.3)))
+    assert "No better since 8 kimg." in page.text and "has got worse since" in page.text
+    assert "You can stop." in page.text and "mode collapse" in page.text
+    run = str(tmp_path / "run")
+    assert f"Best model: {run}@8kimg." in page.text or f"Best model: {run}@10kimg." in page.text
+
+
+def test_a_broken_run_is_not_praised(tmp_path: Path) -> None:
+    run = quality_run(tmp_path / "run", [90.0, 50, 30, 20, 12, 8, 7, 6.5, 6.2, 6])
+    with (run / "stats.jsonl").open("a") as handle:
+        handle.write('{"images_seen": 30000, "loss_g": NaN}\n')
+    text = Page(write_report(run)).text
+    assert "broken down" in text and "Still getting better" not in text
+
+
+def test_the_watchdog_stands_out(tmp_path: Path) -> None:
+    run = make_run(tmp_path / "run")
+    events = {5000: "watchdog: both losses are 0; back to 4 kimg", 6000: "resumed from watchdog: x"}
+    lines = (json.dumps({"images_seen": n, "text": text}) for n, text in events.items())
+    (run / "events.jsonl").write_text("\n".join(lines))
+    page = Page(write_report(run))
+    assert [e["alarm"] for e in page.data["runs"][0]["events"]] == [True, False]
+    assert page.source.count('<li class="alarm">') == 1
+    assert "The watchdog stepped in at 5 kimg." in page.text
+
+
+def test_losses_by_kind_and_accuracy_on_separate_batches_have_charts(tmp_path: Path) -> None:
+    run = make_run(tmp_path / "run")
+    write_lines(
+        run,
+        [{"images_seen": 1000, "loss_real": 0.1, "loss_fake": 0.2, "eval_accuracy_real": 0.5,
+          "eval_accuracy_fake": 1.0}],
+    )  # fmt: skip
+    assert Page(write_report(run)).values() == {
+        "Loss of the discriminator / on real": [0.1],
+        "Loss of the discriminator / on generated": [0.2],
+        "Accuracy on separate batches / on real": [50.0],
+        "Accuracy on separate batches / on generated": [100.0],
+    }
+
+
 @pytest.mark.parametrize(
     ("seconds", "text"),
     [(None, "–"), (51.6, "52 s"), (250, "4 min 10 s"), (11_100, "3 h 05 min"), (59.7, "1 min 0 s")],
@@ -259,9 +332,12 @@ def test_duration(seconds: float | None, text: str) -> None:
 
 
 def test_facts_name_the_last_line() -> None:
-    table = dict(
-        facts({"kimg": 40}, [{"images_seen": 1, **STATS}, {"images_seen": 1500, **STATS, "loss_g": 9}])
-    )
+    lines = [
+        {"images_seen": 1, **STATS, "quality": 12.345, "diversity": 0.5},
+        {"images_seen": 1500, **STATS, "loss_g": 9},
+    ]
+    table = dict(facts(RunRecord(Path("run"), {"kimg": 40}, stats=lines)))
+    assert table["Distance to data"] == "12.3" and table["Diversity"] == "50%"
     assert table["Pictures seen, kimg"] == "1.5 of 40" and table["Loss, generator"] == "9.000"
 
 

@@ -1,0 +1,66 @@
+"""What the report and the comparison share: one file that needs nothing but itself.
+
+Pictures are data URIs, style and script (``report.css``, ``report.js``) are inline, and a content policy
+forbids every request. All text from a run is escaped; numbers travel as JSON.
+"""
+
+from __future__ import annotations
+
+import html
+import json
+import re
+from collections.abc import Iterable, Sequence
+from importlib import resources
+from typing import Any
+
+
+def render(template: str, fields: dict[str, str], data: dict[str, Any]) -> bytes:
+    """The page ``template`` (a file beside this one), its ``{{names}}`` filled; ``fields`` are HTML."""
+    filled = {
+        **fields,
+        "data": _script_json(data),
+        "style": _file("report.css"),
+        "script": _file("report.js"),
+    }
+    # One pass, so that nothing in an inserted text is taken for a place to fill.
+    return re.sub(r"\{\{(\w+)\}\}", lambda match: filled[match[1]], _file(template)).encode()
+
+
+def _file(name: str) -> str:
+    return resources.files("facegan.training").joinpath(name).read_text(encoding="utf-8")
+
+
+def _script_json(value: Any) -> str:
+    """JSON that cannot end the script element around it, whatever strings it holds."""
+    text = json.dumps(value, separators=(",", ":"), allow_nan=False)
+    return text.replace("&", "\\u0026").replace("<", "\\u003c").replace(">", "\\u003e")
+
+
+def table(rows: Iterable[Sequence[Any]], head: Sequence[str] = (), wide: bool = False) -> str:
+    """Rows whose first cell is a heading; a ``wide`` one scrolls by itself on a narrow screen."""
+    top = "".join(f"<th scope=col>{html.escape(cell)}</th>" for cell in head)
+    body = "".join(
+        f"<tr><th scope=row>{html.escape(str(first))}</th>"
+        + "".join(f"<td>{html.escape(show(cell))}</td>" for cell in cells)
+        + "</tr>"
+        for first, *cells in rows
+    )
+    content = f"<table>{f'<thead><tr>{top}</tr></thead>' if top else ''}<tbody>{body}</tbody></table>"
+    return f'<div class="wide">{content}</div>' if wide else content
+
+
+def show(value: Any) -> str:
+    """A setting as text: strings as they are, the rest as JSON."""
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
+
+
+def duration(seconds: float | None) -> str:
+    """``52 s``, ``4 min 10 s``, ``3 h 05 min``."""
+    if seconds is None:
+        return "–"
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60} s"
+    return f"{whole // 3600:,} h {whole // 60 % 60:02d} min"

@@ -1,0 +1,99 @@
+"""What a run folder says of itself, read as it is now: also of runs that go on, or were cut off."""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from facegan.errors import RunError
+
+
+@dataclass(frozen=True)
+class RunRecord:
+    """``stats`` are the lines of stats.jsonl in the order of ``images_seen``, one for each count."""
+
+    path: Path
+    config: dict[str, Any] = field(default_factory=dict)
+    environment: dict[str, Any] = field(default_factory=dict)
+    stats: list[dict[str, Any]] = field(default_factory=list)
+    events: list[dict[str, Any]] = field(default_factory=list)
+
+    @property
+    def name(self) -> str:
+        return self.path.resolve().name
+
+    @property
+    def kimg(self) -> float:
+        """Thousands of pictures seen at the last line; 0 before the first."""
+        return self.stats[-1]["images_seen"] / 1000 if self.stats else 0.0
+
+    def curve(self, key: str) -> list[tuple[float, float]]:
+        """(kimg, value) of every line in which ``key`` is a finite number."""
+        pairs = ((line["images_seen"] / 1000, number(line.get(key))) for line in self.stats)
+        return [(kimg, value) for kimg, value in pairs if value is not None]
+
+    def last(self, key: str) -> float | None:
+        """The last finite value of ``key``; None if there is none."""
+        values = self.curve(key)
+        return values[-1][1] if values else None
+
+
+def read_record(run: str | Path) -> RunRecord:
+    """Any file may be missing, and a line that was cut off is left out. RunError if ``run`` is no folder."""
+    run = Path(run)
+    if not run.is_dir():
+        raise RunError(f"{run}: there is no such run folder")
+    lines = {line["images_seen"]: line for line in _read_lines(run / "stats.jsonl")}
+    return RunRecord(
+        run,
+        _read_json(run / "config.json"),
+        _read_json(run / "environment.json"),
+        [lines[seen] for seen in sorted(lines)],
+        _read_lines(run / "events.jsonl"),
+    )
+
+
+def number(value: Any) -> float | None:
+    """A finite number as float; None for anything else."""
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
+        return None
+    return float(value)
+
+
+def flatten(values: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Nested dicts as one, with dotted names."""
+    flat: dict[str, Any] = {}
+    for key, value in values.items():
+        if isinstance(value, dict) and value:
+            flat |= flatten(value, f"{prefix}{key}.")
+        else:
+            flat[f"{prefix}{key}"] = value
+    return flat
+
+
+def _read_json(path: Path) -> dict[str, Any]:
+    try:
+        value = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return value if isinstance(value, dict) else {}
+
+
+def _read_lines(path: Path) -> list[dict[str, Any]]:
+    """The objects of a JSON Lines file that count images; torn and foreign lines are left out."""
+    try:
+        lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:
+        return []
+    found = []
+    for line in lines:
+        try:
+            value = json.loads(line)
+        except ValueError:
+            continue
+        if isinstance(value, dict) and number(value.get("images_seen")) is not None:
+            found.append(value)
+    return found
