@@ -22,6 +22,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "inspect": ("facegan.cli.inspect", "what is in a dataset: sizes, counts, attributes, rejects, a grid"),
     "recipes": ("facegan.cli.recipes", "the table of training recipes"),
     "train": ("facegan.cli.train", "dataset -> run folder with a generator"),
+    "compare": ("facegan.cli.compare", "several runs on one page: curves, grids, results, settings"),
     "show": ("facegan.cli.show", "what a model is and how it was trained"),
     "generate": ("facegan.cli.generate", "pictures from seeds or saved vectors"),
     "interpolate": ("facegan.cli.interpolate", "a path between faces, as a figure or a film"),

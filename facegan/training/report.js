@@ -6,7 +6,7 @@ const state = {smooth: Math.max(0, ...runs.map(run => run.kimg.length)) < 60 ? 0
   across: 'kimg', moment: kimgs.length - 1, hidden: new Set()};
 const redraws = [];
 const byId = id => document.getElementById(id);
-const color = i => `var(--s${i % 8})`;
+const color = i => i < 0 ? 'var(--accent)' : `var(--s${i % 8})`;  // -1: of no single run
 const ends = list => list[list.length - 1];
 const nearest = (list, v) => list.reduce((best, w, i) => Math.abs(w - v) < Math.abs(list[best] - v) ? i : best, 0);
 
@@ -127,12 +127,13 @@ function drawChart(box, chart, id) {
     runs.forEach((run, i) => {
       if (data.linked && hidden.has(i)) return;
       for (const e of run.events) {
-        const x = px(each[i].at(e.kimg)), stroke = e.alarm ? 'var(--alarm)' : data.linked ? color(i) : 'var(--soft)';
+        const x = px(each[i].at(e.kimg)), stroke = data.linked ? color(i) : e.alarm ? 'var(--alarm)' : 'var(--soft)';
         node(upright(x, stroke, {'stroke-dasharray': e.alarm ? '5 2' : '2 3', 'stroke-width': e.alarm ? 1.6 : 1}), 'title', {}, e.text);
-        if (e.alarm) node(node(svg, 'path', {d: `M${x - 5} ${top}h10l-5 8z`, fill: stroke}), 'title', {}, e.text);
+        if (e.alarm) node(node(svg, 'path', {d: `M${x - 5} ${top}h10l-5 8z`, fill: 'var(--alarm)'}), 'title', {}, e.text);
       }
     });
-    if (kimgs.length) upright(px(Math.min(x1, each[series[0].run].at(kimgs[state.moment]))), 'var(--accent)', {'stroke-opacity': .6});
+    const moment = kimgs.length ? each[series[0].run].at(kimgs[state.moment]) : Infinity;
+    if (moment <= x1 * 1.02) upright(px(Math.min(x1, moment)), 'var(--accent)', {'stroke-opacity': .6});
     const plot = node(svg, 'g', {'clip-path': `url(#${clip.id})`, fill: 'none'});
     const path = (x, values) => {
       let text = '';  // some values are not in every line: join those that are
@@ -141,7 +142,7 @@ function drawChart(box, chart, id) {
     };
     for (const s of shown) {
       const stroke = color(s.color), dash = s.color >= 8 ? '6 3' : 'none';
-      if (s.low && s.low.length) node(plot, 'path', {d: `${path(s.x, s.high)}L${path([...s.x].reverse(), [...s.low].reverse()).slice(1)}Z`, fill: stroke, 'fill-opacity': .18});
+      if (s.low && s.low.length) node(plot, 'path', {d: `${path(s.x, smoothed(s.high, state.smooth))}L${path([...s.x].reverse(), [...smoothed(s.low, state.smooth)].reverse()).slice(1)}Z`, fill: stroke, 'fill-opacity': .18});
       if (s.floor !== null && s.floor !== undefined) node(plot, 'line', {x1: left, x2: right, y1: py(s.floor), y2: py(s.floor), stroke, 'stroke-width': 1.6, 'stroke-dasharray': '1.5 4', 'stroke-linecap': 'round'});
       if (s.line !== s.values && state.smooth > 0) node(plot, 'path', {d: path(s.x, s.values), stroke, 'stroke-opacity': .22});
       node(plot, 'path', {d: path(s.x, s.line), stroke, 'stroke-width': 1.8, 'stroke-dasharray': dash, 'stroke-linejoin': 'round', 'stroke-linecap': 'round'});

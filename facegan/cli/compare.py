@@ -1,0 +1,36 @@
+"""``facegan compare``: several runs on one page."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import tyro
+
+from facegan.cli.main import run_function
+from facegan.errors import InputError
+
+
+def main(
+    runs: Annotated[tuple[str, ...], tyro.conf.Positional, tyro.conf.arg(metavar="RUN RUN ...")],
+    out: str = "compare.html",
+    repeats: bool = False,
+) -> None:
+    """Compare runs on one page: curves, grids side by side, results, settings that differ.
+
+    Args:
+        runs: two or more run folders of 'facegan train', of any recipe, finished or not.
+        out: the page to write (.html); it needs nothing but itself.
+        repeats: the runs are the same but for the seed: show their mean and spread.
+    """
+    if len(runs) < 2:
+        raise InputError("name two or more run folders to compare")
+    if Path(out).suffix.lower() not in (".html", ".htm"):
+        raise InputError(f"--out {out}: the name must end in .html")
+    from facegan.training.compare import write_comparison
+
+    print(f"wrote {write_comparison(runs, out, repeats)}")
+
+
+def run(argv: list[str]) -> int | None:
+    return run_function(main, argv)
