@@ -12,7 +12,7 @@ import torch
 from facegan.data.dataset import Dataset
 from facegan.data.portraits import write_portraits
 from facegan.data.prepare import prepare
-from facegan.errors import DatasetError
+from facegan.errors import DatasetError, InputError
 from facegan.generator import Generator
 from facegan.metrics.quick import (
     FIRST_SEED,
@@ -183,8 +183,16 @@ def test_any_size_and_few_pictures(shape: tuple[int, int, int]) -> None:
 
 
 def test_too_few_pictures_are_named() -> None:
-    with pytest.raises(DatasetError, match="3 pictures are too few"):
+    with pytest.raises(DatasetError, match=r"3 pictures are too few .*--quality-count 0"):
         QuickQuality(np.zeros((3, 32, 32, 3), np.uint8))
+    with pytest.raises(InputError, match=r"--quality-count 1: .* at least 2"):
+        QuickQuality(np.zeros((9, 32, 32, 3), np.uint8), 1)
+
+
+@pytest.mark.parametrize("count", [2, 256])
+def test_identical_pictures_give_numbers(count: int) -> None:
+    same = np.full((4, 32, 32, 3), 90, np.uint8)
+    assert QuickQuality(same, count).judge(same) == {"quality": pytest.approx(0, abs=1e-6), "diversity": 0.0}
 
 
 # --- a generator ----------------------------------------------------------------------------------

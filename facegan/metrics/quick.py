@@ -16,7 +16,7 @@ import torch
 import torch.nn.functional as F
 
 from facegan import rng
-from facegan.errors import DatasetError
+from facegan.errors import DatasetError, InputError
 from facegan.images import to_float
 
 if TYPE_CHECKING:
@@ -40,6 +40,8 @@ class QuickQuality:
     """
 
     def __init__(self, source: Dataset | np.ndarray, count: int = 256) -> None:
+        if count < 2:
+            raise InputError(f"--quality-count {count}: a distance takes at least 2 samples")
         reference, first, second = _real(source, count)
         self.count = count
         features = _features(reference)
@@ -84,7 +86,10 @@ def _real(source: Dataset | np.ndarray, count: int) -> tuple[np.ndarray, np.ndar
     else:
         pictures = source.images("train")
     if len(pictures) < 4:
-        raise DatasetError(f"{len(pictures)} pictures are too few to compare with: at least 4 are needed")
+        raise DatasetError(
+            f"{len(pictures)} pictures are too few to measure quality against: it takes 4 "
+            "(--quality-count 0 leaves that out)"
+        )
     if len(pictures) < 3 * count:
         chosen = thumbnails(_spaced(pictures, MAX_REFERENCE))
         return chosen, chosen[::2], chosen[1::2]

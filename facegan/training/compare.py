@@ -83,9 +83,7 @@ def _subtitle(records: Sequence[RunRecord], names: Sequence[str], repeats: bool)
 
 # --- curves -------------------------------------------------------------------------------------
 
-_BAND = (
-    "Lines are means over the runs, bands reach from the lowest to the highest run, as far as all have come."
-)
+_BAND = "Lines are means of the runs, bands reach from the lowest to the highest, as far as all have come."
 
 
 def comparison_data(records: Sequence[RunRecord], names: Sequence[str], repeats: bool) -> dict[str, Any]:
