@@ -9,9 +9,9 @@ from statistics import median
 
 from facegan.runs import moment_name
 
-MIN_POINTS = 6  # measurements before anything can be said
-_WINDOW = 0.2  # of the run: this long without a better value means that it has stopped to improve
-_TOO_NOISY = 1.5  # a margin of this factor or more says nothing
+MIN_POINTS = 8  # measurements before anything can be said
+_PATIENCE, _LEAST = 0.25, 5  # of the run, and measurements: so long without a better value is no progress
+_TOO_NOISY = 1.4  # a margin of this factor or more says nothing
 
 
 @dataclass(frozen=True)
@@ -37,11 +37,11 @@ def judge(curve: Sequence[tuple[float, float]]) -> Progress | None:
     The curve is smoothed by medians of three neighbours. The noise sigma of one measurement is estimated
     from second differences of the logarithms, which a steady trend leaves out: their median size is
     0.6745 sqrt(6) sigma. A smoothed value is *better* where it lies below the last better one by more than
-    2 sigma, and by at least 1%. ``improving``: the last better value lies in the last fifth of the
-    measurements, or among the last three. ``stalled``: it does not. ``early``: fewer than six
-    measurements. ``noisy``: 2 sigma is a factor of 1.5 or more.
+    2 sigma, and by at least 1%. ``improving``: the last better value lies in the last quarter of the
+    measurements, or among the last five. ``stalled``: it does not. ``noisy``: it does
+    not, but 2 sigma is a factor of 1.4 or more. ``early``: fewer than eight measurements.
 
-    Of level curves with noise of 1 to 10%, 3% are called improving (tests/training/test_progress.py).
+    Of level curves with noise of 1 to 10%, 4% are called improving (tests/training/test_progress.py).
     """
     if not curve:
         return None
@@ -59,10 +59,10 @@ def judge(curve: Sequence[tuple[float, float]]) -> Progress | None:
     lowest = min(range(n), key=lambda i: (smooth[i], -i))
     if n < MIN_POINTS:
         state = "early"
-    elif margin >= math.log(_TOO_NOISY):
-        state = "noisy"
+    elif better >= n - max(_LEAST, math.ceil(_PATIENCE * n)):
+        state = "improving"
     else:
-        state = "improving" if better >= n - max(3, math.ceil(_WINDOW * n)) else "stalled"
+        state = "noisy" if margin >= math.log(_TOO_NOISY) else "stalled"
     return Progress(
         state, n, math.exp(smooth[lowest]), kimg[lowest], math.exp(smooth[-1]), kimg[better], math.exp(margin)
     )
@@ -108,9 +108,8 @@ def quality_text(
     if found.state == "improving":
         return "Still getting better.", f"{now} It is worth going on.{best}"
     worse = found.last > found.best * found.margin**1.5  # three times the noise
-    text = f"{now} It was {found.best:.3g} at {found.best_kimg:.4g} kimg" + (
-        " and has got worse since." if worse else "; the difference is within its noise."
-    )
+    then = f"It was {found.best:.3g} at {found.best_kimg:.4g} kimg"
+    text = f"{now} {then} and has got worse since." if worse else f"{now} What changed since is noise."
     return f"No better since {found.since:.4g} kimg.", f"{text} You can stop.{best}"
 
 

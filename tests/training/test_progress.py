@@ -28,7 +28,7 @@ def test_nothing_measured() -> None:
 def test_too_early(n: int) -> None:
     found = judge(curve([9.0, 5, 4, 3, 2][:n]))
     assert found and found.state == "early" and found.points == n
-    assert f"measured {n} of 6" in quality_text(curve([9.0, 5, 4, 3, 2][:n]), 1.0, [], "run")[1]
+    assert f"measured {n} of 8" in quality_text(curve([9.0, 5, 4, 3, 2][:n]), 1.0, [], "run")[1]
 
 
 FALLING = 100 * 0.93 ** np.arange(40)
@@ -42,7 +42,7 @@ RISING = np.concatenate([FALLING[:20], FALLING[19] * 1.05 ** np.arange(1, 21)])
 )
 def test_trends_in_noise(trend: np.ndarray, state: str, sigma: float) -> None:
     found = [judge(noisy(trend, sigma, seed)) for seed in range(200)]
-    assert sum(f.state == state for f in found if f) >= 190
+    assert sum(f.state == state for f in found if f) >= 186
 
 
 @pytest.mark.parametrize("sigma", [0.0, 0.03, 0.1])
