@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 import shlex
 import sys
 import time
+from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
-from facegan.errors import FaceganError
+from facegan.errors import ConfigError, RunError
 from facegan.training.listeners import Silent, StepStats
 
 if TYPE_CHECKING:
@@ -48,6 +51,7 @@ def _flags(config: TrainConfig) -> type:
         ),
         "recipe": own(str, "what to begin with: see 'facegan recipes'.", config.recipe),
         "out": own(str, "run folder; '' is runs/DATASET-RECIPE.", ""),
+        "repeats": own(int, "train with so many seeds into OUT/seed-N, and compare.", 1),
         "resume": own(bool, "insist on a checkpoint in the run folder (one is used in any case).", False),
         "dry_run": own(bool, "show settings, layers, memory and time; write nothing.", False),
         "device": own(str, "auto, cpu, cuda, cuda:1 or mps.", "auto"),
@@ -80,6 +84,8 @@ class LiveLine(Silent):
         self.live, self.every, self.last = sys.stderr.isatty(), every, float("-inf")
 
     def on_stats(self, stats: StepStats) -> None:
+        if "loss_g" not in stats.values:
+            return  # the grid before the first update
         ends = stats.images_seen >= stats.images_total
         if self.live:
             print(f"\r{status(stats)}\x1b[K", end="\n" if ends else "", file=sys.stderr, flush=True)
@@ -95,6 +101,26 @@ class LiveLine(Silent):
         )
 
 
+def _repeat(
+    once: Callable[[TrainConfig, Path], None], config: TrainConfig, out: Path, repeats: int, quiet: bool
+) -> int:
+    """The same recipe with ``repeats`` seeds, and a page with their mean and spread."""
+    from facegan.training.compare import write_comparison
+
+    runs, failed = [], 0
+    for seed in range(config.seed, config.seed + repeats):
+        runs.append(out / f"seed-{seed}")
+        try:
+            once(dataclasses.replace(config, seed=seed), runs[-1])
+        except RunError as error:  # one that broke down must not cost the others
+            failed += 1
+            print(f"facegan train: {error}", file=sys.stderr)
+    page = write_comparison(runs, out / "compare.html", repeats=True)
+    if not quiet:
+        print(f"done: {page}", file=sys.stderr)
+    return 2 if failed else 0
+
+
 def run(argv: list[str]) -> int:
     from facegan.cli.main import parse_flags
     from facegan.recipes import recipe
@@ -104,8 +130,8 @@ def run(argv: list[str]) -> int:
         recipe(flags.recipe), model=flags.model,
         **{f.name: getattr(flags.settings, f.name) for f in dataclasses.fields(flags.settings)},
     )  # fmt: skip
-    from pathlib import Path
-
+    if flags.repeats < 1:
+        raise ConfigError(f"--repeats must be at least 1, not {flags.repeats}")
     import torch
 
     from facegan.data.dataset import Dataset
@@ -113,6 +139,7 @@ def run(argv: list[str]) -> int:
 
     if flags.threads:
         torch.set_num_threads(flags.threads)
+    first = os.environ.get("RANK", "0") == "0"  # of the processes that a launcher has started
     data = Dataset(flags.dataset)
     if flags.dry_run:
         from facegan.training.dryrun import dry_run
@@ -123,25 +150,30 @@ def run(argv: list[str]) -> int:
         print(page(dry_run(data, config, flags.device)))
         return 0
     out = Path(flags.out or f"runs/{data.path.resolve().name}-{config.recipe}")
-    listeners: list[Any] = [] if flags.quiet else [LiveLine()]
-    if flags.tensorboard:
-        from facegan.training.tensorboard import TensorBoardListener
-
-        listeners.append(TensorBoardListener(out / "tensorboard"))
     command = "facegan train " + shlex.join(argv)
-    if not flags.quiet:
-        print(f"{config.recipe} on {data.path} ({data.counts['train']} images) -> {out}", file=sys.stderr)
-    try:
+
+    def once(config: TrainConfig, out: Path) -> None:
+        listeners: list[Any] = [] if flags.quiet or not first else [LiveLine()]
+        if flags.tensorboard and first:
+            from facegan.training.tensorboard import TensorBoardListener
+
+            listeners.append(TensorBoardListener(out / "tensorboard"))
+        if not flags.quiet and first:
+            print(f"{config.recipe} on {data.path} ({data.counts['train']} images) -> {out}", file=sys.stderr)
         train(
             data, config, out, resume=flags.resume, device=flags.device, listeners=listeners, command=command
         )
+
+    try:
+        if flags.repeats > 1:
+            return _repeat(once, config, out, flags.repeats, flags.quiet)
+        once(config, out)
     except Interrupted as stop:
-        print(f"\nfacegan train: saved; the same command goes on from here ({out})", file=sys.stderr)
+        if first:
+            print(f"\nfacegan train: saved; the same command goes on from here ({out})", file=sys.stderr)
         return 128 + stop.signum
-    except torch.cuda.OutOfMemoryError:
-        raise FaceganError(
-            f"--batch {config.batch}: the device is out of memory; try {config.batch // 2}"
-        ) from None
+    if not first:
+        return 0
     if not flags.quiet:
         print(f"done: {out / 'report.html'}; next: facegan generate {out}", file=sys.stderr)
     return 0

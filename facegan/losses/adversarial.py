@@ -19,7 +19,7 @@ Tensor = torch.Tensor
 class Loss:
     """``d_real`` and ``d_fake`` are summed and scaled by ``d_scale``; ``g`` may look at the real logits.
 
-    A loss over pairs has ``d_pair`` instead of the two separate terms.
+    A loss over pairs has ``d_pair`` instead of the two separate terms. Logits above ``boundary`` say real.
     """
 
     g: Callable[[Tensor, Tensor | None], Tensor]
@@ -27,6 +27,7 @@ class Loss:
     d_fake: Callable[[Tensor], Tensor] | None = None
     d_pair: Callable[[Tensor, Tensor], Tensor] | None = None
     d_scale: float = 1.0
+    boundary: float = 0.0
 
     @property
     def needs_real(self) -> bool:
@@ -62,6 +63,7 @@ LOSSES: dict[str, Loss] = {
         lambda f, _: 0.5 * (f - 1).square().mean(),
         lambda r: 0.5 * (r - 1).square().mean(),
         lambda f: 0.5 * f.square().mean(),
+        boundary=0.5,
     ),
     # Jolicoeur-Martineau 2018; the pairing form of Huang et al. 2024, equation 2
     "relativistic": Loss(_pair_g, d_pair=lambda r, f: F.softplus(f - r).mean()),

@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -18,10 +19,12 @@ from typing import Any
 import torch
 
 from facegan.errors import RunError
+from facegan.files import failpoint, rename, sync_folder, write_synced
+from facegan.nets import parallel
 from facegan.training.step import TrainState
 
 FORMAT = 1
-_COUNTS = ("images_seen", "fakes_drawn", "updates", "seconds")
+_COUNTS = ("images_seen", "fakes_drawn", "updates", "seconds", "lr_scale", "watch")
 
 
 def kimg_name(images_seen: int) -> str:
@@ -58,20 +61,24 @@ def _tensors(state: TrainState) -> dict[str, torch.Tensor]:
     return {key: value.detach().cpu().contiguous() for key, value in tensors.items()}
 
 
-def _sync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+def circumstances(state: TrainState) -> dict[str, Any]:
+    """What must stay as it is for a resumed run to end bit for bit as an uninterrupted one."""
+    return {
+        "device": state.device.type, "processes": parallel.world(), "threads": torch.get_num_threads(),
+        "torch": torch.__version__, "precision": state.config.precision,
+    }  # fmt: skip
 
 
-def save_checkpoint(state: TrainState, folder: Path) -> Path:
-    """Write the state under ``folder``/NAME and drop all but the newest ``keep_checkpoints``."""
+def save_checkpoint(state: TrainState, folder: Path, healthy: bool = True) -> Path:
+    """Write the state under ``folder`` and drop what is no longer needed.
+
+    The newest ``keep_checkpoints`` stay, and the newest ``healthy`` one: the watchdog goes back to it.
+    """
     from safetensors.torch import save
 
     name = kimg_name(state.images_seen)
-    temporary, final = folder / f".{name}.{os.getpid()}.tmp", folder / name
+    final = folder / name
+    temporary = folder / f".{name}.{os.getpid()}.tmp"
     try:
         folder.mkdir(parents=True, exist_ok=True)
         for stale in folder.glob(".*.tmp"):
@@ -83,50 +90,88 @@ def save_checkpoint(state: TrainState, folder: Path) -> Path:
             "sha256": hashlib.sha256(content).hexdigest(),
             "config": state.config.to_dict(),
             "stat_counts": state.counts,
+            "healthy": healthy,
+            "circumstances": circumstances(state),
             **{key: getattr(state, key) for key in _COUNTS},
         }
-        files = {"state.safetensors": content, "state.json": json.dumps(header, indent=1).encode()}
-        for file, data in files.items():
-            with open(temporary / file, "wb") as handle:
-                handle.write(data)
-                handle.flush()
-                os.fsync(handle.fileno())
-        _sync(temporary)
-        if final.exists():
-            shutil.rmtree(final)
-        os.rename(temporary, final)
-        _sync(folder)
+        write_synced(temporary / "state.safetensors", content)
+        write_synced(temporary / "state.json", json.dumps(header, indent=1).encode())
+        sync_folder(temporary)
+        if final.exists():  # a name of its own: nothing whole is removed before this one stands
+            newest = max(_version(p.name) for p in list_checkpoints(folder) if p.name.startswith(name))
+            final = folder / f"{name}-{newest + 1}"
+        rename(temporary, final)
+        sync_folder(folder)
     except OSError as error:
         shutil.rmtree(temporary, ignore_errors=True)
         raise RunError(
-            f"{final}: the checkpoint could not be written ({error.strerror}); earlier ones are intact"
+            f"{final}: the checkpoint could not be written ({error.strerror}); earlier ones are intact; "
+            "the same command goes on from them"
         ) from None
-    for old in list_checkpoints(folder)[: -state.config.keep_checkpoints]:
-        shutil.rmtree(old, ignore_errors=True)
+    drop(_superfluous(folder, state.config.keep_checkpoints))
     return final
+
+
+def _superfluous(folder: Path, keep: int) -> list[Path]:
+    older = list_checkpoints(folder)[:-keep]
+    newest_healthy = next((p for p in reversed(list_checkpoints(folder)) if is_healthy(p)), None)
+    return [p for p in older if p != newest_healthy]
+
+
+def drop(checkpoints: list[Path]) -> None:
+    """Remove checkpoints; under another name first, so that none is ever found half removed."""
+    for old in checkpoints:
+        gone = old.with_name(f".{old.name}.tmp")
+        failpoint(f"{old.name}: before its removal")
+        os.replace(old, gone)
+        failpoint(f"{old.name}: set aside")
+        shutil.rmtree(gone, ignore_errors=True)
+
+
+def _version(name: str) -> int:
+    return int(name.partition("kimg-")[2] or 0)
 
 
 def list_checkpoints(folder: Path) -> list[Path]:
     """Whole checkpoints, oldest first."""
-    return sorted((p for p in folder.glob("[0-9]*kimg") if p.is_dir()), key=lambda p: kimg_of(p.name))
+    found = (p for p in folder.glob("[0-9]*kimg*") if re.fullmatch(r"[0-9.]+kimg(-\d+)?", p.name))
+    return sorted((p for p in found if p.is_dir()), key=lambda p: (kimg_of(p.name), _version(p.name)))
+
+
+def is_healthy(checkpoint: Path) -> bool:
+    """Whether the watchdog saw nothing suspicious when it was written."""
+    try:
+        return bool(read_header(checkpoint).get("healthy", True))
+    except (OSError, ValueError):
+        return False
 
 
 def read_header(checkpoint: Path) -> dict[str, Any]:
     return json.loads((checkpoint / "state.json").read_text())
 
 
-def load_latest(state: TrainState, folder: Path, warn: Callable[[str], None]) -> Path | None:
-    """Put the newest intact checkpoint into ``state``; a damaged one is named and passed over."""
-    for checkpoint in reversed(list_checkpoints(folder)):
+def load_latest(
+    state: TrainState, folder: Path | None, warn: Callable[[str], None], healthy: bool = False
+) -> Path | None:
+    """Put the newest intact (and ``healthy``) checkpoint into ``state``; a damaged one is passed over.
+
+    In several processes the first alone has a ``folder``; all take the one that it can read.
+    """
+    for checkpoint in reversed(list_checkpoints(folder)) if folder is not None else ():
+        if healthy and not is_healthy(checkpoint):
+            continue
         try:
-            _load(state, checkpoint)
-            return checkpoint
+            load_checkpoint(state, checkpoint)
+            return parallel.from_first(checkpoint)
         except (OSError, ValueError, KeyError, RuntimeError) as error:
             warn(f"{checkpoint}: damaged ({str(error).splitlines()[0]}); trying the one before")
-    return None
+    chosen = parallel.from_first(None)
+    if chosen is not None:
+        load_checkpoint(state, chosen)
+    return chosen
 
 
-def _load(state: TrainState, checkpoint: Path) -> None:
+def load_checkpoint(state: TrainState, checkpoint: Path) -> None:
     from safetensors.torch import load
 
     header = read_header(checkpoint)
@@ -153,6 +198,6 @@ def _load(state: TrainState, checkpoint: Path) -> None:
                     # Fused Adam walks through memory: moments must lie as their parameter does.
                     values[moment] = torch.empty_like(parameter).copy_(value)
     for key in _COUNTS:
-        setattr(state, key, header[key])
+        setattr(state, key, header[key])  # the last to change: a damaged file leaves the counts alone
     state.sums = {key: value.to(state.device) for key, value in groups.get("sums", {}).items()}
     state.counts = dict(header["stat_counts"])

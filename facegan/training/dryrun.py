@@ -22,6 +22,8 @@ from facegan.nets.summary import LayerInfo, statistics, summarize
 from facegan.training import loop
 from facegan.training.config import TrainConfig, check
 from facegan.training.data import ImageFeed
+from facegan.training.memory import fits, is_out_of_memory
+from facegan.training.session import BN_BATCH, BN_BATCHES, resolved
 from facegan.training.step import TrainState, create_state, train_step
 
 TIMED_SECONDS, TIMED_UPDATES = 2.0, 3  # time updates for so long, and at least so many
@@ -173,39 +175,28 @@ def dry_run(dataset: str | Path | Dataset, config: TrainConfig, device: str = "a
     config = check(config)
     data = dataset if isinstance(dataset, Dataset) else Dataset(dataset)
     place = loop.pick_device(device)
-    shape = loop._fit(config, data)
+    shape = loop.image_shape(config, data)
     pictures = data.peek(max(_PEEK, config.batch))
-    feed = ImageFeed(pictures, config, place)
     try:
-        with PeakMemory(place) as memory:
-            state = create_state(config, shape, place)
-            kinds = _kinds(config)
-            # Two to warm up, because the optimiser's moments come with the first.
-            warm = [_timed(state, feed, penalised) for penalised in (kinds * 2)[:2]]
-        timings = _time_updates(state, feed, kinds, TIMED_UPDATES if warm[-1] < SLOW_UPDATE else len(kinds))
-        drawing = _time_drawing(state)
-    except (torch.OutOfMemoryError, MemoryError, RuntimeError) as error:
+        return _measured(config, data, pictures, place, shape)
+    except (MemoryError, RuntimeError) as error:
         if not is_out_of_memory(error):
             raise
-        raise ConfigError(out_of_memory(config, place)) from None
+        raise ConfigError(fits(config, shape, place, error)) from None
+
+
+def _measured(
+    config: TrainConfig, data: Dataset, pictures: np.ndarray, place: torch.device, shape: tuple[int, int, int]
+) -> DryRun:
+    feed = ImageFeed(pictures, config, place)
+    with PeakMemory(place) as memory:
+        state = create_state(resolved(config, place), shape, place)
+        kinds = _kinds(config)
+        # Two to warm up, because the optimiser's moments come with the first.
+        warm = [_timed(state, feed, penalised) for penalised in (kinds * 2)[:2]]
+    timings = _time_updates(state, feed, kinds, TIMED_UPDATES if warm[-1] < SLOW_UPDATE else len(kinds))
+    drawing = _time_drawing(state)
     return _result(state, data, pictures, memory, timings, drawing, shape)
-
-
-def is_out_of_memory(error: BaseException) -> bool:
-    """Also of torch's CPU allocator, which raises a plain RuntimeError."""
-    words = ("can't allocate memory", "not enough memory", "out of memory")
-    return isinstance(error, (MemoryError, torch.OutOfMemoryError)) or any(w in str(error) for w in words)
-
-
-def out_of_memory(config: TrainConfig, device: torch.device) -> str:
-    """One line with something smaller to try."""
-    cuts = (n for n in range(config.accumulate + 1, config.batch + 1))
-    fits = next((n for n in cuts if config.batch % n == 0 and config.g_batch % n == 0), None)
-    advice = [f"--batch {config.batch // 2}"] * (config.batch > 1) + [f"--accumulate {fits}"] * bool(fits)
-    return (
-        f"--batch {config.batch}: an update does not fit into the memory of {device}; "
-        f"try {' or '.join(advice) or 'smaller networks'}"
-    )
 
 
 def _kinds(config: TrainConfig) -> list[bool]:
@@ -294,7 +285,7 @@ def _result(
         t for o in (state.g_optimizer, state.d_optimizer) for s in o.state.values() for t in s.values()
     ]
     # Averaged weights need statistics of their own each time that pictures are drawn with them.
-    renewed = loop._BN_BATCHES * loop._BN_BATCH if state.ema and batch_norms(state.ema) else 0
+    renewed = BN_BATCHES * BN_BATCH if state.ema and batch_norms(state.ema) else 0
     weights = _bytes([*_stored(state.generator), *_stored(state.discriminator)])
     average = _bytes(_stored(state.ema))
     floats = sum(p.numel() for p in state.generator.parameters()) + statistics(state.generator)

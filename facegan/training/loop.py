@@ -2,41 +2,31 @@
 
 from __future__ import annotations
 
-import signal
-import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from copy import deepcopy
+import os
+from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 
-from facegan import __version__, rng
+from facegan import __version__
 from facegan.data.dataset import Dataset
 from facegan.errors import ConfigError, RunError
-from facegan.generator import Generator, Latent, describe
-from facegan.images import grid
-from facegan.nets.ema import recalibrate_batch_norm
+from facegan.generator import Latent, describe
+from facegan.nets import parallel
 from facegan.recipes import recipe as named_recipe
-from facegan.training.checkpoint import list_checkpoints, load_latest, save_checkpoint
+from facegan.training.checkpoint import circumstances, list_checkpoints, load_latest, read_header
 from facegan.training.config import TrainConfig, check, override
 from facegan.training.data import ImageFeed
-from facegan.training.listeners import Listener, StepStats
-from facegan.training.report import write_report
+from facegan.training.listeners import Listener
+from facegan.training.memory import fits, is_out_of_memory
+from facegan.training.processes import lost, together
 from facegan.training.runfolder import RunFolder
-from facegan.training.step import TrainState, create_state, train_step
+from facegan.training.session import Interrupted, Quality, Session, announce, resolved
+from facegan.training.step import TrainState, check_split, create_state
 
-_BN_BATCHES, _BN_BATCH = 16, 64
-
-
-class Interrupted(Exception):
-    """A signal asked to stop; the state is saved. ``signum`` tells which."""
-
-    def __init__(self, signum: int) -> None:
-        super().__init__(signal.Signals(signum).name)
-        self.signum = signum
+__all__ = ["Interrupted", "pick_device", "train"]
 
 
 def train(
@@ -47,6 +37,7 @@ def train(
     resume: bool = False,
     device: str = "auto",
     listeners: Sequence[Listener] = (),
+    quality: Quality | None = None,
     command: str = "",
     **overrides: Any,
 ) -> Path:
@@ -55,43 +46,95 @@ def train(
     ``recipe`` is a name or a whole configuration; ``overrides`` change single settings by name
     (``batch=32``; nested ones as ``**{"generator.lr": 1e-4}``). A folder that holds the same run is
     resumed from its newest checkpoint; ``resume=True`` insists that there is one. Ctrl-C and SIGTERM
-    save and raise :class:`Interrupted`.
+    save and raise :class:`Interrupted`. ``quality`` maps a Generator to named numbers (None is
+    :class:`facegan.metrics.quick.QuickQuality`); with every grid they go to the listeners.
+
+    Under ``torchrun`` or ``accelerate launch`` the processes share each batch; the first one writes and
+    has the listeners.
     """
     config = named_recipe(recipe) if isinstance(recipe, str) else recipe
     config = check(override(config, overrides))
     data = dataset if isinstance(dataset, Dataset) else Dataset(dataset)
+    shape = image_shape(config, data)
     place = pick_device(device)
-    shape = _fit(config, data)
-    run = RunFolder(Path(out))
-    everyone: list[Listener] = [run, *listeners]
-    try:
-        if resume and not list_checkpoints(run.checkpoints):
-            raise RunError(f"{run.path}: --resume, but there is no checkpoint in it")
-        run.begin(_full_config(config, data, shape, command))
-        state = create_state(config, shape, place)
-        found = load_latest(state, run.checkpoints, lambda text: _event(everyone, state, text))
-        if list_checkpoints(run.checkpoints) and found is None:
-            raise RunError(
-                f"{run.checkpoints}: every checkpoint is damaged; remove the folder to begin again"
-            )
-        run.truncate(state.images_seen)
-        if found is not None:
-            _event(everyone, state, f"resumed from {found.name}")
-        _loop(
-            state,
-            ImageFeed(data.images("train"), config, place),
-            run,
-            everyone,
-            _papers(config, data, shape, command),
-        )
-    finally:
-        for listener in everyone:
-            listener.close()
-    return run.path
+    with together(place):
+        check_split(config)
+        first = parallel.rank() == 0
+        run = RunFolder(Path(out)) if first else None
+        everyone: list[Listener] = [run, *listeners] if run is not None else []
+        state: TrainState | None = None
+        try:
+            if run is not None:
+                if resume and not list_checkpoints(run.checkpoints):
+                    raise RunError(f"{run.path}: --resume, but there is no checkpoint in it")
+                run.begin(_full_config(config, data, shape, command))
+            state = create_state(resolved(config, place), shape, place)
+            _resume(state, run, everyone)
+            images = _images(data)
+            if run is not None and quality is None and config.quality_count:
+                from facegan.metrics.quick import QuickQuality
+
+                quality = QuickQuality(data, config.quality_count)
+            feed = ImageFeed(images, config, place)
+            Session(state, feed, run, everyone, _papers(config, data, shape, command), quality).train()
+        except OSError as error:
+            raise _not_written(error, Path(out)) from None
+        except RuntimeError as error:
+            if is_out_of_memory(error) and state is not None:
+                raise RunError(fits(state.config, shape, place, error, state)) from None
+            if parallel.world() > 1 and lost(error):
+                raise RunError(
+                    f"{out}: process {parallel.rank()} lost the others ({lost(error)}); the last "
+                    "checkpoint is intact, and the same command goes on from it"
+                ) from None
+            raise
+        finally:
+            for listener in everyone:
+                with suppress(OSError):  # a full disk has been reported already
+                    listener.close()
+    return Path(out)
+
+
+def _not_written(error: OSError, out: Path) -> RunError:
+    where = error.filename or out
+    return RunError(
+        f"{where}: cannot be written ({error.strerror or error}); the last checkpoint is intact: "
+        "make room and give the same command again"
+    )
+
+
+def _images(data: Dataset) -> Any:
+    """The training pictures; the first process decodes them for all."""
+    if parallel.rank() == 0:
+        data.images("train")
+    parallel.wait()
+    return data.images("train")
+
+
+def _resume(state: TrainState, run: RunFolder | None, listeners: Sequence[Listener]) -> None:
+    """Load the newest checkpoint, if there is one, and say what is no longer bit for bit."""
+    folder = run.checkpoints if run is not None else None
+    found = load_latest(state, folder, lambda text: announce(listeners, state, text))
+    if run is None:
+        return
+    if list_checkpoints(run.checkpoints) and found is None:
+        raise RunError(f"{run.checkpoints}: every checkpoint is damaged; remove the folder to begin again")
+    run.truncate(state.images_seen)
+    if found is None:
+        return
+    then, now = read_header(found).get("circumstances", {}), circumstances(state)
+    changed = [
+        f"{name} {then[name]} -> {now[name]}" for name in now if then.get(name, now[name]) != now[name]
+    ]
+    note = f"; {', '.join(changed)}: from here on equal but for rounding, not bit for bit" if changed else ""
+    announce(listeners, state, f"resumed from {found.name}{note}")
 
 
 def pick_device(name: str) -> torch.device:
     """``auto`` prefers CUDA, then MPS, then the CPU; ConfigError for one that is not there."""
+    local = os.environ.get("LOCAL_RANK", "0")
+    if name in ("auto", "cuda") and torch.cuda.is_available() and int(local) < torch.cuda.device_count():
+        name = f"cuda:{local}"
     if name == "auto":
         name = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
     try:
@@ -102,7 +145,7 @@ def pick_device(name: str) -> torch.device:
     return device
 
 
-def _fit(config: TrainConfig, data: Dataset) -> tuple[int, int, int]:
+def image_shape(config: TrainConfig, data: Dataset) -> tuple[int, int, int]:
     """(C, H, W) of the dataset, checked against the recipe's needs."""
     (h, w), c = data.size, data.channels
     name = config.recipe or "this configuration"
@@ -151,114 +194,3 @@ def _papers(config: TrainConfig, data: Dataset, shape: Sequence[int], command: s
         config.family, config.model, latent, shape, provenance=provenance, alignment=data.crop,
         licence="that of its training pictures",
     )  # fmt: skip
-
-
-def sampling_generator(state: TrainState, papers: dict[str, Any]) -> Generator:
-    """A copy for sampling: the moving average with batch-norm statistics of its own, or the raw weights."""
-    network = deepcopy(state.generator if state.ema is None else state.ema).eval()
-    if state.ema is not None:
-        c = state.config
-        latent = Latent(**papers["latent"])
-
-        def batches() -> Iterator[torch.Tensor]:
-            for i in range(_BN_BATCHES):
-                draws = rng.normal(c.seed, "batch-norm", i * _BN_BATCH, _BN_BATCH, c.latent.dim)
-                yield latent.shape_normal(torch.from_numpy(draws)).to(state.device)
-
-        recalibrate_batch_norm(network, batches())
-    provenance = {**papers["provenance"], "images_seen": state.images_seen}
-    return Generator(network, {**papers, "provenance": provenance}, state.device)
-
-
-def _event(listeners: Sequence[Listener], state: TrainState, text: str) -> None:
-    for listener in listeners:
-        listener.on_event(state.images_seen, text)
-
-
-@contextmanager
-def _signals() -> Iterator[list[int]]:
-    """Collects SIGINT and SIGTERM instead of dying from them; a second one dies at once."""
-    caught: list[int] = []
-
-    def note(signum: int, frame: Any) -> None:
-        if caught:
-            raise KeyboardInterrupt
-        caught.append(signum)
-
-    try:
-        before = {s: signal.signal(s, note) for s in (signal.SIGINT, signal.SIGTERM)}
-    except ValueError:  # not in the main thread: whoever runs the thread handles signals
-        yield caught
-        return
-    try:
-        yield caught
-    finally:
-        for s, handler in before.items():
-            signal.signal(s, handler)
-
-
-def _due(before: int, now: int, every: int) -> bool:
-    return now // every > before // every
-
-
-def _loop(
-    state: TrainState, feed: ImageFeed, run: RunFolder, listeners: Sequence[Listener], papers: dict[str, Any]
-) -> None:
-    c = state.config
-    total = round(c.kimg * 1000)
-    grid_every = max(1, round((c.grid_kimg or c.kimg / 40) * 1000))
-    save_every = max(1, round((c.checkpoint_kimg or c.kimg / 10) * 1000))
-    stats_every = max(c.batch, total // 400)
-    clock, since = time.perf_counter(), (state.images_seen, 0.0)
-    if state.images_seen == 0:
-        _draw(state, papers, listeners)
-    with _signals() as caught:
-        while state.images_seen < total:
-            before = state.images_seen
-            train_step(state, feed)
-            now = state.images_seen
-            elapsed = time.perf_counter() - clock
-            ends = now >= total
-            if ends or _due(before, now, stats_every):
-                means = state.take_means()
-                _check_finite(state, means, run)
-                speed = (now - since[0]) / max(elapsed - since[1], 1e-9)
-                stats = StepStats(now, total, state.seconds + elapsed, speed, means)
-                since = (now, elapsed)
-                for listener in listeners:
-                    listener.on_stats(stats)
-            if ends or _due(before, now, grid_every):
-                _draw(state, papers, listeners)
-                write_report(run.path)
-                # Drawing is no training: leave it out of the speed of the next report.
-                since = (now, time.perf_counter() - clock)
-            if ends or caught or _due(before, now, save_every):
-                spent = time.perf_counter() - clock
-                state.seconds, clock, since = (
-                    state.seconds + spent,
-                    clock + spent,
-                    (since[0], since[1] - spent),
-                )
-                # The checkpoint comes last: what a killed run wrote beyond it is made again.
-                sampling_generator(state, papers).save(run.model_path(now))
-                save_checkpoint(state, run.checkpoints)
-            if caught and not ends:
-                _event(listeners, state, f"stopped by {signal.Signals(caught[0]).name}, saved")
-                write_report(run.path)
-                raise Interrupted(caught[0])
-
-
-def _draw(state: TrainState, papers: dict[str, Any], listeners: Sequence[Listener]) -> None:
-    pictures: np.ndarray = sampling_generator(state, papers).sample(state.config.grid_count)
-    sheet = grid(pictures)
-    for listener in listeners:
-        listener.on_grid(state.images_seen, sheet)
-
-
-def _check_finite(state: TrainState, means: dict[str, float], run: RunFolder) -> None:
-    bad = sorted(name for name, value in means.items() if not np.isfinite(value))
-    if bad:
-        raise RunError(
-            f"{run.path}: {bad[0]} is no longer finite after {state.images_seen / 1000:g} kimg; the last "
-            "checkpoint is kept. Try a lower --generator.lr and --discriminator.lr in a new run"
-        )

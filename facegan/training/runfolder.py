@@ -6,6 +6,7 @@ import json
 import os
 import platform
 import sys
+from dataclasses import MISSING, fields
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ import numpy as np
 from facegan import __version__, files, images
 from facegan.errors import RunError
 from facegan.training.checkpoint import kimg_name, kimg_of
-from facegan.training.config import RESUMABLE, differences
+from facegan.training.config import RESUMABLE, TrainSettings, differences
 from facegan.training.listeners import Silent, StepStats
 
 
@@ -55,17 +56,25 @@ class RunFolder(Silent):
             except (OSError, ValueError):
                 raise RunError(f"{file}: not readable as JSON; restore it or choose another --out") from None
             drop = (*RESUMABLE, "command", "facegan")
-            a, b = ({k: v for k, v in c.items() if k not in drop} for c in (old, config))
+            # A setting that is younger than the run had its default.
+            plain = {f.name: f.default for f in fields(TrainSettings) if f.default is not MISSING}
+            a, b = ({k: v for k, v in {**plain, **c}.items() if k not in drop} for c in (old, config))
             for side in (a, b):  # a dataset may be moved: what counts is its content
-                side["dataset"] = {"content_hash": side.get("dataset", {}).get("content_hash")}
+                told = side.get("dataset", {})
+                side["dataset"] = {
+                    "content": f"{str(told.get('content_hash'))[:16]} ({told.get('count')} pictures)"
+                }
             changed = differences(a, b)
             if changed:
                 shown = "; ".join(changed[:6]) + (
                     f"; and {len(changed) - 6} more" if len(changed) > 6 else ""
                 )
                 raise RunError(f"{self.path} holds a run with other settings ({shown}); choose another --out")
-        elif any(p.name != ".lock" for p in self.path.iterdir()):
+        elif any(p.name != ".lock" and not _temporary(p) for p in self.path.iterdir()):
             raise RunError(f"{self.path}: not empty and not a run folder; choose another --out")
+        for folder in (self.path, self.path / "samples", self.path / "samples/pairs", self.path / "models"):
+            for stale in filter(_temporary, folder.glob(".*.tmp")):  # of a process that was killed
+                stale.unlink(missing_ok=True)
         files.write_bytes(file, json.dumps(config, indent=1, default=str).encode())
         files.write_bytes(self.path / "environment.json", json.dumps(environment(), indent=1).encode())
 
@@ -76,19 +85,33 @@ class RunFolder(Silent):
             if file.exists():
                 lines = [line for line in file.read_text().splitlines() if _seen(line) <= images_seen]
                 files.write_bytes(file, "".join(f"{line}\n" for line in lines).encode())
-        for file in [*self.path.glob("samples/*kimg.png"), *self.path.glob("models/*kimg.safetensors")]:
+        patterns = ("samples/*kimg.png", "samples/pairs/*.png", "models/*kimg.safetensors")
+        for file in (found for pattern in patterns for found in self.path.glob(pattern)):
             if kimg_of(file.name) > images_seen / 1000:
                 file.unlink()
 
     def _append(self, name: str, value: dict[str, Any]) -> None:
-        with open(self.path / name, "a") as handle:
-            handle.write(json.dumps(value) + "\n")
+        line = json.dumps(value) + "\n"
+        try:
+            with open(self.path / name, "a") as handle:
+                handle.write(line[: len(line) // 2])
+                handle.flush()
+                files.failpoint(f"{name}: half a line")
+                handle.write(line[len(line) // 2 :])
+        except OSError as error:  # without a file name, if it comes from closing
+            raise OSError(error.errno, error.strerror, str(self.path / name)) from None
+        files.failpoint(f"{name}: a line")
 
     def on_stats(self, stats: StepStats) -> None:
         self._append("stats.jsonl", stats.line())
 
     def on_grid(self, images_seen: int, grid: np.ndarray) -> None:
         images.save_png(self.path / "samples" / f"{kimg_name(images_seen)}.png", grid)
+
+    def save_pair(self, images_seen: int, real: np.ndarray, fake: np.ndarray) -> None:
+        """One real and one generated picture uint8 ``H,W,C``."""
+        for kind, picture in (("real", real), ("fake", fake)):
+            images.save_png(self.path / "samples/pairs" / f"{kimg_name(images_seen)}-{kind}.png", picture)
 
     def on_event(self, images_seen: int, text: str) -> None:
         self._append("events.jsonl", {"images_seen": images_seen, "text": text})
@@ -98,6 +121,10 @@ class RunFolder(Silent):
 
     def close(self) -> None:
         self._lock.close()
+
+
+def _temporary(path: Path) -> bool:
+    return path.name.startswith(".") and path.name.endswith(".tmp")
 
 
 def _seen(line: str) -> float:

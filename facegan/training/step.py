@@ -227,14 +227,14 @@ def update_discriminator(
     def real_logits(part: Part, grad: bool = False) -> tuple[torch.Tensor, torch.Tensor]:
         images = feed(real.start, real.count, part).to(state.dtype).requires_grad_(grad)
         logits = _judge(state, images)
-        _record_logits(state, "real", logits, logits > 0)
+        _record_logits(state, "real", logits, logits > loss.boundary)
         return logits, images
 
     def fake_logits(part: Part, grad: bool = False) -> tuple[torch.Tensor, torch.Tensor]:
         images = _generate(state, fake, part, grad=False) if shown is None else shown
         images = images.detach().requires_grad_(grad)
         logits = _judge(state, images)
-        _record_logits(state, "fake", logits, logits < 0)
+        _record_logits(state, "fake", logits, logits < loss.boundary)
         return logits, images
 
     def on_real(part: Part) -> torch.Tensor:

@@ -2,6 +2,7 @@
 
 import dataclasses
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -172,21 +173,8 @@ def test_out_of_memory_is_one_line(tiny_dataset, tmp_path):
     )  # fmt: skip
     assert (done.returncode, done.stdout) == (2, ""), done.stderr[-2000:]
     assert done.stderr.count("\n") == 1 and "Traceback" not in done.stderr
-    assert "--batch 8192: an update does not fit" in done.stderr
-    assert "--batch 4096 or --accumulate 2" in done.stderr
-
-
-@pytest.mark.parametrize(
-    "changes, advice",
-    [
-        ({}, "--batch 4 or --accumulate 2"),
-        ({"batch": 6, "accumulate": 2}, "--batch 3 or --accumulate 3"),
-        ({"batch": 1}, "smaller networks"),
-        ({"batch": 9, "g_batch": 12, "reuse_fakes": False}, "--batch 4 or --accumulate 3"),
-    ],
-)
-def test_advice_when_memory_is_short(changes, advice):
-    assert dryrun.out_of_memory(small(**changes), CPU).endswith(f"memory of cpu; try {advice}")
+    found = re.search(r"--batch 8192: out of memory on cpu; --accumulate (\d+) fits", done.stderr)
+    assert found and 8192 % int(found[1]) == 0, done.stderr
 
 
 @pytest.mark.parametrize("changes, part", [({"batch": 0}, "--batch"), ({"size": 64}, "needs 64x64")])

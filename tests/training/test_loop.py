@@ -53,11 +53,11 @@ def finished(tiny_dataset, tmp_path_factory):
 
 def test_run_folder_is_complete(finished):
     stats = [json.loads(line) for line in (finished / "stats.jsonl").read_text().splitlines()]
-    assert [s["images_seen"] for s in stats] == list(range(8, 65, 8))
+    assert [s["images_seen"] for s in stats] == list(range(0, 65, 8))
     assert {"loss_g", "loss_d", "accuracy_real", "images_per_second"} <= stats[-1].keys()
-    assert sorted(p.name for p in (finished / "samples").iterdir()) == [
-        "000000kimg.png", "000000.032kimg.png", "000000.064kimg.png",
-    ][::-1] or len(list((finished / "samples").iterdir())) == 3  # fmt: skip
+    grids = ["000000.032kimg.png", "000000.064kimg.png", "000000kimg.png"]
+    assert sorted(p.name for p in (finished / "samples").iterdir()) == grids
+    assert [s["images_seen"] for s in stats if "quality" in s and "diversity" in s] == [0, 32, 64]
     assert len(list((finished / "models").iterdir())) == 4
     assert len(list_checkpoints(finished / "checkpoints")) == 2
     config = json.loads((finished / "config.json").read_text())
@@ -129,7 +129,7 @@ def test_killed_process_resumes_to_the_bit(tiny_dataset, tmp_path):
     assert subprocess.run([*command(killed), "--resume"], env=env).returncode == 0
     assert_same_end(tmp_path / "whole", killed)
     whole, resumed = ((p / "stats.jsonl").read_text().splitlines() for p in (tmp_path / "whole", killed))
-    assert [json.loads(a)["loss_g"] for a in whole] == [json.loads(b)["loss_g"] for b in resumed]
+    assert [json.loads(a).get("loss_g") for a in whole] == [json.loads(b).get("loss_g") for b in resumed]
 
 
 def test_damaged_newest_checkpoint_falls_back(tiny_dataset, tmp_path, finished):
@@ -194,5 +194,5 @@ def test_two_processes_in_one_folder(tiny_dataset, tmp_path):
 
 
 def test_numbers_that_are_not_finite_stop_the_run(tiny_dataset, tmp_path):
-    with pytest.raises(RunError, match="no longer finite"):
+    with pytest.raises(RunError, match="no longer a finite number again, after going back once"):
         train(tiny_dataset, "faces-tiny-32", tmp_path / "r", **{**SMALL, "generator.lr": 1e38})

@@ -1,0 +1,77 @@
+"""Out of memory: recognising it, and finding what fits."""
+
+from __future__ import annotations
+
+import gc
+import traceback
+from collections.abc import Sequence
+from contextlib import suppress
+
+import numpy as np
+import torch
+
+from facegan.errors import FaceganError
+from facegan.training.config import TrainConfig, override
+from facegan.training.data import ImageFeed
+from facegan.training.step import TrainState, create_state, train_step
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether torch, on any device, says so."""
+    if isinstance(error, (MemoryError, torch.cuda.OutOfMemoryError)):
+        return True
+    text = str(error).lower()
+    # The last is what oneDNN, which computes convolutions on the CPU, says.
+    signs = ("out of memory", "can't allocate memory", "not enough memory", "could not create a primitive")
+    return isinstance(error, RuntimeError) and any(sign in text for sign in signs)
+
+
+def fits(
+    config: TrainConfig,
+    shape: Sequence[int],
+    device: torch.device,
+    error: BaseException,
+    free: TrainState | None = None,
+) -> str:
+    """One line for the user, with the smallest ``--accumulate`` of which two real updates succeed.
+
+    What the frames of ``error`` and the state ``free`` hold is given up first.
+    """
+    traceback.clear_frames(error.__traceback__)
+    if free is not None:
+        vars(free).clear()
+    size, pieces = config.g_batch or config.batch, config.accumulate
+    text = f"--batch {config.batch}: out of memory on {device}"
+    batches = [n for n in (config.batch, config.g_batch) if n]
+    for more in range(pieces + 1, size + 1):
+        if any(n % more for n in batches):
+            continue
+        if _tried(override(config, {"accumulate": more}), shape, device):
+            return (
+                f"{text}; --accumulate {more} fits (the same batch in {more} pieces), and so does "
+                f"--batch {max(config.batch // more, 1)}"
+            )
+    return (
+        f"{text}, and not even one picture at a time fits; "
+        "try --generator.width 0.5 --discriminator.width 0.5"
+    )
+
+
+def _tried(config: TrainConfig, shape: Sequence[int], device: torch.device) -> bool:
+    """Whether two updates on black pictures succeed; Adam's memory comes with the first."""
+    gc.collect()
+    if device.type == "cuda":
+        torch.cuda.empty_cache()
+    channels, height, width = shape
+    images = np.zeros((config.batch, height, width, channels), np.uint8)
+    with suppress(FaceganError):
+        try:
+            state = create_state(config, shape, device)
+            feed = ImageFeed(images, config, device)
+            train_step(state, feed)
+            train_step(state, feed)
+            return True
+        except (RuntimeError, MemoryError) as error:
+            if not is_out_of_memory(error):
+                raise
+    return False

@@ -1,0 +1,37 @@
+"""Joining the processes that ``torchrun`` or ``accelerate launch`` has started."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Iterator
+
+import torch
+import torch.distributed as dist
+
+
+@contextlib.contextmanager
+def together(device: torch.device) -> Iterator[None]:
+    """Within it, the launched processes can talk: through NCCL on GPUs, through gloo elsewhere.
+
+    A process that was started alone, or has joined already, does nothing.
+    """
+    started = int(os.environ.get("WORLD_SIZE", "1"))
+    if started < 2 or "RANK" not in os.environ or (dist.is_available() and dist.is_initialized()):
+        yield
+        return
+    if device.type == "cuda":
+        torch.cuda.set_device(device)
+    dist.init_process_group("nccl" if device.type == "cuda" else "gloo")
+    try:
+        yield
+    finally:
+        with contextlib.suppress(Exception):  # the others may have gone already
+            dist.destroy_process_group()
+
+
+def lost(error: BaseException) -> str:
+    """The first line of an error by which a process notices that another one has gone; else ""."""
+    text = str(error).splitlines()[0] if str(error) else ""
+    signs = ("connection closed", "connection reset", "broken pipe", "timed out", "gloo", "nccl", "peer")
+    return text if any(sign in str(error).lower() for sign in signs) else ""

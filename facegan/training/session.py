@@ -1,0 +1,314 @@
+"""One stretch of training, from where the state is to the end: steps, reports, grids, checkpoints.
+
+In several processes all of them step; the first alone draws and writes, and its decisions count.
+"""
+
+from __future__ import annotations
+
+import signal
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from copy import deepcopy
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import torch
+
+from facegan import rng
+from facegan.errors import RunError
+from facegan.generator import Generator, Latent
+from facegan.images import grid, to_float, to_uint8
+from facegan.losses.adversarial import LOSSES
+from facegan.metrics.quick import mean_pairwise_distance
+from facegan.nets import parallel
+from facegan.nets.ema import batch_norms, recalibrate_batch_norm
+from facegan.training.checkpoint import drop, list_checkpoints, load_latest, save_checkpoint
+from facegan.training.config import TrainConfig
+from facegan.training.data import ImageFeed
+from facegan.training.listeners import Listener, StepStats
+from facegan.training.report import write_report
+from facegan.training.runfolder import RunFolder
+from facegan.training.step import TrainState, create_state, train_step
+from facegan.training.watchdog import Trouble, Watchdog
+
+BN_BATCHES, BN_BATCH = 16, 64
+_COMPARED = 128  # real pictures whose distances the diversity of a grid is compared with
+_SLOWER = 0.5  # of the learning rates, after the watchdog has gone back
+
+Quality = Callable[[Generator], dict[str, float]]
+
+
+class Interrupted(Exception):
+    """A signal asked to stop; the state is saved. ``signum`` tells which."""
+
+    def __init__(self, signum: int) -> None:
+        super().__init__(signal.Signals(signum).name)
+        self.signum = signum
+
+
+def sampling_generator(state: TrainState, papers: dict[str, Any]) -> Generator:
+    """A copy for sampling: the moving average with batch-norm statistics of its own, or the raw weights."""
+    network = deepcopy(state.generator if state.ema is None else state.ema).eval()
+    if state.ema is not None and batch_norms(network):
+        c = state.config
+        latent = Latent(**papers["latent"])
+
+        def batches() -> Iterator[torch.Tensor]:
+            for i in range(BN_BATCHES):
+                draws = rng.normal(c.seed, "batch-norm", i * BN_BATCH, BN_BATCH, c.latent.dim)
+                yield latent.shape_normal(torch.from_numpy(draws)).to(state.device)
+
+        recalibrate_batch_norm(network, batches())
+    provenance = {**papers["provenance"], "images_seen": state.images_seen}
+    return Generator(network, {**papers, "provenance": provenance}, state.device)
+
+
+def announce(listeners: Sequence[Listener], state: TrainState, text: str) -> None:
+    for listener in listeners:
+        listener.on_event(state.images_seen, text)
+
+
+@contextmanager
+def signals() -> Iterator[list[int]]:
+    """Collects SIGINT and SIGTERM instead of dying from them; a second one dies at once."""
+    caught: list[int] = []
+
+    def note(signum: int, frame: Any) -> None:
+        if caught and parallel.world() == 1:  # launchers repeat a signal to their processes
+            raise KeyboardInterrupt
+        caught.append(signum)
+
+    try:
+        before = {s: signal.signal(s, note) for s in (signal.SIGINT, signal.SIGTERM)}
+    except ValueError:  # not in the main thread: whoever runs the thread handles signals
+        yield caught
+        return
+    try:
+        yield caught
+    finally:
+        for s, handler in before.items():
+            signal.signal(s, handler)
+
+
+def _due(before: int, now: int, every: int) -> bool:
+    return now // every > before // every
+
+
+class Session:
+    """``run`` and ``quality`` are None in all processes but the first."""
+
+    def __init__(
+        self,
+        state: TrainState,
+        feed: ImageFeed,
+        run: RunFolder | None,
+        listeners: Sequence[Listener],
+        papers: dict[str, Any],
+        quality: Quality | None,
+    ) -> None:
+        self.state, self.feed, self.run, self.listeners = state, feed, run, listeners
+        self.papers, self.quality = papers, quality
+        self.clock, self.since = time.perf_counter(), (state.images_seen, 0.0)
+        self.real_distance: float | None = None
+        c = state.config
+        self.total = round(c.kimg * 1000)
+        self.dog = Watchdog(state.watch, self.total // (c.batch * c.d_updates))
+
+    def train(self) -> None:
+        """Until the end. Interrupted after a signal, RunError where training has broken down for good."""
+        state, c = self.state, self.state.config
+        grid_every = max(1, round((c.grid_kimg or c.kimg / 40) * 1000))
+        save_every = max(1, round((c.checkpoint_kimg or c.kimg / 10) * 1000))
+        stats_every = max(c.batch, self.total // 400)
+        if state.images_seen == 0:
+            extra, _ = self._draw()
+            self._tell(StepStats(0, self.total, state.seconds, 0.0, extra))
+        with signals() as caught:
+            while state.images_seen < self.total:
+                before = state.images_seen
+                train_step(state, self.feed)
+                now = state.images_seen
+                ends = now >= self.total
+                drawing = ends or _due(before, now, grid_every)
+                trouble = None
+                if drawing or _due(before, now, stats_every):
+                    trouble = self._report(drawing)
+                signum = self._asked(caught)
+                saving = ends or bool(signum) or _due(before, now, save_every)
+                if saving and trouble is None and not self._finite():
+                    trouble = self._report(False)
+                if trouble is not None and self._recover(trouble):
+                    continue
+                if saving:
+                    self._save()
+                if signum and not ends:
+                    announce(self.listeners, state, f"stopped by {signal.Signals(signum).name}, saved")
+                    self._page()
+                    raise Interrupted(signum)
+
+    # --- what is seen -----------------------------------------------------------------------
+
+    def _asked(self, caught: list[int]) -> int:
+        """The signal that one of the processes has caught, or 0; all learn of it at the same update."""
+        if parallel.world() > 1 and self.state.device.type == "cuda" and self.state.updates % 8:
+            return 0  # asking waits for the device
+        return parallel.any_of(caught[0] if caught else 0, self.state.device)
+
+    def _finite(self) -> bool:
+        return all(bool(torch.isfinite(total)) for total in self.state.sums.values())
+
+    def _report(self, drawing: bool) -> Trouble | None:
+        """Tell the listeners how it goes; what the watchdog says."""
+        state = self.state
+        elapsed = time.perf_counter() - self.clock
+        means = state.take_means()
+        now = state.images_seen
+        speed = (now - self.since[0]) / max(elapsed - self.since[1], 1e-9)
+        trouble = self.dog.on_means(means, state.updates)
+        if drawing and trouble is None:
+            extra, collapsed = self._draw()
+            means, trouble = {**means, **extra}, collapsed
+        self._tell(StepStats(now, self.total, state.seconds + elapsed, speed, means))
+        if drawing:
+            self._page()
+            # Drawing is no training: leave it out of the speed of the next report.
+            elapsed = time.perf_counter() - self.clock
+        self.since = (now, elapsed)
+        return parallel.from_first(trouble)
+
+    def _tell(self, stats: StepStats) -> None:
+        for listener in self.listeners:
+            listener.on_stats(stats)
+
+    def _page(self) -> None:
+        if self.run is not None:
+            write_report(self.run.path)
+
+    def _draw(self) -> tuple[dict[str, float], Trouble | None]:
+        """The grid of fixed seeds, and what is measured with it."""
+        if self.run is None:
+            return {}, None
+        state, c = self.state, self.state.config
+        with parallel.alone():
+            generator = sampling_generator(state, self.papers)
+            pictures = generator.sample(c.grid_count)
+            found = dict(self.quality(generator)) if self.quality is not None else {}
+            if c.eval_count:
+                found |= self._accuracy(pictures[: c.eval_count])
+        sheet = grid(pictures)
+        for listener in self.listeners:
+            listener.on_grid(state.images_seen, sheet)
+        if c.save_pairs:
+            real = to_uint8(self.feed(max(state.images_seen - c.batch, 0), c.batch, (0, 1)))[0]
+            self.run.save_pair(state.images_seen, real, pictures[0])
+        if len(pictures) < 2:
+            return found, None
+        if self.real_distance is None:
+            rows = np.linspace(0, len(self.feed.images) - 1, _COMPARED).astype(np.int64)
+            self.real_distance = mean_pairwise_distance(self.feed.images[np.unique(rows)])
+        diversity = mean_pairwise_distance(pictures[:_COMPARED]) / max(self.real_distance, 1e-9)
+        found.setdefault("diversity", diversity)
+        return found, self.dog.on_diversity(diversity, state.updates) if state.updates else None
+
+    def _accuracy(self, fakes: np.ndarray) -> dict[str, float]:
+        """How often the discriminator, without dropout, is right on random real pictures and on ``fakes``."""
+        state, c = self.state, self.state.config
+        draws = rng.uniform(c.seed, "eval", state.images_seen, len(fakes))[:, 0]
+        reals = self.feed.images[(draws * len(self.feed.images)).astype(np.int64)]
+        state.discriminator.eval()
+        with torch.no_grad():
+            real, fake = (
+                state.discriminator(to_float(x, state.device).to(state.dtype)).float() for x in (reals, fakes)
+            )
+        state.discriminator.train()
+        sign, boundary = (-1.0 if c.flip_labels else 1.0), LOSSES[c.loss].boundary
+        return {
+            "eval_accuracy_real": float((sign * real > boundary).float().mean()),
+            "eval_accuracy_fake": float((sign * fake < boundary).float().mean()),
+        }
+
+    # --- what is kept -----------------------------------------------------------------------
+
+    def _save(self) -> None:
+        """Model, then checkpoint: what a killed run wrote beyond the checkpoint is made again."""
+        state = self.state
+        spent = time.perf_counter() - self.clock
+        state.seconds, self.clock = state.seconds + spent, self.clock + spent
+        self.since = (self.since[0], self.since[1] - spent)
+        state.share_sums()
+        if self.run is not None:
+            with parallel.alone():
+                sampling_generator(state, self.papers).save(self.run.model_path(state.images_seen))
+            save_checkpoint(state, self.run.checkpoints, self.dog.at_ease)
+
+    def _recover(self, trouble: Trouble) -> bool:
+        """Back to the last good checkpoint with lower learning rates, once; then RunError.
+
+        False says that the run goes on as it is, because its watchdog only warns.
+        """
+        state, c = self.state, self.state.config
+        at = f"{state.images_seen / 1000:g} kimg"
+        if not c.watchdog and trouble.kind != "not finite":
+            if trouble.kind not in state.watch.setdefault("told", []):
+                state.watch["told"].append(trouble.kind)
+                announce(self.listeners, state, f"watchdog: {trouble.text}; try {trouble.advice}")
+            return False
+        before = state.watch.get("rollbacks", 0)
+        if before or not c.watchdog:
+            announce(self.listeners, state, f"watchdog: {trouble.text}; stopped")
+            self._page()
+            again = " again, after going back once with lower learning rates" if before else ""
+            raise RunError(
+                f"{self.run.path if self.run else 'training'}: stopped at {at}: {trouble.text}{again}. "
+                f"Earlier models are kept. Try in a new run: {trouble.advice}"
+            )
+        found = self._back()
+        if self.run is not None:
+            self.run.truncate(state.images_seen)
+        there = f"{state.images_seen / 1000:g} kimg" if found else "the beginning"
+        announce(
+            self.listeners, state,
+            f"watchdog: at {at} {trouble.text}; back to {there} with learning rates x {state.lr_scale:g}",
+        )  # fmt: skip
+        self.clock, self.since = time.perf_counter(), (state.images_seen, 0.0)
+        self._save()
+        if self.run is not None:
+            later = [p for p in list_checkpoints(self.run.checkpoints) if _seen(p.name) > state.images_seen]
+            drop(later)
+        return True
+
+    def _back(self) -> bool:
+        """Put the last good checkpoint, or the beginning, into the state; whether it was a checkpoint."""
+        state = self.state
+        folder = self.run.checkpoints if self.run is not None else None
+        found = load_latest(state, folder, lambda text: announce(self.listeners, state, text), healthy=True)
+        if found is None:
+            fresh = create_state(state.config, self.papers["image_shape"], state.device, state.dtype)
+            vars(state).update(vars(fresh))
+        state.lr_scale *= _SLOWER
+        state.watch = {"rollbacks": 1, "diversity": state.watch.get("diversity", 0.0)}
+        self.dog = Watchdog(state.watch, self.dog.total_updates)
+        return found is not None
+
+
+def _seen(name: str) -> int:
+    return round(float(name.partition("kimg")[0]) * 1000)
+
+
+def resolved(config: TrainConfig, device: torch.device) -> TrainConfig:
+    """The configuration with ``precision`` auto decided for this device."""
+    if config.precision != "auto":
+        return config
+    return replace(config, precision="bfloat16" if has_bfloat16(device) else "float32")
+
+
+def has_bfloat16(device: torch.device) -> bool:
+    """Whether the device multiplies bfloat16 in hardware."""
+    if device.type == "cuda":
+        return torch.cuda.get_device_capability(device) >= (8, 0)
+    if device.type == "cpu":
+        probe = getattr(torch.cpu, "_is_avx512_bf16_supported", None)
+        return bool(probe is not None and probe())
+    return False

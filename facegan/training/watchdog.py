@@ -1,0 +1,151 @@
+"""The watchdog: tells a run that has broken down from one that is only going through a bad patch.
+
+It sees the means of every report and the diversity of every grid. Each rule must hold without a break
+for as long as its row in RULES says; its memory is plain JSON and travels in the checkpoint, so that a
+resumed run decides as an uninterrupted one does.
+"""
+
+from __future__ import annotations
+
+import math
+import statistics
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+Means = dict[str, float]
+Memory = dict[str, Any]
+
+_HISTORY = 50  # reports whose gradients are remembered
+
+
+@dataclass(frozen=True)
+class Rule:
+    """Breaks when ``holds`` for ``patience`` reports in a row and for ``updates`` updates."""
+
+    holds: Callable[[Means, Memory], str]  # what is wrong, or ""
+    patience: int
+    updates: int
+
+
+@dataclass(frozen=True)
+class Trouble:
+    """What is wrong, and what to try."""
+
+    kind: str
+    text: str
+
+    @property
+    def advice(self) -> str:
+        return ADVICE[self.kind]
+
+
+def _not_finite(means: Means, memory: Memory) -> str:
+    bad = sorted(name for name, value in means.items() if not math.isfinite(value))
+    return f"{bad[0]} is no longer a finite number" if bad else ""
+
+
+def _won(means: Means, memory: Memory) -> str:
+    real, fake = means.get("loss_real"), means.get("loss_fake")
+    if real is None or fake is None:  # a loss over pairs
+        over = means.get("loss_d", math.inf) < 0.001
+        return f"the discriminator has won: its loss is {means['loss_d']:.3f}" if over else ""
+    if max(real, fake) >= 0.01:
+        return ""
+    return (
+        f"the discriminator has won: its loss is {real:.3f} on real and {fake:.3f} on generated pictures, "
+        "and the generator learns nothing from it any more"
+    )
+
+
+def _given_up(means: Means, memory: Memory) -> str:
+    real, fake = means.get("loss_real"), means.get("loss_fake")
+    if real is None or fake is None or min(real, fake) > 0.01 or max(real, fake) < 5:
+        return ""
+    side = "real" if real < fake else "generated"
+    return (
+        f"the discriminator has given up: it calls everything {side} (loss {real:.3f} on real, {fake:.3f} "
+        f"on generated, {means.get('loss_g', math.nan):.3f} for the generator)"
+    )
+
+
+def _exploding(means: Means, memory: Memory) -> str:
+    history: dict[str, list[float]] = memory.setdefault("gradients", {})
+    found = ""
+    for side, name in (("g", "generator"), ("d", "discriminator")):
+        now = means.get(f"grad_{side}")
+        if now is None:
+            continue
+        past = history.setdefault(side, [])
+        if len(past) >= 20 and now > 100 * statistics.median(past):
+            found = f"the {name}'s gradients explode: {now:.3g}, usually {statistics.median(past):.3g}"
+        else:  # an explosion must not become the usual
+            past.append(now)
+            del past[:-_HISTORY]
+    return found
+
+
+COLLAPSED, ALIVE = 0.1, 0.3  # diversity that is none any more, and that shows a generator that had some
+_COLLAPSE_GRIDS = 3
+
+_SLOWER = "a lower --generator.lr and --discriminator.lr"
+ADVICE = {
+    "not finite": f"{_SLOWER}, or --precision float32",
+    "exploding": f"{_SLOWER}, or --r1-gamma 1",
+    "given up": "a lower --generator.lr, --r1-gamma 1, or a wider discriminator (--discriminator.width 2)",
+    "won": "--r1-gamma 1, a lower --discriminator.lr, or a narrower one (--discriminator.width 0.5)",
+    "collapsed": "--loss nonsaturating with --r1-gamma 1, 'mbstd' in --discriminator.layers, more pictures",
+}
+RULES: dict[str, Rule] = {
+    "not finite": Rule(_not_finite, 1, 0),
+    "exploding": Rule(_exploding, 3, 0),
+    "given up": Rule(_given_up, 5, 100),
+    "won": Rule(_won, 10, 500),
+}
+
+
+class Watchdog:
+    """``memory`` is part of the run's state and is changed in place."""
+
+    def __init__(self, memory: Memory, total_updates: int) -> None:
+        self.memory, self.total_updates = memory, total_updates
+
+    def _count(self, kind: str, holds: bool, updates: int) -> tuple[int, int]:
+        """How many times in a row, and for how many updates, something has held."""
+        running: dict[str, list[int]] = self.memory.setdefault("running", {})
+        if not holds:
+            running.pop(kind, None)
+            return 0, 0
+        times, since = running.get(kind, [0, updates])
+        running[kind] = [times + 1, since]
+        return times + 1, updates - since
+
+    def on_means(self, means: Means, updates: int) -> Trouble | None:
+        """Look at the means of a report after ``updates`` updates."""
+        for kind, rule in RULES.items():
+            text = rule.holds(means, self.memory)
+            times, lasting = self._count(kind, bool(text), updates)
+            if text and times >= rule.patience and lasting >= rule.updates:
+                return Trouble(kind, text)
+        return None
+
+    def on_diversity(self, diversity: float, updates: int) -> Trouble | None:
+        """Look at a grid: mean pairwise distance of its pictures, divided by that of real ones."""
+        if not math.isfinite(diversity):
+            return None
+        best = self.memory["diversity"] = max(diversity, self.memory.get("diversity", 0.0))
+        # A young generator draws nothing but grey: that is no collapse before half of the run is over.
+        young = best < ALIVE and (updates < self.total_updates / 2 or updates < 1000)
+        times, _ = self._count("collapsed", diversity < COLLAPSED and not young, updates)
+        if times < _COLLAPSE_GRIDS:
+            return None
+        text = (
+            f"the samples have collapsed: they differ {diversity:.1%} as much as real pictures do"
+            + (f" (they once did {best:.0%})" if best >= ALIVE else "")
+        )  # fmt: skip
+        return Trouble("collapsed", text)
+
+    @property
+    def at_ease(self) -> bool:
+        """Whether nothing is suspicious: what a checkpoint worth going back to says."""
+        return not self.memory.get("running")
