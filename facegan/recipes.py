@@ -46,6 +46,31 @@ _DECAY = {**_KERAS_NET, "lr_decay": 8e-8}
 _FLIPPED = {"flip_labels": True, "channels": 3}
 _D_DCGAN = "conv 64 5 tanh; pool; conv 128 5 valid tanh; pool; dense 1024 tanh; dense 1"
 
+
+def _plus(
+    size: int, g_layers: str, d_layers: str, r1_gamma: float, family: str = "dcgan", **settings: object
+) -> TrainConfig:
+    """What the modern variants share: R1, moving average, minibatch deviation, half the work of an update."""
+    module = {"dcgan": dcgan, "vanilla": vanilla}[family]
+    common: dict[str, object] = {
+        "batch": 32, "r1_every": 4, "precision": "auto", "grid_kimg": 10.0, "checkpoint_kimg": 20.0,
+        "kimg": 500.0,
+    }  # fmt: skip
+    networks = (module.NetworkConfig(layers=layers, lr=1e-3) for layers in (g_layers, d_layers))
+    return TrainConfig(
+        family=family,
+        size=size,
+        r1_gamma=r1_gamma,
+        model=module.Config(*networks),
+        **{**common, **settings},  # type: ignore[arg-type]
+    )
+
+
+def _halving(widths: str) -> str:
+    """A discriminator that halves the resolution with every layer."""
+    return "; ".join(f"conv {width} 4 s2 lrelu" for width in widths.split()) + "; mbstd; dense 1"
+
+
 RECIPES: dict[str, Recipe] = {
     "digits-vanilla-28": Recipe(
         _tutorial(
@@ -153,6 +178,59 @@ RECIPES: dict[str, Recipe] = {
         ),
         "128 px faces, after Keras's own example (about 10 GMAC a picture)",
         "Keras example and tutorial",
+    ),
+    "digits-vanilla-28-plus": Recipe(
+        _plus(
+            28, "dense 256 bn relu; dense 512 bn relu; dense 1024 bn relu; dense image tanh",
+            "dense 512 lrelu; dense 256 lrelu; dense 1", 0.2, "vanilla",
+            channels=1, batch=64, flip=False, precision="float32", kimg=400.0,
+        ),
+        "one prior for training and figures, R1, moving average, shuffled digits",
+        "Mescheder et al. 2018; Karras et al. 2018",
+    ),
+    "digits-dcgan-28-plus": Recipe(
+        _plus(
+            28, "dense 7x7x128; bn relu; up; conv 64 3 bn relu; up; conv 32 3 bn relu; conv image 3 tanh",
+            _halving("32 64 128"), 0.2, channels=1, flip=False, kimg=200.0,
+        ),
+        "one prior for training and figures, R1, moving average; half the MACs, a twelfth of the weights",
+        "Mescheder et al. 2018; Karras et al. 2018",
+    ),
+    "faces-dcgan-50-plus": Recipe(
+        _plus(
+            50, "dense 25x25x32 bn relu; conv 96 3 bn relu; conv 96 3 bn relu; up; conv 48 3 bn relu; "
+            "conv image 3 tanh",
+            _halving("32 64 128 256"), 5.0, kimg=200.0,
+        ),
+        "one person's photos at a fiftieth of the MACs; R1 and flips for stability",
+        "Mescheder et al. 2018; Karras et al. 2018",
+    ),
+    "faces-dcgan-56-plus": Recipe(
+        _plus(
+            56, "dense 7x7x192; bn relu; up; conv 128 3 bn relu; up; conv 64 3 bn relu; up; "
+            "conv 32 3 bn relu; conv image 3 tanh",
+            _halving("32 64 128 256"), 2.0,
+        ),
+        "half the MACs and a twentieth of the weights, R1, moving average, flips",
+        "Mescheder et al. 2018; Karras et al. 2018",
+    ),
+    "faces-dcgan-80-plus": Recipe(
+        _plus(
+            80, "dense 5x5x256; bn relu; up; conv 192 3 bn relu; up; conv 96 3 bn relu; up; "
+            "conv 48 3 bn relu; up; conv 24 3 bn relu; conv image 3 tanh",
+            _halving("32 64 128 256"), 3.0,
+        ),
+        "a fifth of the MACs, R1 against a discriminator that wins, moving average, flips",
+        "Mescheder et al. 2018; Karras et al. 2018",
+    ),
+    "faces-dcgan-128-plus": Recipe(
+        _plus(
+            128, "dense 4x4x256; bn relu; up; conv 256 3 bn relu; up; conv 128 3 bn relu; up; "
+            "conv 64 3 bn relu; up; conv 32 3 bn relu; up; conv 16 3 bn relu; conv image 3 tanh",
+            _halving("16 32 64 128 256"), 8.0, latent=LatentConfig(dim=128),
+        ),
+        "a twenty-fifth of the MACs, from 4 x 4 up instead of 16 x 16; R1, moving average, flips",
+        "Mescheder et al. 2018; Karras et al. 2018",
     ),
     "faces-dcgan-64": Recipe(
         TrainConfig(

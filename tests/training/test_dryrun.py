@@ -152,7 +152,7 @@ def test_how_often_something_is_due(updates, step, every):
 
 
 def test_out_of_memory_is_one_line(tiny_dataset, tmp_path):
-    """A real process that may take 300 MB more than its start, and a batch that needs gigabytes."""
+    """A real process that may take 900 MB more than its start, and a batch that needs gigabytes."""
     if not Path("/proc/self/statm").exists():
         return  # the limit below is Linux's
     code = (
@@ -162,7 +162,7 @@ def test_out_of_memory_is_one_line(tiny_dataset, tmp_path):
         "import facegan.training.dryrun, facegan.training.dryrun_text, tyro\n"
         "torch.ones(9, 9) @ torch.ones(9, 9)\n"
         "now = int(Path('/proc/self/statm').read_text().split()[0]) * resource.getpagesize()\n"
-        "resource.setrlimit(resource.RLIMIT_AS, (now + 300_000_000,) * 2)\n"
+        "resource.setrlimit(resource.RLIMIT_AS, (now + 900_000_000,) * 2)\n"
         "sys.exit(main(sys.argv[1:]))\n"
     )
     argv = ["train", str(tiny_dataset.path), "--recipe", "faces-tiny-32", "--dry-run", "--device", "cpu",
