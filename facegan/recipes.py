@@ -234,7 +234,7 @@ RECIPES: dict[str, Recipe] = {
     ),
     "faces-dcgan-64": Recipe(
         TrainConfig(
-            family="dcgan", size=64, kimg=500.0, batch=32, r1_gamma=3.0, r1_every=4, cooldown=0.2,
+            family="dcgan", size=64, kimg=500.0, batch=32, r1_gamma=3.0, r1_every=4, precision="auto",
             model=dcgan.Config(
                 replace(dcgan.Config().generator, lr=5e-4), replace(dcgan.Config().discriminator, lr=5e-4)
             ),
