@@ -1,0 +1,170 @@
+"""Generators in sampling mode: no dropout, batch norm with fixed statistics that fit weights and latents."""
+
+from copy import deepcopy
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from facegan import rng
+from facegan.generator import Latent, describe
+from facegan.nets import parallel
+from facegan.nets.ema import batch_norms
+from facegan.recipes import RECIPES, recipe
+from facegan.training import session
+from facegan.training.checkpoint import _tensors, list_checkpoints
+from facegan.training.config import check, override
+from facegan.training.data import ImageFeed
+from facegan.training.loop import train
+from facegan.training.session import sampling_generator
+from facegan.training.step import create_state, train_step
+
+CPU = torch.device("cpu")
+BATCHES, BATCH = 3, 16  # a few draws: what is tested does not depend on how many
+
+
+@pytest.fixture(autouse=True)
+def few_draws(monkeypatch):
+    monkeypatch.setattr(session, "BN_BATCHES", BATCHES)
+    monkeypatch.setattr(session, "BN_BATCH", BATCH)
+
+
+def small(name, **changes):
+    width = {"generator.width": 0.125, "discriminator.width": 0.125, "batch": 4, "precision": "float32"}
+    if recipe(name).g_batch:
+        width["g_batch"] = 8
+    return check(override(recipe(name), {**width, **changes}))
+
+
+def papers(config, shape):
+    return describe(
+        config.family, config.model,
+        Latent(config.latent.kind, config.latent.dim, config.latent.mean, config.latent.std),
+        shape, provenance={}, alignment={}, licence="",
+    )  # fmt: skip
+
+
+def trained(config, updates=3, between=None):
+    """A state after some updates; ``between`` is done after each."""
+    shape = (config.channels or 3, config.size, config.size)
+    pictures = np.random.default_rng(0).integers(0, 256, (12, config.size, config.size, shape[0]), np.uint8)
+    state = create_state(config, shape, CPU)
+    feed = ImageFeed(pictures, config, CPU)
+    for _ in range(updates):
+        train_step(state, feed)
+        if between is not None:
+            between(state, papers(config, shape))
+    return state, papers(config, shape)
+
+
+def expected_statistics(network, config):
+    """Mean and unbiased variance of what each batch norm gets, averaged over batches of sampling latents."""
+    network = deepcopy(network).train()
+    norms = batch_norms(network)
+    seen: list[list[tuple[torch.Tensor, torch.Tensor]]] = [[] for _ in norms]
+
+    def note(i):
+        def hook(module, inputs):
+            x = inputs[0].detach().double().transpose(0, 1).flatten(1)
+            seen[i].append((x.mean(1), x.var(1)))
+
+        return hook
+
+    for i, norm in enumerate(norms):
+        norm.register_forward_pre_hook(note(i))
+    for i in range(BATCHES):
+        z = rng.normal(config.seed, "batch-norm", i * BATCH, BATCH, config.latent.dim)
+        network(torch.from_numpy(z * config.latent.std + config.latent.mean).float())
+    return [tuple(torch.stack(column).mean(0) for column in zip(*pairs, strict=True)) for pairs in seen]
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_sampling_mode_of_every_recipe(name):
+    config = small(name)
+    state, header = trained(config)
+    generator = sampling_generator(state, header)
+    network = generator.network
+    assert not any(m.training for m in network.modules())
+    assert state.generator.training and all(m.training for m in state.discriminator.modules())
+    z = generator.latent.sample(range(6))
+    with torch.no_grad():
+        batch, alone = generator(z), torch.cat([generator(one[None]) for one in z])
+        torch.testing.assert_close(batch, alone, atol=1e-5, rtol=0)
+        assert torch.equal(batch, generator(z))  # nothing is drawn at random
+    assert not torch.allclose(batch[0], batch[1], atol=1e-4)
+    source = state.ema or state.generator
+    for (key, ours), theirs in zip(network.named_parameters(), source.parameters(), strict=True):
+        assert torch.equal(ours, theirs), key
+    norms = batch_norms(network)
+    if state.ema is None:  # the raw weights keep the statistics gathered while training, as in Keras
+        for ours, theirs in zip(norms, batch_norms(state.generator), strict=True):
+            assert torch.equal(ours.running_mean, theirs.running_mean)
+            assert torch.equal(ours.running_var, theirs.running_var)
+            assert int(ours.num_batches_tracked) == 3
+        return
+    assert norms
+    for norm, (mean, var) in zip(norms, expected_statistics(state.ema, config), strict=True):
+        torch.testing.assert_close(norm.running_mean.double(), mean, atol=1e-5, rtol=1e-4)
+        torch.testing.assert_close(norm.running_var.double(), var, atol=1e-6, rtol=1e-3)
+
+
+def test_dropout_is_off_in_a_generator_that_has_some():
+    config = small("faces-tiny-32", **{"generator.layers": "dense 64 lrelu; drop 0.5; dense image tanh"})
+    state, header = trained(config, 1)
+    generator = sampling_generator(state, header)
+    assert any(isinstance(m, parallel.Dropout) for m in generator.network.modules())
+    z = generator.latent.sample(range(4))
+    assert torch.equal(generator(z), generator(z))
+    assert not torch.equal(state.generator(z), state.generator(z))
+
+
+def test_statistics_are_those_of_the_sampling_prior(monkeypatch):
+    """Where figures use another prior than training, the statistics fit the figures' latents."""
+    monkeypatch.setattr(session, "BN_BATCHES", 16)
+    monkeypatch.setattr(session, "BN_BATCH", 64)
+    config = small("faces-tiny-32")
+    config = replace(config, latent=replace(config.latent, mean=1.0, std=0.25, train_mean=0.0, train_std=1.0))
+    state, header = trained(config)
+    generator = sampling_generator(state, header)
+    first = batch_norms(generator.network)[0]
+    before = next(i for i, m in enumerate(generator.network.layers) if m is first)
+    # 2000 seeds of the prior, through the layers before the norm, none of the draws behind the statistics
+    with torch.no_grad():
+        x = generator.network.layers[:before](generator.latent.sample(range(2000)))
+    x = x.transpose(0, 1).flatten(1)
+    spread = x.std(1)
+    assert ((first.running_mean - x.mean(1)).abs() < 0.2 * spread).all()
+    assert (first.running_var / spread.square()).min() > 0.8
+    assert (first.running_var / spread.square()).max() < 1.25
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_sampling_leaves_training_alone(name):
+    def draw(state, header):
+        sampling_generator(state, header).sample(3)
+
+    config = small(name)
+    with_grids, without = trained(config, 2, draw)[0], trained(config, 2)[0]
+    a, b = _tensors(with_grids), _tensors(without)
+    assert a.keys() == b.keys()
+    for key in a:
+        assert torch.equal(a[key], b[key]), key
+
+
+def test_grids_quality_and_accuracy_leave_a_run_alone(tiny_dataset, tmp_path):
+    from safetensors.numpy import load_file
+
+    common = {
+        "kimg": 0.064, "batch": 8, "grid_count": 4, "generator.width": 0.125, "discriminator.width": 0.125,
+        "discriminator.layers": "conv 32 4 s2 lrelu; drop 0.5; conv 32 4 s2 bn lrelu; dense 1",
+    }  # fmt: skip
+    often = {"grid_kimg": 0.008, "eval_count": 4, "save_pairs": True, "quality_count": 8}
+    rarely = {"grid_kimg": 1.0, "quality_count": 0}
+    ends = []
+    for name, settings in (("often", often), ("rarely", rarely)):
+        run = train(tiny_dataset, "faces-tiny-32", tmp_path / name, **common, **settings)
+        assert len(list((run / "samples").glob("*.png"))) == (9 if name == "often" else 2)
+        ends.append(load_file(list_checkpoints(run / "checkpoints")[-1] / "state.safetensors"))
+    for key in ends[0]:
+        assert np.array_equal(ends[0][key], ends[1][key], equal_nan=True), key
