@@ -24,7 +24,7 @@ from facegan.losses.adversarial import LOSSES
 from facegan.metrics.quick import mean_pairwise_distance
 from facegan.nets import parallel
 from facegan.nets.ema import batch_norms, recalibrate_batch_norm
-from facegan.training.checkpoint import drop, list_checkpoints, load_latest, save_checkpoint
+from facegan.training.checkpoint import drop, kimg_of, list_checkpoints, load_latest, save_checkpoint
 from facegan.training.config import TrainConfig
 from facegan.training.data import ImageFeed
 from facegan.training.listeners import Listener, StepStats
@@ -114,6 +114,8 @@ class Session:
         self.real_distance: float | None = None
         c = state.config
         self.total = round(c.kimg * 1000)
+        if c.watchdog:
+            state.watch.pop("told", None)  # warnings of a stretch without it bind nobody
         self.dog = Watchdog(state.watch, self.total // (c.batch * c.d_updates))
 
     def train(self) -> None:
@@ -167,9 +169,9 @@ class Session:
         now = state.images_seen
         speed = (now - self.since[0]) / max(elapsed - self.since[1], 1e-9)
         trouble = self.dog.on_means(means, state.updates)
-        if drawing and trouble is None:
+        if drawing and (trouble is None or self._only_warns(trouble)):
             extra, collapsed = self._draw()
-            means, trouble = {**means, **extra}, collapsed
+            means, trouble = {**means, **extra}, trouble or collapsed
         self._tell(StepStats(now, self.total, state.seconds + elapsed, speed, means))
         if drawing:
             self._page()
@@ -245,6 +247,9 @@ class Session:
                 sampling_generator(state, self.papers).save(self.run.model_path(state.images_seen))
             save_checkpoint(state, self.run.checkpoints, self.dog.at_ease)
 
+    def _only_warns(self, trouble: Trouble) -> bool:
+        return not self.state.config.watchdog and trouble.kind != "not finite"
+
     def _recover(self, trouble: Trouble) -> bool:
         """Back to the last good checkpoint with lower learning rates, once; then RunError.
 
@@ -252,10 +257,9 @@ class Session:
         """
         state, c = self.state, self.state.config
         at = f"{state.images_seen / 1000:g} kimg"
-        if not c.watchdog and trouble.kind != "not finite":
-            if trouble.kind not in state.watch.setdefault("told", []):
-                state.watch["told"].append(trouble.kind)
-                announce(self.listeners, state, f"watchdog: {trouble.text}; try {trouble.advice}")
+        if self._only_warns(trouble):
+            state.watch.setdefault("told", []).append(trouble.kind)
+            announce(self.listeners, state, f"watchdog: {trouble.text}; try {trouble.advice}")
             return False
         before = state.watch.get("rollbacks", 0)
         if before or not c.watchdog:
@@ -268,6 +272,9 @@ class Session:
             )
         found = self._back()
         if self.run is not None:
+            # First of all: whoever is killed between here and the saving comes to this point again.
+            kept = list_checkpoints(self.run.checkpoints)
+            drop([p for p in kept if round(kimg_of(p.name) * 1000) > state.images_seen])
             self.run.truncate(state.images_seen)
         there = f"{state.images_seen / 1000:g} kimg" if found else "the beginning"
         announce(
@@ -276,9 +283,6 @@ class Session:
         )  # fmt: skip
         self.clock, self.since = time.perf_counter(), (state.images_seen, 0.0)
         self._save()
-        if self.run is not None:
-            later = [p for p in list_checkpoints(self.run.checkpoints) if _seen(p.name) > state.images_seen]
-            drop(later)
         return True
 
     def _back(self) -> bool:
@@ -290,13 +294,9 @@ class Session:
             fresh = create_state(state.config, self.papers["image_shape"], state.device, state.dtype)
             vars(state).update(vars(fresh))
         state.lr_scale *= _SLOWER
-        state.watch = {"rollbacks": 1, "diversity": state.watch.get("diversity", 0.0)}
+        state.watch |= {"rollbacks": 1, "running": {}}
         self.dog = Watchdog(state.watch, self.dog.total_updates)
         return found is not None
-
-
-def _seen(name: str) -> int:
-    return round(float(name.partition("kimg")[0]) * 1000)
 
 
 def resolved(config: TrainConfig, device: torch.device) -> TrainConfig:

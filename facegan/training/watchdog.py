@@ -71,14 +71,18 @@ def _given_up(means: Means, memory: Memory) -> str:
 
 def _exploding(means: Means, memory: Memory) -> str:
     history: dict[str, list[float]] = memory.setdefault("gradients", {})
+    usual: dict[str, float] = memory.setdefault("usual gradients", {})
     found = ""
     for side, name in (("g", "generator"), ("d", "discriminator")):
         now = means.get(f"grad_{side}")
         if now is None:
             continue
         past = history.setdefault(side, [])
-        if len(past) >= 20 and now > 100 * statistics.median(past):
-            found = f"the {name}'s gradients explode: {now:.3g}, usually {statistics.median(past):.3g}"
+        # The highest median yet: gradients that come back after they had vanished do not explode.
+        if len(past) >= 20:
+            usual[side] = max(usual.get(side, 0.0), statistics.median(past))
+        if len(past) >= 20 and now > 100 * usual[side] > 0:
+            found = f"the {name}'s gradients explode: {now:.3g}, usually {usual[side]:.3g}"
         else:  # an explosion must not become the usual
             past.append(now)
             del past[:-_HISTORY]
@@ -121,13 +125,17 @@ class Watchdog:
         return times + 1, updates - since
 
     def on_means(self, means: Means, updates: int) -> Trouble | None:
-        """Look at the means of a report after ``updates`` updates."""
+        """Look at the means of a report after ``updates`` updates; what has been told is not told again."""
+        found: list[Trouble] = []
         for kind, rule in RULES.items():
             text = rule.holds(means, self.memory)
             times, lasting = self._count(kind, bool(text), updates)
-            if text and times >= rule.patience and lasting >= rule.updates:
-                return Trouble(kind, text)
-        return None
+            if text and times >= rule.patience and lasting >= rule.updates and not self._told(kind):
+                found.append(Trouble(kind, text))
+        return found[0] if found else None
+
+    def _told(self, kind: str) -> bool:
+        return kind in self.memory.get("told", ())
 
     def on_diversity(self, diversity: float, updates: int) -> Trouble | None:
         """Look at a grid: mean pairwise distance of its pictures, divided by that of real ones."""
@@ -137,7 +145,7 @@ class Watchdog:
         # A young generator draws nothing but grey: that is no collapse before half of the run is over.
         young = best < ALIVE and (updates < self.total_updates / 2 or updates < 1000)
         times, _ = self._count("collapsed", diversity < COLLAPSED and not young, updates)
-        if times < _COLLAPSE_GRIDS:
+        if times < _COLLAPSE_GRIDS or self._told("collapsed"):
             return None
         text = (
             f"the samples have collapsed: they differ {diversity:.1%} as much as real pictures do"
