@@ -265,7 +265,7 @@ class Session:
         if before or not c.watchdog:
             announce(self.listeners, state, f"watchdog: {trouble.text}; stopped")
             self._page()
-            again = " again, after going back once with lower learning rates" if before else ""
+            again = "; going back once with lower learning rates did not help" if before else ""
             raise RunError(
                 f"{self.run.path if self.run else 'training'}: stopped at {at}: {trouble.text}{again}. "
                 f"Earlier models are kept. Try in a new run: {trouble.advice}"

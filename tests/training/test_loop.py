@@ -194,5 +194,5 @@ def test_two_processes_in_one_folder(tiny_dataset, tmp_path):
 
 
 def test_numbers_that_are_not_finite_stop_the_run(tiny_dataset, tmp_path):
-    with pytest.raises(RunError, match="no longer a finite number again, after going back once"):
+    with pytest.raises(RunError, match="no longer a finite number; going back once"):
         train(tiny_dataset, "faces-tiny-32", tmp_path / "r", **{**SMALL, "generator.lr": 1e38})
