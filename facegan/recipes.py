@@ -21,7 +21,7 @@ class Recipe:
     source: str
 
 
-_KERAS_ADAM = {"lr": 2e-4, "beta1": 0.5, "eps": 1e-7}
+_KERAS_ADAM = {"lr": 2e-4, "beta1": 0.5, "eps": 1e-7, "eps_hat": True}
 _KERAS_NET = {"init": "glorot", "bn_eps": 1e-3, **_KERAS_ADAM}
 
 

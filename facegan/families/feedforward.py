@@ -25,6 +25,8 @@ class OptimizerConfig:
     """Decay of the second moment."""
     eps: float = 1e-8
     """Adam's epsilon."""
+    eps_hat: bool = False
+    """Add epsilon before the second moment's bias is corrected, as Keras does (Adam, end of section 2)."""
     lr_decay: float = 0.0
     """Divides the rate by 1 + lr_decay x updates, as Keras's `decay` does."""
 

@@ -6,6 +6,7 @@ belongs to an image's global index, so that the cut changes nothing but the orde
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from copy import deepcopy
@@ -213,6 +214,12 @@ def _update(
     parallel.average_gradients(network.parameters())
     gradients = [p.grad for p in network.parameters() if p.grad is not None]
     state.record(f"grad_{side}", torch.stack(torch._foreach_norm(gradients)).square().sum().sqrt())
+    settings = state.config.model.generator if side == "g" else state.config.model.discriminator
+    if settings.eps_hat:
+        # sqrt(v / (1 - b2^t)) + e is what torch divides by; sqrt(v) + eps, corrected as a whole, is Keras's.
+        done = next((int(values["step"]) for values in optimizer.state.values()), 0)
+        for group in optimizer.param_groups:
+            group["eps"] = settings.eps / math.sqrt(1.0 - settings.beta2 ** (done + 1))
     optimizer.step()
 
 
