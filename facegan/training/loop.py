@@ -119,7 +119,7 @@ def _resume(state: TrainState, run: RunFolder | None, listeners: Sequence[Listen
         return
     if list_checkpoints(run.checkpoints) and found is None:
         raise RunError(f"{run.checkpoints}: every checkpoint is damaged; remove the folder to begin again")
-    run.truncate(state.images_seen)
+    run.truncate(state.images_seen if found is not None else -1)
     if found is None:
         return
     then, now = read_header(found).get("circumstances", {}), circumstances(state)

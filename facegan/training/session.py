@@ -124,7 +124,7 @@ class Session:
         grid_every = max(1, round((c.grid_kimg or c.kimg / 40) * 1000))
         save_every = max(1, round((c.checkpoint_kimg or c.kimg / 10) * 1000))
         stats_every = max(c.batch, self.total // 400)
-        if state.images_seen == 0:
+        if state.images_seen == 0 and not state.watch.get("rollbacks"):  # what it drew then is still there
             extra, _ = self._draw()
             self._tell(StepStats(0, self.total, state.seconds, 0.0, extra))
         with signals() as caught:

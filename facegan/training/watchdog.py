@@ -78,10 +78,11 @@ def _exploding(means: Means, memory: Memory) -> str:
         if now is None:
             continue
         past = history.setdefault(side, [])
-        # The highest median yet: gradients that come back after they had vanished do not explode.
+        # The highest median yet: gradients that come back after they had vanished do not explode,
+        # nor do those of a young network that rise from next to nothing.
         if len(past) >= 20:
-            usual[side] = max(usual.get(side, 0.0), statistics.median(past))
-        if len(past) >= 20 and now > 100 * usual[side] > 0:
+            usual[side] = max(usual.get(side, 0.01), statistics.median(past))
+        if len(past) >= 20 and now > 100 * usual[side]:
             found = f"the {name}'s gradients explode: {now:.3g}, usually {usual[side]:.3g}"
         else:  # an explosion must not become the usual
             past.append(now)

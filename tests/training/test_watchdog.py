@@ -94,6 +94,8 @@ NEAR_MISSES = {
     "a spike of two reports": (means(30) + means(2, grad_g=1e5)) * 4,
     "gradients that vanished and came back": means(40) + means(120, grad_g=1e-9) + means(60),
     "gradients that were nothing and came back": means(40) + means(120, grad_g=0.0) + means(60),
+    "gradients that rise from next to nothing": [{**HEALTHY, "grad_g": 1e-6}] * 20
+    + [{**HEALTHY, "grad_g": min(1.0, 1e-6 * 3**i)} for i in range(40)],
     "a wild start": [{**HEALTHY, "grad_g": 10.0 ** (i % 5)} for i in range(15)] + means(60),
     "a young grey generator": [0.01] * 19 + [0.2, 0.5, 0.8] * 3,
     "two grids without variety": [0.5, 0.7] + [0.02, 0.02, 0.3] * 10,
