@@ -103,7 +103,7 @@ ADVICE = {
 }
 RULES: dict[str, Rule] = {
     "not finite": Rule(_not_finite, 1, 0),
-    "exploding": Rule(_exploding, 3, 0),
+    "exploding": Rule(_exploding, 3, 50),
     "given up": Rule(_given_up, 5, 100),
     "won": Rule(_won, 10, 500),
 }

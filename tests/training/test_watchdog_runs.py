@@ -48,9 +48,9 @@ KINDS = {
     ),
     # The rates rise until a deep discriminator no longer bears them.
     "exploding": (
-        {"loss": "hinge", "discriminator.layers": DEEP, "discriminator.lr": 0.05, "generator.lr": 0.05,
-         "warmup_kimg": 0.4, "kimg": 1.0},
-        "gradients explode", False, 0.4,
+        {"loss": "hinge", "discriminator.layers": DEEP, "discriminator.lr": 0.3, "generator.lr": 0.3,
+         "warmup_kimg": 0.8, "kimg": 1.6},
+        "gradients explode", True, 0.4,
     ),
 }  # fmt: skip
 
@@ -240,7 +240,7 @@ print(json.dumps(result))
     # the first goes on to the end at its lower rate, the others break down again and stop; the last has
     # no checkpoint and goes back to the beginning
     [
-        ("exploding", {"kimg": 0.4}, 2, 0),
+        ("exploding", {"kimg": 0.34}, 2, 0),
         ("not finite", {"grid_kimg": 0.4}, 14, 7),
         ("not finite", {"grid_kimg": 0.4, "checkpoint_kimg": 0.4}, 5, 7),
     ],
