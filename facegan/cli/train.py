@@ -11,7 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
-from facegan.errors import ConfigError, RunError
+from facegan.errors import ConfigError, DatasetError, RunError
 from facegan.training.listeners import Silent, StepStats
 
 if TYPE_CHECKING:
@@ -168,6 +168,10 @@ def run(argv: list[str]) -> int:
         if flags.repeats > 1:
             return _repeat(once, config, out, flags.repeats, flags.quiet)
         once(config, out)
+    except (ConfigError, DatasetError):
+        if first:
+            raise
+        return 2  # the first process says it for all
     except Interrupted as stop:
         if first:
             print(f"\nfacegan train: saved; the same command goes on from here ({out})", file=sys.stderr)

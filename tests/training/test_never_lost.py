@@ -1,0 +1,263 @@
+"""Runs that are killed at every kind of write, moved, damaged or out of disk end as if nothing had happened.
+
+To pay for ``import torch`` once, a process that has imported everything forks a child for each attempt;
+children are real processes, and die by SIGKILL in the middle of their writes.
+"""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from safetensors.numpy import load_file
+
+import facegan
+from facegan.data.prepare import prepare
+from facegan.errors import RunError
+from facegan.recipes import recipe
+from facegan.training.checkpoint import list_checkpoints
+
+RECIPES = ("digits-vanilla-28", "digits-dcgan-28", "faces-dcgan-56", "faces-dcgan-80", "faces-dcgan-50",
+           "faces-dcgan-128", "faces-tiny-32", "faces-dcgan-64")  # fmt: skip
+DRIVER = '''
+import json, os, random, signal, sys, time
+from pathlib import Path
+import torch
+import facegan.files, facegan.training.report, facegan.metrics.quick, facegan.training.loop
+from facegan.recipes import recipe
+torch.set_num_threads(1)
+dataset, name, folder = sys.argv[1], sys.argv[2], Path(sys.argv[3])
+changes, kills = map(json.loads, sys.argv[4:])
+
+def attempt(out, kill_at=None, listing=None, after=None):
+    """The child's exit code, or minus the signal that ended it."""
+    child = os.fork()
+    if child == 0:
+        try:
+            facegan.files._reached = 0
+            for key, value in (("FACEGAN_KILL_AT", kill_at), ("FACEGAN_FAILPOINTS", listing)):
+                if value is not None:
+                    os.environ[key] = str(value)
+            facegan.training.loop.train(dataset, name, out, **changes)
+            os._exit(0)
+        except BaseException:
+            import traceback
+            traceback.print_exc()
+            os._exit(1)
+    if after is not None:
+        time.sleep(after)
+        os.kill(child, 9)
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+
+started = time.perf_counter()
+assert attempt(folder / "whole", listing=folder / "points") == 0
+lasting = time.perf_counter() - started
+points = (folder / "points").read_text().splitlines()
+random.seed(0)
+died, at = 0, []
+for i in range(kills):
+    # Counted from each start: the killed run resumes, so that later attempts have fewer points before them.
+    point = 1 + (i * len(points)) // kills if i % 2 == 0 else random.randrange(1, len(points) // 2)
+    code = attempt(folder / f"killed-{i % 2}", kill_at=point)
+    assert code in (0, -9), code
+    died += code == -9
+    at.append(points[point - 1] if code == -9 else "-")
+for _ in range(2):
+    died += attempt(folder / "timed", after=random.uniform(0.1, 0.9) * lasting) == -9
+for run in ("killed-0", "killed-1", "timed"):
+    assert attempt(folder / run) == 0
+print(json.dumps({"died": died, "points": points, "at": at}))
+'''
+
+
+def changes_for(name):
+    """Six updates in batches of four with narrow networks; grids and checkpoints as often as can be."""
+    config = recipe(name)
+    changes = {
+        "batch": 4, "kimg": 0.024, "generator.width": 1 / 32, "discriminator.width": 1 / 32, "grid_count": 2,
+        "quality_count": 0, "checkpoint_kimg": 0.008, "grid_kimg": 0.008,
+    }  # fmt: skip
+    if config.g_batch:
+        changes["g_batch"] = 8
+    return changes
+
+
+def pictures(folder, name, count=24):
+    config = recipe(name)
+    shape = (config.size, config.size, 3) if config.channels != 1 else (config.size, config.size)
+    (folder / "photos").mkdir(parents=True)
+    for i in range(count):
+        pixels = np.random.default_rng(i).integers(0, 256, shape, np.uint8)
+        Image.fromarray(pixels).save(folder / "photos" / f"{i:03d}.png")
+    return prepare(
+        [folder / "photos"], folder / "dataset", crop="none", size=config.size, gray=config.channels == 1
+    )
+
+
+def end(run):
+    return load_file(list_checkpoints(run / "checkpoints")[-1] / "state.safetensors")
+
+
+def assert_same_end(a, b):
+    x, y = end(a), end(b)
+    assert x.keys() == y.keys()
+    for key in x:
+        assert np.array_equal(x[key], y[key], equal_nan=True), key
+    for pattern in ("samples/*", "models/*"):
+        assert sorted(p.name for p in a.glob(pattern)) == sorted(p.name for p in b.glob(pattern))
+    lines = [[json.loads(line) for line in (run / "stats.jsonl").read_text().splitlines()] for run in (a, b)]
+    told = [[(s["images_seen"], s.get("loss_g"), s.get("loss_d")) for s in side] for side in lines]
+    assert told[0] == told[1]
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_killed_anywhere_it_ends_the_same(tmp_path, name):
+    """Eight kills at points spread over the run and at random ones, two at random times, for each recipe."""
+    data = pictures(tmp_path, name)
+    given = [str(data.path), name, str(tmp_path), json.dumps(changes_for(name)), "8"]
+    done = subprocess.run(
+        [sys.executable, "-c", DRIVER, *given],
+        capture_output=True, text=True, env={**os.environ, "OMP_NUM_THREADS": "1"}, timeout=300,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr[-3000:]
+    told = json.loads(done.stdout.splitlines()[-1])
+    assert told["died"] >= 5, told["at"]
+    kinds = {point.split(":")[-1].strip() for point in told["points"]}
+    assert {"before the write", "half written", "written", "before the rename", "renamed", "half a line",
+            "before its removal", "set aside"} <= kinds  # fmt: skip
+    for run in ("killed-0", "killed-1", "timed"):
+        assert_same_end(tmp_path / "whole", tmp_path / run)
+        left = [p for p in (tmp_path / run).rglob("*.tmp")]
+        assert not left, left
+
+
+SMALL = {
+    "kimg": 0.032, "batch": 8, "grid_count": 4, "checkpoint_kimg": 0.016, "grid_kimg": 0.016,
+    "generator.width": 0.125, "discriminator.width": 0.125, "quality_count": 0,
+}  # fmt: skip
+
+
+def command(dataset, out, *more, **changes):
+    flags = [f"--{k.replace('_', '-')}={v}" for k, v in {**SMALL, **changes}.items()]
+    return [sys.executable, "-m", "facegan.cli.main", "train", str(dataset.path), "--recipe", "faces-tiny-32",
+            "--out", str(out), *flags, *more]  # fmt: skip
+
+
+@pytest.mark.parametrize("signum, code", [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_signals_save_and_the_same_command_goes_on(tiny_dataset, tmp_path, signum, code):
+    import time
+
+    env = {**os.environ, "OMP_NUM_THREADS": "1"}
+    run = tmp_path / "r"
+    argv = command(tiny_dataset, run, "--no-tensorboard", kimg=100, checkpoint_kimg=50, grid_kimg=50)
+    process = subprocess.Popen(argv, env=env, stderr=subprocess.PIPE, text=True)
+    while not (run / "stats.jsonl").exists() and process.poll() is None:
+        time.sleep(0.02)
+    process.send_signal(signum)
+    said = process.communicate(timeout=60)[1]
+    assert process.returncode == code and "saved; the same command goes on" in said
+    saved = list_checkpoints(run / "checkpoints")
+    assert len(saved) == 1
+    seen = json.loads((saved[0] / "state.json").read_text())["images_seen"]
+    more = {**SMALL, "kimg": seen / 1000 + 0.032, "checkpoint_kimg": 50, "grid_kimg": 50}
+    facegan.train(tiny_dataset, "faces-tiny-32", run, resume=True, **more)
+    facegan.train(tiny_dataset, "faces-tiny-32", tmp_path / "whole", **more)
+    x, y = end(run), end(tmp_path / "whole")
+    assert all(np.array_equal(x[k], y[k]) for k in x if not k.startswith("sums"))
+
+
+def test_a_moved_run_goes_on(tiny_dataset, tmp_path, monkeypatch):
+    whole = facegan.train(tiny_dataset, "faces-tiny-32", tmp_path / "whole", **SMALL)
+    facegan.train(tiny_dataset, "faces-tiny-32", tmp_path / "r", **{**SMALL, "kimg": 0.016})
+    shutil.move(tmp_path / "r", tmp_path / "elsewhere" / "moved")
+    shutil.copytree(tiny_dataset.path, tmp_path / "copy")  # and so may its dataset be
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    facegan.train(tmp_path / "copy", "faces-tiny-32", "moved", resume=True, **SMALL)
+    assert_same_end(whole, tmp_path / "elsewhere" / "moved")
+
+
+def test_what_changed_is_named(tiny_dataset, tmp_path):
+    facegan.train(tiny_dataset, "faces-tiny-32", tmp_path / "r", **SMALL)
+    prepare([tiny_dataset.path.parent / "photos"], tmp_path / "fewer", crop="none", size=32, limit=12)
+    with pytest.raises(RunError) as caught:
+        facegan.train(tmp_path / "fewer", "faces-tiny-32", tmp_path / "r", **SMALL)
+    assert "dataset.content: " in str(caught.value) and "(24 pictures) -> " in str(caught.value)
+    with pytest.raises(RunError, match=r"batch: 8 -> 16.*choose another --out"):
+        facegan.train(tiny_dataset, "faces-tiny-32", tmp_path / "r", **{**SMALL, "batch": 16})
+
+
+@pytest.mark.parametrize("damage", ["truncated", "flipped", "no header", "empty"])
+def test_a_damaged_newest_checkpoint_is_passed_over(tiny_dataset, tmp_path, damage):
+    whole = facegan.train(tiny_dataset, "faces-tiny-32", tmp_path / "whole", **SMALL)
+    run = facegan.train(tiny_dataset, "faces-tiny-32", tmp_path / "r", **SMALL)
+    newest = list_checkpoints(run / "checkpoints")[-1]
+    content = (newest / "state.safetensors").read_bytes()
+    if damage == "truncated":
+        (newest / "state.safetensors").write_bytes(content[: len(content) // 2])
+    elif damage == "flipped":
+        middle = len(content) // 2
+        changed = content[:middle] + bytes([content[middle] ^ 1]) + content[middle + 1 :]
+        (newest / "state.safetensors").write_bytes(changed)
+    elif damage == "no header":
+        (newest / "state.json").unlink()
+    else:
+        shutil.rmtree(newest)
+        newest.mkdir()
+    facegan.train(tiny_dataset, "faces-tiny-32", run, **SMALL)
+    events = (run / "events.jsonl").read_text()
+    assert "damaged" in events and "resumed from 000000.016kimg" in events
+    assert_same_end(whole, run)
+
+
+def small_disk(folder, kilobytes):
+    """Mount a memory disk, where this process may; else None."""
+    folder.mkdir()
+    done = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", f"size={kilobytes}k", "tmpfs", str(folder)], capture_output=True
+    )
+    return folder if done.returncode == 0 else None
+
+
+def test_a_full_disk_costs_nothing(tiny_dataset, tmp_path):
+    env = {**os.environ, "OMP_NUM_THREADS": "1"}
+    changes = {"kimg": 0.064}
+    whole = facegan.train(tiny_dataset, "faces-tiny-32", tmp_path / "whole", **{**SMALL, **changes})
+    one = sum(p.stat().st_size for p in list_checkpoints(whole / "checkpoints")[-1].iterdir())
+    disk = small_disk(tmp_path / "disk", round(one * 2.6 / 1024))
+    if disk is None:  # not the administrator: no file may be larger than a checkpoint's half
+        limit = f"import resource; resource.setrlimit(resource.RLIMIT_FSIZE, ({one // 2}, {one // 2}))"
+        prefix = f"{limit}; import signal; signal.signal(signal.SIGXFSZ, signal.SIG_IGN);"
+        code = f"{prefix} import sys; from facegan.cli.main import main; sys.exit(main(sys.argv[1:]))"
+        run = tmp_path / "r"
+        facegan.train(tiny_dataset, "faces-tiny-32", run, **{**SMALL, "kimg": 0.016})
+        argv = [sys.executable, "-c", code, *command(tiny_dataset, run, **changes)[3:]]
+    else:
+        run = disk / "r"
+        argv = command(tiny_dataset, run, **changes)
+    try:
+        done = subprocess.run(argv, env=env, capture_output=True, text=True, timeout=120)
+        assert done.returncode == 2 and "Traceback" not in done.stderr, done.stderr[-3000:]
+        said = [line for line in done.stderr.splitlines() if line.startswith("facegan train: ")]
+        assert len(said) == 1 and str(run) in said[0], done.stderr
+        assert list_checkpoints(run / "checkpoints")
+        if disk is not None:
+            subprocess.run(["mount", "-o", "remount,size=100m", str(disk)], check=True)
+        again = subprocess.run(
+            command(tiny_dataset, run, "--resume", **changes),
+            env=env,
+            capture_output=True,
+            text=True,
+            timeout=120,
+        )
+        assert again.returncode == 0, again.stderr[-3000:]
+        x, y = end(whole), end(run)
+        assert all(np.array_equal(x[k], y[k]) for k in x)
+    finally:
+        if disk is not None:
+            subprocess.run(["umount", "-l", str(disk)], check=False)

@@ -1,0 +1,102 @@
+"""Run by test_processes.py in one process or, by a launcher, in two: what updates do, written to a file.
+
+    python updates_in_processes.py OUT.npz
+
+Every case is one update in float64; the last one is 20 updates in float32.
+"""
+
+import sys
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from facegan.losses.adversarial import LOSSES
+from facegan.nets import parallel
+from facegan.recipes import recipe
+from facegan.training.config import check, override
+from facegan.training.data import ImageFeed
+from facegan.training.processes import together
+from facegan.training.step import create_state, train_step
+
+G_NORM = "dense 8x8x8; bn relu; up; conv 8 3 bn relu; up; conv image 3 tanh"
+G_PLAIN = "dense 8x8x8; lrelu; up; conv 8 3 lrelu; up; conv image 3 tanh"
+D_NORM = "conv 8 4 s2 bn lrelu; conv 8 4 s2 bn lrelu; dense 1"
+D_PLAIN = "conv 8 4 s2 lrelu; conv 8 4 s2 lrelu; dense 1"
+PENALTIES = {"r1_gamma": 1.0, "r2_gamma": 1.0, "r1_every": 1}
+
+CASES = {
+    f"{norm}, {penalty}": {
+        "generator.layers": G_NORM if norm == "batch norm" else G_PLAIN,
+        "discriminator.layers": D_NORM if norm == "batch norm" else D_PLAIN,
+        **(PENALTIES if penalty == "penalties" else {"r1_gamma": 0.0}),
+    }
+    for norm in ("batch norm", "no norm")
+    for penalty in ("penalties", "no penalty")
+}
+CASES |= {f"loss {loss}": {"loss": loss, **PENALTIES} for loss in LOSSES}
+CASES |= {
+    "dropout": {"discriminator.layers": "conv 8 4 s2 lrelu; drop 0.4; dense 1"},
+    "minibatch deviation": {"discriminator.layers": "conv 8 4 s2 lrelu; mbstd; dense 1"},
+    "accumulated": {"accumulate": 2, "generator.layers": G_PLAIN},
+    "two updates of the discriminator": {"d_updates": 2},
+    "halves": {"d_split": True, "r1_gamma": 0.0, "reuse_fakes": False, "g_batch": 16, "frozen_fakes": True},
+    "noisy flipped labels": {"label_noise": 0.1, "flip_labels": True},
+    "rows with replacement": {"sampling": "replacement"},
+    "sequential rows": {"sampling": "sequential"},
+}  # fmt: skip
+SMALL = {"batch": 8, "generator.layers": G_NORM, "discriminator.layers": D_PLAIN, "latent.dim": 8}
+TWENTY = {"batch": 8, "generator.width": 0.25, "discriminator.width": 0.25, "generator.lr": 2e-4,
+          "discriminator.lr": 2e-4}  # fmt: skip
+
+
+def pictures():
+    return np.random.default_rng(0).integers(0, 256, (40, 32, 32, 3), np.uint8)
+
+
+def gradients(changes):
+    """Name -> array: the gradients of one update, and the running statistics after it."""
+    config = check(override(recipe("faces-tiny-32"), {**SMALL, **changes}))
+    state = create_state(config, (3, 32, 32), torch.device("cpu"), torch.float64)
+    found = {}
+
+    def keep(side, network, optimizer):
+        step = optimizer.step
+
+        def stepped():
+            for name, p in network.named_parameters():
+                found.setdefault(f"{side}/{name}/{len(found)}", p.grad.numpy().copy())
+            return step()
+
+        optimizer.step = stepped
+
+    keep("g", state.generator, state.g_optimizer)
+    keep("d", state.discriminator, state.d_optimizer)
+    train_step(state, ImageFeed(pictures(), config, torch.device("cpu")))
+    for side, network in (("g", state.generator), ("d", state.discriminator)):
+        found |= {f"{side}/{name}": b.numpy().astype(float) for name, b in network.named_buffers()}
+    return found
+
+
+def twenty():
+    config = check(override(recipe("faces-tiny-32"), TWENTY))
+    state = create_state(config, (3, 32, 32), torch.device("cpu"))
+    feed = ImageFeed(pictures(), config, torch.device("cpu"))
+    for _ in range(20):
+        train_step(state, feed)
+    return {name: p.detach().numpy() for name, p in state.generator.named_parameters()}
+
+
+def main(out):
+    torch.set_num_threads(1)
+    with together(torch.device("cpu")):
+        result = {"world": np.array(parallel.world())}
+        for case, changes in CASES.items():
+            result |= {f"{case}//{name}": value for name, value in gradients(changes).items()}
+        result |= {f"twenty//{name}": value for name, value in twenty().items()}
+        if parallel.rank() == 0:
+            np.savez(Path(out), **{key.replace("/", "|"): value for key, value in result.items()})
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])
