@@ -113,9 +113,9 @@ class ConvT(Layer):
 class BatchNorm(Layer):
     """``momentum`` is Keras's: what the moving statistics keep.
 
-    The variance that they take in is PyTorch's unbiased one, n / (n - 1) of the batch's. Keras's own changed:
-    n / (n - 1.001) in Keras up to 2.3, of the tutorials' time (pictures have Bessel's correction twice, with n
-    in the thousands); n / (n - 1) for pictures and 1 for flat inputs in tf.keras; 1 in Keras 3.
+    The variance that they take in is PyTorch's unbiased one, n / (n - 1) of the batch's. Keras's own factor
+    changed: n / (n - 1.001) in Keras up to 2.3, of the tutorials' time (twice for pictures, whose n is in the
+    thousands); n / (n - 1) for pictures and 1 for flat inputs in tf.keras; 1 in Keras 3.
     """
 
     def __init__(self, momentum, epsilon=1e-3):

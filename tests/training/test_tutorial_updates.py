@@ -125,27 +125,33 @@ def shuffled(update, n):  # this recipe's tutorial leaves the order open
 # ``d_batch`` real and as many generated pictures make an update of the discriminator, or one each if split
 TUTORIALS = {
     "digits-vanilla-28": {
-        **COMMON, "rows": random_start, "nets": (vanilla_generator, vanilla_discriminator), "shape": (1, 28, 28), "d_batch": 16,
+        **COMMON, "rows": random_start,
+        "nets": (vanilla_generator, vanilla_discriminator), "shape": (1, 28, 28), "d_batch": 16,
         "g_batch": 32, "z": (100, -0.5, 0.5), "g_adam": SLOW, "d_adam": SLOW,
     },
     "digits-dcgan-28": {
-        **COMMON, "rows": random_start, "nets": (lambda: tanh_generator(7, 1), tanh_discriminator), "shape": (1, 28, 28),
+        **COMMON, "rows": random_start,
+        "nets": (lambda: tanh_generator(7, 1), tanh_discriminator), "shape": (1, 28, 28),
         "d_batch": 16, "g_batch": 32, "z": (100, -0.5, 0.5), "g_adam": SLOW, "d_adam": SLOW,
     },
     "faces-dcgan-56": {
-        **COMMON, "rows": random_start, "nets": (lambda: tanh_generator(14, 3), tanh_discriminator), "shape": (3, 56, 56),
+        **COMMON, "rows": random_start,
+        "nets": (lambda: tanh_generator(14, 3), tanh_discriminator), "shape": (3, 56, 56),
         "d_batch": 16, "g_batch": 64, "g_adam": SLOW, "d_adam": SLOW,
     },
     "faces-dcgan-80": {
-        **COMMON, "rows": with_replacement, "nets": (generator_80, discriminator_80), "shape": (3, 80, 80), "d_batch": 64,
+        **COMMON, "rows": with_replacement,
+        "nets": (generator_80, discriminator_80), "shape": (3, 80, 80), "d_batch": 64,
         "g_batch": 128, "g_adam": FAST, "d_adam": FAST, "split": True,
     },
     "faces-dcgan-50": {
-        **COMMON, "rows": in_order, **FLIP, "nets": (generator_50, discriminator_50), "shape": (3, 50, 50), "d_batch": 20,
+        **COMMON, "rows": in_order,
+        **FLIP, "nets": (generator_50, discriminator_50), "shape": (3, 50, 50), "d_batch": 20,
         "g_batch": 20, "noise": 0.1, "unit": True, "g_adam": {"lr": 4e-4}, "d_adam": {"lr": 8e-4},
     },
     "faces-dcgan-128": {
-        **COMMON, "rows": shuffled, **FLIP, "nets": (generator_128, discriminator_128), "shape": (3, 128, 128), "d_batch": 32,
+        **COMMON, "rows": shuffled,
+        **FLIP, "nets": (generator_128, discriminator_128), "shape": (3, 128, 128), "d_batch": 32,
         "g_batch": 32, "noise": 0.05, "z": (128, 0.0, 1.0), "unit": True, "g_adam": {"lr": 1e-4},
         "d_adam": {"lr": 1e-4},
     },
@@ -260,9 +266,10 @@ def test_two_updates_are_those_of_keras(name):
 
 @pytest.mark.parametrize("beta_1", [0.5, 0.9])
 def test_epsilon_stands_where_keras_has_it(beta_1):
-    """A constant gradient g moves a weight by lr g / (g + e / sqrt(1 - 0.999^t)), in PyTorch by lr g / (g + e).
+    """A constant gradient g moves a weight by lr g / (g + e / sqrt(1 - 0.999^t)); in PyTorch without the root.
 
-    In the first update of faces-dcgan-80 gradients are about 1e-4: Keras's step is 3% the smaller one there.
+    That matters: half of the generator's first gradients in faces-dcgan-80 are below 1.5e-6, where Keras's
+    step is 0.34 of PyTorch's; the whole first step differs by 0.62 of its length, in digits-dcgan-28 by 0.15.
     """
     gradients = 10.0 ** -np.arange(7)
     lr, eps = 2e-4, 1e-7
