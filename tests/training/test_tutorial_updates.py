@@ -266,7 +266,7 @@ def test_two_updates_are_those_of_keras(name):
 
 @pytest.mark.parametrize("beta_1", [0.5, 0.9])
 def test_epsilon_stands_where_keras_has_it(beta_1):
-    """A constant gradient g moves a weight by lr g / (g + e / sqrt(1 - 0.999^t)); in PyTorch without the root.
+    """A constant gradient g moves a weight by lr g / (g + e / sqrt(1 - 0.999^t)); PyTorch has no root there.
 
     That matters: half of the generator's first gradients in faces-dcgan-80 are below 1.5e-6, where Keras's
     step is 0.34 of PyTorch's; the whole first step differs by 0.62 of its length, in digits-dcgan-28 by 0.15.
