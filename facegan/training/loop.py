@@ -21,7 +21,7 @@ from facegan.training.config import TrainConfig, check, override
 from facegan.training.data import ImageFeed
 from facegan.training.listeners import Listener
 from facegan.training.memory import fits, is_out_of_memory
-from facegan.training.processes import lost, together
+from facegan.training.processes import launched, lost, together
 from facegan.training.runfolder import RunFolder
 from facegan.training.session import Interrupted, Quality, Session, announce, resolved
 from facegan.training.step import TrainState, check_split, create_state
@@ -57,8 +57,8 @@ def train(
     data = dataset if isinstance(dataset, Dataset) else Dataset(dataset)
     shape = image_shape(config, data)
     place = pick_device(device)
+    check_split(config, launched())  # before they join: all of them see it, and none waits for another
     with together(place):
-        check_split(config)
         first = parallel.rank() == 0
         run = RunFolder(Path(out)) if first else None
         everyone: list[Listener] = [run, *listeners] if run is not None else []

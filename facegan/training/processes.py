@@ -10,14 +10,18 @@ import torch
 import torch.distributed as dist
 
 
+def launched() -> int:
+    """How many processes a launcher has started; 1 without one."""
+    return int(os.environ.get("WORLD_SIZE", "1")) if "RANK" in os.environ else 1
+
+
 @contextlib.contextmanager
 def together(device: torch.device) -> Iterator[None]:
     """Within it, the launched processes can talk: through NCCL on GPUs, through gloo elsewhere.
 
     A process that was started alone, or has joined already, does nothing.
     """
-    started = int(os.environ.get("WORLD_SIZE", "1"))
-    if started < 2 or "RANK" not in os.environ or (dist.is_available() and dist.is_initialized()):
+    if launched() < 2 or (dist.is_available() and dist.is_initialized()):
         yield
         return
     if device.type == "cuda":

@@ -341,12 +341,12 @@ def train_step(state: TrainState, feed: Feed) -> None:
     state.updates += 1
 
 
-def check_split(config: TrainConfig) -> None:
+def check_split(config: TrainConfig, processes: int) -> None:
     """ConfigError if the batches cannot be shared equally between the processes."""
-    share = parallel.world() * config.accumulate
+    share = processes * config.accumulate
     for name in ("batch", "g_batch"):
         if getattr(config, name) % share:
             raise ConfigError(
-                f"--{name.replace('_', '-')} {getattr(config, name)} cannot be shared by {parallel.world()} "
+                f"--{name.replace('_', '-')} {getattr(config, name)} cannot be shared by {processes} "
                 f"processes with --accumulate {config.accumulate}; choose a multiple of {share}"
             )
