@@ -29,6 +29,7 @@ def together(device: torch.device) -> Iterator[None]:
     dist.init_process_group("nccl" if device.type == "cuda" else "gloo")
     try:
         yield
+        dist.barrier()  # nobody leaves while the first one still writes: its going would abort the others
     finally:
         with contextlib.suppress(Exception):  # the others may have gone already
             dist.destroy_process_group()
