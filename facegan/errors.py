@@ -35,3 +35,7 @@ class ModelError(FaceganError):
 
 class RunError(FaceganError):
     """A run folder cannot be written, resumed or read."""
+
+
+class LostProcessError(RunError):
+    """Another process of the run has gone; what connected them can no longer be closed in order."""

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from typing import Any
 
 from facegan import __version__
-from facegan.errors import FaceganError, InputError
+from facegan.errors import FaceganError, InputError, LostProcessError
 
 # name -> (module, one line of help); the order is that of a first session
 COMMANDS: dict[str, tuple[str, str]] = {
@@ -107,7 +107,9 @@ def main(argv: list[str] | None = None) -> int:
     try:
         return int(importlib.import_module(COMMANDS[name][0]).run(rest) or 0)
     except FaceganError as error:
-        print(f"facegan {name}: {error}", file=sys.stderr)
+        print(f"facegan {name}: {error}", file=sys.stderr, flush=True)
+        if isinstance(error, LostProcessError):
+            os._exit(2)  # the threads that wait for the dead process would abort an orderly exit
         return 2
     except KeyboardInterrupt:
         print(f"\nfacegan {name}: interrupted", file=sys.stderr)

@@ -12,7 +12,7 @@ import torch
 
 from facegan import __version__
 from facegan.data.dataset import Dataset
-from facegan.errors import ConfigError, RunError
+from facegan.errors import ConfigError, LostProcessError, RunError
 from facegan.generator import Latent, describe
 from facegan.nets import parallel
 from facegan.recipes import recipe as named_recipe
@@ -83,7 +83,7 @@ def train(
             if is_out_of_memory(error) and state is not None:
                 raise RunError(fits(state.config, shape, place, error, state)) from None
             if parallel.world() > 1 and lost(error):
-                raise RunError(
+                raise LostProcessError(
                     f"{out}: process {parallel.rank()} lost the others ({lost(error)}); the last "
                     "checkpoint is intact, and the same command goes on from it"
                 ) from None

@@ -9,6 +9,8 @@ from collections.abc import Iterator
 import torch
 import torch.distributed as dist
 
+from facegan.errors import LostProcessError
+
 
 def launched() -> int:
     """How many processes a launcher has started; 1 without one."""
@@ -30,9 +32,13 @@ def together(device: torch.device) -> Iterator[None]:
     try:
         yield
         dist.barrier()  # nobody leaves while the first one still writes: its going would abort the others
-    finally:
+    except LostProcessError:
+        raise  # closing would wait for the dead, or abort
+    except BaseException:
         with contextlib.suppress(Exception):  # the others may have gone already
             dist.destroy_process_group()
+        raise
+    dist.destroy_process_group()
 
 
 def lost(error: BaseException) -> str:
