@@ -1,12 +1,21 @@
 """The small attribute predictor and the scoring of arithmetic, on pictures whose answer is known."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 
 from facegan.errors import DatasetError
 from facegan.latent.scoring import combine, draw_members, score_arithmetic
-from facegan.metrics.attributes import ARCHITECTURES, train_attribute_predictor
+from facegan.metrics.attribute_training import SMALL, score, train_attribute_predictor
+from facegan.nets.attribute_nets import ARCHITECTURES
+
+
+def fitted(images, attributes, names, test_images, test_attributes, **settings):
+    predictor = train_attribute_predictor(images, attributes, names, replace(SMALL, **settings))
+    score(predictor, test_images, test_attributes)
+    return predictor
 
 
 def pictures(n, seed=0):
@@ -23,7 +32,7 @@ def pictures(n, seed=0):
 def test_learns_what_is_there_and_says_how_well(architecture):
     images, attributes = pictures(400)
     attributes[::7, 1] = -1  # unknown values neither teach nor count
-    predictor = train_attribute_predictor(
+    predictor = fitted(
         images, attributes, ["Top", "Left"], *pictures(200, 1), architecture=architecture, epochs=6
     )
     assert predictor.accuracy["Top"] > 0.95 and predictor.balanced_accuracy["Top"] > 0.95
@@ -36,16 +45,14 @@ def test_learns_what_is_there_and_says_how_well(architecture):
 def test_random_answers_score_half():
     images, attributes = pictures(200)
     nonsense = np.random.default_rng(9).integers(0, 2, (400, 1)).astype(np.int16)
-    predictor = train_attribute_predictor(
-        images, attributes[:, :1], ["Coin"], *(pictures(400, 3)[0], nonsense), epochs=2
-    )
+    predictor = fitted(images, attributes[:, :1], ["Coin"], *(pictures(400, 3)[0], nonsense), epochs=2)
     assert abs(predictor.balanced_accuracy["Coin"] - 0.5) < 0.1
 
 
 def test_no_pictures_is_one_line():
     images, attributes = pictures(1)
     with pytest.raises(DatasetError):
-        train_attribute_predictor(images, attributes, ["Top"], images, attributes)
+        train_attribute_predictor(images, attributes, ["Top"], SMALL)
 
 
 def test_members_and_sums():
@@ -73,7 +80,7 @@ class LinearModel:
 def test_a_linear_model_scores_high_and_the_control_does_not():
     images, attributes = pictures(600)
     chooser, judge = (
-        train_attribute_predictor(
+        fitted(
             images[part], attributes[part], ["Top", "Left"], *pictures(100, 4), architecture=kind, epochs=12
         )
         for kind, part in (("plain", slice(0, 300)), ("pooled", slice(300, None)))

@@ -207,19 +207,20 @@ class Demo:
         self.story.numbers["expression"] = f"{first} - {second} + {third}"
 
     def _predictors(self) -> tuple[AttributePredictor, AttributePredictor]:
+        from dataclasses import replace
+
         from facegan.data.dataset import Dataset
-        from facegan.metrics.attributes import train_attribute_predictor
+        from facegan.metrics.attribute_training import SMALL, score, train_attribute_predictor
 
         data = Dataset(self.out / "dataset")
         train, known = data.images("train"), data.attributes("train")
-        test = (data.images("test"), data.attributes("test"))
         half = len(train) // 2
-        return tuple(  # type: ignore[return-value]
-            train_attribute_predictor(
-                train[part], known[part], data.attribute_names, *test, architecture=kind, seed=seed, epochs=24
-            )
-            for seed, (kind, part) in enumerate((("plain", slice(0, half)), ("pooled", slice(half, None))), 1)
-        )
+        made = []
+        for seed, (kind, part) in enumerate((("plain", slice(0, half)), ("pooled", slice(half, None))), 1):
+            settings = replace(SMALL, architecture=kind, seed=seed, epochs=24)
+            made.append(train_attribute_predictor(train[part], known[part], data.attribute_names, settings))
+            score(made[-1], data.images("test"), data.attributes("test"))
+        return made[0], made[1]
 
 
 def say(text: str) -> None:

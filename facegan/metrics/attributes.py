@@ -1,128 +1,153 @@
-"""A small attribute predictor: which of a dataset's yes/no attributes a picture shows.
+"""An attribute predictor: which yes/no attributes a picture shows, with calibrated probabilities.
 
-Two sizes, so that one network may choose members and another, trained on other pictures, may judge.
+The features before its last layer measure how alike faces are. One file holds a network and its papers.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import json
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 import torch.nn.functional as F
-from torch import nn
 
-from facegan import rng
-from facegan.errors import DatasetError
+from facegan.errors import ModelError
+from facegan.files import write_bytes
 from facegan.images import to_float
+from facegan.nets.attribute_nets import AttributeNet, build
+
+FORMAT = 1
+ASSETS = Path(__file__).parent.parent / "assets"
 
 
 @dataclass
 class AttributePredictor:
-    """``predict`` gives probabilities; the accuracies are those on pictures that it never saw."""
+    """``predict`` gives probabilities; the accuracies are those on pictures that it never saw.
+
+    ``shape`` is the (C, H, W) that the network takes: other pictures are brought to it. ``scale`` and
+    ``shift`` (one for each name) turn the network's logits into calibrated ones (Platt 1999);
+    ``mirror`` says that a picture and its mirror image are judged together.
+    """
 
     names: tuple[str, ...]
-    network: nn.Module
+    network: AttributeNet
+    shape: tuple[int, int, int]
+    architecture: str
+    width: int
     accuracy: dict[str, float] = field(default_factory=dict)
     balanced_accuracy: dict[str, float] = field(default_factory=dict)
+    scale: np.ndarray = field(default_factory=lambda: np.ones(0))
+    shift: np.ndarray = field(default_factory=lambda: np.zeros(0))
+    mirror: bool = False
+    papers: dict[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if not len(self.scale):
+            self.scale, self.shift = np.ones(len(self.names)), np.zeros(len(self.names))
+
+    def predict(self, images: np.ndarray, batch: int = 64) -> np.ndarray:
+        """uint8 ``N,H,W,C`` to float32 ``N,K`` in [0, 1]."""
+        logits = self.raw_logits(images, batch) * self.scale + self.shift
+        return (1 / (1 + np.exp(-logits))).astype(np.float32)
 
     @torch.inference_mode()
-    def predict(self, images: np.ndarray, batch: int = 256) -> np.ndarray:
-        """uint8 ``N,H,W,C`` to float32 ``N,K`` in [0, 1]."""
-        parts = [
-            self.network(to_float(images[i : i + batch])).sigmoid() for i in range(0, len(images), batch)
-        ]
+    def raw_logits(self, images: np.ndarray, batch: int = 64) -> np.ndarray:
+        """uint8 ``N,H,W,C`` to float32 ``N,K``, before calibration."""
+        self.network.eval()
+        parts = []
+        for x in self._batches(images, batch):
+            logits = self.network(x)
+            parts.append((logits + self.network(x.flip(3))) / 2 if self.mirror else logits)
         return torch.cat(parts).numpy() if parts else np.empty((0, len(self.names)), np.float32)
+
+    @torch.inference_mode()
+    def features(self, images: np.ndarray, batch: int = 64) -> np.ndarray:
+        """uint8 ``N,H,W,C`` to float32 ``N,F``."""
+        self.network.eval()
+        return torch.cat([self.network.features(x) for x in self._batches(images, batch)]).numpy()
+
+    def _batches(self, images: np.ndarray, batch: int) -> Iterator[torch.Tensor]:
+        return (fit(to_float(images[i : i + batch]), self.shape) for i in range(0, len(images), batch))
 
     def column(self, name: str) -> int:
         return self.names.index(name)
 
+    def save(self, path: str | Path) -> None:
+        """One ``.safetensors`` file in half precision, its header the papers."""
+        from safetensors.torch import save
 
-def _plain(channels: int, outputs: int, width: int) -> nn.Module:
-    def block(cin: int, cout: int) -> list[nn.Module]:
-        return [nn.Conv2d(cin, cout, 3, 2, 1, bias=False), nn.BatchNorm2d(cout), nn.ReLU()]
+        header = {
+            "format": FORMAT, "names": self.names, "shape": self.shape, "architecture": self.architecture,
+            "width": self.width, "mirror": self.mirror, "scale": self.scale.tolist(),
+            "shift": self.shift.tolist(), "accuracy": self.accuracy,
+            "balanced_accuracy": self.balanced_accuracy, "papers": self.papers,
+        }  # fmt: skip
+        tensors = {
+            k: (v.half() if v.is_floating_point() else v).contiguous()
+            for k, v in sorted(self.network.state_dict().items())
+        }
+        write_bytes(path, save(tensors, {"facegan-attributes": json.dumps(header, sort_keys=True)}))
 
-    return nn.Sequential(
-        *block(channels, width), *block(width, 2 * width), *block(2 * width, 4 * width),
-        nn.Flatten(), nn.Dropout(0.2), nn.LazyLinear(outputs),
-    )  # fmt: skip
+    @classmethod
+    def load(cls, path: str | Path) -> AttributePredictor:
+        """What :meth:`save` wrote, or a bundled network by name; ModelError in one line otherwise."""
+        from safetensors import SafetensorError, safe_open
 
-
-def _pooled(channels: int, outputs: int, width: int) -> nn.Module:
-    def block(cin: int, cout: int) -> list[nn.Module]:
-        return [nn.Conv2d(cin, cout, 5, 1, 2, bias=False), nn.BatchNorm2d(cout), nn.SiLU(), nn.MaxPool2d(2)]
-
-    return nn.Sequential(
-        *block(channels, width), *block(width, 2 * width), *block(2 * width, 2 * width),
-        nn.Flatten(), nn.LazyLinear(64), nn.SiLU(), nn.Linear(64, outputs),
-    )  # fmt: skip
-
-
-ARCHITECTURES = {"plain": _plain, "pooled": _pooled}
-
-
-def train_attribute_predictor(
-    images: np.ndarray,
-    attributes: np.ndarray,
-    names: Sequence[str],
-    test_images: np.ndarray,
-    test_attributes: np.ndarray,
-    *,
-    architecture: str = "plain",
-    width: int = 16,
-    epochs: int = 12,
-    batch: int = 64,
-    lr: float = 2e-3,
-    seed: int = 0,
-) -> AttributePredictor:
-    """Fit on uint8 ``N,H,W,C`` with attributes ``N,K`` (1, 0, or -1 for unknown), score on the test set.
-
-    AdamW with a cosine schedule, binary cross entropy over the known values, and shifts by up to 2 px
-    as augmentation (a mirror would turn faces round).
-    """
-    if len(images) < 2 or not len(names):
-        raise DatasetError("an attribute predictor needs pictures with attributes")
-    torch.manual_seed(rng.torch_seed(seed, "predictor", 0))
-    network = ARCHITECTURES[architecture](images.shape[3], len(names), width)
-    network(to_float(images[:2]))  # the lazy layers take their size
-    steps = epochs * -(-len(images) // batch)
-    optimizer = torch.optim.AdamW(network.parameters(), lr, weight_decay=1e-2)
-    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, steps)
-    target = torch.from_numpy(attributes.astype(np.float32))
-    network.train()
-    for epoch in range(epochs):
-        order = rng.permutation(seed, "predictor", epoch, len(images))
-        for start in range(0, len(order), batch):
-            rows = np.sort(order[start : start + batch])
-            if len(rows) < 2:
-                continue
-            x, y = _shift(to_float(images[rows])), target[rows]
-            known = (y >= 0).float()
-            loss = F.binary_cross_entropy_with_logits(network(x), y.clamp_min(0), known, reduction="sum")
-            loss = loss / known.sum().clamp_min(1)
-            optimizer.zero_grad(set_to_none=True)
-            loss.backward()
-            optimizer.step()
-            schedule.step()
-    predictor = AttributePredictor(tuple(names), network.eval())
-    _score(predictor, test_images, test_attributes)
-    return predictor
+        file = bundled(str(path)) or Path(path)
+        try:
+            with safe_open(str(file), framework="pt") as handle:
+                text = (handle.metadata() or {}).get("facegan-attributes")
+                tensors = {key: handle.get_tensor(key) for key in handle.keys()}  # noqa: SIM118
+        except FileNotFoundError:
+            raise ModelError(
+                f"{path}: there is no such file; bundled attribute networks: {', '.join(bundled_names())}"
+            ) from None
+        except (SafetensorError, OSError) as error:
+            first = (str(error).splitlines() or [""])[0]
+            raise ModelError(f"{path}: not a readable .safetensors file ({first})") from None
+        if text is None:
+            raise ModelError(f"{path}: no attribute network (its header has no 'facegan-attributes' entry)")
+        try:
+            head = json.loads(text)
+            if head["format"] != FORMAT:
+                raise ModelError(f"{path}: format {head['format']} is not {FORMAT}; is facegan up to date?")
+            names, shape = tuple(map(str, head["names"])), tuple(map(int, head["shape"]))
+            scale, shift = (np.array(head[k], float).reshape(len(names)) for k in ("scale", "shift"))
+            if len(shape) != 3 or max(shape) > 1024 or len(names) > 10_000 or head["width"] > 1024:
+                raise ValueError("sizes out of range")
+            network = build(head["architecture"], shape, len(names), head["width"])
+            network.load_state_dict(
+                {k: v.float() if v.is_floating_point() else v for k, v in tensors.items()}
+            )
+            return cls(
+                names, network.eval().requires_grad_(False), shape, head["architecture"], head["width"],
+                dict(head["accuracy"]), dict(head["balanced_accuracy"]), scale, shift, bool(head["mirror"]),
+                dict(head["papers"]),
+            )  # fmt: skip
+        except (KeyError, TypeError, ValueError, RuntimeError, AttributeError) as error:
+            first = (str(error).splitlines() or [""])[0][:200]
+            raise ModelError(f"{path}: the header does not describe its tensors ({first})") from None
 
 
-def _shift(x: torch.Tensor) -> torch.Tensor:
-    """The batch moved by up to 2 px, the border repeated."""
-    dy, dx = (int(v) for v in torch.randint(0, 5, (2,)))
-    h, w = x.shape[2:]
-    return F.pad(x, (2, 2, 2, 2), "replicate")[:, :, dy : dy + h, dx : dx + w]
+def bundled_names() -> list[str]:
+    """Names of the attribute networks that come with the package."""
+    return sorted(p.stem for p in ASSETS.glob("faces*.safetensors"))
 
 
-def _score(predictor: AttributePredictor, images: np.ndarray, attributes: np.ndarray) -> None:
-    """Accuracy, and the mean of the two classes' accuracies, for each attribute."""
-    right = (predictor.predict(images) > 0.5) == (attributes == 1)
-    for i, name in enumerate(predictor.names):
-        known = attributes[:, i] >= 0
-        sides = [right[known & ((attributes[:, i] == 1) == side), i] for side in (True, False)]
-        if known.any():
-            predictor.accuracy[name] = float(right[known, i].mean())
-            predictor.balanced_accuracy[name] = float(np.mean([s.mean() for s in sides if len(s)]))
+def bundled(name: str) -> Path | None:
+    """The bundled file of that name; None where there is none."""
+    return ASSETS / f"{name}.safetensors" if name in bundled_names() else None
+
+
+def fit(x: torch.Tensor, shape: Sequence[int]) -> torch.Tensor:
+    """``N,c,h,w`` in [-1, 1] as ``N,C,H,W``: grey repeated or colours averaged, resized with antialiasing."""
+    channels, height, width = shape
+    if x.shape[1] != channels:
+        x = x.mean(1, keepdim=True).expand(-1, channels, -1, -1)
+    if tuple(x.shape[2:]) != (height, width):
+        x = F.interpolate(x, (height, width), mode="bilinear", antialias=True, align_corners=False)
+    return x
