@@ -23,6 +23,11 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "recipes": ("facegan.cli.recipes", "the table of training recipes"),
     "train": ("facegan.cli.train", "dataset -> run folder with a generator"),
     "compare": ("facegan.cli.compare", "several runs on one page: curves, grids, results, settings"),
+    "evaluate": ("facegan.cli.evaluate", "FID, KID, precision, memorisation ...: honest numbers for a model"),
+    "train-attributes": (
+        "facegan.cli.train_attributes",
+        "a network that sees attributes: smiling, glasses ...",
+    ),
     "show": ("facegan.cli.show", "what a model is and how it was trained"),
     "generate": ("facegan.cli.generate", "pictures from seeds or saved vectors"),
     "interpolate": ("facegan.cli.interpolate", "a path between faces, as a figure or a film"),

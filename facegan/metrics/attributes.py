@@ -21,7 +21,7 @@ from facegan.images import to_float
 from facegan.nets.attribute_nets import AttributeNet, build
 
 FORMAT = 1
-ASSETS = Path(__file__).parent.parent / "assets"
+ASSETS = Path(__file__).parent.parent / "assets" / "attributes"
 
 
 @dataclass
@@ -30,7 +30,8 @@ class AttributePredictor:
 
     ``shape`` is the (C, H, W) that the network takes: other pictures are brought to it. ``scale`` and
     ``shift`` (one for each name) turn the network's logits into calibrated ones (Platt 1999);
-    ``mirror`` says that a picture and its mirror image are judged together.
+    ``mirror`` says that a picture and its mirror image are judged together. Features have mean 0 and
+    standard deviation 1 over the pictures that ``measure_features`` was given.
     """
 
     names: tuple[str, ...]
@@ -43,6 +44,8 @@ class AttributePredictor:
     scale: np.ndarray = field(default_factory=lambda: np.ones(0))
     shift: np.ndarray = field(default_factory=lambda: np.zeros(0))
     mirror: bool = False
+    feature_mean: np.ndarray = field(default_factory=lambda: np.zeros(0, np.float32))
+    feature_std: np.ndarray = field(default_factory=lambda: np.ones(0, np.float32))
     papers: dict[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -64,11 +67,25 @@ class AttributePredictor:
             parts.append((logits + self.network(x.flip(3))) / 2 if self.mirror else logits)
         return torch.cat(parts).numpy() if parts else np.empty((0, len(self.names)), np.float32)
 
+    def features_of(self, x: torch.Tensor) -> torch.Tensor:
+        """``N,C,H,W`` in [-1, 1] of any size to ``N,F``; differentiable."""
+        found = self.network.features(fit(x, self.shape))
+        if not len(self.feature_mean):
+            return found
+        return (found - torch.from_numpy(self.feature_mean)) / torch.from_numpy(self.feature_std)
+
     @torch.inference_mode()
     def features(self, images: np.ndarray, batch: int = 64) -> np.ndarray:
         """uint8 ``N,H,W,C`` to float32 ``N,F``."""
         self.network.eval()
-        return torch.cat([self.network.features(x) for x in self._batches(images, batch)]).numpy()
+        parts = [self.features_of(to_float(images[i : i + batch])) for i in range(0, len(images), batch)]
+        return torch.cat(parts).numpy()
+
+    def measure_features(self, images: np.ndarray) -> None:
+        """Set the mean and the standard deviation of features to those of these pictures."""
+        self.feature_mean = self.feature_std = np.zeros(0, np.float32)
+        found = self.features(images)
+        self.feature_mean, self.feature_std = found.mean(0), found.std(0) + 1e-4
 
     def _batches(self, images: np.ndarray, batch: int) -> Iterator[torch.Tensor]:
         return (fit(to_float(images[i : i + batch]), self.shape) for i in range(0, len(images), batch))
@@ -90,6 +107,8 @@ class AttributePredictor:
             k: (v.half() if v.is_floating_point() else v).contiguous()
             for k, v in sorted(self.network.state_dict().items())
         }
+        tensors["feature_mean"] = torch.from_numpy(self.feature_mean)
+        tensors["feature_std"] = torch.from_numpy(self.feature_std)
         write_bytes(path, save(tensors, {"facegan-attributes": json.dumps(header, sort_keys=True)}))
 
     @classmethod
@@ -120,12 +139,14 @@ class AttributePredictor:
             if len(shape) != 3 or max(shape) > 1024 or len(names) > 10_000 or head["width"] > 1024:
                 raise ValueError("sizes out of range")
             network = build(head["architecture"], shape, len(names), head["width"])
+            feature_mean, feature_std = (tensors.pop(f"feature_{k}").numpy() for k in ("mean", "std"))
             network.load_state_dict(
                 {k: v.float() if v.is_floating_point() else v for k, v in tensors.items()}
             )
             return cls(
                 names, network.eval().requires_grad_(False), shape, head["architecture"], head["width"],
                 dict(head["accuracy"]), dict(head["balanced_accuracy"]), scale, shift, bool(head["mirror"]),
+                feature_mean, feature_std,
                 dict(head["papers"]),
             )  # fmt: skip
         except (KeyError, TypeError, ValueError, RuntimeError, AttributeError) as error:
@@ -135,7 +156,7 @@ class AttributePredictor:
 
 def bundled_names() -> list[str]:
     """Names of the attribute networks that come with the package."""
-    return sorted(p.stem for p in ASSETS.glob("faces*.safetensors"))
+    return sorted(p.stem for p in ASSETS.glob("*.safetensors"))
 
 
 def bundled(name: str) -> Path | None:

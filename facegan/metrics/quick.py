@@ -18,6 +18,7 @@ import torch.nn.functional as F
 from facegan import rng
 from facegan.errors import DatasetError, InputError
 from facegan.images import to_float
+from facegan.metrics.frechet import frechet_distance, moments
 
 if TYPE_CHECKING:
     from facegan.data.dataset import Dataset
@@ -47,9 +48,9 @@ class QuickQuality:
         features = _features(reference)
         # In units of the data's own spread, a channel counts by how far it strays, not by its weights.
         self._mean, self._scale = features.mean(0), features.std(0) + 1e-3
-        self._reference = _moments(self._scaled(features))
+        self._reference = moments(self._scaled(features))
         self._spread = mean_pairwise_distance(first)
-        halves = (_moments(self._scaled(_features(part))) for part in (first, second))
+        halves = (moments(self._scaled(_features(part))) for part in (first, second))
         self._floor = frechet_distance(*next(halves), *next(halves))
 
     @property
@@ -68,7 +69,7 @@ class QuickQuality:
     def judge(self, images: np.ndarray) -> dict[str, float]:
         """The same of pictures uint8 ``N,H,W,C``."""
         images = thumbnails(images)
-        generated = _moments(self._scaled(_features(images)))
+        generated = moments(self._scaled(_features(images)))
         quality = frechet_distance(*generated, *self._reference)
         return {"quality": quality, "diversity": mean_pairwise_distance(images) / max(self._spread, 1e-12)}
 
@@ -159,24 +160,6 @@ def _features(images: np.ndarray) -> np.ndarray:
         found.append(x.std((2, 3)))
         rows.append(torch.cat(found, 1).double().numpy())
     return np.concatenate(rows)
-
-
-def _moments(features: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    return features.mean(0), np.cov(features, rowvar=False)
-
-
-def frechet_distance(mean_a: np.ndarray, cov_a: np.ndarray, mean_b: np.ndarray, cov_b: np.ndarray) -> float:
-    """|mean_a - mean_b|^2 + tr(cov_a + cov_b - 2 (cov_a cov_b)^(1/2)) of two Gaussians, float64.
-
-    The root's trace is that of the symmetric (cov_a^(1/2) cov_b cov_a^(1/2))^(1/2), whose eigenvalues are
-    real, so nothing complex has to be thrown away.
-    """
-    values, vectors = np.linalg.eigh(cov_a)
-    root = (vectors * np.sqrt(values.clip(0))) @ vectors.T
-    middle = root @ cov_b @ root
-    shared = np.sqrt(np.linalg.eigvalsh((middle + middle.T) / 2).clip(0)).sum()
-    distance = np.square(mean_a - mean_b).sum() + np.trace(cov_a) + np.trace(cov_b) - 2 * shared
-    return max(float(distance), 0.0)
 
 
 def mean_pairwise_distance(images: np.ndarray) -> float:

@@ -1,9 +1,9 @@
-"""Networks that see yes/no attributes in a picture; what they see before the last layer are features."""
+"""Networks that see yes/no attributes in a picture; what their layers see are features."""
 
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import cast
 
 import torch
@@ -11,14 +11,21 @@ from torch import nn
 
 
 class AttributeNet(nn.Module):
-    """``body`` makes features ``N,F`` of pictures ``N,C,H,W`` in [-1, 1]; ``head`` makes logits ``N,K``."""
+    """``body`` and ``head`` make logits ``N,K`` of pictures ``N,C,H,W`` in [-1, 1]. ``taps`` are the layers
+    of the body whose channels' means are the features."""
 
-    def __init__(self, body: nn.Module, head: nn.Module) -> None:
+    def __init__(self, body: nn.Sequential, head: nn.Module, taps: Sequence[int]) -> None:
         super().__init__()
-        self.body, self.head = body, head
+        self.body, self.head, self.taps = body, head, tuple(taps)
 
     def features(self, x: torch.Tensor) -> torch.Tensor:
-        return cast(torch.Tensor, self.body(x))
+        """``N,F``: from texture to meaning, the later layers last."""
+        found = []
+        for i, layer in enumerate(self.body[: max(self.taps) + 1]):
+            x = layer(x)
+            if i in self.taps:
+                found.append(x.mean((2, 3)) if x.ndim == 4 else x)
+        return torch.cat(found, 1)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         return cast(torch.Tensor, self.head(self.body(x)))
@@ -53,11 +60,12 @@ class _Residual(nn.Module):
 def _residual(channels: int, outputs: int, width: int) -> AttributeNet:
     """For pictures of about 64 px: residual blocks at 32, 16, 8 and 4 px, 1.8 M parameters at width 24."""
     widths = [width, width * 5 // 3, width * 10 // 3, width * 16 // 3, width * 8]
-    layers = [*_conv(channels, width), nn.ReLU()]
+    layers, taps = [*_conv(channels, width), nn.ReLU()], []
     for cin, cout, blocks in zip(widths, widths[1:], (1, 1, 2, 1), strict=False):
         layers += [*_conv(cin, cout, stride=2), nn.ReLU(), *(_Residual(cout, 0.1) for _ in range(blocks))]
+        taps.append(len(layers) - 1)
     body = nn.Sequential(*layers, nn.AdaptiveAvgPool2d(1), nn.Flatten())
-    return AttributeNet(body, nn.Sequential(nn.Dropout(0.3), nn.Linear(widths[-1], outputs)))
+    return AttributeNet(body, nn.Sequential(nn.Dropout(0.3), nn.Linear(widths[-1], outputs)), taps[-3:])
 
 
 class _BothPools(nn.Module):
@@ -70,11 +78,13 @@ def _convolutional(channels: int, outputs: int, width: int) -> AttributeNet:
     pooling, SiLU, mean and maximum at the end, 1.4 M parameters at width 24."""
     widths = [width, width * 2, width * 4, width * 20 // 3, width * 8]
     layers: list[nn.Module] = [*_conv(channels, width, 5), nn.SiLU(), nn.MaxPool2d(2)]
+    taps: list[int] = []
     for cin, cout in itertools.pairwise(widths):
         layers += [*_conv(cin, cout), nn.SiLU(), *_conv(cout, cout), nn.SiLU()]
+        taps.append(len(layers) - 1)
         layers += [nn.MaxPool2d(2)] if cout != widths[-1] else []
     body = nn.Sequential(*layers, _BothPools())
-    return AttributeNet(body, nn.Sequential(nn.Dropout(0.3), nn.Linear(2 * widths[-1], outputs)))
+    return AttributeNet(body, nn.Sequential(nn.Dropout(0.3), nn.Linear(2 * widths[-1], outputs)), taps[-3:])
 
 
 def _plain(channels: int, outputs: int, width: int) -> AttributeNet:
@@ -82,9 +92,8 @@ def _plain(channels: int, outputs: int, width: int) -> AttributeNet:
     parts: list[nn.Module] = []
     for cin, cout in ((channels, width), (width, 2 * width), (2 * width, 4 * width)):
         parts += [*_conv(cin, cout, stride=2), nn.ReLU()]
-    return AttributeNet(
-        nn.Sequential(*parts, nn.Flatten()), nn.Sequential(nn.Dropout(0.2), nn.LazyLinear(outputs))
-    )
+    body = nn.Sequential(*parts, nn.Flatten())
+    return AttributeNet(body, nn.Sequential(nn.Dropout(0.2), nn.LazyLinear(outputs)), [len(body) - 2])
 
 
 def _pooled(channels: int, outputs: int, width: int) -> AttributeNet:
@@ -92,9 +101,8 @@ def _pooled(channels: int, outputs: int, width: int) -> AttributeNet:
     parts: list[nn.Module] = []
     for cin, cout in ((channels, width), (width, 2 * width), (2 * width, 2 * width)):
         parts += [*_conv(cin, cout, 5), nn.SiLU(), nn.MaxPool2d(2)]
-    return AttributeNet(
-        nn.Sequential(*parts, nn.Flatten(), nn.LazyLinear(64), nn.SiLU()), nn.Linear(64, outputs)
-    )
+    body = nn.Sequential(*parts, nn.Flatten(), nn.LazyLinear(64), nn.SiLU())
+    return AttributeNet(body, nn.Linear(64, outputs), [len(body) - 1])
 
 
 ARCHITECTURES: dict[str, Callable[[int, int, int], AttributeNet]] = {

@@ -19,7 +19,7 @@ def render(template: str, fields: dict[str, str], data: dict[str, Any]) -> bytes
     filled = {
         **fields,
         "data": _script_json(data),
-        "style": _file("report.css"),
+        "style": style(),
         "script": _file("report.js"),
     }
     # One pass, so that nothing in an inserted text is taken for a place to fill.
@@ -28,6 +28,11 @@ def render(template: str, fields: dict[str, str], data: dict[str, Any]) -> bytes
 
 def _file(name: str) -> str:
     return resources.files("facegan.training").joinpath(name).read_text(encoding="utf-8")
+
+
+def style() -> str:
+    """The style sheet that all pages share."""
+    return _file("report.css")
 
 
 def _script_json(value: Any) -> str:

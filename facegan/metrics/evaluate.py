@@ -1,0 +1,195 @@
+"""Measuring a set of pictures against real ones under every metric, with what real pictures would get."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from facegan import __version__
+from facegan.data.dataset import Dataset
+from facegan.errors import DatasetError, InputError
+from facegan.metrics.features import FeatureTable
+from facegan.metrics.pictures import Pictures, Progress, features_of, like, of_dataset
+from facegan.metrics.table import METRICS, Material, Values
+
+FEWEST = 10
+COUNT = 5000  # samples of a model
+MOST = 50_000  # real pictures that are compared with
+_KEPT_BYTES = 256 * 2**20
+_PER_DIMENSION = 5  # pictures that Frechet's distance wants for each dimension
+
+
+@dataclass
+class Evaluation:
+    """``values`` and, of real pictures in the place of the generated, ``real``; both by the names that
+    ``METRICS`` gives them. ``headline`` is the number to quote. ``pairs`` are (row of the subject, row of
+    the train split, distance), nearest first."""
+
+    subject: Pictures
+    against: Pictures
+    table: FeatureTable
+    values: Values
+    real: Values
+    seconds: dict[str, float]
+    warnings: list[str]
+    pairs: tuple[tuple[int, int, float], ...] = ()
+    train: Pictures | None = field(default=None)
+
+    @property
+    def headline(self) -> str:
+        """``fid`` where there are enough pictures for it, else ``kid``; "" where neither was asked for."""
+        enough = min(self.subject.count, self.against.count) >= _PER_DIMENSION * self.table.dim
+        order = ("fid", "kid") if enough else ("kid", "fid")
+        return next((name for name in order if name in self.values), "")
+
+    def to_dict(self) -> dict[str, Any]:
+        """For JSON."""
+        return {
+            "subject": self.subject.name, "against": self.against.name, "features": self.table.key,
+            "count": self.subject.count, "count_real": self.against.count, "headline": self.headline,
+            "metrics": self.values, "real": self.real, "seconds": self.seconds,
+            "warnings": self.warnings, "nearest": [list(p) for p in self.pairs], "facegan": __version__,
+        }  # fmt: skip
+
+
+def reference_split(data: Dataset, wanted: str = "") -> str:
+    """``wanted``, or the first of test, val and train that has pictures."""
+    if wanted:
+        if not data.counts.get(wanted):
+            raise DatasetError(
+                f"{data.path}: there is no split '{wanted}' (there are: {', '.join(data.counts)})"
+            )
+        return wanted
+    return next((s for s in ("test", "val", "train") if data.counts.get(s, 0) >= FEWEST), "train")
+
+
+def evaluate(
+    subject: Pictures, against: Dataset | str | Path, table: FeatureTable, metrics: Sequence[str] = (),
+    split: str = "", floor: bool = True, on_progress: Progress | None = None,
+) -> Evaluation:  # fmt: skip
+    """``subject`` against a split of a dataset (by default test, else val, else train).
+
+    With ``floor`` the same is measured of other real pictures: of the train split where ``against`` is
+    held out from it, else of none.
+    """
+    data = against if isinstance(against, Dataset) else Dataset(against)
+    name = reference_split(data, split)
+    real = of_dataset(data, name).limited(MOST)
+    warnings: list[str] = []
+    if subject.shape != real.shape:
+        (h, w, _), (rh, rw, _) = subject.shape, real.shape
+        warnings.append(f"{subject.name} has {w}x{h} px and was brought to {rw}x{rh}")
+        subject = like(subject, real.shape)
+    for side in (subject, real):
+        if side.count < FEWEST:
+            raise InputError(f"{side.name}: {side.count} pictures are too few to measure; it takes {FEWEST}")
+    if subject.key and subject.key == real.key:
+        warnings.append("both sides are the same pictures")
+    names = list(metrics) or list(METRICS)
+    train, held_out = _learnt(data, name, names)
+    seconds: dict[str, float] = {}
+    with _clock(seconds, "samples"):
+        subject = _drawn(subject, on_progress)
+    with _clock(seconds, "features"):
+        features = {
+            which: features_of(p, table, on_progress)
+            for which, p in (("real", real), ("fake", subject), ("train", train), ("held", held_out))
+            if p is not None
+        }
+    material = Material(
+        table, features["real"], features["fake"], real.spaced, subject.spaced, features.get("train"),
+        features.get("held"), subject.generator,
+    )  # fmt: skip
+    values = _measure(material, names, seconds, bool(metrics), on_progress)
+    others = _other_real(data, name, subject.count) if floor else None
+    found: Values = {}
+    if others is not None:
+        with _clock(seconds, "real pictures"):
+            instead = replace(
+                material, fake=features_of(others, table, on_progress), fake_pictures=others.spaced, extra={}
+            )
+            found = _measure(instead, [n for n in names if METRICS[n].of_real], {}, False, None)
+    warnings += _few_warnings(subject, real, table, values)
+    return Evaluation(
+        subject, real, table, values, found, seconds, warnings, material.extra.get("pairs", ()), train
+    )
+
+
+def _drawn(subject: Pictures, on_progress: Progress | None) -> Pictures:
+    """A model's samples, kept in memory where they are few enough: each is drawn once."""
+    if subject.generator is None or subject.count * int(np.prod(subject.shape)) > _KEPT_BYTES:
+        return subject
+    kept = np.empty((subject.count, *subject.shape), np.uint8)
+    done = 0
+    for batch in subject.batches():
+        kept[done : done + len(batch)] = batch
+        done += len(batch)
+        if on_progress is not None:
+            on_progress(f"samples of {subject.name}", done, subject.count)
+    return replace(subject, at=lambda rows: kept[rows])
+
+
+def _learnt(data: Dataset, name: str, metrics: Sequence[str]) -> tuple[Pictures | None, Pictures | None]:
+    """What a generator learns from, and what is held out from it."""
+    splits = [name, "test", "val"] if name != "train" else ["test", "val"]
+    held = next((s for s in splits if data.counts.get(s, 0) >= FEWEST), None)
+    if "memorization" not in metrics or held is None or not data.counts.get("train"):
+        return None, None
+    return of_dataset(data, "train").limited(MOST), of_dataset(data, held).limited(MOST)
+
+
+def _other_real(data: Dataset, name: str, count: int) -> Pictures | None:
+    if name == "train" or data.counts.get("train", 0) < FEWEST:
+        return None
+    return of_dataset(data, "train").limited(count)
+
+
+def _measure(
+    material: Material, names: Sequence[str], seconds: dict[str, float], insist: bool,
+    on_progress: Progress | None,
+) -> Values:  # fmt: skip
+    values: Values = {}
+    for i, name in enumerate(names):
+        why_not = METRICS[name].fits(material)
+        if why_not and insist:
+            raise InputError(f"--metrics {name}: {why_not}")
+        if why_not:
+            continue
+        if on_progress is not None:
+            on_progress(name, i, len(names))
+        with _clock(seconds, name):
+            values |= METRICS[name].compute(material)
+    return values
+
+
+class _clock:
+    """Adds the wall seconds of a block to ``seconds[name]``."""
+
+    def __init__(self, seconds: dict[str, float], name: str) -> None:
+        self.seconds, self.name = seconds, name
+
+    def __enter__(self) -> None:
+        self.start = time.perf_counter()
+
+    def __exit__(self, *_: object) -> None:
+        self.seconds[self.name] = round(time.perf_counter() - self.start, 3)
+
+
+def _few_warnings(subject: Pictures, real: Pictures, table: FeatureTable, values: Values) -> list[str]:
+    found = []
+    fewer = min(subject.count, real.count)
+    if "fid" in values and fewer < _PER_DIMENSION * table.dim:
+        found.append(
+            f"FID is biased upwards by as few as {fewer} pictures (the {table.dim} features '{table.name}' "
+            f"want {_PER_DIMENSION * table.dim}): quote KID, and compare FID only at the same numbers"
+        )
+    if "recall" in values and fewer < 1000:
+        found.append(
+            f"recall and coverage of {fewer} pictures are rough; compare them only at the same numbers"
+        )
+    return found

@@ -1,0 +1,121 @@
+"""Feature tables: what turns pictures into the vectors that metrics compare."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from pickle import UnpicklingError
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+
+from facegan.errors import InputError, ModelError
+from facegan.images import to_float
+from facegan.metrics.attributes import AttributePredictor, bundled, fit
+
+INCEPTION_FILES = ("weights-inception-2015-12-05-6726825d.pth", "pt_inception-2015-12-05-6726825d.pth")
+
+
+@dataclass(frozen=True)
+class FeatureTable:
+    """``compute`` takes pictures ``N,C,H,W`` in [-1, 1] and gives float32 ``N,dim``.
+
+    ``key`` names the table and its weights: equal keys give equal features. A table that is not
+    ``smooth`` rounds pictures to 8 bits first, as its reference implementation does.
+    """
+
+    name: str
+    key: str
+    dim: int
+    compute: Callable[[torch.Tensor], torch.Tensor]
+    smooth: bool = True
+
+    @torch.inference_mode()
+    def __call__(self, images: np.ndarray, batch: int = 64) -> np.ndarray:
+        """uint8 ``N,H,W,C`` to float32 ``N,dim``."""
+        parts = [self.compute(to_float(images[i : i + batch])) for i in range(0, len(images), batch)]
+        return torch.cat(parts).float().numpy() if parts else np.empty((0, self.dim), np.float32)
+
+
+def faces(weights: str = "") -> FeatureTable:
+    """The bundled attribute network's features: 400 numbers from texture to meaning, equally weighted."""
+    source = weights or "faces"
+    predictor = AttributePredictor.load(source)
+    file = bundled(source) or Path(source)
+    dim = predictor.features_of(torch.zeros(1, *predictor.shape)).shape[1]
+    return FeatureTable("faces", f"faces-{_digest(file)}", dim, predictor.features_of)
+
+
+def pixels(weights: str = "") -> FeatureTable:
+    """The picture itself at 16x16 px: 768 numbers of a colour picture, no network."""
+    if weights:
+        raise InputError("--weights: the feature table 'pixels' has none")
+
+    def compute(x: torch.Tensor) -> torch.Tensor:
+        return F.interpolate(fit(x, (3, *x.shape[2:])), (16, 16), mode="area").flatten(1)
+
+    return FeatureTable("pixels", "pixels-16", 768, compute)
+
+
+def inception(weights: str = "") -> FeatureTable:
+    """Inception v3 of TensorFlow's 2015 release in torch-fidelity's port: the pool features, 2,048 numbers.
+
+    ``weights`` is the file; by default what torch-fidelity downloads into torch's cache. Never run with the
+    real weights in this project's tests, which are offline.
+    """
+    try:
+        from torch_fidelity.feature_extractor_inceptionv3 import FeatureExtractorInceptionV3
+    except ImportError:
+        raise InputError(
+            "--features inception needs the package torch-fidelity: pip install 'facegan[metrics]'"
+        ) from None
+    file = Path(weights) if weights else _cached_inception()
+    if weights and not file.is_file():  # type: ignore[union-attr]
+        raise InputError(f"--weights {weights}: there is no such file")
+    try:
+        if file:  # the constructor reads any pickle: let through what holds nothing but tensors
+            torch.load(file, map_location="cpu", weights_only=True)
+        network = FeatureExtractorInceptionV3(
+            "inception", ["2048"], feature_extractor_weights_path=str(file) if file else None
+        ).eval()
+    except OSError as error:  # urllib's errors are of this kind
+        raise ModelError(
+            f"--features inception: its weights could not be downloaded ({error}). Bring "
+            f"{INCEPTION_FILES[0]} here and name it with --weights FILE, or use --features faces"
+        ) from None
+    except (RuntimeError, ValueError, TypeError, AttributeError, EOFError, UnpicklingError):
+        raise ModelError(f"--weights {file}: not torch-fidelity's Inception weights") from None
+
+    def compute(x: torch.Tensor) -> torch.Tensor:
+        rounded = fit(x, (3, *x.shape[2:])).add(1).mul(127.5).round().clamp(0, 255).to(torch.uint8)
+        found: torch.Tensor = network(rounded)[0]
+        return found
+
+    key = _digest(file or _cached_inception())
+    return FeatureTable("inception", f"inception-{key}", 2048, compute, smooth=False)
+
+
+def _cached_inception() -> Path | None:
+    folder = Path(torch.hub.get_dir()) / "checkpoints"
+    return next((folder / name for name in INCEPTION_FILES if (folder / name).is_file()), None)
+
+
+def _digest(file: Path | None) -> str:
+    return hashlib.sha256(file.read_bytes()).hexdigest()[:12] if file else "unknown"
+
+
+FEATURES: dict[str, Callable[[str], FeatureTable]] = {
+    "faces": faces,
+    "inception": inception,
+    "pixels": pixels,
+}
+
+
+def table(name: str, weights: str = "") -> FeatureTable:
+    """The feature table of that name; InputError where there is none."""
+    if name not in FEATURES:
+        raise InputError(f"--features {name}: choose {', '.join(FEATURES)}")
+    return FEATURES[name](weights)

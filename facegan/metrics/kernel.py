@@ -1,0 +1,61 @@
+"""Kernel distance (KID, Binkowski et al. 2018): the squared maximum mean discrepancy, without bias."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+MOST = 10_000  # pictures of each side; the estimate has no bias, so that fewer only widen the interval
+_ROWS = 512
+_Z95 = 1.959964
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """``value`` with the ends of its 95% confidence interval."""
+
+    value: float
+    low: float
+    high: float
+
+
+def kid(real: np.ndarray, fake: np.ndarray) -> Estimate:
+    """MMD^2 of features ``N,D`` and ``M,D`` (N, M >= 3) under the kernel (xy / D + 1)^3.
+
+    The U-statistic over all pairs (Gretton et al. 2012, equation 3); may fall a little below 0 where the
+    sets are alike. The interval is the jackknife's (Efron and Stein 1981), each picture left out once,
+    which the sums over rows give in closed form.
+    """
+    x, y = (_spaced(f).astype(np.float64) for f in (real, fake))
+    m, n = len(x), len(y)
+    xx, yy = _row_sums(x, x, diagonal=False), _row_sums(y, y, diagonal=False)
+    xy = _row_sums(x, y)
+    yx = _row_sums(y, x)
+    a, b, c = xx.sum(), yy.sum(), xy.sum()
+    value = a / (m * (m - 1)) + b / (n * (n - 1)) - 2 * c / (m * n)
+    without_x = (a - 2 * xx) / ((m - 1) * (m - 2)) + b / (n * (n - 1)) - 2 * (c - xy) / ((m - 1) * n)
+    without_y = a / (m * (m - 1)) + (b - 2 * yy) / ((n - 1) * (n - 2)) - 2 * (c - yx) / (m * (n - 1))
+    variance = sum((len(v) - 1) / len(v) * np.square(v - v.mean()).sum() for v in (without_x, without_y))
+    half = _Z95 * float(np.sqrt(variance))
+    return Estimate(float(value), float(value) - half, float(value) + half)
+
+
+def _spaced(features: np.ndarray) -> np.ndarray:
+    n = len(features)
+    return features if n <= MOST else features[(np.arange(MOST) * n) // MOST]
+
+
+def _row_sums(x: np.ndarray, y: np.ndarray, diagonal: bool = True) -> np.ndarray:
+    """Sum of k(x_i, y_j) over j for each i; without ``diagonal`` j = i is left out."""
+    sums = np.empty(len(x))
+    for i in range(0, len(x), _ROWS):
+        block = x[i : i + _ROWS] @ y.T
+        block /= x.shape[1]
+        block += 1
+        block *= np.square(block)
+        sums[i : i + _ROWS] = block.sum(1)
+        if not diagonal:
+            rows = np.arange(len(block))
+            sums[i : i + _ROWS] -= block[rows, i + rows]
+    return sums

@@ -1,0 +1,68 @@
+"""MS-SSIM between pairs of pictures of one set (Wang et al. 2003), as a measure of diversity (Odena et al.
+2017): pairs of collapsed samples are too much alike."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+
+from facegan import rng
+
+MOST = 1000  # pairs
+WEIGHTS = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)
+_SIDE, _SIGMA = 11, 1.5
+
+
+def scales(height: int, width: int) -> int:
+    """How many halvings, from 1 to 5, leave room for a window of 11 px."""
+    return max(1, min(len(WEIGHTS), 1 + int(np.log2(max(min(height, width) / _SIDE, 1)))))
+
+
+def diversity_ms_ssim(images: np.ndarray, seed: int = 0) -> float:
+    """Mean MS-SSIM of up to 1,000 disjoint random pairs of uint8 ``N,H,W,C`` (N >= 2): 1 where all are the
+    same. Pictures below 176 px have fewer than five scales; compare only equal sizes."""
+    order = rng.permutation(seed, "ms-ssim", 0, len(images))
+    count = min(len(images) // 2, MOST)
+    total = 0.0
+    for i in range(0, count, 64):
+        rows = slice(i, min(i + 64, count))
+        pairs = (images[order[:count][rows]], images[order[count : 2 * count][rows]])
+        a, b = (torch.from_numpy(p.astype(np.float32)).permute(0, 3, 1, 2) for p in pairs)
+        total += float(ms_ssim(a, b).sum())
+    return total / count
+
+
+def ms_ssim(a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
+    """``N`` values of pictures ``N,C,H,W`` in [0, 255]: mean over windows and channels at each scale."""
+    if min(a.shape[2:]) < _SIDE:
+        raise ValueError(f"MS-SSIM takes pictures of at least {_SIDE} px")
+    levels = scales(*a.shape[2:])
+    weights = np.array(WEIGHTS[:levels]) / sum(WEIGHTS[:levels])
+    result = torch.ones(len(a))
+    for level, weight in enumerate(weights):
+        structure, whole = _ssim(a, b)
+        result = result * (whole if level == levels - 1 else structure).clamp_min(0) ** weight
+        a, b = F.avg_pool2d(a, 2), F.avg_pool2d(b, 2)
+    return result
+
+
+def _ssim(a: torch.Tensor, b: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """Contrast and structure alone, and with luminance (equations 5 to 7 of the paper): ``N`` each."""
+    c1, c2 = (0.01 * 255) ** 2, (0.03 * 255) ** 2
+    mean_a, mean_b = _window(a), _window(b)
+    var_a = _window(a * a) - mean_a.square()
+    var_b = _window(b * b) - mean_b.square()
+    both = _window(a * b) - mean_a * mean_b
+    structure = (2 * both + c2) / (var_a + var_b + c2)
+    light = (2 * mean_a * mean_b + c1) / (mean_a.square() + mean_b.square() + c1)
+    return structure.mean((1, 2, 3)), (structure * light).mean((1, 2, 3))
+
+
+def _window(x: torch.Tensor) -> torch.Tensor:
+    offsets = torch.arange(_SIDE, dtype=torch.float32) - _SIDE // 2
+    line = torch.exp(-offsets.square() / (2 * _SIGMA**2))
+    line = line / line.sum()
+    c = x.shape[1]
+    across = F.conv2d(x, line.view(1, 1, 1, -1).expand(c, 1, 1, _SIDE), groups=c)
+    return F.conv2d(across, line.view(1, 1, -1, 1).expand(c, 1, _SIDE, 1), groups=c)

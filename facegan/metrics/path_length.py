@@ -1,0 +1,47 @@
+"""Perceptual path length (Karras et al. 2019, section 4.1): how much a picture changes with a small step of
+its latent. Smooth latent spaces have short paths."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+
+from facegan import rng
+
+if TYPE_CHECKING:
+    from facegan.generator import Generator
+
+EPSILON = 1e-3  # share of the way between two latents
+PATHS = 1000
+
+
+def path_length(
+    generator: Generator, features: Callable[[torch.Tensor], torch.Tensor], paths: int = PATHS,
+    first_seed: int = 0, seed: int = 0, batch: int = 64,
+) -> float:  # fmt: skip
+    """Mean of |f(G(w(t + e))) - f(G(w(t)))|^2 / e^2 over random places t of paths between neighbouring seeds,
+    linear in w, without the lowest and the highest percent.
+
+    ``features`` takes ``N,C,H,W`` in [-1, 1] and gives ``N,F``. Compare only within one feature table.
+    """
+    t = torch.from_numpy(rng.uniform(seed, "path-length", 0, paths)[:, 0]).float()
+    found = []
+    with torch.inference_mode():
+        for i in range(0, paths, batch):
+            rows = range(i, min(i + batch, paths))
+            start, end = (
+                generator.map(generator.latent.sample([first_seed + 2 * r + which for r in rows]))
+                for which in (0, 1)
+            )
+            place = t[i : i + len(rows)].to(start.device).view(-1, 1, 1)
+            here, there = (
+                features(generator.synthesize(torch.lerp(start, end, place + step)).float()).double()
+                for step in (0.0, EPSILON)
+            )
+            found.append(((here - there).square().sum(1) / EPSILON**2).cpu().numpy())
+    lengths = np.concatenate(found)
+    low, high = np.quantile(lengths, (0.01, 0.99), method="nearest")
+    return float(lengths[(lengths >= low) & (lengths <= high)].mean())
