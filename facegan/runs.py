@@ -37,8 +37,8 @@ def bundled() -> list[str]:
 def resolve(reference: str | Path) -> Path:
     """The model file that ``reference`` means.
 
-    A run folder (its newest model), a moment of one (``RUN@30kimg``, ``RUN@30``), a ``.safetensors``
-    file, or a bundled name. ModelError in one line otherwise.
+    A run folder (its newest model), a moment of one (``RUN@30kimg``, ``RUN@30``, ``RUN@best``), a
+    ``.safetensors`` file, or a bundled name. ModelError in one line otherwise.
     """
     text = str(reference)
     path = Path(text).expanduser()
@@ -49,6 +49,8 @@ def resolve(reference: str | Path) -> Path:
         return list(found.values())[-1]
     if path.is_file():
         return path
+    if text.endswith("@best") and Path(text[:-5]).expanduser().is_dir():
+        return _best(Path(text[:-5]).expanduser())
     match = re.fullmatch(r"(.+)@(\d+(?:\.\d+)?)(?:kimg)?", text)
     if match and Path(match[1]).expanduser().is_dir():
         found = moments(Path(match[1]).expanduser())
@@ -61,6 +63,19 @@ def resolve(reference: str | Path) -> Path:
     names = bundled()
     known = f"; bundled: {', '.join(names)}" if names else ""
     raise ModelError(f"{text}: no such run folder, model file or bundled model{known}")
+
+
+def _best(run: Path) -> Path:
+    """The model of the best moment, by the metric that the run was trained with."""
+    import json
+
+    try:
+        file = run / "models" / str(json.loads((run / "best.json").read_text())["model"])
+    except (OSError, ValueError, KeyError, TypeError):
+        raise ModelError(f"{run}@best: no metric was measured in this run (--metric)") from None
+    if not file.is_file():
+        raise ModelError(f"{file}: the best moment's model is gone")
+    return file
 
 
 def load(reference: str | Path, device: str = "cpu") -> Generator:

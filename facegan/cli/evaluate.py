@@ -49,7 +49,7 @@ def main(
         floor: measure other real pictures too, for what a perfect generator would get.
         json: write everything as JSON here (- for standard output).
         page: write a page with pictures (.html) here; with faces of the dataset, so for your eyes only.
-        device: cpu, cuda or mps, for drawing the samples.
+        device: cpu, cuda or mps.
     """
     from facegan.metrics.evaluate import evaluate
     from facegan.metrics.features import table
@@ -61,7 +61,7 @@ def main(
         raise InputError(f"--page {page}: the name must end in .html")
     names = chosen(metrics) if metrics else []
     pictures = open_pictures(subject, count, subject_split, truncation, device)
-    done = evaluate(pictures, against, table(features, weights), names, split, floor, Progress())
+    done = evaluate(pictures, against, table(features, weights, device), names, split, floor, Progress())
     lines = text(done)
     print(lines, file=sys.stderr if json == "-" else sys.stdout)
     if json:

@@ -72,7 +72,8 @@ class AttributePredictor:
         found = self.network.features(fit(x, self.shape))
         if not len(self.feature_mean):
             return found
-        return (found - torch.from_numpy(self.feature_mean)) / torch.from_numpy(self.feature_std)
+        mean, std = (torch.from_numpy(v).to(found.device) for v in (self.feature_mean, self.feature_std))
+        return (found - mean) / std
 
     @torch.inference_mode()
     def features(self, images: np.ndarray, batch: int = 64) -> np.ndarray:

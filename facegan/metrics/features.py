@@ -32,24 +32,28 @@ class FeatureTable:
     dim: int
     compute: Callable[[torch.Tensor], torch.Tensor]
     smooth: bool = True
+    device: str = "cpu"
 
     @torch.inference_mode()
     def __call__(self, images: np.ndarray, batch: int = 64) -> np.ndarray:
         """uint8 ``N,H,W,C`` to float32 ``N,dim``."""
-        parts = [self.compute(to_float(images[i : i + batch])) for i in range(0, len(images), batch)]
-        return torch.cat(parts).float().numpy() if parts else np.empty((0, self.dim), np.float32)
+        parts = [
+            self.compute(to_float(images[i : i + batch], self.device)) for i in range(0, len(images), batch)
+        ]
+        return torch.cat(parts).float().cpu().numpy() if parts else np.empty((0, self.dim), np.float32)
 
 
-def faces(weights: str = "") -> FeatureTable:
+def faces(weights: str, device: str) -> FeatureTable:
     """The bundled attribute network's features: 400 numbers from texture to meaning, equally weighted."""
     source = weights or "faces"
     predictor = AttributePredictor.load(source)
     file = bundled(source) or Path(source)
-    dim = predictor.features_of(torch.zeros(1, *predictor.shape)).shape[1]
-    return FeatureTable("faces", f"faces-{_digest(file)}", dim, predictor.features_of)
+    predictor.network.to(device)
+    dim = predictor.features_of(torch.zeros(1, *predictor.shape, device=device)).shape[1]
+    return FeatureTable("faces", f"faces-{_digest(file)}", dim, predictor.features_of, device=device)
 
 
-def pixels(weights: str = "") -> FeatureTable:
+def pixels(weights: str, device: str) -> FeatureTable:
     """The picture itself at 16x16 px: 768 numbers of a colour picture, no network."""
     if weights:
         raise InputError("--weights: the feature table 'pixels' has none")
@@ -57,10 +61,10 @@ def pixels(weights: str = "") -> FeatureTable:
     def compute(x: torch.Tensor) -> torch.Tensor:
         return F.interpolate(fit(x, (3, *x.shape[2:])), (16, 16), mode="area").flatten(1)
 
-    return FeatureTable("pixels", "pixels-16", 768, compute)
+    return FeatureTable("pixels", "pixels-16", 768, compute, device=device)
 
 
-def inception(weights: str = "") -> FeatureTable:
+def inception(weights: str, device: str) -> FeatureTable:
     """Inception v3 of TensorFlow's 2015 release in torch-fidelity's port: the pool features, 2,048 numbers.
 
     ``weights`` is the file; by default what torch-fidelity downloads into torch's cache. Never run with the
@@ -78,9 +82,13 @@ def inception(weights: str = "") -> FeatureTable:
     try:
         if file:  # the constructor reads any pickle: let through what holds nothing but tensors
             torch.load(file, map_location="cpu", weights_only=True)
-        network = FeatureExtractorInceptionV3(
-            "inception", ["2048"], feature_extractor_weights_path=str(file) if file else None
-        ).eval()
+        network = (
+            FeatureExtractorInceptionV3(
+                "inception", ["2048"], feature_extractor_weights_path=str(file) if file else None
+            )
+            .to(device)
+            .eval()
+        )
     except OSError as error:  # urllib's errors are of this kind
         raise ModelError(
             f"--features inception: its weights could not be downloaded ({error}). Bring "
@@ -95,7 +103,7 @@ def inception(weights: str = "") -> FeatureTable:
         return found
 
     key = _digest(file or _cached_inception())
-    return FeatureTable("inception", f"inception-{key}", 2048, compute, smooth=False)
+    return FeatureTable("inception", f"inception-{key}", 2048, compute, smooth=False, device=device)
 
 
 def _cached_inception() -> Path | None:
@@ -107,15 +115,15 @@ def _digest(file: Path | None) -> str:
     return hashlib.sha256(file.read_bytes()).hexdigest()[:12] if file else "unknown"
 
 
-FEATURES: dict[str, Callable[[str], FeatureTable]] = {
+FEATURES: dict[str, Callable[[str, str], FeatureTable]] = {
     "faces": faces,
     "inception": inception,
     "pixels": pixels,
 }
 
 
-def table(name: str, weights: str = "") -> FeatureTable:
+def table(name: str, weights: str = "", device: str = "cpu") -> FeatureTable:
     """The feature table of that name; InputError where there is none."""
     if name not in FEATURES:
         raise InputError(f"--features {name}: choose {', '.join(FEATURES)}")
-    return FEATURES[name](weights)
+    return FEATURES[name](weights, device)

@@ -73,7 +73,7 @@ def _ppl(m: Material) -> Values:
     assert m.generator is not None
 
     def features(x: torch.Tensor) -> torch.Tensor:
-        return m.table.compute(x.cpu())
+        return m.table.compute(x.to(m.table.device))
 
     return {"ppl": path_length.path_length(m.generator, features, first_seed=FIRST_SEED)}
 

@@ -72,7 +72,8 @@ def circumstances(state: TrainState) -> dict[str, Any]:
 def save_checkpoint(state: TrainState, folder: Path, healthy: bool = True) -> Path:
     """Write the state under ``folder`` and drop what is no longer needed.
 
-    The newest ``keep_checkpoints`` stay, and the newest ``healthy`` one: the watchdog goes back to it.
+    The newest ``keep_checkpoints`` stay, the newest ``healthy`` one, to which the watchdog goes back, and
+    that of the best moment by the run's metric.
     """
     from safetensors.torch import save
 
@@ -108,14 +109,15 @@ def save_checkpoint(state: TrainState, folder: Path, healthy: bool = True) -> Pa
             f"{final}: the checkpoint could not be written ({error.strerror}); earlier ones are intact; "
             "the same command goes on from them"
         ) from None
-    drop(_superfluous(folder, state.config.keep_checkpoints))
+    best = state.watch.get("best", {}).get("images_seen", -1)
+    drop(_superfluous(folder, state.config.keep_checkpoints, best))
     return final
 
 
-def _superfluous(folder: Path, keep: int) -> list[Path]:
+def _superfluous(folder: Path, keep: int, best: int) -> list[Path]:
     older = list_checkpoints(folder)[:-keep]
     newest_healthy = next((p for p in reversed(list_checkpoints(folder)) if is_healthy(p)), None)
-    return [p for p in older if p != newest_healthy]
+    return [p for p in older if p != newest_healthy and round(kimg_of(p.name) * 1000) != best]
 
 
 def drop(checkpoints: list[Path]) -> None:

@@ -88,6 +88,16 @@ class TrainSettings:
     """With each grid, save one real and one generated picture of their own into samples/pairs."""
     quality_count: int = 256
     """Samples in the measure of quality that goes with each grid; 0 leaves it out."""
+    metric: str = ""
+    """Measure samples against the val split by fid, kid, precision-recall, density-coverage or swd, and keep
+    the best checkpoint and model (RUN@best); empty measures nothing."""
+    metric_features: str = "faces"
+    """What that metric compares pictures by: faces, pixels or inception."""
+    metric_count: int = 1000
+    """Samples that it measures."""
+    metric_kimg: float = 0.0
+    """Measure every so many kimg, and at the end; 0 is a twentieth of the run, but at least 25 times as many
+    images as samples are measured, which keeps its share of the time small."""
     watchdog: bool = True
     """Go back to the last good checkpoint once, with lower learning rates, when training breaks down;
     the second time, stop."""
@@ -120,10 +130,13 @@ class TrainConfig(TrainSettings):
         return asdict(self)
 
 
+# Of metrics.table.METRICS, which imports torch, those whose first number says what is better.
+METRICS = ("fid", "kid", "precision-recall", "density-coverage", "swd")
+
 # Settings that may differ when a run is resumed: how long, and what is written when.
 RESUMABLE = (
     "kimg", "grid_kimg", "grid_count", "eval_count", "save_pairs", "quality_count", "watchdog",
-    "checkpoint_kimg", "keep_checkpoints",
+    "metric", "metric_features", "metric_count", "metric_kimg", "checkpoint_kimg", "keep_checkpoints",
 )  # fmt: skip
 
 
@@ -132,7 +145,7 @@ def check(config: TrainConfig) -> TrainConfig:
     positive = ("batch", "accumulate", "d_updates", "r1_every", "grid_count", "keep_checkpoints")
     never_negative = (
         "kimg", "g_batch", "r1_gamma", "r2_gamma", "ema_halflife_kimg", "warmup_kimg", "grid_kimg",
-        "checkpoint_kimg", "seed", "label_noise", "eval_count", "quality_count",
+        "checkpoint_kimg", "seed", "label_noise", "eval_count", "quality_count", "metric_kimg",
     )  # fmt: skip
     for name in positive:
         if getattr(config, name) < 1:
@@ -144,10 +157,14 @@ def check(config: TrainConfig) -> TrainConfig:
         "loss": ("nonsaturating", "bce", "hinge", "leastsquares", "relativistic"),
         "sampling": ("shuffle", "replacement", "consecutive", "sequential"),
         "precision": ("float32", "bfloat16", "auto"),
+        "metric": ("", *METRICS),
+        "metric_features": ("faces", "pixels", "inception"),
     }
     for name, known in choices.items():
         if getattr(config, name) not in known:
-            raise ConfigError(f"--{name} '{getattr(config, name)}' is unknown (known: {', '.join(known)})")
+            raise ConfigError(
+                f"--{_flag(name)} '{getattr(config, name)}' is unknown (known: {', '.join(known)})"
+            )
     if config.latent.kind not in ("normal", "sphere") or config.latent.dim < 1:
         raise ConfigError("--latent.kind must be normal or sphere, and --latent.dim at least 1")
     if not 0 <= config.cooldown <= 1:
@@ -166,6 +183,8 @@ def check(config: TrainConfig) -> TrainConfig:
                 f"--{_flag(name)} {getattr(config, name)} cannot be cut by --accumulate into "
                 f"{config.accumulate} equal pieces"
             )
+    if config.metric and config.metric_count < 10:
+        raise ConfigError(f"--metric-count must be at least 10, not {config.metric_count}")
     for side in ("generator", "discriminator"):
         if getattr(config.model, side).lr <= 0:
             raise ConfigError(f"--{side}.lr must be above 0, not {getattr(config.model, side).lr}")

@@ -75,8 +75,10 @@ def train(
                 from facegan.metrics.quick import QuickQuality
 
                 quality = QuickQuality(data, config.quality_count)
+            metric = _metric(data, config, place) if run is not None and config.metric else None
             feed = ImageFeed(images, config, place)
-            Session(state, feed, run, everyone, _papers(config, data, shape, command), quality).train()
+            papers = _papers(config, data, shape, command)
+            Session(state, feed, run, everyone, papers, quality, metric).train()
         except OSError as error:
             raise _not_written(error, Path(out)) from None
         except RuntimeError as error:
@@ -93,6 +95,13 @@ def train(
                 with suppress(OSError):  # a full disk has been reported already
                     listener.close()
     return Path(out)
+
+
+def _metric(data: Dataset, config: TrainConfig, device: torch.device) -> Any:
+    from facegan.metrics.validation import ValidationMetric
+
+    where = "cpu" if device.type == "mps" else str(device)
+    return ValidationMetric(data, config.metric, config.metric_count, config.metric_features, where)
 
 
 def _not_written(error: OSError, out: Path) -> RunError:

@@ -47,6 +47,23 @@ CHARTS = (
         "distance", floor="quality_floor", log=10.0,
     ),
     Chart(
+        "FID", (("fid", "generated"),),
+        "On held-out pictures, in the metric's features; lower is better. Dotted: other real pictures.",
+        "", floor="fid_real", log=10.0,
+    ),
+    Chart(
+        "KID", (("kid", "generated"),),
+        "On held-out pictures, in the metric's features; lower is better. Dotted: other real pictures.",
+        "", floor="kid_real",
+    ),
+    Chart("Precision and recall", (("precision", "precision"), ("recall", "recall")),
+        "Share of the generated among the real, and of the real among the generated.", "", range=(0.0, 1.0)),
+    Chart("Density and coverage", (("density", "density"), ("coverage", "coverage")),
+        "How thickly real pictures lie around the generated, and the share of real ones with one close by.",
+        "", range=(0.0, None)),
+    Chart("Sliced Wasserstein distance", (("swd", "generated"),),
+        "Of small patches at each size; lower is better. Dotted: other real pictures.", "", floor="swd_real"),
+    Chart(
         "Diversity",
         (("diversity", "generated"),),
         "How much the samples differ from each other; 100% is as much as real pictures do, 0% all the same.",

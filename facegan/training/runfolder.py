@@ -119,6 +119,16 @@ class RunFolder(Silent):
     def model_path(self, images_seen: int) -> Path:
         return self.path / "models" / f"{kimg_name(images_seen)}.safetensors"
 
+    def point_at_best(self, best: dict[str, Any] | None) -> None:
+        """Say which moment is the best by the run's metric: what ``RUN@best`` means."""
+        file = self.path / "best.json"
+        if best:
+            content = json.dumps({**best, "model": self.model_path(best["images_seen"]).name}).encode()
+            if not file.exists() or file.read_bytes() != content:
+                files.write_bytes(file, content)
+        else:
+            file.unlink(missing_ok=True)
+
     def close(self) -> None:
         self._lock.close()
 

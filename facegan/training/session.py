@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from copy import deepcopy
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -32,6 +32,9 @@ from facegan.training.report import write_report
 from facegan.training.runfolder import RunFolder
 from facegan.training.step import TrainState, create_state, train_step
 from facegan.training.watchdog import Trouble, Watchdog
+
+if TYPE_CHECKING:
+    from facegan.metrics.validation import ValidationMetric
 
 BN_BATCHES, BN_BATCH = 16, 64
 _COMPARED = 128  # real pictures whose distances the diversity of a grid is compared with
@@ -92,12 +95,17 @@ def signals() -> Iterator[list[int]]:
             signal.signal(s, handler)
 
 
+def metric_kimg(config: TrainConfig) -> float:
+    """How often the metric is measured."""
+    return config.metric_kimg or max(config.kimg / 20, config.metric_count * 25 / 1000)
+
+
 def _due(before: int, now: int, every: int) -> bool:
     return now // every > before // every
 
 
 class Session:
-    """``run`` and ``quality`` are None in all processes but the first."""
+    """``run``, ``quality`` and ``metric`` are None in all processes but the first."""
 
     def __init__(
         self,
@@ -107,11 +115,13 @@ class Session:
         listeners: Sequence[Listener],
         papers: dict[str, Any],
         quality: Quality | None,
+        metric: ValidationMetric | None = None,
     ) -> None:
         self.state, self.feed, self.run, self.listeners = state, feed, run, listeners
-        self.papers, self.quality = papers, quality
+        self.papers, self.quality, self.metric = papers, quality, metric
         self.clock, self.since = time.perf_counter(), (state.images_seen, 0.0)
         self.real_distance: float | None = None
+        self.measured: dict[str, float] = {}
         c = state.config
         self.total = round(c.kimg * 1000)
         if c.watchdog:
@@ -123,6 +133,7 @@ class Session:
         state, c = self.state, self.state.config
         grid_every = max(1, round((c.grid_kimg or c.kimg / 40) * 1000))
         save_every = max(1, round((c.checkpoint_kimg or c.kimg / 10) * 1000))
+        measure_every = max(1, round(metric_kimg(c) * 1000)) if c.metric else 0
         stats_every = max(c.batch, self.total // 400)
         if state.images_seen == 0 and not state.watch.get("rollbacks"):  # what it drew then is still there
             extra, _ = self._draw()
@@ -134,11 +145,14 @@ class Session:
                 now = state.images_seen
                 ends = now >= self.total
                 drawing = ends or _due(before, now, grid_every)
-                trouble = None
+                measuring = bool(measure_every) and (ends or _due(before, now, measure_every))
+                trouble, best = None, False
+                if measuring:
+                    drawing, best = True, self._measure()
                 if drawing or _due(before, now, stats_every):
                     trouble = self._report(drawing)
                 signum = self._asked(caught)
-                saving = ends or bool(signum) or _due(before, now, save_every)
+                saving = ends or best or bool(signum) or _due(before, now, save_every)
                 if saving and trouble is None and not self._finite():
                     trouble = self._report(False)
                 if trouble is not None and self._recover(trouble):
@@ -149,6 +163,7 @@ class Session:
                     announce(self.listeners, state, f"stopped by {signal.Signals(signum).name}, saved")
                     self._page()
                     raise Interrupted(signum)
+        self._tell_cost()
 
     # --- what is seen -----------------------------------------------------------------------
 
@@ -165,7 +180,8 @@ class Session:
         """Tell the listeners how it goes; what the watchdog says."""
         state = self.state
         elapsed = time.perf_counter() - self.clock
-        means = state.take_means()
+        means = {**state.take_means(), **self.measured}
+        self.measured = {}
         now = state.images_seen
         speed = (now - self.since[0]) / max(elapsed - self.since[1], 1e-9)
         trouble = self.dog.on_means(means, state.updates)
@@ -216,6 +232,34 @@ class Session:
         found.setdefault("diversity", diversity)
         return found, self.dog.on_diversity(diversity, state.updates) if state.updates else None
 
+    def _measure(self) -> bool:
+        """The metric on held-out pictures; whether it is the best so far (all processes agree)."""
+        state, metric = self.state, self.metric
+        best = False
+        if metric is not None:
+            with parallel.alone():
+                self.measured = metric(sampling_generator(state, self.papers))
+            if metric.floor is not None:
+                self.measured[f"{metric.key}_real"] = metric.floor
+            value, old = self.measured[metric.key], state.watch.get("best", {})
+            best = metric.better(value, old.get("value") if old.get("metric") == metric.key else None)
+            if best:
+                state.watch["best"] = {"metric": metric.key, "value": value, "images_seen": state.images_seen}
+        best = bool(parallel.from_first(best))
+        if parallel.world() > 1:
+            state.watch["best"] = parallel.from_first(state.watch.get("best", {}))
+        return best
+
+    def _tell_cost(self) -> None:
+        best, metric = self.state.watch.get("best"), self.metric
+        if metric is None or not best:
+            return
+        spent = self.state.seconds + time.perf_counter() - self.clock
+        floor = f" (real pictures: {metric.floor:.4g})" if metric.floor is not None else ""
+        value = f"best {best['metric']} {best['value']:.4g}{floor} at {best['images_seen'] / 1000:g} kimg"
+        cost = f"measuring took {metric.seconds:.0f} s, {metric.seconds / max(spent, 1e-9):.1%} of the time"
+        announce(self.listeners, self.state, f"{value}, kept as @best; {cost}")
+
     def _accuracy(self, fakes: np.ndarray) -> dict[str, float]:
         """How often the discriminator, without dropout, is right on random real pictures and on ``fakes``."""
         state, c = self.state, self.state.config
@@ -246,6 +290,7 @@ class Session:
             with parallel.alone():
                 sampling_generator(state, self.papers).save(self.run.model_path(state.images_seen))
             save_checkpoint(state, self.run.checkpoints, self.dog.at_ease)
+            self.run.point_at_best(state.watch.get("best"))
 
     def _only_warns(self, trouble: Trouble) -> bool:
         return not self.state.config.watchdog and trouble.kind != "not finite"

@@ -1,0 +1,67 @@
+"""A metric on held-out pictures during training, by which the best moment of a run is kept."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import numpy as np
+
+from facegan.data.dataset import Dataset
+from facegan.errors import DatasetError
+from facegan.generator import Generator
+from facegan.metrics.evaluate import FEWEST
+from facegan.metrics.features import table
+from facegan.metrics.pictures import Pictures, features_of, of_array, of_dataset, of_model
+from facegan.metrics.table import METRICS, Material
+
+_REFERENCE = 5000  # pictures that are compared with, at most
+
+
+class ValidationMetric:
+    """Judges a generator by ``name`` of METRICS against val, or train where there is no val.
+
+    ``count`` samples of the seeds 10,000 and up. ``floor`` is what other real pictures get, where some are
+    held out; ``seconds`` is what it all has cost so far.
+    """
+
+    def __init__(
+        self, data: Dataset, name: str, count: int, features: str = "faces", device: str = "cpu"
+    ) -> None:
+        self.seconds = 0.0
+        start = time.perf_counter()
+        self.name, self.count, self.metric = name, count, METRICS[name]
+        self.key, value = next(iter(self.metric.values.items()))
+        self.lower = value.better == "lower"
+        self.table = table(features, device=device)
+        split = "val" if data.counts.get("val", 0) >= FEWEST else "train"
+        if data.counts.get(split, 0) < FEWEST:
+            raise DatasetError(f"{data.path}: too few pictures for --metric {name}: it takes {FEWEST}")
+        self.reference = of_dataset(data, split).limited(_REFERENCE)
+        self.real = np.asarray(features_of(self.reference, self.table))
+        self.floor: float | None = None
+        if split == "val":
+            self.floor = self._measure(of_dataset(data, "train").limited(count))[self.key]
+        self.seconds += time.perf_counter() - start
+
+    def __call__(self, generator: Generator) -> dict[str, float]:
+        """The metric's numbers; its first is the one that decides."""
+        start = time.perf_counter()
+        # Drawn once: what needs pixels and what needs features see the same samples.
+        drawn = np.concatenate(list(of_model(generator, "samples", self.count).batches()))
+        values = self._measure(of_array(drawn))
+        found = {k: float(values[k]) for k in self.metric.values}
+        self.seconds += time.perf_counter() - start
+        return found
+
+    def better(self, new: float, old: float | None) -> bool:
+        """Whether ``new`` beats ``old``; anything finite beats None."""
+        if not np.isfinite(new):
+            return False
+        return old is None or (new < old if self.lower else new > old)
+
+    def _measure(self, pictures: Pictures) -> dict[str, Any]:
+        fake = features_of(pictures, self.table)
+        return self.metric.compute(
+            Material(self.table, self.real, fake, self.reference.spaced, pictures.spaced)
+        )
