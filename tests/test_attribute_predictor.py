@@ -1,14 +1,28 @@
 """The small attribute predictor and the scoring of arithmetic, on pictures whose answer is known."""
 
+import json
 from dataclasses import replace
 
 import numpy as np
 import pytest
+import safetensors
+import safetensors.numpy
 import torch
 
-from facegan.errors import DatasetError
+from facegan.cli.main import main
+from facegan.data.portraits import write_portraits
+from facegan.data.prepare import prepare
+from facegan.errors import DatasetError, ModelError
 from facegan.latent.scoring import combine, draw_members, score_arithmetic
-from facegan.metrics.attribute_training import SMALL, score, train_attribute_predictor
+from facegan.metrics.attribute_training import (
+    SMALL,
+    AttributeTraining,
+    _calibration_error,
+    calibrate,
+    score,
+    train_attribute_predictor,
+)
+from facegan.metrics.attributes import AttributePredictor, bundled, bundled_names
 from facegan.nets.attribute_nets import ARCHITECTURES
 
 
@@ -97,3 +111,168 @@ def test_a_linear_model_scores_high_and_the_control_does_not():
     assert score.shares["trials"]["both"] > 0.8 > score.shares["control"]["both"] + 0.2
     few = score_arithmetic(LinearModel(), pool[:6], chooser, judge, groups, {"Top": True, "Left": True})
     assert few is None
+
+
+# --- files, resuming, calibration, the command ----------------------------------------------------
+
+
+def same_weights(a, b):
+    x, y = a.network.state_dict(), b.network.state_dict()
+    return x.keys() == y.keys() and all(torch.equal(x[k], y[k]) for k in x)
+
+
+@pytest.mark.parametrize("architecture", ARCHITECTURES)
+def test_a_file_gives_the_same_network(architecture, tmp_path):
+    images, attributes = pictures(60)
+    settings = replace(SMALL, architecture=architecture, epochs=1)
+    made = train_attribute_predictor(images, attributes, ["Top", "Left"], settings)
+    calibrate(made, images, attributes)
+    made.measure_features(images)
+    made.save(tmp_path / "n.safetensors")
+    read = AttributePredictor.load(tmp_path / "n.safetensors")
+    np.testing.assert_allclose(read.predict(images), made.predict(images), atol=5e-3)  # half precision
+    found = read.features(images)
+    assert found.shape == made.features(images).shape
+    assert abs(found.mean()) < 0.05 and abs(found.std() - 1) < 0.2
+    larger = np.repeat(np.repeat(images, 2, 1), 2, 2)  # brought to the network's size
+    assert read.predict(larger).shape == (60, 2)
+    assert read.predict(images[..., :1]).shape == (60, 2)  # grey
+
+
+DAMAGE = {
+    "absent": (lambda f: f.unlink(), "there is no such file; bundled attribute networks: "),
+    "cut": (lambda f: f.write_bytes(f.read_bytes()[:500]), "not a readable .safetensors file"),
+    "foreign": (lambda f: f.write_bytes(safetensors.numpy.save({"a": np.zeros(2)})), "no attribute network"),
+    "other shapes": (lambda f: rewritten(f, width=8), "the header does not describe its tensors"),
+    "no names": (lambda f: rewritten(f, names=None), "the header does not describe its tensors"),
+    "unknown kind": (lambda f: rewritten(f, architecture="vgg"), "the header does not describe its tensors"),
+    "huge": (lambda f: rewritten(f, width=10**6), "the header does not describe its tensors"),
+    "newer": (lambda f: rewritten(f, format=2), "format 2 is not 1; is facegan up to date?"),
+}
+
+
+def rewritten(file, **changes):
+    with safetensors.safe_open(str(file), framework="np") as handle:
+        head = json.loads(handle.metadata()["facegan-attributes"])
+        tensors = {k: handle.get_tensor(k) for k in handle.keys()}  # noqa: SIM118
+    head |= changes
+    file.write_bytes(safetensors.numpy.save(tensors, {"facegan-attributes": json.dumps(head)}))
+
+
+@pytest.mark.parametrize("damage", DAMAGE)
+def test_damaged_files_are_one_line(damage, tmp_path):
+    images, attributes = pictures(20)
+    made = train_attribute_predictor(images, attributes, ["Top", "Left"], replace(SMALL, epochs=1))
+    file = tmp_path / "n.safetensors"
+    made.save(file)
+    change, text = DAMAGE[damage]
+    change(file)
+    with pytest.raises(ModelError) as caught:
+        AttributePredictor.load(file)
+    assert text in str(caught.value) and "\n" not in str(caught.value)
+
+
+def test_goes_on_to_the_bit(tmp_path):
+    """Stopped after the first epoch, and continued: dropout, mixing and augmentation as if never stopped."""
+    images, attributes = pictures(40)
+    settings = AttributeTraining(width=8, size=16, epochs=3, batch=8, architecture="residual")
+    whole = train_attribute_predictor(images, attributes, ["Top", "Left"], settings)
+
+    def stop(epoch, loss, predictor):
+        raise KeyboardInterrupt
+
+    state = tmp_path / "n.state"
+    with pytest.raises(KeyboardInterrupt):
+        train_attribute_predictor(images, attributes, ["Top", "Left"], settings, state, stop)
+    epochs = []
+    again = train_attribute_predictor(
+        images, attributes, ["Top", "Left"], settings, state, lambda e, *_: epochs.append(e)
+    )
+    assert epochs == [2, 3] and same_weights(whole, again)
+    other = train_attribute_predictor(
+        images, attributes, ["Top", "Left"], replace(settings, seed=1), state, lambda e, *_: epochs.append(e)
+    )
+    assert epochs[2:] == [1, 2, 3] and not same_weights(whole, other)  # another run's state is no use
+
+
+def test_calibration_mends_answers_that_are_too_sure():
+    images, attributes = pictures(300)
+    noisy = attributes.copy()
+    flip = np.random.default_rng(1).random(noisy.shape) < 0.25
+    noisy[flip] = 1 - noisy[flip]  # nobody can be more than 75% sure
+    made = train_attribute_predictor(images, attributes, ["Top", "Left"], replace(SMALL, epochs=4))
+    before = score(made, images, noisy)["calibration_error"]
+    calibrate(made, images, noisy)
+    after = score(made, images, noisy)["calibration_error"]
+    assert after < 0.07 < before
+    sure = np.maximum(made.predict(images), 1 - made.predict(images)).mean(0)
+    np.testing.assert_allclose(sure, 0.75, atol=0.1)
+
+
+def test_the_calibration_error_by_hand():
+    """Ten answers at 0.9 of which eight are right, ten at 0.3 of which three: (0.1 + 0.0) / 2."""
+    p = np.array([0.9] * 10 + [0.3] * 10)
+    y = np.array([1] * 8 + [0] * 2 + [1] * 3 + [0] * 7)
+    assert _calibration_error(p, y) == pytest.approx(0.05)
+
+
+def test_the_command(tmp_path, capsys):
+    table = write_portraits(tmp_path / "photos", 60, 0, 32)
+    prepare(
+        tmp_path / "photos", tmp_path / "ds", crop="none", size=32, attributes=table, workers=1,
+        split="val=0.2,test=0.2",
+    )  # fmt: skip
+    out = tmp_path / "n.safetensors"
+    argv = ["train-attributes", str(tmp_path / "ds"), "--out", str(out), "--epochs", "2", "--batch", "16"]
+    small = ["--architecture", "plain", "--size", "32", "--width", "8"]
+    assert main([*argv, *small]) == 0
+    said = capsys.readouterr()
+    assert "epoch 2 of 2" in said.err and "on test" in said.out and "majority" in said.out
+    read = AttributePredictor.load(out)
+    card = out.with_suffix(".md").read_text()
+    assert f"{len(read.names)} attributes" in card and "Licence" in card and "Limits" in card
+    assert read.papers["dataset"]["content_hash"] in json.dumps(read.papers)
+    assert not out.with_suffix(".state").exists()
+    for change, text in (
+        (["--attributes", "Nose"], "--attributes Nose: "),
+        (["--architecture", "vgg"], "--architecture vgg: choose plain"),
+        (["--out", str(tmp_path / "n.pt")], "the name must end in .safetensors"),
+        (["--epochs", "0"], "must be above 0"),
+    ):
+        assert main([*argv, *small, *change]) == 2
+        said = capsys.readouterr().err.strip()
+        assert text in said and "\n" not in said
+
+
+GOALS = {"Smiling": 0.90, "Male": 0.95}
+
+
+@pytest.fixture(scope="module")
+def celeba_test(shared, tmp_path_factory):
+    """The test split of the real photos."""
+    at = tmp_path_factory.mktemp("celeba")
+    lines = (shared / "data/celeba-9k-split.txt").read_text().splitlines()
+    (at / "split.txt").write_text("".join(f"{line}\n" for line in lines if line.split()[1] in ("test", "2")))
+    return prepare(
+        shared / "data/celeba-9k.zip", at / "ds", crop="aligned", size=64, workers=1,
+        attributes=shared / "data/celeba-9k-attributes.txt", split=at / "split.txt",
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("name", bundled_names())
+def test_the_bundled_networks_keep_their_promises(name, celeba_test):
+    made = AttributePredictor.load(name)
+    made.accuracy.clear()
+    found = score(made, celeba_test.images("test"), celeba_test.attributes("test"))
+    assert len(made.names) == 40 and bundled(name).stat().st_size < 4e6
+    assert found["accuracy"] >= 0.89 and found["calibration_error"] < 0.05
+    assert all(made.accuracy[n] >= least for n, least in GOALS.items())
+    assert made.balanced_accuracy["Eyeglasses"] >= 0.90
+    assert found["accuracy"] == pytest.approx(made.papers["measures"]["accuracy"], abs=0.003)  # the card's
+
+
+def test_the_two_bundled_networks_are_two():
+    assert bundled_names() == ["evaluator", "faces"]
+    a, b = (AttributePredictor.load(n) for n in bundled_names())
+    assert a.architecture != b.architecture
+    assert a.papers["training"]["seed"] != b.papers["training"]["seed"]

@@ -29,15 +29,29 @@ def describe(dataset: Dataset, rejects: int) -> str:
     lines += ["made from " + ", ".join(made["sources"]), f"crop: {crop}"]
     chosen = [f"--{k} {made[k]}" for k in ("include", "where", "limit", "attributes", "split") if made[k]]
     lines += [f"chosen by {' '.join(chosen)}"] if chosen else []
+    if selected := info.get("selected"):
+        lines.append(f"selected from {info['made_from']['name']}: {selected['expression']}")
     if dataset.attribute_names:
         table = np.concatenate([dataset.attributes(split) for split in dataset.counts])
         lines.append("attributes (share of those known):")
-        lines += [_frequency(name, table[:, i]) for i, name in enumerate(dataset.attribute_names)]
+        predicted = info.get("predicted", {})
+        lines += [
+            _frequency(name, table[:, i]) + _confidence(predicted.get("names", {}).get(name))
+            for i, name in enumerate(dataset.attribute_names)
+        ]
+        lines += [f"predicted by the network {predicted['network']}"] if predicted else []
     lines.append(f"rejects: {len(info['rejects'])}")
     lines += [f"  {count:6d}  {reason}" for reason, count in commonest(info["rejects"])]
     lines += [f"    {r['source']}: {r['reason']}" for r in info["rejects"][:rejects]]
     lines.append(f"near duplicates: {len(info['near_duplicates'])}")
     return "\n".join(lines)
+
+
+def _confidence(predicted: dict[str, float] | None) -> str:
+    """How many values a network has given, and how sure it was."""
+    if not predicted or not predicted["count"]:
+        return ""
+    return f"  ({predicted['count']:.0f} predicted, {predicted['confidence']:.0%} sure)"
 
 
 def _frequency(name: str, values: np.ndarray) -> str:

@@ -20,6 +20,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "demo": ("facegan.cli.demo", "see it all in a few minutes, offline, with drawn portraits"),
     "prepare": ("facegan.cli.prepare", "photos -> dataset: find, align, crop, check and pack faces"),
     "inspect": ("facegan.cli.inspect", "what is in a dataset: sizes, counts, attributes, rejects, a grid"),
+    "label": ("facegan.cli.label", "see attributes in photos that have none: smiling, glasses, hair ..."),
+    "select": ("facegan.cli.select", 'some pictures of a dataset: "smiling and not eyeglasses"'),
     "recipes": ("facegan.cli.recipes", "the table of training recipes"),
     "train": ("facegan.cli.train", "dataset -> run folder with a generator"),
     "compare": ("facegan.cli.compare", "several runs on one page: curves, grids, results, settings"),

@@ -175,7 +175,7 @@ def _is_map(file: Path, shape: tuple[int, ...]) -> bool:
         return False
 
 
-def schema(attribute_names: tuple[str, ...]) -> Any:
+def schema(attribute_names: tuple[str, ...], predicted: tuple[str, ...] = ()) -> Any:
     """Arrow schema with the metadata by which ``datasets`` decodes the pictures."""
     import pyarrow as pa
 
@@ -195,4 +195,7 @@ def schema(attribute_names: tuple[str, ...]) -> Any:
     if attribute_names:
         features["attributes"] = {name: {"dtype": "int16", "_type": "Value"} for name in attribute_names}
         fields.append(pa.field("attributes", pa.struct([(name, pa.int16()) for name in attribute_names])))
+    if predicted:
+        features["confidence"] = {name: {"dtype": "float32", "_type": "Value"} for name in predicted}
+        fields.append(pa.field("confidence", pa.struct([(name, pa.float32()) for name in predicted])))
     return pa.schema(fields, metadata={"huggingface": json.dumps({"info": {"features": features}})})

@@ -8,7 +8,7 @@ import json
 import os
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -44,7 +44,7 @@ class _Verdicts:
         self.rejects: list[dict[str, str]] = []
         self.near: list[dict[str, str]] = []
         self.counts: Counter[str] = Counter()
-        self.cuts = {split: _Cut() for split in SPLITS}
+        self.cuts = {split: ShardCut() for split in SPLITS}
         self.names: list[str] = []
         contents = {split: hashlib.sha256() for split in SPLITS}
         sources: dict[bytes, tuple[str, int]] = {}
@@ -79,7 +79,7 @@ class _Verdicts:
         self.content_hash = hashlib.sha256(b"".join(parts)).hexdigest()
 
 
-class _Cut:
+class ShardCut:
     """Where a split's shards and their row groups end: by rows and bytes, so that memory stays constant
     however large the pictures are."""
 
@@ -95,13 +95,16 @@ class _Cut:
         return begins
 
 
-class _ShardWriter:
+class ShardWriter:
     """Writes one split's shards, group by group, each under its final name once it is whole."""
 
-    def __init__(self, folder: Path, split: str, total: int, names: list[str]) -> None:
+    def __init__(
+        self, folder: Path, split: str, total: int, names: list[str], predicted: Sequence[str] = ()
+    ) -> None:
         self.folder, self.split, self.total, self.names = folder, split, total, names
-        self.schema = schema(tuple(names))
-        self.cut, self.rows, self.bytes = _Cut(), [], 0  # type: ignore[var-annotated]
+        self.predicted = predicted
+        self.schema = schema(tuple(names), tuple(predicted))
+        self.cut, self.rows, self.bytes = ShardCut(), [], 0  # type: ignore[var-annotated]
         self.writer: Any = None
 
     def add(self, row: Row) -> None:
@@ -121,6 +124,8 @@ class _ShardWriter:
         }  # fmt: skip
         if self.names:
             value["attributes"] = {name: row.attributes.get(name) for name in self.names}
+        if self.predicted:
+            value["confidence"] = {name: row.confidence.get(name) for name in self.predicted}
         self.rows.append(value)
         self.bytes += len(row.png)
         if len(self.rows) == GROUP_ROWS or self.bytes > GROUP_BYTES:
@@ -167,26 +172,26 @@ def finish(
     folder.mkdir(exist_ok=True)
     for old in folder.iterdir():
         old.unlink()
-    writers = {s: _ShardWriter(folder, s, verdicts.cuts[s].shards, verdicts.names) for s in splits}
+    writers = {s: ShardWriter(folder, s, verdicts.cuts[s].shards, verdicts.names) for s in splits}
     preview: list[np.ndarray] = []
     size: tuple[int, ...] = ()
     for serial, (row, keep) in enumerate(zip(store, verdicts.keep, strict=True)):
         if keep:
             writers[row.split].add(row)
             if len(preview) < 100:
-                picture = _decode(row.png)
+                picture = decode(row.png)
                 size = picture.shape
-                preview.append(_small(picture))
+                preview.append(small(picture))
         if serial % 512 == 0:
             on_progress(
                 Progress(serial, len(verdicts.keep), kept, rejected, time.monotonic() - begin, "write")
             )
     for writer in writers.values():
         writer.close()
-    _sheet(out / "preview.jpg", np.stack(preview))
-    thumbnails = [_decode(png) for png in store.thumbnails()]
+    sheet(out / "preview.jpg", np.stack(preview))
+    thumbnails = [decode(png) for png in store.thumbnails()]
     if thumbnails and any(row.box for row in store):
-        _sheet(out / "detections.jpg", np.stack(thumbnails))
+        sheet(out / "detections.jpg", np.stack(thumbnails))
     info = {
         "format": FORMAT, "facegan": __version__, "size": list(size[:2]), "channels": int(size[2]),
         "counts": {s: verdicts.counts[s] for s in splits}, "attribute_names": verdicts.names,
@@ -201,7 +206,7 @@ def finish(
     return Dataset(out)
 
 
-def _decode(png: bytes) -> np.ndarray:
+def decode(png: bytes) -> np.ndarray:
     from PIL import Image
 
     with Image.open(io.BytesIO(png)) as picture:
@@ -209,7 +214,7 @@ def _decode(png: bytes) -> np.ndarray:
     return pixels[..., None] if pixels.ndim == 2 else pixels
 
 
-def _small(picture: np.ndarray) -> np.ndarray:
+def small(picture: np.ndarray) -> np.ndarray:
     scale = PREVIEW / max(picture.shape[:2])
     if scale >= 1:
         return picture
@@ -217,12 +222,12 @@ def _small(picture: np.ndarray) -> np.ndarray:
     return resize(picture, (h, w))
 
 
-def _sheet(path: Path, images: np.ndarray) -> None:
+def sheet(path: Path, images: np.ndarray) -> None:
     from PIL import Image
 
-    sheet = grid(images, min(10, len(images)))
+    made = grid(images, min(10, len(images)))
     buffer = io.BytesIO()
-    Image.fromarray(sheet[..., 0] if sheet.shape[2] == 1 else sheet).save(buffer, "JPEG", quality=90)
+    Image.fromarray(made[..., 0] if made.shape[2] == 1 else made).save(buffer, "JPEG", quality=90)
     write_bytes(path, buffer.getvalue())
 
 

@@ -2,7 +2,7 @@
 
 Grammar: ``or`` < ``and`` < ``not`` < comparison; a bare name means "is 1". Names are matched without
 regard to case, and spaces and underscores are the same, so that ``wearing hat`` is Wearing_Hat.
-An unknown value (None) fulfils no comparison and no bare name.
+Of an unknown value (None) nothing is true and nothing is false: what depends on it is unknown, too.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from collections.abc import Callable, Mapping, Sequence
 from facegan.errors import InputError
 
 Row = Mapping[str, int | None]
-Predicate = Callable[[Row], bool]
+Predicate = Callable[[Row], "bool | None"]
 
 _TOKEN = re.compile(  # an operator, or a name or number up to the next operator or word of the grammar
     r"\s*(?:(==|!=|<=|>=|<|>|=|\(|\))|([\w\-][\w .\-]*?)(?=\s*(?:[=!<>()]|\b(?:and|or|not)\b|$)))",
@@ -32,50 +32,59 @@ def _plain(name: str) -> str:
     return re.sub(r"[\s_\-]+", "_", name.strip()).lower()
 
 
-def _tokens(text: str) -> list[str]:
+def _tokens(text: str, option: str) -> list[str]:
     found: list[str] = []
     at = 0
     while text[at:].strip():
         word = re.match(r"\s*(and|or|not)\b", text[at:], re.I)
         match = word or _TOKEN.match(text, at)
         if not match:
-            raise InputError(f"--where: cannot read '{text[at:].strip()}'")
+            raise InputError(f"{option}: cannot read '{text[at:].strip()}'")
         found.append(match[0].strip())
         at += word.end() if word else match.end() - at
     return found
 
 
+def _not(value: bool | None) -> bool | None:
+    return None if value is None else not value
+
+
+def _any(values: Sequence[bool | None]) -> bool | None:
+    """True if one is, unknown if one may be (Kleene's logic)."""
+    return True if True in values else None if None in values else False
+
+
 class _Parser:
-    def __init__(self, text: str, names: Sequence[str]) -> None:
-        self.text, self.rest = text, _tokens(text)
+    def __init__(self, text: str, names: Sequence[str], option: str) -> None:
+        self.text, self.option, self.rest = text, option, _tokens(text, option)
         self.names = {_plain(name): name for name in names}
 
     def peek(self) -> str:
         return self.rest[0].lower() if self.rest else ""
 
     def fail(self, why: str) -> InputError:
-        return InputError(f"--where '{self.text}': {why}")
+        return InputError(f"{self.option} '{self.text}': {why}")
 
     def either(self) -> Predicate:
         terms = [self.both()]
         while self.peek() == "or":
             self.rest.pop(0)
             terms.append(self.both())
-        return lambda row: any(term(row) for term in terms)
+        return lambda row: _any([term(row) for term in terms])
 
     def both(self) -> Predicate:
         terms = [self.single()]
         while self.peek() == "and":
             self.rest.pop(0)
             terms.append(self.single())
-        return lambda row: all(term(row) for term in terms)
+        return lambda row: _not(_any([_not(term(row)) for term in terms]))
 
     def single(self) -> Predicate:
         token = self.peek()
         if token == "not":
             self.rest.pop(0)
             inner = self.single()
-            return lambda row: not inner(row)
+            return lambda row: _not(inner(row))
         if token == "(":
             self.rest.pop(0)
             inner = self.either()
@@ -98,24 +107,27 @@ class _Parser:
             raise self.fail(f"there is no attribute '{name}'; {hint}")
         key = self.names[_plain(name)]
         if self.peek() not in _COMPARE:
-            return lambda row: row.get(key) == 1
+            return lambda row: None if row.get(key) is None else row.get(key) == 1
         compare = _COMPARE[self.rest.pop(0)]
         if not re.fullmatch(r"-?\d+", self.peek()):
             raise self.fail(f"a whole number must follow the comparison of '{name}'")
         number = int(self.rest.pop(0))
 
-        def test(row: Row) -> bool:
+        def test(row: Row) -> bool | None:
             value = row.get(key)
-            return value is not None and compare(value, number)
+            return None if value is None else compare(value, number)
 
         return test
 
 
-def parse_where(text: str, names: Sequence[str]) -> Predicate:
-    """A function of a row of attributes; InputError in one line names what is not understood."""
+def parse_where(text: str, names: Sequence[str], option: str = "--where") -> Predicate:
+    """A function of a row of attributes: true, false, or None where that is unknown.
+
+    InputError in one line, beginning with ``option``, names what is not understood.
+    """
     if text.count("(") + len(re.findall(r"\bnot\b", text, re.I)) > _MOST_NESTED:
-        raise InputError(f"--where '{text[:40]}...': nested too deeply")
-    parser = _Parser(text, names)
+        raise InputError(f"{option} '{text[:40]}...': nested too deeply")
+    parser = _Parser(text, names, option)
     predicate = parser.either()
     if parser.rest:
         raise parser.fail(f"'{parser.rest[0]}' is not expected here")

@@ -38,6 +38,8 @@ class Row:
     landmarks: list[float] | None = None
     attributes: dict[str, int | None] = field(default_factory=dict)
     split: str = "train"
+    confidence: dict[str, float | None] = field(default_factory=dict)
+    """How sure a network is of the attributes that it has predicted."""
 
 
 _STATE: dict[str, Any] = {}

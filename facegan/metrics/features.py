@@ -47,10 +47,9 @@ def faces(weights: str, device: str) -> FeatureTable:
     """The bundled attribute network's features: 400 numbers from texture to meaning, equally weighted."""
     source = weights or "faces"
     predictor = AttributePredictor.load(source)
-    file = bundled(source) or Path(source)
     predictor.network.to(device)
     dim = predictor.features_of(torch.zeros(1, *predictor.shape, device=device)).shape[1]
-    return FeatureTable("faces", f"faces-{_digest(file)}", dim, predictor.features_of, device=device)
+    return FeatureTable("faces", f"faces-{digest(source)}", dim, predictor.features_of, device=device)
 
 
 def pixels(weights: str, device: str) -> FeatureTable:
@@ -109,6 +108,11 @@ def inception(weights: str, device: str) -> FeatureTable:
 def _cached_inception() -> Path | None:
     folder = Path(torch.hub.get_dir()) / "checkpoints"
     return next((folder / name for name in INCEPTION_FILES if (folder / name).is_file()), None)
+
+
+def digest(network: str) -> str:
+    """Twelve digits that name an attribute network's file, bundled or not."""
+    return _digest(bundled(network) or Path(network))
 
 
 def _digest(file: Path | None) -> str:

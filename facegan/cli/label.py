@@ -1,0 +1,86 @@
+"""``facegan label``: attributes for photos that have none."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import tyro
+
+from facegan.cli.evaluate import Progress, say
+from facegan.cli.main import run_function
+from facegan.errors import InputError
+
+if TYPE_CHECKING:
+    from facegan.metrics.labels import Labelled
+
+
+def main(
+    source: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="FOLDER|DATASET")],
+    out: str,
+    network: str = "faces",
+    min_confidence: float = 0.5,
+    overwrite: bool = False,
+    align: bool = True,
+    workers: int = 1,
+) -> None:
+    """See smiles, glasses, hair ... in photos and write them down with their confidence.
+
+    Of a dataset, a copy with the attributes is made; of photos, a CSV for 'facegan prepare --attributes'.
+
+    Args:
+        source: a dataset, or photos: a folder, an archive, a file.
+        out: the new dataset's folder, or the CSV.
+        network: a bundled attribute network (faces) or a file of 'facegan train-attributes'.
+        min_confidence: answers that are less sure stay unknown; 0.5 keeps all, 0.9 the sure ones.
+        overwrite: of a dataset: predict known attributes, too.
+        align: of photos: find and align the largest face first; otherwise the whole photo is taken.
+        workers: processes that read photos; 0 is one a core.
+    """
+    from facegan.data.dataset import Dataset
+    from facegan.metrics.attributes import AttributePredictor
+    from facegan.metrics.features import digest
+    from facegan.metrics.labels import label_dataset, label_photos
+
+    predictor = AttributePredictor.load(network)
+    if (Path(source) / "dataset.json").is_file():
+        if Path(out).suffix.lower() == ".csv":
+            raise InputError(f"--out {out}: a dataset becomes a dataset; choose a folder")
+        name = f"{network}-{digest(network)}"
+        made, done = label_dataset(
+            Dataset(source), out, predictor, name, min_confidence=min_confidence, overwrite=overwrite,
+            told=Progress(),
+        )  # fmt: skip
+        print(f"{made.path}: {text(done)}\nnext: facegan inspect {made.path}")
+        return
+    if Path(out).suffix.lower() != ".csv":
+        raise InputError(f"--out {out}: photos become a table; choose a name that ends in .csv")
+    try:
+        done = label_photos(
+            [source], out, predictor, align=align, min_confidence=min_confidence, workers=workers,
+            told=Progress(),
+        )  # fmt: skip
+    except OSError as error:
+        raise InputError(f"--out {out}: cannot be written ({error.strerror or error})") from None
+    for reject in done.rejects[:20]:
+        say(f"left out: {reject['source']}: {reject['reason']}")
+    if len(done.rejects) > 20:
+        say(f"left out: {len(done.rejects) - 20} more")
+    print(f"{out}: {text(done)}\nnext: facegan prepare {source} --attributes {out} --out DATASET")
+
+
+def text(done: Labelled) -> str:
+    """How many pictures and answers there are, and of which attributes they are least sure."""
+    given = {n: v for n, v in done.names.items() if v["count"]}
+    total = sum(int(v["count"]) for v in done.names.values())
+    lines = f"{done.count} picture{'s' * (done.count != 1)}, {total} answers for {len(given)} attributes"
+    if not given:
+        return lines
+    doubtful = sorted(given, key=lambda n: given[n]["confidence"])[:3]
+    named = ", ".join(f"{n} ({given[n]['confidence']:.0%})" for n in doubtful)
+    return f"{lines}; least sure of {named}"
+
+
+def run(argv: list[str]) -> int:
+    run_function(main, argv)
+    return 0

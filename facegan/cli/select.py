@@ -1,0 +1,43 @@
+"""``facegan select``: some pictures of a dataset, as a dataset of their own."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import tyro
+
+from facegan.cli.main import run_function
+
+
+def main(
+    dataset: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="DATASET")],
+    expression: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="EXPRESSION")],
+    out: str,
+    min_confidence: float = 0.0,
+    limit: int = 0,
+    split: str = "",
+) -> None:
+    """Choose pictures by their attributes: facegan select D "smiling and not eyeglasses" --out D2.
+
+    Args:
+        dataset: a folder made by 'facegan prepare' or 'facegan label'.
+        expression: attribute names with and, or, not, parentheses and comparisons (label >= 3).
+        out: the new dataset's folder.
+        min_confidence: predicted attributes that are less sure count as unknown.
+        limit: at most so many pictures; 0 is all.
+        split: only from train, val or test.
+    """
+    from facegan.data.dataset import Dataset
+    from facegan.data.rewrite import select
+
+    data = Dataset(dataset)
+    done = select(data, expression, out, min_confidence=min_confidence, limit=limit, split=split)
+    counts = ", ".join(f"{n} {s}" for s, n in done.dataset.counts.items())
+    total, before = sum(done.dataset.counts.values()), sum(data.counts.values())
+    unknown = f"; of {done.unknown} it is unknown whether they fit" if done.unknown else ""
+    print(f"{done.dataset.path}: {total} of {before} pictures ({counts}){unknown}")
+
+
+def run(argv: list[str]) -> int:
+    run_function(main, argv)
+    return 0

@@ -1,0 +1,198 @@
+"""A new dataset from another one's pictures: some of them, or with other attributes; no pixel changes."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+import shutil
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from facegan.data.dataset import Dataset
+from facegan.data.finish import ShardCut, ShardWriter, card, decode, sheet, small
+from facegan.data.where import parse_where
+from facegan.data.worker import Row
+from facegan.errors import DatasetError, InputError
+from facegan.files import rename, sync_folder, write_bytes
+
+Attributes = dict[str, int | None]
+Confidence = dict[str, float | None]
+Edit = Callable[[str, int, Attributes, Confidence], "tuple[Attributes, Confidence] | None"]
+
+
+@dataclass
+class _Plan:
+    """What the first pass finds: which rows stay and as what, and what dataset.json says of them."""
+
+    rows: dict[str, list[tuple[Attributes, Confidence] | None]] = field(default_factory=dict)
+    cuts: dict[str, ShardCut] = field(default_factory=dict)
+    counts: Counter[str] = field(default_factory=Counter)
+    sources: set[str] = field(default_factory=set)
+    preview: list[np.ndarray] = field(default_factory=list)
+    content_hash: str = ""
+
+
+def rewrite(
+    data: Dataset, out: str | Path, edit: Edit, names: tuple[str, ...], more: Callable[[], dict[str, Any]],
+    predicted: tuple[str, ...] = (),
+) -> Dataset:  # fmt: skip
+    """Write ``out``: each row as ``edit(split, number, attributes, confidence)`` has it, or none for None.
+
+    ``names`` are the attributes of the result, ``predicted`` those with a confidence; ``more`` says, once all
+    rows have been seen, what else goes into dataset.json. Nothing is left behind by a failure; DatasetError
+    if no picture is left.
+    """
+    out = Path(out)
+    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+        raise InputError(f"--out {out}: exists already; choose another folder")
+    plan = _planned(data, edit)
+    if not sum(plan.counts.values()):
+        raise DatasetError(f"{data.path}: no picture is left; nothing was written")
+    temporary = out.with_name(f".{out.name}.{os.getpid()}.tmp")
+    try:
+        (temporary / "data").mkdir(parents=True)
+        _write(data, plan, temporary / "data", names, predicted)
+        info = {
+            **data.info, "counts": {s: plan.counts[s] for s in data.counts if plan.counts[s]},
+            "attribute_names": list(names), "content_hash": plan.content_hash,
+            "near_duplicates": [d for d in data.info["near_duplicates"] if d["source"] in plan.sources],
+            "made_from": {"name": data.path.resolve().name, "content_hash": data.content_hash}, **more(),
+        }  # fmt: skip
+        sheet(temporary / "preview.jpg", np.stack(plan.preview))
+        write_bytes(temporary / "README.md", card(out.resolve().name, info).encode(errors="replace"))
+        write_bytes(temporary / "dataset.json", json.dumps(info, indent=1).encode())
+        if out.is_dir():
+            out.rmdir()
+        rename(temporary, out)
+        sync_folder(out.parent)
+    except OSError as error:
+        raise InputError(f"--out {out}: cannot be written ({error.strerror or error})") from None
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+    return Dataset(out)
+
+
+def _planned(data: Dataset, edit: Edit) -> _Plan:
+    plan = _Plan()
+    contents = []
+    for split in ("train", "val", "test"):
+        content = hashlib.sha256()
+        contents.append(content)
+        if split not in data.counts:
+            continue
+        rows, cut = plan.rows.setdefault(split, []), plan.cuts.setdefault(split, ShardCut())
+        for number, row in enumerate(data.rows(split)):
+            found = edit(split, number, row.get("attributes") or {}, row.get("confidence") or {})
+            rows.append(found)
+            if found is None:
+                continue
+            png = row["image"]["bytes"]
+            picture = _picture(data, split, png)
+            # As in finish.py: the hash of what a dataset holds does not depend on how it was made.
+            pixels = hashlib.sha256(str(picture.shape).encode() + picture.tobytes()).hexdigest()
+            content.update(json.dumps([split, pixels, found[0]], sort_keys=True).encode())
+            cut.next_shard(len(png))
+            plan.counts[split] += 1
+            plan.sources.add(row["source"])
+            if len(plan.preview) < 100:
+                plan.preview.append(small(picture))
+    plan.content_hash = hashlib.sha256(b"".join(c.digest() for c in contents)).hexdigest()
+    return plan
+
+
+def _picture(data: Dataset, split: str, png: bytes) -> np.ndarray:
+    try:
+        return decode(png)
+    except Exception:  # whatever a decoder makes of damaged bytes
+        raise DatasetError(f"{data.path}: a picture of split '{split}' cannot be decoded") from None
+
+
+def _write(
+    data: Dataset, plan: _Plan, folder: Path, names: tuple[str, ...], predicted: tuple[str, ...]
+) -> None:
+    for split, decisions in plan.rows.items():
+        writer = ShardWriter(folder, split, plan.cuts[split].shards, list(names), list(predicted))
+        with contextlib.closing(writer):
+            for row, found in zip(data.rows(split), decisions, strict=True):
+                if found is None:
+                    continue
+                attributes, confidence = found
+                writer.add(Row(
+                    row["source"], row["image"].get("path") or "", b"", png=row["image"]["bytes"],
+                    box=row.get("box"), landmarks=row.get("landmarks"), attributes=attributes,
+                    confidence=confidence, split=split,
+                ))  # fmt: skip
+
+
+def confidence_by_name(sure: dict[str, list[float]]) -> dict[str, dict[str, float]]:
+    """How many answers were predicted, and how sure they are on average."""
+    return {n: {"count": len(v), "confidence": float(np.mean(v)) if v else 0.0} for n, v in sure.items()}
+
+
+@dataclass
+class Selected:
+    """The new dataset, and of how many pictures it could not be said whether they fit."""
+
+    dataset: Dataset
+    unknown: int
+
+
+def select(
+    data: Dataset, expression: str, out: str | Path, *, min_confidence: float = 0.0, limit: int = 0,
+    split: str = "",
+) -> Selected:  # fmt: skip
+    """The pictures of which ``expression`` (see :mod:`facegan.data.where`) is true, as a dataset of its own.
+
+    Predicted attributes with less than ``min_confidence`` count as unknown. ``limit`` keeps the first so
+    many, ``split`` one split alone.
+    """
+    if not 0 <= min_confidence <= 1 or limit < 0:
+        raise InputError("--min-confidence must be from 0 to 1, --limit 0 or more")
+    if split and split not in data.counts:
+        raise InputError(
+            f"--split {split}: there is none in {data.path} (there are: {', '.join(data.counts)})"
+        )
+    if not data.attribute_names:
+        raise InputError(f"{data.path}: it has no attributes to choose by; 'facegan label' adds some")
+    fits = parse_where(expression, data.attribute_names, "EXPRESSION")
+    unknown = kept = 0
+    sure: dict[str, list[float]] = {}
+
+    def edit(
+        of: str, number: int, attributes: Attributes, confidence: Confidence
+    ) -> tuple[Attributes, Confidence] | None:
+        nonlocal unknown, kept
+        if (split and of != split) or (limit and kept >= limit):
+            return None
+        certain = {k: v for k, v in attributes.items() if (confidence.get(k) or 1.0) >= min_confidence}
+        answer = fits(certain)
+        unknown += answer is None
+        kept += answer is True
+        if not answer:
+            return None
+        for name, value in confidence.items():
+            if value is not None:
+                sure.setdefault(name, []).append(value)
+        return attributes, confidence
+
+    def said() -> dict[str, Any]:
+        before = data.info.get("predicted")
+        now = {**before, "names": confidence_by_name(sure)} if before else None
+        return {"selected": how} | ({"predicted": now} if now else {})
+
+    predicted = tuple(data.info.get("predicted", {}).get("names", {}))
+    how = {"expression": expression, "min_confidence": min_confidence, "limit": limit, "split": split}
+    try:
+        made = rewrite(data, out, edit, data.attribute_names, said, predicted)
+    except DatasetError as error:
+        if "no picture is left" in str(error) and unknown:
+            raise DatasetError(f"{error} (of {unknown} pictures it is unknown whether they fit)") from None
+        raise
+    return Selected(made, unknown)

@@ -1,0 +1,123 @@
+"""Attributes that a network sees: what it may fill in, how sure it is, and that others can read it."""
+
+from __future__ import annotations
+
+import csv
+import io
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from facegan.cli.main import main
+from facegan.data.prepare import prepare
+from facegan.data.rewrite import select
+from facegan.errors import InputError
+from facegan.images import save_png
+from facegan.metrics.labels import label_dataset, label_photos
+
+
+@pytest.fixture(scope="module")
+def bare(portraits, tmp_path_factory):
+    """The portraits without their attributes, but for one column that is partly known."""
+    at = tmp_path_factory.mktemp("bare")
+    for i, picture in enumerate(portraits.images("train")[:30]):
+        save_png(at / f"photos/{i:03d}.png", picture)
+    name = portraits.attribute_names[0]
+    known = "".join(f"{i:03d}.png,{i % 2 if i < 10 else ''}\n" for i in range(30))
+    (at / "a.csv").write_text(f"file,{name}\n{known}")
+    return prepare(at / "photos", at / "ds", crop="none", size=32, workers=1, attributes=at / "a.csv")
+
+
+def test_unknown_values_are_filled_and_known_ones_stay(bare, predictor, tmp_path):
+    made, done = label_dataset(bare, tmp_path / "out", predictor, "tiny")
+    p = predictor.predict(bare.images("train"))
+    table = made.attributes("train")
+    name = bare.attribute_names[0]
+    assert made.attribute_names[0] == name and set(made.attribute_names) == set(predictor.names)
+    for k, attribute in enumerate(made.attribute_names):
+        column = predictor.column(attribute)
+        expected = (p[:, column] > 0.5).astype(int)
+        if attribute == name:
+            expected[:10] = np.arange(10) % 2
+        np.testing.assert_array_equal(table[:, k], expected)
+    rows = list(made.rows("train"))
+    assert [r["confidence"][name] for r in rows[:10]] == [None] * 10
+    certain = np.maximum(p, 1 - p)[:, predictor.column(name)]
+    np.testing.assert_allclose([r["confidence"][name] for r in rows[10:]], certain[10:], rtol=1e-5)
+    assert made.info["predicted"]["network"] == "tiny"
+    sums = made.info["predicted"]["names"][name]
+    assert sums == {"count": 20, "confidence": pytest.approx(certain[10:].mean(), rel=1e-5)}
+    assert done.count == 30 and done.names[name]["count"] == 20
+    np.testing.assert_array_equal(made.images("train"), bare.images("train"))
+    assert made.content_hash != bare.content_hash
+
+
+def test_only_sure_answers(bare, predictor, tmp_path):
+    made, _ = label_dataset(bare, tmp_path / "out", predictor, "tiny", min_confidence=0.6)
+    p = predictor.predict(bare.images("train"))
+    sure = np.maximum(p, 1 - p) >= 0.6
+    table = made.attributes("train")
+    for attribute in made.attribute_names[1:]:
+        k, column = made.attribute_names.index(attribute), predictor.column(attribute)
+        np.testing.assert_array_equal(table[:, k] >= 0, sure[:, column])
+    assert 0 < sure.mean() < 1
+
+
+def test_again_with_overwrite(bare, predictor, tmp_path):
+    made, _ = label_dataset(bare, tmp_path / "out", predictor, "tiny", overwrite=True)
+    p = predictor.predict(bare.images("train"))[:, predictor.column(bare.attribute_names[0])]
+    np.testing.assert_array_equal(made.attributes("train")[:, 0], p > 0.5)
+
+
+def test_then_select_and_inspect(bare, predictor, tmp_path, capsys):
+    made, _ = label_dataset(bare, tmp_path / "out", predictor, "tiny")
+    name = bare.attribute_names[0]
+    done = select(made, f"{name} or not {name}", tmp_path / "sure", min_confidence=0.7)
+    certain = [r["confidence"][name] for r in made.rows("train")]
+    assert done.unknown == sum(c is not None and c < 0.7 for c in certain) > 0
+    assert main(["inspect", str(tmp_path / "out")]) == 0
+    said = capsys.readouterr().out
+    assert "(20 predicted, " in said and "predicted by the network tiny" in said
+
+
+def test_datasets_reads_the_confidences(bare, predictor, tmp_path):
+    datasets = pytest.importorskip("datasets")
+    label_dataset(bare, tmp_path / "out", predictor, "tiny")
+    read = datasets.load_dataset(str(tmp_path / "out"), split="train", cache_dir=str(tmp_path / "cache"))
+    assert read.features["confidence"][bare.attribute_names[0]].dtype == "float32"
+    assert isinstance(read[0]["image"], Image.Image)
+
+
+def test_photos_become_a_table_that_prepare_reads(portraits, predictor, tmp_path):
+    for i, picture in enumerate(portraits.images("train")[:12]):
+        save_png(tmp_path / f"photos/sub/{i:03d}.png", picture)
+    (tmp_path / "photos/broken.png").write_bytes(b"hello")
+    done = label_photos([str(tmp_path / "photos")], tmp_path / "a.csv", predictor, align=False)
+    assert done.count == 12
+    assert [r["reason"] for r in done.rejects] == ["not an image"]
+    made = prepare(
+        tmp_path / "photos", tmp_path / "ds", crop="none", size=32, workers=1, attributes=tmp_path / "a.csv"
+    )
+    rows = list(csv.DictReader(io.StringIO((tmp_path / "a-confidence.csv").read_text())))
+    assert [r["file"] for r in rows] == [f"sub/{i:03d}.png" for i in range(12)]
+    p = np.array([[float(r[n]) for n in predictor.names] for r in rows])
+    np.testing.assert_array_equal(made.attributes("train"), p > 0.5)
+
+
+def test_mistakes_are_one_line(bare, tmp_path, capsys, predictor):
+    with pytest.raises(InputError, match="--min-confidence must be from"):
+        label_dataset(bare, tmp_path / "out", predictor, "tiny", min_confidence=0.3)
+    predictor.save(tmp_path / "n.safetensors")
+    network = ["--network", str(tmp_path / "n.safetensors")]
+    for argv, text in (
+        ([str(bare.path), "--out", str(tmp_path / "a.csv")], "choose a folder"),
+        ([str(tmp_path / "no"), "--out", str(tmp_path / "a.csv")], "no: no such file or folder"),
+        ([str(tmp_path), "--out", str(tmp_path / "a")], "a name that ends in .csv"),
+    ):
+        assert main(["label", *argv, *network]) == 2
+        said = capsys.readouterr().err
+        assert text in said and said.strip().count("\n") == 0, said
+    assert main(["label", str(bare.path), "--out", str(tmp_path / "x"), "--network", "nobody"]) == 2
+    assert "bundled attribute networks: " in capsys.readouterr().err
+    assert not (tmp_path / "x").exists()

@@ -1,0 +1,128 @@
+"""The metric on held-out pictures during training: the best moment is kept, and its cost is told."""
+
+import json
+
+import pytest
+
+import facegan
+from facegan.data.portraits import write_portraits
+from facegan.data.prepare import prepare
+from facegan.errors import ConfigError, ModelError, RunError
+from facegan.metrics.table import METRICS
+from facegan.recipes import recipe
+from facegan.training.checkpoint import list_checkpoints
+from facegan.training.config import METRICS as NAMES
+from facegan.training.config import check, override
+from facegan.training.loop import train
+from facegan.training.session import metric_kimg
+
+SMALL = {
+    "kimg": 0.128, "batch": 8, "grid_count": 4, "checkpoint_kimg": 0.128, "grid_kimg": 0.064, "cooldown": 0.0,
+    "generator.width": 0.125, "discriminator.width": 0.125, "quality_count": 0, "keep_checkpoints": 1,
+    "metric": "kid", "metric_features": "pixels", "metric_count": 16, "metric_kimg": 0.016,
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def dataset(tmp_path_factory):
+    """36 portraits, a third of them held out."""
+    at = tmp_path_factory.mktemp("held-out")
+    write_portraits(at / "photos", 36, 0, 32)
+    names = sorted(p.name for p in (at / "photos").glob("*.png"))
+    (at / "split.txt").write_text(
+        "".join(f"{n} {'val' if i % 3 == 0 else 'train'}\n" for i, n in enumerate(names))
+    )
+    return prepare([at / "photos"], at / "ds", crop="none", size=32, split=at / "split.txt", workers=1)
+
+
+@pytest.fixture(scope="module")
+def run(dataset, tmp_path_factory):
+    return train(dataset, "faces-tiny-32", tmp_path_factory.mktemp("runs") / "whole", **SMALL)
+
+
+def lines(run, name="stats.jsonl"):
+    return [json.loads(line) for line in (run / name).read_text().splitlines()]
+
+
+def test_the_best_moment_is_that_of_the_lowest_value(run):
+    measured = {s["images_seen"]: s["kid"] for s in lines(run) if "kid" in s}
+    assert list(measured) == list(range(16, 129, 16))
+    best = json.loads((run / "best.json").read_text())
+    assert best["images_seen"] == min(measured, key=measured.__getitem__)
+    assert best["value"] == min(measured.values())
+    assert facegan.load(f"{run}@best").hash == facegan.load(f"{run}@{best['images_seen'] / 1000}").hash
+    kept = {p.name for p in list_checkpoints(run / "checkpoints")}
+    assert f"{best['images_seen'] / 1000:010.3f}kimg" in kept and "000000.128kimg" in kept
+
+
+def test_its_floor_cost_and_curve_are_told(run):
+    floors = {s["kid_real"] for s in lines(run) if "kid" in s}
+    assert len(floors) == 1
+    told = [e["text"] for e in lines(run, "events.jsonl")]
+    assert (
+        "best kid " in told[-1]
+        and "kept as @best; measuring took" in told[-1]
+        and "% of the time" in told[-1]
+    )
+    assert '"title":"KID"' in (run / "report.html").read_text()
+
+
+def test_the_value_is_that_of_evaluate(run, dataset):
+    from facegan.metrics.evaluate import evaluate
+    from facegan.metrics.features import table
+    from facegan.metrics.pictures import of_model
+
+    model = facegan.load(f"{run}@best")
+    done = evaluate(of_model(model, "m", 16), dataset, table("pixels"), ["kid"], split="val")
+    value = json.loads((run / "best.json").read_text())["value"]
+    assert done.values["kid"] == pytest.approx(value, rel=0.05, abs=0.02)  # the file is in half precision
+
+
+def test_training_is_the_same_without_it(run, dataset, tmp_path):
+    from test_loop import assert_same_end
+
+    plain = train(dataset, "faces-tiny-32", tmp_path / "plain", **{**SMALL, "metric": ""})
+    assert_same_end(plain, run)
+    assert not (plain / "best.json").exists()
+    with pytest.raises(ModelError, match="no metric was measured in this run"):
+        facegan.load(f"{plain}@best")
+
+
+def test_a_continued_run_remembers_its_best(run, dataset, tmp_path):
+    """Stopped half way and continued: the same values and the same best moment."""
+    out = tmp_path / "r"
+    train(dataset, "faces-tiny-32", out, **{**SMALL, "kimg": 0.064})
+    train(dataset, "faces-tiny-32", out, **SMALL)
+    assert [s["kid"] for s in lines(out) if "kid" in s] == [s["kid"] for s in lines(run) if "kid" in s]
+    assert json.loads((out / "best.json").read_text()) == json.loads((run / "best.json").read_text())
+
+
+def test_without_val_the_train_split_serves(tiny_dataset, tmp_path):
+    out = train(tiny_dataset, "faces-tiny-32", tmp_path / "r", **{**SMALL, "kimg": 0.032})
+    assert [s["images_seen"] for s in lines(out) if "kid" in s] == [16, 32]
+    assert not any("kid_real" in s for s in lines(out))  # nobody is held out from it
+
+
+def test_how_often():
+    config = override(recipe("faces-dcgan-64"), {"metric": "kid", "metric_kimg": 0.0})
+    assert metric_kimg(override(config, {"kimg": 1000.0, "metric_count": 1000})) == 50
+    assert metric_kimg(override(config, {"kimg": 100.0, "metric_count": 1000})) == 25
+    assert metric_kimg(override(config, {"metric_kimg": 3.0})) == 3
+
+
+def test_the_names_are_those_of_the_table():
+    for name in NAMES:
+        assert next(iter(METRICS[name].values.values())).better in ("lower", "higher")
+    with pytest.raises(ConfigError, match="--metric 'fud' is unknown"):
+        check(override(recipe("faces-tiny-32"), {"metric": "fud"}))
+    with pytest.raises(ConfigError, match="--metric-count must be at least 10"):
+        check(override(recipe("faces-tiny-32"), {"metric": "kid", "metric_count": 3}))
+
+
+def test_the_watchdog_goes_back_with_it(dataset, tmp_path):
+    """A run that breaks down keeps only what came before: best.json never names a model that is gone."""
+    out = tmp_path / "r"
+    with pytest.raises(RunError):
+        train(dataset, "faces-tiny-32", out, **{**SMALL, "generator.lr": 1e30, "checkpoint_kimg": 0.016})
+    if (out / "best.json").exists():
+        assert facegan.runs.resolve(f"{out}@best").is_file()
