@@ -86,7 +86,9 @@ class AttributePredictor:
         """Set the mean and the standard deviation of features to those of these pictures."""
         self.feature_mean = self.feature_std = np.zeros(0, np.float32)
         found = self.features(images)
-        self.feature_mean, self.feature_std = found.mean(0), found.std(0) + 1e-4
+        spread = found.std(0)
+        # A channel that hardly ever speaks must not shout once it does.
+        self.feature_mean, self.feature_std = found.mean(0), np.maximum(spread, 0.05 * spread.mean() + 1e-12)
 
     def _batches(self, images: np.ndarray, batch: int) -> Iterator[torch.Tensor]:
         return (fit(to_float(images[i : i + batch]), self.shape) for i in range(0, len(images), batch))

@@ -11,6 +11,7 @@ import numpy as np
 from facegan.metrics.neighbours import radii, squared_distances
 
 MOST = 10_000  # pictures of each side
+WITH = {"precision": 3, "recall": 3, "density": 5, "coverage": 5}  # neighbours, as the papers have it
 
 
 def prdc(real: np.ndarray, fake: np.ndarray, k: int = 5) -> dict[str, float]:
@@ -19,34 +20,34 @@ def prdc(real: np.ndarray, fake: np.ndarray, k: int = 5) -> dict[str, float]:
     All are best at 1 and worst at 0, density alone may pass 1. Recall and coverage depend on how many
     pictures there are: compare them only between equal numbers.
     """
-    around_real, around_fake = radii(real, k), radii(fake, k)
-    inside, covers, covered = (np.zeros(len(v), np.int64) for v in (fake, real, real))
+    return _prdc(real, fake, (k,))[k]
+
+
+def _prdc(real: np.ndarray, fake: np.ndarray, ks: tuple[int, ...]) -> dict[int, dict[str, float]]:
+    """The same for several k: distances are computed once."""
+    around_real, around_fake = radii(real, ks), radii(fake, ks)
+    inside, covers, covered = (np.zeros((len(ks), len(v)), np.int64) for v in (fake, real, real))
     for i, block in squared_distances(real, fake):
         rows = slice(i, i + len(block))
-        within = block < around_real[rows, None]
-        inside += within.sum(0)
-        covered[rows] = within.any(1)
-        covers[rows] = (block < around_fake).any(1)
+        for j in range(len(ks)):
+            within = block < around_real[j][rows, None]
+            inside[j] += within.sum(0)
+            covered[j, rows] = within.any(1)
+            covers[j, rows] = (block < around_fake[j]).any(1)
     return {
-        "precision": float((inside > 0).mean()),
-        "recall": float(covers.mean()),
-        "density": float(inside.mean() / k),
-        "coverage": float(covered.mean()),
+        k: {
+            "precision": float((inside[j] > 0).mean()),
+            "recall": float(covers[j].mean()),
+            "density": float(inside[j].mean() / k),
+            "coverage": float(covered[j].mean()),
+        }
+        for j, k in enumerate(ks)
     }
 
 
-def precision_recall(real: np.ndarray, fake: np.ndarray) -> dict[str, float]:
-    """With equally many of both, and the paper's k = 3."""
-    found = prdc(*_equally_many(real, fake), k=3)
-    return {key: found[key] for key in ("precision", "recall")}
-
-
-def density_coverage(real: np.ndarray, fake: np.ndarray) -> dict[str, float]:
-    """With equally many of both, and the paper's k = 5."""
-    found = prdc(*_equally_many(real, fake), k=5)
-    return {key: found[key] for key in ("density", "coverage")}
-
-
-def _equally_many(real: np.ndarray, fake: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def both(real: np.ndarray, fake: np.ndarray) -> dict[str, float]:
+    """Precision and recall with their paper's k = 3, density and coverage with theirs, 5; of equally many."""
     count = min(len(real), len(fake), MOST)
-    return real[(np.arange(count) * len(real)) // count], fake[(np.arange(count) * len(fake)) // count]
+    x, y = (side[(np.arange(count) * len(side)) // count] for side in (real, fake))
+    found = _prdc(x, y, (3, 5))
+    return {name: found[k][name] for name, k in WITH.items()}

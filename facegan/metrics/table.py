@@ -60,6 +60,13 @@ def _kid(m: Material) -> Values:
     return {"kid": found.value, "kid_low": found.low, "kid_high": found.high}
 
 
+def _neighbours(m: Material, *names: str) -> Values:
+    """Two metrics come out of one pass over all distances."""
+    if "neighbours" not in m.extra:
+        m.extra["neighbours"] = prdc.both(m.real, m.fake)
+    return {name: m.extra["neighbours"][name] for name in names}
+
+
 def _memorization(m: Material) -> Values:
     assert m.train is not None and m.held_out is not None
     found = memorization.memorization(m.train, m.held_out, m.fake)
@@ -106,14 +113,14 @@ METRICS: dict[str, Metric] = {
             "precision": Value("Precision", "higher", "Share of the generated that lies among the real."),
             "recall": Value("Recall", "higher", "Share of the real that lies among the generated."),
         },
-        lambda m: prdc.precision_recall(m.real, m.fake),
+        lambda m: _neighbours(m, "precision", "recall"),
     ),
     "density-coverage": Metric(
         {
             "density": Value("Density", "higher", "How thickly real pictures lie around the generated."),
             "coverage": Value("Coverage", "higher", "Share of the real with a generated one close by."),
         },
-        lambda m: prdc.density_coverage(m.real, m.fake),
+        lambda m: _neighbours(m, "density", "coverage"),
     ),
     "swd": Metric(
         {"swd": Value("SWD x 1000", "lower", "Likeness of small patches, of sharpness and noise.", 2)},

@@ -96,7 +96,7 @@ class TrainSettings:
     metric_count: int = 1000
     """Samples that it measures."""
     metric_kimg: float = 0.0
-    """Measure every so many kimg, and at the end; 0 is a twentieth of the run, but at least 25 times as many
+    """Measure every so many kimg, and at the end; 0 is a twentieth of the run, but at least 40 times as many
     images as samples are measured, which keeps its share of the time small."""
     watchdog: bool = True
     """Go back to the last good checkpoint once, with lower learning rates, when training breaks down;

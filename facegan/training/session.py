@@ -97,7 +97,7 @@ def signals() -> Iterator[list[int]]:
 
 def metric_kimg(config: TrainConfig) -> float:
     """How often the metric is measured."""
-    return config.metric_kimg or max(config.kimg / 20, config.metric_count * 25 / 1000)
+    return config.metric_kimg or max(config.kimg / 20, config.metric_count * 40 / 1000)
 
 
 def _due(before: int, now: int, every: int) -> bool:

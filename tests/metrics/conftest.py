@@ -32,7 +32,7 @@ def portraits(tmp_path_factory: pytest.TempPathFactory) -> Dataset:
 def predictor(portraits: Dataset) -> AttributePredictor:
     made = train_attribute_predictor(
         portraits.images("train"), portraits.attributes("train"), portraits.attribute_names,
-        replace(SMALL, epochs=2),
+        replace(SMALL, epochs=12),
     )  # fmt: skip
     made.measure_features(portraits.images("train"))
     return made

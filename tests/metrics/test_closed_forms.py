@@ -83,7 +83,7 @@ def slow_kid(x, y):
 
 def test_kid_by_a_double_loop():
     x, y = normal(11, 4), normal(13, 4, 1) + 0.3
-    assert kernel.kid(x, y).value == pytest.approx(slow_kid(x, y), rel=1e-9)
+    assert kernel.kid(x, y).value == pytest.approx(slow_kid(x, y), rel=1e-5)
 
 
 def test_kid_interval_is_the_jackknife(monkeypatch):
@@ -97,7 +97,7 @@ def test_kid_interval_is_the_jackknife(monkeypatch):
         ]
         variance += (len(rest) - 1) / len(rest) * np.square(rest - np.mean(rest)).sum()
     found = kernel.kid(x, y)
-    assert found.high - found.value == pytest.approx(1.959964 * np.sqrt(variance), rel=1e-8)
+    assert found.high - found.value == pytest.approx(1.959964 * np.sqrt(variance), rel=1e-5)
     assert found.value - found.low == pytest.approx(found.high - found.value)
 
 
@@ -124,19 +124,21 @@ def test_kid_has_no_bias_and_its_interval_covers(mean):
 
 
 def test_neighbours_by_a_double_loop(monkeypatch):
-    monkeypatch.setattr(neighbours, "_BYTES", 8 * 30 * 4)
+    monkeypatch.setattr(neighbours, "_BYTES", 4 * 30 * 4)
     x, y = normal(25, 6) + 100, normal(30, 6, 1) + 100  # far from the origin: cancellation would show
     rows, distances = neighbours.nearest(x, y)
     full = np.square(x[:, None] - y[None]).sum(2)
     np.testing.assert_array_equal(rows, full.argmin(1))
     np.testing.assert_allclose(distances, full.min(1), rtol=1e-9)
     own = np.sort(np.square(x[:, None] - x[None]).sum(2), axis=1)
-    np.testing.assert_allclose(neighbours.radii(x, 3), own[:, 3], rtol=1e-9)
+    np.testing.assert_allclose(neighbours.radii(x, [3])[0], own[:, 3], rtol=1e-5)
+    for radius, k in zip(neighbours.radii(x, (2, 5)), (2, 5), strict=True):
+        np.testing.assert_allclose(radius, own[:, k], rtol=1e-5)
 
 
 def test_twins_are_neighbours_at_no_distance():
     x = np.repeat(normal(5, 3), 3, axis=0)
-    assert neighbours.radii(x, 2).max() == pytest.approx(0, abs=1e-12)
+    assert neighbours.radii(x, [2])[0].max() == pytest.approx(0, abs=1e-5)
 
 
 def test_prdc_of_the_same_set():
@@ -276,12 +278,12 @@ def test_order_and_the_size_of_blocks_do_not_matter(name, monkeypatch):
     x, y = normal(150, 6).astype(np.float32), (normal(120, 6, 1) * 1.1).astype(np.float32)
     expected = SETS[name](x, y)
     random = np.random.default_rng(2)
-    assert SETS[name](x, y[random.permutation(len(y))]) == pytest.approx(expected, rel=1e-9)
+    assert SETS[name](x, y[random.permutation(len(y))]) == pytest.approx(expected, rel=1e-6)
     for module, constant, value in (
-        (frechet, "_ROWS", 11), (kernel, "_ROWS", 13), (neighbours, "_BYTES", 8 * 120 * 3),
+        (frechet, "_ROWS", 11), (kernel, "_ROWS", 13), (neighbours, "_BYTES", 4 * 120 * 3),
     ):  # fmt: skip
         monkeypatch.setattr(module, constant, value)
-    assert SETS[name](x, y) == pytest.approx(expected, rel=1e-9)
+    assert SETS[name](x, y) == pytest.approx(expected, rel=1e-6)
 
 
 @pytest.mark.parametrize("name", SETS)

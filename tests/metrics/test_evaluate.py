@@ -135,7 +135,7 @@ def test_the_command(portraits, tiny_model_file, tmp_path, capsys):
     assert 1 <= len(read["nearest"]) <= 10 and read["real"]["fid"] < read["metrics"]["fid"]
     text = page.read_text()
     assert text.count("data:image/png;base64,") == 3 and "Nearest to the training pictures" in text
-    assert "http" not in text.split("<style>")[0]  # nothing is fetched
+    assert "://" not in text.split("<style>")[0]  # nothing is fetched
 
 
 def test_json_on_standard_output(portraits, capsys):

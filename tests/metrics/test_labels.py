@@ -54,9 +54,9 @@ def test_unknown_values_are_filled_and_known_ones_stay(bare, predictor, tmp_path
 
 
 def test_only_sure_answers(bare, predictor, tmp_path):
-    made, _ = label_dataset(bare, tmp_path / "out", predictor, "tiny", min_confidence=0.6)
+    made, _ = label_dataset(bare, tmp_path / "out", predictor, "tiny", min_confidence=0.9)
     p = predictor.predict(bare.images("train"))
-    sure = np.maximum(p, 1 - p) >= 0.6
+    sure = np.maximum(p, 1 - p) >= 0.9
     table = made.attributes("train")
     for attribute in made.attribute_names[1:]:
         k, column = made.attribute_names.index(attribute), predictor.column(attribute)
