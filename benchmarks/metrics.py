@@ -4,7 +4,7 @@
     python benchmarks/metrics.py cost                        # beside torch-fidelity, on the same features
 
 ``react`` takes the val split, spoils it at rising strength, and measures it against the test split.
-``cost`` runs each side in a process of its own and prints its CPU seconds and peak memory.
+``cost`` (what runs without a command) runs each side in a process of its own and prints its CPU seconds and peak memory.
 """
 
 from __future__ import annotations
@@ -135,7 +135,7 @@ def theirs(real: np.ndarray, fake: np.ndarray) -> dict[str, Callable[[], object]
     return {
         "FID": lambda: fid_statistics_to_metric(*map(fid_features_to_statistics, (a, b)), False),
         "KID": lambda: kid_features_to_metric(a, b, **options),
-        "precision and recall": lambda: prc_features_to_metric(a, b, **options),
+        "precision and recall": lambda: prc_features_to_metric(b, a, **options),  # generated first,
     }
 
 
@@ -149,8 +149,9 @@ def one(side: str, metric: str, folder: str) -> None:
     print(json.dumps({"seconds": seconds, "before": before, "peak": peak, "value": str(value)}))
 
 
-def cost(count: int, dim: int) -> None:
-    """Features like those of a network: correlated, skewed, not negative."""
+def cost(count: int, dim: int) -> bool:
+    """Whether ours took no more time or memory. Features are correlated, skewed and not negative."""
+    good = True
     with tempfile.TemporaryDirectory() as folder:
         mix = np.random.default_rng(9).standard_normal((dim, dim)).astype(np.float32) / np.sqrt(dim)
         for seed, name in enumerate(("real", "fake")):
@@ -169,6 +170,9 @@ def cost(count: int, dim: int) -> None:
             print(f"| {metric} | {' | '.join(cells)} |", flush=True)
             for side, result in found.items():
                 print(f"  {side}: {result.get('value', result)}", file=sys.stderr)
+            if found["theirs"]:
+                good &= all(found["ours"][key] <= found["theirs"][key] for key in ("seconds", "peak"))
+    return good
 
 
 def _run(side: str, metric: str, folder: str) -> dict:
@@ -194,7 +198,7 @@ def main() -> None:
     elif options.command == "one":
         one(*options.rest)
     else:
-        cost(getattr(options, "count", 10_000), getattr(options, "dim", 2048))
+        sys.exit(0 if cost(getattr(options, "count", 10_000), getattr(options, "dim", 2048)) else 1)
 
 
 if __name__ == "__main__":

@@ -19,6 +19,7 @@ _PUBLIC = {
     "Generator": "facegan.generator",
     "Latent": "facegan.generator",
     "load": "facegan.runs",
+    "evaluate": "facegan.metrics.evaluate",
     "train": "facegan.training.loop",
     "TrainConfig": "facegan.training.config",
     "recipe": "facegan.recipes",
@@ -27,7 +28,7 @@ _PUBLIC = {
 _MODULES = {"latent", "images", "video", "recipes", "data"}
 
 __all__ = ["RECIPES", "Dataset", "FaceganError", "Generator", "Latent", "TrainConfig", "__version__"]
-__all__ += ["data", "images", "latent", "load", "prepare", "recipe", "recipes", "train", "video"]
+__all__ += ["data", "evaluate", "images", "latent", "load", "prepare", "recipe", "recipes", "train", "video"]
 
 if TYPE_CHECKING:
     from facegan import data, images, latent, recipes, video
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
     from facegan.data.prepare import prepare
     from facegan.errors import FaceganError
     from facegan.generator import Generator, Latent
+    from facegan.metrics.evaluate import evaluate
     from facegan.recipes import RECIPES, recipe
     from facegan.runs import load
     from facegan.training.config import TrainConfig

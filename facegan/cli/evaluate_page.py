@@ -28,7 +28,7 @@ def render_page(done: Evaluation) -> bytes:
         f'<p class="sub">{done.subject.count} pictures against {html.escape(done.against.name)} '
         f"({done.against.count}), features {html.escape(done.table.key)}</p>",
         _headline(done),
-        "".join(f"<p class=soft>{html.escape(w)}.</p>" for w in done.warnings),
+        "".join(f"<p class=soft>{html.escape(w[:1].upper() + w[1:])}.</p>" for w in done.warnings),
         "<h2>Every metric</h2>", '<div class="card results">', _table(done), "</div>",
         '<p class="soft">The column "real" is what other real pictures get in the place of the generated '
         "ones: nobody does better but by chance or by heart.</p>",
@@ -75,13 +75,15 @@ def _nearest(done: Evaluation) -> str:
         return ""
     samples = done.subject.at(np.array([p[0] for p in done.pairs]))
     trained = done.train.at(np.array([p[1] for p in done.pairs]))
-    sheet = grid(_scaled(np.concatenate([samples, trained])), len(done.pairs))
+    rows = [part[i : i + 5] for i in range(0, len(samples), 5) for part in (samples, trained)]
+    sheet = grid(_scaled(np.concatenate(rows)), min(5, len(samples)))
     distances = ", ".join(f"{p[2]:.2f}" for p in done.pairs)
-    return (
-        "<h2>Nearest to the training pictures</h2><p>Above the samples that are nearest, below the training "
-        "pictures that they are nearest to. The same face twice, pose and background included, is learnt by "
-        f"heart; a likeness is not.</p>{_figure(f'Distances {distances}', sheet)}"
+    words = (
+        "In each pair of rows above the samples that are nearest, below the training pictures that they are "
+        "nearest to. The same face twice, pose and background included, is learnt by heart."
     )
+    figure = _figure(f"Distances {distances}", sheet)
+    return f"<h2>Nearest to the training pictures</h2><p>{words}</p>{figure}"
 
 
 def _notes(done: Evaluation) -> str:

@@ -13,8 +13,10 @@ import numpy as np
 from facegan import __version__
 from facegan.data.dataset import Dataset
 from facegan.errors import DatasetError, InputError
+from facegan.generator import Generator
 from facegan.metrics.features import FeatureTable
-from facegan.metrics.pictures import Pictures, Progress, features_of, like, of_dataset
+from facegan.metrics.features import table as feature_table
+from facegan.metrics.pictures import Pictures, Progress, features_of, like, of_array, of_dataset, of_model
 from facegan.metrics.table import METRICS, Material, Values
 
 FEWEST = 10
@@ -57,6 +59,15 @@ class Evaluation:
         }  # fmt: skip
 
 
+def as_pictures(subject: Pictures | Generator | Dataset | np.ndarray) -> Pictures:
+    """What can be measured, as the metrics see it."""
+    if isinstance(subject, Generator):
+        return of_model(subject, "generator", COUNT)
+    if isinstance(subject, Dataset):
+        return of_dataset(subject, "train")
+    return of_array(subject) if isinstance(subject, np.ndarray) else subject
+
+
 def reference_split(data: Dataset, wanted: str = "") -> str:
     """``wanted``, or the first of test, val and train that has pictures."""
     if wanted:
@@ -69,14 +80,20 @@ def reference_split(data: Dataset, wanted: str = "") -> str:
 
 
 def evaluate(
-    subject: Pictures, against: Dataset | str | Path, table: FeatureTable, metrics: Sequence[str] = (),
-    split: str = "", floor: bool = True, on_progress: Progress | None = None,
+    subject: Pictures | Generator | Dataset | np.ndarray, against: Dataset | str | Path,
+    table: FeatureTable | str = "faces", metrics: Sequence[str] = (), split: str = "", floor: bool = True,
+    on_progress: Progress | None = None,
 ) -> Evaluation:  # fmt: skip
     """``subject`` against a split of a dataset (by default test, else val, else train).
+
+    ``subject`` may be a generator (5,000 samples), a dataset (its train split) or pictures uint8 ``N,H,W,C``;
+    ``table`` a feature table or its name, ``metrics`` some of METRICS (default: all that fit).
 
     With ``floor`` the same is measured of other real pictures: of the train split where ``against`` is
     held out from it, else of none.
     """
+    subject = as_pictures(subject)
+    table = feature_table(table) if isinstance(table, str) else table
     data = against if isinstance(against, Dataset) else Dataset(against)
     name = reference_split(data, split)
     real = of_dataset(data, name).limited(MOST)

@@ -105,7 +105,7 @@ METRICS: dict[str, Metric] = {
         lambda m: {"fid": frechet.fid(m.real, m.fake)},
     ),
     "kid": Metric(
-        {"kid": Value("KID", "lower", "The same by a kernel, without bias: right for few pictures, too.", 5)},
+        {"kid": Value("KID", "lower", "The same distance by a kernel: fair to few pictures, too.", 5)},
         _kid,
     ),
     "precision-recall": Metric(

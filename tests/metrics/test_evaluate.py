@@ -68,6 +68,18 @@ def test_a_model_has_a_path_length(portraits, tiny_model, pixels):
     assert done.values["ppl"] > 0 and set(done.seconds) >= {"samples", "features", "ppl", "kid"}
 
 
+def test_generators_datasets_and_arrays_are_taken_as_they_are(portraits, tiny_model, monkeypatch):
+    import facegan
+    from facegan.metrics import evaluate as module
+
+    monkeypatch.setattr(module, "COUNT", 20)
+    options = {"table": "pixels", "metrics": ["fid"], "floor": False}
+    drawn = facegan.evaluate(tiny_model, portraits.path, **options)
+    same = facegan.evaluate(tiny_model.sample(range(10_000, 10_020)), portraits, **options)
+    assert drawn.values == same.values and drawn.subject.count == 20
+    assert facegan.evaluate(portraits, portraits, **options).subject.count == portraits.counts["train"]
+
+
 def test_order_and_batch_size_do_not_matter(portraits, pixels, monkeypatch):
     images = np.asarray(portraits.images("train")[:40])
     names = ["fid", "kid", "precision-recall", "density-coverage", "memorization"]
