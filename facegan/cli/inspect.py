@@ -39,7 +39,10 @@ def describe(dataset: Dataset, rejects: int) -> str:
             _frequency(name, table[:, i]) + _confidence(predicted.get("names", {}).get(name))
             for i, name in enumerate(dataset.attribute_names)
         ]
-        lines += [f"predicted by the network {predicted['network']}"] if predicted else []
+        networks = {
+            v.get("network", predicted["network"]) for v in predicted.get("names", {}).values() if v["count"]
+        }
+        lines += [f"predicted by the network {' and '.join(sorted(networks))}"] if networks else []
     lines.append(f"rejects: {len(info['rejects'])}")
     lines += [f"  {count:6d}  {reason}" for reason, count in commonest(info["rejects"])]
     lines += [f"    {r['source']}: {r['reason']}" for r in info["rejects"][:rejects]]

@@ -15,14 +15,17 @@ if TYPE_CHECKING:
     from facegan.metrics.labels import Labelled
 
 
+LISTED = 100  # photos that are left out, one by one; of more, the reasons are counted
+
+
 def main(
     source: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="FOLDER|DATASET")],
-    out: str,
+    out: str = "",
     network: str = "faces",
     min_confidence: float = 0.5,
     overwrite: bool = False,
     align: bool = True,
-    workers: int = 1,
+    workers: int = 0,
 ) -> None:
     """See smiles, glasses, hair ... in photos and write them down with their confidence.
 
@@ -30,7 +33,7 @@ def main(
 
     Args:
         source: a dataset, or photos: a folder, an archive, a file.
-        out: the new dataset's folder, or the CSV.
+        out: the new dataset's folder, or the CSV; '' is SOURCE-labelled or SOURCE-attributes.csv beside it.
         network: a bundled attribute network (faces) or a file of 'facegan train-attributes'.
         min_confidence: answers that are less sure stay unknown; 0.5 keeps all, 0.9 the sure ones.
         overwrite: of a dataset: predict known attributes, too.
@@ -38,11 +41,13 @@ def main(
         workers: processes that read photos; 0 is one a core.
     """
     from facegan.data.dataset import Dataset
+    from facegan.data.finish import summary
     from facegan.metrics.attributes import AttributePredictor
     from facegan.metrics.features import digest
     from facegan.metrics.labels import label_dataset, label_photos
 
     predictor = AttributePredictor.load(network)
+    out = out or beside(source)
     if (Path(source) / "dataset.json").is_file():
         if Path(out).suffix.lower() == ".csv":
             raise InputError(f"--out {out}: a dataset becomes a dataset; choose a folder")
@@ -62,11 +67,19 @@ def main(
         )  # fmt: skip
     except OSError as error:
         raise InputError(f"--out {out}: cannot be written ({error.strerror or error})") from None
-    for reject in done.rejects[:20]:
+    for reject in done.rejects[:LISTED]:
         say(f"left out: {reject['source']}: {reject['reason']}")
-    if len(done.rejects) > 20:
-        say(f"left out: {len(done.rejects) - 20} more")
+    if len(done.rejects) > LISTED:
+        say(f"left out: {len(done.rejects) - LISTED} more ({summary(list(done.rejects[LISTED:]))})")
     print(f"{out}: {text(done)}\nnext: facegan prepare {source} --attributes {out} --out DATASET")
+
+
+def beside(source: str) -> str:
+    """Where the result goes if nothing is said: next to the source, named after it."""
+    path = Path(source).expanduser().resolve()
+    if (path / "dataset.json").is_file():
+        return str(path.with_name(f"{path.name}-labelled"))
+    return str(path.with_name(f"{path.name if path.is_dir() else path.stem}-attributes.csv"))
 
 
 def text(done: Labelled) -> str:

@@ -15,7 +15,7 @@ def main(
     out: str,
     min_confidence: float = 0.0,
     limit: int = 0,
-    split: str = "",
+    split: str = "all",
 ) -> None:
     """Choose pictures by their attributes: facegan select D "smiling and not eyeglasses" --out D2.
 
@@ -25,13 +25,17 @@ def main(
         out: the new dataset's folder.
         min_confidence: predicted attributes that are less sure count as unknown.
         limit: at most so many pictures; 0 is all.
-        split: only from train, val or test.
+        split: all, or only from train, val or test.
     """
+    from facegan.cli.evaluate import Progress
     from facegan.data.dataset import Dataset
     from facegan.data.rewrite import select
 
     data = Dataset(dataset)
-    done = select(data, expression, out, min_confidence=min_confidence, limit=limit, split=split)
+    done = select(
+        data, expression, out, min_confidence=min_confidence, limit=limit, split=split,
+        told=Progress(),
+    )  # fmt: skip
     counts = ", ".join(f"{n} {s}" for s, n in done.dataset.counts.items())
     total, before = sum(done.dataset.counts.values()), sum(data.counts.values())
     unknown = f"; of {done.unknown} it is unknown whether they fit" if done.unknown else ""

@@ -98,6 +98,12 @@ class Dataset:
         rows = itertools.islice(self.rows(split, ["image"]), count)
         return np.stack([self._picture(row, split) for row in rows])
 
+    def batches(self, split: str = "train", size: int = 256) -> Iterator[np.ndarray]:
+        """The split's pictures in order, uint8 ``n,H,W,C`` at a time; needs no memory map, writes nothing."""
+        rows = self.rows(split, ["image"])
+        while part := [self._picture(row, split) for row in itertools.islice(rows, size)]:
+            yield np.stack(part)
+
     def _decode(self, file: Path, shape: tuple[int, ...], split: str, any_rows: bool) -> None:
         temporary = file.with_name(f".{file.name}.{os.getpid()}.tmp")
         try:

@@ -257,6 +257,7 @@ def card(name: str, info: dict[str, Any]) -> str:
     counts = ", ".join(f"{n} {s}" for s, n in info["counts"].items())
     names = ", ".join(info["attribute_names"])
     attributes = f", `attributes` ({names})" if names else ""
+    attributes += ", `confidence` (of predicted attributes)" if "predicted" in info else ""
     return f"""---
 task_categories:
 - unconditional-image-generation
@@ -275,10 +276,22 @@ tags:
 {total} pictures of {w}x{h} px with {info["channels"]} channel(s): {counts}. Made by facegan
 {info["facegan"]} with the crop `{crop["kind"]}`; {len(info["rejects"])} pictures were left out
 ({summary(info["rejects"]) or "none"}), each listed with its reason in `dataset.json`.
-Content hash `{info["content_hash"]}`.
+Content hash `{info["content_hash"]}`.{_origin(info)}
 
 Columns: `image`, `source`, `box` (x, y, width, height), `landmarks` (x, y of left eye, right eye, nose,
 left and right mouth corner, in pixels of the source){attributes}.
 
 The licence is that of the sources.
 """
+
+
+def _origin(info: dict[str, Any]) -> str:
+    """For the card: which dataset this one comes from, by which choice, and what was predicted."""
+    text = ""
+    if made := info.get("made_from"):
+        text += f"\n\nMade from the dataset {made['name']} (content hash `{made['content_hash']}`)."
+    if chosen := info.get("selected"):
+        text += f" Its pictures were chosen by `{chosen['expression']}`."
+    if predicted := info.get("predicted"):
+        text += f" Attributes with a confidence were predicted by the network {predicted['network']}."
+    return text

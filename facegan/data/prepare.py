@@ -167,6 +167,16 @@ def run(config: PrepareConfig, out: Path, workers: int, on_progress: Callable[[P
         raise InputError(f"{out}: cannot be written ({error.strerror or error})") from None
 
 
+def crop_photos(
+    sources: Sequence[str], folder: Path, crop: Crop, workers: int, on_progress: Callable[[Progress], None]
+) -> ChunkStore:
+    """Stage one alone: every photo's crop or reject, duplicates included, in files under ``folder``."""
+    config = PrepareConfig(tuple(sources), crop)
+    store = ChunkStore(folder, config.plan())
+    _read(config, _Chooser(config), store, workers or os.cpu_count() or 1, on_progress)
+    return store
+
+
 def _check_out(config: PrepareConfig, out: Path) -> None:
     """A dataset inside its own source would be read as a source the next time."""
     for text in config.sources:
@@ -177,6 +187,8 @@ def _check_out(config: PrepareConfig, out: Path) -> None:
 
 def _existing(out: Path, plan: dict[str, Any]) -> Dataset:
     dataset = Dataset(out)
+    if "made_from" in dataset.info:
+        raise InputError(f"{out} was made from another dataset (see 'facegan inspect'); choose another --out")
     before = dataset.info.get("plan", {})
     changed = [key for key in plan if plan[key] != before.get(key)]
     if changed:

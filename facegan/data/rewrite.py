@@ -24,6 +24,7 @@ from facegan.files import rename, sync_folder, write_bytes
 
 Attributes = dict[str, int | None]
 Confidence = dict[str, float | None]
+Told = Callable[[str, int, int], None]
 Edit = Callable[[str, int, Attributes, Confidence], "tuple[Attributes, Confidence] | None"]
 
 
@@ -41,7 +42,7 @@ class _Plan:
 
 def rewrite(
     data: Dataset, out: str | Path, edit: Edit, names: tuple[str, ...], more: Callable[[], dict[str, Any]],
-    predicted: tuple[str, ...] = (),
+    predicted: tuple[str, ...] = (), told: Told = lambda *_: None,
 ) -> Dataset:  # fmt: skip
     """Write ``out``: each row as ``edit(split, number, attributes, confidence)`` has it, or none for None.
 
@@ -50,28 +51,23 @@ def rewrite(
     if no picture is left.
     """
     out = Path(out)
-    if out.exists() and (not out.is_dir() or any(out.iterdir())):
-        raise InputError(f"--out {out}: exists already; choose another folder")
-    plan = _planned(data, edit)
+    check_out(data, out)
+    plan = _planned(data, edit, told)
     if not sum(plan.counts.values()):
         raise DatasetError(f"{data.path}: no picture is left; nothing was written")
-    temporary = out.with_name(f".{out.name}.{os.getpid()}.tmp")
+    target = out.resolve()
+    temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
     try:
         (temporary / "data").mkdir(parents=True)
         _write(data, plan, temporary / "data", names, predicted)
-        info = {
-            **data.info, "counts": {s: plan.counts[s] for s in data.counts if plan.counts[s]},
-            "attribute_names": list(names), "content_hash": plan.content_hash,
-            "near_duplicates": [d for d in data.info["near_duplicates"] if d["source"] in plan.sources],
-            "made_from": {"name": data.path.resolve().name, "content_hash": data.content_hash}, **more(),
-        }  # fmt: skip
+        info = _info(data, plan, names) | more()
         sheet(temporary / "preview.jpg", np.stack(plan.preview))
-        write_bytes(temporary / "README.md", card(out.resolve().name, info).encode(errors="replace"))
+        write_bytes(temporary / "README.md", card(target.name, info).encode(errors="replace"))
         write_bytes(temporary / "dataset.json", json.dumps(info, indent=1).encode())
-        if out.is_dir():
-            out.rmdir()
-        rename(temporary, out)
-        sync_folder(out.parent)
+        if target.is_dir():
+            target.rmdir()
+        rename(temporary, target)
+        sync_folder(target.parent)
     except OSError as error:
         raise InputError(f"--out {out}: cannot be written ({error.strerror or error})") from None
     finally:
@@ -79,9 +75,33 @@ def rewrite(
     return Dataset(out)
 
 
-def _planned(data: Dataset, edit: Edit) -> _Plan:
+def check_out(data: Dataset, out: Path) -> None:
+    """InputError unless ``out`` is free and outside ``data``, which would be read with it the next time."""
+    try:
+        if out.exists() and (not out.is_dir() or any(out.iterdir())):
+            raise InputError(f"--out {out}: exists already; choose another folder")
+        if data.path.resolve() in out.resolve().parents:
+            raise InputError(f"--out {out} lies inside {data.path}; choose a folder outside of it")
+    except OSError as error:
+        raise InputError(f"--out {out}: cannot be written ({error.strerror or error})") from None
+
+
+def _info(data: Dataset, plan: _Plan, names: tuple[str, ...]) -> dict[str, Any]:
+    """dataset.json, with where the pictures come from: ``made_from`` holds the parent's own origin, too."""
+    origin = {k: data.info[k] for k in ("made_from", "selected") if k in data.info}
+    near = [d for d in data.info["near_duplicates"] if {d["source"], d["of"]} <= plan.sources]
+    return {
+        **{k: v for k, v in data.info.items() if k not in origin},
+        "counts": {s: plan.counts[s] for s in data.counts if plan.counts[s]},
+        "attribute_names": list(names), "content_hash": plan.content_hash, "near_duplicates": near,
+        "made_from": {"name": data.path.resolve().name, "content_hash": data.content_hash, **origin},
+    }  # fmt: skip
+
+
+def _planned(data: Dataset, edit: Edit, told: Told) -> _Plan:
     plan = _Plan()
     contents = []
+    total, done = sum(data.counts.values()), 0
     for split in ("train", "val", "test"):
         content = hashlib.sha256()
         contents.append(content)
@@ -91,6 +111,9 @@ def _planned(data: Dataset, edit: Edit) -> _Plan:
         for number, row in enumerate(data.rows(split)):
             found = edit(split, number, row.get("attributes") or {}, row.get("confidence") or {})
             rows.append(found)
+            done += 1
+            if done % 256 == 0 or done == total:
+                told("reading", done, total)
             if found is None:
                 continue
             png = row["image"]["bytes"]
@@ -146,7 +169,7 @@ class Selected:
 
 def select(
     data: Dataset, expression: str, out: str | Path, *, min_confidence: float = 0.0, limit: int = 0,
-    split: str = "",
+    split: str = "", told: Told = lambda *_: None,
 ) -> Selected:  # fmt: skip
     """The pictures of which ``expression`` (see :mod:`facegan.data.where`) is true, as a dataset of its own.
 
@@ -155,6 +178,7 @@ def select(
     """
     if not 0 <= min_confidence <= 1 or limit < 0:
         raise InputError("--min-confidence must be from 0 to 1, --limit 0 or more")
+    split = "" if split == "all" else split
     if split and split not in data.counts:
         raise InputError(
             f"--split {split}: there is none in {data.path} (there are: {', '.join(data.counts)})"
@@ -184,13 +208,13 @@ def select(
 
     def said() -> dict[str, Any]:
         before = data.info.get("predicted")
-        now = {**before, "names": confidence_by_name(sure)} if before else None
-        return {"selected": how} | ({"predicted": now} if now else {})
+        now = {n: {**before["names"][n], **v} for n, v in confidence_by_name(sure).items()} if before else {}
+        return {"selected": how} | ({"predicted": {**before, "names": now}} if before else {})
 
     predicted = tuple(data.info.get("predicted", {}).get("names", {}))
     how = {"expression": expression, "min_confidence": min_confidence, "limit": limit, "split": split}
     try:
-        made = rewrite(data, out, edit, data.attribute_names, said, predicted)
+        made = rewrite(data, out, edit, data.attribute_names, said, predicted, told)
     except DatasetError as error:
         if "no picture is left" in str(error) and unknown:
             raise DatasetError(f"{error} (of {unknown} pictures it is unknown whether they fit)") from None

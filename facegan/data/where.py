@@ -28,7 +28,8 @@ _COMPARE: dict[str, Callable[[int, int], bool]] = {
 }  # fmt: skip
 
 
-def _plain(name: str) -> str:
+def plain(name: str) -> str:
+    """A name as expressions compare it: without regard to case, blanks, underscores and hyphens the same."""
     return re.sub(r"[\s_\-]+", "_", name.strip()).lower()
 
 
@@ -57,7 +58,7 @@ def _any(values: Sequence[bool | None]) -> bool | None:
 class _Parser:
     def __init__(self, text: str, names: Sequence[str], option: str) -> None:
         self.text, self.option, self.rest = text, option, _tokens(text, option)
-        self.names = {_plain(name): name for name in names}
+        self.names = {plain(name): name for name in names}
 
     def peek(self) -> str:
         return self.rest[0].lower() if self.rest else ""
@@ -98,14 +99,24 @@ class _Parser:
             )
         return self.comparison()
 
+    def hint(self, key: str) -> str:
+        """The names that begin like ``key`` or, if there are none, those that look like it."""
+        begun = [name for known, name in self.names.items() if known.startswith(key)]
+        if len(begun) > 1:
+            return f"it begins {', '.join(begun[:-1])} and {begun[-1]}"
+        near = difflib.get_close_matches(key, self.names, n=3, cutoff=0.6)
+        near = near or difflib.get_close_matches(key, self.names, n=1, cutoff=0.5)
+        found = begun or [self.names[n] for n in near]
+        if found:
+            return f"did you mean {' or '.join(repr(n) for n in found)}?"
+        known = ", ".join(list(self.names.values())[:12])
+        return f"known: {known}" if known else "there are no attributes"
+
     def comparison(self) -> Predicate:
         name = self.rest.pop(0)
-        if _plain(name) not in self.names:
-            near = difflib.get_close_matches(_plain(name), self.names, n=1, cutoff=0.5)
-            known = f"known: {', '.join(list(self.names.values())[:12])}" if self.names else ""
-            hint = f"did you mean '{self.names[near[0]]}'?" if near else known or "there are no attributes"
-            raise self.fail(f"there is no attribute '{name}'; {hint}")
-        key = self.names[_plain(name)]
+        if plain(name) not in self.names:
+            raise self.fail(f"there is no attribute '{name}'; {self.hint(plain(name))}")
+        key = self.names[plain(name)]
         if self.peek() not in _COMPARE:
             return lambda row: None if row.get(key) is None else row.get(key) == 1
         compare = _COMPARE[self.rest.pop(0)]

@@ -4,21 +4,23 @@ from __future__ import annotations
 
 import csv
 import io
+import itertools
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from facegan.data.crops import Crop
 from facegan.data.dataset import Dataset
-from facegan.data.rewrite import Attributes, Confidence, confidence_by_name, rewrite
-from facegan.errors import InputError
+from facegan.data.finish import decode, summary
+from facegan.data.rewrite import Attributes, Confidence, Told, check_out, confidence_by_name, rewrite
+from facegan.data.where import plain
+from facegan.errors import DatasetError, InputError
 from facegan.files import write_bytes
 from facegan.metrics.attributes import AttributePredictor
-
-Told = Callable[[str, int, int], None]
 
 
 @dataclass(frozen=True)
@@ -40,32 +42,52 @@ def label_dataset(
     The column ``confidence`` holds how sure each predicted answer is.
     """
     _check(min_confidence)
+    check_out(data, Path(out))
+    # A name that the dataset spells in another way stays one attribute.
+    own = {plain(name): name for name in data.attribute_names}
+    called = [own.get(plain(name), name) for name in predictor.names]
+    names = tuple(dict.fromkeys([*data.attribute_names, *called]))
+    earlier = data.info.get("predicted", {})
+    if not overwrite and not earlier and _all_known(data, called):
+        raise InputError(
+            f"{data.path}: all that this network sees is known already; --overwrite predicts it anew"
+        )
     answers = {split: _predict(data, split, predictor, told) for split in data.counts}
-    names = tuple(dict.fromkeys([*data.attribute_names, *predictor.names]))
-    before = set(data.info.get("predicted", {}).get("names", {}))
-    sure: dict[str, list[float]] = {name: [] for name in predictor.names}
+    sure: dict[str, list[float]] = {name: [] for name in called}
 
     def edit(
         split: str, number: int, attributes: Attributes, confidence: Confidence
     ) -> tuple[Attributes, Confidence]:
         new, how = {name: attributes.get(name) for name in names}, dict(confidence)
-        for name, p in zip(predictor.names, answers[split][number].tolist(), strict=True):
+        for name, p in zip(called, answers[split][number].tolist(), strict=True):
+            if how.get(name) is not None:
+                new[name] = how[name] = None  # an earlier prediction makes room for this one
             certain = max(p, 1 - p)
-            if (new[name] is None or overwrite or how.get(name) is not None) and certain >= min_confidence:
+            if (new[name] is None or overwrite) and certain >= min_confidence:
                 new[name], how[name] = int(p > 0.5), certain
                 sure[name].append(certain)
         return new, how
 
-    predicted = tuple(dict.fromkeys([*sorted(before), *predictor.names]))
+    others = {
+        name: {"network": earlier["network"], **values}
+        for name, values in earlier.get("names", {}).items()
+        if name not in sure
+    }
 
     def said() -> dict[str, Any]:
         """For dataset.json, once every row has been seen."""
-        earlier = data.info.get("predicted", {}).get("names", {})
-        sums = {**earlier, **confidence_by_name(sure)}
-        return {"predicted": {"network": network, "min_confidence": min_confidence, "names": sums}}
+        found = {**others, **confidence_by_name(sure)}
+        return {"predicted": {"network": network, "min_confidence": min_confidence, "names": found}}
 
-    made = rewrite(data, out, edit, names, said, predicted)
+    made = rewrite(data, out, edit, names, said, (*others, *called), told)
     return made, Labelled(sum(data.counts.values()), confidence_by_name(sure))
+
+
+def _all_known(data: Dataset, called: Sequence[str]) -> bool:
+    columns = [data.attribute_names.index(name) for name in called if name in data.attribute_names]
+    return len(columns) == len(called) and all(
+        (data.attributes(split)[:, columns] != -1).all() for split in data.counts
+    )
 
 
 def label_photos(
@@ -78,17 +100,32 @@ def label_photos(
     columns file and one for each attribute (1, 0, or empty where less sure than ``min_confidence``); beside
     it, ``NAME-confidence.csv`` has the probabilities. Photos without a usable face are in ``rejects``.
     """
-    from facegan.data.prepare import prepare
+    from facegan.data.prepare import crop_photos
 
     _check(min_confidence)
+    crop, files, rejects = Crop("aligned" if align else "none", 64), [], []
+    parts = [np.empty((0, len(predictor.names)), np.float32)]
     with tempfile.TemporaryDirectory(prefix="facegan-label-") as folder:
-        data = prepare(
-            list(sources), Path(folder) / "faces", crop="aligned" if align else "none", size=64,
-            workers=workers, on_progress=lambda p: told("reading", p.done, p.total or p.done),
+        store = crop_photos(
+            sources, Path(folder) / "crops", crop, workers,
+            lambda p: told("reading", p.done, p.total or p.done),
         )  # fmt: skip
-        p = np.concatenate([_predict(data, split, predictor, told) for split in data.counts])
-        files = [_name(source, sources) for split in data.counts for source in data.sources(split)]
-        rejects = tuple(data.info["rejects"])
+        rows = iter(store)
+        while batch := list(itertools.islice(rows, 256)):
+            for row in batch:
+                if reason := row.reject or _unfit(row.name):
+                    rejects.append({"source": row.source, "reason": reason})
+            kept = [row for row in batch if not row.reject and not _unfit(row.name)]
+            if kept:
+                parts.append(predictor.predict(np.stack([decode(row.png) for row in kept])))
+                files += [row.name for row in kept]
+                told("looking", len(files), len(files))
+    if not files:
+        raise InputError(
+            f"{', '.join(sources)}: no face to look at ({summary(rejects) or 'there are no photos'}); "
+            "nothing was written"
+        )
+    p = np.concatenate(parts)
     sure = np.maximum(p, 1 - p)
     cells = np.where(sure >= min_confidence, (p > 0.5).astype(int).astype(str), "")
     order = sorted(range(len(files)), key=files.__getitem__)
@@ -105,7 +142,7 @@ def label_photos(
     given = {
         name: sure[:, k][sure[:, k] >= min_confidence].tolist() for k, name in enumerate(predictor.names)
     }
-    return Labelled(len(files), confidence_by_name(given), rejects)
+    return Labelled(len(files), confidence_by_name(given), tuple(rejects))
 
 
 def _check(min_confidence: float) -> None:
@@ -114,18 +151,19 @@ def _check(min_confidence: float) -> None:
 
 
 def _predict(data: Dataset, split: str, predictor: AttributePredictor, told: Told) -> np.ndarray:
-    images, parts = data.images(split), []
-    for start in range(0, len(images), 256):
-        parts.append(predictor.predict(images[start : start + 256]))
-        told(f"looking at {split}", min(start + 256, len(images)), len(images))
-    return np.concatenate(parts) if parts else np.empty((0, len(predictor.names)), np.float32)
+    parts = [np.empty((0, len(predictor.names)), np.float32)]
+    done, total = 0, data.counts[split]
+    for images in data.batches(split):
+        parts.append(predictor.predict(images))
+        done += len(images)
+        told(f"looking at {split}", done, total)
+    if done != total:
+        raise DatasetError(f"{data.path}: split '{split}' has {done} of {total} pictures; prepare again")
+    return np.concatenate(parts)
 
 
-def _name(source: str, sources: Sequence[str]) -> str:
-    """A picture's path inside the source that it came from."""
-    if "!" in source:
-        return source.rpartition("!")[2]
-    for given in map(Path, sources):
-        if given.is_dir() and given in Path(source).parents:
-            return Path(source).relative_to(given).as_posix()
-    return Path(source).name
+def _unfit(name: str) -> str:
+    """Why a table of names that is read line by line cannot hold this one, or ''."""
+    return (
+        "" if name.strip() == name and name.splitlines() == [name] else "its name does not fit into a table"
+    )
