@@ -130,6 +130,7 @@ def _measured(predictor: AttributePredictor, data: Dataset, columns: list[int]) 
     """Calibrate on val, score on test (or on val, where there is no test)."""
     from facegan.metrics.attribute_training import calibrate, score
 
+    predictor.round_to_half()
     rows = np.linspace(0, data.counts["train"] - 1, min(data.counts["train"], 4000)).astype(np.int64)
     predictor.measure_features(data.images("train")[rows])
     there = {s: np.asarray(data.images(s)) for s in ("val", "test") if data.counts.get(s)}

@@ -96,6 +96,12 @@ class AttributePredictor:
     def column(self, name: str) -> int:
         return self.names.index(name)
 
+    def round_to_half(self) -> None:
+        """The weights as a file holds them: what is measured afterwards is what others will load."""
+        for tensor in self.network.state_dict().values():
+            if tensor.is_floating_point():
+                tensor.copy_(tensor.half().float())
+
     def save(self, path: str | Path) -> None:
         """One ``.safetensors`` file in half precision, its header the papers."""
         from safetensors.torch import save

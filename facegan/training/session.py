@@ -234,7 +234,7 @@ class Session:
 
     def _measure(self) -> bool:
         """The metric on held-out pictures; whether it is the best so far (all processes agree)."""
-        state, metric = self.state, self.metric
+        state, metric, start = self.state, self.metric, time.perf_counter()
         best = False
         if metric is not None:
             with parallel.alone():
@@ -248,6 +248,8 @@ class Session:
         best = bool(parallel.from_first(best))
         if parallel.world() > 1:
             state.watch["best"] = parallel.from_first(state.watch.get("best", {}))
+        # Measuring is no training: leave it out of the speed of the next report.
+        self.since = (self.since[0], self.since[1] + time.perf_counter() - start)
         return best
 
     def _tell_cost(self) -> None:
