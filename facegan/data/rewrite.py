@@ -56,7 +56,8 @@ def rewrite(
     if not sum(plan.counts.values()):
         raise DatasetError(f"{data.path}: no picture is left; nothing was written")
     target = out.resolve()
-    temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
+    stays = target.is_dir()  # empty, but somebody's working folder or mount
+    temporary = (target if stays else target.parent) / f".{target.name}.{os.getpid()}.tmp"
     try:
         (temporary / "data").mkdir(parents=True)
         _write(data, plan, temporary / "data", names, predicted)
@@ -64,9 +65,11 @@ def rewrite(
         sheet(temporary / "preview.jpg", np.stack(plan.preview))
         write_bytes(temporary / "README.md", card(target.name, info).encode(errors="replace"))
         write_bytes(temporary / "dataset.json", json.dumps(info, indent=1).encode())
-        if target.is_dir():
-            target.rmdir()
-        rename(temporary, target)
+        if stays:
+            for part in sorted(temporary.iterdir(), key=lambda p: p.name == "dataset.json"):
+                rename(part, target / part.name)
+        else:
+            rename(temporary, target)
         sync_folder(target.parent)
     except OSError as error:
         raise InputError(f"--out {out}: cannot be written ({error.strerror or error})") from None

@@ -100,7 +100,7 @@ def test_stopped_at_any_stage_it_goes_on(
         patch.setattr(chunks, "write_bytes", failing)
         patch.setattr(finish, "write_bytes", failing)
         if moment == "data":
-            patch.setattr(finish._ShardWriter, "close", lambda self: failing(Path("data"), b""))
+            patch.setattr(finish.ShardWriter, "close", lambda self: failing(Path("data"), b""))
         with pytest.raises(KeyboardInterrupt):
             prepare(photos, tmp_path / "a/ds", **OPTIONS)
     assert not (tmp_path / "a/ds/dataset.json").exists()

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import signal
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -75,6 +78,38 @@ def test_limit_and_split(at: Path, tmp_path: Path) -> None:
     assert only.counts == {"test": 3} and rows_of(only) == [3, 7, 11]
 
 
+def test_into_the_empty_folder_one_stands_in(
+    at: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert main(["select", str(at / "ds"), "odd", "--out", ".", "--split", "all"]) == 0
+    assert rows_of(Dataset(tmp_path)) == [1, 3, 5, 7, 9, 11]
+
+
+def test_where_it_comes_from_is_told_and_not_forgotten(at: Path, tmp_path: Path, capsys: Any) -> None:
+    parent = Dataset(at / "ds")
+    once = select(parent, "odd", tmp_path / "once").dataset
+    twice = select(once, "number > 1", tmp_path / "twice").dataset
+    first = {"name": "ds", "content_hash": parent.content_hash}
+    assert once.info["made_from"] == first
+    assert twice.info["made_from"] == {
+        "name": "once", "content_hash": once.content_hash, "made_from": first,
+        "selected": once.info["selected"],
+    }  # fmt: skip
+    card = (tmp_path / "twice/README.md").read_text()
+    assert f"Made from the dataset once (content hash `{once.content_hash}`)" in card
+    assert "chosen by `number > 1`" in card
+    assert main(["inspect", str(tmp_path / "twice")]) == 0
+    assert "selected from once: number > 1\n" in capsys.readouterr().out
+
+
+def test_prepare_does_not_take_it_for_its_own(at: Path, tmp_path: Path) -> None:
+    sources = {"attributes": at / "a.csv", "split": at / "split.txt", **OPTIONS}
+    select(Dataset(at / "ds"), "odd", tmp_path / "out")
+    with pytest.raises(InputError, match="was made from another dataset"):
+        prepare(at / "photos", tmp_path / "out", **sources)
+
+
 def test_others_read_it(at: Path, tmp_path: Path) -> None:
     import pandas
 
@@ -89,10 +124,13 @@ ERRORS = {
     ("odd and", "out"): "an attribute is missing at the end",
     ("number > 50", "out"): "no picture is left; nothing was written (of 3 pictures it is unknown",
     ("odd", "ds"): "exists already",
+    ("odd", "ds/inside"): "lies inside",
+    ("odd", "a.csv/out"): "cannot be written",
+    ("odd", "x" * 300): "cannot be written",
 }
 
 
-@pytest.mark.parametrize("expression, out", ERRORS)
+@pytest.mark.parametrize("expression, out", ERRORS, ids=lambda text: text[:20])
 def test_mistakes_are_one_line(at: Path, capsys: Any, expression: str, out: str) -> None:
     before = sorted(p.name for p in at.iterdir())
     assert main(["select", str(at / "ds"), expression, "--out", str(at / out)]) == 2
@@ -135,6 +173,48 @@ def test_predictions_that_are_not_sure_are_unknown(at: Path, tmp_path: Path) -> 
     assert done.unknown == 8
     kept = json.loads((tmp_path / "sure/dataset.json").read_text())["predicted"]["names"]
     assert kept["Odd"] == {"count": 2, "confidence": pytest.approx(0.8)}
+
+
+@pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGKILL])
+def test_a_process_that_is_stopped_leaves_no_dataset(at: Path, tmp_path: Path, stop: int) -> None:
+    code = """
+import os, sys, time
+from facegan.data import rewrite
+from facegan.cli.main import main
+add = rewrite.ShardWriter.add
+def slow(self, row):
+    add(self, row)
+    print("writing", flush=True)
+    time.sleep(60)
+rewrite.ShardWriter.add = slow
+sys.exit(main(["select", sys.argv[1], "odd", "--out", sys.argv[2]]))
+"""
+    argv = [sys.executable, "-c", code, str(at / "ds"), str(tmp_path / "out")]
+    with subprocess.Popen(argv, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stdout and process.stdout.readline() == "writing\n"
+        process.send_signal(stop)
+        error = process.communicate(timeout=60)[1]
+    assert not (tmp_path / "out").exists()
+    if stop == signal.SIGINT:
+        assert process.returncode == 130 and error == "\nfacegan select: interrupted\n"
+        assert list(tmp_path.iterdir()) == []
+    made = select(
+        Dataset(at / "ds"), "odd", tmp_path / "out"
+    ).dataset  # what a kill has left is not in the way
+    assert rows_of(made) == [1, 3, 5, 7, 9, 11]
+
+
+def test_a_subset_trains(tmp_path: Path, capsys: Any) -> None:
+    photos = folder(tmp_path / "photos", 20)
+    (tmp_path / "a.csv").write_text("file,Odd\n" + "".join(f"{i:03d}.png,{i % 2}\n" for i in range(20)))
+    options = {**OPTIONS, "size": 32}
+    data = prepare(photos, tmp_path / "ds", attributes=tmp_path / "a.csv", **options)
+    select(data, "odd", tmp_path / "odd")
+    argv = ["train", str(tmp_path / "odd"), "--recipe", "faces-tiny-32", "--out", str(tmp_path / "run")]
+    assert main([*argv, "--kimg", "0.008", "--batch", "8", "--generator.width", "0.1"]) == 0, (
+        capsys.readouterr()
+    )
+    assert list((tmp_path / "run/models").glob("*.safetensors"))
 
 
 def test_a_damaged_dataset_is_one_line(at: Path, tmp_path: Path) -> None:

@@ -60,6 +60,7 @@ def test_rows_that_an_expression_chooses(text: str) -> None:
 ERRORS = {
     "Smilin": "did you mean 'Smiling'?",
     "smiling and eyeglases": "did you mean 'Eyeglasses'?",
+    "wearing": "there is no attribute 'wearing'; did you mean 'Wearing_Hat'?",
     "Zebra": "there is no attribute 'Zebra'; known: Smiling",
     "": "an attribute is missing at the end",
     "Smiling and": "an attribute is missing at the end",
@@ -106,6 +107,18 @@ def test_unknown_values_are_neither_true_nor_false(yes: str, unknown: str) -> No
     row = {"a": 0, "b": 0} | {yes: 1, unknown: None}
     for text, expected in KLEENE[yes, unknown].items():
         assert parse_where(text, ["a", "b"])(row) is expected, text
+
+
+def test_near_names_and_beginnings_are_told() -> None:
+    names = ["Wearing_Hat", "Wearing_Earrings", "Black_Hair", "Brown_Hair", "Bald"]
+    for text, hint in {
+        "wearing": "it begins Wearing_Hat and Wearing_Earrings",
+        "b": "it begins Black_Hair, Brown_Hair and Bald",
+        "blown hair": "did you mean 'Brown_Hair' or 'Black_Hair'?",
+    }.items():
+        with pytest.raises(InputError, match=f"there is no attribute '{text}'; ") as caught:
+            parse_where(f"bald and {text}", names)
+        assert hint in str(caught.value)
 
 
 def test_without_any_attributes_it_says_so() -> None:

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import csv
 import io
+import shutil
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from PIL import Image
 
 from facegan.cli.main import main
+from facegan.data.dataset import Dataset
 from facegan.data.prepare import prepare
 from facegan.data.rewrite import select
 from facegan.errors import InputError
@@ -103,6 +106,101 @@ def test_photos_become_a_table_that_prepare_reads(portraits, predictor, tmp_path
     assert [r["file"] for r in rows] == [f"sub/{i:03d}.png" for i in range(12)]
     p = np.array([[float(r[n]) for n in predictor.names] for r in rows])
     np.testing.assert_array_equal(made.attributes("train"), p > 0.5)
+
+
+def test_names_are_those_that_prepare_looks_for(predictor, tmp_path):
+    """A folder with ! in its name, a duplicate, a name that no line holds, and pictures of an array."""
+    random = np.random.default_rng(0)
+    pictures = random.integers(0, 256, (3, 32, 32, 3), np.uint8)
+    for name, picture in (("a,b.png", 0), ("hey!.png", 1), ("sub/same.png", 1), ("two\nlines.png", 2)):
+        save_png(tmp_path / "best!" / name, pictures[picture])
+    done = label_photos([str(tmp_path / "best!")], tmp_path / "a.csv", predictor, align=False)
+    rows = list(csv.DictReader(io.StringIO((tmp_path / "a.csv").read_text())))
+    assert [r["file"] for r in rows] == ["a,b.png", "hey!.png", "sub/same.png"]
+    assert [r["reason"] for r in done.rejects] == ["its name does not fit into a table"]
+    assert list(rows[1].values())[1:] == list(rows[2].values())[1:]
+    np.savez(tmp_path / "x.npz", images=pictures)
+    label_photos([str(tmp_path / "x.npz")], tmp_path / "x.csv", predictor, align=False)
+    made = prepare(
+        tmp_path / "x.npz", tmp_path / "x", crop="none", size=32, workers=1, attributes=tmp_path / "x.csv"
+    )
+    assert (made.attributes("train") >= 0).all() and made.counts == {"train": 3}
+
+
+def test_photos_without_a_face_are_listed_and_nothing_is_written(predictor, tmp_path, capsys):
+    save_png(tmp_path / "photos/grey.png", np.full((80, 80, 3), 128, np.uint8))
+    predictor.save(tmp_path / "n.safetensors")
+    argv = ["label", str(tmp_path / "photos"), "--network", str(tmp_path / "n.safetensors"), "--workers", "1"]
+    assert main(argv) == 2
+    said = capsys.readouterr().err
+    assert "no face to look at (1 no face); nothing was written" in said and said.count("\n") == 1
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["n.safetensors", "photos"]
+
+
+def test_without_out_the_result_lies_beside_the_source(bare, predictor, tmp_path, capsys):
+    save_png(tmp_path / "my photos/a.png", bare.images("train")[0])
+    shutil.copytree(bare.path, tmp_path / "ds")
+    predictor.save(tmp_path / "n.safetensors")
+    for source in ("my photos", "ds"):
+        argv = ["label", str(tmp_path / source), "--network", str(tmp_path / "n.safetensors"), "--no-align"]
+        assert main([*argv, "--workers", "1"]) == 0, capsys.readouterr().err
+    assert {p.name for p in tmp_path.iterdir()} == {
+        "my photos", "my photos-attributes.csv", "my photos-attributes-confidence.csv", "n.safetensors",
+        "ds", "ds-labelled",
+    }  # fmt: skip
+
+
+def test_the_source_stays_as_it_was(bare, predictor, tmp_path):
+    shutil.copytree(bare.path, tmp_path / "ds", ignore=shutil.ignore_patterns(".cache"))
+    before = contents(tmp_path / "ds")
+    made, _ = label_dataset(Dataset(tmp_path / "ds"), tmp_path / "out", predictor, "tiny")
+    assert contents(tmp_path / "ds") == before
+    pictures = [row["image"] for row in Dataset(tmp_path / "ds").rows("train")]
+    assert [row["image"] for row in made.rows("train")] == pictures
+
+
+def test_another_spelling_is_the_same_attribute(bare, predictor, tmp_path):
+    name = bare.attribute_names[0]
+    other = name.lower().replace("_", " ")
+    renamed, _ = label_dataset(
+        bare, tmp_path / "a", replace(predictor, names=(other, *predictor.names[1:])), "n"
+    )
+    assert other != name and other not in renamed.attribute_names and name in renamed.attribute_names
+    assert renamed.info["predicted"]["names"][name]["count"] == 20
+
+
+def test_a_second_network_takes_over_what_it_sees(bare, predictor, tmp_path, capsys):
+    """Known values stay known, each prediction is its network's, and what it is not sure of is unknown."""
+    first, _ = label_dataset(bare, tmp_path / "first", replace_names(predictor, "Other "), "first")
+    second, _ = label_dataset(first, tmp_path / "second", predictor, "second", min_confidence=0.9)
+    name = bare.attribute_names[0]
+    found = second.info["predicted"]["names"]
+    assert found[f"Other {name}"]["network"] == "first" and found[f"Other {name}"]["count"] == 30
+    assert "network" not in found[name] and second.info["predicted"]["network"] == "second"
+    third, _ = label_dataset(second, tmp_path / "third", predictor, "third")
+    again, _ = label_dataset(third, tmp_path / "again", predictor, "again", min_confidence=0.9)
+    np.testing.assert_array_equal(again.attributes("train"), second.attributes("train"))
+    assert again.content_hash == second.content_hash
+    for key in ("count", "confidence"):
+        assert again.info["predicted"]["names"][name][key] == found[name][key]
+    assert main(["inspect", str(tmp_path / "again")]) == 0
+    assert "predicted by the network again and first" in capsys.readouterr().out
+
+
+def contents(at):
+    return {p.relative_to(at): p.read_bytes() for p in at.rglob("*") if p.is_file()}
+
+
+def replace_names(predictor, before):
+    return replace(predictor, names=tuple(before + name for name in predictor.names))
+
+
+def test_where_all_is_known_it_says_so(portraits, predictor, tmp_path):
+    with pytest.raises(InputError, match="is known already; --overwrite predicts it anew"):
+        label_dataset(portraits, tmp_path / "out", predictor, "tiny")
+    made, done = label_dataset(portraits, tmp_path / "out", predictor, "tiny", overwrite=True)
+    assert made.counts == portraits.counts
+    assert {v["count"] for v in done.names.values()} == {sum(portraits.counts.values())}
 
 
 def test_mistakes_are_one_line(bare, tmp_path, capsys, predictor):
