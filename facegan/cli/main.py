@@ -49,7 +49,9 @@ def help_text() -> str:
 
 def run_function(function: Callable[..., Any], argv: list[str]) -> Any:
     """Call ``function`` with options parsed from ``argv`` by its signature and docstring."""
-    call = parse_flags(tyro_call(function), argv, f"facegan {function.__module__.rpartition('.')[2]}")
+    call = parse_flags(
+        tyro_call(function), argv, f"facegan {function.__module__.rpartition('.')[2].replace('_', '-')}"
+    )
     return call()
 
 
