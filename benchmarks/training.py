@@ -27,7 +27,8 @@ from facegan.recipes import recipe
 from facegan.training.config import TrainConfig, override
 from facegan.training.data import ImageFeed
 from facegan.training.session import resolved
-from facegan.training.step import create_state, train_step
+from facegan.training.state import create_state
+from facegan.training.step import train_step
 
 
 def plain_loop(config: TrainConfig, images: np.ndarray) -> Callable[[], None]:

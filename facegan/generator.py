@@ -11,6 +11,7 @@ import hashlib
 import json
 import math
 from collections.abc import Callable, Iterator, Sequence
+from copy import copy
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ import numpy as np
 import torch
 from torch import nn
 
+from facegan import rng
 from facegan.errors import FaceganError, InputError, ModelError
 from facegan.families import get_family
 from facegan.files import write_bytes
@@ -62,11 +64,67 @@ def _checked(seed: int) -> int:
     return int(seed)
 
 
+class Conditions:
+    """Labels as channels of numbers, and how often training pictures have which."""
+
+    def __init__(self, labels: Sequence[str], rows: dict[str, Any]) -> None:
+        self.labels = tuple(labels)
+        table = rows.get("rows") or [[0] * len(self.labels)]
+        self.rows = torch.tensor(table, dtype=torch.float32).reshape(len(table), len(self.labels))
+        counts = rows.get("counts") or [1] * len(table)
+        self.share = torch.tensor(counts, dtype=torch.float64) / sum(counts)
+
+    def parse(self, words: Sequence[str]) -> dict[int, float]:
+        """``["smiling=1", "label=7"]`` as channel -> value."""
+        plain = {_plain(label): i for i, label in enumerate(self.labels)}
+        fixed: dict[int, float] = {}
+        for word in words:
+            name, _, value = word.partition("=")
+            if _plain(word) in plain:  # one class among several, or a name alone
+                group = [i for key, i in plain.items() if key.partition("=")[0] == _plain(name)]
+                fixed |= dict.fromkeys(group, 0.0) | {plain[_plain(word)]: 1.0}
+                continue
+            if _plain(name) not in plain or value.strip() not in ("0", "1"):
+                known = ", ".join(f"{n}" if "=" in n else f"{n}=0/1" for n in self.labels[:20])
+                raise InputError(f"--labels: '{word}' is not understood; this model knows {known}, random")
+            fixed[plain[_plain(name)]] = float(value)
+        return fixed
+
+    def _agreeing(self, fixed: dict[int, float]) -> torch.Tensor:
+        """Weight of each row: 0 where it contradicts; where all do, all count and are overruled."""
+        agrees = torch.ones(len(self.rows), dtype=torch.bool)
+        for channel, value in fixed.items():
+            agrees &= self.rows[:, channel] == value
+        return self.share * agrees if bool(agrees.any()) else self.share
+
+    def row(self, fixed: dict[int, float]) -> torch.Tensor:
+        """``L``: the most frequent labels that agree with ``fixed``."""
+        row = self.rows[int(self._agreeing(fixed).argmax())].clone()
+        for channel, value in fixed.items():
+            row[channel] = value
+        return row
+
+    def draw(self, seeds: Sequence[int], fixed: dict[int, float]) -> torch.Tensor:
+        """``N,L``: labels that agree with ``fixed``, one draw for each seed."""
+        upto = self._agreeing(fixed).cumsum(0)
+        u = [rng.uniform(_checked(seed), "labels", 0, 1)[0, 0] for seed in seeds]
+        chosen = torch.searchsorted(upto, torch.tensor(u, dtype=torch.float64) * upto[-1], right=True)
+        rows = self.rows[chosen.clamp_max(len(self.rows) - 1)]
+        for channel, value in fixed.items():
+            rows[:, channel] = value
+        return rows
+
+
+def _plain(name: str) -> str:
+    return name.strip().lower().replace(" ", "_")
+
+
 class Generator:
     """A network in sampling mode with its prior and its papers.
 
     ``meta`` holds at least ``family``, ``config``, ``latent``, ``image_shape`` and ``labels``, and as
-    known ``provenance``, ``alignment`` and ``licence``. ``image_shape`` is (C, H, W).
+    known ``provenance``, ``alignment`` and ``licence``, for a conditional one ``label_rows`` (the training
+    pictures' labels and their counts). ``image_shape`` is (C, H, W).
     """
 
     def __init__(self, network: nn.Module, meta: dict[str, Any], device: str | torch.device = "cpu") -> None:
@@ -75,14 +133,27 @@ class Generator:
         self.latent = Latent(**meta["latent"])
         self.image_shape: tuple[int, int, int] = tuple(meta["image_shape"])
         self.labels: tuple[str, ...] = tuple(meta.get("labels", ()))
+        self.conditions = Conditions(self.labels, meta.get("label_rows", {})) if self.labels else None
+        self.told: torch.Tensor | None = self.conditions.row({}) if self.conditions else None
+        self.varied: dict[int, float] | None = None
         self.w_dim, self.num_ws = int(network.w_dim), int(network.num_ws)  # type: ignore[arg-type]
         self.device = torch.device(device)
 
     # --- images -----------------------------------------------------------------------------
 
-    def map(self, z: torch.Tensor, truncation: float = 1.0) -> torch.Tensor:
-        """Latents ``N,dim`` to ``N,num_ws,w_dim``; ``truncation`` below 1 draws w towards its average."""
-        w = self.network.map(z.to(self.device))  # type: ignore[operator]
+    def map(
+        self, z: torch.Tensor, truncation: float = 1.0, labels: torch.Tensor | None = None
+    ) -> torch.Tensor:
+        """Latents ``N,dim`` to ``N,num_ws,w_dim``; ``truncation`` below 1 draws w towards its average.
+
+        ``labels`` are ``N,L`` (or ``L`` for all) for a conditional network, in the order of ``self.labels``;
+        without them, those of :meth:`tell`, which begin with the training pictures' most frequent ones.
+        """
+        if self.told is None:
+            w = self.network.map(z.to(self.device))  # type: ignore[operator]
+        else:
+            given = (self.told if labels is None else labels).to(self.device, z.dtype).expand(len(z), -1)
+            w = self.network.map(z.to(self.device), given)  # type: ignore[operator]
         return w if truncation == 1.0 else self.w_average() + (w - self.w_average()) * truncation
 
     def w_average(self) -> torch.Tensor:
@@ -90,14 +161,44 @@ class Generator:
         stored = getattr(self.network, "w_avg", None)
         if stored is not None:
             return stored
-        return self.network.map(self.latent.centre().to(self.device)[None])[0]  # type: ignore[operator]
+        return self.map(self.latent.centre()[None])[0]
 
     def synthesize(self, w: torch.Tensor, noise: str = "const") -> torch.Tensor:
         """``N,num_ws,w_dim`` to images ``N,C,H,W`` in [-1, 1]; ``noise`` is const, random or none."""
         return self.network.synthesize(w.to(self.device), noise=noise)  # type: ignore[operator]
 
-    def __call__(self, z: torch.Tensor, truncation: float = 1.0) -> torch.Tensor:
-        return self.synthesize(self.map(z, truncation))
+    def __call__(
+        self, z: torch.Tensor, truncation: float = 1.0, labels: torch.Tensor | None = None
+    ) -> torch.Tensor:
+        return self.synthesize(self.map(z, truncation, labels))
+
+    def tell(self, wanted: str) -> Generator:
+        """The same network with labels: ``smiling=1,male=0``, ``label=7``, or ``random``.
+
+        What is left open is as in the most frequent training pictures that agree; with ``random`` (also
+        ``random,smiling=1``) each seed has labels of its own, drawn as training pictures have them.
+        InputError names an unknown label.
+        """
+        if self.conditions is None:
+            raise InputError(f"--labels {wanted}: this model takes none")
+        words = [word.strip() for word in wanted.split(",") if word.strip()]
+        fixed = self.conditions.parse([word for word in words if word.lower() != "random"])
+        other = copy(self)
+        other.told = self.conditions.row(fixed)
+        other.varied = fixed if any(word.lower() == "random" for word in words) else None
+        return other
+
+    def as_trained(self) -> Generator:
+        """With labels drawn as training pictures have them, where the network takes any."""
+        return self.tell("random") if self.labels else self
+
+    def labels_of(self, seeds: Sequence[int]) -> torch.Tensor | None:
+        """Labels ``N,L`` of the pictures of ``seeds``, None for an unconditional network."""
+        if self.told is None or self.conditions is None:
+            return None
+        if self.varied is None:
+            return self.told.expand(len(seeds), -1)
+        return self.conditions.draw(seeds, self.varied)
 
     def stream(
         self, z: torch.Tensor | Sequence[int], truncation: float = 1.0, batch: int = 64
@@ -105,9 +206,12 @@ class Generator:
         """Batches of uint8 ``n,H,W,C`` for latents ``N,dim`` or seeds, in order, at constant memory."""
         for start in range(0, len(z), batch):
             part = z[start : start + batch]
-            latents = part if isinstance(part, torch.Tensor) else self.latent.sample(part)
+            if isinstance(part, torch.Tensor):
+                latents, labels = part, None
+            else:
+                latents, labels = self.latent.sample(part), self.labels_of(part)
             with torch.inference_mode():
-                images = self(latents.float(), truncation)
+                images = self(latents.float(), truncation, labels)
             yield to_uint8(images)
 
     def images(self, z: torch.Tensor | Sequence[int], truncation: float = 1.0, batch: int = 64) -> np.ndarray:
@@ -192,7 +296,9 @@ def build_network(meta: dict[str, Any]) -> nn.Module:
     """The bare generator network that a header describes."""
     family = get_family(meta["family"])
     config = from_dict(family.Config, meta["config"])
-    return family.build_generator(config.generator, meta["image_shape"], Latent(**meta["latent"]).dim)
+    return family.build_generator(
+        config.generator, meta["image_shape"], Latent(**meta["latent"]).dim, len(meta.get("labels", ()))
+    )
 
 
 def from_dict(cls: type, values: dict[str, Any]) -> Any:

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from facegan.losses.adversarial import LOSSES
-from facegan.losses.penalties import gradient_penalty
+from facegan.losses.penalties import gradient_penalty, interpolation_penalty
 
 LN2 = math.log(2)
 SP1 = math.log(1 + math.e)  # softplus(1); softplus(-1) = SP1 - 1
@@ -18,6 +18,7 @@ EXPECTED = {
     "nonsaturating": (2 * LN2, 2 * (SP1 - 1), SP1),
     "bce": (LN2, SP1 - 1, SP1),
     "hinge": (2.0, 0.0, 1.0),
+    "wgan": (0.0, -2.0, 1.0),
     "leastsquares": (0.5, 0.5, 2.0),
     "relativistic": (LN2, SP2 - 2, SP2),
 }
@@ -60,3 +61,13 @@ def test_gradient_penalty_of_a_quadratic():
     assert float(penalty.detach()) == pytest.approx(float(expected.detach()), rel=1e-12)
     (grad,) = torch.autograd.grad(penalty, x)
     torch.testing.assert_close(grad, 1.5**2 * x / 5)
+
+
+def test_interpolation_penalty_of_a_quadratic():
+    """D(x) = a |x|^2 / 2: its gradient at x = r + u (f - r) is a x, the penalty (a |x| - 1)^2."""
+    real, fake = (torch.randn(5, 3, 4, 6, dtype=torch.float64) for _ in range(2))
+    u = torch.linspace(0, 1, 5, dtype=torch.float64)
+    penalty = interpolation_penalty(lambda x: 1.5 * x.square().sum((1, 2, 3)) / 2, real, fake, u)
+    between = real + u.view(-1, 1, 1, 1) * (fake - real)
+    expected = (1.5 * between.flatten(1).norm(dim=1) - 1).square().mean()
+    assert float(penalty.detach()) == pytest.approx(float(expected), rel=1e-9)

@@ -2,9 +2,18 @@
 
 A family's module has
 - ``Config``: a frozen dataclass (no torch at import) with ``generator`` and ``discriminator`` settings;
-- ``build_generator(config, image_shape, z_dim) -> nn.Module`` with ``z_dim``, ``w_dim``, ``num_ws``,
-  ``map(z)``, ``synthesize(w, noise)``, whose images are in [-1, 1];
-- ``build_discriminator(config, image_shape) -> nn.Module``: images in [-1, 1] to logits ``N``.
+- ``build_generator(config, image_shape, z_dim, label_dim=0) -> nn.Module`` with ``z_dim``, ``w_dim``,
+  ``num_ws``, ``map(z, labels)``, ``synthesize(w, noise)``, whose images are in [-1, 1];
+- ``build_discriminator(config, image_shape, label_dim=0) -> nn.Module``: images in [-1, 1], and labels
+  ``N,label_dim`` where there are some, to logits ``N``.
+A family that takes no labels raises ConfigError for them.
+
+What it may have besides:
+- ``begin_update(config, generator, discriminator, images_seen) -> bool``: sets the stage of networks that
+  grow before each update; true lets the optimisers begin again;
+- a discriminator's ``prepare_real(images)``: real images as it takes them at that stage;
+- ``generator.style_mixing`` and ``path_length_weight`` (with ``_every``, ``_decay``) in its settings: the
+  training step then gives ``mix=(z, u)`` to the generator, and adds the penalty (see families/stylegan2.py).
 
 To add one: a new file here and a row in the table; recipes that use it go to ``recipes.py``.
 """

@@ -63,17 +63,26 @@ def resolved_layers(config: NetworkConfig, option: str) -> list[Layer]:
     return scale(layers, config.width, config.activation, config.kernel_size, config.depth)
 
 
-def build_generator(config: NetworkConfig, image_shape: Sequence[int], z_dim: int) -> nn.Module:
+def _no_labels(label_dim: int) -> None:
+    if label_dim:
+        raise ConfigError("--condition: this recipe's networks take no labels; see 'facegan recipes'")
+
+
+def build_generator(
+    config: NetworkConfig, image_shape: Sequence[int], z_dim: int, label_dim: int = 0
+) -> nn.Module:
     from facegan.nets.feedforward import Builder, FeedForwardGenerator
 
+    _no_labels(label_dim)
     builder = Builder(image_shape, config.bn_eps, config.bn_momentum, "generator.layers")
     layers = resolved_layers(config, "generator")
     return FeedForwardGenerator(layers, z_dim, builder, config.unit_range, config.init)
 
 
-def build_discriminator(config: NetworkConfig, image_shape: Sequence[int]) -> nn.Module:
+def build_discriminator(config: NetworkConfig, image_shape: Sequence[int], label_dim: int = 0) -> nn.Module:
     from facegan.nets.feedforward import Builder, FeedForwardDiscriminator
 
+    _no_labels(label_dim)
     builder = Builder(image_shape, config.bn_eps, config.bn_momentum, "discriminator.layers")
     layers = resolved_layers(config, "discriminator")
     return FeedForwardDiscriminator(layers, builder, config.unit_range, config.init)

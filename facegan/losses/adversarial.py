@@ -65,6 +65,8 @@ LOSSES: dict[str, Loss] = {
         lambda f: 0.5 * f.square().mean(),
         boundary=0.5,
     ),
+    # Arjovsky et al. 2017, equation 2; Gulrajani et al. 2017 add the penalty (gp_weight)
+    "wgan": Loss(lambda f, _: -f.mean(), lambda r: -r.mean(), lambda f: f.mean()),
     # Jolicoeur-Martineau 2018; the pairing form of Huang et al. 2024, equation 2
     "relativistic": Loss(_pair_g, d_pair=lambda r, f: F.softplus(f - r).mean()),
 }

@@ -32,8 +32,11 @@ def path_length(
     with torch.inference_mode():
         for i in range(0, paths, batch):
             rows = range(i, min(i + batch, paths))
+            labels = generator.labels_of([first_seed + 2 * r for r in rows])
             start, end = (
-                generator.map(generator.latent.sample([first_seed + 2 * r + which for r in rows]))
+                generator.map(
+                    generator.latent.sample([first_seed + 2 * r + which for r in rows]), labels=labels
+                )
                 for which in (0, 1)
             )
             place = t[i : i + len(rows)].to(start.device).view(-1, 1, 1)

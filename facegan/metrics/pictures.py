@@ -55,7 +55,8 @@ class Pictures:
 
 
 def of_model(generator: Generator, name: str, count: int, truncation: float = 1.0) -> Pictures:
-    """Samples of the seeds 10,000 and up."""
+    """Samples of the seeds 10,000 and up, with labels as training pictures have them."""
+    generator = generator.as_trained()
     c, h, w = generator.image_shape
     return Pictures(
         name, count, (h, w, c),

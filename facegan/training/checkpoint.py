@@ -21,10 +21,12 @@ import torch
 from facegan.errors import RunError
 from facegan.files import failpoint, rename, sync_folder, write_synced
 from facegan.nets import parallel
-from facegan.training.step import TrainState
+from facegan.training.state import TrainState
 
 FORMAT = 1
-_COUNTS = ("images_seen", "fakes_drawn", "updates", "seconds", "lr_scale", "watch")
+_COUNTS = (
+    "images_seen", "fakes_drawn", "updates", "seconds", "lr_scale", "watch", "augment_p", "path_mean",
+)  # fmt: skip
 
 
 def kimg_name(images_seen: int) -> str:
@@ -93,6 +95,7 @@ def save_checkpoint(state: TrainState, folder: Path, healthy: bool = True) -> Pa
             "stat_counts": state.counts,
             "healthy": healthy,
             "circumstances": circumstances(state),
+            "signs": [float(s) for s in state.signs],
             **{key: getattr(state, key) for key in _COUNTS},
         }
         write_synced(temporary / "state.safetensors", content)
@@ -200,6 +203,9 @@ def load_checkpoint(state: TrainState, checkpoint: Path) -> None:
                     # Fused Adam walks through memory: moments must lie as their parameter does.
                     values[moment] = torch.empty_like(parameter).copy_(value)
     for key in _COUNTS:
-        setattr(state, key, header[key])  # the last to change: a damaged file leaves the counts alone
+        setattr(
+            state, key, header.get(key, getattr(state, key))
+        )  # the last to change: a damaged file leaves the counts alone
+    state.signs = list(header.get("signs", ()))
     state.sums = {key: value.to(state.device) for key, value in groups.get("sums", {}).items()}
     state.counts = dict(header["stat_counts"])

@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, field, fields, is_dataclass, replace
 from typing import Any
 
+from facegan.augment import AUGMENT_NAMES
 from facegan.errors import ConfigError
 
 
@@ -47,7 +48,7 @@ class TrainSettings:
     seed: int = 0
     """Fixes weights, order of images, latents and dropout."""
     loss: str = "nonsaturating"
-    """Adversarial loss: nonsaturating, bce, hinge, leastsquares, relativistic."""
+    """Adversarial loss: nonsaturating, bce, hinge, leastsquares, wgan, relativistic."""
     flip_labels: bool = False
     """The discriminator learns 1 for generated and 0 for real, as some tutorials have it."""
     label_noise: float = 0.0
@@ -58,12 +59,37 @@ class TrainSettings:
     """Compute R1 every so many updates, with its weight raised as much."""
     r2_gamma: float = 0.0
     """Weight of R2, the gradient penalty on generated images, at the same updates as R1."""
+    gp_weight: float = 0.0
+    """Weight of WGAN-GP's penalty on gradients between real and generated images."""
+    drift: float = 0.0
+    """Weight of the mean square of logits on real images, which keeps them near 0."""
     flip: bool = True
     """Mirror each image with probability one half."""
+    augment: str = ""
+    """Augments what the discriminator sees: ada, ada-face, ada-full, diffaugment or flip; empty is nothing."""
+    augment_p: float = 0.0
+    """Probability of each augmentation at the beginning; without a target, for the whole run."""
+    augment_target: float = 0.6
+    """Adapt that probability until the discriminator calls real pictures real so much more often than not
+    (mean of the logits' signs); 0 keeps it."""
+    augment_kimg: float = 500.0
+    """How fast it adapts: from 0 to 1 in so many kimg at most."""
+    augment_max: float = 0.85
+    """It never rises above this; more would leak into what is generated."""
     ema_halflife_kimg: float = 10.0
     """Half-life of the generator's moving average; 0 uses the raw weights."""
     ema_rampup: float = 0.05
-    """Limits the half-life to this share of the images seen so far."""
+    """Limits the half-life to this share of the images seen so far; 0 does not."""
+    burnin_kimg: float = 0.0
+    """Over so many kimg the settings below come to their final values, along half a cosine."""
+    burnin_lr: float = 1.0
+    """The learning rates begin at so many times their values."""
+    burnin_gamma: float = 1.0
+    """The weights of R1 and R2 begin at so many times their values."""
+    burnin_beta2: float = 0.0
+    """Adam's beta2 begins here; 0 leaves it alone."""
+    burnin_ema: bool = False
+    """The average's half-life begins at 0."""
     warmup_kimg: float = 0.0
     """Raise the learning rates linearly from 0 over so many kimg."""
     cooldown: float = 0.0
@@ -107,6 +133,8 @@ class TrainSettings:
     """How many checkpoints to keep (models are all kept)."""
     precision: str = "float32"
     """float32, bfloat16 for mixed precision, or auto: bfloat16 where the device has it in hardware."""
+    condition: tuple[str, ...] = ()
+    """Attributes of the dataset that the generator is told, and obeys: smiling male, or label."""
     latent: LatentConfig = field(default_factory=LatentConfig)
     """The prior over z."""
 
@@ -145,7 +173,8 @@ def check(config: TrainConfig) -> TrainConfig:
     positive = ("batch", "accumulate", "d_updates", "r1_every", "grid_count", "keep_checkpoints")
     never_negative = (
         "kimg", "g_batch", "r1_gamma", "r2_gamma", "ema_halflife_kimg", "warmup_kimg", "grid_kimg",
-        "checkpoint_kimg", "seed", "label_noise", "eval_count", "quality_count", "metric_kimg",
+        "checkpoint_kimg", "seed", "label_noise", "eval_count", "quality_count", "metric_kimg", "gp_weight",
+        "drift", "burnin_kimg", "burnin_lr", "burnin_gamma",
     )  # fmt: skip
     for name in positive:
         if getattr(config, name) < 1:
@@ -154,7 +183,8 @@ def check(config: TrainConfig) -> TrainConfig:
         if not 0 <= getattr(config, name) < float("inf"):
             raise ConfigError(f"--{_flag(name)} must be 0 or more, not {getattr(config, name)}")
     choices = {
-        "loss": ("nonsaturating", "bce", "hinge", "leastsquares", "relativistic"),
+        "loss": ("nonsaturating", "bce", "hinge", "leastsquares", "wgan", "relativistic"),
+        "augment": ("", *AUGMENT_NAMES),
         "sampling": ("shuffle", "replacement", "consecutive", "sequential"),
         "precision": ("float32", "bfloat16", "auto"),
         "metric": ("", *METRICS),
@@ -167,9 +197,7 @@ def check(config: TrainConfig) -> TrainConfig:
             )
     if config.latent.kind not in ("normal", "sphere") or config.latent.dim < 1:
         raise ConfigError("--latent.kind must be normal or sphere, and --latent.dim at least 1")
-    if not 0 <= config.cooldown <= 1:
-        raise ConfigError(f"--cooldown must be from 0 to 1, not {config.cooldown}")
-    if config.d_split and (config.loss == "relativistic" or config.r1_gamma or config.r2_gamma):
+    if config.d_split and (config.loss == "relativistic" or _penalties(config)):
         raise ConfigError("--d-split works without gradient penalties and with separate losses only")
     if config.g_batch not in (0, config.batch) and config.reuse_fakes:
         raise ConfigError("--g-batch differs from --batch: this needs --no-reuse-fakes")
@@ -183,12 +211,33 @@ def check(config: TrainConfig) -> TrainConfig:
                 f"--{_flag(name)} {getattr(config, name)} cannot be cut by --accumulate into "
                 f"{config.accumulate} equal pieces"
             )
+    _check_shares(config)
+    if config.condition and config.eval_count:
+        raise ConfigError("--eval-count measures without labels: with --condition, set it to 0")
     if config.metric and config.metric_count < 10:
         raise ConfigError(f"--metric-count must be at least 10, not {config.metric_count}")
     for side in ("generator", "discriminator"):
         if getattr(config.model, side).lr <= 0:
             raise ConfigError(f"--{side}.lr must be above 0, not {getattr(config.model, side).lr}")
     return config
+
+
+def _penalties(config: TrainConfig) -> bool:
+    return any((config.r1_gamma, config.r2_gamma, config.gp_weight, config.drift))
+
+
+def _check_shares(config: TrainConfig) -> None:
+    """ConfigError unless what is a share lies in its range, and what adapts has what it adapts by."""
+    for name, top in (
+        ("cooldown", 1.0), ("augment_p", 1.0), ("augment_max", 1.0), ("augment_target", 1.0),
+        ("burnin_beta2", 1.0), ("ema_rampup", 1.0),
+    ):  # fmt: skip
+        if not 0 <= getattr(config, name) <= top:
+            raise ConfigError(f"--{_flag(name)} must be from 0 to {top:g}, not {getattr(config, name)}")
+    if config.augment and config.augment_target and config.augment_kimg <= 0:
+        raise ConfigError(f"--augment-kimg must be above 0, not {config.augment_kimg}")
+    if config.augment and config.augment_target and config.d_split:
+        raise ConfigError("--augment adapts to joint updates; with --d-split, use --augment-target 0")
 
 
 def _flag(name: str) -> str:

@@ -17,11 +17,13 @@ class ImageFeed:
     """``feed(start, count)`` is the float batch ``N,C,H,W`` of the images ``start .. start + count - 1``.
 
     ``feed(start, count, (low, high))`` is its part ``low .. high - 1``. ``images`` is uint8 ``N,H,W,C``,
-    a memory map as a rule.
+    a memory map as a rule; ``table`` float ``N,L`` where training is conditional.
     """
 
-    def __init__(self, images: np.ndarray, config: TrainConfig, device: torch.device) -> None:
-        self.images, self.config, self.device = images, config, device
+    def __init__(
+        self, images: np.ndarray, config: TrainConfig, device: torch.device, table: np.ndarray | None = None
+    ) -> None:
+        self.images, self.config, self.device, self.table = images, config, device, table
         self._epoch, self._order = -1, np.empty(0, np.int64)
         self._passes: list[tuple[int, int]] = [(0, 0)]  # first batch of each pass, its first row
         if len(images) < config.batch and config.sampling in ("consecutive", "sequential"):
@@ -36,6 +38,20 @@ class ImageFeed:
             mirrored = rng.uniform(self.config.seed, "flip", start + low, high - low)[:, 0] < 0.5
             batch[mirrored] = batch[mirrored, :, ::-1]
         return to_float(batch, self.device)
+
+    def labels(self, start: int, count: int, part: tuple[int, int]) -> torch.Tensor:
+        """Labels ``n,L`` of the images that ``feed(start, count, part)`` gives."""
+        assert self.table is not None
+        low, high = part
+        rows = SAMPLING[self.config.sampling](self, start, count)[low:high]
+        return torch.from_numpy(self.table[rows]).to(self.device)
+
+    def drawn_labels(self, start: int, part: tuple[int, int]) -> torch.Tensor:
+        """Labels ``n,L`` for generated images, of training images drawn at random."""
+        assert self.table is not None
+        low, high = part
+        u = rng.uniform(self.config.seed, "fake-labels", start + low, high - low)[:, 0]
+        return torch.from_numpy(self.table[(u * len(self.table)).astype(np.int64)]).to(self.device)
 
     def shuffled(self, start: int, count: int) -> np.ndarray:
         """Every image once an epoch, in an order of its own."""

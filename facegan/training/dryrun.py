@@ -15,6 +15,7 @@ import numpy as np
 import torch
 from torch import nn
 
+from facegan.data.conditions import conditions
 from facegan.data.dataset import Dataset
 from facegan.errors import ConfigError
 from facegan.nets.ema import batch_norms
@@ -24,7 +25,8 @@ from facegan.training.config import TrainConfig, check
 from facegan.training.data import ImageFeed
 from facegan.training.memory import fits, is_out_of_memory
 from facegan.training.session import BN_BATCH, BN_BATCHES, resolved
-from facegan.training.step import TrainState, create_state, train_step
+from facegan.training.state import TrainState, create_state
+from facegan.training.step import train_step
 
 TIMED_SECONDS, TIMED_UPDATES = 2.0, 3  # time updates for so long, and at least so many
 SLOW_UPDATE = 10.0  # seconds; of updates that take longer, one of each kind is enough
@@ -188,9 +190,10 @@ def dry_run(dataset: str | Path | Dataset, config: TrainConfig, device: str = "a
 def _measured(
     config: TrainConfig, data: Dataset, pictures: np.ndarray, place: torch.device, shape: tuple[int, int, int]
 ) -> DryRun:
-    feed = ImageFeed(pictures, config, place)
+    names, table = conditions(data, config.condition) if config.condition else ((), None)
+    feed = ImageFeed(pictures, config, place, None if table is None else table[: len(pictures)])
     with PeakMemory(place) as memory:
-        state = create_state(resolved(config, place), shape, place)
+        state = create_state(resolved(config, place), shape, place, label_dim=len(names))
         kinds = _kinds(config)
         # Two to warm up, because the optimiser's moments come with the first.
         warm = [_timed(state, feed, penalised) for penalised in (kinds * 2)[:2]]
@@ -244,9 +247,15 @@ def _time_drawing(state: TrainState, count: int = 16) -> float:
     z = torch.randn(count, state.config.latent.dim, generator=torch.Generator().manual_seed(0))
     z = z.to(state.device, state.dtype)
     network = (state.generator if state.ema is None else state.ema).eval()
+    given = (z, *_some_labels(state, count))
     with torch.inference_mode():
-        network(z)
-        return _seconds(lambda: network(z), state.device) / count
+        network(*given)
+        return _seconds(lambda: network(*given), state.device) / count
+
+
+def _some_labels(state: TrainState, count: int) -> tuple[torch.Tensor, ...]:
+    shape = (count, state.label_dim)
+    return (torch.zeros(shape, device=state.device, dtype=state.dtype),) if state.label_dim else ()
 
 
 def count_due(updates: int, step: int, every: int) -> int:
@@ -299,8 +308,8 @@ def _result(
         image_shape=shape,
         device=_device_name(state.device),
         threads=torch.get_num_threads(),
-        generator=summarize(state.generator, z),
-        discriminator=summarize(state.discriminator, picture),
+        generator=summarize(state.generator, (z, *_some_labels(state, 1))),
+        discriminator=summarize(state.discriminator, (picture, *_some_labels(state, 1))),
         weights=weights,
         optimizer=_bytes(moments),
         average=average,

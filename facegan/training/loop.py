@@ -11,6 +11,7 @@ from typing import Any
 import torch
 
 from facegan import __version__
+from facegan.data.conditions import conditions, label_papers
 from facegan.data.dataset import Dataset
 from facegan.errors import ConfigError, LostProcessError, RunError
 from facegan.generator import Latent, describe
@@ -24,7 +25,7 @@ from facegan.training.memory import fits, is_out_of_memory
 from facegan.training.processes import launched, lost, together
 from facegan.training.runfolder import RunFolder
 from facegan.training.session import Interrupted, Quality, Session, announce, resolved
-from facegan.training.step import TrainState, check_split, create_state
+from facegan.training.state import TrainState, check_split, create_state
 
 __all__ = ["Interrupted", "pick_device", "train"]
 
@@ -68,7 +69,8 @@ def train(
                 if resume and not list_checkpoints(run.checkpoints):
                     raise RunError(f"{run.path}: --resume, but there is no checkpoint in it")
                 run.begin(_full_config(config, data, shape, command))
-            state = create_state(resolved(config, place), shape, place)
+            names, table = conditions(data, config.condition) if config.condition else ((), None)
+            state = create_state(resolved(config, place), shape, place, label_dim=len(names))
             _resume(state, run, everyone)
             images = _images(data)
             if run is not None and quality is None and config.quality_count:
@@ -76,14 +78,14 @@ def train(
 
                 quality = QuickQuality(data, config.quality_count)
             metric = _metric(data, config, place) if run is not None and config.metric else None
-            feed = ImageFeed(images, config, place)
-            papers = _papers(config, data, shape, command)
+            feed = ImageFeed(images, config, place, table)
+            papers = _papers(config, data, shape, command) | label_papers(names, table)
             Session(state, feed, run, everyone, papers, quality, metric).train()
         except OSError as error:
             raise _not_written(error, Path(out)) from None
         except RuntimeError as error:
             if is_out_of_memory(error) and state is not None:
-                raise RunError(fits(state.config, shape, place, error, state)) from None
+                raise RunError(fits(state.config, shape, place, error, state, state.label_dim)) from None
             if parallel.world() > 1 and lost(error):
                 raise LostProcessError(
                     f"{out}: process {parallel.rank()} lost the others ({lost(error)}); the last "

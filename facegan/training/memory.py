@@ -13,7 +13,8 @@ import torch
 from facegan.errors import FaceganError
 from facegan.training.config import TrainConfig, override
 from facegan.training.data import ImageFeed
-from facegan.training.step import TrainState, create_state, train_step
+from facegan.training.state import TrainState, create_state
+from facegan.training.step import train_step
 
 
 def is_out_of_memory(error: BaseException) -> bool:
@@ -32,6 +33,7 @@ def fits(
     device: torch.device,
     error: BaseException,
     free: TrainState | None = None,
+    label_dim: int = 0,
 ) -> str:
     """One line for the user, with the smallest ``--accumulate`` of which two real updates succeed.
 
@@ -46,7 +48,7 @@ def fits(
     for more in range(pieces + 1, size + 1):
         if any(n % more for n in batches):
             continue
-        if _tried(override(config, {"accumulate": more}), shape, device):
+        if _tried(override(config, {"accumulate": more}), shape, device, label_dim):
             return (
                 f"{text}; --accumulate {more} fits (the same batch in {more} pieces), and so does "
                 f"--batch {max(config.batch // more, 1)}"
@@ -57,7 +59,7 @@ def fits(
     )
 
 
-def _tried(config: TrainConfig, shape: Sequence[int], device: torch.device) -> bool:
+def _tried(config: TrainConfig, shape: Sequence[int], device: torch.device, label_dim: int) -> bool:
     """Whether two updates on black pictures succeed; Adam's memory comes with the first."""
     gc.collect()
     if device.type == "cuda":
@@ -66,8 +68,8 @@ def _tried(config: TrainConfig, shape: Sequence[int], device: torch.device) -> b
     images = np.zeros((config.batch, height, width, channels), np.uint8)
     with suppress(FaceganError):
         try:
-            state = create_state(config, shape, device)
-            feed = ImageFeed(images, config, device)
+            state = create_state(config, shape, device, label_dim=label_dim)
+            feed = ImageFeed(images, config, device, np.zeros((config.batch, label_dim), np.float32))
             train_step(state, feed)
             train_step(state, feed)
             return True

@@ -57,8 +57,10 @@ class RunFolder(Silent):
                 raise RunError(f"{file}: not readable as JSON; restore it or choose another --out") from None
             drop = (*RESUMABLE, "command", "facegan")
             # A setting that is younger than the run had its default.
-            plain = {f.name: f.default for f in fields(TrainSettings) if f.default is not MISSING}
-            a, b = ({k: v for k, v in {**plain, **c}.items() if k not in drop} for c in (old, config))
+            settings = {f.name: f.default for f in fields(TrainSettings) if f.default is not MISSING}
+            plain = json.loads(json.dumps(settings))
+            new = json.loads(json.dumps({**plain, **config}, default=str))  # lists, not tuples
+            a, b = ({k: v for k, v in c.items() if k not in drop} for c in ({**plain, **old}, new))
             for side in (a, b):  # a dataset may be moved: what counts is its content
                 told = side.get("dataset", {})
                 side["dataset"] = {

@@ -30,7 +30,8 @@ from facegan.training.data import ImageFeed
 from facegan.training.listeners import Listener, StepStats
 from facegan.training.report import write_report
 from facegan.training.runfolder import RunFolder
-from facegan.training.step import TrainState, create_state, train_step
+from facegan.training.state import TrainState, create_state
+from facegan.training.step import train_step
 from facegan.training.watchdog import Trouble, Watchdog
 
 if TYPE_CHECKING:
@@ -65,7 +66,7 @@ def sampling_generator(state: TrainState, papers: dict[str, Any]) -> Generator:
 
         recalibrate_batch_norm(network, batches())
     provenance = {**papers["provenance"], "images_seen": state.images_seen}
-    return Generator(network, {**papers, "provenance": provenance}, state.device)
+    return Generator(network, {**papers, "provenance": provenance}, state.device).as_trained()
 
 
 def announce(listeners: Sequence[Listener], state: TrainState, text: str) -> None:
@@ -338,7 +339,9 @@ class Session:
         folder = self.run.checkpoints if self.run is not None else None
         found = load_latest(state, folder, lambda text: announce(self.listeners, state, text), healthy=True)
         if found is None:
-            fresh = create_state(state.config, self.papers["image_shape"], state.device, state.dtype)
+            fresh = create_state(
+                state.config, self.papers["image_shape"], state.device, state.dtype, state.label_dim
+            )
             vars(state).update(vars(fresh))
         state.lr_scale *= _SLOWER
         state.watch |= {"rollbacks": 1, "running": {}}

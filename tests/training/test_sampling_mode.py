@@ -18,7 +18,8 @@ from facegan.training.config import check, override
 from facegan.training.data import ImageFeed
 from facegan.training.loop import train
 from facegan.training.session import sampling_generator
-from facegan.training.step import create_state, train_step
+from facegan.training.state import create_state
+from facegan.training.step import train_step
 
 CPU = torch.device("cpu")
 BATCHES, BATCH = 3, 16  # a few draws: what is tested does not depend on how many

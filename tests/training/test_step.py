@@ -13,7 +13,8 @@ from facegan.nets.ema import batch_norms, ema_decay, recalibrate_batch_norm, upd
 from facegan.recipes import RECIPES, recipe
 from facegan.training.config import check, override
 from facegan.training.data import ImageFeed
-from facegan.training.step import Batch, create_state, draw_latents, set_lr, train_step
+from facegan.training.state import Batch, create_state, draw_latents, set_rates
+from facegan.training.step import train_step
 
 CPU = torch.device("cpu")
 
@@ -107,7 +108,7 @@ def test_learning_rate_schedules():
 
     def rates(images_seen, updates):
         state.images_seen, state.updates = images_seen, updates
-        set_lr(state)
+        set_rates(state)
         return [o.param_groups[0]["lr"] for o in (state.g_optimizer, state.d_optimizer)]
 
     lr = config.model.generator.lr

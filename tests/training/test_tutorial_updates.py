@@ -5,6 +5,7 @@ recipes; given to both sides are the first weights, the real pictures, what was 
 dropout masks), and nothing else. Widths are a fraction of the full ones, in float64.
 """
 
+import keras_numpy as k
 import numpy as np
 import pytest
 import torch
@@ -15,8 +16,8 @@ from facegan.nets.ema import batch_norms
 from facegan.recipes import recipe
 from facegan.training.config import check, override
 from facegan.training.data import ImageFeed
-from facegan.training.step import create_state, train_step
-from tests.training import keras_numpy as k
+from facegan.training.state import create_state
+from facegan.training.step import train_step
 
 PARTS = 32  # networks of a part of the width, for time
 

@@ -155,7 +155,7 @@ def test_a_healthy_run_of_each_recipe_is_left_alone(name, tiny_dataset, tmp_path
     from facegan.training import session
     from facegan.training.data import ImageFeed
     from facegan.training.runfolder import RunFolder
-    from facegan.training.step import create_state
+    from facegan.training.state import create_state
 
     monkeypatch.setattr(session, "BN_BATCHES", 2)
     monkeypatch.setattr(session, "BN_BATCH", 16)

@@ -17,7 +17,8 @@ from facegan.recipes import recipe
 from facegan.training.config import check, override
 from facegan.training.data import ImageFeed
 from facegan.training.processes import together
-from facegan.training.step import create_state, train_step
+from facegan.training.state import create_state
+from facegan.training.step import train_step
 
 G_NORM = "dense 8x8x8; bn relu; up; conv 8 3 bn relu; up; conv image 3 tanh"
 G_PLAIN = "dense 8x8x8; lrelu; up; conv 8 3 lrelu; up; conv image 3 tanh"

@@ -1,0 +1,2 @@
+AUGMENT_NAMES: tuple[str, ...] = ("ada",)
+AUGMENTS: dict = {}

@@ -1,0 +1,153 @@
+"""ProGAN's networks (Karras et al. 2018, table 2), which know how far they have grown.
+
+The buffer ``level`` is 0 at the smallest resolution; between whole numbers the layers of the next one
+fade in (figure 2). It travels with the weights, so that a model saved at any moment draws as it trained.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from facegan.errors import ConfigError
+from facegan.nets.feedforward import MinibatchStd, PixelNorm
+from facegan.nets.ops import EqualizedConv2d, EqualizedLinear
+
+
+def resolutions(height: int, width: int) -> list[tuple[int, int]]:
+    """(height, width) of each level, from one whose shorter side is 4 to 7 px."""
+    found = [(height, width)]
+    while min(found[0]) >= 8:
+        h, w = found[0]
+        if h % 2 or w % 2:
+            raise ConfigError(
+                f"progressive growing halves {height}x{width} px down to 4 to 7 px, which does not go evenly; "
+                "prepare with --size 32, 64, 128 or 256"
+            )
+        found.insert(0, (h // 2, w // 2))
+    if min(found[0]) < 4 or len(found) < 2:
+        raise ConfigError(f"progressive growing needs pictures of 8x8 px or more, not {height}x{width}")
+    return found
+
+
+def _widths(levels: Sequence[tuple[int, int]], base: int, most: int) -> list[int]:
+    """Channels at each level; the paper's sizes are square and begin at 4 px."""
+    return [max(1, min(most, base // (4 * 2**i))) for i in range(len(levels))]
+
+
+def _conv(cin: int, cout: int, kernel: int = 3) -> EqualizedConv2d:
+    return EqualizedConv2d(cin, cout, kernel, activation="lrelu")
+
+
+class _Growing(nn.Module):
+    level: torch.Tensor
+
+    def __init__(self, image_shape: Sequence[int]) -> None:
+        super().__init__()
+        self.channels, *size = image_shape
+        self.sizes = resolutions(*size)
+        self.levels = len(self.sizes)
+        self.register_buffer("level", torch.zeros(()))
+
+    def stage(self) -> tuple[int, float]:
+        """The highest level in use, and how far it has faded in (1 is wholly)."""
+        level = float(self.level)
+        top = math.ceil(level)
+        return top, 1.0 if level == top else level % 1
+
+
+class Generator(_Growing):
+    """z to images: at the level's resolution in training, enlarged to the full one in sampling."""
+
+    def __init__(self, image_shape: Sequence[int], z_dim: int, channel_base: int, channel_max: int) -> None:
+        super().__init__(image_shape)
+        widths = _widths(self.sizes, channel_base, channel_max)
+        self.z_dim = self.w_dim = z_dim
+        self.num_ws = 1
+        self.base = (widths[0], *self.sizes[0])
+        self.norm = PixelNorm()
+        self.dense = EqualizedLinear(z_dim, math.prod(self.base))
+        # The authors' gain for the first layer is sqrt(2) / 4.
+        self.dense.weight_gain *= math.sqrt(2) / 4
+        self.blocks = nn.ModuleList(
+            nn.ModuleList([_conv(b, b)] if i == 0 else [_conv(a, b), _conv(b, b)])
+            for i, (a, b) in enumerate(zip([widths[0], *widths], widths, strict=False))
+        )
+        self.to_rgb = nn.ModuleList(EqualizedConv2d(width, self.channels, 1) for width in widths)
+
+    def map(self, z: torch.Tensor, labels: torch.Tensor | None = None) -> torch.Tensor:
+        return z[:, None]
+
+    def synthesize(self, w: torch.Tensor, noise: str = "const") -> torch.Tensor:
+        top, faded = self.stage()
+        z = w[:, 0]
+        x = self.dense(z * (z.square().mean(1, keepdim=True) + 1e-8).rsqrt()).reshape(-1, *self.base)
+        x = self.norm(F.leaky_relu(x, 0.2))
+        below = x
+        for i, block in enumerate(self.blocks[: top + 1]):
+            below = x
+            x = F.interpolate(x, scale_factor=2, mode="nearest") if i else x
+            for conv in block:  # type: ignore[attr-defined]
+                x = self.norm(conv(x))
+        image = self.to_rgb[top](x)
+        if faded < 1.0:
+            old = F.interpolate(self.to_rgb[top - 1](below), scale_factor=2, mode="nearest")
+            image = torch.lerp(old, image, faded)
+        if self.training or top == self.levels - 1:
+            return image
+        return F.interpolate(image, size=self.sizes[-1], mode="nearest")
+
+    def forward(self, z: torch.Tensor) -> torch.Tensor:
+        return self.synthesize(self.map(z))
+
+
+class Discriminator(_Growing):
+    """Images of the level's resolution (larger ones are averaged down to it) to logits ``N``."""
+
+    def __init__(
+        self, image_shape: Sequence[int], channel_base: int, channel_max: int, mbstd_group: int
+    ) -> None:
+        super().__init__(image_shape)
+        widths = _widths(self.sizes, channel_base, channel_max)
+        self.from_rgb = nn.ModuleList(_conv(self.channels, width, 1) for width in widths)
+        # Of level i, from its resolution down to the one below.
+        self.blocks = nn.ModuleList(
+            nn.ModuleList([_conv(b, b), _conv(b, a)])
+            for a, b in zip([widths[0], *widths[:-1]], widths, strict=True)
+        )
+        self.mbstd = MinibatchStd(mbstd_group)
+        self.blocks[0] = nn.ModuleList([_conv(widths[0] + 1, widths[0])])
+        self.dense = EqualizedLinear(widths[0] * math.prod(self.sizes[0]), widths[0], activation="lrelu")
+        self.out = EqualizedLinear(widths[0], 1)
+
+    def prepare_real(self, images: torch.Tensor) -> torch.Tensor:
+        """Real images at the level's resolution; while a level fades in, their detail does too."""
+        top, faded = self.stage()
+        images = self._shrunk(images, top)
+        if faded == 1.0:
+            return images
+        coarse = F.interpolate(F.avg_pool2d(images, 2), scale_factor=2, mode="nearest")
+        return torch.lerp(coarse, images, faded)
+
+    def _shrunk(self, images: torch.Tensor, level: int) -> torch.Tensor:
+        factor = images.shape[2] // self.sizes[level][0]
+        return F.avg_pool2d(images, factor) if factor > 1 else images
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        top, faded = self.stage()
+        images = self._shrunk(images, top)
+        x = self.from_rgb[top](images)
+        for i in range(top, -1, -1):
+            if i == 0:
+                x = self.mbstd(x)
+            for conv in self.blocks[i]:  # type: ignore[attr-defined]
+                x = conv(x)
+            if i:
+                x = F.avg_pool2d(x, 2)
+            if i == top and faded < 1.0:
+                x = torch.lerp(self.from_rgb[top - 1](F.avg_pool2d(images, 2)), x, faded)
+        return self.out(self.dense(x.flatten(1)))[:, 0]
