@@ -67,8 +67,9 @@ def upfirdn2d(
             _Plan(((1.0,), mirrored), (1, up), (1, down), (left, right, 0, 0)),
             _Plan((mirrored, (1.0,)), (up, 1), (down, 1), (0, 0, top, bottom)),
         ]
-    for plan in plans:
-        x = _Fir.apply(x, plan) if torch.is_grad_enabled() and x.requires_grad else _fir(x, plan)
+    with torch.autocast(x.device.type, enabled=False):  # in the precision that it is given in
+        for plan in plans:
+            x = _Fir.apply(x, plan) if torch.is_grad_enabled() and x.requires_grad else _fir(x, plan)
     return x
 
 
