@@ -28,6 +28,7 @@ from facegan.errors import ModelError
 FAMILIES: dict[str, str] = {
     "vanilla": "facegan.families.vanilla",
     "dcgan": "facegan.families.dcgan",
+    "stylegan2": "facegan.families.stylegan2",
 }
 
 

@@ -7,7 +7,7 @@ StyleGAN2-ADA does); batch norm and dropout see the whole batch of all processes
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import torch
@@ -128,6 +128,13 @@ class BatchNorm2d(nn.BatchNorm2d):
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         return _shared_norm(self, x) if self.training and world() > 1 else super().forward(x)
+
+
+def shared_randn(shape: Sequence[int], device: torch.device, dtype: torch.dtype) -> torch.Tensor:
+    """N(0, 1) of ``shape``: this process's share of what one process would draw for the batch of all."""
+    n, *rest = shape
+    draws = torch.randn(n * world(), *rest, device=device, dtype=dtype)
+    return draws[rank() * n : (rank() + 1) * n] if world() > 1 else draws
 
 
 class Dropout(nn.Module):

@@ -1,0 +1,307 @@
+"""StyleGAN2's networks (Karras et al. 2020), numbers as in the paper unless said otherwise.
+
+Shapes: z ``N,z_dim``, labels ``N,label_dim``, w ``N,num_ws,w_dim``, images ``N,C,H,W``.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, cast
+
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from facegan.errors import ConfigError
+from facegan.nets import parallel
+from facegan.nets.feedforward import MinibatchStd, PixelNorm
+from facegan.nets.ops import EqualizedConv2d, EqualizedLinear, modulated_conv2d, setup_filter, upsample2d
+
+if TYPE_CHECKING:
+    from facegan.families.stylegan2 import DiscriminatorConfig, GeneratorConfig
+
+FILTER = setup_filter((1, 3, 3, 1))
+Mix = tuple[torch.Tensor, torch.Tensor]
+"""Second latents ``N,z_dim`` and uniform numbers ``N,2``: whether an image mixes, and from which layer on."""
+
+
+# --- geometry ----------------------------------------------------------------------------------------
+
+
+def resolutions(height: int, width: int) -> list[tuple[int, int]]:
+    """(height, width) of each level, from the base, whose shorter side is 4 to 8 px, to the picture."""
+    levels = [(height, width)]
+    while not (levels[0][0] % 2 or levels[0][1] % 2 or min(levels[0]) < 8):
+        levels.insert(0, (levels[0][0] // 2, levels[0][1] // 2))
+    if min(height, width) < 8:
+        raise ConfigError(f"stylegan2: pictures of {height}x{width} are too small; the smallest are 8x8")
+    if min(levels[0]) > 8 or len(levels) == 1:
+        # In sizes that work the shorter side is 4 to 8 times a power of two, which divides the longer one.
+        unit = 2 ** int(math.log2(min(height, width) / 4))
+        fitting = [[r(side / unit) * unit for side in (height, width)] for r in (math.floor, math.ceil)]
+        below, above = (f"{a}x{b}" for a, b in fitting)
+        raise ConfigError(
+            f"stylegan2: pictures of {height}x{width} halve down to {levels[0][0]}x{levels[0][1]}, not to "
+            f"4 to 8 px; prepare them as {below} or {above}"
+        )
+    return levels
+
+
+def channels(config: GeneratorConfig | DiscriminatorConfig, level: tuple[int, int]) -> int:
+    """channel_base / the longer side, in eights where it does not come out even, channel_max at most."""
+    wide = config.channel_base // max(level)
+    return max(1, min(config.channel_max, wide // 8 * 8 if wide > 8 else wide))
+
+
+# --- mapping -----------------------------------------------------------------------------------------
+
+
+class Mapping(nn.Module):
+    """z and labels to w ``N,w_dim`` (Karras et al. 2019, section 2, labels as in Karras et al. 2020b, code).
+
+    Both are normalised to unit mean square; without ``z_dim`` labels alone are mapped, for the
+    discriminator.
+    """
+
+    def __init__(self, z_dim: int, label_dim: int, w_dim: int, layers: int, lr_multiplier: float) -> None:
+        super().__init__()
+        self.label_dim = label_dim
+        self.norm = PixelNorm()
+        self.embed = EqualizedLinear(label_dim, w_dim) if label_dim else None
+        widths = [z_dim + (w_dim if label_dim else 0), *[w_dim] * layers]
+        self.layers = nn.Sequential(
+            *(
+                EqualizedLinear(a, b, lr_multiplier=lr_multiplier, activation="lrelu")
+                for a, b in itertools.pairwise(widths)
+            )
+        )
+
+    def forward(self, z: torch.Tensor | None, labels: torch.Tensor | None = None) -> torch.Tensor:
+        weight = cast(EqualizedLinear, self.layers[0]).weight
+        with torch.autocast(weight.device.type, enabled=False):  # cheap, and all of a picture hangs on it
+            parts = [] if z is None else [self.norm(z.to(weight.dtype))]
+            if self.embed is not None:
+                assert labels is not None
+                parts.append(self.norm(self.embed(labels.to(weight.dtype))))
+            return self.layers(torch.cat(parts, 1) if len(parts) > 1 else parts[0])
+
+
+# --- synthesis ---------------------------------------------------------------------------------------
+
+
+class StyledConv(nn.Module):
+    """Modulated 3 x 3 convolution, noise of learned strength, bias, leaky ReLU (figure 2c)."""
+
+    def __init__(self, cin: int, cout: int, w_dim: int, size: tuple[int, int], up: int = 1) -> None:
+        super().__init__()
+        self.in_channels, self.out_channels, self.size, self.up = cin, cout, size, up
+        self.affine = EqualizedLinear(w_dim, cin, bias_init=1.0)
+        self.weight = nn.Parameter(torch.randn(cout, cin, 3, 3))
+        self.bias = nn.Parameter(torch.zeros(cout))
+        self.noise_strength = nn.Parameter(torch.zeros(()))
+        self.noise_const: torch.Tensor
+        self.register_buffer("noise_const", torch.randn(size))
+
+    def forward(self, x: torch.Tensor, w: torch.Tensor, noise: str) -> torch.Tensor:
+        # The activation's gain goes in before it, where there is a multiplication anyway.
+        gain = math.sqrt(2)
+        bias = (self.bias * gain)[None, :, None, None]
+        drawn: torch.Tensor | None = None
+        if noise != "none":
+            drawn = self.noise_const[None, None] if noise == "const" else self._draw(x)
+            drawn = drawn * (self.noise_strength * gain)
+        offset = bias if drawn is None else drawn
+        x = modulated_conv2d(x, self.weight, self.affine(w), True, self.up, FILTER, gain, offset)
+        return F.leaky_relu(x if drawn is None else x + bias.to(x.dtype), 0.2)
+
+    def _draw(self, x: torch.Tensor) -> torch.Tensor:
+        dtype = torch.promote_types(x.dtype, torch.float32)  # the same numbers at any precision of training
+        return parallel.shared_randn((x.shape[0], 1, *self.size), x.device, dtype)
+
+    def extra_repr(self) -> str:
+        return f"{self.in_channels}, {self.out_channels}, size={self.size}, up={self.up}"
+
+
+class ToRGB(nn.Module):
+    """Modulated 1 x 1 convolution to an image, without demodulation."""
+
+    def __init__(self, cin: int, cout: int, w_dim: int) -> None:
+        super().__init__()
+        self.in_channels, self.out_channels = cin, cout
+        self.affine = EqualizedLinear(w_dim, cin, bias_init=1.0)
+        self.weight = nn.Parameter(torch.randn(cout, cin, 1, 1))
+        self.bias = nn.Parameter(torch.zeros(cout))
+        self.gain = 1.0 / math.sqrt(cin)
+
+    def forward(self, x: torch.Tensor, w: torch.Tensor) -> torch.Tensor:
+        x = modulated_conv2d(x, self.weight, self.affine(w), False, gain=self.gain)
+        # Images of all levels are summed in full precision.
+        return x.to(torch.promote_types(x.dtype, torch.float32)) + self.bias[None, :, None, None]
+
+
+class SynthesisBlock(nn.Module):
+    """One level of the skip generator (figure 7b): convolutions, and the image so far made larger."""
+
+    def __init__(
+        self, cin: int, cout: int, image_channels: int, w_dim: int, size: tuple[int, int], first: bool
+    ) -> None:
+        super().__init__()
+        self.conv0 = None if first else StyledConv(cin, cout, w_dim, size, up=2)
+        self.conv1 = StyledConv(cin if first else cout, cout, w_dim, size)
+        self.rgb = ToRGB(cout, image_channels, w_dim)
+        self.num_convs = 1 if first else 2
+
+    def forward(
+        self, x: torch.Tensor, image: torch.Tensor | None, ws: Sequence[torch.Tensor], noise: str
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        if self.conv0 is not None:
+            x = self.conv0(x, ws[0], noise)
+        x = self.conv1(x, ws[-2], noise)
+        rgb = self.rgb(x, ws[-1])
+        return x, rgb if image is None else upsample2d(image, FILTER) + rgb
+
+
+class Generator(nn.Module):
+    """z to images around [-1, 1]; the last layer is linear, so that some values lie beyond.
+
+    A convolution takes one w each; the layer to the image shares that of the next convolution.
+    """
+
+    def __init__(
+        self, config: GeneratorConfig, image_shape: Sequence[int], z_dim: int, label_dim: int = 0
+    ) -> None:
+        super().__init__()
+        image_channels, height, width = image_shape
+        levels = resolutions(height, width)
+        self.z_dim, self.w_dim, self.label_dim = z_dim, config.w_dim, label_dim
+        self.num_ws = 2 * len(levels)
+        self.style_mixing, self.w_avg_beta = config.style_mixing, config.w_avg_beta
+        self.mapping = Mapping(
+            z_dim, label_dim, config.w_dim, config.mapping_layers, config.mapping_lr_multiplier
+        )
+        widths = [channels(config, level) for level in levels]
+        self.const = nn.Parameter(torch.randn(1, widths[0], *levels[0]))
+        self.blocks = nn.ModuleList(
+            SynthesisBlock(widths[max(i - 1, 0)], widths[i], image_channels, config.w_dim, level, i == 0)
+            for i, level in enumerate(levels)
+        )
+        self.w_avg: torch.Tensor
+        self.register_buffer("w_avg", torch.zeros(config.w_dim))
+
+    def map(self, z: torch.Tensor, labels: torch.Tensor | None = None) -> torch.Tensor:
+        """w ``N,num_ws,w_dim``, the same for each layer; truncation is left to the caller.
+
+        ``labels`` None are zeros where the network takes some.
+        """
+        if labels is None and self.label_dim:
+            labels = z.new_zeros(z.shape[0], self.label_dim)
+        return self.mapping(z, labels).unsqueeze(1).expand(-1, self.num_ws, -1)
+
+    def styles(
+        self, z: torch.Tensor, labels: torch.Tensor | None = None, mix: Mix | None = None
+    ) -> torch.Tensor:
+        """w ``N,num_ws,w_dim`` of a training batch: the average of w follows, styles mix.
+
+        Mixing (Karras et al. 2019, section 3.1): an image with u[0] < style_mixing takes w of its second
+        latent from layer 1 + floor(u[1] (num_ws - 1)) on.
+        """
+        w = self.map(z, labels)
+        if self.training:
+            with torch.no_grad():
+                mean = parallel.mean(w[:, 0].mean(0)).to(self.w_avg.dtype)
+                self.w_avg.lerp_(mean, 1.0 - self.w_avg_beta)
+        if mix is None:
+            return w
+        z2, u = mix
+        start = 1 + (u[:, 1] * (self.num_ws - 1)).long().clamp(max=self.num_ws - 2)
+        start = torch.where(u[:, 0] < self.style_mixing, start, self.num_ws)
+        second = torch.arange(self.num_ws, device=start.device) >= start[:, None]
+        return torch.where(second.to(w.device)[:, :, None], self.map(z2, labels), w)
+
+    def synthesize(self, w: torch.Tensor, noise: str = "const") -> torch.Tensor:
+        """Images of w ``N,num_ws,w_dim``; ``noise`` is const (fixed), random or none."""
+        ws = w.unbind(1)
+        x, image = self.const.expand(w.shape[0], -1, -1, -1), None
+        start = 0
+        for block in self.blocks:
+            convs = cast(int, block.num_convs)
+            x, image = block(x, image, ws[start : start + convs + 1], noise)
+            start += convs
+        assert image is not None
+        return image
+
+    def forward(
+        self, z: torch.Tensor, labels: torch.Tensor | None = None, mix: Mix | None = None
+    ) -> torch.Tensor:
+        """Images: with random noise in training, with fixed noise in sampling."""
+        return self.synthesize(self.styles(z, labels, mix), "random" if self.training else "const")
+
+
+# --- discriminator -----------------------------------------------------------------------------------
+
+
+class ResidualBlock(nn.Module):
+    """Half the size, residual (figure 7c); the sum of both ways is divided by sqrt(2)."""
+
+    def __init__(self, cin: int, cout: int) -> None:
+        super().__init__()
+        half = math.sqrt(0.5)
+        self.conv0 = EqualizedConv2d(cin, cin, 3, activation="lrelu")
+        # sqrt(2) of the activation and sqrt(1/2) of the sum cancel.
+        self.conv1 = EqualizedConv2d(cin, cout, 3, down=2, f=FILTER, activation="lrelu", gain=1.0)
+        self.skip = EqualizedConv2d(cin, cout, 1, down=2, f=FILTER, bias=False, gain=half)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.conv1(self.conv0(x)) + self.skip(x)
+
+
+class Discriminator(nn.Module):
+    """Images to logits ``N``; with labels the projection of Miyato and Koyama (2018), equation 4, on mapped
+    labels (Karras et al. 2020b, code)."""
+
+    def __init__(self, config: DiscriminatorConfig, image_shape: Sequence[int], label_dim: int = 0) -> None:
+        super().__init__()
+        image_channels, height, width = image_shape
+        levels = resolutions(height, width)[::-1]
+        widths = [channels(config, level) for level in levels]
+        self.label_dim = label_dim
+        self.from_rgb = EqualizedConv2d(image_channels, widths[0], 1, activation="lrelu")
+        self.blocks = nn.Sequential(*(ResidualBlock(a, b) for a, b in itertools.pairwise(widths)))
+        last = widths[-1]
+        self.mbstd = MinibatchStd(config.mbstd_group) if config.mbstd_group else None
+        self.conv = EqualizedConv2d(last + bool(config.mbstd_group), last, 3, activation="lrelu")
+        self.dense = EqualizedLinear(last * math.prod(levels[-1]), last, activation="lrelu")
+        self.out = EqualizedLinear(last, last if label_dim else 1)
+        self.mapping = None
+        if label_dim:
+            self.mapping = Mapping(0, label_dim, last, config.mapping_layers, config.mapping_lr_multiplier)
+        self._freeze(config.freeze_d)
+
+    def forward(self, images: torch.Tensor, labels: torch.Tensor | None = None) -> torch.Tensor:
+        x = self.blocks(self.from_rgb(images))
+        with torch.autocast(x.device.type, enabled=False):  # the last few layers in full precision
+            x = x.to(torch.promote_types(x.dtype, torch.float32))
+            x = x if self.mbstd is None else self.mbstd(x)
+            x = self.out(self.dense(self.conv(x).flatten(1)))
+        if self.mapping is None:
+            return x.squeeze(1)
+        if labels is None:
+            labels = x.new_zeros(x.shape[0], self.label_dim)
+        return (x * self.mapping(None, labels)).sum(1) / math.sqrt(x.shape[1])
+
+    def _freeze(self, count: int) -> None:
+        """The first ``count`` layers from the image on become buffers, out of any optimiser's reach."""
+        layers: list[nn.Module] = [self.from_rgb]
+        for block in self.blocks:
+            layers += [cast(nn.Module, m) for m in (block.conv0, block.conv1, block.skip)]
+        layers += [self.conv, self.dense]
+        if count > len(layers):
+            raise ConfigError(
+                f"--discriminator.freeze-d {count} is more than the {len(layers)} layers before the last one"
+            )
+        for layer in layers[:count]:
+            for name, value in list(layer.named_parameters()):
+                delattr(layer, name)
+                layer.register_buffer(name, value.detach())
