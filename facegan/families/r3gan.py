@@ -1,0 +1,136 @@
+"""R3GAN (Huang et al. 2024): a modern residual network for the relativistic loss with R1 and R2.
+
+The loss is ``--loss relativistic``, the penalties ``r1_gamma`` and ``r2_gamma`` at every update. What the
+paper moves while training is in :mod:`facegan.nets.schedule`, with its values in docs/r3gan.md.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from facegan.errors import ConfigError
+from facegan.families.feedforward import OptimizerConfig
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from facegan.nets.r3gan_nets import Stages
+
+CONDITIONAL = True
+"""The networks take labels."""
+
+
+@dataclass(frozen=True)
+class NetworkConfig(OptimizerConfig):
+    """One network, from its smallest resolution upwards, and its optimiser."""
+
+    widths: tuple[int, ...] = ()
+    """Channels of each stage, 4x4 first: 64x64 pictures need five. Empty takes the paper's for the size."""
+    blocks: tuple[int, ...] = (2,)
+    """Residual blocks of each stage; a single number is for all of them."""
+    group_size: int = 16
+    """Channels of a group in the 3x3 convolutions; 1 is depthwise, 0 is one group of all."""
+    expansion: int = 2
+    """How many times wider than their stage residual blocks are inside."""
+    kernel: int = 3
+    """Size of the grouped convolutions, odd."""
+    lr: float = 2e-4
+    """Learning rate."""
+    beta1: float = 0.0
+    """Decay of the first moment."""
+    beta2: float = 0.99
+    """Decay of the second moment."""
+
+
+@dataclass(frozen=True)
+class Config:
+    """The paper's networks for the size of the pictures, of the same design on both sides."""
+
+    generator: NetworkConfig = field(default_factory=NetworkConfig)
+    discriminator: NetworkConfig = field(default_factory=NetworkConfig)
+
+
+# Widths from 4x4 to 256x256: the paper's (table 9: FFHQ-256, whose first stages are those of FFHQ-64 and
+# CIFAR-10), and ours for CPUs, which give each resolution about the same work.
+WIDTHS = (768, 768, 768, 768, 384, 192, 96)
+SMALL_WIDTHS = (256, 192, 128, 64, 32, 16, 8)
+
+
+def base_size(height: int, width: int) -> tuple[tuple[int, int], int]:
+    """(height, width) of the first stage, with a short side from 4 to 7, and the number of stages."""
+    h, w, stages = height, width, 1
+    while h % 2 == 0 and w % 2 == 0 and min(h, w) >= 8:
+        h, w, stages = h // 2, w // 2, stages + 1
+    if not 4 <= min(h, w) <= 7 or stages > len(WIDTHS):
+        raise ConfigError(
+            f"r3gan cannot make {height}x{width} pictures: both sides must be multiples of one power of two, at "
+            f"most 64, that goes 4 to 7 times into the shorter (64 = 4 x 16, 80 = 5 x 16){_near(height, width)}"
+        )
+    return (h, w), stages
+
+
+def _near(height: int, width: int) -> str:
+    """The nearest sizes that work, where one number is a size."""
+    if height != width:
+        return ""
+    sizes = [b << k for b in (4, 5, 6, 7) for k in range(len(WIDTHS))]
+    near = sorted(sizes, key=lambda s: (abs(s - height), s))[:2]
+    return f"; prepare with --size {min(near)} or {max(near)}"
+
+
+def default_widths(size: int | Sequence[int], small: bool = False) -> tuple[int, ...]:
+    """Widths of the stages for pictures of ``size``, one side or (height, width), 4x4 first.
+
+    ``small`` takes widths that a CPU can train, to go with ``group_size=1``: 0.14 GMAC a picture at 64 px, a
+    ninetieth of the paper's. On CPUs a group of 8 costs as much time as one of 16, one of 1 a fifth (laid
+    out channels-last, as training does). It also leaves the 1x1 convolutions most of the work, which is the
+    paper's ratio: groups of 16 are 10% of it at width 768, but half of it at width 64.
+    """
+    height, width = (size, size) if isinstance(size, int) else tuple(size)
+    _, stages = base_size(height, width)
+    return (SMALL_WIDTHS if small else WIDTHS)[:stages]
+
+
+def _stages(config: NetworkConfig, image_shape: Sequence[int], option: str) -> tuple[tuple[int, int], Stages]:
+    """Size of the first stage and what all are made of; raises ConfigError that names ``option``."""
+    from facegan.nets.r3gan_nets import Stages
+
+    _, height, width = image_shape
+    base, count = base_size(height, width)
+    widths = tuple(config.widths) or default_widths((height, width))
+    blocks = tuple(config.blocks) * count if len(config.blocks) == 1 else tuple(config.blocks)
+    sizes = f"{height}x{width} pictures have {count} stages, from {base[0]}x{base[1]} upwards"
+    for name, values in (("widths", widths), ("blocks", blocks)):
+        if len(values) != count:
+            raise ConfigError(f"--{option}.{name}: {sizes}, but {len(values)} numbers are given")
+        if min(values) < (name == "widths"):
+            raise ConfigError(f"--{option}.{name}: {min(values)} is too small")
+    if config.kernel < 1 or config.kernel % 2 == 0:
+        raise ConfigError(f"--{option}.kernel must be odd, not {config.kernel}")
+    if config.expansion < 1:
+        raise ConfigError(f"--{option}.expansion must be at least 1, not {config.expansion}")
+    for inner in (n * config.expansion for n in widths):
+        if config.group_size < 0 or (config.group_size and inner % config.group_size):
+            raise ConfigError(
+                f"--{option}.group-size {config.group_size} does not divide the {inner} channels inside the "
+                f"blocks of width {inner // config.expansion} (0 is one group of all)"
+            )
+    return base, Stages(widths, blocks, config.expansion, config.group_size, config.kernel)
+
+
+def build_generator(
+    config: NetworkConfig, image_shape: Sequence[int], z_dim: int, label_dim: int = 0
+) -> nn.Module:
+    from facegan.nets.r3gan_nets import Generator
+
+    base, stages = _stages(config, image_shape, "generator")
+    return Generator(z_dim, label_dim, base, image_shape[0], stages)
+
+
+def build_discriminator(config: NetworkConfig, image_shape: Sequence[int], label_dim: int = 0) -> nn.Module:
+    from facegan.nets.r3gan_nets import Discriminator
+
+    base, stages = _stages(config, image_shape, "discriminator")
+    return Discriminator(label_dim, base, image_shape[0], stages)

@@ -1,0 +1,207 @@
+"""R3GAN's networks (Huang et al. 2024, section 3.4): residual, symmetric, without normalisation.
+
+One stage a resolution: a transition (bilinear resampling, and a 1 x 1 convolution where the width
+changes) and residual blocks, each 1 x 1 -> leaky ReLU -> grouped 3 x 3 -> leaky ReLU -> 1 x 1. The paper
+gives no bias to a block's last convolution and is silent about the others outside of blocks: none has one,
+which agrees with the parameter counts of its table 9.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import cast
+
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from facegan.nets.convolution import Conv2d
+
+Tensor = torch.Tensor
+SLOPE = 0.2
+GAIN = math.sqrt(2.0 / (1.0 + SLOPE**2))
+
+
+def _normal(weight: Tensor, gain: float = 1.0) -> None:
+    """N(0, gain^2 / fan-in), He et al. 2015, equations 14 and 15."""
+    nn.init.normal_(weight, 0.0, gain / math.sqrt(weight[0].numel()))
+
+
+class ResidualBlock(nn.Module):
+    """x + f(x), with f widened ``expansion`` times inside and its 3 x 3 in groups of ``group_size`` channels.
+
+    Fix-up (Zhang et al. 2019, as in Huang et al. 2024, section 3.4): the last convolution begins at 0, the
+    other two are drawn smaller by L^(-1/4), L the number of residual blocks in the network.
+    """
+
+    def __init__(self, width: int, expansion: int, group_size: int, kernel: int, blocks: int) -> None:
+        super().__init__()
+        inner = width * expansion
+        groups = inner // group_size
+        self.expand = Conv2d(width, inner, 1)
+        self.grouped = Conv2d(inner, inner, kernel, padding=kernel // 2, groups=groups)
+        self.project = Conv2d(inner, width, 1, bias=False)
+        for conv in (self.expand, self.grouped):
+            _normal(conv.weight, GAIN * blocks**-0.25)
+            nn.init.zeros_(cast(Tensor, conv.bias))
+        nn.init.zeros_(self.project.weight)
+
+    def forward(self, x: Tensor) -> Tensor:
+        y = F.leaky_relu(self.expand(x), SLOPE)
+        y = F.leaky_relu(self.grouped(y), SLOPE)
+        return x + self.project(y)
+
+
+class Resample(nn.Module):
+    """Bilinear resampling to twice (``up``) or half the size, with zeros around the picture.
+
+    The kernel [1, 2, 1] over repeated pixels, or before pairs are averaged, is [1, 3, 3, 1] at a stride of 2
+    (Huang et al. 2024, appendix E).
+    """
+
+    kernel: Tensor
+
+    def __init__(self, up: bool) -> None:
+        super().__init__()
+        self.up = up
+        row = torch.tensor([1.0, 3.0, 3.0, 1.0]) / (4 if up else 8)
+        self.register_buffer("kernel", torch.outer(row, row)[None, None], persistent=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        channels = x.shape[1]
+        kernel = self.kernel.to(x.dtype).expand(channels, 1, 4, 4)
+        resample = F.conv_transpose2d if self.up else F.conv2d
+        return resample(x, kernel, stride=2, padding=1, groups=channels)
+
+    def extra_repr(self) -> str:
+        return "up" if self.up else "down"
+
+
+def _plain(cin: int, cout: int) -> Conv2d:
+    conv = Conv2d(cin, cout, 1, bias=False)
+    _normal(conv.weight)
+    return conv
+
+
+def _transition(up: bool, cin: int, cout: int) -> list[nn.Module]:
+    """Resampling and a change of width, the latter where there are fewer pixels."""
+    change: list[nn.Module] = [_plain(cin, cout)] if cin != cout else []
+    return [*change, Resample(up)] if up else [Resample(up), *change]
+
+
+class Basis(nn.Module):
+    """Learned feature maps ``width,h,w``, each times a linear function of the latent."""
+
+    def __init__(self, inputs: int, width: int, size: tuple[int, int]) -> None:
+        super().__init__()
+        self.maps = nn.Parameter(torch.randn(width, *size))
+        self.scale = nn.Linear(inputs, width, bias=False)
+        _normal(self.scale.weight)
+
+    def forward(self, z: Tensor) -> Tensor:
+        return self.maps * self.scale(z)[:, :, None, None]
+
+
+class Head(nn.Module):
+    """``N,C,h,w`` to ``N,outputs``: each channel's own weighted sum over its pixels, then a linear layer."""
+
+    def __init__(self, width: int, size: tuple[int, int], outputs: int) -> None:
+        super().__init__()
+        self.basis = Conv2d(width, width, size, groups=width, bias=False)
+        self.linear = nn.Linear(width, outputs, bias=False)
+        _normal(self.basis.weight)
+        _normal(self.linear.weight)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return cast(Tensor, self.linear(self.basis(x).flatten(1)))
+
+
+class Generator(nn.Module):
+    """Latents to images, linear at the end as in the paper: sampling clips to [-1, 1].
+
+    With labels (``N,label_dim``, one-hot or yes/no attributes) w is the latent and an embedding of as many
+    numbers (appendix D); None stands for none of the labels, whose embedding is 0.
+    """
+
+    num_ws = 1
+
+    def __init__(self, z_dim: int, label_dim: int, base: tuple[int, int], channels: int, stages: Stages) -> None:
+        super().__init__()
+        self.z_dim, self.label_dim = z_dim, label_dim
+        self.w_dim = 2 * z_dim if label_dim else z_dim
+        self.embed: nn.Linear | None = None
+        if label_dim:
+            self.embed = nn.Linear(label_dim, z_dim, bias=False)
+            _normal(self.embed.weight)
+        first = stages.widths[0]
+        layers: list[nn.Module] = [Basis(self.w_dim, first, base)]
+        for i, width in enumerate(stages.widths):
+            if i:
+                layers += _transition(True, stages.widths[i - 1], width)
+            layers += stages.blocks_of(i)
+        self.body = nn.Sequential(*layers)
+        self.to_image = _plain(stages.widths[-1], channels)
+
+    def map(self, z: Tensor, labels: Tensor | None = None) -> Tensor:
+        if self.embed is not None:
+            if labels is None:
+                labels = z.new_zeros(len(z), self.label_dim)
+            z = torch.cat([z, self.embed(labels.to(z.dtype)).to(z.dtype)], 1)
+        return z[:, None]
+
+    def synthesize(self, w: Tensor, noise: str = "const") -> Tensor:
+        return cast(Tensor, self.to_image(self.body(w[:, 0])))
+
+    def forward(self, z: Tensor, labels: Tensor | None = None, mix: object = None) -> Tensor:
+        return self.synthesize(self.map(z, labels))
+
+
+class Discriminator(nn.Module):
+    """Images to logits ``N``; with labels the projection of the features on the labels' embedding (Miyato,
+    Koyama 2018, appendix D of the paper).
+
+    Deviation: the embedding has a bias, without which every picture with none of the attributes would have
+    the logit 0. For classes the bias is the unconditional term that the paper leaves out.
+    """
+
+    def __init__(self, label_dim: int, base: tuple[int, int], channels: int, stages: Stages) -> None:
+        super().__init__()
+        self.label_dim = label_dim
+        first = stages.widths[0]
+        layers: list[nn.Module] = [_plain(channels, stages.widths[-1])]
+        for i in reversed(range(len(stages.widths))):
+            layers += stages.blocks_of(i)
+            if i:
+                layers += _transition(False, stages.widths[i], stages.widths[i - 1])
+        self.body = nn.Sequential(*layers)
+        self.head = Head(first, base, first if label_dim else 1)
+        self.embed: nn.Linear | None = None
+        if label_dim:
+            self.embed = nn.Linear(label_dim, first)
+            for p in self.embed.parameters():
+                nn.init.normal_(p, 0.0, 1.0 / math.sqrt(first))
+
+    def forward(self, images: Tensor, labels: Tensor | None = None) -> Tensor:
+        features = self.head(self.body(images))
+        if self.embed is None:
+            return cast(Tensor, features[:, 0])
+        if labels is None:
+            raise ValueError("a discriminator of labelled pictures needs their labels")
+        return cast(Tensor, (features * self.embed(labels.to(features.dtype))).sum(1))
+
+
+class Stages:
+    """What the two networks' stages are made of, from the smallest resolution upwards."""
+
+    def __init__(
+        self, widths: Sequence[int], blocks: Sequence[int], expansion: int, group_size: int, kernel: int
+    ) -> None:
+        self.widths, self.blocks = tuple(widths), tuple(blocks)
+        self.expansion, self.group_size, self.kernel = expansion, group_size, kernel
+
+    def blocks_of(self, stage: int) -> list[nn.Module]:
+        width = self.widths[stage]
+        group = self.group_size or width * self.expansion
+        settings = (width, self.expansion, group, self.kernel, sum(self.blocks))
+        return [ResidualBlock(*settings) for _ in range(self.blocks[stage])]
