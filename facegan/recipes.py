@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from facegan.errors import ConfigError
-from facegan.families import dcgan, vanilla
+from facegan.families import dcgan, progan, r3gan, stylegan2, vanilla
 from facegan.training.config import LatentConfig, TrainConfig
 
 
@@ -69,6 +69,47 @@ def _plus(
 def _halving(widths: str) -> str:
     """A discriminator that halves the resolution with every layer."""
     return "; ".join(f"conv {width} 4 s2 lrelu" for width in widths.split()) + "; mbstd; dense 1"
+
+
+def _progan(size: int, **settings: object) -> TrainConfig:
+    """The paper's settings (Karras et al. 2018, appendix A.1), with one batch size for all resolutions."""
+    common: dict[str, object] = {
+        "batch": 16, "loss": "wgan", "gp_weight": 10.0, "drift": 0.001, "reuse_fakes": False,
+        "ema_halflife_kimg": 11.085, "ema_rampup": 0.0,  # 0.999 an update
+        "latent": LatentConfig("sphere", 512), "model": progan.Config(),
+        "grid_kimg": 50.0, "checkpoint_kimg": 200.0,
+    }  # fmt: skip
+    return TrainConfig(family="progan", size=size, **{**common, **settings})  # type: ignore[arg-type]
+
+
+def _stylegan2(size: int, model: stylegan2.Config | None = None, **settings: object) -> TrainConfig:
+    """The authors' automatic settings for one GPU (Karras et al. 2020b, appendix C and its code)."""
+    batch = int(settings.pop("batch", max(min(4096 // size, 32), 1)))  # type: ignore[call-overload]
+    common: dict[str, object] = {
+        "batch": batch, "kimg": 25000.0, "r1_gamma": 0.0002 * size**2 / batch, "r1_every": 16,
+        "ema_halflife_kimg": batch * 10 / 32, "augment": "ada", "precision": "auto", "reuse_fakes": False,
+        "latent": LatentConfig(dim=512), "grid_kimg": 50.0, "checkpoint_kimg": 200.0,
+    }  # fmt: skip
+    return TrainConfig(
+        family="stylegan2", size=size, model=model or stylegan2.Config(),
+        **{**common, **settings},  # type: ignore[arg-type]
+    )  # fmt: skip
+
+
+def _r3gan(size: int, gamma: float, model: r3gan.Config | None = None, **settings: object) -> TrainConfig:
+    """The paper's FFHQ settings (Huang et al. 2024, appendix D) but for the number of GPUs."""
+    common: dict[str, object] = {
+        "batch": 256, "kimg": 20000.0, "loss": "relativistic", "r1_gamma": gamma, "r2_gamma": gamma,
+        "augment": "ada", "augment_p": 0.3, "augment_target": 0.0, "burnin_kimg": 2000.0, "burnin_lr": 4.0,
+        "burnin_gamma": 10.0, "burnin_beta2": 0.9, "burnin_ema": True, "ema_halflife_kimg": 500.0,
+        "ema_rampup": 0.0, "precision": "auto", "reuse_fakes": False, "latent": LatentConfig(dim=64),
+        "grid_kimg": 50.0, "checkpoint_kimg": 200.0,
+    }  # fmt: skip
+    networks = (r3gan.NetworkConfig(lr=5e-5), r3gan.NetworkConfig(lr=5e-5))
+    return TrainConfig(
+        family="r3gan", size=size, model=model or r3gan.Config(*networks),
+        **{**common, **settings},  # type: ignore[arg-type]
+    )  # fmt: skip
 
 
 RECIPES: dict[str, Recipe] = {
@@ -243,6 +284,69 @@ RECIPES: dict[str, Recipe] = {
         "64 px faces: DCGAN with moving average, R1 and flips",
         "Radford et al. 2015; Mescheder et al. 2018",
     ),
+    "progan-128": Recipe(
+        _progan(128, kimg=10188.8),
+        "128 px faces by progressive growing, the tutorials' (636,801 updates)",
+        "Karras et al. 2018",
+    ),
+    "progan-64": Recipe(
+        _progan(64, kimg=8000.0), "64 px faces by progressive growing", "Karras et al. 2018"
+    ),
+    "progan-64-short": Recipe(
+        _progan(
+            64, kimg=300.0, batch=32, reuse_fakes=True, precision="auto",
+            latent=LatentConfig("sphere", 128), grid_kimg=10.0, checkpoint_kimg=20.0,
+            model=progan.Config(
+                progan.GeneratorConfig(
+                    lr=2e-3, channel_base=4096, channel_max=128, stage_kimg=20, fade_kimg=20
+                ),
+                progan.DiscriminatorConfig(lr=2e-3, channel_base=4096, channel_max=128),
+            ),
+        ),
+        "a fifteenth of the weights and a thirtieth of the schedule, for small machines",
+        "Karras et al. 2018",
+    ),
+    **{
+        f"stylegan2-{size}": Recipe(
+            _stylegan2(size), f"{size} px; augments adaptively, for little data", "Karras et al. 2020a, 2020b"
+        )
+        for size in (32, 64, 128, 256)
+    },
+    "stylegan2-64-small": Recipe(
+        _stylegan2(
+            64, batch=16, kimg=500.0, latent=LatentConfig(dim=128), reuse_fakes=True, grid_kimg=10.0,
+            checkpoint_kimg=20.0,
+            model=stylegan2.Config(
+                stylegan2.GeneratorConfig(w_dim=128, channel_base=2048, channel_max=128),
+                stylegan2.DiscriminatorConfig(channel_base=2048, channel_max=128),
+            ),
+        ),
+        "a hundredth of the MACs, for small machines",
+        "Karras et al. 2020a, 2020b",
+    ),
+    **{
+        f"r3gan-{size}": Recipe(
+            _r3gan(size, gamma), f"{size} px; relativistic loss, R1 and R2, no normalisation",
+            "Huang et al. 2024",
+        )
+        for size, gamma in ((32, 0.05), (64, 2.0), (128, 8.0), (256, 15.0))
+    },
+    **{
+        f"r3gan-{size}-small": Recipe(
+            _r3gan(
+                size, gamma, batch=32, kimg=500.0, burnin_kimg=50.0, ema_halflife_kimg=10.0, reuse_fakes=True,
+                grid_kimg=10.0, checkpoint_kimg=20.0, augment="",
+                model=r3gan.Config(*(
+                    r3gan.NetworkConfig(
+                        lr=2e-4, widths=r3gan.default_widths(size, small=True), group_size=1
+                    ) for _ in range(2)
+                )),
+            ),
+            "narrow and with depthwise convolutions, for small machines",
+            "Huang et al. 2024",
+        )
+        for size, gamma in ((32, 0.05), (64, 2.0), (128, 8.0))
+    },
     "faces-tiny-32": Recipe(
         TrainConfig(
             family="dcgan",

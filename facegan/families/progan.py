@@ -57,7 +57,7 @@ class Config:
 
 
 def level_at(config: Config, images_seen: int, levels: int) -> float:
-    """0 at the smallest resolution, ``levels - 1`` at the last; between whole numbers the next one fades in."""
+    """0 at the smallest resolution, ``levels - 1`` at the last; in between the next one fades in."""
     stage, fade = config.generator.stage_kimg * 1000, config.generator.fade_kimg * 1000
     if stage + fade <= 0:
         return float(levels - 1)
@@ -67,7 +67,7 @@ def level_at(config: Config, images_seen: int, levels: int) -> float:
 
 
 def begin_update(config: Config, generator: Any, discriminator: Any, images_seen: int) -> bool:
-    """Set both networks' level. True where a fade begins or ends: the authors' optimisers begin again there."""
+    """Set both networks' level. True where a fade begins or ends: there the optimisers begin again."""
     before, now = float(generator.level), level_at(config, images_seen, generator.levels)
     if now != before:
         generator.level.fill_(now)

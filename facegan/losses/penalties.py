@@ -32,7 +32,7 @@ def interpolation_penalty(
 def path_lengths(images: torch.Tensor, ws: torch.Tensor, noise: torch.Tensor) -> torch.Tensor:
     """``N``: |J^T y| of each image, J its Jacobian in w (Karras et al. 2020, equation 4).
 
-    ``noise`` is y, N(0, 1) / sqrt(H W), in the shape of ``images`` ``N,C,H,W``; ``ws`` are ``N,num_ws,w_dim``.
+    ``noise`` is y, N(0, 1) / sqrt(H W), of the shape of ``images`` ``N,C,H,W``; ``ws`` ``N,num_ws,w_dim``.
     """
     (gradient,) = torch.autograd.grad((images * noise).sum(), ws, create_graph=True)
     return gradient.square().sum(2).mean(1).sqrt()

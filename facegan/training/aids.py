@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 
 from facegan import rng
-from facegan.augment import AUGMENTS
+from facegan.augment.table import AUGMENTS
 from facegan.nets import parallel
 from facegan.training.state import TrainState, schedule
 

@@ -194,6 +194,8 @@ def _measured(
     feed = ImageFeed(pictures, config, place, None if table is None else table[: len(pictures)])
     with PeakMemory(place) as memory:
         state = create_state(resolved(config, place), shape, place, label_dim=len(names))
+        # As at the end of the run, when networks that grow are grown and schedules have come to rest.
+        state.images_seen = state.fakes_drawn = round(config.kimg * 1000) // config.batch * config.batch
         kinds = _kinds(config)
         # Two to warm up, because the optimiser's moments come with the first.
         warm = [_timed(state, feed, penalised) for penalised in (kinds * 2)[:2]]

@@ -70,6 +70,8 @@ def _tried(config: TrainConfig, shape: Sequence[int], device: torch.device, labe
         try:
             state = create_state(config, shape, device, label_dim=label_dim)
             feed = ImageFeed(images, config, device, np.zeros((config.batch, label_dim), np.float32))
+            # As at the end, when networks that grow are grown.
+            state.images_seen = state.fakes_drawn = round(config.kimg * 1000) // config.batch * config.batch
             train_step(state, feed)
             train_step(state, feed)
             return True

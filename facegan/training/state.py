@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from copy import deepcopy
 from dataclasses import dataclass, field
@@ -16,6 +15,7 @@ from facegan.errors import ConfigError
 from facegan.families import get_family
 from facegan.generator import Latent
 from facegan.nets import parallel
+from facegan.nets.schedule import cosine
 from facegan.training.config import TrainConfig
 
 Part = tuple[int, int]  # images low .. high - 1 of a batch
@@ -104,10 +104,8 @@ def _adam(module: nn.Module, settings: Any) -> torch.optim.Optimizer:
 
 
 def schedule(state: TrainState, start: float, end: float) -> float:
-    """From ``start`` to ``end`` along half a cosine within ``burnin_kimg`` (R3GAN, section 3.1)."""
-    length = state.config.burnin_kimg * 1000
-    done = min(state.images_seen / length, 1.0) if length else 1.0
-    return end + (start - end) * 0.5 * (1.0 + math.cos(math.pi * done))
+    """From ``start`` to ``end`` along half a cosine within ``burnin_kimg``."""
+    return cosine(start, end, state.images_seen, state.config.burnin_kimg)
 
 
 def set_rates(state: TrainState) -> None:

@@ -5,13 +5,13 @@ import math
 import numpy as np
 import pytest
 import torch
+from reduced import reduced
 
 from facegan.families import get_family
 from facegan.generator import Latent
 from facegan.losses.adversarial import LOSSES
 from facegan.nets.ema import batch_norms, ema_decay, recalibrate_batch_norm, update_ema
 from facegan.recipes import RECIPES, recipe
-from facegan.training.config import check, override
 from facegan.training.data import ImageFeed
 from facegan.training.state import Batch, create_state, draw_latents, set_rates
 from facegan.training.step import train_step
@@ -20,11 +20,7 @@ CPU = torch.device("cpu")
 
 
 def small(name="faces-tiny-32", **changes):
-    """The recipe at a quarter of its width: as quick as its structure allows."""
-    width = {"generator.width": 0.25, "discriminator.width": 0.25, "batch": 4}
-    if recipe(name).g_batch:
-        width["g_batch"] = 8
-    return check(override(recipe(name), {**width, **changes}))
+    return reduced(name, **changes)
 
 
 def images(config, n=16):
