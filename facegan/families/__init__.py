@@ -19,6 +19,7 @@ from facegan.errors import ModelError
 FAMILIES: dict[str, str] = {
     "vanilla": "facegan.families.vanilla",
     "dcgan": "facegan.families.dcgan",
+    "r3gan": "facegan.families.r3gan",
 }
 
 
