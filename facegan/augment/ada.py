@@ -61,6 +61,7 @@ class Pipeline:
             return images
         # Two thirds of an image's draws are seldom used, but each belongs to it alone.
         chosen = _Chosen(p, draw)
+        images = self._blits(images, chosen)
         images = self._geometry(images, chosen)
         images = self._colour(images, chosen)
         images = self._filters(images, chosen)
@@ -68,23 +69,26 @@ class Pipeline:
 
     # --- appendix B.2: pixel blitting and general geometry ----------------------------------------
 
+    def _blits(self, images: torch.Tensor, chosen: _Chosen) -> torch.Tensor:
+        """What only moves pixels, and so needs no filters."""
+        _, _, h, w = images.shape
+        if self.flip:
+            mirror = (chosen.value("flip", 0) >= 0.5) & chosen.hit("flip")
+            images = _where(mirror, images.flip(3), images)
+        if self.rotate90:
+            turns = (chosen.value("rotate90", 0) * 4).floor() * chosen.hit("rotate90")
+            if h == w:  # others can be turned by 180 degrees only
+                images = _where(turns % 2 == 1, images.flip(2).transpose(2, 3), images)
+            images = _where(turns >= 2, images.flip((2, 3)), images)
+        if self.translate_int:
+            for axis, k, size in ((3, 0, w), (2, 1, h)):
+                t = ((chosen.value("translate-int", k) * 2 - 1) * self.translate_int * size).round()
+                images = _rolled(images, axis, chosen.keep("translate-int", t, 0.0))
+        return images
+
     def _geometry(self, images: torch.Tensor, chosen: _Chosen) -> torch.Tensor:
         _, _, h, w = images.shape
         steps: list[torch.Tensor] = []
-        if self.flip:
-            mirror = (chosen.value("flip", 0) >= 0.5) & chosen.hit("flip")
-            steps.append(scaling(torch.where(mirror, -1.0, 1.0), torch.ones_like(chosen.value("flip", 0))))
-        if self.rotate90:
-            turns = (chosen.value("rotate90", 0) * 4).floor()
-            steps.append(rotation(chosen.keep("rotate90", turns * (math.pi / 2), 0.0)))
-        if self.translate_int:
-            tx, ty = (
-                ((chosen.value("translate-int", k) * 2 - 1) * self.translate_int * size).round()
-                for k, size in enumerate((w, h))
-            )
-            steps.append(_translated(chosen, "translate-int", tx, ty))
-        if not (self.scale_std or self.rotate or self.stretch_std or self.translate_std):
-            return _blitted(images, steps)
         if self.scale_std:
             s = chosen.keep("scale", torch.exp2(chosen.normal("scale", 0) * self.scale_std), 1.0)
             steps.append(scaling(s, s))
@@ -99,8 +103,8 @@ class Pipeline:
             tx, ty = (
                 chosen.normal("translate", k) * self.translate_std * size for k, size in enumerate((w, h))
             )
-            steps.append(_translated(chosen, "translate", tx, ty))
-        return warp(images, _inverse(steps))
+            steps.append(translation(chosen.keep("translate", tx, 0.0), chosen.keep("translate", ty, 0.0)))
+        return warp(images, _inverse(steps)) if steps else images
 
     def _turned(self, chosen: _Chosen, name: str) -> torch.Tensor:
         """One of two rotations, so seldom that at least one of them comes with probability p."""
@@ -217,8 +221,18 @@ class _Chosen:
         return torch.where(self.hit(name, p), value, torch.full_like(value, otherwise))
 
 
-def _translated(chosen: _Chosen, name: str, tx: torch.Tensor, ty: torch.Tensor) -> torch.Tensor:
-    return translation(chosen.keep(name, tx, 0.0), chosen.keep(name, ty, 0.0))
+def _where(hit: torch.Tensor, yes: torch.Tensor, no: torch.Tensor) -> torch.Tensor:
+    return torch.where(hit.view(-1, 1, 1, 1), yes, no)
+
+
+def _rolled(images: torch.Tensor, axis: int, by: torch.Tensor) -> torch.Tensor:
+    """Moved by whole pixels along ``axis``; edges are mirrored in."""
+    size = images.shape[axis]
+    source = (torch.arange(size, device=images.device)[None] - by.long()[:, None]) % (2 * size)
+    source = torch.minimum(source, 2 * size - 1 - source)
+    shape = [len(images), 1, 1, 1]
+    shape[axis] = size
+    return images.gather(axis, source.view(shape).expand_as(images))
 
 
 def _inverse(steps: list[torch.Tensor]) -> torch.Tensor:
@@ -227,14 +241,6 @@ def _inverse(steps: list[torch.Tensor]) -> torch.Tensor:
     for step in steps[1:]:
         total = total @ torch.linalg.inv(step.double())
     return total[:, :2]
-
-
-def _blitted(images: torch.Tensor, steps: list[torch.Tensor]) -> torch.Tensor:
-    """Flips alone need no resampling."""
-    if len(steps) != 1:
-        return warp(images, _inverse(steps))
-    mirror = steps[0][:, 0, 0] < 0
-    return torch.where(mirror.view(-1, 1, 1, 1), images.flip(3), images)
 
 
 def _about(axis: torch.Tensor, angle: torch.Tensor) -> torch.Tensor:

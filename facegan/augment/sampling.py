@@ -19,6 +19,9 @@ SYM6 = (
 )  # fmt: skip
 _TAPS = setup_filter(SYM6)
 _HALF = len(SYM6) // 2
+# Its centre of mass is not its middle: the enlarged picture lies so many pixels (of the small one) beside.
+_LAG = (len(SYM6) - 1) / 4 - sum(k * tap for k, tap in enumerate(SYM6)) / math.sqrt(2) / 2
+_BORDER = 4  # pixels around the picture in which nothing is folded
 
 
 class _Sample(torch.autograd.Function):
@@ -54,13 +57,18 @@ class _Adjoint(torch.autograd.Function):
 
 
 def _sample(x: torch.Tensor, grid: torch.Tensor) -> torch.Tensor:
-    return F.grid_sample(x, grid, "bilinear", "reflection", align_corners=False)
+    return F.grid_sample(x, grid, "bilinear", "border", align_corners=False)
 
 
 def mirrored(x: torch.Tensor, pixels: int) -> torch.Tensor:
     """``x`` with a border of ``pixels``, mirrored at its edges."""
     x = torch.cat([x[..., :pixels].flip(-1), x, x[..., -pixels:].flip(-1)], -1)
     return torch.cat([x[..., :pixels, :].flip(-2), x, x[..., -pixels:, :].flip(-2)], -2)
+
+
+def _repeated(x: torch.Tensor, border: int) -> torch.Tensor:
+    """Of pictures that are too small to be mirrored so far."""
+    return F.pad(x, [border + _HALF // 2] * 4, "replicate")
 
 
 def warp(x: torch.Tensor, inverse: torch.Tensor) -> torch.Tensor:
@@ -72,20 +80,30 @@ def warp(x: torch.Tensor, inverse: torch.Tensor) -> torch.Tensor:
     """
     _, _, h, w = x.shape
     dtype, x = x.dtype, x.float() if x.dtype in (torch.bfloat16, torch.float16) else x
-    x = upfirdn2d(mirrored(x, _HALF // 2), _TAPS, up=2, padding=(0, -1, 0, -1), gain=4.0)
+    border = min(_BORDER, h, w)
+    x = upfirdn2d(
+        mirrored(x, border + _HALF // 2) if border + _HALF // 2 <= min(h, w) else _repeated(x, border),
+        _TAPS, up=2, padding=(0, -1, 0, -1), gain=4.0,
+    )  # fmt: skip
     # Pixels -5 .. 2H + 4 of the enlarged result are what the reduction's filter reaches.
     ys, xs = (
-        (torch.arange(1 - _HALF, 2 * size + _HALF - 1, device=x.device, dtype=x.dtype) + 0.5) / 2 - size / 2
+        (torch.arange(1 - _HALF, 2 * size + _HALF - 1, device=x.device, dtype=x.dtype) + 0.5) / 2 - size / 2 + _LAG
         for size in (h, w)
     )
     m = inverse.to(x.dtype)
-    grid = (
-        xs.view(1, 1, -1, 1) * m[:, None, None, :, 0]
-        + ys.view(1, -1, 1, 1) * m[:, None, None, :, 1]
-        + m[:, None, None, :, 2]
-    )
-    grid = grid * torch.tensor([2 / w, 2 / h], device=x.device, dtype=x.dtype)
-    x = _Sample.apply(x, grid)
+    places = []
+    for row, size in ((0, w), (1, h)):
+        place = (
+            xs.view(1, 1, -1) * m[:, row, 0].view(-1, 1, 1)
+            + ys.view(1, -1, 1) * m[:, row, 1].view(-1, 1, 1)
+            + m[:, row, 2].view(-1, 1, 1)
+        )
+        # Beyond the border, which the filter has seen, the picture is mirrored at its edges.
+        folded = (place + size / 2) % (2 * size)
+        folded = torch.minimum(folded, 2 * size - folded) - size / 2
+        place = torch.where(place.abs() > size / 2 + border, folded, place)
+        places.append((place - _LAG) / (size / 2 + border))
+    x = _Sample.apply(x, torch.stack(places, -1))
     return upfirdn2d(x, _TAPS[::-1], down=2).to(dtype)
 
 

@@ -58,7 +58,9 @@ class _Weight(torch.autograd.Function):
     """The derivative in the weight, from gradient and picture; of ``like`` only shape and layout count."""
 
     @staticmethod
-    def forward(ctx: Any, g: Tensor, x: Tensor, like: Tensor, padding: tuple[int, int], groups: int) -> Tensor:
+    def forward(
+        ctx: Any, g: Tensor, x: Tensor, like: Tensor, padding: tuple[int, int], groups: int
+    ) -> Tensor:
         ctx.save_for_backward(g, x)
         ctx.how = padding, groups
         return torch.ops.aten.convolution_backward(
@@ -84,8 +86,9 @@ def convolve(
     given = [t for t in (x, weight, bias) if t is not None]
     if not (torch.is_grad_enabled() and any(t.requires_grad for t in given)):
         return F.conv2d(x, weight, bias, padding=padding, groups=groups)
-    if torch.is_autocast_enabled(x.device.type):  # backward runs outside autocast: one type for all of it
-        dtype = torch.get_autocast_dtype(x.device.type)
+    device = x.device.type
+    if torch.amp.is_autocast_available(device) and torch.is_autocast_enabled(device):
+        dtype = torch.get_autocast_dtype(device)  # one type for all, as backward runs outside autocast
         x, weight, bias = x.to(dtype), weight.to(dtype), None if bias is None else bias.to(dtype)
     out: Tensor = _Output.apply(x, weight, bias, padding, groups)
     return out
@@ -95,5 +98,5 @@ class Conv2d(nn.Conv2d):
     """``nn.Conv2d`` of stride 1, padded with zeros, through :func:`convolve`."""
 
     def forward(self, x: Tensor) -> Tensor:
-        height, width = self.padding
-        return convolve(x, self.weight, self.bias, (int(height), int(width)), self.groups)
+        padding = tuple(map(int, self.padding))
+        return convolve(x, self.weight, self.bias, padding, self.groups)  # type: ignore[arg-type]

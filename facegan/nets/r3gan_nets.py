@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import cast
+from typing import Any, cast
 
 import torch
 import torch.nn.functional as F
@@ -48,16 +48,37 @@ class ResidualBlock(nn.Module):
         nn.init.zeros_(self.project.weight)
 
     def forward(self, x: Tensor) -> Tensor:
-        y = F.leaky_relu(self.expand(x), SLOPE)
-        y = F.leaky_relu(self.grouped(y), SLOPE)
+        y = F.leaky_relu(self.expand(x), SLOPE, inplace=True)
+        y = F.leaky_relu(self.grouped(y), SLOPE, inplace=True)
         return x + self.project(y)
+
+
+def _resample(x: Tensor, kernel: Tensor, up: bool) -> Tensor:
+    channels = x.shape[1]
+    kernel = kernel.to(x.dtype).expand(channels, 1, 4, 4)
+    operator = F.conv_transpose2d if up else F.conv2d
+    return operator(x, kernel, stride=2, padding=1, groups=channels)
+
+
+class _Resample(torch.autograd.Function):
+    """Each direction is the other's adjoint, so that derivatives of any order are resampling too. (PyTorch's
+    own second derivative walks through the channels.)"""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, kernel: Tensor, up: bool) -> Tensor:
+        ctx.kernel, ctx.up = kernel, up
+        return _resample(x, kernel, up)
+
+    @staticmethod
+    def backward(ctx: Any, g: Tensor) -> Any:
+        return _Resample.apply(g, ctx.kernel, not ctx.up), None, None
 
 
 class Resample(nn.Module):
     """Bilinear resampling to twice (``up``) or half the size, with zeros around the picture.
 
-    The kernel [1, 2, 1] over repeated pixels, or before pairs are averaged, is [1, 3, 3, 1] at a stride of 2
-    (Huang et al. 2024, appendix E).
+    [1, 2, 1] over repeated pixels, or before pairs are averaged, is [1, 3, 3, 1] at a stride of 2 (Huang et
+    al. 2024, appendix E).
     """
 
     kernel: Tensor
@@ -69,10 +90,9 @@ class Resample(nn.Module):
         self.register_buffer("kernel", torch.outer(row, row)[None, None], persistent=False)
 
     def forward(self, x: Tensor) -> Tensor:
-        channels = x.shape[1]
-        kernel = self.kernel.to(x.dtype).expand(channels, 1, 4, 4)
-        resample = F.conv_transpose2d if self.up else F.conv2d
-        return resample(x, kernel, stride=2, padding=1, groups=channels)
+        if torch.is_grad_enabled() and x.requires_grad:
+            return cast(Tensor, _Resample.apply(x, self.kernel, self.up))
+        return _resample(x, self.kernel, self.up)
 
     def extra_repr(self) -> str:
         return "up" if self.up else "down"
@@ -91,11 +111,14 @@ def _transition(up: bool, cin: int, cout: int) -> list[nn.Module]:
 
 
 class Basis(nn.Module):
-    """Learned feature maps ``width,h,w``, each times a linear function of the latent."""
+    """Learned feature maps ``1,C,h,w``, each times a linear function of the latent.
+
+    Four axes let their layout in memory, channels-last in training, be that of everything after them.
+    """
 
     def __init__(self, inputs: int, width: int, size: tuple[int, int]) -> None:
         super().__init__()
-        self.maps = nn.Parameter(torch.randn(width, *size))
+        self.maps = nn.Parameter(torch.randn(1, width, *size))
         self.scale = nn.Linear(inputs, width, bias=False)
         _normal(self.scale.weight)
 
@@ -117,6 +140,22 @@ class Head(nn.Module):
         return cast(Tensor, self.linear(self.basis(x).flatten(1)))
 
 
+class Stages:
+    """What the two networks' stages are made of, from the smallest resolution upwards."""
+
+    def __init__(
+        self, widths: Sequence[int], blocks: Sequence[int], expansion: int, group_size: int, kernel: int
+    ) -> None:
+        self.widths, self.blocks = tuple(widths), tuple(blocks)
+        self.expansion, self.group_size, self.kernel = expansion, group_size, kernel
+
+    def blocks_of(self, stage: int) -> list[nn.Module]:
+        width = self.widths[stage]
+        group = self.group_size or width * self.expansion
+        settings = (width, self.expansion, group, self.kernel, sum(self.blocks))
+        return [ResidualBlock(*settings) for _ in range(self.blocks[stage])]
+
+
 class Generator(nn.Module):
     """Latents to images, linear at the end as in the paper: sampling clips to [-1, 1].
 
@@ -126,7 +165,9 @@ class Generator(nn.Module):
 
     num_ws = 1
 
-    def __init__(self, z_dim: int, label_dim: int, base: tuple[int, int], channels: int, stages: Stages) -> None:
+    def __init__(
+        self, z_dim: int, label_dim: int, base: tuple[int, int], channels: int, stages: Stages
+    ) -> None:
         super().__init__()
         self.z_dim, self.label_dim = z_dim, label_dim
         self.w_dim = 2 * z_dim if label_dim else z_dim
@@ -189,19 +230,3 @@ class Discriminator(nn.Module):
         if labels is None:
             raise ValueError("a discriminator of labelled pictures needs their labels")
         return cast(Tensor, (features * self.embed(labels.to(features.dtype))).sum(1))
-
-
-class Stages:
-    """What the two networks' stages are made of, from the smallest resolution upwards."""
-
-    def __init__(
-        self, widths: Sequence[int], blocks: Sequence[int], expansion: int, group_size: int, kernel: int
-    ) -> None:
-        self.widths, self.blocks = tuple(widths), tuple(blocks)
-        self.expansion, self.group_size, self.kernel = expansion, group_size, kernel
-
-    def blocks_of(self, stage: int) -> list[nn.Module]:
-        width = self.widths[stage]
-        group = self.group_size or width * self.expansion
-        settings = (width, self.expansion, group, self.kernel, sum(self.blocks))
-        return [ResidualBlock(*settings) for _ in range(self.blocks[stage])]
