@@ -87,7 +87,9 @@ def warp(x: torch.Tensor, inverse: torch.Tensor) -> torch.Tensor:
     )  # fmt: skip
     # Pixels -5 .. 2H + 4 of the enlarged result are what the reduction's filter reaches.
     ys, xs = (
-        (torch.arange(1 - _HALF, 2 * size + _HALF - 1, device=x.device, dtype=x.dtype) + 0.5) / 2 - size / 2 + _LAG
+        (torch.arange(1 - _HALF, 2 * size + _HALF - 1, device=x.device, dtype=x.dtype) + 0.5) / 2
+        - size / 2
+        + _LAG
         for size in (h, w)
     )
     m = inverse.to(x.dtype)

@@ -130,10 +130,11 @@ def blob(h, w, cx, cy, sx, sy=None, angle=0.0):
 
 # What a transform makes of a blob: settings, draws, and the blob that must come out of blob(5, 0, 3, 3).
 MOVES = {
-    "larger": (dict(scale_std=0.2), dict(scale=(0, quantile(1.0))), lambda s: (5 * s, 0, 3 * s, 3 * s), 2**0.2),
-    "smaller": (dict(scale_std=0.2), dict(scale=(0, quantile(-1.0))), lambda s: (5 * s, 0, 3 * s, 3 * s), 2**-0.2),
-    "stretched": (dict(stretch_std=0.2), dict(stretch=(0, quantile(1.0))), lambda s: (5 * s, 0, 3 * s, 3 / s), 2**0.2),
-    "moved": (dict(translate_std=0.125), dict(translate=(0, quantile(0.5), quantile(-0.25))),
+    "larger": ({"scale_std": 0.2}, {"scale": (0, quantile(1.0))}, lambda s: (5 * s, 0, 3 * s, 3 * s), 2**0.2),
+    "smaller": ({"scale_std": 0.2}, {"scale": (0, quantile(-1))}, lambda s: (5 * s, 0, 3 * s, 3 * s), 2**-0.2),
+    "stretched": ({"stretch_std": 0.2}, {"stretch": (0, quantile(1.0))}, lambda s: (5 * s, 0, 3 * s, 3 / s),
+                  2**0.2),
+    "moved": ({"translate_std": 0.125}, {"translate": (0, quantile(0.5), quantile(-0.25))},
               lambda s: (5 + 3.0, -2.0, 3, 3), 1),
 }  # fmt: skip
 
