@@ -6,6 +6,11 @@ A family's module has
   ``map(z)``, ``synthesize(w, noise)``, whose images are in [-1, 1];
 - ``build_discriminator(config, image_shape) -> nn.Module``: images in [-1, 1] to logits ``N``.
 
+One with ``CONDITIONAL = True`` takes labels: both builders have ``label_dim=0``, the networks the attribute
+``label_dim``, and ``map``, the generator's call and the discriminator's the argument ``labels=None``, float
+``N,label_dim``. A generator that mixes styles has ``styles(z, labels, mix)`` (w of a training batch) and the
+argument ``mix=(z2, u)``; its average w is the buffer ``w_avg``.
+
 To add one: a new file here and a row in the table; recipes that use it go to ``recipes.py``.
 """
 
