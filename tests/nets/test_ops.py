@@ -129,7 +129,7 @@ def test_layout_and_precision_stay():
 
 
 def test_after_inference_mode_gradients_still_flow():
-    """Kernels are kept: one made within inference mode could not be saved for backward."""
+    """Kernels are kept, and autograd must not save one that was made within inference mode."""
     f = setup_filter((3, 1, 4, 1))
     with torch.inference_mode():
         upfirdn2d(torch.zeros(1, 1, 4, 4), f)
