@@ -6,7 +6,13 @@ import pytest
 import torch
 
 from facegan.losses.adversarial import LOSSES
-from facegan.losses.penalties import gradient_penalty, interpolation_penalty
+from facegan.losses.penalties import (
+    gradient_penalty,
+    interpolation_penalty,
+    path_length_mean,
+    path_length_penalty,
+    path_lengths,
+)
 
 LN2 = math.log(2)
 SP1 = math.log(1 + math.e)  # softplus(1); softplus(-1) = SP1 - 1
@@ -61,6 +67,39 @@ def test_gradient_penalty_of_a_quadratic():
     assert float(penalty.detach()) == pytest.approx(float(expected.detach()), rel=1e-12)
     (grad,) = torch.autograd.grad(penalty, x)
     torch.testing.assert_close(grad, 1.5**2 * x / 5)
+
+
+def test_path_lengths_of_a_linear_generator():
+    """Images A_1 w_1 + A_2 w_2 have the Jacobians A_l: the root of the mean square over l of |A_l^T y|."""
+    jacobians = torch.randn(2, 3 * 4 * 5, 7, dtype=torch.float64, requires_grad=True)
+    ws = torch.randn(6, 2, 7, dtype=torch.float64, requires_grad=True)
+    images = torch.einsum("lij,nlj->ni", jacobians, ws).reshape(6, 3, 4, 5)
+    noise = torch.randn(6, 3, 4, 5, dtype=torch.float64) / math.sqrt(4 * 5)
+    lengths = path_lengths(images, ws, noise)
+    expected = [
+        math.sqrt(sum(float((a.detach().T @ y.flatten()).square().sum()) for a in jacobians) / 2)
+        for y in noise
+    ]
+    assert lengths.tolist() == pytest.approx(expected, rel=1e-12)
+    # Twice the Jacobian is twice the length, so that the derivative along A itself is the length.
+    (slope,) = torch.autograd.grad(lengths.sum(), jacobians)
+    assert float((slope * jacobians).sum().detach()) == pytest.approx(sum(expected), rel=1e-12)
+
+
+def test_path_lengths_of_an_orthogonal_generator_are_one_in_the_mean():
+    """|J^T y|^2 has the mean dim / (H W) for orthonormal columns: what the paper's scaling is about."""
+    columns = torch.linalg.qr(torch.randn(400, 16, dtype=torch.float64))[0]
+    ws = torch.randn(500, 1, 16, dtype=torch.float64, requires_grad=True)
+    images = (ws[:, 0] @ columns.T).reshape(500, 1, 20, 20)
+    lengths = path_lengths(images, ws, torch.randn(500, 1, 20, 20, dtype=torch.float64) / 20)
+    assert float(lengths.square().mean().detach()) == pytest.approx(16 / 400, rel=5 * math.sqrt(2 / 16 / 500))
+
+
+def test_path_length_penalty():
+    lengths = torch.tensor([1.0, 2.0, 6.0], dtype=torch.float64)
+    mean = path_length_mean(torch.tensor(5.0, dtype=torch.float64), lengths, 0.25)
+    assert float(mean) == 5 * 0.75 + 3 * 0.25
+    assert float(path_length_penalty(lengths, torch.tensor(3.0))) == pytest.approx((4 + 1 + 9) / 3)
 
 
 def test_interpolation_penalty_of_a_quadratic():

@@ -15,6 +15,11 @@ What it may have besides:
 - ``generator.style_mixing`` and ``path_length_weight`` (with ``_every``, ``_decay``) in its settings: the
   training step then gives ``mix=(z, u)`` to the generator, and adds the penalty (see families/stylegan2.py).
 
+One with ``CONDITIONAL = True`` takes labels: both builders have ``label_dim=0``, the networks the attribute
+``label_dim``, and ``map``, the generator's call and the discriminator's the argument ``labels=None``, float
+``N,label_dim``. A generator that mixes styles has ``styles(z, labels, mix)`` (w of a training batch) and the
+argument ``mix=(z2, u)``; its average w is the buffer ``w_avg``.
+
 To add one: a new file here and a row in the table; recipes that use it go to ``recipes.py``.
 """
 

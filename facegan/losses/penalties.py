@@ -1,10 +1,12 @@
-"""Gradient penalties on the discriminator."""
+"""Penalties on gradients: the discriminator's at images, the generator's at styles."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
 import torch
+
+from facegan.nets import parallel
 
 
 def gradient_penalty(logits: torch.Tensor, images: torch.Tensor) -> torch.Tensor:
@@ -30,9 +32,20 @@ def interpolation_penalty(
 
 
 def path_lengths(images: torch.Tensor, ws: torch.Tensor, noise: torch.Tensor) -> torch.Tensor:
-    """``N``: |J^T y| of each image, J its Jacobian in w (Karras et al. 2020, equation 4).
+    """|J^T y| of each image, ``N``: how far ``images`` ``N,C,H,W`` move with ``ws`` ``N,num_ws,w_dim``.
 
-    ``noise`` is y, N(0, 1) / sqrt(H W), of the shape of ``images`` ``N,C,H,W``; ``ws`` ``N,num_ws,w_dim``.
+    Karras et al. 2020, equation 4, with y = ``noise``, the images' shape, of N(0, 1) / sqrt(H W); the mean
+    square over the num_ws layers, as in the authors' code. ``ws`` must require gradients.
     """
     (gradient,) = torch.autograd.grad((images * noise).sum(), ws, create_graph=True)
     return gradient.square().sum(2).mean(1).sqrt()
+
+
+def path_length_mean(mean: torch.Tensor, lengths: torch.Tensor, decay: float) -> torch.Tensor:
+    """The running mean, a of equation 4, after one more batch, whose share is ``decay``."""
+    return mean.lerp(parallel.mean(lengths.detach().mean()).to(mean.dtype), decay)
+
+
+def path_length_penalty(lengths: torch.Tensor, mean: torch.Tensor) -> torch.Tensor:
+    """Mean squared distance of ``lengths`` from their running mean (equation 4), before its weight."""
+    return (lengths - mean).square().mean()

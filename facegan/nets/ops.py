@@ -36,9 +36,8 @@ def _kernel(taps: tuple[Filter, Filter], like: torch.Tensor) -> torch.Tensor:
     # A tracer's stand-in for a tensor must not be kept.
     kept = None if torch.compiler.is_compiling() else _kernels.get(key)
     if kept is None:
-        with torch.inference_mode(False):
-            values = [[a * b for b in taps[1]] for a in taps[0]]
-            kept = torch.tensor([[values]], dtype=like.dtype, device=like.device)
+        values = [[a * b for b in taps[1]] for a in taps[0]]
+        kept = torch.tensor([[values]], dtype=like.dtype, device=like.device)
         if type(kept) is torch.Tensor and not torch.compiler.is_compiling():
             _kernels[key] = kept
     return kept

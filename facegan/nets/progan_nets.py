@@ -124,6 +124,13 @@ class Discriminator(_Growing):
         self.dense = EqualizedLinear(widths[0] * math.prod(self.sizes[0]), widths[0], activation="lrelu")
         self.out = EqualizedLinear(widths[0], 1)
 
+    def layers_from_image(self) -> list[nn.Module]:
+        """Its layers at full size, in the order in which a picture meets them."""
+        found = [self.from_rgb[-1]]
+        for i in range(self.levels - 1, -1, -1):
+            found += [m for m in self.blocks[i].children()]
+        return [*found, self.dense, self.out]
+
     def prepare_real(self, images: torch.Tensor) -> torch.Tensor:
         """Real images at the level's resolution; while a level fades in, their detail does too."""
         top, faded = self.stage()

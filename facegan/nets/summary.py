@@ -13,7 +13,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from facegan.nets import feedforward, parallel
+from facegan.nets import feedforward, ops, parallel, stylegan2_nets
 
 
 @dataclass(frozen=True)
@@ -53,11 +53,21 @@ def _leaky(m: nn.Module) -> str:
     return "lrelu" if m.negative_slope == 0.2 else f"lrelu{m.negative_slope:g}"
 
 
+def _equalized(m: nn.Module) -> str:
+    assert isinstance(m, ops.EqualizedConv2d)
+    strided = " s2" if m.up * m.down > 1 else ""
+    return f"conv{'T' if m.up > 1 else ''} {m.out_channels} {m.kernel}{strided}"
+
+
 # Types in order: the first that fits gives the word.
 _WORDS: tuple[tuple[type[nn.Module], str | Callable[[Any], str]], ...] = (
     (nn.Conv2d, _conv),
     (nn.ConvTranspose2d, _conv),
     (nn.Linear, lambda m: f"dense {m.out_features}"),
+    (ops.EqualizedConv2d, _equalized),
+    (ops.EqualizedLinear, lambda m: f"dense {m.out_features}"),
+    (stylegan2_nets.StyledConv, lambda m: f"styled {m.out_channels} 3" + (" up" if m.up > 1 else "")),
+    (stylegan2_nets.ToRGB, "to image"),
     (nn.modules.batchnorm._BatchNorm, "bn"),
     (feedforward.PixelNorm, "pixelnorm"),
     (feedforward.MinibatchStd, "mbstd"),
@@ -94,7 +104,12 @@ def shape_text(shape: Sequence[int]) -> str:
 
 def _macs(module: nn.Module, given: torch.Tensor, out: torch.Tensor) -> int:
     """Of the whole batch. A transposed convolution spreads each value given, a plain one gathers."""
-    if isinstance(module, nn.Linear):
+    if isinstance(module, (ops.EqualizedConv2d, stylegan2_nets.StyledConv, stylegan2_nets.ToRGB)):
+        values, channels = out, module.out_channels
+        if getattr(module, "up", 1) > 1:
+            values, channels = given, module.in_channels
+        return values.numel() * module.weight.numel() // channels
+    if isinstance(module, (nn.Linear, ops.EqualizedLinear)):
         return out.numel() * module.in_features
     if isinstance(module, nn.ConvTranspose2d):
         return given.numel() * math.prod(module.kernel_size) * module.out_channels // module.groups

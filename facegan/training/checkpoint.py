@@ -176,6 +176,21 @@ def load_latest(
     return chosen
 
 
+def read_networks(checkpoint: Path) -> dict[str, dict[str, torch.Tensor]]:
+    """Networks by name, each with its tensors; RunError if the checkpoint is damaged."""
+    from safetensors.torch import load
+
+    found: dict[str, dict[str, torch.Tensor]] = {}
+    try:
+        for key, value in load((checkpoint / "state.safetensors").read_bytes()).items():
+            group, _, rest = key.partition("/")
+            if group in ("generator", "discriminator", "ema"):
+                found.setdefault(group, {})[rest] = value
+    except Exception as error:
+        raise RunError(f"{checkpoint}: not readable ({str(error).splitlines()[0]})") from None
+    return found
+
+
 def load_checkpoint(state: TrainState, checkpoint: Path) -> None:
     from safetensors.torch import load
 

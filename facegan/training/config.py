@@ -133,6 +133,10 @@ class TrainSettings:
     """How many checkpoints to keep (models are all kept)."""
     precision: str = "float32"
     """float32, bfloat16 for mixed precision, or auto: bfloat16 where the device has it in hardware."""
+    init: str = ""
+    """Begin with the weights of this run folder or model, of the same family."""
+    freeze_d: int = 0
+    """Layers of the discriminator, counted from the image, that stay as they are: for --init."""
     condition: tuple[str, ...] = ()
     """Attributes of the dataset that the generator is told, and obeys: smiling male, or label."""
     latent: LatentConfig = field(default_factory=LatentConfig)
@@ -174,7 +178,7 @@ def check(config: TrainConfig) -> TrainConfig:
     never_negative = (
         "kimg", "g_batch", "r1_gamma", "r2_gamma", "ema_halflife_kimg", "warmup_kimg", "grid_kimg",
         "checkpoint_kimg", "seed", "label_noise", "eval_count", "quality_count", "metric_kimg", "gp_weight",
-        "drift", "burnin_kimg", "burnin_lr", "burnin_gamma",
+        "freeze_d",        "drift", "burnin_kimg", "burnin_lr", "burnin_gamma",
     )  # fmt: skip
     for name in positive:
         if getattr(config, name) < 1:

@@ -70,8 +70,13 @@ def train(
                     raise RunError(f"{run.path}: --resume, but there is no checkpoint in it")
                 run.begin(_full_config(config, data, shape, command))
             names, table = conditions(data, config.condition) if config.condition else ((), None)
-            state = create_state(resolved(config, place), shape, place, label_dim=len(names))
+            resuming = bool(parallel.from_first(run is not None and bool(list_checkpoints(run.checkpoints))))
+            state = create_state(
+                resolved(config, place), shape, place, label_dim=len(names), resuming=resuming
+            )
             _resume(state, run, everyone)
+            if state.begun_with:
+                announce(everyone, state, state.begun_with)
             images = _images(data)
             if run is not None and quality is None and config.quality_count:
                 from facegan.metrics.quick import QuickQuality

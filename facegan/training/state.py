@@ -17,6 +17,7 @@ from facegan.generator import Latent
 from facegan.nets import parallel
 from facegan.nets.schedule import cosine
 from facegan.training.config import TrainConfig
+from facegan.training.transfer import freeze, initialise
 
 Part = tuple[int, int]  # images low .. high - 1 of a batch
 
@@ -42,6 +43,7 @@ class TrainState:
     augment_p: float = 0.0  # adaptive augmentation's probability
     signs: list[Any] = field(default_factory=list)  # what it will be corrected by: means of sign(D(real))
     path_mean: float = 0.0  # running mean of path lengths
+    begun_with: str = ""
     watch: dict[str, Any] = field(default_factory=dict)  # the watchdog's memory
     sums: dict[str, torch.Tensor] = field(default_factory=dict)
     counts: dict[str, int] = field(default_factory=dict)
@@ -74,11 +76,12 @@ class TrainState:
 
 def create_state(
     config: TrainConfig, image_shape: Sequence[int], device: torch.device,
-    dtype: torch.dtype = torch.float32, label_dim: int = 0,
+    dtype: torch.dtype = torch.float32, label_dim: int = 0, resuming: bool = False,
 ) -> TrainState:  # fmt: skip
     """Fresh networks and optimisers; weights depend on ``config.seed`` alone.
 
-    ``label_dim`` numbers of condition go with each image; ConfigError if the family takes none.
+    ``label_dim`` numbers of condition go with each image; ConfigError if the family takes none. With
+    ``--init`` the weights are that model's, unless a checkpoint is to follow (``resuming``).
     """
     family = get_family(config.family)
     torch.manual_seed(rng.torch_seed(config.seed, "weights", 0))
@@ -90,17 +93,22 @@ def create_state(
         for m in (generator, discriminator)
     ]
     generator, discriminator = networks[0].train(), networks[1].train()
+    freeze(discriminator, config.freeze_d)
     ema = deepcopy(generator).eval().requires_grad_(False) if config.ema_halflife_kimg > 0 else None
-    return TrainState(
+    state = TrainState(
         config, generator, discriminator, ema,
         _adam(generator, config.model.generator), _adam(discriminator, config.model.discriminator), device,
-        dtype, label_dim=label_dim,
+        dtype, label_dim=label_dim, augment_p=config.augment_p,
     )  # fmt: skip
+    if config.init and not resuming:
+        state.begun_with = initialise(state, config.init)
+    return state
 
 
 def _adam(module: nn.Module, settings: Any) -> torch.optim.Optimizer:
     betas = (settings.beta1, settings.beta2)
-    return torch.optim.Adam(module.parameters(), settings.lr, betas, settings.eps, fused=True)
+    trained = [p for p in module.parameters() if p.requires_grad]
+    return torch.optim.Adam(trained, settings.lr, betas, settings.eps, fused=True)
 
 
 def schedule(state: TrainState, start: float, end: float) -> float:

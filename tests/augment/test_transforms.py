@@ -131,7 +131,8 @@ def blob(h, w, cx, cy, sx, sy=None, angle=0.0):
 # What a transform makes of a blob: settings, draws, and the blob that must come out of blob(5, 0, 3, 3).
 MOVES = {
     "larger": ({"scale_std": 0.2}, {"scale": (0, quantile(1.0))}, lambda s: (5 * s, 0, 3 * s, 3 * s), 2**0.2),
-    "smaller": ({"scale_std": 0.2}, {"scale": (0, quantile(-1))}, lambda s: (5 * s, 0, 3 * s, 3 * s), 2**-0.2),
+    "smaller": ({"scale_std": 0.2}, {"scale": (0, quantile(-1))}, lambda s: (5 * s, 0, 3 * s, 3 * s),
+                2**-0.2),
     "stretched": ({"stretch_std": 0.2}, {"stretch": (0, quantile(1.0))}, lambda s: (5 * s, 0, 3 * s, 3 / s),
                   2**0.2),
     "moved": ({"translate_std": 0.125}, {"translate": (0, quantile(0.5), quantile(-0.25))},

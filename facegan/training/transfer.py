@@ -1,0 +1,89 @@
+"""Beginning with trained weights (``--init``), and layers that stay as they are (Freeze-D)."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import torch
+from torch import nn
+
+from facegan.errors import ConfigError, ModelError
+
+if TYPE_CHECKING:
+    from facegan.training.state import TrainState
+
+
+def initialise(state: TrainState, reference: str) -> str:
+    """Put the weights of ``reference`` into fresh networks; a line that says which.
+
+    A model gives its generator; a run folder, or a moment of it, that of its newest checkpoint and the
+    discriminator as well. What has another shape there (labels, channels) stays fresh. ConfigError if
+    the networks have next to nothing in common.
+    """
+    from facegan.runs import load
+
+    try:
+        model = load(reference)
+    except ModelError as error:
+        raise ConfigError(f"--init {error}") from None
+    if model.meta["family"] != state.config.family:
+        raise ConfigError(
+            f"--init {reference}: its family is {model.meta['family']}, not {state.config.family}; "
+            "choose a recipe of that family"
+        )
+    whole = _checkpoint(reference)
+    average = model.network.state_dict()
+    told = []
+    for name, module, given in (
+        ("generator", state.generator, whole.get("generator") or average),
+        ("", state.ema, whole.get("ema") or average),
+        ("discriminator", state.discriminator, whole.get("discriminator", {})),
+    ):
+        if module is None:
+            continue
+        taken, there = _take(module, given)
+        if name == "generator" and taken < there / 2:
+            raise ConfigError(
+                f"--init {reference}: only {taken} of the generator's {there} tensors fit; choose the recipe "
+                "and the settings that it was trained with"
+            )
+        if name:
+            told.append(f"{taken} of {there} tensors of the {name}")
+    if not whole:
+        told[-1] = "a fresh discriminator (of a run folder, its own would be taken)"
+    return f"began with {reference}: {', '.join(told)}"
+
+
+def _checkpoint(reference: str) -> dict[str, dict[str, torch.Tensor]]:
+    """Networks of a run's newest checkpoint by name; empty for a model without one."""
+    from facegan.training.checkpoint import list_checkpoints, read_networks
+
+    folder = Path(reference.rpartition("@")[0] if "@" in reference else reference).expanduser()
+    found = list_checkpoints(folder / "checkpoints") if folder.is_dir() else []
+    return read_networks(found[-1]) if found else {}
+
+
+@torch.no_grad()
+def _take(module: nn.Module, given: dict[str, torch.Tensor]) -> tuple[int, int]:
+    own = module.state_dict()
+    fits = {k: v for k, v in given.items() if k in own and own[k].shape == v.shape}
+    for key, value in fits.items():
+        own[key].copy_(value)
+    return len(fits), len(own)
+
+
+def freeze(discriminator: nn.Module, count: int) -> None:
+    """Keep the ``count`` layers next to the image as they are (Mo et al. 2020, Freeze-D)."""
+    if not count:
+        return
+    ordered = getattr(discriminator, "layers_from_image", None)
+    every = ordered() if ordered is not None else discriminator.modules()
+    layers = [m for m in every if any(True for _ in m.parameters(recurse=False))]
+    if count >= len(layers):
+        raise ConfigError(
+            f"--freeze-d {count}: the discriminator has {len(layers)} layers, and some must learn"
+        )
+    for layer in layers[:count]:
+        for parameter in layer.parameters(recurse=False):
+            parameter.requires_grad_(False)
