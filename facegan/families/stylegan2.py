@@ -74,8 +74,6 @@ class DiscriminatorConfig(AdamConfig):
     """Layers of the labels' mapping network; without labels there is none."""
     mapping_lr_multiplier: float = 0.01
     """That network's learning rate, as a share of `lr`."""
-    freeze_d: int = 0
-    """Layers that do not learn, counted from the highest resolution: for transfer (Mo et al. 2020)."""
 
 
 @dataclass(frozen=True)
@@ -88,7 +86,7 @@ class Config:
 
 _AT_LEAST = {
     "w_dim": 1, "mapping_layers": 1, "channel_base": 1, "channel_max": 1, "path_length_weight": 0,
-    "path_length_every": 1, "mbstd_group": 0, "freeze_d": 0,
+    "path_length_every": 1, "mbstd_group": 0,
 }  # fmt: skip
 _SHARES = ("style_mixing", "w_avg_beta", "path_length_decay")
 

@@ -277,7 +277,6 @@ class Discriminator(nn.Module):
         self.mapping = None
         if label_dim:
             self.mapping = Mapping(0, label_dim, last, config.mapping_layers, config.mapping_lr_multiplier)
-        self._freeze(config.freeze_d)
 
     def forward(self, images: torch.Tensor, labels: torch.Tensor | None = None) -> torch.Tensor:
         x = self.blocks(self.from_rgb(images))
@@ -290,18 +289,3 @@ class Discriminator(nn.Module):
         if labels is None:
             labels = x.new_zeros(x.shape[0], self.label_dim)
         return (x * self.mapping(None, labels)).sum(1) / math.sqrt(x.shape[1])
-
-    def _freeze(self, count: int) -> None:
-        """The first ``count`` layers from the image on become buffers, out of any optimiser's reach."""
-        layers: list[nn.Module] = [self.from_rgb]
-        for block in self.blocks:
-            layers += [cast(nn.Module, m) for m in (block.conv0, block.conv1, block.skip)]
-        layers += [self.conv, self.dense]
-        if count > len(layers):
-            raise ConfigError(
-                f"--discriminator.freeze-d {count} is more than the {len(layers)} layers before the last one"
-            )
-        for layer in layers[:count]:
-            for name, value in list(layer.named_parameters()):
-                delattr(layer, name)
-                layer.register_buffer(name, value.detach())

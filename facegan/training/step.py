@@ -16,7 +16,13 @@ import torch
 from facegan import rng
 from facegan.families import get_family
 from facegan.losses.adversarial import LOSSES
-from facegan.losses.penalties import gradient_penalty, interpolation_penalty, path_lengths
+from facegan.losses.penalties import (
+    gradient_penalty,
+    interpolation_penalty,
+    path_length_mean,
+    path_length_penalty,
+    path_lengths,
+)  # fmt: skip
 from facegan.nets import parallel
 from facegan.nets.ema import ema_decay, update_ema
 from facegan.training.aids import adapt, augmented
@@ -270,20 +276,23 @@ def _path_regularization(update: Update, part: Part) -> torch.Tensor | float:
     if not weight or state.updates % g.path_length_every:
         return 0.0
     low, high = part
-    part = (low, low + max((high - low) // 2, 1))
-    z, labels = draw_latents(state, update.fake, part, "latent-path"), update.fake_labels(part)
+    # Every second image: the same ones, however the batch is shared.
+    z = draw_latents(state, update.fake, part, "latent-path")[::2]
+    labels = update.fake_labels(part)
     with _autocast(state):
-        w = state.generator.map(*((z,) if labels is None else (z, labels)))  # type: ignore[operator]
+        w = state.generator.map(*((z,) if labels is None else (z, labels[::2])))  # type: ignore[operator]
         images = state.generator.synthesize(w, noise="random").to(state.dtype)  # type: ignore[operator]
     size = images[0].numel()
-    first = update.fake.start + part[0]
-    y = torch.from_numpy(rng.normal(state.config.seed, "path", first, len(images), size)).to(images)
-    lengths = path_lengths(images, w, y.reshape(images.shape) / math.sqrt(images[0, 0].numel()))
-    mean = parallel.mean(lengths.detach().mean())
-    state.path_mean += (float(mean) - state.path_mean) * g.path_length_decay
-    penalty = (lengths - state.path_mean).square().mean()
+    y = torch.from_numpy(
+        rng.normal(state.config.seed, "path", update.fake.start + low, high - low, size)[::2]
+    )
+    y = y.to(images).reshape(images.shape) / math.sqrt(images[0, 0].numel())
+    lengths = path_lengths(images, w, y)
+    before = torch.tensor(state.path_mean, dtype=lengths.dtype, device=lengths.device)
+    mean = path_length_mean(before, lengths, g.path_length_decay)
+    state.path_mean = float(mean)
     state.record("path_length", lengths)
-    return penalty * (weight * g.path_length_every)
+    return path_length_penalty(lengths, mean) * (weight * g.path_length_every)
 
 
 def train_step(state: TrainState, feed: Feed) -> None:

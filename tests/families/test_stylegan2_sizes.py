@@ -75,7 +75,7 @@ BAD = {
         "w_dim": 0, "mapping_layers": 0, "style_mixing": 1.5, "w_avg_beta": -0.1, "channel_max": 0,
         "path_length_every": 0, "mapping_lr_multiplier": 0.0,
     },
-    "discriminator": {"mbstd_group": -1, "freeze_d": 100, "channel_base": 0},
+    "discriminator": {"mbstd_group": -1, "channel_base": 0},
 }  # fmt: skip
 
 

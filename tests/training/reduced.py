@@ -8,30 +8,32 @@ WIDTHS = {
     "dcgan": {"width": 0.25},
     "progan": {"channel_base": 128, "channel_max": 16},
     "stylegan2": {"channel_base": 128, "channel_max": 16},
-    "r3gan": {"widths": None, "group_size": 1, "blocks": (1,)},
+    "r3gan": {"group_size": 1, "blocks": [1]},
 }
 MORE = {
     "stylegan2": {"generator.w_dim": 16},
-    "progan": {"generator.stage_kimg": 0.004, "generator.fade_kimg": 0.008},
+    "progan": {"generator.stage_kimg": 0.002, "generator.fade_kimg": 0.005},
 }
 
 
-def reduced(name, **changes):
-    """The recipe's configuration with narrow networks and batches of 4."""
+def reductions(name):
+    """Changes by name that make a recipe's networks narrow and its batches 4."""
     config = recipe(name)
     found = {"batch": 4, **MORE.get(config.family, {})}
     for key, value in WIDTHS[config.family].items():
-        if key == "widths":
-            value = tuple([8] * len(config.model.generator.widths or _stages(config)))
         found |= {f"{side}.{key}": value for side in ("generator", "discriminator")}
+    if config.family == "r3gan":
+        from facegan.families.r3gan import default_widths
+
+        widths = [8] * len(default_widths(config.size))
+        found |= {"generator.widths": widths, "discriminator.widths": widths}
     if config.latent.dim > 128:
         found["latent.dim"] = 16
     if config.g_batch:
         found["g_batch"] = 8
-    return check(override(config, {**found, **changes}))
+    return found
 
 
-def _stages(config):
-    from facegan.families.r3gan import default_widths
-
-    return default_widths(config.size)
+def reduced(name, **changes):
+    """The recipe's configuration with narrow networks and batches of 4."""
+    return check(override(recipe(name), {**reductions(name), **changes}))

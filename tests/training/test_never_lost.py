@@ -14,6 +14,7 @@ import sys
 import numpy as np
 import pytest
 from PIL import Image
+from reduced import reductions
 from safetensors.numpy import load_file
 
 import facegan
@@ -23,7 +24,8 @@ from facegan.recipes import recipe
 from facegan.training.checkpoint import list_checkpoints
 
 RECIPES = ("digits-vanilla-28", "digits-dcgan-28", "faces-dcgan-56", "faces-dcgan-80", "faces-dcgan-50",
-           "faces-dcgan-128", "faces-tiny-32", "faces-dcgan-64")  # fmt: skip
+           "faces-dcgan-128", "faces-tiny-32", "faces-dcgan-64", "progan-64-short", "stylegan2-64-small",
+           "r3gan-64-small")  # fmt: skip
 DRIVER = '''
 import json, os, random, signal, sys, time
 from pathlib import Path
@@ -78,13 +80,14 @@ print(json.dumps({"died": died, "points": points, "at": at}))
 
 def changes_for(name):
     """Six updates in batches of four with narrow networks; grids and checkpoints as often as can be."""
-    config = recipe(name)
     changes = {
-        "batch": 4, "kimg": 0.024, "generator.width": 1 / 32, "discriminator.width": 1 / 32, "grid_count": 2,
-        "quality_count": 0, "checkpoint_kimg": 0.008, "grid_kimg": 0.008,
+        **reductions(name), "kimg": 0.024, "grid_count": 2, "quality_count": 0, "checkpoint_kimg": 0.008,
+        "grid_kimg": 0.008,
     }  # fmt: skip
-    if config.g_batch:
-        changes["g_batch"] = 8
+    if "generator.width" in changes:
+        changes |= {"generator.width": 1 / 32, "discriminator.width": 1 / 32}
+    if name == "stylegan2-64-small":  # augmentation that adapts, so quickly that it shows
+        changes |= {"augment_p": 0.5, "augment_kimg": 0.1}
     if name == "faces-tiny-32":  # with the metric that keeps the best moment
         changes |= {"metric": "kid", "metric_features": "pixels", "metric_count": 10, "metric_kimg": 0.004}
     return changes

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from reduced import reductions
 
 from facegan.losses.adversarial import LOSSES
 from facegan.nets import parallel
@@ -46,6 +47,14 @@ CASES |= {
     "rows with replacement": {"sampling": "replacement"},
     "sequential rows": {"sampling": "sequential"},
 }  # fmt: skip
+FADING = {"generator.stage_kimg": 0.0, "generator.fade_kimg": 0.02}  # 40% of the first one after 8 images
+CASES |= {
+    "progan": {"recipe": "progan-64-short", "start": 8, **FADING},
+    "stylegan2": {"recipe": "stylegan2-32", "augment_p": 0.5, "augment_kimg": 0.1, "r1_gamma": 1.0},
+    "r3gan": {"recipe": "r3gan-32", "augment_p": 0.5, "burnin_kimg": 0.0},
+    "stylegan2 with labels": {"recipe": "stylegan2-32", "condition": ("a", "b")},
+    "r3gan with labels": {"recipe": "r3gan-32", "condition": ("a", "b")},
+}
 SMALL = {"batch": 8, "generator.layers": G_NORM, "discriminator.layers": D_PLAIN, "latent.dim": 8}
 TWENTY = {"batch": 8, "generator.width": 0.25, "discriminator.width": 0.25, "generator.lr": 2e-4,
           "discriminator.lr": 2e-4}  # fmt: skip
@@ -57,8 +66,14 @@ def pictures():
 
 def gradients(changes):
     """Name -> array: the gradients of one update, and the running statistics after it."""
-    config = check(override(recipe("faces-tiny-32"), {**SMALL, **changes}))
-    state = create_state(config, (3, 32, 32), torch.device("cpu"), torch.float64)
+    changes = dict(changes)
+    name, start = changes.pop("recipe", "faces-tiny-32"), changes.pop("start", 0)
+    small = SMALL if name == "faces-tiny-32" else {**reductions(name), "batch": 8, "size": 32}
+    config = check(override(recipe(name), {**small, **changes}))
+    labels = np.eye(2, dtype=np.float32)[np.arange(40) % 2] if config.condition else None
+    label_dim = len(config.condition)
+    state = create_state(config, (3, 32, 32), torch.device("cpu"), torch.float64, label_dim)
+    state.images_seen = state.fakes_drawn = start
     found = {}
 
     def keep(side, network, optimizer):
@@ -66,14 +81,16 @@ def gradients(changes):
 
         def stepped():
             for name, p in network.named_parameters():
-                found.setdefault(f"{side}/{name}/{len(found)}", p.grad.numpy().copy())
+                if p.grad is not None:  # layers that have not grown yet
+                    found.setdefault(f"{side}/{name}/{len(found)}", p.grad.numpy().copy())
             return step()
 
         optimizer.step = stepped
 
     keep("g", state.generator, state.g_optimizer)
     keep("d", state.discriminator, state.d_optimizer)
-    train_step(state, ImageFeed(pictures(), config, torch.device("cpu")))
+    train_step(state, ImageFeed(pictures(), config, torch.device("cpu"), labels))
+    found["g/augmentation"] = np.array(state.augment_p)
     for side, network in (("g", state.generator), ("d", state.discriminator)):
         found |= {f"{side}/{name}": b.numpy().astype(float) for name, b in network.named_buffers()}
     return found
