@@ -188,6 +188,14 @@ class Generator:
         other.varied = fixed if any(word.lower() == "random" for word in words) else None
         return other
 
+    def spelled(self) -> str:
+        """The labels that pictures get, as :meth:`tell` reads them."""
+        if self.told is None:
+            return ""
+        named = zip(self.labels, self.told.tolist(), strict=True)
+        words = [n if "=" in n else f"{n}={v:g}" for n, v in named if v or "=" not in n]
+        return ",".join(words)
+
     def as_trained(self) -> Generator:
         """With labels drawn as training pictures have them, where the network takes any."""
         return self.tell("random") if self.labels else self

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import tyro
 
 from facegan.cli.main import run_function
-from facegan.cli.options import check_ending, check_scale, check_truncation, papers, writing
+from facegan.cli.options import check_ending, check_scale, check_truncation, papers, told, writing
 from facegan.errors import InputError
 
 if TYPE_CHECKING:
@@ -33,6 +33,7 @@ def main(
     result: str = "",
     sheet: str = "",
     scale: int = 0,
+    labels: str = "",
     device: str = "cpu",
 ) -> None:
     """Compute with faces: "92,98,99 - 9,21,79 + 10,30,45" takes averages of three.
@@ -54,6 +55,7 @@ def main(
         result: where to save the result's vector; '' is beside the figure, as .npz.
         sheet: write the numbered sheet (100 faces, or as many as are needed) to this .png, too.
         scale: repeat each pixel so often; 0 makes pictures at least 96 px.
+        labels: of a conditional model, such as smiling=1,male=0.
         device: cpu, cuda or mps.
     """
     from facegan import figures, images
@@ -69,7 +71,7 @@ def main(
     check_truncation(truncation)
     named, written = read_groups(groups) if groups else ({}, "")
     terms = parse_expression(expression or written, named)
-    network = load(model, device)
+    network = told(load(model, device), labels)
     faces = _sheet(network, terms, vectors, seed, 100 if sheet else 1)
     averages, total = evaluate(terms, faces.z, network.latent if norm == "prior" else None)
     big = scale or figures.fitting_scale(network.image_shape[2])
@@ -83,9 +85,9 @@ def main(
     if sheet:
         with writing("--sheet", sheet):
             everyone = network.images(faces.z, truncation)
-            labels = [str(i + 1) for i in range(len(everyone))]
+            numbers = [str(i + 1) for i in range(len(everyone))]
             small = figures.fitting_scale(everyone.shape[2], 64)
-            images.save_png(sheet, figures.labelled_grid(everyone, labels, 10, small), text)
+            images.save_png(sheet, figures.labelled_grid(everyone, numbers, 10, small), text)
     save_vectors(target, Vectors(total[None], ("result",), network.hash))
     written = " ".join(t.title() for t in terms).removeprefix("+ ")
     print(f"{written} -> {out}, {picture}, and the vector in {target}")

@@ -11,7 +11,7 @@ import numpy as np
 import tyro
 
 from facegan.cli.main import run_function
-from facegan.cli.options import check_scale, check_truncation, papers, writing
+from facegan.cli.options import check_scale, check_truncation, papers, told, writing
 from facegan.errors import InputError
 
 if TYPE_CHECKING:
@@ -34,6 +34,7 @@ def main(
     columns: int = 0,
     scale: int = 0,
     numbered: bool = False,
+    labels: str = "",
     device: str = "cpu",
 ) -> None:
     """Generate pictures.
@@ -50,6 +51,7 @@ def main(
         columns: of the grid; 0 makes it about square.
         scale: repeat each pixel so often, in PNG; 0 makes a grid's pictures at least 64 px, others 1.
         numbered: number the grid's pictures from 1, for choosing members of arithmetic.
+        labels: of a conditional model, such as smiling=1,male=0; random draws them as in the training photos.
         device: cpu, cuda or mps.
     """
     from facegan import images
@@ -63,7 +65,7 @@ def main(
     kind = output_kind(out)
     if kind != "grid" and numbered:
         raise InputError(f"--numbered makes a grid: choose an --out that ends in .png, not {out}")
-    network = load(model, device)
+    network = told(load(model, device), labels)
     chosen = choose(network, seed, count, constant, vectors)
     if kind == "grid" and len(chosen) > MOST_IN_A_GRID:
         raise InputError(
@@ -71,7 +73,7 @@ def main(
         )
     if latents:
         save_vectors(latents, Vectors(chosen.z(network), tuple(chosen.names()), network.hash))
-    text = papers(network.hash, truncation)
+    text = papers(network.hash, truncation, **({"labels": labels} if labels else {}))
     pictures = network.stream(chosen.points, truncation)
     target = Path(out)
     with writing("--out", out):

@@ -11,7 +11,7 @@ import numpy as np
 import tyro
 
 from facegan.cli.main import run_function
-from facegan.cli.options import check_scale, check_truncation, papers, writing
+from facegan.cli.options import check_scale, check_truncation, papers, told, writing
 from facegan.errors import InputError
 
 if TYPE_CHECKING:
@@ -35,7 +35,8 @@ def main(
     fps: float = 24.0,
     scale: int = 0,
     columns: int = 0,
-    labels: bool = True,
+    captions: bool = True,
+    labels: str = "",
     device: str = "cpu",
 ) -> None:
     """Go from face to face. A .png is a strip or figure; .mp4, .gif and .webp are films.
@@ -52,7 +53,8 @@ def main(
         fps: frames a second of a film.
         scale: repeat each pixel so often; 0 makes pictures at least 64 px, a film at least 256 px.
         columns: of the figure; 0 is one row for each path (10 columns where one has over 24 pictures).
-        labels: name the points below their pictures in a figure.
+        captions: name the points below their pictures in a figure.
+        labels: of a conditional model, such as smiling=1,male=0.
         device: cpu, cuda or mps.
     """
     from facegan import figures, images, video
@@ -65,7 +67,7 @@ def main(
         raise InputError("--rows must be at least 1, --columns 0 or more")
     check_scale(scale)
     check_truncation(truncation)
-    network = load(model, device)
+    network = told(load(model, device), labels)
     named = points or ("0", "1")
     routes = _routes(network, named, rows)
     text = papers(network.hash, truncation, points=" ".join(named), path=path, steps=str(steps))
@@ -77,7 +79,7 @@ def main(
             count = video.write_film(out, (images.enlarge(f, big) for f in _together(frames)), fps)
             print(f"{count} frames, {count / fps:.1f} s -> {out}")
         else:
-            sheet = _figure(out, frames, routes, steps, loop, scale, columns, labels)
+            sheet = _figure(out, frames, routes, steps, loop, scale, columns, captions)
             images.save_png(out, sheet, text)
             print(f"{len(routes)} path{'s' * (len(routes) != 1)} -> {out}")
 
@@ -130,7 +132,7 @@ def _together(frames: list[Iterator[np.ndarray]]) -> Iterator[np.ndarray]:
 
 def _figure(
     out: str, frames: list[Iterator[np.ndarray]], routes: list[Vectors], steps: int, loop: bool,
-    scale: int, columns: int, labels: bool,
+    scale: int, columns: int, captions: bool,
 ) -> np.ndarray:  # fmt: skip
     from facegan import figures, images
     from facegan.latent import path_length
@@ -141,7 +143,7 @@ def _figure(
     faces = np.stack([frame for route in frames for frame in route])
     scale = scale or figures.fitting_scale(faces.shape[2], 64)
     columns = columns or (each if each <= 24 else 10)
-    if not labels:
+    if not captions:
         return images.grid(faces.repeat(scale, axis=1).repeat(scale, axis=2), columns)
     names = [""] * len(faces)
     for row, route in enumerate(routes):

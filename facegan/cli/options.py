@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import contextlib
 import math
+import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from facegan import __version__
 from facegan.errors import InputError
+
+if TYPE_CHECKING:
+    from facegan.generator import Generator
 
 
 def check_truncation(truncation: float) -> None:
@@ -24,6 +29,15 @@ def check_scale(scale: int) -> None:
 def check_ending(option: str, name: str, endings: Sequence[str]) -> None:
     if Path(name).suffix.lower() not in endings:
         raise InputError(f"{option} {name}: the name must end in {' or '.join(endings)}")
+
+
+def told(network: Generator, labels: str) -> Generator:
+    """The model with what ``--labels`` says; a conditional one without them says what it takes."""
+    if labels:
+        return network.tell(labels)
+    if network.labels:
+        print(f"labels: {network.spelled()} (choose others with --labels, or random)", file=sys.stderr)
+    return network
 
 
 @contextlib.contextmanager

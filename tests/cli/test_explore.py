@@ -132,7 +132,7 @@ def test_a_numbered_sheet_is_larger_by_its_numbers(model: str) -> None:
 
 
 def test_ten_rows_of_ten(model: str, saved: Generator) -> None:
-    facegan("interpolate", model, 0, 1, "--rows", 10, "--scale", 1, "--no-labels", "--out", "ten.png")
+    facegan("interpolate", model, 0, 1, "--rows", 10, "--scale", 1, "--no-captions", "--out", "ten.png")
     sheet = picture("ten.png")
     gap = (sheet.shape[0] - 320) // 11
     assert sheet.shape == (320 + 11 * gap, 320 + 11 * gap, 3)
@@ -162,7 +162,7 @@ def test_a_strip_along_each_path(kind: str, model: str, saved: Generator) -> Non
         4,
         "--scale",
         1,
-        "--no-labels",
+        "--no-captions",
         "--out",
         "s.png",
     )
@@ -191,9 +191,9 @@ def test_films(kind: str, model: str, capsys: pytest.CaptureFixture[str]) -> Non
 
 def test_a_path_through_saved_vectors(model: str) -> None:
     facegan("generate", model, "--seed", "4-6", "--latents", "z.npz", "--out", "a.npz")
-    facegan("interpolate", model, "z.npz", "--steps", 3, "--no-labels", "--out", "saved.png")
-    facegan("interpolate", model, "4", "z.npz:2-3", "--steps", 3, "--no-labels", "--out", "mixed.png")
-    facegan("interpolate", model, "4-6", "--steps", 3, "--no-labels", "--out", "seeds.png")
+    facegan("interpolate", model, "z.npz", "--steps", 3, "--no-captions", "--out", "saved.png")
+    facegan("interpolate", model, "4", "z.npz:2-3", "--steps", 3, "--no-captions", "--out", "mixed.png")
+    facegan("interpolate", model, "4-6", "--steps", 3, "--no-captions", "--out", "seeds.png")
     seeds = picture("seeds.png")
     assert near(picture("saved.png"), seeds) and near(picture("mixed.png"), seeds)
 

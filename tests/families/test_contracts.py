@@ -1,0 +1,185 @@
+"""What every family promises, with no exceptions: one short run of each, and every command on it."""
+
+import json
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+import facegan
+from facegan.cli.main import main
+from facegan.data.dataset import Dataset
+from facegan.data.portraits import write_portraits
+from facegan.data.prepare import prepare
+from facegan.families import FAMILIES
+from facegan.recipes import RECIPES, recipe
+from facegan.training.checkpoint import list_checkpoints
+from facegan.training.config import override
+
+NARROW = {
+    "vanilla": ("digits-vanilla-28-plus", {"width": 0.1}, {"channels": 0}),
+    "dcgan": ("faces-tiny-32", {"width": 0.25}, {"cooldown": 0.0}),  # which hangs on the length
+    "progan": ("progan-64-short", {"channel_base": 128, "channel_max": 16},
+               {"generator.stage_kimg": 0.008, "generator.fade_kimg": 0.008, "latent.dim": 16}),
+    "stylegan2": ("stylegan2-32", {"channel_base": 128, "channel_max": 16},
+                  {"generator.w_dim": 16, "latent.dim": 16, "augment_p": 0.5}),
+    "r3gan": ("r3gan-32", {"widths": (8, 8, 8, 8), "group_size": 1, "blocks": (1,)}, {"augment_p": 0.5}),
+}  # fmt: skip
+RATES = ("generator.lr", "discriminator.lr")
+CONDITIONAL = ("stylegan2", "r3gan")
+
+
+def config(family, **changes):
+    """One of the family's recipes for 32 px, narrow, in batches of 8."""
+    name, both, more = NARROW[family]
+    sides = {f"{side}.{key}": value for side in ("generator", "discriminator") for key, value in both.items()}
+    return override(recipe(name), {
+        "batch": 8, "size": 32, "kimg": 0.064, "grid_count": 4, "quality_count": 0, "checkpoint_kimg": 0.032,
+        "grid_kimg": 0.032, "precision": "float32", **sides, **more, **changes,
+    })  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def portraits(tmp_path_factory) -> Dataset:
+    """32 drawn portraits with known attributes; the val and test splits have some, too."""
+    folder = tmp_path_factory.mktemp("portraits")
+    write_portraits(folder / "photos", 48, 0, 32)
+    attributes, split = folder / "photos" / "attributes.csv", folder / "split.csv"
+    parts = ["train"] * 32 + ["val"] * 8 + ["test"] * 8
+    split.write_text("".join(f"{i + 1:06d}.png,{part}\n" for i, part in enumerate(parts)))
+    return prepare(
+        [folder / "photos"], folder / "dataset", crop="none", size=32, attributes=attributes, split=split
+    )  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def runs(portraits, tmp_path_factory):
+    """A run of each family, made when first asked for."""
+    folder, made = tmp_path_factory.mktemp("runs"), {}
+
+    def run(family, **changes):
+        key = json.dumps([family, changes], default=str)
+        if key not in made:
+            place = folder / f"{family}-{len(made)}"
+            made[key] = facegan.train(portraits, config(family, **changes), place)
+        return made[key]
+
+    return run
+
+
+def test_every_family_is_here_and_has_a_recipe():
+    assert set(NARROW) == set(FAMILIES)
+    assert {r.config.family for r in RECIPES.values()} == set(FAMILIES)
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_resumed_is_uninterrupted(family, portraits, runs, tmp_path):
+    from safetensors.numpy import load_file
+
+    half = facegan.train(portraits, config(family, kimg=0.032), tmp_path / "half")
+    facegan.train(portraits, config(family), half, resume=True)
+    a, b = (
+        load_file(list_checkpoints(r / "checkpoints")[-1] / "state.safetensors") for r in (runs(family), half)
+    )
+    assert a.keys() == b.keys()
+    for key in a:
+        assert np.array_equal(a[key], b[key]), key
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_a_face_is_the_same_alone_in_a_batch_and_from_its_file(family, runs, tmp_path):
+    model = facegan.load(runs(family))
+    assert model.image_shape == (3, 32, 32)
+    z = model.latent.sample(range(6))
+    with torch.inference_mode():
+        together, alone = model(z), torch.cat([model(z[i : i + 1]) for i in range(6)])
+    torch.testing.assert_close(alone, together, rtol=0, atol=1e-4)
+    model.save(tmp_path / "again.safetensors")
+    np.testing.assert_array_equal(facegan.load(tmp_path / "again.safetensors").sample(6), model.sample(6))
+    assert len(np.unique(model.sample(6).reshape(6, -1), axis=0)) == 6
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_w_maps_and_synthesises(family, runs):
+    model = facegan.load(runs(family))
+    z = model.latent.sample([0, 1])
+    with torch.inference_mode():
+        w = model.map(z)
+        assert w.shape == (2, model.num_ws, model.w_dim)
+        torch.testing.assert_close(model.synthesize(w), model(z), rtol=0, atol=1e-4)
+        assert model.synthesize(w, noise="none").shape == (2, 3, 32, 32)
+        average = model(z, truncation=0.0)
+        torch.testing.assert_close(average[:1], average[1:], rtol=0, atol=1e-4)
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("command", [
+    ["generate", "MODEL", "--count", "4", "--out", "OUT.png"],
+    ["interpolate", "MODEL", "0", "1", "--steps", "4", "--out", "OUT.png"],
+    ["arithmetic", "MODEL", "1,2 - 3 + 4", "--out", "OUT.png"],
+    ["evaluate", "MODEL", "--against", "DATASET", "--count", "24", "--features", "pixels", "--json",
+     "OUT.json"],
+], ids=lambda c: c[0])  # fmt: skip
+def test_every_command_takes_every_family(family, command, runs, portraits, tmp_path):
+    words = {"MODEL": str(runs(family)), "DATASET": str(portraits.path), "OUT.png": str(tmp_path / "o.png"),
+             "OUT.json": str(tmp_path / "o.json")}  # fmt: skip
+    assert main([words.get(word, word) for word in command]) == 0
+    if command[0] == "evaluate":
+        assert np.isfinite(json.loads((tmp_path / "o.json").read_text())["metrics"]["kid"])
+    else:
+        with Image.open(tmp_path / "o.png") as picture:
+            assert min(picture.size) >= 32
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_training_begins_with_a_model(family, runs, portraits, tmp_path):
+    """With --init, no learning: the first model is the one that it began with."""
+    begun = facegan.train(
+        portraits,
+        config(
+            family, init=str(runs(family)), kimg=0.008, **{"generator.lr": 1e-12, "discriminator.lr": 1e-12}
+        ),
+        tmp_path / "begun",
+    )
+    a, b = facegan.load(runs(family)), facegan.load(begun)
+    if family == "progan":  # its level is that of the images seen: at the beginning the smallest
+        b.network.level.copy_(a.network.level)
+    difference = np.abs(a.sample(4).astype(int) - b.sample(4)).mean()
+    assert difference < 4  # batch norm gathers its statistics anew
+    events = (begun / "events.jsonl").read_text()
+    assert "began with" in events and "of the discriminator" in events
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_frozen_layers_stay(family, portraits, runs, tmp_path):
+    from facegan.training.checkpoint import read_networks
+
+    run = facegan.train(
+        portraits, config(family, init=str(runs(family)), freeze_d=1, kimg=0.016), tmp_path / "frozen"
+    )
+    before, after = (
+        read_networks(list_checkpoints(r / "checkpoints")[-1])["discriminator"] for r in (runs(family), run)
+    )
+    changed = {k.rpartition(".")[0] for k in before if not torch.equal(before[k], after[k])}
+    kept = {k.rpartition(".")[0] for k in before} - changed
+    assert changed and kept - {""}
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_labels_are_obeyed_or_refused(family, portraits, runs):
+    name = portraits.attribute_names[0]
+    if family not in CONDITIONAL:
+        with pytest.raises(facegan.errors.ConfigError, match="--condition"):
+            runs(family, condition=(name,))
+        return
+    model = facegan.load(runs(family, condition=(name,)))
+    assert model.labels == (name,)
+    yes, no = (model.tell(f"{name}={value}").sample(4) for value in (1, 0))
+    assert not np.array_equal(yes, no)
+    np.testing.assert_array_equal(model.tell(f"{name.upper()}=1").sample(4), yes)
+    with pytest.raises(facegan.errors.InputError, match=name):
+        model.tell("no_such=1")
+    labels = model.as_trained().labels_of(range(2000))
+    share = float((portraits.attributes("train")[:, 0] == 1).mean())
+    assert float(labels.mean()) == pytest.approx(share, abs=0.05)
