@@ -353,6 +353,8 @@ CHANGES: list[dict[str, Any]] = [
 def test_the_command_reproduces_the_configuration(name: str, changes: dict[str, Any]) -> None:
     import tyro
 
+    if not hasattr(recipe(name).model.generator, "layers"):  # of another kind of family
+        changes = {k: v for k, v in changes.items() if "layers" not in k and "unit_range" not in k}
     config = override(recipe(name), changes)
     saved = json.loads(json.dumps({**config.to_dict(), "dataset": {"path": "a b"}}))
     words = shlex.split(train_command(saved, "runs/x"))

@@ -6,15 +6,15 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from reduced import reduced
 
 from facegan import rng
 from facegan.generator import Latent, describe
 from facegan.nets import parallel
 from facegan.nets.ema import batch_norms
-from facegan.recipes import RECIPES, recipe
+from facegan.recipes import RECIPES
 from facegan.training import session
 from facegan.training.checkpoint import _tensors, list_checkpoints
-from facegan.training.config import check, override
 from facegan.training.data import ImageFeed
 from facegan.training.loop import train
 from facegan.training.session import sampling_generator
@@ -32,10 +32,7 @@ def few_draws(monkeypatch):
 
 
 def small(name, **changes):
-    width = {"generator.width": 0.125, "discriminator.width": 0.125, "batch": 4, "precision": "float32"}
-    if recipe(name).g_batch:
-        width["g_batch"] = 8
-    return check(override(recipe(name), {**width, **changes}))
+    return reduced(name, precision="float32", **changes)
 
 
 def papers(config, shape):
