@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from facegan.errors import ConfigError
-from facegan.families import dcgan, progan, r3gan, stylegan2, vanilla
+from facegan.families import dcgan, fast, progan, r3gan, stylegan2, vanilla
 from facegan.training.config import LatentConfig, TrainConfig
 
 
@@ -283,6 +283,14 @@ RECIPES: dict[str, Recipe] = {
         ),
         "64 px faces: DCGAN with moving average, R1 and flips",
         "Radford et al. 2015; Mescheder et al. 2018",
+    ),
+    "faces-fast-64": Recipe(
+        TrainConfig(
+            family="fast", size=64, kimg=600.0, batch=32, r1_gamma=1.0, r1_every=4, precision="auto",
+            latent=LatentConfig(dim=128), model=fast.Config(), grid_kimg=10.0, checkpoint_kimg=20.0,
+        ),
+        "64 px faces, the best that two CPU hours give (docs/results/faces-fast.md)",
+        "ours; Radford et al. 2015; Shi et al. 2016; Karras et al. 2019",
     ),
     "progan-128": Recipe(
         _progan(128, kimg=10188.8),

@@ -33,6 +33,7 @@ from facegan.errors import ModelError
 FAMILIES: dict[str, str] = {
     "vanilla": "facegan.families.vanilla",
     "dcgan": "facegan.families.dcgan",
+    "fast": "facegan.families.fast",
     "progan": "facegan.families.progan",
     "stylegan2": "facegan.families.stylegan2",
     "r3gan": "facegan.families.r3gan",

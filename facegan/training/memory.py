@@ -35,7 +35,7 @@ def fits(
     free: TrainState | None = None,
     label_dim: int = 0,
 ) -> str:
-    """One line for the user, with the smallest ``--accumulate`` of which two real updates succeed.
+    """One line for the user, with the smallest ``--accumulate`` of whose pieces two real updates succeed.
 
     What the frames of ``error`` and the state ``free`` hold is given up first.
     """
@@ -45,14 +45,21 @@ def fits(
     size, pieces = config.g_batch or config.batch, config.accumulate
     text = f"--batch {config.batch}: out of memory on {device}"
     batches = [n for n in (config.batch, config.g_batch) if n]
-    for more in range(pieces + 1, size + 1):
+    fitting = 0
+    # From the smallest piece up: an attempt that fails may leave memory behind inside of torch.
+    for more in range(size, pieces, -1):
         if any(n % more for n in batches):
             continue
-        if _tried(override(config, {"accumulate": more}), shape, device, label_dim):
-            return (
-                f"{text}; --accumulate {more} fits (the same batch in {more} pieces), and so does "
-                f"--batch {max(config.batch // more, 1)}"
-            )
+        piece = {"accumulate": 1, "batch": config.batch // more, "g_batch": config.g_batch // more}
+        if _tried(override(config, piece), shape, device, label_dim):
+            fitting = more
+        elif fitting:
+            break
+    if fitting:
+        return (
+            f"{text}; --accumulate {fitting} fits (the same batch in {fitting} pieces), and so does "
+            f"--batch {max(config.batch // fitting, 1)}"
+        )
     return (
         f"{text}, and not even one picture at a time fits; "
         "try --generator.width 0.5 --discriminator.width 0.5"
@@ -75,6 +82,8 @@ def _tried(config: TrainConfig, shape: Sequence[int], device: torch.device, labe
             train_step(state, feed)
             train_step(state, feed)
             return True
+        except ValueError:  # batch norm wants more than one picture
+            return False
         except (RuntimeError, MemoryError) as error:
             if not is_out_of_memory(error):
                 raise

@@ -236,7 +236,7 @@ def _gp(update: Update, real: torch.Tensor, fake: torch.Tensor, part: Part) -> t
     u = torch.from_numpy(rng.uniform(update.state.config.seed, "gp", first, high - low)[:, 0]).to(real)
     labels = update.real_labels(part)
     penalty = interpolation_penalty(
-        lambda images: update.judge(images, labels, "gp", first), real.detach(), fake.detach(), u
+        lambda images: update.judge(images, labels, "gp", first), real.detach(), fake.detach().to(real), u
     )
     update.state.record("gp", penalty)
     return penalty

@@ -6,6 +6,7 @@ from facegan.training.config import check, override
 WIDTHS = {
     "vanilla": {"width": 0.25},
     "dcgan": {"width": 0.25},
+    "fast": {"widths": [16, 8, 8, 8]},
     "progan": {"channel_base": 128, "channel_max": 16},
     "stylegan2": {"channel_base": 128, "channel_max": 16},
     "r3gan": {"group_size": 1, "blocks": [1]},

@@ -24,8 +24,8 @@ from facegan.recipes import recipe
 from facegan.training.checkpoint import list_checkpoints
 
 RECIPES = ("digits-vanilla-28", "digits-dcgan-28", "faces-dcgan-56", "faces-dcgan-80", "faces-dcgan-50",
-           "faces-dcgan-128", "faces-tiny-32", "faces-dcgan-64", "progan-64-short", "stylegan2-64-small",
-           "r3gan-64-small")  # fmt: skip
+           "faces-dcgan-128", "faces-tiny-32", "faces-dcgan-64", "faces-fast-64", "progan-64-short",
+           "stylegan2-64-small", "r3gan-64-small")  # fmt: skip
 DRIVER = '''
 import json, os, random, signal, sys, time
 from pathlib import Path

@@ -51,6 +51,13 @@ FADING = {"generator.stage_kimg": 0.0, "generator.fade_kimg": 0.02}  # 40% of th
 CASES |= {
     "progan": {"recipe": "progan-64-short", "start": 8, **FADING},
     "stylegan2": {"recipe": "stylegan2-32", "augment_p": 0.5, "augment_kimg": 0.1, "r1_gamma": 1.0},
+    "fast": {
+        "recipe": "faces-fast-64",
+        "generator.widths": (8, 8, 8),
+        "generator.blocks": (0, 0, 0),
+        "discriminator.widths": (8, 8, 8),
+        "discriminator.blocks": (0, 0),
+    },
     "r3gan": {"recipe": "r3gan-32", "augment_p": 0.5, "burnin_kimg": 0.0},
     "stylegan2 with labels": {"recipe": "stylegan2-32", "condition": ("a", "b")},
     "r3gan with labels": {"recipe": "r3gan-32", "condition": ("a", "b")},

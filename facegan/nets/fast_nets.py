@@ -1,0 +1,226 @@
+"""The networks of the family ``fast``: most of the work where a CPU does it best.
+
+Convolutions run at 8 to 32 px on many channels; pictures enter and leave by pixel shuffling, so that
+no layer works at full resolution (Shi et al. 2016, section 3). Each stage of the generator takes the
+latent vector once more, as scale and shift of its channels (Karras et al. 2019, equation 1, without
+the mapping network).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from facegan.nets import parallel
+from facegan.nets.feedforward import MinibatchStd
+
+
+def _conv(cin: int, cout: int, kernel: int = 3, stride: int = 1, bias: bool = True) -> nn.Conv2d:
+    conv = nn.Conv2d(cin, cout, kernel, stride, (kernel - 1) // 2, bias=bias)
+    nn.init.kaiming_normal_(conv.weight, 0.2)
+    if bias:
+        nn.init.zeros_(conv.bias)  # type: ignore[arg-type]
+    return conv
+
+
+class Stage(nn.Module):
+    """Doubles the resolution; convolution, batch norm, the latent's scale and shift, leaky ReLU."""
+
+    def __init__(
+        self, cin: int, cout: int, z_dim: int, up: bool, blocks: int, style: bool, upsample: str
+    ) -> None:
+        super().__init__()
+        self.up = upsample if up else ""
+        if self.up == "convT":
+            self.conv: nn.Module = nn.ConvTranspose2d(cin, cout, 4, 2, 1, bias=False)
+            nn.init.normal_(self.conv.weight, std=math.sqrt(2 / (1.04 * 4 * cin)))
+        else:
+            self.conv = _conv(cin, cout * 4 if self.up == "shuffle" else cout, bias=False)
+        self.norm = parallel.BatchNorm2d(cout, affine=not style)
+        self.style = nn.Linear(z_dim, 2 * cout) if style else None
+        if self.style is not None:
+            nn.init.normal_(self.style.weight, std=0.5 / math.sqrt(z_dim))
+            nn.init.zeros_(self.style.bias)
+        self.blocks = nn.ModuleList(Residual(cout) for _ in range(blocks))
+
+    def forward(self, x: torch.Tensor, z: torch.Tensor) -> torch.Tensor:
+        if self.up == "nearest":
+            x = F.interpolate(x, scale_factor=2, mode="nearest")
+        x = self.conv(x)
+        if self.up == "shuffle":
+            x = F.pixel_shuffle(x, 2)
+        x = self.norm(x)
+        if self.style is not None:
+            scale, shift = self.style(z)[:, :, None, None].chunk(2, 1)
+            x = torch.addcmul(shift.to(x.dtype), x, 1 + scale.to(x.dtype))
+        x = F.leaky_relu(x, 0.2)
+        for block in self.blocks:
+            x = block(x)
+        return x
+
+
+class Residual(nn.Module):
+    """x + branch(x), a branch that begins as zero."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.conv1, self.conv2 = _conv(width, width, bias=False), _conv(width, width)
+        self.norm = parallel.BatchNorm2d(width)
+        nn.init.zeros_(self.conv2.weight)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return x + self.conv2(F.leaky_relu(self.norm(self.conv1(x)), 0.2))
+
+
+class Excitation(nn.Module):
+    """Skip-layer excitation: channels at high resolution, gated by what is seen at low (Liu et al. 2021)."""
+
+    def __init__(self, low: int, high: int) -> None:
+        super().__init__()
+        self.gate = nn.Sequential(
+            nn.AdaptiveAvgPool2d(4),
+            nn.Conv2d(low, high, 4),
+            nn.LeakyReLU(0.1),
+            nn.Conv2d(high, high, 1),
+            nn.Sigmoid(),
+        )
+
+    def forward(self, high: torch.Tensor, low: torch.Tensor) -> torch.Tensor:
+        return high * self.gate(low)
+
+
+class FastGenerator(nn.Module):
+    """``widths`` are the channels at each resolution from the smallest, the last one before the picture."""
+
+    def __init__(
+        self,
+        image_shape: Sequence[int],
+        z_dim: int,
+        widths: Sequence[int],
+        blocks: Sequence[int],
+        *,
+        style: bool = True,
+        upsample: str = "nearest",
+        head: int = 2,
+        excite: bool = False,
+        tanh: bool = True,
+    ) -> None:
+        super().__init__()
+        c, h, w = image_shape
+        f = 2 ** (len(widths) - 1) * head
+        self.z_dim = self.w_dim = z_dim
+        self.num_ws, self.head, self.tanh = 1, head, tanh
+        self.base = (widths[0], h // f, w // f)
+        self.dense = nn.Linear(z_dim, math.prod(self.base))
+        nn.init.normal_(self.dense.weight, std=1 / math.sqrt(z_dim))
+        self.first = Stage(widths[0], widths[0], z_dim, False, blocks[0], style, upsample)
+        self.stages = nn.ModuleList(
+            Stage(a, b, z_dim, True, n, style, upsample)
+            for a, b, n in zip(widths, widths[1:], blocks[1:], strict=False)
+        )
+        self.excite = Excitation(widths[0], widths[-1]) if excite else None
+        self.out = _conv(widths[-1], c * head * head)
+        with torch.no_grad():
+            self.out.weight *= 0.5
+
+    def map(self, z: torch.Tensor, labels: torch.Tensor | None = None) -> torch.Tensor:
+        return z[:, None]
+
+    def synthesize(self, w: torch.Tensor, noise: str = "const") -> torch.Tensor:
+        z = w[:, 0]
+        z = z * (z.square().mean(1, keepdim=True) + 1e-8).rsqrt()
+        x = self.first(self.dense(z).reshape(-1, *self.base).contiguous(memory_format=torch.channels_last), z)
+        low = x
+        for stage in self.stages:
+            x = stage(x, z)
+        if self.excite is not None:
+            x = self.excite(x, low)
+        x = self.out(x)
+        if self.head > 1:
+            x = F.pixel_shuffle(x, self.head)
+        return x.tanh() if self.tanh else x
+
+    def forward(self, z: torch.Tensor, labels: torch.Tensor | None = None) -> torch.Tensor:
+        return self.synthesize(self.map(z))
+
+
+class Down(nn.Module):
+    """Half the resolution: a strided 4x4 convolution, or a residual one with averaging."""
+
+    def __init__(self, cin: int, cout: int, kind: str, blocks: int) -> None:
+        super().__init__()
+        self.kind = kind
+        self.blocks = nn.ModuleList(PlainResidual(cin) for _ in range(blocks))
+        if kind == "conv4":
+            self.conv = _conv(cin, cout, 4, 2)
+        elif kind == "shuffle":
+            self.conv = _conv(cin * 4, cout)
+        else:
+            self.conv1, self.conv2, self.skip = (
+                _conv(cin, cin),
+                _conv(cin, cout),
+                _conv(cin, cout, 1, bias=False),
+            )
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        for block in self.blocks:
+            x = block(x)
+        if self.kind == "conv4":
+            return F.leaky_relu(self.conv(x), 0.2)
+        if self.kind == "shuffle":
+            return F.leaky_relu(self.conv(F.pixel_unshuffle(x, 2)), 0.2)
+        y = F.leaky_relu(self.conv2(F.avg_pool2d(F.leaky_relu(self.conv1(x), 0.2), 2)), 0.2)
+        return (y + self.skip(F.avg_pool2d(x, 2))) * math.sqrt(0.5)
+
+
+class PlainResidual(nn.Module):
+    """x + branch(x) without norms."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.conv1, self.conv2 = _conv(width, width), _conv(width, width)
+        nn.init.zeros_(self.conv2.weight)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return x + self.conv2(F.leaky_relu(self.conv1(F.leaky_relu(x, 0.2)), 0.2))
+
+
+class FastDiscriminator(nn.Module):
+    """``widths`` are the channels from the highest resolution that is worked at to the lowest."""
+
+    def __init__(
+        self,
+        image_shape: Sequence[int],
+        widths: Sequence[int],
+        blocks: Sequence[int],
+        *,
+        stem: int = 2,
+        down: str = "conv4",
+        mbstd: bool = True,
+    ) -> None:
+        super().__init__()
+        c, h, w = image_shape
+        f = stem * 2 ** (len(widths) - 1)
+        self.stem = stem
+        self.first = _conv(c * stem * stem, widths[0])
+        self.downs = nn.ModuleList(
+            Down(a, b, down, n) for a, b, n in zip(widths, widths[1:], blocks, strict=False)
+        )
+        self.mbstd = MinibatchStd() if mbstd else None
+        self.last = _conv(widths[-1] + mbstd, widths[-1])
+        self.dense = nn.Linear(widths[-1] * (h // f) * (w // f), 1)
+        nn.init.normal_(self.dense.weight, std=1 / math.sqrt(self.dense.in_features))
+
+    def forward(self, images: torch.Tensor, labels: torch.Tensor | None = None) -> torch.Tensor:
+        x = F.pixel_unshuffle(images, self.stem) if self.stem > 1 else images
+        x = F.leaky_relu(self.first(x), 0.2)
+        for down in self.downs:
+            x = down(x)
+        if self.mbstd is not None:
+            x = self.mbstd(x)
+        x = F.leaky_relu(self.last(x), 0.2)
+        return self.dense(x.flatten(1))[:, 0]
