@@ -1,66 +1,73 @@
-"""DiffAugment (Zhao et al. 2020, "Differentiable augmentation for data-efficient GAN training", section 4):
-colour, translation and cutout, on every image where p is 1."""
+"""DiffAugment (Zhao et al. 2020, *Differentiable augmentation for data-efficient GAN training*, section 3.3
+and the authors' code): colour, translation and cutout, each always, on the images that ``p`` chooses.
+"""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import torch
 
-if TYPE_CHECKING:
-    from facegan.augment.table import Draw
+from facegan.augment.draws import Draw, Sampler, Strength, choose
+from facegan.augment.resample import copy_pixels
 
-SHIFT, HOLE = 1 / 8, 1 / 2  # largest translation and side of the hole, as shares of the picture's
+Tensor = torch.Tensor
+
+TRANSLATION = 1 / 8
+"""Largest translation, as a share of width and height."""
+CUTOUT = 1 / 2
+"""Side of the rectangle cut out, as a share of width and height."""
 
 
-def diffaugment(images: torch.Tensor, p: float, draw: Draw) -> torch.Tensor:
-    """Brightness +-0.5 (of a range of 2), saturation 0 to 2, contrast 0.5 to 1.5; a shift; a square hole."""
-    if p <= 0.0:
+def diffaugment(images: Tensor, p: Strength, draw: Draw) -> Tensor:
+    """``images`` (``N,C,H,W`` in [-1, 1]), each augmented with probability ``p`` (the paper: 1)."""
+    if not isinstance(p, Tensor) and p == 0:
         return images
-    images = _colour(images, p, draw)
-    images = _shifted(images, p, draw)
-    return _with_hole(images, p, draw)
+    with torch.autocast(images.device.type, enabled=False):
+        x = images if images.dtype == torch.float64 else images.float()
+        s = Sampler(draw, p, "diffaugment/", x.dtype)
+        hit = s.field("hit", 1)[:, 0] < p
+        changed = cut_out(
+            translate(recolour(x, s.field("colour", 3)), s.field("translation", 2)), s.field("cutout", 2)
+        )
+        return choose(hit, changed, x).to(images.dtype)
 
 
-def _colour(images: torch.Tensor, p: float, draw: Draw) -> torch.Tensor:
-    u = draw("diff-colour", 4)
-    hit = u[:, 0] < p
-    brightness, saturation, contrast = (
-        torch.where(hit, value, torch.full_like(value, neutral)).to(images.dtype).view(-1, 1, 1, 1)
-        for value, neutral in ((u[:, 1] - 0.5, 0.0), (u[:, 2] * 2, 1.0), (u[:, 3] + 0.5, 1.0))
-    )
-    images = images + brightness
-    grey = images.mean(1, keepdim=True)
-    images = grey + (images - grey) * saturation
-    mean = images.mean((1, 2, 3), keepdim=True)
-    return mean + (images - mean) * contrast
+def recolour(x: Tensor, u: Tensor) -> Tensor:
+    """Brightness + -0.5 to 0.5, saturation x 0 to 2, contrast x 0.5 to 1.5, by ``u`` (``N,3``)."""
+    brightness, saturation, contrast = u[:, :, None, None, None].unbind(1)
+    x = x + (brightness - 0.5)
+    grey = x.mean(1, keepdim=True)
+    x = (x - grey) * (2.0 * saturation) + grey
+    mean = x.mean((1, 2, 3), keepdim=True)
+    return (x - mean) * (contrast + 0.5) + mean
 
 
-def _shifted(images: torch.Tensor, p: float, draw: Draw) -> torch.Tensor:
-    """Moved by whole pixels; what comes in is 0."""
-    n, _, h, w = images.shape
-    u = draw("diff-shift", 3)
-    hit = u[:, 0] < p
-    for axis, size, k in ((2, h, 1), (3, w, 2)):
-        most = int(size * SHIFT + 0.5)
-        shift = (u[:, k] * (2 * most + 1)).floor().long() - most
-        shift = torch.where(hit, shift, torch.zeros_like(shift))
-        source = torch.arange(size, device=images.device)[None] - shift[:, None]
-        inside = (source >= 0) & (source < size)
-        shape = (n, 1, size, 1) if axis == 2 else (n, 1, 1, size)
-        index = source.clamp(0, size - 1).view(shape).expand_as(images)
-        images = images.gather(axis, index) * inside.view(shape).to(images.dtype)
-    return images
+def translate(x: Tensor, u: Tensor) -> Tensor:
+    """Whole pixels, up to TRANSLATION each way, by ``u`` (``N,2``: x, y); 0 comes in from outside."""
+    _, _, h, w = x.shape
+    columns, fits_x = _shifted(w, u[:, 0])
+    rows, fits_y = _shifted(h, u[:, 1])
+    moved = copy_pixels(x, rows * w, columns)
+    return torch.where((fits_y[:, :, None] & fits_x[:, None, :])[:, None], moved, 0.0)
 
 
-def _with_hole(images: torch.Tensor, p: float, draw: Draw) -> torch.Tensor:
-    _, _, h, w = images.shape
-    u = draw("diff-hole", 3)
-    sides = []
-    for size, k in ((h, 1), (w, 2)):
-        side = int(size * HOLE + 0.5)
-        first = (u[:, k] * (size + (1 - side % 2))).floor().long() - side // 2
-        place = torch.arange(size, device=images.device)[None]
-        sides.append((place >= first[:, None]) & (place < first[:, None] + side))
-    hole = sides[0][:, :, None] & sides[1][:, None, :] & (u[:, 0] < p).view(-1, 1, 1)
-    return images.masked_fill(hole[:, None], 0.0)
+def _shifted(size: int, u: Tensor) -> tuple[Tensor, Tensor]:
+    """``N,size``: where each pixel of an axis comes from, and whether that is in the picture."""
+    most = int(size * TRANSLATION + 0.5)
+    shift = (u * (2 * most + 1)).floor().long() - most
+    source = torch.arange(size, device=u.device) - shift[:, None]
+    return source.clamp(0, size - 1), (source >= 0) & (source < size)
+
+
+def cut_out(x: Tensor, u: Tensor) -> Tensor:
+    """0 in a rectangle of CUTOUT of each side, whose middle ``u`` (``N,2``: x, y) puts anywhere."""
+    _, _, h, w = x.shape
+    inside = _covered(h, u[:, 1])[:, :, None] & _covered(w, u[:, 0])[:, None, :]
+    return torch.where(inside[:, None], 0.0, x)
+
+
+def _covered(size: int, u: Tensor) -> Tensor:
+    """bool ``N,size``: the stretch of an axis that is cut out; it may hang over the ends."""
+    length = int(size * CUTOUT + 0.5)
+    middle = (u * (size + 1 - length % 2)).floor()
+    place = torch.arange(size, device=u.device, dtype=u.dtype) - (middle - length // 2)[:, None]
+    return (place >= 0) & (place < length)

@@ -25,7 +25,7 @@ from facegan.training.state import TrainState
 
 FORMAT = 1
 _COUNTS = (
-    "images_seen", "fakes_drawn", "updates", "seconds", "lr_scale", "watch", "augment_p", "path_mean",
+    "images_seen", "fakes_drawn", "updates", "seconds", "lr_scale", "watch", "path_mean",
 )  # fmt: skip
 
 
@@ -95,7 +95,7 @@ def save_checkpoint(state: TrainState, folder: Path, healthy: bool = True) -> Pa
             "stat_counts": state.counts,
             "healthy": healthy,
             "circumstances": circumstances(state),
-            "signs": [float(s) for s in state.signs],
+            "augment": state.augment.state(),
             **{key: getattr(state, key) for key in _COUNTS},
         }
         write_synced(temporary / "state.safetensors", content)
@@ -221,6 +221,7 @@ def load_checkpoint(state: TrainState, checkpoint: Path) -> None:
         setattr(
             state, key, header.get(key, getattr(state, key))
         )  # the last to change: a damaged file leaves the counts alone
-    state.signs = list(header.get("signs", ()))
+    if "augment" in header:
+        state.augment.load(header["augment"])
     state.sums = {key: value.to(state.device) for key, value in groups.get("sums", {}).items()}
     state.counts = dict(header["stat_counts"])

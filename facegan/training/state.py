@@ -11,6 +11,7 @@ import torch
 from torch import nn
 
 from facegan import rng
+from facegan.augment.adaptive import AdaptiveStrength
 from facegan.errors import ConfigError
 from facegan.families import get_family
 from facegan.generator import Latent
@@ -40,8 +41,7 @@ class TrainState:
     seconds: float = 0.0
     lr_scale: float = 1.0  # of the learning rates, lowered by the watchdog
     label_dim: int = 0
-    augment_p: float = 0.0  # adaptive augmentation's probability
-    signs: list[Any] = field(default_factory=list)  # what it will be corrected by: means of sign(D(real))
+    augment: AdaptiveStrength = field(default_factory=AdaptiveStrength)
     path_mean: float = 0.0  # running mean of path lengths
     begun_with: str = ""
     watch: dict[str, Any] = field(default_factory=dict)  # the watchdog's memory
@@ -98,7 +98,11 @@ def create_state(
     state = TrainState(
         config, generator, discriminator, ema,
         _adam(generator, config.model.generator), _adam(discriminator, config.model.discriminator), device,
-        dtype, label_dim=label_dim, augment_p=config.augment_p,
+        dtype, label_dim=label_dim,
+        augment=AdaptiveStrength(
+            target=config.augment_target, interval=4 * config.accumulate * config.d_updates,
+            speed_kimg=config.augment_kimg, cap=config.augment_max, p=config.augment_p,
+        ),
     )  # fmt: skip
     if config.init and not resuming:
         state.begun_with = initialise(state, config.init)

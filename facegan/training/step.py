@@ -196,7 +196,7 @@ def update_discriminator(
     def on_both(part: Part) -> torch.Tensor:
         x, real_images = update.on_reals(part, penalised and c.r1_gamma > 0)
         y, fake_images = update.on_fakes(part, shown, penalised and c.r2_gamma > 0)
-        adapt(state, x)
+        adapt(state, x - y if loss.needs_real else x)
         objective = loss.d(x, y)
         state.record("loss_d", objective)
         if loss.d_real is not None and loss.d_fake is not None:

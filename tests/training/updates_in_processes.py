@@ -97,7 +97,7 @@ def gradients(changes):
     keep("g", state.generator, state.g_optimizer)
     keep("d", state.discriminator, state.d_optimizer)
     train_step(state, ImageFeed(pictures(), config, torch.device("cpu"), labels))
-    found["g/augmentation"] = np.array(state.augment_p)
+    found["g/augmentation"] = np.array(state.augment.p)
     for side, network in (("g", state.generator), ("d", state.discriminator)):
         found |= {f"{side}/{name}": b.numpy().astype(float) for name, b in network.named_buffers()}
     return found
