@@ -11,7 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
-from facegan.errors import ConfigError, DatasetError, RunError
+from facegan.errors import ConfigError, DatasetError, LostProcessError, RunError
 from facegan.training.listeners import Silent, StepStats
 
 if TYPE_CHECKING:
@@ -102,9 +102,10 @@ class LiveLine(Silent):
 
 
 def _repeat(
-    once: Callable[[TrainConfig, Path], None], config: TrainConfig, out: Path, repeats: int, quiet: bool
-) -> int:
-    """The same recipe with ``repeats`` seeds, and a page with their mean and spread."""
+    once: Callable[[TrainConfig, Path], None], config: TrainConfig, out: Path, repeats: int, quiet: bool,
+    first: bool,
+) -> int:  # fmt: skip
+    """The same recipe with ``repeats`` seeds; the ``first`` process writes a page with mean and spread."""
     from facegan.training.compare import write_comparison
 
     runs, failed = [], 0
@@ -112,9 +113,14 @@ def _repeat(
         runs.append(out / f"seed-{seed}")
         try:
             once(dataclasses.replace(config, seed=seed), runs[-1])
+        except LostProcessError:
+            raise
         except RunError as error:  # one that broke down must not cost the others
             failed += 1
-            print(f"facegan train: {error}", file=sys.stderr)
+            if first:
+                print(f"facegan train: {error}", file=sys.stderr)
+    if not first:
+        return 2 if failed else 0
     page = write_comparison(runs, out / "compare.html", repeats=True)
     if not quiet:
         print(f"done: {page}", file=sys.stderr)
@@ -142,6 +148,8 @@ def run(argv: list[str]) -> int:
     first = os.environ.get("RANK", "0") == "0"  # of the processes that a launcher has started
     data = Dataset(flags.dataset)
     if flags.dry_run:
+        if not first:
+            return 0
         from facegan.training.dryrun import dry_run
         from facegan.training.dryrun_text import page
 
@@ -166,7 +174,7 @@ def run(argv: list[str]) -> int:
 
     try:
         if flags.repeats > 1:
-            return _repeat(once, config, out, flags.repeats, flags.quiet)
+            return _repeat(once, config, out, flags.repeats, flags.quiet, first)
         once(config, out)
     except (ConfigError, DatasetError):
         if first:
