@@ -241,7 +241,7 @@ def decide(
     data: Dataset, config: TrainConfig, given: Sequence[str], device: str = "auto", why_recipe: str = ""
 ) -> Decision:
     """Complete ``config``, a recipe with the user's changes; what is ``given`` by name stays as it is."""
-    place = loop.pick_device(device)
+    config, place = check(config), loop.pick_device(device)
     s, shape = look(data, place), loop.image_shape(config, data)
     choices = [
         Choice("recipe", config.recipe, why_recipe or "you named it", not why_recipe),
@@ -255,7 +255,8 @@ def decide(
         decided = [name for name in names if name in given]
         config = override(config, {k: v for k, v in changes.items() if k not in given})
         if decided:
-            why = "you gave " + ", ".join("--" + n.replace("_", "-") for n in decided)
+            spelled = (f"no_{n}" if f"no_{n}" in given else n for n in decided)
+            why = "you gave " + ", ".join("--" + n.replace("_", "-") for n in spelled)
         choices.append(Choice(what, SHOWN[what](config), why, bool(decided)))
 
     few = s.pictures < config.batch

@@ -8,6 +8,7 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 from facegan.errors import ConfigError, FaceganError
@@ -147,16 +148,16 @@ def table(outcomes: Sequence[Outcome], metric: str) -> str:
         floor = record.last(f"{key}_real") if floor is None else floor
         seconds, speed = record.last("seconds") or 0.0, _speed(record)
         lines.append(
-            f"{rank:>3}  {o.trial.name:<{wide}}  {o.value:>12.{value.digits + 1}f}  {record.kimg:>7g}  "
+            f"{rank:>3}  {o.trial.name:<{wide}}  {o.value:>12.4g}  {record.kimg:>7g}  "
             f"{duration(seconds):>10}  {speed:>6.3g}"
         )
     if floor is not None:
-        lines.append(f"{'':>3}  {'real pictures':<{wide}}  {floor:>12.{value.digits + 1}f}")
+        lines.append(f"{'':>3}  {'real pictures':<{wide}}  {floor:>12.4g}")
     return "\n".join(lines)
 
 
 def _speed(record: RunRecord) -> float:
-    return sorted(v for _, v in record.curve("images_per_second") or [(0, 0.0)])[-1]
+    return median(v for _, v in record.curve("images_per_second") or [(0.0, 0.0)])
 
 
 def write_outcomes(outcomes: Sequence[Outcome], metric: str, out: Path) -> Path | None:
