@@ -57,6 +57,16 @@ def test_the_authors_rule_is_the_recipes(name):
     )
 
 
+@pytest.mark.parametrize(("size", "batch", "gamma", "halflife"), [
+    (32, 32, 0.0064, 10.0), (64, 32, 0.0256, 10.0), (128, 32, 0.1024, 10.0), (256, 16, 0.8192, 5.0),
+])  # fmt: skip
+def test_the_automatic_settings_of_one_gpu(size, batch, gamma, halflife):
+    """Batch max(min(4096 / size, 32), 1), gamma 0.0002 x size^2 / batch, half-life batch x 10 / 32 kimg."""
+    c = recipe(f"stylegan2-{size}")
+    assert (c.batch, c.r1_every) == (batch, 16)
+    assert (c.r1_gamma, c.ema_halflife_kimg) == pytest.approx((gamma, halflife))
+
+
 def test_gamma_follows_the_batch_where_the_recipe_follows_the_rule():
     """0.0002 x 64 x 64 / 8 = 0.1024; others keep what they have."""
     changes, _ = auto.gamma(override(recipe("stylegan2-64"), {"batch": 8}), around())
