@@ -28,7 +28,7 @@ def main(
     labels: str = "",
     device: str = "cpu",
 ) -> None:
-    """Lay thousands of faces out by likeness: one picture, and beside it one page (.html) that zooms and pans.
+    """Lay thousands of faces out by likeness: one picture, and beside it a page (.html) that zooms and pans.
 
     The page works offline in any browser, with mouse, touch and keyboard; a click on a face shows its seed
     and the command that makes it.
@@ -58,14 +58,15 @@ def main(
     check_ending("--out", out, FORMATS)
     page = Path(out).with_suffix(".html")
     network = told(load(model, device), labels)
-    c, h, w = network.image_shape
+    _, h, w = network.image_shape
     seeds = chosen_seeds(seed, count, columns, w / h)
     done = atlas(
         network, seeds, features=features, columns=columns, tile=tile, truncation=truncation,
         on_progress=Progress(),
     )  # fmt: skip
     text = papers(network.hash, truncation, seed=spell_seeds(seeds), features=features, labels=labels)
-    options = f" --truncation {truncation:g}" * (truncation != 1) + f" --labels {shlex.quote(labels)}" * bool(labels)
+    options = f" --truncation {truncation:g}" if truncation != 1 else ""
+    options += f" --labels {shlex.quote(labels)}" if labels else ""
     with writing("--out", out):
         _save(Path(out), done.picture, text)
         write_bytes(page, render_atlas(done, model, options, features))

@@ -82,8 +82,9 @@ function settle() {
   const {w, h} = screen();
   view.k = clamp(view.k, least(), limit());
   const [seenW, seenH] = [w / view.k, h / view.k];
-  view.x = seenW >= width ? (width - seenW) / 2 : clamp(view.x, 0, width - seenW);
-  view.y = seenH >= height ? (height - seenH) / 2 : clamp(view.y, 0, height - seenH);
+  // Up to 0.4 of the screen may show what is beyond the edge: a face there comes out from under a panel.
+  view.x = seenW >= width ? (width - seenW) / 2 : clamp(view.x, -0.4 * seenW, width - 0.6 * seenW);
+  view.y = seenH >= height ? (height - seenH) / 2 : clamp(view.y, -0.4 * seenH, height - 0.6 * seenH);
   redraw();
 }
 function zoom(factor, x = screen().w / 2, y = screen().h / 2) {  // what is under (x, y) stays there
@@ -102,11 +103,13 @@ function centre(cell, closeness) {
   view.y = (Math.floor(cell / data.columns) + 0.5) * tileH - h / view.k / 2;
   settle();
 }
-function keepInSight(cell) {
-  const {w, h} = screen(), room = 1.5;
+function keepInSight(cell, room) {  // with so many faces around it, and not under a panel
+  const {w, h} = screen(), wide = w > 640, panel = byId('face').getBoundingClientRect();
+  const [right, bottom] = wide ? [panel.left, h] : [w, panel.top];
+  const top = wide ? 0 : byId('head').getBoundingClientRect().bottom;
   const x = (cell % data.columns + 0.5) * tileW, y = (Math.floor(cell / data.columns) + 0.5) * tileH;
-  view.x = clamp(view.x, x + room * tileW - w / view.k, x - room * tileW);
-  view.y = clamp(view.y, y + room * tileH - h / view.k, y - room * tileH);
+  view.x = clamp(view.x, x + room * tileW - right / view.k, x - room * tileW);
+  view.y = clamp(view.y, y + room * tileH - bottom / view.k, y - room * tileH - top / view.k);
   settle();
 }
 
@@ -141,7 +144,7 @@ function enlarge(cell) {  // from the finest level; a face may lie across severa
 }
 function go(cell) {
   const inside = cell >= 0 && cell < data.seeds.length;
-  if (inside) { choose(cell); keepInSight(cell); }
+  if (inside) { choose(cell); keepInSight(cell, 1.5); }
 }
 function showTour() {
   byId('tour').hidden = !tour.length;
@@ -197,6 +200,7 @@ for (const kind of ['pointerup', 'pointercancel']) map.addEventListener(kind, ev
   if (known && kind === 'pointerup' && travelled <= 6) {
     const cell = cellAt(...place(event));
     choose(cell === chosen ? -1 : cell);
+    if (chosen >= 0) keepInSight(chosen, 0.55);
   }
 });
 map.addEventListener('dblclick', event => { zoom(2, ...place(event)); });
@@ -239,6 +243,7 @@ byId('find').onsubmit = event => {
   if (!known) { input.reportValidity(); return; }
   choose(cell);
   centre(cell, 96);
+  keepInSight(cell, 0.55);
   map.focus();
 };
 byId('seed').oninput = event => event.target.setCustomValidity('');

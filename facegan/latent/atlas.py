@@ -72,7 +72,8 @@ def atlas(
 def tile_size(face: tuple[int, int], shape: tuple[int, int], width: int = 0) -> tuple[int, int]:
     """(height, width) of a face on the map, for a picture that is not too large."""
     (h, w), (rows, columns) = face, shape
-    most = min(MOST_SIDE / (rows * h), MOST_SIDE / (columns * w), (MOST_PIXELS / (rows * h * columns * w)) ** 0.5)
+    high, wide = rows * h, columns * w
+    most = min(MOST_SIDE / high, MOST_SIDE / wide, (MOST_PIXELS / (high * wide)) ** 0.5)
     if width and width > max(1, int(w * most)):
         raise InputError(f"--tile {width}: {rows}x{columns} faces may be {int(w * most)} px wide at most")
     factor = width / w if width else min(1.0, most)
@@ -81,7 +82,7 @@ def tile_size(face: tuple[int, int], shape: tuple[int, int], width: int = 0) -> 
 
 def mosaic(faces: np.ndarray, order: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
     """uint8 ``H,W,C``: faces ``N,h,w,C`` side by side, row by row, in ``order``; empty cells are white."""
-    n, h, w, c = faces.shape
+    _, h, w, c = faces.shape
     rows, columns = shape
     out = np.full((rows * h, columns * w, c), 255, np.uint8)
     for cell, i in enumerate(order):
@@ -91,7 +92,7 @@ def mosaic(faces: np.ndarray, order: np.ndarray, shape: tuple[int, int]) -> np.n
 
 
 def pyramid(picture: np.ndarray, smallest: int = 512) -> Iterator[np.ndarray]:
-    """The picture, then halves of it, each pixel the mean of four, until both sides are ``smallest`` or less."""
+    """The picture, then halves of it, each pixel the mean of four, until no side is above ``smallest``."""
     yield picture
     while max(picture.shape[:2]) > smallest:
         h, w = picture.shape[:2]

@@ -6,6 +6,7 @@ import base64
 import html
 import io
 import shlex
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -19,19 +20,19 @@ _QUALITY = 82
 
 
 def render_atlas(done: Atlas, model: str, options: str = "", features: str = "faces") -> bytes:
-    """HTML of one file. ``model`` and ``options`` are what the commands on it name, as on the command line."""
-    count = len(done.seeds)
+    """HTML of one file. ``model`` and ``options`` go into its commands, as on the command line."""
+    count, name = len(done.seeds), shlex.quote(model)
     data = {
         "columns": done.columns, "tile": done.tile, "seeds": done.seeds, "side": SIDE,
         "levels": [_level(picture) for picture in pyramid(done.picture, SIDE)],
-        "command": f"facegan generate {shlex.quote(model)} --seed {{seed}} --count 1{options} --out seed{{seed}}.png",
-        "film": f"facegan film {shlex.quote(model)} {{seeds}}{options} --out film.mp4",
+        "command": f"facegan generate {name} --seed {{seed}} --count 1{options} --out seed{{seed}}.png",
+        "film": f"facegan film {name} {{seeds}}{options} --out film.mp4",
     }  # fmt: skip
     spelled = spell_seeds(sorted(done.seeds))
     spelled = spelled if len(spelled) <= 40 else f"{spelled[:40]}…"
     fields = {
-        "title": html.escape(f"{model}: a map"),
-        "name": html.escape(model),
+        "title": html.escape(f"{Path(model).name}: a map"),
+        "name": html.escape(Path(model).name),
         "subtitle": html.escape(f"{count:,} generated faces, seeds {spelled}"),
         "reading": html.escape(_reading(done, features)),
     }
@@ -40,8 +41,10 @@ def render_atlas(done: Atlas, model: str, options: str = "", features: str = "fa
 
 def _reading(done: Atlas, features: str) -> str:
     told = {"faces": "a network that knows faces", "pixels": "their pixels"}.get(features, features)
-    alike = f" Neighbours differ {done.likeness:.0%} as much as random pairs do." if len(done.seeds) > 1 else ""
-    return f"None of these people exist. Faces lie near faces that are like them, judged by {told}.{alike}"
+    text = f"None of these people exist. Faces lie near faces that are like them, judged by {told}."
+    return text + f" Neighbours differ {done.likeness:.0%} as much as random pairs do." * (
+        len(done.seeds) > 1
+    )
 
 
 def _level(picture: np.ndarray) -> dict[str, Any]:
@@ -60,5 +63,6 @@ def _uri(picture: np.ndarray) -> str:
 
     buffer = io.BytesIO()
     plain = picture[..., 0] if picture.shape[2] == 1 else picture
-    Image.fromarray(np.ascontiguousarray(plain)).convert("RGB").save(buffer, "WEBP", quality=_QUALITY, method=4)
+    made = Image.fromarray(np.ascontiguousarray(plain)).convert("RGB")
+    made.save(buffer, "WEBP", quality=_QUALITY, method=4)
     return f"data:image/webp;base64,{base64.b64encode(buffer.getvalue()).decode()}"
