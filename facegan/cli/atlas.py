@@ -83,8 +83,9 @@ def chosen_seeds(seed: str, count: int, columns: int = 0, aspect: float = 1.0) -
 
     seeds = parse_seeds(seed)
     if len(seeds) == 1:
-        rows, columns = shape_for(min(count or 2500, MOST + 1), columns, aspect)
-        count = rows * columns if count <= MOST and columns <= MOST else MOST + 1
+        count = min(count or 2500, MOST + 1)
+        rows, columns = shape_for(count, columns, aspect)
+        count = rows * columns if count <= MOST and rows * columns <= MOST else count
         seeds = list(range(seeds[0], seeds[0] + count))
     elif count not in (0, len(seeds)):
         raise InputError(f"--seed {seed} means {len(seeds)} faces already; leave out --count {count}")

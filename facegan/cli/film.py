@@ -69,6 +69,8 @@ def main(
         raise InputError(f"--seconds must be 0 or more, not {seconds:g}")
     if evenness:
         check_ending("--evenness", evenness, (".png",))
+    if latents:
+        check_ending("--latents", latents, (".npz",))
     network = told(load(model, device), labels)
     route = gather(network, points or ("0-5",))
     count = frames_for(route, seconds, fps, loop)
