@@ -90,4 +90,7 @@ def load(reference: str | Path, device: str = "cpu") -> Generator:
     except (RuntimeError, AssertionError, ImportError) as error:
         first = str(error).splitlines()[0]
         raise InputError(f"--device {device}: not available here ({first}); try --device cpu") from None
-    return Generator.load(path, device)
+    model = Generator.load(path, device)
+    if path.parent == ASSETS:
+        model.bundled = path.stem
+    return model
