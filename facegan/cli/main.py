@@ -35,7 +35,9 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "show": ("facegan.cli.show", "what a model is and how it was trained"),
     "generate": ("facegan.cli.generate", "pictures from seeds or saved vectors"),
     "interpolate": ("facegan.cli.interpolate", "a path between faces, as a figure or a film"),
+    "film": ("facegan.cli.film", "a film between faces that changes by equal steps"),
     "arithmetic": ("facegan.cli.arithmetic", '"smiling woman - neutral woman + neutral man"'),
+    "atlas": ("facegan.cli.atlas", "a map of thousands of faces laid out by likeness"),
 }
 
 

@@ -140,12 +140,14 @@ def test_w_maps_and_synthesises(family, runs):
     ["generate", "MODEL", "--count", "4", "--out", "OUT.png"],
     ["interpolate", "MODEL", "0", "1", "--steps", "4", "--out", "OUT.png"],
     ["arithmetic", "MODEL", "1,2 - 3 + 4", "--out", "OUT.png"],
+    ["atlas", "MODEL", "--count", "12", "--out", "OUT.png"],
+    ["film", "MODEL", "0", "1", "--seconds", "1", "--fps", "6", "--out", "OUT.gif", "--evenness", "OUT.png"],
     ["evaluate", "MODEL", "--against", "DATASET", "--count", "24", "--features", "pixels", "--json",
      "OUT.json"],
 ], ids=lambda c: c[0])  # fmt: skip
 def test_every_command_takes_every_family(family, command, runs, portraits, tmp_path):
     words = {"MODEL": str(runs(family)), "DATASET": str(portraits.path), "OUT.png": str(tmp_path / "o.png"),
-             "OUT.json": str(tmp_path / "o.json")}  # fmt: skip
+             "OUT.gif": str(tmp_path / "o.gif"), "OUT.json": str(tmp_path / "o.json")}  # fmt: skip
     assert main([words.get(word, word) for word in command]) == 0
     if command[0] == "evaluate":
         assert np.isfinite(json.loads((tmp_path / "o.json").read_text())["metrics"]["kid"])
