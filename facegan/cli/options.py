@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import inspect
+import itertools
 import math
 import sys
 import time
@@ -66,7 +67,7 @@ def with_preset(
     function: Callable[..., None], presets: Mapping[str, Mapping[str, Any]], argv: Sequence[str]
 ) -> Callable[..., None]:
     """``function`` with the defaults that ``--preset NAME`` in ``argv`` stands for; other flags still win."""
-    name = next((b for a, b in zip(argv, [*argv[1:], ""], strict=True) if a == "--preset"), "")
+    name = next((b for a, b in itertools.pairwise(argv) if a == "--preset"), "")
     name = next((a.partition("=")[2] for a in argv if a.startswith("--preset=")), name)
     if not name:
         return function
@@ -89,7 +90,7 @@ def with_preset(
 
 
 class Live:
-    """One line on a terminal, rewritten; elsewhere a line at most every ``every`` seconds, and the last one."""
+    """One line on a terminal, rewritten; elsewhere at most a line every ``every`` seconds, and the last."""
 
     def __init__(self, quiet: bool = False, every: float = 15.0) -> None:
         self.quiet, self.live, self.every = quiet, sys.stderr.isatty(), every
