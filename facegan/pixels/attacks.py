@@ -172,11 +172,9 @@ def _attack_group(
 ) -> list[Attacked]:  # fmt: skip
     """Photos that share their forward passes."""
     bases = [images.to_unit(p[None], classifier.device).mul_(LEVELS).round_() for _, p, _ in group]
-    with torch.no_grad():
-        first = classifier.logits_at_size(torch.cat([classifier.resize(b / LEVELS) for b in bases]))
     subjects = [
-        Subject(base, Goal(int(row.argmax()), target, confidence), before + i)
-        for i, (base, row, (_, _, target)) in enumerate(zip(bases, first, group, strict=True))
+        Subject(base, Goal(target, confidence=confidence), before + i)
+        for i, (base, (_, _, target)) in enumerate(zip(bases, group, strict=True))
     ]
 
     def tell(stats: StepStats) -> None:
@@ -204,7 +202,7 @@ def result(
     goal = subject.goal
     blank = Attacked(
         name, pixels, pixels, goal.source, goal.target, goal.source, False, 0.0,
-        classifier.top(_logits(classifier, pixels)), [], 0.0, 0.0, 0.0, len(subject.curve) - 1, subject.curve,
+        classifier.top(subject.first), [], 0.0, 0.0, 0.0, len(subject.curve) - 1, subject.curve,
         signum,
     )  # fmt: skip
     return verified(classifier, blank, images.unit_to_uint8(subject.at(subject.best))[0])
@@ -214,7 +212,7 @@ def verified(classifier: Classifier, result: Attacked, image: np.ndarray) -> Att
     """``result`` with ``image``, read from a file, say: all that can be said of it is found anew."""
     logits = _logits(classifier, image)
     difference = (image.astype(np.int16) - result.original).astype(np.float64) / LEVELS
-    goal, said = Goal(result.source, result.target), int(logits.argmax())
+    goal, said = Goal(result.target, result.source), int(logits.argmax())
     return replace(
         result, image=image, said=said, probability=float(goal.probability(logits)),
         success=said == goal.target if goal.target >= 0 else said != goal.source,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -90,6 +90,9 @@ class Search:
         self.reached, self.leaves, self.losses, self.more, going = [], [], [], [], []
         for subject, q, leaf, row in zip(self.active, points, leaves, rows, strict=True):
             views, gradient = [row.detach()], None
+            if not len(subject.first):
+                subject.first = row.detach()
+                subject.goal = replace(subject.goal, source=int(row.argmax()))
             if plan.transforms:
                 gradient = self._transformed(subject, leaf, number, views)
             reached = self._remember(subject, q, views)

@@ -17,10 +17,13 @@ SAFE = 0.01  # logits by which the target has to lead: other batch sizes and dev
 
 @dataclass(frozen=True)
 class Goal:
-    """``target`` is the class to become; -1 is any but ``source``. ``confidence``: the least probability."""
+    """``target`` is the class to become; -1 is any but ``source``, which the first look finds.
 
-    source: int
+    ``confidence``: the least probability.
+    """
+
     target: int = -1
+    source: int = -1
     confidence: float = 0.0
 
     def margin(self, logits: Tensor) -> Tensor:
@@ -57,7 +60,7 @@ class Subject:
     """base: the photo's levels, whole numbers, ``1,3,H,W``. v: what the method adds, in levels.
 
     index: the photo's number, from which its random numbers come. radius: of the ball in which a minimum-norm
-    method looks. best: the levels to add, on the grid.
+    method looks. best: the levels to add, on the grid. first: the photo's own logits.
     """
 
     base: Tensor
@@ -71,6 +74,7 @@ class Subject:
     best_norm: float = float("inf")
     best_margin: float = float("inf")
     margin: float = float("inf")
+    first: Tensor = field(default_factory=lambda: torch.zeros(0))
     found: bool = False
     done: bool = False
     curve: list[tuple[float, float]] = field(default_factory=list)
