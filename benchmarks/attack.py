@@ -292,7 +292,7 @@ def main() -> int:
     pairs, found = listed_pairs(), peers()
     print(f"{classifier.name}, torch {torch.__version__}, one thread")
     with tempfile.TemporaryDirectory() as folder:
-        judge, model = Judge(classifier, Path(folder)), Whole(classifier)
+        judge, model = Judge(classifier, Path(folder)), Whole(classifier).eval()
         good = largest_change(judge, model, found, pairs[: args.pairs])
         if args.minimal_pairs:
             good &= smallest_change(judge, model, found, pairs[: args.minimal_pairs], args.minimal_steps)

@@ -85,12 +85,12 @@ class Search:
         """What the classifier says of each active photo's point; whoever is done leaves."""
         plan = self.plan
         points = [plan.method.point(subject, plan.settings) for subject in self.active]
-        leaves = [s.at(q).requires_grad_(True) for s, q in zip(self.active, points, strict=True)]
+        leaves = [s.at(q).detach().requires_grad_(True) for s, q in zip(self.active, points, strict=True)]
         rows = self._logits(leaves)
         self.reached, self.leaves, self.losses, self.more, going = [], [], [], [], []
         for subject, q, leaf, row in zip(self.active, points, leaves, rows, strict=True):
             views, gradient = [row.detach()], None
-            if not len(subject.first):
+            if subject.first is None:
                 subject.first = row.detach()
                 subject.goal = replace(subject.goal, source=int(row.argmax()))
             if plan.transforms:
@@ -114,7 +114,7 @@ class Search:
         if self.plan.method.rounds:
             return subject.seen(q, views, self.plan.norm)
         if not all(subject.goal.reached(row) for row in views):  # q lies between pictures
-            subject.best = q.round()
+            subject.keep(q.round(), None)
             return False
         rounded = q.round()
         with torch.no_grad():

@@ -60,7 +60,8 @@ class Subject:
     """base: the photo's levels, whole numbers, ``1,3,H,W``. v: what the method adds, in levels.
 
     index: the photo's number, from which its random numbers come. radius: of the ball in which a minimum-norm
-    method looks. best: the levels to add, on the grid. first: the photo's own logits.
+    method looks. best: the levels to add, on the grid. first, last: logits of the photo and of ``best``.
+    spare, picture: memory that each step uses again, which costs less than asking for it anew.
     """
 
     base: Tensor
@@ -69,23 +70,32 @@ class Subject:
     levels: int = LEVELS
     v: Tensor = field(init=False)
     best: Tensor = field(init=False)
+    spare: Tensor = field(init=False)
+    picture: Tensor = field(init=False)
     momentum: Tensor | None = None
     radius: float = 0.0
     best_norm: float = float("inf")
     best_margin: float = float("inf")
     margin: float = float("inf")
-    first: Tensor = field(default_factory=lambda: torch.zeros(0))
+    first: Tensor | None = None
+    last: Tensor | None = None
     found: bool = False
-    done: bool = False
     curve: list[tuple[float, float]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self.v = torch.zeros_like(self.base)
-        self.best = torch.zeros_like(self.base)
+        self.v, self.best = torch.zeros_like(self.base), torch.zeros_like(self.base)
+        self.spare, self.picture = torch.empty_like(self.base), torch.empty_like(self.base)
 
     def at(self, q: Tensor) -> Tensor:
-        """The picture in [0, 1] with ``q`` levels added, clipped to what a picture can hold."""
-        return (self.base + q).clamp_(0, self.levels).div_(self.levels)
+        """The picture in [0, 1] with ``q`` levels added, as far as it can hold them; valid until the next."""
+        torch.add(self.base, q, out=self.picture)
+        return self.picture.clamp_(0, self.levels).div_(self.levels)
+
+    def keep(self, q: Tensor, logits: Tensor | None) -> None:
+        """``q`` is the best. If it is ``spare``, the best before becomes that."""
+        if q is self.spare:
+            self.spare = self.best
+        self.best, self.last = q, logits
 
     def within(self, q: Tensor) -> Tensor:
         """``q`` as far as the picture can hold it."""
@@ -103,10 +113,12 @@ class Subject:
         if reached:
             size = (norm2(self.within(q)) if norm == "l2" else norm_inf(self.within(q))) if norm else 0.0
             if size < self.best_norm:
-                self.best, self.best_norm = q, size
+                self.best_norm = size
+                self.keep(q, views[0])
             self.found = True
         elif not self.found and self.margin < self.best_margin:
-            self.best, self.best_margin = q, self.margin
+            self.best_margin = self.margin
+            self.keep(q, views[0])
         return reached
 
     def note(self, logits: Tensor) -> None:
