@@ -59,7 +59,11 @@ def to_unit(images: np.ndarray | torch.Tensor, device: str | torch.device = "cpu
     """uint8 ``N,H,W,C`` to float32 ``N,C,H,W`` in [0, 1], the range of classifiers (``facegan.pixels``)."""
     import torch
 
-    tensor = torch.from_numpy(np.ascontiguousarray(images)) if isinstance(images, np.ndarray) else images
+    tensor = (
+        torch.from_numpy(np.require(images, requirements=["C", "W"]))
+        if isinstance(images, np.ndarray)
+        else images
+    )
     return tensor.to(device).permute(0, 3, 1, 2).float().div_(255.0).contiguous()
 
 

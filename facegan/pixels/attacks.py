@@ -197,9 +197,8 @@ def _attack_group(
 
 def _levels(pixels: np.ndarray, device: torch.device) -> Tensor:
     """``1,3,H,W`` of whole numbers from 0 to 255."""
-    return (
-        torch.from_numpy(pixels).to(device).permute(2, 0, 1)[None].to(torch.float32, copy=True).contiguous()
-    )
+    x = torch.from_numpy(np.require(pixels, requirements=["C", "W"])).to(device)
+    return x.permute(2, 0, 1)[None].float().contiguous()
 
 
 def result(

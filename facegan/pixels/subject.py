@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import torch
 import torch.nn.functional as F
@@ -27,10 +28,21 @@ class Goal:
     confidence: float = 0.0
 
     def margin(self, logits: Tensor) -> Tensor:
-        """By how much the goal is missed, in logits: below 0 it is reached. ``logits`` is one row."""
+        """By how much the goal is missed, in logits: below 0 it is reached. ``logits`` is one row.
+
+        With ``confidence`` c, the logarithm of the odds has to be log(c / (1 - c)), too.
+        """
         if self.target >= 0:
-            return _best_but(logits, self.target) - logits[self.target]
-        return logits[self.source] - _best_but(logits, self.source)
+            lead = _best_but(logits, self.target) - logits[self.target]
+        else:
+            lead = logits[self.source] - _best_but(logits, self.source)
+        if not self.confidence:
+            return lead
+        best = self.target
+        if best < 0:
+            best = int(logits.topk(2).indices[0 if int(logits.argmax()) != self.source else 1])
+        odds = logits[best] - torch.cat([logits[:best], logits[best + 1 :]]).logsumexp(0)
+        return torch.maximum(lead, math.log(self.confidence / (1 - self.confidence)) - odds)
 
     def probability(self, logits: Tensor) -> Tensor:
         """Of the target; without one, of the best class that is not the source."""
@@ -39,7 +51,7 @@ class Goal:
 
     def reached(self, logits: Tensor) -> bool:
         sure = float(self.probability(logits)) >= self.confidence
-        return sure and float(self.margin(logits)) <= -SAFE
+        return sure and float(replace(self, confidence=0.0).margin(logits)) <= -SAFE
 
     def loss(self, logits: Tensor, kind: str) -> Tensor:
         """What falls on the way: ``ce``, ``margin`` or ``probability`` (see LOSSES in attacks.py)."""
