@@ -21,6 +21,7 @@ from facegan.pixels.methods import METHODS, Settings, first_step
 from facegan.pixels.search import Plan, Search
 from facegan.pixels.subject import LEVELS, Goal, Subject
 from facegan.pixels.transforms import parse_transforms
+from facegan.training.memory import is_out_of_memory
 
 LOSSES = ("ce", "margin", "probability")
 EPSILON = {"linf": 4 / 255, "l2": 5.0}  # the ball, in [0, 1], where none is given
@@ -117,7 +118,15 @@ def attack(
                 break
             values += pixels.size
             group.append((name, pixels, queue.pop(0)[1]))
-        results += _attack_group(classifier, group, confidence, plan, on_step, len(results), len(photos))
+        try:
+            results += _attack_group(classifier, group, confidence, plan, on_step, len(results), len(photos))
+        except (RuntimeError, MemoryError) as error:
+            if is_out_of_memory(error):
+                raise InputError(
+                    f"{group[0][0]}: {values / 3e6:.0f} megapixels do not fit into the memory of "
+                    f"{classifier.device}; give smaller photos (--size), or fewer at once (--batch 1)"
+                ) from None
+            raise
         if results[-1].signum:
             break
     return results

@@ -97,8 +97,8 @@ class Search:
                 gradient = self._transformed(subject, leaf, number, views)
             reached = self._remember(subject, q, views)
             subject.note(row.detach())
-            if reached and not plan.norm:
-                continue
+            if (reached and not plan.norm) or (subject.best_norm <= 1 and plan.norm == "linf"):
+                continue  # no picture lies between the photo and a change of one level
             going.append(subject)
             self.reached.append(reached)
             self.leaves.append(leaf)

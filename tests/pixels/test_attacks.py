@@ -245,3 +245,14 @@ def test_mistakes_are_told(name: str) -> None:
     options, text = MISTAKES[name]
     with pytest.raises(InputError, match=text.replace("(", r"\(")):
         attack(classifier, [photo], **{"target": 1, **options})  # type: ignore[arg-type]
+
+
+def test_photos_that_do_not_fit_into_memory() -> None:
+    classifier, photo, _ = linear()
+
+    def full(*args: object) -> torch.Tensor:
+        raise RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 9 bytes")
+
+    classifier.resize = full  # type: ignore[method-assign]
+    with pytest.raises(InputError, match="0 megapixels do not fit"):
+        attack(classifier, [photo], 1)
