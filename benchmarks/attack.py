@@ -293,7 +293,7 @@ def main() -> int:
     print(f"{classifier.name}, torch {torch.__version__}, one thread")
     with tempfile.TemporaryDirectory() as folder:
         judge, model = Judge(classifier, Path(folder)), Whole(classifier).eval()
-        good = largest_change(judge, model, found, pairs[: args.pairs])
+        good = not args.pairs or largest_change(judge, model, found, pairs[: args.pairs])
         if args.minimal_pairs:
             good &= smallest_change(judge, model, found, pairs[: args.minimal_pairs], args.minimal_steps)
     return int(not good)
