@@ -215,10 +215,9 @@ def result(
 ) -> Attacked:
     """The 8-bit picture of a subject's best, and what the classifier said of it when it was looked at."""
     goal, before = subject.goal, classifier.top(subject.first) if subject.first is not None else []
-    steps = max(len(subject.curve) - 1, 0)
     blank = Attacked(
         name, pixels, pixels, goal.source, goal.target, goal.source, False, 0.0, before, [], 0.0, 0.0, 0.0,
-        steps, subject.curve, signum,
+        subject.steps, subject.curve, signum,
     )  # fmt: skip
     return verified(classifier, blank, images.unit_to_uint8(subject.at(subject.best))[0], subject.last)
 

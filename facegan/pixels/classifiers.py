@@ -173,8 +173,10 @@ class Classifier:
         finally:
             for handle in handles:
                 handle.remove()
-        if not isinstance(logits, Tensor) or logits.ndim != 2:
-            raise InputError(f"{self.name}: a classifier gives one row of logits for each picture")
+        if not isinstance(logits, Tensor) or logits.ndim != 2 or logits.shape[1] < 2:
+            raise InputError(
+                f"{self.name}: a classifier gives one row of logits for each picture, of two or more classes"
+            )
         self._layers, self._calls = list(shapes.items()), calls
         return logits
 

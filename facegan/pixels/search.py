@@ -70,6 +70,7 @@ class Search:
                 ):
                     g = g if more is None else g.add_(more).div_(1 + self.plan.samples)
                     self.plan.method.update(subject, g, within, reached, settings)
+                    subject.steps += 1
             self._look(k + 1)
         return {
             "loss": self.loss,

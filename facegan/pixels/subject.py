@@ -92,6 +92,7 @@ class Subject:
     first: Tensor | None = None
     last: Tensor | None = None
     found: bool = False
+    steps: int = 0
     curve: list[tuple[float, float]] = field(default_factory=list)
 
     def __post_init__(self) -> None:

@@ -177,6 +177,7 @@ def test_deterministic_and_the_same_in_any_batch() -> None:
         for other in results[1:]:
             assert np.array_equal(results[0].image, other.image)
     assert len(runs[0][0].curve) == 1 + 3 * 2 + 2, "looks: the photo, six steps, two new starts"
+    assert runs[0][0].steps == 6
 
 
 def test_photos_of_different_sizes_share_a_batch() -> None:
