@@ -25,13 +25,14 @@ _PUBLIC = {
     "recipe": "facegan.recipes",
     "RECIPES": "facegan.recipes",
 }
-_MODULES = {"latent", "images", "video", "recipes", "data"}
+_MODULES = {"latent", "images", "video", "recipes", "data", "pixels"}
 
 __all__ = ["RECIPES", "Dataset", "FaceganError", "Generator", "Latent", "TrainConfig", "__version__"]
-__all__ += ["data", "evaluate", "images", "latent", "load", "prepare", "recipe", "recipes", "train", "video"]
+__all__ += ["data", "evaluate", "images", "latent", "load", "pixels", "prepare", "recipe", "recipes", "train"]
+__all__ += ["video"]
 
 if TYPE_CHECKING:
-    from facegan import data, images, latent, recipes, video
+    from facegan import data, images, latent, pixels, recipes, video
     from facegan.data.dataset import Dataset
     from facegan.data.prepare import prepare
     from facegan.errors import FaceganError

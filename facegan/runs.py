@@ -78,18 +78,23 @@ def _best(run: Path) -> Path:
     return file
 
 
-def load(reference: str | Path, device: str = "cpu") -> Generator:
-    """The generator that ``reference`` means (see :func:`resolve`), on ``device`` (cpu, cuda or mps)."""
+def check_device(device: str) -> None:
+    """InputError if there is no such device here."""
     import torch
 
-    from facegan.generator import Generator
-
-    path = resolve(reference)
     try:
         torch.empty(1, device=device)
     except (RuntimeError, AssertionError, ImportError) as error:
         first = str(error).splitlines()[0]
         raise InputError(f"--device {device}: not available here ({first}); try --device cpu") from None
+
+
+def load(reference: str | Path, device: str = "cpu") -> Generator:
+    """The generator that ``reference`` means (see :func:`resolve`), on ``device`` (cpu, cuda or mps)."""
+    from facegan.generator import Generator
+
+    path = resolve(reference)
+    check_device(device)
     model = Generator.load(path, device)
     if path.parent == ASSETS:
         model.bundled = path.stem

@@ -38,6 +38,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "film": ("facegan.cli.film", "a film between faces that changes by equal steps"),
     "arithmetic": ("facegan.cli.arithmetic", '"smiling woman - neutral woman + neutral man"'),
     "atlas": ("facegan.cli.atlas", "a map of thousands of faces laid out by likeness"),
+    "attack": ("facegan.cli.attack", "change a photo until a classifier sees something else"),
+    "layers": ("facegan.cli.layers", "the layers of a classifier, with their shapes"),
 }
 
 

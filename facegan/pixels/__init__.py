@@ -1,0 +1,31 @@
+"""Pictures by optimising pixels: three objectives on one loop, against any classifier.
+
+>>> from facegan import pixels
+>>> model = pixels.load_classifier("mobilenet_v1.py:load")
+>>> [result] = pixels.attack(model, ["cat.jpg"], target="African elephant", epsilon=4 / 255)
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+# name -> where it lives: imported on first use, so that the command line can look here without torch.
+_PUBLIC = {
+    "Attacked": "facegan.pixels.attacks",
+    "attack": "facegan.pixels.attacks",
+    "Classifier": "facegan.pixels.classifiers",
+    "load_classifier": "facegan.pixels.classifiers",
+}
+
+__all__ = ["Attacked", "Classifier", "attack", "load_classifier"]
+
+if TYPE_CHECKING:
+    from facegan.pixels.attacks import Attacked, attack
+    from facegan.pixels.classifiers import Classifier, load_classifier
+
+
+def __getattr__(name: str) -> Any:
+    if name in _PUBLIC:
+        return getattr(importlib.import_module(_PUBLIC[name]), name)
+    raise AttributeError(f"module 'facegan.pixels' has no attribute {name!r}")
