@@ -2,7 +2,7 @@
 
 >>> from facegan import pixels
 >>> model = pixels.load_classifier("mobilenet_v1.py:load")
->>> result = pixels.attack(model, ["cat.jpg"], target="African elephant", epsilon=4 / 255)
+>>> [result] = pixels.attack(model, ["cat.jpg"], target="African elephant", epsilon=4 / 255)
 """
 
 from __future__ import annotations
@@ -12,13 +12,16 @@ from typing import TYPE_CHECKING, Any
 
 # name -> where it lives: imported on first use, so that the command line can look here without torch.
 _PUBLIC = {
+    "Attacked": "facegan.pixels.attacks",
+    "attack": "facegan.pixels.attacks",
     "Classifier": "facegan.pixels.classifiers",
     "load_classifier": "facegan.pixels.classifiers",
 }
 
-__all__ = ["Classifier", "load_classifier"]
+__all__ = ["Attacked", "Classifier", "attack", "load_classifier"]
 
 if TYPE_CHECKING:
+    from facegan.pixels.attacks import Attacked, attack
     from facegan.pixels.classifiers import Classifier, load_classifier
 
 
