@@ -34,6 +34,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "generate": ("facegan.cli.generate", "pictures from seeds or saved vectors"),
     "interpolate": ("facegan.cli.interpolate", "a path between faces, as a figure or a film"),
     "arithmetic": ("facegan.cli.arithmetic", '"smiling woman - neutral woman + neutral man"'),
+    "attack": ("facegan.cli.attack", "change a photo until a classifier sees something else"),
+    "layers": ("facegan.cli.layers", "the layers of a classifier, with their shapes"),
 }
 
 

@@ -18,6 +18,7 @@ from facegan.errors import InputError
 
 if TYPE_CHECKING:
     from facegan.generator import Generator
+    from facegan.pixels import Classifier
 
 
 def check_truncation(truncation: float) -> None:
@@ -64,8 +65,8 @@ def papers(model_hash: str, truncation: float, **more: str) -> dict[str, str]:
 
 
 def with_preset(
-    function: Callable[..., None], presets: Mapping[str, Mapping[str, Any]], argv: Sequence[str]
-) -> Callable[..., None]:
+    function: Callable[..., Any], presets: Mapping[str, Mapping[str, Any]], argv: Sequence[str]
+) -> Callable[..., Any]:
     """``function`` with the defaults that ``--preset NAME`` in ``argv`` stands for; other flags still win."""
     name = next((b for a, b in itertools.pairwise(argv) if a == "--preset"), "")
     name = next((a.partition("=")[2] for a in argv if a.startswith("--preset=")), name)
@@ -80,10 +81,10 @@ def with_preset(
     ]
 
     @functools.wraps(function)
-    def with_defaults(*args: Any, **kwargs: Any) -> None:
+    def with_defaults(*args: Any, **kwargs: Any) -> Any:
         bound = with_defaults.__signature__.bind(*args, **kwargs)  # type: ignore[attr-defined]
         bound.apply_defaults()
-        function(*bound.args, **bound.kwargs)
+        return function(*bound.args, **bound.kwargs)
 
     with_defaults.__signature__ = signature.replace(parameters=parameters)  # type: ignore[attr-defined]
     return with_defaults
@@ -111,3 +112,42 @@ class Live:
         if self.open:
             print(file=sys.stderr, flush=True)
             self.open = False
+
+
+def numbers(option: str, text: str) -> tuple[float, ...]:
+    """``0.5``, ``4/255``, ``0.485,0.456,0.406``: finite numbers, separated by commas."""
+    found = []
+    for part in text.split(","):
+        above, slash, below = part.partition("/")
+        try:
+            value = float(above) / (float(below) if slash else 1.0)
+        except (ValueError, ZeroDivisionError):
+            value = math.nan
+        if not math.isfinite(value):
+            raise InputError(f"{option} {text}: not a number such as 0.02 or 4/255")
+        found.append(value)
+    return tuple(found)
+
+
+def number(option: str, text: str) -> float | None:
+    """One of them; None for an empty text."""
+    if not text:
+        return None
+    found = numbers(option, text)
+    if len(found) != 1:
+        raise InputError(f"{option} takes one number, not {text}")
+    return found[0]
+
+
+def chosen_classifier(
+    model: str, labels: str, weights: str, input_size: int, mean: str, std: str, crop: bool, device: str
+) -> Classifier:
+    """What the options that all commands on pixels share ask for."""
+    from facegan.pixels import load_classifier
+
+    if input_size < 0:
+        raise InputError(f"--input-size must be 0 (the network's) or more, not {input_size}")
+    return load_classifier(
+        model, labels=labels, weights=weights, input_size=input_size, crop=crop, device=device,
+        mean=numbers("--mean", mean) if mean else None, std=numbers("--std", std) if std else None,
+    )  # fmt: skip

@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from facegan import images
+from facegan import images, rng
 from facegan.errors import InputError
 from facegan.pixels.classifiers import Classifier
 from facegan.pixels.loop import StepStats, optimise
@@ -23,7 +23,7 @@ from facegan.pixels.subject import LEVELS, Goal, Subject
 from facegan.pixels.transforms import parse_transforms
 
 LOSSES = ("ce", "margin", "probability")
-EPSILON = {"linf": 4 / 255, "l2": 2.0}  # the ball, in [0, 1], where none is given
+EPSILON = {"linf": 4 / 255, "l2": 5.0}  # the ball, in [0, 1], where none is given
 _MOST = 1 << 26  # values of photos that are attacked together
 
 
@@ -33,8 +33,8 @@ class Attacked:
 
     image: uint8 ``H,W,3``, the photo's size. success: whether the classifier says what it should of
     ``image``; ``probability``: how sure it is of ``said``. linf, l2: of the difference, in [0, 1]. changed:
-    the share of pixels that differ. curve: for each step (of the goal, of the source). steps: gradients.
-    survived: of the transformations of ``robust``, the share after which it still works.
+    the share of pixels that differ. before, after: the top five, (class, probability). curve: probabilities
+    (of the goal, of the source) before the first step and after each. signum: the signal that ended it, or 0.
     """
 
     name: str
@@ -80,7 +80,7 @@ def attack(
     photos: files, or uint8 ``H,W,3``; of any sizes.
     target: a class for all or one for each photo, by name or number; None is any other class.
     method: a row of METHODS. norm: linf or l2; "" is the method's first.
-    epsilon: the largest change, in [0, 1]; None is 4/255, in l2 2. Minimum-norm methods need none.
+    epsilon: the largest change, in [0, 1]; None is 4/255, in l2 5. Minimum-norm methods need none.
     step: length of a step (the first one, where they shrink); None is the method's.
     steps, restarts: gradients from one start; starts, the first of them the photo.
     momentum: 0 to below 1 or more; 1 sums all gradients up.
@@ -200,20 +200,42 @@ def _attack_group(
 def result(
     classifier: Classifier, name: str, pixels: np.ndarray, subject: Subject, signum: int = 0
 ) -> Attacked:
-    """The 8-bit picture, and what the classifier says of it and of the photo."""
-    image = images.unit_to_uint8(subject.at(subject.best))[0]
-    before, after = (_logits(classifier, p) for p in (pixels, image))
-    difference = (image.astype(np.int16) - pixels).astype(np.float64) / LEVELS
-    goal, said = subject.goal, int(after.argmax())
-    return Attacked(
-        name, pixels, image, goal.source, goal.target, said,
-        success=said == goal.target if goal.target >= 0 else said != goal.source,
-        probability=float(goal.probability(after)),
-        before=classifier.top(before), after=classifier.top(after),
-        linf=float(np.abs(difference).max()), l2=float(np.sqrt((difference**2).sum())),
-        changed=float((difference != 0).any(-1).mean()), steps=len(subject.curve) - 1,
-        curve=subject.curve, signum=signum,
+    """The 8-bit picture of a subject's best, and what the classifier says of it."""
+    goal = subject.goal
+    blank = Attacked(
+        name, pixels, pixels, goal.source, goal.target, goal.source, False, 0.0,
+        classifier.top(_logits(classifier, pixels)), [], 0.0, 0.0, 0.0, len(subject.curve) - 1, subject.curve,
+        signum,
     )  # fmt: skip
+    return verified(classifier, blank, images.unit_to_uint8(subject.at(subject.best))[0])
+
+
+def verified(classifier: Classifier, result: Attacked, image: np.ndarray) -> Attacked:
+    """``result`` with ``image``, read from a file, say: all that can be said of it is found anew."""
+    logits = _logits(classifier, image)
+    difference = (image.astype(np.int16) - result.original).astype(np.float64) / LEVELS
+    goal, said = Goal(result.source, result.target), int(logits.argmax())
+    return replace(
+        result, image=image, said=said, probability=float(goal.probability(logits)),
+        success=said == goal.target if goal.target >= 0 else said != goal.source,
+        after=classifier.top(logits), linf=float(np.abs(difference).max()),
+        l2=float(np.sqrt((difference**2).sum())), changed=float((difference != 0).any(-1).mean()),
+    )  # fmt: skip
+
+
+def survival(
+    classifier: Classifier, result: Attacked, robust: Sequence[str], seed: int = 0, draws: int = 20
+) -> dict[str, float]:
+    """The share of real transformations, drawn anew, after which the classifier still says what it should."""
+    shares = {}
+    for transform in parse_transforms(robust):
+        kept = 0
+        for i in range(draws):
+            generator = torch.Generator().manual_seed(rng.torch_seed(seed, f"survival/{transform.name}", i))
+            said = int(_logits(classifier, transform.real(result.image, generator)).argmax())
+            kept += said == result.target if result.target >= 0 else said != result.source
+        shares[transform.name] = kept / draws
+    return shares
 
 
 def _logits(classifier: Classifier, pixels: np.ndarray) -> Tensor:

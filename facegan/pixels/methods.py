@@ -135,7 +135,8 @@ class Method:
     """update, point: above. norms: those it knows. loss: the default.
 
     minimal: it looks for the smallest norm, and goes on after the first success. first_step: as a share of
-    epsilon, or, of minimal ones and ``gradient``, in the units of ``--step``. rounds: its points lie on the grid.
+    epsilon, or, of minimal ones and ``gradient``, in the units of ``--step``.
+    rounds: its points lie on the grid.
     """
 
     update: Callable[[Subject, Tensor, int, bool, Settings], None]
