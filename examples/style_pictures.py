@@ -39,12 +39,14 @@ def noise(rng: np.random.Generator, size: int, cells: int) -> np.ndarray:
     total = np.zeros((size, size))
     for octave in range(4):
         n = cells * 2**octave
-        total += cv2.resize(rng.random((n + 3, n + 3)), (size, size), interpolation=cv2.INTER_CUBIC) / 2**octave
+        total += (
+            cv2.resize(rng.random((n + 3, n + 3)), (size, size), interpolation=cv2.INTER_CUBIC) / 2**octave
+        )
     return (total - total.min()) / np.ptp(total)
 
 
 def strokes(size: int, rng: np.random.Generator) -> np.ndarray:
-    """Short thick strokes along the lines of a swirling field, dark ones first, with the bristles' streaks."""
+    """Short thick strokes along the lines of a swirling field, dark ones first, with bristles."""
     hills, tint = cv2.GaussianBlur(noise(rng, size, 3), (0, 0), size / 60), noise(rng, size, 3)
     dy, dx = np.gradient(hills)
     angle = np.arctan2(-dx, dy)  # along the contour lines

@@ -19,9 +19,9 @@ def luma(x: Tensor) -> Tensor:
 def transfer_luma(picture: Tensor, colours: Tensor) -> Tensor:
     """The luma of ``picture`` with the colours (differences from luma) of ``colours``, within [0, 1].
 
-    Gatys et al. 2016, *Preserving color in neural artistic style transfer*, section 4: adding one number to all
-    three channels changes Y of YIQ and neither I nor Q. Where that leaves [0, 1] the colour is paled towards
-    its grey as far as needed, so that the luma is kept exactly.
+    Gatys et al. 2016, *Preserving color in neural artistic style transfer*, section 4: adding one number to
+    all three channels changes Y of YIQ and neither I nor Q. Where that leaves [0, 1] the colour is paled
+    towards its grey as far as needed, so that the luma is kept exactly.
     """
     grey = luma(picture).clamp(0, 1)
     chroma = colours - luma(colours)
@@ -30,7 +30,7 @@ def transfer_luma(picture: Tensor, colours: Tensor) -> Tensor:
 
 
 def match_luma(style: Tensor, content: Tensor) -> Tensor:
-    """Grey ``style`` with mean and spread of the content's luma (the same paper, equation 10), three channels."""
+    """Grey ``style`` with mean and spread of the content's luma (equation 10), three channels."""
     s, c = luma(style), luma(content)
     matched = (s - s.mean()) / s.std().clamp_min(1e-6) * c.std() + c.mean()
     return matched.clamp(0, 1).expand(-1, 3, -1, -1).contiguous()

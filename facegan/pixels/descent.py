@@ -1,7 +1,7 @@
 """L-BFGS within [0, 1], with a state of plain tensors, so that a run can be saved and gone on with.
 
-Nocedal, Wright 2006, *Numerical optimization*: the two-loop recursion, algorithm 7.4; backtracking, 3.1. Steps
-are cut off at the bounds; a pair (s, y) whose curvature is not positive is not remembered.
+Nocedal, Wright 2006, *Numerical optimization*: the two-loop recursion, algorithm 7.4; backtracking, 3.1.
+Steps are cut off at the bounds; a pair (s, y) whose curvature is not positive is not remembered.
 """
 
 from __future__ import annotations

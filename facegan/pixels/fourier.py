@@ -21,7 +21,7 @@ def scale(height: int, width: int, decay: float = 1.0) -> Tensor:
     fy = torch.fft.fftfreq(height)[:, None]
     fx = torch.fft.rfftfreq(width)[None, :]
     frequency = (fy.square() + fx.square()).sqrt()
-    return frequency.clamp_min(1.0 / max(height, width)) ** -decay
+    return frequency.clamp_min(1.0 / max(height, width)) ** -decay / 4
 
 
 def random_coefficients(

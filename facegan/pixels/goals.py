@@ -90,12 +90,14 @@ def parse_goals(classifier: Classifier, layers: Sequence[str], classes: Sequence
     shapes = dict(classifier.layer_names())
     for goal in goals:
         if goal.layer and len(shapes[classifier.find_layer(goal.layer)]) != 3:
-            raise InputError(f"{goal.layer}: its output is no picture; choose a layer before it, or --classes")
+            raise InputError(
+                f"{goal.layer}: its output is no picture; choose a layer before it, or --classes"
+            )
     return goals
 
 
 class Objective:
-    """The weighted sum of goals on one picture, or on a batch where picture i has goal i alone (``apart``)."""
+    """The weighted sum of goals on one picture, or (``apart``) goal i on picture i of a batch."""
 
     def __init__(self, classifier: Classifier, goals: Sequence[Goal], apart: bool = False) -> None:
         if not goals:

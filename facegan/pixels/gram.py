@@ -1,12 +1,12 @@
 """What content and style are to a network: activations, and Gram matrices of activations.
 
-Gatys, Ecker, Bethge 2016, *Image style transfer using convolutional neural networks*, equations 1 to 7; guided
-Gram matrices, where a style goes to a part of the picture: Gatys et al. 2017, *Controlling perceptual factors in
-neural style transfer*, equation 4.
+Gatys, Ecker, Bethge 2016, *Image style transfer using convolutional neural networks*, equations 1 to 7;
+guided Gram matrices, where a style goes to a part of the picture: Gatys et al. 2017, *Controlling perceptual
+factors in neural style transfer*, equation 4.
 
-A Gram matrix is a sum over positions, so that it can be collected tile by tile; its loss is not. So there are two
-passes: the first collects the matrices, the second pulls the loss's gradient with respect to them back through
-each tile. Together they give the whole picture's gradient in the memory of one tile.
+A Gram matrix is a sum over positions, so that it can be collected tile by tile; its loss is not. So there are
+two passes: the first collects the matrices, the second pulls the loss's gradient with respect to them back
+through each tile. Together they give the whole picture's gradient in the memory of one tile.
 """
 
 from __future__ import annotations
@@ -34,8 +34,8 @@ def gram(activation: Tensor, weight: Tensor | None = None) -> Tensor:
 class Formula:
     """How differences become a loss: a factor for each style layer and content layer.
 
-    ``style(target, area)``: of the summed squared differences of Gram matrices; ``content(target)`` of those of
-    activations. ``per_position`` Gram matrices are divided by the number (or weight) of their positions.
+    ``style(target, area)``: of the summed squared differences of Gram matrices; ``content(target)`` of those
+    of activations. ``per_position`` Gram matrices are divided by the number (or weight) of their positions.
     """
 
     per_position: bool = True
@@ -126,7 +126,7 @@ class StyleObjective:
     def _grams(
         self, canvas: Canvas, names: Sequence[str], styles: Sequence[Style]
     ) -> tuple[list[dict[str, Tensor]], dict[str, int]]:
-        """Summed Gram matrices for each style's part of the picture; the number of positions of each layer."""
+        """Summed Gram matrices for each style's part of the picture; each layer's number of positions."""
         sums: list[dict[str, Tensor]] = [{} for _ in styles]
         positions = dict.fromkeys(names, 0)
         for tile, crop in canvas.crops():

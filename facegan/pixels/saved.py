@@ -34,7 +34,9 @@ def load_state(path: str | Path, mark: str) -> tuple[dict[str, Tensor], int] | N
             papers = json.loads((file.metadata() or {}).get("facegan", "{}"))
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     except Exception as error:  # safetensors has errors of its own
-        raise InputError(f"{path}: cannot be read as unfinished work ({error}); remove it to begin anew") from None
+        raise InputError(
+            f"{path}: cannot be read as unfinished work ({error}); remove it to begin anew"
+        ) from None
     if papers.get("format") != FORMAT or papers.get("mark") != mark:
         raise InputError(
             f"{path}: is unfinished work with other settings or pictures; use those, remove it, or choose "

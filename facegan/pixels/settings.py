@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from facegan.errors import InputError
 
@@ -19,10 +19,10 @@ class DreamSettings:
     """sizes at which to dream, the last one the picture's own; too small ones are left out."""
     octave_scale: float = 1.4
     """each octave is so much larger than the one before."""
-    steps: int = 10
-    """steps in each octave; from noise, in all."""
-    step_size: float = 0.012
-    """mean change of a value in [0, 1] in one step."""
+    steps: int = 0
+    """steps in each octave, from noise in all; 0 is 10, from noise 256."""
+    step_size: float = 0.01
+    """mean change of a value in [0, 1] in one step; from noise Adam's rate (0.01 is usual)."""
     jitter: int = 32
     """move the picture by up to so many px against the network's grid in each step."""
     smooth: tuple[float, ...] = (0.7, 1.4, 2.8)
@@ -36,14 +36,14 @@ class DreamSettings:
     stop_above: float = 0.0
     """end when the loss has passed this, tested before each step; 0 is never."""
     size: int = 0
-    """longer side in px; 0 is the photo's own, or 256 from noise."""
+    """longer side in px; 0 is the photo's own, from noise 224."""
     seed: int = 0
     """of the random movements, and of noise."""
 
     def check(self) -> DreamSettings:
         """Itself, or InputError that names the option."""
         at_least("--octaves", self.octaves, 1)
-        at_least("--steps", self.steps, 1)
+        at_least("--steps", self.steps, 0)
         at_least("--jitter", self.jitter, 0)
         at_least("--tile", self.tile, -1)
         at_least("--overlap", self.overlap, 0)
@@ -193,8 +193,3 @@ STYLES: dict[str, StyleSettings] = {
         optimizer="plain", step_size=0.001, average=0.0, formula="tutorial", tile=0,
     ),
 }  # fmt: skip
-
-
-def preset(table: dict[str, DreamSettings], name: str) -> DreamSettings:
-    choose("--preset", name, tuple(table))
-    return replace(table[name])

@@ -23,7 +23,7 @@ from facegan.errors import InputError
 from facegan.pixels.classifiers import Classifier
 from facegan.pixels.colours import luma, match_luma, normalised, transfer_luma
 from facegan.pixels.descent import LBFGS, Adam, Evaluate
-from facegan.pixels.dream import OnPicture, OnStep, photo_of
+from facegan.pixels.dreams import OnPicture, OnStep, photo_of
 from facegan.pixels.goals import parse_layer
 from facegan.pixels.gram import StyleObjective
 from facegan.pixels.loop import Outcome, StepStats, optimise
@@ -306,7 +306,9 @@ def stylize(
     largest = max(h * w for (h, w), _ in painter.stages)
     tile = max(chosen_tile(s.tile, *size) for size, _ in painter.stages)
     with spared(classifier, min(largest, tile**2) if tile else largest, s.tile):
-        outcome = optimise(painter.step, painter.total, seed=s.seed, purpose="stylize", start=start, on_step=noted)
+        outcome = optimise(
+            painter.step, painter.total, seed=s.seed, purpose="stylize", start=start, on_step=noted
+        )
     if state is not None:
         if outcome.steps < painter.total and outcome.steps:
             save_state(state, painter.state(), outcome.steps, mark)

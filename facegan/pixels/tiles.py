@@ -5,8 +5,8 @@ an owned activation sees its surroundings. Where the margin is at least the laye
 tiles *is* the whole picture's gradient; with less it is near, and a grid that moves from step to step leaves
 no seams. Memory for activations is that of one tile.
 
-Positions in a layer are those in the picture divided by its stride, so tiles begin at multiples of the largest
-one; this holds for networks that pad ("same") and shrink by powers of two.
+Positions in a layer are those in the picture divided by its stride, so tiles begin at multiples of the
+largest one; this holds for networks that pad ("same") and shrink by powers of two.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from facegan.errors import InputError
 from facegan.pixels.classifiers import Classifier
 
 AUTO_TILE = 768
@@ -26,7 +27,7 @@ AUTO_ABOVE = 1_500_000  # px; below, a step over the whole picture takes little 
 
 @dataclass(frozen=True)
 class Span:
-    """One axis of a tile: it reads begin..end and owns own_begin..own_end; ``last`` ones own up to the end."""
+    """One axis of a tile: it reads begin..end and owns own_begin..own_end; a ``last`` one up to the end."""
 
     begin: int
     end: int
@@ -141,3 +142,11 @@ def strides(classifier: Classifier, layers: list[str]) -> dict[str, int]:
 def chosen_tile(tile: int, height: int, width: int) -> int:
     """-1 decides by the picture's size: 0 (the whole picture) for small ones, tiles for others."""
     return tile if tile >= 0 else AUTO_TILE if height * width > AUTO_ABOVE else 0
+
+
+def reverse_channels(classifier: Classifier) -> None:
+    """The network takes blue, green, red: its first convolution's weights are reversed, which is the same."""
+    first = next((m for m in classifier.module.modules() if isinstance(m, torch.nn.Conv2d)), None)
+    if first is None or first.in_channels != 3:
+        raise InputError(f"{classifier.name}: its first layer is no convolution over three colours")
+    first.weight = torch.nn.Parameter(first.weight.detach().flip(1), requires_grad=False)

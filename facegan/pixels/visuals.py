@@ -1,7 +1,7 @@
 """Feature visualisation: pictures from noise that a layer, a channel or a class likes best.
 
-Olah, Mordvintsev, Schubert 2017, *Feature visualization*: Adam on decorrelated Fourier coefficients, each step
-seen through a random movement, enlargement and turn.
+Olah, Mordvintsev, Schubert 2017, *Feature visualization*: Adam on decorrelated Fourier coefficients, each
+step seen through a random movement, enlargement and turn.
 """
 
 from __future__ import annotations
@@ -18,14 +18,13 @@ from torch import Tensor
 from facegan import images, rng
 from facegan.pixels import fourier
 from facegan.pixels.classifiers import Classifier
-from facegan.pixels.dream import OnStep, suited
+from facegan.pixels.dreams import OnStep, suited
 from facegan.pixels.goals import Objective, parse_goals
 from facegan.pixels.loop import Outcome, optimise
 from facegan.pixels.memory import spared
 from facegan.pixels.settings import DreamSettings
 
-LEARNING_RATE = 0.05
-STEPS = 256  # where the settings have those of a photo's octave
+STEPS = 256  # where the settings say 0
 SIZE = 224
 BORDER = 12  # px of grey around it that no goal should need
 SCALES, DEGREES = (0.9, 1.1), 8.0
@@ -33,7 +32,7 @@ SCALES, DEGREES = (0.9, 1.1), 8.0
 
 @dataclass(frozen=True)
 class Visualised:
-    """``images`` uint8 ``N,H,W,3``, one for each goal, ``names`` what they are; ``curve`` the sum of goals."""
+    """``images`` uint8 ``N,H,W,3``, one for each goal of ``names``; ``curve`` the sum of goals."""
 
     images: np.ndarray
     names: list[str]
@@ -55,7 +54,7 @@ def visualise(
     ``steps`` counts all steps, ``size`` is the side in px (0: 224). ``on_picture`` gets ``N,H,W,3``.
     The picture of a goal does not depend on the others.
     """
-    s = suited(classifier, replace(settings or DreamSettings(steps=STEPS), **changes).check())
+    s = suited(classifier, replace(settings or DreamSettings(), **changes).check(), STEPS)
     goals = parse_goals(classifier, s.layers, s.classes)
     objective = Objective(classifier, goals, apart=True)
     side = s.size or SIZE
@@ -64,7 +63,7 @@ def visualise(
         for g in goals
     ]
     leaf = torch.cat(each).to(classifier.device).requires_grad_(True)
-    adam = torch.optim.Adam([leaf], LEARNING_RATE)
+    adam = torch.optim.Adam([leaf], s.step_size)
     curve: list[float] = []
 
     def step(number: int) -> dict[str, float]:
@@ -88,7 +87,13 @@ def visualise(
 
     with spared(classifier, len(goals) * (side + 2 * BORDER) ** 2, 0):
         outcome = optimise(
-            step, s.steps, seed=s.seed, purpose="visualise", on_step=on_step, every=every, on_snapshot=snapshot
+            step,
+            s.steps,
+            seed=s.seed,
+            purpose="visualise",
+            on_step=on_step,
+            every=every,
+            on_snapshot=snapshot,
         )
     return Visualised(pictures(), [g.name for g in goals], outcome, curve)
 

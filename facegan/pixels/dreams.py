@@ -26,6 +26,7 @@ from facegan.pixels.memory import spared
 from facegan.pixels.settings import DREAM_LAYERS, SMALLEST, DreamSettings
 from facegan.pixels.tiles import chosen_tile
 
+STEPS = 10  # in an octave, where the settings say 0
 OnStep = Callable[[StepStats], None]
 OnPicture = Callable[[int, np.ndarray], None]
 
@@ -66,8 +67,9 @@ def octave_sizes(height: int, width: int, octaves: int, scale: float) -> list[tu
     return sizes[::-1]
 
 
-def suited(classifier: Classifier, settings: DreamSettings) -> DreamSettings:
+def suited(classifier: Classifier, settings: DreamSettings, steps: int = STEPS) -> DreamSettings:
     """Settings with layers that suit the classifier where neither layers nor classes are given."""
+    settings = replace(settings, steps=settings.steps or steps)
     if settings.layers or settings.classes:
         return settings
     kind = type(classifier.module).__name__
@@ -77,7 +79,9 @@ def suited(classifier: Classifier, settings: DreamSettings) -> DreamSettings:
     side = classifier.input_size[0]
     fit = [n for n, s in classifier.layer_names() if len(s) == 3 and side / 22 < s[1] <= side / 12]
     if not fit:
-        raise InputError(f"{classifier.name}: choose --layers ('facegan layers {classifier.name}' lists them)")
+        raise InputError(
+            f"{classifier.name}: choose --layers ('facegan layers {classifier.name}' lists them)"
+        )
     return replace(settings, layers=(fit[-1],))
 
 
@@ -245,7 +249,10 @@ def moved(x: Tensor, factor: float, turn: float, centre: tuple[float, float]) ->
     cx, cy = 2 * centre[0] - 1, 2 * centre[1] - 1
     # In pixels a turn keeps angles; in affine_grid's units, -1..1 on both axes, the sides' ratio comes in.
     theta = torch.tensor(
-        [[cos, -sin * h / w, cx - cos * cx + sin * h / w * cy], [sin * w / h, cos, cy - sin * w / h * cx - cos * cy]],
+        [
+            [cos, -sin * h / w, cx - cos * cx + sin * h / w * cy],
+            [sin * w / h, cos, cy - sin * w / h * cx - cos * cy],
+        ],
         device=x.device,
     )
     where = F.affine_grid(theta[None], [1, 3, h, w], align_corners=False)
