@@ -59,8 +59,9 @@ def to_unit(images: np.ndarray | torch.Tensor, device: str | torch.device = "cpu
     """uint8 ``N,H,W,C`` to float32 ``N,C,H,W`` in [0, 1], the range of classifiers (``facegan.pixels``)."""
     import torch
 
-    tensor = torch.from_numpy(np.ascontiguousarray(images)) if isinstance(images, np.ndarray) else images
-    return tensor.to(device).permute(0, 3, 1, 2).float().div_(255.0).contiguous()
+    if isinstance(images, np.ndarray):
+        images = torch.from_numpy(np.require(images, requirements=["C", "W"]))
+    return images.to(device).permute(0, 3, 1, 2).float().div_(255.0).contiguous()
 
 
 def unit_to_uint8(images: torch.Tensor) -> np.ndarray:
@@ -109,6 +110,21 @@ def png_bytes(image: np.ndarray, text: dict[str, str] | None = None) -> bytes:
 def save_png(path: str | Path, image: np.ndarray, text: dict[str, str] | None = None) -> None:
     """Write uint8 ``H,W,C`` as PNG, atomically."""
     write_bytes(path, png_bytes(image, text))
+
+
+def save_picture(path: str | Path, image: np.ndarray, text: dict[str, str] | None = None) -> None:
+    """Write uint8 ``H,W,3`` atomically, as PNG or, where the name ends in .jpg or .jpeg, as JPEG (quality 92).
+
+    ``text`` becomes PNG's text chunks, or JPEG's comment, a line each.
+    """
+    if Path(path).suffix.lower() not in (".jpg", ".jpeg"):
+        save_png(path, image, text)
+        return
+    from PIL import Image
+
+    buffer, comment = io.BytesIO(), "\n".join(f"{key}: {value}" for key, value in (text or {}).items())
+    Image.fromarray(image).save(buffer, "JPEG", quality=92, comment=comment.encode())
+    write_bytes(path, buffer.getvalue())
 
 
 def resize(image: np.ndarray, size: tuple[int, int], resample: str = "lanczos") -> np.ndarray:

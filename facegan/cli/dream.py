@@ -65,7 +65,7 @@ def main(
         model: the classifier: a name of torchvision's, an exported program (.pt2), or FILE.py:FUNCTION.
         settings: of the dream.
         guide: a picture whose features the dream is to have, instead of those that are there.
-        out: a .png; '' is PHOTO-dream.png here.
+        out: a .png or .jpg; '' is PHOTO-dream.png here.
         every: keep a picture after every so many steps; 0 is at the end of each octave.
         pictures: folder for them; '' keeps them only where --every is given, in OUT-steps/.
         film: .mp4, .gif or .webp of them, or of the flight with --zoom.
@@ -89,7 +89,7 @@ def main(
         quiet: no live line.
     """
     place = out or (f"{Path(photo).stem}-dream.png" if photo else "dream.png")
-    check_ending("--out", place, (".png",))
+    check_ending("--out", place, (".png", ".jpg", ".jpeg"))
     if curve:
         check_ending("--curve", curve, (".png",))
     if photo and Path(place).exists() and Path(photo).exists() and Path(place).samefile(photo):
@@ -180,7 +180,7 @@ def _photo(
         )  # fmt: skip
         live.close()
         what = ", ".join([*settings.layers, *settings.classes])
-        images.save_png(place, done.image, {"dream": what, "seed": str(settings.seed), **text})
+        images.save_picture(place, done.image, {"dream": what, "seed": str(settings.seed), **text})
         if curve and done.curve:
             save_curve(curve, [{"loss": v} for v in done.curve], f"{Path(photo).name}: {what}")
         count = moments.finish(done.image.shape[:2])
@@ -219,7 +219,7 @@ def _from_noise(
             on_picture=lambda steps, found: moments(steps, images.grid(found, columns or None)),
         )  # fmt: skip
         live.close()
-        images.save_png(place, sheet(done.images, done.names), {"dream": ", ".join(done.names), **text})
+        images.save_picture(place, sheet(done.images, done.names), {"dream": ", ".join(done.names), **text})
         if curve and done.curve:
             save_curve(curve, [{"value": v} for v in done.curve], ", ".join(done.names)[:80])
         count = moments.finish(images.grid(done.images, columns or None).shape[:2])

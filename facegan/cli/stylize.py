@@ -57,7 +57,7 @@ def main(
         styles: the pictures whose style it gets.
         model: the classifier: a name of torchvision's, an exported program (.pt2), or FILE.py:FUNCTION.
         settings: of the style transfer.
-        out: a .png; '' is CONTENT-STYLE.png here. Unfinished work lies beside it, as .safetensors.
+        out: a .png or .jpg; '' is CONTENT-STYLE.png here. Unfinished work lies beside it, as .safetensors.
         every: keep a picture after every so many steps.
         pictures: folder for them; '' is OUT-steps/.
         film: .mp4, .gif or .webp of them.
@@ -77,7 +77,7 @@ def main(
     if not styles:
         raise InputError("give CONTENT and at least one STYLE picture")
     place = out or f"{Path(content).stem}-{Path(styles[0]).stem}.png"
-    check_ending("--out", place, (".png",))
+    check_ending("--out", place, (".png", ".jpg", ".jpeg"))
     if curve:
         check_ending("--curve", curve, (".png",))
     for given in (content, *styles):
@@ -128,7 +128,7 @@ def _paint(
             live.close()
             names = ", ".join(Path(style).name for style in styles)
             text = {"content": Path(content).name, "styles": names, "model": classifier.name}
-            images.save_png(place, done.image, {**text, "Software": f"facegan {__version__}"})
+            images.save_picture(place, done.image, {**text, "Software": f"facegan {__version__}"})
             if curve and done.curve:
                 save_curve(curve, done.curve, f"{Path(content).name}, {names}")
             frames = moments.finish(done.image.shape[:2])

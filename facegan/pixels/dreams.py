@@ -152,7 +152,7 @@ def dream(
     s = suited(classifier, replace(settings or DreamSettings(), **changes).check())
     photo = photo_of(picture, s.size)
     objective = prepare(classifier, s, guide)
-    sizes = octave_sizes(*photo.shape[:2], s.octaves, s.octave_scale)
+    sizes = octave_sizes(photo.shape[0], photo.shape[1], s.octaves, s.octave_scale)
     dreamer, curve = Dreamer(objective, s), list[float]()
 
     def at(size: tuple[int, int]) -> Tensor:

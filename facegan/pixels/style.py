@@ -75,9 +75,9 @@ def stages(height: int, width: int, settings: StyleSettings) -> list[tuple[tuple
     """((height, width), steps) from small to large, by sqrt 2; the first takes twice the steps of others."""
     if settings.square:
         return [((settings.square, settings.square), settings.steps)]
-    longer = settings.size or max(height, width)
+    longer = float(settings.size or max(height, width))
     if longer > 2048:
-        raise InputError(f"--size 0 is the photo's own, {longer} px: give one up to 2048")
+        raise InputError(f"--size 0 is the photo's own, {longer:.0f} px: give one up to 2048")
     sizes: list[tuple[int, int]] = []
     while not sizes or longer > settings.first_size * 0.99:
         k = longer / max(height, width)
@@ -157,7 +157,7 @@ class Painter:
         self.classifier, self.work, self.settings = classifier, work, settings
         self.layers = _weights(classifier, settings.layers, "--layers")
         self.content_layers = _weights(classifier, settings.content_layers, "--content-layers")
-        self.stages = stages(*work.photo.shape[:2], settings)
+        self.stages = stages(work.photo.shape[0], work.photo.shape[1], settings)
         self.total = sum(steps for _, steps in self.stages)
         weights = settings.style_weights or (1.0,) * len(work.styles)
         self.shares = [w / sum(weights) for w in weights]
@@ -189,7 +189,7 @@ class Painter:
         for picture, share, mask in zip(self.work.styles, self.shares, self.work.masks, strict=True):
             k = s.style_scale * max(size) / max(picture.shape[:2])
             small = tuple(max(SMALLEST, round(side * k)) for side in picture.shape[:2])
-            style = self.work.resized(picture, size if s.square else small, device)  # type: ignore[arg-type]
+            style = self.work.resized(picture, size if s.square else small, device)
             style = match_luma(style, content) if s.keep_colours else style
             where = None if mask is None else self.work.resized(mask, size, device)
             objective.add_style(style, share, where)

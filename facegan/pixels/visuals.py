@@ -72,7 +72,7 @@ def visualise(
             seen = shaken(x, s.seed, number, s.jitter)
             value, gradient = objective.evaluate(seen.detach())
             adam.zero_grad()
-            seen.backward(-gradient)  # type: ignore[no-untyped-call]
+            seen.backward(-gradient)
             adam.step()
         curve.append(value)
         return {"loss": value}
