@@ -1,4 +1,4 @@
-"""Draw three pictures whose style can be given to a photo: brush strokes, a mosaic, and ink waves.
+"""Draw pictures whose style can be given to a photo: brush strokes, a mosaic, ink waves; and two masks.
 
 Everything is computed, so the pictures are free of anybody's rights:
 
@@ -112,16 +112,23 @@ def waves(size: int, rng: np.random.Generator) -> np.ndarray:
                 size_of_ring = round(radius * (1 - ring / 7.5) + rng.normal(0, 1))
                 cv2.circle(canvas, centre, size_of_ring, np.clip(shade, 0, 255).tolist(), -1, cv2.LINE_AA)
                 cv2.circle(canvas, centre, size_of_ring, colours(INK)[-1].tolist(), 2, cv2.LINE_AA)
-    grain = cv2.GaussianBlur(rng.normal(0, 1, (size, size)), (0, 0), 1.2)
-    return canvas + 14 * grain[..., None] / grain.std()
+    grain = cv2.GaussianBlur(rng.normal(0, 1, (size, size)), (0, 0), 2)
+    return canvas + 5 * grain[..., None] / grain.std()
+
+
+def halves(size: int) -> dict[str, np.ndarray]:
+    """Masks: the left half, the right half, with a soft border between them."""
+    right = 1 / (1 + np.exp(-(np.arange(size) - size / 2) / (size / 24)))
+    ramp_ = np.repeat(np.repeat(right[None, :, None], size, 0), 3, 2) * 255
+    return {"left": 255 - ramp_, "right": ramp_}
 
 
 STYLES = {"strokes": strokes, "mosaic": mosaic, "waves": waves}
 
 
 def main(out: Path, size: int, seed: int) -> None:
-    for name, draw in STYLES.items():
-        picture = draw(size, np.random.default_rng(seed))
+    pictures = {name: draw(size, np.random.default_rng(seed)) for name, draw in STYLES.items()}
+    for name, picture in {**pictures, **halves(size)}.items():
         save_png(out / f"{name}.png", np.clip(np.rint(picture), 0, 255).astype(np.uint8))
         print(out / f"{name}.png")
 

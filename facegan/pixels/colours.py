@@ -44,12 +44,9 @@ def paled(gradient: Tensor, colour: float) -> Tensor:
 
 
 def blurred(x: Tensor, sigma: float) -> Tensor:
-    """A Gaussian of ``sigma`` px, borders mirrored; wide ones run on every second pixel."""
+    """A Gaussian of ``sigma`` px, borders mirrored (where it is wider than the picture: repeated)."""
     if sigma <= 0:
         return x
-    if sigma > 3 and min(x.shape[-2:]) >= 16:
-        small = F.avg_pool2d(x, 2, ceil_mode=True, count_include_pad=False)
-        return F.interpolate(blurred(small, sigma / 2), x.shape[-2:], mode="bilinear")
     radius = max(1, round(3 * sigma))
     kernel = torch.exp(-torch.arange(-radius, radius + 1, device=x.device).float().square() / (2 * sigma**2))
     kernel = (kernel / kernel.sum()).expand(x.shape[1], 1, 1, -1)

@@ -27,6 +27,7 @@ class LBFGS:
         self.memory = memory
         self.pairs: list[tuple[Tensor, Tensor]] = []
         self.at: tuple[float, Tensor] | None = None
+        self.over = False
 
     def direction(self, gradient: Tensor) -> Tensor:
         q, alphas = gradient.clone(), []
@@ -44,9 +45,15 @@ class LBFGS:
     def step(self, x: Tensor, evaluate: Evaluate) -> tuple[Tensor, float]:
         """The next picture and the loss there. Evaluates once in most steps (twice in the first)."""
         loss, gradient = self.at or evaluate(x)
-        towards = self.direction(gradient)
-        if (towards * gradient).sum() >= 0:  # damaged by the bounds: begin anew
-            self.pairs, towards = [], -gradient
+        self.at = (loss, gradient)
+        if self.over:
+            return x, loss
+        # What lies at a bound and is pushed outwards stays there.
+        free = ~(((x <= 0) & (gradient > 0)) | ((x >= 1) & (gradient < 0)))
+        inner = gradient * free
+        towards = self.direction(inner) * free
+        if (towards * inner).sum() >= 0:  # damaged by the bounds: begin anew
+            self.pairs, towards = [], -inner
         # Without a remembered curvature the gradient's length means nothing: move by 0.01 a pixel.
         length = 1.0 if self.pairs else 0.01 / float(towards.abs().mean().clamp_min(1e-20))
         for _ in range(TRIES):
@@ -57,8 +64,9 @@ class LBFGS:
                 break
             length /= 2
         else:
-            if self.pairs:  # the memory misleads: forget it, and try the gradient at the next step
-                self.pairs = []
+            # The memory misleads: forget it, and try the gradient at the next step. If that fails as well,
+            # this is as low as float32 can tell.
+            self.pairs, self.over = [], not self.pairs
             return x, loss
         change = new_gradient - gradient
         if (moved * change).sum() > 1e-10 * change.square().sum():

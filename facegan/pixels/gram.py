@@ -21,7 +21,7 @@ from torch import Tensor
 from facegan.errors import InputError
 from facegan.pixels.classifiers import Classifier
 from facegan.pixels.colours import total_variation
-from facegan.pixels.tiles import Canvas, Tile, strides
+from facegan.pixels.tiles import Canvas, Tile, mirrored, strides
 
 
 def gram(activation: Tensor, weight: Tensor | None = None) -> Tensor:
@@ -71,18 +71,20 @@ class StyleObjective:
 
     layers, content_layers: name -> weight. content: the photo, ``1,3,H,W``, at that size.
     tile, margin: side of the pieces (0 is the whole) and how far they look beyond their own part.
+    border: px by which each picture is mirrored outwards first, so that a network's padding leaves no frame.
     """
 
     def __init__(
         self, classifier: Classifier, layers: Mapping[str, float], content_layers: Mapping[str, float],
         content: Tensor, *, content_weight: float = 0.1, tv_weight: float = 0.0, formula: str = "relative",
-        tile: int = 0, margin: int = 0,
+        tile: int = 0, margin: int = 0, border: int = 0,
     ) -> None:  # fmt: skip
         self.classifier, self.layers, self.content_layers = classifier, dict(layers), dict(content_layers)
         self.names = list(dict.fromkeys([*self.layers, *self.content_layers]))
         self.strides = strides(classifier, self.names)
         self.stride, self.tile, self.margin = max(self.strides.values()), tile, margin
         self.content_weight, self.tv_weight, self.formula = content_weight, tv_weight, FORMULAS[formula]
+        self.border = border
         self.area = content.shape[-2] * content.shape[-1]
         self.sizes: dict[str, tuple[int, int]] = {}
         self.content = self._content(content)
@@ -90,19 +92,24 @@ class StyleObjective:
 
     def add_style(self, picture: Tensor, share: float = 1.0, mask: Tensor | None = None) -> None:
         """A style picture ``1,3,h,w``; ``mask`` ``1,1,H,W`` in [0, 1] says where on the content it goes."""
-        names = [n for n in self.layers]
+        names = list(self.layers)
         with torch.no_grad():
-            canvas = Canvas(picture, self.tile, self.margin, self.stride)
+            canvas = self._canvas(picture)
             sums, positions = self._grams(canvas, names, [Style(1.0, {})])
         divisor = {n: positions[n] if self.formula.per_position else 1 for n in names}
         style = Style(share, {n: sums[0][n] / divisor[n] for n in names})
         if mask is not None:
             for name in names:
-                small = F.interpolate(mask, self.sizes[name], mode="bilinear", antialias=True)[0, 0]
+                rows, columns = (mirrored(n, self.border, self.border, mask.device) for n in mask.shape[-2:])
+                wide = mask[..., rows, :][..., columns]
+                small = F.interpolate(wide, self.sizes[name], mode="bilinear", antialias=True)[0, 0]
                 if not float(small.sum()) > 0.5:
                     raise InputError("--masks: a mask is black all over; white is where its style goes")
                 style.where[name] = small
         self.styles.append(style)
+
+    def _canvas(self, picture: Tensor) -> Canvas:
+        return Canvas(picture, self.tile, self.margin, self.stride, (self.border,) * 4)
 
     def _owned(self, crop: Tensor, tile: Tile, names: Sequence[str]) -> dict[str, Tensor]:
         acts = self.classifier.activations(crop, names, resize=False)
@@ -112,7 +119,7 @@ class StyleObjective:
         """Activations of the content layers on the photo, whole; notes how large each layer is."""
         found: dict[str, Tensor] = {}
         with torch.no_grad():
-            for tile, crop in Canvas(photo, self.tile, self.margin, self.stride).crops():
+            for tile, crop in self._canvas(photo).crops():
                 for name, act in self._owned(crop, tile, self.names).items():
                     rows, columns = tile.place(self.strides[name], act)
                     if name not in self.sizes:  # the first tile is the last of its rows and columns
@@ -176,7 +183,7 @@ class StyleObjective:
     def evaluate(self, x: Tensor) -> tuple[float, Tensor, dict[str, float]]:
         """Loss, gradient, and the loss's parts (style, content, tv) of a picture in [0, 1]."""
         x = x.detach()
-        canvas = Canvas(x, self.tile, self.margin, self.stride)
+        canvas = self._canvas(x)
         names = list(self.layers)
         pull: list[dict[str, Tensor]] | None = None
         style, content, gradient = 0.0, 0.0, torch.zeros_like(x)

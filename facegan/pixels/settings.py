@@ -22,7 +22,7 @@ class DreamSettings:
     steps: int = 0
     """steps in each octave, from noise in all; 0 is 10, from noise 256."""
     step_size: float = 0.01
-    """mean change of a value in [0, 1] in one step; from noise Adam's rate (0.01 is usual)."""
+    """mean change of a value in [0, 1] in one step; from noise a quarter of Adam's rate."""
     jitter: int = 32
     """move the picture by up to so many px against the network's grid in each step."""
     smooth: tuple[float, ...] = (0.7, 1.4, 2.8)

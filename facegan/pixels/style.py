@@ -33,6 +33,7 @@ from facegan.pixels.settings import SMALLEST, STYLE_LAYERS, StyleSettings
 from facegan.pixels.tiles import chosen_tile
 
 Picture = str | Path | np.ndarray
+BORDER = 16  # px mirrored outwards around each picture; the tutorial has none
 SAVE_EVERY = 25  # steps between states on disk
 
 
@@ -185,6 +186,7 @@ class Painter:
             luma(content).expand(-1, 3, -1, -1).contiguous() if s.keep_colours else content,
             content_weight=s.content_weight, tv_weight=s.tv_weight, formula=s.formula,
             tile=chosen_tile(s.tile, *size), margin=s.overlap,
+            border=BORDER if s.formula == "relative" else 0,
         )  # fmt: skip
         for picture, share, mask in zip(self.work.styles, self.shares, self.work.masks, strict=True):
             k = s.style_scale * max(size) / max(picture.shape[:2])

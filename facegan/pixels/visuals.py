@@ -24,6 +24,7 @@ from facegan.pixels.loop import Outcome, optimise
 from facegan.pixels.memory import spared
 from facegan.pixels.settings import DreamSettings
 
+RATE = 4.0  # of Adam, in step sizes
 STEPS = 256  # where the settings say 0
 SIZE = 224
 BORDER = 12  # px of grey around it that no goal should need
@@ -63,7 +64,7 @@ def visualise(
         for g in goals
     ]
     leaf = torch.cat(each).to(classifier.device).requires_grad_(True)
-    adam = torch.optim.Adam([leaf], s.step_size)
+    adam = torch.optim.Adam([leaf], RATE * s.step_size)
     curve: list[float] = []
 
     def step(number: int) -> dict[str, float]:
