@@ -90,8 +90,11 @@ def main(
     settings.check(len(styles))
     from facegan.pixels.dreams import photo_of
 
-    for picture in (content, *styles, *(m for m in settings.masks if m != "-")):
-        photo_of(picture)  # what is wrong with it is said before the network is loaded
+    for picture in (content, *styles):  # what is wrong with them is said before the network is loaded
+        photo_of(picture)
+    for mask in settings.masks:
+        if mask != "-":
+            photo_of(mask, least=1)
     classifier = loaded(model, labels, weights, input_size, mean, std, device, random_weights, reverse)
     folder = pictures or (str(Path(place).with_suffix("")) + "-steps" if every and not film else "")
     return _paint(classifier, content, styles, settings, place, every, folder, film, fps, curve, Live(quiet))

@@ -41,8 +41,11 @@ class Dreamed:
     octaves: list[tuple[int, int]] = field(default_factory=list)
 
 
-def photo_of(source: str | Path | np.ndarray, size: int = 0) -> np.ndarray:
-    """uint8 ``H,W,3``, upright, of a file or an array; its longer side made ``size`` px (0: as it is)."""
+def photo_of(source: str | Path | np.ndarray, size: int = 0, least: int = SMALLEST) -> np.ndarray:
+    """uint8 ``H,W,3``, upright, of a file or an array; its longer side made ``size`` px (0: as it is).
+
+    InputError where a side then has less than ``least`` px.
+    """
     photo = images.read_image_file(source) if isinstance(source, (str, Path)) else np.asarray(source)
     if photo.ndim != 3 or photo.dtype != np.uint8 or photo.shape[2] not in (1, 3):
         raise InputError(f"a picture is uint8 H,W,3, not {photo.dtype} {photo.shape}")
@@ -50,9 +53,10 @@ def photo_of(source: str | Path | np.ndarray, size: int = 0) -> np.ndarray:
     if size:
         k = size / max(photo.shape[:2])
         photo = images.resize(photo, (max(1, round(photo.shape[0] * k)), max(1, round(photo.shape[1] * k))))
-    if min(photo.shape[:2]) < SMALLEST:
+    if min(photo.shape[:2]) < least:
         h, w = photo.shape[:2]
-        raise InputError(f"{w}x{h} px are too few: both sides must have at least {SMALLEST}")
+        name = f"{source}: " if isinstance(source, (str, Path)) else ""
+        raise InputError(f"{name}{w}x{h} px are too few: both sides must have at least {least}")
     return photo
 
 

@@ -147,7 +147,7 @@ def _read(content: Picture, styles: Sequence[Picture], masks: Sequence[Picture])
     found: list[np.ndarray | None] = []
     for mask in masks or [""] * len(styles):
         none = isinstance(mask, str) and mask in ("", "-")
-        found.append(None if none else images.luma(photo_of(mask)))
+        found.append(None if none else images.luma(photo_of(mask, least=1)))
     return _Work(photo, [photo_of(style) for style in styles], found)
 
 
