@@ -88,6 +88,8 @@ def main(
         preset: tutorial: the settings of the tutorial; other options still win.
         quiet: no live line.
     """
+    from facegan.pixels.moments import check_film
+
     place = out or (f"{Path(photo).stem}-dream.png" if photo else "dream.png")
     check_ending("--out", place, (".png", ".jpg", ".jpeg"))
     if curve:
@@ -97,6 +99,7 @@ def main(
     if every < 0 or columns < 0 or between < 0 or frames < 1:
         raise InputError("--every, --columns and --between must be 0 or more, --frames at least 1")
     settings.check()
+    check_film(film, fps)
     if zoom and not (photo and film):
         raise InputError("--zoom flies into a photo: give PHOTO and --film FILE.mp4")
     if zoom and not 1 <= zoom <= 2:
@@ -237,9 +240,7 @@ def _fly(
 
     from facegan import video
     from facegan.pixels import zoom
-    from facegan.pixels.moments import Moments
 
-    Moments(film=film, fps=fps).finish((2, 2))  # checks name and rate before the work
     done = 0
 
     def told(stats: StepStats) -> None:

@@ -89,6 +89,9 @@ def main(
         raise InputError("--film is made of the pictures of --every: give both, such as --every 5")
     settings.check(len(styles))
     from facegan.pixels.dreams import photo_of
+    from facegan.pixels.moments import check_film
+
+    check_film(film, fps)
 
     for picture in (content, *styles):  # what is wrong with them is said before the network is loaded
         photo_of(picture)

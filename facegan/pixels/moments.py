@@ -15,6 +15,17 @@ from facegan.errors import InputError
 LONGEST_FILM = 1920  # px of a film's longer side; pictures may be larger
 
 
+def check_film(film: str, fps: float) -> None:
+    """InputError for a name or rate that no film can have; "" is none."""
+    if not film:
+        return
+    if not video.is_film(film):
+        raise InputError(f"--film {film}: the name must end in {', '.join(video.FORMATS)}")
+    most = video.FORMATS[Path(film).suffix.lower()].most_fps
+    if not 0 < fps <= most:
+        raise InputError(f"--fps must be above 0 and, for {film}, at most {most}, not {fps:g}")
+
+
 class Moments:
     """Call it with (steps done, uint8 ``H,W,3``); ``finish`` makes the film.
 
@@ -22,11 +33,6 @@ class Moments:
     """
 
     def __init__(self, folder: str = "", film: str = "", fps: float = 24.0) -> None:
-        if film and not video.is_film(film):
-            raise InputError(f"--film {film}: the name must end in {', '.join(video.FORMATS)}")
-        if film and not 0 < fps <= video.FORMATS[Path(film).suffix.lower()].most_fps:
-            most = video.FORMATS[Path(film).suffix.lower()].most_fps
-            raise InputError(f"--fps must be above 0 and, for {film}, at most {most}, not {fps:g}")
         self.film, self.fps, self.files = film, fps, list[Path]()
         self.temporary = tempfile.TemporaryDirectory() if film and not folder else None
         self.folder = Path(self.temporary.name) if self.temporary else Path(folder) if folder else None

@@ -45,7 +45,9 @@ def test_luma_transfer_keeps_luma_and_colour() -> None:
 def test_luma_transfer_pales_rather_than_clips() -> None:
     white = torch.full((1, 3, 2, 2), 0.95, dtype=torch.float64)
     made = colours.transfer_luma(white, picture(2, 2))
-    assert float(made.max()) <= 1 + 1e-12 and torch.allclose(colours.luma(made), colours.luma(white), atol=1e-12)
+    assert float(made.max()) <= 1 + 1e-12 and torch.allclose(
+        colours.luma(made), colours.luma(white), atol=1e-12
+    )
 
 
 def test_match_luma_has_the_contents_mean_and_spread() -> None:

@@ -92,7 +92,10 @@ def test_stages_grow_by_the_square_root_of_2() -> None:
     found = stages(1200, 960, StyleSettings(size=512, first_size=181, steps=50))
     assert found == [((181, 145), 100), ((256, 205), 50), ((362, 290), 50), ((512, 410), 50)]
     assert stages(100, 200, StyleSettings(size=0, first_size=300, steps=7)) == [((100, 200), 7)]
-    assert stages(100, 2000, StyleSettings(size=1000, first_size=100)) == [((35, 707), 200), ((50, 1000), 100)]
+    assert stages(100, 2000, StyleSettings(size=1000, first_size=100)) == [
+        ((35, 707), 200),
+        ((50, 1000), 100),
+    ]
     with pytest.raises(InputError, match="give one up to 2048"):
         stages(3000, 2000, StyleSettings(size=0))
 
@@ -152,7 +155,9 @@ def test_styles_have_weights_and_places(net: Classifier, pictures) -> None:
     assert np.abs(only.astype(int) - both).max() <= 1
     left = np.zeros((20, 20, 3), np.uint8)
     left[:, :10] = 255
-    made = stylize(net, content, [noise], masks=[left], **{**FAST, "content_weight": 1.0, "tv_weight": 0.0}).image
+    made = stylize(
+        net, content, [noise], masks=[left], **{**FAST, "content_weight": 1.0, "tv_weight": 0.0}
+    ).image
     change = np.abs(made.astype(int) - content).mean((0, 2))
     assert change[:24].mean() > 3 * change[-16:].mean()
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import pytest
 import torch
 from small import picture, small
@@ -21,7 +23,7 @@ def test_every_position_has_one_owner(length: int, tile: int) -> None:
     for margin in (0, 8):
         found = spans(length, tile, margin, 4)
         assert found[0].own_begin == 0 and found[-1].own_end == length and found[-1].last
-        assert all(a.own_end == b.own_begin for a, b in zip(found, found[1:], strict=False))
+        assert all(a.own_end == b.own_begin for a, b in itertools.pairwise(found))
         assert all(s.begin % 4 == 0 and 0 <= s.begin <= s.own_begin < s.own_end <= s.end for s in found)
         assert all(s.end <= length for s in found)
 
