@@ -1,10 +1,10 @@
 """Style transfer: CPU seconds for an iteration and memory at 512 px, beside a straightforward loop.
 
-The straightforward loop is what tutorials write: the network cut behind the last wanted layer, losses collected
-on the way, `mse_loss` of Gram matrices, `torch.optim.Adam` on the picture. Both have the same layers, targets
-and picture; facegan's step has its moving average and total variation besides. Each runs in a process of its own,
-and they take turns, so that noise hits all alike. Memory is the peak above what the process had before its first
-iteration. The last row is facegan in tiles of 256 px.
+The straightforward loop is what tutorials write: the network cut behind the last wanted layer, losses
+collected on the way, `mse_loss` of Gram matrices, `torch.optim.Adam` on the picture. Both have the same
+layers, targets and picture; facegan's step has its moving average and total variation besides. Each runs in a process
+of its own, and they take turns, so that noise hits all alike. Memory is the peak above what the process had
+before its first iteration. The last row is facegan in tiles of 256 px.
 
 Exit code 1 says that facegan took over 1.15 times the straightforward loop's CPU time, or more memory.
 

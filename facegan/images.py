@@ -113,7 +113,7 @@ def save_png(path: str | Path, image: np.ndarray, text: dict[str, str] | None = 
 
 
 def save_picture(path: str | Path, image: np.ndarray, text: dict[str, str] | None = None) -> None:
-    """Write uint8 ``H,W,3`` atomically, as PNG or, where the name ends in .jpg or .jpeg, as JPEG (quality 92).
+    """Write uint8 ``H,W,3`` atomically, as PNG or, where the name ends in .jpg or .jpeg, JPEG (quality 92).
 
     ``text`` becomes PNG's text chunks, or JPEG's comment, a line each.
     """

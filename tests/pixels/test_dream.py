@@ -63,7 +63,7 @@ def vgg(mean: tuple[float, ...], std: tuple[float, ...]) -> tuple[Classifier, to
 
 def test_the_tutorials_dream_to_the_letter(photo: np.ndarray) -> None:
     """RECIPES: minus (103.939, 116.779, 123.68) channel by channel, reversed, / 255; loss block2_pool x 0.3 +
-    block5_pool x 1.5 (mean squares); gradient / max(mean |g|, 1e-7); step 0.01. Computed here once more, plainly.
+    block5_pool x 1.5 (mean squares); gradient / max(mean |g|, 1e-7); step 0.01. Here once more, plainly.
     """
     means = np.array([103.939, 116.779, 123.68])
     classifier, features = vgg(tuple(float(m) / 255 for m in means), (1, 1, 1))
