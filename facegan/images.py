@@ -59,9 +59,12 @@ def to_unit(images: np.ndarray | torch.Tensor, device: str | torch.device = "cpu
     """uint8 ``N,H,W,C`` to float32 ``N,C,H,W`` in [0, 1], the range of classifiers (``facegan.pixels``)."""
     import torch
 
-    if isinstance(images, np.ndarray):
-        images = torch.from_numpy(np.require(images, requirements=["C", "W"]))
-    return images.to(device).permute(0, 3, 1, 2).float().div_(255.0).contiguous()
+    tensor = (
+        torch.from_numpy(np.require(images, requirements=["C", "W"]))
+        if isinstance(images, np.ndarray)
+        else images
+    )
+    return tensor.to(device).permute(0, 3, 1, 2).float().div_(255.0).contiguous()
 
 
 def unit_to_uint8(images: torch.Tensor) -> np.ndarray:

@@ -114,7 +114,8 @@ def main(
     try:
         results = attack(
             classifier, pictures, target or None, method=method, norm=norm,
-            epsilon=number("--epsilon", epsilon), step=number("--step", step), steps=steps or None, momentum=momentum, restarts=restarts, loss=loss,
+            epsilon=number("--epsilon", epsilon), step=number("--step", step), steps=steps or None,
+            momentum=momentum, restarts=restarts, loss=loss,
             confidence=confidence, robust=robust, samples=samples, batch=batch, seed=seed,
             on_step=lambda stats: live(status(stats)),
         )  # fmt: skip

@@ -171,12 +171,10 @@ def _attack_group(
     on_step: Callable[[StepStats], None] | None, before: int, total: int,
 ) -> list[Attacked]:  # fmt: skip
     """Photos that share their forward passes."""
-    bases = [images.to_unit(p[None], classifier.device).mul_(LEVELS).round_() for _, p, _ in group]
-    with torch.no_grad():
-        first = classifier.logits_at_size(torch.cat([classifier.resize(b / LEVELS) for b in bases]))
+    bases = [_levels(p, classifier.device) for _, p, _ in group]
     subjects = [
-        Subject(base, Goal(int(row.argmax()), target, confidence), before + i)
-        for i, (base, row, (_, _, target)) in enumerate(zip(bases, first, group, strict=True))
+        Subject(base, Goal(target, confidence=confidence), before + i)
+        for i, (base, (_, _, target)) in enumerate(zip(bases, group, strict=True))
     ]
 
     def tell(stats: StepStats) -> None:
@@ -197,29 +195,43 @@ def _attack_group(
     ]
 
 
+def _levels(pixels: np.ndarray, device: torch.device) -> Tensor:
+    """``1,3,H,W`` of whole numbers from 0 to 255."""
+    x = torch.from_numpy(np.require(pixels, requirements=["C", "W"])).to(device)
+    return x.permute(2, 0, 1)[None].float().contiguous()
+
+
 def result(
     classifier: Classifier, name: str, pixels: np.ndarray, subject: Subject, signum: int = 0
 ) -> Attacked:
-    """The 8-bit picture of a subject's best, and what the classifier says of it."""
-    goal = subject.goal
+    """The 8-bit picture of a subject's best, and what the classifier said of it when it was looked at."""
+    goal, before = subject.goal, classifier.top(subject.first) if subject.first is not None else []
+    steps = max(len(subject.curve) - 1, 0)
     blank = Attacked(
-        name, pixels, pixels, goal.source, goal.target, goal.source, False, 0.0,
-        classifier.top(_logits(classifier, pixels)), [], 0.0, 0.0, 0.0, len(subject.curve) - 1, subject.curve,
-        signum,
+        name, pixels, pixels, goal.source, goal.target, goal.source, False, 0.0, before, [], 0.0, 0.0, 0.0,
+        steps, subject.curve, signum,
     )  # fmt: skip
-    return verified(classifier, blank, images.unit_to_uint8(subject.at(subject.best))[0])
+    return verified(classifier, blank, images.unit_to_uint8(subject.at(subject.best))[0], subject.last)
 
 
-def verified(classifier: Classifier, result: Attacked, image: np.ndarray) -> Attacked:
-    """``result`` with ``image``, read from a file, say: all that can be said of it is found anew."""
-    logits = _logits(classifier, image)
-    difference = (image.astype(np.int16) - result.original).astype(np.float64) / LEVELS
-    goal, said = Goal(result.source, result.target), int(logits.argmax())
+def verified(
+    classifier: Classifier, result: Attacked, image: np.ndarray, logits: Tensor | None = None
+) -> Attacked:
+    """``result`` with ``image``, read from a file, say: all that can be said of it is found anew.
+
+    ``logits`` are those of ``image``, where they are known: its levels, divided by 255, are the very numbers
+    that the classifier has seen.
+    """
+    logits = _logits(classifier, image) if logits is None else logits.cpu()
+    d = image.astype(np.int16) - result.original
+    flat = d.ravel().astype(np.float32)
+    goal, said = Goal(result.target, result.source), int(logits.argmax())
     return replace(
         result, image=image, said=said, probability=float(goal.probability(logits)),
         success=said == goal.target if goal.target >= 0 else said != goal.source,
-        after=classifier.top(logits), linf=float(np.abs(difference).max()),
-        l2=float(np.sqrt((difference**2).sum())), changed=float((difference != 0).any(-1).mean()),
+        after=classifier.top(logits), linf=max(int(d.max()), -int(d.min())) / LEVELS,
+        l2=float(np.sqrt(flat @ flat)) / LEVELS,
+        changed=float(((d[..., 0] | d[..., 1] | d[..., 2]) != 0).mean()),
     )  # fmt: skip
 
 

@@ -25,11 +25,12 @@ def norm_inf(q: Tensor) -> float:
     return float(q.abs().max())
 
 
-def steepest_l2(v: Tensor, radius: float) -> Tensor:
+def steepest_l2(v: Tensor, radius: float, out: Tensor | None = None) -> Tensor:
     """round(c v) with the largest c whose norm is at most ``radius`` (to 1% for large pictures)."""
+    out = torch.empty_like(v) if out is None else out
     peak = norm_inf(v)
     if not peak > 0 or radius < 1:
-        return torch.zeros_like(v)
+        return out.zero_()
     flat = v.flatten()
     stride = max(1, flat.numel() // _SAMPLE)
     some = flat[::stride].abs()
@@ -45,16 +46,16 @@ def steepest_l2(v: Tensor, radius: float) -> Tensor:
             break
     c = low
     while True:
-        q = (v * c).round_()
+        q = torch.mul(v, c, out=out).round_()
         norm = norm2(q)
         if norm <= radius:
             return q
         c *= max(0.9, min(0.999, radius / norm))  # the estimate was a little high
         if c * peak < 0.5:
-            return torch.zeros_like(v)
+            return out.zero_()
 
 
-def steepest_inf(v: Tensor, radius: float) -> Tensor:
+def steepest_inf(v: Tensor, radius: float, out: Tensor | None = None) -> Tensor:
     """v within the box, rounded: whole levels up to ``radius``."""
     r = float(int(radius + 1e-6))
-    return v.clamp(-r, r).round_()
+    return torch.clamp(v, -r, r, out=out).round_()

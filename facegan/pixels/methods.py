@@ -45,7 +45,7 @@ def _with_momentum(subject: Subject, g: Tensor, momentum: float) -> Tensor:
     if not momentum:
         return g
     g = g.div_(g.abs().mean().clamp_(min=1e-30))
-    subject.momentum = g if subject.momentum is None else subject.momentum.mul_(momentum).add_(g)
+    subject.momentum = g.clone() if subject.momentum is None else subject.momentum.mul_(momentum).add_(g)
     return subject.momentum
 
 
@@ -68,7 +68,7 @@ def signs(subject: Subject, g: Tensor, k: int, reached: bool, s: Settings) -> No
     """
     d = _with_momentum(subject, g, s.momentum)
     if s.norm == "linf":
-        subject.v.add_(d.sign(), alpha=-s.step)
+        subject.v.add_(d.sign_() if d is g else d.sign(), alpha=-s.step)
     else:
         subject.v.add_(d, alpha=-s.step / max(norm2(d), 1e-30))
     project(subject.v, s)
@@ -114,15 +114,15 @@ def fmn(subject: Subject, g: Tensor, k: int, reached: bool, s: Settings) -> None
 def in_ball(subject: Subject, s: Settings) -> Tensor:
     """The point of the grid in the ball of ``epsilon`` that v means."""
     if s.norm == "linf":
-        return steepest_inf(subject.v, s.epsilon)
-    return steepest_l2(subject.v, min(s.epsilon, norm2(subject.v)))
+        return steepest_inf(subject.v, s.epsilon, subject.spare)
+    return steepest_l2(subject.v, min(s.epsilon, norm2(subject.v)), subject.spare)
 
 
 def in_radius(subject: Subject, s: Settings) -> Tensor:
     """The same in the ball of the subject's own radius."""
     if s.norm == "linf":
-        return steepest_inf(subject.v, subject.radius)
-    return steepest_l2(subject.v, min(subject.radius, norm2(subject.v)))
+        return steepest_inf(subject.v, subject.radius, subject.spare)
+    return steepest_l2(subject.v, min(subject.radius, norm2(subject.v)), subject.spare)
 
 
 def between(subject: Subject, s: Settings) -> Tensor:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -85,11 +85,14 @@ class Search:
         """What the classifier says of each active photo's point; whoever is done leaves."""
         plan = self.plan
         points = [plan.method.point(subject, plan.settings) for subject in self.active]
-        leaves = [s.at(q).requires_grad_(True) for s, q in zip(self.active, points, strict=True)]
+        leaves = [s.at(q).detach().requires_grad_(True) for s, q in zip(self.active, points, strict=True)]
         rows = self._logits(leaves)
         self.reached, self.leaves, self.losses, self.more, going = [], [], [], [], []
         for subject, q, leaf, row in zip(self.active, points, leaves, rows, strict=True):
             views, gradient = [row.detach()], None
+            if subject.first is None:
+                subject.first = row.detach()
+                subject.goal = replace(subject.goal, source=int(row.argmax()))
             if plan.transforms:
                 gradient = self._transformed(subject, leaf, number, views)
             reached = self._remember(subject, q, views)
@@ -111,7 +114,7 @@ class Search:
         if self.plan.method.rounds:
             return subject.seen(q, views, self.plan.norm)
         if not all(subject.goal.reached(row) for row in views):  # q lies between pictures
-            subject.best = q.round()
+            subject.keep(q.round(), None)
             return False
         rounded = q.round()
         with torch.no_grad():

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import torch
 import torch.nn.functional as F
@@ -17,17 +18,31 @@ SAFE = 0.01  # logits by which the target has to lead: other batch sizes and dev
 
 @dataclass(frozen=True)
 class Goal:
-    """``target`` is the class to become; -1 is any but ``source``. ``confidence``: the least probability."""
+    """``target`` is the class to become; -1 is any but ``source``, which the first look finds.
 
-    source: int
+    ``confidence``: the least probability.
+    """
+
     target: int = -1
+    source: int = -1
     confidence: float = 0.0
 
     def margin(self, logits: Tensor) -> Tensor:
-        """By how much the goal is missed, in logits: below 0 it is reached. ``logits`` is one row."""
+        """By how much the goal is missed, in logits: below 0 it is reached. ``logits`` is one row.
+
+        With ``confidence`` c, the logarithm of the odds has to be log(c / (1 - c)), too.
+        """
         if self.target >= 0:
-            return _best_but(logits, self.target) - logits[self.target]
-        return logits[self.source] - _best_but(logits, self.source)
+            lead = _best_but(logits, self.target) - logits[self.target]
+        else:
+            lead = logits[self.source] - _best_but(logits, self.source)
+        if not self.confidence:
+            return lead
+        best = self.target
+        if best < 0:
+            best = int(logits.topk(2).indices[0 if int(logits.argmax()) != self.source else 1])
+        odds = logits[best] - torch.cat([logits[:best], logits[best + 1 :]]).logsumexp(0)
+        return torch.maximum(lead, math.log(self.confidence / (1 - self.confidence)) - odds)
 
     def probability(self, logits: Tensor) -> Tensor:
         """Of the target; without one, of the best class that is not the source."""
@@ -36,7 +51,7 @@ class Goal:
 
     def reached(self, logits: Tensor) -> bool:
         sure = float(self.probability(logits)) >= self.confidence
-        return sure and float(self.margin(logits)) <= -SAFE
+        return sure and float(replace(self, confidence=0.0).margin(logits)) <= -SAFE
 
     def loss(self, logits: Tensor, kind: str) -> Tensor:
         """What falls on the way: ``ce``, ``margin`` or ``probability`` (see LOSSES in attacks.py)."""
@@ -57,7 +72,8 @@ class Subject:
     """base: the photo's levels, whole numbers, ``1,3,H,W``. v: what the method adds, in levels.
 
     index: the photo's number, from which its random numbers come. radius: of the ball in which a minimum-norm
-    method looks. best: the levels to add, on the grid.
+    method looks. best: the levels to add, on the grid. first, last: logits of the photo and of ``best``.
+    spare, picture: memory that each step uses again, which costs less than asking for it anew.
     """
 
     base: Tensor
@@ -66,22 +82,32 @@ class Subject:
     levels: int = LEVELS
     v: Tensor = field(init=False)
     best: Tensor = field(init=False)
+    spare: Tensor = field(init=False)
+    picture: Tensor = field(init=False)
     momentum: Tensor | None = None
     radius: float = 0.0
     best_norm: float = float("inf")
     best_margin: float = float("inf")
     margin: float = float("inf")
+    first: Tensor | None = None
+    last: Tensor | None = None
     found: bool = False
-    done: bool = False
     curve: list[tuple[float, float]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self.v = torch.zeros_like(self.base)
-        self.best = torch.zeros_like(self.base)
+        self.v, self.best = torch.zeros_like(self.base), torch.zeros_like(self.base)
+        self.spare, self.picture = torch.empty_like(self.base), torch.empty_like(self.base)
 
     def at(self, q: Tensor) -> Tensor:
-        """The picture in [0, 1] with ``q`` levels added, clipped to what a picture can hold."""
-        return (self.base + q).clamp_(0, self.levels).div_(self.levels)
+        """The picture in [0, 1] with ``q`` levels added, as far as it can hold them; valid until the next."""
+        torch.add(self.base, q, out=self.picture)
+        return self.picture.clamp_(0, self.levels).div_(self.levels)
+
+    def keep(self, q: Tensor, logits: Tensor | None) -> None:
+        """``q`` is the best. If it is ``spare``, the best before becomes that."""
+        if q is self.spare:
+            self.spare = self.best
+        self.best, self.last = q, logits
 
     def within(self, q: Tensor) -> Tensor:
         """``q`` as far as the picture can hold it."""
@@ -99,10 +125,12 @@ class Subject:
         if reached:
             size = (norm2(self.within(q)) if norm == "l2" else norm_inf(self.within(q))) if norm else 0.0
             if size < self.best_norm:
-                self.best, self.best_norm = q, size
+                self.best_norm = size
+                self.keep(q, views[0])
             self.found = True
         elif not self.found and self.margin < self.best_margin:
-            self.best, self.best_margin = q, self.margin
+            self.best_margin = self.margin
+            self.keep(q, views[0])
         return reached
 
     def note(self, logits: Tensor) -> None:

@@ -60,7 +60,7 @@ def real_jpeg(image: np.ndarray, generator: torch.Generator) -> np.ndarray:
 
 def tables(quality: int) -> Tensor:
     """The two 8x8 tables at a quality from 1 to 100, scaled as the Independent JPEG Group's library does."""
-    scale = 5000 / quality if quality < 50 else 200 - 2 * quality
+    scale = 5000 // quality if quality < 50 else 200 - 2 * quality
     base = torch.tensor([[float(v) for v in text.split()] for text in (_LUMA, _CHROMA)]).view(2, 8, 8)
     return ((base * scale + 50) / 100).floor().clamp(1, 255)
 
