@@ -7,6 +7,7 @@ import dataclasses
 import itertools
 import os
 import signal
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -16,9 +17,9 @@ from torchvision.models.vgg import make_layers
 
 from facegan.errors import ImageError, InputError
 from facegan.images import save_png
-from facegan.pixels import Classifier, dream, stylize, visualise, zoom
+from facegan.pixels import Classifier, dream, load_classifier, stylize, visualise, zoom
 from facegan.pixels.dreams import moved, octave_sizes
-from facegan.pixels.goals import expand, parse_goals
+from facegan.pixels.goals import Objective, expand, parse_goals
 from facegan.pixels.settings import DREAMS, STYLES
 from facegan.pixels.tiles import reverse_channels
 
@@ -192,6 +193,37 @@ def test_moved_enlarges_about_the_centre_and_turns() -> None:
     turned = moved(x, 1.0, 90.0, (0.5, 0.5))[0, 0]
     assert divmod(int(turned.argmax()), 61) in [(10, 30), (30, 30)]
     assert torch.allclose(moved(x, 1.0, 0.0, (0.3, 0.9)), x, atol=1e-5)
+
+
+@pytest.fixture(scope="module")
+def mobilenet(shared: Path) -> Classifier:
+    """The classifier with real weights."""
+    return load_classifier(f"{shared / 'models' / 'mobilenet_v1.py'}:load")
+
+
+def test_a_real_classifier_dreams_with_its_default_layers(mobilenet: Classifier, shared: Path) -> None:
+    cat = shared / "data" / "photos" / "cat.jpg"
+    done = dream(mobilenet, cat, size=192, octaves=3, steps=5)
+    assert done.image.shape == (108, 192, 3) and done.curve[-1] > 1.2 * done.curve[10] > 0
+    fish = dream(mobilenet, cat, size=192, octaves=1, steps=10, classes=("goldfish",), jitter=0)
+    shown = torch.from_numpy(fish.image[None]).permute(0, 3, 1, 2) / 255
+    index, probability = mobilenet.top(mobilenet.module(mobilenet.normalise(shown)))[0]
+    assert mobilenet.short_label(index) == "goldfish" and probability > 0.9
+
+
+def test_a_real_classifier_paints_with_its_default_layers(mobilenet: Classifier, shared: Path) -> None:
+    photos = shared / "data" / "photos"
+    done = stylize(mobilenet, photos / "portrait.jpg", [photos / "cat.jpg"], size=128, steps=20)
+    assert done.sizes == [(128, 102)] and done.curve[-1]["style"] < 0.3 * done.curve[0]["style"]
+
+
+def test_tiles_of_a_real_classifier_equal_the_whole(mobilenet: Classifier) -> None:
+    """features.8 sees 43 px, so that a margin of 24 holds."""
+    x = torch.rand(1, 3, 150, 210, generator=torch.Generator().manual_seed(0))
+    objective = Objective(mobilenet, parse_goals(mobilenet, ("features.8", "features.4:2=0.1"), ()))
+    (loss, whole), (pieces, summed) = objective.evaluate(x), objective.evaluate(x, 112, 24, (0, 0, 0, 0))
+    assert pieces == pytest.approx(loss, rel=1e-5)
+    assert float((summed - whole).abs().max()) < 1e-4 * float(whole.abs().max())
 
 
 @pytest.mark.parametrize(
