@@ -95,4 +95,7 @@ def load(reference: str | Path, device: str = "cpu") -> Generator:
 
     path = resolve(reference)
     check_device(device)
-    return Generator.load(path, device)
+    model = Generator.load(path, device)
+    if path.parent == ASSETS:
+        model.bundled = path.stem
+    return model
