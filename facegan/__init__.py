@@ -24,11 +24,36 @@ _PUBLIC = {
     "TrainConfig": "facegan.training.config",
     "recipe": "facegan.recipes",
     "RECIPES": "facegan.recipes",
+    "directions": "facegan.latent.directions",
+    "Directions": "facegan.latent.directions",
+    "edit": "facegan.latent.editing",
 }
 _MODULES = {"latent", "images", "video", "recipes", "data"}
 
-__all__ = ["RECIPES", "Dataset", "FaceganError", "Generator", "Latent", "TrainConfig", "__version__"]
-__all__ += ["data", "evaluate", "images", "latent", "load", "prepare", "recipe", "recipes", "train", "video"]
+__all__ = [
+    "RECIPES",
+    "Dataset",
+    "Directions",
+    "FaceganError",
+    "Generator",
+    "Latent",
+    "TrainConfig",
+    "__version__",
+]
+__all__ += [
+    "data",
+    "directions",
+    "edit",
+    "evaluate",
+    "images",
+    "latent",
+    "load",
+    "prepare",
+    "recipe",
+    "recipes",
+    "train",
+    "video",
+]
 
 if TYPE_CHECKING:
     from facegan import data, images, latent, recipes, video
@@ -36,6 +61,8 @@ if TYPE_CHECKING:
     from facegan.data.prepare import prepare
     from facegan.errors import FaceganError
     from facegan.generator import Generator, Latent
+    from facegan.latent.directions import Directions, directions
+    from facegan.latent.editing import edit
     from facegan.metrics.evaluate import evaluate
     from facegan.recipes import RECIPES, recipe
     from facegan.runs import load

@@ -16,6 +16,7 @@ from facegan.errors import InputError
 if TYPE_CHECKING:
     from facegan.latent.directions import Directions
 
+PROTECT = "male,eyeglasses,young,smiling"
 SHOWN = ("Smiling", "Male", "Eyeglasses", "Young")
 
 
@@ -24,7 +25,7 @@ def main(
     out: str = "",
     network: str = "faces",
     method: Literal["steered", "projected", "boundary"] = "steered",
-    protect: str = "male,eyeglasses,young",
+    protect: str = PROTECT,
     samples: int = 4000,
     gradients: int = 256,
     components: int = 10,
@@ -82,7 +83,7 @@ def protected(text: str, known: tuple[str, ...]) -> tuple[str, ...]:
     """Names as the network spells them. The default's are left out where the network knows none of them."""
     from facegan.latent.words import meaning
 
-    default = text == "male,eyeglasses,young"
+    default = text == PROTECT
     found: list[str] = []
     for word in filter(None, (w.strip() for w in text.split(","))):
         try:

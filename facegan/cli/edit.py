@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import tyro
 
@@ -14,6 +14,9 @@ from facegan.errors import InputError
 if TYPE_CHECKING:
     import numpy as np
 
+    from facegan.generator import Generator
+    from facegan.latent import Vectors
+    from facegan.latent.directions import Directions
     from facegan.latent.editing import Edited
 
 MOST_ROWS = 64
@@ -29,6 +32,7 @@ def main(
     steps: int = 5,
     layers: str = "",
     keep: str = "",
+    hold: str = "male,eyeglasses,young,smiling",
     scale: int = 0,
     labels: str = "",
     device: str = "cpu",
@@ -48,6 +52,8 @@ def main(
         steps: pictures in a row, both ends counted.
         layers: edit only some of the places where the network takes the vector: 0-2.
         keep: what stays: layers (0-2), or a picture that is white where the original stays.
+        hold: attributes that must not change unless the edits name them: each face's own way is corrected by
+            gradients of the bundled network. 'none' moves straight, which is quicker.
         scale: repeat each pixel so often; 0 makes pictures at least 96 px.
         labels: of a conditional model, such as smiling=1,male=0.
         device: cpu, cuda or mps.
@@ -63,7 +69,7 @@ def main(
     network = told(load(model, device), labels)
     points = find_points(network, target)
     found = Directions.load(directions, network) if directions else found_before(network)
-    done = edit(network, points, edits, directions=found, layers=layers, keep=keep)
+    done = edit(network, points, edits, directions=found, layers=layers, keep=keep, hold=hold)
     if out.lower().endswith(".npz"):
         save_all(out, done)
         print(f"{len(done.names)} edited face{'s' * (len(done.names) != 1)}: {spelled(done)} -> {out}")
@@ -72,14 +78,14 @@ def main(
     print(f"{spelled(done)} -> {out}, {beside(out, '-result.png')}, and the vectors in {beside(out, '.npz')}")
 
 
-def find_points(network, target):  # type: ignore[no-untyped-def]
+def find_points(network: Generator, target: str) -> Vectors:
     """Seeds and vectors as points of w, or the vector of a photo."""
     from facegan.latent.editing import target_points
 
     return target_points(network, target)
 
 
-def found_before(network):  # type: ignore[no-untyped-def]
+def found_before(network: Generator) -> Directions:
     """The model's directions; finding them now takes minutes, and says so."""
     from facegan.cli.directions import Line
     from facegan.latent.directions import directions_of
@@ -107,7 +113,7 @@ def save_all(out: str, done: Edited) -> None:
     from facegan.files import write_bytes
 
     vectors, buffer = done.vectors, io.BytesIO()
-    arrays = {vectors.space: vectors.z.numpy(), "images": done.images}
+    arrays: Any = {vectors.space: vectors.z.numpy(), "images": done.images}
     np.savez(buffer, names=np.array(done.names), model_hash=np.array(vectors.model_hash), **arrays)
     with writing("--out", out):
         write_bytes(out, buffer.getvalue())

@@ -34,6 +34,9 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "generate": ("facegan.cli.generate", "pictures from seeds or saved vectors"),
     "interpolate": ("facegan.cli.interpolate", "a path between faces, as a figure or a film"),
     "arithmetic": ("facegan.cli.arithmetic", '"smiling woman - neutral woman + neutral man"'),
+    "directions": ("facegan.cli.directions", "what can be changed: attributes, PCA, SeFa"),
+    "edit": ("facegan.cli.edit", 'faces changed: "smiling=+2, eyeglasses=-1"'),
+    "mix": ("facegan.cli.mix", "one face with the coarse or the fine of another"),
 }
 
 

@@ -47,8 +47,6 @@ def main(
         labels: of a conditional model, such as smiling=1,male=0.
         device: cpu, cuda or mps.
     """
-    import torch
-
     from facegan import figures, images
     from facegan.latent import save_vectors
     from facegan.latent.editing import as_vectors, target_points
@@ -62,8 +60,6 @@ def main(
         raise InputError(f"a figure has {MOST} rows and columns at most, not {max(len(ours), len(theirs))}")
     what, mixed = mix_all(network, ours.z, theirs.z, layers, components)
     big = scale or figures.fitting_scale(network.image_shape[2])
-    blank = torch.zeros(0)
-    del blank
     pictures = network.images(mixed.flatten(0, 1))
     rows = [[figures.tile(pictures[0] * 0 + 255, " ", big)]]
     rows[0] += [figures.tile(p, n, big) for p, n in zip(network.images(theirs.z), theirs.names, strict=True)]

@@ -29,7 +29,7 @@ from facegan.metrics.features import digest
 
 FORMAT = 1
 ASSETS = Path(__file__).parent.parent / "assets" / "directions"
-PROTECT = ("Male", "Eyeglasses", "Young")
+PROTECT = ("Male", "Eyeglasses", "Young", "Smiling")
 METHODS = ("steered", "projected", "boundary")
 
 
@@ -50,7 +50,7 @@ class Settings:
     """Attributes that must not change while others do."""
     other: float = 0.1
     """Weight of all other attributes, beside 1 for protected ones."""
-    ridge: float = 0.05
+    ridge: float = 0.2
     """Keeps a steered direction near to where it acts most."""
     effects: int = 32
     """Samples at which the effect of one unit of each direction is measured."""
@@ -60,7 +60,7 @@ class Settings:
 
 @dataclass(frozen=True)
 class Directions:
-    """``vectors`` ``K,num_ws,w_dim``: one unit of each, as long as one standard deviation of samples along it.
+    """``vectors`` ``K,num_ws,w_dim``: one unit of each, as long as one standard deviation of samples.
 
     ``kinds`` are attribute, pca or sefa. ``effects`` ``K,A``: by how much one unit raises the logit of each
     attribute in ``seen``, in standard deviations over samples. ``accuracy`` is that of each attribute's

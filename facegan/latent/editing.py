@@ -1,14 +1,14 @@
 """Editing faces along directions, and mixing two: from words and points to w.
 
-    edits = edit { "," edit }        edit = phrase "=" number
-    layers = number | number "-" number { "," ... }
+edits = edit { "," edit }        edit = phrase "=" number
+layers = number | number "-" number { "," ... }
 """
 
 from __future__ import annotations
 
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,15 +18,17 @@ import torch
 from facegan.data.where import plain
 from facegan.errors import ImageError, InputError
 from facegan.generator import Generator
-from facegan.latent import probe, unsupervised, words
+from facegan.latent import holding, probe, unsupervised, words
 from facegan.latent.directions import Directions, directions_of
 from facegan.latent.points import Vectors, parse_point, parse_seeds
+from facegan.metrics.attributes import AttributePredictor
 
+HOLD = "male,eyeglasses,young,smiling"
 MOST = 100.0  # standard deviations: further is a slip of the pen
 
 
 def parse_edits(text: str, found: Directions) -> dict[str, float]:
-    """``"smiling=+2, old=1"`` as ``{"Smiling": 2.0, "Young": -1.0}``; InputError names what is not understood."""
+    """``"smiling=+2, old=1"`` as ``{"Smiling": 2.0, "Young": -1.0}``; InputError names what is wrong."""
     strengths: dict[str, float] = {}
     for part in filter(None, (p.strip() for p in text.split(","))):
         name, equals, value = part.partition("=")
@@ -139,14 +141,17 @@ def as_vectors(model: Generator, w: torch.Tensor, names: Sequence[str]) -> Vecto
 
 
 def edit(
-    model: Generator, target: str | Sequence[int] | torch.Tensor, edits: str, *,
+    model: Generator, target: str | Vectors | Sequence[int] | torch.Tensor, edits: str, *,
     directions: Directions | str | Path | None = None, layers: str = "", keep: str = "",
+    hold: str = HOLD,
 ) -> Edited:  # fmt: skip
     """Move faces along directions: ``edit(model, "seed:7", "smiling=+2, eyeglasses=-1").images``.
 
     ``target`` is as on the command line, a list of seeds, or latents ``N,dim`` or w. ``layers`` limits the
     edit to some of the places that take w; ``keep`` names layers that stay (``0-2``), or a picture that is
-    white where the original stays. Without ``directions`` they are found once and kept.
+    white where the original stays. ``hold`` names attributes that must not change: at each face the bundled
+    network corrects the way (see ``holding.py``); "none" moves straight. Without ``directions`` they are
+    found once and kept.
     """
     points = _points(model, target)
     if directions is None:
@@ -160,11 +165,40 @@ def edit(
         moved -= set(parse_layers(keep, model, "--keep"))
     elif keep:
         mask = Mask.read(keep, model)
-    after = found.move(points.z, strengths, sorted(moved))
+    step = found.move(torch.zeros_like(points.z[:1]), strengths, sorted(moved))[0]
+    after = held(model, points.z, step, watched(hold, strengths))
     return Edited(model, points.names, points.z, after, strengths, mask)
 
 
-def _points(model: Generator, target: str | Sequence[int] | torch.Tensor) -> Vectors:
+def watched(text: str, strengths: Mapping[str, float]) -> list[str]:
+    """The attributes of ``--hold`` that the edit leaves alone, as the bundled network spells them."""
+    if text.strip().lower() in ("", "none"):
+        return []
+    names = AttributePredictor.load("faces").names
+    asked = {plain(name) for name in strengths}
+    found: list[str] = []
+    for word in filter(None, (part.strip() for part in text.split(","))):
+        try:
+            found += words.meaning(word, names)
+        except InputError as error:
+            raise InputError(f"--hold {error}") from None
+    if not {name for name in strengths if not re.fullmatch(r"(pca|sefa)\d+", name)}:
+        return []  # a direction that nobody named may change whatever it likes
+    return [name for name in dict.fromkeys(found) if plain(name) not in asked]
+
+
+def held(model: Generator, w: torch.Tensor, step: torch.Tensor, watch: Sequence[str]) -> torch.Tensor:
+    """w after ``step``, at each face corrected so that the watched attributes stay."""
+    if not watch:
+        return w + step
+    return holding.hold(model, AttributePredictor.load("faces"), probe.spread_of(model), w, step, watch)
+
+
+def _points(model: Generator, target: str | Vectors | Sequence[int] | torch.Tensor) -> Vectors:
+    if isinstance(target, Vectors):
+        target = target if target.space == "w+" else target.z
+    if isinstance(target, Vectors):
+        return target
     if isinstance(target, str):
         return target_points(model, target)
     if isinstance(target, torch.Tensor):
@@ -184,7 +218,9 @@ def mix(model: Generator, a: torch.Tensor, b: torch.Tensor, layers: Sequence[int
     return torch.where(taken, b, a)
 
 
-def mix_components(model: Generator, a: torch.Tensor, b: torch.Tensor, components: Sequence[int]) -> torch.Tensor:
+def mix_components(
+    model: Generator, a: torch.Tensor, b: torch.Tensor, components: Sequence[int]
+) -> torch.Tensor:
     """w of ``a`` with the coordinates of ``b`` along some of SeFa's directions, 0 the strongest.
 
     This mixes any network, also one that takes w in one place only.

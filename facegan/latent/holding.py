@@ -17,7 +17,7 @@ from facegan.metrics.attributes import AttributePredictor, fit
 
 def hold(
     model: Generator, predictor: AttributePredictor, spread: Spread, w: Tensor, step: Tensor,
-    watched: Sequence[str], *, steps: int = 4, damping: float = 0.3, batch: int = 16,
+    watched: Sequence[str], *, steps: int = 3, damping: float = 0.3, batch: int = 16,
 ) -> Tensor:  # fmt: skip
     """w ``N,num_ws,w_dim`` after ``step`` (``num_ws,w_dim``), the logits of ``watched`` attributes held.
 

@@ -14,8 +14,8 @@ from facegan.metrics.attributes import AttributePredictor
 
 @dataclass(frozen=True)
 class Verdict:
-    """Of the ``asked`` faces without the attribute, the share ``turned`` that has it after the edit, the share
-    in which each guarded attribute ``changed`` its answer, and in which ``any`` of them did."""
+    """Of the ``asked`` faces without the attribute, the share ``turned`` that has it after the edit, the
+    share in which each guarded attribute ``changed`` its answer, and in which ``any`` of them did."""
 
     asked: int
     turned: float

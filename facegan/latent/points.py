@@ -73,7 +73,7 @@ class Vectors:
 
 
 def save_vectors(path: str | Path, vectors: Vectors) -> None:
-    """An ``.npz`` with ``z`` (float32 N,dim), or ``w`` or ``w+`` (N,num_ws,w_dim), ``names`` and ``model_hash``."""
+    """An ``.npz`` with ``z`` (float32 N,dim) or ``w``/``w+`` (N,num_ws,w_dim), ``names``, ``model_hash``."""
     path = Path(path)
     if path.suffix.lower() != ".npz":
         raise InputError(f"{path}: saved vectors are .npz files; choose such a name")

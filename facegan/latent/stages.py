@@ -26,10 +26,12 @@ class Stages:
         if self.folder is None:
             return list(make())
         file = self.folder / f"{name}.safetensors"
-        with contextlib.suppress(FileNotFoundError, SafetensorError, OSError):
-            with safe_open(str(file), framework="pt") as handle:
-                if (handle.metadata() or {}).get("key") == self.key:
-                    return [handle.get_tensor(str(i)) for i in range(len(list(handle.keys())))]
+        with (
+            contextlib.suppress(FileNotFoundError, SafetensorError, OSError),
+            safe_open(str(file), framework="pt") as handle,
+        ):
+            if (handle.metadata() or {}).get("key") == self.key:
+                return [handle.get_tensor(str(i)) for i in range(len(list(handle.keys())))]
         made = [t.contiguous() for t in make()]
         with contextlib.suppress(OSError):  # a full disk: the work goes on without
             write_bytes(file, save({str(i): t for i, t in enumerate(made)}, {"key": self.key}))

@@ -43,7 +43,9 @@ def sefa_basis(model: Generator, spread: Spread) -> Tensor:
     A holds the rows of all layers that take w, each of length 1 (as in the authors' code).
     """
     rows = torch.cat([weight for _, weight in probe.style_weights(model)]).double()
-    rows = rows @ (spread.inverse @ spread.root)  # what samples never do, such as other labels, is no direction
+    rows = rows @ (
+        spread.inverse @ spread.root
+    )  # what samples never do, such as other labels, is no direction
     rows = rows / rows.norm(dim=1, keepdim=True).clamp_min(1e-12)
     values, vectors = torch.linalg.eigh(rows.T @ rows)
     return vectors[:, values.argsort(descending=True)].T

@@ -157,7 +157,8 @@ def groups(
                 "try --samples with more, --members with fewer, or --confidence 0.6"
             )
     return {
-        phrase: Group(phrase, wanted[phrase], tuple(rows[:members]), len(rows)) for phrase, rows in found.items()
+        phrase: Group(phrase, wanted[phrase], tuple(rows[:members]), len(rows))
+        for phrase, rows in found.items()
     }
 
 
