@@ -12,6 +12,7 @@ from facegan.latent.path import PATHS, path, path_length
 from facegan.latent.points import (
     Vectors,
     constant_vectors,
+    joined,
     load_vectors,
     parse_point,
     parse_seeds,
@@ -22,7 +23,7 @@ from facegan.latent.points import (
 )
 
 __all__ = [
-    "PATHS", "Term", "Vectors", "arithmetic", "constant_vectors", "evaluate", "load_vectors",
+    "PATHS", "Term", "Vectors", "arithmetic", "constant_vectors", "evaluate", "joined", "load_vectors",
     "parse_expression", "parse_point", "parse_seeds", "path", "path_length", "save_vectors",
     "seed_vectors", "select_vectors", "spell_seeds",
 ]  # fmt: skip
