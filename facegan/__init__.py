@@ -19,6 +19,8 @@ _PUBLIC = {
     "Generator": "facegan.generator",
     "Latent": "facegan.generator",
     "load": "facegan.runs",
+    "invert": "facegan.inversion.api",
+    "Inversion": "facegan.inversion.api",
     "evaluate": "facegan.metrics.evaluate",
     "train": "facegan.training.loop",
     "TrainConfig": "facegan.training.config",
@@ -27,8 +29,21 @@ _PUBLIC = {
 }
 _MODULES = {"latent", "images", "video", "recipes", "data"}
 
-__all__ = ["RECIPES", "Dataset", "FaceganError", "Generator", "Latent", "TrainConfig", "__version__"]
-__all__ += ["data", "evaluate", "images", "latent", "load", "prepare", "recipe", "recipes", "train", "video"]
+__all__ = ["RECIPES", "Dataset", "FaceganError", "Generator", "Inversion", "Latent", "TrainConfig"]
+__all__ += [
+    "__version__",
+    "data",
+    "evaluate",
+    "images",
+    "invert",
+    "latent",
+    "load",
+    "prepare",
+    "recipe",
+    "recipes",
+    "train",
+    "video",
+]
 
 if TYPE_CHECKING:
     from facegan import data, images, latent, recipes, video
@@ -36,6 +51,7 @@ if TYPE_CHECKING:
     from facegan.data.prepare import prepare
     from facegan.errors import FaceganError
     from facegan.generator import Generator, Latent
+    from facegan.inversion.api import Inversion, invert
     from facegan.metrics.evaluate import evaluate
     from facegan.recipes import RECIPES, recipe
     from facegan.runs import load

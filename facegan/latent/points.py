@@ -73,7 +73,7 @@ class Vectors:
 
 
 def save_vectors(path: str | Path, vectors: Vectors) -> None:
-    """An ``.npz`` with ``names``, ``model_hash`` and float32 ``z`` (N,dim), ``w`` or ``w+`` (N,num_ws,w_dim)."""
+    """An ``.npz`` with ``names``, ``model_hash`` and, named as the space, float32 ``z``, ``w`` or ``w+``."""
     path = Path(path)
     if path.suffix.lower() != ".npz":
         raise InputError(f"{path}: saved vectors are .npz files; choose such a name")
