@@ -6,7 +6,7 @@ import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import numpy as np
 import tyro
@@ -73,7 +73,7 @@ def main(
         out: the folder for all results.
         preset: quick (from the encoder's guess, 50 steps of L-BFGS), plain (Adam, 1000 steps, 4 random
             starts), thorough (300 steps of L-BFGS, 4 starts), or tutorial (the face tutorial's exact procedure).
-        loss: with weights: mae, mse, pyramid, faces (face network), vgg, lpips; by default mse=1,faces=0.02.
+        loss: mae, mse, pyramid, faces (face network), vgg, lpips, with weights; mse=1,faces=0.02 unless given.
         space: z, w (all layers alike) or w+; by default w where the network maps, else z.
         norm: weight of | ||z|| - sqrt(dim) |, in standard coordinates.
         optimizer: adam or lbfgs.
@@ -108,7 +108,7 @@ def main(
     from facegan.inversion.tune import TuneConfig, checked
     from facegan.runs import load
 
-    changes = {
+    changes: dict[str, Any] = {
         "loss": loss, "space": space, "norm": norm, "optimizer": optimizer, "steps": steps, "lr": lr,
         "ramp_up": ramp_up, "ramp_down": ramp_down, "jitter": jitter, "restarts": restarts, "start": start,
         "noise": noise, "seed": seed, "batch": batch,
@@ -201,7 +201,7 @@ def _write(
     write_bytes(out / "errors.csv", results.errors_csv(done, errors))
     images.save_png(out / "pairs.png", results.pairs_figure(done, tuned), text)
     title = f"{done.config.optimizer}, {done.config.loss}, {len(done)} photo{'s' * (len(done) != 1)}"
-    write_bytes(out / "curve.png", results.curve_figure({"loss": done.curves}, title))
+    write_bytes(out / "curve.png", results.curve_figure(done.curves, done.names, title))
     if paths or (paths is None and len(done) <= FEW):
         for i, name in enumerate(done.names):
             steps, pictures = results.path_pictures(network, done, i)

@@ -10,6 +10,7 @@ import zipfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -24,6 +25,7 @@ from facegan.latent.points import Vectors
 
 PATH_PICTURES = 40  # 10 x 4, as in the tutorial
 MOST_IN_PAIRS = 100
+MOST_LINES = 8
 
 
 def errors_csv(done: Inversion, more: Mapping[str, Sequence[float]] | None = None) -> bytes:
@@ -57,32 +59,33 @@ def pairs_figure(done: Inversion, tuned: dict[str, np.ndarray] | None = None) ->
     return figures.join(grouped)
 
 
-def curve_figure(curves: dict[str, np.ndarray], title: str, relative: bool = False) -> bytes:
-    """PNG of losses ``steps+1,N`` by name, against steps: thin lines for photos, a thick one for the median."""
+def curve_figure(curves: np.ndarray, names: Sequence[str], title: str) -> bytes:
+    """PNG of losses ``steps+1,N`` against steps: a line for each of a few photos, else the median, too."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(7, 4), dpi=120, layout="constrained")
     axes = figure.subplots()
-    draw_curves(axes, curves, relative)
+    if len(names) <= MOST_LINES:
+        draw_curves(axes, {name: curves[:, i] for i, name in enumerate(names)})
+    else:
+        axes.plot(curves[:, :MOST_IN_PAIRS], color="C0", linewidth=0.5, alpha=0.4)
+        draw_curves(axes, {f"median of {len(names)}": np.median(curves, 1)})
     axes.set_title(title, fontsize=10)
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png")
     return buffer.getvalue()
 
 
-def draw_curves(axes, curves: dict[str, np.ndarray], relative: bool) -> None:
+def draw_curves(axes: Any, curves: Mapping[str, np.ndarray], relative: bool = False) -> None:
     """Into matplotlib's axes; ``relative`` to each curve's first value, so that losses can be compared."""
-    for i, (name, values) in enumerate(curves.items()):
+    from matplotlib.ticker import MaxNLocator
+
+    for name, values in curves.items():
         values = np.where(np.isfinite(values), values, np.nan)
-        values = values / values[:1] if relative else values
-        colour = f"C{i}"
-        if values.shape[1] > 1:
-            axes.plot(values[:, :50], color=colour, linewidth=0.5, alpha=0.4)
-            axes.plot(np.nanmedian(values, 1), color=colour, linewidth=2, label=f"{name} (median)")
-        else:
-            axes.plot(values[:, 0], color=colour, linewidth=1.5, label=name)
+        axes.plot(values / values[0] if relative else values, linewidth=1.5, label=name)
     axes.set_yscale("log")
     axes.set_xlabel("step")
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.set_ylabel("loss, of the first" if relative else "loss")
     axes.grid(alpha=0.3, which="both")
     axes.legend(fontsize=8)
@@ -126,7 +129,7 @@ def compare_figure(done: dict[str, Inversion]) -> bytes:
         axes.set_xlabel(text, fontsize=9)
         axes.set_xticks([])
         axes.set_yticks([])
-    draw_curves(figure.add_subplot(grid[1, :]), {name: d.curves for name, d in done.items()}, relative=True)
+    draw_curves(figure.add_subplot(grid[1, :]), {name: d.curves[:, 0] for name, d in done.items()}, True)
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png")
     return buffer.getvalue()
