@@ -72,8 +72,8 @@ def main(
         model: a run folder, a moment of one (RUN@30kimg), a .safetensors file, or a bundled name.
         out: the folder for all results.
         preset: quick (from the encoder's guess, 50 steps of L-BFGS), plain (Adam, 1000 steps, 4 random
-            starts), thorough (300 steps of L-BFGS, 4 starts), or tutorial (the face tutorial's exact procedure).
-        loss: mae, mse, pyramid, faces (face network), vgg, lpips, with weights; mse=1,faces=0.02 unless given.
+            starts), thorough (300 steps of L-BFGS, 4 starts), or tutorial (the face tutorial's procedure).
+        loss: mae, mse, pyramid, faces (face network), vgg, lpips, with weights, as in mse=1,faces=0.02.
         space: z, w (all layers alike) or w+; by default w where the network maps, else z.
         norm: weight of | ||z|| - sqrt(dim) |, in standard coordinates.
         optimizer: adam or lbfgs.

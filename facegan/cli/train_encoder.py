@@ -25,7 +25,7 @@ def main(
     dataset: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="DATASET")],
     out: str = "",
     kimg: float = 40.0,
-    batch: int = 64,
+    batch: int = 32,
     lr: float = 2e-3,
     width: int = 32,
     latent: float = 0.2,

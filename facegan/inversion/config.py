@@ -37,6 +37,8 @@ class InvertConfig:
     """Starts of each photo, run as one batch; the best one counts."""
     start: str = "auto"
     """encoder (its guess, further starts around it), random (seeds), mean; auto: encoder, else random."""
+    stop: float = 0.0
+    """lbfgs: a photo whose loss is no larger is left as it is."""
     noise: float = 0.0
     """Weight of the regularisation of the network's noise, which is sought, too, where it is above 0."""
     sums: bool = False
@@ -90,7 +92,7 @@ def checked(config: InvertConfig) -> InvertConfig:
     for name, least in (("steps", 0), ("restarts", 1), ("batch", 1), ("seed", 0), ("snapshots", 1)):
         if getattr(config, name) < least:
             raise InputError(f"--{name} must be at least {least}, not {getattr(config, name)}")
-    for name in ("norm", "jitter", "noise", "ramp_up", "ramp_down", "lr"):
+    for name in ("norm", "jitter", "stop", "noise", "ramp_up", "ramp_down", "lr"):
         value = getattr(config, name)
         if not (math.isfinite(value) and value >= 0) or (name == "lr" and value == 0):
             bound = "above" if name == "lr" else "at least"

@@ -34,9 +34,9 @@ Tensor = torch.Tensor
 class EncoderTraining:
     """How an encoder is trained; lengths in thousands of pictures, of which half are generated."""
 
-    kimg: float = 60.0
+    kimg: float = 40.0
     """Length of the training."""
-    batch: int = 64
+    batch: int = 32
     """Pictures in one update, half of them generated."""
     lr: float = 2e-3
     """Highest learning rate."""

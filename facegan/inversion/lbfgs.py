@@ -14,11 +14,15 @@ Evaluate = Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]
 class BatchedLBFGS:
     """``step`` moves all points ``B,D`` by one quasi-Newton step with Armijo's condition, halving as needed.
 
-    A problem that finds no better point within ``tries`` stays and forgets its history.
+    A problem that finds no better point within ``tries`` stays and forgets its history; if there is none down
+    the gradient either, it is at rest: no longer ``active``. So is one that reaches a loss below ``stop``.
     """
 
-    def __init__(self, evaluate: Evaluate, points: Tensor, history: int = 10, tries: int = 5) -> None:
+    def __init__(
+        self, evaluate: Evaluate, points: Tensor, history: int = 10, tries: int = 5, stop: float = 0.0
+    ) -> None:
         self.evaluate, self.points, self.tries, self.history = evaluate, points.clone(), tries, history
+        self.stop = stop
         self.s: list[Tensor] = []
         self.y: list[Tensor] = []
         self.rho: list[Tensor] = []
@@ -26,6 +30,7 @@ class BatchedLBFGS:
         self.fresh = torch.ones(len(points), dtype=torch.bool, device=points.device)
         self.everyone = torch.arange(len(points), device=points.device)
         self.losses, self.gradients = evaluate(self.points, self.everyone)
+        self.active = self.losses > stop
 
     def direction(self) -> Tensor:
         """Two-loop recursion (Nocedal, Wright 2006, algorithm 7.4), row by row; a rho of 0 skips a pair."""
@@ -46,8 +51,8 @@ class BatchedLBFGS:
         length = torch.where(self.fresh[:, None], first / d.norm(dim=1, keepdim=True).clamp_min(1e-12), 1.0)
         slope = (d * self.gradients).sum(1)
         losses, gradients, moved = self.losses.clone(), self.gradients.clone(), self.points.clone()
-        rows = self.everyone
-        for _ in range(self.tries):
+        rows = self.everyone[self.active]
+        for _ in range(self.tries if len(rows) else 0):
             candidate = self.points[rows] + length[rows] * d[rows]
             f, g = self.evaluate(candidate, rows)
             good = f <= self.losses[rows] + 1e-4 * length[rows, 0] * slope[rows]
@@ -62,11 +67,13 @@ class BatchedLBFGS:
             length[rows, 0] = torch.nan_to_num(best, nan=0.0).clamp(0.1 * t, 0.5 * t)
         self._remember(moved - self.points, gradients - self.gradients, rows)
         self.points, self.losses, self.gradients = moved, losses, gradients
+        self.active = self.active & (losses > self.stop)
 
     def _remember(self, s: Tensor, y: Tensor, stuck: Tensor) -> None:
         curvature = (s * y).sum(1, keepdim=True)
         usable = curvature > 1e-10 * y.square().sum(1, keepdim=True).clamp_min(1e-30)
         rho = torch.where(usable, 1 / curvature.clamp_min(1e-30), 0.0)
+        self.active[stuck[self.fresh[stuck]]] = False
         for old in self.rho:
             old[stuck] = 0.0
         self.scale = torch.where(

@@ -81,12 +81,12 @@ VGG_TAPS = (3, 8, 15, 22)  # relu1_2, relu2_2, relu3_3, relu4_3 (Johnson et al. 
 
 def _vgg(device: str) -> Loss:
     """Mean squared difference of VGG16's features, each position's brought to length 1, at four depths."""
-    file = _cached(VGG_FILE, "vgg")
-    from torchvision.models import vgg16
+    weights = _tower(_weights(_cached(VGG_FILE, "vgg")))
+    from torchvision.models.vgg import cfgs, make_layers
 
-    network = vgg16(weights=None)
-    network.load_state_dict(_weights(file))
-    layers = network.features[: VGG_TAPS[-1] + 1].to(device).eval().requires_grad_(False)
+    network = make_layers(cfgs["D"])
+    network.load_state_dict(weights)
+    layers = network[: VGG_TAPS[-1] + 1].to(device).eval().requires_grad_(False)
     mean = torch.tensor([0.485, 0.456, 0.406], device=device).view(3, 1, 1)
     std = torch.tensor([0.229, 0.224, 0.225], device=device).view(3, 1, 1)
 
@@ -103,15 +103,13 @@ def _vgg(device: str) -> Loss:
 
 def _lpips(device: str) -> Loss:
     """LPIPS with VGG16 (Zhang et al. 2018), by the package lpips and its weights."""
-    file = _cached(VGG_FILE, "lpips")
+    tower = _tower(_weights(_cached(VGG_FILE, "lpips")))
     try:
         import lpips
     except ImportError:
         raise InputError("--loss lpips needs the package lpips: pip install lpips") from None
     network = lpips.LPIPS(net="vgg", pnet_rand=True, verbose=False)
-    tower = {k.removeprefix("features."): v for k, v in _weights(file).items() if k.startswith("features.")}
-    slices = [getattr(network.net, f"slice{i + 1}") for i in range(5)]
-    for piece in slices:
+    for piece in (getattr(network.net, f"slice{i + 1}") for i in range(5)):
         piece.load_state_dict({k: tower[k] for k in piece.state_dict()})
     network = network.to(device).eval().requires_grad_(False)
     return Loss(lambda x: [x], lambda a, b: network(a[0], b[0]).flatten(1).mean(1))
@@ -129,6 +127,11 @@ def _weights(file: Path) -> dict[str, Tensor]:
         return dict(torch.load(file, map_location="cpu", weights_only=True))
     except Exception as error:  # of a damaged file of any kind
         raise InputError(f"{file}: not readable as weights ({type(error).__name__})") from None
+
+
+def _tower(weights: dict[str, Tensor]) -> dict[str, Tensor]:
+    """The convolutions' weights, without the classifier's."""
+    return {k.removeprefix("features."): v for k, v in weights.items() if k.startswith("features.")}
 
 
 LOSSES: dict[str, Callable[[str], Loss]] = {

@@ -135,10 +135,11 @@ def optimize(
 
 
 def _lbfgs(problem: Problem, points: Tensor, config: InvertConfig, record: _Record) -> None:
-    solver = BatchedLBFGS(problem.evaluate, points)
+    solver = BatchedLBFGS(problem.evaluate, points, stop=config.stop)
     record.note(0, solver.points, solver.losses)
     for step in range(1, config.steps + 1):
-        solver.step(config.lr * math.sqrt(points.shape[1]))
+        if solver.active.any():
+            solver.step(config.lr * math.sqrt(points.shape[1]))
         record.note(step, solver.points, solver.losses)
 
 
