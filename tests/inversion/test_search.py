@@ -155,8 +155,8 @@ def test_ramps() -> None:
 
 
 def test_the_tutorial_number_by_number(tiny_model: Generator) -> None:
-    """An independent loop: seed 777, 200 steps of Keras's Adam 0.01; the loss on pictures in [0, 1] is the sum
-    over pixels of the channels' mean difference + | ||z|| - sqrt(dim) |."""
+    """An independent loop: seed 777, Keras's Adam 0.01; the loss on pictures in [0, 1] is the sum over pixels
+    of the channels' mean difference + | ||z|| - sqrt(dim) |."""
     steps, photo = 6, tiny_model.sample([7])
     for name, power in (("mae", 1), ("mse", 2)):
         config = preset("tutorial", generated=True, loss=name, steps=steps)
