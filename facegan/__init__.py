@@ -19,6 +19,8 @@ _PUBLIC = {
     "Generator": "facegan.generator",
     "Latent": "facegan.generator",
     "load": "facegan.runs",
+    "invert": "facegan.inversion.api",
+    "Inversion": "facegan.inversion.api",
     "evaluate": "facegan.metrics.evaluate",
     "train": "facegan.training.loop",
     "TrainConfig": "facegan.training.config",
@@ -36,16 +38,18 @@ __all__ = [
     "Directions",
     "FaceganError",
     "Generator",
+    "Inversion",
     "Latent",
     "TrainConfig",
-    "__version__",
 ]
 __all__ += [
+    "__version__",
     "data",
     "directions",
     "edit",
     "evaluate",
     "images",
+    "invert",
     "latent",
     "load",
     "prepare",
@@ -63,6 +67,7 @@ if TYPE_CHECKING:
     from facegan.generator import Generator, Latent
     from facegan.latent.directions import Directions, directions
     from facegan.latent.editing import edit
+    from facegan.inversion.api import Inversion, invert
     from facegan.metrics.evaluate import evaluate
     from facegan.recipes import RECIPES, recipe
     from facegan.runs import load

@@ -32,6 +32,11 @@ COMMANDS: dict[str, tuple[str, str]] = {
     ),
     "show": ("facegan.cli.show", "what a model is and how it was trained"),
     "generate": ("facegan.cli.generate", "pictures from seeds or saved vectors"),
+    "invert": ("facegan.cli.invert", "a photo -> the vector whose picture is nearest to it"),
+    "train-encoder": (
+        "facegan.cli.train_encoder",
+        "a network that guesses a photo's vector, so that invert is quick",
+    ),
     "interpolate": ("facegan.cli.interpolate", "a path between faces, as a figure or a film"),
     "arithmetic": ("facegan.cli.arithmetic", '"smiling woman - neutral woman + neutral man"'),
     "directions": ("facegan.cli.directions", "what can be changed: attributes, PCA, SeFa"),

@@ -73,15 +73,16 @@ class Vectors:
 
 
 def save_vectors(path: str | Path, vectors: Vectors) -> None:
-    """An ``.npz`` with ``z`` (float32 N,dim) or ``w``/``w+`` (N,num_ws,w_dim), ``names``, ``model_hash``."""
+    """An ``.npz`` with ``names``, ``model_hash`` and, named as the space, float32 ``z``, ``w`` or ``w+``."""
     path = Path(path)
     if path.suffix.lower() != ".npz":
         raise InputError(f"{path}: saved vectors are .npz files; choose such a name")
+    arrays: dict[str, np.ndarray] = {
+        vectors.space: vectors.z.detach().cpu().float().numpy(),
+        "names": np.array(vectors.names), "model_hash": np.array(vectors.model_hash),
+    }  # fmt: skip
     buffer = io.BytesIO()
-    np.savez(
-        buffer, names=np.array(vectors.names), model_hash=np.array(vectors.model_hash),
-        **{vectors.space: vectors.z.detach().cpu().float().numpy()},
-    )  # fmt: skip
+    np.savez(buffer, **arrays)  # type: ignore[arg-type]
     try:
         write_bytes(path, buffer.getvalue())
     except OSError as error:
