@@ -65,9 +65,9 @@ if TYPE_CHECKING:
     from facegan.data.prepare import prepare
     from facegan.errors import FaceganError
     from facegan.generator import Generator, Latent
+    from facegan.inversion.api import Inversion, invert
     from facegan.latent.directions import Directions, directions
     from facegan.latent.editing import edit
-    from facegan.inversion.api import Inversion, invert
     from facegan.metrics.evaluate import evaluate
     from facegan.recipes import RECIPES, recipe
     from facegan.runs import load

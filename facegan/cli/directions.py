@@ -27,7 +27,7 @@ def main(
     method: Literal["steered", "projected", "boundary"] = "steered",
     protect: str = PROTECT,
     samples: int = 4000,
-    gradients: int = 256,
+    gradients: int = 128,
     components: int = 10,
     figure: str = "",
     seed: int = 0,

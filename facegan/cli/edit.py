@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     import numpy as np
 
     from facegan.generator import Generator
-    from facegan.latent import Vectors
     from facegan.latent.directions import Directions
     from facegan.latent.editing import Edited
 
@@ -32,6 +31,8 @@ def main(
     steps: int = 5,
     layers: str = "",
     keep: str = "",
+    align: bool = True,
+    face: int = 1,
     hold: str = "male,eyeglasses,young,smiling",
     scale: int = 0,
     labels: str = "",
@@ -54,12 +55,14 @@ def main(
         keep: what stays: layers (0-2), or a picture that is white where the original stays.
         hold: attributes that must not change unless the edits name them: each face's own way is corrected by
             gradients of the bundled network. 'none' moves straight, which is quicker.
+        align: of a photo: find the face and crop as the model's data were; --no-align takes it whole.
+        face: which face of a photo, the largest being 1.
         scale: repeat each pixel so often; 0 makes pictures at least 96 px.
         labels: of a conditional model, such as smiling=1,male=0.
         device: cpu, cuda or mps.
     """
     from facegan.latent.directions import Directions
-    from facegan.latent.editing import edit
+    from facegan.latent.editing import edit, target_points
     from facegan.runs import load
 
     check_ending("--out", out, [".png", ".npz"])
@@ -67,7 +70,7 @@ def main(
     if not 2 <= steps <= MOST_STEPS:
         raise InputError(f"--steps must be from 2 to {MOST_STEPS}, not {steps}")
     network = told(load(model, device), labels)
-    points = find_points(network, target)
+    points = target_points(network, target, beside_model(model), align, face)
     found = Directions.load(directions, network) if directions else found_before(network)
     done = edit(network, points, edits, directions=found, layers=layers, keep=keep, hold=hold)
     if out.lower().endswith(".npz"):
@@ -78,11 +81,12 @@ def main(
     print(f"{spelled(done)} -> {out}, {beside(out, '-result.png')}, and the vectors in {beside(out, '.npz')}")
 
 
-def find_points(network: Generator, target: str) -> Vectors:
-    """Seeds and vectors as points of w, or the vector of a photo."""
-    from facegan.latent.editing import target_points
+def beside_model(reference: str) -> str:
+    """The encoder that lies beside the model, for photos; "none" where there is none."""
+    from facegan.inversion.encoder import beside
 
-    return target_points(network, target)
+    path = beside(reference)
+    return str(path) if path.is_file() else "none"
 
 
 def found_before(network: Generator) -> Directions:

@@ -39,7 +39,7 @@ class Settings:
 
     samples: int = 4000
     """Samples whose attributes the network sees."""
-    gradients: int = 256
+    gradients: int = 128
     """Samples at which its gradients are taken."""
     components: int = 10
     """Directions of PCA and of SeFa each."""
@@ -195,7 +195,7 @@ def directions(
     predictor = AttributePredictor.load(network)
     stages = stages or Stages(None)
     spread = probe.spread_of(model, settings.seed)
-    seen = Seen(*stages.of("seen", lambda: _seen(model, predictor, settings, told)))
+    seen = see(model, predictor, settings, told, stages)
     planes = supervised.boundaries(seen, spread, predictor.names)
     made = attribute_directions(model, predictor, seen, planes, settings, told, stages)
     names, kinds, vectors = list(predictor.names), ["attribute"] * len(made), [made]
@@ -216,11 +216,40 @@ def directions(
     )
 
 
-def _seen(
-    model: Generator, predictor: AttributePredictor, settings: Settings, told: Told
-) -> list[torch.Tensor]:
-    found = supervised.look(model, predictor, settings.samples, settings.seed, told)
-    return [found.w, found.logits]
+def see(
+    model: Generator, predictor: AttributePredictor, settings: Settings, told: Told = lambda *_: None,
+    stages: Stages | None = None,
+) -> Seen:  # fmt: skip
+    """The samples and their logits, kept by the thousand."""
+    parts = []
+    for first in range(0, settings.samples, 1000):
+        count = min(1000, settings.samples - first)
+
+        def look(first: int = first, count: int = count) -> list[torch.Tensor]:
+            found = supervised.look(model, predictor, count, settings.seed, first, told)
+            return [found.w, found.logits]
+
+        parts.append((stages or Stages(None)).of(f"seen-{first}", look))
+    return Seen(*(torch.cat(rows) for rows in zip(*parts, strict=True)))
+
+
+def gradients(
+    model: Generator, predictor: AttributePredictor, seen: Seen, settings: Settings,
+    told: Told = lambda *_: None, stages: Stages | None = None,
+) -> torch.Tensor:  # fmt: skip
+    """See :func:`supervised.jacobians`; kept in half precision, by 32 samples."""
+    spread, parts = probe.spread_of(model, settings.seed), []
+    for first in range(0, settings.gradients, 32):
+        count = min(32, settings.gradients - first)
+
+        def take(first: int = first, count: int = count) -> list[torch.Tensor]:
+            found = supervised.jacobians(
+                model, predictor, spread, seen.deviation, count, settings.seed, first, told
+            )
+            return [found.half()]
+
+        parts += (stages or Stages(None)).of(f"gradients-{first}", take)
+    return torch.cat(parts).float()
 
 
 def attribute_directions(
@@ -242,18 +271,10 @@ def attribute_directions(
         ]
         return torch.stack([spread.unit((row @ spread.root).expand(model.num_ws, -1)) for row in rows])
 
-    def gradients() -> list[torch.Tensor]:
-        return [
-            supervised.jacobians(
-                model, predictor, spread, seen.deviation, settings.gradients, settings.seed, told
-            ).half()
-        ]
-
-    (found,) = (stages or Stages(None)).of("gradients", gradients)
-    made = []
+    found, made = gradients(model, predictor, seen, settings, told, stages), []
     for k, weight in enumerate(weights):
         told("solving", k, len(weights))
-        x = supervised.steer(found.float(), k, weight, settings.ridge)
+        x = supervised.steer(found, k, weight, settings.ridge)
         made.append(spread.unit(x.double() @ spread.root))
     return torch.stack(made)
 

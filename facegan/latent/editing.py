@@ -24,6 +24,7 @@ from facegan.latent.points import Vectors, parse_point, parse_seeds
 from facegan.metrics.attributes import AttributePredictor
 
 HOLD = "male,eyeglasses,young,smiling"
+TIED = 0.5  # an effect per unit, in standard deviations, that belongs to the edit
 MOST = 100.0  # standard deviations: further is a slip of the pen
 
 
@@ -69,9 +70,21 @@ def parse_layers(text: str, model: Generator, option: str = "--layers") -> list[
     return chosen
 
 
-def target_points(model: Generator, text: str) -> Vectors:
-    """``seed:7``, ``seed:0-9``, ``vectors.npz``, ``vectors.npz:1-3`` or bare seeds, as points in w."""
-    seeds = re.fullmatch(r"\s*seeds?\s*[:=]?\s*([\d,\s-]+)", text, re.IGNORECASE)
+def target_points(
+    model: Generator, text: str, encoder: str | Path = "none", align: bool = True, face: int = 1
+) -> Vectors:
+    """``seed:7``, ``seed:0-9``, bare seeds, ``vectors.npz``, ``vectors.npz:1-3``, or photos, as points in w.
+
+    Photos (files, folders, addresses) are inverted by the quick preset, from the guess of ``encoder`` where
+    there is one; ``align`` and ``face`` are as ``facegan invert`` has them.
+    """
+    seeds = re.fullmatch(r"\s*(?:seeds?\s*[:=])?\s*([\d,\s-]+)", text, re.IGNORECASE)
+    if not seeds and ".npz" not in text.lower():
+        from facegan.inversion.api import invert
+
+        found = invert(text, model, encoder=encoder, align=align, face=face).vectors
+        with torch.inference_mode():
+            return Vectors(model.map(found.z).cpu().clone(), found.names, model.hash, "w+")
     given = parse_point(model, seeds[1] if seeds else text)
     with torch.inference_mode():
         labels = model.labels_of([int(n) for n in given.names]) if ".npz" not in text.lower() else None
@@ -143,17 +156,17 @@ def as_vectors(model: Generator, w: torch.Tensor, names: Sequence[str]) -> Vecto
 def edit(
     model: Generator, target: str | Vectors | Sequence[int] | torch.Tensor, edits: str, *,
     directions: Directions | str | Path | None = None, layers: str = "", keep: str = "",
-    hold: str = HOLD,
+    hold: str = HOLD, encoder: str | Path = "none",
 ) -> Edited:  # fmt: skip
     """Move faces along directions: ``edit(model, "seed:7", "smiling=+2, eyeglasses=-1").images``.
 
     ``target`` is as on the command line, a list of seeds, or latents ``N,dim`` or w. ``layers`` limits the
     edit to some of the places that take w; ``keep`` names layers that stay (``0-2``), or a picture that is
-    white where the original stays. ``hold`` names attributes that must not change: at each face the bundled
-    network corrects the way (see ``holding.py``); "none" moves straight. Without ``directions`` they are
-    found once and kept.
+    white where the original stays. ``encoder`` is a file that guesses vectors of photos. ``hold`` names
+    attributes that must not change: at each face the bundled network corrects the way (see ``holding.py``);
+    "none" moves straight. Without ``directions`` they are found once and kept.
     """
-    points = _points(model, target)
+    points = target_points(model, target, encoder) if isinstance(target, str) else _points(model, target)
     if directions is None:
         found = directions_of(model)
     else:
@@ -166,25 +179,34 @@ def edit(
     elif keep:
         mask = Mask.read(keep, model)
     step = found.move(torch.zeros_like(points.z[:1]), strengths, sorted(moved))[0]
-    after = held(model, points.z, step, watched(hold, strengths))
+    after = held(model, points.z, step, watched(hold, strengths, found))
     return Edited(model, points.names, points.z, after, strengths, mask)
 
 
-def watched(text: str, strengths: Mapping[str, float]) -> list[str]:
-    """The attributes of ``--hold`` that the edit leaves alone, as the bundled network spells them."""
+def watched(text: str, strengths: Mapping[str, float], found: Directions) -> list[str]:
+    """The attributes of ``--hold`` that the edit does not ask for, as the bundled network spells them.
+
+    Neither are those that go with it, as smiling does with high cheekbones.
+    """
     if text.strip().lower() in ("", "none"):
         return []
     names = AttributePredictor.load("faces").names
-    asked = {plain(name) for name in strengths}
-    found: list[str] = []
+    named = [found.index(name) for name in strengths]
+    named = [k for k in named if found.kinds[k] == "attribute"]
+    asked = {plain(found.names[k]) for k in named}
+    for k in named:
+        asked |= {
+            plain(n) for n, effect in zip(found.seen, found.effects[k], strict=True) if abs(effect) > TIED
+        }
+    wished: list[str] = []
     for word in filter(None, (part.strip() for part in text.split(","))):
         try:
-            found += words.meaning(word, names)
+            wished += words.meaning(word, names)
         except InputError as error:
             raise InputError(f"--hold {error}") from None
-    if not {name for name in strengths if not re.fullmatch(r"(pca|sefa)\d+", name)}:
-        return []  # a direction that nobody named may change whatever it likes
-    return [name for name in dict.fromkeys(found) if plain(name) not in asked]
+    if not named:
+        return []  # a direction that means nothing in particular may change whatever it likes
+    return [name for name in dict.fromkeys(wished) if plain(name) not in asked]
 
 
 def held(model: Generator, w: torch.Tensor, step: torch.Tensor, watch: Sequence[str]) -> torch.Tensor:
@@ -194,13 +216,11 @@ def held(model: Generator, w: torch.Tensor, step: torch.Tensor, watch: Sequence[
     return holding.hold(model, AttributePredictor.load("faces"), probe.spread_of(model), w, step, watch)
 
 
-def _points(model: Generator, target: str | Vectors | Sequence[int] | torch.Tensor) -> Vectors:
+def _points(model: Generator, target: Vectors | Sequence[int] | torch.Tensor) -> Vectors:
     if isinstance(target, Vectors):
         target = target if target.space == "w+" else target.z
     if isinstance(target, Vectors):
         return target
-    if isinstance(target, str):
-        return target_points(model, target)
     if isinstance(target, torch.Tensor):
         with torch.inference_mode():
             w = model.map(target.float()).cpu().clone()

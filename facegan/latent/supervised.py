@@ -35,15 +35,16 @@ class Seen:
 
 
 def look(
-    model: Generator, predictor: AttributePredictor, count: int, seed: int = 0, told: Told = lambda *_: None
-) -> Seen:
-    """``count`` samples with labels as trained."""
+    model: Generator, predictor: AttributePredictor, count: int, seed: int = 0, first: int = 0,
+    told: Told = lambda *_: None,
+) -> Seen:  # fmt: skip
+    """``count`` samples from the ``first`` on, with labels as trained."""
     kept, logits = [], []
-    for start in range(0, count, 128):
-        w = probe.sample_w(model, min(128, count - start), seed, start)
+    for start in range(first, first + count, 128):
+        w = probe.sample_w(model, min(128, first + count - start), seed, start)
         logits.append(predictor.raw_logits(model.images(w)) * predictor.scale + predictor.shift)
         kept.append(w[:, 0])
-        told("looking at samples", start + len(w), count)
+        told("looking at samples", start + len(w), first + count)
     return Seen(torch.cat(kept), torch.from_numpy(np.concatenate(logits)).double())
 
 
@@ -88,14 +89,15 @@ def project(normals: Tensor, k: int, others: Sequence[int]) -> Tensor:
 
 def jacobians(
     model: Generator, predictor: AttributePredictor, spread: Spread, deviation: Tensor, count: int,
-    seed: int = 0, told: Told = lambda *_: None, batch: int = 16,
+    seed: int = 0, first: int = 0, told: Told = lambda *_: None, batch: int = 16,
 ) -> Tensor:  # fmt: skip
-    """How each logit changes with x of each layer, at ``count`` samples: float32 ``N,K,num_ws,w_dim``."""
+    """How each logit changes with x of each layer, at ``count`` samples from the ``first`` on: float32
+    ``N,K,num_ws,w_dim``."""
     scale = torch.from_numpy(predictor.scale) / deviation
     root, parts = spread.root.float(), []
     predictor.network.eval()
-    for start in range(0, count, batch):
-        w = probe.sample_w(model, min(batch, count - start), seed, start).clone()
+    for start in range(first, first + count, batch):
+        w = probe.sample_w(model, min(batch, first + count - start), seed, start).clone()
         w = w.to(model.device).requires_grad_()
         with torch.enable_grad():
             images = model.synthesize(w).clamp(-1, 1)
@@ -105,7 +107,7 @@ def jacobians(
                 for k in range(logits.shape[1])
             ]
         parts.append(torch.stack(rows, 1).cpu() @ root)
-        told("gradients", start + len(w), count)
+        told("gradients", start + len(w), first + count)
     return torch.cat(parts)
 
 
