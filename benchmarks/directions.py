@@ -18,7 +18,7 @@ from pathlib import Path
 
 import torch
 
-OTHERS = ("Male", "Eyeglasses", "Young", "Blond_Hair", "Bangs")
+OTHERS = ("Male", "Eyeglasses", "Young")
 WORDS = "smiling woman - neutral woman + neutral man"
 
 
@@ -68,7 +68,7 @@ class Bench:
             )  # fmt: skip
             yield title, lambda attribute, rows=rows: rows[self.faces.column(attribute)]
 
-    def verdict(self, attribute: str, step: torch.Tensor, yes: bool, held: bool = False):
+    def verdict(self, attribute: str, step: torch.Tensor, yes: bool, held: bool = False, most: int = 0):
         """Of the seeds' faces moved by ``step``; ``held`` as 'facegan edit' moves them."""
         from facegan.latent import editing
         from facegan.latent.judging import verdict
@@ -76,13 +76,14 @@ class Bench:
         guards = [n for n in ("Male", "Eyeglasses", "Smiling") if n != attribute][:2]
         columns = {name: self.judge.column(name) for name in guards}
         column = self.judge.column(attribute)
-        asked = torch.from_numpy((self.before[:, column] > 0.5) != yes)
+        most = most or len(self.w)
+        asked = torch.from_numpy((self.before[:most, column] > 0.5) != yes)
         watch = [n for n in self.settings.protect if n != attribute] if held else []
-        after = self.before.copy()
+        after = self.before[:most].copy()
         if bool(asked.any()):
-            moved = editing.held(self.model, self.w[asked], step, watch)
+            moved = editing.held(self.model, self.w[:most][asked], step, watch)
             after[asked.numpy()] = self.judge.predict(self.model.images(moved))
-        return verdict(self.before, after, column, columns, yes)
+        return verdict(self.before[:most], after, column, columns, yes)
 
 
 def row(title: str, up, down) -> str:
@@ -114,11 +115,14 @@ def compare(bench: Bench, attribute: str, strength: float):
 
 
 def others(bench: Bench, find: Callable[[str], torch.Tensor], strength: float) -> None:
-    print(f"\n| `facegan edit` | +{strength:g} turns | changes others | -{strength:g} turns back | others |")
+    half = len(bench.w) // 2
+    columns = [f"+{strength:g} turns", "changes others", f"-{strength:g} turns back", "others"]
+    print(f"\n| `facegan edit`, seeds 0 to {half - 1} | {' | '.join(columns)} |")
     print("|---" * 5 + "|")
     for name in OTHERS:
         up, down = (
-            bench.verdict(name, sign * strength * find(name), sign > 0, held=True) for sign in (1, -1)
+            bench.verdict(name, sign * strength * find(name), sign > 0, held=True, most=half)
+            for sign in (1, -1)
         )
         besides = ", ".join(f"{n.lower()} {share:.1%}" for n, share in up.changed.items())
         back = ", ".join(f"{n.lower()} {share:.1%}" for n, share in down.changed.items())
@@ -132,7 +136,7 @@ def words(bench: Bench) -> None:
     print(f"\n| {WORDS} | draws | both | smiling | male | random triples, both |")
     print("|---" * 6 + "|")
     for members in (3, 10):
-        found = score_words(bench.model, WORDS, members=members)
+        found = score_words(bench.model, WORDS, members=members, samples=3000)
         if found is None:
             print(f"| averages of {members} | too few sure faces | | | | |")
             continue
