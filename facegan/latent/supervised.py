@@ -79,7 +79,7 @@ def _ridge(x: Tensor, y: Tensor, ridge: float) -> Tensor:
 
 
 def project(normals: Tensor, k: int, others: Sequence[int]) -> Tensor:
-    """Normal ``k`` less all that it shares with ``others`` (Shen et al. 2020, equation 8)."""
+    """Normal ``k`` less all that it shares with ``others`` (Shen et al. 2020, conditional manipulation)."""
     if not others:
         return normals[k]
     basis = torch.linalg.qr(normals[list(others)].T).Q

@@ -12,9 +12,9 @@ from facegan.latent.probe import Spread, Tensor
 def pca(model: Generator, spread: Spread, count: int, samples: int = 2000, seed: int = 0) -> Tensor:
     """``count,num_ws,w_dim``, one standard deviation each, those of most variance first.
 
-    With a mapping network, principal components of w (section 2.1). Where w is an affine function of z its
+    With a mapping network, principal components of w. Where w is an affine function of z its
     samples have no shape; there components of the first activations that are more than that, brought back
-    to w by regression (section 2.2, equation 1).
+    to w by regression, as GANSpace does it for BigGAN.
     """
     count = min(count, model.w_dim)
     if not probe.is_affine(model):
@@ -38,7 +38,7 @@ def sefa(model: Generator, spread: Spread, count: int) -> Tensor:
 
 
 def sefa_basis(model: Generator, spread: Spread) -> Tensor:
-    """``w_dim,w_dim``, rows of length 1: eigenvectors of A^T A, the strongest first (equation 6).
+    """``w_dim,w_dim``, rows of length 1: eigenvectors of A^T A, the strongest first (the closed form of SeFa).
 
     A holds the rows of all layers that take w, each of length 1 (as in the authors' code).
     """

@@ -316,3 +316,15 @@ def test_mistakes_in_one_line(mistake: str, files: str, capsys: pytest.CaptureFi
     told = capsys.readouterr().err.strip()
     assert words_of_it in told.splitlines()[-1] and "Traceback" not in told
     assert sum(line.startswith("facegan ") for line in told.splitlines()) == 1
+
+
+def test_bundled_directions_are_of_bundled_models(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from facegan.latent.directions import ASSETS, directions_of
+    from facegan.runs import bundled, load
+
+    monkeypatch.setenv("FACEGAN_CACHE", str(tmp_path))
+    models = {model.hash: model for model in map(load, bundled())}
+    for file in ASSETS.glob("*.safetensors"):
+        found = Directions.load(file)
+        assert found.model_hash in models, f"{file.name}: make it anew with 'facegan directions'"
+        assert directions_of(models[found.model_hash]).names == found.names
