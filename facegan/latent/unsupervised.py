@@ -38,7 +38,7 @@ def sefa(model: Generator, spread: Spread, count: int) -> Tensor:
 
 
 def sefa_basis(model: Generator, spread: Spread) -> Tensor:
-    """``w_dim,w_dim``, rows of length 1: eigenvectors of A^T A, the strongest first (the closed form of SeFa).
+    """``w_dim,w_dim``, rows of length 1: eigenvectors of A^T A, the strongest first (SeFa in closed form).
 
     A holds the rows of all layers that take w, each of length 1 (as in the authors' code).
     """
