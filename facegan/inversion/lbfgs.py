@@ -16,13 +16,15 @@ class BatchedLBFGS:
 
     A problem that finds no better point within ``tries`` stays and forgets its history; if there is none down
     the gradient either, it is at rest: no longer ``active``. So is one that reaches a loss below ``stop``.
+    ``inverse`` ``D,D``, where it is known, is about the inverse Hessian of all, up to a factor.
     """
 
     def __init__(
-        self, evaluate: Evaluate, points: Tensor, history: int = 10, tries: int = 5, stop: float = 0.0
-    ) -> None:
+        self, evaluate: Evaluate, points: Tensor, *, inverse: Tensor | None = None, history: int = 20,
+        tries: int = 5, stop: float = 0.0,
+    ) -> None:  # fmt: skip
         self.evaluate, self.points, self.tries, self.history = evaluate, points.clone(), tries, history
-        self.stop = stop
+        self.inverse, self.stop = inverse, stop
         self.s: list[Tensor] = []
         self.y: list[Tensor] = []
         self.rho: list[Tensor] = []
@@ -39,11 +41,14 @@ class BatchedLBFGS:
             alpha = rho * (s * q).sum(1, keepdim=True)
             q = q - alpha * y
             alphas.append(alpha)
-        q = q * self.scale
+        q = self._preconditioned(q) * self.scale
         for s, y, rho, alpha in zip(self.s, self.y, self.rho, reversed(alphas), strict=True):
             q = q + s * (alpha - rho * (y * q).sum(1, keepdim=True))
         slope = (q * self.gradients).sum(1, keepdim=True)
-        return torch.where(slope < 0, q, -self.gradients)
+        return torch.where(slope < 0, q, -self._preconditioned(self.gradients))
+
+    def _preconditioned(self, g: Tensor) -> Tensor:
+        return g if self.inverse is None else g @ self.inverse
 
     def step(self, first: float = 1.0) -> None:
         """``first`` is the length of a problem's very first step."""
@@ -76,9 +81,8 @@ class BatchedLBFGS:
         self.active[stuck[self.fresh[stuck]]] = False
         for old in self.rho:
             old[stuck] = 0.0
-        self.scale = torch.where(
-            usable, curvature / y.square().sum(1, keepdim=True).clamp_min(1e-30), self.scale
-        )
+        size = (y * self._preconditioned(y)).sum(1, keepdim=True).clamp_min(1e-30)
+        self.scale = torch.where(usable, curvature / size, self.scale)
         self.scale[stuck] = 1.0
         self.fresh = self.fresh & ~usable[:, 0]
         self.fresh[stuck] = True

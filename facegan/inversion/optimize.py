@@ -116,17 +116,21 @@ class _Record:
 
 def optimize(
     model: Generator, space: Space, targets: Tensor, starts: Tensor, config: InvertConfig,
-    on_step: OnStep | None = None,
+    on_step: OnStep | None = None, inverse: Tensor | None = None,
 ) -> Found:  # fmt: skip
     """From ``starts`` ``N,restarts,dim`` towards ``targets`` ``N,C,H,W``; Ctrl-C returns what was found.
 
-    A photo's result does not depend on what else is in the batch.
+    ``inverse`` is the space's usual inverse Hessian (see ``metric.py``), for lbfgs. A photo's result does not
+    depend on what else is in the batch.
     """
     problem = Problem(model, space, targets, config)
     points = starts.reshape(-1, space.dim).to(model.device)
     record = _Record(len(points), config, on_step)
     try:
-        (_adam if config.optimizer == "adam" else _lbfgs)(problem, points, config, record)
+        if config.optimizer == "adam":
+            _adam(problem, points, config, record)
+        else:
+            _lbfgs(problem, points, config, record, inverse)
     except KeyboardInterrupt:
         if record.best is None:
             raise
@@ -134,8 +138,10 @@ def optimize(
     return record.found(stopped=False)
 
 
-def _lbfgs(problem: Problem, points: Tensor, config: InvertConfig, record: _Record) -> None:
-    solver = BatchedLBFGS(problem.evaluate, points, stop=config.stop)
+def _lbfgs(
+    problem: Problem, points: Tensor, config: InvertConfig, record: _Record, inverse: Tensor | None
+) -> None:
+    solver = BatchedLBFGS(problem.evaluate, points, inverse=inverse, stop=config.stop)
     record.note(0, solver.points, solver.losses)
     for step in range(1, config.steps + 1):
         if solver.active.any():
