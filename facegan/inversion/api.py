@@ -62,9 +62,7 @@ def starts(
     n, r = len(targets), config.restarts
     if kind == "encoder":
         if encoder is None:
-            raise InputError(
-                "--start encoder: there is none for this model; make one with 'facegan train-encoder'"
-            )
+            raise InputError("--start encoder: this model has none; make one with 'facegan train-encoder'")
         if space.name == "z" and encoder.space != "z":
             raise InputError(f"--start encoder: it guesses {encoder.space}, not z; choose --space w or w+")
         first = space.coordinates(encoder.guess(model, targets))[:, None]

@@ -18,6 +18,7 @@ from facegan.inversion.space import Space
 
 Tensor = torch.Tensor
 DRAWS = 512
+STEP = 0.02  # of the differences, in standard deviations
 DAMPING = 0.2  # of the mean eigenvalue: directions that nothing changes along must not become infinite
 
 
@@ -47,6 +48,23 @@ def measure_metric(
     g = torch.cat(rows).double()
     metric = g.T @ g / len(g)
     return (metric / metric.diagonal().mean().clamp_min(1e-30)).float()
+
+
+@torch.no_grad()
+def local_metric(model: Generator, space: Space, weights: Mapping[str, float], u: Tensor) -> Tensor:
+    """J^T J at one point ``dim``, by differences along every direction; a mean eigenvalue of 1."""
+    rows = []
+    for part in torch.cat([torch.zeros_like(u)[None], STEP * torch.eye(len(u), device=u.device)]).split(64):
+        images = model.synthesize(space.w(u + part))
+        views = []
+        for name, weight in weights.items():
+            found = get_loss(name, str(u.device)).embed(images)
+            views += [v.flatten(1) * math.sqrt(weight / (v[0].numel() * len(found))) for v in found]
+        rows.append(torch.cat(views, 1))
+    seen = torch.cat(rows)
+    j = (seen[1:] - seen[0]) / STEP
+    metric = j @ j.T
+    return metric / metric.diagonal().mean().clamp_min(1e-30)
 
 
 def inverse_metric(metric: Tensor, damping: float = DAMPING) -> Tensor:

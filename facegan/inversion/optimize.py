@@ -12,10 +12,13 @@ from facegan.generator import Generator
 from facegan.inversion.config import InvertConfig
 from facegan.inversion.lbfgs import BatchedLBFGS
 from facegan.inversion.losses import Objective, parse_losses
+from facegan.inversion.metric import inverse_metric, local_metric
 from facegan.inversion.noise import noise_penalty, renormalise, start_noise, synthesize_with
 from facegan.inversion.space import Space
 
 Tensor = torch.Tensor
+MOST_DIRECTIONS = 256  # for a metric of each photo's own
+LOCAL_DAMPING = 0.05
 # (step, losses N of the best start so far): called after each evaluation
 OnStep = Callable[[int, Tensor], None]
 
@@ -143,10 +146,25 @@ def _lbfgs(
 ) -> None:
     solver = BatchedLBFGS(problem.evaluate, points, inverse=inverse, stop=config.stop)
     record.note(0, solver.points, solver.losses)
+    again = [math.ceil(share * config.steps) for share in config.refine if config.steps]
     for step in range(1, config.steps + 1):
+        if step in again and points.shape[1] <= MOST_DIRECTIONS:
+            _refine(problem, solver)
         if solver.active.any():
             solver.step(config.lr * math.sqrt(points.shape[1]))
         record.note(step, solver.points, solver.losses)
+
+
+def _refine(problem: Problem, solver: BatchedLBFGS) -> None:
+    """Go on with each photo's best start alone, with the metric measured there."""
+    restarts = problem.config.restarts
+    best = solver.losses.view(-1, restarts).argmin(1)
+    rows = torch.arange(len(best), device=best.device) * restarts + best
+    metrics = [
+        local_metric(problem.model, problem.space, problem.objective.weights, solver.points[row])
+        for row in rows
+    ]
+    solver.recondition(torch.stack([inverse_metric(m, LOCAL_DAMPING) for m in metrics]), rows)
 
 
 def learning_rate(step: int, config: InvertConfig) -> float:

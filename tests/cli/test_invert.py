@@ -29,8 +29,8 @@ def in_a_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture(scope="session")
-def model(tiny_model_file: Path) -> str:
-    return str(tiny_model_file)
+def model(vivid_model_file: Path) -> str:
+    return str(vivid_model_file)
 
 
 @pytest.fixture
@@ -113,7 +113,7 @@ def test_compare_on_one_photo(model: str, capsys: pytest.CaptureFixture[str]) ->
     argv = ["seed:7", "--model", model, "--compare", "mae,mse", "--preset", "tutorial", "--steps", 5]
     assert invert(*argv, "--out", "out") == 0
     found = rows("out/errors.csv")
-    assert [r["by"] for r in found] == ["mae", "mse"] and found[0]["mse"] != found[1]["mse"]
+    assert [r["by"] for r in found] == ["mae", "mse"] and found[0]["loss"] != found[1]["loss"]
     with Image.open("out/compare.png") as figure:
         pixels = np.asarray(figure.convert("RGB"))
     assert pixels.shape[1] > 600 and len(np.unique(pixels.reshape(-1, 3), axis=0)) > 100
@@ -122,7 +122,7 @@ def test_compare_on_one_photo(model: str, capsys: pytest.CaptureFixture[str]) ->
 
 
 def test_tuning_makes_a_file_that_every_command_takes(model: str) -> None:
-    argv = ["seed:7", "--model", model, "--tune", "--tune-steps", 20, "--tune-rank", 2, "--no-paths"]
+    argv = ["seed:7", "--model", model, "--tune", "--tune-steps", 20, "--tune-rank", 2, "--paths", "none"]
     assert invert(*argv, "--out", "out", *QUICK) == 0
     (row,) = rows("out/errors.csv")
     assert float(row["mse_tuned"]) < float(row["mse"])
@@ -146,14 +146,14 @@ def test_ctrl_c_keeps_what_was_found(model: str) -> None:
         "--steps",
         "100000",
     ]
-    argv += ["--optimizer", "adam", "--loss", "mse", "--start", "random", "--no-paths", "--out", "out"]
+    argv += ["--optimizer", "adam", "--loss", "mse", "--start", "random", "--paths", "none", "--out", "out"]
     code = "import facegan.cli.invert as c, sys\nreal = c._progress\n"
     code += (
         "def noisy(*a):\n f = real(*a)\n def g(b, step, l):\n  step == 3 and print('running', flush=True)\n"
     )
     code += "  f(b, step, l)\n return g\nc._progress = noisy\n"
     code += "from facegan.cli.main import main\nsys.exit(main(sys.argv[1:]))"
-    running = subprocess.Popen([sys.executable, "-c", code, *argv[3:]], stdout=subprocess.PIPE, text=True)
+    running = subprocess.Popen([sys.executable, "-c", code, *argv], stdout=subprocess.PIPE, text=True)
     assert running.stdout is not None and running.stdout.readline() == "running\n"
     time.sleep(0.2)
     os.kill(running.pid, signal.SIGINT)
@@ -162,7 +162,7 @@ def test_ctrl_c_keeps_what_was_found(model: str) -> None:
 
 
 MISTAKES = {
-    "no photo": ([], "PHOTO"),
+    "no photo": ([], "give a photo: a file, a folder"),
     "no such file": (["no.png"], "no.png: there is no such file"),
     "not a picture": (["text.png"], "text.png: not readable as a picture"),
     "empty folder": (["empty"], "empty: there are no pictures"),

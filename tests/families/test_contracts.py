@@ -170,7 +170,7 @@ def test_encoder_space_and_tuning(family, runs, portraits, tmp_path):
         "--tune-steps",
         "3",
     ]
-    assert main([*argv, "--no-paths", "--out", str(tmp_path / "o")]) == 0
+    assert main([*argv, "--paths", "none", "--out", str(tmp_path / "o")]) == 0
     tuned = facegan.load(f"{model}+{tmp_path / 'o' / 'seed3-delta.safetensors'}")
     z = load_vectors(
         tmp_path / "o" / "vectors.npz", generator.latent.dim, (generator.num_ws, generator.w_dim)

@@ -20,8 +20,8 @@ def mse(a: np.ndarray, b: np.ndarray) -> float:
     return float(np.square((a.astype(float) - b) / 127.5).mean())
 
 
-def test_a_photo_comes_nearer_and_the_file_says_how(tiny_model_file: Path, tmp_path: Path) -> None:
-    model = load(tiny_model_file)
+def test_a_photo_comes_nearer_and_the_file_says_how(vivid_model_file: Path, tmp_path: Path) -> None:
+    model = load(vivid_model_file)
     before = {k: v.clone() for k, v in model.network.state_dict().items()}
     photo, z = model.sample([9]), model.latent.sample([3])
     changes = tune(model, model.map(z), to_float(photo), SETTINGS)
@@ -30,24 +30,24 @@ def test_a_photo_comes_nearer_and_the_file_says_how(tiny_model_file: Path, tmp_p
     tuned = with_difference(model, tmp_path / "d.safetensors")
     assert mse(tuned.images(z), photo) < 0.5 * mse(model.images(z), photo)
     np.testing.assert_array_equal(
-        load(f"{tiny_model_file}+{tmp_path / 'd.safetensors'}").images(z), tuned.images(z)
+        load(f"{vivid_model_file}+{tmp_path / 'd.safetensors'}").images(z), tuned.images(z)
     )
-    assert (tmp_path / "d.safetensors").stat().st_size < 0.5 * tiny_model_file.stat().st_size
+    assert (tmp_path / "d.safetensors").stat().st_size < 0.5 * vivid_model_file.stat().st_size
 
 
-def test_locality_keeps_other_faces(tiny_model: Generator, tmp_path: Path) -> None:
-    photo, z = tiny_model.sample([9]), tiny_model.latent.sample([3])
+def test_locality_keeps_other_faces(vivid_model: Generator, tmp_path: Path) -> None:
+    photo, z = vivid_model.sample([9]), vivid_model.latent.sample([3])
     moved = {}
     for locality in (0.0, 20.0):
         settings = TuneConfig(steps=40, lr=1e-2, rank=2, loss="mse=1", locality=locality)
         file = tmp_path / f"{locality}.safetensors"
-        save_delta(file, tiny_model.hash, tune(tiny_model, tiny_model.map(z), to_float(photo), settings))
-        moved[locality] = mse(with_difference(tiny_model, file).sample(8), tiny_model.sample(8))
+        save_delta(file, vivid_model.hash, tune(vivid_model, vivid_model.map(z), to_float(photo), settings))
+        moved[locality] = mse(with_difference(vivid_model, file).sample(8), vivid_model.sample(8))
     assert moved[20.0] < 0.7 * moved[0.0]
 
 
-def test_the_same_settings_give_the_same_file(tiny_model: Generator) -> None:
-    photo, w = to_float(tiny_model.sample([9])), tiny_model.map(tiny_model.latent.sample([3]))
+def test_the_same_settings_give_the_same_file(vivid_model: Generator) -> None:
+    photo, w = to_float(vivid_model.sample([9])), vivid_model.map(vivid_model.latent.sample([3]))
     settings = TuneConfig(steps=3, rank=2, loss="mse=1")
-    first, second = (tune(tiny_model, w, photo, settings) for _ in range(2))
+    first, second = (tune(vivid_model, w, photo, settings) for _ in range(2))
     assert first.keys() == second.keys() and all(torch.equal(first[k], second[k]) for k in first)
