@@ -61,8 +61,8 @@ class EncoderNet(nn.Module):
 
 @dataclass
 class Encoder:
-    """``guess`` gives vectors of the model whose hash it names, in ``space`` (z or w); ``metric`` tells how much
-    pictures change along that (see ``metric.py``; empty where it was not measured)."""
+    """``guess`` gives vectors of the model whose hash it names, in ``space`` (z or w); ``metric`` tells how
+    much pictures change along that (see ``metric.py``; empty where it was not measured)."""
 
     network: EncoderNet
     model_hash: str

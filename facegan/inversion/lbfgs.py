@@ -16,7 +16,7 @@ class BatchedLBFGS:
 
     A problem that finds no better point within ``tries`` stays and forgets its history; if there is none down
     the gradient either, it is at rest: no longer ``active``. So is one that reaches a loss below ``stop``.
-    ``inverse`` ``D,D`` (of all) or ``B,D,D``, where it is known, is about the inverse Hessian, up to a factor.
+    ``inverse`` ``D,D`` (of all) or ``B,D,D``, where known, is about the inverse Hessian, up to a factor.
     """
 
     def __init__(

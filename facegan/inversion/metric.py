@@ -27,8 +27,8 @@ def measure_metric(
 ) -> Tensor:
     """``dim,dim`` with a mean eigenvalue of 1: E[J^T J] of what the losses see, over the prior.
 
-    J^T v of random v with unit covariance has this second moment (Hutchinson 1990). For losses that are means of
-    squares, this is the Gauss-Newton Hessian, averaged, up to a factor.
+    J^T v of random v with unit covariance has this second moment (Hutchinson 1990). For losses that are
+    means of squares, this is the Gauss-Newton Hessian, averaged, up to a factor.
     """
     device = str(model.device)
     rows = []

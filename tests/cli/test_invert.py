@@ -135,18 +135,8 @@ def test_tuning_makes_a_file_that_every_command_takes(model: str) -> None:
 
 @pytest.mark.skipif(sys.platform == "win32", reason="signals")
 def test_ctrl_c_keeps_what_was_found(model: str) -> None:
-    argv = [
-        sys.executable,
-        "-m",
-        "facegan.cli.main",
-        "invert",
-        "seed:7",
-        "--model",
-        model,
-        "--steps",
-        "100000",
-    ]
-    argv += ["--optimizer", "adam", "--loss", "mse", "--start", "random", "--paths", "none", "--out", "out"]
+    argv = ["invert", "seed:7", "--model", model, "--steps", "100000", "--optimizer", "adam", "--loss", "mse"]
+    argv += ["--start", "random", "--paths", "none", "--out", "out"]
     code = "import facegan.cli.invert as c, sys\nreal = c._progress\n"
     code += (
         "def noisy(*a):\n f = real(*a)\n def g(b, step, l):\n  step == 3 and print('running', flush=True)\n"
