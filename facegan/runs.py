@@ -107,4 +107,6 @@ def load(reference: str | Path, device: str = "cpu") -> Generator:
         first = str(error).splitlines()[0]
         raise InputError(f"--device {device}: not available here ({first}); try --device cpu") from None
     model, delta = Generator.load(path, device), split_delta(reference)[1]
+    if path.parent == ASSETS:
+        model.bundled = path.stem
     return apply_delta(model, delta) if delta else model

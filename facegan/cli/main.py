@@ -30,6 +30,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
         "facegan.cli.train_attributes",
         "a network that sees attributes: smiling, glasses ...",
     ),
+    "pack": ("facegan.cli.pack", "the networks of a run in one small file, to train on elsewhere"),
+    "models": ("facegan.cli.models", "the generators that come with the package"),
     "show": ("facegan.cli.show", "what a model is and how it was trained"),
     "generate": ("facegan.cli.generate", "pictures from seeds or saved vectors"),
     "invert": ("facegan.cli.invert", "a photo -> the vector whose picture is nearest to it"),
