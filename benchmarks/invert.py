@@ -134,17 +134,21 @@ def main() -> None:
     options = parser.parse_args()
 
     from facegan.data.dataset import Dataset
+    from facegan.errors import FaceganError
     from facegan.inversion.config import preset
     from facegan.inversion.encoder import find_encoder
     from facegan.metrics.attributes import AttributePredictor
     from facegan.runs import load
 
-    model = load(options.model)
-    encoder = find_encoder(model, options.model, options.encoder)
+    try:
+        model, data = load(options.model), Dataset(options.dataset)
+        encoder = find_encoder(model, options.model, options.encoder)
+    except FaceganError as error:
+        sys.exit(str(error))
     if encoder is None:
         sys.exit(f"{options.model} has no encoder: 'facegan train-encoder' makes one")
     evaluator = AttributePredictor.load("evaluator")
-    photos = np.array(Dataset(options.dataset).images("test")[: options.count])
+    photos = np.array(data.images("test")[: options.count])
     plain = options.out / model.hash[:12]
     ours = plain / encoder.digest()
     presets = {"ours": preset("quick", start="encoder"), "plain": preset("plain", restarts=4)}
