@@ -19,7 +19,7 @@ from pathlib import Path
 
 import numpy as np
 
-BATCH = 8  # photos
+BATCH = 4  # photos
 SHARE, ENOUGH, NEAR = 0.05, 0.9, 1e-3
 TITLES = {"ours": "encoder + 50 steps of L-BFGS", "plain": "1,000 steps of Adam, best of 4 starts"}
 
@@ -134,29 +134,34 @@ def main() -> None:
     options = parser.parse_args()
 
     from facegan.data.dataset import Dataset
+    from facegan.errors import FaceganError
     from facegan.inversion.config import preset
     from facegan.inversion.encoder import find_encoder
     from facegan.metrics.attributes import AttributePredictor
     from facegan.runs import load
 
-    model = load(options.model)
-    encoder = find_encoder(model, options.model, options.encoder)
+    try:
+        model, data = load(options.model), Dataset(options.dataset)
+        encoder = find_encoder(model, options.model, options.encoder)
+    except FaceganError as error:
+        sys.exit(str(error))
     if encoder is None:
         sys.exit(f"{options.model} has no encoder: 'facegan train-encoder' makes one")
     evaluator = AttributePredictor.load("evaluator")
-    photos = np.array(Dataset(options.dataset).images("test")[: options.count])
-    folder = options.out / f"{model.hash[:12]}-{encoder.digest()}"
+    photos = np.array(data.images("test")[: options.count])
+    plain = options.out / model.hash[:12]
+    ours = plain / encoder.digest()
     presets = {"ours": preset("quick", start="encoder"), "plain": preset("plain", restarts=4)}
     sides: dict[str, list[dict]] = {side: [] for side in presets}
     for at in range(0, len(photos), BATCH):
         part = photos[at : at + BATCH]
         for side, settings in presets.items():
-            name = f"{side}-{at}-{len(part)}"
+            where, name = (ours if side == "ours" else plain), f"{side}-{at}-{len(part)}"
             sides[side].append(
-                kept(folder, name, lambda s=settings, p=part: run_side(model, encoder, evaluator, p, s))
+                kept(where, name, lambda s=settings, p=part: run_side(model, encoder, evaluator, p, s))
             )
     generated = [
-        kept(folder, f"generated-{at}", lambda at=at: run_generated(model, encoder, range(at, at + 10)))
+        kept(ours, f"generated-{at}", lambda at=at: run_generated(model, encoder, range(at, at + 10)))
         for at in range(20_000, 20_000 + options.generated, 10)
     ]
     text, good = table(sides, generated)

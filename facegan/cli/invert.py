@@ -54,7 +54,7 @@ def main(
     tune_steps: int = 100,
     tune_rank: int = 8,
     tune_locality: float = 1.0,
-    paths: bool | None = None,
+    paths: Literal["auto", "all", "none"] = "auto",
     film: Literal["mp4", "gif", "webp"] = "mp4",
     seed: int | None = None,
     batch: int | None = None,
@@ -94,7 +94,7 @@ def main(
         tune_steps: updates of the generator.
         tune_rank: of the change of each weight: more is nearer, and a larger file.
         tune_locality: weight of how much other faces change.
-        paths: figure and film of the way of every photo; by default of up to 4 photos.
+        paths: figure and film of the way of all photos, or none; auto: of up to 4 photos.
         film: kind of the films.
         seed: of random starts and noise.
         batch: pictures at once (photos x restarts).
@@ -137,7 +137,7 @@ def main(
 
 def _invert(
     network: Generator, photos: list[Photo], config: InvertConfig, guide: Encoder | None, out: Path,
-    wish: TuneConfig | None, paths: bool | None, film: str,
+    wish: TuneConfig | None, paths: str, film: str,
 ) -> None:  # fmt: skip
     from facegan.inversion.api import batches, merged
     from facegan.inversion.results import Parts
@@ -185,7 +185,7 @@ def _progress(at: int, count: int, config: InvertConfig) -> Callable[[int, int, 
 
 
 def _write(
-    network: Generator, done: Inversion, out: Path, wish: TuneConfig | None, paths: bool | None, film: str
+    network: Generator, done: Inversion, out: Path, wish: TuneConfig | None, paths: str, film: str
 ) -> None:
     from facegan import images, video
     from facegan.files import write_bytes
@@ -202,7 +202,7 @@ def _write(
     images.save_png(out / "pairs.png", results.pairs_figure(done, tuned), text)
     title = f"{done.config.optimizer}, {done.config.loss}, {len(done)} photo{'s' * (len(done) != 1)}"
     write_bytes(out / "curve.png", results.curve_figure(done.curves, done.names, title))
-    if paths or (paths is None and len(done) <= FEW):
+    if paths == "all" or (paths == "auto" and len(done) <= FEW):
         for i, name in enumerate(done.names):
             steps, pictures = results.path_pictures(network, done, i)
             images.save_png(out / f"{name}-path.png", results.path_figure(steps, pictures), text)

@@ -16,6 +16,8 @@ from facegan.images import to_float, to_uint8
 from facegan.inversion.config import InvertConfig, preset
 from facegan.inversion.encoder import Encoder, find_encoder
 from facegan.inversion.losses import distances
+from facegan.inversion.metric import inverse_metric
+from facegan.inversion.noise import noise_names, synthesize_with
 from facegan.inversion.optimize import Found, OnStep, optimize
 from facegan.inversion.photos import Photo, read_photos
 from facegan.inversion.space import Space, default_space
@@ -60,9 +62,7 @@ def starts(
     n, r = len(targets), config.restarts
     if kind == "encoder":
         if encoder is None:
-            raise InputError(
-                "--start encoder: there is none for this model; make one with 'facegan train-encoder'"
-            )
+            raise InputError("--start encoder: this model has none; make one with 'facegan train-encoder'")
         if space.name == "z" and encoder.space != "z":
             raise InputError(f"--start encoder: it guesses {encoder.space}, not z; choose --space w or w+")
         first = space.coordinates(encoder.guess(model, targets))[:, None]
@@ -80,10 +80,14 @@ def invert_pictures(
     encoder: Encoder | None = None, on_step: OnStep | None = None,
 ) -> Inversion:  # fmt: skip
     """One batch: uint8 ``N,H,W,C`` of the model's shape. Ctrl-C returns what was found (``stopped``)."""
+    if config.noise and not noise_names(model):
+        raise InputError("--noise: this model has none of its own")
     space = Space(model, config.space or default_space(model))
     targets = to_float(photos, model.device)
     begin = starts(model, space, targets, config, encoder)
-    found = optimize(model, space, targets, begin, config, on_step)
+    known = encoder is not None and encoder.metric.numel() and encoder.space == space.name
+    inverse = inverse_metric(encoder.metric).to(model.device) if encoder is not None and known else None
+    found = optimize(model, space, targets, begin, config, on_step, inverse)
     return _gathered(model, space, photos, targets, tuple(names), found, config)
 
 
@@ -91,8 +95,6 @@ def _gathered(
     model: Generator, space: Space, photos: np.ndarray, targets: torch.Tensor, names: tuple[str, ...],
     found: Found, config: InvertConfig,
 ) -> Inversion:  # fmt: skip
-    from facegan.inversion.noise import synthesize_with
-
     with torch.no_grad():
         vectors = space.vectors(found.u)
         w = space.w(found.u)

@@ -37,6 +37,8 @@ class InvertConfig:
     """Starts of each photo, run as one batch; the best one counts."""
     start: str = "auto"
     """encoder (its guess, further starts around it), random (seeds), mean; auto: encoder, else random."""
+    refine: tuple[float, ...] = (0.3,)
+    """lbfgs: after these shares of the steps, only the best start goes on, the metric measured there."""
     stop: float = 0.0
     """lbfgs: a photo whose loss is no larger is left as it is."""
     noise: float = 0.0

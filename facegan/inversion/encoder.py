@@ -61,7 +61,8 @@ class EncoderNet(nn.Module):
 
 @dataclass
 class Encoder:
-    """``guess`` gives vectors of the model whose hash it names, in ``space`` (z or w)."""
+    """``guess`` gives vectors of the model whose hash it names, in ``space`` (z or w); ``metric`` tells how
+    much pictures change along that (see ``metric.py``; empty where it was not measured)."""
 
     network: EncoderNet
     model_hash: str
@@ -69,6 +70,7 @@ class Encoder:
     shape: tuple[int, int, int]
     outputs: int
     width: int
+    metric: torch.Tensor = field(default_factory=lambda: torch.empty(0, 0))
     papers: dict[str, Any] = field(default_factory=dict)
 
     @classmethod
@@ -119,6 +121,7 @@ class Encoder:
             k: (v.half() if v.is_floating_point() else v).contiguous()
             for k, v in sorted(self.network.state_dict().items())
         }
+        tensors["metric"] = self.metric.half().contiguous()
         write_bytes(path, save(tensors, {"facegan-encoder": json.dumps(head, sort_keys=True)}))
 
     @classmethod
@@ -145,13 +148,18 @@ class Encoder:
             outputs, width = int(head["outputs"]), int(head["width"])
             if max(c, h, w, width) > 1024 or not 0 < outputs <= 1_000_000 or head["space"] not in ("z", "w"):
                 raise ValueError("sizes out of range")
+            metric = tensors.pop("metric").float()
+            if metric.numel() and metric.shape != (outputs, outputs):
+                raise ValueError("the metric's shape")
             network = EncoderNet((c, h, w), outputs, width).to(memory_format=torch.channels_last)
             network.load_state_dict(
                 {k: v.float() if v.is_floating_point() else v for k, v in tensors.items()}
             )
             network.eval().requires_grad_(False)
             papers = dict(head["papers"])
-            return cls(network, str(head["model"]), str(head["space"]), (c, h, w), outputs, width, papers)
+            return cls(
+                network, str(head["model"]), str(head["space"]), (c, h, w), outputs, width, metric, papers
+            )
         except (KeyError, TypeError, ValueError, RuntimeError, AttributeError) as error:
             first = (str(error).splitlines() or [""])[0][:200]
             raise ModelError(f"{path}: the header does not describe its tensors ({first})") from None

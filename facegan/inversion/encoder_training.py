@@ -23,6 +23,7 @@ from facegan.generator import Generator
 from facegan.images import to_float
 from facegan.inversion.encoder import Encoder, EncoderNet
 from facegan.inversion.losses import Objective, parse_losses
+from facegan.inversion.metric import measure_metric
 from facegan.inversion.space import Space, default_space
 from facegan.metrics.attributes import fit
 from facegan.nets.ema import update_ema
@@ -126,6 +127,7 @@ class _Training:
             if tensor.is_floating_point():
                 tensor.copy_(tensor.half().float())
         self.encoder.network = network
+        self.encoder.metric = measure_metric(self.model, self.space, self.weights, self.s.seed).half().float()
         self.encoder.papers = {"training": asdict(self.s)}
         return self.encoder
 

@@ -16,13 +16,15 @@ class BatchedLBFGS:
 
     A problem that finds no better point within ``tries`` stays and forgets its history; if there is none down
     the gradient either, it is at rest: no longer ``active``. So is one that reaches a loss below ``stop``.
+    ``inverse`` ``D,D`` (of all) or ``B,D,D``, where known, is about the inverse Hessian, up to a factor.
     """
 
     def __init__(
-        self, evaluate: Evaluate, points: Tensor, history: int = 10, tries: int = 5, stop: float = 0.0
-    ) -> None:
+        self, evaluate: Evaluate, points: Tensor, *, inverse: Tensor | None = None, history: int = 60,
+        tries: int = 5, stop: float = 0.0,
+    ) -> None:  # fmt: skip
         self.evaluate, self.points, self.tries, self.history = evaluate, points.clone(), tries, history
-        self.stop = stop
+        self.inverse, self.stop = inverse, stop
         self.s: list[Tensor] = []
         self.y: list[Tensor] = []
         self.rho: list[Tensor] = []
@@ -39,11 +41,29 @@ class BatchedLBFGS:
             alpha = rho * (s * q).sum(1, keepdim=True)
             q = q - alpha * y
             alphas.append(alpha)
-        q = q * self.scale
+        q = self._preconditioned(q) * self.scale
         for s, y, rho, alpha in zip(self.s, self.y, self.rho, reversed(alphas), strict=True):
             q = q + s * (alpha - rho * (y * q).sum(1, keepdim=True))
         slope = (q * self.gradients).sum(1, keepdim=True)
-        return torch.where(slope < 0, q, -self.gradients)
+        return torch.where(slope < 0, q, -self._preconditioned(self.gradients))
+
+    def _preconditioned(self, g: Tensor) -> Tensor:
+        if self.inverse is None:
+            return g
+        return g @ self.inverse if self.inverse.ndim == 2 else (g[:, None] @ self.inverse)[:, 0]
+
+    def recondition(self, inverse: Tensor, rows: Tensor) -> None:
+        """Go on with ``rows`` alone, with inverse Hessians ``len(rows),D,D`` of their own."""
+        own = inverse.new_zeros(len(self.points), *inverse.shape[1:])
+        own[rows] = inverse
+        rest = torch.ones_like(self.active)
+        rest[rows] = False
+        self.inverse, self.active = own, self.active & ~rest
+        if self.s:
+            s, y = self.s[-1], self.y[-1]
+            size = (y * self._preconditioned(y)).sum(1, keepdim=True)
+            good = (self.rho[-1] > 0) & (size > 1e-30)
+            self.scale = torch.where(good, (s * y).sum(1, keepdim=True) / size.clamp_min(1e-30), 1.0)
 
     def step(self, first: float = 1.0) -> None:
         """``first`` is the length of a problem's very first step."""
@@ -76,9 +96,8 @@ class BatchedLBFGS:
         self.active[stuck[self.fresh[stuck]]] = False
         for old in self.rho:
             old[stuck] = 0.0
-        self.scale = torch.where(
-            usable, curvature / y.square().sum(1, keepdim=True).clamp_min(1e-30), self.scale
-        )
+        size = (y * self._preconditioned(y)).sum(1, keepdim=True).clamp_min(1e-30)
+        self.scale = torch.where(usable, curvature / size, self.scale)
         self.scale[stuck] = 1.0
         self.fresh = self.fresh & ~usable[:, 0]
         self.fresh[stuck] = True

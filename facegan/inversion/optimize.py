@@ -12,10 +12,13 @@ from facegan.generator import Generator
 from facegan.inversion.config import InvertConfig
 from facegan.inversion.lbfgs import BatchedLBFGS
 from facegan.inversion.losses import Objective, parse_losses
+from facegan.inversion.metric import inverse_metric, local_metric
 from facegan.inversion.noise import noise_penalty, renormalise, start_noise, synthesize_with
 from facegan.inversion.space import Space
 
 Tensor = torch.Tensor
+MOST_DIRECTIONS = 256  # for a metric of each photo's own
+LOCAL_DAMPING = 0.05
 # (step, losses N of the best start so far): called after each evaluation
 OnStep = Callable[[int, Tensor], None]
 
@@ -116,17 +119,21 @@ class _Record:
 
 def optimize(
     model: Generator, space: Space, targets: Tensor, starts: Tensor, config: InvertConfig,
-    on_step: OnStep | None = None,
+    on_step: OnStep | None = None, inverse: Tensor | None = None,
 ) -> Found:  # fmt: skip
     """From ``starts`` ``N,restarts,dim`` towards ``targets`` ``N,C,H,W``; Ctrl-C returns what was found.
 
-    A photo's result does not depend on what else is in the batch.
+    ``inverse`` is the space's usual inverse Hessian (see ``metric.py``), for lbfgs. A photo's result does not
+    depend on what else is in the batch.
     """
     problem = Problem(model, space, targets, config)
     points = starts.reshape(-1, space.dim).to(model.device)
     record = _Record(len(points), config, on_step)
     try:
-        (_adam if config.optimizer == "adam" else _lbfgs)(problem, points, config, record)
+        if config.optimizer == "adam":
+            _adam(problem, points, config, record)
+        else:
+            _lbfgs(problem, points, config, record, inverse)
     except KeyboardInterrupt:
         if record.best is None:
             raise
@@ -134,13 +141,30 @@ def optimize(
     return record.found(stopped=False)
 
 
-def _lbfgs(problem: Problem, points: Tensor, config: InvertConfig, record: _Record) -> None:
-    solver = BatchedLBFGS(problem.evaluate, points, stop=config.stop)
+def _lbfgs(
+    problem: Problem, points: Tensor, config: InvertConfig, record: _Record, inverse: Tensor | None
+) -> None:
+    solver = BatchedLBFGS(problem.evaluate, points, inverse=inverse, stop=config.stop)
     record.note(0, solver.points, solver.losses)
+    again = [math.ceil(share * config.steps) for share in config.refine if config.steps]
     for step in range(1, config.steps + 1):
+        if step in again and points.shape[1] <= MOST_DIRECTIONS:
+            _refine(problem, solver)
         if solver.active.any():
             solver.step(config.lr * math.sqrt(points.shape[1]))
         record.note(step, solver.points, solver.losses)
+
+
+def _refine(problem: Problem, solver: BatchedLBFGS) -> None:
+    """Go on with each photo's best start alone, with the metric measured there."""
+    restarts = problem.config.restarts
+    best = solver.losses.view(-1, restarts).argmin(1)
+    rows = torch.arange(len(best), device=best.device) * restarts + best
+    metrics = [
+        local_metric(problem.model, problem.space, problem.objective.weights, solver.points[row])
+        for row in rows
+    ]
+    solver.recondition(torch.stack([inverse_metric(m, LOCAL_DAMPING) for m in metrics]), rows)
 
 
 def learning_rate(step: int, config: InvertConfig) -> float:

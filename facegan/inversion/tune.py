@@ -29,7 +29,7 @@ class TuneConfig:
 
     steps: int = 100
     """Updates."""
-    lr: float = 5e-3
+    lr: float = 1e-2
     """Adam's learning rate; a weight's factors are in units of its standard deviation."""
     rank: int = 8
     """Of the difference of each weight; more is nearer and larger."""

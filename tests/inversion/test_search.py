@@ -85,10 +85,10 @@ def test_what_is_near_enough_rests() -> None:
 # --- spaces --------------------------------------------------------------------------------------
 
 
-def test_coordinates_of_z(tiny_model: Generator) -> None:
+def test_coordinates_of_z(vivid_model: Generator) -> None:
     """N(mean, std) in standard coordinates, and back; the tutorials' norm penalty is that of N(0, 1)."""
-    meta = {**tiny_model.meta, "latent": {"kind": "normal", "dim": 64, "mean": -0.5, "std": 0.5}}
-    model = Generator(tiny_model.network, meta)
+    meta = {**vivid_model.meta, "latent": {"kind": "normal", "dim": 64, "mean": -0.5, "std": 0.5}}
+    model = Generator(vivid_model.network, meta)
     space = Space(model, "z")
     z = model.latent.sample([3, 4])
     u = space.coordinates(z)
@@ -99,9 +99,9 @@ def test_coordinates_of_z(tiny_model: Generator) -> None:
     assert torch.allclose(space.norm_penalty(u), expected) and expected.min() > 0
 
 
-def test_coordinates_on_a_sphere(tiny_model: Generator) -> None:
-    meta = {**tiny_model.meta, "latent": {"kind": "sphere", "dim": 64, "mean": 0.0, "std": 1.0}}
-    space = Space(Generator(tiny_model.network, meta), "z")
+def test_coordinates_on_a_sphere(vivid_model: Generator) -> None:
+    meta = {**vivid_model.meta, "latent": {"kind": "sphere", "dim": 64, "mean": 0.0, "std": 1.0}}
+    space = Space(Generator(vivid_model.network, meta), "z")
     u = torch.randn(3, 64) * 5
     assert torch.allclose(space.vectors(u).norm(dim=1), torch.tensor(8.0))
     z = space.vectors(u)
@@ -138,9 +138,9 @@ def test_coordinates_of_w(styled: Generator, name: str, dim: int | None) -> None
     assert torch.allclose(space.vectors(u), styled.map(z), atol=1e-4)
 
 
-def test_an_unknown_space(tiny_model: Generator) -> None:
+def test_an_unknown_space(vivid_model: Generator) -> None:
     with pytest.raises(InputError, match="--space v: choose z, w or w"):
-        Space(tiny_model, "v")
+        Space(vivid_model, "v")
 
 
 # --- the search ----------------------------------------------------------------------------------
@@ -154,18 +154,18 @@ def test_ramps() -> None:
     assert rates == pytest.approx([0, 0.04, 0.2, 0.2, 0.2, falling, 0])
 
 
-def test_the_tutorial_number_by_number(tiny_model: Generator) -> None:
+def test_the_tutorial_number_by_number(vivid_model: Generator) -> None:
     """An independent loop: seed 777, Keras's Adam 0.01; the loss on pictures in [0, 1] is the sum over pixels
     of the channels' mean difference + | ||z|| - sqrt(dim) |."""
-    steps, photo = 6, tiny_model.sample([7])
+    steps, photo = 6, vivid_model.sample([7])
     for name, power in (("mae", 1), ("mse", 2)):
         config = preset("tutorial", generated=True, loss=name, steps=steps)
         assert (preset("tutorial", generated=True).steps, preset("tutorial").steps) == (200, 300)
         assert (preset("tutorial", generated=True).seed, preset("tutorial").seed) == (777, 0)
-        found = invert_pictures(tiny_model, photo, ["x"], config)
+        found = invert_pictures(vivid_model, photo, ["x"], config)
         target = torch.from_numpy(photo.astype(np.float64)).permute(0, 3, 1, 2) / 255
-        z, m, v, losses = tiny_model.latent.sample([777]).double().requires_grad_(), 0.0, 0.0, []
-        network = tiny_model.network.double()
+        z, m, v, losses = vivid_model.latent.sample([777]).double().requires_grad_(), 0.0, 0.0, []
+        network = vivid_model.network.double()
         for t in range(1, steps + 2):
             image = (network.synthesize(network.map(z)) + 1) / 2
             pixels = (image - target).abs().pow(power).mean(1).sum()
@@ -179,11 +179,11 @@ def test_the_tutorial_number_by_number(tiny_model: Generator) -> None:
         assert found.curves[:, 0] == pytest.approx(losses, rel=1e-4), name
 
 
-def test_the_tutorial_keeps_a_picture_before_every_fifth_update(tiny_model: Generator) -> None:
+def test_the_tutorial_keeps_a_picture_before_every_fifth_update(vivid_model: Generator) -> None:
     config = preset("tutorial", generated=True, steps=20)
-    found = invert_pictures(tiny_model, tiny_model.sample([7]), ["x"], config)
+    found = invert_pictures(vivid_model, vivid_model.sample([7]), ["x"], config)
     assert found.snapshot_steps == [0, 5, 10, 15] and found.snapshots.shape == (4, 1, 64)
-    assert torch.allclose(found.snapshots[0], tiny_model.latent.sample([777]))
+    assert torch.allclose(found.snapshots[0], vivid_model.latent.sample([777]))
     assert preset("tutorial").snapshots == 60 and preset("tutorial", generated=True).snapshots == 40
 
 
@@ -204,35 +204,35 @@ def test_every_space_comes_nearer(styled: Generator, name: str, optimizer: str) 
 
 
 @pytest.mark.parametrize("optimizer", ["adam", "lbfgs"])
-def test_a_photo_alone_and_in_a_batch(tiny_model: Generator, optimizer: str) -> None:
-    photos = tiny_model.sample([5, 6, 7])
+def test_a_photo_alone_and_in_a_batch(vivid_model: Generator, optimizer: str) -> None:
+    photos = vivid_model.sample([5, 6, 7])
     config = preset("quick", loss="mse", steps=10, optimizer=optimizer, restarts=2, start="random")
-    together = invert_pictures(tiny_model, photos, list("abc"), config)
-    again = invert_pictures(tiny_model, photos, list("abc"), config)
-    alone = invert_pictures(tiny_model, photos[1:2], ["b"], config)
+    together = invert_pictures(vivid_model, photos, list("abc"), config)
+    again = invert_pictures(vivid_model, photos, list("abc"), config)
+    alone = invert_pictures(vivid_model, photos[1:2], ["b"], config)
     assert torch.equal(together.vectors.z, again.vectors.z)
     assert alone.errors["loss"][0] == pytest.approx(together.errors["loss"][1], rel=2e-2)
     assert torch.allclose(alone.snapshots[:3], together.snapshots[:3, 1:2], atol=1e-3)
 
 
-def test_the_best_start_wins_and_the_best_point_of_it(tiny_model: Generator) -> None:
+def test_the_best_start_wins_and_the_best_point_of_it(vivid_model: Generator) -> None:
     """One of the starts is the answer itself: it must be the one that is kept, and at step 0."""
-    space, config = Space(tiny_model, "z"), preset("quick", loss="mse", norm=0.0, steps=3, restarts=3,
+    space, config = Space(vivid_model, "z"), preset("quick", loss="mse", norm=0.0, steps=3, restarts=3,
                                                    optimizer="adam", jitter=0.0, ramp_up=0.0)  # fmt: skip
     u = space.random([1, 2, 3])
-    targets = tiny_model(space.vectors(u[1:2]))
-    found = optimize(tiny_model, space, targets, u[None], config)
+    targets = vivid_model(space.vectors(u[1:2]))
+    found = optimize(vivid_model, space, targets, u[None], config)
     assert int(found.start[0]) == 1 and torch.equal(found.u[0], u[1]) and float(found.losses[0]) < 1e-10
 
 
-def test_ctrl_c_keeps_what_was_found(tiny_model: Generator) -> None:
+def test_ctrl_c_keeps_what_was_found(vivid_model: Generator) -> None:
     def stop(step: int, losses: torch.Tensor) -> None:
         if step == 4:
             raise KeyboardInterrupt
 
     for optimizer in ("adam", "lbfgs"):
         config = preset("quick", loss="mse", steps=50, start="random", optimizer=optimizer)
-        found = invert_pictures(tiny_model, tiny_model.sample([5]), ["a"], config, on_step=stop)
+        found = invert_pictures(vivid_model, vivid_model.sample([5]), ["a"], config, on_step=stop)
         assert found.stopped and len(found.curves) == 5
         picture = to_float(found.pictures)
         error = float((picture - to_float(found.photos)).square().mean())
