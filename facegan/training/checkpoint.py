@@ -25,7 +25,7 @@ from facegan.training.state import TrainState
 
 FORMAT = 1
 _COUNTS = (
-    "images_seen", "fakes_drawn", "updates", "seconds", "lr_scale", "watch", "path_mean",
+    "images_seen", "fakes_drawn", "updates", "seconds", "lr_scale", "watch", "path_mean", "images_before",
 )  # fmt: skip
 
 

@@ -66,6 +66,8 @@ def sampling_generator(state: TrainState, papers: dict[str, Any]) -> Generator:
 
         recalibrate_batch_norm(network, batches())
     provenance = {**papers["provenance"], "images_seen": state.images_seen}
+    if state.images_before:
+        provenance["images_before"] = state.images_before
     return Generator(network, {**papers, "provenance": provenance}, state.device).as_trained()
 
 

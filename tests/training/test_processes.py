@@ -13,6 +13,8 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file
 
+from facegan.families import FAMILIES
+from facegan.recipes import recipe
 from facegan.training.checkpoint import list_checkpoints
 
 HERE = Path(__file__).parent
@@ -65,6 +67,10 @@ def numbers(tmp_path_factory):
     one, two = (dict(np.load(folder / f"{name}.npz")) for name in ("one", "two"))
     assert (one["world"], two["world"]) == (1, 2)
     return one, two
+
+
+def test_every_family_is_among_the_cases():
+    assert {recipe(c.get("recipe", "faces-tiny-32")).family for c in updates.CASES.values()} == set(FAMILIES)
 
 
 @pytest.mark.parametrize("case", updates.CASES)

@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from facegan.cli.train import _flags
+from facegan.cli.train import flags_of
 from facegan.errors import RunError
 from facegan.images import save_png
 from facegan.recipes import RECIPES, recipe
@@ -373,7 +373,7 @@ def test_the_command_reproduces_the_configuration(name: str, changes: dict[str, 
     saved = json.loads(json.dumps({**config.to_dict(), "dataset": {"path": "a b"}}))
     words = shlex.split(train_command(saved, "runs/x"))
     assert words[:3] == ["facegan", "train", "a b"]
-    flags: Any = tyro.cli(_flags(recipe(name)), args=words[2:])
+    flags: Any = tyro.cli(flags_of(recipe(name)), args=words[2:])
     assert flags.model == config.model
     for key, value in vars(flags.settings).items():
         assert value == getattr(config, key), key
