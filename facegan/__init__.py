@@ -30,7 +30,7 @@ _PUBLIC = {
     "Directions": "facegan.latent.directions",
     "edit": "facegan.latent.editing",
 }
-_MODULES = {"latent", "images", "video", "recipes", "data"}
+_MODULES = {"latent", "images", "video", "recipes", "data", "pixels"}
 
 __all__ = [
     "RECIPES",
@@ -52,6 +52,7 @@ __all__ += [
     "invert",
     "latent",
     "load",
+    "pixels",
     "prepare",
     "recipe",
     "recipes",
@@ -60,7 +61,7 @@ __all__ += [
 ]
 
 if TYPE_CHECKING:
-    from facegan import data, images, latent, recipes, video
+    from facegan import data, images, latent, pixels, recipes, video
     from facegan.data.dataset import Dataset
     from facegan.data.prepare import prepare
     from facegan.errors import FaceganError

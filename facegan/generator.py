@@ -122,6 +122,7 @@ def _plain(name: str) -> str:
 class Generator:
     """A network in sampling mode with its prior and its papers.
 
+    ``bundled`` is the name under which it comes with the package, if it does.
     ``meta`` holds at least ``family``, ``config``, ``latent``, ``image_shape`` and ``labels``, and as
     known ``provenance``, ``alignment`` and ``licence``, for a conditional one ``label_rows`` (the training
     pictures' labels and their counts). ``image_shape`` is (C, H, W).
@@ -136,6 +137,7 @@ class Generator:
         self.conditions = Conditions(self.labels, meta.get("label_rows", {})) if self.labels else None
         self.told: torch.Tensor | None = self.conditions.row({}) if self.conditions else None
         self.varied: dict[int, float] | None = None
+        self.bundled = ""
         self.w_dim, self.num_ws = int(network.w_dim), int(network.num_ws)  # type: ignore[arg-type]
         self.device = torch.device(device)
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from facegan import rng
+from facegan import figures, rng
 from facegan.generator import Generator
 from facegan.latent.arithmetic import Rescale, Term, evaluate
 from facegan.metrics.attributes import AttributePredictor
@@ -69,6 +69,26 @@ def terms(members: np.ndarray) -> list[Term]:
     return [
         Term(sign, tuple((group + 1).tolist())) for sign, group in zip((1.0, -1.0, 1.0), members, strict=True)
     ]
+
+
+def expression(members: np.ndarray) -> str:
+    """One trial as 'facegan arithmetic' takes it, where the pool is the seeds from 1 on."""
+    first, second, third = (",".join(map(str, term.members)) for term in terms(members))
+    return f"{first} - {second} + {third}"
+
+
+def arithmetic_sheet(
+    model: Generator, pool: torch.Tensor, members: np.ndarray, titles: Sequence[str]
+) -> np.ndarray:
+    """One trial as a figure: the members of each group, their average, and the result."""
+    averages, result = evaluate(terms(members), pool, model.latent)
+    rows = [
+        figures.ArithmeticRow(
+            f"{sign} {title}", model.images(pool[group]), [str(m + 1) for m in group], average
+        )
+        for title, sign, group, average in zip(titles, "+-+", members, model.images(averages), strict=True)
+    ]
+    return figures.arithmetic_figure(rows, model.images(result[None])[0], 3, most=5)
 
 
 def combine(pool: torch.Tensor, members: np.ndarray, rescale: Rescale | None = None) -> torch.Tensor:
