@@ -28,7 +28,6 @@ class Bench:
     def __init__(self, reference: str, seeds: int, folder: str) -> None:
         from facegan.latent import directions as found
         from facegan.latent import probe
-        from facegan.latent.stages import Stages
         from facegan.latent.words import sheet
         from facegan.metrics.attributes import AttributePredictor
         from facegan.runs import load
@@ -36,8 +35,8 @@ class Bench:
         self.model = load(reference).as_trained()
         self.faces, self.judge = AttributePredictor.load("faces"), AttributePredictor.load("evaluator")
         self.settings = found.Settings()
-        kept = Path(folder) if folder else found.cached_file(self.model).with_suffix(".part")
-        self.stages = Stages(kept, key=f"{self.model.hash}/faces/{self.settings}")
+        kept = Path(folder) / "bench" if folder else found.cached_file(self.model)
+        self.stages = found.stages_of(self.model, "faces", self.settings, kept)
         self.seen = found.see(self.model, self.faces, self.settings, told, self.stages)
         self.spread = probe.spread_of(self.model)
         self.w = sheet(self.model, seeds)

@@ -51,8 +51,7 @@ def main(
         seed: of the samples.
         device: cpu, cuda or mps.
     """
-    from facegan.latent.directions import Settings, cached_file, directions
-    from facegan.latent.stages import Stages
+    from facegan.latent.directions import Settings, cached_file, directions, stages_of
     from facegan.metrics.attributes import AttributePredictor
     from facegan.runs import load
 
@@ -66,7 +65,7 @@ def main(
         protect=protected(protect, known),
     )  # fmt: skip
     target = Path(out) if out else cached_file(generator)
-    stages = Stages(target.with_suffix(".part"), key=f"{generator.hash}/{network}/{settings}")
+    stages = stages_of(generator, network, settings, target)
     found = directions(generator, network=network, settings=settings, told=Line(), stages=stages)
     found.save(target)
     stages.clear()

@@ -50,7 +50,7 @@ class Settings:
     """Attributes that must not change while others do."""
     other: float = 0.1
     """Weight of all other attributes, beside 1 for protected ones."""
-    ridge: float = 0.2
+    ridge: float = 0.05
     """Keeps a steered direction near to where it acts most."""
     effects: int = 32
     """Samples at which the effect of one unit of each direction is measured."""
@@ -216,6 +216,13 @@ def directions(
     )
 
 
+def stages_of(model: Generator, network: str, settings: Settings, target: Path) -> Stages:
+    """What was looked at so far, in a folder beside the file that will be."""
+    s = settings
+    key = f"{model.hash}/{network}-{digest(network)}/{s.samples}/{s.gradients}/{s.seed}"
+    return Stages(target.with_suffix(".part"), key)
+
+
 def see(
     model: Generator, predictor: AttributePredictor, settings: Settings, told: Told = lambda *_: None,
     stages: Stages | None = None,
@@ -337,7 +344,7 @@ def directions_of(model: Generator, told: Told = lambda *_: None) -> Directions:
         if (found := Directions.load(file)).model_hash == base_hash(model):
             return found
     settings = Settings()
-    stages = Stages(kept.with_suffix(".part"), key=f"{model.hash}/faces/{settings}")
+    stages = stages_of(model, "faces", settings, kept)
     found = directions(model, settings=settings, told=told, stages=stages)
     try:
         found.save(kept)
