@@ -112,8 +112,8 @@ def _verdict(record: RunRecord) -> str:
 
 def stopped(record: RunRecord) -> str:
     """What the watchdog said when it ended the run, and what to try; else ""."""
-    last = event(record.events[-1]) if record.events else {"alarm": False, "text": ""}
-    if not last["alarm"] or not last["text"].endswith("; stopped"):
+    last = event(record.events[-1]) if record.events else None
+    if last is None or not last["alarm"] or not last["text"].endswith("; stopped"):
         return ""
     reason, _, advice = last["text"].removesuffix("; stopped").partition(" ")[2].partition("; try ")
     return f"Stopped at {last['kimg']:g} kimg: {reason}." + (
