@@ -9,7 +9,8 @@ With ``--device cuda`` they are wall seconds. At each mark it keeps samples of e
 It can be stopped at any time, and goes on from its last state, also to more seconds: a longer run contains
 the shorter ones. ``table`` measures all samples against the test split, by the features `faces` and by
 those of the evaluator network, which takes part in no training, takes each contestant's better way to sample,
-and writes table.md and grid.png; exit code 1 says that our best missed half of the best peer's distance. Without a command it prints the table of what was measured already.
+and writes table.md and grid.png; exit code 1 says that our best has more than half of the best
+peer's distance. Without a command it prints the table of what was measured already.
 
 The packages are looked for where Python finds them (PYTHONPATH); none of their code is here.
 """
@@ -262,8 +263,8 @@ def verdict(rows: list[dict[str, Any]], peers: list[str]) -> tuple[str, bool]:
     theirs, ours = (next(r for r in at if (r["name"] in peers) == side) for side in (True, False))
     shares = [ours["values"][k] / theirs["values"][k] for k in ("fid_faces", "fid_evaluator")]
     text = (
-        f"At {mark:g} seconds {ours['name']} has {shares[0]:.0%} of the distance of {theirs['name']}, the best "
-        f"peer, by `faces`, and {shares[1]:.0%} by the evaluator (goal: at most {GOAL:.0%})."
+        f"At {mark:g} seconds {ours['name']} has {shares[0]:.0%} of the distance of {theirs['name']}, the "
+        f"best peer, by `faces`, and {shares[1]:.0%} by the evaluator (goal: at most {GOAL:.0%})."
     )
     return text, shares[0] > GOAL
 
@@ -332,7 +333,12 @@ def main() -> int:
         kept = Path("side_by_side/table.md")
         print(kept.read_text() if kept.is_file() else "nothing measured yet: see --help")
         return 0
-    return {"run": run, "table": table}[args.command](args)
+    from facegan.errors import FaceganError
+
+    try:
+        return {"run": run, "table": table}[args.command](args)
+    except FaceganError as error:
+        sys.exit(f"side_by_side: {error}")
 
 
 if __name__ == "__main__":
