@@ -1,8 +1,8 @@
-"""The only place where uint8 meets [-1, 1]; reading, resizing, grids and writing of pictures.
+"""The only place where uint8 meets [-1, 1] and [0, 1]; reading, resizing, grids and writing of pictures.
 
 Shapes: ``hwc``/``nhwc`` arrays are uint8 sRGB with 1 or 3 channels; ``nchw`` tensors are float in
 [-1, 1]. The conversion is ``x / 127.5 - 1`` and, back, ``round((x + 1) * 127.5)`` clipped to
-0..255, so that every uint8 value survives the round trip. torch is imported inside the two
+0..255, so that every uint8 value survives the round trip. torch is imported inside the
 functions that need it, so that workers which only read pictures stay small.
 """
 
@@ -55,6 +55,26 @@ def to_uint8(images: torch.Tensor) -> np.ndarray:
     return np.ascontiguousarray(scaled.to(torch.uint8).permute(0, 2, 3, 1).cpu().numpy())
 
 
+def to_unit(images: np.ndarray | torch.Tensor, device: str | torch.device = "cpu") -> torch.Tensor:
+    """uint8 ``N,H,W,C`` to float32 ``N,C,H,W`` in [0, 1], the range of classifiers (``facegan.pixels``)."""
+    import torch
+
+    tensor = (
+        torch.from_numpy(np.require(images, requirements=["C", "W"]))
+        if isinstance(images, np.ndarray)
+        else images
+    )
+    return tensor.to(device).permute(0, 3, 1, 2).float().div_(255.0).contiguous()
+
+
+def unit_to_uint8(images: torch.Tensor) -> np.ndarray:
+    """float ``N,C,H,W`` in [0, 1] (outside is clipped) to uint8 ``N,H,W,C``."""
+    import torch
+
+    scaled = images.detach().float().mul(255.0).round_().clamp_(0, 255)
+    return np.ascontiguousarray(scaled.to(torch.uint8).permute(0, 2, 3, 1).cpu().numpy())
+
+
 def grid(images: np.ndarray, columns: int | None = None, pad: int = 2, background: int = 255) -> np.ndarray:
     """Tile uint8 ``N,H,W,C`` row by row into one ``H,W,C`` picture.
 
@@ -93,6 +113,21 @@ def png_bytes(image: np.ndarray, text: dict[str, str] | None = None) -> bytes:
 def save_png(path: str | Path, image: np.ndarray, text: dict[str, str] | None = None) -> None:
     """Write uint8 ``H,W,C`` as PNG, atomically."""
     write_bytes(path, png_bytes(image, text))
+
+
+def save_picture(path: str | Path, image: np.ndarray, text: dict[str, str] | None = None) -> None:
+    """Write uint8 ``H,W,3`` atomically, as PNG or, where the name ends in .jpg or .jpeg, JPEG (quality 92).
+
+    ``text`` becomes PNG's text chunks, or JPEG's comment, a line each.
+    """
+    if Path(path).suffix.lower() not in (".jpg", ".jpeg"):
+        save_png(path, image, text)
+        return
+    from PIL import Image
+
+    buffer, comment = io.BytesIO(), "\n".join(f"{key}: {value}" for key, value in (text or {}).items())
+    Image.fromarray(image).save(buffer, "JPEG", quality=92, comment=comment.encode())
+    write_bytes(path, buffer.getvalue())
 
 
 def resize(image: np.ndarray, size: tuple[int, int], resample: str = "lanczos") -> np.ndarray:
@@ -135,8 +170,11 @@ def read_image_file(path: str | Path, *, max_pixels: int = MAX_PIXELS) -> np.nda
     return read_image(content, str(path), max_pixels=max_pixels)
 
 
-def read_image(content: bytes, name: str = "", *, max_pixels: int = MAX_PIXELS) -> np.ndarray:
-    """Decode a picture file to uint8 ``H,W,3``: upright (EXIF), sRGB (ICC), transparency over white.
+def read_image(
+    content: bytes, name: str = "", *, max_pixels: int = MAX_PIXELS, alpha: bool = True
+) -> np.ndarray:
+    """Decode a picture file to uint8 ``H,W,3``: upright (EXIF), sRGB (ICC), transparency over white (or
+    just dropped, without ``alpha``).
 
     Reads ``FORMATS``, the first frame or page of several; 16-bit values are scaled to 8. Whatever
     the bytes, the only exception is ``ImageError``, its reason one of: empty file, not an image,
@@ -158,8 +196,8 @@ def read_image(content: bytes, name: str = "", *, max_pixels: int = MAX_PIXELS) 
                 inverted = picture.mode == "CMYK" and picture.format in ("JPEG", "MPO")
                 if inverted and "adobe" not in picture.info:
                     # Pillow takes every such file for Adobe's, which stores 255 - ink.
-                    return _to_srgb(_upright(ImageChops.invert(picture)))
-                return _to_srgb(_upright(picture))
+                    return _to_srgb(_upright(ImageChops.invert(picture)), alpha)
+                return _to_srgb(_upright(picture), alpha)
     except ImageError:
         raise
     except Image.DecompressionBombError as error:
@@ -240,7 +278,7 @@ def _upright(picture: Image.Image) -> Image.Image:
         return picture
 
 
-def _to_srgb(picture: Image.Image) -> np.ndarray:
+def _to_srgb(picture: Image.Image, keep_alpha: bool = True) -> np.ndarray:
     """Any Pillow mode to uint8 ``H,W,3``."""
     from PIL import Image
 
@@ -252,7 +290,7 @@ def _to_srgb(picture: Image.Image) -> np.ndarray:
     if picture.has_transparency_data:  # an alpha channel, an RGBA palette or a transparent colour
         opaque = "L" if picture.mode in ("L", "LA", "La") else "RGB"
         picture = picture.convert("RGBA")
-        alpha = picture.getchannel("A")
+        alpha = picture.getchannel("A") if keep_alpha else None
         picture = picture.convert(opaque)
     elif picture.mode == "P":
         picture = picture.convert("RGB")
