@@ -37,7 +37,7 @@ def demo(tmp_path_factory) -> Path:
     assert code == 130 and "goes on from here" in text and "Traceback" not in text, text
     again = subprocess.run([*COMMAND, "--out", str(out)], stderr=subprocess.PIPE, text=True)
     assert again.returncode == 0, again.stderr
-    assert again.stderr.count("(done before)") == 2 and "resumed from" in again.stderr
+    assert again.stderr.count("(done before)") == 3 and "resumed from" in again.stderr
     assert "Warning" not in again.stderr and f"open {out / 'report.html'}" in again.stderr
     assert (out / "portraits" / "000001.png").stat().st_mtime_ns == drawn
     return out
@@ -46,7 +46,15 @@ def demo(tmp_path_factory) -> Path:
 def test_report_holds_everything_itself(demo):
     page = (demo / "report.html").read_text()
     assert not re.search(r'(?:src|href)\s*=\s*"(?!data:)', page)
-    for name in ("faces.png", "portraits.png", "progress.png", "interpolation.png", "film.webp"):
+    for name in (
+        "bundled.png",
+        "bundled.webp",
+        "faces.png",
+        "portraits.png",
+        "progress.png",
+        "interpolation.png",
+        "film.webp",
+    ):
         assert (demo / "pictures" / name).exists()
     assert page.count("<img") >= 5
     assert "support" in page or "nothing here says" in page
@@ -54,7 +62,7 @@ def test_report_holds_everything_itself(demo):
 
 def test_every_stage_is_timed_and_the_judge_is_named(demo):
     story = json.loads((demo / "demo.json").read_text())
-    assert list(story["seconds"]) == ["draw", "prepare", "train", "explore", "arithmetic"]
+    assert list(story["seconds"]) == ["bundled", "draw", "prepare", "train", "explore", "arithmetic"]
     for who in ("judge", "chooser"):
         assert set(story["numbers"]["arithmetic"][who]) == {"Smiling", "Glasses"}
 

@@ -1,4 +1,4 @@
-"""``facegan demo``: the whole way, offline, with drawn portraits; ends with one page.
+"""``facegan demo``: the bundled faces, then the whole way with drawn portraits, offline; ends with one page.
 
 Each stage skips what an earlier, interrupted run has finished.
 """
@@ -14,13 +14,11 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from facegan.cli import demo_bundled
 from facegan.cli.main import run_function
 from facegan.errors import InputError
 
 if TYPE_CHECKING:
-    import numpy as np
-    import torch
-
     from facegan.generator import Generator
     from facegan.metrics.attributes import AttributePredictor
 
@@ -76,6 +74,7 @@ class Demo:
         from facegan.cli.demo_report import write_report
 
         stages: dict[str, tuple[str, Callable[[], None]]] = {
+            "bundled": (f"the bundled model {demo_bundled.MODEL}: faces at once", self.bundled),
             "draw": (f"drawing {self.portraits} portraits with known attributes", self.draw),
             "prepare": ("preparing them as a dataset", self.prepare),
             "train": (f"training faces-tiny-32 for {self.kimg:g} kimg", self.train),
@@ -101,6 +100,9 @@ class Demo:
         write_bytes(self.file, json.dumps(asdict(self.story), indent=1).encode())
 
     # --- the stages -------------------------------------------------------------------------
+
+    def bundled(self) -> None:
+        self.story.numbers["bundled"] = demo_bundled.explore(self.pictures, self.seed)
 
     def draw(self) -> None:
         from facegan.data.portraits import write_portraits
@@ -157,7 +159,7 @@ class Demo:
     def arithmetic(self) -> None:
         """Members are chosen by one predictor; another, trained on other pictures, judges."""
         from facegan import images
-        from facegan.latent.scoring import score_arithmetic
+        from facegan.latent.scoring import arithmetic_sheet, expression, score_arithmetic
 
         model = self.model()
         chooser, judge = self._predictors()
@@ -181,30 +183,11 @@ class Demo:
         }
         best = scores[MEMBERS[-1]]
         if best is not None:
-            self._arithmetic_figure(model, pool, best.members[0])
+            sheet = arithmetic_sheet(model, pool, best.members[0], list(GROUPS))
+            images.save_png(self.pictures / "arithmetic.png", sheet)
+            self.story.numbers["expression"] = expression(best.members[0])
             for name, z in (("results", best.trials), ("control", best.control)):
                 images.save_png(self.pictures / f"{name}.png", images.grid(model.images(z), 10))
-
-    def _arithmetic_figure(self, model: Generator, pool: torch.Tensor, members: np.ndarray) -> None:
-        """The first draw, as 'facegan arithmetic' shows it; and its expression, for the report."""
-        from facegan import figures, images
-        from facegan.latent.arithmetic import evaluate
-        from facegan.latent.scoring import terms
-
-        formula = terms(members)
-        averages, result = evaluate(formula, pool, model.latent)
-        rows = [
-            figures.ArithmeticRow(
-                f"{sign} {title}", model.images(pool[group]), [str(m + 1) for m in group], average
-            )
-            for title, sign, group, average in zip(
-                GROUPS, "+-+", members, model.images(averages), strict=True
-            )
-        ]
-        sheet = figures.arithmetic_figure(rows, model.images(result[None])[0], 3, most=5)
-        images.save_png(self.pictures / "arithmetic.png", sheet)
-        first, second, third = (",".join(map(str, term.members)) for term in formula)
-        self.story.numbers["expression"] = f"{first} - {second} + {third}"
 
     def _predictors(self) -> tuple[AttributePredictor, AttributePredictor]:
         from dataclasses import replace
@@ -241,7 +224,7 @@ def _every(what: str, seconds: float = 5.0) -> Callable[[int, int], None]:
 
 
 def main(out: str = "demo", portraits: int = 3000, kimg: float = 80.0, seed: int = 0) -> int:
-    """See it all, offline: draw portraits, prepare, train, generate, interpolate, compute with faces.
+    """See it all, offline: the bundled face model; then draw portraits, prepare, train, explore a small one.
 
     Under 8 minutes on two cores; ends with OUT/report.html. Interrupted, the same command goes on.
 

@@ -9,6 +9,7 @@ import html
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from facegan.cli import demo_bundled
 from facegan.files import write_bytes
 
 if TYPE_CHECKING:
@@ -108,16 +109,18 @@ def page(out: Path, story: Story) -> str:
     kimg, total = story.settings["kimg"], sum(s.values())
     data, run = out / "dataset", out / "run"
     titles = {
-        "draw": "drawing", "prepare": "preparing", "train": "training", "explore": "exploring",
+        "bundled": "the bundled model", "draw": "drawing", "prepare": "preparing", "train": "training", "explore": "exploring",
         "arithmetic": "arithmetic and its score",
     }  # fmt: skip
     times = "".join(f"<tr><td>{titles[k]}</td><td>{v:.0f} s</td></tr>" for k, v in s.items())
     moments = ", ".join(n["moments"])
     parts = [
         "<h1>From pictures to a face generator</h1>",
-        f"<p>In {total / 60:.1f} minutes this computer drew {story.settings['portraits']} portraits, learnt from them "
-        "to invent new ones, and explored what it had learnt. Everything below was made just now, by the "
-        "commands that stand beside it.</p>",
+        f"<p>In {total / 60:.1f} minutes this computer explored a face model that comes with the package; then it drew "
+        f"{story.settings['portraits']} portraits, learnt from them to invent new ones, and explored what it had learnt. "
+        "Everything below was made just now, by the commands that stand beside it.</p>",
+        *demo_bundled.sections(out, n["bundled"]),
+        "<h2>A generator of one's own, from the beginning</h2><p>The rest of this page trains a small one.</p>",
         picture(out, "faces.png", "100 invented faces, seeds 0 to 99, in order, none left out. 32 x 32 pixels.", 684),
         command(f"facegan generate {run} --count 100 --out faces.png"),
         "<h2><b>1</b>Pictures</h2><p>The training pictures are drawn by a program, so that this demo needs no "

@@ -37,7 +37,12 @@ def check_ending(option: str, name: str, endings: Sequence[str]) -> None:
 
 
 def told(network: Generator, labels: str) -> Generator:
-    """The model with what ``--labels`` says; a conditional one without them says what it takes."""
+    """The model with what ``--labels`` says; a conditional one without them says what it takes.
+
+    A bundled one tells its licence.
+    """
+    if network.bundled:
+        print(f"{network.bundled}: {network.meta.get('licence', 'licence unknown')}", file=sys.stderr)
     if labels:
         return network.tell(labels)
     if network.labels:

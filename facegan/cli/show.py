@@ -14,11 +14,10 @@ if TYPE_CHECKING:
 
 def facts(reference: str) -> dict[str, Any]:
     """Everything that the file says of itself, and what can be counted."""
-    from facegan.generator import Generator
-    from facegan.runs import moment_name, moments, resolve
+    from facegan.runs import load, moment_name, moments, resolve
 
     file = resolve(reference)
-    model = Generator.load(file)
+    model = load(reference)
     layers = layer_table(model)
     running = sum(b.numel() for b in model.network.buffers() if b.is_floating_point())
     return {
@@ -79,6 +78,9 @@ def text(f: dict[str, Any]) -> str:
     )
     data = origin.get("dataset") or {}
     statistics = f" (and {f['running_statistics']:,} running statistics)" if f["running_statistics"] else ""
+    seen = f"{origin['images_seen'] / 1000:g} kimg" if "images_seen" in origin else "unknown"
+    earlier = origin.get("images_before", 0) / 1000
+    seen += f", after {earlier:g} kimg of what it began with" if earlier else ""
     crop = {k: v for k, v in (f.get("alignment") or {}).items() if v not in (False, None, "")}
     rows = [
         ("file", f"{f['file']} ({f['bytes'] / 1e6:.1f} MB)"),
@@ -90,7 +92,7 @@ def text(f: dict[str, Any]) -> str:
         ("recipe", origin.get("recipe") or "unknown"),
         ("trained on", f"{data['name']}, {data.get('count', '?')} pictures, content hash "
                        f"{str(data.get('content_hash', '?'))[:16]}" if "name" in data else "unknown"),
-        ("images seen", f"{origin['images_seen'] / 1000:g} kimg" if "images_seen" in origin else "unknown"),
+        ("images seen", seen),
         ("seed", origin.get("seed", "unknown")),
         ("command", origin.get("command") or "unknown"),
         ("facegan", origin.get("facegan", "unknown")),

@@ -25,7 +25,7 @@ class GeneratorConfig(OptimizerConfig):
     """Decay of the second moment."""
     widths: tuple[int, ...] = (256, 256, 128, 64)
     """Channels at each resolution, from the smallest to the one before the picture's head."""
-    blocks: tuple[int, ...] = (0, 0, 0, 0)
+    blocks: tuple[int, ...] = (0, 0, 1, 1)
     """Further residual blocks at each resolution."""
     head: int = 2
     """The picture is shuffled out of so many times as few pixels; 1 works at full resolution."""

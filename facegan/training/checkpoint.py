@@ -25,7 +25,7 @@ from facegan.training.state import TrainState
 
 FORMAT = 1
 _COUNTS = (
-    "images_seen", "fakes_drawn", "updates", "seconds", "lr_scale", "watch", "path_mean",
+    "images_seen", "fakes_drawn", "updates", "seconds", "lr_scale", "watch", "path_mean", "images_before",
 )  # fmt: skip
 
 
@@ -68,6 +68,7 @@ def circumstances(state: TrainState) -> dict[str, Any]:
     return {
         "device": state.device.type, "processes": parallel.world(), "threads": torch.get_num_threads(),
         "torch": torch.__version__, "precision": state.config.precision,
+        "accumulate": state.config.accumulate,
     }  # fmt: skip
 
 

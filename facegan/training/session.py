@@ -66,6 +66,8 @@ def sampling_generator(state: TrainState, papers: dict[str, Any]) -> Generator:
 
         recalibrate_batch_norm(network, batches())
     provenance = {**papers["provenance"], "images_seen": state.images_seen}
+    if state.images_before:
+        provenance["images_before"] = state.images_before
     return Generator(network, {**papers, "provenance": provenance}, state.device).as_trained()
 
 
@@ -311,7 +313,7 @@ class Session:
             return False
         before = state.watch.get("rollbacks", 0)
         if before or not c.watchdog:
-            announce(self.listeners, state, f"watchdog: {trouble.text}; stopped")
+            announce(self.listeners, state, f"watchdog: {trouble.text}; try {trouble.advice}; stopped")
             self._page()
             again = "; going back once with lower learning rates did not help" if before else ""
             raise RunError(

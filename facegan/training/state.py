@@ -44,6 +44,7 @@ class TrainState:
     augment: AdaptiveStrength = field(default_factory=AdaptiveStrength)
     path_mean: float = 0.0  # running mean of path lengths
     begun_with: str = ""
+    images_before: int = 0  # that the networks had seen before this run, with ``init``
     watch: dict[str, Any] = field(default_factory=dict)  # the watchdog's memory
     sums: dict[str, torch.Tensor] = field(default_factory=dict)
     counts: dict[str, int] = field(default_factory=dict)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import nn
@@ -18,22 +18,20 @@ def initialise(state: TrainState, reference: str) -> str:
     """Put the weights of ``reference`` into fresh networks; a line that says which.
 
     A model gives its generator; a run folder, or a moment of it, that of its newest checkpoint and the
-    discriminator as well. What has another shape there (labels, channels) stays fresh. ConfigError if
-    the networks have next to nothing in common.
+    discriminator as well; so does a file of 'facegan pack'. What has another shape there (labels, channels)
+    stays fresh. ConfigError if the networks have next to nothing in common.
     """
-    from facegan.runs import load
-
     try:
-        model = load(reference)
+        papers, average, whole = _networks(reference)
     except ModelError as error:
         raise ConfigError(f"--init {error}") from None
-    if model.meta["family"] != state.config.family:
+    if papers["family"] != state.config.family:
         raise ConfigError(
-            f"--init {reference}: its family is {model.meta['family']}, not {state.config.family}; "
+            f"--init {reference}: its family is {papers['family']}, not {state.config.family}; "
             "choose a recipe of that family"
         )
-    whole = _checkpoint(reference)
-    average = model.network.state_dict()
+    origin = papers.get("provenance", {})
+    state.images_before = origin.get("images_seen", 0) + origin.get("images_before", 0)
     told = []
     for name, module, given in (
         ("generator", state.generator, whole.get("generator") or average),
@@ -51,17 +49,28 @@ def initialise(state: TrainState, reference: str) -> str:
         if name:
             told.append(f"{taken} of {there} tensors of the {name}")
     if not whole:
-        told[-1] = "a fresh discriminator (of a run folder, its own would be taken)"
+        told[-1] = (
+            "a fresh discriminator (of a run folder, or of what 'facegan pack' makes of one, its own is)"
+        )
     return f"began with {reference}: {', '.join(told)}"
 
 
-def _checkpoint(reference: str) -> dict[str, dict[str, torch.Tensor]]:
-    """Networks of a run's newest checkpoint by name; empty for a model without one."""
-    from facegan.training.checkpoint import list_checkpoints, read_networks
+State = dict[str, torch.Tensor]
 
+
+def _networks(reference: str) -> tuple[dict[str, Any], State, dict[str, State]]:
+    """The papers, the generator to sample from, and the networks of a run by name (none of a mere model)."""
+    from facegan.runs import load
+    from facegan.training.checkpoint import list_checkpoints, read_networks
+    from facegan.training.pack import is_packed, unpack
+
+    if is_packed(reference):
+        papers, whole = unpack(reference)
+        return papers, whole.get("ema") or whole["generator"], whole
+    model = load(reference)
     folder = Path(reference.rpartition("@")[0] if "@" in reference else reference).expanduser()
     found = list_checkpoints(folder / "checkpoints") if folder.is_dir() else []
-    return read_networks(found[-1]) if found else {}
+    return model.meta, model.network.state_dict(), read_networks(found[-1]) if found else {}
 
 
 @torch.no_grad()

@@ -1,0 +1,60 @@
+"""``facegan models``: the generators that come with the package."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from facegan.cli.main import run_function
+
+
+def rows() -> list[dict[str, Any]]:
+    """One row a bundled model, as the table and ``--json`` show it."""
+    from facegan.cli.show import facts
+    from facegan.runs import ASSETS, bundled
+
+    table = []
+    for name in bundled():
+        f = facts(name)
+        channels, height, width = f["image_shape"]
+        origin = f.get("provenance", {})
+        seen = origin.get("images_seen", 0) + origin.get("images_before", 0)
+        card = ASSETS / f"{name}.md"
+        table.append(
+            {
+                "model": name, "pictures": f"{width}x{height} {'colour' if channels == 3 else 'grey'}",
+                "family": f["family"], "MiB": round(f["bytes"] / 2**20, 1),
+                "parameters": f["parameters"], "MMACs": round(f["macs"] / 1e6, 1), "kimg": seen / 1000,
+                "licence": f["licence"], "card": str(card) if card.is_file() else "",
+            }
+        )  # fmt: skip
+    return table
+
+
+def main(json: bool = False) -> None:
+    """List the bundled models: what every MODEL may be called instead of a run or a file.
+
+    Args:
+        json: print JSON instead of a table.
+    """
+    table = rows()
+    if json:
+        from json import dumps
+
+        print(dumps(table, indent=1))
+        return
+    if not table:
+        print("no models are bundled with this installation")
+        return
+    columns = [c for c in table[0] if c not in ("licence", "card")]
+    text = [[f"{row[c]:,}" if isinstance(row[c], int) else str(row[c]) for c in columns] for row in table]
+    widths = [max(len(c), *(len(line[i]) for line in text)) for i, c in enumerate(columns)]
+    for line in [columns, *text]:
+        print("  ".join(cell.ljust(w) for cell, w in zip(line, widths, strict=True)).rstrip())
+    for row in table:
+        print(f"\n{row['model']}: {row['licence']}" + (f"\n  card: {row['card']}" if row["card"] else ""))
+    print(f"\nfacegan generate {table[0]['model']} --count 25")
+
+
+def run(argv: list[str]) -> int:
+    run_function(main, argv)
+    return 0

@@ -1,0 +1,36 @@
+"""``facegan pack``: the networks of a run in one small file, to train on elsewhere."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import tyro
+
+from facegan.cli.main import run_function
+
+
+def main(run: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="RUN")], out: str = "") -> None:
+    """Write a run's generator, average and discriminator into one file, in half precision.
+
+    They are those of its newest checkpoint; 'facegan train --init FILE' goes on from them, on any machine.
+
+    Args:
+        run: a run folder.
+        out: the file; '' is RUN-networks.safetensors.
+    """
+    from facegan.cli.options import check_ending, writing
+    from facegan.training.pack import pack
+
+    name = out or f"{run.rstrip('/')}-networks.safetensors"
+    check_ending("--out", name, [".safetensors"])
+    with writing("--out", name):
+        papers = pack(run, name)
+    seen = papers["provenance"]["images_seen"] / 1000
+    print(f"{run} at {seen:g} kimg -> {name} ({Path(name).stat().st_size / 2**20:.1f} MiB)")
+    print(f"next: facegan train DATASET --recipe {papers['provenance']['recipe'] or 'RECIPE'} --init {name}")
+
+
+def run(argv: list[str]) -> int:
+    run_function(main, argv)
+    return 0

@@ -1,0 +1,74 @@
+"""The networks of a run in one small file: what must outlive a machine, for ``--init`` elsewhere.
+
+Half precision, without the optimisers' moments: a run that begins with it goes on from what was learnt,
+not bit for bit.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from facegan.errors import ModelError, RunError
+
+KEY, FORMAT = "facegan-networks", 1
+
+
+def pack(run: str | Path, out: str | Path) -> dict[str, Any]:
+    """Write generator, average and discriminator of the newest checkpoint of ``run``; the file's papers.
+
+    RunError where there is no checkpoint. The papers are those of the run's model at that moment.
+    """
+    from safetensors.torch import save
+
+    from facegan.files import write_bytes
+    from facegan.generator import canonical_json
+    from facegan.runs import load, moment_name
+    from facegan.training.checkpoint import kimg_of, list_checkpoints, read_networks
+
+    found = list_checkpoints(Path(run).expanduser() / "checkpoints")
+    if not found:
+        raise RunError(f"{run}: no checkpoint in this folder; is it a run of 'facegan train'?")
+    papers = load(f"{run}@{moment_name(kimg_of(found[-1].name))}").meta
+    tensors = {
+        f"{name}/{key}": value.half() if value.is_floating_point() else value
+        for name, network in read_networks(found[-1]).items()
+        for key, value in network.items()
+    }
+    header = canonical_json({"format": FORMAT, "papers": papers})
+    write_bytes(out, save(dict(sorted(tensors.items())), {KEY: header}))
+    return papers
+
+
+def is_packed(path: str | Path) -> bool:
+    """Whether ``path`` is a file that :func:`pack` wrote."""
+    return _header(path) is not None
+
+
+def unpack(path: str | Path) -> tuple[dict[str, Any], dict[str, dict[str, torch.Tensor]]]:
+    """The papers, and name -> state of each network; ModelError in one line for a damaged file."""
+    from safetensors.torch import load_file
+
+    header = _header(path)
+    if header is None or header.get("format") != FORMAT:
+        raise ModelError(f"{path}: no file of 'facegan pack', or one of another format")
+    networks: dict[str, dict[str, torch.Tensor]] = {}
+    for key, value in load_file(str(path)).items():
+        name, _, rest = key.partition("/")
+        networks.setdefault(name, {})[rest] = value
+    return header["papers"], networks
+
+
+def _header(path: str | Path) -> dict[str, Any] | None:
+    from safetensors import SafetensorError, safe_open
+
+    if not Path(path).is_file():
+        return None
+    try:
+        with safe_open(str(path), framework="pt") as handle:
+            return json.loads((handle.metadata() or {})[KEY])
+    except (SafetensorError, OSError, KeyError, ValueError):
+        return None

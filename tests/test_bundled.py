@@ -1,0 +1,94 @@
+"""The face model that comes with the package: whole, small, the same everywhere, and good for arithmetic."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import socket
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import facegan
+from facegan.cli.demo_bundled import GOAL, GROUPS
+from facegan.cli.main import main
+from facegan.cli.show import facts
+from facegan.latent.scoring import score_arithmetic
+from facegan.metrics.attributes import AttributePredictor
+from facegan.runs import ASSETS, bundled
+
+NAMES = bundled()
+spec = importlib.util.spec_from_file_location(
+    "bundled_script", Path(__file__).resolve().parents[1] / "benchmarks" / "bundled.py"
+)
+assert spec and spec.loader
+script = importlib.util.module_from_spec(spec)
+spec.loader.exec_module(script)
+
+
+def measures(name: str) -> dict:
+    return script.told((ASSETS / f"{name}.md").read_text())
+
+
+def test_there_is_a_face_model():
+    assert "celeba64" in NAMES
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_it_is_small_and_says_what_it_is(name):
+    f = facts(name)
+    assert f["bytes"] <= 12 * 2**20 and f["parameters"] <= 6.3e6 and f["macs"] <= 0.3e9
+    assert "non-commercial" in f["licence"]
+    assert f["provenance"]["dataset"]["content_hash"] == measures(name)["dataset"]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_same_pixels_without_a_network(name, monkeypatch):
+    def refused(*_: object, **__: object) -> None:
+        raise AssertionError("the bundled model asked for the network")
+
+    monkeypatch.setattr(socket, "socket", refused)
+    monkeypatch.setattr(socket, "getaddrinfo", refused)
+    model, told = facegan.load(name), measures(name)
+    assert model.hash == told["model"]
+    assert np.abs(script.thumbnails(model) - np.array(told["pixels"])).max() < 1.0
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_its_licence_is_told_once(name, tmp_path, capsys):
+    assert main(["generate", name, "--count", "4", "--out", str(tmp_path / "a.png")]) == 0
+    said = capsys.readouterr()
+    assert said.err.count("non-commercial") == 1 and "non-commercial" not in said.out
+
+
+def test_models_lists_them(capsys):
+    assert main(["models"]) == 0
+    text = capsys.readouterr().out
+    assert main(["models", "--json"]) == 0
+    rows = json.loads(capsys.readouterr().out)
+    assert [row["model"] for row in rows] == NAMES
+    assert all(name in text for name in NAMES) and all(Path(row["card"]).is_file() for row in rows)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_card_holds_what_it_says(name):
+    card, told = (ASSETS / f"{name}.md").read_text(), measures(name)
+    assert script.differences(told, told) == []
+    spoilt = {**told, "generated": {**told["generated"], "fid": told["generated"]["fid"] + 1}}
+    assert script.differences(told, spoilt) != []
+    for text in (f"{told['generated']['fid']:.1f}", f"{told['one_face']['generated']:.1%}"):
+        assert text in card
+
+
+def test_a_smiling_man_by_arithmetic():
+    """Ten draws by one network, no face in two of them, judged by another; random triples beside."""
+    model = facegan.load("celeba64")
+    pool = model.latent.sample(range(1, 601))
+    score = score_arithmetic(
+        model, pool, AttributePredictor.load("faces"), AttributePredictor.load("evaluator"), GROUPS, GOAL,
+        trials=10, members=4, seed=0, rescale=model.latent,
+    )  # fmt: skip
+    assert score is not None and len(score.members) == 10
+    assert score.shares["trials"]["both"] >= 0.9
+    assert score.shares["control"]["both"] <= 0.5
