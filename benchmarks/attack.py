@@ -11,7 +11,8 @@ attack the same function of photos at their own size, one pair at a time, on one
 
 The classifier and the photos are research data beside the checkout. The peers are no dependency:
 
-    pip install --target PEERS --no-deps torchattacks foolbox eagerpy
+    pip install --target PEERS --no-deps torchattacks foolbox eagerpy GitPython gitdb smmap requests urllib3 \\
+        idna certifi charset-normalizer
     PYTHONPATH=PEERS python benchmarks/attack.py [--pairs 100] [--minimal-pairs 12]
 
 Exit code 1 says that facegan missed a pair, or that a peer at equal success had a smaller change or took less
@@ -42,9 +43,7 @@ SHARED = HERE.parents[1] / "shared"
 PHOTOS = ("cat.jpg", "group.jpg", "officer.jpg", "portrait.jpg")
 EPSILON, STEP = 4 / 255, 1 / 255
 MISSING = (
-    "torchattacks and foolbox are not installed; for the comparison\n"
-    "    pip install --target PEERS --no-deps torchattacks foolbox eagerpy\n"
-    "    PYTHONPATH=PEERS python benchmarks/attack.py"
+    "torchattacks and foolbox are not installed: facegan alone (the head of this file says how to get them)"
 )
 
 Pair = tuple[str, int]
