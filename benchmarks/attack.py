@@ -11,8 +11,8 @@ attack the same function of photos at their own size, one pair at a time, on one
 
 The classifier and the photos are research data beside the checkout. The peers are no dependency:
 
-    pip install --target PEERS --no-deps torchattacks foolbox eagerpy GitPython gitdb smmap requests urllib3 \\
-        idna certifi charset-normalizer
+    pip install --target PEERS --no-deps torchattacks foolbox eagerpy GitPython gitdb smmap requests \\
+        urllib3 idna certifi charset-normalizer
     PYTHONPATH=PEERS python benchmarks/attack.py [--pairs 100] [--minimal-pairs 12]
 
 Exit code 1 says that facegan missed a pair, or that a peer at equal success had a smaller change or took less
