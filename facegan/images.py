@@ -115,6 +115,21 @@ def save_png(path: str | Path, image: np.ndarray, text: dict[str, str] | None = 
     write_bytes(path, png_bytes(image, text))
 
 
+def save_picture(path: str | Path, image: np.ndarray, text: dict[str, str] | None = None) -> None:
+    """Write uint8 ``H,W,3`` atomically, as PNG or, where the name ends in .jpg or .jpeg, JPEG (quality 92).
+
+    ``text`` becomes PNG's text chunks, or JPEG's comment, a line each.
+    """
+    if Path(path).suffix.lower() not in (".jpg", ".jpeg"):
+        save_png(path, image, text)
+        return
+    from PIL import Image
+
+    buffer, comment = io.BytesIO(), "\n".join(f"{key}: {value}" for key, value in (text or {}).items())
+    Image.fromarray(image).save(buffer, "JPEG", quality=92, comment=comment.encode())
+    write_bytes(path, buffer.getvalue())
+
+
 def resize(image: np.ndarray, size: tuple[int, int], resample: str = "lanczos") -> np.ndarray:
     """Resample uint8 ``H,W,C`` (C = 1 or 3) to ``size`` = (height, width).
 

@@ -39,6 +39,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "arithmetic": ("facegan.cli.arithmetic", '"smiling woman - neutral woman + neutral man"'),
     "atlas": ("facegan.cli.atlas", "a map of thousands of faces laid out by likeness"),
     "attack": ("facegan.cli.attack", "change a photo until a classifier sees something else"),
+    "dream": ("facegan.cli.dream", "a photo, or noise, in which a classifier sees ever more"),
+    "stylize": ("facegan.cli.stylize", "a photo in the style of other pictures"),
     "layers": ("facegan.cli.layers", "the layers of a classifier, with their shapes"),
 }
 
