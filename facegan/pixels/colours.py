@@ -48,11 +48,16 @@ def blurred(x: Tensor, sigma: float) -> Tensor:
     if sigma <= 0:
         return x
     radius = max(1, round(3 * sigma))
-    kernel = torch.exp(-torch.arange(-radius, radius + 1, device=x.device).float().square() / (2 * sigma**2))
-    kernel = (kernel / kernel.sum()).expand(x.shape[1], 1, 1, -1)
-    mode = "reflect" if radius < min(x.shape[-2:]) else "replicate"
-    x = F.conv2d(F.pad(x, (radius, radius, 0, 0), mode), kernel, groups=x.shape[1])
-    return F.conv2d(F.pad(x, (0, 0, radius, radius), mode), kernel.mT, groups=x.shape[1])
+    weights = torch.exp(-torch.arange(-radius, radius + 1, dtype=torch.float64).square() / (2 * sigma**2))
+    weights = weights / weights.sum()
+    for axis, pad in ((-1, (radius, radius, 0, 0)), (-2, (0, 0, radius, radius))):
+        count = x.shape[axis]
+        padded = F.pad(x, pad, "reflect" if radius < count else "replicate")
+        # A convolution of three channels may be computed with sixteen, which large photos have no room for.
+        x = torch.zeros_like(x)
+        for i, weight in enumerate(weights.tolist()):
+            x.add_(padded.narrow(axis, i, count), alpha=weight)
+    return x
 
 
 def levelled(gradient: Tensor, sigmas: Sequence[float]) -> Tensor:
@@ -66,7 +71,7 @@ def levelled(gradient: Tensor, sigmas: Sequence[float]) -> Tensor:
     total = torch.zeros_like(gradient)
     for sigma in sigmas:
         part = blurred(gradient, sigma)
-        total += part / part.std().clamp_min(1e-12)
+        total.add_(part, alpha=1 / max(float(part.std()), 1e-12))
     return total
 
 

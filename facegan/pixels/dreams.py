@@ -109,8 +109,9 @@ class Dreamer:
         if s.stop_above and loss > s.stop_above:
             self.over = True
             return {"loss": loss}
-        towards = normalised(levelled(paled(gradient, s.colour), s.smooth))
-        self.x = self.x.add_(towards, alpha=s.step_size)
+        gradient = paled(gradient, s.colour)  # rebound, so that large photos need one copy less
+        gradient = levelled(gradient, s.smooth)
+        self.x = self.x.add_(normalised(gradient), alpha=s.step_size)
         if s.smooth:  # the tutorial's plain steps are cut off only when they are saved
             self.x.clamp_(0, 1)
         return {"loss": loss}
@@ -155,9 +156,10 @@ def dream(
     """
     s = suited(classifier, replace(settings or DreamSettings(), **changes).check())
     photo = photo_of(picture, s.size)
-    objective = prepare(classifier, s, guide)
     sizes = octave_sizes(photo.shape[0], photo.shape[1], s.octaves, s.octave_scale)
-    dreamer, curve = Dreamer(objective, s), list[float]()
+    fitting = max_pixels(s, photo.shape[0], photo.shape[1])
+    with spared(classifier, fitting, s.tile):
+        dreamer, curve = Dreamer(prepare(classifier, s, guide), s), list[float]()
 
     def at(size: tuple[int, int]) -> Tensor:
         return images.to_unit(images.resize(photo, size)[None], classifier.device)
@@ -174,7 +176,7 @@ def dream(
         if on_picture is not None:
             on_picture(done, images.unit_to_uint8(dreamer.x)[0])
 
-    with spared(classifier, max_pixels(s, *photo.shape[:2]), s.tile):
+    with spared(classifier, fitting, s.tile):
         outcome = optimise(
             step, len(sizes) * s.steps, seed=s.seed, purpose="dream", on_step=on_step,
             stop=lambda _: dreamer.over, every=every or s.steps, on_snapshot=snapshot,
@@ -190,6 +192,8 @@ def max_pixels(settings: DreamSettings, height: int, width: int) -> int:
 
 def finished(x: Tensor, photo: np.ndarray, outcome: Outcome, sizes: list[tuple[int, int]]) -> np.ndarray:
     """The result as uint8; what an interrupted dream has drawn so far, at the photo's size."""
+    if not x.numel():  # interrupted before the first step
+        return photo
     if tuple(x.shape[-2:]) == photo.shape[:2]:
         return images.unit_to_uint8(x)[0]
     base = images.to_unit(images.resize(photo, (x.shape[-2], x.shape[-1]))[None], x.device)
@@ -221,8 +225,8 @@ def zoom(
     """
     s = suited(classifier, replace(settings or DreamSettings(), **changes).check())
     first = dream(classifier, picture, s, guide=guide, on_step=on_step)
-    objective, dreamer = prepare(classifier, s, guide), Dreamer(prepare(classifier, s, guide), s)
-    dreamer.objective, dreamer.x = objective, images.to_unit(first.image[None], classifier.device)
+    dreamer = Dreamer(prepare(classifier, s, guide), s)
+    dreamer.x = images.to_unit(first.image[None], classifier.device)
     yield first.image
     number = len(first.octaves) * s.steps
     for _ in range(frames - 1):

@@ -36,10 +36,10 @@ def free_bytes(device: torch.device) -> int | None:
 
 
 @contextlib.contextmanager
-def spared(classifier: Classifier, pixels: int, tile: int) -> Iterator[None]:
-    """InputError, naming --tile, where a step over ``pixels`` px does not fit."""
+def spared(classifier: Classifier, pixels: int, tile: int, hint: str = "") -> Iterator[None]:
+    """InputError where a step over ``pixels`` px does not fit; the ``hint`` is, by itself, a --tile."""
     need, free = activation_bytes(classifier, pixels), free_bytes(classifier.device)
-    hint = "use --tile 512" if tile <= 0 or tile > 512 else f"use a smaller --tile than {tile}"
+    hint = hint or ("use --tile 512" if tile <= 0 or tile > 512 else f"use a smaller --tile than {tile}")
     if free is not None and need > free:
         raise InputError(
             f"{pixels / 1e6:.1f} megapixels at a time take about {need / 1e9:.1f} GB, "
@@ -50,4 +50,10 @@ def spared(classifier: Classifier, pixels: int, tile: int) -> Iterator[None]:
     except (RuntimeError, MemoryError) as error:
         if is_out_of_memory(error):
             raise InputError(f"out of memory on {classifier.device}: {hint}") from None
+        if any(sign in str(error) for sign in ("Expected input at", "cannot be multiplied", "size mismatch")):
+            height, width = classifier.input_size
+            raise InputError(
+                f"{classifier.name}: takes pictures of {width}x{height} px only, and this needs any size "
+                "(an exported program: with dynamic height and width)"
+            ) from None
         raise

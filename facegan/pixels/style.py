@@ -316,4 +316,5 @@ def stylize(
             save_state(state, painter.state(), outcome.steps, mark)
         else:
             Path(state).unlink(missing_ok=True)
-    return Stylized(painter.image(), outcome, curve, [size for size, _ in painter.stages])
+    image = painter.image() if outcome.steps else work.photo
+    return Stylized(image, outcome, curve, [size for size, _ in painter.stages])

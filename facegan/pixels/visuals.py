@@ -86,7 +86,8 @@ def visualise(
         if on_picture is not None:
             on_picture(done, pictures())
 
-    with spared(classifier, len(goals) * (side + 2 * BORDER) ** 2, 0):
+    pixels, hint = len(goals) * (side + 2 * BORDER) ** 2, "choose a smaller --size or fewer --layers"
+    with spared(classifier, pixels, 0, hint):
         outcome = optimise(
             step,
             s.steps,

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from small import small
+from small import Small, small
 from torchvision.models.vgg import make_layers
 
 from facegan.errors import ImageError, InputError
@@ -248,6 +248,16 @@ def test_tiles_of_a_real_classifier_equal_the_whole(mobilenet: Classifier) -> No
 def test_mistakes_are_told(net: Classifier, photo: np.ndarray, changes: dict, words: str) -> None:
     with pytest.raises(InputError, match=words):
         dream(net, photo, **({"layers": ("features.7",)} if "classes" not in changes else {}) | changes)
+
+
+def test_a_program_of_one_size_only_is_told_in_one_line(photo: np.ndarray, tmp_path: Path) -> None:
+    program = torch.export.export(Small().eval(), (torch.zeros(1, 3, 32, 32),))
+    torch.export.save(program, tmp_path / "fixed.pt2")
+    fixed = load_classifier(str(tmp_path / "fixed.pt2"))
+    with pytest.raises(InputError, match="takes pictures of 32x32 px only"):
+        dream(fixed, photo, **QUICK)
+    with pytest.raises(InputError, match="takes pictures of 32x32 px only"):
+        stylize(fixed, photo, [photo], layers=("features.1",), content_layers=("features.4",), size=64)
 
 
 def test_odd_pictures(net: Classifier, tmp_path) -> None:
