@@ -26,18 +26,33 @@ _PUBLIC = {
     "TrainConfig": "facegan.training.config",
     "recipe": "facegan.recipes",
     "RECIPES": "facegan.recipes",
+    "directions": "facegan.latent.directions",
+    "Directions": "facegan.latent.directions",
+    "edit": "facegan.latent.editing",
 }
-_MODULES = {"latent", "images", "video", "recipes", "data"}
+_MODULES = {"latent", "images", "video", "recipes", "data", "pixels"}
 
-__all__ = ["RECIPES", "Dataset", "FaceganError", "Generator", "Inversion", "Latent", "TrainConfig"]
+__all__ = [
+    "RECIPES",
+    "Dataset",
+    "Directions",
+    "FaceganError",
+    "Generator",
+    "Inversion",
+    "Latent",
+    "TrainConfig",
+]
 __all__ += [
     "__version__",
     "data",
+    "directions",
+    "edit",
     "evaluate",
     "images",
     "invert",
     "latent",
     "load",
+    "pixels",
     "prepare",
     "recipe",
     "recipes",
@@ -46,12 +61,14 @@ __all__ += [
 ]
 
 if TYPE_CHECKING:
-    from facegan import data, images, latent, recipes, video
+    from facegan import data, images, latent, pixels, recipes, video
     from facegan.data.dataset import Dataset
     from facegan.data.prepare import prepare
     from facegan.errors import FaceganError
     from facegan.generator import Generator, Latent
     from facegan.inversion.api import Inversion, invert
+    from facegan.latent.directions import Directions, directions
+    from facegan.latent.editing import edit
     from facegan.metrics.evaluate import evaluate
     from facegan.recipes import RECIPES, recipe
     from facegan.runs import load

@@ -1,8 +1,8 @@
-"""The only place where uint8 meets [-1, 1]; reading, resizing, grids and writing of pictures.
+"""The only place where uint8 meets [-1, 1] and [0, 1]; reading, resizing, grids and writing of pictures.
 
 Shapes: ``hwc``/``nhwc`` arrays are uint8 sRGB with 1 or 3 channels; ``nchw`` tensors are float in
 [-1, 1]. The conversion is ``x / 127.5 - 1`` and, back, ``round((x + 1) * 127.5)`` clipped to
-0..255, so that every uint8 value survives the round trip. torch is imported inside the two
+0..255, so that every uint8 value survives the round trip. torch is imported inside the
 functions that need it, so that workers which only read pictures stay small.
 """
 
@@ -55,6 +55,26 @@ def to_uint8(images: torch.Tensor) -> np.ndarray:
     return np.ascontiguousarray(scaled.to(torch.uint8).permute(0, 2, 3, 1).cpu().numpy())
 
 
+def to_unit(images: np.ndarray | torch.Tensor, device: str | torch.device = "cpu") -> torch.Tensor:
+    """uint8 ``N,H,W,C`` to float32 ``N,C,H,W`` in [0, 1], the range of classifiers (``facegan.pixels``)."""
+    import torch
+
+    tensor = (
+        torch.from_numpy(np.require(images, requirements=["C", "W"]))
+        if isinstance(images, np.ndarray)
+        else images
+    )
+    return tensor.to(device).permute(0, 3, 1, 2).float().div_(255.0).contiguous()
+
+
+def unit_to_uint8(images: torch.Tensor) -> np.ndarray:
+    """float ``N,C,H,W`` in [0, 1] (outside is clipped) to uint8 ``N,H,W,C``."""
+    import torch
+
+    scaled = images.detach().float().mul(255.0).round_().clamp_(0, 255)
+    return np.ascontiguousarray(scaled.to(torch.uint8).permute(0, 2, 3, 1).cpu().numpy())
+
+
 def grid(images: np.ndarray, columns: int | None = None, pad: int = 2, background: int = 255) -> np.ndarray:
     """Tile uint8 ``N,H,W,C`` row by row into one ``H,W,C`` picture.
 
@@ -93,6 +113,21 @@ def png_bytes(image: np.ndarray, text: dict[str, str] | None = None) -> bytes:
 def save_png(path: str | Path, image: np.ndarray, text: dict[str, str] | None = None) -> None:
     """Write uint8 ``H,W,C`` as PNG, atomically."""
     write_bytes(path, png_bytes(image, text))
+
+
+def save_picture(path: str | Path, image: np.ndarray, text: dict[str, str] | None = None) -> None:
+    """Write uint8 ``H,W,3`` atomically, as PNG or, where the name ends in .jpg or .jpeg, JPEG (quality 92).
+
+    ``text`` becomes PNG's text chunks, or JPEG's comment, a line each.
+    """
+    if Path(path).suffix.lower() not in (".jpg", ".jpeg"):
+        save_png(path, image, text)
+        return
+    from PIL import Image
+
+    buffer, comment = io.BytesIO(), "\n".join(f"{key}: {value}" for key, value in (text or {}).items())
+    Image.fromarray(image).save(buffer, "JPEG", quality=92, comment=comment.encode())
+    write_bytes(path, buffer.getvalue())
 
 
 def resize(image: np.ndarray, size: tuple[int, int], resample: str = "lanczos") -> np.ndarray:

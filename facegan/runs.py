@@ -90,23 +90,28 @@ def _best(run: Path) -> Path:
     return file
 
 
-def load(reference: str | Path, device: str = "cpu") -> Generator:
-    """The generator that ``reference`` means (see :func:`resolve`), on ``device`` (cpu, cuda or mps).
-
-    ``MODEL+FILE.safetensors`` is MODEL with the delta that ``facegan invert --tune`` saved.
-    """
+def check_device(device: str) -> None:
+    """InputError if there is no such device here."""
     import torch
 
-    from facegan.deltas import apply_delta
-    from facegan.generator import Generator
-
-    path = resolve(reference)
     try:
         torch.empty(1, device=device)
     except (RuntimeError, AssertionError, ImportError) as error:
         first = str(error).splitlines()[0]
         raise InputError(f"--device {device}: not available here ({first}); try --device cpu") from None
-    model, delta = Generator.load(path, device), split_delta(reference)[1]
+
+
+def load(reference: str | Path, device: str = "cpu") -> Generator:
+    """The generator that ``reference`` means (see :func:`resolve`), on ``device`` (cpu, cuda or mps).
+
+    ``MODEL+FILE.safetensors`` is MODEL with the delta that ``facegan invert --tune`` saved.
+    """
+    from facegan.deltas import apply_delta
+    from facegan.generator import Generator
+
+    path, delta = resolve(reference), split_delta(reference)[1]
+    check_device(device)
+    model = Generator.load(path, device)
     if path.parent == ASSETS:
         model.bundled = path.stem
     return apply_delta(model, delta) if delta else model

@@ -77,6 +77,19 @@ def is_film(path: str | Path) -> bool:
     return Path(path).suffix.lower() in FORMATS
 
 
+def check_film(path: str | Path, fps: float) -> Format:
+    """The format of a film's name, which can keep ``fps``; InputError where there is none, or it cannot."""
+    path = Path(path)
+    if not is_film(path):
+        raise InputError(f"{path}: not a known kind of film; the name must end in {', '.join(FORMATS)}")
+    kind = FORMATS[path.suffix.lower()]
+    if not 0 < fps <= kind.most_fps:
+        raise InputError(
+            f"--fps must be above 0 and, for {path.suffix}, at most {kind.most_fps}, not {fps:g}"
+        )
+    return kind
+
+
 def write_film(path: str | Path, frames: Iterable[np.ndarray], fps: float = 24.0) -> int:
     """Write uint8 ``H,W,C`` frames (C = 1 or 3) of one size and return their number.
 
@@ -86,13 +99,7 @@ def write_film(path: str | Path, frames: Iterable[np.ndarray], fps: float = 24.0
     different sizes.
     """
     path = Path(path)
-    if not is_film(path):
-        raise InputError(f"{path}: not a known kind of film; the name must end in {', '.join(FORMATS)}")
-    kind = FORMATS[path.suffix.lower()]
-    if not 0 < fps <= kind.most_fps:
-        raise InputError(
-            f"--fps must be above 0 and, for {path.suffix}, at most {kind.most_fps}, not {fps:g}"
-        )
+    kind = check_film(path, fps)
     iterator = iter(frames)
     first = next(iterator, None)
     if first is None:

@@ -62,6 +62,14 @@ def test_vector_arithmetic(tmp_path: Path, tiny_model_file: Path) -> None:
     assert Image.open(tmp_path / "arithmetic.png").height > 3 * 64
 
 
+def test_style_pictures(tmp_path: Path) -> None:
+    example("style_pictures.py", "--out", tmp_path, "--size", "128")
+    made = {p.stem: np.asarray(Image.open(p)).astype(int) for p in tmp_path.iterdir()}
+    assert set(made) == {"strokes", "mosaic", "waves", "left", "right"}
+    assert all(p.shape == (128, 128, 3) and p.std() > 25 for p in made.values())
+    assert np.abs(made["left"] + made["right"] - 255).max() <= 1
+
+
 @pytest.fixture(scope="module")
 def notebook(tmp_path_factory: pytest.TempPathFactory):
     """The notebook after all its cells have run, its first cell replaced by small settings."""

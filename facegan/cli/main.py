@@ -40,7 +40,16 @@ COMMANDS: dict[str, tuple[str, str]] = {
         "a network that guesses a photo's vector, so that invert is quick",
     ),
     "interpolate": ("facegan.cli.interpolate", "a path between faces, as a figure or a film"),
+    "film": ("facegan.cli.film", "a film between faces that changes by equal steps"),
     "arithmetic": ("facegan.cli.arithmetic", '"smiling woman - neutral woman + neutral man"'),
+    "atlas": ("facegan.cli.atlas", "a map of thousands of faces laid out by likeness"),
+    "attack": ("facegan.cli.attack", "change a photo until a classifier sees something else"),
+    "dream": ("facegan.cli.dream", "a photo, or noise, in which a classifier sees ever more"),
+    "stylize": ("facegan.cli.stylize", "a photo in the style of other pictures"),
+    "layers": ("facegan.cli.layers", "the layers of a classifier, with their shapes"),
+    "directions": ("facegan.cli.directions", "what can be changed: attributes, PCA, SeFa"),
+    "edit": ("facegan.cli.edit", 'faces changed: "smiling=+2, eyeglasses=-1"'),
+    "mix": ("facegan.cli.mix", "one face with the coarse or the fine of another"),
 }
 
 

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import contextlib
+import functools
+import inspect
+import itertools
 import math
 import sys
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from facegan import __version__
 from facegan.errors import InputError
 
 if TYPE_CHECKING:
     from facegan.generator import Generator
+    from facegan.pixels import Classifier
 
 
 def check_truncation(truncation: float) -> None:
@@ -62,3 +67,92 @@ def papers(model_hash: str, truncation: float, **more: str) -> dict[str, str]:
         "model": model_hash,
         "Software": f"facegan {__version__}",
     }
+
+
+def with_preset(
+    function: Callable[..., Any], presets: Mapping[str, Mapping[str, Any]], argv: Sequence[str]
+) -> Callable[..., Any]:
+    """``function`` with the defaults that ``--preset NAME`` in ``argv`` stands for; other flags still win."""
+    name = next((b for a, b in itertools.pairwise(argv) if a == "--preset"), "")
+    name = next((a.partition("=")[2] for a in argv if a.startswith("--preset=")), name)
+    if not name:
+        return function
+    if name not in presets:
+        raise InputError(f"--preset {name}: there is no such preset (there are: {', '.join(presets)})")
+    chosen = presets[name]
+    signature = inspect.signature(function)
+    parameters = [
+        p.replace(default=chosen[key]) if key in chosen else p for key, p in signature.parameters.items()
+    ]
+
+    @functools.wraps(function)
+    def with_defaults(*args: Any, **kwargs: Any) -> Any:
+        bound = with_defaults.__signature__.bind(*args, **kwargs)  # type: ignore[attr-defined]
+        bound.apply_defaults()
+        return function(*bound.args, **bound.kwargs)
+
+    with_defaults.__signature__ = signature.replace(parameters=parameters)  # type: ignore[attr-defined]
+    return with_defaults
+
+
+class Live:
+    """One line on a terminal, rewritten; elsewhere at most a line every ``every`` seconds, and the last."""
+
+    def __init__(self, quiet: bool = False, every: float = 15.0) -> None:
+        self.quiet, self.live, self.every = quiet, sys.stderr.isatty(), every
+        self.last, self.open = time.monotonic(), False
+
+    def __call__(self, text: str, ends: bool = False) -> None:
+        if self.quiet:
+            return
+        if self.live:
+            print(f"\r{text}\x1b[K", end="\n" if ends else "", file=sys.stderr, flush=True)
+            self.open = not ends
+        elif ends or time.monotonic() - self.last >= self.every:
+            self.last = time.monotonic()
+            print(text, file=sys.stderr, flush=True)
+
+    def close(self) -> None:
+        """End an open line, so that what follows begins a new one."""
+        if self.open:
+            print(file=sys.stderr, flush=True)
+            self.open = False
+
+
+def numbers(option: str, text: str) -> tuple[float, ...]:
+    """``0.5``, ``4/255``, ``0.485,0.456,0.406``: finite numbers, separated by commas."""
+    found = []
+    for part in text.split(","):
+        above, slash, below = part.partition("/")
+        try:
+            value = float(above) / (float(below) if slash else 1.0)
+        except (ValueError, ZeroDivisionError):
+            value = math.nan
+        if not math.isfinite(value):
+            raise InputError(f"{option} {text}: not a number such as 0.02 or 4/255")
+        found.append(value)
+    return tuple(found)
+
+
+def number(option: str, text: str) -> float | None:
+    """One of them; None for an empty text."""
+    if not text:
+        return None
+    found = numbers(option, text)
+    if len(found) != 1:
+        raise InputError(f"{option} takes one number, not {text}")
+    return found[0]
+
+
+def chosen_classifier(
+    model: str, labels: str, weights: str, input_size: int, mean: str, std: str, crop: bool, device: str
+) -> Classifier:
+    """What the options that all commands on pixels share ask for."""
+    from facegan.pixels import load_classifier
+
+    if input_size < 0:
+        raise InputError(f"--input-size must be 0 (the network's) or more, not {input_size}")
+    return load_classifier(
+        model, labels=labels, weights=weights, input_size=input_size, crop=crop, device=device,
+        mean=numbers("--mean", mean) if mean else None, std=numbers("--std", std) if std else None,
+    )  # fmt: skip

@@ -11,10 +11,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
-from facegan.errors import ConfigError, DatasetError, RunError
+from facegan.errors import ConfigError, DatasetError, LostProcessError, RunError
 from facegan.training.listeners import Silent, StepStats
 
 if TYPE_CHECKING:
+    from facegan.data.dataset import Dataset
     from facegan.training.config import TrainConfig
 
 DEFAULT_RECIPE = "faces-dcgan-64"
@@ -30,7 +31,7 @@ def _recipe_name(argv: list[str]) -> str:
     return DEFAULT_RECIPE
 
 
-def _flags(config: TrainConfig) -> type:
+def flags_of(config: TrainConfig) -> type:
     """A dataclass with the command's own options and, flattened, those of the configuration."""
     import tyro
 
@@ -52,6 +53,19 @@ def _flags(config: TrainConfig) -> type:
         "recipe": own(str, "what to begin with: see 'facegan recipes'.", config.recipe),
         "out": own(str, "run folder; '' is runs/DATASET-RECIPE.", ""),
         "repeats": own(int, "train with so many seeds into OUT/seed-N, and compare.", 1),
+        "auto": own(bool, "choose recipe and settings to suit dataset and device, and say why.", False),
+        "sweep": (
+            Annotated[
+                tyro.conf.UseAppendAction[tuple[str, ...]],
+                tyro.conf.arg(
+                    help="short trials with each value, ranked: gamma=1,2,5 (any setting; several make a "
+                    "product).",
+                    metavar="SETTING=VALUE,VALUE",
+                ),
+            ],
+            dataclasses.field(default=()),
+        ),
+        "sweep_kimg": own(float, "length of a trial; 0 is a twentieth of the run.", 0.0),
         "resume": own(bool, "insist on a checkpoint in the run folder (one is used in any case).", False),
         "dry_run": own(bool, "show settings, layers, memory and time; write nothing.", False),
         "device": own(str, "auto, cpu, cuda, cuda:1 or mps.", "auto"),
@@ -102,9 +116,10 @@ class LiveLine(Silent):
 
 
 def _repeat(
-    once: Callable[[TrainConfig, Path], None], config: TrainConfig, out: Path, repeats: int, quiet: bool
-) -> int:
-    """The same recipe with ``repeats`` seeds, and a page with their mean and spread."""
+    once: Callable[[TrainConfig, Path], None], config: TrainConfig, out: Path, repeats: int, quiet: bool,
+    first: bool,
+) -> int:  # fmt: skip
+    """The same recipe with ``repeats`` seeds; the ``first`` process writes a page with mean and spread."""
     from facegan.training.compare import write_comparison
 
     runs, failed = [], 0
@@ -112,26 +127,53 @@ def _repeat(
         runs.append(out / f"seed-{seed}")
         try:
             once(dataclasses.replace(config, seed=seed), runs[-1])
+        except LostProcessError:
+            raise
         except RunError as error:  # one that broke down must not cost the others
             failed += 1
-            print(f"facegan train: {error}", file=sys.stderr)
+            if first:
+                print(f"facegan train: {error}", file=sys.stderr)
+    if not first:
+        return 2 if failed else 0
     page = write_comparison(runs, out / "compare.html", repeats=True)
     if not quiet:
         print(f"done: {page}", file=sys.stderr)
     return 2 if failed else 0
 
 
-def run(argv: list[str]) -> int:
+def parse(argv: list[str]) -> tuple[Any, TrainConfig]:
+    """The flags, and the configuration that they make of the recipe."""
     from facegan.cli.main import parse_flags
     from facegan.recipes import recipe
 
-    flags: Any = parse_flags(_flags(recipe(_recipe_name(argv))), argv, "facegan train")
+    flags: Any = parse_flags(flags_of(recipe(_recipe_name(argv))), argv, "facegan train")
     config = dataclasses.replace(
         recipe(flags.recipe), model=flags.model,
         **{f.name: getattr(flags.settings, f.name) for f in dataclasses.fields(flags.settings)},
     )  # fmt: skip
+    return flags, config
+
+
+def _check_own(flags: Any) -> None:
     if flags.repeats < 1:
         raise ConfigError(f"--repeats must be at least 1, not {flags.repeats}")
+    if not 0 <= flags.sweep_kimg < float("inf"):
+        raise ConfigError(f"--sweep-kimg must be 0 or more, not {flags.sweep_kimg}")
+    modes = {"--repeats": flags.repeats > 1, "--sweep": bool(flags.sweep), "--auto": flags.auto}
+    if sum(modes.values()) > 1:
+        raise ConfigError(f"{' and '.join(n for n, on in modes.items() if on)}: one at a time")
+    if flags.auto and int(os.environ.get("WORLD_SIZE", "1")) > 1:
+        raise ConfigError("--auto measures on one process: take its settings from --auto --dry-run")
+
+
+def run(argv: list[str]) -> int:
+    from facegan.cli import train_modes
+
+    why = ""
+    if "--auto" in argv:
+        argv, why = train_modes.with_recipe(argv)
+    flags, config = parse(argv)
+    _check_own(flags)
     import torch
 
     from facegan.data.dataset import Dataset
@@ -141,15 +183,16 @@ def run(argv: list[str]) -> int:
         torch.set_num_threads(flags.threads)
     first = os.environ.get("RANK", "0") == "0"  # of the processes that a launcher has started
     data = Dataset(flags.dataset)
+    default = f"runs/{data.path.resolve().name}-{config.recipe}"
+    out = Path(flags.out or default + "-sweep" * bool(flags.sweep))
+    if flags.auto:
+        config = train_modes.automatic(data, config, argv, flags, out, why)
+    if flags.dry_run and flags.sweep:
+        return train_modes.dry_sweep(data, config, argv, flags)
     if flags.dry_run:
-        from facegan.training.dryrun import dry_run
-        from facegan.training.dryrun_text import page
-
-        if not flags.quiet:
-            print(f"{config.recipe} on {data.path}: a few real updates ...", file=sys.stderr)
-        print(page(dry_run(data, config, flags.device)))
-        return 0
-    out = Path(flags.out or f"runs/{data.path.resolve().name}-{config.recipe}")
+        if not first:
+            return 0
+        return 0 if flags.auto else _dry_run(data, config, flags)
     command = "facegan train " + shlex.join(argv)
 
     def once(config: TrainConfig, out: Path) -> None:
@@ -166,7 +209,9 @@ def run(argv: list[str]) -> int:
 
     try:
         if flags.repeats > 1:
-            return _repeat(once, config, out, flags.repeats, flags.quiet)
+            return _repeat(once, config, out, flags.repeats, flags.quiet, first)
+        if flags.sweep:
+            return train_modes.run_sweep(once, config, argv, flags, out, first)
         once(config, out)
     except (ConfigError, DatasetError):
         if first:
@@ -180,4 +225,14 @@ def run(argv: list[str]) -> int:
         return 0
     if not flags.quiet:
         print(f"done: {out / 'report.html'}; next: facegan generate {out}", file=sys.stderr)
+    return 0
+
+
+def _dry_run(data: Dataset, config: TrainConfig, flags: Any) -> int:
+    from facegan.training.dryrun import dry_run
+    from facegan.training.dryrun_text import page
+
+    if not flags.quiet:
+        print(f"{config.recipe} on {data.path}: a few real updates ...", file=sys.stderr)
+    print(page(dry_run(data, config, flags.device)))
     return 0

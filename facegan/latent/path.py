@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 import torch
 
@@ -93,18 +93,41 @@ def path(
     whole path. Computed in float64, given in the type of the points. InputError, before the first
     vector, for an unknown kind, fewer than two steps or points, or points of different sizes.
     """
-    if kind not in PATHS:
-        raise InputError(f"--path '{kind}' is unknown (known: {', '.join(PATHS)})")
     if steps < 2:
         raise InputError(f"--steps must be at least 2 (both ends), not {steps}")
+    ends, dtype = _ends(points, kind), points[0].dtype
+    return (v.to(dtype) for v in _walk(ends, steps, PATHS[kind], loop))
+
+
+def along(
+    points: Sequence[Tensor] | Tensor, places: Iterable[float], kind: str = "slerp", loop: bool = False
+) -> Tensor:
+    """Vectors ``N,dim`` at ``places`` of a path: 0 is its first point, 1 the second, 1.5 half-way on from it.
+
+    A ``loop`` of P points goes on from P - 1 to P, where the first is again. As :func:`path` otherwise.
+    """
+    ends = _ends(points, kind)
+    ends = [*ends, ends[0]] if loop else ends
+    last = len(ends) - 1
+    found = []
+    for place in places:
+        if not 0 <= place <= last:
+            raise InputError(f"place {place:g} is not on this path, which goes from 0 to {last}")
+        i = min(int(place), last - 1)
+        found.append(PATHS[kind](ends[i], ends[i + 1], float(place) - i))
+    return torch.stack(found).to(points[0].dtype) if found else torch.empty(0, len(ends[0]))
+
+
+def _ends(points: Sequence[Tensor] | Tensor, kind: str) -> list[Tensor]:
+    """The points in float64, checked."""
+    if kind not in PATHS:
+        raise InputError(f"--path '{kind}' is unknown (known: {', '.join(PATHS)})")
     if len(points) < 2:
         raise InputError(f"a path needs two points or more, not {len(points)}")
     if any(p.ndim != 1 or p.shape != points[0].shape for p in points):
         raise InputError(f"the points of a path must be vectors of one size, not {[*map(_shape, points)]}")
-    dtype = points[0].dtype
     ends = [p.detach().cpu().double() for p in points]
-    ends = _on_sphere(ends) if kind == "hypersphere" else ends
-    return (v.to(dtype) for v in _walk(ends, steps, PATHS[kind], loop))
+    return _on_sphere(ends) if kind == "hypersphere" else ends
 
 
 def _shape(point: Tensor) -> tuple[int, ...]:

@@ -46,5 +46,5 @@ def path_length(
             )
             found.append(((here - there).square().sum(1) / EPSILON**2).cpu().numpy())
     lengths = np.concatenate(found)
-    low, high = np.quantile(lengths, (0.01, 0.99), method="nearest")
+    low, high = np.quantile(lengths, 0.01, method="lower"), np.quantile(lengths, 0.99, method="higher")
     return float(lengths[(lengths >= low) & (lengths <= high)].mean())

@@ -68,6 +68,7 @@ def circumstances(state: TrainState) -> dict[str, Any]:
     return {
         "device": state.device.type, "processes": parallel.world(), "threads": torch.get_num_threads(),
         "torch": torch.__version__, "precision": state.config.precision,
+        "accumulate": state.config.accumulate,
     }  # fmt: skip
 
 

@@ -165,9 +165,9 @@ class TrainConfig(TrainSettings):
 # Of metrics.table.METRICS, which imports torch, those whose first number says what is better.
 METRICS = ("fid", "kid", "precision-recall", "density-coverage", "swd")
 
-# Settings that may differ when a run is resumed: how long, and what is written when.
+# Settings that may differ when a run is resumed: how long, in how many pieces, and what is written when.
 RESUMABLE = (
-    "kimg", "grid_kimg", "grid_count", "eval_count", "save_pairs", "quality_count", "watchdog",
+    "kimg", "accumulate", "grid_kimg", "grid_count", "eval_count", "save_pairs", "quality_count", "watchdog",
     "metric", "metric_features", "metric_count", "metric_kimg", "checkpoint_kimg", "keep_checkpoints",
 )  # fmt: skip
 

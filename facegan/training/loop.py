@@ -16,6 +16,7 @@ from facegan.data.dataset import Dataset
 from facegan.errors import ConfigError, LostProcessError, RunError
 from facegan.generator import Latent, describe
 from facegan.nets import parallel
+from facegan.nets.ema import batch_norms
 from facegan.recipes import recipe as named_recipe
 from facegan.training.checkpoint import circumstances, list_checkpoints, load_latest, read_header
 from facegan.training.config import TrainConfig, check, override
@@ -64,6 +65,7 @@ def train(
         run = RunFolder(Path(out)) if first else None
         everyone: list[Listener] = [run, *listeners] if run is not None else []
         state: TrainState | None = None
+        names: Sequence[str] = ()
         try:
             if run is not None:
                 if resume and not list_checkpoints(run.checkpoints):
@@ -88,9 +90,11 @@ def train(
             Session(state, feed, run, everyone, papers, quality, metric).train()
         except OSError as error:
             raise _not_written(error, Path(out)) from None
-        except RuntimeError as error:
-            if is_out_of_memory(error) and state is not None:
-                raise RunError(fits(state.config, shape, place, error, state, state.label_dim)) from None
+        except (RuntimeError, MemoryError) as error:
+            if is_out_of_memory(error):
+                raise RunError(
+                    fits(resolved(config, place), shape, place, error, state, len(names))
+                ) from None
             if parallel.world() > 1 and lost(error):
                 raise LostProcessError(
                     f"{out}: process {parallel.rank()} lost the others ({lost(error)}); the last "
@@ -134,7 +138,9 @@ def _resume(state: TrainState, run: RunFolder | None, listeners: Sequence[Listen
     if run is None:
         return
     if list_checkpoints(run.checkpoints) and found is None:
-        raise RunError(f"{run.checkpoints}: every checkpoint is damaged; remove the folder to begin again")
+        raise RunError(
+            f"{run.checkpoints}: every checkpoint is damaged; the models are kept; choose another --out"
+        )
     run.truncate(state.images_seen if found is not None else -1)
     if found is None:
         return
@@ -142,7 +148,10 @@ def _resume(state: TrainState, run: RunFolder | None, listeners: Sequence[Listen
     changed = [
         f"{name} {then[name]} -> {now[name]}" for name in now if then.get(name, now[name]) != now[name]
     ]
-    note = f"; {', '.join(changed)}: from here on equal but for rounding, not bit for bit" if changed else ""
+    but = "rounding"
+    if then.get("accumulate", now["accumulate"]) != now["accumulate"] and batch_norms(state.generator):
+        but = "batch norm, which sees one piece at a time, and rounding"
+    note = f"; {', '.join(changed)}: from here on equal but for {but}, not bit for bit" if changed else ""
     announce(listeners, state, f"resumed from {found.name}{note}")
 
 

@@ -11,6 +11,7 @@ import numpy as np
 import torch
 
 from facegan.errors import FaceganError
+from facegan.nets import parallel
 from facegan.training.config import TrainConfig, override
 from facegan.training.data import ImageFeed
 from facegan.training.state import TrainState, create_state
@@ -37,28 +38,37 @@ def fits(
 ) -> str:
     """One line for the user, with the smallest ``--accumulate`` of whose pieces two real updates succeed.
 
-    What the frames of ``error`` and the state ``free`` hold is given up first.
+    What the frames of ``error`` and the state ``free`` hold is given up first. Of several processes each
+    tries its own share of the batch by itself: the others may have other work, or none any more.
     """
     traceback.clear_frames(error.__traceback__)
+    error.__traceback__ = None  # frames hold closures, which hold pictures, also after they were cleared
     if free is not None:
         vars(free).clear()
-    size, pieces = config.g_batch or config.batch, config.accumulate
+    size, pieces, share = config.g_batch or config.batch, config.accumulate, parallel.world()
     text = f"--batch {config.batch}: out of memory on {device}"
     batches = [n for n in (config.batch, config.g_batch) if n]
     fitting = 0
     # From the smallest piece up: an attempt that fails may leave memory behind inside of torch.
-    for more in range(size, pieces, -1):
-        if any(n % more for n in batches):
+    for more in range(size // share, pieces, -1):
+        if any(n % (more * share) for n in batches):
             continue
-        piece = {"accumulate": 1, "batch": config.batch // more, "g_batch": config.g_batch // more}
-        if _tried(override(config, piece), shape, device, label_dim):
+        piece = {name: getattr(config, name) // (more * share) for name in ("batch", "g_batch")}
+        with parallel.alone():
+            succeeded = _tried(override(config, {"accumulate": 1, **piece}), shape, device, label_dim)
+        if succeeded:
             fitting = more
         elif fitting:
             break
     if fitting:
+        smaller = [
+            f"--{name.replace('_', '-')} {getattr(config, name) // fitting * pieces}"
+            for name in ("batch", "g_batch")
+            if getattr(config, name)
+        ]
         return (
             f"{text}; --accumulate {fitting} fits (the same batch in {fitting} pieces), and so does "
-            f"--batch {max(config.batch // fitting, 1)}"
+            f"{' '.join(smaller)}"
         )
     return (
         f"{text}, and not even one picture at a time fits; "
@@ -72,9 +82,9 @@ def _tried(config: TrainConfig, shape: Sequence[int], device: torch.device, labe
     if device.type == "cuda":
         torch.cuda.empty_cache()
     channels, height, width = shape
-    images = np.zeros((config.batch, height, width, channels), np.uint8)
     with suppress(FaceganError):
         try:
+            images = np.zeros((config.batch, height, width, channels), np.uint8)
             state = create_state(config, shape, device, label_dim=label_dim)
             feed = ImageFeed(images, config, device, np.zeros((config.batch, label_dim), np.float32))
             # As at the end, when networks that grow are grown.

@@ -14,20 +14,23 @@ from importlib import resources
 from typing import Any
 
 
-def render(template: str, fields: dict[str, str], data: dict[str, Any]) -> bytes:
-    """The page ``template`` (a file beside this one), its ``{{names}}`` filled; ``fields`` are HTML."""
+def render(
+    template: str, fields: dict[str, str], data: dict[str, Any], script: str = "report.js",
+    package: str = "facegan.training",
+) -> bytes:  # fmt: skip
+    """The page ``template`` (a file of ``package``), its ``{{names}}`` filled; ``fields`` are HTML."""
     filled = {
         **fields,
         "data": _script_json(data),
         "style": style(),
-        "script": _file("report.js"),
+        "script": _file(script, package),
     }
     # One pass, so that nothing in an inserted text is taken for a place to fill.
-    return re.sub(r"\{\{(\w+)\}\}", lambda match: filled[match[1]], _file(template)).encode()
+    return re.sub(r"\{\{(\w+)\}\}", lambda match: filled[match[1]], _file(template, package)).encode()
 
 
-def _file(name: str) -> str:
-    return resources.files("facegan.training").joinpath(name).read_text(encoding="utf-8")
+def _file(name: str, package: str = "facegan.training") -> str:
+    return resources.files(package).joinpath(name).read_text(encoding="utf-8")
 
 
 def style() -> str:

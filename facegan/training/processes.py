@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 from collections.abc import Iterator
 
 import torch
@@ -42,7 +43,10 @@ def together(device: torch.device) -> Iterator[None]:
 
 
 def lost(error: BaseException) -> str:
-    """The first line of an error by which a process notices that another one has gone; else ""."""
-    text = str(error).splitlines()[0] if str(error) else ""
+    """What an error says by which a process notices that another one has gone; else ""."""
     signs = ("connection closed", "connection reset", "broken pipe", "timed out", "gloo", "nccl", "peer")
-    return text if any(sign in str(error).lower() for sign in signs) else ""
+    if not any(sign in str(error).lower() for sign in signs):
+        return ""
+    # gloo: "[its source file] what happened [address]: why. Advice to its developers"
+    text = re.sub(r"^\[\S+\] *", "", str(error).splitlines()[0])
+    return text.partition(". ")[0].rstrip(".")

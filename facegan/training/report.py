@@ -102,10 +102,24 @@ def _verdict(record: RunRecord) -> str:
     alarms = [e["kimg"] for e in map(event, record.events) if e["alarm"]]
     watch = f"The watchdog stepped in at {', '.join(f'{k:g}' for k in alarms)} kimg." if alarms else ""
     words = [text, diversity_text(record.curve("diversity")), watch, verdict(record.stats)]
-    if broken(record.stats):
+    if end := stopped(record):
+        headline, words = "This run has broken down.", [end, watch, "Earlier models are kept."]
+    elif broken(record.stats):
         headline, words = "", [watch, verdict(record.stats)]
     first = f"<b>{html.escape(headline)}</b> " if headline else ""
     return first + html.escape(" ".join(word for word in words if word))
+
+
+def stopped(record: RunRecord) -> str:
+    """What the watchdog said when it ended the run, and what to try; else ""."""
+    last = event(record.events[-1]) if record.events else {"alarm": False, "text": ""}
+    text = str(last["text"])
+    if not last["alarm"] or not text.endswith("; stopped"):
+        return ""
+    reason, _, advice = text.removesuffix("; stopped").partition(" ")[2].partition("; try ")
+    return f"Stopped at {last['kimg']:g} kimg: {reason}." + (
+        f" Try in a new run: {advice}." if advice else ""
+    )
 
 
 def broken(stats: Sequence[dict[str, Any]]) -> bool:

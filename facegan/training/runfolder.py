@@ -14,7 +14,8 @@ import numpy as np
 
 from facegan import __version__, files, images
 from facegan.errors import RunError
-from facegan.training.checkpoint import kimg_name, kimg_of
+from facegan.runs import moments
+from facegan.training.checkpoint import kimg_name, kimg_of, list_checkpoints
 from facegan.training.config import RESUMABLE, TrainSettings, differences
 from facegan.training.listeners import Silent, StepStats
 
@@ -48,8 +49,18 @@ class RunFolder(Silent):
         return self.path / "checkpoints"
 
     def begin(self, config: dict[str, Any]) -> None:
-        """Write config.json, or check that the one there differs only in what may change."""
+        """Write config.json, or check that the one there differs only in what may change.
+
+        Before the first checkpoint there is nothing to lose: a run that did not fit into memory, say, may
+        begin again with other settings. Models without any checkpoint are somebody's results.
+        """
         file = self.path / "config.json"
+        begun, models = list_checkpoints(self.checkpoints), len(moments(self.path))
+        if models > 1 and not begun:  # one may be there before the first checkpoint
+            raise RunError(
+                f"{self.path}: it holds {models} models but no checkpoint to go on from, and beginning again "
+                "would replace them; choose another --out"
+            )
         if file.exists():
             try:
                 old = json.loads(file.read_text())
@@ -67,7 +78,7 @@ class RunFolder(Silent):
                     "content": f"{str(told.get('content_hash'))[:16]} ({told.get('count')} pictures)"
                 }
             changed = differences(a, b)
-            if changed:
+            if changed and begun:
                 shown = "; ".join(changed[:6]) + (
                     f"; and {len(changed) - 6} more" if len(changed) > 6 else ""
                 )

@@ -313,7 +313,7 @@ class Session:
             return False
         before = state.watch.get("rollbacks", 0)
         if before or not c.watchdog:
-            announce(self.listeners, state, f"watchdog: {trouble.text}; stopped")
+            announce(self.listeners, state, f"watchdog: {trouble.text}; try {trouble.advice}; stopped")
             self._page()
             again = "; going back once with lower learning rates did not help" if before else ""
             raise RunError(

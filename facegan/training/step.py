@@ -320,7 +320,6 @@ def train_step(state: TrainState, feed: Feed) -> None:
     if state.ema is not None:
         count = c.batch * c.d_updates
         halflife = schedule(state, 0.0, c.ema_halflife_kimg) if c.burnin_ema else c.ema_halflife_kimg
-        update_ema(
-            state.ema, state.generator, ema_decay(count, halflife, state.images_seen, c.ema_rampup or None)
-        )
+        seen = state.images_before + state.images_seen  # an average that was begun with is no young one
+        update_ema(state.ema, state.generator, ema_decay(count, halflife, seen, c.ema_rampup or None))
     state.updates += 1

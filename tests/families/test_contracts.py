@@ -12,22 +12,24 @@ from facegan.cli.main import main
 from facegan.data.dataset import Dataset
 from facegan.data.portraits import write_portraits
 from facegan.data.prepare import prepare
-from facegan.families import FAMILIES
+from facegan.families import FAMILIES, get_family
 from facegan.latent import load_vectors
 from facegan.recipes import RECIPES, recipe
-from facegan.training.checkpoint import list_checkpoints
+from facegan.training.checkpoint import list_checkpoints, read_header
 from facegan.training.config import override
+from facegan.training.transfer import freeze
 
 NARROW = {
-    "vanilla": ("digits-vanilla-28-plus", {"width": 0.1}, {"channels": 0}),
+    "vanilla": ("digits-vanilla-28-plus", {"width": 0.1}, {"channels": 0, "warmup_kimg": 0.048}),
     "dcgan": ("faces-tiny-32", {"width": 0.25}, {"cooldown": 0.0}),  # which hangs on the length
     "fast": ("faces-fast-64", {"widths": (16, 8, 8)}, {
         "generator.blocks": (0, 0, 1), "discriminator.blocks": (1, 0), "generator.excite": True}),
     "progan": ("progan-64-short", {"channel_base": 128, "channel_max": 16},
                {"generator.stage_kimg": 0.008, "generator.fade_kimg": 0.008, "latent.dim": 16}),
     "stylegan2": ("stylegan2-32", {"channel_base": 128, "channel_max": 16},
-                  {"generator.w_dim": 16, "latent.dim": 16, "augment_p": 0.5}),
-    "r3gan": ("r3gan-32", {"widths": (8, 8, 8, 8), "group_size": 1, "blocks": (1,)}, {"augment_p": 0.5}),
+                  {"generator.w_dim": 16, "latent.dim": 16, "augment_p": 0.5, "augment_kimg": 0.1}),
+    "r3gan": ("r3gan-32", {"widths": (8, 8, 8, 8), "group_size": 1, "blocks": (1,)},
+              {"augment_p": 0.5, "burnin_kimg": 0.048}),
 }  # fmt: skip
 RATES = ("generator.lr", "discriminator.lr")
 CONDITIONAL = ("stylegan2", "r3gan")
@@ -82,12 +84,30 @@ def test_resumed_is_uninterrupted(family, portraits, runs, tmp_path):
 
     half = facegan.train(portraits, config(family, kimg=0.032), tmp_path / "half")
     facegan.train(portraits, config(family), half, resume=True)
-    a, b = (
-        load_file(list_checkpoints(r / "checkpoints")[-1] / "state.safetensors") for r in (runs(family), half)
-    )
+    last = [list_checkpoints(r / "checkpoints")[-1] for r in (runs(family), half)]
+    a, b = (load_file(folder / "state.safetensors") for folder in last)
     assert a.keys() == b.keys()
+    assert {k.partition("/")[0] for k in a} >= {"generator_optimizer", "discriminator_optimizer", "ema"}
     for key in a:
         assert np.array_equal(a[key], b[key]), key
+    # Counts, ramps, augmentation strength, phases of the lazy penalties.
+    x, y = ({k: v for k, v in read_header(folder).items() if k != "seconds"} for folder in last)
+    assert x == y
+    assert x["images_seen"] == 64 and x["updates"] == 8
+    if family == "stylegan2":  # what adapts has moved, and the mean of path lengths has begun
+        assert x["augment"]["p"] != 0.5 and x["path_mean"] > 0
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_what_is_frozen_lies_next_to_the_image(family):
+    c = config(family)
+    discriminator = get_family(family).build_discriminator(c.model.discriminator, (3, 32, 32))
+    freeze(discriminator, 1)
+    frozen = {name for name, p in discriminator.named_parameters() if not p.requires_grad}
+    (weight,) = (p for name, p in discriminator.named_parameters() if name in frozen and p.ndim > 1)
+    assert weight.shape[1] in (3, 3 * 32 * 32, 12)  # channels, pixels, or blocks of 2x2 pixels
+    with pytest.raises(facegan.errors.ConfigError, match="some must learn"):
+        freeze(discriminator, 1000)
 
 
 @pytest.mark.parametrize("family", FAMILIES)
@@ -121,13 +141,16 @@ def test_w_maps_and_synthesises(family, runs):
     ["generate", "MODEL", "--count", "4", "--out", "OUT.png"],
     ["interpolate", "MODEL", "0", "1", "--steps", "4", "--out", "OUT.png"],
     ["arithmetic", "MODEL", "1,2 - 3 + 4", "--out", "OUT.png"],
+    ["atlas", "MODEL", "--count", "12", "--out", "OUT.png"],
+    ["film", "MODEL", "0", "1", "--seconds", "1", "--fps", "6", "--out", "OUT.gif", "--evenness", "OUT.png"],
     ["invert", "seed:7", "PHOTO", "--model", "MODEL", "--steps", "3", "--film", "gif", "--out", "OUT"],
     ["evaluate", "MODEL", "--against", "DATASET", "--count", "24", "--features", "pixels", "--json",
      "OUT.json"],
 ], ids=lambda c: c[0])  # fmt: skip
 def test_every_command_takes_every_family(family, command, runs, portraits, tmp_path):
     words = {"MODEL": str(runs(family)), "DATASET": str(portraits.path), "OUT.png": str(tmp_path / "o.png"),
-             "OUT.json": str(tmp_path / "o.json"), "OUT": str(tmp_path / "inverted"),
+             "OUT.gif": str(tmp_path / "o.gif"), "OUT.json": str(tmp_path / "o.json"),
+             "OUT": str(tmp_path / "inverted"),
              "PHOTO": str(portraits.path.parent / "photos" / "000001.png")}  # fmt: skip
     assert main([words.get(word, word) for word in command]) == 0
     if command[0] == "evaluate":

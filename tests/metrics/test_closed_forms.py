@@ -257,10 +257,9 @@ def test_path_length_of_a_linear_generator_is_the_squared_distance_of_its_ends()
     model = Linear()
     z = model.latent.sample(range(100, 120))
     lengths = ((z[1::2] - z[::2]) @ model.a.T).square().sum(1).numpy()
-    low, high = np.quantile(lengths, (0.01, 0.99), method="nearest")
-    expected = lengths[(lengths >= low) & (lengths <= high)].mean()
+    # Of ten paths none lies beyond the lowest and the highest percent.
     found = path_length.path_length(model, lambda x: x.flatten(1), paths=10, first_seed=100)
-    assert found == pytest.approx(expected, rel=1e-2)  # float32 differences of a thousandth
+    assert found == pytest.approx(lengths.mean(), rel=1e-2)  # float32 differences of a thousandth
 
 
 # --- what must not matter -------------------------------------------------------------------------

@@ -4,8 +4,10 @@ import numpy as np
 import pytest
 import torch
 
+from facegan import rng
 from facegan.errors import ModelError
-from facegan.metrics import frechet, kernel, msssim, prdc
+from facegan.generator import Latent
+from facegan.metrics import frechet, kernel, msssim, path_length, prdc, wasserstein
 from facegan.metrics.features import table
 
 torch_fidelity = pytest.importorskip("torch_fidelity")
@@ -117,6 +119,90 @@ def test_ms_ssim(side):
         expected *= (full[..., 5:-5, 5:-5].mean((1, 2, 3)) if last else structure) ** beta
         a, b = (torch.nn.functional.avg_pool2d(x, 2) for x in (a, b))
     np.testing.assert_allclose(found, expected, atol=1e-4)
+
+
+def karras_pyramid(images):
+    """The Laplacian pyramid of ProGAN's code, down to 16 px: SciPy's convolution with mirrored borders."""
+    from scipy.ndimage import convolve
+
+    line = np.array([1.0, 4.0, 6.0, 4.0, 1.0]) / 16
+    kernel = np.outer(line, line)[None, None]
+    levels = [images.transpose(0, 3, 1, 2).astype(np.float64)]
+    while levels[-1].shape[2] >= 32:
+        levels.append(convolve(levels[-1], kernel, mode="mirror")[:, :, ::2, ::2])
+        large = np.zeros_like(levels[-2])
+        large[:, :, ::2, ::2] = levels[-1]
+        levels[-2] = levels[-2] - convolve(large, 4 * kernel, mode="mirror")
+    return levels
+
+
+def test_swd():
+    """ProGAN's published algorithm in float64, with our draws of patches and directions."""
+    random = np.random.default_rng(5)
+    real, fake = (random.integers(0, high, (12, 64, 64, 3), np.uint8) for high in (256, 200))
+    fake[:, 1:] = fake[:, 1:] // 2 + fake[:, :-1] // 2
+    found = wasserstein.swd(real, fake)
+    for number, levels in enumerate(zip(karras_pyramid(real), karras_pyramid(fake), strict=True)):
+        h, n = levels[0].shape[2], 12 * wasserstein.PATCHES
+        place = (rng.uniform(0, f"swd/where/{number}", 0, n, 2) * (h - 6)).astype(int)
+        directions = rng.normal(0, f"swd/{number}", 0, 7 * 7 * 3, 512).astype(np.float64)
+        directions /= np.sqrt(np.square(directions).sum(0))
+        sides = []
+        for level in levels:
+            patches = np.stack([
+                level[i // wasserstein.PATCHES, :, y : y + 7, x : x + 7] for i, (y, x) in enumerate(place)
+            ])  # fmt: skip
+            patches -= patches.mean((0, 2, 3), keepdims=True)
+            patches /= patches.std((0, 2, 3), keepdims=True)
+            sides.append(np.sort(patches.transpose(0, 2, 3, 1).reshape(n, -1) @ directions, axis=0))
+        expected = 1000 * np.abs(sides[0] - sides[1]).mean()
+        assert expected > 10 and found[f"swd_{h}"] == pytest.approx(expected, rel=1e-4)
+
+
+class Curved(torch.nn.Module):
+    """A smooth generator of 8x8 px in [-1, 1], which torchmetrics and we can ask."""
+
+    def __init__(self):
+        super().__init__()
+        self.latent = Latent(dim=6)
+        self.a = torch.from_numpy(np.random.default_rng(7).standard_normal((192, 6))).float()
+        self.side = 0
+
+    def forward(self, z):
+        return (self.synthesize(z[:, None]) + 1) * 127.5
+
+    def synthesize(self, w):
+        return torch.sin(w[:, 0] @ self.a.T).view(-1, 3, 8, 8)
+
+    def sample(self, count):  # the first ends, then the second ones
+        self.side += 1
+        return self.latent.sample(range(self.side - 1, 2 * count, 2))
+
+    def map(self, z, labels=None):
+        return z[:, None]
+
+    def labels_of(self, seeds):
+        return None
+
+
+def test_path_length(monkeypatch):
+    """torchmetrics measures at the beginning of each path, with any distance: t = 0 and ours. What it leaves
+    out is its own choice; StyleGAN's code and torch-fidelity take the next value beyond both percentiles."""
+    from torchmetrics.functional.image import perceptual_path_length
+
+    class Distance(torch.nn.Module):
+        def forward(self, a, b):
+            return (a - b).double().square().sum((1, 2, 3))
+
+    _, _, lengths = perceptual_path_length(
+        Curved(), 330, epsilon=path_length.EPSILON, resize=None, sim_net=Distance(), lower_discard=None,
+        upper_discard=None,
+    )  # fmt: skip
+    lengths = np.sort(lengths.numpy())
+    expected = lengths[3:-3].mean()  # the percentiles lie at 3.29 from either end
+    monkeypatch.setattr(path_length.rng, "uniform", lambda *_: np.zeros((330, 1)))
+    found = path_length.path_length(Curved(), lambda x: x.flatten(1), 330)
+    assert found > 100 and found == pytest.approx(expected, rel=1e-4)
 
 
 def test_inception_features(tmp_path):

@@ -66,6 +66,8 @@ died, at = 0, []
 for i in range(kills):
     # Counted from each start: the killed run resumes, so that later attempts have fewer points before them.
     point = 1 + (i * len(points)) // kills if i % 2 == 0 else random.randrange(1, len(points) // 2)
+    if i == 1:  # a fresh start, to die while it writes its last checkpoint
+        point = len(points) - points[::-1].index("state.safetensors: half written")
     code = attempt(folder / f"killed-{i % 2}", kill_at=point)
     assert code in (0, -9), code
     died += code == -9
@@ -134,7 +136,7 @@ def test_killed_anywhere_it_ends_the_same(tmp_path, name):
     )  # fmt: skip
     assert done.returncode == 0, done.stderr[-3000:]
     told = json.loads(done.stdout.splitlines()[-1])
-    assert told["died"] >= 5, told["at"]
+    assert told["died"] >= 5 and told["at"][1] == "state.safetensors: half written", told["at"]
     kinds = {point.split(":")[-1].strip() for point in told["points"]}
     assert {"before the write", "half written", "written", "before the rename", "renamed", "half a line",
             "before its removal", "set aside"} <= kinds  # fmt: skip
@@ -197,6 +199,32 @@ def test_what_changed_is_named(tiny_dataset, tmp_path):
     assert "dataset.content: " in str(caught.value) and "(24 pictures) -> " in str(caught.value)
     with pytest.raises(RunError, match=r"batch: 8 -> 16.*choose another --out"):
         facegan.train(tiny_dataset, "faces-tiny-32", tmp_path / "r", **{**SMALL, "batch": 16})
+    # Without a checkpoint nothing is lost, but for the models, if there are some.
+    shutil.rmtree(tmp_path / "r" / "checkpoints")
+    models = sorted(p.name for p in (tmp_path / "r" / "models").iterdir())
+    for changes in ({"batch": 16}, {}):
+        with pytest.raises(RunError, match=r"holds 2 models but no checkpoint .* choose another --out"):
+            facegan.train(tiny_dataset, "faces-tiny-32", tmp_path / "r", **{**SMALL, **changes})
+    assert models == sorted(p.name for p in (tmp_path / "r" / "models").iterdir())
+    shutil.rmtree(tmp_path / "r" / "models")
+    facegan.train(tiny_dataset, "faces-tiny-32", tmp_path / "r", **{**SMALL, "batch": 16})
+    assert json.loads((tmp_path / "r" / "config.json").read_text())["batch"] == 16
+
+
+def test_a_run_of_another_device_goes_on_and_says_so(tiny_dataset, tmp_path):
+    """A checkpoint that a GPU, another version and more threads have written."""
+    run = facegan.train(
+        tiny_dataset, "faces-tiny-32", tmp_path / "r", device="cpu", **{**SMALL, "kimg": 0.016}
+    )
+    header = list_checkpoints(run / "checkpoints")[-1] / "state.json"
+    content = json.loads(header.read_text())
+    now = dict(content["circumstances"])
+    content["circumstances"] |= {"device": "cuda", "torch": "2.6.0", "precision": "bfloat16"}
+    header.write_text(json.dumps(content))
+    facegan.train(tiny_dataset, "faces-tiny-32", run, device="cpu", resume=True, **SMALL)
+    said = (run / "events.jsonl").read_text()
+    changes = f"device cuda -> cpu, torch 2.6.0 -> {now['torch']}, precision bfloat16 -> float32"
+    assert f"resumed from 000000.016kimg; {changes}: from here on equal but for rounding" in said
 
 
 @pytest.mark.parametrize("damage", ["truncated", "flipped", "no header", "empty"])

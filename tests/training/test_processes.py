@@ -13,6 +13,8 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file
 
+from facegan.families import FAMILIES
+from facegan.recipes import recipe
 from facegan.training.checkpoint import list_checkpoints
 
 HERE = Path(__file__).parent
@@ -67,6 +69,10 @@ def numbers(tmp_path_factory):
     return one, two
 
 
+def test_every_family_is_among_the_cases():
+    assert {recipe(c.get("recipe", "faces-tiny-32")).family for c in updates.CASES.values()} == set(FAMILIES)
+
+
 @pytest.mark.parametrize("case", updates.CASES)
 def test_gradients_of_two_processes_are_those_of_one(numbers, case):
     one, two = ({k: v for k, v in side.items() if k.startswith(f"{case}||")} for side in numbers)
@@ -90,8 +96,14 @@ def test_twenty_updates_in_float32(numbers):
     assert np.quantile(strays, 0.99) < 0.25 and strays.mean() < 0.1, (strays.mean(), strays.max())
 
 
-def launched(dataset, out, kimg, *more):
-    argv = ["-m", "torch.distributed.run", "--nproc-per-node", "2", *train(dataset, out, kimg, *more)]
+LAUNCHERS = {
+    "torchrun": ["torch.distributed.run", "--nproc-per-node", "2"],
+    "accelerate launch": ["accelerate.commands.launch", "--multi_gpu", "--num_processes", "2"],
+}
+
+
+def launched(launcher, dataset, out, kimg, *more):
+    argv = ["-m", *LAUNCHERS[launcher], *train(dataset, out, kimg, "--device", "cpu", *more)]
     env = {**os.environ, "OMP_NUM_THREADS": "1"}
     return subprocess.run([sys.executable, *argv], env=env, capture_output=True, text=True, timeout=200)
 
@@ -100,8 +112,9 @@ def state(run):
     return load_file(list_checkpoints(run / "checkpoints")[-1] / "state.safetensors")
 
 
-def test_torchrun_writes_one_run_and_any_number_goes_on(tiny_dataset, tmp_path):
-    done = launched(tiny_dataset, tmp_path / "two", 0.16)
+def test_launched_processes_write_one_run_and_any_number_goes_on(tiny_dataset, tmp_path):
+    """Two under torchrun, then one, then two under accelerate."""
+    done = launched("torchrun", tiny_dataset, tmp_path / "two", 0.16)
     assert done.returncode == 0, done.stderr[-2000:]
     seen = [
         json.loads(line)["images_seen"] for line in (tmp_path / "two/stats.jsonl").read_text().splitlines()
@@ -114,8 +127,11 @@ def test_torchrun_writes_one_run_and_any_number_goes_on(tiny_dataset, tmp_path):
     )  # fmt: skip
     assert one.returncode == 0, one.stderr[-2000:]
     assert "resumed from 000000.160kimg; processes 2 -> 1: from here on equal but for rounding" in one.stderr
-    again = launched(tiny_dataset, tmp_path / "two", 0.32)
+    again = launched("accelerate launch", tiny_dataset, tmp_path / "two", 0.32)
     assert again.returncode == 0 and "processes 1 -> 2" in again.stderr, again.stderr[-2000:]
+    lines = (tmp_path / "two/stats.jsonl").read_text().splitlines()
+    assert [json.loads(line)["images_seen"] for line in lines] == list(range(0, 321, 8))
+    assert again.stderr.count("done: ") == 1
     assert state(tmp_path / "two")["generator/layers.0.weight"].dtype == np.float32
 
 
@@ -142,6 +158,7 @@ def test_a_process_that_dies_ends_the_run_with_its_reason(tiny_dataset, tmp_path
     said = both[0].communicate(timeout=60)[1]
     assert both[0].returncode == 2 and "Traceback" not in said, said[-3000:]
     assert "process 0 lost the others" in said and "the last checkpoint is intact" in said
+    assert ".cc" not in said.replace(str(run), ""), said  # nothing of gloo's source
     both[1].communicate()
     alone = subprocess.run(
         [sys.executable, *train(tiny_dataset, run, 40.0, "--resume", "--dry-run")], capture_output=True,

@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from facegan.cli.train import _flags
+from facegan.cli.train import flags_of
 from facegan.errors import RunError
 from facegan.images import save_png
 from facegan.recipes import RECIPES, recipe
@@ -297,6 +297,20 @@ def test_a_broken_run_is_not_praised(tmp_path: Path) -> None:
     assert "broken down" in text and "Still getting better" not in text
 
 
+def test_a_run_that_the_watchdog_stopped_says_why_and_what_to_try(tmp_path: Path) -> None:
+    run = quality_run(tmp_path / "run", [90.0, 50, 30, 20, 12, 8, 7, 6.5, 6.2, 6])
+    back = {"images_seen": 9000, "text": "watchdog: at 12 kimg it has won; back to 9 kimg with less"}
+    end = {
+        "images_seen": 20000,
+        "text": "watchdog: the generator's gradients explode; try --r1-gamma 1; stopped",
+    }
+    (run / "events.jsonl").write_text(json.dumps(back) + "\n" + json.dumps(end) + "\n")
+    text = Page(write_report(run)).text
+    assert "This run has broken down." in text and "Still getting better" not in text
+    assert "Stopped at 20 kimg: the generator's gradients explode. Try in a new run: --r1-gamma 1." in text
+    assert "stepped in at 9, 20 kimg" in text and "It should soon catch up" not in text
+
+
 def test_the_watchdog_stands_out(tmp_path: Path) -> None:
     run = make_run(tmp_path / "run")
     events = {5000: "watchdog: both losses are 0; back to 4 kimg", 6000: "resumed from watchdog: x"}
@@ -359,7 +373,7 @@ def test_the_command_reproduces_the_configuration(name: str, changes: dict[str, 
     saved = json.loads(json.dumps({**config.to_dict(), "dataset": {"path": "a b"}}))
     words = shlex.split(train_command(saved, "runs/x"))
     assert words[:3] == ["facegan", "train", "a b"]
-    flags: Any = tyro.cli(_flags(recipe(name)), args=words[2:])
+    flags: Any = tyro.cli(flags_of(recipe(name)), args=words[2:])
     assert flags.model == config.model
     for key, value in vars(flags.settings).items():
         assert value == getattr(config, key), key

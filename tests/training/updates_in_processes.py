@@ -49,6 +49,7 @@ CASES |= {
 }  # fmt: skip
 FADING = {"generator.stage_kimg": 0.0, "generator.fade_kimg": 0.02}  # 40% of the first one after 8 images
 CASES |= {
+    "vanilla": {"recipe": "digits-vanilla-28-plus", "channels": 0},
     "progan": {"recipe": "progan-64-short", "start": 8, **FADING},
     "stylegan2": {"recipe": "stylegan2-32", "augment_p": 0.5, "augment_kimg": 0.1, "r1_gamma": 1.0},
     "fast": {

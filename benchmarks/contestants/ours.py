@@ -1,0 +1,65 @@
+"""A recipe of facegan, by the same steps that ``facegan train`` takes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import torch
+
+from contestants import Setting
+from facegan.generator import Latent, describe
+from facegan.metrics.pictures import FIRST_SEED
+from facegan.recipes import recipe
+from facegan.training.checkpoint import load_latest, save_checkpoint
+from facegan.training.config import check, override
+from facegan.training.data import ImageFeed
+from facegan.training.session import resolved, sampling_generator
+from facegan.training.state import create_state
+from facegan.training.step import train_step
+
+
+class Ours:
+    def __init__(self, name: str, setting: Setting) -> None:
+        changes: dict[str, Any] = {"seed": setting.seed}
+        if setting.batch:
+            changes["batch"] = setting.batch
+        for text in setting.options:
+            key, _, value = text.partition("=")
+            changes[key] = float(value) if "." in value else int(value)
+        config = resolved(check(override(recipe(name), changes)), setting.device)
+        _, h, w, c = setting.images.shape
+        latent = Latent(config.latent.kind, config.latent.dim, config.latent.mean, config.latent.std)
+        self.papers = describe(
+            config.family, config.model, latent, (c, h, w), provenance={"recipe": name},
+            alignment={}, licence="that of its training pictures",
+        )  # fmt: skip
+        self.settings = ", ".join((f"`{name}`, batch {config.batch}, {config.precision}", *setting.options))
+        self.network = create_state(config, (c, h, w), setting.device)
+        self.feed = ImageFeed(setting.images, config, setting.device)
+        self.folder = setting.folder / "checkpoints"
+
+    @property
+    def images_seen(self) -> int:
+        return self.network.images_seen
+
+    @property
+    def updates(self) -> int:
+        return self.network.updates
+
+    def update(self) -> None:
+        train_step(self.network, self.feed)
+
+    def state(self) -> dict[str, Any]:
+        """Lies in a checkpoint of its own."""
+        return {"checkpoint": save_checkpoint(self.network, self.folder).name}
+
+    def load(self, state: dict[str, Any]) -> None:
+        load_latest(self.network, self.folder, print)
+
+    @torch.no_grad()
+    def samples(self, count: int) -> Iterator[tuple[str, np.ndarray]]:
+        generator = sampling_generator(self.network, self.papers)
+        title = "weights as they are" if self.network.ema is None else "moving average"
+        yield title, generator.sample(range(FIRST_SEED, FIRST_SEED + count))

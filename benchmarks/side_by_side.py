@@ -1,0 +1,335 @@
+"""The same pictures and equal time: a plain DCGAN, two public packages and facegan's recipes, side by side.
+
+    python benchmarks/side_by_side.py run dcgan DATASET --seconds 1800 [--seed 1] [--out side_by_side]
+    python benchmarks/side_by_side.py table DATASET [--out side_by_side]
+
+``run`` trains one contestant (dcgan, lightweight-gan, stylegan2-pytorch, or a recipe of facegan) for so many
+CPU seconds of its updates, on one thread; what any of them saves, draws or measures besides does not count.
+With ``--device cuda`` they are wall seconds. At each mark it keeps samples of every way to sample from it.
+It can be stopped at any time, and goes on from its last state, also to more seconds: a longer run contains
+the shorter ones. ``table`` measures all samples against the test split, by the features `faces` and by
+those of the evaluator network, which takes part in no training, takes each contestant's better way to sample,
+and writes table.md and grid.png. Without a command it prints the table of what was measured already.
+
+The packages are looked for where Python finds them (PYTHONPATH); none of their code is here.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import random
+import signal
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+MARKS = (600.0, 1800.0, 3600.0, 7200.0)
+SAVE_EVERY = 120.0  # of the contestant's seconds
+# glibc gives large blocks back at once and asks again: a third of the peers' CPU time, without this
+MALLOC = {
+    "MALLOC_MMAP_THRESHOLD_": "4294967296", "MALLOC_TRIM_THRESHOLD_": "17179869184",
+    "MALLOC_TOP_PAD_": "67108864",
+}  # fmt: skip
+TABLES = {"faces": "", "evaluator": "evaluator"}  # the feature table 'faces' with which network
+
+
+def clock(device: torch.device) -> float:
+    """CPU seconds of this process, or wall seconds where another device computes."""
+    if device.type == "cpu":
+        return time.process_time()
+    torch.cuda.synchronize()
+    return time.perf_counter()
+
+
+# --- random numbers that are drawn without an index, as the peers do, are part of the state ------------
+
+
+def _random_state(device: torch.device) -> dict[str, Any]:
+    found = {"torch": torch.get_rng_state(), "python": random.getstate()}
+    return found | ({"cuda": torch.cuda.get_rng_state()} if device.type == "cuda" else {})
+
+
+def _set_random_state(state: dict[str, Any]) -> None:
+    torch.set_rng_state(state["torch"])
+    random.setstate(state["python"])
+    if "cuda" in state:
+        torch.cuda.set_rng_state(state["cuda"])
+
+
+# --- one contestant -----------------------------------------------------------------------------------
+
+
+class Trial:
+    """A contestant with its folder: ``state.pt``, ``trial.json``, ``samples-SECONDS-K.npz``."""
+
+    def __init__(self, name: str, args: argparse.Namespace) -> None:
+        from contestants import Setting, contestant
+
+        from facegan.data.dataset import Dataset
+
+        data = Dataset(args.dataset)
+        self.name, self.seed, self.device = name, args.seed, torch.device(args.device)
+        self.folder = Path(args.out).absolute() / f"{args.label or name}-seed{args.seed}"
+        self.folder.mkdir(parents=True, exist_ok=True)
+        torch.manual_seed(args.seed)
+        random.seed(args.seed)
+        images = np.array(data.images("train"))
+        self.contestant = contestant(
+            name,
+            Setting(images, data.path, self.folder, args.seed, self.device, args.batch, tuple(args.set)),
+        )
+        self.seconds, self.saved, self.broken = 0.0, 0.0, 0
+        self.about = {
+            "name": args.label or name, "seed": args.seed, "settings": self.contestant.settings,
+            "device": args.device, "dataset": data.content_hash, "count": len(images), "marks": {},
+        }  # fmt: skip
+        if (self.folder / "state.pt").is_file():
+            self._load()
+
+    def _load(self) -> None:
+        state = torch.load(self.folder / "state.pt", weights_only=True, map_location=self.device)
+        about = json.loads((self.folder / "trial.json").read_text())
+        for key in ("name", "seed", "settings", "dataset"):
+            if about[key] != self.about[key]:
+                sys.exit(
+                    f"side_by_side: {self.folder} is another run ({key}: {about[key]}, now "
+                    f"{self.about[key]}); remove it or choose another --out or --label"
+                )
+        self.about = about
+        self.contestant.load(state["contestant"])
+        self.seconds = self.saved = state["seconds"]
+        self.broken = state["broken"]
+        _set_random_state({k: v.cpu() if torch.is_tensor(v) else v for k, v in state["random"].items()})
+
+    def save(self) -> None:
+        state = {
+            "contestant": self.contestant.state(), "seconds": self.seconds, "broken": self.broken,
+            "random": _random_state(self.device),
+        }  # fmt: skip
+        temporary = self.folder / "state.pt.tmp"
+        torch.save(state, temporary)
+        temporary.replace(self.folder / "state.pt")
+        (self.folder / "trial.json").write_text(json.dumps(self.about, indent=1))
+        self.saved = self.seconds
+
+    def train_until(self, mark: float, stop: list[int]) -> None:
+        while self.seconds < mark and not stop:
+            begin = clock(self.device)
+            try:
+                self.contestant.update()
+            except getattr(self.contestant, "broken", ()):
+                self._go_back()
+            self.seconds += clock(self.device) - begin
+            if self.seconds - self.saved >= SAVE_EVERY:
+                self.save()
+                c = self.contestant
+                print(f"{self.name}: {self.seconds:.0f} s, {c.updates} updates, {c.images_seen} images")
+
+    def _go_back(self) -> None:
+        """A package found numbers that are not finite: again from the last state, with other draws."""
+        spent, broken = self.seconds, self.broken + 1
+        print(f"{self.name}: not finite at {spent:.0f} s, back to the last state")
+        if broken > 3 or not (self.folder / "state.pt").is_file():
+            sys.exit(f"side_by_side: {self.name} breaks down again and again")
+        self._load()
+        self.seconds, self.broken = spent, broken
+        torch.manual_seed(self.seed + 1000 * broken)
+
+    def keep_samples(self, mark: float, count: int) -> None:
+        before, ways = _random_state(self.device), []
+        for k, (way, images) in enumerate(self.contestant.samples(count)):
+            np.savez(self.folder / f"samples-{mark:g}-{k}.npz", images=images)
+            ways.append(way)
+        _set_random_state(before)
+        c = self.contestant
+        self.about["marks"][f"{mark:g}"] = {
+            "seconds": self.seconds, "updates": c.updates, "images": c.images_seen, "ways": ways,
+        }  # fmt: skip
+        self.save()
+
+
+def run(args: argparse.Namespace) -> int:
+    if args.seconds <= 0 or args.count < 10:
+        sys.exit("side_by_side: --seconds must be above 0, and --count at least 10")
+    if any(os.environ.get(k) != v for k, v in MALLOC.items()):  # read when a process begins
+        os.execve(sys.executable, [sys.executable, *sys.argv], {**os.environ, **MALLOC})
+    torch.set_num_threads(1)
+    stop: list[int] = []
+    for signum in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(signum, lambda number, _: stop.append(number))
+    trial = Trial(args.contestant, args)
+    print(f"{trial.name}, seed {args.seed}: {trial.contestant.settings}; from {trial.seconds:.0f} s on")
+    for mark in sorted({m for m in (*args.marks, args.seconds) if m <= args.seconds}):
+        if f"{mark:g}" in trial.about["marks"]:
+            continue
+        if trial.seconds > mark:
+            print(f"{trial.name}: already beyond {mark:g} s, no samples of that mark")
+            continue
+        trial.train_until(mark, stop)
+        if stop:
+            trial.save()
+            print(f"{trial.name}: stopped at {trial.seconds:.0f} s, saved; the same command goes on")
+            return 130
+        trial.keep_samples(mark, args.count)
+        print(f"{trial.name}: samples at {mark:g} s kept", flush=True)
+    return 0
+
+
+# --- all of them --------------------------------------------------------------------------------------
+
+
+def measure(folder: Path, mark: str, data: Any, tables: dict[str, Any]) -> list[dict[str, float]]:
+    """FID and KID of every way to sample at that mark, kept beside the samples."""
+    from facegan.metrics.evaluate import evaluate
+    from facegan.metrics.pictures import of_array
+
+    file = folder / f"measured-{mark}.json"
+    key = {"dataset": data.content_hash, **{name: table.key for name, table in tables.items()}}
+    if file.is_file() and (known := json.loads(file.read_text()))["key"] == key:
+        return known["ways"]
+    ways = []
+    for samples in sorted(folder.glob(f"samples-{mark}-*.npz")):
+        images, found = np.load(samples)["images"], {}
+        for name, table in tables.items():
+            measured = evaluate(of_array(images), data, table, ("fid", "kid"), "test")
+            for metric in ("fid", "kid"):
+                found[f"{metric}_{name}"] = measured.values[metric]
+                found[f"{metric}_{name}_real"] = measured.real[metric]
+        ways.append(found)
+    file.write_text(json.dumps({"key": key, "ways": ways}, indent=1))
+    return ways
+
+
+def rows_of(out: Path, data: Any, tables: dict[str, Any]) -> list[dict[str, Any]]:
+    """One row for each contestant and mark: means over its seeds, of the better way to sample."""
+    groups: dict[tuple[str, float], list[dict[str, Any]]] = {}
+    for file in sorted(out.glob("*/trial.json")):
+        about = json.loads(file.read_text())
+        for mark, at in about["marks"].items():
+            ways = measure(file.parent, mark, data, tables)
+            best = min(range(len(ways)), key=lambda i: ways[i]["fid_faces"])
+            found = {"folder": file.parent, "way": best, "about": about, "at": at, "values": ways[best]}
+            groups.setdefault((about["name"], float(mark)), []).append(found)
+    rows = []
+    for (name, mark), trials in groups.items():
+        values = {k: float(np.mean([t["values"][k] for t in trials])) for k in trials[0]["values"]}
+        each = [t["values"]["fid_faces"] for t in trials]
+        rows.append({"name": name, "mark": mark, "trials": trials, "values": values, "each": each})
+    return sorted(rows, key=lambda r: (r["mark"], r["values"]["fid_faces"]))
+
+
+def table_text(rows: list[dict[str, Any]], count: int) -> str:
+    lines = [
+        "| seconds | contestant | seeds | updates | kimg | FID `faces` | KID `faces` | FID evaluator | "
+        "KID evaluator | sampled with |",
+        "|---" * 10 + "|",
+    ]
+    for row in rows:
+        v, trials = row["values"], row["trials"]
+        updates, images = (np.mean([t["at"][k] for t in trials]) for k in ("updates", "images"))
+        each = f" ({', '.join(f'{x:.1f}' for x in row['each'])})" if len(trials) > 1 else ""
+        ways = " / ".join(dict.fromkeys(t["at"]["ways"][t["way"]] for t in trials))
+        lines.append(
+            f"| {row['mark']:g} | {row['name']} | {len(trials)} | {updates:.0f} | {images / 1000:.0f} | "
+            f"{v['fid_faces']:.1f}{each} | {v['kid_faces']:.4f} | {v['fid_evaluator']:.1f} | "
+            f"{v['kid_evaluator']:.4f} | {ways} |"
+        )
+    real = rows[0]["values"]
+    lines.append(
+        f"| | real (train) | | | | {real['fid_faces_real']:.1f} | {real['kid_faces_real']:.4f} | "
+        f"{real['fid_evaluator_real']:.1f} | {real['kid_evaluator_real']:.4f} | |"
+    )
+    settings = {row["name"]: row["trials"][0]["about"]["settings"] for row in rows}
+    lines += ["", f"{count} samples of each. " + " ".join(f"{k}: {v}." for k, v in settings.items())]
+    return "\n".join(lines)
+
+
+def verdict(rows: list[dict[str, Any]], peers: list[str]) -> str:
+    """At the longest time that both sides have: our best FID as a share of the best peer's."""
+    marks = [{r["mark"] for r in rows if (r["name"] in peers) == side} for side in (True, False)]
+    if not marks[0] & marks[1]:
+        return ""
+    mark = max(marks[0] & marks[1])
+    at = [r for r in rows if r["mark"] == mark]
+    theirs, ours = (next(r for r in at if (r["name"] in peers) == side) for side in (True, False))
+    shares = [f"{ours['values'][k] / theirs['values'][k]:.0%}" for k in ("fid_faces", "fid_evaluator")]
+    return (
+        f"At {mark:g} seconds {ours['name']} has {shares[0]} of the distance of {theirs['name']}, the best "
+        f"peer, by `faces`, and {shares[1]} by the evaluator (goal: at most 50%)."
+    )
+
+
+def figure(rows: list[dict[str, Any]], columns: int = 10) -> np.ndarray:
+    """At the longest mark of each contestant, its first samples of its first seed, uncurated."""
+    from facegan.figures import join, text_line
+    from facegan.images import enlarge, grid
+
+    longest = {row["name"]: row for row in rows}  # rows come in the order of their marks
+    blocks = []
+    for name, row in sorted(longest.items(), key=lambda item: -item[1]["values"]["fid_faces"]):
+        trial = row["trials"][0]
+        images = np.load(trial["folder"] / f"samples-{row['mark']:g}-{trial['way']}.npz")["images"]
+        sheet = enlarge(grid(images[: 4 * columns], columns), 1)
+        text = f"{name}: {row['mark']:g} s, FID {row['values']['fid_faces']:.1f}"
+        blocks.append(np.concatenate([text_line(text, sheet.shape[1], 15), sheet]))
+    return join([blocks[i : i + 2] for i in range(0, len(blocks), 2)], 8)
+
+
+def table(args: argparse.Namespace) -> int:
+    from contestants import PEERS
+
+    from facegan.data.dataset import Dataset
+    from facegan.images import save_png
+    from facegan.metrics.features import faces
+
+    data, out = Dataset(args.dataset), Path(args.out)
+    tables = {name: faces(weights, args.device) for name, weights in TABLES.items()}
+    rows = rows_of(out, data, tables)
+    if not rows:
+        sys.exit(f"side_by_side: {out}: no samples yet; train a contestant with 'run' first")
+    count = len(np.load(next(out.glob("*/samples-*.npz")))["images"])
+    text = "\n\n".join(t for t in (table_text(rows, count), verdict(rows, list(PEERS))) if t)
+    (out / "table.md").write_text(text + "\n")
+    save_png(out / "grid.png", figure(rows))
+    print(f"{text}\n\n{out / 'table.md'}, {out / 'grid.png'}")
+    return 0
+
+
+def parse(argv: list[str] | None = None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    commands = parser.add_subparsers(dest="command")
+    one, all_of_them = commands.add_parser("run"), commands.add_parser("table")
+    one.add_argument("contestant", help="dcgan, lightweight-gan, stylegan2-pytorch, or a recipe")
+    for command in (one, all_of_them):
+        command.add_argument("dataset", help="made by facegan prepare, 64 px, with a test split")
+        command.add_argument("--out", default="side_by_side", help="folder of all trials")
+        command.add_argument("--device", default="cpu")
+    one.add_argument("--seconds", type=float, default=MARKS[-1])
+    one.add_argument("--marks", type=float, nargs="*", default=MARKS, help="samples are kept at these")
+    one.add_argument("--seed", type=int, default=0)
+    one.add_argument("--batch", type=int, default=0, help="0 is the contestant's own")
+    one.add_argument("--count", type=int, default=5000, help="samples at each mark")
+    one.add_argument("--label", default="", help="name of the row, where one contestant takes part twice")
+    one.add_argument("--set", nargs="*", default=[], metavar="NAME=VALUE", help="settings of our recipe")
+    return parser.parse_args(argv)
+
+
+def main() -> int:
+    args = parse()
+    if args.command is None:
+        kept = Path("side_by_side/table.md")
+        print(kept.read_text() if kept.is_file() else "nothing measured yet: see --help")
+        return 0
+    return {"run": run, "table": table}[args.command](args)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

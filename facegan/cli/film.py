@@ -1,0 +1,143 @@
+"""``facegan film``: a loop or tour between faces whose motion is even."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import numpy as np
+import tyro
+
+from facegan.cli.evaluate import Progress, say
+from facegan.cli.main import run_function
+from facegan.cli.options import check_ending, check_scale, check_truncation, papers, told, writing
+from facegan.errors import InputError
+
+if TYPE_CHECKING:
+    import torch
+
+    from facegan.generator import Generator
+    from facegan.latent.film import Film
+    from facegan.latent.points import Vectors
+
+
+def main(
+    model: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="MODEL")],
+    points: Annotated[tuple[str, ...], tyro.conf.Positional, tyro.conf.arg(metavar="POINT...")] = (),
+    seconds: float = 0.0,
+    fps: float = 24.0,
+    loop: bool = True,
+    path: Literal["slerp", "lerp", "hypersphere"] = "slerp",
+    features: Literal["faces", "pixels", "inception"] = "faces",
+    truncation: float = 1.0,
+    out: str = "film.mp4",
+    evenness: str = "",
+    latents: str = "",
+    scale: int = 0,
+    labels: str = "",
+    device: str = "cpu",
+) -> None:
+    """A film through faces that changes by equal steps, as a network for faces sees it: no jumps, no pauses.
+
+    Args:
+        model: a run folder, a moment of one (RUN@30kimg), a .safetensors file, or a bundled name.
+        points: two or more: seeds (7, 3-6), or saved vectors (FILE.npz, FILE.npz:2). Default: 0-5.
+        seconds: length of the film; 0 is two seconds from each point to the next.
+        fps: frames a second.
+        loop: end where the film begins, so that it can be repeated; --no-loop ends at the last point.
+        path: slerp, lerp (straight), or hypersphere (straight, kept at the first point's norm).
+        features: what measures the steps: faces (the bundled network), pixels or inception.
+        truncation: below 1 draws towards the average face.
+        out: the film: .mp4, .gif or .webp.
+        evenness: a figure (.png) of the steps beside those of plain lerp through the same points, also as a
+            second network sees them that had no part in it.
+        latents: save the vectors of all frames, before truncation, as .npz.
+        scale: repeat each pixel so often; 0 makes frames at least 256 px.
+        labels: of a conditional model, such as smiling=1,male=0.
+        device: cpu, cuda or mps.
+    """
+    from facegan import figures, images, video
+    from facegan.latent.film import film, variation
+    from facegan.latent.points import save_vectors
+    from facegan.runs import load
+
+    video.check_film(out, fps)
+    check_scale(scale)
+    check_truncation(truncation)
+    if not 0 <= seconds < math.inf:
+        raise InputError(f"--seconds must be 0 or more, not {seconds:g}")
+    if evenness:
+        check_ending("--evenness", evenness, (".png",))
+    if latents:
+        check_ending("--latents", latents, (".npz",))
+    network = told(load(model, device), labels)
+    route = gather(network, points or ("0-5",))
+    count = frames_for(route, seconds, fps, loop)
+    done = film(
+        network, route.z, count, kind=path, loop=loop, features=features, truncation=truncation,
+        on_progress=Progress(),
+    )  # fmt: skip
+    if latents:
+        save_vectors(latents, _vectors(done, network.hash))
+    big = scale or figures.fitting_scale(network.image_shape[2], 256)
+    with writing("--out", out):
+        frames = (images.enlarge(frame, big) for frame in _drawn(network, done.z, truncation))
+        written = video.write_film(out, frames, fps)
+    seen = f"as 8-bit pictures by {variation(done.seen):.1%}"
+    print(f"{written} frames, {written / fps:.1f} s -> {out}; steps vary by {done.variation:.1%}, {seen}")
+    if evenness:
+        from facegan.latent.evenness import compare, figure
+
+        plain = compare(network, route.z, done, features, loop, truncation)
+        spoken = " ".join(points) or "0-5"
+        text = papers(network.hash, truncation, points=spoken, path=path, features=features)
+        with writing("--evenness", evenness):
+            images.save_png(evenness, figure(network, plain, done, fps, truncation), text)
+        for row in plain.rows:
+            say(f"steps by {row.name}: plain lerp varies by {variation(row.plain):.1%}, this film by "
+                f"{variation(row.even):.1%}")  # fmt: skip
+        print(f"how even it is -> {evenness}")
+
+
+def gather(network: Generator, points: tuple[str, ...]) -> Vectors:
+    """All points in one."""
+    import torch
+
+    from facegan.latent.points import Vectors, parse_point
+
+    given = [parse_point(network, text) for text in points]
+    every = Vectors(torch.cat([v.z for v in given]), tuple(n for v in given for n in v.names))
+    if len(every) < 2:
+        raise InputError(f"a film needs two points or more, not {len(every)}: give two seeds, such as 0 1")
+    return every
+
+
+def frames_for(route: Vectors, seconds: float, fps: float, loop: bool) -> int:
+    from facegan.latent.film import MOST_FRAMES
+
+    stretches = len(route) if loop else len(route) - 1
+    seconds = seconds or 2.0 * stretches
+    frames = seconds * fps
+    if not 2 <= round(min(frames, 1e9)) <= MOST_FRAMES:
+        raise InputError(
+            f"--seconds {seconds:g} at --fps {fps:g} are {frames:,.0f} frames; "
+            f"a film takes 2 to {MOST_FRAMES:,}"
+        )
+    return round(frames)
+
+
+def _drawn(network: Generator, z: torch.Tensor, truncation: float) -> Iterator[np.ndarray]:
+    for batch in network.stream(z, truncation):
+        yield from batch
+
+
+def _vectors(done: Film, model_hash: str) -> Vectors:
+    from facegan.latent.points import Vectors
+
+    return Vectors(done.z, tuple(f"at {place:.3f}" for place in done.places), model_hash)
+
+
+def run(argv: list[str]) -> int:
+    run_function(main, argv)
+    return 0

@@ -1,0 +1,51 @@
+"""``facegan layers``: what a classifier is made of, by the names that other commands take."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import tyro
+
+from facegan.cli.main import run_function
+from facegan.cli.options import chosen_classifier
+
+
+def main(
+    model: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="MODEL")],
+    contains: str = "",
+    weights: str = "",
+    input_size: int = 0,
+    random_weights: bool = False,
+) -> None:
+    """List a classifier's layers in the order in which they run, with the shape C x H x W that each gives.
+
+    Args:
+        model: a name of torchvision's (vgg19), an exported program (.pt2), or FILE.py:FUNCTION.
+        contains: only layers with this in their name, or in Keras's name for them.
+        weights: file of weights for torchvision's networks; '' looks into torch's cache, then downloads.
+        input_size: side of the pictures, in px; 0 is what the network was trained with.
+        random_weights: do without weights: names and shapes do not depend on them.
+    """
+    from facegan.errors import InputError
+
+    if random_weights:
+        from facegan.pixels import load_classifier
+
+        classifier = load_classifier(model, input_size=max(input_size, 0), random_weights_seed=0)
+    else:
+        classifier = chosen_classifier(model, "", weights, input_size, "", "", False, "cpu")
+    keras = {ours: theirs for theirs, ours in classifier.aliases().items()}
+    rows = [
+        (name, "x".join(map(str, shape)), keras.get(name, "")) for name, shape in classifier.layer_names()
+    ]
+    shown = [row for row in rows if contains.casefold() in f"{row[0]} {row[2]}".casefold()]
+    if not shown:
+        raise InputError(f"--contains {contains}: {model} has no such layer (it has {len(rows)})")
+    wide = max(len(name) for name, _, _ in shown)
+    for name, shape, other in shown:
+        print(f"{name:<{wide}}  {shape:<14} {other}".rstrip())
+
+
+def run(argv: list[str]) -> int:
+    run_function(main, argv)
+    return 0

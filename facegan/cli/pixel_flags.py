@@ -1,0 +1,110 @@
+"""Options that dream and stylize share: the classifier, and what is kept of the work."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from facegan.cli.options import check_ending, chosen_classifier, numbers
+from facegan.errors import InputError
+
+if TYPE_CHECKING:
+    from facegan.pixels import Classifier
+    from facegan.pixels.loop import StepStats
+    from facegan.pixels.moments import Moments
+
+
+@dataclass(frozen=True)
+class ClassifierFlags:
+    """The flags are these fields."""
+
+    model: str = "inception_v3"
+    """the classifier: a name of torchvision's, an exported program (.pt2), or FILE.py:FUNCTION."""
+    labels: str = ""
+    """file with the names of the classes, one a line, or JSON; '' is what the classifier brings."""
+    weights: str = ""
+    """file of weights for torchvision's networks; '' looks into torch's cache, then downloads."""
+    input_size: int = 0
+    """side of what the classifier was trained with, in px; 0 is what it says."""
+    mean: str = ""
+    """of the colours, in [0, 1]: 0.485,0.456,0.406; '' is the classifier's."""
+    std: str = ""
+    """of the colours; '' is the classifier's."""
+    reverse: bool = False
+    """the network takes blue, green, red (after the mean was taken off), as Keras's VGG does."""
+    random_weights: bool = False
+    """of torchvision's networks, to try things out."""
+    device: str = "cpu"
+    """cpu, cuda or mps."""
+
+    def load(self) -> Classifier:
+        from facegan.pixels import load_classifier
+        from facegan.pixels.tiles import reverse_channels
+
+        if not self.random_weights:
+            classifier = chosen_classifier(
+                self.model,
+                self.labels,
+                self.weights,
+                self.input_size,
+                self.mean,
+                self.std,
+                False,
+                self.device,
+            )
+        else:
+            if self.weights:
+                raise InputError("--weights and --random-weights exclude each other")
+            classifier = load_classifier(
+                self.model, labels=self.labels, input_size=max(0, self.input_size), device=self.device,
+                mean=numbers("--mean", self.mean) if self.mean else None,
+                std=numbers("--std", self.std) if self.std else None, random_weights_seed=0,
+            )  # fmt: skip
+        if self.reverse:
+            reverse_channels(classifier)
+        return classifier
+
+
+@dataclass(frozen=True)
+class KeepFlags:
+    """The flags are these fields."""
+
+    every: int = 0
+    """keep a picture after every so many steps; 0, of a dream: at the end of each octave."""
+    pictures: str = ""
+    """folder for them; '' keeps them only where --every is given, in OUT-steps/."""
+    film: str = ""
+    """.mp4, .gif or .webp of them."""
+    fps: float = 24.0
+    """frames a second of a film, up to 240 (.gif 50)."""
+    curve: str = ""
+    """a .png with the losses of each step."""
+    quiet: bool = False
+    """no live line."""
+
+    def check(self, place: str, given: tuple[str, ...]) -> None:
+        """InputError for names and numbers that cannot be, or a ``place`` that is one of the ``given``."""
+        from facegan.pixels.moments import check_film
+
+        check_ending("--out", place, (".png", ".jpg", ".jpeg"))
+        if self.curve:
+            check_ending("--curve", self.curve, (".png",))
+        if self.every < 0:
+            raise InputError(f"--every must be 0 or more, not {self.every}")
+        check_film(self.film, self.fps)
+        for photo in given:
+            if Path(place).exists() and Path(photo).exists() and Path(place).samefile(photo):
+                raise InputError(f"--out {place}: is a picture that is read; choose another name")
+
+    def moments(self, place: str) -> Moments:
+        from facegan.pixels.moments import Moments
+
+        folder = self.pictures or (str(Path(place).with_suffix("")) + "-steps" if self.every else "")
+        return Moments(folder, self.film, self.fps)
+
+
+def left(stats: StepStats) -> str:
+    """Time left, for the live line."""
+    seconds = (stats.steps - stats.step) * stats.seconds / max(1, stats.step)
+    return f"left {seconds // 60:.0f}:{seconds % 60:02.0f}"

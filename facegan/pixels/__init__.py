@@ -1,0 +1,46 @@
+"""Pictures by optimising pixels: three objectives on one loop, against any classifier.
+
+>>> from facegan import pixels
+>>> model = pixels.load_classifier("mobilenet_v1.py:load")
+>>> [result] = pixels.attack(model, ["cat.jpg"], target="African elephant", epsilon=4 / 255)
+>>> dreamt = pixels.dream(model, "cat.jpg", layers=("features.20",)).image      # uint8 H,W,3
+>>> painted = pixels.stylize(model, "portrait.jpg", ["strokes.png"], size=512).image
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+# name -> where it lives: imported on first use, so that the command line can look here without torch.
+_PUBLIC = {
+    "Attacked": "facegan.pixels.attacks",
+    "attack": "facegan.pixels.attacks",
+    "Classifier": "facegan.pixels.classifiers",
+    "load_classifier": "facegan.pixels.classifiers",
+    "DreamSettings": "facegan.pixels.settings",
+    "StyleSettings": "facegan.pixels.settings",
+    "dream": "facegan.pixels.dreams",
+    "zoom": "facegan.pixels.dreams",
+    "visualise": "facegan.pixels.visuals",
+    "stylize": "facegan.pixels.style",
+}
+
+__all__ = [
+    "Attacked", "Classifier", "DreamSettings", "StyleSettings", "attack", "dream", "load_classifier",
+    "stylize", "visualise", "zoom",
+]  # fmt: skip
+
+if TYPE_CHECKING:
+    from facegan.pixels.attacks import Attacked, attack
+    from facegan.pixels.classifiers import Classifier, load_classifier
+    from facegan.pixels.dreams import dream, zoom
+    from facegan.pixels.settings import DreamSettings, StyleSettings
+    from facegan.pixels.style import stylize
+    from facegan.pixels.visuals import visualise
+
+
+def __getattr__(name: str) -> Any:
+    if name in _PUBLIC:
+        return getattr(importlib.import_module(_PUBLIC[name]), name)
+    raise AttributeError(f"module 'facegan.pixels' has no attribute {name!r}")

@@ -1,0 +1,263 @@
+"""Adversarial attacks: the smallest change of a photo after which a classifier sees something else.
+
+Success means the 8-bit picture, never the numbers before rounding: each step looks at a point of the grid.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from facegan import images, rng
+from facegan.errors import InputError
+from facegan.pixels.classifiers import Classifier
+from facegan.pixels.loop import StepStats, optimise
+from facegan.pixels.methods import METHODS, Settings, first_step
+from facegan.pixels.search import Plan, Search
+from facegan.pixels.subject import LEVELS, Goal, Subject
+from facegan.pixels.transforms import parse_transforms
+from facegan.training.memory import is_out_of_memory
+
+LOSSES = ("ce", "margin", "probability")
+EPSILON = {"linf": 4 / 255, "l2": 5.0}  # the ball, in [0, 1], where none is given
+_MOST = 1 << 26  # values of photos that are attacked together
+
+
+@dataclass(frozen=True)
+class Attacked:
+    """What became of one photo.
+
+    image: uint8 ``H,W,3``, the photo's size. success: whether the classifier says what it should of
+    ``image``; ``probability``: how sure it is of ``said``. linf, l2: of the difference, in [0, 1]. changed:
+    the share of pixels that differ. before, after: the top five, (class, probability). curve: probabilities
+    (of the goal, of the source) before the first step and after each. signum: the signal that ended it, or 0.
+    """
+
+    name: str
+    original: np.ndarray
+    image: np.ndarray
+    source: int
+    target: int
+    said: int
+    success: bool
+    probability: float
+    before: list[tuple[int, float]]
+    after: list[tuple[int, float]]
+    linf: float
+    l2: float
+    changed: float
+    steps: int
+    curve: list[tuple[float, float]]
+    signum: int = 0
+
+
+def attack(
+    classifier: Classifier,
+    photos: Sequence[str | Path | np.ndarray],
+    target: str | int | Sequence[str | int] | None = None,
+    *,
+    method: str = "pgd",
+    norm: str = "",
+    epsilon: float | None = None,
+    step: float | None = None,
+    steps: int | None = None,
+    momentum: float = 0.0,
+    restarts: int = 1,
+    loss: str = "",
+    confidence: float = 0.0,
+    robust: Sequence[str] = (),
+    samples: int = 4,
+    batch: int = 0,
+    seed: int = 0,
+    on_step: Callable[[StepStats], None] | None = None,
+) -> list[Attacked]:
+    """Change ``photos`` until ``classifier`` sees ``target`` in each of them.
+
+    photos: files, or uint8 ``H,W,3``; of any sizes.
+    target: a class for all or one for each photo, by name or number; None is any other class.
+    method: a row of METHODS. norm: linf or l2; "" is the method's first.
+    epsilon: the largest change, in [0, 1]; None is 4/255, in l2 5. Minimum-norm methods need none.
+    step: length of a step (the first one, where they shrink); None is the method's.
+    steps, restarts: gradients from one start; starts, the first of them the photo.
+    momentum: 0 to below 1 or more; 1 sums all gradients up.
+    loss: ce, margin or probability; "" is the method's.
+    confidence: how probable the target has to become; 0 is more than any other class.
+    robust: transformations after which it should still work: ``resize``, ``jpeg``.
+    samples: of the transformations, for each step.
+    batch: photos at once; 0 is one for each thread, 16 on a GPU.
+
+    Ctrl-C ends it after the step that runs; results then have ``signum``, and photos not begun are left out.
+    """
+    plan = make_plan(
+        method, norm, epsilon, step, steps, momentum, restarts, loss, tuple(robust), samples, seed
+    )
+    if not 0 <= confidence < 1:
+        raise InputError(f"--confidence must be from 0 to below 1, not {confidence:g}")
+    if batch < 0:
+        raise InputError(f"--batch must be 0 or more, not {batch}")
+    targets: list[str | int | None] = (
+        [target] * len(photos) if target is None or isinstance(target, str | int) else list(target)
+    )
+    if len(targets) != len(photos):
+        raise InputError(f"{len(targets)} targets for {len(photos)} photos")
+    classes = [-1 if t is None else classifier.find_class(str(t)) for t in targets]
+    size = batch or (torch.get_num_threads() if classifier.device.type == "cpu" else 16)
+    results: list[Attacked] = []
+    queue = list(zip(photos, classes, strict=True))
+    while queue:
+        group: list[tuple[str, np.ndarray, int]] = []
+        values = 0
+        while queue and len(group) < size:
+            pixels, name = _pixels(queue[0][0])
+            if group and values + pixels.size > _MOST:
+                break
+            values += pixels.size
+            group.append((name, pixels, queue.pop(0)[1]))
+        try:
+            results += _attack_group(classifier, group, confidence, plan, on_step, len(results), len(photos))
+        except (RuntimeError, MemoryError) as error:
+            if is_out_of_memory(error):
+                raise InputError(
+                    f"{group[0][0]}: {values / 3e6:.0f} megapixels do not fit into the memory of "
+                    f"{classifier.device}; give smaller photos (--size), or fewer at once (--batch 1)"
+                ) from None
+            raise
+        if results[-1].signum:
+            break
+    return results
+
+
+def make_plan(
+    method: str, norm: str, epsilon: float | None, step: float | None, steps: int | None, momentum: float,
+    restarts: int, loss: str, robust: tuple[str, ...], samples: int, seed: int,
+) -> Plan:  # fmt: skip
+    """The settings in levels; InputError where one is out of range."""
+    if method not in METHODS:
+        raise InputError(f"--method {method}: there is no such method (there are: {', '.join(METHODS)})")
+    row = METHODS[method]
+    norm = norm or row.norms[0]
+    if norm not in row.norms:
+        raise InputError(f"--norm {norm}: {method} knows {' and '.join(row.norms)}")
+    loss = loss or row.loss
+    if loss not in LOSSES:
+        raise InputError(f"--loss {loss}: choose {', '.join(LOSSES)}")
+    epsilon = EPSILON[norm] if epsilon is None else epsilon
+    if not LEVELS * epsilon >= 1 - 1e-6:
+        raise InputError(f"--epsilon must be at least 1/255, the step between two pictures, not {epsilon:g}")
+    if norm == "linf" and epsilon > 1:
+        raise InputError(
+            f"--epsilon {epsilon:g}: colours are from 0 to 1; write 4/255 for four of 255 levels"
+        )
+    step = first_step(method, norm, epsilon) if step is None else step
+    steps = row.steps if steps is None else steps
+    for name, value, least in (("steps", steps, 1), ("restarts", restarts, 1), ("samples", samples, 1)):
+        if value < least:
+            raise InputError(f"--{name} must be at least {least}, not {value}")
+    if not 0 < step < float("inf"):
+        raise InputError(f"--step must be above 0, not {step:g}")
+    if not 0 <= momentum <= 1:
+        raise InputError(f"--momentum must be from 0 to 1, not {momentum:g}")
+    settings = Settings(norm, LEVELS * epsilon, LEVELS * step, steps, momentum)
+    restarts = 1 if row.minimal or method == "fgsm" else restarts
+    return Plan(row, settings, loss, restarts, parse_transforms(robust), samples, seed)
+
+
+def _pixels(photo: str | Path | np.ndarray) -> tuple[np.ndarray, str]:
+    if not isinstance(photo, np.ndarray):
+        return images.read_image_file(photo), Path(photo).name
+    if photo.dtype != np.uint8 or photo.ndim != 3 or photo.shape[2] != 3:
+        raise InputError("a photo as an array is uint8 H,W,3")
+    return photo, "photo"
+
+
+def _attack_group(
+    classifier: Classifier, group: list[tuple[str, np.ndarray, int]], confidence: float, plan: Plan,
+    on_step: Callable[[StepStats], None] | None, before: int, total: int,
+) -> list[Attacked]:  # fmt: skip
+    """Photos that share their forward passes."""
+    bases = [_levels(p, classifier.device) for _, p, _ in group]
+    subjects = [
+        Subject(base, Goal(target, confidence=confidence), before + i)
+        for i, (base, (_, _, target)) in enumerate(zip(bases, group, strict=True))
+    ]
+
+    def tell(stats: StepStats) -> None:
+        if on_step is not None:
+            values = {**stats.values, "photos_done": before, "photos": total, "photos_now": len(subjects)}
+            on_step(replace(stats, values=values))
+
+    search = Search(classifier, subjects, plan)
+    signum = 0
+    if not search.done:
+        signum = optimise(
+            search.step, plan.settings.steps * plan.restarts, seed=plan.seed, on_step=tell,
+            stop=lambda stats: search.done,
+        ).signum  # fmt: skip
+    return [
+        result(classifier, name, pixels, subject, signum)
+        for (name, pixels, _), subject in zip(group, subjects, strict=True)
+    ]
+
+
+def _levels(pixels: np.ndarray, device: torch.device) -> Tensor:
+    """``1,3,H,W`` of whole numbers from 0 to 255."""
+    x = torch.from_numpy(np.require(pixels, requirements=["C", "W"])).to(device)
+    return x.permute(2, 0, 1)[None].float().contiguous()
+
+
+def result(
+    classifier: Classifier, name: str, pixels: np.ndarray, subject: Subject, signum: int = 0
+) -> Attacked:
+    """The 8-bit picture of a subject's best, and what the classifier said of it when it was looked at."""
+    goal, before = subject.goal, classifier.top(subject.first) if subject.first is not None else []
+    blank = Attacked(
+        name, pixels, pixels, goal.source, goal.target, goal.source, False, 0.0, before, [], 0.0, 0.0, 0.0,
+        subject.steps, subject.curve, signum,
+    )  # fmt: skip
+    return verified(classifier, blank, images.unit_to_uint8(subject.at(subject.best))[0], subject.last)
+
+
+def verified(
+    classifier: Classifier, result: Attacked, image: np.ndarray, logits: Tensor | None = None
+) -> Attacked:
+    """``result`` with ``image``, read from a file, say: all that can be said of it is found anew.
+
+    ``logits`` are those of ``image``, where they are known: its levels, divided by 255, are the very numbers
+    that the classifier has seen.
+    """
+    logits = _logits(classifier, image) if logits is None else logits.cpu()
+    d = image.astype(np.int16) - result.original
+    flat = d.ravel().astype(np.float32)
+    goal, said = Goal(result.target, result.source), int(logits.argmax())
+    return replace(
+        result, image=image, said=said, probability=float(goal.probability(logits)),
+        success=said == goal.target if goal.target >= 0 else said != goal.source,
+        after=classifier.top(logits), linf=max(int(d.max()), -int(d.min())) / LEVELS,
+        l2=float(np.sqrt(flat @ flat)) / LEVELS,
+        changed=float(((d[..., 0] | d[..., 1] | d[..., 2]) != 0).mean()),
+    )  # fmt: skip
+
+
+def survival(
+    classifier: Classifier, result: Attacked, robust: Sequence[str], seed: int = 0, draws: int = 20
+) -> dict[str, float]:
+    """The share of real transformations, drawn anew, after which the classifier still says what it should."""
+    shares = {}
+    for transform in parse_transforms(robust):
+        kept = 0
+        for i in range(draws):
+            generator = torch.Generator().manual_seed(rng.torch_seed(seed, f"survival/{transform.name}", i))
+            said = int(_logits(classifier, transform.real(result.image, generator)).argmax())
+            kept += said == result.target if result.target >= 0 else said != result.source
+        shares[transform.name] = kept / draws
+    return shares
+
+
+def _logits(classifier: Classifier, pixels: np.ndarray) -> Tensor:
+    with torch.no_grad():
+        return classifier.logits(images.to_unit(pixels[None], classifier.device))[0].cpu()

@@ -1,0 +1,183 @@
+"""What a dream makes stronger: layers, channels of layers, classes, or what a guide picture shows.
+
+Each goal is a sum over positions, so that tiles' values and gradients add up to the picture's.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from facegan.errors import InputError
+from facegan.pixels.classifiers import Classifier
+from facegan.pixels.tiles import Canvas, Tile, strides
+
+MOST_GUIDES = 1024  # positions of the guide that are compared with, evenly spaced
+_PIECE = 4096  # positions compared with the guide at a time
+
+
+@dataclass(frozen=True)
+class Goal:
+    """One term. ``what`` is square (a layer), channel, class or guide; ``index`` the channel or class."""
+
+    what: str
+    layer: str = ""
+    index: int = -1
+    weight: float = 1.0
+    name: str = ""
+
+
+def parse_layer(text: str, classifier: Classifier) -> Goal:
+    """``NAME``, ``NAME:CHANNEL``, each with ``=WEIGHT``; InputError says what is wrong with it."""
+    body, weight = _weighted(text, "--layers")
+    layer, colon, channel = body.partition(":")
+    found = classifier.find_layer(layer)
+    if not colon:
+        return Goal("square", layer, -1, weight, body)
+    channels = dict(classifier.layer_names())[found][0]
+    if not channel.isdecimal() or int(channel) >= channels:
+        raise InputError(f"--layers {text}: {layer} has the channels 0 to {channels - 1}")
+    return Goal("channel", layer, int(channel), weight, body)
+
+
+def parse_class(text: str, classifier: Classifier) -> Goal:
+    """``NAME`` or number of a class, with ``=WEIGHT``."""
+    body, weight = _weighted(text, "--classes")
+    index = classifier.find_class(body)
+    return Goal("class", "", index, weight, classifier.short_label(index))
+
+
+def _weighted(text: str, option: str) -> tuple[str, float]:
+    body, equals, number = text.rpartition("=")
+    if not equals:
+        return text, 1.0
+    try:
+        weight = float(number)
+    except ValueError:
+        weight = math.nan
+    if not math.isfinite(weight) or not body:
+        raise InputError(f"{option} {text}: write NAME=WEIGHT with a number, such as {body or 'NAME'}=0.5")
+    return body, weight
+
+
+def expand(texts: Sequence[str]) -> list[str]:
+    """``NAME:3,7,10-12`` as one item for each channel."""
+    found = []
+    for text in texts:
+        body, equals, weight = text.partition("=")
+        layer, colon, channels = body.partition(":")
+        if not colon or channels.isdecimal():
+            found.append(text)
+            continue
+        for part in channels.split(","):
+            low, dash, high = part.partition("-")
+            if not low.isdecimal() or (dash and not high.isdecimal()):
+                raise InputError(f"--layers {text}: channels are numbers, such as {layer}:3,7,10-12")
+            many = range(int(low), int(high if dash else low) + 1)
+            if not many or len(many) > 10_000:
+                raise InputError(f"--layers {text}: {part} is no range of channels")
+            found += [f"{layer}:{i}{equals}{weight}" for i in many]
+    return found
+
+
+def parse_goals(classifier: Classifier, layers: Sequence[str], classes: Sequence[str]) -> list[Goal]:
+    goals = [parse_layer(text, classifier) for text in expand(layers)]
+    goals += [parse_class(text, classifier) for text in classes]
+    shapes = dict(classifier.layer_names())
+    for goal in goals:
+        if goal.layer and len(shapes[classifier.find_layer(goal.layer)]) != 3:
+            raise InputError(
+                f"{goal.layer}: its output is no picture; choose a layer before it, or --classes"
+            )
+    return goals
+
+
+class Objective:
+    """The weighted sum of goals on one picture, or (``apart``) goal i on picture i of a batch."""
+
+    def __init__(self, classifier: Classifier, goals: Sequence[Goal], apart: bool = False) -> None:
+        if not goals:
+            raise InputError("what should be dreamt of? Give --layers or --classes")
+        self.classifier, self.goals, self.apart = classifier, list(goals), apart
+        self.layers = list(dict.fromkeys(g.layer for g in goals if g.layer))
+        self.strides = strides(classifier, self.layers)
+        self.stride = max([*self.strides.values(), 32 if any(g.what == "class" for g in goals) else 1])
+        self.guides: dict[str, Tensor] = {}
+
+    def follow(self, guide: Tensor) -> None:
+        """Layers are to resemble what they show of ``guide``, ``1,3,H,W``, instead of what they show already.
+
+        Mordvintsev, Olah, Tyka 2015 (*Inceptionism*; the authors' notebook): each position is moved towards
+        the guide's position with the largest inner product.
+        """
+        with torch.no_grad():
+            acts = self.classifier.activations(guide, self.layers, resize=False)
+        for name, act in acts.items():
+            vectors = act[0].flatten(1)
+            pick = torch.linspace(0, vectors.shape[1] - 1, min(MOST_GUIDES, vectors.shape[1]))
+            self.guides[name] = vectors[:, pick.round().long().to(vectors.device)]
+        for i, goal in enumerate(self.goals):
+            if goal.what == "square":
+                self.goals[i] = Goal("guide", goal.layer, -1, goal.weight, goal.name)
+
+    def tile_value(self, crop: Tensor, tile: Tile, canvas: Canvas, sizes: dict[str, int]) -> Tensor:
+        """The tile's share of the value. ``sizes`` holds each layer's number of positions on the picture.
+
+        The first tile is the last of its rows and columns, so that it can tell them.
+        """
+        value = crop.new_zeros(())
+        acts = self.classifier.activations(crop, self.layers, resize=False) if self.layers else {}
+        owned = {}
+        for name, act in acts.items():
+            owned[name] = tile.owned(act, self.strides[name])
+            if name not in sizes:
+                rows, columns = tile.place(self.strides[name], owned[name])
+                sizes[name] = rows.stop * columns.stop
+        logits = None
+        for i, goal in enumerate(self.goals):
+            one = slice(i, i + 1) if self.apart else slice(None)
+            if goal.what == "class":
+                if logits is None:
+                    logits = self.classifier.module(self.classifier.normalise(crop))
+                area = (tile.rows.own_end - tile.rows.own_begin) * (
+                    tile.columns.own_end - tile.columns.own_begin
+                )
+                share = area / (canvas.height * canvas.width)
+                value = value + goal.weight * share * logits[one, goal.index].sum()
+                continue
+            act, size = owned[goal.layer][one], sizes[goal.layer]
+            if not act.numel():
+                continue
+            if goal.what == "square":
+                value = value + goal.weight * act.square().sum() / (size * act.shape[1])
+            elif goal.what == "channel":
+                value = value + goal.weight * act[:, goal.index].sum() / size
+            else:
+                value = value + goal.weight * self._resemblance(act, goal.layer) / (size * act.shape[1])
+        return value
+
+    def _resemblance(self, act: Tensor, layer: str) -> Tensor:
+        """The sum over positions of the largest inner product with a position of the guide."""
+        vectors = act.movedim(1, -1).flatten(0, -2)
+        best = [(part @ self.guides[layer]).amax(1).sum() for part in vectors.split(_PIECE)]
+        return torch.stack(best).sum()
+
+    def evaluate(
+        self, x: Tensor, tile: int = 0, margin: int = 0, pad: tuple[int, int, int, int] = (0, 0, 0, 0)
+    ) -> tuple[float, Tensor]:
+        """Value and gradient of a picture in [0, 1], in tiles of ``tile`` px (0 is the whole)."""
+        canvas = Canvas(x.detach(), tile, margin, self.stride, pad)
+        gradient, total, sizes = torch.zeros_like(x), 0.0, dict[str, int]()
+        for piece, crop in canvas.crops():
+            leaf = crop.requires_grad_(True)
+            value = self.tile_value(leaf, piece, canvas, sizes)
+            if not value.requires_grad:
+                continue
+            (part,) = torch.autograd.grad(value, leaf)
+            canvas.add(gradient, piece, part)
+            total += float(value.detach())
+        return total, gradient

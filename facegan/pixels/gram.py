@@ -1,0 +1,226 @@
+"""What content and style are to a network: activations, and Gram matrices of activations.
+
+Gatys, Ecker, Bethge 2016, *Image style transfer using convolutional neural networks*, equations 1 to 7;
+guided Gram matrices, where a style goes to a part of the picture: Gatys et al. 2017, *Controlling perceptual
+factors in neural style transfer*, equation 4.
+
+A Gram matrix is a sum over positions, so that it can be collected tile by tile; its loss is not. So there are
+two passes: the first collects the matrices, the second pulls the loss's gradient with respect to them back
+through each tile. Together they give the whole picture's gradient in the memory of one tile.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from facegan.errors import InputError
+from facegan.pixels.classifiers import Classifier
+from facegan.pixels.colours import total_variation
+from facegan.pixels.tiles import Canvas, Tile, mirrored, strides
+
+
+def gram(activation: Tensor, weight: Tensor | None = None) -> Tensor:
+    """``C,C``: the sum over positions of f f^T (equation 3), each position times ``weight`` ``h,w``."""
+    f = activation[0].flatten(1)
+    return (f if weight is None else f * weight.flatten()) @ f.T
+
+
+@dataclass(frozen=True)
+class Formula:
+    """How differences become a loss: a factor for each style layer and content layer.
+
+    ``style(target, area)``: of the summed squared differences of Gram matrices; ``content(target)`` of those
+    of activations. ``per_position`` Gram matrices are divided by the number (or weight) of their positions.
+    """
+
+    per_position: bool = True
+
+    def style(self, target: Tensor, area: int) -> float:
+        if not self.per_position:
+            return 1 / (4 * 3**2 * area**2)
+        return 1 / float(target.square().sum().clamp_min(1e-12))
+
+    def content(self, target: Tensor) -> float:
+        if not self.per_position:
+            return 1 / target.numel()
+        around = target - target.mean((2, 3), keepdim=True)
+        return 1 / float(around.square().sum().clamp_min(1e-12))
+
+
+# relative: shares of the target's own squares. tutorial: sum / (4 x 3^2 x (H W)^2) of Gram matrices that are
+# sums, with H, W of the picture; mean square of activations.
+FORMULAS = {"relative": Formula(), "tutorial": Formula(per_position=False)}
+
+
+@dataclass
+class Style:
+    """One style: its share, its Gram matrix for each layer, and where it goes (``h,w`` for each layer)."""
+
+    share: float
+    targets: dict[str, Tensor]
+    where: dict[str, Tensor] = field(default_factory=dict)
+
+
+class StyleObjective:
+    """Loss and gradient of a picture of one size.
+
+    layers, content_layers: name -> weight. content: the photo, ``1,3,H,W``, at that size.
+    tile, margin: side of the pieces (0 is the whole) and how far they look beyond their own part.
+    border: px by which each picture is mirrored outwards first, so that a network's padding leaves no frame.
+    """
+
+    def __init__(
+        self, classifier: Classifier, layers: Mapping[str, float], content_layers: Mapping[str, float],
+        content: Tensor, *, content_weight: float = 0.1, tv_weight: float = 0.0, formula: str = "relative",
+        tile: int = 0, margin: int = 0, border: int = 0,
+    ) -> None:  # fmt: skip
+        self.classifier, self.layers, self.content_layers = classifier, dict(layers), dict(content_layers)
+        self.names = list(dict.fromkeys([*self.layers, *self.content_layers]))
+        self.strides = strides(classifier, self.names)
+        self.stride, self.tile, self.margin = max(self.strides.values()), tile, margin
+        self.content_weight, self.tv_weight, self.formula = content_weight, tv_weight, FORMULAS[formula]
+        self.border = border
+        self.area = content.shape[-2] * content.shape[-1]
+        self.sizes: dict[str, tuple[int, int]] = {}
+        self.content = self._content(content)
+        self.styles: list[Style] = []
+
+    def add_style(self, picture: Tensor, share: float = 1.0, mask: Tensor | None = None) -> None:
+        """A style picture ``1,3,h,w``; ``mask`` ``1,1,H,W`` in [0, 1] says where on the content it goes."""
+        names = list(self.layers)
+        with torch.no_grad():
+            canvas = self._canvas(picture)
+            sums, positions = self._grams(canvas, names, [Style(1.0, {})])
+        divisor = {n: positions[n] if self.formula.per_position else 1 for n in names}
+        style = Style(share, {n: sums[0][n] / divisor[n] for n in names})
+        if mask is not None:
+            for name in names:
+                rows, columns = (mirrored(n, self.border, self.border, mask.device) for n in mask.shape[-2:])
+                wide = mask[..., rows, :][..., columns]
+                small = F.interpolate(wide, self.sizes[name], mode="bilinear", antialias=True)[0, 0]
+                if not float(small.sum()) > 0.5:
+                    raise InputError("--masks: a mask is black all over; white is where its style goes")
+                style.where[name] = small
+        self.styles.append(style)
+
+    def _canvas(self, picture: Tensor) -> Canvas:
+        return Canvas(picture, self.tile, self.margin, self.stride, (self.border,) * 4)
+
+    def _owned(self, crop: Tensor, tile: Tile, names: Sequence[str]) -> dict[str, Tensor]:
+        acts = self.classifier.activations(crop, names, resize=False)
+        return {name: tile.owned(act, self.strides[name]) for name, act in acts.items()}
+
+    def _content(self, photo: Tensor) -> dict[str, Tensor]:
+        """Activations of the content layers on the photo, whole; notes how large each layer is."""
+        found: dict[str, Tensor] = {}
+        with torch.no_grad():
+            for tile, crop in self._canvas(photo).crops():
+                for name, act in self._owned(crop, tile, self.names).items():
+                    rows, columns = tile.place(self.strides[name], act)
+                    if name not in self.sizes:  # the first tile is the last of its rows and columns
+                        self.sizes[name] = rows.stop, columns.stop
+                        if name in self.content_layers:
+                            found[name] = act.new_zeros(1, act.shape[1], rows.stop, columns.stop)
+                    if name in found:
+                        found[name][..., rows, columns] = act
+        return found
+
+    def _grams(
+        self, canvas: Canvas, names: Sequence[str], styles: Sequence[Style]
+    ) -> tuple[list[dict[str, Tensor]], dict[str, int]]:
+        """Summed Gram matrices for each style's part of the picture; each layer's number of positions."""
+        sums: list[dict[str, Tensor]] = [{} for _ in styles]
+        positions = dict.fromkeys(names, 0)
+        for tile, crop in canvas.crops():
+            owned = self._owned(crop, tile, names)
+            for name in names:
+                positions[name] += owned[name].shape[-2] * owned[name].shape[-1]
+            for total, part in zip(sums, self._parts(owned, tile, styles), strict=True):
+                for name in names:
+                    total[name] = total[name] + part[name] if name in total else part[name]
+        return sums, positions
+
+    def _parts(
+        self, owned: Mapping[str, Tensor], tile: Tile, styles: Sequence[Style]
+    ) -> Iterator[dict[str, Tensor]]:
+        """Gram matrices of a tile for each style; those without a mask share one."""
+        plain = {n: gram(owned[n]) for n in self.layers} if any(not s.where for s in styles) else {}
+        for style in styles:
+            if not style.where:
+                yield plain
+                continue
+            yield {
+                n: gram(owned[n], style.where[n][tile.place(self.strides[n], owned[n])]) for n in self.layers
+            }
+
+    def style_loss(self, sums: Sequence[Mapping[str, Tensor]]) -> Tensor:
+        """Equations 4 and 5, of the summed Gram matrices of the whole picture."""
+        total = []
+        for style, found in zip(self.styles, sums, strict=True):
+            for name, weight in self.layers.items():
+                target, matrix = style.targets[name], found[name]
+                if self.formula.per_position:
+                    h, w = self.sizes[name]
+                    matrix = matrix / (float(style.where[name].sum()) if style.where else h * w)
+                factor = style.share * weight * self.formula.style(target, self.area)
+                total.append(factor * (matrix - target).square().sum())
+        return torch.stack(total).sum()
+
+    def content_loss(self, owned: Mapping[str, Tensor], tile: Tile) -> Tensor:
+        """A tile's share of equation 1."""
+        total = []
+        for name, weight in self.content_layers.items():
+            target = self.content[name]
+            part = target[(..., *tile.place(self.strides[name], owned[name]))]
+            total.append(weight * self.formula.content(target) * (owned[name] - part).square().sum())
+        return self.content_weight * torch.stack(total).sum()
+
+    def evaluate(self, x: Tensor) -> tuple[float, Tensor, dict[str, float]]:
+        """Loss, gradient, and the loss's parts (style, content, tv) of a picture in [0, 1]."""
+        x = x.detach()
+        canvas = self._canvas(x)
+        names = list(self.layers)
+        pull: list[dict[str, Tensor]] | None = None
+        style, content, gradient = 0.0, 0.0, torch.zeros_like(x)
+        if len(canvas.tiles) > 1:
+            with torch.no_grad():
+                sums, _ = self._grams(canvas, names, self.styles)
+            pull, style = self._pull(sums)
+        for tile, crop in canvas.crops():
+            leaf = crop.requires_grad_(True)
+            owned = self._owned(leaf, tile, self.names)
+            parts = list(self._parts(owned, tile, self.styles))
+            content_part = self.content_loss(owned, tile) if self.content_weight else leaf.new_zeros(())
+            if pull is None:
+                style_part = self.style_loss(parts)
+                style = float(style_part.detach())
+            else:
+                style_part = torch.stack(
+                    [(d[n] * part[n]).sum() for d, part in zip(pull, parts, strict=True) for n in names]
+                ).sum()
+            (piece,) = torch.autograd.grad(style_part + content_part, leaf)
+            canvas.add(gradient, tile, piece)
+            content += float(content_part.detach())
+        smooth = self._smoothness(x, gradient) if self.tv_weight else 0.0
+        values = {"style": style, "content": content, "tv": smooth}
+        return style + content + smooth, gradient, values
+
+    def _pull(self, sums: Sequence[Mapping[str, Tensor]]) -> tuple[list[dict[str, Tensor]], float]:
+        """The style loss's gradient with respect to each Gram matrix, and the loss."""
+        leaves = [{n: m.detach().requires_grad_(True) for n, m in found.items()} for found in sums]
+        loss = self.style_loss(leaves)
+        # Styles without a mask share one matrix in _parts, but each has its own leaf here.
+        flat = torch.autograd.grad(loss, [m for found in leaves for m in found.values()])
+        pieces = iter(flat)
+        return [{n: next(pieces) for n in found} for found in leaves], float(loss.detach())
+
+    def _smoothness(self, x: Tensor, gradient: Tensor) -> float:
+        leaf = x.detach().requires_grad_(True)
+        value = self.tv_weight * total_variation(leaf)
+        gradient += torch.autograd.grad(value, leaf)[0]
+        return float(value.detach())

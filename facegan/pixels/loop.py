@@ -1,0 +1,99 @@
+"""The one optimisation loop: attack, dream and stylize differ in what a step does.
+
+A step is a callback that changes its caller's picture and returns named numbers, among them ``loss``.
+The loop counts, reports, stops early, takes snapshots and collects Ctrl-C, so that whoever called it can
+save the picture so far. Before each step torch's generators are seeded by (seed, purpose, step): a run that
+begins in the middle draws what an uninterrupted one draws.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor
+
+from facegan import rng
+from facegan.errors import InputError
+from facegan.training.session import signals
+
+Step = Callable[[int], Mapping[str, float]]
+
+
+@dataclass(frozen=True)
+class StepStats:
+    """What listeners get: ``step`` of ``steps`` are done, ``values`` are those of the last one."""
+
+    step: int
+    steps: int
+    loss: float
+    seconds: float
+    values: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a loop ended: ``steps`` done in all, and whether early or by a signal (``signum``, else 0)."""
+
+    steps: int
+    early: bool = False
+    signum: int = 0
+
+    @property
+    def exit_code(self) -> int:
+        """0, or what a shell expects of an interrupted command: 130 after Ctrl-C."""
+        return 128 + self.signum if self.signum else 0
+
+
+def optimise(
+    step: Step,
+    steps: int,
+    *,
+    seed: int = 0,
+    purpose: str = "pixels",
+    start: int = 0,
+    on_step: Callable[[StepStats], None] | None = None,
+    stop: Callable[[StepStats], bool] | None = None,
+    every: int = 0,
+    on_snapshot: Callable[[int], None] | None = None,
+) -> Outcome:
+    """Call ``step(i)`` for i from ``start`` to ``steps`` - 1; the picture is the caller's.
+
+    step: one update; returns named numbers, among them ``loss``.
+    seed, purpose: what the random numbers of a step depend on, besides its number.
+    start: the steps that an earlier call has done.
+    on_step: sees each step's StepStats.
+    stop: looked at after each step; true ends the loop (``early``).
+    every, on_snapshot: the callback gets the number of steps done after each ``every`` of them; 0 is never.
+
+    SIGINT and SIGTERM end the loop after the step that runs (``signum``); a second one raises
+    KeyboardInterrupt at once. A loss that is not finite is an InputError: what follows would be noise.
+    """
+    began = time.perf_counter()
+    done, early = start, False
+    with signals() as caught, torch.random.fork_rng():
+        while done < steps and not early and not caught:
+            torch.manual_seed(rng.torch_seed(seed, purpose, done))
+            values = dict(step(done))
+            done += 1
+            loss = float(values.pop("loss"))
+            if not abs(loss) < float("inf"):
+                raise InputError(f"the loss is {loss} after step {done}: choose a smaller step size")
+            stats = StepStats(done, steps, loss, time.perf_counter() - began, values)
+            if on_step is not None:
+                on_step(stats)
+            if every and on_snapshot is not None and done % every == 0:
+                on_snapshot(done)
+            early = stop is not None and stop(stats)
+    return Outcome(done, early, caught[0] if caught else 0)
+
+
+def value_and_gradient(objective: Callable[[Tensor], Tensor], x: Tensor) -> tuple[float, Tensor]:
+    """The scalar ``objective(x)`` and its gradient, which is detached; ``x`` may need no gradient."""
+    with torch.enable_grad():
+        leaf = x.detach().requires_grad_(True)
+        value = objective(leaf)
+        (gradient,) = torch.autograd.grad(value, leaf)
+    return float(value.detach()), gradient

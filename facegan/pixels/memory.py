@@ -1,0 +1,53 @@
+"""Whether a step fits into memory: told before it is tried, since operating systems rarely say no in time."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import torch
+
+from facegan.errors import InputError
+from facegan.pixels.classifiers import Classifier
+from facegan.training.memory import is_out_of_memory
+
+
+def activation_bytes(classifier: Classifier, pixels: int) -> int:
+    """About what one step over so many px keeps for its gradient: every layer's output, once."""
+    count = 0
+    for _, shape in classifier.layer_names():
+        if len(shape) == 3:
+            count += shape[0] * shape[1] * shape[2]
+    return round(4 * count * pixels / (classifier.input_size[0] * classifier.input_size[1]))
+
+
+def free_bytes(device: torch.device) -> int | None:
+    """Memory that can be had; None where it is not known."""
+    if device.type == "cuda":
+        return torch.cuda.mem_get_info(device)[0]
+    with contextlib.suppress(OSError, ValueError, AttributeError):
+        for line in Path("/proc/meminfo").read_text().splitlines():
+            if line.startswith("MemAvailable:"):
+                return int(line.split()[1]) * 1024
+        return os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    return None
+
+
+@contextlib.contextmanager
+def spared(classifier: Classifier, pixels: int, tile: int) -> Iterator[None]:
+    """InputError, naming --tile, where a step over ``pixels`` px does not fit."""
+    need, free = activation_bytes(classifier, pixels), free_bytes(classifier.device)
+    hint = "use --tile 512" if tile <= 0 or tile > 512 else f"use a smaller --tile than {tile}"
+    if free is not None and need > free:
+        raise InputError(
+            f"{pixels / 1e6:.1f} megapixels at a time take about {need / 1e9:.1f} GB, "
+            f"and {free / 1e9:.1f} GB are free: {hint}"
+        )
+    try:
+        yield
+    except (RuntimeError, MemoryError) as error:
+        if is_out_of_memory(error):
+            raise InputError(f"out of memory on {classifier.device}: {hint}") from None
+        raise

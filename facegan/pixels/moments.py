@@ -1,0 +1,91 @@
+"""Pictures of work in progress: a folder of them, a film of them, a curve of the loss."""
+
+from __future__ import annotations
+
+import itertools
+import tempfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from facegan import images, video
+from facegan.errors import InputError
+
+LONGEST_FILM = 1920  # px of a film's longer side; pictures may be larger
+
+
+def check_film(film: str, fps: float) -> None:
+    """InputError for a name or rate that no film can have; "" is none."""
+    if not film:
+        return
+    if not video.is_film(film):
+        raise InputError(f"--film {film}: the name must end in {', '.join(video.FORMATS)}")
+    most = video.FORMATS[Path(film).suffix.lower()].most_fps
+    if not 0 < fps <= most:
+        raise InputError(f"--fps must be above 0 and, for {film}, at most {most}, not {fps:g}")
+
+
+class Moments:
+    """Call it with (steps done, uint8 ``H,W,3``); ``finish`` makes the film.
+
+    folder: where pictures go, as 000100.png; "" keeps none. film: a file's name; "" makes none.
+    """
+
+    def __init__(self, folder: str = "", film: str = "", fps: float = 24.0) -> None:
+        self.film, self.fps, self.files = film, fps, list[Path]()
+        self.temporary = tempfile.TemporaryDirectory() if film and not folder else None
+        self.folder = Path(self.temporary.name) if self.temporary else Path(folder) if folder else None
+
+    def __call__(self, done: int, image: np.ndarray) -> None:
+        if self.folder is not None:
+            path = self.folder / f"{done:06d}.png"
+            images.save_png(path, image)
+            if path not in self.files:
+                self.files.append(path)
+
+    def finish(self, size: tuple[int, int]) -> int:
+        """The film, every frame as large as the result (height, width), at most 1920 px; its frames."""
+        count = 0
+        if self.film and self.files:
+            k = min(1.0, LONGEST_FILM / max(size))
+            size = max(2, round(size[0] * k)), max(2, round(size[1] * k))
+            frames = (images.resize(images.read_image_file(f), size) for f in self.files)
+            count = video.write_film(self.film, frames, self.fps)
+        if self.temporary is not None:
+            self.temporary.cleanup()
+        return count
+
+
+def save_curve(path: str | Path, rows: Sequence[Mapping[str, float]], title: str) -> None:
+    """Draw every named value over the steps, one panel each, as PNG."""
+    import io
+
+    from matplotlib.figure import Figure
+
+    from facegan.files import write_bytes
+
+    names = [n for n in rows[0] if n not in ("size", "octave")] if rows else []
+    if not names:
+        raise InputError(f"{path}: there are no steps to draw a curve of")
+    figure = Figure(figsize=(3.6 * len(names), 3.0), layout="constrained")
+    figure.suptitle(title, fontsize=10)
+    jumps = [i + 1 for i, (a, b) in enumerate(itertools.pairwise(rows)) if _place(a) != _place(b)]
+    for axes, name in zip(np.atleast_1d(np.asarray(figure.subplots(1, len(names)))), names, strict=True):
+        values = [row[name] for row in rows]
+        axes.plot(range(1, len(rows) + 1), values, color="#3b6ea5", linewidth=1.2)
+        for jump in jumps:
+            axes.axvline(jump + 0.5, color="#bbbbbb", linewidth=0.8, zorder=0)
+        # The first step of a long fall would flatten all others.
+        if min(values) > 0 and max(values) > 30 * min(values):
+            axes.set_yscale("log")
+        axes.set_title(name, fontsize=9)
+        axes.set_xlabel("steps", fontsize=8)
+        axes.tick_params(labelsize=8)
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png", dpi=120)
+    write_bytes(path, buffer.getvalue())
+
+
+def _place(row: Mapping[str, float]) -> tuple[float, float]:
+    return row.get("size", 0.0), row.get("octave", 0.0)

@@ -1,0 +1,252 @@
+"""Where classifiers come from: torchvision, exported programs, Python files; and their labels."""
+
+from __future__ import annotations
+
+import contextlib
+import difflib
+import functools
+import importlib.util
+import io
+import json
+import logging
+import pickle
+import sys
+import zipfile
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from facegan.errors import InputError
+
+# Of ImageNet's training pictures, in [0, 1]; what torchvision's networks expect.
+IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+# What torchvision's builders change when they are given weights of their own.
+_AS_TRAINED: dict[str, dict[str, Any]] = {
+    "googlenet": {"transform_input": True, "aux_logits": True, "init_weights": False},
+    "inception_v3": {"transform_input": True, "aux_logits": True, "init_weights": False},
+}
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """A network and what it says of its own input; ``crop`` is the share of the shorter side that it saw."""
+
+    module: nn.Module
+    input_size: tuple[int, int] | None
+    mean: Sequence[float]
+    std: Sequence[float]
+    labels: Sequence[str] = ()
+    crop: float = 1.0
+    batch: int = 0
+
+
+def from_torchvision(name: str, weights: str = "", random_seed: int | None = None) -> Loaded:
+    """A network of torchvision's by its name."""
+    try:
+        from torchvision import models
+    except ImportError:
+        raise InputError(
+            f"--model {name}: install torchvision first: pip install 'facegan[pixels]'"
+        ) from None
+    known = models.list_models(module=models)
+    if name not in known:
+        near = difflib.get_close_matches(name, known, 4, 0.5)
+        hint = f"; near it: {', '.join(near)}" if near else ""
+        raise InputError(
+            f"--model {name}: no classifier of torchvision's has this name{hint}; a file is FILE.pt2 or "
+            "FILE.py:FUNCTION"
+        )
+    default = models.get_model_weights(name).DEFAULT
+    build = functools.partial(models.get_model, name, weights=None, **_AS_TRAINED.get(name, {}))
+    if random_seed is not None:
+        if weights:
+            raise InputError("--weights and random weights exclude each other")
+        module = _random(build, random_seed)
+    else:
+        module = _trained(build, _read_weights(weights) if weights else _own_weights(name, default), name)
+    transforms = default.transforms()
+    side, before = transforms.crop_size[0], transforms.resize_size[0]
+    return Loaded(
+        module.eval(), (side, side), transforms.mean, transforms.std, default.meta["categories"],
+        crop=side / before,
+    )  # fmt: skip
+
+
+def _trained(build: Callable[[], nn.Module], state: dict[str, torch.Tensor], name: str) -> nn.Module:
+    """The network with these weights; random ones, which take longest with large networks, are not made."""
+    with torch.device("meta"):
+        module = build()
+    if any(key not in module.state_dict() for key, _ in module.named_buffers()):
+        module = build()  # it has constants that weights do not hold
+    state = {k: v.float() if v.is_floating_point() else v for k, v in state.items()}
+    try:
+        module.load_state_dict(state, assign=True)
+    except (RuntimeError, TypeError, AttributeError) as error:
+        first = " ".join(str(error).split())[:160]
+        raise InputError(f"--weights: these are not the weights of {name} ({first})") from None
+    return module
+
+
+_BLOCK = 1 << 20
+
+
+def _random(build: Callable[[], nn.Module], seed: int) -> nn.Module:
+    """Random weights, He et al. 2015; large tables repeat a block of them, which takes a moment only."""
+    with torch.device("meta"):
+        module = build()
+    if any(key not in module.state_dict() for key, _ in module.named_buffers()):
+        module = build()
+    else:
+        module.to_empty(device="cpu")
+    block = torch.randn(_BLOCK, generator=torch.Generator().manual_seed(seed))
+    with torch.no_grad():
+        for key, value in module.state_dict().items():
+            if value.ndim > 1:
+                scaled = block * (2 / value[0].numel()) ** 0.5
+                for part in value.view(-1).split(_BLOCK):
+                    part.copy_(scaled[: len(part)])
+            else:
+                value.fill_(1.0 if key.endswith(("running_var", "weight")) else 0.0)
+    return module
+
+
+def _own_weights(name: str, default: Any) -> dict[str, torch.Tensor]:
+    """torchvision's weights from torch's cache, else from the network."""
+    folder = Path(torch.hub.get_dir()) / "checkpoints"
+    file = Path(default.url).name
+    if (folder / file).is_file():
+        return _read_weights(folder / file)
+    try:
+        with contextlib.redirect_stdout(io.StringIO()):  # it announces what it begins
+            return default.get_state_dict(progress=False, check_hash=True, weights_only=True)
+    except (OSError, RuntimeError) as error:  # no network, no such address, a full disk, a broken file
+        reason = str(error) or type(error).__name__
+        raise InputError(
+            f"--model {name}: its weights are not on this machine and cannot be downloaded ({reason}); "
+            f"give their file with --weights, or put {file} into {folder}"
+        ) from None
+
+
+def _read_weights(path: str | Path) -> dict[str, torch.Tensor]:
+    """A state dict from .safetensors or torch's format, of which only tensors are read."""
+    path = Path(path)
+    if not path.is_file():
+        raise InputError(f"--weights {path}: no such file")
+    try:
+        if path.suffix == ".safetensors":
+            from safetensors.torch import load_file
+
+            return load_file(path)
+        state = torch.load(path, map_location="cpu", weights_only=True)
+    except pickle.UnpicklingError:
+        raise InputError(
+            f"--weights {path}: not a plain table of weights; it may hold code, which is not run"
+        ) from None
+    except Exception as error:  # safetensors and zip readers have errors of their own
+        reason = " ".join(str(error).split())[:160]
+        raise InputError(f"--weights {path}: cannot be read as weights ({reason})") from None
+    if not isinstance(state, dict):
+        raise InputError(f"--weights {path}: holds no table of weights")
+    return state.get("state_dict", state)
+
+
+def from_program(spec: str) -> Loaded:
+    """What ``torch.export`` has saved. Its layers keep their names; some take only one batch size."""
+    if not Path(spec).is_file():
+        raise InputError(f"--model {spec}: no such file")
+    if not zipfile.is_zipfile(spec):
+        raise InputError(f"--model {spec}: not an exported program")
+    log = logging.getLogger("torch.export")
+    level = log.level
+    try:
+        log.setLevel(logging.CRITICAL)  # it prints tracebacks of what it tries in vain
+        program = torch.export.load(spec)
+        module: nn.Module = torch.export.unflatten(program)
+    except Exception as error:  # a zip of another kind, another version, no zip at all
+        reason = " ".join(str(error).split())[:160] or type(error).__name__
+        raise InputError(f"--model {spec}: not an exported program ({reason})") from None
+    finally:
+        log.setLevel(level)
+    inputs = [n for n in program.graph.nodes if n.op == "placeholder"]
+    user = set(program.graph_signature.user_inputs)
+    shapes = [n.meta["val"].shape for n in inputs if n.name in user]
+    if len(shapes) != 1 or len(shapes[0]) != 4:
+        raise InputError(f"--model {spec}: a classifier takes one batch of pictures, N,3,H,W")
+    n, _, height, width = shapes[0]
+    fixed = isinstance(height, int) and isinstance(width, int)
+    return Loaded(
+        module, (height, width) if fixed else None, IMAGENET_MEAN, IMAGENET_STD,
+        batch=n if isinstance(n, int) else 0,
+    )  # fmt: skip
+
+
+def from_python(spec: str) -> Loaded:
+    """``FILE.py:FUNCTION``: the file is run, the function called; both are the user's own."""
+    file, _, function = spec.rpartition(":")
+    path = Path(file)
+    if not file or not function.isidentifier():
+        raise InputError(f"--model {spec}: which function makes the network? Write FILE.py:FUNCTION")
+    if not path.is_file():
+        raise InputError(f"--model {spec}: there is no file {file}")
+    python = _import(path)
+    make = getattr(python, function, None)
+    if not callable(make):
+        raise InputError(f"--model {spec}: {file} has no function {function}")
+    try:
+        module = make()
+    except Exception as error:
+        raise InputError(f"--model {spec}: {type(error).__name__}: {error}") from error
+    if not isinstance(module, nn.Module):
+        raise InputError(f"--model {spec}: {function}() returns {type(module).__name__}, not a network")
+
+    def said(name: str, default: Any) -> Any:
+        return getattr(module, name, getattr(python, name, default))
+
+    size = said("input_size", None)
+    names = said("labels", ())
+    names = names() if callable(names) else names
+    return Loaded(
+        module.eval(), (size, size) if isinstance(size, int) else size and (int(size[-2]), int(size[-1])),
+        said("mean", IMAGENET_MEAN), said("std", IMAGENET_STD), list(names),
+    )  # fmt: skip
+
+
+def _import(path: Path) -> Any:
+    name = f"_facegan_classifier_{path.stem}"
+    specification = importlib.util.spec_from_file_location(name, path)
+    assert specification is not None and specification.loader is not None
+    python = importlib.util.module_from_spec(specification)
+    sys.modules[name] = python  # dataclasses and the like look their module up
+    try:
+        specification.loader.exec_module(python)
+    except Exception as error:
+        raise InputError(f"--model {path}: {type(error).__name__}: {error}") from error
+    return python
+
+
+def read_labels(path: str | Path) -> list[str]:
+    """One name a line; or JSON, a list or a table of class -> name (or Keras's class -> [id, name])."""
+    path = Path(path)
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = getattr(error, "strerror", None) or "not UTF-8 text"
+        raise InputError(f"--labels {path}: cannot be read ({reason})") from None
+    if path.suffix.lower() != ".json":
+        names = [line.strip() for line in text.splitlines()]
+        while names and not names[-1]:
+            names.pop()
+    else:
+        try:
+            table = json.loads(text)
+            values = [table[str(i)] for i in range(len(table))] if isinstance(table, dict) else list(table)
+            names = [str(v if isinstance(v, str) else v[-1]).replace("_", " ") for v in values]
+        except (ValueError, KeyError, TypeError, IndexError) as error:
+            raise InputError(f"--labels {path}: not a list of names ({error})") from None
+    if not names:
+        raise InputError(f"--labels {path}: is empty")
+    return names

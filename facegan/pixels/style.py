@@ -1,0 +1,319 @@
+"""Style transfer: a photo's content with the style of one or more pictures.
+
+Gatys et al. 2016 on growing sizes (Gatys et al. 2017, section 6; the sizes by sqrt 2 and the averaged result
+after Crowson's *style-transfer-pytorch*). Settings: ``StyleSettings``.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from facegan import images, rng
+from facegan.errors import InputError
+from facegan.pixels.classifiers import Classifier
+from facegan.pixels.colours import luma, match_luma, normalised, transfer_luma
+from facegan.pixels.descent import LBFGS, Adam, Evaluate
+from facegan.pixels.dreams import OnPicture, OnStep, photo_of
+from facegan.pixels.goals import parse_layer
+from facegan.pixels.gram import StyleObjective
+from facegan.pixels.loop import Outcome, StepStats, optimise
+from facegan.pixels.memory import spared
+from facegan.pixels.saved import load_state, save_state
+from facegan.pixels.settings import SMALLEST, STYLE_LAYERS, StyleSettings
+from facegan.pixels.tiles import chosen_tile
+
+Picture = str | Path | np.ndarray
+BORDER = 16  # px mirrored outwards around each picture; the tutorial has none
+SAVE_EVERY = 25  # steps between states on disk
+
+
+@dataclass(frozen=True)
+class Stylized:
+    """``image`` uint8 ``H,W,3``; ``curve`` a row of named losses for each step, from the resumed one on."""
+
+    image: np.ndarray
+    outcome: Outcome
+    curve: list[dict[str, float]] = field(default_factory=list)
+    sizes: list[tuple[int, int]] = field(default_factory=list)
+
+
+class Plain:
+    """The tutorial's step: the gradient divided by its mean absolute value; not cut off at 0 and 1."""
+
+    def __init__(self, lr: float) -> None:
+        self.lr = lr
+
+    def step(self, x: Tensor, evaluate: Evaluate) -> tuple[Tensor, float]:
+        loss, gradient = evaluate(x)
+        return x - self.lr * normalised(gradient), loss
+
+    def state(self) -> dict[str, Tensor]:
+        return {}
+
+    def load(self, tensors: dict[str, Tensor]) -> None:
+        pass
+
+
+# name -> how it is made from the settings
+OPTIMIZERS: dict[str, Any] = {
+    "adam": lambda s: Adam(s.step_size),
+    "lbfgs": lambda s: LBFGS(),
+    "plain": lambda s: Plain(s.step_size),
+}
+
+
+def stages(height: int, width: int, settings: StyleSettings) -> list[tuple[tuple[int, int], int]]:
+    """((height, width), steps) from small to large, by sqrt 2; the first takes twice the steps of others."""
+    if settings.square:
+        return [((settings.square, settings.square), settings.steps)]
+    longer = float(settings.size or max(height, width))
+    if longer > 2048:
+        raise InputError(f"--size 0 is the photo's own, {longer:.0f} px: give one up to 2048")
+    sizes: list[tuple[int, int]] = []
+    while not sizes or longer > settings.first_size * 0.99:
+        k = longer / max(height, width)
+        size = round(height * k), round(width * k)
+        if min(size) < SMALLEST:
+            break
+        sizes.append(size)
+        longer = longer / math.sqrt(2)
+    if not sizes:
+        raise InputError(f"{width}x{height} px: at --size {settings.size} a side has less than {SMALLEST} px")
+    steps = [settings.steps * (2 if i == 0 and len(sizes) > 1 else 1) for i in range(len(sizes))]
+    return list(zip(sizes[::-1], steps, strict=True))
+
+
+def suited(classifier: Classifier, settings: StyleSettings) -> StyleSettings:
+    """Settings with layers and content weight that suit the classifier, where they are not given."""
+    kind = type(classifier.module).__name__
+    layers, content, weight = STYLE_LAYERS.get(kind, ((), (), 0.1))
+    if kind not in STYLE_LAYERS:  # of an unknown network: the last layer at each stride from 2 to 16
+        side, last = classifier.input_size[0], dict[int, str]()
+        for name, shape in classifier.layer_names():
+            if len(shape) == 3 and shape[1] > 1:
+                last[round(math.log2(side / shape[1]))] = name
+        layers = tuple(last[k] for k in (1, 2, 3, 4) if k in last)
+        content = tuple(last[k] for k in (3, 2, 4) if k in last)[:1]
+    if not (settings.layers or layers) or not (settings.content_layers or content):
+        raise InputError(
+            f"{classifier.name}: choose --layers and --content-layers "
+            f"('facegan layers {classifier.name}' lists them)"
+        )
+    return replace(
+        settings, layers=settings.layers or layers, content_layers=settings.content_layers or content,
+        content_weight=weight if settings.content_weight < 0 else settings.content_weight,
+    )  # fmt: skip
+
+
+def _weights(classifier: Classifier, texts: Sequence[str], option: str) -> dict[str, float]:
+    found: dict[str, float] = {}
+    shapes = dict(classifier.layer_names())
+    for text in texts:
+        goal = parse_layer(text, classifier)
+        if goal.what != "square" or goal.weight < 0:
+            raise InputError(f"{option} {text}: write NAME or NAME=WEIGHT, with a weight of 0 or more")
+        if len(shapes[classifier.find_layer(goal.layer)]) != 3:
+            raise InputError(f"{option} {text}: its output is no picture; choose a layer before it")
+        found[goal.layer] = goal.weight
+    return found
+
+
+@dataclass
+class _Work:
+    """The pictures of one call, uint8; masks ``1,H,W`` grey or None."""
+
+    photo: np.ndarray
+    styles: list[np.ndarray]
+    masks: list[np.ndarray | None]
+
+    def resized(self, picture: np.ndarray, size: tuple[int, int], device: torch.device) -> Tensor:
+        return images.to_unit(np.array(images.resize(picture, size))[None], device)
+
+
+def _read(content: Picture, styles: Sequence[Picture], masks: Sequence[Picture]) -> _Work:
+    if not styles:
+        raise InputError("give at least one style picture")
+    photo = photo_of(content)
+    found: list[np.ndarray | None] = []
+    for mask in masks or [""] * len(styles):
+        none = isinstance(mask, str) and mask in ("", "-")
+        found.append(None if none else images.luma(photo_of(mask, least=1)))
+    return _Work(photo, [photo_of(style) for style in styles], found)
+
+
+class Painter:
+    """One stylization while it runs: picture, average, optimiser and stage."""
+
+    def __init__(self, classifier: Classifier, work: _Work, settings: StyleSettings) -> None:
+        self.classifier, self.work, self.settings = classifier, work, settings
+        self.layers = _weights(classifier, settings.layers, "--layers")
+        self.content_layers = _weights(classifier, settings.content_layers, "--content-layers")
+        self.stages = stages(work.photo.shape[0], work.photo.shape[1], settings)
+        self.total = sum(steps for _, steps in self.stages)
+        weights = settings.style_weights or (1.0,) * len(work.styles)
+        self.shares = [w / sum(weights) for w in weights]
+        self.stage, self.left = -1, 0
+        self.x, self.average, self.averaged = torch.zeros(0), torch.zeros(0), 0
+        self.optimizer: Any = None
+        self.objective: Any = None
+        self.parts: dict[str, float] = {}
+
+    def place(self, number: int) -> tuple[int, int]:
+        """(stage, step in it) of a step."""
+        for stage, (_, steps) in enumerate(self.stages):
+            if number < steps:
+                return stage, number
+            number -= steps
+        return len(self.stages) - 1, self.stages[-1][1]
+
+    def begin(self, stage: int) -> None:
+        """The objective at this stage's size, and a fresh optimiser."""
+        s, device = self.settings, self.classifier.device
+        size = self.stages[stage][0]
+        content = self.work.resized(self.work.photo, size, device)
+        objective = StyleObjective(
+            self.classifier, self.layers, self.content_layers,
+            luma(content).expand(-1, 3, -1, -1).contiguous() if s.keep_colours else content,
+            content_weight=s.content_weight, tv_weight=s.tv_weight, formula=s.formula,
+            tile=chosen_tile(s.tile, *size), margin=s.overlap,
+            border=BORDER if s.formula == "relative" else 0,
+        )  # fmt: skip
+        for picture, share, mask in zip(self.work.styles, self.shares, self.work.masks, strict=True):
+            k = s.style_scale * max(size) / max(picture.shape[:2])
+            small = tuple(max(SMALLEST, round(side * k)) for side in picture.shape[:2])
+            style = self.work.resized(picture, size if s.square else small, device)
+            style = match_luma(style, content) if s.keep_colours else style
+            where = None if mask is None else self.work.resized(mask, size, device)
+            objective.add_style(style, share, where)
+        self.objective, self.stage, self.optimizer = objective, stage, OPTIMIZERS[s.optimizer](s)
+
+    def enter(self, stage: int) -> None:
+        """Go on at this stage: the picture so far is enlarged, or the first one made."""
+        size, device = self.stages[stage][0], self.classifier.device
+        if stage:
+            x = torch.nn.functional.interpolate(self.picture(), size, mode="bicubic").clamp(0, 1)
+        elif self.settings.start == "noise":
+            noise = rng.uniform(self.settings.seed, "stylize", 0, 1, 3 * size[0] * size[1])
+            x = torch.from_numpy(noise.reshape(1, 3, *size)).float().to(device)
+        else:
+            x = self.work.resized(self.work.photo, size, device)
+            x = luma(x).expand(-1, 3, -1, -1).contiguous() if self.settings.keep_colours else x
+        self.begin(stage)
+        self.x, self.average, self.averaged = x, torch.zeros_like(x), 0
+
+    def step(self, number: int) -> dict[str, float]:
+        stage, inside = self.place(number)
+        if not inside:
+            self.enter(stage)
+
+        def evaluate(x: Tensor) -> tuple[float, Tensor]:
+            loss, gradient, self.parts = self.objective.evaluate(x)
+            return loss, gradient
+
+        self.x, loss = self.optimizer.step(self.x, evaluate)
+        if self.settings.average:
+            self.average.lerp_(self.x, 1 - self.settings.average)
+            self.averaged += 1
+        return {"loss": loss, **self.parts, "size": float(max(self.x.shape[-2:]))}
+
+    def picture(self) -> Tensor:
+        """The averaged picture ``1,3,h,w``; Adam's bias correction makes up for its beginning at 0."""
+        if not self.averaged:
+            return self.x
+        return (self.average / (1 - self.settings.average**self.averaged)).clamp(0, 1)
+
+    def image(self) -> np.ndarray:
+        """The same as uint8 ``H,W,3``, with the photo's colours where they are kept."""
+        x = self.picture()
+        if self.settings.keep_colours:
+            x = transfer_luma(x, self.work.resized(self.work.photo, tuple(x.shape[-2:]), x.device))  # type: ignore
+        return images.unit_to_uint8(x)[0]
+
+    def state(self) -> dict[str, Tensor]:
+        own = {"x": self.x, "average": self.average, "averaged": torch.tensor([self.averaged])}
+        return own | {f"optimizer.{name}": t for name, t in self.optimizer.state().items()}
+
+    def restore(self, tensors: dict[str, Tensor], number: int) -> None:
+        """The state after ``number`` steps."""
+        stage, inside = self.place(number)
+        if not inside:  # the last step of the stage before
+            stage -= 1
+        self.begin(stage)
+        device = self.classifier.device
+        self.x, self.average = tensors["x"].to(device), tensors["average"].to(device)
+        self.averaged = int(tensors["averaged"])
+        marks = {n.removeprefix("optimizer."): t for n, t in tensors.items() if n.startswith("optimizer.")}
+        self.optimizer.load({n: t.to(device) for n, t in marks.items()})
+
+
+def fingerprint(classifier: Classifier, work: _Work, settings: StyleSettings) -> str:
+    """What a saved state belongs to: settings, pictures and classifier."""
+    digest = hashlib.sha256(json.dumps(asdict(settings), sort_keys=True).encode())
+    digest.update(classifier.name.encode())
+    for picture in [work.photo, *work.styles, *(m for m in work.masks if m is not None)]:
+        digest.update(str(picture.shape).encode() + picture.tobytes())
+    return digest.hexdigest()[:16]
+
+
+def stylize(
+    classifier: Classifier,
+    content: Picture,
+    styles: Sequence[Picture],
+    settings: StyleSettings | None = None,
+    *,
+    masks: Sequence[Picture] = (),
+    state: str | Path | None = None,
+    every: int = 0,
+    on_step: OnStep | None = None,
+    on_picture: OnPicture | None = None,
+    **changes: Any,
+) -> Stylized:
+    """``content`` in the style of ``styles``; ``changes`` are fields of ``StyleSettings``.
+
+    masks: a picture for each style, white where it goes, or "-" (instead of ``StyleSettings.masks``).
+    state: a file that holds the unfinished work; the same call goes on from it, and removes it at the end.
+    every: ``on_picture(steps done, uint8 H,W,3)`` after so many steps.
+
+    Ctrl-C ends it after the step that runs; the result is the picture so far (``outcome.exit_code`` 130).
+    """
+    s = suited(classifier, replace(settings or StyleSettings(), **changes).check(len(styles)))
+    if masks and len(masks) != len(styles):
+        raise InputError(f"--masks: {len(masks)} masks for {len(styles)} styles ('-' is everywhere)")
+    work = _read(content, styles, masks or s.masks)
+    painter = Painter(classifier, work, s)
+    mark, start, curve = fingerprint(classifier, work, s), 0, list[dict[str, float]]()
+    if state is not None and (found := load_state(state, mark)) is not None:
+        tensors, start = found
+        painter.restore(tensors, start)
+
+    def noted(stats: StepStats) -> None:
+        curve.append({"loss": stats.loss, **stats.values})
+        if state is not None and stats.step % SAVE_EVERY == 0 and stats.step < stats.steps:
+            save_state(state, painter.state(), stats.step, mark)
+        if every and on_picture is not None and stats.step % every == 0:
+            on_picture(stats.step, painter.image())
+        if on_step is not None:
+            on_step(stats)
+
+    largest = max(h * w for (h, w), _ in painter.stages)
+    tile = max(chosen_tile(s.tile, *size) for size, _ in painter.stages)
+    with spared(classifier, min(largest, tile**2) if tile else largest, s.tile):
+        outcome = optimise(
+            painter.step, painter.total, seed=s.seed, purpose="stylize", start=start, on_step=noted
+        )
+    if state is not None:
+        if outcome.steps < painter.total and outcome.steps:
+            save_state(state, painter.state(), outcome.steps, mark)
+        else:
+            Path(state).unlink(missing_ok=True)
+    return Stylized(painter.image(), outcome, curve, [size for size, _ in painter.stages])

@@ -1,0 +1,140 @@
+"""One photo under attack: where it is, the best that was found, and what the classifier said on the way."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from facegan.pixels.grid import norm2, norm_inf
+
+LEVELS = 255  # steps of the grid of pictures between black and white
+SAFE = 0.01  # logits by which the target has to lead: other batch sizes and devices round differently
+
+
+@dataclass(frozen=True)
+class Goal:
+    """``target`` is the class to become; -1 is any but ``source``, which the first look finds.
+
+    ``confidence``: the least probability.
+    """
+
+    target: int = -1
+    source: int = -1
+    confidence: float = 0.0
+
+    def margin(self, logits: Tensor) -> Tensor:
+        """By how much the goal is missed, in logits: below 0 it is reached. ``logits`` is one row.
+
+        With ``confidence`` c, the logarithm of the odds has to be log(c / (1 - c)), too.
+        """
+        if self.target >= 0:
+            lead = _best_but(logits, self.target) - logits[self.target]
+        else:
+            lead = logits[self.source] - _best_but(logits, self.source)
+        if not self.confidence:
+            return lead
+        best = self.target
+        if best < 0:
+            best = int(logits.topk(2).indices[0 if int(logits.argmax()) != self.source else 1])
+        odds = logits[best] - torch.cat([logits[:best], logits[best + 1 :]]).logsumexp(0)
+        return torch.maximum(lead, math.log(self.confidence / (1 - self.confidence)) - odds)
+
+    def probability(self, logits: Tensor) -> Tensor:
+        """Of the target; without one, of the best class that is not the source."""
+        p = logits.softmax(0)
+        return p[self.target] if self.target >= 0 else _best_but(p, self.source)
+
+    def reached(self, logits: Tensor) -> bool:
+        sure = float(self.probability(logits)) >= self.confidence
+        return sure and float(replace(self, confidence=0.0).margin(logits)) <= -SAFE
+
+    def loss(self, logits: Tensor, kind: str) -> Tensor:
+        """What falls on the way: ``ce``, ``margin`` or ``probability`` (see LOSSES in attacks.py)."""
+        if kind == "margin":
+            return self.margin(logits)
+        index, sign = (self.target, 1.0) if self.target >= 0 else (self.source, -1.0)
+        if kind == "ce":
+            return -sign * logits.log_softmax(0)[index]
+        return -sign * logits.softmax(0)[index]
+
+
+def _best_but(row: Tensor, index: int) -> Tensor:
+    return torch.cat([row[:index], row[index + 1 :]]).max()
+
+
+@dataclass
+class Subject:
+    """base: the photo's levels, whole numbers, ``1,3,H,W``. v: what the method adds, in levels.
+
+    index: the photo's number, from which its random numbers come. radius: of the ball in which a minimum-norm
+    method looks. best: the levels to add, on the grid. first, last: logits of the photo and of ``best``.
+    spare, picture: memory that each step uses again, which costs less than asking for it anew.
+    """
+
+    base: Tensor
+    goal: Goal
+    index: int = 0
+    levels: int = LEVELS
+    v: Tensor = field(init=False)
+    best: Tensor = field(init=False)
+    spare: Tensor = field(init=False)
+    picture: Tensor = field(init=False)
+    momentum: Tensor | None = None
+    radius: float = 0.0
+    best_norm: float = float("inf")
+    best_margin: float = float("inf")
+    margin: float = float("inf")
+    first: Tensor | None = None
+    last: Tensor | None = None
+    found: bool = False
+    steps: int = 0
+    curve: list[tuple[float, float]] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.v, self.best = torch.zeros_like(self.base), torch.zeros_like(self.base)
+        self.spare, self.picture = torch.empty_like(self.base), torch.empty_like(self.base)
+
+    def at(self, q: Tensor) -> Tensor:
+        """The picture in [0, 1] with ``q`` levels added, as far as it can hold them; valid until the next."""
+        torch.add(self.base, q, out=self.picture)
+        return self.picture.clamp_(0, self.levels).div_(self.levels)
+
+    def keep(self, q: Tensor, logits: Tensor | None) -> None:
+        """``q`` is the best. If it is ``spare``, the best before becomes that."""
+        if q is self.spare:
+            self.spare = self.best
+        self.best, self.last = q, logits
+
+    def within(self, q: Tensor) -> Tensor:
+        """``q`` as far as the picture can hold it."""
+        return (self.base + q).clamp_(0, self.levels).sub_(self.base)
+
+    def seen(self, q: Tensor, views: Sequence[Tensor], norm: str = "") -> bool:
+        """Remember ``q`` if it is the best so far: goals first, then small norms, else small margins.
+
+        ``views`` are rows of logits, of the picture and of what it is transformed into; the goal has to be
+        reached in all of them. With ``norm`` (l2 or linf) a smaller ``q`` replaces a larger one.
+        """
+        margins = [float(self.goal.margin(row)) for row in views]
+        self.margin = sum(margins) / len(margins)
+        reached = all(self.goal.reached(row) for row in views)
+        if reached:
+            size = (norm2(self.within(q)) if norm == "l2" else norm_inf(self.within(q))) if norm else 0.0
+            if size < self.best_norm:
+                self.best_norm = size
+                self.keep(q, views[0])
+            self.found = True
+        elif not self.found and self.margin < self.best_margin:
+            self.best_margin = self.margin
+            self.keep(q, views[0])
+        return reached
+
+    def note(self, logits: Tensor) -> None:
+        """One point of the probability curve: of the goal, and of what the photo was."""
+        p = F.softmax(logits, 0)
+        self.curve.append((float(self.goal.probability(logits)), float(p[self.goal.source])))

@@ -1,0 +1,118 @@
+"""Feature visualisation: pictures from noise that a layer, a channel or a class likes best.
+
+Olah, Mordvintsev, Schubert 2017, *Feature visualization*: Adam on decorrelated Fourier coefficients, each
+step seen through a random movement, enlargement and turn.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from facegan import images, rng
+from facegan.pixels import fourier
+from facegan.pixels.classifiers import Classifier
+from facegan.pixels.dreams import OnStep, suited
+from facegan.pixels.goals import Objective, parse_goals
+from facegan.pixels.loop import Outcome, optimise
+from facegan.pixels.memory import spared
+from facegan.pixels.settings import DreamSettings
+
+RATE = 4.0  # of Adam, in step sizes
+STEPS = 256  # where the settings say 0
+SIZE = 224
+BORDER = 12  # px of grey around it that no goal should need
+SCALES, DEGREES = (0.9, 1.1), 8.0
+
+
+@dataclass(frozen=True)
+class Visualised:
+    """``images`` uint8 ``N,H,W,3``, one for each goal of ``names``; ``curve`` the sum of goals."""
+
+    images: np.ndarray
+    names: list[str]
+    outcome: Outcome
+    curve: list[float] = field(default_factory=list)
+
+
+def visualise(
+    classifier: Classifier,
+    settings: DreamSettings | None = None,
+    *,
+    every: int = 0,
+    on_step: OnStep | None = None,
+    on_picture: Callable[[int, np.ndarray], None] | None = None,
+    **changes: Any,
+) -> Visualised:
+    """A picture from noise for each layer, channel and class of the settings.
+
+    ``steps`` counts all steps, ``size`` is the side in px (0: 224). ``on_picture`` gets ``N,H,W,3``.
+    The picture of a goal does not depend on the others.
+    """
+    s = suited(classifier, replace(settings or DreamSettings(), **changes).check(), STEPS)
+    goals = parse_goals(classifier, s.layers, s.classes)
+    objective = Objective(classifier, goals, apart=True)
+    side = s.size or SIZE
+    each = [
+        fourier.random_coefficients(1, side, side, torch.Generator().manual_seed(_seed(s.seed, g.name)))
+        for g in goals
+    ]
+    leaf = torch.cat(each).to(classifier.device).requires_grad_(True)
+    adam = torch.optim.Adam([leaf], RATE * s.step_size)
+    curve: list[float] = []
+
+    def step(number: int) -> dict[str, float]:
+        with torch.enable_grad():
+            x = fourier.to_pixels(leaf, side, side)
+            seen = shaken(x, s.seed, number, s.jitter)
+            value, gradient = objective.evaluate(seen.detach())
+            adam.zero_grad()
+            seen.backward(-gradient)
+            adam.step()
+        curve.append(value)
+        return {"loss": value}
+
+    def pictures() -> np.ndarray:
+        with torch.no_grad():
+            return images.unit_to_uint8(fourier.to_pixels(leaf, side, side))
+
+    def snapshot(done: int) -> None:
+        if on_picture is not None:
+            on_picture(done, pictures())
+
+    with spared(classifier, len(goals) * (side + 2 * BORDER) ** 2, 0):
+        outcome = optimise(
+            step,
+            s.steps,
+            seed=s.seed,
+            purpose="visualise",
+            on_step=on_step,
+            every=every,
+            on_snapshot=snapshot,
+        )
+    return Visualised(pictures(), [g.name for g in goals], outcome, curve)
+
+
+def _seed(seed: int, name: str) -> int:
+    return rng.torch_seed(seed, f"visualise/{name}", 0)
+
+
+def shaken(x: Tensor, seed: int, number: int, jitter: int) -> Tensor:
+    """``x`` with a grey border, moved, enlarged and turned as step ``number`` decides; differentiable."""
+    u = rng.uniform(seed, "shaken", number, 1, 4)[0]
+    x = F.pad(x, [BORDER] * 4, value=0.5)
+    h, w = x.shape[-2:]
+    factor = SCALES[0] + (SCALES[1] - SCALES[0]) * u[0]
+    angle = np.deg2rad(DEGREES * (2 * u[1] - 1))
+    cos, sin = np.cos(angle) / factor, np.sin(angle) / factor
+    reach = min(jitter, BORDER)
+    dx, dy = (2 * u[2] - 1) * reach * 2 / w, (2 * u[3] - 1) * reach * 2 / h
+    theta = torch.tensor([[cos, -sin * h / w, dx], [sin * w / h, cos, dy]], dtype=x.dtype, device=x.device)
+    where = F.affine_grid(theta.expand(len(x), 2, 3), list(x.shape), align_corners=False)
+    return F.grid_sample(x, where, padding_mode="border", align_corners=False)

@@ -1,0 +1,378 @@
+"""What ``facegan train --auto`` chooses, and why: a recipe and settings that suit dataset and device."""
+
+from __future__ import annotations
+
+import gc
+import math
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from facegan.data.dataset import Dataset
+from facegan.errors import ConfigError
+from facegan.families import get_family
+from facegan.recipes import RECIPES
+from facegan.training import loop
+from facegan.training.config import TrainConfig, check, override
+from facegan.training.data import ImageFeed
+from facegan.training.dryrun import DryRun, PeakMemory, count_due, dry_run, free_memory
+from facegan.training.dryrun_text import duration, size
+from facegan.training.memory import is_out_of_memory
+from facegan.training.records import read_record
+from facegan.training.session import resolved
+from facegan.training.state import create_state
+from facegan.training.step import train_step
+
+LITTLE = 2_000  # training pictures; with fewer, a discriminator soon knows them by heart
+MANY = 10_000  # from here on, large networks have enough to learn from without adaptive augmentation
+PASSES = 100  # over the data, beyond which it does so with more pictures, too
+LONGEST = 24.0  # hours; a recipe's full length may take weeks on a small machine
+SPARED = 0.8  # of the free memory is used at most
+PROBES = (2, 8)  # pictures in the pieces by which the probe measures
+
+
+# Settings that may be chosen.
+CHOSEN = (
+    "batch", "g_batch", "accumulate", "r1_gamma", "ema_halflife_kimg", "kimg", "augment", "precision",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Choice:
+    """One line of the table. ``given`` says that the user has decided it."""
+
+    what: str
+    value: str
+    why: str
+    given: bool = False
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """What the choice looks at."""
+
+    pictures: int
+    height: int
+    width: int
+    channels: int
+    attributes: tuple[str, ...]
+    faces: bool
+    """Whether the pictures are crops of faces, by the dataset's papers."""
+    device: str
+    cores: int
+    memory: int | None
+    """Free bytes; None where the system does not tell."""
+
+    @property
+    def gpu(self) -> bool:
+        return self.device != "cpu"
+
+    @property
+    def side(self) -> int:
+        return self.height if self.height == self.width else 0
+
+
+def look(data: Dataset, device: torch.device) -> Surroundings:
+    """At the dataset's papers and at the device."""
+    (h, w), kind = data.size, data.crop.get("kind", "")
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return Surroundings(
+        data.counts.get("train", 0), h, w, data.channels, data.attribute_names,
+        kind in ("aligned", "face", "tutorial"), device.type, cores, free_memory(device),
+    )  # fmt: skip
+
+
+# --- which recipe --------------------------------------------------------------------------------
+
+Rule = tuple[Callable[[Surroundings], bool], str, str]
+
+# The first that holds and whose recipe takes pictures of this size and these channels.
+RULES: tuple[Rule, ...] = (
+    (lambda s: s.side == 28 and s.channels == 1, "digits-dcgan-28-plus", "small and grey: digits"),
+    (lambda s: s.gpu and s.pictures < MANY, "stylegan2-{side}", "augments adaptively, for little data"),
+    (lambda s: s.gpu and s.pictures >= MANY, "r3gan-{side}", "the best pictures where a GPU has the time"),
+    (lambda s: s.gpu, "stylegan2-{side}", "for GPUs"),
+    (lambda s: not s.gpu, "faces-fast-{side}", "the best faces that a CPU gives in hours"),
+    (lambda s: not s.gpu, "faces-tiny-{side}", "minutes on a CPU"),
+    (lambda s: not s.gpu and s.pictures < MANY, "stylegan2-{side}-small", "little data, small machine"),
+    (lambda s: True, "faces-dcgan-{side}-plus", "a small network that trains anywhere"),
+    (lambda s: not s.gpu, "r3gan-{side}-small", "a narrow modern network, for small machines"),
+    (lambda s: True, "stylegan2-{side}", "the only kind of this size; a CPU takes weeks"),
+)  # fmt: skip
+
+
+def pick_recipe(s: Surroundings) -> tuple[str, str]:
+    """Name of the recipe that suits, and why; ConfigError names the sizes that there are."""
+    for holds, pattern, why in RULES:
+        name = pattern.format(side=s.side)
+        if holds(s) and name in RECIPES and takes(RECIPES[name].config, s):
+            return name, why
+    sizes = sorted({r.config.size for r in RECIPES.values() if r.config.channels in (0, s.channels)} - {0})
+    raise ConfigError(
+        f"--auto: no recipe for pictures of {s.width}x{s.height} px; prepare with --size "
+        f"{', '.join(map(str, sizes[:-1]))} or {sizes[-1]}, or name a --recipe"
+    )
+
+
+def takes(config: TrainConfig, s: Surroundings) -> bool:
+    """Whether the recipe works with pictures of this size and these channels."""
+    return config.size in (0, s.side) and config.channels in (0, s.channels)
+
+
+# --- settings ------------------------------------------------------------------------------------
+
+
+def augmentation(config: TrainConfig, s: Surroundings) -> tuple[dict[str, Any], str]:
+    """Changes, and why, by how often each picture will be seen."""
+    passes = config.kimg * 1000 / max(s.pictures, 1)
+    seen = f"each of {s.pictures:,} pictures is seen {passes:,.0f} times"
+    if config.d_split:
+        return {}, f"{seen}; this recipe's updates cannot adapt one"
+    if config.augment:
+        return {}, f"the recipe's; {seen}"
+    if s.pictures >= LITTLE and passes <= PASSES:
+        return {}, f"{seen}: not often enough to be learnt by heart"
+    kind = "ada-face" if s.faces and s.channels == 3 else "ada"
+    return {"augment": kind}, f"{seen}: begins at 0 and grows with overfitting"
+
+
+def authors_rule(side: int, batch: int) -> dict[str, Any]:
+    """R1's weight and the average's half-life as StyleGAN2-ADA's authors set them automatically."""
+    return {"r1_gamma": 0.0002 * side**2 / batch, "ema_halflife_kimg": batch * 10 / 32}
+
+
+def gamma(config: TrainConfig, s: Surroundings) -> tuple[dict[str, Any], str]:
+    """Weight of R1: by the rule of StyleGAN2-ADA's authors for the batch, where the recipe follows it."""
+    base = RECIPES[config.recipe].config if config.recipe in RECIPES else config
+    ruled = authors_rule(base.size, base.batch)["r1_gamma"]
+    if not config.r1_gamma or not ruled or not math.isclose(base.r1_gamma, ruled):
+        return {}, "the recipe's, for this size" if config.r1_gamma else "the recipe has no penalty"
+    why = f"the authors' rule: 0.0002 x {s.side} x {s.side} / batch {config.batch}"
+    return authors_rule(s.side, config.batch), why
+
+
+# --- memory ----------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Probe:
+    """``base`` bytes and ``each`` more for a picture in a piece; ``seen`` are (pictures, bytes) measured."""
+
+    base: float
+    each: float
+    seen: tuple[tuple[int, int], ...]
+
+    def needs(self, pictures: int) -> float:
+        return self.base + self.each * pictures
+
+
+def probe(config: TrainConfig, shape: Sequence[int], device: torch.device) -> Probe | None:
+    """Two real updates with few pictures, twice, and the line through both peaks; None where the system
+    does not tell. What is large is never tried: on a CPU the system ends whoever takes too much."""
+    seen: list[tuple[int, int]] = []
+    gc.collect()
+    start: int | None = None
+    for pictures in PROBES:
+        few = override(
+            config, {"batch": pictures, "g_batch": 0, "accumulate": 1, "condition": (), "init": ""}
+        )
+        with PeakMemory(device) as memory:
+            try:
+                _two_updates(resolved(few, device), shape, device)
+            except (RuntimeError, MemoryError) as error:
+                if not is_out_of_memory(error):
+                    raise
+                raise ConfigError(f"not even {pictures} pictures at a time fit into memory") from None
+        if memory.peak is None:
+            return None
+        start = memory.level if start is None else start  # torch keeps what the first one has let go
+        seen.append((pictures, memory.level + memory.peak - start))
+    (a, low), (b, high) = seen
+    each = max(high - low, 0) / (b - a)
+    return Probe(max(low - a * each, 0.0), each, tuple(seen))
+
+
+def _two_updates(config: TrainConfig, shape: Sequence[int], device: torch.device) -> None:
+    channels, height, width = shape
+    state = create_state(config, shape, device)
+    feed = ImageFeed(np.zeros((config.batch, height, width, channels), np.uint8), config, device)
+    # As at the end, when networks that grow are grown; with the penalty, which takes most.
+    state.images_seen = state.fakes_drawn = round(config.kimg * 1000) // config.batch * config.batch
+    for _ in range(2):
+        state.updates = 0
+        train_step(state, feed)
+
+
+def fit_batch(config: TrainConfig, found: Probe | None, free: int | None) -> tuple[dict[str, Any], str]:
+    """The batch in as few pieces as fit, or a smaller one where no piece does."""
+    if found is None or free is None:
+        return {}, "the recipe's; this system does not tell its memory"
+    room, batch = SPARED * free, config.batch
+    measured = ", ".join(f"{n} pictures {size(b)}" for n, b in found.seen)
+    for pieces in (n for n in range(1, batch + 1) if batch % n == 0 and (config.g_batch or n) % n == 0):
+        if found.needs(batch // pieces) <= room:
+            need = f"{batch // pieces} need about {size(found.needs(batch // pieces))} of {size(free)} free"
+            return {"accumulate": pieces} if pieces > 1 else {}, f"probed: {measured}, so {need}"
+    raise ConfigError(
+        f"--auto: one picture at a time needs about {size(found.needs(1))}, but {size(free)} are free; "
+        "name a smaller --recipe"
+    )
+
+
+# --- all of it -------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Decision:
+    """The configuration, the table that explains it, and the dry run that measured it."""
+
+    config: TrainConfig
+    choices: tuple[Choice, ...]
+    measured: DryRun
+    surroundings: Surroundings
+
+
+def decide(
+    data: Dataset, config: TrainConfig, given: Sequence[str], device: str = "auto", why_recipe: str = ""
+) -> Decision:
+    """Complete ``config``, a recipe with the user's changes; what is ``given`` by name stays as it is."""
+    config, place = check(config), loop.pick_device(device)
+    s, shape = look(data, place), loop.image_shape(config, data)
+    choices = [
+        Choice("recipe", config.recipe, why_recipe or "you named it", not why_recipe),
+        Choice("family", config.family, RECIPES[config.recipe].source if config.recipe in RECIPES else ""),
+        Choice("size", f"{s.width}x{s.height}", "the dataset's"),
+    ]
+
+    def settle(what: str, names: Sequence[str], changes: dict[str, Any], why: str) -> None:
+        """Apply what the user has left open, and add the line."""
+        nonlocal config
+        decided = [name for name in names if name in given]
+        config = override(config, {k: v for k, v in changes.items() if k not in given})
+        if decided:
+            spelled = (f"no_{n}" if f"no_{n}" in given else n for n in decided)
+            why = "you gave " + ", ".join("--" + n.replace("_", "-") for n in spelled)
+        choices.append(Choice(what, SHOWN[what](config), why, bool(decided)))
+
+    few = s.pictures < config.batch
+    batch = 1 << max(s.pictures, 1).bit_length() - 1
+    if few and "batch" not in given:
+        config = override(config, {"batch": batch, "g_batch": 0})
+    changes, why = fit_batch(config, probe(config, shape, place), s.memory)
+    settle("batch", ("batch", "accumulate"), changes, f"{why}; not more than pictures" if few else why)
+    settle("gamma", ("r1_gamma", "r2_gamma"), *gamma(config, s))
+    measured = dry_run(data, check(config), device)
+    settle("length", ("kimg",), *_length(config, measured))
+    settle("augmentation", ("augment", "flip"), *augmentation(config, s))
+    if config.augment != measured.config.augment:  # it costs time
+        measured = dry_run(data, check(config), device)
+    measured = _shortened(measured, config)
+    fastest = {"precision": resolved(config, place).precision}
+    settle("precision", ("precision",), fastest, "what this device computes fastest")
+    choices += [_condition(config, s), *_others(config, given)]
+    hours = (measured.training_seconds + measured.drawing_seconds) / 3600
+    choices.append(Choice("expected hours", f"{hours:.2g}", _speed(measured)))
+    return Decision(config, tuple(choices), measured, s)
+
+
+def _condition(config: TrainConfig, s: Surroundings) -> Choice:
+    if config.condition:
+        return Choice("condition", " ".join(config.condition), "you gave --condition", True)
+    if not s.attributes:
+        return Choice("condition", "none", "the dataset has no attributes: see 'facegan label'")
+    known = f"{len(s.attributes)} attributes are known"
+    if getattr(get_family(config.family), "CONDITIONAL", False):
+        return Choice("condition", "none", f"{known}: --condition {s.attributes[0]} tells them")
+    return Choice("condition", "none", f"{known}, but these networks are told none")
+
+
+def _others(config: TrainConfig, given: Sequence[str]) -> list[Choice]:
+    """What else the user has set."""
+    lines = []
+    for name in given:
+        path = name.split(".")
+        node: Any = config.model if path[0] in ("generator", "discriminator") else config
+        for part in path:
+            node = getattr(node, part, None)
+        if node is not None and name not in (*SHOWN_NAMES, "recipe"):
+            flag = name.replace("_", "-")
+            lines.append(Choice(flag, f"{node}", f"you gave --{flag}", True))
+    return lines
+
+
+def begun(config: TrainConfig, given: Sequence[str], out: Path) -> TrainConfig | None:
+    """What an earlier ``--auto`` has chosen for the run in ``out``; None where there is none."""
+    before = read_record(out).config if (out / "config.json").is_file() else {}
+    if before.get("recipe") != config.recipe or any(name not in before for name in CHOSEN):
+        return None
+    return override(config, {name: before[name] for name in CHOSEN if name not in given})
+
+
+SHOWN_NAMES = (
+    "batch", "accumulate", "r1_gamma", "r2_gamma", "kimg", "augment", "flip", "precision", "condition",
+)  # fmt: skip
+SHOWN: dict[str, Callable[[TrainConfig], str]] = {
+    "batch": lambda c: f"{c.batch}" + (f" in {c.accumulate} pieces" if c.accumulate > 1 else ""),
+    "gamma": lambda c: f"{c.r1_gamma:.3g}" + (f", R2 {c.r2_gamma:.3g}" if c.r2_gamma else ""),
+    "length": lambda c: f"{c.kimg:g} kimg",
+    "augmentation": lambda c: " ".join((c.augment, "flips" * c.flip)).strip() or "none",
+    "precision": lambda c: c.precision,
+}
+
+
+def _length(config: TrainConfig, measured: DryRun) -> tuple[dict[str, Any], str]:
+    """The recipe's, or what a day gives."""
+    hours = measured.training_seconds / 3600
+    if hours <= LONGEST:
+        return {}, "the recipe's"
+    kimg = float(f"{config.kimg * LONGEST / hours:.2g}")
+    return {"kimg": max(kimg, config.batch / 1000)}, (
+        f"what {LONGEST:g} h give; the recipe's {config.kimg:g} kimg would take {duration(hours * 3600)}"
+    )
+
+
+def _shortened(measured: DryRun, config: TrainConfig) -> DryRun:
+    """The same updates' times for another length."""
+    if config.kimg == measured.config.kimg:
+        return measured
+    total, step = round(config.kimg * 1000), measured.images_per_update
+    updates = -(-total // step)
+    grid_every = max(1, round((config.grid_kimg or config.kimg / 40) * 1000))
+    save_every = max(1, round((config.checkpoint_kimg or config.kimg / 10) * 1000))
+    return replace(
+        measured, config=config, updates=updates, grids=count_due(updates, step, grid_every) + 1,
+        models=count_due(updates, step, save_every),
+    )  # fmt: skip
+
+
+def _speed(measured: DryRun) -> str:
+    count = sum(t.count for t in (measured.plain, measured.penalised) if t is not None)
+    speed = measured.images_per_update / measured.update_seconds
+    return f"{count} real updates timed: {speed:.3g} img/s; grids and models included"
+
+
+def table(decision: Decision) -> str:
+    """What was seen and what was chosen, as aligned text; a star marks what the user gave."""
+    s = decision.surroundings
+    colour = "grey" if s.channels == 1 else "colour"
+    attributes = f", {len(s.attributes)} attributes" if s.attributes else ""
+    memory = f", {size(s.memory)} free" if s.memory is not None else ""
+    place = decision.measured.device if s.gpu else f"{s.cores} CPU core{'s' * (s.cores != 1)}"
+    threads = "" if s.gpu else f", {decision.measured.threads} used"
+    lines = [
+        f"{decision.measured.dataset}: {s.pictures:,} training pictures, "
+        f"{s.width}x{s.height} {colour}{attributes}",
+        f"{place}{threads}{memory}",
+        "",
+    ]
+    wide = max(len(c.value) for c in decision.choices) + 1
+    for c in decision.choices:
+        lines.append(f"  {c.what:<15} {c.value + '*' * c.given:<{wide}}  {c.why}".rstrip())
+    if any(c.given for c in decision.choices):
+        lines += ["", "* is yours; the rest was chosen."]
+    return "\n".join(lines)

@@ -1,0 +1,173 @@
+"""Short trials of one recipe with other settings, ranked by a metric on held-out pictures."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+from facegan.errors import ConfigError, FaceganError
+from facegan.files import write_bytes
+from facegan.metrics.table import METRICS
+from facegan.training.compare import MAX_RUNS, write_comparison
+from facegan.training.config import TrainConfig
+from facegan.training.dryrun_text import duration
+from facegan.training.records import RunRecord, read_record
+
+MOST = 200  # trials
+ALIASES: dict[str, Callable[[TrainConfig], tuple[str, ...]]] = {
+    "gamma": lambda c: ("r1_gamma", "r2_gamma") if c.r2_gamma > 0 else ("r1_gamma",),
+}
+
+
+@dataclass(frozen=True)
+class Trial:
+    """``settings`` are flags by name with their values as typed; ``name`` is the folder's."""
+
+    name: str
+    settings: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """``error`` says why there is no ``value``."""
+
+    trial: Trial
+    path: Path
+    value: float | None = None
+    error: str = ""
+
+
+def expand(sweeps: Sequence[str], config: TrainConfig) -> list[Trial]:
+    """``["gamma=1,2", "batch=16,32"]`` to its four trials; ConfigError for what cannot be read."""
+    axes: list[list[tuple[str, str]]] = []
+    for text in sweeps:
+        name, sign, values = text.partition("=")
+        name = name.strip().removeprefix("--")
+        listed = [v.strip() for v in values.split(",") if v.strip()]
+        if not sign or not name or not listed:
+            raise ConfigError(f"--sweep {text}: write a setting and its values, such as gamma=1,2,5")
+        if name in [axis[0][0] for axis in axes]:
+            raise ConfigError(f"--sweep {text}: '{name}' is named twice")
+        axes.append([(name, value) for value in dict.fromkeys(listed)])
+    trials = []
+    for choice in itertools.product(*axes):
+        settings = [(flag, value) for name, value in choice for flag in _flags(name, config)]
+        title = "_".join(f"{name}={value}" for name, value in choice)
+        trials.append(Trial(re.sub(r"[^\w.=+-]+", "-", title), tuple(settings)))
+    if len(trials) > MOST:
+        raise ConfigError(f"--sweep: {len(trials)} trials are too many; at most {MOST}")
+    if len({t.name for t in trials}) < len(trials):
+        raise ConfigError("--sweep: two trials would have one name; write their values another way")
+    return trials
+
+
+def _flags(name: str, config: TrainConfig) -> tuple[str, ...]:
+    return ALIASES[name](config) if name in ALIASES else (name.replace("-", "_"),)
+
+
+def words(trial: Trial) -> list[str]:
+    """Its settings as the command line has them; a yes/no setting becomes --NAME or --no-NAME."""
+    found: list[str] = []
+    for name, value in trial.settings:
+        flag = name.replace("_", "-")
+        if value.lower() in ("yes", "true"):
+            found.append(f"--{flag}")
+        elif value.lower() in ("no", "false"):
+            group, dot, last = flag.rpartition(".")
+            found.append(f"--{group}{dot}no-{last}")
+        else:
+            found += [f"--{flag}", *value.split()]
+    return found
+
+
+def sweep(
+    trials: Sequence[tuple[Trial, TrainConfig]], out: Path, once: Callable[[TrainConfig, Path], None],
+    said: Callable[[str], None] = lambda _: None,
+) -> list[Outcome]:  # fmt: skip
+    """Train each into a folder of its own below ``out``, unless it is finished there already; best first.
+
+    One that fails keeps its reason, and the others go on.
+    """
+    outcomes = []
+    for i, (trial, config) in enumerate(trials, 1):
+        path = out / trial.name
+        if finished(path, config):
+            said(f"{trial.name} ({i} of {len(trials)}): finished before")
+        else:
+            said(f"{trial.name} ({i} of {len(trials)})")
+            try:
+                once(config, path)
+            except FaceganError as error:
+                said(f"{trial.name}: {error}")
+                outcomes.append(Outcome(trial, path, error=str(error)))
+                continue
+        value = read_record(path).last(metric_key(config.metric))
+        outcomes.append(Outcome(trial, path, value, "" if value is not None else "it was not measured"))
+    lower = METRICS[trials[0][1].metric].values[metric_key(trials[0][1].metric)].better == "lower"
+    return sorted(outcomes, key=lambda o: (o.value is None, (o.value or 0.0) * (1 if lower else -1)))
+
+
+def metric_key(metric: str) -> str:
+    """The first of the metric's numbers, which decides."""
+    return next(iter(METRICS[metric].values))
+
+
+def finished(path: Path, config: TrainConfig) -> bool:
+    """Whether this very trial has come to its end, with its measurement."""
+    if not (path / "config.json").is_file():
+        return False
+    record = read_record(path)
+    wanted: dict[str, Any] = json.loads(json.dumps(config.to_dict()))
+    if any(record.config.get(key) != value for key, value in wanted.items()):
+        return False
+    measured = record.curve(metric_key(config.metric))
+    return bool(measured) and measured[-1][0] >= config.kimg
+
+
+# --- what is shown --------------------------------------------------------------------------------
+
+
+def table(outcomes: Sequence[Outcome], metric: str) -> str:
+    """Ranks, values and times as aligned text, failed trials with their reason last."""
+    key = metric_key(metric)
+    value = METRICS[metric].values[key]
+    wide = max(len("trial"), *(len(o.trial.name) for o in outcomes))
+    head = f"{'':>3}  {'trial':<{wide}}  {value.title:>12}  {'kimg':>7}  {'time':>10}  {'img/s':>6}"
+    lines, floor = [head], None
+    for rank, o in enumerate(outcomes, 1):
+        if o.value is None:
+            lines.append(f"{'–':>3}  {o.trial.name:<{wide}}  {o.error}")
+            continue
+        record = read_record(o.path)
+        floor = record.last(f"{key}_real") if floor is None else floor
+        seconds, speed = record.last("seconds") or 0.0, _speed(record)
+        lines.append(
+            f"{rank:>3}  {o.trial.name:<{wide}}  {o.value:>12.4g}  {record.kimg:>7g}  "
+            f"{duration(seconds):>10}  {speed:>6.3g}"
+        )
+    if floor is not None:
+        lines.append(f"{'':>3}  {'real pictures':<{wide}}  {floor:>12.4g}")
+    return "\n".join(lines)
+
+
+def _speed(record: RunRecord) -> float:
+    return median(v for _, v in record.curve("images_per_second") or [(0.0, 0.0)])
+
+
+def write_outcomes(outcomes: Sequence[Outcome], metric: str, out: Path) -> Path | None:
+    """``sweep.json`` and, of the best trials, the page ``compare.html``, which is returned."""
+    key = metric_key(metric)
+    listed = [
+        {"trial": o.trial.name, "settings": dict(o.trial.settings), key: o.value, "error": o.error}
+        for o in outcomes
+    ]
+    content = json.dumps({"metric": metric, "ranking": listed}, indent=1)
+    write_bytes(out / "sweep.json", content.encode())
+    good = [o.path for o in outcomes if o.value is not None]
+    return write_comparison(good[:MAX_RUNS], out / "compare.html") if good else None

@@ -1,0 +1,173 @@
+"""benchmarks/side_by_side.py: contestants go on where they were stopped; the table is what it measured."""
+
+import itertools
+import signal
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from facegan.data.portraits import write_portraits
+from facegan.data.prepare import prepare
+
+BENCHMARKS = Path(__file__).resolve().parents[1] / "benchmarks"
+CPU = torch.device("cpu")
+
+
+@pytest.fixture(scope="module")
+def dataset(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("side")
+    write_portraits(folder / "photos", 40, 0, 64)
+    parts = ["train"] * 28 + ["test"] * 12
+    (folder / "split.csv").write_text("".join(f"{i + 1:06d}.png,{p}\n" for i, p in enumerate(parts)))
+    return prepare([folder / "photos"], folder / "dataset", crop="none", size=64, split=folder / "split.csv")
+
+
+@pytest.fixture(scope="module")
+def contestants():
+    sys.path.insert(0, str(BENCHMARKS))
+    import contestants
+
+    yield contestants
+    sys.path.remove(str(BENCHMARKS))
+
+
+@pytest.fixture
+def script(contestants, monkeypatch):
+    """The script, for which every update takes exactly one second."""
+    import side_by_side
+
+    for name, value in side_by_side.MALLOC.items():
+        monkeypatch.setenv(name, value)
+    ticks = itertools.count()
+    monkeypatch.setattr(side_by_side, "clock", lambda device: next(ticks))
+    handlers = {s: signal.getsignal(s) for s in (signal.SIGINT, signal.SIGTERM)}
+    threads = torch.get_num_threads()
+
+    def run(*words):
+        args = side_by_side.parse([*map(str, words)])
+        return {"run": side_by_side.run, "table": side_by_side.table}[args.command](args)
+
+    yield run
+    torch.set_num_threads(threads)
+    for s, handler in handlers.items():
+        signal.signal(s, handler)
+
+
+def test_it_goes_on_and_is_measured(dataset, script, tmp_path, capsys):
+    words = ("run", "dcgan", dataset.path, "--out", tmp_path, "--batch", 4, "--count", 12)
+    assert script(*words, "--seconds", 2, "--marks", 1) == 0
+    assert script(*words, "--seconds", 3, "--marks", 1, 1.5) == 0
+    out = capsys.readouterr().out
+    assert "from 2 s on" in out and "samples at 3 s kept" in out and "already beyond 1.5 s" in out
+    folder, whole = tmp_path / "dcgan-seed0", tmp_path / "whole"
+    first = np.load(folder / "samples-2-1.npz")["images"]
+    assert first.shape == (12, 64, 64, 3) and first.dtype == np.uint8
+    # A longer run contains the shorter ones, however often it was stopped.
+    assert script(*words[:4], whole, *words[5:], "--seconds", 3, "--marks", 2) == 0
+    for mark in (2, 3):
+        for way in (0, 1):
+            name = f"samples-{mark}-{way}.npz"
+            a, b = (np.load(f / name)["images"] for f in (folder, whole / "dcgan-seed0"))
+            np.testing.assert_array_equal(a, b, err_msg=name)
+    with pytest.raises(SystemExit, match="is another run \\(settings"):
+        script(*words, "--seconds", 4, "--batch", 8)
+    assert script("table", dataset.path, "--out", tmp_path) == 0
+    rows = [line.split("|") for line in (tmp_path / "table.md").read_text().splitlines()]
+    assert [row[1].strip() for row in rows[2:6]] == ["1", "2", "3", ""]
+    assert [row[4].strip() for row in rows[2:5]] == ["1", "2", "3"]  # updates
+    assert all(float(cell) > 0 for row in rows[2:5] for cell in (row[6], row[8]))
+    assert (tmp_path / "grid.png").is_file()
+
+
+def test_a_signal_saves(dataset, script, tmp_path, monkeypatch, capsys):
+    from contestants.dcgan import DCGAN
+
+    update = DCGAN.update
+
+    def interrupted(self):
+        update(self)
+        if self.updates == 2:
+            signal.raise_signal(signal.SIGTERM)
+
+    monkeypatch.setattr(DCGAN, "update", interrupted)
+    words = ("run", "dcgan", dataset.path, "--out", tmp_path, "--batch", 4, "--count", 12, "--seconds", 3)
+    assert script(*words, "--marks") == 130 and "stopped at 2 s, saved" in capsys.readouterr().out
+    assert script(*words, "--marks") == 0 and "from 2 s on" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(("words", "line"), [
+    (("table", "DATASET"), "no samples yet"),
+    (("run", "nobody", "DATASET"), "no contestant 'nobody'"),
+    (("run", "dcgan", "DATASET", "--seconds", "0"), "--seconds must be above 0"),
+])  # fmt: skip
+def test_mistakes_are_one_line(dataset, script, tmp_path, words, line):
+    with pytest.raises(SystemExit, match=line):
+        script(*(str(dataset.path) if w == "DATASET" else w for w in words), "--out", tmp_path)
+
+
+@pytest.mark.parametrize(("name", "side"), [("dcgan", 64), ("faces-tiny-32", 32)])
+def test_a_loaded_state_goes_on_as_if_never_stopped(name, side, contestants, tmp_path):
+    images = np.random.default_rng(0).integers(0, 256, (20, side, side, 3), np.uint8)
+
+    def fresh(folder):
+        torch.manual_seed(0)
+        setting = contestants.Setting(images, tmp_path, tmp_path / folder, 0, CPU, 4)
+        return contestants.contestant(name, setting)
+
+    whole, first, second = fresh("a"), fresh("b"), fresh("b")
+    torch.manual_seed(1)
+    for _ in range(3):
+        whole.update()
+    torch.manual_seed(1)
+    first.update()
+    saved = first.state()
+    torch.save(saved, tmp_path / "state.pt")
+    second.load(torch.load(tmp_path / "state.pt", weights_only=True))
+    for _ in range(2):
+        second.update()
+    assert (second.images_seen, second.updates) == (whole.images_seen, whole.updates) == (12, 3)
+    for (way, a), (_, b) in zip(whole.samples(5), second.samples(5), strict=True):
+        np.testing.assert_array_equal(a, b, err_msg=way)
+
+
+def test_an_epoch_has_every_picture_once(contestants):
+    images = np.arange(12, dtype=np.uint8)[:, None, None, None].repeat(3, 3)
+    batches = contestants.Batches(images, 4, 0, CPU)
+    rows = [(batches(i)[:, 0, 0, 0] * 255).round().int().tolist() for i in range(6)]
+    first, second = np.concatenate(rows[:3]), np.concatenate(rows[3:])
+    assert sorted(first) == sorted(second) == list(range(12)) and not np.array_equal(first, second)
+    assert (batches(1)[:, 0, 0, 0] * 255).round().int().tolist() == rows[1]
+
+
+def test_a_patched_copy_runs_without_cuda(contestants, tmp_path, monkeypatch):
+    from contestants.peers import patched
+
+    source = tmp_path / "installed" / "refuses"
+    source.mkdir(parents=True)
+    (source / "__init__.py").write_text("")
+    (source / "refuses.py").write_text(
+        "import torch\n"
+        "assert torch.cuda.is_available(), 'You need an Nvidia GPU.'\n"
+        "class Net(torch.nn.Module):\n"
+        "    def __init__(self, rank=0):\n"
+        "        super().__init__()\n"
+        "        self.cuda(rank)\n"
+        "def draw(n, device=0):\n"
+        "    zeros = torch.zeros(n, device=torch.device(f'cuda:{self.rank}'))\n"
+        "    return torch.randn(n).cuda(device) + zeros.cuda()\n"
+    )  # fmt: skip
+    monkeypatch.syspath_prepend(str(source.parent))
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    module = patched("refuses", tmp_path / "copy")
+    assert Path(module.__file__).is_relative_to(tmp_path / "copy")
+    module.Net()
+    assert module.draw(3).device == CPU
+    assert "cuda" in (source / "refuses.py").read_text()
+    (source / "refuses.py").write_text("import torch\n")
+    with pytest.raises(SystemExit, match="another version"):
+        patched("refuses", tmp_path / "other")
+    with pytest.raises(SystemExit, match="is not installed"):
+        patched("no_such_package", tmp_path / "none")

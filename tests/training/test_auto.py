@@ -1,0 +1,198 @@
+"""``train --auto``: what it chooses, that the user's word counts, and that it measures what it says."""
+
+import json
+import time
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from facegan.cli.main import main
+from facegan.errors import ConfigError
+from facegan.recipes import RECIPES, recipe
+from facegan.training import auto
+from facegan.training.auto import Probe, Surroundings
+from facegan.training.config import override
+
+NARROW = ["--generator.width", "0.25", "--discriminator.width", "0.25", "--quality-count", "0"]
+CPU = torch.device("cpu")
+
+
+def around(side=64, pictures=8000, device="cpu", channels=3, faces=True, width=0):
+    return Surroundings(pictures, side, width or side, channels, (), faces, device, 2, 10**9)
+
+
+@pytest.mark.parametrize(("s", "name"), [
+    (around(), "faces-fast-64"),
+    (around(pictures=100), "faces-fast-64"),
+    (around(device="cuda"), "stylegan2-64"),
+    (around(device="cuda", pictures=70_000), "r3gan-64"),
+    (around(128, device="cuda", pictures=500), "stylegan2-128"),
+    (around(32), "faces-tiny-32"),
+    (around(80), "faces-dcgan-80-plus"),
+    (around(80, device="cuda"), "faces-dcgan-80-plus"),
+    (around(128), "faces-dcgan-128-plus"),
+    (around(28, channels=1, faces=False), "digits-dcgan-28-plus"),
+    (around(28, channels=1, device="mps"), "digits-dcgan-28-plus"),
+    (around(256), "stylegan2-256"),
+], ids=lambda x: x if isinstance(x, str) else "")  # fmt: skip
+def test_the_recipe(s, name):
+    found, why = auto.pick_recipe(s)
+    assert found == name and why
+    assert auto.takes(RECIPES[name].config, s)
+
+
+@pytest.mark.parametrize("s", [around(72), around(64, width=48), around(28, channels=3)])
+def test_no_recipe_of_this_size(s):
+    with pytest.raises(ConfigError, match=r"--auto: no recipe for pictures of \d+x\d+ px.* 64,"):
+        auto.pick_recipe(s)
+
+
+@pytest.mark.parametrize("name", [n for n in RECIPES if n.startswith("stylegan2")])
+def test_the_authors_rule_is_the_recipes(name):
+    c = recipe(name)
+    assert auto.authors_rule(c.size, c.batch) == pytest.approx(
+        {"r1_gamma": c.r1_gamma, "ema_halflife_kimg": c.ema_halflife_kimg}
+    )
+
+
+@pytest.mark.parametrize(("size", "batch", "gamma", "halflife"), [
+    (32, 32, 0.0064, 10.0), (64, 32, 0.0256, 10.0), (128, 32, 0.1024, 10.0), (256, 16, 0.8192, 5.0),
+])  # fmt: skip
+def test_the_automatic_settings_of_one_gpu(size, batch, gamma, halflife):
+    """Batch max(min(4096 / size, 32), 1), gamma 0.0002 x size^2 / batch, half-life batch x 10 / 32 kimg."""
+    c = recipe(f"stylegan2-{size}")
+    assert (c.batch, c.r1_every) == (batch, 16)
+    assert (c.r1_gamma, c.ema_halflife_kimg) == pytest.approx((gamma, halflife))
+
+
+def test_gamma_follows_the_batch_where_the_recipe_follows_the_rule():
+    """0.0002 x 64 x 64 / 8 = 0.1024; others keep what they have."""
+    changes, _ = auto.gamma(override(recipe("stylegan2-64"), {"batch": 8}), around())
+    assert changes == pytest.approx({"r1_gamma": 0.1024, "ema_halflife_kimg": 2.5})
+    for other in ("faces-fast-64", "r3gan-64", "faces-dcgan-80"):
+        assert auto.gamma(override(recipe(other), {"batch": 8}), around())[0] == {}
+
+
+@pytest.mark.parametrize(("pictures", "kimg", "faces", "expected"), [
+    (8000, 600.0, True, {}),  # seen 75 times
+    (8000, 900.0, True, {"augment": "ada-face"}),  # 112 times
+    (122, 600.0, True, {"augment": "ada-face"}),
+    (122, 600.0, False, {"augment": "ada"}),
+])  # fmt: skip
+def test_augmentation_by_how_often_pictures_are_seen(pictures, kimg, faces, expected):
+    config = override(recipe("faces-fast-64"), {"kimg": kimg})
+    assert auto.augmentation(config, around(pictures=pictures, faces=faces))[0] == expected
+
+
+def test_a_recipe_that_augments_keeps_its_own():
+    assert auto.augmentation(recipe("stylegan2-64"), around(pictures=100))[0] == {}
+
+
+@pytest.mark.parametrize(("free", "pieces"), [(525, 1), (524, 2), (325, 2), (324, 4), (140, 32)])
+def test_the_batch_is_cut_into_as_few_pieces_as_fit(free, pieces):
+    """100 + 10 n bytes: 32 pictures need 420, which is 80% of 525; 16 need 260, 80% of 325; 1 needs 110."""
+    changes, why = auto.fit_batch(recipe("faces-fast-64"), Probe(100, 10, ((2, 120), (8, 180))), free)
+    assert changes == ({"accumulate": pieces} if pieces > 1 else {}) and "probed" in why
+
+
+def test_what_fits_nowhere_says_so():
+    with pytest.raises(ConfigError, match="one picture at a time needs about 110 B, but 100 B are free"):
+        auto.fit_batch(recipe("faces-fast-64"), Probe(100, 10, ((2, 120), (8, 180))), 100)
+
+
+def test_the_probe_finds_the_line_through_its_measurements(monkeypatch):
+    """An update that holds 50 MB and 20 MB a picture."""
+    mega = 2**20
+
+    def update(config, shape, device):
+        held = np.ones((50 + 20 * config.batch) * mega, np.uint8)
+        time.sleep(0.05)
+        del held
+
+    monkeypatch.setattr(auto, "_two_updates", update)
+    found = auto.probe(recipe("faces-fast-64"), (3, 64, 64), CPU)
+    assert found.each == pytest.approx(20 * mega, rel=0.1)
+    assert found.needs(32) == pytest.approx(690 * mega, rel=0.1)
+
+
+def test_the_probes_updates_are_real_and_penalised(monkeypatch):
+    seen = []
+    monkeypatch.setattr(
+        auto, "train_step", lambda state, feed: seen.append((state.config.batch, state.updates))
+    )
+    config = override(recipe("faces-tiny-32"), {"generator.width": 0.25, "discriminator.width": 0.25})
+    auto.probe(config, (3, 32, 32), CPU)
+    assert seen == [(2, 0), (2, 0), (8, 0), (8, 0)]
+
+
+@pytest.fixture
+def narrow():
+    return override(recipe("faces-tiny-32"), {"generator.width": 0.25, "discriminator.width": 0.25})
+
+
+def test_what_is_given_wins_and_is_marked(tiny_dataset, narrow, monkeypatch):
+    monkeypatch.setattr(auto, "LONGEST", 1e-9)
+    config = override(narrow, {"batch": 6, "kimg": 3.0, "seed": 5})
+    decision = auto.decide(tiny_dataset, config, ("batch", "kimg", "seed"), "cpu", "it suits")
+    assert (decision.config.batch, decision.config.kimg, decision.config.seed) == (6, 3.0, 5)
+    assert {c.what for c in decision.choices if c.given} == {"batch", "length", "seed"}
+    text = auto.table(decision)
+    rows = {line.split()[0]: line for line in text.splitlines() if line.startswith("  ")}
+    assert "6*" in rows["batch"] and "you gave --batch" in rows["batch"]
+    assert "*" not in rows["augmentation"] and "ada" in rows["augmentation"]
+    assert "it suits" in rows["recipe"] and "is yours" in text
+    assert max(map(len, text.splitlines())) < 140
+
+
+def test_a_day_is_the_longest(tiny_dataset, narrow, monkeypatch):
+    """The hours that remain are those of the shortened run, by the speed that was measured."""
+    monkeypatch.setattr(auto, "LONGEST", 0.001)
+    found = auto.decide(tiny_dataset, override(narrow, {"grid_count": 1, "quality_count": 0}), (), "cpu")
+    assert 0 < found.config.kimg < narrow.kimg
+    hours = found.measured.training_seconds / 3600
+    assert found.measured.updates == -(-round(found.config.kimg * 1000) // found.config.batch)
+    assert hours == pytest.approx(found.measured.updates * found.measured.update_seconds / 3600)
+    choice = next(c for c in found.choices if c.what == "length")
+    assert "the recipe's 100 kimg would take" in choice.why
+
+
+def test_fewer_pictures_than_a_batch(tiny_dataset, narrow):
+    found = auto.decide(tiny_dataset, replace(narrow, batch=64), (), "cpu")
+    assert found.config.batch == 16  # the power of 2 that 24 pictures can fill
+
+
+def test_the_command_explains_trains_and_goes_on(tiny_dataset, tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    words = ["train", str(tiny_dataset.path), "--auto", "--kimg", "0.032", "--grid-count", "1", *NARROW]
+    assert main([*words, "--dry-run"]) == 0
+    out = capsys.readouterr().out
+    assert "faces-tiny-32" in out and "expected hours" in out and "0.032 kimg*" in out
+    assert not list(tmp_path.iterdir())
+    assert main([*words, "--out", "run", "--no-tensorboard"]) == 0
+    config = json.loads((tmp_path / "run" / "config.json").read_text())
+    assert config["augment"] == "ada" and config["kimg"] == 0.032
+    # Another memory or speed must not make it another run.
+    monkeypatch.setattr(auto, "decide", lambda *_: pytest.fail("decided anew"))
+    words[words.index("0.032")] = "0.048"
+    assert main([*words, "--out", "run", "--no-tensorboard"]) == 0
+    assert "goes on with what was chosen" in capsys.readouterr().err
+    assert json.loads((tmp_path / "run" / "config.json").read_text())["kimg"] == 0.048
+
+
+@pytest.mark.parametrize(("words", "line"), [
+    (["--auto", "--batch", "0"], "--batch must be at least 1"),
+    (["--auto", "--repeats", "2"], "--repeats and --auto: one at a time"),
+    (["--auto", "--device", "nowhere"], "--device nowhere"),
+])  # fmt: skip
+def test_mistakes_in_one_line(tiny_dataset, capsys, words, line):
+    assert main(["train", str(tiny_dataset.path), *words, "--quiet"]) == 2
+    err = capsys.readouterr().err
+    assert line in err and err.count("\n") == 1
+
+
+def test_several_processes_would_measure_differently(tiny_dataset, capsys, monkeypatch):
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    assert main(["train", str(tiny_dataset.path), "--auto"]) == 2
+    assert "--auto --dry-run" in capsys.readouterr().err

@@ -1,0 +1,133 @@
+"""Out of memory: what the message says fits, and that the same run goes on with it."""
+
+import json
+import os
+import re
+import shlex
+import subprocess
+import sys
+
+import pytest
+import torch
+
+from facegan.errors import RunError
+from facegan.nets import parallel
+from facegan.recipes import recipe
+from facegan.training import loop, memory
+from facegan.training.checkpoint import list_checkpoints
+from facegan.training.config import override
+from facegan.training.loop import train
+
+CPU, SHAPE = torch.device("cpu"), (3, 32, 32)
+# A process that may take so many bytes more than a small run of the same kind has taken
+LIMITED = """
+import resource, sys
+from pathlib import Path
+from facegan.cli.main import main
+warm = ["--out", sys.argv[4] + "-warm", "--batch", "4", "--kimg", "0.008"]
+assert main([*sys.argv[1:4], *warm, *sys.argv[7:-1]]) == 0
+now = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+resource.setrlimit(resource.RLIMIT_AS, (now + 300_000_000,) * 2)
+sys.exit(main([*sys.argv[1:4], "--out", *sys.argv[4:]]))
+"""
+
+
+def test_the_advice_of_a_real_run_works_in_the_same_folder(tiny_dataset, tmp_path):
+    """A batch for which 300 MB are too little, then the same command with the pieces that it names."""
+    if not sys.platform.startswith("linux"):
+        return  # the limit is Linux's
+    small = (
+        "--generator.width 0.25 --discriminator.width 0.25 --grid-count 4 --quality-count 0 --no-tensorboard"
+    )
+    argv = ["train", str(tiny_dataset.path), "--recipe=faces-tiny-32", str(tmp_path / "r"), "--batch=512",
+            "--kimg=0.512", *shlex.split(small)]  # fmt: skip
+    env = {**os.environ, "OMP_NUM_THREADS": "1", "MALLOC_ARENA_MAX": "1"}
+
+    def run(accumulate):
+        command = [sys.executable, "-c", LIMITED, *argv, f"--accumulate={accumulate}"]
+        return subprocess.run(command, capture_output=True, text=True, env=env, timeout=200)
+
+    done = run(1)
+    assert done.returncode == 2 and "Traceback" not in done.stderr, done.stderr[-2000:]
+    found = re.search(
+        r"facegan train: --batch 512: out of memory on cpu; --accumulate (\d+) fits .* --batch (\d+)$",
+        done.stderr.strip(),
+    )
+    assert found and 512 % int(found[1]) == 0 and int(found[2]) == 512 // int(found[1]), done.stderr
+    again = run(found[1])
+    assert again.returncode == 0, again.stderr[-2000:]
+    config = json.loads((tmp_path / "r/config.json").read_text())
+    assert config["accumulate"] == int(found[1]) and list_checkpoints(tmp_path / "r/checkpoints")
+
+
+class Enough:
+    """Stands for ``_tried``: succeeds up to so many pictures, and notes what was tried."""
+
+    def __init__(self, most):
+        self.most, self.tried = most, []
+
+    def __call__(self, config, shape, device, label_dim):
+        assert config.accumulate == 1 and parallel.world() == 1
+        self.tried.append((config.batch, config.g_batch))
+        return max(self.tried[-1]) <= self.most
+
+
+@pytest.mark.parametrize(
+    "name, changes, most, words",
+    [
+        ("faces-tiny-32", {"batch": 64}, 20, "4 pieces), and so does --batch 16"),
+        ("faces-tiny-32", {"batch": 64}, 63, "2 pieces), and so does --batch 32"),
+        ("faces-tiny-32", {"batch": 64, "accumulate": 2}, 8, "8 pieces), and so does --batch 16"),
+        ("faces-dcgan-80", {}, 40, "4 pieces), and so does --batch 16 --g-batch 32"),
+        ("faces-tiny-32", {"batch": 64}, 0, "not even one picture at a time fits"),
+    ],
+)  # fmt: skip
+def test_what_fits_is_found(name, changes, most, words, monkeypatch):
+    monkeypatch.setattr(memory, "_tried", Enough(most))
+    said = memory.fits(override(recipe(name), changes), SHAPE, CPU, MemoryError())
+    assert words in said
+    if "pieces" in words:
+        assert f"; --accumulate {words[0]} fits (the same batch in {words[0]} pieces)" in said
+
+
+def test_each_of_two_processes_tries_its_share_alone(monkeypatch):
+    """64 pictures are 32 for each of two; 8 fit: 4 pieces."""
+    enough = Enough(8)
+    monkeypatch.setattr(memory, "_tried", enough)
+    monkeypatch.setattr(parallel, "world", lambda: 1 if parallel._alone else 2)
+    said = memory.fits(override(recipe("faces-tiny-32"), {"batch": 64}), SHAPE, CPU, MemoryError())
+    assert "--accumulate 4 fits" in said and "--batch 16" in said
+    assert enough.tried == [(1, 0), (2, 0), (4, 0), (8, 0), (16, 0)]
+
+
+@pytest.mark.parametrize(
+    "where, error",
+    [("ImageFeed", MemoryError()), ("create_state", RuntimeError("CUDA error: out of memory"))],
+)
+def test_wherever_memory_runs_out(where, error, tiny_dataset, tmp_path, monkeypatch):
+    """NumPy raises MemoryError; networks may not fit either."""
+
+    def fail(*_, **__):
+        raise error
+
+    monkeypatch.setattr(loop, where, fail)
+    with pytest.raises(RunError, match="--batch 16: out of memory on cpu; --accumulate 2 fits"):
+        train(tiny_dataset, "faces-tiny-32", tmp_path / "r", device="cpu",
+              **{"generator.width": 0.125, "discriminator.width": 0.125})  # fmt: skip
+
+
+def test_pieces_may_change_on_the_way(tiny_dataset, tmp_path):
+    """On a smaller device, say; the run tells what is then no longer the same."""
+    small = {"generator.width": 0.125, "discriminator.width": 0.125, "batch": 8, "grid_count": 4,
+             "quality_count": 0}  # fmt: skip
+    plain = {"generator.layers": "dense 4x4x32 lrelu; up; up; up; conv image 3 tanh"}
+    for kimg, more, told in (
+        (0.016, {}, ""),
+        (0.032, {"accumulate": 2}, "accumulate 1 -> 2: from here on equal but for rounding, not bit for bit"),
+    ):
+        out = train(tiny_dataset, "faces-tiny-32", tmp_path / "r", kimg=kimg, **small, **plain, **more)
+        events = (out / "events.jsonl").read_text() if told else ""
+        assert told in events
+    for kimg, more in ((0.016, {}), (0.032, {"accumulate": 2})):
+        out = train(tiny_dataset, "faces-tiny-32", tmp_path / "norm", kimg=kimg, **small, **more)
+    assert "batch norm, which sees one piece at a time, and rounding" in (out / "events.jsonl").read_text()
