@@ -105,16 +105,21 @@ def tune(
 ) -> dict[str, Tensor]:  # fmt: skip
     """What to save as a delta, so that ``w`` ``1,num_ws,w_dim`` gives ``target`` ``1,C,H,W``.
 
-    ``noise`` (``1,H,W`` by buffer) takes the place of the network's own, and is part of the delta.
+    ``noise`` (``1,H,W`` by buffer) takes the place of the network's own, and is part of the delta. The step
+    that came nearest counts.
     """
     noise = {name: maps.detach() for name, maps in (noise or {}).items()}
     difference = Difference(model, config.rank, config.seed)
     adam = torch.optim.Adam(list(difference.parts.values()), config.lr, betas=(0.9, 0.99))
     objective = Objective(parse_losses(config.loss), target)
     row, w = torch.zeros(1, dtype=torch.long, device=w.device), w.detach()
+    best, kept = math.inf, difference.parts
     for step in range(config.steps):
         tensors = difference.tensors()
         loss = objective(synthesize_with(model, w, {**tensors, **noise}), row)[0]
+        if float(loss.detach()) < best:
+            best = float(loss.detach())
+            kept = {key: part.detach().clone() for key, part in difference.parts.items()}
         total = loss
         if config.locality:
             # A face on the way to a random one, 30% of it: it must look as before.
@@ -129,6 +134,7 @@ def tune(
         adam.step()
         if on_step is not None:
             on_step(step + 1, float(loss.detach()))
+    difference.parts = kept
     return {**difference.saved(), **noise_difference(model, noise)}
 
 
