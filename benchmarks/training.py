@@ -8,7 +8,9 @@ an update that waits for data.
 
 Exit code 1 says that the whole recipe missed 1.3 times the plain loop, or that data took 2% or more.
 
-    python benchmarks/training.py [--recipe faces-dcgan-64] [--seconds 20]
+With --compile more rows tell what torch.compile makes of the same work (compiling takes minutes at first).
+
+    python benchmarks/training.py [--recipe faces-dcgan-64] [--seconds 20] [--compile]
 """
 
 from __future__ import annotations
@@ -63,9 +65,12 @@ def plain_loop(config: TrainConfig, images: np.ndarray) -> Callable[[], None]:
     return update
 
 
-def our_loop(config: TrainConfig, images: np.ndarray) -> Callable[[], None]:
+def our_loop(config: TrainConfig, images: np.ndarray, compiled: bool = False) -> Callable[[], None]:
     shape = (images.shape[3], *images.shape[1:3])
     state = create_state(config, shape, torch.device("cpu"))
+    if compiled:
+        state.generator.compile()
+        state.discriminator.compile()
     feed = ImageFeed(images, config, state.device)
     return lambda: train_step(state, feed)
 
@@ -113,6 +118,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--recipe", default="faces-dcgan-64")
     parser.add_argument("--seconds", type=float, default=20.0, help="for each loop")
+    parser.add_argument("--compile", action="store_true", help="also with torch.compile")
     args = parser.parse_args()
     config = override(recipe(args.recipe), {"reuse_fakes": True, "g_batch": 0})
     rng = np.random.default_rng(0)
@@ -125,6 +131,11 @@ def main() -> int:
         "facegan, the whole recipe, float32": our_loop(override(config, {"precision": "float32"}), images),
         f"facegan, the whole recipe, {whole.precision}": our_loop(whole, images),
     }
+    if args.compile:  # no penalty: compiled code cannot do double backward
+        for precision in {"float32", whole.precision}:
+            same = override(config, {**bare, "precision": precision})
+            loops[f"the same work, {precision}"] = our_loop(same, images)
+            loops[f"the same work, {precision}, compiled"] = our_loop(same, images, compiled=True)
     speeds = measure(loops, config.batch, args.seconds)
     base = speeds["plain loop"][0]
     print(

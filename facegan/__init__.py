@@ -19,17 +19,46 @@ _PUBLIC = {
     "Generator": "facegan.generator",
     "Latent": "facegan.generator",
     "load": "facegan.runs",
+    "invert": "facegan.inversion.api",
+    "Inversion": "facegan.inversion.api",
     "evaluate": "facegan.metrics.evaluate",
     "train": "facegan.training.loop",
     "TrainConfig": "facegan.training.config",
     "recipe": "facegan.recipes",
     "RECIPES": "facegan.recipes",
+    "directions": "facegan.latent.directions",
+    "Directions": "facegan.latent.directions",
+    "edit": "facegan.latent.editing",
 }
 _MODULES = {"latent", "images", "video", "recipes", "data", "pixels"}
 
-__all__ = ["RECIPES", "Dataset", "FaceganError", "Generator", "Latent", "TrainConfig", "__version__"]
-__all__ += ["data", "evaluate", "images", "latent", "load", "pixels", "prepare", "recipe", "recipes", "train"]
-__all__ += ["video"]
+__all__ = [
+    "RECIPES",
+    "Dataset",
+    "Directions",
+    "FaceganError",
+    "Generator",
+    "Inversion",
+    "Latent",
+    "TrainConfig",
+]
+__all__ += [
+    "__version__",
+    "data",
+    "directions",
+    "edit",
+    "evaluate",
+    "images",
+    "invert",
+    "latent",
+    "load",
+    "pixels",
+    "prepare",
+    "recipe",
+    "recipes",
+    "train",
+    "video",
+]
 
 if TYPE_CHECKING:
     from facegan import data, images, latent, pixels, recipes, video
@@ -37,6 +66,9 @@ if TYPE_CHECKING:
     from facegan.data.prepare import prepare
     from facegan.errors import FaceganError
     from facegan.generator import Generator, Latent
+    from facegan.inversion.api import Inversion, invert
+    from facegan.latent.directions import Directions, directions
+    from facegan.latent.editing import edit
     from facegan.metrics.evaluate import evaluate
     from facegan.recipes import RECIPES, recipe
     from facegan.runs import load

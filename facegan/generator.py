@@ -148,10 +148,14 @@ class Generator:
     ) -> torch.Tensor:
         """Latents ``N,dim`` to ``N,num_ws,w_dim``; ``truncation`` below 1 draws w towards its average.
 
+        What is ``N,num_ws,w_dim`` already is w, and only truncated.
+
         ``labels`` are ``N,L`` (or ``L`` for all) for a conditional network, in the order of ``self.labels``;
         without them, those of :meth:`tell`, which begin with the training pictures' most frequent ones.
         """
-        if self.told is None:
+        if z.ndim == 3:
+            w = z.to(self.device)
+        elif self.told is None:
             w = self.network.map(z.to(self.device))  # type: ignore[operator]
         else:
             given = (self.told if labels is None else labels).to(self.device, z.dtype).expand(len(z), -1)
@@ -213,7 +217,7 @@ class Generator:
     def stream(
         self, z: torch.Tensor | Sequence[int], truncation: float = 1.0, batch: int = 64
     ) -> Iterator[np.ndarray]:
-        """Batches of uint8 ``n,H,W,C`` for latents ``N,dim`` or seeds, in order, at constant memory."""
+        """Batches of uint8 ``n,H,W,C`` for latents ``N,dim``, w or seeds, in order, at constant memory."""
         for start in range(0, len(z), batch):
             part = z[start : start + batch]
             if isinstance(part, torch.Tensor):
@@ -225,7 +229,7 @@ class Generator:
             yield to_uint8(images)
 
     def images(self, z: torch.Tensor | Sequence[int], truncation: float = 1.0, batch: int = 64) -> np.ndarray:
-        """uint8 ``N,H,W,C`` for latents ``N,dim`` or for seeds."""
+        """uint8 ``N,H,W,C`` for latents ``N,dim``, for w ``N,num_ws,w_dim``, or for seeds."""
         c, h, w = self.image_shape
         parts = list(self.stream(z, truncation, batch))
         return np.concatenate(parts) if parts else np.empty((0, h, w, c), np.uint8)

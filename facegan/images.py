@@ -170,8 +170,11 @@ def read_image_file(path: str | Path, *, max_pixels: int = MAX_PIXELS) -> np.nda
     return read_image(content, str(path), max_pixels=max_pixels)
 
 
-def read_image(content: bytes, name: str = "", *, max_pixels: int = MAX_PIXELS) -> np.ndarray:
-    """Decode a picture file to uint8 ``H,W,3``: upright (EXIF), sRGB (ICC), transparency over white.
+def read_image(
+    content: bytes, name: str = "", *, max_pixels: int = MAX_PIXELS, alpha: bool = True
+) -> np.ndarray:
+    """Decode a picture file to uint8 ``H,W,3``: upright (EXIF), sRGB (ICC), transparency over white (or
+    just dropped, without ``alpha``).
 
     Reads ``FORMATS``, the first frame or page of several; 16-bit values are scaled to 8. Whatever
     the bytes, the only exception is ``ImageError``, its reason one of: empty file, not an image,
@@ -193,8 +196,8 @@ def read_image(content: bytes, name: str = "", *, max_pixels: int = MAX_PIXELS) 
                 inverted = picture.mode == "CMYK" and picture.format in ("JPEG", "MPO")
                 if inverted and "adobe" not in picture.info:
                     # Pillow takes every such file for Adobe's, which stores 255 - ink.
-                    return _to_srgb(_upright(ImageChops.invert(picture)))
-                return _to_srgb(_upright(picture))
+                    return _to_srgb(_upright(ImageChops.invert(picture)), alpha)
+                return _to_srgb(_upright(picture), alpha)
     except ImageError:
         raise
     except Image.DecompressionBombError as error:
@@ -275,7 +278,7 @@ def _upright(picture: Image.Image) -> Image.Image:
         return picture
 
 
-def _to_srgb(picture: Image.Image) -> np.ndarray:
+def _to_srgb(picture: Image.Image, keep_alpha: bool = True) -> np.ndarray:
     """Any Pillow mode to uint8 ``H,W,3``."""
     from PIL import Image
 
@@ -287,7 +290,7 @@ def _to_srgb(picture: Image.Image) -> np.ndarray:
     if picture.has_transparency_data:  # an alpha channel, an RGBA palette or a transparent colour
         opaque = "L" if picture.mode in ("L", "LA", "La") else "RGB"
         picture = picture.convert("RGBA")
-        alpha = picture.getchannel("A")
+        alpha = picture.getchannel("A") if keep_alpha else None
         picture = picture.convert(opaque)
     elif picture.mode == "P":
         picture = picture.convert("RGB")

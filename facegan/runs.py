@@ -31,14 +31,15 @@ def moment_name(kimg: float) -> str:
 
 def bundled() -> list[str]:
     """Names of the models inside the package."""
-    return sorted(p.stem for p in ASSETS.glob("*.safetensors"))
+    return sorted(p.stem for p in ASSETS.glob("*.safetensors") if not p.stem.endswith("-encoder"))
 
 
 def resolve(reference: str | Path) -> Path:
     """The model file that ``reference`` means.
 
     A run folder (its newest model), a moment of one (``RUN@30kimg``, ``RUN@30``, ``RUN@best``), a
-    ``.safetensors`` file, or a bundled name. ModelError in one line otherwise.
+    ``.safetensors`` file, or a bundled name; of ``MODEL+FILE.safetensors`` (a model with a delta) the
+    model. ModelError in one line otherwise.
     """
     text = str(reference)
     path = Path(text).expanduser()
@@ -60,9 +61,20 @@ def resolve(reference: str | Path) -> Path:
         return found[float(match[2])]
     if text in bundled():
         return ASSETS / f"{text}.safetensors"
+    if split_delta(text)[1]:
+        return resolve(split_delta(text)[0])
     names = bundled()
     known = f"; bundled: {', '.join(names)}" if names else ""
     raise ModelError(f"{text}: no such run folder, model file or bundled model{known}")
+
+
+def split_delta(reference: str | Path) -> tuple[str, str]:
+    """``MODEL+FILE.safetensors`` as model and delta; the latter "" where there is none."""
+    text = str(reference)
+    model, plus, delta = text.rpartition("+")
+    if not plus or not model or not delta.endswith(".safetensors") or Path(text).expanduser().exists():
+        return text, ""
+    return model, str(Path(delta).expanduser())
 
 
 def _best(run: Path) -> Path:
@@ -90,12 +102,16 @@ def check_device(device: str) -> None:
 
 
 def load(reference: str | Path, device: str = "cpu") -> Generator:
-    """The generator that ``reference`` means (see :func:`resolve`), on ``device`` (cpu, cuda or mps)."""
+    """The generator that ``reference`` means (see :func:`resolve`), on ``device`` (cpu, cuda or mps).
+
+    ``MODEL+FILE.safetensors`` is MODEL with the delta that ``facegan invert --tune`` saved.
+    """
+    from facegan.deltas import apply_delta
     from facegan.generator import Generator
 
-    path = resolve(reference)
+    path, delta = resolve(reference), split_delta(reference)[1]
     check_device(device)
     model = Generator.load(path, device)
     if path.parent == ASSETS:
         model.bundled = path.stem
-    return model
+    return apply_delta(model, delta) if delta else model

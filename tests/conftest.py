@@ -52,6 +52,37 @@ def tiny_model() -> Generator:
 
 
 @pytest.fixture(scope="session")
+def vivid_model(tiny_model: Generator) -> Generator:
+    """The same, still untrained, with weights that make pictures of full contrast."""
+    from copy import deepcopy
+
+    import torch
+
+    from facegan.generator import Generator
+
+    network = deepcopy(tiny_model.network)
+    draw = torch.Generator().manual_seed(1)
+    weights = [p for p in network.parameters() if p.ndim > 1]
+    for p in weights:
+        fan = p[0].numel() if p.ndim == 2 else p.numel() / max(p.shape[:2])
+        p.copy_(torch.randn(p.shape, generator=draw) * (2 / fan) ** 0.5)
+    model = Generator(network, tiny_model.meta)
+    for _ in range(4):  # the last layer's scale, until pictures have a standard deviation of about 0.5
+        weights[-1].mul_(0.5 / float(model(model.latent.sample(range(16))).std()))
+    for tensor in network.state_dict().values():
+        if tensor.is_floating_point():
+            tensor.copy_(tensor.half().float())
+    return model
+
+
+@pytest.fixture(scope="session")
+def vivid_model_file(vivid_model: Generator, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("model") / "vivid.safetensors"
+    vivid_model.save(path)
+    return path
+
+
+@pytest.fixture(scope="session")
 def tiny_model_file(tiny_model: Generator, tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("model") / "tiny.safetensors"
     tiny_model.save(path)

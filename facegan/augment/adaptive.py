@@ -48,6 +48,11 @@ class AdaptiveStrength:
         self.p = min(max(self.p + direction * step, 0.0), self.cap)
         return self.p
 
+    @property
+    def fresh(self) -> bool:
+        """Whether the last batch was an interval's last, so that `heuristic` and `p` are of now."""
+        return self.heuristic is not None and not self._signs
+
     def state(self) -> dict[str, Any]:
         """What a checkpoint keeps: plain numbers."""
         return {"p": self.p, "heuristic": self.heuristic, "signs": [float(s) for s in self._signs]}

@@ -17,8 +17,10 @@ if TYPE_CHECKING:
     from facegan.figures import ArithmeticRow
     from facegan.generator import Generator
     from facegan.latent import Term, Vectors
+    from facegan.latent.arithmetic import Rescale
 
 MOST_ON_A_SHEET = 100_000
+MOST_DRAWN = 1000
 
 
 def main(
@@ -27,7 +29,11 @@ def main(
     groups: str = "",
     vectors: str = "",
     seed: int = 0,
-    norm: Literal["keep", "prior"] = "keep",
+    norm: Literal["", "keep", "prior"] = "",
+    members: int = 10,
+    samples: int = 4000,
+    confidence: float = 0.8,
+    network: str = "faces",
     truncation: float = 1.0,
     out: str = "arithmetic.png",
     result: str = "",
@@ -36,7 +42,9 @@ def main(
     labels: str = "",
     device: str = "cpu",
 ) -> None:
-    """Compute with faces: "92,98,99 - 9,21,79 + 10,30,45" takes averages of three.
+    """Compute with faces: "smiling woman - neutral woman + neutral man", or "92,98,99 - 9,21,79 + 10,30,45".
+
+    Of words, an attribute network finds the members: the first faces that surely show them.
 
     Numbers are those of a numbered sheet, from 1: write one with --sheet, or with
     'facegan generate MODEL --count 100 --numbered'. Beside the figure come the result as a picture
@@ -44,12 +52,16 @@ def main(
 
     Args:
         model: a run folder, a moment of one (RUN@30kimg), a .safetensors file, or a bundled name.
-        expression: terms of numbers or group names with + and - between them; '0.5 * 3' is half of 3.
+        expression: terms of words, numbers or group names with + and - between them; '0.5 * 3' is half of 3.
         groups: a YAML file with named groups (smiling woman: [92, 98, 99]) and maybe 'expression'.
         vectors: the sheet as saved by 'facegan generate --latents'; otherwise it is that of the seeds.
         seed: number 1 of the sheet is this seed, number 2 the next.
         norm: keep the averages as they are, or bring them to the prior's typical norm, which shows
-            averages of faces that are as bright and sharp as single ones.
+            averages of faces that are as bright and sharp as single ones. '' is keep, and prior for words.
+        members: of words: how many faces to average.
+        samples: of words: how many faces to look through, at most.
+        confidence: of words: how sure the network must be of each attribute, from 0.5 to 1.
+        network: of words: a bundled attribute network or a file of 'facegan train-attributes'.
         truncation: below 1 draws towards the average face.
         out: the labelled figure, a .png.
         result: where to save the result's vector; '' is beside the figure, as .npz.
@@ -59,7 +71,10 @@ def main(
         device: cpu, cuda or mps.
     """
     from facegan import figures, images
-    from facegan.latent import Vectors, evaluate, parse_expression, save_vectors
+    from facegan.data.where import plain
+    from facegan.latent import Vectors, evaluate, parse_expression, probe, save_vectors, words
+    from facegan.latent.arithmetic import names_in
+    from facegan.latent.editing import as_vectors
     from facegan.runs import load
 
     check_ending("--out", out, [".png"])
@@ -70,25 +85,42 @@ def main(
     check_scale(scale)
     check_truncation(truncation)
     named, written = read_groups(groups) if groups else ({}, "")
-    terms = parse_expression(expression or written, named)
-    network = told(load(model, device), labels)
-    faces = _sheet(network, terms, vectors, seed, 100 if sheet else 1)
-    averages, total = evaluate(terms, faces.z, network.latent if norm == "prior" else None)
-    big = scale or figures.fitting_scale(network.image_shape[2])
-    text = papers(network.hash, truncation, expression=expression or written, norm=norm)
-    final = network.images(total[None], truncation)[0]
+    text = expression or written
+    unnamed = [] if not text else [n for n in names_in(text) if plain(n) not in map(plain, named)]
+    generator = load(model, device)
+    rescale: Rescale | None = None
+    if unnamed:
+        parse_expression(text, {**named, **{name: [1] for name in unnamed}})  # mistakes first
+        generator = generator.tell(labels) if labels else generator.as_trained()
+        faces = _looked_through(generator, vectors, seed, samples)
+        found = words.groups(
+            generator, unnamed, faces.z, network=network, members=members, confidence=confidence
+        )
+        terms = parse_expression(text, {**named, **{name: list(g.members) for name, g in found.items()}})
+        if norm != "keep":
+            rescale = probe.spread_of(generator).typical
+    else:
+        generator = told(generator, labels)
+        terms = parse_expression(text, named)
+        faces = _sheet(generator, terms, vectors, seed, 100 if sheet else 1)
+        rescale = generator.latent if norm == "prior" else None
+    averages, total = evaluate(terms, faces.z, rescale)
+    big = scale or figures.fitting_scale(generator.image_shape[2])
+    note = papers(generator.hash, truncation, expression=text, norm=norm)
+    final = generator.images(total[None], truncation)[0]
     picture = Path(out).with_name(f"{Path(out).stem}-result.png")
     with writing("--out", out):
-        rows = _rows(network, terms, faces.z, averages, truncation)
-        images.save_png(out, figures.arithmetic_figure(rows, final, big), text)
-        images.save_png(picture, images.enlarge(final, 2 * big), text)
+        rows = _rows(generator, terms, faces.z, averages, truncation)
+        images.save_png(out, figures.arithmetic_figure(rows, final, big), note)
+        images.save_png(picture, images.enlarge(final, 2 * big), note)
     if sheet:
         with writing("--sheet", sheet):
-            everyone = network.images(faces.z, truncation)
+            everyone = generator.images(faces.z[:MOST_DRAWN], truncation)
             numbers = [str(i + 1) for i in range(len(everyone))]
             small = figures.fitting_scale(everyone.shape[2], 64)
-            images.save_png(sheet, figures.labelled_grid(everyone, numbers, 10, small), text)
-    save_vectors(target, Vectors(total[None], ("result",), network.hash))
+            images.save_png(sheet, figures.labelled_grid(everyone, numbers, 10, small), note)
+    point = as_vectors(generator, total[None], ("result",)) if unnamed else Vectors(total[None], ("result",))
+    save_vectors(target, Vectors(point.z, point.names, generator.hash, point.space))
     written = " ".join(t.title() for t in terms).removeprefix("+ ")
     print(f"{written} -> {out}, {picture}, and the vector in {target}")
 
@@ -105,6 +137,24 @@ def _sheet(network: Generator, terms: list[Term], vectors: str, seed: int, least
     if count > MOST_ON_A_SHEET:
         raise InputError(f"there is no face {count}: a sheet of seeds has at most {MOST_ON_A_SHEET}")
     return seed_vectors(network, range(seed, seed + count))
+
+
+def _looked_through(network: Generator, vectors: str, seed: int, samples: int) -> Vectors:
+    """The numbered faces, as w, among which words find their groups."""
+    import torch
+
+    from facegan.latent import Vectors, load_vectors, words
+
+    if vectors:
+        given = load_vectors(vectors, network.latent.dim, (network.num_ws, network.w_dim))
+        with torch.inference_mode():
+            return Vectors(network.map(given.z).cpu().clone(), given.names, network.hash, "w+")
+    if seed < 0:
+        raise InputError(f"--seed must be 0 or more, not {seed}")
+    if not 1 <= samples <= MOST_ON_A_SHEET:
+        raise InputError(f"--samples must be from 1 to {MOST_ON_A_SHEET}, not {samples}")
+    w = words.sheet(network, samples, seed)
+    return Vectors(w, tuple(map(str, range(seed, seed + samples))), network.hash, "w+")
 
 
 def _rows(

@@ -143,7 +143,7 @@ def page(out: Path, story: Story) -> str:
         "portraits are much simpler than photos: nothing here says how good faces from photos will be.</p>",
         "<h2>Now with your photos</h2>",
         command("facegan prepare my_photos --out my_faces --crop aligned --size 64",
-                "facegan train my_faces --recipe faces-dcgan-64 --out my_run",
+                "facegan train my_faces --recipe faces-fast-64 --out my_run",
                 "facegan generate my_run --count 100 --out faces.png",
                 "facegan interpolate my_run 7 12 31 --loop --steps 30 --out faces.mp4"),
         "<p>Plan for a few thousand photos and for hours of training; it can be stopped at any time and goes on "

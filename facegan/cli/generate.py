@@ -72,7 +72,8 @@ def main(
             f"--out {out}: {len(chosen)} pictures are too many for one grid; choose a folder or .npz"
         )
     if latents:
-        save_vectors(latents, Vectors(chosen.z(network), tuple(chosen.names()), network.hash))
+        given = Vectors(chosen.z(network), tuple(chosen.names()), network.hash, chosen.space)
+        save_vectors(latents, given)
     text = papers(network.hash, truncation, **({"labels": labels} if labels else {}))
     pictures = network.stream(chosen.points, truncation)
     target = Path(out)
@@ -89,11 +90,13 @@ def main(
 
 @dataclass(frozen=True)
 class Chosen:
-    """What to draw: ``kind`` is seed, vector or constant; ``points`` seeds or latents ``N,dim``."""
+    """What to draw: ``kind`` is seed, vector or constant; ``points`` seeds or latents, of w where ``space``
+    says so."""
 
     kind: str
     points: Sequence[int] | torch.Tensor
     labels: Sequence[str] = ()
+    space: str = "z"
 
     def __len__(self) -> int:
         return len(self.points)
@@ -124,8 +127,8 @@ def choose(network: Generator, seed: str, count: int, constant: str, vectors: st
         given = constant_vectors(network, constant)
         return Chosen("constant", given.z, given.names)
     if vectors:
-        given = select_vectors(vectors, network.latent.dim)
-        return Chosen("vector", given.z, given.names)
+        given = select_vectors(vectors, network.latent.dim, w_shape=(network.num_ws, network.w_dim))
+        return Chosen("vector", given.z, given.names, given.space)
     seeds = parse_seeds(seed)
     if len(seeds) == 1:
         return Chosen("seed", range(seeds[0], seeds[0] + (count or 25)))

@@ -86,12 +86,10 @@ def main(
 
 def _routes(network: Generator, points: Sequence[str], rows: int) -> list[Vectors]:
     """The points of each row. Two points begin ``rows`` pairs of seeds; 2 x ``rows`` are the pairs."""
-    import torch
-
-    from facegan.latent import Vectors, parse_point, seed_vectors
+    from facegan.latent import joined, parse_point, seed_vectors
 
     given = [parse_point(network, text) for text in points]
-    every = Vectors(torch.cat([v.z for v in given]), tuple(n for v in given for n in v.names))
+    every = joined(network, given)
     if len(every) < 2:
         raise InputError(f"a path needs two points or more, not {len(every)}: give two seeds, such as 0 1")
     if rows == 1:
@@ -101,7 +99,7 @@ def _routes(network: Generator, points: Sequence[str], rows: int) -> list[Vector
             raise InputError("--rows goes on with the seeds after the second point, so give two seeds")
         next_seed = int(every.names[1]) + 1
         more = seed_vectors(network, range(next_seed, next_seed + 2 * (rows - 1)))
-        every = Vectors(torch.cat([every.z, more.z]), every.names + more.names)
+        every = joined(network, [every, more])
     if len(every) != 2 * rows:
         raise InputError(f"--rows {rows} needs two points or {2 * rows}, not {len(every)}")
     return [every[[i, i + 1]] for i in range(0, len(every), 2)]
@@ -117,9 +115,10 @@ def _frames(
 
     from facegan.latent import path
 
-    vectors = path(route, steps, kind, loop)
+    vectors = path([point.flatten() for point in route], steps, kind, loop)
     while batch := list(islice(vectors, 32)):
-        for pictures in network.stream(torch.stack(batch), truncation):
+        points = torch.stack(batch).reshape(-1, *route[0].shape)
+        for pictures in network.stream(points, truncation):
             yield from pictures
 
 

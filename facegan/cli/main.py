@@ -34,6 +34,11 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "models": ("facegan.cli.models", "the generators that come with the package"),
     "show": ("facegan.cli.show", "what a model is and how it was trained"),
     "generate": ("facegan.cli.generate", "pictures from seeds or saved vectors"),
+    "invert": ("facegan.cli.invert", "a photo -> the vector whose picture is nearest to it"),
+    "train-encoder": (
+        "facegan.cli.train_encoder",
+        "a network that guesses a photo's vector, so that invert is quick",
+    ),
     "interpolate": ("facegan.cli.interpolate", "a path between faces, as a figure or a film"),
     "film": ("facegan.cli.film", "a film between faces that changes by equal steps"),
     "arithmetic": ("facegan.cli.arithmetic", '"smiling woman - neutral woman + neutral man"'),
@@ -42,6 +47,9 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "dream": ("facegan.cli.dream", "a photo, or noise, in which a classifier sees ever more"),
     "stylize": ("facegan.cli.stylize", "a photo in the style of other pictures"),
     "layers": ("facegan.cli.layers", "the layers of a classifier, with their shapes"),
+    "directions": ("facegan.cli.directions", "what can be changed: attributes, PCA, SeFa"),
+    "edit": ("facegan.cli.edit", 'faces changed: "smiling=+2, eyeglasses=-1"'),
+    "mix": ("facegan.cli.mix", "one face with the coarse or the fine of another"),
 }
 
 

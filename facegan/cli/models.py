@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from facegan.cli.main import run_function
+from facegan.cli.options import aligned
 
 
 def rows() -> list[dict[str, Any]]:
@@ -47,9 +48,7 @@ def main(json: bool = False) -> None:
         return
     columns = [c for c in table[0] if c not in ("licence", "card")]
     text = [[f"{row[c]:,}" if isinstance(row[c], int) else str(row[c]) for c in columns] for row in table]
-    widths = [max(len(c), *(len(line[i]) for line in text)) for i, c in enumerate(columns)]
-    for line in [columns, *text]:
-        print("  ".join(cell.ljust(w) for cell, w in zip(line, widths, strict=True)).rstrip())
+    print(aligned([columns, *text]))
     for row in table:
         print(f"\n{row['model']}: {row['licence']}" + (f"\n  card: {row['card']}" if row["card"] else ""))
     print(f"\nfacegan generate {table[0]['model']} --count 25")

@@ -36,6 +36,13 @@ def check_ending(option: str, name: str, endings: Sequence[str]) -> None:
         raise InputError(f"{option} {name}: the name must end in {' or '.join(endings)}")
 
 
+def aligned(rows: Sequence[Sequence[str]]) -> str:
+    """Rows of equally many cells as lines, each column as wide as its widest cell."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    lines = ("  ".join(c.ljust(w) for c, w in zip(row, widths, strict=True)).rstrip() for row in rows)
+    return "\n".join(lines)
+
+
 def told(network: Generator, labels: str) -> Generator:
     """The model with what ``--labels`` says; a conditional one without them says what it takes.
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from facegan.cli.main import run_function
+from facegan.cli.options import aligned
 
 
 def rows() -> list[dict[str, Any]]:
@@ -40,9 +41,7 @@ def main(json: bool = False) -> None:
         return
     columns = list(table[0])
     text = [[f"{row[c]:g}" if isinstance(row[c], float) else str(row[c]) for c in columns] for row in table]
-    widths = [max(len(c), *(len(line[i]) for line in text)) for i, c in enumerate(columns)]
-    for line in [columns, *text]:
-        print("  ".join(cell.ljust(w) for cell, w in zip(line, widths, strict=True)).rstrip())
+    print(aligned([columns, *text]))
     print("\nfacegan train DATASET --recipe NAME --out RUN")
     print("facegan train --recipe NAME --help lists its settings")
 

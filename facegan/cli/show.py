@@ -14,11 +14,10 @@ if TYPE_CHECKING:
 
 def facts(reference: str) -> dict[str, Any]:
     """Everything that the file says of itself, and what can be counted."""
-    from facegan.generator import Generator
-    from facegan.runs import moment_name, moments, resolve
+    from facegan.runs import load, moment_name, moments, resolve
 
     file = resolve(reference)
-    model = Generator.load(file)
+    model = load(reference)
     layers = layer_table(model)
     running = sum(b.numel() for b in model.network.buffers() if b.is_floating_point())
     return {

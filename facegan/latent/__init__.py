@@ -4,6 +4,7 @@
 >>> model = load("my_run")
 >>> a, b = model.latent.sample([7, 12])
 >>> frames = model.images(torch.stack(list(latent.path([a, b], steps=10, kind="slerp"))))
+>>> smile = latent.edit(model, "seed:7", "smiling=+2").images
 >>> z = latent.arithmetic("1,2,3 - 4,5,6 + 7,8,9", model.latent.sample(range(100)))
 >>> face_map = latent.atlas(model, 2500).picture           # like faces are neighbours
 >>> even = latent.film(model, [a, b], frames=240)          # even.variation, model.images(even.z)
@@ -11,12 +12,15 @@
 
 from facegan.latent.arithmetic import Term, arithmetic, evaluate, parse_expression
 from facegan.latent.atlas import Atlas, atlas
+from facegan.latent.directions import Directions, directions_of
+from facegan.latent.editing import Edited, edit, mix
 from facegan.latent.film import Film, film
 from facegan.latent.layout import arrange
 from facegan.latent.path import PATHS, along, path, path_length
 from facegan.latent.points import (
     Vectors,
     constant_vectors,
+    joined,
     load_vectors,
     parse_point,
     parse_seeds,
@@ -27,7 +31,8 @@ from facegan.latent.points import (
 )
 
 __all__ = [
-    "PATHS", "Atlas", "Film", "Term", "Vectors", "along", "arithmetic", "arrange", "atlas",
-    "constant_vectors", "evaluate", "film", "load_vectors", "parse_expression", "parse_point",
-    "parse_seeds", "path", "path_length", "save_vectors", "seed_vectors", "select_vectors", "spell_seeds",
+    "PATHS", "Atlas", "Directions", "Edited", "Film", "Term", "Vectors", "along", "arithmetic", "arrange",
+    "atlas", "constant_vectors", "directions_of", "edit", "evaluate", "film", "joined", "load_vectors", "mix",
+    "parse_expression", "parse_point", "parse_seeds", "path", "path_length", "save_vectors", "seed_vectors",
+    "select_vectors", "spell_seeds",
 ]  # fmt: skip

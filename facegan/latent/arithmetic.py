@@ -10,7 +10,7 @@ The idea is Radford et al. 2015, section 6.3.2: single vectors are noisy, averag
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -53,6 +53,12 @@ def parse_expression(text: str, groups: Mapping[str, Sequence[int]] | None = Non
     not understood.
     """
     return _Parser(text, groups or {}).expression()
+
+
+def names_in(text: str) -> list[str]:
+    """The names of groups that an expression uses, in order, each once."""
+    found = [m["name"] or m["double"] or m["single"] for m in _TOKEN.finditer(re.sub(r"\s", " ", text))]
+    return list({_plain(name): name for name in found if name}.values())
 
 
 def _plain(name: str) -> str:
@@ -125,14 +131,18 @@ class _Parser:
         return Term(factor, members, name.replace("_", " "))
 
 
+Rescale = Latent | Callable[[torch.Tensor], torch.Tensor]
+"""A prior, to whose typical norm vectors are brought, or what brings them elsewhere."""
+
+
 def evaluate(
-    terms: Sequence[Term], sheet: torch.Tensor, rescale: Latent | None = None
+    terms: Sequence[Term], sheet: torch.Tensor, rescale: Rescale | None = None
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """Averages ``T,dim`` of the terms, and their sum with the factors, ``dim``.
 
-    ``sheet`` holds the numbered vectors, ``N,dim``. Without ``rescale`` this is plain arithmetic: an
-    average of n has 1/sqrt(n) of a single vector's typical norm, a sum of three averages of three has
-    all of it. With ``rescale``, averages and result are brought to that prior's typical norm,
+    ``sheet`` holds the numbered vectors, ``N,dim`` (or w, ``N,num_ws,w_dim``). Without ``rescale`` this is
+    plain arithmetic: an average of n has 1/sqrt(n) of a single vector's typical norm, a sum of three averages
+    of three has all of it. With ``rescale``, averages and result are brought to that prior's typical norm,
     std x sqrt(dim), around its mean; a vector at the mean stays there.
     """
     for term in terms:
@@ -142,11 +152,14 @@ def evaluate(
     averages = torch.stack([sheet[[m - 1 for m in term.members]].mean(0) for term in terms])
     if rescale is not None:
         averages = _rescaled(averages, rescale)
-    result = torch.tensor([term.factor for term in terms], dtype=averages.dtype) @ averages
+    factors = torch.tensor([term.factor for term in terms], dtype=averages.dtype)
+    result = torch.tensordot(factors, averages, 1)
     return averages, result if rescale is None else _rescaled(result[None], rescale)[0]
 
 
-def _rescaled(z: torch.Tensor, prior: Latent) -> torch.Tensor:
+def _rescaled(z: torch.Tensor, prior: Rescale) -> torch.Tensor:
+    if not isinstance(prior, Latent):
+        return prior(z)
     radius = prior.dim**0.5 * (prior.std if prior.kind == "normal" else 1.0)
     away = z - prior.centre()
     return prior.centre() + away * (radius / away.norm(dim=-1, keepdim=True).clamp_min(1e-12))
@@ -156,7 +169,7 @@ def arithmetic(
     expression: str,
     sheet: torch.Tensor,
     groups: Mapping[str, Sequence[int]] | None = None,
-    rescale: Latent | None = None,
+    rescale: Rescale | None = None,
 ) -> torch.Tensor:
     """The result's vector, ``dim``: :func:`parse_expression` and :func:`evaluate` in one."""
     return evaluate(parse_expression(expression, groups), sheet, rescale)[1]

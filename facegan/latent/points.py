@@ -47,44 +47,57 @@ def spell_seeds(seeds: Sequence[int]) -> str:
     return ",".join(f"{a}" if a == b else f"{a}-{b}" for a, b in parts)
 
 
+SPACES = ("z", "w", "w+")
+
+
 @dataclass(frozen=True)
 class Vectors:
-    """Latents ``z`` of shape ``N,dim`` with a name each (a seed, "all 0.5", "result")."""
+    """Latents with a name each (a seed, "all 0.5", "result").
+
+    ``z`` is ``N,dim``, or in the spaces ``w`` (the same in all layers) and ``w+`` ``N,num_ws,w_dim``.
+    """
 
     z: torch.Tensor
     names: tuple[str, ...]
     model_hash: str = ""
+    space: str = "z"
 
     def __len__(self) -> int:
         return len(self.z)
 
     def __getitem__(self, indices: Sequence[int]) -> Vectors:
         """Those at ``indices`` (from 0)."""
-        return Vectors(self.z[list(indices)], tuple(self.names[i] for i in indices), self.model_hash)
+        return Vectors(
+            self.z[list(indices)], tuple(self.names[i] for i in indices), self.model_hash, self.space
+        )
 
 
 def save_vectors(path: str | Path, vectors: Vectors) -> None:
-    """An ``.npz`` with ``z`` (float32 N,dim), ``names`` and ``model_hash``."""
+    """An ``.npz`` with ``names``, ``model_hash`` and, named as the space, float32 ``z``, ``w`` or ``w+``."""
     path = Path(path)
     if path.suffix.lower() != ".npz":
         raise InputError(f"{path}: saved vectors are .npz files; choose such a name")
+    arrays: dict[str, np.ndarray] = {
+        vectors.space: vectors.z.detach().cpu().float().numpy(),
+        "names": np.array(vectors.names), "model_hash": np.array(vectors.model_hash),
+    }  # fmt: skip
     buffer = io.BytesIO()
-    np.savez(
-        buffer, z=vectors.z.detach().cpu().float().numpy(), names=np.array(vectors.names),
-        model_hash=np.array(vectors.model_hash),
-    )  # fmt: skip
+    np.savez(buffer, **arrays)  # type: ignore[arg-type]
     try:
         write_bytes(path, buffer.getvalue())
     except OSError as error:
         raise InputError(f"{path}: cannot be written ({error.strerror})") from None
 
 
-def load_vectors(path: str | Path, dim: int | None = None) -> Vectors:
-    """Read what :func:`save_vectors` wrote, or any ``.npz`` whose ``z`` (or first array) is ``N,dim``."""
+def load_vectors(path: str | Path, dim: int | None = None, w_shape: tuple[int, int] | None = None) -> Vectors:
+    """Read what :func:`save_vectors` wrote, or any ``.npz`` whose ``z`` (or first array) is ``N,dim``.
+
+    Vectors of the spaces w and w+ are for those who say ``w_shape``, the model's (num_ws, w_dim).
+    """
     path = Path(path)
     try:
         with np.load(path, allow_pickle=False) as archive:
-            name = "z" if "z" in archive.files else archive.files[0]
+            name = next((s for s in SPACES if s in archive.files), None) or archive.files[0]
             z = torch.from_numpy(np.atleast_2d(archive[name]).astype(np.float32))
             names = tuple(str(n) for n in archive["names"]) if "names" in archive.files else ()
             model_hash = str(archive["model_hash"]) if "model_hash" in archive.files else ""
@@ -93,22 +106,34 @@ def load_vectors(path: str | Path, dim: int | None = None) -> Vectors:
     except Exception as error:  # zip, header and dtype errors of many kinds, all of them the file's
         text = (str(error).splitlines() or [type(error).__name__])[0]
         raise InputError(f"{path}: not a readable .npz of vectors ({text})") from None
-    if z.ndim != 2 or not len(z) or (dim is not None and z.shape[1] != dim):
+    space = name if name in SPACES else "z"
+    if space != "z":
+        if w_shape is None:
+            raise InputError(f"{path}: its vectors are in the space {space}, but here z is needed")
+        if z.ndim != 3 or not len(z) or tuple(z.shape[1:]) != w_shape:
+            need = ",".join(map(str, w_shape))
+            raise InputError(
+                f"{path}: its vectors in {space} have shape {tuple(z.shape)}, but the model needs N,{need}"
+            )
+    elif z.ndim != 2 or not len(z) or (dim is not None and z.shape[1] != dim):
         need = f"N,{dim}" if dim is not None else "N,dim"
         raise InputError(f"{path}: its vectors have shape {tuple(z.shape)}, but the model needs {need}")
     if not torch.isfinite(z).all():
         raise InputError(f"{path}: some values are not finite")
     return Vectors(
-        z, names if len(names) == len(z) else tuple(f"#{i + 1}" for i in range(len(z))), model_hash
-    )
+        z, names if len(names) == len(z) else tuple(f"#{i + 1}" for i in range(len(z))), model_hash,
+        space,
+    )  # fmt: skip
 
 
-def select_vectors(text: str, dim: int | None = None, option: str = "--vectors") -> Vectors:
+def select_vectors(
+    text: str, dim: int | None = None, option: str = "--vectors", w_shape: tuple[int, int] | None = None
+) -> Vectors:
     """All vectors of ``FILE.npz``, or some by number from 1: ``FILE.npz:3``, ``FILE.npz:1,4-6``."""
     match = re.fullmatch(r"(.+\.npz):([^/\\]*)", text, re.IGNORECASE)
     if not match:
-        return load_vectors(text, dim)
-    saved = load_vectors(match[1], dim)
+        return load_vectors(text, dim, w_shape)
+    saved = load_vectors(match[1], dim, w_shape)
     numbers = parse_seeds(match[2], f"{option} {match[1]}:")
     for number in numbers:
         if not 1 <= number <= len(saved):
@@ -136,5 +161,15 @@ def constant_vectors(model: Generator, text: str) -> Vectors:
 def parse_point(model: Generator, text: str) -> Vectors:
     """Seeds (``7``, ``3-6``), all vectors of ``FILE.npz``, or some of them: ``FILE.npz:3`` (from 1)."""
     if ".npz" in text.lower():
-        return select_vectors(text, model.latent.dim, "point")
+        return select_vectors(text, model.latent.dim, "point", (model.num_ws, model.w_dim))
     return seed_vectors(model, parse_seeds(text, "point"))
+
+
+def joined(model: Generator, parts: Sequence[Vectors]) -> Vectors:
+    """All of them in one: in z where all are, else each as w of its layers."""
+    names = tuple(name for part in parts for name in part.names)
+    if all(part.space == "z" for part in parts):
+        return Vectors(torch.cat([part.z for part in parts]), names, model.hash)
+    with torch.no_grad():
+        w = [model.map(part.z).cpu() if part.space == "z" else part.z for part in parts]
+    return Vectors(torch.cat(w), names, model.hash, "w+")

@@ -13,8 +13,8 @@ import numpy as np
 import torch
 
 from facegan import figures, rng
-from facegan.generator import Generator, Latent
-from facegan.latent.arithmetic import Term, evaluate
+from facegan.generator import Generator
+from facegan.latent.arithmetic import Rescale, Term, evaluate
 from facegan.metrics.attributes import AttributePredictor
 
 Wanted = Mapping[str, bool]
@@ -38,8 +38,14 @@ def choose_rows(
     predictor: AttributePredictor, images: np.ndarray, wanted: Wanted, confidence: float = 0.8
 ) -> np.ndarray:
     """Rows of uint8 ``N,H,W,C`` that show ``wanted`` with at least ``confidence`` for each attribute."""
-    probabilities = predictor.predict(images)
-    fits = np.ones(len(images), bool)
+    return sure_rows(predictor, predictor.predict(images), wanted, confidence)
+
+
+def sure_rows(
+    predictor: AttributePredictor, probabilities: np.ndarray, wanted: Wanted, confidence: float = 0.8
+) -> np.ndarray:
+    """The same from what ``predictor`` said of the pictures, ``N,K``."""
+    fits = np.ones(len(probabilities), bool)
     for name, yes in wanted.items():
         p = probabilities[:, predictor.column(name)]
         fits &= (p if yes else 1 - p) >= confidence
@@ -85,7 +91,7 @@ def arithmetic_sheet(
     return figures.arithmetic_figure(rows, model.images(result[None])[0], 3, most=5)
 
 
-def combine(pool: torch.Tensor, members: np.ndarray, rescale: Latent | None = None) -> torch.Tensor:
+def combine(pool: torch.Tensor, members: np.ndarray, rescale: Rescale | None = None) -> torch.Tensor:
     """The results of ``T,3,M`` members as :func:`arithmetic.evaluate` defines them, ``T,dim``."""
     return torch.stack([evaluate(terms(trial), pool, rescale)[1] for trial in members])
 
@@ -93,14 +99,14 @@ def combine(pool: torch.Tensor, members: np.ndarray, rescale: Latent | None = No
 def score_arithmetic(
     model: Generator, pool: torch.Tensor, chooser: AttributePredictor, judge: AttributePredictor,
     groups: Mapping[str, Wanted], goal: Wanted, *, trials: int = 40, members: int = 3, seed: int = 0,
-    rescale: Latent | None = None,
+    rescale: Rescale | None = None,
 ) -> ArithmeticScore | None:  # fmt: skip
     """Score up to ``trials`` draws, no face in two of them, and as many random triples.
 
     Fewer where the smallest group ends earlier; None where it does not suffice for two.
     """
-    images = model.images(pool)
-    rows = [choose_rows(chooser, images, wanted) for wanted in groups.values()]
+    seen = chooser.predict(model.images(pool))
+    rows = [sure_rows(chooser, seen, wanted) for wanted in groups.values()]
     anyone = np.array_split(np.arange(len(pool)), len(rows))
     trials = min(trials, min(map(len, [*rows, *anyone])) // members)
     if trials < 2:

@@ -23,6 +23,7 @@ from facegan.metrics.frechet import frechet_distance, moments
 if TYPE_CHECKING:
     from facegan.data.dataset import Dataset
     from facegan.generator import Generator
+    from facegan.metrics.copies import Copies
 
 FIRST_SEED = 10_000  # the grid's pictures are seeds 0..N
 MAX_REFERENCE = 2000
@@ -52,6 +53,7 @@ class QuickQuality:
         self._spread = mean_pairwise_distance(first)
         halves = (moments(self._scaled(_features(part))) for part in (first, second))
         self._floor = frechet_distance(*next(halves), *next(halves))
+        self._copies = None if isinstance(source, np.ndarray) else _copies(source)
 
     @property
     def floor(self) -> float:
@@ -62,12 +64,14 @@ class QuickQuality:
         return self._floor
 
     def __call__(self, generator: Generator) -> dict[str, float]:
-        """``quality`` and ``diversity`` of ``generator``."""
+        """``quality`` and ``diversity`` of a generator, and ``copied`` where training pictures are known."""
         seeds = range(FIRST_SEED, FIRST_SEED + self.count)
-        return self.judge(np.concatenate([thumbnails(part) for part in generator.stream(seeds)]))
+        pictures = np.concatenate([thumbnails(part) for part in generator.stream(seeds)])
+        found = self.judge(pictures)
+        return found if self._copies is None else {**found, "copied": self._copies(pictures)}
 
     def judge(self, images: np.ndarray) -> dict[str, float]:
-        """The same of pictures uint8 ``N,H,W,C``."""
+        """The first two of pictures uint8 ``N,H,W,C``."""
         images = thumbnails(images)
         generated = moments(self._scaled(_features(images)))
         quality = frechet_distance(*generated, *self._reference)
@@ -77,13 +81,19 @@ class QuickQuality:
         return (features - self._mean) / self._scale
 
 
+def _copies(source: Dataset) -> Copies | None:
+    from facegan.metrics.copies import Copies
+
+    return Copies.of_dataset(source)
+
+
 def _real(source: Dataset | np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Thumbnails of the reference, and of the two disjoint sets whose distance is the floor."""
     if isinstance(source, np.ndarray):
         pictures = source
     elif source.counts.get("val", 0) >= count:
-        reference = thumbnails(_spaced(source.images("val"), MAX_REFERENCE))
-        return reference, thumbnails(_spaced(source.images("train"), count)), reference
+        reference = thumbnails(spaced(source.images("val"), MAX_REFERENCE))
+        return reference, thumbnails(spaced(source.images("train"), count)), reference
     else:
         pictures = source.images("train")
     if len(pictures) < 4:
@@ -92,9 +102,9 @@ def _real(source: Dataset | np.ndarray, count: int) -> tuple[np.ndarray, np.ndar
             "(--quality-count 0 leaves that out)"
         )
     if len(pictures) < 3 * count:
-        chosen = thumbnails(_spaced(pictures, MAX_REFERENCE))
+        chosen = thumbnails(spaced(pictures, MAX_REFERENCE))
         return chosen, chosen[::2], chosen[1::2]
-    chosen = thumbnails(_spaced(pictures, MAX_REFERENCE + count))
+    chosen = thumbnails(spaced(pictures, MAX_REFERENCE + count))
     aside = np.zeros(len(chosen), bool)
     aside[_rows(len(chosen), count)] = True
     return chosen[~aside], chosen[aside], chosen[~aside]
@@ -105,7 +115,8 @@ def _rows(n: int, count: int) -> np.ndarray:
     return np.arange(n) if n <= count else (np.arange(count) * n) // count
 
 
-def _spaced(images: np.ndarray, count: int) -> np.ndarray:
+def spaced(images: np.ndarray, count: int) -> np.ndarray:
+    """At most ``count`` of the images, evenly spaced."""
     return images[_rows(len(images), count)]
 
 

@@ -94,7 +94,10 @@ class Excitation(nn.Module):
 
 
 class FastGenerator(nn.Module):
-    """``widths`` are the channels at each resolution from the smallest, the last one before the picture."""
+    """``widths`` are the channels at each resolution from the smallest, the last one before the picture.
+
+    w is the latent once for each place that takes it: the dense layer, then the style of each stage.
+    """
 
     def __init__(
         self,
@@ -113,8 +116,8 @@ class FastGenerator(nn.Module):
         c, h, w = image_shape
         f = 2 ** (len(widths) - 1) * head
         self.z_dim = self.w_dim = z_dim
-        self.num_ws, self.head, self.tanh = 1, head, tanh
-        self.base = (widths[0], h // f, w // f)
+        self.num_ws, self.head, self.tanh = 1 + len(widths) * style, head, tanh
+        self.base, self.widths = (widths[0], h // f, w // f), tuple(widths)
         self.dense = nn.Linear(z_dim, math.prod(self.base))
         nn.init.normal_(self.dense.weight, std=1 / math.sqrt(z_dim))
         self.first = Stage(widths[0], widths[0], z_dim, False, blocks[0], style, upsample)
@@ -128,15 +131,15 @@ class FastGenerator(nn.Module):
             self.out.weight *= 0.5
 
     def map(self, z: torch.Tensor, labels: torch.Tensor | None = None) -> torch.Tensor:
-        return z[:, None]
+        return z[:, None].expand(-1, self.num_ws, -1)
 
     def synthesize(self, w: torch.Tensor, noise: str = "const") -> torch.Tensor:
-        z = w[:, 0]
-        z = z * (z.square().mean(1, keepdim=True) + 1e-8).rsqrt()
-        x = self.first(self.dense(z).reshape(-1, *self.base).contiguous(memory_format=torch.channels_last), z)
-        low = x
+        first, *styles = (w * (w.square().mean(2, keepdim=True) + 1e-8).rsqrt()).unbind(1)
+        x = self.dense(first).reshape(-1, *self.base).contiguous(memory_format=torch.channels_last)
+        taken = iter(styles or [first] * len(self.widths))
+        low = x = self.first(x, next(taken))
         for stage in self.stages:
-            x = stage(x, z)
+            x = stage(x, next(taken))
         if self.excite is not None:
             x = self.excite(x, low)
         x = self.out(x)

@@ -110,7 +110,7 @@ class StyledConv(nn.Module):
         bias = (self.bias * gain)[None, :, None, None]
         drawn: torch.Tensor | None = None
         if noise != "none":
-            drawn = self.noise_const[None, None] if noise == "const" else self._draw(x)
+            drawn = self.noise_const.reshape(-1, 1, *self.size) if noise == "const" else self._draw(x)
             drawn = drawn * (self.noise_strength * gain)
         offset = bias if drawn is None else drawn
         x = modulated_conv2d(x, self.weight, self.affine(w), True, self.up, FILTER, gain, offset)

@@ -5,7 +5,7 @@ Success means the 8-bit picture, never the numbers before rounding: each step lo
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -100,28 +100,15 @@ def attack(
         raise InputError(f"--confidence must be from 0 to below 1, not {confidence:g}")
     if batch < 0:
         raise InputError(f"--batch must be 0 or more, not {batch}")
-    targets: list[str | int | None] = (
-        [target] * len(photos) if target is None or isinstance(target, str | int) else list(target)
-    )
-    if len(targets) != len(photos):
-        raise InputError(f"{len(targets)} targets for {len(photos)} photos")
-    classes = [-1 if t is None else classifier.find_class(str(t)) for t in targets]
+    classes = _classes(classifier, target, len(photos))
     size = batch or (torch.get_num_threads() if classifier.device.type == "cpu" else 16)
     results: list[Attacked] = []
-    queue = list(zip(photos, classes, strict=True))
-    while queue:
-        group: list[tuple[str, np.ndarray, int]] = []
-        values = 0
-        while queue and len(group) < size:
-            pixels, name = _pixels(queue[0][0])
-            if group and values + pixels.size > _MOST:
-                break
-            values += pixels.size
-            group.append((name, pixels, queue.pop(0)[1]))
+    for group in _groups(photos, classes, size):
         try:
             results += _attack_group(classifier, group, confidence, plan, on_step, len(results), len(photos))
         except (RuntimeError, MemoryError) as error:
             if is_out_of_memory(error):
+                values = sum(pixels.size for _, pixels, _ in group)
                 raise InputError(
                     f"{group[0][0]}: {values / 3e6:.0f} megapixels do not fit into the memory of "
                     f"{classifier.device}; give smaller photos (--size), or fewer at once (--batch 1)"
@@ -130,6 +117,33 @@ def attack(
         if results[-1].signum:
             break
     return results
+
+
+_Group = list[tuple[str, np.ndarray, int]]  # name, photo, target
+
+
+def _classes(classifier: Classifier, target: str | int | Sequence[str | int] | None, count: int) -> list[int]:
+    """The class for each photo, -1 for any other than its own."""
+    single = target is None or isinstance(target, str | int)
+    targets = [target] * count if single else list(target)  # type: ignore[arg-type]
+    if len(targets) != count:
+        raise InputError(f"{len(targets)} targets for {count} photos")
+    return [-1 if t is None else classifier.find_class(str(t)) for t in targets]
+
+
+def _groups(photos: Sequence[str | Path | np.ndarray], classes: Sequence[int], size: int) -> Iterator[_Group]:
+    """Photos that go together: at most ``size``, and no more values than fit well into memory."""
+    group: _Group = []
+    values = 0
+    for photo, target in zip(photos, classes, strict=True):
+        pixels, name = _pixels(photo)
+        if group and (len(group) == size or values + pixels.size > _MOST):
+            yield group
+            group, values = [], 0
+        group.append((name, pixels, target))
+        values += pixels.size
+    if group:
+        yield group
 
 
 def make_plan(
@@ -176,7 +190,7 @@ def _pixels(photo: str | Path | np.ndarray) -> tuple[np.ndarray, str]:
 
 
 def _attack_group(
-    classifier: Classifier, group: list[tuple[str, np.ndarray, int]], confidence: float, plan: Plan,
+    classifier: Classifier, group: _Group, confidence: float, plan: Plan,
     on_step: Callable[[StepStats], None] | None, before: int, total: int,
 ) -> list[Attacked]:  # fmt: skip
     """Photos that share their forward passes."""

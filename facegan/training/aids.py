@@ -37,9 +37,8 @@ def adapt(state: TrainState, margin: torch.Tensor) -> None:
     c = state.config
     if not c.augment or not c.augment_target:
         return
-    before = state.augment.heuristic
     signs = parallel.mean(margin.detach().sign().float().mean())
     state.augment.observe(signs, c.batch // c.accumulate)
-    if state.augment.heuristic != before and state.augment.heuristic is not None:
+    if state.augment.fresh:
         state.record("augment_r", torch.as_tensor(state.augment.heuristic, device=state.device))
         state.record("augment_p", torch.as_tensor(state.augment.p, device=state.device))

@@ -113,9 +113,10 @@ def _verdict(record: RunRecord) -> str:
 def stopped(record: RunRecord) -> str:
     """What the watchdog said when it ended the run, and what to try; else ""."""
     last = event(record.events[-1]) if record.events else {"alarm": False, "text": ""}
-    if not last["alarm"] or not last["text"].endswith("; stopped"):
+    text = str(last["text"])
+    if not last["alarm"] or not text.endswith("; stopped"):
         return ""
-    reason, _, advice = last["text"].removesuffix("; stopped").partition(" ")[2].partition("; try ")
+    reason, _, advice = text.removesuffix("; stopped").partition(" ")[2].partition("; try ")
     return f"Stopped at {last['kimg']:g} kimg: {reason}." + (
         f" Try in a new run: {advice}." if advice else ""
     )

@@ -70,6 +70,12 @@ CHARTS = (
         "%", 100.0, (0.0, None),
     ),
     Chart(
+        "Learnt by heart",
+        (("copied", "generated"),),
+        "Share of the samples that are suspiciously near to a training picture; new pictures are at 5%.",
+        "%", 100.0, (0.0, None),
+    ),
+    Chart(
         "Losses",
         (("loss_g", "generator"), ("loss_d", "discriminator")),
         "What each network tries to make small. They pull against each other.",

@@ -192,6 +192,9 @@ class Session:
             extra, collapsed = self._draw()
             means, trouble = {**means, **extra}, trouble or collapsed
         self._tell(StepStats(now, self.total, state.seconds + elapsed, speed, means))
+        if trouble is None or self._only_warns(trouble):
+            for warning in self.dog.warnings(means, state.updates, now, state.config):
+                announce(self.listeners, state, f"watchdog: {warning.text}; try {warning.advice}")
         if drawing:
             self._page()
             # Drawing is no training: leave it out of the speed of the next report.

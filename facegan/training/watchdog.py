@@ -2,7 +2,8 @@
 
 It sees the means of every report and the diversity of every grid. Each rule must hold without a break
 for as long as its row in RULES says; its memory is plain JSON and travels in the checkpoint, so that a
-resumed run decides as an uninterrupted one does.
+resumed run decides as an uninterrupted one does. Rows of WARNINGS are told, once each, and stop nothing:
+what they see makes a run worse than it could be, but not broken.
 """
 
 from __future__ import annotations
@@ -12,6 +13,8 @@ import statistics
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
+
+from facegan.training.config import TrainSettings
 
 Means = dict[str, float]
 Memory = dict[str, Any]
@@ -90,6 +93,78 @@ def _exploding(means: Means, memory: Memory) -> str:
     return found
 
 
+# --- warnings: what is wrong, "" if nothing is, or None where the report does not say --------------------
+
+
+def _augmentation(means: Means, memory: Memory, c: TrainSettings) -> str | None:
+    p, r = means.get("augment_p"), means.get("augment_r")
+    if p is None or r is None or not c.augment_max:
+        return None
+    if p < 0.999 * c.augment_max or r <= c.augment_target:
+        return ""
+    return (
+        f"the augmentation has run away: it stands at its cap of {c.augment_max:g}, and the discriminator "
+        f"still knows the real pictures by heart (its r_t is {r:.2f}, the target {c.augment_target:g})"
+    )
+
+
+FALLEN = 0.7  # of the variety that a run has had, or of the data's, if that is less
+
+
+def _variety(means: Means, memory: Memory, c: TrainSettings) -> str | None:
+    now = means.get("diversity")
+    if now is None or not math.isfinite(now):
+        return None
+    recent: list[float] = memory.setdefault("recent diversity", [])
+    recent.append(now)
+    del recent[:-5]
+    if len(recent) == 5:
+        memory["usual diversity"] = max(statistics.median(recent), memory.get("usual diversity", 0.0))
+    usual = memory.get("usual diversity", 0.0)
+    if now >= FALLEN * min(usual, 1.0):
+        memory.pop("fallen to", None)
+        return ""
+    if now > 1.1 * memory.setdefault("fallen to", now):  # it is on its way back
+        memory.pop("fallen to")
+        return ""
+    return (
+        f"the samples lose their variety: they differ {now:.0%} as much as real pictures do, once {usual:.0%}"
+    )
+
+
+COPIED = 0.2  # share of samples that look copied; 0.05 if none is
+
+
+def _copying(means: Means, memory: Memory, c: TrainSettings) -> str | None:
+    share = means.get("copied")
+    if share is None:
+        return None
+    least = memory["least copied"] = min(share, memory.get("least copied", share))
+    if share < COPIED:
+        return ""
+    return (
+        f"the generator learns training pictures by heart: {share:.0%} of its samples are suspiciously near "
+        f"to one (of new pictures 5% are, of its samples once {least:.0%} were)"
+    )
+
+
+@dataclass(frozen=True)
+class Caution:
+    """Told when ``holds`` for ``patience`` times in a row, for ``updates`` updates, and for the ``share`` of
+    the images in which the augmentation can go from 0 to 1."""
+
+    holds: Callable[[Means, Memory, TrainSettings], str | None]
+    patience: int
+    updates: int
+    share: float = 0.0
+
+
+WARNINGS: dict[str, Caution] = {
+    "augmentation": Caution(_augmentation, 10, 500, 0.1),
+    "variety": Caution(_variety, 5, 500),
+    "copying": Caution(_copying, 3, 100),
+}
+
 COLLAPSED, ALIVE = 0.1, 0.3  # diversity that is none any more, and that shows a generator that had some
 _COLLAPSE_GRIDS = 3
 
@@ -99,6 +174,9 @@ ADVICE = {
     "exploding": f"{_SLOWER}, or --r1-gamma 1",
     "given up": "a lower --generator.lr, --r1-gamma 1, or a wider discriminator (--discriminator.width 2)",
     "won": "--r1-gamma 1, a lower --discriminator.lr, or a narrower one (--discriminator.width 0.5)",
+    "augmentation": "more pictures, --init MODEL with --freeze-d, a higher --r1-gamma, or a shorter --kimg",
+    "variety": "an earlier model of this run, a higher --r1-gamma, 'mbstd' in --discriminator.layers",
+    "copying": "more pictures, --augment ada, --init MODEL with --freeze-d, or an earlier model of this run",
     "collapsed": "--loss nonsaturating with --r1-gamma 1, 'mbstd' in --discriminator.layers, more pictures",
 }
 RULES: dict[str, Rule] = {
@@ -153,6 +231,28 @@ class Watchdog:
             + (f" (they once did {best:.0%})" if best >= ALIVE else "")
         )  # fmt: skip
         return Trouble("collapsed", text)
+
+    def warnings(self, means: Means, updates: int, images: int, config: TrainSettings) -> list[Trouble]:
+        """What to tell of a report and of what was measured of its grid, if it has one; each kind once."""
+        found: list[Trouble] = []
+        warned: list[str] = self.memory.setdefault("warned", [])
+        uneasy: dict[str, list[int]] = self.memory.setdefault("uneasy", {})
+        for kind, rule in WARNINGS.items():
+            text = rule.holds(means, self.memory, config)
+            if text is None:
+                continue
+            if not text:
+                uneasy.pop(kind, None)
+                continue
+            times, since, begun = uneasy.get(kind, [0, updates, images])
+            uneasy[kind] = [times + 1, since, begun]
+            long = (
+                updates - since >= rule.updates and images - begun >= rule.share * config.augment_kimg * 1000
+            )
+            if times + 1 >= rule.patience and long and kind not in warned:
+                warned.append(kind)
+                found.append(Trouble(kind, text))
+        return found
 
     @property
     def at_ease(self) -> bool:

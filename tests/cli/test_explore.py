@@ -309,7 +309,7 @@ MISTAKES = {
     "arithmetic MODEL": "the expression is empty",
     "arithmetic MODEL 1+": "expression '1+': expected a number",
     "arithmetic MODEL 0+1": "there is no face 0",
-    "arithmetic MODEL man-woman": "there is no group 'man'",
+    "arithmetic MODEL xyz-woman": "the word 'xyz' is unknown",
     "arithmetic MODEL 3 --vectors z64.npz": "there is no face 3 on this sheet (it has 1 to 2)",
     "arithmetic MODEL 999999999": "there is no face 999999999",
     "arithmetic MODEL 1 --groups no.yaml": "--groups no.yaml: there is no such file",

@@ -13,6 +13,7 @@ from facegan.data.dataset import Dataset
 from facegan.data.portraits import write_portraits
 from facegan.data.prepare import prepare
 from facegan.families import FAMILIES, get_family
+from facegan.latent import load_vectors
 from facegan.recipes import RECIPES, recipe
 from facegan.training.checkpoint import list_checkpoints, read_header
 from facegan.training.config import override
@@ -142,18 +143,62 @@ def test_w_maps_and_synthesises(family, runs):
     ["arithmetic", "MODEL", "1,2 - 3 + 4", "--out", "OUT.png"],
     ["atlas", "MODEL", "--count", "12", "--out", "OUT.png"],
     ["film", "MODEL", "0", "1", "--seconds", "1", "--fps", "6", "--out", "OUT.gif", "--evenness", "OUT.png"],
+    ["invert", "seed:7", "PHOTO", "--model", "MODEL", "--steps", "3", "--film", "gif", "--out", "OUT"],
     ["evaluate", "MODEL", "--against", "DATASET", "--count", "24", "--features", "pixels", "--json",
      "OUT.json"],
 ], ids=lambda c: c[0])  # fmt: skip
 def test_every_command_takes_every_family(family, command, runs, portraits, tmp_path):
     words = {"MODEL": str(runs(family)), "DATASET": str(portraits.path), "OUT.png": str(tmp_path / "o.png"),
-             "OUT.gif": str(tmp_path / "o.gif"), "OUT.json": str(tmp_path / "o.json")}  # fmt: skip
+             "OUT.gif": str(tmp_path / "o.gif"), "OUT.json": str(tmp_path / "o.json"),
+             "OUT": str(tmp_path / "inverted"),
+             "PHOTO": str(portraits.path.parent / "photos" / "000001.png")}  # fmt: skip
     assert main([words.get(word, word) for word in command]) == 0
     if command[0] == "evaluate":
         assert np.isfinite(json.loads((tmp_path / "o.json").read_text())["metrics"]["kid"])
+    elif command[0] == "invert":
+        model = facegan.load(runs(family))
+        found = load_vectors(
+            tmp_path / "inverted" / "vectors.npz", model.latent.dim, (model.num_ws, model.w_dim)
+        )
+        assert found.names == ("seed7", "000001") and found.space == ("z" if model.num_ws == 1 else "w")
+        with Image.open(tmp_path / "inverted" / "000001.png") as picture:
+            assert np.abs(np.asarray(picture).astype(int) - model.images(found.z)[1]).max() <= 1
     else:
         with Image.open(tmp_path / "o.png") as picture:
             assert min(picture.size) >= 32
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_encoder_space_and_tuning(family, runs, portraits, tmp_path):
+    """An encoder is learnt and found, every space searched from its guess, the generator tuned and loaded."""
+    model = tmp_path / "model.safetensors"
+    facegan.load(runs(family)).save(model)
+    small = ["--kimg", "0.032", "--batch", "8", "--width", "4", "--loss", "mse"]
+    assert main(["train-encoder", str(model), str(portraits.path), *small]) == 0
+    assert (tmp_path / "model-encoder.safetensors").is_file()
+    generator = facegan.load(model)
+    for space in ("w", "w+") if generator.num_ws > 1 else ("z", "w"):
+        found = facegan.invert("seed:3", model, space=space, steps=3, start="encoder", loss="mse")
+        assert found.vectors.space == space and found.curves[-1, 0] <= found.curves[0, 0]
+    argv = [
+        "invert",
+        "seed:3",
+        "--model",
+        str(model),
+        "--steps",
+        "2",
+        "--loss",
+        "mse",
+        "--tune",
+        "--tune-steps",
+        "3",
+    ]
+    assert main([*argv, "--paths", "none", "--out", str(tmp_path / "o")]) == 0
+    tuned = facegan.load(f"{model}+{tmp_path / 'o' / 'seed3-delta.safetensors'}")
+    z = load_vectors(
+        tmp_path / "o" / "vectors.npz", generator.latent.dim, (generator.num_ws, generator.w_dim)
+    ).z
+    assert not np.array_equal(tuned.images(z), generator.images(z))
 
 
 @pytest.mark.parametrize("family", FAMILIES)

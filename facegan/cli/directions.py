@@ -1,0 +1,153 @@
+"""``facegan directions``: what can be changed in a model's faces."""
+
+from __future__ import annotations
+
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import tyro
+
+from facegan.cli.main import run_function
+from facegan.cli.options import check_ending
+from facegan.errors import InputError
+
+if TYPE_CHECKING:
+    from facegan.latent.directions import Directions
+
+PROTECT = "male,eyeglasses,young,smiling"
+SHOWN = ("Smiling", "Male", "Eyeglasses", "Young")
+
+
+def main(
+    model: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="MODEL")],
+    out: str = "",
+    network: str = "faces",
+    method: Literal["steered", "projected", "boundary"] = "steered",
+    protect: str = PROTECT,
+    samples: int = 4000,
+    gradients: int = 128,
+    components: int = 10,
+    figure: str = "",
+    seed: int = 0,
+    device: str = "cpu",
+) -> None:
+    """Find directions: one for each attribute that a network sees, PCA's and SeFa's. Takes minutes.
+
+    Interrupted, the same command goes on. 'facegan edit' finds the file where this puts it.
+
+    Args:
+        model: a run folder, a moment of one (RUN@30kimg), a .safetensors file, or a bundled name.
+        out: the file, a .safetensors; '' is in the cache, where 'facegan edit' looks.
+        network: the attribute network: a bundled one or a file of 'facegan train-attributes'.
+        method: steered (gradients through both networks hold the other attributes still), projected (the
+            boundary's normal less its share of the protected ones'), or boundary (the normal as it is).
+        protect: attributes that must not change while others do, with commas.
+        samples: generated faces whose attributes are looked at.
+        gradients: faces at which gradients are taken.
+        components: directions of PCA, and of SeFa.
+        figure: also draw what each direction does to the face of seed 0, into this .png.
+        seed: of the samples.
+        device: cpu, cuda or mps.
+    """
+    from facegan.latent.directions import Settings, cached_file, directions, stages_of
+    from facegan.metrics.attributes import AttributePredictor
+    from facegan.runs import load
+
+    for option, name, ending in (("--out", out, ".safetensors"), ("--figure", figure, ".png")):
+        if name:
+            check_ending(option, name, [ending])
+    generator = load(model, device)
+    known = AttributePredictor.load(network).names
+    settings = Settings(
+        samples=samples, gradients=gradients, components=components, method=method, seed=seed,
+        protect=protected(protect, known),
+    )  # fmt: skip
+    target = Path(out) if out else cached_file(generator)
+    stages = stages_of(generator, network, settings, target)
+    found = directions(generator, network=network, settings=settings, told=Line(), stages=stages)
+    found.save(target)
+    stages.clear()
+    if figure:
+        _draw(generator, found, figure)
+    print(table(found))
+    print(f"{len(found.names)} directions -> {target}")
+    shown = next((n for n in SHOWN if n in found.names), found.names[0]).lower()
+    where = f" --directions {target}" if out else ""
+    print(f'next: facegan edit seed:0 "{shown}=+2" --model {model}{where}')
+
+
+def protected(text: str, known: tuple[str, ...]) -> tuple[str, ...]:
+    """Names as the network spells them. The default's are left out where the network knows none of them."""
+    from facegan.latent.words import meaning
+
+    default = text == PROTECT
+    found: list[str] = []
+    for word in filter(None, (w.strip() for w in text.split(","))):
+        try:
+            found += meaning(word, known)
+        except InputError as error:
+            if not default:
+                raise InputError(f"--protect {error}") from None
+    return tuple(dict.fromkeys(found))
+
+
+class Line:
+    """Progress in one line of the terminal, or now and then where there is none."""
+
+    def __init__(self) -> None:
+        self.last, self.live = 0.0, sys.stderr.isatty()
+
+    def __call__(self, what: str, done: int, count: int) -> None:
+        now = time.monotonic()
+        if now - self.last < (0.2 if self.live else 10) and done < count:
+            return
+        self.last = now
+        text = f"{what}: {done} of {count}"
+        if self.live:
+            print(f"\r{text:<60}", end="\n" if done >= count else "", file=sys.stderr, flush=True)
+        elif done < count:
+            print(text, file=sys.stderr, flush=True)
+
+
+def table(found: Directions) -> str:
+    """One line for each direction: accuracy, its own effect, and what else it changes most."""
+    from facegan.data.where import plain
+
+    lines = [f"{'direction':<22}{'accuracy':>9}{'effect':>8}  changes besides (standard deviations per unit)"]
+    for k, name in enumerate(found.names):
+        effects = dict(zip(found.seen, found.effects[k].tolist(), strict=True))
+        own = effects.pop(name, None)
+        most = sorted(effects, key=lambda n: -abs(effects[n]))[:4]
+        accuracy = f"{found.accuracy[name]:.0%}" if name in found.accuracy else "-"
+        effect = f"{own:+.2f}" if own is not None else "-"
+        besides = ", ".join(f"{plain(n)} {effects[n]:+.2f}" for n in most)
+        lines.append(f"{plain(name):<22}{accuracy:>9}{effect:>8}  {besides}")
+    return "\n".join(lines)
+
+
+def _draw(model: object, found: Directions, figure: str) -> None:
+    from facegan import figures, images
+    from facegan.cli.options import writing
+    from facegan.data.where import plain
+    from facegan.latent.editing import target_points
+
+    w = target_points(model, "seed:0").z  # type: ignore[arg-type]
+    rows = []
+    for name in found.names:
+        drawn = [model.images(found.move(w, {name: s}))[0] for s in (-3, -1.5, 0, 1.5, 3)]  # type: ignore
+        scale = figures.fitting_scale(drawn[0].shape[1], 64)
+        label = figures.text_line(plain(name), 150, 13)
+        pad = drawn[0].shape[0] * scale - len(label)
+        side = [(max(0, pad // 2), max(0, pad - pad // 2)), (0, 0), (0, 0)]
+        import numpy as np
+
+        rows.append([np.pad(label, side, constant_values=255), *(figures.tile(d, "", scale) for d in drawn)])
+    with writing("--figure", figure):
+        images.save_png(figure, figures.join(rows))
+
+
+def run(argv: list[str]) -> int:
+    run_function(main, argv)
+    return 0

@@ -1,0 +1,159 @@
+"""``facegan edit``: faces with more of a smile, and less of something else."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import tyro
+
+from facegan.cli.main import run_function
+from facegan.cli.options import check_ending, check_scale, papers, told, writing
+from facegan.errors import InputError
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from facegan.generator import Generator
+    from facegan.latent.directions import Directions
+    from facegan.latent.editing import Edited
+
+MOST_ROWS = 64
+MOST_STEPS = 25
+
+
+def main(
+    target: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="PHOTO|seed:7|VECTORS.npz")],
+    edits: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="EDITS")],
+    model: str,
+    directions: str = "",
+    out: str = "edit.png",
+    steps: int = 5,
+    layers: str = "",
+    keep: str = "",
+    align: bool = True,
+    face: int = 1,
+    hold: str = "male,eyeglasses,young,smiling",
+    scale: int = 0,
+    labels: str = "",
+    device: str = "cpu",
+) -> None:
+    """Edit faces: "smiling=+2, eyeglasses=-1". One unit is one standard deviation of the model's faces.
+
+    Names are those that 'facegan directions' lists, or words: "old=1.5", "without glasses=2". A .png gets a
+    row for each face, from the original to the edit, and beside it the last picture (edit-result.png) and
+    the vectors (edit.npz, for generate and interpolate). An .npz gets pictures and vectors of all faces.
+
+    Args:
+        target: faces to edit: seed:7, seed:0-9, saved vectors (FILE.npz, FILE.npz:1-3), or a photo.
+        edits: names and strengths, with commas.
+        model: a run folder, a moment of one (RUN@30kimg), a .safetensors file, or a bundled name.
+        directions: a file of 'facegan directions'; without one they are found once and kept.
+        out: the strip (.png), or pictures and vectors (.npz).
+        steps: pictures in a row, both ends counted.
+        layers: edit only some of the places where the network takes the vector: 0-2.
+        keep: what stays: layers (0-2), or a picture that is white where the original stays.
+        hold: attributes that must not change unless the edits name them: each face's own way is corrected by
+            gradients of the bundled network. 'none' moves straight, which is quicker.
+        align: of a photo: find the face and crop as the model's data were; --no-align takes it whole.
+        face: which face of a photo, the largest being 1.
+        scale: repeat each pixel so often; 0 makes pictures at least 96 px.
+        labels: of a conditional model, such as smiling=1,male=0.
+        device: cpu, cuda or mps.
+    """
+    from facegan.latent.directions import Directions
+    from facegan.latent.editing import edit, target_points
+    from facegan.runs import load
+
+    check_ending("--out", out, [".png", ".npz"])
+    check_scale(scale)
+    if not 2 <= steps <= MOST_STEPS:
+        raise InputError(f"--steps must be from 2 to {MOST_STEPS}, not {steps}")
+    network = told(load(model, device), labels)
+    points = target_points(network, target, beside_model(model), align, face)
+    found = Directions.load(directions, network) if directions else found_before(network)
+    done = edit(network, points, edits, directions=found, layers=layers, keep=keep, hold=hold)
+    if out.lower().endswith(".npz"):
+        save_all(out, done)
+        print(f"{len(done.names)} edited face{'s' * (len(done.names) != 1)}: {spelled(done)} -> {out}")
+        return
+    save_strip(out, done, steps, scale)
+    print(f"{spelled(done)} -> {out}, {beside(out, '-result.png')}, and the vectors in {beside(out, '.npz')}")
+
+
+def beside_model(reference: str) -> str:
+    """The encoder that lies beside the model, for photos; "none" where there is none."""
+    from facegan.inversion.encoder import beside
+
+    path = beside(reference)
+    return str(path) if path.is_file() else "none"
+
+
+def found_before(network: Generator) -> Directions:
+    """The model's directions; finding them now takes minutes, and says so."""
+    from facegan.cli.directions import Line
+    from facegan.latent.directions import directions_of
+
+    return directions_of(network, Line())
+
+
+def spelled(done: Edited, share: float = 1.0) -> str:
+    """``smiling +2, eyeglasses -1``."""
+    from facegan.data.where import plain
+
+    return ", ".join(f"{plain(name)} {share * s:+.3g}" for name, s in done.strengths.items())
+
+
+def beside(out: str, ending: str) -> Path:
+    return Path(out).with_name(Path(out).stem + ending)
+
+
+def save_all(out: str, done: Edited) -> None:
+    """Pictures ``images`` and vectors (``z``, ``w`` or ``w+``) in one .npz."""
+    import io
+
+    import numpy as np
+
+    from facegan.files import write_bytes
+
+    vectors, buffer = done.vectors, io.BytesIO()
+    arrays: Any = {vectors.space: vectors.z.numpy(), "images": done.images}
+    np.savez(buffer, names=np.array(done.names), model_hash=np.array(vectors.model_hash), **arrays)
+    with writing("--out", out):
+        write_bytes(out, buffer.getvalue())
+
+
+def save_strip(out: str, done: Edited, steps: int, scale: int) -> None:
+    from facegan import figures, images
+    from facegan.latent import save_vectors
+
+    if len(done.names) > MOST_ROWS:
+        raise InputError(
+            f"--out {out}: {len(done.names)} faces are too many rows; choose an .npz, or fewer faces"
+        )
+    big = scale or figures.fitting_scale(done.model.image_shape[2])
+    text = papers(done.model.hash, 1.0, target=", ".join(done.names), edits=spelled(done))
+    frames = [done.at(i / (steps - 1)) for i in range(steps)]
+    with writing("--out", out):
+        images.save_png(out, strip(done, frames, big), text)
+        last = images.enlarge(frames[-1][0], 2 * big) if len(done.names) == 1 else images.grid(frames[-1])
+        images.save_png(beside(out, "-result.png"), last, text)
+    save_vectors(beside(out, ".npz"), done.vectors)
+
+
+def strip(done: Edited, frames: list[np.ndarray], scale: int) -> np.ndarray:
+    """A row for each face, from the original to the edit, what each column is below."""
+    from facegan import figures
+
+    shares = [i / (len(frames) - 1) for i in range(len(frames))]
+    captions = ["original", *(spelled(done, share) for share in shares[1:])]
+    rows = [
+        [figures.tile(frame[n], "", scale) for frame in frames] for n in range(len(done.names))
+    ]  # fmt: skip
+    width = rows[0][0].shape[1]
+    return figures.join([*rows, [figures.text_line(caption, width) for caption in captions]])
+
+
+def run(argv: list[str]) -> int:
+    run_function(main, argv)
+    return 0

@@ -1,0 +1,103 @@
+"""``facegan mix``: one face with the coarse or the fine of another."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import tyro
+
+from facegan.cli.main import run_function
+from facegan.cli.options import check_ending, check_scale, papers, told, writing
+from facegan.errors import InputError
+
+if TYPE_CHECKING:
+    import torch
+
+    from facegan.generator import Generator
+
+MOST = 24  # faces along an edge
+
+
+def main(
+    model: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="MODEL")],
+    a: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="A")],
+    b: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="B")],
+    layers: str = "",
+    components: str = "",
+    out: str = "mix.png",
+    scale: int = 0,
+    labels: str = "",
+    device: str = "cpu",
+) -> None:
+    """Mix styles: faces of A (rows) that take some layers from faces of B (columns).
+
+    Layer 0 is the coarsest. Networks that take their vector in one place only have no layers to mix; they
+    mix components: the directions to which their weights react most (SeFa), 0 the strongest. Beside the
+    figure come the mixed vectors (mix.npz, for generate and interpolate).
+
+    Args:
+        model: a run folder, a moment of one (RUN@30kimg), a .safetensors file, or a bundled name.
+        a: one or several faces: 7, 0-4, or saved vectors (FILE.npz:1-3).
+        b: the faces that lend their style.
+        layers: which layers come from B: 0-3; '' is the first half.
+        components: which components come from B instead: 0-9.
+        out: the figure, a .png.
+        scale: repeat each pixel so often; 0 makes pictures at least 96 px.
+        labels: of a conditional model, such as smiling=1,male=0.
+        device: cpu, cuda or mps.
+    """
+    from facegan import figures, images
+    from facegan.latent import save_vectors
+    from facegan.latent.editing import as_vectors, target_points
+    from facegan.runs import load
+
+    check_ending("--out", out, [".png"])
+    check_scale(scale)
+    network = told(load(model, device), labels)
+    ours, theirs = target_points(network, a), target_points(network, b)
+    if max(len(ours), len(theirs)) > MOST:
+        raise InputError(f"a figure has {MOST} rows and columns at most, not {max(len(ours), len(theirs))}")
+    what, mixed = mix_all(network, ours.z, theirs.z, layers, components)
+    big = scale or figures.fitting_scale(network.image_shape[2])
+    pictures = network.images(mixed.flatten(0, 1))
+    rows = [[figures.tile(pictures[0] * 0 + 255, " ", big)]]
+    rows[0] += [figures.tile(p, n, big) for p, n in zip(network.images(theirs.z), theirs.names, strict=True)]
+    for i, (own, name) in enumerate(zip(network.images(ours.z), ours.names, strict=True)):
+        cells = pictures[i * len(theirs) : (i + 1) * len(theirs)]
+        rows.append([figures.tile(own, name, big), *(figures.tile(cell, " ", big) for cell in cells)])
+    text = papers(network.hash, 1.0, a=", ".join(ours.names), b=", ".join(theirs.names), mixed=what)
+    with writing("--out", out):
+        images.save_png(out, figures.join(rows), text)
+    names = [f"{x} x {y}" for x in ours.names for y in theirs.names]
+    vectors = Path(out).with_suffix(".npz")
+    save_vectors(vectors, as_vectors(network, mixed.flatten(0, 1), names))
+    print(f"{len(pictures)} mixed, {what} of B -> {out}, and the vectors in {vectors}")
+
+
+def mix_all(
+    network: Generator, a: torch.Tensor, b: torch.Tensor, layers: str, components: str
+) -> tuple[str, torch.Tensor]:
+    """What was taken, and w ``A,B,num_ws,w_dim`` of every pair."""
+    from facegan.latent import parse_seeds, spell_seeds
+    from facegan.latent.editing import mix, mix_components, parse_layers
+
+    if layers and components:
+        raise InputError("--layers and --components exclude each other")
+    ours, theirs = a[:, None], b[None]
+    if layers and network.num_ws == 1:
+        raise InputError(
+            f"--layers {layers}: this model takes its vector in one place only; mix --components 0-9 instead"
+        )
+    if components or (network.num_ws == 1 and not layers):
+        chosen = parse_seeds(components or f"0-{max(0, network.w_dim // 8 - 1)}", "--components")
+        if max(chosen) >= network.w_dim:
+            raise InputError(f"--components {components}: this model has 0 to {network.w_dim - 1}")
+        return f"components {spell_seeds(chosen)}", mix_components(network, ours, theirs, chosen)
+    chosen = parse_layers(layers or f"0-{max(0, network.num_ws // 2 - 1)}", network)
+    return f"layers {spell_seeds(chosen)}", mix(network, ours, theirs, chosen)
+
+
+def run(argv: list[str]) -> int:
+    run_function(main, argv)
+    return 0

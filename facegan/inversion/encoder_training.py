@@ -1,0 +1,217 @@
+"""Training an encoder: generated pictures, whose vectors are known, and photos; resumable.
+
+Each batch is half generated pictures (the latent loss) and half photos (what the generator makes of the guess
+must look like them: squared error and features). Random numbers come from the picture's index.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable
+from copy import deepcopy
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from facegan import rng
+from facegan.errors import DatasetError
+from facegan.files import write_bytes
+from facegan.generator import Generator
+from facegan.images import to_float
+from facegan.inversion.encoder import Encoder, EncoderNet
+from facegan.inversion.losses import Objective, parse_losses
+from facegan.inversion.metric import measure_metric
+from facegan.inversion.space import Space, default_space
+from facegan.metrics.attributes import fit
+from facegan.nets.ema import update_ema
+
+Tensor = torch.Tensor
+
+
+@dataclass(frozen=True)
+class EncoderTraining:
+    """How an encoder is trained; lengths in thousands of pictures, of which half are generated."""
+
+    kimg: float = 40.0
+    """Length of the training."""
+    batch: int = 32
+    """Pictures in one update, half of them generated."""
+    lr: float = 2e-3
+    """Highest learning rate."""
+    width: int = 32
+    """Channels of the first layer."""
+    latent: float = 0.2
+    """Weight of the squared error of generated pictures' coordinates."""
+    loss: str = "mse=1,faces=0.05"
+    """Between a photo and what the generator makes of the guess."""
+    norm: float = 1e-3
+    """Weight of the guess's distance from the typical norm."""
+    seed: int = 0
+    """Of weights and pictures."""
+
+
+# (pictures seen, losses by name) after every 20th update
+OnProgress = Callable[[int, dict[str, float]], None]
+EVERY = 20
+
+
+class _Training:
+    def __init__(self, model: Generator, photos: np.ndarray, s: EncoderTraining) -> None:
+        self.model, self.photos, self.s = model, photos, s
+        self.space = Space(model, default_space(model))
+        torch.manual_seed(rng.torch_seed(s.seed, "encoder", 0))
+        self.encoder = Encoder.fresh(model, self.space.name, s.width)
+        self.encoder.network.to(model.device)
+        self.average = deepcopy(self.encoder.network)
+        kernels = [p for p in self.encoder.network.parameters() if p.ndim > 1]
+        rest = [p for p in self.encoder.network.parameters() if p.ndim <= 1]
+        groups = [{"params": kernels, "weight_decay": 0.02}, {"params": rest, "weight_decay": 0.0}]
+        self.optimizer = torch.optim.AdamW(groups, s.lr, betas=(0.9, 0.98))
+        self.steps = max(1, math.ceil(s.kimg * 1000 / s.batch))
+        self.weights = parse_losses(s.loss)
+        self.half = model.device.type == "cpu" and _fast_bfloat16()
+        self.step = 0
+
+    def generated(self, first: int, count: int) -> tuple[Tensor, Tensor]:
+        """Coordinates and pictures of the ``first``-th draw and those that follow."""
+        n = rng.normal(self.s.seed, "encoder/z", first, count, self.model.latent.dim)
+        z = self.model.latent.shape_normal(torch.from_numpy(n)).to(self.model.device)
+        with torch.no_grad(), self.autocast():
+            w = self.model.map(z)
+            images = self.model.synthesize(w).float()
+        return self.space.coordinates(z if self.space.name == "z" else w), images
+
+    def real(self, first: int, count: int) -> Tensor:
+        """Photos in a new order in each epoch, half of them mirrored."""
+        n = len(self.photos)
+        places = [divmod(i, n) for i in range(first, first + count)]
+        orders = {e: rng.permutation(self.s.seed, "encoder/photos", e, n) for e in {e for e, _ in places}}
+        rows = [orders[epoch][place] for epoch, place in places]
+        x = to_float(np.asarray(self.photos[np.array(rows)]), self.model.device)
+        mirrored = torch.from_numpy(rng.uniform(self.s.seed, "encoder/mirror", first, count)[:, 0] < 0.5)
+        return torch.where(mirrored.view(-1, 1, 1, 1).to(x.device), x.flip(3), x)
+
+    def autocast(self) -> torch.autocast:
+        return torch.autocast(self.model.device.type, torch.bfloat16, enabled=self.half)
+
+    def update(self) -> dict[str, float]:
+        s, half = self.s, max(1, self.s.batch // 2)
+        lr = s.lr * min(1.0, (self.step + 1) / 50) * 0.5 * (1 + math.cos(math.pi * self.step / self.steps))
+        for group in self.optimizer.param_groups:
+            group["lr"] = lr
+        wanted, drawn = self.generated(self.step * half, half)
+        photos = self.real(self.step * half, half)
+        self.encoder.network.train()
+        with self.autocast():
+            both = self.encoder.network(torch.cat([fit(x, self.encoder.shape) for x in (drawn, photos)]))
+            u = both[half:].float()
+            images = self.model.synthesize(self.space.w(u)).float()
+            picture = Objective(self.weights, photos)(images, torch.arange(half, device=images.device)).mean()
+        latent = (both[:half].float() - wanted).square().mean()
+        loss = picture + s.latent * latent + s.norm * self.space.norm_penalty(u).mean()
+        self.optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(self.encoder.network.parameters(), 1.0)
+        self.optimizer.step()
+        self.step += 1
+        update_ema(self.average, self.encoder.network, min(0.99, self.step / (self.step + 10)))
+        return {"latent": float(latent.detach()), "picture": float(picture.detach())}
+
+    def finished(self) -> Encoder:
+        """The averaged network, as a file holds it."""
+        network = deepcopy(self.average).eval().requires_grad_(False)
+        for tensor in network.state_dict().values():
+            if tensor.is_floating_point():
+                tensor.copy_(tensor.half().float())
+        self.encoder.network = network
+        self.encoder.metric = measure_metric(self.model, self.space, self.weights, self.s.seed).half().float()
+        self.encoder.papers = {"training": asdict(self.s)}
+        return self.encoder
+
+    # --- what an interrupted training leaves behind ---------------------------------------------
+
+    def key(self) -> str:
+        head = {**asdict(self.s), "model": self.model.hash, "photos": len(self.photos)}
+        return json.dumps(head, sort_keys=True)
+
+    def save(self, path: Path) -> None:
+        from safetensors.torch import save
+
+        tensors: dict[str, Tensor] = {}
+        for name, module in (("network", self.encoder.network), ("average", self.average)):
+            tensors |= {f"{name}/{k}": v.detach().contiguous() for k, v in module.state_dict().items()}
+        for i, state in self.optimizer.state_dict()["state"].items():
+            tensors |= {f"optimizer/{i}/{k}": v.detach().contiguous() for k, v in state.items()}
+        # The two networks share nothing, yet an optimiser's moments may: clone what is stored.
+        copies = {k: v.clone() for k, v in tensors.items()}
+        write_bytes(path, save(copies, {"settings": self.key(), "step": str(self.step)}))
+
+    def resume(self, path: Path) -> None:
+        """Go on from what ``path`` holds, where it fits."""
+        from safetensors import SafetensorError, safe_open
+
+        try:
+            with safe_open(str(path), framework="pt") as handle:
+                head = handle.metadata() or {}
+                tensors = {k: handle.get_tensor(k) for k in handle.keys()}  # noqa: SIM118
+        except (OSError, SafetensorError):
+            return
+        if head.get("settings") != self.key():
+            return
+        networks: tuple[tuple[str, EncoderNet], ...] = (
+            ("network", self.encoder.network), ("average", self.average),
+        )  # fmt: skip
+        for name, module in networks:
+            part = {k.split("/", 1)[1]: v for k, v in tensors.items() if k.startswith(f"{name}/")}
+            module.load_state_dict(part)
+        moments: dict[int, dict[str, Tensor]] = {}
+        for k, v in tensors.items():
+            if k.startswith("optimizer/"):
+                _, i, name = k.split("/")
+                moments.setdefault(int(i), {})[name] = v
+        self.optimizer.load_state_dict({**self.optimizer.state_dict(), "state": moments})
+        self.step = int(head["step"])
+
+
+def _fast_bfloat16() -> bool:
+    return bool(hasattr(torch.cpu, "_is_avx512_bf16_supported") and torch.cpu._is_avx512_bf16_supported())
+
+
+def train_encoder(
+    model: Generator, photos: np.ndarray, settings: EncoderTraining, state: Path | None = None,
+    on_progress: OnProgress | None = None,
+) -> Encoder:  # fmt: skip
+    """An encoder for ``model`` from generated pictures and uint8 photos ``N,H,W,C`` of its size.
+
+    With ``state``, a file that holds all there is now and then, the same call goes on from it, to the bit.
+    """
+    c, h, w = model.image_shape
+    if photos.ndim != 4 or photos.shape[1:] != (h, w, c) or not len(photos):
+        have = "x".join(map(str, photos.shape[2:0:-1])) if photos.ndim == 4 else "no pictures"
+        raise DatasetError(
+            f"the dataset's pictures ({have} px) are not of the model's size, {w}x{h} px with {c} channels"
+        )
+    training = _Training(model, photos, settings)
+    if state is not None:
+        training.resume(state)
+    sums: dict[str, float] = {}
+    try:
+        while training.step < training.steps:
+            for name, value in training.update().items():
+                sums[name] = sums.get(name, 0.0) + value
+            if training.step % EVERY == 0 or training.step == training.steps:
+                count = (training.step - 1) % EVERY + 1
+                if on_progress is not None:
+                    seen = training.step * settings.batch
+                    on_progress(seen, {name: value / count for name, value in sums.items()})
+                sums = {}
+            if state is not None and training.step % (10 * EVERY) == 0:
+                training.save(state)
+    except KeyboardInterrupt:
+        if state is not None:
+            training.save(state)
+        raise
+    return training.finished()

@@ -1,0 +1,200 @@
+"""Searching the vector whose picture is nearest to a target: many photos and starts in one batch."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import torch
+
+from facegan.generator import Generator
+from facegan.inversion.config import InvertConfig
+from facegan.inversion.lbfgs import BatchedLBFGS
+from facegan.inversion.losses import Objective, parse_losses
+from facegan.inversion.metric import inverse_metric, local_metric
+from facegan.inversion.noise import noise_penalty, renormalise, start_noise, synthesize_with
+from facegan.inversion.space import Space
+
+Tensor = torch.Tensor
+MOST_DIRECTIONS = 256  # for a metric of each photo's own
+LOCAL_DAMPING = 0.05
+# (step, losses N of the best start so far): called after each evaluation
+OnStep = Callable[[int, Tensor], None]
+
+
+@dataclass
+class Found:
+    """What was found for N photos: coordinates ``N,dim``, their losses, the curve ``steps+1,N`` of the start
+    that won, its ``snapshots`` ``S,N,dim`` with their steps, its noise, and the start's number."""
+
+    u: Tensor
+    losses: Tensor
+    curve: Tensor
+    snapshots: Tensor
+    snapshot_steps: list[int]
+    start: Tensor
+    noise: dict[str, Tensor] = field(default_factory=dict)
+    steps: int = 0
+    stopped: bool = False
+
+
+class Problem:
+    """Losses of points ``B,dim``, where B is photos x restarts, a photo's starts next to each other."""
+
+    def __init__(self, model: Generator, space: Space, targets: Tensor, config: InvertConfig) -> None:
+        self.model, self.space, self.config = model, space, config
+        weights = parse_losses(config.loss)
+        if config.sums:  # of pictures in [0, 1], averaged over channels, summed over pixels
+            pixels = targets.shape[2] * targets.shape[3]
+            factors = {"mae": pixels / 2, "mse": pixels / 4}
+            weights = {name: weight * factors.get(name, 1.0) for name, weight in weights.items()}
+        self.objective = Objective(weights, targets)
+
+    def losses(self, u: Tensor, rows: Tensor, noise: dict[str, Tensor] | None = None) -> Tensor:
+        """``M`` of the points of those rows; differentiable."""
+        w = self.space.w(u)
+        images = synthesize_with(self.model, w, noise) if noise else self.model.synthesize(w)
+        total = self.objective(images, rows // self.config.restarts)
+        if self.config.norm:
+            total = total + self.config.norm * self.space.norm_penalty(u)
+        if noise:
+            total = total + self.config.noise * noise_penalty(noise)
+        return total
+
+    def evaluate(self, points: Tensor, rows: Tensor) -> tuple[Tensor, Tensor]:
+        """Losses and gradients of points without noise of their own."""
+        u = points.detach().requires_grad_()
+        losses = self.losses(u, rows)
+        (gradient,) = torch.autograd.grad(losses.sum(), u)
+        return _finite(losses.detach(), math.inf), _finite(gradient, 0.0)
+
+
+def _finite(x: Tensor, instead: float) -> Tensor:
+    return torch.where(x.isfinite(), x, instead)
+
+
+class _Record:
+    """The best point of each start so far, the curve, and snapshots of the way."""
+
+    def __init__(self, count: int, config: InvertConfig, on_step: OnStep | None) -> None:
+        self.config, self.on_step, self.photos = config, on_step, count // config.restarts
+        self.best: Tensor | None = None
+        self.losses = torch.full((count,), math.inf)
+        self.curve: list[Tensor] = []
+        self.snapshots: list[Tensor] = []
+        self.steps: list[int] = []
+        self.noise: dict[str, Tensor] = {}
+        self.every = max(1, config.steps / config.snapshots)
+
+    def note(self, step: int, u: Tensor, losses: Tensor, noise: dict[str, Tensor] | None = None) -> None:
+        u, losses = u.detach(), losses.detach().float()
+        if self.best is None:
+            self.best, self.losses = u.clone(), losses.clone()
+            self.noise = {k: v.detach().clone() for k, v in (noise or {}).items()}
+        else:
+            better = losses < self.losses
+            self.best = torch.where(better[:, None], u, self.best)
+            self.losses = torch.where(better, losses, self.losses)
+            for name, maps in (noise or {}).items():
+                self.noise[name] = torch.where(better[:, None, None], maps.detach(), self.noise[name])
+        self.curve.append(losses.clone())
+        if step < self.config.steps and step >= len(self.snapshots) * self.every:
+            self.snapshots.append(u.clone())
+            self.steps.append(step)
+        if self.on_step is not None:
+            self.on_step(step, self.losses.view(self.photos, -1).amin(1))
+
+    def found(self, stopped: bool) -> Found:
+        assert self.best is not None
+        start = self.losses.view(self.photos, -1).argmin(1)
+        rows = torch.arange(self.photos, device=start.device) * self.config.restarts + start
+        kept = torch.stack(self.snapshots)[:, rows] if self.snapshots else self.best[rows][None]
+        curve, noise = torch.stack(self.curve)[:, rows].cpu(), {k: v[rows] for k, v in self.noise.items()}
+        return Found(
+            self.best[rows], self.losses[rows], curve, kept, self.steps or [0], start, noise,
+            len(self.curve) - 1, stopped,
+        )  # fmt: skip
+
+
+def optimize(
+    model: Generator, space: Space, targets: Tensor, starts: Tensor, config: InvertConfig,
+    on_step: OnStep | None = None, inverse: Tensor | None = None,
+) -> Found:  # fmt: skip
+    """From ``starts`` ``N,restarts,dim`` towards ``targets`` ``N,C,H,W``; Ctrl-C returns what was found.
+
+    ``inverse`` is the space's usual inverse Hessian (see ``metric.py``), for lbfgs. A photo's result does not
+    depend on what else is in the batch.
+    """
+    problem = Problem(model, space, targets, config)
+    points = starts.reshape(-1, space.dim).to(model.device)
+    record = _Record(len(points), config, on_step)
+    try:
+        if config.optimizer == "adam":
+            _adam(problem, points, config, record)
+        else:
+            _lbfgs(problem, points, config, record, inverse)
+    except KeyboardInterrupt:
+        if record.best is None:
+            raise
+        return record.found(stopped=True)
+    return record.found(stopped=False)
+
+
+def _lbfgs(
+    problem: Problem, points: Tensor, config: InvertConfig, record: _Record, inverse: Tensor | None
+) -> None:
+    solver = BatchedLBFGS(problem.evaluate, points, inverse=inverse, stop=config.stop)
+    record.note(0, solver.points, solver.losses)
+    again = [math.ceil(share * config.steps) for share in config.refine if config.steps]
+    for step in range(1, config.steps + 1):
+        if step in again and points.shape[1] <= MOST_DIRECTIONS:
+            _refine(problem, solver)
+        if solver.active.any():
+            solver.step(config.lr * math.sqrt(points.shape[1]))
+        record.note(step, solver.points, solver.losses)
+
+
+def _refine(problem: Problem, solver: BatchedLBFGS) -> None:
+    """Go on with each photo's best start alone, with the metric measured there."""
+    restarts = problem.config.restarts
+    best = solver.losses.view(-1, restarts).argmin(1)
+    rows = torch.arange(len(best), device=best.device) * restarts + best
+    metrics = [
+        local_metric(problem.model, problem.space, problem.objective.weights, solver.points[row])
+        for row in rows
+    ]
+    solver.recondition(torch.stack([inverse_metric(m, LOCAL_DAMPING) for m in metrics]), rows)
+
+
+def learning_rate(step: int, config: InvertConfig) -> float:
+    """With the ramps of Karras et al. 2020, appendix D: up linearly, down along a cosine."""
+    t = step / max(config.steps, 1)
+    down = min(1.0, (1 - t) / config.ramp_down) if config.ramp_down else 1.0
+    up = min(1.0, t / config.ramp_up) if config.ramp_up else 1.0
+    return config.lr * up * (0.5 - 0.5 * math.cos(math.pi * down))
+
+
+def _adam(problem: Problem, points: Tensor, config: InvertConfig, record: _Record) -> None:
+    u = points.clone().requires_grad_()
+    noise = start_noise(problem.model, len(points)) if config.noise else {}
+    parameters = [u, *(maps.requires_grad_() for maps in noise.values())]
+    adam = torch.optim.Adam(parameters, config.lr, eps=config.eps)
+    rows = torch.arange(len(points), device=points.device)
+    for step in range(config.steps + 1):
+        width = config.jitter * max(0.0, 1 - step / max(config.steps, 1) / 0.75) ** 2
+        at = u
+        if width and step < config.steps:
+            drawn = problem.space.draw(config.seed, f"invert/jitter/{step}", config.restarts)
+            at = u + width * drawn.repeat(len(points) // config.restarts, 1)
+        losses = problem.losses(at, rows, noise)
+        record.note(step, at, _finite(losses.detach(), math.inf), noise)
+        if step == config.steps:
+            break
+        gradients = torch.autograd.grad(losses.sum(), parameters)
+        for parameter, gradient in zip(parameters, gradients, strict=True):
+            parameter.grad = _finite(gradient, 0.0)
+        adam.param_groups[0]["lr"] = learning_rate(step, config)
+        adam.step()
+        if noise:
+            renormalise(noise)

@@ -1,0 +1,192 @@
+"""What is to be inverted: files, folders, standard input, addresses and generated targets, as the model sees
+them: aligned and cropped as its data set was."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, fields, replace
+from pathlib import Path
+
+import numpy as np
+
+from facegan.data import crops, fetch
+from facegan.data.crops import Crop
+from facegan.data.faces import FaceDetector
+from facegan.data.items import MAX_FILE_BYTES
+from facegan.data.sources import open_source
+from facegan.errors import ImageError, InputError
+from facegan.generator import Generator
+from facegan.images import read_image
+
+MOST_SEEDS = 100_000
+
+
+@dataclass(frozen=True)
+class Photo:
+    """``image`` is uint8 ``H,W,C`` of the model's shape; ``seed`` that of a generated target."""
+
+    name: str
+    image: np.ndarray
+    seed: int | None = None
+
+    @property
+    def digest(self) -> str:
+        return hashlib.sha256(np.ascontiguousarray(self.image).tobytes()).hexdigest()[:16]
+
+
+def crop_of(model: Generator, align: bool = True) -> Crop:
+    """How photos become pictures of the model: as its data were made, or resized as they are."""
+    c, h, w = model.image_shape
+    plain = Crop("none", (h, w), gray=c == 1)
+    stored = dict(model.meta.get("alignment") or {})
+    if not align or not stored:
+        return plain
+    known = {f.name for f in fields(Crop)} - {"size"}
+    try:
+        crop = Crop(size=(h, w), **{k: v for k, v in stored.items() if k in known})
+    except (TypeError, ValueError, InputError):
+        return plain
+    # One face is wanted, and what a data set rejects as doubtful may well be meant here.
+    return replace(crop, gray=c == 1, all_faces=False, min_sharpness=0.0, min_face=min(crop.min_face, 20))
+
+
+class Reader:
+    """Turns photos into pictures for ``model``; ``face`` is the number of the face, the largest being 1."""
+
+    def __init__(
+        self, model: Generator, align: bool = True, face: int = 1, alpha: bool = True,
+        say: Callable[[str], None] = lambda _: None,
+    ) -> None:  # fmt: skip
+        if face < 1:
+            raise InputError(f"--face must be at least 1 (the largest), not {face}")
+        self.model, self.face, self.alpha, self.say = model, face, alpha, say
+        self.crop = crop_of(model, align)
+        self.detector: FaceDetector | None = crops.make_detector(self.crop)
+
+    def decoded(self, content: bytes, name: str) -> Photo:
+        """A file's content; InputError in one line where it is no picture, or shows no such face."""
+        try:
+            image = read_image(content, name, alpha=self.alpha)
+        except ImageError as error:
+            raise InputError(f"{name}: not readable as a picture ({error.reason})") from None
+        return Photo(name, self.fitted(image, name))
+
+    def fitted(self, image: np.ndarray, name: str) -> np.ndarray:
+        """uint8 ``h,w,C`` of any size to the model's shape."""
+        if image.shape[-1] == 1:
+            image = image.repeat(3, axis=-1)
+        try:
+            if self.detector is None:
+                return crops.apply(image, self.crop)[0].image
+            if self.face == 1:
+                return crops.apply(image, self.crop, self.detector)[0].image
+            found = crops.apply_each(image, replace(self.crop, all_faces=True), self.detector)[0]
+        except ImageError as error:
+            raise InputError(f"{name}: {error.reason}; --no-align takes the picture as it is") from None
+        if len(found) < self.face:
+            raise InputError(
+                f"{name}: --face {self.face}, but only {len(found)} face{'s' * (len(found) != 1)} found; "
+                "--no-align takes the picture as it is"
+            )
+        return found[self.face - 1].image
+
+
+def read_photos(
+    sources: Sequence[str | Path | np.ndarray], model: Generator, align: bool = True, face: int = 1,
+    alpha: bool = True, say: Callable[[str], None] = lambda _: None,
+) -> list[Photo]:  # fmt: skip
+    """Photos in order. In a folder, what is no picture or shows no face is told and left out; of what is
+    named singly it is an InputError. An array is a uint8 picture ``H,W,C``."""
+    if not len(sources):
+        raise InputError("give a photo: a file, a folder, - (standard input), an address, or seed:7")
+    reader = Reader(model, align, face, alpha, say)
+    photos = [photo for source in sources for photo in _open(source, reader)]
+    return _renamed(photos)
+
+
+def _open(source: str | Path | np.ndarray, reader: Reader) -> Iterator[Photo]:
+    if isinstance(source, np.ndarray):
+        yield Photo("photo", reader.fitted(source, "photo"))
+        return
+    text = str(source)
+    if text.startswith("seed:"):
+        yield from _generated(text, reader.model)
+    elif text == "-":
+        content = sys.stdin.buffer.read(MAX_FILE_BYTES + 1)
+        if len(content) > MAX_FILE_BYTES:
+            raise InputError(f"standard input: more than {MAX_FILE_BYTES // 1_000_000} MB")
+        yield replace(reader.decoded(content, "standard input"), name="stdin")
+    elif fetch.is_url(text):
+        yield replace(reader.decoded(fetch.fetch(text), text), name=_stem(text.partition("?")[0]) or "web")
+    elif Path(text).expanduser().is_dir():
+        yield from _folder(text, reader)
+    else:
+        yield _file(text, reader)
+
+
+def _generated(text: str, model: Generator) -> Iterator[Photo]:
+    from facegan.latent import parse_seeds
+
+    seeds = parse_seeds(text[5:], "seed:")
+    if len(seeds) > MOST_SEEDS:
+        raise InputError(f"{text}: more than {MOST_SEEDS:,} at once")
+    for seed, image in zip(seeds, model.sample(seeds), strict=True):
+        yield Photo(f"seed{seed}", image, seed)
+
+
+def _file(text: str, reader: Reader) -> Photo:
+    path = Path(text).expanduser()
+    try:
+        if not path.is_file():
+            raise InputError(f"{text}: there is no such file or folder")
+        if path.stat().st_size > MAX_FILE_BYTES:
+            raise InputError(f"{text}: more than {MAX_FILE_BYTES // 1_000_000} MB")
+        content = path.read_bytes()
+    except OSError as error:
+        raise InputError(f"{text}: cannot be read ({error.strerror or error})") from None
+    return replace(reader.decoded(content, text), name=path.stem)
+
+
+def _folder(text: str, reader: Reader) -> Iterator[Photo]:
+    """Every picture below; rejects are told."""
+    count, rejects = 0, 0
+    for item in open_source(text):
+        try:
+            if item.reject:
+                raise InputError(f"{item.name}: {item.reject}")
+            if item.pixels is not None:
+                photo = Photo(item.name, reader.fitted(item.pixels, item.name))
+            else:
+                photo = reader.decoded(item.content, item.name)
+        except InputError as error:
+            rejects += 1
+            reader.say(f"left out: {error}")
+            continue
+        count += 1
+        yield replace(photo, name=_stem(item.name))
+    if not count:
+        why = (
+            f"none of its {rejects} files can be used" if rejects else "there are no pictures in this folder"
+        )
+        raise InputError(f"{text}: {why}; --no-align takes pictures without faces")
+
+
+def _stem(name: str) -> str:
+    return re.sub(r"[^\w.-]+", "_", name.rstrip("/").rpartition("/")[2].rpartition(".")[0])[:80]
+
+
+def _renamed(photos: list[Photo]) -> list[Photo]:
+    """Names that are different from each other, and fit for files."""
+    taken: set[str] = set()
+    found = []
+    for photo in photos:
+        base = re.sub(r"[^\w.-]+", "_", photo.name)[:80].strip(".") or "photo"
+        name, number = base, 2
+        while name in taken:
+            name, number = f"{base}-{number}", number + 1
+        taken.add(name)
+        found.append(replace(photo, name=name))
+    return found

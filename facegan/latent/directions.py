@@ -1,0 +1,354 @@
+"""Directions of a model: found, kept in one file, looked up by name.
+
+>>> found = facegan.directions(model)                     # minutes; deterministic by seed
+>>> w = found.move(model.map(model.latent.sample([7])), {"smiling": 2.0, "eyeglasses": -1.0})
+>>> pictures = model.images(w)
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from facegan.data.where import plain
+from facegan.errors import InputError, ModelError
+from facegan.files import write_bytes
+from facegan.generator import Generator, canonical_json
+from facegan.latent import probe, supervised, unsupervised
+from facegan.latent.stages import Stages
+from facegan.latent.supervised import Seen, Told
+from facegan.metrics.attributes import AttributePredictor, fit
+from facegan.metrics.features import digest
+
+FORMAT = 1
+ASSETS = Path(__file__).parent.parent / "assets" / "directions"
+PROTECT = ("Male", "Eyeglasses", "Young", "Smiling")
+METHODS = ("steered", "projected", "boundary")
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How directions are found; equal settings and models give equal directions."""
+
+    samples: int = 4000
+    """Samples whose attributes the network sees."""
+    gradients: int = 128
+    """Samples at which its gradients are taken."""
+    components: int = 10
+    """Directions of PCA and of SeFa each."""
+    method: str = "steered"
+    """steered (gradients hold the other attributes still), projected (boundaries, less what they share with
+    protected ones) or boundary."""
+    protect: tuple[str, ...] = PROTECT
+    """Attributes that must not change while others do."""
+    other: float = 0.1
+    """Weight of all other attributes, beside 1 for protected ones."""
+    ridge: float = 0.05
+    """Keeps a steered direction near to where it acts most."""
+    effects: int = 32
+    """Samples at which the effect of one unit of each direction is measured."""
+    seed: int = 0
+    """Of the samples."""
+
+
+@dataclass(frozen=True)
+class Directions:
+    """``vectors`` ``K,num_ws,w_dim``: one unit of each, as long as one standard deviation of samples.
+
+    ``kinds`` are attribute, pca or sefa. ``effects`` ``K,A``: by how much one unit raises the logit of each
+    attribute in ``seen``, in standard deviations over samples. ``accuracy`` is that of each attribute's
+    boundary (balanced, on samples that were held out); rare attributes have none.
+    """
+
+    names: tuple[str, ...]
+    kinds: tuple[str, ...]
+    vectors: torch.Tensor
+    effects: np.ndarray
+    seen: tuple[str, ...]
+    accuracy: dict[str, float]
+    model_hash: str
+    papers: dict[str, Any] = field(default_factory=dict)
+
+    def index(self, name: str) -> int:
+        """Of a direction, by a name in any spelling; InputError lists what there is."""
+        known = {plain(n): i for i, n in enumerate(self.names)}
+        if plain(name) in known:
+            return known[plain(name)]
+        raise InputError(f"there is no direction '{name}' ({self.known(name)})")
+
+    def known(self, name: str = "") -> str:
+        """For a message: the nearest name, and all of them."""
+        import difflib
+
+        near = difflib.get_close_matches(plain(name), [plain(n) for n in self.names], n=1)
+        start = f"did you mean '{near[0]}'? " if near else ""
+        return f"{start}known: {', '.join(plain(n) for n in self.names)}"
+
+    def move(
+        self, w: torch.Tensor, strengths: Mapping[str, float], layers: Sequence[int] | None = None
+    ) -> torch.Tensor:
+        """w ``N,num_ws,w_dim`` by so many units of each direction, in all layers or some."""
+        step = torch.zeros_like(self.vectors[0])
+        for name, strength in strengths.items():
+            step += strength * self.vectors[self.index(name)]
+        if layers is not None:
+            kept = torch.zeros(len(step), 1)
+            kept[list(layers)] = 1.0
+            step = step * kept
+        return w + step.to(w)
+
+    def subset(self, names: Sequence[str]) -> Directions:
+        """Those of ``names`` only."""
+        rows = [self.index(name) for name in names]
+        pick = lambda values: tuple(values[i] for i in rows)  # noqa: E731
+        return Directions(
+            pick(self.names), pick(self.kinds), self.vectors[rows], self.effects[rows], self.seen,
+            {n: a for n, a in self.accuracy.items() if n in pick(self.names)}, self.model_hash, self.papers,
+        )  # fmt: skip
+
+    # --- files ------------------------------------------------------------------------------
+
+    def save(self, path: str | Path) -> None:
+        """One ``.safetensors`` file, its header everything but the numbers."""
+        from safetensors.torch import save
+
+        if Path(path).suffix.lower() != ".safetensors":
+            raise InputError(f"{path}: directions are .safetensors files; choose such a name")
+        head = {
+            "format": FORMAT, "names": self.names, "kinds": self.kinds, "seen": self.seen,
+            "accuracy": self.accuracy, "model": self.model_hash, "papers": self.papers,
+        }  # fmt: skip
+        tensors = {
+            "vectors": self.vectors.half().contiguous(),
+            "effects": torch.from_numpy(self.effects.astype(np.float32)),
+        }
+        try:
+            write_bytes(path, save(tensors, {"facegan-directions": canonical_json(head)}))
+        except OSError as error:
+            raise InputError(f"{path}: cannot be written ({error.strerror or error})") from None
+
+    @classmethod
+    def load(cls, path: str | Path, model: Generator | None = None) -> Directions:
+        """What :meth:`save` wrote; ModelError in one line if it is none, or not of ``model``."""
+        from safetensors import SafetensorError, safe_open
+
+        try:
+            with safe_open(str(path), framework="pt") as handle:
+                text = (handle.metadata() or {}).get("facegan-directions")
+                tensors = {key: handle.get_tensor(key) for key in handle.keys()}  # noqa: SIM118
+        except FileNotFoundError:
+            raise ModelError(f"{path}: there is no such file of directions") from None
+        except (SafetensorError, OSError) as error:
+            first = (str(error).splitlines() or [""])[0][:200]
+            raise ModelError(f"{path}: not a readable .safetensors file ({first})") from None
+        if text is None:
+            raise ModelError(f"{path}: no directions (its header has no 'facegan-directions' entry)")
+        try:
+            head = json.loads(text)
+            if head["format"] != FORMAT:
+                raise ModelError(f"{path}: format {head['format']} is not {FORMAT}; is facegan up to date?")
+            names, seen = tuple(map(str, head["names"])), tuple(map(str, head["seen"]))
+            vectors, effects = tensors["vectors"].float(), tensors["effects"].numpy()
+            if vectors.ndim != 3 or len(vectors) != len(names) or effects.shape != (len(names), len(seen)):
+                raise ValueError("other numbers of names")
+            if not torch.isfinite(vectors).all():
+                raise ValueError("some values are not finite")
+            found = cls(
+                names, tuple(map(str, head["kinds"])), vectors, effects, seen, dict(head["accuracy"]),
+                str(head["model"]), dict(head["papers"]),
+            )  # fmt: skip
+        except (KeyError, TypeError, ValueError) as error:
+            first = (str(error).splitlines() or [""])[0][:200]
+            raise ModelError(f"{path}: the header does not describe its tensors ({first})") from None
+        if model is not None and found.model_hash != base_hash(model):
+            raise ModelError(
+                f"{path}: directions of another model (hash {found.model_hash[:12]}, "
+                f"not {base_hash(model)[:12]}); make new ones with 'facegan directions'"
+            )
+        return found
+
+
+def base_hash(model: Generator) -> str:
+    """The model's hash; with a delta that of the model below it, whose directions it shares."""
+    return str(model.meta.get("delta", {}).get("model") or model.hash)
+
+
+# --- finding them -----------------------------------------------------------------------------------
+
+
+def directions(
+    model: Generator, *, network: str = "faces", settings: Settings = Settings(),
+    told: Told = lambda *_: None, stages: Stages | None = None,
+) -> Directions:  # fmt: skip
+    """PCA, SeFa, and a direction for each attribute that the attribute ``network`` sees.
+
+    ``stages`` keeps what is done, so that interrupted work goes on.
+    """
+    _check(settings)
+    predictor = AttributePredictor.load(network)
+    stages = stages or Stages(None)
+    spread = probe.spread_of(model, settings.seed)
+    seen = see(model, predictor, settings, told, stages)
+    planes = supervised.boundaries(seen, spread, predictor.names)
+    made = attribute_directions(model, predictor, seen, planes, settings, told, stages)
+    names, kinds, vectors = list(predictor.names), ["attribute"] * len(made), [made]
+    for kind, find in (("pca", unsupervised.pca), ("sefa", unsupervised.sefa)):
+        if settings.components:
+            told(kind, 0, 1)
+            vectors.append(find(model, spread, settings.components))
+            names += [f"{kind}{i + 1}" for i in range(len(vectors[-1]))]
+            kinds += [kind] * len(vectors[-1])
+    every = torch.cat(vectors).half().float()  # what a file holds
+    effects = measure_effects(model, predictor, every, seen, settings, told)
+    papers = {
+        "network": f"{Path(network).stem}-{digest(network)}", "settings": _plain_settings(settings),
+        "labels": "as trained" if model.labels else "",
+    }  # fmt: skip
+    return Directions(
+        tuple(names), tuple(kinds), every, effects, predictor.names, planes.accuracy, base_hash(model), papers
+    )
+
+
+def stages_of(model: Generator, network: str, settings: Settings, target: Path) -> Stages:
+    """What was looked at so far, in a folder beside the file that will be."""
+    s = settings
+    key = f"{model.hash}/{network}-{digest(network)}/{s.samples}/{s.gradients}/{s.seed}"
+    return Stages(target.with_suffix(".part"), key)
+
+
+def see(
+    model: Generator, predictor: AttributePredictor, settings: Settings, told: Told = lambda *_: None,
+    stages: Stages | None = None,
+) -> Seen:  # fmt: skip
+    """The samples and their logits, kept by the thousand."""
+    parts = []
+    for first in range(0, settings.samples, 1000):
+        count = min(1000, settings.samples - first)
+
+        def look(first: int = first, count: int = count) -> list[torch.Tensor]:
+            found = supervised.look(model, predictor, count, settings.seed, first, told)
+            return [found.w, found.logits]
+
+        parts.append((stages or Stages(None)).of(f"seen-{first}", look))
+    return Seen(*(torch.cat(rows) for rows in zip(*parts, strict=True)))
+
+
+def gradients(
+    model: Generator, predictor: AttributePredictor, seen: Seen, settings: Settings,
+    told: Told = lambda *_: None, stages: Stages | None = None,
+) -> torch.Tensor:  # fmt: skip
+    """See :func:`supervised.jacobians`; kept in half precision, by 32 samples."""
+    spread, parts = probe.spread_of(model, settings.seed), []
+    for first in range(0, settings.gradients, 32):
+        count = min(32, settings.gradients - first)
+
+        def take(first: int = first, count: int = count) -> list[torch.Tensor]:
+            found = supervised.jacobians(
+                model, predictor, spread, seen.deviation, count, settings.seed, first, told
+            )
+            return [found.half()]
+
+        parts += (stages or Stages(None)).of(f"gradients-{first}", take)
+    return torch.cat(parts).float()
+
+
+def attribute_directions(
+    model: Generator, predictor: AttributePredictor, seen: Seen, planes: supervised.Boundaries,
+    settings: Settings, told: Told = lambda *_: None, stages: Stages | None = None,
+) -> torch.Tensor:  # fmt: skip
+    """One unit of each attribute's direction, ``K,num_ws,w_dim``, by ``settings.method``."""
+    spread, names = probe.spread_of(model, settings.seed), predictor.names
+    weights = [
+        supervised.protection(seen.logits, names, k, settings.protect, settings.other)
+        for k in range(len(names))
+    ]
+    if settings.method != "steered":
+        rows = [
+            supervised.project(planes.normals, k, (w == 1).nonzero()[:, 0].tolist())
+            if settings.method == "projected"
+            else planes.normals[k]
+            for k, w in enumerate(weights)
+        ]
+        return torch.stack([spread.unit((row @ spread.root).expand(model.num_ws, -1)) for row in rows])
+
+    found, made = gradients(model, predictor, seen, settings, told, stages), []
+    for k, weight in enumerate(weights):
+        told("solving", k, len(weights))
+        x = supervised.steer(found, k, weight, settings.ridge)
+        made.append(spread.unit(x.double() @ spread.root))
+    return torch.stack(made)
+
+
+def measure_effects(
+    model: Generator, predictor: AttributePredictor, vectors: torch.Tensor, seen: Seen, settings: Settings,
+    told: Told = lambda *_: None,
+) -> np.ndarray:  # fmt: skip
+    """``K,A``: half the difference of each logit between one unit up and one down, on average."""
+    w = seen.w[: settings.effects, None].expand(-1, model.num_ws, -1)
+    rows = []
+    for k, v in enumerate(vectors):
+        with torch.inference_mode():
+            up, down = (
+                predictor.network(fit(model.synthesize(w + sign * v).clamp(-1, 1), predictor.shape)).mean(0)
+                for sign in (1, -1)
+            )
+        rows.append(((up - down) / 2).cpu().numpy() * predictor.scale / seen.deviation.numpy())
+        told("measuring effects", k + 1, len(vectors))
+    return np.stack(rows).astype(np.float32)
+
+
+def _plain_settings(settings: Settings) -> dict[str, Any]:
+    from dataclasses import asdict
+
+    return {k: list(v) if isinstance(v, tuple) else v for k, v in asdict(settings).items()}
+
+
+def _check(settings: Settings) -> None:
+    if settings.method not in METHODS:
+        raise InputError(f"--method '{settings.method}' is unknown (known: {', '.join(METHODS)})")
+    for name, least in {"samples": 50, "gradients": 8, "effects": 8, "components": 0, "seed": 0}.items():
+        if (value := getattr(settings, name)) < least:
+            raise InputError(f"--{name} must be {least} or more, not {value}")
+
+
+# --- where they lie ---------------------------------------------------------------------------------
+
+
+def cache_folder() -> Path:
+    """``FACEGAN_CACHE``, or a folder of the user's."""
+    base = os.environ.get("FACEGAN_CACHE") or os.environ.get("XDG_CACHE_HOME")
+    return Path(base).expanduser() / "facegan" if base else Path.home() / ".cache" / "facegan"
+
+
+def cached_file(model: Generator) -> Path:
+    """Where this model's directions are kept."""
+    return cache_folder() / "directions" / f"{base_hash(model)[:32]}.safetensors"
+
+
+def directions_of(model: Generator, told: Told = lambda *_: None) -> Directions:
+    """This model's directions: those found and kept before, the bundled ones, or found and kept now."""
+    kept = cached_file(model)
+    if kept.is_file():
+        try:
+            return Directions.load(kept, model)
+        except ModelError:
+            kept.unlink(missing_ok=True)
+    for file in sorted(ASSETS.glob("*.safetensors")):
+        if (found := Directions.load(file)).model_hash == base_hash(model):
+            return found
+    settings = Settings()
+    stages = stages_of(model, "faces", settings, kept)
+    found = directions(model, settings=settings, told=told, stages=stages)
+    try:
+        found.save(kept)
+    except InputError:  # a home that cannot be written costs the time again
+        return found
+    stages.clear()
+    return found

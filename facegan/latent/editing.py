@@ -1,0 +1,249 @@
+"""Editing faces along directions, and mixing two: from words and points to w.
+
+edits = edit { "," edit }        edit = phrase "=" number
+layers = number | number "-" number { "," ... }
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from facegan.data.where import plain
+from facegan.errors import ImageError, InputError
+from facegan.generator import Generator
+from facegan.latent import holding, probe, unsupervised, words
+from facegan.latent.directions import Directions, directions_of
+from facegan.latent.points import Vectors, parse_point, parse_seeds
+from facegan.metrics.attributes import AttributePredictor
+
+HOLD = "male,eyeglasses,young,smiling"
+TIED = 0.5  # an effect per unit, in standard deviations, that belongs to the edit
+MOST = 100.0  # standard deviations: further is a slip of the pen
+
+
+def parse_edits(text: str, found: Directions) -> dict[str, float]:
+    """``"smiling=+2, old=1"`` as ``{"Smiling": 2.0, "Young": -1.0}``; InputError names what is wrong."""
+    strengths: dict[str, float] = {}
+    for part in filter(None, (p.strip() for p in text.split(","))):
+        name, equals, value = part.partition("=")
+        try:
+            strength = float(value)
+        except ValueError:
+            strength = math.nan
+        if not equals or not math.isfinite(strength):
+            raise InputError(f"edit '{part}': write a name and a number, such as smiling=+2")
+        if abs(strength) > MOST:
+            raise InputError(f"edit '{part}': strengths are standard deviations, from -{MOST:g} to {MOST:g}")
+        for direction, sign in _meant(name, found).items():
+            strengths[direction] = strengths.get(direction, 0.0) + sign * strength
+    if not strengths:
+        raise InputError(f"the edits are empty; write for example smiling=+2 ({found.known()})")
+    return strengths
+
+
+def _meant(name: str, found: Directions) -> dict[str, float]:
+    """Directions and signs: a direction's own name, else words such as "old" or "without glasses"."""
+    if plain(name) in map(plain, found.names):
+        return {found.names[found.index(name)]: 1.0}
+    attributes = [n for n, kind in zip(found.names, found.kinds, strict=True) if kind == "attribute"]
+    wanted = words.meaning(name, attributes) if name.strip() else {}
+    if not wanted:
+        raise InputError(f"edit '{name.strip()}': names no direction ({found.known()})")
+    return {attribute: 1.0 if yes else -1.0 for attribute, yes in wanted.items()}
+
+
+def parse_layers(text: str, model: Generator, option: str = "--layers") -> list[int]:
+    """``0-3`` or ``0,2,4``, of the places at which the network takes w."""
+    chosen = parse_seeds(text, option)
+    for layer in chosen:
+        if layer >= model.num_ws:
+            count = model.num_ws
+            there = f"0 to {count - 1}" if count > 1 else "only 0, for it takes w in one place"
+            raise InputError(f"{option} {text}: there is no layer {layer} (this model has {there})")
+    return chosen
+
+
+def target_points(
+    model: Generator, text: str, encoder: str | Path = "none", align: bool = True, face: int = 1
+) -> Vectors:
+    """``seed:7``, ``seed:0-9``, bare seeds, ``vectors.npz``, ``vectors.npz:1-3``, or photos, as points in w.
+
+    Photos (files, folders, addresses) are inverted by the quick preset, from the guess of ``encoder`` where
+    there is one; ``align`` and ``face`` are as ``facegan invert`` has them.
+    """
+    seeds = re.fullmatch(r"\s*(?:seeds?\s*[:=])?\s*([\d,\s-]+)", text, re.IGNORECASE)
+    if not seeds and ".npz" not in text.lower():
+        from facegan.inversion.api import invert
+
+        found = invert(text, model, encoder=encoder, align=align, face=face).vectors
+        with torch.inference_mode():
+            return Vectors(model.map(found.z).cpu().clone(), found.names, model.hash, "w+")
+    given = parse_point(model, seeds[1] if seeds else text)
+    with torch.inference_mode():
+        labels = model.labels_of([int(n) for n in given.names]) if ".npz" not in text.lower() else None
+        w = model.map(given.z, labels=labels).cpu().clone()
+    return Vectors(w, given.names, model.hash, "w+")
+
+
+@dataclass(frozen=True)
+class Mask:
+    """Where the original stays: ``weight`` ``H,W,1`` from 0 (edited) to 1 (kept)."""
+
+    weight: np.ndarray
+
+    @classmethod
+    def read(cls, path: str, model: Generator) -> Mask:
+        """A picture of any size, white where the original stays."""
+        from facegan import images
+
+        try:
+            picture = images.read_image_file(path)
+        except ImageError as error:
+            raise InputError(f"--keep {path}: {error}") from None
+        h, w = model.image_shape[1:]
+        return cls(images.luma(images.resize(picture, (h, w), "bilinear")).astype(np.float32) / 255)
+
+    def blend(self, before: np.ndarray, after: np.ndarray) -> np.ndarray:
+        mixed = self.weight * before.astype(np.float32) + (1 - self.weight) * after.astype(np.float32)
+        return np.clip(np.rint(mixed), 0, 255).astype(np.uint8)
+
+
+@dataclass(frozen=True)
+class Edited:
+    """Points before and after in w, what was asked, and how to draw it."""
+
+    model: Generator
+    names: tuple[str, ...]
+    before: torch.Tensor
+    after: torch.Tensor
+    strengths: dict[str, float]
+    mask: Mask | None = None
+
+    @property
+    def images(self) -> np.ndarray:
+        """uint8 ``N,H,W,C`` of the edited faces."""
+        return self.at(1.0)
+
+    def at(self, share: float, rows: slice = slice(None)) -> np.ndarray:
+        """uint8 ``N,H,W,C`` at a share of the strengths: 0 is the original, 1 the edit."""
+        before, after = self.before[rows], self.after[rows]
+        drawn = self.model.images(before + share * (after - before))
+        return drawn if self.mask is None else self.mask.blend(self.model.images(before), drawn)
+
+    @property
+    def vectors(self) -> Vectors:
+        """The edited points: z where w is z itself and all layers agree, else w."""
+        return as_vectors(self.model, self.after, self.names)
+
+
+def as_vectors(model: Generator, w: torch.Tensor, names: Sequence[str]) -> Vectors:
+    """Points of w as other commands take them: as z where w is z itself, the same in all layers."""
+    alike = bool(torch.equal(w, w[:, :1].expand_as(w)))
+    if alike and not model.labels and w.shape[2] == model.latent.dim:
+        with torch.inference_mode():
+            if torch.equal(model.map(w[:, 0]).cpu(), w):
+                return Vectors(w[:, 0].clone(), tuple(names), model.hash)
+    return Vectors(w.clone(), tuple(names), model.hash, "w" if alike else "w+")
+
+
+def edit(
+    model: Generator, target: str | Vectors | Sequence[int] | torch.Tensor, edits: str, *,
+    directions: Directions | str | Path | None = None, layers: str = "", keep: str = "",
+    hold: str = HOLD, encoder: str | Path = "none",
+) -> Edited:  # fmt: skip
+    """Move faces along directions: ``edit(model, "seed:7", "smiling=+2, eyeglasses=-1").images``.
+
+    ``target`` is as on the command line, a list of seeds, or latents ``N,dim`` or w. ``layers`` limits the
+    edit to some of the places that take w; ``keep`` names layers that stay (``0-2``), or a picture that is
+    white where the original stays. ``encoder`` is a file that guesses vectors of photos. ``hold`` names
+    attributes that must not change: at each face the bundled network corrects the way (see ``holding.py``);
+    "none" moves straight. Without ``directions`` they are found once and kept.
+    """
+    points = target_points(model, target, encoder) if isinstance(target, str) else _points(model, target)
+    if directions is None:
+        found = directions_of(model)
+    else:
+        found = directions if isinstance(directions, Directions) else Directions.load(directions, model)
+    strengths = parse_edits(edits, found)
+    moved = set(parse_layers(layers, model)) if layers else set(range(model.num_ws))
+    mask = None
+    if re.fullmatch(r"[\d,\s-]+", keep):
+        moved -= set(parse_layers(keep, model, "--keep"))
+    elif keep:
+        mask = Mask.read(keep, model)
+    step = found.move(torch.zeros_like(points.z[:1]), strengths, sorted(moved))[0]
+    after = held(model, points.z, step, watched(hold, strengths, found))
+    return Edited(model, points.names, points.z, after, strengths, mask)
+
+
+def watched(text: str, strengths: Mapping[str, float], found: Directions) -> list[str]:
+    """The attributes of ``--hold`` that the edit does not ask for, as the bundled network spells them.
+
+    Neither are those that go with it, as smiling does with high cheekbones.
+    """
+    if text.strip().lower() in ("", "none"):
+        return []
+    names = AttributePredictor.load("faces").names
+    named = [found.index(name) for name in strengths]
+    named = [k for k in named if found.kinds[k] == "attribute"]
+    asked = {plain(found.names[k]) for k in named}
+    for k in named:
+        asked |= {
+            plain(n) for n, effect in zip(found.seen, found.effects[k], strict=True) if abs(effect) > TIED
+        }
+    wished: list[str] = []
+    for word in filter(None, (part.strip() for part in text.split(","))):
+        try:
+            wished += words.meaning(word, names)
+        except InputError as error:
+            raise InputError(f"--hold {error}") from None
+    if not named:
+        return []  # a direction that means nothing in particular may change whatever it likes
+    return [name for name in dict.fromkeys(wished) if plain(name) not in asked]
+
+
+def held(model: Generator, w: torch.Tensor, step: torch.Tensor, watch: Sequence[str]) -> torch.Tensor:
+    """w after ``step``, at each face corrected so that the watched attributes stay."""
+    if not watch:
+        return w + step
+    return holding.hold(model, AttributePredictor.load("faces"), probe.spread_of(model), w, step, watch)
+
+
+def _points(model: Generator, target: Vectors | Sequence[int] | torch.Tensor) -> Vectors:
+    if isinstance(target, Vectors):
+        target = target if target.space == "w+" else target.z
+    if isinstance(target, Vectors):
+        return target
+    if isinstance(target, torch.Tensor):
+        with torch.inference_mode():
+            w = model.map(target.float()).cpu().clone()
+        return Vectors(w, tuple(f"#{i + 1}" for i in range(len(w))), model.hash, "w+")
+    return target_points(model, ",".join(str(int(seed)) for seed in target))
+
+
+# --- mixing -----------------------------------------------------------------------------------------
+
+
+def mix(model: Generator, a: torch.Tensor, b: torch.Tensor, layers: Sequence[int]) -> torch.Tensor:
+    """w of ``a`` with that of ``b`` in ``layers`` (Karras et al. 2019, section 3.1)."""
+    taken = torch.zeros(model.num_ws, 1, dtype=torch.bool)
+    taken[list(layers)] = True
+    return torch.where(taken, b, a)
+
+
+def mix_components(
+    model: Generator, a: torch.Tensor, b: torch.Tensor, components: Sequence[int]
+) -> torch.Tensor:
+    """w of ``a`` with the coordinates of ``b`` along some of SeFa's directions, 0 the strongest.
+
+    This mixes any network, also one that takes w in one place only.
+    """
+    basis = unsupervised.sefa_basis(model, probe.spread_of(model))[list(components)].float()
+    return a + (b - a) @ basis.T @ basis

@@ -1,0 +1,206 @@
+"""``facegan invert`` as a user calls it: what it leaves, going on, Ctrl-C, and every mistake in one line."""
+
+from __future__ import annotations
+
+import csv
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from facegan.cli.main import main
+from facegan.images import png_bytes
+from facegan.inversion import api
+from facegan.latent import load_vectors
+from facegan.runs import load
+
+QUICK = ["--loss", "mse", "--steps", "6", "--start", "random"]
+
+
+@pytest.fixture(autouse=True)
+def in_a_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.fixture(scope="session")
+def model(vivid_model_file: Path) -> str:
+    return str(vivid_model_file)
+
+
+@pytest.fixture
+def folder(model: str) -> str:
+    Path("photos").mkdir()
+    for i, image in enumerate(load(model).sample([11, 12, 13, 14, 15])):
+        Path(f"photos/{i}.png").write_bytes(png_bytes(image))
+    return "photos"
+
+
+def invert(*argv: object) -> int:
+    return main(["invert", *map(str, argv)])
+
+
+def rows(path: str) -> list[dict[str, str]]:
+    return list(csv.DictReader(Path(path).read_text().splitlines()))
+
+
+def test_what_a_photo_leaves(model: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert invert("seed:7", "--model", model, "--out", "out", *QUICK) == 0
+    names = {p.name for p in Path("out").iterdir()}
+    assert names == {"vectors.npz", "seed7.png", "pairs.png", "errors.csv", "curve.png", "seed7-path.png",
+                     "seed7.mp4"}  # fmt: skip
+    network, found = load(model), load_vectors("out/vectors.npz", 64)
+    assert found.names == ("seed7",) and found.model_hash == network.hash
+    with Image.open("out/seed7.png") as picture:
+        assert np.abs(np.asarray(picture).astype(int) - network.images(found.z)[0]).max() <= 1
+        assert picture.text["inverted"] == "seed7"  # type: ignore[attr-defined]
+    (row,) = rows("out/errors.csv")
+    error = np.square((network.images(found.z)[0].astype(float) - network.sample([7])[0]) / 127.5).mean()
+    assert float(row["mse"]) == pytest.approx(error, rel=0.02)
+    said = capsys.readouterr().out
+    assert f"{float(row['mse']):.4f}" in said and "1 vector -> out/vectors.npz" in said
+    assert main(["generate", model, "--vectors", "out/vectors.npz", "--out", "again.png"]) == 0
+
+
+def test_the_tutorials_path_is_10x4(model: str) -> None:
+    assert invert("seed:7", "--model", model, "--preset", "tutorial", "--film", "gif", "--out", "out") == 0
+    with Image.open("out/seed7.gif") as film:
+        assert film.n_frames == 40 + 10  # type: ignore[attr-defined]
+    with Image.open("out/seed7-path.png") as figure:
+        width, height = figure.size
+    cell = 64 + 4
+    assert width == 10 * cell + 4 and 4 * 64 < height < 4 * (cell + 24)
+
+
+def test_a_folder_in_batches_goes_on(model: str, folder: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Batches of two; the second call stops in the second batch, the third does the rest, to the bit."""
+    argv = [folder, "--model", model, "--batch", 2, *QUICK]
+    assert invert(*argv, "--out", "whole") == 0
+    assert not Path("whole/.parts").exists() and not list(Path("whole").glob("*-path.png"))
+    real, done = api.invert_pictures, []
+
+    def stopping(network, photos, names, config, encoder=None, on_step=None):  # type: ignore[no-untyped-def]
+        done.append(names)
+        if len(done) == 2:
+
+            def on_step(step, losses):  # type: ignore[no-untyped-def]
+                if step == 2:
+                    raise KeyboardInterrupt
+
+        return real(network, photos, names, config, encoder, on_step)
+
+    monkeypatch.setattr(api, "invert_pictures", stopping)
+    assert invert(*argv, "--out", "twice") == 130
+    assert [r["name"] for r in rows("twice/errors.csv")] == ["0", "1", "2", "3"]
+    assert invert(*argv, "--out", "twice") == 0
+    assert done == [["0", "1"], ["2", "3"], ["2", "3"], ["4"]]
+    for name in ("vectors.npz", "errors.csv"):
+        a, b = Path("whole", name), Path("twice", name)
+        if name.endswith("npz"):
+            assert np.array_equal(np.load(a)["z"], np.load(b)["z"])
+        else:
+            assert a.read_text() == b.read_text()
+    assert invert(*argv, "--seed", 5, "--out", "twice") == 0  # other settings begin anew
+    assert len(done) == 7
+
+
+def test_compare_on_one_photo(model: str, capsys: pytest.CaptureFixture[str]) -> None:
+    argv = ["seed:7", "--model", model, "--compare", "mae,mse", "--preset", "tutorial", "--steps", 5]
+    assert invert(*argv, "--out", "out") == 0
+    found = rows("out/errors.csv")
+    assert [r["by"] for r in found] == ["mae", "mse"] and found[0]["loss"] != found[1]["loss"]
+    with Image.open("out/compare.png") as figure:
+        pixels = np.asarray(figure.convert("RGB"))
+    assert pixels.shape[1] > 600 and len(np.unique(pixels.reshape(-1, 3), axis=0)) > 100
+    assert "by mae" in capsys.readouterr().out
+    assert invert("seed:7,8", "--model", model, "--compare", "mae,mse") == 2
+
+
+def test_tuning_makes_a_file_that_every_command_takes(model: str) -> None:
+    argv = ["seed:7", "--model", model, "--tune", "--tune-steps", 20, "--tune-rank", 2, "--paths", "none"]
+    assert invert(*argv, "--out", "out", *QUICK) == 0
+    (row,) = rows("out/errors.csv")
+    assert float(row["mse_tuned"]) < float(row["mse"])
+    both = f"{model}+out/seed7-delta.safetensors"
+    assert main(["generate", both, "--vectors", "out/vectors.npz", "--scale", "1", "--out", "t.npz"]) == 0
+    picture = np.load("t.npz")["images"][0].astype(float)
+    error = np.square((picture - load(model).sample([7])[0]) / 127.5).mean()
+    assert float(row["mse_tuned"]) == pytest.approx(error, rel=0.02)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals")
+def test_ctrl_c_keeps_what_was_found(model: str) -> None:
+    argv = ["invert", "seed:7", "--model", model, "--steps", "100000", "--optimizer", "adam", "--loss", "mse"]
+    argv += ["--start", "random", "--paths", "none", "--out", "out"]
+    code = "import facegan.cli.invert as c, sys\nreal = c._progress\n"
+    code += (
+        "def noisy(*a):\n f = real(*a)\n def g(b, step, l):\n  step == 3 and print('running', flush=True)\n"
+    )
+    code += "  f(b, step, l)\n return g\nc._progress = noisy\n"
+    code += "from facegan.cli.main import main\nsys.exit(main(sys.argv[1:]))"
+    running = subprocess.Popen([sys.executable, "-c", code, *argv], stdout=subprocess.PIPE, text=True)
+    assert running.stdout is not None and running.stdout.readline() == "running\n"
+    time.sleep(0.2)
+    os.kill(running.pid, signal.SIGINT)
+    assert running.wait(60) == 130
+    assert load_vectors("out/vectors.npz", 64).names == ("seed7",) and Path("out/curve.png").is_file()
+
+
+MISTAKES = {
+    "no photo": ([], "give a photo: a file, a folder"),
+    "no such file": (["no.png"], "no.png: there is no such file"),
+    "not a picture": (["text.png"], "text.png: not readable as a picture"),
+    "empty folder": (["empty"], "empty: there are no pictures"),
+    "steps": (["seed:1", "--steps", "-1"], "--steps must be at least 0, not -1"),
+    "restarts": (["seed:1", "--restarts", "0"], "--restarts must be at least 1"),
+    "loss": (["seed:1", "--loss", "l3"], "--loss l3: 'l3' is unknown (known: mae"),
+    "weight": (["seed:1", "--loss", "mse=-1"], "'-1' is not a weight above 0"),
+    "compare": (["seed:1", "--compare", "mae,x"], "--compare mae,x: 'x' is unknown"),
+    "space": (["seed:1", "--space", "v"], "--space"),
+    "face": (["seed:1", "--face", "0"], "--face must be at least 1"),
+    "tune": (["seed:1", "--tune", "--tune-steps", "0"], "--tune-steps and --tune-rank must be at least 1"),
+    "encoder": (["seed:1", "--encoder", "no.safetensors"], "no.safetensors: there is no such encoder"),
+    "start": (["seed:1", "--start", "encoder"], "--start encoder: this model has none"),
+    "seed": (["seed:-1"], "seed:"),
+    "noise": (["seed:1", "--noise", "1"], "--noise goes with --optimizer adam"),
+    "no noise": (["seed:1", "--noise", "1", "--optimizer", "adam"], "--noise: this model has none"),
+    "out": (["seed:1", "--out", "text.png"], "--out text.png: there is a file of that name"),
+    "model": (["seed:1", "--model", "no_model"], "no_model: no such run folder"),
+}
+
+
+@pytest.mark.parametrize("name", MISTAKES)
+def test_mistakes(name: str, model: str, capsys: pytest.CaptureFixture[str]) -> None:
+    Path("text.png").write_text("hello")
+    Path("empty").mkdir()
+    argv, message = MISTAKES[name]
+    given = argv if "--model" in argv else [*argv, "--model", model]
+    assert invert(*given) == 2
+    said = capsys.readouterr().err.strip()
+    assert (
+        message in said.splitlines()[-1] and said.startswith("facegan invert: ") and "Traceback" not in said
+    )
+
+
+def test_train_encoder_mistakes(model: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for argv, message in (
+        ([model, "nowhere"], "nowhere: not a prepared dataset"),
+        (["no_model", "nowhere"], "no_model: no such run folder"),
+        ([model, "nowhere", "--kimg", "0"], "--kimg"),
+        ([model, "nowhere", "--out", "e.txt"], "--out e.txt: the name must end in .safetensors"),
+        ([model, "nowhere", "--loss", "x"], "--loss x"),
+    ):
+        assert main(["train-encoder", *argv]) == 2
+        assert message in capsys.readouterr().err
+
+
+def test_help_is_there(capsys: pytest.CaptureFixture[str]) -> None:
+    for name in ("invert", "train-encoder"):
+        with pytest.raises(SystemExit) as stop:
+            main([name, "--help"])
+        assert not stop.value.code and "usage: facegan" in capsys.readouterr().out

@@ -1,0 +1,330 @@
+"""Directions against what can be derived by hand, their file, edits in words, and mistakes in one line."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from facegan.cli.main import main
+from facegan.errors import InputError, ModelError
+from facegan.families import get_family
+from facegan.generator import Generator, Latent, describe
+from facegan.latent import probe, supervised, unsupervised, words
+from facegan.latent.directions import Directions
+from facegan.latent.editing import edit, parse_edits, parse_layers, target_points, watched
+from facegan.latent.holding import hold
+from facegan.latent.judging import verdict
+from facegan.latent.supervised import Seen
+from facegan.metrics.attributes import AttributePredictor, fit
+
+NAMES = ("Smiling", "Male", "Eyeglasses", "Young", "Black_Hair", "Blond_Hair", "Wearing_Hat", "No_Beard")
+
+
+def by_hand(model: Generator, names: tuple[str, ...] = NAMES) -> Directions:
+    """One axis of w for each name."""
+    axes = torch.eye(model.w_dim)[: len(names)]
+    kinds = tuple("pca" if n.startswith("pca") else "attribute" for n in names)
+    vectors = axes[:, None].expand(-1, model.num_ws, -1).clone()
+    effects = np.zeros((len(names), len(NAMES)), np.float32)
+    return Directions(names, kinds, vectors, effects, NAMES, {"Smiling": 0.9}, model.hash, {"settings": {}})
+
+
+@pytest.fixture(scope="module")
+def fast_model() -> Generator:
+    """Narrow and untrained; it takes w in three places."""
+    family = get_family("fast")
+    config = family.Config(generator=family.GeneratorConfig(widths=(8, 8), blocks=(0, 0)))
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        network = family.build_generator(config.generator, (3, 32, 32), 16)
+    return Generator(network, describe("fast", config, Latent(dim=16), (3, 32, 32)))
+
+
+# --- closed forms ------------------------------------------------------------------------------
+
+
+def white(dim: int) -> probe.Spread:
+    eye = torch.eye(dim, dtype=torch.float64)
+    return probe.Spread(torch.zeros(dim, dtype=torch.float64), eye, eye)
+
+
+def test_a_boundary_is_the_plane_that_made_the_labels() -> None:
+    """Logits linear in x with normal n: the boundary is n, and right about samples that it has not seen."""
+    g = torch.Generator().manual_seed(0)
+    x, n = torch.randn(2000, 8, generator=g), torch.randn(3, 8, generator=g, dtype=torch.float64)
+    planes = supervised.boundaries(Seen(x, x.double() @ n.T + 0.1), white(8), ("a", "b", "c"))
+    torch.testing.assert_close(planes.normals, n / n.norm(dim=1, keepdim=True), atol=0.02, rtol=0)
+    assert min(planes.accuracy.values()) > 0.95
+    rare = supervised.boundaries(Seen(x, x.double() @ n.T - 100), white(8), ("a", "b", "c"))
+    assert rare.accuracy == {}
+
+
+def test_projection_is_orthogonal_to_the_others() -> None:
+    normals = torch.nn.functional.normalize(torch.randn(3, 6, dtype=torch.float64), dim=1)
+    rest = supervised.project(normals, 0, [1, 2])
+    assert float((normals[1:] @ rest).abs().max()) < 1e-12 and float(rest.norm()) == pytest.approx(1)
+    assert torch.equal(supervised.project(normals, 0, []), normals[0])
+
+
+def test_steering_solves_its_equation() -> None:
+    """(sum_j weight_j E[g_j g_j^T] + ridge I) d = E[g_k], set up and solved as a matrix."""
+    g = torch.randn(7, 3, 2, 5, generator=torch.Generator().manual_seed(1))
+    weight = torch.tensor([0.0, 1.0, 0.3], dtype=torch.float64)
+    flat = g.flatten(2).double()
+    left = 0.05 * torch.eye(10, dtype=torch.float64)
+    for j in (1, 2):
+        left += weight[j] * flat[:, j].T @ flat[:, j] / 7
+    expected = torch.linalg.solve(left, flat[:, 0].mean(0))
+    found = supervised.steer(g, 0, weight, 0.05)
+    torch.testing.assert_close(found.flatten().double(), expected, rtol=1e-3, atol=1e-3)
+
+
+def test_related_attributes_are_not_protected_from_each_other() -> None:
+    base = torch.randn(500, 1, generator=torch.Generator().manual_seed(0))
+    other = torch.randn(500, 2, generator=torch.Generator().manual_seed(1))
+    logits = torch.cat([base, base + 0.3 * other[:, :1], other[:, 1:]], 1)
+    weight = supervised.protection(logits, ("Lipstick", "Makeup", "Male"), 0, ("Male",), 0.1)
+    assert weight.tolist() == [0.0, 0.0, 1.0]
+
+
+def test_spread_and_units() -> None:
+    """w = mean + root x: a unit along an axis is that axis's deviation, along the diagonal that one's."""
+    x = torch.randn(40_000, 2, generator=torch.Generator().manual_seed(0))
+    spread = probe.Spread.measure(x * torch.tensor([2.0, 0.5]) + 7)
+    torch.testing.assert_close(spread.mean, torch.tensor([7.0, 7.0]).double(), atol=0.05, rtol=0)
+    unit = spread.unit(torch.tensor([[3.0, 0.0]]))
+    torch.testing.assert_close(unit, torch.tensor([[2.0, 0.0]]), atol=0.05, rtol=0)
+    diagonal = spread.unit(torch.tensor([[1.0, 1.0]]))
+    assert float(diagonal.norm()) == pytest.approx(math.sqrt((4 + 0.25) / 2), rel=0.02)
+    layers = spread.unit(torch.tensor([[1.0, 0.0], [0.0, 0.0]]))  # root mean square over both layers
+    assert float(layers.norm()) == pytest.approx(2 * math.sqrt(2), rel=0.02)
+    assert float(spread.white(x * torch.tensor([2.0, 0.5]) + 7).std()) == pytest.approx(1, rel=0.02)
+
+
+def test_sefa_is_the_svd_of_the_first_layer(tiny_model: Generator) -> None:
+    weight = tiny_model.network.layers[0].weight.double()  # type: ignore[union-attr, index, operator]
+    rows = weight / weight.norm(dim=1, keepdim=True)
+    found = unsupervised.sefa(tiny_model, probe.spread_of(tiny_model), 3)[:, 0]
+    expected = torch.linalg.svd(rows, full_matrices=False).Vh[:3]
+    cosines = torch.nn.functional.cosine_similarity(found.double(), expected, dim=1).abs()
+    assert float(cosines.min()) > 0.98  # samples are white but for their number
+
+
+def test_held_attributes_stay(fast_model: Generator) -> None:
+    """The watched logit changes less than on the straight way, and the step still goes that way."""
+    predictor = AttributePredictor.load("faces")
+    spread = probe.spread_of(fast_model)
+    w = fast_model.map(fast_model.latent.sample(range(3)))
+
+    def male(points: torch.Tensor) -> torch.Tensor:
+        pictures = fit(fast_model.synthesize(points).clamp(-1, 1), predictor.shape)
+        return predictor.network(pictures)[:, predictor.column("Male")]
+
+    with torch.enable_grad():
+        start = w.clone().requires_grad_()
+        (g,) = torch.autograd.grad(male(start).sum(), start)
+    step = 2 * torch.nn.functional.normalize(g.mean(0), dim=1)  # straight towards it
+    step = step + 2 * torch.nn.functional.normalize(torch.ones_like(step), dim=1)
+    after = hold(fast_model, predictor, spread, w, step, ["Male"], damping=0.01)
+    with torch.no_grad():
+        straight, kept = ((male(p) - male(w)).abs().mean() for p in (w + step, after))
+    assert float(kept) < 0.3 * float(straight)
+    assert float(((after - w) * step).sum() / step.square().sum() / 3) > 0.3
+    assert torch.equal(hold(fast_model, predictor, spread, w, step, []), w + step)
+
+
+def test_verdict_by_hand() -> None:
+    before = np.array([[0.1, 0.9], [0.2, 0.4], [0.4, 0.6], [0.9, 0.9]])
+    after = np.array([[0.8, 0.2], [0.9, 0.3], [0.3, 0.7], [0.1, 0.1]])
+    found = verdict(before, after, 0, {"Male": 1}, True)
+    assert (found.asked, found.turned) == (3, pytest.approx(2 / 3))
+    assert found.changed == {"Male": pytest.approx(1 / 3)} and found.any == pytest.approx(1 / 3)
+    assert verdict(before, after, 0, {"Male": 1}, False).asked == 1
+    assert verdict(after[:2], before[:2], 0, {}, True).asked == 0
+
+
+# --- words -------------------------------------------------------------------------------------
+
+MEANINGS = {
+    "smiling woman": {"Smiling": True, "Male": False},
+    "neutral men": {"Smiling": False, "Male": True},
+    "an old man without glasses": {"Young": False, "Male": True, "Eyeglasses": False},
+    "Black-haired woman in a hat": {"Black_Hair": True, "Male": False, "Wearing_Hat": True},
+    "bearded": {"No_Beard": False},
+    "no beard": {"No_Beard": True},
+    "not smiling": {"Smiling": False},
+    "person": {},
+}
+
+
+@pytest.mark.parametrize("phrase", MEANINGS)
+def test_meanings(phrase: str) -> None:
+    assert words.meaning(phrase, NAMES) == MEANINGS[phrase]
+
+
+MISUNDERSTOOD = {
+    "smilng woman": "the word 'smilng' is unknown; did you mean 'smiling'? known: man, ",
+    "woman with hair": "'hair' is ambiguous; say 'black hair' or 'blond hair'",
+    "smiling neutral man": "asks for 'smiling' and for the opposite",
+}
+
+
+@pytest.mark.parametrize("phrase", MISUNDERSTOOD)
+def test_words_that_are_not_understood(phrase: str) -> None:
+    with pytest.raises(InputError) as caught:
+        words.meaning(phrase, NAMES)
+    assert MISUNDERSTOOD[phrase] in str(caught.value) and "\n" not in str(caught.value)
+
+
+def test_the_goal_of_a_sum() -> None:
+    assert words.goal("smiling woman - neutral woman + neutral man", NAMES) == {"Smiling": True, "Male": True}
+    assert words.goal("young man - old man", NAMES) == {"Young": True}
+
+
+# --- edits -------------------------------------------------------------------------------------
+
+
+def test_edits_are_sums_of_units(tiny_model: Generator) -> None:
+    found = by_hand(tiny_model)
+    assert parse_edits("smiling=+2, old=1, wearing hat=-.5", found) == {
+        "Smiling": 2.0, "Young": -1.0, "Wearing_Hat": -0.5,
+    }  # fmt: skip
+    done = edit(tiny_model, [7, 8], "Smiling=2,woman=1.5", directions=found, hold="none")
+    expected = tiny_model.latent.sample([7, 8])
+    expected[:, 0] += 2
+    expected[:, 1] -= 1.5
+    torch.testing.assert_close(done.vectors.z, expected)
+    assert done.vectors.space == "z"
+    np.testing.assert_array_equal(done.images, tiny_model.images(expected))
+    np.testing.assert_array_equal(done.at(0.0), tiny_model.sample([7, 8]))
+
+
+def test_points_in_every_spelling(tiny_model: Generator) -> None:
+    for text in ("7", "seed:7", "seed=7", " Seeds: 7"):
+        assert torch.equal(target_points(tiny_model, text).z[:, 0], tiny_model.latent.sample([7]))
+
+
+def test_what_is_watched(tiny_model: Generator) -> None:
+    found = by_hand(tiny_model, ("Smiling", "Male", "pca1"))
+    found.effects[0, NAMES.index("Young")] = 0.8  # goes with it, so it is part of the edit
+    assert watched("male,young,glasses,smiling", {"Smiling": 1.0}, found) == ["Male", "Eyeglasses"]
+    assert watched("male", {"pca1": 1.0}, found) == [] == watched("none", {"Smiling": 1.0}, found)
+
+
+def test_a_mask_keeps_its_white_part(tiny_model: Generator, tmp_path: Path) -> None:
+    from facegan.images import save_png
+
+    mask = np.zeros((64, 64, 3), np.uint8)
+    mask[:, :32] = 255
+    save_png(tmp_path / "mask.png", mask)
+    found = by_hand(tiny_model)
+    done = edit(
+        tiny_model, "seed:1", "smiling=8", directions=found, keep=str(tmp_path / "mask.png"), hold="none"
+    )  # fmt: skip
+    plain = edit(tiny_model, "seed:1", "smiling=8", directions=found, hold="none").images
+    original = tiny_model.sample([1])
+    np.testing.assert_array_equal(done.images[:, :, :15], original[:, :, :15])
+    np.testing.assert_array_equal(done.images[:, :, 17:], plain[:, :, 17:])
+    assert not np.array_equal(plain[:, :, 17:], original[:, :, 17:])
+
+
+def test_layers_are_kept(fast_model: Generator) -> None:
+    model = fast_model
+    assert model.num_ws == 3
+    found = by_hand(model)
+    done = edit(model, "seed:0", "smiling=2", directions=found, layers="0-1", keep="1", hold="none")
+    moved = (done.after - done.before)[0]
+    assert moved[0, 0] == 2 and not moved[1:].any() and done.vectors.space == "w+"
+    with pytest.raises(InputError, match=r"no layer 3 .*0 to 2"):
+        parse_layers("0-3", model)
+
+
+# --- the file, and mistakes --------------------------------------------------------------------
+
+
+def test_saved_and_loaded(tiny_model: Generator, tmp_path: Path) -> None:
+    found = by_hand(tiny_model)
+    found.save(tmp_path / "d.safetensors")
+    again = Directions.load(tmp_path / "d.safetensors", tiny_model)
+    assert (again.names, again.kinds, again.accuracy) == (found.names, found.kinds, found.accuracy)
+    assert torch.equal(again.vectors, found.vectors)
+    another = Generator(tiny_model.network, {**tiny_model.meta, "licence": "other"})
+    with pytest.raises(ModelError, match="directions of another model"):
+        Directions.load(tmp_path / "d.safetensors", another)
+
+
+@pytest.fixture
+def files(
+    tiny_model: Generator, tiny_model_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> str:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("FACEGAN_CACHE", str(tmp_path / "cache"))
+    by_hand(tiny_model).save("d.safetensors")
+    Path("text.png").write_text("no picture")
+    Path("text.safetensors").write_text("no directions")
+    return str(tiny_model_file)
+
+
+EDIT = ["edit", "seed:1", "smiling=1", "--model", "MODEL", "--directions", "d.safetensors"]
+MISTAKES = {
+    "unknown name": (["edit", "seed:1", "smilng=1", *EDIT[3:]],
+        "'smilng' is unknown; did you mean 'smiling'"),
+    "no number": (["edit", "seed:1", "smiling", *EDIT[3:]], "edit 'smiling': write a name and a number"),
+    "not finite": (["edit", "seed:1", "smiling=nan", *EDIT[3:]], "write a name and a number"),
+    "too far": (["edit", "seed:1", "smiling=1e9", *EDIT[3:]], "from -100 to 100"),
+    "empty": (["edit", "seed:1", "", *EDIT[3:]], "the edits are empty"),
+    "no such photo": (["edit", "no.jpg", *EDIT[2:]], "no.jpg"),
+    "text as photo": (["edit", "text.png", *EDIT[2:]], "text.png"),
+    "text as directions": ([*EDIT[:5], "--directions", "text.safetensors"],
+        "text.safetensors: not a readable"),
+    "model as directions": ([*EDIT[:5], "--directions", "MODEL"], "no directions (its header"),
+    "missing directions": ([*EDIT[:5], "--directions", "none.safetensors"],
+        "there is no such file of directions"),
+    "missing vectors": (["edit", "none.npz", *EDIT[2:]], "none.npz: there is no such file of vectors"),
+    "ending": ([*EDIT, "--out", "x.jpg"], "must end in .png or .npz"),
+    "one step": ([*EDIT, "--steps", "1"], "--steps must be from 2 to 25"),
+    "layer": ([*EDIT, "--keep", "4"], "--keep 4: there is no layer 4"),
+    "mask": ([*EDIT, "--keep", "text.png"], "--keep text.png: "),
+    "hold": ([*EDIT, "--hold", "hat,xyz"], "--hold 'xyz'"),
+    "negative seed": (["edit", "seed:-1", *EDIT[2:]], "'-1' is not a number"),
+    "mix layers": (["mix", "MODEL", "0", "1", "--layers", "0-3"],
+        "takes its vector in one place only; mix --comp"),
+    "mix both": (["mix", "MODEL", "0", "1", "--layers", "0", "--components", "1"], "exclude each other"),
+    "mix components": (["mix", "MODEL", "0", "1", "--components", "64"], "this model has 0 to 63"),
+    "mix many": (["mix", "MODEL", "0-99", "1"], "24 rows and columns"),
+    "samples": (["directions", "MODEL", "--samples", "0"], "--samples must be 50 or more, not 0"),
+    "protect": (["directions", "MODEL", "--protect", "teeth"],
+        "--protect 'teeth': the word 'teeth' is unknown"),
+    "network": (["directions", "MODEL", "--network", "text.safetensors"], "text.safetensors: not a readable"),
+    "directions to text": (["directions", "MODEL", "--out", "x.txt"], "must end in .safetensors"),
+    "few": (["arithmetic", "MODEL", "bald woman - man", "--samples", "20"],
+        "'bald woman': 0 of 20 faces are surely"),
+    "unknown word": (["arithmetic", "MODEL", "womn - man"], "'womn' is unknown; did you mean 'wom"),
+    "no members": (["arithmetic", "MODEL", "woman", "--members", "0"], "--members must be from 1"),
+    "no samples": (["arithmetic", "MODEL", "woman", "--samples", "-3"], "--samples must be from 1"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("mistake", MISTAKES)
+def test_mistakes_in_one_line(mistake: str, files: str, capsys: pytest.CaptureFixture[str]) -> None:
+    command, words_of_it = MISTAKES[mistake]
+    assert main([files if word == "MODEL" else word for word in command]) == 2
+    told = capsys.readouterr().err.strip()
+    assert words_of_it in told.splitlines()[-1] and "Traceback" not in told
+    assert sum(line.startswith("facegan ") for line in told.splitlines()) == 1
+
+
+def test_bundled_directions_are_of_bundled_models(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from facegan.latent.directions import ASSETS, directions_of
+    from facegan.runs import bundled, load
+
+    monkeypatch.setenv("FACEGAN_CACHE", str(tmp_path))
+    models = {model.hash: model for model in map(load, bundled())}
+    for file in ASSETS.glob("*.safetensors"):
+        found = Directions.load(file)
+        assert found.model_hash in models, f"{file.name}: make it anew with 'facegan directions'"
+        assert directions_of(models[found.model_hash]).names == found.names
