@@ -163,7 +163,9 @@ def _photo(
         frames = moments.finish(done.image.shape[:2])
     h, w = done.image.shape[:2]
     losses = f", loss {done.curve[0]:.4g} -> {done.curve[-1]:.4g}" if done.curve else ""
-    print(f"{what}, {len(done.octaves)} octaves up to {w}x{h} px{losses} -> {place}")
+    print(
+        f"{what}, {len(done.octaves)} octave{'s' * (len(done.octaves) != 1)} up to {w}x{h} px{losses} -> {place}"
+    )
     if frames:
         print(f"{frames} frames -> {keep.film}")
     return _ended(done.outcome.exit_code, place)
