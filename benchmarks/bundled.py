@@ -118,12 +118,13 @@ def card(m: dict[str, Any]) -> str:
     return f"""# {NAME}: faces of 64 px
 
 A generator of {f["parameters"]:,} parameters and {f["macs"] / 1e6:.0f} million multiply-accumulates a picture
-(family `{f["family"]}`), in half precision: {f["bytes"] / 2**20:.1f} MiB. {f["latent"]["dim"]} numbers
-in, a face out. Loading it executes nothing and needs no network.
+(family `{f["family"]}`), in half precision: {f["bytes"] / 2**20:.1f} MiB.
+{f["latent"]["dim"]} numbers in, a face out. Loading it executes nothing and needs no network.
 
     facegan generate {NAME} --count 100 --out faces.png
 
-- **Made by** the recipe `{origin["recipe"]}`, {seen:,.0f} kimg in all; [the commands](../../docs/results/README.md)
+- **Made by** the recipe `{origin["recipe"]}`, {seen:,.0f} kimg in all;
+  [the commands](../../docs/results/README.md#celeba64-the-bundled-faces)
 - **Data**: {origin["dataset"]["count"]:,} aligned photos of the train split of CelebA (content hash
   `{origin["dataset"]["content_hash"][:16]}`), 64 px; val chose the moment, test measured it
 - **Licence**: {f["licence"]}
