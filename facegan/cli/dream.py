@@ -164,9 +164,7 @@ def _photo(
     h, w = done.image.shape[:2]
     octaves = f"{len(done.octaves)} octave{'s' * (len(done.octaves) != 1)}"
     losses = f", loss {done.curve[0]:.4g} -> {done.curve[-1]:.4g}" if done.curve else ""
-    print(
-        f"{what}, {octaves} up to {w}x{h} px{losses} -> {place}"
-    )
+    print(f"{what}, {octaves} up to {w}x{h} px{losses} -> {place}")
     if frames:
         print(f"{frames} frames -> {keep.film}")
     return _ended(done.outcome.exit_code, place)
