@@ -162,10 +162,9 @@ def _photo(
             save_curve(keep.curve, [{"loss": v} for v in done.curve], f"{Path(photo).name}: {what}")
         frames = moments.finish(done.image.shape[:2])
     h, w = done.image.shape[:2]
+    octaves = f"{len(done.octaves)} octave{'s' * (len(done.octaves) != 1)}"
     losses = f", loss {done.curve[0]:.4g} -> {done.curve[-1]:.4g}" if done.curve else ""
-    print(
-        f"{what}, {len(done.octaves)} octave{'s' * (len(done.octaves) != 1)} up to {w}x{h} px{losses} -> {place}"
-    )
+    print(f"{what}, {octaves} up to {w}x{h} px{losses} -> {place}")
     if frames:
         print(f"{frames} frames -> {keep.film}")
     return _ended(done.outcome.exit_code, place)
