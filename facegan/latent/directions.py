@@ -50,7 +50,7 @@ class Settings:
     """Attributes that must not change while others do."""
     other: float = 0.1
     """Weight of all other attributes, beside 1 for protected ones."""
-    ridge: float = 0.05
+    ridge: float = 0.1
     """Keeps a steered direction near to where it acts most."""
     effects: int = 32
     """Samples at which the effect of one unit of each direction is measured."""
