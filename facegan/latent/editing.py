@@ -167,6 +167,7 @@ def edit(
     "none" moves straight. Without ``directions`` they are found once and kept.
     """
     points = target_points(model, target, encoder) if isinstance(target, str) else _points(model, target)
+    points = Vectors(at_home(model, points.z), points.names, points.model_hash, points.space)
     if directions is None:
         found = directions_of(model)
     else:
@@ -181,6 +182,25 @@ def edit(
     step = found.move(torch.zeros_like(points.z[:1]), strengths, sorted(moved))[0]
     after = held(model, points.z, step, watched(hold, strengths, found))
     return Edited(model, points.names, points.z, after, strengths, mask)
+
+
+def at_home(model: Generator, w: torch.Tensor) -> torch.Tensor:
+    """Points far outside as far from 0 as samples are, where the network draws the same picture of them.
+
+    Networks that normalise w let a search for a photo run away outwards, where a step of an edit is small.
+    """
+    spread = probe.spread_of(model)
+    typical = float((spread.root.square().sum() + spread.mean.square().sum()).sqrt())
+    size = w.norm(dim=2, keepdim=True)
+    far = (size > 1.2 * typical).any(1).flatten()
+    if not bool(far.any()):
+        return w
+    nearer = torch.where(size > 1.2 * typical, w * typical / size.clamp_min(1e-12), w)
+    with torch.inference_mode():
+        for row in far.nonzero().flatten().tolist():
+            drawn, same, other = model.synthesize(torch.stack([w[row], nearer[row], -w[row]])).cpu()
+            far[row] = float((drawn - same).abs().max()) < 0.01 * float((drawn - other).abs().max())
+    return torch.where(far[:, None, None], nearer, w)
 
 
 def watched(text: str, strengths: Mapping[str, float], found: Directions) -> list[str]:

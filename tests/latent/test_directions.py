@@ -15,7 +15,7 @@ from facegan.families import get_family
 from facegan.generator import Generator, Latent, describe
 from facegan.latent import probe, supervised, unsupervised, words
 from facegan.latent.directions import Directions
-from facegan.latent.editing import edit, parse_edits, parse_layers, target_points, watched
+from facegan.latent.editing import at_home, edit, parse_edits, parse_layers, target_points, watched
 from facegan.latent.holding import hold
 from facegan.latent.judging import verdict
 from facegan.latent.supervised import Seen
@@ -206,6 +206,16 @@ def test_edits_are_sums_of_units(tiny_model: Generator) -> None:
 def test_points_in_every_spelling(tiny_model: Generator) -> None:
     for text in ("7", "seed:7", "seed=7", " Seeds: 7"):
         assert torch.equal(target_points(tiny_model, text).z[:, 0], tiny_model.latent.sample([7]))
+
+
+def test_far_points_come_home_where_nothing_changes(fast_model: Generator, tiny_model: Generator) -> None:
+    """``fast`` normalises w, so that three times w is the same face; for ``dcgan`` it is another."""
+    for model, changed in ((fast_model, True), (tiny_model, False)):
+        w = 3 * model.map(model.latent.sample([0, 1])).cpu()
+        home = at_home(model, w)
+        assert bool((home.norm(dim=2) < 0.6 * w.norm(dim=2)).all()) == changed
+        assert torch.equal(home, w) == (not changed)
+        assert np.abs(model.images(home).astype(int) - model.images(w)).max() <= 1
 
 
 def test_what_is_watched(tiny_model: Generator) -> None:
