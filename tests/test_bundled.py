@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 import facegan
-from facegan.cli.demo_bundled import GOAL, GROUPS
+from facegan.cli.demo_bundled import GOAL, GROUPS, MEMBERS, POOL, TRIALS
 from facegan.cli.main import main
 from facegan.cli.show import facts
 from facegan.latent.scoring import score_arithmetic
@@ -84,10 +84,10 @@ def test_the_card_holds_what_it_says(name):
 def test_a_smiling_man_by_arithmetic():
     """Ten draws by one network, no face in two of them, judged by another; random triples beside."""
     model = facegan.load("celeba64")
-    pool = model.latent.sample(range(1, 601))
+    pool = model.latent.sample(range(1, POOL + 1))
     score = score_arithmetic(
         model, pool, AttributePredictor.load("faces"), AttributePredictor.load("evaluator"), GROUPS, GOAL,
-        trials=10, members=4, seed=0, rescale=model.latent,
+        trials=TRIALS, members=MEMBERS, seed=0, rescale=model.latent,
     )  # fmt: skip
     assert score is not None and len(score.members) == 10
     assert score.shares["trials"]["both"] >= 0.9

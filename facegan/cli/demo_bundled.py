@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 MODEL = "celeba64"
-POOL = 600  # faces with seeds 1, 2, ... from which members are chosen
-TRIALS, MEMBERS = 10, 4
+POOL = 1200  # faces with seeds 1, 2, ... from which members are chosen
+TRIALS, MEMBERS = 10, 10
 GROUPS = {
     "smiling woman": {"Smiling": True, "Male": False},
     "neutral woman": {"Smiling": False, "Male": False},

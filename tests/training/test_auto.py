@@ -82,7 +82,7 @@ def test_gamma_follows_the_batch_where_the_recipe_follows_the_rule():
     (122, 600.0, False, {"augment": "ada"}),
 ])  # fmt: skip
 def test_augmentation_by_how_often_pictures_are_seen(pictures, kimg, faces, expected):
-    config = override(recipe("faces-fast-64"), {"kimg": kimg})
+    config = override(recipe("faces-dcgan-64"), {"kimg": kimg})
     assert auto.augmentation(config, around(pictures=pictures, faces=faces))[0] == expected
 
 
