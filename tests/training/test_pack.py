@@ -78,7 +78,7 @@ def test_mistakes_in_one_line(tiny_dataset, packed, tmp_path, capsys):
         (["pack", str(tmp_path / "none")], "no checkpoint"),
         (["pack", str(tmp_path / "empty")], "no checkpoint"),
         (["pack", str(tmp_path), "--out", "x.txt"], ".safetensors"),
-        (["train", str(tiny_dataset.path), "--recipe", "r3gan-32", "--init", str(packed),
+        (["train", str(tiny_dataset.path), "--recipe", "r3gan-32", "--quiet", "--init", str(packed),
           "--out", str(tmp_path / "r")], "its family is"),
         (["generate", str(packed)], "no facegan model"),
     ):  # fmt: skip
