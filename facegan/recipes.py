@@ -287,7 +287,8 @@ RECIPES: dict[str, Recipe] = {
     "faces-fast-64": Recipe(
         TrainConfig(
             family="fast", size=64, kimg=600.0, batch=32, r1_gamma=1.0, r1_every=4, precision="auto",
-            augment="ada-face", ema_halflife_kimg=15.0, latent=LatentConfig(dim=128), model=fast.Config(),
+            augment="ada-face", ema_halflife_kimg=15.0, latent=LatentConfig(dim=128),
+            model=fast.Config(discriminator=fast.DiscriminatorConfig(projected="critic")),
             grid_kimg=10.0, checkpoint_kimg=20.0,
         ),
         "64 px faces, the best that two CPU hours give (docs/results/faces-fast.md)",

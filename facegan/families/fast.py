@@ -59,6 +59,12 @@ class DiscriminatorConfig(OptimizerConfig):
     """How resolution is halved: conv4 (4 x 4, stride 2), shuffle, or res (residual, with averages)."""
     mbstd: bool = True
     """A channel with the deviation between pictures of the batch."""
+    projected: str = ""
+    """Heads judge by this bundled attribute network's feature maps, too; empty: none do."""
+    projected_width: int = 128
+    """Channels of those heads."""
+    projected_weight: float = 0.6
+    """Weight of their loss (hinge)."""
 
 
 @dataclass(frozen=True)
@@ -110,10 +116,18 @@ def build_discriminator(
     config: DiscriminatorConfig, image_shape: Sequence[int], label_dim: int = 0
 ) -> nn.Module:
     from facegan.nets.fast_nets import FastDiscriminator
+    from facegan.nets.projected import networks
 
     _check("discriminator", config, config.stem, len(config.widths) - 1, image_shape[1:], label_dim)
     if config.down not in DOWN:
         raise ConfigError(f"--discriminator.down '{config.down}' is unknown (known: {', '.join(DOWN)})")
+    if config.projected and config.projected not in networks():
+        raise ConfigError(
+            f"--discriminator.projected '{config.projected}' is unknown (known: {', '.join(networks())})"
+        )
+    if config.projected and (config.projected_width < 1 or config.projected_weight <= 0):
+        raise ConfigError("--discriminator.projected_width and projected_weight must be above 0")
     return FastDiscriminator(
-        image_shape, config.widths, config.blocks, stem=config.stem, down=config.down, mbstd=config.mbstd
-    )
+        image_shape, config.widths, config.blocks, stem=config.stem, down=config.down, mbstd=config.mbstd,
+        projected=config.projected, projected_width=config.projected_width,
+    )  # fmt: skip

@@ -15,7 +15,7 @@ from facegan.errors import ModelError
 from facegan.files import write_bytes
 from facegan.generator import Generator
 from facegan.inversion.space import Space
-from facegan.metrics.attributes import fit
+from facegan.nets.attribute_nets import fit
 
 FORMAT = 1
 LARGEST = 64  # px; larger pictures are brought to this size

@@ -25,7 +25,7 @@ from facegan.inversion.encoder import Encoder, EncoderNet
 from facegan.inversion.losses import Objective, parse_losses
 from facegan.inversion.metric import measure_metric
 from facegan.inversion.space import Space, default_space
-from facegan.metrics.attributes import fit
+from facegan.nets.attribute_nets import fit
 from facegan.nets.ema import update_ema
 
 Tensor = torch.Tensor

@@ -24,8 +24,9 @@ from facegan.generator import Generator, canonical_json
 from facegan.latent import probe, supervised, unsupervised
 from facegan.latent.stages import Stages
 from facegan.latent.supervised import Seen, Told
-from facegan.metrics.attributes import AttributePredictor, fit
+from facegan.metrics.attributes import AttributePredictor
 from facegan.metrics.features import digest
+from facegan.nets.attribute_nets import fit
 
 FORMAT = 1
 ASSETS = Path(__file__).parent.parent / "assets" / "directions"

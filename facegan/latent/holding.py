@@ -12,7 +12,8 @@ import torch
 
 from facegan.generator import Generator
 from facegan.latent.probe import Spread, Tensor
-from facegan.metrics.attributes import AttributePredictor, fit
+from facegan.metrics.attributes import AttributePredictor
+from facegan.nets.attribute_nets import fit
 
 
 def hold(

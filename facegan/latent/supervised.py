@@ -15,7 +15,8 @@ import torch
 from facegan.generator import Generator
 from facegan.latent import probe
 from facegan.latent.probe import Spread, Tensor
-from facegan.metrics.attributes import AttributePredictor, fit
+from facegan.metrics.attributes import AttributePredictor
+from facegan.nets.attribute_nets import fit
 
 Told = Callable[[str, int, int], None]
 RELATED = 0.45  # logits that go together more than this name one thing: lipstick and make-up

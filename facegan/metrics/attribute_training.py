@@ -18,8 +18,8 @@ from facegan import rng
 from facegan.errors import DatasetError
 from facegan.files import write_bytes
 from facegan.images import to_float
-from facegan.metrics.attributes import AttributePredictor, fit
-from facegan.nets.attribute_nets import AttributeNet, build
+from facegan.metrics.attributes import AttributePredictor
+from facegan.nets.attribute_nets import AttributeNet, build, fit
 from facegan.nets.ema import update_ema
 
 

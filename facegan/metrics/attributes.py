@@ -6,19 +6,18 @@ The features before its last layer measure how alike faces are. One file holds a
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 
 from facegan.errors import ModelError
 from facegan.files import write_bytes
 from facegan.images import to_float
-from facegan.nets.attribute_nets import AttributeNet, build
+from facegan.nets.attribute_nets import AttributeNet, build, fit
 
 FORMAT = 1
 ASSETS = Path(__file__).parent.parent / "assets" / "attributes"
@@ -31,7 +30,8 @@ class AttributePredictor:
     ``shape`` is the (C, H, W) that the network takes: other pictures are brought to it. ``scale`` and
     ``shift`` (one for each name) turn the network's logits into calibrated ones (Platt 1999);
     ``mirror`` says that a picture and its mirror image are judged together. Features have mean 0 and
-    standard deviation 1 over the pictures that ``measure_features`` was given.
+    standard deviation 1 over the pictures that ``measure_features`` was given; ``map_std`` is that of each
+    channel of the maps before their means are taken.
     """
 
     names: tuple[str, ...]
@@ -46,6 +46,7 @@ class AttributePredictor:
     mirror: bool = False
     feature_mean: np.ndarray = field(default_factory=lambda: np.zeros(0, np.float32))
     feature_std: np.ndarray = field(default_factory=lambda: np.ones(0, np.float32))
+    map_std: np.ndarray = field(default_factory=lambda: np.ones(0, np.float32))
     papers: dict[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -82,13 +83,15 @@ class AttributePredictor:
         parts = [self.features_of(to_float(images[i : i + batch])) for i in range(0, len(images), batch)]
         return torch.cat(parts).numpy()
 
+    @torch.inference_mode()
     def measure_features(self, images: np.ndarray) -> None:
-        """Set the mean and the standard deviation of features to those of these pictures."""
+        """Set means and standard deviations of features, and those of maps, to what these pictures have."""
         self.feature_mean = self.feature_std = np.zeros(0, np.float32)
         found = self.features(images)
-        spread = found.std(0)
-        # A channel that hardly ever speaks must not shout once it does.
-        self.feature_mean, self.feature_std = found.mean(0), np.maximum(spread, 0.05 * spread.mean() + 1e-12)
+        batches = (self.network.maps(x) for x in self._batches(images, 64))
+        squares = torch.cat([torch.cat([_mean_square(m) for m in maps], 1) for maps in batches]).mean(0)
+        self.feature_mean, self.feature_std = found.mean(0), _floored(found.std(0))
+        self.map_std = _floored(np.sqrt(np.maximum(squares.numpy() - np.square(self.feature_mean), 0)))
 
     def _batches(self, images: np.ndarray, batch: int) -> Iterator[torch.Tensor]:
         return (fit(to_float(images[i : i + batch]), self.shape) for i in range(0, len(images), batch))
@@ -118,6 +121,7 @@ class AttributePredictor:
         }
         tensors["feature_mean"] = torch.from_numpy(self.feature_mean)
         tensors["feature_std"] = torch.from_numpy(self.feature_std)
+        tensors["map_std"] = torch.from_numpy(self.map_std)
         write_bytes(path, save(tensors, {"facegan-attributes": json.dumps(header, sort_keys=True)}))
 
     @classmethod
@@ -149,18 +153,29 @@ class AttributePredictor:
                 raise ValueError("sizes out of range")
             network = build(head["architecture"], shape, len(names), head["width"])
             feature_mean, feature_std = (tensors.pop(f"feature_{k}").numpy() for k in ("mean", "std"))
+            map_std = tensors.pop("map_std", torch.ones(0)).numpy()
             network.load_state_dict(
                 {k: v.float() if v.is_floating_point() else v for k, v in tensors.items()}
             )
             return cls(
                 names, network.eval().requires_grad_(False), shape, head["architecture"], head["width"],
                 dict(head["accuracy"]), dict(head["balanced_accuracy"]), scale, shift, bool(head["mirror"]),
-                feature_mean, feature_std,
+                feature_mean, feature_std, map_std,
                 dict(head["papers"]),
             )  # fmt: skip
         except (KeyError, TypeError, ValueError, RuntimeError, AttributeError) as error:
             first = (str(error).splitlines() or [""])[0][:200]
             raise ModelError(f"{path}: the header does not describe its tensors ({first})") from None
+
+
+def _mean_square(m: torch.Tensor) -> torch.Tensor:
+    """Of each channel, over positions: ``N,C``."""
+    return m.square().mean((2, 3)) if m.ndim == 4 else m.square()
+
+
+def _floored(spread: np.ndarray) -> np.ndarray:
+    """Deviations to divide by: a channel that hardly ever speaks must not shout once it does."""
+    return np.maximum(spread, 0.05 * spread.mean() + 1e-12).astype(np.float32)
 
 
 def bundled_names() -> list[str]:
@@ -171,13 +186,3 @@ def bundled_names() -> list[str]:
 def bundled(name: str) -> Path | None:
     """The bundled file of that name; None where there is none."""
     return ASSETS / f"{name}.safetensors" if name in bundled_names() else None
-
-
-def fit(x: torch.Tensor, shape: Sequence[int]) -> torch.Tensor:
-    """``N,c,h,w`` in [-1, 1] as ``N,C,H,W``: grey repeated or colours averaged, resized with antialiasing."""
-    channels, height, width = shape
-    if x.shape[1] != channels:
-        x = x.mean(1, keepdim=True).expand(-1, channels, -1, -1)
-    if tuple(x.shape[2:]) != (height, width):
-        x = F.interpolate(x, (height, width), mode="bilinear", antialias=True, align_corners=False)
-    return x

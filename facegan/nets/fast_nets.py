@@ -17,6 +17,7 @@ from torch import nn
 
 from facegan.nets import parallel
 from facegan.nets.feedforward import MinibatchStd
+from facegan.nets.projected import ProjectedHeads
 
 
 def _conv(cin: int, cout: int, kernel: int = 3, stride: int = 1, bias: bool = True) -> nn.Conv2d:
@@ -193,7 +194,8 @@ class PlainResidual(nn.Module):
 
 
 class FastDiscriminator(nn.Module):
-    """``widths`` are the channels from the highest resolution that is worked at to the lowest."""
+    """``widths`` are the channels from the highest resolution that is worked at to the lowest. What heads on
+    the frozen network ``projected`` say besides is in ``self.projected``, for those who ask."""
 
     def __init__(
         self,
@@ -204,6 +206,8 @@ class FastDiscriminator(nn.Module):
         stem: int = 2,
         down: str = "conv4",
         mbstd: bool = True,
+        projected: str = "",
+        projected_width: int = 128,
     ) -> None:
         super().__init__()
         c, h, w = image_shape
@@ -217,6 +221,7 @@ class FastDiscriminator(nn.Module):
         self.last = _conv(widths[-1] + mbstd, widths[-1])
         self.dense = nn.Linear(widths[-1] * (h // f) * (w // f), 1)
         nn.init.normal_(self.dense.weight, std=1 / math.sqrt(self.dense.in_features))
+        self.projected = ProjectedHeads(projected, projected_width) if projected else None
 
     def forward(self, images: torch.Tensor, labels: torch.Tensor | None = None) -> torch.Tensor:
         x = F.pixel_unshuffle(images, self.stem) if self.stem > 1 else images

@@ -37,6 +37,8 @@ from facegan.training.state import (
     set_rates,
 )  # fmt: skip
 
+HEADS = LOSSES["hinge"]  # of heads on a frozen network
+
 
 class Feed(Protocol):
     """Images ``N,C,H,W`` in [-1, 1]: part ``low .. high - 1`` of the batch that begins at ``start``.
@@ -60,6 +62,7 @@ class Update:
     def __init__(self, state: TrainState, feed: Feed, real: Batch, fake: Batch) -> None:
         self.state, self.feed, self.real, self.fake = state, feed, real, fake
         self.loss = LOSSES[state.config.loss]
+        self.projected: dict[str, torch.Tensor] = {}  # logits of the heads on a frozen network, by kind
 
     # --- images -------------------------------------------------------------------------------
 
@@ -114,9 +117,14 @@ class Update:
         ``first`` is the global index of the first image among those of its ``kind``.
         """
         state = self.state
-        given = (augmented(state, images, kind, first), *(() if labels is None else (labels,)))
+        seen = augmented(state, images, kind, first)
+        given = (seen, *(() if labels is None else (labels,)))
+        heads = getattr(state.discriminator, "projected", None)
         with _autocast(state):
             logits = state.discriminator(*given).to(state.dtype)
+            if heads is not None and kind in ("real", "fake", "g"):
+                # Only the generator learns through the frozen network.
+                self.projected[kind] = heads(seen if kind == "g" else seen.detach()).to(state.dtype)
         return -logits if state.config.flip_labels else logits
 
     def on_reals(self, part: Part, grad: bool = False) -> tuple[torch.Tensor, torch.Tensor]:
@@ -133,6 +141,18 @@ class Update:
         logits = self.judge(images, self.fake_labels(part), "fake", self.fake.start + part[0])
         _record_logits(self.state, "fake", logits, logits < self.loss.boundary)
         return logits, images
+
+    def projected_loss(self, *kinds: str) -> torch.Tensor | float:
+        """The weighted hinge loss of the heads on what was judged as these ``kinds``; 0 without heads."""
+        state = self.state
+        total: torch.Tensor | float = 0.0
+        for kind in kinds if self.projected else ():
+            term = {"real": HEADS.d_real, "fake": HEADS.d_fake, "g": lambda x: HEADS.g(x, None)}[kind]
+            assert term is not None
+            value = term(self.projected.pop(kind))
+            state.record(f"loss_projected_{kind}", value)
+            total = total + value * state.config.model.discriminator.projected_weight
+        return total
 
     def noise(self, kind: str, batch: Batch, part: Part, logits: torch.Tensor) -> torch.Tensor:
         """What label_noise x U(0, 1) on each label adds to the binary cross entropy.
@@ -190,6 +210,7 @@ def update_discriminator(
         assert term is not None
         value = term(logits)
         state.record(f"loss_{kind}", value)
+        value = value + update.projected_loss(kind)
         batch = real if kind == "real" else fake
         return value + update.noise(kind, batch, part, logits) if c.label_noise else value
 
@@ -199,6 +220,7 @@ def update_discriminator(
         adapt(state, x - y if loss.needs_real else x)
         objective = loss.d(x, y)
         state.record("loss_d", objective)
+        objective = objective + update.projected_loss("real", "fake")
         if loss.d_real is not None and loss.d_fake is not None:
             with torch.no_grad():
                 state.record("loss_real", loss.d_real(x))
@@ -259,7 +281,7 @@ def update_generator(
             )
         value = loss.g(logits, others)
         state.record("loss_g", value)
-        return value + _path_regularization(update, part)
+        return value + update.projected_loss("g") + _path_regularization(update, part)
 
     trained = [p for p in d.parameters() if p.requires_grad]
     for p in trained:  # saves the weight gradients, a third of the discriminator's cost

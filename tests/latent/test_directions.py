@@ -19,7 +19,8 @@ from facegan.latent.editing import at_home, edit, parse_edits, parse_layers, tar
 from facegan.latent.holding import hold
 from facegan.latent.judging import verdict
 from facegan.latent.supervised import Seen
-from facegan.metrics.attributes import AttributePredictor, fit
+from facegan.metrics.attributes import AttributePredictor
+from facegan.nets.attribute_nets import fit
 
 NAMES = ("Smiling", "Male", "Eyeglasses", "Young", "Black_Hair", "Blond_Hair", "Wearing_Hat", "No_Beard")
 

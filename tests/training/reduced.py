@@ -12,6 +12,7 @@ WIDTHS = {
     "r3gan": {"group_size": 1, "blocks": [1]},
 }
 MORE = {
+    "fast": {"discriminator.projected_width": 8},
     "stylegan2": {"generator.w_dim": 16},
     "progan": {"generator.stage_kimg": 0.002, "generator.fade_kimg": 0.005},
 }

@@ -58,6 +58,7 @@ CASES |= {
         "generator.blocks": (0, 0, 0),
         "discriminator.widths": (8, 8, 8),
         "discriminator.blocks": (0, 0),
+        "discriminator.projected_width": 8,
     },
     "r3gan": {"recipe": "r3gan-32", "augment_p": 0.5, "burnin_kimg": 0.0},
     "stylegan2 with labels": {"recipe": "stylegan2-32", "condition": ("a", "b")},
