@@ -25,6 +25,7 @@ from facegan.errors import FaceganError, InputError, ModelError
 from facegan.families import get_family
 from facegan.files import write_bytes
 from facegan.images import to_uint8
+from facegan.nets.unfilled import Unfilled
 
 FORMAT = 1
 
@@ -284,12 +285,13 @@ class Generator:
                 )
             if _hash(meta, _half(tensors)) != meta["hash"]:
                 raise ModelError("the content does not match its hash; the file is damaged")
-            # First without memory: a header could describe a network larger than the machine.
-            with torch.device("meta"):
-                planned = {k: v.shape for k, v in build_network(meta).state_dict().items()}
-            if planned != {k: v.shape for k, v in tensors.items()}:
-                raise ModelError("the header does not describe its tensors (other names or shapes)")
-            network = build_network(meta)
+            with Unfilled():
+                # First without memory: a header could describe a network larger than the machine.
+                with torch.device("meta"):
+                    planned = {k: v.shape for k, v in build_network(meta).state_dict().items()}
+                if planned != {k: v.shape for k, v in tensors.items()}:
+                    raise ModelError("the header does not describe its tensors (other names or shapes)")
+                network = build_network(meta)
             network.load_state_dict(
                 {k: v.float() if v.is_floating_point() else v for k, v in tensors.items()}
             )
