@@ -149,7 +149,7 @@ class Generator:
     ) -> torch.Tensor:
         """Latents ``N,dim`` to ``N,num_ws,w_dim``; ``truncation`` below 1 draws w towards its average.
 
-        What is ``N,num_ws,w_dim`` already is w, and only truncated.
+        What is ``N,num_ws,w_dim`` already is w, and only truncated. See ``truncates``.
 
         ``labels`` are ``N,L`` (or ``L`` for all) for a conditional network, in the order of ``self.labels``;
         without them, those of :meth:`tell`, which begin with the training pictures' most frequent ones.
@@ -169,6 +169,11 @@ class Generator:
         if stored is not None:
             return stored
         return self.map(self.latent.centre()[None])[0]
+
+    @property
+    def truncates(self) -> bool:
+        """Whether truncation (but to 0) changes pictures: not where all that it changes goes unseen."""
+        return not getattr(self.network, "ignores_length", False) or bool(self.w_average().any())
 
     def synthesize(self, w: torch.Tensor, noise: str = "const") -> torch.Tensor:
         """``N,num_ws,w_dim`` to images ``N,C,H,W`` in [-1, 1]; ``noise`` is const, random or none."""
