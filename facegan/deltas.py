@@ -15,7 +15,7 @@ from typing import Any
 import torch
 
 from facegan.errors import ModelError
-from facegan.files import write_bytes
+from facegan.files import read_tensors, write_bytes
 from facegan.generator import Generator
 
 FORMAT = 1
@@ -32,31 +32,13 @@ def save_delta(path: str | Path, model_hash: str, tensors: Mapping[str, torch.Te
 
 def load_delta(path: str | Path) -> tuple[dict[str, Any], dict[str, torch.Tensor]]:
     """The papers, and the difference of each tensor in full; ModelError in one line."""
-    from safetensors import SafetensorError, safe_open
-
-    try:
-        with safe_open(str(path), framework="pt") as handle:
-            text = (handle.metadata() or {}).get("facegan-delta")
-            parts = {key: handle.get_tensor(key).float() for key in handle.keys()}  # noqa: SIM118
-    except FileNotFoundError:
-        raise ModelError(f"{path}: there is no such delta") from None
-    except (SafetensorError, OSError) as error:
-        first = (str(error).splitlines() or [""])[0][:200]
-        raise ModelError(f"{path}: not a readable .safetensors file ({first})") from None
-    if text is None:
-        raise ModelError(f"{path}: no delta (its header has no 'facegan-delta' entry)")
-    try:
-        head = json.loads(text)
-        if head["format"] != FORMAT:
-            raise ModelError(f"{path}: format {head['format']} is not {FORMAT}; is facegan up to date?")
+    with read_tensors(path, "facegan-delta", FORMAT, "delta") as (head, tensors):
         str(head["model"])
+        parts = {key: value.float() for key, value in tensors.items()}
         found = {k[5:]: v for k, v in parts.items() if k.startswith("full/")}
         for key in parts:
             if key.startswith("left/"):
                 found[key[5:]] = parts[key] @ parts[f"right/{key[5:]}"]
-    except (KeyError, TypeError, ValueError, RuntimeError) as error:
-        first = (str(error).splitlines() or [""])[0][:200]
-        raise ModelError(f"{path}: the header does not describe its tensors ({first})") from None
     if not all(bool(v.isfinite().all()) for v in found.values()):
         raise ModelError(f"{path}: some values are not finite")
     return head, found

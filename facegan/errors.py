@@ -39,3 +39,8 @@ class RunError(FaceganError):
 
 class LostProcessError(RunError):
     """Another process of the run has gone; what connected them can no longer be closed in order."""
+
+
+def first_line(error: BaseException) -> str:
+    """What goes into a message of one line: foreign texts may hold line ends and whole files."""
+    return (str(error).splitlines() or [""])[0][:200] or type(error).__name__

@@ -1,4 +1,4 @@
-"""Writing files whole or not at all, and the points at which tests pull the plug.
+"""Writing files whole or not at all, the points at which tests pull the plug, and reading what holds tensors.
 
 Every write and rename of a run passes :func:`failpoint`. With ``FACEGAN_KILL_AT=N`` in the environment
 the process ends there, as by kill -9, the N-th time that one is reached; with
@@ -7,9 +7,18 @@ the process ends there, as by kill -9, the N-th time that one is reached; with
 
 from __future__ import annotations
 
+import contextlib
+import json
 import os
 import signal
+from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from facegan.errors import FaceganError, ModelError, first_line
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 _reached = 0
 
@@ -71,3 +80,49 @@ def write_bytes(path: str | Path, content: bytes) -> None:
         rename(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+# --- files of tensors --------------------------------------------------------------------------------
+
+
+@contextlib.contextmanager
+def read_tensors(
+    path: str | Path, key: str, form: int, what: str, absent: str = ""
+) -> Iterator[tuple[dict[str, Any], dict[str, Tensor]]]:
+    """Papers and tensors of a ``.safetensors`` file; the papers are JSON in its header, under ``key``.
+
+    ModelError in one line where there is no such file (of which ``absent`` speaks, else ``what``), where it
+    is not readable, no ``what`` or not of format ``form``, and where the block cannot make sense of it.
+    """
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(str(path), framework="pt") as handle:
+            text = (handle.metadata() or {}).get(key)
+            tensors = {name: handle.get_tensor(name) for name in handle.keys()}  # noqa: SIM118
+    except FileNotFoundError:
+        raise ModelError(f"{path}: there is no such {absent or what}") from None
+    except (SafetensorError, OSError) as error:
+        raise ModelError(f"{path}: not a readable .safetensors file ({first_line(error)})") from None
+    if text is None:
+        raise ModelError(f"{path}: no {what} (its header has no '{key}' entry)")
+    try:
+        papers = json.loads(text)
+        if (found := papers.get("format")) != form:
+            raise ModelError(f"format {str(found)[:20]} is not {form}; is facegan up to date?")
+        yield papers, tensors
+    except FaceganError as error:
+        raise ModelError(f"{path}: {error}") from None
+    except (LookupError, TypeError, ValueError, AttributeError, RuntimeError, OverflowError) as error:
+        raise ModelError(f"{path}: the header does not describe its tensors ({first_line(error)})") from None
+
+
+def has_papers(path: str | Path, key: str) -> bool:
+    """Whether ``path`` is a ``.safetensors`` file with an entry ``key`` in its header."""
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(str(path), framework="np") as handle:
+            return key in (handle.metadata() or {})
+    except (SafetensorError, OSError):
+        return False

@@ -21,10 +21,11 @@ import torch
 from torch import nn
 
 from facegan import rng
-from facegan.errors import FaceganError, InputError, ModelError
+from facegan.errors import InputError, ModelError
 from facegan.families import get_family
-from facegan.files import write_bytes
+from facegan.files import read_tensors, write_bytes
 from facegan.images import to_uint8
+from facegan.nets.unfilled import Unfilled
 
 FORMAT = 1
 
@@ -148,7 +149,7 @@ class Generator:
     ) -> torch.Tensor:
         """Latents ``N,dim`` to ``N,num_ws,w_dim``; ``truncation`` below 1 draws w towards its average.
 
-        What is ``N,num_ws,w_dim`` already is w, and only truncated.
+        What is ``N,num_ws,w_dim`` already is w, and only truncated. See ``truncates``.
 
         ``labels`` are ``N,L`` (or ``L`` for all) for a conditional network, in the order of ``self.labels``;
         without them, those of :meth:`tell`, which begin with the training pictures' most frequent ones.
@@ -168,6 +169,11 @@ class Generator:
         if stored is not None:
             return stored
         return self.map(self.latent.centre()[None])[0]
+
+    @property
+    def truncates(self) -> bool:
+        """Whether truncation (but to 0) changes pictures: not where all that it changes goes unseen."""
+        return not getattr(self.network, "ignores_length", False) or bool(self.w_average().any())
 
     def synthesize(self, w: torch.Tensor, noise: str = "const") -> torch.Tensor:
         """``N,num_ws,w_dim`` to images ``N,C,H,W`` in [-1, 1]; ``noise`` is const, random or none."""
@@ -263,43 +269,20 @@ class Generator:
     @classmethod
     def load(cls, path: str | Path, device: str | torch.device = "cpu") -> Generator:
         """Read what :meth:`save` wrote; ModelError in one line if missing, damaged or foreign."""
-        from safetensors import SafetensorError, safe_open
-
-        path = Path(path)
-        try:
-            with safe_open(str(path), framework="pt") as handle:
-                text = (handle.metadata() or {}).get("facegan")
-                tensors = {key: handle.get_tensor(key) for key in handle.keys()}  # noqa: SIM118
-        except FileNotFoundError:
-            raise ModelError(f"{path}: there is no such model file") from None
-        except (SafetensorError, OSError) as error:
-            raise ModelError(f"{path}: not a readable .safetensors file ({_first_line(error)})") from None
-        if text is None:
-            raise ModelError(f"{path}: no facegan model (its header has no 'facegan' entry)")
-        try:
-            meta = json.loads(text)
-            if meta.get("format") != FORMAT:
-                raise ModelError(
-                    f"format {str(meta.get('format'))[:20]} is not {FORMAT}; is facegan up to date?"
-                )
+        with read_tensors(path, "facegan", FORMAT, "facegan model", "model file") as (meta, tensors):
             if _hash(meta, _half(tensors)) != meta["hash"]:
                 raise ModelError("the content does not match its hash; the file is damaged")
-            # First without memory: a header could describe a network larger than the machine.
-            with torch.device("meta"):
-                planned = {k: v.shape for k, v in build_network(meta).state_dict().items()}
-            if planned != {k: v.shape for k, v in tensors.items()}:
-                raise ModelError("the header does not describe its tensors (other names or shapes)")
-            network = build_network(meta)
+            with Unfilled():
+                # First without memory: a header could describe a network larger than the machine.
+                with torch.device("meta"):
+                    planned = {k: v.shape for k, v in build_network(meta).state_dict().items()}
+                if planned != {k: v.shape for k, v in tensors.items()}:
+                    raise ModelError("the header does not describe its tensors (other names or shapes)")
+                network = build_network(meta)
             network.load_state_dict(
                 {k: v.float() if v.is_floating_point() else v for k, v in tensors.items()}
             )
             return cls(network, {k: v for k, v in meta.items() if k not in ("format", "hash")}, device)
-        except FaceganError as error:
-            raise ModelError(f"{path}: {error}") from None
-        except (KeyError, TypeError, ValueError, AttributeError, RuntimeError, OverflowError) as error:
-            raise ModelError(
-                f"{path}: the header does not describe its tensors ({_first_line(error)})"
-            ) from None
 
     def parameters_by_layer(self) -> list[tuple[str, tuple[int, ...], int]]:
         """(name, shape, count) of every trained tensor."""
@@ -358,11 +341,6 @@ def describe(
 def canonical_json(value: Any) -> str:
     """JSON with sorted keys and no spaces: equal values give equal texts."""
     return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
-
-
-def _first_line(error: Exception) -> str:
-    """What goes into a message of one line: foreign texts may hold line ends and whole headers."""
-    return next(iter(str(error).splitlines()), "")[:200] or type(error).__name__
 
 
 def _cast(tensor: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:

@@ -62,6 +62,27 @@ def test_its_licence_is_told_once(name, tmp_path, capsys):
     assert said.err.count("non-commercial") == 1 and "non-commercial" not in said.out
 
 
+@pytest.mark.parametrize("argv", [
+    ["generate", "MODEL", "--out", "OUT.png"],
+    ["interpolate", "MODEL", "0", "1", "--out", "OUT.png"],
+    ["arithmetic", "MODEL", "1 - 2 + 3", "--out", "OUT.png"],
+    ["atlas", "MODEL", "--out", "OUT.png"],
+    ["film", "MODEL", "--out", "OUT.gif"],
+    ["evaluate", "MODEL", "--against", "nothing"],
+], ids=lambda a: a[0])  # fmt: skip
+def test_a_truncation_that_would_change_nothing_is_refused(argv, tmp_path, capsys):
+    """It normalises its vectors; in one line, and before anything is written."""
+    words = [w.replace("MODEL", "celeba64").replace("OUT", str(tmp_path / "a")) for w in argv]
+    assert not facegan.load("celeba64").truncates
+    assert main([*words, "--truncation", "0.7"]) == 2
+    said = capsys.readouterr().err
+    assert "--truncation 0.7 changes nothing" in said and len(said.strip().splitlines()) == 1
+    assert not list(tmp_path.iterdir())
+    if argv[0] == "generate":
+        for level in ("0", "1"):
+            assert main([*words, "--count", "2", "--truncation", level]) == 0
+
+
 def test_models_lists_them(capsys):
     assert main(["models"]) == 0
     text = capsys.readouterr().out

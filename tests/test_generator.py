@@ -88,6 +88,19 @@ def test_truncation(tiny_model: Generator) -> None:
     assert tiny_model.map(z).shape == (1, tiny_model.num_ws, tiny_model.w_dim)
 
 
+@pytest.mark.parametrize("mean", [0.0, 0.5])
+def test_lengths_that_the_first_layer_ignores(mean: float, tiny_model: Generator) -> None:
+    """Truncation towards 0 changes nothing then; towards another mean it turns the vector."""
+    plain = tiny_model.meta["config"]["generator"]
+    config = {**tiny_model.meta["config"], "generator": {**plain, "layers": f"pixelnorm; {plain['layers']}"}}
+    prior = {**tiny_model.meta["latent"], "mean": mean}
+    meta = {**tiny_model.meta, "config": config, "latent": prior}
+    model = Generator(build_network(meta), meta)
+    z = model.latent.sample([1])
+    apart = (model(z, truncation=0.5) - model(z)).abs().max()
+    assert tiny_model.truncates and model.truncates == (mean != 0) == bool(apart > 1e-5)
+
+
 def test_images_are_in_range_and_nothing_learns(tiny_model: Generator) -> None:
     images = tiny_model(tiny_model.latent.sample(range(4)))
     assert images.shape == (4, 3, 32, 32) and images.abs().max() <= 1 and not images.requires_grad

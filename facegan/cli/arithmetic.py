@@ -83,11 +83,10 @@ def main(
     if sheet:
         check_ending("--sheet", sheet, [".png"])
     check_scale(scale)
-    check_truncation(truncation)
     named, written = read_groups(groups) if groups else ({}, "")
     text = expression or written
     unnamed = [] if not text else [n for n in names_in(text) if plain(n) not in map(plain, named)]
-    generator = load(model, device)
+    generator = check_truncation(truncation, load(model, device))
     rescale: Rescale | None = None
     if unnamed:
         parse_expression(text, {**named, **{name: [1] for name in unnamed}})  # mistakes first

@@ -54,10 +54,9 @@ def main(
     for name, value in (("count", count), ("columns", columns), ("tile", tile)):
         if value < 0:
             raise InputError(f"--{name} {value}: must be 0 or more")
-    check_truncation(truncation)
     check_ending("--out", out, FORMATS)
     page = Path(out).with_suffix(".html")
-    network = told(load(model, device), labels)
+    network = told(check_truncation(truncation, load(model, device)), labels)
     _, h, w = network.image_shape
     seeds = chosen_seeds(seed, count, columns, w / h)
     done = atlas(

@@ -92,8 +92,8 @@ def open_pictures(subject: str, count: int, split: str, truncation: float, devic
         resolve(subject)
     except ModelError as error:
         raise InputError(f"{error}; a dataset or a folder of pictures would do, too") from None
-    check_truncation(truncation)
-    return of_model(load(subject, device), subject, count or COUNT, truncation)
+    model = check_truncation(truncation, load(subject, device))
+    return of_model(model, subject, count or COUNT, truncation)
 
 
 def text(done: Evaluation) -> str:

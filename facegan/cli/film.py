@@ -64,14 +64,13 @@ def main(
 
     video.check_film(out, fps)
     check_scale(scale)
-    check_truncation(truncation)
     if not 0 <= seconds < math.inf:
         raise InputError(f"--seconds must be 0 or more, not {seconds:g}")
     if evenness:
         check_ending("--evenness", evenness, (".png",))
     if latents:
         check_ending("--latents", latents, (".npz",))
-    network = told(load(model, device), labels)
+    network = told(check_truncation(truncation, load(model, device)), labels)
     route = gather(network, points or ("0-5",))
     count = frames_for(route, seconds, fps, loop)
     done = film(

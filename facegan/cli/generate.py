@@ -61,11 +61,10 @@ def main(
     if count < 0 or columns < 0:
         raise InputError("--count and --columns must be 0 or more")
     check_scale(scale)
-    check_truncation(truncation)
     kind = output_kind(out)
     if kind != "grid" and numbered:
         raise InputError(f"--numbered makes a grid: choose an --out that ends in .png, not {out}")
-    network = told(load(model, device), labels)
+    network = told(check_truncation(truncation, load(model, device)), labels)
     chosen = choose(network, seed, count, constant, vectors)
     if kind == "grid" and len(chosen) > MOST_IN_A_GRID:
         raise InputError(

@@ -21,9 +21,16 @@ if TYPE_CHECKING:
     from facegan.pixels import Classifier
 
 
-def check_truncation(truncation: float) -> None:
+def check_truncation(truncation: float, network: Generator) -> Generator:
+    """``network`` itself, where it can be truncated so."""
     if not (math.isfinite(truncation) and 0 <= truncation <= 10):
         raise InputError(f"--truncation must be from 0 (the average face) to 10, not {truncation:g}")
+    if truncation not in (0, 1) and not network.truncates:
+        raise InputError(
+            f"--truncation {truncation:g} changes nothing: this model sees a vector's direction, not its "
+            "length; leave it out"
+        )
+    return network
 
 
 def check_scale(scale: int) -> None:

@@ -14,12 +14,11 @@ from facegan.data.items import (
     MAX_RATIO,
     MAX_TOTAL_BYTES,
     Item,
-    first_line,
     hidden,
     looks_like_image,
     unsafe,
 )
-from facegan.errors import InputError
+from facegan.errors import InputError, first_line
 
 
 def capped(stream: Any, limit: int) -> bytes | None:

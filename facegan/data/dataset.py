@@ -15,8 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from facegan.data.items import first_line
-from facegan.errors import DatasetError
+from facegan.errors import DatasetError, first_line
 
 FORMAT = 1
 SPLITS = ("train", "val", "test")

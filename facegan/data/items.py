@@ -62,8 +62,3 @@ def hidden(name: str) -> bool:
 
 def looks_like_image(name: str) -> bool:
     return Path(name).suffix.lower() in IMAGE_SUFFIXES
-
-
-def first_line(error: BaseException) -> str:
-    """What an error says, in one line."""
-    return (str(error).splitlines() or [type(error).__name__])[0] or type(error).__name__

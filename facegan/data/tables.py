@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 
 from facegan.data.archives import capped
-from facegan.data.items import MAX_FILE_BYTES, MAX_RATIO, Item, first_line, hidden
-from facegan.errors import InputError
+from facegan.data.items import MAX_FILE_BYTES, MAX_RATIO, Item, hidden
+from facegan.errors import InputError, first_line
 
 _OURS = ("image", "img", "attributes", "source", "box", "landmarks")  # columns that are no attribute
 

@@ -9,6 +9,7 @@ A family's module has
 A family that takes no labels raises ConfigError for them.
 
 What it may have besides:
+- ``generator.ignores_length``: true where ``synthesize`` brings each w to one length;
 - ``begin_update(config, generator, discriminator, images_seen) -> bool``: sets the stage of networks that
   grow before each update; true lets the optimisers begin again;
 - a discriminator's ``prepare_real(images)``: real images as it takes them at that stage;

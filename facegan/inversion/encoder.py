@@ -12,7 +12,7 @@ import torch
 from torch import nn
 
 from facegan.errors import ModelError
-from facegan.files import write_bytes
+from facegan.files import read_tensors, write_bytes
 from facegan.generator import Generator
 from facegan.inversion.space import Space
 from facegan.nets.attribute_nets import fit
@@ -127,23 +127,7 @@ class Encoder:
     @classmethod
     def load(cls, path: str | Path) -> Encoder:
         """What :meth:`save` wrote; ModelError in one line otherwise."""
-        from safetensors import SafetensorError, safe_open
-
-        try:
-            with safe_open(str(path), framework="pt") as handle:
-                text = (handle.metadata() or {}).get("facegan-encoder")
-                tensors = {key: handle.get_tensor(key) for key in handle.keys()}  # noqa: SIM118
-        except FileNotFoundError:
-            raise ModelError(f"{path}: there is no such encoder") from None
-        except (SafetensorError, OSError) as error:
-            first = (str(error).splitlines() or [""])[0][:200]
-            raise ModelError(f"{path}: not a readable .safetensors file ({first})") from None
-        if text is None:
-            raise ModelError(f"{path}: no encoder (its header has no 'facegan-encoder' entry)")
-        try:
-            head = json.loads(text)
-            if head["format"] != FORMAT:
-                raise ModelError(f"{path}: format {head['format']} is not {FORMAT}; is facegan up to date?")
+        with read_tensors(path, "facegan-encoder", FORMAT, "encoder") as (head, tensors):
             c, h, w = (int(v) for v in head["shape"])
             outputs, width = int(head["outputs"]), int(head["width"])
             if max(c, h, w, width) > 1024 or not 0 < outputs <= 1_000_000 or head["space"] not in ("z", "w"):
@@ -160,9 +144,6 @@ class Encoder:
             return cls(
                 network, str(head["model"]), str(head["space"]), (c, h, w), outputs, width, metric, papers
             )
-        except (KeyError, TypeError, ValueError, RuntimeError, AttributeError) as error:
-            first = (str(error).splitlines() or [""])[0][:200]
-            raise ModelError(f"{path}: the header does not describe its tensors ({first})") from None
 
 
 def beside(reference: str | Path) -> Path:

@@ -7,7 +7,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -19,7 +18,7 @@ import torch
 
 from facegan.data.where import plain
 from facegan.errors import InputError, ModelError
-from facegan.files import write_bytes
+from facegan.files import read_tensors, write_bytes
 from facegan.generator import Generator, canonical_json
 from facegan.latent import probe, supervised, unsupervised
 from facegan.latent.stages import Stages
@@ -138,23 +137,8 @@ class Directions:
     @classmethod
     def load(cls, path: str | Path, model: Generator | None = None) -> Directions:
         """What :meth:`save` wrote; ModelError in one line if it is none, or not of ``model``."""
-        from safetensors import SafetensorError, safe_open
-
-        try:
-            with safe_open(str(path), framework="pt") as handle:
-                text = (handle.metadata() or {}).get("facegan-directions")
-                tensors = {key: handle.get_tensor(key) for key in handle.keys()}  # noqa: SIM118
-        except FileNotFoundError:
-            raise ModelError(f"{path}: there is no such file of directions") from None
-        except (SafetensorError, OSError) as error:
-            first = (str(error).splitlines() or [""])[0][:200]
-            raise ModelError(f"{path}: not a readable .safetensors file ({first})") from None
-        if text is None:
-            raise ModelError(f"{path}: no directions (its header has no 'facegan-directions' entry)")
-        try:
-            head = json.loads(text)
-            if head["format"] != FORMAT:
-                raise ModelError(f"{path}: format {head['format']} is not {FORMAT}; is facegan up to date?")
+        absent = "file of directions"
+        with read_tensors(path, "facegan-directions", FORMAT, "directions", absent) as (head, tensors):
             names, seen = tuple(map(str, head["names"])), tuple(map(str, head["seen"]))
             vectors, effects = tensors["vectors"].float(), tensors["effects"].numpy()
             if vectors.ndim != 3 or len(vectors) != len(names) or effects.shape != (len(names), len(seen)):
@@ -165,9 +149,6 @@ class Directions:
                 names, tuple(map(str, head["kinds"])), vectors, effects, seen, dict(head["accuracy"]),
                 str(head["model"]), dict(head["papers"]),
             )  # fmt: skip
-        except (KeyError, TypeError, ValueError) as error:
-            first = (str(error).splitlines() or [""])[0][:200]
-            raise ModelError(f"{path}: the header does not describe its tensors ({first})") from None
         if model is not None and found.model_hash != base_hash(model):
             raise ModelError(
                 f"{path}: directions of another model (hash {found.model_hash[:12]}, "

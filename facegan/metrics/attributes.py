@@ -14,8 +14,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from facegan.errors import ModelError
-from facegan.files import write_bytes
+from facegan.files import read_tensors, write_bytes
 from facegan.images import to_float
 from facegan.nets.attribute_nets import AttributeNet, build, fit
 
@@ -127,26 +126,9 @@ class AttributePredictor:
     @classmethod
     def load(cls, path: str | Path) -> AttributePredictor:
         """What :meth:`save` wrote, or a bundled network by name; ModelError in one line otherwise."""
-        from safetensors import SafetensorError, safe_open
-
-        file = bundled(str(path)) or Path(path)
-        try:
-            with safe_open(str(file), framework="pt") as handle:
-                text = (handle.metadata() or {}).get("facegan-attributes")
-                tensors = {key: handle.get_tensor(key) for key in handle.keys()}  # noqa: SIM118
-        except FileNotFoundError:
-            raise ModelError(
-                f"{path}: there is no such file; bundled attribute networks: {', '.join(bundled_names())}"
-            ) from None
-        except (SafetensorError, OSError) as error:
-            first = (str(error).splitlines() or [""])[0]
-            raise ModelError(f"{path}: not a readable .safetensors file ({first})") from None
-        if text is None:
-            raise ModelError(f"{path}: no attribute network (its header has no 'facegan-attributes' entry)")
-        try:
-            head = json.loads(text)
-            if head["format"] != FORMAT:
-                raise ModelError(f"{path}: format {head['format']} is not {FORMAT}; is facegan up to date?")
+        file = bundled(str(path)) or path
+        absent = f"file; bundled attribute networks: {', '.join(bundled_names())}"
+        with read_tensors(file, "facegan-attributes", FORMAT, "attribute network", absent) as (head, tensors):
             names, shape = tuple(map(str, head["names"])), tuple(map(int, head["shape"]))
             scale, shift = (np.array(head[k], float).reshape(len(names)) for k in ("scale", "shift"))
             if len(shape) != 3 or max(shape) > 1024 or len(names) > 10_000 or head["width"] > 1024:
@@ -163,9 +145,6 @@ class AttributePredictor:
                 feature_mean, feature_std, map_std,
                 dict(head["papers"]),
             )  # fmt: skip
-        except (KeyError, TypeError, ValueError, RuntimeError, AttributeError) as error:
-            first = (str(error).splitlines() or [""])[0][:200]
-            raise ModelError(f"{path}: the header does not describe its tensors ({first})") from None
 
 
 def _mean_square(m: torch.Tensor) -> torch.Tensor:

@@ -100,6 +100,8 @@ class FastGenerator(nn.Module):
     w is the latent once for each place that takes it: the dense layer, then the style of each stage.
     """
 
+    ignores_length = True
+
     def __init__(
         self,
         image_shape: Sequence[int],

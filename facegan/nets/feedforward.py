@@ -250,6 +250,7 @@ class FeedForwardGenerator(nn.Module):
         self.z_dim = self.w_dim = z_dim
         self.unit_range = unit_range
         self.layers, shape = builder.build(layers, (z_dim,))
+        self.ignores_length = isinstance(self.layers[0], PixelNorm)
         if shape != builder.image_shape:
             c, h, w = builder.image_shape
             raise ConfigError(

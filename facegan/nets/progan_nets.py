@@ -63,6 +63,8 @@ class _Growing(nn.Module):
 class Generator(_Growing):
     """z to images: at the level's resolution in training, enlarged to the full one in sampling."""
 
+    ignores_length = True
+
     def __init__(self, image_shape: Sequence[int], z_dim: int, channel_base: int, channel_max: int) -> None:
         super().__init__(image_shape)
         widths = _widths(self.sizes, channel_base, channel_max)

@@ -86,8 +86,9 @@ class Resample(nn.Module):
     def __init__(self, up: bool) -> None:
         super().__init__()
         self.up = up
-        row = torch.tensor([1.0, 3.0, 3.0, 1.0]) / (4 if up else 8)
-        self.register_buffer("kernel", torch.outer(row, row)[None, None], persistent=False)
+        row = [tap / (4 if up else 8) for tap in (1.0, 3.0, 3.0, 1.0)]
+        kernel = torch.tensor([[[[a * b for b in row] for a in row]]])
+        self.register_buffer("kernel", kernel, persistent=False)
 
     def forward(self, x: Tensor) -> Tensor:
         if torch.is_grad_enabled() and x.requires_grad:

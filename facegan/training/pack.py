@@ -6,13 +6,13 @@ not bit for bit.
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from facegan.errors import ModelError, RunError
+from facegan.errors import RunError
+from facegan.files import has_papers, read_tensors, write_bytes
 
 KEY, FORMAT = "facegan-networks", 1
 
@@ -24,7 +24,6 @@ def pack(run: str | Path, out: str | Path) -> dict[str, Any]:
     """
     from safetensors.torch import save
 
-    from facegan.files import write_bytes
     from facegan.generator import canonical_json
     from facegan.runs import load, moment_name
     from facegan.training.checkpoint import kimg_of, list_checkpoints, read_networks
@@ -45,30 +44,14 @@ def pack(run: str | Path, out: str | Path) -> dict[str, Any]:
 
 def is_packed(path: str | Path) -> bool:
     """Whether ``path`` is a file that :func:`pack` wrote."""
-    return _header(path) is not None
+    return has_papers(path, KEY)
 
 
 def unpack(path: str | Path) -> tuple[dict[str, Any], dict[str, dict[str, torch.Tensor]]]:
     """The papers, and name -> state of each network; ModelError in one line for a damaged file."""
-    from safetensors.torch import load_file
-
-    header = _header(path)
-    if header is None or header.get("format") != FORMAT:
-        raise ModelError(f"{path}: no file of 'facegan pack', or one of another format")
-    networks: dict[str, dict[str, torch.Tensor]] = {}
-    for key, value in load_file(str(path)).items():
-        name, _, rest = key.partition("/")
-        networks.setdefault(name, {})[rest] = value
-    return header["papers"], networks
-
-
-def _header(path: str | Path) -> dict[str, Any] | None:
-    from safetensors import SafetensorError, safe_open
-
-    if not Path(path).is_file():
-        return None
-    try:
-        with safe_open(str(path), framework="pt") as handle:
-            return json.loads((handle.metadata() or {})[KEY])
-    except (SafetensorError, OSError, KeyError, ValueError):
-        return None
+    with read_tensors(path, KEY, FORMAT, "file of 'facegan pack'", "file") as (head, tensors):
+        networks: dict[str, dict[str, torch.Tensor]] = {}
+        for key, value in tensors.items():
+            name, _, rest = key.partition("/")
+            networks.setdefault(name, {})[rest] = value
+        return dict(head["papers"]), networks

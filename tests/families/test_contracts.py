@@ -133,6 +133,8 @@ def test_w_maps_and_synthesises(family, runs):
         assert w.shape == (2, model.num_ws, model.w_dim)
         torch.testing.assert_close(model.synthesize(w), model(z), rtol=0, atol=1e-4)
         assert model.synthesize(w, noise="none").shape == (2, 3, 32, 32)
+        moved = (model(z, truncation=0.5) - model(z)).abs().max()
+        assert model.truncates == bool(moved > 0.01 * (model(z[:1]) - model(z[1:])).abs().max())
         average = model(z, truncation=0.0)
         torch.testing.assert_close(average[:1], average[1:], rtol=0, atol=1e-4)
 

@@ -1,0 +1,60 @@
+"""Files of tensors: every reader refuses the same damage in one line of the same shape."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from safetensors.numpy import save_file
+
+from facegan.deltas import load_delta
+from facegan.errors import ModelError
+from facegan.files import has_papers
+from facegan.generator import Generator
+from facegan.inversion.encoder import Encoder
+from facegan.latent.directions import Directions
+from facegan.metrics.attributes import AttributePredictor
+from facegan.training.pack import unpack
+
+# key -> who reads it, what it is
+READERS: dict[str, tuple[Callable[[Path], Any], str]] = {
+    "facegan": (Generator.load, "facegan model"),
+    "facegan-attributes": (AttributePredictor.load, "attribute network"),
+    "facegan-delta": (load_delta, "delta"),
+    "facegan-directions": (Directions.load, "directions"),
+    "facegan-encoder": (Encoder.load, "encoder"),
+    "facegan-networks": (unpack, "file of 'facegan pack'"),
+}
+# header's text (None is no header, "" another program's) -> what the line says
+BROKEN = {
+    None: "not a readable .safetensors file (",
+    "": "no WHAT (its header has no 'KEY' entry)",
+    json.dumps({"format": 99}): "format 99 is not 1; is facegan up to date?",
+    json.dumps({"format": 1}): "the header does not describe its tensors (",
+    "[]": "the header does not describe its tensors (",
+    "{": "the header does not describe its tensors (",
+}
+
+
+@pytest.mark.parametrize("key", READERS)
+def test_one_line_of_the_same_shape(key: str, tmp_path: Path) -> None:
+    read, what = READERS[key]
+    file = tmp_path / "it.safetensors"
+    with pytest.raises(ModelError) as caught:
+        read(file)
+    assert str(caught.value).startswith(f"{file}: there is no such ")
+    for text, message in BROKEN.items():
+        if text is None:
+            file.write_text("no tensors\n" * 20)
+        else:
+            save_file({"a": np.zeros(2, np.float32)}, file, {key: text} if text else {"other": "{}"})
+        assert has_papers(file, key) == bool(text)
+        with pytest.raises(ModelError) as caught:
+            read(file)
+        said = str(caught.value)
+        assert said.startswith(f"{file}: {message.replace('WHAT', what).replace('KEY', key)}"), said
+        assert "\n" not in said and len(said) < 400
