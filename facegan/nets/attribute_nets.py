@@ -94,7 +94,7 @@ def _convolutional(channels: int, outputs: int, width: int) -> AttributeNet:
 
 def _strided(channels: int, outputs: int, width: int) -> AttributeNet:
     """For pictures of about 64 px, cheap: no layer at full resolution, one residual block at 16, 8 and 4 px
-    (He et al. 2016), 1.1 M parameters and 64 million multiply-accumulates at width 32."""
+    (He et al. 2016), 1.4 M parameters at width 32."""
     layers, taps = [*_conv(channels, width, 5, 2), nn.ReLU()], []
     for cin, cout in itertools.pairwise([width, width * 2, width * 4, width * 6]):
         layers += [*_conv(cin, cout, stride=2), nn.ReLU(), _PlainResidual(cout)]

@@ -9,7 +9,7 @@ the mapping network).
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import torch
 import torch.nn.functional as F
@@ -224,6 +224,10 @@ class FastDiscriminator(nn.Module):
         self.dense = nn.Linear(widths[-1] * (h // f) * (w // f), 1)
         nn.init.normal_(self.dense.weight, std=1 / math.sqrt(self.dense.in_features))
         self.projected = ProjectedHeads(projected, projected_width) if projected else None
+
+    def layers_from_image(self) -> Iterator[nn.Module]:
+        """Those that Freeze-D may freeze: heads on another network are no part of the trunk."""
+        return (m for name, m in self.named_modules() if not name.startswith("projected"))
 
     def forward(self, images: torch.Tensor, labels: torch.Tensor | None = None) -> torch.Tensor:
         x = F.pixel_unshuffle(images, self.stem) if self.stem > 1 else images

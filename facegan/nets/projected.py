@@ -16,6 +16,7 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 from torch.nn.utils.parametrizations import spectral_norm
 
 from facegan.nets.attribute_nets import AttributeNet, build, fit
+from facegan.nets.unfilled import Unfilled
 
 JUDGES = {"faces", "evaluator"}
 ASSETS = Path(__file__).parent.parent / "assets" / "attributes"
@@ -39,15 +40,20 @@ class ProjectedHeads(nn.Module):
         # In a list, lest it become part of the state: checkpoints name it, but do not repeat it.
         self._frozen, self.shape = [_Maps(network, std)], shape
         with torch.no_grad():
-            maps = self._frozen[0](torch.zeros(1, *shape))
+            maps = self.frozen(torch.zeros(1, *shape))
         self.heads = nn.ModuleList(_head(m.shape[1], m.shape[2], width) for m in maps)
 
+    @property
+    def frozen(self) -> nn.Module:
+        """Pictures of the shape ``self.shape`` to the maps that the heads see."""
+        return self._frozen[0]
+
     def _apply(self, fn: Any, recurse: bool = True) -> Any:
-        self._frozen[0]._apply(fn, recurse)
+        self.frozen._apply(fn, recurse)
         return super()._apply(fn, recurse)
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
-        maps = self._frozen[0](fit(images, self.shape))
+        maps = self.frozen(fit(images, self.shape))
         return torch.cat([head(m).flatten(1) for head, m in zip(self.heads, maps, strict=True)], 1)
 
 
@@ -59,7 +65,7 @@ def _load(name: str) -> tuple[tuple[int, int, int], AttributeNet, torch.Tensor]:
         head = json.loads(handle.metadata()["facegan-attributes"])
         tensors = {key: handle.get_tensor(key) for key in handle.keys()}  # noqa: SIM118
     shape: tuple[int, int, int] = tuple(head["shape"])
-    with torch.random.fork_rng([]):
+    with Unfilled():
         network = build(head["architecture"], shape, len(head["names"]), head["width"])
     std = tensors.pop("map_std")
     del tensors["feature_mean"], tensors["feature_std"]

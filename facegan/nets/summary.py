@@ -12,6 +12,7 @@ from typing import Any
 
 import torch
 from torch import nn
+from torch.nn.utils.parametrize import is_parametrized
 
 from facegan.nets import feedforward, ops, parallel, stylegan2_nets
 
@@ -143,8 +144,9 @@ def summarize(module: nn.Module, example_inputs: torch.Tensor | Sequence[Any]) -
         def hook(m: nn.Module, given: tuple[torch.Tensor, ...], out: torch.Tensor) -> None:
             first = id(m) not in seen
             seen.add(id(m))
-            trained = sum(p.numel() for p in m.parameters(recurse=False)) if first else 0
-            kept = statistics(m, recurse=False) if first else 0
+            whole = is_parametrized(m)  # whose weight is kept one module further down
+            trained = sum(p.numel() for p in m.parameters(recurse=whole)) if first else 0
+            kept = statistics(m, recurse=whole) if first else 0
             macs = _macs(m, given[0], out) // batch
             shape = tuple(out.shape[1:])
             rows.append(LayerInfo(name, kind_of(m), shape, trained, kept, macs, _block_of(module, name)))
@@ -155,7 +157,7 @@ def summarize(module: nn.Module, example_inputs: torch.Tensor | Sequence[Any]) -
     handles = [
         m.register_forward_hook(note(name))
         for name, m in module.named_modules()
-        if not list(m.children()) or list(m.parameters(recurse=False))
+        if (not list(m.children()) or list(m.parameters(recurse=False))) and "parametrizations" not in name
     ]
     devices = [t.device.index for t in inputs if t.device.type == "cuda"]
     try:

@@ -7,7 +7,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ from torch import nn
 from facegan.data.conditions import conditions
 from facegan.data.dataset import Dataset
 from facegan.errors import ConfigError
+from facegan.nets.attribute_nets import fit
 from facegan.nets.ema import batch_norms
 from facegan.nets.summary import LayerInfo, statistics, summarize
 from facegan.training import loop
@@ -311,7 +312,7 @@ def _result(
         device=_device_name(state.device),
         threads=torch.get_num_threads(),
         generator=summarize(state.generator, (z, *_some_labels(state, 1))),
-        discriminator=summarize(state.discriminator, (picture, *_some_labels(state, 1))),
+        discriminator=_judging(state.discriminator, (picture, *_some_labels(state, 1))),
         weights=weights,
         optimizer=_bytes(moments),
         average=average,
@@ -330,6 +331,16 @@ def _result(
         checkpoint_bytes=weights + average + _bytes(moments),
         map_bytes=0 if isinstance(pictures, np.memmap) else count * int(np.prod(shape)),
     )
+
+
+def _judging(discriminator: nn.Module, inputs: tuple[torch.Tensor, ...]) -> list[LayerInfo]:
+    """The discriminator's layers; then those of a frozen network, and of the heads that judge by it."""
+    rows, heads = summarize(discriminator, inputs), getattr(discriminator, "projected", None)
+    if heads is None:
+        return rows
+    frozen = summarize(heads.frozen, fit(inputs[0], heads.shape))
+    rows += [replace(r, name=f"frozen.{r.name}", parameters=0, statistics=0) for r in frozen]
+    return rows + [replace(r, name=f"projected.{r.name}") for r in summarize(heads, inputs[0])]
 
 
 def _device_name(device: torch.device) -> str:

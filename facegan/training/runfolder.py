@@ -6,7 +6,7 @@ import json
 import os
 import platform
 import sys
-from dataclasses import MISSING, fields
+from dataclasses import MISSING, asdict, fields
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ import numpy as np
 
 from facegan import __version__, files, images
 from facegan.errors import RunError
+from facegan.families import FAMILIES, get_family
 from facegan.runs import moments
 from facegan.training.checkpoint import kimg_name, kimg_of, list_checkpoints
 from facegan.training.config import RESUMABLE, TrainSettings, differences
@@ -67,11 +68,8 @@ class RunFolder(Silent):
             except (OSError, ValueError):
                 raise RunError(f"{file}: not readable as JSON; restore it or choose another --out") from None
             drop = (*RESUMABLE, "command", "facegan")
-            # A setting that is younger than the run had its default.
-            settings = {f.name: f.default for f in fields(TrainSettings) if f.default is not MISSING}
-            plain = json.loads(json.dumps(settings))
-            new = json.loads(json.dumps({**plain, **config}, default=str))  # lists, not tuples
-            a, b = ({k: v for k, v in c.items() if k not in drop} for c in ({**plain, **old}, new))
+            new = json.loads(json.dumps(config, default=str))  # lists, not tuples
+            a, b = ({k: v for k, v in _with_defaults(c).items() if k not in drop} for c in (old, new))
             for side in (a, b):  # a dataset may be moved: what counts is its content
                 told = side.get("dataset", {})
                 side["dataset"] = {
@@ -144,6 +142,18 @@ class RunFolder(Silent):
 
     def close(self) -> None:
         self._lock.close()
+
+
+def _with_defaults(config: dict[str, Any]) -> dict[str, Any]:
+    """A setting that is younger than the run had its default."""
+    settings = {f.name: f.default for f in fields(TrainSettings) if f.default is not MISSING}
+    found = {**json.loads(json.dumps(settings)), **config}
+    if found.get("family") in FAMILIES:
+        model = json.loads(json.dumps(asdict(get_family(found["family"]).Config())))
+        found["model"] = {
+            side: {**model.get(side, {}), **told} for side, told in found.get("model", {}).items()
+        }
+    return found
 
 
 def _temporary(path: Path) -> bool:

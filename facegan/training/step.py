@@ -63,6 +63,7 @@ class Update:
         self.state, self.feed, self.real, self.fake = state, feed, real, fake
         self.loss = LOSSES[state.config.loss]
         self.projected: dict[str, torch.Tensor] = {}  # logits of the heads on a frozen network, by kind
+        self.iterated = False
 
     # --- images -------------------------------------------------------------------------------
 
@@ -123,6 +124,9 @@ class Update:
         with _autocast(state):
             logits = state.discriminator(*given).to(state.dtype)
             if heads is not None and kind in ("real", "fake", "g"):
+                # Spectral norms take one power iteration an update, into however many pieces it is cut.
+                heads.train(not self.iterated)
+                self.iterated = True
                 # Only the generator learns through the frozen network.
                 self.projected[kind] = heads(seen if kind == "g" else seen.detach()).to(state.dtype)
         return -logits if state.config.flip_labels else logits
