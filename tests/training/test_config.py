@@ -5,6 +5,7 @@ import pytest
 from facegan.errors import ConfigError
 from facegan.recipes import RECIPES, recipe
 from facegan.training.config import check, differences, override
+from facegan.training.runfolder import _with_defaults
 
 
 @pytest.mark.parametrize("name", RECIPES)
@@ -52,3 +53,10 @@ def test_unknown_recipe_suggests():
 def test_differences_are_named():
     a, b = recipe("faces-dcgan-64"), override(recipe("faces-dcgan-64"), {"batch": 8, "generator.lr": 0.5})
     assert differences(a.to_dict(), b.to_dict()) == ["batch: 32 -> 8", "model.generator.lr: 0.0005 -> 0.5"]
+
+
+def test_settings_of_networks_that_are_younger_than_a_run_had_their_defaults():
+    """A run of before the heads goes on: of what it did not say, it had nothing else."""
+    old = {"family": "fast", "model": {"discriminator": {"lr": 1.0}}}
+    told = _with_defaults(old)["model"]["discriminator"]
+    assert told["lr"] == 1.0 and told["projected"] == "" and told["widths"] == [64, 128, 256, 256]
