@@ -22,6 +22,7 @@ from collections.abc import Callable
 import numpy as np
 import torch
 import torch.nn.functional as F
+from side_by_side import clock
 
 from facegan.families import get_family
 from facegan.images import to_float
@@ -29,7 +30,7 @@ from facegan.recipes import recipe
 from facegan.training.config import TrainConfig, override
 from facegan.training.data import ImageFeed
 from facegan.training.session import resolved
-from facegan.training.state import create_state
+from facegan.training.state import TrainState, create_state
 from facegan.training.step import train_step
 
 
@@ -65,33 +66,36 @@ def plain_loop(config: TrainConfig, images: np.ndarray) -> Callable[[], None]:
     return update
 
 
+def our_state(config: TrainConfig, images: np.ndarray) -> tuple[TrainState, ImageFeed]:
+    state = create_state(config, (images.shape[3], *images.shape[1:3]), torch.device("cpu"))
+    return state, ImageFeed(images, config, state.device)
+
+
 def our_loop(config: TrainConfig, images: np.ndarray, compiled: bool = False) -> Callable[[], None]:
-    shape = (images.shape[3], *images.shape[1:3])
-    state = create_state(config, shape, torch.device("cpu"))
+    state, feed = our_state(config, images)
     if compiled:
         state.generator.compile()
         state.discriminator.compile()
-    feed = ImageFeed(images, config, state.device)
     return lambda: train_step(state, feed)
 
 
-def data_share(config: TrainConfig, images: np.ndarray, updates: int = 6) -> float:
-    """CPU seconds spent in the feed, divided by those of whole updates."""
-    state = create_state(config, (images.shape[3], *images.shape[1:3]), torch.device("cpu"))
-    feed, waited = ImageFeed(images, config, state.device), 0.0
+def data_share(state: TrainState, feed: ImageFeed, updates: int = 6) -> float:
+    """Seconds spent in the feed (of the CPU, or on the wall with another device), divided by those of whole
+    updates."""
+    waited = 0.0
 
     def timed(start: int, count: int, part: tuple[int, int] | None = None) -> torch.Tensor:
         nonlocal waited
-        begin = time.process_time()
+        begin = clock(state.device)
         batch = feed(start, count, part)
-        waited += time.process_time() - begin
+        waited += clock(state.device) - begin
         return batch
 
     train_step(state, timed)
-    waited, begin = 0.0, time.process_time()
+    waited, begin = 0.0, clock(state.device)
     for _ in range(updates):
         train_step(state, timed)
-    return waited / (time.process_time() - begin)
+    return waited / (clock(state.device) - begin)
 
 
 def measure(
@@ -144,7 +148,7 @@ def main() -> int:
     print(f"{'loop':<36} {'img / CPU s':>12} {'img / s':>9} {'ratio':>6}")
     for name, (cpu, wall) in speeds.items():
         print(f"{name:<36} {cpu:12.1f} {wall:9.1f} {cpu / base:6.2f}")
-    share = data_share(whole, images)
+    share = data_share(*our_state(whole, images))
     print(f"waiting for data: {share:.2%} of an update")
     return int(speeds[f"facegan, the whole recipe, {whole.precision}"][0] < 1.3 * base or share >= 0.02)
 
