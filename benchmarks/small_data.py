@@ -11,8 +11,9 @@ the data sets and one of the ways, such as bush-ada:
                      7,881 others
     celeba100-new    the first 100 of val, which celeba64 has not learnt from
     -scratch         fresh networks, no augmentation
-    -ada             fresh networks, the recipe's adaptive augmentation ada-face
-    -init            the networks of celeba64, the same augmentation
+    -ada             fresh networks, adaptive augmentation (ada-face, from 0 to 1 in 50 kimg)
+    -heads           the same with the recipe's heads on the network critic, which knows 7,981 other faces
+    -init            the networks of celeba64, adaptive augmentation
 
 All photos are aligned as those of celeba64 are. What counts are the CPU seconds of the whole training, its
 grids and measures included. It can be stopped at any time; the same command goes on, also to more seconds.
@@ -67,10 +68,12 @@ DATASETS = {
     "celeba100": Photos("CelebA, 100 of train", "celeba-9k.zip", split="train", count=100),
     "celeba100-new": Photos("CelebA, 100 of val", "celeba-9k.zip", split="val", count=100),
 }
+ALONE: dict[str, Any] = {"discriminator.projected": ""}  # without what was learnt from other photos
 WAYS: dict[str, tuple[str, dict[str, Any]]] = {
-    "scratch": ("from scratch, no augmentation", {"augment": ""}),
-    "ada": ("from scratch, `ada-face`", {}),
-    "init": ("`--init` celeba64, `ada-face`", {"init": str(NETWORKS)}),
+    "scratch": ("from scratch, no augmentation", {"augment": "", **ALONE}),
+    "ada": ("from scratch, `ada-face`", ALONE),
+    "heads": ("from scratch, `ada-face`, heads on `critic`", {}),
+    "init": ("`--init` celeba64, `ada-face`", {"init": str(NETWORKS), **ALONE}),
 }
 
 
@@ -160,7 +163,7 @@ def run(args: argparse.Namespace) -> int:
         print(f"{args.name}: has had {done['seconds']:.0f} CPU seconds already {done['broke_down']}")
         return 0
     data, changes = prepared(name, Path(args.data), out), dict(WAYS[way][1])
-    if args.augment_kimg and "augment" not in changes:
+    if "augment" not in changes:
         changes["augment_kimg"] = args.augment_kimg
     folder.mkdir(parents=True, exist_ok=True)
     clock, told = CpuClock(folder / "cpu.jsonl", args.seconds), ""
@@ -355,9 +358,8 @@ def parse(argv: list[str] | None = None) -> argparse.Namespace:
     one.add_argument("--data", default=str(ROOT.parent / "shared" / "data"), help="folder of the archives")
     one.add_argument("--seed", type=int, default=0)
     one.add_argument(
-        "--augment-kimg", type=float, default=0.0,
-        help="in so many kimg the augmentation can go from 0 to 1; 0 is the recipe's 500, of which 1,200 "
-        "seconds are a tenth",
+        "--augment-kimg", type=float, default=50.0,
+        help="in so many kimg the augmentation can go from 0 to 1 (the recipe's 500 are too many for so few)",
     )  # fmt: skip
     all_of_them.add_argument("--count", type=int, default=COUNT, help="samples that are measured")
     for command in (one, all_of_them):
