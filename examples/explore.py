@@ -24,9 +24,11 @@ def main(model: str, out: Path) -> None:
     images.save_png(out / "faces.png", images.grid(faces))
 
     # One face a row, from the average (0) past the usual (1): truncation trades variety for typicality.
-    levels = [0.0, 0.25, 0.5, 0.75, 1.0, 1.25]
-    columns = np.stack([generator.sample(range(6), truncation=level) for level in levels], axis=1)
-    images.save_png(out / "truncation.png", images.grid(columns.reshape(-1, *faces.shape[1:]), len(levels)))
+    if generator.truncates:  # some models see a vector's direction, not its length
+        levels = [0.0, 0.25, 0.5, 0.75, 1.0, 1.25]
+        columns = np.stack([generator.sample(range(6), truncation=level) for level in levels], axis=1)
+        grid = images.grid(columns.reshape(-1, *faces.shape[1:]), len(levels))
+        images.save_png(out / "truncation.png", grid)
 
     # Three ways from one face to another, a row each.
     start, end = generator.latent.sample([0, 1])
