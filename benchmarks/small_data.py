@@ -318,14 +318,16 @@ def figure(out: Path, rows: list[dict[str, Any]], columns: int = 10, lines: int 
     from facegan.images import grid
     from facegan.runs import load
 
-    strips = []
-    for way in WAYS:
-        strip = []
-        for row in (r for r in rows if r["way"] == way):
-            sheet = grid(load(out / f"{row['name']}-{way}" / "run").sample(range(columns * lines)), columns)
-            text = f"{row['title']}: {row['title_way'].replace('`', '')}, {row['seconds']:.0f} CPU s"
-            strip.append(np.concatenate([text_line(text, sheet.shape[1], 13), sheet]))
-        strips += [strip] if strip else []
+    blocks: dict[tuple[str, str], np.ndarray] = {}
+    for row in (r for r in rows if r["way"]):
+        model = load(out / f"{row['name']}-{row['way']}" / "run")
+        sheet = grid(model.sample(range(columns * lines)), columns)
+        text = f"{row['title']}: {row['title_way'].replace('`', '')}, {row['seconds']:.0f} CPU s"
+        blocks[row["way"], row["name"]] = np.concatenate([text_line(text, sheet.shape[1], 13), sheet])
+    blank = np.full_like(next(iter(blocks.values())), 255)  # where a training is missing
+    names = list(dict.fromkeys(row["name"] for row in rows))
+    ways = [way for way in WAYS if any((way, name) in blocks for name in names)]
+    strips = [[blocks.get((way, name), blank) for name in names] for way in ways]
     return join(strips, 8)
 
 
