@@ -170,8 +170,8 @@ def run(args: argparse.Namespace) -> int:
     try:
         train(
             data, RECIPE, folder / "run", listeners=[clock], device="cpu", seed=args.seed,
-            kimg=args.seconds * PACE, grid_kimg=max(1.0, args.seconds / 400), checkpoint_kimg=5.0,
-            command=f"benchmarks/small_data.py run {args.name}", **changes,
+            kimg=args.seconds * PACE, cooldown=0.0, grid_kimg=max(1.0, args.seconds / 400),
+            checkpoint_kimg=5.0, command=f"benchmarks/small_data.py run {args.name}", **changes,
         )  # fmt: skip
     except Interrupted:
         if not clock.enough:

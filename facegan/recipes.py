@@ -286,8 +286,8 @@ RECIPES: dict[str, Recipe] = {
     ),
     "faces-fast-64": Recipe(
         TrainConfig(
-            family="fast", size=64, kimg=600.0, batch=32, r1_gamma=1.0, r1_every=4, precision="auto",
-            augment="ada-face", ema_halflife_kimg=15.0, latent=LatentConfig(dim=128),
+            family="fast", size=64, kimg=300.0, batch=32, r1_gamma=0.5, r1_every=4, precision="auto",
+            cooldown=0.6, augment="ada-face", ema_halflife_kimg=20.0, latent=LatentConfig(dim=128),
             model=fast.Config(discriminator=fast.DiscriminatorConfig(projected="critic")),
             grid_kimg=10.0, checkpoint_kimg=20.0,
         ),
@@ -296,8 +296,8 @@ RECIPES: dict[str, Recipe] = {
     ),
     "faces-fast-64-gpu": Recipe(
         TrainConfig(
-            family="fast", size=64, kimg=2000.0, batch=64, r1_gamma=1.0, r1_every=4, precision="auto",
-            augment="ada-face", ema_halflife_kimg=20.0, latent=LatentConfig(dim=128),
+            family="fast", size=64, kimg=2000.0, batch=64, r1_gamma=0.5, r1_every=4, precision="auto",
+            cooldown=0.6, augment="ada-face", ema_halflife_kimg=20.0, latent=LatentConfig(dim=128),
             model=fast.Config(
                 fast.GeneratorConfig(widths=(512, 512, 256, 128), blocks=(1, 1, 1, 1)),
                 fast.DiscriminatorConfig(

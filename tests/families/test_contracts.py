@@ -24,7 +24,7 @@ NARROW = {
     "dcgan": ("faces-tiny-32", {"width": 0.25}, {"cooldown": 0.0}),  # which hangs on the length
     "fast": ("faces-fast-64", {"widths": (16, 8, 8)}, {
         "generator.blocks": (0, 0, 1), "discriminator.blocks": (1, 0), "generator.excite": True,
-        "discriminator.projected_width": 8}),
+        "discriminator.projected_width": 8, "cooldown": 0.0}),
     "progan": ("progan-64-short", {"channel_base": 128, "channel_max": 16},
                {"generator.stage_kimg": 0.008, "generator.fade_kimg": 0.008, "latent.dim": 16}),
     "stylegan2": ("stylegan2-32", {"channel_base": 128, "channel_max": 16},
