@@ -86,10 +86,19 @@ CHARTS = (
         "Its two halves. Both near 0: it has won. Near 0 on real and huge on generated: it has given up.",
     ),
     Chart(
+        "Loss of the heads",
+        (("loss_projected_real", "on real"), ("loss_projected_fake", "on generated")),
+        "Hinge losses of those that judge by a frozen network. Both near 1: they cannot tell; near 0: easy.",
+    ),
+    Chart(
         "Accuracy of the discriminator",
         (("accuracy_real", "on real"), ("accuracy_fake", "on generated")),
         "Share of real and of generated pictures that it recognises as such.",
         "%", 100.0, (0.0, 100.0),
+    ),
+    Chart(
+        "Adaptive augmentation", (("augment_p", "strength p"), ("augment_r", "overfitting r")),
+        "r is the mean sign of the scores on real pictures: above its target of 0.6, p rises.",
     ),
     Chart(
         "Accuracy on separate batches",

@@ -154,7 +154,8 @@ class Update:
             term = {"real": HEADS.d_real, "fake": HEADS.d_fake, "g": lambda x: HEADS.g(x, None)}[kind]
             assert term is not None
             value = term(self.projected.pop(kind))
-            state.record(f"loss_projected_{kind}", value)
+            if kind != "g":
+                state.record(f"loss_projected_{kind}", value)
             total = total + value * state.config.model.discriminator.projected_weight
         return total
 
