@@ -98,7 +98,7 @@ CHARTS = (
     ),
     Chart(
         "Adaptive augmentation", (("augment_p", "strength p"), ("augment_r", "overfitting r")),
-        "r is the mean sign of the scores on real pictures: above its target of 0.6, p rises.",
+        "r is the mean sign of the scores on real pictures: above its target (0.6 by default) p rises.",
     ),
     Chart(
         "Accuracy on separate batches",
