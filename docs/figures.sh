@@ -1,6 +1,6 @@
 #!/bin/sh
 # The figures of celeba64 in docs/results, made again by the commands that the documents show, for when the
-# bundled model has changed. Run in the checkout, some 15 CPU minutes:
+# bundled model has changed. Run in the checkout, some three CPU minutes:
 #
 #     PATH=$PWD/.venv/bin:$PATH sh docs/figures.sh PHOTOS [RESULTS]
 #
