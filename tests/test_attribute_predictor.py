@@ -22,8 +22,8 @@ from facegan.metrics.attribute_training import (
     score,
     train_attribute_predictor,
 )
-from facegan.metrics.attributes import AttributePredictor, bundled, bundled_names
-from facegan.nets.attribute_nets import ARCHITECTURES
+from facegan.metrics.attributes import AttributePredictor
+from facegan.nets.attribute_nets import ARCHITECTURES, bundled, bundled_names
 from facegan.nets.projected import networks
 
 

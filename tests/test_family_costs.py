@@ -1,8 +1,5 @@
 """benchmarks/families.py: which updates stand for all of a recipe's, and for how many of them."""
 
-import sys
-from pathlib import Path
-
 import pytest
 
 from facegan.families import FAMILIES
@@ -10,13 +7,8 @@ from facegan.recipes import recipe
 
 
 @pytest.fixture(scope="module")
-def script():
-    folder = str(Path(__file__).resolve().parents[1] / "benchmarks")
-    sys.path.insert(0, folder)
-    import families
-
-    yield families
-    sys.path.remove(folder)
+def script(benchmarks):
+    return benchmarks("families")
 
 
 def test_every_family_has_a_row(script):

@@ -12,7 +12,6 @@ import torch
 from facegan.data.portraits import write_portraits
 from facegan.data.prepare import prepare
 
-BENCHMARKS = Path(__file__).resolve().parents[1] / "benchmarks"
 CPU = torch.device("cpu")
 
 
@@ -26,12 +25,8 @@ def dataset(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def contestants():
-    sys.path.insert(0, str(BENCHMARKS))
-    import contestants
-
-    yield contestants
-    sys.path.remove(str(BENCHMARKS))
+def contestants(benchmarks):
+    return benchmarks("contestants")
 
 
 @pytest.fixture

@@ -1,9 +1,7 @@
 """benchmarks/small_data.py: what counts CPU seconds, which photos, and what the table says of alarms."""
 
 import signal
-import sys
 import time
-from pathlib import Path
 
 import pytest
 
@@ -11,13 +9,8 @@ from facegan.training.listeners import StepStats
 
 
 @pytest.fixture(scope="module")
-def script():
-    folder = str(Path(__file__).resolve().parents[1] / "benchmarks")
-    sys.path.insert(0, folder)
-    import small_data
-
-    yield small_data
-    sys.path.remove(folder)
+def script(benchmarks):
+    return benchmarks("small_data")
 
 
 def test_the_clock_goes_on_from_the_checkpoint_and_stops_once(script, tmp_path, monkeypatch):

@@ -12,6 +12,8 @@ What it may have besides:
 - ``generator.ignores_length``: true where ``synthesize`` brings each w to one length;
 - ``begin_update(config, generator, discriminator, images_seen) -> bool``: sets the stage of networks that
   grow before each update; true lets the optimisers begin again;
+- a discriminator's ``projected``: a module of further logits ``N,K``, trained by a hinge loss of the weight
+  ``projected_weight`` in its config (nets/projected.py);
 - a discriminator's ``prepare_real(images)``: real images as it takes them at that stage;
 - ``generator.style_mixing`` and ``path_length_weight`` (with ``_every``, ``_decay``) in its settings: the
   training step then gives ``mix=(z, u)`` to the generator, and adds the penalty (see families/stylegan2.py).

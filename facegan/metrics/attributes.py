@@ -16,10 +16,17 @@ import torch
 
 from facegan.files import read_tensors, write_bytes
 from facegan.images import to_float
-from facegan.nets.attribute_nets import AttributeNet, build, fit
-
-FORMAT = 1
-ASSETS = Path(__file__).parent.parent / "assets" / "attributes"
+from facegan.nets.attribute_nets import (
+    FORMAT,
+    KEY,
+    MEASURED,
+    AttributeNet,
+    bundled,
+    bundled_names,
+    fit,
+    pooled,
+    restored,
+)
 
 
 @dataclass
@@ -85,12 +92,15 @@ class AttributePredictor:
     @torch.inference_mode()
     def measure_features(self, images: np.ndarray) -> None:
         """Set means and standard deviations of features, and those of maps, to what these pictures have."""
-        self.feature_mean = self.feature_std = np.zeros(0, np.float32)
-        found = self.features(images)
-        batches = (self.network.maps(x) for x in self._batches(images, 64))
-        squares = torch.cat([torch.cat([_mean_square(m) for m in maps], 1) for maps in batches]).mean(0)
+        self.network.eval()
+        means, squares = [], []
+        for x in self._batches(images, 64):
+            maps = self.network.maps(x)
+            means.append(pooled(maps))
+            squares.append(pooled([m.square() for m in maps]))
+        found, mean_square = torch.cat(means).numpy(), torch.cat(squares).mean(0).numpy()
         self.feature_mean, self.feature_std = found.mean(0), _floored(found.std(0))
-        self.map_std = _floored(np.sqrt(np.maximum(squares.numpy() - np.square(self.feature_mean), 0)))
+        self.map_std = _floored(np.sqrt(np.maximum(mean_square - np.square(self.feature_mean), 0)))
 
     def _batches(self, images: np.ndarray, batch: int) -> Iterator[torch.Tensor]:
         return (fit(to_float(images[i : i + batch]), self.shape) for i in range(0, len(images), batch))
@@ -118,50 +128,28 @@ class AttributePredictor:
             k: (v.half() if v.is_floating_point() else v).contiguous()
             for k, v in sorted(self.network.state_dict().items())
         }
-        tensors["feature_mean"] = torch.from_numpy(self.feature_mean)
-        tensors["feature_std"] = torch.from_numpy(self.feature_std)
-        tensors["map_std"] = torch.from_numpy(self.map_std)
-        write_bytes(path, save(tensors, {"facegan-attributes": json.dumps(header, sort_keys=True)}))
+        tensors |= {name: torch.from_numpy(getattr(self, name)) for name in MEASURED}
+        write_bytes(path, save(tensors, {KEY: json.dumps(header, sort_keys=True)}))
 
     @classmethod
     def load(cls, path: str | Path) -> AttributePredictor:
         """What :meth:`save` wrote, or a bundled network by name; ModelError in one line otherwise."""
         file = bundled(str(path)) or path
         absent = f"file; bundled attribute networks: {', '.join(bundled_names())}"
-        with read_tensors(file, "facegan-attributes", FORMAT, "attribute network", absent) as (head, tensors):
-            names, shape = tuple(map(str, head["names"])), tuple(map(int, head["shape"]))
+        with read_tensors(file, KEY, FORMAT, "attribute network", absent) as (head, tensors):
+            network, names = restored(head, tensors), tuple(map(str, head["names"]))
+            c, h, w = (int(v) for v in head["shape"])
             scale, shift = (np.array(head[k], float).reshape(len(names)) for k in ("scale", "shift"))
-            if len(shape) != 3 or max(shape) > 1024 or len(names) > 10_000 or head["width"] > 1024:
-                raise ValueError("sizes out of range")
-            network = build(head["architecture"], shape, len(names), head["width"])
-            feature_mean, feature_std = (tensors.pop(f"feature_{k}").numpy() for k in ("mean", "std"))
-            map_std = tensors.pop("map_std", torch.ones(0)).numpy()
-            network.load_state_dict(
-                {k: v.float() if v.is_floating_point() else v for k, v in tensors.items()}
-            )
+            feature_mean, feature_std = (tensors[f"feature_{k}"].numpy() for k in ("mean", "std"))
+            map_std = tensors.get("map_std", torch.ones(0)).numpy()
             return cls(
-                names, network.eval().requires_grad_(False), shape, head["architecture"], head["width"],
+                names, network, (c, h, w), head["architecture"], head["width"],
                 dict(head["accuracy"]), dict(head["balanced_accuracy"]), scale, shift, bool(head["mirror"]),
                 feature_mean, feature_std, map_std,
                 dict(head["papers"]),
             )  # fmt: skip
 
 
-def _mean_square(m: torch.Tensor) -> torch.Tensor:
-    """Of each channel, over positions: ``N,C``."""
-    return m.square().mean((2, 3)) if m.ndim == 4 else m.square()
-
-
 def _floored(spread: np.ndarray) -> np.ndarray:
     """Deviations to divide by: a channel that hardly ever speaks must not shout once it does."""
     return np.maximum(spread, 0.05 * spread.mean() + 1e-12).astype(np.float32)
-
-
-def bundled_names() -> list[str]:
-    """Names of the attribute networks that come with the package."""
-    return sorted(p.stem for p in ASSETS.glob("*.safetensors"))
-
-
-def bundled(name: str) -> Path | None:
-    """The bundled file of that name; None where there is none."""
-    return ASSETS / f"{name}.safetensors" if name in bundled_names() else None

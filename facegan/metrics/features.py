@@ -14,8 +14,8 @@ import torch.nn.functional as F
 
 from facegan.errors import InputError, ModelError
 from facegan.images import to_float
-from facegan.metrics.attributes import AttributePredictor, bundled
-from facegan.nets.attribute_nets import fit
+from facegan.metrics.attributes import AttributePredictor
+from facegan.nets.attribute_nets import bundled, fit
 
 INCEPTION_FILES = ("weights-inception-2015-12-05-6726825d.pth", "pt_inception-2015-12-05-6726825d.pth")
 

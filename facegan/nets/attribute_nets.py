@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Sequence
-from typing import cast
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, cast
 
 import torch
 import torch.nn.functional as F
 from torch import nn
+
+from facegan.nets.unfilled import Unfilled
+
+FORMAT, KEY = 1, "facegan-attributes"
+MEASURED = ("feature_mean", "feature_std", "map_std")  # what lies beside the weights
+ASSETS = Path(__file__).parent.parent / "assets" / "attributes"
 
 
 class AttributeNet(nn.Module):
@@ -30,10 +37,15 @@ class AttributeNet(nn.Module):
 
     def features(self, x: torch.Tensor) -> torch.Tensor:
         """``N,F``: the mean over positions of each channel of the maps."""
-        return torch.cat([m.mean((2, 3)) if m.ndim == 4 else m for m in self.maps(x)], 1)
+        return pooled(self.maps(x))
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         return cast(torch.Tensor, self.head(self.body(x)))
+
+
+def pooled(maps: Sequence[torch.Tensor]) -> torch.Tensor:
+    """``N,F``: the mean over positions of each channel of all maps."""
+    return torch.cat([m.mean((2, 3)) if m.ndim == 4 else m for m in maps], 1)
 
 
 def _conv(cin: int, cout: int, side: int = 3, stride: int = 1) -> list[nn.Module]:
@@ -148,6 +160,28 @@ def build(architecture: str, shape: tuple[int, int, int], outputs: int, width: i
     with torch.no_grad():
         network(torch.zeros(1, *shape))
     return network
+
+
+def restored(head: Mapping[str, Any], tensors: Mapping[str, torch.Tensor]) -> AttributeNet:
+    """The network of a file of attributes, frozen; ValueError and the like where its papers do not fit."""
+    shape, outputs, width = tuple(map(int, head["shape"])), len(head["names"]), head["width"]
+    if len(shape) != 3 or max(shape) > 1024 or outputs > 10_000 or width > 1024:
+        raise ValueError("sizes out of range")
+    with Unfilled():
+        network = build(head["architecture"], shape, outputs, width)
+    weights = {k: v for k, v in tensors.items() if k not in MEASURED}
+    network.load_state_dict({k: v.float() if v.is_floating_point() else v for k, v in weights.items()})
+    return network.eval().requires_grad_(False)
+
+
+def bundled_names() -> list[str]:
+    """Names of the attribute networks that come with the package."""
+    return sorted(p.stem for p in ASSETS.glob("*.safetensors"))
+
+
+def bundled(name: str) -> Path | None:
+    """The bundled file of that name; None where there is none."""
+    return ASSETS / f"{name}.safetensors" if name in bundled_names() else None
 
 
 def fit(x: torch.Tensor, shape: Sequence[int]) -> torch.Tensor:

@@ -6,8 +6,6 @@ judgements of hair, eyes and mouths from the first update on. Only the heads are
 
 from __future__ import annotations
 
-import json
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -15,16 +13,15 @@ from torch import nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 from torch.nn.utils.parametrizations import spectral_norm
 
-from facegan.nets.attribute_nets import AttributeNet, build, fit
-from facegan.nets.unfilled import Unfilled
+from facegan.files import read_tensors
+from facegan.nets.attribute_nets import ASSETS, FORMAT, KEY, bundled_names, fit, restored
 
 JUDGES = {"faces", "evaluator"}
-ASSETS = Path(__file__).parent.parent / "assets" / "attributes"
 
 
 def networks() -> list[str]:
     """Names that :class:`ProjectedHeads` takes: those that judge results never train."""
-    return sorted({p.stem for p in ASSETS.glob("*.safetensors")} - JUDGES)
+    return [name for name in bundled_names() if name not in JUDGES]
 
 
 class ProjectedHeads(nn.Module):
@@ -36,11 +33,11 @@ class ProjectedHeads(nn.Module):
 
     def __init__(self, name: str, width: int) -> None:
         super().__init__()
-        shape, network, std = _load(name)
         # In a list, lest it become part of the state: checkpoints name it, but do not repeat it.
-        self._frozen, self.shape = [_Maps(network, std)], shape
+        self._frozen = [_Maps(name)]
+        self.shape = self._frozen[0].shape
         with torch.no_grad():
-            maps = self.frozen(torch.zeros(1, *shape))
+            maps = self.frozen(torch.zeros(1, *self.shape))
         self.heads = nn.ModuleList(_head(m.shape[1], m.shape[2], width) for m in maps)
 
     @property
@@ -57,41 +54,26 @@ class ProjectedHeads(nn.Module):
         return torch.cat([head(m).flatten(1) for head, m in zip(self.heads, maps, strict=True)], 1)
 
 
-def _load(name: str) -> tuple[tuple[int, int, int], AttributeNet, torch.Tensor]:
-    """The bundled network, the ``C,H,W`` that it takes, and the deviation of each channel of its maps."""
-    from safetensors import safe_open
-
-    with safe_open(str(ASSETS / f"{name}.safetensors"), framework="pt") as handle:
-        head = json.loads(handle.metadata()["facegan-attributes"])
-        tensors = {key: handle.get_tensor(key) for key in handle.keys()}  # noqa: SIM118
-    shape: tuple[int, int, int] = tuple(head["shape"])
-    with Unfilled():
-        network = build(head["architecture"], shape, len(head["names"]), head["width"])
-    std = tensors.pop("map_std")
-    del tensors["feature_mean"], tensors["feature_std"]
-    network.load_state_dict({k: v.float() if v.is_floating_point() else v for k, v in tensors.items()})
-    return shape, network, std
-
-
 class _Maps(nn.Module):
-    """The tapped layers' outputs, each channel with a standard deviation of 1 over photos."""
+    """A bundled network's maps of pictures of its ``shape``, its channels with deviation 1 over photos."""
 
-    def __init__(self, network: AttributeNet, std: torch.Tensor) -> None:
+    def __init__(self, name: str) -> None:
         super().__init__()
-        last = max(network.taps)
-        self.body, self.taps = nn.ModuleList(folded(network.body[: last + 1])), network.taps
-        self.body.to(memory_format=torch.channels_last)
-        self.requires_grad_(False).eval()
-        self.register_buffer("std", std)
+        with read_tensors(ASSETS / f"{name}.safetensors", KEY, FORMAT, "attribute network") as (
+            head,
+            tensors,
+        ):
+            self.shape: tuple[int, int, int] = tuple(head["shape"])
+            self.network = restored(head, tensors)
+            self.network.body = folded(self.network.body)
+            self.register_buffer("std", tensors["map_std"])
+        self.network.to(memory_format=torch.channels_last)
+        self.requires_grad_(False)
 
     def forward(self, x: torch.Tensor) -> list[torch.Tensor]:
-        found = []
-        for i, layer in enumerate(self.body):
-            x = layer(x)
-            if i in self.taps:
-                found.append(x)
-        scales = self.std.split([m.shape[1] for m in found])  # type: ignore[operator]
-        return [m / s[:, None, None].to(m.dtype) for m, s in zip(found, scales, strict=True)]
+        maps = self.network.maps(x)
+        scales = self.std.split([m.shape[1] for m in maps])  # type: ignore[operator]
+        return [m / s[:, None, None].to(m.dtype) for m, s in zip(maps, scales, strict=True)]
 
 
 def _head(channels: int, side: int, width: int) -> nn.Sequential:
