@@ -25,9 +25,9 @@ with contextlib.suppress(ValueError):  # not in the main thread
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 ALLOWED_SKIPS = Path(__file__).with_name("allowed-skips.txt")
 
-# Two workers with a thread for each core would fight over the cores. Set before anything imports torch.
-if "PYTEST_XDIST_WORKER" in os.environ:
-    os.environ.setdefault("OMP_NUM_THREADS", "1")
+# Two workers with a thread for each core would fight over the cores, and what is compared to the bit with
+# a process of one thread must have one too. Set before anything imports torch.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 
 @pytest.fixture(scope="session")

@@ -138,10 +138,10 @@ class Session:
         save_every = max(1, round((c.checkpoint_kimg or c.kimg / 10) * 1000))
         measure_every = max(1, round(metric_kimg(c) * 1000)) if c.metric else 0
         stats_every = max(c.batch, self.total // 400)
-        if state.images_seen == 0 and not state.watch.get("rollbacks"):  # what it drew then is still there
-            extra, _ = self._draw()
-            self._tell(StepStats(0, self.total, state.seconds, 0.0, extra))
         with signals() as caught:
+            if state.images_seen == 0 and not state.watch.get("rollbacks"):  # its drawing is still there
+                extra, _ = self._draw()
+                self._tell(StepStats(0, self.total, state.seconds, 0.0, extra))
             while state.images_seen < self.total:
                 before = state.images_seen
                 train_step(state, self.feed)
