@@ -351,7 +351,7 @@ def _shortened(measured: DryRun, config: TrainConfig) -> DryRun:
 
 
 def _speed(measured: DryRun) -> str:
-    count = sum(t.count for t in (measured.plain, measured.penalised) if t is not None)
+    count = sum(t.count for t in measured.timings.values())
     speed = measured.images_per_update / measured.update_seconds
     return f"{count} real updates timed: {speed:.3g} img/s; grids and models included"
 

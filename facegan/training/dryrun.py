@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sys
 import threading
 import time
@@ -112,9 +113,36 @@ class Timing:
 
 
 @dataclass(frozen=True)
+class Kind:
+    """Updates that do the same work: those whose number leaves this remainder, ``share`` of all.
+
+    What comes on top is named in ``extras``: ``penalty`` (R1, R2), ``path lengths``.
+    """
+
+    extras: tuple[str, ...]
+    number: int
+    share: float
+
+
+def kinds_of(config: TrainConfig) -> list[Kind]:
+    """All kinds that a run's updates have, the cheapest first."""
+    lazy = {}
+    if config.r1_gamma > 0 or config.r2_gamma > 0:
+        lazy["penalty"] = config.r1_every
+    if getattr(config.model.generator, "path_length_weight", 0.0):
+        lazy["path lengths"] = config.model.generator.path_length_every
+    period = math.lcm(*lazy.values())
+    groups: dict[tuple[str, ...], list[int]] = {}
+    for number in range(1, period + 1):
+        extras = tuple(name for name, every in lazy.items() if number % every == 0)
+        groups.setdefault(extras, []).append(number)
+    found = [Kind(extras, numbers[0], len(numbers) / period) for extras, numbers in groups.items()]
+    return sorted(found, key=lambda kind: (len(kind.extras), kind.number))
+
+
+@dataclass(frozen=True)
 class DryRun:
-    """Everything found out. Sizes are bytes, times seconds; ``plain`` or ``penalised`` updates are None
-    where a run has none of them."""
+    """Everything found out. Sizes are bytes, times seconds; ``timings`` has each kind of update."""
 
     config: TrainConfig
     dataset: str
@@ -130,8 +158,7 @@ class DryRun:
     memory_before: int
     memory_peak: int | None
     memory_free: int | None
-    plain: Timing | None
-    penalised: Timing | None
+    timings: dict[Kind, Timing]
     drawing: float
     """Seconds to draw one picture in sampling mode."""
     updates: int
@@ -147,13 +174,8 @@ class DryRun:
 
     @property
     def update_seconds(self) -> float:
-        """Of the average update: penalised ones count in their proportion."""
-        if self.plain is None or self.penalised is None:
-            timing = self.plain or self.penalised
-            assert timing is not None
-            return timing.mean
-        every = self.config.r1_every
-        return (self.penalised.mean + (every - 1) * self.plain.mean) / every
+        """Of the average update: each kind counts in its proportion."""
+        return sum(kind.share * timing.mean for kind, timing in self.timings.items())
 
     @property
     def images_per_update(self) -> int:
@@ -197,25 +219,17 @@ def _measured(
         state = create_state(resolved(config, place), shape, place, label_dim=len(names))
         # As at the end of the run, when networks that grow are grown and schedules have come to rest.
         state.images_seen = state.fakes_drawn = round(config.kimg * 1000) // config.batch * config.batch
-        kinds = _kinds(config)
-        # Two to warm up, because the optimiser's moments come with the first.
-        warm = [_timed(state, feed, penalised) for penalised in (kinds * 2)[:2]]
+        kinds = kinds_of(config)
+        # Two at least to warm up, because the optimiser's moments come with the first.
+        warm = [_timed(state, feed, kind) for kind in (kinds * 2)[: max(2, len(kinds))]]
     timings = _time_updates(state, feed, kinds, TIMED_UPDATES if warm[-1] < SLOW_UPDATE else len(kinds))
     drawing = _time_drawing(state)
     return _result(state, data, pictures, memory, timings, drawing, shape)
 
 
-def _kinds(config: TrainConfig) -> list[bool]:
-    """Whether updates carry a gradient penalty: never, always, or some of them."""
-    if config.r1_gamma <= 0 and config.r2_gamma <= 0:
-        return [False]
-    return [True] if config.r1_every == 1 else [False, True]
-
-
-def _timed(state: TrainState, feed: ImageFeed, penalised: bool) -> float:
+def _timed(state: TrainState, feed: ImageFeed, kind: Kind) -> float:
     """Seconds of one real update of that kind."""
-    if len(_kinds(state.config)) == 2:  # the count decides: a multiple of r1_every is penalised
-        state.updates = state.config.r1_every + (0 if penalised else 1)
+    state.updates = kind.number
     return _seconds(lambda: train_step(state, feed), state.device)
 
 
@@ -234,9 +248,9 @@ def _wait(device: torch.device) -> None:
         torch.mps.synchronize()
 
 
-def _time_updates(state: TrainState, feed: ImageFeed, kinds: list[bool], least: int) -> dict[bool, Timing]:
+def _time_updates(state: TrainState, feed: ImageFeed, kinds: list[Kind], least: int) -> dict[Kind, Timing]:
     """Timings by kind, which take turns, so that a change of the machine's load meets all of them."""
-    times: dict[bool, list[float]] = {kind: [] for kind in kinds}
+    times: dict[Kind, list[float]] = {kind: [] for kind in kinds}
     end, turn = time.perf_counter() + TIMED_SECONDS, 0
     while turn < least or time.perf_counter() < end:
         kind = kinds[turn % len(kinds)]
@@ -284,7 +298,7 @@ def _result(
     data: Dataset,
     pictures: np.ndarray,
     memory: PeakMemory,
-    timings: dict[bool, Timing],
+    timings: dict[Kind, Timing],
     drawing: float,
     shape: tuple[int, int, int],
 ) -> DryRun:
@@ -319,8 +333,7 @@ def _result(
         memory_before=memory.level,
         memory_peak=memory.peak,
         memory_free=free_memory(state.device),
-        plain=timings.get(False),
-        penalised=timings.get(True),
+        timings=timings,
         drawing=drawing,
         updates=updates,
         grids=count_due(updates, step, grid_every) + 1,  # the first before any update

@@ -234,16 +234,16 @@ def _spread(timing: Timing) -> str:
 
 def _time_lines(d: DryRun) -> list[str]:
     lines = ["Time on this machine, by real updates"]
-    if d.plain is not None and d.penalised is not None:
-        lines += [
-            _fact("update", _seconds(d.plain.mean), _spread(d.plain)),
-            _fact("update with penalty", _seconds(d.penalised.mean), _spread(d.penalised)),
-            _fact("on average", _seconds(d.update_seconds), f"one in {d.config.r1_every} with penalty"),
-        ]
-    else:
-        timing = d.plain or d.penalised
-        assert timing is not None
-        lines.append(_fact("update", _seconds(timing.mean), _spread(timing)))
+    often: dict[str, float] = {}
+    for kind, timing in d.timings.items():
+        extra = "both" if len(kind.extras) == 2 else "".join(kind.extras)
+        lines.append(
+            _fact(f"update with {extra}" if extra else "update", _seconds(timing.mean), _spread(timing))
+        )
+        often |= {name: often.get(name, 0.0) + kind.share for name in kind.extras}
+    if len(d.timings) > 1:
+        note = ", ".join(f"one in {round(1 / share)} with {name}" for name, share in often.items())
+        lines.append(_fact("on average", _seconds(d.update_seconds), note))
     total = d.training_seconds + d.drawing_seconds
     images = d.images_per_update
     return [

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from reduced import reductions
 
 from facegan.errors import ConfigError
 from facegan.families import get_family
@@ -114,7 +115,7 @@ def test_lazy_penalties_count_in_their_proportion(tiny_dataset, monkeypatch, eve
     monkeypatch.setattr(dryrun, "TIMED_SECONDS", 0.4)
     found = dry_run(tiny_dataset, small(r1_every=every), "cpu")
     assert found.update_seconds == pytest.approx(expected, rel=0.25)
-    assert (found.plain is None) == (every == 1)
+    assert [kind.extras for kind in found.timings] == ([] if every == 1 else [()]) + [("penalty",)]
     assert found.training_seconds == 8 * found.update_seconds
 
 
@@ -131,15 +132,55 @@ def test_updates_of_both_kinds_are_real(tiny_dataset, monkeypatch):
     monkeypatch.setattr(dryrun, "TIMED_SECONDS", 0.0)
     found = dry_run(tiny_dataset, small(), "cpu")
     assert seen == [0, 1, 0, 1, 0], "two to warm up, then three that take turns"
-    assert found.plain is not None and found.penalised is not None
-    assert (found.plain.count, found.penalised.count) == (2, 1)
+    assert [(kind.extras, t.count) for kind, t in found.timings.items()] == [((), 2), (("penalty",), 1)]
+
+
+@pytest.mark.parametrize("r1, path, expected", [
+    (16, 4, {(): 12, ("path lengths",): 3, ("penalty", "path lengths"): 1}),
+    (4, 6, {(): 8, ("penalty",): 2, ("path lengths",): 1, ("penalty", "path lengths"): 1}),
+    (1, 4, {("penalty",): 3, ("penalty", "path lengths"): 1}),
+    (0, 4, {(): 3, ("path lengths",): 1}),
+])  # fmt: skip
+def test_what_is_done_now_and_then_counts_in_its_proportion(r1, path, expected):
+    """Every kind by its number among the updates of one period; and each update does what its kind says."""
+    config = override(recipe("stylegan2-64-small"), {
+        "r1_gamma": float(r1 > 0), "r1_every": r1 or 16, "generator.path_length_every": path})  # fmt: skip
+    kinds = dryrun.kinds_of(config)
+    period = sum(expected.values())
+    assert {kind.extras: round(kind.share * period) for kind in kinds} == expected
+    assert sum(kind.share for kind in kinds) == pytest.approx(1)
+    for kind in kinds:
+        assert ("penalty" in kind.extras) == bool(r1 and kind.number % r1 == 0)
+        assert ("path lengths" in kind.extras) == (kind.number % path == 0)
+
+
+def test_three_kinds_are_real(tiny_dataset, monkeypatch):
+    """A StyleGAN2 measures path lengths in updates between its penalties."""
+    seen = []
+    real = dryrun.train_step
+
+    def step(state, feed):
+        before = [state.counts.get(name, 0) for name in ("r1", "path_length")]
+        real(state, feed)
+        seen.append(
+            tuple(state.counts.get(n, 0) > b for n, b in zip(("r1", "path_length"), before, strict=True))
+        )
+
+    monkeypatch.setattr(dryrun, "train_step", step)
+    monkeypatch.setattr(dryrun, "TIMED_SECONDS", 0.0)
+    config = override(recipe("stylegan2-64-small"), {**reductions("stylegan2-64-small"), "size": 32})
+    found = dry_run(tiny_dataset, config, "cpu")
+    assert seen == [(False, False), (False, True), (True, True)] * 2
+    text = page(found)
+    assert "update with path lengths" in text and "update with both" in text
+    assert "one in 4 with path lengths, one in 16 with penalty" in text
 
 
 def test_slow_updates_are_timed_once(tiny_dataset, monkeypatch):
     monkeypatch.setattr(dryrun, "TIMED_SECONDS", 0.0)
     monkeypatch.setattr(dryrun, "SLOW_UPDATE", 0.0)
     found = dry_run(tiny_dataset, small(r1_gamma=0.0), "cpu")
-    assert found.plain is not None and found.plain.count == 1 and found.penalised is None
+    assert [(kind.extras, t.count) for kind, t in found.timings.items()] == [((), 1)]
     assert "1 timed" in page(found)
 
 
