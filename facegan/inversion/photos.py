@@ -22,6 +22,7 @@ from facegan.generator import Generator
 from facegan.images import read_image
 
 MOST_SEEDS = 100_000
+ANOTHER = "give another picture, with --no-align if it shows no face"
 
 
 @dataclass(frozen=True)
@@ -66,12 +67,14 @@ class Reader:
         self.crop = crop_of(model, align)
         self.detector: FaceDetector | None = crops.make_detector(self.crop)
 
-    def decoded(self, content: bytes, name: str) -> Photo:
-        """A file's content; InputError in one line where it is no picture, or shows no such face."""
+    def decoded(self, content: bytes, name: str, advice: str = "") -> Photo:
+        """A file's content; InputError in one line where it is no picture (``advice`` ends it), or shows no
+        such face."""
         try:
             image = read_image(content, name, alpha=self.alpha)
         except ImageError as error:
-            raise InputError(f"{name}: not readable as a picture ({error.reason})") from None
+            text = f"{name}: not readable as a picture ({error.reason})"
+            raise InputError("; ".join(filter(None, (text, advice)))) from None
         return Photo(name, self.fitted(image, name))
 
     def fitted(self, image: np.ndarray, name: str) -> np.ndarray:
@@ -114,17 +117,35 @@ def _open(source: str | Path | np.ndarray, reader: Reader) -> Iterator[Photo]:
     text = str(source)
     if text.startswith("seed:"):
         yield from _generated(text, reader.model)
-    elif text == "-":
+    elif text != "-" and not fetch.is_url(text) and Path(text).expanduser().is_dir():
+        yield from _folder(text, reader)
+    else:
+        try:
+            content, name = _content(text)
+        except InputError as error:
+            raise InputError(f"{error}; {ANOTHER}") from None
+        shown = "standard input" if text == "-" else text
+        yield replace(reader.decoded(content, shown, ANOTHER), name=name)
+
+
+def _content(text: str) -> tuple[bytes, str]:
+    """What a file, an address or standard input holds, and the name of what is found in it."""
+    if text == "-":
         content = sys.stdin.buffer.read(MAX_FILE_BYTES + 1)
         if len(content) > MAX_FILE_BYTES:
             raise InputError(f"standard input: more than {MAX_FILE_BYTES // 1_000_000} MB")
-        yield replace(reader.decoded(content, "standard input"), name="stdin")
-    elif fetch.is_url(text):
-        yield replace(reader.decoded(fetch.fetch(text), text), name=_stem(text.partition("?")[0]) or "web")
-    elif Path(text).expanduser().is_dir():
-        yield from _folder(text, reader)
-    else:
-        yield _file(text, reader)
+        return content, "stdin"
+    if fetch.is_url(text):
+        return fetch.fetch(text), _stem(text.partition("?")[0]) or "web"
+    path = Path(text).expanduser()
+    try:
+        if not path.is_file():
+            raise InputError(f"{text}: there is no such file or folder")
+        if path.stat().st_size > MAX_FILE_BYTES:
+            raise InputError(f"{text}: more than {MAX_FILE_BYTES // 1_000_000} MB")
+        return path.read_bytes(), path.stem
+    except OSError as error:
+        raise InputError(f"{text}: cannot be read ({error.strerror or error})") from None
 
 
 def _generated(text: str, model: Generator) -> Iterator[Photo]:
@@ -135,19 +156,6 @@ def _generated(text: str, model: Generator) -> Iterator[Photo]:
         raise InputError(f"{text}: more than {MOST_SEEDS:,} at once")
     for seed, image in zip(seeds, model.sample(seeds), strict=True):
         yield Photo(f"seed{seed}", image, seed)
-
-
-def _file(text: str, reader: Reader) -> Photo:
-    path = Path(text).expanduser()
-    try:
-        if not path.is_file():
-            raise InputError(f"{text}: there is no such file or folder")
-        if path.stat().st_size > MAX_FILE_BYTES:
-            raise InputError(f"{text}: more than {MAX_FILE_BYTES // 1_000_000} MB")
-        content = path.read_bytes()
-    except OSError as error:
-        raise InputError(f"{text}: cannot be read ({error.strerror or error})") from None
-    return replace(reader.decoded(content, text), name=path.stem)
 
 
 def _folder(text: str, reader: Reader) -> Iterator[Photo]:
