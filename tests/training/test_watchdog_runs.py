@@ -192,6 +192,7 @@ from facegan.errors import RunError
 from facegan.training.listeners import Silent
 from facegan.training.loop import train
 import torch
+import torch._dynamo  # optimisers import it: two seconds, else in each child
 
 dataset, folder, settings, count = sys.argv[1], Path(sys.argv[2]), json.loads(sys.argv[3]), int(sys.argv[4])
 torch.set_num_threads(1)
