@@ -17,17 +17,15 @@ from __future__ import annotations
 
 import argparse
 import json
-import math
 import os
 import subprocess
 import sys
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from facegan.errors import FaceganError
 from facegan.families import FAMILIES
 from facegan.recipes import recipe
-from facegan.training.config import TrainConfig, override
+from facegan.training.config import override, update_kinds
 
 if TYPE_CHECKING:
     from facegan.training.state import TrainState
@@ -39,25 +37,6 @@ ROWS = {
     "r3gan-64": 4, "r3gan-64-small": 0,
 }  # fmt: skip
 STRENGTH = 0.3  # of adaptive augmentation
-
-
-@dataclass(frozen=True)
-class Kind:
-    """Updates that cost the same: one of them by its number, and their share of all."""
-
-    update: int
-    share: float
-
-
-def kinds(config: TrainConfig) -> list[Kind]:
-    """With and without gradient penalty, and with and without path length, as a period of both has them."""
-    g = config.model.generator
-    lazy = config.r1_every if config.r1_gamma > 0 or config.r2_gamma > 0 else 1
-    path = g.path_length_every if getattr(g, "path_length_weight", 0.0) else 1
-    period, found = math.lcm(lazy, path), {}
-    for i in range(period):
-        found.setdefault((i % lazy == 0, i % path == 0), []).append(i)
-    return [Kind(period + same[0], len(same) / period) for same in found.values()]
 
 
 def measured(name: str, device: str, seconds: float) -> dict[str, float | str]:
@@ -82,7 +61,7 @@ def measured(name: str, device: str, seconds: float) -> dict[str, float | str]:
     config = resolved(config, place)
     shape = (config.channels or 3, config.size, config.size)
     pictures = np.random.default_rng(0).integers(0, 256, (4 * own, *shape[1:], shape[0]), np.uint8)
-    feed, spent = ImageFeed(pictures, config, place), {kind: [0.0, 0] for kind in kinds(config)}
+    feed, spent = ImageFeed(pictures, config, place), {kind: [0.0, 0] for kind in update_kinds(config)}
     with PeakMemory(place) as memory:
         state = at_the_end(create_state(config, shape, place))
         for kind in spent:

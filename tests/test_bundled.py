@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import socket
 from pathlib import Path
@@ -19,16 +18,17 @@ from facegan.metrics.attributes import AttributePredictor
 from facegan.runs import ASSETS, bundled
 
 NAMES = bundled()
-spec = importlib.util.spec_from_file_location(
-    "bundled_script", Path(__file__).resolve().parents[1] / "benchmarks" / "bundled.py"
-)
-assert spec and spec.loader
-script = importlib.util.module_from_spec(spec)
-spec.loader.exec_module(script)
 
 
-def measures(name: str) -> dict:
-    return script.told((ASSETS / f"{name}.md").read_text())
+@pytest.fixture(scope="module")
+def script(benchmarks):
+    return benchmarks("bundled")
+
+
+@pytest.fixture
+def measures(script):
+    """What a bundled model's card says."""
+    return lambda name: script.told((ASSETS / f"{name}.md").read_text())
 
 
 def test_there_is_a_face_model():
@@ -36,7 +36,7 @@ def test_there_is_a_face_model():
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_it_is_small_and_says_what_it_is(name):
+def test_it_is_small_and_says_what_it_is(name, measures):
     f = facts(name)
     assert f["bytes"] <= 12 * 2**20 and f["parameters"] <= 6.3e6 and f["macs"] <= 0.3e9
     assert "non-commercial" in f["licence"]
@@ -44,7 +44,7 @@ def test_it_is_small_and_says_what_it_is(name):
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_the_same_pixels_without_a_network(name, monkeypatch):
+def test_the_same_pixels_without_a_network(name, script, measures, monkeypatch):
     def refused(*_: object, **__: object) -> None:
         raise AssertionError("the bundled model asked for the network")
 
@@ -93,7 +93,7 @@ def test_models_lists_them(capsys):
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_the_card_holds_what_it_says(name):
+def test_the_card_holds_what_it_says(name, script, measures):
     card, told = (ASSETS / f"{name}.md").read_text(), measures(name)
     assert script.differences(told, told) == []
     spoilt = {**told, "generated": {**told["generated"], "fid": told["generated"]["fid"] + 1}}

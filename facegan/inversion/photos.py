@@ -22,7 +22,7 @@ from facegan.generator import Generator
 from facegan.images import read_image
 
 MOST_SEEDS = 100_000
-ANOTHER = "give another picture, with --no-align if it shows no face"
+ANOTHER = "; give another picture, with --no-align if it shows no face"
 
 
 @dataclass(frozen=True)
@@ -73,8 +73,7 @@ class Reader:
         try:
             image = read_image(content, name, alpha=self.alpha)
         except ImageError as error:
-            text = f"{name}: not readable as a picture ({error.reason})"
-            raise InputError("; ".join(filter(None, (text, advice)))) from None
+            raise InputError(f"{name}: not readable as a picture ({error.reason}){advice}") from None
         return Photo(name, self.fitted(image, name))
 
     def fitted(self, image: np.ndarray, name: str) -> np.ndarray:
@@ -123,7 +122,7 @@ def _open(source: str | Path | np.ndarray, reader: Reader) -> Iterator[Photo]:
         try:
             content, name = _content(text)
         except InputError as error:
-            raise InputError(f"{error}; {ANOTHER}") from None
+            raise InputError(f"{error}{ANOTHER}") from None
         shown = "standard input" if text == "-" else text
         yield replace(reader.decoded(content, shown, ANOTHER), name=name)
 

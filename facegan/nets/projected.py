@@ -14,7 +14,7 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 from torch.nn.utils.parametrizations import spectral_norm
 
 from facegan.files import read_tensors
-from facegan.nets.attribute_nets import ASSETS, FORMAT, KEY, bundled_names, fit, restored
+from facegan.nets.attribute_nets import FORMAT, KEY, bundled, bundled_names, fit, restored
 
 JUDGES = {"faces", "evaluator"}
 
@@ -59,10 +59,7 @@ class _Maps(nn.Module):
 
     def __init__(self, name: str) -> None:
         super().__init__()
-        with read_tensors(ASSETS / f"{name}.safetensors", KEY, FORMAT, "attribute network") as (
-            head,
-            tensors,
-        ):
+        with read_tensors(bundled(name) or name, KEY, FORMAT, "attribute network") as (head, tensors):
             self.shape: tuple[int, int, int] = tuple(head["shape"])
             self.network = restored(head, tensors)
             self.network.body = folded(self.network.body)

@@ -5,6 +5,7 @@ Counts of progress are images shown to the discriminator, in kimg (thousands).
 
 from __future__ import annotations
 
+import math
 from dataclasses import asdict, dataclass, field, fields, is_dataclass, replace
 from typing import Any
 
@@ -170,6 +171,32 @@ RESUMABLE = (
     "kimg", "accumulate", "grid_kimg", "grid_count", "eval_count", "save_pairs", "quality_count", "watchdog",
     "metric", "metric_features", "metric_count", "metric_kimg", "checkpoint_kimg", "keep_checkpoints",
 )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class UpdateKind:
+    """Updates that do the same work: one of them by its number, and their share of all.
+
+    ``extras`` names what comes on top now and then: ``penalty`` (R1, R2), ``path lengths``.
+    """
+
+    extras: tuple[str, ...]
+    update: int
+    share: float
+
+
+def update_kinds(config: TrainConfig) -> list[UpdateKind]:
+    """All kinds of updates that a run has, by what comes every so many updates."""
+    lazy = {}
+    if config.r1_gamma > 0 or config.r2_gamma > 0:
+        lazy["penalty"] = config.r1_every
+    if getattr(config.model.generator, "path_length_weight", 0.0):
+        lazy["path lengths"] = config.model.generator.path_length_every
+    period = math.lcm(*lazy.values())
+    found: dict[tuple[str, ...], list[int]] = {}
+    for i in range(period):
+        found.setdefault(tuple(name for name, every in lazy.items() if i % every == 0), []).append(i)
+    return [UpdateKind(extras, period + same[0], len(same) / period) for extras, same in found.items()]
 
 
 def check(config: TrainConfig) -> TrainConfig:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import sys
 import threading
 import time
@@ -23,7 +22,7 @@ from facegan.nets.attribute_nets import fit
 from facegan.nets.ema import batch_norms
 from facegan.nets.summary import LayerInfo, statistics, summarize
 from facegan.training import loop
-from facegan.training.config import TrainConfig, check
+from facegan.training.config import TrainConfig, UpdateKind, check, update_kinds
 from facegan.training.data import ImageFeed
 from facegan.training.memory import fits, is_out_of_memory
 from facegan.training.session import BN_BATCH, BN_BATCHES, resolved
@@ -113,34 +112,6 @@ class Timing:
 
 
 @dataclass(frozen=True)
-class Kind:
-    """Updates that do the same work: those whose number leaves this remainder, ``share`` of all.
-
-    What comes on top is named in ``extras``: ``penalty`` (R1, R2), ``path lengths``.
-    """
-
-    extras: tuple[str, ...]
-    number: int
-    share: float
-
-
-def kinds_of(config: TrainConfig) -> list[Kind]:
-    """All kinds that a run's updates have, the cheapest first."""
-    lazy = {}
-    if config.r1_gamma > 0 or config.r2_gamma > 0:
-        lazy["penalty"] = config.r1_every
-    if getattr(config.model.generator, "path_length_weight", 0.0):
-        lazy["path lengths"] = config.model.generator.path_length_every
-    period = math.lcm(*lazy.values())
-    groups: dict[tuple[str, ...], list[int]] = {}
-    for number in range(1, period + 1):
-        extras = tuple(name for name, every in lazy.items() if number % every == 0)
-        groups.setdefault(extras, []).append(number)
-    found = [Kind(extras, numbers[0], len(numbers) / period) for extras, numbers in groups.items()]
-    return sorted(found, key=lambda kind: (len(kind.extras), kind.number))
-
-
-@dataclass(frozen=True)
 class DryRun:
     """Everything found out. Sizes are bytes, times seconds; ``timings`` has each kind of update."""
 
@@ -158,7 +129,7 @@ class DryRun:
     memory_before: int
     memory_peak: int | None
     memory_free: int | None
-    timings: dict[Kind, Timing]
+    timings: dict[UpdateKind, Timing]
     drawing: float
     """Seconds to draw one picture in sampling mode."""
     updates: int
@@ -219,7 +190,7 @@ def _measured(
         state = create_state(resolved(config, place), shape, place, label_dim=len(names))
         # As at the end of the run, when networks that grow are grown and schedules have come to rest.
         state.images_seen = state.fakes_drawn = round(config.kimg * 1000) // config.batch * config.batch
-        kinds = kinds_of(config)
+        kinds = sorted(update_kinds(config), key=lambda kind: len(kind.extras))  # the dearest last
         # Two at least to warm up, because the optimiser's moments come with the first.
         warm = [_timed(state, feed, kind) for kind in (kinds * 2)[: max(2, len(kinds))]]
     timings = _time_updates(state, feed, kinds, TIMED_UPDATES if warm[-1] < SLOW_UPDATE else len(kinds))
@@ -227,9 +198,9 @@ def _measured(
     return _result(state, data, pictures, memory, timings, drawing, shape)
 
 
-def _timed(state: TrainState, feed: ImageFeed, kind: Kind) -> float:
+def _timed(state: TrainState, feed: ImageFeed, kind: UpdateKind) -> float:
     """Seconds of one real update of that kind."""
-    state.updates = kind.number
+    state.updates = kind.update
     return _seconds(lambda: train_step(state, feed), state.device)
 
 
@@ -248,9 +219,11 @@ def _wait(device: torch.device) -> None:
         torch.mps.synchronize()
 
 
-def _time_updates(state: TrainState, feed: ImageFeed, kinds: list[Kind], least: int) -> dict[Kind, Timing]:
+def _time_updates(
+    state: TrainState, feed: ImageFeed, kinds: list[UpdateKind], least: int
+) -> dict[UpdateKind, Timing]:
     """Timings by kind, which take turns, so that a change of the machine's load meets all of them."""
-    times: dict[Kind, list[float]] = {kind: [] for kind in kinds}
+    times: dict[UpdateKind, list[float]] = {kind: [] for kind in kinds}
     end, turn = time.perf_counter() + TIMED_SECONDS, 0
     while turn < least or time.perf_counter() < end:
         kind = kinds[turn % len(kinds)]
@@ -298,7 +271,7 @@ def _result(
     data: Dataset,
     pictures: np.ndarray,
     memory: PeakMemory,
-    timings: dict[Kind, Timing],
+    timings: dict[UpdateKind, Timing],
     drawing: float,
     shape: tuple[int, int, int],
 ) -> DryRun:

@@ -21,7 +21,7 @@ from facegan.nets.summary import summarize
 from facegan.recipes import RECIPES, recipe
 from facegan.training import dryrun
 from facegan.training.checkpoint import list_checkpoints
-from facegan.training.config import TrainSettings, override
+from facegan.training.config import TrainSettings, override, update_kinds
 from facegan.training.dryrun import PeakMemory, count_due, dry_run
 from facegan.training.dryrun_text import duration, layer_rows, page, quantity, settings_lines, size
 from facegan.training.loop import train
@@ -145,13 +145,13 @@ def test_what_is_done_now_and_then_counts_in_its_proportion(r1, path, expected):
     """Every kind by its number among the updates of one period; and each update does what its kind says."""
     config = override(recipe("stylegan2-64-small"), {
         "r1_gamma": float(r1 > 0), "r1_every": r1 or 16, "generator.path_length_every": path})  # fmt: skip
-    kinds = dryrun.kinds_of(config)
+    kinds = update_kinds(config)
     period = sum(expected.values())
     assert {kind.extras: round(kind.share * period) for kind in kinds} == expected
     assert sum(kind.share for kind in kinds) == pytest.approx(1)
     for kind in kinds:
-        assert ("penalty" in kind.extras) == bool(r1 and kind.number % r1 == 0)
-        assert ("path lengths" in kind.extras) == (kind.number % path == 0)
+        assert ("penalty" in kind.extras) == bool(r1 and kind.update % r1 == 0)
+        assert ("path lengths" in kind.extras) == (kind.update % path == 0)
 
 
 def test_three_kinds_are_real(tiny_dataset, monkeypatch):
