@@ -85,8 +85,6 @@ def save_checkpoint(state: TrainState, folder: Path, healthy: bool = True) -> Pa
     temporary = folder / f".{name}.{os.getpid()}.tmp"
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        for stale in folder.glob(".*.tmp"):
-            shutil.rmtree(stale, ignore_errors=True)
         temporary.mkdir()
         content = save(_tensors(state))
         header = {

@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import os
 import platform
+import shutil
 import sys
 from dataclasses import MISSING, asdict, fields
+from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
 
@@ -81,11 +83,11 @@ class RunFolder(Silent):
                     f"; and {len(changed) - 6} more" if len(changed) > 6 else ""
                 )
                 raise RunError(f"{self.path} holds a run with other settings ({shown}); choose another --out")
-        elif any(p.name != ".lock" and not _temporary(p) for p in self.path.iterdir()):
+        elif any(p.name != ".lock" and not fnmatch(p.name, ".*.tmp") for p in self.path.iterdir()):
             raise RunError(f"{self.path}: not empty and not a run folder; choose another --out")
-        for folder in (self.path, self.path / "samples", self.path / "samples/pairs", self.path / "models"):
-            for stale in filter(_temporary, folder.glob(".*.tmp")):  # of a process that was killed
-                stale.unlink(missing_ok=True)
+        for folder in ("", "samples", "samples/pairs", "models", "checkpoints"):
+            for stale in (self.path / folder).glob(".*.tmp"):  # of a process that was killed
+                shutil.rmtree(stale) if stale.is_dir() else stale.unlink()
         files.write_bytes(file, json.dumps(config, indent=1, default=str).encode())
         files.write_bytes(self.path / "environment.json", json.dumps(environment(), indent=1).encode())
 
@@ -154,10 +156,6 @@ def _with_defaults(config: dict[str, Any]) -> dict[str, Any]:
             side: {**model.get(side, {}), **told} for side, told in found.get("model", {}).items()
         }
     return found
-
-
-def _temporary(path: Path) -> bool:
-    return path.name.startswith(".") and path.name.endswith(".tmp")
 
 
 def _seen(line: str) -> float:
