@@ -13,7 +13,7 @@ from collections.abc import Callable
 from typing import Any
 
 from facegan import __version__
-from facegan.errors import FaceganError, InputError, LostProcessError
+from facegan.errors import FaceganError, InputError
 
 # name -> (module, one line of help); the order is that of a first session
 COMMANDS: dict[str, tuple[str, str]] = {
@@ -129,12 +129,20 @@ def main(argv: list[str] | None = None) -> int:
         hint = f" Did you mean '{near[0]}'?" if near else ""
         print(f"facegan: there is no command '{name}'.{hint} See 'facegan --help'.", file=sys.stderr)
         return 2
+    code = _run(name, rest)
+    if "RANK" in os.environ and int(os.environ.get("WORLD_SIZE", "1")) > 1:
+        # Threads that listen to the other processes may abort an orderly exit: surely if one has died.
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)
+    return code
+
+
+def _run(name: str, rest: list[str]) -> int:
     try:
         return int(importlib.import_module(COMMANDS[name][0]).run(rest) or 0)
     except FaceganError as error:
-        print(f"facegan {name}: {error}", file=sys.stderr, flush=True)
-        if isinstance(error, LostProcessError):
-            os._exit(2)  # the threads that wait for the dead process would abort an orderly exit
+        print(f"facegan {name}: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         print(f"\nfacegan {name}: interrupted", file=sys.stderr)
