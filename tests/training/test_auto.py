@@ -108,7 +108,7 @@ def test_the_probe_finds_the_line_through_its_measurements(monkeypatch):
 
     def update(config, shape, device):
         held = np.ones((50 + 20 * config.batch) * mega, np.uint8)
-        time.sleep(0.05)
+        time.sleep(0.2)
         del held
 
     monkeypatch.setattr(auto, "_two_updates", update)
