@@ -40,6 +40,16 @@ def _font(size: int) -> ImageFont.FreeTypeFont:
     return ImageFont.truetype(f"{get_data_path()}/fonts/ttf/DejaVuSans.ttf", size)
 
 
+def spelled(text: str, most: int = 30) -> str:
+    """``text`` cut to ``most`` characters, and ? for those that matplotlib's font lacks."""
+    from matplotlib import get_data_path
+    from matplotlib.ft2font import FT2Font
+
+    known = FT2Font(f"{get_data_path()}/fonts/ttf/DejaVuSans.ttf").get_charmap()
+    shown = "".join(c if ord(c) in known else "?" for c in text)
+    return shown if len(shown) <= most else shown[: most - 1] + "…"
+
+
 def text_line(text: str, width: int, size: int = 12) -> np.ndarray:
     """uint8 ``h,width,3``: centred dark text on white, made smaller and then cut with … until it fits."""
     from PIL import Image, ImageDraw

@@ -103,7 +103,8 @@ def read_tensors(
     except FileNotFoundError:
         raise ModelError(f"{path}: there is no such {absent or what}") from None
     except (SafetensorError, OSError) as error:
-        raise ModelError(f"{path}: not a readable .safetensors file ({first_line(error)})") from None
+        why = "it is a folder" if Path(path).is_dir() else first_line(error)
+        raise ModelError(f"{path}: not a readable .safetensors file ({why})") from None
     if text is None:
         raise ModelError(f"{path}: no {what} (its header has no '{key}' entry)")
     try:

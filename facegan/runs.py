@@ -65,6 +65,8 @@ def resolve(reference: str | Path) -> Path:
         return resolve(split_delta(text)[0])
     names = bundled()
     known = f"; bundled: {', '.join(names)}" if names else ""
+    if "+" in text:
+        known += "; after a + comes a delta, a .safetensors file"
     raise ModelError(f"{text}: no such run folder, model file or bundled model{known}")
 
 

@@ -12,9 +12,11 @@ from facegan.figures import (
     fitting_scale,
     join,
     labelled_grid,
+    spelled,
     text_line,
     tile,
 )
+from facegan.inversion.results import curve_figure
 
 
 def plain(number: int, h: int = 32, w: int = 32, c: int = 3) -> np.ndarray:
@@ -142,3 +144,10 @@ def test_arithmetic_figure_with_terms_of_different_sizes() -> None:
     sheet = arithmetic_figure(rows, plain(7), scale=2)
     assert places(sheet, plain(6))[1] == places(sheet, plain(4))[1], "averages stand below each other"
     assert places(sheet, plain(5))[1] == places(sheet, plain(1))[1]
+
+
+def test_names_for_labels_are_short_and_in_the_font(recwarn: pytest.WarningsRecorder) -> None:
+    assert [spelled("Zoë"), spelled("a" * 30)] == ["Zoë", "a" * 30]
+    assert spelled("a" * 31) == "a" * 29 + "…" and spelled("名前.jpg") == "??.jpg"
+    curve_figure(np.ones((3, 1)), ["名前" * 30], "title")
+    assert not list(recwarn)

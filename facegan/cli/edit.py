@@ -45,7 +45,8 @@ def main(
     the vectors (edit.npz, for generate and interpolate). An .npz gets pictures and vectors of all faces.
 
     Args:
-        target: faces to edit: seed:7, seed:0-9, saved vectors (FILE.npz, FILE.npz:1-3), or a photo.
+        target: faces to edit: seed:7, seed:0-9, saved vectors (FILE.npz, FILE.npz:1-3), or photos (a file, a
+            folder, an address, - for standard input).
         edits: names and strengths, with commas.
         model: a run folder, a moment of one (RUN@30kimg), a .safetensors file, or a bundled name.
         directions: a file of 'facegan directions'; without one they are found once and kept.
@@ -67,6 +68,10 @@ def main(
 
     check_ending("--out", out, [".png", ".npz"])
     check_scale(scale)
+    source = Path(target.rpartition(":")[0] if ".npz:" in target.lower() else target)
+    written = {Path(out), beside(out, "-result.png"), beside(out, ".npz")}
+    if source.is_file() and any(path.exists() and source.samefile(path) for path in written):
+        raise InputError(f"--out {out}: it would replace {source}; choose another name")
     if not 2 <= steps <= MOST_STEPS:
         raise InputError(f"--steps must be from 2 to {MOST_STEPS}, not {steps}")
     network = told(load(model, device), labels)
@@ -124,6 +129,8 @@ def save_all(out: str, done: Edited) -> None:
 
 
 def save_strip(out: str, done: Edited, steps: int, scale: int) -> None:
+    import numpy as np
+
     from facegan import figures, images
     from facegan.latent import save_vectors
 
@@ -136,22 +143,29 @@ def save_strip(out: str, done: Edited, steps: int, scale: int) -> None:
     frames = [done.at(i / (steps - 1)) for i in range(steps)]
     with writing("--out", out):
         images.save_png(out, strip(done, frames, big), text)
-        last = images.enlarge(frames[-1][0], 2 * big) if len(done.names) == 1 else images.grid(frames[-1])
+        if len(done.names) == 1:
+            last = images.enlarge(frames[-1][0], 2 * big)
+        else:
+            last = images.grid(np.stack([images.enlarge(face, big) for face in frames[-1]]))
         images.save_png(beside(out, "-result.png"), last, text)
     save_vectors(beside(out, ".npz"), done.vectors)
 
 
 def strip(done: Edited, frames: list[np.ndarray], scale: int) -> np.ndarray:
     """A row for each face, from the original to the edit, what each column is below."""
+    import numpy as np
+
     from facegan import figures
 
     shares = [i / (len(frames) - 1) for i in range(len(frames))]
-    captions = ["original", *(spelled(done, share) for share in shares[1:])]
+    captions = [["original"] + [""] * (len(done.strengths) - 1)]  # a line for each edit
+    captions += [spelled(done, share).split(", ") for share in shares[1:]]
     rows = [
         [figures.tile(frame[n], "", scale) for frame in frames] for n in range(len(done.names))
     ]  # fmt: skip
     width = rows[0][0].shape[1]
-    return figures.join([*rows, [figures.text_line(caption, width) for caption in captions]])
+    lines = [[figures.text_line(line, width) for line in column] for column in captions]
+    return figures.join([*rows, [np.concatenate(column) for column in lines]])
 
 
 def run(argv: list[str]) -> int:

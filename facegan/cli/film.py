@@ -78,7 +78,7 @@ def main(
         on_progress=Progress(),
     )  # fmt: skip
     if latents:
-        save_vectors(latents, _vectors(done, network.hash))
+        save_vectors(latents, _vectors(done, network.hash, route.space))
     big = scale or figures.fitting_scale(network.image_shape[2], 256)
     with writing("--out", out):
         frames = (images.enlarge(frame, big) for frame in _drawn(network, done.z, truncation))
@@ -101,12 +101,9 @@ def main(
 
 def gather(network: Generator, points: tuple[str, ...]) -> Vectors:
     """All points in one."""
-    import torch
+    from facegan.latent.points import joined, parse_point
 
-    from facegan.latent.points import Vectors, parse_point
-
-    given = [parse_point(network, text) for text in points]
-    every = Vectors(torch.cat([v.z for v in given]), tuple(n for v in given for n in v.names))
+    every = joined(network, [parse_point(network, text) for text in points])
     if len(every) < 2:
         raise InputError(f"a film needs two points or more, not {len(every)}: give two seeds, such as 0 1")
     return every
@@ -131,10 +128,10 @@ def _drawn(network: Generator, z: torch.Tensor, truncation: float) -> Iterator[n
         yield from batch
 
 
-def _vectors(done: Film, model_hash: str) -> Vectors:
+def _vectors(done: Film, model_hash: str, space: str) -> Vectors:
     from facegan.latent.points import Vectors
 
-    return Vectors(done.z, tuple(f"at {place:.3f}" for place in done.places), model_hash)
+    return Vectors(done.z, tuple(f"at {place:.3f}" for place in done.places), model_hash, space)
 
 
 def run(argv: list[str]) -> int:

@@ -114,10 +114,9 @@ def _frames(
 
     from facegan.latent import path
 
-    vectors = path([point.flatten() for point in route], steps, kind, loop)
+    vectors = path(route, steps, kind, loop)
     while batch := list(islice(vectors, 32)):
-        points = torch.stack(batch).reshape(-1, *route[0].shape)
-        for pictures in network.stream(points, truncation):
+        for pictures in network.stream(torch.stack(batch), truncation):
             yield from pictures
 
 

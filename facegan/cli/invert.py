@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable
 from dataclasses import replace
@@ -87,7 +88,8 @@ def main(
         noise: seek the network's noise, too, where it has any (stylegan2); the weight of its regularisation.
             It is saved as NAME-delta.safetensors.
         encoder: auto (MODEL-encoder.safetensors beside the model), none, or a file of 'train-encoder'.
-        compare: losses to run on one photo side by side, such as mae,mse; makes compare.png.
+        compare: losses to run on one photo side by side, such as mae,mse; makes only compare.png and
+            errors.csv.
         align: find the face and crop as the model's data were; --no-align takes the whole picture.
         face: which face of a photo, the largest being 1.
         tune: adapt the generator to each photo; NAME-delta.safetensors is for 'generate MODEL+FILE'.
@@ -117,9 +119,10 @@ def main(
     parse_losses(loss or "mse")
     compared = list(parse_losses(compare, "--compare")) if compare else []
     wish = checked(TuneConfig(steps=tune_steps, rank=tune_rank, locality=tune_locality)) if tune else None
+    if compare and ("=" in compare or loss or tune):
+        raise InputError("--compare takes names of losses alone, and neither --loss nor --tune beside it")
     target = Path(out)
-    if target.exists() and not target.is_dir():
-        raise InputError(f"--out {out}: there is a file of that name; choose a folder")
+    _check_folder(target, photos)
     network = told(load(model, device), labels)
     guide = find_encoder(network, model, encoder)
     found = read_photos(photos, network, align, face, alpha=preset != "tutorial", say=say)
@@ -133,6 +136,19 @@ def main(
             _compare(network, found, compared, chosen, guide, target)
         else:
             _invert(network, found, chosen, guide, target, wish, paths, film)
+
+
+def _check_folder(out: Path, photos: tuple[str, ...]) -> None:
+    """Results must have a place, and one where they replace nobody's photos: said before hours of search."""
+    there = next(p for p in (out, *out.absolute().parents) if p.exists())
+    if not there.is_dir():
+        raise InputError(f"--out {out}: {there} is a file; choose a folder")
+    if not os.access(there, os.W_OK):
+        raise InputError(f"--out {out}: {there} may not be written to; choose another folder")
+    for text in photos:
+        path = Path(text).expanduser()
+        if path.exists() and (path if path.is_dir() else path.parent).resolve() == out.resolve():
+            raise InputError(f"--out {out}: the photos lie there; choose a folder for the results alone")
 
 
 def _invert(
@@ -256,7 +272,8 @@ def _compare(
 
     if len(photos) != 1:
         raise InputError(f"--compare takes one photo, not {len(photos)}")
-    runs = compared(network, photos[0], names, config, guide)
+    progress = _progress(0, 1, config)
+    runs = compared(network, photos[0], names, config, guide, lambda *step: progress(0, *step))
     out.mkdir(parents=True, exist_ok=True)
     done = dict(zip(names, runs, strict=False))
     write_bytes(out / "compare.png", compare_figure(done))

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import importlib
 import os
+import re
 import sys
 from collections.abc import Callable
 from typing import Any
@@ -99,6 +100,12 @@ def parse_flags(target: Any, argv: list[str], prog: str) -> Any:
         raise InputError(f"{one_line(box.getvalue())}; see '{prog} --help'") from None
 
 
+_NO_NUMBER = (
+    r"Error parsing (--[\w.-]+): (?:no type matching \{None\}\|(?:INT|FLOAT) could be instantiated from "
+    r"\['(.*?)'\]|(?:invalid literal for int\(\) with base 10|could not convert string to float): '(.*)')"
+)
+
+
 def one_line(box: str) -> str:
     """The first paragraph of a framed message, and the nearest option where it suggests some."""
     rows = [row.strip(" │╭╮╰╯") for row in box.splitlines()[1:]]
@@ -107,6 +114,9 @@ def one_line(box: str) -> str:
         rows, rules = rows[1:], [i - 1 for i in rules[1:]]
     rule = rules[0] if rules else len(rows)
     text = " ".join(row for row in rows[:rule] if row)
+    if match := re.match(_NO_NUMBER, text):
+        option, kind = match[1], "number" if "FLOAT" in text or "float" in text else "whole number"
+        return f"{option} {match[2] or match[3]}: not a {kind}"
     near = next((row.split()[0] for row in rows[rule:] if row.startswith("--") and row.strip("-")), "")
     if text.startswith("Missing from") and len(rows) > 1:
         return f"{rows[1]} is missing"

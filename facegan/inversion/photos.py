@@ -102,7 +102,7 @@ def read_photos(
 ) -> list[Photo]:  # fmt: skip
     """Photos in order. In a folder, what is no picture or shows no face is told and left out; of what is
     named singly it is an InputError. An array is a uint8 picture ``H,W,C``."""
-    if not len(sources):
+    if not len(sources) or any(isinstance(source, str) and not source.strip() for source in sources):
         raise InputError("give a photo: a file, a folder, - (standard input), an address, or seed:7")
     reader = Reader(model, align, face, alpha, say)
     photos = [photo for source in sources for photo in _open(source, reader)]
@@ -186,14 +186,14 @@ def _stem(name: str) -> str:
 
 
 def _renamed(photos: list[Photo]) -> list[Photo]:
-    """Names that are different from each other, and fit for files."""
-    taken: set[str] = set()
+    """Names fit for files, of which none takes another's place, nor that of the figures of all."""
+    taken = {"pairs", "curve", "compare"}
     found = []
     for photo in photos:
         base = re.sub(r"[^\w.-]+", "_", photo.name)[:80].strip(".") or "photo"
         name, number = base, 2
-        while name in taken:
+        while {name, f"{name}-path"} & taken:
             name, number = f"{base}-{number}", number + 1
-        taken.add(name)
+        taken |= {name, f"{name}-path"}
         found.append(replace(photo, name=name))
     return found

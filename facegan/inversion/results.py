@@ -82,7 +82,8 @@ def draw_curves(axes: Any, curves: Mapping[str, np.ndarray], relative: bool = Fa
 
     for name, values in curves.items():
         values = np.where(np.isfinite(values), values, np.nan)
-        axes.plot(values / values[0] if relative else values, linewidth=1.5, label=name)
+        label = figures.spelled(name)
+        axes.plot(values / values[0] if relative else values, linewidth=1.5, label=label)
     axes.set_yscale("log")
     axes.set_xlabel("step")
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))

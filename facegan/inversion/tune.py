@@ -114,12 +114,14 @@ def tune(
     objective = Objective(parse_losses(config.loss), target)
     row, w = torch.zeros(1, dtype=torch.long, device=w.device), w.detach()
     best, kept = math.inf, difference.parts
-    for step in range(config.steps):
+    for step in range(config.steps + 1):
         tensors = difference.tensors()
         loss = objective(synthesize_with(model, w, {**tensors, **noise}), row)[0]
         if float(loss.detach()) < best:
             best = float(loss.detach())
             kept = {key: part.detach().clone() for key, part in difference.parts.items()}
+        if step == config.steps:
+            break
         total = loss
         if config.locality:
             # A face on the way to a random one, 30% of it: it must look as before.

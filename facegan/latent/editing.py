@@ -53,7 +53,11 @@ def _meant(name: str, found: Directions) -> dict[str, float]:
     if plain(name) in map(plain, found.names):
         return {found.names[found.index(name)]: 1.0}
     attributes = [n for n, kind in zip(found.names, found.kinds, strict=True) if kind == "attribute"]
-    wanted = words.meaning(name, attributes) if name.strip() else {}
+    try:
+        wanted = words.meaning(name, attributes) if name.strip() else {}
+    except InputError as error:
+        others = [n for n in found.names if n not in attributes]
+        raise InputError(f"{error}; also {', '.join(others)}" if others else str(error)) from None
     if not wanted:
         raise InputError(f"edit '{name.strip()}': names no direction ({found.known()})")
     return {attribute: 1.0 if yes else -1.0 for attribute, yes in wanted.items()}
@@ -75,10 +79,10 @@ def target_points(
 ) -> Vectors:
     """``seed:7``, ``seed:0-9``, bare seeds, ``vectors.npz``, ``vectors.npz:1-3``, or photos, as points in w.
 
-    Photos (files, folders, addresses) are inverted by the quick preset, from the guess of ``encoder`` where
-    there is one; ``align`` and ``face`` are as ``facegan invert`` has them.
+    Photos (files, folders, addresses, - for standard input) are inverted by the quick preset, from the guess
+    of ``encoder`` where there is one; ``align`` and ``face`` are as ``facegan invert`` has them.
     """
-    seeds = re.fullmatch(r"\s*(?:seeds?\s*[:=])?\s*([\d,\s-]+)", text, re.IGNORECASE)
+    seeds = re.fullmatch(r"\s*(?:seeds?\s*[:=])?\s*([\d,\s-]*\d[\d,\s-]*)", text, re.IGNORECASE)
     if not seeds and ".npz" not in text.lower():
         from facegan.inversion.api import invert
 

@@ -29,8 +29,9 @@ Progress = Callable[[str, int, int], None]
 
 @dataclass(frozen=True)
 class Film:
-    """Latents ``z`` (N,dim) of the frames, their ``places`` on the path, and the ``steps`` from each frame to
-    the next in features (in a loop also from the last to the first): exact, and as ``seen`` in 8 bits."""
+    """Latents ``z`` of the frames (N,dim, or N,num_ws,w_dim where the points are in w), their ``places`` on
+    the path, and the ``steps`` from each frame to the next in features (in a loop also from the last to the
+    first): exact, and as ``seen`` in 8 bits."""
 
     z: torch.Tensor
     places: np.ndarray
@@ -54,7 +55,7 @@ def film(
     kind: str = "slerp", loop: bool = True, features: str | FeatureTable = "faces", truncation: float = 1.0,
     on_progress: Progress | None = None,
 ) -> Film:  # fmt: skip
-    """``frames`` along the path through ``points`` (latents), each as far from the next in ``features``.
+    """``frames`` along the path through ``points`` (z, or all layers' w), equally far apart in ``features``.
 
     A ``loop`` goes back to the first point and ends one step before it, so that it can be repeated; otherwise
     the last frame is the last point. ``model.images(film.z, truncation)`` draws them.

@@ -85,7 +85,7 @@ def path_length(points: int, steps: int, loop: bool = False) -> int:
 def path(
     points: Sequence[Tensor] | Tensor, steps: int = 10, kind: str = "lerp", loop: bool = False
 ) -> Iterator[Tensor]:
-    """Vectors of shape ``dim`` along ``points``, one by one.
+    """Vectors along ``points``, one by one: of shape ``dim``, or ``num_ws,w_dim``, taken as one long vector.
 
     ``steps`` vectors lead from each point to the next, both ends counted; a point between two
     stretches appears once. ``loop`` goes on to the first point and stops one step before it, so that
@@ -95,14 +95,14 @@ def path(
     """
     if steps < 2:
         raise InputError(f"--steps must be at least 2 (both ends), not {steps}")
-    ends, dtype = _ends(points, kind), points[0].dtype
-    return (v.to(dtype) for v in _walk(ends, steps, PATHS[kind], loop))
+    ends, like = _ends(points, kind), points[0]
+    return (v.to(like.dtype).view(like.shape) for v in _walk(ends, steps, PATHS[kind], loop))
 
 
 def along(
     points: Sequence[Tensor] | Tensor, places: Iterable[float], kind: str = "slerp", loop: bool = False
 ) -> Tensor:
-    """Vectors ``N,dim`` at ``places`` of a path: 0 is its first point, 1 the second, 1.5 half-way on from it.
+    """Vectors ``N,...`` at ``places`` of a path: 0 is its first point, 1 the second, 1.5 half-way on from it.
 
     A ``loop`` of P points goes on from P - 1 to P, where the first is again. As :func:`path` otherwise.
     """
@@ -115,18 +115,19 @@ def along(
             raise InputError(f"place {place:g} is not on this path, which goes from 0 to {last}")
         i = min(int(place), last - 1)
         found.append(PATHS[kind](ends[i], ends[i + 1], float(place) - i))
-    return torch.stack(found).to(points[0].dtype) if found else torch.empty(0, len(ends[0]))
+    shape, dtype = points[0].shape, points[0].dtype
+    return torch.stack(found).to(dtype).view(-1, *shape) if found else torch.empty(0, *shape)
 
 
 def _ends(points: Sequence[Tensor] | Tensor, kind: str) -> list[Tensor]:
-    """The points in float64, checked."""
+    """The points in float64, flat and checked."""
     if kind not in PATHS:
         raise InputError(f"--path '{kind}' is unknown (known: {', '.join(PATHS)})")
     if len(points) < 2:
         raise InputError(f"a path needs two points or more, not {len(points)}")
-    if any(p.ndim != 1 or p.shape != points[0].shape for p in points):
+    if any(p.ndim not in (1, 2) or p.shape != points[0].shape for p in points):
         raise InputError(f"the points of a path must be vectors of one size, not {[*map(_shape, points)]}")
-    ends = [p.detach().cpu().double() for p in points]
+    ends = [p.detach().cpu().double().flatten() for p in points]
     return _on_sphere(ends) if kind == "hypersphere" else ends
 
 

@@ -139,6 +139,8 @@ def groups(
 
     InputError where there are fewer.
     """
+    if not 0.5 <= confidence <= 1:
+        raise InputError(f"--confidence must be from 0.5 to 1, not {confidence:g}")
     predictor = AttributePredictor.load(network)
     wanted = {phrase: meaning(phrase, predictor.names) for phrase in phrases}
     if members < 1 or len(faces) < members:

@@ -6,11 +6,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 from facegan.cli.atlas import chosen_seeds
 from facegan.cli.main import main
-from facegan.latent import load_vectors
+from facegan.latent import Vectors, load_vectors, save_vectors
 from facegan.runs import load
 from facegan.video import FORMATS
 
@@ -99,6 +100,15 @@ def test_a_tour_its_vectors_and_how_even_it_is(model: str, capsys: pytest.Captur
     # Saved vectors are points, too.
     facegan("film", model, "z.npz:1,20", "--seconds", 0.5, "--features", "pixels", "--out", "b.gif")
     assert len(frames_of(Path("b.gif"))) == 12
+    # So are those that 'invert' and 'edit' save, in w, among others.
+    network = load(model)
+    w = network.map(network.latent.sample([5])).detach()
+    save_vectors("w.npz", Vectors(w, ("photo",), network.hash, "w+"))
+    facegan("film", model, "3", "w.npz", "--no-loop", "--seconds", 1, "--fps", 8, "--features", "pixels",
+            "--out", "w.gif", "--latents", "v.npz", "--evenness", "e.png")  # fmt: skip
+    saved = load_vectors("v.npz", 64, (network.num_ws, network.w_dim))
+    assert saved.space == "w+" and torch.allclose(saved.z[-1], w[0], atol=1e-5)
+    assert np.abs(network.images(saved.z[:1]).astype(int) - network.sample([3])).max() <= 1
 
 
 MISTAKES = {

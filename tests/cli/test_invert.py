@@ -169,7 +169,17 @@ MISTAKES = {
     "seed": (["seed:-1"], "seed:"),
     "noise": (["seed:1", "--noise", "1"], "--noise goes with --optimizer adam"),
     "no noise": (["seed:1", "--noise", "1", "--optimizer", "adam"], "--noise: this model has none"),
-    "out": (["seed:1", "--out", "text.png"], "--out text.png: there is a file of that name"),
+    "out": (["seed:1", "--out", "text.png"], "--out text.png: text.png is a file; choose a folder"),
+    "out below": (["seed:1", "--out", "text.png/x"], "text.png is a file; choose a folder"),
+    "out beside the photo": (["text.png", "--out", "."], "--out .: the photos lie there"),
+    "out of the folder": (["empty", "--out", "empty/../empty"], "the photos lie there"),
+    "empty": ([""], "give a photo: a file, a folder"),
+    "no number": (["seed:1", "--steps", "abc"], "--steps abc: not a whole number"),
+    "no float": (["seed:1", "--norm", "abc"], "--norm abc: not a number"),
+    "compare weights": (["seed:1", "--compare", "mae=3,mse"], "--compare takes names of losses alone"),
+    "compare loss": (["seed:1", "--compare", "mae", "--loss", "mse"], "neither --loss nor --tune"),
+    "encoder folder": (["seed:1", "--encoder", "empty"], "empty: not a readable .safetensors file (it is a"),
+    "delta": (["seed:1", "--model", "MODEL+text.png"], "after a + comes a delta"),
     "model": (["seed:1", "--model", "no_model"], "no_model: no such run folder"),
 }
 

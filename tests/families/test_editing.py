@@ -114,11 +114,12 @@ def test_every_command(case, command, made, tmp_path, monkeypatch):
     if "o.png" in command:
         with Image.open("o.png") as picture:
             assert min(picture.size) >= 96
-        # what was saved is what other commands draw
-        assert (
-            main(["generate", str(place / "model.safetensors"), "--vectors", "o.npz", "--out", "again.png"])
-            == 0
-        )
+        # what was saved is what other commands draw, move along and film
+        given = str(place / "model.safetensors")
+        assert main(["generate", given, "--vectors", "o.npz", "--out", "again.png"]) == 0
+        assert main(["interpolate", given, "o.npz:1", "4", "--steps", "3", "--out", "again.png"]) == 0
+        film = ["film", given, "o.npz:1", "4", "--seconds", "1", "--fps", "4", "--features", "pixels"]
+        assert main([*film, "--out", "again.gif"]) == 0
 
 
 @pytest.mark.parametrize("case", ["fast", "stylegan2 told"])

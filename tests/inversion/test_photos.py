@@ -92,6 +92,18 @@ def test_files_folders_seeds_arrays_and_names(tiny_model: Generator, tmp_path: P
     assert len(said) == 2 and all(line.startswith("left out: ") for line in said)
 
 
+def test_no_result_takes_the_place_of_another(tiny_model: Generator, tmp_path: Path) -> None:
+    """Beside NAME.png there are pairs.png, curve.png, compare.png and NAME-path.png."""
+    names = ("a-path", "a", "pairs", "curve", "b", "b-path")
+    files = [tmp_path / f"{name}.png" for name in names]
+    for i, file in enumerate(files):
+        file.write_bytes(png_bytes(photo(i)))
+    found = [p.name for p in read_photos(files, tiny_model)]
+    assert found == ["a-path", "a-2", "pairs-2", "curve-2", "b", "b-path-2"]
+    written = [name for p in found for name in (p, f"{p}-path")] + ["pairs", "curve", "compare"]
+    assert len(set(written)) == len(written)
+
+
 def test_standard_input(tiny_model: Generator, monkeypatch: pytest.MonkeyPatch) -> None:
     class Input:
         buffer = io.BytesIO(png_bytes(photo(5)))

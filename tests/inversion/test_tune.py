@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -33,6 +34,11 @@ def test_a_photo_comes_nearer_and_the_file_says_how(vivid_model_file: Path, tmp_
         load(f"{vivid_model_file}+{tmp_path / 'd.safetensors'}").images(z), tuned.images(z)
     )
     assert (tmp_path / "d.safetensors").stat().st_size < 0.5 * vivid_model_file.stat().st_size
+
+
+def test_one_step_is_one_step(vivid_model: Generator) -> None:
+    target, z = to_float(vivid_model.sample([9])), vivid_model.latent.sample([3])
+    assert tune(vivid_model, vivid_model.map(z), target, replace(SETTINGS, steps=1))
 
 
 def test_locality_keeps_other_faces(vivid_model: Generator, tmp_path: Path) -> None:

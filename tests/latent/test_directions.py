@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import math
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +20,7 @@ from facegan.latent.directions import Directions
 from facegan.latent.editing import at_home, edit, parse_edits, parse_layers, target_points, watched
 from facegan.latent.holding import hold
 from facegan.latent.judging import verdict
+from facegan.latent.points import save_vectors, seed_vectors
 from facegan.latent.supervised import Seen
 from facegan.metrics.attributes import AttributePredictor
 from facegan.nets.attribute_nets import fit
@@ -277,6 +280,8 @@ def files(
     by_hand(tiny_model).save("d.safetensors")
     Path("text.png").write_text("no picture")
     Path("text.safetensors").write_text("no directions")
+    save_vectors("v.npz", seed_vectors(tiny_model, [1]))
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO()))
     return str(tiny_model_file)
 
 
@@ -302,6 +307,11 @@ MISTAKES = {
     "mask": ([*EDIT, "--keep", "text.png"], "--keep text.png: "),
     "hold": ([*EDIT, "--hold", "hat,xyz"], "--hold 'xyz'"),
     "negative seed": (["edit", "seed:-1", *EDIT[2:]], "'-1' is not a number"),
+    "own vectors": (["edit", "v.npz:1", *EDIT[2:], "--out", "v.png"], "it would replace v.npz"),
+    "own photo": (["edit", "text.png", *EDIT[2:], "--out", "text.png"], "it would replace text.png"),
+    "no photo": (["edit", "", *EDIT[2:]], "give a photo: a file"),
+    "empty input": (["edit", "-", *EDIT[2:]], "standard input: not readable as a picture"),
+    "component": (["edit", "seed:1", "pca99=1", *EDIT[3:]], "'pca99' is unknown"),
     "mix layers": (["mix", "MODEL", "0", "1", "--layers", "0-3"],
         "takes its vector in one place only; mix --comp"),
     "mix both": (["mix", "MODEL", "0", "1", "--layers", "0", "--components", "1"], "exclude each other"),
@@ -315,6 +325,7 @@ MISTAKES = {
     "few": (["arithmetic", "MODEL", "bald woman - man", "--samples", "20"],
         "'bald woman': 0 of 20 faces are surely"),
     "unknown word": (["arithmetic", "MODEL", "womn - man"], "'womn' is unknown; did you mean 'wom"),
+    "unsure": (["arithmetic", "MODEL", "woman", "--confidence", "0.2"], "--confidence must be from 0.5 to 1"),
     "no members": (["arithmetic", "MODEL", "woman", "--members", "0"], "--members must be from 1"),
     "no samples": (["arithmetic", "MODEL", "woman", "--samples", "-3"], "--samples must be from 1"),
 }  # fmt: skip

@@ -9,7 +9,7 @@ import torch
 
 from facegan.errors import InputError
 from facegan.latent import PATHS, path, path_length
-from facegan.latent.path import angle, hypersphere, lerp, orthogonal, slerp
+from facegan.latent.path import along, angle, hypersphere, lerp, orthogonal, slerp
 
 A, B = torch.tensor([1.0, 0.0], dtype=torch.float64), torch.tensor([0.0, 1.0], dtype=torch.float64)
 ZERO = torch.zeros(2, dtype=torch.float64)
@@ -196,7 +196,16 @@ def test_mistakes(count: int, steps: int, kind: str, message: str) -> None:
     assert str(caught.value) == message
 
 
-@pytest.mark.parametrize("points", [[A, torch.zeros(3)], [A[None], B[None]], [torch.tensor(1.0)] * 2])
+@pytest.mark.parametrize("points", [[A, torch.zeros(3)], [A, B[None]], [torch.tensor(1.0)] * 2])
 def test_points_of_other_shapes(points: list[torch.Tensor]) -> None:
     with pytest.raises(InputError, match="must be vectors of one size"):
         path(points, 3)
+
+
+@pytest.mark.parametrize("kind", ["lerp", "slerp", "hypersphere"])
+def test_points_with_layers_are_long_vectors(kind: str) -> None:
+    w = torch.randn(3, 4, 5, generator=torch.Generator().manual_seed(0))
+    whole, flat = torch.stack([*path(w, 4, kind)]), torch.stack([*path(w.flatten(1), 4, kind)])
+    assert torch.equal(whole, flat.view(-1, 4, 5))
+    assert torch.equal(along(w, [0.3, 1.5], kind), along(w.flatten(1), [0.3, 1.5], kind).view(2, 4, 5))
+    assert along(w, [], kind).shape == (0, 4, 5)
