@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from copy import copy
 from dataclasses import asdict, dataclass
@@ -79,6 +80,10 @@ class Conditions:
         """``["smiling=1", "label=7"]`` as channel -> value."""
         plain = {_plain(label): i for i, label in enumerate(self.labels)}
         fixed: dict[int, float] = {}
+        if twice := [
+            name for name, n in Counter(_plain(w.partition("=")[0]) for w in words).items() if n > 1
+        ]:
+            raise InputError(f"--labels: {twice[0]} is named twice")
         for word in words:
             name, _, value = word.partition("=")
             if _plain(word) in plain:  # one class among several, or a name alone

@@ -110,3 +110,13 @@ def test_interpolation_penalty_of_a_quadratic():
     between = real + u.view(-1, 1, 1, 1) * (fake - real)
     expected = (1.5 * between.flatten(1).norm(dim=1) - 1).square().mean()
     assert float(penalty.detach()) == pytest.approx(float(expected), rel=1e-9)
+
+
+@pytest.mark.parametrize("name", LOSSES)
+def test_which_are_bounded_by_0(name):
+    loss, logits = LOSSES[name], torch.linspace(-50, 50, 1001)
+    if loss.d_pair is not None:
+        least = min(float(loss.d_pair(x, -x)) for x in logits)
+    else:
+        least = min(float(term(x)) for x in logits for term in (loss.d_real, loss.d_fake))
+    assert (least >= 0) == loss.bounded

@@ -35,6 +35,8 @@ def conditions(
             found, channels = _channels(data, name, known, table)
             labels += found
             columns += channels
+    if not labels:
+        raise ConfigError("--condition names no attribute; write for example --condition smiling,male")
     if len(set(labels)) != len(labels):
         raise ConfigError(f"--condition {' '.join(names)}: an attribute is named twice")
     return tuple(labels), np.stack(columns, 1).astype(np.float32)

@@ -35,7 +35,8 @@ class GeneratorConfig(NetworkConfig):
     """Generator, and the schedule of growing that both networks follow."""
 
     stage_kimg: float = 600.0
-    """How long training stays at each resolution, once its layers have faded in."""
+    """How long training stays at each resolution, once its layers have faded in. 600 is what the authors'
+    published settings have; the paper's appendix A.1 says 800."""
     fade_kimg: float = 600.0
     """How long new layers take to fade in."""
 
@@ -67,9 +68,13 @@ def level_at(config: Config, images_seen: int, levels: int) -> float:
 
 
 def begin_update(config: Config, generator: Any, discriminator: Any, images_seen: int) -> bool:
-    """Set both networks' level. True where a fade begins or ends: there the optimisers begin again."""
-    before, now = float(generator.level), level_at(config, images_seen, generator.levels)
-    if now != before:
+    """Set both networks' level. True where a fade begins or ends: there the optimisers begin again.
+
+    What has grown stays so: networks that begin with a trained model wait for the schedule to pass it.
+    """
+    before = float(generator.level)
+    now = max(before, level_at(config, images_seen, generator.levels))
+    if (now, now) != (before, float(discriminator.level)):
         generator.level.fill_(now)
         discriminator.level.fill_(now)
     return images_seen > 0 and (int(before) != int(now) or (before % 1 > 0) != (now % 1 > 0))

@@ -20,6 +20,7 @@ class Loss:
     """``d_real`` and ``d_fake`` are summed and scaled by ``d_scale``; ``g`` may look at the real logits.
 
     A loss over pairs has ``d_pair`` instead of the two separate terms. Logits above ``boundary`` say real.
+    Terms of the discriminator that are ``bounded`` by 0 are near it where it has won.
     """
 
     g: Callable[[Tensor, Tensor | None], Tensor]
@@ -28,6 +29,7 @@ class Loss:
     d_pair: Callable[[Tensor, Tensor], Tensor] | None = None
     d_scale: float = 1.0
     boundary: float = 0.0
+    bounded: bool = True
 
     @property
     def needs_real(self) -> bool:
@@ -66,7 +68,7 @@ LOSSES: dict[str, Loss] = {
         boundary=0.5,
     ),
     # Arjovsky et al. 2017, equation 2; Gulrajani et al. 2017 add the penalty (gp_weight)
-    "wgan": Loss(lambda f, _: -f.mean(), lambda r: -r.mean(), lambda f: f.mean()),
+    "wgan": Loss(lambda f, _: -f.mean(), lambda r: -r.mean(), lambda f: f.mean(), bounded=False),
     # Jolicoeur-Martineau 2018; the pairing form of Huang et al. 2024, equation 2
     "relativistic": Loss(_pair_g, d_pair=lambda r, f: F.softplus(f - r).mean()),
 }

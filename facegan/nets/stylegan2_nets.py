@@ -189,6 +189,7 @@ class Generator(nn.Module):
         )
         self.w_avg: torch.Tensor
         self.register_buffer("w_avg", torch.zeros(config.w_dim))
+        self.w_avg_pieces = 1  # of an update: the average follows in as many steps, each as much shorter
 
     def map(self, z: torch.Tensor, labels: torch.Tensor | None = None) -> torch.Tensor:
         """w ``N,num_ws,w_dim``, the same for each layer; truncation is left to the caller.
@@ -211,7 +212,7 @@ class Generator(nn.Module):
         if self.training:
             with torch.no_grad():
                 mean = parallel.mean(w[:, 0].mean(0)).to(self.w_avg.dtype)
-                self.w_avg.lerp_(mean, 1.0 - self.w_avg_beta)
+                self.w_avg.lerp_(mean, 1.0 - self.w_avg_beta ** (1 / self.w_avg_pieces))
         if mix is None:
             return w
         z2, u = mix

@@ -6,6 +6,7 @@ Counts of progress are images shown to the discriminator, in kimg (thousands).
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field, fields, is_dataclass, replace
 from typing import Any
 
@@ -42,8 +43,8 @@ class TrainSettings:
     g_batch: int = 0
     """Images in one update of the generator; 0 is as many as `batch`."""
     accumulate: int = 1
-    """Pieces in which a batch goes through the networks: the same update in a fraction of the memory
-    (batch norm sees one piece at a time)."""
+    """Pieces in which a batch goes through the networks: the same update in a fraction of the memory (but
+    batch norm, minibatch deviation and StyleGAN2's running means see one piece at a time)."""
     d_updates: int = 1
     """Updates of the discriminator for each one of the generator."""
     seed: int = 0
@@ -201,11 +202,14 @@ def update_kinds(config: TrainConfig) -> list[UpdateKind]:
 
 def check(config: TrainConfig) -> TrainConfig:
     """The config itself; ConfigError names the first setting that cannot work."""
+    for name, value in _numbers(asdict(config)):
+        if not math.isfinite(value):
+            raise ConfigError(f"--{name} must be a finite number, not {value}")
     positive = ("batch", "accumulate", "d_updates", "r1_every", "grid_count", "keep_checkpoints")
     never_negative = (
         "kimg", "g_batch", "r1_gamma", "r2_gamma", "ema_halflife_kimg", "warmup_kimg", "grid_kimg",
         "checkpoint_kimg", "seed", "label_noise", "eval_count", "quality_count", "metric_kimg", "gp_weight",
-        "freeze_d",        "drift", "burnin_kimg", "burnin_lr", "burnin_gamma",
+        "freeze_d", "drift", "burnin_kimg", "burnin_lr", "burnin_gamma",
     )  # fmt: skip
     for name in positive:
         if getattr(config, name) < 1:
@@ -223,9 +227,8 @@ def check(config: TrainConfig) -> TrainConfig:
     }
     for name, known in choices.items():
         if getattr(config, name) not in known:
-            raise ConfigError(
-                f"--{_flag(name)} '{getattr(config, name)}' is unknown (known: {', '.join(known)})"
-            )
+            there = ", ".join(filter(None, known))
+            raise ConfigError(f"--{_flag(name)} '{getattr(config, name)}' is unknown (known: {there})")
     if config.latent.kind not in ("normal", "sphere") or config.latent.dim < 1:
         raise ConfigError("--latent.kind must be normal or sphere, and --latent.dim at least 1")
     if config.d_split and (config.loss == "relativistic" or _penalties(config)):
@@ -243,14 +246,31 @@ def check(config: TrainConfig) -> TrainConfig:
                 f"{config.accumulate} equal pieces"
             )
     _check_shares(config)
+    if config.freeze_d and not config.init:
+        raise ConfigError("--freeze-d keeps layers of a trained discriminator: give --init MODEL, too")
     if config.condition and config.eval_count:
         raise ConfigError("--eval-count measures without labels: with --condition, set it to 0")
     if config.metric and config.metric_count < 10:
         raise ConfigError(f"--metric-count must be at least 10, not {config.metric_count}")
     for side in ("generator", "discriminator"):
-        if getattr(config.model, side).lr <= 0:
-            raise ConfigError(f"--{side}.lr must be above 0, not {getattr(config.model, side).lr}")
+        adam = getattr(config.model, side)
+        if adam.lr <= 0:
+            raise ConfigError(f"--{side}.lr must be above 0, not {adam.lr}")
+        for name in ("beta1", "beta2"):
+            if not 0 <= getattr(adam, name) < 1:
+                raise ConfigError(f"--{side}.{name} must be from 0 to below 1, not {getattr(adam, name)}")
+        if getattr(adam, "eps", 1.0) < 0:
+            raise ConfigError(f"--{side}.eps must be 0 or more, not {adam.eps}")
     return config
+
+
+def _numbers(settings: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, float]]:
+    """Every number by the name of its flag."""
+    for key, value in settings.items():
+        if isinstance(value, dict):
+            yield from _numbers(value, prefix if key == "model" else f"{prefix}{_flag(key)}.")
+        elif isinstance(value, float):
+            yield f"{prefix}{_flag(key)}", value
 
 
 def _penalties(config: TrainConfig) -> bool:
@@ -267,6 +287,12 @@ def _check_shares(config: TrainConfig) -> None:
             raise ConfigError(f"--{_flag(name)} must be from 0 to {top:g}, not {getattr(config, name)}")
     if config.augment and config.augment_target and config.augment_kimg <= 0:
         raise ConfigError(f"--augment-kimg must be above 0, not {config.augment_kimg}")
+    if config.burnin_beta2 == 1:
+        raise ConfigError("--burnin-beta2 must be below 1")
+    if config.augment and config.augment_target and config.augment_p > config.augment_max:
+        raise ConfigError(
+            f"--augment-p {config.augment_p:g} is above --augment-max {config.augment_max:g}, its highest"
+        )
     if config.augment and config.augment_target and config.d_split:
         raise ConfigError("--augment adapts to joint updates; with --d-split, use --augment-target 0")
 

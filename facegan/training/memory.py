@@ -70,9 +70,11 @@ def fits(
             f"{text}; --accumulate {fitting} fits (the same batch in {fitting} pieces), and so does "
             f"{' '.join(smaller)}"
         )
+    names = ("width", "widths", "channel_base")
+    option = next((n.replace("_", "-") for n in names if hasattr(config.model.generator, n)), "width")
     return (
         f"{text}, and not even one picture at a time fits; "
-        "try --generator.width 0.5 --discriminator.width 0.5"
+        f"try half of --generator.{option} and --discriminator.{option}"
     )
 
 

@@ -32,7 +32,7 @@ from facegan.training.report import write_report
 from facegan.training.runfolder import RunFolder
 from facegan.training.state import TrainState, create_state
 from facegan.training.step import train_step
-from facegan.training.watchdog import Trouble, Watchdog
+from facegan.training.watchdog import Trouble, Watchdog, advice
 
 if TYPE_CHECKING:
     from facegan.metrics.validation import ValidationMetric
@@ -129,7 +129,9 @@ class Session:
         self.total = round(c.kimg * 1000)
         if c.watchdog:
             state.watch.pop("told", None)  # warnings of a stretch without it bind nobody
-        self.dog = Watchdog(state.watch, self.total // (c.batch * c.d_updates))
+        self.dog = Watchdog(
+            state.watch, self.total // (c.batch * c.d_updates), bounded=LOSSES[c.loss].bounded
+        )
 
     def train(self) -> None:
         """Until the end. Interrupted after a signal, RunError where training has broken down for good."""
@@ -194,7 +196,11 @@ class Session:
         self._tell(StepStats(now, self.total, state.seconds + elapsed, speed, means))
         if trouble is None or self._only_warns(trouble):
             for warning in self.dog.warnings(means, state.updates, now, state.config):
-                announce(self.listeners, state, f"watchdog: {warning.text}; try {warning.advice}")
+                announce(
+                    self.listeners,
+                    state,
+                    f"watchdog: {warning.text}; try {advice(warning.kind, state.config.model)}",
+                )
         if drawing:
             self._page()
             # Drawing is no training: leave it out of the speed of the next report.
@@ -312,16 +318,20 @@ class Session:
         at = f"{state.images_seen / 1000:g} kimg"
         if self._only_warns(trouble):
             state.watch.setdefault("told", []).append(trouble.kind)
-            announce(self.listeners, state, f"watchdog: {trouble.text}; try {trouble.advice}")
+            announce(self.listeners, state, f"watchdog: {trouble.text}; try {advice(trouble.kind, c.model)}")
             return False
         before = state.watch.get("rollbacks", 0)
         if before or not c.watchdog:
-            announce(self.listeners, state, f"watchdog: {trouble.text}; try {trouble.advice}; stopped")
+            announce(
+                self.listeners,
+                state,
+                f"watchdog: {trouble.text}; try {advice(trouble.kind, c.model)}; stopped",
+            )
             self._page()
             again = "; going back once with lower learning rates did not help" if before else ""
             raise RunError(
                 f"{self.run.path if self.run else 'training'}: stopped at {at}: {trouble.text}{again}. "
-                f"Earlier models are kept. Try in a new run: {trouble.advice}"
+                f"Earlier models are kept. Try in a new run: {advice(trouble.kind, c.model)}"
             )
         found = self._back()
         if self.run is not None:
@@ -350,7 +360,7 @@ class Session:
             vars(state).update(vars(fresh))
         state.lr_scale *= _SLOWER
         state.watch |= {"rollbacks": 1, "running": {}}
-        self.dog = Watchdog(state.watch, self.dog.total_updates)
+        self.dog.memory = state.watch
         return found is not None
 
 

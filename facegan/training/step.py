@@ -1,7 +1,8 @@
 """One update of both networks.
 
 An update can be cut into pieces (``accumulate``) and shared between processes; whatever is drawn
-belongs to an image's global index, so that the cut changes nothing but the order of summation.
+belongs to an image's global index, so that the cut changes nothing but the order of summation. Only what
+looks over a batch (batch norm, minibatch deviation, running means) sees one piece at a time.
 """
 
 from __future__ import annotations
@@ -316,7 +317,8 @@ def _path_regularization(update: Update, part: Part) -> torch.Tensor | float:
     y = y.to(images).reshape(images.shape) / math.sqrt(images[0, 0].numel())
     lengths = path_lengths(images, w, y)
     before = torch.tensor(state.path_mean, dtype=lengths.dtype, device=lengths.device)
-    mean = path_length_mean(before, lengths, g.path_length_decay)
+    decay = 1 - (1 - g.path_length_decay) ** (1 / state.config.accumulate)  # one update's worth in all pieces
+    mean = path_length_mean(before, lengths, decay)
     state.path_mean = float(mean)
     state.record("path_length", lengths)
     return path_length_penalty(lengths, mean) * (weight * g.path_length_every)
@@ -326,6 +328,10 @@ def train_step(state: TrainState, feed: Feed) -> None:
     """One update of both networks."""
     c = state.config
     set_rates(state)
+    if hasattr(state.generator, "w_avg_pieces") and c.accumulate > 1:
+        # Fakes that serve both networks are drawn once in one piece, in several once for each network.
+        again = (c.d_updates + 1) / c.d_updates if c.reuse_fakes else 1
+        state.generator.w_avg_pieces = c.accumulate * again  # type: ignore[assignment]
     begin = getattr(get_family(c.family), "begin_update", None)
     if begin is not None and begin(c.model, state.generator, state.discriminator, state.images_seen):
         state.forget_moments()

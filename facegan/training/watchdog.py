@@ -9,6 +9,7 @@ what they see makes a run worse than it could be, but not broken.
 from __future__ import annotations
 
 import math
+import re
 import statistics
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -24,23 +25,23 @@ _HISTORY = 50  # reports whose gradients are remembered
 
 @dataclass(frozen=True)
 class Rule:
-    """Breaks when ``holds`` for ``patience`` reports in a row and for ``updates`` updates."""
+    """Breaks when ``holds`` for ``patience`` reports in a row and for ``updates`` updates.
+
+    ``by_loss``: a loss of the discriminator near 0 is part of it, which says nothing where it has no bound.
+    """
 
     holds: Callable[[Means, Memory], str]  # what is wrong, or ""
     patience: int
     updates: int
+    by_loss: bool = False
 
 
 @dataclass(frozen=True)
 class Trouble:
-    """What is wrong, and what to try."""
+    """What is wrong; of what :func:`advice` tells what to try."""
 
     kind: str
     text: str
-
-    @property
-    def advice(self) -> str:
-        return ADVICE[self.kind]
 
 
 def _not_finite(means: Means, memory: Memory) -> str:
@@ -169,29 +170,59 @@ COLLAPSED, ALIVE = 0.1, 0.3  # diversity that is none any more, and that shows a
 _COLLAPSE_GRIDS = 3
 
 _SLOWER = "a lower --generator.lr and --discriminator.lr"
-ADVICE = {
-    "not finite": f"{_SLOWER}, or --precision float32",
-    "exploding": f"{_SLOWER}, or --r1-gamma 1",
-    "given up": "a lower --generator.lr, --r1-gamma 1, or a wider discriminator (--discriminator.width 2)",
-    "won": "--r1-gamma 1, a lower --discriminator.lr, or a narrower one (--discriminator.width 0.5)",
-    "augmentation": "more pictures, --init MODEL with --freeze-d, a higher --r1-gamma, or a shorter --kimg",
-    "variety": "an earlier model of this run, a higher --r1-gamma, 'mbstd' in --discriminator.layers",
-    "copying": "more pictures, --augment ada, --init MODEL with --freeze-d, or an earlier model of this run",
-    "collapsed": "--loss nonsaturating with --r1-gamma 1, 'mbstd' in --discriminator.layers, more pictures",
-}
+# What to try; what names an option of the networks is for those that have it.
+ADVICE: dict[str, tuple[str, ...]] = {
+    "not finite": (_SLOWER, "--precision float32"),
+    "exploding": (_SLOWER, "--r1-gamma 1"),
+    "given up": (
+        "a lower --generator.lr", "--r1-gamma 1", "a wider discriminator (--discriminator.width 2)",
+        "a wider discriminator (--discriminator.widths)",
+        "a wider discriminator (a higher --discriminator.channel-base)",
+    ),
+    "won": (
+        "--r1-gamma 1", "a lower --discriminator.lr", "a narrower one (--discriminator.width 0.5)",
+        "a narrower one (--discriminator.widths)", "a narrower one (a lower --discriminator.channel-base)",
+    ),
+    "augmentation": (
+        "more pictures", "--init MODEL with --freeze-d", "a higher --r1-gamma", "a shorter --kimg"
+    ),
+    "variety": (
+        "an earlier model of this run", "a higher --r1-gamma", "'mbstd' in --discriminator.layers",
+    ),
+    "copying": (
+        "more pictures", "--augment ada", "--init MODEL with --freeze-d", "an earlier model of this run"
+    ),
+    "collapsed": (
+        "--loss nonsaturating with --r1-gamma 1", "'mbstd' in --discriminator.layers", "more pictures",
+    ),
+}  # fmt: skip
+
+
+def advice(kind: str, model: Any) -> str:
+    """What to try with a family's settings ``model``: "a, b, or c"."""
+
+    def there(text: str) -> bool:
+        options = re.findall(r"--(generator|discriminator)\.([\w-]+)", text)
+        return all(hasattr(getattr(model, side), name.replace("-", "_")) for side, name in options)
+
+    *some, last = filter(there, ADVICE[kind])
+    return f"{', '.join(some)}{',' * (len(some) > 1)} or {last}"
+
+
 RULES: dict[str, Rule] = {
     "not finite": Rule(_not_finite, 1, 0),
     "exploding": Rule(_exploding, 3, 50),
-    "given up": Rule(_given_up, 5, 100),
-    "won": Rule(_won, 10, 500),
+    "given up": Rule(_given_up, 5, 100, by_loss=True),
+    "won": Rule(_won, 10, 500, by_loss=True),
 }
 
 
 class Watchdog:
-    """``memory`` is part of the run's state and is changed in place."""
+    """``memory`` is part of the run's state and is changed in place; ``bounded`` is the loss's."""
 
-    def __init__(self, memory: Memory, total_updates: int) -> None:
+    def __init__(self, memory: Memory, total_updates: int, bounded: bool = True) -> None:
         self.memory, self.total_updates = memory, total_updates
+        self.rules = {k: rule for k, rule in RULES.items() if bounded or not rule.by_loss}
 
     def _count(self, kind: str, holds: bool, updates: int) -> tuple[int, int]:
         """How many times in a row, and for how many updates, something has held."""
@@ -206,7 +237,7 @@ class Watchdog:
     def on_means(self, means: Means, updates: int) -> Trouble | None:
         """Look at the means of a report after ``updates`` updates; what has been told is not told again."""
         found: list[Trouble] = []
-        for kind, rule in RULES.items():
+        for kind, rule in self.rules.items():
             text = rule.holds(means, self.memory)
             times, lasting = self._count(kind, bool(text), updates)
             if text and times >= rule.patience and lasting >= rule.updates and not self._told(kind):

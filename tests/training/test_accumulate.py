@@ -104,6 +104,29 @@ def test_pieces_equal_the_whole(name):
         assert cut.take_means() == pytest.approx(means, rel=1e-5, abs=1e-6)
 
 
+@pytest.mark.parametrize("changes", [{}, {"reuse_fakes": False}, {"d_updates": 2}], ids=str)
+def test_running_means_keep_their_pace(changes):
+    """The average of w and the mean of path lengths, in networks that do not learn, in pieces as in one."""
+    small = {
+        "size": 16, "batch": 16, "latent.dim": 6, "augment": "",
+        "generator.lr": 1e-12, "discriminator.lr": 1e-12, "generator.w_dim": 8, **{f"{side}.{name}": value for side in ("generator", "discriminator")
+                                 for name, value in (("channel_base", 128), ("channel_max", 8))},
+    }  # fmt: skip
+    found = {}
+    for accumulate in (1, 2, 4):
+        config = check(override(recipe("stylegan2-64-small"), {**small, **changes, "accumulate": accumulate}))
+        state = create_state(config, (3, 16, 16), CPU, dtype=torch.float64)
+        feed = Feed()
+        feed.images = torch.nn.functional.interpolate(feed.images, scale_factor=2)
+        for _ in range(6):
+            train_step(state, feed)
+        found[accumulate] = (state.generator.w_avg.clone(), state.path_mean)
+    for pieces in (2, 4):
+        assert found[pieces][1] == pytest.approx(found[1][1], rel=0.02)
+        off = (found[pieces][0] - found[1][0]).norm() / found[1][0].norm()
+        assert float(off) < 0.1
+
+
 @pytest.mark.parametrize(
     "changes, words",
     [

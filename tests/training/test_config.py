@@ -37,6 +37,16 @@ def test_overrides_reach_networks_and_prior():
         ({"g_batch": 3}, "--g-batch"),
         ({"cooldown": 2.0}, "--cooldown"),
         ({"latent.kind": "cube"}, "--latent.kind"),
+        ({"augment": "foo"}, "(known: ada,"),
+        ({"augment_kimg": float("nan")}, "--augment-kimg must be a finite number, not nan"),
+        ({"discriminator.lr": float("inf")}, "--discriminator.lr must be a finite number"),
+        ({"latent.train_std": float("nan")}, "--latent.train-std must be a finite number"),
+        ({"generator.beta1": 1.5}, "--generator.beta1 must be from 0 to below 1, not 1.5"),
+        ({"discriminator.beta2": 1.0}, "--discriminator.beta2 must be from 0 to below 1"),
+        ({"generator.eps": -1.0}, "--generator.eps must be 0 or more"),
+        ({"burnin_beta2": 1.0}, "--burnin-beta2 must be below 1"),
+        ({"augment": "ada", "augment_p": 0.95}, "--augment-p 0.95 is above --augment-max"),
+        ({"freeze_d": 2}, "--freeze-d keeps layers of a trained discriminator: give --init"),
     ],
 )
 def test_mistakes_are_named(changes, part):

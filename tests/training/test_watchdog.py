@@ -2,10 +2,13 @@
 
 import json
 import math
+import re
 
 import pytest
 
-from facegan.training.watchdog import Watchdog
+from facegan.recipes import RECIPES
+from facegan.training.config import TrainSettings
+from facegan.training.watchdog import ADVICE, Watchdog, advice
 
 HEALTHY = {"loss_d": 0.6, "loss_real": 0.6, "loss_fake": 0.6, "loss_g": 0.9, "grad_g": 1.0, "grad_d": 2.0}
 TUTORIAL = {**HEALTHY, "loss_real": 0.0, "loss_fake": 15.942, "loss_g": 0.0}  # as the tutorials print it
@@ -34,7 +37,7 @@ def decisions(sequence, every=50, total=10_000, through_json=()):
         trouble = dog.on_means(seen, updates) if isinstance(seen, dict) else dog.on_diversity(seen, updates)
         if trouble is not None:
             found.append((i, trouble.kind, trouble.text))
-            assert trouble.advice and "--" in trouble.advice and "\n" not in trouble.text
+            assert trouble.kind in ADVICE and "\n" not in trouble.text
     return found
 
 
@@ -64,8 +67,6 @@ BROKEN = {  # sequence, the index at which it breaks, kind, words
 
 @pytest.mark.parametrize("name", BROKEN)
 def test_breakdowns(name):
-    import re
-
     sequence, index, kind, words = BROKEN[name]
     found = decisions(sequence)
     assert found and found[0][:2] == (index, kind)
@@ -117,6 +118,34 @@ def test_reports_close_together_wait_for_updates(values, updates):
     """With a report after every update, five or ten of them are no time at all."""
     found = decisions(means(30) + means(600, values), every=1)
     assert found[0][0] == 30 + updates
+
+
+@pytest.mark.parametrize("values", [
+    {"loss_real": -3.0, "loss_fake": -3.0}, {"loss_real": -6.3, "loss_fake": 5.8},
+    {"loss_real": 0.001, "loss_fake": 0.001},
+])  # fmt: skip
+def test_losses_without_a_bound_are_no_victory(values):
+    """Wasserstein: -D(real) and D(fake) are of any sign and size, also in the best of runs."""
+    memory = {}
+    for i in range(100):
+        dog = Watchdog(memory, 10_000, bounded=False)
+        assert dog.on_means({**HEALTHY, **values}, i * 50) is None and dog.at_ease
+    assert dog.on_means({**HEALTHY, **values, "grad_g": math.nan}, 5000).kind == "not finite"
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_advice_names_options_that_there_are(name):
+    """Each option that is named can be given to this recipe."""
+    model = RECIPES[name].config.model
+    for kind in ADVICE:
+        text = advice(kind, model)
+        options = re.findall(r"--([a-z0-9.-]+)", text)
+        assert options and " or " in text and "--" in text
+        for option in options:
+            side, _, rest = option.rpartition(".")
+            holder = getattr(model, side) if side else TrainSettings()
+            assert hasattr(holder, rest.replace("-", "_")), (kind, option)
+    assert ("--discriminator.width 2" in advice("given up", model)) == hasattr(model.discriminator, "width")
 
 
 def test_what_is_told_is_not_told_again_and_hides_nothing():
