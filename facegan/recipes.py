@@ -97,9 +97,9 @@ def _stylegan2(size: int, model: stylegan2.Config | None = None, **settings: obj
 
 
 def _r3gan(size: int, gamma: float, model: r3gan.Config | None = None, **settings: object) -> TrainConfig:
-    """The paper's FFHQ settings (docs/r3gan.md); ``gamma`` is where the burn-in ends."""
+    """The paper's FFHQ settings but for what docs/r3gan.md names; ``gamma`` is where the burn-in ends."""
     common: dict[str, object] = {
-        "batch": 256, "kimg": 100000.0, "loss": "relativistic", "r1_gamma": gamma, "r2_gamma": gamma,
+        "batch": 256, "loss": "relativistic", "r1_gamma": gamma, "r2_gamma": gamma,
         "augment": "ada", "augment_p": 0.3, "augment_target": 0.0, "burnin_kimg": 20000.0, "burnin_lr": 4.0,
         "burnin_gamma": 10.0, "burnin_beta2": 0.9, "burnin_ema": True, "ema_halflife_kimg": 500.0,
         "ema_rampup": 0.0, "precision": "auto", "reuse_fakes": False, "latent": LatentConfig(dim=64),
@@ -351,8 +351,8 @@ RECIPES: dict[str, Recipe] = {
     ),
     **{
         f"r3gan-{size}": Recipe(
-            _r3gan(size, gamma), f"{size} px; relativistic loss, R1 and R2, no normalisation",
-            "Huang et al. 2024",
+            _r3gan(size, gamma, kimg=200000.0 if size == 256 else 100000.0),
+            f"{size} px; relativistic loss, R1 and R2, no normalisation", "Huang et al. 2024",
         )
         for size, gamma in ((32, 0.05), (64, 0.2), (128, 1.7), (256, 15.0))
     },

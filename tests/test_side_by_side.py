@@ -73,8 +73,33 @@ def test_it_goes_on_and_is_measured(dataset, script, tmp_path, capsys):
     rows = [line.split("|") for line in (tmp_path / "table.md").read_text().splitlines()]
     assert [row[1].strip() for row in rows[2:6]] == ["1", "2", "3", ""]
     assert [row[4].strip() for row in rows[2:5]] == ["1", "2", "3"]  # updates
-    assert all(float(cell) > 0 for row in rows[2:5] for cell in (row[6], row[8]))
+    assert all(float(cell) > 0 for row in rows[2:6] for cell in (row[6], row[8], row[10]))
     assert (tmp_path / "grid.png").is_file()
+
+
+def test_the_verdict_is_on_the_named_recipe_against_the_best_peer(contestants):
+    """Of another recipe that does better it says nothing, nor of times that only one side has."""
+    import side_by_side
+
+    def row(name, mark, faces, evaluator):
+        return {"name": name, "mark": mark, "values": {"fid_faces": faces, "fid_evaluator": evaluator}}
+
+    rows = [row("faces-tiny-64", 1800.0, 10.0, 10.0), row("faces-fast-64", 1800.0, 30.0, 44.0),
+            row("stylegan2-pytorch", 1800.0, 50.0, 40.0), row("dcgan", 1800.0, 80.0, 80.0),
+            row("dcgan", 7200.0, 40.0, 40.0)]  # fmt: skip
+    text, missed = side_by_side.verdict(rows, ["dcgan", "stylegan2-pytorch"])
+    assert missed and "At 1800 seconds faces-fast-64 has 60% of the distance of stylegan2-pytorch" in text
+    assert "110% by the evaluator" in text
+    assert side_by_side.verdict([rows[0], rows[3]], ["dcgan"]) == ("", False)
+
+
+def test_settings_of_every_kind_reach_our_recipe(contestants, tmp_path):
+    images = np.zeros((4, 64, 64, 3), np.uint8)
+    options = ("discriminator.projected=", "flip=false", "r1_every=8", "generator.lr=0.25")
+    setting = contestants.Setting(images, tmp_path, tmp_path, 0, CPU, 4, options)
+    config = contestants.contestant("faces-fast-64", setting).network.config
+    assert config.model.discriminator.projected == "" and config.flip is False
+    assert (config.r1_every, config.model.generator.lr) == (8, 0.25)
 
 
 def test_a_signal_saves(dataset, script, tmp_path, monkeypatch, capsys):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ast import literal_eval
 from collections.abc import Iterator
 from typing import Any
 
@@ -20,6 +21,14 @@ from facegan.training.state import create_state
 from facegan.training.step import train_step
 
 
+def _value(text: str) -> Any:
+    """``true``, ``3``, ``0.5``, or else the text itself."""
+    try:
+        return text == "true" if text in ("true", "false") else literal_eval(text)
+    except (ValueError, SyntaxError):
+        return text
+
+
 class Ours:
     def __init__(self, name: str, setting: Setting) -> None:
         changes: dict[str, Any] = {"seed": setting.seed}
@@ -27,7 +36,7 @@ class Ours:
             changes["batch"] = setting.batch
         for text in setting.options:
             key, _, value = text.partition("=")
-            changes[key] = float(value) if "." in value else int(value)
+            changes[key] = _value(value)
         config = resolved(check(override(recipe(name), changes)), setting.device)
         _, h, w, c = setting.images.shape
         latent = Latent(config.latent.kind, config.latent.dim, config.latent.mean, config.latent.std)

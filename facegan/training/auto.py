@@ -40,6 +40,8 @@ PROBES = (2, 8)  # pictures in the pieces by which the probe measures
 CHOSEN = (
     "batch", "g_batch", "accumulate", "r1_gamma", "ema_halflife_kimg", "kimg", "augment", "precision",
 )  # fmt: skip
+# What lasts so many kimg and is shortened with the run, in the families that have it.
+SCHEDULES = ("burnin_kimg", "warmup_kimg", "generator.stage_kimg", "generator.fade_kimg")
 
 
 @dataclass(frozen=True)
@@ -267,7 +269,7 @@ def decide(
     settle("batch", ("batch", "accumulate"), changes, f"{why}; not more than pictures" if few else why)
     settle("gamma", ("r1_gamma", "r2_gamma"), *gamma(config, s))
     measured = dry_run(data, check(config), device)
-    settle("length", ("kimg",), *_length(config, measured))
+    settle("length", ("kimg",), *(({}, "") if "kimg" in given else _length(config, measured)))
     settle("augmentation", ("augment", "flip"), *augmentation(config, s))
     if config.augment != measured.config.augment:  # it costs time
         measured = dry_run(data, check(config), device)
@@ -310,7 +312,21 @@ def begun(config: TrainConfig, given: Sequence[str], out: Path) -> TrainConfig |
     before = read_record(out).config if (out / "config.json").is_file() else {}
     if before.get("recipe") != config.recipe or any(name not in before for name in CHOSEN):
         return None
-    return override(config, {name: before[name] for name in CHOSEN if name not in given})
+    was = {name: before[name] for name in CHOSEN}
+    for name in _schedules(config):
+        side, _, key = name.rpartition(".")
+        was[name] = (before["model"][side] if side else before).get(key, 0.0)
+    return override(config, {name: value for name, value in was.items() if name not in given})
+
+
+def _schedules(config: TrainConfig) -> dict[str, float]:
+    """Those of this configuration that are not 0."""
+    found = {}
+    for name in SCHEDULES:
+        side, _, key = name.rpartition(".")
+        if kimg := getattr(getattr(config.model, side) if side else config, key, 0.0):
+            found[name] = kimg
+    return found
 
 
 SHOWN_NAMES = (
@@ -330,9 +346,16 @@ def _length(config: TrainConfig, measured: DryRun) -> tuple[dict[str, Any], str]
     hours = measured.training_seconds / 3600
     if hours <= LONGEST:
         return {}, "the recipe's"
-    kimg = float(f"{config.kimg * LONGEST / hours:.2g}")
-    return {"kimg": max(kimg, config.batch / 1000)}, (
+    kimg = max(float(f"{config.kimg * LONGEST / hours:.2g}"), config.batch / 1000)
+    shorter = {name: lasting * kimg / config.kimg for name, lasting in _schedules(config).items()}
+    also = (
+        f"; as much shorter: {', '.join(n.rpartition('.')[2].removesuffix('_kimg') for n in shorter)}"
+        if shorter
+        else ""
+    )
+    return {"kimg": kimg, **shorter}, (
         f"what {LONGEST:g} h give; the recipe's {config.kimg:g} kimg would take {duration(hours * 3600)}"
+        + also
     )
 
 

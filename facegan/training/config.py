@@ -76,8 +76,8 @@ class TrainSettings:
     (mean of the logits' signs); 0 keeps it."""
     augment_kimg: float = 500.0
     """How fast it adapts: from 0 to 1 in so many kimg at most."""
-    augment_max: float = 0.85
-    """It never rises above this; more would leak into what is generated."""
+    augment_max: float = 0.8
+    """It never rises above this; more would leak into what is generated (ADA, section 2.2)."""
     ema_halflife_kimg: float = 10.0
     """Half-life of the generator's moving average; 0 uses the raw weights."""
     ema_rampup: float = 0.05

@@ -108,9 +108,9 @@ def test_pieces_equal_the_whole(name):
 def test_running_means_keep_their_pace(changes):
     """The average of w and the mean of path lengths, in networks that do not learn, in pieces as in one."""
     small = {
-        "size": 16, "batch": 16, "latent.dim": 6, "augment": "",
-        "generator.lr": 1e-12, "discriminator.lr": 1e-12, "generator.w_dim": 8, **{f"{side}.{name}": value for side in ("generator", "discriminator")
-                                 for name, value in (("channel_base", 128), ("channel_max", 8))},
+        "size": 16, "batch": 16, "latent.dim": 6, "augment": "", "generator.w_dim": 8,
+        **{f"{side}.{name}": value for side in ("generator", "discriminator")
+           for name, value in (("channel_base", 128), ("channel_max", 8), ("lr", 1e-12))},
     }  # fmt: skip
     found = {}
     for accumulate in (1, 2, 4):

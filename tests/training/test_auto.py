@@ -158,6 +158,26 @@ def test_a_day_is_the_longest(tiny_dataset, narrow, monkeypatch):
     assert "the recipe's 100 kimg would take" in choice.why
 
 
+def test_schedules_are_shortened_with_the_run(tiny_dataset, tmp_path, monkeypatch):
+    """A ProGAN that shall train for a day reaches its full size within it; what the user gave stays."""
+    monkeypatch.setattr(auto, "LONGEST", 0.001)
+    small = {f"{side}.channel_base": 64 for side in ("generator", "discriminator")}
+    config = override(recipe("progan-64"), {
+        **small, "size": 32, "grid_count": 1, "quality_count": 0, "generator.fade_kimg": 300.0
+    })  # fmt: skip
+    found = auto.decide(tiny_dataset, config, (), "cpu")
+    share = found.config.kimg / config.kimg
+    assert share < 1 and found.config.model.generator.stage_kimg == pytest.approx(600 * share)
+    assert found.config.model.generator.fade_kimg == pytest.approx(300 * share)
+    assert "as much shorter: stage, fade" in next(c for c in found.choices if c.what == "length").why
+    kept = auto.decide(tiny_dataset, config, ("generator.stage_kimg",), "cpu").config.model.generator
+    assert kept.stage_kimg == 600 and kept.fade_kimg < 300
+    (tmp_path / "config.json").write_text(json.dumps(found.config.to_dict()))
+    assert auto.begun(config, (), tmp_path) == override(found.config, {"precision": found.config.precision})
+    burning = override(recipe("r3gan-64"), {"generator.widths": (8, 8, 8, 8), "batch": 8})
+    assert auto._schedules(burning) == {"burnin_kimg": 20000.0}
+
+
 def test_fewer_pictures_than_a_batch(tiny_dataset, narrow):
     found = auto.decide(tiny_dataset, replace(narrow, batch=64), (), "cpu")
     assert found.config.batch == 16  # the power of 2 that 24 pictures can fill
