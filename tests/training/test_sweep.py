@@ -137,7 +137,7 @@ def test_the_command_from_words_to_ranking(tiny_dataset, tmp_path, capsys):
 @pytest.mark.parametrize(("more", "line"), [
     (["--sweep", "gama=1"], "did you mean 'gamma'"),
     (["--sweep", "out=a,b"], "there is no such setting"),
-    (["--sweep", "gamma=x"], "could not convert"),
+    (["--sweep", "gamma=x"], "--r1-gamma x: not a number"),
     (["--sweep", "generator.nope=1"], "generator.nope"),
     (["--sweep", "batch=8", "--batch", "4"], "which is it"),
     (["--sweep", "batch=8", "--repeats", "2"], "one at a time"),
