@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 import time
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import tyro
 
 from facegan.cli.main import run_function
+from facegan.errors import InputError
 
 if TYPE_CHECKING:
     from facegan.data.dataset import Dataset
@@ -66,7 +68,7 @@ def main(
     out: str,
     preset: str = "",
     crop: Literal["aligned", "face", "center", "none", "tutorial"] = "aligned",
-    size: int = 64,
+    size: str = "64",
     gray: bool = False,
     resample: Literal["lanczos", "bicubic", "bilinear", "nearest"] = "lanczos",
     margin: float = 0.25,
@@ -93,7 +95,7 @@ def main(
         preset: a named crop that overrules the settings below: tutorial-80, tutorial-50.
         crop: aligned (eyes at fixed places), face (the box with a margin), center, none (the whole
             picture), tutorial (first box, tight, aspect ratio not kept).
-        size: height and width in px, 28 to 1024.
+        size: of the pictures in px, 28 to 1024; 48x64 is 48 wide and 64 high.
         gray: one channel instead of three.
         resample: filter; all but nearest are antialiased.
         margin: for face: added on each side, as a share of the box's longer side.
@@ -113,7 +115,7 @@ def main(
     """
     from facegan.data.prepare import prepare
 
-    options = {k: v for k, v in locals().items() if k not in ("quiet", "prepare")}
+    options = {k: v for k, v in locals().items() if k not in ("quiet", "prepare")} | {"size": sides(size)}
     dataset = prepare(
         options.pop("sources"), options.pop("out"), on_progress=_silent if quiet else _Line(), **options
     )
@@ -121,6 +123,14 @@ def main(
         if dataset.info.get("already_made"):
             print(f"{Path(out)} is already made from the same sources in the same way: nothing to do")
         print(report(dataset))
+
+
+def sides(text: str) -> int | tuple[int, int]:
+    """``64``, or ``48x64`` (width x height) as (height, width)."""
+    match = re.fullmatch(r"(\d{1,5})(?:x(\d{1,5}))?", text)
+    if not match:
+        raise InputError(f"--size {text}: write a number of px, or width x height, such as 48x64")
+    return (int(match[2]), int(match[1])) if match[2] else int(match[1])
 
 
 def _silent(progress: Progress) -> None:

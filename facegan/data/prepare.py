@@ -81,7 +81,7 @@ def prepare(
     *,
     preset: str = "",
     crop: str = "aligned",
-    size: int = 64,
+    size: int | tuple[int, int] = 64,
     gray: bool = False,
     resample: str = "lanczos",
     margin: float = 0.25,
@@ -101,12 +101,14 @@ def prepare(
 ) -> Dataset:
     """Make (or finish, or find already made) the dataset ``out`` and open it.
 
+    ``size`` is the side of square pictures, or (height, width); each from 28 to 1,024 px.
     ``preset`` names a whole crop and overrules the crop's other settings. ``workers`` 0 is one a core.
     InputError in one line for what cannot work; single pictures are rejected with a reason instead.
     """
     if preset and preset not in PRESETS:
         raise InputError(f"--preset '{preset}' is unknown (known: {', '.join(PRESETS)})")
-    if not 28 <= size <= 1024:
+    sides = (size, size) if isinstance(size, int) else tuple(size)
+    if len(sides) != 2 or not all(28 <= side <= 1024 for side in sides):
         raise InputError(f"--size must be from 28 to 1024, not {size}")
     made = PRESETS[preset] if preset else Crop(
         crop, size, margin, resample, gray, all_faces, min_face, min_confidence, min_sharpness

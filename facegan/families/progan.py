@@ -13,6 +13,8 @@ from facegan.families.feedforward import OptimizerConfig
 if TYPE_CHECKING:
     from torch import nn
 
+NON_SQUARE = True
+
 
 @dataclass(frozen=True)
 class NetworkConfig(OptimizerConfig):

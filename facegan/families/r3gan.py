@@ -65,7 +65,7 @@ def base_size(height: int, width: int) -> tuple[tuple[int, int], int]:
         h, w, stages = h // 2, w // 2, stages + 1
     if not 4 <= min(h, w) <= 7 or stages > len(WIDTHS):
         raise ConfigError(
-            f"r3gan cannot make {height}x{width} pictures: both sides must be multiples of a power of two, "
+            f"r3gan cannot make {width}x{height} pictures: both sides must be multiples of a power of two, "
             f"up to {2 ** (len(WIDTHS) - 1)}, that goes 4 to 7 times into the shorter{_near(height, width)}"
         )
     return (h, w), stages

@@ -16,7 +16,7 @@ from facegan.families.feedforward import OptimizerConfig
 if TYPE_CHECKING:
     from torch import nn
 
-CONDITIONAL = True
+CONDITIONAL = NON_SQUARE = True
 """Its networks take labels."""
 
 

@@ -25,12 +25,12 @@ def resolutions(height: int, width: int) -> list[tuple[int, int]]:
         h, w = found[0]
         if h % 2 or w % 2:
             raise ConfigError(
-                f"progressive growing halves {height}x{width} px down to 4 to 7 px, which does not go "
+                f"progressive growing halves {width}x{height} px down to 4 to 7 px, which does not go "
                 "evenly; prepare with --size 32, 64, 128 or 256"
             )
         found.insert(0, (h // 2, w // 2))
     if min(found[0]) < 4 or len(found) < 2:
-        raise ConfigError(f"progressive growing needs pictures of 8x8 px or more, not {height}x{width}")
+        raise ConfigError(f"progressive growing needs pictures of 8x8 px or more, not {width}x{height}")
     return found
 
 

@@ -76,7 +76,8 @@ class Surroundings:
 
     @property
     def side(self) -> int:
-        return self.height if self.height == self.width else 0
+        """The longer one."""
+        return max(self.height, self.width)
 
 
 def look(data: Dataset, device: torch.device) -> Surroundings:
@@ -104,6 +105,7 @@ RULES: tuple[Rule, ...] = (
     (lambda s: not s.gpu and s.pictures < MANY, "stylegan2-{side}-small", "little data, small machine"),
     (lambda s: True, "faces-dcgan-{side}-plus", "a small network that trains anywhere"),
     (lambda s: not s.gpu, "r3gan-{side}-small", "a narrow modern network, for small machines"),
+    (lambda s: not s.gpu, "stylegan2-{side}-small", "a narrow network that takes this shape"),
     (lambda s: True, "stylegan2-{side}", "the only kind of this size; a CPU takes weeks"),
 )  # fmt: skip
 
@@ -123,7 +125,7 @@ def pick_recipe(s: Surroundings) -> tuple[str, str]:
 
 def takes(config: TrainConfig, s: Surroundings) -> bool:
     """Whether the recipe works with pictures of this size and these channels."""
-    return config.size in (0, s.side) and config.channels in (0, s.channels)
+    return loop.suits(config, s.height, s.width) and config.channels in (0, s.channels)
 
 
 # --- settings ------------------------------------------------------------------------------------

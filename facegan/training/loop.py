@@ -14,6 +14,7 @@ from facegan import __version__
 from facegan.data.conditions import conditions, label_papers
 from facegan.data.dataset import Dataset
 from facegan.errors import ConfigError, LostProcessError, RunError
+from facegan.families import get_family
 from facegan.generator import Latent, describe
 from facegan.nets import parallel
 from facegan.nets.ema import batch_norms
@@ -170,13 +171,21 @@ def pick_device(name: str) -> torch.device:
     return device
 
 
+def suits(config: TrainConfig, height: int, width: int) -> bool:
+    """Whether a recipe is for such pictures; for a family of any shape, its size is the longer side's."""
+    if height != width and not getattr(get_family(config.family), "NON_SQUARE", False):
+        return not config.size
+    return config.size in (0, max(height, width))
+
+
 def image_shape(config: TrainConfig, data: Dataset) -> tuple[int, int, int]:
     """(C, H, W) of the dataset, checked against the recipe's needs."""
     (h, w), c = data.size, data.channels
     name = config.recipe or "this configuration"
-    if config.size and (h, w) != (config.size, config.size):
+    if not suits(config, h, w):
+        longer = " (the longer side)" if getattr(get_family(config.family), "NON_SQUARE", False) else ""
         raise ConfigError(
-            f"{data.path}: its pictures are {w}x{h}, but {name} needs {config.size}x{config.size}; "
+            f"{data.path}: its pictures are {w}x{h}, but {name} needs {config.size}x{config.size}{longer}; "
             f"prepare with --size {config.size} or choose another recipe"
         )
     if config.channels and c != config.channels:

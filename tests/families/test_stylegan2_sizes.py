@@ -28,9 +28,9 @@ def test_levels(size):
     "size, words",
     [
         ((100, 100), "100x100 halve down to 25x25, not to 4 to 8 px; prepare them as 96x96 or 112x112"),
-        ((300, 200), "300x200 halve down to 75x50, not to 4 to 8 px; prepare them as 288x192 or 320x224"),
-        ((8, 9), "8x9 halve down to 8x9, not to 4 to 8 px; prepare them as 8x8 or 8x10"),
-        ((6, 64), "6x64 are too small; the smallest are 8x8"),
+        ((200, 300), "300x200 halve down to 75x50, not to 4 to 8 px; prepare them as 288x192 or 320x224"),
+        ((9, 8), "8x9 halve down to 8x9, not to 4 to 8 px; prepare them as 8x8 or 8x10"),
+        ((64, 6), "6x64 are too small; the smallest are 8x8"),
     ],
     ids=str,
 )  # fmt: skip
@@ -40,7 +40,8 @@ def test_sizes_that_do_not_fit(size, words):
             build((3, *size))
     if "prepare them as" in words:
         for text in words.split("prepare them as ")[1].split(" or "):
-            assert resolutions(*map(int, text.split("x")))
+            width, height = map(int, text.split("x"))
+            assert resolutions(height, width)
 
 
 def test_channels_follow_the_longer_side():

@@ -36,6 +36,9 @@ def around(side=64, pictures=8000, device="cpu", channels=3, faces=True, width=0
     (around(28, channels=1, faces=False), "digits-dcgan-28-plus"),
     (around(28, channels=1, device="mps"), "digits-dcgan-28-plus"),
     (around(256), "stylegan2-256"),
+    (around(64, width=48, device="cuda"), "stylegan2-64"),
+    (around(48, width=64), "stylegan2-64-small"),
+    (around(64, width=48, pictures=70_000), "stylegan2-64-small"),
 ], ids=lambda x: x if isinstance(x, str) else "")  # fmt: skip
 def test_the_recipe(s, name):
     found, why = auto.pick_recipe(s)
@@ -43,7 +46,7 @@ def test_the_recipe(s, name):
     assert auto.takes(RECIPES[name].config, s)
 
 
-@pytest.mark.parametrize("s", [around(72), around(64, width=48), around(28, channels=3)])
+@pytest.mark.parametrize("s", [around(72), around(80, width=60), around(28, channels=3)])
 def test_no_recipe_of_this_size(s):
     with pytest.raises(ConfigError, match=r"--auto: no recipe for pictures of \d+x\d+ px.* 64,"):
         auto.pick_recipe(s)
