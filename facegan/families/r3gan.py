@@ -102,7 +102,7 @@ def _stages(config: NetworkConfig, image_shape: Sequence[int], option: str) -> t
     base, count = base_size(height, width)
     widths = tuple(config.widths) or default_widths((height, width))
     blocks = tuple(config.blocks) * count if len(config.blocks) == 1 else tuple(config.blocks)
-    sizes = f"{height}x{width} pictures have {count} stages, from {base[0]}x{base[1]} upwards"
+    sizes = f"{width}x{height} pictures have {count} stages, from {base[1]}x{base[0]} upwards"
     for name, values in (("widths", widths), ("blocks", blocks)):
         if len(values) != count:
             raise ConfigError(f"--{option}.{name}: {sizes}, but {len(values)} numbers are given")

@@ -251,7 +251,7 @@ def test_base_size(size):
     if BASES[size]:
         assert base_size(*size) == BASES[size]
     else:
-        with pytest.raises(ConfigError, match="218x178"):
+        with pytest.raises(ConfigError, match="178x218"):
             base_size(*size)
 
 
