@@ -7,11 +7,11 @@
 CPU seconds of its updates, on one thread; what any of them saves, draws or measures besides does not count.
 With ``--device cuda`` they are wall seconds. At each mark it keeps samples of every way to sample from it.
 It can be stopped at any time, and goes on from its last state, also to more seconds: a longer run contains
-the shorter ones. ``table`` measures all samples against the test split, by the features `faces` and by
-those of the evaluator network, which takes part in no training, takes each contestant's better way to sample,
-and by the sliced Wasserstein distance (SWD), which needs no network, and writes table.md and grid.png. Exit
-code 1 says that `faces-fast-64` has more than half of the best peer's distance. Without a command it prints
-the table of what was measured already.
+the shorter ones. ``table`` measures all samples against the test split, by the features `faces`, by those of
+the evaluator network, which takes part in no training, and by the sliced Wasserstein distance (SWD), which
+needs no network, takes each contestant's better way to sample, and writes table.md and grid.png. Exit code 1
+says that `faces-fast-64` has more than half of the best peer's distance. Without a command it prints the
+table of what was measured already.
 
 The packages are looked for where Python finds them (PYTHONPATH); none of their code is here.
 """

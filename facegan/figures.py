@@ -31,22 +31,31 @@ def colour(images: np.ndarray) -> np.ndarray:
     return np.repeat(images, 3, -1) if images.shape[-1] == 1 else images
 
 
-@functools.cache
-def _font(size: int) -> ImageFont.FreeTypeFont:
+def _font_file() -> str:
     """DejaVu Sans, which matplotlib brings along: Pillow's own font lacks most letters beyond ASCII."""
     from matplotlib import get_data_path
+
+    return f"{get_data_path()}/fonts/ttf/DejaVuSans.ttf"
+
+
+@functools.cache
+def _font(size: int) -> ImageFont.FreeTypeFont:
     from PIL import ImageFont
 
-    return ImageFont.truetype(f"{get_data_path()}/fonts/ttf/DejaVuSans.ttf", size)
+    return ImageFont.truetype(_font_file(), size)
+
+
+@functools.cache
+def _letters() -> frozenset[int]:
+    """Code points that the font has."""
+    from matplotlib.ft2font import FT2Font
+
+    return frozenset(FT2Font(_font_file()).get_charmap())
 
 
 def spelled(text: str, most: int = 30) -> str:
     """``text`` cut to ``most`` characters, and ? for those that matplotlib's font lacks."""
-    from matplotlib import get_data_path
-    from matplotlib.ft2font import FT2Font
-
-    known = FT2Font(f"{get_data_path()}/fonts/ttf/DejaVuSans.ttf").get_charmap()
-    shown = "".join(c if ord(c) in known else "?" for c in text)
+    shown = "".join(c if ord(c) in _letters() else "?" for c in text)
     return shown if len(shown) <= most else shown[: most - 1] + "…"
 
 

@@ -140,11 +140,14 @@ def main(argv: list[str] | None = None) -> int:
         print(f"facegan: there is no command '{name}'.{hint} See 'facegan --help'.", file=sys.stderr)
         return 2
     code = _run(name, rest)
-    if "RANK" in os.environ and int(os.environ.get("WORLD_SIZE", "1")) > 1:
-        # Threads that listen to the other processes may abort an orderly exit: surely if one has died.
-        sys.stdout.flush()
-        sys.stderr.flush()
-        os._exit(code)
+    if "RANK" in os.environ:  # else nothing here needs torch
+        from facegan.training.processes import launched
+
+        if launched() > 1:
+            # Threads that listen to the other processes may abort an orderly exit: surely if one has died.
+            sys.stdout.flush()
+            sys.stderr.flush()
+            os._exit(code)
     return code
 
 

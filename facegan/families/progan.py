@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from torch import nn
 
 NON_SQUARE = True
+"""Its networks make pictures of other shapes."""
 
 
 @dataclass(frozen=True)
@@ -76,9 +77,8 @@ def begin_update(config: Config, generator: Any, discriminator: Any, images_seen
     """
     before = float(generator.level)
     now = max(before, level_at(config, images_seen, generator.levels))
-    if (now, now) != (before, float(discriminator.level)):
-        generator.level.fill_(now)
-        discriminator.level.fill_(now)
+    generator.level.fill_(now)
+    discriminator.level.fill_(now)  # a fresh one, too, beside a generator that has grown
     return images_seen > 0 and (int(before) != int(now) or (before % 1 > 0) != (now % 1 > 0))
 
 

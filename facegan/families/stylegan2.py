@@ -16,8 +16,10 @@ from facegan.families.feedforward import OptimizerConfig
 if TYPE_CHECKING:
     from torch import nn
 
-CONDITIONAL = NON_SQUARE = True
+CONDITIONAL = True
 """Its networks take labels."""
+NON_SQUARE = True
+"""They make pictures of other shapes."""
 
 
 @dataclass(frozen=True)

@@ -295,14 +295,20 @@ def _condition(config: TrainConfig, s: Surroundings) -> Choice:
     return Choice("condition", "none", f"{known}, but these networks are told none")
 
 
+def _setting(config: TrainConfig, name: str) -> Any:
+    """The setting of that dotted name, as flags have it; None where this family has none."""
+    path = name.split(".")
+    node: Any = config.model if path[0] in ("generator", "discriminator") else config
+    for part in path:
+        node = getattr(node, part, None)
+    return node
+
+
 def _others(config: TrainConfig, given: Sequence[str]) -> list[Choice]:
     """What else the user has set."""
     lines = []
     for name in given:
-        path = name.split(".")
-        node: Any = config.model if path[0] in ("generator", "discriminator") else config
-        for part in path:
-            node = getattr(node, part, None)
+        node = _setting(config, name)
         if node is not None and name not in (*SHOWN_NAMES, "recipe"):
             flag = name.replace("_", "-")
             lines.append(Choice(flag, f"{node}", f"you gave --{flag}", True))
@@ -323,12 +329,7 @@ def begun(config: TrainConfig, given: Sequence[str], out: Path) -> TrainConfig |
 
 def _schedules(config: TrainConfig) -> dict[str, float]:
     """Those of this configuration that are not 0."""
-    found = {}
-    for name in SCHEDULES:
-        side, _, key = name.rpartition(".")
-        if kimg := getattr(getattr(config.model, side) if side else config, key, 0.0):
-            found[name] = kimg
-    return found
+    return {name: kimg for name in SCHEDULES if (kimg := _setting(config, name))}
 
 
 SHOWN_NAMES = (

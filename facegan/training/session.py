@@ -196,11 +196,7 @@ class Session:
         self._tell(StepStats(now, self.total, state.seconds + elapsed, speed, means))
         if trouble is None or self._only_warns(trouble):
             for warning in self.dog.warnings(means, state.updates, now, state.config):
-                announce(
-                    self.listeners,
-                    state,
-                    f"watchdog: {warning.text}; try {advice(warning.kind, state.config.model)}",
-                )
+                announce(self.listeners, state, f"watchdog: {self._advised(warning)}")
         if drawing:
             self._page()
             # Drawing is no training: leave it out of the speed of the next report.
@@ -309,6 +305,9 @@ class Session:
     def _only_warns(self, trouble: Trouble) -> bool:
         return not self.state.config.watchdog and trouble.kind != "not finite"
 
+    def _advised(self, trouble: Trouble) -> str:
+        return f"{trouble.text}; try {advice(trouble.kind, self.state.config.model)}"
+
     def _recover(self, trouble: Trouble) -> bool:
         """Back to the last good checkpoint with lower learning rates, once; then RunError.
 
@@ -318,15 +317,11 @@ class Session:
         at = f"{state.images_seen / 1000:g} kimg"
         if self._only_warns(trouble):
             state.watch.setdefault("told", []).append(trouble.kind)
-            announce(self.listeners, state, f"watchdog: {trouble.text}; try {advice(trouble.kind, c.model)}")
+            announce(self.listeners, state, f"watchdog: {self._advised(trouble)}")
             return False
         before = state.watch.get("rollbacks", 0)
         if before or not c.watchdog:
-            announce(
-                self.listeners,
-                state,
-                f"watchdog: {trouble.text}; try {advice(trouble.kind, c.model)}; stopped",
-            )
+            announce(self.listeners, state, f"watchdog: {self._advised(trouble)}; stopped")
             self._page()
             again = "; going back once with lower learning rates did not help" if before else ""
             raise RunError(

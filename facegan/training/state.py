@@ -95,6 +95,10 @@ def create_state(
     ]
     generator, discriminator = networks[0].train(), networks[1].train()
     freeze(discriminator, config.freeze_d)
+    if hasattr(generator, "w_avg_pieces") and config.accumulate > 1:
+        # Fakes that serve both networks are drawn once in one piece, in several once for each network.
+        again = (config.d_updates + 1) / config.d_updates if config.reuse_fakes else 1
+        generator.w_avg_pieces = config.accumulate * again
     ema = deepcopy(generator).eval().requires_grad_(False) if config.ema_halflife_kimg > 0 else None
     state = TrainState(
         config, generator, discriminator, ema,

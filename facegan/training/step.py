@@ -328,10 +328,6 @@ def train_step(state: TrainState, feed: Feed) -> None:
     """One update of both networks."""
     c = state.config
     set_rates(state)
-    if hasattr(state.generator, "w_avg_pieces") and c.accumulate > 1:
-        # Fakes that serve both networks are drawn once in one piece, in several once for each network.
-        again = (c.d_updates + 1) / c.d_updates if c.reuse_fakes else 1
-        state.generator.w_avg_pieces = c.accumulate * again  # type: ignore[assignment]
     begin = getattr(get_family(c.family), "begin_update", None)
     if begin is not None and begin(c.model, state.generator, state.discriminator, state.images_seen):
         state.forget_moments()

@@ -150,7 +150,7 @@ def test_size_and_time_have_bounds(at: str) -> None:
     begin = time.monotonic()
     with pytest.raises(InputError, match=r"not there within 0\.4 s"):
         fetch.fetch(f"{at}/drip", max_seconds=0.4)
-    assert time.monotonic() - begin < 4  # all of it would take 5 s
+    assert time.monotonic() - begin < 2
 
 
 @pytest.mark.parametrize("url", ["http://", "https:///x", "gopher://a/", "http://[::1", "http://a:99999999/"])

@@ -11,18 +11,7 @@ from facegan.cli.main import main
 from facegan.data.dataset import Dataset
 from facegan.data.portraits import write_portraits
 
-NARROW = [
-    "--kimg",
-    "0.032",
-    "--batch",
-    "8",
-    "--grid-count",
-    "4",
-    "--quality-count",
-    "0",
-    "--generator.w-dim",
-    "16",
-]
+NARROW = ["--kimg=0.032", "--batch=8", "--grid-count=4", "--quality-count=0", "--generator.w-dim=16"]
 NARROW += [f"--{side}.{name}={n}" for side in ("generator", "discriminator")
            for name, n in (("channel-base", 256), ("channel-max", 8))]  # fmt: skip
 
@@ -33,9 +22,8 @@ def place(tmp_path_factory):
     folder = tmp_path_factory.mktemp("portraits")
     write_portraits(folder / "photos", 24, 0, 64)
     data, run = str(folder / "data"), str(folder / "run")
-    assert (
-        main(["prepare", str(folder / "photos"), "--crop", "center", "--size", "48x64", "--out", data]) == 0
-    )
+    photos = str(folder / "photos")
+    assert main(["prepare", photos, "--crop", "center", "--size", "48x64", "--out", data]) == 0
     words = ["train", data, "--recipe", "stylegan2-64-small", "--out", run, "--no-tensorboard", "--quiet"]
     assert main([*words, *NARROW]) == 0
     return folder
