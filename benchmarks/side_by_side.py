@@ -1,7 +1,7 @@
 """The same pictures and equal time: a plain DCGAN, two public packages and facegan's recipes, side by side.
 
-    python benchmarks/side_by_side.py run dcgan DATASET --seconds 1800 [--seed 1] [--out side_by_side]
-    python benchmarks/side_by_side.py table DATASET [--out side_by_side]
+    python benchmarks/side_by_side.py run dcgan DATASET --seconds 1800 [--seed 1] [--out runs/side_by_side]
+    python benchmarks/side_by_side.py table DATASET [--out runs/side_by_side] [--records FOLDER]
 
 ``run`` trains one contestant (dcgan, lightweight-gan, stylegan2-pytorch, or a recipe of facegan) for so many
 CPU seconds of its updates, on one thread; what any of them saves, draws or measures besides does not count.
@@ -9,9 +9,10 @@ With ``--device cuda`` they are wall seconds. At each mark it keeps samples of e
 It can be stopped at any time, and goes on from its last state, also to more seconds: a longer run contains
 the shorter ones. ``table`` measures all samples against the test split, by the features `faces`, by those of
 the evaluator network, which takes part in no training, and by the sliced Wasserstein distance (SWD), which
-needs no network, takes each contestant's better way to sample, and writes table.md and grid.png. Exit code 1
-says that `faces-fast-64` has more than half of the best peer's distance. Without a command it prints the
-table of what was measured already.
+needs no network, and keeps them with the first pictures as one record for each trial, so that trials need
+not lie in one place: the table is made of the records. It takes each contestant's better way to sample, and
+writes table.md and grid.png. Exit code 1 says that `faces-fast-64` has more than half of the best peer's
+distance. Without a command it prints the table of what was measured already.
 
 The packages are looked for where Python finds them (PYTHONPATH); none of their code is here.
 """
@@ -21,6 +22,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import platform
 import random
 import signal
 import sys
@@ -39,6 +41,8 @@ MALLOC = {
     "MALLOC_MMAP_THRESHOLD_": "4294967296", "MALLOC_TRIM_THRESHOLD_": "17179869184",
     "MALLOC_TOP_PAD_": "67108864",
 }  # fmt: skip
+OUT = "runs/side_by_side"
+FIRST, COLUMNS = 40, 10  # samples that a record shows
 TABLES = {"faces": "", "evaluator": "evaluator"}  # the feature table 'faces' with which network
 
 
@@ -48,6 +52,16 @@ def clock(device: torch.device) -> float:
         return time.process_time()
     torch.cuda.synchronize()
     return time.perf_counter()
+
+
+def machine(device: torch.device) -> str:
+    """What computes, as the system names it, and a CPU's vector units."""
+    if device.type == "cuda":
+        return torch.cuda.get_device_name(device)
+    info = Path("/proc/cpuinfo").read_text() if Path("/proc/cpuinfo").is_file() else ""
+    names = [x.partition(":")[2].strip() for x in info.splitlines() if x.startswith("model name")]
+    units = [torch.backends.cpu.get_cpu_capability(), *(["AMX"] if "amx_bf16" in info else [])]
+    return f"{names[0] if names else platform.machine()} ({', '.join(units)})"
 
 
 # --- random numbers that are drawn without an index, as the peers do, are part of the state ------------
@@ -90,7 +104,8 @@ class Trial:
         self.seconds, self.saved, self.broken = 0.0, 0.0, 0
         self.about = {
             "name": args.label or name, "seed": args.seed, "settings": self.contestant.settings,
-            "device": args.device, "dataset": data.content_hash, "count": len(images), "marks": {},
+            "device": args.device, "machine": machine(self.device), "dataset": data.content_hash,
+            "count": len(images), "marks": {},
         }  # fmt: skip
         if (self.folder / "state.pt").is_file():
             self._load()
@@ -104,6 +119,8 @@ class Trial:
                     f"side_by_side: {self.folder} is another run ({key}: {about[key]}, now "
                     f"{self.about[key]}); remove it or choose another --out or --label"
                 )
+        if (here := self.about["machine"]) not in about["machine"]:
+            about["machine"] += f" / {here}"
         self.about = about
         self.contestant.load(state["contestant"])
         self.seconds = self.saved = state["seconds"]
@@ -187,38 +204,60 @@ def run(args: argparse.Namespace) -> int:
 # --- all of them --------------------------------------------------------------------------------------
 
 
-def measure(folder: Path, mark: str, data: Any, tables: dict[str, Any]) -> list[dict[str, float]]:
-    """FID, KID and SWD of every way to sample at that mark, kept beside the samples."""
+def measured(images: np.ndarray, data: Any, tables: dict[str, Any]) -> dict[str, float]:
+    """FID, KID and SWD of these samples against the test split, and what photos of train have."""
     from facegan.metrics.evaluate import evaluate
     from facegan.metrics.pictures import of_array
 
-    file = folder / f"measured-{mark}.json"
-    key = {"dataset": data.content_hash, "swd": True, **{name: table.key for name, table in tables.items()}}
-    if file.is_file() and (known := json.loads(file.read_text()))["key"] == key:
-        return known["ways"]
-    ways = []
-    for samples in sorted(folder.glob(f"samples-{mark}-*.npz")):
-        images, found = np.load(samples)["images"], {}
-        for name, table in tables.items():
-            metrics = ("fid", "kid", "swd") if name == "faces" else ("fid", "kid")
-            measured = evaluate(of_array(images), data, table, metrics, "test")
-            for metric in metrics:
-                found[f"{metric}_{name}"] = measured.values[metric]
-                found[f"{metric}_{name}_real"] = measured.real[metric]
-        ways.append(found)
-    file.write_text(json.dumps({"key": key, "ways": ways}, indent=1))
-    return ways
+    values = {}
+    for name, table in tables.items():
+        metrics = ("fid", "kid", "swd") if name == "faces" else ("fid", "kid")
+        found = evaluate(of_array(images), data, table, metrics, "test")
+        for metric in metrics:
+            values[f"{metric}_{name}"] = found.values[metric]
+            values[f"{metric}_{name}_real"] = found.real[metric]
+    return values
 
 
-def rows_of(out: Path, data: Any, tables: dict[str, Any]) -> list[dict[str, Any]]:
+def record(folder: Path, file: Path, data: Any, tables: dict[str, Any]) -> None:
+    """What remains of a trial without its folder: ``file`` (numbers) and, beside it, first samples as JPEG.
+
+    What was measured with these networks before is not measured again."""
+    from facegan.files import write_bytes
+    from facegan.images import grid, save_picture
+
+    about = json.loads((folder / "trial.json").read_text())
+    marks, about["measured_with"] = about.pop("marks"), {name: table.key for name, table in tables.items()}
+    known = json.loads(file.read_text()) if file.is_file() else {}
+    kept = known.pop("marks", {})
+    if known != about:
+        kept = {}
+    for mark, at in marks.items():
+        titles = at.pop("ways")
+        if mark in kept and at.items() <= kept[mark].items():
+            at.update(kept[mark])
+            continue
+        samples = [np.load(folder / f"samples-{mark}-{k}.npz")["images"] for k in range(len(titles))]
+        ways = {title: measured(x, data, tables) for title, x in zip(titles, samples, strict=True)}
+        best = min(ways, key=lambda title: ways[title]["fid_faces"])
+        at.update(samples=len(samples[0]), best=best, ways=ways)
+        if float(mark) == max(map(float, marks)):
+            first = samples[titles.index(best)][:FIRST]
+            save_picture(file.with_suffix(".jpg"), grid(first, COLUMNS))
+    write_bytes(file, (json.dumps({**about, "marks": marks}, indent=1) + "\n").encode())
+
+
+def rows_of(records: Path, data: Any, tables: dict[str, Any]) -> list[dict[str, Any]]:
     """One row for each contestant and mark: means over its seeds, of the better way to sample."""
+    key = {name: table.key for name, table in tables.items()}
     groups: dict[tuple[str, float], list[dict[str, Any]]] = {}
-    for file in sorted(out.glob("*/trial.json")):
+    for file in sorted(records.glob("*.json")):
         about = json.loads(file.read_text())
+        if about["dataset"] != data.content_hash or about["measured_with"] != key:
+            print(f"side_by_side: {file}: of another dataset, or measured with other networks: left out")
+            continue
         for mark, at in about["marks"].items():
-            ways = measure(file.parent, mark, data, tables)
-            best = min(range(len(ways)), key=lambda i: ways[i]["fid_faces"])
-            found = {"folder": file.parent, "way": best, "about": about, "at": at, "values": ways[best]}
+            found = {"file": file, "about": about, "at": at, "values": at["ways"][at["best"]]}
             groups.setdefault((about["name"], float(mark)), []).append(found)
     rows = []
     for (name, mark), trials in groups.items():
@@ -228,7 +267,7 @@ def rows_of(out: Path, data: Any, tables: dict[str, Any]) -> list[dict[str, Any]
     return sorted(rows, key=lambda r: (r["mark"], r["values"]["fid_faces"]))
 
 
-def table_text(rows: list[dict[str, Any]], count: int) -> str:
+def table_text(rows: list[dict[str, Any]]) -> str:
     lines = [
         "| seconds | contestant | seeds | updates | kimg | FID `faces` | KID `faces` | FID evaluator | "
         "KID evaluator | SWD | sampled with |",
@@ -238,7 +277,7 @@ def table_text(rows: list[dict[str, Any]], count: int) -> str:
         v, trials = row["values"], row["trials"]
         updates, images = (np.mean([t["at"][k] for t in trials]) for k in ("updates", "images"))
         each = f" ({', '.join(f'{x:.1f}' for x in row['each'])})" if len(trials) > 1 else ""
-        ways = " / ".join(dict.fromkeys(t["at"]["ways"][t["way"]] for t in trials))
+        ways = " / ".join(dict.fromkeys(t["at"]["best"] for t in trials))
         lines.append(
             f"| {row['mark']:g} | {row['name']} | {len(trials)} | {updates:.0f} | {images / 1000:.0f} | "
             f"{v['fid_faces']:.1f}{each} | {v['kid_faces']:.4f} | {v['fid_evaluator']:.1f} | "
@@ -251,7 +290,16 @@ def table_text(rows: list[dict[str, Any]], count: int) -> str:
         f"{real['swd_faces_real']:.1f} | |"
     )
     settings = {row["name"]: row["trials"][0]["about"]["settings"] for row in rows}
-    lines += ["", f"{count} samples of each. " + " ".join(f"{k}: {v}." for k, v in settings.items())]
+    trials = [t for row in rows for t in row["trials"]]
+    counts, machines = (dict.fromkeys(v) for v in (
+        (t["at"]["samples"] for t in trials), (t["about"]["machine"] for t in trials),
+    ))  # fmt: skip
+    lines += [
+        "",
+        f"{' / '.join(map(str, counts))} samples of each. "
+        + " ".join(f"{k}: {v}." for k, v in settings.items())
+        + f" Trained on {' / '.join(machines)}.",
+    ]
     return "\n".join(lines)
 
 
@@ -273,19 +321,19 @@ def verdict(rows: list[dict[str, Any]], peers: list[str]) -> tuple[str, bool]:
     return text, shares[0] > GOAL
 
 
-def figure(rows: list[dict[str, Any]], columns: int = 10) -> np.ndarray:
+def figure(rows: list[dict[str, Any]]) -> np.ndarray:
     """At the longest mark of each contestant, its first samples of its first seed, uncurated."""
     from facegan.figures import join, text_line
-    from facegan.images import enlarge, grid
+    from facegan.images import read_image_file
 
     longest = {row["name"]: row for row in rows}  # rows come in the order of their marks
     blocks = []
     for name, row in sorted(longest.items(), key=lambda item: -item[1]["values"]["fid_faces"]):
-        trial = row["trials"][0]
-        images = np.load(trial["folder"] / f"samples-{row['mark']:g}-{trial['way']}.npz")["images"]
-        sheet = enlarge(grid(images[: 4 * columns], columns), 1)
+        sheet = read_image_file(row["trials"][0]["file"].with_suffix(".jpg"))
         text = f"{name}: {row['mark']:g} s, FID {row['values']['fid_faces']:.1f}"
         blocks.append(np.concatenate([text_line(text, sheet.shape[1], 15), sheet]))
+    if len(blocks) % 2:
+        blocks.append(np.full_like(blocks[0], 255))
     return join([blocks[i : i + 2] for i in range(0, len(blocks), 2)], 8)
 
 
@@ -297,13 +345,17 @@ def table(args: argparse.Namespace) -> int:
     from facegan.metrics.features import faces
 
     data, out = Dataset(args.dataset), Path(args.out)
+    records = Path(args.records) if args.records else out / "records"
     tables = {name: faces(weights, args.device) for name, weights in TABLES.items()}
-    rows = rows_of(out, data, tables)
+    for trial in sorted(out.glob("*/trial.json")):
+        if json.loads(trial.read_text())["marks"]:
+            record(trial.parent, records / f"{trial.parent.name}.json", data, tables)
+    rows = rows_of(records, data, tables)
     if not rows:
         sys.exit(f"side_by_side: {out}: no samples yet; train a contestant with 'run' first")
-    count = len(np.load(next(out.glob("*/samples-*.npz")))["images"])
     said, missed = verdict(rows, list(PEERS))
-    text = "\n\n".join(t for t in (table_text(rows, count), said) if t)
+    text = "\n\n".join(t for t in (table_text(rows), said) if t)
+    out.mkdir(parents=True, exist_ok=True)
     (out / "table.md").write_text(text + "\n")
     save_png(out / "grid.png", figure(rows))
     print(f"{text}\n\n{out / 'table.md'}, {out / 'grid.png'}")
@@ -319,8 +371,11 @@ def parse(argv: list[str] | None = None) -> argparse.Namespace:
     one.add_argument("contestant", help="dcgan, lightweight-gan, stylegan2-pytorch, or a recipe")
     for command in (one, all_of_them):
         command.add_argument("dataset", help="made by facegan prepare, 64 px, with a test split")
-        command.add_argument("--out", default="side_by_side", help="folder of all trials")
+        command.add_argument("--out", default=OUT, help="folder of all trials")
         command.add_argument("--device", default="cpu")
+    all_of_them.add_argument(
+        "--records", default="", help="folder of what was measured; OUT/records if not given"
+    )
     one.add_argument("--seconds", type=float, default=MARKS[-1])
     one.add_argument("--marks", type=float, nargs="*", default=MARKS, help="samples are kept at these")
     one.add_argument("--seed", type=int, default=0)
@@ -334,7 +389,7 @@ def parse(argv: list[str] | None = None) -> argparse.Namespace:
 def main() -> int:
     args = parse()
     if args.command is None:
-        kept = Path("side_by_side/table.md")
+        kept = Path(OUT) / "table.md"
         print(kept.read_text() if kept.is_file() else "nothing measured yet: see --help")
         return 0
     from facegan.errors import FaceganError

@@ -1,6 +1,7 @@
 """benchmarks/side_by_side.py: contestants go on where they were stopped; the table is what it measured."""
 
 import itertools
+import shutil
 import signal
 import sys
 from pathlib import Path
@@ -11,6 +12,7 @@ import torch
 
 from facegan.data.portraits import write_portraits
 from facegan.data.prepare import prepare
+from facegan.images import read_image_file
 
 CPU = torch.device("cpu")
 
@@ -51,9 +53,14 @@ def script(contestants, monkeypatch):
         signal.signal(s, handler)
 
 
-def test_it_goes_on_and_is_measured(dataset, script, tmp_path, capsys):
+def test_it_goes_on_and_is_measured(dataset, script, tmp_path, monkeypatch, capsys):
     words = ("run", "dcgan", dataset.path, "--out", tmp_path, "--batch", 4, "--count", 12)
+    module, calls = sys.modules["side_by_side"], []
+    measured = module.measured
+    monkeypatch.setattr(module, "measured", lambda *given: calls.append(given) or measured(*given))
     assert script(*words, "--seconds", 2, "--marks", 1) == 0
+    assert script("table", dataset.path, "--out", tmp_path) == 0
+    assert len(calls) == 4  # two ways to sample at each mark
     assert script(*words, "--seconds", 3, "--marks", 1, 1.5) == 0
     out = capsys.readouterr().out
     assert "from 2 s on" in out and "samples at 3 s kept" in out and "already beyond 1.5 s" in out
@@ -70,11 +77,21 @@ def test_it_goes_on_and_is_measured(dataset, script, tmp_path, capsys):
     with pytest.raises(SystemExit, match="is another run \\(settings"):
         script(*words, "--seconds", 4, "--batch", 8)
     assert script("table", dataset.path, "--out", tmp_path) == 0
+    assert len(calls) == 6  # what had been measured was kept
     rows = [line.split("|") for line in (tmp_path / "table.md").read_text().splitlines()]
     assert [row[1].strip() for row in rows[2:6]] == ["1", "2", "3", ""]
     assert [row[4].strip() for row in rows[2:5]] == ["1", "2", "3"]  # updates
     assert all(float(cell) > 0 for row in rows[2:6] for cell in (row[6], row[8], row[10]))
-    assert (tmp_path / "grid.png").is_file()
+    text, picture = (tmp_path / "table.md").read_text(), read_image_file(tmp_path / "grid.png")
+    shutil.rmtree(folder)  # records stand for trials that are gone
+    assert script("table", dataset.path, "--out", tmp_path / "new", "--records", tmp_path / "records") == 0
+    assert (tmp_path / "new" / "table.md").read_text() == text
+    np.testing.assert_array_equal(read_image_file(tmp_path / "new" / "grid.png"), picture)
+    file = tmp_path / "records" / "dcgan-seed0.json"
+    file.write_text(file.read_text().replace(dataset.content_hash, "0" * 64))
+    with pytest.raises(SystemExit, match="no samples yet"):
+        script("table", dataset.path, "--out", tmp_path / "new", "--records", tmp_path / "records")
+    assert "dcgan-seed0.json: of another dataset" in capsys.readouterr().out
 
 
 def test_the_verdict_is_on_the_named_recipe_against_the_best_peer(contestants):
