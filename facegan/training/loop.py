@@ -89,6 +89,10 @@ def train(
             feed = ImageFeed(images, config, place, table)
             papers = _papers(config, data, shape, command) | label_papers(names, table)
             Session(state, feed, run, everyone, papers, quality, metric).train()
+        except (ConfigError, RunError):
+            if run is not None:
+                run.withdraw()
+            raise
         except OSError as error:
             raise _not_written(error, Path(out)) from None
         except (RuntimeError, MemoryError) as error:

@@ -7,6 +7,7 @@ import os
 import platform
 import shutil
 import sys
+from contextlib import suppress
 from dataclasses import MISSING, asdict, fields
 from fnmatch import fnmatch
 from pathlib import Path
@@ -28,6 +29,7 @@ class RunFolder(Silent):
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self._made, self._fresh = not path.exists(), not (path / ".lock").exists()
         try:
             path.mkdir(parents=True, exist_ok=True)
             self._lock = open(path / ".lock", "a+")  # noqa: SIM115  held as long as the run lives
@@ -90,6 +92,16 @@ class RunFolder(Silent):
                 shutil.rmtree(stale) if stale.is_dir() else stale.unlink()
         files.write_bytes(file, json.dumps(config, indent=1, default=str).encode())
         files.write_bytes(self.path / "environment.json", json.dumps(environment(), indent=1).encode())
+
+    def withdraw(self) -> None:
+        """Leave nothing behind of a run that could not begin: what was there before stays."""
+        own, there = {".lock", "config.json", "environment.json"}, {p.name for p in self.path.iterdir()}
+        if self._fresh and (there <= own or "config.json" not in there):
+            for name in own & there if there <= own else {".lock"}:
+                (self.path / name).unlink(missing_ok=True)
+            if self._made:
+                with suppress(OSError):  # not empty
+                    self.path.rmdir()
 
     def truncate(self, images_seen: int) -> None:
         """Forget statistics and pictures after the point at which a run resumes."""

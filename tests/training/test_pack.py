@@ -85,6 +85,7 @@ def test_mistakes_in_one_line(tiny_dataset, packed, tmp_path, capsys):
         assert main(argv) == 2
         error = capsys.readouterr().err
         assert said in error and len(error.strip().splitlines()) == 1, error
+    assert not (tmp_path / "r").exists()  # a run that could not begin leaves nothing behind
     damaged = tmp_path / "damaged.safetensors"
     damaged.write_bytes(packed.read_bytes()[:2000])
     assert not is_packed(damaged)
