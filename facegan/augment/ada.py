@@ -48,6 +48,8 @@ class Ada:
     """Largest angle about the grey axis, in units of pi."""
     saturation: float = 1.0
     """Standard deviation of log2 of the factor."""
+    colour_share: float = 1.0
+    """The probability of the colour transforms as a share of p."""
     image_filter: float = 0.0
     """Image-space filtering: standard deviation of log2 of the gain of each of four frequency bands."""
     noise: float = 0.0
@@ -125,6 +127,7 @@ class Ada:
 
     def coloured(self, x: Tensor, s: Sampler) -> Tensor:
         """All colour transforms as one matrix."""
+        s = Sampler(s.draw, s.p * self.colour_share, s.prefix, s.dtype)
         steps: list[Tensor] = []
         hits: list[Tensor] = []
 

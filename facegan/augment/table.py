@@ -35,6 +35,8 @@ AUGMENTS: dict[str, Augment] = {
     ),
     # Theirs with image-space filtering and corruption ("bgcfnc")
     "ada-full": Ada(image_filter=1.0, noise=0.1, cutout=0.5),
+    # Huang et al. 2024 (R3GAN), appendix D: "bgc" with colour half as often as the rest, and cutout
+    "ada-r3gan": Ada(colour_share=0.5, cutout=0.5),
     # Zhao et al. 2020, "color,translation,cutout"
     "diffaugment": diffaugment,
     # Mirrored with probability p / 2

@@ -93,7 +93,7 @@ SHARES = {
 }
 
 
-@pytest.mark.parametrize("name", [f.name for f in fields(Ada)])
+@pytest.mark.parametrize("name", [f.name for f in fields(Ada) if f.name != "colour_share"])
 def test_each_transform_happens_with_its_probability(name: str) -> None:
     """Four standard deviations of the share of 2000 images; those missed are as they were, bit for bit."""
     value = {"image_filter": 1.0, "noise": 0.1, "cutout": 0.5}.get(name, getattr(Ada(), name))
@@ -101,6 +101,21 @@ def test_each_transform_happens_with_its_probability(name: str) -> None:
     x = pictures(N)
     y = replace(NOTHING, **{name: value})(x, torch.tensor(0.3), drawn(0, N))
     changed = (y != x).flatten(1).any(1).float().mean().item()
+    assert abs(changed - share) < 4 * (share * (1 - share) / N) ** 0.5
+
+
+COLOURS = ("brightness", "contrast", "luma_flip", "hue", "saturation")
+
+
+@pytest.mark.parametrize("name", [*COLOURS, "cutout"])
+def test_only_colours_happen_with_their_share_of_the_probability(name: str) -> None:
+    p = 0.6
+    share = p * (0.5 if name in COLOURS else 1.0) * (0.5 if name == "luma_flip" else 1.0)
+    ada = AUGMENTS["ada-r3gan"]
+    assert isinstance(ada, Ada)
+    x = pictures(N)
+    alone = replace(NOTHING, colour_share=ada.colour_share, **{name: getattr(ada, name)})
+    changed = (alone(x, p, drawn(0, N)) != x).flatten(1).any(1).float().mean().item()
     assert abs(changed - share) < 4 * (share * (1 - share) / N) ** 0.5
 
 
