@@ -368,7 +368,7 @@ def parse(argv: list[str] | None = None) -> argparse.Namespace:
     )
     commands = parser.add_subparsers(dest="command")
     one, all_of_them = commands.add_parser("run"), commands.add_parser("table")
-    one.add_argument("contestant", help="dcgan, lightweight-gan, stylegan2-pytorch, or a recipe")
+    one.add_argument("contestant", help="one of PEERS in benchmarks/contestants, or a recipe")
     for command in (one, all_of_them):
         command.add_argument("dataset", help="made by facegan prepare, 64 px, with a test split")
         command.add_argument("--out", default=OUT, help="folder of all trials")

@@ -101,9 +101,9 @@ def _r3gan(size: int, gamma: float, model: r3gan.Config | None = None, **setting
     common: dict[str, object] = {
         "batch": 256, "loss": "relativistic", "r1_gamma": gamma, "r2_gamma": gamma,
         "augment": "ada-r3gan", "augment_p": 0.3, "augment_target": 0.0,
-        "burnin_kimg": 20000.0, "burnin_lr": 4.0, "burnin_gamma": 10.0, "burnin_beta2": 0.9, "burnin_ema": True,
-        "ema_halflife_kimg": 500.0, "ema_rampup": 0.0, "precision": "auto", "reuse_fakes": False, "latent": LatentConfig(dim=64),
-        "grid_kimg": 50.0, "checkpoint_kimg": 200.0,
+        "burnin_kimg": 20000.0, "burnin_lr": 4.0, "burnin_gamma": 10.0, "burnin_beta2": 0.9,
+        "burnin_ema": True, "ema_halflife_kimg": 500.0, "ema_rampup": 0.0, "precision": "auto",
+        "reuse_fakes": False, "latent": LatentConfig(dim=64), "grid_kimg": 50.0, "checkpoint_kimg": 200.0,
     }  # fmt: skip
     networks = (r3gan.NetworkConfig(lr=5e-5), r3gan.NetworkConfig(lr=5e-5))
     return TrainConfig(

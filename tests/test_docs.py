@@ -1,13 +1,17 @@
-"""Files that the documents name exist, and their commands are commands."""
+"""Files that the documents name exist, their commands are commands, and their options are theirs."""
 
 from __future__ import annotations
 
+import contextlib
+import functools
+import io
 import re
 from pathlib import Path
 
 import pytest
 
-from facegan.cli.main import COMMANDS
+from facegan.cli.main import COMMANDS, main
+from facegan.recipes import RECIPES
 
 ROOT = Path(__file__).resolve().parents[1]
 DOCUMENTS = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("benchmarks/*.md")])
@@ -31,3 +35,25 @@ def test_named_commands_exist(document: Path) -> None:
     used = re.findall(r"(?:^ {4}|`)facegan ([a-z]+)\b", text, re.MULTILINE)
     used += re.findall(r"^(?:\$ )?facegan ([a-z]+)\b", fenced, re.MULTILINE)
     assert set(used) <= set(COMMANDS)
+
+
+@functools.cache
+def options(command: str, recipe: str) -> set[str]:
+    with pytest.raises(SystemExit), contextlib.redirect_stdout(io.StringIO()) as out:
+        main([command, *(["--recipe", recipe] if recipe else []), "--help"])
+    return set(re.findall(r"--[a-z][\w.-]*", out.getvalue()))
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda p: str(p.relative_to(ROOT)))
+def test_named_options_exist(document: Path) -> None:
+    text = document.read_text(encoding="utf-8").replace("\\\n", " ")
+    lines = re.findall(r"(?:^ {4}|`)facegan ([a-z][^`\n]*)", text, re.MULTILINE)
+    unknown = []
+    for line in lines:
+        words = line.partition(" # ")[0].split()
+        recipe = words[words.index("--recipe") + 1] if "--recipe" in words else ""
+        known = options(words[0], recipe if recipe in RECIPES and words[0] == "train" else "")
+        unknown += [
+            f"{words[0]} {w}" for w in words[1:] if w.startswith("--") and w.split("=")[0] not in known
+        ]
+    assert unknown == []

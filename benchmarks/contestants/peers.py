@@ -41,7 +41,7 @@ def patched(package: str, into: Path) -> types.ModuleType:
     if found is None or found.origin is None:
         sys.exit(
             f"side_by_side: '{package}' is not installed: pip install --no-deps --target FOLDER "
-            "lightweight-gan stylegan2-pytorch kornia kornia_rs einops adabelief-pytorch fire "
+            "lightweight-gan stylegan2-pytorch kornia kornia_rs einops adabelief-pytorch tabulate colorama "
             "vector-quantize-pytorch==0.1.0, and PYTHONPATH=FOLDER"
         )
     shutil.rmtree(into / package, ignore_errors=True)

@@ -226,7 +226,7 @@ def _every(what: str, seconds: float = 5.0) -> Callable[[int, int], None]:
 def main(out: str = "demo", portraits: int = 3000, kimg: float = 80.0, seed: int = 0) -> int:
     """See it all, offline: the bundled face model; then draw portraits, prepare, train, explore a small one.
 
-    Under 8 minutes on two cores; ends with OUT/report.html. Interrupted, the same command goes on.
+    Under 10 minutes on two cores; ends with OUT/report.html. Interrupted, the same command goes on.
 
     Args:
         out: folder for everything that is made.

@@ -74,7 +74,7 @@ def inception(weights: str, device: str) -> FeatureTable:
         from torch_fidelity.feature_extractor_inceptionv3 import FeatureExtractorInceptionV3
     except ImportError:
         raise InputError(
-            "--features inception needs the package torch-fidelity: pip install 'facegan[metrics]'"
+            "--features inception needs the package: pip install torch-fidelity"
         ) from None
     file = Path(weights) if weights else _cached_inception()
     if weights and not file.is_file():  # type: ignore[union-attr]

@@ -50,7 +50,7 @@ def from_torchvision(name: str, weights: str = "", random_seed: int | None = Non
         from torchvision import models
     except ImportError:
         raise InputError(
-            f"--model {name}: install torchvision first: pip install 'facegan[pixels]'"
+            f"--model {name}: install torchvision first: pip install torchvision"
         ) from None
     known = models.list_models(module=models)
     if name not in known:
