@@ -73,9 +73,7 @@ def inception(weights: str, device: str) -> FeatureTable:
     try:
         from torch_fidelity.feature_extractor_inceptionv3 import FeatureExtractorInceptionV3
     except ImportError:
-        raise InputError(
-            "--features inception needs the package: pip install torch-fidelity"
-        ) from None
+        raise InputError("--features inception needs the package: pip install torch-fidelity") from None
     file = Path(weights) if weights else _cached_inception()
     if weights and not file.is_file():  # type: ignore[union-attr]
         raise InputError(f"--weights {weights}: there is no such file")

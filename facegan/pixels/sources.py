@@ -49,9 +49,7 @@ def from_torchvision(name: str, weights: str = "", random_seed: int | None = Non
     try:
         from torchvision import models
     except ImportError:
-        raise InputError(
-            f"--model {name}: install torchvision first: pip install torchvision"
-        ) from None
+        raise InputError(f"--model {name}: install torchvision first: pip install torchvision") from None
     known = models.list_models(module=models)
     if name not in known:
         near = difflib.get_close_matches(name, known, 4, 0.5)
