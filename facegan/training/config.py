@@ -68,7 +68,7 @@ class TrainSettings:
     flip: bool = True
     """Mirror each image with probability one half."""
     augment: str = ""
-    """Augmentation of its input: ada, ada-face, ada-full, ada-r3gan, diffaugment, flip; empty is none."""
+    """Augments real and fake alike: ada, ada-face, ada-full, ada-r3gan, diffaugment, flip; empty is none."""
     augment_p: float = 0.0
     """Probability of each augmentation at the beginning; without a target, for the whole run."""
     augment_target: float = 0.6
