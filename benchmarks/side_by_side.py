@@ -228,6 +228,8 @@ def record(folder: Path, file: Path, data: Any, tables: dict[str, Any]) -> None:
 
     about = json.loads((folder / "trial.json").read_text())
     marks, about["measured_with"] = about.pop("marks"), {name: table.key for name, table in tables.items()}
+    if not marks:
+        return
     known = json.loads(file.read_text()) if file.is_file() else {}
     kept = known.pop("marks", {})
     if known != about:
@@ -348,8 +350,7 @@ def table(args: argparse.Namespace) -> int:
     records = Path(args.records) if args.records else out / "records"
     tables = {name: faces(weights, args.device) for name, weights in TABLES.items()}
     for trial in sorted(out.glob("*/trial.json")):
-        if json.loads(trial.read_text())["marks"]:
-            record(trial.parent, records / f"{trial.parent.name}.json", data, tables)
+        record(trial.parent, records / f"{trial.parent.name}.json", data, tables)
     rows = rows_of(records, data, tables)
     if not rows:
         sys.exit(f"side_by_side: {out}: no samples yet; train a contestant with 'run' first")

@@ -7,7 +7,6 @@ import os
 import platform
 import shutil
 import sys
-from contextlib import suppress
 from dataclasses import MISSING, asdict, fields
 from fnmatch import fnmatch
 from pathlib import Path
@@ -29,8 +28,8 @@ class RunFolder(Silent):
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._made, self._fresh = not path.exists(), not (path / ".lock").exists()
         try:
+            self._before = {p.name for p in path.iterdir()} if path.is_dir() else None
             path.mkdir(parents=True, exist_ok=True)
             self._lock = open(path / ".lock", "a+")  # noqa: SIM115  held as long as the run lives
         except OSError as error:
@@ -95,13 +94,12 @@ class RunFolder(Silent):
 
     def withdraw(self) -> None:
         """Leave nothing behind of a run that could not begin: what was there before stays."""
-        own, there = {".lock", "config.json", "environment.json"}, {p.name for p in self.path.iterdir()}
-        if self._fresh and (there <= own or "config.json" not in there):
-            for name in own & there if there <= own else {".lock"}:
-                (self.path / name).unlink(missing_ok=True)
-            if self._made:
-                with suppress(OSError):  # not empty
-                    self.path.rmdir()
+        new = {p.name for p in self.path.iterdir()} - (self._before or set())
+        if new <= {".lock", "config.json", "environment.json"}:
+            for name in new:
+                (self.path / name).unlink()
+            if self._before is None:
+                self.path.rmdir()
 
     def truncate(self, images_seen: int) -> None:
         """Forget statistics and pictures after the point at which a run resumes."""
