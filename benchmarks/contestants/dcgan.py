@@ -90,8 +90,9 @@ class DCGAN:
             ("batch statistics", deepcopy(self.g).train()), ("running statistics", deepcopy(self.g).eval()),
         ):  # fmt: skip
             torch.manual_seed(12345)
+            each = min(count, 100)
             parts = [
-                to_bytes(network(torch.randn(100, Z, 1, 1, device=self.device)) / 2 + 0.5)
-                for _ in range(-(-count // 100))
+                to_bytes(network(torch.randn(each, Z, 1, 1, device=self.device)) / 2 + 0.5)
+                for _ in range(-(-count // each))
             ]
             yield title, np.concatenate(parts)[:count]

@@ -27,6 +27,7 @@ from facegan.inversion.metric import measure_metric
 from facegan.inversion.space import Space, default_space
 from facegan.nets.attribute_nets import fit
 from facegan.nets.ema import update_ema
+from facegan.nets.optimizers import AdamW
 
 Tensor = torch.Tensor
 
@@ -69,7 +70,7 @@ class _Training:
         kernels = [p for p in self.encoder.network.parameters() if p.ndim > 1]
         rest = [p for p in self.encoder.network.parameters() if p.ndim <= 1]
         groups = [{"params": kernels, "weight_decay": 0.02}, {"params": rest, "weight_decay": 0.0}]
-        self.optimizer = torch.optim.AdamW(groups, s.lr, betas=(0.9, 0.98))
+        self.optimizer = AdamW(groups, s.lr, betas=(0.9, 0.98))
         self.steps = max(1, math.ceil(s.kimg * 1000 / s.batch))
         self.weights = parse_losses(s.loss)
         self.half = model.device.type == "cpu" and _fast_bfloat16()

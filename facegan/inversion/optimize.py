@@ -15,6 +15,7 @@ from facegan.inversion.losses import Objective, parse_losses
 from facegan.inversion.metric import inverse_metric, local_metric
 from facegan.inversion.noise import noise_penalty, renormalise, start_noise, synthesize_with
 from facegan.inversion.space import Space
+from facegan.nets.optimizers import Adam
 
 Tensor = torch.Tensor
 MOST_DIRECTIONS = 256  # for a metric of each photo's own
@@ -179,7 +180,7 @@ def _adam(problem: Problem, points: Tensor, config: InvertConfig, record: _Recor
     u = points.clone().requires_grad_()
     noise = start_noise(problem.model, len(points)) if config.noise else {}
     parameters = [u, *(maps.requires_grad_() for maps in noise.values())]
-    adam = torch.optim.Adam(parameters, config.lr, eps=config.eps)
+    adam = Adam(parameters, config.lr, eps=config.eps)
     rows = torch.arange(len(points), device=points.device)
     for step in range(config.steps + 1):
         width = config.jitter * max(0.0, 1 - step / max(config.steps, 1) / 0.75) ** 2

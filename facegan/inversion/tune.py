@@ -19,6 +19,7 @@ from facegan.errors import InputError
 from facegan.generator import Generator
 from facegan.inversion.losses import Objective, parse_losses
 from facegan.inversion.noise import synthesize_with
+from facegan.nets.optimizers import Adam
 
 Tensor = torch.Tensor
 
@@ -110,7 +111,7 @@ def tune(
     """
     noise = {name: maps.detach() for name, maps in (noise or {}).items()}
     difference = Difference(model, config.rank, config.seed)
-    adam = torch.optim.Adam(list(difference.parts.values()), config.lr, betas=(0.9, 0.99))
+    adam = Adam(list(difference.parts.values()), config.lr, betas=(0.9, 0.99))
     objective = Objective(parse_losses(config.loss), target)
     row, w = torch.zeros(1, dtype=torch.long, device=w.device), w.detach()
     best, kept = math.inf, difference.parts

@@ -21,6 +21,7 @@ from facegan.images import to_float
 from facegan.metrics.attributes import AttributePredictor
 from facegan.nets.attribute_nets import AttributeNet, build, fit
 from facegan.nets.ema import update_ema
+from facegan.nets.optimizers import LBFGS, AdamW
 
 
 @dataclass(frozen=True)
@@ -67,7 +68,7 @@ def train_attribute_predictor(
     network = build(s.architecture, shape, len(names), s.width)
     network = network.to(memory_format=torch.channels_last)
     average = deepcopy(network)
-    optimizer = torch.optim.AdamW(_groups(network, s.weight_decay), s.lr)
+    optimizer = AdamW(_groups(network, s.weight_decay), s.lr)
     per_epoch = -(-len(images) // s.batch)
     schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, _cosine(s.epochs * per_epoch, per_epoch))
     target = torch.from_numpy(attributes.astype(np.float32))
@@ -244,7 +245,7 @@ def calibrate(predictor: AttributePredictor, images: np.ndarray, attributes: np.
     known = target >= 0
     scale = torch.ones(logits.shape[1], dtype=torch.float64, requires_grad=True)
     shift = torch.zeros(logits.shape[1], dtype=torch.float64, requires_grad=True)
-    optimizer = torch.optim.LBFGS([scale, shift], max_iter=200, line_search_fn="strong_wolfe")
+    optimizer = LBFGS([scale, shift], max_iter=200, line_search_fn="strong_wolfe")
 
     def closure() -> torch.Tensor:
         optimizer.zero_grad()

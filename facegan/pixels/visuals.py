@@ -16,6 +16,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from facegan import images, rng
+from facegan.nets.optimizers import Adam
 from facegan.pixels import fourier
 from facegan.pixels.classifiers import Classifier
 from facegan.pixels.dreams import OnStep, suited
@@ -64,7 +65,7 @@ def visualise(
         for g in goals
     ]
     leaf = torch.cat(each).to(classifier.device).requires_grad_(True)
-    adam = torch.optim.Adam([leaf], RATE * s.step_size)
+    adam = Adam([leaf], RATE * s.step_size)
     curve: list[float] = []
 
     def step(number: int) -> dict[str, float]:

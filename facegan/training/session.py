@@ -125,6 +125,7 @@ class Session:
         self.clock, self.since = time.perf_counter(), (state.images_seen, 0.0)
         self.real_distance: float | None = None
         self.measured: dict[str, float] = {}
+        self.copy: Generator | None = None
         c = state.config
         self.total = round(c.kimg * 1000)
         if c.watchdog:
@@ -146,6 +147,7 @@ class Session:
                 self._tell(StepStats(0, self.total, state.seconds, 0.0, extra))
             while state.images_seen < self.total:
                 before = state.images_seen
+                self.copy = None
                 train_step(state, self.feed)
                 now = state.images_seen
                 ends = now >= self.total
@@ -204,6 +206,12 @@ class Session:
         self.since = (now, elapsed)
         return parallel.from_first(trouble)
 
+    def _sampler(self) -> Generator:
+        """The copy for sampling, made once after an update: measures, grid and saved model share it."""
+        if self.copy is None:
+            self.copy = sampling_generator(self.state, self.papers)
+        return self.copy
+
     def _tell(self, stats: StepStats) -> None:
         for listener in self.listeners:
             listener.on_stats(stats)
@@ -218,7 +226,7 @@ class Session:
             return {}, None
         state, c = self.state, self.state.config
         with parallel.alone():
-            generator = sampling_generator(state, self.papers)
+            generator = self._sampler()
             pictures = generator.sample(c.grid_count)
             found = dict(self.quality(generator)) if self.quality is not None else {}
             if (floor := getattr(self.quality, "floor", None)) is not None:
@@ -246,7 +254,7 @@ class Session:
         best = False
         if metric is not None:
             with parallel.alone():
-                self.measured = metric(sampling_generator(state, self.papers))
+                self.measured = metric(self._sampler())
             if metric.floor is not None:
                 self.measured[f"{metric.key}_real"] = metric.floor
             value, old = self.measured[metric.key], state.watch.get("best", {})
@@ -298,7 +306,7 @@ class Session:
         state.share_sums()
         if self.run is not None:
             with parallel.alone():
-                sampling_generator(state, self.papers).save(self.run.model_path(state.images_seen))
+                self._sampler().save(self.run.model_path(state.images_seen))
             save_checkpoint(state, self.run.checkpoints, self.dog.at_ease)
             self.run.point_at_best(state.watch.get("best"))
 

@@ -16,6 +16,7 @@ from facegan.errors import ConfigError
 from facegan.families import get_family
 from facegan.generator import Latent
 from facegan.nets import parallel
+from facegan.nets.optimizers import Adam
 from facegan.nets.schedule import cosine
 from facegan.training.config import TrainConfig
 from facegan.training.transfer import freeze, initialise
@@ -117,7 +118,7 @@ def create_state(
 def _adam(module: nn.Module, settings: Any) -> torch.optim.Optimizer:
     betas = (settings.beta1, settings.beta2)
     trained = [p for p in module.parameters() if p.requires_grad]
-    return torch.optim.Adam(trained, settings.lr, betas, settings.eps, fused=True)
+    return Adam(trained, settings.lr, betas, settings.eps, fused=True)
 
 
 def schedule(state: TrainState, start: float, end: float) -> float:
