@@ -20,6 +20,7 @@ The packages are looked for where Python finds them (PYTHONPATH); none of their 
 from __future__ import annotations
 
 import argparse
+import fcntl
 import json
 import os
 import platform
@@ -94,6 +95,11 @@ class Trial:
         self.name, self.seed, self.device = name, args.seed, torch.device(args.device)
         self.folder = Path(args.out).absolute() / f"{args.label or name}-seed{args.seed}"
         self.folder.mkdir(parents=True, exist_ok=True)
+        self.lock = open(self.folder / ".lock", "a")  # noqa: SIM115  held as long as the process lives
+        try:
+            fcntl.flock(self.lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            sys.exit(f"side_by_side: {self.folder}: another process is training there")
         torch.manual_seed(args.seed)
         random.seed(args.seed)
         images = np.array(data.images("train"))
@@ -128,6 +134,10 @@ class Trial:
         _set_random_state({k: v.cpu() if torch.is_tensor(v) else v for k, v in state["random"].items()})
 
     def save(self) -> None:
+        """First what samples are kept of: a state beyond a mark without them could not get them any more."""
+        from facegan.files import write_bytes
+
+        write_bytes(self.folder / "trial.json", json.dumps(self.about, indent=1).encode())
         state = {
             "contestant": self.contestant.state(), "seconds": self.seconds, "broken": self.broken,
             "random": _random_state(self.device),
@@ -135,10 +145,10 @@ class Trial:
         temporary = self.folder / "state.pt.tmp"
         torch.save(state, temporary)
         temporary.replace(self.folder / "state.pt")
-        (self.folder / "trial.json").write_text(json.dumps(self.about, indent=1))
         self.saved = self.seconds
 
     def train_until(self, mark: float, stop: list[int]) -> None:
+        """Saved now and then, but not beyond the mark: that comes with its samples."""
         while self.seconds < mark and not stop:
             begin = clock(self.device)
             try:
@@ -146,7 +156,7 @@ class Trial:
             except getattr(self.contestant, "broken", ()):
                 self._go_back()
             self.seconds += clock(self.device) - begin
-            if self.seconds - self.saved >= SAVE_EVERY:
+            if self.seconds - self.saved >= SAVE_EVERY and self.seconds < mark:
                 self.save()
                 c = self.contestant
                 print(f"{self.name}: {self.seconds:.0f} s, {c.updates} updates, {c.images_seen} images")
@@ -161,9 +171,12 @@ class Trial:
         self.seconds, self.broken = spent, broken
         torch.manual_seed(self.seed + 1000 * broken)
 
-    def keep_samples(self, mark: float, count: int) -> None:
+    def keep_samples(self, mark: float, count: int, stop: list[int]) -> None:
+        """All of them and the state, or, once stopped, nothing."""
         before, ways = _random_state(self.device), []
         for k, (way, images) in enumerate(self.contestant.samples(count)):
+            if stop:
+                return
             np.savez(self.folder / f"samples-{mark:g}-{k}.npz", images=images)
             ways.append(way)
         _set_random_state(before)
@@ -192,11 +205,14 @@ def run(args: argparse.Namespace) -> int:
             print(f"{trial.name}: already beyond {mark:g} s, no samples of that mark")
             continue
         trial.train_until(mark, stop)
-        if stop:
+        if trial.seconds >= mark:
+            trial.keep_samples(mark, args.count, stop)
+        else:
             trial.save()
-            print(f"{trial.name}: stopped at {trial.seconds:.0f} s, saved; the same command goes on")
+        if stop:
+            again = f"the same command goes on from {trial.saved:.0f} s"
+            print(f"{trial.name}: stopped at {trial.seconds:.0f} s; {again}")
             return 130
-        trial.keep_samples(mark, args.count)
         print(f"{trial.name}: samples at {mark:g} s kept", flush=True)
     return 0
 

@@ -7,6 +7,9 @@ The command line prints them without a traceback and exits with 2.
 class FaceganError(Exception):
     """Base class: a mistake or a condition that the user can do something about."""
 
+    told = False
+    """Of several processes, whether another one has it as well and tells it."""
+
 
 class InputError(FaceganError):
     """A file, folder, address or option that the user gave cannot be used."""

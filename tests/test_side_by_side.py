@@ -131,8 +131,42 @@ def test_a_signal_saves(dataset, script, tmp_path, monkeypatch, capsys):
 
     monkeypatch.setattr(DCGAN, "update", interrupted)
     words = ("run", "dcgan", dataset.path, "--out", tmp_path, "--batch", 4, "--count", 12, "--seconds", 3)
-    assert script(*words, "--marks") == 130 and "stopped at 2 s, saved" in capsys.readouterr().out
+    assert script(*words, "--marks") == 130
+    assert "stopped at 2 s; the same command goes on from 2 s" in capsys.readouterr().out
     assert script(*words, "--marks") == 0 and "from 2 s on" in capsys.readouterr().out
+
+
+def test_a_mark_is_not_passed_without_its_samples(dataset, script, tmp_path, monkeypatch, capsys):
+    """Stopped by the update that reaches it, or killed while it samples; and one process at a time."""
+    from contestants.dcgan import DCGAN
+
+    update, samples, stopped = DCGAN.update, DCGAN.samples, []
+
+    def interrupted(self):
+        update(self)
+        if self.updates == 2 and not stopped:
+            stopped.append(signal.raise_signal(signal.SIGTERM))
+
+    def killed(self, count):
+        with pytest.raises(SystemExit, match="another process is training there"):
+            script(*words)
+        raise MemoryError
+        yield
+
+    monkeypatch.setattr(DCGAN, "update", interrupted)
+    monkeypatch.setattr(sys.modules["side_by_side"], "SAVE_EVERY", 0.5)
+    words = ("run", "dcgan", dataset.path, "--out", tmp_path, "--batch", 4, "--count", 12, "--seconds", 2)
+    words += ("--marks",)
+    assert script(*words) == 130
+    assert "stopped at 2 s; the same command goes on from 1 s" in capsys.readouterr().out
+    monkeypatch.setattr(DCGAN, "samples", killed)
+    with pytest.raises(MemoryError):
+        script(*words)
+    monkeypatch.setattr(DCGAN, "samples", samples)
+    assert script(*words) == 0
+    told = capsys.readouterr().out
+    assert told.count("from 1 s on") == 2 and "samples at 2 s kept" in told
+    assert (tmp_path / "dcgan-seed0" / "samples-2-1.npz").is_file()
 
 
 @pytest.mark.parametrize(("words", "line"), [

@@ -13,7 +13,7 @@ from contestants import Setting
 from facegan.generator import Latent, describe
 from facegan.metrics.pictures import FIRST_SEED
 from facegan.recipes import recipe
-from facegan.training.checkpoint import load_latest, save_checkpoint
+from facegan.training.checkpoint import load_checkpoint, save_checkpoint
 from facegan.training.config import check, override
 from facegan.training.data import ImageFeed
 from facegan.training.session import resolved, sampling_generator
@@ -61,11 +61,11 @@ class Ours:
         train_step(self.network, self.feed)
 
     def state(self) -> dict[str, Any]:
-        """Lies in a checkpoint of its own."""
+        """Lies in a checkpoint of its own, which the next ones leave there for a while."""
         return {"checkpoint": save_checkpoint(self.network, self.folder).name}
 
     def load(self, state: dict[str, Any]) -> None:
-        load_latest(self.network, self.folder, print)
+        load_checkpoint(self.network, self.folder / state["checkpoint"])
 
     @torch.no_grad()
     def samples(self, count: int) -> Iterator[tuple[str, np.ndarray]]:

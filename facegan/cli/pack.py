@@ -13,10 +13,11 @@ from facegan.cli.main import run_function
 def main(run: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="RUN")], out: str = "") -> None:
     """Write a run's generator, average and discriminator into one file, in half precision.
 
-    They are those of its newest checkpoint; 'facegan train --init FILE' goes on from them, on any machine.
+    They are those of its newest checkpoint, or of RUN@best; 'facegan train --init FILE' goes on from them, on
+    any machine.
 
     Args:
-        run: a run folder.
+        run: a run folder, or a moment of one whose checkpoint is kept (RUN@best).
         out: the file; '' is RUN-networks.safetensors.
     """
     from facegan.cli.options import check_ending, writing

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
-from facegan.errors import ConfigError, DatasetError, LostProcessError, RunError
+from facegan.errors import ConfigError, DatasetError, FaceganError, LostProcessError, RunError
 from facegan.training.listeners import Silent, StepStats
 
 if TYPE_CHECKING:
@@ -135,9 +135,11 @@ def _repeat(
                 print(f"facegan train: {error}", file=sys.stderr)
     if not first:
         return 2 if failed else 0
-    page = write_comparison(runs, out / "compare.html", repeats=True)
-    if not quiet:
-        print(f"done: {page}", file=sys.stderr)
+    begun = [run for run in runs if (run / "config.json").is_file()]
+    if begun:
+        page = write_comparison(begun, out / "compare.html", repeats=True)
+        if not quiet:
+            print(f"done: {page}", file=sys.stderr)
     return 2 if failed else 0
 
 
@@ -157,6 +159,13 @@ def parse(argv: list[str]) -> tuple[Any, TrainConfig]:
 def _check_own(flags: Any) -> None:
     if flags.repeats < 1:
         raise ConfigError(f"--repeats must be at least 1, not {flags.repeats}")
+    if flags.repeats > 1:
+        from facegan.training.compare import MAX_RUNS
+
+        if flags.repeats > MAX_RUNS:
+            raise ConfigError(f"--repeats {flags.repeats}: their page holds at most {MAX_RUNS} runs")
+    if flags.threads < 0:
+        raise ConfigError(f"--threads must be 0 or more, not {flags.threads}")
     if not 0 <= flags.sweep_kimg < float("inf"):
         raise ConfigError(f"--sweep-kimg must be 0 or more, not {flags.sweep_kimg}")
     modes = {"--repeats": flags.repeats > 1, "--sweep": bool(flags.sweep), "--auto": flags.auto}
@@ -213,8 +222,8 @@ def run(argv: list[str]) -> int:
         if flags.sweep:
             return train_modes.run_sweep(once, config, argv, flags, out, first)
         once(config, out)
-    except (ConfigError, DatasetError):
-        if first:
+    except FaceganError as error:
+        if first or not (error.told or isinstance(error, (ConfigError, DatasetError))):
             raise
         return 2  # the first process says it for all
     except Interrupted as stop:

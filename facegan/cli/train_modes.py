@@ -91,6 +91,7 @@ def _trials(config: TrainConfig, argv: list[str], flags: Any) -> list[tuple[Tria
         "metric_kimg": kimg,
         "grid_kimg": kimg / 2,
     }
+    decided = tuple(name for name in decided if name != "metric" or config.metric)  # it ranks by one
     own |= {"checkpoint_kimg": kimg / 4, "keep_checkpoints": 1}
     known = {f.name for f in dataclasses.fields(TrainSettings)}
     found = []

@@ -89,8 +89,9 @@ def inception(weights: str, device: str) -> FeatureTable:
         )
     except OSError as error:  # urllib's errors are of this kind
         raise ModelError(
-            f"--features inception: its weights could not be downloaded ({error}). Bring "
-            f"{INCEPTION_FILES[0]} here and name it with --weights FILE, or use --features faces"
+            f"--features inception: its weights could not be downloaded ({error}); put "
+            f"{INCEPTION_FILES[0]} into {_cache()} ('facegan evaluate' takes --weights FILE), or "
+            "use --features faces"
         ) from None
     except (RuntimeError, ValueError, TypeError, AttributeError, EOFError, UnpicklingError):
         raise ModelError(f"--weights {file}: not torch-fidelity's Inception weights") from None
@@ -104,9 +105,12 @@ def inception(weights: str, device: str) -> FeatureTable:
     return FeatureTable("inception", f"inception-{key}", 2048, compute, smooth=False, device=device)
 
 
+def _cache() -> Path:
+    return Path(torch.hub.get_dir()) / "checkpoints"
+
+
 def _cached_inception() -> Path | None:
-    folder = Path(torch.hub.get_dir()) / "checkpoints"
-    return next((folder / name for name in INCEPTION_FILES if (folder / name).is_file()), None)
+    return next((_cache() / name for name in INCEPTION_FILES if (_cache() / name).is_file()), None)
 
 
 def digest(network: str) -> str:

@@ -30,7 +30,7 @@ class ValidationMetric:
     ) -> None:
         self.seconds = 0.0
         start = time.perf_counter()
-        self.name, self.count, self.metric = name, count, METRICS[name]
+        self.name, self.features, self.count, self.metric = name, features, count, METRICS[name]
         self.key, value = next(iter(self.metric.values.items()))
         self.lower = value.better == "lower"
         self.table = table(features, device=device)

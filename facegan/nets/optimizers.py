@@ -1,8 +1,8 @@
 """PyTorch's optimisers, without the compiler.
 
 Methods of theirs are wrapped so that ``torch.compile`` leaves them alone; the first call of one loads the
-compiler for it, which takes as long as loading PyTorch. Called without their wrapping they do the same:
-networks are compiled here (``--compile``), their optimisers never are.
+compiler for it, which takes as long as loading PyTorch. Called without their wrapping they do the same, for
+whoever does not compile an optimiser's own methods.
 """
 
 from __future__ import annotations

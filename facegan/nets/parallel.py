@@ -7,13 +7,16 @@ StyleGAN2-ADA does); batch norm and dropout see the whole batch of all processes
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterable, Iterator, Sequence
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any, TypeVar
 
 import torch
 import torch.distributed as dist
 from torch import nn
 
+from facegan.errors import FaceganError
+
+T = TypeVar("T")
 _alone = 0
 
 
@@ -76,6 +79,26 @@ def from_first(value: Any) -> Any:
     box = [value]
     dist.broadcast_object_list(box, src=0)
     return box[0]
+
+
+def first_does(action: Callable[[], T]) -> T | None:
+    """What ``action`` gives in process 0, which alone does it; None in the others.
+
+    A FaceganError there is raised in all of them, so that none waits for one that has given up.
+    """
+    found, error = None, None
+    if rank() == 0:
+        try:
+            found = action()
+        except FaceganError as mistake:
+            error = mistake
+    shared = from_first(error)
+    if error is not None:
+        raise error
+    if shared is not None:
+        shared.told = True
+        raise shared
+    return found
 
 
 def any_of(number: int, device: torch.device) -> int:

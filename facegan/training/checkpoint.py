@@ -21,6 +21,7 @@ import torch
 from facegan.errors import RunError
 from facegan.files import failpoint, rename, sync_folder, write_synced
 from facegan.nets import parallel
+from facegan.runs import resolve
 from facegan.training.state import TrainState
 
 FORMAT = 1
@@ -140,6 +141,22 @@ def list_checkpoints(folder: Path) -> list[Path]:
     """Whole checkpoints, oldest first."""
     found = (p for p in folder.glob("[0-9]*kimg*") if re.fullmatch(r"[0-9.]+kimg(-\d+)?", p.name))
     return sorted((p for p in found if p.is_dir()), key=lambda p: (kimg_of(p.name), _version(p.name)))
+
+
+def checkpoint_of(reference: str | Path) -> Path | None:
+    """The newest checkpoint of a run folder, or that of a moment of one (``RUN@best``); None if none is kept.
+
+    ModelError for a moment that the run has not.
+    """
+    text = str(reference)
+    run = Path(text).expanduser()
+    if run.is_dir():
+        return next(reversed(list_checkpoints(run / "checkpoints")), None)
+    run = Path(text.rpartition("@")[0]).expanduser()
+    if "@" not in text or not run.is_dir():
+        return None
+    kimg = kimg_of(resolve(text).name)
+    return next((p for p in reversed(list_checkpoints(run / "checkpoints")) if kimg_of(p.name) == kimg), None)
 
 
 def is_healthy(checkpoint: Path) -> bool:

@@ -13,7 +13,14 @@ import torch
 from facegan import __version__
 from facegan.data.conditions import conditions, label_papers
 from facegan.data.dataset import Dataset
-from facegan.errors import ConfigError, LostProcessError, RunError
+from facegan.errors import (
+    ConfigError,
+    FaceganError,
+    InputError,
+    LostProcessError,
+    ModelError,
+    RunError,
+)
 from facegan.families import get_family
 from facegan.generator import Latent, describe
 from facegan.nets import parallel
@@ -62,16 +69,12 @@ def train(
     place = pick_device(device)
     check_split(config, launched())  # before they join: all of them see it, and none waits for another
     with together(place):
-        first = parallel.rank() == 0
-        run = RunFolder(Path(out)) if first else None
+        run = parallel.first_does(lambda: RunFolder(Path(out)))
         everyone: list[Listener] = [run, *listeners] if run is not None else []
         state: TrainState | None = None
         names: Sequence[str] = ()
         try:
-            if run is not None:
-                if resume and not list_checkpoints(run.checkpoints):
-                    raise RunError(f"{run.path}: --resume, but there is no checkpoint in it")
-                run.begin(_full_config(config, data, shape, command))
+            parallel.first_does(lambda: _begin(run, resume, _full_config(config, data, shape, command)))
             names, table = conditions(data, config.condition) if config.condition else ((), None)
             resuming = bool(parallel.from_first(run is not None and bool(list_checkpoints(run.checkpoints))))
             state = create_state(
@@ -81,15 +84,11 @@ def train(
             if state.begun_with:
                 announce(everyone, state, state.begun_with)
             images = _images(data)
-            if run is not None and quality is None and config.quality_count:
-                from facegan.metrics.quick import QuickQuality
-
-                quality = QuickQuality(data, config.quality_count)
-            metric = _metric(data, config, place) if run is not None and config.metric else None
+            judges = parallel.first_does(lambda: _judges(data, config, place, quality)) or (None, None)
             feed = ImageFeed(images, config, place, table)
             papers = _papers(config, data, shape, command) | label_papers(names, table)
-            Session(state, feed, run, everyone, papers, quality, metric).train()
-        except (ConfigError, RunError):
+            Session(state, feed, run, everyone, papers, *judges).train()
+        except FaceganError:
             if run is not None:
                 run.withdraw()
             raise
@@ -113,11 +112,32 @@ def train(
     return Path(out)
 
 
+def _begin(run: RunFolder | None, resume: bool, config: dict[str, Any]) -> None:
+    assert run is not None
+    if resume and not list_checkpoints(run.checkpoints):
+        raise RunError(f"{run.path}: --resume, but there is no checkpoint in it")
+    run.begin(config)
+
+
+def _judges(
+    data: Dataset, config: TrainConfig, device: torch.device, quality: Quality | None
+) -> tuple[Quality | None, Any]:
+    """What grids are judged by, and the metric on held-out pictures."""
+    if quality is None and config.quality_count:
+        from facegan.metrics.quick import QuickQuality
+
+        quality = QuickQuality(data, config.quality_count)
+    return quality, _metric(data, config, device) if config.metric else None
+
+
 def _metric(data: Dataset, config: TrainConfig, device: torch.device) -> Any:
     from facegan.metrics.validation import ValidationMetric
 
     where = "cpu" if device.type == "mps" else str(device)
-    return ValidationMetric(data, config.metric, config.metric_count, config.metric_features, where)
+    try:
+        return ValidationMetric(data, config.metric, config.metric_count, config.metric_features, where)
+    except (InputError, ModelError) as error:
+        raise ConfigError(str(error).replace("--features", "--metric-features")) from None
 
 
 def _not_written(error: OSError, out: Path) -> RunError:
@@ -140,8 +160,13 @@ def _resume(state: TrainState, run: RunFolder | None, listeners: Sequence[Listen
     """Load the newest checkpoint, if there is one, and say what is no longer bit for bit."""
     folder = run.checkpoints if run is not None else None
     found = load_latest(state, folder, lambda text: announce(listeners, state, text))
-    if run is None:
-        return
+    parallel.first_does(lambda: _resumed(state, run, listeners, found))
+
+
+def _resumed(
+    state: TrainState, run: RunFolder | None, listeners: Sequence[Listener], found: Path | None
+) -> None:
+    assert run is not None
     if list_checkpoints(run.checkpoints) and found is None:
         raise RunError(
             f"{run.checkpoints}: every checkpoint is damaged; the models are kept; choose another --out"

@@ -94,8 +94,6 @@ def _tried(config: TrainConfig, shape: Sequence[int], device: torch.device, labe
             train_step(state, feed)
             train_step(state, feed)
             return True
-        except ValueError:  # batch norm wants more than one picture
-            return False
         except (RuntimeError, MemoryError) as error:
             if not is_out_of_memory(error):
                 raise

@@ -18,23 +18,27 @@ KEY, FORMAT = "facegan-networks", 1
 
 
 def pack(run: str | Path, out: str | Path) -> dict[str, Any]:
-    """Write generator, average and discriminator of the newest checkpoint of ``run``; the file's papers.
+    """Write generator, average and discriminator of a checkpoint of ``run``; the file's papers.
 
-    RunError where there is no checkpoint. The papers are those of the run's model at that moment.
+    ``run`` is a folder, whose newest checkpoint counts, or a moment of one (``RUN@best``). RunError where
+    there is no checkpoint. The papers are those of the run's model at that moment.
     """
     from safetensors.torch import save
 
     from facegan.generator import canonical_json
     from facegan.runs import load, moment_name
-    from facegan.training.checkpoint import kimg_of, list_checkpoints, read_networks
+    from facegan.training.checkpoint import checkpoint_of, kimg_of, read_networks
 
-    found = list_checkpoints(Path(run).expanduser() / "checkpoints")
-    if not found:
-        raise RunError(f"{run}: no checkpoint in this folder; is it a run of 'facegan train'?")
-    papers = load(f"{run}@{moment_name(kimg_of(found[-1].name))}").meta
+    found = checkpoint_of(run)
+    if found is None:
+        raise RunError(
+            f"{run}: no checkpoint there; name the run folder of a 'facegan train', or RUN@best of one "
+            "with --metric"
+        )
+    papers = load(f"{found.parent.parent}@{moment_name(kimg_of(found.name))}").meta
     tensors = {
         f"{name}/{key}": value.half() if value.is_floating_point() else value
-        for name, network in read_networks(found[-1]).items()
+        for name, network in read_networks(found).items()
         for key, value in network.items()
     }
     header = canonical_json({"format": FORMAT, "papers": papers})

@@ -6,11 +6,15 @@ import contextlib
 import os
 import re
 from collections.abc import Iterator
+from datetime import timedelta
 
 import torch
 import torch.distributed as dist
 
 from facegan.errors import LostProcessError
+
+# With one another, while the first one decodes a large dataset or measures.
+PATIENCE = timedelta(hours=3)
 
 
 def launched() -> int:
@@ -29,7 +33,7 @@ def together(device: torch.device) -> Iterator[None]:
         return
     if device.type == "cuda":
         torch.cuda.set_device(device)
-    dist.init_process_group("nccl" if device.type == "cuda" else "gloo")
+    dist.init_process_group("nccl" if device.type == "cuda" else "gloo", timeout=PATIENCE)
     try:
         yield
         dist.barrier()  # nobody leaves while the first one still writes: its going would abort the others

@@ -199,9 +199,13 @@ def train_command(config: dict[str, Any], out: str) -> str:
             if isinstance(value, bool):
                 words.append(f"--{flag}" if value else "--" + ".".join(_negate(flag)))
             else:
-                whole = isinstance(value, float) and value.is_integer()
-                words += [f"--{flag}", str(int(value) if whole else value)]
+                values = value if isinstance(value, list) else [value]
+                words += [f"--{flag}", *map(_word, values)]
     return shlex.join(words)
+
+
+def _word(value: Any) -> str:
+    return str(int(value) if isinstance(value, float) and value.is_integer() else value)
 
 
 def _negate(flag: str) -> list[str]:

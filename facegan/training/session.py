@@ -145,6 +145,7 @@ class Session:
             if state.images_seen == 0 and not state.watch.get("rollbacks"):  # its drawing is still there
                 extra, _ = self._draw()
                 self._tell(StepStats(0, self.total, state.seconds, 0.0, extra))
+                self.since = (0, time.perf_counter() - self.clock)
             while state.images_seen < self.total:
                 before = state.images_seen
                 self.copy = None
@@ -160,7 +161,7 @@ class Session:
                     trouble = self._report(drawing)
                 signum = self._asked(caught)
                 saving = ends or best or bool(signum) or _due(before, now, save_every)
-                if saving and trouble is None and not self._finite():
+                if saving and trouble is None and self._broken():
                     trouble = self._report(False)
                 if trouble is not None and self._recover(trouble):
                     continue
@@ -171,6 +172,7 @@ class Session:
                     self._page()
                     raise Interrupted(signum)
         self._tell_cost()
+        self._page()
 
     # --- what is seen -----------------------------------------------------------------------
 
@@ -180,8 +182,10 @@ class Session:
             return 0  # asking waits for the device
         return parallel.any_of(caught[0] if caught else 0, self.state.device)
 
-    def _finite(self) -> bool:
-        return all(bool(torch.isfinite(total)) for total in self.state.sums.values())
+    def _broken(self) -> bool:
+        """Whether a sum of some process is no longer a finite number."""
+        finite = all(bool(torch.isfinite(total)) for total in self.state.sums.values())
+        return bool(parallel.any_of(int(not finite), self.state.device))
 
     def _report(self, drawing: bool) -> Trouble | None:
         """Tell the listeners how it goes; what the watchdog says."""
@@ -200,7 +204,8 @@ class Session:
             for warning in self.dog.warnings(means, state.updates, now, state.config):
                 announce(self.listeners, state, f"watchdog: {self._advised(warning)}")
         if drawing:
-            self._page()
+            if now < self.total:  # or it is written when all is saved and told
+                self._page()
             # Drawing is no training: leave it out of the speed of the next report.
             elapsed = time.perf_counter() - self.clock
         self.since = (now, elapsed)
@@ -258,9 +263,10 @@ class Session:
             if metric.floor is not None:
                 self.measured[f"{metric.key}_real"] = metric.floor
             value, old = self.measured[metric.key], state.watch.get("best", {})
-            best = metric.better(value, old.get("value") if old.get("metric") == metric.key else None)
+            how = {"metric": metric.key, "features": metric.features, "count": metric.count}
+            best = metric.better(value, old.get("value") if how.items() <= {**how, **old}.items() else None)
             if best:
-                state.watch["best"] = {"metric": metric.key, "value": value, "images_seen": state.images_seen}
+                state.watch["best"] = {**how, "value": value, "images_seen": state.images_seen}
         best = bool(parallel.from_first(best))
         if parallel.world() > 1:
             state.watch["best"] = parallel.from_first(state.watch.get("best", {}))
@@ -309,6 +315,8 @@ class Session:
                 self._sampler().save(self.run.model_path(state.images_seen))
             save_checkpoint(state, self.run.checkpoints, self.dog.at_ease)
             self.run.point_at_best(state.watch.get("best"))
+        # Saving is no training: leave it out of the speed of the next report.
+        self.since = (self.since[0], self.since[1] + time.perf_counter() - self.clock)
 
     def _only_warns(self, trouble: Trouble) -> bool:
         return not self.state.config.watchdog and trouble.kind != "not finite"
@@ -353,9 +361,10 @@ class Session:
 
     def _back(self) -> bool:
         """Put the last good checkpoint, or the beginning, into the state; whether it was a checkpoint."""
-        state = self.state
+        state, self.copy = self.state, None
         folder = self.run.checkpoints if self.run is not None else None
         found = load_latest(state, folder, lambda text: announce(self.listeners, state, text), healthy=True)
+        parallel.wait()  # until all have read: the first one drops checkpoints
         if found is None:
             fresh = create_state(
                 state.config, self.papers["image_shape"], state.device, state.dtype, state.label_dim

@@ -15,6 +15,7 @@ from typing import Any, Protocol
 import torch
 
 from facegan import rng
+from facegan.errors import ConfigError
 from facegan.families import get_family
 from facegan.losses.adversarial import LOSSES
 from facegan.losses.penalties import (
@@ -325,7 +326,20 @@ def _path_regularization(update: Update, part: Part) -> torch.Tensor | float:
 
 
 def train_step(state: TrainState, feed: Feed) -> None:
-    """One update of both networks."""
+    """One update of both networks; ConfigError where batch norm has but one number to average."""
+    try:
+        _train_step(state, feed)
+    except ValueError as error:
+        if "more than 1 value per channel" not in str(error):
+            raise
+        c = state.config
+        pieces = f" in {c.accumulate} pieces (--accumulate)" if c.accumulate > 1 else ""
+        raise ConfigError(
+            f"--batch {c.batch}{pieces}: the batch norm of these networks needs 2 pictures at a time"
+        ) from None
+
+
+def _train_step(state: TrainState, feed: Feed) -> None:
     c = state.config
     set_rates(state)
     begin = getattr(get_family(c.family), "begin_update", None)

@@ -11,7 +11,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from facegan.errors import ConfigError, FaceganError
+from facegan.errors import ConfigError, FaceganError, LostProcessError
 from facegan.files import write_bytes
 from facegan.metrics.table import METRICS
 from facegan.training.compare import MAX_RUNS, write_comparison
@@ -103,6 +103,8 @@ def sweep(
             said(f"{trial.name} ({i} of {len(trials)})")
             try:
                 once(config, path)
+            except LostProcessError:
+                raise
             except FaceganError as error:
                 said(f"{trial.name}: {error}")
                 outcomes.append(Outcome(trial, path, error=str(error)))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -17,9 +16,9 @@ if TYPE_CHECKING:
 def initialise(state: TrainState, reference: str) -> str:
     """Put the weights of ``reference`` into fresh networks; a line that says which.
 
-    A model gives its generator; a run folder, or a moment of it, that of its newest checkpoint and the
-    discriminator as well; so does a file of 'facegan pack'. What has another shape there (labels, channels)
-    stays fresh. ConfigError if the networks have next to nothing in common.
+    A model gives its generator; a run folder (its newest checkpoint), or a moment of one whose checkpoint
+    is kept, such as RUN@best, the discriminator as well; so does a file of 'facegan pack'. What has another
+    shape there (labels, channels) stays fresh. ConfigError if the networks have next to nothing in common.
     """
     try:
         papers, average, whole = _networks(reference)
@@ -49,9 +48,7 @@ def initialise(state: TrainState, reference: str) -> str:
         if name:
             told.append(f"{taken} of {there} tensors of the {name}")
     if not whole:
-        told[-1] = (
-            "a fresh discriminator (of a run folder, or of what 'facegan pack' makes of one, its own is)"
-        )
+        told[-1] = "a fresh discriminator (a run's checkpoints have one, and what 'facegan pack' makes)"
     return f"began with {reference}: {', '.join(told)}"
 
 
@@ -61,16 +58,15 @@ State = dict[str, torch.Tensor]
 def _networks(reference: str) -> tuple[dict[str, Any], State, dict[str, State]]:
     """The papers, the generator to sample from, and the networks of a run by name (none of a mere model)."""
     from facegan.runs import load
-    from facegan.training.checkpoint import list_checkpoints, read_networks
+    from facegan.training.checkpoint import checkpoint_of, read_networks
     from facegan.training.pack import is_packed, unpack
 
     if is_packed(reference):
         papers, whole = unpack(reference)
         return papers, whole.get("ema") or whole["generator"], whole
     model = load(reference)
-    folder = Path(reference.rpartition("@")[0] if "@" in reference else reference).expanduser()
-    found = list_checkpoints(folder / "checkpoints") if folder.is_dir() else []
-    return model.meta, model.network.state_dict(), read_networks(found[-1]) if found else {}
+    found = checkpoint_of(reference)
+    return model.meta, model.network.state_dict(), read_networks(found) if found else {}
 
 
 @torch.no_grad()

@@ -3,18 +3,22 @@
 import json
 
 import pytest
+import torch
 
 import facegan
 from facegan.data.portraits import write_portraits
 from facegan.data.prepare import prepare
 from facegan.errors import ConfigError, ModelError, RunError
+from facegan.metrics import features
 from facegan.metrics.table import METRICS
 from facegan.recipes import recipe
-from facegan.training.checkpoint import list_checkpoints
+from facegan.training.checkpoint import kimg_of, list_checkpoints, read_networks
 from facegan.training.config import METRICS as NAMES
 from facegan.training.config import check, override
 from facegan.training.loop import train
+from facegan.training.pack import pack, unpack
 from facegan.training.session import metric_kimg
+from facegan.training.state import create_state
 
 SMALL = {
     "kimg": 0.128, "batch": 8, "grid_count": 4, "checkpoint_kimg": 0.128, "grid_kimg": 0.064, "cooldown": 0.0,
@@ -126,3 +130,82 @@ def test_the_watchdog_goes_back_with_it(dataset, tmp_path):
         train(dataset, "faces-tiny-32", out, **{**SMALL, "generator.lr": 1e30, "checkpoint_kimg": 0.016})
     if (out / "best.json").exists():
         assert facegan.runs.resolve(f"{out}@best").is_file()
+
+
+def test_values_of_other_features_are_not_compared(dataset, tmp_path):
+    """FID of pixels and of faces are of different scales: what was measured another way is no record."""
+    settings = {**SMALL, "metric": "fid", "kimg": 0.032}
+    run = train(dataset, "faces-tiny-32", tmp_path / "r", **settings)
+    file = run / "best.json"
+    old = json.loads(file.read_text())
+    assert (old["features"], old["count"]) == ("pixels", 16)
+    train(dataset, "faces-tiny-32", run, **{**settings, "kimg": 0.048, "metric_features": "faces"})
+    new = json.loads(file.read_text())
+    assert new["features"] == "faces" and new["images_seen"] == 48 and new["value"] > old["value"]
+
+
+def test_the_page_of_a_finished_run_has_its_end(dataset, tmp_path):
+    """The last model, which is the best here, and what was told last."""
+    better = iter(100 * 0.8**n for n in range(99))
+    settings = {**SMALL, "kimg": 0.096, "grid_kimg": 0.008}
+    run = train(
+        dataset, "faces-tiny-32", tmp_path / "r", quality=lambda model: {"quality": next(better)}, **settings
+    )
+    page = (run / "report.html").read_text()
+    assert "@0.096kimg" in page and "kept as @best; measuring took" in page
+
+
+def test_what_cannot_judge_is_one_line_and_leaves_nothing(dataset, tmp_path, monkeypatch):
+    def missing(weights, device):
+        raise ModelError("--features pixels: its weights could not be downloaded; or use --features faces")
+
+    monkeypatch.setitem(features.FEATURES, "pixels", missing)
+    with pytest.raises(ConfigError, match=r"^--metric-features pixels: .* use --metric-features faces$"):
+        train(dataset, "faces-tiny-32", tmp_path / "r", **SMALL)
+    assert not (tmp_path / "r").exists()
+
+
+# --- beginning with a moment ------------------------------------------------------------------------
+
+
+def begun(reference):
+    config = override(recipe("faces-tiny-32"), {**SMALL, "ema_halflife_kimg": 1.0, "init": str(reference)})
+    return create_state(config, (3, 32, 32), torch.device("cpu"))
+
+
+@pytest.fixture(scope="module")
+def origin(dataset, tmp_path_factory):
+    """Models of three moments, checkpoints of two."""
+    settings = {**SMALL, "kimg": 0.048, "checkpoint_kimg": 0.016, "keep_checkpoints": 2, "metric_kimg": 0.032}
+    return train(dataset, "faces-tiny-32", tmp_path_factory.mktemp("origin") / "r", **settings)
+
+
+@pytest.mark.parametrize("moment", ["@0.032kimg", "@0.048", "@best", ""])
+def test_a_run_begins_with_the_moment_that_is_named(origin, tmp_path, moment):
+    """Both networks, of that moment; and 'pack' takes the same."""
+    named = f"{origin}{moment}"
+    state = begun(named)
+    assert "of the discriminator" in state.begun_with
+    assert state.images_before == facegan.load(named).meta["provenance"]["images_seen"]
+    (kept,) = (
+        p for p in list_checkpoints(origin / "checkpoints")
+        if round(kimg_of(p.name) * 1000) == state.images_before
+    )  # fmt: skip
+    networks, file = read_networks(kept), tmp_path / "packed.safetensors"
+    for name, module in (("generator", state.generator), ("discriminator", state.discriminator)):
+        assert all(torch.equal(v, networks[name][k]) for k, v in module.state_dict().items()), name
+    pack(named, file)
+    packed = unpack(file)[1]["discriminator"]
+    assert all(torch.equal(v.half(), packed[k]) for k, v in networks["discriminator"].items())
+
+
+def test_of_a_moment_whose_checkpoint_is_gone_the_generator_is_taken(origin, tmp_path):
+    named = f"{origin}@0.016kimg"
+    assert [kimg_of(p.name) for p in list_checkpoints(origin / "checkpoints")] == [0.032, 0.048]
+    state, model = begun(named), facegan.load(named).network.state_dict()
+    assert "a fresh discriminator" in state.begun_with and state.images_before == 16
+    assert all(torch.equal(v, model[k]) for k, v in state.generator.state_dict().items())
+    with pytest.raises(RunError, match="no checkpoint there"):
+        pack(named, tmp_path / "packed.safetensors")
+    with pytest.raises(ConfigError, match=r"--init .*no model at 0\.017kimg"):
+        begun(f"{origin}@0.017kimg")

@@ -14,7 +14,11 @@ from safetensors.numpy import load_file
 
 import facegan
 from facegan.errors import ConfigError, FaceganError, RunError
+from facegan.recipes import recipe
+from facegan.training import session
 from facegan.training.checkpoint import kimg_name, list_checkpoints
+from facegan.training.config import override
+from facegan.training.dryrun import dry_run
 from facegan.training.listeners import Silent
 from facegan.training.loop import train
 
@@ -171,6 +175,39 @@ def test_what_does_not_fit_is_one_line(tiny_dataset, tmp_path, recipe, changes, 
         train(tiny_dataset, recipe, tmp_path / "r", **changes)
     assert part in str(caught.value) and "\n" not in str(caught.value)
     assert not (tmp_path / "r").exists()
+
+
+@pytest.mark.parametrize("changes", [{"batch": 1}, {"batch": 4, "accumulate": 4}])
+def test_batch_norm_of_one_picture_is_one_line(tiny_dataset, tmp_path, changes):
+    layers = {"generator.layers": "dense 8 bn relu; dense image tanh", "discriminator.layers": "dense 1"}
+    config = override(recipe("faces-tiny-32"), {**SMALL, **layers, **changes})
+    for attempt in (
+        lambda: train(tiny_dataset, config, tmp_path / "r"),
+        lambda: dry_run(tiny_dataset, config),
+    ):
+        with pytest.raises(ConfigError, match=r"^--batch \d.*needs 2 pictures at a time$"):
+            attempt()
+
+
+def test_the_speed_is_that_of_updates_alone(tiny_dataset, tmp_path, monkeypatch):
+    """A clock on which an update takes 1 s, and a grid, a measure or a checkpoint 100 s."""
+    now = [0.0]
+    monkeypatch.setattr(session.time, "perf_counter", lambda: now[0])
+
+    def slow(work, seconds):
+        def slowly(*args, **kwargs):
+            now[0] += seconds
+            return work(*args, **kwargs)
+
+        return slowly
+
+    for name, seconds in (("train_step", 1), ("save_checkpoint", 100), ("sampling_generator", 100)):
+        monkeypatch.setattr(session, name, slow(getattr(session, name), seconds))
+    settings = {**SMALL, "grid_kimg": 0.024, "checkpoint_kimg": 0.016, "kimg": 0.08}
+    run = train(tiny_dataset, "faces-tiny-32", tmp_path / "r", **settings)
+    lines = [json.loads(line) for line in (run / "stats.jsonl").read_text().splitlines()]
+    assert [line["images_per_second"] for line in lines] == [0.0] + [settings["batch"]] * (len(lines) - 1)
+    assert len(lines) == 11
 
 
 def test_foreign_folder_is_not_written(tiny_dataset, tmp_path):

@@ -32,7 +32,6 @@ from pathlib import Path
 import torch
 import facegan.files, facegan.training.report, facegan.training.loop
 import facegan.metrics.quick, facegan.metrics.validation
-import torch._dynamo  # optimisers import it: two seconds, else in each child
 from facegan.recipes import recipe
 torch.set_num_threads(1)
 dataset, name, folder = sys.argv[1], sys.argv[2], Path(sys.argv[3])

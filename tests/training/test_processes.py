@@ -180,3 +180,20 @@ def test_a_signal_to_one_process_stops_both_after_saving(tiny_dataset, tmp_path,
     assert [p.returncode for p in both] == [code, code], said
     assert len(list_checkpoints(run / "checkpoints")) == 1
     assert "saved; the same command goes on" in said[0] and not said[1].strip()
+
+
+def test_a_trial_that_fails_on_the_first_process_costs_no_other(tiny_dataset, tmp_path):
+    """One picture is too few for the distance, which the first process alone measures."""
+    out = tmp_path / "s"
+    sweep = ["--sweep", "quality-count=1,8", "--sweep-kimg", "0.016", "--metric-features", "pixels"]
+    words = train(tiny_dataset, out, 0.016, *sweep)
+    at = words.index("--quality-count")
+    both = pair(words[:at] + words[at + 2 :], stderr=subprocess.PIPE, stdout=subprocess.PIPE)
+    said = [p.communicate(timeout=120) for p in both]
+    assert [p.returncode for p in both] == [2, 2], said
+    (ranking, told), (nothing, silence) = said
+    assert not nothing and not silence.strip(), silence
+    assert "quality-count=1: " in told and "Traceback" not in told
+    lines = [line.split() for line in ranking.splitlines() if "quality-count=" in line]
+    assert [line[:2] for line in lines] == [["1", "quality-count=8"], ["–", "quality-count=1"]]
+    assert len(list_checkpoints(out / "quality-count=8" / "checkpoints")) == 1

@@ -6,6 +6,8 @@ from dataclasses import replace
 import pytest
 
 from facegan.cli.main import main
+from facegan.cli.train import parse
+from facegan.cli.train_modes import _trials
 from facegan.errors import ConfigError, RunError
 from facegan.recipes import recipe
 from facegan.training.sweep import Trial, expand, sweep, table, words, write_outcomes
@@ -134,6 +136,14 @@ def test_the_command_from_words_to_ranking(tiny_dataset, tmp_path, capsys):
     assert capsys.readouterr().err.count("finished before") == 2
 
 
+def test_it_ranks_by_something_whatever_the_run_measures():
+    argv = ["DATASET", "--recipe", "faces-tiny-32", "--sweep", "gamma=1", "--metric"]
+    for metric, ranked in (("", "kid"), ("fid", "fid")):
+        flags, config = parse([*argv, metric])
+        ((_, trial),) = _trials(config, [*argv, metric], flags)
+        assert trial.metric == ranked
+
+
 @pytest.mark.parametrize(("more", "line"), [
     (["--sweep", "gama=1"], "did you mean 'gamma'"),
     (["--sweep", "out=a,b"], "there is no such setting"),
@@ -142,6 +152,8 @@ def test_the_command_from_words_to_ranking(tiny_dataset, tmp_path, capsys):
     (["--sweep", "batch=8", "--batch", "4"], "which is it"),
     (["--sweep", "batch=8", "--repeats", "2"], "one at a time"),
     (["--sweep", "batch=8", "--sweep-kimg", "-1"], "--sweep-kimg must be 0 or more"),
+    (["--threads", "-1"], "--threads must be 0 or more"),
+    (["--repeats", "25"], "at most 24 runs"),
 ])  # fmt: skip
 def test_mistakes_in_one_line(tiny_dataset, capsys, more, line):
     assert main(["train", str(tiny_dataset.path), "--recipe", "faces-tiny-32", *more]) == 2

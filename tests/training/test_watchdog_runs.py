@@ -13,7 +13,8 @@ from reduced import reduced
 
 from facegan.errors import RunError
 from facegan.recipes import RECIPES, recipe
-from facegan.training.checkpoint import kimg_of, list_checkpoints, read_header
+from facegan.runs import load
+from facegan.training.checkpoint import kimg_of, list_checkpoints, read_header, read_networks
 from facegan.training.config import override
 from facegan.training.listeners import Silent
 from facegan.training.loop import train
@@ -85,7 +86,9 @@ class Witness(Silent):
         if self.returned is None:
             self.before = contents(self.run)
         elif not self.header:
-            self.header = read_header(list_checkpoints(self.run / "checkpoints")[-1])
+            there = list_checkpoints(self.run / "checkpoints")[-1]
+            self.header, self.networks = read_header(there), read_networks(there)
+            self.model = load(self.run / "models" / f"{there.name.partition('-')[0]}.safetensors")
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -107,6 +110,11 @@ def test_back_once_and_then_an_end_with_advice(kind, tiny_dataset, tmp_path):
     later = {name for name, kimg in witness.before.items() if kimg > good}
     assert bool({name for name in later if "checkpoints" in name}) == wrote_later
     assert {name for name, kimg in witness.at.items() if kimg > good} == set()
+    # The model of that moment is written again, of the network that was gone back to.
+    assert witness.model.meta["provenance"]["images_seen"] == witness.header["images_seen"]
+    for key, value in witness.model.network.state_dict().items():
+        kept = witness.networks["generator"][key].clamp(-65504, 65504)  # as a file in half precision does
+        assert np.array_equal(value, kept.half()), key
     kept = {name for name, kimg in witness.before.items() if kimg <= good and "checkpoints" not in name}
     assert kept <= contents(run).keys()
     seen = [json.loads(line)["images_seen"] for line in (run / "stats.jsonl").read_text().splitlines()]
@@ -192,7 +200,6 @@ from facegan.errors import RunError
 from facegan.training.listeners import Silent
 from facegan.training.loop import train
 import torch
-import torch._dynamo  # optimisers import it: two seconds, else in each child
 
 dataset, folder, settings, count = sys.argv[1], Path(sys.argv[2]), json.loads(sys.argv[3]), int(sys.argv[4])
 torch.set_num_threads(1)
