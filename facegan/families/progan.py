@@ -70,6 +70,15 @@ def level_at(config: Config, images_seen: int, levels: int) -> float:
     return min(whole + part, float(levels - 1))
 
 
+def kimg_until_settled(config: Config, image_shape: Sequence[int]) -> tuple[float, str]:
+    """How long the networks grow for images of ``C,H,W``, and which flags say so."""
+    from facegan.nets.progan_nets import resolutions
+
+    stages = len(resolutions(*image_shape[1:])) - 1
+    lasting = stages * (config.generator.stage_kimg + config.generator.fade_kimg)
+    return lasting, "growing to the full size (--generator.stage-kimg, --generator.fade-kimg)"
+
+
 def begin_update(config: Config, generator: Any, discriminator: Any, images_seen: int) -> bool:
     """Set both networks' level. True where a fade begins or ends: there the optimisers begin again.
 

@@ -230,7 +230,7 @@ class EqualizedConv2d(nn.Module):
     """ "Same" convolution with N(0, 1) weights times He's constant (Karras et al. 2018, section 4.1).
 
     ``up`` or ``down`` 2 changes the resolution through ``f`` (None: plain strides). ``gain`` takes the
-    place of the activation's own; ``clamp`` limits the result to [-clamp, clamp].
+    place of the activation's own.
     """
 
     def __init__(
@@ -244,11 +244,10 @@ class EqualizedConv2d(nn.Module):
         bias: bool = True,
         activation: str = "linear",
         gain: float | None = None,
-        clamp: float | None = None,
     ) -> None:
         super().__init__()
         self.in_channels, self.out_channels, self.kernel = cin, cout, kernel
-        self.up, self.down, self.f, self.activation, self.clamp = up, down, f, activation, clamp
+        self.up, self.down, self.f, self.activation = up, down, f, activation
         self.act, own = ACTIVATIONS[activation]
         self.gain = own if gain is None else gain
         self.weight = nn.Parameter(torch.randn(cout, cin, kernel, kernel))
@@ -257,8 +256,9 @@ class EqualizedConv2d(nn.Module):
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         bias = None if self.bias is None else self.bias * self.gain
-        x = self.act(resampling_conv2d(x, self.weight * self.weight_gain, bias, self.up, self.down, self.f))
-        return x if self.clamp is None else x.clamp(-self.clamp, self.clamp)
+        return self.act(
+            resampling_conv2d(x, self.weight * self.weight_gain, bias, self.up, self.down, self.f)
+        )
 
     def extra_repr(self) -> str:
         resample = f", up={self.up}" if self.up > 1 else f", down={self.down}" if self.down > 1 else ""

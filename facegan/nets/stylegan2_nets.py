@@ -70,6 +70,9 @@ class Mapping(nn.Module):
         self.label_dim = label_dim
         self.norm = PixelNorm()
         self.embed = EqualizedLinear(label_dim, w_dim) if label_dim else None
+        if self.embed is not None and self.embed.bias is not None:
+            # Labels may all be 0 (no smile, no glasses), and a vector of 0 has no direction to normalise.
+            nn.init.normal_(self.embed.bias)
         widths = [z_dim + (w_dim if label_dim else 0), *[w_dim] * layers]
         self.layers = nn.Sequential(
             *(

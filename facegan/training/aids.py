@@ -27,7 +27,8 @@ def augmented(state: TrainState, images: torch.Tensor, kind: str, first: int) ->
 
     def draw(purpose: str, k: int) -> torch.Tensor:
         u = rng.uniform(seed, f"augment-{kind}-{purpose}", first, count, k)
-        return torch.from_numpy(u).to(images)
+        # Never in half precision, in which one kind may come: the tails of what is drawn would be others.
+        return torch.from_numpy(u).to(images.device, torch.promote_types(images.dtype, torch.float32))
 
     return AUGMENTS[state.config.augment](images, p, draw)
 

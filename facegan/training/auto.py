@@ -38,8 +38,10 @@ PROBES = (2, 8)  # pictures in the pieces by which the probe measures
 
 # Settings that may be chosen.
 CHOSEN = (
-    "batch", "g_batch", "accumulate", "r1_gamma", "ema_halflife_kimg", "kimg", "augment", "precision",
+    "batch", "g_batch", "accumulate", "r1_gamma", "ema_halflife_kimg", "kimg", "augment", "augment_target",
+    "augment_p", "precision",
 )  # fmt: skip
+TARGET = 0.6  # of an adaptive augmentation, as StyleGAN2-ADA's authors have it
 # What lasts so many kimg and is shortened with the run, in the families that have it.
 SCHEDULES = ("burnin_kimg", "warmup_kimg", "generator.stage_kimg", "generator.fade_kimg")
 
@@ -142,7 +144,8 @@ def augmentation(config: TrainConfig, s: Surroundings) -> tuple[dict[str, Any], 
     if s.pictures >= LITTLE and passes <= PASSES:
         return {}, f"{seen}: not often enough to be learnt by heart"
     kind = "ada-face" if s.faces and s.channels == 3 else "ada"
-    return {"augment": kind}, f"{seen}: begins at 0 and grows with overfitting"
+    adaptive = {"augment_target": config.augment_target or TARGET, "augment_p": 0.0}
+    return {"augment": kind, **adaptive}, f"{seen}: begins at 0 and grows with overfitting"
 
 
 def authors_rule(side: int, batch: int) -> dict[str, Any]:
@@ -260,7 +263,8 @@ def decide(
         config = override(config, {k: v for k, v in changes.items() if k not in given})
         if decided:
             spelled = (f"no_{n}" if f"no_{n}" in given else n for n in decided)
-            why = "you gave " + ", ".join("--" + n.replace("_", "-") for n in spelled)
+            also = why if what == "length" else ""
+            why = "you gave " + ", ".join("--" + n.replace("_", "-") for n in spelled) + also
         choices.append(Choice(what, SHOWN[what](config), why, bool(decided)))
 
     few = s.pictures < config.batch
@@ -271,7 +275,7 @@ def decide(
     settle("batch", ("batch", "accumulate"), changes, f"{why}; not more than pictures" if few else why)
     settle("gamma", ("r1_gamma", "r2_gamma"), *gamma(config, s))
     measured = dry_run(data, check(config), device)
-    settle("length", ("kimg",), *(({}, "") if "kimg" in given else _length(config, measured)))
+    settle("length", ("kimg",), *(_given_length(config) if "kimg" in given else _length(config, measured)))
     settle("augmentation", ("augment", "flip"), *augmentation(config, s))
     if config.augment != measured.config.augment:  # it costs time
         measured = dry_run(data, check(config), device)
@@ -350,16 +354,22 @@ def _length(config: TrainConfig, measured: DryRun) -> tuple[dict[str, Any], str]
     if hours <= LONGEST:
         return {}, "the recipe's"
     kimg = max(float(f"{config.kimg * LONGEST / hours:.2g}"), config.batch / 1000)
-    shorter = {name: lasting * kimg / config.kimg for name, lasting in _schedules(config).items()}
-    also = (
-        f"; as much shorter: {', '.join(n.rpartition('.')[2].removesuffix('_kimg') for n in shorter)}"
-        if shorter
-        else ""
-    )
-    return {"kimg": kimg, **shorter}, (
-        f"what {LONGEST:g} h give; the recipe's {config.kimg:g} kimg would take {duration(hours * 3600)}"
-        + also
-    )
+    shorter, also = _shorter(config, kimg / config.kimg)
+    whole = f"the recipe's {config.kimg:g} kimg would take {duration(hours * 3600)}"
+    return {"kimg": kimg, **shorter}, f"what {LONGEST:g} h give; {whole}{also}"
+
+
+def _given_length(config: TrainConfig) -> tuple[dict[str, Any], str]:
+    """The schedules of a run that shall be shorter than its recipe."""
+    whole = RECIPES[config.recipe].config.kimg if config.recipe in RECIPES else config.kimg
+    return _shorter(config, config.kimg / whole) if 0 < config.kimg < whole else ({}, "")
+
+
+def _shorter(config: TrainConfig, share: float) -> tuple[dict[str, Any], str]:
+    """Schedules that last that share of their time, and what to say of it."""
+    shorter = {name: lasting * share for name, lasting in _schedules(config).items()}
+    names = ", ".join(name.rpartition(".")[2].removesuffix("_kimg") for name in shorter)
+    return shorter, f"; as much shorter: {names}" if shorter else ""
 
 
 def _shortened(measured: DryRun, config: TrainConfig) -> DryRun:

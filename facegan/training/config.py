@@ -6,12 +6,13 @@ Counts of progress are images shown to the discriminator, in kimg (thousands).
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field, fields, is_dataclass, replace
 from typing import Any
 
 from facegan.augment import AUGMENT_NAMES
 from facegan.errors import ConfigError
+from facegan.families import get_family
 
 
 @dataclass(frozen=True)
@@ -70,7 +71,8 @@ class TrainSettings:
     augment: str = ""
     """Augments real and fake alike: ada, ada-face, ada-full, ada-r3gan, diffaugment, flip; empty is none."""
     augment_p: float = 0.0
-    """Probability of each augmentation at the beginning; without a target, for the whole run."""
+    """Probability of each augmentation at the beginning; without a target, for the whole run (and from 0 on
+    within a burn-in). DiffAugment's paper has 1, with --augment-target 0."""
     augment_target: float = 0.6
     """Adapt that probability until the discriminator calls real pictures real so much more often than not
     (mean of the logits' signs); 0 keeps it."""
@@ -91,7 +93,7 @@ class TrainSettings:
     burnin_beta2: float = 0.0
     """Adam's beta2 begins here; 0 leaves it alone."""
     burnin_ema: bool = False
-    """The average's half-life begins at 0."""
+    """The average's half-life begins at 0, unless the run begins with a trained one."""
     warmup_kimg: float = 0.0
     """Raise the learning rates linearly from 0 over so many kimg."""
     cooldown: float = 0.0
@@ -136,7 +138,8 @@ class TrainSettings:
     precision: str = "float32"
     """float32, bfloat16 for mixed precision, or auto: bfloat16 where the device has it in hardware."""
     init: str = ""
-    """Begin with the weights of this run folder or model, of the same family."""
+    """Begin with the weights of this run folder, moment of one (RUN@best), file of 'facegan pack' or model;
+    it must be of the same family."""
     freeze_d: int = 0
     """Layers of the discriminator, counted from the image, that stay as they are: for --init."""
     condition: tuple[str, ...] = ()
@@ -262,6 +265,15 @@ def check(config: TrainConfig) -> TrainConfig:
         if getattr(adam, "eps", 1.0) < 0:
             raise ConfigError(f"--{side}.eps must be 0 or more, not {adam.eps}")
     return config
+
+
+def unfinished(config: TrainConfig, image_shape: Sequence[int]) -> str:
+    """A warning where schedules last longer than the run; "" if they do not."""
+    found = [(config.burnin_kimg, "the burn-in (--burnin-kimg)")]
+    settled = getattr(get_family(config.family), "kimg_until_settled", None)
+    found += [settled(config.model, image_shape)] if settled is not None else []
+    late = [f"{what} takes {kimg:g} kimg" for kimg, what in found if kimg > config.kimg]
+    return f"--kimg {config.kimg:g} ends before its schedules do: {'; '.join(late)}" if late else ""
 
 
 def _numbers(settings: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, float]]:

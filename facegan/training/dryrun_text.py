@@ -8,7 +8,7 @@ from typing import Any
 
 from facegan.nets.summary import LayerInfo, shape_text
 from facegan.recipes import RECIPES
-from facegan.training.config import TrainConfig
+from facegan.training.config import TrainConfig, unfinished
 from facegan.training.dryrun import DryRun, Timing
 
 WIDTH = 100
@@ -55,6 +55,7 @@ def page(d: DryRun) -> str:
         "",
         *_disk_lines(d),
         "",
+        *([f"Warning: {late}.", ""] if (late := unfinished(d.config, d.image_shape)) else []),
         "Nothing was written; the same command without --dry-run trains.",
     ]
     return "\n".join(lines)

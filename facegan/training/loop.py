@@ -27,7 +27,7 @@ from facegan.nets import parallel
 from facegan.nets.ema import batch_norms
 from facegan.recipes import recipe as named_recipe
 from facegan.training.checkpoint import circumstances, list_checkpoints, load_latest, read_header
-from facegan.training.config import TrainConfig, check, override
+from facegan.training.config import TrainConfig, check, override, unfinished
 from facegan.training.data import ImageFeed
 from facegan.training.listeners import Listener
 from facegan.training.memory import fits, is_out_of_memory
@@ -81,8 +81,9 @@ def train(
                 resolved(config, place), shape, place, label_dim=len(names), resuming=resuming
             )
             _resume(state, run, everyone)
-            if state.begun_with:
-                announce(everyone, state, state.begun_with)
+            for text in (state.begun_with, unfinished(config, shape)):
+                if text:
+                    announce(everyone, state, text)
             images = _images(data)
             judges = parallel.first_does(lambda: _judges(data, config, place, quality)) or (None, None)
             feed = ImageFeed(images, config, place, table)

@@ -224,7 +224,7 @@ def update_discriminator(
     def on_both(part: Part) -> torch.Tensor:
         x, real_images = update.on_reals(part, penalised and c.r1_gamma > 0)
         y, fake_images = update.on_fakes(part, shown, penalised and c.r2_gamma > 0)
-        adapt(state, x - y if loss.needs_real else x)
+        adapt(state, x - y if loss.needs_real or not loss.bounded else x - loss.boundary)
         objective = loss.d(x, y)
         state.record("loss_d", objective)
         objective = objective + update.projected_loss("real", "fake")
@@ -362,7 +362,9 @@ def _train_step(state: TrainState, feed: Feed) -> None:
     update_generator(state, feed, real, fake, shown)
     if state.ema is not None:
         count = c.batch * c.d_updates
-        halflife = schedule(state, 0.0, c.ema_halflife_kimg) if c.burnin_ema else c.ema_halflife_kimg
-        seen = state.images_before + state.images_seen  # an average that was begun with is no young one
+        # An average that was begun with is no young one.
+        young = c.burnin_ema and not state.images_before
+        halflife = schedule(state, 0.0, c.ema_halflife_kimg) if young else c.ema_halflife_kimg
+        seen = state.images_before + state.images_seen
         update_ema(state.ema, state.generator, ema_decay(count, halflife, seen, c.ema_rampup or None))
     state.updates += 1

@@ -39,14 +39,20 @@ def initialise(state: TrainState, reference: str) -> str:
     ):
         if module is None:
             continue
-        taken, there = _take(module, given)
-        if name == "generator" and taken < there / 2:
+        taken, there = _take(module, given), len(module.state_dict())
+        if name == "generator" and len(taken) < there / 2:
             raise ConfigError(
-                f"--init {reference}: only {taken} of the generator's {there} tensors fit; choose the recipe "
-                "and the settings that it was trained with"
+                f"--init {reference}: only {len(taken)} of the generator's {there} tensors fit; choose the "
+                "recipe and the settings that it was trained with"
+            )
+        frozen = {key for key, p in module.named_parameters() if not p.requires_grad}
+        if name == "discriminator" and frozen - taken:
+            raise ConfigError(
+                f"--freeze-d {state.config.freeze_d}: {reference} has no such layers of a discriminator, "
+                "and these would stay random; begin with a run folder, or what 'facegan pack' makes of one"
             )
         if name:
-            told.append(f"{taken} of {there} tensors of the {name}")
+            told.append(f"{len(taken)} of {there} tensors of the {name}")
     if not whole:
         told[-1] = "a fresh discriminator (a run's checkpoints have one, and what 'facegan pack' makes)"
     return f"began with {reference}: {', '.join(told)}"
@@ -70,12 +76,13 @@ def _networks(reference: str) -> tuple[dict[str, Any], State, dict[str, State]]:
 
 
 @torch.no_grad()
-def _take(module: nn.Module, given: dict[str, torch.Tensor]) -> tuple[int, int]:
+def _take(module: nn.Module, given: dict[str, torch.Tensor]) -> set[str]:
+    """Copy what fits; its names."""
     own = module.state_dict()
     fits = {k: v for k, v in given.items() if k in own and own[k].shape == v.shape}
     for key, value in fits.items():
         own[key].copy_(value)
-    return len(fits), len(own)
+    return set(fits)
 
 
 def freeze(discriminator: nn.Module, count: int) -> None:

@@ -11,7 +11,7 @@ from facegan.families.stylegan2 import Config, build_discriminator, build_genera
 from facegan.generator import Generator, Latent, describe
 from facegan.losses.penalties import gradient_penalty, path_lengths
 from facegan.nets.ops import downsample2d, upsample2d
-from facegan.nets.stylegan2_nets import FILTER, StyledConv
+from facegan.nets.stylegan2_nets import FILTER, Mapping, StyledConv
 from facegan.nets.summary import summarize
 
 
@@ -159,6 +159,15 @@ def test_the_mapping_takes_the_direction_of_z():
     torch.testing.assert_close(net.map(5 * z, labels), net.map(z, labels))
     assert net.map(z).shape == (3, 6, 10) and torch.equal(net.map(z)[:, 0], net.map(z)[:, -1])
     assert torch.equal(net.map(z), net.map(z, torch.zeros(3, 2)))
+
+
+def test_labels_may_all_be_0():
+    """A vector of 0 has no direction: where the embedding began there, gradients were a million others'."""
+    torch.manual_seed(0)
+    mapping = Mapping(8, 2, 16, 2, 0.01)
+    mapping(torch.randn(4, 8), torch.zeros(4, 2)).square().mean().backward()
+    bias, first = mapping.embed.bias.grad, mapping.layers[0].bias.grad
+    assert 0 < float(bias.norm()) < 1000 * float(first.norm())
 
 
 def test_labels_change_images_and_logits():

@@ -202,13 +202,13 @@ def test_equalised_layers_by_hand():
         linear.weight.fill_(100.0)  # 1 once it is multiplied; He's constant is 1 / 2
     assert linear(torch.zeros(1, 4)).tolist() == [pytest.approx([3 * math.sqrt(2)] * 2)]
     assert linear(torch.full((1, 4), -3.0)).tolist() == [pytest.approx([0.2 * math.sqrt(2) * -3] * 2)]
-    conv = EqualizedConv2d(4, 1, 3, activation="linear", gain=6.0, clamp=20.0)
+    conv = EqualizedConv2d(4, 1, 3, activation="linear", gain=6.0)
     with torch.no_grad():
         conv.weight.fill_(1.0)
         conv.bias.fill_(-1.0)
         found = conv(torch.ones(1, 4, 3, 3))[0, 0]
-    # 6 (4 n / sqrt(36) - 1) where n of 9 taps lie inside: 4 in a corner, 6 at an edge; then clamped.
-    torch.testing.assert_close(found, torch.tensor([[10.0, 18, 10], [18, 20, 18], [10, 18, 10]]))
+    # 6 (4 n / sqrt(36) - 1) where n of 9 taps lie inside: 4 in a corner, 6 at an edge.
+    torch.testing.assert_close(found, torch.tensor([[10.0, 18, 10], [18, 30, 18], [10, 18, 10]]))
 
 
 # --- modulation ------------------------------------------------------------------------------------

@@ -13,7 +13,7 @@ from facegan.errors import ConfigError
 from facegan.recipes import RECIPES, recipe
 from facegan.training import auto
 from facegan.training.auto import Probe, Surroundings
-from facegan.training.config import override
+from facegan.training.config import check, override
 
 NARROW = ["--generator.width", "0.25", "--discriminator.width", "0.25", "--quality-count", "0"]
 CPU = torch.device("cpu")
@@ -86,7 +86,18 @@ def test_gamma_follows_the_batch_where_the_recipe_follows_the_rule():
 ])  # fmt: skip
 def test_augmentation_by_how_often_pictures_are_seen(pictures, kimg, faces, expected):
     config = override(recipe("faces-dcgan-64"), {"kimg": kimg})
-    assert auto.augmentation(config, around(pictures=pictures, faces=faces))[0] == expected
+    adaptive = {"augment_target": 0.6, "augment_p": 0.0} if expected else {}
+    changes = auto.augmentation(config, around(pictures=pictures, faces=faces))[0]
+    assert changes == {**expected, **adaptive}
+    assert not check(override(config, changes)).augment or override(config, changes).augment_target == 0.6
+
+
+def test_a_recipe_whose_strength_is_fixed_adapts_once_auto_augments():
+    """r3gan-64-small augments nothing; its p of 0.3 is meant for who switches augmentation on by hand."""
+    config = recipe("r3gan-64-small")
+    assert (config.augment, config.augment_target) == ("", 0.0)
+    changes, why = auto.augmentation(config, around(pictures=100))
+    assert changes == {"augment": "ada-face", "augment_target": 0.6, "augment_p": 0.0} and "grows" in why
 
 
 def test_a_recipe_that_augments_keeps_its_own():
@@ -179,6 +190,17 @@ def test_schedules_are_shortened_with_the_run(tiny_dataset, tmp_path, monkeypatc
     assert auto.begun(config, (), tmp_path) == override(found.config, {"precision": found.config.precision})
     burning = override(recipe("r3gan-64"), {"generator.widths": (8, 8, 8, 8), "batch": 8})
     assert auto._schedules(burning) == {"burnin_kimg": 20000.0}
+
+
+def test_a_shorter_length_that_is_given_shortens_schedules_too(tiny_dataset):
+    """50 of 100 kimg: half the warm-up, unless that is given as well."""
+    config = override(recipe("faces-tiny-32"), {"warmup_kimg": 8.0, "kimg": 50.0, "grid_count": 1,
+                                                "quality_count": 0})  # fmt: skip
+    found = auto.decide(tiny_dataset, config, ("kimg",), "cpu")
+    assert (found.config.kimg, found.config.warmup_kimg) == (50.0, 4.0)
+    why = next(c.why for c in found.choices if c.what == "length")
+    assert why == "you gave --kimg; as much shorter: warmup"
+    assert auto.decide(tiny_dataset, config, ("kimg", "warmup_kimg"), "cpu").config.warmup_kimg == 8.0
 
 
 def test_fewer_pictures_than_a_batch(tiny_dataset, narrow):

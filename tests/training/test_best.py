@@ -209,3 +209,10 @@ def test_of_a_moment_whose_checkpoint_is_gone_the_generator_is_taken(origin, tmp
         pack(named, tmp_path / "packed.safetensors")
     with pytest.raises(ConfigError, match=r"--init .*no model at 0\.017kimg"):
         begun(f"{origin}@0.017kimg")
+
+
+def test_layers_that_nobody_trained_are_not_frozen(origin):
+    for named in (f"{origin}@0.016kimg", next((origin / "models").glob("*.safetensors"))):
+        config = override(recipe("faces-tiny-32"), {**SMALL, "init": str(named), "freeze_d": 1})
+        with pytest.raises(ConfigError, match=r"--freeze-d 1: .* would stay random; begin with a run folder"):
+            create_state(config, (3, 32, 32), torch.device("cpu"))

@@ -4,7 +4,7 @@ import pytest
 
 from facegan.errors import ConfigError
 from facegan.recipes import RECIPES, recipe
-from facegan.training.config import check, differences, override
+from facegan.training.config import check, differences, override, unfinished
 from facegan.training.runfolder import _with_defaults
 
 
@@ -70,3 +70,22 @@ def test_settings_of_networks_that_are_younger_than_a_run_had_their_defaults():
     old = {"family": "fast", "model": {"discriminator": {"lr": 1.0}}}
     told = _with_defaults(old)["model"]["discriminator"]
     assert told["lr"] == 1.0 and told["projected"] == "" and told["widths"] == [64, 128, 256, 256]
+
+
+@pytest.mark.parametrize(("name", "changes", "said"), [
+    ("progan-64", {"kimg": 4799.0},
+     "growing to the full size (--generator.stage-kimg, --generator.fade-kimg) takes 4800 kimg"),
+    ("progan-64", {"kimg": 4800.0}, ""),
+    ("progan-64-short", {}, ""),
+    ("r3gan-64", {"kimg": 300.0}, "the burn-in (--burnin-kimg) takes 20000 kimg"),
+    ("faces-fast-64", {"kimg": 1.0}, ""),
+])  # fmt: skip
+def test_schedules_that_outlast_the_run_are_told(name, changes, said):
+    config = override(recipe(name), changes)
+    told = unfinished(config, (3, 64, 64))
+    assert told == (f"--kimg {config.kimg:g} ends before its schedules do: {said}" if said else "")
+
+
+def test_no_recipe_ends_before_its_schedules():
+    for found in (r.config for r in RECIPES.values()):
+        assert unfinished(found, (3, found.size or 64, found.size or 64)) == "", found.recipe

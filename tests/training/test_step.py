@@ -7,11 +7,14 @@ import pytest
 import torch
 from reduced import reduced
 
+from facegan import rng
 from facegan.families import get_family
 from facegan.generator import Latent
 from facegan.losses.adversarial import LOSSES
 from facegan.nets.ema import batch_norms, ema_decay, recalibrate_batch_norm, update_ema
 from facegan.recipes import RECIPES, recipe
+from facegan.training import aids
+from facegan.training.config import override
 from facegan.training.data import ImageFeed
 from facegan.training.state import Batch, create_state, draw_latents, set_rates
 from facegan.training.step import train_step
@@ -151,3 +154,44 @@ def test_frozen_fakes_use_the_moving_statistics():
     run(config, 1, state)
     # One update of the generator, none of the discriminator's fakes, moved the statistics.
     assert int(norm.num_batches_tracked) == 1
+
+
+@pytest.mark.parametrize("loss", LOSSES)
+def test_a_discriminator_that_knows_nothing_asks_for_no_augmentation(loss):
+    """Its logits are one number: the loss's boundary, or where the loss has none, any."""
+    changes = {"loss": loss, "augment": "ada", "augment_kimg": 0.1}
+    config = override(small(**changes), {"discriminator.lr": 0.0})
+    state = create_state(config, (3, 32, 32), CPU)
+    with torch.no_grad():
+        weight, bias = list(state.discriminator.parameters())[-2:]
+        weight.zero_()
+        bias.fill_(LOSSES[loss].boundary if LOSSES[loss].d_real and LOSSES[loss].bounded else 3.0)
+    run(config, 8, state)
+    assert state.augment.heuristic == 0.0 and state.augment.p == 0.0
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_both_kinds_are_augmented_by_the_same_distribution(dtype, monkeypatch):
+    """Generated pictures may come in half precision; what is drawn for them must not."""
+    drawn = []
+    monkeypatch.setitem(aids.AUGMENTS, "ada", lambda x, p, draw: drawn.append(draw("some", 4)) or x)
+    state = create_state(small(augment="ada", augment_p=0.5), (3, 32, 32), CPU)
+    aids.augmented(state, torch.zeros(1000, 3, 4, 4, dtype=dtype), "fake", 0)
+    (u,) = drawn
+    assert u.dtype == torch.float32 and u.shape == (1000, 4) and len(u.unique()) > 3990
+    assert torch.equal(u, torch.from_numpy(rng.uniform(0, "augment-fake-some", 0, 1000, 4)).float())
+
+
+def test_an_average_that_was_begun_with_outlives_the_burn_in():
+    config = small(burnin_kimg=1.0, burnin_ema=True, ema_halflife_kimg=1.0)
+    ages = {}
+    for before in (0, 100_000):
+        state = create_state(config, (3, 32, 32), CPU)
+        state.images_before = before
+        start = [p.clone() for p in state.ema.parameters()]
+        run(config, 1, state)
+        moved = [(a - b).norm() / (c - b).norm() for a, b, c in zip(
+            state.ema.parameters(), start, state.generator.parameters(), strict=True)]  # fmt: skip
+        ages[before] = float(torch.stack(moved).nanmean().detach())
+    assert ages[0] == pytest.approx(1.0, abs=1e-3)  # it follows at once
+    assert ages[100_000] == pytest.approx(1 - 0.5 ** (config.batch / 1000), rel=0.05)
