@@ -12,7 +12,7 @@ import pytest
 
 from facegan.cli.main import main
 
-COMMAND = [sys.executable, "-m", "facegan.cli.main", "demo", "--portraits", "160", "--kimg", "0.4"]
+COMMAND = [sys.executable, "-m", "facegan.cli.main", "demo", "--portraits", "160", "--kimg", "0.2"]
 
 
 def stop(out: Path, sign: str, how: int) -> tuple[int, str]:

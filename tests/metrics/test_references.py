@@ -241,7 +241,10 @@ def test_inception_offline_is_one_line(monkeypatch, tmp_path):
 
     monkeypatch.setattr(module, "load_state_dict_from_url", offline)
     monkeypatch.setattr(torch.hub, "get_dir", lambda: str(tmp_path))
-    with pytest.raises(ModelError, match="--weights FILE, or use --features faces"):
+    with pytest.raises(
+        ModelError,
+        match=r"put weights-inception\S+pth into \S+checkpoints .*--weights FILE\), or use --features faces$",
+    ):
         table("inception")
 
 
