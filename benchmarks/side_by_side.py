@@ -20,7 +20,6 @@ The packages are looked for where Python finds them (PYTHONPATH); none of their 
 from __future__ import annotations
 
 import argparse
-import fcntl
 import json
 import os
 import platform
@@ -90,15 +89,14 @@ class Trial:
         from contestants import Setting, contestant
 
         from facegan.data.dataset import Dataset
+        from facegan.files import take_lock
 
         data = Dataset(args.dataset)
         self.name, self.seed, self.device = name, args.seed, torch.device(args.device)
         self.folder = Path(args.out).absolute() / f"{args.label or name}-seed{args.seed}"
         self.folder.mkdir(parents=True, exist_ok=True)
         self.lock = open(self.folder / ".lock", "a")  # noqa: SIM115  held as long as the process lives
-        try:
-            fcntl.flock(self.lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
+        if not take_lock(self.lock):
             sys.exit(f"side_by_side: {self.folder}: another process is training there")
         torch.manual_seed(args.seed)
         random.seed(args.seed)

@@ -13,7 +13,7 @@ import os
 import signal
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any
 
 from facegan.errors import FaceganError, ModelError, first_line
 
@@ -80,6 +80,19 @@ def write_bytes(path: str | Path, content: bytes) -> None:
         rename(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def take_lock(handle: IO[Any]) -> bool:
+    """Whether no other process holds this open file; from now on this one does, until it is closed."""
+    try:
+        import fcntl
+    except ImportError:  # Windows: two processes in one folder are the user's to avoid
+        return True
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    return True
 
 
 # --- files of tensors --------------------------------------------------------------------------------

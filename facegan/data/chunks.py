@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import importlib
 import json
 from collections.abc import Iterator
 from dataclasses import asdict
@@ -12,7 +11,7 @@ from typing import Any
 
 from facegan.data.worker import Row
 from facegan.errors import InputError
-from facegan.files import write_bytes
+from facegan.files import take_lock, write_bytes
 
 _LOCK = "lock"
 
@@ -36,15 +35,8 @@ def locked(folder: Path) -> Iterator[None]:
     """Hold ``folder`` for this process; InputError if another one has it. A killed one lets go."""
     folder.mkdir(parents=True, exist_ok=True)
     with open(folder / _LOCK, "w") as handle:
-        try:
-            fcntl = importlib.import_module("fcntl")
-        except ImportError:  # Windows: two runs into one folder are the user's to avoid
-            yield
-            return
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise InputError(f"{folder.parent}: another 'facegan prepare' is writing it") from None
+        if not take_lock(handle):
+            raise InputError(f"{folder.parent}: another 'facegan prepare' is writing it")
         yield
 
 

@@ -36,17 +36,8 @@ class RunFolder(Silent):
             raise RunError(
                 f"{path}: the run folder cannot be written ({error.strerror}); choose another --out"
             ) from None
-        self._take_lock()
-
-    def _take_lock(self) -> None:
-        try:
-            import fcntl
-        except ImportError:  # Windows has no advisory locks of this kind
-            return
-        try:
-            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            raise RunError(f"{self.path}: another process is training in this folder") from None
+        if not files.take_lock(self._lock):
+            raise RunError(f"{self.path}: another process is training in this folder")
 
     @property
     def checkpoints(self) -> Path:

@@ -264,7 +264,8 @@ class Session:
                 self.measured[f"{metric.key}_real"] = metric.floor
             value, old = self.measured[metric.key], state.watch.get("best", {})
             how = {"metric": metric.key, "features": metric.features, "count": metric.count}
-            best = metric.better(value, old.get("value") if how.items() <= {**how, **old}.items() else None)
+            comparable = all(old.get(key, given) == given for key, given in how.items())
+            best = metric.better(value, old.get("value") if comparable else None)
             if best:
                 state.watch["best"] = {**how, "value": value, "images_seen": state.images_seen}
         best = bool(parallel.from_first(best))
