@@ -30,10 +30,11 @@ DRIVER = '''
 import json, os, random, signal, sys, time
 from pathlib import Path
 import torch
-import facegan.files, facegan.training.report, facegan.training.loop
+import facegan.files, facegan.training.report, facegan.training.loop, facegan.training.session
 import facegan.metrics.quick, facegan.metrics.validation
 from facegan.recipes import recipe
 torch.set_num_threads(1)
+facegan.training.session.BN_BATCHES, facegan.training.session.BN_BATCH = 2, 16  # fewer draws do as well
 dataset, name, folder = sys.argv[1], sys.argv[2], Path(sys.argv[3])
 changes, kills = map(json.loads, sys.argv[4:])
 
