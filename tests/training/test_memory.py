@@ -1,11 +1,13 @@
 """Out of memory: what the message says fits, and that the same run goes on with it."""
 
+import gc
 import json
 import os
 import re
 import shlex
 import subprocess
 import sys
+import weakref
 
 import pytest
 import refusing
@@ -18,6 +20,7 @@ from facegan.training import loop, memory
 from facegan.training.checkpoint import list_checkpoints
 from facegan.training.config import override
 from facegan.training.loop import train
+from facegan.training.state import create_state
 
 CPU, SHAPE = torch.device("cpu"), (3, 32, 32)
 
@@ -57,6 +60,48 @@ class Enough:
         assert config.accumulate == 1 and parallel.world() == 1
         self.tried.append((config.batch, config.g_batch))
         return max(self.tried[-1]) <= self.most
+
+
+@pytest.mark.parametrize(
+    "error, is_one",
+    [
+        (MemoryError(), True),
+        (torch.cuda.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB."), True),
+        (RuntimeError("CUDA error: out of memory"), True),
+        (RuntimeError("MPS backend out of memory (MPS allocated: 17.55 GB)"), True),
+        (RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 8 bytes."), True),
+        (RuntimeError("DefaultCPUAllocator: not enough memory: you tried to allocate 8 bytes."), True),
+        (RuntimeError("could not create a primitive"), True),
+        (RuntimeError("mat1 and mat2 shapes cannot be multiplied (4x8 and 9x2)"), False),
+        (ValueError("out of memory"), False),
+    ],
+)
+def test_what_says_that_memory_ran_out(error, is_one):
+    assert memory.is_out_of_memory(error) == is_one
+
+
+def test_what_failed_is_given_up_before_pieces_are_tried(monkeypatch):
+    """Otherwise nothing would fit beside it: what the frames of the error and the state hold."""
+    config = override(recipe("faces-tiny-32"), {"batch": 4})
+    state, held = create_state(config, SHAPE, CPU), []
+    held += [weakref.ref(next(state.generator.parameters()))]
+
+    def fail():
+        pictures = torch.zeros(4)
+        held.append(weakref.ref(pictures))
+        raise MemoryError
+
+    def tried(*_):
+        gc.collect()
+        assert [ref() for ref in held] == [None, None]
+        return True
+
+    monkeypatch.setattr(memory, "_tried", tried)
+    try:
+        fail()
+    except MemoryError as error:
+        assert all(ref() is not None for ref in held)
+        assert "--accumulate 2 fits" in memory.fits(config, SHAPE, CPU, error, state)
 
 
 @pytest.mark.parametrize(
