@@ -81,7 +81,8 @@ def flags_of(config: TrainConfig) -> type:
 def status(stats: StepStats) -> str:
     """The live line: kimg, img/s, time left, losses, the discriminator's accuracy on real and fake."""
     v = stats.values
-    left = (stats.images_total - stats.images_seen) / max(stats.images_per_second, 1e-9)
+    images = max(stats.images_total - stats.images_seen, 0)  # the last batch may go beyond the total
+    left = images / max(stats.images_per_second, 1e-9)
     hours, rest = divmod(round(left), 3600)
     return (
         f"{stats.images_seen / 1000:8.1f} of {stats.images_total / 1000:g} kimg"
