@@ -20,15 +20,11 @@ import json
 import os
 import subprocess
 import sys
-from typing import TYPE_CHECKING
 
 from facegan.errors import FaceganError
 from facegan.families import FAMILIES
 from facegan.recipes import recipe
 from facegan.training.config import override, update_kinds
-
-if TYPE_CHECKING:
-    from facegan.training.state import TrainState
 
 # Largest batch on a CPU; 0 is the recipe's own.
 ROWS = {
@@ -36,7 +32,6 @@ ROWS = {
     "progan-64": 4, "progan-64-short": 0, "stylegan2-64": 8, "stylegan2-64-small": 0,
     "r3gan-64": 4, "r3gan-64-small": 0,
 }  # fmt: skip
-STRENGTH = 0.3  # of adaptive augmentation
 
 
 def measured(name: str, device: str, seconds: float) -> dict[str, float | str]:
@@ -47,7 +42,7 @@ def measured(name: str, device: str, seconds: float) -> dict[str, float | str]:
     from training import data_share
 
     from facegan.training.data import ImageFeed
-    from facegan.training.dryrun import PeakMemory
+    from facegan.training.dryrun import PeakMemory, at_the_end
     from facegan.training.loop import pick_device
     from facegan.training.session import resolved
     from facegan.training.state import create_state
@@ -83,15 +78,6 @@ def measured(name: str, device: str, seconds: float) -> dict[str, float | str]:
         "updates": sum(n for _, n in spent.values()), "torch": torch.__version__,
         "device": torch.cuda.get_device_name(place) if place.type == "cuda" else place.type,
     }  # fmt: skip
-
-
-def at_the_end(state: TrainState) -> TrainState:
-    """As after the run's last image, for networks that grow and for schedules."""
-    c = state.config
-    state.images_seen = state.fakes_drawn = round(c.kimg * 1000) // c.batch * c.batch
-    if c.augment_target:
-        state.augment.p = STRENGTH
-    return state
 
 
 def in_a_process(name: str, args: argparse.Namespace) -> dict[str, float | str]:

@@ -370,7 +370,7 @@ RECIPES: dict[str, Recipe] = {
             "narrow and with depthwise convolutions, for small machines",
             "Huang et al. 2024",
         )
-        for size, gamma in ((32, 0.05), (64, 0.2), (128, 1.7))
+        for size, gamma in ((32, 0.05), (64, 0.2), (128, 1.7), (256, 15.0))
     },
     "faces-tiny-32": Recipe(
         TrainConfig(

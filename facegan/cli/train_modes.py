@@ -50,8 +50,13 @@ def with_recipe(argv: list[str]) -> tuple[list[str], str]:
     from facegan.data.dataset import Dataset
     from facegan.training.auto import look, pick_recipe
     from facegan.training.loop import pick_device
+    from facegan.training.transfer import papers_of
 
-    name, why = pick_recipe(look(Dataset(where.dataset), pick_device(where.device)))
+    began = papers_of(where.settings.init) if where.settings.init else {}
+    name, why = pick_recipe(
+        look(Dataset(where.dataset), pick_device(where.device)), bool(where.settings.condition),
+        began.get("family", ""), began.get("provenance", {}).get("recipe", ""),
+    )  # fmt: skip
     return [*argv, "--recipe", name], why
 
 

@@ -20,7 +20,7 @@ from facegan.recipes import RECIPES
 from facegan.training import loop
 from facegan.training.config import TrainConfig, check, override
 from facegan.training.data import ImageFeed
-from facegan.training.dryrun import DryRun, PeakMemory, count_due, dry_run, free_memory
+from facegan.training.dryrun import DryRun, PeakMemory, at_the_end, count_due, dry_run, free_memory
 from facegan.training.dryrun_text import duration, size
 from facegan.training.memory import is_out_of_memory
 from facegan.training.records import read_record
@@ -33,6 +33,7 @@ MANY = 10_000  # from here on, large networks have enough to learn from without 
 PASSES = 100  # over the data, beyond which it does so with more pictures, too
 LONGEST = 24.0  # hours; a recipe's full length may take weeks on a small machine
 SPARED = 0.8  # of the free memory is used at most
+FEW = 4  # pictures in a piece: a group of minibatch deviation
 PROBES = (2, 8)  # pictures in the pieces by which the probe measures
 
 
@@ -112,15 +113,37 @@ RULES: tuple[Rule, ...] = (
 )  # fmt: skip
 
 
-def pick_recipe(s: Surroundings) -> tuple[str, str]:
-    """Name of the recipe that suits, and why; ConfigError names the sizes that there are."""
+def pick_recipe(
+    s: Surroundings, told: bool = False, family: str = "", before: str = ""
+) -> tuple[str, str]:  # fmt: skip
+    """Name of the recipe that suits, and why; ConfigError names the sizes that there are.
+
+    ``told`` asks for networks that take labels, ``family`` for that one, of which ``before`` is the recipe
+    that a model to begin with was trained by.
+    """
+
+    def suits(name: str) -> bool:
+        config = RECIPES[name].config
+        return (
+            takes(config, s)
+            and (not told or getattr(get_family(config.family), "CONDITIONAL", False))
+            and family in ("", config.family)
+        )
+
+    if before in RECIPES and suits(before):
+        return before, "the model to begin with was trained by it"
     for holds, pattern, why in RULES:
         name = pattern.format(side=s.side)
-        if holds(s) and name in RECIPES and takes(RECIPES[name].config, s):
-            return name, why
+        if holds(s) and name in RECIPES and suits(name):
+            return name, f"{why}; takes --condition" if told else why
+    for name in RECIPES if family else ():
+        if suits(name):
+            return name, f"the model to begin with is a {family}"
     sizes = sorted({r.config.size for r in RECIPES.values() if r.config.channels in (0, s.channels)} - {0})
+    kind = f" of the family {family}, the model's of --init," if family else ""
+    kind += " that takes --condition" if told else ""
     raise ConfigError(
-        f"--auto: no recipe for pictures of {s.width}x{s.height} px; prepare with --size "
+        f"--auto: no recipe{kind} for pictures of {s.width}x{s.height} px; prepare with --size "
         f"{', '.join(map(str, sizes[:-1]))} or {sizes[-1]}, or name a --recipe"
     )
 
@@ -206,17 +229,15 @@ def probe(config: TrainConfig, shape: Sequence[int], device: torch.device) -> Pr
 
 def _two_updates(config: TrainConfig, shape: Sequence[int], device: torch.device) -> None:
     channels, height, width = shape
-    state = create_state(config, shape, device)
+    state = at_the_end(create_state(config, shape, device))
     feed = ImageFeed(np.zeros((config.batch, height, width, channels), np.uint8), config, device)
-    # As at the end, when networks that grow are grown; with the penalty, which takes most.
-    state.images_seen = state.fakes_drawn = round(config.kimg * 1000) // config.batch * config.batch
     for _ in range(2):
-        state.updates = 0
+        state.updates = 0  # with the penalty, which takes most
         train_step(state, feed)
 
 
 def fit_batch(config: TrainConfig, found: Probe | None, free: int | None) -> tuple[dict[str, Any], str]:
-    """The batch in as few pieces as fit, or a smaller one where no piece does."""
+    """The batch in as few pieces as fit."""
     if found is None or free is None:
         return {}, "the recipe's; this system does not tell its memory"
     room, batch = SPARED * free, config.batch
@@ -224,6 +245,8 @@ def fit_batch(config: TrainConfig, found: Probe | None, free: int | None) -> tup
     for pieces in (n for n in range(1, batch + 1) if batch % n == 0 and (config.g_batch or n) % n == 0):
         if found.needs(batch // pieces) <= room:
             need = f"{batch // pieces} need about {size(found.needs(batch // pieces))} of {size(free)} free"
+            if batch // pieces < min(FEW, batch):
+                need += "; what compares the pictures of a piece has little to compare"
             return {"accumulate": pieces} if pieces > 1 else {}, f"probed: {measured}, so {need}"
     raise ConfigError(
         f"--auto: one picture at a time needs about {size(found.needs(1))}, but {size(free)} are free; "

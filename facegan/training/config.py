@@ -45,7 +45,8 @@ class TrainSettings:
     """Images in one update of the generator; 0 is as many as `batch`."""
     accumulate: int = 1
     """Pieces in which a batch goes through the networks: the same update in a fraction of the memory (but
-    batch norm, minibatch deviation and StyleGAN2's running means see one piece at a time)."""
+    batch norm, minibatch deviation and StyleGAN2's running means see one piece at a time, for which its
+    noise, and dropout, are drawn)."""
     d_updates: int = 1
     """Updates of the discriminator for each one of the generator."""
     seed: int = 0

@@ -31,6 +31,7 @@ from facegan.training.step import train_step
 
 TIMED_SECONDS, TIMED_UPDATES = 2.0, 3  # time updates for so long, and at least so many
 SLOW_UPDATE = 10.0  # seconds; of updates that take longer, one of each kind is enough
+TYPICAL_P = 0.3  # an adaptive augmentation's, where the run is not so far yet
 _PEEK = 256  # pictures to train on where the dataset has no memory map yet
 
 
@@ -187,15 +188,23 @@ def _measured(
     names, table = conditions(data, config.condition) if config.condition else ((), None)
     feed = ImageFeed(pictures, config, place, None if table is None else table[: len(pictures)])
     with PeakMemory(place) as memory:
-        state = create_state(resolved(config, place), shape, place, label_dim=len(names))
-        # As at the end of the run, when networks that grow are grown and schedules have come to rest.
-        state.images_seen = state.fakes_drawn = round(config.kimg * 1000) // config.batch * config.batch
+        state = at_the_end(create_state(resolved(config, place), shape, place, label_dim=len(names)))
         kinds = sorted(update_kinds(config), key=lambda kind: len(kind.extras))  # the dearest last
         # Two at least to warm up, because the optimiser's moments come with the first.
         warm = [_timed(state, feed, kind) for kind in (kinds * 2)[: max(2, len(kinds))]]
     timings = _time_updates(state, feed, kinds, TIMED_UPDATES if warm[-1] < SLOW_UPDATE else len(kinds))
     drawing = _time_drawing(state)
     return _result(state, data, pictures, memory, timings, drawing, shape)
+
+
+def at_the_end(state: TrainState) -> TrainState:
+    """As after the run's last image, when networks that grow are grown, schedules have come to rest, and an
+    augmentation that begins at nothing is at work."""
+    c = state.config
+    state.images_seen = state.fakes_drawn = round(c.kimg * 1000) // c.batch * c.batch
+    if c.augment_target:
+        state.augment.p = max(state.augment.p, min(TYPICAL_P, c.augment_max))
+    return state
 
 
 def _timed(state: TrainState, feed: ImageFeed, kind: UpdateKind) -> float:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Sequence
 from contextlib import suppress
@@ -25,6 +26,7 @@ from facegan.families import get_family
 from facegan.generator import Latent, describe
 from facegan.nets import parallel
 from facegan.nets.ema import batch_norms
+from facegan.nets.feedforward import MinibatchStd
 from facegan.recipes import recipe as named_recipe
 from facegan.training.checkpoint import circumstances, list_checkpoints, load_latest, read_header
 from facegan.training.config import TrainConfig, check, override, unfinished
@@ -179,11 +181,25 @@ def _resumed(
     changed = [
         f"{name} {then[name]} -> {now[name]}" for name in now if then.get(name, now[name]) != now[name]
     ]
-    but = "rounding"
-    if then.get("accumulate", now["accumulate"]) != now["accumulate"] and batch_norms(state.generator):
-        but = "batch norm, which sees one piece at a time, and rounding"
+    but = " and ".join([*_shared_otherwise(state, {**now, **then}, now), "rounding"])
     note = f"; {', '.join(changed)}: from here on equal but for {but}, not bit for bit" if changed else ""
     announce(listeners, state, f"resumed from {found.name}{note}")
+
+
+def _shared_otherwise(state: TrainState, then: dict[str, Any], now: dict[str, Any]) -> list[str]:
+    """What does not take a batch the same way where it is cut into other pieces, or shared by others."""
+    modules = [*state.generator.modules(), *state.discriminator.modules()]
+    groups = [m.group for m in modules if isinstance(m, MinibatchStd)]
+    old, new = (state.config.batch // (c["processes"] * c["accumulate"]) for c in (then, now))
+    found = []
+    if then["accumulate"] != now["accumulate"]:
+        if batch_norms(state.generator):
+            found.append("batch norm, which sees one piece at a time,")
+        if any(isinstance(m, parallel.Dropout) or hasattr(m, "noise_strength") for m in modules):
+            found.append("what noise and dropout draw")
+    if any(math.gcd(old, group) != math.gcd(new, group) for group in groups):
+        found.append("the groups of minibatch deviation")
+    return found
 
 
 def pick_device(name: str) -> torch.device:

@@ -111,7 +111,7 @@ def create_state(
         ),
     )  # fmt: skip
     if config.init and not resuming:
-        state.begun_with = initialise(state, config.init)
+        state.begun_with = initialise(state, config.init, image_shape)
     return state
 
 

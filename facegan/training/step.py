@@ -2,7 +2,8 @@
 
 An update can be cut into pieces (``accumulate``) and shared between processes; whatever is drawn
 belongs to an image's global index, so that the cut changes nothing but the order of summation. Only what
-looks over a batch (batch norm, minibatch deviation, running means) sees one piece at a time.
+looks over a batch (batch norm, minibatch deviation, running means) sees one piece at a time, and a network's
+own noise and dropout are drawn for one. Half of a batch is every second image of a piece.
 """
 
 from __future__ import annotations
@@ -207,7 +208,8 @@ def update_discriminator(
     c = state.config
     update = Update(state, feed, real, fake)
     loss = update.loss
-    # Regularised lazily: with the weight raised as much (Karras et al. 2020, appendix B).
+    # Regularised lazily, with the weight raised as much (Karras et al. 2020, section 3.1); in the loss's own
+    # step of Adam, so that its rate and moments stay as they are set (appendix B scales those).
     penalised = (c.r1_gamma > 0 or c.r2_gamma > 0) and state.updates % c.r1_every == 0
     decline = schedule(state, c.burnin_gamma, 1.0)
 
@@ -305,7 +307,7 @@ def _path_regularization(update: Update, part: Part) -> torch.Tensor | float:
     if not weight or state.updates % g.path_length_every:
         return 0.0
     low, high = part
-    # Every second image: the same ones, however the batch is shared.
+    # Every second image: the same ones, however the batch is shared, where shares are even.
     z = draw_latents(state, update.fake, part, "latent-path")[::2]
     labels = update.fake_labels(part)
     with _autocast(state):

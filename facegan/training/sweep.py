@@ -23,6 +23,8 @@ MOST = 200  # trials
 ALIASES: dict[str, Callable[[TrainConfig], tuple[str, ...]]] = {
     "gamma": lambda c: ("r1_gamma", "r2_gamma") if c.r2_gamma > 0 else ("r1_gamma",),
 }
+JUDGES = {"metric", "metric_count", "metric_features"}
+"""What must be one for all trials, whose values would not compare."""
 
 
 @dataclass(frozen=True)
@@ -52,8 +54,12 @@ def expand(sweeps: Sequence[str], config: TrainConfig) -> list[Trial]:
         listed = [v.strip() for v in values.split(",") if v.strip()]
         if not sign or not name or not listed:
             raise ConfigError(f"--sweep {text}: write a setting and its values, such as gamma=1,2,5")
-        if name in [axis[0][0] for axis in axes]:
-            raise ConfigError(f"--sweep {text}: '{name}' is named twice")
+        taken = {flag for axis in axes for flag in _flags(axis[0][0], config)}
+        if both := sorted(taken & set(_flags(name, config))):
+            raise ConfigError(f"--sweep {text}: '{both[0]}' is named twice")
+        if name.replace("-", "_") in JUDGES:
+            flag = name.replace("_", "-")
+            raise ConfigError(f"--sweep {text}: trials are ranked by it; give --{flag} instead")
         axes.append([(name, value) for value in dict.fromkeys(listed)])
     trials = []
     for choice in itertools.product(*axes):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -13,17 +14,16 @@ if TYPE_CHECKING:
     from facegan.training.state import TrainState
 
 
-def initialise(state: TrainState, reference: str) -> str:
-    """Put the weights of ``reference`` into fresh networks; a line that says which.
+def initialise(state: TrainState, reference: str, image_shape: Sequence[int]) -> str:
+    """Put the weights of ``reference`` into fresh networks for ``C,H,W``; a line that says which.
 
     A model gives its generator; a run folder (its newest checkpoint), or a moment of one whose checkpoint
     is kept, such as RUN@best, the discriminator as well; so does a file of 'facegan pack'. What has another
-    shape there (labels, channels) stays fresh. ConfigError if the networks have next to nothing in common.
+    shape there (labels, channels) stays fresh, and so does the discriminator for pictures of another size,
+    unless it counts its layers from the smallest resolution. ConfigError if the networks have next to
+    nothing in common.
     """
-    try:
-        papers, average, whole = _networks(reference)
-    except ModelError as error:
-        raise ConfigError(f"--init {error}") from None
+    papers, average, whole = _given(reference)
     if papers["family"] != state.config.family:
         raise ConfigError(
             f"--init {reference}: its family is {papers['family']}, not {state.config.family}; "
@@ -31,6 +31,11 @@ def initialise(state: TrainState, reference: str) -> str:
         )
     origin = papers.get("provenance", {})
     state.images_before = origin.get("images_seen", 0) + origin.get("images_before", 0)
+    (h, w), (own_h, own_w) = papers["image_shape"][1:], image_shape[1:]
+    levels: int = getattr(state.discriminator, "levels", 0)  # of networks that grow
+    resized = (h, w) != (own_h, own_w)
+    if resized and not levels:  # a layer of the same name works at another resolution there
+        whole = {**whole, "discriminator": {}}
     told = []
     for name, module, given in (
         ("generator", state.generator, whole.get("generator") or average),
@@ -47,18 +52,41 @@ def initialise(state: TrainState, reference: str) -> str:
             )
         frozen = {key for key, p in module.named_parameters() if not p.requires_grad}
         if name == "discriminator" and frozen - taken:
+            why = f", but for {w}x{h} px" if resized and whole else ""
             raise ConfigError(
                 f"--freeze-d {state.config.freeze_d}: {reference} has no such layers of a discriminator, "
-                "and these would stay random; begin with a run folder, or what 'facegan pack' makes of one"
+                f"and these would stay random{why}; begin with a run folder{' of this size' if why else ''}, "
+                "or what 'facegan pack' makes of one"
+            )
+        if name == "discriminator" and frozen and levels and given["level"] < levels - 1:
+            raise ConfigError(
+                f"--freeze-d {state.config.freeze_d}: {reference} has not grown to {own_w}x{own_h} px, and "
+                "the layers there would stay random; let it grow first, or leave out --freeze-d"
             )
         if name:
             told.append(f"{len(taken)} of {there} tensors of the {name}")
     if not whole:
         told[-1] = "a fresh discriminator (a run's checkpoints have one, and what 'facegan pack' makes)"
+    elif not whole["discriminator"]:
+        told[-1] = f"a fresh discriminator (the model is for {w}x{h} px)"
+    if state.label_dim and papers.get("labels"):
+        told.append(f"which was told {', '.join(papers['labels'])}")
     return f"began with {reference}: {', '.join(told)}"
 
 
+def papers_of(reference: str) -> dict[str, Any]:
+    """What is known of the model that ``--init`` names; ConfigError if there is none."""
+    return _given(reference)[0]
+
+
 State = dict[str, torch.Tensor]
+
+
+def _given(reference: str) -> tuple[dict[str, Any], State, dict[str, State]]:
+    try:
+        return _networks(reference)
+    except ModelError as error:
+        raise ConfigError(f"--init {error}") from None
 
 
 def _networks(reference: str) -> tuple[dict[str, Any], State, dict[str, State]]:
@@ -79,6 +107,9 @@ def _networks(reference: str) -> tuple[dict[str, Any], State, dict[str, State]]:
 def _take(module: nn.Module, given: dict[str, torch.Tensor]) -> set[str]:
     """Copy what fits; its names."""
     own = module.state_dict()
+    if "level" in own and "level" in given:  # of networks that grow: a larger one is all grown here
+        most: int = getattr(module, "levels")  # noqa: B009
+        given = {**given, "level": given["level"].clamp(max=most - 1)}
     fits = {k: v for k, v in given.items() if k in own and own[k].shape == v.shape}
     for key, value in fits.items():
         own[key].copy_(value)

@@ -1,6 +1,7 @@
 """What every family promises, with no exceptions: one short run of each, and every command on it."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -17,6 +18,7 @@ from facegan.latent import load_vectors
 from facegan.recipes import RECIPES, recipe
 from facegan.training.checkpoint import list_checkpoints, read_header
 from facegan.training.config import override
+from facegan.training.state import create_state
 from facegan.training.transfer import freeze
 
 NARROW = {
@@ -211,6 +213,48 @@ def test_training_begins_with_a_model(family, runs, portraits, tmp_path):
     assert difference < 4  # batch norm gathers its statistics anew
     events = (begun / "events.jsonl").read_text()
     assert "began with" in events and "of the discriminator" in events
+
+
+LARGER = {"dcgan": {f"{side}.layers": getattr(recipe("faces-dcgan-64").model, side).layers
+                    for side in ("generator", "discriminator")},
+          "fast": {"generator.widths": (16, 8, 8, 8), "generator.blocks": (0, 0, 1, 0)},
+          "r3gan": {f"{side}.widths": (8,) * 5 for side in ("generator", "discriminator")}}  # fmt: skip
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_another_size_takes_no_layer_of_another_resolution(family, runs):
+    """--init of a model for 32 px at 64 px: its generator where that fits, and a discriminator that is as
+    fresh as without it, but for the family that counts its layers from the smallest resolution."""
+    larger, place = config(family, size=64, **LARGER.get(family, {})), torch.device("cpu")
+    fresh = create_state(larger, (3, 64, 64), place)
+    try:
+        begun = create_state(replace(larger, init=str(runs(family))), (3, 64, 64), place)
+    except facegan.errors.ConfigError as error:
+        assert family in ("vanilla", "dcgan") and "of the generator's" in str(error)
+        return
+    a, b = fresh.discriminator.state_dict(), begun.discriminator.state_dict()
+    same = {key for key in a if torch.equal(a[key], b[key])}
+    if family == "progan":
+        assert float(begun.generator.level) == float(begun.discriminator.level) == 3.0
+        assert len(same) < len(a) / 2 and "from_rgb.4.weight" in same and "fresh" not in begun.begun_with
+    else:
+        assert same == set(a) and "a fresh discriminator (the model is for 32x32 px)" in begun.begun_with
+    with pytest.raises(facegan.errors.ConfigError, match=r"--freeze-d 1: .*but for 32x32 px.* of this size"):
+        create_state(replace(larger, init=str(runs(family)), freeze_d=1), (3, 64, 64), place)
+
+
+def test_what_has_grown_larger_is_all_grown(portraits, runs, tmp_path):
+    """A ProGAN for 32 px goes on at 16 px, and Freeze-D asks for layers that have learnt."""
+    small, place = config("progan", init=str(runs("progan"))), torch.device("cpu")
+    state = create_state(small, (3, 16, 16), place)
+    assert state.generator.levels == 3
+    for network in (state.generator, state.discriminator, state.ema):
+        assert float(network.level) == 2.0
+    half = facegan.train(
+        portraits, config("progan", kimg=0.016, **{"generator.stage_kimg": 0.4}), tmp_path / "half"
+    )
+    with pytest.raises(facegan.errors.ConfigError, match=r"--freeze-d 1: .* has not grown to 32x32 px"):
+        create_state(replace(small, init=str(half), freeze_d=1), (3, 32, 32), place)
 
 
 @pytest.mark.parametrize("family", FAMILIES)

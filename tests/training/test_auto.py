@@ -10,11 +10,14 @@ import pytest
 import torch
 
 from facegan.cli.main import main
+from facegan.cli.train_modes import with_recipe
 from facegan.errors import ConfigError
 from facegan.recipes import RECIPES, recipe
 from facegan.training import auto
 from facegan.training.auto import Probe, Surroundings
 from facegan.training.config import check, override
+from facegan.training.dryrun import at_the_end
+from facegan.training.state import create_state
 
 NARROW = ["--generator.width", "0.25", "--discriminator.width", "0.25", "--quality-count", "0"]
 CPU = torch.device("cpu")
@@ -36,7 +39,8 @@ def around(side=64, pictures=8000, device="cpu", channels=3, faces=True, width=0
     (around(128), "faces-dcgan-128-plus"),
     (around(28, channels=1, faces=False), "digits-dcgan-28-plus"),
     (around(28, channels=1, device="mps"), "digits-dcgan-28-plus"),
-    (around(256), "stylegan2-256"),
+    (around(256), "r3gan-256-small"),
+    (around(256, channels=1, width=192), "stylegan2-256"),
     (around(64, width=48, device="cuda"), "stylegan2-64"),
     (around(48, width=64), "stylegan2-64-small"),
     (around(64, width=48, pictures=70_000), "stylegan2-64-small"),
@@ -45,6 +49,31 @@ def test_the_recipe(s, name):
     found, why = auto.pick_recipe(s)
     assert found == name and why
     assert auto.takes(RECIPES[name].config, s)
+
+
+@pytest.mark.parametrize(("s", "asked", "name"), [
+    (around(pictures=70_000), {"told": True}, "r3gan-64-small"),
+    (around(), {"told": True}, "stylegan2-64-small"),
+    (around(device="cuda"), {"told": True}, "stylegan2-64"),
+    (around(), {"family": "stylegan2"}, "stylegan2-64-small"),
+    (around(), {"family": "stylegan2", "before": "stylegan2-64"}, "stylegan2-64"),
+    (around(), {"family": "progan", "before": "progan-128"}, "progan-64"),
+    (around(device="cuda"), {"family": "fast", "before": "faces-fast-64"}, "faces-fast-64"),
+    (around(), {"family": "r3gan", "before": "unheard", "told": True}, "r3gan-64-small"),
+], ids=lambda x: x if isinstance(x, str) else "")  # fmt: skip
+def test_the_recipe_suits_labels_and_the_model_to_begin_with(s, asked, name):
+    found, why = auto.pick_recipe(s, **asked)
+    assert found == name and why
+    config = RECIPES[name].config
+    assert auto.takes(config, s) and config.family == asked.get("family", config.family)
+    assert config.family in ("stylegan2", "r3gan") or "told" not in asked
+
+
+def test_none_for_labels_of_this_size_says_so():
+    with pytest.raises(ConfigError, match=r"--auto: no recipe that takes --condition for pictures of 80x80"):
+        auto.pick_recipe(around(80), told=True)
+    with pytest.raises(ConfigError, match=r"no recipe of the family vanilla, the model's of --init, for"):
+        auto.pick_recipe(around(80), family="vanilla")
 
 
 @pytest.mark.parametrize("s", [around(72), around(80, width=60), around(28, channels=3)])
@@ -110,6 +139,7 @@ def test_the_batch_is_cut_into_as_few_pieces_as_fit(free, pieces):
     """100 + 10 n bytes: 32 pictures need 420, which is 80% of 525; 16 need 260, 80% of 325; 1 needs 110."""
     changes, why = auto.fit_batch(recipe("faces-fast-64"), Probe(100, 10, ((2, 120), (8, 180))), free)
     assert changes == ({"accumulate": pieces} if pieces > 1 else {}) and "probed" in why
+    assert ("little to compare" in why) == (pieces == 32)
 
 
 def test_what_fits_nowhere_says_so():
@@ -142,6 +172,17 @@ def test_the_probes_updates_are_real_and_penalised(monkeypatch):
     config = override(recipe("faces-tiny-32"), {"generator.width": 0.25, "discriminator.width": 0.25})
     auto.probe(config, (3, 32, 32), CPU)
     assert seen == [(2, 0), (2, 0), (8, 0), (8, 0)]
+
+
+def test_augmentation_is_measured_at_work():
+    """One that begins at nothing by 0.3, or its highest; more stays, and so does one of fixed strength."""
+    for changes, expected in (
+        ({}, 0.3), ({"augment_max": 0.2}, 0.2), ({"augment_p": 0.5}, 0.5),
+        ({"augment_target": 0.0, "augment_p": 0.1}, 0.1),
+    ):  # fmt: skip
+        small = {f"{side}.widths": (8, 8, 8, 8) for side in ("generator", "discriminator")}
+        config = override(recipe("faces-fast-64"), {**small, "discriminator.projected": "", **changes})
+        assert at_the_end(create_state(config, (3, 64, 64), CPU)).augment.p == expected
 
 
 @pytest.fixture
@@ -233,11 +274,19 @@ def test_the_command_explains_trains_and_goes_on(tiny_dataset, tmp_path, capsys,
     (["--auto", "--batch", "0"], "--batch must be at least 1"),
     (["--auto", "--repeats", "2"], "--repeats and --auto: one at a time"),
     (["--auto", "--device", "nowhere"], "--device nowhere"),
+    (["--auto", "--init", "celeba64"], "no recipe of the family fast, the model's of --init"),
+    (["--auto", "--init", "nowhere.safetensors"], "--init nowhere.safetensors"),
 ])  # fmt: skip
 def test_mistakes_in_one_line(tiny_dataset, capsys, words, line):
     assert main(["train", str(tiny_dataset.path), *words, "--quiet"]) == 2
     err = capsys.readouterr().err
     assert line in err and err.count("\n") == 1
+
+
+def test_the_command_chooses_what_takes_labels(tiny_dataset):
+    argv = [str(tiny_dataset.path), "--auto", "--condition", "smiling"]
+    words, why = with_recipe(argv)
+    assert words == [*argv, "--recipe", "r3gan-32-small"] and "--condition" in why
 
 
 def test_several_processes_would_measure_differently(tiny_dataset, capsys, monkeypatch):

@@ -12,6 +12,7 @@ import weakref
 import pytest
 import refusing
 import torch
+from reduced import reductions
 
 from facegan.errors import RunError
 from facegan.nets import parallel
@@ -163,3 +164,22 @@ def test_pieces_may_change_on_the_way(tiny_dataset, tmp_path):
     for kimg, more in ((0.016, {}), (0.032, {"accumulate": 2})):
         out = train(tiny_dataset, "faces-tiny-32", tmp_path / "norm", kimg=kimg, **small, **more)
     assert "batch norm, which sees one piece at a time, and rounding" in (out / "events.jsonl").read_text()
+
+
+@pytest.mark.parametrize(("name", "then", "now", "told"), [
+    ("stylegan2-64-small", (1, 1), (2, 1), ["what noise and dropout draw"]),
+    ("stylegan2-64-small", (1, 1), (1, 4), []),  # shares of four
+    ("stylegan2-64-small", (1, 1), (1, 8), ["the groups of minibatch deviation"]),
+    ("stylegan2-64-small", (2, 4), (4, 2), ["what noise and dropout draw"]),  # shares of two before, too
+    ("faces-dcgan-80", (1, 1), (2, 1), ["what noise and dropout draw"]),
+    ("faces-tiny-32", (1, 1), (2, 1), ["batch norm, which sees one piece at a time,"]),
+    ("r3gan-32-small", (1, 1), (4, 2), []),
+])  # fmt: skip
+def test_what_other_shares_change(name, then, now, told):
+    """(pieces, processes) of a batch of 16."""
+    from facegan.training.loop import _shared_otherwise
+
+    config = override(recipe(name), {**reductions(name), "batch": 16})
+    state = create_state(config, (3, config.size, config.size), CPU)
+    before, after = ({"accumulate": pieces, "processes": n} for pieces, n in (then, now))
+    assert _shared_otherwise(state, before, after) == told

@@ -46,6 +46,10 @@ def test_words_of_switches_and_lists():
     (["=1"], "write a setting"),
     (["gamma=,"], "write a setting"),
     (["batch=1", "batch=2"], "named twice"),
+    (["r1_gamma=1", "gamma=2"], "'r1_gamma' is named twice"),
+    (["generator.lr=1e-3", "generator.lr=2e-3"], "'generator.lr' is named twice"),
+    (["metric=kid,fid"], "trials are ranked by it; give --metric"),
+    (["metric-features=faces,pixels"], "give --metric-features"),
     ([f"seed={','.join(map(str, range(300)))}"], "300 trials are too many"),
     (["init=a b,a-b"], "two trials would have one name"),
 ])  # fmt: skip
