@@ -20,7 +20,7 @@ from facegan.recipes import RECIPES
 from facegan.training import loop
 from facegan.training.config import TrainConfig, check, override
 from facegan.training.data import ImageFeed
-from facegan.training.dryrun import DryRun, PeakMemory, at_the_end, count_due, dry_run, free_memory
+from facegan.training.dryrun import DryRun, PeakMemory, at_the_end, dry_run, free_memory, occasions
 from facegan.training.dryrun_text import duration, size
 from facegan.training.memory import is_out_of_memory
 from facegan.training.records import read_record
@@ -399,14 +399,8 @@ def _shortened(measured: DryRun, config: TrainConfig) -> DryRun:
     """The same updates' times for another length."""
     if config.kimg == measured.config.kimg:
         return measured
-    total, step = round(config.kimg * 1000), measured.images_per_update
-    updates = -(-total // step)
-    grid_every = max(1, round((config.grid_kimg or config.kimg / 40) * 1000))
-    save_every = max(1, round((config.checkpoint_kimg or config.kimg / 10) * 1000))
-    return replace(
-        measured, config=config, updates=updates, grids=count_due(updates, step, grid_every) + 1,
-        models=count_due(updates, step, save_every),
-    )  # fmt: skip
+    changes: dict[str, Any] = {"config": config, **occasions(config)}
+    return replace(measured, **changes)
 
 
 def _speed(measured: DryRun) -> str:

@@ -136,10 +136,13 @@ class DryRun:
     updates: int
     grids: int
     pictures_a_grid: int
-    """Pictures drawn for each grid, with those for its measures and for batch norm's statistics."""
+    """Pictures drawn for each grid, with those for its measures."""
     models: int
-    pictures_a_model: int
     model_bytes: int
+    copies: int
+    """Of the generator, one for a grid, a model or both at once."""
+    pictures_a_copy: int
+    """For batch norm's statistics."""
     checkpoint_bytes: int
     map_bytes: int
     """Of the dataset's memory map, where the first run has yet to make it; else 0."""
@@ -160,7 +163,7 @@ class DryRun:
     @property
     def drawing_seconds(self) -> float:
         """For all grids and models."""
-        count = self.grids * self.pictures_a_grid + self.models * self.pictures_a_model
+        count = self.grids * self.pictures_a_grid + self.copies * self.pictures_a_copy
         return count * self.drawing
 
 
@@ -257,12 +260,26 @@ def _some_labels(state: TrainState, count: int) -> tuple[torch.Tensor, ...]:
     return (torch.zeros(shape, device=state.device, dtype=state.dtype),) if state.label_dim else ()
 
 
-def count_due(updates: int, step: int, every: int) -> int:
-    """How many of ``updates`` updates of ``step`` images pass a multiple of ``every`` or are the last."""
+def occasions(c: TrainConfig) -> dict[str, int]:
+    """How many updates, grids, models and copies for them a run has, by the names of :class:`DryRun`."""
+    step = c.batch * c.d_updates
+    updates = -(-round(c.kimg * 1000) // step)
+    grid_every = max(1, round((c.grid_kimg or c.kimg / 40) * 1000))
+    save_every = max(1, round((c.checkpoint_kimg or c.kimg / 10) * 1000))
+    return {
+        "updates": updates,
+        "grids": count_due(updates, step, grid_every) + 1,  # the first before any update
+        "models": count_due(updates, step, save_every),
+        "copies": count_due(updates, step, grid_every, save_every) + 1,
+    }
+
+
+def count_due(updates: int, step: int, *every: int) -> int:
+    """How many of ``updates`` updates of ``step`` images pass a multiple of one ``every`` or are the last."""
     if updates == 0:
         return 0
-    passed = np.arange(updates + 1, dtype=np.int64) * step // every
-    due = np.diff(passed) > 0
+    seen = np.arange(updates + 1, dtype=np.int64) * step
+    due = np.logical_or.reduce([np.diff(seen // n) > 0 for n in every])
     due[-1] = True
     return int(due.sum())
 
@@ -285,10 +302,6 @@ def _result(
     shape: tuple[int, int, int],
 ) -> DryRun:
     c, count = state.config, data.counts["train"]
-    total, step = round(c.kimg * 1000), c.batch * c.d_updates
-    updates = -(-total // step)
-    grid_every = max(1, round((c.grid_kimg or c.kimg / 40) * 1000))
-    save_every = max(1, round((c.checkpoint_kimg or c.kimg / 10) * 1000))
     moments = [
         t for o in (state.g_optimizer, state.d_optimizer) for s in o.state.values() for t in s.values()
     ]
@@ -317,11 +330,9 @@ def _result(
         memory_free=free_memory(state.device),
         timings=timings,
         drawing=drawing,
-        updates=updates,
-        grids=count_due(updates, step, grid_every) + 1,  # the first before any update
-        pictures_a_grid=c.grid_count + c.quality_count + renewed,
-        models=count_due(updates, step, save_every),
-        pictures_a_model=renewed,
+        **occasions(c),
+        pictures_a_grid=c.grid_count + c.quality_count,
+        pictures_a_copy=renewed,
         model_bytes=2 * floats + counters,  # half precision
         checkpoint_bytes=weights + average + _bytes(moments),
         map_bytes=0 if isinstance(pictures, np.memmap) else count * int(np.prod(shape)),

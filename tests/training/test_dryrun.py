@@ -24,7 +24,7 @@ from facegan.recipes import RECIPES, recipe
 from facegan.training import dryrun
 from facegan.training.checkpoint import list_checkpoints
 from facegan.training.config import TrainSettings, override, update_kinds
-from facegan.training.dryrun import PeakMemory, count_due, dry_run
+from facegan.training.dryrun import PeakMemory, count_due, dry_run, occasions
 from facegan.training.dryrun_text import duration, layer_rows, page, quantity, settings_lines, size
 from facegan.training.loop import train
 
@@ -197,6 +197,12 @@ def test_slow_updates_are_timed_once(tiny_dataset, monkeypatch):
 def test_how_often_something_is_due(updates, step, every):
     marks = [(k + 1) * step // every > k * step // every or k == updates - 1 for k in range(updates)]
     assert count_due(updates, step, every) == sum(marks)
+
+
+def test_a_copy_serves_grid_and_model_at_once():
+    """A grid every 20 of 100 images, a model every 30, updates of 10: after 20, 30, 40, 60, 80, 90, 100."""
+    config = small(batch=10, kimg=0.1, grid_kimg=0.02, checkpoint_kimg=0.03)
+    assert occasions(config) == {"updates": 10, "grids": 6, "models": 4, "copies": 8}
 
 
 def test_out_of_memory_is_one_line(tiny_dataset, tmp_path):
