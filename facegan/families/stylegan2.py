@@ -2,7 +2,7 @@
 
 Defaults are those of the authors' automatic settings below 512 px ("Training generative adversarial
 networks with limited data", Karras et al. 2020, appendix C and its code); but penalties are no steps of their
-own there, for which the authors lower Adam's rate by k / (k + 1) and raise its decays to that power.
+own here, for which the authors lower Adam's rate by k / (k + 1) and raise its decays to that power.
 """
 
 from __future__ import annotations

@@ -113,9 +113,7 @@ RULES: tuple[Rule, ...] = (
 )  # fmt: skip
 
 
-def pick_recipe(
-    s: Surroundings, told: bool = False, family: str = "", before: str = ""
-) -> tuple[str, str]:  # fmt: skip
+def pick_recipe(s: Surroundings, told: bool = False, family: str = "", before: str = "") -> tuple[str, str]:
     """Name of the recipe that suits, and why; ConfigError names the sizes that there are.
 
     ``told`` asks for networks that take labels, ``family`` for that one, of which ``before`` is the recipe
@@ -124,11 +122,7 @@ def pick_recipe(
 
     def suits(name: str) -> bool:
         config = RECIPES[name].config
-        return (
-            takes(config, s)
-            and (not told or getattr(get_family(config.family), "CONDITIONAL", False))
-            and family in ("", config.family)
-        )
+        return takes(config, s) and (not told or _takes_labels(config)) and family in ("", config.family)
 
     if before in RECIPES and suits(before):
         return before, "the model to begin with was trained by it"
@@ -151,6 +145,10 @@ def pick_recipe(
 def takes(config: TrainConfig, s: Surroundings) -> bool:
     """Whether the recipe works with pictures of this size and these channels."""
     return loop.suits(config, s.height, s.width) and config.channels in (0, s.channels)
+
+
+def _takes_labels(config: TrainConfig) -> bool:
+    return getattr(get_family(config.family), "CONDITIONAL", False)
 
 
 # --- settings ------------------------------------------------------------------------------------
@@ -317,7 +315,7 @@ def _condition(config: TrainConfig, s: Surroundings) -> Choice:
     if not s.attributes:
         return Choice("condition", "none", "the dataset has no attributes: see 'facegan label'")
     known = f"{len(s.attributes)} attributes are known"
-    if getattr(get_family(config.family), "CONDITIONAL", False):
+    if _takes_labels(config):
         return Choice("condition", "none", f"{known}: --condition {s.attributes[0]} tells them")
     return Choice("condition", "none", f"{known}, but these networks are told none")
 

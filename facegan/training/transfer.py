@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -23,7 +24,8 @@ def initialise(state: TrainState, reference: str, image_shape: Sequence[int]) ->
     unless it counts its layers from the smallest resolution. ConfigError if the networks have next to
     nothing in common.
     """
-    papers, average, whole = _given(reference)
+    with _for_init():
+        papers, average, whole = _networks(reference)
     if papers["family"] != state.config.family:
         raise ConfigError(
             f"--init {reference}: its family is {papers['family']}, not {state.config.family}; "
@@ -76,17 +78,22 @@ def initialise(state: TrainState, reference: str, image_shape: Sequence[int]) ->
 
 def papers_of(reference: str) -> dict[str, Any]:
     """What is known of the model that ``--init`` names; ConfigError if there is none."""
-    return _given(reference)[0]
+    from facegan.runs import load
+    from facegan.training.pack import is_packed, unpack
+
+    with _for_init():
+        return unpack(reference)[0] if is_packed(reference) else load(reference).meta
+
+
+@contextmanager
+def _for_init() -> Iterator[None]:
+    try:
+        yield
+    except ModelError as error:
+        raise ConfigError(f"--init {error}") from None
 
 
 State = dict[str, torch.Tensor]
-
-
-def _given(reference: str) -> tuple[dict[str, Any], State, dict[str, State]]:
-    try:
-        return _networks(reference)
-    except ModelError as error:
-        raise ConfigError(f"--init {error}") from None
 
 
 def _networks(reference: str) -> tuple[dict[str, Any], State, dict[str, State]]:
