@@ -42,10 +42,10 @@ def measured(name: str, device: str, seconds: float) -> dict[str, float | str]:
     from training import data_share
 
     from facegan.training.data import ImageFeed
-    from facegan.training.dryrun import PeakMemory, at_the_end
+    from facegan.training.dryrun import PeakMemory
     from facegan.training.loop import pick_device
     from facegan.training.session import resolved
-    from facegan.training.state import create_state
+    from facegan.training.state import at_the_end, create_state
     from facegan.training.step import train_step
 
     torch.set_num_threads(1)

@@ -83,15 +83,21 @@ def write_bytes(path: str | Path, content: bytes) -> None:
 
 
 def take_lock(handle: IO[Any]) -> bool:
-    """Whether no other process holds this open file; from now on this one does, until it is closed."""
+    """Whether no other process holds this open file; from now on this one does, until it is closed.
+
+    Where the system or the file's disk knows no locks, nobody holds it: beginning twice is the user's to
+    avoid.
+    """
     try:
         import fcntl
-    except ImportError:  # Windows: two processes in one folder are the user's to avoid
+    except ImportError:  # Windows
         return True
     try:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
+    except BlockingIOError:
         return False
+    except OSError:  # some network and user-space file systems
+        return True
     return True
 
 

@@ -29,6 +29,7 @@ from facegan.images import to_uint8
 from facegan.nets.unfilled import Unfilled
 
 FORMAT = 1
+_AVERAGED = 1000  # latents of an average of w
 
 
 @dataclass(frozen=True)
@@ -143,6 +144,7 @@ class Generator:
         self.conditions = Conditions(self.labels, meta.get("label_rows", {})) if self.labels else None
         self.told: torch.Tensor | None = self.conditions.row({}) if self.conditions else None
         self.varied: dict[int, float] | None = None
+        self._averages: dict[tuple[float, ...], torch.Tensor] = {}  # of w, by labels
         self.bundled = ""
         self.w_dim, self.num_ws = int(network.w_dim), int(network.num_ws)  # type: ignore[arg-type]
         self.device = torch.device(device)
@@ -156,6 +158,8 @@ class Generator:
 
         What is ``N,num_ws,w_dim`` already is w, and only truncated. See ``truncates``.
 
+        Labels stay as they are, but for those within w: that is drawn towards the average of those told.
+
         ``labels`` are ``N,L`` (or ``L`` for all) for a conditional network, in the order of ``self.labels``;
         without them, those of :meth:`tell`, which begin with the training pictures' most frequent ones.
         """
@@ -166,14 +170,31 @@ class Generator:
         else:
             given = (self.told if labels is None else labels).to(self.device, z.dtype).expand(len(z), -1)
             w = self.network.map(z.to(self.device), given)  # type: ignore[operator]
-        return w if truncation == 1.0 else self.w_average() + (w - self.w_average()) * truncation
+        if truncation == 1.0:
+            return w
+        average = self.w_average(None if z.ndim == 3 else labels)
+        return average + (w - average) * truncation
 
-    def w_average(self) -> torch.Tensor:
-        """Average of w, ``num_ws,w_dim``: the network's own, or the image of the prior's mean."""
+    def w_average(self, labels: torch.Tensor | None = None) -> torch.Tensor:
+        """Average of w, ``num_ws,w_dim``: the network's own, or the image of the prior's mean.
+
+        A conditional network has one for each row of labels, so that truncation leaves those alone; with
+        ``labels`` ``N,L`` it is ``N,num_ws,w_dim``, without them that of :meth:`tell`'s.
+        """
         stored = getattr(self.network, "w_avg", None)
-        if stored is not None:
-            return stored
-        return self.map(self.latent.centre()[None])[0]
+        if self.told is None:
+            return self.map(self.latent.centre()[None])[0] if stored is None else stored
+        rows = (self.told if labels is None else labels).detach().cpu().float()
+        if rows.ndim == 2:
+            found, which = rows.unique(dim=0, return_inverse=True)
+            return torch.stack([self.w_average(row) for row in found])[which.to(self.device)]
+        key = tuple(rows.tolist())
+        if key not in self._averages:
+            # The one that is stored is over all labels: this one's is that of some thousand latents.
+            z = self.latent.centre()[None] if stored is None else self.latent.sample(range(_AVERAGED))
+            with torch.inference_mode(False), torch.no_grad():
+                self._averages[key] = self.map(z, labels=rows).mean(0)
+        return self._averages[key].to(self.device)
 
     @property
     def truncates(self) -> bool:

@@ -13,7 +13,7 @@ from safetensors.numpy import save_file
 
 from facegan.deltas import load_delta
 from facegan.errors import ModelError
-from facegan.files import has_papers
+from facegan.files import has_papers, take_lock
 from facegan.generator import Generator
 from facegan.inversion.encoder import Encoder
 from facegan.latent.directions import Directions
@@ -58,3 +58,19 @@ def test_one_line_of_the_same_shape(key: str, tmp_path: Path) -> None:
         said = str(caught.value)
         assert said.startswith(f"{file}: {message.replace('WHAT', what).replace('KEY', key)}"), said
         assert "\n" not in said and len(said) < 400
+
+
+@pytest.mark.parametrize(
+    ("error", "taken"), [(None, True), (BlockingIOError, False), (OSError(38, "not implemented"), True)]
+)
+def test_a_lock_is_refused_only_where_somebody_holds_it(tmp_path, monkeypatch, error, taken):
+    """A file system that knows no locks holds nobody up."""
+
+    def flock(*_):
+        if error is not None:
+            raise error
+
+    fcntl = pytest.importorskip("fcntl")
+    monkeypatch.setattr(fcntl, "flock", flock)
+    with open(tmp_path / "lock", "w") as handle:
+        assert take_lock(handle) is taken

@@ -99,7 +99,7 @@ def main(
         if norm != "keep":
             rescale = probe.spread_of(generator).typical
     else:
-        generator = told(generator, labels)
+        generator = told(generator, labels, by_seed=False)
         terms = parse_expression(text, named)
         faces = _sheet(generator, terms, vectors, seed, 100 if sheet else 1)
         rescale = generator.latent if norm == "prior" else None

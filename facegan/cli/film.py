@@ -70,7 +70,7 @@ def main(
         check_ending("--evenness", evenness, (".png",))
     if latents:
         check_ending("--latents", latents, (".npz",))
-    network = told(check_truncation(truncation, load(model, device)), labels)
+    network = told(check_truncation(truncation, load(model, device)), labels, by_seed=False)
     route = gather(network, points or ("0-5",))
     count = frames_for(route, seconds, fps, loop)
     done = film(

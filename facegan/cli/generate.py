@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     import torch
 
     from facegan.generator import Generator
+    from facegan.latent import Vectors
 
 MOST_IN_A_GRID = 10_000
 
@@ -47,7 +48,7 @@ def main(
         constant: pictures of vectors that are constant instead, such as 0,0.5,1.
         vectors: pictures of saved vectors instead: FILE.npz, or some of it, FILE.npz:1,4-6.
         out: a .png (one grid), a folder (single PNG files), or an .npz (uint8 N,H,W,C).
-        latents: save the vectors, before truncation, as .npz.
+        latents: save the vectors, before truncation, as .npz; in w, which holds labels, with --labels random.
         columns: of the grid; 0 makes it about square.
         scale: repeat each pixel so often, in PNG; 0 makes a grid's pictures at least 64 px, others 1.
         numbered: number the grid's pictures from 1, for choosing members of arithmetic.
@@ -55,7 +56,7 @@ def main(
         device: cpu, cuda or mps.
     """
     from facegan import images
-    from facegan.latent import Vectors, save_vectors
+    from facegan.latent import save_vectors
     from facegan.runs import load
 
     if count < 0 or columns < 0:
@@ -64,15 +65,15 @@ def main(
     kind = output_kind(out)
     if kind != "grid" and numbered:
         raise InputError(f"--numbered makes a grid: choose an --out that ends in .png, not {out}")
-    network = told(check_truncation(truncation, load(model, device)), labels)
+    by_seed = not (constant or vectors)
+    network = told(check_truncation(truncation, load(model, device)), labels, by_seed)
     chosen = choose(network, seed, count, constant, vectors)
     if kind == "grid" and len(chosen) > MOST_IN_A_GRID:
         raise InputError(
             f"--out {out}: {len(chosen)} pictures are too many for one grid; choose a folder or .npz"
         )
     if latents:
-        given = Vectors(chosen.z(network), tuple(chosen.names()), network.hash, chosen.space)
-        save_vectors(latents, given)
+        save_vectors(latents, chosen.vectors(network))
     text = papers(network.hash, truncation, **({"labels": labels} if labels else {}))
     pictures = network.stream(chosen.points, truncation)
     target = Path(out)
@@ -100,9 +101,19 @@ class Chosen:
     def __len__(self) -> int:
         return len(self.points)
 
-    def z(self, network: Generator) -> torch.Tensor:
-        """The latents, ``N,dim``."""
-        return self.points if self.kind != "seed" else network.latent.sample(self.points)  # type: ignore
+    def vectors(self, network: Generator) -> Vectors:
+        """Their latents ``N,dim``; where seeds have labels of their own, w, which holds those as well."""
+        import torch
+
+        from facegan.latent import Vectors
+
+        if self.kind != "seed":
+            return Vectors(self.points, tuple(self.names()), network.hash, self.space)  # type: ignore
+        z, space = network.latent.sample(self.points), "z"  # type: ignore[arg-type]
+        if network.varied is not None:
+            with torch.inference_mode():
+                z, space = network.map(z, labels=network.labels_of(self.points)).cpu().clone(), "w+"  # type: ignore[arg-type]
+        return Vectors(z, tuple(self.names()), network.hash, space)
 
     def names(self) -> Iterator[str]:
         return iter(self.labels) if self.labels else (str(p) for p in self.points)

@@ -66,7 +66,7 @@ def main(
     if rows < 1 or columns < 0:
         raise InputError("--rows must be at least 1, --columns 0 or more")
     check_scale(scale)
-    network = told(check_truncation(truncation, load(model, device)), labels)
+    network = told(check_truncation(truncation, load(model, device)), labels, by_seed=False)
     named = points or ("0", "1")
     routes = _routes(network, named, rows)
     text = papers(network.hash, truncation, points=" ".join(named), path=path, steps=str(steps))

@@ -123,7 +123,7 @@ def main(
         raise InputError("--compare takes names of losses alone, and neither --loss nor --tune beside it")
     target = Path(out)
     _check_folder(target, photos)
-    network = told(load(model, device), labels)
+    network = told(load(model, device), labels, by_seed=False)
     guide = find_encoder(network, model, encoder)
     found = read_photos(photos, network, align, face, alpha=preset != "tutorial", say=say)
     chosen = settings.preset(preset, all(p.seed is not None for p in found), **changes)

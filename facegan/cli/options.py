@@ -50,17 +50,23 @@ def aligned(rows: Sequence[Sequence[str]]) -> str:
     return "\n".join(lines)
 
 
-def told(network: Generator, labels: str) -> Generator:
+def told(network: Generator, labels: str, by_seed: bool = True) -> Generator:
     """The model with what ``--labels`` says; a conditional one without them says what it takes.
 
+    Where pictures are not those of seeds (``by_seed`` False), ``random`` has nothing to draw by: InputError.
     A bundled one tells its licence.
     """
     if network.bundled:
         print(f"{network.bundled}: {network.meta.get('licence', 'licence unknown')}", file=sys.stderr)
     if labels:
-        return network.tell(labels)
+        other = network.tell(labels)
+        if other.varied is not None and not by_seed:
+            raise InputError(f"--labels {labels}: only seeds have labels of their own; name them, as in "
+                             f"--labels {network.spelled()}")  # fmt: skip
+        return other
     if network.labels:
-        print(f"labels: {network.spelled()} (choose others with --labels, or random)", file=sys.stderr)
+        more = ", or random" * by_seed
+        print(f"labels: {network.spelled()} (choose others with --labels{more})", file=sys.stderr)
     return network
 
 

@@ -22,13 +22,14 @@ DEFAULT_RECIPE = "faces-dcgan-64"
 
 
 def _recipe_name(argv: list[str]) -> str:
-    """The recipe is read first, because its values are the other flags' defaults."""
-    for i, word in enumerate(argv):
-        if word == "--recipe" and i + 1 < len(argv):
-            return argv[i + 1]
+    """The recipe is read first, because its values are the other flags' defaults; the last one counts."""
+    name = DEFAULT_RECIPE
+    for word, following in zip(argv, [*argv[1:], ""], strict=True):
+        if word == "--recipe" and following:
+            name = following
         if word.startswith("--recipe="):
-            return word.partition("=")[2]
-    return DEFAULT_RECIPE
+            name = word.partition("=")[2]
+    return name
 
 
 def flags_of(config: TrainConfig) -> type:
@@ -187,6 +188,7 @@ def run(argv: list[str]) -> int:
     import torch
 
     from facegan.data.dataset import Dataset
+    from facegan.training.checkpoint import list_checkpoints
     from facegan.training.loop import Interrupted, train
 
     if flags.threads:
@@ -204,6 +206,11 @@ def run(argv: list[str]) -> int:
             return 0
         return 0 if flags.auto else _dry_run(data, config, flags)
     command = "facegan train " + shlex.join(argv)
+    resume = flags.resume
+    if resume and (flags.repeats > 1 or flags.sweep):  # those that had not begun yet do begin
+        if not any(list_checkpoints(path) for path in out.glob("*/checkpoints")):
+            raise RunError(f"{out}: --resume, but there is no checkpoint in a run below it")
+        resume = False
 
     def once(config: TrainConfig, out: Path) -> None:
         listeners: list[Any] = [] if flags.quiet or not first else [LiveLine()]
@@ -212,16 +219,17 @@ def run(argv: list[str]) -> int:
 
             listeners.append(TensorBoardListener(out / "tensorboard"))
         if not flags.quiet and first:
-            print(f"{config.recipe} on {data.path} ({data.counts['train']} images) -> {out}", file=sys.stderr)
-        train(
-            data, config, out, resume=flags.resume, device=flags.device, listeners=listeners, command=command
-        )
+            print(
+                f"{config.recipe} on {data.path} ({data.counts.get('train', 0)} images) -> {out}",
+                file=sys.stderr,
+            )
+        train(data, config, out, resume=resume, device=flags.device, listeners=listeners, command=command)
 
     try:
         if flags.repeats > 1:
             return _repeat(once, config, out, flags.repeats, flags.quiet, first)
         if flags.sweep:
-            return train_modes.run_sweep(once, config, argv, flags, out, first)
+            return train_modes.run_sweep(once, data, config, argv, flags, out, first)
         once(config, out)
     except FaceganError as error:
         if first or not (error.told or isinstance(error, (ConfigError, DatasetError))):

@@ -121,8 +121,8 @@ def _unknown(name: str, known: set[str]) -> str:
 
 
 def run_sweep(
-    once: Callable[[TrainConfig, Path], None], config: TrainConfig, argv: list[str], flags: Any, out: Path,
-    first: bool,
+    once: Callable[[TrainConfig, Path], None], data: Dataset, config: TrainConfig, argv: list[str],
+    flags: Any, out: Path, first: bool,
 ) -> int:  # fmt: skip
     """All trials, their ranking, and a page that compares them; 2 where some failed."""
     from facegan.training.sweep import sweep, table, write_outcomes
@@ -133,7 +133,7 @@ def run_sweep(
         if first and not flags.quiet:
             print(text, file=sys.stderr, flush=True)
 
-    outcomes = sweep(trials, out, once, said)
+    outcomes = sweep(trials, out, once, data.content_hash, said)
     if first:
         metric = trials[0][1].metric
         page = write_outcomes(outcomes, metric, out)
@@ -159,6 +159,8 @@ def dry_sweep(data: Dataset, config: TrainConfig, argv: list[str], flags: Any) -
             continue
         each = d.training_seconds + d.drawing_seconds
         print(f"about {duration(each)} each and {duration(each * len(trials))} in all, without measuring")
+        if d.disturbed:
+            print(f"{d.disturbed}: without them it is faster, maybe by much")
         break
     print("Nothing was written; the same command without --dry-run trains.")
     return 0

@@ -9,7 +9,9 @@ import itertools
 import json
 import os
 import shutil
+import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +21,7 @@ from facegan.errors import DatasetError, first_line
 
 FORMAT = 1
 SPLITS = ("train", "val", "test")
+_STALE = 600.0  # seconds without a write: whoever made a temporary file is no more
 
 
 class Dataset:
@@ -111,22 +114,23 @@ class Dataset:
                     if old.is_dir() and old.name != self.content_hash:
                         shutil.rmtree(old, ignore_errors=True)
             file.parent.mkdir(parents=True, exist_ok=True)
-            if 0 in shape:
-                with open(temporary, "wb") as handle:
-                    np.save(handle, np.empty(shape, np.uint8))
-            else:
-                out = np.lib.format.open_memmap(temporary, "w+", np.uint8, shape)
+            for left in file.parent.glob(f".{file.name}.*.tmp"):  # by a process that was killed
+                with suppress(FileNotFoundError):
+                    if time.time() - left.stat().st_mtime > _STALE:
+                        left.unlink()
+            # Written, not mapped: on a full disk a map's pages end the process without a word.
+            with open(temporary, "wb") as handle:
+                header = {"descr": "|u1", "fortran_order": False, "shape": shape}
+                np.lib.format.write_array_header_1_0(handle, header)
                 index = 0
                 for index, row in enumerate(self.rows(split, ["image"]) if any_rows else (), 1):
                     if index > shape[0]:
                         break
-                    out[index - 1] = self._picture(row, split)
+                    handle.write(self._picture(row, split).tobytes())
                 if index != shape[0]:
                     raise DatasetError(
                         f"{self.path}: split '{split}' has {index} of {shape[0]} pictures; prepare again"
                     )
-                out.flush()
-                del out
             os.replace(temporary, file)  # two processes write the same bytes: the last one wins
         except OSError as error:
             raise DatasetError(f"{file}: the memory map could not be written ({error.strerror})") from None

@@ -21,8 +21,8 @@ _REFERENCE = 5000  # pictures that are compared with, at most
 class ValidationMetric:
     """Judges a generator by ``name`` of METRICS against val, or train where there is no val.
 
-    ``count`` samples of the seeds 10,000 and up. ``floor`` is what other real pictures get, where some are
-    held out; ``seconds`` is what it all has cost so far.
+    ``count`` samples of the seeds 10,000 and up. ``split`` is which of the two it is; ``floor`` is what other
+    real pictures get, where some are held out; ``seconds`` is what it all has cost so far.
     """
 
     def __init__(
@@ -34,7 +34,7 @@ class ValidationMetric:
         self.key, value = next(iter(self.metric.values.items()))
         self.lower = value.better == "lower"
         self.table = table(features, device=device)
-        split = "val" if data.counts.get("val", 0) >= FEWEST else "train"
+        self.split = split = "val" if data.counts.get("val", 0) >= FEWEST else "train"
         if data.counts.get(split, 0) < FEWEST:
             raise DatasetError(f"{data.path}: too few pictures for --metric {name}: it takes {FEWEST}")
         self.reference = of_dataset(data, split).limited(_REFERENCE)
@@ -43,6 +43,16 @@ class ValidationMetric:
         if split == "val":
             self.floor = self._measure(of_dataset(data, "train").limited(count))[self.key]
         self.seconds += time.perf_counter() - start
+
+    @property
+    def caution(self) -> str:
+        """What to know of its numbers, if anything."""
+        if self.split == "val":
+            return ""
+        return (
+            f"no val split of {FEWEST} pictures: --metric {self.name} compares with the training pictures, "
+            "which favours learning them by heart (facegan prepare --split val=0.1 holds some out)"
+        )
 
     def __call__(self, generator: Generator) -> dict[str, float]:
         """The metric's numbers; its first is the one that decides."""

@@ -20,12 +20,13 @@ from facegan.recipes import RECIPES
 from facegan.training import loop
 from facegan.training.config import TrainConfig, check, override
 from facegan.training.data import ImageFeed
-from facegan.training.dryrun import DryRun, PeakMemory, at_the_end, dry_run, free_memory, occasions
+from facegan.training.dryrun import DryRun, PeakMemory, dry_run, occasions
 from facegan.training.dryrun_text import duration, size
+from facegan.training.machine import free_memory
 from facegan.training.memory import is_out_of_memory
 from facegan.training.records import read_record
 from facegan.training.session import resolved
-from facegan.training.state import create_state
+from facegan.training.state import at_the_end, create_state
 from facegan.training.step import train_step
 
 LITTLE = 2_000  # training pictures; with fewer, a discriminator soon knows them by heart
@@ -404,7 +405,8 @@ def _shortened(measured: DryRun, config: TrainConfig) -> DryRun:
 def _speed(measured: DryRun) -> str:
     count = sum(t.count for t in measured.timings.values())
     speed = measured.images_per_update / measured.update_seconds
-    return f"{count} real updates timed: {speed:.3g} img/s; grids and models included"
+    busy = f"; {measured.disturbed}" if measured.disturbed else ""
+    return f"{count} real updates timed: {speed:.3g} img/s; grids and models included{busy}"
 
 
 def table(decision: Decision) -> str:

@@ -120,8 +120,8 @@ class TrainSettings:
     quality_count: int = 256
     """Samples in the measure of quality that goes with each grid; 0 leaves it out."""
     metric: str = ""
-    """Measure samples against the val split by fid, kid, precision-recall, density-coverage or swd, and keep
-    the best checkpoint and model (RUN@best); empty measures nothing."""
+    """Measure samples against the val split (train, where there is none) by fid, kid, precision-recall,
+    density-coverage or swd, and keep the best checkpoint and model (RUN@best); empty measures nothing."""
     metric_features: str = "faces"
     """What that metric compares pictures by: faces, pixels or inception."""
     metric_count: int = 1000

@@ -24,14 +24,14 @@ from facegan.nets.summary import LayerInfo, statistics, summarize
 from facegan.training import loop
 from facegan.training.config import TrainConfig, UpdateKind, check, update_kinds
 from facegan.training.data import ImageFeed
+from facegan.training.machine import OtherWork, free_memory
 from facegan.training.memory import fits, is_out_of_memory
 from facegan.training.session import BN_BATCH, BN_BATCHES, resolved
-from facegan.training.state import TrainState, create_state
+from facegan.training.state import TrainState, at_the_end, create_state
 from facegan.training.step import train_step
 
 TIMED_SECONDS, TIMED_UPDATES = 2.0, 3  # time updates for so long, and at least so many
 SLOW_UPDATE = 10.0  # seconds; of updates that take longer, one of each kind is enough
-TYPICAL_P = 0.3  # an adaptive augmentation's, where the run is not so far yet
 _PEEK = 256  # pictures to train on where the dataset has no memory map yet
 
 
@@ -92,16 +92,6 @@ def _resident() -> int | None:
     return None
 
 
-def free_memory(device: torch.device) -> int | None:
-    """Bytes that are still free on the device; None where the system does not tell."""
-    if device.type == "cuda":
-        return int(torch.cuda.mem_get_info(device)[0])
-    with suppress(OSError, IndexError, ValueError):
-        text = Path("/proc/meminfo").read_text()
-        return int(text.split("MemAvailable:")[1].split()[0]) * 1024
-    return None
-
-
 @dataclass(frozen=True)
 class Timing:
     """Seconds of updates of one kind: mean, shortest, longest, and how many were timed."""
@@ -131,6 +121,8 @@ class DryRun:
     memory_peak: int | None
     memory_free: int | None
     timings: dict[UpdateKind, Timing]
+    others: OtherWork
+    """What else the processor did meanwhile."""
     drawing: float
     """Seconds to draw one picture in sampling mode."""
     updates: int
@@ -151,6 +143,13 @@ class DryRun:
     def update_seconds(self) -> float:
         """Of the average update: each kind counts in its proportion."""
         return sum(kind.share * timing.mean for kind, timing in self.timings.items())
+
+    @property
+    def disturbed(self) -> str:
+        """That other programs made the updates slower than they will be, or nothing."""
+        if self.device != "cpu" or not self.others.slows(self.threads):
+            return ""
+        return f"other programs keep {self.others.cores:.1f} of {self.others.available} cores busy"
 
     @property
     def images_per_update(self) -> int:
@@ -195,19 +194,11 @@ def _measured(
         kinds = sorted(update_kinds(config), key=lambda kind: len(kind.extras))  # the dearest last
         # Two at least to warm up, because the optimiser's moments come with the first.
         warm = [_timed(state, feed, kind) for kind in (kinds * 2)[: max(2, len(kinds))]]
-    timings = _time_updates(state, feed, kinds, TIMED_UPDATES if warm[-1] < SLOW_UPDATE else len(kinds))
+    with OtherWork() as others:
+        least = TIMED_UPDATES if warm[-1] < SLOW_UPDATE else len(kinds)
+        timings = _time_updates(state, feed, kinds, least)
     drawing = _time_drawing(state)
-    return _result(state, data, pictures, memory, timings, drawing, shape)
-
-
-def at_the_end(state: TrainState) -> TrainState:
-    """As after the run's last image, when networks that grow are grown, schedules have come to rest, and an
-    augmentation that begins at nothing is at work."""
-    c = state.config
-    state.images_seen = state.fakes_drawn = round(c.kimg * 1000) // c.batch * c.batch
-    if c.augment_target:
-        state.augment.p = max(state.augment.p, min(TYPICAL_P, c.augment_max))
-    return state
+    return _result(state, data, pictures, memory, timings, others, drawing, shape)
 
 
 def _timed(state: TrainState, feed: ImageFeed, kind: UpdateKind) -> float:
@@ -298,6 +289,7 @@ def _result(
     pictures: np.ndarray,
     memory: PeakMemory,
     timings: dict[UpdateKind, Timing],
+    others: OtherWork,
     drawing: float,
     shape: tuple[int, int, int],
 ) -> DryRun:
@@ -329,6 +321,7 @@ def _result(
         memory_peak=memory.peak,
         memory_free=free_memory(state.device),
         timings=timings,
+        others=others,
         drawing=drawing,
         **occasions(c),
         pictures_a_grid=c.grid_count + c.quality_count,

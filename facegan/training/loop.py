@@ -88,6 +88,8 @@ def train(
                     announce(everyone, state, text)
             images = _images(data)
             judges = parallel.first_does(lambda: _judges(data, config, place, quality)) or (None, None)
+            if judges[1] is not None and judges[1].caution:
+                announce(everyone, state, judges[1].caution)
             feed = ImageFeed(images, config, place, table)
             papers = _papers(config, data, shape, command) | label_papers(names, table)
             Session(state, feed, run, everyone, papers, *judges).train()

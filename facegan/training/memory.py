@@ -14,7 +14,7 @@ from facegan.errors import FaceganError
 from facegan.nets import parallel
 from facegan.training.config import TrainConfig, override
 from facegan.training.data import ImageFeed
-from facegan.training.state import TrainState, create_state
+from facegan.training.state import TrainState, at_the_end, create_state
 from facegan.training.step import train_step
 
 
@@ -87,10 +87,8 @@ def _tried(config: TrainConfig, shape: Sequence[int], device: torch.device, labe
     with suppress(FaceganError):
         try:
             images = np.zeros((config.batch, height, width, channels), np.uint8)
-            state = create_state(config, shape, device, label_dim=label_dim)
+            state = at_the_end(create_state(config, shape, device, label_dim=label_dim))
             feed = ImageFeed(images, config, device, np.zeros((config.batch, label_dim), np.float32))
-            # As at the end, when networks that grow are grown.
-            state.images_seen = state.fakes_drawn = round(config.kimg * 1000) // config.batch * config.batch
             train_step(state, feed)
             train_step(state, feed)
             return True

@@ -119,6 +119,14 @@ class RunFolder(Silent):
     def on_stats(self, stats: StepStats) -> None:
         self._append("stats.jsonl", stats.line())
 
+    def amend(self, images_seen: int, values: dict[str, float]) -> None:
+        """Say more of a moment that was reported already: of two lines for one, the later counts."""
+        file, line = self.path / "stats.jsonl", {"images_seen": images_seen, "kimg": images_seen / 1000}
+        for text in file.read_text().splitlines() if file.exists() else ():
+            if _seen(text) == images_seen:
+                line |= json.loads(text)
+        self._append("stats.jsonl", line | values)
+
     def on_grid(self, images_seen: int, grid: np.ndarray) -> None:
         images.save_png(self.path / "samples" / f"{kimg_name(images_seen)}.png", grid)
 

@@ -22,6 +22,7 @@ from facegan.generator import Generator, Latent
 from facegan.images import grid, to_float, to_uint8
 from facegan.losses.adversarial import LOSSES
 from facegan.metrics.quick import mean_pairwise_distance
+from facegan.metrics.table import METRICS
 from facegan.nets import parallel
 from facegan.nets.ema import batch_norms, recalibrate_batch_norm
 from facegan.training.checkpoint import drop, kimg_of, list_checkpoints, load_latest, save_checkpoint
@@ -98,6 +99,13 @@ def signals() -> Iterator[list[int]]:
             signal.signal(s, handler)
 
 
+def measured_so(best: dict[str, Any], config: TrainConfig) -> bool:
+    """Whether what is noted of a run's best moment was measured as this configuration says."""
+    key = next(iter(METRICS[config.metric].values))
+    how = {"metric": key, "features": config.metric_features, "count": config.metric_count}
+    return all(best.get(name) == value for name, value in how.items())
+
+
 def metric_kimg(config: TrainConfig) -> float:
     """How often the metric is measured."""
     return config.metric_kimg or max(config.kimg / 20, config.metric_count * 40 / 1000)
@@ -141,6 +149,8 @@ class Session:
         save_every = max(1, round((c.checkpoint_kimg or c.kimg / 10) * 1000))
         measure_every = max(1, round(metric_kimg(c) * 1000)) if c.metric else 0
         stats_every = max(c.batch, self.total // 400)
+        if state.images_seen >= self.total and self._unmeasured():
+            self._measure_finished()
         with signals() as caught:
             if state.images_seen == 0 and not state.watch.get("rollbacks"):  # its drawing is still there
                 extra, _ = self._draw()
@@ -275,6 +285,21 @@ class Session:
         self.since = (self.since[0], self.since[1] + time.perf_counter() - start)
         return best
 
+    def _unmeasured(self) -> bool:
+        """Whether the metric that is asked for has not been measured at all, or in another way."""
+        c = self.state.config
+        if not c.metric:
+            return False
+        return not measured_so(self.state.watch.get("best", {}), c)
+
+    def _measure_finished(self) -> None:
+        """Of a run that has come to its end before: beside what its last report says."""
+        self._measure()
+        if self.run is not None:
+            self.run.amend(self.state.images_seen, self.measured)
+        self._save()
+        self.measured = {}
+
     def _tell_cost(self) -> None:
         best, metric = self.state.watch.get("best"), self.metric
         if metric is None or not best:
@@ -323,7 +348,7 @@ class Session:
         return not self.state.config.watchdog and trouble.kind != "not finite"
 
     def _advised(self, trouble: Trouble) -> str:
-        return f"{trouble.text}; try {advice(trouble.kind, self.state.config.model)}"
+        return f"{trouble.text}; try {advice(trouble.kind, self.state.config)}"
 
     def _recover(self, trouble: Trouble) -> bool:
         """Back to the last good checkpoint with lower learning rates, once; then RunError.
@@ -343,7 +368,7 @@ class Session:
             again = "; going back once with lower learning rates did not help" if before else ""
             raise RunError(
                 f"{self.run.path if self.run else 'training'}: stopped at {at}: {trouble.text}{again}. "
-                f"Earlier models are kept. Try in a new run: {advice(trouble.kind, c.model)}"
+                f"Earlier models are kept. Try in a new run: {advice(trouble.kind, c)}"
             )
         found = self._back()
         if self.run is not None:

@@ -22,6 +22,7 @@ from facegan.training.config import TrainConfig
 from facegan.training.transfer import freeze, initialise
 
 Part = tuple[int, int]  # images low .. high - 1 of a batch
+TYPICAL_P = 0.3  # an adaptive augmentation's, where the run is not so far yet
 
 
 @dataclass
@@ -188,6 +189,16 @@ def next_fakes(state: TrainState, count: int) -> Batch:
     batch = Batch(state.fakes_drawn, count)
     state.fakes_drawn += count
     return batch
+
+
+def at_the_end(state: TrainState) -> TrainState:
+    """As after the run's last image, when networks that grow are grown, schedules have come to rest, and an
+    augmentation that begins at nothing is at work."""
+    c = state.config
+    state.images_seen = state.fakes_drawn = round(c.kimg * 1000) // c.batch * c.batch
+    if c.augment_target:
+        state.augment.p = max(state.augment.p, min(TYPICAL_P, c.augment_max))
+    return state
 
 
 def check_split(config: TrainConfig, processes: int) -> None:

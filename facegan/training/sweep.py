@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import itertools
 import json
 import re
@@ -18,8 +19,10 @@ from facegan.training.compare import MAX_RUNS, write_comparison
 from facegan.training.config import TrainConfig
 from facegan.training.dryrun_text import duration
 from facegan.training.records import RunRecord, read_record
+from facegan.training.session import measured_so
 
 MOST = 200  # trials
+LONGEST = 120  # characters of a folder's name
 ALIASES: dict[str, Callable[[TrainConfig], tuple[str, ...]]] = {
     "gamma": lambda c: ("r1_gamma", "r2_gamma") if c.r2_gamma > 0 else ("r1_gamma",),
 }
@@ -29,10 +32,12 @@ JUDGES = {"metric", "metric_count", "metric_features"}
 
 @dataclass(frozen=True)
 class Trial:
-    """``settings`` are flags by name with their values as typed; ``name`` is the folder's."""
+    """``settings`` are flags by name with their values as typed; ``name`` is the folder's. ``several`` are
+    those that take more than one word."""
 
     name: str
     settings: tuple[tuple[str, str], ...]
+    several: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -51,8 +56,9 @@ def expand(sweeps: Sequence[str], config: TrainConfig) -> list[Trial]:
     for text in sweeps:
         name, sign, values = text.partition("=")
         name = name.strip().removeprefix("--")
-        listed = [v.strip() for v in values.split(",") if v.strip()]
-        if not sign or not name or not listed:
+        textual = isinstance(_value(_flags(name, config)[0], config), str)
+        listed = [v.strip() for v in values.split(",") if v.strip() or textual]
+        if not sign or not name or not listed or listed == [""]:
             raise ConfigError(f"--sweep {text}: write a setting and its values, such as gamma=1,2,5")
         taken = {flag for axis in axes for flag in _flags(axis[0][0], config)}
         if both := sorted(taken & set(_flags(name, config))):
@@ -64,13 +70,31 @@ def expand(sweeps: Sequence[str], config: TrainConfig) -> list[Trial]:
     trials = []
     for choice in itertools.product(*axes):
         settings = [(flag, value) for name, value in choice for flag in _flags(name, config)]
-        title = "_".join(f"{name}={value}" for name, value in choice)
-        trials.append(Trial(re.sub(r"[^\w.=+-]+", "-", title), tuple(settings)))
+        title = "_".join(f"{name}={value or 'none'}" for name, value in choice)
+        several = tuple(flag for flag, _ in settings if isinstance(_value(flag, config), tuple))
+        trials.append(Trial(_folder(title), tuple(settings), several))
     if len(trials) > MOST:
         raise ConfigError(f"--sweep: {len(trials)} trials are too many; at most {MOST}")
     if len({t.name for t in trials}) < len(trials):
         raise ConfigError("--sweep: two trials would have one name; write their values another way")
     return trials
+
+
+def _value(name: str, config: TrainConfig) -> Any:
+    """What the setting is now; None for one that there is not."""
+    node: Any = config
+    path = name.split(".")
+    for key in ("model", *path) if path[0] in ("generator", "discriminator") else path:
+        node = getattr(node, key.replace("-", "_"), None)
+    return node
+
+
+def _folder(title: str) -> str:
+    """A folder's name; long ones end in a hash of what is cut off."""
+    name = re.sub(r"[^\w.=+-]+", "-", title)
+    if len(name) <= LONGEST:
+        return name
+    return f"{name[: LONGEST - 9]}-{hashlib.sha256(title.encode()).hexdigest()[:8]}"
 
 
 def _flags(name: str, config: TrainConfig) -> tuple[str, ...]:
@@ -88,22 +112,22 @@ def words(trial: Trial) -> list[str]:
             group, dot, last = flag.rpartition(".")
             found.append(f"--{group}{dot}no-{last}")
         else:
-            found += [f"--{flag}", *value.split()]
+            found += [f"--{flag}", *(value.split() if name in trial.several else [value])]
     return found
 
 
 def sweep(
     trials: Sequence[tuple[Trial, TrainConfig]], out: Path, once: Callable[[TrainConfig, Path], None],
-    said: Callable[[str], None] = lambda _: None,
+    content_hash: str, said: Callable[[str], None] = lambda _: None,
 ) -> list[Outcome]:  # fmt: skip
     """Train each into a folder of its own below ``out``, unless it is finished there already; best first.
 
-    One that fails keeps its reason, and the others go on.
+    ``content_hash`` is the dataset's. One that fails keeps its reason, and the others go on.
     """
     outcomes = []
     for i, (trial, config) in enumerate(trials, 1):
         path = out / trial.name
-        if finished(path, config):
+        if finished(path, config, content_hash):
             said(f"{trial.name} ({i} of {len(trials)}): finished before")
         else:
             said(f"{trial.name} ({i} of {len(trials)})")
@@ -126,13 +150,21 @@ def metric_key(metric: str) -> str:
     return next(iter(METRICS[metric].values))
 
 
-def finished(path: Path, config: TrainConfig) -> bool:
-    """Whether this very trial has come to its end, with its measurement."""
+def finished(path: Path, config: TrainConfig, content_hash: str) -> bool:
+    """Whether this very trial has come to its end, on the same pictures, with its measurement."""
     if not (path / "config.json").is_file():
         return False
     record = read_record(path)
     wanted: dict[str, Any] = json.loads(json.dumps(config.to_dict()))
     if any(record.config.get(key) != value for key, value in wanted.items()):
+        return False
+    if record.config.get("dataset", {}).get("content_hash") != content_hash:
+        return False
+    try:
+        best = json.loads((path / "best.json").read_text())
+    except (OSError, ValueError):
+        return False
+    if not measured_so(best, config):
         return False
     measured = record.curve(metric_key(config.metric))
     return bool(measured) and measured[-1][0] >= config.kimg
@@ -161,6 +193,12 @@ def table(outcomes: Sequence[Outcome], metric: str) -> str:
         )
     if floor is not None:
         lines.append(f"{'':>3}  {'real pictures':<{wide}}  {floor:>12.4g}")
+    elif any(o.value is not None for o in outcomes):
+        lines += [
+            "",
+            "Compared with the training pictures, because there is no val split of 10: this favours",
+        ]
+        lines += ["learning them by heart. 'facegan prepare --split val=0.1' holds some out."]
     return "\n".join(lines)
 
 

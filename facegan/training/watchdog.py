@@ -170,42 +170,56 @@ COLLAPSED, ALIVE = 0.1, 0.3  # diversity that is none any more, and that shows a
 _COLLAPSE_GRIDS = 3
 
 _SLOWER = "a lower --generator.lr and --discriminator.lr"
-# What to try; what names an option of the networks is for those that have it.
+_R1 = "a higher --r1-gamma"
+# What to try; what names an option of the networks is for those that have it, and what is so already is
+# for nobody.
 ADVICE: dict[str, tuple[str, ...]] = {
-    "not finite": (_SLOWER, "--precision float32"),
-    "exploding": (_SLOWER, "--r1-gamma 1"),
+    "not finite": (_SLOWER, "--precision float32", _R1),
+    "exploding": (_SLOWER, _R1),
     "given up": (
-        "a lower --generator.lr", "--r1-gamma 1", "a wider discriminator (--discriminator.width 2)",
+        "a lower --generator.lr", _R1, "a wider discriminator (a higher --discriminator.width)",
         "a wider discriminator (--discriminator.widths)",
         "a wider discriminator (a higher --discriminator.channel-base)",
     ),
     "won": (
-        "--r1-gamma 1", "a lower --discriminator.lr", "a narrower one (--discriminator.width 0.5)",
+        _R1, "a lower --discriminator.lr", "a narrower one (a lower --discriminator.width)",
         "a narrower one (--discriminator.widths)", "a narrower one (a lower --discriminator.channel-base)",
     ),
-    "augmentation": (
-        "more pictures", "--init MODEL with --freeze-d", "a higher --r1-gamma", "a shorter --kimg"
-    ),
-    "variety": (
-        "an earlier model of this run", "a higher --r1-gamma", "'mbstd' in --discriminator.layers",
-    ),
+    "augmentation": ("more pictures", "--init MODEL with --freeze-d", _R1, "a shorter --kimg"),
+    "variety": ("an earlier model of this run", _R1, "'mbstd' in --discriminator.layers"),
     "copying": (
         "more pictures", "--augment ada", "--init MODEL with --freeze-d", "an earlier model of this run"
     ),
     "collapsed": (
-        "--loss nonsaturating with --r1-gamma 1", "'mbstd' in --discriminator.layers", "more pictures",
+        "--loss nonsaturating", _R1, "'mbstd' in --discriminator.layers", "more pictures",
     ),
 }  # fmt: skip
 
 
-def advice(kind: str, model: Any) -> str:
-    """What to try with a family's settings ``model``: "a, b, or c"."""
+def advice(kind: str, config: Any) -> str:
+    """What to try instead of a :class:`TrainConfig`: "a, b, or c"."""
+    c = config
+    penalty = f"{_R1} (now {c.r1_gamma:g})" if c.r1_gamma else f"{_R1} (1, say; now 0)"
+    if c.gp_weight and not c.r1_gamma:
+        penalty = f"a higher --gp-weight (now {c.gp_weight:g})"
+    shown = {_R1: penalty}
+    if c.d_split:  # neither works with it
+        shown = {_R1: f"{penalty} with --no-d-split", "--augment ada": "--augment ada with --no-d-split"}
 
-    def there(text: str) -> bool:
+    def helps(text: str) -> bool:
         options = re.findall(r"--(generator|discriminator)\.([\w-]+)", text)
-        return all(hasattr(getattr(model, side), name.replace("-", "_")) for side, name in options)
+        if not all(hasattr(getattr(c.model, side), name.replace("-", "_")) for side, name in options):
+            return False
+        if "mbstd" in text and "mbstd" in c.model.discriminator.layers:
+            return False
+        is_so = {
+            "--precision float32": c.precision == "float32",
+            "--loss nonsaturating": c.loss == "nonsaturating",
+            "--augment ada": bool(c.augment),
+        }
+        return not is_so.get(text, False)
 
-    *some, last = filter(there, ADVICE[kind])
+    *some, last = (shown.get(text, text) for text in ADVICE[kind] if helps(text))
     return f"{', '.join(some)}{',' * (len(some) > 1)} or {last}"
 
 

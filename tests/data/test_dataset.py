@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -146,6 +147,37 @@ def test_a_damaged_map_is_made_again(copy: Path, how: str) -> None:
     expected = np.array(data.images())
     WRECKS[how](copy / f".cache/{data.content_hash}/train.npy")
     np.testing.assert_array_equal(data.images(), expected)
+
+
+def test_what_a_killed_process_left_is_removed(copy: Path) -> None:
+    data = Dataset(copy)
+    data.images()
+    folder = copy / f".cache/{data.content_hash}"
+    old, new = folder / ".train.npy.1.tmp", folder / ".train.npy.2.tmp"
+    for left in (old, new):  # somebody may be writing the second one
+        left.write_bytes(b"x")
+    os.utime(old, (1e9, 1e9))
+    (folder / "train.npy").unlink()
+    assert len(data.images()) and not old.exists() and new.exists()
+
+
+def test_a_full_disk_is_one_line(copy: Path) -> None:
+    """A limit on the size of files stands for it; the map must not be a hole that pages fall into."""
+    code = """
+import resource, sys
+from facegan.data.dataset import Dataset
+from facegan.errors import DatasetError
+data = Dataset(sys.argv[1])
+resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096))
+try:
+    data.images()
+except DatasetError as error:
+    print(error)
+"""
+    shutil.rmtree(copy / ".cache", ignore_errors=True)
+    done = subprocess.run([sys.executable, "-c", code, str(copy)], capture_output=True, text=True)
+    assert "the memory map could not be written (File too large)" in done.stdout, done.stderr
+    assert not [*(copy / ".cache").glob("*/.train*")]
 
 
 def test_two_processes_make_the_map_at_once(copy: Path) -> None:

@@ -291,3 +291,46 @@ def test_labels_are_obeyed_or_refused(family, portraits, runs):
     labels = model.as_trained().labels_of(range(2000))
     share = float((portraits.attributes("train")[:, 0] == 1).mean())
     assert float(labels.mean()) == pytest.approx(share, abs=0.05)
+
+
+@pytest.mark.parametrize("family", sorted(CONDITIONAL))
+def test_truncation_leaves_labels_alone(family, portraits, runs):
+    """Each label has an average face of its own, and half way to it lies half way."""
+    model = facegan.load(runs(family, condition=(portraits.attribute_names[0],)))
+    z, labels = model.latent.sample(range(4)), torch.tensor([[1.0], [0.0], [1.0], [0.0]])
+    with torch.inference_mode():
+        whole, half, average = (model.map(z, t, labels) for t in (1.0, 0.5, 0.0))
+        torch.testing.assert_close(average[0], average[2])
+        torch.testing.assert_close(average[1], average[3])
+        torch.testing.assert_close(half, (whole + average) / 2)
+        assert (average[0] - average[1]).abs().max() > 1e-3
+        for i in (0, 1):
+            mean = model.map(model.latent.sample(range(4000)), labels=labels[i]).mean(0)
+            torch.testing.assert_close(average[i], mean, rtol=0, atol=0.1)
+            torch.testing.assert_close(model.w_average(labels[i]), average[i])
+            told = model.tell(f"{model.labels[0]}={1 - i}")
+            torch.testing.assert_close(told.map(z[:1], 0.0)[0], average[i])
+    faces = [model.tell(f"{model.labels[0]}={v}").sample(1, truncation=0.0) for v in (1, 0)]
+    assert not np.array_equal(*faces)
+
+
+@pytest.mark.parametrize("family", sorted(CONDITIONAL))
+def test_saved_vectors_keep_the_labels_that_were_drawn(family, portraits, runs, tmp_path, capsys):
+    run = str(runs(family, condition=(portraits.attribute_names[0],)))
+    first, again, saved = (str(tmp_path / name) for name in ("a.npz", "b.npz", "v.npz"))
+    model = facegan.load(run).tell("random")
+    assert len(model.labels_of(range(12)).unique(dim=0)) == 2
+    make = ["generate", run, "--truncation", "0.7"]
+    assert main([*make, "--count", "12", "--labels", "random", "--latents", saved, "--out", first]) == 0
+    assert main(["generate", run, "--vectors", saved, "--out", again]) == 0
+    with np.load(first) as drawn, np.load(again) as shown:
+        assert np.abs(drawn["images"].astype(int) - model.sample(12, truncation=0.7)).max() <= 1
+        assert np.abs(shown["images"].astype(int) - model.sample(12)).max() <= 1
+    capsys.readouterr()
+    for refused in (
+        ["generate", run, "--vectors", saved], ["generate", run, "--constant", "0"], ["film", run, "0", "1"],
+        ["interpolate", run, "0", "1"], ["arithmetic", run, "1,2 - 3 + 4"],
+    ):  # fmt: skip
+        assert main([*refused, "--labels", "random"]) == 2
+        said = capsys.readouterr().err
+        assert "--labels random: only seeds have labels of their own" in said and said.count("\n") == 1

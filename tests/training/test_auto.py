@@ -16,8 +16,7 @@ from facegan.recipes import RECIPES, recipe
 from facegan.training import auto
 from facegan.training.auto import Probe, Surroundings
 from facegan.training.config import check, override
-from facegan.training.dryrun import at_the_end
-from facegan.training.state import create_state
+from facegan.training.state import at_the_end, create_state
 
 NARROW = ["--generator.width", "0.25", "--discriminator.width", "0.25", "--quality-count", "0"]
 CPU = torch.device("cpu")

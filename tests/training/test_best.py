@@ -17,6 +17,7 @@ from facegan.training.config import METRICS as NAMES
 from facegan.training.config import check, override
 from facegan.training.loop import train
 from facegan.training.pack import pack, unpack
+from facegan.training.records import read_record
 from facegan.training.session import metric_kimg
 from facegan.training.state import create_state
 
@@ -105,6 +106,32 @@ def test_without_val_the_train_split_serves(tiny_dataset, tmp_path):
     out = train(tiny_dataset, "faces-tiny-32", tmp_path / "r", **{**SMALL, "kimg": 0.032})
     assert [s["images_seen"] for s in lines(out) if "kid" in s] == [16, 32]
     assert not any("kid_real" in s for s in lines(out))  # nobody is held out from it
+    told = [e["text"] for e in lines(out, "events.jsonl")]
+    assert told[0].startswith("no val split of 10 pictures: --metric kid compares with the training pictures")
+
+
+def test_a_finished_run_is_measured_once_more_if_asked_otherwise(dataset, tmp_path):
+    """Its last report keeps what it said; the same way again measures nothing."""
+    out, plain = tmp_path / "r", {**SMALL, "kimg": 0.032, "metric": ""}
+    train(dataset, "faces-tiny-32", out, **plain)
+    before = read_record(out).stats[-1]
+    model = next((out / "models").glob("*0.032kimg.safetensors")).read_bytes()
+    kids = []
+    for count in (16, 16, 24):
+        train(dataset, "faces-tiny-32", out, **{**plain, "metric": "kid", "metric_count": count})
+        last = read_record(out).stats[-1]
+        assert {k: last[k] for k in before} == before and last["kid_real"] is not None
+        kids.append(last["kid"])
+        best = json.loads((out / "best.json").read_text())
+        assert (best["value"], best["count"], best["images_seen"]) == (last["kid"], count, 32)
+    assert kids[0] == kids[1] != kids[2]
+    assert next((out / "models").glob("*0.032kimg.safetensors")).read_bytes() == model
+    measured = [s for s in lines(out) if "kid" in s]
+    assert [s["kid"] for s in measured] == [kids[0], kids[2]]
+    fresh = train(
+        dataset, "faces-tiny-32", tmp_path / "fresh", **{**SMALL, "kimg": 0.032, "metric_kimg": 1.0}
+    )
+    assert read_record(fresh).last("kid") == kids[0]
 
 
 def test_how_often():

@@ -5,9 +5,11 @@ import math
 import re
 
 import pytest
+import torch
 
 from facegan.recipes import RECIPES
-from facegan.training.config import TrainSettings
+from facegan.training.config import check, override
+from facegan.training.session import resolved
 from facegan.training.watchdog import ADVICE, Watchdog, advice
 
 HEALTHY = {"loss_d": 0.6, "loss_real": 0.6, "loss_fake": 0.6, "loss_g": 0.9, "grad_g": 1.0, "grad_d": 2.0}
@@ -134,18 +136,44 @@ def test_losses_without_a_bound_are_no_victory(values):
 
 
 @pytest.mark.parametrize("name", RECIPES)
-def test_advice_names_options_that_there_are(name):
-    """Each option that is named can be given to this recipe."""
-    model = RECIPES[name].config.model
+def test_advice_can_be_followed_and_changes_something(name):
+    """Each option that is named can be given to this recipe, with what is said to go with it, and is news."""
+    config = resolved(RECIPES[name].config, torch.device("cpu"))
     for kind in ADVICE:
-        text = advice(kind, model)
-        options = re.findall(r"--([a-z0-9.-]+)", text)
-        assert options and " or " in text and "--" in text
-        for option in options:
-            side, _, rest = option.rpartition(".")
-            holder = getattr(model, side) if side else TrainSettings()
-            assert hasattr(holder, rest.replace("-", "_")), (kind, option)
-    assert ("--discriminator.width 2" in advice("given up", model)) == hasattr(model.discriminator, "width")
+        text = advice(kind, config)
+        assert "--" in text and " or " in text
+        for item in re.split(r", or |, | or ", text.replace(" (1, say; now 0)", "")):
+            changes = {}
+            for option, value in re.findall(r"--([a-z0-9.-]+[a-z0-9])((?: [a-z0-9]+)?)", item):
+                key, value = option.replace("-", "_"), value.strip()
+                if key.startswith("no_"):
+                    key, value = key.removeprefix("no_"), False
+                side, _, rest = key.rpartition(".")
+                now = getattr(getattr(config.model, side) if side else config, rest)
+                if key in ("r1_gamma", "gp_weight"):
+                    assert f"(now {now:g})" in item or not now
+                    value = 2 * now or 1.0
+                if key in ("precision", "loss", "augment", "d_split", "r1_gamma", "gp_weight"):
+                    assert value != now, (kind, item)
+                    changes[key] = value
+            check(override(config, changes))
+
+
+@pytest.mark.parametrize(
+    ("name", "kind", "there", "not_there"),
+    [
+        ("faces-dcgan-64", "won", "a higher --r1-gamma (now 3)", "--discriminator.widths"),
+        ("faces-dcgan-80", "won", "a higher --r1-gamma (1, say; now 0) with --no-d-split", "gp-weight"),
+        ("faces-dcgan-80", "copying", "--augment ada with --no-d-split", "--r1-gamma"),
+        ("faces-fast-64", "copying", "--init MODEL with --freeze-d", "--augment"),
+        ("faces-fast-64", "collapsed", "more pictures", "--loss"),
+        ("progan-64", "exploding", "a higher --gp-weight (now 10)", "--r1-gamma"),
+        ("r3gan-64", "collapsed", "--loss nonsaturating", "mbstd"),
+    ],
+)
+def test_advice_fits_the_run(name, kind, there, not_there):
+    text = advice(kind, RECIPES[name].config)
+    assert there in text and not_there not in text, text
 
 
 def test_what_is_told_is_not_told_again_and_hides_nothing():
