@@ -38,13 +38,15 @@ def to_float(images: np.ndarray | torch.Tensor, device: str | torch.device = "cp
     """uint8 ``N,H,W,C`` to float32 ``N,C,H,W`` in [-1, 1] on ``device``."""
     import torch
 
+    from facegan.devices import send
+
     tensor = (
         torch.from_numpy(np.require(images, requirements=["C", "W"]))
         if isinstance(images, np.ndarray)
         else images
     )
     # A permuted view of N,H,W,C memory is already channels-last: the fast layout of convolutions.
-    return tensor.to(device).permute(0, 3, 1, 2).float().div_(127.5).sub_(1.0)
+    return send(tensor, torch.device(device)).permute(0, 3, 1, 2).float().div_(127.5).sub_(1.0)
 
 
 def to_uint8(images: torch.Tensor) -> np.ndarray:

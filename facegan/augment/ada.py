@@ -13,6 +13,7 @@ import torch
 from facegan.augment import colour, geometry, wavelets
 from facegan.augment.draws import Draw, Sampler, Strength, choose, gaussian
 from facegan.augment.resample import blit, resample_where
+from facegan.devices import send
 
 Tensor = torch.Tensor
 
@@ -72,7 +73,7 @@ class Ada:
         """Pixel blitting and geometric transforms as one resampling; images of the first alone are copied."""
         x = x.contiguous()
         blitting = self._blitting(x, s)
-        copied = x if blitting is None else blit(x, blitting)
+        copied = x if blitting is None else blit(x, send(blitting, x.device))
         back, hit = self._geometric(x, s, blitting)
         if back is None or hit is None:
             return copied
@@ -152,7 +153,11 @@ class Ada:
             add(hit, colour.saturation(torch.exp2(z[:, 0] * self.saturation)))
         if not steps:
             return x
-        return choose(torch.stack(hits).any(0), colour.recolour(x, reduce(geometry.compose, steps)), x)
+        matrix, hit = (
+            send(reduce(geometry.compose, steps), x.device),
+            send(torch.stack(hits).any(0), x.device),
+        )
+        return choose(hit, colour.recolour(x, matrix), x)
 
     def filtered(self, x: Tensor, s: Sampler) -> Tensor:
         """Image-space filtering: a gain for each of four frequency bands, with the expected power kept."""
@@ -164,26 +169,27 @@ class Ada:
         gain = torch.exp2(torch.where(hit, gaussian(u[:, 4:]), 0.0) * self.image_filter)
         # Row i: the gains when band i alone is changed, scaled back to the power of a 1/f spectrum.
         alone = torch.diag_embed(gain - 1.0) + 1.0
-        power = x.new_tensor(_BAND_POWER)
+        power = gain.new_tensor(_BAND_POWER)
         alone = alone / (alone.square() * power).sum(2, keepdim=True).sqrt()
-        gains = alone.prod(1)
+        gains, hits = send(alone.prod(1), x.device), send(hit.any(1), x.device)
         vertical = (gains @ wavelets.bands(h, x).flatten(1)).view(n, 1, h, h)
         horizontal = (gains @ wavelets.bands(w, x).flatten(1)).view(n, 1, w, w)
-        return choose(hit.any(1), vertical @ x @ horizontal.mT, x)
+        return choose(hits, vertical @ x @ horizontal.mT, x)
 
     def corrupted(self, x: Tensor, s: Sampler) -> Tensor:
         """Noise, then a rectangle cut out."""
         n, c, h, w = x.shape
         if self.noise:
             hit, z = s.normal("noise")
-            field = gaussian(s.field("noise-pixels", c * h * w + c * h * w % 2))[:, : c * h * w].view(x.shape)
-            x = choose(hit, x + field * (z.abs() * self.noise)[:, :, None, None], x)
+            u = send(s.field("noise-pixels", c * h * w + c * h * w % 2), x.device)
+            field, deviation = gaussian(u)[:, : c * h * w].view(x.shape), send(z.abs() * self.noise, x.device)
+            x = choose(send(hit, x.device), x + field * deviation[:, :, None, None], x)
         if self.cutout:
             hit, centre = s.uniform("cutout", 2)
-            inside = hit[:, None, None]
+            inside = send(hit, x.device)[:, None, None]
             for size, at, shape in ((w, centre[:, 0], (1, 1, w)), (h, centre[:, 1], (1, h, 1))):
-                place = (torch.arange(size, device=x.device, dtype=x.dtype) + 0.5) / size
+                place = (torch.arange(size, device=at.device, dtype=at.dtype) + 0.5) / size
                 near = (place - at[:, None]).abs() < self.cutout / 2
-                inside = inside & near.view(n, *shape[1:])
+                inside = inside & send(near, x.device).view(n, *shape[1:])
             x = torch.where(inside[:, None], 0.0, x)
         return x

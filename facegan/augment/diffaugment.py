@@ -8,6 +8,7 @@ import torch
 
 from facegan.augment.draws import Draw, Sampler, Strength, choose
 from facegan.augment.resample import copy_pixels
+from facegan.devices import send
 
 Tensor = torch.Tensor
 
@@ -24,10 +25,11 @@ def diffaugment(images: Tensor, p: Strength, draw: Draw) -> Tensor:
     with torch.autocast(images.device.type, enabled=False):
         x = images if images.dtype == torch.float64 else images.float()
         s = Sampler(draw, p, "diffaugment/", x.dtype)
-        hit = s.field("hit", 1)[:, 0] < p
-        changed = cut_out(
-            translate(recolour(x, s.field("colour", 3)), s.field("translation", 2)), s.field("cutout", 2)
+        hit = send(s.field("hit", 1)[:, 0] < p, x.device)
+        colour, shift, middle = (
+            send(s.field(name, k), x.device) for name, k in (("colour", 3), ("translation", 2), ("cutout", 2))
         )
+        changed = cut_out(translate(recolour(x, colour), shift), middle)
         return choose(hit, changed, x).to(images.dtype)
 
 

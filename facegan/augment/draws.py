@@ -1,7 +1,8 @@
 """Random numbers of an augmentation: all of them come from ``draw(purpose, k)``.
 
 ``draw`` gives ``N,k`` uniform numbers that depend on seed, purpose and each image's global index, so
-that any split of a batch draws the same. Every transform has a purpose of its own.
+that any split of a batch draws the same. Every transform has a purpose of its own. Best they lie on the CPU:
+what is made of them is small, and a device takes longer to begin each step of it than to do it.
 """
 
 from __future__ import annotations

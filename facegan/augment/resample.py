@@ -13,10 +13,11 @@ import torch.nn.functional as F
 
 from facegan.augment import wavelets
 from facegan.augment.draws import choose
+from facegan.devices import send
 
 Tensor = torch.Tensor
+KNOWN = ("cpu",)  # where numbers can be read at once
 SAMPLED = ("cpu", "cuda")  # devices whose grid_sample has a derivative in every version of PyTorch
-PICKED = ("cpu",)  # devices that know at once which images a transform has hit
 
 
 def reflect(index: Tensor, size: int) -> Tensor:
@@ -141,9 +142,13 @@ def resample(images: Tensor, inverse: Tensor) -> Tensor:
 def resample_where(hit: Tensor, images: Tensor, inverse: Tensor, otherwise: Tensor) -> Tensor:
     """:func:`resample` where ``hit`` (``N``), ``otherwise`` elsewhere, bit for bit.
 
-    On a CPU those images alone are computed; a GPU would have to be waited for.
+    Where it is known without waiting for a device which those are, they alone are computed.
     """
-    if images.device.type not in PICKED:
-        return choose(hit, resample(images, inverse), otherwise)
+    place = images.device
+    if hit.device.type not in KNOWN:
+        return choose(hit, resample(images, send(inverse, place)), otherwise)
     rows = hit.nonzero()[:, 0]
-    return otherwise.index_copy(0, rows, resample(images[rows], inverse[rows])) if len(rows) else otherwise
+    if not len(rows):
+        return otherwise
+    back, rows = send(inverse[rows], place), send(rows, place)
+    return otherwise.index_copy(0, rows, resample(images.index_select(0, rows), back))

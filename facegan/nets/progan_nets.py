@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -52,6 +53,13 @@ class _Growing(nn.Module):
         self.sizes = resolutions(*size)
         self.levels = len(self.sizes)
         self.register_buffer("level", torch.zeros(()))
+
+    def _apply(self, fn: Any, recurse: bool = True) -> _Growing:
+        """The level stays where it can be read without waiting for a device."""
+        level = self.level
+        super()._apply(fn, recurse)
+        self.level = level
+        return self
 
     def stage(self) -> tuple[int, float]:
         """The highest level in use, and how far it has faded in (1 is wholly)."""

@@ -225,9 +225,12 @@ class Discriminator(nn.Module):
                 nn.init.normal_(p, 0.0, 1.0 / math.sqrt(first))
 
     def forward(self, images: Tensor, labels: Tensor | None = None) -> Tensor:
-        features = self.head(self.body(images))
-        if self.embed is None:
-            return cast(Tensor, features[:, 0])
-        if labels is None:
+        x = self.body(images)
+        if self.embed is not None and labels is None:
             raise ValueError("a discriminator of labelled pictures needs their labels")
-        return cast(Tensor, (features * self.embed(labels.to(features.dtype))).sum(1))
+        # Nothing holds the logits near 0, and the loss is of their small differences: in full precision.
+        with torch.autocast(x.device.type, enabled=False):
+            features = self.head(x.to(torch.promote_types(x.dtype, torch.float32)))
+            if self.embed is None or labels is None:
+                return cast(Tensor, features[:, 0])
+            return cast(Tensor, (features * self.embed(labels.to(features.dtype))).sum(1))

@@ -28,7 +28,7 @@ def augmented(state: TrainState, images: torch.Tensor, kind: str, first: int) ->
     def draw(purpose: str, k: int) -> torch.Tensor:
         u = rng.uniform(seed, f"augment-{kind}-{purpose}", first, count, k)
         # Never in half precision, in which one kind may come: the tails of what is drawn would be others.
-        return torch.from_numpy(u).to(images.device, torch.promote_types(images.dtype, torch.float32))
+        return torch.from_numpy(u).to(torch.promote_types(images.dtype, torch.float32))
 
     return AUGMENTS[state.config.augment](images, p, draw)
 
@@ -41,5 +41,5 @@ def adapt(state: TrainState, margin: torch.Tensor) -> None:
     signs = parallel.mean(margin.detach().sign().float().mean())
     state.augment.observe(signs, c.batch // c.accumulate)
     if state.augment.fresh:
-        state.record("augment_r", torch.as_tensor(state.augment.heuristic, device=state.device))
-        state.record("augment_p", torch.as_tensor(state.augment.p, device=state.device))
+        for name, value in (("augment_r", state.augment.heuristic), ("augment_p", state.augment.p)):
+            state.record(name, torch.full((), float(value or 0.0), device=state.device))

@@ -26,7 +26,7 @@ from facegan.training.state import TrainState
 
 FORMAT = 1
 _COUNTS = (
-    "images_seen", "fakes_drawn", "updates", "seconds", "lr_scale", "watch", "path_mean", "images_before",
+    "images_seen", "fakes_drawn", "updates", "seconds", "lr_scale", "watch", "images_before",
 )  # fmt: skip
 
 
@@ -97,6 +97,7 @@ def save_checkpoint(state: TrainState, folder: Path, healthy: bool = True) -> Pa
             "circumstances": circumstances(state),
             "augment": state.augment.state(),
             **{key: getattr(state, key) for key in _COUNTS},
+            "path_mean": float(state.path_mean),
         }
         write_synced(temporary / "state.safetensors", content)
         write_synced(temporary / "state.json", json.dumps(header, indent=1).encode())
@@ -233,10 +234,8 @@ def load_checkpoint(state: TrainState, checkpoint: Path) -> None:
                 if value.shape == parameter.shape:
                     # Fused Adam walks through memory: moments must lie as their parameter does.
                     values[moment] = torch.empty_like(parameter).copy_(value)
-    for key in _COUNTS:
-        setattr(
-            state, key, header.get(key, getattr(state, key))
-        )  # the last to change: a damaged file leaves the counts alone
+    for key in (*_COUNTS, "path_mean"):  # the last to change: a damaged file leaves the counts alone
+        setattr(state, key, header.get(key, getattr(state, key)))
     if "augment" in header:
         state.augment.load(header["augment"])
     state.sums = {key: value.to(state.device) for key, value in groups.get("sums", {}).items()}

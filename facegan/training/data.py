@@ -8,6 +8,7 @@ import numpy as np
 import torch
 
 from facegan import rng
+from facegan.devices import send
 from facegan.errors import ConfigError
 from facegan.images import to_float
 from facegan.training.config import TrainConfig
@@ -44,14 +45,14 @@ class ImageFeed:
         assert self.table is not None
         low, high = part
         rows = SAMPLING[self.config.sampling](self, start, count)[low:high]
-        return torch.from_numpy(self.table[rows]).to(self.device)
+        return send(torch.from_numpy(self.table[rows]), self.device)
 
     def drawn_labels(self, start: int, part: tuple[int, int]) -> torch.Tensor:
         """Labels ``n,L`` for generated images, of training images drawn at random."""
         assert self.table is not None
         low, high = part
         u = rng.uniform(self.config.seed, "fake-labels", start + low, high - low)[:, 0]
-        return torch.from_numpy(self.table[(u * len(self.table)).astype(np.int64)]).to(self.device)
+        return send(torch.from_numpy(self.table[(u * len(self.table)).astype(np.int64)]), self.device)
 
     def shuffled(self, start: int, count: int) -> np.ndarray:
         """Every image once an epoch, in an order of its own."""

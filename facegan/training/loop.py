@@ -70,6 +70,8 @@ def train(
     shape = image_shape(config, data)
     place = pick_device(device)
     check_split(config, launched())  # before they join: all of them see it, and none waits for another
+    if place.type == "cuda":
+        torch.backends.cudnn.benchmark = True  # shapes hardly change: worth trying which kernels are fastest
     with together(place):
         run = parallel.first_does(lambda: RunFolder(Path(out)))
         everyone: list[Listener] = [run, *listeners] if run is not None else []

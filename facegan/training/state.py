@@ -12,6 +12,7 @@ from torch import nn
 
 from facegan import rng
 from facegan.augment.adaptive import AdaptiveStrength
+from facegan.devices import send
 from facegan.errors import ConfigError
 from facegan.families import get_family
 from facegan.generator import Latent
@@ -44,7 +45,7 @@ class TrainState:
     lr_scale: float = 1.0  # of the learning rates, lowered by the watchdog
     label_dim: int = 0
     augment: AdaptiveStrength = field(default_factory=AdaptiveStrength)
-    path_mean: float = 0.0  # running mean of path lengths
+    path_mean: torch.Tensor | float = 0.0  # running mean of path lengths
     begun_with: str = ""
     images_before: int = 0  # that the networks had seen before this run, with ``init``
     watch: dict[str, Any] = field(default_factory=dict)  # the watchdog's memory
@@ -53,9 +54,8 @@ class TrainState:
 
     def record(self, name: str, value: torch.Tensor) -> None:
         """Add to a running mean, without waiting for the device."""
-        self.sums[name] = (
-            self.sums.get(name, torch.zeros((), device=self.device)) + value.detach().float().mean()
-        )
+        mean, before = value.detach().float().mean(), self.sums.get(name)
+        self.sums[name] = mean if before is None else before + mean
         self.counts[name] = self.counts.get(name, 0) + 1
 
     def share_sums(self) -> None:
@@ -181,7 +181,7 @@ def draw_latents(
         c.mean if c.train_mean is None else c.train_mean,
         c.std if c.train_std is None else c.train_std,
     )
-    return prior.shape_normal(normal).to(state.device, state.dtype)
+    return send(prior.shape_normal(normal).to(state.dtype), state.device)
 
 
 def next_fakes(state: TrainState, count: int) -> Batch:

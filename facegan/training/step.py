@@ -16,6 +16,7 @@ from typing import Any, Protocol
 import torch
 
 from facegan import rng
+from facegan.devices import send
 from facegan.errors import ConfigError
 from facegan.families import get_family
 from facegan.losses.adversarial import LOSSES
@@ -111,7 +112,7 @@ class Update:
             return {}
         u = rng.uniform(state.config.seed, "style-mixing", self.fake.start + low, high - low, 2)
         z = draw_latents(state, self.fake, part, "latent-mixing")
-        return {"mix": (z, torch.from_numpy(u).to(z))}
+        return {"mix": (z, send(torch.from_numpy(u).to(z.dtype), z.device))}
 
     # --- judgements ---------------------------------------------------------------------------
 
@@ -171,7 +172,7 @@ class Update:
         c, (low, high) = self.state.config, part
         u = torch.from_numpy(rng.uniform(c.seed, f"label-noise-{kind}", batch.start + low, high - low)[:, 0])
         sign = 1.0 if c.flip_labels else -1.0
-        return sign * c.label_noise * (u.to(logits) * logits).mean()
+        return sign * c.label_noise * (send(u.to(logits.dtype), logits.device) * logits).mean()
 
 
 def _record_logits(state: TrainState, kind: str, logits: torch.Tensor, right: torch.Tensor) -> None:
@@ -264,7 +265,8 @@ def _gp(update: Update, real: torch.Tensor, fake: torch.Tensor, part: Part) -> t
     """WGAN-GP's penalty between each real image and a generated one."""
     low, high = part
     first = update.real.start + low
-    u = torch.from_numpy(rng.uniform(update.state.config.seed, "gp", first, high - low)[:, 0]).to(real)
+    drawn = torch.from_numpy(rng.uniform(update.state.config.seed, "gp", first, high - low)[:, 0])
+    u = send(drawn.to(real.dtype), real.device)
     labels = update.real_labels(part)
     penalty = interpolation_penalty(
         lambda images: update.judge(images, labels, "gp", first), real.detach(), fake.detach().to(real), u
@@ -313,18 +315,26 @@ def _path_regularization(update: Update, part: Part) -> torch.Tensor | float:
     with _autocast(state):
         w = state.generator.map(*((z,) if labels is None else (z, labels[::2])))  # type: ignore[operator]
         images = state.generator.synthesize(w, noise="random").to(state.dtype)  # type: ignore[operator]
-    size = images[0].numel()
-    y = torch.from_numpy(
-        rng.normal(state.config.seed, "path", update.fake.start + low, high - low, size)[::2]
-    )
-    y = y.to(images).reshape(images.shape) / math.sqrt(images[0, 0].numel())
+    y = _noise(state.config.seed, range(update.fake.start + low, update.fake.start + high, 2), images)
+    y = y / math.sqrt(images[0, 0].numel())
     lengths = path_lengths(images, w, y)
-    before = torch.tensor(state.path_mean, dtype=lengths.dtype, device=lengths.device)
+    before = state.path_mean
+    if not isinstance(before, torch.Tensor):
+        before = torch.full((), before, dtype=lengths.dtype, device=lengths.device)
     decay = 1 - (1 - g.path_length_decay) ** (1 / state.config.accumulate)  # one update's worth in all pieces
     mean = path_length_mean(before, lengths, decay)
-    state.path_mean = float(mean)
+    state.path_mean = mean.detach()  # read when it is saved: until then nobody waits for it
     state.record("path_length", lengths)
     return path_length_penalty(lengths, mean) * (weight * g.path_length_every)
+
+
+def _noise(seed: int, indices: range, like: torch.Tensor) -> torch.Tensor:
+    """N(0, 1) of the shape of ``like`` (``N,C,H,W``), by each image's global index, drawn where it lies."""
+    generator = torch.Generator(like.device)
+    draws = torch.empty_like(like, memory_format=torch.contiguous_format)
+    for row, index in zip(draws, indices, strict=True):
+        row.normal_(generator=generator.manual_seed(rng.torch_seed(seed, "path", index)))
+    return draws
 
 
 def train_step(state: TrainState, feed: Feed) -> None:

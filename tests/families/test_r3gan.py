@@ -223,6 +223,22 @@ def test_mixed_precision_stays_close():
     assert all(p.grad.dtype == torch.float32 and p.grad.isfinite().all() for p in g.parameters())
 
 
+@pytest.mark.parametrize("label_dim", [0, 2])
+def test_logits_are_of_full_precision(label_dim):
+    """Of features in half precision: small differences between large logits must not be rounded away."""
+    _, d = pair((3, 8, 8), label_dim, dtype=torch.float32, **TINY)
+    images = torch.randn(32, 3, 8, 8, generator=torch.Generator().manual_seed(0))
+    given = (torch.ones(32, label_dim),) if label_dim else ()
+    with torch.autocast("cpu", torch.bfloat16):
+        logits = d(images, *given)
+        features = d.body(images)
+    assert features.dtype == torch.bfloat16 and logits.dtype == torch.float32
+    expected = d.head(features.float())
+    expected = (expected * d.embed(given[0])).sum(1) if label_dim else expected[:, 0]
+    torch.testing.assert_close(logits, expected)
+    assert not torch.equal(logits, logits.bfloat16().float())
+
+
 def test_default_widths():
     assert default_widths(256) == (768, 768, 768, 768, 384, 192, 96)
     assert default_widths(64) == (768, 768, 768, 768, 384) == default_widths((96, 64))

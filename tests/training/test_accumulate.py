@@ -120,7 +120,7 @@ def test_running_means_keep_their_pace(changes):
         feed.images = torch.nn.functional.interpolate(feed.images, scale_factor=2)
         for _ in range(6):
             train_step(state, feed)
-        found[accumulate] = (state.generator.w_avg.clone(), state.path_mean)
+        found[accumulate] = (state.generator.w_avg.clone(), float(state.path_mean))
     for pieces in (2, 4):
         assert found[pieces][1] == pytest.approx(found[1][1], rel=0.02)
         off = (found[pieces][0] - found[1][0]).norm() / found[1][0].norm()

@@ -1,0 +1,87 @@
+"""An update on another device: nothing lies where it should not, and nothing is read from there.
+
+PyTorch's device "meta" stands for a GPU. It has shapes only, refuses what comes from elsewhere as a GPU
+does, and cannot be read, where a GPU would be waited for.
+"""
+
+import contextlib
+
+import numpy as np
+import pytest
+import torch
+
+from facegan.augment import AUGMENT_NAMES
+from facegan.devices import send
+from facegan.families import FAMILIES
+from facegan.recipes import RECIPES, recipe
+from facegan.training.config import check, override
+from facegan.training.data import ImageFeed
+from facegan.training.state import create_state
+from facegan.training.step import train_step
+
+META = torch.device("meta")
+OF_EACH = {
+    "vanilla": "digits-vanilla-28", "dcgan": "faces-dcgan-64", "fast": "faces-fast-64",
+    "progan": "progan-64-short", "stylegan2": "stylegan2-64-small", "r3gan": "r3gan-64-small",
+}  # fmt: skip
+CASES = [
+    *((name, {}) for name in OF_EACH.values()),
+    ("faces-dcgan-80", {}),  # in two steps, with noisy labels
+    ("faces-fast-64", {"accumulate": 2, "reuse_fakes": False, "d_updates": 2}),
+    ("progan-64-short", {"kimg": 0.001, "generator.stage_kimg": 0.0, "generator.fade_kimg": 0.016}),
+    *(("stylegan2-64-small", {"augment": name}) for name in AUGMENT_NAMES),
+    *((OF_EACH[name], {"condition": ("a", "b")}) for name in ("stylegan2", "r3gan")),
+]
+
+
+def test_there_is_one_of_each_family():
+    assert set(OF_EACH) == set(FAMILIES)
+
+
+@pytest.fixture
+def meta(monkeypatch):
+    generator = torch.Generator  # it has no autocast and no generator of its own
+    monkeypatch.setattr(torch, "autocast", lambda *_, **__: contextlib.nullcontext())
+    monkeypatch.setattr(torch, "Generator", lambda device="cpu": generator())
+
+
+def after(name, changes, updates):
+    config = check(override(recipe(name), {"batch": 4, "precision": "float32", **changes}))
+    shape = (config.channels or 3, config.size, config.size)
+    state = create_state(config, shape, META, label_dim=len(config.condition))
+    for optimizer in (state.g_optimizer, state.d_optimizer):
+        for group in optimizer.param_groups:
+            group["fused"] = False  # it has no kernels of its own
+    state.augment.p = 0.5 if config.augment else 0.0
+    images = np.zeros((8, *shape[1:], shape[0]), np.uint8)
+    feed = ImageFeed(images, config, META, np.zeros((8, len(config.condition)), np.float32))
+    for _ in range(updates):
+        train_step(state, feed)
+    return state
+
+
+@pytest.mark.parametrize(("name", "changes"), CASES, ids=str)
+def test_an_update_waits_for_nothing(name, changes, meta):
+    state = after(name, changes, 2)
+    assert state.updates == 2 and state.images_seen == 8 * RECIPES[name].config.d_updates * (
+        changes.get("d_updates", 1)
+    )
+    assert {p.device for p in state.generator.parameters()} == {META}
+
+
+def test_what_would_wait_or_lies_elsewhere_is_seen(meta, monkeypatch):
+    """The stand-in itself: it refuses both mistakes."""
+    with pytest.raises(RuntimeError, match="device"):
+        torch.ones(2) + torch.ones(2, device=META)
+    with pytest.raises(RuntimeError, match="meta"):
+        float(torch.ones(2, device=META).sum())
+    monkeypatch.setattr("facegan.training.state.send", lambda x, device: x)
+    with pytest.raises(RuntimeError, match="device"):
+        after("faces-dcgan-64", {}, 1)
+
+
+def test_what_is_sent_arrives():
+    x = torch.arange(6.0).view(2, 3).t()
+    assert send(x, torch.device("cpu")) is x
+    if torch.cuda.is_available():
+        assert torch.equal(send(x, torch.device("cuda")).cpu(), x)
