@@ -160,7 +160,7 @@ def dry_sweep(data: Dataset, config: TrainConfig, argv: list[str], flags: Any) -
         each = d.training_seconds + d.drawing_seconds
         print(f"about {duration(each)} each and {duration(each * len(trials))} in all, without measuring")
         if d.disturbed:
-            print(f"{d.disturbed}: without them it is faster, maybe by much")
+            print(d.disturbed)
         break
     print("Nothing was written; the same command without --dry-run trains.")
     return 0

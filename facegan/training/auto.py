@@ -41,7 +41,7 @@ PROBES = (2, 8)  # pictures in the pieces by which the probe measures
 # Settings that may be chosen.
 CHOSEN = (
     "batch", "g_batch", "accumulate", "r1_gamma", "ema_halflife_kimg", "kimg", "augment", "augment_target",
-    "augment_p", "precision",
+    "augment_p", "augment_kimg", "precision",
 )  # fmt: skip
 TARGET = 0.6  # of an adaptive augmentation, as StyleGAN2-ADA's authors have it
 # What lasts so many kimg and is shortened with the run, in the families that have it.
@@ -161,13 +161,26 @@ def augmentation(config: TrainConfig, s: Surroundings) -> tuple[dict[str, Any], 
     seen = f"each of {s.pictures:,} pictures is seen {passes:,.0f} times"
     if config.d_split:
         return {}, f"{seen}; this recipe's updates cannot adapt one"
+    pace = _pace(config)
+    reach = f"from 0 to 1 in {pace.get('augment_kimg', config.augment_kimg):g} kimg at most"
     if config.augment:
-        return {}, f"the recipe's; {seen}"
+        return (
+            (pace, f"the recipe's; {seen}; {reach}")
+            if config.augment_target
+            else ({}, f"the recipe's; {seen}")
+        )
     if s.pictures >= LITTLE and passes <= PASSES:
         return {}, f"{seen}: not often enough to be learnt by heart"
     kind = "ada-face" if s.faces and s.channels == 3 else "ada"
     adaptive = {"augment_target": config.augment_target or TARGET, "augment_p": 0.0}
-    return {"augment": kind, **adaptive}, f"{seen}: begins at 0 and grows with overfitting"
+    return {"augment": kind, **adaptive, **pace}, f"{seen}: grows with overfitting, {reach}"
+
+
+def _pace(config: TrainConfig) -> dict[str, Any]:
+    """How fast an augmentation adapts: not slower than a short run, and networks that know pictures already,
+    need it to (for those StyleGAN2-ADA's authors have 100 kimg, too)."""
+    most = min(config.kimg / 4, 100.0 if config.init else math.inf)
+    return {"augment_kimg": float(f"{most:.3g}")} if most < config.augment_kimg else {}
 
 
 def authors_rule(side: int, batch: int) -> dict[str, Any]:
@@ -405,8 +418,7 @@ def _shortened(measured: DryRun, config: TrainConfig) -> DryRun:
 def _speed(measured: DryRun) -> str:
     count = sum(t.count for t in measured.timings.values())
     speed = measured.images_per_update / measured.update_seconds
-    busy = f"; {measured.disturbed}" if measured.disturbed else ""
-    return f"{count} real updates timed: {speed:.3g} img/s; grids and models included{busy}"
+    return f"{count} real updates timed: {speed:.3g} img/s; grids and models included"
 
 
 def table(decision: Decision) -> str:
@@ -426,6 +438,8 @@ def table(decision: Decision) -> str:
     wide = max(len(c.value) for c in decision.choices) + 1
     for c in decision.choices:
         lines.append(f"  {c.what:<15} {c.value + '*' * c.given:<{wide}}  {c.why}".rstrip())
+    if decision.measured.disturbed:
+        lines += ["", decision.measured.disturbed]
     if any(c.given for c in decision.choices):
         lines += ["", "* is yours; the rest was chosen."]
     return "\n".join(lines)

@@ -78,7 +78,8 @@ class TrainSettings:
     """Adapt that probability until the discriminator calls real pictures real so much more often than not
     (mean of the logits' signs); 0 keeps it."""
     augment_kimg: float = 500.0
-    """How fast it adapts: from 0 to 1 in so many kimg at most."""
+    """How fast it adapts: from 0 to 1 in so many kimg at most. Short runs, and those with --init (100), do
+    well with less."""
     augment_max: float = 0.8
     """It never rises above this; more would leak into what is generated (ADA, section 2.2)."""
     ema_halflife_kimg: float = 10.0

@@ -257,7 +257,7 @@ def _time_lines(d: DryRun) -> list[str]:
             f"about, {d.grids:,} grids and {d.models:,} models",
         ),
         _fact("in all", duration(total), "about, without the disk's time and the report's"),
-        *([f"  {d.disturbed}: without them it is faster, maybe by much"] if d.disturbed else []),
+        *([f"  {d.disturbed}"] if d.disturbed else []),
     ]
 
 

@@ -109,9 +109,10 @@ def test_gamma_follows_the_batch_where_the_recipe_follows_the_rule():
 
 @pytest.mark.parametrize(("pictures", "kimg", "faces", "expected"), [
     (8000, 600.0, True, {}),  # seen 75 times
-    (8000, 900.0, True, {"augment": "ada-face"}),  # 112 times
-    (122, 600.0, True, {"augment": "ada-face"}),
-    (122, 600.0, False, {"augment": "ada"}),
+    (8000, 900.0, True, {"augment": "ada-face", "augment_kimg": 225.0}),  # 112 times
+    (122, 600.0, True, {"augment": "ada-face", "augment_kimg": 150.0}),
+    (122, 600.0, False, {"augment": "ada", "augment_kimg": 150.0}),
+    (122, 2000.0, False, {"augment": "ada"}),
 ])  # fmt: skip
 def test_augmentation_by_how_often_pictures_are_seen(pictures, kimg, faces, expected):
     config = override(recipe("faces-dcgan-64"), {"kimg": kimg})
@@ -126,11 +127,20 @@ def test_a_recipe_whose_strength_is_fixed_adapts_once_auto_augments():
     config = recipe("r3gan-64-small")
     assert (config.augment, config.augment_target) == ("", 0.0)
     changes, why = auto.augmentation(config, around(pictures=100))
-    assert changes == {"augment": "ada-face", "augment_target": 0.6, "augment_p": 0.0} and "grows" in why
+    expected = {"augment": "ada-face", "augment_target": 0.6, "augment_p": 0.0, "augment_kimg": 125.0}
+    assert changes == expected and "grows" in why
 
 
 def test_a_recipe_that_augments_keeps_its_own():
-    assert auto.augmentation(recipe("stylegan2-64"), around(pictures=100))[0] == {}
+    config = recipe("stylegan2-64")
+    assert auto.augmentation(config, around(pictures=100))[0] == {}
+    # What has learnt already overfits sooner, and a short run has less time for it.
+    changes, why = auto.augmentation(override(config, {"init": "celeba64"}), around(pictures=100))
+    assert changes == {"augment_kimg": 100.0} and "from 0 to 1 in 100 kimg at most" in why
+    short = override(config, {"init": "celeba64", "kimg": 36.0})
+    assert auto.augmentation(short, around(pictures=100))[0] == {"augment_kimg": 9.0}
+    fixed = override(short, {"augment_target": 0.0})
+    assert auto.augmentation(fixed, around(pictures=100))[0] == {}
 
 
 @pytest.mark.parametrize(("free", "pieces"), [(525, 1), (524, 2), (325, 2), (324, 4), (140, 32)])

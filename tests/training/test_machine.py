@@ -10,11 +10,12 @@ from types import SimpleNamespace
 import pytest
 
 from facegan.training import machine
-from facegan.training.auto import _speed
+from facegan.training.auto import Choice, Decision, Surroundings, table
 from facegan.training.dryrun import dry_run
 from facegan.training.dryrun_text import page
 from facegan.training.machine import OtherWork, left_by_limits
 
+AROUND = Surroundings(24, 32, 32, 3, (), True, "cpu", 2, None)
 LINUX = pytest.mark.skipif(not Path("/proc/stat").is_file(), reason="the system does not tell")
 
 
@@ -73,9 +74,10 @@ def test_the_page_and_the_choice_say_so(tiny_dataset, monkeypatch):
     found = dry_run(tiny_dataset, config, "cpu")
     quiet = dataclasses.replace(found, threads=2, others=measured(monkeypatch, 2.0, 4.0, 4.0))
     slow = dataclasses.replace(found, threads=2, others=measured(monkeypatch, 2.0, 1.0, 4.8))
+    chosen = (Choice("recipe", config.recipe, "you named it"),)
     words = "other programs keep 1.9 of 2 cores busy"
-    assert words in page(slow) and words in _speed(slow)
-    assert "other programs" not in page(quiet) + _speed(quiet)
+    assert words in page(slow) and words in table(Decision(config, chosen, slow, AROUND))
+    assert "other programs" not in page(quiet) + table(Decision(config, chosen, quiet, AROUND))
     # A GPU does not wait for them.
     assert "other programs" not in page(dataclasses.replace(slow, device="cuda"))
 
