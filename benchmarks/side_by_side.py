@@ -305,7 +305,9 @@ def table_text(rows: list[dict[str, Any]]) -> str:
         f"{real['fid_evaluator_real']:.1f} | {real['kid_evaluator_real']:.4f} | "
         f"{real['swd_faces_real']:.1f} | |"
     )
-    settings = {row["name"]: row["trials"][0]["about"]["settings"] for row in rows}
+    settings = {
+        row["name"]: " / ".join(dict.fromkeys(t["about"]["settings"] for t in row["trials"])) for row in rows
+    }
     trials = [t for row in rows for t in row["trials"]]
     counts, machines = (dict.fromkeys(v) for v in (
         (t["at"]["samples"] for t in trials), (t["about"]["machine"] for t in trials),

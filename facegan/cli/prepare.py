@@ -58,6 +58,10 @@ def report(dataset: Dataset) -> str:
                 else "kept (--drop-near-duplicates drops them)"
             )
         )
+        if apart := sum("splits" in pair for pair in info["near_duplicates"]):
+            lines.append(
+                f"  {apart} of them are in another split than their like: what is measured on it flatters"
+            )
     sheets = [str(dataset.path / n) for n in ("preview.jpg", "detections.jpg") if (dataset.path / n).exists()]
     lines.append(f"look at {' and '.join(sheets)}; next: facegan train {dataset.path}")
     return "\n".join(lines)
@@ -107,7 +111,8 @@ def main(
         where: only pictures with these attributes, such as 'Smiling and not Eyeglasses'.
         limit: at most so many pictures are read; 0 is all.
         attributes: CelebA's list_attr_celeba.txt, or a CSV with a column 'file'.
-        split: a file of 'name split' lines, or shares such as 'val=0.05,test=0.05' by content.
+        split: a file of 'name split' lines, or shares such as 'val=0.05,test=0.05' by content (of what the
+            sources do not hold out; near duplicates stay together).
         drop_near_duplicates: leave out near duplicates instead of reporting them.
         max_pixels: larger photos are rejected.
         workers: processes; 0 is one a core.

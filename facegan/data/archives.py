@@ -155,7 +155,8 @@ def from_tar(path: Path) -> Iterator[Item]:
                 total += len(content)
                 if total > MAX_TOTAL_BYTES:
                     raise InputError(f"{path}: more than {MAX_TOTAL_BYTES} bytes of pictures")
-                yield Item(info.name, f"{path}!{info.name}", content, reject=reject)
+                name = info.name.removeprefix("./")  # as "tar -C FOLDER ." writes them
+                yield Item(name, f"{path}!{name}", content, reject=reject)
     except InputError:
         raise
     except Exception as error:  # of tar, gzip, xz, zstd, and of numbers and names that make no sense

@@ -6,7 +6,7 @@ import csv
 import hashlib
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from facegan.errors import InputError
@@ -17,6 +17,12 @@ _SPLIT_NAMES = {
     "train": "train", "training": "train", "0": "train", "val": "val", "valid": "val", "validation": "val",
     "dev": "val", "1": "val", "test": "test", "testing": "test", "2": "test",
 }  # fmt: skip
+_IN_NAMES = {word: s for word, s in _SPLIT_NAMES.items() if len(word) > 1} | {"t10k": "test"}
+
+
+def split_named(words: Iterable[str]) -> str | None:
+    """The first split that ``words``, parts of a file's name, speak of."""
+    return next((_IN_NAMES[word.lower()] for word in words if word.lower() in _IN_NAMES), None)
 
 
 def _lines(path: Path, option: str) -> list[str]:
@@ -96,7 +102,8 @@ class Splitter:
     """Which split a picture belongs to: by a list of names, or by its content's hash.
 
     ``spec`` is "" (all train, unless the source says otherwise), "test=0.05", "val=0.05,test=0.1",
-    or a file of "name split" lines. By hash, a picture's split does not depend on the others.
+    or a file of "name split" lines. By hash, a picture's split does not depend on the others; what a source
+    holds out itself stays held out.
     """
 
     def __init__(self, spec: str) -> None:
@@ -127,12 +134,19 @@ class Splitter:
     def _table(path: Path) -> dict[str, str]:
         table = {}
         for number, line in enumerate(_lines(path, "--split"), 1):
-            words = re.split(r"[\s,]+", line.strip())
-            if words == [""]:
+            if not line.strip():
                 continue
-            if len(words) != 2 or words[1].lower() not in _SPLIT_NAMES:
+            cells = line.strip().rsplit(None, 1)  # names may have spaces, and commas in between
+            if len(cells) < 2 or cells[1].lower() not in _SPLIT_NAMES:
+                cells = next(csv.reader([line.strip().replace("\0", " ")]))
+            name, split = (
+                (cells[0].strip().rstrip(","), cells[1].strip().lower()) if len(cells) == 2 else ("", "")
+            )
+            if number == 1 and split not in _SPLIT_NAMES and name.lower() in _FILE_COLUMNS:
+                continue  # a table's header
+            if split not in _SPLIT_NAMES:
                 raise InputError(f"--split {path}: line {number} is not 'name train|val|test'")
-            table[words[0]] = _SPLIT_NAMES[words[1].lower()]
+            table[name] = _SPLIT_NAMES[split]
         if not table:
             raise InputError(f"--split {path}: empty")
         return table
@@ -142,7 +156,7 @@ class Splitter:
         if self.table is not None:
             found = lookup(self.table, name)
             return str(found) if found is not None else None
-        if self.shares:
+        if self.shares and own in (None, "train"):
             # Eight bytes of SHA-256, hashed again so that file-level and pixel-level uses stay apart.
             u = int.from_bytes(hashlib.sha256(b"split" + digest).digest()[:8], "big") / 2**64
             for split, share in self.shares:

@@ -8,13 +8,15 @@ import json
 import os
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from facegan import __version__
+from facegan.data.attributes import Splitter
 from facegan.data.chunks import ChunkStore
 from facegan.data.crops import describe
 from facegan.data.dataset import FORMAT, SPLITS, Dataset, schema
@@ -37,10 +39,15 @@ class NothingLeft(InputError):
 
 
 class _Verdicts:
-    """First pass: which rows stay, and everything that dataset.json says about the others."""
+    """First pass: which rows stay, and everything that dataset.json says about the others.
 
-    def __init__(self, store: ChunkStore, drop_near: bool) -> None:
+    Near duplicates that a ``splitter`` by content has parted go where the first of them went.
+    """
+
+    def __init__(self, store: ChunkStore, drop_near: bool, splitter: Splitter | None = None) -> None:
         self.keep: list[bool] = []
+        self.moved: dict[int, str] = {}
+        self.signs: set[str] = set()
         self.rejects: list[dict[str, str]] = []
         self.near: list[dict[str, str]] = []
         self.counts: Counter[str] = Counter()
@@ -49,7 +56,8 @@ class _Verdicts:
         contents = {split: hashlib.sha256() for split in SPLITS}
         sources: dict[bytes, tuple[str, int]] = {}
         pixels: dict[bytes, str] = {}
-        near, near_sources = NearDuplicates(), []
+        near, near_sources = NearDuplicates(), []  # type: ignore[var-annotated]
+        seen: dict[str, set[int]] = {}
         for serial, row in enumerate(store):
             reason = row.reject
             if not reason:
@@ -61,22 +69,48 @@ class _Verdicts:
             if not reason:
                 pixels[row.pixels_digest] = row.source
                 similar = near.find_or_add(row.near_hash, row.gray)
-                near_sources.append(row.source)
+                split = row.split
                 if similar is not None:
-                    self.near.append({"source": row.source, "of": near_sources[similar]})
-                    reason = f"near duplicate of {near_sources[similar]}" if drop_near else ""
+                    first_source, first_split = near_sources[similar]
+                    told = {"source": row.source, "of": first_source}
+                    drawn = splitter(row.name, row.digest, None) if splitter and splitter.shares else ""
+                    if drawn == split != first_split:  # what its source holds out stays there
+                        split = self.moved[serial] = first_split
+                    if first_split != split:
+                        told["splits"] = f"{split}, {first_split}"
+                    self.near.append(told)
+                    reason = f"near duplicate of {first_source}" if drop_near else ""
+                near_sources.append((row.source, split))
             self.keep.append(not reason)
             if reason:
                 self.rejects.append({"source": row.source, "reason": reason})
                 continue
-            self.counts[row.split] += 1
-            self.cuts[row.split].next_shard(len(row.png))
-            self.names += [name for name in row.attributes if name not in self.names]
+            split = self.moved.get(serial, row.split)
+            self.counts[split] += 1
+            self.cuts[split].next_shard(len(row.png))
+            for name, value in row.attributes.items():
+                values = seen.setdefault(name, set())
+                if value is not None and len(values) < 3:
+                    values.add(value)
+        self.names = list(seen)
+        self.signs = {name for name, values in seen.items() if values == {-1, 1}}
+        for row in self.kept(store):
             text = json.dumps([row.split, row.pixels_digest.hex(), row.attributes], sort_keys=True)
             contents[row.split].update(text.encode())
         # By split, as the shards are: how the sources interleaved their splits leaves no trace.
         parts = [content.digest() for content in contents.values()]
         self.content_hash = hashlib.sha256(b"".join(parts)).hexdigest()
+
+    def kept(self, store: ChunkStore) -> Iterator[Row]:
+        """The rows that stay, as they are written: moved, and with 0 for a "no" that was -1."""
+        return (self.final(i, row) for i, row in enumerate(store) if self.keep[i])
+
+    def final(self, serial: int, row: Row) -> Row:
+        signs = {name: 0 for name in self.signs if row.attributes.get(name) == -1}
+        if not signs and serial not in self.moved:
+            return row
+        split = self.moved.get(serial, row.split)
+        return replace(row, split=split, attributes={**row.attributes, **signs})
 
 
 class ShardCut:
@@ -162,7 +196,7 @@ def finish(
     from facegan.data.prepare import Progress
 
     begin = time.monotonic()
-    verdicts = _Verdicts(store, config.drop_near_duplicates)
+    verdicts = _Verdicts(store, config.drop_near_duplicates, Splitter(config.split))
     kept, rejected = sum(verdicts.counts.values()), len(verdicts.rejects)
     if not kept:
         why = summary(verdicts.rejects) or why_none or "the sources hold none"
@@ -177,6 +211,7 @@ def finish(
     size: tuple[int, ...] = ()
     for serial, (row, keep) in enumerate(zip(store, verdicts.keep, strict=True)):
         if keep:
+            row = verdicts.final(serial, row)
             writers[row.split].add(row)
             if len(preview) < 100:
                 picture = decode(row.png)

@@ -241,8 +241,10 @@ class _Chooser:
         if self.table:
             found = lookup(self.table, item.name)
             self.described += isinstance(found, dict)
-            values: dict[str, int | None] = found if isinstance(found, dict) else dict.fromkeys(self.names)
-            item = replace(item, attributes={**item.attributes, **values})
+            values: dict[str, int | None] = found if isinstance(found, dict) else {}
+            known = {name: value for name, value in values.items() if value is not None}
+            names = dict.fromkeys([*item.attributes, *self.names])
+            item = replace(item, attributes={**names, **item.attributes, **known})
         if self.config.where and not item.reject and not self._predicate(item)(item.attributes):
             return None
         digest = item.digest() if not self.splitter.table else b""

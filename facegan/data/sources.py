@@ -7,11 +7,14 @@ A member that must not be used (``..``, absolute, a link, too large) comes out a
 from __future__ import annotations
 
 import hashlib
+import json
 import os
+import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from facegan.data.archives import from_tar, from_zip
+from facegan.data.attributes import split_named
 from facegan.data.items import MAX_FILE_BYTES, Item, hidden, looks_like_image
 from facegan.data.tables import from_dataset, from_hub, from_idx, from_npz, from_parquet
 from facegan.errors import InputError
@@ -69,16 +72,29 @@ _KINDS: list[tuple[Callable[[Path], bool], Callable[[Path], Iterator[Item]]]] = 
 def _idx_files(path: Path) -> list[Path]:
     """A folder's IDX files of pictures, those of training first, so that the order is that of the splits."""
     found = sorted(p for p in path.iterdir() if "images" in p.name and "ubyte" in p.name and p.is_file())
-    return sorted(found, key=lambda p: p.name.startswith(("t10k", "test")))
+    return sorted(found, key=lambda p: split_named(re.split(r"[-_.]", p.name)) == "test")
 
 
 def _is_table_folder(path: Path) -> bool:
     return any(path.glob("*.parquet")) or any(path.glob("data/*.parquet"))
 
 
+def _is_prepared(path: Path) -> bool:
+    """Whether it is a dataset of ours: other tools have a dataset.json as well, beside pictures."""
+    file = path / "dataset.json"
+    if not file.is_file() or any(path.glob("data/*.parquet")):
+        return file.is_file()
+    try:
+        return "content_hash" in json.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError, TypeError):
+        return False
+
+
 def _from_directory(path: Path) -> Iterator[Item]:
     """IDX or Parquet files and whatever lies beside them, or else any files."""
-    if (path / "dataset.json").is_file():
+    if _is_prepared(path):
+        if not _is_table_folder(path):
+            raise InputError(f"{path}: a prepared dataset, but its shards (data/*.parquet) are gone")
         yield from from_dataset(path)
         return
     idx, table = _idx_files(path), _is_table_folder(path)
@@ -154,7 +170,7 @@ def estimate(sources: tuple[str, ...]) -> int | None:
             elif path.suffix.lower() == ".zip":
                 with zipfile.ZipFile(path) as archive:
                     total += sum(not m.is_dir() and not hidden(m.filename) for m in archive.infolist())
-            elif (path / "dataset.json").is_file() or path.suffix == ".parquet":
+            elif _is_prepared(path) or path.suffix == ".parquet":
                 import pyarrow.parquet as pq
 
                 files = sorted(path.rglob("*.parquet")) if path.is_dir() else [path]

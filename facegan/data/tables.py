@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import math
+import re
 import zipfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -12,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from facegan.data.archives import capped
+from facegan.data.attributes import split_named
 from facegan.data.items import MAX_FILE_BYTES, MAX_RATIO, Item, hidden
 from facegan.errors import InputError, first_line
 
@@ -63,7 +65,7 @@ def from_idx(path: Path) -> Iterator[Item]:
     labels = read_idx(beside) if beside != path and beside.is_file() else None
     if labels is not None and labels.shape != images.shape[:1]:
         raise InputError(f"{beside}: {len(labels)} labels for {len(images)} pictures")
-    split = "test" if path.name.startswith(("t10k", "test")) else "train"
+    split = split_named(re.split(r"[-_.]", path.name)) or "train"
     for i, image in enumerate(images):
         attributes: dict[str, int | None] = {} if labels is None else {"label": int(labels[i])}
         name = f"{path.name}/{i:06d}"
@@ -155,12 +157,16 @@ def _rows_at_once(metadata: Any) -> int:
     return max(1, min(64, 2**28 // max(largest, 1)))
 
 
-def from_parquet(path: Path) -> Iterator[Item]:
-    """Rows with a column ``image``: Hugging Face's struct, or the encoded bytes themselves."""
+def from_parquet(path: Path, below: Path | None = None) -> Iterator[Item]:
+    """Rows with a column ``image``: Hugging Face's struct, or the encoded bytes themselves.
+
+    The file's name says the split (``validation-00000-of-00001``), or a folder ``below`` the source's.
+    """
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    split = next((s for s in ("train", "val", "test") if path.name.startswith(f"{s}-")), None)
+    folders = path.relative_to(below).parts[:-1] if below else ()
+    split = split_named([re.split(r"[-_.]", path.name)[0], *folders])
     try:
         with pq.ParquetFile(path) as file:
             _check_groups(path, file.metadata)
@@ -184,7 +190,7 @@ def from_dataset(path: Path) -> Iterator[Item]:
     """Another prepared dataset, or any folder of Parquet files."""
     for file in sorted(path.rglob("*.parquet")):
         if not hidden(file.relative_to(path).as_posix()):
-            yield from from_parquet(file)
+            yield from from_parquet(file, path)
 
 
 def _fetched(value: Any, open_file: Any) -> Any:

@@ -48,12 +48,14 @@ CHARTS = (
     ),
     Chart(
         "FID", (("fid", "generated"),),
-        "On held-out pictures, in the metric's features; lower is better. Dotted: other real pictures.",
+        "Against the val split (train, if there is none), in the metric's features; lower is better. Dotted: "
+        "other real pictures.",
         "", floor="fid_real", log=10.0,
     ),
     Chart(
         "KID", (("kid", "generated"),),
-        "On held-out pictures, in the metric's features; lower is better. Dotted: other real pictures.",
+        "Against the val split (train, if there is none), in the metric's features; lower is better. Dotted: "
+        "other real pictures.",
         "", floor="kid_real",
     ),
     Chart("Precision and recall", (("precision", "precision"), ("recall", "recall")),
