@@ -194,6 +194,17 @@ def test_goes_on_to_the_bit(tmp_path):
         images, attributes, ["Top", "Left"], replace(settings, seed=1), state, lambda e, *_: epochs.append(e)
     )
     assert epochs[2:] == [1, 2, 3] and not same_weights(whole, other)  # another run's state is no use
+    # Nor is that of other attributes, of their other order, or of other pictures.
+    for x, y, names in (
+        (images, attributes[:, ::-1].copy(), ["Left", "Top"]),
+        (images, attributes[:, :1], ["Top"]),
+        (images[1:], attributes[1:], ["Top", "Left"]),
+    ):
+        with pytest.raises(KeyboardInterrupt):
+            train_attribute_predictor(images, attributes, ["Top", "Left"], settings, state, stop)
+        epochs.clear()
+        train_attribute_predictor(x, y, names, settings, state, lambda e, *_: epochs.append(e))
+        assert epochs == [1, 2, 3]
 
 
 def test_calibration_mends_answers_that_are_too_sure():

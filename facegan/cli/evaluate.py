@@ -82,6 +82,9 @@ def open_pictures(subject: str, count: int, split: str, truncation: float, devic
     from facegan.runs import load, moments, resolve
 
     path = Path(subject).expanduser()
+    drawn = not (path / "dataset.json").is_file() and (not path.is_dir() or bool(moments(path)))
+    if truncation != 1.0 and not drawn:
+        raise InputError(f"--truncation {truncation:g}: {subject} holds pictures; it is for models")
     if (path / "dataset.json").is_file():
         found = of_dataset(Dataset(path), split)
         return found.limited(count) if count else found
@@ -93,7 +96,8 @@ def open_pictures(subject: str, count: int, split: str, truncation: float, devic
     except ModelError as error:
         raise InputError(f"{error}; a dataset or a folder of pictures would do, too") from None
     model = check_truncation(truncation, load(subject, device))
-    return of_model(model, subject, count or COUNT, truncation)
+    title = subject if truncation == 1.0 else f"{subject}, truncation {truncation:g}"
+    return of_model(model, title, count or COUNT, truncation)
 
 
 def text(done: Evaluation) -> str:

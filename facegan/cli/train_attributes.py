@@ -143,7 +143,11 @@ def _measured(predictor: AttributePredictor, data: Dataset, columns: list[int]) 
         return {}
     known = np.ma.masked_equal(answers[on], -1)
     share = np.asarray((known == 1).mean(0).filled(np.nan), float)
-    majority = dict(zip(predictor.names, np.maximum(share, 1 - share).tolist(), strict=True))
+    if not known.count():
+        say(f"no picture of {on} says anything about them: not scored")
+        return {}
+    guessed = zip(predictor.names, np.maximum(share, 1 - share).tolist(), strict=True)
+    majority = {name: value for name, value in guessed if np.isfinite(value)}
     return {"split": on, "majority": majority, **score(predictor, there[on], answers[on])}
 
 
@@ -154,11 +158,14 @@ def table(predictor: AttributePredictor) -> str:
         return "not scored"
     rows = [f"{'on ' + measures['split']:<24}accuracy  balanced  majority"]
     for name in predictor.names:
+        if name not in predictor.accuracy:
+            rows.append(f"{name:<24}{'unknown there':>8}")
+            continue
         rows.append(
             f"{name:<24}{predictor.accuracy[name]:8.1%}  {predictor.balanced_accuracy[name]:8.1%}  "
             f"{measures['majority'][name]:8.1%}"
         )
-    majority = float(np.mean(list(measures["majority"].values())))
+    majority = float(np.mean([measures["majority"][name] for name in predictor.accuracy]))
     rows.append(
         f"{'mean':<24}{measures['accuracy']:8.1%}  {measures['balanced_accuracy']:8.1%}  {majority:8.1%}"
     )

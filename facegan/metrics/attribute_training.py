@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import math
 from collections.abc import Callable, Sequence
@@ -72,7 +73,8 @@ def train_attribute_predictor(
     per_epoch = -(-len(images) // s.batch)
     schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, _cosine(s.epochs * per_epoch, per_epoch))
     target = torch.from_numpy(attributes.astype(np.float32))
-    begin = _resume(state, s, network, average, optimizer, schedule) if state else 0
+    work = _work(s, names, images, attributes)
+    begin = _resume(state, work, network, average, optimizer, schedule) if state else 0
     predictor = AttributePredictor(
         tuple(names), average, shape, s.architecture, s.width, mirror=s.augment == "faces",
         papers={"training": asdict(s)},
@@ -80,7 +82,7 @@ def train_attribute_predictor(
     for epoch in range(begin, s.epochs):
         loss = _epoch(network, average, optimizer, schedule, images, target, shape, s, epoch)
         if state:
-            _save(state, s, epoch + 1, network, average, optimizer)
+            _save(state, work, epoch + 1, network, average, optimizer)
         if on_epoch is not None:
             on_epoch(epoch + 1, loss, predictor)
     predictor.network.eval()
@@ -194,27 +196,33 @@ def _tensors(
     return {k: v.detach().contiguous() for k, v in found.items()}
 
 
-def _save(path: Path, s: AttributeTraining, epoch: int, *parts: Any) -> None:
+def _work(s: AttributeTraining, names: Sequence[str], images: np.ndarray, attributes: np.ndarray) -> str:
+    """What a state belongs to: the settings, the attributes in their order, and the pictures' answers."""
+    data = {"pictures": images.shape, "answers": hashlib.sha256(attributes.tobytes()).hexdigest()}
+    return json.dumps({**asdict(s), "names": list(names), **data}, sort_keys=True)
+
+
+def _save(path: Path, work: str, epoch: int, *parts: Any) -> None:
     from safetensors.torch import save
 
-    head = {"settings": json.dumps(asdict(s), sort_keys=True), "epoch": str(epoch)}
+    head = {"work": work, "epoch": str(epoch)}
     write_bytes(path, save(_tensors(*parts), head))
 
 
 def _resume(
-    path: Path, s: AttributeTraining, network: AttributeNet, average: AttributeNet,
+    path: Path, work: str, network: AttributeNet, average: AttributeNet,
     optimizer: torch.optim.Optimizer, schedule: Any,
 ) -> int:  # fmt: skip
-    """Epochs that ``path`` has behind it: 0 where it is absent, damaged or of other settings."""
+    """Epochs that ``path`` has behind it: 0 where it is absent, damaged or of other work."""
     from safetensors import SafetensorError, safe_open
 
     try:
         with safe_open(str(path), framework="pt") as handle:
-            head = handle.metadata()
+            head = handle.metadata() or {}
             tensors = {k: handle.get_tensor(k) for k in handle.keys()}  # noqa: SIM118
     except (OSError, SafetensorError):
         return 0
-    if head.get("settings") != json.dumps(asdict(s), sort_keys=True):
+    if head.get("work") != work:
         return 0
     for name, module in (("network", network), ("average", average)):
         module.load_state_dict(

@@ -79,6 +79,14 @@ def reference_split(data: Dataset, wanted: str = "") -> str:
     return next((s for s in ("test", "val", "train") if data.counts.get(s, 0) >= FEWEST), "train")
 
 
+def not_held_out(what: str) -> str:
+    """What to know of numbers against the training pictures themselves."""
+    return (
+        f"no other split has {FEWEST} pictures: {what} compares with the training pictures, which favours "
+        "learning them by heart (facegan prepare --split val=0.1,test=0.1 holds some out)"
+    )
+
+
 def evaluate(
     subject: Pictures | Generator | Dataset | np.ndarray, against: Dataset | str | Path,
     table: FeatureTable | str = "faces", metrics: Sequence[str] = (), split: str = "", floor: bool = True,
@@ -107,6 +115,8 @@ def evaluate(
             raise InputError(f"{side.name}: {side.count} pictures are too few to measure; it takes {FEWEST}")
     if subject.key and subject.key == real.key:
         warnings.append("both sides are the same pictures")
+    elif name == "train" and not split:
+        warnings.append(not_held_out("it"))
     names = list(metrics) or list(METRICS)
     train, held_out = _learnt(data, name, names)
     seconds: dict[str, float] = {}
@@ -131,6 +141,13 @@ def evaluate(
                 material, fake=features_of(others, table, on_progress), fake_pictures=others.spaced, extra={}
             )
             found = _measure(instead, [n for n in names if METRICS[n].of_real], {}, False, None)
+        if "fid" in found and others.count < subject.count:
+            warnings.append(
+                f"FID of real pictures is of {others.count}, of the generated of {subject.count}, and so too "
+                f"high beside it: compare KID, or measure with --count {others.count}"
+            )
+    if "ppl" in values and subject.truncation != 1.0:
+        warnings.append("the path length is that of truncation 1")
     warnings += _few_warnings(subject, real, table, values)
     return Evaluation(
         subject, real, table, values, found, seconds, warnings, material.extra.get("pairs", ()), train

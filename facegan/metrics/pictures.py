@@ -34,6 +34,8 @@ class Pictures:
     key: str = ""
     cache: Path | None = None
     generator: Generator | None = None
+    truncation: float = 1.0
+    """Of the generator's samples."""
 
     def spaced(self, count: int) -> np.ndarray:
         """At most ``count`` pictures, evenly spaced."""
@@ -61,7 +63,7 @@ def of_model(generator: Generator, name: str, count: int, truncation: float = 1.
     return Pictures(
         name, count, (h, w, c),
         lambda rows: generator.sample([FIRST_SEED + int(r) for r in rows], truncation),
-        generator=generator,
+        generator=generator, truncation=truncation,
     )  # fmt: skip
 
 

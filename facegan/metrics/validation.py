@@ -10,7 +10,7 @@ import numpy as np
 from facegan.data.dataset import Dataset
 from facegan.errors import DatasetError
 from facegan.generator import Generator
-from facegan.metrics.evaluate import FEWEST
+from facegan.metrics.evaluate import FEWEST, not_held_out
 from facegan.metrics.features import table
 from facegan.metrics.pictures import Pictures, features_of, of_array, of_dataset, of_model
 from facegan.metrics.table import METRICS, Material
@@ -49,10 +49,7 @@ class ValidationMetric:
         """What to know of its numbers, if anything."""
         if self.split == "val":
             return ""
-        return (
-            f"no val split of {FEWEST} pictures: --metric {self.name} compares with the training pictures, "
-            "which favours learning them by heart (facegan prepare --split val=0.1 holds some out)"
-        )
+        return not_held_out(f"--metric {self.name}")
 
     def __call__(self, generator: Generator) -> dict[str, float]:
         """The metric's numbers; its first is the one that decides."""

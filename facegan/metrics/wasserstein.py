@@ -12,6 +12,7 @@ from facegan import rng
 MOST = 2048  # pictures of each side
 PATCH, PATCHES, COARSEST = 7, 128, 16
 DIRECTIONS = 512
+PIECE = 64  # pictures whose pyramids are made at once
 _KERNEL = (1.0, 4.0, 6.0, 4.0, 1.0)  # binomial, over 16 (Burt and Adelson 1983)
 
 
@@ -41,7 +42,18 @@ def swd(real: np.ndarray, fake: np.ndarray, seed: int = 0) -> dict[str, float]:
 
 
 def _levels(images: np.ndarray) -> list[torch.Tensor]:
-    """The pyramid: each level is what the next coarser one cannot say; the last is the rest."""
+    """The pyramids of all pictures, made in pieces: what comes in between is several times as large."""
+    levels: list[torch.Tensor] = []
+    for start in range(0, len(images), PIECE):
+        for i, piece in enumerate(_pyramid(images[start : start + PIECE])):
+            if start == 0:
+                levels.append(piece.new_empty(len(images), *piece.shape[1:]))
+            levels[i][start : start + len(piece)] = piece
+    return levels
+
+
+def _pyramid(images: np.ndarray) -> list[torch.Tensor]:
+    """Each level is what the next coarser one cannot say; the last is the rest."""
     x = torch.from_numpy(np.ascontiguousarray(images)).permute(0, 3, 1, 2).float()
     levels = []
     while min(x.shape[2:]) // 2 >= COARSEST:
@@ -56,12 +68,9 @@ def _levels(images: np.ndarray) -> list[torch.Tensor]:
 def _blur(x: torch.Tensor) -> torch.Tensor:
     line = torch.tensor(_KERNEL) / 16
     channels = x.shape[1]
-    parts = []
-    for piece in x.split(256):
-        padded = F.pad(piece, (2, 2, 2, 2), mode="reflect")
-        across = F.conv2d(padded, line.view(1, 1, 1, 5).expand(channels, 1, 1, 5), groups=channels)
-        parts.append(F.conv2d(across, line.view(1, 1, 5, 1).expand(channels, 1, 5, 1), groups=channels))
-    return torch.cat(parts)
+    padded = F.pad(x, (2, 2, 2, 2), mode="reflect")
+    across = F.conv2d(padded, line.view(1, 1, 1, 5).expand(channels, 1, 1, 5), groups=channels)
+    return F.conv2d(across, line.view(1, 1, 5, 1).expand(channels, 1, 5, 1), groups=channels)
 
 
 def _patches(level: torch.Tensor, seed: int, number: int) -> torch.Tensor:

@@ -211,3 +211,45 @@ def test_the_dataset_is_left_as_it_was(portraits, pixels):
     before = Dataset(portraits.path).content_hash
     evaluate(of_dataset(portraits, "val"), portraits, pixels, ["fid"])
     assert Dataset(portraits.path).content_hash == before
+
+
+def test_without_held_out_pictures_it_says_so(portraits, pixels, tmp_path):
+    """Copies of them are perfect by every number: nobody must take that for quality."""
+    from facegan.data.prepare import prepare
+
+    photos = tmp_path / "photos"
+    photos.mkdir()
+    images = np.asarray(portraits.images("train")[:24])
+    for i, image in enumerate(images):
+        save_png(photos / f"{i:02d}.png", image)
+    data = prepare(photos, tmp_path / "d", crop="none", size=32, workers=1)
+    done = evaluate(of_array(images), data, pixels, ["fid", "kid"])
+    assert done.values["fid"] == pytest.approx(0, abs=1e-6) and done.real == {}
+    assert any("favours learning them by heart" in w for w in done.warnings)
+    asked = evaluate(of_array(images), data, pixels, ["kid"], split="train")
+    assert not any("by heart" in w for w in asked.warnings)
+
+
+def test_fid_of_fewer_real_pictures_is_told(portraits, pixels):
+    count = portraits.counts["train"] + 10
+    noise = np.random.default_rng(0).integers(0, 256, (count, 32, 32, 3), np.uint8)
+    done = evaluate(of_array(noise), portraits, pixels, ["fid"])
+    words = f"FID of real pictures is of {count - 10}, of the generated of {count}"
+    assert any(w.startswith(words) for w in done.warnings)
+    same = evaluate(of_array(noise[:-10]), portraits, pixels, ["fid"])
+    assert not any(w.startswith("FID of real") for w in same.warnings)
+
+
+def test_truncation_is_part_of_the_result(portraits, tiny_model_file, tmp_path, capsys):
+    argv = ["evaluate", str(tiny_model_file), "--against", str(portraits.path), "--features", "pixels",
+            "--count", "20", "--metrics", "kid,ppl", "--json", str(tmp_path / "a.json"),
+            "--truncation", "0.7"]  # fmt: skip
+    assert main(argv) == 0
+    found = json.loads((tmp_path / "a.json").read_text())
+    assert found["subject"].endswith(", truncation 0.7") and "truncation 0.7" in capsys.readouterr().out
+    assert "the path length is that of truncation 1" in found["warnings"]
+    assert main([*argv[:-1], "1"]) == 0
+    assert "truncation" not in (tmp_path / "a.json").read_text()
+    assert main([argv[0], str(portraits.path), *argv[2:]]) == 2
+    said = capsys.readouterr().err
+    assert "--truncation 0.7" in said and "it is for models" in said

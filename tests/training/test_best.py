@@ -107,7 +107,9 @@ def test_without_val_the_train_split_serves(tiny_dataset, tmp_path):
     assert [s["images_seen"] for s in lines(out) if "kid" in s] == [16, 32]
     assert not any("kid_real" in s for s in lines(out))  # nobody is held out from it
     told = [e["text"] for e in lines(out, "events.jsonl")]
-    assert told[0].startswith("no val split of 10 pictures: --metric kid compares with the training pictures")
+    assert told[0].startswith(
+        "no other split has 10 pictures: --metric kid compares with the training pictures"
+    )
 
 
 def test_a_finished_run_is_measured_once_more_if_asked_otherwise(dataset, tmp_path):
