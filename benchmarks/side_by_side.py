@@ -348,7 +348,7 @@ def figure(rows: list[dict[str, Any]]) -> np.ndarray:
     blocks = []
     for name, row in sorted(longest.items(), key=lambda item: -item[1]["values"]["fid_faces"]):
         sheet = read_image_file(row["trials"][0]["file"].with_suffix(".jpg"))
-        text = f"{name}: {row['mark']:g} s, FID {row['values']['fid_faces']:.1f}"
+        text = f"{name}: {row['mark']:g} s, FID {row['each'][0]:.1f}"  # of the seed that is shown
         blocks.append(np.concatenate([text_line(text, sheet.shape[1], 15), sheet]))
     if len(blocks) % 2:
         blocks.append(np.full_like(blocks[0], 255))
