@@ -1,8 +1,16 @@
-"""Numbers on their way to a device that nobody should wait for."""
+"""What differs between devices: how numbers get there without waiting, and where there is mixed precision."""
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any
+
 import torch
+
+
+def full_precision(device: torch.device) -> AbstractContextManager[Any]:
+    """Without autocast, which tensors that have but a shape (device ``meta``) do not know anyway."""
+    return nullcontext() if device.type == "meta" else torch.autocast(device.type, enabled=False)
 
 
 def send(x: torch.Tensor, device: torch.device) -> torch.Tensor:

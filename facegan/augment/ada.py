@@ -13,7 +13,7 @@ import torch
 from facegan.augment import colour, geometry, wavelets
 from facegan.augment.draws import Draw, Sampler, Strength, choose, gaussian
 from facegan.augment.resample import blit, resample_where
-from facegan.devices import send
+from facegan.devices import full_precision, send
 
 Tensor = torch.Tensor
 
@@ -62,7 +62,7 @@ class Ada:
         """``images`` (``N,C,H,W`` in [-1, 1]) augmented with strength ``p``; see the package's table."""
         if not isinstance(p, Tensor) and p == 0:
             return images
-        with torch.autocast(images.device.type, enabled=False):
+        with full_precision(images.device):
             # Half precision is too coarse for positions: it comes back at the end.
             x = images if images.dtype == torch.float64 else images.float()
             s = Sampler(draw, p, "ada/", x.dtype)

@@ -8,7 +8,7 @@ import torch
 
 from facegan.augment.draws import Draw, Sampler, Strength, choose
 from facegan.augment.resample import copy_pixels
-from facegan.devices import send
+from facegan.devices import full_precision, send
 
 Tensor = torch.Tensor
 
@@ -22,7 +22,7 @@ def diffaugment(images: Tensor, p: Strength, draw: Draw) -> Tensor:
     """``images`` (``N,C,H,W`` in [-1, 1]), each augmented with probability ``p`` (the paper: 1)."""
     if not isinstance(p, Tensor) and p == 0:
         return images
-    with torch.autocast(images.device.type, enabled=False):
+    with full_precision(images.device):
         x = images if images.dtype == torch.float64 else images.float()
         s = Sampler(draw, p, "diffaugment/", x.dtype)
         hit = send(s.field("hit", 1)[:, 0] < p, x.device)

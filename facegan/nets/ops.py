@@ -15,6 +15,8 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from facegan.devices import full_precision
+
 Filter = tuple[float, ...]
 """Taps along one axis; both axes are filtered alike."""
 
@@ -66,7 +68,7 @@ def upfirdn2d(
             _Plan(((1.0,), mirrored), (1, up), (1, down), (left, right, 0, 0)),
             _Plan((mirrored, (1.0,)), (up, 1), (down, 1), (0, 0, top, bottom)),
         ]
-    with torch.autocast(x.device.type, enabled=False):  # in the precision that it is given in
+    with full_precision(x.device):  # in the precision that it is given in
         for plan in plans:
             x = _Fir.apply(x, plan) if torch.is_grad_enabled() and x.requires_grad else _fir(x, plan)
     return x
@@ -276,7 +278,7 @@ def demodulation(weight: torch.Tensor, styles: torch.Tensor, eps: float = 1e-8) 
 
     Always in full precision: in bfloat16 the sum of squares would keep two digits.
     """
-    with torch.autocast(styles.device.type, enabled=False):
+    with full_precision(styles.device):
         wide = torch.promote_types(styles.dtype, torch.float32)
         squares = weight.to(wide).square().sum((2, 3))
         return (styles.to(wide).square() @ squares.t() + eps).rsqrt()

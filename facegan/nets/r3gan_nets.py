@@ -16,6 +16,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from facegan.devices import full_precision
 from facegan.nets.convolution import Conv2d
 
 Tensor = torch.Tensor
@@ -229,7 +230,7 @@ class Discriminator(nn.Module):
         if self.embed is not None and labels is None:
             raise ValueError("a discriminator of labelled pictures needs their labels")
         # Nothing holds the logits near 0, and the loss is of their small differences: in full precision.
-        with torch.autocast(x.device.type, enabled=False):
+        with full_precision(x.device):
             features = self.head(x.to(torch.promote_types(x.dtype, torch.float32)))
             if self.embed is None or labels is None:
                 return cast(Tensor, features[:, 0])

@@ -14,6 +14,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from facegan.devices import full_precision
 from facegan.errors import ConfigError
 from facegan.nets import parallel
 from facegan.nets.feedforward import MinibatchStd, PixelNorm
@@ -83,7 +84,7 @@ class Mapping(nn.Module):
 
     def forward(self, z: torch.Tensor | None, labels: torch.Tensor | None = None) -> torch.Tensor:
         weight = cast(EqualizedLinear, self.layers[0]).weight
-        with torch.autocast(weight.device.type, enabled=False):  # cheap, and all of a picture hangs on it
+        with full_precision(weight.device):  # cheap, and all of a picture hangs on it
             parts = [] if z is None else [self.norm(z.to(weight.dtype))]
             if self.embed is not None:
                 assert labels is not None
@@ -284,7 +285,7 @@ class Discriminator(nn.Module):
 
     def forward(self, images: torch.Tensor, labels: torch.Tensor | None = None) -> torch.Tensor:
         x = self.blocks(self.from_rgb(images))
-        with torch.autocast(x.device.type, enabled=False):  # the last few layers in full precision
+        with full_precision(x.device):  # the last few layers in full precision
             x = x.to(torch.promote_types(x.dtype, torch.float32))
             x = x if self.mbstd is None else self.mbstd(x)
             x = self.out(self.dense(self.conv(x).flatten(1)))

@@ -130,7 +130,8 @@ def test_shares_by_content_are_about_right_and_independent_of_other_pictures() -
     # Binomial: three standard deviations are 3 * sqrt(20000 p (1 - p)) = 92 for p = 0.05, 127 for 0.1.
     assert abs(splits.count("val") - 1000) < 92 and abs(splits.count("test") - 2000) < 127
     assert [both("y", d, None) for d in digests(100)] == splits[:100]
-    assert abs([test_only("x", d, "val") for d in digests(20_000)].count("test") - 1000) < 92
+    assert abs([test_only("x", d, "train") for d in digests(20_000)].count("test") - 1000) < 92
+    assert {test_only("x", d, "val") for d in digests(2_000)} == {"val"}  # what its source holds out
 
 
 def test_growing_a_share_moves_pictures_only_out_of_train() -> None:
