@@ -207,6 +207,21 @@ def test_goes_on_to_the_bit(tmp_path):
         assert epochs == [1, 2, 3]
 
 
+def test_what_a_split_does_not_answer_is_said_and_not_averaged():
+    from facegan.cli.train_attributes import table
+
+    images, attributes = pictures(40)
+    settings = AttributeTraining(width=8, size=16, epochs=1, batch=8, architecture="residual")
+    predictor = train_attribute_predictor(images, attributes, ["Top", "Left"], settings)
+    answers = attributes.copy()
+    answers[:, 1] = -1
+    found = score(predictor, images, answers)
+    predictor.papers["measures"] = {"split": "test", "majority": {"Top": 0.5}, **found}
+    lines = table(predictor).splitlines()
+    assert lines[2].split() == ["Left", "unknown", "there"]
+    assert lines[1].split()[1:] == lines[3].split()[1:] and lines[3].startswith("mean")
+
+
 def test_calibration_mends_answers_that_are_too_sure():
     images, attributes = pictures(300)
     noisy = attributes.copy()
