@@ -153,11 +153,8 @@ class Ada:
             add(hit, colour.saturation(torch.exp2(z[:, 0] * self.saturation)))
         if not steps:
             return x
-        matrix, hit = (
-            send(reduce(geometry.compose, steps), x.device),
-            send(torch.stack(hits).any(0), x.device),
-        )
-        return choose(hit, colour.recolour(x, matrix), x)
+        hit = send(torch.stack(hits).any(0), x.device)
+        return choose(hit, colour.recolour(x, send(reduce(geometry.compose, steps), x.device)), x)
 
     def filtered(self, x: Tensor, s: Sampler) -> Tensor:
         """Image-space filtering: a gain for each of four frequency bands, with the expected power kept."""

@@ -82,14 +82,11 @@ def open_pictures(subject: str, count: int, split: str, truncation: float, devic
     from facegan.runs import load, moments, resolve
 
     path = Path(subject).expanduser()
-    drawn = not (path / "dataset.json").is_file() and (not path.is_dir() or bool(moments(path)))
-    if truncation != 1.0 and not drawn:
-        raise InputError(f"--truncation {truncation:g}: {subject} holds pictures; it is for models")
-    if (path / "dataset.json").is_file():
-        found = of_dataset(Dataset(path), split)
-        return found.limited(count) if count else found
-    if path.is_dir() and not moments(path):
-        found = of_folder(path, say)
+    dataset = (path / "dataset.json").is_file()
+    if dataset or (path.is_dir() and not moments(path)):
+        if truncation != 1.0:
+            raise InputError(f"--truncation {truncation:g}: {subject} holds pictures; it is for models")
+        found = of_dataset(Dataset(path), split) if dataset else of_folder(path, say)
         return found.limited(count) if count else found
     try:
         resolve(subject)

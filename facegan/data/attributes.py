@@ -20,6 +20,11 @@ _SPLIT_NAMES = {
 _IN_NAMES = {word: s for word, s in _SPLIT_NAMES.items() if len(word) > 1} | {"t10k": "test"}
 
 
+def name_words(name: str) -> list[str]:
+    """``t10k-images.idx3`` to its three words."""
+    return re.split(r"[-_.]", name)
+
+
 def split_named(words: Iterable[str]) -> str | None:
     """The first split that ``words``, parts of a file's name, speak of."""
     return next((_IN_NAMES[word.lower()] for word in words if word.lower() in _IN_NAMES), None)

@@ -44,7 +44,7 @@ class _Verdicts:
     Near duplicates that a ``splitter`` by content has parted go where the first of them went.
     """
 
-    def __init__(self, store: ChunkStore, drop_near: bool, splitter: Splitter | None = None) -> None:
+    def __init__(self, store: ChunkStore, drop_near: bool, splitter: Splitter) -> None:
         self.keep: list[bool] = []
         self.moved: dict[int, str] = {}
         self.signs: set[str] = set()
@@ -73,7 +73,7 @@ class _Verdicts:
                 if similar is not None:
                     first_source, first_split = near_sources[similar]
                     told = {"source": row.source, "of": first_source}
-                    drawn = splitter(row.name, row.digest, None) if splitter and splitter.shares else ""
+                    drawn = splitter(row.name, row.digest, None) if splitter.shares else ""
                     if drawn == split != first_split:  # what its source holds out stays there
                         split = self.moved[serial] = first_split
                     if first_split != split:

@@ -55,9 +55,9 @@ def unsafe(name: str) -> str:
 def hidden(name: str) -> bool:
     """Housekeeping of desktops and archivers, which nobody means by "the photos"."""
     parts = name.replace("\\", "/").split("/")
-    return any((p.startswith(".") and p not in (".", "..")) or p == "__MACOSX" for p in parts) or parts[
-        -1
-    ] in ("Thumbs.db",)
+    if parts[-1] == "Thumbs.db":
+        return True
+    return any((p.startswith(".") and p not in (".", "..")) or p == "__MACOSX" for p in parts)
 
 
 def looks_like_image(name: str) -> bool:

@@ -9,12 +9,11 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from facegan.data.archives import from_tar, from_zip
-from facegan.data.attributes import split_named
+from facegan.data.attributes import name_words, split_named
 from facegan.data.items import MAX_FILE_BYTES, Item, hidden, looks_like_image
 from facegan.data.tables import from_dataset, from_hub, from_idx, from_npz, from_parquet
 from facegan.errors import InputError
@@ -72,7 +71,7 @@ _KINDS: list[tuple[Callable[[Path], bool], Callable[[Path], Iterator[Item]]]] = 
 def _idx_files(path: Path) -> list[Path]:
     """A folder's IDX files of pictures, those of training first, so that the order is that of the splits."""
     found = sorted(p for p in path.iterdir() if "images" in p.name and "ubyte" in p.name and p.is_file())
-    return sorted(found, key=lambda p: split_named(re.split(r"[-_.]", p.name)) == "test")
+    return sorted(found, key=lambda p: split_named(name_words(p.name)) == "test")
 
 
 def _is_table_folder(path: Path) -> bool:

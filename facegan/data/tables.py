@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib
 import math
-import re
 import zipfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -13,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from facegan.data.archives import capped
-from facegan.data.attributes import split_named
+from facegan.data.attributes import name_words, split_named
 from facegan.data.items import MAX_FILE_BYTES, MAX_RATIO, Item, hidden
 from facegan.errors import InputError, first_line
 
@@ -65,7 +64,7 @@ def from_idx(path: Path) -> Iterator[Item]:
     labels = read_idx(beside) if beside != path and beside.is_file() else None
     if labels is not None and labels.shape != images.shape[:1]:
         raise InputError(f"{beside}: {len(labels)} labels for {len(images)} pictures")
-    split = split_named(re.split(r"[-_.]", path.name)) or "train"
+    split = split_named(name_words(path.name)) or "train"
     for i, image in enumerate(images):
         attributes: dict[str, int | None] = {} if labels is None else {"label": int(labels[i])}
         name = f"{path.name}/{i:06d}"
@@ -166,7 +165,7 @@ def from_parquet(path: Path, below: Path | None = None) -> Iterator[Item]:
     import pyarrow.parquet as pq
 
     folders = path.relative_to(below).parts[:-1] if below else ()
-    split = split_named([re.split(r"[-_.]", path.name)[0], *folders])
+    split = split_named([name_words(path.name)[0], *folders])
     try:
         with pq.ParquetFile(path) as file:
             _check_groups(path, file.metadata)

@@ -163,12 +163,10 @@ def augmentation(config: TrainConfig, s: Surroundings) -> tuple[dict[str, Any], 
         return {}, f"{seen}; this recipe's updates cannot adapt one"
     pace = _pace(config)
     reach = f"from 0 to 1 in {pace.get('augment_kimg', config.augment_kimg):g} kimg at most"
+    if config.augment and not config.augment_target:
+        return {}, f"the recipe's; {seen}"
     if config.augment:
-        return (
-            (pace, f"the recipe's; {seen}; {reach}")
-            if config.augment_target
-            else ({}, f"the recipe's; {seen}")
-        )
+        return pace, f"the recipe's; {seen}; {reach}"
     if s.pictures >= LITTLE and passes <= PASSES:
         return {}, f"{seen}: not often enough to be learnt by heart"
     kind = "ada-face" if s.faces and s.channels == 3 else "ada"

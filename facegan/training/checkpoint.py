@@ -26,7 +26,7 @@ from facegan.training.state import TrainState
 
 FORMAT = 1
 _COUNTS = (
-    "images_seen", "fakes_drawn", "updates", "seconds", "lr_scale", "watch", "images_before",
+    "images_seen", "fakes_drawn", "updates", "seconds", "lr_scale", "watch", "path_mean", "images_before",
 )  # fmt: skip
 
 
@@ -39,6 +39,11 @@ def kimg_name(images_seen: int) -> str:
 def kimg_of(name: str) -> float:
     """The progress in a name that begins as :func:`kimg_name` has it (as text, 30.064 comes before 30)."""
     return float(name.partition("kimg")[0])
+
+
+def _plain(value: Any) -> Any:
+    """A number that lies on the device is read there."""
+    return value.item() if isinstance(value, torch.Tensor) else value
 
 
 def _modules(state: TrainState) -> dict[str, torch.nn.Module]:
@@ -96,8 +101,7 @@ def save_checkpoint(state: TrainState, folder: Path, healthy: bool = True) -> Pa
             "healthy": healthy,
             "circumstances": circumstances(state),
             "augment": state.augment.state(),
-            **{key: getattr(state, key) for key in _COUNTS},
-            "path_mean": float(state.path_mean),
+            **{key: _plain(getattr(state, key)) for key in _COUNTS},
         }
         write_synced(temporary / "state.safetensors", content)
         write_synced(temporary / "state.json", json.dumps(header, indent=1).encode())
@@ -234,7 +238,7 @@ def load_checkpoint(state: TrainState, checkpoint: Path) -> None:
                 if value.shape == parameter.shape:
                     # Fused Adam walks through memory: moments must lie as their parameter does.
                     values[moment] = torch.empty_like(parameter).copy_(value)
-    for key in (*_COUNTS, "path_mean"):  # the last to change: a damaged file leaves the counts alone
+    for key in _COUNTS:  # the last to change: a damaged file leaves the counts alone
         setattr(state, key, header.get(key, getattr(state, key)))
     if "augment" in header:
         state.augment.load(header["augment"])

@@ -99,10 +99,18 @@ def signals() -> Iterator[list[int]]:
             signal.signal(s, handler)
 
 
+def metric_key(metric: str) -> str:
+    """The first of the metric's numbers, which decides."""
+    return next(iter(METRICS[metric].values))
+
+
 def measured_so(best: dict[str, Any], config: TrainConfig) -> bool:
     """Whether what is noted of a run's best moment was measured as this configuration says."""
-    key = next(iter(METRICS[config.metric].values))
-    how = {"metric": key, "features": config.metric_features, "count": config.metric_count}
+    how = {
+        "metric": metric_key(config.metric),
+        "features": config.metric_features,
+        "count": config.metric_count,
+    }
     return all(best.get(name) == value for name, value in how.items())
 
 
@@ -288,9 +296,7 @@ class Session:
     def _unmeasured(self) -> bool:
         """Whether the metric that is asked for has not been measured at all, or in another way."""
         c = self.state.config
-        if not c.metric:
-            return False
-        return not measured_so(self.state.watch.get("best", {}), c)
+        return bool(c.metric) and not measured_so(self.state.watch.get("best", {}), c)
 
     def _measure_finished(self) -> None:
         """Of a run that has come to its end before: beside what its last report says."""

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any, Protocol
 
+import numpy as np
 import torch
 
 from facegan import rng
@@ -58,6 +59,11 @@ def _autocast(state: TrainState) -> AbstractContextManager[Any]:
     if state.config.precision == "bfloat16":
         return torch.autocast(state.device.type, torch.bfloat16)
     return nullcontext()
+
+
+def _beside(x: torch.Tensor, draws: np.ndarray) -> torch.Tensor:
+    """Numbers where ``x`` lies, in its type."""
+    return send(torch.from_numpy(draws).to(x.dtype), x.device)
 
 
 class Update:
@@ -112,7 +118,7 @@ class Update:
             return {}
         u = rng.uniform(state.config.seed, "style-mixing", self.fake.start + low, high - low, 2)
         z = draw_latents(state, self.fake, part, "latent-mixing")
-        return {"mix": (z, send(torch.from_numpy(u).to(z.dtype), z.device))}
+        return {"mix": (z, _beside(z, u))}
 
     # --- judgements ---------------------------------------------------------------------------
 
@@ -170,9 +176,9 @@ class Update:
         takes the place of x.
         """
         c, (low, high) = self.state.config, part
-        u = torch.from_numpy(rng.uniform(c.seed, f"label-noise-{kind}", batch.start + low, high - low)[:, 0])
+        u = rng.uniform(c.seed, f"label-noise-{kind}", batch.start + low, high - low)[:, 0]
         sign = 1.0 if c.flip_labels else -1.0
-        return sign * c.label_noise * (send(u.to(logits.dtype), logits.device) * logits).mean()
+        return sign * c.label_noise * (_beside(logits, u) * logits).mean()
 
 
 def _record_logits(state: TrainState, kind: str, logits: torch.Tensor, right: torch.Tensor) -> None:
@@ -265,8 +271,7 @@ def _gp(update: Update, real: torch.Tensor, fake: torch.Tensor, part: Part) -> t
     """WGAN-GP's penalty between each real image and a generated one."""
     low, high = part
     first = update.real.start + low
-    drawn = torch.from_numpy(rng.uniform(update.state.config.seed, "gp", first, high - low)[:, 0])
-    u = send(drawn.to(real.dtype), real.device)
+    u = _beside(real, rng.uniform(update.state.config.seed, "gp", first, high - low)[:, 0])
     labels = update.real_labels(part)
     penalty = interpolation_penalty(
         lambda images: update.judge(images, labels, "gp", first), real.detach(), fake.detach().to(real), u

@@ -19,7 +19,7 @@ from facegan.training.compare import MAX_RUNS, write_comparison
 from facegan.training.config import TrainConfig
 from facegan.training.dryrun_text import duration
 from facegan.training.records import RunRecord, read_record
-from facegan.training.session import measured_so
+from facegan.training.session import measured_so, metric_key
 
 MOST = 200  # trials
 LONGEST = 120  # characters of a folder's name
@@ -145,11 +145,6 @@ def sweep(
     return sorted(outcomes, key=lambda o: (o.value is None, (o.value or 0.0) * (1 if lower else -1)))
 
 
-def metric_key(metric: str) -> str:
-    """The first of the metric's numbers, which decides."""
-    return next(iter(METRICS[metric].values))
-
-
 def finished(path: Path, config: TrainConfig, content_hash: str) -> bool:
     """Whether this very trial has come to its end, on the same pictures, with its measurement."""
     if not (path / "config.json").is_file():
@@ -194,10 +189,8 @@ def table(outcomes: Sequence[Outcome], metric: str) -> str:
     if floor is not None:
         lines.append(f"{'':>3}  {'real pictures':<{wide}}  {floor:>12.4g}")
     elif any(o.value is not None for o in outcomes):
-        lines += [
-            "",
-            "Compared with the training pictures, because there is no val split of 10: this favours",
-        ]
+        why = "because there is no val split of 10: this favours"
+        lines += ["", f"Compared with the training pictures, {why}"]
         lines += ["learning them by heart. 'facegan prepare --split val=0.1' holds some out."]
     return "\n".join(lines)
 

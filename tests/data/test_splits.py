@@ -16,7 +16,7 @@ from PIL import Image
 from sample_photos import OPTIONS, folder, smooth
 
 from facegan.cli.prepare import report
-from facegan.data.attributes import Splitter, split_named
+from facegan.data.attributes import Splitter, name_words, split_named
 from facegan.data.prepare import prepare
 from facegan.errors import InputError
 from facegan.images import png_bytes
@@ -42,7 +42,7 @@ def idx(path: Path, indices: range) -> None:
     ],
 )  # fmt: skip
 def test_words_in_names(name: str, split: str | None) -> None:
-    assert split_named(name.replace("_", "-").split("-")) == split
+    assert split_named(name_words(name)) == split
 
 
 @pytest.mark.parametrize(
