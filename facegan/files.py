@@ -8,8 +8,10 @@ the process ends there, as by kill -9, the N-th time that one is reached; with
 from __future__ import annotations
 
 import contextlib
+import glob
 import json
 import os
+import shutil
 import signal
 from collections.abc import Iterator
 from pathlib import Path
@@ -51,6 +53,11 @@ def write_synced(path: Path, content: bytes) -> None:
     failpoint(f"{path.name}: written")
 
 
+def printable(name: str) -> str:
+    """File names need not be valid text; what is printed, or stored in Arrow's strings, must be."""
+    return name.encode("utf-8", "backslashreplace").decode()
+
+
 def sync_folder(path: Path) -> None:
     """Wait until the disk has the names in ``path``; where folders cannot be opened, do nothing."""
     try:
@@ -80,6 +87,20 @@ def write_bytes(path: str | Path, content: bytes) -> None:
         rename(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def clear_leftovers(folder: Path, name: str) -> None:
+    """Remove ``.NAME.PID.tmp``, files and folders, of processes that are no more."""
+    for path in folder.glob(f".{glob.escape(name)}.*.tmp"):
+        pid = path.name[len(name) + 2 : -4]
+        if not pid.isdecimal() or os.name != "posix":
+            continue
+        try:
+            os.kill(int(pid), 0)
+        except ProcessLookupError:
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
+        except (OSError, OverflowError):  # another user's
+            continue
 
 
 def take_lock(handle: IO[Any]) -> bool:

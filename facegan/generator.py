@@ -85,7 +85,7 @@ class Conditions:
             name for name, n in Counter(_plain(w.partition("=")[0]) for w in words).items() if n > 1
         ]:
             raise InputError(f"--labels: {twice[0]} is named twice")
-        for word in words:
+        for word in ("=".join(part.strip() for part in word.split("=")) for word in words):
             name, _, value = word.partition("=")
             if _plain(word) in plain:  # one class among several, or a name alone
                 group = [i for key, i in plain.items() if key.partition("=")[0] == _plain(name)]

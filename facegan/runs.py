@@ -45,9 +45,10 @@ def resolve(reference: str | Path) -> Path:
     path = Path(text).expanduser()
     if path.is_dir():
         found = moments(path)
-        if not found:
+        if found:
+            return list(found.values())[-1]
+        if text not in bundled():  # else a dataset, say, of the same name
             raise ModelError(f"{text}: no models in this folder; is it a run of 'facegan train'?")
-        return list(found.values())[-1]
     if path.is_file():
         return path
     if text.endswith("@best") and Path(text[:-5]).expanduser().is_dir():
@@ -73,10 +74,15 @@ def resolve(reference: str | Path) -> Path:
 def split_delta(reference: str | Path) -> tuple[str, str]:
     """``MODEL+FILE.safetensors`` as model and delta; the latter "" where there is none."""
     text = str(reference)
-    model, plus, delta = text.rpartition("+")
-    if not plus or not model or not delta.endswith(".safetensors") or Path(text).expanduser().exists():
+    if Path(text).expanduser().exists():
         return text, ""
-    return model, str(Path(delta).expanduser())
+    # Names may have a + themselves: the delta is what is there, else what follows the last.
+    splits = [(text[: m.start()], Path(text[m.end() :]).expanduser()) for m in re.finditer(r"\+", text)]
+    fitting = [(model, delta) for model, delta in splits if model and delta.suffix == ".safetensors"]
+    if not fitting:
+        return text, ""
+    model, delta = next((pair for pair in fitting if pair[1].is_file()), fitting[-1])
+    return model, str(delta)
 
 
 def _best(run: Path) -> Path:
@@ -97,7 +103,7 @@ def check_device(device: str) -> None:
     import torch
 
     try:
-        torch.empty(1, device=device)
+        torch.empty(1, device=device).cpu()
     except (RuntimeError, AssertionError, ImportError) as error:
         first = str(error).splitlines()[0]
         raise InputError(f"--device {device}: not available here ({first}); try --device cpu") from None
@@ -106,14 +112,18 @@ def check_device(device: str) -> None:
 def load(reference: str | Path, device: str = "cpu") -> Generator:
     """The generator that ``reference`` means (see :func:`resolve`), on ``device`` (cpu, cuda or mps).
 
-    ``MODEL+FILE.safetensors`` is MODEL with the delta that ``facegan invert --tune`` saved.
+    ``MODEL+FILE.safetensors`` is MODEL with the delta that ``facegan invert --tune`` saved; MODEL may be such
+    a one itself.
     """
     from facegan.deltas import apply_delta
     from facegan.generator import Generator
 
-    path, delta = resolve(reference), split_delta(reference)[1]
+    before, delta = split_delta(reference)
+    if delta:
+        return apply_delta(load(before, device), delta)
+    path = resolve(reference)
     check_device(device)
     model = Generator.load(path, device)
     if path.parent == ASSETS:
         model.bundled = path.stem
-    return apply_delta(model, delta) if delta else model
+    return model

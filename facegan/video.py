@@ -21,6 +21,8 @@ import numpy as np
 
 from facegan.errors import InputError
 
+MOST_AREA = 2**28 - 1  # px, with a margin of 128: more FFmpeg refuses
+
 
 def _write_mp4(path: Path, frames: Iterator[np.ndarray], fps: Fraction) -> int:
     # H.264 with 4:2:0 colour and the index in front is what every browser plays while it loads.
@@ -59,16 +61,19 @@ def _write_webp(path: Path, frames: Iterator[np.ndarray], fps: Fraction) -> int:
 
 @dataclass(frozen=True)
 class Format:
-    """How to write one kind of film: the fastest rate that it can keep, and its writer."""
+    """How to write one kind of film: the fastest rate, the longest side in px, and its writer."""
 
     most_fps: int
+    most_side: int
     write: Callable[[Path, Iterator[np.ndarray], Fraction], int]
 
 
 FORMATS: dict[str, Format] = {
-    ".mp4": Format(240, _write_mp4),
-    ".gif": Format(50, _write_gif),  # whole hundredths of a second; browsers slow down what is below 2
-    ".webp": Format(240, _write_webp),
+    ".mp4": Format(240, 16_384, _write_mp4),
+    ".gif": Format(
+        50, 65_535, _write_gif
+    ),  # whole hundredths of a second; browsers slow down what is below 2
+    ".webp": Format(240, 16_383, _write_webp),
 }
 
 
@@ -95,8 +100,8 @@ def write_film(path: str | Path, frames: Iterable[np.ndarray], fps: float = 24.0
 
     MP4 gets one more row or column of the edge's colour where the size is odd, which H.264 cannot
     have. GIF and WebP loop for ever; each GIF frame has a palette of its own. The file appears whole
-    or not at all. InputError for an unknown extension, a rate out of range, no frames, or frames of
-    different sizes.
+    or not at all. InputError for an unknown extension, a rate out of range, no frames, frames that are too
+    large or of different sizes.
     """
     path = Path(path)
     kind = check_film(path, fps)
@@ -104,6 +109,9 @@ def write_film(path: str | Path, frames: Iterable[np.ndarray], fps: float = 24.0
     first = next(iterator, None)
     if first is None:
         raise InputError(f"{path}: there are no frames to write")
+    h, w = first.shape[:2]
+    if max(h, w) > kind.most_side or (h + 128) * (w + 128) > MOST_AREA:
+        raise InputError(f"{path}: frames of {w}x{h} px are too large for a {path.suffix}")
     temporary = path.with_name(f".{path.stem}.{os.getpid()}.tmp{path.suffix.lower()}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -110,3 +110,19 @@ def test_a_reader_that_goes_away_is_no_error() -> None:
     done = subprocess.run(command, stdout=writing, stderr=subprocess.PIPE, text=True)
     os.close(writing)
     assert (done.returncode, done.stderr) == (141, "")
+
+
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+@pytest.mark.parametrize("command", ["recipes", "--help", "train --help"])
+def test_output_that_nobody_takes(command: str, unbuffered: str) -> None:
+    environment = {**os.environ, "PYTHONUNBUFFERED": unbuffered}
+    argv = [sys.executable, "-m", "facegan.cli.main", *command.split()]
+    reading, writing = os.pipe()
+    os.close(reading)
+    gone = subprocess.run(argv, stdout=writing, stderr=subprocess.PIPE, text=True, env=environment)
+    os.close(writing)
+    assert (gone.returncode, gone.stderr) == (141, "")
+    with open("/dev/full", "w") as full:
+        done = subprocess.run(argv, stdout=full, stderr=subprocess.PIPE, text=True, env=environment)
+    said = "facegan: the output cannot be written (No space left on device)\n"
+    assert (done.returncode, done.stderr) == (2, said)

@@ -66,6 +66,11 @@ def test_a_plus_in_a_name_is_no_delta(tiny_model_file: Path, tmp_path: Path) -> 
     assert load(odd).hash == load(tiny_model_file).hash
     assert split_delta("run@30kimg") == ("run@30kimg", "")
     assert split_delta("c++") == ("c++", "")
+    (tmp_path / "c+d").mkdir()
+    delta = tmp_path / "c+d" / "me+you-delta.safetensors"
+    delta.write_bytes(b"")
+    assert split_delta(f"{odd}+{delta}") == (str(odd), str(delta))
+    assert split_delta("run+no.safetensors") == ("run", "no.safetensors")
 
 
 def test_what_is_refused(tiny_model_file: Path, weight, tmp_path: Path) -> None:

@@ -87,6 +87,9 @@ def test_bundled_names(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(runs, "ASSETS", run / "models")
     assert "000004kimg" in runs.bundled()
     assert resolve("000004kimg").stem == "000004kimg"
+    monkeypatch.chdir(run)
+    Path("000004kimg").mkdir()  # a dataset, say, of the same name
+    assert resolve("000004kimg") == run / "models" / "000004kimg.safetensors"
     with pytest.raises(ModelError, match=r"bundled: 000004\.5kimg, 000004kimg"):
         resolve("no such")
 

@@ -127,6 +127,15 @@ def mixed_sizes() -> Iterator[np.ndarray]:
         ("film.gif", frames(1), 60, "for .gif, at most 50, not 60"),
         ("film.mp4", mixed_sizes(), 24, "frame 3 has shape (16, 16, 3), but the first one (32, 32, 3)"),
         ("file/film.mp4", frames(1), 24, "cannot be written"),
+        ("film.mp4", iter([np.zeros((8, 16_400, 3), np.uint8)]), 24, "frames of 16400x8 px are too large"),
+        ("film.webp", iter([np.zeros((16_384, 8, 3), np.uint8)]), 24, "frames of 8x16384 px are too large"),
+        ("film.gif", iter([np.zeros((8, 65_536, 1), np.uint8)]), 24, "frames of 65536x8 px are too large"),
+        (
+            "film.mp4",
+            iter([np.broadcast_to(np.uint8(0), (16_380, 16_380, 3))]),
+            24,
+            "are too large for a .mp4",
+        ),
     ],
 )
 def test_mistakes(name: str, given: Iterator[np.ndarray], fps: float, message: str, tmp_path: Path) -> None:

@@ -8,7 +8,15 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import tyro
 
 from facegan.cli.main import run_function
-from facegan.cli.options import check_ending, check_scale, check_truncation, papers, told, writing
+from facegan.cli.options import (
+    check_ending,
+    check_places,
+    check_scale,
+    check_truncation,
+    papers,
+    told,
+    writing,
+)
 from facegan.errors import InputError
 
 if TYPE_CHECKING:
@@ -82,9 +90,11 @@ def main(
     check_ending("--result", str(target), [".npz"])
     if sheet:
         check_ending("--sheet", sheet, [".png"])
+    picture = Path(out).with_name(f"{Path(out).stem}-result.png")
+    check_places({"--out": [out, picture], "--sheet": sheet, "--result": target}, [vectors, groups])
     check_scale(scale)
-    named, written = read_groups(groups) if groups else ({}, "")
-    text = expression or written
+    named, said = read_groups(groups) if groups else ({}, "")
+    text = expression or said
     unnamed = [] if not text else [n for n in names_in(text) if plain(n) not in map(plain, named)]
     generator = check_truncation(truncation, load(model, device))
     rescale: Rescale | None = None
@@ -107,7 +117,6 @@ def main(
     big = scale or figures.fitting_scale(generator.image_shape[2])
     note = papers(generator.hash, truncation, expression=text, norm=norm)
     final = generator.images(total[None], truncation)[0]
-    picture = Path(out).with_name(f"{Path(out).stem}-result.png")
     with writing("--out", out):
         rows = _rows(generator, terms, faces.z, averages, truncation)
         images.save_png(out, figures.arithmetic_figure(rows, final, big), note)
@@ -120,8 +129,8 @@ def main(
             images.save_png(sheet, figures.labelled_grid(everyone, numbers, 10, small), note)
     point = as_vectors(generator, total[None], ("result",)) if unnamed else Vectors(total[None], ("result",))
     save_vectors(target, Vectors(point.z, point.names, generator.hash, point.space))
-    written = " ".join(t.title() for t in terms).removeprefix("+ ")
-    print(f"{written} -> {out}, {picture}, and the vector in {target}")
+    spelled = " ".join(t.title() for t in terms).removeprefix("+ ")
+    print(f"{spelled} -> {out}, {picture}, and the vector in {target}")
 
 
 def _sheet(network: Generator, terms: list[Term], vectors: str, seed: int, least: int) -> Vectors:

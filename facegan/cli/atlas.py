@@ -14,6 +14,7 @@ from facegan.cli.options import check_ending, check_truncation, papers, told, wr
 from facegan.errors import InputError
 
 FORMATS = (".png", ".jpg", ".webp")
+MOST_SEED = 2**53 - 1  # of numbers in a browser
 
 
 def main(
@@ -81,7 +82,7 @@ def chosen_seeds(seed: str, count: int, columns: int = 0, aspect: float = 1.0) -
     from facegan.latent.points import parse_seeds
 
     seeds = parse_seeds(seed)
-    if len(seeds) == 1:
+    if seed.strip().isdecimal():
         count = min(count or 2500, MOST + 1)
         rows, columns = shape_for(count, columns, aspect)
         count = rows * columns if count <= MOST and rows * columns <= MOST else count
@@ -90,6 +91,8 @@ def chosen_seeds(seed: str, count: int, columns: int = 0, aspect: float = 1.0) -
         raise InputError(f"--seed {seed} means {len(seeds)} faces already; leave out --count {count}")
     if len(seeds) > MOST:
         raise InputError(f"--count {len(seeds)}: a map holds {MOST:,} faces at most")
+    if max(seeds) > MOST_SEED:
+        raise InputError(f"--seed {seed}: the page names faces in a browser, which counts to {MOST_SEED}")
     return seeds
 
 

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+import sys
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import tyro
 
 from facegan.cli.main import run_function
-from facegan.cli.options import Live, chosen_classifier, number, with_preset, writing
-from facegan.errors import InputError
+from facegan.cli.options import Live, check_places, chosen_classifier, number, with_preset, writing
+from facegan.errors import FaceganError, InputError
 
 if TYPE_CHECKING:
     import numpy as np
@@ -61,7 +62,7 @@ def main(
     """Change photos, a little, until a classifier sees something else in them.
 
     Whether it does is checked on the PNG file that was written, read again. The exit code is 1 if some photo
-    was not brought to its target.
+    was not brought to its target, with the --confidence asked for, or cannot be read.
 
     Args:
         photos: photos, or folders of them; all go to the same target.
@@ -97,9 +98,12 @@ def main(
     from facegan.pixels import attack
     from facegan.pixels.attack_report import REPORTS
 
-    files = photo_files(photos)
+    files, unread = photo_files(photos)
     single = len(files) == 1 and not Path(photos[0]).expanduser().is_dir()
-    places = _places(files, out, single)
+    places = _places(files, out, single, figure)
+    check_places(
+        {"--out": [path for place in places for path in _made(place, figure)], "--report": report}, files
+    )
     if report and Path(report).suffix.lower() not in REPORTS:
         raise InputError(f"--report {report}: the name must end in {', '.join(REPORTS)}")
     if size < 0:
@@ -110,42 +114,67 @@ def main(
     if target:
         classifier.find_class(target)
     pictures: list[Any] = [_squared(f, size) for f in files] if size else list(files)
-    live = Live(quiet)
+    live, kept = Live(quiet), _Keeper(classifier, files, places, robust, figure, seed)
+
+    def keep(result: Attacked) -> None:
+        live.close()
+        kept(result)
+
     try:
-        results = attack(
+        attack(
             classifier, pictures, target or None, method=method, norm=norm,
             epsilon=number("--epsilon", epsilon), step=number("--step", step), steps=steps or None,
             momentum=momentum, restarts=restarts, loss=loss,
             confidence=confidence, robust=robust, samples=samples, batch=batch, seed=seed,
-            on_step=lambda stats: live(status(stats)),
+            on_step=lambda stats: live(status(stats)), on_result=keep,
         )  # fmt: skip
     finally:
         live.close()
-    results = [replace(r, name=f.name) for r, f in zip(results, files, strict=False)]
-    return _finish(classifier, results, places, robust, figure, report, seed)
+    return kept.finish(report, unread)
 
 
-def photo_files(photos: tuple[str, ...]) -> list[Path]:
-    """Files as given; of folders all that look like photos, by name."""
+def photo_files(photos: tuple[str, ...]) -> tuple[list[Path], int]:
+    """Files as given; of folders all that look like photos, by name, and how many of those are none."""
+    from facegan import images
+
     endings = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".gif", ".heic", ".avif", ".ppm")
     found: list[Path] = []
+    unread = 0
     for text in photos:
         path = Path(text).expanduser()
         if path.is_dir():
             inside = sorted(p for p in path.iterdir() if p.suffix.lower() in endings and p.is_file())
             if not inside:
                 raise InputError(f"{text}: no photos in this folder")
-            found += inside
+            for file in inside:
+                try:
+                    images.read_image_file(file)
+                except FaceganError as error:
+                    print(f"facegan attack: left out: {error}", file=sys.stderr)
+                    unread += 1
+                else:
+                    found.append(file)
         elif not path.is_file():
             raise InputError(f"{text}: there is no such photo or folder")
         else:
+            images.read_image_file(path)  # what is wrong with one is said before hours of work on others
             found.append(path)
     if not found:
-        raise InputError("which photo? Name a file or a folder")
-    return found
+        raise InputError(
+            f"{photos[0]}: none of its photos can be read"
+            if unread
+            else "which photo? Name a file or a folder"
+        )
+    return found, unread
 
 
-def _places(files: list[Path], out: str, single: bool) -> list[Path]:
+def _made(place: Path, figure: bool) -> list[Path]:
+    """What is written for a photo."""
+    beside = ("-difference", "-figure") if figure else ()
+    return [place, *(place.with_name(f"{place.stem}{ending}.png") for ending in beside)]
+
+
+def _places(files: list[Path], out: str, single: bool, figure: bool) -> list[Path]:
     """Where each result goes."""
     if single and (not out or Path(out).suffix):
         target = Path(out or f"{files[0].stem}-attacked.png")
@@ -153,20 +182,21 @@ def _places(files: list[Path], out: str, single: bool) -> list[Path]:
             raise InputError(
                 f"--out {target}: the name must end in .png; other formats would lose the change"
             )
-        if target.exists() and target.samefile(files[0]):
-            raise InputError(f"--out {target}: is the photo itself; choose another name")
         return [target]
     folder = Path(out or "attacked")
     if folder.suffix.lower() == ".png" or folder.is_file():
         raise InputError(f"--out {folder}: {len(files)} photos need a folder")
-    stems: dict[str, int] = {}
+    if any(file.resolve().parent == folder.resolve() for file in files):
+        raise InputError(f"--out {folder}: holds photos that are read; choose another folder")
+    taken: set[Path] = set()
     places = []
     for file in files:
-        stems[file.stem] = count = stems.get(file.stem, 0) + 1
-        places.append(folder / f"{file.stem}{f'-{count}' if count > 1 else ''}.png")
-    for file, place in zip(files, places, strict=True):
-        if place.exists() and place.samefile(file):
-            raise InputError(f"--out {folder}: holds the photos themselves; choose another folder")
+        place, number = folder / f"{file.stem}.png", 1
+        while taken & set(_made(place, figure)):
+            number += 1
+            place = folder / f"{file.stem}-{number}.png"
+        taken |= set(_made(place, figure))
+        places.append(place)
     return places
 
 
@@ -188,49 +218,65 @@ def status(stats: StepStats) -> str:
     return f"{text}  probability {v['probability']:.1%}"
 
 
-def _finish(
-    classifier: Classifier, results: list[Attacked], places: list[Path], robust: tuple[str, ...],
-    figure: bool, report: str, seed: int,
-) -> int:  # fmt: skip
-    """Write, read again, tell."""
-    from facegan import __version__, images
-    from facegan.pixels import attack_figure
-    from facegan.pixels.attack_report import write_report
-    from facegan.pixels.attacks import survival, verified
+@dataclass
+class _Keeper:
+    """Writes each photo's result as soon as it is there, reads it again, and tells."""
 
-    checked: list[Attacked] = []
-    survived: list[dict[str, float]] = []
-    for result, place in zip(results, places, strict=False):
+    classifier: Classifier
+    files: list[Path]
+    places: list[Path]
+    robust: tuple[str, ...]
+    figure: bool
+    seed: int
+    checked: list[Attacked] = field(default_factory=list)
+    survived: list[dict[str, float]] = field(default_factory=list)
+
+    def __call__(self, result: Attacked) -> None:
+        from facegan import __version__, images
+        from facegan.pixels import attack_figure
+        from facegan.pixels.attacks import survival, verified
+
+        number, classifier = len(self.checked), self.classifier
+        place = self.places[number]
+        result = replace(result, name=self.files[number].name)
         goal = classifier.short_label(result.target) if result.target >= 0 else "any other class"
         text = {"model": classifier.name, "target": goal, "Software": f"facegan {__version__}"}
         with writing("--out", str(place)):
             images.save_png(place, result.image, text)
             found = verified(classifier, result, images.read_image_file(place))
-            if figure:
-                stem = place.with_suffix("")
-                images.save_png(f"{stem}-difference.png", attack_figure.amplified(found)[0])
-                images.save_png(f"{stem}-figure.png", attack_figure.figure(classifier, found))
-        checked.append(found)
-        survived.append(survival(classifier, found, robust, seed) if robust else {})
-        print(f"{told(classifier, found, survived[-1])} -> {place}")
-    if report:
-        with writing("--report", report):
-            write_report(report, classifier, checked, survived, [str(p) for p in places])
-    missed = sum(not r.success for r in checked)
-    if len(checked) > 1 or report:
-        print(f"{len(checked) - missed} of {len(checked)} reached" + (f" -> {report}" if report else ""))
-    signum = max((r.signum for r in checked), default=0)
-    if signum:
-        print("facegan attack: interrupted; the pictures so far are saved")
-        return 128 + signum
-    return int(missed > 0)
+            if self.figure:
+                _, difference, figure = _made(place, True)
+                images.save_png(difference, attack_figure.amplified(found)[0])
+                images.save_png(figure, attack_figure.figure(classifier, found))
+        self.checked.append(found)
+        self.survived.append(survival(classifier, found, self.robust, self.seed) if self.robust else {})
+        print(f"{told(classifier, found, self.survived[-1])} -> {place}", flush=True)
+
+    def finish(self, report: str, unread: int) -> int:
+        """The report, the sum of all, and the exit code."""
+        from facegan.pixels.attack_report import write_report
+
+        checked = self.checked
+        if report:
+            with writing("--report", report):
+                write_report(report, self.classifier, checked, self.survived, [str(p) for p in self.places])
+        missed = sum(not r.success for r in checked)
+        if len(checked) > 1 or report:
+            arrow = f" -> {report}" if report else ""
+            print(f"{len(checked) - missed} of {len(checked)} reached{arrow}")
+        if signum := max((r.signum for r in checked), default=0):
+            print("facegan attack: interrupted; the pictures so far are saved")
+            return 128 + signum
+        return int(missed + unread > 0)
 
 
 def told(classifier: Classifier, result: Attacked, survived: dict[str, float]) -> str:
     """One line on one photo."""
     (was, p), (now, q) = result.before[0], result.after[0]
     arrow = f"{classifier.short_label(was)} {p:.1%} -> {classifier.short_label(now)} {q:.1%}"
-    if not result.success and result.target >= 0:
+    if not result.success and result.said == result.target:
+        arrow += f" (not as sure as {result.confidence:g})"
+    elif not result.success and result.target >= 0:
         arrow += f" (not reached: {classifier.short_label(result.target)} {result.probability:.1%})"
     elif not result.success:
         arrow += " (not reached)"

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import base64
 import html
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -80,7 +81,7 @@ chooser in {chooser["Smiling"]:.1%} and {chooser["Glasses"]:.1%}.</p>"""
 
 def _exploring(out: Path, n: dict[str, Any]) -> list[str]:
     """The sections on interpolation and arithmetic."""
-    run = out / "run"
+    run = shlex.quote(str(out / "run"))
     text = '"' + n.get("expression", "1,2,3 - 4,5,6 + 7,8,9") + '"'
     expression = text.replace(" - ", "\n- ").replace(" + ", "\n+ ").split("\n")
     return [
@@ -107,7 +108,7 @@ def page(out: Path, story: Story) -> str:
     counts = n["counts"]
     seed = story.settings["seed"]
     kimg, total = story.settings["kimg"], sum(s.values())
-    data, run = out / "dataset", out / "run"
+    portraits, data, run = (shlex.quote(str(out / name)) for name in ("portraits", "dataset", "run"))
     titles = {
         "bundled": "the bundled model", "draw": "drawing", "prepare": "preparing", "train": "training", "explore": "exploring",
         "arithmetic": "arithmetic and its score",
@@ -129,15 +130,15 @@ def page(out: Path, story: Story) -> str:
         "<h2><b>2</b>A dataset</h2><p>Preparing checks every picture, brings it to one size, and packs all of "
         f"them: {counts['train']} to learn from and {counts.get('test', 0)} kept aside. With photos, this step also "
         "finds the faces and turns their eyes to the same place.</p>",
-        command(f"facegan prepare {out}/portraits --out {data} --crop none --size 32 \\",
-                f"    --attributes {out}/portraits/attributes.csv --split test=0.2"),
+        command(f"facegan prepare {portraits} --out {data} --crop none --size 32 \\",
+                f"    --attributes {portraits}/attributes.csv --split test=0.2"),
         "<h2><b>3</b>Training</h2><p>Two networks play against each other: one invents pictures from random "
         "numbers, the other tries to tell invented ones from drawn ones. Each row shows the same ten random "
         f"starts, after {moments} thousand pictures.</p>",
         picture(out, "progress.png", f"The same ten seeds while it learns: after {moments} kimg, from top to bottom.", 684),
         command(f"facegan train {data} --out {run} \\",
                 f"    --recipe faces-tiny-32 --kimg {kimg:g} --seed {seed}"),
-        f"<p>The run's own page, with all curves, is <code>{html.escape(str(run / 'report.html'))}</code>.</p>",
+        f"<p>The run's own page, with all curves, is <code>{html.escape(str(out / 'run' / 'report.html'))}</code>.</p>",
         *_exploring(out, n),
         "<h2>What this shows, and what not</h2><p>That the machinery works from end to end on this computer. Drawn "
         "portraits are much simpler than photos: nothing here says how good faces from photos will be.</p>",

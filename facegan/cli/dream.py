@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -49,11 +49,15 @@ class FlightFlags:
     between: int = 0
     """frames blended between two dreamt ones: 1 makes 30 a second into 60 (--fps 60)."""
 
-    def check(self, photo: str, film: str) -> None:
+    def check(self, photo: str, keep: KeepFlags, out: str) -> None:
         if self.between < 0 or self.frames < 1:
             raise InputError("--between must be 0 or more, --frames at least 1")
-        if self.zoom and not (photo and film):
+        if self.zoom and not (photo and keep.film):
             raise InputError("--zoom flies into a photo: give PHOTO and --film FILE.mp4")
+        if self.zoom and (out or keep.curve or keep.every or keep.pictures):
+            raise InputError("--zoom makes a film alone: leave out --out, --curve, --every and --pictures")
+        if not self.zoom and replace(self, zoom=0.0) != FlightFlags():
+            raise InputError("--turn, --centre, --frames and --between go with --zoom (1 only turns)")
         if self.zoom and not 1 <= self.zoom <= 2:
             raise InputError(f"--zoom must be from 1 to 2, not {self.zoom:g}")
         if min(self.centre) < 0 or max(self.centre) > 1:
@@ -98,8 +102,8 @@ def main(
     """
     place = out or (f"{Path(photo).stem}-dream.png" if photo else "dream.png")
     settings.check()
-    keep.check(place, (photo,) if photo else ())
-    flight.check(photo, keep.film)
+    keep.check(place, (photo, guide))
+    flight.check(photo, keep, out)
     if columns < 0:
         raise InputError(f"--columns must be 0 or more, not {columns}")
     if guide and not photo:
@@ -158,9 +162,11 @@ def _photo(
         )  # fmt: skip
         live.close()
         images.save_picture(place, done.image, _papers(network, what, settings.seed))
-        if keep.curve and done.curve:
+    if keep.curve and done.curve:
+        with writing("--curve", keep.curve):
             save_curve(keep.curve, [{"loss": v} for v in done.curve], f"{Path(photo).name}: {what}")
-        frames = moments.finish(done.image.shape[:2])
+    with writing("--film", keep.film):
+        frames = moments.finish(done.outcome.steps, done.image)
     h, w = done.image.shape[:2]
     octaves = f"{len(done.octaves)} octave{'s' * (len(done.octaves) != 1)}"
     losses = f", loss {done.curve[0]:.4g} -> {done.curve[-1]:.4g}" if done.curve else ""
@@ -192,9 +198,11 @@ def _from_noise(
         one = len(done.images) == 1
         shown = done.images[0] if one else figures.labelled_grid(done.images, done.names, columns or None)
         images.save_picture(place, shown, _papers(network, ", ".join(done.names), settings.seed))
-        if keep.curve and done.curve:
+    if keep.curve and done.curve:
+        with writing("--curve", keep.curve):
             save_curve(keep.curve, [{"value": v} for v in done.curve], ", ".join(done.names)[:80])
-        frames = moments.finish(sheet(done.images).shape[:2])
+    with writing("--film", keep.film):
+        frames = moments.finish(done.outcome.steps, sheet(done.images))
     print(f"{', '.join(done.names)} -> {place}")
     if frames:
         print(f"{frames} frames -> {keep.film}")

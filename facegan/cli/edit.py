@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import tyro
 
 from facegan.cli.main import run_function
-from facegan.cli.options import check_ending, check_scale, papers, told, writing
+from facegan.cli.options import check_ending, check_places, check_scale, files_of, papers, told, writing
 from facegan.errors import InputError
 
 if TYPE_CHECKING:
@@ -63,22 +63,25 @@ def main(
         device: cpu, cuda or mps.
     """
     from facegan.latent.directions import Directions
-    from facegan.latent.editing import edit, target_points
+    from facegan.latent.editing import edit, target_kind, target_points
     from facegan.runs import load
 
     check_ending("--out", out, [".png", ".npz"])
     check_scale(scale)
-    source = Path(target.rpartition(":")[0] if ".npz:" in target.lower() else target)
-    written = {Path(out), beside(out, "-result.png"), beside(out, ".npz")}
-    if source.is_file() and any(path.exists() and source.samefile(path) for path in written):
-        raise InputError(f"--out {out}: it would replace {source}; choose another name")
+    strip_too = out.lower().endswith(".png")
+    beside_it = [beside(out, "-result.png"), beside(out, ".npz")] if strip_too else []
+    check_places({"--out": [out, *beside_it]}, [target, *files_of([target])])
     if not 2 <= steps <= MOST_STEPS:
         raise InputError(f"--steps must be from 2 to {MOST_STEPS}, not {steps}")
-    network = told(load(model, device), labels)
+    network = told(load(model, device), labels, by_seed=target_kind(target) == "seeds")
     points = target_points(network, target, beside_model(model), align, face)
+    if strip_too and len(points) > MOST_ROWS:
+        raise InputError(
+            f"--out {out}: {len(points)} faces are too many rows; choose an .npz, or fewer faces"
+        )
     found = Directions.load(directions, network) if directions else found_before(network)
     done = edit(network, points, edits, directions=found, layers=layers, keep=keep, hold=hold)
-    if out.lower().endswith(".npz"):
+    if not strip_too:
         save_all(out, done)
         print(f"{len(done.names)} edited face{'s' * (len(done.names) != 1)}: {spelled(done)} -> {out}")
         return
@@ -134,10 +137,6 @@ def save_strip(out: str, done: Edited, steps: int, scale: int) -> None:
     from facegan import figures, images
     from facegan.latent import save_vectors
 
-    if len(done.names) > MOST_ROWS:
-        raise InputError(
-            f"--out {out}: {len(done.names)} faces are too many rows; choose an .npz, or fewer faces"
-        )
     big = scale or figures.fitting_scale(done.model.image_shape[2])
     text = papers(done.model.hash, 1.0, target=", ".join(done.names), edits=spelled(done))
     frames = [done.at(i / (steps - 1)) for i in range(steps)]

@@ -11,7 +11,16 @@ import tyro
 
 from facegan.cli.evaluate import Progress, say
 from facegan.cli.main import run_function
-from facegan.cli.options import check_ending, check_scale, check_truncation, papers, told, writing
+from facegan.cli.options import (
+    check_ending,
+    check_places,
+    check_scale,
+    check_truncation,
+    files_of,
+    papers,
+    told,
+    writing,
+)
 from facegan.errors import InputError
 
 if TYPE_CHECKING:
@@ -54,7 +63,7 @@ def main(
             second network sees them that had no part in it.
         latents: save the vectors of all frames, before truncation, as .npz.
         scale: repeat each pixel so often; 0 makes frames at least 256 px.
-        labels: of a conditional model, such as smiling=1,male=0.
+        labels: of a conditional model, such as smiling=1,male=0; random draws each seed its own.
         device: cpu, cuda or mps.
     """
     from facegan import figures, images, video
@@ -70,7 +79,8 @@ def main(
         check_ending("--evenness", evenness, (".png",))
     if latents:
         check_ending("--latents", latents, (".npz",))
-    network = told(check_truncation(truncation, load(model, device)), labels, by_seed=False)
+    check_places({"--out": out, "--evenness": evenness, "--latents": latents}, files_of(points))
+    network = told(check_truncation(truncation, load(model, device)), labels, by_seed=not files_of(points))
     route = gather(network, points or ("0-5",))
     count = frames_for(route, seconds, fps, loop)
     done = film(

@@ -11,7 +11,15 @@ import numpy as np
 import tyro
 
 from facegan.cli.main import run_function
-from facegan.cli.options import check_scale, check_truncation, papers, told, writing
+from facegan.cli.options import (
+    check_places,
+    check_scale,
+    check_truncation,
+    files_of,
+    papers,
+    told,
+    writing,
+)
 from facegan.errors import InputError
 
 if TYPE_CHECKING:
@@ -57,17 +65,26 @@ def main(
     """
     from facegan import images
     from facegan.latent import save_vectors
+    from facegan.latent.points import MOST_SEEDS
     from facegan.runs import load
 
-    if count < 0 or columns < 0:
-        raise InputError("--count and --columns must be 0 or more")
+    if not (0 <= count <= MOST_SEEDS and 0 <= columns <= MOST_IN_A_GRID):
+        raise InputError(
+            f"--count must be from 0 to {MOST_SEEDS:,} and --columns from 0 to {MOST_IN_A_GRID:,}"
+        )
     check_scale(scale)
     kind = output_kind(out)
-    if kind != "grid" and numbered:
-        raise InputError(f"--numbered makes a grid: choose an --out that ends in .png, not {out}")
-    by_seed = not (constant or vectors)
-    network = told(check_truncation(truncation, load(model, device)), labels, by_seed)
+    if kind != "grid" and (numbered or columns):
+        option = "--numbered" if numbered else "--columns"
+        raise InputError(f"{option} makes a grid: choose an --out that ends in .png, not {out}")
+    if kind == "npz" and scale > 1:
+        raise InputError(f"--scale is for PNG: leave it out, or choose another --out than {out}")
+    check_places({"--latents": latents, "--out": out}, files_of([vectors]))
+    network = check_truncation(truncation, load(model, device))
     chosen = choose(network, seed, count, constant, vectors)
+    network = told(network, labels, by_seed=chosen.kind == "seed", in_w=chosen.space != "z")
+    if kind == "folder" and chosen.kind == "seed" and len(set(chosen.points)) < len(chosen):
+        raise InputError(f"--seed {seed}: one of them comes twice, and a folder has one file for each")
     if kind == "grid" and len(chosen) > MOST_IN_A_GRID:
         raise InputError(
             f"--out {out}: {len(chosen)} pictures are too many for one grid; choose a folder or .npz"
@@ -79,7 +96,7 @@ def main(
     target = Path(out)
     with writing("--out", out):
         if kind == "grid":
-            sheet = _grid(np.concatenate(list(pictures)), columns, scale, numbered)
+            sheet = _grid(np.concatenate(list(pictures)), min(columns, len(chosen)), scale, numbered)
             images.save_png(target, sheet, {chosen.kind: chosen.spelled(), **text})
         elif kind == "npz":
             write_npz(target, pictures, (len(chosen), *network.image_shape[1:], network.image_shape[0]))
@@ -102,18 +119,12 @@ class Chosen:
         return len(self.points)
 
     def vectors(self, network: Generator) -> Vectors:
-        """Their latents ``N,dim``; where seeds have labels of their own, w, which holds those as well."""
-        import torch
+        """Their latents, or w (see :func:`~facegan.latent.seed_vectors`)."""
+        from facegan.latent import Vectors, seed_vectors
 
-        from facegan.latent import Vectors
-
-        if self.kind != "seed":
-            return Vectors(self.points, tuple(self.names()), network.hash, self.space)  # type: ignore
-        z, space = network.latent.sample(self.points), "z"  # type: ignore[arg-type]
-        if network.varied is not None:
-            with torch.inference_mode():
-                z, space = network.map(z, labels=network.labels_of(self.points)).cpu().clone(), "w+"  # type: ignore[arg-type]
-        return Vectors(z, tuple(self.names()), network.hash, space)
+        if self.kind == "seed":
+            return seed_vectors(network, self.points)  # type: ignore[arg-type]
+        return Vectors(self.points, tuple(self.names()), network.hash, self.space)  # type: ignore
 
     def names(self) -> Iterator[str]:
         return iter(self.labels) if self.labels else (str(p) for p in self.points)
@@ -131,8 +142,9 @@ def choose(network: Generator, seed: str, count: int, constant: str, vectors: st
 
     if constant and vectors:
         raise InputError("--constant and --vectors exclude each other")
-    if count and (constant or vectors):
-        raise InputError(f"--count goes with --seed, not with {'--constant' if constant else '--vectors'}")
+    if (constant or vectors) and (count or seed != "0"):
+        option, other = "--count" if count else "--seed", "--constant" if constant else "--vectors"
+        raise InputError(f"{option} is for pictures of seeds, not for {other}")
     if constant:
         given = constant_vectors(network, constant)
         return Chosen("constant", given.z, given.names)
@@ -140,7 +152,7 @@ def choose(network: Generator, seed: str, count: int, constant: str, vectors: st
         given = select_vectors(vectors, network.latent.dim, w_shape=(network.num_ws, network.w_dim))
         return Chosen("vector", given.z, given.names, given.space)
     seeds = parse_seeds(seed)
-    if len(seeds) == 1:
+    if seed.strip().isdecimal():
         return Chosen("seed", range(seeds[0], seeds[0] + (count or 25)))
     if count not in (0, len(seeds)):
         raise InputError(f"--seed {seed} means {len(seeds)} pictures already; leave out --count {count}")

@@ -86,7 +86,7 @@ def main(
         grid: write the split's first pictures as one PNG here.
         count: pictures in the grid.
         to_npz: write the split's pictures as uint8 N,H,W,C (array arr_0, as the tutorials have it).
-        split: train, val or test.
+        split: whose pictures --grid and --to-npz take: train, val or test.
         rejects: list so many rejects one by one.
         json: print dataset.json instead.
     """
@@ -95,6 +95,8 @@ def main(
 
     if count < 1 or rejects < 0:
         raise InputError("--count must be at least 1, --rejects at least 0")
+    if split != "train" and not (grid or to_npz):
+        raise InputError(f"--split {split}: goes with --grid or --to-npz")
     data = Dataset(dataset)
     if json:
         print((data.path / "dataset.json").read_text())

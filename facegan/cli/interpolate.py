@@ -11,7 +11,7 @@ import numpy as np
 import tyro
 
 from facegan.cli.main import run_function
-from facegan.cli.options import check_scale, check_truncation, papers, told, writing
+from facegan.cli.options import check_scale, check_truncation, files_of, papers, told, writing
 from facegan.errors import InputError
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ def main(
         scale: repeat each pixel so often; 0 makes pictures at least 64 px, a film at least 256 px.
         columns: of the figure; 0 is one row for each path (10 columns where one has over 24 pictures).
         captions: name the points below their pictures in a figure.
-        labels: of a conditional model, such as smiling=1,male=0.
+        labels: of a conditional model, such as smiling=1,male=0; random draws each seed its own.
         device: cpu, cuda or mps.
     """
     from facegan import figures, images, video
@@ -66,7 +66,7 @@ def main(
     if rows < 1 or columns < 0:
         raise InputError("--rows must be at least 1, --columns 0 or more")
     check_scale(scale)
-    network = told(check_truncation(truncation, load(model, device)), labels, by_seed=False)
+    network = told(check_truncation(truncation, load(model, device)), labels, by_seed=not files_of(points))
     named = points or ("0", "1")
     routes = _routes(network, named, rows)
     text = papers(network.hash, truncation, points=" ".join(named), path=path, steps=str(steps))

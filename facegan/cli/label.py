@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -36,7 +37,7 @@ def main(
         out: the new dataset's folder, or the CSV; '' is SOURCE-labelled or SOURCE-attributes.csv beside it.
         network: a bundled attribute network (faces) or a file of 'facegan train-attributes'.
         min_confidence: answers that are less sure stay unknown; 0.5 keeps all, 0.9 the sure ones.
-        overwrite: of a dataset: predict known attributes, too.
+        overwrite: of a dataset: predict known attributes, too; of photos: replace a CSV that is there.
         align: of photos: find and align the largest face first; otherwise the whole photo is taken.
         workers: processes that read photos; 0 is one a core.
     """
@@ -44,7 +45,7 @@ def main(
     from facegan.data.finish import summary
     from facegan.metrics.attributes import AttributePredictor
     from facegan.metrics.features import digest
-    from facegan.metrics.labels import label_dataset, label_photos
+    from facegan.metrics.labels import confidence_file, label_dataset, label_photos
 
     predictor = AttributePredictor.load(network)
     out = out or beside(source)
@@ -56,10 +57,13 @@ def main(
             Dataset(source), out, predictor, name, min_confidence=min_confidence, overwrite=overwrite,
             told=Progress(),
         )  # fmt: skip
-        print(f"{made.path}: {text(done)}\nnext: facegan inspect {made.path}")
+        print(f"{made.path}: {text(done)}\nnext: facegan inspect {shlex.quote(str(made.path))}")
         return
     if Path(out).suffix.lower() != ".csv":
         raise InputError(f"--out {out}: photos become a table; choose a name that ends in .csv")
+    for table in (Path(out), confidence_file(out)):
+        if table.exists() and not overwrite:
+            raise InputError(f"--out {out}: {table} exists already; --overwrite replaces it")
     try:
         done = label_photos(
             [source], out, predictor, align=align, min_confidence=min_confidence, workers=workers,
@@ -71,7 +75,8 @@ def main(
         say(f"left out: {reject['source']}: {reject['reason']}")
     if len(done.rejects) > LISTED:
         say(f"left out: {len(done.rejects) - LISTED} more ({summary(list(done.rejects[LISTED:]))})")
-    print(f"{out}: {text(done)}\nnext: facegan prepare {source} --attributes {out} --out DATASET")
+    command = shlex.join(["facegan", "prepare", source, "--attributes", out])
+    print(f"{out}: {text(done)}\nnext: {command} --out DATASET")
 
 
 def beside(source: str) -> str:

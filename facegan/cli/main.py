@@ -11,7 +11,7 @@ import os
 import re
 import sys
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TextIO
 
 from facegan import __version__
 from facegan.errors import FaceganError, InputError
@@ -125,6 +125,29 @@ def one_line(box: str) -> str:
 
 def main(argv: list[str] | None = None) -> int:
     argv = sys.argv[1:] if argv is None else argv
+    try:
+        try:
+            code = _dispatch(argv)
+        finally:
+            sys.stdout.flush()  # here, where it can still be said that nobody takes it
+    except BrokenPipeError:  # the reader of our output has gone (for example ``| head``)
+        return _silenced(141)
+    except OSError as error:
+        if sys.stdout.closed or not _refuses(sys.stdout):
+            raise
+        print(f"facegan: the output cannot be written ({error.strerror or error})", file=sys.stderr)
+        return _silenced(2)
+    if "RANK" in os.environ:  # else nothing here needs torch
+        from facegan.training.processes import launched
+
+        if launched() > 1:
+            # Threads that listen to the other processes may abort an orderly exit: surely if one has died.
+            sys.stderr.flush()
+            os._exit(code)
+    return code
+
+
+def _dispatch(argv: list[str]) -> int:
     if not argv or argv[0] in {"-h", "--help", "help"}:
         print(help_text())
         return 0
@@ -139,19 +162,6 @@ def main(argv: list[str] | None = None) -> int:
         hint = f" Did you mean '{near[0]}'?" if near else ""
         print(f"facegan: there is no command '{name}'.{hint} See 'facegan --help'.", file=sys.stderr)
         return 2
-    code = _run(name, rest)
-    if "RANK" in os.environ:  # else nothing here needs torch
-        from facegan.training.processes import launched
-
-        if launched() > 1:
-            # Threads that listen to the other processes may abort an orderly exit: surely if one has died.
-            sys.stdout.flush()
-            sys.stderr.flush()
-            os._exit(code)
-    return code
-
-
-def _run(name: str, rest: list[str]) -> int:
     try:
         return int(importlib.import_module(COMMANDS[name][0]).run(rest) or 0)
     except FaceganError as error:
@@ -160,10 +170,21 @@ def _run(name: str, rest: list[str]) -> int:
     except KeyboardInterrupt:
         print(f"\nfacegan {name}: interrupted", file=sys.stderr)
         return 130
-    except BrokenPipeError:
-        # The reader of our output has gone (for example ``| head``); keep Python's exit quiet.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 141
+
+
+def _refuses(stream: TextIO) -> bool:
+    """Whether what the stream still holds, or an empty line, cannot be written to it."""
+    try:
+        print(file=stream, flush=True)
+    except OSError:
+        return True
+    return False
+
+
+def _silenced(code: int) -> int:
+    """``code``; what is left of the output goes nowhere, so that Python's exit is quiet."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return code
 
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import tyro
 
 from facegan.cli.main import run_function
-from facegan.cli.options import check_ending, check_scale, papers, told, writing
+from facegan.cli.options import check_ending, check_places, check_scale, files_of, papers, told, writing
 from facegan.errors import InputError
 
 if TYPE_CHECKING:
@@ -49,12 +49,15 @@ def main(
     """
     from facegan import figures, images
     from facegan.latent import save_vectors
-    from facegan.latent.editing import as_vectors, target_points
+    from facegan.latent.editing import as_vectors, target_kind, target_points
     from facegan.runs import load
 
     check_ending("--out", out, [".png"])
+    vectors = Path(out).with_suffix(".npz")
     check_scale(scale)
-    network = told(load(model, device), labels)
+    check_places({"--out": [out, vectors]}, files_of([a, b]))
+    by_seed = {target_kind(a), target_kind(b)} == {"seeds"}
+    network = told(load(model, device), labels, by_seed)
     ours, theirs = target_points(network, a), target_points(network, b)
     if max(len(ours), len(theirs)) > MOST:
         raise InputError(f"a figure has {MOST} rows and columns at most, not {max(len(ours), len(theirs))}")
@@ -70,7 +73,6 @@ def main(
     with writing("--out", out):
         images.save_png(out, figures.join(rows), text)
     names = [f"{x} x {y}" for x in ours.names for y in theirs.names]
-    vectors = Path(out).with_suffix(".npz")
     save_vectors(vectors, as_vectors(network, mixed.flatten(0, 1), names))
     print(f"{len(pictures)} mixed, {what} of B -> {out}, and the vectors in {vectors}")
 

@@ -9,7 +9,7 @@ import itertools
 import math
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -43,6 +43,32 @@ def check_ending(option: str, name: str, endings: Sequence[str]) -> None:
         raise InputError(f"{option} {name}: the name must end in {' or '.join(endings)}")
 
 
+def check_places(
+    written: Mapping[str, str | Path | list[str | Path]], read: Iterable[str | Path] = ()
+) -> None:
+    """InputError where a result would take the place of a file that is read, or of another result.
+
+    ``written`` has one file or several for each option; "" is none, in ``read`` as well.
+    """
+    sources = {Path(name).expanduser().resolve() for name in read if str(name)}
+    taken: set[Path] = set()
+    for option, names in written.items():
+        for name in filter(str, names if isinstance(names, list) else [names]):
+            place = Path(name).resolve()
+            if place in sources:
+                raise InputError(f"{option} {name}: it would replace what is read there; choose another name")
+            if place in taken:
+                raise InputError(f"{option} {name}: another result goes there, too; choose another name")
+            taken.add(place)
+
+
+def files_of(points: Iterable[str]) -> list[str]:
+    """The files among points: ``FILE.npz:1-3`` is FILE.npz."""
+    from facegan.latent.points import split_numbers
+
+    return [split_numbers(text)[0] for text in points if ".npz" in text.lower()]
+
+
 def aligned(rows: Sequence[Sequence[str]]) -> str:
     """Rows of equally many cells as lines, each column as wide as its widest cell."""
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
@@ -50,14 +76,18 @@ def aligned(rows: Sequence[Sequence[str]]) -> str:
     return "\n".join(lines)
 
 
-def told(network: Generator, labels: str, by_seed: bool = True) -> Generator:
+def told(network: Generator, labels: str, by_seed: bool = True, in_w: bool = False) -> Generator:
     """The model with what ``--labels`` says; a conditional one without them says what it takes.
 
     Where pictures are not those of seeds (``by_seed`` False), ``random`` has nothing to draw by: InputError.
-    A bundled one tells its licence.
+    Vectors ``in_w`` hold labels already. A bundled one tells its licence.
     """
     if network.bundled:
         print(f"{network.bundled}: {network.meta.get('licence', 'licence unknown')}", file=sys.stderr)
+    if in_w and network.labels:
+        if labels:
+            raise InputError(f"--labels {labels}: vectors of w hold their labels already; leave it out")
+        return network
     if labels:
         other = network.tell(labels)
         if other.varied is not None and not by_seed:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import Annotated
 
@@ -29,7 +30,8 @@ def main(run: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="RUN")]
         papers = pack(run, name)
     seen = papers["provenance"]["images_seen"] / 1000
     print(f"{run} at {seen:g} kimg -> {name} ({Path(name).stat().st_size / 2**20:.1f} MiB)")
-    print(f"next: facegan train DATASET --recipe {papers['provenance']['recipe'] or 'RECIPE'} --init {name}")
+    recipe = papers["provenance"]["recipe"] or "RECIPE"
+    print(f"next: facegan train DATASET --recipe {recipe} --init {shlex.quote(name)}")
 
 
 def run(argv: list[str]) -> int:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from facegan.cli.options import check_ending, chosen_classifier, numbers
+from facegan.cli.options import check_ending, check_places, chosen_classifier, numbers
 from facegan.errors import InputError
 
 if TYPE_CHECKING:
@@ -84,7 +84,7 @@ class KeepFlags:
     """no live line."""
 
     def check(self, place: str, given: tuple[str, ...]) -> None:
-        """InputError for names and numbers that cannot be, or a ``place`` that is one of the ``given``."""
+        """InputError for names and numbers that cannot be, or results in the place of what is ``given``."""
         from facegan.pixels.moments import check_film
 
         check_ending("--out", place, (".png", ".jpg", ".jpeg"))
@@ -93,15 +93,16 @@ class KeepFlags:
         if self.every < 0:
             raise InputError(f"--every must be 0 or more, not {self.every}")
         check_film(self.film, self.fps)
-        for photo in given:
-            if Path(place).exists() and Path(photo).exists() and Path(place).samefile(photo):
-                raise InputError(f"--out {place}: is a picture that is read; choose another name")
+        check_places({"--out": place, "--curve": self.curve, "--film": self.film}, given)
+        for option, name in (("--out", place), ("--curve", self.curve), ("--film", self.film)):
+            if name and Path(name).is_dir():
+                raise InputError(f"{option} {name}: is a folder; choose a name for a file")
 
-    def moments(self, place: str) -> Moments:
+    def moments(self, place: str, going_on: bool = False) -> Moments:
         from facegan.pixels.moments import Moments
 
         folder = self.pictures or (str(Path(place).with_suffix("")) + "-steps" if self.every else "")
-        return Moments(folder, self.film, self.fps)
+        return Moments(folder, self.film, self.fps, going_on)
 
 
 def left(stats: StepStats) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING, Annotated, Any
 
 import tyro
@@ -37,36 +38,32 @@ def layer_table(model: Generator) -> list[dict[str, Any]]:
     """One row for each module with parameters: name, kind, shape of its weight and of what it gives,
     parameters, and multiply-accumulates for one picture (convolutions and dense layers)."""
     import torch
-    from torch import nn
+
+    from facegan.nets.summary import macs_of
 
     shapes: dict[str, tuple[int, ...]] = {}
+    macs: Counter[str] = Counter()
     found = {n: m for n, m in model.network.named_modules() if list(m.parameters(recurse=False))}
 
     def note(name: str) -> Any:
-        return lambda module, given, out: shapes.update({name: tuple(out.shape[1:])})
+        def hook(module: Any, given: Any, out: Any) -> None:
+            shapes[name] = tuple(out.shape[1:])
+            macs[name] += macs_of(module, given[0], out)
+
+        return hook
 
     handles = [module.register_forward_hook(note(name)) for name, module in found.items()]
     with torch.inference_mode():
         model(model.latent.sample([0]))
     for handle in handles:
         handle.remove()
-    rows = []
-    for name, module in found.items():
-        out = shapes.get(name, ())
-        weight = getattr(module, "weight", None)
-        macs = 0
-        if weight is not None and isinstance(module, nn.Linear):
-            macs = weight.numel()
-        elif weight is not None and isinstance(module, (nn.Conv2d, nn.ConvTranspose2d)):
-            # A transposed convolution with stride s uses each weight once for s x s pixels that it gives.
-            stride = module.stride[0] * module.stride[1] if isinstance(module, nn.ConvTranspose2d) else 1
-            macs = weight.numel() * out[1] * out[2] // stride if len(out) == 3 else 0
-        rows.append(
-            {"name": name, "kind": type(module).__name__, "out": list(out), "macs": macs,
-             "weight": list(weight.shape) if weight is not None else [],
-             "parameters": sum(p.numel() for p in module.parameters(recurse=False))}
-        )  # fmt: skip
-    return rows
+    weights = {name: getattr(module, "weight", None) for name, module in found.items()}
+    return [
+        {"name": name, "kind": type(module).__name__, "out": list(shapes.get(name, ())), "macs": macs[name],
+         "weight": [] if (weight := weights[name]) is None else list(weight.shape),
+         "parameters": sum(p.numel() for p in module.parameters(recurse=False))}
+        for name, module in found.items()
+    ]  # fmt: skip
 
 
 def text(f: dict[str, Any]) -> str:

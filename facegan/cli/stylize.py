@@ -56,7 +56,7 @@ def main(
         raise InputError("give CONTENT and at least one STYLE picture")
     place = out or f"{Path(content).stem}-{Path(styles[0]).stem}.png"
     settings.check(len(styles))
-    keep.check(place, (content, *styles))
+    keep.check(place, (content, *styles, *settings.masks))
     if (keep.film or keep.pictures) and not keep.every:
         raise InputError("--film and --pictures keep what --every says: give it, too, such as --every 5")
     for picture in (content, *styles):  # what is wrong with them is said before the network is loaded
@@ -88,7 +88,8 @@ def _paint(
     from facegan.pixels import stylize
     from facegan.pixels.moments import save_curve
 
-    moments, unfinished = keep.moments(place), Path(place).with_suffix(".safetensors")
+    unfinished = Path(place).with_suffix(".safetensors")
+    moments = keep.moments(place, going_on=unfinished.exists())
     if unfinished.exists() and not keep.quiet:
         print(f"going on from {unfinished}", file=sys.stderr)
     names = ", ".join(Path(style).name for style in styles)
@@ -100,9 +101,13 @@ def _paint(
         live.close()
         text = {"content": Path(content).name, "styles": names, "model": network.name}
         images.save_picture(place, done.image, {**text, "Software": f"facegan {__version__}"})
-        if keep.curve and done.curve:
+    if not done.outcome.exit_code:
+        unfinished.unlink(missing_ok=True)  # now that the picture is safe
+    if keep.curve and done.curve:
+        with writing("--curve", keep.curve):
             save_curve(keep.curve, done.curve, f"{Path(content).name}, {names}")
-        frames = moments.finish(done.image.shape[:2])
+    with writing("--film", keep.film):
+        frames = moments.finish(done.outcome.steps, done.image)
     h, w = done.image.shape[:2]
     print(f"{Path(content).name} in the style of {names}, {w}x{h} px -> {place}")
     if frames:

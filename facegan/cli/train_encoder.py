@@ -57,14 +57,17 @@ def main(
     from facegan.inversion.losses import parse_losses
     from facegan.runs import load
 
-    if min(batch, width) < 1 or batch < 4 or not (kimg > 0 and lr > 0) or latent < 0 or seed < 0:
+    if width < 1 or batch < 4 or batch % 2 or not (kimg > 0 and lr > 0) or latent < 0 or seed < 0:
         raise InputError(
-            "--kimg, --lr and --width must be above 0, --batch at least 4, --latent and --seed at least 0"
+            "--kimg, --lr and --width must be above 0, --batch even and at least 4, --latent and --seed "
+            "at least 0"
         )
     parse_losses(loss)
     if out and not out.endswith(".safetensors"):
         raise InputError(f"--out {out}: the name must end in .safetensors")
     network, data = load(model, device), Dataset(dataset)
+    if network.bundled and not out:
+        raise InputError(f"--out is missing: {model}'s own encoder comes with the package")
     target = Path(out) if out else beside(model)
     settings = EncoderTraining(kimg, batch, lr, width, latent, loss, seed=seed)
     begin, total = time.monotonic(), kimg

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from facegan.errors import InputError
+from facegan.files import printable
 
 _FILE_COLUMNS = ("file", "filename", "file_name", "image", "image_id", "path", "name")
 SPLITS = ("train", "val", "test")
@@ -99,7 +100,8 @@ def read_attributes(path: str | Path) -> tuple[list[str], dict[str, dict[str, in
 
 
 def lookup(table: Mapping[str, object], name: str) -> object | None:
-    """The entry for a picture's name: by its path inside the source, or by its last part."""
+    """The entry for a picture's name, as datasets have it: by its path in the source, or by its last part."""
+    name = printable(name)
     return table.get(name, table.get(name.rsplit("/", 1)[-1]))
 
 

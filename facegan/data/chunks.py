@@ -11,7 +11,7 @@ from typing import Any
 
 from facegan.data.worker import Row
 from facegan.errors import InputError
-from facegan.files import take_lock, write_bytes
+from facegan.files import printable, take_lock, write_bytes
 
 _LOCK = "lock"
 
@@ -67,7 +67,7 @@ class ChunkStore:
                 write_bytes(self.folder / f"{index:06d}-{i:02d}.png", png)
         values = [{**asdict(row), "attributes": json.dumps(row.attributes)} for row in rows]
         for value in values:
-            value["source"], value["name"] = (_text(value[k]) for k in ("source", "name"))
+            value["source"], value["name"] = (printable(value[k]) for k in ("source", "name"))
         kept = sum(not row.reject for row in rows)
         note = json.dumps({"digest": digest, "kept": kept, "rejected": len(rows) - kept})
         table = pa.Table.from_pylist(values, _schema().with_metadata({"chunk": note}))
@@ -114,8 +114,3 @@ class ChunkStore:
 
     def thumbnails(self) -> list[bytes]:
         return [p.read_bytes() for p in sorted(self.folder.glob("*-*.png"))]
-
-
-def _text(name: str) -> str:
-    """File names need not be valid text; Arrow's strings must be."""
-    return name.encode("utf-8", "backslashreplace").decode()

@@ -20,7 +20,7 @@ from facegan.data.finish import ShardCut, ShardWriter, card, decode, sheet, smal
 from facegan.data.where import parse_where
 from facegan.data.worker import Row
 from facegan.errors import DatasetError, InputError
-from facegan.files import rename, sync_folder, write_bytes
+from facegan.files import clear_leftovers, rename, sync_folder, write_bytes
 
 Attributes = dict[str, int | None]
 Confidence = dict[str, float | None]
@@ -79,8 +79,14 @@ def rewrite(
 
 
 def check_out(data: Dataset, out: Path) -> None:
-    """InputError unless ``out`` is free and outside ``data``, which would be read with it the next time."""
+    """InputError unless ``out`` is free and outside ``data``, which would be read with it the next time.
+
+    What a killed process has left of it goes.
+    """
     try:
+        target = out.resolve()
+        for folder in (target, target.parent):
+            clear_leftovers(folder, target.name)
         if out.exists() and (not out.is_dir() or any(out.iterdir())):
             raise InputError(f"--out {out}: exists already; choose another folder")
         if data.path.resolve() in out.resolve().parents:

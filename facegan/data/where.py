@@ -1,7 +1,8 @@
 """Choosing pictures by attributes: ``"Smiling and not (Eyeglasses or label == 3)"``.
 
 Grammar: ``or`` < ``and`` < ``not`` < comparison; a bare name means "is 1". Names are matched without
-regard to case, and spaces and underscores are the same, so that ``wearing hat`` is Wearing_Hat.
+regard to case, and spaces and underscores are the same, so that ``wearing hat`` is Wearing_Hat. Names of
+other signs, or with the words of the grammar, stand in quotation marks: ``"rock and roll" or "R&B"``.
 Of an unknown value (None) nothing is true and nothing is false: what depends on it is unknown, too.
 """
 
@@ -17,8 +18,9 @@ from facegan.errors import InputError
 Row = Mapping[str, int | None]
 Predicate = Callable[[Row], "bool | None"]
 
+_WORD = r"(?<![\w-])(?:and|or|not)(?![\w-])"
 _TOKEN = re.compile(  # an operator, or a name or number up to the next operator or word of the grammar
-    r"\s*(?:(==|!=|<=|>=|<|>|=|\(|\))|([\w\-][\w .\-]*?)(?=\s*(?:[=!<>()]|\b(?:and|or|not)\b|$)))",
+    rf"\s*(?:(==|!=|<=|>=|<|>|=|\(|\))|\"[^\"]+\"|([\w\-][\w .\-]*?)(?=\s*(?:[=!<>()]|{_WORD}|$)))",
     re.I,
 )
 _MOST_NESTED = 100  # parentheses and nots, which the parser follows by recursion
@@ -37,7 +39,7 @@ def _tokens(text: str, option: str) -> list[str]:
     found: list[str] = []
     at = 0
     while text[at:].strip():
-        word = re.match(r"\s*(and|or|not)\b", text[at:], re.I)
+        word = re.match(rf"\s*{_WORD}", text[at:], re.I)
         match = word or _TOKEN.match(text, at)
         if not match:
             raise InputError(f"{option}: cannot read '{text[at:].strip()}'")
@@ -113,7 +115,7 @@ class _Parser:
         return f"known: {known}" if known else "there are no attributes"
 
     def comparison(self) -> Predicate:
-        name = self.rest.pop(0)
+        name = self.rest.pop(0).strip('"')
         if plain(name) not in self.names:
             raise self.fail(f"there is no attribute '{name}'; {self.hint(plain(name))}")
         key = self.names[plain(name)]

@@ -125,7 +125,7 @@ def optimize(
     """From ``starts`` ``N,restarts,dim`` towards ``targets`` ``N,C,H,W``; Ctrl-C returns what was found.
 
     ``inverse`` is the space's usual inverse Hessian (see ``metric.py``), for lbfgs. A photo's result does not
-    depend on what else is in the batch.
+    depend on what else is in the batch, but for rounding, which long searches amplify.
     """
     problem = Problem(model, space, targets, config)
     points = starts.reshape(-1, space.dim).to(model.device)

@@ -182,7 +182,12 @@ def _folder(text: str, reader: Reader) -> Iterator[Photo]:
 
 
 def _stem(name: str) -> str:
-    return re.sub(r"[^\w.-]+", "_", name.rstrip("/").rpartition("/")[2].rpartition(".")[0])[:80]
+    return _short(re.sub(r"[^\w.-]+", "_", name.rstrip("/").rpartition("/")[2].rpartition(".")[0]))
+
+
+def _short(name: str) -> str:
+    """At most 80 characters, and as many bytes as leave a file's name room for what is added to it."""
+    return name[:80].encode(errors="replace")[:160].decode(errors="ignore")
 
 
 def _renamed(photos: list[Photo]) -> list[Photo]:
@@ -190,7 +195,7 @@ def _renamed(photos: list[Photo]) -> list[Photo]:
     taken = {"pairs", "curve", "compare"}
     found = []
     for photo in photos:
-        base = re.sub(r"[^\w.-]+", "_", photo.name)[:80].strip(".") or "photo"
+        base = _short(re.sub(r"[^\w.-]+", "_", photo.name)).strip(".") or "photo"
         name, number = base, 2
         while {name, f"{name}-path"} & taken:
             name, number = f"{base}-{number}", number + 1

@@ -150,5 +150,5 @@ def noise_difference(model: Generator, noise: Mapping[str, Tensor]) -> dict[str,
 def with_difference(model: Generator, file: str | Path) -> Generator:
     """Another generator, with the delta of that file; the given one stays as it is."""
     other = copy(model)
-    other.network = deepcopy(model.network)
+    other.network, other._averages = deepcopy(model.network), {}
     return apply_delta(other, file)

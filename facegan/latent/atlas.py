@@ -72,6 +72,8 @@ def atlas(
 def tile_size(face: tuple[int, int], shape: tuple[int, int], width: int = 0) -> tuple[int, int]:
     """(height, width) of a face on the map, for a picture that is not too large."""
     (h, w), (rows, columns) = face, shape
+    if max(shape) > MOST_SIDE:
+        raise InputError(f"{rows} rows of {columns} faces: a map is {MOST_SIDE} px wide and high at most")
     high, wide = rows * h, columns * w
     most = min(MOST_SIDE / high, MOST_SIDE / wide, (MOST_PIXELS / (high * wide)) ** 0.5)
     if width and width > max(1, int(w * most)):

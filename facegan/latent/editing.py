@@ -74,6 +74,14 @@ def parse_layers(text: str, model: Generator, option: str = "--layers") -> list[
     return chosen
 
 
+_SEEDS = re.compile(r"\s*(?:seeds?\s*[:=])?\s*([\d,\s-]*\d[\d,\s-]*)", re.IGNORECASE)
+
+
+def target_kind(text: str) -> str:
+    """Whether a target of :func:`target_points` means seeds, vectors or photos."""
+    return "vectors" if ".npz" in text.lower() else "seeds" if _SEEDS.fullmatch(text) else "photos"
+
+
 def target_points(
     model: Generator, text: str, encoder: str | Path = "none", align: bool = True, face: int = 1
 ) -> Vectors:
@@ -82,8 +90,8 @@ def target_points(
     Photos (files, folders, addresses, - for standard input) are inverted by the quick preset, from the guess
     of ``encoder`` where there is one; ``align`` and ``face`` are as ``facegan invert`` has them.
     """
-    seeds = re.fullmatch(r"\s*(?:seeds?\s*[:=])?\s*([\d,\s-]*\d[\d,\s-]*)", text, re.IGNORECASE)
-    if not seeds and ".npz" not in text.lower():
+    seeds, kind = _SEEDS.fullmatch(text), target_kind(text)
+    if kind == "photos":
         from facegan.inversion.api import invert
 
         found = invert(text, model, encoder=encoder, align=align, face=face).vectors
@@ -91,7 +99,7 @@ def target_points(
             return Vectors(model.map(found.z).cpu().clone(), found.names, model.hash, "w+")
     given = parse_point(model, seeds[1] if seeds else text)
     with torch.inference_mode():
-        labels = model.labels_of([int(n) for n in given.names]) if ".npz" not in text.lower() else None
+        labels = model.labels_of([int(n) for n in given.names]) if kind == "seeds" else None
         w = model.map(given.z, labels=labels).cpu().clone()
     return Vectors(w, given.names, model.hash, "w+")
 
@@ -181,6 +189,8 @@ def edit(
     mask = None
     if re.fullmatch(r"[\d,\s-]+", keep):
         moved -= set(parse_layers(keep, model, "--keep"))
+        if not moved:
+            raise InputError(f"--keep {keep}: no layer is left to edit")
     elif keep:
         mask = Mask.read(keep, model)
     step = found.move(torch.zeros_like(points.z[:1]), strengths, sorted(moved))[0]
@@ -242,13 +252,15 @@ def held(model: Generator, w: torch.Tensor, step: torch.Tensor, watch: Sequence[
 
 def _points(model: Generator, target: Vectors | Sequence[int] | torch.Tensor) -> Vectors:
     if isinstance(target, Vectors):
-        target = target if target.space == "w+" else target.z
-    if isinstance(target, Vectors):
-        return target
+        if target.space == "w+":
+            return target
+        named, target = target.names, target.z
+    else:
+        named = ()
     if isinstance(target, torch.Tensor):
         with torch.inference_mode():
             w = model.map(target.float()).cpu().clone()
-        return Vectors(w, tuple(f"#{i + 1}" for i in range(len(w))), model.hash, "w+")
+        return Vectors(w, named or tuple(f"#{i + 1}" for i in range(len(w))), model.hash, "w+")
     return target_points(model, ",".join(str(int(seed)) for seed in target))
 
 
@@ -269,5 +281,6 @@ def mix_components(
 
     This mixes any network, also one that takes w in one place only.
     """
-    basis = unsupervised.sefa_basis(model, probe.spread_of(model))[list(components)].float()
+    chosen = sorted(set(components))
+    basis = unsupervised.sefa_basis(model, probe.spread_of(model))[chosen].float()
     return a + (b - a) @ basis.T @ basis

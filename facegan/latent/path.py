@@ -24,6 +24,7 @@ Tensor = torch.Tensor
 _TINY = 1e-12
 # Latents are float32: an angle nearer to 0 or pi than this is rounding.
 _SMALLEST_ANGLE = 1e-6
+_NEARLY_OPPOSITE = 3.0
 
 
 def lerp(a: Tensor, b: Tensor, t: float) -> Tensor:
@@ -38,12 +39,19 @@ def angle(a: Tensor, b: Tensor) -> float:
 
 
 def slerp(a: Tensor, b: Tensor, t: float) -> Tensor:
-    """Spherical linear interpolation (Shoemake 1985; White 2016), linear where sin(omega) is 0."""
+    """Spherical linear interpolation (Shoemake 1985; White 2016), linear where sin(omega) is 0.
+
+    Near the antipode of a vector of another length the formula runs off to infinity (with sin(omega) -> 0):
+    there directions are interpolated so, and lengths linearly.
+    """
     if float(a.norm()) < _TINY or float(b.norm()) < _TINY:
         return lerp(a, b, t)
     omega = angle(a, b)
     if math.sin(omega) < _SMALLEST_ANGLE:
         return lerp(a, b, t)
+    if omega > _NEARLY_OPPOSITE:
+        length = (1 - t) * float(a.norm()) + t * float(b.norm())
+        a, b = a * length / a.norm(), b * length / b.norm()
     return (math.sin((1 - t) * omega) * a + math.sin(t * omega) * b) / math.sin(omega)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import re
+import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -95,6 +96,8 @@ def load_vectors(path: str | Path, dim: int | None = None, w_shape: tuple[int, i
     Vectors of the spaces w and w+ are for those who say ``w_shape``, the model's (num_ws, w_dim).
     """
     path = Path(path)
+    if path.is_file() and not zipfile.is_zipfile(path):
+        raise InputError(f"{path}: not a readable .npz of vectors, such as numpy.savez(FILE, z=ARRAY) writes")
     try:
         with np.load(path, allow_pickle=False) as archive:
             name = next((s for s in SPACES if s in archive.files), None) or archive.files[0]
@@ -130,20 +133,31 @@ def select_vectors(
     text: str, dim: int | None = None, option: str = "--vectors", w_shape: tuple[int, int] | None = None
 ) -> Vectors:
     """All vectors of ``FILE.npz``, or some by number from 1: ``FILE.npz:3``, ``FILE.npz:1,4-6``."""
-    match = re.fullmatch(r"(.+\.npz):([^/\\]*)", text, re.IGNORECASE)
-    if not match:
-        return load_vectors(text, dim, w_shape)
-    saved = load_vectors(match[1], dim, w_shape)
-    numbers = parse_seeds(match[2], f"{option} {match[1]}:")
+    file, chosen = split_numbers(text)
+    saved = load_vectors(file, dim, w_shape)
+    if chosen is None:
+        return saved
+    numbers = parse_seeds(chosen, f"{option} {file}:")
     for number in numbers:
         if not 1 <= number <= len(saved):
-            raise InputError(f"{match[1]}: there is no vector {number} (it holds 1 to {len(saved)})")
+            raise InputError(f"{file}: there is no vector {number} (it holds 1 to {len(saved)})")
     return saved[[n - 1 for n in numbers]]
 
 
+def split_numbers(text: str) -> tuple[str, str | None]:
+    """``FILE.npz:1,4-6`` as file and numbers; the latter None where there are none."""
+    match = re.fullmatch(r"(.+\.npz):([^/\\]*)", text, re.IGNORECASE)
+    return (match[1], match[2]) if match else (text, None)
+
+
 def seed_vectors(model: Generator, seeds: Sequence[int]) -> Vectors:
-    """The latents of seeds."""
-    return Vectors(model.latent.sample(seeds), tuple(str(s) for s in seeds), model.hash)
+    """The latents ``N,dim`` of seeds; where those have labels of their own, w, which holds these as well."""
+    z, names = model.latent.sample(seeds), tuple(str(s) for s in seeds)
+    if model.varied is None:
+        return Vectors(z, names, model.hash)
+    with torch.inference_mode():
+        w = model.map(z, labels=model.labels_of(seeds)).cpu().clone()
+    return Vectors(w, names, model.hash, "w+")
 
 
 def constant_vectors(model: Generator, text: str) -> Vectors:

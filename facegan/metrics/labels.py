@@ -132,7 +132,7 @@ def label_photos(
     target = Path(out)
     for path, table in (
         (target, cells),
-        (target.with_name(f"{target.stem}-confidence{target.suffix}"), np.char.mod("%.4f", p)),
+        (confidence_file(out), np.char.mod("%.4f", p)),
     ):
         text = io.StringIO()
         writer = csv.writer(text, lineterminator="\n")
@@ -143,6 +143,11 @@ def label_photos(
         name: sure[:, k][sure[:, k] >= min_confidence].tolist() for k, name in enumerate(predictor.names)
     }
     return Labelled(len(files), confidence_by_name(given), tuple(rejects))
+
+
+def confidence_file(out: str | Path) -> Path:
+    """Where the confidence of the answers in the table ``out`` goes."""
+    return Path(out).with_name(f"{Path(out).stem}-confidence{Path(out).suffix}")
 
 
 def _check(min_confidence: float) -> None:

@@ -24,10 +24,10 @@ def swd(real: np.ndarray, fake: np.ndarray, seed: int = 0) -> dict[str, float]:
     the set, projected on 512 random directions. The same seed draws the same patches and directions.
     """
     count = min(len(real), len(fake), MOST)
-    sides = [_levels(images[(np.arange(count) * len(images)) // count]) for images in (real, fake)]
+    sides = [_patches(images[(np.arange(count) * len(images)) // count], seed) for images in (real, fake)]
     found: dict[str, float] = {}
-    for number, levels in enumerate(zip(*sides, strict=True)):
-        patches = [_patches(level, seed, number) for level in levels]
+    for number, height in enumerate(sides[0]):
+        patches = [_normalised(side[height]) for side in sides]
         dim = patches[0].shape[1]
         directions = torch.from_numpy(rng.normal(seed, f"swd/{number}", 0, dim, DIRECTIONS))
         directions /= directions.norm(dim=0, keepdim=True)
@@ -37,22 +37,25 @@ def swd(real: np.ndarray, fake: np.ndarray, seed: int = 0) -> dict[str, float]:
             a.sort(axis=1)
             b.sort(axis=1)
             total += float(np.abs(a - b).mean(1, dtype=np.float64).sum())
-        found[f"swd_{levels[0].shape[2]}"] = 1000 * total / DIRECTIONS
+        found[f"swd_{height}"] = 1000 * total / DIRECTIONS
     return {"swd": float(np.mean(list(found.values()))), **found}
 
 
-def _levels(images: np.ndarray) -> list[torch.Tensor]:
-    """The pyramids of all pictures, made in pieces: what comes in between is several times as large."""
-    levels: list[torch.Tensor] = []
+def _patches(images: np.ndarray, seed: int) -> dict[int, torch.Tensor]:
+    """Of each level, by its height, ``N * 128, 49, C``: of the pyramids, a few pictures' at a time, they are
+    all that is kept."""
+    found: dict[int, torch.Tensor] = {}
     for start in range(0, len(images), PIECE):
-        for i, piece in enumerate(_pyramid(images[start : start + PIECE])):
+        for number, level in enumerate(_levels(images[start : start + PIECE])):
+            piece = _picked(level, seed, number, start)
+            height = level.shape[2]
             if start == 0:
-                levels.append(piece.new_empty(len(images), *piece.shape[1:]))
-            levels[i][start : start + len(piece)] = piece
-    return levels
+                found[height] = piece.new_empty(len(images) * PATCHES, *piece.shape[1:])
+            found[height][start * PATCHES :][: len(piece)] = piece
+    return found
 
 
-def _pyramid(images: np.ndarray) -> list[torch.Tensor]:
+def _levels(images: np.ndarray) -> list[torch.Tensor]:
     """Each level is what the next coarser one cannot say; the last is the rest."""
     x = torch.from_numpy(np.ascontiguousarray(images)).permute(0, 3, 1, 2).float()
     levels = []
@@ -73,16 +76,20 @@ def _blur(x: torch.Tensor) -> torch.Tensor:
     return F.conv2d(across, line.view(1, 1, 5, 1).expand(channels, 1, 5, 1), groups=channels)
 
 
-def _patches(level: torch.Tensor, seed: int, number: int) -> torch.Tensor:
-    """``N * 128, C * 49``, each channel with mean 0 and standard deviation 1 over all of them."""
+def _picked(level: torch.Tensor, seed: int, number: int, start: int) -> torch.Tensor:
+    """Patches, ``N * 128, 49, C``, of the pictures ``start ..`` in the level ``number``."""
     n, channels, h, w = level.shape
-    u = rng.uniform(seed, f"swd/where/{number}", 0, n * PATCHES, 2)
+    u = rng.uniform(seed, f"swd/where/{number}", start * PATCHES, n * PATCHES, 2)
     top = torch.from_numpy((u[:, 0] * (h - PATCH + 1)).astype(np.int64)).view(n, PATCHES, 1, 1)
     left = torch.from_numpy((u[:, 1] * (w - PATCH + 1)).astype(np.int64)).view(n, PATCHES, 1, 1)
     rows = top + torch.arange(PATCH).view(1, 1, PATCH, 1)
     columns = left + torch.arange(PATCH).view(1, 1, 1, PATCH)
     picked = level[torch.arange(n).view(n, 1, 1, 1), :, rows, columns]  # N, P, 7, 7, C
-    picked = picked.reshape(n * PATCHES, PATCH * PATCH, channels)
-    mean = picked.mean((0, 1), keepdim=True)
-    std = picked.std((0, 1), keepdim=True)
-    return ((picked - mean) / std.clamp_min(1e-8)).reshape(n * PATCHES, -1)
+    return picked.reshape(n * PATCHES, PATCH * PATCH, channels)
+
+
+def _normalised(patches: torch.Tensor) -> torch.Tensor:
+    """``N * 128, 49 * C``, each channel with mean 0 and standard deviation 1 over all of them."""
+    mean = patches.mean((0, 1), keepdim=True)
+    std = patches.std((0, 1), keepdim=True)
+    return ((patches - mean) / std.clamp_min(1e-8)).flatten(1)

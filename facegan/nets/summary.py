@@ -103,8 +103,11 @@ def shape_text(shape: Sequence[int]) -> str:
     return "x".join(map(str, [*shape[1:], *shape[:1]]))
 
 
-def _macs(module: nn.Module, given: torch.Tensor, out: torch.Tensor) -> int:
-    """Of the whole batch. A transposed convolution spreads each value given, a plain one gathers."""
+def macs_of(module: nn.Module, given: torch.Tensor, out: torch.Tensor) -> int:
+    """Multiply-accumulates of one call, for the whole batch.
+
+    A transposed convolution spreads each value given, a plain one gathers.
+    """
     if isinstance(module, (ops.EqualizedConv2d, stylegan2_nets.StyledConv, stylegan2_nets.ToRGB)):
         values, channels = out, module.out_channels
         if getattr(module, "up", 1) > 1:
@@ -147,7 +150,7 @@ def summarize(module: nn.Module, example_inputs: torch.Tensor | Sequence[Any]) -
             whole = is_parametrized(m)  # whose weight is kept one module further down
             trained = sum(p.numel() for p in m.parameters(recurse=whole)) if first else 0
             kept = statistics(m, recurse=whole) if first else 0
-            macs = _macs(m, given[0], out) // batch
+            macs = macs_of(m, given[0], out) // batch
             shape = tuple(out.shape[1:])
             rows.append(LayerInfo(name, kind_of(m), shape, trained, kept, macs, _block_of(module, name)))
 

@@ -63,7 +63,8 @@ def _colour(result: Attacked, index: int) -> str:
 
 
 def _short(text: str, most: int = 24) -> str:
-    return text if len(text) <= most else text[: most - 1].rstrip() + "…"
+    short = text if len(text) <= most else text[: most - 1].rstrip() + "…"
+    return short.replace("$", r"\$")  # else what stands between two of them is read as mathematics
 
 
 def _bars(

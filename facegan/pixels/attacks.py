@@ -25,6 +25,7 @@ from facegan.training.memory import is_out_of_memory
 
 LOSSES = ("ce", "margin", "probability")
 EPSILON = {"linf": 4 / 255, "l2": 5.0}  # the ball, in [0, 1], where none is given
+ROUNDING = 1e-4  # of a probability: batches of other sizes round differently
 _MOST = 1 << 26  # values of photos that are attacked together
 
 
@@ -33,9 +34,10 @@ class Attacked:
     """What became of one photo.
 
     image: uint8 ``H,W,3``, the photo's size. success: whether the classifier says what it should of
-    ``image``; ``probability``: how sure it is of ``said``. linf, l2: of the difference, in [0, 1]. changed:
-    the share of pixels that differ. before, after: the top five, (class, probability). curve: probabilities
-    (of the goal, of the source) before the first step and after each. signum: the signal that ended it, or 0.
+    ``image``, with the ``confidence`` asked for; ``probability``: of the goal. linf, l2: of the difference,
+    in [0, 1]. changed: the share of pixels that differ. before, after: the top five, (class, probability).
+    curve: probabilities (of the goal, of the source) before the first step and after each. signum: the signal
+    that ended it, or 0.
     """
 
     name: str
@@ -54,6 +56,7 @@ class Attacked:
     steps: int
     curve: list[tuple[float, float]]
     signum: int = 0
+    confidence: float = 0.0
 
 
 def attack(
@@ -75,6 +78,7 @@ def attack(
     batch: int = 0,
     seed: int = 0,
     on_step: Callable[[StepStats], None] | None = None,
+    on_result: Callable[[Attacked], None] | None = None,
 ) -> list[Attacked]:
     """Change ``photos`` until ``classifier`` sees ``target`` in each of them.
 
@@ -90,6 +94,7 @@ def attack(
     robust: transformations after which it should still work: ``resize``, ``jpeg``.
     samples: of the transformations, for each step.
     batch: photos at once; 0 is one for each thread, 16 on a GPU.
+    on_step, on_result: see each step, and each photo's end.
 
     Ctrl-C ends it after the step that runs; results then have ``signum``, and photos not begun are left out.
     """
@@ -105,7 +110,7 @@ def attack(
     results: list[Attacked] = []
     for group in _groups(photos, classes, size):
         try:
-            results += _attack_group(classifier, group, confidence, plan, on_step, len(results), len(photos))
+            ended = _attack_group(classifier, group, confidence, plan, on_step, len(results), len(photos))
         except (RuntimeError, MemoryError) as error:
             if is_out_of_memory(error):
                 values = sum(pixels.size for _, pixels, _ in group)
@@ -114,6 +119,10 @@ def attack(
                     f"{classifier.device}; give smaller photos (--size), or fewer at once (--batch 1)"
                 ) from None
             raise
+        results += ended
+        if on_result is not None:
+            for one in ended:
+                on_result(one)
         if results[-1].signum:
             break
     return results
@@ -231,7 +240,7 @@ def result(
     goal, before = subject.goal, classifier.top(subject.first) if subject.first is not None else []
     blank = Attacked(
         name, pixels, pixels, goal.source, goal.target, goal.source, False, 0.0, before, [], 0.0, 0.0, 0.0,
-        subject.steps, subject.curve, signum,
+        subject.steps, subject.curve, signum, goal.confidence,
     )  # fmt: skip
     return verified(classifier, blank, images.unit_to_uint8(subject.at(subject.best))[0], subject.last)
 
@@ -248,9 +257,11 @@ def verified(
     d = image.astype(np.int16) - result.original
     flat = d.ravel().astype(np.float32)
     goal, said = Goal(result.target, result.source), int(logits.argmax())
+    probability = float(goal.probability(logits))
+    first = said == goal.target if goal.target >= 0 else said != goal.source
     return replace(
-        result, image=image, said=said, probability=float(goal.probability(logits)),
-        success=said == goal.target if goal.target >= 0 else said != goal.source,
+        result, image=image, said=said, probability=probability,
+        success=first and probability >= result.confidence - ROUNDING,
         after=classifier.top(logits), linf=max(int(d.max()), -int(d.min())) / LEVELS,
         l2=float(np.sqrt(flat @ flat)) / LEVELS,
         changed=float(((d[..., 0] | d[..., 1] | d[..., 2]) != 0).mean()),

@@ -205,7 +205,9 @@ class Classifier:
         text = text.strip()
         if not text:
             raise InputError("which class? Give its name or number")
-        if text.lstrip("-").isdecimal():
+        if (exact := [label.casefold() for label in self.labels]).count(text.casefold()) == 1:
+            return exact.index(text.casefold())
+        if text.removeprefix("-").isdecimal():
             if 0 <= int(text) < len(self.labels):
                 return int(text)
             raise InputError(f"class {text}: {self.name} has the classes 0 to {len(self.labels) - 1}")
@@ -264,6 +266,16 @@ def keras_names(module: nn.Module) -> dict[str, str]:
     return names
 
 
+def _three(spec: str, name: str, values: Any) -> tuple[float, ...]:
+    try:
+        found = tuple(float(value) for value in values)
+    except (TypeError, ValueError):
+        found = ()
+    if len(found) != 3:
+        raise InputError(f"{spec}: its {name} must be three numbers, one for each colour, not {values}")
+    return found
+
+
 def load_classifier(
     spec: str,
     *,
@@ -299,7 +311,8 @@ def load_classifier(
     for name, values in (("mean", mean), ("std", std)):
         if values is not None and len(values) != 3:
             raise InputError(f"--{name} takes three numbers, not {len(values)}")
-    if std is not None and min(std) <= 0:
+    mean, std = mean or _three(spec, "mean", loaded.mean), std or _three(spec, "std", loaded.std)
+    if min(std) <= 0:
         raise InputError("--std must be above 0")
     if size is None:
         raise InputError(f"{spec}: how large are its pictures? Say so with --input-size")
@@ -307,7 +320,7 @@ def load_classifier(
         raise InputError(f"--input-size must be from 1 to 4096, not {size[0]}")
     names = read_labels(labels) if labels else loaded.labels
     classifier = Classifier(
-        spec, loaded.module, size, mean or loaded.mean, std or loaded.std,
+        spec, loaded.module, size, mean, std,
         crop=loaded.crop if crop else 0.0, device=device, batch=loaded.batch,
     )  # fmt: skip
     if names and len(names) != len(classifier.labels):

@@ -114,6 +114,8 @@ class Objective:
         Mordvintsev, Olah, Tyka 2015 (*Inceptionism*; the authors' notebook): each position is moved towards
         the guide's position with the largest inner product.
         """
+        if not any(goal.what == "square" for goal in self.goals):
+            raise InputError("--guide goes with whole layers (--layers NAME), not with channels or classes")
         with torch.no_grad():
             acts = self.classifier.activations(guide, self.layers, resize=False)
         for name, act in acts.items():

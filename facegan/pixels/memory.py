@@ -47,10 +47,13 @@ def spared(classifier: Classifier, pixels: int, tile: int, hint: str = "") -> It
         )
     try:
         yield
-    except (RuntimeError, MemoryError) as error:
+    except (RuntimeError, MemoryError, AssertionError) as error:
         if is_out_of_memory(error):
             raise InputError(f"out of memory on {classifier.device}: {hint}") from None
-        if any(sign in str(error) for sign in ("Expected input at", "cannot be multiplied", "size mismatch")):
+        if any(
+            sign in str(error)
+            for sign in ("Expected input at", "cannot be multiplied", "size mismatch", "Wrong image")
+        ):
             height, width = classifier.input_size
             raise InputError(
                 f"{classifier.name}: takes pictures of {width}x{height} px only, and this needs any size "

@@ -129,8 +129,16 @@ def in_radius(subject: Subject, s: Settings) -> Tensor:
 
 
 def between(subject: Subject, s: Settings) -> Tensor:
-    """v itself, which lies between the grid's points: rounded by whoever keeps it."""
+    """v itself, which lies between the grid's points: :func:`rounded` by whoever keeps it."""
     return subject.v.clone()
+
+
+def rounded(q: Tensor, s: Settings) -> Tensor:
+    """The nearest point of the grid, within the ball of ``epsilon``."""
+    if s.norm == "linf":
+        return steepest_inf(q, s.epsilon)
+    near = q.round()
+    return near if norm2(near) <= s.epsilon else steepest_l2(q, min(s.epsilon, norm2(q)))
 
 
 @dataclass(frozen=True)

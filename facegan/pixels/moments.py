@@ -30,24 +30,40 @@ class Moments:
     """Call it with (steps done, uint8 ``H,W,3``); ``finish`` makes the film.
 
     folder: where pictures go, as 000100.png; "" keeps none. film: a file's name; "" makes none.
+    going_on: pictures of earlier steps that are there already belong to the film, too.
     """
 
-    def __init__(self, folder: str = "", film: str = "", fps: float = 24.0) -> None:
-        self.film, self.fps, self.files = film, fps, list[Path]()
+    def __init__(self, folder: str = "", film: str = "", fps: float = 24.0, going_on: bool = False) -> None:
+        self.film, self.fps, self.files, self.going_on = film, fps, list[Path](), going_on
         self.temporary = tempfile.TemporaryDirectory() if film and not folder else None
         self.folder = Path(self.temporary.name) if self.temporary else Path(folder) if folder else None
 
     def __call__(self, done: int, image: np.ndarray) -> None:
         if self.folder is not None:
             path = self.folder / f"{done:06d}.png"
+            if not self.files:
+                self._take_up(done - 1)
             images.save_png(path, image)
             if path not in self.files:
                 self.files.append(path)
 
-    def finish(self, size: tuple[int, int]) -> int:
-        """The film, every frame as large as the result (height, width), at most 1920 px; its frames."""
-        count = 0
-        if self.film and self.files:
+    def _take_up(self, upto: int) -> None:
+        """What an earlier call has kept of the steps until ``upto``."""
+        if self.going_on and self.folder is not None:
+            found = (p for p in self.folder.glob("*.png") if p.stem.isdecimal() and int(p.stem) <= upto)
+            self.files = sorted(found, key=lambda p: int(p.stem))
+
+    def finish(self, done: int, image: np.ndarray) -> int:
+        """The film, every frame as large as ``image``, at most 1920 px; its number of frames.
+
+        ``image`` itself, of ``done`` steps, is one where no other was due.
+        """
+        count, size = 0, image.shape[:2]
+        if not self.files:
+            self._take_up(done)
+        if self.film and not self.files:
+            self(done, image)
+        if self.film:
             k = min(1.0, LONGEST_FILM / max(size))
             size = max(2, round(size[0] * k)), max(2, round(size[1] * k))
             frames = (images.resize(images.read_image_file(f), size) for f in self.files)
@@ -69,7 +85,7 @@ def save_curve(path: str | Path, rows: Sequence[Mapping[str, float]], title: str
     if not names:
         raise InputError(f"{path}: there are no steps to draw a curve of")
     figure = Figure(figsize=(3.6 * len(names), 3.0), layout="constrained")
-    figure.suptitle(title, fontsize=10)
+    figure.suptitle(title, fontsize=10, parse_math=False)
     jumps = [i + 1 for i, (a, b) in enumerate(itertools.pairwise(rows)) if _place(a) != _place(b)]
     for axes, name in zip(np.atleast_1d(np.asarray(figure.subplots(1, len(names)))), names, strict=True):
         values = [row[name] for row in rows]

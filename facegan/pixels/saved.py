@@ -37,6 +37,8 @@ def load_state(path: str | Path, mark: str) -> tuple[dict[str, Tensor], int] | N
         raise InputError(
             f"{path}: cannot be read as unfinished work ({error}); remove it to begin anew"
         ) from None
+    if not papers:
+        raise InputError(f"{path}: is no unfinished work, but would be in its place; choose another --out")
     if papers.get("format") != FORMAT or papers.get("mark") != mark:
         raise InputError(
             f"{path}: is unfinished work with other settings or pictures; use those, remove it, or choose "

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from facegan import rng
 from facegan.pixels.classifiers import Classifier
-from facegan.pixels.methods import Method, Settings, random_start
+from facegan.pixels.methods import Method, Settings, random_start, rounded
 from facegan.pixels.subject import Subject
 from facegan.pixels.transforms import Transform
 
@@ -115,11 +115,11 @@ class Search:
         if self.plan.method.rounds:
             return subject.seen(q, views, self.plan.norm)
         if not all(subject.goal.reached(row) for row in views):  # q lies between pictures
-            subject.keep(q.round(), None)
+            subject.keep(rounded(q, self.plan.settings), None)
             return False
-        rounded = q.round()
+        near = rounded(q, self.plan.settings)
         with torch.no_grad():
-            return subject.seen(rounded, list(self._logits([subject.at(rounded)])))
+            return subject.seen(near, list(self._logits([subject.at(near)])))
 
     def _transformed(self, subject: Subject, leaf: Tensor, number: int, views: list[Tensor]) -> Tensor:
         """The sum of the gradients of transformed copies, one in memory at a time; adds to ``views``."""

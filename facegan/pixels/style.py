@@ -39,7 +39,7 @@ SAVE_EVERY = 25  # steps between states on disk
 
 @dataclass(frozen=True)
 class Stylized:
-    """``image`` uint8 ``H,W,3``; ``curve`` a row of named losses for each step, from the resumed one on."""
+    """``image`` uint8 ``H,W,3``; ``curve`` a row of named losses for each step."""
 
     image: np.ndarray
     outcome: Outcome
@@ -259,9 +259,13 @@ class Painter:
 def fingerprint(classifier: Classifier, work: _Work, settings: StyleSettings) -> str:
     """What a saved state belongs to: settings, pictures and classifier."""
     digest = hashlib.sha256(json.dumps(asdict(settings), sort_keys=True).encode())
-    digest.update(classifier.name.encode())
-    for picture in [work.photo, *work.styles, *(m for m in work.masks if m is not None)]:
-        digest.update(str(picture.shape).encode() + picture.tobytes())
+    seen = (classifier.name, classifier.input_size, classifier.mean, classifier.std)
+    digest.update(json.dumps(seen).encode())
+    for name, tensor in classifier.module.state_dict().items():  # some of each tensor's numbers: VGG is large
+        some = tensor.detach().flatten()[:: max(1, tensor.numel() // 64)].cpu().float()
+        digest.update(f"{name} {tuple(tensor.shape)}".encode() + some.numpy().tobytes())
+    for picture in [work.photo, *work.styles, *work.masks]:
+        digest.update(b"none" if picture is None else str(picture.shape).encode() + picture.tobytes())
     return digest.hexdigest()[:16]
 
 
@@ -281,7 +285,8 @@ def stylize(
     """``content`` in the style of ``styles``; ``changes`` are fields of ``StyleSettings``.
 
     masks: a picture for each style, white where it goes, or "-" (instead of ``StyleSettings.masks``).
-    state: a file that holds the unfinished work; the same call goes on from it, and removes it at the end.
+    state: a file that holds the work so far; the same call goes on from it. Whoever has saved the result
+        removes it.
     every: ``on_picture(steps done, uint8 H,W,3)`` after so many steps.
 
     Ctrl-C ends it after the step that runs; the result is the picture so far (``outcome.exit_code`` 130).
@@ -294,12 +299,23 @@ def stylize(
     mark, start, curve = fingerprint(classifier, work, s), 0, list[dict[str, float]]()
     if state is not None and (found := load_state(state, mark)) is not None:
         tensors, start = found
+        noted_before = sorted(k for k in tensors if k.startswith("curve."))
+        columns = {k.split(".", 2)[2]: tensors.pop(k).tolist() for k in noted_before}
+        curve += [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
         painter.restore(tensors, start)
+
+    def save(steps: int) -> None:
+        assert state is not None
+        columns = {
+            f"curve.{i}.{name}": torch.tensor([row[name] for row in curve], dtype=torch.float64)
+            for i, name in enumerate(curve[0])
+        }
+        save_state(state, painter.state() | columns, steps, mark)
 
     def noted(stats: StepStats) -> None:
         curve.append({"loss": stats.loss, **stats.values})
         if state is not None and stats.step % SAVE_EVERY == 0 and stats.step < stats.steps:
-            save_state(state, painter.state(), stats.step, mark)
+            save(stats.step)
         if every and on_picture is not None and stats.step % every == 0:
             on_picture(stats.step, painter.image())
         if on_step is not None:
@@ -311,10 +327,7 @@ def stylize(
         outcome = optimise(
             painter.step, painter.total, seed=s.seed, purpose="stylize", start=start, on_step=noted
         )
-    if state is not None:
-        if outcome.steps < painter.total and outcome.steps:
-            save_state(state, painter.state(), outcome.steps, mark)
-        else:
-            Path(state).unlink(missing_ok=True)
+    if state is not None and outcome.steps > start:
+        save(outcome.steps)
     image = painter.image() if outcome.steps else work.photo
     return Stylized(image, outcome, curve, [size for size, _ in painter.stages])

@@ -78,7 +78,11 @@ def short_names(paths: Sequence[Path]) -> list[str]:
 def _subtitle(records: Sequence[RunRecord], names: Sequence[str], repeats: bool) -> str:
     recipes = dict.fromkeys(str(r.config.get("recipe") or r.config.get("family") or "?") for r in records)
     what = f"{len(records)} run{'s' * (len(records) > 1)} of {', '.join(recipes)}"
-    return f"{what}: {', '.join(names)}" + (", the same but for the seed" if repeats else "")
+    others = [name for name in differing(records) if name != "seed" and not name.startswith("machine.")]
+    same = (
+        f"not the same but for the seed: see {', '.join(others)}" if others else "the same but for the seed"
+    )
+    return f"{what}: {', '.join(names)}" + f", {same}" * repeats
 
 
 # --- curves -------------------------------------------------------------------------------------

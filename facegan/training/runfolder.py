@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import platform
@@ -29,7 +30,8 @@ class RunFolder(Silent):
     def __init__(self, path: Path) -> None:
         self.path = path
         try:
-            self._before = {p.name for p in path.iterdir()} if path.is_dir() else None
+            self._before = {p.name for p in path.iterdir()} if path.is_dir() else set()
+            self._made = [folder for folder in (path, *path.parents) if not folder.exists()]
             path.mkdir(parents=True, exist_ok=True)
             self._lock = open(path / ".lock", "a+")  # noqa: SIM115  held as long as the run lives
         except OSError as error:
@@ -85,12 +87,13 @@ class RunFolder(Silent):
 
     def withdraw(self) -> None:
         """Leave nothing behind of a run that could not begin: what was there before stays."""
-        new = {p.name for p in self.path.iterdir()} - (self._before or set())
+        new = {p.name for p in self.path.iterdir()} - self._before
         if new <= {".lock", "config.json", "environment.json"}:
             for name in new:
                 (self.path / name).unlink()
-            if self._before is None:
-                self.path.rmdir()
+            with contextlib.suppress(OSError):  # another run has begun beside this one
+                for folder in self._made:
+                    folder.rmdir()
 
     def truncate(self, images_seen: int) -> None:
         """Forget statistics and pictures after the point at which a run resumes."""

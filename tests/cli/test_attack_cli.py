@@ -93,6 +93,39 @@ def test_a_folder_with_each_report(place: Path, capsys: pytest.CaptureFixture[st
     assert page.count("<img") == 6 and "2 of 2 photos" in page and "://" not in page
 
 
+def test_every_photo_has_a_place_of_its_own(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Also beside others' figures, and where one of the folder cannot be read."""
+    photo = Path("photos/a.png").read_bytes()
+    for name in ("a-2.jpg", "a.jpg", "a-figure.png"):
+        (place / "photos" / name).write_bytes(photo)
+    (place / "photos" / "c.png").write_bytes(photo[:200])
+    argv = [
+        "attack",
+        "photos",
+        "--model",
+        "net.py:load",
+        "--epsilon",
+        "40/255",
+        "--out",
+        "made",
+        "--batch",
+        "1",
+    ]
+    assert main(argv) == 1
+    out, err = capsys.readouterr()
+    assert "5 of 5 reached" in out and err.count("\n") == 1 and "left out: " in err and "c.png" in err
+    made = [line.rpartition(" -> ")[2] for line in out.splitlines()[:5]]
+    files = [m.replace(".png", f"{kind}.png") for m in made for kind in ("", "-figure", "-difference")]
+    assert sorted(str(p) for p in Path("made").iterdir()) == sorted(files) and len(set(files)) == 15
+    assert all(read_image_file(m).shape == (40, 60, 3) for m in made if not m.startswith("made/b"))
+
+
+def test_not_as_sure_as_asked(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    argv = ["attack", "photos/a.png", "--model", "net.py:load", "--target", "bus", "--epsilon", "60/255"]
+    assert main([*argv, "--confidence", "0.999999", "--steps", "3", "--no-figure"]) == 1
+    assert "(not as sure as 0.999999)" in capsys.readouterr().out
+
+
 def test_what_was_not_reached_has_exit_code_1(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
     argv = ["attack", "photos/a.png", "--model", "net.py:load", "--target", "bus", "--epsilon", "1/255"]
     assert main([*argv, "--robust", "resize", "jpeg", "--steps", "3"]) == 1
@@ -129,8 +162,9 @@ MISTAKES = {
     "text named png": (["text.png"], "not an image"),
     "class": (["photos/a.png", "--target", "elefant"], "near it: 2 African elephant"),
     "jpg": (["photos/a.png", "--out", "x.jpg"], "must end in .png"),
-    "itself": (["photos/a.png", "--out", "photos/a.png"], "is the photo itself"),
-    "folder itself": (["photos", "--out", "photos"], "holds the photos themselves"),
+    "itself": (["photos/a.png", "--out", "photos/a.png"], "it would replace what is read there"),
+    "folder itself": (["photos", "--out", "photos"], "holds photos that are read"),
+    "figure itself": (["my-figure.png", "--out", "my.png"], "my-figure.png: it would replace what is read"),
     "one file for two": (["photos", "--out", "x.png"], "2 photos need a folder"),
     "epsilon": (["photos/a.png", "--epsilon", "four"], "--epsilon four: not a number such as"),
     "epsilon 0": (["photos/a.png", "--epsilon", "0"], "at least 1/255"),
@@ -150,6 +184,7 @@ MISTAKES = {
 def test_mistakes(name: str, place: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (place / "empty").mkdir()
     (place / "text.png").write_text("hello")
+    (place / "my-figure.png").write_bytes((place / "photos" / "a.png").read_bytes())
     argv, message = MISTAKES[name]
     model = [] if "--model" in argv else ["--model", "net.py:load"]
     assert main(["attack", *argv, *model]) == 2

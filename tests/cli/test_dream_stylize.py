@@ -90,6 +90,14 @@ def test_a_style_with_pictures_curve_and_film(capsys: pytest.CaptureFixture[str]
     assert Path("f.mp4").read_bytes()[4:8] == b"ftyp" and not Path("photo-style.safetensors").exists()
 
 
+def test_a_film_has_a_frame_at_least_and_names_may_have_dollars() -> None:
+    Path("photo.jpg").rename("cost_$5_$6.jpg")
+    facegan("dream", "cost_$5_$6.jpg", *MODEL, *QUICK, "--every", 9, "--film", "f.gif", "--curve", "c.png")
+    assert Image.open("f.gif").n_frames == 1 and Image.open("c.png").width > 300
+    facegan("dream", *MODEL, "--layers", "b:0", "--steps", 3, "--size", 32, "--film", "n.gif")
+    assert Image.open("n.gif").n_frames == 1
+
+
 @pytest.mark.parametrize("command", ["dream", "stylize"])
 def test_ctrl_c_saves_the_picture_so_far(command: str, tmp_path: Path) -> None:
     """A real process and a real signal; stylize then ends where an uninterrupted run ends."""
@@ -113,6 +121,24 @@ def test_ctrl_c_saves_the_picture_so_far(command: str, tmp_path: Path) -> None:
         assert subprocess.run(run, capture_output=True).returncode == 0
         facegan("stylize", *common, "--out", "whole.png", "--quiet")
         assert np.array_equal(np.asarray(Image.open("o.png")), np.asarray(Image.open("whole.png")))
+        assert not Path("o.safetensors").exists()
+
+
+def test_the_work_is_kept_until_the_picture_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A full disk, say: the same command goes on from the end, and the film has all its frames."""
+    command = ["stylize", "photo.jpg", "style.png", *MODEL, *STYLE, "--out", "o.png", "--quiet"]
+    command += ["--every", "2", "--film", "f.gif", "--curve", "c.png"]
+
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("facegan.images.save_picture", full)
+        assert main(command) == 2
+    assert Path("o.safetensors").exists() and not Path("o.png").exists()
+    assert main(command) == 0 and not Path("o.safetensors").exists()
+    assert Path("o.png").exists() and Path("c.png").exists()
+    assert Image.open("f.gif").n_frames == len(list(Path("o-steps").iterdir())) == 4
 
 
 MISTAKES = {
@@ -124,7 +150,15 @@ MISTAKES = {
     "dream photo.jpg --model net.py:load --octaves 0": "--octaves must be at least 1, not 0",
     "dream photo.jpg --model net.py:load --every -2": "--every",
     "dream photo.jpg --model net.py:load --out x.bmp": "--out x.bmp: the name must end in .png or .jpg",
-    "dream photo.jpg --model net.py:load --out photo.jpg": "is a picture that is read",
+    "dream photo.jpg --model net.py:load --out photo.jpg": "it would replace what is read",
+    "dream photo.jpg --model net.py:load --guide style.png --out style.png": "it would replace what is read",
+    "dream style.png --model net.py:load --curve style.png": "--curve style.png: it would replace",
+    "dream photo.jpg --model net.py:load --out x.png --curve x.png": "another result goes there",
+    "dream photo.jpg --model net.py:load --out kept.png": "--out kept.png: is a folder",
+    "dream photo.jpg --model net.py:load --turn 5": "go with --zoom",
+    "dream photo.jpg --model net.py:load --zoom 1.1 --film x.gif --curve c.png": "leave out --out, --curve",
+    "dream photo.jpg --model net.py:load --layers b:1 --guide style.png": "--guide goes with whole layers",
+    "stylize photo.jpg style.png --model net.py:load --masks style.png --out style.png": "would replace",
     "dream photo.jpg --model net.py:load --film x.avi": "--film x.avi: the name must end in",
     "dream photo.jpg --model net.py:load --film x.gif --fps 90": "--fps must be above 0 and, for x.gif",
     "dream photo.jpg --model net.py:load --zoom 1.1": "--zoom flies into a photo: give PHOTO and --film",
@@ -142,13 +176,14 @@ MISTAKES = {
     "stylize photo.jpg style.png --model net.py:load --masks photo.jpg none.png": "2 masks for 1 styles",
     "stylize photo.jpg style.png --model net.py:load --masks none.png": "none.png is not a file",
     "stylize photo.jpg style.png --model net.py:load --film x.gif": "keep what --every says",
-    "stylize photo.jpg style.png --model net.py:load --out style.png": "is a picture that is read",
+    "stylize photo.jpg style.png --model net.py:load --out style.png": "it would replace what is read",
     "stylize photo.jpg style.png --model net.py:load --optimizer sgd": "choose one of adam, lbfgs, plain",
 }
 
 
 @pytest.mark.parametrize("line", MISTAKES)
 def test_mistakes_are_one_line(line: str, capsys: pytest.CaptureFixture[str]) -> None:
+    Path("kept.png").mkdir()
     before = sorted(os.listdir())
     assert main(line.split()) == 2
     said = capsys.readouterr().err.strip()

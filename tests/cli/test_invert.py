@@ -172,6 +172,7 @@ MISTAKES = {
     "out": (["seed:1", "--out", "text.png"], "--out text.png: text.png is a file; choose a folder"),
     "out below": (["seed:1", "--out", "text.png/x"], "text.png is a file; choose a folder"),
     "out beside the photo": (["text.png", "--out", "."], "--out .: the photos lie there"),
+    "out below the folder": (["empty", "--out", "empty/sub"], "--out empty/sub: the photos lie there"),
     "out of the folder": (["empty", "--out", "empty/../empty"], "the photos lie there"),
     "empty": ([""], "give a photo: a file, a folder"),
     "no number": (["seed:1", "--steps", "abc"], "--steps abc: not a whole number"),

@@ -54,6 +54,7 @@ def test_a_quoted_file_name_may_hold_a_comma(tmp_path: Path) -> None:
 def test_names_match_by_path_first_and_by_the_last_part_else() -> None:
     table = {"one/a.png": 1, "a.png": 2}
     assert [lookup(table, n) for n in ("one/a.png", "two/a.png", "a.png", "b.png")] == [1, 2, 2, None]
+    assert lookup({r"\udcff.jpg": 3}, "a/\udcff.jpg") == 3  # as 'facegan label' and datasets write bytes
 
 
 BAD_ATTRIBUTES = {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -176,7 +177,12 @@ def test_predictions_that_are_not_sure_are_unknown(at: Path, tmp_path: Path) -> 
 
 
 @pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGKILL])
-def test_a_process_that_is_stopped_leaves_no_dataset(at: Path, tmp_path: Path, stop: int) -> None:
+@pytest.mark.parametrize("there", [False, True])
+def test_a_process_that_is_stopped_leaves_no_dataset(
+    at: Path, tmp_path: Path, stop: int, there: bool
+) -> None:
+    if there:
+        (tmp_path / "out").mkdir()
     code = """
 import os, sys, time
 from facegan.data import rewrite
@@ -194,14 +200,17 @@ sys.exit(main(["select", sys.argv[1], "odd", "--out", sys.argv[2]]))
         assert process.stdout and process.stdout.readline() == "writing\n"
         process.send_signal(stop)
         error = process.communicate(timeout=60)[1]
-    assert not (tmp_path / "out").exists()
+    assert not (tmp_path / "out" / "dataset.json").exists() and (tmp_path / "out").exists() == there
     if stop == signal.SIGINT:
         assert process.returncode == 130 and error == "\nfacegan select: interrupted\n"
-        assert list(tmp_path.iterdir()) == []
+        assert list(tmp_path.rglob("*")) == [tmp_path / "out"] * there
+    running = tmp_path / f".out.{os.getpid()}.tmp"  # of a process that is still at work
+    running.mkdir()
     made = select(
         Dataset(at / "ds"), "odd", tmp_path / "out"
     ).dataset  # what a kill has left is not in the way
     assert rows_of(made) == [1, 3, 5, 7, 9, 11]
+    assert set(tmp_path.glob(".*")) | set((tmp_path / "out").glob(".*")) <= {running}
 
 
 def test_a_subset_trains(tmp_path: Path, capsys: Any) -> None:

@@ -7,14 +7,17 @@ import pytest
 from facegan.data.where import parse_where
 from facegan.errors import InputError
 
-NAMES = ["Smiling", "Eyeglasses", "Wearing_Hat", "label", "5_o_Clock_Shadow", "Notable", "Android"]
+NAMES = [
+    "Smiling", "Eyeglasses", "Wearing_Hat", "label", "5_o_Clock_Shadow", "Notable", "Android",
+    "Black-and-White", "Rock or Roll", "R&B",
+]  # fmt: skip
 # One letter a row; the columns are those of NAMES. None is unknown.
 ROWS = {
-    "a": [1, 0, 0, 3, 0, 1, 0],
-    "b": [1, 1, 0, 4, 1, 0, 1],
-    "c": [0, 1, 1, 5, 0, 0, 0],
-    "d": [None, None, None, None, None, None, None],
-    "e": [0, 0, 1, -1, 1, 1, 1],
+    "a": [1, 0, 0, 3, 0, 1, 0, 1, 0, 0],
+    "b": [1, 1, 0, 4, 1, 0, 1, 0, 1, 0],
+    "c": [0, 1, 1, 5, 0, 0, 0, 1, 0, 1],
+    "d": [None] * 10,
+    "e": [0, 0, 1, -1, 1, 1, 1, 0, 1, 1],
 }
 CASES = {
     "Smiling": "ab",
@@ -43,6 +46,11 @@ CASES = {
     "  ( ( Smiling ) )  ": "ab",
     "Notable or Android": "abe",  # names that begin with an operator's letters
     "not Notable": "bc",
+    "black-and-white and not smiling": "c",  # a hyphen joins, a blank parts
+    "Black_and_White": "ac",
+    '"rock or roll" and Smiling': "b",
+    'not "R&B" and label < 5': "ab",
+    '("R&B") or smiling': "abce",
 }
 
 

@@ -142,6 +142,16 @@ def test_w_maps_and_synthesises(family, runs):
 
 
 @pytest.mark.parametrize("family", FAMILIES)
+def test_show_counts_what_the_summary_counts(family, runs):
+    from facegan.cli.show import facts
+    from facegan.nets.summary import summarize
+
+    found, model = facts(str(runs(family))), facegan.load(runs(family))
+    expected = sum(layer.macs for layer in summarize(model.network, model.latent.sample([0])))
+    assert found["macs"] == sum(row["macs"] for row in found["layers"]) == expected > 1000
+
+
+@pytest.mark.parametrize("family", FAMILIES)
 @pytest.mark.parametrize("command", [
     ["generate", "MODEL", "--count", "4", "--out", "OUT.png"],
     ["interpolate", "MODEL", "0", "1", "--steps", "4", "--out", "OUT.png"],
@@ -327,9 +337,32 @@ def test_saved_vectors_keep_the_labels_that_were_drawn(family, portraits, runs, 
         assert np.abs(drawn["images"].astype(int) - model.sample(12, truncation=0.7)).max() <= 1
         assert np.abs(shown["images"].astype(int) - model.sample(12)).max() <= 1
     capsys.readouterr()
+    label = model.labels[0]
+    assert main(["generate", run, "--vectors", saved, "--labels", f"{label}=1", "--out", again]) == 2
+    assert "vectors of w hold their labels already" in capsys.readouterr().err
+    assert main(["generate", run, "--vectors", saved, "--out", again]) == 0
+    assert "labels:" not in capsys.readouterr().err  # it would be none of theirs
+    film = [
+        "film",
+        run,
+        "3",
+        "5",
+        "--labels",
+        "random",
+        "--seconds",
+        "1",
+        "--fps",
+        "4",
+        "--features",
+        "pixels",
+    ]
+    assert main([*film, "--latents", saved, "--out", str(tmp_path / "f.gif")]) == 0
+    first = load_vectors(saved, w_shape=(model.num_ws, model.w_dim)).z[:1]
+    torch.testing.assert_close(first, model.map(model.latent.sample([3]), labels=model.labels_of([3])))
+    capsys.readouterr()
     for refused in (
-        ["generate", run, "--vectors", saved], ["generate", run, "--constant", "0"], ["film", run, "0", "1"],
-        ["interpolate", run, "0", "1"], ["arithmetic", run, "1,2 - 3 + 4"],
+        ["generate", run, "--constant", "0"], ["film", run, "0", saved], ["mix", run, "0", saved],
+        ["interpolate", run, saved], ["arithmetic", run, "1,2 - 3 + 4"],
     ):  # fmt: skip
         assert main([*refused, "--labels", "random"]) == 2
         said = capsys.readouterr().err

@@ -162,6 +162,7 @@ def test_mixing_all_layers_gives_the_other_face(case, made):
     assert torch.equal(mix(model, a, b, range(model.num_ws)), b)
     assert torch.equal(mix(model, a, b, []), a)
     torch.testing.assert_close(mix_components(model, a, b, range(model.w_dim)), b, rtol=0, atol=1e-4)
+    torch.testing.assert_close(mix_components(model, a, b, [1, 0, 1]), mix_components(model, a, b, [0, 1]))
     if model.num_ws > 1:  # each layer changes the picture
         drawn = [model.images(mix(model, a, b, [i])) for i in range(model.num_ws)]
         assert len({picture.tobytes() for picture in [*drawn, model.images(a)]}) == model.num_ws + 1

@@ -86,6 +86,8 @@ def test_a_tile_as_asked_or_refused() -> None:
     assert tile_size((64, 48), (10, 10), 24) == (32, 24) and tile_size((28, 28), (3, 3), 56) == (56, 56)
     with pytest.raises(InputError, match="--tile 999: 50x50 faces may be 163 px wide at most"):
         tile_size((64, 64), (50, 50), 999)
+    with pytest.raises(InputError, match="1 rows of 17000 faces: a map is 16383 px wide"):
+        tile_size((64, 64), (1, 17_000))
 
 
 def test_mosaic_by_hand() -> None:

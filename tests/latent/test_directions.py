@@ -20,7 +20,7 @@ from facegan.latent.directions import Directions
 from facegan.latent.editing import at_home, edit, parse_edits, parse_layers, target_points, watched
 from facegan.latent.holding import hold
 from facegan.latent.judging import verdict
-from facegan.latent.points import save_vectors, seed_vectors
+from facegan.latent.points import Vectors, save_vectors, seed_vectors
 from facegan.latent.supervised import Seen
 from facegan.metrics.attributes import AttributePredictor
 from facegan.nets.attribute_nets import fit
@@ -253,6 +253,8 @@ def test_layers_are_kept(fast_model: Generator) -> None:
     done = edit(model, "seed:0", "smiling=2", directions=found, layers="0-1", keep="1", hold="none")
     moved = (done.after - done.before)[0]
     assert moved[0, 0] == 2 and not moved[1:].any() and done.vectors.space == "w+"
+    named = Vectors(model.latent.sample([0]), ("me",))
+    assert edit(model, named, "smiling=2", directions=found, hold="none").names == ("me",)
     with pytest.raises(InputError, match=r"no layer 3 .*0 to 2"):
         parse_layers("0-3", model)
 
@@ -307,8 +309,8 @@ MISTAKES = {
     "mask": ([*EDIT, "--keep", "text.png"], "--keep text.png: "),
     "hold": ([*EDIT, "--hold", "hat,xyz"], "--hold 'xyz'"),
     "negative seed": (["edit", "seed:-1", *EDIT[2:]], "'-1' is not a number"),
-    "own vectors": (["edit", "v.npz:1", *EDIT[2:], "--out", "v.png"], "it would replace v.npz"),
-    "own photo": (["edit", "text.png", *EDIT[2:], "--out", "text.png"], "it would replace text.png"),
+    "own vectors": (["edit", "v.npz:1", *EDIT[2:], "--out", "v.png"], "v.npz: it would replace"),
+    "own photo": (["edit", "text.png", *EDIT[2:], "--out", "text.png"], "text.png: it would replace"),
     "no photo": (["edit", "", *EDIT[2:]], "give a photo: a file"),
     "empty input": (["edit", "-", *EDIT[2:]], "standard input: not readable as a picture"),
     "component": (["edit", "seed:1", "pca99=1", *EDIT[3:]], "'pca99' is unknown"),
@@ -316,6 +318,8 @@ MISTAKES = {
         "takes its vector in one place only; mix --comp"),
     "mix both": (["mix", "MODEL", "0", "1", "--layers", "0", "--components", "1"], "exclude each other"),
     "mix components": (["mix", "MODEL", "0", "1", "--components", "64"], "this model has 0 to 63"),
+    "mix itself": (["mix", "MODEL", "v.npz:1", "0", "--out", "v.png"], "v.npz: it would replace"),
+    "nothing to edit": ([*EDIT, "--keep", "0"], "--keep 0: no layer is left to edit"),
     "mix many": (["mix", "MODEL", "0-99", "1"], "24 rows and columns"),
     "samples": (["directions", "MODEL", "--samples", "0"], "--samples must be 50 or more, not 0"),
     "protect": (["directions", "MODEL", "--protect", "teeth"],

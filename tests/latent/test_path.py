@@ -50,6 +50,16 @@ def test_slerp_of_60_degrees_in_the_middle() -> None:
     assert close(slerp(A, b, 0.5), (A + b) / (2 * math.cos(math.pi / 6)))
 
 
+@pytest.mark.parametrize("gap", [0.13, 0.01, 1e-4])
+def test_near_the_antipode_of_a_longer_vector(gap: float) -> None:
+    """Lengths go evenly from one to the other, where the plain formula goes beyond all bounds."""
+    b = 3 * vector(math.cos(math.pi - gap), math.sin(math.pi - gap))
+    for t, length in ((0.0, 1), (0.25, 1.5), (0.5, 2), (1.0, 3)):
+        assert slerp(A, b, t).norm().item() == pytest.approx(length, rel=1e-3)
+    middle = vector(math.cos((math.pi - gap) / 2), math.sin((math.pi - gap) / 2))
+    assert torch.allclose(slerp(A, b, 0.5), 2 * middle, atol=1e-2)
+
+
 def through_the_circle(t: float) -> torch.Tensor:
     return vector(math.cos(math.pi * t), math.sin(math.pi * t))
 

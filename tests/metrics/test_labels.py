@@ -148,6 +148,14 @@ def test_without_out_the_result_lies_beside_the_source(bare, predictor, tmp_path
         "my photos", "my photos-attributes.csv", "my photos-attributes-confidence.csv", "n.safetensors",
         "ds", "ds-labelled",
     }  # fmt: skip
+    table = tmp_path / "my photos-attributes.csv"
+    table.write_text("mine")  # made by hand, say
+    argv[1] = str(tmp_path / "my photos")
+    capsys.readouterr()
+    assert main([*argv, "--workers", "1"]) == 2 and table.read_text() == "mine"
+    assert "my photos-attributes.csv exists already" in capsys.readouterr().err
+    assert main([*argv, "--workers", "1", "--overwrite"]) == 0 and len(table.read_text()) > 40
+    assert f"--attributes '{table}'" in capsys.readouterr().out  # the next command, ready to paste
 
 
 def test_the_source_stays_as_it_was(bare, predictor, tmp_path):

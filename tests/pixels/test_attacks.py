@@ -7,6 +7,7 @@ smallest c that is enough (facegan/pixels/grid.py).
 
 from __future__ import annotations
 
+import itertools
 import math
 
 import numpy as np
@@ -79,13 +80,15 @@ def smallest_rounded(margin: float, w: torch.Tensor) -> float:
     raise AssertionError("not enough jumps")
 
 
+EPSILONS = {"linf": (12 / 255, 11.6 / 255), "l2": (1.0, 0.83)}
+
+
 @pytest.mark.parametrize("method", METHODS)
 def test_every_method(method: str) -> None:
     """Targeted and not, in each norm: it works, stays in the ball, and says what is so."""
     classifier, photo, _ = linear(1.0)
     for norm in METHODS[method].norms:
-        epsilon = 12 / 255 if norm == "linf" else 1.0
-        for target in (1, None):
+        for target, epsilon in itertools.product((1, None), EPSILONS[norm]):
             (found,) = attack(
                 classifier, [photo], target, method=method, norm=norm, epsilon=epsilon,
                 step=0.5 if method == "gradient" else None,
@@ -117,6 +120,27 @@ def test_confidence_is_reached_by_the_8_bit_picture() -> None:
         assert 255 * found.linf < 40
     (missed,) = attack(classifier, [photo], 1, epsilon=1 / 255, steps=3, confidence=0.999)
     assert missed.probability < 0.999 and 255 * missed.linf == 1, "the best within the ball"
+    (unsure,) = attack(classifier, [photo], 1, epsilon=12 / 255, confidence=0.999)
+    assert unsure.said == 1 and 0.5 < unsure.probability < 0.99 and not unsure.success
+
+
+def test_a_gradient_that_is_never_there_stays_in_the_ball() -> None:
+    """Rounding would carry 1.53 levels to 2, and two thirds of a small L2 ball's entries outside."""
+    classifier, photo, _ = linear(90.0)
+    for norm, epsilon in (("linf", 1.53 / 255), ("l2", 0.3), ("l2", 1.0)):
+        (found,) = attack(
+            classifier, [photo], 1, method="gradient", norm=norm, epsilon=epsilon, step=50.0, steps=5
+        )
+        assert 0 < (found.linf if norm == "linf" else found.l2) <= epsilon + 1e-6
+
+
+def test_each_result_is_told_when_it_is_there() -> None:
+    classifier, photo, _ = linear(1.0)
+    told = []
+    found = attack(classifier, [photo] * 3, 1, batch=2, on_result=lambda r: told.append(r),
+                   on_step=lambda s: told.append(len(told)))  # fmt: skip
+    results = [one for one in told if not isinstance(one, int)]
+    assert results == found and isinstance(told[-2], int) and told[-1] is found[2]
 
 
 def test_pictures_end_at_black_and_white() -> None:

@@ -138,6 +138,7 @@ def test_classes_by_number_and_name(text: str, small: Classifier) -> None:
         ("crane", "1 crane; 3 crane"),
         ("5", "classes 0 to 4"),
         ("-1", "classes 0 to 4"),
+        ("--5", "no such class"),
         ("whit shark", "near it: 2 great white shark"),
         ("", "which class"),
         ("zzz", "a number from 0 to 4"),
@@ -146,6 +147,12 @@ def test_classes_by_number_and_name(text: str, small: Classifier) -> None:
 def test_unclear_classes(text: str, message: str, small: Classifier) -> None:
     with pytest.raises(InputError, match=message):
         small.find_class(text)
+
+
+def test_a_class_called_by_a_number(source: Path, tmp_path: Path) -> None:
+    (tmp_path / "digits.txt").write_text("7\n8\n1\n9\n2\n")
+    found = load_classifier(f"{source}:make", labels=str(tmp_path / "digits.txt"))
+    assert [found.find_class(text) for text in ("1", "7", "3")] == [2, 0, 3]  # what is no name is a number
 
 
 def test_labels_from_files(source: Path, tmp_path: Path) -> None:
@@ -279,12 +286,16 @@ def test_what_is_no_classifier(name: str, source: Path) -> None:
 
 def test_wrong_flags(source: Path, tmp_path: Path) -> None:
     (tmp_path / "text.pt2").write_text("hello")
+    (tmp_path / "grey.py").write_text(f"{source.read_text()}\nmean = 0.5\n")
+    (tmp_path / "one.py").write_text(f"{source.read_text()}\nmean, std = (0.5,), (0.5,)\n")
     for spec, options, message in (
         (f"{source}:make", {"mean": (0.5,)}, "--mean takes three"),
         (f"{source}:make", {"std": (1, 0, 1)}, "--std must be above 0"),
         (f"{source}:make", {"input_size": 5000}, "--input-size"),
         (f"{source}:make", {"weights": "w.pth"}, "torchvision's networks only"),
         (f"{source}:make", {"device": "gpu7"}, "--device gpu7"),
+        (f"{tmp_path}/grey.py:make", {}, "its mean must be three numbers, one for each colour, not 0.5"),
+        (f"{tmp_path}/one.py:make", {}, "its mean must be three numbers"),
         (str(tmp_path / "text.pt2"), {}, "not an exported program"),
     ):
         with pytest.raises(InputError, match=message):

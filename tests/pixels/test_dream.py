@@ -18,9 +18,9 @@ from torchvision.models.vgg import make_layers
 from facegan.errors import ImageError, InputError
 from facegan.images import save_png
 from facegan.pixels import Classifier, dream, load_classifier, stylize, visualise, zoom
-from facegan.pixels.dreams import moved, octave_sizes
+from facegan.pixels.dreams import moved, octave_sizes, suited
 from facegan.pixels.goals import Objective, expand, parse_goals
-from facegan.pixels.settings import DREAMS, STYLES
+from facegan.pixels.settings import DREAMS, STYLES, DreamSettings
 from facegan.pixels.tiles import reverse_channels
 
 NARROW_19 = [4, 4, "M", 4, 6, "M", 6, 6, 6, 8, "M", 8, 8, 8, 8, "M", 8, 8, 8, 8, "M"]  # VGG19, a few channels
@@ -185,6 +185,23 @@ def test_zoom(net: Classifier, photo: np.ndarray) -> None:
     assert all(not np.array_equal(a, b) for a, b in itertools.pairwise(frames))
 
 
+def test_ctrl_c_between_two_dreams_ends_the_flight_with_a_frame(net: Classifier, photo: np.ndarray) -> None:
+    before = signal.getsignal(signal.SIGINT)
+    shown = []
+    for frame in zoom(net, photo, 50, factor=1.1, **QUICK):
+        shown.append(frame)
+        if len(shown) == 2:
+            os.kill(os.getpid(), signal.SIGINT)  # while this frame is written, say
+    assert len(shown) == 2 and signal.getsignal(signal.SIGINT) is before
+
+
+def test_the_default_layers_are_those_of_any_vgg() -> None:
+    for name, last in (("vgg11", "block4_conv2=0.5"), ("vgg16", "block4_conv3=0.5")):
+        network = load_classifier(name, random_weights_seed=0)
+        layers = suited(network, DreamSettings()).layers
+        assert layers[0] == last and parse_goals(network, layers, ())
+
+
 def test_moved_enlarges_about_the_centre_and_turns() -> None:
     x = torch.zeros(1, 3, 41, 61)
     x[..., 20, 40] = 1  # 10 px right of the middle
@@ -242,6 +259,7 @@ def test_tiles_of_a_real_classifier_equal_the_whole(mobilenet: Classifier) -> No
         ({"tile": 8}, "--tile must be -1, 0 or at least 32"),
         ({"size": 8}, "--size must be 0 or at least 32"),
         ({"size": 33}, "px are too few"),
+        ({"layers": ("features.7:1",), "guide": np.zeros((40, 40, 3), np.uint8)}, "goes with whole layers"),
         ({"classes": ("cat",), "guide": np.zeros((40, 40, 3), np.uint8)}, "--guide goes with --layers"),
     ],
 )

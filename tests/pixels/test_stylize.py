@@ -10,13 +10,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import save_file
 from small import picture, small
 
 from facegan.errors import InputError
 from facegan.pixels import Classifier, StyleSettings, stylize
 from facegan.pixels.colours import luma
 from facegan.pixels.gram import StyleObjective, gram
-from facegan.pixels.style import stages
+from facegan.pixels.style import _read, fingerprint, stages
 
 FAST = {
     "layers": ("features.1", "features.4=0.5"), "content_layers": ("features.7",), "content_weight": 0.1,
@@ -118,7 +119,7 @@ def test_interrupted_it_goes_on_to_the_bit(
     content, noise, _ = pictures
     settings = {**FAST, "optimizer": optimizer, "start": start, "seed": 3}
     whole = stylize(net, content, [noise], **settings)
-    state, stops, curve = tmp_path / "work.safetensors", [3, 8, 9], []
+    state, stops = tmp_path / "work.safetensors", [3, 8, 9]
     for stop in stops:
 
         def press(stats, stop=stop) -> None:
@@ -127,10 +128,11 @@ def test_interrupted_it_goes_on_to_the_bit(
 
         part = stylize(net, content, [noise], state=state, on_step=press, **settings)
         assert part.outcome.exit_code == 130 and part.outcome.steps == stop and state.exists()
-        curve += part.curve
-    rest = stylize(net, content, [noise], state=state, **settings)
-    assert np.array_equal(rest.image, whole.image) and curve + rest.curve == whole.curve
-    assert not state.exists()
+        assert part.curve == whole.curve[:stop]
+    for _ in range(2):  # finished, too, it stays until the result is safe
+        rest = stylize(net, content, [noise], state=state, **settings)
+        assert np.array_equal(rest.image, whole.image) and rest.curve == whole.curve
+        assert list(rest.curve[0]) == list(whole.curve[0]) and state.exists()
 
 
 def test_a_state_of_something_else_is_refused(net: Classifier, pictures, tmp_path: Path) -> None:
@@ -143,9 +145,24 @@ def test_a_state_of_something_else_is_refused(net: Classifier, pictures, tmp_pat
     stylize(net, content, [noise], state=state, on_step=press, **FAST)
     with pytest.raises(InputError, match="other settings or pictures"):
         stylize(net, content, [stripes], state=state, **FAST)
+    other = small()  # of the same name
+    other.module.head.weight.data.add_(1)
+    for another in (other, small()):
+        another.mean = net.mean if another is other else (0.1, 0.2, 0.3)
+        with pytest.raises(InputError, match="other settings or pictures"):
+            stylize(another, content, [noise], state=state, **FAST)
+    save_file({"weight": torch.ones(3)}, state)
+    with pytest.raises(InputError, match="is no unfinished work, but would be in its place"):
+        stylize(net, content, [noise], state=state, **FAST)
     state.write_bytes(b"no")
     with pytest.raises(InputError, match="cannot be read as unfinished work"):
         stylize(net, content, [noise], state=state, **FAST)
+
+
+def test_masks_of_one_style_are_not_those_of_the_other(net: Classifier, pictures) -> None:
+    content, noise, stripes = pictures
+    works = [_read(content, [noise, stripes], masks) for masks in ([content, "-"], ["-", content])]
+    assert len({fingerprint(net, work, StyleSettings()) for work in works}) == 2
 
 
 def test_styles_have_weights_and_places(net: Classifier, pictures) -> None:

@@ -104,6 +104,11 @@ def test_repeats_show_mean_band_and_spread(tmp_path: Path) -> None:
     # Medians at the ends: the best are 6, 8 and 12 at their last but one.
     assert last[2] == "8.67 ± 3.06"
     assert rows(page, "Settings that differ") == {"": ["seed-0", "seed-1", "seed-2"], "seed": ["0", "1", "2"]}
+    assert "seed-2, the same but for the seed" in page.text
+    config = json.loads((runs[1] / "config.json").read_text())
+    (runs[1] / "config.json").write_text(json.dumps({**config, "batch": 7}))
+    other = Page(write_comparison(runs, tmp_path / "x.html", repeats=True))
+    assert "seed-2, not the same but for the seed: see batch" in other.text
 
 
 def test_mean_has_points_only_where_something_was_measured(tmp_path: Path) -> None:

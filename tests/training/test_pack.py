@@ -79,13 +79,13 @@ def test_mistakes_in_one_line(tiny_dataset, packed, tmp_path, capsys):
         (["pack", str(tmp_path / "empty")], "no checkpoint"),
         (["pack", str(tmp_path), "--out", "x.txt"], ".safetensors"),
         (["train", str(tiny_dataset.path), "--recipe", "r3gan-32", "--quiet", "--init", str(packed),
-          "--out", str(tmp_path / "r")], "its family is"),
+          "--out", str(tmp_path / "runs" / "r")], "its family is"),
         (["generate", str(packed)], "no facegan model"),
     ):  # fmt: skip
         assert main(argv) == 2
         error = capsys.readouterr().err
         assert said in error and len(error.strip().splitlines()) == 1, error
-    assert not (tmp_path / "r").exists()  # a run that could not begin leaves nothing behind
+    assert not (tmp_path / "runs").exists()  # a run that could not begin leaves nothing behind
     damaged = tmp_path / "damaged.safetensors"
     damaged.write_bytes(packed.read_bytes()[:2000])
     assert not is_packed(damaged)
