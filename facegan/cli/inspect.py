@@ -33,7 +33,12 @@ def describe(dataset: Dataset, rejects: int) -> str:
         lines.append(f"selected from {info['made_from']['name']}: {selected['expression']}")
     if dataset.attribute_names:
         table = np.concatenate([dataset.attributes(split) for split in dataset.counts])
-        lines.append("attributes (share of those known):")
+        unknown = int((table == -1).all(1).sum())
+        lines.append(
+            "attributes (share of those known)"
+            + f", of {unknown} pictures none is known" * bool(unknown)
+            + ":"
+        )
         predicted = info.get("predicted", {})
         lines += [
             _frequency(name, table[:, i]) + _confidence(predicted.get("names", {}).get(name))

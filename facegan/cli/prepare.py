@@ -49,6 +49,8 @@ def report(dataset: Dataset) -> str:
     if rejects:
         lines.append(f"{len(rejects)} left out (each with its reason in {dataset.path / 'dataset.json'}):")
         lines += [f"  {count:6d}  {reason}" for reason, count in commonest(rejects)[:8]]
+    if dataset.attribute_names and (unknown := dataset.undescribed()):
+        lines.append(f"of {unknown} pictures no attribute is known")
     if info["near_duplicates"]:
         lines.append(
             f"{len(info['near_duplicates'])} near duplicates, "

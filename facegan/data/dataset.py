@@ -161,6 +161,10 @@ class Dataset:
                 table[i] = [-1 if values.get(name) is None else values[name] for name in names]
         return table
 
+    def undescribed(self) -> int:
+        """Of how many pictures, in all splits, no attribute is known."""
+        return sum(int((self.attributes(split) == -1).all(1).sum()) for split in self.counts)
+
     def sources(self, split: str = "train") -> list[str]:
         """Where each picture came from."""
         return [row["source"] for row in self._whole(split, "source")]

@@ -56,6 +56,7 @@ class Classifier:
         self._scale = 1 / torch.tensor(self.std, device=self.device).view(1, -1, 1, 1)
         self._layers: list[tuple[str, tuple[int, ...]]] = []
         self._calls: dict[str, int] = {}
+        self._channels_last: set[str] = set()
         self.labels = list(labels) or [f"class {i}" for i in range(self._probe().shape[1])]
 
     # What the network sees ------------------------------------------------------------------------
@@ -119,7 +120,7 @@ class Classifier:
         def keep(name: str) -> Callable[..., Tensor]:
             def hook(module: nn.Module, inputs: Any, output: Tensor) -> Tensor:
                 nonlocal left
-                kept[name] = output
+                kept[name] = output.permute(0, 3, 1, 2) if name in self._channels_last else output
                 left -= 1
                 if left == 0:
                     raise _Enough
@@ -177,6 +178,14 @@ class Classifier:
             raise InputError(
                 f"{self.name}: a classifier gives one row of logits for each picture, of two or more classes"
             )
+        high, wide = self.input_size
+        self._channels_last = {  # as Swin's: height and width, in the picture's proportion, come first
+            name
+            for name, s in shapes.items()
+            if len(s) == 3 and s[0] * wide == s[1] * high and s[1] * wide != s[2] * high
+        }
+        for name in self._channels_last:
+            shapes[name] = (shapes[name][2], *shapes[name][:2])
         self._layers, self._calls = list(shapes.items()), calls
         return logits
 

@@ -90,11 +90,16 @@ class StyleObjective:
         self.content = self._content(content)
         self.styles: list[Style] = []
 
-    def add_style(self, picture: Tensor, share: float = 1.0, mask: Tensor | None = None) -> None:
-        """A style picture ``1,3,h,w``; ``mask`` ``1,1,H,W`` in [0, 1] says where on the content it goes."""
+    def add_style(
+        self, picture: Tensor, share: float = 1.0, mask: Tensor | None = None, tile: int | None = None
+    ) -> None:
+        """A style picture ``1,3,h,w``; ``mask`` ``1,1,H,W`` in [0, 1] says where on the content it goes.
+
+        ``tile`` is the side of its own pieces, where they are not as large as the content's.
+        """
         names = list(self.layers)
         with torch.no_grad():
-            canvas = self._canvas(picture)
+            canvas = self._canvas(picture, tile)
             sums, positions = self._grams(canvas, names, [Style(1.0, {})])
         divisor = {n: positions[n] if self.formula.per_position else 1 for n in names}
         style = Style(share, {n: sums[0][n] / divisor[n] for n in names})
@@ -104,12 +109,18 @@ class StyleObjective:
                 wide = mask[..., rows, :][..., columns]
                 small = F.interpolate(wide, self.sizes[name], mode="bilinear", antialias=True)[0, 0]
                 if not float(small.sum()) > 0.5:
+                    if float(mask.max()) > 0.5:
+                        raise InputError(
+                            f"--masks: too small a part of a mask is white for {name} at this size"
+                        )
                     raise InputError("--masks: a mask is black all over; white is where its style goes")
                 style.where[name] = small
         self.styles.append(style)
 
-    def _canvas(self, picture: Tensor) -> Canvas:
-        return Canvas(picture, self.tile, self.margin, self.stride, (self.border,) * 4)
+    def _canvas(self, picture: Tensor, tile: int | None = None) -> Canvas:
+        return Canvas(
+            picture, self.tile if tile is None else tile, self.margin, self.stride, (self.border,) * 4
+        )
 
     def _owned(self, crop: Tensor, tile: Tile, names: Sequence[str]) -> dict[str, Tensor]:
         acts = self.classifier.activations(crop, names, resize=False)

@@ -39,7 +39,9 @@ def free_bytes(device: torch.device) -> int | None:
 def spared(classifier: Classifier, pixels: int, tile: int, hint: str = "") -> Iterator[None]:
     """InputError where a step over ``pixels`` px does not fit; the ``hint`` is, by itself, a --tile."""
     need, free = activation_bytes(classifier, pixels), free_bytes(classifier.device)
-    hint = hint or ("use --tile 512" if tile <= 0 or tile > 512 else f"use a smaller --tile than {tile}")
+    hint = hint or (
+        "use --tile 512" if tile <= 0 or tile > 512 else f"use less than --tile {tile}, and less --overlap"
+    )
     if free is not None and need > free:
         raise InputError(
             f"{pixels / 1e6:.1f} megapixels at a time take about {need / 1e9:.1f} GB, "

@@ -29,7 +29,7 @@ from facegan.pixels.gram import StyleObjective
 from facegan.pixels.loop import Outcome, StepStats, optimise
 from facegan.pixels.memory import spared
 from facegan.pixels.saved import load_state, save_state
-from facegan.pixels.settings import SMALLEST, STYLE_LAYERS, StyleSettings
+from facegan.pixels.settings import LARGEST_STYLE, SMALLEST, STYLE_LAYERS, StyleSettings
 from facegan.pixels.tiles import chosen_tile
 
 Picture = str | Path | np.ndarray
@@ -159,6 +159,12 @@ class Painter:
         self.layers = _weights(classifier, settings.layers, "--layers")
         self.content_layers = _weights(classifier, settings.content_layers, "--content-layers")
         self.stages = stages(work.photo.shape[0], work.photo.shape[1], settings)
+        largest = settings.style_scale * max(max(size) for size, _ in self.stages)
+        if largest > 4 * LARGEST_STYLE and not settings.square:
+            raise InputError(
+                f"--style-scale {settings.style_scale:g}: the style would be {largest:.0f} px large, "
+                f"and {4 * LARGEST_STYLE} are the most; choose less"
+            )
         self.total = sum(steps for _, steps in self.stages)
         weights = settings.style_weights or (1.0,) * len(work.styles)
         self.shares = [w / sum(weights) for w in weights]
@@ -194,7 +200,7 @@ class Painter:
             style = self.work.resized(picture, size if s.square else small, device)
             style = match_luma(style, content) if s.keep_colours else style
             where = None if mask is None else self.work.resized(mask, size, device)
-            objective.add_style(style, share, where)
+            objective.add_style(style, share, where, chosen_tile(s.tile, *style.shape[-2:]))
         self.objective, self.stage, self.optimizer = objective, stage, OPTIMIZERS[s.optimizer](s)
 
     def enter(self, stage: int) -> None:

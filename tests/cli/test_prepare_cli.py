@@ -45,6 +45,15 @@ def facegan(*argv: str) -> int:
     return main(list(argv))
 
 
+def test_pictures_that_the_table_does_not_name_are_counted(
+    photos: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert facegan("prepare", "photos", "--out", "ds", "--attributes", "a.csv", *COMMON) == 0
+    assert "\nof 2 pictures no attribute is known\n" in capsys.readouterr().out  # 8.png and 9.png
+    assert facegan("inspect", "ds") == 0
+    assert "attributes (share of those known), of 2 pictures none is known:" in capsys.readouterr().out
+
+
 def test_prepare_ends_with_counts_and_the_commonest_reasons(
     photos: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

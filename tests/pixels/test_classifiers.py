@@ -103,6 +103,28 @@ def test_layers_and_activations(small: Classifier) -> None:
     torch.testing.assert_close(resized, m.conv(small.preprocess(x)))
 
 
+def test_layers_that_keep_their_channels_last(tmp_path: Path) -> None:
+    """As Swin's blocks do; with as many channels as rows, the last axis is the columns."""
+
+    class Blocks(torch.nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.conv, self.last = torch.nn.Conv2d(3, 8, 4, 4), torch.nn.Linear(8, 6)
+            self.square, self.head = torch.nn.Conv2d(6, 4, 1), torch.nn.Linear(4, 2)
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            x = self.last(self.conv(x).permute(0, 2, 3, 1))
+            return self.head(self.square(x.permute(0, 3, 1, 2)).mean((2, 3)))
+
+    found = Classifier("blocks", Blocks(), (16, 16), (0.5,) * 3, (0.5,) * 3)
+    shapes = {"conv": (8, 4, 4), "last": (6, 4, 4), "square": (4, 4, 4), "head": (2,)}
+    assert dict(found.layer_names()) == shapes
+    x = torch.rand(1, 3, 24, 16)
+    acts = found.activations(x, ["conv", "last"], resize=False)
+    assert acts["last"].shape == (1, 6, 6, 4)
+    torch.testing.assert_close(acts["last"], found.module.last(acts["conv"].movedim(1, -1)).movedim(-1, 1))
+
+
 def test_what_lies_behind_is_not_computed(small: Classifier) -> None:
     ran: list[str] = []
     handles = [

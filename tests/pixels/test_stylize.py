@@ -200,6 +200,7 @@ def test_colours_are_kept(net: Classifier, pictures) -> None:
         ({"layers": ("features.7:1",)}, "write NAME or NAME=WEIGHT"),
         ({"content_layers": ("feature.7",)}, "no such layer"),
         ({"average": 1.0}, "--average"),
+        ({"size": 1024, "style_scale": 9.0}, "--style-scale 9: the style would be 9216 px large"),
         ({"tv_weight": float("nan")}, "--tv-weight"),
     ],
 )
