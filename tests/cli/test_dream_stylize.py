@@ -168,7 +168,7 @@ MISTAKES = {
     "dream photo.jpg --model none.py:load": "none.py",
     "dream photo.jpg --model net.py:load --preset tutoral": "there is no such preset (there are: tutorial)",
     "dream photo.jpg --model net.py:load --stepz 3": "Unrecognized",
-    "dream photo.jpg --model net.py:load --turn 999": "--turn must be from -180 to 180, not 999",
+    "dream photo.jpg --model net.py:load --zoom 1.1 --film x.gif --turn 999": "--turn must be from -180 to",
     "dream photo.jpg --weights w.pt --random-weights": "--weights and --random-weights exclude each other",
     "stylize photo.jpg --model net.py:load": "at least one STYLE",
     "stylize photo.jpg text.png --model net.py:load": "not an image: text.png",

@@ -308,8 +308,8 @@ def test_what_is_no_classifier(name: str, source: Path) -> None:
 
 def test_wrong_flags(source: Path, tmp_path: Path) -> None:
     (tmp_path / "text.pt2").write_text("hello")
-    (tmp_path / "grey.py").write_text(f"{source.read_text()}\nmean = 0.5\n")
-    (tmp_path / "one.py").write_text(f"{source.read_text()}\nmean, std = (0.5,), (0.5,)\n")
+    (tmp_path / "grey.py").write_text(f"{source.read_text()}\nSmall.mean = 0.5\n")
+    (tmp_path / "one.py").write_text(f"{source.read_text()}\nSmall.mean = Small.std = (0.5,)\n")
     for spec, options, message in (
         (f"{source}:make", {"mean": (0.5,)}, "--mean takes three"),
         (f"{source}:make", {"std": (1, 0, 1)}, "--std must be above 0"),
