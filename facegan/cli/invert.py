@@ -147,7 +147,7 @@ def _check_folder(out: Path, photos: tuple[str, ...]) -> None:
         raise InputError(f"--out {out}: {there} may not be written to; choose another folder")
     for text in photos:
         path = Path(text).expanduser()
-        if not path.exists():
+        if not text or not path.exists():
             continue
         within = (out.resolve(), *out.resolve().parents) if path.is_dir() else (out.resolve(),)
         if (path if path.is_dir() else path.parent).resolve() in within:  # of a folder all below is read
