@@ -11,6 +11,7 @@ import contextlib
 import glob
 import json
 import os
+import platform
 import shutil
 import signal
 from collections.abc import Iterator
@@ -89,18 +90,23 @@ def write_bytes(path: str | Path, content: bytes) -> None:
         temporary.unlink(missing_ok=True)
 
 
+def temporary_name(name: str) -> str:
+    """Beside ``name``, of this process: ``.NAME.HOST-PID.tmp``."""
+    return f".{name}.{platform.node()}-{os.getpid()}.tmp"
+
+
 def clear_leftovers(folder: Path, name: str) -> None:
-    """Remove ``.NAME.PID.tmp``, files and folders, of processes that are no more."""
-    for path in folder.glob(f".{glob.escape(name)}.*.tmp"):
-        pid = path.name[len(name) + 2 : -4]
+    """Remove what processes of this machine that are no more have left under their :func:`temporary_name`."""
+    begin = f".{name}.{platform.node()}-"
+    for path in folder.glob(f"{glob.escape(begin)}*.tmp"):
+        pid = path.name[len(begin) : -4]
         if not pid.isdecimal() or os.name != "posix":
             continue
-        try:
-            os.kill(int(pid), 0)
-        except ProcessLookupError:
-            shutil.rmtree(path) if path.is_dir() else path.unlink()
-        except (OSError, OverflowError):  # another user's
-            continue
+        with contextlib.suppress(OSError, OverflowError):  # another user's
+            try:
+                os.kill(int(pid), 0)
+            except ProcessLookupError:
+                shutil.rmtree(path) if path.is_dir() else path.unlink()
 
 
 def take_lock(handle: IO[Any]) -> bool:

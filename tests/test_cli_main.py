@@ -122,6 +122,8 @@ def test_output_that_nobody_takes(command: str, unbuffered: str) -> None:
     gone = subprocess.run(argv, stdout=writing, stderr=subprocess.PIPE, text=True, env=environment)
     os.close(writing)
     assert (gone.returncode, gone.stderr) == (141, "")
+    if not os.path.exists("/dev/full"):  # but for Linux
+        return
     with open("/dev/full", "w") as full:
         done = subprocess.run(argv, stdout=full, stderr=subprocess.PIPE, text=True, env=environment)
     said = "facegan: the output cannot be written (No space left on device)\n"

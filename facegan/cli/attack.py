@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -100,9 +101,10 @@ def main(
 
     files, unread = photo_files(photos)
     single = len(files) == 1 and not Path(photos[0]).expanduser().is_dir()
-    places = _places(files, out, single, figure)
+    places = _places(files, photos, out, single, figure)
     check_places(
-        {"--out": [path for place in places for path in _made(place, figure)], "--report": report}, files
+        {"--out": [path for place in places for path in _made(place, figure)], "--report": report},
+        [*files, labels, weights],
     )
     if report and Path(report).suffix.lower() not in REPORTS:
         raise InputError(f"--report {report}: the name must end in {', '.join(REPORTS)}")
@@ -128,6 +130,8 @@ def main(
             confidence=confidence, robust=robust, samples=samples, batch=batch, seed=seed,
             on_step=lambda stats: live(status(stats)), on_result=keep,
         )  # fmt: skip
+    except KeyboardInterrupt:  # between two steps: what is done is told all the same
+        kept.stopped = True
     finally:
         live.close()
     return kept.finish(report, unread)
@@ -174,7 +178,7 @@ def _made(place: Path, figure: bool) -> list[Path]:
     return [place, *(place.with_name(f"{place.stem}{ending}.png") for ending in beside)]
 
 
-def _places(files: list[Path], out: str, single: bool, figure: bool) -> list[Path]:
+def _places(files: list[Path], photos: tuple[str, ...], out: str, single: bool, figure: bool) -> list[Path]:
     """Where each result goes."""
     if single and (not out or Path(out).suffix):
         target = Path(out or f"{files[0].stem}-attacked.png")
@@ -186,16 +190,16 @@ def _places(files: list[Path], out: str, single: bool, figure: bool) -> list[Pat
     folder = Path(out or "attacked")
     if folder.suffix.lower() == ".png" or folder.is_file():
         raise InputError(f"--out {folder}: {len(files)} photos need a folder")
-    if any(file.resolve().parent == folder.resolve() for file in files):
+    if any(Path(text).is_dir() and Path(text).resolve() == folder.resolve() for text in photos):
         raise InputError(f"--out {folder}: holds photos that are read; choose another folder")
-    taken: set[Path] = set()
+    taken: set[str] = set()
     places = []
     for file in files:
         place, number = folder / f"{file.stem}.png", 1
-        while taken & set(_made(place, figure)):
+        while taken & (names := {made.name.casefold() for made in _made(place, figure)}):
             number += 1
             place = folder / f"{file.stem}-{number}.png"
-        taken |= set(_made(place, figure))
+        taken |= names
         places.append(place)
     return places
 
@@ -230,6 +234,7 @@ class _Keeper:
     seed: int
     checked: list[Attacked] = field(default_factory=list)
     survived: list[dict[str, float]] = field(default_factory=list)
+    stopped: bool = False
 
     def __call__(self, result: Attacked) -> None:
         from facegan import __version__, images
@@ -257,14 +262,14 @@ class _Keeper:
         from facegan.pixels.attack_report import write_report
 
         checked = self.checked
-        if report:
+        if report and checked:
             with writing("--report", report):
                 write_report(report, self.classifier, checked, self.survived, [str(p) for p in self.places])
         missed = sum(not r.success for r in checked)
         if len(checked) > 1 or report:
             arrow = f" -> {report}" if report else ""
             print(f"{len(checked) - missed} of {len(checked)} reached{arrow}")
-        if signum := max((r.signum for r in checked), default=0):
+        if signum := max((r.signum for r in checked), default=0) or signal.SIGINT * self.stopped:
             print("facegan attack: interrupted; the pictures so far are saved")
             return 128 + signum
         return int(missed + unread > 0)
@@ -274,7 +279,8 @@ def told(classifier: Classifier, result: Attacked, survived: dict[str, float]) -
     """One line on one photo."""
     (was, p), (now, q) = result.before[0], result.after[0]
     arrow = f"{classifier.short_label(was)} {p:.1%} -> {classifier.short_label(now)} {q:.1%}"
-    if not result.success and result.said == result.target:
+    seen = result.said == result.target if result.target >= 0 else result.said != result.source
+    if not result.success and seen:
         arrow += f" (not as sure as {result.confidence:g})"
     elif not result.success and result.target >= 0:
         arrow += f" (not reached: {classifier.short_label(result.target)} {result.probability:.1%})"

@@ -54,8 +54,8 @@ class FlightFlags:
             raise InputError("--between must be 0 or more, --frames at least 1")
         if self.zoom and not (photo and keep.film):
             raise InputError("--zoom flies into a photo: give PHOTO and --film FILE.mp4")
-        if self.zoom and (out or keep.curve or keep.every or keep.pictures):
-            raise InputError("--zoom makes a film alone: leave out --out, --curve, --every and --pictures")
+        if self.zoom and (out or keep.curve or keep.pictures):
+            raise InputError("--zoom makes a film alone: leave out --out, --curve and --pictures")
         if not self.zoom and replace(self, zoom=0.0) != FlightFlags():
             raise InputError("--turn, --centre, --frames and --between go with --zoom (1 only turns)")
         if self.zoom and not 1 <= self.zoom <= 2:
@@ -217,6 +217,7 @@ def _fly(
 
     from facegan import video
     from facegan.pixels import zoom
+    from facegan.training.session import signals
 
     done = 0
     frames = zoom(
@@ -226,13 +227,16 @@ def _fly(
     )  # fmt: skip
     first = next(frames)  # what is wrong with the settings is said before a file is begun
 
-    def counted() -> Any:
+    def counted(caught: list[int]) -> Any:
         nonlocal done
         for frame in itertools.chain([first], frames):
             yield frame
             done += 1
+            if caught:
+                return
 
-    count = video.write_film(keep.film, counted(), keep.fps)
+    with signals() as caught:  # also while frames are blended and written: the film ends, and is whole
+        count = video.write_film(keep.film, counted(caught), keep.fps)
     live.close()
     print(f"{count} frames, {count / keep.fps:.1f} s -> {keep.film}")
     return _ended(0 if count == flight.count else 130, keep.film)

@@ -69,8 +69,12 @@ def main(
     check_ending("--out", out, [".png", ".npz"])
     check_scale(scale)
     strip_too = out.lower().endswith(".png")
-    beside_it = [beside(out, "-result.png"), beside(out, ".npz")] if strip_too else []
-    check_places({"--out": [out, *beside_it]}, [target, *files_of([target])])
+    endings = ("-result.png", ".npz") if strip_too else ()
+    written = [Path(out), *(beside(out, ending) for ending in endings)]
+    check_places({"--out": list[str | Path](written)}, [target, *files_of([target])])
+    folder = Path(target).resolve() if target and Path(target).is_dir() else None
+    if any(path.exists() and folder in path.resolve().parents for path in written):
+        raise InputError(f"--out {out}: it would replace what is read there; choose another name")
     if not 2 <= steps <= MOST_STEPS:
         raise InputError(f"--steps must be from 2 to {MOST_STEPS}, not {steps}")
     network = told(load(model, device), labels, by_seed=target_kind(target) == "seeds")

@@ -12,6 +12,7 @@ import tyro
 from facegan.cli.evaluate import Progress, say
 from facegan.cli.main import run_function
 from facegan.cli.options import (
+    check_drawn,
     check_ending,
     check_places,
     check_scale,
@@ -81,6 +82,7 @@ def main(
         check_ending("--latents", latents, (".npz",))
     check_places({"--out": out, "--evenness": evenness, "--latents": latents}, files_of(points))
     network = told(check_truncation(truncation, load(model, device)), labels, by_seed=not files_of(points))
+    check_drawn(network, truncation)
     route = gather(network, points or ("0-5",))
     count = frames_for(route, seconds, fps, loop)
     done = film(

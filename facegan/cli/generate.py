@@ -84,7 +84,7 @@ def main(
     chosen = choose(network, seed, count, constant, vectors)
     held = chosen.space != "z" and truncation == 1  # else they choose the average to draw towards
     network = told(network, labels, by_seed=chosen.kind == "seed", in_w=held)
-    if kind == "folder" and chosen.kind == "seed" and len(set(chosen.points)) < len(chosen):
+    if kind == "folder" and isinstance(chosen.points, list) and len(set(chosen.points)) < len(chosen):
         raise InputError(f"--seed {seed}: one of them comes twice, and a folder has one file for each")
     if kind == "grid" and len(chosen) > MOST_IN_A_GRID:
         raise InputError(

@@ -11,7 +11,7 @@ import numpy as np
 import tyro
 
 from facegan.cli.main import run_function
-from facegan.cli.options import check_scale, check_truncation, files_of, papers, told, writing
+from facegan.cli.options import check_drawn, check_scale, check_truncation, files_of, papers, told, writing
 from facegan.errors import InputError
 
 if TYPE_CHECKING:
@@ -67,6 +67,7 @@ def main(
         raise InputError("--rows must be at least 1, --columns 0 or more")
     check_scale(scale)
     network = told(check_truncation(truncation, load(model, device)), labels, by_seed=not files_of(points))
+    check_drawn(network, truncation)
     named = points or ("0", "1")
     routes = _routes(network, named, rows)
     text = papers(network.hash, truncation, points=" ".join(named), path=path, steps=str(steps))

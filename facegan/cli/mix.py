@@ -55,7 +55,7 @@ def main(
     check_ending("--out", out, [".png"])
     vectors = Path(out).with_suffix(".npz")
     check_scale(scale)
-    check_places({"--out": [out, vectors]}, files_of([a, b]))
+    check_places({"--out": [out, vectors]}, [a, b, *files_of([a, b])])
     by_seed = {target_kind(a), target_kind(b)} == {"seeds"}
     network = told(load(model, device), labels, by_seed)
     ours, theirs = target_points(network, a), target_points(network, b)

@@ -7,6 +7,7 @@ import functools
 import inspect
 import itertools
 import math
+import os
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -50,16 +51,16 @@ def check_places(
 
     ``written`` has one file or several for each option; "" is none, in ``read`` as well.
     """
-    sources = {Path(name).expanduser().resolve() for name in read if str(name)}
-    taken: set[Path] = set()
+    sources = [Path(os.path.expanduser(name)) for name in read if str(name)]
+    taken: set[str] = set()
     for option, names in written.items():
         for name in filter(str, names if isinstance(names, list) else [names]):
-            place = Path(name).resolve()
-            if place in sources:
+            place = Path(name)
+            if place.exists() and any(source.exists() and source.samefile(place) for source in sources):
                 raise InputError(f"{option} {name}: it would replace what is read there; choose another name")
-            if place in taken:
+            if (key := str(place.resolve()).casefold()) in taken:  # some disks know no capitals
                 raise InputError(f"{option} {name}: another result goes there, too; choose another name")
-            taken.add(place)
+            taken.add(key)
 
 
 def files_of(points: Iterable[str]) -> list[str]:
@@ -98,6 +99,14 @@ def told(network: Generator, labels: str, by_seed: bool = True, in_w: bool = Fal
         more = ", or random" * by_seed
         print(f"labels: {network.spelled()} (choose others with --labels{more})", file=sys.stderr)
     return network
+
+
+def check_drawn(network: Generator, truncation: float) -> None:
+    """InputError where a path between seeds with labels of their own, and an average each, is truncated."""
+    if network.varied is not None and truncation != 1:
+        raise InputError(
+            f"--truncation {truncation:g}: goes with one row of labels, not with --labels random"
+        )
 
 
 @contextlib.contextmanager

@@ -94,6 +94,13 @@ class KeepFlags:
             raise InputError(f"--every must be 0 or more, not {self.every}")
         check_film(self.film, self.fps)
         check_places({"--out": place, "--curve": self.curve, "--film": self.film}, given)
+        kept = Path(self.pictures or ".")
+        if self.pictures and any(
+            p and Path(p).exists() and Path(p).resolve().parent == kept.resolve() for p in given
+        ):
+            raise InputError(
+                f"--pictures {self.pictures}: pictures that are read lie there; choose another folder"
+            )
         for option, name in (("--out", place), ("--curve", self.curve), ("--film", self.film)):
             if name and Path(name).is_dir():
                 raise InputError(f"{option} {name}: is a folder; choose a name for a file")
@@ -102,7 +109,7 @@ class KeepFlags:
         from facegan.pixels.moments import Moments
 
         folder = self.pictures or (str(Path(place).with_suffix("")) + "-steps" if self.every else "")
-        return Moments(folder, self.film, self.fps, going_on)
+        return Moments(folder, self.film, self.fps, self.every if going_on else 0)
 
 
 def left(stats: StepStats) -> str:

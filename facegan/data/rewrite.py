@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
-import os
 import shutil
 from collections import Counter
 from collections.abc import Callable
@@ -20,7 +19,7 @@ from facegan.data.finish import ShardCut, ShardWriter, card, decode, sheet, smal
 from facegan.data.where import parse_where
 from facegan.data.worker import Row
 from facegan.errors import DatasetError, InputError
-from facegan.files import clear_leftovers, rename, sync_folder, write_bytes
+from facegan.files import clear_leftovers, rename, sync_folder, temporary_name, write_bytes
 
 Attributes = dict[str, int | None]
 Confidence = dict[str, float | None]
@@ -57,7 +56,7 @@ def rewrite(
         raise DatasetError(f"{data.path}: no picture is left; nothing was written")
     target = out.resolve()
     stays = target.is_dir()  # empty, but somebody's working folder or mount
-    temporary = (target if stays else target.parent) / f".{target.name}.{os.getpid()}.tmp"
+    temporary = (target if stays else target.parent) / temporary_name(target.name)
     try:
         (temporary / "data").mkdir(parents=True)
         _write(data, plan, temporary / "data", names, predicted)

@@ -90,8 +90,8 @@ def target_points(
     Photos (files, folders, addresses, - for standard input) are inverted by the quick preset, from the guess
     of ``encoder`` where there is one; ``align`` and ``face`` are as ``facegan invert`` has them.
     """
-    seeds, kind = _SEEDS.fullmatch(text), target_kind(text)
-    if kind == "photos":
+    seeds = _SEEDS.fullmatch(text)
+    if target_kind(text) == "photos":
         from facegan.inversion.api import invert
 
         found = invert(text, model, encoder=encoder, align=align, face=face).vectors
@@ -99,8 +99,7 @@ def target_points(
             return Vectors(model.map(found.z).cpu().clone(), found.names, model.hash, "w+")
     given = parse_point(model, seeds[1] if seeds else text)
     with torch.inference_mode():
-        labels = model.labels_of([int(n) for n in given.names]) if kind == "seeds" else None
-        w = model.map(given.z, labels=labels).cpu().clone()
+        w = model.map(given.z).cpu().clone()
     return Vectors(w, given.names, model.hash, "w+")
 
 

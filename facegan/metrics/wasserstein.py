@@ -26,8 +26,8 @@ def swd(real: np.ndarray, fake: np.ndarray, seed: int = 0) -> dict[str, float]:
     count = min(len(real), len(fake), MOST)
     sides = [_patches(images[(np.arange(count) * len(images)) // count], seed) for images in (real, fake)]
     found: dict[str, float] = {}
-    for number, height in enumerate(sides[0]):
-        patches = [_normalised(side[height]) for side in sides]
+    for number, height in enumerate(list(sides[0])):
+        patches = [_normalised(side.pop(height)) for side in sides]
         dim = patches[0].shape[1]
         directions = torch.from_numpy(rng.normal(seed, f"swd/{number}", 0, dim, DIRECTIONS))
         directions /= directions.norm(dim=0, keepdim=True)
@@ -89,7 +89,7 @@ def _picked(level: torch.Tensor, seed: int, number: int, start: int) -> torch.Te
 
 
 def _normalised(patches: torch.Tensor) -> torch.Tensor:
-    """``N * 128, 49 * C``, each channel with mean 0 and standard deviation 1 over all of them."""
+    """``N * 128, 49 * C``, in place, each channel with mean 0 and standard deviation 1 over all of them."""
     mean = patches.mean((0, 1), keepdim=True)
     std = patches.std((0, 1), keepdim=True)
-    return ((patches - mean) / std.clamp_min(1e-8)).flatten(1)
+    return patches.sub_(mean).div_(std.clamp_min(1e-8)).flatten(1)

@@ -51,7 +51,7 @@ class Classifier:
         for part in module.modules():
             if isinstance(getattr(part, "inplace", None), bool):
                 part.inplace = False  # type: ignore[assignment]  # it would overwrite what hooks have kept
-        self.mean, self.std = tuple(mean), tuple(std)
+        self.mean, self.std = tuple(map(float, mean)), tuple(map(float, std))
         self._shift = torch.tensor(self.mean, device=self.device).view(1, -1, 1, 1)
         self._scale = 1 / torch.tensor(self.std, device=self.device).view(1, -1, 1, 1)
         self._layers: list[tuple[str, tuple[int, ...]]] = []

@@ -25,7 +25,6 @@ from facegan.pixels.loop import Outcome, StepStats, optimise
 from facegan.pixels.memory import spared
 from facegan.pixels.settings import DREAM_LAYERS, SMALLEST, DreamSettings
 from facegan.pixels.tiles import chosen_tile
-from facegan.training.session import signals
 
 STEPS = 10  # in an octave, where the settings say 0
 OnStep = Callable[[StepStats], None]
@@ -230,27 +229,14 @@ def zoom(
     A generator: the film is written while it is dreamt. Ctrl-C ends it after the frame that is dreamt.
     """
     s = suited(classifier, replace(settings or DreamSettings(), **changes).check())
-    with signals() as caught:  # also while frames are blended and written: the film ends, and is whole
-        for frame, done in _flight(
-            classifier, picture, frames, s, factor, turn, centre, between, guide, on_step
-        ):
-            yield frame
-            if caught or done:
-                return
-
-
-def _flight(
-    classifier: Classifier, picture: str | Path | np.ndarray, frames: int, s: DreamSettings, factor: float,
-    turn: float, centre: tuple[float, float], between: int, guide: str | Path | np.ndarray | None,
-    on_step: OnStep | None,
-) -> Iterator[tuple[np.ndarray, bool]]:  # fmt: skip
-    """Frames, and whether a signal ended it with this one."""
     first = dream(classifier, picture, s, guide=guide, on_step=on_step)
     dreamer = Dreamer(prepare(classifier, s, guide), s)
     dreamer.x = images.to_unit(first.image[None], classifier.device)
-    yield first.image, bool(first.outcome.signum)
+    yield first.image
     number = len(first.octaves) * s.steps
     for _ in range(frames - 1):
+        if first.outcome.signum:
+            return
         before = dreamer.x.clone()
         dreamer.x = moved(dreamer.x, factor, turn, centre)
         start = number
@@ -262,8 +248,10 @@ def _flight(
             part = i / (between + 1)
             old = moved(before, factor**part, turn * part, centre)
             new = moved(dreamer.x, factor ** (part - 1), turn * (part - 1), centre)
-            yield images.unit_to_uint8(torch.lerp(old, new, part))[0], False
-        yield images.unit_to_uint8(dreamer.x)[0], bool(outcome.signum)
+            yield images.unit_to_uint8(torch.lerp(old, new, part))[0]
+        yield images.unit_to_uint8(dreamer.x)[0]
+        if outcome.signum:
+            return
 
 
 def moved(x: Tensor, factor: float, turn: float, centre: tuple[float, float]) -> Tensor:

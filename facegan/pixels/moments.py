@@ -30,10 +30,11 @@ class Moments:
     """Call it with (steps done, uint8 ``H,W,3``); ``finish`` makes the film.
 
     folder: where pictures go, as 000100.png; "" keeps none. film: a file's name; "" makes none.
-    going_on: pictures of earlier steps that are there already belong to the film, too.
+    going_on: after how many steps each an earlier call of the same work kept pictures, which belong to the
+    film, too; 0 is none.
     """
 
-    def __init__(self, folder: str = "", film: str = "", fps: float = 24.0, going_on: bool = False) -> None:
+    def __init__(self, folder: str = "", film: str = "", fps: float = 24.0, going_on: int = 0) -> None:
         self.film, self.fps, self.files, self.going_on = film, fps, list[Path](), going_on
         self.temporary = tempfile.TemporaryDirectory() if film and not folder else None
         self.folder = Path(self.temporary.name) if self.temporary else Path(folder) if folder else None
@@ -50,8 +51,8 @@ class Moments:
     def _take_up(self, upto: int) -> None:
         """What an earlier call has kept of the steps until ``upto``."""
         if self.going_on and self.folder is not None:
-            found = (p for p in self.folder.glob("*.png") if p.stem.isdecimal() and int(p.stem) <= upto)
-            self.files = sorted(found, key=lambda p: int(p.stem))
+            places = (self.folder / f"{n:06d}.png" for n in range(self.going_on, upto + 1, self.going_on))
+            self.files = [place for place in places if place.is_file()]
 
     def finish(self, done: int, image: np.ndarray) -> int:
         """The film, every frame as large as ``image``, at most 1920 px; its number of frames.

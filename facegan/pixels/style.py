@@ -6,6 +6,7 @@ after Crowson's *style-transfer-pytorch*). Settings: ``StyleSettings``.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import math
@@ -268,6 +269,8 @@ def fingerprint(classifier: Classifier, work: _Work, settings: StyleSettings) ->
     seen = (classifier.name, classifier.input_size, classifier.mean, classifier.std)
     digest.update(json.dumps(seen).encode())
     for name, tensor in classifier.module.state_dict().items():  # some of each tensor's numbers: VGG is large
+        if not isinstance(tensor, Tensor):
+            continue
         some = tensor.detach().flatten()[:: max(1, tensor.numel() // 64)].cpu().float()
         digest.update(f"{name} {tuple(tensor.shape)}".encode() + some.numpy().tobytes())
     for picture in [work.photo, *work.styles, *work.masks]:
@@ -302,7 +305,8 @@ def stylize(
         raise InputError(f"--masks: {len(masks)} masks for {len(styles)} styles ('-' is everywhere)")
     work = _read(content, styles, masks or s.masks)
     painter = Painter(classifier, work, s)
-    mark, start, curve = fingerprint(classifier, work, s), 0, list[dict[str, float]]()
+    mark = "" if state is None else fingerprint(classifier, work, s)
+    start, curve = 0, list[dict[str, float]]()
     if state is not None and (found := load_state(state, mark)) is not None:
         tensors, start = found
         noted_before = sorted(k for k in tensors if k.startswith("curve."))
@@ -334,6 +338,8 @@ def stylize(
             painter.step, painter.total, seed=s.seed, purpose="stylize", start=start, on_step=noted
         )
     if state is not None and outcome.steps > start:
-        save(outcome.steps)
+        # At the end the picture is what counts: a disk that is too full for all may have room for it.
+        with contextlib.suppress(OSError) if outcome.steps == painter.total else contextlib.nullcontext():
+            save(outcome.steps)
     image = painter.image() if outcome.steps else work.photo
     return Stylized(image, outcome, curve, [size for size, _ in painter.stages])

@@ -124,6 +124,38 @@ def test_not_as_sure_as_asked(place: Path, capsys: pytest.CaptureFixture[str]) -
     argv = ["attack", "photos/a.png", "--model", "net.py:load", "--target", "bus", "--epsilon", "60/255"]
     assert main([*argv, "--confidence", "0.999999", "--steps", "3", "--no-figure"]) == 1
     assert "(not as sure as 0.999999)" in capsys.readouterr().out
+    assert main([*argv[:4], *argv[6:], "--confidence", "0.999999", "--steps", "3", "--no-figure"]) == 1
+    assert "(not as sure as 0.999999)" in capsys.readouterr().out  # any other class
+
+
+def test_ctrl_c_while_a_result_is_written(
+    place: Path, capsys: pytest.CaptureFixture[str], monkeypatch
+) -> None:
+    from facegan import images
+
+    save, saved = images.save_png, []
+
+    def pressed(path: Path, *more: object) -> None:
+        saved.append(path)
+        if len(saved) == 2:
+            raise KeyboardInterrupt
+        save(path, *more)
+
+    monkeypatch.setattr(images, "save_png", pressed)
+    argv = [
+        "attack",
+        "photos",
+        "--model",
+        "net.py:load",
+        "--epsilon",
+        "40/255",
+        "--no-figure",
+        "--batch",
+        "2",
+    ]
+    assert main([*argv, "--report", "r.json"]) == 130
+    assert "interrupted" in capsys.readouterr().out
+    assert [p["photo"] for p in json.loads(Path("r.json").read_text())["photos"]] == ["a.png"]
 
 
 def test_what_was_not_reached_has_exit_code_1(place: Path, capsys: pytest.CaptureFixture[str]) -> None:

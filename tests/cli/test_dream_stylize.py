@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -77,6 +78,28 @@ def test_noise_and_zoom() -> None:
         "--film", "z.webp",
     )  # fmt: skip
     assert Image.open("z.webp").n_frames == 5
+
+
+def test_a_flight_that_is_interrupted_while_a_frame_is_written(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The film ends with it, and is whole; the tutorial's settings fly, too."""
+    from facegan import video
+
+    write = video.write_film
+
+    def pressed(path: str, frames: Iterator[np.ndarray], fps: float) -> int:
+        def counted() -> Iterator[np.ndarray]:
+            for i, frame in enumerate(frames):
+                if i == 1:
+                    os.kill(os.getpid(), signal.SIGINT)
+                yield frame
+
+        return write(path, counted(), fps)
+
+    monkeypatch.setattr(video, "write_film", pressed)
+    before = signal.getsignal(signal.SIGINT)
+    argv = ["dream", "photo.jpg", "--preset", "tutorial", *MODEL, *QUICK, "--zoom", "1.1", "--frames", "9"]
+    assert main([*argv, "--film", "z.webp"]) == 130
+    assert Image.open("z.webp").n_frames == 2 and signal.getsignal(signal.SIGINT) is before
 
 
 def test_a_style_with_pictures_curve_and_film(capsys: pytest.CaptureFixture[str]) -> None:
@@ -157,6 +180,8 @@ MISTAKES = {
     "dream photo.jpg --model net.py:load --out kept.png": "--out kept.png: is a folder",
     "dream photo.jpg --model net.py:load --turn 5": "go with --zoom",
     "dream photo.jpg --model net.py:load --zoom 1.1 --film x.gif --curve c.png": "leave out --out, --curve",
+    "dream kept.png/000010.png --model net.py:load --every 10 --pictures kept.png": "are read lie there",
+    "dream photo.jpg --model net.py:load --guide ~nobody.png --layers b": "~nobody.png",
     "dream photo.jpg --model net.py:load --layers b:1 --guide style.png": "--guide goes with whole layers",
     "stylize photo.jpg style.png --model net.py:load --masks style.png --out style.png": "would replace",
     "dream photo.jpg --model net.py:load --film x.avi": "--film x.avi: the name must end in",
@@ -184,6 +209,7 @@ MISTAKES = {
 @pytest.mark.parametrize("line", MISTAKES)
 def test_mistakes_are_one_line(line: str, capsys: pytest.CaptureFixture[str]) -> None:
     Path("kept.png").mkdir()
+    Path("kept.png/000010.png").write_bytes(Path("style.png").read_bytes())
     before = sorted(os.listdir())
     assert main(line.split()) == 2
     said = capsys.readouterr().err.strip()

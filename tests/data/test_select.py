@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
 import subprocess
 import sys
@@ -20,6 +19,7 @@ from facegan.data.dataset import Dataset
 from facegan.data.prepare import prepare
 from facegan.data.rewrite import rewrite, select
 from facegan.errors import DatasetError, InputError
+from facegan.files import temporary_name
 
 
 def write_sources(at: Path) -> dict[str, Any]:
@@ -204,7 +204,7 @@ sys.exit(main(["select", sys.argv[1], "odd", "--out", sys.argv[2]]))
     if stop == signal.SIGINT:
         assert process.returncode == 130 and error == "\nfacegan select: interrupted\n"
         assert list(tmp_path.rglob("*")) == [tmp_path / "out"] * there
-    running = tmp_path / f".out.{os.getpid()}.tmp"  # of a process that is still at work
+    running = tmp_path / temporary_name("out")  # of a process that is still at work
     running.mkdir()
     made = select(
         Dataset(at / "ds"), "odd", tmp_path / "out"

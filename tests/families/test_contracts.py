@@ -357,12 +357,13 @@ def test_saved_vectors_keep_the_labels_that_were_drawn(family, portraits, runs, 
         "pixels",
     ]
     assert main([*film, "--latents", saved, "--out", str(tmp_path / "f.gif")]) == 0
+    assert main([*film, "--truncation", "0.5", "--out", str(tmp_path / "f.gif")]) == 2
     first = load_vectors(saved, w_shape=(model.num_ws, model.w_dim)).z[:1]
     torch.testing.assert_close(first, model.map(model.latent.sample([3]), labels=model.labels_of([3])))
     capsys.readouterr()
     for refused in (
         ["generate", run, "--constant", "0"], ["film", run, "0", saved], ["mix", run, "0", saved],
-        ["interpolate", run, saved], ["arithmetic", run, "1,2 - 3 + 4"],
+        ["interpolate", run, "0", saved], ["arithmetic", run, "1,2 - 3 + 4"],
     ):  # fmt: skip
         assert main([*refused, "--labels", "random"]) == 2
         said = capsys.readouterr().err

@@ -282,6 +282,8 @@ def files(
     by_hand(tiny_model).save("d.safetensors")
     Path("text.png").write_text("no picture")
     Path("text.safetensors").write_text("no directions")
+    Path("photos").mkdir()
+    Path("photos/a.png").write_text("no picture")
     save_vectors("v.npz", seed_vectors(tiny_model, [1]))
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO()))
     return str(tiny_model_file)
@@ -318,6 +320,8 @@ MISTAKES = {
         "takes its vector in one place only; mix --comp"),
     "mix both": (["mix", "MODEL", "0", "1", "--layers", "0", "--components", "1"], "exclude each other"),
     "mix components": (["mix", "MODEL", "0", "1", "--components", "64"], "this model has 0 to 63"),
+    "mix a photo": (["mix", "MODEL", "text.png", "0", "--out", "text.png"], "text.png: it would replace"),
+    "own folder": (["edit", "photos", *EDIT[2:], "--out", "photos/a.png"], "photos/a.png: it would replace"),
     "mix itself": (["mix", "MODEL", "v.npz:1", "0", "--out", "v.png"], "v.npz: it would replace"),
     "nothing to edit": ([*EDIT, "--keep", "0"], "--keep 0: no layer is left to edit"),
     "mix many": (["mix", "MODEL", "0-99", "1"], "24 rows and columns"),

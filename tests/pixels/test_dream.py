@@ -185,16 +185,6 @@ def test_zoom(net: Classifier, photo: np.ndarray) -> None:
     assert all(not np.array_equal(a, b) for a, b in itertools.pairwise(frames))
 
 
-def test_ctrl_c_between_two_dreams_ends_the_flight_with_a_frame(net: Classifier, photo: np.ndarray) -> None:
-    before = signal.getsignal(signal.SIGINT)
-    shown = []
-    for frame in zoom(net, photo, 50, factor=1.1, **QUICK):
-        shown.append(frame)
-        if len(shown) == 2:
-            os.kill(os.getpid(), signal.SIGINT)  # while this frame is written, say
-    assert len(shown) == 2 and signal.getsignal(signal.SIGINT) is before
-
-
 def test_the_default_layers_are_those_of_any_vgg() -> None:
     for name, last in (("vgg11", "block4_conv2=0.5"), ("vgg16", "block4_conv3=0.5")):
         network = load_classifier(name, random_weights_seed=0)
