@@ -99,18 +99,7 @@ def test_every_photo_has_a_place_of_its_own(place: Path, capsys: pytest.CaptureF
     for name in ("a-2.jpg", "a.jpg", "a-figure.png"):
         (place / "photos" / name).write_bytes(photo)
     (place / "photos" / "c.png").write_bytes(photo[:200])
-    argv = [
-        "attack",
-        "photos",
-        "--model",
-        "net.py:load",
-        "--epsilon",
-        "40/255",
-        "--out",
-        "made",
-        "--batch",
-        "1",
-    ]
+    argv = ["attack", "photos", "--model", "net.py:load", "--epsilon", "40/255", "--out", "made", "--quiet"]
     assert main(argv) == 1
     out, err = capsys.readouterr()
     assert "5 of 5 reached" in out and err.count("\n") == 1 and "left out: " in err and "c.png" in err
