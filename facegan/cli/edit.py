@@ -72,9 +72,6 @@ def main(
     endings = ("-result.png", ".npz") if strip_too else ()
     written = [Path(out), *(beside(out, ending) for ending in endings)]
     check_places({"--out": list[str | Path](written)}, [target, *files_of([target])])
-    folder = Path(target).resolve() if target and Path(target).is_dir() else None
-    if any(path.exists() and folder in path.resolve().parents for path in written):
-        raise InputError(f"--out {out}: it would replace what is read there; choose another name")
     if not 2 <= steps <= MOST_STEPS:
         raise InputError(f"--steps must be from 2 to {MOST_STEPS}, not {steps}")
     network = told(load(model, device), labels, by_seed=target_kind(target) == "seeds")

@@ -49,18 +49,26 @@ def check_places(
 ) -> None:
     """InputError where a result would take the place of a file that is read, or of another result.
 
-    ``written`` has one file or several for each option; "" is none, in ``read`` as well.
+    ``written`` has one file or several for each option; "" is none, in ``read`` as well. Of a folder that is
+    read, all that lies below counts.
     """
     sources = [Path(os.path.expanduser(name)) for name in read if str(name)]
     taken: set[str] = set()
     for option, names in written.items():
         for name in filter(str, names if isinstance(names, list) else [names]):
             place = Path(name)
-            if place.exists() and any(source.exists() and source.samefile(place) for source in sources):
+            if place.exists() and any(_holds(source, place) for source in sources):
                 raise InputError(f"{option} {name}: it would replace what is read there; choose another name")
             if (key := str(place.resolve()).casefold()) in taken:  # some disks know no capitals
                 raise InputError(f"{option} {name}: another result goes there, too; choose another name")
             taken.add(key)
+
+
+def _holds(source: Path, place: Path) -> bool:
+    """Whether ``place``, which exists, is ``source`` or lies below it."""
+    if not source.exists():
+        return False
+    return source.samefile(place) or (source.is_dir() and source.resolve() in place.resolve().parents)
 
 
 def files_of(points: Iterable[str]) -> list[str]:

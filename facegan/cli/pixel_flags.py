@@ -93,17 +93,16 @@ class KeepFlags:
         if self.every < 0:
             raise InputError(f"--every must be 0 or more, not {self.every}")
         check_film(self.film, self.fps)
-        check_places({"--out": place, "--curve": self.curve, "--film": self.film}, given)
-        kept = Path(self.pictures or ".")
-        if self.pictures and any(
-            p and Path(p).exists() and Path(p).resolve().parent == kept.resolve() for p in given
-        ):
+        places = {"--out": place, "--curve": self.curve, "--film": self.film}
+        check_places(places, given)
+        for option, name in places.items():
+            if name and Path(name).is_dir():
+                raise InputError(f"{option} {name}: is a folder; choose a name for a file")
+        folders = [Path(photo).resolve().parent for photo in given if photo and Path(photo).exists()]
+        if self.pictures and Path(self.pictures).resolve() in folders:
             raise InputError(
                 f"--pictures {self.pictures}: pictures that are read lie there; choose another folder"
             )
-        for option, name in (("--out", place), ("--curve", self.curve), ("--film", self.film)):
-            if name and Path(name).is_dir():
-                raise InputError(f"{option} {name}: is a folder; choose a name for a file")
 
     def moments(self, place: str, going_on: bool = False) -> Moments:
         from facegan.pixels.moments import Moments

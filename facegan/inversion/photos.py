@@ -182,12 +182,13 @@ def _folder(text: str, reader: Reader) -> Iterator[Photo]:
 
 
 def _stem(name: str) -> str:
-    return _short(re.sub(r"[^\w.-]+", "_", name.rstrip("/").rpartition("/")[2].rpartition(".")[0]))
+    return _fit(name.rstrip("/").rpartition("/")[2].rpartition(".")[0])
 
 
-def _short(name: str) -> str:
-    """At most 80 characters, and as many bytes as leave a file's name room for what is added to it."""
-    return name[:80].encode(errors="replace")[:160].decode(errors="ignore")
+def _fit(name: str) -> str:
+    """Fit for a file: at most 80 plain characters, and no more bytes than leave room for what is added."""
+    plain = re.sub(r"[^\w.-]+", "_", name)[:80]
+    return plain.encode(errors="replace")[:160].decode(errors="ignore")
 
 
 def _renamed(photos: list[Photo]) -> list[Photo]:
@@ -195,7 +196,7 @@ def _renamed(photos: list[Photo]) -> list[Photo]:
     taken = {"pairs", "curve", "compare"}
     found = []
     for photo in photos:
-        base = _short(re.sub(r"[^\w.-]+", "_", photo.name)).strip(".") or "photo"
+        base = _fit(photo.name).strip(".") or "photo"
         name, number = base, 2
         while {name, f"{name}-path"} & taken:
             name, number = f"{base}-{number}", number + 1

@@ -90,13 +90,13 @@ def target_points(
     Photos (files, folders, addresses, - for standard input) are inverted by the quick preset, from the guess
     of ``encoder`` where there is one; ``align`` and ``face`` are as ``facegan invert`` has them.
     """
-    seeds = _SEEDS.fullmatch(text)
     if target_kind(text) == "photos":
         from facegan.inversion.api import invert
 
         found = invert(text, model, encoder=encoder, align=align, face=face).vectors
         with torch.inference_mode():
             return Vectors(model.map(found.z).cpu().clone(), found.names, model.hash, "w+")
+    seeds = _SEEDS.fullmatch(text)
     given = parse_point(model, seeds[1] if seeds else text)
     with torch.inference_mode():
         w = model.map(given.z).cpu().clone()
