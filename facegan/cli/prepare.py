@@ -64,6 +64,7 @@ def report(dataset: Dataset) -> str:
             lines.append(
                 f"  {apart} of them are in another split than their like: what is measured on it flatters"
             )
+    lines += info.get("notes", [])
     sheets = [str(dataset.path / n) for n in ("preview.jpg", "detections.jpg") if (dataset.path / n).exists()]
     lines.append(f"look at {' and '.join(sheets)}; next: facegan train {dataset.path}")
     return "\n".join(lines)
@@ -89,6 +90,9 @@ def main(
     split: str = "",
     drop_near_duplicates: bool = False,
     max_pixels: int = 80_000_000,
+    value_range: Annotated[str, tyro.conf.arg(name="range", metavar="LOW..HIGH")] = "",
+    image_column: str = "",
+    follow_links: bool = False,
     workers: int = 0,
     quiet: bool = False,
 ) -> None:
@@ -117,6 +121,10 @@ def main(
             sources do not hold out; near duplicates stay together).
         drop_near_duplicates: leave out near duplicates instead of reporting them.
         max_pixels: larger photos are rejected.
+        value_range: values of arrays and of float or 16-bit pictures, such as 0..1, -1..1 or 0..4095, where
+            they leave it in doubt.
+        image_column: the column of a table that holds the pictures.
+        follow_links: follow links to folders.
         workers: processes; 0 is one a core.
         quiet: print nothing but errors.
     """

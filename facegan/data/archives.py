@@ -18,6 +18,7 @@ from facegan.data.items import (
     looks_like_image,
     unsafe,
 )
+from facegan.data.reading import Reading
 from facegan.errors import InputError, first_line
 
 
@@ -41,7 +42,7 @@ def _zip_reject(info: zipfile.ZipInfo) -> str:
     return next((reason for fails, reason in checks if fails), "")
 
 
-def from_zip(path: Path) -> Iterator[Item]:
+def from_zip(path: Path, reading: Reading) -> Iterator[Item]:
     """Members in the order of their names; a damaged one is a reject, the others are read."""
     try:
         with zipfile.ZipFile(path) as archive:
@@ -133,7 +134,7 @@ def _tar_reject(info: tarfile.TarInfo) -> str:
     return next((reason for fails, reason in checks if fails), "")
 
 
-def from_tar(path: Path) -> Iterator[Item]:
+def from_tar(path: Path, reading: Reading) -> Iterator[Item]:
     """Members in the order of the archive, which is read once, as a stream."""
     total = count = 0
     try:

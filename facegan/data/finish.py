@@ -21,6 +21,7 @@ from facegan.data.chunks import ChunkStore
 from facegan.data.crops import describe
 from facegan.data.dataset import FORMAT, SPLITS, Dataset, schema
 from facegan.data.near import NearDuplicates
+from facegan.data.reading import Reading
 from facegan.data.worker import Row
 from facegan.errors import InputError
 from facegan.files import write_bytes
@@ -57,7 +58,7 @@ class _Verdicts:
         sources: dict[bytes, tuple[str, int]] = {}
         pixels: dict[bytes, str] = {}
         near, near_sources = NearDuplicates(), []  # type: ignore[var-annotated]
-        seen: dict[str, set[int]] = {}
+        seen: dict[str, set[Any]] = {}
         for serial, row in enumerate(store):
             reason = row.reject
             if not reason:
@@ -190,6 +191,7 @@ def finish(
     plan: dict[str, Any],
     config: PrepareConfig,
     on_progress: Callable[[Progress], None],
+    reading: Reading,
     why_none: str = "",
 ) -> Dataset:
     """Write everything; dataset.json comes last, so that it is there only if all else is."""
@@ -231,7 +233,7 @@ def finish(
         "format": FORMAT, "facegan": __version__, "size": list(size[:2]), "channels": int(size[2]),
         "counts": {s: verdicts.counts[s] for s in splits}, "attribute_names": verdicts.names,
         "crop": describe(config.crop), "content_hash": verdicts.content_hash, "plan": plan,
-        "rejects": verdicts.rejects, "near_duplicates": verdicts.near,
+        "rejects": verdicts.rejects, "near_duplicates": verdicts.near, "notes": reading.notes.lines(),
     }  # fmt: skip
     write_bytes(out / "README.md", card(out.resolve().name, info).encode(errors="replace"))
     write_bytes(out / "dataset.json", json.dumps(info, indent=1).encode())

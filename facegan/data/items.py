@@ -21,6 +21,10 @@ MAX_TOTAL_BYTES = 2**40  # all pictures of one archive, unpacked
 MAX_RATIO = 200  # unpacked to packed size of one zip member
 
 
+AttributeValue = int | float | str | None
+"""An attribute as its source has it. What it becomes is decided over all pictures, at the end."""
+
+
 @dataclass(frozen=True)
 class Item:
     """One picture: encoded ``content`` or decoded ``pixels`` (uint8 ``H,W,C``), or a ``reject``."""
@@ -32,7 +36,7 @@ class Item:
     content: bytes = b""
     pixels: np.ndarray | None = None
     reject: str = ""
-    attributes: dict[str, int | None] = field(default_factory=dict)
+    attributes: dict[str, AttributeValue] = field(default_factory=dict)
     split: str | None = None
 
     def digest(self) -> bytes:

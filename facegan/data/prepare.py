@@ -29,7 +29,8 @@ from facegan.data.chunks import ChunkStore, locked
 from facegan.data.crops import CROPS, PRESETS, Crop
 from facegan.data.dataset import Dataset
 from facegan.data.finish import NothingLeft, finish
-from facegan.data.items import Item
+from facegan.data.items import AttributeValue, Item
+from facegan.data.reading import Reading
 from facegan.data.sources import estimate, fingerprint, open_source
 from facegan.data.where import Predicate, parse_where
 from facegan.data.worker import start, work
@@ -65,6 +66,9 @@ class PrepareConfig:
     split: str = ""
     drop_near_duplicates: bool = False
     max_pixels: int = 80_000_000
+    value_range: str = ""
+    image_column: str = ""
+    follow_links: bool = False
 
     def plan(self) -> dict[str, Any]:
         """The configuration with fingerprints of all files that it names."""
@@ -96,12 +100,17 @@ def prepare(
     split: str | Path = "",
     drop_near_duplicates: bool = False,
     max_pixels: int = 80_000_000,
+    value_range: str = "",
+    image_column: str = "",
+    follow_links: bool = False,
     workers: int = 0,
     on_progress: Callable[[Progress], None] = lambda _: None,
 ) -> Dataset:
     """Make (or finish, or find already made) the dataset ``out`` and open it.
 
     ``size`` is the side of square pictures, or (height, width); each from 28 to 1,024 px.
+    ``value_range`` (``LOW..HIGH``) says what arrays and float pictures hold where that is in doubt,
+    ``image_column`` which column of a table holds the pictures.
     ``preset`` names a whole crop and overrules the crop's other settings. ``workers`` 0 is one a core.
     InputError in one line for what cannot work; single pictures are rejected with a reason instead.
     """
@@ -116,7 +125,7 @@ def prepare(
     listed = [sources] if isinstance(sources, (str, Path)) else list(sources)
     config = PrepareConfig(
         tuple(str(s) for s in listed), _check(made), include, where, limit, str(attributes), str(split),
-        drop_near_duplicates, max_pixels,
+        drop_near_duplicates, max_pixels, value_range, image_column, follow_links,
     )  # fmt: skip
     if not config.sources:
         raise InputError("no source given")
@@ -142,9 +151,10 @@ def run(config: PrepareConfig, out: Path, workers: int, on_progress: Callable[[P
     plan = config.plan()
     if (out / "dataset.json").exists():
         return _existing(out, plan)
+    probe = _Chooser(config)
     for text in config.sources:  # a missing source is told before anything is written
-        if (first := next(open_source(text), None)) is not None:
-            _Chooser(config)(first)
+        if (first := next(open_source(text, probe.reading), None)) is not None:
+            probe(first)
     choose = _Chooser(config)
     work_dir = out / ".work"
     try:
@@ -157,7 +167,7 @@ def run(config: PrepareConfig, out: Path, workers: int, on_progress: Callable[[P
             _read(config, choose, store, workers, on_progress)
             try:
                 choose.check_attributes()
-                dataset = finish(out, store, plan, config, on_progress, choose.why_none())
+                dataset = finish(out, store, plan, config, on_progress, choose.reading, choose.why_none())
             except NothingLeft:
                 shutil.rmtree(work_dir, ignore_errors=True)
                 if not existed:
@@ -210,6 +220,7 @@ class _Chooser:
         self.splitter = Splitter(config.split)
         self.predicates: dict[tuple[str, ...], Predicate] = {}
         self.seen = self.chosen = self.described = 0
+        self.reading = Reading(config.value_range, config.image_column, config.follow_links)
         self.own_files = {Path(f).resolve() for f in (config.attributes, config.split) if f}
 
     def _predicate(self, item: Item) -> Predicate:
@@ -241,7 +252,7 @@ class _Chooser:
         if self.table:
             found = lookup(self.table, item.name)
             self.described += isinstance(found, dict)
-            values: dict[str, int | None] = found if isinstance(found, dict) else {}
+            values: dict[str, AttributeValue] = found if isinstance(found, dict) else {}
             known = {name: value for name, value in values.items() if value is not None}
             names = dict.fromkeys([*item.attributes, *self.names])
             item = replace(item, attributes={**names, **item.attributes, **known})
@@ -257,7 +268,7 @@ class _Chooser:
 def _items(config: PrepareConfig, choose: _Chooser) -> Iterator[tuple[Item, str]]:
     count = 0
     for text in config.sources:
-        for item in open_source(text):
+        for item in open_source(text, choose.reading):
             chosen = choose(item)
             choose.seen += 1
             if chosen is None:

@@ -157,7 +157,7 @@ def _write(
                 attributes, confidence = found
                 writer.add(Row(
                     row["source"], row["image"].get("path") or "", b"", png=row["image"]["bytes"],
-                    box=row.get("box"), landmarks=row.get("landmarks"), attributes=attributes,
+                    box=row.get("box"), landmarks=row.get("landmarks"), attributes=dict(attributes),
                     confidence=confidence, split=split,
                 ))  # fmt: skip
 

@@ -15,6 +15,7 @@ from pathlib import Path
 from facegan.data.archives import from_tar, from_zip
 from facegan.data.attributes import name_words, split_named
 from facegan.data.items import MAX_FILE_BYTES, Item, hidden, looks_like_image
+from facegan.data.reading import Reading
 from facegan.data.tables import from_dataset, from_hub, from_idx, from_npz, from_parquet
 from facegan.errors import InputError
 
@@ -23,7 +24,9 @@ def _told(error: OSError) -> None:
     raise InputError(f"{error.filename}: cannot be read ({error.strerror})")
 
 
-def from_folder(path: Path, without: Callable[[str], bool] = lambda _: False) -> Iterator[Item]:
+def from_folder(
+    path: Path, reading: Reading, without: Callable[[str], bool] = lambda _: False
+) -> Iterator[Item]:
     """Every file below, in the order of its path; other kinds of files are listed as rejects.
 
     ``without`` tells names to leave out.
@@ -39,10 +42,10 @@ def from_folder(path: Path, without: Callable[[str], bool] = lambda _: False) ->
             name = full.relative_to(path).as_posix()
             if hidden(name) or without(name):
                 continue
-            yield from_file(full, name)
+            yield from_file(full, reading, name)
 
 
-def from_file(path: Path, name: str = "") -> Item:
+def from_file(path: Path, reading: Reading, name: str = "") -> Item:
     """One picture file."""
     name = name or path.name
     if not looks_like_image(name):
@@ -58,13 +61,13 @@ def from_file(path: Path, name: str = "") -> Item:
 
 
 _TAR = (".tar", ".tar.gz", ".tgz", ".tar.xz", ".txz", ".tar.zst")
-_KINDS: list[tuple[Callable[[Path], bool], Callable[[Path], Iterator[Item]]]] = [
+_KINDS: list[tuple[Callable[[Path], bool], Callable[[Path, Reading], Iterator[Item]]]] = [
     (lambda p: p.suffix.lower() == ".zip", from_zip),
     (lambda p: p.name.lower().endswith(_TAR), from_tar),
     (lambda p: p.suffix.lower() == ".npz", from_npz),
     (lambda p: _is_parquet(p.name), from_parquet),
     (lambda p: "ubyte" in p.name or p.suffix.lower() == ".idx", from_idx),
-    (lambda p: True, lambda p: iter([from_file(p)])),
+    (lambda p: True, lambda p, reading: iter([from_file(p, reading)])),
 ]  # fmt: skip
 
 
@@ -89,38 +92,41 @@ def _is_prepared(path: Path) -> bool:
         return False
 
 
-def _from_directory(path: Path) -> Iterator[Item]:
+def _from_directory(path: Path, reading: Reading) -> Iterator[Item]:
     """IDX or Parquet files and whatever lies beside them, or else any files."""
     if _is_prepared(path):
         if not _is_table_folder(path):
             raise InputError(f"{path}: a prepared dataset, but its shards (data/*.parquet) are gone")
-        yield from from_dataset(path)
+        yield from from_dataset(path, reading)
         return
     idx, table = _idx_files(path), _is_table_folder(path)
     for file in idx:
-        yield from from_idx(file)
+        yield from from_idx(file, reading)
     if table:
-        yield from from_dataset(path)
-    yield from from_folder(path, lambda n: bool(idx and "ubyte" in n) or bool(table and _is_parquet(n)))
+        yield from from_dataset(path, reading)
+    yield from from_folder(
+        path, reading, lambda n: bool(idx and "ubyte" in n) or bool(table and _is_parquet(n))
+    )
 
 
 def _is_parquet(name: str) -> bool:
     return name.lower().endswith(".parquet")
 
 
-def open_source(text: str) -> Iterator[Item]:
+def open_source(text: str, reading: Reading | None = None) -> Iterator[Item]:
     """The items of one source; InputError in one line if it cannot be used at all."""
+    reading = reading or Reading()
     if text.startswith("hub:"):
-        yield from from_hub(text[4:])
+        yield from from_hub(text[4:], reading)
         return
     path = _path(text)
     try:
         if path.is_dir():
-            yield from _from_directory(path)
+            yield from _from_directory(path, reading)
         elif path.exists():
-            yield from next(reader for fits, reader in _KINDS if fits(path))(path)
+            yield from next(reader for fits, reader in _KINDS if fits(path))(path, reading)
         elif text.count("/") == 1 and not text.startswith((".", "/", "~")) and not path.suffix:
-            yield from from_hub(text)
+            yield from from_hub(text, reading)
         else:
             raise InputError(f"{text}: no such file or folder")
     except OSError as error:

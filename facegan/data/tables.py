@@ -13,7 +13,8 @@ import numpy as np
 
 from facegan.data.archives import capped
 from facegan.data.attributes import name_words, split_named
-from facegan.data.items import MAX_FILE_BYTES, MAX_RATIO, Item, hidden
+from facegan.data.items import MAX_FILE_BYTES, MAX_RATIO, AttributeValue, Item, hidden
+from facegan.data.reading import Reading
 from facegan.errors import InputError, first_line
 
 _OURS = ("image", "img", "attributes", "source", "box", "landmarks")  # columns that are no attribute
@@ -56,7 +57,7 @@ def read_idx(path: Path) -> np.ndarray:
         raise InputError(f"{path}: not a readable IDX file ({first_line(error)})") from None
 
 
-def from_idx(path: Path) -> Iterator[Item]:
+def from_idx(path: Path, reading: Reading) -> Iterator[Item]:
     """Pictures ``N,H,W`` (or ``N,H,W,C``); labels from the file beside it that is named alike."""
     images = read_idx(path)
     _check_shape(f"{path}: the array", images.shape)
@@ -66,7 +67,7 @@ def from_idx(path: Path) -> Iterator[Item]:
         raise InputError(f"{beside}: {len(labels)} labels for {len(images)} pictures")
     split = split_named(name_words(path.name)) or "train"
     for i, image in enumerate(images):
-        attributes: dict[str, int | None] = {} if labels is None else {"label": int(labels[i])}
+        attributes: dict[str, AttributeValue] = {} if labels is None else {"label": int(labels[i])}
         name = f"{path.name}/{i:06d}"
         yield Item(name, f"{path}!{i}", pixels=_as_pixels(image), attributes=attributes, split=split)
 
@@ -96,7 +97,7 @@ def _scale(images: np.ndarray, low: float, high: float) -> np.ndarray:
     return np.clip(np.round(scaled), 0, 255).astype(np.uint8)
 
 
-def from_npz(path: Path) -> Iterator[Item]:
+def from_npz(path: Path, reading: Reading) -> Iterator[Item]:
     """``N,H,W[,C]`` of uint8, or of floats in [0, 1] or [-1, 1]; labels from an array ``labels``."""
     name, images, labels = _read_npz(path)
     what = f"{path}: array '{name}'"
@@ -110,7 +111,9 @@ def from_npz(path: Path) -> Iterator[Item]:
             raise InputError(f"{what} is neither uint8 nor within [0, 1], [-1, 1] or [0, 255]")
     good = labels is not None and labels.shape == (len(images),) and labels.dtype.kind in "biu"
     for i, image in enumerate(images):
-        attributes = {"label": _small(int(labels[i]))} if labels is not None and good else {}
+        attributes: dict[str, AttributeValue] = {}
+        if labels is not None and good:
+            attributes["label"] = _small(int(labels[i]))
         pixels = image if images.dtype == np.uint8 else _scale(image, low, high)
         yield Item(f"{path.name}/{i:06d}", f"{path}!{i}", pixels=_as_pixels(pixels), attributes=attributes)
 
@@ -122,7 +125,9 @@ def _row_item(
     value = row.get("image", row.get("img"))
     content, name = (value.get("bytes"), value.get("path")) if isinstance(value, dict) else (value, None)
     own = row.get("attributes")
-    attributes = {k: _small(v) for k, v in own.items()} if isinstance(own, dict) else {}
+    attributes: dict[str, AttributeValue] = (
+        {k: _small(v) for k, v in own.items()} if isinstance(own, dict) else {}
+    )
     for key, v in row.items():
         if key in numbers or (key not in _OURS and isinstance(v, (bool, int))):
             attributes[key] = _small(v)
@@ -156,7 +161,7 @@ def _rows_at_once(metadata: Any) -> int:
     return max(1, min(64, 2**28 // max(largest, 1)))
 
 
-def from_parquet(path: Path, below: Path | None = None) -> Iterator[Item]:
+def from_parquet(path: Path, reading: Reading, below: Path | None = None) -> Iterator[Item]:
     """Rows with a column ``image``: Hugging Face's struct, or the encoded bytes themselves.
 
     The file's name says the split (``validation-00000-of-00001``), or a folder ``below`` the source's.
@@ -185,11 +190,11 @@ def from_parquet(path: Path, below: Path | None = None) -> Iterator[Item]:
         raise InputError(f"{path}: not a readable Parquet file ({first_line(error)})") from None
 
 
-def from_dataset(path: Path) -> Iterator[Item]:
+def from_dataset(path: Path, reading: Reading) -> Iterator[Item]:
     """Another prepared dataset, or any folder of Parquet files."""
     for file in sorted(path.rglob("*.parquet")):
         if not hidden(file.relative_to(path).as_posix()):
-            yield from from_parquet(file, path)
+            yield from from_parquet(file, reading, path)
 
 
 def _fetched(value: Any, open_file: Any) -> Any:
@@ -204,7 +209,7 @@ def _fetched(value: Any, open_file: Any) -> Any:
         return {"path": path.partition("::")[0].rpartition("/")[2], "bytes": capped(stream, MAX_FILE_BYTES)}
 
 
-def from_hub(name: str) -> Iterator[Item]:
+def from_hub(name: str, reading: Reading) -> Iterator[Item]:
     """A dataset on the Hugging Face Hub, streamed."""
     try:
         datasets: Any = importlib.import_module("datasets")  # a folder of this name may lie in the way

@@ -12,10 +12,11 @@ import difflib
 import operator
 import re
 from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 from facegan.errors import InputError
 
-Row = Mapping[str, int | None]
+Row = Mapping[str, Any]
 Predicate = Callable[[Row], "bool | None"]
 
 _WORD = r"(?<![\w-])(?:and|or|not)(?![\w-])"

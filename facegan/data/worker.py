@@ -14,7 +14,7 @@ import numpy as np
 
 from facegan.data import near
 from facegan.data.crops import Crop, apply_each, make_detector
-from facegan.data.items import Item
+from facegan.data.items import AttributeValue, Item
 from facegan.errors import ImageError
 from facegan.images import png_bytes, read_image
 
@@ -36,7 +36,7 @@ class Row:
     """A small copy, by which near duplicates are confirmed."""
     box: list[float] | None = None
     landmarks: list[float] | None = None
-    attributes: dict[str, int | None] = field(default_factory=dict)
+    attributes: dict[str, AttributeValue] = field(default_factory=dict)
     split: str = "train"
     confidence: dict[str, float | None] = field(default_factory=dict)
     """How sure a network is of the attributes that it has predicted."""

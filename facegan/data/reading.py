@@ -1,0 +1,39 @@
+"""How sources are read, and what reading them left out: one object passed to every reader."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+
+
+class Notes:
+    """What was noticed while sources were read, each line once, for the closing summary of ``prepare``.
+
+    A line is a sentence without a count, such as ``columns 'caption' of a.parquet left out: free text``;
+    lines that repeat are counted.
+    """
+
+    def __init__(self) -> None:
+        self._lines: Counter[str] = Counter()
+
+    def add(self, line: str) -> None:
+        self._lines[line] += 1
+
+    def lines(self) -> list[str]:
+        """The lines in the order in which they first came, with ``(N times)`` where they repeat."""
+        return [line if n == 1 else f"{line} ({n:,} times)" for line, n in self._lines.items()]
+
+
+@dataclass(frozen=True)
+class Reading:
+    """How sources are read; ``notes`` and ``class_names`` are filled on the way."""
+
+    value_range: str = ""
+    """``LOW..HIGH`` of arrays and float pictures (``--range``); '' decides only what is beyond doubt."""
+    image_column: str = ""
+    """The column of a table that holds the pictures; '' finds it."""
+    follow_links: bool = False
+    """Whether links to folders are followed."""
+    notes: Notes = field(default_factory=Notes, compare=False)
+    class_names: dict[str, list[str]] = field(default_factory=dict, compare=False)
+    """Names of the classes 0, 1, ... of an attribute, where its source gives them."""
