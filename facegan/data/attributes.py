@@ -6,29 +6,14 @@ import csv
 import hashlib
 import math
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
+from facegan.data.splits import SPLIT_NAMES
 from facegan.errors import InputError
 from facegan.files import printable
 
 _FILE_COLUMNS = ("file", "filename", "file_name", "image", "image_id", "path", "name")
-SPLITS = ("train", "val", "test")
-_SPLIT_NAMES = {
-    "train": "train", "training": "train", "0": "train", "val": "val", "valid": "val", "validation": "val",
-    "dev": "val", "1": "val", "test": "test", "testing": "test", "2": "test",
-}  # fmt: skip
-_IN_NAMES = {word: s for word, s in _SPLIT_NAMES.items() if len(word) > 1} | {"t10k": "test"}
-
-
-def name_words(name: str) -> list[str]:
-    """``t10k-images.idx3`` to its three words."""
-    return re.split(r"[-_.]", name)
-
-
-def split_named(words: Iterable[str]) -> str | None:
-    """The first split that ``words``, parts of a file's name, speak of."""
-    return next((_IN_NAMES[word.lower()] for word in words if word.lower() in _IN_NAMES), None)
 
 
 def _lines(path: Path, option: str) -> list[str]:
@@ -144,16 +129,16 @@ class Splitter:
             if not line.strip():
                 continue
             cells = line.strip().rsplit(None, 1)  # names may have spaces, and commas in between
-            if len(cells) < 2 or cells[1].lower() not in _SPLIT_NAMES:
+            if len(cells) < 2 or cells[1].lower() not in SPLIT_NAMES:
                 cells = next(csv.reader([line.strip().replace("\0", " ")]))
             name, split = (
                 (cells[0].strip().rstrip(","), cells[1].strip().lower()) if len(cells) == 2 else ("", "")
             )
-            if number == 1 and split not in _SPLIT_NAMES and name.lower() in _FILE_COLUMNS:
+            if number == 1 and split not in SPLIT_NAMES and name.lower() in _FILE_COLUMNS:
                 continue  # a table's header
-            if split not in _SPLIT_NAMES:
+            if split not in SPLIT_NAMES:
                 raise InputError(f"--split {path}: line {number} is not 'name train|val|test'")
-            table[name] = _SPLIT_NAMES[split]
+            table[name] = SPLIT_NAMES[split]
         if not table:
             raise InputError(f"--split {path}: empty")
         return table

@@ -13,10 +13,11 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from facegan.data.archives import from_tar, from_zip
-from facegan.data.attributes import name_words, split_named
 from facegan.data.items import MAX_FILE_BYTES, Item, hidden, looks_like_image
+from facegan.data.parquet import from_dataset, from_hub, from_parquet
 from facegan.data.reading import Reading
-from facegan.data.tables import from_dataset, from_hub, from_idx, from_npz, from_parquet
+from facegan.data.splits import name_words, split_named
+from facegan.data.tables import from_idx, from_npz
 from facegan.errors import InputError
 
 

@@ -16,8 +16,9 @@ from PIL import Image
 from sample_photos import OPTIONS, folder, smooth
 
 from facegan.cli.prepare import report
-from facegan.data.attributes import Splitter, name_words, split_named
+from facegan.data.attributes import Splitter
 from facegan.data.prepare import prepare
+from facegan.data.splits import name_words, split_named
 from facegan.errors import InputError
 from facegan.images import png_bytes
 
