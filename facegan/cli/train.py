@@ -86,7 +86,7 @@ def status(stats: StepStats) -> str:
     left = images / max(stats.images_per_second, 1e-9)
     hours, rest = divmod(round(left), 3600)
     return (
-        f"{stats.images_seen / 1000:8.1f} of {stats.images_total / 1000:g} kimg"
+        f"{min(stats.images_seen, stats.images_total) / 1000:8.1f} of {stats.images_total / 1000:g} kimg"
         f"  {stats.images_per_second:6.1f} img/s"
         f"  left {hours}:{rest // 60:02d}:{rest % 60:02d}  loss G {v['loss_g']:6.3f} D {v['loss_d']:6.3f}"
         f"  D right on real {v['accuracy_real']:4.0%} fake {v['accuracy_fake']:4.0%}"

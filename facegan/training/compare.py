@@ -39,7 +39,7 @@ def write_comparison(runs: Sequence[str | Path], out: str | Path, repeats: bool 
         "title": html.escape(" · ".join(names)),
         "name": "Repeats" if repeats else "Comparison",
         "subtitle": html.escape(_subtitle(records, names, repeats)),
-        "results": table(_results(records, names, repeats), HEAD, wide=True),
+        "results": table(_results(records, names, repeats), ("", *results_of(records)), wide=True),
         "settings": _settings(records, names),
         "band": _BAND if repeats else "",
     }
@@ -152,7 +152,7 @@ def _mean_series(series: Sequence[dict[str, Any]], runs: Sequence[dict[str, Any]
 
 
 def _best(record: RunRecord) -> tuple[float, float, float] | None:
-    """(best distance, its kimg, last distance) of the smoothed curve."""
+    """(best distance, its kimg, last distance); where the best is, the smoothed curve decides."""
     found = judge(record.curve("quality"))
     return (found.best, found.best_kimg, found.last) if found else None
 
@@ -167,7 +167,8 @@ def _nth(index: int) -> Callable[[RunRecord], float | None]:
 
 
 # name -> (value of a run, its text)
-RESULTS: dict[str, tuple[Callable[[RunRecord], float | None], Callable[[float], str]]] = {
+Results = dict[str, tuple[Callable[[RunRecord], float | None], Callable[[float], str]]]
+RESULTS: Results = {
     "kimg": (lambda record: record.kimg, "{:.4g}".format),
     "Training time": (lambda record: record.last("seconds"), duration),
     "Best quality": (_nth(0), "{:.3g}".format),
@@ -176,13 +177,33 @@ RESULTS: dict[str, tuple[Callable[[RunRecord], float | None], Callable[[float], 
     "Diversity": (lambda record: record.last("diversity"), "{:.0%}".format),
     "Speed, images/s": (_speed, "{:,.0f}".format),
 }
-HEAD = ("", *RESULTS)
+
+
+def results_of(records: Sequence[RunRecord]) -> Results:
+    """The columns of the results: those of ``RESULTS``, and in front the last value of every metric that one
+    of the runs was told to measure (``--metric``), by which sweeps rank their trials."""
+    found: Results = {}
+    asked = dict.fromkeys(str(r.config["metric"]) for r in records if r.config.get("metric"))
+    if not asked:
+        return RESULTS
+    from facegan.metrics.table import METRICS  # with torch, which other pages do not need
+
+    for metric in asked:
+        if metric in METRICS:
+            key, value = next(iter(METRICS[metric].values.items()))
+            found[f"{value.title}, last"] = (_last(key), "{:.4g}".format)
+    return found | RESULTS
+
+
+def _last(key: str) -> Callable[[RunRecord], float | None]:
+    return lambda record: record.last(key)
 
 
 def _results(records: Sequence[RunRecord], names: Sequence[str], repeats: bool) -> list[list[str]]:
     """A row for each run; of repeats, one more with mean and standard deviation (of the sample)."""
-    columns = [[value(record) for record in records] for value, _ in RESULTS.values()]
-    forms = [form for _, form in RESULTS.values()]
+    results = results_of(records).values()
+    columns = [[value(record) for record in records] for value, _ in results]
+    forms = [form for _, form in results]
     rows = [
         [name, *("–" if v is None else form(v) for v, form in zip(row, forms, strict=True))]
         for name, row in zip(names, zip(*columns, strict=True), strict=True)

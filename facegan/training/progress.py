@@ -18,8 +18,10 @@ _TOO_NOISY = 1.4  # a margin of this factor or more says nothing
 class Progress:
     """``state`` is early, noisy, improving or stalled; see :func:`judge`.
 
-    ``best`` and ``last`` are distances of the smoothed curve, ``best_kimg`` where the best is, ``since`` the
-    kimg of the last value that was better beyond the noise, ``margin`` the factor that this takes.
+    ``best`` and ``last`` are distances as they were measured, so that texts, tiles and curves show the same
+    number; where the best is (``best_kimg``), and whether the run has got ``worse`` since, is decided on the
+    smoothed curve. ``since`` is the kimg of the last value that was better beyond the noise, ``margin`` the
+    factor that this takes.
     """
 
     state: str
@@ -29,13 +31,14 @@ class Progress:
     last: float
     since: float
     margin: float
+    worse: bool
 
 
 def judge(curve: Sequence[tuple[float, float]]) -> Progress | None:
     """What the (kimg, distance) of a run say; None for an empty curve.
 
-    The curve is smoothed by medians of three neighbours. The noise sigma of one measurement is estimated
-    from second differences of the logarithms, which a steady trend leaves out: their median size is
+    To decide, the curve is smoothed by medians of three neighbours. The noise sigma of one measurement is
+    estimated from second differences of the logarithms, which a steady trend leaves out: their median size is
     0.6745 sqrt(6) sigma. A smoothed value is *better* where it lies below the last better one by more than
     2 sigma, and by at least 1%. ``improving``: the last better value lies in the last quarter of the
     measurements, or among the last five. ``stalled``: it does not. ``noisy``: it does
@@ -63,9 +66,10 @@ def judge(curve: Sequence[tuple[float, float]]) -> Progress | None:
         state = "improving"
     else:
         state = "noisy" if margin >= math.log(_TOO_NOISY) else "stalled"
-    return Progress(
-        state, n, math.exp(smooth[lowest]), kimg[lowest], math.exp(smooth[-1]), kimg[better], math.exp(margin)
-    )
+    worse = smooth[-1] > smooth[lowest] + 1.5 * margin  # three times the noise
+    # A median of three is one of the three measurements: that one is told, with its own kimg.
+    at = min(range(n), key=lambda i: (abs(logs[i] - smooth[lowest]), abs(i - lowest), -i))
+    return Progress(state, n, curve[at][1], kimg[at], curve[-1][1], kimg[better], math.exp(margin), worse)
 
 
 def _smoothed(values: Sequence[float]) -> list[float]:
@@ -107,9 +111,8 @@ def quality_text(
         return "The quality jumps too much to tell.", f"{now} {text}{best}"
     if found.state == "improving":
         return "Still getting better.", f"{now} It is worth going on.{best}"
-    worse = found.last > found.best * found.margin**1.5  # three times the noise
     then = f"It was {found.best:.3g} at {found.best_kimg:.4g} kimg"
-    text = f"{now} {then} and has got worse since." if worse else f"{now} What changed since is noise."
+    text = f"{now} {then} and has got worse since." if found.worse else f"{now} What changed since is noise."
     return f"No better since {found.since:.4g} kimg.", f"{text} You can stop.{best}"
 
 

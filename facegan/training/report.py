@@ -39,6 +39,7 @@ def _fields(record: RunRecord) -> dict[str, str]:
         "progress": _progress(record),
         "facts": _facts(record),
         "verdict": _verdict(record),
+        "contest": html.escape(CONTEST),
         "events": _events(record.events),
         "commands": _commands(record.path, record.config),
         "tables": _table("Settings", record.config) + _table("Machine and versions", record.environment),
@@ -77,18 +78,30 @@ def facts(record: RunRecord) -> list[tuple[str, str]]:
         return "–" if value is None else form.format(value)
 
     rows = [
-        ("Pictures seen, kimg", f"{record.kimg:.4g}" + (f" of {total:g}" if total else "")),
+        ("Pictures seen, kimg", seen_text(record.kimg, total)),
         ("Training time", duration(record.last("seconds"))),
         ("Speed", show("images_per_second", "{:,.0f} images/s")),
         ("Loss, generator", show("loss_g", "{:.3f}")),
         ("Loss, discriminator", show("loss_d", "{:.3f}")),
-        ("Right on real", show("accuracy_real", "{:.0%}")),
-        ("Right on generated", show("accuracy_fake", "{:.0%}")),
+        *(
+            (f"Right on {kind}, lately", "–" if rate is None else f"{rate:.0%}")
+            for kind, rate in zip(("real", "generated"), recent_accuracies(record.stats), strict=True)
+        ),
     ]
     if record.last("quality") is not None:
         measured = [("Distance to data", show("quality", "{:.3g}"))]
         rows[1:1] = [*measured, ("Diversity", show("diversity", "{:.0%}"))]
     return rows
+
+
+def seen_text(kimg: float, total: float | None) -> str:
+    """``12 of 40``; ``40, finished`` once all of ``total`` are seen, and ``2, finished at 1`` where it was
+    set lower afterwards: the last batch may go a little beyond it."""
+    if not total:
+        return f"{kimg:.4g}"
+    if kimg < total:
+        return f"{kimg:.4g} of {total:g}"
+    return f"{total:g}, finished" if kimg < 1.1 * total else f"{kimg:.4g}, finished ({total:g} asked for)"
 
 
 def _facts(record: RunRecord) -> str:
@@ -127,27 +140,45 @@ def broken(stats: Sequence[dict[str, Any]]) -> bool:
     return any(key in stats[-1] and number(stats[-1][key]) is None for key in ("loss_g", "loss_d") if stats)
 
 
+_WINNING, _AHEAD = 0.97, 0.85  # accuracy of the discriminator, on real and on generated pictures alike
+CONTEST = (
+    f"Above {_WINNING:.0%} on both kinds, it is winning, and the generator learns little from it. Near 50% "
+    "on both, it can only guess. Anything between is a contest."
+)
+
+
+def recent_accuracies(stats: Sequence[dict[str, Any]]) -> tuple[float | None, float | None]:
+    """How often the discriminator was right on real and on generated pictures, 0 to 1, on average over the
+    last tenth of the lines; None where they do not say."""
+    tail = stats[-max(1, len(stats) // 10) :]
+    real, fake = (
+        [v for v in (number(line.get(key)) for line in tail) if v is not None]
+        for key in ("accuracy_real", "accuracy_fake")
+    )
+    return sum(real) / len(real) if real else None, sum(fake) / len(fake) if fake else None
+
+
 def verdict(stats: Sequence[dict[str, Any]]) -> str:
     """One paragraph on how the contest stands, from the mean accuracies of the last tenth of the run."""
     if not stats:
         return "Training has not reported anything yet; this page fills as it goes on."
     if broken(stats):
         return "A loss is no longer a finite number: this run has broken down. Lower the learning rates."
-    tail = stats[-max(1, len(stats) // 10) :]
-    means = []
-    for key in ("accuracy_real", "accuracy_fake"):
-        values = [v for v in (number(line.get(key)) for line in tail) if v is not None]
-        if not values:
-            return "The statistics do not say how often the discriminator is right."
-        means.append(sum(values) / len(values))
-    real, fake = means
+    real, fake = recent_accuracies(stats)
+    if real is None or fake is None:
+        return "The statistics do not say how often the discriminator is right."
     rights = f"it was right on {real:.0%} of the real and {fake:.0%} of the generated pictures"
-    if min(means) > 0.97:
+    if min(real, fake) > _WINNING:
         return (
             f"The discriminator is winning: lately {rights}. If the pictures no longer improve, slow it down "
             "(a stronger --r1-gamma, a lower --discriminator.lr) or show it more pictures."
         )
-    if max(abs(m - 0.5) for m in means) < 0.06:
+    if min(real, fake) > _AHEAD:
+        return (
+            f"The discriminator is ahead: lately {rights}. The generator still learns from it; if both rise "
+            f"above {_WINNING:.0%}, it learns little."
+        )
+    if max(abs(rate - 0.5) for rate in (real, fake)) < 0.06:
         return (
             f"The discriminator is guessing: lately {rights}. Either the pictures convince it or it is too "
             "weak to see what is wrong; the pictures below tell which."

@@ -85,7 +85,7 @@ CHARTS = (
     Chart(
         "Loss of the discriminator",
         (("loss_real", "on real"), ("loss_fake", "on generated")),
-        "Its two halves. Both near 0: it has won. Near 0 on real and huge on generated: it has given up.",
+        "Its two halves. Both near 0: it is winning. Near 0 on real and huge on generated: it has given up.",
     ),
     Chart(
         "Loss of the heads",

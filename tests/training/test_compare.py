@@ -63,12 +63,24 @@ def test_curves_lie_over_each_other(three: list[Path], tmp_path: Path) -> None:
     assert [len(run["frames"]) for run in page.data["runs"]] == [4, 2, 0]
 
 
+def test_runs_that_measure_a_metric_have_it_in_their_table(three: list[Path], tmp_path: Path) -> None:
+    """What a sweep ranks by stands on its page, the same number; a run without it has a dash."""
+    config = json.loads((three[0] / "config.json").read_text()) | {"metric": "kid"}
+    (three[0] / "config.json").write_text(json.dumps(config))
+    write_lines(three[0], [{**line, "kid": 30.0 - i} for i, line in enumerate(quality_lines([9.0, 8, 7]))])
+    page = Page(write_comparison(three, tmp_path / "x.html"))
+    head = rows(page, "Results")[""]
+    assert head[0] == "KID, last" and head[1] == "kimg"
+    assert [rows(page, "Results")[name][0] for name in "abc"] == ["28", "–", "–"]
+
+
 def test_results_and_differing_settings(three: list[Path], tmp_path: Path) -> None:
     page = Page(write_comparison(three, tmp_path / "x.html"))
     results = rows(page, "Results")
-    # Of the last run's smoothed curve 12, 12, 11, 12, 13, 14, 15, 15 the best is the third, at 6 kimg.
-    assert results["a"] == ["6", "1 min 0 s", "5", "6", "5", "90%", "100"]
-    assert results["b"] == ["16", "5 min 20 s", "11", "6", "15", "90%", "50"]
+    # Of the second run's smoothed curve 12, 12, 11, 12, 13, 14, 15, 15 the best is the third: a value of 11,
+    # measured at 8 kimg. The last is what was measured last.
+    assert results["a"] == ["6", "1 min 0 s", "5", "5", "4", "90%", "100"]
+    assert results["b"] == ["16", "5 min 20 s", "11", "8", "16", "90%", "50"]
     assert results["c"] == ["0", "–", "–", "–", "–", "–", "–"]
     settings = rows(page, "Settings that differ")
     assert settings["kimg"] == ["40.0", "90.0", "40.0"] and settings["family"] == [

@@ -22,8 +22,8 @@ from facegan.images import save_png
 from facegan.recipes import RECIPES, recipe
 from facegan.training.config import override
 from facegan.training.page import duration
-from facegan.training.records import RunRecord
-from facegan.training.report import facts, train_command, verdict, write_report
+from facegan.training.records import RunRecord, read_record
+from facegan.training.report import CONTEST, facts, seen_text, train_command, verdict, write_report
 from facegan.training.report_data import MAX_BYTES, MAX_FRAMES, MAX_POINTS, pick
 
 EVIL = "</script><script>alert(1)</script>\"'><img src=x onerror=alert(2)>{{data}}\u2028&amp;"
@@ -246,7 +246,14 @@ def test_pick(count: int, expected: list[int]) -> None:
 
 @pytest.mark.parametrize(
     ("real", "fake", "words"),
-    [(0.99, 0.99, "is winning"), (0.5, 0.52, "is guessing"), (0.9, 0.1, "is fooling"), (0.8, 0.7, "Neither")],
+    [
+        (0.99, 0.99, "is winning"),
+        (0.5, 0.52, "is guessing"),
+        (0.9, 0.1, "is fooling"),
+        (0.8, 0.7, "Neither"),
+        (0.95, 0.9, "is ahead"),
+        (0.95, 0.8, "Neither"),
+    ],
 )
 def test_verdict(real: float, fake: float, words: str) -> None:
     early = [{"images_seen": i, "accuracy_real": 0.3, "accuracy_fake": 0.3} for i in range(90)]
@@ -343,6 +350,31 @@ def test_losses_by_kind_and_accuracy_on_separate_batches_have_charts(tmp_path: P
 )
 def test_duration(seconds: float | None, text: str) -> None:
     assert duration(seconds) == text
+
+
+@pytest.mark.parametrize(
+    ("kimg", "total", "text"),
+    [(0.0, None, "0"), (1.5, 40.0, "1.5 of 40"), (40.032, 40.0, "40, finished"), (1.0, 1.0, "1, finished"),
+     (2.016, 1.0, "2.016, finished (1 asked for)")],
+)  # fmt: skip
+def test_how_far_a_run_is(kimg: float, total: float | None, text: str) -> None:
+    assert seen_text(kimg, total) == text
+
+
+def test_a_number_is_the_same_wherever_the_page_names_it(tmp_path: Path) -> None:
+    """Tile, headline and curve tell one distance, tile and verdict one accuracy; 'winning' is not said of a
+    contest that the explanations call won."""
+    values = [972.0, 900, 814, 304]
+    run = quality_run(tmp_path / "run", values)
+    lines = [json.loads(line) for line in (run / "stats.jsonl").read_text().splitlines()]
+    write_lines(run, [{**line, "accuracy_real": 0.96, "accuracy_fake": 0.93} for line in lines])
+    record = read_record(run)
+    table, text = dict(facts(record)), write_report(run).read_text()
+    assert table["Distance to data"] == "304" and "The distance to the data is 304" in text
+    assert "814" not in text.partition("<script")[0]
+    rate = table["Right on real, lately"]
+    assert rate == "96%" and f"right on {rate} of the real and {table['Right on generated, lately']}" in text
+    assert CONTEST.partition(",")[0] in text and "has won" not in text
 
 
 def test_facts_name_the_last_line() -> None:
