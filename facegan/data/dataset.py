@@ -43,6 +43,9 @@ class Dataset:
             self.channels = int(self.info["channels"])
             self.content_hash = str(self.info["content_hash"])
             self.attribute_names: tuple[str, ...] = tuple(self.info["attribute_names"])
+            self.class_names: dict[str, list[str]] = {
+                name: [str(n) for n in names] for name, names in self.info.get("class_names", {}).items()
+            }
             self.counts: dict[str, int] = {k: int(v) for k, v in self.info["counts"].items()}
             self.crop: dict[str, Any] = dict(self.info["crop"])
         except (
@@ -152,9 +155,12 @@ class Dataset:
             ) from None
 
     def attributes(self, split: str = "train") -> np.ndarray:
-        """int16 ``N,K`` in the order of ``attribute_names``: 1 yes, 0 no (or a class), -1 unknown."""
+        """int32 ``N,K`` in the order of ``attribute_names``: 1 yes, 0 no (or a class), -1 unknown.
+
+        Where classes have names, ``class_names`` of the attribute holds those of the classes 0, 1, ...
+        """
         names = self.attribute_names
-        table = np.full((self.counts.get(split, 0), len(names)), -1, np.int16)
+        table = np.full((self.counts.get(split, 0), len(names)), -1, np.int32)
         if names:
             for i, row in enumerate(self._whole(split, "attributes")):
                 values = row["attributes"] or {}
@@ -206,8 +212,8 @@ def schema(attribute_names: tuple[str, ...], predicted: tuple[str, ...] = ()) ->
         pa.field("landmarks", pa.list_(pa.float32())),
     ]
     if attribute_names:
-        features["attributes"] = {name: {"dtype": "int16", "_type": "Value"} for name in attribute_names}
-        fields.append(pa.field("attributes", pa.struct([(name, pa.int16()) for name in attribute_names])))
+        features["attributes"] = {name: {"dtype": "int32", "_type": "Value"} for name in attribute_names}
+        fields.append(pa.field("attributes", pa.struct([(name, pa.int32()) for name in attribute_names])))
     if predicted:
         features["confidence"] = {name: {"dtype": "float32", "_type": "Value"} for name in predicted}
         fields.append(pa.field("confidence", pa.struct([(name, pa.float32()) for name in predicted])))

@@ -16,10 +16,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from facegan import __version__
+from facegan.data.attribute_columns import Columns
 from facegan.data.attributes import Splitter
 from facegan.data.chunks import ChunkStore
 from facegan.data.crops import describe
 from facegan.data.dataset import FORMAT, SPLITS, Dataset, schema
+from facegan.data.items import AttributeValue
 from facegan.data.near import NearDuplicates
 from facegan.data.reading import Reading
 from facegan.data.worker import Row
@@ -45,20 +47,20 @@ class _Verdicts:
     Near duplicates that a ``splitter`` by content has parted go where the first of them went.
     """
 
-    def __init__(self, store: ChunkStore, drop_near: bool, splitter: Splitter) -> None:
+    def __init__(
+        self, store: ChunkStore, drop_near: bool, splitter: Splitter, class_names: dict[str, list[str]]
+    ) -> None:
         self.keep: list[bool] = []
         self.moved: dict[int, str] = {}
-        self.signs: set[str] = set()
         self.rejects: list[dict[str, str]] = []
         self.near: list[dict[str, str]] = []
         self.counts: Counter[str] = Counter()
         self.cuts = {split: ShardCut() for split in SPLITS}
-        self.names: list[str] = []
         contents = {split: hashlib.sha256() for split in SPLITS}
         sources: dict[bytes, tuple[str, int]] = {}
         pixels: dict[bytes, str] = {}
         near, near_sources = NearDuplicates(), []  # type: ignore[var-annotated]
-        seen: dict[str, set[Any]] = {}
+        columns = Columns(class_names)
         for serial, row in enumerate(store):
             reason = row.reject
             if not reason:
@@ -89,12 +91,9 @@ class _Verdicts:
             split = self.moved.get(serial, row.split)
             self.counts[split] += 1
             self.cuts[split].next_shard(len(row.png))
-            for name, value in row.attributes.items():
-                values = seen.setdefault(name, set())
-                if value is not None and len(values) < 3:
-                    values.add(value)
-        self.names = list(seen)
-        self.signs = {name for name, values in seen.items() if values == {-1, 1}}
+            columns.add(row.attributes)
+        self.rules = columns.rules()
+        self.names = [name for name, rule in self.rules.items() if rule.kind]
         for row in self.kept(store):
             text = json.dumps([row.split, row.pixels_digest.hex(), row.attributes], sort_keys=True)
             contents[row.split].update(text.encode())
@@ -103,15 +102,13 @@ class _Verdicts:
         self.content_hash = hashlib.sha256(b"".join(parts)).hexdigest()
 
     def kept(self, store: ChunkStore) -> Iterator[Row]:
-        """The rows that stay, as they are written: moved, and with 0 for a "no" that was -1."""
+        """The rows that stay, as they are written."""
         return (self.final(i, row) for i, row in enumerate(store) if self.keep[i])
 
     def final(self, serial: int, row: Row) -> Row:
-        signs = {name: 0 for name in self.signs if row.attributes.get(name) == -1}
-        if not signs and serial not in self.moved:
-            return row
-        split = self.moved.get(serial, row.split)
-        return replace(row, split=split, attributes={**row.attributes, **signs})
+        """A row in the split where it goes, its attributes as their columns' rules have them."""
+        values: dict[str, AttributeValue] = {n: self.rules[n](row.attributes.get(n)) for n in self.names}
+        return replace(row, split=self.moved.get(serial, row.split), attributes=values)
 
 
 class ShardCut:
@@ -198,11 +195,14 @@ def finish(
     from facegan.data.prepare import Progress
 
     begin = time.monotonic()
-    verdicts = _Verdicts(store, config.drop_near_duplicates, Splitter(config.split))
+    verdicts = _Verdicts(store, config.drop_near_duplicates, Splitter(config.split), reading.class_names)
     kept, rejected = sum(verdicts.counts.values()), len(verdicts.rejects)
     if not kept:
         why = summary(verdicts.rejects) or why_none or "the sources hold none"
         raise NothingLeft(f"no picture is left ({why}); nothing was written to {out}")
+    for rule in verdicts.rules.values():
+        if rule.note:
+            reading.notes.add(rule.note)
     splits = [s for s in SPLITS if verdicts.counts[s]]
     folder = out / "data"
     folder.mkdir(exist_ok=True)
@@ -232,6 +232,7 @@ def finish(
     info = {
         "format": FORMAT, "facegan": __version__, "size": list(size[:2]), "channels": int(size[2]),
         "counts": {s: verdicts.counts[s] for s in splits}, "attribute_names": verdicts.names,
+        "class_names": {name: list(rule.names) for name, rule in verdicts.rules.items() if rule.names},
         "crop": describe(config.crop), "content_hash": verdicts.content_hash, "plan": plan,
         "rejects": verdicts.rejects, "near_duplicates": verdicts.near, "notes": reading.notes.lines(),
     }  # fmt: skip

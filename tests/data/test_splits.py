@@ -147,11 +147,12 @@ def test_another_tools_dataset_json_hides_no_pictures(tmp_path: Path) -> None:
 
 
 def test_a_no_of_minus_one_is_a_no(tmp_path: Path) -> None:
-    """CelebA's -1 in a table; beside other classes it stays what it is."""
+    """CelebA's -1 in a table; beside other classes it is one of them, never "unknown"."""
     shard(tmp_path / "t/train.parquet", range(4), Smiling=[-1, 1, -1, 1], kind=[-1, 1, 2, 0])
     made = prepare(tmp_path / "t", tmp_path / "ds", **OPTIONS)
     found = made.attributes("train")[:, [made.attribute_names.index(n) for n in ("Smiling", "kind")]]
-    assert found.tolist() == [[0, -1], [1, 1], [0, 2], [1, 0]]
+    assert found.tolist() == [[0, 0], [1, 2], [0, 3], [1, 1]]
+    assert made.class_names == {"kind": ["-1", "0", "1", "2"]}
     again = prepare(made.path, tmp_path / "again", **OPTIONS)
     assert again.content_hash == made.content_hash
 

@@ -1,0 +1,245 @@
+"""What the columns of attributes become: yes or no, whole numbers, or classes with names.
+
+Readers hand on values as their source has them. Here alone it is decided, over all pictures that stay,
+what is written: 1 and 0 for yes and no, a whole number from 0 up for everything else. -1 never stands for a
+class, because it stands for "unknown" in :meth:`facegan.data.dataset.Dataset.attributes`.
+"""
+
+from __future__ import annotations
+
+import functools
+import math
+import re
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from facegan.data.items import AttributeValue
+
+MOST_CLASSES = 1000
+LARGEST = 2**31 - 1  # of the column's int32
+_FEW = 20  # so many texts are classes even where each is rare
+_LONG = 60  # characters of a class's name at most
+_ODD_SHARE = 0.05  # so few cells that do not fit the others are mistakes
+_YES, _NO = ("yes", "true", "y"), ("no", "false", "n")
+_UNKNOWN = {
+    "", "nan", "-nan", "none", "null", "na", "n/a", "<na>", "nat", "#n/a", "#na", "1.#qnan", "-1.#ind",
+}  # fmt: skip
+_ROW_NUMBER = re.compile(r"|unnamed: \d+(_level_\d+)?|__index_level_\d+__|level_0", re.I)
+_PROSE = {"text", "caption", "captions", "prompt", "description", "comment"}
+
+
+@functools.lru_cache(maxsize=65536)
+def _of_text(text: str) -> int | float | str | None:
+    text = text.strip()
+    if text.lower() in _UNKNOWN:
+        return None
+    if re.fullmatch(r"[+-]?\d{1,18}", text):
+        return int(text)
+    if re.fullmatch(r"[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d{1,3})?|[+-]?inf(inity)?", text, re.I):
+        number = float(text)
+        return int(number) if math.isfinite(number) and number == int(number) else number
+    return text
+
+
+def value_of(raw: AttributeValue) -> int | float | str | None:
+    """A whole number, a fraction, a text, or None for unknown; text that is a number becomes one."""
+    if isinstance(raw, str):
+        return _of_text(raw)
+    if isinstance(raw, float):
+        if math.isnan(raw):
+            return None
+        return int(raw) if math.isfinite(raw) and raw == int(raw) else raw
+    return None if raw is None else int(raw)
+
+
+def yes_no(value: int | float | str | None) -> int | None:
+    """1 or 0 for a word or a 1 or 0 that says yes or no; None for everything else."""
+    if isinstance(value, str):
+        word = value.lower()
+        return 1 if word in _YES else 0 if word in _NO else None
+    return int(value) if value in (0, 1) else None
+
+
+def as_sorted(names: Iterable[str]) -> list[str]:
+    """Names in their order, numbers in them by value: ``-1, 0, 1``, and ``3-9`` before ``10-19``."""
+
+    def key(name: str) -> tuple[bool, float, list[tuple[bool, int, str]]]:
+        number = value_of(name)
+        parts = [p for p in re.split(r"([0-9]+)", name) if p]
+        whole = isinstance(number, int)
+        natural = [(not p.isdecimal(), int(p) if p.isdecimal() else 0, p) for p in parts]
+        return not whole, float(number) if whole else 0.0, natural  # type: ignore[arg-type]
+
+    return sorted(names, key=key)
+
+
+class _Seen:
+    """What a column holds, counted value by value in constant memory."""
+
+    def __init__(self) -> None:
+        self.counts: dict[Any, int] = {}
+        """How often each value came, of the first ``MOST_CLASSES + 1`` different ones."""
+        self.beyond: Counter[str] = Counter()  # texts, fractions and whole numbers after these
+        self.low, self.high = math.inf, -math.inf
+
+    def add(self, raw: AttributeValue) -> None:
+        if raw in self.counts:  # what most values are: quick, because there are many
+            self.counts[raw] += 1
+            return
+        value = value_of(raw)
+        if value is None:
+            return
+        if not isinstance(value, str):
+            self.low, self.high = min(self.low, value), max(self.high, value)
+        if value in self.counts or len(self.counts) <= MOST_CLASSES:
+            self.counts[value] = self.counts.get(value, 0) + 1
+        else:
+            self.beyond[type(value).__name__] += 1
+
+    @property
+    def known(self) -> int:
+        return sum(self.counts.values()) + self.beyond.total()
+
+    @property
+    def many(self) -> bool:
+        return len(self.counts) > MOST_CLASSES
+
+    @property
+    def fractions(self) -> bool:
+        return bool(self.beyond["float"]) or any(isinstance(v, float) for v in self.counts)
+
+    def odd(self) -> list[str] | None:
+        """The texts, neither yes nor no, of a column that holds numbers: those few are mistakes.
+
+        None where they are too many for that, or where there is nothing but texts.
+        """
+        found = [v for v in self.counts if isinstance(v, str) and yes_no(v) is None]
+        count = self.beyond["str"] + sum(self.counts[v] for v in found)
+        fits = self.known - count
+        return found if fits and count <= max(fits > 2, _ODD_SHARE * self.known) else None
+
+
+@dataclass(frozen=True)
+class Rule:
+    """How one column's values become what is written; ``note`` is for the closing summary."""
+
+    kind: str
+    """``yes/no``, ``classes``, ``numbers``, or '' for a column that is left out."""
+    note: str = ""
+    index: Mapping[Any, int] | None = None
+    """What each value becomes; None for a rule of its own."""
+    names: tuple[str, ...] = ()
+    """Names of the classes 0, 1, ..., where they are more than these numbers."""
+
+    def __call__(self, raw: AttributeValue) -> int | None:
+        if self.index is not None:
+            known = self.index.get(raw) if raw is not None else None
+            return self.index.get(value_of(raw)) if known is None else known
+        value = value_of(raw)
+        if self.kind == "yes/no":
+            return None if value is None or isinstance(value, str) else int(value >= 0.5)
+        return value if self.kind and isinstance(value, int) and 0 <= value <= LARGEST else None
+
+
+class Columns:
+    """The columns of attributes of all pictures that stay: first ``add`` each, then ask for ``rules``."""
+
+    def __init__(self, class_names: Mapping[str, Sequence[str]] | None = None) -> None:
+        self.class_names = dict(class_names or {})
+        self.seen: dict[str, _Seen] = {}
+
+    def add(self, attributes: Mapping[str, AttributeValue]) -> None:
+        for name, raw in attributes.items():
+            self.seen.setdefault(name, _Seen()).add(value_of(raw))
+
+    def rules(self) -> dict[str, Rule]:
+        """One rule for each column, also for those that are left out, in the order in which they came."""
+        return {name: _rule(name, seen, self.class_names.get(name, ())) for name, seen in self.seen.items()}
+
+
+def _left_out(name: str, why: str) -> Rule:
+    return Rule("", f"column '{name}' left out: {why}")
+
+
+def _rule(name: str, seen: _Seen, names: Sequence[str]) -> Rule:
+    if _ROW_NUMBER.fullmatch(name.strip()):
+        return _left_out(name, "numbers of rows")
+    if not seen.known:
+        return _left_out(name, "it is empty")
+    if names:
+        return _named(name, seen, names)
+    odd = seen.odd()
+    rule = _texts(name, seen) if odd is None else _numbers(name, seen, set(seen.counts) - set(odd))
+    if not rule.kind or rule.note:
+        return rule
+    if odd:
+        shown = " and ".join(repr(text) for text in odd[:2])
+        note = f"column '{name}': {shown} {'is' if len(odd) == 1 else 'are'} no number, taken as unknown"
+    elif len(seen.counts) == 1 and seen.known > 1:
+        (value,) = seen.counts
+        always = ("no", "yes")[rule(value) or 0] if rule.kind == "yes/no" else value
+        note = f"column '{name}' is always {always}"
+    else:
+        return rule
+    return replace(rule, note=note)
+
+
+def _numbers(name: str, seen: _Seen, values: set[Any]) -> Rule:
+    """Numbers, and words that say yes or no."""
+    answers = {v: yes_no(v) for v in values}
+    if None not in answers.values():
+        return Rule("yes/no", index={v: said for v, said in answers.items() if said is not None})
+    if any(isinstance(v, str) for v in values):  # words among other numbers
+        return _texts(name, seen)
+    span = f"from {seen.low:g} to {seen.high:g}"
+    if seen.fractions:
+        if seen.low < 0 or seen.high > 1:
+            return _left_out(name, f"fractions {span} are neither yes or no nor classes")
+        return Rule("yes/no", f"column '{name}': fractions {span}, of which 0.5 and more is yes")
+    if values <= {-1, 1}:
+        return Rule("yes/no", index={-1: 0, 1: 1})
+    if seen.low >= 0 and seen.high <= LARGEST:
+        return Rule("numbers" if seen.many else "classes")
+    if seen.many:
+        return _left_out(name, f"whole numbers {span}, too many for classes")
+    return _classes(values)
+
+
+def _classes(values: Iterable[Any]) -> Rule:
+    by_name = {str(value): value for value in values}
+    names = as_sorted(by_name)
+    return Rule("classes", "", {by_name[name]: i for i, name in enumerate(names)}, tuple(names))
+
+
+def _texts(name: str, seen: _Seen) -> Rule:
+    """Classes where few texts repeat; free text, such as captions, is left out."""
+    different, longest = len(seen.counts), max(len(str(v)) for v in seen.counts)
+    prose = name.strip().lower() in _PROSE and any(" " in str(v) for v in seen.counts)
+    repeat = different <= seen.known / 2 or (different <= _FEW and (different < seen.known or different < 4))
+    if prose or seen.many or not repeat or longest > _LONG:
+        many = f"more than {MOST_CLASSES:,}" if seen.many else f"{different:,}"
+        return _left_out(name, f"free text ({many} different for {seen.known:,} pictures)")
+    return _classes(seen.counts)
+
+
+def _named(name: str, seen: _Seen, names: Sequence[str]) -> Rule:
+    """A column whose source names its classes; a text is the class of this name, or one more."""
+    number = {text: i for i, text in reversed(list(enumerate(names)))}
+    index: dict[Any, int] = {}
+    more, beyond = [], []
+    for value in seen.counts:
+        if isinstance(value, int) and 0 <= value < len(names):
+            index[value] = value
+        elif isinstance(value, str):
+            if value not in number:
+                more.append(value)
+        elif value != -1:  # which stands for "unknown" where classes have names
+            beyond.append(value)
+    more = as_sorted(more)
+    index |= number | {text: len(names) + i for i, text in enumerate(more)}
+    note = f"column '{name}': {beyond[0]} is none of its {len(names)} classes" if beyond else ""
+    if not more and [yes_no(value_of(text)) for text in names] == [0, 1]:
+        return Rule("yes/no", note, index)
+    return Rule("classes", note, index, (*names, *more))

@@ -1,0 +1,113 @@
+"""What columns of attributes become: yes or no, numbers, classes with names, or left out with a word."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import pytest
+
+from facegan.data.attribute_columns import MOST_CLASSES, Columns, Rule, as_sorted
+
+NAN = math.nan
+CAT = ["cat", "dog", "fox"]
+# values -> kind, what they become, names of classes, a part of the note
+COLUMNS: dict[str, tuple[list[Any], str, list[int | None], list[str], str]] = {
+    "yes and no": ([True, False, 1, 0, None], "yes/no", [1, 0, 1, 0, None], [], ""),
+    "words": (["yes", "No", "TRUE", "false", "1", ""], "yes/no", [1, 0, 1, 0, 1, None], [], ""),
+    "CelebA's signs": ([-1, 1, None], "yes/no", [0, 1, None], [], ""),
+    "signs as text": (["-1", "1", "nan"], "yes/no", [0, 1, None], [], ""),
+    "all no": ([-1, -1], "yes/no", [0, 0], [], "is always no"),
+    "all yes": ([1, 1], "yes/no", [1, 1], [], "is always yes"),
+    "-1 is a class": ([-1, 0, 1, None], "classes", [0, 1, 2, None], ["-1", "0", "1"], ""),
+    "-1 of two": ([-1, 0], "classes", [0, 1], ["-1", "0"], ""),
+    "degrees": ([-90, 0, 90], "classes", [0, 1, 2], ["-90", "0", "90"], ""),
+    "digits": ([7, 0, 9], "classes", [7, 0, 9], [], ""),
+    "whole floats": ([7.0, 0.0, NAN], "classes", [7, 0, None], [], ""),
+    "yes and no as floats": (["1.0", "0.0", "NaN"], "yes/no", [1, 0, None], [], ""),
+    "many ids": (list(range(32_760, 34_000)), "numbers", list(range(32_760, 34_000)), [], ""),
+    "few large ids": ([2**40, 5], "classes", [1, 0], ["5", str(2**40)], ""),
+    "many large ids": (
+        [2**40 + i for i in range(2000)], "", [None] * 2000, [], "whole numbers from",
+    ),
+    "scores": ([0.9, 0.1, 0.5, None], "yes/no", [1, 0, 1, None], [], "from 0.1 to 0.9, of which 0.5"),
+    "angles": ([-33.5, 2.25], "", [None, None], [], "left out: fractions from -33.5 to 2.25"),
+    "infinite": (["inf", "0.5"], "", [None, None], [], "left out: fractions from 0.5 to inf"),
+    "texts": (["White", "Black", "White"], "classes", [1, 0, 1], ["Black", "White"], ""),
+    "one text": (["White"] * 4, "classes", [0] * 4, ["White"], "is always White"),
+    "ranges": (
+        ["10-19", "3-9", "more than 70", "3-9"], "classes", [1, 0, 2, 0], ["3-9", "10-19", "more than 70"],
+        "",
+    ),
+    "texts and numbers": (["3-9", "5", "3-9", 5], "classes", [1, 0, 1, 0], ["5", "3-9"], ""),
+    "a word among answers": (
+        ["yes", "no", "maybe"] * 3, "classes", [2, 1, 0] * 3, ["maybe", "no", "yes"], "",
+    ),
+    "words among numbers": (["yes", "3", "4"] * 3, "classes", [2, 0, 1] * 3, ["3", "4", "yes"], ""),
+    "one odd cell": (["1", "0"] * 9 + ["oops"], "yes/no", [1, 0] * 9 + [None], [], "'oops' is no number"),
+    "captions": ([f"a face, number {i}" for i in range(40)], "", [None] * 40, [], "left out: free text (40"),
+    "long texts": (["x" * 61, "y"] * 5, "", [None] * 10, [], "left out: free text"),
+    "too many texts": (
+        [f"name {i % 1500}" for i in range(6000)], "", [None] * 6000, [], f"more than {MOST_CLASSES:,}",
+    ),
+    "nothing": ([None, "", NAN, "None"], "", [None] * 4, [], "left out: it is empty"),
+}  # fmt: skip
+
+
+def rule_of(values: list[Any], name: str = "thing", class_names: dict[str, list[str]] | None = None) -> Rule:
+    columns = Columns(class_names)
+    for value in values:
+        columns.add({name: value})
+    return columns.rules()[name]
+
+
+@pytest.mark.parametrize("case", COLUMNS)
+def test_columns_become_what_they_hold(case: str) -> None:
+    values, kind, expected, names, note = COLUMNS[case]
+    rule = rule_of(values)
+    assert (rule.kind, list(rule.names)) == (kind, names)
+    assert [rule(value) for value in values] == expected
+    assert note in rule.note and bool(note) == bool(rule.note) and "\n" not in rule.note
+    assert not rule.note or "'thing'" in rule.note  # the column is named
+
+
+def test_the_order_of_rows_decides_nothing() -> None:
+    for values, *_ in COLUMNS.values():
+        forth, back = rule_of(values), rule_of(values[::-1])
+        assert [forth(v) for v in values] == [back(v) for v in values] and forth.names == back.names
+
+
+@pytest.mark.parametrize("name", ["", "Unnamed: 0", "__index_level_0__", "Unnamed: 0_level_1"])
+def test_the_index_of_pandas_is_no_attribute(name: str) -> None:
+    rule = rule_of([0, 1, 2], name)
+    assert not rule.kind and "numbers of rows" in rule.note
+
+
+@pytest.mark.parametrize("name", ["caption", "Text"])
+def test_captions_are_told_by_their_columns_name_even_where_they_repeat(name: str) -> None:
+    assert not rule_of(["a face"] * 9, name).kind
+    assert rule_of(["White"] * 9, name).kind == "classes"
+
+
+NAMED = {
+    "numbers": ([0, 2, None, -1], CAT, [0, 2, None, None], CAT, ""),
+    "names": (["dog", "cat"], CAT, [1, 0], CAT, ""),
+    "one more": (["dog", 0, "emu", "ant"], CAT, [1, 0, 4, 3], [*CAT, "ant", "emu"], ""),
+    "beyond": ([0, 7], CAT, [0, None], CAT, "7 is none of its 3 classes"),
+    "only some": ([1, 1], CAT, [1, 1], CAT, ""),
+    "no and yes": ([0, 1, 1], ["no", "yes"], [0, 1, 1], [], ""),
+    "two": ([0, 1, 1], ["Female", "Male"], [0, 1, 1], ["Female", "Male"], ""),
+}
+
+
+@pytest.mark.parametrize("case", NAMED)
+def test_classes_keep_the_names_that_their_source_gives(case: str) -> None:
+    values, given, expected, names, note = NAMED[case]
+    rule = rule_of(values, class_names={"thing": given})
+    assert [rule(v) for v in values] == expected and list(rule.names) == names
+    assert note in rule.note and bool(note) == bool(rule.note)
+
+
+def test_names_are_sorted_as_people_count() -> None:
+    assert as_sorted(["10", "9", "-1"]) == ["-1", "9", "10"]
+    assert as_sorted(["b10", "b9", "a"]) == ["a", "b9", "b10"]
