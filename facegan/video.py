@@ -23,9 +23,23 @@ from facegan.errors import InputError
 
 MOST_AREA = 2**28 - 1  # px, with a margin of 128: more FFmpeg refuses
 
+BT709 = 1  # FFmpeg's number for the matrix, the primaries and the transfer of ITU-R BT.709
+LIMITED = 1  # FFmpeg's number for 16..235 (luma) and 16..240 (chroma)
+_RED, _BLUE = 0.2126, 0.0722  # shares in luma, BT.709 item 3.2
+# R'G'B' in 0..255, and 1, to limited Y'CbCr in 8 bits (items 3.3 to 3.5)
+TO_YCBCR = np.array(
+    [
+        [219 / 255 * x for x in (_RED, 1 - _RED - _BLUE, _BLUE)] + [16],
+        [112 / 255 / (1 - _BLUE) * x for x in (-_RED, _RED + _BLUE - 1, 1 - _BLUE)] + [128],
+        [112 / 255 / (1 - _RED) * x for x in (1 - _RED, _RED + _BLUE - 1, -_BLUE)] + [128],
+    ],
+    np.float32,
+)
+
 
 def _write_mp4(path: Path, frames: Iterator[np.ndarray], fps: Fraction) -> int:
     # H.264 with 4:2:0 colour and the index in front is what every browser plays while it loads.
+    # Colours are BT.709 in limited range, converted and tagged: what players assume differs by size.
     options = {"crf": "17", "preset": "medium"}
     return _encode(path, frames, fps, "libx264", "yuv420p", options, {"movflags": "+faststart"})
 
@@ -49,7 +63,8 @@ def _write_webp(path: Path, frames: Iterator[np.ndarray], fps: Fraction) -> int:
             # Ends are rounded rather than durations, so that a long film keeps its time.
             begin, end = (round(n * 1000 / fps) for n in (count, count + 1))
             buffer = io.BytesIO()
-            Image.fromarray(frame).save(buffer, "WEBP", quality=90, method=4)
+            # Below 95, a flat colour comes back up to four levels off; from there on, at most two.
+            Image.fromarray(frame).save(buffer, "WEBP", quality=95, method=4)
             head = _u24(0) * 2 + _u24(w - 1) + _u24(h - 1) + _u24(end - begin) + b"\x02"  # 2: no blending
             file.write(_chunk(b"ANMF", head + buffer.getvalue()[12:]))
             count += 1
@@ -98,6 +113,7 @@ def check_film(path: str | Path, fps: float) -> Format:
 def write_film(path: str | Path, frames: Iterable[np.ndarray], fps: float = 24.0) -> int:
     """Write uint8 ``H,W,C`` frames (C = 1 or 3) of one size and return their number.
 
+    A flat colour comes back at most two levels off: MP4 is converted to BT.709 in limited range and says so.
     MP4 gets one more row or column of the edge's colour where the size is odd, which H.264 cannot
     have. GIF and WebP loop for ever; each GIF frame has a palette of its own. The file appears whole
     or not at all. InputError for an unknown extension, a rate out of range, no frames, frames that are too
@@ -154,12 +170,14 @@ def _encode(
             for frame in frames:
                 if pixels == "yuv420p":
                     frame = np.pad(frame, ((0, frame.shape[0] % 2), (0, frame.shape[1] % 2), (0, 0)), "edge")
+                    frame = np.ascontiguousarray(frame)
                 if stream is None:
                     stream = out.add_stream(codec, rate=fps, options=options)
                     stream.height, stream.width, stream.pix_fmt = *frame.shape[:2], pixels
                     stream.time_base = 1 / fps
-                picture = av.VideoFrame.from_ndarray(np.ascontiguousarray(frame), "rgb24")
-                ready = _with_palette(picture) if pixels == "pal8" else picture.reformat(format=pixels)
+                    if pixels == "yuv420p":
+                        _tag(stream.codec_context)
+                ready = _with_palette(frame) if pixels == "pal8" else _subsampled(frame)
                 ready.pts, ready.time_base = count, 1 / fps
                 out.mux(stream.encode(ready))
                 count += 1
@@ -169,11 +187,39 @@ def _encode(
     return count
 
 
-def _with_palette(frame: Any) -> Any:
+def _tag(codec: Any) -> None:
+    """Say how colours are written: players take an untagged film of 720 lines or more for BT.709, a smaller
+    one for BT.601."""
+    codec.colorspace = codec.color_primaries = codec.color_trc = BT709
+    codec.color_range = LIMITED
+
+
+def _subsampled(frame: np.ndarray) -> Any:
+    """The uint8 frame ``H,W,3`` (even sides) in BT.709 with 4:2:0 colour.
+
+    By its own arithmetic: PyAV's converts or tags, by version, and FFmpeg's dithers, which costs up to
+    three levels of a flat colour.
+    """
+    import av
+    import cv2
+
+    h, w = frame.shape[:2]
+    planes = np.empty((h * 3 // 2, w), np.uint8)
+    cv2.transform(frame, TO_YCBCR[:1], planes[:h])
+    small = cv2.resize(frame, (w // 2, h // 2), interpolation=cv2.INTER_AREA)
+    for row, plane in zip(TO_YCBCR[1:], planes[h:].reshape(2, h // 2, w // 2), strict=True):
+        cv2.transform(small, row[None], plane)
+    ready = av.VideoFrame.from_ndarray(planes, "yuv420p")
+    ready.colorspace, ready.color_range = BT709, LIMITED
+    return ready
+
+
+def _with_palette(pixels: np.ndarray) -> Any:
     """The frame in its 256 best colours. The filters are made anew each time, so that they hold nothing."""
     import av
     import av.filter
 
+    frame = av.VideoFrame.from_ndarray(pixels, "rgb24")
     graph = av.filter.Graph()
     source = graph.add_buffer(
         width=frame.width, height=frame.height, format=av.VideoFormat("rgb24"), time_base=Fraction(1, 100)
