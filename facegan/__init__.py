@@ -17,7 +17,7 @@ _PUBLIC = {
     "Dataset": "facegan.data.dataset",
     "prepare": "facegan.data.prepare",
     "Generator": "facegan.generator",
-    "Latent": "facegan.generator",
+    "Latent": "facegan.prior",
     "load": "facegan.runs",
     "invert": "facegan.inversion.api",
     "Inversion": "facegan.inversion.api",
@@ -65,11 +65,12 @@ if TYPE_CHECKING:
     from facegan.data.dataset import Dataset
     from facegan.data.prepare import prepare
     from facegan.errors import FaceganError
-    from facegan.generator import Generator, Latent
+    from facegan.generator import Generator
     from facegan.inversion.api import Inversion, invert
     from facegan.latent.directions import Directions, directions
     from facegan.latent.editing import edit
     from facegan.metrics.evaluate import evaluate
+    from facegan.prior import Latent
     from facegan.recipes import RECIPES, recipe
     from facegan.runs import load
     from facegan.training.config import TrainConfig

@@ -9,11 +9,9 @@ from __future__ import annotations
 
 import hashlib
 import json
-import math
-from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from copy import copy
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -21,109 +19,20 @@ import numpy as np
 import torch
 from torch import nn
 
-from facegan import rng
+from facegan import arguments
 from facegan.errors import InputError, ModelError
 from facegan.families import get_family
 from facegan.files import read_tensors, write_bytes
 from facegan.images import to_uint8
 from facegan.nets.unfilled import Unfilled
+from facegan.prior import Conditions, Latent
 
 FORMAT = 1
 _AVERAGED = 1000  # latents of an average of w
+NOISE = ("const", "random", "none")
 
-
-@dataclass(frozen=True)
-class Latent:
-    """The prior over z: ``normal`` with mean and std, or ``sphere`` of radius sqrt(dim)."""
-
-    kind: str = "normal"
-    dim: int = 100
-    mean: float = 0.0
-    std: float = 1.0
-
-    def __post_init__(self) -> None:
-        if self.kind not in ("normal", "sphere"):
-            raise ModelError(f"latent prior '{self.kind}' is unknown (known: normal, sphere)")
-
-    def shape_normal(self, n: torch.Tensor) -> torch.Tensor:
-        """Standard normal draws ``..., dim`` to draws from this prior."""
-        if self.kind == "sphere":
-            return n * (math.sqrt(self.dim) / n.norm(dim=-1, keepdim=True).clamp_min(1e-12))
-        return n * self.std + self.mean
-
-    def sample(self, seeds: Sequence[int]) -> torch.Tensor:
-        """``N,dim`` on the CPU: one generator for each seed, so that seed N is the same in any batch."""
-        draws = [torch.randn(self.dim, generator=torch.Generator().manual_seed(_checked(s))) for s in seeds]
-        return self.shape_normal(torch.stack(draws) if draws else torch.empty(0, self.dim))
-
-    def centre(self) -> torch.Tensor:
-        """The prior's mean, ``dim``."""
-        return torch.full((self.dim,), self.mean if self.kind == "normal" else 0.0)
-
-
-def _checked(seed: int) -> int:
-    if not 0 <= seed < 2**63:
-        raise InputError(f"seed {seed} must be from 0 to 2^63 - 1")
-    return int(seed)
-
-
-class Conditions:
-    """Labels as channels of numbers, and how often training pictures have which."""
-
-    def __init__(self, labels: Sequence[str], rows: dict[str, Any]) -> None:
-        self.labels = tuple(labels)
-        table = rows.get("rows") or [[0] * len(self.labels)]
-        self.rows = torch.tensor(table, dtype=torch.float32).reshape(len(table), len(self.labels))
-        counts = rows.get("counts") or [1] * len(table)
-        self.share = torch.tensor(counts, dtype=torch.float64) / sum(counts)
-
-    def parse(self, words: Sequence[str]) -> dict[int, float]:
-        """``["smiling=1", "label=7"]`` as channel -> value."""
-        plain = {_plain(label): i for i, label in enumerate(self.labels)}
-        fixed: dict[int, float] = {}
-        if twice := [
-            name for name, n in Counter(_plain(w.partition("=")[0]) for w in words).items() if n > 1
-        ]:
-            raise InputError(f"--labels: {twice[0]} is named twice")
-        for word in ("=".join(part.strip() for part in word.split("=")) for word in words):
-            name, _, value = word.partition("=")
-            if _plain(word) in plain:  # one class among several, or a name alone
-                group = [i for key, i in plain.items() if key.partition("=")[0] == _plain(name)]
-                fixed |= dict.fromkeys(group, 0.0) | {plain[_plain(word)]: 1.0}
-                continue
-            if _plain(name) not in plain or value.strip() not in ("0", "1"):
-                known = ", ".join(f"{n}" if "=" in n else f"{n}=0/1" for n in self.labels[:20])
-                raise InputError(f"--labels: '{word}' is not understood; this model knows {known}, random")
-            fixed[plain[_plain(name)]] = float(value)
-        return fixed
-
-    def _agreeing(self, fixed: dict[int, float]) -> torch.Tensor:
-        """Weight of each row: 0 where it contradicts; where all do, all count and are overruled."""
-        agrees = torch.ones(len(self.rows), dtype=torch.bool)
-        for channel, value in fixed.items():
-            agrees &= self.rows[:, channel] == value
-        return self.share * agrees if bool(agrees.any()) else self.share
-
-    def row(self, fixed: dict[int, float]) -> torch.Tensor:
-        """``L``: the most frequent labels that agree with ``fixed``."""
-        row = self.rows[int(self._agreeing(fixed).argmax())].clone()
-        for channel, value in fixed.items():
-            row[channel] = value
-        return row
-
-    def draw(self, seeds: Sequence[int], fixed: dict[int, float]) -> torch.Tensor:
-        """``N,L``: labels that agree with ``fixed``, one draw for each seed."""
-        upto = self._agreeing(fixed).cumsum(0)
-        u = [rng.uniform(_checked(seed), "labels", 0, 1)[0, 0] for seed in seeds]
-        chosen = torch.searchsorted(upto, torch.tensor(u, dtype=torch.float64) * upto[-1], right=True)
-        rows = self.rows[chosen.clamp_max(len(self.rows) - 1)]
-        for channel, value in fixed.items():
-            rows[:, channel] = value
-        return rows
-
-
-def _plain(name: str) -> str:
-    return name.strip().lower().replace(" ", "_")
+Vectorlike = torch.Tensor | np.ndarray | Sequence[Any] | Any
+"""Numbers ``N,D`` or ``N,L,D``, or one row of them: a tensor, an array, lists, or what has them as ``z``."""
 
 
 class Generator:
@@ -148,40 +57,83 @@ class Generator:
         self.bundled = ""
         self.w_dim, self.num_ws = int(network.w_dim), int(network.num_ws)  # type: ignore[arg-type]
         self.device = torch.device(device)
+        self._dtype = next((p.dtype for p in network.parameters()), torch.float32)
+
+    # --- what is given ----------------------------------------------------------------------
+
+    def _vectors(self, z: Vectorlike, only_w: bool = False) -> torch.Tensor:
+        """Latents ``N,dim`` or w ``N,num_ws,w_dim`` (``only_w``: the latter), of one vector ``1,...``."""
+        dim, layers, wide = self.latent.dim, self.num_ws, self.w_dim
+        one_w = f"w ({layers} layers of {wide} numbers)"
+        need = f"this model takes {one_w}" if only_w else f"this model takes z ({dim} numbers) or {one_w}"
+        found = arguments.tensor(getattr(z, "z", z), "vectors", need).to(self._dtype)
+        shape = tuple(found.shape)
+        if shape[1:] == (layers, wide) or (not only_w and shape[1:] == (dim,)):
+            return found
+        if only_w and shape == (layers, wide):
+            return found[None]
+        if only_w and shape == (wide,):
+            return found.expand(1, layers, -1)
+        if not only_w and shape == (dim,):
+            return found[None]
+        given = ",".join(map(str, shape)) or "one number"
+        hint = " (seeds are for sample)" if len(shape) < 2 and not only_w else ""
+        raise InputError(
+            f"vectors of shape {given}: {need}: N,{layers},{wide}" + f" or N,{dim}" * (not only_w) + hint
+        )
+
+    def _rows(self, labels: Vectorlike) -> torch.Tensor:
+        """Labels ``N,L`` or ``L``, in the order of ``self.labels``."""
+        count = len(self.labels)
+        if self.told is None:
+            raise InputError("labels: this model takes none")
+        if isinstance(labels, str):
+            raise InputError(f"labels: give numbers here, or use model.tell({labels!r})")
+        found = arguments.tensor(labels, "labels", f"this model takes {count} numbers, one for each label")
+        if found.ndim not in (1, 2) or found.shape[-1] != count:
+            raise InputError(
+                f"labels of shape {','.join(map(str, found.shape))}: this model takes N,{count} or {count}, "
+                f"in the order {', '.join(self.labels[:12])}"
+            )
+        return found
 
     # --- images -----------------------------------------------------------------------------
 
-    def map(
-        self, z: torch.Tensor, truncation: float = 1.0, labels: torch.Tensor | None = None
-    ) -> torch.Tensor:
+    def map(self, z: Vectorlike, truncation: float = 1.0, labels: Vectorlike | None = None) -> torch.Tensor:
         """Latents ``N,dim`` to ``N,num_ws,w_dim``; ``truncation`` below 1 draws w towards its average.
 
-        What is ``N,num_ws,w_dim`` already is w, and only truncated. See ``truncates``.
+        What is ``N,num_ws,w_dim`` already is w, and only truncated. See ``truncates``. Arrays, lists and a
+        single vector will do, too; InputError says what fits where the shape does not.
 
         Labels stay as they are, but for those within w: that is drawn towards the average of those told.
 
         ``labels`` are ``N,L`` (or ``L`` for all) for a conditional network, in the order of ``self.labels``;
         without them, those of :meth:`tell`, which begin with the training pictures' most frequent ones.
         """
+        truncation, z = arguments.real(truncation, "truncation"), self._vectors(z)
+        labels = None if labels is None else self._rows(labels)
         if z.ndim == 3:
             w = z.to(self.device)
         elif self.told is None:
             w = self.network.map(z.to(self.device))  # type: ignore[operator]
         else:
-            given = (self.told if labels is None else labels).to(self.device, z.dtype).expand(len(z), -1)
-            w = self.network.map(z.to(self.device), given)  # type: ignore[operator]
+            given = (self.told if labels is None else labels).to(self.device, z.dtype)
+            if given.ndim == 2 and len(given) not in (1, len(z)):
+                raise InputError(f"labels of {len(given)} pictures, but vectors of {len(z)}")
+            w = self.network.map(z.to(self.device), given.expand(len(z), -1))  # type: ignore[operator]
         if truncation == 1.0:
             return w
         average = self.w_average(None if z.ndim == 3 else labels)
         return average + (w - average) * truncation
 
-    def w_average(self, labels: torch.Tensor | None = None) -> torch.Tensor:
+    def w_average(self, labels: Vectorlike | None = None) -> torch.Tensor:
         """Average of w, ``num_ws,w_dim``: the network's own, or the image of the prior's mean.
 
         A conditional network has one for each row of labels, so that truncation leaves those alone; with
         ``labels`` ``N,L`` it is ``N,num_ws,w_dim``, without them that of :meth:`tell`'s.
         """
         stored = getattr(self.network, "w_avg", None)
+        labels = None if labels is None else self._rows(labels)
         if self.told is None:
             return self.map(self.latent.centre()[None])[0] if stored is None else stored
         rows = (self.told if labels is None else labels).detach().cpu().float()
@@ -201,22 +153,32 @@ class Generator:
         """Whether truncation (but to 0) changes pictures: not where all that it changes goes unseen."""
         return not getattr(self.network, "ignores_length", False) or bool(self.w_average().any())
 
-    def synthesize(self, w: torch.Tensor, noise: str = "const") -> torch.Tensor:
-        """``N,num_ws,w_dim`` to images ``N,C,H,W`` in [-1, 1]; ``noise`` is const, random or none."""
+    def synthesize(self, w: Vectorlike, noise: str = "const") -> torch.Tensor:
+        """``N,num_ws,w_dim`` to images ``N,C,H,W`` in [-1, 1]; ``noise`` is const, random or none.
+
+        One w, ``num_ws,w_dim``, or ``w_dim`` for all layers, is a batch of one.
+        """
+        arguments.one_of(noise, "noise", NOISE)
+        w = self._vectors(w, only_w=True)
         return self.network.synthesize(w.to(self.device), noise=noise)  # type: ignore[operator]
 
     def __call__(
-        self, z: torch.Tensor, truncation: float = 1.0, labels: torch.Tensor | None = None
+        self, z: Vectorlike, truncation: float = 1.0, labels: Vectorlike | None = None
     ) -> torch.Tensor:
+        """Images ``N,C,H,W`` in [-1, 1] of latents ``N,dim``, or w: :meth:`map`, then :meth:`synthesize`."""
         return self.synthesize(self.map(z, truncation, labels))
 
-    def tell(self, wanted: str) -> Generator:
-        """The same network with labels: ``smiling=1,male=0``, ``label=7``, or ``random``.
+    def tell(self, wanted: str | Mapping[str, int]) -> Generator:
+        """The same network with labels: ``smiling=1,male=0``, ``{"smiling": 1}``, ``label=7``, or ``random``.
 
         What is left open is as in the most frequent training pictures that agree; with ``random`` (also
         ``random,smiling=1``) each seed has labels of its own, drawn as training pictures have them.
         InputError names an unknown label.
         """
+        if isinstance(wanted, Mapping):
+            wanted = ",".join(f"{name}={value}" for name, value in wanted.items())
+        if not isinstance(wanted, str):
+            raise InputError(f"labels must be a text such as 'smiling=1', not {arguments.shown(wanted)}")
         if self.conditions is None:
             raise InputError(f"--labels {wanted}: this model takes none")
         words = [word.strip() for word in wanted.split(",") if word.strip()]
@@ -238,8 +200,9 @@ class Generator:
         """With labels drawn as training pictures have them, where the network takes any."""
         return self.tell("random") if self.labels else self
 
-    def labels_of(self, seeds: Sequence[int]) -> torch.Tensor | None:
+    def labels_of(self, seeds: arguments.Seeds) -> torch.Tensor | None:
         """Labels ``N,L`` of the pictures of ``seeds``, None for an unconditional network."""
+        seeds = arguments.seeds(seeds)
         if self.told is None or self.conditions is None:
             return None
         if self.varied is None:
@@ -247,9 +210,14 @@ class Generator:
         return self.conditions.draw(seeds, self.varied)
 
     def stream(
-        self, z: torch.Tensor | Sequence[int], truncation: float = 1.0, batch: int = 64
+        self, z: Vectorlike | arguments.Seeds, truncation: float = 1.0, batch: int = 64
     ) -> Iterator[np.ndarray]:
         """Batches of uint8 ``n,H,W,C`` for latents ``N,dim``, w or seeds, in order, at constant memory."""
+        truncation = arguments.real(truncation, "truncation")
+        given = arguments.seeds(z) if arguments.are_seeds(z) else self._vectors(z)
+        return self._streamed(given, truncation, arguments.whole(batch, "batch", 1))
+
+    def _streamed(self, z: torch.Tensor | list[int], truncation: float, batch: int) -> Iterator[np.ndarray]:
         for start in range(0, len(z), batch):
             part = z[start : start + batch]
             if isinstance(part, torch.Tensor):
@@ -260,15 +228,20 @@ class Generator:
                 images = self(latents.float(), truncation, labels)
             yield to_uint8(images)
 
-    def images(self, z: torch.Tensor | Sequence[int], truncation: float = 1.0, batch: int = 64) -> np.ndarray:
-        """uint8 ``N,H,W,C`` for latents ``N,dim``, for w ``N,num_ws,w_dim``, or for seeds."""
+    def images(self, z: Vectorlike | arguments.Seeds, truncation: float = 1.0, batch: int = 64) -> np.ndarray:
+        """uint8 ``N,H,W,C`` for latents ``N,dim``, for w ``N,num_ws,w_dim``, for saved vectors, or for seeds.
+
+        Whole numbers in one dimension are seeds, all else is vectors: arrays, tensors or lists.
+        """
         c, h, w = self.image_shape
         parts = list(self.stream(z, truncation, batch))
         return np.concatenate(parts) if parts else np.empty((0, h, w, c), np.uint8)
 
-    def sample(self, seeds: int | Sequence[int], truncation: float = 1.0, batch: int = 64) -> np.ndarray:
+    def sample(self, seeds: int | arguments.Seeds, truncation: float = 1.0, batch: int = 64) -> np.ndarray:
         """uint8 ``N,H,W,C``: the pictures of ``seeds``; a number N means seeds 0..N-1."""
-        return self.images(list(range(seeds)) if isinstance(seeds, int) else list(seeds), truncation, batch)
+        if arguments.is_number(seeds):
+            seeds = range(arguments.whole(seeds, "the number of pictures", 0, arguments.MOST_SEEDS))
+        return self.images(arguments.seeds(seeds), truncation, batch)
 
     def to(self, device: str | torch.device) -> Generator:
         self.network.to(device)

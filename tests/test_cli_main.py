@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from types import ModuleType
 
 import pytest
@@ -128,3 +129,49 @@ def test_output_that_nobody_takes(command: str, unbuffered: str) -> None:
         done = subprocess.run(argv, stdout=full, stderr=subprocess.PIPE, text=True, env=environment)
     said = "facegan: the output cannot be written (No space left on device)\n"
     assert (done.returncode, done.stderr) == (2, said)
+
+
+ALONE = [
+    name for name in COMMANDS if name not in ("demo", "models", "recipes", "dream")
+]  # these do something
+
+
+@pytest.mark.parametrize("name", [*ALONE, "dream"])
+@pytest.mark.parametrize("argv", [[], ["--out", "there/nothing"]], ids=["alone", "out"])
+def test_a_command_without_its_subject(
+    name: str,
+    argv: list[str],
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """One line that says what is missing; nothing is written."""
+    if name == "dream" and not argv:
+        return  # that dreams of noise
+    monkeypatch.chdir(tmp_path)
+    code, out, err = call([name, *argv], capsys)
+    assert (code, out, err.count("\n")) == (2, "", 1) and err.startswith(f"facegan {name}: "), err
+    assert "Expected" not in err and "STR" not in err.partition("--out")[0].partition("--model")[0]
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("argv", "said"),
+    [
+        (
+            ["train"],
+            "DATASET is missing: a folder that 'facegan prepare PHOTOS --out DATASET' makes; usage: facegan",
+        ),
+        (["inspect", "--out", "x"], "DATASET is missing: a folder that 'facegan prepare"),
+        (["evaluate"], "MODEL|FOLDER|DATASET is missing: the bundled celeba64"),
+        (
+            ["pack"],
+            "RUN is missing: a folder that 'facegan train DATASET' makes; usage: facegan pack RUN ...",
+        ),
+        (["layers"], "CLASSIFIER is missing; usage: facegan layers CLASSIFIER ..."),
+    ],
+)
+def test_what_is_missing_and_where_it_comes_from(
+    argv: list[str], said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert said in call(argv, capsys)[2]

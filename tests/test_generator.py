@@ -54,7 +54,7 @@ def test_kinds_of_request(tiny_model: Generator) -> None:
 
 @pytest.mark.parametrize("seed", [-1, 2**63])
 def test_seeds_out_of_range(seed: int, tiny_model: Generator) -> None:
-    with pytest.raises(InputError, match=f"seed {seed} must be"):
+    with pytest.raises(InputError, match=rf"seed must be from 0 to 2\^63 - 1, not {seed}$"):
         tiny_model.sample([seed])
 
 

@@ -11,7 +11,7 @@ from facegan.cli.options import chosen_classifier
 
 
 def main(
-    model: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="MODEL")],
+    model: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="CLASSIFIER")],
     contains: str = "",
     weights: str = "",
     input_size: int = 0,

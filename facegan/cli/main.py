@@ -97,13 +97,32 @@ def parse_flags(target: Any, argv: list[str], prog: str) -> Any:
     except SystemExit as stop:
         if not stop.code:
             raise
-        raise InputError(f"{one_line(box.getvalue())}; see '{prog} --help'") from None
+        said = one_line(box.getvalue())
+        if " is missing" in said and not said.startswith("--"):
+            said += f"; usage: {prog} {said.partition(' ')[0]} ..."
+        raise InputError(f"{said}; see '{prog} --help'") from None
 
 
 _NO_NUMBER = (
     r"Error parsing (--[\w.-]+): (?:no type matching \{None\}\|(?:INT|FLOAT) could be instantiated from "
     r"\['(.*?)'\]|(?:invalid literal for int\(\) with base 10|could not convert string to float): '(.*)')"
 )
+
+
+# What an argument means that is missing, by the words of its name in the usage line.
+WANTED = {
+    "DATASET": "a folder that 'facegan prepare PHOTOS --out DATASET' makes",
+    "MODEL": "the bundled celeba64 ('facegan models'), a run of 'facegan train', or a model file",
+    "RUN": "a folder that 'facegan train DATASET' makes",
+    "FOLDER": "a folder of pictures",
+    "SUBJECT": "a model, a folder of pictures or a dataset",
+}
+
+
+def _wanted(argument: str) -> str:
+    """``DATASET is missing`` and where to take one from."""
+    known = [WANTED[word] for word in argument.split("|") if word in WANTED]
+    return f"{argument} is missing" + (f": {'; or '.join(known)}" if known else "")
 
 
 def one_line(box: str) -> str:
@@ -119,7 +138,9 @@ def one_line(box: str) -> str:
         return f"{option} {match[2] or match[3]}: not a {kind}"
     near = next((row.split()[0] for row in rows[rule:] if row.startswith("--") and row.strip("-")), "")
     if text.startswith("Missing from") and len(rows) > 1:
-        return f"{rows[1]} is missing"
+        return _wanted(rows[1])
+    if missing := re.match(r"Missing value for argument '(\w+)'", text):
+        return _wanted(missing[1].upper())
     return text.rstrip(".") + (f" (did you mean {near}?)" if near and text.startswith("Unrecognized") else "")
 
 

@@ -8,6 +8,7 @@ import shlex
 import sys
 import time
 from collections.abc import Callable
+from itertools import zip_longest
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -24,7 +25,7 @@ DEFAULT_RECIPE = "faces-dcgan-64"
 def _recipe_name(argv: list[str]) -> str:
     """The recipe is read first, because its values are the other flags' defaults; the last one counts."""
     name = DEFAULT_RECIPE
-    for word, following in zip(argv, [*argv[1:], ""], strict=True):
+    for word, following in zip_longest(argv, argv[1:], fillvalue=""):
         if word == "--recipe" and following:
             name = following
         if word.startswith("--recipe="):

@@ -1,0 +1,216 @@
+"""What callers hand to public functions, checked: numbers, seeds, vectors, names.
+
+Each function takes what people have (numbers of Python and NumPy, lists, tuples, ranges, arrays, tensors)
+and gives one kind; InputError says in one line what was given and what is needed.
+"""
+
+from __future__ import annotations
+
+import math
+import numbers
+import os
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeGuard, Union
+
+from facegan.errors import InputError
+
+if TYPE_CHECKING:
+    import numpy as np
+    import torch
+
+Seeds = Union[Sequence[int], "np.ndarray", "torch.Tensor", range]
+LAST_SEED = 2**63 - 1
+MOST_SEEDS = 10_000_000
+
+
+def shown(value: Any) -> str:
+    """``value`` in a few words: a number or a short text as it is, of anything large its kind and shape."""
+    if isinstance(value, str):
+        return repr(value if len(value) <= 60 else f"{value[:57]}...")
+    if value is None or isinstance(value, (bool, int, float)):
+        return repr(value)
+    if _has_shape(value):
+        if not len(value.shape):
+            return str(value.item())
+        kind = str(value.dtype).removeprefix("torch.")
+        name = "array" if type(value).__name__ == "ndarray" else type(value).__name__
+        return f"{_article(name)} of shape {tuple(value.shape)} and type {kind}"
+    if isinstance(value, numbers.Number):
+        return str(value)
+    if isinstance(value, os.PathLike):
+        return f"the path '{value}'"
+    if isinstance(value, (list, tuple, range)):
+        return f"{_article(type(value).__name__)} of {len(value)}"
+    return _article(type(value).__name__)
+
+
+def _article(noun: str) -> str:
+    return f"{'an' if noun[:1].lower() in 'aeiou' else 'a'} {noun}"
+
+
+def _has_shape(value: Any) -> bool:
+    """Whether it is an array or a tensor of any library."""
+    return hasattr(value, "shape") and hasattr(value, "dtype") and hasattr(value, "item")
+
+
+def _plain(value: Any) -> Any:
+    """A number of any library, also in an array without dimensions, as Python's; others as they are."""
+    if _has_shape(value) and not len(value.shape):
+        return value.item()
+    return value
+
+
+def is_number(value: Any) -> TypeGuard[float]:
+    """Whether it is one number, of Python, NumPy or torch; True and False are none."""
+    value = _plain(value)
+    return isinstance(value, numbers.Real) and not isinstance(value, bool)
+
+
+def whole(value: Any, what: str, least: int = 0, most: int = LAST_SEED) -> int:
+    """A whole number from ``least`` to ``most``; 3.0 is one, 1.5, True and "3" are none."""
+    plain = _plain(value)
+    if not is_number(plain) or not math.isfinite(plain) or int(plain) != plain:
+        raise InputError(f"{what} must be a whole number, not {shown(value)}")
+    if not least <= plain <= most:
+        upto = "2^63 - 1" if most == LAST_SEED else f"{most:,}"
+        raise InputError(f"{what} must be from {least} to {upto}, not {int(plain)}")
+    return int(plain)
+
+
+def real(value: Any, what: str, least: float = -math.inf, most: float = math.inf) -> float:
+    """A finite number from ``least`` to ``most``."""
+    plain = _plain(value)
+    if not is_number(plain):
+        raise InputError(f"{what} must be a number, not {shown(value)}")
+    if not math.isfinite(plain):
+        raise InputError(f"{what} must be a finite number, not {float(plain)}")
+    if not least <= plain <= most:
+        bound = f"at least {least:g}" if most == math.inf else f"from {least:g} to {most:g}"
+        raise InputError(f"{what} must be {bound}, not {float(plain):g}")
+    return float(plain)
+
+
+def switch(value: Any, what: str) -> bool:
+    """True or False, also NumPy's, and 1 or 0."""
+    plain = _plain(value)
+    if isinstance(plain, (bool, int)) and plain in (0, 1):
+        return bool(plain)
+    raise InputError(f"{what} must be True or False, not {shown(value)}")
+
+
+def one_of(value: Any, what: str, known: Iterable[str]) -> str:
+    """One of some words."""
+    known = list(known)
+    if not isinstance(value, str) or value not in known:
+        there = ", ".join(filter(None, known))
+        raise InputError(f"{what} must be one of {there}, not {shown(value)}")
+    return value
+
+
+def place(value: Any, what: str) -> Path:
+    """A path, from a text or a Path; "" and others are none."""
+    if isinstance(value, os.PathLike) or (isinstance(value, str) and value.strip()):
+        found = os.fspath(value)
+        if isinstance(found, str):
+            return Path(found)
+    raise InputError(f"{what} must be a path, not {shown(value)}")
+
+
+def seeds(given: Any, what: str = "seeds") -> list[int]:
+    """Whole numbers from 0 on: a list, tuple, range, 1-D array or tensor of them, or a single one."""
+    if is_number(given):
+        return [whole(given, _single(what))]
+    if isinstance(given, range):
+        ends = [given[0], given[-1]] if given else []
+        for end in ends:
+            whole(end, _single(what))
+        _few(len(given), what)
+        return list(given)
+    if isinstance(given, (str, bytes, bool, dict)) or given is None or not _iterable(given):
+        raise InputError(f"{what} must be whole numbers, such as [7, 12] or range(25), not {shown(given)}")
+    if _has_shape(given):
+        if len(given.shape) != 1:
+            raise InputError(f"{what} must be a list of whole numbers (1-D), not {shown(given)}")
+        given = given.tolist()
+    found = [whole(seed, _single(what)) for seed in given]
+    _few(len(found), what)
+    return found
+
+
+def _single(what: str) -> str:
+    return what.removesuffix("s")
+
+
+def _few(count: int, what: str) -> None:
+    if count > MOST_SEEDS:
+        raise InputError(f"{what}: {count:,} at once; at most {MOST_SEEDS:,}")
+
+
+def _iterable(value: Any) -> bool:
+    try:
+        iter(value)
+    except TypeError:
+        return False
+    return True
+
+
+def are_seeds(given: Any) -> bool:
+    """Whether whole numbers are meant, not vectors: a range, whole numbers in one dimension, or nothing."""
+    if isinstance(given, range) or is_number(given):
+        return True
+    if _has_shape(given):
+        kind = str(given.dtype).removeprefix("torch.")
+        return len(given.shape) == 1 and (kind.startswith(("int", "uint")) or not given.shape[0])
+    return isinstance(given, Sequence) and all(isinstance(_plain(x), int) for x in given)
+
+
+def tensor(given: Any, what: str, need: str) -> torch.Tensor:
+    """Finite floating-point numbers from an array, a tensor, or (nested) lists of these.
+
+    A tensor of floating-point numbers comes back as it is, on its device and with its gradient; all others
+    become float32 on the CPU. ``need`` says in the message what is wanted.
+    """
+    import torch
+
+    if isinstance(given, torch.Tensor):
+        found = given
+        if found.dtype == torch.bool or found.is_complex():
+            raise InputError(f"{what}: {need}, not {shown(given)}")
+    else:
+        found = torch.from_numpy(_array(given, what, need))
+    found = found if found.is_floating_point() else found.float()
+    if not _finite(found):
+        raise InputError(f"{what}: some values are not finite (NaN or infinite)")
+    return found
+
+
+def _array(given: Any, what: str, need: str) -> np.ndarray:
+    """A new float32 array of what is given."""
+    import numpy as np
+
+    if isinstance(given, (str, bytes, dict, bool)) or given is None:
+        raise InputError(f"{what}: {need}, not {shown(given)}")
+    if isinstance(given, (list, tuple)):
+        given = [_as_numpy(part) for part in given]
+    try:
+        found = np.asarray(given)
+    except (ValueError, TypeError):
+        raise InputError(f"{what}: {need}, not {shown(given)} of unequal lengths") from None
+    if found.dtype.kind not in "fiu":
+        raise InputError(f"{what}: {need}, not {shown(given)}")
+    return found.astype(np.float32)
+
+
+def _as_numpy(part: Any) -> Any:
+    return part.detach().cpu().numpy() if hasattr(part, "detach") else part
+
+
+def _finite(found: torch.Tensor) -> bool:
+    """True, too, where values cannot be looked at: within a search, which watches itself, or a transform."""
+    if found.requires_grad or found.device.type == "meta":
+        return True
+    try:
+        return bool(found.isfinite().all())
+    except RuntimeError:  # torch.func's wrapped tensors have no values yet
+        return True

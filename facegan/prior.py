@@ -1,0 +1,105 @@
+"""What a generator draws by: the prior over its latents, and labels with how often they occur."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+from facegan import arguments, rng
+from facegan.errors import InputError, ModelError
+
+
+@dataclass(frozen=True)
+class Latent:
+    """The prior over z: ``normal`` with mean and std, or ``sphere`` of radius sqrt(dim)."""
+
+    kind: str = "normal"
+    dim: int = 100
+    mean: float = 0.0
+    std: float = 1.0
+
+    def __post_init__(self) -> None:
+        if self.kind not in ("normal", "sphere"):
+            raise ModelError(f"latent prior '{self.kind}' is unknown (known: normal, sphere)")
+
+    def shape_normal(self, n: torch.Tensor) -> torch.Tensor:
+        """Standard normal draws ``..., dim`` to draws from this prior."""
+        if self.kind == "sphere":
+            return n * (math.sqrt(self.dim) / n.norm(dim=-1, keepdim=True).clamp_min(1e-12))
+        return n * self.std + self.mean
+
+    def sample(self, seeds: arguments.Seeds) -> torch.Tensor:
+        """``N,dim`` on the CPU: one generator for each seed, so that seed N is the same in any batch."""
+        draws = [
+            torch.randn(self.dim, generator=torch.Generator().manual_seed(seed))
+            for seed in arguments.seeds(seeds)
+        ]
+        return self.shape_normal(torch.stack(draws) if draws else torch.empty(0, self.dim))
+
+    def centre(self) -> torch.Tensor:
+        """The prior's mean, ``dim``."""
+        return torch.full((self.dim,), self.mean if self.kind == "normal" else 0.0)
+
+
+class Conditions:
+    """Labels as channels of numbers, and how often training pictures have which."""
+
+    def __init__(self, labels: Sequence[str], rows: dict[str, Any]) -> None:
+        self.labels = tuple(labels)
+        table = rows.get("rows") or [[0] * len(self.labels)]
+        self.rows = torch.tensor(table, dtype=torch.float32).reshape(len(table), len(self.labels))
+        counts = rows.get("counts") or [1] * len(table)
+        self.share = torch.tensor(counts, dtype=torch.float64) / sum(counts)
+
+    def parse(self, words: Sequence[str]) -> dict[int, float]:
+        """``["smiling=1", "label=7"]`` as channel -> value."""
+        plain = {_plain(label): i for i, label in enumerate(self.labels)}
+        fixed: dict[int, float] = {}
+        if twice := [
+            name for name, n in Counter(_plain(w.partition("=")[0]) for w in words).items() if n > 1
+        ]:
+            raise InputError(f"--labels: {twice[0]} is named twice")
+        for word in ("=".join(part.strip() for part in word.split("=")) for word in words):
+            name, _, value = word.partition("=")
+            if _plain(word) in plain:  # one class among several, or a name alone
+                group = [i for key, i in plain.items() if key.partition("=")[0] == _plain(name)]
+                fixed |= dict.fromkeys(group, 0.0) | {plain[_plain(word)]: 1.0}
+                continue
+            if _plain(name) not in plain or value.strip() not in ("0", "1"):
+                known = ", ".join(f"{n}" if "=" in n else f"{n}=0/1" for n in self.labels[:20])
+                raise InputError(f"--labels: '{word}' is not understood; this model knows {known}, random")
+            fixed[plain[_plain(name)]] = float(value)
+        return fixed
+
+    def _agreeing(self, fixed: dict[int, float]) -> torch.Tensor:
+        """Weight of each row: 0 where it contradicts; where all do, all count and are overruled."""
+        agrees = torch.ones(len(self.rows), dtype=torch.bool)
+        for channel, value in fixed.items():
+            agrees &= self.rows[:, channel] == value
+        return self.share * agrees if bool(agrees.any()) else self.share
+
+    def row(self, fixed: dict[int, float]) -> torch.Tensor:
+        """``L``: the most frequent labels that agree with ``fixed``."""
+        row = self.rows[int(self._agreeing(fixed).argmax())].clone()
+        for channel, value in fixed.items():
+            row[channel] = value
+        return row
+
+    def draw(self, seeds: arguments.Seeds, fixed: dict[int, float]) -> torch.Tensor:
+        """``N,L``: labels that agree with ``fixed``, one draw for each seed."""
+        upto = self._agreeing(fixed).cumsum(0)
+        u = [rng.uniform(seed, "labels", 0, 1)[0, 0] for seed in arguments.seeds(seeds)]
+        chosen = torch.searchsorted(upto, torch.tensor(u, dtype=torch.float64) * upto[-1], right=True)
+        rows = self.rows[chosen.clamp_max(len(self.rows) - 1)]
+        for channel, value in fixed.items():
+            rows[:, channel] = value
+        return rows
+
+
+def _plain(name: str) -> str:
+    return name.strip().lower().replace(" ", "_")
