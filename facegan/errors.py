@@ -11,6 +11,10 @@ class FaceganError(Exception):
     """Of several processes, whether another one has it as well and tells it."""
 
 
+class FaceganWarning(UserWarning):
+    """Something that goes on otherwise than asked, in one line; the command line prints it as a note."""
+
+
 class InputError(FaceganError):
     """A file, folder, address or option that the user gave cannot be used."""
 

@@ -90,6 +90,12 @@ def write_bytes(path: str | Path, content: bytes) -> None:
         temporary.unlink(missing_ok=True)
 
 
+def beside(path: Path, name: str) -> Path:
+    """Where a result called ``name`` goes if nothing is said: next to ``path``, which it was made from, or
+    into the current folder where that place is read-only."""
+    return path.with_name(name) if os.access(path.parent, os.W_OK) else Path(name)
+
+
 def temporary_name(name: str) -> str:
     """Beside ``name``, of this process: ``.NAME.HOST-PID.tmp``."""
     return f".{name}.{platform.node()}-{os.getpid()}.tmp"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ from safetensors.numpy import save_file
 
 from facegan.deltas import load_delta
 from facegan.errors import ModelError
-from facegan.files import has_papers, take_lock
+from facegan.files import beside, has_papers, take_lock
 from facegan.generator import Generator
 from facegan.inversion.encoder import Encoder
 from facegan.latent.directions import Directions
@@ -74,3 +75,13 @@ def test_a_lock_is_refused_only_where_somebody_holds_it(tmp_path, monkeypatch, e
     monkeypatch.setattr(fcntl, "flock", flock)
     with open(tmp_path / "lock", "w") as handle:
         assert take_lock(handle) is taken
+
+
+@pytest.mark.parametrize(("writable", "place"), [(True, "FOLDER/faces-labelled"), (False, "faces-labelled")])
+def test_results_go_beside_what_they_were_made_from_or_here(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, writable: bool, place: str
+) -> None:
+    asked = []
+    monkeypatch.setattr(os, "access", lambda path, mode: asked.append((path, mode)) or writable)
+    found = beside(tmp_path / "faces", "faces-labelled")
+    assert found == Path(place.replace("FOLDER", str(tmp_path))) and asked == [(tmp_path, os.W_OK)]

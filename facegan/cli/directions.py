@@ -51,7 +51,7 @@ def main(
         seed: of the samples.
         device: cpu, cuda or mps.
     """
-    from facegan.latent.directions import Settings, cached_file, directions, stages_of
+    from facegan.latent.directions import Settings, directions, place_in_cache, stages_of
     from facegan.metrics.attributes import AttributePredictor
     from facegan.runs import load
 
@@ -64,7 +64,9 @@ def main(
         samples=samples, gradients=gradients, components=components, method=method, seed=seed,
         protect=protected(protect, known),
     )  # fmt: skip
-    target = Path(out) if out else cached_file(generator)
+    target = Path(out) if out else place_in_cache(generator)
+    if target is None:
+        raise InputError("no cache folder can be written; name the file with --out, or set FACEGAN_CACHE")
     stages = stages_of(generator, network, settings, target)
     found = directions(generator, network=network, settings=settings, told=Line(), stages=stages)
     found.save(target)

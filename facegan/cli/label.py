@@ -11,6 +11,7 @@ import tyro
 from facegan.cli.evaluate import Progress, say
 from facegan.cli.main import run_function
 from facegan.errors import InputError
+from facegan.files import beside
 
 if TYPE_CHECKING:
     from facegan.metrics.labels import Labelled
@@ -48,7 +49,7 @@ def main(
     from facegan.metrics.labels import confidence_file, label_dataset, label_photos
 
     predictor = AttributePredictor.load(network)
-    out = out or beside(source)
+    out = out or default_place(source)
     if (Path(source) / "dataset.json").is_file():
         if Path(out).suffix.lower() == ".csv":
             raise InputError(f"--out {out}: a dataset becomes a dataset; choose a folder")
@@ -79,12 +80,12 @@ def main(
     print(f"{out}: {text(done)}\nnext: {command} --out DATASET")
 
 
-def beside(source: str) -> str:
+def default_place(source: str) -> str:
     """Where the result goes if nothing is said: next to the source, named after it."""
     path = Path(source).expanduser().resolve()
     if (path / "dataset.json").is_file():
-        return str(path.with_name(f"{path.name}-labelled"))
-    return str(path.with_name(f"{path.name if path.is_dir() else path.stem}-attributes.csv"))
+        return str(beside(path, f"{path.name}-labelled"))
+    return str(beside(path, f"{path.name if path.is_dir() else path.stem}-attributes.csv"))
 
 
 def text(done: Labelled) -> str:

@@ -6,15 +6,17 @@ A command is a module with ``def run(argv: list[str]) -> int | None``, usually o
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import os
 import re
 import sys
-from collections.abc import Callable
+import warnings
+from collections.abc import Callable, Iterator
 from typing import Any, TextIO
 
 from facegan import __version__
-from facegan.errors import FaceganError, InputError
+from facegan.errors import FaceganError, FaceganWarning, InputError
 
 # name -> (module, one line of help); the order is that of a first session
 COMMANDS: dict[str, tuple[str, str]] = {
@@ -184,13 +186,30 @@ def _dispatch(argv: list[str]) -> int:
         print(f"facegan: there is no command '{name}'.{hint} See 'facegan --help'.", file=sys.stderr)
         return 2
     try:
-        return int(importlib.import_module(COMMANDS[name][0]).run(rest) or 0)
+        with _notes():
+            return int(importlib.import_module(COMMANDS[name][0]).run(rest) or 0)
     except FaceganError as error:
         print(f"facegan {name}: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         print(f"\nfacegan {name}: interrupted", file=sys.stderr)
         return 130
+
+
+@contextlib.contextmanager
+def _notes() -> Iterator[None]:
+    """Our own warnings as one line each, without the place in the code."""
+    with warnings.catch_warnings():
+        show = warnings.showwarning
+
+        def plainly(message: Warning | str, category: type[Warning], *rest: Any) -> None:
+            if issubclass(category, FaceganWarning):
+                print(f"note: {message}", file=sys.stderr, flush=True)
+            else:
+                show(message, category, *rest)
+
+        warnings.showwarning = plainly  # type: ignore[assignment]
+        yield
 
 
 def _refuses(stream: TextIO) -> bool:

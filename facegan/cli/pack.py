@@ -9,6 +9,7 @@ from typing import Annotated
 import tyro
 
 from facegan.cli.main import run_function
+from facegan.files import beside
 
 
 def main(run: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="RUN")], out: str = "") -> None:
@@ -24,7 +25,8 @@ def main(run: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="RUN")]
     from facegan.cli.options import check_ending, writing
     from facegan.training.pack import pack
 
-    name = out or f"{run.rstrip('/')}-networks.safetensors"
+    place = Path(run) if Path(run).name else Path(run).resolve()  # "." has no name
+    name = out or str(beside(place, f"{place.name}-networks.safetensors"))
     check_ending("--out", name, [".safetensors"])
     with writing("--out", name):
         papers = pack(run, name)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -69,6 +70,8 @@ def main(
     if network.bundled and not out:
         raise InputError(f"--out is missing: {model}'s own encoder comes with the package")
     target = Path(out) if out else beside(model)
+    if not out and not os.access(target.parent, os.W_OK):
+        raise InputError(f"{target.parent}: the folder is read-only; name the encoder's file with --out")
     settings = EncoderTraining(kimg, batch, lr, width, latent, loss, seed=seed)
     begin, total = time.monotonic(), kimg
 

@@ -7,21 +7,24 @@ from __future__ import annotations
 
 import itertools
 import json
-import os
+import math
 import shutil
-import time
+import weakref
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 
+from facegan.caches import Cache, tell
 from facegan.errors import DatasetError, first_line
+from facegan.memory import amount, free_memory
 
 FORMAT = 1
 SPLITS = ("train", "val", "test")
-_STALE = 600.0  # seconds without a write: whoever made a temporary file is no more
+# Pictures without a memory map, while somebody holds them: all datasets of one content share them.
+_IN_MEMORY: weakref.WeakValueDictionary[tuple[Any, ...], np.ndarray] = weakref.WeakValueDictionary()
 
 
 class Dataset:
@@ -29,6 +32,7 @@ class Dataset:
 
     def __init__(self, path: str | Path) -> None:
         self.path = Path(path)
+        self._held: dict[tuple[Any, ...], np.ndarray] = {}
         file = self.path / "dataset.json"
         if not file.is_file():
             hint = "make one with 'facegan prepare'" if self.path.exists() else "there is no such folder"
@@ -85,21 +89,30 @@ class Dataset:
                 raise DatasetError(f"{shard}: damaged ({first_line(error)}); prepare again") from None
 
     def images(self, split: str = "train") -> np.ndarray:
-        """Read-only memory map uint8 ``N,H,W,C``, decoded once into ``.cache``."""
-        count = self.counts.get(split, 0)
-        shards = self.shards(split)
-        file = self.path / ".cache" / self.content_hash / f"{split}.npy"
-        shape = (count, *self.size, self.channels)
-        if not _is_map(file, shape):
-            self._decode(file, shape, split, bool(shards))
-        return np.load(file, mmap_mode="r")
+        """Read-only uint8 ``N,H,W,C``: a memory map, decoded once and kept by :mod:`facegan.caches`.
+
+        Where no folder takes it, the pictures are decoded into memory, once in each process; DatasetError if
+        they do not fit.
+        """
+        self.shards(split)  # tells a split that is not there
+        shape = self._shape(split)
+        if (found := self._mapped(split)) is not None:
+            return found
+        key = (self.content_hash, split, shape)
+        if key not in self._held and (held := _IN_MEMORY.get(key)) is not None:
+            self._held[key] = held
+        if key not in self._held:
+            file = self.cache.keep(f"{split}.npy", lambda f: self._decode(f, split), math.prod(shape))
+            if file is not None:
+                return np.load(file, mmap_mode="r")
+            _IN_MEMORY[key] = self._held[key] = self._into_memory(split)
+        return self._held[key]
 
     def peek(self, count: int, split: str = "train") -> np.ndarray:
         """The split's pictures uint8 ``N,H,W,C``, or only the first ``count`` where there is no memory
         map yet; writes nothing."""
-        file = self.path / ".cache" / self.content_hash / f"{split}.npy"
-        if _is_map(file, (self.counts.get(split, 0), *self.size, self.channels)):
-            return np.load(file, mmap_mode="r")
+        if (found := self._mapped(split)) is not None:
+            return found
         rows = itertools.islice(self.rows(split, ["image"]), count)
         return np.stack([self._picture(row, split) for row in rows])
 
@@ -109,36 +122,61 @@ class Dataset:
         while part := [self._picture(row, split) for row in itertools.islice(rows, size)]:
             yield np.stack(part)
 
-    def _decode(self, file: Path, shape: tuple[int, ...], split: str, any_rows: bool) -> None:
-        temporary = file.with_name(f".{file.name}.{os.getpid()}.tmp")
+    @property
+    def cache(self) -> Cache:
+        """Where what is computed from this dataset's content is kept."""
+        return Cache(f"datasets/{self.content_hash}", self.path / ".cache" / self.content_hash)
+
+    def _shape(self, split: str) -> tuple[int, int, int, int]:
+        return (self.counts.get(split, 0), *self.size, self.channels)
+
+    def _mapped(self, split: str) -> np.ndarray | None:
+        """The memory map, if one is there."""
+        for file in self.cache.files(f"{split}.npy"):
+            if _is_map(file, self._shape(split)):
+                return np.load(file, mmap_mode="r")
+        return None
+
+    def _decode(self, handle: IO[bytes], split: str) -> None:
+        """Write the pictures as an .npy file."""
+        own = self.path / ".cache"
+        with suppress(OSError):  # maps of earlier contents are of no use
+            for old in own.iterdir():
+                if old.is_dir() and old.name != self.content_hash:
+                    shutil.rmtree(old, ignore_errors=True)
+        header = {"descr": "|u1", "fortran_order": False, "shape": self._shape(split)}
+        np.lib.format.write_array_header_1_0(handle, header)
+        for picture in self._every(split):
+            handle.write(picture.tobytes())
+
+    def _into_memory(self, split: str) -> np.ndarray:
+        shape = self._shape(split)
+        need, free = math.prod(shape), free_memory()
+        text = f"{self.path}: the {shape[0]} pictures of '{split}' take {amount(need)} of memory"
         try:
-            if file.parent.parent.is_dir():  # maps of earlier contents are of no use
-                for old in file.parent.parent.iterdir():
-                    if old.is_dir() and old.name != self.content_hash:
-                        shutil.rmtree(old, ignore_errors=True)
-            file.parent.mkdir(parents=True, exist_ok=True)
-            for left in file.parent.glob(f".{file.name}.*.tmp"):  # by a process that was killed
-                with suppress(FileNotFoundError):
-                    if time.time() - left.stat().st_mtime > _STALE:
-                        left.unlink()
-            # Written, not mapped: on a full disk a map's pages end the process without a word.
-            with open(temporary, "wb") as handle:
-                header = {"descr": "|u1", "fortran_order": False, "shape": shape}
-                np.lib.format.write_array_header_1_0(handle, header)
-                index = 0
-                for index, row in enumerate(self.rows(split, ["image"]) if any_rows else (), 1):
-                    if index > shape[0]:
-                        break
-                    handle.write(self._picture(row, split).tobytes())
-                if index != shape[0]:
-                    raise DatasetError(
-                        f"{self.path}: split '{split}' has {index} of {shape[0]} pictures; prepare again"
-                    )
-            os.replace(temporary, file)  # two processes write the same bytes: the last one wins
-        except OSError as error:
-            raise DatasetError(f"{file}: the memory map could not be written ({error.strerror})") from None
-        finally:
-            temporary.unlink(missing_ok=True)
+            if free is not None and need > free:
+                raise MemoryError
+            images = np.empty(shape, np.uint8)
+        except MemoryError:
+            known = f", {amount(free)} are free" if free is not None else ""
+            raise DatasetError(
+                f"{text}{known}, and no folder takes them as a file: set FACEGAN_CACHE to one with room"
+            ) from None
+        tell(f"{text} in each process")
+        for i, picture in enumerate(self._every(split)):
+            images[i] = picture
+        images.flags.writeable = False
+        return images
+
+    def _every(self, split: str) -> Iterator[np.ndarray]:
+        """All pictures of a split; DatasetError where they are fewer than dataset.json says."""
+        index, count = 0, self.counts[split]
+        for index, row in enumerate(self.rows(split, ["image"]) if self.shards(split) else (), 1):
+            if index > count:
+                break
+            yield self._picture(row, split)
+        if index != count:
+            raise DatasetError(f"{self.path}: split '{split}' has {index} of {count} pictures; prepare again")
 
     def _picture(self, row: dict[str, Any], split: str) -> np.ndarray:
         import io

@@ -7,7 +7,7 @@
 
 from __future__ import annotations
 
-import os
+import contextlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from facegan.caches import Cache
 from facegan.data.where import plain
 from facegan.errors import InputError, ModelError
 from facegan.files import read_tensors, write_bytes
@@ -117,10 +118,17 @@ class Directions:
 
     def save(self, path: str | Path) -> None:
         """One ``.safetensors`` file, its header everything but the numbers."""
-        from safetensors.torch import save
-
         if Path(path).suffix.lower() != ".safetensors":
             raise InputError(f"{path}: directions are .safetensors files; choose such a name")
+        try:
+            write_bytes(path, self.content())
+        except OSError as error:
+            raise InputError(f"{path}: cannot be written ({error.strerror or error})") from None
+
+    def content(self) -> bytes:
+        """The file's bytes."""
+        from safetensors.torch import save
+
         head = {
             "format": FORMAT, "names": self.names, "kinds": self.kinds, "seen": self.seen,
             "accuracy": self.accuracy, "model": self.model_hash, "papers": self.papers,
@@ -129,10 +137,7 @@ class Directions:
             "vectors": self.vectors.half().contiguous(),
             "effects": torch.from_numpy(self.effects.astype(np.float32)),
         }
-        try:
-            write_bytes(path, save(tensors, {"facegan-directions": canonical_json(head)}))
-        except OSError as error:
-            raise InputError(f"{path}: cannot be written ({error.strerror or error})") from None
+        return save(tensors, {"facegan-directions": canonical_json(head)})
 
     @classmethod
     def load(cls, path: str | Path, model: Generator | None = None) -> Directions:
@@ -198,11 +203,11 @@ def directions(
     )
 
 
-def stages_of(model: Generator, network: str, settings: Settings, target: Path) -> Stages:
-    """What was looked at so far, in a folder beside the file that will be."""
+def stages_of(model: Generator, network: str, settings: Settings, target: Path | None) -> Stages:
+    """What was looked at so far, in a folder beside the file that will be; kept nowhere if there is none."""
     s = settings
     key = f"{model.hash}/{network}-{digest(network)}/{s.samples}/{s.gradients}/{s.seed}"
-    return Stages(target.with_suffix(".part"), key)
+    return Stages(target.with_suffix(".part") if target is not None else None, key)
 
 
 def see(
@@ -303,34 +308,32 @@ def _check(settings: Settings) -> None:
 # --- where they lie ---------------------------------------------------------------------------------
 
 
-def cache_folder() -> Path:
-    """``FACEGAN_CACHE``, or a folder of the user's."""
-    base = os.environ.get("FACEGAN_CACHE") or os.environ.get("XDG_CACHE_HOME")
-    return Path(base).expanduser() / "facegan" if base else Path.home() / ".cache" / "facegan"
+_CACHE = Cache("directions")
 
 
-def cached_file(model: Generator) -> Path:
-    """Where this model's directions are kept."""
-    return cache_folder() / "directions" / f"{base_hash(model)[:32]}.safetensors"
+def _kept_name(model: Generator) -> str:
+    return f"{base_hash(model)[:32]}.safetensors"
+
+
+def place_in_cache(model: Generator) -> Path | None:
+    """Where this model's directions are to be kept; None where no cache folder can be written."""
+    return _CACHE.place(_kept_name(model))
 
 
 def directions_of(model: Generator, told: Told = lambda *_: None) -> Directions:
     """This model's directions: those found and kept before, the bundled ones, or found and kept now."""
-    kept = cached_file(model)
-    if kept.is_file():
+    for kept in _CACHE.files(_kept_name(model)):
         try:
             return Directions.load(kept, model)
         except ModelError:
-            kept.unlink(missing_ok=True)
+            with contextlib.suppress(OSError):
+                kept.unlink()
     for file in sorted(ASSETS.glob("*.safetensors")):
         if (found := Directions.load(file)).model_hash == base_hash(model):
             return found
-    settings = Settings()
-    stages = stages_of(model, "faces", settings, kept)
+    settings, place = Settings(), place_in_cache(model)
+    stages = stages_of(model, "faces", settings, place)
     found = directions(model, settings=settings, told=told, stages=stages)
-    try:
-        found.save(kept)
-    except InputError:  # a home that cannot be written costs the time again
-        return found
-    stages.clear()
+    if _CACHE.keep(_kept_name(model), lambda handle: handle.write(found.content())) is not None:
+        stages.clear()
     return found

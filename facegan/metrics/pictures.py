@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
+from facegan.caches import Cache
 from facegan.data.dataset import Dataset
 from facegan.errors import ImageError, InputError
 from facegan.generator import Generator
@@ -24,7 +25,7 @@ Progress = Callable[[str, int, int], None]
 @dataclass(frozen=True)
 class Pictures:
     """``at`` gives the pictures of some rows, uint8 ``n,H,W,C``. ``key`` names the content, if that is known;
-    ``cache`` is the folder in which features of it may be kept."""
+    ``cache`` is where features of it may be kept."""
 
     name: str
     count: int
@@ -32,7 +33,7 @@ class Pictures:
     """(H, W, C)."""
     at: Callable[[np.ndarray], np.ndarray]
     key: str = ""
-    cache: Path | None = None
+    cache: Cache | None = None
     generator: Generator | None = None
     truncation: float = 1.0
     """Of the generator's samples."""
@@ -70,9 +71,8 @@ def of_model(generator: Generator, name: str, count: int, truncation: float = 1.
 def of_dataset(data: Dataset, split: str) -> Pictures:
     images = data.images(split)
     key = f"{data.content_hash}/{split}"
-    cache = data.path / ".cache" / data.content_hash
     return Pictures(
-        f"{data.path} ({split})", len(images), images.shape[1:], lambda rows: images[rows], key, cache
+        f"{data.path} ({split})", len(images), images.shape[1:], lambda rows: images[rows], key, data.cache
     )
 
 
@@ -138,13 +138,13 @@ def like(pictures: Pictures, shape: tuple[int, int, int]) -> Pictures:
 
 def features_of(pictures: Pictures, table: FeatureTable, on_progress: Progress | None = None) -> np.ndarray:
     """float32 ``N,dim``, from the cache where they are there, else computed, and kept where they may be."""
-    file = None
+    name = ""
     if pictures.cache is not None and pictures.key:
         digest = hashlib.sha256(f"{pictures.key}/{table.key}".encode()).hexdigest()[:16]
-        file = pictures.cache / f"features-{table.name}-{digest}.npy"
-        known = _cached(file, (pictures.count, table.dim))
-        if known is not None:
-            return known
+        name = f"features-{table.name}-{digest}.npy"
+        for file in pictures.cache.files(name):
+            if (known := _cached(file, (pictures.count, table.dim))) is not None:
+                return known
     found = np.empty((pictures.count, table.dim), np.float32)
     done = 0
     for batch in pictures.batches():
@@ -154,8 +154,8 @@ def features_of(pictures: Pictures, table: FeatureTable, on_progress: Progress |
             on_progress(f"features of {pictures.name}", done, pictures.count)
     if not np.isfinite(found).all():
         raise InputError(f"{pictures.name}: the features '{table.name}' are not finite")
-    if file is not None:
-        _keep(file, found)
+    if pictures.cache is not None and name:
+        pictures.cache.keep(name, lambda handle: np.save(handle, found), found.nbytes)
     return found
 
 
@@ -165,15 +165,3 @@ def _cached(file: Path, shape: tuple[int, int]) -> np.ndarray | None:
         return found if found.shape == shape and found.dtype == np.float32 else None
     except (OSError, ValueError, EOFError):
         return None
-
-
-def _keep(file: Path, features: np.ndarray) -> None:
-    import contextlib
-    import io
-
-    from facegan.files import write_bytes
-
-    buffer = io.BytesIO()
-    np.save(buffer, features)
-    with contextlib.suppress(OSError):  # a read-only dataset is computed again the next time
-        write_bytes(file, buffer.getvalue())

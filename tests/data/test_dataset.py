@@ -8,6 +8,7 @@ import os
 import shutil
 import subprocess
 import sys
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -15,9 +16,10 @@ import pytest
 from PIL import Image
 from sample_photos import OPTIONS, folder
 
+from facegan.cli.main import main
 from facegan.data.dataset import Dataset
 from facegan.data.prepare import prepare
-from facegan.errors import DatasetError, FaceganError
+from facegan.errors import DatasetError, FaceganError, FaceganWarning
 
 
 @pytest.fixture(scope="module")
@@ -161,23 +163,94 @@ def test_what_a_killed_process_left_is_removed(copy: Path) -> None:
     assert len(data.images()) and not old.exists() and new.exists()
 
 
-def test_a_full_disk_is_one_line(copy: Path) -> None:
+def test_a_disk_that_fills_up_on_the_way(copy: Path, tmp_path: Path) -> None:
     """A limit on the size of files stands for it; the map must not be a hole that pages fall into."""
     code = """
 import resource, sys
 from facegan.data.dataset import Dataset
-from facegan.errors import DatasetError
-data = Dataset(sys.argv[1])
 resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096))
-try:
-    data.images()
-except DatasetError as error:
-    print(error)
+print(int(Dataset(sys.argv[1]).images().sum()))
 """
     shutil.rmtree(copy / ".cache", ignore_errors=True)
-    done = subprocess.run([sys.executable, "-c", code, str(copy)], capture_output=True, text=True)
-    assert "the memory map could not be written (File too large)" in done.stdout, done.stderr
-    assert not [*(copy / ".cache").glob("*/.train*")]
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(copy)], capture_output=True, text=True,
+        env={**os.environ, "XDG_CACHE_HOME": str(tmp_path)},
+    )  # fmt: skip
+    assert done.stdout == f"{int(Dataset(copy).images().sum())}\n", done.stderr
+    assert "no folder takes the cache" in done.stderr and done.stderr.count("(File too large)") == 2
+    assert "the 6 pictures of 'train' take 0.1 MB of memory in each process" in done.stderr
+    assert sorted(p.name for p in tmp_path.rglob("*.tmp")) == []
+
+
+def sealed(copy: Path, monkeypatch: pytest.MonkeyPatch, places: dict[str, Path]) -> Dataset:
+    """The dataset with a cache folder that cannot be made (root may write where modes forbid it)."""
+    (copy / ".cache").write_text("")
+    monkeypatch.delenv("FACEGAN_CACHE", raising=False)
+    for name, place in places.items():
+        monkeypatch.setenv(name, str(place))
+    return Dataset(copy)
+
+
+@pytest.mark.parametrize("variable", ["FACEGAN_CACHE", "XDG_CACHE_HOME"])
+def test_a_read_only_dataset_has_its_map_elsewhere(
+    made: Path, copy: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, variable: str
+) -> None:
+    from facegan.metrics.features import table
+    from facegan.metrics.pictures import features_of, of_dataset
+
+    folder = tmp_path / "elsewhere"
+    data = sealed(copy, monkeypatch, {"XDG_CACHE_HOME": tmp_path, variable: folder})
+    with warnings.catch_warnings():
+        warnings.simplefilter("error" if variable == "FACEGAN_CACHE" else "ignore")
+        images = data.images()
+        features = features_of(of_dataset(data, "train"), table("pixels"))
+    assert isinstance(images, np.memmap)
+    np.testing.assert_array_equal(images, Dataset(made).images())
+    below = folder / ("." if variable == "FACEGAN_CACHE" else "facegan") / "datasets" / data.content_hash
+    assert {p.name.partition("-")[0] for p in below.iterdir()} == {"train.npy", "features"}
+    monkeypatch.setattr(Dataset, "rows", None)  # what is kept is not made again
+    np.testing.assert_array_equal(Dataset(copy).images(), images)
+    np.testing.assert_array_equal(features_of(of_dataset(data, "train"), table("pixels")), features)
+
+
+def test_without_any_place_the_pictures_are_held_in_memory(
+    made: Path, copy: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = sealed(copy, monkeypatch, {"XDG_CACHE_HOME": copy / "dataset.json"})
+    with pytest.warns(FaceganWarning) as told:
+        images = data.images()
+    assert [str(w.message).partition(": ")[0] for w in told] == ["no folder takes the cache", str(copy)]
+    np.testing.assert_array_equal(images, Dataset(made).images())
+    assert not images.flags.writeable
+    assert data.images() is images and Dataset(copy).images() is images  # once in a process
+
+
+@pytest.mark.parametrize("free", [6 * 28 * 28 * 3 - 1, 6 * 28 * 28 * 3])
+def test_pictures_that_do_not_fit_into_memory_are_one_line(
+    copy: Path, monkeypatch: pytest.MonkeyPatch, free: int
+) -> None:
+    from facegan.data import dataset
+
+    data = sealed(copy, monkeypatch, {"XDG_CACHE_HOME": copy / "dataset.json"})
+    monkeypatch.setattr(dataset, "free_memory", lambda: free)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        if free == 6 * 28 * 28 * 3:
+            assert len(data.images()) == 6
+            return
+        with pytest.raises(DatasetError, match=r"take 0.1 MB of memory, 0.1 MB are free.*FACEGAN_CACHE"):
+            data.images()
+
+
+def test_the_command_tells_it_in_a_note(
+    copy: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    sealed(copy, monkeypatch, {"XDG_CACHE_HOME": tmp_path / "users"})
+    assert main(["inspect", str(copy), "--grid", str(tmp_path / "grid.png")]) == 0
+    told = capsys.readouterr().err.splitlines()
+    folder = tmp_path / "users/facegan/datasets" / Dataset(copy).content_hash
+    own = copy / ".cache" / Dataset(copy).content_hash
+    assert told == [f"note: not writable: {own} (Not a directory); the cache is {folder}"]
 
 
 def test_two_processes_make_the_map_at_once(copy: Path) -> None:

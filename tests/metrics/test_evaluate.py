@@ -97,7 +97,7 @@ def test_features_of_a_dataset_are_computed_once(portraits, pixels, monkeypatch)
     monkeypatch.setattr(type(pixels), "__call__", lambda *_: pytest.fail("computed again"))
     np.testing.assert_array_equal(features_of(part, pixels), first)
     monkeypatch.undo()
-    files = list(part.cache.glob("features-pixels-*"))
+    files = list((portraits.path / ".cache" / portraits.content_hash).glob("features-pixels-*"))
     for file in files:
         file.unlink()
         file.write_bytes(b"damaged")
