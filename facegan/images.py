@@ -20,8 +20,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from facegan.depth import in_8_bits
 from facegan.errors import ImageError, InputError
 from facegan.files import write_bytes
+from facegan.values import Meaning
+from facegan.values import array_to_uint8 as array_to_uint8
 
 if TYPE_CHECKING:
     import torch
@@ -173,16 +176,24 @@ def read_image_file(path: str | Path, *, max_pixels: int = MAX_PIXELS) -> np.nda
 
 
 def read_image(
-    content: bytes, name: str = "", *, max_pixels: int = MAX_PIXELS, alpha: bool = True
+    content: bytes, name: str = "", *, max_pixels: int = MAX_PIXELS, alpha: bool = True, value_range: str = ""
 ) -> np.ndarray:
     """Decode a picture file to uint8 ``H,W,3``: upright (EXIF), sRGB (ICC), transparency over white (or
     just dropped, without ``alpha``).
 
-    Reads ``FORMATS``, the first frame or page of several; 16-bit values are scaled to 8. Whatever
-    the bytes, the only exception is ``ImageError``, its reason one of: empty file, not an image,
-    truncated, unreadable, unsupported pixels, too many pixels (checked before decoding; more than
-    178 million never pass). ``name`` appears in the error's detail.
+    Reads ``FORMATS``, the first frame or page of several; of 16-bit and float values ``facegan.values``
+    says what they mean, by ``value_range`` where there is doubt. Whatever the bytes, the only exception
+    is ``ImageError``, its reason one of: empty file, not an image, truncated, unreadable, unsupported
+    pixels, values in doubt (with what decides), too many pixels (checked before decoding; more than 178
+    million never pass). ``name`` appears in the error's detail.
     """
+    return read_picture(content, name, max_pixels=max_pixels, alpha=alpha, value_range=value_range)[0]
+
+
+def read_picture(
+    content: bytes, name: str = "", *, max_pixels: int = MAX_PIXELS, alpha: bool = True, value_range: str = ""
+) -> tuple[np.ndarray, Meaning | None]:
+    """:func:`read_image`, and how its values were read where they are other than bytes."""
     from PIL import Image, ImageChops, UnidentifiedImageError
 
     if not content:
@@ -193,14 +204,17 @@ def read_image(
             with Image.open(io.BytesIO(content), formats=_formats()) as picture:
                 width, height = picture.size
                 if width * height > max_pixels:
-                    raise ImageError("too many pixels", _detail(name, f"{width}x{height}"))
+                    raise ImageError("too many pixels", f"{width}x{height}")
                 picture.load()
                 inverted = picture.mode == "CMYK" and picture.format in ("JPEG", "MPO")
                 if inverted and "adobe" not in picture.info:
                     # Pillow takes every such file for Adobe's, which stores 255 - ink.
-                    return _to_srgb(_upright(ImageChops.invert(picture)), alpha)
-                return _to_srgb(_upright(picture), alpha)
-    except ImageError:
+                    return _to_srgb(_upright(ImageChops.invert(picture)), alpha), None
+                bytes_, meaning = in_8_bits(picture, content, value_range)
+                return _to_srgb(_upright(bytes_), alpha), meaning
+    except ImageError as error:
+        raise ImageError(error.reason, _detail(name, error.detail) if error.detail else name) from None
+    except InputError:  # a range that is none
         raise
     except Image.DecompressionBombError as error:
         raise ImageError("too many pixels", _detail(name, error)) from None
@@ -284,9 +298,7 @@ def _to_srgb(picture: Image.Image, keep_alpha: bool = True) -> np.ndarray:
     """Any Pillow mode to uint8 ``H,W,3``."""
     from PIL import Image
 
-    if picture.mode in ("I", "F") or picture.mode.startswith("I;16"):
-        picture = _scaled_to_8_bits(picture)
-    elif picture.mode == "1":
+    if picture.mode == "1":
         picture = picture.convert("L")
     alpha = None
     if picture.has_transparency_data:  # an alpha channel, an RGBA palette or a transparent colour
@@ -305,23 +317,6 @@ def _to_srgb(picture: Image.Image, keep_alpha: bool = True) -> np.ndarray:
     if alpha is not None:
         picture = Image.composite(picture, Image.new("RGB", picture.size, "white"), alpha)
     return np.array(picture, np.uint8)
-
-
-def _scaled_to_8_bits(picture: Image.Image) -> Image.Image:
-    """Grey of more than 8 bits: integers are 0..65535, floating-point numbers 0..1 or 0..255."""
-    from PIL import Image
-
-    values: np.ndarray = np.asarray(picture).astype(np.float32)
-    if picture.mode == "F":
-        values = np.nan_to_num(values)
-        values = values * 255 if values.max() <= 1 else values
-    elif values.min() < 0 or values.max() > 65535:
-        raise ImageError("unsupported pixels", "32-bit integers")
-    else:
-        values = values / 257
-    scaled = Image.fromarray(np.clip(np.rint(values), 0, 255).astype(np.uint8))
-    scaled.info["icc_profile"] = picture.info.get("icc_profile")
-    return scaled
 
 
 def _convert_profile(picture: Image.Image, profile: bytes) -> Image.Image | None:

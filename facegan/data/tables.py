@@ -13,7 +13,8 @@ from facegan.data.archives import capped
 from facegan.data.items import MAX_RATIO, AttributeValue, Item
 from facegan.data.reading import Reading
 from facegan.data.splits import name_words, split_named
-from facegan.errors import InputError, first_line
+from facegan.errors import ImageError, InputError, first_line
+from facegan.values import meaning_of
 
 
 def _as_pixels(image: np.ndarray) -> np.ndarray:
@@ -86,29 +87,20 @@ def _read_npz(path: Path) -> tuple[str, np.ndarray, np.ndarray | None]:
         raise InputError(f"{path}: not a readable .npz of pictures ({first_line(error)})") from None
 
 
-def _scale(images: np.ndarray, low: float, high: float) -> np.ndarray:
-    """Values in [0, 1], [-1, 1] or [0, 255], told by their range, to uint8."""
-    images = images.astype(np.float32)
-    scaled = images * 255 if low >= 0 and high <= 1 else (images + 1) * 127.5 if high <= 1 else images
-    return np.clip(np.round(scaled), 0, 255).astype(np.uint8)
-
-
 def from_npz(path: Path, reading: Reading) -> Iterator[Item]:
-    """``N,H,W[,C]`` of uint8, or of floats in [0, 1] or [-1, 1]; labels from an array ``labels``."""
+    """``N,H,W[,C]`` of any numbers (see ``facegan.values``); labels from an array ``labels``."""
     name, images, labels = _read_npz(path)
     what = f"{path}: array '{name}'"
     _check_shape(what, images.shape)
-    low, high = 0.0, 255.0
-    if images.dtype != np.uint8:
-        if images.dtype.kind not in "buif":
-            raise InputError(f"{what} holds {images.dtype}, not numbers")
-        low, high = float(images.min()), float(images.max())
-        if not (-1 <= low <= high <= 255):  # false for NaN too
-            raise InputError(f"{what} is neither uint8 nor within [0, 1], [-1, 1] or [0, 255]")
+    meaning = meaning_of(images, what, reading.value_range)
+    reading.notes.add(f"{path.name}: {meaning.note()}")
     good = labels is not None and labels.shape == (len(images),) and labels.dtype.kind in "biu"
     for i, image in enumerate(images):
         attributes: dict[str, AttributeValue] = {}
         if labels is not None and good:
             attributes["label"] = int(labels[i])
-        pixels = image if images.dtype == np.uint8 else _scale(image, low, high)
-        yield Item(f"{path.name}/{i:06d}", f"{path}!{i}", pixels=_as_pixels(pixels), attributes=attributes)
+        where = f"{path.name}/{i:06d}", f"{path}!{i}"
+        try:
+            yield Item(*where, pixels=_as_pixels(meaning.levels(image)), attributes=attributes)
+        except ImageError as error:
+            yield Item(*where, reject=error.reason)

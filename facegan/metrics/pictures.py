@@ -13,7 +13,7 @@ from facegan.caches import Cache
 from facegan.data.dataset import Dataset
 from facegan.errors import ImageError, InputError
 from facegan.generator import Generator
-from facegan.images import luma, read_image_file, resize
+from facegan.images import array_to_uint8, luma, read_image_file, resize
 from facegan.metrics.features import FeatureTable
 
 FIRST_SEED = 10_000  # the figures' pictures are seeds 0..N
@@ -77,7 +77,8 @@ def of_dataset(data: Dataset, split: str) -> Pictures:
 
 
 def of_array(images: np.ndarray, name: str = "pictures") -> Pictures:
-    """uint8 ``N,H,W,C``."""
+    """``N,H,W,C`` of any numbers that :func:`facegan.values.array_to_uint8` reads."""
+    images = array_to_uint8(images, name)
     return Pictures(name, len(images), images.shape[1:], lambda rows: images[rows])
 
 

@@ -1,0 +1,105 @@
+"""Picture files of more than eight bits a value: what they hold, and what they say about it themselves."""
+
+from __future__ import annotations
+
+import contextlib
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from facegan.values import NOMINAL, Meaning, Range, meaning_of_picture, parse_range
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+_LOSSLESS = ("PNG", "BMP", "TIFF", "PPM")
+_ORIENTATION, _BITS = 0x0112, 258  # EXIF's and TIFF's tags
+
+
+def in_8_bits(picture: Image.Image, content: bytes, value_range: str) -> tuple[Image.Image, Meaning | None]:
+    """A picture of more than 8 bits, or of few values under a range that is given, with levels 0..255."""
+    values = _deep_values(picture, content, value_range)
+    if values is None:
+        return picture, None
+    from PIL import Image
+
+    meaning = meaning_of_picture(values, value_range, _declared(picture, content, values))
+    made = Image.fromarray(meaning.levels(values))
+    made.info["icc_profile"] = picture.info.get("icc_profile")
+    with contextlib.suppress(Exception):  # damaged EXIF says nothing about the orientation
+        made.getexif()[_ORIENTATION] = picture.getexif().get(_ORIENTATION, 1)
+    return made, meaning
+
+
+def _deep_values(picture: Image.Image, content: bytes, value_range: str) -> np.ndarray | None:
+    """Values whose range has to be found out; None if the format fixes it, as it does for most."""
+    if picture.mode in ("I", "F") or picture.mode.startswith("I;16"):
+        values: np.ndarray = np.asarray(picture)
+        wide = values.dtype.itemsize > 2 and picture.format in ("PNG", "PPM")
+        return values.astype(np.uint16 if wide and picture.mode == "I" else values.dtype.newbyteorder("="))
+    if picture.mode == "L" and value_range and picture.format in _LOSSLESS:
+        values = np.asarray(picture)
+        span = parse_range(value_range)
+        return values if span and values.max() <= span.high < 255 else None
+    if not _sixteen_bits(picture, content):
+        return None
+    # Pillow keeps the upper eight bits of colours; where those are few, the lower ones matter.
+    upper = np.asarray(picture.convert("RGB") if picture.mode != "RGB" else picture).max()
+    return _sixteen_bit_colours(content) if value_range or 0 < upper < 16 else None
+
+
+def _sixteen_bits(picture: Image.Image, content: bytes) -> bool:
+    if picture.format == "PNG":
+        return content[24:25] == b"\x10" and picture.mode in ("RGB", "RGBA", "LA")
+    return picture.format == "TIFF" and 16 in picture.tag_v2.get(_BITS, ())  # type: ignore[attr-defined]
+
+
+def _sixteen_bit_colours(content: bytes) -> np.ndarray | None:
+    """uint16 ``H,W,C``, or None if OpenCV reads them otherwise."""
+    import cv2
+
+    found = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_UNCHANGED)
+    if found is None or found.dtype != np.uint16:
+        return None
+    if found.ndim == 3:
+        found = found[..., [2, 1, 0, *range(3, found.shape[2])]]
+    return found
+
+
+def _declared(picture: Image.Image, content: bytes, values: np.ndarray) -> Range | None:
+    """What the file itself says about its range, where that can be trusted."""
+    if picture.format == "PPM" and picture.mode == "I":  # Pillow has brought them to this
+        return Range(0, 65535)
+    if picture.format == "PNG":
+        bits = _significant_bits(content)
+        if not 8 < bits <= 16:
+            return None
+        # The standard wants them scaled up; a writer that did not leaves values that scaling cannot give.
+        scaled = bits == 16 or values.max() >= 2**bits or not (values % 2 ** (16 - bits)).any()
+        return Range(0, 65535 if scaled else 2**bits - 1)
+    tags = getattr(picture, "tag_v2", {})
+    # The standard makes these tags statistics; only what is the end of a usual range is taken for one.
+    ends = [(tags.get(low, 0), tags.get(high)) for low, high in ((340, 341), (280, 281))]
+    for low, high in ((_one(low), _one(high)) for low, high in ends):
+        if high is not None and (span := Range(low or 0, high)) in NOMINAL and values.max() <= high:
+            return span
+    bits = int(_one(tags.get(_BITS)) or 0)
+    return Range(0, 2**bits - 1) if picture.mode.startswith("I;16") and 8 < bits < 16 else None
+
+
+def _one(value: Any) -> float | None:
+    """A tag's number, which some writers repeat for each channel."""
+    if isinstance(value, tuple):
+        value = value[0] if value else None
+    return float(value) if isinstance(value, (int, float)) else None
+
+
+def _significant_bits(png: bytes) -> int:
+    """The largest number in the chunk sBIT, or 0."""
+    at = 8
+    while at + 8 <= len(png) and (kind := png[at + 4 : at + 8]) != b"IDAT":
+        length = int.from_bytes(png[at : at + 4], "big")
+        if kind == b"sBIT":
+            return max(png[at + 8 : at + 8 + min(length, 4)], default=0)
+        at += 12 + length
+    return 0
