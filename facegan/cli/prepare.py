@@ -137,6 +137,10 @@ def main(
     if not quiet:
         if dataset.info.get("already_made"):
             print(f"{Path(out)} is already made from the same sources in the same way: nothing to do")
+            if made_with := dataset.info.get("made_with"):
+                print(
+                    f"its faces were cut by {made_with}; the one installed here would differ by a few levels"
+                )
         print(report(dataset))
 
 

@@ -26,7 +26,7 @@ from typing import Any
 
 from facegan.data.attributes import Splitter, lookup, read_attributes
 from facegan.data.chunks import ChunkStore, locked
-from facegan.data.crops import CROPS, PRESETS, Crop
+from facegan.data.crops import CROPS, PRESETS, Crop, describe
 from facegan.data.dataset import Dataset
 from facegan.data.finish import NothingLeft, finish
 from facegan.data.items import AttributeValue, Item
@@ -150,7 +150,7 @@ def run(config: PrepareConfig, out: Path, workers: int, on_progress: Callable[[P
     _check_out(config, out)
     plan = config.plan()
     if (out / "dataset.json").exists():
-        return _existing(out, plan)
+        return _existing(out, config, plan)
     probe = _Chooser(config)
     for text in config.sources:  # a missing source is told before anything is written
         if (first := next(open_source(text, probe.reading), None)) is not None:
@@ -163,7 +163,7 @@ def run(config: PrepareConfig, out: Path, workers: int, on_progress: Callable[[P
         if not work_dir.is_dir() and any(out.iterdir()):
             raise InputError(f"{out}: not empty and not a dataset; choose another --out")
         with locked(work_dir):
-            store = ChunkStore(work_dir, plan)
+            store = ChunkStore(work_dir, {**plan, "geometry": describe(config.crop)})
             _read(config, choose, store, workers, on_progress)
             try:
                 choose.check_attributes()
@@ -184,7 +184,7 @@ def crop_photos(
 ) -> ChunkStore:
     """Stage one alone: every photo's crop or reject, duplicates included, in files under ``folder``."""
     config = PrepareConfig(tuple(sources), crop)
-    store = ChunkStore(folder, config.plan())
+    store = ChunkStore(folder, {**config.plan(), "geometry": describe(crop)})
     _read(config, _Chooser(config), store, workers or os.cpu_count() or 1, on_progress)
     return store
 
@@ -197,15 +197,23 @@ def _check_out(config: PrepareConfig, out: Path) -> None:
             raise InputError(f"--out {out} lies inside the source {text}; choose a folder outside of it")
 
 
-def _existing(out: Path, plan: dict[str, Any]) -> Dataset:
+def _existing(out: Path, config: PrepareConfig, plan: dict[str, Any]) -> Dataset:
     dataset = Dataset(out)
     if "made_from" in dataset.info:
         raise InputError(f"{out} was made from another dataset (see 'facegan inspect'); choose another --out")
-    before = dataset.info.get("plan", {})
-    changed = [key for key in plan if plan[key] != before.get(key)]
+    made = {**PrepareConfig(()).plan(), **dataset.info.get("plan", {})}  # options that it did not know yet
+    changed = [key for key in plan if plan[key] != made.get(key)]
     if changed:
         names = ", ".join("sources' content" if key == "fingerprints" else key for key in changed)
         raise InputError(f"{out} holds a dataset made otherwise (different: {names}); choose another --out")
+    crop = describe(config.crop)
+    if crop.get("landmarks") != dataset.crop.get("landmarks"):
+        raise InputError(
+            f"{out} was made by an earlier facegan, whose tilted faces lie a little differently; it can be "
+            "used as it is: to prepare the photos again, choose another --out"
+        )
+    if (before := dataset.crop.get("opencv", "")) != crop.get("opencv", ""):
+        dataset.info["made_with"] = f"OpenCV {before or 'of an unknown version'}"
     dataset.info["already_made"] = True
     shutil.rmtree(out / ".work", ignore_errors=True)  # left if the run was killed as it ended
     return dataset

@@ -8,6 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -16,6 +17,7 @@ from sample_photos import OPTIONS, folder, smooth
 
 from facegan.data import tables
 from facegan.data.crops import TEMPLATE
+from facegan.data.dataset import Dataset
 from facegan.data.prepare import prepare
 from facegan.data.sources import open_source
 from facegan.errors import InputError
@@ -117,6 +119,32 @@ def test_a_folder_behind_a_link_is_listed(tmp_path: Path) -> None:
 def test_the_geometry_of_aligned_crops_is_on_record(tmp_path: Path, shared: Path) -> None:
     made = prepare(shared / "data/photos/portrait.jpg", tmp_path / "ds", size=64, workers=1)
     np.testing.assert_allclose(made.crop["landmarks"], TEMPLATE * 64, atol=1e-4)
+    assert made.crop["opencv"] == cv2.__version__
+
+
+@pytest.mark.parametrize("change", ["nothing", "options of later versions", "opencv", "landmarks"])
+def test_preparing_again_what_an_earlier_version_has_made(tmp_path: Path, shared: Path, change: str) -> None:
+    """Crops that would lie elsewhere are not taken for the same; the old dataset stays readable."""
+
+    def again() -> Dataset:
+        return prepare(shared / "data/photos/portrait.jpg", tmp_path / "ds", size=64, workers=1)
+
+    again()
+    file = tmp_path / "ds/dataset.json"
+    info = json.loads(file.read_text())
+    if change == "options of later versions":
+        del info["plan"]["image_column"]
+    elif change == "opencv":
+        info["crop"]["opencv"] = "4.10.0"
+    elif change == "landmarks":
+        info["crop"]["landmarks"][0][1] += 1.05
+    file.write_text(json.dumps(info))
+    if change == "landmarks":
+        with pytest.raises(InputError, match="made by an earlier facegan, whose tilted faces lie a little"):
+            again()
+    else:
+        assert again().info.get("made_with") == {"opencv": "OpenCV 4.10.0"}.get(change)
+    assert len(Dataset(tmp_path / "ds").images()) == 1
 
 
 def test_every_preset_in_the_help_is_there(capsys: pytest.CaptureFixture[str]) -> None:
