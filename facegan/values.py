@@ -72,9 +72,12 @@ class Doubt(Exception):
         super().__init__(why)
         self.why, self.ranges = why, ranges
 
-    def way_out(self, option: str = "--range") -> str:
-        named = " or ".join(f"{option} {r}" for r in self.ranges) or f"{option} LOW..HIGH"
-        return f"{named} says which" if len(self.ranges) > 1 else f"{named} says what they mean"
+    def way_out(self, option: str = "--range", usual: bool = False) -> str:
+        """What decides; of ``usual`` ranges alone the text is the same for many pictures."""
+        named = [f"{option} {r}" for r in self.ranges if r in NOMINAL or not usual]
+        if len(named) < max(len(self.ranges), 1):
+            named.append(f"{option} LOW..HIGH")
+        return f"{' or '.join(named)} says {'which' if len(named) > 1 else 'what they mean'}"
 
 
 def _pieces(values: np.ndarray) -> Iterator[np.ndarray]:
@@ -205,15 +208,14 @@ class Meaning:
         return self.range.levels(values)
 
     def note(self) -> str:
-        """``float32 values -0.03..1.04 read as 0..1; 64 of them, in 1 of 40 pictures, were clipped``."""
+        """``float32 values -0.03..1.04 read as 0..1; clipped: 64 values in 1 of 40 pictures``."""
         text = f"{self.kind} values {number(self.low)}..{number(self.high)} read as {self.range}"
         if not self.outside:
             return text
         share = 100 * self.outside / max(self.total, 1)
-        many = f"{self.outside:,} ({share:.0f}%)" if share >= 1 else f"{self.outside:,}"
-        return (
-            f"{text}; {many} outside of it, in {self.clipped:,} of {self.pictures:,} pictures, were clipped"
-        )
+        values = f"{share:.0f}% of all values" if share >= 1 else f"{self.outside:,} values"
+        values = values.removesuffix("s") if self.outside == 1 else values
+        return f"{text}; clipped: {values} in {self.clipped:,} of {self.pictures:,} pictures"
 
 
 def together(meanings: Sequence[Meaning]) -> list[Meaning]:
@@ -285,8 +287,7 @@ def meaning_of_picture(values: np.ndarray, value_range: str = "", declared: Rang
         span = declared if declared and not given else _chosen(values, low, high, given, single=True)
     except Doubt as doubt:
         found = f"{values.dtype} {number(low)}..{number(high)}"
-        usual = tuple(r for r in doubt.ranges if r in NOMINAL)  # others would make each reason another one
-        raise ImageError(f"{doubt.why} ({Doubt(doubt.why, *usual).way_out()})", found) from None
+        raise ImageError(f"{doubt.why} ({doubt.way_out(usual=True)})", found) from None
     return _described(values[None], low, high, span)
 
 

@@ -25,7 +25,7 @@ def _schema() -> Any:
             ("png", pa.binary()), ("pixels_digest", pa.binary()), ("near_hash", pa.binary()),
             ("gray", pa.binary()),
             ("box", pa.list_(pa.float64())), ("landmarks", pa.list_(pa.float64())),
-            ("attributes", pa.string()), ("split", pa.string()),
+            ("attributes", pa.string()), ("split", pa.string()), ("values", pa.string()),
         ]
     )  # fmt: skip
 

@@ -23,6 +23,7 @@ from facegan.data.crops import describe
 from facegan.data.dataset import FORMAT, SPLITS, Dataset, schema
 from facegan.data.items import AttributeValue
 from facegan.data.near import NearDuplicates
+from facegan.data.overview import Overview
 from facegan.data.reading import Reading
 from facegan.data.worker import Row
 from facegan.errors import InputError
@@ -60,7 +61,7 @@ class _Verdicts:
         sources: dict[bytes, tuple[str, int]] = {}
         pixels: dict[bytes, str] = {}
         near, near_sources = NearDuplicates(), []  # type: ignore[var-annotated]
-        columns = Columns(class_names)
+        columns, self.overview = Columns(class_names), Overview()
         for serial, row in enumerate(store):
             reason = row.reject
             if not reason:
@@ -92,6 +93,7 @@ class _Verdicts:
             self.counts[split] += 1
             self.cuts[split].next_shard(len(row.png))
             columns.add(row.attributes)
+            self.overview.see(row)
         self.rules = columns.rules()
         self.names = [name for name, rule in self.rules.items() if rule.kind]
         for row in self.kept(store):
@@ -200,9 +202,8 @@ def finish(
     if not kept:
         why = summary(verdicts.rejects) or why_none or "the sources hold none"
         raise NothingLeft(f"no picture is left ({why}); nothing was written to {out}")
-    for rule in verdicts.rules.values():
-        if rule.note:
-            reading.notes.add(rule.note)
+    for line in (*(rule.note for rule in verdicts.rules.values() if rule.note), *verdicts.overview.lines()):
+        reading.notes.add(line)
     splits = [s for s in SPLITS if verdicts.counts[s]]
     folder = out / "data"
     folder.mkdir(exist_ok=True)

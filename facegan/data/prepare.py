@@ -36,6 +36,7 @@ from facegan.data.where import Predicate, parse_where
 from facegan.data.worker import start, work
 from facegan.errors import InputError
 from facegan.images import RESAMPLE
+from facegan.values import parse_range
 
 CHUNK, _CHUNK_BYTES = 32, 32 * 2**20
 _THUMBNAILS = 36
@@ -129,6 +130,7 @@ def prepare(
     )  # fmt: skip
     if not config.sources:
         raise InputError("no source given")
+    parse_range(value_range)
     if limit < 0 or workers < 0:
         raise InputError("--limit and --workers must be 0 or more")
     return run(config, Path(out), workers or os.cpu_count() or 1, on_progress)
@@ -322,12 +324,12 @@ class _Inline(Executor):
 
 def _pool(config: PrepareConfig, workers: int) -> Executor:
     if workers == 1:
-        start(config.crop, config.max_pixels)
+        start(config.crop, config.max_pixels, config.value_range)
         return _Inline()
     import multiprocessing
 
     context = multiprocessing.get_context("spawn")
-    return ProcessPoolExecutor(workers, context, start, (config.crop, config.max_pixels))
+    return ProcessPoolExecutor(workers, context, start, (config.crop, config.max_pixels, config.value_range))
 
 
 @contextlib.contextmanager

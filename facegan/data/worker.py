@@ -15,8 +15,10 @@ import numpy as np
 from facegan.data import near
 from facegan.data.crops import Crop, apply_each, make_detector
 from facegan.data.items import AttributeValue, Item
+from facegan.data.overview import packed
 from facegan.errors import ImageError
-from facegan.images import png_bytes, read_image
+from facegan.images import png_bytes, read_picture
+from facegan.values import Meaning
 
 THUMBNAIL = 192  # px, of the originals in detections.jpg
 
@@ -40,20 +42,25 @@ class Row:
     split: str = "train"
     confidence: dict[str, float | None] = field(default_factory=dict)
     """How sure a network is of the attributes that it has predicted."""
+    values: str = ""
+    """JSON of ``overview.packed``: the crop's least and greatest level, and how its file was read."""
 
 
 _STATE: dict[str, Any] = {}
 
 
-def start(crop: Crop, max_pixels: int) -> None:
-    """Set a worker up; OpenCV keeps to one thread, so that two workers do not fight over two cores."""
+def start(crop: Crop, max_pixels: int, value_range: str = "") -> None:
+    """Set a worker up; ``value_range`` is that of float and 16-bit files.
+
+    OpenCV keeps to one thread, so that two workers do not fight over two cores.
+    """
     import cv2
 
     cv2.setNumThreads(1)
     if parent := multiprocessing.parent_process():
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal's Ctrl-C is for the parent to answer
         threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
-    _STATE.update(crop=crop, max_pixels=max_pixels, detector=make_detector(crop))
+    _STATE.update(crop=crop, max_pixels=max_pixels, value_range=value_range, detector=make_detector(crop))
 
 
 def _end_with(parent: Any) -> None:
@@ -62,9 +69,11 @@ def _end_with(parent: Any) -> None:
     os._exit(1)
 
 
-def _decode(item: Item) -> np.ndarray:
+def _decode(item: Item) -> tuple[np.ndarray, Meaning | None]:
+    """uint8 ``H,W,3``, and how values other than bytes were read."""
     if item.pixels is None:
-        return read_image(item.content, item.name, max_pixels=_STATE["max_pixels"])
+        options = {name: _STATE[name] for name in ("max_pixels", "value_range")}
+        return read_picture(item.content, item.name, **options)
     if item.pixels.shape[0] * item.pixels.shape[1] > _STATE["max_pixels"]:
         raise ImageError("too many pixels")
     if 0 in item.pixels.shape:
@@ -73,7 +82,7 @@ def _decode(item: Item) -> np.ndarray:
     if pixels.shape[2] == 4:  # transparency over white, as everywhere
         alpha = pixels[..., 3:].astype(np.float32) / 255
         pixels = np.rint(pixels[..., :3] * alpha + 255 * (1 - alpha)).astype(np.uint8)
-    return np.repeat(pixels, 3, axis=2) if pixels.shape[2] == 1 else pixels
+    return np.repeat(pixels, 3, axis=2) if pixels.shape[2] == 1 else pixels, None
 
 
 def work(
@@ -95,7 +104,7 @@ def _rows(item: Item, split: str) -> tuple[list[Row], np.ndarray | None]:
     if item.reject:
         return [Row(item.source, item.name, digest, item.reject)], None
     try:
-        photo = _decode(item)
+        photo, meaning = _decode(item)
         kept, rejected = apply_each(photo, _STATE["crop"], _STATE["detector"])
     except ImageError as error:
         return [Row(item.source, item.name, digest, error.reason)], None
@@ -107,9 +116,9 @@ def _rows(item: Item, split: str) -> tuple[list[Row], np.ndarray | None]:
             hashlib.sha256(str(c.image.shape).encode() + c.image.tobytes()).digest(), *near.describe(c.image),
             None if c.face is None else [float(v) for v in c.face.box],
             None if c.face is None else [float(v) for point in c.face.landmarks for v in point],
-            item.attributes, split,
+            item.attributes, split, values=packed(c.image, meaning if i == 0 else None),
         )
-        for c in kept
+        for i, c in enumerate(kept)
     ]  # fmt: skip
     return rows + [Row(item.source, item.name, digest, e.reason) for e in rejected], photo
 
