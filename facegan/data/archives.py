@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import tarfile
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+from facegan.data.beside import MAX_SIDE_BYTES, MAX_TABLE_BYTES, Beside, is_side, is_table
 from facegan.data.items import (
     MAX_FILE_BYTES,
     MAX_MEMBERS,
@@ -19,6 +20,7 @@ from facegan.data.items import (
     unsafe,
 )
 from facegan.data.reading import Reading
+from facegan.data.splits import shard_split
 from facegan.errors import InputError, first_line
 
 
@@ -42,6 +44,23 @@ def _zip_reject(info: zipfile.ZipInfo) -> str:
     return next((reason for fails, reason in checks if fails), "")
 
 
+def _usable(info: zipfile.ZipInfo) -> bool:
+    """Whether a member may say something of others: a file under a safe name, packed within reason."""
+    reject = _zip_reject(info)
+    return not info.is_dir() and reject in ("", "not an image file", "file too large")
+
+
+def _reader(archive: zipfile.ZipFile) -> Callable[[str, int], bytes | None]:
+    def read(name: str, most: int) -> bytes | None:
+        try:
+            with archive.open(name) as stream:
+                return capped(stream, most)
+        except Exception:  # each method of compression fails in its own ways
+            return None
+
+    return read
+
+
 def from_zip(path: Path, reading: Reading) -> Iterator[Item]:
     """Members in the order of their names; a damaged one is a reject, the others are read."""
     try:
@@ -49,10 +68,13 @@ def from_zip(path: Path, reading: Reading) -> Iterator[Item]:
             members = archive.infolist()
             if len(members) > MAX_MEMBERS:
                 raise InputError(f"{path}: {len(members)} members are more than {MAX_MEMBERS}")
+            beside = Beside(path.name, (m.filename for m in members if _usable(m)), _reader(archive), reading)
             total = 0
             for info in sorted(members, key=lambda m: m.filename):
                 reject = _zip_reject(info)
                 if not unsafe(info.filename) and (info.is_dir() or hidden(info.filename)):
+                    continue
+                if beside.takes(info.filename):
                     continue
                 content: bytes | None = b""
                 if not reject:
@@ -66,7 +88,8 @@ def from_zip(path: Path, reading: Reading) -> Iterator[Item]:
                 total += len(content or b"")
                 if total > MAX_TOTAL_BYTES:
                     raise InputError(f"{path}: more than {MAX_TOTAL_BYTES} bytes of pictures")
-                yield Item(info.filename, f"{path}!{info.filename}", content or b"", reject=reject)
+                item = Item(info.filename, f"{path}!{info.filename}", content or b"", reject=reject)
+                yield beside(item)
     except InputError:
         raise
     except Exception as error:  # struct, Unicode and value errors of a damaged directory, among others
@@ -134,20 +157,49 @@ def _tar_reject(info: tarfile.TarInfo) -> str:
     return next((reason for fails, reason in checks if fails), "")
 
 
-def from_tar(path: Path, reading: Reading) -> Iterator[Item]:
-    """Members in the order of the archive, which is read once, as a stream."""
-    total = count = 0
+def _members(path: Path, raw: Any) -> Iterator[tuple[tarfile.TarFile, tarfile.TarInfo, str]]:
+    """Members in the order of the archive, read as a stream, with their names (without ./)."""
+    with tarfile.open(fileobj=_unpacked(path, raw), mode="r|", tarinfo=_StrictInfo) as archive:
+        count = 0
+        while (info := archive.next()) is not None:
+            count += 1
+            if count > MAX_MEMBERS:
+                raise InputError(f"{path}: more than {MAX_MEMBERS} members")
+            archive.members = []  # type: ignore[attr-defined]  # it keeps them all otherwise
+            yield archive, info, info.name.removeprefix("./")  # as "tar -C FOLDER ." writes them
+
+
+def _tar_beside(path: Path, reading: Reading) -> Beside:
+    """What a tar's names and the small files among its members say of the pictures, from a first pass."""
+    names: list[str] = []
+    contents: dict[str, bytes] = {}
+    left = MAX_TABLE_BYTES
     try:
-        with (
-            path.open("rb") as raw,
-            tarfile.open(fileobj=_unpacked(path, raw), mode="r|", tarinfo=_StrictInfo) as archive,
-        ):
-            while (info := archive.next()) is not None:
-                count += 1
-                if count > MAX_MEMBERS:
-                    raise InputError(f"{path}: more than {MAX_MEMBERS} members")
-                archive.members = []  # type: ignore[attr-defined]  # it keeps them all otherwise
+        with path.open("rb") as raw:
+            for archive, info, name in _members(path, raw):
+                if not info.isfile() or unsafe(info.name):
+                    continue
+                names.append(name)
+                most = MAX_TABLE_BYTES if is_table(name) else MAX_SIDE_BYTES if is_side(name) else -1
+                if info.size <= min(most, left):
+                    member = archive.extractfile(info)
+                    contents[name] = member.read() if member else b""
+                    left -= info.size
+    except Exception:  # of many kinds; whoever reads the pictures tells it
+        pass
+    return Beside(path.name, names, lambda name, most: contents.get(name), reading)
+
+
+def from_tar(path: Path, reading: Reading) -> Iterator[Item]:
+    """Members in the order of the archive, streamed twice: for its names, and for its pictures."""
+    total = 0
+    beside, split = _tar_beside(path, reading), shard_split(path.name)
+    try:
+        with path.open("rb") as raw:
+            for archive, info, name in _members(path, raw):
                 if not unsafe(info.name) and (info.isdir() or hidden(info.name)):
+                    continue
+                if beside.takes(name) and info.isfile():
                     continue
                 reject, content = _tar_reject(info), b""
                 if not reject:
@@ -156,8 +208,10 @@ def from_tar(path: Path, reading: Reading) -> Iterator[Item]:
                 total += len(content)
                 if total > MAX_TOTAL_BYTES:
                     raise InputError(f"{path}: more than {MAX_TOTAL_BYTES} bytes of pictures")
-                name = info.name.removeprefix("./")  # as "tar -C FOLDER ." writes them
-                yield Item(name, f"{path}!{name}", content, reject=reject)
+                origin = "names of shards" if split else ""
+                yield beside(
+                    Item(name, f"{path}!{name}", content, reject=reject, split=split, split_from=origin)
+                )
     except InputError:
         raise
     except Exception as error:  # of tar, gzip, xz, zstd, and of numbers and names that make no sense

@@ -38,6 +38,9 @@ class Item:
     reject: str = ""
     attributes: dict[str, AttributeValue] = field(default_factory=dict)
     split: str | None = None
+    """train, val or test, where its source says so."""
+    split_from: str = ""
+    """What said so, in a word or two for the closing summary: ``folders``, say."""
 
     def digest(self) -> bytes:
         """SHA-256 of what came in."""

@@ -32,6 +32,7 @@ from facegan.data.finish import NothingLeft, finish
 from facegan.data.items import AttributeValue, Item
 from facegan.data.reading import Reading
 from facegan.data.sources import estimate, fingerprint, open_source
+from facegan.data.splits import source_splits
 from facegan.data.where import Predicate, parse_where
 from facegan.data.worker import start, work
 from facegan.errors import InputError
@@ -272,13 +273,18 @@ class _Chooser:
         split = "train" if item.reject else self.splitter(item.name, digest, item.split)
         if split is None:
             return replace(item, content=b"", pixels=None, reject="not named by the split file"), "train"
+        if item.split_from and item.split == split and not self.splitter.table and not item.reject:
+            self.reading.notes.tally(f"splits from {item.split_from}", split)
         return item, split
 
 
 def _items(config: PrepareConfig, choose: _Chooser) -> Iterator[tuple[Item, str]]:
     count = 0
+    named = source_splits(config.sources)
     for text in config.sources:
         for item in open_source(text, choose.reading):
+            if text in named and item.split is None:
+                item = replace(item, split=named[text], split_from="names of sources")
             chosen = choose(item)
             choose.seen += 1
             if chosen is None:

@@ -15,13 +15,23 @@ class Notes:
 
     def __init__(self) -> None:
         self._lines: Counter[str] = Counter()
+        self._tallies: dict[str, Counter[str]] = {}
+
+    def tally(self, what: str, value: str) -> None:
+        """Count a value for a line such as ``splits from folders: train 800, val 100``."""
+        self._tallies.setdefault(what, Counter())[value] += 1
 
     def add(self, line: str) -> None:
         self._lines[line] += 1
 
     def lines(self) -> list[str]:
-        """The lines in the order in which they first came, with ``(N times)`` where they repeat."""
-        return [line if n == 1 else f"{line} ({n:,} times)" for line, n in self._lines.items()]
+        """What was counted, then the lines in the order in which they first came, with ``(N times)`` where
+        they repeat."""
+        counted = [
+            f"{what}: " + ", ".join(f"{value} {n:,}" for value, n in tally.most_common())
+            for what, tally in self._tallies.items()
+        ]
+        return counted + [line if n == 1 else f"{line} ({n:,} times)" for line, n in self._lines.items()]
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from facegan.data.archives import from_tar, from_zip
+from facegan.data.beside import Beside
 from facegan.data.items import MAX_FILE_BYTES, Item, hidden, looks_like_image
 from facegan.data.parquet import from_dataset, from_hub, from_parquet
 from facegan.data.reading import Reading
@@ -32,18 +33,38 @@ def from_folder(
 
     ``without`` tells names to leave out.
     """
+    names = [name for name, reject in _walk(path) if not reject and not without(name)]
+    beside = Beside(path.name, names, lambda name, most: read_capped(path / name, most), reading)
+    for name, reject in _walk(path):
+        full = path / name
+        if reject:
+            yield Item(name, str(full), reject=reject)
+        elif not without(name) and not beside.takes(name):
+            yield beside(from_file(full, reading, name))
+
+
+def _walk(path: Path) -> Iterator[tuple[str, str]]:
+    """The name of each file below in order, and why it is not one to read, or ''."""
     for root, folders, files in os.walk(path, followlinks=False, onerror=_told):
         folders.sort()
         folders[:] = [f for f in folders if not f.startswith(".") and f != "__MACOSX"]
         for full in (Path(root) / f for f in folders):
             if full.is_symlink():  # not followed, which might never end
-                yield Item(full.relative_to(path).as_posix(), str(full), reject="link to a folder")
+                yield full.relative_to(path).as_posix(), "link to a folder"
         for file in sorted(files):
-            full = Path(root) / file
-            name = full.relative_to(path).as_posix()
-            if hidden(name) or without(name):
-                continue
-            yield from_file(full, reading, name)
+            name = (Path(root) / file).relative_to(path).as_posix()
+            if not hidden(name):
+                yield name, ""
+
+
+def read_capped(path: Path, most: int) -> bytes | None:
+    """A plain file's content; None if it is gone, unreadable, or larger than ``most`` bytes."""
+    try:
+        if not path.is_file() or path.stat().st_size > most:
+            return None
+        return path.read_bytes()
+    except OSError:
+        return None
 
 
 def from_file(path: Path, reading: Reading, name: str = "") -> Item:
