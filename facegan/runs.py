@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import re
+import sys
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from facegan import arguments
 from facegan.errors import InputError, ModelError
 
 if TYPE_CHECKING:
+    import torch
+
     from facegan.generator import Generator
 
 ASSETS = Path(__file__).parent / "assets"
@@ -34,6 +39,72 @@ def bundled() -> list[str]:
     return sorted(p.stem for p in ASSETS.glob("*.safetensors") if not p.stem.endswith("-encoder"))
 
 
+@dataclass(frozen=True)
+class Meaning:
+    """What a name stands for: ``kind`` is bundled, folder, file, moment (``RUN@30kimg``), delta, or "" if nothing.
+
+    ``path`` is the model's file, the folder, the file, or the run of a moment; ``moment`` is what follows the
+    @ (30, 0.512, best).
+    """
+
+    text: str
+    kind: str
+    path: Path
+    moment: str = ""
+
+    @property
+    def is_dataset(self) -> bool:
+        """Whether it is a folder that 'facegan prepare' made."""
+        return self.kind == "folder" and (self.path / "dataset.json").is_file()
+
+    @property
+    def is_run(self) -> bool:
+        """Whether it is a folder with models."""
+        return self.kind == "folder" and bool(moments(self.path))
+
+    @property
+    def is_model(self) -> bool:
+        """Whether a generator can be loaded from it, as far as its name tells; of a dataset it cannot."""
+        return self.kind in ("bundled", "file", "moment", "delta") or (self.is_run and not self.is_dataset)
+
+    @property
+    def run(self) -> Path | None:
+        """The run folder that it names, whole or by one of its moments; None where it names none."""
+        return self.path if self.kind in ("folder", "moment") else None
+
+
+def meaning(reference: str | Path) -> Meaning:
+    """What ``reference`` stands for. All commands and functions that take a MODEL, RUN or DATASET ask here.
+
+    A bundled name is the bundled model; a file or folder of that name beside it is written as a path,
+    ``./celeba64``, and a line on standard error says so. Anything else is what lies there: a file, a folder,
+    ``RUN@30kimg``, ``RUN@best``, ``MODEL+FILE.safetensors``.
+    """
+    path = arguments.place(reference, "a model, run or dataset").expanduser()
+    text = str(reference)
+    if isinstance(reference, str) and text in bundled():
+        if path.exists():
+            what = "folder" if path.is_dir() else "file"
+            _tell(f"{text}: this is the bundled model; the {what} of that name is ./{text}")
+        return Meaning(text, "bundled", ASSETS / f"{text}.safetensors")
+    if path.is_dir() or path.is_file():
+        return Meaning(text, "folder" if path.is_dir() else "file", path)
+    match = re.fullmatch(r"(.+)@(?:(\d+(?:\.\d+)?)(?:kimg)?|(best))", text)
+    if match and Path(match[1]).expanduser().is_dir():
+        return Meaning(text, "moment", Path(match[1]).expanduser(), match[2] or match[3])
+    return Meaning(text, "delta" if split_delta(text)[1] else "", path)
+
+
+_told: set[str] = set()
+
+
+def _tell(line: str) -> None:
+    """Once a process, on standard error."""
+    if line not in _told:
+        _told.add(line)
+        print(line, file=sys.stderr, flush=True)
+
+
 def resolve(reference: str | Path) -> Path:
     """The model file that ``reference`` means.
 
@@ -41,39 +112,36 @@ def resolve(reference: str | Path) -> Path:
     ``.safetensors`` file, or a bundled name; of ``MODEL+FILE.safetensors`` (a model with a delta) the
     model. ModelError in one line otherwise.
     """
-    text = str(reference)
-    path = Path(text).expanduser()
-    if path.is_dir():
-        found = moments(path)
-        if found:
-            return list(found.values())[-1]
-        if text not in bundled():  # else a dataset, say, of the same name
-            raise ModelError(f"{text}: no models in this folder; is it a run of 'facegan train'?")
-    if path.is_file():
+    found = meaning(reference)
+    text, path = found.text, found.path
+    if found.kind in ("bundled", "file"):
         return path
-    if text.endswith("@best") and Path(text[:-5]).expanduser().is_dir():
-        return _best(Path(text[:-5]).expanduser())
-    match = re.fullmatch(r"(.+)@(\d+(?:\.\d+)?)(?:kimg)?", text)
-    if match and Path(match[1]).expanduser().is_dir():
-        found = moments(Path(match[1]).expanduser())
-        if float(match[2]) not in found:
-            there = ", ".join(moment_name(kimg) for kimg in found) or "none"
-            raise ModelError(f"{match[1]}: no model at {match[2]}kimg (there are: {there})")
-        return found[float(match[2])]
-    if text in bundled():
-        return ASSETS / f"{text}.safetensors"
-    if split_delta(text)[1]:
+    if found.kind == "delta":
         return resolve(split_delta(text)[0])
-    names = bundled()
-    known = f"; bundled: {', '.join(names)}" if names else ""
+    if found.kind == "folder":
+        there = list(moments(path).values())
+        if there:
+            return there[-1]
+        if found.is_dataset:
+            raise ModelError(f"{text}: this is a dataset; 'facegan train {text}' makes a model of it")
+        raise ModelError(f"{text}: no models in this folder; is it a run of 'facegan train'?")
+    if found.kind == "moment":
+        if found.moment == "best":
+            return _best(path)
+        known = moments(path)
+        if float(found.moment) not in known:
+            names = ", ".join(moment_name(kimg) for kimg in known) or "none"
+            raise ModelError(f"{path}: no model at {found.moment}kimg (there are: {names})")
+        return known[float(found.moment)]
+    known_names = f"; bundled: {', '.join(bundled())}" if bundled() else ""
     if "+" in text:
-        known += "; after a + comes a delta, a .safetensors file"
-    raise ModelError(f"{text}: no such run folder, model file or bundled model{known}")
+        known_names += "; after a + comes a delta, a .safetensors file"
+    raise ModelError(f"{text}: no such run folder, model file or bundled model{known_names}")
 
 
 def split_delta(reference: str | Path) -> tuple[str, str]:
     """``MODEL+FILE.safetensors`` as model and delta; the latter "" where there is none."""
-    text = str(reference)
+    text = str(arguments.place(reference, "a model"))
     if Path(text).expanduser().exists():
         return text, ""
     # Names may have a + themselves: the delta is what is there, else what follows the last.
@@ -98,10 +166,12 @@ def _best(run: Path) -> Path:
     return file
 
 
-def check_device(device: str) -> None:
+def check_device(device: str | torch.device) -> None:
     """InputError if there is no such device here."""
     import torch
 
+    if not isinstance(device, (str, torch.device)):
+        raise InputError(f"the device must be a name such as cpu or cuda, not {arguments.shown(device)}")
     try:
         torch.empty(1, device=device).cpu()
     except (RuntimeError, AssertionError, ImportError) as error:
@@ -109,7 +179,7 @@ def check_device(device: str) -> None:
         raise InputError(f"--device {device}: not available here ({first}); try --device cpu") from None
 
 
-def load(reference: str | Path, device: str = "cpu") -> Generator:
+def load(reference: str | Path, device: str | torch.device = "cpu") -> Generator:
     """The generator that ``reference`` means (see :func:`resolve`), on ``device`` (cpu, cuda or mps).
 
     ``MODEL+FILE.safetensors`` is MODEL with the delta that ``facegan invert --tune`` saved; MODEL may be such

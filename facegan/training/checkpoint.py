@@ -21,7 +21,7 @@ import torch
 from facegan.errors import RunError
 from facegan.files import failpoint, rename, sync_folder, write_synced
 from facegan.nets import parallel
-from facegan.runs import resolve
+from facegan.runs import meaning, resolve
 from facegan.training.state import TrainState
 
 FORMAT = 1
@@ -153,15 +153,14 @@ def checkpoint_of(reference: str | Path) -> Path | None:
 
     ModelError for a moment that the run has not.
     """
-    text = str(reference)
-    run = Path(text).expanduser()
-    if run.is_dir():
-        return next(reversed(list_checkpoints(run / "checkpoints")), None)
-    run = Path(text.rpartition("@")[0]).expanduser()
-    if "@" not in text or not run.is_dir():
+    found = meaning(reference)
+    if found.run is None:
         return None
-    kimg = kimg_of(resolve(text).name)
-    return next((p for p in reversed(list_checkpoints(run / "checkpoints")) if kimg_of(p.name) == kimg), None)
+    known = list_checkpoints(found.run / "checkpoints")
+    if found.kind == "folder":
+        return known[-1] if known else None
+    kimg = kimg_of(resolve(reference).name)
+    return next((p for p in reversed(known) if kimg_of(p.name) == kimg), None)
 
 
 def is_healthy(checkpoint: Path) -> bool:
