@@ -59,7 +59,7 @@ def measure(dataset: str, name: str = NAME, count: int = COUNT, looked: int = LO
     from facegan.metrics.attributes import AttributePredictor
     from facegan.metrics.evaluate import evaluate
     from facegan.metrics.features import table
-    from facegan.metrics.pictures import of_array
+    from facegan.metrics.shapes import of_array
     from facegan.runs import load
 
     data, model = Dataset(dataset), load(name)

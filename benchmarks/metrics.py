@@ -99,7 +99,7 @@ def react(dataset: str, features: str) -> None:
     from facegan.data.dataset import Dataset
     from facegan.metrics.evaluate import evaluate
     from facegan.metrics.features import table
-    from facegan.metrics.pictures import of_array
+    from facegan.metrics.shapes import of_array
 
     data, made = Dataset(dataset), table(features)
     val, train = np.asarray(data.images("val")), np.asarray(data.images("train"))

@@ -221,7 +221,7 @@ def run(args: argparse.Namespace) -> int:
 def measured(images: np.ndarray, data: Any, tables: dict[str, Any]) -> dict[str, float]:
     """FID, KID and SWD of these samples against the test split, and what photos of train have."""
     from facegan.metrics.evaluate import evaluate
-    from facegan.metrics.pictures import of_array
+    from facegan.metrics.shapes import of_array
 
     values = {}
     for name, table in tables.items():

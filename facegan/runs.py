@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from facegan import arguments
+from facegan.caches import tell
 from facegan.errors import InputError, ModelError
 
 if TYPE_CHECKING:
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from facegan.generator import Generator
 
 ASSETS = Path(__file__).parent / "assets"
+_told: set[str] = set()  # names that meant two things, each told once
 
 
 def moments(run: str | Path) -> dict[float, Path]:
@@ -41,8 +42,9 @@ def bundled() -> list[str]:
 
 @dataclass(frozen=True)
 class Meaning:
-    """What a name stands for: ``kind`` is bundled, folder, file, moment (``RUN@30kimg``), delta, or "" if nothing.
+    """What a name stands for.
 
+    ``kind`` is bundled, folder, file, moment (``RUN@30kimg``), delta (``MODEL+FILE``), or "" for nothing.
     ``path`` is the model's file, the folder, the file, or the run of a moment; ``moment`` is what follows the
     @ (30, 0.512, best).
     """
@@ -82,10 +84,12 @@ def meaning(reference: str | Path) -> Meaning:
     """
     path = arguments.place(reference, "a model, run or dataset").expanduser()
     text = str(reference)
-    if isinstance(reference, str) and text in bundled():
+    if text in bundled() and (isinstance(reference, str) or not path.exists()):
         if path.exists():
             what = "folder" if path.is_dir() else "file"
-            _tell(f"{text}: this is the bundled model; the {what} of that name is ./{text}")
+            if text not in _told:
+                _told.add(text)
+                tell(f"{text}: this is the bundled model; the {what} of that name is ./{text}")
         return Meaning(text, "bundled", ASSETS / f"{text}.safetensors")
     if path.is_dir() or path.is_file():
         return Meaning(text, "folder" if path.is_dir() else "file", path)
@@ -93,16 +97,6 @@ def meaning(reference: str | Path) -> Meaning:
     if match and Path(match[1]).expanduser().is_dir():
         return Meaning(text, "moment", Path(match[1]).expanduser(), match[2] or match[3])
     return Meaning(text, "delta" if split_delta(text)[1] else "", path)
-
-
-_told: set[str] = set()
-
-
-def _tell(line: str) -> None:
-    """Once a process, on standard error."""
-    if line not in _told:
-        _told.add(line)
-        print(line, file=sys.stderr, flush=True)
 
 
 def resolve(reference: str | Path) -> Path:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import shutil
+import warnings
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from facegan import runs
-from facegan.errors import InputError, ModelError
-from facegan.runs import load, moment_name, moments, resolve
+from facegan.errors import DatasetError, FaceganWarning, InputError, ModelError
+from facegan.runs import load, meaning, moment_name, moments, resolve
 
 
 @pytest.fixture()
@@ -89,7 +91,8 @@ def test_bundled_names(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert resolve("000004kimg").stem == "000004kimg"
     monkeypatch.chdir(run)
     Path("000004kimg").mkdir()  # a dataset, say, of the same name
-    assert resolve("000004kimg") == run / "models" / "000004kimg.safetensors"
+    with pytest.warns(FaceganWarning, match="000004kimg: this is the bundled model"):
+        assert resolve("000004kimg") == run / "models" / "000004kimg.safetensors"
     with pytest.raises(ModelError, match=r"bundled: 000004\.5kimg, 000004kimg"):
         resolve("no such")
 
@@ -105,3 +108,112 @@ def test_load(run: Path) -> None:
     assert load(f"{run}@4").image_shape == (3, 32, 32)
     with pytest.raises(InputError, match="--device warp: not available here"):
         load(run, "warp")
+
+
+# --- one meaning for all commands -------------------------------------------------------------------
+
+
+@pytest.fixture()
+def place(run: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder with a run, a dataset, photos and files, some of which have the name of a bundled model."""
+    home = run.parent / "home"
+    shutil.copytree(run, home / "celeba64")
+    shutil.copytree(run, home / "run")
+    shutil.copytree(run, home / "both")
+    for dataset in ("data", "both"):
+        (home / dataset).mkdir(exist_ok=True)
+        (home / dataset / "dataset.json").write_text("{}")
+    (home / "photos").mkdir()
+    shutil.copy(run / "models" / "000004kimg.safetensors", home / "model.safetensors")
+    monkeypatch.chdir(home)
+    monkeypatch.setattr(runs, "_told", set())
+    return home
+
+
+MEANINGS = {
+    "celeba64": ("bundled", True),
+    "./celeba64": ("folder", True),
+    "celeba64/": ("folder", True),
+    "../home/celeba64": ("folder", True),
+    "celeba64@4": ("moment", True),
+    "run": ("folder", True),
+    "run@4kimg": ("moment", True),
+    "run@best": ("moment", True),
+    "data": ("folder", False),
+    "both": ("folder", False),
+    "photos": ("folder", False),
+    "model.safetensors": ("file", True),
+    "model.safetensors+d.safetensors": ("delta", True),
+    "nothing": ("", False),
+    "nothing@4": ("", False),
+}
+
+
+@pytest.mark.filterwarnings("ignore::facegan.errors.FaceganWarning")
+@pytest.mark.parametrize("name", MEANINGS)
+def test_what_a_name_means(name: str, place: Path) -> None:
+    found = meaning(name)
+    assert (found.kind, found.is_model) == MEANINGS[name]
+    assert found.is_dataset == (name in ("data", "both"))
+    assert found.run == (None if found.kind not in ("folder", "moment") else Path(name.partition("@")[0]))
+
+
+def test_a_bundled_name_and_a_folder_of_that_name(place: Path) -> None:
+    with pytest.warns(FaceganWarning) as told:
+        assert resolve("celeba64").parent == runs.ASSETS
+    assert str(told[0].message) == (
+        "celeba64: this is the bundled model; the folder of that name is ./celeba64"
+    )
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")  # told once; a path is never in doubt
+        assert resolve("celeba64").parent == runs.ASSETS
+        assert resolve("./celeba64") == Path("celeba64/models/000012kimg.safetensors")
+        assert resolve(Path("celeba64")) == Path("celeba64/models/000012kimg.safetensors")
+
+
+def test_checkpoints_and_models_are_of_one_meaning(place: Path) -> None:
+    """--init with a bundled name never takes the checkpoint of a folder of that name."""
+    from facegan.training.checkpoint import checkpoint_of
+
+    (place / "celeba64" / "checkpoints" / "000012kimg").mkdir(parents=True)
+    with pytest.warns(FaceganWarning):
+        assert checkpoint_of("celeba64") is None
+    assert checkpoint_of("./celeba64") == Path("celeba64/checkpoints/000012kimg")
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("run", "this is a run of 'facegan train'"),
+        ("photos", "make one with 'facegan prepare photos --out DATASET'"),
+        ("model.safetensors", "this is a model's file"),
+        ("nothing", "there is no such folder"),
+    ],
+)
+def test_what_is_no_dataset(name: str, said: str, place: Path) -> None:
+    from facegan.data.dataset import Dataset
+
+    (place / "run" / "config.json").write_text("{}")
+    with pytest.raises(DatasetError) as caught:
+        Dataset(name)
+    assert str(caught.value) == f"{name}: not a prepared dataset ({said})"
+
+
+def test_what_is_no_model(place: Path) -> None:
+    with pytest.raises(ModelError, match="data: this is a dataset; 'facegan train data' makes a model of it"):
+        resolve("data")
+    assert resolve("both") == Path("both/models/000012kimg.safetensors")  # what holds models is a run, too
+
+
+@pytest.mark.parametrize("given", [None, 7, "", "  ", b"celeba64", ["celeba64"], 1.5])
+def test_references_that_are_none(given: Any) -> None:
+    with pytest.raises(
+        InputError, match=r"a model, run or dataset must be a path, not |a model must be a path"
+    ):
+        load(given)
+
+
+@pytest.mark.parametrize("device", [None, 7, ["cpu"]])
+def test_devices_that_are_none(device: Any, tiny_model_file: Path) -> None:
+    with pytest.raises(InputError, match="the device must be a name such as cpu or cuda, not "):
+        load(tiny_model_file, device)

@@ -73,28 +73,14 @@ def main(
 
 
 def open_pictures(subject: str, count: int, split: str, truncation: float, device: str) -> Pictures:
-    """What ``subject`` means: a dataset, a run or model, or a folder of pictures."""
+    """What ``subject`` means, with samples truncated where the model can be."""
     from facegan.cli.options import check_truncation
-    from facegan.data.dataset import Dataset
-    from facegan.errors import ModelError
-    from facegan.metrics.evaluate import COUNT
-    from facegan.metrics.pictures import of_dataset, of_folder, of_model
-    from facegan.runs import load, moments, resolve
+    from facegan.metrics.pictures import named
 
-    path = Path(subject).expanduser()
-    dataset = (path / "dataset.json").is_file()
-    if dataset or (path.is_dir() and not moments(path)):
-        if truncation != 1.0:
-            raise InputError(f"--truncation {truncation:g}: {subject} holds pictures; it is for models")
-        found = of_dataset(Dataset(path), split) if dataset else of_folder(path, say)
-        return found.limited(count) if count else found
-    try:
-        resolve(subject)
-    except ModelError as error:
-        raise InputError(f"{error}; a dataset or a folder of pictures would do, too") from None
-    model = check_truncation(truncation, load(subject, device))
-    title = subject if truncation == 1.0 else f"{subject}, truncation {truncation:g}"
-    return of_model(model, title, count or COUNT, truncation)
+    found = named(subject, count, split, truncation, device, say)
+    if found.generator is not None:
+        check_truncation(truncation, found.generator)
+    return found
 
 
 def text(done: Evaluation) -> str:

@@ -35,8 +35,7 @@ class Dataset:
         self._held: dict[tuple[Any, ...], np.ndarray] = {}
         file = self.path / "dataset.json"
         if not file.is_file():
-            hint = "make one with 'facegan prepare'" if self.path.exists() else "there is no such folder"
-            raise DatasetError(f"{self.path}: not a prepared dataset ({hint})")
+            raise DatasetError(f"{self.path}: not a prepared dataset ({_what_lies_at(self.path)})")
         try:
             self.info: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
             if self.info["format"] != FORMAT:
@@ -222,6 +221,17 @@ class Dataset:
                 "prepare again"
             )
         return rows
+
+
+def _what_lies_at(path: Path) -> str:
+    """What a path is that is no dataset, and how to come to one."""
+    if not path.exists():
+        return "there is no such folder"
+    if (path / "config.json").is_file() and (path / "models").is_dir():
+        return "this is a run of 'facegan train'"
+    if path.suffix == ".safetensors":
+        return "this is a model's file"
+    return f"make one with 'facegan prepare {path} --out DATASET'"
 
 
 def _is_map(file: Path, shape: tuple[int, ...]) -> bool:

@@ -10,19 +10,20 @@ from typing import Any
 
 import numpy as np
 
-from facegan import __version__
+from facegan import __version__, arguments
 from facegan.data.dataset import Dataset
 from facegan.errors import DatasetError, InputError
 from facegan.generator import Generator
 from facegan.metrics.features import FeatureTable
 from facegan.metrics.features import table as feature_table
-from facegan.metrics.pictures import Pictures, Progress, features_of, like, of_array, of_dataset, of_model
-from facegan.metrics.table import METRICS, Material, Values
+from facegan.metrics.pictures import COUNT, Pictures, Progress, features_of, named, of_dataset, of_model
+from facegan.metrics.shapes import like, of_array
+from facegan.metrics.table import METRICS, Material, Values, chosen
 
 FEWEST = 10
-COUNT = 5000  # samples of a model
 MOST = 50_000  # real pictures that are compared with
 _KEPT_BYTES = 256 * 2**20
+Subject = Pictures | Generator | Dataset | str | Path | np.ndarray | Sequence[Any]
 _PER_DIMENSION = 5  # pictures that Frechet's distance wants for each dimension
 
 
@@ -59,13 +60,17 @@ class Evaluation:
         }  # fmt: skip
 
 
-def as_pictures(subject: Pictures | Generator | Dataset | np.ndarray) -> Pictures:
-    """What can be measured, as the metrics see it."""
+def as_pictures(subject: Any) -> Pictures:
+    """What can be measured, as the metrics see it: see :func:`evaluate`."""
+    if isinstance(subject, Pictures):
+        return subject
     if isinstance(subject, Generator):
         return of_model(subject, "generator", COUNT)
     if isinstance(subject, Dataset):
         return of_dataset(subject, "train")
-    return of_array(subject) if isinstance(subject, np.ndarray) else subject
+    if isinstance(subject, (str, Path)):
+        return named(subject)
+    return of_array(subject)
 
 
 def reference_split(data: Dataset, wanted: str = "") -> str:
@@ -88,28 +93,34 @@ def not_held_out(what: str) -> str:
 
 
 def evaluate(
-    subject: Pictures | Generator | Dataset | np.ndarray, against: Dataset | str | Path,
-    table: FeatureTable | str = "faces", metrics: Sequence[str] = (), split: str = "", floor: bool = True,
+    subject: Subject,
+    against: Dataset | str | Path,
+    table: FeatureTable | str = "faces",
+    metrics: str | Sequence[str] = (),
+    split: str = "",
+    floor: bool = True,
     on_progress: Progress | None = None,
-) -> Evaluation:  # fmt: skip
+) -> Evaluation:
     """``subject`` against a split of a dataset (by default test, else val, else train).
 
-    ``subject`` may be a generator (5,000 samples), a dataset (its train split) or pictures uint8 ``N,H,W,C``;
-    ``table`` a feature table or its name, ``metrics`` some of METRICS (default: all that fit).
+    ``subject`` may be a generator (5,000 samples), a dataset (its train split), pictures (``N,H,W,C`` of any
+    numbers, or a list of them), or the name of a model, run, dataset or folder of pictures. ``table`` is a
+    feature table or its name, ``metrics`` some of METRICS (default: all that fit).
+
+    Pictures of another size are cut and resized as the dataset's were; InputError where that would need to
+    find faces first.
 
     With ``floor`` the same is measured of other real pictures: of the train split where ``against`` is
     held out from it, else of none.
     """
+    names = chosen(metrics) or list(METRICS)
+    table = table if isinstance(table, FeatureTable) else feature_table(table)
+    data = against if isinstance(against, Dataset) else Dataset(arguments.place(against, "against"))
     subject = as_pictures(subject)
-    table = feature_table(table) if isinstance(table, str) else table
-    data = against if isinstance(against, Dataset) else Dataset(against)
     name = reference_split(data, split)
     real = of_dataset(data, name).limited(MOST)
-    warnings: list[str] = []
-    if subject.shape != real.shape:
-        (h, w, _), (rh, rw, _) = subject.shape, real.shape
-        warnings.append(f"{subject.name} has {w}x{h} px and was brought to {rw}x{rh}")
-        subject = like(subject, real.shape)
+    subject, changed = like(subject, data)
+    warnings = [changed] if changed else []
     for side in (subject, real):
         if side.count < FEWEST:
             raise InputError(f"{side.name}: {side.count} pictures are too few to measure; it takes {FEWEST}")
@@ -117,7 +128,6 @@ def evaluate(
         warnings.append("both sides are the same pictures")
     elif name == "train" and not split:
         warnings.append(not_held_out("it"))
-    names = list(metrics) or list(METRICS)
     train, held_out = _learnt(data, name, names)
     seconds: dict[str, float] = {}
     with _clock(seconds, "samples"):

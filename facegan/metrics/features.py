@@ -131,6 +131,6 @@ FEATURES: dict[str, Callable[[str, str], FeatureTable]] = {
 
 def table(name: str, weights: str = "", device: str = "cpu") -> FeatureTable:
     """The feature table of that name; InputError where there is none."""
-    if name not in FEATURES:
+    if not isinstance(name, str) or name not in FEATURES:
         raise InputError(f"--features {name}: choose {', '.join(FEATURES)}")
     return FEATURES[name](weights, device)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -11,11 +11,12 @@ import numpy as np
 
 from facegan.caches import Cache
 from facegan.data.dataset import Dataset
-from facegan.errors import ImageError, InputError
+from facegan.errors import ImageError, InputError, ModelError
 from facegan.generator import Generator
-from facegan.images import array_to_uint8, luma, read_image_file, resize
+from facegan.images import read_image_file
 from facegan.metrics.features import FeatureTable
 
+COUNT = 5000  # samples of a model
 FIRST_SEED = 10_000  # the figures' pictures are seeds 0..N
 BATCH = 64
 
@@ -30,13 +31,19 @@ class Pictures:
     name: str
     count: int
     shape: tuple[int, int, int]
-    """(H, W, C)."""
+    """(H, W, C); H and W are 0 where pictures differ in size, which ``at`` then cannot put into one array."""
     at: Callable[[np.ndarray], np.ndarray]
     key: str = ""
     cache: Cache | None = None
     generator: Generator | None = None
     truncation: float = 1.0
     """Of the generator's samples."""
+    sizes: frozenset[tuple[int, int]] = frozenset()
+    """Every (height, width) that occurs."""
+
+    def __post_init__(self) -> None:
+        if not self.sizes:
+            object.__setattr__(self, "sizes", frozenset({self.shape[:2]}))
 
     def spaced(self, count: int) -> np.ndarray:
         """At most ``count`` pictures, evenly spaced."""
@@ -76,14 +83,23 @@ def of_dataset(data: Dataset, split: str) -> Pictures:
     )
 
 
-def of_array(images: np.ndarray, name: str = "pictures") -> Pictures:
-    """``N,H,W,C`` of any numbers that :func:`facegan.values.array_to_uint8` reads."""
-    images = array_to_uint8(images, name)
+def of_uint8(images: np.ndarray, name: str = "pictures") -> Pictures:
+    """uint8 ``N,H,W,C`` as they are."""
     return Pictures(name, len(images), images.shape[1:], lambda rows: images[rows])
 
 
+def of_list(images: Sequence[np.ndarray], name: str = "pictures") -> Pictures:
+    """uint8 ``H,W,3``, each of its own size."""
+    sizes = frozenset(image.shape[:2] for image in images)
+    return Pictures(name, len(images), (0, 0, 3), _several(images.__getitem__), sizes=sizes)
+
+
+def _several(of_one: Callable[[int], np.ndarray]) -> Callable[[np.ndarray], np.ndarray]:
+    return lambda rows: np.stack([of_one(int(row)) for row in rows])
+
+
 def of_folder(path: Path, said: Callable[[str], None] = lambda _: None) -> Pictures:
-    """Every picture below ``path``, in the order of their names; all must be of one size.
+    """Every picture below ``path``, in the order of their names; they may differ in size.
 
     Files that are no pictures are left out; how many is ``said``.
     """
@@ -93,48 +109,49 @@ def of_folder(path: Path, said: Callable[[str], None] = lambda _: None) -> Pictu
         f for f in sorted(path.rglob("*"))
         if f.is_file() and looks_like_image(f.name) and not hidden(f.relative_to(path).as_posix())
     ]  # fmt: skip
-    good, shape, bad = [], None, 0
+    good, sizes, bad = [], set(), 0
     for file in files:
         try:
-            picture = read_image_file(file)
+            sizes.add(read_image_file(file).shape[:2])
         except ImageError:
             bad += 1
             continue
-        shape = shape or picture.shape
-        if picture.shape != shape:
-            raise InputError(
-                f"{file}: {picture.shape[1]}x{picture.shape[0]} px, the others {shape[1]}x{shape[0]}; "
-                "bring them to one size with 'facegan prepare --crop none --size N'"
-            )
         good.append(file)
     if bad:
         said(f"{path}: {bad} unreadable pictures left out")
-    if shape is None:
+    if not good:
         raise InputError(f"{path}: no dataset, no run, and no pictures in it")
-    return Pictures(
-        str(path),
-        len(good),
-        (shape[0], shape[1], 3),
-        lambda rows: np.stack([read_image_file(good[r]) for r in rows]),
-    )
+    h, w = next(iter(sizes)) if len(sizes) == 1 else (0, 0)
+    at = _several(lambda row: read_image_file(good[row]))
+    return Pictures(str(path), len(good), (h, w, 3), at, sizes=frozenset(sizes))
 
 
-def like(pictures: Pictures, shape: tuple[int, int, int]) -> Pictures:
-    """The same brought to the size and channels ``shape`` (H, W, C)."""
-    if pictures.shape == shape:
-        return pictures
-    at, (h, w, c) = pictures.at, shape
+def named(
+    reference: str | Path,
+    count: int = 0,
+    split: str = "train",
+    truncation: float = 1.0,
+    device: str = "cpu",
+    said: Callable[[str], None] = lambda _: None,
+) -> Pictures:
+    """What ``reference`` means: a dataset, a run or model, or a folder of pictures (:mod:`facegan.runs`).
 
-    def brought(rows: np.ndarray) -> np.ndarray:
-        found = at(rows)
-        if found.shape[1:3] != (h, w):
-            found = np.stack([resize(p, (h, w)) for p in found])
-        if c == 1 and found.shape[3] == 3:
-            found = np.stack([luma(p) for p in found])
-        return np.repeat(found, 3, 3) if c == 3 and found.shape[3] == 1 else found
+    ``count`` limits the pictures; of a model it is the number of samples, 5,000 where it is 0.
+    """
+    from facegan.runs import load, meaning, resolve
 
-    key = f"{pictures.key}/{shape}" if pictures.key else ""
-    return replace(pictures, shape=shape, at=brought, key=key)
+    found = meaning(reference)
+    if found.kind == "folder" and not found.is_model:
+        if truncation != 1.0:
+            raise InputError(f"--truncation {truncation:g}: {reference} holds pictures; it is for models")
+        data = of_dataset(Dataset(found.path), split) if found.is_dataset else of_folder(found.path, said)
+        return data.limited(count) if count else data
+    try:
+        resolve(reference)
+    except ModelError as error:
+        raise InputError(f"{error}; a dataset or a folder of pictures would do, too") from None
+    title = str(reference) if truncation == 1.0 else f"{reference}, truncation {truncation:g}"
+    return of_model(load(reference, device), title, count or COUNT, truncation)
 
 
 def features_of(pictures: Pictures, table: FeatureTable, on_progress: Progress | None = None) -> np.ndarray:

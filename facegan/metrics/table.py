@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
+from facegan import arguments
 from facegan.errors import InputError
 from facegan.generator import Generator
 from facegan.metrics import frechet, kernel, memorization, msssim, path_length, prdc, wasserstein
@@ -150,9 +151,13 @@ METRICS: dict[str, Metric] = {
 }  # fmt: skip
 
 
-def chosen(names: str) -> list[str]:
-    """The metrics of a comma-separated list, "" meaning all; InputError for an unknown one."""
-    wanted = [name.strip() for name in names.split(",") if name.strip()]
+def chosen(names: str | Sequence[str]) -> list[str]:
+    """The metrics of a list, or of a text with commas; empty are all. InputError for an unknown one."""
+    listed = names.split(",") if isinstance(names, str) else list(names)
+    for name in listed:
+        if not isinstance(name, str):
+            raise InputError(f"--metrics: choose of {', '.join(METRICS)}, not {arguments.shown(name)}")
+    wanted = [name.strip() for name in listed if name.strip()]
     for name in wanted:
         if name not in METRICS:
             raise InputError(f"--metrics {name}: choose of {', '.join(METRICS)}")

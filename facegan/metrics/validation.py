@@ -12,7 +12,7 @@ from facegan.errors import DatasetError
 from facegan.generator import Generator
 from facegan.metrics.evaluate import FEWEST, not_held_out
 from facegan.metrics.features import table
-from facegan.metrics.pictures import Pictures, features_of, of_array, of_dataset, of_model
+from facegan.metrics.pictures import Pictures, features_of, of_dataset, of_model, of_uint8
 from facegan.metrics.table import METRICS, Material
 
 _REFERENCE = 5000  # pictures that are compared with, at most
@@ -56,7 +56,7 @@ class ValidationMetric:
         start = time.perf_counter()
         # Drawn once: what needs pixels and what needs features see the same samples.
         drawn = np.concatenate(list(of_model(generator, "samples", self.count).batches()))
-        values = self._measure(of_array(drawn))
+        values = self._measure(of_uint8(drawn))
         found = {k: float(values[k]) for k in self.metric.values}
         self.seconds += time.perf_counter() - start
         return found
