@@ -110,6 +110,15 @@ class _Seen:
     def fractions(self) -> bool:
         return bool(self.beyond["float"]) or any(isinstance(v, float) for v in self.counts)
 
+    def with_more(self, other: _Seen) -> _Seen:
+        """What both hold, the larger count of each value: one of them holds pictures of the other."""
+        made = _Seen()
+        made.beyond = self.beyond | other.beyond
+        made.low, made.high = min(self.low, other.low), max(self.high, other.high)
+        for value, count in [*self.counts.items(), *other.counts.items()]:
+            made.counts[value] = max(made.counts.get(value, 0), count)
+        return made
+
     def odd(self) -> list[str] | None:
         """The texts, neither yes nor no, of a column that holds numbers: those few are mistakes.
 
@@ -146,27 +155,41 @@ class Rule:
 class Columns:
     """The columns of attributes of all pictures that stay: first ``add`` each, then ask for ``rules``."""
 
-    def __init__(self, class_names: Mapping[str, Sequence[str]] | None = None) -> None:
+    def __init__(
+        self, class_names: Mapping[str, Sequence[str]] | None = None, whole: Columns | None = None
+    ) -> None:
+        """``class_names`` are those of the classes 0, 1, ... of columns whose source says them; ``whole``
+        is what columns hold in a table that describes more pictures than these, which decides as well."""
         self.class_names = dict(class_names or {})
+        self.whole = whole.seen if whole else {}
         self.seen: dict[str, _Seen] = {}
 
     def add(self, attributes: Mapping[str, AttributeValue]) -> None:
         for name, raw in attributes.items():
-            self.seen.setdefault(name, _Seen()).add(value_of(raw))
+            self.seen.setdefault(name, _Seen()).add(raw)
+
+    def add_column(self, name: str, values: Iterable[AttributeValue]) -> None:
+        seen = self.seen.setdefault(name, _Seen())
+        for raw in values:
+            seen.add(raw)
 
     def rules(self) -> dict[str, Rule]:
         """One rule for each column, also for those that are left out, in the order in which they came."""
-        return {name: _rule(name, seen, self.class_names.get(name, ())) for name, seen in self.seen.items()}
+        return {
+            name: _rule(name, seen, self.class_names.get(name, ()), self.whole.get(name))
+            for name, seen in self.seen.items()
+        }
 
 
 def _left_out(name: str, why: str) -> Rule:
     return Rule("", f"column '{name}' left out: {why}")
 
 
-def _rule(name: str, seen: _Seen, names: Sequence[str]) -> Rule:
+def _rule(name: str, kept: _Seen, names: Sequence[str], whole: _Seen | None) -> Rule:
+    seen = kept.with_more(whole) if whole else kept
     if _ROW_NUMBER.fullmatch(name.strip()):
         return _left_out(name, "numbers of rows")
-    if not seen.known:
+    if not kept.known:
         return _left_out(name, "it is empty")
     if names:
         return _named(name, seen, names)
@@ -177,8 +200,8 @@ def _rule(name: str, seen: _Seen, names: Sequence[str]) -> Rule:
     if odd:
         shown = " and ".join(repr(text) for text in odd[:2])
         note = f"column '{name}': {shown} {'is' if len(odd) == 1 else 'are'} no number, taken as unknown"
-    elif len(seen.counts) == 1 and seen.known > 1:
-        (value,) = seen.counts
+    elif len(kept.counts) == 1 and kept.known > 1:
+        (value,) = kept.counts
         always = ("no", "yes")[rule(value) or 0] if rule.kind == "yes/no" else value
         note = f"column '{name}' is always {always}"
     else:

@@ -4,90 +4,157 @@ from __future__ import annotations
 
 import csv
 import hashlib
-import math
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
+from facegan.data.attribute_columns import Columns, value_of
+from facegan.data.items import AttributeValue
+from facegan.data.names import Matches, NameIndex
+from facegan.data.sheets import DELIMITERS, FILE_COLUMNS, Sheet, read_sheet, read_text
 from facegan.data.splits import SPLIT_NAMES
 from facegan.errors import InputError
-from facegan.files import printable
 
-_FILE_COLUMNS = ("file", "filename", "file_name", "image", "image_id", "path", "name")
-
-
-def _lines(path: Path, option: str) -> list[str]:
-    try:
-        return path.read_text(encoding="utf-8-sig").splitlines()
-    except FileNotFoundError:
-        raise InputError(f"{option} {path}: there is no such file") from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"{option} {path}: not readable as text ({type(error).__name__})") from None
+_CELL = (str, int, float, type(None))
+_SPLIT_COLUMNS = ("split", "partition", "subset", "set", "usage")
 
 
-def _value(text: str, option: str, path: Path, line: int) -> int | None:
-    text = text.strip().lower()
-    words = {"": None, "nan": None, "none": None, "true": 1, "yes": 1, "false": 0, "no": 0}
-    if text in words:
-        return words[text]
-    try:
-        number = float(text)
-    except ValueError:
-        raise InputError(f"{option} {path}: line {line}: '{text}' is no number, yes or no") from None
-    if not math.isfinite(number) or number != int(number) or not -32768 <= number <= 32767:
-        raise InputError(f"{option} {path}: line {line}: '{text}' is no whole number from -32768 to 32767")
-    return int(number)
+class AttributeTable:
+    """Attributes of pictures by their names: ``rows`` of values (None is unknown) for the columns ``names``.
 
-
-def read_attributes(path: str | Path) -> tuple[list[str], dict[str, dict[str, int | None]]]:
-    """Names, and attributes by file name, from CelebA's layout or a CSV with a file-name column.
-
-    CelebA's -1 becomes 0; a column that holds other numbers keeps them (classes).
+    Values are as the table has them, but numbers are numbers, and a column of 1 and -1 is one of 1 and 0.
+    ``splits`` are those of a column ``split`` or ``partition``, None where there is none.
     """
-    path, option = Path(path), "--attributes"
-    lines = [(n, line) for n, line in enumerate(_lines(path, option), 1) if line.strip()]
-    if not lines:
-        raise InputError(f"{option} {path}: empty")
-    if "," in lines[0][1]:
-        try:
-            rows = [(n, next(csv.reader([line]))) for n, line in lines]
-        except csv.Error as error:
-            raise InputError(f"{option} {path}: not readable as CSV ({error})") from None
-        header, body = [name.strip() for name in rows[0][1]], rows[1:]
-        column = next((i for i, name in enumerate(header) if name.lower() in _FILE_COLUMNS), -1)
-        if column < 0:
-            raise InputError(f"{option} {path}: no column is called {' or '.join(_FILE_COLUMNS[:3])}")
-    else:
-        if re.fullmatch(r"\s*\d+\s*", lines[0][1]):  # CelebA's first line counts the rest
-            lines = lines[1:]
-        header, column = ["file", *lines[0][1].split()] if lines else [], 0
-        body = [(n, line.split()) for n, line in lines[1:]]
-    names = [name for i, name in enumerate(header) if i != column]
-    if not names or len(set(names)) != len(names):
-        raise InputError(f"{option} {path}: the header names no attributes, or one twice")
-    table: dict[str, dict[str, int | None]] = {}
-    for line, cells in body:
-        if len(cells) != len(header):
-            raise InputError(
-                f"{option} {path}: line {line} has {len(cells)} columns, the header {len(header)}"
+
+    def __init__(self, sheet: Sheet) -> None:
+        self.notes = list(sheet.notes)
+        lasting = self._lasting(sheet)
+        self.pictures = list(lasting)
+        rows = [sheet.rows[i] for i in lasting.values()]
+        self.splits: list[str | None] | None = None
+        kept: dict[str, list[Any]] = {}
+        for i, name in enumerate(sheet.header):
+            if i == sheet.column:
+                continue
+            cells = [row[i] for row in rows]
+            if name in kept:
+                self.notes.append(f"a second column '{name}' left out")
+            elif other := [c for c in cells if not isinstance(c, _CELL)][:1]:
+                self.notes.append(
+                    f"column '{name}' left out: it holds values of the type {type(other[0]).__name__}"
+                )
+            elif self.splits is None and (splits := _splits(name, cells)):
+                self.splits = splits
+                self.notes.append(f"column '{name}' says which pictures are for train, val and test")
+            else:
+                kept[name] = _without_signs([value_of(cell) for cell in cells])
+        self.names = list(kept)
+        self.rows = list(zip(*kept.values(), strict=True)) if kept else [()] * len(rows)
+        self.index, self.matches = NameIndex(self.pictures), Matches()
+
+    def _lasting(self, sheet: Sheet) -> dict[str, int]:
+        """The row that counts for each name: the last one."""
+        found: dict[str, int] = {}
+        differing, nameless = [], 0
+        for i, row in enumerate(sheet.rows):
+            name = "" if row[sheet.column] is None else str(row[sheet.column]).strip()
+            before = found.get(name)
+            if not name:
+                nameless += 1
+                continue
+            if before is not None and sheet.rows[before] != row:
+                differing.append(name)
+            found[name] = i
+        if nameless:
+            self.notes.append(f"{nameless:,} line{'s' * (nameless != 1)} without a name left out")
+        if differing:
+            self.notes.append(
+                f"{len(differing):,} name{'s' * (len(differing) != 1)} (such as '{differing[0]}') "
+                f"come{'s' * (len(differing) == 1)} again with other values: the last line counts"
             )
-        rest = [cell for i, cell in enumerate(cells) if i != column]
-        table[cells[column].strip()] = {
-            n: _value(c, option, path, line) for n, c in zip(names, rest, strict=True)
-        }
-    if not table:
-        raise InputError(f"{option} {path}: no line follows the header")
-    for name in names:
-        if {row[name] for row in table.values()} <= {-1, 1, None}:
-            for row in table.values():
-                row[name] = 0 if row[name] == -1 else row[name]
-    return names, table
+        return found
+
+    def find(self, name: str, source: str = "") -> tuple[int | None, str]:
+        """The row of a picture and how it was found; (None, '') without one, and (None, how) where several
+        fit that say different things."""
+        found = self.index.find(name, source)
+        if found is None:
+            return None, ""
+        rows = {(self.rows[i], self.splits and self.splits[i]) for i in found.rows}
+        return (found.rows[0] if len(rows) == 1 else None), found.how
+
+    def use(self, name: str, source: str, digest: bytes) -> tuple[dict[str, AttributeValue], str | None]:
+        """The values and the split of a picture with this content, which is counted."""
+        row, how = self.find(name, source)
+        if row is None:
+            (self.matches.doubt if how else self.matches.miss)(name)
+            return dict.fromkeys(self.names), None
+        self.matches.hit(row, how, name, digest)
+        return self.values(row), self.splits[row] if self.splits else None
+
+    def values(self, row: int) -> dict[str, AttributeValue]:
+        return dict(zip(self.names, self.rows[row], strict=True))
+
+    def merged(self, name: str, source: str, own: Mapping[str, AttributeValue]) -> dict[str, AttributeValue]:
+        """A picture's ``own`` attributes with those of the table, which come first.
+
+        Once all pictures have been seen by :meth:`use`: rows that several pictures share are none's.
+        """
+        row, how = self.find(name, source)
+        merged = {**dict.fromkeys(self.names), **own} if self.names else dict(own)
+        if row is not None and self.matches.sure(row, how):
+            merged |= {n: v for n, v in self.values(row).items() if v is not None}
+        return {n: merged[n] for n in dict.fromkeys([*own, *self.names])}
+
+    def told(self) -> list[str]:
+        """What is to be said of the table, once all pictures have been seen by :meth:`use`."""
+        said, matches = list(self.notes), self.matches
+        if matches.unclear:
+            said.append(
+                f"{matches.unclear_count:,} pictures (such as '{matches.unclear[0]}') are not described: "
+                "several lines fit that say different things"
+            )
+        if matches.shared:
+            one, other = next(iter(matches.shared.values()))
+            said.append(
+                f"{len(matches.shared):,} lines fit several pictures (such as '{one}' and '{other}'); only "
+                "those with a line's whole name are described"
+            )
+        return said
+
+    def columns(self) -> Columns:
+        """What the columns hold in the whole table."""
+        columns = Columns()
+        for i, name in enumerate(self.names):
+            columns.add_column(name, (row[i] for row in self.rows))
+        return columns
 
 
-def lookup(table: Mapping[str, object], name: str) -> object | None:
-    """The entry for a picture's name, as datasets have it: by its path in the source, or by its last part."""
-    name = printable(name)
-    return table.get(name, table.get(name.rsplit("/", 1)[-1]))
+def read_attributes(path: str | Path) -> AttributeTable:
+    """The table in a file of CelebA's layout, CSV of any kind, JSON or Parquet; InputError in one line."""
+    path = Path(path)
+    table = AttributeTable(read_sheet(path, "--attributes"))
+    if not table.names and table.splits is None:
+        raise InputError(f"--attributes {path}: the header names no attributes")
+    return table
+
+
+def _splits(name: str, cells: Sequence[Any]) -> list[str | None] | None:
+    """Splits, where a column says them; numbers only where it is called split or partition."""
+    if (called := name.strip().lower()) not in _SPLIT_COLUMNS:
+        return None
+    words = ["" if cell is None else str(cell).strip().lower() for cell in cells]
+    if not all(word in SPLIT_NAMES or not word for word in words) or not any(words):
+        return None
+    if called not in ("split", "partition") and any(word.isdecimal() for word in words):
+        return None
+    return [SPLIT_NAMES.get(word) for word in words]
+
+
+def _without_signs(values: list[Any]) -> list[Any]:
+    """1 and 0 where a column has 1 and -1 alone."""
+    return [0 if v == -1 else v for v in values] if set(values) <= {-1, 1, None} else values
 
 
 class Splitter:
@@ -99,12 +166,14 @@ class Splitter:
     """
 
     def __init__(self, spec: str) -> None:
-        self.table: dict[str, str] | None = None
         self.shares: list[tuple[str, float]] = []
+        self.listed = bool(spec)
+        table: dict[str, str] = {}
         if re.fullmatch(r"\s*\w+\s*=.*", spec):
-            self.shares = self._shares(spec)
+            self.shares, self.listed = self._shares(spec), False
         elif spec:
-            self.table = self._table(Path(spec))
+            table = self._table(Path(spec))
+        self.index, self.rows = NameIndex(list(table)), list(table.values())
 
     @staticmethod
     def _shares(spec: str) -> list[tuple[str, float]]:
@@ -124,30 +193,38 @@ class Splitter:
 
     @staticmethod
     def _table(path: Path) -> dict[str, str]:
+        """Splits by name: lines of two cells, or a table with a column ``split`` or ``partition``."""
         table = {}
-        for number, line in enumerate(_lines(path, "--split"), 1):
+        for number, line in enumerate(read_text(path, "--split").splitlines(), 1):
             if not line.strip():
                 continue
             cells = line.strip().rsplit(None, 1)  # names may have spaces, and commas in between
             if len(cells) < 2 or cells[1].lower() not in SPLIT_NAMES:
-                cells = next(csv.reader([line.strip().replace("\0", " ")]))
+                cells = _two_cells(line.strip().replace("\0", " "))
             name, split = (
                 (cells[0].strip().rstrip(","), cells[1].strip().lower()) if len(cells) == 2 else ("", "")
             )
-            if number == 1 and split not in SPLIT_NAMES and name.lower() in _FILE_COLUMNS:
+            if number == 1 and split not in SPLIT_NAMES and name.lower() in FILE_COLUMNS:
                 continue  # a table's header
             if split not in SPLIT_NAMES:
+                if number == 1 and (found := _split_column(path)):
+                    return found
                 raise InputError(f"--split {path}: line {number} is not 'name train|val|test'")
             table[name] = SPLIT_NAMES[split]
         if not table:
             raise InputError(f"--split {path}: empty")
         return table
 
-    def __call__(self, name: str, digest: bytes, own: str | None) -> str | None:
-        """train, val or test; None for a picture that the list does not name."""
-        if self.table is not None:
-            found = lookup(self.table, name)
-            return str(found) if found is not None else None
+    def find(self, name: str, source: str) -> tuple[str | None, str]:
+        """The split that the list gives to a picture, and how the picture was found in it."""
+        found = self.index.find(name, source)
+        splits = {self.rows[i] for i in found.rows} if found else set()
+        return (splits.pop() if len(splits) == 1 else None), found.how if found else ""
+
+    def __call__(self, name: str, digest: bytes, own: str | None, source: str = "") -> str | None:
+        """train, val or test; None for a picture that the list does not name, or names twice differently."""
+        if self.listed:
+            return self.find(name, source)[0]
         if self.shares and own in (None, "train"):
             # Eight bytes of SHA-256, hashed again so that file-level and pixel-level uses stay apart.
             u = int.from_bytes(hashlib.sha256(b"split" + digest).digest()[:8], "big") / 2**64
@@ -157,3 +234,22 @@ class Splitter:
                 u -= share
             return "train"
         return own or "train"
+
+
+def _two_cells(line: str) -> list[str]:
+    """The cells of a line that a delimiter parts in two, or []."""
+    try:
+        found = [next(csv.reader([line], delimiter=d)) for d in DELIMITERS]
+    except csv.Error:
+        return []
+    return next((cells for cells in found if len(cells) == 2), [])
+
+
+def _split_column(path: Path) -> dict[str, str]:
+    """Splits by name from a table's column; {} where it has none."""
+    try:
+        table = AttributeTable(read_sheet(path, "--split"))
+    except InputError:
+        return {}
+    splits = table.splits or []
+    return {name: split for name, split in zip(table.pictures, splits, strict=bool(splits)) if split}

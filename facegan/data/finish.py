@@ -17,7 +17,7 @@ import numpy as np
 
 from facegan import __version__
 from facegan.data.attribute_columns import Columns
-from facegan.data.attributes import Splitter
+from facegan.data.attributes import AttributeTable, Splitter
 from facegan.data.chunks import ChunkStore
 from facegan.data.crops import describe
 from facegan.data.dataset import FORMAT, SPLITS, Dataset, schema
@@ -49,8 +49,10 @@ class _Verdicts:
     """
 
     def __init__(
-        self, store: ChunkStore, drop_near: bool, splitter: Splitter, class_names: dict[str, list[str]]
-    ) -> None:
+        self, store: ChunkStore, drop_near: bool, splitter: Splitter, class_names: dict[str, list[str]],
+        table: AttributeTable | None = None,
+    ) -> None:  # fmt: skip
+        self.table = table
         self.keep: list[bool] = []
         self.moved: dict[int, str] = {}
         self.rejects: list[dict[str, str]] = []
@@ -61,7 +63,8 @@ class _Verdicts:
         sources: dict[bytes, tuple[str, int]] = {}
         pixels: dict[bytes, str] = {}
         near, near_sources = NearDuplicates(), []  # type: ignore[var-annotated]
-        columns, self.overview = Columns(class_names), Overview()
+        columns = Columns(class_names, table.columns() if table else None)
+        self.overview = Overview()
         for serial, row in enumerate(store):
             reason = row.reject
             if not reason:
@@ -92,7 +95,7 @@ class _Verdicts:
             split = self.moved.get(serial, row.split)
             self.counts[split] += 1
             self.cuts[split].next_shard(len(row.png))
-            columns.add(row.attributes)
+            columns.add(self.raw(row))
             self.overview.see(row)
         self.rules = columns.rules()
         self.names = [name for name, rule in self.rules.items() if rule.kind]
@@ -107,9 +110,14 @@ class _Verdicts:
         """The rows that stay, as they are written."""
         return (self.final(i, row) for i, row in enumerate(store) if self.keep[i])
 
+    def raw(self, row: Row) -> dict[str, AttributeValue]:
+        """A row's attributes with those of the table beside the photos, as they have them."""
+        return self.table.merged(row.name, row.source, row.attributes) if self.table else row.attributes
+
     def final(self, serial: int, row: Row) -> Row:
         """A row in the split where it goes, its attributes as their columns' rules have them."""
-        values: dict[str, AttributeValue] = {n: self.rules[n](row.attributes.get(n)) for n in self.names}
+        raw = self.raw(row)
+        values: dict[str, AttributeValue] = {n: self.rules[n](raw.get(n)) for n in self.names}
         return replace(row, split=self.moved.get(serial, row.split), attributes=values)
 
 
@@ -192,16 +200,21 @@ def finish(
     on_progress: Callable[[Progress], None],
     reading: Reading,
     why_none: str = "",
+    table: AttributeTable | None = None,
 ) -> Dataset:
     """Write everything; dataset.json comes last, so that it is there only if all else is."""
     from facegan.data.prepare import Progress
 
     begin = time.monotonic()
-    verdicts = _Verdicts(store, config.drop_near_duplicates, Splitter(config.split), reading.class_names)
+    verdicts = _Verdicts(
+        store, config.drop_near_duplicates, Splitter(config.split), reading.class_names, table
+    )
     kept, rejected = sum(verdicts.counts.values()), len(verdicts.rejects)
     if not kept:
         why = summary(verdicts.rejects) or why_none or "the sources hold none"
         raise NothingLeft(f"no picture is left ({why}); nothing was written to {out}")
+    for line in table.told() if table else []:
+        reading.notes.add(f"{Path(config.attributes).name}: {line}")
     for line in (*(rule.note for rule in verdicts.rules.values() if rule.note), *verdicts.overview.lines()):
         reading.notes.add(line)
     splits = [s for s in SPLITS if verdicts.counts[s]]

@@ -24,7 +24,7 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from facegan.data.attributes import Splitter, lookup, read_attributes
+from facegan.data.attributes import Splitter, read_attributes
 from facegan.data.chunks import ChunkStore, locked
 from facegan.data.crops import CROPS, PRESETS, Crop, describe
 from facegan.data.dataset import Dataset
@@ -170,7 +170,9 @@ def run(config: PrepareConfig, out: Path, workers: int, on_progress: Callable[[P
             _read(config, choose, store, workers, on_progress)
             try:
                 choose.check_attributes()
-                dataset = finish(out, store, plan, config, on_progress, choose.reading, choose.why_none())
+                dataset = finish(
+                    out, store, plan, config, on_progress, choose.reading, choose.why_none(), choose.table
+                )
             except NothingLeft:
                 shutil.rmtree(work_dir, ignore_errors=True)
                 if not existed:
@@ -227,17 +229,19 @@ class _Chooser:
 
     def __init__(self, config: PrepareConfig) -> None:
         self.config = config
-        self.names, self.table = read_attributes(config.attributes) if config.attributes else ([], {})
+        self.table = read_attributes(config.attributes) if config.attributes else None
         self.splitter = Splitter(config.split)
         self.predicates: dict[tuple[str, ...], Predicate] = {}
-        self.seen = self.chosen = self.described = 0
+        self.seen = self.chosen = 0
         self.reading = Reading(config.value_range, config.image_column, config.follow_links)
         self.own_files = {Path(f).resolve() for f in (config.attributes, config.split) if f}
 
-    def _predicate(self, item: Item) -> Predicate:
-        names = tuple(item.attributes)
+    def _predicate(self, attributes: dict[str, AttributeValue]) -> Predicate:
+        names = tuple(attributes)
         if names not in self.predicates:
-            self.predicates[names] = parse_where(self.config.where, names)
+            self.predicates[names] = parse_where(
+                self.config.where, names, class_names=self.reading.class_names
+            )
         return self.predicates[names]
 
     def why_none(self) -> str:
@@ -246,10 +250,10 @@ class _Chooser:
         return "" if self.chosen or not self.seen else f"none of {self.seen} files fits {options}"
 
     def check_attributes(self) -> None:
-        if self.table and self.chosen and not self.described:
+        if self.table and (asked := self.table.matches).asked and not asked.found:
             raise NothingLeft(
-                f"--attributes {self.config.attributes}: describes none of {self.seen} files "
-                f"(it names '{next(iter(self.table))}'); nothing was written"
+                f"--attributes {self.config.attributes}: describes none of {asked.asked} files (it names "
+                f"'{self.table.pictures[0]}', they are '{', '.join(asked.missing)}'); nothing was written"
             )
 
     def __call__(self, item: Item) -> tuple[Item, str] | None:
@@ -260,17 +264,15 @@ class _Chooser:
             return None
         if item.reject == "not an image file" and Path(item.source).resolve() in self.own_files:
             return None
-        if self.table:
-            found = lookup(self.table, item.name)
-            self.described += isinstance(found, dict)
-            values: dict[str, AttributeValue] = found if isinstance(found, dict) else {}
+        digest, attributes, own = item.digest(), item.attributes, item.split
+        if self.table and not item.reject:
+            values, split = self.table.use(item.name, item.source, digest)
             known = {name: value for name, value in values.items() if value is not None}
-            names = dict.fromkeys([*item.attributes, *self.names])
-            item = replace(item, attributes={**names, **item.attributes, **known})
-        if self.config.where and not item.reject and not self._predicate(item)(item.attributes):
+            attributes = {**dict.fromkeys(values), **attributes, **known}
+            own = split or own
+        if self.config.where and not item.reject and not self._predicate(attributes)(attributes):
             return None
-        digest = item.digest() if not self.splitter.table else b""
-        split = "train" if item.reject else self.splitter(item.name, digest, item.split)
+        split = "train" if item.reject else self.splitter(item.name, digest, own, item.source)
         if split is None:
             return replace(item, content=b"", pixels=None, reject="not named by the split file"), "train"
         if item.split_from and item.split == split and not self.splitter.table and not item.reject:

@@ -193,7 +193,7 @@ def select(
         )
     if not data.attribute_names:
         raise InputError(f"{data.path}: it has no attributes to choose by; 'facegan label' adds some")
-    fits = parse_where(expression, data.attribute_names, "EXPRESSION")
+    fits = parse_where(expression, data.attribute_names, "EXPRESSION", data.class_names, whole=True)
     unknown = kept = 0
     sure: dict[str, list[float]] = {}
 

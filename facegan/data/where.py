@@ -1,8 +1,9 @@
-"""Choosing pictures by attributes: ``"Smiling and not (Eyeglasses or label == 3)"``.
+"""Choosing pictures by attributes: ``"Smiling and not (Eyeglasses or label == 3)"``, ``"race == White"``.
 
 Grammar: ``or`` < ``and`` < ``not`` < comparison; a bare name means "is 1". Names are matched without
 regard to case, and spaces and underscores are the same, so that ``wearing hat`` is Wearing_Hat. Names of
 other signs, or with the words of the grammar, stand in quotation marks: ``"rock and roll" or "R&B"``.
+Classes are compared by their names, and where these are no numbers by their numbers, too.
 Of an unknown value (None) nothing is true and nothing is false: what depends on it is unknown, too.
 """
 
@@ -14,6 +15,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from facegan.data.attribute_columns import value_of, yes_no
 from facegan.errors import InputError
 
 Row = Mapping[str, Any]
@@ -25,7 +27,7 @@ _TOKEN = re.compile(  # an operator, or a name or number up to the next operator
     re.I,
 )
 _MOST_NESTED = 100  # parentheses and nots, which the parser follows by recursion
-_COMPARE: dict[str, Callable[[int, int], bool]] = {
+_COMPARE: dict[str, Callable[[float, float], bool]] = {
     "==": operator.eq, "=": operator.eq, "!=": operator.ne,
     "<": operator.lt, "<=": operator.le, ">": operator.gt, ">=": operator.ge,
 }  # fmt: skip
@@ -59,7 +61,15 @@ def _any(values: Sequence[bool | None]) -> bool | None:
 
 
 class _Parser:
-    def __init__(self, text: str, names: Sequence[str], option: str) -> None:
+    def __init__(
+        self,
+        text: str,
+        names: Sequence[str],
+        option: str,
+        class_names: Mapping[str, Sequence[str]],
+        whole: bool,
+    ) -> None:
+        self.classes, self.whole = class_names, whole
         self.text, self.option, self.rest = text, option, _tokens(text, option)
         self.names = {plain(name): name for name in names}
 
@@ -121,27 +131,82 @@ class _Parser:
             raise self.fail(f"there is no attribute '{name}'; {self.hint(plain(name))}")
         key = self.names[plain(name)]
         if self.peek() not in _COMPARE:
-            return lambda row: None if row.get(key) is None else row.get(key) == 1
-        compare = _COMPARE[self.rest.pop(0)]
-        if not re.fullmatch(r"-?\d+", self.peek()):
-            raise self.fail(f"a whole number must follow the comparison of '{name}'")
-        number = int(self.rest.pop(0))
+            return self.compared(key, "==", "1")
+        sign = self.rest.pop(0)
+        if not self.rest or self.peek() in ("and", "or", "not", "(", ")") or self.peek() in _COMPARE:
+            raise self.fail(f"a value must follow the comparison of '{name}'")
+        return self.compared(key, sign, self.rest.pop(0).strip('"').strip())
+
+    def compared(self, key: str, sign: str, text: str) -> Predicate:
+        """``key sign text``: by number, or by the name of a text or a class."""
+        number = value_of(text)
+        wanted = None if isinstance(number, str) else number
+        equality = sign in ("==", "=", "!=")
+        if wanted is None and not equality:
+            raise self.fail(f"'{text}' is no number; names are compared by == and != alone")
+        if self.whole and wanted is None:
+            self.check_class(key, text)
 
         def test(row: Row) -> bool | None:
-            value = row.get(key)
-            return None if value is None else compare(value, number)
+            names = self.classes.get(key, ())
+            value, name = _meaning(row.get(key), names)
+            if value is None and not name:
+                return None
+            by_name = equality and (wanted is None or any(plain(n) == plain(text) for n in names))
+            if by_name and name:
+                return (plain(name) == plain(text)) == (sign != "!=")
+            against = yes_no(number) if wanted is None else wanted
+            if value is None or against is None:
+                return sign == "!="
+            return _COMPARE[sign](value, against)
 
         return test
 
+    def check_class(self, key: str, text: str) -> None:
+        """InputError unless ``text`` is a class of the attribute, or says yes or no of one without names."""
+        names = self.classes.get(key, ())
+        if not names and yes_no(value_of(text)) is None:
+            raise self.fail(
+                f"a whole number must follow the comparison of '{key}', whose values have no names"
+            )
+        if names and not any(plain(name) == plain(text) for name in names):
+            near = difflib.get_close_matches(text, names, n=2, cutoff=0.5) or list(names[:8])
+            raise self.fail(f"'{key}' has no class '{text}'; there are: {', '.join(near)}")
 
-def parse_where(text: str, names: Sequence[str], option: str = "--where") -> Predicate:
+
+def _meaning(raw: Any, names: Sequence[str]) -> tuple[int | float | None, str]:
+    """A value as number and as name; (None, '') if it is unknown.
+
+    The number of a class is that of its name where all names are numbers; that of a text is 1 or 0 where it
+    says yes or no.
+    """
+    value = value_of(raw)
+    if value is None:
+        return None, ""
+    if isinstance(value, str):
+        return yes_no(value), value
+    if isinstance(value, int) and 0 <= value < len(names):
+        counted = value_of(names[value]) if all(isinstance(value_of(n), int) for n in names) else value
+        return counted, names[value]  # type: ignore[return-value]
+    return value, ""
+
+
+def parse_where(
+    text: str,
+    names: Sequence[str],
+    option: str = "--where",
+    class_names: Mapping[str, Sequence[str]] | None = None,
+    whole: bool = False,
+) -> Predicate:
     """A function of a row of attributes: true, false, or None where that is unknown.
 
-    InputError in one line, beginning with ``option``, names what is not understood.
+    Rows have values as their source has them, also text, or, with ``whole``, whole numbers alone;
+    ``class_names`` are the names of the classes 0, 1, ... of attributes that have them. InputError in one
+    line, beginning with ``option``, names what is not understood.
     """
     if text.count("(") + len(re.findall(r"\bnot\b", text, re.I)) > _MOST_NESTED:
         raise InputError(f"{option} '{text[:40]}...': nested too deeply")
-    parser = _Parser(text, names, option)
+    parser = _Parser(text, names, option, {} if class_names is None else class_names, whole)
     predicate = parser.either()
     if parser.rest:
         raise parser.fail(f"'{parser.rest[0]}' is not expected here")

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import gzip
 import hashlib
+import zipfile
 from pathlib import Path
+from typing import Any
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
-from facegan.data.attributes import Splitter, lookup, read_attributes
+from facegan.data.attributes import AttributeTable, Splitter, read_attributes
 from facegan.errors import InputError
 
 CELEBA = "Smiling 5_o_Clock_Shadow\n1.jpg  1 -1\n2.jpg -1  1\n"
@@ -15,75 +20,143 @@ EXPECTED = {
     "1.jpg": {"Smiling": 1, "5_o_Clock_Shadow": 0},
     "2.jpg": {"Smiling": 0, "5_o_Clock_Shadow": 1},
 }
-LAYOUTS = {
+CSV = "file,Smiling,5_o_Clock_Shadow\n1.jpg,1,0\n2.jpg,0,1\n"
+LAYOUTS: dict[str, str | bytes] = {
     "CelebA": "2\n" + CELEBA,
     "CelebA without count": CELEBA,
     "CelebA with Windows line ends and blank lines": ("2\n" + CELEBA).replace("\n", "\r\n\r\n"),
     "CSV of 1 and -1": "image_id,Smiling,5_o_Clock_Shadow\n1.jpg,1,-1\n2.jpg,-1,1\n",
-    "CSV of words, names last": "Smiling,5_o_Clock_Shadow,File\nyes,no,1.jpg\nFalse,TRUE,2.jpg\n",
     "CSV with byte order mark, quotes": '\ufefffilename,Smiling,5_o_Clock_Shadow\n"1.jpg",1,0\n2.jpg,0,1\n',
+    "tabs": CSV.replace(",", "\t"),
+    "semicolons": CSV.replace(",", ";"),
+    "bars": CSV.replace(",", "|"),
+    "Excel's sep line": "sep=;\n" + CSV.replace(",", ";"),
+    "UTF-16 with its mark": CSV.encode("utf-16"),
+    "UTF-16 without": CSV.encode("utf-16-le"),
+    "old Macs": CSV.replace("\n", "\r"),
+    "blanks around cells": CSV.replace(",", " , "),
+    "cells too many, all empty": CSV.replace("\n", ",,\n").replace("Shadow,,", "Shadow"),
+    "quoted line ends": 'file,note,Smiling,5_o_Clock_Shadow\n1.jpg,"a\nb",1,0\n2.jpg,"c, ""d""\n",0,1\n',
+    "no name of its own": CSV.replace("file", "key"),
+    "told by what it holds": CSV.replace("file", "Bild"),
+    "JSON": '[{"file": "1.jpg", "Smiling": true, "5_o_Clock_Shadow": 0},'
+    ' {"file": "2.jpg", "5_o_Clock_Shadow": true, "Smiling": 0}]',
+    "JSON lines": '{"file": "1.jpg", "Smiling": 1, "5_o_Clock_Shadow": 0}\n'
+    '{"file": "2.jpg", "Smiling": 0, "5_o_Clock_Shadow": 1}\n',
+    "JSON by name": '{"1.jpg": {"Smiling": 1, "5_o_Clock_Shadow": 0},'
+    ' "2.jpg": {"Smiling": 0, "5_o_Clock_Shadow": 1}}',
+    "JSON of pandas": '{"file": {"0": "1.jpg", "1": "2.jpg"}, "Smiling": {"0": 1, "1": 0},'
+    ' "5_o_Clock_Shadow": {"0": 0, "1": 1}}',
+    "packed by gzip": gzip.compress(CSV.encode()),
 }
+
+
+def written(folder: Path, content: str | bytes, name: str = "attributes.csv") -> Path:
+    file = folder / name
+    file.write_bytes(content.encode() if isinstance(content, str) else content)
+    return file
+
+
+def by_name(table: AttributeTable) -> dict[str, dict[str, Any]]:
+    return {name: table.values(i) for i, name in enumerate(table.pictures)}
 
 
 @pytest.mark.parametrize("layout", LAYOUTS)
 def test_layouts_say_the_same(tmp_path: Path, layout: str) -> None:
-    file = tmp_path / "attributes.txt"
-    file.write_text(LAYOUTS[layout], encoding="utf-8", newline="")
-    names, table = read_attributes(file)
-    assert names == ["Smiling", "5_o_Clock_Shadow"]
-    assert table == EXPECTED
+    found = by_name(read_attributes(written(tmp_path, LAYOUTS[layout])))
+    assert {name: {n: v for n, v in row.items() if n != "note"} for name, row in found.items()} == EXPECTED
 
 
-def test_numbers_are_kept_as_classes_and_gaps_are_unknown(tmp_path: Path) -> None:
-    file = tmp_path / "a.csv"
-    file.write_text("file,age,left,Hat\na.png,31,-1,\nb.png,-1,2.0,nan\n")
-    names, table = read_attributes(file)
-    assert names == ["age", "left", "Hat"]
-    assert table == {
-        "a.png": {"age": 31, "left": -1, "Hat": None},
-        "b.png": {"age": -1, "left": 2, "Hat": None},
+def test_parquet_is_a_table_as_well(tmp_path: Path) -> None:
+    rows = [{"file": n, **values, "box": [1, 2], "__index_level_0__": 4} for n, values in EXPECTED.items()]
+    pq.write_table(pa.Table.from_pylist(rows), tmp_path / "a.parquet")
+    table = read_attributes(tmp_path / "a.parquet")
+    assert table.names == ["Smiling", "5_o_Clock_Shadow", "__index_level_0__"]  # which is left out later
+    assert [table.rows[0][:2], table.rows[1][:2]] == [(1, 0), (0, 1)]
+    assert table.notes == ["column 'box' left out: it holds values of the type list"]
+
+
+def test_windows_1252_is_read_and_told(tmp_path: Path) -> None:
+    table = read_attributes(written(tmp_path, "file,Name\nZoë.jpg,Müller\n".encode("cp1252")))
+    assert by_name(table) == {"Zoë.jpg": {"Name": "Müller"}} and table.notes == ["it is read as Windows-1252"]
+
+
+def test_values_are_numbers_texts_or_unknown(tmp_path: Path) -> None:
+    text = 'file,age,left,Hat,score\na.png,31,-1,,0.5\nb.png,3-9,2.0,nan,-1e-2\n"a, c.png",x,0,None,1\n'
+    table = read_attributes(written(tmp_path, text))
+    assert by_name(table) == {
+        "a.png": {"age": 31, "left": -1, "Hat": None, "score": 0.5},
+        "b.png": {"age": "3-9", "left": 2, "Hat": None, "score": -0.01},
+        "a, c.png": {"age": "x", "left": 0, "Hat": None, "score": 1},
     }
 
 
-def test_a_quoted_file_name_may_hold_a_comma(tmp_path: Path) -> None:
-    file = tmp_path / "a.csv"
-    file.write_text('file,Hat\n"a, b.png",1\n')
-    assert read_attributes(file)[1] == {"a, b.png": {"Hat": 1}}
+def test_decimal_commas_stand_between_semicolons(tmp_path: Path) -> None:
+    table = read_attributes(written(tmp_path, "file;score;name\na.png;0,25;a,b\n"))
+    assert by_name(table) == {"a.png": {"score": 0.25, "name": "a,b"}}
 
 
-def test_names_match_by_path_first_and_by_the_last_part_else() -> None:
-    table = {"one/a.png": 1, "a.png": 2}
-    assert [lookup(table, n) for n in ("one/a.png", "two/a.png", "a.png", "b.png")] == [1, 2, 2, None]
-    assert lookup({r"\udcff.jpg": 3}, "a/\udcff.jpg") == 3  # as 'facegan label' and datasets write bytes
+NOTED = {
+    "file,Hat\n1.jpg,1\n2.jpg,1,1\n3.jpg,0": "1 line left out that does not have the header's 2 cells",
+    "2\nHat Tie\n1.jpg 1 1\n2.jpg 1\n3.jpg 1 0\n": "the header's 3 cells (line 4)",
+    "file,Hat,Hat\n1.jpg,1,0\n": "a second column 'Hat' left out",
+    "1.jpg,0\n2.jpg,1\n": "it has no header; its columns are called file, column2",
+    "a.jpg 5\nb.jpg 7\n": "it has no header; its columns are called file, column2",
+    "file,Hat\n1.jpg,1\n1.jpg,0\n2.jpg,0\n": "1 name (such as '1.jpg') comes again with other values:",
+    "file,Hat\n1.jpg,1\n,0\n": "1 line without a name left out",
+    "file,partition\n1.jpg,0\n2.jpg,2\n": "column 'partition' says which pictures are for train",
+}
 
 
-BAD_ATTRIBUTES = {
+@pytest.mark.parametrize("text", NOTED, ids=repr)
+def test_what_is_amiss_is_told_and_the_rest_is_read(tmp_path: Path, text: str) -> None:
+    table = read_attributes(written(tmp_path, text))
+    assert "1.jpg" in table.pictures or "a.jpg" in table.pictures
+    assert len(table.notes) == 1 and NOTED[text] in table.notes[0]
+
+
+def test_the_last_of_differing_lines_counts_and_equal_ones_are_no_matter(tmp_path: Path) -> None:
+    differing = read_attributes(written(tmp_path, "file,Hat\n1.jpg,1\n2.jpg,1\n1.jpg,0\n"))
+    assert by_name(differing) == {"1.jpg": {"Hat": 0}, "2.jpg": {"Hat": 1}} and differing.notes
+    assert not read_attributes(written(tmp_path, "file,Hat\n1.jpg,1\n2.jpg,0\n1.jpg,1\n")).notes
+
+
+BAD_ATTRIBUTES: dict[str | bytes, str] = {
     "file,Hat\n": "no line follows the header",
     "": "empty",
     "\n\n": "empty",
     "3\n": "names no attributes",
-    "2\nSmiling Hat\n1.jpg 1 1\n2.jpg 1\n": "line 4 has 2 columns, the header 3",
-    "Smiling Hat\n1.jpg 1 1\n2.jpg 1\n": "line 3 has 2 columns, the header 3",
-    "Smiling Hat\n\n1.jpg 1 perhaps\n": "line 3: 'perhaps'",
-    "a,b\n1,2\n": "no column is called",
-    "file,Hat\n1.jpg,1\n2.jpg,1,1\n": "line 3 has 3 columns, the header 2",
-    "file,Hat\n1.jpg,99999\n": "line 2: '99999'",
-    "file,Hat\n1.jpg,0.5\n": "line 2: '0.5'",
-    "file,Hat\n1.jpg,inf\n": "line 2: 'inf'",
-    "file,Hat,Hat\n1.jpg,1,1\n": "one twice",
-    "\0\1\2\n": "no line follows the header",
+    "file\n1.jpg\n": "names no attributes",
+    "2\nSmiling Hat\n1.jpg 1 1\n2.jpg 1\n3.jpg 1\n": "line 4 has 2 columns, the header 3",
+    "a,b\n1,2\n": "no column is called file or filename or file_name, and none holds names of pictures",
+    "file,Hat\n1.jpg\n2.jpg,1,1\n": "line 2 has 1 columns, the header 2",
+    "\0\1\2\n": "not readable as text",
     "file," + "x" * 200_000 + "\n": "not readable as CSV",
+    b"PK\x03\x04": "a zip archive; save the table as CSV",
+    b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1": "an old Excel workbook",
+    b"\x1f\x8b\x08": "not readable as text",
+    b"PAR1": "not a readable Parquet file",
+    "[1, 2]": "no line follows",
+    "[" * 100_000: "names no attributes",
 }
 
 
 @pytest.mark.parametrize("text", BAD_ATTRIBUTES, ids=lambda t: repr(t[:30]))
-def test_bad_attribute_files_name_file_and_line(tmp_path: Path, text: str) -> None:
-    file = tmp_path / "attributes.csv"
-    file.write_text(text)
+def test_bad_attribute_files_name_file_and_line(tmp_path: Path, text: str | bytes) -> None:
+    file = written(tmp_path, text)
     with pytest.raises(InputError) as caught:
         read_attributes(file)
     message = str(caught.value)
     assert BAD_ATTRIBUTES[text] in message and f"--attributes {file}" in message and "\n" not in message
+
+
+@pytest.mark.parametrize("member, kind", [("xl/workbook.xml", "an Excel"), ("mimetype", "a document of")])
+def test_workbooks_are_told_from_tables(tmp_path: Path, member: str, kind: str) -> None:
+    with zipfile.ZipFile(tmp_path / "a.xlsx", "w") as book:
+        book.writestr(member, "x")
+    for read in (read_attributes, Splitter):
+        with pytest.raises(InputError, match=f"{kind}.*save the table as CSV"):
+            read(str(tmp_path / "a.xlsx"))
 
 
 BAD_SPLITS = {
@@ -114,11 +187,26 @@ def test_missing_and_binary_files_are_named(tmp_path: Path) -> None:
 
 
 def test_split_lists_name_pictures(tmp_path: Path) -> None:
-    file = tmp_path / "split.txt"
-    file.write_text("a.jpg train\nb.jpg, valid\n\nc.jpg 2\none/d.jpg TEST\n")
+    file = written(tmp_path, "a.jpg train\nb.jpg, valid\n\nc.jpg 2\none/d.jpg TEST\nx;val\n")
     splitter = Splitter(str(file))
-    names = ("a.jpg", "deep/b.jpg", "c.jpg", "one/d.jpg", "two/d.jpg", "e.jpg")
-    assert [splitter(n, b"", "train") for n in names] == ["train", "val", "test", "test", None, None]
+    names = ("A.png", "deep/b.jpg", "c.jpg", "one/d.jpg", "two/d.jpg", "d.jpg", "e.jpg", "x.jpg")
+    expected = ["train", "val", "test", "test", None, "test", None, "val"]
+    assert [splitter(n, b"", "train") for n in names] == expected
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "000001.jpg 0\n000002.jpg 1\n000003.jpg 2\n",  # CelebA's list_eval_partition.txt
+        "image_id,partition\n000001.jpg,0\n000002.jpg,1\n000003.jpg,2\n",  # Kaggle's
+        "image_id,Smiling,partition\n000001.jpg,-1,0\n000002.jpg,1,1\n000003.jpg,1,2\n",
+        "image_id\tsplit\n000001.jpg\ttrain\n000002.jpg\tvalid\n000003.jpg\ttest\n",
+    ],
+    ids=repr,
+)
+def test_split_lists_as_others_write_them(tmp_path: Path, text: str) -> None:
+    splitter = Splitter(str(written(tmp_path, text)))
+    assert [splitter(f"00000{i}.jpg", b"", None) for i in (1, 2, 3, 4)] == ["train", "val", "test", None]
 
 
 def digests(n: int) -> list[bytes]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from facegan.data.where import parse_where
@@ -76,12 +78,15 @@ ERRORS = {
     "(Smiling": "a closing parenthesis is missing",
     "Smiling)": "')' is not expected here",
     "()": "an attribute is missing before ')'",
-    "label == three": "a whole number must follow",
-    "label ==": "a whole number must follow",
+    "label == three": "a whole number must follow the comparison of 'label'",
+    "label > three": "'three' is no number; names are compared by == and != alone",
+    "label ==": "a value must follow the comparison of 'label'",
+    "label == )": "a value must follow",
+    "label == and smiling": "a value must follow",
     "== 3": "an attribute is missing before '=='",
     "Smiling $ 1": "cannot read",
     "Smiling & Eyeglasses": "cannot read",
-    "label == 1.5": "a whole number must follow",
+    "label === 1": "a value must follow",
     "3": "there is no attribute '3'",
     "Smiling (Eyeglasses)": "'(' is not expected here",
     "(" * 20_000 + "Smiling": "nested too deeply",
@@ -91,7 +96,7 @@ ERRORS = {
 @pytest.mark.parametrize("text", ERRORS, ids=lambda text: text[:40])
 def test_errors_are_one_line_that_says_what_is_wrong(text: str) -> None:
     with pytest.raises(InputError) as caught:
-        parse_where(text, NAMES)
+        parse_where(text, NAMES, whole=True)
     assert ERRORS[text] in str(caught.value) and "--where" in str(caught.value)
     assert "\n" not in str(caught.value) and len(str(caught.value)) < 400
 
@@ -132,3 +137,71 @@ def test_near_names_and_beginnings_are_told() -> None:
 def test_without_any_attributes_it_says_so() -> None:
     with pytest.raises(InputError, match="there are no attributes"):
         parse_where("Smiling", [])
+
+
+CLASSES = {
+    "race": ["Black", "East Asian", "White"],
+    "pose": ["-1", "0", "1"],
+    "age": ["3-9", "5", "more than 70"],
+}
+# expression -> values of its attribute, and those of which it is true; an unknown one never is
+NAMED: dict[str, tuple[list[Any], list[Any]]] = {
+    "race == White": ([0, 1, 2, None], [2]),
+    "race = white or race == black": ([0, 1, 2, None], [0, 2]),
+    "race != White": ([0, 1, 2, None], [0, 1]),
+    "race == east asian": ([0, 1, 2], [1]),
+    'race == "East Asian" and not race == White': ([0, 1, 2], [1]),
+    "race == 2": ([0, 1, 2], [2]),  # names that are no numbers leave the classes' numbers
+    "race >= 1": ([0, 1, 2], [1, 2]),
+    "pose == -1": ([0, 1, 2], [0]),
+    "pose >= 0": ([0, 1, 2, None], [1, 2]),
+    "pose": ([0, 1, 2], [2]),
+    "not pose": ([0, 1, 2], [0, 1]),
+    "age == 3-9": ([0, 1, 2], [0]),
+    "age == 5": ([0, 1, 2], [1]),
+    "age == more than 70": ([0, 1, 2], [2]),
+}
+
+
+@pytest.mark.parametrize("text", NAMED)
+def test_classes_are_compared_by_name(text: str) -> None:
+    values, chosen = NAMED[text]
+    predicate = parse_where(text, list(CLASSES), class_names=CLASSES, whole=True)
+    name = next(name for name in CLASSES if name in text)
+    assert [v for v in values if predicate({name: v})] == chosen
+
+
+RAW: dict[str, tuple[list[Any], list[Any]]] = {
+    "x == White": (["White", "Black", None, ""], ["White"]),
+    "x != White": (["White", "Black", None, ""], ["Black"]),
+    "x": ([1, 0, True, "yes", "No", "true", 1.0, "1", "other", None], [1, True, "yes", "true", 1.0, "1"]),
+    "not x": ([1, 0, "no", "yes", None], [0, "no"]),
+    "x == yes": ([1, 0, "yes", "no", True], [1, "yes", True]),
+    "x >= 0.5": ([0.4, 0.5, "0.75", 1, None, "White"], [0.5, "0.75", 1]),
+    "x == 3": ([3, "3", 3.0, "three", 4], [3, "3", 3.0]),
+    "x != 3": ([3, "three", 4, None], ["three", 4]),
+    "x == none of these": (["none of these", "none"], ["none of these"]),
+}
+
+
+@pytest.mark.parametrize("text", RAW)
+def test_values_as_their_source_has_them(text: str) -> None:
+    values, chosen = RAW[text]
+    predicate = parse_where(text, ["x"])
+    assert [v for v in values if predicate({"x": v})] == chosen
+
+
+def test_names_that_come_while_pictures_are_read_count_as_well() -> None:
+    names: dict[str, list[str]] = {}
+    predicate = parse_where("label == dog", ["label"], class_names=names)
+    names["label"] = ["cat", "dog"]
+    assert [predicate({"label": v}) for v in (0, 1, None)] == [False, True, None]
+
+
+def test_a_class_that_is_not_there_is_told_with_those_that_are() -> None:
+    for text, hint in {
+        "race == Whit": "there are: White",
+        "race == zebra": "Black, East Asian, White",
+    }.items():
+        with pytest.raises(InputError, match=f"'race' has no class '.*'; .*{hint}"):
+            parse_where(text, ["race"], class_names=CLASSES, whole=True)

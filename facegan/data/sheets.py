@@ -1,0 +1,282 @@
+"""Tables as people have them, CSV of every kind, CelebA's lists, JSON and Parquet: a header and rows."""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import io
+import json
+import re
+import zipfile
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from facegan.data.archives import capped
+from facegan.data.items import MAX_FILE_BYTES, MAX_RATIO, looks_like_image
+from facegan.errors import InputError, first_line
+
+FILE_COLUMNS = (
+    "file", "filename", "file_name", "image", "image_id", "path", "name", "filepath", "file_path",
+    "image_path", "image_name", "image_file", "img", "img_name", "img_path", "img_file", "imagename",
+    "imagepath", "photo", "picture",
+)  # fmt: skip
+_ID_COLUMNS = ("id", "img_id", "key", "image_key", "photo_id")
+DELIMITERS = (",", "\t", ";", "|")
+_SAMPLE = 20  # rows by which a table is understood
+
+
+@dataclass
+class Sheet:
+    """A header and rows of as many cells; ``column`` holds the pictures' names."""
+
+    header: list[str]
+    rows: list[list[Any]]
+    column: int = 0
+    notes: list[str] = field(default_factory=list)
+
+
+def read_sheet(path: Path, option: str) -> Sheet:
+    """The table in ``path``; InputError in one line that begins with ``option`` if it is none."""
+    where = f"{option} {path}"
+    content = _content(path, where)
+    if content[:4] == b"PAR1":
+        return _pointed(_parquet(path, where), where)
+    if not content.strip(b"\r\n\t \xef\xbb\xbf"):
+        raise InputError(f"{where}: empty")
+    text, notes = _text(content, where)
+    if text.lstrip()[:1] in "[{" and (sheet := _json(text)):
+        return _pointed(sheet, where)
+    sheet = _lines(text, where)
+    sheet.notes[:0] = notes
+    return _pointed(sheet, where)
+
+
+def read_text(path: Path, option: str) -> str:
+    """A file's text, whatever its coding; InputError in one line that begins with ``option``."""
+    where = f"{option} {path}"
+    return _text(_content(path, where), where)[0]
+
+
+def _content(path: Path, where: str) -> bytes:
+    try:
+        if path.is_file() and path.stat().st_size > 4 * MAX_FILE_BYTES:
+            raise InputError(f"{where}: too large for a table")
+        content = path.read_bytes()
+        if content[:2] == b"\x1f\x8b":
+            with gzip.open(path, "rb") as stream:
+                unpacked = capped(stream, 2**20 + MAX_RATIO * len(content))
+            if unpacked is None:
+                raise InputError(f"{where}: compressed beyond reason")
+            return unpacked
+    except FileNotFoundError:
+        raise InputError(f"{where}: there is no such file") from None
+    except (OSError, EOFError, ValueError) as error:  # a folder; damaged gzip; NUL in the name
+        raise InputError(f"{where}: not readable as text ({type(error).__name__})") from None
+    return content
+
+
+def _text(content: bytes, where: str) -> tuple[str, list[str]]:
+    """Text in UTF-8, UTF-16, or Windows' Western code page, as Excel writes it."""
+    if content[:4] == b"PK\x03\x04" or content[:8] == b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1":
+        kind = _workbook(content)
+        raise InputError(f"{where}: {kind}; save the table as CSV (UTF-8) and name that file")
+    nul = content[:4000].count(0)
+    codings = ["utf-8-sig", "cp1252"]
+    if content[:2] in (b"\xff\xfe", b"\xfe\xff"):
+        codings = ["utf-16"]
+    elif nul:  # of ASCII every other byte in UTF-16 is 0
+        even, odd = content[:4000:2].count(0), content[1:4000:2].count(0)
+        codings = ["utf-16-le" if odd > even else "utf-16-be"] if min(even, odd) * 10 < max(even, odd) else []
+        if nul * 4 < len(content[:4000]):
+            codings = []
+    for coding in codings:
+        try:
+            text = content.decode(coding)
+        except UnicodeDecodeError:
+            continue
+        if not re.search(r"[\0-\x08]", text):
+            return text, ["it is read as Windows-1252"] * (coding == "cp1252")
+    raise InputError(f"{where}: not readable as text (UnicodeDecodeError)")
+
+
+def _workbook(content: bytes) -> str:
+    if content[:2] != b"PK":
+        return "an old Excel workbook or another document of Office"
+    try:
+        with zipfile.ZipFile(io.BytesIO(content)) as archive:
+            names = archive.namelist()
+    except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError):
+        names = []
+    if any(name.startswith("xl/") for name in names):
+        return "an Excel workbook"
+    return "a document of OpenOffice" if "mimetype" in names else "a zip archive"
+
+
+def _lines(text: str, where: str) -> Sheet:
+    """CSV with any usual delimiter, or cells parted by blanks."""
+    text = text.replace("\r\n", "\n").replace("\r", "\n")
+    text = re.sub(r"\A\s*sep=.\n", "", text)  # Excel's own first line
+    counted = re.match(r"\s*\d+\s*\n", text)  # CelebA's first line counts the rest
+    skipped = text[: counted.end()].count("\n") if counted else 0
+    text = text[counted.end() :] if counted else text
+    first = next((line for line in text.split("\n") if line.strip()), "")
+    delimiter = _delimiter(first)
+    try:
+        rows = _split(text, delimiter, skipped)
+    except csv.Error as error:
+        raise InputError(f"{where}: not readable as CSV ({error})") from None
+    if not rows:
+        raise InputError(f"{where}: the header names no attributes")
+    header, body = [cell.strip() for cell in rows[0][1]], rows[1:]
+    wider = any(len(cells) == len(header) + 1 for _, cells in body[:_SAMPLE])
+    notes = []
+    if any(looks_like_image(cell) for cell in header):
+        body = rows
+        header = ["file" if looks_like_image(c) else f"column{i}" for i, c in enumerate(header, 1)]
+        notes.append(f"it has no header; its columns are called {', '.join(header)}")
+    elif not delimiter and wider and not any(_plain(name) in FILE_COLUMNS for name in header):
+        header = ["file", *header]  # CelebA's and R's way: the column of names has none itself
+    if len(header) < 2:
+        raise InputError(f"{where}: the header names no attributes")
+    if not body:
+        raise InputError(f"{where}: no line follows the header")
+    return Sheet(header, *_fitting(header, body, delimiter, notes, where))
+
+
+def _delimiter(first: str) -> str:
+    """The delimiter of the header; '' for blanks."""
+    bare = re.sub(r'"[^"]*"', "", first)
+    return max(DELIMITERS, key=bare.count) if any(d in bare for d in DELIMITERS) else ""
+
+
+def _split(text: str, delimiter: str, skipped: int) -> list[tuple[int, list[str]]]:
+    """Lines by number with their cells; quoted cells may hold delimiters and line ends."""
+    if not delimiter:
+        lines = enumerate(text.split("\n"), skipped + 1)
+        return [(n, _unquoted(line.split())) for n, line in lines if line.strip()]
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, skipinitialspace=True)
+    rows, before = [], skipped
+    for cells in reader:
+        if any(cell.strip() for cell in cells):
+            rows.append((before + 1, cells))
+        before = skipped + reader.line_num
+    return rows
+
+
+def _unquoted(cells: list[str]) -> list[str]:
+    return [c[1:-1] if len(c) > 1 and c[0] == c[-1] == '"' else c for c in cells]
+
+
+def _fitting(
+    header: list[str], body: list[tuple[int, list[str]]], delimiter: str, notes: list[str], where: str
+) -> tuple[list[list[Any]], int, list[str]]:
+    """The rows with the header's number of cells; InputError where most have another."""
+    rows, wrong = [], []
+    for number, cells in body:
+        while len(cells) > len(header) and not cells[-1].strip():
+            cells.pop()
+        if len(cells) == len(header):
+            rows.append([_decimal(c.strip()) if delimiter == ";" else c.strip() for c in cells])
+        else:
+            wrong.append((number, len(cells)))
+    if len(wrong) * 2 > len(body):
+        number, count = wrong[0]
+        raise InputError(f"{where}: line {number} has {count} columns, the header {len(header)}")
+    if wrong:
+        lines = ", ".join(str(number) for number, _ in wrong[:3]) + ", ..." * (len(wrong) > 3)
+        notes.append(
+            f"{_count(len(wrong), 'line')} left out that {'does' if len(wrong) == 1 else 'do'} not have the "
+            f"header's {len(header)} cells (line {lines})"
+        )
+    return rows, -1, notes
+
+
+def _count(count: int, what: str) -> str:
+    return f"{count:,} {what}{'s' * (count != 1)}"
+
+
+def _decimal(cell: str) -> str:
+    """Where semicolons part the cells, commas may stand for decimal points."""
+    return cell.replace(",", ".") if re.fullmatch(r"[+-]?\d+,\d+", cell) else cell
+
+
+def _json(text: str) -> Sheet | None:
+    """JSON or JSON lines of objects, pandas' columns, StyleGAN's ``labels``; None if it is none of these."""
+    try:
+        data = json.loads(text)
+    except ValueError:
+        try:
+            data = [json.loads(line) for line in text.splitlines() if line.strip()]
+        except ValueError:
+            return None
+    except RecursionError:
+        return None
+    if isinstance(data, dict) and isinstance(labels := data.get("labels"), list):
+        data = [dict(zip(("file", "label"), pair, strict=False)) for pair in labels if isinstance(pair, list)]
+    if isinstance(data, dict) and data and all(isinstance(v, dict) for v in data.values()):
+        if any(_plain(name) in FILE_COLUMNS for name in data):  # columns, each by row
+            keys = list(dict.fromkeys(key for column in data.values() for key in column))
+            data = [{name: column.get(key) for name, column in data.items()} for key in keys]
+        else:
+            data = [{"file": name, **values} for name, values in data.items()]
+    if not isinstance(data, list) or not data or not all(isinstance(row, dict) for row in data):
+        return None
+    return _of_objects(data)
+
+
+def _of_objects(data: Iterable[dict[str, Any]]) -> Sheet:
+    rows = list(data)
+    header = list(dict.fromkeys(str(key) for row in rows for key in row))
+    return Sheet(header, [[row.get(name) for name in header] for row in rows], -1)
+
+
+def _parquet(path: Path, where: str) -> Sheet:
+    try:
+        import pyarrow.parquet as pq
+
+        with pq.ParquetFile(path) as file:
+            table = file.read()
+        return Sheet(
+            table.column_names, [list(r) for r in zip(*(c.to_pylist() for c in table), strict=True)], -1
+        )
+    except Exception as error:  # Arrow's own, and Unicode, number and key errors of damaged files
+        raise InputError(f"{where}: not a readable Parquet file ({first_line(error)})") from None
+
+
+def _plain(name: str) -> str:
+    return name.strip().lower().replace(" ", "_").replace("-", "_")
+
+
+def _pointed(sheet: Sheet, where: str) -> Sheet:
+    """The sheet with the column of names: by its name, or by what it holds."""
+    plain = [_plain(name) for name in sheet.header]
+    column = next((plain.index(n) for n in FILE_COLUMNS if n in plain and _named(sheet, plain.index(n))), -1)
+    if column < 0:
+        shares = [_pictures(sheet, i) for i in range(len(plain))]
+        column = shares.index(max(shares)) if shares and max(shares) > 0.5 else -1
+    if column < 0:
+        column = next((plain.index(n) for n in _ID_COLUMNS if n in plain), -1)
+    if column < 0:
+        there = ", ".join(sheet.header[:8])
+        raise InputError(
+            f"{where}: no column is called {' or '.join(FILE_COLUMNS[:3])}, and none holds names of pictures "
+            f"(columns: {there})"
+        )
+    sheet.column = column
+    if not sheet.rows:
+        raise InputError(f"{where}: no line follows the header")
+    return sheet
+
+
+def _named(sheet: Sheet, column: int) -> bool:
+    """Whether a column that is called like one of names can be that: not empty, nor a structure."""
+    cells = [row[column] for row in sheet.rows[:_SAMPLE]]
+    return not cells or any(isinstance(cell, (str, int)) and str(cell).strip() for cell in cells)
+
+
+def _pictures(sheet: Sheet, column: int) -> float:
+    """The share of cells that look like names of pictures."""
+    cells = [row[column] for row in sheet.rows[:_SAMPLE]]
+    return sum(isinstance(c, str) and looks_like_image(c.strip()) for c in cells) / max(1, len(cells))
