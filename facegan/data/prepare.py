@@ -266,17 +266,17 @@ class _Chooser:
             return None
         digest, attributes, own = item.digest(), item.attributes, item.split
         if self.table and not item.reject:
-            values, split = self.table.use(item.name, item.source, digest)
+            values, said = self.table.use(item.name, item.source, digest)
             known = {name: value for name, value in values.items() if value is not None}
-            attributes = {**dict.fromkeys(values), **attributes, **known}
-            own = split or own
+            attributes, own = {**dict.fromkeys(values), **attributes, **known}, said or own
         if self.config.where and not item.reject and not self._predicate(attributes)(attributes):
             return None
         split = "train" if item.reject else self.splitter(item.name, digest, own, item.source)
         if split is None:
             return replace(item, content=b"", pixels=None, reject="not named by the split file"), "train"
-        if item.split_from and item.split == split and not self.splitter.table and not item.reject:
-            self.reading.notes.tally(f"splits from {item.split_from}", split)
+        told = Path(self.config.attributes).name if own != item.split else item.split_from
+        if told and own == split and not self.splitter.listed and not item.reject:
+            self.reading.notes.tally(f"splits from {told}", split)
         return item, split
 
 
