@@ -167,13 +167,12 @@ class Splitter:
 
     def __init__(self, spec: str) -> None:
         self.shares: list[tuple[str, float]] = []
-        self.listed = bool(spec)
-        table: dict[str, str] = {}
+        self.table: dict[str, str] | None = None
         if re.fullmatch(r"\s*\w+\s*=.*", spec):
-            self.shares, self.listed = self._shares(spec), False
+            self.shares = self._shares(spec)
         elif spec:
-            table = self._table(Path(spec))
-        self.index, self.rows = NameIndex(list(table)), list(table.values())
+            self.table = self._table(Path(spec))
+        self.index, self.rows = NameIndex(list(self.table or ())), list((self.table or {}).values())
 
     @staticmethod
     def _shares(spec: str) -> list[tuple[str, float]]:
@@ -223,7 +222,7 @@ class Splitter:
 
     def __call__(self, name: str, digest: bytes, own: str | None, source: str = "") -> str | None:
         """train, val or test; None for a picture that the list does not name, or names twice differently."""
-        if self.listed:
+        if self.table is not None:
             return self.find(name, source)[0]
         if self.shares and own in (None, "train"):
             # Eight bytes of SHA-256, hashed again so that file-level and pixel-level uses stay apart.

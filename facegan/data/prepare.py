@@ -275,7 +275,7 @@ class _Chooser:
         if split is None:
             return replace(item, content=b"", pixels=None, reject="not named by the split file"), "train"
         told = Path(self.config.attributes).name if own != item.split else item.split_from
-        if told and own == split and not self.splitter.listed and not item.reject:
+        if told and own == split and not self.splitter.table and not item.reject:
             self.reading.notes.tally(f"splits from {told}", split)
         return item, split
 
