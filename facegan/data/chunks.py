@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
-from collections.abc import Iterator
-from dataclasses import asdict
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -65,12 +64,13 @@ class ChunkStore:
         if thumbnails:
             for i, (png, _) in enumerate(thumbnails):
                 write_bytes(self.folder / f"{index:06d}-{i:02d}.png", png)
-        values = [{**asdict(row), "attributes": json.dumps(row.attributes)} for row in rows]
-        for value in values:
-            value["source"], value["name"] = (printable(value[k]) for k in ("source", "name"))
+        columns = {field.name: [getattr(row, field.name) for row in rows] for field in _schema()}
+        columns["attributes"] = [json.dumps(attributes) for attributes in columns["attributes"]]
+        for name in ("source", "name"):
+            columns[name] = list(map(printable, columns[name]))
         kept = sum(not row.reject for row in rows)
         note = json.dumps({"digest": digest, "kept": kept, "rejected": len(rows) - kept})
-        table = pa.Table.from_pylist(values, _schema().with_metadata({"chunk": note}))
+        table = pa.Table.from_pydict(columns, _schema().with_metadata({"chunk": note}))
         sink = pa.BufferOutputStream()
         with pa.ipc.new_file(sink, table.schema) as writer:
             writer.write_table(table)
@@ -79,6 +79,8 @@ class ChunkStore:
     def _note(self, index: int) -> dict[str, Any]:
         import pyarrow as pa
 
+        if not self.path(index).exists():
+            return {}
         try:
             with pa.OSFile(str(self.path(index))) as source, pa.ipc.open_file(source) as reader:
                 return json.loads(reader.schema.metadata[b"chunk"])
@@ -99,17 +101,24 @@ class ChunkStore:
             count += 1
 
     def __iter__(self) -> Iterator[Row]:
+        return self.rows()
+
+    def rows(self, without: Sequence[str] = ()) -> Iterator[Row]:
+        """All rows in order; those columns that are not needed stay at their defaults, which saves time."""
         import pyarrow as pa
 
+        names = [name for name in _schema().names if name not in without]
         index = 0
         while self.path(index).exists():
             try:
                 with pa.OSFile(str(self.path(index))) as source, pa.ipc.open_file(source) as reader:
-                    values = reader.read_all().to_pylist()
+                    table = reader.read_all()
+                    columns = [table.column(name).to_pylist() for name in names]
             except (OSError, pa.ArrowException):
                 raise InputError(f"{self.path(index)}: damaged; delete it and run again") from None
-            for value in values:
-                yield Row(**{**value, "attributes": json.loads(value["attributes"])})
+            columns[names.index("attributes")] = map(json.loads, columns[names.index("attributes")])
+            for values in zip(*columns, strict=True):
+                yield Row(**dict(zip(names, values, strict=True)))
             index += 1
 
     def thumbnails(self) -> list[bytes]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import itertools
 import json
 import os
 import time
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
 
 SHARD_ROWS, SHARD_BYTES = 4096, 500 * 10**6
 GROUP_ROWS, GROUP_BYTES = 256, 16 * 2**20  # small row groups let a reader, and this writer, stream
+_BATCH = 512  # rows whose near duplicates are looked for at once
 PREVIEW = 128  # px of a cell of preview.jpg at most
 
 
@@ -59,56 +61,59 @@ class _Verdicts:
         self.near: list[dict[str, str]] = []
         self.counts: Counter[str] = Counter()
         self.cuts = {split: ShardCut() for split in SPLITS}
-        contents = {split: hashlib.sha256() for split in SPLITS}
-        sources: dict[bytes, tuple[str, int]] = {}
-        pixels: dict[bytes, str] = {}
-        near, near_sources = NearDuplicates(), []  # type: ignore[var-annotated]
+        self.sources: dict[bytes, str] = {}
+        self.pixels: dict[bytes, str] = {}
+        self.boxes = False
+        near, self.near_sources = NearDuplicates(), []  # type: ignore[var-annotated]
         columns = Columns(class_names, table.columns() if table else None)
         self.overview = Overview()
-        for serial, row in enumerate(store):
-            reason = row.reject
-            if not reason:
-                # Several crops of one photo share its digest; the same photo again repeats all of them.
-                first = sources.setdefault(row.digest, (row.source, serial))
-                twin = first[0] if first[0] != row.source else pixels.get(row.pixels_digest)
-                if twin is not None:
-                    reason = f"exact duplicate of {twin}"
-            if not reason:
-                pixels[row.pixels_digest] = row.source
-                similar = near.find_or_add(row.near_hash, row.gray)
-                split = row.split
-                if similar is not None:
-                    first_source, first_split = near_sources[similar]
-                    told = {"source": row.source, "of": first_source}
-                    drawn = splitter(row.name, row.digest, None) if splitter.shares else ""
-                    if drawn == split != first_split:  # what its source holds out stays there
-                        split = self.moved[serial] = first_split
-                    if first_split != split:
-                        told["splits"] = f"{split}, {first_split}"
-                    self.near.append(told)
-                    reason = f"near duplicate of {first_source}" if drop_near else ""
-                near_sources.append((row.source, split))
-            self.keep.append(not reason)
-            if reason:
-                self.rejects.append({"source": row.source, "reason": reason})
-                continue
-            split = self.moved.get(serial, row.split)
-            self.counts[split] += 1
-            self.cuts[split].next_shard(len(row.png))
-            columns.add(self.raw(row))
-            self.overview.see(row)
+        rows = store.rows(without=("landmarks",))
+        while batch := list(itertools.islice(rows, _BATCH)):
+            reasons = [row.reject or self._twin(row) for row in batch]
+            new = [row for row, reason in zip(batch, reasons, strict=True) if not reason]
+            similar = iter(near.find_or_add([(row.near_hash, row.gray) for row in new]))
+            for row, reason in zip(batch, reasons, strict=True):
+                reason = reason or self._similar(row, next(similar), splitter, drop_near)
+                self._add(row, reason, columns)
         self.rules = columns.rules()
         self.names = [name for name, rule in self.rules.items() if rule.kind]
-        for row in self.kept(store):
-            text = json.dumps([row.split, row.pixels_digest.hex(), row.attributes], sort_keys=True)
-            contents[row.split].update(text.encode())
-        # By split, as the shards are: how the sources interleaved their splits leaves no trace.
-        parts = [content.digest() for content in contents.values()]
-        self.content_hash = hashlib.sha256(b"".join(parts)).hexdigest()
 
-    def kept(self, store: ChunkStore) -> Iterator[Row]:
-        """The rows that stay, as they are written."""
-        return (self.final(i, row) for i, row in enumerate(store) if self.keep[i])
+    def _twin(self, row: Row) -> str:
+        """Why a picture that has come before is left out."""
+        # Several crops of one photo share its digest; the same photo again repeats all of them.
+        first = self.sources.setdefault(row.digest, row.source)
+        twin = first if first != row.source else self.pixels.get(row.pixels_digest)
+        if twin is None:
+            self.pixels[row.pixels_digest] = row.source
+        return "" if twin is None else f"exact duplicate of {twin}"
+
+    def _similar(self, row: Row, earlier: int | None, splitter: Splitter, drop_near: bool) -> str:
+        """Note what an ``earlier`` near duplicate means for a row; why it is left out, or ''."""
+        split, reason = row.split, ""
+        if earlier is not None:
+            first_source, first_split = self.near_sources[earlier]
+            told = {"source": row.source, "of": first_source}
+            drawn = splitter(row.name, row.digest, None) if splitter.shares else ""
+            if drawn == split != first_split:  # what its source holds out stays there
+                split = self.moved[len(self.keep)] = first_split
+            if first_split != split:
+                told["splits"] = f"{split}, {first_split}"
+            self.near.append(told)
+            reason = f"near duplicate of {first_source}" if drop_near else ""
+        self.near_sources.append((row.source, split))
+        return reason
+
+    def _add(self, row: Row, reason: str, columns: Columns) -> None:
+        split = self.moved.get(len(self.keep), row.split)
+        self.keep.append(not reason)
+        self.boxes |= row.box is not None
+        if reason:
+            self.rejects.append({"source": row.source, "reason": reason})
+            return
+        self.counts[split] += 1
+        self.cuts[split].next_shard(len(row.png))
+        columns.add(self.raw(row))
+        self.overview.see(row)
 
     def raw(self, row: Row) -> dict[str, AttributeValue]:
         """A row's attributes with those of the table beside the photos, as they have them."""
@@ -225,10 +230,14 @@ def finish(
     writers = {s: ShardWriter(folder, s, verdicts.cuts[s].shards, verdicts.names) for s in splits}
     preview: list[np.ndarray] = []
     size: tuple[int, ...] = ()
-    for serial, (row, keep) in enumerate(zip(store, verdicts.keep, strict=True)):
+    contents = {split: hashlib.sha256() for split in SPLITS}
+    rows = store.rows(without=("digest", "reject", "near_hash", "gray"))
+    for serial, (row, keep) in enumerate(zip(rows, verdicts.keep, strict=True)):
         if keep:
             row = verdicts.final(serial, row)
             writers[row.split].add(row)
+            text = json.dumps([row.split, row.pixels_digest.hex(), row.attributes], sort_keys=True)
+            contents[row.split].update(text.encode())
             if len(preview) < 100:
                 picture = decode(row.png)
                 size = picture.shape
@@ -239,15 +248,17 @@ def finish(
             )
     for writer in writers.values():
         writer.close()
+    # By split, as the shards are: how the sources interleaved their splits leaves no trace.
+    content_hash = hashlib.sha256(b"".join(content.digest() for content in contents.values())).hexdigest()
     sheet(out / "preview.jpg", np.stack(preview))
     thumbnails = [decode(png) for png in store.thumbnails()]
-    if thumbnails and any(row.box for row in store):
+    if thumbnails and verdicts.boxes:
         sheet(out / "detections.jpg", np.stack(thumbnails))
     info = {
         "format": FORMAT, "facegan": __version__, "size": list(size[:2]), "channels": int(size[2]),
         "counts": {s: verdicts.counts[s] for s in splits}, "attribute_names": verdicts.names,
         "class_names": {name: list(rule.names) for name, rule in verdicts.rules.items() if rule.names},
-        "crop": describe(config.crop), "content_hash": verdicts.content_hash, "plan": plan,
+        "crop": describe(config.crop), "content_hash": content_hash, "plan": plan,
         "rejects": verdicts.rejects, "near_duplicates": verdicts.near, "notes": reading.notes.lines(),
     }  # fmt: skip
     write_bytes(out / "README.md", card(out.resolve().name, info).encode(errors="replace"))

@@ -9,6 +9,8 @@ Among all 60,000 training digits no pair is reported.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from facegan.images import luma
@@ -19,6 +21,7 @@ BRIGHTNESS = 16  # levels by which the mean may differ
 _STEP = 3  # levels; less is noise, which would make the hash of an even region random
 _SIDE = 16
 _BUCKET = 64
+_PAIRS = 8192  # grey copies compared at once; bounds memory
 
 
 def describe(image: np.ndarray) -> tuple[bytes, bytes]:
@@ -27,21 +30,27 @@ def describe(image: np.ndarray) -> tuple[bytes, bytes]:
     from PIL import Image
 
     gray = Image.fromarray((image if image.shape[2] == 1 else luma(image))[..., 0])
-    cells = np.asarray(gray.resize((_SIDE + 1, _SIDE), Image.Resampling.BOX), np.int16)
+    raw = gray.resize((_SIDE + 1, _SIDE), Image.Resampling.BOX).tobytes()
+    cells = np.frombuffer(raw, np.uint8).reshape(_SIDE, _SIDE + 1).astype(np.int16)
     bits = np.packbits(cells[:, 1:] > cells[:, :-1] + _STEP).tobytes()
     return bits, gray.resize((_SIDE, _SIDE), Image.Resampling.BOX).tobytes()
 
 
-def alike(one: np.ndarray, others: np.ndarray) -> np.ndarray:
-    """Difference of grey copies uint8 ``P`` and ``N,P``, relative to their contrast; inf where the
-    brightness differs too much."""
-    a, b = one.astype(np.float32), others.astype(np.float32)
-    mean_a, mean_b = a.mean(), b.mean(1, keepdims=True)
-    a, b = a - mean_a, b - mean_b
+def alike(ones: np.ndarray, others: np.ndarray) -> np.ndarray:
+    """Difference of grey copies uint8 ``N,P`` (or one ``P``) and ``N,P``, pair by pair, relative to their contrast;
+    inf where the brightness differs too much. Sums are exact for P up to 256."""
+    a, b = (np.atleast_2d(copies).astype(np.float32) for copies in (ones, others))
+    pixels = a.shape[1]
+    total_a, total_b = (copies.sum(1, dtype=np.float64) for copies in (a, b))
+    spread_a, spread_b = (
+        np.einsum("np,np->n", copies, copies).astype(np.float64) - total**2 / pixels
+        for copies, total in ((a, total_a), (b, total_b))
+    )
+    common = np.einsum("np,np->n", *np.broadcast_arrays(a, b)) - total_a * total_b / pixels
     # Even pictures have no contrast; two levels stand in for it.
-    contrast = np.maximum(np.sqrt(np.linalg.norm(a) * np.linalg.norm(b, axis=1)), 2 * np.sqrt(a.size))
-    difference = np.linalg.norm(a - b, axis=1) / contrast
-    return np.where(np.abs(mean_a - mean_b[:, 0]) <= BRIGHTNESS, difference, np.inf)
+    contrast = np.maximum((spread_a * spread_b) ** 0.25, 2 * np.sqrt(pixels))
+    difference = np.sqrt(np.maximum(spread_a + spread_b - 2 * common, 0)) / contrast
+    return np.where(np.abs(total_a - total_b) <= BRIGHTNESS * pixels, difference, np.inf)
 
 
 class NearDuplicates:
@@ -61,36 +70,53 @@ class NearDuplicates:
         self.last = np.full((16, 2**16), -1, np.int32)
         self.before = np.empty((1024, 16), np.int32)
 
-    def find_or_add(self, bits: bytes, gray: bytes) -> int | None:
-        """Index (in order of adding) of the nearest earlier one; None if none is near. Adds it anyway."""
-        value, keys = np.frombuffer(bits, np.uint64), np.frombuffer(bits, np.uint16)
-        copy, bands = np.frombuffer(gray, np.uint8), np.arange(16)
-        found = self._find(value, copy, self.last[bands, keys])
-        if self.count == len(self.hashes):
+    def find_or_add(self, described: Sequence[tuple[bytes, bytes]]) -> list[int | None]:
+        """For each hash and grey copy the index (in order of adding) of the nearest picture before it, None
+        if none is near. Adds them all; a few hundred at once are many times faster than one by one."""
+        if not described:
+            return []
+        first, size = self.count, len(described)
+        values = np.frombuffer(b"".join(bits for bits, _ in described), np.uint64).reshape(size, 4)
+        copies = np.frombuffer(b"".join(gray for _, gray in described), np.uint8).reshape(size, -1)
+        self._add(values, copies)
+        rows, others = self._candidates(first, values)
+        found: list[int | None] = [None] * size
+        best = np.full(size, DIFFERENCE)
+        for at in range(0, len(rows), _PAIRS):
+            row, other = rows[at : at + _PAIRS], others[at : at + _PAIRS]
+            differences = alike(copies[row], self.grays[other])
+            for k in np.flatnonzero(differences <= best[row]):
+                # Sorted by row and other: of equals the earliest stays.
+                if found[row[k]] is None or differences[k] < best[row[k]]:
+                    found[row[k]], best[row[k]] = int(other[k]), differences[k]
+        return found
+
+    def _add(self, values: np.ndarray, copies: np.ndarray) -> None:
+        end = self.count + len(values)
+        while end > len(self.hashes):
             for name in ("hashes", "grays", "before"):
                 table = getattr(self, name)
                 setattr(self, name, np.concatenate([table, np.empty_like(table)]))
-        self.hashes[self.count], self.grays[self.count] = value, copy
-        self.before[self.count] = self.last[bands, keys]
-        self.last[bands, keys] = self.count
-        self.count += 1
-        return found
+        self.hashes[self.count : end], self.grays[self.count : end] = values, copies
+        keys, bands = values.view(np.uint16), np.arange(16)
+        for index, key in enumerate(keys, start=self.count):
+            self.before[index] = self.last[bands, key]
+            self.last[bands, key] = index
+        self.count = end
 
-    def _find(self, value: np.ndarray, copy: np.ndarray, at: np.ndarray) -> int | None:
-        band, members = np.arange(16), []
-        for _ in range(_BUCKET):  # all bands at once, a member of each bucket a step
+    def _candidates(self, first: int, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Rows of ``values`` (the pictures from ``first`` on) and pictures before them with a hash that differs
+        little: pairs, each once, in order."""
+        at = self.before[first : self.count].ravel()
+        row, band = (index.ravel() for index in np.indices((len(values), 16)))
+        pairs = []
+        for _ in range(_BUCKET):  # all bands of all pictures at once, a member of each bucket a step
             live = at >= 0
-            if not live.any():
+            at, row, band = at[live], row[live], band[live]
+            if not len(at):
                 break
-            at, band = at[live], band[live]
-            members.append(at)
+            close = np.bitwise_count(self.hashes[at] ^ values[row]).sum(1) <= BITS
+            pairs.append(row[close].astype(np.int64) << 32 | at[close])
             at = self.before[at, band]
-        if not members:
-            return None
-        indices = np.unique(np.concatenate(members))
-        indices = indices[np.bitwise_count(self.hashes[indices] ^ value).sum(1) <= BITS]
-        if not len(indices):
-            return None
-        differences = alike(copy, self.grays[indices])
-        best = int(differences.argmin())
-        return int(indices[best]) if differences[best] <= DIFFERENCE else None
+        joined = np.unique(np.concatenate([np.empty(0, np.int64), *pairs]))
+        return joined >> 32, joined & 0xFFFFFFFF

@@ -40,6 +40,7 @@ from facegan.images import RESAMPLE
 from facegan.values import parse_range
 
 CHUNK, _CHUNK_BYTES = 32, 32 * 2**20
+_MOST, _LITTLE = 256, 128 * 2**10  # a chunk of pictures as small as digits has more of them
 _THUMBNAILS = 36
 
 
@@ -299,13 +300,15 @@ def _items(config: PrepareConfig, choose: _Chooser) -> Iterator[tuple[Item, str]
 
 
 def _chunks(items: Iterator[tuple[Item, str]]) -> Iterator[list[tuple[Item, str]]]:
-    """At most ``CHUNK`` items, and no more than about ``_CHUNK_BYTES``, so that memory stays constant."""
+    """``CHUNK`` items (small ones up to ``_MOST``), and no more than about ``_CHUNK_BYTES``, so that memory stays
+    constant."""
     chunk: list[tuple[Item, str]] = []
     size = 0
     for item, split in items:
         chunk.append((item, split))
         size += len(item.content) if item.pixels is None else item.pixels.nbytes
-        if len(chunk) == CHUNK or size >= _CHUNK_BYTES:
+        enough = len(chunk) >= CHUNK and size >= _LITTLE
+        if enough or len(chunk) == _MOST or size >= _CHUNK_BYTES:
             yield chunk
             chunk, size = [], 0
     if chunk:

@@ -47,8 +47,7 @@ COPIES = {
 
 
 def find(images: list[np.ndarray]) -> list[int | None]:
-    near = NearDuplicates()
-    return [near.find_or_add(*describe(np.ascontiguousarray(image, np.uint8))) for image in images]
+    return NearDuplicates().find_or_add([describe(np.ascontiguousarray(image, np.uint8)) for image in images])
 
 
 @pytest.mark.parametrize("kind", COPIES)
