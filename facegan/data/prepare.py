@@ -300,8 +300,8 @@ def _items(config: PrepareConfig, choose: _Chooser) -> Iterator[tuple[Item, str]
 
 
 def _chunks(items: Iterator[tuple[Item, str]]) -> Iterator[list[tuple[Item, str]]]:
-    """``CHUNK`` items (small ones up to ``_MOST``), and no more than about ``_CHUNK_BYTES``, so that memory stays
-    constant."""
+    """``CHUNK`` items (small ones up to ``_MOST``), and no more than about ``_CHUNK_BYTES``, so that memory
+    stays constant."""
     chunk: list[tuple[Item, str]] = []
     size = 0
     for item, split in items:

@@ -29,7 +29,7 @@ class Row:
 
     source: str
     name: str
-    digest: bytes
+    digest: bytes = b""
     reject: str = ""
     png: bytes = b""
     pixels_digest: bytes = b""
