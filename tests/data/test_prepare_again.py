@@ -15,6 +15,7 @@ import pytest
 from sample_photos import OPTIONS, contents, folder, messy, smooth
 
 from facegan.data import chunks, finish
+from facegan.data import prepare as preparing
 from facegan.data.prepare import CHUNK, Progress, prepare
 from facegan.errors import InputError
 from facegan.images import png_bytes
@@ -174,7 +175,10 @@ def test_two_runs_into_one_folder_at_once(tmp_path: Path) -> None:
     assert "another 'facegan prepare' is writing it" in told[0] and told[0].count("\n") == 1
 
 
-def test_a_worker_that_dies_is_one_line_and_the_next_run_goes_on(tmp_path: Path) -> None:
+def test_a_worker_that_dies_is_one_line_and_the_next_run_goes_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(preparing, "_LITTLE", 0)  # six chunks
     photos = folder(tmp_path / "photos", 6 * CHUNK)
 
     def kill(progress: Progress) -> None:
