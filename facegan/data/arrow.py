@@ -27,10 +27,12 @@ class Opened:
     def batches(self, columns: list[str] | None = None) -> Iterator[Any]:
         """Record batches of at most 64 rows."""
         if self.reader is not None:
-            size = _rows_at_once(self.reader.metadata)
+            size = rows_at_once(self.reader.metadata)
             yield from self.reader.iter_batches(size, columns=columns)
             return
         for batch in _arrow_batches(self.source):
+            if batch.nbytes > 2**20 + MAX_RATIO * self.source.stat().st_size:
+                raise InputError(f"{self.source}: compressed beyond reason")
             part = batch.select(columns) if columns is not None else batch
             for start in range(0, part.num_rows, _AT_ONCE):
                 yield part.slice(start, _AT_ONCE)
@@ -46,7 +48,7 @@ def check_groups(name: str, metadata: Any) -> None:
             raise InputError(f"{name}: compressed beyond reason")
 
 
-def _rows_at_once(metadata: Any) -> int:
+def rows_at_once(metadata: Any) -> int:
     """So few that they fit in 256 MiB even if each is as large as its row group."""
     largest = max((metadata.row_group(i).total_byte_size for i in range(metadata.num_row_groups)), default=0)
     return max(1, min(_AT_ONCE, 2**28 // max(largest, 1)))

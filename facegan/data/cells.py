@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import datetime
 import decimal
 import math
 from collections.abc import Iterable, Mapping
 from typing import Any
+
+import numpy as np
 
 from facegan.data.items import AttributeValue
 from facegan.files import printable
@@ -16,8 +17,7 @@ LONGEST = 256  # characters of a text that are kept; what is longer is no class
 
 def is_scalar(cell: Any) -> bool:
     """Whether a cell holds one value that can be an attribute; lists, bytes and such do not."""
-    kinds = (bool, int, float, str, decimal.Decimal, datetime.date, datetime.time)
-    return cell is None or isinstance(cell, kinds)
+    return cell is None or isinstance(cell, (bool, int, float, str, decimal.Decimal))
 
 
 def scalar(cell: Any) -> AttributeValue:
@@ -29,8 +29,7 @@ def scalar(cell: Any) -> AttributeValue:
     if isinstance(cell, (float, decimal.Decimal)):
         number = float(cell)
         return None if math.isnan(number) else number
-    text = cell if isinstance(cell, str) else cell.isoformat() if hasattr(cell, "isoformat") else str(cell)
-    return printable(text[:LONGEST])
+    return printable(str(cell)[:LONGEST])
 
 
 def scalars(
@@ -46,3 +45,44 @@ def scalars(
         else:
             others.add(name)
     return values, others
+
+
+_STARTS = ("/9j/", "iVBORw0KGgo", "UklGR", "R0lGOD", "Qk0")  # of JPEG, PNG, WebP, GIF and BMP in base64
+
+
+def from_text(text: str) -> bytes | None:
+    """The picture in a data URI or in base64; None for other texts, such as paths."""
+    import base64
+    import binascii
+
+    head, comma, body = text.partition(",")
+    if text.startswith("data:"):
+        if not comma or not head.endswith(";base64"):
+            return None
+    elif text.startswith(_STARTS) and len(text) > 100:
+        body = text
+    else:
+        return None
+    try:
+        return base64.b64decode(body)
+    except (binascii.Error, ValueError):
+        return None
+
+
+def as_array(cell: Any, dtype: Any, shape: tuple[int, ...] | None) -> np.ndarray | None:
+    """Pixels ``H,W,C`` from nested lists ``H,W``, ``H,W,C`` or ``C,H,W``, or from one flat list: of
+    ``shape``, or of a square gray picture. None for what is none of these."""
+    try:
+        array = np.asarray(cell, dtype)
+    except (ValueError, TypeError, OverflowError):
+        return None
+    if shape is not None and array.size == math.prod(shape):
+        array = array.reshape(shape)
+    if array.ndim == 1 and array.size and math.isqrt(array.size) ** 2 == array.size:
+        array = array.reshape(math.isqrt(array.size), -1)
+    if array.ndim == 3 and array.shape[2] not in (1, 3, 4) and array.shape[0] in (1, 3, 4):
+        array = array.transpose(1, 2, 0)
+    if array.ndim == 2:
+        array = array[..., None]
+    good = array.ndim == 3 and array.shape[2] in (1, 3, 4) and array.size
+    return np.ascontiguousarray(array) if good else None

@@ -1,101 +1,296 @@
-"""Pictures from tables: Parquet, prepared datasets, the Hub."""
+"""Pictures from tables: Parquet and Arrow files, prepared datasets, folders of ``save_to_disk``, the Hub."""
 
 from __future__ import annotations
 
 import importlib
-from collections.abc import Iterator, Sequence
+import itertools
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from facegan.data.archives import capped
-from facegan.data.items import MAX_FILE_BYTES, MAX_RATIO, AttributeValue, Item, hidden
+from facegan.data.arrow import ARROW_SUFFIXES, Opened, opened
+from facegan.data.cells import as_array, from_text, is_scalar, scalar
+from facegan.data.columns import Columns, NoPictures, check_split, columns_of, leaf_type, split_of
+from facegan.data.items import MAX_FILE_BYTES, AttributeValue, Item, hidden, looks_like_image
+from facegan.data.labels import partition, register
 from facegan.data.reading import Reading
-from facegan.data.splits import name_words, split_named
-from facegan.errors import InputError, first_line
+from facegan.data.splits import SPLIT_COLUMNS, folder_word, name_words, split_named, split_value
+from facegan.errors import ImageError, InputError
+from facegan.files import printable
+from facegan.values import Meaning, meaning_of
 
-_OURS = ("image", "img", "attributes", "source", "box", "landmarks")  # columns that are no attribute
-
-
-def _row_item(
-    row: dict[str, Any], source: str, index: int, split: str | None, numbers: Sequence[str] = ()
-) -> Item:
-    """``numbers`` are the columns that become attributes; every whole number if there are none."""
-    value = row.get("image", row.get("img"))
-    content, name = (value.get("bytes"), value.get("path")) if isinstance(value, dict) else (value, None)
-    own = row.get("attributes")
-    attributes: dict[str, AttributeValue] = (
-        {k: _small(v) for k, v in own.items()} if isinstance(own, dict) else {}
-    )
-    for key, v in row.items():
-        if key in numbers or (key not in _OURS and isinstance(v, (bool, int))):
-            attributes[key] = _small(v)
-    where = f"{source}!{index}"
-    if not isinstance(content, bytes):
-        return Item(str(name or index), where, reject="no picture in this row")
-    if len(content) > MAX_FILE_BYTES:
-        return Item(str(name or index), where, reject="file too large")
-    return Item(
-        str(name or index), str(row.get("source") or where), content, attributes=attributes, split=split
-    )
+NO_PICTURE = "no picture in this row"
+ONLY_NAMED = (
+    "its row only names a file, which is not beside the table: give the folder of the pictures instead"
+)
+SAVED_FILES = ("state.json", "dataset_info.json", "dataset_dict.json")  # of save_to_disk
+_SURVEYED = 256  # pictures of a stream whose values decide what all values mean
 
 
-def _small(value: Any) -> int | None:
-    return int(value) if isinstance(value, (bool, int)) and -32768 <= value <= 32767 else None
+@dataclass
+class Near:
+    """Reads files that a table only names, of the source's own folder alone."""
+
+    root: Path
+    """Nothing outside of it is read, wherever links or ``..`` lead."""
+    table: Path
+    prefix: tuple[str, ...] | None = None
+    """What the named paths have before their part below the folder: of a place where they once were."""
+    taken: set[Path] = field(default_factory=set)
+
+    def read(self, text: str) -> tuple[str, bytes] | None:
+        """A file's name below the folder and its content; None where it is not there."""
+        parts = tuple(p for p in text.replace("\\", "/").split("/") if p not in ("", "."))
+        if not parts or "\0" in text or "://" in text:
+            return None
+        tries = range(len(parts)) if self.prefix is None else (len(self.prefix),)
+        for cut in tries:
+            if self.prefix is not None and parts[:cut] != self.prefix:
+                return None
+            for base in dict.fromkeys((self.table, self.root)):
+                if found := self._inside(base.joinpath(*parts[cut:])):
+                    self.prefix = parts[:cut]
+                    self.taken.add(self.root / found[0])
+                    return found
+        return None
+
+    def _inside(self, path: Path) -> tuple[str, bytes] | None:
+        try:
+            full, root = path.resolve(), self.root.resolve()
+            if not full.is_relative_to(root) or not full.is_file() or full.stat().st_size > MAX_FILE_BYTES:
+                return None
+            return full.relative_to(root).as_posix(), full.read_bytes()
+        except (OSError, ValueError, RuntimeError):  # names beyond reason, loops of links
+            return None
 
 
-def _check_groups(path: Path, metadata: Any) -> None:
-    """InputError for a row group that unpacks beyond reason; a small file may hold large zeros."""
-    for i in range(metadata.num_row_groups):
-        columns = [metadata.row_group(i).column(j) for j in range(metadata.num_columns)]
-        packed = sum(max(column.total_compressed_size, 0) for column in columns)
-        unpacked = sum(column.total_uncompressed_size for column in columns)
-        if unpacked > 2**20 + MAX_RATIO * packed:
-            raise InputError(f"{path}: compressed beyond reason")
+@dataclass
+class Rows:
+    """Makes items of a table's rows."""
+
+    columns: Columns
+    source: str
+    near: Near | None = None
+    dtype: Any = np.uint8
+    meaning: Meaning | None = None
+    split: str | None = None
+    split_from: str = ""
+    fixed: dict[str, AttributeValue] = field(default_factory=dict)
+    """Attributes of all rows, of the folders in which the table lies."""
+
+    def item(self, row: dict[str, Any], index: int) -> Item:
+        """The picture of one row, or a reject that says why there is none."""
+        found, where = self.columns, f"{self.source}!{index}"
+        name, content, pixels, reject = self._picture(row.get(found.image))
+        name = name or (row.get(found.name) if found.name else None) or str(index)
+        split, origin = self.split, self.split_from
+        if found.split and (own := split_of(found, row.get(found.split))):
+            split, origin = own, f"column '{found.split}'"
+        if found.ours and row.get("source"):
+            where = str(row["source"])
+        if not reject and len(content) > MAX_FILE_BYTES:
+            reject, content = "file too large", b""
+        return Item(
+            printable(str(name)), where, content, pixels, reject, self._attributes(row), split, origin
+        )
+
+    def _attributes(self, row: dict[str, Any]) -> dict[str, AttributeValue]:
+        cells = [(name, row.get(name)) for name in self.columns.attributes]
+        for name in self.columns.structs:
+            cells += (row.get(name) or {}).items()
+        values = dict(self.fixed)
+        for name, cell in cells:
+            value = scalar(cell) if is_scalar(cell) else None
+            if (numbers := self.columns.classes.get(name)) and isinstance(value, int):
+                value = numbers[value] if 0 <= value < len(numbers) else None if value == -1 else value
+            values[printable(name)[:100]] = value
+        return values
+
+    def _picture(self, cell: Any) -> tuple[str | None, bytes, np.ndarray | None, str]:
+        """A picture's name, its content or its pixels, or why there is none."""
+        name: str | None = None
+        if isinstance(cell, dict):
+            path, cell = cell.get("path"), cell.get("bytes")
+            name = path if isinstance(path, str) else None
+            cell = name if cell is None else cell
+        if isinstance(cell, str):
+            content = from_text(cell)
+            if content is not None:
+                return name, content, None, ""
+            found = self.near.read(cell) if self.near else None
+            return (*found, None, "") if found else (cell[-200:], b"", None, ONLY_NAMED)
+        if isinstance(cell, bytes) and cell:
+            return name, cell, None, ""
+        if self.columns.kind != "pixels" or cell is None:
+            return name, b"", None, NO_PICTURE
+        array = as_array(cell, self.dtype, self.columns.shape)
+        if array is None or self.meaning is None:
+            return name, b"", None, "no shape of a picture (height, width, channels)"
+        try:
+            return name, b"", self.meaning.levels(array), ""
+        except ImageError as error:
+            return name, b"", None, error.reason
 
 
-def _rows_at_once(metadata: Any) -> int:
-    """So few that they fit in 256 MiB even if each is as large as its row group."""
-    largest = max((metadata.row_group(i).total_byte_size for i in range(metadata.num_row_groups)), default=0)
-    return max(1, min(64, 2**28 // max(largest, 1)))
-
-
-def from_parquet(path: Path, reading: Reading, below: Path | None = None) -> Iterator[Item]:
-    """Rows with a column ``image``: Hugging Face's struct, or the encoded bytes themselves.
-
-    The file's name says the split (``validation-00000-of-00001``), or a folder ``below`` the source's.
-    """
+def _survey(table: Opened, column: str, dtype: Any) -> np.ndarray:
+    """The least and the greatest values of a column of pixels, a pair for each batch."""
     import pyarrow as pa
-    import pyarrow.parquet as pq
+    import pyarrow.compute as pc
 
+    pairs = []
+    for batch in table.batches([column]):
+        values = batch.column(batch.schema.get_field_index(column))
+        if isinstance(values, pa.ExtensionArray):
+            values = values.storage
+        while hasattr(values, "flatten") and not pa.types.is_primitive(values.type):
+            values = values.flatten()
+        ends = pc.min_max(values).as_py()
+        if ends["min"] is not None:
+            pairs.append([ends["min"], ends["max"]])
+    return np.asarray(pairs, dtype)
+
+
+def _mean(values: np.ndarray, what: str, short: str, reading: Reading) -> Meaning | None:
+    """What a column's numbers mean, noted where they are no bytes."""
+    if not values.size:
+        return None
+    meaning = meaning_of(values, what, reading.value_range)
+    if values.dtype != np.uint8:
+        clipped = "; what lies outside is clipped" if meaning.outside else ""
+        found = f"{values.dtype} values {meaning.low:g}..{meaning.high:g}"
+        reading.notes.add(f"{short}: {found} read as {meaning.range}{clipped}")
+    return meaning
+
+
+def _distinct(table: Opened, column: str) -> list[Any]:
+    """The different values of a column, a thousand at most."""
+    found: dict[Any, None] = {}
+    for batch in table.batches([column]):
+        found.update(dict.fromkeys(batch.column(batch.schema.get_field_index(column)).to_pylist()))
+        if len(found) > 1000:
+            break
+    return list(found)
+
+
+def _of_path(path: Path, below: Path | None) -> tuple[str | None, str, dict[str, AttributeValue]]:
+    """Split, what says so, and attributes: by the file's name and the folders between it and the source's."""
     folders = path.relative_to(below).parts[:-1] if below else ()
-    split = split_named([name_words(path.name)[0], *folders])
+    values: dict[str, AttributeValue] = dict(filter(None, map(partition, folders)))
+    for key in [k for k in values if k.lower() in SPLIT_COLUMNS]:
+        if split := split_value(values[key]):
+            del values[key]
+            return split, "folders", values
+    if split := split_named([name_words(path.name)[0]]):
+        return split, "file names", values
+    split = split_named(folder.removeprefix("partial-") for folder in folders)
+    return split, "folders" if split else "", values
+
+
+def from_parquet(
+    path: Path,
+    reading: Reading,
+    below: Path | None = None,
+    near: Near | None = None,
+    own_classes: dict[str, list[int]] | None = None,
+) -> Iterator[Item]:
+    """Rows of a Parquet or Arrow file with a column of pictures: see :func:`columns_of`.
+
+    The file's name says the split (``validation-00000-of-00001``), or a folder ``below`` the source's, or
+    a column; folders such as ``Smiling=1`` are attributes. Files that rows only name are read where they
+    lie in the source's folder. ``own_classes`` are the numbers of a prepared dataset's classes.
+    """
+    near = near or Near(below or path.parent, path.parent)
+    short = path.name
+    with opened(path, str(path)) as table:
+        columns = columns_of(table.schema, str(path), short, reading)
+        if columns.split:
+            check_split(columns, _distinct(table, columns.split), short, reading)
+        columns.classes |= own_classes or {}
+        split, origin, fixed = _of_path(path, below)
+        rows = Rows(columns, str(path), near, split=split, split_from=origin, fixed=fixed)
+        if columns.kind == "pixels":
+            leaf, _ = leaf_type(table.schema.field(columns.image).type)
+            rows.dtype = np.dtype(leaf.to_pandas_dtype())
+            values = _survey(table, columns.image, rows.dtype)
+            rows.meaning = _mean(values, f"{path}: column '{columns.image}'", short, reading)
+        numbers = itertools.count()
+        for batch in table.batches(columns.wanted()):
+            yield from map(rows.item, batch.to_pylist(), numbers)
+
+
+def is_table(name: str) -> bool:
+    """Whether a file of this name is a table that can hold pictures."""
+    return name.lower().endswith((".parquet", *ARROW_SUFFIXES))
+
+
+def is_cache(name: str) -> bool:
+    """Whether ``datasets`` keeps a table of this name for itself."""
+    return bool(re.match(r"(cache|tmp)[-\w]*\.arrow$", name))
+
+
+def tables_in(path: Path) -> list[Path]:
+    """The tables of a folder, which may hold pictures in their rows, in the order of their names.
+
+    ``metadata.parquet`` beside pictures describes these, and caches of ``datasets`` are copies.
+    """
+    found = []
+    for file in sorted(p for p in path.rglob("*") if is_table(p.name)):
+        name = file.relative_to(path).as_posix()
+        if hidden(name) or not file.is_file() or is_cache(file.name):
+            continue
+        if file.name == "metadata.parquet" and any(looks_like_image(p.name) for p in file.parent.iterdir()):
+            continue
+        found.append(file)
+    return found
+
+
+def _own_classes(path: Path, reading: Reading) -> dict[str, list[int]]:
+    """The numbers of the classes that a prepared dataset names."""
     try:
-        with pq.ParquetFile(path) as file:
-            _check_groups(path, file.metadata)
-            columns = {field.name: field.type for field in file.schema_arrow}
-            if not {"image", "img"} & set(columns):
-                raise InputError(f"{path}: no column 'image' (columns: {', '.join(columns)})")
-            whole = (pa.types.is_integer, pa.types.is_boolean)
-            numbers = [n for n, t in columns.items() if n not in _OURS and any(is_(t) for is_ in whole)]
-            index = 0
-            for batch in file.iter_batches(_rows_at_once(file.metadata)):
-                for row in batch.to_pylist():
-                    yield _row_item(row, str(path), index, split, numbers)
-                    index += 1
-    except InputError:
-        raise
-    except Exception as error:  # Arrow's own, and Unicode, number and key errors of damaged files
-        raise InputError(f"{path}: not a readable Parquet file ({first_line(error)})") from None
+        named = json.loads((path / "dataset.json").read_text(encoding="utf-8"))["class_names"]
+        return {str(name): register(reading, str(name), names) for name, names in named.items()}
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        return {}
 
 
-def from_dataset(path: Path, reading: Reading) -> Iterator[Item]:
-    """Another prepared dataset, or any folder of Parquet files."""
-    for file in sorted(path.rglob("*.parquet")):
-        if not hidden(file.relative_to(path).as_posix()):
-            yield from from_parquet(file, reading, path)
+def _saved_split(folder: Path, root: Path) -> str | None:
+    """The split of a folder that ``datasets`` saved: its name in a DatasetDict, or as its state says."""
+    if folder != root and (folder.parent / "dataset_dict.json").is_file():
+        return folder_word(folder.name)
+    try:
+        said = json.loads((folder / "state.json").read_text(encoding="utf-8"))["_split"]
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+        return None
+    return split_named(re.split(r"[^a-z]+", said.lower())) if isinstance(said, str) else None
 
 
-def _fetched(value: Any, open_file: Any) -> Any:
+def from_dataset(path: Path, reading: Reading, taken: set[Path] | None = None) -> Iterator[Item]:
+    """Another prepared dataset, what ``save_to_disk`` wrote, or any folder of Parquet or Arrow files.
+
+    Into ``taken`` go the files that were read because rows name them. A table without pictures is a reject.
+    """
+    classes = _own_classes(path, reading)
+    for file in tables_in(path):
+        near = Near(path, file.parent, taken=set() if taken is None else taken)
+        split = _saved_split(file.parent, path) if file.suffix == ".arrow" else None
+        try:
+            for item in from_parquet(file, reading, path, near, classes):
+                if split and not item.split:
+                    item = replace(item, split=split, split_from="save_to_disk")
+                yield item
+        except NoPictures as error:
+            name = file.relative_to(path).as_posix()
+            reading.notes.add(str(error))
+            yield Item(name, str(file), reject="table without a column of pictures")
+
+
+def fetched(value: Any, open_file: Any) -> Any:
     """An image struct with its bytes: datasets of plain files only name them. Of the Hub's files alone,
     so that a stranger's table cannot name one of this machine."""
     if not isinstance(value, dict) or value.get("bytes") is not None:
@@ -107,25 +302,41 @@ def _fetched(value: Any, open_file: Any) -> Any:
         return {"path": path.partition("::")[0].rpartition("/")[2], "bytes": capped(stream, MAX_FILE_BYTES)}
 
 
+def _from_stream(name: str, split: str, stream: Any, datasets: Any, open_file: Any, reading: Reading) -> Any:
+    """The items of one split of a Hub dataset."""
+    features = stream.features or stream._resolve_features().features
+    columns = columns_of(features.arrow_schema, name, name, reading)
+    wanted = columns.wanted()
+    for column in wanted:
+        if type(features[column]).__name__ == "Image":
+            stream = stream.cast_column(column, datasets.Image(decode=False))
+    ours = split_named(re.split(r"[^a-z]+", split.lower()))
+    rows = Rows(columns, f"{name}/{split}", split=ours, split_from="the Hub" if ours else "")
+    image = columns.image
+    values: Iterator[dict[str, Any]] = (
+        {**row, image: fetched(row.get(image), open_file)} for row in stream.select_columns(wanted)
+    )
+    if columns.kind == "pixels":
+        first = list(itertools.islice(values, _SURVEYED))
+        leaf, _ = leaf_type(features.arrow_schema.field(image).type)
+        rows.dtype = np.dtype(leaf.to_pandas_dtype())
+        arrays = (as_array(row[image], rows.dtype, columns.shape) for row in first)
+        ends = [[a.min(), a.max()] for a in arrays if a is not None]
+        what = f"{name}: column '{image}'"
+        rows.meaning = _mean(np.asarray(ends, rows.dtype), what, name, reading)
+        values = itertools.chain(first, values)
+    return map(rows.item, values, itertools.count())
+
+
 def from_hub(name: str, reading: Reading) -> Iterator[Item]:
     """A dataset on the Hugging Face Hub, streamed."""
     try:
         datasets: Any = importlib.import_module("datasets")  # a folder of this name may lie in the way
         open_file = importlib.import_module("datasets.utils.file_utils").xopen
 
-        splits = datasets.get_dataset_split_names(name)
-        for split in splits:
+        for split in datasets.get_dataset_split_names(name):
             stream = datasets.load_dataset(name, split=split, streaming=True)
-            column = next((c for c in ("image", "img") if c in (stream.column_names or [])), None)
-            if column is None:
-                raise InputError(f"{name}: no column 'image' (columns: {stream.column_names})")
-            stream = stream.cast_column(column, datasets.Image(decode=False))
-            ours = {"train": "train", "validation": "val", "valid": "val", "val": "val", "test": "test"}.get(
-                split
-            )
-            for index, row in enumerate(stream):
-                row[column] = _fetched(row[column], open_file)
-                yield _row_item(row, f"{name}/{split}", index, ours)
+            yield from _from_stream(name, split, stream, datasets, open_file, reading)
     except InputError:
         raise
     except Exception as error:  # network, name and permission errors of many libraries

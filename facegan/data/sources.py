@@ -15,7 +15,15 @@ from pathlib import Path
 from facegan.data.archives import from_tar, from_zip
 from facegan.data.beside import Beside
 from facegan.data.items import MAX_FILE_BYTES, Item, hidden, looks_like_image
-from facegan.data.parquet import from_dataset, from_hub, from_parquet
+from facegan.data.parquet import (
+    SAVED_FILES,
+    from_dataset,
+    from_hub,
+    from_parquet,
+    is_cache,
+    is_table,
+    tables_in,
+)
 from facegan.data.reading import Reading
 from facegan.data.splits import name_words, split_named
 from facegan.data.tables import from_idx, from_npz
@@ -87,7 +95,7 @@ _KINDS: list[tuple[Callable[[Path], bool], Callable[[Path, Reading], Iterator[It
     (lambda p: p.suffix.lower() == ".zip", from_zip),
     (lambda p: p.name.lower().endswith(_TAR), from_tar),
     (lambda p: p.suffix.lower() == ".npz", from_npz),
-    (lambda p: _is_parquet(p.name), from_parquet),
+    (lambda p: is_table(p.name), from_parquet),
     (lambda p: "ubyte" in p.name or p.suffix.lower() == ".idx", from_idx),
     (lambda p: True, lambda p, reading: iter([from_file(p, reading)])),
 ]  # fmt: skip
@@ -97,10 +105,6 @@ def _idx_files(path: Path) -> list[Path]:
     """A folder's IDX files of pictures, those of training first, so that the order is that of the splits."""
     found = sorted(p for p in path.iterdir() if "images" in p.name and "ubyte" in p.name and p.is_file())
     return sorted(found, key=lambda p: split_named(name_words(p.name)) == "test")
-
-
-def _is_table_folder(path: Path) -> bool:
-    return any(path.glob("*.parquet")) or any(path.glob("data/*.parquet"))
 
 
 def _is_prepared(path: Path) -> bool:
@@ -116,23 +120,27 @@ def _is_prepared(path: Path) -> bool:
 
 def _from_directory(path: Path, reading: Reading) -> Iterator[Item]:
     """IDX or Parquet files and whatever lies beside them, or else any files."""
+    tables = tables_in(path)
     if _is_prepared(path):
-        if not _is_table_folder(path):
+        if not tables:
             raise InputError(f"{path}: a prepared dataset, but its shards (data/*.parquet) are gone")
         yield from from_dataset(path, reading)
         return
-    idx, table = _idx_files(path), _is_table_folder(path)
+    idx = _idx_files(path)
     for file in idx:
         yield from from_idx(file, reading)
-    if table:
-        yield from from_dataset(path, reading)
-    yield from from_folder(
-        path, reading, lambda n: bool(idx and "ubyte" in n) or bool(table and _is_parquet(n))
-    )
+    taken = {*tables}
+    yield from from_dataset(path, reading, taken)
+    saved = {file.parent for file in tables if file.suffix == ".arrow"}
 
+    def without(name: str) -> bool:
+        """Whether a file was read already, or tells of one that was."""
+        full = path / name
+        tells = full.name in SAVED_FILES and {full.parent, *full.parent.glob("*/")} & saved
+        cached = is_cache(full.name) and full.parent in saved
+        return bool((idx and "ubyte" in name) or full in taken or tells or cached)
 
-def _is_parquet(name: str) -> bool:
-    return name.lower().endswith(".parquet")
+    yield from from_folder(path, reading, without)
 
 
 def open_source(text: str, reading: Reading | None = None) -> Iterator[Item]:
@@ -190,7 +198,7 @@ def estimate(sources: tuple[str, ...]) -> int | None:
     for text in sources:
         path = _path(text)
         try:
-            if path.is_dir() and not _idx_files(path) and not _is_table_folder(path):
+            if path.is_dir() and not _idx_files(path) and not tables_in(path):
                 total += sum(
                     1 for p in path.rglob("*") if p.is_file() and not hidden(p.relative_to(path).as_posix())
                 )

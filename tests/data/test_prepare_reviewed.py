@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 import pytest
 from sample_photos import OPTIONS, folder, smooth
 
-from facegan.data import tables
+from facegan.data import arrow, parquet
 from facegan.data.crops import TEMPLATE
 from facegan.data.dataset import Dataset
 from facegan.data.prepare import prepare
@@ -47,9 +47,7 @@ def test_a_small_parquet_file_that_unpacks_to_much_is_refused(tmp_path: Path) ->
 def test_rows_of_large_groups_are_read_few_at_a_time(tmp_path: Path) -> None:
     rows = [{"bytes": np.random.default_rng(i).bytes(2**20), "path": f"{i}.png"} for i in range(16)]
     pq.write_table(pa.table({"image": rows}), tmp_path / "a.parquet", use_dictionary=False)
-    assert (
-        tables._rows_at_once(pq.read_metadata(tmp_path / "a.parquet")) == 2**28 // (16 * 2**20 + 2**10) == 15
-    )
+    assert arrow.rows_at_once(pq.read_metadata(tmp_path / "a.parquet")) == 2**28 // (16 * 2**20 + 2**10) == 15
 
 
 def test_hub_datasets_of_plain_files_are_read_but_no_file_of_this_machine() -> None:
@@ -60,12 +58,12 @@ def test_hub_datasets_of_plain_files_are_read_but_no_file_of_this_machine() -> N
         return io.BytesIO(b"content")
 
     remote = {"bytes": None, "path": "zip://a/b.png::hf://datasets/user/name@main/train.zip"}
-    assert tables._fetched(remote, open_file) == {"path": "b.png", "bytes": b"content"}
+    assert parquet.fetched(remote, open_file) == {"path": "b.png", "bytes": b"content"}
     plain = {"bytes": None, "path": "hf://datasets/user/name@main/c.png"}
-    assert tables._fetched(plain, open_file) == {"path": "c.png", "bytes": b"content"}
+    assert parquet.fetched(plain, open_file) == {"path": "c.png", "bytes": b"content"}
     for value in ({"bytes": None, "path": "/etc/passwd"}, {"bytes": None, "path": "zip://a::/etc/x"}, None,
                   {"bytes": b"x", "path": "hf://x"}, {"bytes": None, "path": None}):  # fmt: skip
-        assert tables._fetched(value, open_file) == value
+        assert parquet.fetched(value, open_file) == value
     assert asked == [remote["path"], plain["path"]]
 
 

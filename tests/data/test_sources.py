@@ -195,14 +195,18 @@ def test_idx_files_in_a_folder_come_with_labels_and_splits_and_do_not_hide_other
     ]
 
 
-def test_parquet_columns_of_numbers_are_attributes_gaps_too(tmp_path: Path) -> None:
+def test_parquet_columns_are_attributes_gaps_too(tmp_path: Path) -> None:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
     columns = {"image": list(pngs().values())[:3], "label": [3, None, 5], "ok": [True, False, None]}
     pq.write_table(pa.table({**columns, "word": ["a", "b", "c"]}), tmp_path / "a.parquet")
     found = [item.attributes for item in open_source(str(tmp_path))]
-    assert found == [{"label": 3, "ok": 1}, {"label": None, "ok": 0}, {"label": 5, "ok": None}]
+    assert found == [
+        {"label": 3, "ok": 1, "word": "a"},
+        {"label": None, "ok": 0, "word": "b"},
+        {"label": 5, "ok": None, "word": "c"},
+    ]
 
 
 def test_a_hub_name_without_connection_is_one_line_soon(monkeypatch: pytest.MonkeyPatch) -> None:
