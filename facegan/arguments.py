@@ -6,12 +6,14 @@ and gives one kind; InputError says in one line what was given and what is neede
 
 from __future__ import annotations
 
+import dataclasses
+import functools
 import math
 import numbers
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeGuard, Union
+from typing import TYPE_CHECKING, Any, TypeGuard, Union, get_args, get_origin, get_type_hints
 
 from facegan.errors import InputError
 
@@ -73,7 +75,7 @@ def whole(value: Any, what: str, least: int = 0, most: int = LAST_SEED) -> int:
     if not is_number(plain) or not math.isfinite(plain) or int(plain) != plain:
         raise InputError(f"{what} must be a whole number, not {shown(value)}")
     if not least <= plain <= most:
-        upto = "2^63 - 1" if most == LAST_SEED else f"{most:,}"
+        upto = "2^63 - 1" if most == LAST_SEED else f"{most:,}" if most >= 10_000 else str(most)
         raise InputError(f"{what} must be from {least} to {upto}, not {int(plain)}")
     return int(plain)
 
@@ -106,6 +108,67 @@ def one_of(value: Any, what: str, known: Iterable[str]) -> str:
         there = ", ".join(filter(None, known))
         raise InputError(f"{what} must be one of {there}, not {shown(value)}")
     return value
+
+
+def text(value: Any, what: str, such_as: str = "") -> str:
+    """A text, which may be empty."""
+    if not isinstance(value, str):
+        raise InputError(
+            f"{what} must be a text{f' such as {such_as}' if such_as else ''}, not {shown(value)}"
+        )
+    return value
+
+
+def setting(value: Any, hint: Any, what: str) -> Any:
+    """``value`` as a field of the type ``hint`` holds it: numbers as Python's, lists as tuples.
+
+    InputError where it is of another kind; what has no simple type comes back as it is.
+    """
+    if hint is bool:
+        return switch(value, what)
+    if hint is int:
+        return whole(value, what, -LAST_SEED)
+    if hint is float:
+        if not is_number(_plain(value)):
+            raise InputError(f"{what} must be a number, not {shown(value)}")
+        return value if isinstance(value, (int, float)) else float(_plain(value))
+    if hint is str:
+        return str(value) if isinstance(value, os.PathLike) else text(value, what)
+    origin, inner = get_origin(hint), get_args(hint)
+    if origin is tuple and len(inner) == 2 and inner[1] is Ellipsis:
+        if isinstance(value, str) and inner[0] is str:
+            return (value,)
+        if isinstance(value, str) or not _iterable(value):
+            raise InputError(f"{what} must be a list, not {shown(value)}")
+        return tuple(setting(part, inner[0], what) for part in value)
+    if type(None) in inner:
+        return None if value is None else setting(value, next(k for k in inner if k is not type(None)), what)
+    return value
+
+
+def settings(cls: type, values: Mapping[str, Any]) -> dict[str, Any]:
+    """Values for fields of the dataclass ``cls``, by name, as :func:`setting` makes them.
+
+    InputError names an unknown one, and the nearest that there is.
+    """
+    hints = field_types(cls)
+    for name in values:
+        if name not in hints:
+            import difflib
+
+            near = difflib.get_close_matches(name, hints, n=1)
+            hint = f"did you mean '{near[0]}'?" if near else f"there are: {', '.join(hints)}"
+            raise InputError(f"there is no setting '{name}'; {hint}")
+    return {
+        name: setting(value, hints[name], f"--{name.replace('_', '-')}") for name, value in values.items()
+    }
+
+
+@functools.lru_cache(maxsize=64)
+def field_types(cls: type) -> dict[str, Any]:
+    """The type of each field of a dataclass."""
+    hints = get_type_hints(cls)
+    return {field.name: hints[field.name] for field in dataclasses.fields(cls)}
 
 
 def place(value: Any, what: str) -> Path:
@@ -173,6 +236,8 @@ def tensor(given: Any, what: str, need: str) -> torch.Tensor:
     """
     import torch
 
+    if isinstance(given, (list, tuple)) and given and _all_alike(given):
+        given = torch.stack(list(given))
     if isinstance(given, torch.Tensor):
         found = given
         if found.dtype == torch.bool or found.is_complex():
@@ -183,6 +248,15 @@ def tensor(given: Any, what: str, need: str) -> torch.Tensor:
     if not _finite(found):
         raise InputError(f"{what}: some values are not finite (NaN or infinite)")
     return found
+
+
+def _all_alike(parts: Sequence[Any]) -> bool:
+    """Whether all are tensors of one shape and type."""
+    import torch
+
+    return all(isinstance(part, torch.Tensor) for part in parts) and (
+        len({(part.shape, part.dtype, part.device) for part in parts}) == 1
+    )
 
 
 def _array(given: Any, what: str, need: str) -> np.ndarray:

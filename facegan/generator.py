@@ -20,6 +20,7 @@ import torch
 from torch import nn
 
 from facegan import arguments
+from facegan.devices import check_device
 from facegan.errors import InputError, ModelError
 from facegan.families import get_family
 from facegan.files import read_tensors, write_bytes
@@ -244,6 +245,7 @@ class Generator:
         return self.images(arguments.seeds(seeds), truncation, batch)
 
     def to(self, device: str | torch.device) -> Generator:
+        check_device(device)
         self.network.to(device)
         self.device = torch.device(device)
         return self

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+from facegan.arguments import shown
 from facegan.errors import ConfigError
 from facegan.families import dcgan, fast, progan, r3gan, stylegan2, vanilla
 from facegan.training.config import LatentConfig, TrainConfig
@@ -402,6 +403,8 @@ RECIPES = {
 
 def recipe(name: str) -> TrainConfig:
     """The configuration called ``name``; ConfigError names the nearest known one."""
+    if not isinstance(name, str):
+        raise ConfigError(f"a recipe is a name, such as faces-fast-64, not {shown(name)}")
     if name not in RECIPES:
         import difflib
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from facegan import arguments
 from facegan.caches import tell
-from facegan.errors import InputError, ModelError
+from facegan.errors import ModelError
 
 if TYPE_CHECKING:
     import torch
@@ -160,17 +160,11 @@ def _best(run: Path) -> Path:
     return file
 
 
-def check_device(device: str | torch.device) -> None:
-    """InputError if there is no such device here."""
-    import torch
+def as_model(model: Generator | str | Path) -> Generator:
+    """A Generator as it is, or what :func:`load` makes of a name."""
+    from facegan.generator import Generator
 
-    if not isinstance(device, (str, torch.device)):
-        raise InputError(f"the device must be a name such as cpu or cuda, not {arguments.shown(device)}")
-    try:
-        torch.empty(1, device=device).cpu()
-    except (RuntimeError, AssertionError, ImportError) as error:
-        first = str(error).splitlines()[0]
-        raise InputError(f"--device {device}: not available here ({first}); try --device cpu") from None
+    return model if isinstance(model, Generator) else load(model)
 
 
 def load(reference: str | Path, device: str | torch.device = "cpu") -> Generator:
@@ -180,6 +174,7 @@ def load(reference: str | Path, device: str | torch.device = "cpu") -> Generator
     a one itself.
     """
     from facegan.deltas import apply_delta
+    from facegan.devices import check_device
     from facegan.generator import Generator
 
     before, delta = split_delta(reference)

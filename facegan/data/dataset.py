@@ -17,6 +17,7 @@ from typing import IO, Any
 
 import numpy as np
 
+from facegan import arguments
 from facegan.caches import Cache, tell
 from facegan.errors import DatasetError, first_line
 from facegan.memory import amount, free_memory
@@ -31,7 +32,7 @@ class Dataset:
     """A folder written by ``facegan prepare``; DatasetError in one line if it is missing or damaged."""
 
     def __init__(self, path: str | Path) -> None:
-        self.path = Path(path)
+        self.path = arguments.place(path, "a dataset")
         self._held: dict[tuple[Any, ...], np.ndarray] = {}
         file = self.path / "dataset.json"
         if not file.is_file():
@@ -68,7 +69,7 @@ class Dataset:
 
     def shards(self, split: str = "train") -> list[Path]:
         """The split's Parquet files in order; DatasetError for a split that is not there."""
-        if split not in self.counts:
+        if not isinstance(split, str) or split not in self.counts:
             raise DatasetError(
                 f"{self.path}: there is no split '{split}' (there are: {', '.join(self.counts)})"
             )

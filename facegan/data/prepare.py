@@ -17,13 +17,14 @@ import signal
 import sys
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Executor, Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from facegan import arguments
 from facegan.data.attributes import Splitter, read_attributes
 from facegan.data.chunks import ChunkStore, locked
 from facegan.data.crops import CROPS, PRESETS, Crop, describe
@@ -39,6 +40,7 @@ from facegan.errors import InputError
 from facegan.images import RESAMPLE
 from facegan.values import parse_range
 
+SIDES = 28, 1024  # px, from and to
 CHUNK, _CHUNK_BYTES = 32, 32 * 2**20
 _MOST, _LITTLE = 256, 128 * 2**10  # a chunk of pictures as small as digits has more of them
 _THUMBNAILS = 36
@@ -117,25 +119,51 @@ def prepare(
     ``preset`` names a whole crop and overrules the crop's other settings. ``workers`` 0 is one a core.
     InputError in one line for what cannot work; single pictures are rejected with a reason instead.
     """
-    if preset and preset not in PRESETS:
+    if not isinstance(preset, str) or (preset and preset not in PRESETS):
         raise InputError(f"--preset '{preset}' is unknown (known: {', '.join(PRESETS)})")
-    sides = (size, size) if isinstance(size, int) else tuple(size)
-    if len(sides) != 2 or not all(28 <= side <= 1024 for side in sides):
-        raise InputError(f"--size must be from 28 to 1024, not {size}")
-    made = PRESETS[preset] if preset else Crop(
-        crop, size, margin, resample, gray, all_faces, min_face, min_confidence, min_sharpness
-    )  # fmt: skip
-    listed = [sources] if isinstance(sources, (str, Path)) else list(sources)
-    config = PrepareConfig(
-        tuple(str(s) for s in listed), _check(made), include, where, limit, str(attributes), str(split),
-        drop_near_duplicates, max_pixels, value_range, image_column, follow_links,
-    )  # fmt: skip
+    cut = {
+        "kind": arguments.text(crop, "--crop"), "size": _size(size), "margin": margin, "resample": resample,
+        "gray": gray, "all_faces": all_faces, "min_face": min_face, "min_confidence": min_confidence,
+        "min_sharpness": min_sharpness,
+    }  # fmt: skip
+    choices = {
+        "include": include, "where": where, "limit": limit, "attributes": attributes, "split": split,
+        "drop_near_duplicates": drop_near_duplicates, "max_pixels": max_pixels, "value_range": value_range,
+        "image_column": image_column, "follow_links": follow_links,
+    }  # fmt: skip
+    made = PRESETS[preset] if preset else Crop(**arguments.settings(Crop, cut))
+    config = PrepareConfig(_sources(sources), _check(made), **arguments.settings(PrepareConfig, choices))
     if not config.sources:
         raise InputError("no source given")
     parse_range(value_range)
-    if limit < 0 or workers < 0:
-        raise InputError("--limit and --workers must be 0 or more")
-    return run(config, Path(out), workers or os.cpu_count() or 1, on_progress)
+    if config.limit < 0:
+        raise InputError(f"--limit must be 0 or more, not {limit}")
+    workers = arguments.whole(workers, "--workers") or os.cpu_count() or 1
+    return run(config, arguments.place(out, "--out"), workers, on_progress)
+
+
+def _sources(given: Any) -> tuple[str, ...]:
+    """One source or several: files, folders, addresses of data sets."""
+    listed = [given] if isinstance(given, (str, os.PathLike)) or not _is_list(given) else list(given)
+    for source in listed:
+        if not isinstance(source, (str, os.PathLike)):
+            raise InputError(
+                f"sources are files, folders or data sets, not {arguments.shown(source)}; of pictures in "
+                "memory make a file with numpy.savez('pictures.npz', images=ARRAY)"
+            )
+    return tuple(map(str, listed))
+
+
+def _is_list(given: Any) -> bool:
+    return isinstance(given, Iterable) and not hasattr(given, "shape")
+
+
+def _size(given: Any) -> int | tuple[int, int]:
+    """The side of squares, or (height, width)."""
+    if _is_list(given) and not isinstance(given, str) and len(sides := list(given)) == 2:
+        height, width = (arguments.whole(side, "--size", *SIDES) for side in sides)
+        return height, width
+    return arguments.whole(given, "--size", *SIDES)
 
 
 def _check(crop: Crop) -> Crop:
@@ -143,7 +171,8 @@ def _check(crop: Crop) -> Crop:
         raise InputError(f"--crop '{crop.kind}' is unknown (known: {', '.join(CROPS)})")
     if crop.resample not in RESAMPLE:
         raise InputError(f"--resample '{crop.resample}' is unknown (known: {', '.join(RESAMPLE)})")
-    if crop.margin < 0 or crop.min_face < 0 or crop.min_sharpness < 0 or not 0 <= crop.min_confidence <= 1:
+    least = min(crop.margin, crop.min_face, crop.min_sharpness)
+    if not 0 <= least < float("inf") or not 0 <= crop.min_confidence <= 1:
         raise InputError(
             "--margin, --min-face and --min-sharpness must be 0 or more, --min-confidence 0 to 1"
         )

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from facegan import arguments
 from facegan.errors import InputError
 from facegan.generator import Generator
 from facegan.images import to_float, to_uint8
@@ -19,7 +20,7 @@ from facegan.inversion.losses import distances
 from facegan.inversion.metric import inverse_metric
 from facegan.inversion.noise import noise_names, synthesize_with
 from facegan.inversion.optimize import Found, OnStep, optimize
-from facegan.inversion.photos import Photo, read_photos
+from facegan.inversion.photos import Photo, as_sources, read_photos
 from facegan.inversion.space import Space, default_space
 from facegan.latent.points import Vectors
 
@@ -152,26 +153,27 @@ def batches(
 
 
 def invert(
-    photos: str | Path | np.ndarray | Sequence[str | Path | np.ndarray], model: Generator | str | Path, *,
+    photos: Any, model: Generator | str | Path, *,
     encoder: str | Path = "auto", align: bool = True, face: int = 1, preset: str = "quick", **changes: Any,
 ) -> Inversion:  # fmt: skip
     """The vectors whose pictures are nearest to the photos.
 
-    ``photos``: files, folders, addresses, ``seed:7``, or uint8 pictures ``H,W,C``. ``model``: what ``load``
-    takes, or a Generator (whose ``encoder`` must then be a file). ``preset`` and ``changes`` are settings of
-    :class:`InvertConfig`, such as ``steps=200``.
+    ``photos``: files, folders, addresses, ``seed:7``, pictures ``H,W,C`` or ``N,H,W,C`` of any numbers
+    (arrays, tensors, Pillow's), or a list of these. ``model``: what ``load`` takes, or a Generator (whose
+    ``encoder`` must then be a file). ``preset`` and ``changes`` are settings of :class:`InvertConfig`, such
+    as ``steps=200``.
 
     >>> found = facegan.invert("me.jpg", "celeba64", steps=100)
     >>> found.vectors, found.pictures, found.errors["mse"]
     """
-    from facegan.runs import load
+    from facegan.runs import as_model
 
-    generator = model if isinstance(model, Generator) else load(model)
+    generator = as_model(model)
     guide: Encoder | None = None
     if not isinstance(model, Generator) or encoder not in ("auto", "none"):
         guide = find_encoder(generator, "" if isinstance(model, Generator) else model, str(encoder))
-    sources = [photos] if isinstance(photos, (str, Path, np.ndarray)) else list(photos)
-    read = read_photos(sources, generator, align, face, alpha=preset != "tutorial")
+    align, face = arguments.switch(align, "align"), arguments.whole(face, "--face")
+    read = read_photos(as_sources(photos), generator, align, face, alpha=preset != "tutorial")
     config = _preset(preset, all(p.seed is not None for p in read), **changes)
     done = list(batches(generator, read, config, guide))
     if done[-1].stopped:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, replace
 
+from facegan import arguments
 from facegan.errors import InputError
 
 OPTIMIZERS = ("adam", "lbfgs")
@@ -72,12 +73,13 @@ TUTORIAL_RUNS = {True: {"seed": 777, "steps": 200}, False: {"seed": 0, "steps": 
 
 def preset(name: str, generated: bool = False, **changes: object) -> InvertConfig:
     """The settings of that name; what ``changes`` hold (None: leave it) comes on top."""
-    if name not in PRESETS:
+    if not isinstance(name, str) or name not in PRESETS:
         raise InputError(f"--preset {name}: choose {', '.join(PRESETS)}")
+    given = arguments.settings(InvertConfig, {k: v for k, v in changes.items() if v is not None})
     values = dict(PRESETS[name])
     if name == "tutorial":
         values |= TUTORIAL_RUNS[generated]
-    config = replace(InvertConfig(), **values | {k: v for k, v in changes.items() if v is not None})
+    config = replace(InvertConfig(), **values | given)
     if name == "tutorial" and changes.get("snapshots") is None:
         config = replace(config, snapshots=max(1, config.steps // 5))
     return checked(config)

@@ -4,14 +4,17 @@ them: aligned and cropped as its data set was."""
 from __future__ import annotations
 
 import hashlib
+import os
 import re
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
+from facegan import arguments
 from facegan.data import crops, fetch
 from facegan.data.crops import Crop
 from facegan.data.faces import FaceDetector
@@ -94,6 +97,28 @@ class Reader:
                 "--no-align takes the picture as it is"
             )
         return found[self.face - 1].image
+
+
+def as_sources(photos: Any) -> list[str | Path | np.ndarray]:
+    """Photos as callers have them, as :func:`read_photos` takes them: arrays become uint8 ``H,W,C``."""
+    from facegan.metrics.shapes import of_array
+
+    if isinstance(photos, (str, os.PathLike)):
+        return [arguments.place(photos, "a photo")]
+    if isinstance(photos, (list, tuple)) and photos and isinstance(photos[0], (str, os.PathLike)):
+        return [arguments.place(photo, "a photo") for photo in photos]
+    if not isinstance(photos, (list, tuple)):
+        photos = [photos] if _is_one(photos) else photos
+    several = of_array(photos, "photos")
+    return [several.at(np.array([row]))[0] for row in range(several.count)]
+
+
+def _is_one(photos: Any) -> bool:
+    """Whether it is one picture: of Pillow, or with the dimensions of one."""
+    shape = getattr(photos, "shape", None)
+    return (
+        shape is None or len(shape) == 2 or (len(shape) == 3 and (shape[2] in (1, 3) or shape[0] in (1, 3)))
+    )
 
 
 def read_photos(

@@ -12,9 +12,11 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 
+from facegan import arguments
 from facegan.errors import InputError
 from facegan.generator import Latent
 
@@ -52,7 +54,7 @@ def parse_expression(text: str, groups: Mapping[str, Sequence[int]] | None = Non
     either case; put quotes around one that holds + - * or a comma. InputError shows the spot that is
     not understood.
     """
-    return _Parser(text, groups or {}).expression()
+    return _Parser(arguments.text(text, "the expression", "'1 - 2 + 3'"), groups or {}).expression()
 
 
 def names_in(text: str) -> list[str]:
@@ -136,7 +138,7 @@ Rescale = Latent | Callable[[torch.Tensor], torch.Tensor]
 
 
 def evaluate(
-    terms: Sequence[Term], sheet: torch.Tensor, rescale: Rescale | None = None
+    terms: Sequence[Term], sheet: Any, rescale: Rescale | None = None
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """Averages ``T,dim`` of the terms, and their sum with the factors, ``dim``.
 
@@ -145,6 +147,9 @@ def evaluate(
     of three has all of it. With ``rescale``, averages and result are brought to that prior's typical norm,
     std x sqrt(dim), around its mean; a vector at the mean stays there.
     """
+    sheet = arguments.tensor(getattr(sheet, "z", sheet), "the sheet", "it holds vectors, N,D or N,layers,D")
+    if sheet.ndim not in (2, 3):
+        raise InputError(f"the sheet holds vectors, N,D or N,layers,D, not shape {tuple(sheet.shape)}")
     for term in terms:
         for member in term.members:
             if not 1 <= member <= len(sheet):
@@ -167,7 +172,7 @@ def _rescaled(z: torch.Tensor, prior: Rescale) -> torch.Tensor:
 
 def arithmetic(
     expression: str,
-    sheet: torch.Tensor,
+    sheet: Any,
     groups: Mapping[str, Sequence[int]] | None = None,
     rescale: Rescale | None = None,
 ) -> torch.Tensor:

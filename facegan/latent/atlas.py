@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 
-from facegan import images
+from facegan import arguments, images
 from facegan.errors import InputError
 from facegan.generator import Generator
 from facegan.latent.layout import MOST, Progress, arrange, neighbour_distance, shape_for
@@ -35,7 +35,7 @@ class Atlas:
 
 
 def atlas(
-    model: Generator, seeds: int | Sequence[int] = 2500, *, features: str | FeatureTable = "faces",
+    model: Generator, seeds: int | arguments.Seeds = 2500, *, features: str | FeatureTable = "faces",
     columns: int = 0, tile: int = 0, truncation: float = 1.0, seed: int = 0, perplexity: float = 30.0,
     on_progress: Progress | None = None,
 ) -> Atlas:  # fmt: skip
@@ -45,7 +45,11 @@ def atlas(
     picture about square. ``tile`` is the width of a face in px (0: as it is, or less where the picture
     would be larger than 64 megapixels). ``seed`` is that of the layout; equal arguments give equal maps.
     """
-    chosen = list(range(seeds)) if isinstance(seeds, int) else list(seeds)
+    if arguments.is_number(seeds):
+        seeds = range(arguments.whole(seeds, "the number of faces", 0, arguments.MOST_SEEDS))
+    chosen = arguments.seeds(seeds)
+    columns, tile = (arguments.whole(v, n) for n, v in (("columns", columns), ("tile", tile)))
+    perplexity = arguments.real(perplexity, "perplexity", 0)
     if not 1 <= len(chosen) <= MOST:
         raise InputError(f"a map takes 1 to {MOST:,} faces, not {len(chosen):,}")
     c, h, w = model.image_shape

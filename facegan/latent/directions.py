@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from facegan import arguments
 from facegan.caches import Cache
 from facegan.data.where import plain
 from facegan.errors import InputError, ModelError
@@ -27,6 +28,7 @@ from facegan.latent.supervised import Seen, Told
 from facegan.metrics.attributes import AttributePredictor
 from facegan.metrics.features import digest
 from facegan.nets.attribute_nets import fit
+from facegan.runs import as_model
 
 FORMAT = 1
 ASSETS = Path(__file__).parent.parent / "assets" / "directions"
@@ -171,15 +173,16 @@ def base_hash(model: Generator) -> str:
 
 
 def directions(
-    model: Generator, *, network: str = "faces", settings: Settings = Settings(),
+    model: Generator | str | Path, *, network: str = "faces", settings: Settings = Settings(),
     told: Told = lambda *_: None, stages: Stages | None = None,
 ) -> Directions:  # fmt: skip
     """PCA, SeFa, and a direction for each attribute that the attribute ``network`` sees.
 
     ``stages`` keeps what is done, so that interrupted work goes on.
     """
+    model = as_model(model)
     _check(settings)
-    predictor = AttributePredictor.load(network)
+    predictor = AttributePredictor.load(arguments.place(network, "network"))
     stages = stages or Stages(None)
     spread = probe.spread_of(model, settings.seed)
     seen = see(model, predictor, settings, told, stages)
@@ -298,6 +301,9 @@ def _plain_settings(settings: Settings) -> dict[str, Any]:
 
 
 def _check(settings: Settings) -> None:
+    if not isinstance(settings, Settings):
+        raise InputError(f"settings must be directions.Settings, not {arguments.shown(settings)}")
+    arguments.settings(Settings, vars(settings))
     if settings.method not in METHODS:
         raise InputError(f"--method '{settings.method}' is unknown (known: {', '.join(METHODS)})")
     for name, least in {"samples": 50, "gradients": 8, "effects": 8, "components": 0, "seed": 0}.items():

@@ -11,17 +11,20 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 
+from facegan import arguments
 from facegan.data.where import plain
 from facegan.errors import ImageError, InputError
-from facegan.generator import Generator
+from facegan.generator import Generator, Vectorlike
 from facegan.latent import holding, probe, unsupervised, words
 from facegan.latent.directions import Directions, directions_of
 from facegan.latent.points import Vectors, parse_point, parse_seeds
 from facegan.metrics.attributes import AttributePredictor
+from facegan.runs import as_model
 
 HOLD = "male,eyeglasses,young,smiling"
 TIED = 0.5  # an effect per unit, in standard deviations, that belongs to the edit
@@ -165,18 +168,30 @@ def as_vectors(model: Generator, w: torch.Tensor, names: Sequence[str]) -> Vecto
 
 
 def edit(
-    model: Generator, target: str | Vectors | Sequence[int] | torch.Tensor, edits: str, *,
-    directions: Directions | str | Path | None = None, layers: str = "", keep: str = "",
-    hold: str = HOLD, encoder: str | Path = "none",
-) -> Edited:  # fmt: skip
+    model: Generator | str | Path,
+    target: Any,
+    edits: str | Mapping[str, float],
+    *,
+    directions: Directions | str | Path | None = None,
+    layers: str | Sequence[int] = "",
+    keep: str | Path | Sequence[int] = "",
+    hold: str = HOLD,
+    encoder: str | Path = "none",
+) -> Edited:
     """Move faces along directions: ``edit(model, "seed:7", "smiling=+2, eyeglasses=-1").images``.
 
-    ``target`` is as on the command line, a list of seeds, or latents ``N,dim`` or w. ``layers`` limits the
-    edit to some of the places that take w; ``keep`` names layers that stay (``0-2``), or a picture that is
+    ``target`` is as on the command line, seeds, or latents ``N,dim`` or w, as arrays, lists, tensors or saved
+    vectors; ``edits`` may be ``{"smiling": 2}``, too. ``layers`` limits the edit to some of the places that
+    take w; ``keep`` names layers that stay (``0-2``), or a picture that is
     white where the original stays. ``encoder`` is a file that guesses vectors of photos. ``hold`` names
     attributes that must not change: at each face the bundled network corrects the way (see ``holding.py``);
     "none" moves straight. Without ``directions`` they are found once and kept.
     """
+    model = as_model(model)
+    edits = ",".join(f"{n}={v}" for n, v in edits.items()) if isinstance(edits, Mapping) else edits
+    arguments.text(edits, "edits", "'smiling=+2'")
+    layers, keep = _numbers(layers, "--layers"), _numbers(keep, "--keep")
+    arguments.text(hold, "--hold")
     points = target_points(model, target, encoder) if isinstance(target, str) else _points(model, target)
     points = Vectors(at_home(model, points.z), points.names, points.model_hash, points.space)
     if directions is None:
@@ -249,27 +264,38 @@ def held(model: Generator, w: torch.Tensor, step: torch.Tensor, watch: Sequence[
     return holding.hold(model, AttributePredictor.load("faces"), probe.spread_of(model), w, step, watch)
 
 
-def _points(model: Generator, target: Vectors | Sequence[int] | torch.Tensor) -> Vectors:
-    if isinstance(target, Vectors):
-        if target.space == "w+":
-            return target
-        named, target = target.names, target.z
-    else:
-        named = ()
-    if isinstance(target, torch.Tensor):
-        with torch.inference_mode():
-            w = model.map(target.float()).cpu().clone()
-        return Vectors(w, named or tuple(f"#{i + 1}" for i in range(len(w))), model.hash, "w+")
-    return target_points(model, ",".join(str(int(seed)) for seed in target))
+def _numbers(given: str | Path | Sequence[int], option: str) -> str:
+    """Layers as numbers become a text; a text or a path stays one."""
+    if isinstance(given, (str, Path)):
+        return str(given)
+    return ",".join(map(str, arguments.seeds(given, f"{option}: layers")))
+
+
+def _points(model: Generator, target: Any) -> Vectors:
+    """Seeds (whole numbers in one dimension) or vectors as points in w."""
+    if arguments.are_seeds(target):
+        seeds = arguments.seeds(target)
+        if not seeds:
+            raise InputError("edit: no face is named")
+        return target_points(model, ",".join(map(str, seeds)))
+    with torch.inference_mode():
+        w = model.map(target).cpu().clone()
+    named = target.names if isinstance(target, Vectors) else tuple(f"#{i + 1}" for i in range(len(w)))
+    return Vectors(w, named, model.hash, "w+")
 
 
 # --- mixing -----------------------------------------------------------------------------------------
 
 
-def mix(model: Generator, a: torch.Tensor, b: torch.Tensor, layers: Sequence[int]) -> torch.Tensor:
-    """w of ``a`` with that of ``b`` in ``layers`` (Karras et al. 2019, section 3.1)."""
+def mix(model: Generator, a: Vectorlike, b: Vectorlike, layers: Sequence[int]) -> torch.Tensor:
+    """w of ``a`` with that of ``b`` in ``layers`` (Karras et al. 2019, section 3.1); z is mapped first."""
+    chosen = arguments.seeds(layers, "layers")
+    for layer in chosen:
+        arguments.whole(layer, "layer", 0, model.num_ws - 1)
     taken = torch.zeros(model.num_ws, 1, dtype=torch.bool)
-    taken[list(layers)] = True
+    taken[chosen] = True
+    with torch.no_grad():
+        a, b = (model.map(v).cpu() for v in (a, b))
     return torch.where(taken, b, a)
 
 

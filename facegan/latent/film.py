@@ -14,10 +14,11 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
+from facegan import arguments
 from facegan.errors import InputError
 from facegan.generator import Generator
 from facegan.images import to_uint8
-from facegan.latent.path import along
+from facegan.latent.path import along, vectors
 from facegan.metrics.features import FeatureTable, table
 
 MOST_FRAMES = 20_000
@@ -60,8 +61,10 @@ def film(
     A ``loop`` goes back to the first point and ends one step before it, so that it can be repeated; otherwise
     the last frame is the last point. ``model.images(film.z, truncation)`` draws them.
     """
+    frames = arguments.whole(frames, "frames", -MOST_FRAMES)
     if not 2 <= frames <= MOST_FRAMES:
         raise InputError(f"a film takes 2 to {MOST_FRAMES:,} frames, not {frames:,}")
+    points = vectors(points)
     judge = table(features, device=str(model.device)) if isinstance(features, str) else features
     z = along(points, [0], kind, loop)  # what is wrong with the points is said first
     stretches = len(points) if loop else len(points) - 1

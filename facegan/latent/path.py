@@ -15,12 +15,16 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any
 
+import numpy as np
 import torch
 
+from facegan import arguments
 from facegan.errors import InputError
 
 Tensor = torch.Tensor
+_NEED = "a path leads through vectors, N,D or N,layers,D"
 _TINY = 1e-12
 # Latents are float32: an angle nearer to 0 or pi than this is rounding.
 _SMALLEST_ANGLE = 1e-6
@@ -90,9 +94,7 @@ def path_length(points: int, steps: int, loop: bool = False) -> int:
     return (steps - 1) * points if loop else (steps - 1) * (points - 1) + 1
 
 
-def path(
-    points: Sequence[Tensor] | Tensor, steps: int = 10, kind: str = "lerp", loop: bool = False
-) -> Iterator[Tensor]:
+def path(points: Any, steps: int = 10, kind: str = "lerp", loop: bool = False) -> Iterator[Tensor]:
     """Vectors along ``points``, one by one: of shape ``dim``, or ``num_ws,w_dim``, taken as one long vector.
 
     ``steps`` vectors lead from each point to the next, both ends counted; a point between two
@@ -101,24 +103,25 @@ def path(
     whole path. Computed in float64, given in the type of the points. InputError, before the first
     vector, for an unknown kind, fewer than two steps or points, or points of different sizes.
     """
-    if steps < 2:
+    if (steps := arguments.whole(steps, "--steps")) < 2:
         raise InputError(f"--steps must be at least 2 (both ends), not {steps}")
+    points = vectors(points)
     ends, like = _ends(points, kind), points[0]
     return (v.to(like.dtype).view(like.shape) for v in _walk(ends, steps, PATHS[kind], loop))
 
 
-def along(
-    points: Sequence[Tensor] | Tensor, places: Iterable[float], kind: str = "slerp", loop: bool = False
-) -> Tensor:
+def along(points: Any, places: Iterable[float], kind: str = "slerp", loop: bool = False) -> Tensor:
     """Vectors ``N,...`` at ``places`` of a path: 0 is its first point, 1 the second, 1.5 half-way on from it.
 
     A ``loop`` of P points goes on from P - 1 to P, where the first is again. As :func:`path` otherwise.
     """
+    points = vectors(points)
     ends = _ends(points, kind)
     ends = [*ends, ends[0]] if loop else ends
     last = len(ends) - 1
     found = []
     for place in places:
+        arguments.real(place, "a place")
         if not 0 <= place <= last:
             raise InputError(f"place {place:g} is not on this path, which goes from 0 to {last}")
         i = min(int(place), last - 1)
@@ -127,9 +130,17 @@ def along(
     return torch.stack(found).to(dtype).view(-1, *shape) if found else torch.empty(0, *shape)
 
 
-def _ends(points: Sequence[Tensor] | Tensor, kind: str) -> list[Tensor]:
+def vectors(points: Any) -> Sequence[Tensor]:
+    """Points as callers have them (arrays, lists, saved vectors) as tensors."""
+    points = getattr(points, "z", points)
+    if isinstance(points, (list, tuple)) and len({np.shape(point) for point in points}) != 1:
+        return [arguments.tensor(point, "points", _NEED) for point in points]  # told apart later
+    return arguments.tensor(points, "points", _NEED)  # type: ignore[return-value]
+
+
+def _ends(points: Sequence[Tensor], kind: str) -> list[Tensor]:
     """The points in float64, flat and checked."""
-    if kind not in PATHS:
+    if not isinstance(kind, str) or kind not in PATHS:
         raise InputError(f"--path '{kind}' is unknown (known: {', '.join(PATHS)})")
     if len(points) < 2:
         raise InputError(f"a path needs two points or more, not {len(points)}")

@@ -15,9 +15,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from facegan.devices import check_device
 from facegan.errors import InputError
 from facegan.pixels.sources import Loaded, from_program, from_python, from_torchvision, read_labels
-from facegan.runs import check_device
 
 # ending of a spec -> how to load it; anything else is a name of torchvision's
 _SOURCES: dict[str, Callable[..., Loaded]] = {".pt2": from_program, ".py": from_python}

@@ -10,8 +10,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field, fields, is_dataclass, replace
 from typing import Any
 
+from facegan import arguments
 from facegan.augment import AUGMENT_NAMES
-from facegan.errors import ConfigError
+from facegan.errors import ConfigError, InputError
 from facegan.families import get_family
 
 
@@ -335,7 +336,14 @@ def _set(node: Any, path: tuple[str, ...], value: Any, name: str) -> Any:
         known = [f.name for f in fields(node)] if is_dataclass(node) else []
         near = difflib.get_close_matches(path[0], known, n=1)
         raise ConfigError(f"there is no setting '{name}'" + (f"; did you mean '{near[0]}'?" if near else ""))
-    new = value if len(path) == 1 else _set(getattr(node, path[0]), path[1:], value, name)
+    if len(path) > 1:
+        new = _set(getattr(node, path[0]), path[1:], value, name)
+    else:
+        kind: Any = type(node)
+        try:
+            new = arguments.setting(value, arguments.field_types(kind)[path[0]], f"--{_flag(name)}")
+        except InputError as error:
+            raise ConfigError(str(error)) from None
     return replace(node, **{path[0]: new})  # type: ignore[type-var]
 
 

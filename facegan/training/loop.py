@@ -11,7 +11,7 @@ from typing import Any
 
 import torch
 
-from facegan import __version__
+from facegan import __version__, arguments
 from facegan.data.conditions import conditions, label_papers
 from facegan.data.dataset import Dataset
 from facegan.errors import (
@@ -64,9 +64,10 @@ def train(
     Under ``torchrun`` or ``accelerate launch`` the processes share each batch; the first one writes and
     has the listeners.
     """
-    config = named_recipe(recipe) if isinstance(recipe, str) else recipe
+    config = recipe if isinstance(recipe, TrainConfig) else named_recipe(recipe)
     config = check(override(config, overrides))
     data = dataset if isinstance(dataset, Dataset) else Dataset(dataset)
+    out = arguments.place(out, "out")
     shape = image_shape(config, data)
     place = pick_device(device)
     check_split(config, launched())  # before they join: all of them see it, and none waits for another
@@ -216,6 +217,10 @@ def pick_device(name: str) -> torch.device:
     try:
         device = torch.device(name)
         torch.empty(1, device=device)
+    except TypeError:
+        raise ConfigError(
+            f"the device must be a name such as cpu or cuda, not {arguments.shown(name)}"
+        ) from None
     except (RuntimeError, AssertionError) as error:
         raise ConfigError(f"--device {name}: not available here ({str(error).splitlines()[0]})") from None
     return device
