@@ -24,6 +24,8 @@ import threading
 import time
 from pathlib import Path
 
+from facegan.machine import cores
+
 PHOTOS = Path(__file__).resolve().parents[2] / "shared/data/celeba-9k.zip"
 TARGET_RATIO, TARGET_MEMORY = 1.6, 1.15
 # A fresh process for each run: what an earlier one left in memory does not count for the next.
@@ -130,7 +132,7 @@ def measure(args: argparse.Namespace) -> int:
     """Run and print everything; the exit code."""
     load = os.getloadavg()[0]
     print(
-        f"{Path(args.source).name}, crop {args.crop}, size {args.size}, {os.cpu_count()} cores, "
+        f"{Path(args.source).name}, crop {args.crop}, size {args.size}, {cores()} cores, "
         f"load before the start {load:.1f}"
     )
     good = True

@@ -9,6 +9,10 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
+from facegan.machine import settle_threads
+
+settle_threads()  # here, because it must come before torch, whatever is imported first
+
 __version__ = "0.1.0"
 
 # name -> where it lives: imported on first use, so that ``import facegan`` costs no torch.

@@ -1,13 +1,18 @@
-"""What differs between devices: how numbers get there without waiting, and where there is mixed precision."""
+"""What differs between devices: memory, threads, precision, and how numbers get there without waiting."""
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager, nullcontext
+import functools
+import os
+import time
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any
 
 import torch
+import torch.nn.functional as F
 
-from facegan import arguments
+from facegan import arguments, machine
 from facegan.errors import InputError
 
 
@@ -33,3 +38,117 @@ def check_device(device: str | torch.device) -> None:
     except (RuntimeError, AssertionError, ImportError) as error:
         first = str(error).splitlines()[0]
         raise InputError(f"--device {device}: not available here ({first}); try --device cpu") from None
+
+
+def free_memory(device: torch.device) -> int | None:
+    """Bytes that are still free on the device, or to this process, if a container or a batch system limits
+    it; None where the system does not tell."""
+    if device.type == "cuda":
+        return int(torch.cuda.mem_get_info(device)[0])
+    return machine.free_memory()
+
+
+# --- threads -------------------------------------------------------------------------------------
+
+
+@contextmanager
+def working_threads(device: torch.device, wanted: int = 0, before: int = 0) -> Iterator[str]:
+    """Within the block, as many of torch's threads as there is room for; yields what to say of it, or ''.
+
+    On a CPU, ``wanted`` is the user's number, and ``before`` that of the run that goes on: its end depends on
+    it in the last digits. Without either, and where the environment does not say, there is one for each core
+    that other programs leave free. Beside them more would be slower than fewer: each step of the work waits
+    for the last thread.
+    """
+    had = torch.get_num_threads()
+    count, text = _count_threads(device, had, wanted, before)
+    if count != had:
+        torch.set_num_threads(count)
+    try:
+        yield text
+    finally:
+        if count != had:
+            torch.set_num_threads(had)
+
+
+def insist_on_threads(count: int) -> None:
+    """So many threads for all that this process does from here on, as if OMP_NUM_THREADS had said so."""
+    os.environ["OMP_NUM_THREADS"] = str(count)
+    torch.set_num_threads(count)
+
+
+def _count_threads(device: torch.device, had: int, wanted: int, before: int) -> tuple[int, str]:
+    if wanted:
+        return wanted, ""
+    if device.type != "cpu" or machine.threads_given():
+        return had, ""
+    if before:
+        return min(before, machine.cores()), ""
+    if int(os.environ.get("WORLD_SIZE", "1")) > 1:  # those of this machine divide it among themselves
+        return max(1, had // int(os.environ.get("LOCAL_WORLD_SIZE", "1"))), ""
+    if had == 1:
+        return had, ""
+    with machine.OtherWork() as others:
+        time.sleep(0.6)
+    count = min(had, others.left())
+    if count == had:
+        return had, ""
+    some = f"{count} thread{'s' * (count != 1)}"
+    return count, (
+        f"other programs keep {others.cores:.1f} of {others.available} cores busy: this run has {some} "
+        f"(--threads {had} insists)"
+    )
+
+
+# --- precision -----------------------------------------------------------------------------------
+
+
+def fast_bfloat16(device: torch.device) -> bool:
+    """Whether bfloat16 makes convolutions faster than float32 there."""
+    return bfloat16_gain(device) >= 1.1
+
+
+def slow_bfloat16(device: torch.device) -> str:
+    """What to say to somebody who asks for bfloat16 on a CPU that is slower with it; else ''."""
+    gain = bfloat16_gain(device) if device.type == "cpu" else 1.0
+    if gain >= 1:
+        return ""
+    return (
+        f"bfloat16 takes about {1 / gain:.2g} times as long as float32 on this processor: "
+        "--precision float32 is faster"
+    )
+
+
+def bfloat16_gain(device: torch.device) -> float:
+    """By how much bfloat16 is faster than float32: measured on a CPU, once; told by the kind of a GPU.
+
+    Processors that do not have it in hardware convert each number, or take plain loops: convolutions take
+    ten times as long, or more.
+    """
+    if device.type == "cuda":
+        return 2.0 if torch.cuda.get_device_capability(device) >= (8, 0) else 0.5
+    return _measured_gain() if device.type == "cpu" else 0.5
+
+
+@functools.cache
+def _measured_gain() -> float:
+    best = {False: float("inf"), True: float("inf")}
+    _convolve(False)  # what comes first pays for what both need
+    for turn in range(6):
+        for half in best:
+            best[half] = min(best[half], _convolve(half))
+        if turn == 1 and best[True] > 3 * best[False]:
+            break  # more would only take time
+    return best[False] / best[True]
+
+
+def _convolve(half: bool) -> float:
+    """Seconds for a convolution and its gradients, 450 million multiplications and additions in all."""
+    with torch.inference_mode(False), torch.enable_grad():
+        x = torch.full((8, 64, 16, 16), 0.5).to(memory_format=torch.channels_last).requires_grad_()
+        kernel = torch.full((64, 64, 3, 3), 0.5, requires_grad=True)
+        begin = time.perf_counter()
+        with torch.autocast("cpu", torch.bfloat16, enabled=half):
+            y = F.conv2d(x, kernel, padding=1)
+        y.float().sum().backward()
+        return time.perf_counter() - begin

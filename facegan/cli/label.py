@@ -40,7 +40,7 @@ def main(
         min_confidence: answers that are less sure stay unknown; 0.5 keeps all, 0.9 the sure ones.
         overwrite: of a dataset: predict known attributes, too; of photos: replace a CSV that is there.
         align: of photos: find and align the largest face first; otherwise the whole photo is taken.
-        workers: processes that read photos; 0 is one a core.
+        workers: processes that read photos; 0 is one for each core that this process may use.
     """
     from facegan.data.dataset import Dataset
     from facegan.data.finish import summary

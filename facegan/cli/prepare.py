@@ -125,7 +125,7 @@ def main(
             they leave it in doubt.
         image_column: the column of a table that holds the pictures.
         follow_links: follow links to folders.
-        workers: processes; 0 is one a core.
+        workers: processes; 0 is one for each core that this process may use.
         quiet: print nothing but errors.
     """
     from facegan.data.prepare import prepare

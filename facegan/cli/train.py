@@ -71,7 +71,7 @@ def flags_of(config: TrainConfig) -> type:
         "resume": own(bool, "insist on a checkpoint in the run folder (one is used in any case).", False),
         "dry_run": own(bool, "show settings, layers, memory and time; write nothing.", False),
         "device": own(str, "auto, cpu, cuda, cuda:1 or mps.", "auto"),
-        "threads": own(int, "CPU threads; 0 leaves it to torch.", 0),
+        "threads": own(int, "CPU threads; 0: as the run began, else one for each free core.", 0),
         "quiet": own(bool, "no live line.", False),
         "tensorboard": own(bool, "write TensorBoard's files into RUN/tensorboard.", True),
         "settings": (Annotated[TrainSettings, flat], dataclasses.field(default=settings)),
@@ -186,14 +186,13 @@ def run(argv: list[str]) -> int:
         argv, why = train_modes.with_recipe(argv)
     flags, config = parse(argv)
     _check_own(flags)
-    import torch
-
     from facegan.data.dataset import Dataset
+    from facegan.devices import insist_on_threads
     from facegan.training.checkpoint import list_checkpoints
     from facegan.training.loop import Interrupted, train
 
     if flags.threads:
-        torch.set_num_threads(flags.threads)
+        insist_on_threads(flags.threads)
     first = os.environ.get("RANK", "0") == "0"  # of the processes that a launcher has started
     data = Dataset(flags.dataset)
     default = f"runs/{data.path.resolve().name}-{config.recipe}"

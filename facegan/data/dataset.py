@@ -20,7 +20,7 @@ import numpy as np
 from facegan import arguments
 from facegan.caches import Cache, tell
 from facegan.errors import DatasetError, first_line
-from facegan.memory import amount, free_memory
+from facegan.machine import amount, free_memory
 
 FORMAT = 1
 SPLITS = ("train", "val", "test")

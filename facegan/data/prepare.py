@@ -38,6 +38,7 @@ from facegan.data.where import Predicate, parse_where
 from facegan.data.worker import start, work
 from facegan.errors import InputError
 from facegan.images import RESAMPLE
+from facegan.machine import cores
 from facegan.values import parse_range
 
 SIDES = 28, 1024  # px, from and to
@@ -116,7 +117,8 @@ def prepare(
     ``size`` is the side of square pictures, or (height, width); each from 28 to 1,024 px.
     ``value_range`` (``LOW..HIGH``) says what arrays and float pictures hold where that is in doubt,
     ``image_column`` which column of a table holds the pictures.
-    ``preset`` names a whole crop and overrules the crop's other settings. ``workers`` 0 is one a core.
+    ``preset`` names a whole crop and overrules the crop's other settings. ``workers`` 0 is one for each
+    core that this process may use.
     InputError in one line for what cannot work; single pictures are rejected with a reason instead.
     """
     if not isinstance(preset, str) or (preset and preset not in PRESETS):
@@ -138,7 +140,7 @@ def prepare(
     parse_range(value_range)
     if config.limit < 0:
         raise InputError(f"--limit must be 0 or more, not {limit}")
-    workers = arguments.whole(workers, "--workers") or os.cpu_count() or 1
+    workers = arguments.whole(workers, "--workers") or cores()
     return run(config, arguments.place(out, "--out"), workers, on_progress)
 
 
@@ -220,7 +222,7 @@ def crop_photos(
     """Stage one alone: every photo's crop or reject, duplicates included, in files under ``folder``."""
     config = PrepareConfig(tuple(sources), crop)
     store = ChunkStore(folder, {**config.plan(), "geometry": describe(crop)})
-    _read(config, _Chooser(config), store, workers or os.cpu_count() or 1, on_progress)
+    _read(config, _Chooser(config), store, workers or cores(), on_progress)
     return store
 
 

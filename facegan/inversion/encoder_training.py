@@ -17,6 +17,7 @@ import numpy as np
 import torch
 
 from facegan import rng
+from facegan.devices import fast_bfloat16
 from facegan.errors import DatasetError
 from facegan.files import write_bytes
 from facegan.generator import Generator
@@ -73,7 +74,7 @@ class _Training:
         self.optimizer = AdamW(groups, s.lr, betas=(0.9, 0.98))
         self.steps = max(1, math.ceil(s.kimg * 1000 / s.batch))
         self.weights = parse_losses(s.loss)
-        self.half = model.device.type == "cpu" and _fast_bfloat16()
+        self.half = model.device.type == "cpu" and fast_bfloat16(model.device)
         self.step = 0
 
     def generated(self, first: int, count: int) -> tuple[Tensor, Tensor]:
@@ -148,7 +149,8 @@ class _Training:
             tensors |= {f"optimizer/{i}/{k}": v.detach().contiguous() for k, v in state.items()}
         # The two networks share nothing, yet an optimiser's moments may: clone what is stored.
         copies = {k: v.clone() for k, v in tensors.items()}
-        write_bytes(path, save(copies, {"settings": self.key(), "step": str(self.step)}))
+        head = {"settings": self.key(), "step": str(self.step), "bfloat16": str(int(self.half))}
+        write_bytes(path, save(copies, head))
 
     def resume(self, path: Path) -> None:
         """Go on from what ``path`` holds, where it fits."""
@@ -174,11 +176,7 @@ class _Training:
                 _, i, name = k.split("/")
                 moments.setdefault(int(i), {})[name] = v
         self.optimizer.load_state_dict({**self.optimizer.state_dict(), "state": moments})
-        self.step = int(head["step"])
-
-
-def _fast_bfloat16() -> bool:
-    return bool(hasattr(torch.cpu, "_is_avx512_bf16_supported") and torch.cpu._is_avx512_bf16_supported())
+        self.step, self.half = int(head["step"]), head.get("bfloat16", str(int(self.half))) == "1"
 
 
 def train_encoder(

@@ -16,6 +16,7 @@ import torch
 import torch.nn.functional as F
 
 from facegan import rng
+from facegan.devices import fast_bfloat16
 from facegan.errors import DatasetError
 from facegan.files import write_bytes
 from facegan.images import to_float
@@ -110,7 +111,7 @@ def _epoch(
     images: np.ndarray, target: torch.Tensor, shape: tuple[int, int, int], s: AttributeTraining, epoch: int,
 ) -> float:  # fmt: skip
     torch.manual_seed(rng.torch_seed(s.seed, "predictor", epoch + 1))  # dropout, augmentation, mixing
-    half = hasattr(torch.cpu, "_is_avx512_bf16_supported") and torch.cpu._is_avx512_bf16_supported()
+    half = fast_bfloat16(torch.device("cpu"))
     order = rng.permutation(s.seed, "predictor", epoch, len(images))
     network.train()
     total = 0.0

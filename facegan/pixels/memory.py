@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import contextlib
-import os
 from collections.abc import Iterator
-from pathlib import Path
 
-import torch
-
+from facegan.devices import free_memory
 from facegan.errors import InputError
 from facegan.pixels.classifiers import Classifier
 from facegan.training.memory import is_out_of_memory
@@ -23,22 +20,10 @@ def activation_bytes(classifier: Classifier, pixels: int) -> int:
     return round(4 * count * pixels / (classifier.input_size[0] * classifier.input_size[1]))
 
 
-def free_bytes(device: torch.device) -> int | None:
-    """Memory that can be had; None where it is not known."""
-    if device.type == "cuda":
-        return torch.cuda.mem_get_info(device)[0]
-    with contextlib.suppress(OSError, ValueError, AttributeError):
-        for line in Path("/proc/meminfo").read_text().splitlines():
-            if line.startswith("MemAvailable:"):
-                return int(line.split()[1]) * 1024
-        return os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    return None
-
-
 @contextlib.contextmanager
 def spared(classifier: Classifier, pixels: int, tile: int, hint: str = "") -> Iterator[None]:
     """InputError where a step over ``pixels`` px does not fit; the ``hint`` is, by itself, a --tile."""
-    need, free = activation_bytes(classifier, pixels), free_bytes(classifier.device)
+    need, free = activation_bytes(classifier, pixels), free_memory(classifier.device)
     hint = hint or (
         "use --tile 512" if tile <= 0 or tile > 512 else f"use less than --tile {tile}, and less --overlap"
     )

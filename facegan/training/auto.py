@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gc
 import math
-import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -14,15 +13,16 @@ import numpy as np
 import torch
 
 from facegan.data.dataset import Dataset
+from facegan.devices import free_memory
 from facegan.errors import ConfigError
 from facegan.families import get_family
+from facegan.machine import cores
 from facegan.recipes import RECIPES
 from facegan.training import loop
 from facegan.training.config import TrainConfig, check, override
 from facegan.training.data import ImageFeed
 from facegan.training.dryrun import DryRun, PeakMemory, dry_run, occasions
 from facegan.training.dryrun_text import duration, size
-from facegan.training.machine import free_memory
 from facegan.training.memory import is_out_of_memory
 from facegan.training.records import read_record
 from facegan.training.session import resolved
@@ -87,10 +87,9 @@ class Surroundings:
 def look(data: Dataset, device: torch.device) -> Surroundings:
     """At the dataset's papers and at the device."""
     (h, w), kind = data.size, data.crop.get("kind", "")
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     return Surroundings(
         data.counts.get("train", 0), h, w, data.channels, data.attribute_names,
-        kind in ("aligned", "face", "tutorial"), device.type, cores, free_memory(device),
+        kind in ("aligned", "face", "tutorial"), device.type, cores(), free_memory(device),
     )  # fmt: skip
 
 

@@ -139,7 +139,7 @@ class TrainSettings:
     keep_checkpoints: int = 2
     """How many checkpoints to keep (models are all kept)."""
     precision: str = "float32"
-    """float32, bfloat16 for mixed precision, or auto: bfloat16 where the device has it in hardware."""
+    """float32, bfloat16 for mixed precision, or auto: bfloat16 where the device is faster with it."""
     init: str = ""
     """Begin with the weights of this run folder, moment of one (RUN@best), file of 'facegan pack' or model;
     it must be of the same family."""
@@ -231,6 +231,11 @@ def check(config: TrainConfig) -> TrainConfig:
         "metric": ("", *METRICS),
         "metric_features": ("faces", "pixels", "inception"),
     }
+    if config.precision == "float16":
+        raise ConfigError(
+            "--precision float16: not in training (its range is too small for gradients, and processors take "
+            "16 to 200 times as long); choose bfloat16, which auto takes where it is faster, or float32"
+        )
     for name, known in choices.items():
         if getattr(config, name) not in known:
             there = ", ".join(filter(None, known))

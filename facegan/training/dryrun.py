@@ -17,14 +17,15 @@ from torch import nn
 
 from facegan.data.conditions import conditions
 from facegan.data.dataset import Dataset
+from facegan.devices import free_memory, slow_bfloat16, working_threads
 from facegan.errors import ConfigError
+from facegan.machine import OtherWork
 from facegan.nets.attribute_nets import fit
 from facegan.nets.ema import batch_norms
 from facegan.nets.summary import LayerInfo, statistics, summarize
 from facegan.training import loop
 from facegan.training.config import TrainConfig, UpdateKind, check, update_kinds
 from facegan.training.data import ImageFeed
-from facegan.training.machine import OtherWork, free_memory
 from facegan.training.memory import fits, is_out_of_memory
 from facegan.training.session import BN_BATCH, BN_BATCHES, resolved
 from facegan.training.state import TrainState, at_the_end, create_state
@@ -123,6 +124,10 @@ class DryRun:
     timings: dict[UpdateKind, Timing]
     others: OtherWork
     """What else the processor did meanwhile."""
+    room: str
+    """Why there are fewer threads than the processor could take, or nothing."""
+    slow: str
+    """That the precision which the user wants is slow here, or nothing."""
     drawing: float
     """Seconds to draw one picture in sampling mode."""
     updates: int
@@ -147,6 +152,8 @@ class DryRun:
     @property
     def disturbed(self) -> str:
         """That other programs made the updates slower than they will be, or nothing."""
+        if self.room:
+            return self.room
         if self.device != "cpu" or not self.others.slows(self.threads):
             return ""
         busy = f"{self.others.cores:.1f} of {self.others.available} cores"
@@ -178,7 +185,9 @@ def dry_run(dataset: str | Path | Dataset, config: TrainConfig, device: str = "a
     shape = loop.image_shape(config, data)
     pictures = data.peek(max(_PEEK, config.batch))
     try:
-        return _measured(config, data, pictures, place, shape)
+        with working_threads(place) as room:
+            slow = slow_bfloat16(place) if config.precision == "bfloat16" else ""
+            return replace(_measured(config, data, pictures, place, shape), room=room, slow=slow)
     except (MemoryError, RuntimeError) as error:
         if not is_out_of_memory(error):
             raise
@@ -323,6 +332,8 @@ def _result(
         memory_free=free_memory(state.device),
         timings=timings,
         others=others,
+        room="",
+        slow="",
         drawing=drawing,
         **occasions(c),
         pictures_a_grid=c.grid_count + c.quality_count,

@@ -39,6 +39,7 @@ def page(d: DryRun) -> str:
     """The whole page, without a line end."""
     c, h, w = d.image_shape
     threads = f", {d.threads} thread{'s' * (d.threads != 1)}" if d.device == "cpu" else ""
+    warnings = unfinished(d.config, d.image_shape), d.slow
     lines = [
         f"{d.config.recipe or 'no recipe'} on {d.dataset}: {d.pictures:,} training pictures, "
         f"{w}x{h} {'grey' if c == 1 else 'colour'}; {d.device}{threads}",
@@ -55,7 +56,7 @@ def page(d: DryRun) -> str:
         "",
         *_disk_lines(d),
         "",
-        *([f"Warning: {late}.", ""] if (late := unfinished(d.config, d.image_shape)) else []),
+        *(line for text in warnings if text for line in (f"Warning: {text}.", "")),
         "Nothing was written; the same command without --dry-run trains.",
     ]
     return "\n".join(lines)

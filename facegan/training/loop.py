@@ -7,13 +7,14 @@ import os
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import torch
 
 from facegan import __version__, arguments
 from facegan.data.conditions import conditions, label_papers
 from facegan.data.dataset import Dataset
+from facegan.devices import slow_bfloat16, working_threads
 from facegan.errors import (
     ConfigError,
     FaceganError,
@@ -51,6 +52,7 @@ def train(
     listeners: Sequence[Listener] = (),
     quality: Quality | None = None,
     command: str = "",
+    threads: int = 0,
     **overrides: Any,
 ) -> Path:
     """Train until ``kimg`` is reached and return the run folder.
@@ -59,7 +61,8 @@ def train(
     (``batch=32``; nested ones as ``**{"generator.lr": 1e-4}``). A folder that holds the same run is
     resumed from its newest checkpoint; ``resume=True`` insists that there is one. Ctrl-C and SIGTERM
     save and raise :class:`Interrupted`. ``quality`` maps a Generator to named numbers (None is
-    :class:`facegan.metrics.quick.QuickQuality`); with every grid they go to the listeners.
+    :class:`facegan.metrics.quick.QuickQuality`); with every grid they go to the listeners. ``threads`` of
+    the processor; 0 takes those of the run that goes on, else one for each core that is free.
 
     Under ``torchrun`` or ``accelerate launch`` the processes share each batch; the first one writes and
     has the listeners.
@@ -82,20 +85,18 @@ def train(
             parallel.first_does(lambda: _begin(run, resume, _full_config(config, data, shape, command)))
             names, table = conditions(data, config.condition) if config.condition else ((), None)
             resuming = bool(parallel.from_first(run is not None and bool(list_checkpoints(run.checkpoints))))
-            state = create_state(
-                resolved(config, place), shape, place, label_dim=len(names), resuming=resuming
-            )
-            _resume(state, run, everyone)
-            for text in (state.begun_with, unfinished(config, shape)):
-                if text:
-                    announce(everyone, state, text)
-            images = _images(data)
-            judges = parallel.first_does(lambda: _judges(data, config, place, quality)) or (None, None)
-            if judges[1] is not None and judges[1].caution:
-                announce(everyone, state, judges[1].caution)
-            feed = ImageFeed(images, config, place, table)
-            papers = _papers(config, data, shape, command) | label_papers(names, table)
-            Session(state, feed, run, everyone, papers, *judges).train()
+            before = parallel.from_first(_before(run, place))
+            with working_threads(place, threads, before.get("threads", 0)) as room:
+                settled = _settled(config, place, before)
+                state = create_state(settled, shape, place, label_dim=len(names), resuming=resuming)
+                _resume(state, run, everyone)
+                slow = slow_bfloat16(place) if config.precision == "bfloat16" else ""
+                _say(everyone, state, state.begun_with, unfinished(config, shape), room, slow)
+                feed = ImageFeed(_images(data), config, place, table)
+                judges = parallel.first_does(lambda: _judges(data, config, place, quality)) or (None, None)
+                _say(everyone, state, "" if judges[1] is None else judges[1].caution)
+                papers = _papers(config, data, shape, command) | label_papers(names, table)
+                Session(state, feed, run, everyone, papers, *judges).train()
         except FaceganError:
             if run is not None:
                 run.withdraw()
@@ -125,6 +126,29 @@ def _begin(run: RunFolder | None, resume: bool, config: dict[str, Any]) -> None:
     if resume and not list_checkpoints(run.checkpoints):
         raise RunError(f"{run.path}: --resume, but there is no checkpoint in it")
     run.begin(config)
+
+
+def _say(listeners: Sequence[Listener], state: TrainState, *texts: str) -> None:
+    for text in filter(None, texts):
+        announce(listeners, state, text)
+
+
+def _before(run: RunFolder | None, device: torch.device) -> dict[str, Any]:
+    """The circumstances in which the run was, where it goes on on the same kind of device; else nothing."""
+    for path in reversed(list_checkpoints(run.checkpoints) if run is not None else []):
+        with suppress(OSError, ValueError):  # a damaged one is told where it is loaded
+            then = dict(read_header(path).get("circumstances", {}))
+            return then if then.get("device") == device.type else {}
+    return {}
+
+
+def _settled(config: TrainConfig, device: torch.device, before: dict[str, Any]) -> TrainConfig:
+    """The configuration with ``precision`` auto decided: as before, unless that is slow on this machine, else
+    by the first process for all."""
+    then = before.get("precision", "")
+    if config.precision == "auto" and then and not (then == "bfloat16" and slow_bfloat16(device)):
+        return override(config, {"precision": then})
+    return cast(TrainConfig, parallel.from_first(parallel.first_does(lambda: resolved(config, device))))
 
 
 def _judges(

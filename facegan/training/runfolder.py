@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 import platform
 import shutil
 import sys
@@ -18,6 +17,7 @@ import numpy as np
 from facegan import __version__, files, images
 from facegan.errors import RunError
 from facegan.families import FAMILIES, get_family
+from facegan.machine import cores
 from facegan.runs import moments
 from facegan.training.checkpoint import kimg_name, kimg_of, list_checkpoints
 from facegan.training.config import RESUMABLE, TrainSettings, differences
@@ -187,7 +187,7 @@ def environment() -> dict[str, Any]:
         "python": platform.python_version(),
         "torch": torch.__version__,
         "platform": platform.platform(),
-        "cpu_count": os.cpu_count(),
+        "cores": cores(),
         "threads": torch.get_num_threads(),
         "cuda_device": torch.cuda.get_device_name(0) if torch.cuda.is_available() else None,
         "argv": sys.argv[1:],

@@ -17,6 +17,7 @@ import numpy as np
 import torch
 
 from facegan import rng
+from facegan.devices import fast_bfloat16
 from facegan.errors import RunError
 from facegan.generator import Generator, Latent
 from facegan.images import grid, to_float, to_uint8
@@ -412,14 +413,4 @@ def resolved(config: TrainConfig, device: torch.device) -> TrainConfig:
     """The configuration with ``precision`` auto decided for this device."""
     if config.precision != "auto":
         return config
-    return replace(config, precision="bfloat16" if has_bfloat16(device) else "float32")
-
-
-def has_bfloat16(device: torch.device) -> bool:
-    """Whether the device multiplies bfloat16 in hardware."""
-    if device.type == "cuda":
-        return torch.cuda.get_device_capability(device) >= (8, 0)
-    if device.type == "cpu":
-        probe = getattr(torch.cpu, "_is_avx512_bf16_supported", None)
-        return bool(probe is not None and probe())
-    return False
+    return replace(config, precision="bfloat16" if fast_bfloat16(device) else "float32")
