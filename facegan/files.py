@@ -18,7 +18,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
-from facegan.errors import FaceganError, ModelError, first_line
+from facegan.errors import FaceganError, InputError, ModelError, first_line
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -132,6 +132,32 @@ def take_lock(handle: IO[Any]) -> bool:
     except OSError:  # some network and user-space file systems
         return True
     return True
+
+
+# --- photos -------------------------------------------------------------------------------------------
+
+SAMPLES = Path(__file__).parent / "assets" / "photos"
+
+
+def sample_names() -> list[str]:
+    """The photos that come with the package: ``sample:NAME`` on the command line."""
+    return sorted(path.stem for path in SAMPLES.glob("*.jpg"))
+
+
+def photo_path(text: str | Path) -> Path:
+    """The file or folder that a PHOTO argument means: ``sample:NAME`` is one of the package's, ``~`` home.
+
+    InputError where the package has no such photo; whether another file exists is not looked at.
+    """
+    if str(text).startswith("sample:"):
+        if (name := str(text)[7:]) not in sample_names():
+            known = ", ".join(f"sample:{known}" for known in sample_names())
+            raise InputError(f"{text}: there is no such sample photo; choose one of {known}")
+        return SAMPLES / f"{name}.jpg"
+    try:
+        return Path(text).expanduser()
+    except RuntimeError:  # the home of nobody
+        return Path(text)
 
 
 # --- files of tensors --------------------------------------------------------------------------------

@@ -22,7 +22,7 @@ import numpy as np
 
 from facegan.depth import in_8_bits
 from facegan.errors import ImageError, InputError
-from facegan.files import write_bytes
+from facegan.files import photo_path, write_bytes
 from facegan.values import Meaning
 from facegan.values import array_to_uint8 as array_to_uint8
 
@@ -162,8 +162,8 @@ def luma(image: np.ndarray) -> np.ndarray:
 
 
 def read_image_file(path: str | Path, *, max_pixels: int = MAX_PIXELS) -> np.ndarray:
-    """``read_image`` of a file's content; at most 500 MB."""
-    path = Path(path)
+    """``read_image`` of a file's content, or of ``sample:NAME``; at most 500 MB."""
+    path = photo_path(path)
     try:
         if not path.is_file():
             raise ImageError("unreadable", f"{path} is not a file")

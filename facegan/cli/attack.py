@@ -13,6 +13,7 @@ import tyro
 from facegan.cli.main import run_function
 from facegan.cli.options import Live, check_places, chosen_classifier, number, with_preset, writing
 from facegan.errors import FaceganError, InputError
+from facegan.files import photo_path
 
 if TYPE_CHECKING:
     import numpy as np
@@ -32,7 +33,7 @@ PRESETS: dict[str, dict[str, Any]] = {
 def main(
     photos: Annotated[tuple[str, ...], tyro.conf.Positional, tyro.conf.arg(metavar="PHOTO|FOLDER...")],
     target: str = "",
-    model: str = "inception_v3",
+    model: str = "faces",
     method: Literal["pgd", "fgsm", "gradient", "ddn", "fmn"] = "pgd",
     norm: Literal["", "linf", "l2"] = "",
     epsilon: str = "",
@@ -66,9 +67,10 @@ def main(
     was not brought to its target, with the --confidence asked for, or cannot be read.
 
     Args:
-        photos: photos, or folders of them; all go to the same target.
-        target: the class to become, by name ("African elephant") or number; '' is any other class.
-        model: the classifier: a name of torchvision's, an exported program (.pt2), or FILE.py:FUNCTION.
+        photos: photos (a file, or sample:astronaut), or folders of them; all go to the same target.
+        target: the class to become, by name ("face with eyeglasses") or number; '' is any other class.
+        model: the classifier: faces (bundled; faces:bald,smiling chooses attributes), efficientnet_lite0, a
+            name of torchvision's, an exported program (.pt2), or FILE.py:FUNCTION.
         method: pgd, fgsm (one step), gradient (the tutorial's); ddn and fmn look for the smallest change.
         norm: how changes are measured: linf (the largest one) or l2; '' is the method's.
         epsilon: the largest change allowed, of 1: 4/255, 0.02; '' is 4/255, in l2 5. Not for ddn and fmn.
@@ -85,7 +87,7 @@ def main(
         report: a table of all photos: .html, .json or .csv.
         size: make photos size x size px first (nearest pixel, as the tutorial does); 0 leaves them.
         labels: file with the names of the classes, one a line, or JSON; '' is what the classifier brings.
-        weights: file of weights for torchvision's networks; '' looks into torch's cache, then downloads.
+        weights: file of weights for ImageNet's networks; '' looks into torch's cache, then downloads.
         input_size: side of what the classifier sees, in px; 0 is what it was trained with.
         mean: of the colours, in [0, 1]: 0.485,0.456,0.406; '' is the classifier's.
         std: of the colours; '' is the classifier's.
@@ -100,7 +102,7 @@ def main(
     from facegan.pixels.attack_report import REPORTS
 
     files, unread = photo_files(photos)
-    single = len(files) == 1 and not Path(photos[0]).expanduser().is_dir()
+    single = len(files) == 1 and not photo_path(photos[0]).is_dir()
     places = _places(files, photos, out, single, figure)
     check_places(
         {"--out": [path for place in places for path in _made(place, figure)], "--report": report},
@@ -145,7 +147,7 @@ def photo_files(photos: tuple[str, ...]) -> tuple[list[Path], int]:
     found: list[Path] = []
     unread = 0
     for text in photos:
-        path = Path(text).expanduser()
+        path = photo_path(text)
         if path.is_dir():
             inside = sorted(p for p in path.iterdir() if p.suffix.lower() in endings and p.is_file())
             if not inside:
@@ -288,6 +290,8 @@ def told(classifier: Classifier, result: Attacked, survived: dict[str, float]) -
         arrow += " (not reached)"
     change = f"largest change {result.linf * 255:.0f}/255, L2 {result.l2:.2f}, {result.changed:.0%} of pixels"
     lasting = "".join(f", {share:.0%} survive {name}" for name, share in survived.items())
+    if classifier.faces and result.window is None:
+        lasting += "; no face was found, so the network was shown the whole photo"
     return f"{result.name}: {arrow}; {result.steps} step{'s' * (result.steps != 1)}, {change}{lasting}"
 
 

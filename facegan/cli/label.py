@@ -11,7 +11,7 @@ import tyro
 from facegan.cli.evaluate import Progress, say
 from facegan.cli.main import run_function
 from facegan.errors import InputError
-from facegan.files import beside
+from facegan.files import beside, photo_path
 
 if TYPE_CHECKING:
     from facegan.metrics.labels import Labelled
@@ -82,7 +82,9 @@ def main(
 
 def default_place(source: str) -> str:
     """Where the result goes if nothing is said: next to the source, named after it."""
-    path = Path(source).expanduser().resolve()
+    path = photo_path(source).resolve()
+    if source.startswith("sample:"):
+        return f"{path.stem}-attributes.csv"
     if (path / "dataset.json").is_file():
         return str(beside(path, f"{path.name}-labelled"))
     return str(beside(path, f"{path.name if path.is_dir() else path.stem}-attributes.csv"))

@@ -20,9 +20,10 @@ def main(
     """List a classifier's layers in the order in which they run, with the shape C x H x W that each gives.
 
     Args:
-        model: a name of torchvision's (vgg19), an exported program (.pt2), or FILE.py:FUNCTION.
+        model: faces (bundled), efficientnet_lite0, a name of torchvision's (vgg19), an exported program
+            (.pt2), or FILE.py:FUNCTION.
         contains: only layers with this in their name, or in Keras's name for them.
-        weights: file of weights for torchvision's networks; '' looks into torch's cache, then downloads.
+        weights: file of weights for ImageNet's networks; '' looks into torch's cache, then downloads.
         input_size: side of the pictures, in px; 0 is what the network was trained with.
         random_weights: do without weights: names and shapes do not depend on them.
     """

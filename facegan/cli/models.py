@@ -6,6 +6,7 @@ from typing import Any
 
 from facegan.cli.main import run_function
 from facegan.cli.options import aligned
+from facegan.files import sample_names
 
 
 def rows() -> list[dict[str, Any]]:
@@ -32,7 +33,7 @@ def rows() -> list[dict[str, Any]]:
 
 
 def main(json: bool = False) -> None:
-    """List the bundled models: what every MODEL may be called instead of a run or a file.
+    """List the bundled models, which every MODEL may be instead of a run or a file, and the sample photos.
 
     Args:
         json: print JSON instead of a table.
@@ -51,6 +52,7 @@ def main(json: bool = False) -> None:
     print(aligned([columns, *text]))
     for row in table:
         print(f"\n{row['model']}: {row['licence']}" + (f"\n  card: {row['card']}" if row["card"] else ""))
+    print(f"\nphotos to try things on: {', '.join(f'sample:{name}' for name in sample_names())}")
     print(f"\nfacegan generate {table[0]['model']} --count 25")
 
 

@@ -7,7 +7,6 @@ import functools
 import inspect
 import itertools
 import math
-import os
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -16,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from facegan import __version__
 from facegan.errors import InputError
+from facegan.files import photo_path
 
 if TYPE_CHECKING:
     from facegan.generator import Generator
@@ -52,7 +52,7 @@ def check_places(
     ``written`` has one file or several for each option; "" is none, in ``read`` as well. Of a folder that is
     read, all that lies below counts.
     """
-    sources = [Path(os.path.expanduser(name)) for name in read if str(name)]
+    sources = [photo_path(name) for name in read if str(name)]
     taken: set[str] = set()
     for option, names in written.items():
         for name in filter(str, names if isinstance(names, list) else [names]):

@@ -19,12 +19,13 @@ if TYPE_CHECKING:
 class ClassifierFlags:
     """The flags are these fields."""
 
-    model: str = "inception_v3"
-    """the classifier: a name of torchvision's, an exported program (.pt2), or FILE.py:FUNCTION."""
+    model: str = "faces"
+    """the classifier: faces (bundled), efficientnet_lite0, a name of torchvision's, an exported program
+    (.pt2), or FILE.py:FUNCTION."""
     labels: str = ""
     """file with the names of the classes, one a line, or JSON; '' is what the classifier brings."""
     weights: str = ""
-    """file of weights for torchvision's networks; '' looks into torch's cache, then downloads."""
+    """file of weights for ImageNet's networks; '' looks into torch's cache, then downloads."""
     input_size: int = 0
     """side of what the classifier was trained with, in px; 0 is what it says."""
     mean: str = ""
@@ -34,7 +35,7 @@ class ClassifierFlags:
     reverse: bool = False
     """the network takes blue, green, red (after the mean was taken off), as Keras's VGG does."""
     random_weights: bool = False
-    """of torchvision's networks, to try things out."""
+    """of ImageNet's networks, to try things out."""
     device: str = "cpu"
     """cpu, cuda or mps."""
 

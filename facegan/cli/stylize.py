@@ -13,6 +13,7 @@ from facegan.cli.main import run_function
 from facegan.cli.options import Live, with_preset, writing
 from facegan.cli.pixel_flags import ClassifierFlags, KeepFlags, left
 from facegan.errors import InputError
+from facegan.files import photo_path
 from facegan.pixels.settings import STYLES, StyleSettings
 
 if TYPE_CHECKING:
@@ -34,7 +35,7 @@ def main(
     settings: Annotated[StyleSettings, FLAT] = StyleSettings(),  # noqa: B008
     out: str = "",
     keep: Annotated[KeepFlags, FLAT] = KeepFlags(),  # noqa: B008
-    classifier: Annotated[ClassifierFlags, FLAT] = ClassifierFlags("vgg19"),  # noqa: B008
+    classifier: Annotated[ClassifierFlags, FLAT] = ClassifierFlags(),  # noqa: B008
     preset: str = "",
 ) -> int:
     """Paint a photo in the style of one or more pictures.
@@ -54,7 +55,7 @@ def main(
 
     if not styles:
         raise InputError("give CONTENT and at least one STYLE picture")
-    place = out or f"{Path(content).stem}-{Path(styles[0]).stem}.png"
+    place = out or f"{photo_path(content).stem}-{photo_path(styles[0]).stem}.png"
     settings.check(len(styles))
     keep.check(place, (content, *styles, *settings.masks))
     if (keep.film or keep.pictures) and not keep.every:

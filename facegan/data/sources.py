@@ -28,6 +28,7 @@ from facegan.data.reading import Reading
 from facegan.data.splits import name_words, split_named
 from facegan.data.tables import from_idx, from_npz
 from facegan.errors import InputError
+from facegan.files import photo_path
 
 
 def _told(error: OSError) -> None:
@@ -149,7 +150,7 @@ def open_source(text: str, reading: Reading | None = None) -> Iterator[Item]:
     if text.startswith("hub:"):
         yield from from_hub(text[4:], reading)
         return
-    path = _path(text)
+    path = photo_path(text)
     try:
         if path.is_dir():
             yield from _from_directory(path, reading)
@@ -163,16 +164,9 @@ def open_source(text: str, reading: Reading | None = None) -> Iterator[Item]:
         raise InputError(f"{text}: cannot be read ({error.strerror or error})") from None
 
 
-def _path(text: str) -> Path:
-    try:
-        return Path(text).expanduser()
-    except RuntimeError:  # the home of nobody
-        return Path(text)
-
-
 def fingerprint(text: str) -> str:
     """Changes when a source does: names, sizes and times of its files."""
-    path = _path(text)
+    path = photo_path(text)
     digest = hashlib.sha256()
     try:
         files = sorted(p for p in path.rglob("*") if p.is_file()) if path.is_dir() else [path]
@@ -196,7 +190,7 @@ def estimate(sources: tuple[str, ...]) -> int | None:
 
     total = 0
     for text in sources:
-        path = _path(text)
+        path = photo_path(text)
         try:
             if path.is_dir() and not _idx_files(path) and not tables_in(path):
                 total += sum(

@@ -21,6 +21,7 @@ from facegan.data.faces import FaceDetector
 from facegan.data.items import MAX_FILE_BYTES
 from facegan.data.sources import open_source
 from facegan.errors import ImageError, InputError
+from facegan.files import photo_path
 from facegan.generator import Generator
 from facegan.images import read_image
 
@@ -141,7 +142,7 @@ def _open(source: str | Path | np.ndarray, reader: Reader) -> Iterator[Photo]:
     text = str(source)
     if text.startswith("seed:"):
         yield from _generated(text, reader.model)
-    elif text != "-" and not fetch.is_url(text) and Path(text).expanduser().is_dir():
+    elif text != "-" and not fetch.is_url(text) and photo_path(text).is_dir():
         yield from _folder(text, reader)
     else:
         try:
@@ -161,7 +162,7 @@ def _content(text: str) -> tuple[bytes, str]:
         return content, "stdin"
     if fetch.is_url(text):
         return fetch.fetch(text), _stem(text.partition("?")[0]) or "web"
-    path = Path(text).expanduser()
+    path = photo_path(text)
     try:
         if not path.is_file():
             raise InputError(f"{text}: there is no such file or folder")

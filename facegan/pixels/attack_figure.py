@@ -10,6 +10,7 @@ import numpy as np
 from facegan import images
 from facegan.pixels.attacks import Attacked
 from facegan.pixels.classifiers import Classifier
+from facegan.pixels.face_classes import cut
 
 _GREY, _BLUE, _RED = "#8a8f98", "#2f6db3", "#c8452f"
 
@@ -22,20 +23,24 @@ def amplified(result: Attacked) -> tuple[np.ndarray, int]:
 
 
 def figure(classifier: Classifier, result: Attacked, steps_of: str = "step") -> np.ndarray:
-    """uint8 ``H,W,3``: photo, result, difference; below them the top five classes, and the curve."""
+    """uint8 ``H,W,3``: photo, result, difference; below them the top five classes, and the curve.
+
+    Of a classifier of faces the pictures show what it was shown.
+    """
     import matplotlib
 
     matplotlib.use("Agg", force=False)
     from matplotlib.figure import Figure
 
     difference, factor = amplified(result)
-    height, width = result.image.shape[:2]
+    original, image = result.seen
+    height, width = image.shape[:2]
     row = 3.7 * min(max(height / width, 0.5), 1.4)
     drawn: Any = Figure(figsize=(11.5, row + 2.9), dpi=100, layout="constrained")
     (*pictures,), (*charts,) = drawn.subplots(2, 3, height_ratios=(row, 2.3))
     titles = ("photo", "attacked", f"difference × {factor}")
     for axis, picture, title in zip(
-        pictures, (result.original, result.image, difference), titles, strict=True
+        pictures, (original, image, cut(difference, result.window)), titles, strict=True
     ):
         axis.imshow(_fitting(picture), interpolation="none")
         axis.set_title(title, fontsize=11)

@@ -16,6 +16,7 @@ from torch import Tensor
 from facegan import images, rng
 from facegan.errors import InputError
 from facegan.pixels.classifiers import Classifier
+from facegan.pixels.face_classes import Window, cut, face_window
 from facegan.pixels.loop import StepStats, optimise
 from facegan.pixels.methods import METHODS, Settings, first_step
 from facegan.pixels.search import Plan, Search
@@ -37,7 +38,8 @@ class Attacked:
     ``image``, with the ``confidence`` asked for; ``probability``: of the goal. linf, l2: of the difference,
     in [0, 1]. changed: the share of pixels that differ. before, after: the top five, (class, probability).
     curve: probabilities (of the goal, of the source) before the first step and after each. signum: the signal
-    that ended it, or 0.
+    that ended it, or 0. window: the face that a classifier of faces was shown (top, left, height, width);
+    None is the whole photo.
     """
 
     name: str
@@ -57,6 +59,12 @@ class Attacked:
     curve: list[tuple[float, float]]
     signum: int = 0
     confidence: float = 0.0
+    window: Window | None = None
+
+    @property
+    def seen(self) -> tuple[np.ndarray, np.ndarray]:
+        """The parts of photo and result that the classifier was shown."""
+        return cut(self.original, self.window), cut(self.image, self.window)
 
 
 def attack(
@@ -203,7 +211,8 @@ def _attack_group(
     on_step: Callable[[StepStats], None] | None, before: int, total: int,
 ) -> list[Attacked]:  # fmt: skip
     """Photos that share their forward passes."""
-    bases = [_levels(p, classifier.device) for _, p, _ in group]
+    windows = [face_window(p) if classifier.faces else None for _, p, _ in group]
+    bases = [_levels(cut(p, w), classifier.device) for (_, p, _), w in zip(group, windows, strict=True)]
     subjects = [
         Subject(base, Goal(target, confidence=confidence), before + i)
         for i, (base, (_, _, target)) in enumerate(zip(bases, group, strict=True))
@@ -222,8 +231,8 @@ def _attack_group(
             stop=lambda stats: search.done,
         ).signum  # fmt: skip
     return [
-        result(classifier, name, pixels, subject, signum)
-        for (name, pixels, _), subject in zip(group, subjects, strict=True)
+        result(classifier, name, pixels, subject, signum, window)
+        for (name, pixels, _), subject, window in zip(group, subjects, windows, strict=True)
     ]
 
 
@@ -234,15 +243,22 @@ def _levels(pixels: np.ndarray, device: torch.device) -> Tensor:
 
 
 def result(
-    classifier: Classifier, name: str, pixels: np.ndarray, subject: Subject, signum: int = 0
+    classifier: Classifier,
+    name: str,
+    pixels: np.ndarray,
+    subject: Subject,
+    signum: int = 0,
+    window: Window | None = None,
 ) -> Attacked:
     """The 8-bit picture of a subject's best, and what the classifier said of it when it was looked at."""
     goal, before = subject.goal, classifier.top(subject.first) if subject.first is not None else []
     blank = Attacked(
         name, pixels, pixels, goal.source, goal.target, goal.source, False, 0.0, before, [], 0.0, 0.0, 0.0,
-        subject.steps, subject.curve, signum, goal.confidence,
+        subject.steps, subject.curve, signum, goal.confidence, window,
     )  # fmt: skip
-    return verified(classifier, blank, images.unit_to_uint8(subject.at(subject.best))[0], subject.last)
+    image = pixels.copy()
+    cut(image, window)[:] = images.unit_to_uint8(subject.at(subject.best))[0]
+    return verified(classifier, blank, image, subject.last)
 
 
 def verified(
@@ -253,7 +269,7 @@ def verified(
     ``logits`` are those of ``image``, where they are known: its levels, divided by 255, are the very numbers
     that the classifier has seen.
     """
-    logits = _logits(classifier, image) if logits is None else logits.cpu()
+    logits = _logits(classifier, cut(image, result.window)) if logits is None else logits.cpu()
     d = image.astype(np.int16) - result.original
     flat = d.ravel().astype(np.float32)
     goal, said = Goal(result.target, result.source), int(logits.argmax())
@@ -277,7 +293,7 @@ def survival(
         kept = 0
         for i in range(draws):
             generator = torch.Generator().manual_seed(rng.torch_seed(seed, f"survival/{transform.name}", i))
-            said = int(_logits(classifier, transform.real(result.image, generator)).argmax())
+            said = int(_logits(classifier, transform.real(result.seen[1], generator)).argmax())
             kept += said == result.target if result.target >= 0 else said != result.source
         shares[transform.name] = kept / draws
     return shares

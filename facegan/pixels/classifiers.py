@@ -17,10 +17,17 @@ from torch import Tensor, nn
 
 from facegan.devices import check_device
 from facegan.errors import InputError
+from facegan.pixels import efficientnet
+from facegan.pixels.face_classes import from_attributes
 from facegan.pixels.sources import Loaded, from_program, from_python, from_torchvision, read_labels
 
 # ending of a spec -> how to load it; anything else is a name of torchvision's
-_SOURCES: dict[str, Callable[..., Loaded]] = {".pt2": from_program, ".py": from_python}
+_SOURCES: dict[str, Callable[..., Loaded]] = {
+    ".pt2": from_program, ".py": from_python, ".safetensors": from_attributes,
+}  # fmt: skip
+
+
+FEW = 16  # so many classes can be listed in a line
 
 
 class _Enough(Exception):
@@ -38,13 +45,15 @@ class Classifier:
     crop: 0 takes the whole photo, whatever its shape; otherwise the centre square with this share of the
         shorter side.
     batch: the only batch size that an exported program takes, 0 for any.
+    faces: it sees faces only: of a photo it is shown the largest face.
     """
 
     def __init__(
         self, name: str, module: nn.Module, input_size: tuple[int, int], mean: Sequence[float],
         std: Sequence[float], labels: Sequence[str] = (), *, crop: float = 0.0, device: str = "cpu",
-        batch: int = 0,
+        batch: int = 0, faces: bool = False,
     ) -> None:  # fmt: skip
+        self.faces = faces
         self.name, self.input_size, self.crop, self.batch = name, input_size, crop, batch
         self.device = torch.device(device)
         self.module = module.to(self.device).requires_grad_(False)
@@ -240,6 +249,8 @@ class Classifier:
         near = list(dict.fromkeys(i for part in close for i in flat[part]))[:5]
         listed = "; ".join(f"{i} {self.labels[i]}" for i in near)
         hint = f"; near it: {listed}" if near else f"; a number from 0 to {len(self.labels) - 1} will do, too"
+        if len(self.labels) <= FEW:
+            hint = f"; it has {', '.join(self.labels)}"
         raise InputError(f"class {text!r}: {self.name} has no such class{hint}")
 
     def short_label(self, index: int) -> str:
@@ -299,21 +310,27 @@ def load_classifier(
 ) -> Classifier:
     """The classifier that ``spec`` names; InputError in one line if it cannot be had.
 
-    spec: a name of torchvision's (``vgg19``), an exported program (``FILE.pt2``), or ``FILE.py:FUNCTION``,
-        where the function is called without arguments and returns the network.
+    spec: ``faces`` (the bundled attribute network; ``faces:bald,smiling`` chooses attributes, and so does a
+        ``.safetensors`` file of train-attributes), ``efficientnet_lite0``, a name of torchvision's
+        (``vgg19``), an exported program (``FILE.pt2``), or ``FILE.py:FUNCTION``, where the function is called
+        without arguments and returns the network.
     labels: a file with one name a line, or JSON; "" takes what comes with the network.
-    weights: a file for torchvision's networks; "" looks into torch's cache and downloads what is missing.
+    weights: a file for ImageNet's networks; "" takes their package's, or looks into torch's cache and
+        downloads what is missing.
     input_size, mean, std: instead of what the network or its weights say.
     crop: look at the centre only, as torchvision does, instead of the whole photo.
     random_weights_seed: random weights instead of trained ones, for tests.
     """
     check_device(device)
     file = spec.rpartition(":")[0] or spec
-    ending = Path(spec if spec.endswith(".pt2") else file).suffix.lower()
-    if ending in _SOURCES:
+    ending = Path(spec if spec.endswith((".pt2", ".safetensors")) else file).suffix.lower()
+    source = from_attributes if file == "faces" else _SOURCES.get(ending)
+    if source:
         if weights or random_weights_seed is not None:
-            raise InputError(f"{spec}: --weights and random weights go with torchvision's networks only")
-        loaded = _SOURCES[ending](spec)
+            raise InputError(f"{spec}: --weights and random weights go with ImageNet's networks only")
+        loaded = source(spec)
+    elif spec == efficientnet.NAME:
+        loaded = efficientnet.from_efficientnet(weights, random_weights_seed)
     else:
         loaded = from_torchvision(spec, weights, random_weights_seed)
     size = (input_size, input_size) if input_size else loaded.input_size
@@ -330,7 +347,7 @@ def load_classifier(
     names = read_labels(labels) if labels else loaded.labels
     classifier = Classifier(
         spec, loaded.module, size, mean, std,
-        crop=loaded.crop if crop else 0.0, device=device, batch=loaded.batch,
+        crop=loaded.crop if crop else 0.0, device=device, batch=loaded.batch, faces=loaded.faces,
     )  # fmt: skip
     if names and len(names) != len(classifier.labels):
         raise InputError(

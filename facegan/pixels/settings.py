@@ -158,8 +158,11 @@ def choose(option: str, value: str, known: tuple[str, ...]) -> None:
 
 # What suits a classifier, by the name of its network's class: layers of a dream; style layers, content layers
 # and content weight. Those of MobileNetV1 were chosen by looking at results; those of VGG are Gatys's; the
-# others follow from the tutorials and papers and were not run with real weights.
+# others follow from the tutorials and papers and were not run with real weights. ResidualFaceClasses is the
+# bundled network's, EfficientNetLite0 its package's; both were chosen by looking, too.
 DREAM_LAYERS: dict[str, tuple[str, ...]] = {
+    "ResidualFaceClasses": ("body.14",),
+    "EfficientNetLite0": ("blocks.11",),
     "MobileNetV1": ("features.20",),
     "VGG": ("block4_conv3=0.5", "block5_pool"),
     "Inception3": ("mixed3", "mixed5=1.5"),
@@ -167,6 +170,10 @@ DREAM_LAYERS: dict[str, tuple[str, ...]] = {
     "ResNet": ("layer3",),
 }  # fmt: skip
 STYLE_LAYERS: dict[str, tuple[tuple[str, ...], tuple[str, ...], float]] = {
+    "ResidualFaceClasses": (("body.2", "body.5", "body.6", "body.9", "body.10"), ("body.10",), 0.1),
+    "EfficientNetLite0": (
+        ("stem", "blocks.0", "blocks.2", "blocks.4", "blocks.7"), ("blocks.4",), 0.1,
+    ),
     "MobileNetV1": (
         ("features.0", "features.2", "features.4", "features.6", "features.8", "features.10", "features.14"),
         ("features.10",), 0.1,

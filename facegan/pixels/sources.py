@@ -33,7 +33,10 @@ _AS_TRAINED: dict[str, dict[str, Any]] = {
 
 @dataclass(frozen=True)
 class Loaded:
-    """A network and what it says of its own input; ``crop`` is the share of the shorter side that it saw."""
+    """A network and what it says of its own input.
+
+    crop: the share of the shorter side that it saw. faces: it sees faces, and only cut out as ours are.
+    """
 
     module: nn.Module
     input_size: tuple[int, int] | None
@@ -42,6 +45,7 @@ class Loaded:
     labels: Sequence[str] = ()
     crop: float = 1.0
     batch: int = 0
+    faces: bool = False
 
 
 def from_torchvision(name: str, weights: str = "", random_seed: int | None = None) -> Loaded:
@@ -49,14 +53,16 @@ def from_torchvision(name: str, weights: str = "", random_seed: int | None = Non
     try:
         from torchvision import models
     except ImportError:
-        raise InputError(f"--model {name}: install torchvision first: pip install torchvision") from None
+        raise InputError(
+            f"--model {name}: pip install torchvision first, or take --model faces, which needs nothing"
+        ) from None
     known = models.list_models(module=models)
     if name not in known:
         near = difflib.get_close_matches(name, known, 4, 0.5)
         hint = f"; near it: {', '.join(near)}" if near else ""
         raise InputError(
-            f"--model {name}: no classifier of torchvision's has this name{hint}; a file is FILE.pt2 or "
-            "FILE.py:FUNCTION"
+            f"--model {name}: no classifier of torchvision's has this name{hint}; others are faces, "
+            "efficientnet_lite0, FILE.pt2 and FILE.py:FUNCTION"
         )
     default = models.get_model_weights(name).DEFAULT
     build = functools.partial(models.get_model, name, weights=None, **_AS_TRAINED.get(name, {}))
@@ -65,7 +71,7 @@ def from_torchvision(name: str, weights: str = "", random_seed: int | None = Non
             raise InputError("--weights and random weights exclude each other")
         module = _random(build, random_seed)
     else:
-        module = _trained(build, _read_weights(weights) if weights else _own_weights(name, default), name)
+        module = _trained(build, read_weights(weights) if weights else _own_weights(name, default), name)
     transforms = default.transforms()
     side, before = transforms.crop_size[0], transforms.resize_size[0]
     return Loaded(
@@ -117,7 +123,7 @@ def _own_weights(name: str, default: Any) -> dict[str, torch.Tensor]:
     folder = Path(torch.hub.get_dir()) / "checkpoints"
     file = Path(default.url).name
     if (folder / file).is_file():
-        return _read_weights(folder / file)
+        return read_weights(folder / file)
     try:
         with contextlib.redirect_stdout(io.StringIO()):  # it announces what it begins
             return default.get_state_dict(progress=False, check_hash=True, weights_only=True)
@@ -125,11 +131,12 @@ def _own_weights(name: str, default: Any) -> dict[str, torch.Tensor]:
         reason = str(error) or type(error).__name__
         raise InputError(
             f"--model {name}: its weights are not on this machine and cannot be downloaded ({reason}); "
-            f"give their file with --weights, or put {file} into {folder}"
+            f"give their file with --weights, put {file} into {folder}, or take --model faces, which needs "
+            "nothing"
         ) from None
 
 
-def _read_weights(path: str | Path) -> dict[str, torch.Tensor]:
+def read_weights(path: str | Path) -> dict[str, torch.Tensor]:
     """A state dict from .safetensors or torch's format, of which only tensors are read."""
     path = Path(path)
     if not path.is_file():
