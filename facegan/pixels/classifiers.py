@@ -249,7 +249,7 @@ class Classifier:
         near = list(dict.fromkeys(i for part in close for i in flat[part]))[:5]
         listed = "; ".join(f"{i} {self.labels[i]}" for i in near)
         hint = f"; near it: {listed}" if near else f"; a number from 0 to {len(self.labels) - 1} will do, too"
-        if len(self.labels) <= FEW:
+        if not near and len(self.labels) <= FEW:
             hint = f"; it has {', '.join(self.labels)}"
         raise InputError(f"class {text!r}: {self.name} has no such class{hint}")
 
