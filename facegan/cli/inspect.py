@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 def describe(dataset: Dataset, rejects: int) -> str:
     """Sizes, counts, how it was made, attributes with frequencies, rejects with reasons."""
     from facegan.data.finish import commonest
+    from facegan.data.summary import attribute_summary
 
     info, (h, w) = dataset.info, dataset.size
     lines = [
@@ -32,8 +34,7 @@ def describe(dataset: Dataset, rejects: int) -> str:
     if selected := info.get("selected"):
         lines.append(f"selected from {info['made_from']['name']}: {selected['expression']}")
     if dataset.attribute_names:
-        table = np.concatenate([dataset.attributes(split) for split in dataset.counts])
-        unknown = int((table == -1).all(1).sum())
+        unknown = dataset.undescribed()
         lines.append(
             "attributes (share of those known)"
             + f", of {unknown} pictures none is known" * bool(unknown)
@@ -41,8 +42,8 @@ def describe(dataset: Dataset, rejects: int) -> str:
         )
         predicted = info.get("predicted", {})
         lines += [
-            _frequency(name, table[:, i]) + _confidence(predicted.get("names", {}).get(name))
-            for i, name in enumerate(dataset.attribute_names)
+            _frequency(entry) + _confidence(predicted.get("names", {}).get(entry["name"]))
+            for entry in attribute_summary(dataset)
         ]
         networks = {
             v.get("network", predicted["network"]) for v in predicted.get("names", {}).values() if v["count"]
@@ -62,17 +63,17 @@ def _confidence(predicted: dict[str, float] | None) -> str:
     return f"  ({predicted['count']:.0f} predicted, {predicted['confidence']:.0%} sure)"
 
 
-def _frequency(name: str, values: np.ndarray) -> str:
-    known = values[values != -1]
-    if not len(known):
-        return f"  {name:<22} unknown"
-    if known.max() > 1:
-        numbers, counts = np.unique(known, return_counts=True)
-        return f"  {name:<22} " + " ".join(
-            f"{n}:{c / len(known):.1%}" for n, c in zip(numbers, counts, strict=True)
-        )
-    share = float((known == 1).mean())
-    return f"  {name:<22} {share:6.1%} {'#' * round(share * 40)}"
+def _frequency(entry: Mapping[str, Any]) -> str:
+    """A line on one attribute: a bar for yes and no, else its commonest classes."""
+    from facegan.data.summary import classes_line
+
+    if not entry["known"]:
+        return f"  {entry['name']:<22} unknown"
+    if entry["kind"] != "yes/no":
+        name, _, text = classes_line(entry, 12).partition(": ")
+        return f"  {name:<22} {text}"
+    share = entry["yes"] / entry["known"]
+    return f"  {entry['name']:<22} {share:6.1%} {'#' * round(share * 40)}"
 
 
 def main(

@@ -38,33 +38,33 @@ class _Line:
 
 
 def report(dataset: Dataset) -> str:
-    """The closing summary."""
+    """The closing summary: what was taken, what was left and why, and what helps."""
+    from facegan.data.advice import advice
     from facegan.data.finish import commonest
+    from facegan.data.summary import attribute_lines, attribute_summary
 
-    info = dataset.info
-    counts = ", ".join(f"{n} {split}" for split, n in dataset.counts.items())
+    info, total = dataset.info, sum(dataset.counts.values())
+    counts = ", ".join(f"{n:,} {split}" for split, n in dataset.counts.items())
     h, w = dataset.size
-    lines = [f"{dataset.path}: {sum(dataset.counts.values())} pictures of {w}x{h} ({counts})"]
-    rejects = info["rejects"]
+    lines = [f"{dataset.path}: {total:,} pictures of {w}x{h} ({counts})"]
+    lines += attribute_lines(attribute_summary(dataset), total)
+    lines += info.get("notes", [])
+    rejects, near = info["rejects"], info["near_duplicates"]
     if rejects:
-        lines.append(f"{len(rejects)} left out (each with its reason in {dataset.path / 'dataset.json'}):")
-        lines += [f"  {count:6d}  {reason}" for reason, count in commonest(rejects)[:8]]
-    if dataset.attribute_names and (unknown := dataset.undescribed()):
-        lines.append(f"of {unknown} pictures no attribute is known")
-    if info["near_duplicates"]:
+        lines.append(f"{len(rejects):,} left out (each with its reason in {dataset.path / 'dataset.json'}):")
+        reasons = commonest(rejects)
+        lines += [f"  {count:6d}  {reason}" for reason, count in reasons[:8]]
+        lines += [f"  {advised}"] if (advised := advice(reasons, total, info["plan"])) else []
+    if near:
+        dropped = info["plan"]["drop_near_duplicates"]
         lines.append(
-            f"{len(info['near_duplicates'])} near duplicates, "
-            + (
-                "dropped"
-                if info["plan"]["drop_near_duplicates"]
-                else "kept (--drop-near-duplicates drops them)"
-            )
+            f"{len(near):,} near duplicates, "
+            + ("dropped" if dropped else "kept (--drop-near-duplicates drops them)")
         )
-        if apart := sum("splits" in pair for pair in info["near_duplicates"]):
+        if apart := sum("splits" in pair for pair in near):
             lines.append(
                 f"  {apart} of them are in another split than their like: what is measured on it flatters"
             )
-    lines += info.get("notes", [])
     sheets = [str(dataset.path / n) for n in ("preview.jpg", "detections.jpg") if (dataset.path / n).exists()]
     lines.append(f"look at {' and '.join(sheets)}; next: facegan train {dataset.path}")
     return "\n".join(lines)

@@ -132,7 +132,7 @@ class _Seen:
 
 @dataclass(frozen=True)
 class Rule:
-    """How one column's values become what is written; ``note`` is for the closing summary."""
+    """How one column's values become what is written; ``note`` says what is to be told of it."""
 
     kind: str
     """``yes/no``, ``classes``, ``numbers``, or '' for a column that is left out."""
@@ -181,32 +181,39 @@ class Columns:
         }
 
 
-def _left_out(name: str, why: str) -> Rule:
-    return Rule("", f"column '{name}' left out: {why}")
+def note_lines(rules: Mapping[str, Rule]) -> list[str]:
+    """What is to be told, columns of which it is the same together."""
+    by_note: dict[str, list[str]] = {}
+    for name, rule in rules.items():
+        if rule.note:
+            by_note.setdefault(rule.note, []).append(repr(name))
+    return [
+        f"column{'s' * (len(names) > 1)} {', '.join(names[:8])}"
+        f"{f' and {len(names) - 8} more' if len(names) > 8 else ''} {note}"
+        for note, names in by_note.items()
+    ]
+
+
+def _left_out(why: str) -> Rule:
+    return Rule("", f"left out: {why}")
 
 
 def _rule(name: str, kept: _Seen, names: Sequence[str], whole: _Seen | None) -> Rule:
     seen = kept.with_more(whole) if whole else kept
     if _ROW_NUMBER.fullmatch(name.strip()):
-        return _left_out(name, "numbers of rows")
+        return _left_out("numbers of rows")
     if not kept.known:
-        return _left_out(name, "it is empty")
+        return _left_out("empty")
     if names:
-        return _named(name, seen, names)
+        return _named(seen, names)
     odd = seen.odd()
     rule = _texts(name, seen) if odd is None else _numbers(name, seen, set(seen.counts) - set(odd))
     if not rule.kind or rule.note:
         return rule
     if odd:
         shown = " and ".join(repr(text) for text in odd[:2])
-        note = f"column '{name}': {shown} {'is' if len(odd) == 1 else 'are'} no number, taken as unknown"
-    elif len(kept.counts) == 1 and kept.known > 1:
-        (value,) = kept.counts
-        always = ("no", "yes")[rule(value) or 0] if rule.kind == "yes/no" else value
-        note = f"column '{name}' is always {always}"
-    else:
-        return rule
-    return replace(rule, note=note)
+        return replace(rule, note=f"has cells such as {shown}, no numbers, which are unknown")
+    return rule
 
 
 def _numbers(name: str, seen: _Seen, values: set[Any]) -> Rule:
@@ -219,14 +226,14 @@ def _numbers(name: str, seen: _Seen, values: set[Any]) -> Rule:
     span = f"from {seen.low:g} to {seen.high:g}"
     if seen.fractions:
         if seen.low < 0 or seen.high > 1:
-            return _left_out(name, f"fractions {span} are neither yes or no nor classes")
-        return Rule("yes/no", f"column '{name}': fractions {span}, of which 0.5 and more is yes")
+            return _left_out(f"fractions {span} are neither yes or no nor classes")
+        return Rule("yes/no", f"holds fractions {span}: 0.5 and more is yes")
     if values <= {-1, 1}:
         return Rule("yes/no", index={-1: 0, 1: 1})
     if seen.low >= 0 and seen.high <= LARGEST:
         return Rule("numbers" if seen.many else "classes")
     if seen.many:
-        return _left_out(name, f"whole numbers {span}, too many for classes")
+        return _left_out(f"whole numbers {span}, too many for classes")
     return _classes(values)
 
 
@@ -243,11 +250,11 @@ def _texts(name: str, seen: _Seen) -> Rule:
     repeat = different <= seen.known / 2 or (different <= _FEW and (different < seen.known or different < 4))
     if prose or seen.many or not repeat or longest > _LONG:
         many = f"more than {MOST_CLASSES:,}" if seen.many else f"{different:,}"
-        return _left_out(name, f"free text ({many} different for {seen.known:,} pictures)")
+        return _left_out(f"free text ({many} different for {seen.known:,} pictures)")
     return _classes(seen.counts)
 
 
-def _named(name: str, seen: _Seen, names: Sequence[str]) -> Rule:
+def _named(seen: _Seen, names: Sequence[str]) -> Rule:
     """A column whose source names its classes; a text is the class of this name, or one more."""
     number = {text: i for i, text in reversed(list(enumerate(names)))}
     index: dict[Any, int] = {}
@@ -262,7 +269,7 @@ def _named(name: str, seen: _Seen, names: Sequence[str]) -> Rule:
             beyond.append(value)
     more = as_sorted(more)
     index |= number | {text: len(names) + i for i, text in enumerate(more)}
-    note = f"column '{name}': {beyond[0]} is none of its {len(names)} classes" if beyond else ""
+    note = f"holds {beyond[0]}, which is none of its {len(names)} classes" if beyond else ""
     if not more and [yes_no(value_of(text)) for text in names] == [0, 1]:
         return Rule("yes/no", note, index)
     return Rule("classes", note, index, (*names, *more))

@@ -11,7 +11,7 @@ from typing import Any
 
 from facegan.data.attribute_columns import Columns, value_of
 from facegan.data.items import AttributeValue
-from facegan.data.names import Matches, NameIndex
+from facegan.data.names import Found, Matches, NameIndex
 from facegan.data.sheets import DELIMITERS, FILE_COLUMNS, Sheet, read_sheet, read_text
 from facegan.data.splits import SPLIT_NAMES
 from facegan.errors import InputError
@@ -109,19 +109,7 @@ class AttributeTable:
 
     def told(self) -> list[str]:
         """What is to be said of the table, once all pictures have been seen by :meth:`use`."""
-        said, matches = list(self.notes), self.matches
-        if matches.unclear:
-            said.append(
-                f"{matches.unclear_count:,} pictures (such as '{matches.unclear[0]}') are not described: "
-                "several lines fit that say different things"
-            )
-        if matches.shared:
-            one, other = next(iter(matches.shared.values()))
-            said.append(
-                f"{len(matches.shared):,} lines fit several pictures (such as '{one}' and '{other}'); only "
-                "those with a line's whole name are described"
-            )
-        return said
+        return [str(self.matches), *self.matches.doubts(), *self.notes]
 
     def columns(self) -> Columns:
         """What the columns hold in the whole table."""
@@ -173,6 +161,7 @@ class Splitter:
         elif spec:
             self.table = self._table(Path(spec))
         self.index, self.rows = NameIndex(list(self.table or ())), list((self.table or {}).values())
+        self.matches = Matches()
 
     @staticmethod
     def _shares(spec: str) -> list[tuple[str, float]]:
@@ -214,16 +203,34 @@ class Splitter:
             raise InputError(f"--split {path}: empty")
         return table
 
-    def find(self, name: str, source: str) -> tuple[str | None, str]:
-        """The split that the list gives to a picture, and how the picture was found in it."""
+    def find(self, name: str, source: str = "") -> tuple[str, Found | None]:
+        """The split that the list gives to a picture, '' where it gives none or several."""
         found = self.index.find(name, source)
         splits = {self.rows[i] for i in found.rows} if found else set()
-        return (splits.pop() if len(splits) == 1 else None), found.how if found else ""
+        return (splits.pop() if len(splits) == 1 else ""), found
 
-    def __call__(self, name: str, digest: bytes, own: str | None, source: str = "") -> str | None:
-        """train, val or test; None for a picture that the list does not name, or names twice differently."""
+    def told(self) -> list[str]:
+        """What is to be said of the list, once all pictures have been seen by :meth:`use`."""
+        return [str(self.matches), *self.matches.doubts()]
+
+    def use(self, name: str, source: str, digest: bytes, own: str | None) -> tuple[str, str]:
+        """The split of a picture with this content, which is counted; or '' and why it is left out."""
+        if self.table is None:
+            return self(name, digest, own) or "", ""
+        split, found = self.find(name, source)
+        if found is None:
+            self.matches.miss(name)
+            return "", "not named by the split file"
+        if not split:
+            self.matches.doubt(name)
+            return "", "several lines of the split file fit"
+        self.matches.hit(found.rows[0], found.how, name, digest)
+        return split, ""
+
+    def __call__(self, name: str, digest: bytes, own: str | None) -> str | None:
+        """train, val or test; None for a picture that the list does not name, or not clearly."""
         if self.table is not None:
-            return self.find(name, source)[0]
+            return self.find(name)[0] or None
         if self.shares and own in (None, "train"):
             # Eight bytes of SHA-256, hashed again so that file-level and pixel-level uses stay apart.
             u = int.from_bytes(hashlib.sha256(b"split" + digest).digest()[:8], "big") / 2**64

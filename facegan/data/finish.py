@@ -17,7 +17,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from facegan import __version__
-from facegan.data.attribute_columns import Columns
+from facegan.data.advice import advice
+from facegan.data.attribute_columns import Columns, note_lines
 from facegan.data.attributes import AttributeTable, Splitter
 from facegan.data.chunks import ChunkStore
 from facegan.data.crops import describe
@@ -26,6 +27,7 @@ from facegan.data.items import AttributeValue
 from facegan.data.near import NearDuplicates
 from facegan.data.overview import Overview
 from facegan.data.reading import Reading
+from facegan.data.summary import AttributeTally
 from facegan.data.worker import Row
 from facegan.errors import InputError
 from facegan.files import write_bytes
@@ -217,10 +219,11 @@ def finish(
     kept, rejected = sum(verdicts.counts.values()), len(verdicts.rejects)
     if not kept:
         why = summary(verdicts.rejects) or why_none or "the sources hold none"
-        raise NothingLeft(f"no picture is left ({why}); nothing was written to {out}")
-    for line in table.told() if table else []:
-        reading.notes.add(f"{Path(config.attributes).name}: {line}")
-    for line in (*(rule.note for rule in verdicts.rules.values() if rule.note), *verdicts.overview.lines()):
+        help_ = advice(commonest(verdicts.rejects), 0, plan)
+        raise NothingLeft(
+            f"no picture is left ({why}); nothing was written to {out}" + f"; {help_}" * bool(help_)
+        )
+    for line in (*note_lines(verdicts.rules), *verdicts.overview.lines()):
         reading.notes.add(line)
     splits = [s for s in SPLITS if verdicts.counts[s]]
     folder = out / "data"
@@ -230,12 +233,13 @@ def finish(
     writers = {s: ShardWriter(folder, s, verdicts.cuts[s].shards, verdicts.names) for s in splits}
     preview: list[np.ndarray] = []
     size: tuple[int, ...] = ()
-    contents = {split: hashlib.sha256() for split in SPLITS}
+    contents, tally = {split: hashlib.sha256() for split in SPLITS}, AttributeTally()
     rows = store.rows(without=("digest", "reject", "near_hash", "gray"))
     for serial, (row, keep) in enumerate(zip(rows, verdicts.keep, strict=True)):
         if keep:
             row = verdicts.final(serial, row)
             writers[row.split].add(row)
+            tally.add(row.attributes)
             text = json.dumps([row.split, row.pixels_digest.hex(), row.attributes], sort_keys=True)
             contents[row.split].update(text.encode())
             if len(preview) < 100:
@@ -254,10 +258,11 @@ def finish(
     thumbnails = [decode(png) for png in store.thumbnails()]
     if thumbnails and verdicts.boxes:
         sheet(out / "detections.jpg", np.stack(thumbnails))
+    class_names = {name: list(rule.names) for name, rule in verdicts.rules.items() if rule.names}
     info = {
         "format": FORMAT, "facegan": __version__, "size": list(size[:2]), "channels": int(size[2]),
         "counts": {s: verdicts.counts[s] for s in splits}, "attribute_names": verdicts.names,
-        "class_names": {name: list(rule.names) for name, rule in verdicts.rules.items() if rule.names},
+        "class_names": class_names, "attributes": tally.summary(verdicts.names, class_names),
         "crop": describe(config.crop), "content_hash": content_hash, "plan": plan,
         "rejects": verdicts.rejects, "near_duplicates": verdicts.near, "notes": reading.notes.lines(),
     }  # fmt: skip

@@ -38,11 +38,11 @@ def _stem(name: str) -> str:
 
 _LEVELS: tuple[tuple[str, Callable[[str], str]], ...] = (
     ("", lambda name: name),
-    ("letter case", str.casefold),
-    ("Unicode form", _folded),
-    ("stem", _stem),
+    ("in other upper and lower case", str.casefold),
+    ("in another Unicode form", _folded),
+    ("without the suffix", _stem),
 )
-WHOLE, ENDING = "whole name", "end of the path"
+WHOLE, ENDING = "by the whole name", "by the end of the path"
 HOWS = (WHOLE, ENDING, *(how for how, _ in _LEVELS if how))
 """How names are found, the strictest first."""
 
@@ -177,6 +177,28 @@ class Matches:
     def asked(self) -> int:
         return self.found + self.missing_count + self.unclear_count
 
-    def loose(self) -> str:
-        """``9 by their stem``, or '' where all were found by their whole names."""
-        return ", ".join(f"{self.hows[how]:,} by {how}" for how in HOWS[1:] if self.hows[how])
+    def __str__(self) -> str:
+        """``39 of 40 pictures found, of them 9 without the suffix; not found: a.jpg``."""
+        loose = [f"{self.hows[how]:,} {how}" for how in HOWS[1:] if self.hows[how]]
+        text = (
+            f"{self.found:,} of {self.asked:,} pictures found{', of them ' * bool(loose)}{', '.join(loose)}"
+        )
+        more = self.missing_count - len(self.missing)
+        absent = f"; not found: {', '.join(self.missing)}" if self.missing else ""
+        return text + absent + f" and {more:,} more" * bool(more)
+
+    def doubts(self) -> list[str]:
+        """What is ambiguous."""
+        said = []
+        if self.unclear:
+            said.append(
+                f"{self.unclear_count:,} pictures (such as '{self.unclear[0]}') count as not found: several "
+                "lines fit each that say different things"
+            )
+        if self.shared:
+            one, other = next(iter(self.shared.values()))
+            said.append(
+                f"{len(self.shared):,} lines fit several pictures (such as '{one}' and '{other}'); only "
+                "those with a line's whole name are described"
+            )
+        return said

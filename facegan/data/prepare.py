@@ -201,7 +201,7 @@ def run(config: PrepareConfig, out: Path, workers: int, on_progress: Callable[[P
             store = ChunkStore(work_dir, {**plan, "geometry": describe(config.crop)})
             _read(config, choose, store, workers, on_progress)
             try:
-                choose.check_attributes()
+                choose.conclude()
                 dataset = finish(
                     out, store, plan, config, on_progress, choose.reading, choose.why_none(), choose.table
                 )
@@ -281,7 +281,12 @@ class _Chooser:
         options = " and ".join(f"--{k}" for k in ("include", "where") if getattr(self.config, k))
         return "" if self.chosen or not self.seen else f"none of {self.seen} files fits {options}"
 
-    def check_attributes(self) -> None:
+    def conclude(self) -> None:
+        """Note what was found in the files beside the pictures; NothingLeft if they name none of these."""
+        for file, found in ((self.config.split, self.splitter), (self.config.attributes, self.table)):
+            if found and found.matches.asked:
+                for line in found.told():
+                    self.reading.notes.add(f"{Path(file).name}: {line}")
         if self.table and (asked := self.table.matches).asked and not asked.found:
             raise NothingLeft(
                 f"--attributes {self.config.attributes}: describes none of {asked.asked} files (it names "
@@ -303,9 +308,9 @@ class _Chooser:
             attributes, own = {**dict.fromkeys(values), **attributes, **known}, said or own
         if self.config.where and not item.reject and not self._predicate(attributes)(attributes):
             return None
-        split = "train" if item.reject else self.splitter(item.name, digest, own, item.source)
-        if split is None:
-            return replace(item, content=b"", pixels=None, reject="not named by the split file"), "train"
+        split, why = ("train", "") if item.reject else self.splitter.use(item.name, item.source, digest, own)
+        if why:
+            return replace(item, content=b"", pixels=None, reject=why), "train"
         told = Path(self.config.attributes).name if own != item.split else item.split_from
         if told and own == split and not self.splitter.table and not item.reject:
             self.reading.notes.tally(f"splits from {told}", split)

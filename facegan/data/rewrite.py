@@ -16,6 +16,7 @@ import numpy as np
 
 from facegan.data.dataset import Dataset
 from facegan.data.finish import ShardCut, ShardWriter, card, decode, sheet, small
+from facegan.data.summary import AttributeTally
 from facegan.data.where import parse_where
 from facegan.data.worker import Row
 from facegan.errors import DatasetError, InputError
@@ -37,6 +38,7 @@ class _Plan:
     sources: set[str] = field(default_factory=set)
     preview: list[np.ndarray] = field(default_factory=list)
     content_hash: str = ""
+    tally: AttributeTally = field(default_factory=AttributeTally)
 
 
 def rewrite(
@@ -101,7 +103,10 @@ def _info(data: Dataset, plan: _Plan, names: tuple[str, ...]) -> dict[str, Any]:
     return {
         **{k: v for k, v in data.info.items() if k not in origin},
         "counts": {s: plan.counts[s] for s in data.counts if plan.counts[s]},
-        "attribute_names": list(names), "content_hash": plan.content_hash, "near_duplicates": near,
+        "attribute_names": list(names),
+        "attributes": plan.tally.summary(names, data.class_names),
+        "content_hash": plan.content_hash,
+        "near_duplicates": near,
         "made_from": {"name": data.path.resolve().name, "content_hash": data.content_hash, **origin},
     }  # fmt: skip
 
@@ -131,6 +136,7 @@ def _planned(data: Dataset, edit: Edit, told: Told) -> _Plan:
             content.update(json.dumps([split, pixels, found[0]], sort_keys=True).encode())
             cut.next_shard(len(png))
             plan.counts[split] += 1
+            plan.tally.add(found[0])
             plan.sources.add(row["source"])
             if len(plan.preview) < 100:
                 plan.preview.append(small(picture))

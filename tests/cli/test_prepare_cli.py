@@ -49,7 +49,9 @@ def test_pictures_that_the_table_does_not_name_are_counted(
     photos: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert facegan("prepare", "photos", "--out", "ds", "--attributes", "a.csv", *COMMON) == 0
-    assert "\nof 2 pictures no attribute is known\n" in capsys.readouterr().out  # 8.png and 9.png
+    out = capsys.readouterr().out
+    assert "\nyes/no attribute (share of yes, known of 8 of 10): Odd 50%\n" in out
+    assert "not found: 8.png, 9.png" in out
     assert facegan("inspect", "ds") == 0
     assert "attributes (share of those known), of 2 pictures none is known:" in capsys.readouterr().out
 
@@ -108,7 +110,7 @@ def test_inspect_tells_counts_and_rejects(photos: Path, capsys: pytest.CaptureFi
         "crop: kind none",
         "chosen by --attributes a.csv",
         "50.0% ####################\n",  # Odd: 1, 3, 5, 7 of the eight known
-        "0:37.5% 1:37.5% 2:25.0%",  # Kind: 0, 3, 6 / 1, 4, 7 / 2, 5
+        "3 classes (0 38%, 1 38%, 2 25%)",  # Kind: 0, 3, 6 / 1, 4, 7 / 2, 5
         "rejects: 2",
         "photos/broken.jpg: not an image",
         "photos/copy.png: exact duplicate of photos/3.png",

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from facegan.data.attribute_columns import MOST_CLASSES, Columns, Rule, as_sorted
+from facegan.data.attribute_columns import MOST_CLASSES, Columns, Rule, as_sorted, note_lines
 
 NAN = math.nan
 CAT = ["cat", "dog", "fox"]
@@ -17,8 +17,8 @@ COLUMNS: dict[str, tuple[list[Any], str, list[int | None], list[str], str]] = {
     "words": (["yes", "No", "TRUE", "false", "1", ""], "yes/no", [1, 0, 1, 0, 1, None], [], ""),
     "CelebA's signs": ([-1, 1, None], "yes/no", [0, 1, None], [], ""),
     "signs as text": (["-1", "1", "nan"], "yes/no", [0, 1, None], [], ""),
-    "all no": ([-1, -1], "yes/no", [0, 0], [], "is always no"),
-    "all yes": ([1, 1], "yes/no", [1, 1], [], "is always yes"),
+    "all no": ([-1, -1], "yes/no", [0, 0], [], ""),
+    "all yes": ([1, 1], "yes/no", [1, 1], [], ""),
     "-1 is a class": ([-1, 0, 1, None], "classes", [0, 1, 2, None], ["-1", "0", "1"], ""),
     "-1 of two": ([-1, 0], "classes", [0, 1], ["-1", "0"], ""),
     "degrees": ([-90, 0, 90], "classes", [0, 1, 2], ["-90", "0", "90"], ""),
@@ -30,11 +30,11 @@ COLUMNS: dict[str, tuple[list[Any], str, list[int | None], list[str], str]] = {
     "many large ids": (
         [2**40 + i for i in range(2000)], "", [None] * 2000, [], "whole numbers from",
     ),
-    "scores": ([0.9, 0.1, 0.5, None], "yes/no", [1, 0, 1, None], [], "from 0.1 to 0.9, of which 0.5"),
+    "scores": ([0.9, 0.1, 0.5, None], "yes/no", [1, 0, 1, None], [], "holds fractions from 0.1 to 0.9: 0.5"),
     "angles": ([-33.5, 2.25], "", [None, None], [], "left out: fractions from -33.5 to 2.25"),
     "infinite": (["inf", "0.5"], "", [None, None], [], "left out: fractions from 0.5 to inf"),
     "texts": (["White", "Black", "White"], "classes", [1, 0, 1], ["Black", "White"], ""),
-    "one text": (["White"] * 4, "classes", [0] * 4, ["White"], "is always White"),
+    "one text": (["White"] * 4, "classes", [0] * 4, ["White"], ""),
     "ranges": (
         ["10-19", "3-9", "more than 70", "3-9"], "classes", [1, 0, 2, 0], ["3-9", "10-19", "more than 70"],
         "",
@@ -44,13 +44,13 @@ COLUMNS: dict[str, tuple[list[Any], str, list[int | None], list[str], str]] = {
         ["yes", "no", "maybe"] * 3, "classes", [2, 1, 0] * 3, ["maybe", "no", "yes"], "",
     ),
     "words among numbers": (["yes", "3", "4"] * 3, "classes", [2, 0, 1] * 3, ["3", "4", "yes"], ""),
-    "one odd cell": (["1", "0"] * 9 + ["oops"], "yes/no", [1, 0] * 9 + [None], [], "'oops' is no number"),
+    "one odd cell": (["1", "0"] * 9 + ["oops"], "yes/no", [1, 0] * 9 + [None], [], "cells such as 'oops'"),
     "captions": ([f"a face, number {i}" for i in range(40)], "", [None] * 40, [], "left out: free text (40"),
     "long texts": (["x" * 61, "y"] * 5, "", [None] * 10, [], "left out: free text"),
     "too many texts": (
         [f"name {i % 1500}" for i in range(6000)], "", [None] * 6000, [], f"more than {MOST_CLASSES:,}",
     ),
-    "nothing": ([None, "", NAN, "None"], "", [None] * 4, [], "left out: it is empty"),
+    "nothing": ([None, "", NAN, "None"], "", [None] * 4, [], "left out: empty"),
 }  # fmt: skip
 
 
@@ -68,7 +68,15 @@ def test_columns_become_what_they_hold(case: str) -> None:
     assert (rule.kind, list(rule.names)) == (kind, names)
     assert [rule(value) for value in values] == expected
     assert note in rule.note and bool(note) == bool(rule.note) and "\n" not in rule.note
-    assert not rule.note or "'thing'" in rule.note  # the column is named
+
+
+def test_notes_name_their_columns_and_alike_ones_stand_together() -> None:
+    columns = Columns()
+    columns.add({"a": None, "b": 0.5, "c": "", "d": 1})
+    assert note_lines(columns.rules()) == [
+        "columns 'a', 'c' left out: empty",
+        "column 'b' holds fractions from 0.5 to 0.5: 0.5 and more is yes",
+    ]
 
 
 def test_the_order_of_rows_decides_nothing() -> None:
@@ -93,7 +101,7 @@ NAMED = {
     "numbers": ([0, 2, None, -1], CAT, [0, 2, None, None], CAT, ""),
     "names": (["dog", "cat"], CAT, [1, 0], CAT, ""),
     "one more": (["dog", 0, "emu", "ant"], CAT, [1, 0, 4, 3], [*CAT, "ant", "emu"], ""),
-    "beyond": ([0, 7], CAT, [0, None], CAT, "7 is none of its 3 classes"),
+    "beyond": ([0, 7], CAT, [0, None], CAT, "holds 7, which is none of its 3 classes"),
     "only some": ([1, 1], CAT, [1, 1], CAT, ""),
     "no and yes": ([0, 1, 1], ["no", "yes"], [0, 1, 1], [], ""),
     "two": ([0, 1, 1], ["Female", "Male"], [0, 1, 1], ["Female", "Male"], ""),

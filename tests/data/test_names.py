@@ -21,18 +21,18 @@ FOUND: dict[str, tuple[list[str], str, str, tuple[int, ...], str]] = {
     "most folders in common": (["a.jpg", "x/a.jpg", "y/a.jpg"], "deep/x/a.jpg", "", (1,), ENDING),
     "told apart by the source": (["train/1.jpg", "val/1.jpg"], "1.jpg", "/set/val/1.jpg", (1,), ENDING),
     "told apart by the archive's folder": (["t/1.jpg", "v/1.jpg"], "t/1.jpg", "a.zip!t/1.jpg", (0,), WHOLE),
-    "case": (["000.JPG"], "000.jpg", "", (0,), "letter case"),
-    "case in a folder": (["Train/A.jpg"], "a.JPG", "", (0,), "letter case"),
+    "case": (["000.JPG"], "000.jpg", "", (0,), "in other upper and lower case"),
+    "case in a folder": (["Train/A.jpg"], "a.JPG", "", (0,), "in other upper and lower case"),
     "Unicode": ([unicodedata.normalize("NFC", "Zoë.jpg")], unicodedata.normalize("NFD", "Zoë.jpg"), "", (0,),
-                "Unicode form"),
-    "stem": (["000.jpg"], "000.png", "", (0,), "stem"),
-    "stem alone": (["000"], "deep/000.png", "", (0,), "stem"),
-    "dots are no suffix": (["john.smith"], "john.smith.webp", "", (0,), "stem"),
+                "in another Unicode form"),
+    "stem": (["000.jpg"], "000.png", "", (0,), "without the suffix"),
+    "stem alone": (["000"], "deep/000.png", "", (0,), "without the suffix"),
+    "dots are no suffix": (["john.smith"], "john.smith.webp", "", (0,), "without the suffix"),
     "exact before loose": (["A.jpg", "a.png", "a.jpg"], "a.jpg", "", (2,), WHOLE),
-    "case before stem": (["a.png", "A.JPG"], "a.jpg", "", (1,), "letter case"),
+    "case before stem": (["a.png", "A.JPG"], "a.jpg", "", (1,), "in other upper and lower case"),
     "not readable as text": ([r"\udcff.jpg"], "a/\udcff.jpg", "", (0,), ENDING),
     "two fit": (["x/a.jpg", "y/a.jpg"], "a.jpg", "", (0, 1), ENDING),
-    "two stems fit": (["a.jpg", "a.png"], "a.webp", "", (0, 1), "stem"),
+    "two stems fit": (["a.jpg", "a.png"], "a.webp", "", (0, 1), "without the suffix"),
 }  # fmt: skip
 
 
@@ -72,9 +72,12 @@ def test_rows_that_different_pictures_share_are_sure_by_the_whole_name_alone() -
     matches.hit(0, ENDING, "x/a.jpg", b"1")
     matches.hit(0, ENDING, "again/a.jpg", b"1")  # the same picture in another place
     assert matches.sure(0, ENDING)
-    matches.hit(0, "stem", "y/a.png", b"2")
+    matches.hit(0, "without the suffix", "y/a.png", b"2")
     assert not matches.sure(0, ENDING) and matches.sure(0, WHOLE) and matches.sure(1, ENDING)
     assert matches.shared == {0: ("x/a.jpg", "y/a.png")}
     matches.miss("b.jpg")
     assert (matches.found, matches.asked) == (3, 4)
-    assert matches.loose() == f"2 by {ENDING}, 1 by stem"
+    assert str(matches) == (
+        "3 of 4 pictures found, of them 2 by the end of the path, 1 without the suffix; not found: b.jpg"
+    )
+    assert len(matches.doubts()) == 1 and "'x/a.jpg' and 'y/a.png'" in matches.doubts()[0]

@@ -1,0 +1,51 @@
+"""What helps where most pictures are rejected for one reason."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+_FACES = ("no face", "low confidence", "face too small", "no landmarks")
+
+
+def advice(reasons: Sequence[tuple[str, int]], kept: int, plan: Mapping[str, Any]) -> str:
+    """A sentence with the option that helps, or '' where no single reason took most of the pictures.
+
+    ``reasons`` are those of the rejects with their counts, the commonest first; ``kept`` is how many pictures
+    stayed, ``plan`` the configuration as dataset.json has it.
+    """
+    total = kept + sum(count for _, count in reasons)
+    groups: Counter[str] = Counter()
+    for reason, count in reasons:
+        groups["faces" if reason in _FACES else reason.partition(" (")[0]] += count
+    if not groups:
+        return ""
+    group, count = groups.most_common(1)[0]
+    if count * 2 <= total:
+        return ""
+    if group == "faces":
+        group = max((r for r in reasons if r[0] in _FACES), key=lambda r: r[1])[0]
+    crop = plan["crop"]
+    return _HELP.get(group, "").format(
+        confidence=crop["min_confidence"], less_confidence=max(0.0, crop["min_confidence"] - 0.2),
+        face=crop["min_face"], half_face=crop["min_face"] / 2,
+        sharpness=crop["min_sharpness"], half_sharpness=crop["min_sharpness"] / 2,
+        pixels=plan["max_pixels"], more_pixels=plan["max_pixels"] * 4, split=plan["split"],
+    )  # fmt: skip
+
+
+_HELP = {
+    "no face": "for tight crops of faces, or pictures of other things, --crop center looks for no face",
+    "low confidence": "--min-confidence {less_confidence:.2g} takes less certain faces (now {confidence:g})",
+    "face too small": "--min-face {half_face:g} takes smaller faces (now {face:g} px)",
+    "no landmarks": "--crop face needs no landmarks, --crop center no face",
+    "blurred": "--min-sharpness {half_sharpness:g} takes more of them (now {sharpness:g})",
+    "too many pixels": "--max-pixels {more_pixels} takes larger pictures (now {pixels})",
+    "not named by the split file": "--split {split} takes only what it names; without it all pictures stay",
+    "exact duplicate": "is a folder named twice, or a copy of it within?",
+    "near duplicate": "without --drop-near-duplicates they stay",
+    "not an image file": "name the folder or archive that holds the pictures",
+    "link to a folder": "--follow-links follows links to folders",
+    "truncated": "the files end early: was the download or the copy complete?",
+}
