@@ -32,8 +32,7 @@ IMAGE_COLUMNS = (
     "content",
 )
 _KEYS = ("__key__",)
-_OURS = {"source", "box", "landmarks"}  # columns by which a dataset of ours is known
-_UNSAID = _OURS | {"confidence"}
+_UNSAID = {"source", "box", "landmarks", "confidence"}  # of a dataset of ours
 
 
 class NoPictures(InputError):
@@ -182,17 +181,19 @@ def _listed(names: Iterable[str]) -> str:
     return ", ".join(names[:12]) + (", ..." if len(names) > 12 else "")
 
 
-def columns_of(schema: Any, what: str, short: str, reading: Reading) -> Columns:
+def columns_of(schema: Any, what: str, short: str, reading: Reading, prepared: bool = False) -> Columns:
     """The roles of the columns of an Arrow schema; what is left out is noted.
 
-    ``what`` begins messages, ``short`` notes. InputError where no column can hold pictures.
+    ``what`` begins messages, ``short`` notes; ``prepared`` says that a ``dataset.json`` lies above the
+    table. InputError where no column can hold pictures.
     """
     fields = {field.name: field for field in reversed(list(schema))}
     fields = {name: fields[name] for name in dict.fromkeys(schema.names)}
     features = features_of(schema)
     image = _image_column(what, fields, features, reading.image_column)
     found = Columns(image, picture_kind(fields[image].type), _shape(fields[image]))
-    found.ours = {"image", *_OURS} <= set(fields)
+    alike = len(fields) > 2 and set(fields) <= {"image", "attributes", *_UNSAID}
+    found.ours = {"image", "source"} <= set(fields) and (prepared or alike)
     texts = [n for n in fields if picture_kind(fields[n].type) == "text" and n != image]
     found.name = next((n for n in texts if n.lower() in (*FILE_COLUMNS[:-1], *_KEYS)), None)
     others = []

@@ -208,7 +208,8 @@ def from_parquet(
     near = near or Near(below or path.parent, path.parent)
     short = path.name
     with opened(path, str(path)) as table:
-        columns = columns_of(table.schema, str(path), short, reading)
+        prepared = (path.parent.parent / "dataset.json").is_file()
+        columns = columns_of(table.schema, str(path), short, reading, prepared)
         if columns.split:
             check_split(columns, _distinct(table, columns.split), short, reading)
         columns.classes |= own_classes or {}
