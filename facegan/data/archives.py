@@ -15,6 +15,7 @@ from facegan.data.items import (
     MAX_RATIO,
     MAX_TOTAL_BYTES,
     Item,
+    capped,
     hidden,
     looks_like_image,
     unsafe,
@@ -22,12 +23,6 @@ from facegan.data.items import (
 from facegan.data.reading import Reading
 from facegan.data.splits import shard_split
 from facegan.errors import InputError, first_line
-
-
-def capped(stream: Any, limit: int) -> bytes | None:
-    """At most ``limit`` bytes; None if there are more, whatever the header says."""
-    content = stream.read(limit + 1)
-    return None if len(content) > limit else content
 
 
 def _zip_reject(info: zipfile.ZipInfo) -> str:

@@ -6,20 +6,23 @@ All of it is a stranger's: sizes are bounded, and what cannot be read is left ou
 
 from __future__ import annotations
 
+import hashlib
 import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from facegan.data.cells import is_scalar, scalar, scalars
-from facegan.data.items import Item, hidden, looks_like_image
+from facegan.data.attributes import AttributeTable
+from facegan.data.cells import scalars
+from facegan.data.items import AttributeValue, Item, hidden, looks_like_image
 from facegan.data.labels import FolderLabels, Folders, folder_labels
-from facegan.data.metadata import METADATA_FILES, Table, Values, read_metadata
 from facegan.data.reading import Reading
+from facegan.data.sheets import Sheet, sheet_of
 from facegan.data.splits import Folder, FolderSplits, folder_splits
 from facegan.errors import InputError, first_line
 from facegan.files import printable
 
+METADATA_FILES = ("metadata.csv", "metadata.tsv", "metadata.jsonl", "metadata.parquet", "_classes.csv")
 MAX_TABLE_BYTES = 2**27  # of a file that describes many pictures
 MAX_SIDE_BYTES = 2**20  # of one that describes a single picture
 MAX_KEYS = 256  # attributes that single files may bring
@@ -27,6 +30,7 @@ SIDE_SUFFIXES = (".cls", ".json", ".txt")
 _SAMPLE = 32  # files of single pictures that are looked at beforehand, for the names of their attributes
 _WIDEST = 64  # numbers a picture, where they are no classes
 
+Values = dict[str, AttributeValue]
 Read = Callable[[str, int], "bytes | None"]
 """A file's content by name, or None where it is gone, damaged, or larger than the limit."""
 
@@ -48,6 +52,13 @@ def key_of(name: str) -> str:
     return f"{head}{slash}{last.partition('.')[0]}"
 
 
+def _inside(name: str, below: str) -> str | None:
+    """The rest of a path inside the folder ``below``; None if it lies elsewhere."""
+    if not below:
+        return name
+    return name[len(below) + 1 :] if name.startswith(f"{below}/") else None
+
+
 def is_table(name: str) -> bool:
     """Whether a file of this name describes many pictures."""
     return name.rpartition("/")[2].lower() in (*METADATA_FILES, "dataset.json")
@@ -66,12 +77,13 @@ class Beside:
 
     def __init__(self, source: str, names: Iterable[str], read: Read, reading: Reading) -> None:
         self.source, self.read, self.reading = source, read, reading
-        self.tables: list[tuple[str, Table]] = []
+        self.tables: list[tuple[str, AttributeTable]] = []
         self.used: set[str] = set()
         self.side: dict[str, list[str]] = {}
         self.side_names: dict[str, None] = {}
         folders, labelled = Folders(), False
-        pictures: set[str] = set()
+        pictures: list[str] = []
+        stems: set[str] = set()
         side: list[str] = []
         found: list[str] = []
         for name in names:
@@ -80,15 +92,16 @@ class Beside:
             if looks_like_image(name):
                 stem = stem_of(name)
                 folders.add(folder_of(name), stem)
-                pictures |= {stem, key_of(name)}
+                stems |= {stem, key_of(name)}
+                pictures.append(name)
             elif is_table(name):
                 found.append(name)
             elif is_side(name):
                 side.append(name)
         for name in sorted(found):
-            labelled |= self._table(name)
+            labelled |= self._table(name, pictures)
         for name in side:
-            if (stem := stem_of(name)) in pictures:
+            if (stem := stem_of(name)) in stems:
                 self.side.setdefault(stem, []).append(name)
                 self.used.add(name)
         for name in sorted(n for names in list(self.side.values())[:_SAMPLE] for n in names):
@@ -108,26 +121,31 @@ class Beside:
         """Whether the file was read as a description, and so is no reject."""
         return name in self.used
 
-    def _table(self, name: str) -> bool:
-        """Read a file that describes many pictures; whether it is one of StyleGAN's lists of labels."""
-        content = self.read(name, MAX_TABLE_BYTES)
-        table: Table | None
+    def _table(self, name: str, pictures: Sequence[str]) -> bool:
+        """Read a file that describes many of the ``pictures``; whether it is a list of StyleGAN's labels."""
+        content, of_stylegan = self.read(name, MAX_TABLE_BYTES), name.lower().endswith("dataset.json")
+        where = f"{self.source}: {printable(name)}"
         try:
             if content is None:
-                raise InputError(f"unreadable, or larger than {MAX_TABLE_BYTES:,} bytes")
-            if name.rpartition("/")[2].lower() != "dataset.json":
-                table = read_metadata(name, content)
-            elif (table := read_stylegan(content)) is None:
-                return False
+                raise InputError(f"{where}: unreadable, or larger than {MAX_TABLE_BYTES:,} bytes")
+            sheet = stylegan_sheet(content, where) if of_stylegan else sheet_of(content, where)
         except InputError as error:
-            self._note(f"{printable(name)} left out: {error}")
+            self.reading.notes.add(f"{error}; it is left out")
             self.used.add(name)
             return False
+        if sheet is None:
+            return False
         self.used.add(name)
-        for note in table.notes:
-            self._note(f"{printable(name)}: {note}")
-        self.tables.append((name.rpartition("/")[0], table))
-        return name.endswith("dataset.json")
+        below = name.rpartition("/")[0]
+        table = AttributeTable(sheet)
+        for picture in pictures if sheet.rows else ():
+            if (inside := _inside(picture, below)) is not None:
+                table.use(inside, "", hashlib.sha256(picture.encode(errors="replace")).digest())
+        for note in table.told() if sheet.rows else ():
+            self.reading.notes.add(f"{where}: {note}")
+        if table.matches.found:
+            self.tables.append((below, table))
+        return of_stylegan
 
     def _keys(self, values: Mapping[str, Any]) -> None:
         for key in values:
@@ -173,11 +191,12 @@ class Beside:
         values = {**self.labels(folder), **self._of_side(item.name)}
         origin = "folders" if split else ""
         for below, table in self.tables:
-            if not below or item.name.startswith(f"{below}/"):
-                found, own = table.of(item.name[len(below) + 1 if below else 0 :])
-                values |= {k: v for k, v in found.items() if v is not None or k not in values}
-                if own:
-                    split, origin = own, "a column"
+            if (inside := _inside(item.name, below)) is None:
+                continue
+            values = table.merged(inside, "", values)
+            row, how = table.find(inside)
+            if table.splits and row is not None and table.matches.sure(row, how) and table.splits[row]:
+                split, origin = table.splits[row], "a column"
         if item.split and not split:
             split, origin = item.split, item.split_from
         return replace(item, attributes={**values, **item.attributes}, split=split, split_from=origin)
@@ -189,33 +208,33 @@ def _vector(label: Any) -> list[float] | None:
     return label if good else None
 
 
-def read_stylegan(content: bytes) -> Table | None:
+def stylegan_sheet(content: bytes, where: str) -> Sheet | None:
     """StyleGAN's ``{"labels": [[name, class or numbers], ...]}``, or a dictionary, or null.
 
-    Vectors of one 1 and zeros are classes, others attributes ``label_0``, ``label_1``, ... None for any
-    other JSON, such as a dataset's of ours.
+    Vectors of one 1 and zeros are classes, others columns ``label_0``, ``label_1``, ... None for any other
+    JSON, such as a dataset's of ours; InputError, which begins with ``where``, for labels that are none.
     """
     try:
         value = json.loads(content)
     except (ValueError, RecursionError) as error:
-        raise InputError(f"no JSON ({first_line(error)})") from None
+        raise InputError(f"{where}: no JSON ({first_line(error)})") from None
     if not isinstance(value, dict) or "labels" not in value:
         return None
     pairs = value["labels"] or []
     pairs = list(pairs.items()) if isinstance(pairs, dict) else pairs
     if not isinstance(pairs, list) or any(not isinstance(p, (list, tuple)) or len(p) != 2 for p in pairs):
-        raise InputError("its labels are no pairs of name and label")
-    labels = [(str(name).replace("\\", "/").removeprefix("./"), label) for name, label in pairs]
-    vectors = {name: vector for name, label in labels if (vector := _vector(label)) is not None}
-    widths = {len(v) for v in vectors.values()}
-    if len(widths) > 1 or (vectors and len(vectors) < len({name for name, _ in labels})):
-        raise InputError("labels of several kinds")
-    if vectors and all(sum(v) == 1 and set(v) <= {0, 1} for v in vectors.values()) and widths != {1}:
-        return Table({name: {"label": vector.index(1)} for name, vector in vectors.items()})
-    if vectors:
-        if max(widths) > _WIDEST:
-            raise InputError(f"labels of {max(widths):,} numbers each are more than {_WIDEST}")
-        return Table({n: {f"label_{i}": x for i, x in enumerate(v)} for n, v in vectors.items()})
-    good = {name: {"label": scalar(label)} for name, label in labels if is_scalar(label)}
-    notes = ["labels that are neither numbers nor text left out"] if len(good) < len(dict(labels)) else []
-    return Table(good, notes=notes)
+        raise InputError(f"{where}: its labels are no pairs of name and label")
+    names, labels = [str(name) for name, _ in pairs], [label for _, label in pairs]
+    vectors = [vector for label in labels if (vector := _vector(label)) is not None]
+    widths = {len(vector) for vector in vectors}
+    if len(widths) > 1 or (vectors and len(vectors) < len(labels)):
+        raise InputError(f"{where}: labels of several kinds")
+    if not vectors:
+        return Sheet(["file", "label"], [[name, label] for name, label in zip(names, labels, strict=True)])
+    width = widths.pop()
+    if width > 1 and all(sum(v) == 1 and set(v) <= {0, 1} for v in vectors):
+        return Sheet(["file", "label"], [[n, v.index(1)] for n, v in zip(names, vectors, strict=True)])
+    if width > _WIDEST:
+        raise InputError(f"{where}: labels of {width:,} numbers each are more than {_WIDEST}")
+    header = ["file", *(f"label_{i}" for i in range(width))]
+    return Sheet(header, [[n, *v] for n, v in zip(names, vectors, strict=True)])

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from facegan.data.labels import register
-from facegan.data.metadata import FILE_COLUMNS
 from facegan.data.reading import Reading
+from facegan.data.sheets import FILE_COLUMNS
 from facegan.data.splits import SPLIT_COLUMNS, split_value
 from facegan.errors import InputError
 from facegan.files import printable
@@ -31,7 +31,7 @@ IMAGE_COLUMNS = (
     "bytes",
     "content",
 )
-_KEYS = ("__key__",)
+_NAMES = ("__key__", *(name for name in FILE_COLUMNS if name != "name"))  # of pictures, not of persons
 _UNSAID = {"source", "box", "landmarks", "confidence"}  # of a dataset of ours
 
 
@@ -159,7 +159,7 @@ def _image_column(what: str, fields: Mapping[str, Any], features: Mapping[str, A
     marked.sort(key=lambda n: IMAGE_COLUMNS.index(n.lower()) if n.lower() in IMAGE_COLUMNS else 99)
     lower = {name.lower(): name for name in reversed(list(fields))}
     usual = [lower[name] for name in IMAGE_COLUMNS if name in lower]
-    files = [lower[name] for name in FILE_COLUMNS if name in lower]
+    files = [lower[name] for name in _NAMES if name in lower and "id" not in name]
     rest = (
         marked,
         [n for n in usual if kinds[n] and kinds[n] != "text"],
@@ -195,7 +195,7 @@ def columns_of(schema: Any, what: str, short: str, reading: Reading, prepared: b
     alike = len(fields) > 2 and set(fields) <= {"image", "attributes", *_UNSAID}
     found.ours = {"image", "source"} <= set(fields) and (prepared or alike)
     texts = [n for n in fields if picture_kind(fields[n].type) == "text" and n != image]
-    found.name = next((n for n in texts if n.lower() in (*FILE_COLUMNS[:-1], *_KEYS)), None)
+    found.name = next((n for n in texts if n.lower() in _NAMES), None)
     others = []
     for name, arrow_field in fields.items():
         if name in (image, found.name) or (found.ours and name in _UNSAID):

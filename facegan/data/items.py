@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -47,6 +48,12 @@ class Item:
         if self.pixels is not None:
             return hashlib.sha256(str(self.pixels.shape).encode() + self.pixels.tobytes()).digest()
         return hashlib.sha256(self.content).digest()
+
+
+def capped(stream: Any, limit: int) -> bytes | None:
+    """At most ``limit`` bytes; None if there are more, whatever the header says."""
+    content = stream.read(limit + 1)
+    return None if len(content) > limit else content
 
 
 def unsafe(name: str) -> str:

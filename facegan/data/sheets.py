@@ -8,14 +8,13 @@ import io
 import json
 import re
 import zipfile
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from facegan.data.archives import capped
-from facegan.data.items import MAX_FILE_BYTES, MAX_RATIO, looks_like_image
-from facegan.errors import InputError, first_line
+from facegan.data.arrow import opened
+from facegan.data.items import MAX_FILE_BYTES, MAX_RATIO, capped, looks_like_image
+from facegan.errors import InputError
 
 FILE_COLUMNS = (
     "file", "filename", "file_name", "image", "image_id", "path", "name", "filepath", "file_path",
@@ -24,6 +23,7 @@ FILE_COLUMNS = (
 )  # fmt: skip
 _ID_COLUMNS = ("id", "img_id", "key", "image_key", "photo_id")
 DELIMITERS = (",", "\t", ";", "|")
+_MOST_CELLS = 10**8
 _SAMPLE = 20  # rows by which a table is understood
 
 
@@ -40,13 +40,17 @@ class Sheet:
 def read_sheet(path: Path, option: str) -> Sheet:
     """The table in ``path``; InputError in one line that begins with ``option`` if it is none."""
     where = f"{option} {path}"
-    content = _content(path, where)
+    return sheet_of(_content(path, where), where)
+
+
+def sheet_of(content: bytes, where: str) -> Sheet:
+    """The table in a file's content; InputError in one line that begins with ``where`` if it is none."""
     if content[:4] == b"PAR1":
-        return _pointed(_parquet(path, where), where)
+        return _pointed(_parquet(content, where), where)
     if not content.strip(b"\r\n\t \xef\xbb\xbf"):
         raise InputError(f"{where}: empty")
     text, notes = _text(content, where)
-    if text.lstrip()[:1] in "[{" and (sheet := _json(text)):
+    if text.lstrip()[:1] in "[{" and (sheet := _json(text, where)):
         return _pointed(sheet, where)
     sheet = _lines(text, where)
     sheet.notes[:0] = notes
@@ -202,14 +206,14 @@ def _decimal(cell: str) -> str:
     return cell.replace(",", ".") if re.fullmatch(r"[+-]?\d+,\d+", cell) else cell
 
 
-def _json(text: str) -> Sheet | None:
+def _json(text: str, where: str) -> Sheet | None:
     """JSON or JSON lines of objects, pandas' columns, StyleGAN's ``labels``; None if it is none of these."""
     try:
         data = json.loads(text)
     except ValueError:
         try:
             data = [json.loads(line) for line in text.splitlines() if line.strip()]
-        except ValueError:
+        except (ValueError, RecursionError):
             return None
     except RecursionError:
         return None
@@ -223,26 +227,22 @@ def _json(text: str) -> Sheet | None:
             data = [{"file": name, **values} for name, values in data.items()]
     if not isinstance(data, list) or not data or not all(isinstance(row, dict) for row in data):
         return None
-    return _of_objects(data)
+    return _of_objects(data, where)
 
 
-def _of_objects(data: Iterable[dict[str, Any]]) -> Sheet:
-    rows = list(data)
+def _of_objects(rows: list[dict[str, Any]], where: str) -> Sheet:
     header = list(dict.fromkeys(str(key) for row in rows for key in row))
+    if len(header) * len(rows) > _MOST_CELLS:
+        raise InputError(f"{where}: {len(header):,} columns for {len(rows):,} rows are beyond reason")
     return Sheet(header, [[row.get(name) for name in header] for row in rows], -1)
 
 
-def _parquet(path: Path, where: str) -> Sheet:
-    try:
-        import pyarrow.parquet as pq
-
-        with pq.ParquetFile(path) as file:
-            table = file.read()
-        return Sheet(
-            table.column_names, [list(r) for r in zip(*(c.to_pylist() for c in table), strict=True)], -1
-        )
-    except Exception as error:  # Arrow's own, and Unicode, number and key errors of damaged files
-        raise InputError(f"{where}: not a readable Parquet file ({first_line(error)})") from None
+def _parquet(content: bytes, where: str) -> Sheet:
+    with opened(content, where) as table:
+        names = list(table.schema.names)
+        columns = ([cells.to_pylist() for cells in batch.columns] for batch in table.batches())
+        rows = [list(row) for batch in columns for row in zip(*batch, strict=True)]
+    return Sheet(names, rows, -1)
 
 
 def _plain(name: str) -> str:

@@ -9,8 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from facegan.data.archives import capped
-from facegan.data.items import MAX_RATIO, AttributeValue, Item
+from facegan.data.items import MAX_RATIO, AttributeValue, Item, capped
 from facegan.data.reading import Reading
 from facegan.data.splits import name_words, split_named
 from facegan.errors import ImageError, InputError, first_line

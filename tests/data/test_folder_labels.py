@@ -205,8 +205,8 @@ FILES: dict[str, tuple[dict[str, Any], Any, Any]] = {
     ),
     "csv": (
         {"metadata.csv": "file_name,Age,mood\r\n0.jpg,31,glad\r\n./1.jpg,,sad\r\n"},
-        {"Age": "31", "mood": "glad"},
-        {"Age": "", "mood": "sad"},
+        {"Age": 31, "mood": "glad"},
+        {"Age": None, "mood": "sad"},
     ),
     "semicolons": ({"metadata.csv": "\ufefffile_name;hat\n0.jpg;yes\n"}, {"hat": "yes"}, {"hat": None}),
     "jsonl": (
@@ -216,7 +216,7 @@ FILES: dict[str, tuple[dict[str, Any], Any, Any]] = {
     ),
     "Roboflow": (
         {"_classes.csv": "filename, cat, dog\n0.jpg, 1, 0\n"},
-        {"cat": " 1", "dog": " 0"},
+        {"cat": 1, "dog": 0},
         {"cat": None, "dog": None},
     ),
     "WebDataset's classes": ({"0.cls": "12", "1.cls": "3\n"}, {"label": "12"}, {"label": "3"}),
@@ -241,7 +241,7 @@ def test_files_that_describe_pictures(kind: str) -> None:
 def test_a_table_rules_its_own_folder_and_names_splits() -> None:
     names = each("a", "b")
     found = told(names, {"a/metadata.csv": "file_name,split,hat\n0.jpg,validation,1\n1.jpg,train,0\n"})
-    assert found["a/0.jpg"] == ("val", {"hat": "1", "label": 0})
+    assert found["a/0.jpg"] == ("val", {"hat": 1, "label": 0})
     assert found["b/0.jpg"] == (None, {"label": 1})
     found = told(FLAT, {"metadata.csv": "file_name,split\n0.jpg,fold1\n1.jpg,fold2\n"})
     assert found["1.jpg"] == (None, {"split": "fold2"})
@@ -275,6 +275,7 @@ HOSTILE: dict[str, dict[str, Any]] = {
     "binary": {"0.cls": b"\xff\x00"},
     "large": {"0.cls": b"1" * (2**20 + 1)},
     "lists": {"metadata.jsonl": '{"file_name": "0.jpg", "box": [1]}'},
+    "columns without end": {"metadata.jsonl": "\n".join(f'{{"c{i}": 1}}' for i in range(10_001))},
     "twice": {"metadata.csv": "file_name,x\n0.jpg,1\n0.jpg,2\n"},
 }
 
@@ -283,11 +284,10 @@ HOSTILE: dict[str, dict[str, Any]] = {
 def test_what_cannot_be_used_is_one_line(kind: str) -> None:
     made, reading = beside(FLAT, HOSTILE[kind])
     for name in FLAT:
-        assert set(made(Item(name, name)).attributes.values()) <= {None, "2"}
-    lines = reading.notes.lines()
-    assert (
-        len(lines) == 1 and "\n" not in lines[0] and next(iter(HOSTILE[kind])).rpartition("0")[2] in lines[0]
-    ), lines
+        assert set(made(Item(name, name)).attributes.values()) <= {None, 2}
+    lines = [line for line in reading.notes.lines() if "pictures found" not in line]
+    assert len(lines) == 1 and "\n" not in lines[0], lines
+    assert next(iter(HOSTILE[kind])).removeprefix("0") in lines[0]
 
 
 # --- the same through every kind of source ---------------------------------------------------------------
@@ -337,7 +337,7 @@ def test_every_kind_of_source_hands_on_splits_and_labels(tmp_path: Path, kind: s
     nothing = {"age": None, "hat": None}
     assert [(i.split, i.split_from, i.attributes) for i in found.values()] == [
         ("test", "folders", {**nothing, "label": 0}),
-        ("test", "folders", {**nothing, "label": 0, "hat": "1"}),
+        ("test", "folders", {**nothing, "label": 0, "hat": 1}),
         ("train", "folders", {**nothing, "label": 0}),
         ("train", "folders", {**nothing, "label": 0}),
         ("train", "folders", {**nothing, "label": 1, "age": 3}),
