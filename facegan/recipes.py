@@ -97,6 +97,21 @@ def _stylegan2(size: int, model: stylegan2.Config | None = None, **settings: obj
     )  # fmt: skip
 
 
+_SMALL_STYLEGAN2 = _stylegan2(
+    64,
+    batch=16,
+    kimg=500.0,
+    latent=LatentConfig(dim=128),
+    reuse_fakes=True,
+    grid_kimg=10.0,
+    checkpoint_kimg=20.0,
+    model=stylegan2.Config(
+        stylegan2.GeneratorConfig(w_dim=128, channel_base=2048, channel_max=128),
+        stylegan2.DiscriminatorConfig(channel_base=2048, channel_max=128),
+    ),
+)
+
+
 def _r3gan(size: int, gamma: float, model: r3gan.Config | None = None, **settings: object) -> TrainConfig:
     """The paper's FFHQ settings but for what docs/r3gan.md names; ``gamma`` is where the burn-in ends."""
     common: dict[str, object] = {
@@ -339,15 +354,11 @@ RECIPES: dict[str, Recipe] = {
         for size in (32, 64, 128, 256)
     },
     "stylegan2-64-small": Recipe(
-        _stylegan2(
-            64, batch=16, kimg=500.0, latent=LatentConfig(dim=128), reuse_fakes=True, grid_kimg=10.0,
-            checkpoint_kimg=20.0,
-            model=stylegan2.Config(
-                stylegan2.GeneratorConfig(w_dim=128, channel_base=2048, channel_max=128),
-                stylegan2.DiscriminatorConfig(channel_base=2048, channel_max=128),
-            ),
-        ),
-        "a hundredth of the MACs, for small machines",
+        _SMALL_STYLEGAN2, "a hundredth of the MACs, for small machines", "Karras et al. 2020a, 2020b"
+    ),
+    "stylegan2-small": Recipe(
+        replace(_SMALL_STYLEGAN2, size=0),
+        "the same for any shape that halves down to 4 to 8 px: 48, 96, 112 px, 60x80",
         "Karras et al. 2020a, 2020b",
     ),
     **{

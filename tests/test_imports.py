@@ -117,6 +117,7 @@ LIGHT = {  # statement -> modules that it must not load
     "import facegan": ("torch", "numpy", "PIL", "cv2"),
     "import facegan.cli.main": ("torch", "numpy", "tyro", "PIL"),
     "import facegan.recipes, facegan.training.config": ("torch", "cv2", "pyarrow", "matplotlib"),
+    "import facegan.training.choice": ("torch", "cv2", "pyarrow", "matplotlib"),
     "import facegan.augment": ("torch", "numpy"),
     "import facegan.families.stylegan2": ("torch", "numpy"),
     "import facegan.images": ("torch", "cv2", "pyarrow", "matplotlib"),

@@ -42,6 +42,7 @@ def report(dataset: Dataset) -> str:
     from facegan.data.advice import advice
     from facegan.data.finish import commonest
     from facegan.data.summary import attribute_lines, attribute_summary
+    from facegan.training.choice import next_step
 
     info, total = dataset.info, sum(dataset.counts.values())
     counts = ", ".join(f"{n:,} {split}" for split, n in dataset.counts.items())
@@ -66,7 +67,7 @@ def report(dataset: Dataset) -> str:
                 f"  {apart} of them are in another split than their like: what is measured on it flatters"
             )
     sheets = [str(dataset.path / n) for n in ("preview.jpg", "detections.jpg") if (dataset.path / n).exists()]
-    lines.append(f"look at {' and '.join(sheets)}; next: facegan train {dataset.path}")
+    lines.append(f"look at {' and '.join(sheets)}; next: {next_step(dataset)}")
     return "\n".join(lines)
 
 

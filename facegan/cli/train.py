@@ -52,7 +52,11 @@ def flags_of(config: TrainConfig) -> type:
             ],
             dataclasses.field(default=dataclasses.MISSING),
         ),
-        "recipe": own(str, "what to begin with: see 'facegan recipes'.", config.recipe),
+        "recipe": own(
+            str,
+            "what to begin with: see 'facegan recipes'; without it, one that suits the dataset.",
+            config.recipe,
+        ),
         "out": own(str, "run folder; '' is runs/DATASET-RECIPE.", ""),
         "repeats": own(int, "train with so many seeds into OUT/seed-N, and compare.", 1),
         "auto": own(bool, "choose recipe and settings to suit dataset and device, and say why.", False),
@@ -181,9 +185,7 @@ def _check_own(flags: Any) -> None:
 def run(argv: list[str]) -> int:
     from facegan.cli import train_modes
 
-    why = ""
-    if "--auto" in argv:
-        argv, why = train_modes.with_recipe(argv)
+    argv, why = train_modes.with_recipe(argv)
     flags, config = parse(argv)
     _check_own(flags)
     from facegan.data.dataset import Dataset
@@ -197,6 +199,12 @@ def run(argv: list[str]) -> int:
     data = Dataset(flags.dataset)
     default = f"runs/{data.path.resolve().name}-{config.recipe}"
     out = Path(flags.out or default + "-sweep" * bool(flags.sweep))
+    if why and first and not flags.auto and not flags.quiet:
+        print(
+            f"recipe {config.recipe}: {why} (--recipe NAME takes another: 'facegan recipes'; "
+            "--auto chooses the other settings, too)",
+            file=sys.stderr,
+        )
     if flags.auto:
         config = train_modes.automatic(data, config, argv, flags, out, why)
     if flags.dry_run and flags.sweep:

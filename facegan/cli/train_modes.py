@@ -30,7 +30,10 @@ def given(argv: Sequence[str]) -> tuple[str, ...]:
 
 
 def with_recipe(argv: list[str]) -> tuple[list[str], str]:
-    """The same with the recipe that suits dataset and device, and why; "" where one is named."""
+    """The same with the recipe that suits dataset and device, and why; "" where one is named.
+
+    A run that has begun goes on with its own.
+    """
     named = any(word == "--recipe" or word.startswith("--recipe=") for word in argv)
     if named or {"-h", "--help"} & set(argv):
         return argv, ""
@@ -48,10 +51,15 @@ def with_recipe(argv: list[str]) -> tuple[list[str], str]:
     except SystemExit:
         return argv, ""  # the whole parser says what is wrong
     from facegan.data.dataset import Dataset
-    from facegan.training.auto import look, pick_recipe
+    from facegan.training.auto import look
+    from facegan.training.choice import pick_recipe
     from facegan.training.loop import pick_device
+    from facegan.training.records import read_record
     from facegan.training.transfer import papers_of
 
+    begun = (Path(where.out) / "config.json").is_file() if where.out else False
+    if before := str(read_record(where.out).config.get("recipe", "")) if begun else "":
+        return [*argv, "--recipe", before], f"the run in {where.out} began with it"
     began = papers_of(where.settings.init) if where.settings.init else {}
     name, why = pick_recipe(
         look(Dataset(where.dataset), pick_device(where.device)), bool(where.settings.condition),

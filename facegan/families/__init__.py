@@ -18,6 +18,8 @@ What it may have besides:
 - ``generator.style_mixing`` and ``path_length_weight`` (with ``_every``, ``_decay``) in its settings: the
   training step then gives ``mix=(z, u)`` to the generator, and adds the penalty (see families/stylegan2.py).
 
+One with recipes for any size has ``check_shape(height, width)``, ConfigError for those that it has no
+networks for.
 One with ``NON_SQUARE = True`` makes pictures of other shapes, whose longer side is a recipe's size.
 One with ``CONDITIONAL = True`` takes labels: both builders have ``label_dim=0``, the networks the attribute
 ``label_dim``, and ``map``, the generator's call and the discriminator's the argument ``labels=None``, float

@@ -107,6 +107,13 @@ def _check(config: GeneratorConfig | DiscriminatorConfig, option: str) -> None:
         )
 
 
+def check_shape(height: int, width: int) -> None:
+    """ConfigError unless there are networks for pictures of that shape."""
+    from facegan.nets.halving import resolutions
+
+    resolutions(height, width)
+
+
 def build_generator(
     config: GeneratorConfig, image_shape: Sequence[int], z_dim: int, label_dim: int = 0
 ) -> nn.Module:

@@ -15,9 +15,9 @@ import torch.nn.functional as F
 from torch import nn
 
 from facegan.devices import full_precision
-from facegan.errors import ConfigError
 from facegan.nets import parallel
 from facegan.nets.feedforward import MinibatchStd, PixelNorm
+from facegan.nets.halving import resolutions
 from facegan.nets.ops import EqualizedConv2d, EqualizedLinear, modulated_conv2d, setup_filter, upsample2d
 
 if TYPE_CHECKING:
@@ -29,25 +29,6 @@ Mix = tuple[torch.Tensor, torch.Tensor]
 
 
 # --- geometry ----------------------------------------------------------------------------------------
-
-
-def resolutions(height: int, width: int) -> list[tuple[int, int]]:
-    """(height, width) of each level, from the base, whose shorter side is 4 to 8 px, to the picture."""
-    levels = [(height, width)]
-    while not (levels[0][0] % 2 or levels[0][1] % 2 or min(levels[0]) < 8):
-        levels.insert(0, (levels[0][0] // 2, levels[0][1] // 2))
-    if min(height, width) < 8:
-        raise ConfigError(f"stylegan2: pictures of {width}x{height} are too small; the smallest are 8x8")
-    if min(levels[0]) > 8 or len(levels) == 1:
-        # In sizes that work the shorter side is 4 to 8 times a power of two, which divides the longer one.
-        unit = 2 ** int(math.log2(min(height, width) / 4))
-        fitting = [[r(side / unit) * unit for side in (height, width)] for r in (math.floor, math.ceil)]
-        below, above = (f"{b}x{a}" for a, b in fitting)
-        raise ConfigError(
-            f"stylegan2: pictures of {width}x{height} halve down to {levels[0][1]}x{levels[0][0]}, not to "
-            f"4 to 8 px; prepare them as {below} or {above}"
-        )
-    return levels
 
 
 def channels(config: GeneratorConfig | DiscriminatorConfig, level: tuple[int, int]) -> int:

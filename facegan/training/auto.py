@@ -15,10 +15,10 @@ import torch
 from facegan.data.dataset import Dataset
 from facegan.devices import free_memory
 from facegan.errors import ConfigError
-from facegan.families import get_family
 from facegan.machine import cores
 from facegan.recipes import RECIPES
 from facegan.training import loop
+from facegan.training.choice import LITTLE, Surroundings, surroundings, takes_labels
 from facegan.training.config import TrainConfig, check, override
 from facegan.training.data import ImageFeed
 from facegan.training.dryrun import DryRun, PeakMemory, dry_run, occasions
@@ -29,8 +29,6 @@ from facegan.training.session import resolved
 from facegan.training.state import at_the_end, create_state
 from facegan.training.step import train_step
 
-LITTLE = 2_000  # training pictures; with fewer, a discriminator soon knows them by heart
-MANY = 10_000  # from here on, large networks have enough to learn from without adaptive augmentation
 PASSES = 100  # over the data, beyond which it does so with more pictures, too
 LONGEST = 24.0  # hours; a recipe's full length may take weeks on a small machine
 SPARED = 0.8  # of the free memory is used at most
@@ -58,97 +56,9 @@ class Choice:
     given: bool = False
 
 
-@dataclass(frozen=True)
-class Surroundings:
-    """What the choice looks at."""
-
-    pictures: int
-    height: int
-    width: int
-    channels: int
-    attributes: tuple[str, ...]
-    faces: bool
-    """Whether the pictures are crops of faces, by the dataset's papers."""
-    device: str
-    cores: int
-    memory: int | None
-    """Free bytes; None where the system does not tell."""
-
-    @property
-    def gpu(self) -> bool:
-        return self.device != "cpu"
-
-    @property
-    def side(self) -> int:
-        """The longer one."""
-        return max(self.height, self.width)
-
-
 def look(data: Dataset, device: torch.device) -> Surroundings:
     """At the dataset's papers and at the device."""
-    (h, w), kind = data.size, data.crop.get("kind", "")
-    return Surroundings(
-        data.counts.get("train", 0), h, w, data.channels, data.attribute_names,
-        kind in ("aligned", "face", "tutorial"), device.type, cores(), free_memory(device),
-    )  # fmt: skip
-
-
-# --- which recipe --------------------------------------------------------------------------------
-
-Rule = tuple[Callable[[Surroundings], bool], str, str]
-
-# The first that holds and whose recipe takes pictures of this size and these channels.
-RULES: tuple[Rule, ...] = (
-    (lambda s: s.side == 28 and s.channels == 1, "digits-dcgan-28-plus", "small and grey: digits"),
-    (lambda s: s.gpu and s.pictures < MANY, "stylegan2-{side}", "augments adaptively, for little data"),
-    (lambda s: s.gpu and s.pictures >= MANY, "r3gan-{side}", "the best pictures where a GPU has the time"),
-    (lambda s: s.gpu, "stylegan2-{side}", "for GPUs"),
-    (lambda s: not s.gpu, "faces-fast-{side}", "the best faces that a CPU gives in hours"),
-    (lambda s: not s.gpu, "faces-tiny-{side}", "minutes on a CPU"),
-    (lambda s: not s.gpu and s.pictures < MANY, "stylegan2-{side}-small", "little data, small machine"),
-    (lambda s: True, "faces-dcgan-{side}-plus", "a small network that trains anywhere"),
-    (lambda s: not s.gpu, "r3gan-{side}-small", "a narrow modern network, for small machines"),
-    (lambda s: not s.gpu, "stylegan2-{side}-small", "a narrow network that takes this shape"),
-    (lambda s: True, "stylegan2-{side}", "the only kind of this size; a CPU takes weeks"),
-)  # fmt: skip
-
-
-def pick_recipe(s: Surroundings, told: bool = False, family: str = "", before: str = "") -> tuple[str, str]:
-    """Name of the recipe that suits, and why; ConfigError names the sizes that there are.
-
-    ``told`` asks for networks that take labels, ``family`` for that one, of which ``before`` is the recipe
-    that a model to begin with was trained by.
-    """
-
-    def suits(name: str) -> bool:
-        config = RECIPES[name].config
-        return takes(config, s) and (not told or _takes_labels(config)) and family in ("", config.family)
-
-    if before in RECIPES and suits(before):
-        return before, "the model to begin with was trained by it"
-    for holds, pattern, why in RULES:
-        name = pattern.format(side=s.side)
-        if holds(s) and name in RECIPES and suits(name):
-            return name, f"{why}; takes --condition" if told else why
-    for name in RECIPES if family else ():
-        if suits(name):
-            return name, f"the model to begin with is a {family}"
-    sizes = sorted({r.config.size for r in RECIPES.values() if r.config.channels in (0, s.channels)} - {0})
-    kind = f" of the family {family}, the model's of --init," if family else ""
-    kind += " that takes --condition" if told else ""
-    raise ConfigError(
-        f"--auto: no recipe{kind} for pictures of {s.width}x{s.height} px; prepare with --size "
-        f"{', '.join(map(str, sizes[:-1]))} or {sizes[-1]}, or name a --recipe"
-    )
-
-
-def takes(config: TrainConfig, s: Surroundings) -> bool:
-    """Whether the recipe works with pictures of this size and these channels."""
-    return loop.suits(config, s.height, s.width) and config.channels in (0, s.channels)
-
-
-def _takes_labels(config: TrainConfig) -> bool:
-    return getattr(get_family(config.family), "CONDITIONAL", False)
+    return surroundings(data, device.type, cores(), free_memory(device))
 
 
 # --- settings ------------------------------------------------------------------------------------
@@ -188,7 +98,7 @@ def authors_rule(side: int, batch: int) -> dict[str, Any]:
 def gamma(config: TrainConfig, s: Surroundings) -> tuple[dict[str, Any], str]:
     """Weight of R1: by the rule of StyleGAN2-ADA's authors for the batch, where the recipe follows it."""
     base = RECIPES[config.recipe].config if config.recipe in RECIPES else config
-    ruled = authors_rule(base.size, base.batch)["r1_gamma"]
+    ruled = authors_rule(base.size or 64, base.batch)["r1_gamma"]  # of any size: for 64 px
     if not config.r1_gamma or not ruled or not math.isclose(base.r1_gamma, ruled):
         return {}, "the recipe's, for this size" if config.r1_gamma else "the recipe has no penalty"
     why = f"the authors' rule: 0.0002 x {s.side} x {s.side} / batch {config.batch}"
@@ -326,7 +236,7 @@ def _condition(config: TrainConfig, s: Surroundings) -> Choice:
     if not s.attributes:
         return Choice("condition", "none", "the dataset has no attributes: see 'facegan label'")
     known = f"{len(s.attributes)} attributes are known"
-    if _takes_labels(config):
+    if takes_labels(config):
         return Choice("condition", "none", f"{known}: --condition {s.attributes[0]} tells them")
     return Choice("condition", "none", f"{known}, but these networks are told none")
 

@@ -30,6 +30,7 @@ from facegan.nets.ema import batch_norms
 from facegan.nets.feedforward import MinibatchStd
 from facegan.recipes import recipe as named_recipe
 from facegan.training.checkpoint import circumstances, list_checkpoints, load_latest, read_header
+from facegan.training.choice import suits
 from facegan.training.config import TrainConfig, check, override, unfinished
 from facegan.training.data import ImageFeed
 from facegan.training.listeners import Listener
@@ -44,7 +45,7 @@ __all__ = ["Interrupted", "pick_device", "train"]
 
 def train(
     dataset: str | Path | Dataset,
-    recipe: str | TrainConfig = "faces-dcgan-64",
+    recipe: str | TrainConfig | None = None,
     out: str | Path = "run",
     *,
     resume: bool = False,
@@ -57,7 +58,8 @@ def train(
 ) -> Path:
     """Train until ``kimg`` is reached and return the run folder.
 
-    ``recipe`` is a name or a whole configuration; ``overrides`` change single settings by name
+    ``recipe`` is a name or a whole configuration; without it, the one that suits the dataset and the device
+    (:func:`facegan.training.choice.pick_recipe`). ``overrides`` change single settings by name
     (``batch=32``; nested ones as ``**{"generator.lr": 1e-4}``). A folder that holds the same run is
     resumed from its newest checkpoint; ``resume=True`` insists that there is one. Ctrl-C and SIGTERM
     save and raise :class:`Interrupted`. ``quality`` maps a Generator to named numbers (None is
@@ -67,9 +69,10 @@ def train(
     Under ``torchrun`` or ``accelerate launch`` the processes share each batch; the first one writes and
     has the listeners.
     """
+    data = dataset if isinstance(dataset, Dataset) else Dataset(dataset)
+    recipe = _suiting(data, device, overrides) if recipe is None else recipe
     config = recipe if isinstance(recipe, TrainConfig) else named_recipe(recipe)
     config = check(override(config, overrides))
-    data = dataset if isinstance(dataset, Dataset) else Dataset(dataset)
     out = arguments.place(out, "out")
     shape = image_shape(config, data)
     place = pick_device(device)
@@ -119,6 +122,18 @@ def train(
                 with suppress(OSError):  # a full disk has been reported already
                     listener.close()
     return Path(out)
+
+
+def _suiting(data: Dataset, device: str, settings: dict[str, Any]) -> str:
+    """The recipe that suits."""
+    from facegan.training.choice import pick_recipe, surroundings
+    from facegan.training.transfer import papers_of
+
+    before = papers_of(settings["init"]) if settings.get("init") else {}
+    return pick_recipe(
+        surroundings(data, pick_device(device).type), bool(settings.get("condition")),
+        before.get("family", ""), before.get("provenance", {}).get("recipe", ""),
+    )[0]  # fmt: skip
 
 
 def _begin(run: RunFolder | None, resume: bool, config: dict[str, Any]) -> None:
@@ -248,13 +263,6 @@ def pick_device(name: str) -> torch.device:
     except (RuntimeError, AssertionError) as error:
         raise ConfigError(f"--device {name}: not available here ({str(error).splitlines()[0]})") from None
     return device
-
-
-def suits(config: TrainConfig, height: int, width: int) -> bool:
-    """Whether a recipe is for such pictures; for a family of any shape, its size is the longer side's."""
-    if height != width and not getattr(get_family(config.family), "NON_SQUARE", False):
-        return not config.size
-    return config.size in (0, max(height, width))
 
 
 def image_shape(config: TrainConfig, data: Dataset) -> tuple[int, int, int]:

@@ -13,8 +13,9 @@ from facegan.cli.main import main
 from facegan.cli.train_modes import with_recipe
 from facegan.errors import ConfigError
 from facegan.recipes import RECIPES, recipe
-from facegan.training import auto
-from facegan.training.auto import Probe, Surroundings
+from facegan.training import auto, choice
+from facegan.training.auto import Probe
+from facegan.training.choice import Surroundings
 from facegan.training.config import check, override
 from facegan.training.state import at_the_end, create_state
 
@@ -39,15 +40,19 @@ def around(side=64, pictures=8000, device="cpu", channels=3, faces=True, width=0
     (around(28, channels=1, faces=False), "digits-dcgan-28-plus"),
     (around(28, channels=1, device="mps"), "digits-dcgan-28-plus"),
     (around(256), "r3gan-256-small"),
-    (around(256, channels=1, width=192), "stylegan2-256"),
+    (around(256, channels=1, width=192), "stylegan2-small"),
+    (around(48), "stylegan2-small"),
+    (around(96, device="cuda"), "stylegan2-small"),
+    (around(28), "stylegan2-small"),
+    (around(80, width=64), "stylegan2-small"),
     (around(64, width=48, device="cuda"), "stylegan2-64"),
     (around(48, width=64), "stylegan2-64-small"),
     (around(64, width=48, pictures=70_000), "stylegan2-64-small"),
 ], ids=lambda x: x if isinstance(x, str) else "")  # fmt: skip
 def test_the_recipe(s, name):
-    found, why = auto.pick_recipe(s)
+    found, why = choice.pick_recipe(s)
     assert found == name and why
-    assert auto.takes(RECIPES[name].config, s)
+    assert choice.takes(RECIPES[name].config, s)
 
 
 @pytest.mark.parametrize(("s", "asked", "name"), [
@@ -61,30 +66,37 @@ def test_the_recipe(s, name):
     (around(), {"family": "r3gan", "before": "unheard", "told": True}, "r3gan-64-small"),
 ], ids=lambda x: x if isinstance(x, str) else "")  # fmt: skip
 def test_the_recipe_suits_labels_and_the_model_to_begin_with(s, asked, name):
-    found, why = auto.pick_recipe(s, **asked)
+    found, why = choice.pick_recipe(s, **asked)
     assert found == name and why
     config = RECIPES[name].config
-    assert auto.takes(config, s) and config.family == asked.get("family", config.family)
+    assert choice.takes(config, s) and config.family == asked.get("family", config.family)
     assert config.family in ("stylegan2", "r3gan") or "told" not in asked
 
 
 def test_none_for_labels_of_this_size_says_so():
-    with pytest.raises(ConfigError, match=r"--auto: no recipe that takes --condition for pictures of 80x80"):
-        auto.pick_recipe(around(80), told=True)
-    with pytest.raises(ConfigError, match=r"no recipe of the family vanilla, the model's of --init, for"):
-        auto.pick_recipe(around(80), family="vanilla")
+    with pytest.raises(ConfigError, match=r"no recipe that takes --condition takes pictures of 72x72 px"):
+        choice.pick_recipe(around(72), told=True)
+    with pytest.raises(ConfigError, match=r"no recipe of the family vanilla, the model's of --init, takes"):
+        choice.pick_recipe(around(80), family="vanilla")
 
 
-@pytest.mark.parametrize("s", [around(72), around(80, width=60), around(28, channels=3)])
-def test_no_recipe_of_this_size(s):
-    with pytest.raises(ConfigError, match=r"--auto: no recipe for pictures of \d+x\d+ px.* 64,"):
-        auto.pick_recipe(s)
+@pytest.mark.parametrize(("s", "near"), [
+    (around(72), "64 or 80"), (around(100), "96 or 112"), (around(80, width=60), "56x80 or 64x80"),
+    (around(50, width=100), "96x48 or 104x56"), (around(29), "28 or 32"), (around(1023), "896 or 1024"),
+])  # fmt: skip
+def test_no_recipe_of_this_shape_names_those_beside_it(s, near):
+    with pytest.raises(ConfigError) as caught:
+        choice.pick_recipe(s)
+    assert f"px: prepare with --size {near}, or name a --recipe" in str(caught.value)
+    for word in near.split(" or "):  # --size WIDTHxHEIGHT, or one number for a square
+        width, _, height = word.partition("x")
+        assert choice.pick_recipe(around(int(height or width), width=int(width)))
 
 
 @pytest.mark.parametrize("name", [n for n in RECIPES if n.startswith("stylegan2")])
 def test_the_authors_rule_is_the_recipes(name):
     c = recipe(name)
-    assert auto.authors_rule(c.size, c.batch) == pytest.approx(
+    assert auto.authors_rule(c.size or 64, c.batch) == pytest.approx(
         {"r1_gamma": c.r1_gamma, "ema_halflife_kimg": c.ema_halflife_kimg}
     )
 
