@@ -3,6 +3,9 @@
 The command line prints them without a traceback and exits with 2.
 """
 
+import difflib
+from collections.abc import Sequence
+
 
 class FaceganError(Exception):
     """Base class: a mistake or a condition that the user can do something about."""
@@ -46,6 +49,16 @@ class RunError(FaceganError):
 
 class LostProcessError(RunError):
     """Another process of the run has gone; what connected them can no longer be closed in order."""
+
+
+def offered(names: Sequence[str], near: str = "", most: int = 12) -> str:
+    """For a message about an unknown name: the nearest of ``names``, else at most ``most`` of them."""
+    close = difflib.get_close_matches(near, names, n=1) if near else []
+    if close and len(names) > most:
+        return f"did you mean '{close[0]}'?"
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    listed = f"known: {', '.join(names[:most])}{more}" if names else "there are none"
+    return f"did you mean '{close[0]}'? {listed}" if close else listed
 
 
 def first_line(error: BaseException) -> str:

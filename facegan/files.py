@@ -181,6 +181,8 @@ def read_tensors(
     except FileNotFoundError:
         raise ModelError(f"{path}: there is no such {absent or what}") from None
     except (SafetensorError, OSError) as error:
+        if other := foreign_kind(path):
+            raise ModelError(f"{path}: this is {other}, not a {what}") from None
         why = "it is a folder" if Path(path).is_dir() else first_line(error)
         raise ModelError(f"{path}: not a readable .safetensors file ({why})") from None
     if text is None:
@@ -194,6 +196,46 @@ def read_tensors(
         raise ModelError(f"{path}: {error}") from None
     except (LookupError, TypeError, ValueError, AttributeError, RuntimeError, OverflowError) as error:
         raise ModelError(f"{path}: the header does not describe its tensors ({first_line(error)})") from None
+
+
+_PICTURE = "a picture ('facegan invert' finds a photo's vector, 'facegan edit' changes a photo)"
+_KINDS: tuple[tuple[int, bytes, str], ...] = (  # where, what stands there, what it is
+    (0, b"\xff\xd8\xff", _PICTURE),
+    (0, b"\x89PNG", _PICTURE),
+    (0, b"GIF8", _PICTURE),
+    (0, b"BM", _PICTURE),
+    (0, b"II*\0", _PICTURE),
+    (0, b"MM\0*", _PICTURE),
+    (8, b"WEBP", _PICTURE),
+    (4, b"ftyp", "a picture or film"),
+    (0, b"\x89HDF", "a Keras (HDF5) file"),
+    (0, b"PAR1", "a Parquet table"),
+    (0, b"\x80\x02", "a pickle, such as PyTorch weights"),
+    (0, b"\x80\x03", "a pickle, such as PyTorch weights"),
+    (0, b"\x80\x04", "a pickle, such as PyTorch weights"),
+    (0, b"\x80\x05", "a pickle, such as PyTorch weights"),
+)
+
+
+def foreign_kind(path: str | Path) -> str:
+    """What a file is, by its first bytes, where it is surely no ``.safetensors`` file; '' where nothing is
+    known."""
+    import zipfile
+
+    try:
+        with open(path, "rb") as handle:
+            head = handle.read(16)
+        if not head:
+            return "an empty file"
+        if head[:2] == b"PK" and zipfile.is_zipfile(path):
+            with zipfile.ZipFile(path) as archive:
+                names = archive.namelist()
+            vectors = any(name.endswith(".npy") for name in names)
+            weights = any(name.endswith("data.pkl") for name in names)
+            return "an .npz of vectors" if vectors else "PyTorch weights" if weights else "a zip archive"
+    except (OSError, zipfile.BadZipFile, ValueError):
+        return ""
+    return next((kind for at, mark, kind in _KINDS if head[at : at + len(mark)] == mark), "")
 
 
 def has_papers(path: str | Path, key: str) -> bool:

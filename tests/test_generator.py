@@ -195,9 +195,9 @@ def test_flipped_bits(tiny_model_file: Path, tmp_path: Path) -> None:
 
 FOREIGN: dict[str, tuple[Callable[[], bytes], str]] = {
     "text": (lambda: b"hello, I am no model\n" * 50, "not a readable .safetensors file"),
-    "empty": (lambda: b"", "not a readable .safetensors file"),
+    "empty": (lambda: b"", "this is an empty file, not a facegan model"),
     "zeros": (lambda: bytes(1000), "not a readable .safetensors file"),
-    "pickle": (lambda: pickle.dumps({"a": 1}), "not a readable .safetensors file"),
+    "pickle": (lambda: pickle.dumps({"a": 1}), "this is a pickle, such as PyTorch weights"),
     "huge header": (lambda: struct.pack("<Q", 2**62) + b"{}", "not a readable .safetensors file"),
     "another program's": (lambda: joined({}, b""), "no facegan model (its header has no 'facegan' entry)"),
 }

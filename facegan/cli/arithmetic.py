@@ -17,6 +17,7 @@ from facegan.cli.options import (
     told,
     writing,
 )
+from facegan.cli.positional import model_first, options_last
 from facegan.errors import InputError
 
 if TYPE_CHECKING:
@@ -32,8 +33,10 @@ MOST_DRAWN = 1000
 
 
 def main(
-    model: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="MODEL")],
-    expression: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="EXPRESSION")] = "",
+    arguments: Annotated[
+        tuple[str, ...], tyro.conf.Positional, tyro.conf.arg(metavar="[MODEL] EXPRESSION")
+    ] = (),
+    model: str = "",
     groups: str = "",
     vectors: str = "",
     seed: int = 0,
@@ -59,8 +62,10 @@ def main(
     (arithmetic-result.png) and as a vector (arithmetic.npz, for generate and interpolate).
 
     Args:
-        model: a run folder, a moment of one (RUN@30kimg), a .safetensors file, or a bundled name.
-        expression: terms of words, numbers or group names with + and - between them; '0.5 * 3' is half of 3.
+        arguments: EXPRESSION, terms with + and - between them: words, seeds (seed:7,12 or seed:3-6), numbers
+            of the sheet, or names of groups; '0.5 * seed:3' is half of it.
+        model: a run folder, a moment of one (RUN@30kimg), a .safetensors file, or a bundled name; it may
+            also stand first. Default: celeba64.
         groups: a YAML file with named groups (smiling woman: [92, 98, 99]) and maybe 'expression'.
         vectors: the sheet as saved by 'facegan generate --latents'; otherwise it is that of the seeds.
         seed: number 1 of the sheet is this seed, number 2 the next.
@@ -85,6 +90,12 @@ def main(
     from facegan.latent.editing import as_vectors
     from facegan.runs import load
 
+    model, given = model_first(arguments, model, command="arithmetic", usage='MODEL "EXPRESSION"')
+    if len(given) > 1:
+        raise InputError(
+            f"arithmetic takes one expression in quotes, not {len(given)} words: '{' '.join(given)}'"
+        )
+    expression = given[0] if given else ""
     check_ending("--out", out, [".png"])
     target = Path(result) if result else Path(out).with_suffix(".npz")
     check_ending("--result", str(target), [".npz"])
@@ -106,24 +117,27 @@ def main(
             generator, unnamed, faces.z, network=network, members=members, confidence=confidence
         )
         terms = parse_expression(text, {**named, **{name: list(g.members) for name, g in found.items()}})
+        terms, faces = _with_seeds(generator, terms, faces)
         if norm != "keep":
             rescale = probe.spread_of(generator).typical
     else:
         generator = told(generator, labels, by_seed=False)
         terms = parse_expression(text, named)
         faces = _sheet(generator, terms, vectors, seed, 100 if sheet else 1)
+        shown = faces.z[:MOST_DRAWN]
+        terms, faces = _with_seeds(generator, terms, faces)
         rescale = generator.latent if norm == "prior" else None
     averages, total = evaluate(terms, faces.z, rescale)
     big = scale or figures.fitting_scale(generator.image_shape[2])
     note = papers(generator.hash, truncation, expression=text, norm=norm)
     final = generator.images(total[None], truncation)[0]
     with writing("--out", out):
-        rows = _rows(generator, terms, faces.z, averages, truncation)
+        rows = _rows(generator, terms, faces, averages, truncation)
         images.save_png(out, figures.arithmetic_figure(rows, final, big), note)
         images.save_png(picture, images.enlarge(final, 2 * big), note)
     if sheet:
         with writing("--sheet", sheet):
-            everyone = generator.images(faces.z[:MOST_DRAWN], truncation)
+            everyone = generator.images(faces.z[:MOST_DRAWN] if unnamed else shown, truncation)
             numbers = [str(i + 1) for i in range(len(everyone))]
             small = figures.fitting_scale(everyone.shape[2], 64)
             images.save_png(sheet, figures.labelled_grid(everyone, numbers, 10, small), note)
@@ -141,10 +155,19 @@ def _sheet(network: Generator, terms: list[Term], vectors: str, seed: int, least
         return load_vectors(vectors, network.latent.dim)
     if seed < 0:
         raise InputError(f"--seed must be 0 or more, not {seed}")
-    count = max(least, *(m for term in terms for m in term.members))
+    count = max([least, *(m for term in terms for m in term.members)])
     if count > MOST_ON_A_SHEET:
         raise InputError(f"there is no face {count}: a sheet of seeds has at most {MOST_ON_A_SHEET}")
     return seed_vectors(network, range(seed, seed + count))
+
+
+def _with_seeds(network: Generator, terms: list[Term], faces: Vectors) -> tuple[list[Term], Vectors]:
+    """Terms of seeds as members of the sheet, which goes on with their vectors."""
+    from facegan.latent import joined, seed_vectors
+    from facegan.latent.arithmetic import placed
+
+    found, seeds = placed(terms, len(faces))
+    return found, joined(network, [faces, seed_vectors(network, seeds)]) if seeds else faces
 
 
 def _looked_through(network: Generator, vectors: str, seed: int, samples: int) -> Vectors:
@@ -152,6 +175,7 @@ def _looked_through(network: Generator, vectors: str, seed: int, samples: int) -
     import torch
 
     from facegan.latent import Vectors, load_vectors, words
+    from facegan.latent.points import seed_name
 
     if vectors:
         given = load_vectors(vectors, network.latent.dim, (network.num_ws, network.w_dim))
@@ -162,18 +186,19 @@ def _looked_through(network: Generator, vectors: str, seed: int, samples: int) -
     if not 1 <= samples <= MOST_ON_A_SHEET:
         raise InputError(f"--samples must be from 1 to {MOST_ON_A_SHEET}, not {samples}")
     w = words.sheet(network, samples, seed)
-    return Vectors(w, tuple(map(str, range(seed, seed + samples))), network.hash, "w+")
+    return Vectors(w, tuple(map(seed_name, range(seed, seed + samples))), network.hash, "w+")
 
 
 def _rows(
-    network: Generator, terms: list[Term], z: torch.Tensor, averages: torch.Tensor, truncation: float
+    network: Generator, terms: list[Term], faces: Vectors, averages: torch.Tensor, truncation: float
 ) -> list[ArithmeticRow]:
     from facegan.figures import ArithmeticRow
 
     rows = []
     for term, average in zip(terms, network.images(averages, truncation), strict=True):
-        members = network.images(z[[m - 1 for m in term.members]], truncation)
-        rows.append(ArithmeticRow(term.title(), members, [str(m) for m in term.members], average))
+        members = network.images(faces.z[[m - 1 for m in term.members]], truncation)
+        called = [faces.names[m - 1] if term.seeds or term.name else str(m) for m in term.members]
+        rows.append(ArithmeticRow(term.title(), members, called, average))
     return rows
 
 
@@ -204,5 +229,5 @@ def read_groups(file: str) -> tuple[dict[str, list[int]], str]:
 
 
 def run(argv: list[str]) -> int:
-    run_function(main, argv)
+    run_function(main, options_last(main, argv))
     return 0

@@ -11,6 +11,7 @@ import tyro
 from facegan.cli.evaluate import Progress, say
 from facegan.cli.main import run_function
 from facegan.cli.options import check_ending, check_truncation, papers, told, writing
+from facegan.cli.positional import only_model, options_last
 from facegan.errors import InputError
 
 FORMATS = (".png", ".jpg", ".webp")
@@ -18,7 +19,8 @@ MOST_SEED = 2**53 - 1  # of numbers in a browser
 
 
 def main(
-    model: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="MODEL")],
+    models: Annotated[tuple[str, ...], tyro.conf.Positional, tyro.conf.arg(metavar="[MODEL]")] = (),
+    model: str = "",
     count: int = 0,
     seed: str = "0",
     features: Literal["faces", "pixels", "inception"] = "faces",
@@ -35,9 +37,11 @@ def main(
     and the command that makes it.
 
     Args:
-        model: a run folder, a moment of one (RUN@30kimg), a .safetensors file, or a bundled name.
+        models: the model, first or as --model.
+        model: a run folder, a moment of one (RUN@30kimg), a .safetensors file, or a bundled name; it may
+            also stand first. Default: celeba64.
         count: how many faces, where --seed is one number: 0 is 2500; some more if that fills the last row.
-        seed: the first seed (7), a range (0-4095) or a list (1,5,9-12).
+        seed: the first seed (7), a range (0-4095) or a list (1,5,9-12); seed:7 is the same.
         features: what compares faces: faces (the bundled network), pixels or inception.
         columns: faces in a row; 0 makes the picture about square.
         tile: width of a face in px; 0 is as it is, or less where that is more than 64 megapixels.
@@ -52,6 +56,7 @@ def main(
     from facegan.latent.points import spell_seeds
     from facegan.runs import load
 
+    model = only_model(models, model, command="atlas")
     for name, value in (("count", count), ("columns", columns), ("tile", tile)):
         if value < 0:
             raise InputError(f"--{name} {value}: must be 0 or more")
@@ -117,5 +122,5 @@ def _save(path: Path, picture: object, text: dict[str, str]) -> None:
 
 
 def run(argv: list[str]) -> int:
-    run_function(main, argv)
+    run_function(main, options_last(main, argv))
     return 0

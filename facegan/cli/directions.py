@@ -11,6 +11,7 @@ import tyro
 
 from facegan.cli.main import run_function
 from facegan.cli.options import check_ending
+from facegan.cli.positional import only_model, options_last
 from facegan.errors import InputError
 
 if TYPE_CHECKING:
@@ -21,7 +22,8 @@ SHOWN = ("Smiling", "Male", "Eyeglasses", "Young")
 
 
 def main(
-    model: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="MODEL")],
+    models: Annotated[tuple[str, ...], tyro.conf.Positional, tyro.conf.arg(metavar="[MODEL]")] = (),
+    model: str = "",
     out: str = "",
     network: str = "faces",
     method: Literal["steered", "projected", "boundary"] = "steered",
@@ -38,7 +40,9 @@ def main(
     Interrupted, the same command goes on. 'facegan edit' finds the file where this puts it.
 
     Args:
-        model: a run folder, a moment of one (RUN@30kimg), a .safetensors file, or a bundled name.
+        models: the model, first or as --model.
+        model: a run folder, a moment of one (RUN@30kimg), a .safetensors file, or a bundled name; it may
+            also stand first. Default: celeba64.
         out: the file, a .safetensors; '' is in the cache, where 'facegan edit' looks.
         network: the attribute network: a bundled one or a file of 'facegan train-attributes'.
         method: steered (gradients through both networks hold the other attributes still), projected (the
@@ -55,6 +59,7 @@ def main(
     from facegan.metrics.attributes import AttributePredictor
     from facegan.runs import load
 
+    model = only_model(models, model, command="directions")
     for option, name, ending in (("--out", out, ".safetensors"), ("--figure", figure, ".png")):
         if name:
             check_ending(option, name, [ending])
@@ -77,7 +82,7 @@ def main(
     print(f"{len(found.names)} directions -> {target}")
     shown = next((n for n in SHOWN if n in found.names), found.names[0]).lower()
     where = f" --directions {target}" if out else ""
-    print(f'next: facegan edit seed:0 "{shown}=+2" --model {model}{where}')
+    print(f'next: facegan edit {model} seed:0 "{shown}=+2"{where}')
 
 
 def protected(text: str, known: tuple[str, ...]) -> tuple[str, ...]:
@@ -151,5 +156,5 @@ def _draw(model: object, found: Directions, figure: str) -> None:
 
 
 def run(argv: list[str]) -> int:
-    run_function(main, argv)
+    run_function(main, options_last(main, argv))
     return 0

@@ -9,6 +9,7 @@ import tyro
 
 from facegan.cli.main import run_function
 from facegan.cli.options import check_ending, check_places, check_scale, files_of, papers, told, writing
+from facegan.cli.positional import model_first, options_last
 from facegan.errors import InputError
 
 if TYPE_CHECKING:
@@ -19,13 +20,13 @@ if TYPE_CHECKING:
     from facegan.latent.editing import Edited
 
 MOST_ROWS = 64
+USAGE = 'MODEL seed:7 "smiling=+2, eyeglasses=-1"'
 MOST_STEPS = 25
 
 
 def main(
-    target: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="PHOTO|seed:7|VECTORS.npz")],
-    edits: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="EDITS")],
-    model: str,
+    words: Annotated[tuple[str, ...], tyro.conf.Positional, tyro.conf.arg(metavar="[MODEL] FACE EDITS")],
+    model: str = "",
     directions: str = "",
     out: str = "edit.png",
     steps: int = 5,
@@ -45,10 +46,10 @@ def main(
     the vectors (edit.npz, for generate and interpolate). An .npz gets pictures and vectors of all faces.
 
     Args:
-        target: faces to edit: seed:7, seed:0-9, saved vectors (FILE.npz, FILE.npz:1-3), or photos (a file, a
-            folder, an address, - for standard input).
-        edits: names and strengths, with commas.
-        model: a run folder, a moment of one (RUN@30kimg), a .safetensors file, or a bundled name.
+        words: FACE, the faces to edit: seed:7, seed:0-9, saved vectors (FILE.npz, FILE.npz:1-3), or photos (a
+            file, a folder, an address, - for standard input); and EDITS, names and strengths with commas.
+        model: a run folder, a moment of one (RUN@30kimg), a .safetensors file, or a bundled name; it may
+            also stand first. Default: celeba64.
         directions: a file of 'facegan directions'; without one they are found once and kept.
         out: the strip (.png), or pictures and vectors (.npz).
         steps: pictures in a row, both ends counted.
@@ -66,6 +67,10 @@ def main(
     from facegan.latent.editing import edit, target_kind, target_points
     from facegan.runs import load
 
+    model, given = model_first(words, model, command="edit", usage=USAGE)
+    if len(given) != 2:
+        raise InputError(f"edit takes a face and its edits, not {len(given)} words: facegan edit {USAGE}")
+    target, edits = given
     check_ending("--out", out, [".png", ".npz"])
     check_scale(scale)
     strip_too = out.lower().endswith(".png")
@@ -169,5 +174,5 @@ def strip(done: Edited, frames: list[np.ndarray], scale: int) -> np.ndarray:
 
 
 def run(argv: list[str]) -> int:
-    run_function(main, argv)
+    run_function(main, options_last(main, argv))
     return 0

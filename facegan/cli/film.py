@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import numpy as np
@@ -22,6 +22,7 @@ from facegan.cli.options import (
     told,
     writing,
 )
+from facegan.cli.positional import model_first, options_last
 from facegan.errors import InputError
 
 if TYPE_CHECKING:
@@ -33,8 +34,8 @@ if TYPE_CHECKING:
 
 
 def main(
-    model: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="MODEL")],
-    points: Annotated[tuple[str, ...], tyro.conf.Positional, tyro.conf.arg(metavar="POINT...")] = (),
+    points: Annotated[tuple[str, ...], tyro.conf.Positional, tyro.conf.arg(metavar="[MODEL] POINT...")] = (),
+    model: str = "",
     seconds: float = 0.0,
     fps: float = 24.0,
     loop: bool = True,
@@ -51,8 +52,10 @@ def main(
     """A film through faces that changes by equal steps, as a network for faces sees it: no jumps, no pauses.
 
     Args:
-        model: a run folder, a moment of one (RUN@30kimg), a .safetensors file, or a bundled name.
-        points: two or more: seeds (7, 3-6), or saved vectors (FILE.npz, FILE.npz:2). Default: 0-5.
+        points: two or more: seeds (seed:7, seed:3-6), or saved vectors (FILE.npz, FILE.npz:2). Default: seeds
+            0 to 5.
+        model: a run folder, a moment of one (RUN@30kimg), a .safetensors file, or a bundled name; it may
+            also stand first. Default: celeba64.
         seconds: length of the film; 0 is two seconds from each point to the next.
         fps: frames a second.
         loop: end where the film begins, so that it can be repeated; --no-loop ends at the last point.
@@ -69,9 +72,11 @@ def main(
     """
     from facegan import figures, images, video
     from facegan.latent.film import film, variation
-    from facegan.latent.points import save_vectors
+    from facegan.latent.points import is_point, save_vectors
     from facegan.runs import load
 
+    model, named = model_first(points, model, command="film", usage="MODEL seed:0-5", is_other=is_point)
+    named = named or ["seed:0-5"]
     video.check_film(out, fps)
     check_scale(scale)
     if not 0 <= seconds < math.inf:
@@ -80,10 +85,10 @@ def main(
         check_ending("--evenness", evenness, (".png",))
     if latents:
         check_ending("--latents", latents, (".npz",))
-    check_places({"--out": out, "--evenness": evenness, "--latents": latents}, files_of(points))
-    network = told(check_truncation(truncation, load(model, device)), labels, by_seed=not files_of(points))
+    check_places({"--out": out, "--evenness": evenness, "--latents": latents}, files_of(named))
+    network = told(check_truncation(truncation, load(model, device)), labels, by_seed=not files_of(named))
     check_drawn(network, truncation)
-    route = gather(network, points or ("0-5",))
+    route = gather(network, named)
     count = frames_for(route, seconds, fps, loop)
     done = film(
         network, route.z, count, kind=path, loop=loop, features=features, truncation=truncation,
@@ -101,8 +106,7 @@ def main(
         from facegan.latent.evenness import compare, figure
 
         plain = compare(network, route.z, done, features, loop, truncation)
-        spoken = " ".join(points) or "0-5"
-        text = papers(network.hash, truncation, points=spoken, path=path, features=features)
+        text = papers(network.hash, truncation, points=" ".join(named), path=path, features=features)
         with writing("--evenness", evenness):
             images.save_png(evenness, figure(network, plain, done, fps, truncation), text)
         for row in plain.rows:
@@ -111,13 +115,15 @@ def main(
         print(f"how even it is -> {evenness}")
 
 
-def gather(network: Generator, points: tuple[str, ...]) -> Vectors:
+def gather(network: Generator, points: Sequence[str]) -> Vectors:
     """All points in one."""
     from facegan.latent.points import joined, parse_point
 
     every = joined(network, [parse_point(network, text) for text in points])
     if len(every) < 2:
-        raise InputError(f"a film needs two points or more, not {len(every)}: give two seeds, such as 0 1")
+        raise InputError(
+            f"a film needs two points or more, not {len(every)}: give two seeds, such as seed:0,1"
+        )
     return every
 
 
@@ -147,5 +153,5 @@ def _vectors(done: Film, model_hash: str, space: str) -> Vectors:
 
 
 def run(argv: list[str]) -> int:
-    run_function(main, argv)
+    run_function(main, options_last(main, argv))
     return 0

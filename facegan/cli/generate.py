@@ -20,6 +20,7 @@ from facegan.cli.options import (
     told,
     writing,
 )
+from facegan.cli.positional import model_first, options_last
 from facegan.errors import InputError
 
 if TYPE_CHECKING:
@@ -32,7 +33,10 @@ MOST_IN_A_GRID = 10_000
 
 
 def main(
-    model: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="MODEL")],
+    points: Annotated[
+        tuple[str, ...], tyro.conf.Positional, tyro.conf.arg(metavar="[MODEL] [POINT...]")
+    ] = (),
+    model: str = "",
     count: int = 0,
     seed: str = "0",
     truncation: float = 1.0,
@@ -49,12 +53,15 @@ def main(
     """Generate pictures.
 
     Args:
-        model: a run folder, a moment of one (RUN@30kimg), a .safetensors file, or a bundled name.
-        count: how many pictures, where --seed is one number; 0 is 25.
-        seed: the first seed (7), a range (0-99) or a list (1,5,9-12).
+        points: faces to draw: seeds (seed:7, seed:0-99, seed:1,5,9-12) or saved vectors (FILE.npz,
+            FILE.npz:1,4-6); default: 25 seeds from 0 on.
+        model: a run folder, a moment of one (RUN@30kimg), a .safetensors file, or a bundled name; it may
+            also stand first. Default: celeba64.
+        count: how many pictures from the seed on; 0 is 25 where no points are named.
+        seed: the first seed (7), a range (0-99) or a list (1,5,9-12); the same as a point seed:7.
         truncation: below 1 draws towards the average face: less varied, more typical.
         constant: pictures of vectors that are constant instead, such as 0,0.5,1.
-        vectors: pictures of saved vectors instead: FILE.npz, or some of it, FILE.npz:1,4-6.
+        vectors: pictures of saved vectors: FILE.npz, or some of it, FILE.npz:1,4-6; the same as a point.
         out: a .png (one grid), a folder (single PNG files), or an .npz (uint8 N,H,W,C).
         latents: save the vectors, before truncation, as .npz; in w, which holds labels, with --labels random.
         columns: of the grid; 0 makes it about square.
@@ -65,9 +72,11 @@ def main(
     """
     from facegan import images
     from facegan.latent import save_vectors
-    from facegan.latent.points import MOST_SEEDS
+    from facegan.latent.points import MOST_SEEDS, is_point
     from facegan.runs import load
 
+    model, named = model_first(points, model, command="generate", usage="MODEL seed:0-24", is_other=is_point)
+    seed, vectors, count = _from_points(named, seed, vectors, constant, count)
     if not (0 <= count <= MOST_SEEDS and 0 <= columns <= MOST_IN_A_GRID):
         raise InputError(
             f"--count must be from 0 to {MOST_SEEDS:,} and --columns from 0 to {MOST_IN_A_GRID:,}"
@@ -137,6 +146,27 @@ class Chosen:
         return spell_seeds(self.points) if self.kind == "seed" else ", ".join(self.labels)  # type: ignore
 
 
+def _from_points(
+    points: Sequence[str], seed: str, vectors: str, constant: str, count: int
+) -> tuple[str, str, int]:
+    """``--seed``, ``--vectors`` and ``--count`` as the named points stand for them."""
+    from facegan.latent.points import is_seeds, parse_seeds, spell_seeds
+
+    if not points:
+        return seed, vectors, count
+    if seed != "0" or vectors or constant:
+        option = "--seed" if seed != "0" else "--vectors" if vectors else "--constant"
+        raise InputError(f"{option}: the faces are named already ({' '.join(points)}); leave one out")
+    if not all(map(is_seeds, points)):
+        if len(points) > 1:
+            raise InputError(f"{' '.join(points)}: name seeds, or one file of vectors")
+        return seed, points[0], count
+    seeds = [number for text in points for number in parse_seeds(text, "seed:")]
+    if len(seeds) == 1:
+        return str(seeds[0]), "", count or 1
+    return spell_seeds(seeds), "", count
+
+
 def choose(network: Generator, seed: str, count: int, constant: str, vectors: str) -> Chosen:
     """What the options ask for; InputError if they contradict each other."""
     from facegan.latent import constant_vectors, parse_seeds, select_vectors
@@ -153,7 +183,7 @@ def choose(network: Generator, seed: str, count: int, constant: str, vectors: st
         given = select_vectors(vectors, network.latent.dim, w_shape=(network.num_ws, network.w_dim))
         return Chosen("vector", given.z, given.names, given.space)
     seeds = parse_seeds(seed)
-    if seed.strip().isdecimal():
+    if len(seeds) == 1 and "-" not in seed:
         return Chosen("seed", range(seeds[0], seeds[0] + (count or 25)))
     if count not in (0, len(seeds)):
         raise InputError(f"--seed {seed} means {len(seeds)} pictures already; leave out --count {count}")
@@ -217,5 +247,5 @@ def write_npz(path: Path, pictures: Iterator[np.ndarray], shape: tuple[int, ...]
 
 
 def run(argv: list[str]) -> int:
-    run_function(main, argv)
+    run_function(main, options_last(main, argv))
     return 0

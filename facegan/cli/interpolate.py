@@ -12,6 +12,7 @@ import tyro
 
 from facegan.cli.main import run_function
 from facegan.cli.options import check_drawn, check_scale, check_truncation, files_of, papers, told, writing
+from facegan.cli.positional import model_first, options_last
 from facegan.errors import InputError
 
 if TYPE_CHECKING:
@@ -24,8 +25,8 @@ MOST_IN_A_FIGURE = 10_000
 
 
 def main(
-    model: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="MODEL")],
-    points: Annotated[tuple[str, ...], tyro.conf.Positional, tyro.conf.arg(metavar="POINT...")] = (),
+    points: Annotated[tuple[str, ...], tyro.conf.Positional, tyro.conf.arg(metavar="[MODEL] POINT...")] = (),
+    model: str = "",
     path: Literal["slerp", "lerp", "hypersphere"] = "slerp",
     steps: int = 10,
     rows: int = 1,
@@ -42,8 +43,10 @@ def main(
     """Go from face to face. A .png is a strip or figure; .mp4, .gif and .webp are films.
 
     Args:
-        model: a run folder, a moment of one (RUN@30kimg), a .safetensors file, or a bundled name.
-        points: two or more: seeds (7, 3-6), or saved vectors (FILE.npz, FILE.npz:2). Default: 0 1.
+        points: two or more: seeds (seed:7, seed:3-6), or saved vectors (FILE.npz, FILE.npz:2). Default: seeds
+            0 and 1.
+        model: a run folder, a moment of one (RUN@30kimg), a .safetensors file, or a bundled name; it may
+            also stand first. Default: celeba64.
         path: slerp, lerp (straight), or hypersphere (straight, kept at the first point's norm).
         steps: pictures from each point to the next, both ends counted.
         rows: so many pairs of points, one a row: two points are followed by the seeds after them.
@@ -58,17 +61,21 @@ def main(
         device: cpu, cuda or mps.
     """
     from facegan import figures, images, video
+    from facegan.latent.points import is_point
     from facegan.runs import load
 
+    model, named = model_first(
+        points, model, command="interpolate", usage="MODEL seed:0 seed:1", is_other=is_point
+    )
+    named = named or ["seed:0,1"]
     film = video.is_film(out)
     if Path(out).suffix.lower() != ".png" and not film:
         raise InputError(f"--out {out}: choose a name that ends in .png, {', '.join(video.FORMATS)}")
     if rows < 1 or columns < 0:
         raise InputError("--rows must be at least 1, --columns 0 or more")
     check_scale(scale)
-    network = told(check_truncation(truncation, load(model, device)), labels, by_seed=not files_of(points))
+    network = told(check_truncation(truncation, load(model, device)), labels, by_seed=not files_of(named))
     check_drawn(network, truncation)
-    named = points or ("0", "1")
     routes = _routes(network, named, rows)
     text = papers(network.hash, truncation, points=" ".join(named), path=path, steps=str(steps))
     frames = [_frames(network, list(route.z), steps, path, loop, truncation) for route in routes]
@@ -86,18 +93,21 @@ def main(
 
 def _routes(network: Generator, points: Sequence[str], rows: int) -> list[Vectors]:
     """The points of each row. Two points begin ``rows`` pairs of seeds; 2 x ``rows`` are the pairs."""
-    from facegan.latent import joined, parse_point, seed_vectors
+    from facegan.latent import joined, parse_point, parse_seeds, seed_vectors
+    from facegan.latent.points import is_seeds
 
     given = [parse_point(network, text) for text in points]
     every = joined(network, given)
     if len(every) < 2:
-        raise InputError(f"a path needs two points or more, not {len(every)}: give two seeds, such as 0 1")
+        raise InputError(
+            f"a path needs two points or more, not {len(every)}: give two seeds, such as seed:0,1"
+        )
     if rows == 1:
         return [every]
     if len(every) == 2:
-        if not every.names[1].isdecimal() or ".npz" in points[-1]:
+        if not all(map(is_seeds, points)):
             raise InputError("--rows goes on with the seeds after the second point, so give two seeds")
-        next_seed = int(every.names[1]) + 1
+        next_seed = [seed for text in points for seed in parse_seeds(text)][1] + 1
         more = seed_vectors(network, range(next_seed, next_seed + 2 * (rows - 1)))
         every = joined(network, [every, more])
     if len(every) != 2 * rows:
@@ -146,10 +156,10 @@ def _figure(
     names = [""] * len(faces)
     for row, route in enumerate(routes):
         for i, name in enumerate(route.names):
-            names[row * each + i * (steps - 1)] = f"seed {name}" if name.isdecimal() else name
+            names[row * each + i * (steps - 1)] = name
     return figures.labelled_grid(faces, names, columns, scale)
 
 
 def run(argv: list[str]) -> int:
-    run_function(main, argv)
+    run_function(main, options_last(main, argv))
     return 0

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import sys
+import zipfile
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -15,6 +17,7 @@ import tyro
 from facegan.cli.evaluate import say
 from facegan.cli.main import run_function
 from facegan.cli.options import papers, told, writing
+from facegan.cli.positional import model_first, options_last
 from facegan.errors import InputError
 
 if TYPE_CHECKING:
@@ -31,9 +34,9 @@ FEW = 4  # so many photos get their paths and films without being asked for
 
 
 def main(
-    photos: Annotated[tuple[str, ...], tyro.conf.Positional, tyro.conf.arg(metavar="PHOTO")],
-    model: str,
-    out: str = "inverted",
+    photos: Annotated[tuple[str, ...], tyro.conf.Positional, tyro.conf.arg(metavar="[MODEL] PHOTO...")],
+    model: str = "",
+    out: str = "",
     preset: Literal["quick", "plain", "thorough", "tutorial"] = "quick",
     loss: str | None = None,
     space: Literal["z", "w", "w+"] | None = None,
@@ -70,8 +73,10 @@ def main(
 
     Args:
         photos: files, folders, - for standard input, http(s) addresses, or seed:7 for a generated target.
-        model: a run folder, a moment of one (RUN@30kimg), a .safetensors file, or a bundled name.
-        out: the folder for all results.
+        model: a run folder, a moment of one (RUN@30kimg), a .safetensors file, or a bundled name; it may
+            also stand first. Default: celeba64.
+        out: the folder for all results; by default 'inverted', or 'inverted-2' and so on where that holds the
+            results of other photos.
         preset: quick (from the encoder's guess, 50 steps of L-BFGS), plain (Adam, 1000 steps, 4 random
             starts), thorough (300 steps of L-BFGS, 4 starts), or tutorial (the face tutorial's procedure).
         loss: mae, mse, pyramid, faces (face network), vgg, lpips, with weights, as in mse=1,faces=0.02.
@@ -110,6 +115,8 @@ def main(
     from facegan.inversion.tune import TuneConfig, checked
     from facegan.runs import load
 
+    model, given = model_first(photos, model, command="invert", usage="MODEL PHOTO ...")
+    photos = tuple(given)
     changes: dict[str, Any] = {
         "loss": loss, "space": space, "norm": norm, "optimizer": optimizer, "steps": steps, "lr": lr,
         "ramp_up": ramp_up, "ramp_down": ramp_down, "jitter": jitter, "restarts": restarts, "start": start,
@@ -121,17 +128,18 @@ def main(
     wish = checked(TuneConfig(steps=tune_steps, rank=tune_rank, locality=tune_locality)) if tune else None
     if compare and ("=" in compare or loss or tune):
         raise InputError("--compare takes names of losses alone, and neither --loss nor --tune beside it")
-    target = Path(out)
+    target = Path(out or "inverted")
     _check_folder(target, photos)
     network = told(load(model, device), labels, by_seed=False)
     guide = find_encoder(network, model, encoder)
     found = read_photos(photos, network, align, face, alpha=preset != "tutorial", say=say)
+    target = _place(target, [photo.name for photo in found], asked=bool(out))
     chosen = settings.preset(preset, all(p.seed is not None for p in found), **changes)
     if preset == "tutorial" and any(p.seed is None for p in found):
         say(
             "the tutorial feeds a photo as a vector and takes what comes out as target; here, the photo is it"
         )
-    with writing("--out", out):
+    with writing("--out", str(target)):
         if compared:
             _compare(network, found, compared, chosen, guide, target)
         else:
@@ -152,6 +160,29 @@ def _check_folder(out: Path, photos: tuple[str, ...]) -> None:
         within = (out.resolve(), *out.resolve().parents) if path.is_dir() else (out.resolve(),)
         if (path if path.is_dir() else path.parent).resolve() in within:  # of a folder all below is read
             raise InputError(f"--out {out}: the photos lie there; choose a folder for the results alone")
+
+
+def _place(out: Path, names: list[str], asked: bool) -> Path:
+    """The folder for results of these photos: not one that holds those of others, which would be replaced in
+    part. InputError where it is ``asked`` for."""
+    for number in itertools.count(2):
+        others = _others(out, names)
+        if not others:
+            return out
+        if asked:
+            more = f" and {len(others) - 1} more" if len(others) > 1 else ""
+            raise InputError(f"--out {out}: it holds the results of {others[0]}{more}; choose another folder")
+        out = out.with_name(f"inverted-{number}")
+    raise AssertionError
+
+
+def _others(out: Path, names: list[str]) -> list[str]:
+    """Photos whose results lie in the folder and that are not among ``names``."""
+    try:
+        with np.load(out / "vectors.npz", allow_pickle=False) as archive:
+            return [str(name) for name in archive["names"] if str(name) not in names]
+    except (OSError, ValueError, KeyError, zipfile.BadZipFile):
+        return []
 
 
 def _invert(
@@ -244,6 +275,8 @@ def _deltas(
     pictures: dict[str, np.ndarray] = {}
     errors: dict[str, list[float]] = {}
     if wish is None and not done.noise:
+        for name in done.names:  # of an earlier search: it fits another vector
+            (out / f"{name}-delta.safetensors").unlink(missing_ok=True)
         return pictures, errors
     for i, name in enumerate(done.names):
         z, noise = done.vectors.z[i : i + 1], {k: v[i : i + 1] for k, v in done.noise.items()}
@@ -310,5 +343,5 @@ def _table(done: Inversion, more: dict[str, list[float]], most: int = 20) -> str
 
 
 def run(argv: list[str]) -> int:
-    run_function(main, argv)
+    run_function(main, options_last(main, argv))
     return 0

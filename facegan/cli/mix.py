@@ -9,6 +9,7 @@ import tyro
 
 from facegan.cli.main import run_function
 from facegan.cli.options import check_ending, check_places, check_scale, files_of, papers, told, writing
+from facegan.cli.positional import model_first, options_last
 from facegan.errors import InputError
 
 if TYPE_CHECKING:
@@ -20,9 +21,8 @@ MOST = 24  # faces along an edge
 
 
 def main(
-    model: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="MODEL")],
-    a: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="A")],
-    b: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="B")],
+    faces: Annotated[tuple[str, ...], tyro.conf.Positional, tyro.conf.arg(metavar="[MODEL] A B")],
+    model: str = "",
     layers: str = "",
     components: str = "",
     out: str = "mix.png",
@@ -37,9 +37,10 @@ def main(
     figure come the mixed vectors (mix.npz, for generate and interpolate).
 
     Args:
-        model: a run folder, a moment of one (RUN@30kimg), a .safetensors file, or a bundled name.
-        a: one or several faces: 7, 0-4, or saved vectors (FILE.npz:1-3).
-        b: the faces that lend their style.
+        faces: A, one or several faces: seed:7, seed:0-4, saved vectors (FILE.npz:1-3) or photos; and B, the
+            faces that lend their style.
+        model: a run folder, a moment of one (RUN@30kimg), a .safetensors file, or a bundled name; it may
+            also stand first. Default: celeba64.
         layers: which layers come from B: 0-3; '' is the first half.
         components: which components come from B instead: 0-9.
         out: the figure, a .png.
@@ -52,6 +53,10 @@ def main(
     from facegan.latent.editing import as_vectors, target_kind, target_points
     from facegan.runs import load
 
+    model, given = model_first(faces, model, command="mix", usage="MODEL seed:0-4 seed:10-15")
+    if len(given) != 2:
+        raise InputError(f"mix takes two groups of faces, A and B, not {len(given)}: seed:0-4 seed:10-15")
+    a, b = given
     check_ending("--out", out, [".png"])
     vectors = Path(out).with_suffix(".npz")
     check_scale(scale)
@@ -101,5 +106,5 @@ def mix_all(
 
 
 def run(argv: list[str]) -> int:
-    run_function(main, argv)
+    run_function(main, options_last(main, argv))
     return 0

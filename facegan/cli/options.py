@@ -7,6 +7,7 @@ import functools
 import inspect
 import itertools
 import math
+import os
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -29,7 +30,8 @@ def check_truncation(truncation: float, network: Generator) -> Generator:
     if truncation not in (0, 1) and not network.truncates:
         raise InputError(
             f"--truncation {truncation:g} changes nothing: this model sees a vector's direction, not its "
-            "length; leave it out"
+            "length. Leave it out; more typical faces come from words, such as 'facegan arithmetic "
+            '"smiling woman"\''
         )
     return network
 
@@ -85,14 +87,40 @@ def aligned(rows: Sequence[Sequence[str]]) -> str:
     return "\n".join(lines)
 
 
+@functools.lru_cache
+def _new_in_this_session(what: str) -> bool:
+    """Whether no command of this session of the terminal has come here; without a cache each is the first."""
+    from facegan.caches import Cache
+
+    folders = Cache("sessions").folders()
+    if not folders or not hasattr(os, "getsid"):
+        return True
+    mark = folders[0] / f"{what}-{os.getsid(0)}"
+    try:
+        if time.time() - mark.stat().st_mtime < 12 * 3600:  # numbers of sessions come again
+            return False
+    except OSError:
+        pass
+    with contextlib.suppress(OSError):
+        mark.parent.mkdir(parents=True, exist_ok=True)
+        mark.touch()
+    return True
+
+
+def licence(name: str, text: str) -> None:
+    """Tell a bundled model's licence in one short sentence, once in a session of the terminal."""
+    if _new_in_this_session(f"licence-{name}"):
+        print(f"{name}: {text.partition(',')[0]} ('facegan show {name}')", file=sys.stderr)
+
+
 def told(network: Generator, labels: str, by_seed: bool = True, in_w: bool = False) -> Generator:
     """The model with what ``--labels`` says; a conditional one without them says what it takes.
 
     Where pictures are not those of seeds (``by_seed`` False), ``random`` has nothing to draw by: InputError.
-    Vectors ``in_w`` hold labels already. A bundled one tells its licence.
+    Vectors ``in_w`` hold labels already. A bundled one tells its licence, once in a terminal session.
     """
     if network.bundled:
-        print(f"{network.bundled}: {network.meta.get('licence', 'licence unknown')}", file=sys.stderr)
+        licence(network.bundled, str(network.meta.get("licence", "licence unknown")))
     if in_w and network.labels:
         if labels:
             raise InputError(f"--labels {labels}: vectors of w hold their labels already; leave it out")

@@ -12,7 +12,8 @@ import tyro
 
 from facegan.cli.evaluate import say
 from facegan.cli.main import run_function
-from facegan.errors import DatasetError, InputError
+from facegan.data.where import plain
+from facegan.errors import DatasetError, InputError, offered
 
 if TYPE_CHECKING:
     from facegan.data.dataset import Dataset
@@ -107,13 +108,12 @@ def _columns(data: Dataset, wanted: str) -> list[int]:
     """The columns of yes/no attributes that are asked for; both answers must occur."""
     values = data.attributes("train") if data.attribute_names else np.zeros((0, 0), np.int16)
     if wanted:
-        names = [n.strip() for n in wanted.split(",") if n.strip()]
-        unknown = [n for n in names if n not in data.attribute_names]
-        if unknown:
-            there = ", ".join(data.attribute_names) or "none"
-            raise InputError(
-                f"--attributes {unknown[0]}: {data.path} has no such attribute (there are: {there})"
-            )
+        known = {plain(name): name for name in data.attribute_names}
+        asked = [n.strip() for n in wanted.split(",") if n.strip()]
+        if unknown := next((n for n in asked if plain(n) not in known), ""):
+            there = offered(list(data.attribute_names), unknown)
+            raise InputError(f"--attributes {unknown}: {data.path} has no such attribute; {there}")
+        names = list(dict.fromkeys(known[plain(n)] for n in asked))
     else:
         names = list(data.attribute_names)
     found = [data.attribute_names.index(n) for n in names]

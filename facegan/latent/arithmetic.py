@@ -4,14 +4,15 @@ The idea is Radford et al. 2015, section 6.3.2: single vectors are noisy, averag
 
     expression = ["-"] term { ("+" | "-") term }
     term       = [factor "*"] group
-    group      = number { "," number } | name | "quoted name"
+    group      = number { "," number } | "seed:" range { "," range } | name | "quoted name"
+    range      = number [ "-" number ], without spaces
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -19,25 +20,29 @@ import torch
 from facegan import arguments
 from facegan.errors import InputError
 from facegan.generator import Latent
+from facegan.latent.points import parse_seeds
 
 
 @dataclass(frozen=True)
 class Term:
-    """``factor`` times the average of ``members`` (numbers on the sheet, from 1)."""
+    """``factor`` times the average of ``members`` (numbers on the sheet, from 1) or of ``seeds``."""
 
     factor: float
     members: tuple[int, ...]
     name: str = ""
+    seeds: tuple[int, ...] = ()
 
     def title(self) -> str:
-        """For a figure: ``- 9, 21, 79``, ``+ 0.5 x smiling woman``."""
+        """For a figure: ``- 9, 21, 79``, ``+ seed:7,12``, ``+ 0.5 x smiling woman``."""
         sign = "-" if self.factor < 0 else "+"
         size = "" if abs(self.factor) == 1 else f"{abs(self.factor):g} x "
-        return f"{sign} {size}{self.name or ', '.join(map(str, self.members))}"
+        seeds = f"seed:{','.join(map(str, self.seeds))}" if self.seeds else ""
+        return f"{sign} {size}{self.name or seeds or ', '.join(map(str, self.members))}"
 
 
 _TOKEN = re.compile(
     r"""\s*(?:
+    seeds?\s*:\s*(?P<seeds>\d+(?:-\d+)?(?:\s*,\s*\d+(?:-\d+)?)*)(?![\w.]) |
     (?P<number>\d+(?:\.\d+)?|\.\d+)(?![^\W_]) |
     (?P<operator>[-+*,]) |
     "(?P<double>[^"]*)" | '(?P<single>[^']*)' |
@@ -106,6 +111,8 @@ class _Parser:
             sign *= float(number["number"])
         else:
             self.at = begin
+        if seeds := self.token("seeds"):
+            return Term(sign, (), seeds=tuple(parse_seeds(seeds["seeds"], "expression")))
         named = self.token("name", "double", "single")
         return self.group(sign, named) if named else Term(sign, self.members())
 
@@ -133,6 +140,18 @@ class _Parser:
         return Term(factor, members, name.replace("_", " "))
 
 
+def placed(terms: Sequence[Term], count: int) -> tuple[list[Term], list[int]]:
+    """Terms whose seeds are members of a sheet of ``count`` faces that goes on with the returned seeds."""
+    seeds: list[int] = []
+    found = []
+    for term in terms:
+        first = count + len(seeds) + 1
+        own = tuple(range(first, first + len(term.seeds)))
+        found.append(replace(term, members=own) if term.seeds else term)
+        seeds += term.seeds
+    return found, seeds
+
+
 Rescale = Latent | Callable[[torch.Tensor], torch.Tensor]
 """A prior, to whose typical norm vectors are brought, or what brings them elsewhere."""
 
@@ -151,6 +170,10 @@ def evaluate(
     if sheet.ndim not in (2, 3):
         raise InputError(f"the sheet holds vectors, N,D or N,layers,D, not shape {tuple(sheet.shape)}")
     for term in terms:
+        if term.seeds and not term.members:
+            raise InputError(
+                f"{term.title()}: a sheet has numbers, from 1; seeds need the model that draws them"
+            )
         for member in term.members:
             if not 1 <= member <= len(sheet):
                 raise InputError(f"there is no face {member} on this sheet (it has 1 to {len(sheet)})")

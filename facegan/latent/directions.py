@@ -19,7 +19,7 @@ import torch
 from facegan import arguments
 from facegan.caches import Cache
 from facegan.data.where import plain
-from facegan.errors import InputError, ModelError
+from facegan.errors import InputError, ModelError, offered
 from facegan.files import read_tensors, write_bytes
 from facegan.generator import Generator, canonical_json
 from facegan.latent import probe, supervised, unsupervised
@@ -87,12 +87,8 @@ class Directions:
         raise InputError(f"there is no direction '{name}' ({self.known(name)})")
 
     def known(self, name: str = "") -> str:
-        """For a message: the nearest name, and all of them."""
-        import difflib
-
-        near = difflib.get_close_matches(plain(name), [plain(n) for n in self.names], n=1)
-        start = f"did you mean '{near[0]}'? " if near else ""
-        return f"{start}known: {', '.join(plain(n) for n in self.names)}"
+        """For a message: the nearest name, or some of them."""
+        return offered([plain(n) for n in self.names], plain(name))
 
     def move(
         self, w: torch.Tensor, strengths: Mapping[str, float], layers: Sequence[int] | None = None

@@ -22,7 +22,7 @@ from facegan.errors import ImageError, InputError
 from facegan.generator import Generator, Vectorlike
 from facegan.latent import holding, probe, unsupervised, words
 from facegan.latent.directions import Directions, directions_of
-from facegan.latent.points import Vectors, parse_point, parse_seeds
+from facegan.latent.points import Vectors, is_seeds, parse_point, parse_seeds
 from facegan.metrics.attributes import AttributePredictor
 from facegan.runs import as_model
 
@@ -59,8 +59,7 @@ def _meant(name: str, found: Directions) -> dict[str, float]:
     try:
         wanted = words.meaning(name, attributes) if name.strip() else {}
     except InputError as error:
-        others = [n for n in found.names if n not in attributes]
-        raise InputError(f"{error}; also {', '.join(others)}" if others else str(error)) from None
+        raise InputError(f"{error}; 'facegan directions' lists all, with pca1, sefa1 ...") from None
     if not wanted:
         raise InputError(f"edit '{name.strip()}': names no direction ({found.known()})")
     return {attribute: 1.0 if yes else -1.0 for attribute, yes in wanted.items()}
@@ -77,12 +76,9 @@ def parse_layers(text: str, model: Generator, option: str = "--layers") -> list[
     return chosen
 
 
-_SEEDS = re.compile(r"\s*(?:seeds?\s*[:=])?\s*([\d,\s-]*\d[\d,\s-]*)", re.IGNORECASE)
-
-
 def target_kind(text: str) -> str:
     """Whether a target of :func:`target_points` means seeds, vectors or photos."""
-    return "vectors" if ".npz" in text.lower() else "seeds" if _SEEDS.fullmatch(text) else "photos"
+    return "vectors" if ".npz" in text.lower() else "seeds" if is_seeds(text) else "photos"
 
 
 def target_points(
@@ -99,8 +95,7 @@ def target_points(
         found = invert(text, model, encoder=encoder, align=align, face=face).vectors
         with torch.inference_mode():
             return Vectors(model.map(found.z).cpu().clone(), found.names, model.hash, "w+")
-    seeds = _SEEDS.fullmatch(text)
-    given = parse_point(model, seeds[1] if seeds else text)
+    given = parse_point(model, text)
     with torch.inference_mode():
         w = model.map(given.z).cpu().clone()
     return Vectors(w, given.names, model.hash, "w+")

@@ -19,10 +19,30 @@ from facegan.generator import Generator
 MOST_SEEDS = 10_000_000
 
 
+_SEED = re.compile(r"\s*seeds?\s*[:=]\s*", re.IGNORECASE)
+_SEEDS = re.compile(rf"(?:{_SEED.pattern})?[\d,\s-]*\d[\d,\s-]*", re.IGNORECASE)
+
+
+def is_seeds(text: str) -> bool:
+    """Whether ``text`` is written as seeds are: ``seed:7``, ``seed:0-99``, or the numbers alone."""
+    return bool(_SEEDS.fullmatch(text)) or bool(_SEED.match(text))
+
+
+def is_point(text: str) -> bool:
+    """Whether ``text`` is written as a point in latent space: seeds, or vectors of ``FILE.npz``."""
+    return is_seeds(text) or ".npz" in text.lower()
+
+
+def seed_name(seed: int) -> str:
+    """``seed:7``: how a face is called everywhere."""
+    return f"seed:{seed}"
+
+
 def parse_seeds(text: str, option: str = "--seed") -> list[int]:
-    """``7``, ``0-99`` (both ends) or ``1,5,9-12``; InputError names the part that is not understood."""
+    """``seed:7``, ``seed:0-99`` (both ends) or ``seed:1,5,9-12``, or the numbers alone; InputError names the
+    part that is not understood."""
     seeds: list[int] = []
-    for part in text.split(","):
+    for part in _SEED.sub("", text, count=1).split(","):
         match = re.fullmatch(r"\s*(\d{1,19})(?:\s*-\s*(\d{1,19}))?\s*", part, re.ASCII)
         if not match:
             raise InputError(f"{option} '{text}': '{part.strip()}' is not a number nor a range such as 0-99")
@@ -152,7 +172,7 @@ def split_numbers(text: str) -> tuple[str, str | None]:
 
 def seed_vectors(model: Generator, seeds: Sequence[int]) -> Vectors:
     """The latents ``N,dim`` of seeds; where those have labels of their own, w, which holds these as well."""
-    z, names = model.latent.sample(seeds), tuple(str(s) for s in seeds)
+    z, names = model.latent.sample(seeds), tuple(map(seed_name, seeds))
     if model.varied is None:
         return Vectors(z, names, model.hash)
     with torch.inference_mode():
@@ -173,7 +193,8 @@ def constant_vectors(model: Generator, text: str) -> Vectors:
 
 
 def parse_point(model: Generator, text: str) -> Vectors:
-    """Seeds (``7``, ``3-6``), all vectors of ``FILE.npz``, or some of them: ``FILE.npz:3`` (from 1)."""
+    """Seeds (``seed:7``, ``seed:3-6``, or the numbers alone), all vectors of ``FILE.npz``, or some of them by
+    number from 1 (``FILE.npz:3``)."""
     if ".npz" in text.lower():
         return select_vectors(text, model.latent.dim, "point", (model.num_ws, model.w_dim))
     return seed_vectors(model, parse_seeds(text, "point"))

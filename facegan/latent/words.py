@@ -9,14 +9,13 @@ name has ("wavy", "hat").
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
 
 from facegan.data.where import plain
-from facegan.errors import InputError
+from facegan.errors import InputError, offered
 from facegan.generator import Generator
 from facegan.latent import probe
 from facegan.latent.arithmetic import names_in, parse_expression
@@ -93,10 +92,7 @@ def _one_of(word: str, phrase: str, names: Sequence[str]) -> tuple[str, bool]:
         raise InputError(
             f"'{phrase}': '{word}' is ambiguous; say {' or '.join(_spoken(name) for name in having)}"
         )
-    known = vocabulary(names)
-    near = difflib.get_close_matches(word, known, n=1)
-    hint = f"did you mean '{near[0]}'? " if near else ""
-    raise InputError(f"'{phrase}': the word '{word}' is unknown; {hint}known: {', '.join(known)}")
+    raise InputError(f"'{phrase}': the word '{word}' is unknown; {offered(vocabulary(names), word)}")
 
 
 def _spoken(name: str) -> str:

@@ -24,7 +24,7 @@ def initialise(state: TrainState, reference: str, image_shape: Sequence[int]) ->
     unless it counts its layers from the smallest resolution. ConfigError if the networks have next to
     nothing in common.
     """
-    with _for_init():
+    with _for_init(reference):
         papers, average, whole = _networks(reference)
     if papers["family"] != state.config.family:
         raise ConfigError(
@@ -81,16 +81,26 @@ def papers_of(reference: str) -> dict[str, Any]:
     from facegan.runs import load
     from facegan.training.pack import is_packed, unpack
 
-    with _for_init():
+    with _for_init(reference):
         return unpack(reference)[0] if is_packed(reference) else load(reference).meta
 
 
+BOTH = "celeba64-networks.safetensors"
+"""Both networks of the bundled model: in the source repository, and too large for the package."""
+
+
 @contextmanager
-def _for_init() -> Iterator[None]:
+def _for_init(reference: str) -> Iterator[None]:
     try:
         yield
     except ModelError as error:
-        raise ConfigError(f"--init {error}") from None
+        more = ""
+        if reference.endswith(BOTH):
+            more = (
+                "; this file comes with the source repository, not with the installed package: "
+                "--init celeba64 begins with the bundled generator alone"
+            )
+        raise ConfigError(f"--init {error}{more}") from None
 
 
 State = dict[str, torch.Tensor]

@@ -112,7 +112,7 @@ def test_a_tour_its_vectors_and_how_even_it_is(model: str, capsys: pytest.Captur
 
 
 MISTAKES = {
-    "atlas": "MODEL",
+    "atlas MODEL seed:3": "takes one model, not 2",
     "atlas no_such_run": "no_such_run: no such run folder",
     "atlas note.safetensors": "note.safetensors: not a readable .safetensors file",
     "atlas empty_folder": "empty_folder: no models in this folder",
@@ -130,10 +130,9 @@ MISTAKES = {
     "atlas MODEL --out a.gif": "--out a.gif: the name must end in .png or .jpg or .webp",
     "atlas MODEL --count 4 --features pixels --out file/a.png": "--out file/a.png: cannot be written",
     "atlas MODEL --device warp": "--device warp: not available",
-    "film": "MODEL",
     "film note.safetensors": "note.safetensors: not a readable .safetensors file",
     "film MODEL 1": "a film needs two points or more, not 1",
-    "film MODEL 1 x": "point 'x': 'x' is not a number",
+    "film MODEL 1 seed:x": "point 'seed:x': 'x' is not a number",
     "film MODEL 1 no.npz": "no.npz: there is no such file",
     "film MODEL 1 note.npz": "note.npz: not a readable .npz",
     "film MODEL --seconds -1": "--seconds must be 0 or more, not -1",

@@ -14,6 +14,7 @@ from PIL import Image
 
 from facegan.cli.main import main
 from facegan.generator import Generator
+from facegan.images import save_png
 from facegan.latent import load_vectors
 from facegan.runs import load
 
@@ -105,7 +106,7 @@ def test_generate_an_npz(model: str, saved: Generator) -> None:
 def test_latents_are_saved_and_come_back(model: str, saved: Generator) -> None:
     facegan("generate", model, "--seed", "4-6", "--latents", "z.npz", "--out", "a.npz")
     vectors = load_vectors("z.npz", 64)
-    assert (vectors.names, vectors.model_hash) == (("4", "5", "6"), saved.hash)
+    assert (vectors.names, vectors.model_hash) == (("seed:4", "seed:5", "seed:6"), saved.hash)
     assert np.array_equal(vectors.z.numpy(), saved.latent.sample([4, 5, 6]).numpy())
     facegan("generate", model, "--vectors", "z.npz", "--out", "b.npz")
     facegan("generate", model, "--vectors", "z.npz:3", "--out", "c.npz")
@@ -269,7 +270,12 @@ def test_multiply_accumulates_agree_with_torchs_counter(
 
 # arguments -> what the one line must hold; MODEL stands for the model's file
 MISTAKES = {
-    "generate": "MODEL",
+    "generate photo.jpg": "photo.jpg: this is a picture ('facegan invert' finds a photo's vector",
+    "generate MODEL MODEL": "a second model, after",
+    "generate seed:3 MODEL": "the model comes first: facegan generate MODEL seed:0-24",
+    "generate MODEL --model MODEL": "another one with --model",
+    "generate MODEL seed:3 --seed 4": "--seed: the faces are named already (seed:3)",
+    "generate MODEL seed:3 z64.npz": "name seeds, or one file of vectors",
     "generate no_such_run": "no_such_run: no such run folder, model file or bundled model",
     "generate note.safetensors": "note.safetensors: not a readable .safetensors file",
     "generate foreign.safetensors": "foreign.safetensors: no facegan model",
@@ -308,7 +314,7 @@ MISTAKES = {
     "generate MODEL --latents z.npz --out z.npz": "--out z.npz: another result goes there",
     "generate MODEL --vectors bad.yaml": "bad.yaml: not a readable .npz of vectors, such as numpy.savez",
     "interpolate MODEL 1": "a path needs two points or more, not 1",
-    "interpolate MODEL 1 x": "point 'x': 'x' is not a number",
+    "interpolate MODEL 1 seed:x": "point 'seed:x': 'x' is not a number",
     "interpolate MODEL 1 no.npz": "no.npz: there is no such file",
     "interpolate MODEL 1 z64.npz:9": "there is no vector 9",
     "interpolate MODEL 1 z3.npz": "the model needs N,64",
@@ -347,6 +353,7 @@ def surroundings(model: str) -> None:
     Path("note.safetensors").write_text("dear diary\n" * 20)
     Path("note.npz").write_text("dear diary\n" * 20)
     Path("file").write_text("no folder")
+    save_png("photo.jpg", np.zeros((8, 8, 3), np.uint8))
     Path("empty_folder").mkdir()
     save_file({"a": np.zeros(3, np.float32)}, "foreign.safetensors")
     np.savez("z3.npz", z=np.zeros((1, 3)))

@@ -171,7 +171,7 @@ def test_meanings(phrase: str) -> None:
 
 
 MISUNDERSTOOD = {
-    "smilng woman": "the word 'smilng' is unknown; did you mean 'smiling'? known: man, ",
+    "smilng woman": "the word 'smilng' is unknown; did you mean 'smiling'?",
     "woman with hair": "'hair' is ambiguous; say 'black hair' or 'blond hair'",
     "smiling neutral man": "asks for 'smiling' and for the opposite",
 }

@@ -165,10 +165,18 @@ def test_wrong_constants(text: str, tiny_model: Generator) -> None:
 def test_points_of_each_kind(tiny_model: Generator, tmp_path: Path) -> None:
     file = tmp_path / "v.npz"
     save_vectors(file, seed_vectors(tiny_model, [5, 6, 7]))
-    seeds = {"5": [5], "5-7": [5, 6, 7], str(file): [5, 6, 7], f"{file}:2": [6], f"{file}:3,1-2": [7, 5, 6]}
+    seeds = {
+        "5": [5],
+        "seed:5": [5],
+        "5-7": [5, 6, 7],
+        "seed:5,7": [5, 7],
+        str(file): [5, 6, 7],
+        f"{file}:2": [6],
+        f"{file}:3,1-2": [7, 5, 6],
+    }
     for text, expected in seeds.items():
         found = parse_point(tiny_model, text)
-        assert found.names == tuple(map(str, expected))
+        assert found.names == tuple(f"seed:{seed}" for seed in expected)
         assert torch.equal(found.z, tiny_model.latent.sample(expected))
 
 
