@@ -16,6 +16,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from facegan.data.items import AttributeValue
+from facegan.data.labels import natural
 
 MOST_CLASSES = 1000
 LARGEST = 2**31 - 1  # of the column's int32
@@ -65,12 +66,9 @@ def yes_no(value: int | float | str | None) -> int | None:
 def as_sorted(names: Iterable[str]) -> list[str]:
     """Names in their order, numbers in them by value: ``-1, 0, 1``, and ``3-9`` before ``10-19``."""
 
-    def key(name: str) -> tuple[bool, float, list[tuple[bool, int, str]]]:
+    def key(name: str) -> tuple[bool, int, list[tuple[bool, int, str]]]:
         number = value_of(name)
-        parts = [p for p in re.split(r"([0-9]+)", name) if p]
-        whole = isinstance(number, int)
-        natural = [(not p.isdecimal(), int(p) if p.isdecimal() else 0, p) for p in parts]
-        return not whole, float(number) if whole else 0.0, natural  # type: ignore[arg-type]
+        return (False, number, []) if isinstance(number, int) else (True, 0, natural(name))
 
     return sorted(names, key=key)
 

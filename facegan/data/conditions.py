@@ -1,11 +1,12 @@
 """What a conditional generator is told: attributes of the dataset as channels of numbers.
 
-A yes/no attribute is one channel of 0 or 1; a class with more values has one channel each, called
-``label=7``.
+A yes/no attribute is one channel of 0 or 1; of classes each has a channel, called ``label=7``, or by its name
+(``race=White``, ``pose=-1``).
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -61,13 +62,22 @@ def _channels(
             f"--condition {spelled}: {missing} of {len(column)} pictures do not say; "
             f"'facegan label {data.path} --out DATASET' fills them in"
         )
+    called = data.class_names.get(spelled, ())
+    classes = [_spelled_class(called[v]) if 0 <= v < len(called) else str(v) for v in values]
     if len(values) < 2:
-        raise ConfigError(f"--condition {spelled}: it is {values[0]} in all pictures of {data.path}")
-    if set(values.tolist()) == {0, 1}:
+        raise ConfigError(f"--condition {spelled}: it is {classes[0]} in all pictures of {data.path}")
+    if set(values.tolist()) == {0, 1} and not called:
         return [spelled], [column]
     if len(values) > MOST_CLASSES:
         raise ConfigError(f"--condition {spelled}: {len(values)} values are too many for classes")
-    return [f"{spelled}={value}" for value in values], [column == value for value in values]
+    if len({plain(name) for name in classes}) < len(classes):  # "East Asian" and "east_asian"
+        classes = [str(value) for value in values]
+    return [f"{spelled}={name}" for name in classes], [column == value for value in values]
+
+
+def _spelled_class(name: str) -> str:
+    """A class's name as a list of labels can hold it, whose items are parted by commas."""
+    return re.sub(r"\s*,\s*", "/", name.strip())
 
 
 def label_papers(labels: Sequence[str], table: np.ndarray | None) -> dict[str, Any]:

@@ -8,7 +8,6 @@ number of workers, and nothing is written outside ``OUT``.
 from __future__ import annotations
 
 import contextlib
-import fnmatch
 import hashlib
 import json
 import os
@@ -20,21 +19,18 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Executor, Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 from facegan import arguments
-from facegan.data.attributes import Splitter, read_attributes
+from facegan.data.choosing import Chooser, items
 from facegan.data.chunks import ChunkStore, locked
 from facegan.data.crops import CROPS, PRESETS, Crop, describe
 from facegan.data.dataset import Dataset
 from facegan.data.finish import NothingLeft, finish
-from facegan.data.items import AttributeValue, Item
-from facegan.data.reading import Reading
+from facegan.data.items import Item
 from facegan.data.sources import estimate, fingerprint, open_source
-from facegan.data.splits import source_splits
-from facegan.data.where import Predicate, parse_where
 from facegan.data.worker import start, work
 from facegan.errors import InputError
 from facegan.images import RESAMPLE
@@ -186,11 +182,11 @@ def run(config: PrepareConfig, out: Path, workers: int, on_progress: Callable[[P
     plan = config.plan()
     if (out / "dataset.json").exists():
         return _existing(out, config, plan)
-    probe = _Chooser(config)
+    probe = Chooser(config)
     for text in config.sources:  # a missing source is told before anything is written
         if (first := next(open_source(text, probe.reading), None)) is not None:
             probe(first)
-    choose = _Chooser(config)
+    choose = Chooser(config)
     work_dir = out / ".work"
     try:
         existed = out.is_dir()
@@ -222,7 +218,7 @@ def crop_photos(
     """Stage one alone: every photo's crop or reject, duplicates included, in files under ``folder``."""
     config = PrepareConfig(tuple(sources), crop)
     store = ChunkStore(folder, {**config.plan(), "geometry": describe(crop)})
-    _read(config, _Chooser(config), store, workers or cores(), on_progress)
+    _read(config, Chooser(config), store, workers or cores(), on_progress)
     return store
 
 
@@ -254,85 +250,6 @@ def _existing(out: Path, config: PrepareConfig, plan: dict[str, Any]) -> Dataset
     dataset.info["already_made"] = True
     shutil.rmtree(out / ".work", ignore_errors=True)  # left if the run was killed as it ended
     return dataset
-
-
-class _Chooser:
-    """Which items are wanted, with their attributes and split; None for the others."""
-
-    def __init__(self, config: PrepareConfig) -> None:
-        self.config = config
-        self.table = read_attributes(config.attributes) if config.attributes else None
-        self.splitter = Splitter(config.split)
-        self.predicates: dict[tuple[str, ...], Predicate] = {}
-        self.seen = self.chosen = 0
-        self.reading = Reading(config.value_range, config.image_column, config.follow_links)
-        self.own_files = {Path(f).resolve() for f in (config.attributes, config.split) if f}
-
-    def _predicate(self, attributes: dict[str, AttributeValue]) -> Predicate:
-        names = tuple(attributes)
-        if names not in self.predicates:
-            self.predicates[names] = parse_where(
-                self.config.where, names, class_names=self.reading.class_names
-            )
-        return self.predicates[names]
-
-    def why_none(self) -> str:
-        """What kept every picture from being chosen, or ''."""
-        options = " and ".join(f"--{k}" for k in ("include", "where") if getattr(self.config, k))
-        return "" if self.chosen or not self.seen else f"none of {self.seen} files fits {options}"
-
-    def conclude(self) -> None:
-        """Note what was found in the files beside the pictures; NothingLeft if they name none of these."""
-        for file, found in ((self.config.split, self.splitter), (self.config.attributes, self.table)):
-            if found and found.matches.asked:
-                for line in found.told():
-                    self.reading.notes.add(f"{Path(file).name}: {line}")
-        if self.table and (asked := self.table.matches).asked and not asked.found:
-            raise NothingLeft(
-                f"--attributes {self.config.attributes}: describes none of {asked.asked} files (it names "
-                f"'{self.table.pictures[0]}', they are '{', '.join(asked.missing)}'); nothing was written"
-            )
-
-    def __call__(self, item: Item) -> tuple[Item, str] | None:
-        if self.config.include and not (
-            fnmatch.fnmatch(item.name, self.config.include)
-            or fnmatch.fnmatch(item.name.rsplit("/", 1)[-1], self.config.include)
-        ):
-            return None
-        if item.reject == "not an image file" and Path(item.source).resolve() in self.own_files:
-            return None
-        digest, attributes, own = item.digest(), item.attributes, item.split
-        if self.table and not item.reject:
-            values, said = self.table.use(item.name, item.source, digest)
-            known = {name: value for name, value in values.items() if value is not None}
-            attributes, own = {**dict.fromkeys(values), **attributes, **known}, said or own
-        if self.config.where and not item.reject and not self._predicate(attributes)(attributes):
-            return None
-        split, why = ("train", "") if item.reject else self.splitter.use(item.name, item.source, digest, own)
-        if why:
-            return replace(item, content=b"", pixels=None, reject=why), "train"
-        told = Path(self.config.attributes).name if own != item.split else item.split_from
-        if told and own == split and not self.splitter.table and not item.reject:
-            self.reading.notes.tally(f"splits from {told}", split)
-        return item, split
-
-
-def _items(config: PrepareConfig, choose: _Chooser) -> Iterator[tuple[Item, str]]:
-    count = 0
-    named = source_splits(config.sources)
-    for text in config.sources:
-        for item in open_source(text, choose.reading):
-            if text in named and item.split is None:
-                item = replace(item, split=named[text], split_from="names of sources")
-            chosen = choose(item)
-            choose.seen += 1
-            if chosen is None:
-                continue
-            choose.chosen += 1
-            yield chosen
-            count += 1
-            if config.limit and count >= config.limit:
-                return
 
 
 def _chunks(items: Iterator[tuple[Item, str]]) -> Iterator[list[tuple[Item, str]]]:
@@ -413,7 +330,7 @@ def _uninterrupted() -> Iterator[None]:
 
 def _read(
     config: PrepareConfig,
-    choose: _Chooser,
+    choose: Chooser,
     store: ChunkStore,
     workers: int,
     on_progress: Callable[[Progress], None],
@@ -440,7 +357,7 @@ def _read(
     count = before = 0
     with _pool(config, workers) as pool:
         try:
-            for index, chunk in enumerate(_chunks(_items(config, choose))):
+            for index, chunk in enumerate(_chunks(items(config, choose))):
                 count, digest = index + 1, _digest(chunk)
                 future = None
                 if not store.has(index, digest):

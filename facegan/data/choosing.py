@@ -1,0 +1,116 @@
+"""Which items of the sources are wanted, with their attributes and split."""
+
+from __future__ import annotations
+
+import fnmatch
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from facegan.data.attribute_columns import as_sorted
+from facegan.data.attributes import Splitter, read_attributes
+from facegan.data.finish import NothingLeft
+from facegan.data.items import AttributeValue, Item
+from facegan.data.reading import Reading
+from facegan.data.sources import open_source
+from facegan.data.splits import source_splits
+from facegan.data.where import Predicate, parse_where, plain
+
+if TYPE_CHECKING:
+    from facegan.data.prepare import PrepareConfig
+
+
+class Chooser:
+    """Which items are wanted, with their attributes and split; None for the others."""
+
+    def __init__(self, config: PrepareConfig) -> None:
+        self.config = config
+        self.table = read_attributes(config.attributes) if config.attributes else None
+        self.splitter = Splitter(config.split)
+        self.predicates: dict[tuple[str, ...], Predicate] = {}
+        self.seen = self.chosen = 0
+        self.values: dict[str, dict[str, None]] = {}  # the first ones, of attributes in --where
+        self.reading = Reading(config.value_range, config.image_column, config.follow_links)
+        self.own_files = {Path(f).resolve() for f in (config.attributes, config.split) if f}
+
+    def _predicate(self, attributes: dict[str, AttributeValue]) -> Predicate:
+        names = tuple(attributes)
+        if names not in self.predicates:
+            self.predicates[names] = parse_where(
+                self.config.where, names, class_names=self.reading.class_names
+            )
+        return self.predicates[names]
+
+    def why_none(self) -> str:
+        """What kept every picture from being chosen, or ''."""
+        options = " and ".join(f"--{k}" for k in ("include", "where") if getattr(self.config, k))
+        held = "; ".join(f"{name}: {', '.join(as_sorted(values))}" for name, values in self.values.items())
+        held = f" ({held})" if held else ""
+        return "" if self.chosen or not self.seen else f"none of {self.seen} files fits {options}{held}"
+
+    def _note_values(self, attributes: dict[str, AttributeValue]) -> None:
+        """Remember what attributes hold of which ``--where`` speaks."""
+        spoken = plain(self.config.where)
+        for name in (n for n, v in attributes.items() if v is not None and plain(n) in spoken):
+            held, value = self.values.setdefault(name, {}), attributes[name]
+            if len(held) < 6:
+                names = self.reading.class_names.get(name, [])
+                known = isinstance(value, int) and 0 <= value < len(names)
+                held[names[value] if known else str(value)] = None  # type: ignore[index]
+
+    def conclude(self) -> None:
+        """Note what was found in the files beside the pictures; NothingLeft if they name none of these."""
+        for file, found in ((self.config.split, self.splitter), (self.config.attributes, self.table)):
+            if found and found.matches.asked:
+                for line in found.told():
+                    self.reading.notes.add(f"{Path(file).name}: {line}")
+        if self.table and (asked := self.table.matches).asked and not asked.found:
+            raise NothingLeft(
+                f"--attributes {self.config.attributes}: describes none of {asked.asked} files (it names "
+                f"'{self.table.pictures[0]}', they are '{', '.join(asked.missing)}'); nothing was written"
+            )
+
+    def __call__(self, item: Item) -> tuple[Item, str] | None:
+        if self.config.include and not (
+            fnmatch.fnmatch(item.name, self.config.include)
+            or fnmatch.fnmatch(item.name.rsplit("/", 1)[-1], self.config.include)
+        ):
+            return None
+        if item.reject == "not an image file" and Path(item.source).resolve() in self.own_files:
+            return None
+        digest, attributes, own = item.digest(), item.attributes, item.split
+        if self.table and not item.reject:
+            values, said = self.table.use(item.name, item.source, digest)
+            known = {name: value for name, value in values.items() if value is not None}
+            attributes, own = {**dict.fromkeys(values), **attributes, **known}, said or own
+        if self.config.where and not item.reject and not self._predicate(attributes)(attributes):
+            if not self.chosen:
+                self._note_values(attributes)
+            return None
+        split, why = ("train", "") if item.reject else self.splitter.use(item.name, item.source, digest, own)
+        if why:
+            return replace(item, content=b"", pixels=None, reject=why), "train"
+        told = Path(self.config.attributes).name if own != item.split else item.split_from
+        if told and own == split and not self.splitter.table and not item.reject:
+            self.reading.notes.tally(f"splits from {told}", split)
+        return item, split
+
+
+def items(config: PrepareConfig, choose: Chooser) -> Iterator[tuple[Item, str]]:
+    """The wanted items of all sources in order, each with its split."""
+    count = 0
+    named = source_splits(config.sources)
+    for text in config.sources:
+        for item in open_source(text, choose.reading):
+            if text in named and item.split is None:
+                item = replace(item, split=named[text], split_from="names of sources")
+            chosen = choose(item)
+            choose.seen += 1
+            if chosen is None:
+                continue
+            choose.chosen += 1
+            yield chosen
+            count += 1
+            if config.limit and count >= config.limit:
+                return
