@@ -1,0 +1,169 @@
+"""What a file is, told by its first bytes: suffixes are whatever browsers, scrapers and cameras make of them."""
+
+from __future__ import annotations
+
+import re
+from pathlib import PurePosixPath
+
+HEAD = 1024
+"""Bytes of a file's begin that suffice."""
+
+NO_IMAGE = "not an image file"
+_CONVERT = "convert it to PNG or JPEG first"
+_EXPORT = "export it as PNG or JPEG first"
+_UNPACK = "unpack it first"
+_SAVE = "save its pictures as files or as .npz first"
+_VIDEO = "a video (take its pictures out first: ffmpeg -i VIDEO FOLDER/%05d.png)"
+_RAW = "a RAW photo (develop it to JPEG, PNG or TIFF first)"
+
+# What is read, by its begin; the decoders of pictures are those of images.FORMATS.
+_PICTURES = re.compile(
+    rb"\xff\xd8\xff|\x89PNG\r\n\x1a\n|GIF8[79]a|RIFF....WEBP|BM|II\*\0|MM\0\*|II\+\0|MM\0\+"
+    rb"|P[1-6fFy][\s#]|\0\0\0\x0cjP  |\xff\x4f\xff\x51",
+    re.DOTALL,
+)
+_CONTAINERS = {
+    b"PK\x03\x04": "zip", b"PK\x05\x06": "zip", b"PK\x07\x08": "zip", b"\x1f\x8b": "gzip", b"BZh": "bzip2",
+    b"\xfd7zXZ\0": "xz", b"\x28\xb5\x2f\xfd": "zstd", b"\x93NUMPY": "npy", b"PAR1": "parquet",
+}  # fmt: skip
+PACKED = ("gzip", "bzip2", "xz", "zstd")
+ARRAYS = ("npy", "idx", "parquet")
+
+# What is not read, and the way out. The place is that of the bytes in the file.
+_OTHERS: tuple[tuple[int, bytes, str], ...] = (
+    (0, b"7z\xbc\xaf\x27\x1c", f"a 7z archive ({_UNPACK})"),
+    (0, b"Rar!\x1a\x07", f"a RAR archive ({_UNPACK})"),
+    (0, b"\x04\x22\x4d\x18", f"packed by lz4, which is not read ({_UNPACK})"),
+    (0, b"LZIP\x01", f"packed by lzip, which is not read ({_UNPACK})"),
+    (0, b"\x89LZO\0", f"packed by lzop, which is not read ({_UNPACK})"),
+    (0, b"\x1f\x9d", f"packed by compress, which is not read ({_UNPACK})"),
+    (0, b"\x5d\0\0", f"packed by lzma, which is not read ({_UNPACK})"),
+    (0, b"MSCF\0\0", f"a cabinet archive ({_UNPACK})"),
+    (0, b"\x1a\x45\xdf\xa3", _VIDEO),
+    (0, b"\0\0\x01\xba", _VIDEO),
+    (0, b"\0\0\x01\xb3", _VIDEO),
+    (0, b"FLV\x01", _VIDEO),
+    (0, b"\x30\x26\xb2\x75\x8e\x66\xcf\x11", _VIDEO),
+    (8, b"AVI LIST", _VIDEO),
+    (0, b"FUJIFILMCCD-RAW", _RAW),
+    (0, b"II*\0\x10\0\0\0CR", _RAW),
+    (0, b"IIRO", _RAW),
+    (0, b"IIRS", _RAW),
+    (0, b"MMOR", _RAW),
+    (0, b"IIU\0", _RAW),
+    (0, b"\0MRM", _RAW),
+    (0, b"FOVb", _RAW),
+    (0, b"8BPS", f"a Photoshop document ({_EXPORT})"),
+    (0, b"gimp xcf", f"a GIMP document ({_EXPORT})"),
+    (0, b"%PDF", "a PDF (export its pictures first)"),
+    (0, b"%!PS", f"a PostScript file ({_EXPORT})"),
+    (0, b"\xc5\xd0\xd3\xc6", f"a PostScript file ({_EXPORT})"),
+    (0, b"\0\0\0\x0cJXL ", f"a JPEG XL picture ({_CONVERT})"),
+    (0, b"\xff\x0a", f"a JPEG XL picture ({_CONVERT})"),
+    (0, b"II\xbc\x01", f"a JPEG XR picture ({_CONVERT})"),
+    (0, b"\x76\x2f\x31\x01", f"an OpenEXR picture ({_CONVERT})"),
+    (0, b"#?RADIANCE", f"a Radiance picture ({_CONVERT})"),
+    (0, b"DDS |", f"a DDS texture ({_CONVERT})"),
+    (0, b"qoif", f"a QOI picture ({_CONVERT})"),
+    (0, b"\0\0\x01\0", f"an icon ({_CONVERT})"),
+    (128, b"DICM", f"a DICOM picture ({_CONVERT})"),
+    (0, b"SIMPLE  =", f"a FITS picture ({_CONVERT})"),
+    (0, b"\x89HDF\r\n\x1a\n", f"an HDF5 file ({_SAVE})"),
+    (0, b"MATLAB 5.0 MAT", f"a MATLAB file ({_SAVE})"),
+    (0, b"SQLite format 3\0", f"a database ({_SAVE})"),
+)  # fmt: skip
+_PICKLE = re.compile(rb"\x80[\x02-\x05][\x95\x7d\x5d\x28\x63\x8a\x58\x8c\x71]", re.DOTALL)
+_SVG = re.compile(
+    rb"(?:\xef\xbb\xbf)?\s*(?:<\?xml[^>]*>\s*)?(?:<!--.*?-->\s*|<!DOCTYPE svg[^>]*>\s*)*<svg[\s>]", re.DOTALL
+)
+_RAW_SUFFIXES = frozenset(
+    ".3fr .arw .cr2 .dcr .dng .erf .iiq .kdc .mef .mos .nef .nrw .pef .raw .rwl .sr2 .srf .srw".split()
+)
+_TARGA_SUFFIXES = (".tga", ".targa", ".icb", ".vda", ".vst")
+_HEIF_BRANDS = (
+    b"heic",
+    b"heix",
+    b"hevc",
+    b"hevx",
+    b"heim",
+    b"heis",
+    b"mif1",
+    b"msf1",
+    b"avif",
+    b"avis",
+    b"miaf",
+)
+
+
+def is_picture(head: bytes, name: str = "") -> bool:
+    """Whether it begins as a picture that is read; the name matters for TGA and RAW photos alone, whose begins
+    tell nothing."""
+    if head[4:8] == b"ftyp":
+        return _is_heif(head)
+    if head[:3] in (b"II*", b"MM\0") and (_suffix(name) in _RAW_SUFFIXES or head[8:10] == b"CR"):
+        return False
+    return bool(_PICTURES.match(head)) or is_targa(head, name)
+
+
+def _suffix(name: str) -> str:
+    return PurePosixPath(name.replace("\\", "/")).suffix.lower()
+
+
+def _is_heif(head: bytes) -> bool:
+    size = min(max(int.from_bytes(head[:4], "big"), 16), 256)
+    brands = [head[8:12], *(head[at : at + 4] for at in range(16, size, 4))]
+    return any(brand in _HEIF_BRANDS for brand in brands)
+
+
+def is_targa(head: bytes, name: str) -> bool:
+    """Whether a file of that name has a header that makes sense as TGA's, which has no mark of its own."""
+    if _suffix(name) not in _TARGA_SUFFIXES or len(head) < 18:
+        return False
+    sides = int.from_bytes(head[12:14], "little"), int.from_bytes(head[14:16], "little")
+    kinds, depths = (1, 2, 3, 9, 10, 11), (8, 15, 16, 24, 32)
+    return head[1] < 2 and head[2] in kinds and head[16] in depths and all(sides)
+
+
+def container(head: bytes) -> str:
+    """``zip``, ``tar``, one of ``PACKED`` or of ``ARRAYS``, or ''."""
+    if head[:2] == b"\0\0" and head[2:3] in b"\x08\x09\x0b\x0c\x0d\x0e" and head[3:4] in b"\x01\x02\x03\x04":
+        return "idx" if len(head) >= 8 else ""
+    found = next((kind for begin, kind in _CONTAINERS.items() if head.startswith(begin)), "")
+    return found or ("tar" if _is_tar(head) else "")
+
+
+def _is_tar(head: bytes) -> bool:
+    if len(head) < 512:
+        return False
+    if head[257:262] == b"ustar":
+        return True
+    try:  # the oldest kind has no mark, but a checksum
+        said = int(head[148:156].strip(b" \0") or b"x", 8)
+    except ValueError:
+        return False
+    return said == sum(head[:148]) + 8 * 32 + sum(head[156:512])
+
+
+def refusal(head: bytes, name: str = "") -> str:
+    """What a file is that is not read, and the way out; ``NO_IMAGE`` for texts and for what is unknown."""
+    if head[4:8] == b"ftyp":
+        return _RAW if head[8:11] == b"crx" else _VIDEO
+    if head[:3] in (b"II*", b"MM\0") and not is_picture(head, name):
+        return _RAW
+    kind = container(head)
+    if kind in ARRAYS:
+        return "an array or table, not a picture"
+    if kind:
+        return f"an archive ({_UNPACK})"
+    if found := next((told for at, begin, told in _OTHERS if head[at:].startswith(begin)), ""):
+        return found
+    if _PICKLE.match(head):
+        return f"a pickle, which may run code when it is read ({_SAVE})"
+    return f"an SVG drawing ({_EXPORT})" if _SVG.match(head) else NO_IMAGE
+
+
+def is_part(name: str) -> bool:
+    """Whether it is named as one part of a split archive."""
+    return bool(
+        re.search(r"\.(z\d\d|r\d\d|part0*[2-9]\d*\.rar|(zip|7z|tar|gz|tgz|rar)\.\d{3})$", name.lower())
+    )
