@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import io
+import warnings
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -103,3 +105,36 @@ def _significant_bits(png: bytes) -> int:
             return max(png[at + 8 : at + 8 + min(length, 4)], default=0)
         at += 12 + length
     return 0
+
+
+def plain_tiff(content: bytes, max_pixels: int) -> np.ndarray | None:
+    """``H,W,C`` (C = 1, 3 or 4) of a TIFF of uncompressed numbers, floats of several channels among them, as
+    scientific programs write it; None for any other file."""
+    if content[:4] not in (b"II*\0", b"MM\0*"):
+        return None
+    try:
+        from PIL.TiffImagePlugin import ImageFileDirectory_v2
+
+        tags = ImageFileDirectory_v2(content[:8])
+        stream = io.BytesIO(content)
+        stream.seek(int.from_bytes(content[4:8], "little" if content[:2] == b"II" else "big"))
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            tags.load(stream)
+        width, height, channels = int(tags[256]), int(tags[257]), int(tags.get(277, 1))
+        bits, forms = set(tags[_BITS]), set(tags.get(339, (1,)))
+        plain = tags.get(259, 1) == 1 and tags.get(284, 1) == 1 and channels in (1, 3, 4)
+        if not plain or len(bits) != 1 or len(forms) != 1 or not 0 < width * height <= max_pixels:
+            return None
+        kind = {1: "u", 2: "i", 3: "f"}[forms.pop()]
+        dtype = np.dtype(f"{'<' if content[:2] == b'II' else '>'}{kind}{bits.pop() // 8}")
+        strips = zip(_all(tags[273]), _all(tags[279]), strict=True)
+        data = b"".join(content[start : start + size] for start, size in strips)
+        found = np.frombuffer(data, dtype).reshape(height, width, channels)
+        return found.astype(dtype.newbyteorder("="))
+    except Exception:  # damaged headers fail in many ways
+        return None
+
+
+def _all(value: Any) -> tuple[int, ...]:
+    return value if isinstance(value, tuple) else (value,)

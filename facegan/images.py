@@ -20,10 +20,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from facegan.depth import in_8_bits
+from facegan.depth import in_8_bits, plain_tiff
 from facegan.errors import ImageError, InputError
 from facegan.files import photo_path, write_bytes
-from facegan.values import Meaning
+from facegan.kinds import HEAD, NO_IMAGE, RAW, is_targa, refusal
+from facegan.values import Meaning, meaning_of_picture
 from facegan.values import array_to_uint8 as array_to_uint8
 
 if TYPE_CHECKING:
@@ -31,9 +32,10 @@ if TYPE_CHECKING:
     from PIL import Image
 
 # The decoders that may see a stranger's bytes. EPS runs a program, others are rare and little tested.
-FORMATS = ("JPEG", "MPO", "PNG", "WEBP", "GIF", "BMP", "TIFF", "PPM", "AVIF", "HEIF")
+FORMATS = ("JPEG", "MPO", "PNG", "WEBP", "GIF", "BMP", "TIFF", "PPM", "AVIF", "HEIF", "JPEG2000")
 MAX_PIXELS = 80_000_000
 MAX_FILE_BYTES = 500_000_000
+_DNG = 50706  # the tag that makes a TIFF a RAW photo
 RESAMPLE = {"nearest": "NEAREST", "bilinear": "BILINEAR", "bicubic": "BICUBIC", "lanczos": "LANCZOS"}
 
 
@@ -201,10 +203,13 @@ def read_picture(
     try:
         with warnings.catch_warnings(), _quiet_libtiff(content):
             warnings.simplefilter("ignore")  # Pillow warns of odd metadata; the pixels decide here
-            with Image.open(io.BytesIO(content), formats=_formats()) as picture:
+            formats = (*_formats(), *(("TGA",) if is_targa(content[:HEAD], name) else ()))
+            with Image.open(io.BytesIO(content), formats=formats) as picture:
                 width, height = picture.size
                 if width * height > max_pixels:
                     raise ImageError("too many pixels", f"{width}x{height}")
+                if picture.format == "TIFF" and _DNG in picture.tag_v2:  # type: ignore[attr-defined]
+                    raise ImageError(RAW)  # Pillow would read the small preview in it
                 picture.load()
                 inverted = picture.mode == "CMYK" and picture.format in ("JPEG", "MPO")
                 if inverted and "adobe" not in picture.info:
@@ -219,13 +224,30 @@ def read_picture(
     except Image.DecompressionBombError as error:
         raise ImageError("too many pixels", _detail(name, error)) from None
     except UnidentifiedImageError:
-        known = any(accept and accept(content[:16]) for accept in _accept_functions())
-        reason = "unreadable" if known else "not an image"
-        raise ImageError("truncated" if _ends_early(content) else reason, name) from None
+        return _unidentified(content, name, max_pixels, value_range)
     except Exception as error:  # decoders raise anything on hostile bytes, MemoryError among others
         text = str(error).lower()
         early = isinstance(error, EOFError) or "truncat" in text or _ends_early(content)
         raise ImageError("truncated" if early else "unreadable", _detail(name, error)) from None
+
+
+def _unidentified(
+    content: bytes, name: str, max_pixels: int, value_range: str
+) -> tuple[np.ndarray, Meaning | None]:
+    """A plain TIFF of numbers that Pillow does not know, or ImageError with what the file is instead."""
+    values = plain_tiff(content, max_pixels)
+    if values is not None:
+        try:
+            meaning = meaning_of_picture(values, value_range)
+        except ImageError as error:
+            raise ImageError(error.reason, _detail(name, error.detail)) from None
+        levels = meaning.levels(values)
+        return np.repeat(levels, 3, axis=2) if levels.shape[2] == 1 else levels, meaning
+    if _ends_early(content):
+        raise ImageError("truncated", name)
+    known = any(accept and accept(content[:16]) for accept in _accept_functions())
+    other = refusal(content[:HEAD], name)
+    raise ImageError("unreadable" if known else "not an image" if other == NO_IMAGE else other, name)
 
 
 @contextlib.contextmanager
@@ -245,14 +267,14 @@ def _quiet_libtiff(content: bytes) -> Iterator[None]:
 
 
 def _ends_early(content: bytes) -> bool:
-    """Whether a WebP, HEIC, AVIF or TIFF file ends before its own headers say: the decoders do not tell."""
+    """Whether a WebP, HEIC, AVIF, JPEG 2000 or TIFF file ends before its own headers say: decoders do not."""
     n = len(content)
     if content[:4] == b"RIFF":
         return n < 8 + int.from_bytes(content[4:8], "little")
     if content[:4] in (b"II*\0", b"MM\0*"):
         return n <= int.from_bytes(content[4:8], "little" if content[:2] == b"II" else "big")
     start = 0
-    while content[4:8] == b"ftyp" and start < n:  # a chain of boxes, each headed by its size
+    while content[4:8] in (b"ftyp", b"jP  ") and start < n:  # a chain of boxes, each headed by its size
         size = int.from_bytes(content[start : start + 4], "big")
         if size == 1:
             size = int.from_bytes(content[start + 8 : start + 16], "big")

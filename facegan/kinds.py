@@ -1,4 +1,4 @@
-"""What a file is, told by its first bytes: suffixes are whatever browsers, scrapers and cameras make of them."""
+"""What a file is, told by its first bytes: suffixes are whatever browsers, scrapers and cameras write."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _EXPORT = "export it as PNG or JPEG first"
 _UNPACK = "unpack it first"
 _SAVE = "save its pictures as files or as .npz first"
 _VIDEO = "a video (take its pictures out first: ffmpeg -i VIDEO FOLDER/%05d.png)"
-_RAW = "a RAW photo (develop it to JPEG, PNG or TIFF first)"
+RAW = "a RAW photo (develop it to JPEG, PNG or TIFF first)"
 
 # What is read, by its begin; the decoders of pictures are those of images.FORMATS.
 _PICTURES = re.compile(
@@ -24,10 +24,11 @@ _PICTURES = re.compile(
 )
 _CONTAINERS = {
     b"PK\x03\x04": "zip", b"PK\x05\x06": "zip", b"PK\x07\x08": "zip", b"\x1f\x8b": "gzip", b"BZh": "bzip2",
-    b"\xfd7zXZ\0": "xz", b"\x28\xb5\x2f\xfd": "zstd", b"\x93NUMPY": "npy", b"PAR1": "parquet",
+    b"\xfd7zXZ\0": "xz", b"\x28\xb5\x2f\xfd": "zstd", b"\x93NUMPY": "npy", b"PAR1": "table",
+    b"ARROW1\0\0": "table",
 }  # fmt: skip
 PACKED = ("gzip", "bzip2", "xz", "zstd")
-ARRAYS = ("npy", "idx", "parquet")
+ARRAYS = ("npy", "npz", "idx", "table")
 
 # What is not read, and the way out. The place is that of the bytes in the file.
 _OTHERS: tuple[tuple[int, bytes, str], ...] = (
@@ -38,6 +39,7 @@ _OTHERS: tuple[tuple[int, bytes, str], ...] = (
     (0, b"\x89LZO\0", f"packed by lzop, which is not read ({_UNPACK})"),
     (0, b"\x1f\x9d", f"packed by compress, which is not read ({_UNPACK})"),
     (0, b"\x5d\0\0", f"packed by lzma, which is not read ({_UNPACK})"),
+    (0, b"PK\x03\x04", "a document or program (export its pictures first)"),
     (0, b"MSCF\0\0", f"a cabinet archive ({_UNPACK})"),
     (0, b"\x1a\x45\xdf\xa3", _VIDEO),
     (0, b"\0\0\x01\xba", _VIDEO),
@@ -45,14 +47,14 @@ _OTHERS: tuple[tuple[int, bytes, str], ...] = (
     (0, b"FLV\x01", _VIDEO),
     (0, b"\x30\x26\xb2\x75\x8e\x66\xcf\x11", _VIDEO),
     (8, b"AVI LIST", _VIDEO),
-    (0, b"FUJIFILMCCD-RAW", _RAW),
-    (0, b"II*\0\x10\0\0\0CR", _RAW),
-    (0, b"IIRO", _RAW),
-    (0, b"IIRS", _RAW),
-    (0, b"MMOR", _RAW),
-    (0, b"IIU\0", _RAW),
-    (0, b"\0MRM", _RAW),
-    (0, b"FOVb", _RAW),
+    (0, b"FUJIFILMCCD-RAW", RAW),
+    (0, b"II*\0\x10\0\0\0CR", RAW),
+    (0, b"IIRO", RAW),
+    (0, b"IIRS", RAW),
+    (0, b"MMOR", RAW),
+    (0, b"IIU\0", RAW),
+    (0, b"\0MRM", RAW),
+    (0, b"FOVb", RAW),
     (0, b"8BPS", f"a Photoshop document ({_EXPORT})"),
     (0, b"gimp xcf", f"a GIMP document ({_EXPORT})"),
     (0, b"%PDF", "a PDF (export its pictures first)"),
@@ -76,9 +78,7 @@ _PICKLE = re.compile(rb"\x80[\x02-\x05][\x95\x7d\x5d\x28\x63\x8a\x58\x8c\x71]", 
 _SVG = re.compile(
     rb"(?:\xef\xbb\xbf)?\s*(?:<\?xml[^>]*>\s*)?(?:<!--.*?-->\s*|<!DOCTYPE svg[^>]*>\s*)*<svg[\s>]", re.DOTALL
 )
-_RAW_SUFFIXES = frozenset(
-    ".3fr .arw .cr2 .dcr .dng .erf .iiq .kdc .mef .mos .nef .nrw .pef .raw .rwl .sr2 .srf .srw".split()
-)
+_RAW_SUFFIXES = re.compile(r"\.(3fr|arw|cr2|dcr|dng|erf|iiq|kdc|mef|mos|nef|nrw|pef|raw|rwl|sr2|srf|srw)")
 _TARGA_SUFFIXES = (".tga", ".targa", ".icb", ".vda", ".vst")
 _HEIF_BRANDS = (
     b"heic",
@@ -96,11 +96,11 @@ _HEIF_BRANDS = (
 
 
 def is_picture(head: bytes, name: str = "") -> bool:
-    """Whether it begins as a picture that is read; the name matters for TGA and RAW photos alone, whose begins
-    tell nothing."""
+    """Whether it begins as a picture that is read; the name matters for TGA and RAW photos alone, which
+    begin as anything, or as TIFF."""
     if head[4:8] == b"ftyp":
         return _is_heif(head)
-    if head[:3] in (b"II*", b"MM\0") and (_suffix(name) in _RAW_SUFFIXES or head[8:10] == b"CR"):
+    if head[:3] in (b"II*", b"MM\0") and (_RAW_SUFFIXES.fullmatch(_suffix(name)) or head[8:10] == b"CR"):
         return False
     return bool(_PICTURES.match(head)) or is_targa(head, name)
 
@@ -125,11 +125,22 @@ def is_targa(head: bytes, name: str) -> bool:
 
 
 def container(head: bytes) -> str:
-    """``zip``, ``tar``, one of ``PACKED`` or of ``ARRAYS``, or ''."""
+    """``zip``, ``tar``, one of ``PACKED`` or of ``ARRAYS``, or ''; documents and programs are no zips."""
     if head[:2] == b"\0\0" and head[2:3] in b"\x08\x09\x0b\x0c\x0d\x0e" and head[3:4] in b"\x01\x02\x03\x04":
         return "idx" if len(head) >= 8 else ""
     found = next((kind for begin, kind in _CONTAINERS.items() if head.startswith(begin)), "")
+    if found == "zip":
+        return _zip_kind(head)
     return found or ("tar" if _is_tar(head) else "")
+
+
+def _zip_kind(head: bytes) -> str:
+    """By the name of the first member."""
+    first = head[30 : 30 + int.from_bytes(head[26:28], "little")]
+    if first.endswith(b".npy") and b"/" not in first:
+        return "npz"
+    others = first in (b"[Content_Types].xml", b"mimetype") or first.endswith(b"/data.pkl")
+    return "" if others or first.startswith(b"META-INF/") else "zip"
 
 
 def _is_tar(head: bytes) -> bool:
@@ -147,9 +158,9 @@ def _is_tar(head: bytes) -> bool:
 def refusal(head: bytes, name: str = "") -> str:
     """What a file is that is not read, and the way out; ``NO_IMAGE`` for texts and for what is unknown."""
     if head[4:8] == b"ftyp":
-        return _RAW if head[8:11] == b"crx" else _VIDEO
+        return RAW if head[8:11] == b"crx" else _VIDEO
     if head[:3] in (b"II*", b"MM\0") and not is_picture(head, name):
-        return _RAW
+        return RAW
     kind = container(head)
     if kind in ARRAYS:
         return "an array or table, not a picture"

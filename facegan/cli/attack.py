@@ -142,14 +142,14 @@ def main(
 def photo_files(photos: tuple[str, ...]) -> tuple[list[Path], int]:
     """Files as given; of folders all that look like photos, by name, and how many of those are none."""
     from facegan import images
+    from facegan.data.walk import picture_files
 
-    endings = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".gif", ".heic", ".avif", ".ppm")
     found: list[Path] = []
     unread = 0
     for text in photos:
         path = photo_path(text)
         if path.is_dir():
-            inside = sorted(p for p in path.iterdir() if p.suffix.lower() in endings and p.is_file())
+            inside = picture_files(path, deep=False)
             if not inside:
                 raise InputError(f"{text}: no photos in this folder")
             for file in inside:

@@ -15,34 +15,47 @@ from facegan.data.items import (
     MAX_RATIO,
     MAX_TOTAL_BYTES,
     Item,
+    begins,
     capped,
     hidden,
     looks_like_image,
+    refused,
     unsafe,
 )
 from facegan.data.reading import Reading
 from facegan.data.splits import shard_split
 from facegan.errors import InputError, first_line
+from facegan.kinds import HEAD, container
+
+
+def member(stream: Any, name: str, size: int, packed: int | None = None) -> tuple[str, bytes]:
+    """Why a member is no picture, or '' and its content. Of what is none only the begin is read."""
+    head = stream.read(HEAD)
+    if reject := refused(head, name):
+        return reject, b""
+    if size > MAX_FILE_BYTES:
+        return "file too large", b""
+    if packed is not None and size > 2**20 and size > MAX_RATIO * max(packed, 1):
+        return "compressed beyond reason", b""
+    rest = capped(stream, MAX_FILE_BYTES)
+    too_large = rest is None or len(head) + len(rest) > MAX_FILE_BYTES
+    return ("file too large", b"") if too_large else ("", head + (rest or b""))
 
 
 def _zip_reject(info: zipfile.ZipInfo) -> str:
-    """Why a member must not be read, or ''."""
-    bomb = info.file_size > 2**20 and info.file_size > MAX_RATIO * max(info.compress_size, 1)
+    """Why a member must not be opened, or ''."""
     checks = (
         (unsafe(info.filename), unsafe(info.filename)),
         ((info.external_attr >> 16) & 0o170000 == 0o120000, "link in archive"),
-        (not looks_like_image(info.filename), "not an image file"),
-        (info.flag_bits & 1, "encrypted"),
-        (info.file_size > MAX_FILE_BYTES, "file too large"),
-        (bomb, "compressed beyond reason"),
+        (info.flag_bits & 1, "encrypted (unpack the archive with its password first)"),
     )
     return next((reason for fails, reason in checks if fails), "")
 
 
 def _usable(info: zipfile.ZipInfo) -> bool:
     """Whether a member may say something of others: a file under a safe name, packed within reason."""
-    reject = _zip_reject(info)
-    return not info.is_dir() and reject in ("", "not an image file", "file too large")
+    bomb = info.file_size > 2**20 and info.file_size > MAX_RATIO * max(info.compress_size, 1)
+    return not (info.is_dir() or bomb or _zip_reject(info))
 
 
 def _reader(archive: zipfile.ZipFile) -> Callable[[str, int], bytes | None]:
@@ -56,35 +69,55 @@ def _reader(archive: zipfile.ZipFile) -> Callable[[str, int], bytes | None]:
     return read
 
 
+def _from_member(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> tuple[str, bytes]:
+    try:
+        with archive.open(info) as stream:
+            return member(stream, info.filename, info.file_size, info.compress_size)
+    except NotImplementedError:
+        method = zipfile.compressor_names.get(info.compress_type, str(info.compress_type))  # type: ignore[attr-defined]
+        return f"compression method {method} is not read here (unpack the archive first)", b""
+    except Exception:  # each method of compression fails in its own ways
+        return "damaged in archive", b""
+
+
+def _check_whole(path: Path) -> None:
+    """InputError for a part of a split zip, of which zipfile would call every member damaged."""
+    with path.open("rb") as handle:
+        begin = handle.read(4)
+        size = handle.seek(0, 2)
+        handle.seek(max(0, size - 2**16 - 22))
+        end = handle.read()
+    at = end.rfind(b"PK\5\6")
+    if begin == b"PK\7\x08" or (at >= 0 and end[at + 4 : at + 6] not in (b"\0\0", b"\xff\xff")):
+        raise InputError(f"{path}: one part of a split archive (join the parts to one file first)")
+    if begin == b"PK\3\4" and at < 0:
+        raise InputError(f"{path}: its end is missing: cut short, or one part of a split archive")
+
+
 def from_zip(path: Path, reading: Reading) -> Iterator[Item]:
     """Members in the order of their names; a damaged one is a reject, the others are read."""
     try:
+        _check_whole(path)
         with zipfile.ZipFile(path) as archive:
-            members = archive.infolist()
+            members = [m for m in archive.infolist() if not m.is_dir() or unsafe(m.filename)]
+            if not members:
+                raise InputError(f"{path}: the archive is empty")
             if len(members) > MAX_MEMBERS:
                 raise InputError(f"{path}: {len(members)} members are more than {MAX_MEMBERS}")
-            beside = Beside(path.name, (m.filename for m in members if _usable(m)), _reader(archive), reading)
+            read = _reader(archive)
+            names = [m.filename for m in members if _usable(m)]
+            beside = Beside(path.name, names, read, reading, lambda name: begins(name, read(name, HEAD)))
             total = 0
             for info in sorted(members, key=lambda m: m.filename):
-                reject = _zip_reject(info)
-                if not unsafe(info.filename) and (info.is_dir() or hidden(info.filename)):
+                reject, content = _zip_reject(info), b""
+                if beside.takes(info.filename) or (not unsafe(info.filename) and hidden(info.filename)):
                     continue
-                if beside.takes(info.filename):
-                    continue
-                content: bytes | None = b""
                 if not reject:
-                    try:
-                        with archive.open(info) as stream:
-                            content = capped(stream, MAX_FILE_BYTES)
-                    except Exception:  # each method of compression fails in its own ways
-                        reject = "damaged in archive"
-                    if content is None:
-                        reject = "file too large"
-                total += len(content or b"")
+                    reject, content = _from_member(archive, info)
+                total += len(content)
                 if total > MAX_TOTAL_BYTES:
                     raise InputError(f"{path}: more than {MAX_TOTAL_BYTES} bytes of pictures")
-                item = Item(info.filename, f"{path}!{info.filename}", content or b"", reject=reject)
-                yield beside(item)
+                yield beside(Item(info.filename, f"{path}!{info.filename}", content, reject=reject))
     except InputError:
         raise
     except Exception as error:  # struct, Unicode and value errors of a damaged directory, among others
@@ -120,19 +153,22 @@ class _StrictInfo(tarfile.TarInfo):
             raise tarfile.ReadError(f"damaged at byte {archive.offset}: {error}") from None
 
 
-def _unpacked(path: Path, raw: Any) -> Any:
-    """The tar's bytes, decompressed as they are read."""
+def unpacked(path: Path, raw: Any) -> Any:
+    """The bytes of a file that may be packed by gzip, bzip2, xz or zstd, unpacked as they are read."""
+    import bz2
     import gzip
     import lzma
 
-    head = raw.read(6)
+    kind = container(raw.read(HEAD))
     raw.seek(0)
     most = 2**20 + MAX_RATIO * path.stat().st_size
-    if head[:2] == b"\x1f\x8b":
+    if kind == "gzip":
         return _Bounded(gzip.GzipFile(fileobj=raw), most)
-    if head == b"\xfd7zXZ\0":
+    if kind == "bzip2":
+        return _Bounded(bz2.BZ2File(raw), most)
+    if kind == "xz":
         return _Bounded(lzma.LZMAFile(raw), most)
-    if head[:4] == b"\x28\xb5\x2f\xfd":
+    if kind == "zstd":
         import zstandard
 
         unpacker = zstandard.ZstdDecompressor(max_window_size=2**27)
@@ -146,15 +182,13 @@ def _tar_reject(info: tarfile.TarInfo) -> str:
         (unsafe(info.name), unsafe(info.name)),
         (info.issym() or info.islnk(), "link in archive"),
         (not info.isfile(), "device or pipe in archive"),
-        (not looks_like_image(info.name), "not an image file"),
-        (info.size > MAX_FILE_BYTES, "file too large"),
     )
     return next((reason for fails, reason in checks if fails), "")
 
 
 def _members(path: Path, raw: Any) -> Iterator[tuple[tarfile.TarFile, tarfile.TarInfo, str]]:
     """Members in the order of the archive, read as a stream, with their names (without ./)."""
-    with tarfile.open(fileobj=_unpacked(path, raw), mode="r|", tarinfo=_StrictInfo) as archive:
+    with tarfile.open(fileobj=unpacked(path, raw), mode="r|", tarinfo=_StrictInfo) as archive:
         count = 0
         while (info := archive.next()) is not None:
             count += 1
@@ -168,6 +202,7 @@ def _tar_beside(path: Path, reading: Reading) -> Beside:
     """What a tar's names and the small files among its members say of the pictures, from a first pass."""
     names: list[str] = []
     contents: dict[str, bytes] = {}
+    pictures: set[str] = set()
     left = MAX_TABLE_BYTES
     try:
         with path.open("rb") as raw:
@@ -177,17 +212,19 @@ def _tar_beside(path: Path, reading: Reading) -> Beside:
                 names.append(name)
                 most = MAX_TABLE_BYTES if is_table(name) else MAX_SIDE_BYTES if is_side(name) else -1
                 if info.size <= min(most, left):
-                    member = archive.extractfile(info)
-                    contents[name] = member.read() if member else b""
+                    stream = archive.extractfile(info)
+                    contents[name] = stream.read() if stream else b""
                     left -= info.size
+                elif not looks_like_image(name) and (stream := archive.extractfile(info)):
+                    pictures |= {name} if begins(name, stream.read(HEAD)) else set()
     except Exception:  # of many kinds; whoever reads the pictures tells it
         pass
-    return Beside(path.name, names, lambda name, most: contents.get(name), reading)
+    return Beside(path.name, names, lambda name, most: contents.get(name), reading, pictures.__contains__)
 
 
 def from_tar(path: Path, reading: Reading) -> Iterator[Item]:
     """Members in the order of the archive, streamed twice: for its names, and for its pictures."""
-    total = 0
+    total = files = 0
     beside, split = _tar_beside(path, reading), shard_split(path.name)
     try:
         with path.open("rb") as raw:
@@ -197,9 +234,9 @@ def from_tar(path: Path, reading: Reading) -> Iterator[Item]:
                 if beside.takes(name) and info.isfile():
                     continue
                 reject, content = _tar_reject(info), b""
-                if not reject:
-                    member = archive.extractfile(info)
-                    content = member.read() if member else b""
+                files += 1
+                if not reject and (stream := archive.extractfile(info)):
+                    reject, content = member(stream, name, info.size)
                 total += len(content)
                 if total > MAX_TOTAL_BYTES:
                     raise InputError(f"{path}: more than {MAX_TOTAL_BYTES} bytes of pictures")
@@ -207,6 +244,8 @@ def from_tar(path: Path, reading: Reading) -> Iterator[Item]:
                 yield beside(
                     Item(name, f"{path}!{name}", content, reject=reject, split=split, split_from=origin)
                 )
+            if not files:
+                raise InputError(f"{path}: the archive is empty")
     except InputError:
         raise
     except Exception as error:  # of tar, gzip, xz, zstd, and of numbers and names that make no sense

@@ -72,36 +72,40 @@ def is_side(name: str) -> bool:
 class Beside:
     """What a source's names and the files among them say of its pictures; call it with each item.
 
-    ``names`` are all files of the source called ``source``, ``read`` gives the content of one.
+    ``names`` are all files of the source called ``source``, ``read`` gives the content of one, ``pictures``
+    tells of a file without a picture's suffix whether it is one all the same.
     """
 
-    def __init__(self, source: str, names: Iterable[str], read: Read, reading: Reading) -> None:
+    def __init__(
+        self, source: str, names: Iterable[str], read: Read, reading: Reading,
+        pictures: Callable[[str], bool] = lambda _: False,
+    ) -> None:  # fmt: skip
         self.source, self.read, self.reading = source, read, reading
         self.tables: list[tuple[str, AttributeTable]] = []
         self.used: set[str] = set()
         self.side: dict[str, list[str]] = {}
         self.side_names: dict[str, None] = {}
         folders, labelled = Folders(), False
-        pictures: list[str] = []
-        stems: set[str] = set()
+        listed: list[str] = []
+        known: set[str] = set()
         side: list[str] = []
         found: list[str] = []
         for name in names:
             if hidden(name):
                 continue
-            if looks_like_image(name):
-                stem = stem_of(name)
-                folders.add(folder_of(name), stem)
-                stems |= {stem, key_of(name)}
-                pictures.append(name)
-            elif is_table(name):
+            if is_table(name):
                 found.append(name)
             elif is_side(name):
                 side.append(name)
+            elif looks_like_image(name) or pictures(name):
+                stem = stem_of(name)
+                folders.add(folder_of(name), stem)
+                known |= {stem, key_of(name)}
+                listed.append(name)
         for name in sorted(found):
-            labelled |= self._table(name, pictures)
+            labelled |= self._table(name, listed)
         for name in side:
-            if (stem := stem_of(name)) in stems:
+            if (stem := stem_of(name)) in known:
                 self.side.setdefault(stem, []).append(name)
                 self.used.add(name)
         for name in sorted(n for names in list(self.side.values())[:_SAMPLE] for n in names):

@@ -9,13 +9,17 @@ from typing import Any
 
 import numpy as np
 
+from facegan.kinds import NO_IMAGE, is_picture, refusal
+from facegan.values import Meaning
+
 IMAGE_SUFFIXES = frozenset(
     f".{kind}"
-    for kind in (
-        "jpg", "jpeg", "jpe", "png", "webp", "gif", "bmp", "tif", "tiff", "heic", "heif", "avif", "jp2",
-        "ppm", "pgm", "pbm", "pnm",
+    for kinds in (
+        "jpg jpeg jpe jfif pjpeg pjp png webp gif bmp tif tiff heic heif hif avif jp2 j2k jpx",
+        "ppm pgm pbm pnm pfm tga",
     )
-)  # fmt: skip
+    for kind in kinds.split()
+)
 MAX_MEMBERS = 5_000_000  # members of one archive
 MAX_FILE_BYTES = 256 * 2**20  # one picture
 MAX_TOTAL_BYTES = 2**40  # all pictures of one archive, unpacked
@@ -42,6 +46,8 @@ class Item:
     """train, val or test, where its source says so."""
     split_from: str = ""
     """What said so, in a word or two for the closing summary: ``folders``, say."""
+    meaning: Meaning | None = None
+    """How the values of ``pixels`` were read, where a file holds this picture alone."""
 
     def digest(self) -> bytes:
         """SHA-256 of what came in."""
@@ -66,13 +72,38 @@ def unsafe(name: str) -> str:
     return "'..' in archive path" if ".." in parts else ""
 
 
+_HOUSEKEEPING = (
+    "__MACOSX",
+    "Thumbs.db",
+    "desktop.ini",
+    "@eaDir",
+    "$RECYCLE.BIN",
+    "System Volume Information",
+)
+
+
 def hidden(name: str) -> bool:
-    """Housekeeping of desktops and archivers, which nobody means by "the photos"."""
+    """Housekeeping of desktops, disks and archivers, which nobody means by "the photos"."""
     parts = name.replace("\\", "/").split("/")
-    if parts[-1] == "Thumbs.db":
-        return True
-    return any((p.startswith(".") and p not in (".", "..")) or p == "__MACOSX" for p in parts)
+    return any((p.startswith(".") and p not in (".", "..")) or p in _HOUSEKEEPING for p in parts)
 
 
 def looks_like_image(name: str) -> bool:
+    """Whether the suffix is that of pictures. Contents decide (:func:`refused`); this is for names alone."""
     return Path(name).suffix.lower() in IMAGE_SUFFIXES
+
+
+def begins(name: str, head: bytes | None) -> bool:
+    """Whether a file with this begin is a picture."""
+    return is_picture(head or b"", name)
+
+
+def refused(head: bytes, name: str) -> str:
+    """Why a file with this begin is not read as a picture, or ''.
+
+    What is unknown but named as a picture is left to the decoder, which says what is wrong with it.
+    """
+    if is_picture(head, name):
+        return ""
+    reason = refusal(head, name)
+    return "" if reason == NO_IMAGE and looks_like_image(name) else reason

@@ -16,10 +16,11 @@ import numpy as np
 from facegan.data.arrow import ARROW_SUFFIXES, Opened, opened
 from facegan.data.cells import as_array, from_text, is_scalar, scalar
 from facegan.data.columns import Columns, NoPictures, check_split, columns_of, leaf_type, split_of
-from facegan.data.items import MAX_FILE_BYTES, AttributeValue, Item, capped, hidden, looks_like_image
+from facegan.data.items import MAX_FILE_BYTES, AttributeValue, Item, capped, looks_like_image
 from facegan.data.labels import partition, register
 from facegan.data.reading import Reading
 from facegan.data.splits import SPLIT_COLUMNS, folder_word, name_words, split_named, split_value
+from facegan.data.walk import walk
 from facegan.errors import ImageError, InputError
 from facegan.files import printable
 from facegan.values import Meaning, meaning_of
@@ -234,15 +235,15 @@ def is_cache(name: str) -> bool:
     return bool(re.match(r"(cache|tmp)[-\w]*\.arrow$", name))
 
 
-def tables_in(path: Path) -> list[Path]:
+def tables_in(path: Path, follow_links: bool = False) -> list[Path]:
     """The tables of a folder, which may hold pictures in their rows, in the order of their names.
 
     ``metadata.parquet`` beside pictures describes these, and caches of ``datasets`` are copies.
     """
     found = []
-    for file in sorted(p for p in path.rglob("*") if is_table(p.name)):
-        name = file.relative_to(path).as_posix()
-        if hidden(name) or not file.is_file() or is_cache(file.name):
+    entries = walk(path, follow_links)
+    for file in sorted(entry.path for entry in entries if is_table(entry.name) and not entry.reject):
+        if not file.is_file() or is_cache(file.name):
             continue
         if file.name == "metadata.parquet" and any(looks_like_image(p.name) for p in file.parent.iterdir()):
             continue
@@ -276,7 +277,7 @@ def from_dataset(path: Path, reading: Reading, taken: set[Path] | None = None) -
     Into ``taken`` go the files that were read because rows name them. A table without pictures is a reject.
     """
     classes = _own_classes(path, reading)
-    for file in tables_in(path):
+    for file in tables_in(path, reading.follow_links):
         near = Near(path, file.parent, taken=set() if taken is None else taken)
         split = _saved_split(file.parent, path) if file.suffix == ".arrow" else None
         try:

@@ -77,7 +77,7 @@ class PrepareConfig:
         plan = asdict(self)
         plan["sources"] = list(self.sources)
         files = [*self.sources, self.attributes, self.split]
-        plan["fingerprints"] = [fingerprint(f) if f else "" for f in files]
+        plan["fingerprints"] = [fingerprint(f, self.follow_links) if f else "" for f in files]
         return json.loads(json.dumps(plan))
 
 
@@ -337,7 +337,7 @@ def _read(
 ) -> None:
     """Stage one. A few chunks are under way at once; they are stored in order."""
     begin = time.monotonic()
-    total = estimate(config.sources) if not (config.include or config.where) else None
+    total = estimate(config.sources, config.follow_links) if not (config.include or config.where) else None
     total = min(total, config.limit) if total is not None and config.limit else total
     done = kept = rejected = 0
     under_way: deque[tuple[int, str, int, Future[Any] | None]] = deque()

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
+import stat
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
-from facegan.data.archives import from_tar, from_zip
+from facegan.data.archives import from_tar, from_zip, unpacked
 from facegan.data.beside import Beside
-from facegan.data.items import MAX_FILE_BYTES, Item, hidden, looks_like_image
+from facegan.data.items import MAX_FILE_BYTES, Item, begins, hidden, refused
 from facegan.data.parquet import (
     SAVED_FILES,
     from_dataset,
@@ -25,45 +26,48 @@ from facegan.data.parquet import (
     tables_in,
 )
 from facegan.data.reading import Reading
-from facegan.data.splits import name_words, split_named
-from facegan.data.tables import from_idx, from_npz
+from facegan.data.tables import from_idx, from_npy, from_npz
+from facegan.data.walk import Entry, begin, walk
 from facegan.errors import InputError
 from facegan.files import photo_path
+from facegan.kinds import HEAD, NO_IMAGE, PACKED, container, is_part, is_picture, refusal
 
-
-def _told(error: OSError) -> None:
-    raise InputError(f"{error.filename}: cannot be read ({error.strerror})")
+Reader = Callable[[Path, Reading], Iterator[Item]]
 
 
 def from_folder(
     path: Path, reading: Reading, without: Callable[[str], bool] = lambda _: False
 ) -> Iterator[Item]:
-    """Every file below, in the order of its path; other kinds of files are listed as rejects.
+    """Every file below, archives and arrays with all that they hold; what is no picture is a reject.
 
     ``without`` tells names to leave out.
     """
-    names = [name for name, reject in _walk(path) if not reject and not without(name)]
-    beside = Beside(path.name, names, lambda name, most: read_capped(path / name, most), reading)
-    for name, reject in _walk(path):
-        full = path / name
-        if reject:
-            yield Item(name, str(full), reject=reject)
-        elif not without(name) and not beside.takes(name):
-            yield beside(from_file(full, reading, name))
+
+    def entries() -> Iterator[Entry]:
+        return (e for e in walk(path, reading.follow_links) if not without(e.name))
+
+    names = [entry.name for entry in entries() if not entry.reject]
+    beside = Beside(
+        path.name, names, lambda name, most: read_capped(path / name, most), reading,
+        lambda name: begins(name, begin(path / name)),
+    )  # fmt: skip
+    for entry in entries():
+        if entry.reject:
+            yield Item(entry.name, str(entry.path), reject=entry.reject)
+        elif not beside.takes(entry.name) and not _told_elsewhere(entry.path, reading):
+            yield from map(beside, _inside(entry, reading))
 
 
-def _walk(path: Path) -> Iterator[tuple[str, str]]:
-    """The name of each file below in order, and why it is not one to read, or ''."""
-    for root, folders, files in os.walk(path, followlinks=False, onerror=_told):
-        folders.sort()
-        folders[:] = [f for f in folders if not f.startswith(".") and f != "__MACOSX"]
-        for full in (Path(root) / f for f in folders):
-            if full.is_symlink():  # not followed, which might never end
-                yield full.relative_to(path).as_posix(), "link to a folder"
-        for file in sorted(files):
-            name = (Path(root) / file).relative_to(path).as_posix()
-            if not hidden(name):
-                yield name, ""
+def _inside(entry: Entry, reading: Reading) -> Iterator[Item]:
+    """What a file in a folder holds; one that cannot be read is a reject."""
+    folder = entry.name.rpartition("/")[0]
+    try:
+        for item in from_file(entry.path, reading):
+            whole = item.name == entry.path.name or item.name.startswith(f"{entry.path.name}/")
+            yield replace(item, name="/".join(filter(None, (folder if whole else entry.name, item.name))))
+    except InputError as error:
+        reason = str(error).removeprefix(f"{entry.path}: ")
+        yield Item(entry.name, str(entry.path), reject=reason)
 
 
 def read_capped(path: Path, most: int) -> bytes | None:
@@ -76,36 +80,84 @@ def read_capped(path: Path, most: int) -> bytes | None:
         return None
 
 
-def from_file(path: Path, reading: Reading, name: str = "") -> Item:
-    """One picture file."""
-    name = name or path.name
-    if not looks_like_image(name):
-        return Item(name, str(path), reject="not an image file")
+def from_file(path: Path, reading: Reading) -> Iterator[Item]:
+    """One file: a picture, an archive or arrays, by what it holds and not by its suffix."""
+    try:
+        if not stat.S_ISREG(path.stat().st_mode):  # a pipe would keep us waiting
+            yield Item(path.name, str(path), reject="not a regular file")
+            return
+        with path.open("rb") as handle:
+            head = handle.read(HEAD)
+    except OSError as error:
+        yield Item(path.name, str(path), reject=f"unreadable ({error.strerror})")
+        return
+    if not is_picture(head, path.name) and (reader := _reader(path, head)):
+        yield from reader(path, reading)
+    else:
+        yield _picture(path, head)
+
+
+def _picture(path: Path, head: bytes) -> Item:
+    if is_part(path.name):
+        return Item(path.name, str(path), reject="one part of a split archive (join the parts first)")
+    if reject := refused(head, path.name):
+        return Item(path.name, str(path), reject=reject)
     try:
         if path.stat().st_size > MAX_FILE_BYTES:
-            return Item(name, str(path), reject="file too large")
-        if not path.is_file():
-            return Item(name, str(path), reject="not a regular file")
-        return Item(name, str(path), path.read_bytes())
+            return Item(path.name, str(path), reject="file too large")
+        return Item(path.name, str(path), path.read_bytes())
     except OSError as error:
-        return Item(name, str(path), reject=f"unreadable ({error.strerror})")
+        return Item(path.name, str(path), reject=f"unreadable ({error.strerror})")
 
 
-_TAR = (".tar", ".tar.gz", ".tgz", ".tar.xz", ".txz", ".tar.zst")
-_KINDS: list[tuple[Callable[[Path], bool], Callable[[Path, Reading], Iterator[Item]]]] = [
-    (lambda p: p.suffix.lower() == ".zip", from_zip),
-    (lambda p: p.name.lower().endswith(_TAR), from_tar),
-    (lambda p: p.suffix.lower() == ".npz", from_npz),
-    (lambda p: is_table(p.name), from_parquet),
-    (lambda p: "ubyte" in p.name or p.suffix.lower() == ".idx", from_idx),
-    (lambda p: True, lambda p, reading: iter([from_file(p, reading)])),
-]  # fmt: skip
+_READERS: dict[str, Reader] = {
+    "zip": from_zip,
+    "tar": from_tar,
+    "npz": from_npz,
+    "npy": from_npy,
+    "idx": from_idx,
+    "table": from_parquet,
+}
+_TAR = (".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".tar.xz", ".txz", ".tar.zst")
+_SUFFIXES = (
+    *((f".{kind}", kind) for kind in _READERS if kind != "table"),
+    *((suffix, "tar") for suffix in _TAR),
+)
 
 
-def _idx_files(path: Path) -> list[Path]:
-    """A folder's IDX files of pictures, those of training first, so that the order is that of the splits."""
-    found = sorted(p for p in path.iterdir() if "images" in p.name and "ubyte" in p.name and p.is_file())
-    return sorted(found, key=lambda p: split_named(name_words(p.name)) == "test")
+def _reader(path: Path, head: bytes) -> Reader | None:
+    """What reads an archive or arrays; None for everything else."""
+    kind = container(head)
+    if kind in PACKED:
+        kind = _packed_kind(path)
+    elif not kind and refusal(head, path.name) == NO_IMAGE:  # damaged: who reads such files says how
+        name = path.name.lower()
+        kind = next((kind for suffix, kind in _SUFFIXES if name.endswith(suffix)), "")
+        kind = kind or ("idx" if "ubyte" in name else "table" if is_table(name) else "")
+    return _READERS.get(kind)
+
+
+def _packed_kind(path: Path) -> str:
+    """What a packed file holds that can be read from it: ``tar``, ``idx``, ``npy`` or ''."""
+    try:
+        with path.open("rb") as raw:
+            head = unpacked(path, raw).read(HEAD)
+    except Exception:  # each method of compression fails in its own ways
+        return "tar" if ".t" in path.name.lower() else ""
+    kind = container(head)
+    return kind if kind in ("tar", "idx", "npy") else ""
+
+
+def _told_elsewhere(path: Path, reading: Reading) -> bool:
+    """Whether it holds the labels of IDX pictures beside it, or is the packed twin of a file beside it."""
+    if "ubyte" not in path.name and ".idx" not in path.name.lower():
+        return False
+    plain = path.with_name(path.name.removesuffix(".gz"))
+    if plain != path and plain.is_file():
+        reading.notes.add(f"{path.name} left out: it lies unpacked beside it")
+        return True
+    pictures = plain.name.replace("labels", "images").replace("idx1", "idx3")
+    return pictures != plain.name and any(plain.with_name(n).is_file() for n in (pictures, f"{pictures}.gz"))
 
 
 def _is_prepared(path: Path) -> bool:
@@ -120,16 +172,13 @@ def _is_prepared(path: Path) -> bool:
 
 
 def _from_directory(path: Path, reading: Reading) -> Iterator[Item]:
-    """IDX or Parquet files and whatever lies beside them, or else any files."""
-    tables = tables_in(path)
+    """Parquet and Arrow files and whatever lies beside them, or else any files."""
+    tables = tables_in(path, reading.follow_links)
     if _is_prepared(path):
         if not tables:
             raise InputError(f"{path}: a prepared dataset, but its shards (data/*.parquet) are gone")
         yield from from_dataset(path, reading)
         return
-    idx = _idx_files(path)
-    for file in idx:
-        yield from from_idx(file, reading)
     taken = {*tables}
     yield from from_dataset(path, reading, taken)
     saved = {file.parent for file in tables if file.suffix == ".arrow"}
@@ -139,7 +188,7 @@ def _from_directory(path: Path, reading: Reading) -> Iterator[Item]:
         full = path / name
         tells = full.name in SAVED_FILES and {full.parent, *full.parent.glob("*/")} & saved
         cached = is_cache(full.name) and full.parent in saved
-        return bool((idx and "ubyte" in name) or full in taken or tells or cached)
+        return bool(full in taken or tells or cached)
 
     yield from from_folder(path, reading, without)
 
@@ -155,7 +204,7 @@ def open_source(text: str, reading: Reading | None = None) -> Iterator[Item]:
         if path.is_dir():
             yield from _from_directory(path, reading)
         elif path.exists():
-            yield from next(reader for fits, reader in _KINDS if fits(path))(path, reading)
+            yield from from_file(path, reading)
         elif text.count("/") == 1 and not text.startswith((".", "/", "~")) and not path.suffix:
             yield from from_hub(text, reading)
         else:
@@ -164,27 +213,25 @@ def open_source(text: str, reading: Reading | None = None) -> Iterator[Item]:
         raise InputError(f"{text}: cannot be read ({error.strerror or error})") from None
 
 
-def fingerprint(text: str) -> str:
+def fingerprint(text: str, follow_links: bool = False) -> str:
     """Changes when a source does: names, sizes and times of its files."""
     path = photo_path(text)
     digest = hashlib.sha256()
     try:
-        files = sorted(p for p in path.rglob("*") if p.is_file()) if path.is_dir() else [path]
-        files = files if path.exists() else []
-    except OSError:  # a name too long, a folder that may not be read: reading it tells
+        entries = walk(path, follow_links) if path.is_dir() else [Entry(path, "")] if path.exists() else []
+        files = sorted(entry.path for entry in entries)
+    except (OSError, InputError):  # a name too long, a folder that may not be read: reading it tells
         files = []
     for file in files:
-        if file != path and ".cache" in file.relative_to(path).parts:
-            continue
         try:
-            stat = file.stat()
-            digest.update(f"{file}\0{stat.st_size}\0{stat.st_mtime_ns}\n".encode(errors="surrogateescape"))
+            found = file.stat()
+            digest.update(f"{file}\0{found.st_size}\0{found.st_mtime_ns}\n".encode(errors="surrogateescape"))
         except OSError:
             digest.update(f"{file}\0gone\n".encode(errors="surrogateescape"))
     return digest.hexdigest()
 
 
-def estimate(sources: tuple[str, ...]) -> int | None:
+def estimate(sources: tuple[str, ...], follow_links: bool = False) -> int | None:
     """About how many items there are, where that is cheap to know."""
     import zipfile
 
@@ -192,10 +239,11 @@ def estimate(sources: tuple[str, ...]) -> int | None:
     for text in sources:
         path = photo_path(text)
         try:
-            if path.is_dir() and not _idx_files(path) and not tables_in(path):
-                total += sum(
-                    1 for p in path.rglob("*") if p.is_file() and not hidden(p.relative_to(path).as_posix())
-                )
+            if path.is_dir() and not tables_in(path, follow_links):
+                names = [entry.name.lower() for entry in walk(path, follow_links)]
+                if any(n.endswith((*(s for s, _ in _SUFFIXES), ".gz")) or "ubyte" in n for n in names):
+                    return None  # files of many pictures
+                total += len(names)
             elif path.suffix.lower() == ".zip":
                 with zipfile.ZipFile(path) as archive:
                     total += sum(not m.is_dir() and not hidden(m.filename) for m in archive.infolist())

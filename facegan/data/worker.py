@@ -82,7 +82,7 @@ def _decode(item: Item) -> tuple[np.ndarray, Meaning | None]:
     if pixels.shape[2] == 4:  # transparency over white, as everywhere
         alpha = pixels[..., 3:].astype(np.float32) / 255
         pixels = np.rint(pixels[..., :3] * alpha + 255 * (1 - alpha)).astype(np.uint8)
-    return np.repeat(pixels, 3, axis=2) if pixels.shape[2] == 1 else pixels, None
+    return np.repeat(pixels, 3, axis=2) if pixels.shape[2] == 1 else pixels, item.meaning
 
 
 def work(

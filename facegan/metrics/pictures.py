@@ -11,6 +11,7 @@ import numpy as np
 
 from facegan.caches import Cache
 from facegan.data.dataset import Dataset
+from facegan.data.walk import picture_files
 from facegan.errors import ImageError, InputError, ModelError
 from facegan.generator import Generator
 from facegan.images import read_image_file
@@ -103,12 +104,7 @@ def of_folder(path: Path, said: Callable[[str], None] = lambda _: None) -> Pictu
 
     Files that are no pictures are left out; how many is ``said``.
     """
-    from facegan.data.items import hidden, looks_like_image
-
-    files = [
-        f for f in sorted(path.rglob("*"))
-        if f.is_file() and looks_like_image(f.name) and not hidden(f.relative_to(path).as_posix())
-    ]  # fmt: skip
+    files = picture_files(path)
     good, sizes, bad = [], set(), 0
     for file in files:
         try:

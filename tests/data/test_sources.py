@@ -245,8 +245,17 @@ UNSAFE = [
     ("null.png", tarfile.CHRTYPE, "device or pipe in archive"),
     ("disk.png", tarfile.BLKTYPE, "device or pipe in archive"),
     ("pipe.png", tarfile.FIFOTYPE, "device or pipe in archive"),
-    ("inner.zip", tarfile.REGTYPE, "not an image file"),
+    ("inner.zip", tarfile.REGTYPE, "an archive (unpack it first)"),
 ]
+
+
+def member_bytes(name: str) -> bytes:
+    buffer = io.BytesIO(png_bytes(PICTURES[0]))
+    if name.endswith(".zip"):
+        buffer = io.BytesIO()
+        with zipfile.ZipFile(buffer, "w") as archive:
+            archive.writestr("a.png", png_bytes(PICTURES[0]))
+    return buffer.getvalue()
 
 
 def unsafe_tar(path: Path) -> None:
@@ -254,7 +263,7 @@ def unsafe_tar(path: Path) -> None:
         for name, kind, _ in UNSAFE:
             info = tarfile.TarInfo(name)
             info.type, info.linkname = kind, "/etc/passwd"
-            content = png_bytes(PICTURES[0]) if kind == tarfile.REGTYPE else b""
+            content = member_bytes(name) if kind == tarfile.REGTYPE else b""
             info.size = len(content)
             archive.addfile(info, io.BytesIO(content))
 
@@ -266,7 +275,7 @@ def unsafe_zip(path: Path) -> None:
             info.filename = name
             mode = 0o120777 if kind == tarfile.SYMTYPE else 0o100644
             info.external_attr = mode << 16
-            archive.writestr(info, png_bytes(PICTURES[0]))
+            archive.writestr(info, member_bytes(name))
 
 
 @pytest.mark.parametrize("make", [unsafe_tar, unsafe_zip], ids=["tar", "zip"])
@@ -370,7 +379,7 @@ def test_odd_files_in_a_folder_are_named(tmp_path: Path) -> None:
     assert rejects == {
         "pipe.png": "not a regular file",
         "gone.png": "unreadable (No such file or directory)",
-        "loop": "link to a folder",
+        "loop": "link to a folder (--follow-links follows it)",
         "a.xyz": "not an image file",
     }
     made = prepare.prepare(photos, tmp_path / "ds", crop="none", size=28, workers=1)

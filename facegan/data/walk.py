@@ -1,0 +1,114 @@
+"""Walking folders, in one way for all commands: in order, past what may not be entered, never in circles."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from facegan.data.items import begins, hidden, looks_like_image
+from facegan.data.splits import name_words, split_named
+from facegan.errors import InputError
+from facegan.kinds import HEAD
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A file, or a folder that was not entered (``reject`` says why)."""
+
+    path: Path
+    name: str
+    """Its path below the folder that is walked, with forward slashes."""
+    reject: str = ""
+
+
+def _place(name: str) -> tuple[bool, bool, str]:
+    """By name, but IDX files first, and of these training's, so that the order is that of the splits."""
+    arrays = "ubyte" in name or name.lower().endswith(".idx")
+    return not arrays, arrays and split_named(name_words(name)) == "test", name
+
+
+class _Walk:
+    def __init__(self, top: Path, follow_links: bool, deep: bool) -> None:
+        self.top, self.follow_links, self.deep = top, follow_links, deep
+        self.real = os.path.realpath(top)
+        self.entered: set[tuple[int, int]] = set()
+        self.todo = [(top, False)]
+        """Folders, and whether a link led to them, so that others may lead there as well."""
+
+    def __iter__(self) -> Iterator[Entry]:
+        while self.todo:
+            path, linked = self.todo.pop()
+            try:
+                yield from self._folder(path, linked)
+            except OSError as error:
+                if path == self.top:
+                    raise InputError(f"{path}: cannot be read ({error.strerror})") from None
+                yield self._entry(path, f"unreadable folder ({error.strerror})")
+
+    def _entry(self, path: Path, reject: str = "") -> Entry:
+        return Entry(path, path.relative_to(self.top).as_posix(), reject)
+
+    def _folder(self, path: Path, linked: bool) -> Iterator[Entry]:
+        stat = path.stat()
+        if linked and (stat.st_dev, stat.st_ino) in self.entered:
+            yield self._entry(path, "link to a folder that is read already")
+            return
+        self.entered.add((stat.st_dev, stat.st_ino))
+        with os.scandir(path) as listing:
+            found = {entry.name: _is_folder(entry) for entry in listing if not hidden(entry.name)}
+        folders = sorted(name for name, folder in found.items() if folder)
+        links = {name for name in folders if (path / name).is_symlink()}
+        refused = {name: why for name in links if (why := self._not_followed(path / name))}
+        for name in sorted(refused):
+            yield self._entry(path / name, refused[name])
+        for name in sorted((name for name, folder in found.items() if not folder), key=_place):
+            yield self._entry(path / name)
+        if not self.deep:
+            return
+        self.todo += [(path / n, linked or n in links) for n in reversed(folders) if n not in refused]
+
+    def _not_followed(self, link: Path) -> str:
+        """Why a link to a folder is not followed, or ''."""
+        if not self.follow_links:
+            return "link to a folder (--follow-links follows it)"
+        inside = Path(os.path.realpath(link)).is_relative_to(self.real)
+        return "link to a folder that is read anyway" if inside else ""
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:  # a link in a circle: reading it as a file tells
+        return False
+
+
+def walk(top: Path, follow_links: bool = False, deep: bool = True) -> Iterator[Entry]:
+    """Every file below ``top`` (or directly in it) but those of desktops and archivers; of each folder the
+    files first, by name.
+
+    InputError if ``top`` itself cannot be read. Other folders that cannot be come out with a reject, and so
+    do links to folders, unless ``follow_links``: then none is entered twice by way of a link.
+    """
+    return iter(_Walk(top, follow_links, deep))
+
+
+def picture_files(top: Path, deep: bool = True) -> list[Path]:
+    """The files below ``top`` (or directly in it) that are pictures by their begin or by their suffix."""
+    return [
+        entry.path
+        for entry in walk(top, deep=deep)
+        if not entry.reject and (looks_like_image(entry.name) or begins(entry.name, begin(entry.path)))
+    ]
+
+
+def begin(path: Path) -> bytes:
+    """The first bytes of a file; none if it cannot be read, or is none (a pipe would keep us waiting)."""
+    try:
+        if not path.is_file():
+            return b""
+        with path.open("rb") as handle:
+            return handle.read(HEAD)
+    except OSError:
+        return b""
