@@ -40,6 +40,7 @@ _OTHERS: tuple[tuple[int, bytes, str], ...] = (
     (0, b"\x1f\x9d", f"packed by compress, which is not read ({_UNPACK})"),
     (0, b"\x5d\0\0", f"packed by lzma, which is not read ({_UNPACK})"),
     (0, b"PK\x03\x04", "a document or program (export its pictures first)"),
+    (0, b"version https://git-lfs", "a pointer of Git LFS ('git lfs pull' fetches the file itself)"),
     (0, b"MSCF\0\0", f"a cabinet archive ({_UNPACK})"),
     (0, b"\x1a\x45\xdf\xa3", _VIDEO),
     (0, b"\0\0\x01\xba", _VIDEO),
@@ -75,6 +76,7 @@ _OTHERS: tuple[tuple[int, bytes, str], ...] = (
     (0, b"SQLite format 3\0", f"a database ({_SAVE})"),
 )  # fmt: skip
 _PICKLE = re.compile(rb"\x80[\x02-\x05][\x95\x7d\x5d\x28\x63\x8a\x58\x8c\x71]", re.DOTALL)
+_HTML = re.compile(rb"(?:\xef\xbb\xbf)?\s*<(?:!doctype html|html)[\s>]", re.IGNORECASE)
 _SVG = re.compile(
     rb"(?:\xef\xbb\xbf)?\s*(?:<\?xml[^>]*>\s*)?(?:<!--.*?-->\s*|<!DOCTYPE svg[^>]*>\s*)*<svg[\s>]", re.DOTALL
 )
@@ -170,6 +172,8 @@ def refusal(head: bytes, name: str = "") -> str:
         return found
     if _PICKLE.match(head):
         return f"a pickle, which may run code when it is read ({_SAVE})"
+    if _HTML.match(head):
+        return "a web page (download the picture itself)"
     return f"an SVG drawing ({_EXPORT})" if _SVG.match(head) else NO_IMAGE
 
 

@@ -120,7 +120,7 @@ _READERS: dict[str, Reader] = {
 }
 _TAR = (".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".tar.xz", ".txz", ".tar.zst")
 _SUFFIXES = (
-    *((f".{kind}", kind) for kind in _READERS if kind != "table"),
+    *((f".{kind}", kind) for kind in ("zip", "npz", "npy", "idx")),
     *((suffix, "tar") for suffix in _TAR),
 )
 

@@ -167,6 +167,11 @@ OTHERS = {
     "model.pt": (zipped({"archive/data.pkl": b""}), "a document or program (export its pictures first)"),
     "photos.zip.002": (b"anything", "one part of a split archive (join the parts first)"),
     "photos.z01": (b"anything", "one part of a split archive (join the parts first)"),
+    "photo.jpg": (b"<!DOCTYPE html>\n<title>404</title>", "a web page (download the picture itself)"),
+    "lfs.png": (
+        b"version https://git-lfs.github.com/spec/v1\noid",
+        "a pointer of Git LFS ('git lfs pull' fetches the file itself)",
+    ),
     "notes.txt": (b"dear diary", "not an image file"),
     "table.csv": (b"file,smiling\n", "not an image file"),
     "empty": (b"", "not an image file"),
