@@ -61,9 +61,9 @@ def sections(out: Path, n: dict[str, Any]) -> list[str]:
         "<h2>Faces, at once</h2><p>This model comes with the package. It has learnt from 8,000 photos of the CelebA "
         "collection and invents faces that nobody has. These are its first hundred, none left out.</p>",
         picture(out, "bundled.png", f"Seeds 0 to 99 of the bundled model {MODEL}, as they come.", 662),
-        command(f"facegan generate {MODEL} --count 100 --out faces.png"),
+        command(f"facegan generate {MODEL} seed:0-99 --out faces.png"),
         picture(out, "bundled.webp", "A closed walk through six of them.", 192),
-        command(f"facegan interpolate {MODEL} 0-5 --steps 24 --loop --out film.webp"),
+        command(f"facegan interpolate {MODEL} seed:0-5 --steps 24 --loop --out film.webp"),
     ]  # fmt: skip
     if "expression" in n:
         hits, chance = (round(n["trials"] * n["shares"][kind]["both"]) for kind in ("trials", "control"))

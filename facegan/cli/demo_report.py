@@ -89,8 +89,8 @@ def _exploring(out: Path, n: dict[str, Any]) -> list[str]:
         "other faces: the change is smooth, a sign that the generator has not just stored pictures.</p>",
         picture(out, "interpolation.png", "Ten steps from seed 0 to seed 1 (slerp).", 684),
         picture(out, "film.webp", "A closed walk through six faces.", 192),
-        command(f"facegan interpolate {run} 0 1 --steps 10 --out strip.png",
-                f"facegan interpolate {run} 0-5 --steps 24 --loop --out film.webp"),
+        command(f"facegan interpolate {run} seed:0,1 --steps 10 --out strip.png",
+                f"facegan interpolate {run} seed:0-5 --steps 24 --loop --out film.webp"),
         "<h2><b>5</b>Computing with faces</h2><p>Averages of points can be added and subtracted: a smiling face "
         "without glasses, minus one that does not smile, plus one with glasses, should smile and wear glasses.</p>",
         picture(out, "arithmetic.png", "The first draw: faces of each group (with their seeds), their average, the result."),
@@ -123,7 +123,7 @@ def page(out: Path, story: Story) -> str:
         *demo_bundled.sections(out, n["bundled"]),
         "<h2>A generator of one's own, from the beginning</h2><p>The rest of this page trains a small one.</p>",
         picture(out, "faces.png", "100 invented faces, seeds 0 to 99, in order, none left out. 32 x 32 pixels.", 684),
-        command(f"facegan generate {run} --count 100 --out faces.png"),
+        command(f"facegan generate {run} seed:0-99 --out faces.png"),
         "<h2><b>1</b>Pictures</h2><p>The training pictures are drawn by a program, so that this demo needs no "
         "photos of anybody, and so that it is known of each portrait whether it smiles or wears glasses.</p>",
         picture(out, "portraits.png", "100 of the drawn portraits that the generator learns from.", 684),
@@ -146,7 +146,7 @@ def page(out: Path, story: Story) -> str:
         command("facegan prepare my_photos --out my_faces --crop aligned --size 64",
                 "facegan train my_faces --recipe faces-fast-64 --out my_run",
                 "facegan generate my_run --count 100 --out faces.png",
-                "facegan interpolate my_run 7 12 31 --loop --steps 30 --out faces.mp4"),
+                "facegan interpolate my_run seed:7,12,31 --loop --steps 30 --out faces.mp4"),
         "<p>Plan for a few thousand photos and for hours of training; it can be stopped at any time and goes on "
         "with the same command.</p>",
         f"<h2>Time</h2><table>{times}<tr><th>all</th><th>{total:.0f} s</th></tr></table>",

@@ -123,7 +123,7 @@ function choose(cell) {
   chosen = cell;
   byId('face').hidden = cell < 0;
   if (cell >= 0) {
-    byId('name').textContent = `Seed ${data.seeds[cell]}`;
+    byId('name').textContent = `seed:${data.seeds[cell]}`;
     byId('command').textContent = data.command.replaceAll('{seed}', data.seeds[cell]);
     byId('copy').textContent = 'Copy';
     enlarge(cell);
@@ -148,7 +148,7 @@ function go(cell) {
 }
 function showTour() {
   byId('tour').hidden = !tour.length;
-  byId('film').textContent = tour.length < 2 ? `${tour[0]} ... (one more)` : data.film.replaceAll('{seeds}', tour.join(' '));
+  byId('film').textContent = tour.length < 2 ? `${tour[0]} ... (one more)` : data.film.replaceAll('{seeds}', tour.join(','));
   byId('copyfilm').hidden = tour.length < 2;
 }
 function copy(id, button) {

@@ -25,8 +25,8 @@ def render_atlas(done: Atlas, model: str, options: str = "", features: str = "fa
     data = {
         "columns": done.columns, "tile": done.tile, "seeds": done.seeds, "side": SIDE,
         "levels": [_level(picture) for picture in pyramid(done.picture, SIDE)],
-        "command": f"facegan generate {name} --seed {{seed}} --count 1{options} --out seed{{seed}}.png",
-        "film": f"facegan film {name} {{seeds}}{options} --out film.mp4",
+        "command": f"facegan generate {name} seed:{{seed}}{options} --out seed{{seed}}.png",
+        "film": f"facegan film {name} seed:{{seeds}}{options} --out film.mp4",
     }  # fmt: skip
     spelled = spell_seeds(sorted(done.seeds))
     spelled = spelled if len(spelled) <= 40 else f"{spelled[:40]}…"

@@ -254,8 +254,11 @@ def _commands(run: Path, config: dict[str, Any]) -> str:
         ("Train twice as long", longer if more else ""),
         ("The same run again, from the start", train_command(config, f"{run}-again")),
         ("As it was started", str(config.get("command") or "")),
-        ("New pictures, numbered", f"facegan generate {here} --count 100 --numbered --out faces.png"),
-        ("A film from face to face", f"facegan interpolate {here} 3 14 15 --loop --steps 30 --out faces.mp4"),
-        ("Arithmetic with their numbers", f"facegan arithmetic {here} '1,2,3 - 4,5,6 + 7,8,9' --out sum.png"),
+        ("New pictures, numbered", f"facegan generate {here} seed:0-99 --numbered --out faces.png"),
+        (
+            "A film from face to face",
+            f"facegan interpolate {here} seed:3,14,15 --loop --steps 30 --out faces.mp4",
+        ),
+        ("Arithmetic", f"facegan arithmetic {here} 'seed:0,1,2 - seed:3,4,5 + seed:6,7,8' --out sum.png"),
     ]
     return "".join(f"<h3>{html.escape(k)}</h3><pre>{html.escape(v)}</pre>" for k, v in rows if v)

@@ -118,7 +118,7 @@ def test_the_page_holds_the_whole_map(made: Atlas) -> None:
         sheet[y : y + part.shape[0], x : x + part.shape[1]] = part
         assert kind == "data:image/webp"
     assert np.abs(sheet - big.picture).mean() < 6, "but for what WebP loses"
-    command = "facegan generate 'runs/my faces' --seed {seed} --count 1 --truncation 0.7 --out seed{seed}.png"
+    command = "facegan generate 'runs/my faces' seed:{seed} --truncation 0.7 --out seed{seed}.png"
     assert data["command"] == command
     assert data["film"] == "facegan film 'runs/my faces' {seeds} --truncation 0.7 --out film.mp4"
 
