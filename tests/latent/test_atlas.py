@@ -120,7 +120,7 @@ def test_the_page_holds_the_whole_map(made: Atlas) -> None:
     assert np.abs(sheet - big.picture).mean() < 6, "but for what WebP loses"
     command = "facegan generate 'runs/my faces' seed:{seed} --truncation 0.7 --out seed{seed}.png"
     assert data["command"] == command
-    assert data["film"] == "facegan film 'runs/my faces' {seeds} --truncation 0.7 --out film.mp4"
+    assert data["film"] == "facegan film 'runs/my faces' seed:{seeds} --truncation 0.7 --out film.mp4"
 
 
 def test_the_page_needs_nothing_else_and_trusts_no_name(made: Atlas) -> None:
