@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 def describe(dataset: Dataset, rejects: int) -> str:
     """Sizes, counts, how it was made, attributes with frequencies, rejects with reasons."""
-    from facegan.data.finish import commonest
+    from facegan.data.card import commonest
     from facegan.data.summary import attribute_summary
 
     info, (h, w) = dataset.info, dataset.size

@@ -42,8 +42,8 @@ def main(
         align: of photos: find and align the largest face first; otherwise the whole photo is taken.
         workers: processes that read photos; 0 is one for each core that this process may use.
     """
+    from facegan.data.card import summary
     from facegan.data.dataset import Dataset
-    from facegan.data.finish import summary
     from facegan.metrics.attributes import AttributePredictor
     from facegan.metrics.features import digest
     from facegan.metrics.labels import confidence_file, label_dataset, label_photos

@@ -40,7 +40,7 @@ class _Line:
 def report(dataset: Dataset) -> str:
     """The closing summary: what was taken, what was left and why, and what helps."""
     from facegan.data.advice import advice
-    from facegan.data.finish import commonest
+    from facegan.data.card import commonest
     from facegan.data.summary import attribute_lines, attribute_summary
     from facegan.training.choice import next_step
 

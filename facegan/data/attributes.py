@@ -172,6 +172,7 @@ class Splitter:
                 share = float(number)
             except ValueError:
                 share = -1.0
+            name = SPLIT_NAMES.get(name.lower(), "") if not name.isdecimal() else ""
             if name not in ("val", "test") or not 0 <= share < 1:
                 raise InputError(f"--split '{spec}': write val=SHARE,test=SHARE with shares from 0 to 1")
             shares.append((name, share))

@@ -19,6 +19,8 @@ import numpy as np
 
 from facegan import arguments
 from facegan.caches import Cache, tell
+from facegan.data.schema import PLACES
+from facegan.data.splits import split_named
 from facegan.errors import DatasetError, first_line
 from facegan.machine import amount, free_memory
 
@@ -69,22 +71,31 @@ class Dataset:
 
     def shards(self, split: str = "train") -> list[Path]:
         """The split's Parquet files in order; DatasetError for a split that is not there."""
-        if not isinstance(split, str) or split not in self.counts:
+        return sorted((self.path / "data").glob(f"{self.split(split)}-*.parquet"))
+
+    def split(self, name: str) -> str:
+        """The split as it is called here: ``validation`` and the like are ``val``; DatasetError if there is
+        none."""
+        known = isinstance(name, str)
+        found = name if known and name in self.counts else split_named([name] if known else [])
+        if found not in self.counts:
             raise DatasetError(
-                f"{self.path}: there is no split '{split}' (there are: {', '.join(self.counts)})"
+                f"{self.path}: there is no split '{name}' (there are: {', '.join(self.counts)})"
             )
-        return sorted((self.path / "data").glob(f"{split}-*.parquet"))
+        return found
 
     def rows(self, split: str = "train", columns: list[str] | None = None) -> Iterator[dict[str, Any]]:
-        """Rows in order, a few at a time."""
+        """Rows in order, a few at a time; ``box`` and ``landmarks`` are None where the shards have no such
+        column."""
         import pyarrow as pa
         import pyarrow.parquet as pq
 
+        absent = {name: None for name in PLACES if columns is None or name in columns}
         for shard in self.shards(split):
             try:
                 with pq.ParquetFile(shard) as file:
                     for batch in file.iter_batches(256, columns=columns):
-                        yield from batch.to_pylist()
+                        yield from ({**absent, **row} for row in batch.to_pylist())
             except (OSError, pa.ArrowException, UnicodeDecodeError) as error:
                 raise DatasetError(f"{shard}: damaged ({first_line(error)}); prepare again") from None
 
@@ -94,7 +105,7 @@ class Dataset:
         Where no folder takes it, the pictures are decoded into memory, once in each process; DatasetError if
         they do not fit.
         """
-        self.shards(split)  # tells a split that is not there
+        split = self.split(split)
         shape = self._shape(split)
         if (found := self._mapped(split)) is not None:
             return found
@@ -111,6 +122,7 @@ class Dataset:
     def peek(self, count: int, split: str = "train") -> np.ndarray:
         """The split's pictures uint8 ``N,H,W,C``, or only the first ``count`` where there is no memory
         map yet; writes nothing."""
+        split = self.split(split)
         if (found := self._mapped(split)) is not None:
             return found
         rows = itertools.islice(self.rows(split, ["image"]), count)
@@ -128,7 +140,7 @@ class Dataset:
         return Cache(f"datasets/{self.content_hash}", self.path / ".cache" / self.content_hash)
 
     def _shape(self, split: str) -> tuple[int, int, int, int]:
-        return (self.counts.get(split, 0), *self.size, self.channels)
+        return (self.counts[split], *self.size, self.channels)
 
     def _mapped(self, split: str) -> np.ndarray | None:
         """The memory map, if one is there."""
@@ -197,8 +209,8 @@ class Dataset:
 
         Where classes have names, ``class_names`` of the attribute holds those of the classes 0, 1, ...
         """
-        names = self.attribute_names
-        table = np.full((self.counts.get(split, 0), len(names)), -1, np.int32)
+        names, split = self.attribute_names, self.split(split)
+        table = np.full((self.counts[split], len(names)), -1, np.int32)
         if names:
             for i, row in enumerate(self._whole(split, "attributes")):
                 values = row["attributes"] or {}
@@ -215,6 +227,7 @@ class Dataset:
 
     def _whole(self, split: str, column: str) -> list[dict[str, Any]]:
         """A column's rows, as many as dataset.json says."""
+        split = self.split(split)
         rows = list(self.rows(split, [column]))
         if len(rows) != self.counts[split] or any(column not in row for row in rows[:1]):
             raise DatasetError(
@@ -241,29 +254,3 @@ def _is_map(file: Path, shape: tuple[int, ...]) -> bool:
         return bool(found.shape == shape and found.dtype == np.uint8)
     except Exception:  # of an absent file, an empty one, or one of any other kind
         return False
-
-
-def schema(attribute_names: tuple[str, ...], predicted: tuple[str, ...] = ()) -> Any:
-    """Arrow schema with the metadata by which ``datasets`` decodes the pictures."""
-    import pyarrow as pa
-
-    features: dict[str, Any] = {
-        "image": {"_type": "Image"},
-        "source": {"dtype": "string", "_type": "Value"},
-        # "Sequence" is what every version of datasets reads; "List" only those from 4 on.
-        "box": {"feature": {"dtype": "float32", "_type": "Value"}, "_type": "Sequence"},
-        "landmarks": {"feature": {"dtype": "float32", "_type": "Value"}, "_type": "Sequence"},
-    }
-    fields = [
-        pa.field("image", pa.struct([("bytes", pa.binary()), ("path", pa.string())])),
-        pa.field("source", pa.string()),
-        pa.field("box", pa.list_(pa.float32())),
-        pa.field("landmarks", pa.list_(pa.float32())),
-    ]
-    if attribute_names:
-        features["attributes"] = {name: {"dtype": "int32", "_type": "Value"} for name in attribute_names}
-        fields.append(pa.field("attributes", pa.struct([(name, pa.int32()) for name in attribute_names])))
-    if predicted:
-        features["confidence"] = {name: {"dtype": "float32", "_type": "Value"} for name in predicted}
-        fields.append(pa.field("confidence", pa.struct([(name, pa.float32()) for name in predicted])))
-    return pa.schema(fields, metadata={"huggingface": json.dumps({"info": {"features": features}})})

@@ -9,7 +9,7 @@ import json
 import os
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,13 +20,15 @@ from facegan import __version__
 from facegan.data.advice import advice
 from facegan.data.attribute_columns import Columns, note_lines
 from facegan.data.attributes import AttributeTable, Splitter
+from facegan.data.card import card, commonest, summary
 from facegan.data.chunks import ChunkStore
 from facegan.data.crops import describe
-from facegan.data.dataset import FORMAT, SPLITS, Dataset, schema
+from facegan.data.dataset import FORMAT, SPLITS, Dataset
 from facegan.data.items import AttributeValue
 from facegan.data.near import NearDuplicates
 from facegan.data.overview import Overview
 from facegan.data.reading import Reading
+from facegan.data.schema import PLACES, Schema
 from facegan.data.summary import AttributeTally
 from facegan.data.worker import Row
 from facegan.errors import InputError
@@ -62,6 +64,7 @@ class _Verdicts:
         self.rejects: list[dict[str, str]] = []
         self.near: list[dict[str, str]] = []
         self.counts: Counter[str] = Counter()
+        self.places = False
         self.cuts = {split: ShardCut() for split in SPLITS}
         self.sources: dict[bytes, str] = {}
         self.pixels: dict[bytes, str] = {}
@@ -112,10 +115,16 @@ class _Verdicts:
         if reason:
             self.rejects.append({"source": row.source, "reason": reason})
             return
+        self.places |= row.box is not None
         self.counts[split] += 1
         self.cuts[split].next_shard(len(row.png))
         columns.add(self.raw(row))
         self.overview.see(row)
+
+    def schema(self) -> Schema:
+        """Of the shards: box and landmarks, which come together, only where a picture that stays has them."""
+        classes = {name: list(rule.names) for name, rule in self.rules.items() if rule.names}
+        return Schema(self.names, classes, (), PLACES if self.places else ())
 
     def raw(self, row: Row) -> dict[str, AttributeValue]:
         """A row's attributes with those of the table beside the photos, as they have them."""
@@ -147,12 +156,9 @@ class ShardCut:
 class ShardWriter:
     """Writes one split's shards, group by group, each under its final name once it is whole."""
 
-    def __init__(
-        self, folder: Path, split: str, total: int, names: list[str], predicted: Sequence[str] = ()
-    ) -> None:
-        self.folder, self.split, self.total, self.names = folder, split, total, names
-        self.predicted = predicted
-        self.schema = schema(tuple(names), tuple(predicted))
+    def __init__(self, folder: Path, split: str, total: int, schema: Schema) -> None:
+        self.folder, self.split, self.total, self.schema = folder, split, total, schema
+        self.arrow = schema.arrow()
         self.cut, self.rows, self.bytes = ShardCut(), [], 0  # type: ignore[var-annotated]
         self.writer: Any = None
 
@@ -165,16 +171,17 @@ class ShardWriter:
             self.path, self.temporary = self.folder / name, self.folder / f".{name}.tmp"
             # PNG bytes do not compress any further.
             self.writer = pq.ParquetWriter(
-                self.temporary, self.schema, compression="none", write_statistics=False
+                self.temporary, self.arrow, compression="none", write_statistics=False
             )
         value: dict[str, Any] = {
-            "image": {"bytes": row.png, "path": Path(row.name).name}, "source": row.source,
-            "box": row.box, "landmarks": row.landmarks,
-        }  # fmt: skip
-        if self.names:
-            value["attributes"] = {name: row.attributes.get(name) for name in self.names}
-        if self.predicted:
-            value["confidence"] = {name: row.confidence.get(name) for name in self.predicted}
+            "image": {"bytes": row.png, "path": Path(row.name).name},
+            "source": row.source,
+            **{name: getattr(row, name) for name in self.schema.places},
+        }
+        if names := self.schema.attributes:
+            value["attributes"] = {name: row.attributes.get(name) for name in names}
+        if names := self.schema.predicted:
+            value["confidence"] = {name: row.confidence.get(name) for name in names}
         self.rows.append(value)
         self.bytes += len(row.png)
         if len(self.rows) == GROUP_ROWS or self.bytes > GROUP_BYTES:
@@ -184,7 +191,7 @@ class ShardWriter:
         import pyarrow as pa
 
         if self.rows:
-            self.writer.write_table(pa.Table.from_pylist(self.rows, self.schema))
+            self.writer.write_table(pa.Table.from_pylist(self.rows, self.arrow))
         self.rows, self.bytes = [], 0
 
     def close(self) -> None:
@@ -230,7 +237,8 @@ def finish(
     folder.mkdir(exist_ok=True)
     for old in folder.iterdir():
         old.unlink()
-    writers = {s: ShardWriter(folder, s, verdicts.cuts[s].shards, verdicts.names) for s in splits}
+    schema = verdicts.schema()
+    writers = {s: ShardWriter(folder, s, verdicts.cuts[s].shards, schema) for s in splits}
     preview: list[np.ndarray] = []
     size: tuple[int, ...] = ()
     contents, tally = {split: hashlib.sha256() for split in SPLITS}, AttributeTally()
@@ -258,11 +266,11 @@ def finish(
     thumbnails = [decode(png) for png in store.thumbnails()]
     if thumbnails and verdicts.boxes:
         sheet(out / "detections.jpg", np.stack(thumbnails))
-    class_names = {name: list(rule.names) for name, rule in verdicts.rules.items() if rule.names}
     info = {
         "format": FORMAT, "facegan": __version__, "size": list(size[:2]), "channels": int(size[2]),
         "counts": {s: verdicts.counts[s] for s in splits}, "attribute_names": verdicts.names,
-        "class_names": class_names, "attributes": tally.summary(verdicts.names, class_names),
+        "class_names": schema.classes, "places": schema.places,
+        "attributes": tally.summary(verdicts.names, schema.classes),
         "crop": describe(config.crop), "content_hash": content_hash, "plan": plan,
         "rejects": verdicts.rejects, "near_duplicates": verdicts.near, "notes": reading.notes.lines(),
     }  # fmt: skip
@@ -297,69 +305,3 @@ def sheet(path: Path, images: np.ndarray) -> None:
     buffer = io.BytesIO()
     Image.fromarray(made[..., 0] if made.shape[2] == 1 else made).save(buffer, "JPEG", quality=90)
     write_bytes(path, buffer.getvalue())
-
-
-def commonest(rejects: list[dict[str, str]]) -> list[tuple[str, int]]:
-    """Reasons with their counts, the commonest first; duplicates are counted together."""
-    kinds = Counter(
-        r["reason"].partition(" of ")[0] if "duplicate of" in r["reason"] else r["reason"] for r in rejects
-    )
-    return kinds.most_common()
-
-
-def summary(rejects: list[dict[str, str]], most: int = 5) -> str:
-    """``12 no face, 3 truncated, ...``"""
-    reasons = commonest(rejects)
-    text = ", ".join(f"{count} {reason}" for reason, count in reasons[:most])
-    return text + (f", {len(reasons) - most} more reasons" if len(reasons) > most else "")
-
-
-def card(name: str, info: dict[str, Any]) -> str:
-    """The Hub's dataset card: YAML front matter and a few plain sentences."""
-    total = sum(info["counts"].values())
-    limits = [(1000, "n<1K"), (10_000, "1K<n<10K"), (100_000, "10K<n<100K"), (10**6, "100K<n<1M")]
-    category = next((text for limit, text in limits if total < limit), "1M<n<10M")
-    files = "\n".join(f"  - split: {s}\n    path: data/{s}-*.parquet" for s in info["counts"])
-    h, w = info["size"]
-    crop = info["crop"]
-    counts = ", ".join(f"{n} {s}" for s, n in info["counts"].items())
-    names = ", ".join(info["attribute_names"])
-    attributes = f", `attributes` ({names})" if names else ""
-    attributes += ", `confidence` (of predicted attributes)" if "predicted" in info else ""
-    return f"""---
-task_categories:
-- unconditional-image-generation
-size_categories:
-- {category}
-configs:
-- config_name: default
-  data_files:
-{files}
-tags:
-- facegan
----
-
-# {name}
-
-{total} pictures of {w}x{h} px with {info["channels"]} channel(s): {counts}. Made by facegan
-{info["facegan"]} with the crop `{crop["kind"]}`; {len(info["rejects"])} pictures were left out
-({summary(info["rejects"]) or "none"}), each listed with its reason in `dataset.json`.
-Content hash `{info["content_hash"]}`.{_origin(info)}
-
-Columns: `image`, `source`, `box` (x, y, width, height), `landmarks` (x, y of left eye, right eye, nose,
-left and right mouth corner, in pixels of the source){attributes}.
-
-The licence is that of the sources.
-"""
-
-
-def _origin(info: dict[str, Any]) -> str:
-    """For the card: which dataset this one comes from, by which choice, and what was predicted."""
-    text = ""
-    if made := info.get("made_from"):
-        text += f"\n\nMade from the dataset {made['name']} (content hash `{made['content_hash']}`)."
-    if chosen := info.get("selected"):
-        text += f" Its pictures were chosen by `{chosen['expression']}`."
-    if predicted := info.get("predicted"):
-        text += f" Attributes with a confidence were predicted by the network {predicted['network']}."
-    return text

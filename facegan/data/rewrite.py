@@ -14,8 +14,10 @@ from typing import Any
 
 import numpy as np
 
-from facegan.data.dataset import Dataset
-from facegan.data.finish import ShardCut, ShardWriter, card, decode, sheet, small
+from facegan.data.card import card, columns
+from facegan.data.dataset import SPLITS, Dataset
+from facegan.data.finish import ShardCut, ShardWriter, decode, sheet, small
+from facegan.data.schema import PLACES, Schema
 from facegan.data.summary import AttributeTally
 from facegan.data.where import parse_where
 from facegan.data.worker import Row
@@ -37,19 +39,20 @@ class _Plan:
     counts: Counter[str] = field(default_factory=Counter)
     sources: set[str] = field(default_factory=set)
     preview: list[np.ndarray] = field(default_factory=list)
+    places: set[str] = field(default_factory=set)
     content_hash: str = ""
     tally: AttributeTally = field(default_factory=AttributeTally)
 
 
 def rewrite(
     data: Dataset, out: str | Path, edit: Edit, names: tuple[str, ...], more: Callable[[], dict[str, Any]],
-    predicted: tuple[str, ...] = (), told: Told = lambda *_: None,
+    told: Told = lambda *_: None,
 ) -> Dataset:  # fmt: skip
     """Write ``out``: each row as ``edit(split, number, attributes, confidence)`` has it, or none for None.
 
-    ``names`` are the attributes of the result, ``predicted`` those with a confidence; ``more`` says, once all
-    rows have been seen, what else goes into dataset.json. Nothing is left behind by a failure; DatasetError
-    if no picture is left.
+    ``names`` are the attributes of the result; ``more`` says, once all rows have been seen, what else goes
+    into dataset.json: those that it calls ``predicted`` have a confidence. Nothing is left behind by a
+    failure; DatasetError if no picture is left.
     """
     out = Path(out)
     check_out(data, out)
@@ -61,8 +64,8 @@ def rewrite(
     temporary = (target if stays else target.parent) / temporary_name(target.name)
     try:
         (temporary / "data").mkdir(parents=True)
-        _write(data, plan, temporary / "data", names, predicted)
         info = _info(data, plan, names) | more()
+        _write(data, plan, temporary / "data", columns(info))
         sheet(temporary / "preview.jpg", np.stack(plan.preview))
         write_bytes(temporary / "README.md", card(target.name, info).encode(errors="replace"))
         write_bytes(temporary / "dataset.json", json.dumps(info, indent=1).encode())
@@ -107,6 +110,7 @@ def _info(data: Dataset, plan: _Plan, names: tuple[str, ...]) -> dict[str, Any]:
         "attributes": plan.tally.summary(names, data.class_names),
         "content_hash": plan.content_hash,
         "near_duplicates": near,
+        "places": [name for name in PLACES if name in plan.places],
         "made_from": {"name": data.path.resolve().name, "content_hash": data.content_hash, **origin},
     }  # fmt: skip
 
@@ -115,7 +119,7 @@ def _planned(data: Dataset, edit: Edit, told: Told) -> _Plan:
     plan = _Plan()
     contents = []
     total, done = sum(data.counts.values()), 0
-    for split in ("train", "val", "test"):
+    for split in SPLITS:
         content = hashlib.sha256()
         contents.append(content)
         if split not in data.counts:
@@ -138,6 +142,7 @@ def _planned(data: Dataset, edit: Edit, told: Told) -> _Plan:
             plan.counts[split] += 1
             plan.tally.add(found[0])
             plan.sources.add(row["source"])
+            plan.places.update(name for name in PLACES if row.get(name) is not None)
             if len(plan.preview) < 100:
                 plan.preview.append(small(picture))
     plan.content_hash = hashlib.sha256(b"".join(c.digest() for c in contents)).hexdigest()
@@ -151,11 +156,9 @@ def _picture(data: Dataset, split: str, png: bytes) -> np.ndarray:
         raise DatasetError(f"{data.path}: a picture of split '{split}' cannot be decoded") from None
 
 
-def _write(
-    data: Dataset, plan: _Plan, folder: Path, names: tuple[str, ...], predicted: tuple[str, ...]
-) -> None:
+def _write(data: Dataset, plan: _Plan, folder: Path, schema: Schema) -> None:
     for split, decisions in plan.rows.items():
-        writer = ShardWriter(folder, split, plan.cuts[split].shards, list(names), list(predicted))
+        writer = ShardWriter(folder, split, plan.cuts[split].shards, schema)
         with contextlib.closing(writer):
             for row, found in zip(data.rows(split), decisions, strict=True):
                 if found is None:
@@ -192,11 +195,10 @@ def select(
     """
     if not 0 <= min_confidence <= 1 or limit < 0:
         raise InputError("--min-confidence must be from 0 to 1, --limit 0 or more")
-    split = "" if split == "all" else split
-    if split and split not in data.counts:
-        raise InputError(
-            f"--split {split}: there is none in {data.path} (there are: {', '.join(data.counts)})"
-        )
+    try:
+        split = data.split(split) if split not in ("", "all") else ""
+    except DatasetError as error:
+        raise InputError(f"--split {split}: {error}") from None
     if not data.attribute_names:
         raise InputError(f"{data.path}: it has no attributes to choose by; 'facegan label' adds some")
     fits = parse_where(expression, data.attribute_names, "EXPRESSION", data.class_names, whole=True)
@@ -225,10 +227,9 @@ def select(
         now = {n: {**before["names"][n], **v} for n, v in confidence_by_name(sure).items()} if before else {}
         return {"selected": how} | ({"predicted": {**before, "names": now}} if before else {})
 
-    predicted = tuple(data.info.get("predicted", {}).get("names", {}))
     how = {"expression": expression, "min_confidence": min_confidence, "limit": limit, "split": split}
     try:
-        made = rewrite(data, out, edit, data.attribute_names, said, predicted, told)
+        made = rewrite(data, out, edit, data.attribute_names, said, told)
     except DatasetError as error:
         if "no picture is left" in str(error) and unknown:
             raise DatasetError(f"{error} (of {unknown} pictures it is unknown whether they fit)") from None

@@ -12,7 +12,7 @@ import numpy as np
 
 from facegan import __version__, arguments
 from facegan.data.dataset import Dataset
-from facegan.errors import DatasetError, InputError
+from facegan.errors import InputError
 from facegan.generator import Generator
 from facegan.metrics.features import FeatureTable
 from facegan.metrics.features import table as feature_table
@@ -76,11 +76,7 @@ def as_pictures(subject: Any) -> Pictures:
 def reference_split(data: Dataset, wanted: str = "") -> str:
     """``wanted``, or the first of test, val and train that has pictures."""
     if wanted:
-        if not data.counts.get(wanted):
-            raise DatasetError(
-                f"{data.path}: there is no split '{wanted}' (there are: {', '.join(data.counts)})"
-            )
-        return wanted
+        return data.split(wanted)
     return next((s for s in ("test", "val", "train") if data.counts.get(s, 0) >= FEWEST), "train")
 
 

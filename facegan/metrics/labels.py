@@ -13,9 +13,10 @@ from typing import Any
 
 import numpy as np
 
+from facegan.data.card import summary
 from facegan.data.crops import Crop
 from facegan.data.dataset import Dataset
-from facegan.data.finish import decode, summary
+from facegan.data.finish import decode
 from facegan.data.rewrite import Attributes, Confidence, Told, check_out, confidence_by_name, rewrite
 from facegan.data.where import plain
 from facegan.errors import DatasetError, InputError
@@ -79,7 +80,7 @@ def label_dataset(
         found = {**others, **confidence_by_name(sure)}
         return {"predicted": {"network": network, "min_confidence": min_confidence, "names": found}}
 
-    made = rewrite(data, out, edit, names, said, (*others, *called), told)
+    made = rewrite(data, out, edit, names, said, told)
     return made, Labelled(sum(data.counts.values()), confidence_by_name(sure))
 
 

@@ -77,7 +77,7 @@ def of_model(generator: Generator, name: str, count: int, truncation: float = 1.
 
 
 def of_dataset(data: Dataset, split: str) -> Pictures:
-    images = data.images(split)
+    split, images = data.split(split), data.images(split)
     key = f"{data.content_hash}/{split}"
     return Pictures(
         f"{data.path} ({split})", len(images), images.shape[1:], lambda rows: images[rows], key, data.cache

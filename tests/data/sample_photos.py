@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -48,3 +50,13 @@ def messy(at: Path) -> Path:
     (photos / "041.jpg").write_bytes(buffer.getvalue())  # nearly the same pixels
     (photos / "notes.txt").write_text("x")
     return photos
+
+
+def run_without_facegan(code: str, *argv: str) -> str:
+    """What ``code`` prints in a process that cannot import facegan."""
+    guard = "import sys; sys.modules['facegan'] = None\n"
+    done = subprocess.run(
+        [sys.executable, "-c", guard + code, *argv], capture_output=True, text=True, cwd="/", check=False
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout

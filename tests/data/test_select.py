@@ -166,7 +166,7 @@ def test_predictions_that_are_not_sure_are_unknown(at: Path, tmp_path: Path) -> 
         return {"Odd": attributes["Odd"]}, {"Odd": 0.6 + 0.1 * (number % 3)}
 
     sums = {"predicted": {"network": "n", "names": {"Odd": {"count": 12, "confidence": 0.7}}}}
-    made = rewrite(data, tmp_path / "p", edit, ("Odd",), lambda: sums, ("Odd",))
+    made = rewrite(data, tmp_path / "p", edit, ("Odd",), lambda: sums)
     row = next(made.rows("train"))
     assert row["confidence"] == {"Odd": pytest.approx(0.6)}
     done = select(made, "odd", tmp_path / "sure", min_confidence=0.75)
