@@ -290,7 +290,7 @@ def test_a_shard_with_other_columns_is_one_line(copy: Path) -> None:
 def test_what_is_not_there_is_one_line(copy: Path, tmp_path: Path) -> None:
     with pytest.raises(DatasetError, match="there is no such folder"):
         Dataset(tmp_path / "missing")
-    with pytest.raises(DatasetError, match="make one with 'facegan prepare .* --out DATASET'"):
+    with pytest.raises(DatasetError, match=r"make one with 'facegan prepare .* --out DATASET'"):
         Dataset(tmp_path)
     with pytest.raises(DatasetError, match=r"no split 'holdout' \(there are: train, val, test\)"):
         Dataset(copy).images("holdout")
