@@ -29,6 +29,10 @@ MOST_SEEDS = 100_000
 ANOTHER = "; give another picture, with --no-align if it shows no face"
 
 
+def _silent(text: str) -> None:
+    pass
+
+
 @dataclass(frozen=True)
 class Photo:
     """``image`` is uint8 ``H,W,C`` of the model's shape; ``seed`` that of a generated target."""
@@ -63,7 +67,7 @@ class Reader:
 
     def __init__(
         self, model: Generator, align: bool = True, face: int = 1, alpha: bool = True,
-        say: Callable[[str], None] = lambda _: None,
+        say: Callable[[str], None] = _silent,
     ) -> None:  # fmt: skip
         if face < 1:
             raise InputError(f"--face must be at least 1 (the largest), not {face}")
@@ -73,12 +77,30 @@ class Reader:
 
     def decoded(self, content: bytes, name: str, advice: str = "") -> Photo:
         """A file's content; InputError in one line where it is no picture (``advice`` ends it), or shows no
-        such face."""
+        such face. With ``advice``, it is told where a photo shows several faces."""
         try:
             image = read_image(content, name, alpha=self.alpha)
         except ImageError as error:
             raise InputError(f"{name}: not readable as a picture ({error.reason}){advice}") from None
-        return Photo(name, self.fitted(image, name))
+        photo = Photo(name, self.fitted(image, name))
+        if advice:
+            self._tell_others(image, name)
+        return photo
+
+    def _tell_others(self, image: np.ndarray, name: str) -> None:
+        """Say how another face is chosen, where a photo shows several and none was asked for."""
+        if self.detector is None or self.face != 1 or self.say is _silent:
+            return
+        if image.shape[-1] == 1:
+            image = image.repeat(3, axis=-1)
+        crop = self.crop
+        faces = [
+            face
+            for face in self.detector.detect(image)
+            if face.confidence >= crop.min_confidence and face.extent >= crop.min_face
+        ]
+        if len(faces) > 1:
+            self.say(f"{name}: {len(faces)} faces, of which the largest is taken; --face 2 is the next")
 
     def fitted(self, image: np.ndarray, name: str) -> np.ndarray:
         """uint8 ``h,w,C`` of any size to the model's shape."""
@@ -124,7 +146,7 @@ def _is_one(photos: Any) -> bool:
 
 def read_photos(
     sources: Sequence[str | Path | np.ndarray], model: Generator, align: bool = True, face: int = 1,
-    alpha: bool = True, say: Callable[[str], None] = lambda _: None,
+    alpha: bool = True, say: Callable[[str], None] = _silent,
 ) -> list[Photo]:  # fmt: skip
     """Photos in order. In a folder, what is no picture or shows no face is told and left out; of what is
     named singly it is an InputError. An array is a uint8 picture ``H,W,C``."""

@@ -76,7 +76,11 @@ class RunFolder(Silent):
                 shown = "; ".join(changed[:6]) + (
                     f"; and {len(changed) - 6} more" if len(changed) > 6 else ""
                 )
-                raise RunError(f"{self.path} holds a run with other settings ({shown}); choose another --out")
+                begin = f"; to begin there with what this run has learnt, add --init {self.path}"
+                raise RunError(
+                    f"{self.path} holds a run with other settings ({shown}); choose another --out"
+                    + begin * (old.get("family") == new.get("family"))  # another family's do not fit
+                )
         elif any(p.name != ".lock" and not fnmatch(p.name, ".*.tmp") for p in self.path.iterdir()):
             raise RunError(f"{self.path}: not empty and not a run folder; choose another --out")
         for folder in ("", "samples", "samples/pairs", "models", "checkpoints"):

@@ -152,7 +152,7 @@ def test_prepare_chooses_by_text_before_the_classes_are_known(tmp_path: Path, wh
 
 def test_what_no_picture_is_says_what_they_are(tmp_path: Path) -> None:
     folder, file = fairface(tmp_path)
-    with pytest.raises(InputError, match=r"none of 12 files fits --where \(race: White, Black, East Asian\)"):
+    with pytest.raises(InputError, match=r"none of 12 files fits --where \(race: Black, East Asian, White\)"):
         prepare(folder / "train", tmp_path / "ds", attributes=file, where="race == Martian", **OPTIONS)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 import sys
 from pathlib import Path
 
@@ -59,8 +60,12 @@ def test_a_photo_is_cut_as_prepare_cuts_it(aligned: Generator, shared: Path) -> 
 
 def test_which_of_several_faces(aligned: Generator, shared: Path) -> None:
     file = shared / "data" / "photos" / "group.jpg"
-    first, second = (read_photos([file], aligned, face=n)[0].image for n in (1, 2))
+    told: list[list[str]] = [[], []]
+    first, second = (read_photos([file], aligned, face=n, say=told[n - 1].append)[0].image for n in (1, 2))
     assert not np.array_equal(first, second)
+    ((line,), none) = told
+    assert re.fullmatch(rf"{file}: \d+ faces, of which the largest is taken; --face 2 is the next", line)
+    assert not none  # a face was asked for
     with pytest.raises(
         InputError, match=r"group\.jpg: --face 99, but only \d+ faces found; --no-align takes"
     ):

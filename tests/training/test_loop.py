@@ -21,6 +21,7 @@ from facegan.training.config import override
 from facegan.training.dryrun import dry_run
 from facegan.training.listeners import Silent
 from facegan.training.loop import train
+from facegan.training.runfolder import RunFolder
 
 SMALL = {
     "kimg": 0.064, "batch": 8, "grid_count": 4, "checkpoint_kimg": 0.016, "grid_kimg": 0.032,
@@ -156,8 +157,12 @@ def test_checkpoints_are_in_the_order_of_progress(tmp_path):
 
 
 def test_other_settings_are_named(finished, tiny_dataset):
-    with pytest.raises(RunError, match=r"batch: 8 -> 4; model\.generator\.lr"):
+    with pytest.raises(RunError, match=r"batch: 8 -> 4; model\.generator\.lr") as caught:
         train(tiny_dataset, "faces-tiny-32", finished, **{**SMALL, "batch": 4, "generator.lr": 0.5})
+    assert str(caught.value).endswith(f"what this run has learnt, add --init {finished}")
+    config = json.loads((finished / "config.json").read_text())
+    with pytest.raises(RunError, match=r"choose another --out$"):  # to another family its networks are no use
+        RunFolder(finished).begin({**config, "family": "vanilla"})
 
 
 @pytest.mark.parametrize(
