@@ -18,8 +18,8 @@ def main(model: str, expression: str, out: Path) -> None:
     generator = facegan.load(model)
     sheet = generator.latent.sample(range(100))  # the vectors of faces 1 to 100, shape 100,dim
     faces = generator.images(sheet)
-    scale = figures.fitting_scale(faces.shape[2], 64)
-    numbered = figures.labelled_grid(faces, [str(n) for n in range(1, 101)], columns=10, scale=scale)
+    large = figures.magnified(faces, columns=10)
+    numbered = figures.labelled_grid(large, [str(n) for n in range(1, 101)], columns=10)
     images.save_png(out / "numbered.png", numbered)
 
     terms = latent.parse_expression(expression)
@@ -31,7 +31,7 @@ def main(model: str, expression: str, out: Path) -> None:
         for term, average in zip(terms, generator.images(averages), strict=True)
     ]
     picture = generator.images(result[None])[0]
-    images.save_png(out / "arithmetic.png", figures.arithmetic_figure(rows, picture, scale))
+    images.save_png(out / "arithmetic.png", figures.arithmetic_figure(rows, picture))
 
     # The vector can be used again: facegan generate my_run --vectors result.npz
     latent.save_vectors(out / "result.npz", latent.Vectors(result[None], ("result",), generator.hash))

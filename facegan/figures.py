@@ -1,6 +1,7 @@
 """Labelled figures of small pictures: sheets, paths, and the arithmetic figure.
 
-Blocks are uint8 ``h,w,3``; pictures are enlarged by repeating pixels, so that each can be seen.
+Blocks are uint8 ``h,w,3``. Pictures are enlarged smoothly, so that a figure is about 1,024 px wide, or by
+repeating pixels where a scale is asked for.
 """
 
 from __future__ import annotations
@@ -13,17 +14,36 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from facegan.images import enlarge
+from facegan.images import enlarge, resize
 
 if TYPE_CHECKING:
     from PIL import ImageFont
 
 _INK, _PAPER = 30, 255
+WIDE, LARGEST = 1024, 512  # px: of a figure, and of one picture in it, where no scale is asked for
+NAMES = 110  # px: the column with the names of rows
 
 
-def fitting_scale(side: int, aim: int = 96) -> int:
-    """How often to repeat each pixel, so that a picture of ``side`` px is about ``aim`` px or larger."""
-    return max(1, math.ceil(aim / side))
+def magnified(
+    pictures: np.ndarray, columns: int = 1, scale: int = 0, wide: int = WIDE, pad: int = 4
+) -> np.ndarray:
+    """uint8 ``N,H,W,C`` for a figure with ``columns`` of them: each pixel repeated ``scale`` times.
+
+    With 0 they are enlarged smoothly, so that the figure is about ``wide`` px wide and a picture at most 512;
+    never made smaller.
+    """
+    if scale or not len(pictures):
+        return pictures.repeat(max(1, scale), axis=1).repeat(max(1, scale), axis=2)
+    height, width = pictures.shape[1:3]
+    side = max(1, min(LARGEST, (wide - pad) // max(1, columns) - pad))
+    factor = max(1.0, side / width)
+    size = (round(height * factor), round(width * factor))
+    return np.stack([resize(picture, size, "bicubic") for picture in pictures])
+
+
+def point_name(name: str) -> str:
+    """Of a face in a figure: ``seed 7`` for the name of a seed, which is its number alone."""
+    return f"seed {name}" if name.isdecimal() else name
 
 
 def colour(images: np.ndarray) -> np.ndarray:
@@ -83,10 +103,39 @@ def text_line(text: str, width: int, size: int = 12) -> np.ndarray:
     return np.asarray(picture)
 
 
-def tile(image: np.ndarray, label: str = "", scale: int = 1, size: int = 12) -> np.ndarray:
-    """One enlarged picture (uint8 ``H,W,C``) above its label."""
+def tile(image: np.ndarray, label: str = "", scale: int = 1, size: int = 0) -> np.ndarray:
+    """One enlarged picture (uint8 ``H,W,C``) above its label; ``size`` 0 fits the picture's width."""
     big = enlarge(colour(image), scale)
+    size = size or label_size(big.shape[1])
     return np.concatenate([big, text_line(label, big.shape[1], size)]) if label else big
+
+
+def label_size(width: int) -> int:
+    """The size of letters below a picture of ``width`` px."""
+    return min(18, max(12, width // 9))
+
+
+def table(
+    rows: Sequence[tuple[str, Sequence[np.ndarray]]], columns: Sequence[str] = (), pad: int = 4
+) -> np.ndarray:
+    """Rows of blocks of one size, with the name of each row left of it and those of columns above.
+
+    Line feeds separate the lines of a name. Where no row has a name, there is no room for them.
+    """
+    width = rows[0][1][0].shape[1]
+    named, size = any(name for name, _ in rows), label_size(width)
+    blocks: list[list[np.ndarray]] = []
+    if columns:
+        lines = max(name.count("\n") for name in columns) + 1
+        texts = [[*name.split("\n"), *[""] * lines][:lines] for name in columns]
+        heads = [np.concatenate([text_line(line, width, size) for line in text]) for text in texts]
+        blocks.append([np.full((1, NAMES, 3), _PAPER, np.uint8), *heads] if named else heads)
+    for name, cells in rows:
+        label = text_line(name, NAMES, size)
+        above = max(0, (cells[0].shape[0] - len(label)) // 2)
+        label = np.pad(label, ((above, 0), (0, 0), (0, 0)), constant_values=_PAPER)
+        blocks.append([label, *cells] if named else list(cells))
+    return join(blocks, pad)
 
 
 def labelled_grid(
@@ -126,26 +175,35 @@ class ArithmeticRow:
 
 
 def arithmetic_figure(
-    rows: Sequence[ArithmeticRow], result: np.ndarray, scale: int, most: int = 8
+    rows: Sequence[ArithmeticRow], result: np.ndarray, scale: int = 0, most: int = 8
 ) -> np.ndarray:
     """A row for each term (members, then their average), and the result below, twice as large.
 
-    Terms with more than ``most`` members show the first ones and say how many there are.
+    Terms with more than ``most`` members show the first ones and say how many there are. ``scale`` is that of
+    :func:`magnified`.
     """
-    h, w = rows[0].average.shape[0] * scale, rows[0].average.shape[1] * scale
     shown = max(min(len(row.members), most) for row in rows)
+
+    def large_enough(pictures: np.ndarray) -> np.ndarray:
+        return magnified(pictures, max(7, shown + 1), scale, WIDE - 20)
+
+    h, w = large_enough(rows[0].average[None]).shape[1:3]
     width = (shown + 1) * (w + 4) + 20
     blank = np.full((h, w, 3), _PAPER, np.uint8)
     gap = np.full((h, 16, 3), _PAPER, np.uint8)
     blocks: list[list[np.ndarray]] = []
     for row in rows:
-        members = [tile(m, label, scale) for m, label in zip(row.members[:most], row.labels, strict=False)]
+        some = large_enough(row.members[:most])
+        members = [tile(m, label) for m, label in zip(some, row.labels, strict=False)]
         count = len(row.members)
-        average = tile(row.average, "average" if count <= most else f"average of {count}", scale)
+        average = tile(
+            large_enough(row.average[None])[0], "average" if count <= most else f"average of {count}"
+        )
         title = f"\N{MINUS SIGN}{row.title[1:]}" if row.title.startswith("- ") else row.title
-        blocks += [[text_line(title, width - 4, 15)]]
+        blocks += [[text_line(title, width - 4, 17)]]
         blocks += [[*members, *[blank] * (shown - len(members)), gap, average]]
-    large = enlarge(colour(result), scale * 2)
+    twice = 2 * w if not scale else 0
+    large = colour(magnified(result[None], 1, 2 * scale, twice + 8)[0])
     side = max(0, (width - 4 - large.shape[1]) // 2)
     large = np.pad(large, ((0, 0), (side, side), (0, 0)), constant_values=_PAPER)
-    return join([*blocks, [text_line("result", width - 4, 15)], [large]])
+    return join([*blocks, [text_line("result", width - 4, 17)], [large]])

@@ -9,10 +9,12 @@ from facegan.figures import (
     ArithmeticRow,
     arithmetic_figure,
     colour,
-    fitting_scale,
     join,
     labelled_grid,
+    magnified,
+    point_name,
     spelled,
+    table,
     text_line,
     tile,
 )
@@ -39,10 +41,50 @@ def ink(block: np.ndarray) -> tuple[int, int, int, int]:
 
 
 @pytest.mark.parametrize(
-    ("side", "aim", "scale"), [(32, 96, 3), (64, 96, 2), (96, 96, 1), (80, 96, 2), (1024, 96, 1)]
+    ("size", "columns", "scale", "expected"),
+    [
+        ((64, 64), 10, 0, (98, 98)),
+        ((64, 64), 1, 0, (512, 512)),
+        ((64, 48), 2, 0, (675, 506)),
+        ((64, 64), 25, 0, (64, 64)),
+        ((64, 64), 10, 1, (64, 64)),
+        ((64, 48), 10, 3, (192, 144)),
+        ((600, 600), 1, 0, (600, 600)),
+    ],
 )
-def test_fitting_scale(side: int, aim: int, scale: int) -> None:
-    assert fitting_scale(side, aim) == scale
+def test_pictures_fill_a_figure_and_are_never_made_smaller(
+    size: tuple[int, int], columns: int, scale: int, expected: tuple[int, int]
+) -> None:
+    pictures = np.stack([plain(i, *size) for i in range(2)])
+    large = magnified(pictures, columns, scale)
+    assert large.shape == (2, *expected, 3) and large.dtype == np.uint8
+    assert (large == pictures[:, :1, :1]).all(), "one colour stays one"
+
+
+def test_enlarging_is_smooth_unless_a_scale_asks_for_pixels() -> None:
+    edge = np.zeros((1, 8, 8, 3), np.uint8)
+    edge[:, :, 4:] = 255
+    assert set(np.unique(magnified(edge, 1, 4))) == {0, 255}
+    assert len(np.unique(magnified(edge, 1, 0))) > 20
+
+
+def test_a_table_names_its_rows_and_columns() -> None:
+    rows = [(f"row {r}", [plain(3 * r + c) for c in range(3)]) for r in range(2)]
+    sheet, bare = table(rows, ["a", "b\nof two lines", "c"]), table([("", row) for _, row in rows])
+    found = [[places(sheet, picture) for picture in row] for _, row in rows]
+    for line in found:
+        y, x, h, _ = line[0]
+        assert (sheet[y : y + h, : x - 4].min(-1) < 128).any(), "the name, left of its row"
+        assert len({y for y, *_ in line}) == 1
+    for y, x, _, w in found[0]:
+        assert (sheet[:y, x : x + w].min(-1) < 128).any(), "the name, above its column"
+    assert [x for _, x, _, _ in found[0]] == [x for _, x, _, _ in found[1]]
+    assert bare.shape == (2 * 36 + 4, 3 * 36 + 4, 3) and bare.min() > 0
+
+
+@pytest.mark.parametrize(("name", "said"), [("7", "seed 7"), ("me", "me"), ("at 0.5", "at 0.5")])
+def test_seeds_are_called_so(name: str, said: str) -> None:
+    assert point_name(name) == said
 
 
 @pytest.mark.parametrize("width", [16, 32, 64, 96, 300])

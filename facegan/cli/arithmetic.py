@@ -79,7 +79,7 @@ def main(
         out: the labelled figure, a .png.
         result: where to save the result's vector; '' is beside the figure, as .npz.
         sheet: write the numbered sheet (100 faces, or as many as are needed) to this .png, too.
-        scale: repeat each pixel so often; 0 makes pictures at least 96 px.
+        scale: repeat each pixel so often; 0 enlarges smoothly, to a figure of about 1,024 px.
         labels: of a conditional model, such as smiling=1,male=0.
         device: cpu, cuda or mps.
     """
@@ -128,19 +128,18 @@ def main(
         terms, faces = _with_seeds(generator, terms, faces)
         rescale = generator.latent if norm == "prior" else None
     averages, total = evaluate(terms, faces.z, rescale)
-    big = scale or figures.fitting_scale(generator.image_shape[2])
     note = papers(generator.hash, truncation, expression=text, norm=norm)
     final = generator.images(total[None], truncation)[0]
     with writing("--out", out):
         rows = _rows(generator, terms, faces, averages, truncation)
-        images.save_png(out, figures.arithmetic_figure(rows, final, big), note)
-        images.save_png(picture, images.enlarge(final, 2 * big), note)
+        images.save_png(out, figures.arithmetic_figure(rows, final, scale), note)
+        images.save_png(picture, figures.magnified(final[None], 1, 2 * scale)[0], note)
     if sheet:
         with writing("--sheet", sheet):
             everyone = generator.images(faces.z[:MOST_DRAWN] if unnamed else shown, truncation)
             numbers = [str(i + 1) for i in range(len(everyone))]
-            small = figures.fitting_scale(everyone.shape[2], 64)
-            images.save_png(sheet, figures.labelled_grid(everyone, numbers, 10, small), note)
+            large = figures.magnified(everyone, 10)
+            images.save_png(sheet, figures.labelled_grid(large, numbers, 10), note)
     point = as_vectors(generator, total[None], ("result",)) if unnamed else Vectors(total[None], ("result",))
     save_vectors(target, Vectors(point.z, point.names, generator.hash, point.space))
     spelled = " ".join(t.title() for t in terms).removeprefix("+ ")

@@ -135,24 +135,21 @@ def table(found: Directions) -> str:
 
 
 def _draw(model: object, found: Directions, figure: str) -> None:
+    import numpy as np
+
     from facegan import figures, images
     from facegan.cli.options import writing
     from facegan.data.where import plain
     from facegan.latent.editing import target_points
 
     w = target_points(model, "seed:0").z  # type: ignore[arg-type]
-    rows = []
+    rows, steps = [], (-3, -1.5, 0, 1.5, 3)
     for name in found.names:
-        drawn = [model.images(found.move(w, {name: s}))[0] for s in (-3, -1.5, 0, 1.5, 3)]  # type: ignore
-        scale = figures.fitting_scale(drawn[0].shape[1], 64)
-        label = figures.text_line(plain(name), 150, 13)
-        pad = drawn[0].shape[0] * scale - len(label)
-        side = [(max(0, pad // 2), max(0, pad - pad // 2)), (0, 0), (0, 0)]
-        import numpy as np
-
-        rows.append([np.pad(label, side, constant_values=255), *(figures.tile(d, "", scale) for d in drawn)])
+        drawn = [model.images(found.move(w, {name: s}))[0] for s in steps]  # type: ignore
+        large = figures.magnified(np.stack(drawn), len(drawn), 0, figures.WIDE // 2)
+        rows.append((plain(name).replace("_", " "), list(figures.colour(large))))
     with writing("--figure", figure):
-        images.save_png(figure, figures.join(rows))
+        images.save_png(figure, figures.table(rows, [f"{s:+g}" if s else "seed 0" for s in steps]))
 
 
 def run(argv: list[str]) -> int:

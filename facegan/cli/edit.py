@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -59,7 +60,7 @@ def main(
             gradients of the bundled network. 'none' moves straight, which is quicker.
         align: of a photo: find the face and crop as the model's data were; --no-align takes it whole.
         face: which face of a photo, the largest being 1.
-        scale: repeat each pixel so often; 0 makes pictures at least 96 px.
+        scale: repeat each pixel so often; 0 enlarges smoothly, to a figure of about 1,024 px.
         labels: of a conditional model, such as smiling=1,male=0.
         device: cpu, cuda or mps.
     """
@@ -138,39 +139,30 @@ def save_all(out: str, done: Edited) -> None:
 
 
 def save_strip(out: str, done: Edited, steps: int, scale: int) -> None:
-    import numpy as np
-
     from facegan import figures, images
     from facegan.latent import save_vectors
 
-    big = scale or figures.fitting_scale(done.model.image_shape[2])
     text = papers(done.model.hash, 1.0, target=", ".join(done.names), edits=spelled(done))
     frames = [done.at(i / (steps - 1)) for i in range(steps)]
     with writing("--out", out):
-        images.save_png(out, strip(done, frames, big), text)
-        if len(done.names) == 1:
-            last = images.enlarge(frames[-1][0], 2 * big)
-        else:
-            last = images.grid(np.stack([images.enlarge(face, big) for face in frames[-1]]))
+        images.save_png(out, strip(done, frames, scale), text)
+        across = math.ceil(math.sqrt(len(done.names)))
+        last = figures.magnified(frames[-1], across, scale)
+        last = last[0] if len(last) == 1 else images.grid(last, across)
         images.save_png(beside(out, "-result.png"), last, text)
     save_vectors(beside(out, ".npz"), done.vectors)
 
 
 def strip(done: Edited, frames: list[np.ndarray], scale: int) -> np.ndarray:
-    """A row for each face, from the original to the edit, what each column is below."""
-    import numpy as np
-
+    """A row for each face, from the original to the edit, with its name; above, what each column is."""
     from facegan import figures
 
     shares = [i / (len(frames) - 1) for i in range(len(frames))]
-    captions = [["original"] + [""] * (len(done.strengths) - 1)]  # a line for each edit
-    captions += [spelled(done, share).split(", ") for share in shares[1:]]
-    rows = [
-        [figures.tile(frame[n], "", scale) for frame in frames] for n in range(len(done.names))
-    ]  # fmt: skip
-    width = rows[0][0].shape[1]
-    lines = [[figures.text_line(line, width) for line in column] for column in captions]
-    return figures.join([*rows, [np.concatenate(column) for column in lines]])
+    captions = ["original", *(spelled(done, share).replace(", ", "\n") for share in shares[1:])]
+    wide = figures.WIDE - figures.NAMES
+    large = [figures.colour(figures.magnified(frame, len(frames), scale, wide)) for frame in frames]
+    rows = [(figures.point_name(name), [frame[n] for frame in large]) for n, name in enumerate(done.names)]
+    return figures.table(rows, captions)
 
 
 def run(argv: list[str]) -> int:

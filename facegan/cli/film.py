@@ -66,7 +66,7 @@ def main(
         evenness: a figure (.png) of the steps beside those of plain lerp through the same points, also as a
             second network sees them that had no part in it.
         latents: save the vectors of all frames, before truncation, as .npz.
-        scale: repeat each pixel so often; 0 makes frames at least 256 px.
+        scale: repeat each pixel so often; 0 enlarges smoothly, to frames of at least 512 px.
         labels: of a conditional model, such as smiling=1,male=0; random draws each seed its own.
         device: cpu, cuda or mps.
     """
@@ -96,9 +96,9 @@ def main(
     )  # fmt: skip
     if latents:
         save_vectors(latents, _vectors(done, network.hash, route.space))
-    big = scale or figures.fitting_scale(network.image_shape[2], 256)
     with writing("--out", out):
-        frames = (images.enlarge(frame, big) for frame in _drawn(network, done.z, truncation))
+        drawn = _drawn(network, done.z, truncation)
+        frames = (figures.magnified(frame[None], 1, scale)[0] for frame in drawn)
         written = video.write_film(out, frames, fps)
     seen = f"as 8-bit pictures by {variation(done.seen):.1%}"
     print(f"{written} frames, {written / fps:.1f} s -> {out}; steps vary by {done.variation:.1%}, {seen}")

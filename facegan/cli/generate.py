@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -65,7 +66,8 @@ def main(
         out: a .png (one grid), a folder (single PNG files), or an .npz (uint8 N,H,W,C).
         latents: save the vectors, before truncation, as .npz; in w, which holds labels, with --labels random.
         columns: of the grid; 0 makes it about square.
-        scale: repeat each pixel so often, in PNG; 0 makes a grid's pictures at least 64 px, others 1.
+        scale: repeat each pixel so often, in PNG: 1 is the model's own pixels; 0 enlarges a grid smoothly to
+            about 1,024 px and leaves single files as they are.
         numbered: number the grid's pictures from 1, for choosing members of arithmetic.
         labels: of a conditional model, such as smiling=1,male=0; random draws them as in the training photos.
         device: cpu, cuda or mps.
@@ -204,11 +206,11 @@ def output_kind(out: str) -> str:
 def _grid(faces: np.ndarray, columns: int, scale: int, numbered: bool) -> np.ndarray:
     from facegan import figures, images
 
-    scale = scale or figures.fitting_scale(faces.shape[2], 64)
+    columns = columns or math.ceil(math.sqrt(len(faces)))
+    large = figures.magnified(faces, columns, scale)
     if numbered:
-        return figures.labelled_grid(faces, [str(i + 1) for i in range(len(faces))], columns or None, scale)
-    large = faces.repeat(scale, axis=1).repeat(scale, axis=2)
-    return images.grid(large, columns or None)
+        return figures.labelled_grid(large, [str(i + 1) for i in range(len(faces))], columns)
+    return images.grid(large, columns)
 
 
 def _folder(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -54,7 +53,7 @@ def main(
         truncation: below 1 draws towards the average face.
         out: the file: .png, .mp4, .gif or .webp.
         fps: frames a second of a film.
-        scale: repeat each pixel so often; 0 makes pictures at least 64 px, a film at least 256 px.
+        scale: repeat each pixel so often; 0 enlarges smoothly, to figures of about 1,024 px and films of 512.
         columns: of the figure; 0 is one row for each path (10 columns where one has over 24 pictures).
         captions: name the points below their pictures in a figure.
         labels: of a conditional model, such as smiling=1,male=0; random draws each seed its own.
@@ -81,9 +80,8 @@ def main(
     frames = [_frames(network, list(route.z), steps, path, loop, truncation) for route in routes]
     with writing("--out", out):
         if film:
-            across = math.ceil(math.sqrt(len(routes)))
-            big = scale or figures.fitting_scale(network.image_shape[2], max(64, 256 // across))
-            count = video.write_film(out, (images.enlarge(f, big) for f in _together(frames)), fps)
+            large = (figures.magnified(f[None], 1, scale)[0] for f in _together(frames))
+            count = video.write_film(out, large, fps)
             print(f"{count} frames, {count / fps:.1f} s -> {out}")
         else:
             sheet = _figure(out, frames, routes, steps, loop, scale, columns, captions)
@@ -149,15 +147,15 @@ def _figure(
     if each * len(routes) > MOST_IN_A_FIGURE:
         raise InputError(f"--out {out}: {each * len(routes)} pictures are too many for a figure; make a film")
     faces = np.stack([frame for route in frames for frame in route])
-    scale = scale or figures.fitting_scale(faces.shape[2], 64)
     columns = columns or (each if each <= 24 else 10)
+    faces = figures.magnified(faces, columns, scale)
     if not captions:
-        return images.grid(faces.repeat(scale, axis=1).repeat(scale, axis=2), columns)
+        return images.grid(faces, columns)
     names = [""] * len(faces)
     for row, route in enumerate(routes):
         for i, name in enumerate(route.names):
-            names[row * each + i * (steps - 1)] = name
-    return figures.labelled_grid(faces, names, columns, scale)
+            names[row * each + i * (steps - 1)] = figures.point_name(name)
+    return figures.labelled_grid(faces, names, columns)
 
 
 def run(argv: list[str]) -> int:

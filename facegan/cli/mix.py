@@ -44,10 +44,12 @@ def main(
         layers: which layers come from B: 0-3; '' is the first half.
         components: which components come from B instead: 0-9.
         out: the figure, a .png.
-        scale: repeat each pixel so often; 0 makes pictures at least 96 px.
+        scale: repeat each pixel so often; 0 enlarges smoothly, to a figure of about 1,024 px.
         labels: of a conditional model, such as smiling=1,male=0.
         device: cpu, cuda or mps.
     """
+    import numpy as np
+
     from facegan import figures, images
     from facegan.latent import save_vectors
     from facegan.latent.editing import as_vectors, target_kind, target_points
@@ -67,16 +69,27 @@ def main(
     if max(len(ours), len(theirs)) > MOST:
         raise InputError(f"a figure has {MOST} rows and columns at most, not {max(len(ours), len(theirs))}")
     what, mixed = mix_all(network, ours.z, theirs.z, layers, components)
-    big = scale or figures.fitting_scale(network.image_shape[2])
     pictures = network.images(mixed.flatten(0, 1))
-    rows = [[figures.tile(pictures[0] * 0 + 255, " ", big)]]
-    rows[0] += [figures.tile(p, n, big) for p, n in zip(network.images(theirs.z), theirs.names, strict=True)]
-    for i, (own, name) in enumerate(zip(network.images(ours.z), ours.names, strict=True)):
-        cells = pictures[i * len(theirs) : (i + 1) * len(theirs)]
-        rows.append([figures.tile(own, name, big), *(figures.tile(cell, " ", big) for cell in cells)])
+    drawn = np.concatenate([network.images(ours.z), network.images(theirs.z), pictures])
+    large = [
+        *map(
+            figures.colour,
+            figures.magnified(drawn, len(theirs) + 1, scale, figures.WIDE - figures.NAMES),
+        )
+    ]
+    own, other, cells = (
+        large[: len(ours)],
+        large[len(ours) : len(ours) + len(theirs)],
+        large[-len(pictures) :],
+    )
+    rows = [("", [np.full_like(own[0], 255), *other])]
+    for i, name in enumerate(ours.names):
+        part = cells[i * len(theirs) : (i + 1) * len(theirs)]
+        rows.append((figures.point_name(name), [own[i], *part]))
+    heads = [f"{what}\nof", *(f"\n{figures.point_name(name)}" for name in theirs.names)]
     text = papers(network.hash, 1.0, a=", ".join(ours.names), b=", ".join(theirs.names), mixed=what)
     with writing("--out", out):
-        images.save_png(out, figures.join(rows), text)
+        images.save_png(out, figures.table(rows, heads), text)
     names = [f"{x} x {y}" for x in ours.names for y in theirs.names]
     save_vectors(vectors, as_vectors(network, mixed.flatten(0, 1), names))
     print(f"{len(pictures)} mixed, {what} of B -> {out}, and the vectors in {vectors}")
@@ -86,12 +99,15 @@ def mix_all(
     network: Generator, a: torch.Tensor, b: torch.Tensor, layers: str, components: str
 ) -> tuple[str, torch.Tensor]:
     """What was taken, and w ``A,B,num_ws,w_dim`` of every pair."""
+    import torch
+
     from facegan.latent import parse_seeds, spell_seeds
     from facegan.latent.editing import mix, mix_components, parse_layers
 
     if layers and components:
         raise InputError("--layers and --components exclude each other")
-    ours, theirs = a[:, None], b[None]
+    ours, theirs = (v.flatten(0, 1) for v in torch.broadcast_tensors(a[:, None], b[None]))
+    pairs = (len(a), len(b))
     if layers and network.num_ws == 1:
         raise InputError(
             f"--layers {layers}: this model takes its vector in one place only; mix --components 0-9 instead"
@@ -100,9 +116,11 @@ def mix_all(
         chosen = parse_seeds(components or f"0-{max(0, network.w_dim // 8 - 1)}", "--components")
         if max(chosen) >= network.w_dim:
             raise InputError(f"--components {components}: this model has 0 to {network.w_dim - 1}")
-        return f"components {spell_seeds(chosen)}", mix_components(network, ours, theirs, chosen)
+        return f"components {spell_seeds(chosen)}", mix_components(network, ours, theirs, chosen).unflatten(
+            0, pairs
+        )
     chosen = parse_layers(layers or f"0-{max(0, network.num_ws // 2 - 1)}", network)
-    return f"layers {spell_seeds(chosen)}", mix(network, ours, theirs, chosen)
+    return f"layers {spell_seeds(chosen)}", mix(network, ours, theirs, chosen).unflatten(0, pairs)
 
 
 def run(argv: list[str]) -> int:

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from facegan import figures, images
+from facegan import figures
 from facegan.files import write_bytes
 from facegan.generator import Generator
 from facegan.inversion.api import COLUMNS, Inversion
@@ -26,6 +26,7 @@ from facegan.latent.points import Vectors
 PATH_PICTURES = 40  # 10 x 4, as in the tutorial
 MOST_IN_PAIRS = 100
 MOST_LINES = 8
+WIDE = 768  # px of a film
 
 
 def errors_csv(done: Inversion, more: Mapping[str, Sequence[float]] | None = None) -> bytes:
@@ -42,21 +43,22 @@ def errors_csv(done: Inversion, more: Mapping[str, Sequence[float]] | None = Non
 
 def pairs_figure(done: Inversion, tuned: dict[str, np.ndarray] | None = None) -> np.ndarray:
     """Photos beside what was found (and beside the tuned generator's picture), with their squared errors."""
-    scale = figures.fitting_scale(done.photos.shape[2], 128 if len(done) <= 8 else 64)
+    names, heads = done.names[:MOST_IN_PAIRS], ["photo", "found", *(["tuned"] if tuned else [])]
+    across = max(1, round(len(names) ** 0.5 * 0.6))
+
+    def tile(picture: np.ndarray, label: str) -> np.ndarray:
+        return figures.tile(figures.magnified(picture[None], max(3, across * len(heads)))[0], label)
+
     rows = []
-    for i, name in enumerate(done.names[:MOST_IN_PAIRS]):
-        row = [
-            figures.tile(done.photos[i], name, scale),
-            figures.tile(done.pictures[i], f"MSE {done.errors['mse'][i]:.4f}", scale),
-        ]
+    for i, name in enumerate(names):
+        row = [tile(done.photos[i], name), tile(done.pictures[i], f"MSE {done.errors['mse'][i]:.4f}")]
         if tuned:
             picture = tuned.get(name, done.pictures[i])
             error = np.square((picture.astype(float) - done.photos[i]) / 127.5).mean()
-            row.append(figures.tile(picture, f"tuned {error:.4f}", scale))
+            row.append(tile(picture, f"MSE {error:.4f}"))
         rows.append(row)
-    across = max(1, round(len(rows) ** 0.5 * 0.6))
     grouped = [[b for row in rows[i : i + across] for b in row] for i in range(0, len(rows), across)]
-    return figures.join(grouped)
+    return figures.table([("", group) for group in grouped], heads * min(across, len(rows)))
 
 
 def curve_figure(curves: np.ndarray, names: Sequence[str], title: str) -> bytes:
@@ -100,15 +102,14 @@ def path_pictures(model: Generator, done: Inversion, index: int) -> tuple[list[i
 def path_figure(steps: Sequence[int], pictures: np.ndarray) -> np.ndarray:
     """The tutorial's 10x4 figure: 40 pictures of the way, evenly spaced where there are more."""
     rows = np.linspace(0, len(steps) - 1, min(PATH_PICTURES, len(steps))).round().astype(int)
-    scale = figures.fitting_scale(pictures.shape[2], 64)
-    return figures.labelled_grid(pictures[rows], [str(steps[r]) for r in rows], 10, scale)
+    large = figures.magnified(pictures[rows], 10)
+    return figures.labelled_grid(large, [f"step {steps[r]}" for r in rows], 10)
 
 
 def film_frames(done: Inversion, index: int, pictures: np.ndarray, hold: int) -> Iterator[np.ndarray]:
     """The photo beside the pictures of the way, the last one for a while."""
-    scale = figures.fitting_scale(pictures.shape[2], 192)
     for picture in [*pictures, *[done.pictures[index]] * hold]:
-        yield images.enlarge(np.concatenate([done.photos[index], picture], 1), scale)
+        yield np.concatenate(figures.magnified(np.stack([done.photos[index], picture]), 2, 0, WIDE), 1)
 
 
 def compare_figure(done: dict[str, Inversion]) -> bytes:
@@ -125,7 +126,7 @@ def compare_figure(done: dict[str, Inversion]) -> bytes:
     ]
     for i, (title, picture, text) in enumerate(cells):
         axes = figure.add_subplot(grid[0, i])
-        axes.imshow(figures.colour(picture), interpolation="nearest")
+        axes.imshow(figures.colour(picture), interpolation="bicubic")
         axes.set_title(title, fontsize=10)
         axes.set_xlabel(text, fontsize=9)
         axes.set_xticks([])

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 
 from facegan import images
-from facegan.figures import colour, fitting_scale
+from facegan.figures import colour, magnified
 from facegan.generator import Generator
 from facegan.latent.film import Film, even_places, step_lengths, variation
 from facegan.latent.path import along
@@ -86,7 +86,7 @@ def figure(
     axes[-1].set_xlabel("seconds")
     for i, (z, name) in enumerate(((plain.z, "plain lerp"), (done.z, "this film"))):
         ax = sheet.add_subplot(grid[rows + i])
-        ax.imshow(_strip(model, z, truncation), interpolation="nearest")
+        ax.imshow(_strip(model, z, truncation), interpolation="bicubic")
         ax.set_title(f"{name}, at equal times", fontsize=9, loc="left")
         ax.set_axis_off()
     buffer = io.BytesIO()
@@ -97,5 +97,4 @@ def figure(
 def _strip(model: Generator, z: torch.Tensor, truncation: float) -> np.ndarray:
     rows = (np.arange(min(SHOWN, len(z))) * len(z)) // min(SHOWN, len(z))
     faces = colour(model.images(z[torch.from_numpy(rows)], truncation))
-    scale = fitting_scale(faces.shape[2], 64)
-    return images.grid(faces.repeat(scale, axis=1).repeat(scale, axis=2), len(faces), pad=2)
+    return images.grid(magnified(faces, len(faces), 0, 1400), len(faces), pad=2)

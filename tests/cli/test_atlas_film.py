@@ -82,7 +82,7 @@ def test_films(ending: str, model: str, capsys: pytest.CaptureFixture[str]) -> N
     out = capsys.readouterr().out
     assert out.startswith(f"20 frames, 2.0 s -> f{ending}; steps vary by ")
     pictures = frames_of(Path(f"f{ending}"))
-    assert len(pictures) == 20 and pictures[0].shape == (256, 256, 3)
+    assert len(pictures) == 20 and pictures[0].shape == (512, 512, 3)
     first = load(model).sample([3])[0].repeat(8, 0).repeat(8, 1)
     assert np.abs(pictures[0].astype(int) - first).mean() < 8
 

@@ -190,7 +190,7 @@ def test_films(kind: str, model: str, capsys: pytest.CaptureFixture[str]) -> Non
         return
     with av.open(f"film.{kind}") as film:
         pictures = [f.to_ndarray(format="rgb24") for f in film.decode(video=0)]
-    assert len(pictures) == 12 and pictures[0].shape == (256, 256, 3)
+    assert len(pictures) == 12 and pictures[0].shape == (512, 512, 3)
 
 
 def test_a_path_through_saved_vectors(model: str) -> None:
