@@ -41,11 +41,6 @@ def magnified(
     return np.stack([resize(picture, size, "bicubic") for picture in pictures])
 
 
-def point_name(name: str) -> str:
-    """Of a face in a figure: ``seed 7`` for the name of a seed, which is its number alone."""
-    return f"seed {name}" if name.isdecimal() else name
-
-
 def colour(images: np.ndarray) -> np.ndarray:
     """uint8 ``...,H,W,3`` from one or three channels."""
     return np.repeat(images, 3, -1) if images.shape[-1] == 1 else images

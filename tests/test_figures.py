@@ -12,7 +12,6 @@ from facegan.figures import (
     join,
     labelled_grid,
     magnified,
-    point_name,
     spelled,
     table,
     text_line,
@@ -80,11 +79,6 @@ def test_a_table_names_its_rows_and_columns() -> None:
         assert (sheet[:y, x : x + w].min(-1) < 128).any(), "the name, above its column"
     assert [x for _, x, _, _ in found[0]] == [x for _, x, _, _ in found[1]]
     assert bare.shape == (2 * 36 + 4, 3 * 36 + 4, 3) and bare.min() > 0
-
-
-@pytest.mark.parametrize(("name", "said"), [("7", "seed 7"), ("me", "me"), ("at 0.5", "at 0.5")])
-def test_seeds_are_called_so(name: str, said: str) -> None:
-    assert point_name(name) == said
 
 
 @pytest.mark.parametrize("width", [16, 32, 64, 96, 300])

@@ -161,7 +161,7 @@ def strip(done: Edited, frames: list[np.ndarray], scale: int) -> np.ndarray:
     captions = ["original", *(spelled(done, share).replace(", ", "\n") for share in shares[1:])]
     wide = figures.WIDE - figures.NAMES
     large = [figures.colour(figures.magnified(frame, len(frames), scale, wide)) for frame in frames]
-    rows = [(figures.point_name(name), [frame[n] for frame in large]) for n, name in enumerate(done.names)]
+    rows = [(name, [frame[n] for frame in large]) for n, name in enumerate(done.names)]
     return figures.table(rows, captions)
 
 

@@ -154,7 +154,7 @@ def _figure(
     names = [""] * len(faces)
     for row, route in enumerate(routes):
         for i, name in enumerate(route.names):
-            names[row * each + i * (steps - 1)] = figures.point_name(name)
+            names[row * each + i * (steps - 1)] = name
     return figures.labelled_grid(faces, names, columns)
 
 

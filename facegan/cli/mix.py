@@ -85,8 +85,8 @@ def main(
     rows = [("", [np.full_like(own[0], 255), *other])]
     for i, name in enumerate(ours.names):
         part = cells[i * len(theirs) : (i + 1) * len(theirs)]
-        rows.append((figures.point_name(name), [own[i], *part]))
-    heads = [f"{what}\nof", *(f"\n{figures.point_name(name)}" for name in theirs.names)]
+        rows.append((name, [own[i], *part]))
+    heads = [f"{what}\nof", *(f"\n{name}" for name in theirs.names)]
     text = papers(network.hash, 1.0, a=", ".join(ours.names), b=", ".join(theirs.names), mixed=what)
     with writing("--out", out):
         images.save_png(out, figures.table(rows, heads), text)
