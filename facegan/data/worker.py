@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from facegan.data import near
+from facegan.data import near, png
 from facegan.data.crops import Crop, apply_each, make_detector
 from facegan.data.items import AttributeValue, Item
 from facegan.data.overview import packed
@@ -112,7 +112,7 @@ def _rows(item: Item, split: str) -> tuple[list[Row], np.ndarray | None]:
         return [Row(item.source, item.name, digest, f"unreadable ({type(error).__name__})")], None
     rows = [
         Row(
-            item.source, item.name, digest, "", png_bytes(c.image),
+            item.source, item.name, digest, "", png.encode(c.image),
             hashlib.sha256(str(c.image.shape).encode() + c.image.tobytes()).digest(), *near.describe(c.image),
             None if c.face is None else [float(v) for v in c.face.box],
             None if c.face is None else [float(v) for point in c.face.landmarks for v in point],

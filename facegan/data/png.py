@@ -1,0 +1,53 @@
+"""PNG for many small pictures: several times faster than an encoder that tries every filter, and as small."""
+
+from __future__ import annotations
+
+import struct
+import zlib
+
+import numpy as np
+
+_GRAY, _RGB = 0, 2  # PNG's colour types
+_EVEN = 0.5  # share of pixels like their left neighbour from which on a picture counts as drawn
+
+
+def encode(image: np.ndarray) -> bytes:
+    """Lossless PNG of uint8 ``H,W,C`` (C = 1 or 3).
+
+    Drawings and digits repeat themselves: no filter, and zlib looks for repetitions. Photos do not: what is
+    left of a pixel once its neighbours have predicted it (Paeth) has short codes, and a search finds nothing.
+    """
+    h, w, channels = image.shape
+    rows = np.ascontiguousarray(image).reshape(h, w * channels)
+    even = (
+        w > 1 and np.count_nonzero(rows[:, channels:] == rows[:, :-channels]) > _EVEN * h * (w - 1) * channels
+    )
+    filtered = np.empty((h, 1 + w * channels), np.uint8)
+    if even:
+        filtered[:, 0], filtered[:, 1:] = 0, rows
+    else:
+        filtered[:, 0] = 4
+        np.subtract(rows, _paeth(rows, channels), out=filtered[:, 1:])
+    strategy = zlib.Z_DEFAULT_STRATEGY if even else zlib.Z_RLE
+    packer = zlib.compressobj(6, zlib.DEFLATED, zlib.MAX_WBITS, zlib.DEF_MEM_LEVEL, strategy)
+    header = struct.pack(">IIBBBBB", w, h, 8, _GRAY if channels == 1 else _RGB, 0, 0, 0)
+    data = packer.compress(filtered) + packer.flush()
+    return b"\x89PNG\r\n\x1a\n" + _chunk(b"IHDR", header) + _chunk(b"IDAT", data) + _chunk(b"IEND", b"")
+
+
+def _paeth(rows: np.ndarray, channels: int) -> np.ndarray:
+    """Of left, upper and upper left neighbour (0 outside) the one nearest to left + upper - upper left; of
+    equals the first."""
+    framed = np.zeros((rows.shape[0] + 1, rows.shape[1] + channels), np.int16)
+    framed[1:, channels:] = rows
+    left, upper, corner = framed[1:, :-channels], framed[:-1, channels:], framed[:-1, :-channels]
+    by_left, by_upper = upper - corner, left - corner  # left + upper - corner, less left and less upper
+    by_corner = np.abs(by_left + by_upper)
+    by_left, by_upper = np.abs(by_left), np.abs(by_upper)
+    second = np.where(by_upper <= by_corner, upper, corner)
+    nearest = np.where((by_left <= by_upper) & (by_left <= by_corner), left, second)
+    return nearest.astype(np.uint8)
+
+
+def _chunk(kind: bytes, data: bytes) -> bytes:
+    return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
