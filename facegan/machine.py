@@ -158,7 +158,7 @@ def _busy() -> float | None:
 # How long threads that wait for each other keep their core: long enough for the gaps between the steps of an
 # update, and far less than a turn of another program. By default the libraries spin for about 5 ms (GNU) or
 # 200 ms (LLVM, Intel); where another program holds one of the cores, every step then takes a turn of its.
-WAITING = {"GOMP_SPINCOUNT": "20000", "KMP_BLOCKTIME": "1"}  # turns of a loop; ms
+WAITING = {"GOMP_SPINCOUNT": "30000", "KMP_BLOCKTIME": "1"}  # turns of a loop; ms
 _counted = ""  # what OMP_NUM_THREADS was set to here
 
 
