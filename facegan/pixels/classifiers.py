@@ -34,6 +34,12 @@ class _Enough(Exception):
     """Every wanted activation is there; the rest of the forward pass is not needed."""
 
 
+def _other_numbers(module: nn.Module) -> str:
+    """The kind of weights, where they are not float32, as pictures are; else nothing."""
+    kinds = {p.dtype for p in module.parameters() if p.is_floating_point()} - {torch.float32}
+    return ", ".join(sorted(str(kind).removeprefix("torch.") for kind in kinds))
+
+
 class Classifier:
     """A network that is only looked at: evaluation mode, no gradient of its weights.
 
@@ -56,6 +62,11 @@ class Classifier:
         self.faces = faces
         self.name, self.input_size, self.crop, self.batch = name, input_size, crop, batch
         self.device = torch.device(device)
+        if "float16" in (kinds := _other_numbers(module)).split(", ") and self.device.type == "cpu":
+            raise InputError(
+                f"{name}: its weights are {kinds}, with which a processor takes 16 to 200 times as long; "
+                "give it in float32 (module.float())"
+            )
         self.module = module.to(self.device).requires_grad_(False)
         for part in module.modules():
             if isinstance(getattr(part, "inplace", None), bool):
@@ -177,6 +188,11 @@ class Classifier:
                 )
         except RuntimeError as error:
             reason = str(error).splitlines()[0]
+            if kinds := _other_numbers(self.module):
+                raise InputError(
+                    f"{self.name}: its weights are {kinds}, pictures are float32 ({reason}); "
+                    "give it in float32 (module.float())"
+                ) from None
             raise InputError(
                 f"{self.name}: it does not take pictures of {self.input_size} px ({reason})"
             ) from None

@@ -322,3 +322,18 @@ def test_wrong_flags(source: Path, tmp_path: Path) -> None:
     ):
         with pytest.raises(InputError, match=message):
             load_classifier(spec, **options)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("dtype", "message"),
+    [
+        (torch.float16, r"weights are float16, with which a processor takes 16 to 200 times.*give it in float32"),
+        (torch.bfloat16, r"weights are bfloat16, pictures are float32 .*; give it in float32"),
+        (torch.float64, r"weights are float64, pictures are float32 .*; give it in float32"),
+    ],
+)
+def test_other_numbers_than_float32_are_one_line(dtype: torch.dtype, message: str) -> None:
+    network = nn.Sequential(nn.Conv2d(3, 4, 3), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(4, 5))
+    with pytest.raises(InputError, match=message) as caught:
+        Classifier("mine", network.to(dtype), (16, 16), (0.5,) * 3, (0.2,) * 3)
+    assert "\n" not in str(caught.value)
