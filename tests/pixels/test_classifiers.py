@@ -327,7 +327,7 @@ def test_wrong_flags(source: Path, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("dtype", "message"),
     [
-        (torch.float16, r"weights are float16, with which a processor takes 16 to 200 times.*give it in float32"),
+        (torch.float16, r"weights are float16, with which a .* takes 16 to 200 times .*; give it in float32"),
         (torch.bfloat16, r"weights are bfloat16, pictures are float32 .*; give it in float32"),
         (torch.float64, r"weights are float64, pictures are float32 .*; give it in float32"),
     ],
