@@ -83,6 +83,7 @@ class Beside:
         self.source, self.read, self.reading = source, read, reading
         self.tables: list[tuple[str, AttributeTable]] = []
         self.used: set[str] = set()
+        self.noted: set[str] = set()
         self.side: dict[str, list[str]] = {}
         self.side_names: dict[str, None] = {}
         folders, labelled = Folders(), False
@@ -118,7 +119,9 @@ class Beside:
             self._note(note)
 
     def _note(self, text: str) -> None:
-        if text:
+        """Note something of this source, once."""
+        if text and text not in self.noted:
+            self.noted.add(text)
             self.reading.notes.add(f"{self.source}: {text}")
 
     def takes(self, name: str) -> bool:

@@ -95,8 +95,8 @@ def folder_labels(folders: Folders, splits: FolderSplits, reading: Reading) -> F
     shared = common_part(rest.values())
     shared = next((i for i, name in enumerate(some[:shared]) if partition(name)), shared)
     rest = {folder: parts[shared:] for folder, parts in rest.items()}
-    flat = {s for s in map(splits.split, rest) if not any(p for f, p in rest.items() if splits.split(f) == s)}
-    inside = {f: parts for f, parts in rest.items() if splits.split(f) not in flat}
+    nested = {splits.group(folder) for folder, parts in rest.items() if parts}
+    inside = {folder: parts for folder, parts in rest.items() if splits.group(folder) in nested}
     if not inside:
         return FolderLabels()
     depths = {len(parts) for parts in inside.values()}

@@ -28,10 +28,15 @@ class Notes:
         """What was counted, then the lines in the order in which they first came, with ``(N times)`` where
         they repeat."""
         counted = [
-            f"{what}: " + ", ".join(f"{value} {n:,}" for value, n in tally.most_common())
+            f"{what}: " + ", ".join(f"{value} {tally[value]:,}" for value in sorted(tally, key=_order))
             for what, tally in self._tallies.items()
         ]
         return counted + [line if n == 1 else f"{line} ({n:,} times)" for line, n in self._lines.items()]
+
+
+def _order(value: str) -> tuple[int, str]:
+    known = ("train", "val", "test")
+    return known.index(value) if value in known else len(known), value
 
 
 @dataclass(frozen=True)

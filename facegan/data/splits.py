@@ -94,10 +94,15 @@ class FolderSplits:
         return self.names.get(folder[self.level]) if 0 <= self.level < len(folder) else None
 
     def rest(self, folder: Folder) -> Folder:
-        """The path without what names the split."""
-        if self.split(folder) is None:
+        """The path without what names the split, or what stands in its place."""
+        if not 0 <= self.level < len(folder):
             return folder
         return folder[: self.level] + folder[self.level + 1 + self.repeated :]
+
+    def group(self, folder: Folder) -> str:
+        """The pictures that belong together: of one split, or of one folder beside those of the splits."""
+        beside = folder[self.level] if 0 <= self.level < len(folder) else ""
+        return self.split(folder) or f"/{beside}"
 
 
 def folder_splits(folders: Counter[Folder]) -> FolderSplits:

@@ -126,6 +126,10 @@ LAYOUTS: dict[str, tuple[list[str], dict[str, tuple[str | None, Any]]]] = {
         each("train/a", "train/b", "test"),
         {"train/b/0.jpg": ("train", 1), "test/0.jpg": ("test", None)},
     ),
+    "a folder beside the splits": (
+        [*each("train/a", "train/b", "test/a", "test/b"), "unknown/0.jpg"],
+        {"test/b/0.jpg": ("test", 1), "unknown/0.jpg": (None, None)},
+    ),
     "only test": (each("pack/test"), {"pack/test/0.jpg": ("test", None)}),
     "one folder": (each("cats"), {"cats/0.jpg": (None, None)}),
     "several depths": ([*each("cats", "dogs"), "x.jpg"], {"cats/0.jpg": (None, None), "x.jpg": (None, None)}),
@@ -353,7 +357,7 @@ def test_what_is_held_out_stays_so_and_the_summary_says_it(tmp_path: Path) -> No
     source = as_folder(tmp_path, {name: png_bytes(smooth(i)) for i, name in enumerate(names)})
     made = prepare(source, tmp_path / "ds", **OPTIONS)
     assert made.counts == {"train": 20, "val": 3, "test": 3}
-    assert "splits from folders: train 20, test 3, val 3" in made.info["notes"]
+    assert "splits from folders: train 20, val 3, test 3" in made.info["notes"]
     made = prepare(source, tmp_path / "ds2", split="test=0.4", **OPTIONS)
     assert made.counts["val"] == 3 and 3 < made.counts["test"] < 20
     assert {s.split("/")[-2] for s in made.sources("train")} == {"train"}
