@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -27,6 +29,7 @@ MAX_TABLE_BYTES = 2**27  # of a file that describes many pictures
 MAX_SIDE_BYTES = 2**20  # of one that describes a single picture
 MAX_KEYS = 256  # attributes that single files may bring
 SIDE_SUFFIXES = (".cls", ".json", ".txt")
+_ARCHIVES = re.compile(r"\.(zip|tar|tgz|tbz2?|txz|tar\.\w{2,4})$", re.I)
 _SAMPLE = 32  # files of single pictures that are looked at beforehand, for the names of their attributes
 _WIDEST = 64  # numbers a picture, where they are no classes
 
@@ -87,6 +90,7 @@ class Beside:
         self.side: dict[str, list[str]] = {}
         self.side_names: dict[str, None] = {}
         folders, labelled = Folders(), False
+        archives: Counter[Folder] = Counter()  # stand for folders, as in train.zip and test.zip
         listed: list[str] = []
         known: set[str] = set()
         side: list[str] = []
@@ -103,6 +107,8 @@ class Beside:
                 folders.add(folder_of(name), stem)
                 known |= {stem, key_of(name)}
                 listed.append(name)
+            elif _ARCHIVES.search(name):
+                archives[(*folder_of(name), name.rpartition("/")[2])] += 1
         for name in sorted(found):
             labelled |= self._table(name, listed)
         for name in side:
@@ -111,7 +117,7 @@ class Beside:
                 self.used.add(name)
         for name in sorted(n for names in list(self.side.values())[:_SAMPLE] for n in names):
             self._keys(self._side(name))
-        self.splits: FolderSplits = folder_splits(folders.counts)
+        self.splits: FolderSplits = folder_splits(folders.counts + archives)
         self.labels = FolderLabels()
         if not labelled:
             self.labels = folder_labels(folders, self.splits, reading)

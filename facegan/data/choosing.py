@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import fnmatch
+import itertools
+import re
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -12,13 +14,17 @@ from facegan.data.attribute_columns import as_sorted
 from facegan.data.attributes import Splitter, read_attributes
 from facegan.data.finish import NothingLeft
 from facegan.data.items import AttributeValue, Item
-from facegan.data.reading import Reading
+from facegan.data.reading import Notes, Reading
 from facegan.data.sources import open_source
 from facegan.data.splits import source_splits
 from facegan.data.where import Predicate, parse_where, plain
+from facegan.kinds import NO_IMAGE
 
 if TYPE_CHECKING:
     from facegan.data.prepare import PrepareConfig
+
+
+_MOST_ADVISED = 3  # tables of which the summary speaks
 
 
 class Chooser:
@@ -29,7 +35,7 @@ class Chooser:
         self.table = read_attributes(config.attributes) if config.attributes else None
         self.splitter = Splitter(config.split)
         self.predicates: dict[tuple[str, ...], Predicate] = {}
-        self.seen = self.chosen = 0
+        self.seen = self.chosen = self.advised = 0
         self.values: dict[str, dict[str, None]] = {}  # the first ones, of attributes in --where
         self.reading = Reading(config.value_range, config.image_column, config.follow_links)
         self.own_files = {Path(f).resolve() for f in (config.attributes, config.split) if f}
@@ -59,6 +65,18 @@ class Chooser:
                 known = isinstance(value, int) and 0 <= value < len(names)
                 held[names[value] if known else str(value)] = None  # type: ignore[index]
 
+    def _advise(self, item: Item) -> None:
+        """Say of a table that lies beside the pictures which option reads it."""
+        words = set(re.findall(r"[a-z]+", item.name.rpartition("/")[2].lower()))
+        option = "--split" if words & {"partition", "partitions", "split", "splits"} else "--attributes"
+        text = "txt" in words and words & {"attr", "attributes", "labels", "list", "partition", "split"}
+        known = self.splitter.table if option == "--split" else self.table
+        if known or self.advised == _MOST_ADVISED or not (text or words & {"csv", "tsv"}):
+            return
+        self.advised += 1
+        way = f"unpacked, {option} FILE" if "!" in item.source else f"{option} {item.source}"
+        self.reading.notes.add(f"{item.name} beside the pictures was not read; {way} reads it")
+
     def conclude(self) -> None:
         """Note what was found in the files beside the pictures; NothingLeft if they name none of these."""
         for file, found in ((self.config.split, self.splitter), (self.config.attributes, self.table)):
@@ -77,8 +95,10 @@ class Chooser:
             or fnmatch.fnmatch(item.name.rsplit("/", 1)[-1], self.config.include)
         ):
             return None
-        if item.reject == "not an image file" and Path(item.source).resolve() in self.own_files:
-            return None
+        if item.reject == NO_IMAGE:
+            if Path(item.source).resolve() in self.own_files:
+                return None
+            self._advise(item)
         digest, attributes, own = item.digest(), item.attributes, item.split
         if self.table and not item.reject:
             values, said = self.table.use(item.name, item.source, digest)
@@ -97,12 +117,33 @@ class Chooser:
         return item, split
 
 
-def items(config: PrepareConfig, choose: Chooser) -> Iterator[tuple[Item, str]]:
-    """The wanted items of all sources in order, each with its split."""
+def begun(config: PrepareConfig, choose: Chooser) -> Iterator[Item]:
+    """The items of the first source. All sources are opened once, so that one that is missing or of which
+    --where asks what is not there is told before anything is written."""
+    first: Iterator[Item] = iter(())
+    for number, text in enumerate(config.sources):
+        probe = Chooser(config)
+        if not number:
+            probe.reading = replace(choose.reading, notes=Notes())
+        source = open_source(text, probe.reading if number else choose.reading)
+        one = list(itertools.islice(source, 1))
+        for item in one:
+            probe(item)
+        if not number:
+            first = itertools.chain(one, source)
+    return first
+
+
+def items(
+    config: PrepareConfig, choose: Chooser, first: Iterator[Item] | None = None
+) -> Iterator[tuple[Item, str]]:
+    """The wanted items of all sources in order, each with its split; ``first`` are those of the first one,
+    where it has been opened."""
     count = 0
     named = source_splits(config.sources)
-    for text in config.sources:
-        for item in open_source(text, choose.reading):
+    for number, text in enumerate(config.sources):
+        source = first if first is not None and not number else open_source(text, choose.reading)
+        for item in source:
             if text in named and item.split is None:
                 item = replace(item, split=named[text], split_from="names of sources")
             chosen = choose(item)

@@ -232,6 +232,8 @@ def finish(
         )
     for line in (*note_lines(verdicts.rules), *verdicts.overview.lines()):
         reading.notes.add(line)
+    if not verdicts.counts["train"]:
+        reading.notes.add("no picture is for training: all are held out by their source, or by --split")
     splits = [s for s in SPLITS if verdicts.counts[s]]
     folder = out / "data"
     folder.mkdir(exist_ok=True)

@@ -24,13 +24,13 @@ from pathlib import Path
 from typing import Any
 
 from facegan import arguments
-from facegan.data.choosing import Chooser, items
+from facegan.data.choosing import Chooser, begun, items
 from facegan.data.chunks import ChunkStore, locked
 from facegan.data.crops import CROPS, PRESETS, Crop, describe
 from facegan.data.dataset import Dataset
 from facegan.data.finish import NothingLeft, finish
 from facegan.data.items import Item
-from facegan.data.sources import estimate, fingerprint, open_source
+from facegan.data.sources import estimate, fingerprint
 from facegan.data.worker import start, work
 from facegan.errors import InputError
 from facegan.images import RESAMPLE
@@ -182,11 +182,8 @@ def run(config: PrepareConfig, out: Path, workers: int, on_progress: Callable[[P
     plan = config.plan()
     if (out / "dataset.json").exists():
         return _existing(out, config, plan)
-    probe = Chooser(config)
-    for text in config.sources:  # a missing source is told before anything is written
-        if (first := next(open_source(text, probe.reading), None)) is not None:
-            probe(first)
     choose = Chooser(config)
+    first = begun(config, choose)
     work_dir = out / ".work"
     try:
         existed = out.is_dir()
@@ -195,7 +192,7 @@ def run(config: PrepareConfig, out: Path, workers: int, on_progress: Callable[[P
             raise InputError(f"{out}: not empty and not a dataset; choose another --out")
         with locked(work_dir):
             store = ChunkStore(work_dir, {**plan, "geometry": describe(config.crop)})
-            _read(config, choose, store, workers, on_progress)
+            _read(config, choose, store, workers, on_progress, first)
             try:
                 choose.conclude()
                 dataset = finish(
@@ -334,6 +331,7 @@ def _read(
     store: ChunkStore,
     workers: int,
     on_progress: Callable[[Progress], None],
+    first: Iterator[Item] | None = None,
 ) -> None:
     """Stage one. A few chunks are under way at once; they are stored in order."""
     begin = time.monotonic()
@@ -357,7 +355,7 @@ def _read(
     count = before = 0
     with _pool(config, workers) as pool:
         try:
-            for index, chunk in enumerate(_chunks(items(config, choose))):
+            for index, chunk in enumerate(_chunks(items(config, choose, first))):
                 count, digest = index + 1, _digest(chunk)
                 future = None
                 if not store.has(index, digest):

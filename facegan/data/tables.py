@@ -7,13 +7,15 @@ import math
 import re
 import zipfile
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from facegan.data.archives import unpacked
-from facegan.data.items import MAX_RATIO, AttributeValue, Item, capped
+from facegan.data.cells import scalar
+from facegan.data.items import MAX_RATIO, Item, capped
 from facegan.data.reading import Reading
 from facegan.data.splits import name_words, split_named
 from facegan.errors import ImageError, InputError, first_line
@@ -50,7 +52,13 @@ def _meaning(what: str, values: np.ndarray, reading: Reading) -> Meaning:
 
 
 def _items(
-    path: Path, part: str, values: np.ndarray, meaning: Meaning, labels: np.ndarray | None, split: str | None
+    path: Path,
+    part: str,
+    values: np.ndarray,
+    meaning: Meaning,
+    labels: np.ndarray | None,
+    split: str | None,
+    split_from: str = "file names",
 ) -> Iterator[Item]:
     """An item for each picture of ``N,H,W,C``; ``part`` names the array where the file holds several.
 
@@ -58,11 +66,12 @@ def _items(
     """
     own = meaning if len(values) == 1 and meaning.kind != "uint8" else None
     for i, image in enumerate(values):
-        attributes: dict[str, AttributeValue] = {} if labels is None else {"label": labels[i].item()}
+        attributes = {} if labels is None else {"label": scalar(labels[i].item())}
         where = f"{path.name}/{part}{i:06d}", f"{path}!{part}{i}"
         try:
             pixels = meaning.levels(image)
-            yield Item(*where, pixels=pixels, attributes=attributes, split=split, meaning=own)
+            item = Item(*where, pixels=pixels, attributes=attributes, split=split, meaning=own)
+            yield replace(item, split_from=split_from if split else "")
         except ImageError as error:
             yield Item(*where, reject=error.reason, attributes=attributes, split=split)
 
@@ -161,7 +170,7 @@ class _Npz:
 
     def _labels_of(self, pictures: str) -> str | None:
         count = (self.shapes[pictures] or (0,))[0]
-        fits = [n for n, shape in self.shapes.items() if shape in ((count,), (count, 1)) and n != pictures]
+        fits = [n for n, s in self.shapes.items() if s[:1] == (count,) and len(s) < 3 and n != pictures]
         split = self.splits.get(pictures)
         return next((n for n in fits if set(_words(n)) & _LABELS and split_named(_words(n)) == split), None)
 
@@ -210,12 +219,24 @@ def from_npz(path: Path, reading: Reading) -> Iterator[Item]:
             own = meaning_of(values, f"{path}: array '{name}'", reading.value_range or str(meaning.range))
         part = f"{name}/" if len(arrays) > 1 else ""
         reading.notes.add(f"{path.name}{f' {name}' if part else ''}: {own.note()}")
-        yield from _items(path, part, values, own, _usable(labels[name]), npz.splits.get(name))
+        found = _usable(labels[name])
+        if found is None and labels[name] is not None:
+            reading.notes.add(f"{path.name}: array '{npz.labels[name]}' left out: not one label a picture")
+        yield from _items(path, part, values, own, found, npz.splits.get(name), "names of arrays")
     for name in npz.others:
         shape = ",".join(map(str, npz.shapes[name]))
         reading.notes.add(f"{path.name}: array '{name}' ({shape or 'no numbers'}) left out")
 
 
 def _usable(labels: np.ndarray | None) -> np.ndarray | None:
-    """Labels as one class or word a picture; None for other things of the name."""
-    return labels.reshape(-1) if labels is not None and labels.dtype.kind in "biuU" else None
+    """Labels as one class, word or number a picture, also from vectors of one 1 and zeros; else None."""
+    if labels is None or labels.dtype.kind not in "biufUS":
+        return None
+    if labels.ndim == 2 and labels.shape[1] > 1:
+        one_hot = labels.dtype.kind in "biuf" and (np.sort(labels, 1)[:, -2:] == (0, 1)).all()
+        return labels.argmax(1) if one_hot and (labels.sum(1) == 1).all() else None
+    return (
+        np.char.decode(labels.reshape(-1), "utf-8", "replace")
+        if labels.dtype.kind == "S"
+        else labels.reshape(-1)
+    )

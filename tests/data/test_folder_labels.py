@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from sample_photos import OPTIONS, smooth
 
@@ -363,3 +364,105 @@ def test_what_is_held_out_stays_so_and_the_summary_says_it(tmp_path: Path) -> No
     assert {s.split("/")[-2] for s in made.sources("train")} == {"train"}
     made = prepare([source / "train", source / "test"], tmp_path / "ds3", **OPTIONS)
     assert made.counts == {"train": 20, "test": 3}
+
+
+def pngs(*names: str) -> dict[str, bytes]:
+    return {name: png_bytes(smooth(i)) for i, name in enumerate(names)}
+
+
+def packed(files: dict[str, bytes]) -> bytes:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        for name, data in files.items():
+            archive.writestr(name, data)
+    return buffer.getvalue()
+
+
+def test_archives_of_one_folder_are_its_splits(tmp_path: Path) -> None:
+    """train.zip and test.zip as Kaggle gives them, and shards of WebDataset."""
+    for k, split in enumerate(("train", "test")):
+        content = {f"{split}/{i}.png": png_bytes(smooth(10 * k + i)) for i in range(3)}
+        as_folder(tmp_path, {f"{split}.zip": packed(content)})
+    items = list(open_source(str(tmp_path / "src")))
+    assert [item.split for item in items] == ["test"] * 3 + ["train"] * 3
+    shard = SOURCES["tar"](tmp_path, {"0.png": png_bytes(smooth(1)), "0.cls": b"4"})
+    found = list(open_source(str(shard.rename(tmp_path / "faces-val-0007.tar"))))
+    assert [(i.split, i.split_from, i.attributes) for i in found] == [
+        ("val", "names of shards", {"label": "4"})
+    ]
+
+
+def test_fairface_as_it_is_given(tmp_path: Path) -> None:
+    """Splits by folders; the tables beside them are named with the option that reads them."""
+    header = "file,age,gender\n"
+    files = pngs("train/1.png", "train/2.png", "val/1.png")
+    files |= {"fairface_label_train.csv": (header + "train/1.jpg,20-29,Male\n").encode()}
+    source = as_folder(tmp_path, files)
+    made = prepare(source, tmp_path / "ds", **OPTIONS)
+    assert made.counts == {"train": 2, "val": 1}
+    label = "fairface_label_train.csv beside the pictures was not read; --attributes"
+    assert f"{label} {source}/fairface_label_train.csv reads it" in made.info["notes"]
+    made = prepare(source, tmp_path / "d2", attributes=source / "fairface_label_train.csv", **OPTIONS)
+    assert made.class_names["gender"] == ["Male"] and made.counts == {"train": 2, "val": 1}
+    assert not any("was not read" in note for note in made.info["notes"])
+
+
+def test_celeba_as_kaggle_packs_it(tmp_path: Path) -> None:
+    names = [f"img_align_celeba/img_align_celeba/{i:06d}.png" for i in range(1, 7)]
+    partition = "image_id,partition\n" + "".join(f"{i:06d}.jpg,{i % 3}\n" for i in range(1, 7))
+    attributes = "image_id,Smiling\n" + "".join(f"{i:06d}.jpg,{1 if i > 3 else -1}\n" for i in range(1, 7))
+    files = {"list_attr_celeba.csv": attributes.encode(), "list_eval_partition.csv": partition.encode()}
+    source = as_zip(tmp_path, pngs(*names) | files)
+    made = prepare(source, tmp_path / "ds", **OPTIONS)
+    assert made.counts == {"train": 6} and made.attribute_names == ()
+    notes = [note for note in made.info["notes"] if "was not read" in note]
+    assert [note.partition("; ")[2] for note in notes] == [
+        "unpacked, --attributes FILE reads it",
+        "unpacked, --split FILE reads it",
+    ]
+    table = as_folder(tmp_path, files)
+    options = {
+        "attributes": table / "list_attr_celeba.csv",
+        "split": table / "list_eval_partition.csv",
+        **OPTIONS,
+    }
+    made = prepare(source, tmp_path / "d2", **options)
+    assert made.counts == {"train": 2, "val": 2, "test": 2}
+    assert made.attributes("train").tolist() == [[0], [1]] and made.attribute_names == ("Smiling",)
+
+
+def test_nothing_for_training_is_told(tmp_path: Path) -> None:
+    made = prepare(as_folder(tmp_path, pngs("test/1.png", "test/2.png")), tmp_path / "ds", **OPTIONS)
+    assert made.counts == {"test": 2}
+    assert any(note.startswith("no picture is for training") for note in made.info["notes"])
+
+
+def test_a_source_is_looked_through_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What lies beside the pictures of a large archive takes its time."""
+    made: list[str] = []
+    init = Beside.__init__
+    monkeypatch.setattr(
+        Beside, "__init__", lambda self, source, *rest: made.append(source) or init(self, source, *rest)
+    )
+    prepare(SOURCES["tar"](tmp_path, pngs("1.png", "2.png")), tmp_path / "ds", **OPTIONS)
+    assert made == ["src.tar"]
+
+
+@pytest.mark.parametrize(
+    ("labels", "expected"),
+    [
+        (np.array(["cat", "dog"]), ["cat", "dog"]),
+        (np.array([b"cat", b"dog"]), ["cat", "dog"]),
+        (np.array([0.5, np.nan], np.float32), [0.5, None]),
+        (np.array([True, False]), [1, 0]),
+        (np.array([[2**40], [-1]]), [2**40, -1]),
+        (np.array([[0, 0, 1], [0, 1, 0]]), [2, 1]),
+        (np.array([[0, 2, 1], [0, 1, 0]]), None),
+    ],
+)
+def test_labels_of_an_npz(tmp_path: Path, labels: np.ndarray, expected: list[Any] | None) -> None:
+    np.savez(tmp_path / "a.npz", images=np.stack([smooth(1), smooth(2)]), labels=labels)
+    reading = Reading()
+    found = [item.attributes for item in open_source(str(tmp_path / "a.npz"), reading)]
+    assert found == ([{"label": v} for v in expected] if expected else [{}, {}])
+    assert any("'labels' left out" in line for line in reading.notes.lines()) == (not expected)
