@@ -48,7 +48,8 @@ class AttributeTable:
                 self.splits = splits
                 self.notes.append(f"column '{name}' says which pictures are for train, val and test")
             else:
-                kept[name] = _without_signs([value_of(cell) for cell in cells])
+                meant = {cell: value_of(cell) for cell in set(cells)}  # True, 1 and 1.0 are one
+                kept[name] = _without_signs([meant[cell] for cell in cells])
         self.names = list(kept)
         self.rows = list(zip(*kept.values(), strict=True)) if kept else [()] * len(rows)
         self.index, self.matches = NameIndex(self.pictures), Matches()

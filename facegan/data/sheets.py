@@ -121,19 +121,17 @@ def _workbook(content: bytes) -> str:
 def _lines(text: str, where: str) -> Sheet:
     """CSV with any usual delimiter, or cells parted by blanks."""
     text = text.replace("\r\n", "\n").replace("\r", "\n")
-    text = re.sub(r"\A\s*sep=.\n", "", text)  # Excel's own first line
-    counted = re.match(r"\s*\d+\s*\n", text)  # CelebA's first line counts the rest
-    skipped = text[: counted.end()].count("\n") if counted else 0
-    text = text[counted.end() :] if counted else text
-    first = next((line for line in text.split("\n") if line.strip()), "")
-    delimiter = _delimiter(first)
+    text = re.sub(r"\A\s*sep=.(?=\n)", "", text)  # Excel's own first line
+    text = re.sub(r"\A\s*\d+\s*(?=\n)", _blank, text)  # CelebA's first line counts the rest
+    delimiter = _delimiter(text)
+    text = _without_comments(text, delimiter)
     try:
-        rows = _split(text, delimiter, skipped)
+        rows = _split(text, delimiter)
     except csv.Error as error:
         raise InputError(f"{where}: not readable as CSV ({error})") from None
     if not rows:
         raise InputError(f"{where}: the header names no attributes")
-    header, body = [cell.strip() for cell in rows[0][1]], rows[1:]
+    header, body = [" ".join(cell.split()) for cell in rows[0][1]], rows[1:]
     wider = any(len(cells) == len(header) + 1 for _, cells in body[:_SAMPLE])
     notes = []
     if any(looks_like_image(cell) for cell in header):
@@ -146,26 +144,63 @@ def _lines(text: str, where: str) -> Sheet:
         raise InputError(f"{where}: the header names no attributes")
     if not body:
         raise InputError(f"{where}: no line follows the header")
-    return Sheet(header, *_fitting(header, body, delimiter, notes, where))
+    fitting: list[list[Any]] = [*_fitting(header, body, delimiter, notes, where)]
+    return Sheet(header, fitting, -1, notes)
 
 
-def _delimiter(first: str) -> str:
-    """The delimiter of the header; '' for blanks."""
-    bare = re.sub(r'"[^"]*"', "", first)
-    return max(DELIMITERS, key=bare.count) if any(d in bare for d in DELIMITERS) else ""
+def _blank(match: re.Match[str]) -> str:
+    """The lines of what is not looked at, empty, so that others keep their numbers."""
+    return "\n" * match[0].count("\n")
 
 
-def _split(text: str, delimiter: str, skipped: int) -> list[tuple[int, list[str]]]:
+def _delimiter(text: str) -> str:
+    """The delimiter of the first line; '' for blanks."""
+    bare = re.sub(r'"[^"]*"', "", text[:20_000])
+    lines = [line for line in bare.split("\n") if line.strip()]
+    first = next((line for line in lines if not line.lstrip().startswith("#")), "")
+    return max(DELIMITERS, key=first.count) if any(d in first for d in DELIMITERS) else ""
+
+
+def _without_comments(text: str, delimiter: str) -> str:
+    """The text without lines of # before the header; one that fits the next line is the header."""
+
+    def cells(line: str) -> int:
+        return len(line.split(delimiter or None))
+
+    while match := re.match(r"(\s*)#([^\n]*)\n([^\n]*)", text):
+        if cells(match[2].strip()) == cells(match[3].strip()) > 1:
+            return match[1] + match[2].strip() + text[match.end(2) :]
+        text = match[1] + text[match.end(2) :]
+    return text
+
+
+class _Clean(dict[str, str]):
+    """Cells as they are meant; they repeat, so each is looked at, and kept, once."""
+
+    def __init__(self, delimiter: str) -> None:
+        self.delimiter = delimiter
+
+    def __missing__(self, cell: str) -> str:
+        clean = cell.strip()
+        if self.delimiter == ";" and re.fullmatch(r"[+-]?\d+,\d+", clean):
+            clean = clean.replace(",", ".")  # where semicolons part the cells, commas stand for points
+        self[cell] = clean
+        return clean
+
+
+def _split(text: str, delimiter: str) -> list[tuple[int, list[str]]]:
     """Lines by number with their cells; quoted cells may hold delimiters and line ends."""
+    clean = _Clean(delimiter)
     if not delimiter:
-        lines = enumerate(text.split("\n"), skipped + 1)
-        return [(n, _unquoted(line.split())) for n, line in lines if line.strip()]
+        lines = enumerate(text.split("\n"), 1)
+        return [(n, [clean[c] for c in _unquoted(line.split())]) for n, line in lines if line.strip()]
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, skipinitialspace=True)
-    rows, before = [], skipped
+    rows, before = [], 0
     for cells in reader:
-        if any(cell.strip() for cell in cells):
+        cells = [clean[cell] for cell in cells]
+        if any(cells):
             rows.append((before + 1, cells))
-        before = skipped + reader.line_num
+        before = reader.line_num
     return rows
 
 
@@ -175,48 +210,51 @@ def _unquoted(cells: list[str]) -> list[str]:
 
 def _fitting(
     header: list[str], body: list[tuple[int, list[str]]], delimiter: str, notes: list[str], where: str
-) -> tuple[list[list[Any]], int, list[str]]:
+) -> list[list[str]]:
     """The rows with the header's number of cells; InputError where most have another."""
-    rows, wrong = [], []
+    rows, wrong, width = [], [], len(header)
     for number, cells in body:
-        while len(cells) > len(header) and not cells[-1].strip():
-            cells.pop()
-        if len(cells) == len(header):
-            rows.append([_decimal(c.strip()) if delimiter == ";" else c.strip() for c in cells])
+        if len(cells) > width:
+            cells = _shortened(cells, width, delimiter)
+        if len(cells) == width:
+            rows.append(cells)
         else:
             wrong.append((number, len(cells)))
     if len(wrong) * 2 > len(body):
         number, count = wrong[0]
-        raise InputError(f"{where}: line {number} has {count} columns, the header {len(header)}")
+        raise InputError(f"{where}: line {number} has {count} columns, the header {width}")
     if wrong:
         lines = ", ".join(str(number) for number, _ in wrong[:3]) + ", ..." * (len(wrong) > 3)
         notes.append(
             f"{_count(len(wrong), 'line')} left out that {'does' if len(wrong) == 1 else 'do'} not have the "
-            f"header's {len(header)} cells (line {lines})"
+            f"header's {width} cells (line {lines})"
         )
-    return rows, -1, notes
+    return rows
+
+
+def _shortened(cells: list[str], width: int, delimiter: str) -> list[str]:
+    """The cells without empty ones at the end; between blanks, with a name of several words as one."""
+    kept = len(cells)
+    while kept > width and not cells[kept - 1]:
+        kept -= 1
+    cells, words = cells[:kept], kept - width + 1
+    name = " ".join(cells[:words])
+    return [name, *cells[words:]] if words > 1 and not delimiter and looks_like_image(name) else cells
 
 
 def _count(count: int, what: str) -> str:
     return f"{count:,} {what}{'s' * (count != 1)}"
 
 
-def _decimal(cell: str) -> str:
-    """Where semicolons part the cells, commas may stand for decimal points."""
-    return cell.replace(",", ".") if re.fullmatch(r"[+-]?\d+,\d+", cell) else cell
-
-
-def _json(text: str, where: str) -> Sheet | None:
-    """JSON or JSON lines of objects, pandas' columns, StyleGAN's ``labels``; None if it is none of these."""
+def _json(text: str, where: str) -> Sheet:
+    """JSON or JSON lines of objects, pandas' columns, StyleGAN's ``labels``."""
+    notes: list[str] = []
     try:
         data = json.loads(text)
     except ValueError:
-        try:
-            data = [json.loads(line) for line in text.splitlines() if line.strip()]
-        except (ValueError, RecursionError):
-            return None
+        data = _json_lines(text, notes)
     except RecursionError:
-        return None
+        data = None
     if isinstance(data, dict) and isinstance(labels := data.get("labels"), list):
         data = [dict(zip(("file", "label"), pair, strict=False)) for pair in labels if isinstance(pair, list)]
     if isinstance(data, dict) and data and all(isinstance(v, dict) for v in data.values()):
@@ -225,16 +263,36 @@ def _json(text: str, where: str) -> Sheet | None:
             data = [{name: column.get(key) for name, column in data.items()} for key in keys]
         else:
             data = [{"file": name, **values} for name, values in data.items()]
+    if data is None:
+        raise InputError(f"{where}: not readable as JSON")
     if not isinstance(data, list) or not data or not all(isinstance(row, dict) for row in data):
+        raise InputError(f'{where}: JSON, but no list of objects such as {{"file": "a.jpg", "Hat": 1}}')
+    return _of_objects(data, where, notes)
+
+
+def _json_lines(text: str, notes: list[str]) -> list[Any] | None:
+    """An object a line; lines that are none are left out. None if most are none."""
+    found, wrong = [], []
+    for number, line in enumerate(text.splitlines(), 1):
+        try:
+            if line.strip():
+                found.append(json.loads(line))
+        except (ValueError, RecursionError):
+            wrong.append(number)
+            if len(wrong) > len(found) + 1:
+                return None
+    if len(wrong) >= len(found):
         return None
-    return _of_objects(data, where)
+    if wrong:
+        notes.append(f"{_count(len(wrong), 'line')} left out that cannot be read (line {wrong[0]}, ...)")
+    return found
 
 
-def _of_objects(rows: list[dict[str, Any]], where: str) -> Sheet:
+def _of_objects(rows: list[dict[str, Any]], where: str, notes: list[str]) -> Sheet:
     header = list(dict.fromkeys(str(key) for row in rows for key in row))
     if len(header) * len(rows) > _MOST_CELLS:
         raise InputError(f"{where}: {len(header):,} columns for {len(rows):,} rows are beyond reason")
-    return Sheet(header, [[row.get(name) for name in header] for row in rows], -1)
+    return Sheet(header, [[row.get(name) for name in header] for row in rows], -1, notes)
 
 
 def _parquet(content: bytes, where: str) -> Sheet:
@@ -250,28 +308,27 @@ def _plain(name: str) -> str:
 
 
 def _pointed(sheet: Sheet, where: str) -> Sheet:
-    """The sheet with the column of names: by its name, or by what it holds."""
+    """The sheet with the column of names: one that holds names of pictures, or is called so."""
     plain = [_plain(name) for name in sheet.header]
-    column = next((plain.index(n) for n in FILE_COLUMNS if n in plain and _named(sheet, plain.index(n))), -1)
-    if column < 0:
-        shares = [_pictures(sheet, i) for i in range(len(plain))]
-        column = shares.index(max(shares)) if shares and max(shares) > 0.5 else -1
-    if column < 0:
-        column = next((plain.index(n) for n in _ID_COLUMNS if n in plain), -1)
-    if column < 0:
+    called = [plain.index(name) for name in FILE_COLUMNS if name in plain]
+    holding = [i for i in range(len(plain)) if _pictures(sheet, i) > 0.5]
+    both = [i for i in called if i in holding]
+    ids = [plain.index(name) for name in _ID_COLUMNS if name in plain]
+    candidates = [*both, *holding, *(i for i in called + ids if _filled(sheet, i))]
+    if not candidates:
         there = ", ".join(sheet.header[:8])
         raise InputError(
             f"{where}: no column is called {' or '.join(FILE_COLUMNS[:3])}, and none holds names of pictures "
             f"(columns: {there})"
         )
-    sheet.column = column
+    sheet.column = candidates[0]
     if not sheet.rows:
         raise InputError(f"{where}: no line follows the header")
     return sheet
 
 
-def _named(sheet: Sheet, column: int) -> bool:
-    """Whether a column that is called like one of names can be that: not empty, nor a structure."""
+def _filled(sheet: Sheet, column: int) -> bool:
+    """Whether a column can be that of names: not empty, nor one of structures."""
     cells = [row[column] for row in sheet.rows[:_SAMPLE]]
     return not cells or any(isinstance(cell, (str, int)) and str(cell).strip() for cell in cells)
 

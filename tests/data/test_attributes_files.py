@@ -47,6 +47,9 @@ LAYOUTS: dict[str, str | bytes] = {
     ' "2.jpg": {"Smiling": 0, "5_o_Clock_Shadow": 1}}',
     "JSON of pandas": '{"file": {"0": "1.jpg", "1": "2.jpg"}, "Smiling": {"0": 1, "1": 0},'
     ' "5_o_Clock_Shadow": {"0": 0, "1": 1}}',
+    "a comment before": "# made by hand\n\n" + CSV,
+    "a header that begins with #": "# " + CSV,
+    "a quoted header of two lines": CSV.replace("file", '"file\nname"'),
     "packed by gzip": gzip.compress(CSV.encode()),
 }
 
@@ -76,6 +79,17 @@ def test_parquet_is_a_table_as_well(tmp_path: Path) -> None:
     assert table.notes == ["column 'box' left out: it holds values of the type list"]
 
 
+def test_names_of_several_words_stand_between_blanks(tmp_path: Path) -> None:
+    table = read_attributes(written(tmp_path, "Hat Tie\nmy photo 1.jpg 1 0\n2.jpg 0 1\n3.jpg 1 1 1\n"))
+    assert table.pictures == ["my photo 1.jpg", "2.jpg"] and table.rows == [(1, 0), (0, 1)]
+    assert len(table.notes) == 1 and "line 4" in table.notes[0]
+
+
+def test_a_column_of_pictures_is_that_of_names_even_beside_one_called_name(tmp_path: Path) -> None:
+    table = read_attributes(written(tmp_path, "name,subDirectory_filePath\nAnn,a/1.jpg\nBob,b/2.jpg\n"))
+    assert by_name(table) == {"a/1.jpg": {"name": "Ann"}, "b/2.jpg": {"name": "Bob"}}
+
+
 def test_windows_1252_is_read_and_told(tmp_path: Path) -> None:
     table = read_attributes(written(tmp_path, "file,Name\nZoë.jpg,Müller\n".encode("cp1252")))
     assert by_name(table) == {"Zoë.jpg": {"Name": "Müller"}} and table.notes == ["it is read as Windows-1252"]
@@ -103,6 +117,7 @@ NOTED = {
     "1.jpg,0\n2.jpg,1\n": "it has no header; its columns are called file, column2",
     "a.jpg 5\nb.jpg 7\n": "it has no header; its columns are called file, column2",
     "file,Hat\n1.jpg,1\n1.jpg,0\n2.jpg,0\n": "1 name (such as '1.jpg') comes again with other values:",
+    '{"file": "1.jpg", "Hat": 1}\n{"file": "2.jpg"}\n{"file"': "1 line left out that cannot be read (line 3",
     "file,Hat\n1.jpg,1\n,0\n": "1 line without a name left out",
     "file,partition\n1.jpg,0\n2.jpg,2\n": "column 'partition' says which pictures are for train",
 }
@@ -136,8 +151,10 @@ BAD_ATTRIBUTES: dict[str | bytes, str] = {
     b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1": "an old Excel workbook",
     b"\x1f\x8b\x08": "not readable as text",
     b"PAR1": "not a readable Parquet file",
-    "[1, 2]": "no line follows",
-    "[" * 100_000: "names no attributes",
+    "[1, 2]": "JSON, but no list of objects",
+    '{"images": [{"file_name": "a.jpg"}], "annotations": []}': "JSON, but no list of objects",
+    '{"file": "a.jpg", "Hat": 1}\n{"file": "b.j': "not readable as JSON",
+    "[" * 100_000: "not readable as JSON",
 }
 
 
