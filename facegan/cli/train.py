@@ -191,6 +191,7 @@ def run(argv: list[str]) -> int:
     from facegan.data.dataset import Dataset
     from facegan.devices import insist_on_threads
     from facegan.training.checkpoint import list_checkpoints
+    from facegan.training.estimate import long_run
     from facegan.training.loop import Interrupted, train
 
     if flags.threads:
@@ -231,6 +232,10 @@ def run(argv: list[str]) -> int:
                 f"{config.recipe} on {data.path} ({data.counts.get('train', 0)} images) -> {out}",
                 file=sys.stderr,
             )
+        alone = not flags.quiet and not flags.auto and "RANK" not in os.environ
+        new = alone and not list_checkpoints(out / "checkpoints")
+        if new and (told := long_run(data, config, flags.device)):
+            print(told, file=sys.stderr, flush=True)
         train(data, config, out, resume=resume, device=flags.device, listeners=listeners, command=command)
 
     try:

@@ -30,6 +30,9 @@ from facegan.training.state import at_the_end, create_state
 from facegan.training.step import train_step
 
 PASSES = 100  # over the data, beyond which it does so with more pictures, too
+# Over so little data that it is the bound: few-shot training has 100 pictures and 50,000 batches of 8 (Liu et
+# al. 2021, section 4).
+MOST_PASSES = 4_000
 LONGEST = 24.0  # hours; a recipe's full length may take weeks on a small machine
 SPARED = 0.8  # of the free memory is used at most
 FEW = 4  # pictures in a piece: a group of minibatch deviation
@@ -217,7 +220,8 @@ def decide(
     settle("batch", ("batch", "accumulate"), changes, f"{why}; not more than pictures" if few else why)
     settle("gamma", ("r1_gamma", "r2_gamma"), *gamma(config, s))
     measured = dry_run(data, check(config), device)
-    settle("length", ("kimg",), *(_given_length(config) if "kimg" in given else _length(config, measured)))
+    planned = _given_length(config) if "kimg" in given else _length(config, measured, s)
+    settle("length", ("kimg",), *planned)
     settle("augmentation", ("augment", "flip"), *augmentation(config, s))
     if config.augment != measured.config.augment:  # it costs time
         measured = dry_run(data, check(config), device)
@@ -290,15 +294,27 @@ SHOWN: dict[str, Callable[[TrainConfig], str]] = {
 }
 
 
-def _length(config: TrainConfig, measured: DryRun) -> tuple[dict[str, Any], str]:
-    """The recipe's, or what a day gives."""
+def _length(config: TrainConfig, measured: DryRun, s: Surroundings) -> tuple[dict[str, Any], str]:
+    """The recipe's, what a day gives, or what so few pictures have to teach."""
     hours = measured.training_seconds / 3600
-    if hours <= LONGEST:
+    day = config.kimg * LONGEST / hours if hours > LONGEST else math.inf
+    data = MOST_PASSES * s.pictures / 1000
+    if min(day, data) >= config.kimg:
         return {}, "the recipe's"
-    kimg = max(float(f"{config.kimg * LONGEST / hours:.2g}"), config.batch / 1000)
+    kimg = max(float(f"{min(day, data):.2g}"), config.batch / 1000)
     shorter, also = _shorter(config, kimg / config.kimg)
+    if data < day:
+        why = f"each of {s.pictures:,} pictures is seen {MOST_PASSES:,} times, and longer teaches nothing new"
+        return {"kimg": kimg, **shorter}, f"{why}; {_for_few(config, s)}{also}"
     whole = f"the recipe's {config.kimg:g} kimg would take {duration(hours * 3600)}"
     return {"kimg": kimg, **shorter}, f"what {LONGEST:g} h give; {whole}{also}"
+
+
+def _for_few(config: TrainConfig, s: Surroundings) -> str:
+    """What helps where there are so few pictures that they are learnt by heart."""
+    if not config.init and s.faces and (s.height, s.width, s.channels) == (64, 64, 3):
+        return "so few are learnt by heart: add photos, or begin with --init celeba64, which knows faces"
+    return "so few are learnt by heart: add photos"
 
 
 def _given_length(config: TrainConfig) -> tuple[dict[str, Any], str]:

@@ -1,0 +1,134 @@
+"""How long a training will take, by two or three updates with few pictures: said before it begins.
+
+``--dry-run`` measures real updates and takes its time for it; this one takes a few seconds, also where one
+update takes a minute, and may be wrong by a third.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+
+from facegan.data.dataset import Dataset
+from facegan.errors import ConfigError
+from facegan.machine import OtherWork, cores
+from facegan.recipes import RECIPES
+from facegan.training import loop
+from facegan.training.choice import pick_recipe, surroundings
+from facegan.training.config import TrainConfig, check, override, update_kinds
+from facegan.training.data import ImageFeed
+from facegan.training.dryrun import occasions
+from facegan.training.dryrun_text import duration
+from facegan.training.session import resolved
+from facegan.training.state import at_the_end, create_state
+from facegan.training.step import train_step
+
+LONG = 12 * 3600.0  # seconds, from which on a training is told to be long
+SHORT = 5 * 3600.0  # of the quick variant that is named beside it
+_FEW, _MORE = 2, 8  # pictures in an update
+_QUICK = 0.5  # seconds: an update that takes less is measured with more pictures, too
+_SLOW = 4.0  # one that takes so long is measured once
+_LEAST = 5.0  # kimg; what is shorter is not looked at
+
+
+def whole_seconds(config: TrainConfig, shape: Sequence[int], device: torch.device) -> float:
+    """About how many seconds all updates take on this device; writes nothing.
+
+    The time of an update is taken to grow with its pictures from that of 2 (and 8, where they are quick).
+    """
+    few = _update_seconds(config, _FEW, shape, device)
+    each = few / _FEW
+    if few < _QUICK:
+        each = max((_update_seconds(config, _MORE, shape, device) - few) / (_MORE - _FEW), 0.0)
+    update = few + each * max(config.batch - _FEW, 0)
+    return occasions(config)["updates"] * config.d_updates * update
+
+
+def _update_seconds(config: TrainConfig, pictures: int, shape: Sequence[int], device: torch.device) -> float:
+    """Mean seconds of an update with so many pictures, each kind as often as it comes."""
+    channels, height, width = shape
+    share = config.g_batch / config.batch if config.g_batch else 0
+    small: dict[str, Any] = {
+        "batch": pictures,
+        "g_batch": round(pictures * share),
+        "accumulate": 1,
+        "d_updates": 1,
+    }
+    small |= {"condition": (), "init": "", "freeze_d": 0}  # nothing is read
+    state = at_the_end(create_state(resolved(override(config, small), device), shape, device))
+    feed = ImageFeed(np.zeros((pictures, height, width, channels), np.uint8), state.config, device)
+    kinds = sorted(update_kinds(config), key=lambda kind: len(kind.extras))
+    seconds = 0.0
+    for turn, kind in enumerate([kinds[0], *kinds]):  # the first one warms up
+        state.updates = kind.update
+        found = _seconds(lambda: train_step(state, feed), device)
+        if not turn and found > _SLOW:  # others would take as long again
+            return found
+        seconds += kind.share * found if turn else 0.0
+    return seconds
+
+
+def _seconds(work: Callable[[], object], device: torch.device) -> float:
+    """Of the wall clock; on a CPU by the processor's time, so that other programs count little."""
+    begin, own = time.perf_counter(), time.process_time()
+    work()
+    if device.type == "cpu":
+        return (time.process_time() - own) / min(torch.get_num_threads(), cores())
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+    return time.perf_counter() - begin
+
+
+def long_run(data: Dataset, config: TrainConfig, device: str = "auto") -> str:
+    """What to know of a training that will take more than half a day, with the quick variants; else ""."""
+    if config.kimg < _LEAST:
+        return ""
+    config, place = check(config), loop.pick_device(device)
+    shape = loop.image_shape(config, data)
+    with OtherWork() as others:
+        whole = whole_seconds(config, shape, place)
+    if whole < LONG:
+        return ""
+    kimg = _rounded(config.kimg * SHORT / whole)
+    where = f"{torch.get_num_threads()} threads of the CPU" if place.type == "cpu" else str(place)
+    ways = [f"--kimg {kimg:g} takes about {rough(whole * kimg / config.kimg)}"] if kimg else []
+    if other := _quicker(data, config, shape, place, whole):
+        ways.append(other)
+    ways.append("--dry-run measures it")
+    busy = place.type == "cpu" and others.slows(torch.get_num_threads())
+    where += ", less without the other programs that keep them busy" if busy else ""
+    return (
+        f"{config.recipe or 'this training'} at {config.kimg:g} kimg will take about {rough(whole)} on "
+        f"{where}; {', '.join(ways)}. It begins now, and can be stopped and continued at any time."
+    )
+
+
+def _quicker(
+    data: Dataset, config: TrainConfig, shape: Sequence[int], place: torch.device, whole: float
+) -> str:
+    """The recipe that suits dataset and device, where it takes less than half as long."""
+    try:
+        name = pick_recipe(surroundings(data, place.type), bool(config.condition))[0]
+    except ConfigError:
+        return ""
+    if name == config.recipe:
+        return ""
+    takes = whole_seconds(RECIPES[name].config, shape, place)
+    return f"--recipe {name} about {rough(takes)}" if takes < whole / 2 else ""
+
+
+def _rounded(kimg: float) -> float:
+    """One digit that counts: 1,000, 60, 0.3."""
+    return float(f"{kimg:.1g}")
+
+
+def rough(seconds: float) -> str:
+    """``28 days``, ``5 hours``, ``40 minutes``: as exact as a guess may be."""
+    for size, unit in ((86400, "days"), (3600, "hours"), (60, "minutes")):
+        if seconds >= 1.95 * size:
+            return f"{seconds / size:.0f} {unit}"
+    return duration(seconds)
