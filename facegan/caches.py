@@ -94,14 +94,18 @@ class Cache:
         """Where a file of this name can be written; None if nowhere."""
         for folder in self.folders():
             with suppress(OSError):
-                _written(folder, f"{name}.try", lambda _: None, 0).unlink()
+                _written(folder, f"{name}.try", lambda _: None, 0).unlink(missing_ok=True)
                 return folder / name
         return None
 
 
 def tell(text: str) -> None:
-    """Warn; the command line prints it as a note, and Python shows the same text once."""
-    warnings.warn(text, FaceganWarning, stacklevel=3)
+    """Warn; the command line prints it as a note, and Python shows the same text once.
+
+    Of the processes of one training, the first speaks for all.
+    """
+    if os.environ.get("RANK", "0") == "0":
+        warnings.warn(text, FaceganWarning, stacklevel=3)
 
 
 def _written(folder: Path, name: str, fill: Callable[[IO[bytes]], object], size: int) -> Path:

@@ -112,7 +112,7 @@ def main(
         if Path(grid).suffix.lower() != ".png":
             raise InputError(f"--grid {grid}: the name must end in .png")
         try:
-            images.save_png(grid, images.grid(data.images(split)[:count]))
+            images.save_png(grid, images.grid(data.peek(count, split)[:count]))
         except OSError as error:
             raise InputError(f"--grid {grid}: cannot be written ({error.strerror})") from None
         print(f"wrote {grid}")

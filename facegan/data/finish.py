@@ -10,7 +10,7 @@ import os
 import time
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -234,12 +234,53 @@ def finish(
         reading.notes.add(line)
     if not verdicts.counts["train"]:
         reading.notes.add("no picture is for training: all are held out by their source, or by --split")
-    splits = [s for s in SPLITS if verdicts.counts[s]]
-    folder = out / "data"
+
+    def told(serial: int) -> None:
+        seconds = time.monotonic() - begin
+        on_progress(Progress(serial, len(verdicts.keep), kept, rejected, seconds, "write"))
+
+    schema = verdicts.schema()
+    written = _write(out / "data", store, verdicts, schema, told)
+    (h, w, channels), names = written.size, verdicts.names
+    sheet(out / "preview.jpg", np.stack(written.preview))
+    thumbnails = [decode(png) for png in store.thumbnails()]
+    if thumbnails and verdicts.boxes:
+        sheet(out / "detections.jpg", np.stack(thumbnails))
+    info = {
+        "format": FORMAT, "facegan": __version__, "size": [h, w], "channels": channels,
+        "counts": {s: verdicts.counts[s] for s in SPLITS if verdicts.counts[s]}, "attribute_names": names,
+        "class_names": schema.classes, "places": schema.places,
+        "attributes": written.tally.summary(names, schema.classes),
+        "crop": describe(config.crop), "content_hash": written.content_hash, "plan": plan,
+        "rejects": verdicts.rejects, "near_duplicates": verdicts.near, "notes": reading.notes.lines(),
+    }  # fmt: skip
+    write_bytes(out / "README.md", card(out.resolve().name, info).encode(errors="replace"))
+    write_bytes(out / "dataset.json", json.dumps(info, indent=1).encode())
+    told(len(verdicts.keep))
+    return Dataset(out)
+
+
+@dataclass
+class _Written:
+    """What the second pass finds: the hash of all, the first pictures made small, and counts of attributes.
+
+    ``size`` is (H, W, C).
+    """
+
+    content_hash: str
+    size: tuple[int, ...]
+    preview: list[np.ndarray]
+    tally: AttributeTally
+
+
+def _write(
+    folder: Path, store: ChunkStore, verdicts: _Verdicts, schema: Schema, told: Callable[[int], None]
+) -> _Written:
+    """Second pass: the shards of all splits, in the place of what an earlier attempt has left."""
     folder.mkdir(exist_ok=True)
     for old in folder.iterdir():
         old.unlink()
-    schema = verdicts.schema()
+    splits = [s for s in SPLITS if verdicts.counts[s]]
     writers = {s: ShardWriter(folder, s, verdicts.cuts[s].shards, schema) for s in splits}
     preview: list[np.ndarray] = []
     size: tuple[int, ...] = ()
@@ -257,31 +298,12 @@ def finish(
                 size = picture.shape
                 preview.append(small(picture))
         if serial % 512 == 0:
-            on_progress(
-                Progress(serial, len(verdicts.keep), kept, rejected, time.monotonic() - begin, "write")
-            )
+            told(serial)
     for writer in writers.values():
         writer.close()
     # By split, as the shards are: how the sources interleaved their splits leaves no trace.
     content_hash = hashlib.sha256(b"".join(content.digest() for content in contents.values())).hexdigest()
-    sheet(out / "preview.jpg", np.stack(preview))
-    thumbnails = [decode(png) for png in store.thumbnails()]
-    if thumbnails and verdicts.boxes:
-        sheet(out / "detections.jpg", np.stack(thumbnails))
-    info = {
-        "format": FORMAT, "facegan": __version__, "size": list(size[:2]), "channels": int(size[2]),
-        "counts": {s: verdicts.counts[s] for s in splits}, "attribute_names": verdicts.names,
-        "class_names": schema.classes, "places": schema.places,
-        "attributes": tally.summary(verdicts.names, schema.classes),
-        "crop": describe(config.crop), "content_hash": content_hash, "plan": plan,
-        "rejects": verdicts.rejects, "near_duplicates": verdicts.near, "notes": reading.notes.lines(),
-    }  # fmt: skip
-    write_bytes(out / "README.md", card(out.resolve().name, info).encode(errors="replace"))
-    write_bytes(out / "dataset.json", json.dumps(info, indent=1).encode())
-    on_progress(
-        Progress(len(verdicts.keep), len(verdicts.keep), kept, rejected, time.monotonic() - begin, "write")
-    )
-    return Dataset(out)
+    return _Written(content_hash, size, preview, tally)
 
 
 def decode(png: bytes) -> np.ndarray:
