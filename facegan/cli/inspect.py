@@ -53,6 +53,7 @@ def describe(dataset: Dataset, rejects: int) -> str:
     lines += [f"  {count:6d}  {reason}" for reason, count in commonest(info["rejects"])]
     lines += [f"    {r['source']}: {r['reason']}" for r in info["rejects"][:rejects]]
     lines.append(f"near duplicates: {len(info['near_duplicates'])}")
+    lines += [f"prepare said: {note}" for note in info.get("notes", [])]
     return "\n".join(lines)
 
 

@@ -115,11 +115,12 @@ def main(
         min_confidence: smallest confidence of the detector, 0 to 1.
         min_sharpness: smallest variance of the Laplacian of the crop; 0 accepts all.
         include: only names that match this pattern, such as '*.jpg'.
-        where: only pictures with these attributes, such as 'Smiling and not Eyeglasses'.
+        where: only pictures with these attributes, such as 'Smiling and not Eyeglasses' or 'race == White'.
         limit: at most so many pictures are read; 0 is all.
-        attributes: CelebA's list_attr_celeba.txt, or a CSV with a column 'file'.
-        split: a file of 'name split' lines, or shares such as 'val=0.05,test=0.05' by content (of what the
-            sources do not hold out; near duplicates stay together).
+        attributes: a table with a column of file names: CSV, CelebA's list_attr_celeba.txt, JSON, Parquet.
+        split: a file of 'name split' lines, a table with a column 'split', or shares such as
+            'val=0.05,test=0.05' by content (of what the sources do not hold out; near duplicates stay
+            together).
         drop_near_duplicates: leave out near duplicates instead of reporting them.
         max_pixels: larger photos are rejected.
         value_range: values of arrays and of float or 16-bit pictures, such as 0..1, -1..1 or 0..4095, where

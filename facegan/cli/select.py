@@ -21,7 +21,8 @@ def main(
 
     Args:
         dataset: a folder made by 'facegan prepare' or 'facegan label'.
-        expression: attribute names with and, or, not, parentheses and comparisons (label >= 3).
+        expression: attribute names with and, or, not, parentheses and comparisons (label >= 3,
+            race == White).
         out: the new dataset's folder.
         min_confidence: predicted attributes that are less sure count as unknown.
         limit: at most so many pictures; 0 is all.

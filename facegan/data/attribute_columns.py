@@ -27,13 +27,14 @@ _YES, _NO = ("yes", "true", "y"), ("no", "false", "n")
 _UNKNOWN = {
     "", "nan", "-nan", "none", "null", "na", "n/a", "<na>", "nat", "#n/a", "#na", "1.#qnan", "-1.#ind",
 }  # fmt: skip
+_CONTROL = re.compile(r"[\0-\x1f\x7f-\x9f]")  # a class's name is printed, on a line
 _ROW_NUMBER = re.compile(r"|unnamed: \d+(_level_\d+)?|__index_level_\d+__|level_0", re.I)
 _PROSE = {"text", "caption", "captions", "prompt", "description", "comment"}
 
 
 @functools.lru_cache(maxsize=65536)
 def _of_text(text: str) -> int | float | str | None:
-    text = text.strip()
+    text = _CONTROL.sub("", " ".join(text.split()))
     if text.lower() in _UNKNOWN:
         return None
     if re.fullmatch(r"[+-]?\d{1,18}", text):

@@ -6,6 +6,7 @@ from collections import Counter
 from typing import Any
 
 from facegan.data.schema import PLACES, Schema
+from facegan.data.summary import attribute_lines
 
 
 def columns(info: dict[str, Any]) -> Schema:
@@ -84,7 +85,13 @@ def _columns(info: dict[str, Any]) -> str:
     )
     if found.attributes:
         text += f", `attributes` ({', '.join(found.attributes)})"
-    return text + (", `confidence` (of predicted attributes)" if found.predicted else "") + "."
+    text += (", `confidence` (of predicted attributes)" if found.predicted else "") + "."
+    lines = attribute_lines(info.get("attributes", []), sum(info["counts"].values()), most=99)
+    return (
+        text
+        + "\n" * bool(lines)
+        + "".join(f"\n{line}" if line.startswith(" ") else f"\n- {line}" for line in lines)
+    )
 
 
 def _commands(splits: list[str]) -> str:
