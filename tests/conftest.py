@@ -28,6 +28,7 @@ ALLOWED_SKIPS = Path(__file__).with_name("allowed-skips.txt")
 # Two workers with a thread for each core would fight over the cores, and what is compared to the bit with
 # a process of one thread must have one too. Set before anything imports torch.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+os.environ.pop("FACEGAN_CACHE", None)  # whoever works on this may have one; tests look for caches elsewhere
 
 
 @pytest.fixture(scope="session")

@@ -66,12 +66,13 @@ def main(
     parse_losses(loss)
     if out and not out.endswith(".safetensors"):
         raise InputError(f"--out {out}: the name must end in .safetensors")
-    network, data = load(model, device), Dataset(dataset)
+    network = load(model, device)
     if network.bundled and not out:
         raise InputError(f"--out is missing: {model}'s own encoder comes with the package")
     target = Path(out) if out else beside(model)
     if not out and not os.access(target.parent, os.W_OK):
         raise InputError(f"{target.parent}: the folder is read-only; name the encoder's file with --out")
+    data = Dataset(dataset)
     settings = EncoderTraining(kimg, batch, lr, width, latent, loss, seed=seed)
     begin, total = time.monotonic(), kimg
 

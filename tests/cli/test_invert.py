@@ -210,6 +210,14 @@ def test_train_encoder_mistakes(model: str, tmp_path: Path, capsys: pytest.Captu
         assert message in capsys.readouterr().err
 
 
+def test_an_encoder_beside_a_read_only_model_is_refused_at_once(
+    model: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(os, "access", lambda path, mode: False)
+    assert main(["train-encoder", model, "nowhere"]) == 2
+    assert "the folder is read-only; name the encoder's file with --out" in capsys.readouterr().err
+
+
 def test_help_is_there(capsys: pytest.CaptureFixture[str]) -> None:
     for name in ("invert", "train-encoder"):
         with pytest.raises(SystemExit) as stop:

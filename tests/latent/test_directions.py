@@ -12,7 +12,7 @@ import pytest
 import torch
 
 from facegan.cli.main import main
-from facegan.errors import InputError, ModelError
+from facegan.errors import FaceganWarning, InputError, ModelError
 from facegan.families import get_family
 from facegan.generator import Generator, Latent, describe
 from facegan.latent import probe, supervised, unsupervised, words
@@ -358,3 +358,27 @@ def test_bundled_directions_are_of_bundled_models(tmp_path: Path, monkeypatch: p
         found = Directions.load(file)
         assert found.model_hash in models, f"{file.name}: make it anew with 'facegan directions'"
         assert directions_of(models[found.model_hash]).names == found.names
+
+
+def test_directions_have_their_place_before_the_work_begins(
+    tiny_model: Generator, tiny_model_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    """Where no cache folder can be made, the command says so at once, and a call keeps nothing."""
+    import facegan.latent.directions as module
+
+    (tmp_path / "file").write_text("")
+    for name in ("FACEGAN_CACHE", "XDG_CACHE_HOME"):
+        monkeypatch.setenv(name, str(tmp_path / "file"))
+    found = by_hand(tiny_model)
+    monkeypatch.setattr(module, "directions", lambda *_, stages, **__: found if not stages.folder else None)
+    with pytest.warns(FaceganWarning, match=r"no folder takes the cache: .*FACEGAN_CACHE=FOLDER"):
+        assert module.directions_of(tiny_model) is found
+    assert main(["directions", str(tiny_model_file)]) == 2
+    assert "no cache folder can be written; name the file with --out" in capsys.readouterr().err
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "users"))
+    with pytest.warns(FaceganWarning, match=f"the cache is {tmp_path}/users/facegan/directions"):
+        monkeypatch.setattr(module, "directions", lambda *_, **__: found)
+        module.directions_of(tiny_model)
+    monkeypatch.setattr(module, "directions", None)  # what is kept is not made again
+    assert torch.equal(module.directions_of(tiny_model).vectors, found.vectors.half().float())
