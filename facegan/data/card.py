@@ -87,11 +87,8 @@ def _columns(info: dict[str, Any]) -> str:
         text += f", `attributes` ({', '.join(found.attributes)})"
     text += (", `confidence` (of predicted attributes)" if found.predicted else "") + "."
     lines = attribute_lines(info.get("attributes", []), sum(info["counts"].values()), most=99)
-    return (
-        text
-        + "\n" * bool(lines)
-        + "".join(f"\n{line}" if line.startswith(" ") else f"\n- {line}" for line in lines)
-    )
+    listed = [line if line.startswith(" ") else f"- {line}" for line in lines]
+    return "\n".join([text, *([""] if listed else []), *listed])
 
 
 def _commands(splits: list[str]) -> str:

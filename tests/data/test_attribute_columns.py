@@ -34,7 +34,9 @@ COLUMNS: dict[str, tuple[list[Any], str, list[int | None], list[str], str]] = {
     "angles": ([-33.5, 2.25], "", [None, None], [], "left out: fractions from -33.5 to 2.25"),
     "infinite": (["inf", "0.5"], "", [None, None], [], "left out: fractions from 0.5 to inf"),
     "texts": (["White", "Black", "White"], "classes", [1, 0, 1], ["Black", "White"], ""),
-    "blanks and control signs": ([" East  Asian", "East\nAsian", "\x1b[31mx"], "classes", [0, 0, 1], ["East Asian", "[31mx"], ""),
+    "blanks and control signs": (
+        [" East  Asian", "East\nAsian", "\x1b[31mx"], "classes", [0, 0, 1], ["East Asian", "[31mx"], "",
+    ),
     "one text": (["White"] * 4, "classes", [0] * 4, ["White"], ""),
     "ranges": (
         ["10-19", "3-9", "more than 70", "3-9"], "classes", [1, 0, 2, 0], ["3-9", "10-19", "more than 70"],
