@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import glob
+import hashlib
 import json
 import os
 import platform
@@ -23,6 +24,7 @@ from facegan.errors import FaceganError, InputError, ModelError, first_line
 if TYPE_CHECKING:
     from torch import Tensor
 
+_NAME_BYTES = 255  # of one part of a path, on most disks
 _reached = 0
 
 
@@ -78,11 +80,36 @@ def rename(source: Path, target: Path) -> None:
     failpoint(f"{target.name}: renamed")
 
 
+def fit_name(stem: str, ending: str = "", folder: Path | None = None) -> str:
+    """``stem`` and ``ending`` as a name that the disk takes: of too long a stem only the begin is left, and a
+    short hash of the whole, so that other stems get other names."""
+    try:
+        most = os.pathconf(folder or Path(), "PC_NAME_MAX")
+    except (OSError, AttributeError, ValueError):  # no such folder yet; Windows
+        most = _NAME_BYTES
+    if len(os.fsencode(stem + ending)) <= most:
+        return stem + ending
+    mark = f"-{hashlib.sha256(os.fsencode(stem)).hexdigest()[:8]}"
+    room = max(most - len(os.fsencode(mark + ending)), 1)
+    return os.fsencode(stem)[:room].decode(errors="ignore") + mark + ending
+
+
+def derived(path: str | Path, ending: str) -> Path:
+    """The file beside ``path`` that is named like it, with ``ending`` in the place of its suffix."""
+    path = Path(path)
+    return path.with_name(fit_name(path.stem, ending, path.parent))
+
+
+def temporary_beside(path: Path, ending: str = "") -> Path:
+    """A hidden file of this process beside ``path``, for what is renamed to it once it is whole."""
+    return path.with_name(fit_name(f".{path.name}", f".{os.getpid()}.tmp{ending}", path.parent))
+
+
 def write_bytes(path: str | Path, content: bytes) -> None:
     """Write a file whole or not at all (temporary file beside it, then rename)."""
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    temporary = temporary_beside(path)
     try:
         write_synced(temporary, content)
         rename(temporary, path)
@@ -98,12 +125,19 @@ def beside(path: Path, name: str) -> Path:
 
 def temporary_name(name: str) -> str:
     """Beside ``name``, of this process: ``.NAME.HOST-PID.tmp``."""
-    return f".{name}.{platform.node()}-{os.getpid()}.tmp"
+    return f"{_own(name)}{os.getpid()}.tmp"
+
+
+def _own(name: str) -> str:
+    """What the temporary names of all processes of this machine begin with."""
+    machine = f".{platform.node()}-"
+    room = "0" * len(os.fsencode(f"{machine}{2**32}.tmp"))
+    return fit_name(f".{name}", room).removesuffix(room) + machine
 
 
 def clear_leftovers(folder: Path, name: str) -> None:
     """Remove what processes of this machine that are no more have left under their :func:`temporary_name`."""
-    begin = f".{name}.{platform.node()}-"
+    begin = _own(name)
     for path in folder.glob(f"{glob.escape(begin)}*.tmp"):
         pid = path.name[len(begin) : -4]
         if not pid.isdecimal() or os.name != "posix":

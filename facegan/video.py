@@ -20,6 +20,7 @@ from typing import Any
 import numpy as np
 
 from facegan.errors import InputError
+from facegan.files import temporary_beside
 
 MOST_AREA = 2**28 - 1  # px, with a margin of 128: more FFmpeg refuses
 
@@ -128,7 +129,7 @@ def write_film(path: str | Path, frames: Iterable[np.ndarray], fps: float = 24.0
     h, w = first.shape[:2]
     if max(h, w) > kind.most_side or (h + 128) * (w + 128) > MOST_AREA:
         raise InputError(f"{path}: frames of {w}x{h} px are too large for a {path.suffix}")
-    temporary = path.with_name(f".{path.stem}.{os.getpid()}.tmp{path.suffix.lower()}")
+    temporary = temporary_beside(path, path.suffix.lower())
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         rate = Fraction(fps).limit_denominator(1000) or Fraction(1, 1000)

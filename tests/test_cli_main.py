@@ -175,3 +175,34 @@ def test_what_is_missing_and_where_it_comes_from(
     argv: list[str], said: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert said in call(argv, capsys)[2]
+
+
+LONG = "a" * 260
+TOO_LONG = {
+    "generate": ["celeba64", "--seed", "1", "--out", f"{LONG}.png"],
+    "prepare": [LONG, "--out", "ds"],
+    "inspect": [LONG],
+    "train": [LONG],
+    "evaluate": ["celeba64", "--against", LONG],
+    "label": [LONG],
+    "show": [LONG],
+    "invert": [f"{LONG}.jpg", "--model", "celeba64"],
+    "edit": ["celeba64", "seed:1", "smiling=+1", "--out", f"{LONG}.png"],
+    "mix": ["celeba64", "seed:1", "seed:2", "--out", f"{LONG}.png"],
+    "dream": [f"{LONG}.jpg"],
+    "stylize": [f"{LONG}.jpg", f"b{LONG}.jpg"],
+    "attack": [f"{LONG}.jpg", "--target", "1"],
+    "compare": [LONG, f"b{LONG}"],
+    "pack": [LONG],
+}
+
+
+@pytest.mark.parametrize("name", TOO_LONG)
+def test_names_that_the_disk_does_not_take_are_one_line(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert main([name, *TOO_LONG[name]]) == 2
+    lines = capsys.readouterr().err.splitlines()
+    assert lines[-1].startswith(f"facegan {name}: ") and "aaa" in lines[-1], lines
+    assert len(lines) <= 2 and "Traceback" not in "".join(lines)  # a licence may stand before it

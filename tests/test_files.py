@@ -14,7 +14,16 @@ from safetensors.numpy import save_file
 
 from facegan.deltas import load_delta
 from facegan.errors import ModelError
-from facegan.files import beside, has_papers, take_lock
+from facegan.files import (
+    beside,
+    clear_leftovers,
+    derived,
+    fit_name,
+    has_papers,
+    take_lock,
+    temporary_name,
+    write_bytes,
+)
 from facegan.generator import Generator
 from facegan.inversion.encoder import Encoder
 from facegan.latent.directions import Directions
@@ -85,3 +94,26 @@ def test_results_go_beside_what_they_were_made_from_or_here(
     monkeypatch.setattr(os, "access", lambda path, mode: asked.append((path, mode)) or writable)
     found = beside(tmp_path / "faces", "faces-labelled")
     assert found == Path(place.replace("FOLDER", str(tmp_path))) and asked == [(tmp_path, os.W_OK)]
+
+
+@pytest.mark.parametrize("letter", ["a", "é", "顔"])
+def test_names_are_cut_to_what_the_disk_takes_and_stay_apart(tmp_path: Path, letter: str) -> None:
+    assert fit_name("photo", "-dream.png", tmp_path) == "photo-dream.png"
+    stems = [letter * 251 + end for end in ("", "1", "2")]
+    names = [fit_name(stem, "-dream.png", tmp_path) for stem in stems]
+    assert len(set(names)) == 3 and all(name.endswith("-dream.png") for name in names)
+    for name in names:
+        assert 240 < len(os.fsencode(name)) <= 255
+        (tmp_path / name).write_bytes(b"")
+    file = tmp_path / (letter * (251 // len(letter.encode())) + ".png")
+    assert derived(file, "-result.png") == derived(file, "-result.png") != derived(file, ".npz")
+    write_bytes(file, b"content")  # its temporary file has a longer name
+    assert file.read_bytes() == b"content" and len(list(tmp_path.iterdir())) == 4
+
+
+def test_leftovers_of_a_long_name_are_found(tmp_path: Path) -> None:
+    name = "n" * 250
+    gone = tmp_path / temporary_name(name).replace(f"-{os.getpid()}.tmp", "-999999.tmp")
+    gone.touch()
+    clear_leftovers(tmp_path, name)
+    assert not gone.exists() or os.name != "posix"

@@ -19,6 +19,7 @@ from facegan.cli.options import (
 )
 from facegan.cli.positional import model_first, options_last
 from facegan.errors import InputError
+from facegan.files import derived
 
 if TYPE_CHECKING:
     import torch
@@ -97,11 +98,11 @@ def main(
         )
     expression = given[0] if given else ""
     check_ending("--out", out, [".png"])
-    target = Path(result) if result else Path(out).with_suffix(".npz")
+    target = Path(result) if result else derived(out, ".npz")
     check_ending("--result", str(target), [".npz"])
     if sheet:
         check_ending("--sheet", sheet, [".png"])
-    picture = Path(out).with_name(f"{Path(out).stem}-result.png")
+    picture = derived(out, "-result.png")
     check_places({"--out": [out, picture], "--sheet": sheet, "--result": target}, [vectors, groups])
     check_scale(scale)
     named, said = read_groups(groups) if groups else ({}, "")

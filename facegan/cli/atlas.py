@@ -13,6 +13,7 @@ from facegan.cli.main import run_function
 from facegan.cli.options import check_ending, check_truncation, papers, told, writing
 from facegan.cli.positional import only_model, options_last
 from facegan.errors import InputError
+from facegan.files import derived
 
 FORMATS = (".png", ".jpg", ".webp")
 MOST_SEED = 2**53 - 1  # of numbers in a browser
@@ -61,7 +62,7 @@ def main(
         if value < 0:
             raise InputError(f"--{name} {value}: must be 0 or more")
     check_ending("--out", out, FORMATS)
-    page = Path(out).with_suffix(".html")
+    page = derived(out, ".html")
     network = told(check_truncation(truncation, load(model, device)), labels)
     _, h, w = network.image_shape
     seeds = chosen_seeds(seed, count, columns, w / h)

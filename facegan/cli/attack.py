@@ -13,7 +13,7 @@ import tyro
 from facegan.cli.main import run_function
 from facegan.cli.options import Live, check_places, chosen_classifier, number, with_preset, writing
 from facegan.errors import FaceganError, InputError
-from facegan.files import photo_path
+from facegan.files import derived, fit_name, photo_path
 
 if TYPE_CHECKING:
     import numpy as np
@@ -177,13 +177,13 @@ def photo_files(photos: tuple[str, ...]) -> tuple[list[Path], int]:
 def _made(place: Path, figure: bool) -> list[Path]:
     """What is written for a photo."""
     beside = ("-difference", "-figure") if figure else ()
-    return [place, *(place.with_name(f"{place.stem}{ending}.png") for ending in beside)]
+    return [place, *(derived(place, f"{ending}.png") for ending in beside)]
 
 
 def _places(files: list[Path], photos: tuple[str, ...], out: str, single: bool, figure: bool) -> list[Path]:
     """Where each result goes."""
     if single and (not out or Path(out).suffix):
-        target = Path(out or f"{files[0].stem}-attacked.png")
+        target = Path(out or fit_name(files[0].stem, "-attacked.png"))
         if target.suffix.lower() != ".png":
             raise InputError(
                 f"--out {target}: the name must end in .png; other formats would lose the change"
@@ -197,10 +197,10 @@ def _places(files: list[Path], photos: tuple[str, ...], out: str, single: bool, 
     taken: set[str] = set()
     places = []
     for file in files:
-        place, number = folder / f"{file.stem}.png", 1
+        place, number = folder / fit_name(file.stem, ".png"), 1
         while taken & (names := {made.name.casefold() for made in _made(place, figure)}):
             number += 1
-            place = folder / f"{file.stem}-{number}.png"
+            place = folder / fit_name(file.stem, f"-{number}.png")
         taken |= names
         places.append(place)
     return places

@@ -14,7 +14,7 @@ from facegan.cli.main import run_function
 from facegan.cli.options import Live, with_preset, writing
 from facegan.cli.pixel_flags import ClassifierFlags, KeepFlags, left
 from facegan.errors import InputError
-from facegan.files import photo_path
+from facegan.files import fit_name, photo_path
 from facegan.pixels.settings import DREAMS, DreamSettings
 
 if TYPE_CHECKING:
@@ -101,7 +101,7 @@ def main(
         classifier: that dreams.
         preset: tutorial: the settings of the tutorial; other options still win.
     """
-    place = out or (f"{photo_path(photo).stem}-dream.png" if photo else "dream.png")
+    place = out or (fit_name(photo_path(photo).stem, "-dream.png") if photo else "dream.png")
     settings.check()
     keep.check(place, (photo, guide))
     flight.check(photo, keep, out)

@@ -12,6 +12,7 @@ from facegan.cli.main import run_function
 from facegan.cli.options import check_ending, check_places, check_scale, files_of, papers, told, writing
 from facegan.cli.positional import model_first, options_last
 from facegan.errors import InputError
+from facegan.files import derived
 
 if TYPE_CHECKING:
     import numpy as np
@@ -120,7 +121,7 @@ def spelled(done: Edited, share: float = 1.0) -> str:
 
 
 def beside(out: str, ending: str) -> Path:
-    return Path(out).with_name(Path(out).stem + ending)
+    return derived(out, ending)
 
 
 def save_all(out: str, done: Edited) -> None:

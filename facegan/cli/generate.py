@@ -23,6 +23,7 @@ from facegan.cli.options import (
 )
 from facegan.cli.positional import model_first, options_last
 from facegan.errors import InputError
+from facegan.files import temporary_beside
 
 if TYPE_CHECKING:
     import torch
@@ -232,7 +233,7 @@ def write_npz(path: Path, pictures: Iterator[np.ndarray], shape: tuple[int, ...]
     import zipfile
 
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    temporary = temporary_beside(path)
     head = io.BytesIO()
     np.lib.format.write_array_header_1_0(head, {"descr": "|u1", "fortran_order": False, "shape": shape})
     try:

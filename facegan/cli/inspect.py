@@ -11,6 +11,7 @@ import tyro
 
 from facegan.cli.main import run_function
 from facegan.errors import InputError
+from facegan.files import temporary_beside
 
 if TYPE_CHECKING:
     from facegan.data.dataset import Dataset
@@ -134,7 +135,7 @@ def _write_npz(path: Path, data: Dataset, split: str) -> None:
     if data.attribute_names:
         arrays["attributes"] = data.attributes(split)
         arrays["attribute_names"] = np.array(data.attribute_names)
-    temporary = path.with_name(f".{path.name}.tmp")
+    temporary = temporary_beside(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with zipfile.ZipFile(temporary, "w", zipfile.ZIP_STORED, allowZip64=True) as archive:

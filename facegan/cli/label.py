@@ -11,7 +11,7 @@ import tyro
 from facegan.cli.evaluate import Progress, say
 from facegan.cli.main import run_function
 from facegan.errors import InputError
-from facegan.files import beside, photo_path
+from facegan.files import beside, fit_name, photo_path
 
 if TYPE_CHECKING:
     from facegan.metrics.labels import Labelled
@@ -84,10 +84,10 @@ def default_place(source: str) -> str:
     """Where the result goes if nothing is said: next to the source, named after it."""
     path = photo_path(source).resolve()
     if source.startswith("sample:"):
-        return f"{path.stem}-attributes.csv"
+        return fit_name(path.stem, "-attributes.csv")
     if (path / "dataset.json").is_file():
-        return str(beside(path, f"{path.name}-labelled"))
-    return str(beside(path, f"{path.name if path.is_dir() else path.stem}-attributes.csv"))
+        return str(beside(path, fit_name(path.name, "-labelled")))
+    return str(beside(path, fit_name(path.name if path.is_dir() else path.stem, "-attributes.csv")))
 
 
 def text(done: Labelled) -> str:

@@ -7,6 +7,7 @@ A command is a module with ``def run(argv: list[str]) -> int | None``, usually o
 from __future__ import annotations
 
 import contextlib
+import errno
 import importlib
 import os
 import re
@@ -191,6 +192,11 @@ def _dispatch(argv: list[str]) -> int:
     except FaceganError as error:
         print(f"facegan {name}: {error}", file=sys.stderr)
         return 2
+    except OSError as error:
+        if error.errno != errno.ENAMETOOLONG:
+            raise
+        print(f"facegan {name}: {_too_long(error)}", file=sys.stderr)
+        return 2
     except KeyboardInterrupt:
         print(f"\nfacegan {name}: interrupted", file=sys.stderr)
         return 130
@@ -210,6 +216,13 @@ def _notes() -> Iterator[None]:
 
         warnings.showwarning = plainly  # type: ignore[assignment]
         yield
+
+
+def _too_long(error: OSError) -> str:
+    """Any path that is given may be longer than the disk takes; whoever looks at it first is told so."""
+    text = os.fsdecode(error.filename or "a name")
+    shown = text if len(text) <= 80 else f"{text[:50]}...{text[-20:]}"
+    return f"{shown}: the name is too long for the disk, which takes 255 bytes in each part of a path"
 
 
 def _refuses(stream: TextIO) -> bool:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import tyro
@@ -11,6 +10,7 @@ from facegan.cli.main import run_function
 from facegan.cli.options import check_ending, check_places, check_scale, files_of, papers, told, writing
 from facegan.cli.positional import model_first, options_last
 from facegan.errors import InputError
+from facegan.files import derived
 
 if TYPE_CHECKING:
     import torch
@@ -60,7 +60,7 @@ def main(
         raise InputError(f"mix takes two groups of faces, A and B, not {len(given)}: seed:0-4 seed:10-15")
     a, b = given
     check_ending("--out", out, [".png"])
-    vectors = Path(out).with_suffix(".npz")
+    vectors = derived(out, ".npz")
     check_scale(scale)
     check_places({"--out": [out, vectors]}, [a, b, *files_of([a, b])])
     by_seed = {target_kind(a), target_kind(b)} == {"seeds"}

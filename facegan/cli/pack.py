@@ -9,7 +9,7 @@ from typing import Annotated
 import tyro
 
 from facegan.cli.main import run_function
-from facegan.files import beside
+from facegan.files import beside, fit_name
 
 
 def main(run: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="RUN")], out: str = "") -> None:
@@ -26,7 +26,7 @@ def main(run: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="RUN")]
     from facegan.training.pack import pack
 
     place = Path(run) if Path(run).name else Path(run).resolve()  # "." has no name
-    name = out or str(beside(place, f"{place.name}-networks.safetensors"))
+    name = out or str(beside(place, fit_name(place.name, "-networks.safetensors")))
     check_ending("--out", name, [".safetensors"])
     with writing("--out", name):
         papers = pack(run, name)

@@ -13,7 +13,7 @@ from facegan.cli.main import run_function
 from facegan.cli.options import Live, with_preset, writing
 from facegan.cli.pixel_flags import ClassifierFlags, KeepFlags, left
 from facegan.errors import InputError
-from facegan.files import photo_path
+from facegan.files import derived, fit_name, photo_path
 from facegan.pixels.settings import STYLES, StyleSettings
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ def main(
 
     if not styles:
         raise InputError("give CONTENT and at least one STYLE picture")
-    place = out or f"{photo_path(content).stem}-{photo_path(styles[0]).stem}.png"
+    place = out or fit_name(f"{photo_path(content).stem}-{photo_path(styles[0]).stem}", ".png")
     settings.check(len(styles))
     keep.check(place, (content, *styles, *settings.masks))
     if (keep.film or keep.pictures) and not keep.every:
@@ -89,7 +89,7 @@ def _paint(
     from facegan.pixels import stylize
     from facegan.pixels.moments import save_curve
 
-    unfinished = Path(place).with_suffix(".safetensors")
+    unfinished = derived(place, ".safetensors")
     moments = keep.moments(place, going_on=unfinished.exists())
     if unfinished.exists() and not keep.quiet:
         print(f"going on from {unfinished}", file=sys.stderr)

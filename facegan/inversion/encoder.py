@@ -12,7 +12,7 @@ import torch
 from torch import nn
 
 from facegan.errors import ModelError
-from facegan.files import read_tensors, write_bytes
+from facegan.files import derived, read_tensors, write_bytes
 from facegan.generator import Generator
 from facegan.inversion.space import Space
 from facegan.nets.attribute_nets import fit
@@ -151,7 +151,7 @@ def beside(reference: str | Path) -> Path:
     from facegan.runs import resolve
 
     file = resolve(reference)
-    return file.with_name(f"{file.stem}-encoder.safetensors")
+    return derived(file, "-encoder.safetensors")
 
 
 def find_encoder(model: Generator, reference: str | Path, wanted: str = "auto") -> Encoder | None:

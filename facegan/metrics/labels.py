@@ -20,7 +20,7 @@ from facegan.data.finish import decode
 from facegan.data.rewrite import Attributes, Confidence, Told, check_out, confidence_by_name, rewrite
 from facegan.data.where import plain
 from facegan.errors import DatasetError, InputError
-from facegan.files import write_bytes
+from facegan.files import derived, write_bytes
 from facegan.metrics.attributes import AttributePredictor
 
 
@@ -148,7 +148,7 @@ def label_photos(
 
 def confidence_file(out: str | Path) -> Path:
     """Where the confidence of the answers in the table ``out`` goes."""
-    return Path(out).with_name(f"{Path(out).stem}-confidence{Path(out).suffix}")
+    return derived(out, f"-confidence{Path(out).suffix}")
 
 
 def _check(min_confidence: float) -> None:
