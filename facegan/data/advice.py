@@ -46,6 +46,5 @@ _HELP = {
     "exact duplicate": "is a folder named twice, or a copy of it within?",
     "near duplicate": "without --drop-near-duplicates they stay",
     "not an image file": "name the folder or archive that holds the pictures",
-    "link to a folder": "--follow-links follows links to folders",
     "truncated": "the files end early: was the download or the copy complete?",
 }

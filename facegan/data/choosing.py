@@ -14,6 +14,7 @@ from facegan.data.attribute_columns import as_sorted
 from facegan.data.attributes import Splitter, read_attributes
 from facegan.data.finish import NothingLeft
 from facegan.data.items import AttributeValue, Item
+from facegan.data.names import Matches
 from facegan.data.reading import Notes, Reading
 from facegan.data.sources import open_source
 from facegan.data.splits import source_splits
@@ -78,16 +79,18 @@ class Chooser:
         self.reading.notes.add(f"{item.name} beside the pictures was not read; {way} reads it")
 
     def conclude(self) -> None:
-        """Note what was found in the files beside the pictures; NothingLeft if they name none of these."""
-        for file, found in ((self.config.split, self.splitter), (self.config.attributes, self.table)):
-            if found and found.matches.asked:
+        """Note what was found in the files beside the pictures; NothingLeft if one names none of these."""
+        for option, found in (("split", self.splitter), ("attributes", self.table)):
+            matches, file = found.matches if found else Matches(), getattr(self.config, option)
+            if found and matches.asked:
                 for line in found.told():
                     self.reading.notes.add(f"{Path(file).name}: {line}")
-        if self.table and (asked := self.table.matches).asked and not asked.found:
-            raise NothingLeft(
-                f"--attributes {self.config.attributes}: describes none of {asked.asked} files (it names "
-                f"'{self.table.pictures[0]}', they are '{', '.join(asked.missing)}'); nothing was written"
-            )
+            if found and matches.asked and not matches.found:
+                raise NothingLeft(
+                    f"--{option} {file}: describes none of {matches.asked} files (it names "
+                    f"'{found.index.names[0]}', they are '{', '.join(matches.missing or matches.unclear)}'); "
+                    "nothing was written"
+                )
 
     def __call__(self, item: Item) -> tuple[Item, str] | None:
         if self.config.include and not (

@@ -189,16 +189,18 @@ class Matches:
 
     def doubts(self) -> list[str]:
         """What is ambiguous."""
-        said = []
-        if self.unclear:
+        said, count, lines = [], self.unclear_count, len(self.shared)
+        if count:
+            such = f"(such as '{self.unclear[0]}')"
             said.append(
-                f"{self.unclear_count:,} pictures (such as '{self.unclear[0]}') count as not found: several "
-                "lines fit each that say different things"
+                f"{count:,} picture{'s' * (count > 1)} {such} count{'s' * (count == 1)} as not found: "
+                "several lines fit that say different things"
             )
-        if self.shared:
+        if lines:
             one, other = next(iter(self.shared.values()))
+            text = "1 line fits" if lines == 1 else f"{lines:,} lines fit"
             said.append(
-                f"{len(self.shared):,} lines fit several pictures (such as '{one}' and '{other}'); only "
-                "those with a line's whole name are described"
+                f"{text} several pictures (such as '{one}' and '{other}'), of which only those with the "
+                "whole name are described"
             )
         return said

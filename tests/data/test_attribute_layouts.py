@@ -175,7 +175,7 @@ def test_ambiguous_names_are_told_and_not_used(tmp_path: Path) -> None:
     assert dict(zip(names, values(made, "Hat"), strict=True)) == {
         "x/1.png": -1, "y/1.png": -1, "x/2.png": 1, "3.png": 1,
     }  # fmt: skip
-    assert "1 lines fit several pictures (such as 'x/1.png' and 'y/1.png')" in report(made)
+    assert "1 line fits several pictures (such as 'x/1.png' and 'y/1.png')" in report(made)
 
 
 def test_minus_one_is_a_class_that_one_trains_with(tmp_path: Path) -> None:
@@ -197,3 +197,26 @@ def test_ids_beyond_16_bits_are_kept(tmp_path: Path) -> None:
     file = table(tmp_path, "file,id\n" + "".join(f"{i}.png,{32766 + i}\n" for i in range(4)))
     made = prepare(folder, tmp_path / "ds", attributes=file, **OPTIONS)
     assert values(made, "id") == [32766, 32767, 32768, 32769]
+
+
+def test_a_split_list_that_is_unclear_leaves_pictures_out_with_a_reason(tmp_path: Path) -> None:
+    folder = photos(tmp_path / "p", ["1.png", "2.png", "3.png", "4.png"])
+    file = table(tmp_path, "a/1.png train\nb/1.png test\na/2.png val\nb/2.png val\n3.png test\n", "list.txt")
+    made = prepare(folder, tmp_path / "ds", split=file, **OPTIONS)
+    assert made.counts == {"val": 1, "test": 1}  # both lines of 2.png say the same
+    assert sorted(r["reason"] for r in made.info["rejects"]) == [
+        "not named by the split file", "several lines of the split file fit"
+    ]  # fmt: skip
+    text = report(made)
+    assert "list.txt: 2 of 4 pictures found, of them 1 by the end of the path; not found: 4.png" in text
+    assert "list.txt: 1 picture (such as '1.png') counts as not found" in text
+
+
+@pytest.mark.parametrize(
+    "option, text", [("split", "x/9.png train\n"), ("attributes", "file,Hat\nx/9.png,1\n")]
+)
+def test_a_file_of_other_pictures_is_the_end_and_says_which(tmp_path: Path, option: str, text: str) -> None:
+    folder, file = photos(tmp_path / "p", ["1.png", "2.png"]), table(tmp_path, text)
+    with pytest.raises(InputError, match=r"none of 2 files \(it names 'x/9.png', they are '1.png, 2.png'"):
+        prepare(folder, tmp_path / "ds", **{option: file}, **OPTIONS)
+    assert not (tmp_path / "ds").exists()
