@@ -33,6 +33,8 @@ _PUBLIC = {
     "directions": "facegan.latent.directions",
     "Directions": "facegan.latent.directions",
     "edit": "facegan.latent.editing",
+    "set_progress": "facegan.bars",
+    "show": "facegan.sheets",
 }
 _MODULES = {"latent", "images", "video", "recipes", "data", "pixels"}
 
@@ -60,12 +62,15 @@ __all__ += [
     "prepare",
     "recipe",
     "recipes",
+    "set_progress",
+    "show",
     "train",
     "video",
 ]
 
 if TYPE_CHECKING:
     from facegan import data, images, latent, pixels, recipes, video
+    from facegan.bars import set_progress
     from facegan.data.dataset import Dataset
     from facegan.data.prepare import prepare
     from facegan.errors import FaceganError
@@ -77,6 +82,7 @@ if TYPE_CHECKING:
     from facegan.prior import Latent
     from facegan.recipes import RECIPES, recipe
     from facegan.runs import load
+    from facegan.sheets import show
     from facegan.training.config import TrainConfig
     from facegan.training.loop import train
 
@@ -87,3 +93,7 @@ def __getattr__(name: str) -> Any:
     if name in _MODULES:
         return importlib.import_module(f"facegan.{name}")
     raise AttributeError(f"module 'facegan' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -60,6 +60,16 @@ class Generator:
         self.device = torch.device(device)
         self._dtype = next((p.dtype for p in network.parameters()), torch.float32)
 
+    def __repr__(self) -> str:
+        c, h, w = self.image_shape
+        name = self.bundled or self.meta.get("provenance", {}).get("recipe") or self.meta["family"]
+        weights = sum(p.numel() for p in self.network.parameters()) / 1e6
+        told = f", told {self.spelled() or 'nothing'}" if self.labels else ""
+        return (
+            f"<Generator {name}: {w}x{h} {'grey' if c == 1 else 'colour'}, {self.latent.dim} latent "
+            f"dimensions, {weights:.2g} million weights{told}, on {self.device}, hash {self.hash[:12]}>"
+        )
+
     # --- what is given ----------------------------------------------------------------------
 
     def _vectors(self, z: Vectorlike, only_w: bool = False) -> torch.Tensor:

@@ -56,6 +56,9 @@ class Conditions:
         counts = rows.get("counts") or [1] * len(table)
         self.share = torch.tensor(counts, dtype=torch.float64) / sum(counts)
 
+    def __repr__(self) -> str:
+        return f"<Conditions on {', '.join(self.labels)}: {len(self.rows)} rows>"
+
     def parse(self, words: Sequence[str]) -> dict[int, float]:
         """``["smiling=1", "label=7"]`` as channel -> value."""
         plain = {_plain(label): i for i, label in enumerate(self.labels)}

@@ -16,7 +16,7 @@ import warnings
 from collections.abc import Callable, Iterator
 from typing import Any, TextIO
 
-from facegan import __version__
+from facegan import __version__, bars
 from facegan.errors import FaceganError, FaceganWarning, InputError
 
 # name -> (module, one line of help); the order is that of a first session
@@ -187,7 +187,7 @@ def _dispatch(argv: list[str]) -> int:
         print(f"facegan: there is no command '{name}'.{hint} See 'facegan --help'.", file=sys.stderr)
         return 2
     try:
-        with _notes():
+        with _notes(), bars.silence():  # commands have lines of their own
             return int(importlib.import_module(COMMANDS[name][0]).run(rest) or 0)
     except FaceganError as error:
         print(f"facegan {name}: {error}", file=sys.stderr)

@@ -65,6 +65,25 @@ class Dataset:
         ) as error:
             raise DatasetError(f"{file}: damaged ({type(error).__name__}: {error}); prepare again") from None
 
+    def __repr__(self) -> str:
+        h, w = self.size
+        counts = ", ".join(f"{n:,} {split}" for split, n in self.counts.items())
+        known = f", {len(self.attribute_names)} attributes" if self.attribute_names else ""
+        kind = "grey" if self.channels == 1 else "colour"
+        return f"<Dataset {self.path}: {w}x{h} {kind} ({counts}){known}, hash {self.content_hash[:12]}>"
+
+    def _repr_html_(self) -> str:
+        import base64
+
+        from facegan.sheets import table_html
+
+        rows: list[tuple[str, ...]] = [(split, f"{n:,} pictures") for split, n in self.counts.items()]
+        rows += [("attributes", ", ".join(self.attribute_names))] if self.attribute_names else []
+        preview, picture = self.path / "preview.jpg", ""
+        with suppress(OSError):
+            picture = f"data:image/jpeg;base64,{base64.b64encode(preview.read_bytes()).decode()}"
+        return table_html(repr(self)[1:-1], rows, picture)
+
     @classmethod
     def open(cls, path: str | Path) -> Dataset:
         return cls(path)

@@ -23,7 +23,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from facegan import arguments
+from facegan import arguments, bars
 from facegan.data.choosing import Chooser, begun, items
 from facegan.data.chunks import ChunkStore, locked
 from facegan.data.crops import CROPS, PRESETS, Crop, describe
@@ -106,13 +106,14 @@ def prepare(
     image_column: str = "",
     follow_links: bool = False,
     workers: int = 0,
-    on_progress: Callable[[Progress], None] = lambda _: None,
+    on_progress: Callable[[Progress], None] | None = None,
 ) -> Dataset:
     """Make (or finish, or find already made) the dataset ``out`` and open it.
 
     ``size`` is the side of square pictures, or (height, width); each from 28 to 1,024 px.
     ``value_range`` (``LOW..HIGH``) says what arrays and float pictures hold where that is in doubt,
     ``image_column`` which column of a table holds the pictures.
+    ``on_progress`` is told of the progress; without it a bar shows it (:func:`facegan.set_progress`).
     ``preset`` names a whole crop and overrules the crop's other settings. ``workers`` 0 is one for each
     core that this process may use.
     InputError in one line for what cannot work; single pictures are rejected with a reason instead.
@@ -137,7 +138,11 @@ def prepare(
     if config.limit < 0:
         raise InputError(f"--limit must be 0 or more, not {limit}")
     workers = arguments.whole(workers, "--workers") or cores()
-    return run(config, arguments.place(out, "--out"), workers, on_progress)
+    place = arguments.place(out, "--out")
+    if on_progress is not None:
+        return run(config, place, workers, on_progress)
+    with bars.shown() as told:
+        return run(config, place, workers, lambda p: told(f"prepare {place}: {p.stage}", p.done, p.total))
 
 
 def _sources(given: Any) -> tuple[str, ...]:

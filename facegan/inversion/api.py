@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from facegan import arguments
+from facegan import arguments, bars
 from facegan.errors import InputError
 from facegan.generator import Generator
 from facegan.images import to_float, to_uint8
@@ -23,6 +23,7 @@ from facegan.inversion.optimize import Found, OnStep, optimize
 from facegan.inversion.photos import Photo, as_sources, read_photos
 from facegan.inversion.space import Space, default_space
 from facegan.latent.points import Vectors
+from facegan.sheets import show
 
 AROUND = 0.5  # spread of further starts around an encoder's guess
 COLUMNS = ("loss", "mae", "mse", "faces")
@@ -51,6 +52,16 @@ class Inversion:
 
     def __len__(self) -> int:
         return len(self.names)
+
+    def __repr__(self) -> str:
+        mean = float(np.mean(self.errors["mse"])) if "mse" in self.errors else float("nan")
+        photos = f"{len(self)} photo{'s' * (len(self) != 1)}"
+        return f"<Inversion: {photos} in {self.vectors.space}, mean MSE {mean:.3g}>"
+
+    def _repr_png_(self) -> bytes:
+        """Each photo beside the picture of its vector."""
+        pairs = np.stack([self.photos, self.pictures], 1)
+        return show(pairs.reshape(-1, *pairs.shape[2:]), 2)._repr_png_()
 
 
 def starts(
@@ -154,14 +165,15 @@ def batches(
 
 def invert(
     photos: Any, model: Generator | str | Path, *,
-    encoder: str | Path = "auto", align: bool = True, face: int = 1, preset: str = "quick", **changes: Any,
+    encoder: str | Path = "auto", align: bool = True, face: int = 1, preset: str = "quick",
+    on_progress: Callable[[str, int, int], None] | None = None, **changes: Any,
 ) -> Inversion:  # fmt: skip
     """The vectors whose pictures are nearest to the photos.
 
     ``photos``: files, folders, addresses, ``seed:7``, pictures ``H,W,C`` or ``N,H,W,C`` of any numbers
     (arrays, tensors, Pillow's), or a list of these. ``model``: what ``load`` takes, or a Generator (whose
     ``encoder`` must then be a file). ``preset`` and ``changes`` are settings of :class:`InvertConfig`, such
-    as ``steps=200``.
+    as ``steps=200``. ``on_progress(what, done, total)`` is told of the progress; without it a bar shows it.
 
     >>> found = facegan.invert("me.jpg", "celeba64", steps=100)
     >>> found.vectors, found.pictures, found.errors["mse"]
@@ -175,10 +187,25 @@ def invert(
     align, face = arguments.switch(align, "align"), arguments.whole(face, "--face")
     read = read_photos(as_sources(photos), generator, align, face, alpha=preset != "tutorial")
     config = _preset(preset, all(p.seed is not None for p in read), **changes)
-    done = list(batches(generator, read, config, guide))
+    with bars.shown(on_progress) as told:
+        total = len(read) * max(config.steps, 1)
+        done = list(batches(generator, read, config, guide, _counted(told, config, len(read), total)))
     if done[-1].stopped:
         raise KeyboardInterrupt
     return merged(done)
+
+
+def _counted(
+    told: Callable[[str, int, int], None], config: InvertConfig, photos: int, total: int
+) -> Callable[[int, int, torch.Tensor], None]:
+    """What counts the updates of all photos."""
+    each = max(1, config.batch // config.restarts)
+
+    def step(before: int, number: int, losses: torch.Tensor) -> None:
+        here = min(each, photos - before)
+        told(f"invert {photos} photo{'s' * (photos != 1)}", before * config.steps + here * number, total)
+
+    return step
 
 
 def _preset(name: str, generated: bool, **changes: Any) -> InvertConfig:

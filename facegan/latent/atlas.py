@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from facegan import arguments, images
+from facegan import arguments, bars, images
 from facegan.errors import InputError
 from facegan.generator import Generator
 from facegan.latent.layout import MOST, Progress, arrange, neighbour_distance, shape_for
@@ -29,6 +29,13 @@ class Atlas:
     picture: np.ndarray
     likeness: float
 
+    def __repr__(self) -> str:
+        h, w = self.picture.shape[:2]
+        return f"<Atlas: {len(self.seeds):,} faces in {self.rows} rows of {self.columns}, {w}x{h} px>"
+
+    def _repr_png_(self) -> bytes:
+        return images.png_bytes(self.picture)
+
     @property
     def rows(self) -> int:
         return -(-len(self.seeds) // self.columns)
@@ -45,6 +52,12 @@ def atlas(
     picture about square. ``tile`` is the width of a face in px (0: as it is, or less where the picture
     would be larger than 64 megapixels). ``seed`` is that of the layout; equal arguments give equal maps.
     """
+    if on_progress is None:
+        with bars.shown() as told:
+            return atlas(
+                model, seeds, features=features, columns=columns, tile=tile, truncation=truncation, seed=seed,
+                perplexity=perplexity, on_progress=told,
+            )  # fmt: skip
     if arguments.is_number(seeds):
         seeds = range(arguments.whole(seeds, "the number of faces", 0, arguments.MOST_SEEDS))
     chosen = arguments.seeds(seeds)
@@ -64,8 +77,7 @@ def atlas(
         found[part] = judge(batch)
         faces[part] = batch if size == (h, w) else [images.resize(face, size) for face in batch]
         done += len(batch)
-        if on_progress is not None:
-            on_progress("drawing and comparing", done, len(chosen))
+        on_progress("drawing and comparing", done, len(chosen))
     if not np.isfinite(found).all():
         raise InputError("the features of some of these faces are not finite: is the model sound?")
     order = arrange(found, shape[1], seed, perplexity, on_progress)

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from facegan import arguments
+from facegan import arguments, bars
 from facegan.caches import Cache
 from facegan.data.where import plain
 from facegan.errors import InputError, ModelError, offered
@@ -78,6 +78,10 @@ class Directions:
     accuracy: dict[str, float]
     model_hash: str
     papers: dict[str, Any] = field(default_factory=dict)
+
+    def __repr__(self) -> str:
+        kinds = ", ".join(f"{self.kinds.count(kind)} {kind}" for kind in dict.fromkeys(self.kinds))
+        return f"<Directions: {len(self.names)} ({kinds}), of model {self.model_hash[:12]}>"
 
     def index(self, name: str) -> int:
         """Of a direction, by a name in any spelling; InputError lists what there is."""
@@ -170,12 +174,15 @@ def base_hash(model: Generator) -> str:
 
 def directions(
     model: Generator | str | Path, *, network: str = "faces", settings: Settings = Settings(),
-    told: Told = lambda *_: None, stages: Stages | None = None,
+    told: Told | None = None, stages: Stages | None = None,
 ) -> Directions:  # fmt: skip
     """PCA, SeFa, and a direction for each attribute that the attribute ``network`` sees.
 
     ``stages`` keeps what is done, so that interrupted work goes on.
     """
+    if told is None:
+        with bars.shown() as bar:
+            return directions(model, network=network, settings=settings, told=bar, stages=stages)
     model = as_model(model)
     _check(settings)
     predictor = AttributePredictor.load(arguments.place(network, "network"))
@@ -322,7 +329,7 @@ def place_in_cache(model: Generator) -> Path | None:
     return _CACHE.place(_kept_name(model))
 
 
-def directions_of(model: Generator, told: Told = lambda *_: None) -> Directions:
+def directions_of(model: Generator, told: Told | None = None) -> Directions:
     """This model's directions: those found and kept before, the bundled ones, or found and kept now."""
     for kept in _CACHE.files(_kept_name(model)):
         try:

@@ -25,6 +25,7 @@ from facegan.latent.directions import Directions, directions_of
 from facegan.latent.points import Vectors, is_seeds, parse_point, parse_seeds
 from facegan.metrics.attributes import AttributePredictor
 from facegan.runs import as_model
+from facegan.sheets import show
 
 HOLD = "male,eyeglasses,young,smiling"
 TIED = 0.5  # an effect per unit, in standard deviations, that belongs to the edit
@@ -134,6 +135,15 @@ class Edited:
     after: torch.Tensor
     strengths: dict[str, float]
     mask: Mask | None = None
+
+    def __repr__(self) -> str:
+        asked = ", ".join(f"{name}={value:+g}" for name, value in self.strengths.items())
+        return f"<Edited: {len(self.names)} face{'s' * (len(self.names) != 1)}, {asked}>"
+
+    def _repr_png_(self) -> bytes:
+        """Before and after, side by side."""
+        pairs = np.stack([self.at(0.0), self.images], 1)
+        return show(pairs.reshape(-1, *pairs.shape[2:]), 2)._repr_png_()
 
     @property
     def images(self) -> np.ndarray:

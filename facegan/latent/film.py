@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from facegan import arguments
+from facegan import arguments, bars
 from facegan.errors import InputError
 from facegan.generator import Generator
 from facegan.images import to_uint8
@@ -39,6 +39,9 @@ class Film:
     steps: np.ndarray
     seen: np.ndarray
 
+    def __repr__(self) -> str:
+        return f"<Film: {len(self.z)} frames, steps even to {self.variation:.1%}>"
+
     @property
     def variation(self) -> float:
         """Standard deviation of the steps, divided by their mean: 0 is perfectly even."""
@@ -61,6 +64,12 @@ def film(
     A ``loop`` goes back to the first point and ends one step before it, so that it can be repeated; otherwise
     the last frame is the last point. ``model.images(film.z, truncation)`` draws them.
     """
+    if on_progress is None:
+        with bars.shown() as told:
+            return film(
+                model, points, frames, kind=kind, loop=loop, features=features, truncation=truncation,
+                on_progress=told,
+            )  # fmt: skip
     frames = arguments.whole(frames, "frames", -MOST_FRAMES)
     if not 2 <= frames <= MOST_FRAMES:
         raise InputError(f"a film takes 2 to {MOST_FRAMES:,} frames, not {frames:,}")
@@ -83,10 +92,8 @@ def film(
     return Film(z, best, kept, seen)
 
 
-def _part(on_progress: Progress | None, turn: int) -> Progress | None:
+def _part(on_progress: Progress, turn: int) -> Progress:
     """A round's share of the whole; the last one is that of the film as it is seen."""
-    if on_progress is None:
-        return None
     return lambda what, done, total: on_progress(what, turn * total + done, (ROUNDS + 1) * total)
 
 

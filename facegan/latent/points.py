@@ -83,6 +83,11 @@ class Vectors:
     model_hash: str = ""
     space: str = "z"
 
+    def __repr__(self) -> str:
+        names = ", ".join(self.names[:5]) + ", ..." * (len(self.names) > 5)
+        shape, known = "x".join(map(str, self.z.shape)), self.model_hash[:12] or "any"
+        return f"<Vectors: {len(self)} in {self.space} ({shape}): {names}; of model {known}>"
+
     def __len__(self) -> int:
         return len(self.z)
 

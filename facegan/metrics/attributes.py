@@ -55,6 +55,10 @@ class AttributePredictor:
     map_std: np.ndarray = field(default_factory=lambda: np.ones(0, np.float32))
     papers: dict[str, Any] = field(default_factory=dict)
 
+    def __repr__(self) -> str:
+        h, w = self.shape[1:]
+        return f"<AttributePredictor {self.architecture}: {len(self.names)} attributes of {w}x{h} px>"
+
     def __post_init__(self) -> None:
         if not len(self.scale):
             self.scale, self.shift = np.ones(len(self.names)), np.zeros(len(self.names))

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from facegan import __version__, arguments
+from facegan import __version__, arguments, bars
 from facegan.data.dataset import Dataset
 from facegan.errors import InputError
 from facegan.generator import Generator
@@ -19,6 +19,7 @@ from facegan.metrics.features import table as feature_table
 from facegan.metrics.pictures import COUNT, Pictures, Progress, features_of, named, of_dataset, of_model
 from facegan.metrics.shapes import like, of_array
 from facegan.metrics.table import METRICS, Material, Values, chosen
+from facegan.sheets import table_html
 
 FEWEST = 10
 MOST = 50_000  # real pictures that are compared with
@@ -42,6 +43,21 @@ class Evaluation:
     warnings: list[str]
     pairs: tuple[tuple[int, int, float], ...] = ()
     train: Pictures | None = field(default=None)
+
+    def __repr__(self) -> str:
+        numbers = ", ".join(f"{name} {value:.4g}" for name, value in self.values.items())
+        return f"<Evaluation of {self.subject.name} against {self.against.name}: {numbers}>"
+
+    def _repr_html_(self) -> str:
+        rows: list[tuple[str, ...]] = [("", "generated", "real pictures")]
+        known = [pair for metric in METRICS.values() for pair in metric.values.items()]
+        for name, value in known:
+            if name in self.values:
+                real = f"{self.real[name]:.{value.digits}f}" if name in self.real else ""
+                rows.append((value.title, f"{self.values[name]:.{value.digits}f}", real))
+        rows += [("note", warning) for warning in self.warnings]
+        sides = (f"{p.name} ({p.count:,})" for p in (self.subject, self.against))
+        return table_html(" against ".join(sides), rows)
 
     @property
     def headline(self) -> str:
@@ -107,8 +123,17 @@ def evaluate(
     find faces first.
 
     With ``floor`` the same is measured of other real pictures: of the train split where ``against`` is
-    held out from it, else of none.
+    held out from it, else of none. ``on_progress(what, done, total)`` is told of the progress; without it
+    a bar shows it (:func:`facegan.set_progress`).
     """
+    with bars.shown(on_progress) as told:
+        return _evaluated(subject, against, table, metrics, split, floor, told)
+
+
+def _evaluated(
+    subject: Subject, against: Dataset | str | Path, table: FeatureTable | str, metrics: str | Sequence[str],
+    split: str, floor: bool, on_progress: Progress,
+) -> Evaluation:  # fmt: skip
     names = chosen(metrics) or list(METRICS)
     table = table if isinstance(table, FeatureTable) else feature_table(table)
     data = against if isinstance(against, Dataset) else Dataset(arguments.place(against, "against"))

@@ -35,6 +35,9 @@ class FeatureTable:
     smooth: bool = True
     device: str = "cpu"
 
+    def __repr__(self) -> str:
+        return f"<FeatureTable {self.key}: {self.dim} numbers a picture, on {self.device}>"
+
     @torch.inference_mode()
     def __call__(self, images: np.ndarray, batch: int = 64) -> np.ndarray:
         """uint8 ``N,H,W,C`` to float32 ``N,dim``."""

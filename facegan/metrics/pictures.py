@@ -46,6 +46,11 @@ class Pictures:
         if not self.sizes:
             object.__setattr__(self, "sizes", frozenset({self.shape[:2]}))
 
+    def __repr__(self) -> str:
+        h, w, c = self.shape
+        size = f"{w}x{h}" if h else "several sizes"
+        return f"<Pictures {self.name}: {self.count:,} of {size}, {'grey' if c == 1 else 'colour'}>"
+
     def spaced(self, count: int) -> np.ndarray:
         """At most ``count`` pictures, evenly spaced."""
         return self.at((np.arange(min(count, self.count)) * self.count) // min(count, self.count))

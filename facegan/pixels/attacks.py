@@ -22,6 +22,7 @@ from facegan.pixels.methods import METHODS, Settings, first_step
 from facegan.pixels.search import Plan, Search
 from facegan.pixels.subject import LEVELS, Goal, Subject
 from facegan.pixels.transforms import parse_transforms
+from facegan.sheets import show
 from facegan.training.memory import is_out_of_memory
 
 LOSSES = ("ce", "margin", "probability")
@@ -60,6 +61,16 @@ class Attacked:
     signum: int = 0
     confidence: float = 0.0
     window: Window | None = None
+
+    def __repr__(self) -> str:
+        done = "succeeded" if self.success else "failed"
+        return (
+            f"<Attacked {self.name}: {done} with {self.probability:.1%}, Linf {self.linf * 255:.3g} levels>"
+        )
+
+    def _repr_png_(self) -> bytes:
+        """The photo beside the result."""
+        return show(np.stack([self.original, self.image]), 2)._repr_png_()
 
     @property
     def seen(self) -> tuple[np.ndarray, np.ndarray]:

@@ -81,6 +81,10 @@ class Classifier:
 
     # What the network sees ------------------------------------------------------------------------
 
+    def __repr__(self) -> str:
+        h, w = self.input_size
+        return f"<Classifier {self.name}: {w}x{h} px, {len(self.labels)} classes, on {self.device}>"
+
     def window(self, height: int, width: int) -> tuple[int, int, int, int]:
         """The part of a photo that is looked at: top, left, height, width."""
         if not self.crop:

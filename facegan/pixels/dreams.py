@@ -18,6 +18,7 @@ from torch import Tensor
 
 from facegan import images, rng
 from facegan.errors import InputError
+from facegan.metrics.shapes import of_array
 from facegan.pixels.classifiers import Classifier
 from facegan.pixels.colours import levelled, normalised, paled
 from facegan.pixels.goals import Objective, parse_goals
@@ -40,15 +41,22 @@ class Dreamed:
     curve: list[float] = field(default_factory=list)
     octaves: list[tuple[int, int]] = field(default_factory=list)
 
+    def __repr__(self) -> str:
+        return f"<Dreamed: {self.image.shape[1]}x{self.image.shape[0]} px, {len(self.curve)} steps>"
+
+    def _repr_png_(self) -> bytes:
+        return images.png_bytes(self.image)
+
 
 def photo_of(source: str | Path | np.ndarray, size: int = 0, least: int = SMALLEST) -> np.ndarray:
     """uint8 ``H,W,3``, upright, of a file or an array; its longer side made ``size`` px (0: as it is).
 
     InputError where a side then has less than ``least`` px.
     """
-    photo = images.read_image_file(source) if isinstance(source, (str, Path)) else np.asarray(source)
-    if photo.ndim != 3 or photo.dtype != np.uint8 or photo.shape[2] not in (1, 3):
-        raise InputError(f"a picture is uint8 H,W,3, not {photo.dtype} {photo.shape}")
+    if isinstance(source, (str, Path)):
+        photo = images.read_image_file(source)
+    else:
+        photo = of_array([source], "the picture").at(np.array([0]))[0]
     photo = photo.repeat(3, -1) if photo.shape[2] == 1 else photo
     if size:
         k = size / max(photo.shape[:2])

@@ -47,6 +47,12 @@ class Stylized:
     curve: list[dict[str, float]] = field(default_factory=list)
     sizes: list[tuple[int, int]] = field(default_factory=list)
 
+    def __repr__(self) -> str:
+        return f"<Stylized: {self.image.shape[1]}x{self.image.shape[0]} px, {len(self.curve)} steps>"
+
+    def _repr_png_(self) -> bytes:
+        return images.png_bytes(self.image)
+
 
 class Plain:
     """The tutorial's step: the gradient divided by its mean absolute value; not cut off at 0 and 1."""

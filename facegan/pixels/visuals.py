@@ -24,6 +24,7 @@ from facegan.pixels.goals import Objective, parse_goals
 from facegan.pixels.loop import Outcome, optimise
 from facegan.pixels.memory import spared
 from facegan.pixels.settings import DreamSettings
+from facegan.sheets import show
 
 RATE = 4.0  # of Adam, in step sizes
 STEPS = 256  # where the settings say 0
@@ -40,6 +41,12 @@ class Visualised:
     names: list[str]
     outcome: Outcome
     curve: list[float] = field(default_factory=list)
+
+    def __repr__(self) -> str:
+        return f"<Visualised: {', '.join(self.names)}; {len(self.curve)} steps>"
+
+    def _repr_png_(self) -> bytes:
+        return show(self.images)._repr_png_()
 
 
 def visualise(

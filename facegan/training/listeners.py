@@ -38,6 +38,27 @@ class Listener(Protocol):
     def close(self) -> None: ...
 
 
+class BarListener:
+    """A bar for :func:`facegan.train` from Python; events are lines of their own."""
+
+    def __init__(self, bar: Any) -> None:
+        self.bar = bar
+
+    def on_stats(self, stats: StepStats) -> None:
+        note = f"{stats.images_per_second:.0f} img/s"
+        done = min(stats.images_seen, stats.images_total)
+        self.bar("training (images)", done, stats.images_total, note)
+
+    def on_grid(self, images_seen: int, grid: np.ndarray) -> None:
+        pass
+
+    def on_event(self, images_seen: int, text: str) -> None:
+        self.bar.say(f"{images_seen / 1000:.1f} kimg: {text}")
+
+    def close(self) -> None:
+        self.bar.close()
+
+
 class Silent:
     """A listener to derive from: does nothing."""
 

@@ -11,7 +11,7 @@ from typing import Any, cast
 
 import torch
 
-from facegan import __version__, arguments
+from facegan import __version__, arguments, bars
 from facegan.data.conditions import conditions, label_papers
 from facegan.data.dataset import Dataset
 from facegan.devices import slow_bfloat16, working_threads
@@ -33,7 +33,7 @@ from facegan.training.checkpoint import circumstances, list_checkpoints, load_la
 from facegan.training.choice import suits
 from facegan.training.config import TrainConfig, check, override, unfinished
 from facegan.training.data import ImageFeed
-from facegan.training.listeners import Listener
+from facegan.training.listeners import BarListener, Listener
 from facegan.training.memory import fits, is_out_of_memory
 from facegan.training.processes import launched, lost, together
 from facegan.training.runfolder import RunFolder
@@ -62,7 +62,8 @@ def train(
     (:func:`facegan.training.choice.pick_recipe`). ``overrides`` change single settings by name
     (``batch=32``; nested ones as ``**{"generator.lr": 1e-4}``). A folder that holds the same run is
     resumed from its newest checkpoint; ``resume=True`` insists that there is one. Ctrl-C and SIGTERM
-    save and raise :class:`Interrupted`. ``quality`` maps a Generator to named numbers (None is
+    save and raise :class:`Interrupted`. Without ``listeners`` a bar shows the progress
+    (:func:`facegan.set_progress`). ``quality`` maps a Generator to named numbers (None is
     :class:`facegan.metrics.quick.QuickQuality`); with every grid they go to the listeners. ``threads`` of
     the processor; 0 takes those of the run that goes on, else one for each core that is free.
 
@@ -82,6 +83,8 @@ def train(
     with together(place):
         run = parallel.first_does(lambda: RunFolder(Path(out)))
         everyone: list[Listener] = [run, *listeners] if run is not None else []
+        if run is not None and not listeners and bars.wanted():
+            everyone.append(_bar(data, config, device, run))
         state: TrainState | None = None
         names: Sequence[str] = ()
         try:
@@ -122,6 +125,16 @@ def train(
                 with suppress(OSError):  # a full disk has been reported already
                     listener.close()
     return Path(out)
+
+
+def _bar(data: Dataset, config: TrainConfig, device: str, run: RunFolder) -> Listener:
+    """A bar; what to know of a long run is said before it begins."""
+    from facegan.training.estimate import long_run
+
+    bar = bars.Bar()
+    if launched() == 1 and not list_checkpoints(run.checkpoints) and (said := long_run(data, config, device)):
+        bar.say(said)
+    return BarListener(bar)
 
 
 def _suiting(data: Dataset, device: str, settings: dict[str, Any]) -> str:
