@@ -193,9 +193,14 @@ def test_no_object_prints_as_an_address(tiny_model: Generator, tmp_path: Path) -
     measured = facegan.evaluate(pictures, data, "pixels", ["fid"], floor=False)
     inverted = facegan.invert(tiny_model.sample(2), tiny_model, steps=1, loss="mse=1")
     found = latent.Directions(
-        ("Smiling",), ("attribute",), tiny_model.latent.sample([0])[:, None] / 8, np.zeros((1, 1), np.float32),
-        ("Smiling",), {}, tiny_model.hash,
-    )  # fmt: skip
+        ("Smiling",),
+        ("attribute",),
+        tiny_model.latent.sample([0])[:, None] / 8,
+        np.zeros((1, 1), np.float32),
+        ("Smiling",),
+        {},
+        tiny_model.hash,
+    )
     edited = facegan.edit(tiny_model, [1, 2], {"smiling": 1}, directions=found, hold="none")
     film = latent.film(tiny_model, tiny_model.latent.sample([0, 1]), 3, features="pixels")
     atlas = latent.atlas(tiny_model, 4, features="pixels", perplexity=1.0)
