@@ -8,6 +8,7 @@ import io
 import json
 import re
 import zipfile
+import zlib
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -76,7 +77,7 @@ def _content(path: Path, where: str) -> bytes:
             return unpacked
     except FileNotFoundError:
         raise InputError(f"{where}: there is no such file") from None
-    except (OSError, EOFError, ValueError) as error:  # a folder; damaged gzip; NUL in the name
+    except (OSError, EOFError, ValueError, zlib.error) as error:  # a folder; damaged gzip; NUL in the name
         raise InputError(f"{where}: not readable as text ({type(error).__name__})") from None
     return content
 

@@ -8,10 +8,12 @@ import zipfile
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from facegan.data.attribute_columns import note_lines
 from facegan.data.attributes import AttributeTable, Splitter, read_attributes
 from facegan.errors import InputError
 
@@ -259,3 +261,26 @@ def test_bad_shares_are_refused_in_one_line(spec: str) -> None:
 def test_without_a_request_the_source_decides() -> None:
     splitter = Splitter("")
     assert [splitter("x", b"", own) for own in ("test", "val", None)] == ["test", "val", "train"]
+
+
+def test_damaged_tables_are_read_or_refused_in_one_line(tmp_path: Path) -> None:
+    """Whatever the bytes: never anything but an InputError."""
+    draw = np.random.default_rng(0)
+    whole = [content if isinstance(content, bytes) else content.encode() for content in LAYOUTS.values()]
+    pq.write_table(pa.table({"file": ["1.jpg"] * 50, "a": [1] * 50}), tmp_path / "p")
+    whole += [(tmp_path / "p").read_bytes(), b"[1, [2]]", b'{"a": {"b": [1]}}', b'{"labels": [1, [2, 3]]}']
+    refused = 0
+    for i in range(400):
+        content = bytearray(whole[i % len(whole)])
+        for at in draw.integers(0, len(content), draw.integers(1, 6)):
+            content[at] = draw.choice([*b'\0\n\t",;|{}[]\xff9-', int(draw.integers(0, 256))])
+        content = content[: draw.integers(1, len(content) + 1)] if i % 3 == 0 else content
+        for read in (read_attributes, Splitter):
+            try:
+                found = read(str(written(tmp_path, bytes(content), "damaged")))
+                if isinstance(found, AttributeTable):
+                    assert all("\n" not in line for line in note_lines(found.columns().rules()))
+            except InputError as error:
+                refused += 1
+                assert "\n" not in str(error)
+    assert 100 < refused < 800
