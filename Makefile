@@ -3,11 +3,13 @@
 #   make test    ruff, mypy and every test                   make test ARGS="-k latent" WORKERS=4
 #   make lint    ruff and mypy only
 #   make bench   the benchmarks (on a machine that does nothing else)
+#   make demo TORCH_INDEX=ADDRESS    PyTorch from that package index: its CPU builds take a third of the disk
 #   make clean   remove .venv and caches; runs/, datasets/ and demo/ stay
 
 PYTHON  ?= python3
 WORKERS ?= 2
 ARGS    ?=
+TORCH_INDEX ?=
 BIN     := .venv/bin
 INPUTS  := pyproject.toml constraints.txt
 
@@ -35,9 +37,12 @@ clean:
 
 # The environment ------------------------------------------------------------------------------------
 
+PIP := $(BIN)/python -m pip install -qq --disable-pip-version-check -c constraints.txt
+
 define install
 	@echo "Installing $(1) into .venv. The first time this downloads PyTorch: some minutes and gigabytes."
-	@$(BIN)/python -m pip install -qq --disable-pip-version-check -c constraints.txt -e '$(1)'
+	@$(if $(TORCH_INDEX),$(PIP) --index-url '$(TORCH_INDEX)' $(2))
+	@$(PIP) -e '$(1)'
 endef
 
 .venv/bin/pip:
@@ -47,9 +52,9 @@ endef
 	  { rm -rf .venv; echo "Python's venv module is missing (Debian: apt-get install python3-venv)"; exit 1; }
 
 .venv/.installed: $(INPUTS) | .venv/bin/pip
-	$(call install,.)
+	$(call install,.,torch)
 	@touch $@
 
 .venv/.installed-dev: $(INPUTS) | .venv/bin/pip
-	$(call install,.[dev])
+	$(call install,.[dev],torch torchvision)
 	@touch .venv/.installed $@
