@@ -1,6 +1,7 @@
 """How much faster two workers prepare than one, and whether memory stays constant.
 
     python benchmarks/prepare.py [PHOTOS.zip] [--speed 3000] [--memory 1000,9000]
+    python benchmarks/prepare.py --against CHECKOUT     # CPU seconds beside another version's
 
 Without photos beside the checkout (../shared/data/celeba-9k.zip) it takes centre crops of drawn noise.
 
@@ -9,6 +10,10 @@ the runs take turns (one, two, one, two), and the medians make the ratio. Memory
 the resident sizes (proportional ones, where shared pages are divided among their users) of the main
 process and its workers. Exits with 1 where two workers are not 1.6 times one, or where memory at the
 last count is more than 1.15 times that at the first.
+
+``--against`` names a checkout of another version (``git worktree add ../old COMMIT``). Both prepare photos and, where
+they lie beside the photos, MNIST's digits, in turns; what counts are CPU seconds of all processes with everything
+around the work, since a machine is seldom idle.
 """
 
 from __future__ import annotations
@@ -16,6 +21,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import resource
 import statistics
 import subprocess
 import sys
@@ -39,9 +45,11 @@ if __name__ == "__main__":
         if p.stage == "read":
             times.append((p.done, p.seconds))
     options = {"limit": int(limit), "workers": int(workers), "crop": crop, "size": int(size)}
+    if crop == "center" and int(size) == 28:
+        options["gray"] = True
     data = prepare(source, out, on_progress=note, **options)
     (n0, t0), (n1, t1) = times[0], times[-1]
-    print(json.dumps({"rate": (n1 - n0) / (t1 - t0), "kept": sum(data.counts.values()), "read": n1}))
+    print(json.dumps({"rate": (n1 - n0) / max(t1 - t0, 1e-9), "kept": sum(data.counts.values()), "read": n1}))
 """
 
 
@@ -100,15 +108,51 @@ def main() -> int:
     parser.add_argument("--repeats", type=int, default=2)
     parser.add_argument("--crop", default="aligned")
     parser.add_argument("--size", type=int, default=64)
+    parser.add_argument("--digits", type=int, default=20000, help="digits to compare on; 0 skips them")
+    parser.add_argument("--against", default="", help="a checkout of another version: compare CPU seconds")
     args = parser.parse_args()
     if not args.source and PHOTOS.is_file():
         args.source = str(PHOTOS)
+    if args.against:
+        return compare(args)
     if args.source:
         return measure(args)
     with tempfile.TemporaryDirectory() as folder:
         args.source, args.crop = f"{folder}/noise.zip", "center"
         draw(args.source, max([args.speed, *map(int, filter(None, args.memory.split(",")))]))
         return measure(args)
+
+
+def cpu_seconds(checkout: str, source: str, limit: int, crop: str, size: int) -> float:
+    """User and system time of preparing with the package in ``checkout`` and two workers, all processes."""
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    with tempfile.TemporaryDirectory() as folder:
+        script = Path(folder) / "child.py"
+        script.write_text(CHILD)
+        command = [sys.executable, str(script), source, f"{folder}/ds", str(limit), "2", crop, str(size)]
+        environment = {**os.environ, "PYTHONPATH": checkout}
+        subprocess.run(command, check=True, env=environment, stdout=subprocess.DEVNULL)
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+
+
+def compare(args: argparse.Namespace) -> int:
+    """CPU seconds of this version beside another one's, in turns, and the ratio of the least of each."""
+    own, digits = str(Path(__file__).resolve().parents[1]), Path(args.source).parent / "mnist"
+    works = [(args.source, args.speed, args.crop, args.size)] if args.speed else []
+    works += [(str(digits), args.digits, "center", 28)] if digits.is_dir() and args.digits else []
+    for source, limit, crop, size in works:
+        found: dict[str, list[float]] = {args.against: [], own: []}
+        for _ in range(args.repeats):
+            for checkout, seconds in found.items():
+                seconds.append(cpu_seconds(checkout, source, limit, crop, size))
+        old, new = (min(seconds) for seconds in found.values())
+        print(
+            f"{limit} of {Path(source).name}, crop {crop}, {size} px: {old:.1f} CPU seconds -> {new:.1f}, "
+            f"{new / old:.2f} times (least of {args.repeats} each: {found[args.against]} and {found[own]})",
+            flush=True,
+        )
+    return 0
 
 
 def draw(path: str, count: int) -> None:

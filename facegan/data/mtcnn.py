@@ -24,6 +24,7 @@ OUTPUT = ["dense_5", "dense_6", "softmax_2"]  # of the third network: edges, lan
 OFFSET = (
     1 / 48
 )  # of the patch, to the right and downwards: of landmarks where the third network sees 1 px aside
+_FEW = 64  # boxes of which all pairs are compared
 MAX_CANDIDATES = 3000  # kept for each scale; bounds time and memory on hostile textures
 
 
@@ -83,18 +84,31 @@ def non_maximum_suppression(boxes: np.ndarray, threshold: float, over_smaller: b
     A box goes if its overlap with a better one exceeds ``threshold``: intersection over union, or
     over the smaller of the two areas.
     """
-    x1, y1, x2, y2, score = boxes[:, :5].T
-    area = (x2 - x1 + 1) * (y2 - y1 + 1)
-    order = np.argsort(-score, kind="stable")
-    keep = []
+    low, high, score = boxes[:, :2], boxes[:, 2:4], boxes[:, 4]
+    area = (high - low + 1).prod(axis=1)
+
+    def apart(some: Any, others: Any) -> np.ndarray:
+        """Whether boxes overlap by no more than allowed; the two indices broadcast."""
+        sides = np.minimum(high[some], high[others]) - np.maximum(low[some], low[others]) + 1
+        common = np.maximum(sides, 0).prod(axis=-1)
+        both = area[some] + area[others] - common
+        total: np.ndarray = np.minimum(area[some], area[others]) if over_smaller else both
+        return common <= threshold * total
+
+    order, keep = np.argsort(-score, kind="stable"), []
+    if len(order) < 2:
+        return order
+    if len(order) <= _FEW:  # all pairs at once
+        table, left = apart(order[:, None], order), np.ones(len(order), bool)
+        for place, best in enumerate(order):
+            if left[place]:
+                keep.append(best)
+                left &= table[place]
+        return np.array(keep, int)
     while len(order):
-        best, rest = order[0], order[1:]
+        best, order = order[0], order[1:]
         keep.append(best)
-        width = np.minimum(x2[best], x2[rest]) - np.maximum(x1[best], x1[rest]) + 1
-        height = np.minimum(y2[best], y2[rest]) - np.maximum(y1[best], y1[rest]) + 1
-        common = np.maximum(width, 0) * np.maximum(height, 0)
-        total = np.minimum(area[best], area[rest]) if over_smaller else area[best] + area[rest] - common
-        order = rest[common <= threshold * total]
+        order = order[apart(best, order)]
     return np.array(keep, int)
 
 
@@ -189,8 +203,11 @@ def _patches(image: np.ndarray, boxes: np.ndarray, size: int) -> np.ndarray:
 
 def _shift(boxes: np.ndarray, shift: np.ndarray, extra: int) -> np.ndarray:
     """Move the four edges by the network's corrections, fractions of the box's sides."""
-    sides = np.tile(boxes[:, 2:4] - boxes[:, :2] + extra, 2)
-    return np.column_stack([boxes[:, :4] + shift * sides, boxes[:, 4]])
+    sides = boxes[:, 2:4] - boxes[:, :2] + extra
+    shifted = boxes[:, :5].copy()
+    shifted[:, :2] += shift[:, :2] * sides
+    shifted[:, 2:4] += shift[:, 2:] * sides
+    return shifted
 
 
 def _square(boxes: np.ndarray) -> np.ndarray:
