@@ -11,9 +11,9 @@ the resident sizes (proportional ones, where shared pages are divided among thei
 process and its workers. Exits with 1 where two workers are not 1.6 times one, or where memory at the
 last count is more than 1.15 times that at the first.
 
-``--against`` names a checkout of another version (``git worktree add ../old COMMIT``). Both prepare photos and,
-where they lie beside the photos, MNIST's digits, in turns; what counts are CPU seconds of all processes with
-everything around the work, since a machine is seldom idle.
+``--against`` names a checkout of another version (``git worktree add ../old COMMIT``). Both prepare photos
+and, where they lie beside the photos, MNIST's digits, in turns; what counts are CPU seconds of all processes
+with everything around the work, since a machine is seldom idle.
 """
 
 from __future__ import annotations

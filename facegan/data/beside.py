@@ -212,6 +212,8 @@ class Beside:
                 split, origin = table.splits[row], "a column"
         if item.split and not split:
             split, origin = item.split, item.split_from
+        if not values and (split, origin) == (item.split, item.split_from):
+            return item
         return replace(item, attributes={**values, **item.attributes}, split=split, split_from=origin)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import hashlib
 import io
 import itertools
@@ -10,7 +11,7 @@ import os
 import time
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -134,7 +135,9 @@ class _Verdicts:
         """A row in the split where it goes, its attributes as their columns' rules have them."""
         raw = self.raw(row)
         values: dict[str, AttributeValue] = {n: self.rules[n](raw.get(n)) for n in self.names}
-        return replace(row, split=self.moved.get(serial, row.split), attributes=values)
+        changed = copy.copy(row)  # a tenth of the time of dataclasses.replace, for every picture
+        vars(changed).update(split=self.moved.get(serial, row.split), attributes=values)
+        return changed
 
 
 class ShardCut:
@@ -174,7 +177,7 @@ class ShardWriter:
                 self.temporary, self.arrow, compression="none", write_statistics=False
             )
         value: dict[str, Any] = {
-            "image": {"bytes": row.png, "path": Path(row.name).name},
+            "image": {"bytes": row.png, "path": row.name.rpartition("/")[2]},
             "source": row.source,
             **{name: getattr(row, name) for name in self.schema.places},
         }

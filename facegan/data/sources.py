@@ -60,11 +60,12 @@ def from_folder(
 
 def _inside(entry: Entry, reading: Reading) -> Iterator[Item]:
     """What a file in a folder holds; one that cannot be read is a reject."""
-    folder = entry.name.rpartition("/")[0]
+    folder, own = entry.name.rpartition("/")[0], entry.path.name
     try:
         for item in from_file(entry.path, reading):
-            whole = item.name == entry.path.name or item.name.startswith(f"{entry.path.name}/")
-            yield replace(item, name="/".join(filter(None, (folder if whole else entry.name, item.name))))
+            whole = item.name == own or item.name.startswith(f"{own}/")
+            before = folder if whole else entry.name
+            yield replace(item, name="/".join(filter(None, (before, item.name)))) if before else item
     except InputError as error:
         reason = str(error).removeprefix(f"{entry.path}: ")
         yield Item(entry.name, str(entry.path), reject=reason)
