@@ -27,6 +27,8 @@ def main(
     min_confidence: float = 0.5,
     overwrite: bool = False,
     align: bool = True,
+    value_range: Annotated[str, tyro.conf.arg(name="range", metavar="LOW..HIGH")] = "",
+    follow_links: bool = False,
     workers: int = 0,
 ) -> None:
     """See smiles, glasses, hair ... in photos and write them down with their confidence.
@@ -40,6 +42,9 @@ def main(
         min_confidence: answers that are less sure stay unknown; 0.5 keeps all, 0.9 the sure ones.
         overwrite: of a dataset: predict known attributes, too; of photos: replace a CSV that is there.
         align: of photos: find and align the largest face first; otherwise the whole photo is taken.
+        value_range: of photos: values of arrays and of float or 16-bit pictures, such as 0..1 or 0..4095,
+            where they leave it in doubt.
+        follow_links: of photos: follow links to folders.
         workers: processes that read photos; 0 is one for each core that this process may use.
     """
     from facegan.data.card import summary
@@ -68,7 +73,7 @@ def main(
     try:
         done = label_photos(
             [source], out, predictor, align=align, min_confidence=min_confidence, workers=workers,
-            told=Progress(),
+            told=Progress(), value_range=value_range, follow_links=follow_links,
         )  # fmt: skip
     except OSError as error:
         raise InputError(f"--out {out}: cannot be written ({error.strerror or error})") from None
@@ -76,7 +81,8 @@ def main(
         say(f"left out: {reject['source']}: {reject['reason']}")
     if len(done.rejects) > LISTED:
         say(f"left out: {len(done.rejects) - LISTED} more ({summary(list(done.rejects[LISTED:]))})")
-    command = shlex.join(["facegan", "prepare", source, "--attributes", out])
+    options = ["--range", value_range] * bool(value_range) + ["--follow-links"] * follow_links
+    command = shlex.join(["facegan", "prepare", source, "--attributes", out, *options])
     print(f"{out}: {text(done)}\nnext: {command} --out DATASET")
 
 

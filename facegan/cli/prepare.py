@@ -100,8 +100,8 @@ def main(
     """Find, align, crop, check and pack pictures into a dataset.
 
     Args:
-        sources: folders, zip or tar archives (.gz, .xz, .zst), IDX, Parquet or .npz files, Hub
-            datasets (user/name), or prepared datasets.
+        sources: folders, zip or tar archives (.gz, .bz2, .xz, .zst), arrays (IDX, .npz, .npy), Parquet or
+            Arrow files, all of these also inside folders, Hub datasets (user/name), or prepared datasets.
         out: the dataset's folder.
         preset: a named crop that overrules the settings below: tutorial-80, tutorial-50.
         crop: aligned (eyes at fixed places), face (the box with a margin), center, none (the whole

@@ -215,10 +215,17 @@ def run(config: PrepareConfig, out: Path, workers: int, on_progress: Callable[[P
 
 
 def crop_photos(
-    sources: Sequence[str], folder: Path, crop: Crop, workers: int, on_progress: Callable[[Progress], None]
+    sources: Sequence[str],
+    folder: Path,
+    crop: Crop,
+    workers: int,
+    on_progress: Callable[[Progress], None],
+    value_range: str = "",
+    follow_links: bool = False,
 ) -> ChunkStore:
     """Stage one alone: every photo's crop or reject, duplicates included, in files under ``folder``."""
-    config = PrepareConfig(tuple(sources), crop)
+    parse_range(value_range)
+    config = PrepareConfig(tuple(sources), crop, value_range=value_range, follow_links=follow_links)
     store = ChunkStore(folder, {**config.plan(), "geometry": describe(crop)})
     _read(config, Chooser(config), store, workers or cores(), on_progress)
     return store

@@ -93,13 +93,15 @@ def _all_known(data: Dataset, called: Sequence[str]) -> bool:
 
 def label_photos(
     sources: Sequence[str], out: str | Path, predictor: AttributePredictor, *, align: bool = True,
-    min_confidence: float = 0.5, workers: int = 1, told: Told = lambda *_: None,
+    min_confidence: float = 0.5, workers: int = 1, told: Told = lambda *_: None, value_range: str = "",
+    follow_links: bool = False,
 ) -> Labelled:  # fmt: skip
     """A CSV at ``out`` that ``facegan prepare --attributes`` reads, for the photos of ``sources``.
 
     Each photo's largest face is aligned first; without ``align`` the whole photo is taken. ``out`` has the
     columns file and one for each attribute (1, 0, or empty where less sure than ``min_confidence``); beside
     it, ``NAME-confidence.csv`` has the probabilities. Photos without a usable face are in ``rejects``.
+    ``value_range`` and ``follow_links`` are those of ``prepare``.
     """
     from facegan.data.prepare import crop_photos
 
@@ -109,7 +111,7 @@ def label_photos(
     with tempfile.TemporaryDirectory(prefix="facegan-label-") as folder:
         store = crop_photos(
             sources, Path(folder) / "crops", crop, workers,
-            lambda p: told("reading", p.done, p.total or p.done),
+            lambda p: told("reading", p.done, p.total or p.done), value_range, follow_links,
         )  # fmt: skip
         rows = iter(store)
         while batch := list(itertools.islice(rows, 256)):

@@ -227,3 +227,18 @@ def test_mistakes_are_one_line(bare, tmp_path, capsys, predictor):
     assert main(["label", str(bare.path), "--out", str(tmp_path / "x"), "--network", "nobody"]) == 2
     assert "bundled attribute networks: " in capsys.readouterr().err
     assert not (tmp_path / "x").exists()
+
+
+def test_photos_of_doubtful_values_and_behind_links_are_labelled_on_request(predictor, tmp_path):
+    (tmp_path / "in").mkdir()
+    (tmp_path / "far").mkdir()
+    (tmp_path / "in" / "linked").symlink_to(tmp_path / "far")
+    twelve = np.random.default_rng(0).integers(0, 4096, (64, 64), dtype=np.uint16)
+    Image.fromarray(twelve).save(tmp_path / "far" / "a.png")
+    source, out = str(tmp_path / "in"), tmp_path / "a.csv"
+    with pytest.raises(InputError, match=r"1 link to a folder \(--follow-links follows it\)"):
+        label_photos([source], out, predictor, align=False)
+    with pytest.raises(InputError, match=r"--range 0\.\.4095"):
+        label_photos([source], out, predictor, align=False, follow_links=True)
+    label_photos([source], out, predictor, align=False, follow_links=True, value_range="0..4095")
+    assert out.read_text().splitlines()[1].startswith("linked/a.png,")
