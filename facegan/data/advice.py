@@ -36,7 +36,7 @@ def advice(reasons: Sequence[tuple[str, int]], kept: int, plan: Mapping[str, Any
 
 
 _HELP = {
-    "no face": "for tight crops of faces, or pictures of other things, --crop center looks for no face",
+    "no face": "for tight crops of faces, or other things, use --crop center, which looks for no face",
     "low confidence": "--min-confidence {less_confidence:.2g} takes less certain faces (now {confidence:g})",
     "face too small": "--min-face {half_face:g} takes smaller faces (now {face:g} px)",
     "no landmarks": "--crop face needs no landmarks, --crop center no face",

@@ -16,6 +16,7 @@ from facegan.data.dataset import Dataset
 from facegan.data.prepare import prepare
 from facegan.data.rewrite import select
 from facegan.errors import ConfigError, InputError
+from facegan.generator import Conditions
 
 OPTIONS: dict[str, Any] = {"crop": "none", "size": 28, "workers": 1}
 N = 12
@@ -114,12 +115,14 @@ def test_fairface_has_classes_with_names(tmp_path: Path) -> None:
     assert values(made, "age") == [i % 3 for i in order]
     assert values(made, "race") == [(2, 0, 1)[i // 5] for i in order]
     assert values(made, "service_test") == [int(i % 2 == 0) for i in order]
-    told = describe(made, 0)
-    assert "gender                 2 classes (Female 50%, Male 50%)" in told
-    assert "race                   3 classes (Black 42%, East Asian 25%, White 33%)" in told
+    inspected = describe(made, 0)
+    assert "gender                 2 classes (Female 50%, Male 50%)" in inspected
+    assert "race                   3 classes (Black 42%, East Asian 25%, White 33%)" in inspected
     labels, channels = conditions(made, ["race", "service_test"])
     assert labels == ("race=Black", "race=East Asian", "race=White", "service_test")
     assert channels.sum(1).tolist() == [1 + int(i % 2 == 0) for i in order]
+    told = Conditions(labels, {}).parse(["race=east asian", "service_test=1"])  # as --labels has it
+    assert told == {0: 0.0, 1: 1.0, 2: 0.0, 3: 1.0}
     chosen = select(made, "race == east asian and gender == Male", tmp_path / "few").dataset
     assert sum(chosen.counts.values()) == 2 and chosen.class_names == made.class_names
     assert chosen.info["attributes"][2] == {"name": "race", "known": 2, "kind": "classes",

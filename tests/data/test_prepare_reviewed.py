@@ -111,7 +111,9 @@ def test_a_folder_behind_a_link_is_listed(tmp_path: Path) -> None:
     photos = folder(tmp_path / "photos", 1)
     (photos / "more").symlink_to(folder(tmp_path / "elsewhere", 2))
     made = prepare(photos, tmp_path / "ds", **OPTIONS)
-    assert made.info["rejects"] == [{"source": f"{photos}/more", "reason": "link to a folder"}]
+    assert made.info["rejects"] == [
+        {"source": f"{photos}/more", "reason": "link to a folder (--follow-links follows it)"}
+    ]
 
 
 def test_the_geometry_of_aligned_crops_is_on_record(tmp_path: Path, shared: Path) -> None:
