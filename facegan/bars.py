@@ -76,7 +76,7 @@ class Bar:
         if not total:
             return f"{what}: {done:,}" + (f"  {note}" if note else "")
         share = min(done / total, 1.0)
-        left = clock(seconds * (1 - share) / share) if share > 0.01 else ""
+        left = clock(seconds * (1 - share) / share) if share > 0.01 and seconds >= 1 else ""
         parts = [f"{what}:", f"{done:,} of {total:,}", note, f"left {left}" if left and share < 1 else ""]
         if self.live:
             parts.insert(1, f"{self._drawn(share)} {share:4.0%}")

@@ -121,7 +121,8 @@ def along(points: Any, places: Iterable[float], kind: str = "slerp", loop: bool 
     last = len(ends) - 1
     found = []
     for place in places:
-        arguments.real(place, "a place")
+        if not arguments.is_number(place):
+            raise InputError(f"a place must be a number, not {arguments.shown(place)}")
         if not 0 <= place <= last:
             raise InputError(f"place {place:g} is not on this path, which goes from 0 to {last}")
         i = min(int(place), last - 1)

@@ -100,7 +100,7 @@ def pick_recipe(s: Surroundings, told: bool = False, family: str = "", before: s
     kind += " that takes --condition" if told else ""
     raise ConfigError(
         f"no recipe{kind} takes pictures of {s.width}x{s.height} px: prepare with --size "
-        f"{near_shapes(s.height, s.width)}, or name a --recipe"
+        f"{near_shapes(s.height, s.width)}"
     )
 
 
@@ -141,6 +141,7 @@ def next_step(data: Dataset) -> str:
         return "add photos: training takes two pictures or more"
     try:
         pick_recipe(surroundings(data))
-    except ConfigError as error:
-        return f"prepare again in another size, for {error}"
+    except ConfigError:
+        (h, w), near = data.size, near_shapes(*data.size)
+        return f"prepare with --size {near}, for no recipe takes pictures of {w}x{h} px"
     return f"facegan train {data.path}"

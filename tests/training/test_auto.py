@@ -87,7 +87,7 @@ def test_none_for_labels_of_this_size_says_so():
 def test_no_recipe_of_this_shape_names_those_beside_it(s, near):
     with pytest.raises(ConfigError) as caught:
         choice.pick_recipe(s)
-    assert f"px: prepare with --size {near}, or name a --recipe" in str(caught.value)
+    assert f"px: prepare with --size {near}" in str(caught.value)
     for word in near.split(" or "):  # --size WIDTHxHEIGHT, or one number for a square
         width, _, height = word.partition("x")
         assert choice.pick_recipe(around(int(height or width), width=int(width)))
