@@ -72,6 +72,12 @@ def is_side(name: str) -> bool:
     return name.lower().endswith(SIDE_SUFFIXES) and not is_table(name)
 
 
+def count_pictures(names: Sequence[str]) -> int:
+    """About how many of a source's files are pictures, or else listed: all but those that describe others."""
+    stems = {stem_of(name) for name in names if looks_like_image(name)}
+    return sum(not is_table(n) and not (is_side(n) and stem_of(n) in stems) for n in names)
+
+
 class Beside:
     """What a source's names and the files among them say of its pictures; call it with each item.
 

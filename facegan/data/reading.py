@@ -5,6 +5,16 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass, field
 
+from facegan.files import printable
+
+LONGEST = 400  # characters of a line
+
+
+def _one_line(text: str) -> str:
+    """Names of files and columns are a stranger's: they may hold anything."""
+    text = " ".join(printable(text).splitlines())
+    return text if len(text) <= LONGEST else f"{text[:LONGEST]} ..."
+
 
 class Notes:
     """What was noticed while sources were read, each line once, for the closing summary of ``prepare``.
@@ -19,10 +29,10 @@ class Notes:
 
     def tally(self, what: str, value: str) -> None:
         """Count a value for a line such as ``splits from folders: train 800, val 100``."""
-        self._tallies.setdefault(what, Counter())[value] += 1
+        self._tallies.setdefault(_one_line(what), Counter())[value] += 1
 
     def add(self, line: str) -> None:
-        self._lines[line] += 1
+        self._lines[_one_line(line)] += 1
 
     def lines(self) -> list[str]:
         """What was counted, then the lines in the order in which they first came, with ``(N times)`` where
@@ -30,6 +40,7 @@ class Notes:
         counted = [
             f"{what}: " + ", ".join(f"{value} {tally[value]:,}" for value in sorted(tally, key=_order))
             for what, tally in self._tallies.items()
+            if set(tally) != {"train"}  # which would have been so without
         ]
         return counted + [line if n == 1 else f"{line} ({n:,} times)" for line, n in self._lines.items()]
 

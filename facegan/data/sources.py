@@ -14,7 +14,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from facegan.data.archives import from_tar, from_zip, unpacked
-from facegan.data.beside import Beside
+from facegan.data.beside import Beside, count_pictures
 from facegan.data.items import MAX_FILE_BYTES, Item, begins, hidden, refused
 from facegan.data.parquet import (
     SAVED_FILES,
@@ -244,10 +244,13 @@ def estimate(sources: tuple[str, ...], follow_links: bool = False) -> int | None
                 names = [entry.name.lower() for entry in walk(path, follow_links)]
                 if any(n.endswith((*(s for s, _ in _SUFFIXES), ".gz")) or "ubyte" in n for n in names):
                     return None  # files of many pictures
-                total += len(names)
+                total += count_pictures(names)
             elif path.suffix.lower() == ".zip":
                 with zipfile.ZipFile(path) as archive:
-                    total += sum(not m.is_dir() and not hidden(m.filename) for m in archive.infolist())
+                    members = archive.infolist()
+                    total += count_pictures(
+                        [m.filename for m in members if not m.is_dir() and not hidden(m.filename)]
+                    )
             elif _is_prepared(path) or path.suffix == ".parquet":
                 import pyarrow.parquet as pq
 

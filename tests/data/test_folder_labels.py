@@ -295,6 +295,15 @@ def test_what_cannot_be_used_is_one_line(kind: str) -> None:
     assert next(iter(HOSTILE[kind])).removeprefix("0") in lines[0]
 
 
+def test_notes_are_lines_whatever_names_hold() -> None:
+    notes = Reading().notes
+    notes.add("column 'a\n\udc80' left out")
+    notes.add("x" * 5000)
+    notes.tally("splits from file names", "train")
+    first, second = notes.lines()
+    assert first == "column 'a \\udc80' left out" and len(second) < 500
+
+
 # --- the same through every kind of source ---------------------------------------------------------------
 
 

@@ -243,6 +243,25 @@ def test_a_small_arrow_file_that_unpacks_to_much_is_refused(tmp_path: Path) -> N
         read(tmp_path / "a.feather")
 
 
+@pytest.mark.parametrize("name", ARROW)
+def test_damaged_arrow_files_are_one_line_and_no_crash(tmp_path: Path, name: str) -> None:
+    """Arrow trusts the lengths in a file; a damaged one ended the process."""
+    table = pa.table({"image": [p[:8, :8].tolist() for p in PICTURES], "label": ["a", "b", None, "d"]})
+    ARROW[name](table, tmp_path / name)
+    whole, rng, refused = (tmp_path / name).read_bytes(), np.random.default_rng(1), 0
+    for i in range(150):
+        raw = np.frombuffer(whole, np.uint8).copy()
+        at = rng.integers(0, len(raw) - 8)
+        raw[at : at + 4] = np.frombuffer((b"\xff\xff\xff\x7f", b"\xff" * 4, b"\0\0\0\x40")[i % 3], np.uint8)
+        (tmp_path / name).write_bytes(raw.tobytes())
+        try:
+            read(tmp_path / name)
+        except InputError as error:
+            refused += 1
+            assert "\n" not in str(error) and name in str(error)
+    assert refused >= 10
+
+
 # --- the column of pictures -------------------------------------------------------------------------------
 
 OTHER = [{"bytes": b"other", "path": None}] * 4
