@@ -66,6 +66,20 @@ def test_even_pictures_are_told_apart_by_their_brightness() -> None:
     assert find(even) == [None, None, None, 1]
 
 
+@pytest.mark.parametrize("size", [1, 7, 100])
+def test_pieces_of_any_size_find_the_same(size: int) -> None:
+    """Copies of pictures in the same piece and in earlier ones; even pictures, whose buckets overflow."""
+    images = smooth(40)
+    images += [np.full((28, 28, 3), value, np.uint8) for value in range(60, 200)]
+    images += [jpeg(image, 50) for image in images[:20]] + images[40:60:3]
+    described = [describe(np.ascontiguousarray(image, np.uint8)) for image in images]
+    near, found = NearDuplicates(), []
+    for at in range(0, len(described), size):
+        found += near.find_or_add(described[at : at + size])
+    assert found == NearDuplicates().find_or_add(described)
+    assert found[:40] == [None] * 40 and found[180:200] == list(range(20))
+
+
 def test_difference_is_relative_to_the_contrast() -> None:
     """A wave of amplitude 40 against one of 44: the difference has 4 / sqrt(40 * 44) of the contrast."""
     wave = np.sin(np.arange(256) / 256 * 16 * np.pi)
