@@ -31,7 +31,7 @@ def encode(image: np.ndarray) -> bytes:
     strategy = zlib.Z_DEFAULT_STRATEGY if even else zlib.Z_RLE
     packer = zlib.compressobj(6, zlib.DEFLATED, zlib.MAX_WBITS, zlib.DEF_MEM_LEVEL, strategy)
     header = struct.pack(">IIBBBBB", w, h, 8, _GRAY if channels == 1 else _RGB, 0, 0, 0)
-    data = packer.compress(filtered) + packer.flush()
+    data = packer.compress(filtered.data) + packer.flush()
     return b"\x89PNG\r\n\x1a\n" + _chunk(b"IHDR", header) + _chunk(b"IDAT", data) + _chunk(b"IEND", b"")
 
 
