@@ -143,13 +143,17 @@ def photo_files(photos: tuple[str, ...]) -> tuple[list[Path], int]:
     """Files as given; of folders all that look like photos, by name, and how many of those are none."""
     from facegan import images
     from facegan.data.walk import picture_files
+    from facegan.kinds import NO_IMAGE
 
     found: list[Path] = []
     unread = 0
     for text in photos:
         path = photo_path(text)
         if path.is_dir():
-            inside = picture_files(path, deep=False)
+            inside, others = picture_files(path, deep=False)
+            for reason, count in others.items():
+                if not reason.startswith("link to a folder") and reason != NO_IMAGE:
+                    print(f"facegan attack: left out of {text}: {count} {reason}", file=sys.stderr)
             if not inside:
                 raise InputError(f"{text}: no photos in this folder")
             for file in inside:

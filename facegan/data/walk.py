@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from facegan.data.items import begins, hidden, looks_like_image
+from facegan.data.items import hidden, refused
 from facegan.data.splits import name_words, split_named
 from facegan.errors import InputError
 from facegan.kinds import HEAD
@@ -94,13 +95,18 @@ def walk(top: Path, follow_links: bool = False, deep: bool = True) -> Iterator[E
     return iter(_Walk(top, follow_links, deep))
 
 
-def picture_files(top: Path, deep: bool = True) -> list[Path]:
-    """The files below ``top`` (or directly in it) that are pictures by their begin or by their suffix."""
-    return [
-        entry.path
-        for entry in walk(top, deep=deep)
-        if not entry.reject and (looks_like_image(entry.name) or begins(entry.name, begin(entry.path)))
-    ]
+def picture_files(top: Path, deep: bool = True) -> tuple[list[Path], Counter[str]]:
+    """The files below ``top`` (or directly in it) that are pictures by their begin, or are named as such; and
+    why others are none, counted."""
+    found: list[Path] = []
+    others: Counter[str] = Counter()
+    for entry in walk(top, deep=deep):
+        reject = entry.reject or refused(begin(entry.path), entry.name)
+        if reject:
+            others[reject] += 1
+        else:
+            found.append(entry.path)
+    return found, others
 
 
 def begin(path: Path) -> bytes:

@@ -107,19 +107,20 @@ def _several(of_one: Callable[[int], np.ndarray]) -> Callable[[np.ndarray], np.n
 def of_folder(path: Path, said: Callable[[str], None] = lambda _: None) -> Pictures:
     """Every picture below ``path``, in the order of their names; they may differ in size.
 
-    Files that are no pictures are left out; how many is ``said``.
+    Files that are no pictures are left out; how many, and why, is ``said``.
     """
-    files = picture_files(path)
-    good, sizes, bad = [], set(), 0
+    files, others = picture_files(path)
+    good, sizes = [], set()
     for file in files:
         try:
             sizes.add(read_image_file(file).shape[:2])
-        except ImageError:
-            bad += 1
+        except ImageError as error:
+            others[error.reason] += 1
             continue
         good.append(file)
-    if bad:
-        said(f"{path}: {bad} unreadable pictures left out")
+    if others:
+        reasons = ", ".join(f"{count:,} {reason}" for reason, count in others.most_common())
+        said(f"{path}: left out: {reasons}")
     if not good:
         raise InputError(f"{path}: no dataset, no run, and no pictures in it")
     h, w = next(iter(sizes)) if len(sizes) == 1 else (0, 0)

@@ -396,7 +396,9 @@ def test_a_folder_that_may_not_be_entered_is_a_reject(tmp_path: Path) -> None:
         found = {i.name: i.reject for i in open_source(str(tmp_path))}
         with pytest.raises(InputError, match=r"lost\+found: cannot be read \(Permission denied\)"):
             list(open_source(str(tmp_path / "lost+found")))
-        assert [p.name for p in picture_files(tmp_path)] == ["a.png"]
+        files, others = picture_files(tmp_path)
+        assert [p.name for p in files] == ["a.png"]
+        assert others == {"unreadable folder (Permission denied)": 1}
     finally:
         if was == 0:
             os.seteuid(0)

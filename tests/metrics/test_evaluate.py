@@ -114,7 +114,7 @@ def test_a_folder_is_what_its_pictures_are(portraits, pixels, tmp_path):
     said = []
     of = of_folder(tmp_path, said.append)
     np.testing.assert_array_equal(of.at(np.arange(30)), images)
-    assert said == [f"{tmp_path}: 1 unreadable pictures left out"]
+    assert said == [f"{tmp_path}: left out: 1 not an image"]
     save_png(tmp_path / "101.png", np.zeros((8, 8, 3), np.uint8))
     assert of_folder(tmp_path).sizes == {(32, 32), (8, 8)} and of_folder(tmp_path).shape == (0, 0, 3)
 
