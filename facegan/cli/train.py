@@ -164,6 +164,8 @@ def parse(argv: list[str]) -> tuple[Any, TrainConfig]:
 
 
 def _check_own(flags: Any) -> None:
+    from facegan.devices import MOST_THREADS
+
     if flags.repeats < 1:
         raise ConfigError(f"--repeats must be at least 1, not {flags.repeats}")
     if flags.repeats > 1:
@@ -171,8 +173,8 @@ def _check_own(flags: Any) -> None:
 
         if flags.repeats > MAX_RUNS:
             raise ConfigError(f"--repeats {flags.repeats}: their page holds at most {MAX_RUNS} runs")
-    if flags.threads < 0:
-        raise ConfigError(f"--threads must be 0 or more, not {flags.threads}")
+    if not 0 <= flags.threads <= MOST_THREADS:
+        raise ConfigError(f"--threads must be from 0 to {MOST_THREADS:,}, not {flags.threads}")
     if not 0 <= flags.sweep_kimg < float("inf"):
         raise ConfigError(f"--sweep-kimg must be 0 or more, not {flags.sweep_kimg}")
     modes = {"--repeats": flags.repeats > 1, "--sweep": bool(flags.sweep), "--auto": flags.auto}

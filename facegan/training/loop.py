@@ -14,7 +14,7 @@ import torch
 from facegan import __version__, arguments, bars
 from facegan.data.conditions import conditions, label_papers
 from facegan.data.dataset import Dataset
-from facegan.devices import slow_bfloat16, working_threads
+from facegan.devices import MOST_THREADS, slow_bfloat16, working_threads
 from facegan.errors import (
     ConfigError,
     FaceganError,
@@ -75,6 +75,7 @@ def train(
     config = recipe if isinstance(recipe, TrainConfig) else named_recipe(recipe)
     config = check(override(config, overrides))
     out = arguments.place(out, "out")
+    threads = arguments.whole(threads, "threads", 0, MOST_THREADS)
     shape = image_shape(config, data)
     place = pick_device(device)
     check_split(config, launched())  # before they join: all of them see it, and none waits for another

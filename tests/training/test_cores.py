@@ -327,3 +327,9 @@ def test_large_pictures_mind_the_limits_of_groups(monkeypatch: pytest.MonkeyPatc
     refused = pytest.raises(InputError, match=r"take about 0\.3 GB, and 0\.2 GB are free: use --tile 512")
     with refused, spared(layers, 1_000_000, 0):  # type: ignore[arg-type]
         pass
+
+
+@pytest.mark.parametrize("threads", [1.5, "2", -1, 1025])
+def test_threads_that_cannot_be(tiny_dataset: Any, tmp_path: Path, threads: Any) -> None:
+    with pytest.raises(InputError, match=r"^threads must be"):
+        facegan.train(tiny_dataset, "faces-tiny-32", tmp_path / "r", threads=threads)
