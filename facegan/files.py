@@ -15,17 +15,29 @@ import os
 import platform
 import shutil
 import signal
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
-from facegan.errors import FaceganError, InputError, ModelError, first_line
+from facegan.errors import FaceganError, FaceganWarning, InputError, ModelError, first_line
 
 if TYPE_CHECKING:
     from torch import Tensor
 
+_twice: set[str] = set()  # names that meant two things, each told once
 _NAME_BYTES = 255  # of one part of a path, on most disks
 _reached = 0
+
+
+def tell_twice(name: str, what: str, folders: bool = True) -> None:
+    """Warn, once, where ``name`` is both that of something bundled, which is taken, and of what lies here."""
+    if name in _twice or not (os.path.exists(name) if folders else os.path.isfile(name)):
+        return
+    _twice.add(name)
+    kind = "folder" if os.path.isdir(name) else "file"
+    text = f"{name}: this is the bundled {what}; the {kind} of that name is ./{name}"
+    warnings.warn(text, FaceganWarning, stacklevel=3)
 
 
 def failpoint(name: str) -> None:

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from facegan import arguments
-from facegan.caches import tell
 from facegan.errors import ModelError
+from facegan.files import tell_twice
 
 if TYPE_CHECKING:
     import torch
@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from facegan.generator import Generator
 
 ASSETS = Path(__file__).parent / "assets"
-_told: set[str] = set()  # names that meant two things, each told once
 
 
 def moments(run: str | Path) -> dict[float, Path]:
@@ -85,11 +84,7 @@ def meaning(reference: str | Path) -> Meaning:
     path = arguments.place(reference, "a model, run or dataset").expanduser()
     text = str(reference)
     if text in bundled() and (isinstance(reference, str) or not path.exists()):
-        if path.exists():
-            what = "folder" if path.is_dir() else "file"
-            if text not in _told:
-                _told.add(text)
-                tell(f"{text}: this is the bundled model; the {what} of that name is ./{text}")
+        tell_twice(text, "model")
         return Meaning(text, "bundled", ASSETS / f"{text}.safetensors")
     if path.is_dir() or path.is_file():
         return Meaning(text, "folder" if path.is_dir() else "file", path)

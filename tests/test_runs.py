@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from facegan import runs
+from facegan import files, runs
 from facegan.errors import DatasetError, FaceganWarning, InputError, ModelError
 from facegan.runs import load, meaning, moment_name, moments, resolve
 
@@ -91,6 +91,7 @@ def test_bundled_names(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert resolve("000004kimg").stem == "000004kimg"
     monkeypatch.chdir(run)
     Path("000004kimg").mkdir()  # a dataset, say, of the same name
+    monkeypatch.setattr(files, "_twice", set())
     with pytest.warns(FaceganWarning, match="000004kimg: this is the bundled model"):
         assert resolve("000004kimg") == run / "models" / "000004kimg.safetensors"
     with pytest.raises(ModelError, match=r"bundled: 000004\.5kimg, 000004kimg"):
@@ -126,7 +127,7 @@ def place(run: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (home / "photos").mkdir()
     shutil.copy(run / "models" / "000004kimg.safetensors", home / "model.safetensors")
     monkeypatch.chdir(home)
-    monkeypatch.setattr(runs, "_told", set())
+    monkeypatch.setattr(files, "_twice", set())
     return home
 
 
@@ -169,6 +170,20 @@ def test_a_bundled_name_and_a_folder_of_that_name(place: Path) -> None:
         assert resolve("celeba64").parent == runs.ASSETS
         assert resolve("./celeba64") == Path("celeba64/models/000012kimg.safetensors")
         assert resolve(Path("celeba64")) == Path("celeba64/models/000012kimg.safetensors")
+
+
+def test_attribute_networks_likewise(place: Path) -> None:
+    """A folder "faces" is common, and no network; a file of that name may be meant."""
+    from facegan.nets.attribute_nets import ASSETS, bundled
+
+    (place / "faces").mkdir()
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert bundled("faces") == ASSETS / "faces.safetensors" and bundled("./faces") is None
+    (place / "faces").rmdir()
+    (place / "faces").write_bytes(b"")
+    with pytest.warns(FaceganWarning, match="faces: this is the bundled attribute network; the file of that"):
+        assert bundled("faces") == ASSETS / "faces.safetensors"
 
 
 def test_checkpoints_and_models_are_of_one_meaning(place: Path) -> None:

@@ -11,6 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from facegan.files import tell_twice
 from facegan.nets.unfilled import Unfilled
 
 FORMAT, KEY = 1, "facegan-attributes"
@@ -180,8 +181,11 @@ def bundled_names() -> list[str]:
 
 
 def bundled(name: str) -> Path | None:
-    """The bundled file of that name; None where there is none."""
-    return ASSETS / f"{name}.safetensors" if name in bundled_names() else None
+    """The bundled file of that name, which goes before a file of that name here; None where there is none."""
+    if name not in bundled_names():
+        return None
+    tell_twice(name, "attribute network", folders=False)  # a folder "faces" is no network
+    return ASSETS / f"{name}.safetensors"
 
 
 def fit(x: torch.Tensor, shape: Sequence[int]) -> torch.Tensor:
