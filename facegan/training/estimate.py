@@ -89,8 +89,11 @@ def long_run(data: Dataset, config: TrainConfig, device: str = "auto") -> str:
         return ""
     config, place = check(config), loop.pick_device(device)
     shape = loop.image_shape(config, data)
-    with OtherWork() as others:
-        whole = whole_seconds(config, shape, place)
+    try:
+        with OtherWork() as others:
+            whole = whole_seconds(config, shape, place)
+    except (RuntimeError, MemoryError):  # training says what does not fit
+        return ""
     if whole < LONG:
         return ""
     kimg = _rounded(config.kimg * SHORT / whole)
@@ -117,7 +120,10 @@ def _quicker(
         return ""
     if name == config.recipe:
         return ""
-    takes = whole_seconds(RECIPES[name].config, shape, place)
+    try:
+        takes = whole_seconds(RECIPES[name].config, shape, place)
+    except (RuntimeError, MemoryError):
+        return ""
     return f"--recipe {name} about {rough(takes)}" if takes < whole / 2 else ""
 
 

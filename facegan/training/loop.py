@@ -84,12 +84,12 @@ def train(
     with together(place):
         run = parallel.first_does(lambda: RunFolder(Path(out)))
         everyone: list[Listener] = [run, *listeners] if run is not None else []
-        if run is not None and not listeners and bars.wanted():
-            everyone.append(_bar(data, config, device, run))
         state: TrainState | None = None
         names: Sequence[str] = ()
         try:
             parallel.first_does(lambda: _begin(run, resume, _full_config(config, data, shape, command)))
+            if run is not None and not listeners and bars.wanted():
+                everyone.append(_bar(data, config, device, run))
             names, table = conditions(data, config.condition) if config.condition else ((), None)
             resuming = bool(parallel.from_first(run is not None and bool(list_checkpoints(run.checkpoints))))
             before = parallel.from_first(_before(run, place))

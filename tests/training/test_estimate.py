@@ -124,3 +124,13 @@ def test_so_few_pictures_bound_the_length(pictures: int, kimg: float, why: str) 
 )
 def test_as_exact_as_a_guess_may_be(seconds: float, text: str) -> None:
     assert estimate.rough(seconds) == text
+
+
+def test_what_does_not_fit_is_left_to_the_training(
+    tiny_dataset: Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> float:
+        raise RuntimeError("CUDA out of memory")
+
+    monkeypatch.setattr(estimate, "whole_seconds", full)
+    assert estimate.long_run(tiny_dataset, recipe("faces-tiny-32"), "cpu") == ""
