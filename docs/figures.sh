@@ -2,45 +2,50 @@
 # The figures of celeba64 in docs/results, made again by the commands that the documents show, for when the
 # bundled model has changed. Run in the checkout, some three CPU minutes:
 #
-#     PATH=$PWD/.venv/bin:$PATH sh docs/figures.sh PHOTOS [RESULTS]
+#     PATH=$PWD/.venv/bin:$PATH sh docs/figures.sh [RESULTS]
 #
-# PHOTOS is a folder with portrait.jpg, officer.jpg and cat.jpg; RESULTS is docs/results by default.
+# RESULTS is docs/results by default. Photos are the package's own, seeds the showcase of docs/results/README.md.
 # atlas-page.jpg, a picture of the page in a browser, stays as it is.
 set -eu
 
-photos=$(cd "$1" && pwd)
-results=$(mkdir -p "${2:-docs/results}" && cd "${2:-docs/results}" && pwd)
+results=$(mkdir -p "${1:-docs/results}" && cd "${1:-docs/results}" && pwd)
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 cd "$work"
+
+jpeg() {  # PNG JPEG [WIDTH]: large figures of pictures are stored as JPEG
+    python - "$@" <<'CODE'
+import sys
+from PIL import Image
+picture = Image.open(sys.argv[1]).convert("RGB")
+if len(sys.argv) > 3:
+    picture = picture.resize((int(sys.argv[3]), int(sys.argv[3]) * picture.height // picture.width), Image.LANCZOS)
+picture.save(sys.argv[2], quality=88, optimize=True)
+CODE
+}
 
 facegan generate celeba64 --count 100 --scale 1 --out celeba64.png
 cp celeba64.png "$results"
 
 # edit.md
-facegan edit seed:0-3 "smiling=+2" --model celeba64 --out edit-smiling.png
-facegan mix celeba64 0-2 4-7 --layers 0-1 --out mix.png
-facegan arithmetic celeba64 "smiling woman - neutral woman + neutral man" --out words.png
-cp edit-smiling.png mix.png words.png "$results"
+facegan edit seed:0,1,2,4 "smiling=+2" --out edit-smiling.png
+facegan mix 0-2 4-6,9 --layers 0-1 --out mix.png
+facegan arithmetic "smiling woman - neutral woman + neutral man" --out words.png
+for name in edit-smiling mix words; do jpeg "$name.png" "$results/$name.jpg"; done
 
 # invert.md
-facegan invert "$photos/portrait.jpg" "$photos/officer.jpg" seed:7 --model celeba64 --tune --out me
-facegan invert "$photos/cat.jpg" --no-align --model celeba64 --out cat
-facegan invert seed:7 --model celeba64 --preset tutorial --out tutorial
-facegan invert seed:7 --model celeba64 --preset tutorial --compare mae,mse --out compared
-cp me/pairs.png "$results/invert-pairs.png"
-cp cat/pairs.png "$results/invert-cat.png"
-cp tutorial/seed7-path.png "$results/invert-tutorial.png"
+facegan invert sample:astronaut sample:officer seed:5 --tune --out me
+facegan invert sample:chelsea --no-align --out cat
+facegan invert seed:5 --preset tutorial --out tutorial
+facegan invert seed:5 --preset tutorial --compare mae,mse --out compared
+jpeg me/pairs.png "$results/invert-pairs.jpg"
+jpeg cat/pairs.png "$results/invert-chelsea.jpg"
+jpeg tutorial/seed5-path.png "$results/invert-tutorial.jpg"
 cp compared/compare.png "$results/invert-compare.png"
 
 # explore.md
 facegan atlas celeba64
-python - "$results/atlas.jpg" <<'CODE'
-import sys
-from PIL import Image
-picture = Image.open("atlas.png").convert("RGB")
-picture.resize((1200, 1200 * picture.height // picture.width), Image.LANCZOS).save(sys.argv[1], quality=88)
-CODE
-facegan film celeba64 0-5 --evenness film-evenness.png
-facegan film celeba64 0-5 --seconds 6 --fps 12 --scale 2 --out film.webp
+jpeg atlas.png "$results/atlas.jpg" 1200
+facegan film 0-2,4-6 --evenness film-evenness.png
+facegan film 0-2,4-6 --seconds 6 --fps 12 --scale 3 --out film.webp
 cp film-evenness.png film.webp "$results"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import tyro
@@ -165,7 +164,7 @@ def _photo(
         images.save_picture(place, done.image, _papers(network, what, settings.seed))
     if keep.curve and done.curve:
         with writing("--curve", keep.curve):
-            save_curve(keep.curve, [{"loss": v} for v in done.curve], f"{Path(photo).name}: {what}")
+            save_curve(keep.curve, [{"loss": v} for v in done.curve], f"{photo_path(photo).name}: {what}")
     with writing("--film", keep.film):
         frames = moments.finish(done.outcome.steps, done.image)
     h, w = done.image.shape[:2]

@@ -93,24 +93,24 @@ def _paint(
     moments = keep.moments(place, going_on=unfinished.exists())
     if unfinished.exists() and not keep.quiet:
         print(f"going on from {unfinished}", file=sys.stderr)
-    names = ", ".join(Path(style).name for style in styles)
+    names = ", ".join(photo_path(style).name for style in styles)
     with writing("--out", place):
         done = stylize(
             network, content, styles, settings, state=unfinished, every=keep.every, on_picture=moments,
             on_step=lambda stats: live(status(stats)),
         )  # fmt: skip
         live.close()
-        text = {"content": Path(content).name, "styles": names, "model": network.name}
+        text = {"content": photo_path(content).name, "styles": names, "model": network.name}
         images.save_picture(place, done.image, {**text, "Software": f"facegan {__version__}"})
     if not done.outcome.exit_code:
         unfinished.unlink(missing_ok=True)  # now that the picture is safe
     if keep.curve and done.curve:
         with writing("--curve", keep.curve):
-            save_curve(keep.curve, done.curve, f"{Path(content).name}, {names}")
+            save_curve(keep.curve, done.curve, f"{photo_path(content).name}, {names}")
     with writing("--film", keep.film):
         frames = moments.finish(done.outcome.steps, done.image)
     h, w = done.image.shape[:2]
-    print(f"{Path(content).name} in the style of {names}, {w}x{h} px -> {place}")
+    print(f"{photo_path(content).name} in the style of {names}, {w}x{h} px -> {place}")
     if frames:
         print(f"{frames} frames -> {keep.film}")
     if done.outcome.exit_code:

@@ -1,10 +1,10 @@
 """Pictures by optimising pixels: three objectives on one loop, against any classifier.
 
 >>> from facegan import pixels
->>> model = pixels.load_classifier("mobilenet_v1.py:load")
->>> [result] = pixels.attack(model, ["cat.jpg"], target="African elephant", epsilon=4 / 255)
->>> dreamt = pixels.dream(model, "cat.jpg", layers=("features.20",)).image      # uint8 H,W,3
->>> painted = pixels.stylize(model, "portrait.jpg", ["strokes.png"], size=512).image
+>>> model = pixels.load_classifier("faces")
+>>> [result] = pixels.attack(model, ["sample:officer"], target="smiling face", epsilon=4 / 255)
+>>> dreamt = pixels.dream(model, "sample:astronaut").image      # uint8 H,W,3
+>>> painted = pixels.stylize(model, "sample:astronaut", ["strokes.png"], size=512).image
 """
 
 from __future__ import annotations

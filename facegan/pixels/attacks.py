@@ -15,6 +15,7 @@ from torch import Tensor
 
 from facegan import images, rng
 from facegan.errors import InputError
+from facegan.files import photo_path
 from facegan.pixels.classifiers import Classifier
 from facegan.pixels.face_classes import Window, cut, face_window
 from facegan.pixels.loop import StepStats, optimise
@@ -211,7 +212,7 @@ def make_plan(
 
 def _pixels(photo: str | Path | np.ndarray) -> tuple[np.ndarray, str]:
     if not isinstance(photo, np.ndarray):
-        return images.read_image_file(photo), Path(photo).name
+        return images.read_image_file(photo), photo_path(photo).name
     if photo.dtype != np.uint8 or photo.ndim != 3 or photo.shape[2] != 3:
         raise InputError("a photo as an array is uint8 H,W,3")
     return photo, "photo"
