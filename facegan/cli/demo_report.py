@@ -146,7 +146,7 @@ def page(out: Path, story: Story) -> str:
         command("facegan prepare my_photos --out my_faces --crop aligned --size 64",
                 "facegan train my_faces --recipe faces-fast-64 --out my_run",
                 "facegan generate my_run --count 100 --out faces.png",
-                "facegan interpolate my_run seed:7,12,31 --loop --steps 30 --out faces.mp4"),
+                "facegan interpolate my_run seed:5,12,31 --loop --steps 30 --out faces.mp4"),
         "<p>Plan for a few thousand photos and for hours of training; it can be stopped at any time and goes on "
         "with the same command.</p>",
         f"<h2>Time</h2><table>{times}<tr><th>all</th><th>{total:.0f} s</th></tr></table>",

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from facegan.latent.editing import Edited
 
 MOST_ROWS = 64
-USAGE = 'MODEL seed:7 "smiling=+2, eyeglasses=-1"'
+USAGE = 'MODEL seed:5 "smiling=+2, eyeglasses=-1"'
 MOST_STEPS = 25
 
 
@@ -48,7 +48,7 @@ def main(
     the vectors (edit.npz, for generate and interpolate). An .npz gets pictures and vectors of all faces.
 
     Args:
-        words: FACE, the faces to edit: seed:7, seed:0-9, saved vectors (FILE.npz, FILE.npz:1-3), or photos (a
+        words: FACE, the faces to edit: seed:5, seed:0-9, saved vectors (FILE.npz, FILE.npz:1-3), or photos (a
             file, a folder, an address, - for standard input); and EDITS, names and strengths with commas.
         model: a run folder, a moment of one (RUN@30kimg), a .safetensors file, or a bundled name; it may
             also stand first. Default: celeba64.

@@ -72,7 +72,7 @@ def main(
     was found; with many photos, the same command then goes on with the rest.
 
     Args:
-        photos: files, folders, - for standard input, http(s) addresses, or seed:7 for a generated target.
+        photos: files, folders, - for standard input, http(s) addresses, or seed:5 for a generated target.
         model: a run folder, a moment of one (RUN@30kimg), a .safetensors file, or a bundled name; it may
             also stand first. Default: celeba64.
         out: the folder for all results; by default 'inverted', or 'inverted-2' and so on where that holds the

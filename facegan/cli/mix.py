@@ -37,7 +37,7 @@ def main(
     figure come the mixed vectors (mix.npz, for generate and interpolate).
 
     Args:
-        faces: A, one or several faces: seed:7, seed:0-4, saved vectors (FILE.npz:1-3) or photos; and B, the
+        faces: A, one or several faces: seed:5, seed:0-4, saved vectors (FILE.npz:1-3) or photos; and B, the
             faces that lend their style.
         model: a run folder, a moment of one (RUN@30kimg), a .safetensors file, or a bundled name; it may
             also stand first. Default: celeba64.

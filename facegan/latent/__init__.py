@@ -4,7 +4,7 @@
 >>> model = load("my_run")
 >>> a, b = model.latent.sample([7, 12])
 >>> frames = model.images(torch.stack(list(latent.path([a, b], steps=10, kind="slerp"))))
->>> smile = latent.edit(model, "seed:7", "smiling=+2").images
+>>> smile = latent.edit(model, "seed:5", "smiling=+2").images
 >>> z = latent.arithmetic("1,2,3 - 4,5,6 + 7,8,9", model.latent.sample(range(100)))
 >>> face_map = latent.atlas(model, 2500).picture           # like faces are neighbours
 >>> even = latent.film(model, [a, b], frames=240)          # even.variation, model.images(even.z)

@@ -183,7 +183,7 @@ def edit(
     hold: str = HOLD,
     encoder: str | Path = "none",
 ) -> Edited:
-    """Move faces along directions: ``edit(model, "seed:7", "smiling=+2, eyeglasses=-1").images``.
+    """Move faces along directions: ``edit(model, "seed:5", "smiling=+2, eyeglasses=-1").images``.
 
     ``target`` is as on the command line, seeds, or latents ``N,dim`` or w, as arrays, lists, tensors or saved
     vectors; ``edits`` may be ``{"smiling": 2}``, too. ``layers`` limits the edit to some of the places that
