@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import hashlib
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,11 +13,10 @@ from facegan.data.attribute_columns import Columns, value_of
 from facegan.data.items import AttributeValue
 from facegan.data.names import Found, Matches, NameIndex
 from facegan.data.sheets import DELIMITERS, FILE_COLUMNS, Sheet, read_sheet, read_text
-from facegan.data.splits import SPLIT_NAMES
+from facegan.data.splits import SPLIT_NAMES, column_splits
 from facegan.errors import InputError
 
 _CELL = (str, int, float, type(None))
-_SPLIT_COLUMNS = ("split", "partition", "subset", "set", "usage")
 
 
 class AttributeTable:
@@ -44,7 +43,7 @@ class AttributeTable:
                 self.notes.append(
                     f"column '{name}' left out: it holds values of the type {type(other[0]).__name__}"
                 )
-            elif self.splits is None and (splits := _splits(name, cells)):
+            elif self.splits is None and (splits := column_splits(name, cells)[0]):
                 self.splits = splits
                 self.notes.append(f"column '{name}' says which pictures are for train, val and test")
             else:
@@ -127,18 +126,6 @@ def read_attributes(path: str | Path) -> AttributeTable:
     if not table.names and table.splits is None:
         raise InputError(f"--attributes {path}: the header names no attributes")
     return table
-
-
-def _splits(name: str, cells: Sequence[Any]) -> list[str | None] | None:
-    """Splits, where a column says them; numbers only where it is called split or partition."""
-    if (called := name.strip().lower()) not in _SPLIT_COLUMNS:
-        return None
-    words = ["" if cell is None else str(cell).strip().lower() for cell in cells]
-    if not all(word in SPLIT_NAMES or not word for word in words) or not any(words):
-        return None
-    if called not in ("split", "partition") and any(word.isdecimal() for word in words):
-        return None
-    return [SPLIT_NAMES.get(word) for word in words]
 
 
 def _without_signs(values: list[Any]) -> list[Any]:

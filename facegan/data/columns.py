@@ -10,7 +10,7 @@ from typing import Any
 from facegan.data.labels import register
 from facegan.data.reading import Reading
 from facegan.data.sheets import FILE_COLUMNS
-from facegan.data.splits import SPLIT_COLUMNS, split_value
+from facegan.data.splits import SPLIT_COLUMNS, column_splits, split_value
 from facegan.errors import InputError
 from facegan.files import printable
 
@@ -228,21 +228,26 @@ def _register(found: Columns, attribute: str, feature: Any, reading: Reading) ->
 
 
 def check_split(found: Columns, values: Iterable[Any], short: str, reading: Reading) -> None:
-    """Make the column of splits an attribute where one of its ``values`` is no split."""
-    if found.split is None:
+    """Make the column of splits an attribute where one of its ``values`` is no split, or all are empty."""
+    if (name := found.split) is None:
         return
-    odd = next((v for v in values if v is not None and split_of(found, v) is None), None)
-    if odd is not None:
-        name, found.split = found.split, None
+    splits, odd = column_splits(name, [_word(found, value) for value in values])
+    if splits is None:
+        found.split = None
         found.attributes.append(name)
         if found.class_texts:
             found.classes[name] = register(reading, name, found.class_texts)
-        text = printable(str(odd))[:40]
-        reading.notes.add(f"{short}: column '{name}' is an attribute: '{text}' is no split")
+        if odd:
+            text = printable(odd)[:40]
+            reading.notes.add(f"{short}: column '{name}' is an attribute: '{text}' is no split")
+
+
+def _word(found: Columns, value: Any) -> Any:
+    """A cell of the column of splits, by its name where the column holds numbers of classes."""
+    known = isinstance(value, int) and 0 <= value < len(found.class_texts)
+    return found.class_texts[value] if known else value
 
 
 def split_of(found: Columns, value: Any) -> str | None:
     """The split that a cell of the column of splits says."""
-    if found.class_texts and isinstance(value, int) and 0 <= value < len(found.class_texts):
-        value = found.class_texts[value]
-    return split_value(value)
+    return split_value(_word(found, value))

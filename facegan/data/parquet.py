@@ -30,7 +30,7 @@ ONLY_NAMED = (
     "its row only names a file, which is not beside the table: give the folder of the pictures instead"
 )
 SAVED_FILES = ("state.json", "dataset_info.json", "dataset_dict.json")  # of save_to_disk
-_SURVEYED = 256  # pictures of a stream whose values decide what all values mean
+_SURVEYED = 64  # rows of a stream whose values decide what all values mean
 
 
 @dataclass
@@ -317,15 +317,17 @@ def _from_stream(name: str, split: str, stream: Any, datasets: Any, open_file: A
     values: Iterator[dict[str, Any]] = (
         {**row, image: fetched(row.get(image), open_file)} for row in stream.select_columns(wanted)
     )
+    first = list(itertools.islice(values, _SURVEYED)) if columns.split or columns.kind == "pixels" else []
+    if columns.split:
+        check_split(columns, [row.get(columns.split) for row in first], name, reading)
     if columns.kind == "pixels":
-        first = list(itertools.islice(values, _SURVEYED))
         leaf, _ = leaf_type(features.arrow_schema.field(image).type)
         rows.dtype = np.dtype(leaf.to_pandas_dtype())
         arrays = (as_array(row[image], rows.dtype, columns.shape) for row in first)
         ends = [[a.min(), a.max()] for a in arrays if a is not None]
         what = f"{name}: column '{image}'"
         rows.meaning = _mean(np.asarray(ends, rows.dtype), what, name, reading)
-        values = itertools.chain(first, values)
+    values = itertools.chain(first, values)
     return map(rows.item, values, itertools.count())
 
 

@@ -11,10 +11,11 @@ from pathlib import PurePath
 SPLIT_NAMES = {
     "train": "train", "training": "train", "0": "train", "val": "val", "valid": "val", "validation": "val",
     "dev": "val", "1": "val", "test": "test", "testing": "test", "2": "test",
+    "publictest": "val", "privatetest": "test",
 }  # fmt: skip
 _IN_NAMES = {word: s for word, s in SPLIT_NAMES.items() if len(word) > 1} | {"t10k": "test"}
 _DEEPEST = 2  # levels below the first that may hold split folders, as in cats/train and dogs/train
-SPLIT_COLUMNS = ("split", "partition", "subset")
+SPLIT_COLUMNS = ("split", "partition", "subset", "set", "usage")
 
 Folder = tuple[str, ...]
 """The folders of a path, without the file's name."""
@@ -35,9 +36,22 @@ def split_value(value: object) -> str | None:
     return SPLIT_NAMES.get(str(value).strip().lower())
 
 
+def column_splits(column: str, cells: Sequence[object]) -> tuple[list[str | None] | None, str]:
+    """The splits that the cells of a column called so name, None for empty ones; or None, and the first cell
+    that names none. Numbers (0, 1, 2 for train, val, test) count only in ``split`` and ``partition``."""
+    if (called := column.strip().lower()) not in SPLIT_COLUMNS:
+        return None, ""
+    words = ["" if cell is None else str(cell).strip().lower() for cell in cells]
+    numbers = called in ("split", "partition")
+    odd = [w for w in words if w and (w not in SPLIT_NAMES or (w.isdecimal() and not numbers))]
+    if odd or not any(words):
+        return None, (odd or [""])[0]
+    return [SPLIT_NAMES.get(word) for word in words], ""
+
+
 def folder_word(name: str) -> str | None:
     """The split in a folder's name: ``train2017``, ``test_set``, ``PublicTest``; None for ``contest``."""
-    return split_named(re.findall(r"[A-Z]?[a-z]+|[A-Z]+", name))
+    return split_named([name]) or split_named(re.findall(r"[A-Z]?[a-z]+|[A-Z]+", name))
 
 
 def are_splits(names: Iterable[str]) -> dict[str, str]:

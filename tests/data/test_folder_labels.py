@@ -56,7 +56,7 @@ def each(*folders: str, count: int = 2) -> list[str]:
         ("train2017 val2017", ["train", "val"]),
         ("TRAIN Dev", ["train", "val"]),
         ("training_set test_set", ["train", "test"]),
-        ("Training PublicTest PrivateTest", ["train", "test", "test"]),
+        ("Training PublicTest PrivateTest", ["train", "val", "test"]),
         ("train validation extra", ["train", "val", None]),
         ("train test", ["train", "test"]),
         ("test", ["test"]),

@@ -149,6 +149,7 @@ def test_features_of_a_stranger_are_no_trap(tmp_path: Path, metadata: bytes) -> 
         ([0, 1, 2, 0], ["train", "val", "test", "train"], {}),
         (["fold1", "fold2", "train", "test"], [None] * 4, {"split": "fold1"}),
         ([None, "val", None, None], [None, "val", None, None], {}),
+        ([None] * 4, [None] * 4, {"split": None}),
     ],
 )
 def test_a_column_of_splits(
@@ -157,7 +158,8 @@ def test_a_column_of_splits(
     pq.write_table(pa.table({"image": ROWS, "split": column}), tmp_path / "a.parquet")
     items, reading = read(tmp_path / "a.parquet")
     assert [item.split for item in items] == splits and items[0].attributes == attributes
-    lines = ["a.parquet: column 'split' is an attribute: 'fold1' is no split"] if attributes else []
+    told = "a.parquet: column 'split' is an attribute: 'fold1' is no split"
+    lines = [told] if column[0] == "fold1" else []
     assert reading.notes.lines() == lines
 
 
@@ -453,14 +455,14 @@ def test_a_stream_is_read_as_its_table_is(tmp_path: Path, monkeypatch: pytest.Mo
     import datasets
 
     label = {"names": ["cat", "dog"], "_type": "ClassLabel"}
-    said = features(
-        label=label, Smiling={"dtype": "bool", "_type": "Value"}, who={"dtype": "string", "_type": "Value"}
-    )
+    text = {"dtype": "string", "_type": "Value"}
+    said = features(label=label, Smiling={"dtype": "bool", "_type": "Value"}, who=text, usage=text)
     columns = {
         "image": ROWS,
         "label": [0, 1, 1, -1],
         "Smiling": [True, None, False, True],
         "who": ["a", "b", "a", None],
+        "usage": ["web", "print", None, "web"],
     }
     table = pa.table(columns).replace_schema_metadata(said)
     for split, part in (("train", table[:2]), ("validation", table[2:])):
@@ -480,6 +482,7 @@ def test_a_stream_is_read_as_its_table_is(tmp_path: Path, monkeypatch: pytest.Mo
     ]
     assert reading.class_names == other.class_names == {"label": ["cat", "dog"]}
     assert [item.split for item in streamed] == ["train", "train", "val", "val"]
+    assert streamed[0].attributes["usage"] == "web"  # called like a column of splits, but none
     same(streamed)
 
 
