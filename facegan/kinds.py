@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import os
 import re
-from pathlib import PurePosixPath
 
 HEAD = 1024
 """Bytes of a file's begin that suffice."""
@@ -108,7 +108,7 @@ def is_picture(head: bytes, name: str = "") -> bool:
 
 
 def _suffix(name: str) -> str:
-    return PurePosixPath(name.replace("\\", "/")).suffix.lower()
+    return os.path.splitext(name)[1].lower()
 
 
 def _is_heif(head: bytes) -> bool:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -90,7 +90,7 @@ def hidden(name: str) -> bool:
 
 def looks_like_image(name: str) -> bool:
     """Whether the suffix is that of pictures. Contents decide (:func:`refused`); this is for names alone."""
-    return Path(name).suffix.lower() in IMAGE_SUFFIXES
+    return os.path.splitext(name)[1].lower() in IMAGE_SUFFIXES
 
 
 def begins(name: str, head: bytes | None) -> bool:

@@ -83,32 +83,32 @@ def read_capped(path: Path, most: int) -> bytes | None:
 
 def from_file(path: Path, reading: Reading) -> Iterator[Item]:
     """One file: a picture, an archive or arrays, by what it holds and not by its suffix."""
+    name, source, content = path.name, str(path), b""
     try:
-        if not stat.S_ISREG(path.stat().st_mode):  # a pipe would keep us waiting
-            yield Item(path.name, str(path), reject="not a regular file")
+        about = path.stat()
+        if not stat.S_ISREG(about.st_mode):  # a pipe would keep us waiting
+            yield Item(name, source, reject="not a regular file")
             return
         with path.open("rb") as handle:
             head = handle.read(HEAD)
+            reject = _reject(name, head)
+            if not reject and about.st_size > MAX_FILE_BYTES:
+                reject = "file too large"
+            if not reject:
+                content = head + handle.read()
     except OSError as error:
-        yield Item(path.name, str(path), reject=f"unreadable ({error.strerror})")
+        yield Item(name, source, reject=f"unreadable ({error.strerror})")
         return
-    if not is_picture(head, path.name) and (reader := _reader(path, head)):
+    if not is_picture(head, name) and (reader := _reader(path, head)):
         yield from reader(path, reading)
     else:
-        yield _picture(path, head)
+        yield Item(name, source, content, reject=reject)
 
 
-def _picture(path: Path, head: bytes) -> Item:
-    if is_part(path.name):
-        return Item(path.name, str(path), reject="one part of a split archive (join the parts first)")
-    if reject := refused(head, path.name):
-        return Item(path.name, str(path), reject=reject)
-    try:
-        if path.stat().st_size > MAX_FILE_BYTES:
-            return Item(path.name, str(path), reject="file too large")
-        return Item(path.name, str(path), path.read_bytes())
-    except OSError as error:
-        return Item(path.name, str(path), reject=f"unreadable ({error.strerror})")
+def _reject(name: str, head: bytes) -> str:
+    if not is_picture(head, name) and is_part(name):
+        return "one part of a split archive (join the parts first)"
+    return refused(head, name)
 
 
 _READERS: dict[str, Reader] = {
@@ -219,7 +219,7 @@ def fingerprint(text: str, follow_links: bool = False) -> str:
     path = photo_path(text)
     digest = hashlib.sha256()
     try:
-        entries = walk(path, follow_links) if path.is_dir() else [Entry(path, "")] if path.exists() else []
+        entries = walk(path, follow_links) if path.is_dir() else [Entry(path, ".")] if path.exists() else []
         files = sorted(entry.path for entry in entries)
     except (OSError, InputError):  # a name too long, a folder that may not be read: reading it tells
         files = []

@@ -18,10 +18,15 @@ from facegan.kinds import HEAD
 class Entry:
     """A file, or a folder that was not entered (``reject`` says why)."""
 
-    path: Path
+    top: Path
+    """The folder that is walked."""
     name: str
-    """Its path below the folder that is walked, with forward slashes."""
+    """The path below it, with forward slashes."""
     reject: str = ""
+
+    @property
+    def path(self) -> Path:
+        return self.top / self.name
 
 
 def _place(name: str) -> tuple[bool, bool, str]:
@@ -35,26 +40,24 @@ class _Walk:
         self.top, self.follow_links, self.deep = top, follow_links, deep
         self.real = os.path.realpath(top)
         self.entered: set[tuple[int, int]] = set()
-        self.todo = [(top, False)]
-        """Folders, and whether a link led to them, so that others may lead there as well."""
+        self.todo = [("", False)]
+        """Folders by name, and whether a link led to them, so that others may lead there as well."""
 
     def __iter__(self) -> Iterator[Entry]:
         while self.todo:
-            path, linked = self.todo.pop()
+            name, linked = self.todo.pop()
             try:
-                yield from self._folder(path, linked)
+                yield from self._folder(name, linked)
             except OSError as error:
-                if path == self.top:
-                    raise InputError(f"{path}: cannot be read ({error.strerror})") from None
-                yield self._entry(path, f"unreadable folder ({error.strerror})")
+                if not name:
+                    raise InputError(f"{self.top}: cannot be read ({error.strerror})") from None
+                yield Entry(self.top, name, f"unreadable folder ({error.strerror})")
 
-    def _entry(self, path: Path, reject: str = "") -> Entry:
-        return Entry(path, path.relative_to(self.top).as_posix(), reject)
-
-    def _folder(self, path: Path, linked: bool) -> Iterator[Entry]:
+    def _folder(self, folder: str, linked: bool) -> Iterator[Entry]:
+        path, below = self.top / folder, f"{folder}/" if folder else ""
         stat = path.stat()
         if linked and (stat.st_dev, stat.st_ino) in self.entered:
-            yield self._entry(path, "link to a folder that is read already")
+            yield Entry(self.top, folder, "link to a folder that is read already")
             return
         self.entered.add((stat.st_dev, stat.st_ino))
         with os.scandir(path) as listing:
@@ -63,12 +66,12 @@ class _Walk:
         links = {name for name in folders if (path / name).is_symlink()}
         refused = {name: why for name in links if (why := self._not_followed(path / name))}
         for name in sorted(refused):
-            yield self._entry(path / name, refused[name])
+            yield Entry(self.top, below + name, refused[name])
         for name in sorted((name for name, folder in found.items() if not folder), key=_place):
-            yield self._entry(path / name)
+            yield Entry(self.top, below + name)
         if not self.deep:
             return
-        self.todo += [(path / n, linked or n in links) for n in reversed(folders) if n not in refused]
+        self.todo += [(below + n, linked or n in links) for n in reversed(folders) if n not in refused]
 
     def _not_followed(self, link: Path) -> str:
         """Why a link to a folder is not followed, or ''."""
