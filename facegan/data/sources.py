@@ -191,7 +191,7 @@ def _from_directory(path: Path, reading: Reading) -> Iterator[Item]:
         cached = is_cache(full.name) and full.parent in saved
         return bool(full in taken or tells or cached)
 
-    yield from from_folder(path, reading, without)
+    yield from from_folder(path, reading, *([without] if tables else []))
 
 
 def open_source(text: str, reading: Reading | None = None) -> Iterator[Item]:
