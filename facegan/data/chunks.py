@@ -116,7 +116,10 @@ class ChunkStore:
                     columns = [table.column(name).to_pylist() for name in names]
             except (OSError, pa.ArrowException):
                 raise InputError(f"{self.path(index)}: damaged; delete it and run again") from None
-            columns[names.index("attributes")] = map(json.loads, columns[names.index("attributes")])
+            texts, known = columns[names.index("attributes")], {}  # few differ: labels
+            for text in set(texts):
+                known[text] = json.loads(text)
+            columns[names.index("attributes")] = [dict(known[text]) for text in texts]
             for values in zip(*columns, strict=True):
                 yield Row(**dict(zip(names, values, strict=True)))
             index += 1

@@ -188,7 +188,8 @@ def sharpness(image: np.ndarray) -> float:
 def apply_each(
     image: np.ndarray, crop: Crop, detector: FaceDetector | None = None
 ) -> tuple[list[Cropped], list[ImageError]]:
-    """Crops of one uint8 photo ``H,W,3``, and why others of its faces were rejected.
+    """Crops of one uint8 photo ``H,W,3``, and why others of its faces were rejected. Where a grey crop needs no
+    detector, one channel will do.
 
     One of the two lists holds something. Faces come largest first; without ``all_faces`` only the
     best candidate is tried. Reasons: no face, low confidence, face too small, no landmarks, blurred.
@@ -229,7 +230,7 @@ def _one(image: np.ndarray, crop: Crop, face: Face | None) -> np.ndarray:
         if face.extent < crop.min_face:
             raise ImageError("face too small", f"{face.extent:.0f} px {where}")
     result = CROPS[crop.kind][0](image, crop, face)
-    if crop.gray:
+    if crop.gray and result.shape[2] == 3:
         result = images.luma(result)
     if crop.min_sharpness > 0 and (value := sharpness(result)) < crop.min_sharpness:
         raise ImageError("blurred", f"sharpness {value:.1f}")

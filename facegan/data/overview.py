@@ -35,13 +35,12 @@ class Overview:
 
     def see(self, row: Row) -> None:
         """Take account of a crop that stays."""
-        cells = np.frombuffer(row.gray, np.uint8).astype(np.float64)
-        ordered = np.sort(cells)
+        cells = np.frombuffer(row.gray, np.uint8)
         self.count += 1
-        self.dark += bool(ordered[-1 - _EDGE] < _DARK)
-        self.bright += bool(ordered[_EDGE] >= _BRIGHT)
+        self.dark += int(np.count_nonzero(cells >= _DARK) <= _EDGE)
+        self.bright += int(np.count_nonzero(cells < _BRIGHT) <= _EDGE)
         self.sums += cells
-        self.squares += cells**2
+        self.squares += np.square(cells, dtype=np.float64)
         values = json.loads(row.values) if row.values else {}
         low, high = values.get("levels", (255, 0))
         self.low, self.high = min(self.low, low), max(self.high, high)

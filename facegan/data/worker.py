@@ -70,7 +70,7 @@ def _end_with(parent: Any) -> None:
 
 
 def _decode(item: Item) -> tuple[np.ndarray, Meaning | None]:
-    """uint8 ``H,W,3``, and how values other than bytes were read."""
+    """uint8 ``H,W,C`` (C = 1 or 3), and how values other than bytes were read."""
     if item.pixels is None:
         options = {name: _STATE[name] for name in ("max_pixels", "value_range")}
         return read_picture(item.content, item.name, **options)
@@ -82,7 +82,9 @@ def _decode(item: Item) -> tuple[np.ndarray, Meaning | None]:
     if pixels.shape[2] == 4:  # transparency over white, as everywhere
         alpha = pixels[..., 3:].astype(np.float32) / 255
         pixels = np.rint(pixels[..., :3] * alpha + 255 * (1 - alpha)).astype(np.uint8)
-    return np.repeat(pixels, 3, axis=2) if pixels.shape[2] == 1 else pixels, item.meaning
+    # Grey of grey is the same; only a detector and a crop in colour need three channels.
+    enough = _STATE["crop"].gray and _STATE["detector"] is None
+    return np.repeat(pixels, 3, axis=2) if pixels.shape[2] == 1 and not enough else pixels, item.meaning
 
 
 def work(
