@@ -256,11 +256,13 @@ def meaning_of(values: np.ndarray, what: str, value_range: str = "", option: str
 def _chosen(values: np.ndarray, low: float, high: float, given: Range | None, single: bool) -> Range:
     """The range given, or else what the values tell.
 
-    Bytes beyond it are what bytes always are, since the option is for others; so are full 16-bit pictures
-    in a folder of 12-bit ones.
+    Bytes beyond it are what bytes always are, since the option is for others; so are full 16-bit pictures in
+    a folder of 12-bit ones, and floats of 0..1 beside them, which would be black.
     """
     plain = values.dtype in (np.uint8, np.bool_) or (single and values.dtype == np.uint16)
-    if given and plain and high > given.high:
+    other = given and plain and high > given.high
+    other = other or (given and values.dtype.kind == "f" and 0 < high < given.high / 64)
+    if other:
         with contextlib.suppress(Doubt):
             return _decide(values, low, high, single)
     return given or _decide(values, low, high, single)

@@ -119,6 +119,13 @@ def test_a_range_that_is_given_holds_and_what_it_cuts_off_is_told() -> None:
     assert meaning_of(PICTURES // 128, "x", "0..1").levels(PICTURES // 128).max() == 255
 
 
+def test_a_range_for_integers_leaves_floats_beside_them_as_they_are() -> None:
+    assert str(meaning_of(UNIT, "x", "0..4095").range) == "0..1"
+    assert str(meaning_of_picture(UNIT[0] * 2 - 1, "0..4095").range) == "-1..1"
+    assert str(meaning_of_picture(UNIT[0], "-1..1").range) == "-1..1"  # a bright one of a set
+    assert str(meaning_of(WIDE.astype(np.uint16), "x", "0..65535").range) == "0..65535"
+
+
 @pytest.mark.parametrize("text", ["1..0", "0..", "0-1", "a..b", "0..0", "0..nan", "-inf..1", "0..1..2"])
 def test_ranges_that_are_none(text: str) -> None:
     with pytest.raises(InputError, match=r"^--range .*0\.\.1 or -1\.\.1"):

@@ -48,7 +48,7 @@ def from_folder(
 
     names = [entry.name for entry in entries() if not entry.reject]
     beside = Beside(
-        path.name, names, lambda name, most: read_capped(path / name, most), reading,
+        path.resolve().name, names, lambda name, most: read_capped(path / name, most), reading,
         lambda name: begins(name, begin(path / name)),
     )  # fmt: skip
     for entry in entries():
