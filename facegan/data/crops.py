@@ -188,8 +188,8 @@ def sharpness(image: np.ndarray) -> float:
 def apply_each(
     image: np.ndarray, crop: Crop, detector: FaceDetector | None = None
 ) -> tuple[list[Cropped], list[ImageError]]:
-    """Crops of one uint8 photo ``H,W,3``, and why others of its faces were rejected. Where a grey crop needs no
-    detector, one channel will do.
+    """Crops of one uint8 photo ``H,W,3``, and why others of its faces were rejected. Where a grey crop needs
+    no detector, one channel will do.
 
     One of the two lists holds something. Faces come largest first; without ``all_faces`` only the
     best candidate is tried. Reasons: no face, low confidence, face too small, no landmarks, blurred.

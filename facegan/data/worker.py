@@ -132,7 +132,8 @@ def _thumbnail(photo: np.ndarray, rows: list[Row]) -> bytes:
     scale = THUMBNAIL / max(photo.shape[:2])
     h, w = (max(1, round(n * scale)) for n in photo.shape[:2])
     small = cv2.resize(photo, (w, h), interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC)
-    small = np.ascontiguousarray(np.repeat(small, 3, 2) if small.ndim == 2 or small.shape[-1] == 1 else small)
+    small = small.reshape(h, w, -1)  # OpenCV drops a single channel
+    small = np.ascontiguousarray(np.repeat(small, 3, axis=2) if small.shape[2] == 1 else small)
     for row in rows:
         if row.box:
             x, y, bw, bh = (v * scale for v in row.box)

@@ -153,3 +153,14 @@ def test_every_preset_in_the_help_is_there(capsys: pytest.CaptureFixture[str]) -
 
     text = next(line for line in (command.main.__doc__ or "").splitlines() if "preset:" in line)
     assert text.rpartition(": ")[2].rstrip(".").split(", ") == list(PRESETS)
+
+
+@pytest.mark.parametrize("crop", ["none", "center"])
+@pytest.mark.parametrize("gray", [True, False])
+def test_grey_arrays_become_grey_or_colour(tmp_path: Path, crop: str, gray: bool) -> None:
+    """One channel all the way to a grey crop, thumbnails included; the same levels as through three."""
+    pictures = np.random.default_rng(5).integers(0, 256, (3, 28, 28), np.uint8)
+    np.save(tmp_path / "a.npy", pictures)
+    made = prepare(tmp_path / "a.npy", tmp_path / "ds", crop=crop, size=28, gray=gray, workers=1)
+    assert made.counts == {"train": 3} and made.channels == (1 if gray else 3)
+    np.testing.assert_array_equal(made.images()[..., 0], pictures)
