@@ -29,7 +29,7 @@ cp celeba64.png "$results"
 
 # edit.md
 facegan edit seed:0,1,2,4 "smiling=+2" --out edit-smiling.png
-facegan mix 0-2 4-6,9 --layers 0-1 --out mix.png
+facegan mix seed:0-2 seed:4-6,9 --layers 0-1 --out mix.png
 facegan arithmetic "smiling woman - neutral woman + neutral man" --out words.png
 for name in edit-smiling mix words; do jpeg "$name.png" "$results/$name.jpg"; done
 
@@ -46,6 +46,6 @@ cp compared/compare.png "$results/invert-compare.png"
 # explore.md
 facegan atlas celeba64
 jpeg atlas.png "$results/atlas.jpg" 1200
-facegan film 0-2,4-6 --evenness film-evenness.png
-facegan film 0-2,4-6 --seconds 6 --fps 12 --scale 3 --out film.webp
+facegan film seed:0-2,4-6 --evenness film-evenness.png
+facegan film seed:0-2,4-6 --seconds 6 --fps 12 --scale 3 --out film.webp
 cp film-evenness.png film.webp "$results"
