@@ -58,7 +58,7 @@ def test_vector_arithmetic(tmp_path: Path, tiny_model_file: Path) -> None:
 
     a, b, c = load(tiny_model_file).latent.sample([0, 1, 2])
     assert result.names == ("result",) and np.allclose(result.z[0], a + b - c, atol=1e-6)
-    assert Image.open(tmp_path / "numbered.png").width == 10 * (64 + 4) + 4
+    assert Image.open(tmp_path / "numbered.png").width == 10 * (98 + 4) + 4
     assert Image.open(tmp_path / "arithmetic.png").height > 3 * 64
 
 

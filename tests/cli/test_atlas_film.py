@@ -11,6 +11,7 @@ from PIL import Image
 
 from facegan.cli.atlas import chosen_seeds
 from facegan.cli.main import main
+from facegan.figures import magnified
 from facegan.latent import Vectors, load_vectors, save_vectors
 from facegan.runs import load
 from facegan.video import FORMATS
@@ -83,7 +84,7 @@ def test_films(ending: str, model: str, capsys: pytest.CaptureFixture[str]) -> N
     assert out.startswith(f"20 frames, 2.0 s -> f{ending}; steps vary by ")
     pictures = frames_of(Path(f"f{ending}"))
     assert len(pictures) == 20 and pictures[0].shape == (512, 512, 3)
-    first = load(model).sample([3])[0].repeat(8, 0).repeat(8, 1)
+    first = magnified(load(model).sample([3]))[0].astype(int)
     assert np.abs(pictures[0].astype(int) - first).mean() < 8
 
 
