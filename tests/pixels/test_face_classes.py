@@ -12,6 +12,7 @@ import torch
 from facegan import images
 from facegan.cli import attack as cli
 from facegan.errors import InputError
+from facegan.files import photo_path
 from facegan.metrics.attributes import AttributePredictor
 from facegan.pixels import attack, dream, efficientnet, load_classifier, stylize
 from facegan.pixels.face_classes import ResidualFaceClasses, cut, face_window, worded
@@ -133,6 +134,13 @@ def test_efficientnet_takes_its_weights_from_their_package(
     torch.testing.assert_close(again.logits(x), made.logits(x))
     assert again.short_label(281) == "tabby" and len(again.labels) == 1000
     assert sum(p.numel() for p in made.module.parameters()) == 4_652_008, "as published"
+
+
+def test_efficientnet_knows_a_cat_by_its_published_weights() -> None:
+    classifier = load_classifier(efficientnet.NAME)
+    photo = images.to_unit(images.read_image_file(photo_path("sample:chelsea"))[None])
+    ((label, probability),) = classifier.top(classifier.logits(photo), 1)
+    assert classifier.short_label(label) == "Egyptian cat" and probability > 0.5
 
 
 def test_efficientnet_without_its_package_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
