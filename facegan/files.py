@@ -183,11 +183,17 @@ def take_lock(handle: IO[Any]) -> bool:
 # --- photos -------------------------------------------------------------------------------------------
 
 SAMPLES = Path(__file__).parent / "assets" / "photos"
+STYLES = Path(__file__).parent / "assets" / "styles"
 
 
 def sample_names() -> list[str]:
     """The photos that come with the package: ``sample:NAME`` on the command line."""
     return sorted(path.stem for path in SAMPLES.glob("*.jpg"))
+
+
+def style_names() -> list[str]:
+    """The drawn pictures, in whose style photos can be painted, that come with the package, too."""
+    return sorted(path.stem for path in STYLES.glob("*.jpg"))
 
 
 def photo_path(text: str | Path) -> Path:
@@ -196,10 +202,14 @@ def photo_path(text: str | Path) -> Path:
     InputError where the package has no such photo; whether another file exists is not looked at.
     """
     if str(text).startswith("sample:"):
-        if (name := str(text)[7:]) not in sample_names():
-            known = ", ".join(f"sample:{known}" for known in sample_names())
-            raise InputError(f"{text}: there is no such sample photo; choose one of {known}")
-        return SAMPLES / f"{name}.jpg"
+        if (name := str(text)[7:]) in sample_names():
+            return SAMPLES / f"{name}.jpg"
+        if name in style_names():
+            return STYLES / f"{name}.jpg"
+        photos, styles = (", ".join(f"sample:{n}" for n in names()) for names in (sample_names, style_names))
+        raise InputError(
+            f"{text}: there is no such sample; choose one of {photos}, or of the styles {styles}"
+        )
     try:
         return Path(text).expanduser()
     except RuntimeError:  # the home of nobody

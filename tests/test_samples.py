@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from facegan import images
-from facegan.cli import dream, invert, label, models
+from facegan.cli import dream, invert, label, models, stylize
 from facegan.errors import InputError
-from facegan.files import SAMPLES, photo_path, sample_names
+from facegan.files import SAMPLES, photo_path, sample_names, style_names
 
 ROOT = Path(__file__).parent.parent
 
@@ -25,9 +25,26 @@ def test_every_sample_has_its_licence_and_is_small() -> None:
         assert max(images.read_image_file(f"sample:{name}").shape) <= 512
 
 
+def test_styles_come_with_the_package_and_name_results(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert style_names() == ["mosaic", "strokes", "waves"] and not set(style_names()) & set(sample_names())
+    for name in style_names():
+        assert photo_path(f"sample:{name}").stat().st_size < 200_000
+        assert images.read_image_file(f"sample:{name}").shape == (512, 512, 3)
+    small = ["--size", "64", "--steps", "1", "--quiet"]
+    assert stylize.run(["sample:astronaut", "sample:strokes", "sample:mosaic", *small]) == 0
+    assert Path("astronaut-strokes.png").is_file()
+    models.run([])
+    assert "sample:strokes" in capsys.readouterr().out
+
+
 @pytest.mark.parametrize("text", ["sample:", "sample:cat", "sample:../celeba64", "sample:astronaut.jpg"])
 def test_an_unknown_sample_names_those_that_there_are(text: str) -> None:
-    with pytest.raises(InputError, match=f"^{text}: .*sample:astronaut, sample:chelsea, sample:officer$"):
+    with pytest.raises(
+        InputError, match=f"^{text}: .*sample:astronaut, .*sample:officer, .*sample:strokes, sample:waves$"
+    ):
         photo_path(text)
 
 

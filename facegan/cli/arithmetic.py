@@ -197,7 +197,10 @@ def _rows(
     rows = []
     for term, average in zip(terms, network.images(averages, truncation), strict=True):
         members = network.images(faces.z[[m - 1 for m in term.members]], truncation)
-        called = [faces.names[m - 1] if term.seeds or term.name else str(m) for m in term.members]
+        names = [faces.names[m - 1] for m in term.members]
+        by_number = not (term.seeds or term.name)
+        numbers = [str(m) if n == f"#{m}" else f"{m} = {n}" for m, n in zip(term.members, names, strict=True)]
+        called = numbers if by_number else names
         rows.append(ArithmeticRow(term.title(), members, called, average))
     return rows
 

@@ -60,7 +60,7 @@ def main(
         model: a run folder, a moment of one (RUN@30kimg), a .safetensors file, or a bundled name; it may
             also stand first. Default: celeba64.
         count: how many pictures from the seed on; 0 is 25 where no points are named.
-        seed: the first seed (7), a range (0-99) or a list (1,5,9-12); the same as a point seed:7.
+        seed: the first of --count seeds (7); or all, as a range (0-99) or a list (1,5,9-12).
         truncation: below 1 draws towards the average face: less varied, more typical.
         constant: pictures of vectors that are constant instead, such as 0,0.5,1.
         vectors: pictures of saved vectors: FILE.npz, or some of it, FILE.npz:1,4-6; the same as a point.

@@ -6,7 +6,7 @@ from typing import Any
 
 from facegan.cli.main import run_function
 from facegan.cli.options import aligned
-from facegan.files import sample_names
+from facegan.files import sample_names, style_names
 
 
 def rows() -> list[dict[str, Any]]:
@@ -33,7 +33,7 @@ def rows() -> list[dict[str, Any]]:
 
 
 def main(json: bool = False) -> None:
-    """List the bundled models, which every MODEL may be instead of a run or a file, and the sample photos.
+    """List the bundled models, which every MODEL may be instead of a run or a file, and the sample pictures.
 
     Args:
         json: print JSON instead of a table.
@@ -53,6 +53,7 @@ def main(json: bool = False) -> None:
     for row in table:
         print(f"\n{row['model']}: {row['licence']}" + (f"\n  card: {row['card']}" if row["card"] else ""))
     print(f"\nphotos to try things on: {', '.join(f'sample:{name}' for name in sample_names())}")
+    print(f"styles to paint them in: {', '.join(f'sample:{name}' for name in style_names())}")
     print(f"\nfacegan generate {table[0]['model']} --count 25")
 
 

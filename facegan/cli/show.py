@@ -100,11 +100,14 @@ def text(f: dict[str, Any]) -> str:
         ("moments", ", ".join(f["moments"])),
     ]  # fmt: skip
     lines = [f"{name:<12} {value}" for name, value in rows if name != "moments" or value]
-    lines.append(f"{'layers':<22} {'kind':<18} {'weight':>14} {'gives':>12} {'parameters':>12} {'MACs':>14}")
+    wide = max([20, *(len(r["name"]) for r in f["layers"])])
+    lines.append(
+        f"{'layers':<{wide + 2}} {'kind':<18} {'weight':>14} {'gives':>12} {'parameters':>12} {'MACs':>14}"
+    )
     for r in f["layers"]:
         shapes = ["x".join(map(str, r[key])) for key in ("weight", "out")]
         lines.append(
-            f"  {r['name']:<20} {r['kind']:<18} {shapes[0]:>14} {shapes[1]:>12} {r['parameters']:>12,} "
+            f"  {r['name']:<{wide}} {r['kind']:<18} {shapes[0]:>14} {shapes[1]:>12} {r['parameters']:>12,} "
             f"{r['macs']:>14,}"
         )
     return "\n".join(lines)

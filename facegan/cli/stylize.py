@@ -43,7 +43,7 @@ def main(
 
     Args:
         content: the photo that is painted.
-        styles: the pictures whose style it gets.
+        styles: the pictures whose style it gets, or sample:strokes, sample:mosaic, sample:waves.
         settings: of the style transfer.
         out: a .png or .jpg; '' is CONTENT-STYLE.png here. Unfinished work lies beside it, as .safetensors.
         keep: what is kept on the way.

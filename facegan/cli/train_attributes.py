@@ -148,7 +148,13 @@ def _measured(predictor: AttributePredictor, data: Dataset, columns: list[int]) 
         return {}
     guessed = zip(predictor.names, np.maximum(share, 1 - share).tolist(), strict=True)
     majority = {name: value for name, value in guessed if np.isfinite(value)}
-    return {"split": on, "majority": majority, **score(predictor, there[on], answers[on])}
+    pictures = int((~np.ma.getmaskarray(known)).any(1).sum())
+    return {
+        "split": on,
+        "pictures": pictures,
+        "majority": majority,
+        **score(predictor, there[on], answers[on]),
+    }
 
 
 def table(predictor: AttributePredictor) -> str:
@@ -156,7 +162,9 @@ def table(predictor: AttributePredictor) -> str:
     measures = predictor.papers.get("measures") or {}
     if not measures:
         return "not scored"
-    rows = [f"{'on ' + measures['split']:<24}accuracy  balanced  majority"]
+    count = measures.get("pictures")  # not in files of earlier versions
+    of = "" if count is None else f" ({count:,} picture{'s' * (count != 1)})"
+    rows = [f"{'on ' + measures['split'] + of:<24}accuracy  balanced  majority"]
     for name in predictor.names:
         if name not in predictor.accuracy:
             rows.append(f"{name:<24}{'unknown there':>8}")

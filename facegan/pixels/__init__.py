@@ -4,7 +4,7 @@
 >>> model = pixels.load_classifier("faces")
 >>> [result] = pixels.attack(model, ["sample:officer"], target="smiling face", epsilon=4 / 255)
 >>> dreamt = pixels.dream(model, "sample:astronaut").image      # uint8 H,W,3
->>> painted = pixels.stylize(model, "sample:astronaut", ["strokes.png"], size=512).image
+>>> painted = pixels.stylize(model, "sample:astronaut", ["sample:strokes"], size=512).image
 """
 
 from __future__ import annotations

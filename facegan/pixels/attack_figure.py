@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import textwrap
 from typing import Any
 
 import numpy as np
@@ -67,15 +68,16 @@ def _colour(result: Attacked, index: int) -> str:
     return _BLUE if index == result.source else _RED if index == goal else _GREY
 
 
-def _short(text: str, most: int = 24) -> str:
-    short = text if len(text) <= most else text[: most - 1].rstrip() + "…"
-    return short.replace("$", r"\$")  # else what stands between two of them is read as mathematics
+def _wrapped(text: str, most: int = 24) -> str:
+    """In at most two lines of ``most`` letters: classes of faces differ in their last words."""
+    lines = textwrap.wrap(text, most, max_lines=2, placeholder=" …") or [""]
+    return "\n".join(lines).replace("$", r"\$")  # else what stands between two of them is read as mathematics
 
 
 def _bars(
     axis: Any, classifier: Classifier, result: Attacked, rows: list[tuple[int, float]], title: str
 ) -> None:
-    names = [_short(classifier.short_label(i)) for i, _ in rows]
+    names = [_wrapped(classifier.short_label(i)) for i, _ in rows]
     places = range(len(rows))
     axis.barh(places, [p for _, p in rows], color=[_colour(result, i) for i, _ in rows], height=0.62)
     for place, (_, p) in zip(places, rows, strict=True):
@@ -96,7 +98,9 @@ def _curve(axis: Any, classifier: Classifier, result: Attacked, steps_of: str) -
         ([source for _, source in result.curve], _BLUE, classifier.short_label(result.source)),
         ([reached for reached, _ in result.curve], _RED, goal),
     ):
-        axis.plot(steps, values, color=colour, label=_short(name), marker=dots, markersize=3.5, linewidth=1.6)
+        axis.plot(
+            steps, values, color=colour, label=_wrapped(name), marker=dots, markersize=3.5, linewidth=1.6
+        )
     axis.set_ylim(-0.03, 1.03)
     axis.set_yticks([0, 0.5, 1], ["0", "50%", "100%"], fontsize=8)
     axis.tick_params(axis="x", labelsize=8)

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from facegan import figures
 from facegan.cli.main import main
 from facegan.generator import Generator
 from facegan.images import save_png
@@ -221,6 +222,27 @@ def test_arithmetic_over_the_numbered_sheet(model: str, saved: Generator) -> Non
     assert (papers["expression"], papers["model"]) == ("92,98,99 - 9,21,79 + 10,30,45", saved.hash)
     assert picture("sheet.png").shape[1] >= 10 * 64
     facegan("interpolate", model, 0, "figure.npz", "--steps", 3, "--out", "towards.png")
+
+
+@pytest.mark.parametrize("told, called", [
+    ([], ["2 = seed:51", "1 = seed:50", "seed:7"]),
+    (["--vectors", "z.npz"], ["2 = seed:4", "1 = seed:3", "seed:7"]),
+    (["--vectors", "nameless.npz"], ["2", "1", "seed:7"]),
+])  # fmt: skip
+def test_numbers_of_a_sheet_are_shown_with_their_seeds(
+    model: str, saved: Generator, told: list[str], called: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    facegan("generate", model, "--seed", "3-5", "--latents", "z.npz", "--out", "a.png")
+    np.savez("nameless.npz", z=saved.latent.sample([3, 4, 5]).numpy())
+    shown: list[str] = []
+    draw = figures.arithmetic_figure
+    monkeypatch.setattr(
+        figures,
+        "arithmetic_figure",
+        lambda rows, *a: [shown.extend(r.labels) for r in rows] and draw(rows, *a),
+    )
+    facegan("arithmetic", model, "2 - 1 + seed:7", *told, *([] if told else ["--seed", 50]))
+    assert shown == called
 
 
 def test_arithmetic_with_groups_saved_vectors_and_norm(model: str, saved: Generator) -> None:

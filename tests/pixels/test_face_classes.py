@@ -14,8 +14,17 @@ from facegan.cli import attack as cli
 from facegan.errors import InputError
 from facegan.files import photo_path
 from facegan.metrics.attributes import AttributePredictor
-from facegan.pixels import attack, dream, efficientnet, load_classifier, stylize
+from facegan.pixels import attack, attack_figure, dream, efficientnet, load_classifier, stylize
 from facegan.pixels.face_classes import ResidualFaceClasses, cut, face_window, worded
+
+
+def test_names_of_classes_are_told_apart_in_figures() -> None:
+    """Whole, in two lines: combinations of attributes differ in their last words."""
+    assert attack_figure._wrapped("smiling face with eyeglasses and hat").split() == [
+        "smiling", "face", "with", "eyeglasses", "and", "hat",
+    ]  # fmt: skip
+    lines = attack_figure._wrapped("a class whose name is longer than two such lines, by far").split("\n")
+    assert len(lines) == 2 and lines[-1].endswith(" …") and max(map(len, lines)) <= 24
 
 
 def test_a_class_has_the_product_of_its_attributes_probabilities() -> None:
