@@ -23,6 +23,7 @@ OVERSHOOT = 0.15  # of a range's width
 _FULL = 2**16 - 1
 _LEAST_255 = 64  # a maximum below it is no evidence of 0..255
 _PIECE = 2**24  # values surveyed at once
+_BRING = "bring them to uint8, or to floats from 0 to 1"
 NOT_FINITE = "holds NaN or infinite values"
 
 
@@ -248,7 +249,8 @@ def meaning_of(values: np.ndarray, what: str, value_range: str = "", option: str
         span = _chosen(values, low, high, parse_range(value_range, option), single=False)
     except Doubt as doubt:
         found = f"{values.dtype} values {number(low)}..{number(high)}"
-        way = doubt.way_out(option) if option else "bring them to uint8, or to floats from 0 to 1"
+        way = "give booleans, or 0 and 255" if values.dtype == np.uint8 else _BRING
+        way = doubt.way_out(option) if option else way
         raise InputError(f"{what} holds {found} ({doubt.why}): {way}") from None
     return _described(values, low, high, span)
 

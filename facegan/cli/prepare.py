@@ -47,7 +47,7 @@ def report(dataset: Dataset) -> str:
     info, total = dataset.info, sum(dataset.counts.values())
     counts = ", ".join(f"{n:,} {split}" for split, n in dataset.counts.items())
     h, w = dataset.size
-    lines = [f"{dataset.path}: {total:,} pictures of {w}x{h} ({counts})"]
+    lines = [f"{dataset.path}: {total:,} picture{'s' * (total != 1)} of {w}x{h} ({counts})"]
     lines += attribute_lines(attribute_summary(dataset), total)
     lines += info.get("notes", [])
     rejects, near = info["rejects"], info["near_duplicates"]

@@ -43,7 +43,7 @@ _HELP = {
     "blurred": "--min-sharpness {half_sharpness:g} takes more of them (now {sharpness:g})",
     "too many pixels": "--max-pixels {more_pixels} takes larger pictures (now {pixels})",
     "not named by the split file": "--split {split} takes only what it names; without it all pictures stay",
-    "exact duplicate": "is a folder named twice, or a copy of it within?",
+    "exact duplicate": "is a folder named twice, or does one hold a copy of another?",
     "near duplicate": "without --drop-near-duplicates they stay",
     "not an image file": "name the folder or archive that holds the pictures",
     "truncated": "the files end early: was the download or the copy complete?",

@@ -25,10 +25,12 @@ _LONG = 60  # characters of a class's name at most
 _ODD_SHARE = 0.05  # so few cells that do not fit the others are mistakes
 _YES, _NO = ("yes", "true", "y"), ("no", "false", "n")
 _UNKNOWN = {
-    "", "nan", "-nan", "none", "null", "na", "n/a", "<na>", "nat", "#n/a", "#na", "1.#qnan", "-1.#ind",
+    "", "?", "-", "unknown", "nan", "-nan", "none", "null", "na", "n/a", "<na>", "nat",
+    "#n/a", "#na", "1.#qnan", "-1.#ind",
 }  # fmt: skip
 _CONTROL = re.compile(r"[\0-\x1f\x7f-\x9f]")  # a class's name is printed, on a line
 _ROW_NUMBER = re.compile(r"|unnamed: \d+(_level_\d+)?|__index_level_\d+__|level_0", re.I)
+_INDEX = ("index", "idx", "row")  # as pandas' reset_index leaves it; other tables call a class so
 _PROSE = {"text", "caption", "captions", "prompt", "description", "comment"}
 
 
@@ -104,6 +106,12 @@ class _Seen:
     @property
     def many(self) -> bool:
         return len(self.counts) > MOST_CLASSES
+
+    @property
+    def counting(self) -> bool:
+        """Whether these are whole numbers from 0 up of which each comes once."""
+        whole = all(isinstance(v, int) for v in self.counts) and not self.beyond.keys() - {"int"}
+        return whole and self.low >= 0 and self.known > 1 and set(self.counts.values()) == {1}
 
     @property
     def fractions(self) -> bool:
@@ -199,7 +207,7 @@ def _left_out(why: str) -> Rule:
 
 def _rule(name: str, kept: _Seen, names: Sequence[str], whole: _Seen | None) -> Rule:
     seen = kept.with_more(whole) if whole else kept
-    if _ROW_NUMBER.fullmatch(name.strip()):
+    if _ROW_NUMBER.fullmatch(name.strip()) or (name.strip().lower() in _INDEX and seen.counting):
         return _left_out("numbers of rows")
     if not kept.known:
         return _left_out("empty")

@@ -13,7 +13,7 @@ from facegan.data.attribute_columns import Columns, value_of
 from facegan.data.items import AttributeValue
 from facegan.data.names import Found, Matches, NameIndex
 from facegan.data.sheets import DELIMITERS, FILE_COLUMNS, Sheet, read_sheet, read_text
-from facegan.data.splits import SPLIT_NAMES, column_splits
+from facegan.data.splits import SPLIT_NAMES, column_splits, odd_split
 from facegan.errors import InputError
 
 _CELL = (str, int, float, type(None))
@@ -39,14 +39,19 @@ class AttributeTable:
             cells = [row[i] for row in rows]
             if name in kept:
                 self.notes.append(f"a second column '{name}' left out")
-            elif other := [c for c in cells if not isinstance(c, _CELL)][:1]:
+                continue
+            if other := [c for c in cells if not isinstance(c, _CELL)][:1]:
                 self.notes.append(
                     f"column '{name}' left out: it holds values of the type {type(other[0]).__name__}"
                 )
-            elif self.splits is None and (splits := column_splits(name, cells)[0]):
+                continue
+            splits, odd = column_splits(name, cells)
+            if splits and self.splits is None:
                 self.splits = splits
                 self.notes.append(f"column '{name}' says which pictures are for train, val and test")
             else:
+                if odd and self.splits is None:
+                    self.notes.append(odd_split(name, odd))
                 meant = {cell: value_of(cell) for cell in set(cells)}  # True, 1 and 1.0 are one
                 kept[name] = _without_signs([meant[cell] for cell in cells])
         self.names = list(kept)

@@ -82,12 +82,13 @@ class Beside:
     """What a source's names and the files among them say of its pictures; call it with each item.
 
     ``names`` are all files of the source called ``source``, ``read`` gives the content of one, ``pictures``
-    tells of a file without a picture's suffix whether it is one all the same.
+    tells of a file without a picture's suffix whether it is one all the same; ``enters_archives`` says that
+    archives among the files are read, too.
     """
 
     def __init__(
         self, source: str, names: Iterable[str], read: Read, reading: Reading,
-        pictures: Callable[[str], bool] = lambda _: False,
+        pictures: Callable[[str], bool] = lambda _: False, enters_archives: bool = False,
     ) -> None:  # fmt: skip
         self.source, self.read, self.reading = source, read, reading
         self.tables: list[tuple[str, AttributeTable]] = []
@@ -113,7 +114,7 @@ class Beside:
                 folders.add(folder_of(name), stem)
                 known |= {stem, key_of(name)}
                 listed.append(name)
-            elif _ARCHIVES.search(name):
+            elif enters_archives and _ARCHIVES.search(name):
                 archives[(*folder_of(name), name.rpartition("/")[2])] += 1
         for name in sorted(found):
             labelled |= self._table(name, listed)

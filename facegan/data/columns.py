@@ -10,7 +10,7 @@ from typing import Any
 from facegan.data.labels import register
 from facegan.data.reading import Reading
 from facegan.data.sheets import FILE_COLUMNS
-from facegan.data.splits import SPLIT_COLUMNS, column_splits, split_value
+from facegan.data.splits import SPLIT_COLUMNS, column_splits, odd_split, split_value
 from facegan.errors import InputError
 from facegan.files import printable
 
@@ -238,8 +238,7 @@ def check_split(found: Columns, values: Iterable[Any], short: str, reading: Read
         if found.class_texts:
             found.classes[name] = register(reading, name, found.class_texts)
         if odd:
-            text = printable(odd)[:40]
-            reading.notes.add(f"{short}: column '{name}' is an attribute: '{text}' is no split")
+            reading.notes.add(f"{short}: {odd_split(name, odd)}")
 
 
 def _word(found: Columns, value: Any) -> Any:

@@ -233,6 +233,7 @@ def finish(
         raise NothingLeft(
             f"no picture is left ({why}); nothing was written to {out}" + f"; {help_}" * bool(help_)
         )
+    reading.notes.kept = verdicts.counts
     for line in (*note_lines(verdicts.rules), *verdicts.overview.lines()):
         reading.notes.add(line)
     if not verdicts.counts["train"]:

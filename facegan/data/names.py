@@ -146,6 +146,8 @@ class Matches:
     shared: dict[int, tuple[str, str]] = field(default_factory=dict)
     """Rows that pictures of different contents share, and two of these pictures."""
     _first: dict[int, tuple[bytes, str]] = field(default_factory=dict)
+    _loosely: Counter[tuple[int, str]] = field(default_factory=Counter)
+    """How often each row was found in each way but by a whole name."""
 
     def miss(self, name: str) -> None:
         self.missing_count += 1
@@ -160,6 +162,8 @@ class Matches:
     def hit(self, row: int, how: str, name: str, digest: bytes) -> None:
         """Count a picture of this content; the same one again shares its row without harm."""
         self.hows[how] += 1
+        if how != WHOLE:
+            self._loosely[row, how] += 1
         before = self._first.setdefault(row, (digest[:8], name))
         if before[0] != digest[:8]:
             self.shared.setdefault(row, (before[1], name))
@@ -179,10 +183,12 @@ class Matches:
 
     def __str__(self) -> str:
         """``39 of 40 pictures found, of them 9 without the suffix; not found: a.jpg``."""
-        loose = [f"{self.hows[how]:,} {how}" for how in HOWS[1:] if self.hows[how]]
-        text = (
-            f"{self.found:,} of {self.asked:,} pictures found{', of them ' * bool(loose)}{', '.join(loose)}"
-        )
+        sure = self.hows.copy()
+        for (row, how), count in self._loosely.items():
+            sure[how] -= count * (not self.sure(row, how))
+        loose = [f"{sure[how]:,} {how}" for how in HOWS[1:] if sure[how]]
+        text = f"{sure.total():,} of {self.asked:,} pictures found"
+        text += f"{', of them ' * bool(loose)}{', '.join(loose)}"
         more = self.missing_count - len(self.missing)
         absent = f"; not found: {', '.join(self.missing)}" if self.missing else ""
         return text + absent + f" and {more:,} more" * bool(more)
@@ -200,7 +206,7 @@ class Matches:
             one, other = next(iter(self.shared.values()))
             text = "1 line fits" if lines == 1 else f"{lines:,} lines fit"
             said.append(
-                f"{text} several pictures (such as '{one}' and '{other}'), of which only those with the "
-                "whole name are described"
+                f"{text} several pictures (such as '{one}' and '{other}'): only a picture whose whole name "
+                "is in the table counts as found"
             )
         return said

@@ -27,7 +27,8 @@ from facegan.values import Meaning, meaning_of
 
 NO_PICTURE = "no picture in this row"
 ONLY_NAMED = (
-    "its row only names a file, which is not beside the table: give the folder of the pictures instead"
+    "only named by its row, and not found beside the table (give the folder of the pictures, and the table "
+    "with --attributes)"
 )
 SAVED_FILES = ("state.json", "dataset_info.json", "dataset_dict.json")  # of save_to_disk
 _SURVEYED = 64  # rows of a stream whose values decide what all values mean

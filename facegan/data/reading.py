@@ -26,6 +26,8 @@ class Notes:
     def __init__(self) -> None:
         self._lines: Counter[str] = Counter()
         self._tallies: dict[str, Counter[str]] = {}
+        self.kept: Counter[str] = Counter()
+        """How many pictures of each split stayed in the end, where that is known."""
 
     def tally(self, what: str, value: str) -> None:
         """Count a value for a line such as ``splits from folders: train 800, val 100``."""
@@ -37,8 +39,11 @@ class Notes:
     def lines(self) -> list[str]:
         """What was counted, then the lines in the order in which they first came, with ``(N times)`` where
         they repeat."""
+        total: Counter[str] = sum(self._tallies.values(), Counter())
+        fewer = self.kept and any(total[split] > self.kept[split] for split in total)
         counted = [
-            f"{what}: " + ", ".join(f"{value} {tally[value]:,}" for value in sorted(tally, key=_order))
+            f"{what}{' (with what was left out later)' * bool(fewer)}: "
+            + ", ".join(f"{value} {tally[value]:,}" for value in sorted(tally, key=_order))
             for what, tally in self._tallies.items()
             if set(tally) != {"train"}  # which would have been so without
         ]

@@ -49,7 +49,7 @@ def from_folder(
     names = [entry.name for entry in entries() if not entry.reject]
     beside = Beside(
         path.resolve().name, names, lambda name, most: read_capped(path / name, most), reading,
-        lambda name: begins(name, begin(path / name)),
+        lambda name: begins(name, begin(path / name)), enters_archives=True,
     )  # fmt: skip
     for entry in entries():
         if entry.reject:

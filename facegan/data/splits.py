@@ -8,6 +8,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import PurePath
 
+from facegan.files import printable
+
 SPLIT_NAMES = {
     "train": "train", "training": "train", "0": "train", "val": "val", "valid": "val", "validation": "val",
     "dev": "val", "1": "val", "test": "test", "testing": "test", "2": "test",
@@ -47,6 +49,11 @@ def column_splits(column: str, cells: Sequence[object]) -> tuple[list[str | None
     if odd or not any(words):
         return None, (odd or [""])[0]
     return [SPLIT_NAMES.get(word) for word in words], ""
+
+
+def odd_split(column: str, cell: str) -> str:
+    """What is said of a column of splits that is none because of one cell."""
+    return f"column '{column}' is an attribute: '{printable(cell)[:40]}' is no split"
 
 
 def folder_word(name: str) -> str | None:
@@ -138,7 +145,8 @@ def folder_splits(folders: Counter[Folder]) -> FolderSplits:
         others = [n for n in sorted(names) if n not in doubtful]
         if doubtful and not note:
             beside = " and ".join(repr(n) for n in others[:2])
-            note = f"folder '{doubtful[0]}' is taken for no split, because {beside} beside it are none"
+            none = "is not one" if len(others) == 1 else "are none"
+            note = f"folder '{doubtful[0]}' is not taken for a split, because {beside} beside it {none}"
     return FolderSplits(note=note)
 
 

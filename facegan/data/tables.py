@@ -24,14 +24,19 @@ from facegan.values import Meaning, meaning_of, meaning_of_picture
 _IDX_TYPES = {8: "u1", 9: "i1", 11: ">i2", 12: ">i4", 13: ">f4", 14: ">f8"}
 _LEAST = 8  # px of a side; an array whose last axis has 3 or 4 numbers is a picture in colours from there on
 _CHANNELS = (1, 3, 4)
+_LONGEST = 4  # times its shorter side; what is longer is no single picture
 _LABELS = {"label", "labels", "y", "target", "targets", "class", "classes"}
 
 
-def _shaped(what: str, values: np.ndarray) -> np.ndarray:
-    """``N,H,W,C`` from that, ``N,H,W``, ``N,C,H,W``, or one picture ``H,W[,C]``; InputError for others."""
+def _shaped(what: str, values: np.ndarray, reading: Reading) -> np.ndarray:
+    """``N,H,W,C`` from that, ``N,H,W``, ``N,C,H,W``, one picture ``H,W[,C]``, or rows of square gray pictures
+    ``N,H*H``; InputError for others."""
     shape = values.shape
     if 0 in shape:
         raise InputError(f"{what} is empty (shape {shape})")
+    if len(shape) == 2:
+        values = _rows_or_picture(what, values, reading)
+        shape = values.shape
     if len(shape) == 2 or (len(shape) == 3 and shape[2] in (3, 4) and min(shape[:2]) >= _LEAST):
         values = values[None]
     if values.ndim == 4 and values.shape[3] not in _CHANNELS and min(values.shape[2:]) >= _LEAST:
@@ -39,6 +44,28 @@ def _shaped(what: str, values: np.ndarray) -> np.ndarray:
     if values.ndim not in (3, 4) or (values.ndim == 4 and values.shape[3] not in _CHANNELS):
         raise InputError(f"{what} has shape {shape}, which is no pictures: expected N,H,W or N,H,W,C")
     return values[..., None] if values.ndim == 3 else values
+
+
+def _rows_or_picture(what: str, values: np.ndarray, reading: Reading) -> np.ndarray:
+    """Rows ``N,H*H`` as ``N,H,H`` where the array is far from any picture's shape; else as it is."""
+    count, width = values.shape
+    side = math.isqrt(width)
+    square = side * side == width and side >= _LEAST
+    as_rows = f"{count:,} square gray pictures of {side}x{side}"
+    if max(count, width) <= _LONGEST * min(count, width):
+        if square:
+            reading.notes.add(
+                f"array of shape {count},{width} read as one picture (as {as_rows} if reshaped to "
+                f"{count},{side},{side})"
+            )
+        return values
+    if not square:
+        raise InputError(
+            f"{what} has shape {values.shape}: if its rows are pictures, reshape it to N,H,W or N,H,W,C, if "
+            "it is one picture, to 1,H,W"
+        )
+    reading.notes.add(f"array of shape {count},{width} read as {as_rows}")
+    return values.reshape(count, side, side)
 
 
 def _meaning(what: str, values: np.ndarray, reading: Reading) -> Meaning:
@@ -115,7 +142,7 @@ def from_idx(path: Path, reading: Reading) -> Iterator[Item]:
     values = read_idx(path)
     if values.ndim < 3:
         raise InputError(f"{path}: the array has shape {values.shape}, which is no pictures")
-    values = _shaped(f"{path}: the array", values)
+    values = _shaped(f"{path}: the array", values, reading)
     beside = labels_beside(path)
     labels = read_idx(beside) if beside else None
     if labels is not None and labels.shape != values.shape[:1]:
@@ -137,7 +164,7 @@ def from_npy(path: Path, reading: Reading) -> Iterator[Item]:
         raise
     except Exception as error:  # header and dtype errors of many kinds, all of them the file's
         raise InputError(f"{path}: not a readable .npy of pictures ({first_line(error)})") from None
-    values = _shaped(what, values)
+    values = _shaped(what, values, reading)
     meaning = _meaning(what, values, reading)
     if len(values) > 1:
         reading.notes.add(f"{path.name}: {meaning.note()}")
@@ -210,7 +237,7 @@ def from_npz(path: Path, reading: Reading) -> Iterator[Item]:
         raise
     except Exception as error:  # zip, header and dtype errors of many kinds, all of them the file's
         raise InputError(f"{path}: not a readable .npz of pictures ({first_line(error)})") from None
-    arrays = {name: _shaped(f"{path}: array '{name}'", values) for name, values in loaded.items()}
+    arrays = {name: _shaped(f"{path}: array '{name}'", v, reading) for name, v in loaded.items()}
     largest = max(arrays, key=lambda name: arrays[name].size)
     meaning = _meaning(f"{path}: array '{largest}'", arrays[largest], reading)
     for name, values in arrays.items():

@@ -53,6 +53,7 @@ COLUMNS: dict[str, tuple[list[Any], str, list[int | None], list[str], str]] = {
     "too many texts": (
         [f"name {i % 1500}" for i in range(6000)], "", [None] * 6000, [], f"more than {MOST_CLASSES:,}",
     ),
+    "unknown in words": (["1", "unknown", "?", "0", "-"], "yes/no", [1, None, None, 0, None], [], ""),
     "nothing": ([None, "", NAN, "None"], "", [None] * 4, [], "left out: empty"),
 }  # fmt: skip
 
@@ -92,6 +93,22 @@ def test_the_order_of_rows_decides_nothing() -> None:
 def test_the_index_of_pandas_is_no_attribute(name: str) -> None:
     rule = rule_of([0, 1, 2], name)
     assert not rule.kind and "numbers of rows" in rule.note
+
+
+@pytest.mark.parametrize(
+    ("name", "values", "kind"),
+    [
+        ("index", [3, 1, 2], ""),
+        ("Index", list(range(5, 3000)), ""),
+        ("index", [0, 1, 0], "yes/no"),
+        ("index", ["a", "b", "a"], "classes"),
+        ("id", [3, 1, 2], "classes"),
+    ],
+)
+def test_a_column_called_index_that_numbers_the_rows_is_no_attribute(
+    name: str, values: list[Any], kind: str
+) -> None:
+    assert rule_of(values, name).kind == kind
 
 
 @pytest.mark.parametrize("name", ["caption", "Text"])

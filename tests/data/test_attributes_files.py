@@ -121,6 +121,7 @@ NOTED = {
     "file,Hat\n1.jpg,1\n1.jpg,0\n2.jpg,0\n": "1 name (such as '1.jpg') comes again with other values:",
     '{"file": "1.jpg", "Hat": 1}\n{"file": "2.jpg"}\n{"file"': "1 line left out that cannot be read (line 3",
     "file,Hat\n1.jpg,1\n,0\n": "1 line without a name left out",
+    "file,split\n1.jpg,train\n2.jpg,fold3\n": "column 'split' is an attribute: 'fold3' is no split",
     "file,partition\n1.jpg,0\n2.jpg,2\n": "column 'partition' says which pictures are for train",
 }
 

@@ -131,6 +131,11 @@ LAYOUTS: dict[str, tuple[list[str], dict[str, tuple[str | None, Any]]]] = {
         [*each("train/a", "train/b", "test/a", "test/b"), "unknown/0.jpg"],
         {"test/b/0.jpg": ("test", 1), "unknown/0.jpg": (None, None)},
     ),
+    "a class called test": (each("test", "boat"), {"test/0.jpg": (None, 1), "boat/0.jpg": (None, 0)}),
+    "an archive beside, which is not entered": (
+        [*each("test"), "more.zip"],
+        {"test/0.jpg": ("test", None)},
+    ),
     "only test": (each("pack/test"), {"pack/test/0.jpg": ("test", None)}),
     "one folder": (each("cats"), {"cats/0.jpg": (None, None)}),
     "several depths": ([*each("cats", "dogs"), "x.jpg"], {"cats/0.jpg": (None, None), "x.jpg": (None, None)}),
@@ -168,7 +173,11 @@ def test_levels_and_partitions_are_attributes() -> None:
         ("classes", "src: attribute 'label' from 2 folders: cats, dogs"),
         (
             "a class called train",
-            "folder 'train' is taken for no split, because 'boat' and 'car' beside it are none",
+            "folder 'train' is not taken for a split, because 'boat' and 'car' beside it are none",
+        ),
+        (
+            "a class called test",
+            "folder 'test' is not taken for a split, because 'boat' beside it is not one",
         ),
         ("several depths", "pictures lie at several depths, some beside the folders, some in 'cats'"),
         ("one picture each", "3 (a, b, c) hold 3 pictures, fewer than two each"),

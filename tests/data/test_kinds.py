@@ -223,6 +223,7 @@ SOURCES = {
     "channels first.npy": (npy(STACK.transpose(0, 3, 1, 2)), 2),
     "one.npy": (npy(PICTURES[0]), 1),
     "one grey.npy": (npy(PICTURES[0, :, :, 0]), 1),
+    "rows, grey.npy": (npy(GREY.reshape(2, -1)), 2),
     "a.npz": (npz(faces=STACK), 2),
     "an npz under another suffix.bin": (npz(images=STACK / 255), 2),
     "floats.idx": (idx((GREY / 255.0).astype(">f4"), 13), 2),
@@ -260,6 +261,7 @@ BROKEN = {
     "damaged.npy": (npy(STACK)[:-9], "not a readable .npy of pictures"),
     "objects.npy": (npy(np.array([{}, {}])), "not a readable .npy of pictures"),
     "words.npy": (npy(np.array(["a", "b"])), "has shape (2,), which is no pictures"),
+    "rows in colours.npy": (npy(np.zeros((9, 48 * 48 * 3))), "if its rows are pictures, reshape it to N,H,W"),
     "masks.npz": (npz(images=STACK // 128), "--range 0..1 or --range 0..255 says which"),
     "labels": (idx(np.arange(9, dtype=np.uint8)), "which is no pictures"),
 }

@@ -77,7 +77,7 @@ def test_rows_that_different_pictures_share_are_sure_by_the_whole_name_alone() -
     assert matches.shared == {0: ("x/a.jpg", "y/a.png")}
     matches.miss("b.jpg")
     assert (matches.found, matches.asked) == (3, 4)
-    assert str(matches) == (
-        "3 of 4 pictures found, of them 2 by the end of the path, 1 without the suffix; not found: b.jpg"
-    )
+    assert str(matches) == "0 of 4 pictures found; not found: b.jpg"  # none of the three is described
+    matches.hit(1, ENDING, "z/c.jpg", b"3")
+    assert str(matches) == "1 of 5 pictures found, of them 1 by the end of the path; not found: b.jpg"
     assert len(matches.doubts()) == 1 and "'x/a.jpg' and 'y/a.png'" in matches.doubts()[0]

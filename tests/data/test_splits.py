@@ -165,3 +165,14 @@ def test_a_table_erases_nothing_that_it_does_not_know(tmp_path: Path) -> None:
     assert made.attribute_names == ("Smiling", "Male")
     assert made.attributes("train").tolist() == [[0, 1], [0, 1], [1, -1], [-1, -1]]
     assert json.loads((made.path / "dataset.json").read_text())["counts"] == {"train": 4}
+
+
+def test_counts_of_splits_say_that_they_hold_what_was_left_out(tmp_path: Path) -> None:
+    for name in ("a", "b"):  # the same pictures again
+        for split, first in (("train", 0), ("test", 8)):
+            (tmp_path / "in" / name / split).mkdir(parents=True)
+            for i in range(first, first + 4):
+                (tmp_path / "in" / name / split / f"{i}.png").write_bytes(png_bytes(smooth(i)))
+    made = prepare(tmp_path / "in", tmp_path / "ds", **OPTIONS)
+    assert made.counts == {"train": 4, "test": 4}
+    assert "splits from folders (with what was left out later): train 8, test 8" in report(made)

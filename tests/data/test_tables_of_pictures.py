@@ -373,7 +373,7 @@ def test_nothing_outside_of_the_folder_is_read(tmp_path: Path) -> None:
     pq.write_table(pa.table({"image": names}), root / "a.parquet")
     items, _ = read(root / "a.parquet")
     assert {item.reject for item in items} == {ONLY_NAMED} and not any(item.content for item in items)
-    with pytest.raises(InputError, match="give the folder of the pictures instead"):
+    with pytest.raises(InputError, match="give the folder of the pictures, and the table with --attributes"):
         prepare(root / "a.parquet", tmp_path / "ds", **OPTIONS)
 
 
