@@ -19,6 +19,8 @@ def is_model(text: str) -> bool:
     """Whether ``text`` means a model: a run folder, a checkpoint of one, a model file, a bundled name."""
     from facegan.runs import resolve
 
+    if not text.strip():
+        return False
     if text.partition("+")[0].lower().endswith(".safetensors") or _of_a_run(text):
         return True
     try:

@@ -73,8 +73,7 @@ def test_the_tutorials_path_is_10x4(model: str) -> None:
         assert film.n_frames == 40 + 10  # type: ignore[attr-defined]
     with Image.open("out/seed7-path.png") as figure:
         width, height = figure.size
-    cell = 64 + 4
-    assert width == 10 * cell + 4 and 4 * 64 < height < 4 * (cell + 24)
+    assert width == 1024 and 4 * width / 10 < height < 4 * (width / 10 + 24)
 
 
 def test_a_folder_in_batches_goes_on(model: str, folder: str, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -17,7 +17,8 @@ from facegan.recipes import RECIPES
 
 def built(family: str) -> nn.Module:
     """The generator of the family's smallest recipe, for four classes where it takes any."""
-    config = min((r.config for r in RECIPES.values() if r.config.family == family), key=lambda c: c.size)
+    sized = [r.config for r in RECIPES.values() if r.config.family == family and r.config.size]
+    config = min(sized, key=lambda c: c.size)
     made = get_family(family)
     labels = 4 if getattr(made, "CONDITIONAL", False) else 0
     shape = (3, config.size, config.size)
