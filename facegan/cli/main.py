@@ -210,7 +210,8 @@ def _notes() -> Iterator[None]:
 
         def plainly(message: Warning | str, category: type[Warning], *rest: Any) -> None:
             if issubclass(category, FaceganWarning):
-                print(f"note: {message}", file=sys.stderr, flush=True)
+                clear = "\r\x1b[K" if sys.stderr.isatty() else ""  # a line of progress that stands there
+                print(f"{clear}note: {message}", file=sys.stderr, flush=True)
             else:
                 show(message, category, *rest)
 

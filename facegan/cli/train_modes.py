@@ -128,6 +128,20 @@ def _unknown(name: str, known: set[str]) -> str:
     return f"--sweep {name}: there is no such setting{hint}"
 
 
+def check_one(trials: list[tuple[Trial, TrainConfig]], data: Dataset) -> None:
+    """ConfigError, once, where the dataset suits none of the trials."""
+    from facegan.training.loop import image_shape
+
+    errors = []
+    for _, one in trials:
+        try:
+            image_shape(one, data)
+            return
+        except ConfigError as error:
+            errors.append(error)
+    raise errors[0]
+
+
 def run_sweep(
     once: Callable[[TrainConfig, Path], None], data: Dataset, config: TrainConfig, argv: list[str],
     flags: Any, out: Path, first: bool,
@@ -136,6 +150,7 @@ def run_sweep(
     from facegan.training.sweep import sweep, table, write_outcomes
 
     trials = _trials(config, argv, flags)
+    check_one(trials, data)
 
     def said(text: str) -> None:
         if first and not flags.quiet:

@@ -9,6 +9,28 @@ from typing import Any
 _FACES = ("no face", "low confidence", "face too small", "no landmarks")
 
 
+EARLY = 300  # pictures that are rejected without one that is kept, after which the help comes at once
+
+
+class Early:
+    """What helps, once and long before the end, where the first pictures are all rejected."""
+
+    def __init__(self, plan: Mapping[str, Any]) -> None:
+        self.plan, self.reasons, self.over = plan, Counter[str](), False
+
+    def __call__(self, rejects: Sequence[str], last: bool) -> str:
+        """A line or ''. ``rejects`` are the next pictures' reasons ('' is kept), ``last`` if no more come."""
+        self.over = self.over or last or "" in rejects
+        if self.over:
+            return ""
+        self.reasons.update(rejects)
+        count = self.reasons.total()
+        helps = advice(self.reasons.most_common(), 0, self.plan) if count >= EARLY else ""
+        self.over = bool(helps)
+        reason = self.reasons.most_common(1)[0][0]
+        return f"none of the first {count} pictures are kept ({reason}); {helps}" if helps else ""
+
+
 def advice(reasons: Sequence[tuple[str, int]], kept: int, plan: Mapping[str, Any]) -> str:
     """A sentence with the option that helps, or '' where no single reason took most of the pictures.
 

@@ -39,6 +39,7 @@ class Chooser:
         self.seen = self.chosen = self.advised = 0
         self.values: dict[str, dict[str, None]] = {}  # the first ones, of attributes in --where
         self.reading = Reading(config.value_range, config.image_column, config.follow_links)
+        self.arrays: set[tuple[int, ...]] = set()  # shapes of pictures that come as arrays
         self.own_files = {Path(f).resolve() for f in (config.attributes, config.split) if f}
 
     def _predicate(self, attributes: dict[str, AttributeValue]) -> Predicate:
@@ -78,8 +79,23 @@ class Chooser:
         way = f"unpacked, {option} FILE" if "!" in item.source else f"{option} {item.source}"
         self.reading.notes.add(f"{item.name} beside the pictures was not read; {way} reads it")
 
+    def _note_arrays(self) -> None:
+        """Say with which options pictures of arrays would stay as they are."""
+        crop = self.config.crop
+        if len(self.arrays) != 1 or crop.kind not in ("center", "none"):
+            return
+        (h, w, c), (height, width) = next(iter(self.arrays)), crop.shape[:2]
+        enlarged, coloured = h < height or w < width, c == 1 and not crop.gray
+        as_is = ["--size " + (f"{h}" if h == w else f"{h}x{w}")] * enlarged + ["--gray"] * coloured
+        if as_is:
+            grey = " grey" if coloured else ""
+            self.reading.notes.add(
+                f"the source holds{grey} pictures of {w}x{h}; {' '.join(as_is)} keeps them so"
+            )
+
     def conclude(self) -> None:
         """Note what was found in the files beside the pictures; NothingLeft if one names none of these."""
+        self._note_arrays()
         for option, found in (("split", self.splitter), ("attributes", self.table)):
             matches, file = found.matches if found else Matches(), getattr(self.config, option)
             if found and matches.asked:
@@ -102,6 +118,8 @@ class Chooser:
             if Path(item.source).resolve() in self.own_files:
                 return None
             self._advise(item)
+        if item.pixels is not None and not item.reject:
+            self.arrays.add(item.pixels.shape)
         digest, attributes, own = item.digest(), item.attributes, item.split
         if self.table and not item.reject:
             values, said = self.table.use(item.name, item.source, digest)

@@ -15,6 +15,7 @@ import shutil
 import signal
 import sys
 import time
+import warnings
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Executor, Future, ProcessPoolExecutor
@@ -24,6 +25,7 @@ from pathlib import Path
 from typing import Any
 
 from facegan import arguments, bars
+from facegan.data.advice import Early
 from facegan.data.choosing import Chooser, begun, items
 from facegan.data.chunks import ChunkStore, locked
 from facegan.data.crops import CROPS, PRESETS, Crop, describe
@@ -32,7 +34,7 @@ from facegan.data.finish import NothingLeft, finish
 from facegan.data.items import Item
 from facegan.data.sources import estimate, fingerprint
 from facegan.data.worker import start, work
-from facegan.errors import InputError
+from facegan.errors import FaceganWarning, InputError
 from facegan.images import RESAMPLE
 from facegan.machine import cores
 from facegan.values import parse_range
@@ -197,7 +199,7 @@ def run(config: PrepareConfig, out: Path, workers: int, on_progress: Callable[[P
             raise InputError(f"{out}: not empty and not a dataset; choose another --out")
         with locked(work_dir):
             store = ChunkStore(work_dir, {**plan, "geometry": describe(config.crop)})
-            _read(config, choose, store, workers, on_progress, first)
+            _read(config, choose, store, workers, on_progress, first, Early(plan))
             try:
                 choose.conclude()
                 dataset = finish(
@@ -344,8 +346,12 @@ def _read(
     workers: int,
     on_progress: Callable[[Progress], None],
     first: Iterator[Item] | None = None,
+    early: Early | None = None,
 ) -> None:
-    """Stage one. A few chunks are under way at once; they are stored in order."""
+    """Stage one. A few chunks are under way at once; they are stored in order.
+
+    What ``early`` says of the first pictures is a FaceganWarning.
+    """
     begin = time.monotonic()
     total = estimate(config.sources, config.follow_links) if not (config.include or config.where) else None
     total = min(total, config.limit) if total is not None and config.limit else total
@@ -359,6 +365,8 @@ def _read(
             rows, thumbnails = future.result()
             store.write(index, digest, rows, thumbnails)
             good, bad = sum(not r.reject for r in rows), sum(bool(r.reject) for r in rows)
+            if early and (said := early([r.reject for r in rows], done + size == total)):
+                warnings.warn(said, FaceganWarning, stacklevel=4)
         else:
             good, bad = store.counts(index)
         done, kept, rejected = done + size, kept + good, rejected + bad

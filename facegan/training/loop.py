@@ -283,19 +283,22 @@ def image_shape(config: TrainConfig, data: Dataset) -> tuple[int, int, int]:
     """(C, H, W) of the dataset, checked against the recipe's needs."""
     (h, w), c = data.size, data.channels
     name = config.recipe or "this configuration"
-    if not suits(config, h, w):
+    sized, coloured = suits(config, h, w), config.channels in (0, c)
+    if not (sized and coloured):
         longer = " (the longer side)" if getattr(get_family(config.family), "NON_SQUARE", False) else ""
+        shades = {1: "in grey", 3: "in colour"}
+        has, needs, options = [], [], []
+        if not sized:
+            has, needs = [f"{w}x{h}"], [f"{config.size}x{config.size}{longer}"]
+            options = [f"--size {config.size}"]
+        if not coloured:
+            has.append(shades[c])
+            needs.append(("" if needs else "them ") + shades[config.channels])
+            options.append("--gray" if config.channels == 1 else "--no-gray")
         raise ConfigError(
-            f"{data.path}: its pictures are {w}x{h}, but {name} needs {config.size}x{config.size}{longer}; "
-            f"prepare with --size {config.size} or choose another recipe"
+            f"{data.path}: its pictures are {' '.join(has)}, but {name} needs {' '.join(needs)}; "
+            f"prepare with {' '.join(options)} or choose another recipe"
         )
-    if config.channels and c != config.channels:
-        need = (
-            "grey pictures: prepare with --gray"
-            if config.channels == 1
-            else "colour pictures: prepare without --gray"
-        )
-        raise ConfigError(f"{data.path}: {name} needs {need}")
     if data.counts.get("train", 0) < 2:
         raise ConfigError(f"{data.path}: it has fewer than 2 training pictures")
     return c, h, w

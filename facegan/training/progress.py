@@ -73,7 +73,12 @@ def judge(curve: Sequence[tuple[float, float]]) -> Progress | None:
 
 
 def _smoothed(values: Sequence[float]) -> list[float]:
-    """Each value's median with its neighbours; at the ends that of the first or last three."""
+    """Each value's median with its neighbours; at the ends that of the first or last three.
+
+    Up to three values are left as they are: with one median for all of them, none would be the best.
+    """
+    if len(values) <= 3:
+        return list(values)
     last = max(len(values) - 3, 0)
     return [median(values[min(max(i - 1, 0), last) :][:3]) for i in range(len(values))]
 

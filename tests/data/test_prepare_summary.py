@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from facegan.data.advice import advice
+from facegan.data.advice import EARLY, Early, advice
 from facegan.data.summary import WIDTH, AttributeTally, attribute_lines, percent
 
 PLAN: dict[str, Any] = {
@@ -95,3 +95,19 @@ def test_reasons_of_faces_count_together_and_the_commonest_decides() -> None:
     assert "--min-face" in advice([("face too small", 4), ("no face", 3)], 3, PLAN)
     assert "--crop center" in advice([("no face", 4), ("low confidence", 3)], 3, PLAN)
     assert advice([], 3, PLAN) == advice([("never heard of", 9)], 0, PLAN) == ""
+
+
+@pytest.mark.parametrize(("chunks", "heard"), [
+    ([["no face"] * EARLY, ["no face"]], [True, False]),  # once
+    ([["no face"] * (EARLY - 1), ["no face"] * 2], [False, True]),
+    ([["no face"] * EARLY + [""], ["no face"] * EARLY], [False, False]),  # some are kept
+    ([["", "no face"], ["no face"] * EARLY], [False, False]),
+    ([["unreadable"] * EARLY, ["no face"] * 2 * EARLY], [False, True]),  # nothing helps at first
+    ([["no face"] * (EARLY - 1)], [False]),
+])  # fmt: skip
+def test_help_comes_early_where_nothing_is_kept(chunks: list[list[str]], heard: list[bool]) -> None:
+    early = Early(PLAN)
+    said = [early(chunk, False) for chunk in chunks]
+    assert [bool(s) for s in said] == heard
+    assert all("--crop center" in s and "none of the first" in s for s in said if s)
+    assert not Early(PLAN)(["no face"] * EARLY, True)  # the end says it, too

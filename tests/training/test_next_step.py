@@ -121,3 +121,47 @@ def test_from_python_the_dataset_decides_too(tmp_path: Path) -> None:
     data = dataset(tmp_path, "28 grey")
     run = train(data, out=tmp_path / "run", device="cpu", kimg=0.004, batch=4, quality_count=0, grid_count=4)
     assert '"recipe": "digits-dcgan-28-plus"' in (run / "config.json").read_text()
+
+
+NEEDS = {  # what a dataset has, and what the recipe's refusal says
+    ("64", "digits-dcgan-28"): "are 64x64 in colour, but digits-dcgan-28 needs 28x28 in grey; "
+    "prepare with --size 28 --gray or",
+    (
+        "28",
+        "digits-dcgan-28",
+    ): "are in colour, but digits-dcgan-28 needs them in grey; prepare with --gray or",
+    ("64 grey", "faces-dcgan-80"): "are 64x64 in grey, but faces-dcgan-80 needs 80x80 in colour; "
+    "prepare with --size 80 --no-gray or",
+    ("64", "faces-dcgan-80"): "are 64x64, but faces-dcgan-80 needs 80x80; prepare with --size 80 or",
+}
+
+
+@pytest.mark.parametrize("sweep", [[], ["--sweep", "gamma=1,10"]])
+@pytest.mark.parametrize(("shape", "recipe"), NEEDS)
+def test_what_a_recipe_needs_is_said_at_once_and_before_anything_begins(
+    shape: str, recipe: str, sweep: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    data = dataset(tmp_path, shape)
+    out = tmp_path / "run"
+    assert main(["train", str(data.path), "--recipe", recipe, "--out", str(out), *sweep]) == 2
+    said = capsys.readouterr()
+    assert NEEDS[shape, recipe] in said.err and said.err.count("\n") == 1 and not said.out
+    assert not out.exists()
+
+
+@pytest.mark.parametrize(("sides", "crop", "options", "line"), [
+    ((28, 28), "none", {"size": 64}, "grey pictures of 28x28; --size 28 --gray keeps them so"),
+    ((28, 28), "center", {"size": 28}, "grey pictures of 28x28; --gray keeps them so"),
+    ((28, 28, 3), "none", {"size": 64}, "pictures of 28x28; --size 28 keeps them so"),
+    ((32, 40), "none", {"size": 64, "gray": True}, "pictures of 40x32; --size 32x40 keeps them so"),
+    ((28, 28), "none", {"size": 28, "gray": True}, ""),
+    ((80, 80, 3), "center", {"size": 64}, ""),
+])  # fmt: skip
+def test_prepare_says_how_arrays_stay_as_they_are(
+    sides: tuple[int, ...], crop: str, options: dict, line: str, tmp_path: Path
+) -> None:
+    np.save(tmp_path / "a.npy", np.random.default_rng(0).integers(0, 256, (5, *sides), np.uint8))
+    data = prepare(tmp_path / "a.npy", tmp_path / "d", crop=crop, workers=1, **options)
+    assert [n for n in data.info["notes"] if "the source holds" in n] == [f"the source holds {line}"] * bool(
+        line
+    )

@@ -31,6 +31,17 @@ def test_too_early(n: int) -> None:
     assert f"measured {n} of 8" in quality_text(curve([9.0, 5, 4, 3, 2][:n]), 1.0, [], "run")[1]
 
 
+@pytest.mark.parametrize(
+    ("values", "best"), [([9.0], 0), ([9, 5], 1), ([3984, 650, 906], 1), ([3, 5, 4], 0), ([5, 4, 4], 2)]
+)
+def test_of_up_to_three_measurements_the_lowest_is_the_best(values: list[float], best: int) -> None:
+    """One median of all three would call a value the best beside which the curve shows a lower one."""
+    points = curve(values)
+    found = judge(points)
+    assert found and (found.best_kimg, found.best) == points[best]
+    assert best_model(points, [k for k, _ in points]) == points[best][0]
+
+
 FALLING = 100 * 0.93 ** np.arange(40)
 SETTLED = np.maximum(100 * 0.8 ** np.arange(40), 10.0)  # level from the 12th measurement on
 RISING = np.concatenate([FALLING[:20], FALLING[19] * 1.05 ** np.arange(1, 21)])
