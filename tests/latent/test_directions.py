@@ -313,7 +313,7 @@ MISTAKES = {
     "negative seed": (["edit", "seed:-1", *EDIT[2:]], "'-1' is not a number"),
     "own vectors": (["edit", "v.npz:1", *EDIT[2:], "--out", "v.png"], "v.npz: it would replace"),
     "own photo": (["edit", "text.png", *EDIT[2:], "--out", "text.png"], "text.png: it would replace"),
-    "no photo": (["edit", "", *EDIT[2:]], "give a photo: a file"),
+    "no photo": (["edit", "", *EDIT[2:]], "a photo must be a path, not ''"),
     "empty input": (["edit", "-", *EDIT[2:]], "standard input: not readable as a picture"),
     "component": (["edit", "seed:1", "pca99=1", *EDIT[3:]], "'pca99' is unknown"),
     "mix layers": (["mix", "MODEL", "0", "1", "--layers", "0-3"],
