@@ -71,7 +71,8 @@ def main(
 
     model, given = model_first(words, model, command="edit", usage=USAGE)
     if len(given) != 2:
-        raise InputError(f"edit takes a face and its edits, not {len(given)} words: facegan edit {USAGE}")
+        count = f"{len(given)} word" + "s" * (len(given) != 1)
+        raise InputError(f"edit takes a face and its edits, not {count}: facegan edit {USAGE}")
     target, edits = given
     check_ending("--out", out, [".png", ".npz"])
     check_scale(scale)

@@ -193,6 +193,7 @@ def run(argv: list[str]) -> int:
     from facegan.data.dataset import Dataset
     from facegan.devices import insist_on_threads
     from facegan.training.checkpoint import list_checkpoints
+    from facegan.training.config import check
     from facegan.training.estimate import long_run
     from facegan.training.loop import Interrupted, image_shape, train
 
@@ -224,7 +225,7 @@ def run(argv: list[str]) -> int:
         resume = False
 
     def once(config: TrainConfig, out: Path) -> None:
-        image_shape(config, data)  # before a line says that it begins
+        image_shape(check(config), data)  # before a line says that it begins
         listeners: list[Any] = [] if flags.quiet or not first else [LiveLine()]
         if flags.tensorboard and first:
             from facegan.training.tensorboard import TensorBoardListener

@@ -170,21 +170,21 @@ def verdict(stats: Sequence[dict[str, Any]]) -> str:
     rights = f"was right on {real:.0%} of the real and {fake:.0%} of the generated pictures"
     if min(real, fake) > _WINNING:
         return (
-            f"The discriminator is winning: lately it {rights}. If the pictures no longer improve, slow it down "
-            "(a stronger --r1-gamma, a lower --discriminator.lr) or show it more pictures."
+            f"The discriminator is winning: lately it {rights}. If the pictures no longer improve, slow "
+            "it down (a stronger --r1-gamma, a lower --discriminator.lr) or show it more pictures."
         )
     if min(real, fake) > _AHEAD:
         return (
-            f"The discriminator is ahead: lately it {rights}. The generator still learns from it; if both rise "
-            f"above {_WINNING:.0%}, it learns little."
+            f"The discriminator is ahead: lately it {rights}. The generator still learns from it; if both "
+            f"rise above {_WINNING:.0%}, it learns little."
         )
     if max(abs(rate - 0.5) for rate in (real, fake)) < 0.06:
         return (
-            f"The discriminator is guessing: lately it {rights}. Either the pictures convince it or it is too "
-            "weak to see what is wrong; the pictures below tell which."
+            f"The discriminator is guessing: lately it {rights}. Either the pictures convince it or it is "
+            "too weak to see what is wrong; the pictures below tell which."
         )
     if fake < 0.25:
-        return f"The generator is fooling the discriminator: lately the latter {rights}. It should soon catch up."
+        return f"The generator is fooling the discriminator, which lately {rights}. It should soon catch up."
     return f"Neither network has won: lately the discriminator {rights}."
 
 

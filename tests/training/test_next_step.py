@@ -149,6 +149,18 @@ def test_what_a_recipe_needs_is_said_at_once_and_before_anything_begins(
     assert not out.exists()
 
 
+def test_a_setting_that_cannot_be_is_one_line_before_anything_begins(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    data, out = dataset(tmp_path, "32"), tmp_path / "run"
+    assert (
+        main(["train", str(data.path), "--recipe", "faces-tiny-32", "--batch", "0", "--out", str(out)]) == 2
+    )
+    assert (
+        capsys.readouterr().err == "facegan train: --batch must be at least 1, not 0\n" and not out.exists()
+    )
+
+
 @pytest.mark.parametrize(("sides", "crop", "options", "line"), [
     ((28, 28), "none", {"size": 64}, "grey pictures of 28x28; --size 28 --gray keeps them so"),
     ((28, 28), "center", {"size": 28}, "grey pictures of 28x28; --gray keeps them so"),
