@@ -219,6 +219,16 @@ def photo_path(text: str | Path) -> Path:
 # --- files of tensors --------------------------------------------------------------------------------
 
 
+_OURS = {  # key of the papers -> what the file is, and what takes it
+    "facegan": "a model",
+    "facegan-attributes": "an attribute network; --network, and attack's --model, take it",
+    "facegan-delta": "a delta; MODEL+FILE is the model with it",
+    "facegan-directions": "directions; edit's --directions takes them",
+    "facegan-encoder": "an encoder, which invert finds beside its model",
+    "facegan-networks": "the networks of 'facegan pack'; train's --init takes them",
+}
+
+
 @contextlib.contextmanager
 def read_tensors(
     path: str | Path, key: str, form: int, what: str, absent: str = ""
@@ -232,7 +242,7 @@ def read_tensors(
 
     try:
         with safe_open(str(path), framework="pt") as handle:
-            text = (handle.metadata() or {}).get(key)
+            header = handle.metadata() or {}
             tensors = {name: handle.get_tensor(name) for name in handle.keys()}  # noqa: SIM118
     except FileNotFoundError:
         raise ModelError(f"{path}: there is no such {absent or what}") from None
@@ -241,8 +251,10 @@ def read_tensors(
             raise ModelError(f"{path}: this is {other}, not a {what}") from None
         why = "it is a folder" if Path(path).is_dir() else first_line(error)
         raise ModelError(f"{path}: not a readable .safetensors file ({why})") from None
-    if text is None:
-        raise ModelError(f"{path}: no {what} (its header has no '{key}' entry)")
+    if (text := header.get(key)) is None:
+        others = [told for other, told in _OURS.items() if other in header]
+        why = f"it is {others[0]}" if others else f"its header has no '{key}' entry"
+        raise ModelError(f"{path}: no {what} ({why})")
     try:
         papers = json.loads(text)
         if (found := papers.get("format")) != form:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 from collections.abc import Callable
@@ -10,11 +11,12 @@ from typing import Any
 
 import numpy as np
 import pytest
-from safetensors.numpy import save_file
+from safetensors.numpy import save, save_file
 
 from facegan.deltas import load_delta
 from facegan.errors import ModelError
 from facegan.files import (
+    _OURS,
     beside,
     clear_leftovers,
     derived,
@@ -48,6 +50,16 @@ BROKEN = {
     "[]": "the header does not describe its tensors (",
     "{": "the header does not describe its tensors (",
 }
+
+
+@pytest.mark.parametrize(("key", "other"), itertools.permutations(READERS, 2))
+def test_another_file_of_ours_is_called_by_its_name(key: str, other: str, tmp_path: Path) -> None:
+    read, what = READERS[key]
+    file = tmp_path / "it.safetensors"
+    file.write_bytes(save({"x": np.zeros(1, np.float32)}, {other: "{}"}))
+    with pytest.raises(ModelError) as caught:
+        read(file)
+    assert str(caught.value) == f"{file}: no {what} (it is {_OURS[other]})"
 
 
 @pytest.mark.parametrize("key", READERS)

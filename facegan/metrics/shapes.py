@@ -140,7 +140,7 @@ def _sizes(sizes: Iterable[tuple[int, int]]) -> str:
 
 def _refusal(pictures: Pictures, size: tuple[int, int], data: Dataset, kind: str) -> str:
     (h, w), (sh, sw) = data.size, size
-    what = f"{pictures.name} has pictures of {sw}x{sh} px, and those of {data.path} are {w}x{h}"
+    what = f"{pictures.name}: pictures of {sw}x{sh} px, and those of {data.path} are {w}x{h}"
     if pictures.generator is not None:
         return (
             f"{what}: measure a model against a dataset of its own shape (facegan prepare --size {sw}x{sh})"
