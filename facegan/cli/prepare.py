@@ -117,7 +117,8 @@ def main(
         include: only names that match this pattern, such as '*.jpg'.
         where: only pictures with these attributes, such as 'Smiling and not Eyeglasses' or 'race == White'.
         limit: at most so many pictures are read; 0 is all.
-        attributes: a table with a column of file names: CSV, CelebA's list_attr_celeba.txt, JSON, Parquet.
+        attributes: a table with a column of file names: CSV, CelebA's list_attr_celeba.txt, JSON, Parquet;
+            several with commas between.
         split: a file of 'name split' lines, a table with a column 'split', or shares such as
             'val=0.05,test=0.05' by content (of what the sources do not hold out; near duplicates stay
             together).

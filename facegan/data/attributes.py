@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import csv
 import hashlib
+import os
 import re
+from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -124,10 +126,52 @@ class AttributeTable:
         return columns
 
 
+def attribute_files(text: str | Path) -> list[str]:
+    """The files that ``--attributes`` names: one, or several with commas between."""
+    text = str(text)
+    several = [part.strip() for part in text.split(",") if part.strip()]
+    return several if len(several) > 1 and not os.path.exists(text) else [text]
+
+
+def _joined(sheets: Mapping[str, Sheet]) -> Sheet:
+    """One table of several by their files: rows of the same picture in different files are one."""
+    columns = dict.fromkeys(n for s in sheets.values() for i, n in enumerate(s.header) if i != s.column)
+    header, rows, notes = ["", *columns], [], []
+    place = {name: i for i, name in enumerate(header) if i}
+    known: dict[str, list[Any]] = {}
+    for path, sheet in sheets.items():
+        file = Path(path).name
+        notes += [f"{file}: {note}" for note in sheet.notes]
+        twice = {n for n, count in Counter(sheet.header).items() if count > 1 and n in place}
+        notes += [f"{file}: a second column '{name}' left out" for name in sorted(twice)]
+        first = {n: i for i, n in reversed(list(enumerate(sheet.header))) if i != sheet.column}
+        own: dict[str, list[Any]] = {}
+        changed = 0
+        for cells in sheet.rows:
+            name = "" if cells[sheet.column] is None else str(cells[sheet.column]).strip()
+            row = [name, *[None] * len(columns)] if name not in known else known[name]
+            before = list(row)
+            for column, i in first.items():
+                if cells[i] is not None and cells[i] != "":
+                    row[place[column]] = cells[i]
+            if name not in known:
+                rows.append(row)
+                own[name] = row
+            else:
+                changed += any(a is not None and a != b for a, b in zip(before, row, strict=True))
+        known |= own
+        if changed:
+            names = "name" if changed == 1 else "names"
+            again = "comes" if changed == 1 else "come"
+            notes.append(f"{changed:,} {names} in {file} {again} again with other values, which count")
+    return Sheet(header, rows, 0, notes)
+
+
 def read_attributes(path: str | Path) -> AttributeTable:
-    """The table in a file of CelebA's layout, CSV of any kind, JSON or Parquet; InputError in one line."""
-    path = Path(path)
-    table = AttributeTable(read_sheet(path, "--attributes"))
+    """The table in a file of CelebA's layout, CSV of any kind, JSON or Parquet, or in several with commas
+    between; InputError in one line."""
+    sheets = {file: read_sheet(Path(file), "--attributes") for file in attribute_files(path)}
+    table = AttributeTable(_joined(sheets) if len(sheets) > 1 else next(iter(sheets.values())))
     if not table.names and table.splits is None:
         raise InputError(f"--attributes {path}: the header names no attributes")
     return table

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from facegan.data.attribute_columns import as_sorted
-from facegan.data.attributes import Splitter, read_attributes
+from facegan.data.attributes import Splitter, attribute_files, read_attributes
 from facegan.data.finish import NothingLeft
 from facegan.data.items import AttributeValue, Item
 from facegan.data.names import Matches
@@ -28,6 +28,11 @@ if TYPE_CHECKING:
 _MOST_ADVISED = 3  # tables of which the summary speaks
 
 
+def _names(files: str) -> str:
+    """The names of the files that an option names, without their folders."""
+    return ", ".join(Path(file).name for file in attribute_files(files))
+
+
 class Chooser:
     """Which items are wanted, with their attributes and split; None for the others."""
 
@@ -40,7 +45,8 @@ class Chooser:
         self.values: dict[str, dict[str, None]] = {}  # the first ones, of attributes in --where
         self.reading = Reading(config.value_range, config.image_column, config.follow_links)
         self.arrays: set[tuple[int, ...]] = set()  # shapes of pictures that come as arrays
-        self.own_files = {Path(f).resolve() for f in (config.attributes, config.split) if f}
+        files = [*attribute_files(config.attributes), config.split]
+        self.own_files = {Path(f).resolve() for f in files if f}
 
     def _predicate(self, attributes: dict[str, AttributeValue]) -> Predicate:
         names = tuple(attributes)
@@ -72,11 +78,12 @@ class Chooser:
         words = set(re.findall(r"[a-z]+", item.name.rpartition("/")[2].lower()))
         option = "--split" if words & {"partition", "partitions", "split", "splits"} else "--attributes"
         text = "txt" in words and words & {"attr", "attributes", "labels", "list", "partition", "split"}
-        known = self.splitter.table if option == "--split" else self.table
+        known = self.splitter.table if option == "--split" else None
         if known or self.advised == _MOST_ADVISED or not (text or words & {"csv", "tsv"}):
             return
         self.advised += 1
-        way = f"unpacked, {option} FILE" if "!" in item.source else f"{option} {item.source}"
+        given = f"{self.config.attributes}," if option == "--attributes" and self.table else ""
+        way = f"unpacked, {option} FILE" if "!" in item.source else f"{option} {given}{item.source}"
         self.reading.notes.add(f"{item.name} beside the pictures was not read; {way} reads it")
 
     def _note_arrays(self) -> None:
@@ -100,7 +107,7 @@ class Chooser:
             matches, file = found.matches if found else Matches(), getattr(self.config, option)
             if found and matches.asked:
                 for line in found.told():
-                    self.reading.notes.add(f"{Path(file).name}: {line}")
+                    self.reading.notes.add(f"{_names(file)}: {line}")
             if found and matches.asked and not matches.found:
                 raise NothingLeft(
                     f"--{option} {file}: describes none of {matches.asked} files (it names "
@@ -132,7 +139,7 @@ class Chooser:
         split, why = ("train", "") if item.reject else self.splitter.use(item.name, item.source, digest, own)
         if why:
             return replace(item, content=b"", pixels=None, reject=why), "train"
-        told = Path(self.config.attributes).name if own != item.split else item.split_from
+        told = _names(self.config.attributes) if own != item.split else item.split_from
         if told and own == split and not self.splitter.table and not item.reject:
             self.reading.notes.tally(f"splits from {told}", split)
         return item, split

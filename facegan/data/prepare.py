@@ -26,6 +26,7 @@ from typing import Any
 
 from facegan import arguments, bars
 from facegan.data.advice import Early
+from facegan.data.attributes import attribute_files
 from facegan.data.choosing import Chooser, begun, items
 from facegan.data.chunks import ChunkStore, locked
 from facegan.data.crops import CROPS, PRESETS, Crop, describe
@@ -78,7 +79,7 @@ class PrepareConfig:
         """The configuration with fingerprints of all files that it names."""
         plan = asdict(self)
         plan["sources"] = list(self.sources)
-        files = [*self.sources, self.attributes, self.split]
+        files = [*self.sources, *attribute_files(self.attributes), self.split]
         plan["fingerprints"] = [fingerprint(f, self.follow_links) if f else "" for f in files]
         return json.loads(json.dumps(plan))
 

@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from facegan.data.attribute_columns import note_lines
-from facegan.data.attributes import AttributeTable, Splitter, read_attributes
+from facegan.data.attributes import AttributeTable, Splitter, attribute_files, read_attributes
 from facegan.errors import InputError
 
 CELEBA = "Smiling 5_o_Clock_Shadow\n1.jpg  1 -1\n2.jpg -1  1\n"
@@ -285,3 +285,32 @@ def test_damaged_tables_are_read_or_refused_in_one_line(tmp_path: Path) -> None:
                 refused += 1
                 assert "\n" not in str(error)
     assert 100 < refused < 800
+
+
+def test_several_tables_are_one(tmp_path: Path) -> None:
+    parts = {
+        "a/t.csv": "file,hat,hat\n1.jpg,1,0\n2.jpg,,1\n",
+        "b/t.csv": "mood,file\nglad,2.jpg\nsad,3.jpg\n",
+        "s.csv": "image_id,partition,hat\n1.jpg,0,0\n3.jpg,2,1\n",
+    }
+    for name, text in parts.items():
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(text)
+    table = read_attributes(",".join(str(tmp_path / name) for name in parts))
+    assert by_name(table) == {
+        "1.jpg": {"hat": 0, "mood": None},
+        "2.jpg": {"hat": None, "mood": "glad"},
+        "3.jpg": {"hat": 1, "mood": "sad"},
+    }
+    assert table.splits == ["train", None, "test"]
+    assert [note for note in table.notes if "partition" not in note] == [
+        "t.csv: a second column 'hat' left out", "1 name in s.csv comes again with other values, which count",
+    ]  # fmt: skip
+
+
+def test_a_name_with_a_comma_is_one_file(tmp_path: Path) -> None:
+    (tmp_path / "a,b.csv").write_text("file,hat\n1.jpg,1\n")
+    assert attribute_files(tmp_path / "a,b.csv") == [str(tmp_path / "a,b.csv")]
+    assert by_name(read_attributes(tmp_path / "a,b.csv")) == {"1.jpg": {"hat": 1}}
+    with pytest.raises(InputError, match="there is no such file"):
+        read_attributes(f"{tmp_path / 'a,b.csv'},nope.csv")
