@@ -52,7 +52,7 @@ BROKEN = {
 }
 
 
-@pytest.mark.parametrize(("key", "other"), itertools.permutations(READERS, 2))
+@pytest.mark.parametrize(("key", "other"), list(itertools.permutations(READERS, 2)))
 def test_another_file_of_ours_is_called_by_its_name(key: str, other: str, tmp_path: Path) -> None:
     read, what = READERS[key]
     file = tmp_path / "it.safetensors"
