@@ -6,11 +6,12 @@ All of it is a stranger's: sizes are bounded, and what cannot be read is left ou
 
 from __future__ import annotations
 
+import bisect
 import hashlib
 import json
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -55,11 +56,11 @@ def key_of(name: str) -> str:
     return f"{head}{slash}{last.partition('.')[0]}"
 
 
-def _inside(name: str, below: str) -> str | None:
-    """The rest of a path inside the folder ``below``; None if it lies elsewhere."""
-    if not below:
-        return name
-    return name[len(below) + 1 :] if name.startswith(f"{below}/") else None
+def _below(names: Sequence[str], folder: str) -> Sequence[str]:
+    """Those of the sorted names that lie in a folder; all for ''."""
+    if not folder:
+        return names
+    return names[bisect.bisect_left(names, f"{folder}/") : bisect.bisect_left(names, f"{folder}0")]
 
 
 def is_table(name: str) -> bool:
@@ -91,7 +92,7 @@ class Beside:
         pictures: Callable[[str], bool] = lambda _: False, enters_archives: bool = False,
     ) -> None:  # fmt: skip
         self.source, self.read, self.reading = source, read, reading
-        self.tables: list[tuple[str, AttributeTable]] = []
+        self.tables: dict[str, list[AttributeTable]] = {}  # by the folder in which they lie
         self.used: set[str] = set()
         self.noted: set[str] = set()
         self.side: dict[str, list[str]] = {}
@@ -116,6 +117,7 @@ class Beside:
                 listed.append(name)
             elif enters_archives and _ARCHIVES.search(name):
                 archives[(*folder_of(name), name.rpartition("/")[2])] += 1
+        listed.sort()
         for name in sorted(found):
             labelled |= self._table(name, listed)
         for name in side:
@@ -142,7 +144,7 @@ class Beside:
         return name in self.used
 
     def _table(self, name: str, pictures: Sequence[str]) -> bool:
-        """Read a file that describes many of the ``pictures``; whether it is a list of StyleGAN's labels."""
+        """Read a file that describes many of the sorted ``pictures``; whether it lists StyleGAN's labels."""
         content, of_stylegan = self.read(name, MAX_TABLE_BYTES), name.lower().endswith("dataset.json")
         where = f"{self.source}: {printable(name)}"
         try:
@@ -158,14 +160,21 @@ class Beside:
         self.used.add(name)
         below = name.rpartition("/")[0]
         table = AttributeTable(sheet)
-        for picture in pictures if sheet.rows else ():
-            if (inside := _inside(picture, below)) is not None:
-                table.use(inside, "", hashlib.sha256(picture.encode(errors="replace")).digest())
+        for picture in _below(pictures, below) if sheet.rows else ():
+            inside = picture[len(below) + 1 :] if below else picture
+            table.use(inside, "", hashlib.sha256(picture.encode(errors="replace")).digest())
         for note in table.told() if sheet.rows else ():
             self.reading.notes.add(f"{where}: {note}")
         if table.matches.found:
-            self.tables.append((below, table))
+            self.tables.setdefault(below, []).append(table)
         return of_stylegan
+
+    def _tables_of(self, name: str) -> Iterator[tuple[str, AttributeTable]]:
+        """The tables in the folders of a path, the outermost first, with the path's rest for each."""
+        starts = [0, *(i + 1 for i, sign in enumerate(name) if sign == "/")] if self.tables else ()
+        for start in starts:
+            for table in self.tables.get(name[: max(0, start - 1)], ()):
+                yield name[start:], table
 
     def _keys(self, values: Mapping[str, Any]) -> None:
         for key in values:
@@ -210,9 +219,7 @@ class Beside:
         split = self.splits.split(folder)
         values = {**self.labels(folder), **self._of_side(item.name)}
         origin = "folders" if split else ""
-        for below, table in self.tables:
-            if (inside := _inside(item.name, below)) is None:
-                continue
+        for inside, table in self._tables_of(item.name):
             values = table.merged(inside, "", values)
             row, how = table.find(inside)
             if table.splits and row is not None and table.matches.sure(row, how) and table.splits[row]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import tarfile
+import time
 import zipfile
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -484,3 +485,24 @@ def test_labels_of_an_npz(tmp_path: Path, labels: np.ndarray, expected: list[Any
     found = [item.attributes for item in open_source(str(tmp_path / "a.npz"), reading)]
     assert found == ([{"label": v} for v in expected] if expected else [{}, {}])
     assert any("'labels' left out" in line for line in reading.notes.lines()) == (not expected)
+
+
+def test_each_folder_has_its_own_table_and_the_nearest_counts() -> None:
+    names = [f"{k}/{i}.jpg" for k in ("a", "a0", "b") for i in range(2)] + ["a/deep/0.jpg"]
+    tables = {
+        "metadata.csv": "file_name,hat,age\na/0.jpg,1,7\nb/0.jpg,1,9\n",
+        "a/metadata.csv": "file_name,hat\n0.jpg,0\ndeep/0.jpg,1\n",
+    }
+    made = Beside("src", [*names, *tables], lambda name, most: tables[name].encode(), Reading())
+    found = {name: made(Item(name, "")).attributes for name in names}
+    assert found["a/0.jpg"] == {"hat": 0, "age": 7} and found["b/0.jpg"] == {"hat": 1, "age": 9}
+    assert found["a/deep/0.jpg"] == {"hat": 1, "age": None} and found["a0/0.jpg"]["hat"] is None
+
+
+def test_many_tables_take_no_longer_than_one() -> None:
+    names = [f"{k}/{i}.jpg" for k in range(2000) for i in range(10)]
+    table = ("file_name,hat\n" + "".join(f"{i}.jpg,{i % 2}\n" for i in range(10))).encode()
+    begin = time.monotonic()
+    made = Beside("src", [*names, *(f"{k}/metadata.csv" for k in range(2000))], lambda *_: table, Reading())
+    assert all(made(Item(n, "")).attributes["hat"] == int(n[-5]) % 2 for n in names)
+    assert time.monotonic() - begin < 20  # 80 million comparisons would take longer
