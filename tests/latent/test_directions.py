@@ -301,7 +301,7 @@ MISTAKES = {
     "text as photo": (["edit", "text.png", *EDIT[2:]], "text.png"),
     "text as directions": ([*EDIT[:5], "--directions", "text.safetensors"],
         "text.safetensors: not a readable"),
-    "model as directions": ([*EDIT[:5], "--directions", "MODEL"], "no directions (its header"),
+    "model as directions": ([*EDIT[:5], "--directions", "MODEL"], "no directions (it is a model)"),
     "missing directions": ([*EDIT[:5], "--directions", "none.safetensors"],
         "there is no such file of directions"),
     "missing vectors": (["edit", "none.npz", *EDIT[2:]], "none.npz: there is no such file of vectors"),

@@ -29,6 +29,8 @@ def reductions(name):
 
         widths = [8] * len(default_widths(config.size))
         found |= {"generator.widths": widths, "discriminator.widths": widths}
+    if not config.size:  # for pictures of any size
+        found["size"] = 40
     if config.latent.dim > 128:
         found["latent.dim"] = 16
     if config.g_batch:
