@@ -20,6 +20,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
+from facegan import kinds
 from facegan.errors import FaceganError, FaceganWarning, InputError, ModelError, first_line
 
 if TYPE_CHECKING:
@@ -267,21 +268,10 @@ def read_tensors(
 
 
 _PICTURE = "a picture ('facegan invert' finds a photo's vector, 'facegan edit' changes a photo)"
-_KINDS: tuple[tuple[int, bytes, str], ...] = (  # where, what stands there, what it is
-    (0, b"\xff\xd8\xff", _PICTURE),
-    (0, b"\x89PNG", _PICTURE),
-    (0, b"GIF8", _PICTURE),
-    (0, b"BM", _PICTURE),
-    (0, b"II*\0", _PICTURE),
-    (0, b"MM\0*", _PICTURE),
-    (8, b"WEBP", _PICTURE),
-    (4, b"ftyp", "a picture or film"),
-    (0, b"\x89HDF", "a Keras (HDF5) file"),
-    (0, b"PAR1", "a Parquet table"),
-    (0, b"\x80\x02", "a pickle, such as PyTorch weights"),
-    (0, b"\x80\x03", "a pickle, such as PyTorch weights"),
-    (0, b"\x80\x04", "a pickle, such as PyTorch weights"),
-    (0, b"\x80\x05", "a pickle, such as PyTorch weights"),
+_OTHERS = (  # how a file begins, and what it is
+    (b"\x89HDF", "a Keras (HDF5) file"),
+    (b"PAR1", "a Parquet table"),
+    *((bytes([0x80, protocol]), "a pickle, such as PyTorch weights") for protocol in range(2, 6)),
 )
 
 
@@ -292,7 +282,7 @@ def foreign_kind(path: str | Path) -> str:
 
     try:
         with open(path, "rb") as handle:
-            head = handle.read(16)
+            head = handle.read(kinds.HEAD)
         if not head:
             return "an empty file"
         if head[:2] == b"PK" and zipfile.is_zipfile(path):
@@ -303,7 +293,11 @@ def foreign_kind(path: str | Path) -> str:
             return "an .npz of vectors" if vectors else "PyTorch weights" if weights else "a zip archive"
     except (OSError, zipfile.BadZipFile, ValueError):
         return ""
-    return next((kind for at, mark, kind in _KINDS if head[at : at + len(mark)] == mark), "")
+    if kinds.is_picture(head, str(path)):
+        return _PICTURE
+    if head[4:8] == b"ftyp":
+        return "a picture or film"
+    return next((kind for begin, kind in _OTHERS if head.startswith(begin)), "")
 
 
 def has_papers(path: str | Path, key: str) -> bool:
