@@ -110,7 +110,7 @@ MISTAKES: dict[str, tuple[Call, str]] = {
     "split": (lambda t: t.data.images(["train"]), "there is no split '['train']'"),
     # train
     "train nothing": (lambda t: t.train(data=None), "a dataset must be a path, not None"),
-    "train recipe": (lambda t: t.train(None), "a recipe is a name, such as faces-fast-64, not None"),
+    "train recipe": (lambda t: t.train(7), "a recipe is a name, such as faces-fast-64, not 7"),
     "train unknown": (lambda t: t.train("faces-tiny-23"), "did you mean 'faces-tiny-32'?"),
     "train out": (lambda t: t.train(out=7), "out must be a path, not 7"),
     "train kimg": (lambda t: t.train(kimg="10"), "--kimg must be a number, not '10'"),
