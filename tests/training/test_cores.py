@@ -6,6 +6,8 @@ import json
 import os
 import subprocess
 import sys
+import time
+from collections.abc import Callable
 from contextlib import nullcontext
 from pathlib import Path
 from types import SimpleNamespace
@@ -217,6 +219,33 @@ def test_threads_end_with_the_block(monkeypatch: pytest.MonkeyPatch) -> None:
     with devices.working_threads(CPU, had + 1):
         assert torch.get_num_threads() == had + 1
     assert torch.get_num_threads() == had
+
+
+def threads_of_this_process() -> int:
+    status = Path("/proc/self/status").read_text()
+    return int(status.partition("Threads:")[2].split()[0])
+
+
+@pytest.mark.skipif(not Path("/proc/self/status").is_file(), reason="Linux counts the threads of a process")
+def test_waits_are_brief_while_others_need_the_cores(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A team of OpenMP's threads sleeps beside, so that there are more of them than cores, and then ends."""
+    monkeypatch.setattr(devices.BriefWaits, "EVERY", 0.01)
+    torch.zeros(1 << 20).add_(1)  # the own team
+    beside(monkeypatch, 0.0, cores=2)
+    with devices.BriefWaits(2) as waits:
+        before = threads_of_this_process()
+        for cores, brief in ((1.0, True), (0.0, False), (None, False), (1.0, True)):
+            beside(monkeypatch, cores, cores=2)
+            wait_until(lambda brief=brief: waits.brief is brief)
+            wait_until(lambda brief=brief: (threads_of_this_process() > before) is brief)
+    wait_until(lambda: threads_of_this_process() < before)
+
+
+def wait_until(true: Callable[[], bool], seconds: float = 20.0) -> None:
+    end = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < end
+        time.sleep(0.005)
 
 
 def test_a_run_keeps_its_threads_to_the_bit(
