@@ -99,7 +99,8 @@ async function pixels(name) {
 
 def in_browser(command: str, folder: Path) -> object:
     """What PAGE reads from the films of ``folder``, served to a headless Chromium that draws with a GPU's
-    shaders in software. (Without them, it takes blue too low by up to 12 levels in all BT.709.)"""
+    shaders in software. (Without them, blue is up to 12 levels off in all BT.709 of limited range:
+    findings/chromium-bt709-without-gpu.sh.)"""
     answer: list[object] = []
     came = threading.Event()
 
