@@ -28,7 +28,12 @@ _CONTAINERS = {
     b"ARROW1\0\0": "table",
 }  # fmt: skip
 PACKED = ("gzip", "bzip2", "xz", "zstd")
-ARRAYS = ("npy", "npz", "idx", "table")
+ARRAYS = ("npy", "npz", "idx", "table", "csv")
+_PIXELS = re.compile(  # a header with a column of this name, and a line with numbers between blanks
+    rb"(?:\xef\xbb\xbf)?(?:[^\r\n]*[,;\t|])?[ \"]*pixels[ \"]*(?:[,;\t|][^\r\n]*)?"
+    rb"\r?\n[^\r\n]*?[-\d.]+(?: +[-\d.]+){3}",
+    re.IGNORECASE,
+)
 
 # What is not read, and the way out. The place is that of the bytes in the file.
 _OTHERS: tuple[tuple[int, bytes, str], ...] = (
@@ -133,7 +138,7 @@ def container(head: bytes) -> str:
     found = next((kind for begin, kind in _CONTAINERS.items() if head.startswith(begin)), "")
     if found == "zip":
         return _zip_kind(head)
-    return found or ("tar" if _is_tar(head) else "")
+    return found or ("tar" if _is_tar(head) else "csv" if _PIXELS.match(head) else "")
 
 
 def _zip_kind(head: bytes) -> str:

@@ -17,9 +17,6 @@ if TYPE_CHECKING:
     from facegan.metrics.labels import Labelled
 
 
-LISTED = 100  # photos that are left out, one by one; of more, the reasons are counted
-
-
 def main(
     source: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="FOLDER|DATASET")],
     out: str = "",
@@ -47,11 +44,11 @@ def main(
         follow_links: of photos: follow links to folders.
         workers: processes that read photos; 0 is one for each core that this process may use.
     """
-    from facegan.data.card import summary
+    from facegan.data.advice import reason_lines
     from facegan.data.dataset import Dataset
     from facegan.metrics.attributes import AttributePredictor
     from facegan.metrics.features import digest
-    from facegan.metrics.labels import confidence_file, label_dataset, label_photos
+    from facegan.metrics.labels import confidence_file, label_dataset, label_photos, what_helps
 
     predictor = AttributePredictor.load(network)
     out = out or default_place(source)
@@ -77,10 +74,10 @@ def main(
         )  # fmt: skip
     except OSError as error:
         raise InputError(f"--out {out}: cannot be written ({error.strerror or error})") from None
-    for reject in done.rejects[:LISTED]:
-        say(f"left out: {reject['source']}: {reject['reason']}")
-    if len(done.rejects) > LISTED:
-        say(f"left out: {len(done.rejects) - LISTED} more ({summary(list(done.rejects[LISTED:]))})")
+    if done.rejects:
+        helps = what_helps(done.rejects, done.count)
+        lines = reason_lines(done.rejects, example=True) + [f"  {helps}"] * bool(helps)
+        say("\n".join([f"{len(done.rejects):,} left out:", *lines]))
     options = ["--range", value_range] * bool(value_range) + ["--follow-links"] * follow_links
     command = shlex.join(["facegan", "prepare", source, "--attributes", out, *options])
     print(f"{out}: {text(done)}\nnext: {command} --out DATASET")

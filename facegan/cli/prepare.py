@@ -39,7 +39,7 @@ class _Line:
 
 def report(dataset: Dataset) -> str:
     """The closing summary: what was taken, what was left and why, and what helps."""
-    from facegan.data.advice import advice
+    from facegan.data.advice import advice, reason_lines
     from facegan.data.card import commonest
     from facegan.data.summary import attribute_lines, attribute_summary
     from facegan.training.choice import next_step
@@ -54,7 +54,7 @@ def report(dataset: Dataset) -> str:
     if rejects:
         lines.append(f"{len(rejects):,} left out (each with its reason in {dataset.path / 'dataset.json'}):")
         reasons = commonest(rejects)
-        lines += [f"  {count:6d}  {reason}" for reason, count in reasons[:8]]
+        lines += reason_lines(rejects)
         lines += [f"  {advised}"] if (advised := advice(reasons, total, info["plan"])) else []
     if near:
         dropped = info["plan"]["drop_near_duplicates"]
@@ -101,7 +101,8 @@ def main(
 
     Args:
         sources: folders, zip or tar archives (.gz, .bz2, .xz, .zst), arrays (IDX, .npz, .npy), Parquet or
-            Arrow files, all of these also inside folders, Hub datasets (user/name), or prepared datasets.
+            Arrow files, CSV with a column of pixels (FER2013), all of these also inside folders, Hub datasets
+            (user/name), or prepared datasets.
         out: the dataset's folder.
         preset: a named crop that overrules the settings below: tutorial-80, tutorial-50.
         crop: aligned (eyes at fixed places), face (the box with a margin), center, none (the whole

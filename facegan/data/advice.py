@@ -6,6 +6,8 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from facegan.data.card import commonest, plain_reason
+
 _FACES = ("no face", "low confidence", "face too small", "no landmarks")
 
 
@@ -31,11 +33,27 @@ class Early:
         return f"none of the first {count} pictures are kept ({reason}); {helps}" if helps else ""
 
 
-def advice(reasons: Sequence[tuple[str, int]], kept: int, plan: Mapping[str, Any]) -> str:
+def reason_lines(rejects: Sequence[dict[str, str]], most: int = 8, example: bool = False) -> list[str]:
+    """How often each of the commonest reasons came, a line for each, with an ``example`` on request."""
+    lines = []
+    for reason, count in commonest(list(rejects))[:most]:
+        first = next(r["source"] for r in rejects if reason == plain_reason(r["reason"])) if example else ""
+        such = f" ({'such as ' * (count > 1)}{first})" if first else ""
+        lines.append(f"  {count:6d}  {reason}{such}")
+    return lines
+
+
+def advice(
+    reasons: Sequence[tuple[str, int]],
+    kept: int,
+    plan: Mapping[str, Any],
+    helps: Mapping[str, str] | None = None,
+) -> str:
     """A sentence with the option that helps, or '' where no single reason took most of the pictures.
 
     ``reasons`` are those of the rejects with their counts, the commonest first; ``kept`` is how many pictures
-    stayed, ``plan`` the configuration as dataset.json has it.
+    stayed, ``plan`` the configuration as dataset.json has it. ``helps`` are the sentences of another command
+    than ``prepare``.
     """
     total = kept + sum(count for _, count in reasons)
     groups: Counter[str] = Counter()
@@ -49,7 +67,7 @@ def advice(reasons: Sequence[tuple[str, int]], kept: int, plan: Mapping[str, Any
     if group == "faces":
         group = max((r for r in reasons if r[0] in _FACES), key=lambda r: r[1])[0]
     crop = plan["crop"]
-    return _HELP.get(group, "").format(
+    return (_HELP if helps is None else helps).get(group, "").format(
         confidence=crop["min_confidence"], less_confidence=max(0.0, crop["min_confidence"] - 0.2),
         face=crop["min_face"], half_face=crop["min_face"] / 2,
         sharpness=crop["min_sharpness"], half_sharpness=crop["min_sharpness"] / 2,
@@ -70,3 +88,11 @@ _HELP = {
     "not an image file": "name the folder or archive that holds the pictures",
     "truncated": "the files end early: was the download or the copy complete?",
 }
+_WHOLE = "--no-align takes the whole photos, for tight crops of faces"
+LABEL_HELP = {
+    **{reason: _WHOLE for reason in _FACES},
+    **{reason: _HELP[reason] for reason in ("not an image file", "truncated")},
+    "too many pixels": "make the photos smaller first",
+    "its name does not fit into a table": "rename the files, or pack them with 'facegan prepare' first",
+}
+"""What helps in ``facegan label``, whose --min-confidence is that of its answers."""

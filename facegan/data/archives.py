@@ -25,14 +25,15 @@ from facegan.data.items import (
 from facegan.data.reading import Reading
 from facegan.data.splits import shard_split
 from facegan.errors import InputError, first_line
-from facegan.kinds import HEAD, container
+from facegan.kinds import ARRAYS, HEAD, container
 
 
 def member(stream: Any, name: str, size: int, packed: int | None = None) -> tuple[str, bytes]:
     """Why a member is no picture, or '' and its content. Of what is none only the begin is read."""
     head = stream.read(HEAD)
     if reject := refused(head, name):
-        return reject, b""
+        array = container(head) in ARRAYS
+        return "an array or table inside an archive (unpack the archive first)" if array else reject, b""
     if size > MAX_FILE_BYTES:
         return "file too large", b""
     if packed is not None and size > 2**20 and size > MAX_RATIO * max(packed, 1):

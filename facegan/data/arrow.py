@@ -15,6 +15,10 @@ ARROW_SUFFIXES = (".arrow", ".feather", ".ipc")
 _AT_ONCE = 64  # rows
 
 
+class DamagedTable(InputError):
+    """A file is no Parquet or Arrow file that can be read."""
+
+
 @dataclass
 class Opened:
     """A table that is read batch by batch; a column at a time, where ``batches`` is given names."""
@@ -103,4 +107,4 @@ def opened(source: Path | bytes, name: str) -> Iterator[Opened]:
         raise
     except Exception as error:  # Arrow's own, and Unicode, number and key errors of damaged files
         kind = "Arrow" if isinstance(source, Path) and source.suffix in ARROW_SUFFIXES else "Parquet"
-        raise InputError(f"{name}: not a readable {kind} file ({first_line(error)})") from None
+        raise DamagedTable(f"{name}: not a readable {kind} file ({first_line(error)})") from None

@@ -182,10 +182,34 @@ class Columns:
 
     def rules(self) -> dict[str, Rule]:
         """One rule for each column, also for those that are left out, in the order in which they came."""
+        places = coordinates(name for name, seen in self.seen.items() if not set(seen.counts) <= {0, 1})
         return {
-            name: _rule(name, seen, self.class_names.get(name, ()), self.whole.get(name))
+            name: _left_out("coordinates of boxes or landmarks are no attributes")
+            if name in places
+            else _rule(name, seen, self.class_names.get(name, ()), self.whole.get(name))
             for name, seen in self.seen.items()
         }
+
+
+_CORNER = re.compile(r"((?:min|max|left|right)?)([xy])((?:\d|min|max|center|centre)?)")
+_LANDMARK = re.compile(r"((left|right)?(eye|mouth|pupil|ear|brow)|nose|chin|(landmark|point)\d+)[xy]")
+
+
+def coordinates(names: Iterable[str]) -> set[str]:
+    """Those of the columns that are coordinates of boxes or landmarks, as CelebA's ``x_1 y_1 width height``
+    and ``lefteye_x lefteye_y``: corners come in pairs, and sizes only beside one."""
+    plain = {re.sub(r"[^a-z0-9]", "", name.lower()).removeprefix("bbox"): name for name in names}
+    marks = {name for name in plain if _LANDMARK.fullmatch(name)}
+    corners = {name for name in plain if (match := _CORNER.fullmatch(name)) and _partner(match) in plain}
+    if {"left", "top"} <= set(plain):
+        corners |= {"left", "top", "right", "bottom"} & set(plain)
+    sizes = {"width", "height", "w", "h"} & set(plain) if corners else set()
+    return {plain[name] for name in marks | corners | sizes}
+
+
+def _partner(match: re.Match[str]) -> str:
+    """The column of the other axis: ``x1`` of ``y1``, ``maxy`` of ``maxx``."""
+    return f"{match[1]}{'y' if match[2] == 'x' else 'x'}{match[3]}"
 
 
 def note_lines(rules: Mapping[str, Rule]) -> list[str]:

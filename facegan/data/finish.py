@@ -21,7 +21,7 @@ from facegan import __version__
 from facegan.data.advice import advice
 from facegan.data.attribute_columns import Columns, note_lines
 from facegan.data.attributes import AttributeTable, Splitter
-from facegan.data.card import card, commonest, summary
+from facegan.data.card import all_rejected, card, commonest
 from facegan.data.chunks import ChunkStore
 from facegan.data.crops import describe
 from facegan.data.dataset import FORMAT, SPLITS, Dataset
@@ -228,10 +228,10 @@ def finish(
     )
     kept, rejected = sum(verdicts.counts.values()), len(verdicts.rejects)
     if not kept:
-        why = summary(verdicts.rejects) or why_none or "the sources hold none"
+        why = all_rejected(verdicts.rejects) or why_none or "the sources hold none"
         help_ = advice(commonest(verdicts.rejects), 0, plan)
         raise NothingLeft(
-            f"no picture is left ({why}); nothing was written to {out}" + f"; {help_}" * bool(help_)
+            f"no picture is left: {why}; nothing was written to {out}" + f"; {help_}" * bool(help_)
         )
     reading.notes.kept = verdicts.counts
     for line in (*note_lines(verdicts.rules), *verdicts.overview.lines()):

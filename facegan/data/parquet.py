@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from facegan.data.arrow import ARROW_SUFFIXES, Opened, opened
+from facegan.data.arrow import ARROW_SUFFIXES, DamagedTable, Opened, opened
 from facegan.data.cells import as_array, from_text, is_scalar, scalar
 from facegan.data.columns import Columns, NoPictures, check_split, columns_of, leaf_type, split_of
 from facegan.data.items import MAX_FILE_BYTES, AttributeValue, Item, capped, looks_like_image
@@ -275,7 +275,8 @@ def _saved_split(folder: Path, root: Path) -> str | None:
 def from_dataset(path: Path, reading: Reading, taken: set[Path] | None = None) -> Iterator[Item]:
     """Another prepared dataset, what ``save_to_disk`` wrote, or any folder of Parquet or Arrow files.
 
-    Into ``taken`` go the files that were read because rows name them. A table without pictures is a reject.
+    Into ``taken`` go the files that were read because rows name them. A table without pictures is a reject,
+    and so is one that is damaged: what it gave before stays.
     """
     classes = _own_classes(path, reading)
     for file in tables_in(path, reading.follow_links):
@@ -290,6 +291,9 @@ def from_dataset(path: Path, reading: Reading, taken: set[Path] | None = None) -
             name = file.relative_to(path).as_posix()
             reading.notes.add(str(error))
             yield Item(name, str(file), reject="table without a column of pictures")
+        except DamagedTable as error:
+            name = file.relative_to(path).as_posix()
+            yield Item(name, str(file), reject=str(error).removeprefix(f"{file}: "))
 
 
 def fetched(value: Any, open_file: Any) -> Any:

@@ -25,6 +25,7 @@ from facegan.data.parquet import (
     is_table,
     tables_in,
 )
+from facegan.data.pixel_csv import from_pixel_csv
 from facegan.data.reading import Reading
 from facegan.data.tables import from_idx, from_npy, from_npz
 from facegan.data.walk import Entry, begin, walk
@@ -118,6 +119,7 @@ _READERS: dict[str, Reader] = {
     "npy": from_npy,
     "idx": from_idx,
     "table": from_parquet,
+    "csv": from_pixel_csv,
 }
 _TAR = (".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".tar.xz", ".txz", ".tar.zst")
 _SUFFIXES = (
@@ -139,14 +141,14 @@ def _reader(path: Path, head: bytes) -> Reader | None:
 
 
 def _packed_kind(path: Path) -> str:
-    """What a packed file holds that can be read from it: ``tar``, ``idx``, ``npy`` or ''."""
+    """What a packed file holds that can be read from it: ``tar``, ``idx``, ``npy``, ``csv`` or ''."""
     try:
         with path.open("rb") as raw:
             head = unpacked(path, raw).read(HEAD)
     except Exception:  # each method of compression fails in its own ways
         return "tar" if ".t" in path.name.lower() else ""
     kind = container(head)
-    return kind if kind in ("tar", "idx", "npy") else ""
+    return kind if kind in ("tar", "idx", "npy", "csv") else ""
 
 
 def _told_elsewhere(path: Path, reading: Reading) -> bool:
@@ -241,9 +243,12 @@ def estimate(sources: tuple[str, ...], follow_links: bool = False) -> int | None
         path = photo_path(text)
         try:
             if path.is_dir() and not tables_in(path, follow_links):
-                names = [entry.name.lower() for entry in walk(path, follow_links)]
+                listed = [entry.name for entry in walk(path, follow_links)]
+                names = [name.lower() for name in listed]
                 if any(n.endswith((*(s for s, _ in _SUFFIXES), ".gz")) or "ubyte" in n for n in names):
                     return None  # files of many pictures
+                if any(n.endswith((".csv", ".tsv")) and container(begin(path / n)) == "csv" for n in listed):
+                    return None
                 total += count_pictures(names)
             elif path.suffix.lower() == ".zip":
                 with zipfile.ZipFile(path) as archive:

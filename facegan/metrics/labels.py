@@ -13,10 +13,12 @@ from typing import Any
 
 import numpy as np
 
-from facegan.data.card import summary
+from facegan.data.advice import LABEL_HELP, advice
+from facegan.data.card import all_rejected, commonest
 from facegan.data.crops import Crop
 from facegan.data.dataset import Dataset
 from facegan.data.finish import decode
+from facegan.data.prepare import PrepareConfig, crop_photos
 from facegan.data.rewrite import Attributes, Confidence, Told, check_out, confidence_by_name, rewrite
 from facegan.data.where import plain
 from facegan.errors import DatasetError, InputError
@@ -103,8 +105,6 @@ def label_photos(
     it, ``NAME-confidence.csv`` has the probabilities. Photos without a usable face are in ``rejects``.
     ``value_range`` and ``follow_links`` are those of ``prepare``.
     """
-    from facegan.data.prepare import crop_photos
-
     _check(min_confidence)
     crop, files, rejects = Crop("aligned" if align else "none", 64), [], []
     parts = [np.empty((0, len(predictor.names)), np.float32)]
@@ -124,9 +124,10 @@ def label_photos(
                 files += [row.name for row in kept]
                 told("looking", len(files), len(files))
     if not files:
+        why, help_ = all_rejected(rejects) or "there are no photos", what_helps(rejects, 0)
         raise InputError(
-            f"{', '.join(sources)}: no face to look at ({summary(rejects) or 'there are no photos'}); "
-            "nothing was written"
+            f"{', '.join(sources)}: no face to look at: {why}; nothing was written"
+            + f"; {help_}" * bool(help_)
         )
     p = np.concatenate(parts)
     sure = np.maximum(p, 1 - p)
@@ -146,6 +147,11 @@ def label_photos(
         name: sure[:, k][sure[:, k] >= min_confidence].tolist() for k, name in enumerate(predictor.names)
     }
     return Labelled(len(files), confidence_by_name(given), tuple(rejects))
+
+
+def what_helps(rejects: Sequence[dict[str, str]], kept: int) -> str:
+    """The option that helps where most photos are rejected for one reason, or ''."""
+    return advice(commonest(list(rejects)), kept, PrepareConfig(()).plan(), LABEL_HELP)
 
 
 def confidence_file(out: str | Path) -> Path:

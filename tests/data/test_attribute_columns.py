@@ -58,6 +58,33 @@ COLUMNS: dict[str, tuple[list[Any], str, list[int | None], list[str], str]] = {
 }  # fmt: skip
 
 
+COORDINATES: dict[str, tuple[str, str]] = {  # columns -> those of them that are coordinates
+    "CelebA's boxes": ("x_1 y_1 width height Smiling", "x_1 y_1 width height"),
+    "CelebA's landmarks": ("lefteye_x lefteye_y rightmouth_x rightmouth_y", "*"),
+    "corners": ("xmin ymin xmax ymax age", "xmin ymin xmax ymax"),
+    "pandas": ("x1 y1 x2 y2 w h", "*"),
+    "sides": ("left top right bottom label", "left top right bottom"),
+    "with a prefix": ("bbox_x bbox_y bbox_width bbox_height", "*"),
+    "sizes alone": ("width height age", ""),
+    "one axis": ("x_1 label", ""),
+    "words like them": ("eyeglasses nose_size Big_Nose left y", ""),
+}
+
+
+@pytest.mark.parametrize("case", COORDINATES)
+def test_coordinates_are_no_attributes(case: str) -> None:
+    names, expected = COORDINATES[case][0].split(), COORDINATES[case][1].split()
+    columns = Columns()
+    for i in range(40):
+        columns.add({name: 30 + i for name in names})
+    left_out = [name for name, rule in columns.rules().items() if not rule.kind]
+    assert left_out == (names if expected == ["*"] else expected)
+    answers = Columns()
+    for i in range(4):
+        answers.add({name: i % 2 for name in ("left", "top", "x1", "y1")})
+    assert all(rule.kind == "yes/no" for rule in answers.rules().values())
+
+
 def rule_of(values: list[Any], name: str = "thing", class_names: dict[str, list[str]] | None = None) -> Rule:
     columns = Columns(class_names)
     for value in values:

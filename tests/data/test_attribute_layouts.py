@@ -66,9 +66,9 @@ def test_celeba_as_its_authors_write_it(tmp_path: Path) -> None:
 
 KAGGLE = {
     "list_attr_celeba.csv": ("image_id,Smiling,Male", "{n},{s},1", {"Smiling": [0, 1] * 6, "Male": [1] * N}),
-    "list_bbox_celeba.csv": ("image_id,x_1,width", "{n},95,{i}", {"x_1": [95] * N, "width": list(range(N))}),
+    "list_bbox_celeba.csv": ("image_id,x_1,y_1,width,height", "{n},95,{i},226,{i}", {}),
     "list_landmarks_align_celeba.csv": (
-        "image_id,lefteye_x,nose_x", "{n},69,{i}", {"lefteye_x": [69] * N, "nose_x": list(range(N))}
+        "image_id,lefteye_x,lefteye_y,nose_x,nose_y,Male", "{n},69,109,{i},111,1", {"Male": [1] * N}
     ),
 }  # fmt: skip
 
@@ -80,6 +80,8 @@ def test_celeba_as_kaggle_has_it(tmp_path: Path, name: str) -> None:
     file = table(tmp_path, "\n".join([header, *rows]), name)
     made = prepare(celeba(tmp_path), tmp_path / "ds", attributes=file, **OPTIONS)
     assert {n: values(made, n) for n in made.attribute_names} == expected
+    left_out = f"{header.split(',')[1]}" not in expected
+    assert ("left out: coordinates of boxes or landmarks are no attributes" in report(made)) == left_out
 
 
 @pytest.mark.parametrize("option", ["attributes", "split"])

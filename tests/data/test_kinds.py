@@ -293,7 +293,7 @@ def test_members_that_cannot_be_read_say_why(tmp_path: Path) -> None:
     (tmp_path / "y.zip").write_bytes(zipped({"in.zip": zipped(TWO), "a.npy": npy(STACK)}))
     assert {i.name: i.reject for i in open_source(str(tmp_path / "y.zip"))} == {
         "in.zip": "an archive (unpack it first)",
-        "a.npy": "an array or table, not a picture",
+        "a.npy": "an array or table inside an archive (unpack the archive first)",
     }
 
 

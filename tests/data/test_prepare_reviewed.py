@@ -87,7 +87,7 @@ def test_the_option_that_chose_nothing_is_named(tmp_path: Path) -> None:
     (tmp_path / "a.csv").write_text("file,Hat\n" + "".join(f"{i:03d}.png,0\n" for i in range(3)))
     with pytest.raises(InputError, match=r"none of 3 files fits --where \(Hat: 0\)"):
         prepare(photos, tmp_path / "ds", attributes=tmp_path / "a.csv", where="Hat", **OPTIONS)
-    with pytest.raises(InputError, match=r"none of 3 files fits --include\)"):
+    with pytest.raises(InputError, match=r"none of 3 files fits --include;"):
         prepare(photos, tmp_path / "ds", include="*.webp", **OPTIONS)
 
 

@@ -504,3 +504,33 @@ def test_a_stream_of_pixels(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kin
     monkeypatch.setattr(datasets, "get_dataset_split_names", lambda name: ["train"])
     monkeypatch.setattr(datasets, "load_dataset", lambda name, split, streaming: made.to_iterable_dataset())
     same(read("hub:someone/pixels")[0], expected)
+
+
+# --- damaged tables among others ------------------------------------------------------------------------
+
+DAMAGED: dict[str, Callable[[bytes], bytes]] = {
+    "cut short": lambda content: content[: len(content) // 2],
+    "empty after its mark": lambda content: content[:4],
+    "no table": lambda content: b"PAR1" + b"x" * 99,
+}
+
+
+@pytest.mark.parametrize("kind", DAMAGED)
+def test_a_damaged_table_is_a_reject_and_the_others_are_read(tmp_path: Path, kind: str) -> None:
+    folder = tmp_path / "in"
+    folder.mkdir()
+    pq.write_table(pa.table({"image": ROWS}), folder / "b.parquet")
+    (folder / "a.parquet").write_bytes(DAMAGED[kind]((folder / "b.parquet").read_bytes()))
+    items, _ = read(folder)
+    assert items[0].name == "a.parquet" and items[0].reject.startswith("not a readable Parquet file (")
+    same(items[1:])
+    made = prepare(folder, tmp_path / "ds", **OPTIONS)
+    assert made.counts == {"train": 4} and [r["source"] for r in made.info["rejects"]] == [items[0].source]
+    (folder / "b.parquet").write_bytes((folder / "a.parquet").read_bytes())
+    with pytest.raises(
+        InputError, match="all 2 were rejected for the same reason: not a readable Parquet"
+    ) as e:
+        prepare(folder, tmp_path / "none", **OPTIONS)
+    assert "\n" not in str(e.value)
+    with pytest.raises(InputError, match=r"a\.parquet: not a readable Parquet file"):
+        read(folder / "a.parquet")  # named alone, it is the source that cannot be used

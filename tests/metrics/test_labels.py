@@ -17,7 +17,7 @@ from facegan.data.prepare import prepare
 from facegan.data.rewrite import select
 from facegan.errors import InputError
 from facegan.images import save_png
-from facegan.metrics.labels import label_dataset, label_photos
+from facegan.metrics.labels import label_dataset, label_photos, what_helps
 
 
 @pytest.fixture(scope="module")
@@ -133,8 +133,37 @@ def test_photos_without_a_face_are_listed_and_nothing_is_written(predictor, tmp_
     argv = ["label", str(tmp_path / "photos"), "--network", str(tmp_path / "n.safetensors"), "--workers", "1"]
     assert main(argv) == 2
     said = capsys.readouterr().err
-    assert "no face to look at (1 no face); nothing was written" in said and said.count("\n") == 1
+    assert "no face to look at: the only one found was rejected: no face; nothing was written" in said
+    assert "; --no-align takes the whole photos" in said and said.count("\n") == 1
     assert sorted(p.name for p in tmp_path.iterdir()) == ["n.safetensors", "photos"]
+
+
+def test_rejects_are_counted_by_reason_with_one_of_each_and_what_helps(bare, predictor, tmp_path, capsys):
+    save_png(tmp_path / "photos/face.png", bare.images("train")[0])
+    for name in ("c.png", "b.png", "a.png"):
+        (tmp_path / "photos" / name).write_bytes((tmp_path / "photos/face.png").read_bytes()[:-100])
+    (tmp_path / "photos/notes.txt").write_text("words")
+    predictor.save(tmp_path / "n.safetensors")
+    argv = ["label", str(tmp_path / "photos"), "--network", str(tmp_path / "n.safetensors"), "--no-align"]
+    assert main([*argv, "--workers", "1"]) == 0
+    lines = capsys.readouterr().err.splitlines()
+    at = lines.index("4 left out:")
+    assert lines[at + 1].startswith("       3  truncated (such as ") and lines[at + 1].endswith(
+        "photos/a.png)"
+    )
+    assert lines[at + 2] == f"       1  not an image file ({tmp_path / 'photos/notes.txt'})"
+    assert lines[at + 3 :] == ["  the files end early: was the download or the copy complete?"]
+
+
+@pytest.mark.parametrize(("rejects", "kept", "help_"), [
+    (["no face"] * 3 + ["truncated"], 1, "--no-align takes the whole photos"),
+    (["low confidence", "face too small"], 0, "--no-align"),
+    (["too many pixels"] * 2, 1, "make the photos smaller first"),
+    (["no face"], 5, ""),
+])  # fmt: skip
+def test_what_helps_is_an_option_of_label(rejects, kept, help_):
+    said = what_helps([{"source": f"{i}.png", "reason": reason} for i, reason in enumerate(rejects)], kept)
+    assert said.startswith(help_) and bool(said) == bool(help_) and "--min-confidence" not in said
 
 
 def test_without_out_the_result_lies_beside_the_source(bare, predictor, tmp_path, capsys):
@@ -236,7 +265,7 @@ def test_photos_of_doubtful_values_and_behind_links_are_labelled_on_request(pred
     twelve = np.random.default_rng(0).integers(0, 4096, (64, 64), dtype=np.uint16)
     Image.fromarray(twelve).save(tmp_path / "far" / "a.png")
     source, out = str(tmp_path / "in"), tmp_path / "a.csv"
-    with pytest.raises(InputError, match=r"1 link to a folder \(--follow-links follows it\)"):
+    with pytest.raises(InputError, match=r"rejected: link to a folder \(--follow-links follows it\)"):
         label_photos([source], out, predictor, align=False)
     with pytest.raises(InputError, match=r"--range 0\.\.4095"):
         label_photos([source], out, predictor, align=False, follow_links=True)
