@@ -2,6 +2,7 @@
 #   make demo    see it all in a few minutes, offline        make demo ARGS="--help"
 #   make test    ruff, mypy and every test                   make test ARGS="-k latent" WORKERS=4
 #   make lint    ruff and mypy only
+#   make docs    the documentation as a site in site/: open site/index.html
 #   make bench   the benchmarks (on a machine that does nothing else)
 #   make demo TORCH_INDEX=ADDRESS    PyTorch from that package index: its CPU builds take a third of the disk
 #   make clean   remove .venv and caches; runs/, datasets/ and demo/ stay
@@ -13,7 +14,7 @@ TORCH_INDEX ?=
 BIN     := .venv/bin
 INPUTS  := pyproject.toml constraints.txt
 
-.PHONY: help demo test lint bench clean
+.PHONY: help demo test lint docs bench clean
 help:
 	@sed -n 's/^#   //p' Makefile
 
@@ -28,11 +29,15 @@ lint: .venv/.installed-dev
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
+docs: .venv/.installed-docs
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
+	@echo "The documentation: site/index.html"
+
 bench: .venv/.installed-dev
 	@code=0; for file in benchmarks/*.py; do echo "== $$file"; $(BIN)/python $$file || code=1; done; exit $$code
 
 clean:
-	rm -rf .venv build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf .venv build dist site *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # The environment ------------------------------------------------------------------------------------
@@ -57,4 +62,8 @@ endef
 
 .venv/.installed-dev: $(INPUTS) | .venv/bin/pip
 	$(call install,.[dev],torch torchvision)
+	@touch .venv/.installed $@
+
+.venv/.installed-docs: $(INPUTS) | .venv/bin/pip
+	$(call install,.[docs],torch)
 	@touch .venv/.installed $@
