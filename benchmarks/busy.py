@@ -31,7 +31,7 @@ from pathlib import Path
 from facegan.data.portraits import write_portraits
 from facegan.data.prepare import prepare
 from facegan.machine import cores
-from facegan.recipes import recipe
+from facegan.recipes.table import recipe
 
 HERE = Path(__file__).resolve().parents[1]
 STATES = ("idle", "busy before", "busy later")

@@ -23,8 +23,8 @@ import sys
 
 from facegan.errors import FaceganError
 from facegan.families import FAMILIES
-from facegan.recipes import recipe
-from facegan.training.config import override, update_kinds
+from facegan.recipes.config import override, update_kinds
+from facegan.recipes.table import recipe
 
 # Largest batch on a CPU; 0 is the recipe's own.
 ROWS = {

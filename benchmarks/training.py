@@ -26,8 +26,8 @@ from side_by_side import clock
 
 from facegan.families import get_family
 from facegan.images import to_float
-from facegan.recipes import recipe
-from facegan.training.config import TrainConfig, override
+from facegan.recipes.config import TrainConfig, override
+from facegan.recipes.table import recipe
 from facegan.training.data import ImageFeed
 from facegan.training.session import resolved
 from facegan.training.state import TrainState, create_state

@@ -57,7 +57,7 @@ COMMANDS = {
 
 def reductions(name: str) -> dict[str, Any]:
     """Changes that make the recipe's networks narrow and its batches small."""
-    from facegan.recipes import recipe
+    from facegan.recipes.table import recipe
 
     config = recipe(name)
     found = {"batch": BATCH, **MORE.get(config.family, {})}
@@ -105,7 +105,7 @@ def measure(folder: Path, only: str) -> dict[str, str]:
     import torch
 
     import facegan
-    from facegan.recipes import RECIPES
+    from facegan.recipes.table import RECIPES
 
     torch.set_num_threads(1)
     facegan.set_progress(False)

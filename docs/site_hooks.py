@@ -99,7 +99,7 @@ def commands() -> str:
 
 def recipes() -> str:
     """Return the page with the table of recipes."""
-    from facegan.recipes import RECIPES
+    from facegan.recipes.table import RECIPES
 
     rows = []
     for name, row in RECIPES.items():

@@ -27,9 +27,9 @@ _PUBLIC = {
     "Inversion": "facegan.inversion.api",
     "evaluate": "facegan.metrics.evaluate",
     "train": "facegan.training.loop",
-    "TrainConfig": "facegan.training.config",
-    "recipe": "facegan.recipes",
-    "RECIPES": "facegan.recipes",
+    "TrainConfig": "facegan.recipes.config",
+    "recipe": "facegan.recipes.table",
+    "RECIPES": "facegan.recipes.table",
     "directions": "facegan.latent.directions",
     "Directions": "facegan.latent.directions",
     "edit": "facegan.latent.editing",
@@ -80,10 +80,10 @@ if TYPE_CHECKING:
     from facegan.latent.editing import edit
     from facegan.metrics.evaluate import evaluate
     from facegan.prior import Latent
-    from facegan.recipes import RECIPES, recipe
+    from facegan.recipes.config import TrainConfig
+    from facegan.recipes.table import RECIPES, recipe
     from facegan.runs import load
     from facegan.sheets import show
-    from facegan.training.config import TrainConfig
     from facegan.training.loop import train
 
 

@@ -55,8 +55,8 @@ def tiny_model() -> Generator:
 
     from facegan.families import get_family
     from facegan.generator import Generator, Latent, describe
-    from facegan.recipes import recipe
-    from facegan.training.config import override
+    from facegan.recipes.config import override
+    from facegan.recipes.table import recipe
 
     config = override(recipe("faces-tiny-32"), {"generator.width": 0.25}).model
     with torch.random.fork_rng():

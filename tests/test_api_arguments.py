@@ -231,8 +231,8 @@ def told_model() -> Generator:
     from facegan.families import get_family
     from facegan.generator import describe
     from facegan.prior import Latent
-    from facegan.recipes import recipe
-    from facegan.training.config import override
+    from facegan.recipes.config import override
+    from facegan.recipes.table import recipe
 
     changes = {"generator.channel_base": 128, "generator.channel_max": 16, "generator.w_dim": 16}
     config = override(recipe("stylegan2-64-small"), changes).model

@@ -271,11 +271,11 @@ SAME: dict[str, tuple[Call, Call]] = {
         lambda t: t.invert().vectors.z,
     ),
     "train numbers": (
-        lambda t: facegan.training.config.override(
+        lambda t: facegan.recipes.config.override(
             facegan.recipe("faces-tiny-32"),
             {"batch": np.int64(8), "kimg": np.float32(2), "flip": np.bool_(False), "condition": ["a"]},
         ),
-        lambda t: facegan.training.config.override(
+        lambda t: facegan.recipes.config.override(
             facegan.recipe("faces-tiny-32"), {"batch": 8, "kimg": 2.0, "flip": False, "condition": ("a",)}
         ),
     ),

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from facegan.cli.main import COMMANDS, main
-from facegan.recipes import RECIPES
+from facegan.recipes.table import RECIPES
 
 ROOT = Path(__file__).resolve().parents[1]
 DOCUMENTS = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("benchmarks/*.md")])

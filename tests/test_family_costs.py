@@ -3,8 +3,8 @@
 import pytest
 
 from facegan.families import FAMILIES
-from facegan.recipes import recipe
-from facegan.training.config import update_kinds
+from facegan.recipes.config import update_kinds
+from facegan.recipes.table import recipe
 
 
 @pytest.fixture(scope="module")

@@ -292,7 +292,7 @@ def test_describe_and_build_are_inverse(tiny_model: Generator) -> None:
     network = build_network(meta)
     shapes = {k: v.shape for k, v in network.state_dict().items()}
     assert shapes == {k: v.shape for k, v in tiny_model.network.state_dict().items()}
-    from facegan.recipes import recipe
+    from facegan.recipes.table import recipe
 
     found = describe("dcgan", recipe("faces-tiny-32").model, Latent(dim=7), (1, 2, 3), ("a",), licence="x")
     assert (found["latent"]["dim"], found["image_shape"], found["labels"]) == (7, [1, 2, 3], ["a"])

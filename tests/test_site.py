@@ -13,7 +13,7 @@ import pytest
 import facegan
 from facegan import latent, pixels
 from facegan.cli.main import COMMANDS
-from facegan.recipes import RECIPES
+from facegan.recipes.table import RECIPES
 
 ROOT = Path(__file__).resolve().parents[1]
 

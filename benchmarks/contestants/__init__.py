@@ -108,7 +108,7 @@ def contestant(name: str, setting: Setting) -> Contestant:
     if name in PEERS:
         return PEERS[name](setting)
     from contestants.ours import Ours
-    from facegan.recipes import RECIPES
+    from facegan.recipes.table import RECIPES
 
     if name not in RECIPES:
         sys.exit(f"side_by_side: no contestant '{name}': choose {', '.join(PEERS)}, or a recipe of facegan")

@@ -12,9 +12,9 @@ import torch
 from contestants import Setting
 from facegan.generator import Latent, describe
 from facegan.metrics.pictures import FIRST_SEED
-from facegan.recipes import recipe
+from facegan.recipes.config import check, override
+from facegan.recipes.table import recipe
 from facegan.training.checkpoint import load_checkpoint, save_checkpoint
-from facegan.training.config import check, override
 from facegan.training.data import ImageFeed
 from facegan.training.session import resolved, sampling_generator
 from facegan.training.state import create_state

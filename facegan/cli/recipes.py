@@ -10,7 +10,7 @@ from facegan.cli.options import aligned
 
 def rows() -> list[dict[str, Any]]:
     """One row a recipe, as the table and ``--json`` show it."""
-    from facegan.recipes import RECIPES
+    from facegan.recipes.table import RECIPES
 
     return [
         {

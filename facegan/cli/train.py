@@ -17,7 +17,7 @@ from facegan.training.listeners import Silent, StepStats
 
 if TYPE_CHECKING:
     from facegan.data.dataset import Dataset
-    from facegan.training.config import TrainConfig
+    from facegan.recipes.config import TrainConfig
 
 DEFAULT_RECIPE = "faces-dcgan-64"
 
@@ -37,7 +37,7 @@ def flags_of(config: TrainConfig) -> type:
     """A dataclass with the command's own options and, flattened, those of the configuration."""
     import tyro
 
-    from facegan.training.config import TrainSettings
+    from facegan.recipes.config import TrainSettings
 
     def own(kind: Any, help_: str, default: Any = dataclasses.MISSING, **more: Any) -> tuple[Any, Any]:
         return Annotated[kind, tyro.conf.arg(help=help_, **more)], dataclasses.field(default=default)
@@ -153,7 +153,7 @@ def _repeat(
 def parse(argv: list[str]) -> tuple[Any, TrainConfig]:
     """The flags, and the configuration that they make of the recipe."""
     from facegan.cli.main import parse_flags
-    from facegan.recipes import recipe
+    from facegan.recipes.table import recipe
 
     flags: Any = parse_flags(flags_of(recipe(_recipe_name(argv))), argv, "facegan train")
     config = dataclasses.replace(
@@ -192,8 +192,8 @@ def run(argv: list[str]) -> int:
     _check_own(flags)
     from facegan.data.dataset import Dataset
     from facegan.devices import insist_on_threads
+    from facegan.recipes.config import check
     from facegan.training.checkpoint import list_checkpoints
-    from facegan.training.config import check
     from facegan.training.estimate import long_run
     from facegan.training.loop import Interrupted, image_shape, train
 

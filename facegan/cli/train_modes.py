@@ -12,7 +12,7 @@ from facegan.errors import ConfigError, FaceganError
 
 if TYPE_CHECKING:
     from facegan.data.dataset import Dataset
-    from facegan.training.config import TrainConfig
+    from facegan.recipes.config import TrainConfig
     from facegan.training.sweep import Trial
 
 SWEPT_METRIC = "kid"
@@ -43,7 +43,7 @@ def with_recipe(argv: list[str]) -> tuple[list[str], str]:
     import tyro
 
     from facegan.cli.train import DEFAULT_RECIPE, flags_of
-    from facegan.recipes import recipe
+    from facegan.recipes.table import recipe
 
     try:  # what only another recipe's networks know is none of this parser's business
         with contextlib.redirect_stderr(io.StringIO()):
@@ -93,7 +93,7 @@ def automatic(
 def _trials(config: TrainConfig, argv: list[str], flags: Any) -> list[tuple[Trial, TrainConfig]]:
     """Each trial with its configuration: its values are read as the command line's are."""
     from facegan.cli.train import parse
-    from facegan.training.config import TrainSettings
+    from facegan.recipes.config import TrainSettings
     from facegan.training.sweep import expand, words
 
     decided = given(argv)

@@ -26,7 +26,7 @@ One with ``CONDITIONAL = True`` takes labels: both builders have ``label_dim=0``
 ``N,label_dim``. A generator that mixes styles has ``styles(z, labels, mix)`` (w of a training batch) and the
 argument ``mix=(z2, u)``; its average w is the buffer ``w_avg``.
 
-To add one: a new file here and a row in the table; recipes that use it go to ``recipes.py``.
+To add one: a new file here and a row in the table; recipes that use it go to ``recipes/table.py``.
 """
 
 from __future__ import annotations

@@ -16,10 +16,10 @@ from facegan.data.dataset import Dataset
 from facegan.devices import free_memory
 from facegan.errors import ConfigError
 from facegan.machine import cores
-from facegan.recipes import RECIPES
+from facegan.recipes.config import TrainConfig, check, override
+from facegan.recipes.table import RECIPES
 from facegan.training import loop
 from facegan.training.choice import LITTLE, Surroundings, surroundings, takes_labels
-from facegan.training.config import TrainConfig, check, override
 from facegan.training.data import ImageFeed
 from facegan.training.dryrun import DryRun, PeakMemory, dry_run, occasions
 from facegan.training.dryrun_text import duration, size

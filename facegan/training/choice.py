@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from facegan.data.dataset import Dataset
 from facegan.errors import ConfigError
 from facegan.families import get_family
-from facegan.recipes import RECIPES
-from facegan.training.config import TrainConfig
+from facegan.recipes.config import TrainConfig
+from facegan.recipes.table import RECIPES
 
 LITTLE = 2_000  # training pictures; with fewer, a discriminator soon knows them by heart
 MANY = 10_000  # from here on, large networks have enough to learn from without adaptive augmentation

@@ -11,7 +11,7 @@ from facegan import rng
 from facegan.devices import send
 from facegan.errors import ConfigError
 from facegan.images import to_float
-from facegan.training.config import TrainConfig
+from facegan.recipes.config import TrainConfig
 
 
 class ImageFeed:

@@ -23,8 +23,8 @@ from facegan.machine import OtherWork
 from facegan.nets.attribute_nets import fit
 from facegan.nets.ema import batch_norms
 from facegan.nets.summary import LayerInfo, statistics, summarize
+from facegan.recipes.config import TrainConfig, UpdateKind, check, update_kinds
 from facegan.training import loop
-from facegan.training.config import TrainConfig, UpdateKind, check, update_kinds
 from facegan.training.data import ImageFeed
 from facegan.training.memory import fits, is_out_of_memory
 from facegan.training.session import BN_BATCH, BN_BATCHES, resolved

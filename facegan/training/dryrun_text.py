@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from facegan.nets.summary import LayerInfo, shape_text
-from facegan.recipes import RECIPES
-from facegan.training.config import TrainConfig, unfinished
+from facegan.recipes.config import TrainConfig, unfinished
+from facegan.recipes.table import RECIPES
 from facegan.training.dryrun import DryRun, Timing
 
 WIDTH = 100

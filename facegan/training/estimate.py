@@ -16,10 +16,10 @@ import torch
 from facegan.data.dataset import Dataset
 from facegan.errors import ConfigError
 from facegan.machine import OtherWork, cores
-from facegan.recipes import RECIPES
+from facegan.recipes.config import TrainConfig, check, override, update_kinds
+from facegan.recipes.table import RECIPES
 from facegan.training import loop
 from facegan.training.choice import pick_recipe, surroundings
-from facegan.training.config import TrainConfig, check, override, update_kinds
 from facegan.training.data import ImageFeed
 from facegan.training.dryrun import occasions
 from facegan.training.dryrun_text import duration

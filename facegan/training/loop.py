@@ -28,10 +28,10 @@ from facegan.generator import Latent, describe
 from facegan.nets import parallel
 from facegan.nets.ema import batch_norms
 from facegan.nets.feedforward import MinibatchStd
-from facegan.recipes import recipe as named_recipe
+from facegan.recipes.config import TrainConfig, check, override, unfinished
+from facegan.recipes.table import recipe as named_recipe
 from facegan.training.checkpoint import circumstances, list_checkpoints, load_latest, read_header
 from facegan.training.choice import suits
-from facegan.training.config import TrainConfig, check, override, unfinished
 from facegan.training.data import ImageFeed
 from facegan.training.listeners import BarListener, Listener
 from facegan.training.memory import fits, is_out_of_memory

@@ -12,7 +12,7 @@ import torch
 
 from facegan.errors import FaceganError
 from facegan.nets import parallel
-from facegan.training.config import TrainConfig, override
+from facegan.recipes.config import TrainConfig, override
 from facegan.training.data import ImageFeed
 from facegan.training.state import TrainState, at_the_end, create_state
 from facegan.training.step import train_step

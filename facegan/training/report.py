@@ -209,7 +209,7 @@ def _table(title: str, values: dict[str, Any]) -> str:
 def train_command(config: dict[str, Any], out: str) -> str:
     """The ``facegan train`` command for ``config`` (as in config.json), as changes to its recipe."""
     from facegan.errors import ConfigError
-    from facegan.recipes import recipe
+    from facegan.recipes.table import recipe
 
     dataset = config.get("dataset")
     words = [

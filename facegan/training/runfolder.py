@@ -18,9 +18,9 @@ from facegan import __version__, files, images
 from facegan.errors import RunError
 from facegan.families import FAMILIES, get_family
 from facegan.machine import cores
+from facegan.recipes.config import RESUMABLE, TrainSettings, differences
 from facegan.runs import moments
 from facegan.training.checkpoint import kimg_name, kimg_of, list_checkpoints
-from facegan.training.config import RESUMABLE, TrainSettings, differences
 from facegan.training.listeners import Silent, StepStats
 
 

@@ -26,8 +26,8 @@ from facegan.metrics.quick import mean_pairwise_distance
 from facegan.metrics.table import METRICS
 from facegan.nets import parallel
 from facegan.nets.ema import batch_norms, recalibrate_batch_norm
+from facegan.recipes.config import TrainConfig
 from facegan.training.checkpoint import drop, kimg_of, list_checkpoints, load_latest, save_checkpoint
-from facegan.training.config import TrainConfig
 from facegan.training.data import ImageFeed
 from facegan.training.listeners import Listener, StepStats
 from facegan.training.report import write_report

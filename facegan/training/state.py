@@ -19,7 +19,7 @@ from facegan.generator import Latent
 from facegan.nets import parallel
 from facegan.nets.optimizers import Adam
 from facegan.nets.schedule import cosine
-from facegan.training.config import TrainConfig
+from facegan.recipes.config import TrainConfig
 from facegan.training.transfer import freeze, initialise
 
 Part = tuple[int, int]  # images low .. high - 1 of a batch

@@ -15,8 +15,8 @@ from typing import Any
 from facegan.errors import ConfigError, FaceganError, LostProcessError
 from facegan.files import write_bytes
 from facegan.metrics.table import METRICS
+from facegan.recipes.config import TrainConfig
 from facegan.training.compare import MAX_RUNS, write_comparison
-from facegan.training.config import TrainConfig
 from facegan.training.dryrun_text import duration
 from facegan.training.records import RunRecord, read_record
 from facegan.training.session import measured_so, metric_key

@@ -15,7 +15,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from facegan.training.config import TrainSettings
+from facegan.recipes.config import TrainSettings
 
 Means = dict[str, float]
 Memory = dict[str, Any]

@@ -15,9 +15,9 @@ from facegan.data.portraits import write_portraits
 from facegan.data.prepare import prepare
 from facegan.families import FAMILIES, get_family
 from facegan.latent import load_vectors
-from facegan.recipes import RECIPES, recipe
+from facegan.recipes.config import override
+from facegan.recipes.table import RECIPES, recipe
 from facegan.training.checkpoint import list_checkpoints, read_header
-from facegan.training.config import override
 from facegan.training.state import create_state
 from facegan.training.transfer import freeze
 

@@ -3,7 +3,7 @@
 import pytest
 
 from facegan.families import get_family
-from facegan.recipes import recipe
+from facegan.recipes.table import recipe
 
 # recipe -> network -> (trained parameters, totals by layer with weights and biases)
 COUNTS = {

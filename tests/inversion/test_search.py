@@ -113,8 +113,8 @@ def styled() -> Generator:
     """An untrained, narrow stylegan2 of 32 px whose noise is felt."""
     from facegan.families import get_family
     from facegan.generator import describe
-    from facegan.recipes import recipe
-    from facegan.training.config import override
+    from facegan.recipes.config import override
+    from facegan.recipes.table import recipe
 
     narrow = {"channel_base": 128, "channel_max": 16, "w_dim": 16}
     changes = {"latent.dim": 16, **{f"generator.{k}": v for k, v in narrow.items()}}

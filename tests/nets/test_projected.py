@@ -7,8 +7,8 @@ import torch
 from facegan.families import fast
 from facegan.metrics.attributes import AttributePredictor
 from facegan.nets.projected import ProjectedHeads, networks
-from facegan.recipes import recipe
-from facegan.training.config import override
+from facegan.recipes.config import override
+from facegan.recipes.table import recipe
 from facegan.training.data import ImageFeed
 from facegan.training.dryrun import _judging
 from facegan.training.state import create_state

@@ -8,7 +8,7 @@ from facegan.families import get_family
 from facegan.nets.feedforward import Builder, SameConv
 from facegan.nets.notation import parse
 from facegan.nets.summary import shape_text, summarize
-from facegan.recipes import recipe
+from facegan.recipes.table import recipe
 
 
 def bn(n):

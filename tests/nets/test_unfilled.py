@@ -12,7 +12,7 @@ from torch import nn
 
 from facegan.families import FAMILIES, get_family
 from facegan.nets.unfilled import Unfilled
-from facegan.recipes import RECIPES
+from facegan.recipes.table import RECIPES
 
 
 def built(family: str) -> nn.Module:

@@ -1,7 +1,7 @@
 """Every recipe at a fraction of its width: as quick as its structure allows, for tests of what all share."""
 
-from facegan.recipes import recipe
-from facegan.training.config import check, override
+from facegan.recipes.config import check, override
+from facegan.recipes.table import recipe
 
 WIDTHS = {
     "vanilla": {"width": 0.25},

@@ -7,8 +7,8 @@ import torch
 from facegan import rng
 from facegan.errors import ConfigError
 from facegan.losses.adversarial import LOSSES
-from facegan.recipes import recipe
-from facegan.training.config import check, override
+from facegan.recipes.config import check, override
+from facegan.recipes.table import recipe
 from facegan.training.state import Batch, create_state, draw_latents
 from facegan.training.step import train_step, update_discriminator, update_generator
 

@@ -12,11 +12,11 @@ import torch
 from facegan.cli.main import main
 from facegan.cli.train_modes import with_recipe
 from facegan.errors import ConfigError
-from facegan.recipes import RECIPES, recipe
+from facegan.recipes.config import check, override
+from facegan.recipes.table import RECIPES, recipe
 from facegan.training import auto, choice
 from facegan.training.auto import Probe
 from facegan.training.choice import Surroundings
-from facegan.training.config import check, override
 from facegan.training.state import at_the_end, create_state
 
 NARROW = ["--generator.width", "0.25", "--discriminator.width", "0.25", "--quality-count", "0"]

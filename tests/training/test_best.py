@@ -11,10 +11,10 @@ from facegan.data.prepare import prepare
 from facegan.errors import ConfigError, ModelError, RunError
 from facegan.metrics import features
 from facegan.metrics.table import METRICS
-from facegan.recipes import recipe
+from facegan.recipes.config import METRICS as NAMES
+from facegan.recipes.config import check, override
+from facegan.recipes.table import recipe
 from facegan.training.checkpoint import kimg_of, list_checkpoints, read_networks
-from facegan.training.config import METRICS as NAMES
-from facegan.training.config import check, override
 from facegan.training.loop import train
 from facegan.training.pack import pack, unpack
 from facegan.training.records import read_record

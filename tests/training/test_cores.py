@@ -23,8 +23,8 @@ from facegan import devices, machine
 from facegan.data import prepare
 from facegan.errors import ConfigError, InputError
 from facegan.machine import granted_cores
+from facegan.recipes.config import check, override
 from facegan.training import loop, step
-from facegan.training.config import check, override
 from facegan.training.dryrun import dry_run
 from facegan.training.dryrun_text import page
 

@@ -13,8 +13,8 @@ import torch
 from facegan.augment import AUGMENT_NAMES
 from facegan.devices import send
 from facegan.families import FAMILIES
-from facegan.recipes import RECIPES, recipe
-from facegan.training.config import check, override
+from facegan.recipes.config import check, override
+from facegan.recipes.table import RECIPES, recipe
 from facegan.training.data import ImageFeed
 from facegan.training.state import create_state
 from facegan.training.step import train_step

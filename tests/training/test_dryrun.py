@@ -20,10 +20,10 @@ from facegan.families import get_family
 from facegan.families.feedforward import resolved_layers
 from facegan.nets.notation import parse
 from facegan.nets.summary import summarize
-from facegan.recipes import RECIPES, recipe
+from facegan.recipes.config import TrainSettings, override, update_kinds
+from facegan.recipes.table import RECIPES, recipe
 from facegan.training import dryrun
 from facegan.training.checkpoint import list_checkpoints
-from facegan.training.config import TrainSettings, override, update_kinds
 from facegan.training.dryrun import PeakMemory, count_due, dry_run, occasions
 from facegan.training.dryrun_text import duration, layer_rows, page, quantity, settings_lines, size
 from facegan.training.loop import train

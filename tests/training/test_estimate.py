@@ -9,11 +9,11 @@ import torch
 
 from facegan.cli.main import main
 from facegan.data.dataset import Dataset
-from facegan.recipes import recipe
+from facegan.recipes.config import override
+from facegan.recipes.table import recipe
 from facegan.training import estimate
 from facegan.training.auto import _length
 from facegan.training.choice import Surroundings
-from facegan.training.config import override
 
 CPU = torch.device("cpu")
 DAY = 86400.0

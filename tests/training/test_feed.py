@@ -5,8 +5,8 @@ import pytest
 import torch
 
 from facegan.errors import ConfigError
-from facegan.recipes import recipe
-from facegan.training.config import override
+from facegan.recipes.config import override
+from facegan.recipes.table import recipe
 from facegan.training.data import SAMPLING, ImageFeed
 
 

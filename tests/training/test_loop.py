@@ -14,10 +14,10 @@ from safetensors.numpy import load_file
 
 import facegan
 from facegan.errors import ConfigError, FaceganError, RunError
-from facegan.recipes import recipe
+from facegan.recipes.config import override
+from facegan.recipes.table import recipe
 from facegan.training import session
 from facegan.training.checkpoint import kimg_name, list_checkpoints
-from facegan.training.config import override
 from facegan.training.dryrun import dry_run
 from facegan.training.listeners import Silent
 from facegan.training.loop import train

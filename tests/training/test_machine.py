@@ -67,8 +67,8 @@ def test_a_real_process_is_seen_and_own_work_is_not():
 
 
 def test_the_page_and_the_choice_say_so(tiny_dataset, monkeypatch):
-    from facegan.recipes import recipe
-    from facegan.training.config import override
+    from facegan.recipes.config import override
+    from facegan.recipes.table import recipe
 
     config = override(recipe("faces-tiny-32"), {"kimg": 0.064, "batch": 8})
     found = dry_run(tiny_dataset, config, "cpu")

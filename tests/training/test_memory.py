@@ -16,10 +16,10 @@ from reduced import reductions
 
 from facegan.errors import RunError
 from facegan.nets import parallel
-from facegan.recipes import recipe
+from facegan.recipes.config import override
+from facegan.recipes.table import recipe
 from facegan.training import loop, memory
 from facegan.training.checkpoint import list_checkpoints
-from facegan.training.config import override
 from facegan.training.loop import train
 from facegan.training.state import create_state
 

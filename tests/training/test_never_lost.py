@@ -20,7 +20,7 @@ from safetensors.numpy import load_file
 import facegan
 from facegan.data.prepare import prepare
 from facegan.errors import RunError
-from facegan.recipes import recipe
+from facegan.recipes.table import recipe
 from facegan.training.checkpoint import list_checkpoints
 
 RECIPES = ("digits-vanilla-28", "digits-dcgan-28", "faces-dcgan-56", "faces-dcgan-80", "faces-dcgan-50",
@@ -32,7 +32,7 @@ from pathlib import Path
 import torch
 import facegan.files, facegan.training.report, facegan.training.loop, facegan.training.session
 import facegan.metrics.quick, facegan.metrics.validation
-from facegan.recipes import recipe
+from facegan.recipes.table import recipe
 torch.set_num_threads(1)
 facegan.training.session.BN_BATCHES, facegan.training.session.BN_BATCH = 2, 16  # fewer draws do as well
 dataset, name, folder = sys.argv[1], sys.argv[2], Path(sys.argv[3])

@@ -13,7 +13,7 @@ from facegan.data.dataset import Dataset
 from facegan.data.prepare import prepare
 from facegan.errors import ConfigError
 from facegan.images import save_png
-from facegan.recipes import RECIPES
+from facegan.recipes.table import RECIPES
 from facegan.training import choice
 from facegan.training.loop import train
 

@@ -14,7 +14,7 @@ import pytest
 from safetensors.numpy import load_file
 
 from facegan.families import FAMILIES
-from facegan.recipes import recipe
+from facegan.recipes.table import recipe
 from facegan.training.checkpoint import list_checkpoints
 
 HERE = Path(__file__).parent

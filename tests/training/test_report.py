@@ -19,8 +19,8 @@ from PIL import Image
 from facegan.cli.train import flags_of
 from facegan.errors import RunError
 from facegan.images import save_png
-from facegan.recipes import RECIPES, recipe
-from facegan.training.config import override
+from facegan.recipes.config import override
+from facegan.recipes.table import RECIPES, recipe
 from facegan.training.page import duration
 from facegan.training.records import RunRecord, read_record
 from facegan.training.report import CONTEST, facts, seen_text, train_command, verdict, write_report

@@ -12,7 +12,7 @@ from facegan import rng
 from facegan.generator import Latent, describe
 from facegan.nets import parallel
 from facegan.nets.ema import batch_norms
-from facegan.recipes import RECIPES
+from facegan.recipes.table import RECIPES
 from facegan.training import session
 from facegan.training.checkpoint import _tensors, list_checkpoints
 from facegan.training.data import ImageFeed

@@ -12,9 +12,9 @@ from facegan.families import get_family
 from facegan.generator import Latent
 from facegan.losses.adversarial import LOSSES
 from facegan.nets.ema import batch_norms, ema_decay, recalibrate_batch_norm, update_ema
-from facegan.recipes import RECIPES, recipe
+from facegan.recipes.config import override
+from facegan.recipes.table import RECIPES, recipe
 from facegan.training import aids
-from facegan.training.config import override
 from facegan.training.data import ImageFeed
 from facegan.training.state import Batch, create_state, draw_latents, set_rates
 from facegan.training.step import train_step

@@ -10,7 +10,7 @@ from facegan.cli.main import main
 from facegan.cli.train import parse
 from facegan.cli.train_modes import _trials
 from facegan.errors import ConfigError, RunError
-from facegan.recipes import recipe
+from facegan.recipes.table import recipe
 from facegan.training.sweep import Trial, expand, sweep, table, words, write_outcomes
 
 PICTURES = "0123"  # the dataset's hash

@@ -13,8 +13,8 @@ import torch
 from facegan import rng
 from facegan.nets import parallel
 from facegan.nets.ema import batch_norms
-from facegan.recipes import recipe
-from facegan.training.config import check, override
+from facegan.recipes.config import check, override
+from facegan.recipes.table import recipe
 from facegan.training.data import ImageFeed
 from facegan.training.state import create_state
 from facegan.training.step import train_step

@@ -13,10 +13,10 @@ from facegan.data.dataset import Dataset
 from facegan.data.portraits import write_portraits
 from facegan.data.prepare import prepare
 from facegan.generator import Generator
-from facegan.recipes import recipe
+from facegan.recipes.config import override
+from facegan.recipes.table import recipe
 from facegan.runs import load
 from facegan.training.checkpoint import list_checkpoints, read_header
-from facegan.training.config import override
 from facegan.training.loop import train
 from facegan.training.watchdog import ADVICE, Watchdog
 

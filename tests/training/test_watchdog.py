@@ -7,8 +7,8 @@ import re
 import pytest
 import torch
 
-from facegan.recipes import RECIPES
-from facegan.training.config import check, override
+from facegan.recipes.config import check, override
+from facegan.recipes.table import RECIPES
 from facegan.training.session import resolved
 from facegan.training.watchdog import ADVICE, Watchdog, advice
 

@@ -12,10 +12,10 @@ import pytest
 from reduced import reduced
 
 from facegan.errors import RunError
-from facegan.recipes import RECIPES, recipe
+from facegan.recipes.config import override
+from facegan.recipes.table import RECIPES, recipe
 from facegan.runs import load
 from facegan.training.checkpoint import kimg_of, list_checkpoints, read_header, read_networks
-from facegan.training.config import override
 from facegan.training.listeners import Silent
 from facegan.training.loop import train
 

@@ -14,8 +14,8 @@ from reduced import reductions
 
 from facegan.losses.adversarial import LOSSES
 from facegan.nets import parallel
-from facegan.recipes import recipe
-from facegan.training.config import check, override
+from facegan.recipes.config import check, override
+from facegan.recipes.table import recipe
 from facegan.training.data import ImageFeed
 from facegan.training.processes import together
 from facegan.training.state import create_state

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from facegan.arguments import shown
 from facegan.errors import ConfigError
 from facegan.families import dcgan, fast, progan, r3gan, stylegan2, vanilla
-from facegan.training.config import LatentConfig, TrainConfig
+from facegan.recipes.config import LatentConfig, TrainConfig
 
 
 @dataclass(frozen=True)

@@ -3,8 +3,8 @@
 import pytest
 
 from facegan.errors import ConfigError
-from facegan.recipes import RECIPES, recipe
-from facegan.training.config import check, differences, override, unfinished
+from facegan.recipes.config import check, differences, override, unfinished
+from facegan.recipes.table import RECIPES, recipe
 from facegan.training.runfolder import _with_defaults
 
 
