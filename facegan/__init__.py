@@ -36,6 +36,15 @@ _PUBLIC = {
     "set_progress": "facegan.bars",
     "show": "facegan.sheets",
 }
+# Functions that commands call as well, and the settings that they take besides their arguments.
+_FUNCTIONS = {
+    "prepare": "",
+    "invert": "facegan.inversion.config:InvertConfig",
+    "evaluate": "",
+    "train": "facegan.training.config:TrainConfig",
+    "directions": "facegan.latent.directions:Settings",
+    "edit": "",
+}
 _MODULES = {"latent", "images", "video", "recipes", "data", "pixels"}
 
 __all__ = [
@@ -89,7 +98,12 @@ if TYPE_CHECKING:
 
 def __getattr__(name: str) -> Any:
     if name in _PUBLIC:
-        return getattr(importlib.import_module(_PUBLIC[name]), name)
+        found = getattr(importlib.import_module(_PUBLIC[name]), name)
+        if name in _FUNCTIONS:
+            from facegan.arguments import speaking_of_arguments
+
+            found = globals()[name] = speaking_of_arguments(found, _FUNCTIONS[name])
+        return found
     if name in _MODULES:
         return importlib.import_module(f"facegan.{name}")
     raise AttributeError(f"module 'facegan' has no attribute {name!r}")

@@ -8,14 +8,17 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import importlib
+import inspect
 import math
 import numbers
 import os
-from collections.abc import Iterable, Mapping, Sequence
+import re
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeGuard, Union, get_args, get_origin, get_type_hints
+from typing import TYPE_CHECKING, Any, TypeGuard, TypeVar, Union, get_args, get_origin, get_type_hints
 
-from facegan.errors import InputError
+from facegan.errors import FaceganError, InputError
 
 if TYPE_CHECKING:
     import numpy as np
@@ -288,3 +291,60 @@ def _finite(found: torch.Tensor) -> bool:
         return bool(found.isfinite().all())
     except RuntimeError:  # torch.func's wrapped tensors have no values yet
         return True
+
+
+# --- flags as arguments ----------------------------------------------------------------------------------
+
+_FLAG = re.compile(
+    r"'(?:facegan|git|pip) [^']*'"  # commands stay as they are
+    r"|(?<![\w-])--(?P<no>no-)?(?P<name>[a-z][a-z0-9-]*)"
+    r"(?: (?P<value>(?:[+-]?\d[\w.,:+-]*\w|\d)(?!\w| to\b)|[\w./~+-]*\w(?=[:,;.)]|$)))?"
+)
+_CALLED = {"range": "value_range"}  # flags that are called otherwise than their arguments
+_Function = TypeVar("_Function", bound=Callable[..., Any])
+
+
+def as_arguments(message: str, names: Collection[str]) -> str:
+    """A message about flags as callers of functions need it.
+
+    ``--no-align`` becomes ``align=False``, ``--face 2`` becomes ``face=2``, and ``--size`` alone ``size``.
+    Flags that are none of the arguments ``names`` stay.
+    """
+
+    def argument(match: re.Match[str]) -> str:
+        flag = (match["name"] or "").replace("-", "_")
+        name = _CALLED.get(flag, flag)
+        if name not in names:
+            return match[0]
+        value = match["value"]
+        if match["no"]:
+            return f"{name}=False" + (f" {value}" if value else "")
+        if value is None:
+            return name
+        return f"{name}={value}" if re.fullmatch(r"[+-]?\d+(\.\d+)?", value) else f"{name}='{value}'"
+
+    return _FLAG.sub(argument, message)
+
+
+def speaking_of_arguments(function: _Function, settings_of: str = "") -> _Function:
+    """Return the function with messages that name its arguments instead of the command's flags.
+
+    Commands call the function inside. ``settings_of`` (``MODULE:CLASS``) is the configuration whose fields
+    it takes.
+    """
+
+    @functools.wraps(function)
+    def called(*args: Any, **kwargs: Any) -> Any:
+        try:
+            return function(*args, **kwargs)
+        except FaceganError as error:
+            if error.args and isinstance(error.args[0], str):
+                names = set(inspect.signature(function).parameters)
+                if settings_of:
+                    module, _, name = settings_of.partition(":")
+                    names |= set(field_types(getattr(importlib.import_module(module), name)))
+                error.args = (as_arguments(error.args[0], names), *error.args[1:])
+            raise
+
+    called.__module__ = "facegan"  # where pickle finds it again
+    return called  # type: ignore[return-value]

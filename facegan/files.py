@@ -249,7 +249,8 @@ def read_tensors(
         raise ModelError(f"{path}: there is no such {absent or what}") from None
     except (SafetensorError, OSError) as error:
         if other := foreign_kind(path):
-            raise ModelError(f"{path}: this is {other}, not a {what}") from None
+            article = "" if what.endswith("s") else "an " if what[0] in "aeiou" else "a "
+            raise ModelError(f"{path}: this is {other}, not {article}{what}") from None
         why = "it is a folder" if Path(path).is_dir() else first_line(error)
         raise ModelError(f"{path}: not a readable .safetensors file ({why})") from None
     if (text := header.get(key)) is None:
@@ -297,7 +298,7 @@ def foreign_kind(path: str | Path) -> str:
         return _PICTURE
     if head[4:8] == b"ftyp":
         return "a picture or film"
-    return next((kind for begin, kind in _OTHERS if head.startswith(begin)), "")
+    return next((kind for begin, kind in _OTHERS if head.startswith(begin)), "") or kinds.text_kind(head)
 
 
 def has_papers(path: str | Path, key: str) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import os
 import re
 
@@ -187,3 +188,20 @@ def is_part(name: str) -> bool:
     return bool(
         re.search(r"\.(z\d\d|r\d\d|part0*[2-9]\d*\.rar|(zip|7z|tar|gz|tgz|rar)\.\d{3})$", name.lower())
     )
+
+
+def text_kind(head: bytes) -> str:
+    """Return what text a file is by its begin: a web page, a Git LFS pointer, or any; '' if it is none."""
+    if head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return "a text file"
+    if not head or re.search(rb"[\0-\x08\x0e-\x1a\x1c-\x1f]", head):
+        return ""
+    if head.startswith(b"version https://git-lfs") or _HTML.match(head):
+        return refusal(head)
+    for coding in ("utf-8", "cp1252"):
+        try:  # the last sign may be cut through
+            codecs.getincrementaldecoder(coding)().decode(head)
+        except UnicodeDecodeError:
+            continue
+        return "a text file"
+    return ""

@@ -5,6 +5,8 @@ Each good input gives the pictures of the plain one; each mistake is one line th
 
 from __future__ import annotations
 
+import inspect
+import pickle
 from collections.abc import Callable
 from typing import Any
 
@@ -12,6 +14,7 @@ import numpy as np
 import pytest
 import torch
 
+import facegan
 from facegan import arguments
 from facegan.errors import FaceganError
 from facegan.generator import Generator
@@ -293,3 +296,55 @@ def test_labels_that_are_none(kind: str, told_model: Generator) -> None:
 )
 def test_what_was_given_in_a_few_words(value: Any, text: str) -> None:
     assert arguments.shown(value) == text
+
+
+# --- messages speak of arguments ---------------------------------------------------------------------
+
+SPOKEN = {  # what the command says -> what a function says
+    "a.jpg: no face; --no-align takes it as it is": "a.jpg: no face; align=False takes it as it is",
+    "2 faces; --face 2 is the next": "2 faces; face=2 is the next",
+    "--face must be at least 1": "face must be at least 1",
+    "--steps -3: too few": "steps=-3: too few",
+    "--steps 1 to 10 or --face 10 to 20": "steps 1 to 10 or face 10 to 20",
+    "--noise goes with --optimizer adam": "noise goes with optimizer='adam'",
+    "choose --space w or w+": "choose space w or w+",
+    "--range -1..1 says which": "value_range='-1..1' says which",
+    "--dry-run measures it": "--dry-run measures it",
+    "none; 'facegan train-encoder --steps 3'": "none; 'facegan train-encoder --steps 3'",
+    "a--face and --faces": "a--face and --faces",
+}
+
+
+@pytest.mark.parametrize("message", SPOKEN)
+def test_flags_become_arguments(message: str) -> None:
+    names = {"align", "face", "steps", "noise", "optimizer", "space", "value_range"}
+    assert arguments.as_arguments(message, names) == SPOKEN[message]
+
+
+MISTAKES: dict[str, tuple[Callable[[Generator], Any], str]] = {
+    "invert": (lambda model: facegan.invert("seed:1", model, face=0), "face must be at least 1"),
+    "invert's settings": (lambda model: facegan.invert("seed:1", model, start="x"), "start='x': choose"),
+    "edit": (lambda model: facegan.edit(model, "seed:1", "smiling=1", layers=2.5), "layers"),
+    "prepare": (lambda _: facegan.prepare("x", "y", preset="z"), "preset 'z' is unknown"),
+    "prepare's limit": (lambda _: facegan.prepare("x", "y", limit=-1), "limit must be 0 or more"),
+    "evaluate": (lambda model: facegan.evaluate(model, "x", metrics=("y",)), "metrics"),
+}
+
+
+@pytest.mark.parametrize("case", MISTAKES)
+def test_functions_speak_of_arguments(case: str, tiny_model: Generator) -> None:
+    call, message = MISTAKES[case]
+    with pytest.raises(FaceganError) as caught:
+        call(tiny_model)
+    assert message in one_line(caught) and "--" not in str(caught.value)
+
+
+def test_public_functions_stay_what_they_are() -> None:
+    for name in ("invert", "edit", "prepare", "evaluate", "train", "directions"):
+        function = getattr(facegan, name)
+        assert pickle.loads(pickle.dumps(function)) is function is getattr(facegan, name)
+        assert (
+            function.__name__ == name
+            and function.__doc__
+            and "args" not in inspect.signature(function).parameters
+        )

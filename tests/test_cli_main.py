@@ -113,6 +113,21 @@ def test_a_reader_that_goes_away_is_no_error() -> None:
     assert (done.returncode, done.stderr) == (141, "")
 
 
+@pytest.mark.parametrize(("words", "there", "absent"), [
+    (["train", "--help"], "chosen by the dataset", "(default: faces-dcgan-64)"),
+    (["train", "--recipe", "faces-tiny-32", "--help"], "(default: faces-tiny-32)", "chosen by the dataset"),
+])  # fmt: skip
+def test_help_says_whose_defaults_it_lists(
+    words: list[str], there: str, absent: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit):
+        main(words)
+    said = " ".join(capsys.readouterr().out.replace("\u2502", " ").split())
+    assert there in said and absent not in said
+    head = said.partition("positional arguments")[0]
+    assert "faces-dcgan-64" in head if len(words) == 2 else words[2] in head
+
+
 @pytest.mark.parametrize("unbuffered", ["", "1"])
 @pytest.mark.parametrize("command", ["recipes", "--help", "train --help"])
 def test_output_that_nobody_takes(command: str, unbuffered: str) -> None:

@@ -91,7 +91,7 @@ def test_what_is_refused(tiny_model_file: Path, weight, tmp_path: Path) -> None:
     (tmp_path / "text.safetensors").write_text("hello")
     for file, message in (
         ("none.safetensors", "there is no such delta"),
-        ("text.safetensors", "not a readable"),
+        ("text.safetensors", "this is a text file, not a delta"),
     ):
         with pytest.raises(ModelError, match=message):
             load(f"{tiny_model_file}+{tmp_path / file}")

@@ -43,7 +43,7 @@ READERS: dict[str, tuple[Callable[[Path], Any], str]] = {
 }
 # header's text (None is no header, "" another program's) -> what the line says
 BROKEN = {
-    None: "not a readable .safetensors file (",
+    None: "this is a text file, not ",
     "": "no WHAT (its header has no 'KEY' entry)",
     json.dumps({"format": 99}): "format 99 is not 1; is facegan up to date?",
     json.dumps({"format": 1}): "the header does not describe its tensors (",

@@ -194,7 +194,13 @@ def test_flipped_bits(tiny_model_file: Path, tmp_path: Path) -> None:
 
 
 FOREIGN: dict[str, tuple[Callable[[], bytes], str]] = {
-    "text": (lambda: b"hello, I am no model\n" * 50, "not a readable .safetensors file"),
+    "text": (lambda: b"hello, I am no model\n" * 50, "this is a text file, not a facegan model"),
+    "text in UTF-8, cut through": (lambda: b"x" + "\u00e9".encode() * 900, "this is a text file"),
+    "text in Windows-1252": (lambda: "caf\u00e9 \u20ac 3".encode("cp1252"), "this is a text file"),
+    "text in UTF-16": (lambda: "words".encode("utf-16"), "this is a text file"),
+    "pointer": (lambda: b"version https://git-lfs.github.com/spec/v1\noid", "this is a pointer of Git LFS ("),
+    "web page": (lambda: b"<!DOCTYPE html><html><body>", "this is a web page"),
+    "noise": (lambda: bytes(range(256)) * 4, "not a readable .safetensors file"),
     "empty": (lambda: b"", "this is an empty file, not a facegan model"),
     "zeros": (lambda: bytes(1000), "not a readable .safetensors file"),
     "pickle": (lambda: pickle.dumps({"a": 1}), "this is a pickle, such as PyTorch weights"),

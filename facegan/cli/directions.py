@@ -15,10 +15,13 @@ from facegan.cli.positional import only_model, options_last
 from facegan.errors import InputError
 
 if TYPE_CHECKING:
+    from facegan.generator import Generator
     from facegan.latent.directions import Directions
 
 PROTECT = "male,eyeglasses,young,smiling"
 SHOWN = ("Smiling", "Male", "Eyeglasses", "Young")
+FACES = ("aligned", "face", "tutorial")  # crops that hold nothing but faces
+SURE = 0.8  # accuracy from which a direction is suggested first where the pictures may show anything
 
 
 def main(
@@ -80,9 +83,27 @@ def main(
         _draw(generator, found, figure)
     print(table(found))
     print(f"{len(found.names)} directions -> {target}")
-    shown = next((n for n in SHOWN if n in found.names), found.names[0]).lower()
     where = f" --directions {target}" if out else ""
-    print(f'next: facegan edit {model} seed:0 "{shown}=+2"{where}')
+    if shown := suggested(found, generator):
+        print(f'next: facegan edit {model} seed:0 "{shown}=+2"{where}')
+
+
+def suggested(found: Directions, model: Generator) -> str:
+    """Return the direction to try first, as ``facegan edit`` takes it; '' where there is none.
+
+    Words for faces come first where the pictures are faces that were found; of other colour pictures they
+    must be told apart well. Of gray ones, such as digits, the network's words mean nothing, so that a
+    component comes first.
+    """
+    from facegan.data.where import plain
+
+    least = 0.0 if (model.meta.get("alignment") or {}).get("kind") in FACES else SURE
+    words = SHOWN if least < SURE or model.image_shape[0] > 1 else ()
+    usual = [n for n in words if n in found.names and found.accuracy.get(n, 0.5) >= least]
+    pairs = zip(found.names, found.kinds, strict=True)
+    components = [name for name, kind in pairs if kind != "attribute"]
+    others = sorted(found.names, key=lambda name: -found.accuracy.get(name, 0.0))
+    return plain(next(iter([*usual, *components, *others]), ""))
 
 
 def protected(text: str, known: tuple[str, ...]) -> tuple[str, ...]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import tyro
 
+from facegan.cli.evaluate import say
 from facegan.cli.main import run_function
 from facegan.cli.options import check_ending, check_places, check_scale, files_of, papers, told, writing
 from facegan.cli.positional import model_first, options_last
@@ -83,7 +84,7 @@ def main(
     if not 2 <= steps <= MOST_STEPS:
         raise InputError(f"--steps must be from 2 to {MOST_STEPS}, not {steps}")
     network = told(load(model, device), labels, by_seed=target_kind(target) == "seeds")
-    points = target_points(network, target, beside_model(model), align, face)
+    points = target_points(network, target, beside_model(model), align, face, say)
     if strip_too and len(points) > MOST_ROWS:
         raise InputError(
             f"--out {out}: {len(points)} faces are too many rows; choose an .npz, or fewer faces"

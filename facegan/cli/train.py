@@ -33,8 +33,18 @@ def _recipe_name(argv: list[str]) -> str:
     return name
 
 
-def flags_of(config: TrainConfig) -> type:
-    """A dataclass with the command's own options and, flattened, those of the configuration."""
+OPEN = (
+    "Train a generator. Without --recipe, the dataset and the device decide which recipe is taken, and its "
+    f"values are the defaults. Those listed below are of {DEFAULT_RECIPE}; 'facegan train --recipe NAME "
+    "--help' lists those of another recipe."
+)
+
+
+def flags_of(config: TrainConfig, named: bool = True) -> type:
+    """A dataclass with the command's own options and, flattened, those of the configuration.
+
+    Its help says which recipe's defaults it lists, where none is ``named``.
+    """
     import tyro
 
     from facegan.recipes.config import TrainSettings
@@ -56,6 +66,7 @@ def flags_of(config: TrainConfig) -> type:
             str,
             "what to begin with: see 'facegan recipes'; without it, one that suits the dataset.",
             config.recipe,
+            **({} if named else {"help_behavior_hint": "(default: chosen by the dataset)"}),
         ),
         "out": own(str, "run folder; '' is runs/DATASET-RECIPE.", ""),
         "repeats": own(int, "train with so many seeds into OUT/seed-N, and compare.", 1),
@@ -81,7 +92,10 @@ def flags_of(config: TrainConfig) -> type:
         "settings": (Annotated[TrainSettings, flat], dataclasses.field(default=settings)),
         "model": (Annotated[type(config.model), flat], dataclasses.field(default=config.model)),
     }
-    return dataclasses.make_dataclass("train", [(name, *value) for name, value in table.items()], frozen=True)
+    made = dataclasses.make_dataclass("train", [(name, *value) for name, value in table.items()], frozen=True)
+    told = f"Train a generator. The defaults below are those of the recipe {config.recipe}."
+    made.__doc__ = told if named else OPEN
+    return made
 
 
 def status(stats: StepStats) -> str:
@@ -155,7 +169,8 @@ def parse(argv: list[str]) -> tuple[Any, TrainConfig]:
     from facegan.cli.main import parse_flags
     from facegan.recipes.table import recipe
 
-    flags: Any = parse_flags(flags_of(recipe(_recipe_name(argv))), argv, "facegan train")
+    named = any(word == "--recipe" or word.startswith("--recipe=") for word in argv)
+    flags: Any = parse_flags(flags_of(recipe(_recipe_name(argv)), named), argv, "facegan train")
     config = dataclasses.replace(
         recipe(flags.recipe), model=flags.model,
         **{f.name: getattr(flags.settings, f.name) for f in dataclasses.fields(flags.settings)},

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -11,7 +12,7 @@ import numpy as np
 import torch
 
 from facegan import arguments, bars
-from facegan.errors import InputError
+from facegan.errors import FaceganWarning, InputError
 from facegan.generator import Generator
 from facegan.images import to_float, to_uint8
 from facegan.inversion.config import InvertConfig, preset
@@ -178,6 +179,23 @@ def invert(
     >>> found = facegan.invert("me.jpg", "celeba64", steps=100)
     >>> found.vectors, found.pictures, found.errors["mse"]
     """
+    return invert_saying(
+        warn, photos, model, encoder=encoder, align=align, face=face, preset=preset, on_progress=on_progress,
+        **changes,
+    )  # fmt: skip
+
+
+def warn(line: str) -> None:
+    """A FaceganWarning that speaks of arguments."""
+    warnings.warn(FaceganWarning(arguments.as_arguments(line, ("align", "face"))), stacklevel=2)
+
+
+def invert_saying(
+    say: Callable[[str], None], photos: Any, model: Generator | str | Path, *,
+    encoder: str | Path = "auto", align: bool = True, face: int = 1, preset: str = "quick",
+    on_progress: Callable[[str, int, int], None] | None = None, **changes: Any,
+) -> Inversion:  # fmt: skip
+    """:func:`invert`, where ``say`` is told what was left out of folders, and of further faces in a photo."""
     from facegan.runs import as_model
 
     generator = as_model(model)
@@ -185,7 +203,7 @@ def invert(
     if not isinstance(model, Generator) or encoder not in ("auto", "none"):
         guide = find_encoder(generator, "" if isinstance(model, Generator) else model, str(encoder))
     align, face = arguments.switch(align, "align"), arguments.whole(face, "--face")
-    read = read_photos(as_sources(photos), generator, align, face, alpha=preset != "tutorial")
+    read = read_photos(as_sources(photos), generator, align, face, alpha=preset != "tutorial", say=say)
     config = _preset(preset, all(p.seed is not None for p in read), **changes)
     with bars.shown(on_progress) as told:
         total = len(read) * max(config.steps, 1)

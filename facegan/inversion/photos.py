@@ -29,7 +29,7 @@ MOST_SEEDS = 100_000
 ANOTHER = "; give another picture, with --no-align if it shows no face"
 
 
-def _silent(text: str) -> None:
+def silent(text: str) -> None:
     pass
 
 
@@ -67,7 +67,7 @@ class Reader:
 
     def __init__(
         self, model: Generator, align: bool = True, face: int = 1, alpha: bool = True,
-        say: Callable[[str], None] = _silent,
+        say: Callable[[str], None] = silent,
     ) -> None:  # fmt: skip
         if face < 1:
             raise InputError(f"--face must be at least 1 (the largest), not {face}")
@@ -89,7 +89,7 @@ class Reader:
 
     def _tell_others(self, image: np.ndarray, name: str) -> None:
         """Say how another face is chosen, where a photo shows several and none was asked for."""
-        if self.detector is None or self.face != 1 or self.say is _silent:
+        if self.detector is None or self.face != 1 or self.say is silent:
             return
         if image.shape[-1] == 1:
             image = image.repeat(3, axis=-1)
@@ -146,7 +146,7 @@ def _is_one(photos: Any) -> bool:
 
 def read_photos(
     sources: Sequence[str | Path | np.ndarray], model: Generator, align: bool = True, face: int = 1,
-    alpha: bool = True, say: Callable[[str], None] = _silent,
+    alpha: bool = True, say: Callable[[str], None] = silent,
 ) -> list[Photo]:  # fmt: skip
     """Photos in order. In a folder, what is no picture or shows no face is told and left out; of what is
     named singly it is an InputError. An array is a uint8 picture ``H,W,C``."""

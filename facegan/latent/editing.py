@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -83,17 +83,20 @@ def target_kind(text: str) -> str:
 
 
 def target_points(
-    model: Generator, text: str, encoder: str | Path = "none", align: bool = True, face: int = 1
-) -> Vectors:
+    model: Generator, text: str, encoder: str | Path = "none", align: bool = True, face: int = 1,
+    say: Callable[[str], None] | None = None,
+) -> Vectors:  # fmt: skip
     """``seed:7``, ``seed:0-9``, bare seeds, ``vectors.npz``, ``vectors.npz:1-3``, or photos, as points in w.
 
     Photos (files, folders, addresses, - for standard input) are inverted by the quick preset, from the guess
-    of ``encoder`` where there is one; ``align`` and ``face`` are as ``facegan invert`` has them.
+    of ``encoder`` where there is one; ``align`` and ``face`` are as ``facegan invert`` has them. ``say`` is
+    told what was left out, and of further faces in a photo.
     """
     if target_kind(text) == "photos":
-        from facegan.inversion.api import invert
+        from facegan.inversion.api import invert_saying
+        from facegan.inversion.photos import silent
 
-        found = invert(text, model, encoder=encoder, align=align, face=face).vectors
+        found = invert_saying(say or silent, text, model, encoder=encoder, align=align, face=face).vectors
         with torch.inference_mode():
             return Vectors(model.map(found.z).cpu().clone(), found.names, model.hash, "w+")
     given = parse_point(model, text)
@@ -182,13 +185,17 @@ def edit(
     keep: str | Path | Sequence[int] = "",
     hold: str = HOLD,
     encoder: str | Path = "none",
+    align: bool = True,
+    face: int = 1,
 ) -> Edited:
     """Move faces along directions: ``edit(model, "seed:5", "smiling=+2, eyeglasses=-1").images``.
 
     ``target`` is as on the command line, seeds, or latents ``N,dim`` or w, as arrays, lists, tensors or saved
     vectors; ``edits`` may be ``{"smiling": 2}``, too. ``layers`` limits the edit to some of the places that
     take w; ``keep`` names layers that stay (``0-2``), or a picture that is
-    white where the original stays. ``encoder`` is a file that guesses vectors of photos. ``hold`` names
+    white where the original stays. ``encoder`` is a file that guesses vectors of photos; ``align`` and
+    ``face`` are those of :func:`facegan.invert`, which a FaceganWarning mentions where a photo shows several
+    faces. ``hold`` names
     attributes that must not change: at each face the bundled network corrects the way (see ``holding.py``);
     "none" moves straight. Without ``directions`` they are found once and kept.
     """
@@ -197,7 +204,12 @@ def edit(
     arguments.text(edits, "edits", "'smiling=+2'")
     layers, keep = _numbers(layers, "--layers"), _numbers(keep, "--keep")
     arguments.text(hold, "--hold")
-    points = target_points(model, target, encoder) if isinstance(target, str) else _points(model, target)
+    if isinstance(target, str):
+        from facegan.inversion.api import warn
+
+        points = target_points(model, target, encoder, align, face, warn)
+    else:
+        points = _points(model, target)
     points = Vectors(at_home(model, points.z), points.names, points.model_hash, points.space)
     if directions is None:
         found = directions_of(model)

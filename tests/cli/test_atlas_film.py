@@ -115,7 +115,7 @@ def test_a_tour_its_vectors_and_how_even_it_is(model: str, capsys: pytest.Captur
 MISTAKES = {
     "atlas MODEL seed:3": "takes one model, not 2",
     "atlas no_such_run": "no_such_run: no such run folder",
-    "atlas note.safetensors": "note.safetensors: not a readable .safetensors file",
+    "atlas note.safetensors": "note.safetensors: this is a text file, not a facegan model",
     "atlas empty_folder": "empty_folder: no models in this folder",
     "atlas MODEL --count -1": "--count -1: must be 0 or more",
     "atlas MODEL --count 20001": "--count 20001: a map holds 20,000 faces at most",
@@ -131,7 +131,7 @@ MISTAKES = {
     "atlas MODEL --out a.gif": "--out a.gif: the name must end in .png or .jpg or .webp",
     "atlas MODEL --count 4 --features pixels --out file/a.png": "--out file/a.png: cannot be written",
     "atlas MODEL --device warp": "--device warp: not available",
-    "film note.safetensors": "note.safetensors: not a readable .safetensors file",
+    "film note.safetensors": "note.safetensors: this is a text file, not a facegan model",
     "film MODEL 1": "a film needs two points or more, not 1",
     "film MODEL 1 seed:x": "point 'seed:x': 'x' is not a number",
     "film MODEL 1 no.npz": "no.npz: there is no such file",

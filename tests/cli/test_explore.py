@@ -299,7 +299,7 @@ MISTAKES = {
     "generate MODEL seed:3 --seed 4": "--seed: the faces are named already (seed:3)",
     "generate MODEL seed:3 z64.npz": "name seeds, or one file of vectors",
     "generate no_such_run": "no_such_run: no such run folder, model file or bundled model",
-    "generate note.safetensors": "note.safetensors: not a readable .safetensors file",
+    "generate note.safetensors": "note.safetensors: this is a text file, not a facegan model",
     "generate foreign.safetensors": "foreign.safetensors: no facegan model",
     "generate empty_folder": "empty_folder: no models in this folder",
     "generate MODEL --count -3": "--count",
@@ -363,7 +363,7 @@ MISTAKES = {
     "arithmetic MODEL 1 --out file/a.png": "cannot be written",
     "arithmetic MODEL 1 --norm big": "--norm",
     "show no_such_run": "no_such_run: no such run folder",
-    "show note.safetensors": "note.safetensors: not a readable .safetensors file",
+    "show note.safetensors": "note.safetensors: this is a text file, not a facegan model",
     "show": "MODEL",
 }
 

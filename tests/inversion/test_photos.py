@@ -5,18 +5,21 @@ from __future__ import annotations
 import io
 import re
 import sys
+import warnings
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
+import facegan
 from facegan.data import crops, fetch
 from facegan.data.crops import Crop
-from facegan.errors import InputError
+from facegan.errors import FaceganWarning, InputError
 from facegan.generator import Generator
 from facegan.images import png_bytes, read_image_file, resize
 from facegan.inversion.photos import crop_of, read_photos
+from facegan.latent.editing import target_points
 
 
 @pytest.fixture
@@ -70,6 +73,18 @@ def test_which_of_several_faces(aligned: Generator, shared: Path) -> None:
         InputError, match=r"group\.jpg: --face 99, but only \d+ faces found; --no-align takes"
     ):
         read_photos([file], aligned, face=99)
+
+
+def test_functions_tell_of_further_faces_too(aligned: Generator, shared: Path) -> None:
+    file = str(shared / "data" / "photos" / "group.jpg")
+    with pytest.warns(FaceganWarning, match=r"\d+ faces, of which the largest is taken; face=2 is the next"):
+        facegan.invert(file, aligned, steps=1)
+    said: list[str] = []
+    target_points(aligned, file, say=said.append)
+    assert "--face 2 is the next" in said[0]
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", FaceganWarning)
+        facegan.invert(file, aligned, steps=1, face=2)
 
 
 def test_no_face_says_what_to_do(aligned: Generator, tmp_path: Path) -> None:

@@ -6,11 +6,14 @@ import io
 import math
 import sys
 from pathlib import Path
+from types import SimpleNamespace
+from typing import cast
 
 import numpy as np
 import pytest
 import torch
 
+from facegan.cli.directions import suggested
 from facegan.cli.main import main
 from facegan.errors import FaceganWarning, InputError, ModelError
 from facegan.families import get_family
@@ -300,7 +303,7 @@ MISTAKES = {
     "no such photo": (["edit", "no.jpg", *EDIT[2:]], "no.jpg"),
     "text as photo": (["edit", "text.png", *EDIT[2:]], "text.png"),
     "text as directions": ([*EDIT[:5], "--directions", "text.safetensors"],
-        "text.safetensors: not a readable"),
+        "text.safetensors: this is a text file, not directions"),
     "model as directions": ([*EDIT[:5], "--directions", "MODEL"], "no directions (it is a model)"),
     "missing directions": ([*EDIT[:5], "--directions", "none.safetensors"],
         "there is no such file of directions"),
@@ -328,7 +331,8 @@ MISTAKES = {
     "samples": (["directions", "MODEL", "--samples", "0"], "--samples must be 50 or more, not 0"),
     "protect": (["directions", "MODEL", "--protect", "teeth"],
         "--protect 'teeth': the word 'teeth' is unknown"),
-    "network": (["directions", "MODEL", "--network", "text.safetensors"], "text.safetensors: not a readable"),
+    "network": (["directions", "MODEL", "--network", "text.safetensors"],
+        "text.safetensors: this is a text file, not an attribute"),
     "directions to text": (["directions", "MODEL", "--out", "x.txt"], "must end in .safetensors"),
     "few": (["arithmetic", "MODEL", "bald woman - man", "--samples", "20"],
         "'bald woman': 0 of 20 faces are surely"),
@@ -382,3 +386,25 @@ def test_directions_have_their_place_before_the_work_begins(
         module.directions_of(tiny_model)
     monkeypatch.setattr(module, "directions", None)  # what is kept is not made again
     assert torch.equal(module.directions_of(tiny_model).vectors, found.vectors.half().float())
+
+
+SUGGESTED = {  # crop, channels, accuracies of attributes, further names -> what is suggested
+    "faces": ("aligned", 3, {"Male": 0.9, "Smiling": 0.6}, ["pca1"], "smiling"),
+    "gray faces": ("face", 1, {"Male": 0.9}, ["pca1"], "male"),
+    "digits": ("none", 1, {"Smiling": 0.95, "Male": 0.9}, ["pca1", "pca2"], "pca1"),
+    "digits without components": ("none", 1, {"Bald": 0.7, "Bangs": 0.9}, [], "bangs"),
+    "flowers": ("center", 3, {"Smiling": 0.6, "Bangs": 0.9}, ["sefa1"], "sefa1"),
+    "faces in the middle": ("center", 3, {"Smiling": 0.85}, ["pca1"], "smiling"),
+    "nothing": ("aligned", 3, {}, [], ""),
+}
+
+
+@pytest.mark.parametrize("case", SUGGESTED)
+def test_a_direction_is_suggested_that_there_is(case: str) -> None:
+    kind, channels, accuracy, components, expected = SUGGESTED[case]
+    names, kinds = (*accuracy, *components), ("attribute",) * len(accuracy) + ("pca",) * len(components)
+    found = Directions(
+        names, kinds, torch.zeros(len(names), 1, 4), np.zeros((len(names), 0)), (), accuracy, "", {}
+    )
+    model = SimpleNamespace(meta={"alignment": {"kind": kind}}, image_shape=(channels, 32, 32))
+    assert suggested(found, cast(Generator, model)) == expected
