@@ -27,9 +27,9 @@ import torch.nn.functional as F
 
 from facegan.pixels import StyleSettings, load_classifier
 from facegan.pixels.classifiers import Classifier
-from facegan.pixels.descent import Adam
-from facegan.pixels.gram import StyleObjective
-from facegan.pixels.style import suited
+from facegan.pixels.optimizers import Adam
+from facegan.pixels.style.gram import StyleObjective
+from facegan.pixels.style.stylize import suited
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 

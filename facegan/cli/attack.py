@@ -18,7 +18,7 @@ from facegan.files import derived, fit_name, photo_path
 if TYPE_CHECKING:
     import numpy as np
 
-    from facegan.pixels import Attacked, Classifier
+    from facegan.pixels import AttackResult, Classifier
     from facegan.pixels.loop import StepStats
 
 # What stands in the tutorial, in units of pictures in [0, 1]: half of those in [-1, 1], where it works.
@@ -99,7 +99,7 @@ def main(
         quiet: no live line.
     """
     from facegan.pixels import attack
-    from facegan.pixels.attack_report import REPORTS
+    from facegan.pixels.attacks.report import REPORTS
 
     files, unread = photo_files(photos)
     single = len(files) == 1 and not photo_path(photos[0]).is_dir()
@@ -120,7 +120,7 @@ def main(
     pictures: list[Any] = [_squared(f, size) for f in files] if size else list(files)
     live, kept = Live(quiet), _Keeper(classifier, files, places, robust, figure, seed)
 
-    def keep(result: Attacked) -> None:
+    def keep(result: AttackResult) -> None:
         live.close()
         kept(result)
 
@@ -238,14 +238,14 @@ class _Keeper:
     robust: tuple[str, ...]
     figure: bool
     seed: int
-    checked: list[Attacked] = field(default_factory=list)
+    checked: list[AttackResult] = field(default_factory=list)
     survived: list[dict[str, float]] = field(default_factory=list)
     stopped: bool = False
 
-    def __call__(self, result: Attacked) -> None:
+    def __call__(self, result: AttackResult) -> None:
         from facegan import __version__, images
-        from facegan.pixels import attack_figure
-        from facegan.pixels.attacks import survival, verified
+        from facegan.pixels.attacks import figure as attack_figure
+        from facegan.pixels.attacks.attack import survival, verified
 
         number, classifier = len(self.checked), self.classifier
         place = self.places[number]
@@ -265,7 +265,7 @@ class _Keeper:
 
     def finish(self, report: str, unread: int) -> int:
         """The report, the sum of all, and the exit code."""
-        from facegan.pixels.attack_report import write_report
+        from facegan.pixels.attacks.report import write_report
 
         checked = self.checked
         if report and checked:
@@ -281,7 +281,7 @@ class _Keeper:
         return int(missed + unread > 0)
 
 
-def told(classifier: Classifier, result: Attacked, survived: dict[str, float]) -> str:
+def told(classifier: Classifier, result: AttackResult, survived: dict[str, float]) -> str:
     """One line on one photo."""
     (was, p), (now, q) = result.before[0], result.after[0]
     arrow = f"{classifier.short_label(was)} {p:.1%} -> {classifier.short_label(now)} {q:.1%}"

@@ -109,7 +109,7 @@ def main(
     if guide and not photo:
         raise InputError("--guide goes with a photo")
     if photo:
-        from facegan.pixels.dreams import photo_of
+        from facegan.pixels.dreams.dream import photo_of
 
         photo_of(photo, settings.size)  # what is wrong with it is said before the network is loaded
     network, live = classifier.load(), Live(keep.quiet)
@@ -150,14 +150,14 @@ def _photo(
 ) -> int:
     from facegan import images
     from facegan.pixels import dream
-    from facegan.pixels.dreams import suited
-    from facegan.pixels.moments import save_curve
+    from facegan.pixels.dreams.dream import suited
+    from facegan.pixels.snapshots import save_curve
 
-    settings, moments = suited(network, settings), keep.moments(place)
+    settings, snapshots = suited(network, settings), keep.snapshots(place)
     what = ", ".join([*settings.layers, *settings.classes])
     with writing("--out", place):
         done = dream(
-            network, photo, settings, guide=guide or None, every=keep.every, on_picture=moments,
+            network, photo, settings, guide=guide or None, every=keep.every, on_picture=snapshots,
             on_step=lambda stats: live(status(stats)),
         )  # fmt: skip
         live.close()
@@ -166,7 +166,7 @@ def _photo(
         with writing("--curve", keep.curve):
             save_curve(keep.curve, [{"loss": v} for v in done.curve], f"{photo_path(photo).name}: {what}")
     with writing("--film", keep.film):
-        frames = moments.finish(done.outcome.steps, done.image)
+        frames = snapshots.finish(done.outcome.steps, done.image)
     h, w = done.image.shape[:2]
     octaves = f"{len(done.octaves)} octave{'s' * (len(done.octaves) != 1)}"
     losses = f", loss {done.curve[0]:.4g} -> {done.curve[-1]:.4g}" if done.curve else ""
@@ -181,9 +181,9 @@ def _from_noise(
 ) -> int:
     from facegan import figures, images
     from facegan.pixels import visualise
-    from facegan.pixels.moments import save_curve
+    from facegan.pixels.snapshots import save_curve
 
-    moments = keep.moments(place)
+    snapshots = keep.snapshots(place)
 
     def sheet(pictures: np.ndarray) -> np.ndarray:
         return images.grid(pictures, columns or None)
@@ -192,7 +192,7 @@ def _from_noise(
         done = visualise(
             network, settings, every=keep.every or 8 * bool(keep.film or keep.pictures),
             on_step=lambda stats: live(status(stats)),
-            on_picture=lambda steps, pictures: moments(steps, sheet(pictures)),
+            on_picture=lambda steps, pictures: snapshots(steps, sheet(pictures)),
         )  # fmt: skip
         live.close()
         one = len(done.images) == 1
@@ -202,7 +202,7 @@ def _from_noise(
         with writing("--curve", keep.curve):
             save_curve(keep.curve, [{"value": v} for v in done.curve], ", ".join(done.names)[:80])
     with writing("--film", keep.film):
-        frames = moments.finish(done.outcome.steps, sheet(done.images))
+        frames = snapshots.finish(done.outcome.steps, sheet(done.images))
     print(f"{', '.join(done.names)} -> {place}")
     if frames:
         print(f"{frames} frames -> {keep.film}")

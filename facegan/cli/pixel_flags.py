@@ -12,7 +12,7 @@ from facegan.errors import InputError
 if TYPE_CHECKING:
     from facegan.pixels import Classifier
     from facegan.pixels.loop import StepStats
-    from facegan.pixels.moments import Moments
+    from facegan.pixels.snapshots import Snapshots
 
 
 @dataclass(frozen=True)
@@ -86,7 +86,7 @@ class KeepFlags:
 
     def check(self, place: str, given: tuple[str, ...]) -> None:
         """InputError for names and numbers that cannot be, or results in the place of what is ``given``."""
-        from facegan.pixels.moments import check_film
+        from facegan.pixels.snapshots import check_film
 
         check_ending("--out", place, (".png", ".jpg", ".jpeg"))
         if self.curve:
@@ -105,11 +105,11 @@ class KeepFlags:
                 f"--pictures {self.pictures}: pictures that are read lie there; choose another folder"
             )
 
-    def moments(self, place: str, going_on: bool = False) -> Moments:
-        from facegan.pixels.moments import Moments
+    def snapshots(self, place: str, going_on: bool = False) -> Snapshots:
+        from facegan.pixels.snapshots import Snapshots
 
         folder = self.pictures or (str(Path(place).with_suffix("")) + "-steps" if self.every else "")
-        return Moments(folder, self.film, self.fps, self.every if going_on else 0)
+        return Snapshots(folder, self.film, self.fps, self.every if going_on else 0)
 
 
 def left(stats: StepStats) -> str:

@@ -50,7 +50,7 @@ def main(
         classifier: whose layers content and style are.
         preset: tutorial: the settings of the tutorial; other options still win.
     """
-    from facegan.pixels.dreams import photo_of
+    from facegan.pixels.dreams.dream import photo_of
 
     if not styles:
         raise InputError("give CONTENT and at least one STYLE picture")
@@ -86,16 +86,16 @@ def _paint(
 ) -> int:  # fmt: skip
     from facegan import images
     from facegan.pixels import stylize
-    from facegan.pixels.moments import save_curve
+    from facegan.pixels.snapshots import save_curve
 
     unfinished = derived(place, ".safetensors")
-    moments = keep.moments(place, going_on=unfinished.exists())
+    snapshots = keep.snapshots(place, going_on=unfinished.exists())
     if unfinished.exists() and not keep.quiet:
         print(f"going on from {unfinished}", file=sys.stderr)
     names = ", ".join(photo_path(style).name for style in styles)
     with writing("--out", place):
         done = stylize(
-            network, content, styles, settings, state=unfinished, every=keep.every, on_picture=moments,
+            network, content, styles, settings, state=unfinished, every=keep.every, on_picture=snapshots,
             on_step=lambda stats: live(status(stats)),
         )  # fmt: skip
         live.close()
@@ -107,7 +107,7 @@ def _paint(
         with writing("--curve", keep.curve):
             save_curve(keep.curve, done.curve, f"{photo_path(content).name}, {names}")
     with writing("--film", keep.film):
-        frames = moments.finish(done.outcome.steps, done.image)
+        frames = snapshots.finish(done.outcome.steps, done.image)
     h, w = done.image.shape[:2]
     print(f"{photo_path(content).name} in the style of {names}, {w}x{h} px -> {place}")
     if frames:

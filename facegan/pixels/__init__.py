@@ -14,35 +14,37 @@ from typing import TYPE_CHECKING, Any
 
 # name -> where it lives: imported on first use, so that the command line can look here without torch.
 _PUBLIC = {
-    "Attacked": "facegan.pixels.attacks",
-    "attack": "facegan.pixels.attacks",
+    "AttackResult": "facegan.pixels.attacks.attack",
+    "Attacked": "facegan.pixels.attacks.attack",
+    "attack": "facegan.pixels.attacks.attack",
     "Classifier": "facegan.pixels.classifiers",
     "load_classifier": "facegan.pixels.classifiers",
     "DreamSettings": "facegan.pixels.settings",
     "StyleSettings": "facegan.pixels.settings",
-    "dream": "facegan.pixels.dreams",
-    "zoom": "facegan.pixels.dreams",
-    "visualise": "facegan.pixels.visuals",
-    "stylize": "facegan.pixels.style",
+    "dream": "facegan.pixels.dreams.dream",
+    "zoom": "facegan.pixels.dreams.dream",
+    "visualise": "facegan.pixels.dreams.visualise",
+    "stylize": "facegan.pixels.style.stylize",
 }
+_RENAMED = {"Attacked": "AttackResult"}  # names of 0.1, which go on working
 
 __all__ = [
-    "Attacked", "Classifier", "DreamSettings", "StyleSettings", "attack", "dream", "load_classifier",
+    "AttackResult", "Classifier", "DreamSettings", "StyleSettings", "attack", "dream", "load_classifier",
     "stylize", "visualise", "zoom",
 ]  # fmt: skip
 
 if TYPE_CHECKING:
-    from facegan.pixels.attacks import Attacked, attack
+    from facegan.pixels.attacks.attack import AttackResult, attack
     from facegan.pixels.classifiers import Classifier, load_classifier
-    from facegan.pixels.dreams import dream, zoom
+    from facegan.pixels.dreams.dream import dream, zoom
+    from facegan.pixels.dreams.visualise import visualise
     from facegan.pixels.settings import DreamSettings, StyleSettings
-    from facegan.pixels.style import stylize
-    from facegan.pixels.visuals import visualise
+    from facegan.pixels.style.stylize import stylize
 
 
 def __getattr__(name: str) -> Any:
     if name in _PUBLIC:
-        return getattr(importlib.import_module(_PUBLIC[name]), name)
+        return getattr(importlib.import_module(_PUBLIC[name]), _RENAMED.get(name, name))
     raise AttributeError(f"module 'facegan.pixels' has no attribute {name!r}")
 
 

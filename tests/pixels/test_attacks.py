@@ -18,10 +18,10 @@ from linear import linear
 from facegan import images
 from facegan.errors import InputError
 from facegan.pixels import attack
-from facegan.pixels.attacks import survival
-from facegan.pixels.methods import METHODS, Settings, fmn, raw, signs
-from facegan.pixels.search import Plan, Search
-from facegan.pixels.subject import SAFE, Goal, Subject
+from facegan.pixels.attacks.attack import survival
+from facegan.pixels.attacks.methods import METHODS, Settings, fmn, raw, signs
+from facegan.pixels.attacks.search import Plan, Search
+from facegan.pixels.attacks.state import SAFE, AttackState, Criterion
 
 
 def levels_needed(margin: float, w: torch.Tensor) -> int:
@@ -162,39 +162,39 @@ def test_pictures_end_at_black_and_white() -> None:
         assert found.success and not up[sign < 0].any() and up[sign > 0].any()
 
 
-def subject_and_classifier(margin: float = 1.0) -> tuple[Subject, Search, torch.Tensor]:
+def subject_and_classifier(margin: float = 1.0) -> tuple[AttackState, Search, torch.Tensor]:
     classifier, photo, w = linear(margin)
     base = torch.from_numpy(photo).permute(2, 0, 1)[None].float()
     plan = Plan(METHODS["gradient"], Settings("linf", 99.0, 255 * 0.025, 10), "probability")
-    subject = Subject(base, Goal(target=1))
-    return subject, Search(classifier, [subject], plan), w
+    state = AttackState(base, Criterion(target=1))
+    return state, Search(classifier, [state], plan), w
 
 
 def test_the_tutorials_step_is_the_raw_gradient() -> None:
     """p_1 is the logistic function of the margin: its gradient is p (1 - p) w."""
-    subject, search, w = subject_and_classifier(1.0)
+    state, search, w = subject_and_classifier(1.0)
     p = 1 / (1 + math.e)
     search.step(0)
-    torch.testing.assert_close(subject.v[0], 255 * 0.025 * p * (1 - p) * w, atol=1e-5, rtol=1e-4)
-    subject.v.zero_()
-    raw(subject, torch.full_like(subject.v, -1e6), 0, False, Settings("linf", 1.275, 1.0, 1))
-    assert float(subject.v.max()) == pytest.approx(1.275), "kept within epsilon"
+    torch.testing.assert_close(state.v[0], 255 * 0.025 * p * (1 - p) * w, atol=1e-5, rtol=1e-4)
+    state.v.zero_()
+    raw(state, torch.full_like(state.v, -1e6), 0, False, Settings("linf", 1.275, 1.0, 1))
+    assert float(state.v.max()) == pytest.approx(1.275), "kept within epsilon"
 
 
 def test_momentum_sums_gradients_of_mean_size_one() -> None:
-    subject, _, _ = subject_and_classifier()
+    state, _, _ = subject_and_classifier()
     settings = Settings("linf", 9.0, 1.0, 4, momentum=0.5)
     for value in (8.0, -3.0, -7.0, -5.0):  # the sum: 1, -0.5, -1.25, -1.625
-        signs(subject, torch.full_like(subject.v, value), 0, False, settings)
-    assert float(subject.v.unique()) == -1 + 1 + 1 + 1
-    assert float(subject.momentum.unique()) == pytest.approx(-1.625)  # type: ignore[union-attr]
+        signs(state, torch.full_like(state.v, value), 0, False, settings)
+    assert float(state.v.unique()) == -1 + 1 + 1 + 1
+    assert float(state.momentum.unique()) == pytest.approx(-1.625)  # type: ignore[union-attr]
 
 
 def test_fmn_goes_where_a_linear_model_puts_the_boundary() -> None:
-    subject, search, w = subject_and_classifier(5.0)
-    subject.seen(subject.v, [search.classifier.logits(subject.at(subject.v))[0]])
-    fmn(subject, -w[None].clone(), 0, False, Settings("l2", 1e9, 255.0, 100))
-    assert subject.radius == pytest.approx(255 * 5 / float(w.norm()), rel=1e-4)
+    state, search, w = subject_and_classifier(5.0)
+    state.seen(state.v, [search.classifier.logits(state.at(state.v))[0]])
+    fmn(state, -w[None].clone(), 0, False, Settings("l2", 1e9, 255.0, 100))
+    assert state.radius == pytest.approx(255 * 5 / float(w.norm()), rel=1e-4)
 
 
 def test_deterministic_and_the_same_in_any_batch() -> None:
@@ -223,7 +223,7 @@ def test_photos_of_different_sizes_share_a_batch() -> None:
 
 def test_the_mean_gradient_over_transformations() -> None:
     """Pictures that are made smaller by nothing: all views are the picture, and so is their mean gradient."""
-    from facegan.pixels.transforms import Transform
+    from facegan.pixels.attacks.transforms import Transform
 
     classifier, photo, _ = linear(1.0)
     base = torch.from_numpy(photo).permute(2, 0, 1)[None].float()
@@ -233,11 +233,11 @@ def test_the_mean_gradient_over_transformations() -> None:
         plan = Plan(
             METHODS["gradient"], Settings("linf", 9.0, 255 * 0.1, 5), "probability", transforms=transforms
         )
-        subject = Subject(base.clone(), Goal(target=1))
-        search = Search(classifier, [subject], plan)
+        state = AttackState(base.clone(), Criterion(target=1))
+        search = Search(classifier, [state], plan)
         for k in range(3):
             search.step(k)
-        ends.append(subject.v)
+        ends.append(state.v)
     torch.testing.assert_close(ends[0], ends[1])
 
 

@@ -18,8 +18,8 @@ from torchvision.models.vgg import make_layers
 from facegan.errors import ImageError, InputError
 from facegan.images import save_png
 from facegan.pixels import Classifier, dream, load_classifier, stylize, visualise, zoom
-from facegan.pixels.dreams import moved, octave_sizes, suited
-from facegan.pixels.goals import Objective, expand, parse_goals
+from facegan.pixels.dreams.dream import moved, octave_sizes, suited
+from facegan.pixels.dreams.objective import Objective, expand, parse_terms
 from facegan.pixels.settings import DREAMS, STYLES, DreamSettings
 from facegan.pixels.tiles import reverse_channels
 
@@ -153,7 +153,7 @@ def test_classes_channels_and_guides(net: Classifier, photo: np.ndarray) -> None
     guide = np.random.default_rng(0).integers(0, 256, (40, 40, 3), np.uint8)
     plain, guided = dream(net, photo, **QUICK), dream(net, photo, guide=guide, **QUICK)
     assert not np.array_equal(plain.image, guided.image)
-    names = [g.name for g in parse_goals(net, ("features.7:0,2-3=0.5",), ("owl=2",))]
+    names = [g.name for g in parse_terms(net, ("features.7:0,2-3=0.5",), ("owl=2",))]
     assert names == ["features.7:0", "features.7:2", "features.7:3", "owl"]
     assert expand(["a:1-3=2", "b"]) == ["a:1=2", "a:2=2", "a:3=2", "b"]
 
@@ -189,7 +189,7 @@ def test_the_default_layers_are_those_of_any_vgg() -> None:
     for name, last in (("vgg11", "block4_conv2=0.5"), ("vgg16", "block4_conv3=0.5")):
         network = load_classifier(name, random_weights_seed=0)
         layers = suited(network, DreamSettings()).layers
-        assert layers[0] == last and parse_goals(network, layers, ())
+        assert layers[0] == last and parse_terms(network, layers, ())
 
 
 def test_moved_enlarges_about_the_centre_and_turns() -> None:
@@ -227,7 +227,7 @@ def test_a_real_classifier_paints_with_its_default_layers(mobilenet: Classifier,
 def test_tiles_of_a_real_classifier_equal_the_whole(mobilenet: Classifier) -> None:
     """features.8 sees 43 px, so that a margin of 24 holds."""
     x = torch.rand(1, 3, 150, 210, generator=torch.Generator().manual_seed(0))
-    objective = Objective(mobilenet, parse_goals(mobilenet, ("features.8", "features.4:2=0.1"), ()))
+    objective = Objective(mobilenet, parse_terms(mobilenet, ("features.8", "features.4:2=0.1"), ()))
     (loss, whole), (pieces, summed) = objective.evaluate(x), objective.evaluate(x, 112, 24, (0, 0, 0, 0))
     assert pieces == pytest.approx(loss, rel=1e-5)
     assert float((summed - whole).abs().max()) < 1e-4 * float(whole.abs().max())

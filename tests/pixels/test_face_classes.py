@@ -14,7 +14,8 @@ from facegan.cli import attack as cli
 from facegan.errors import InputError
 from facegan.files import photo_path
 from facegan.metrics.attributes import AttributePredictor
-from facegan.pixels import attack, attack_figure, dream, efficientnet, load_classifier, stylize
+from facegan.pixels import attack, dream, efficientnet, load_classifier, stylize
+from facegan.pixels.attacks import figure as attack_figure
 from facegan.pixels.face_classes import ResidualFaceClasses, cut, face_window, worded
 
 

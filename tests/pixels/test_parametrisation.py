@@ -8,8 +8,9 @@ import pytest
 import torch
 from small import picture
 
-from facegan.pixels import colours, fourier
-from facegan.pixels.descent import LBFGS, Adam
+from facegan.pixels import colours
+from facegan.pixels.dreams import fourier
+from facegan.pixels.optimizers import LBFGS, Adam
 
 
 @pytest.mark.parametrize("size", [(16, 16), (15, 24), (24, 15), (7, 9)])

@@ -16,8 +16,8 @@ from small import picture, small
 from facegan.errors import InputError
 from facegan.pixels import Classifier, StyleSettings, stylize
 from facegan.pixels.colours import luma
-from facegan.pixels.gram import StyleObjective, gram
-from facegan.pixels.style import _read, fingerprint, stages
+from facegan.pixels.style.gram import StyleObjective, gram
+from facegan.pixels.style.stylize import _read, fingerprint, stages
 
 FAST = {
     "layers": ("features.1", "features.4=0.5"), "content_layers": ("features.7",), "content_weight": 0.1,

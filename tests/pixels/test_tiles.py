@@ -9,9 +9,9 @@ import torch
 from small import picture, small
 
 from facegan.errors import InputError
-from facegan.pixels.goals import Objective, parse_goals
-from facegan.pixels.gram import StyleObjective
-from facegan.pixels.memory import activation_bytes, spared
+from facegan.pixels.dreams.objective import Objective, parse_terms
+from facegan.pixels.memory import activation_bytes, require_memory
+from facegan.pixels.style.gram import StyleObjective
 from facegan.pixels.tiles import Canvas, chosen_tile, cut, mirrored, reverse_channels, spans, strides
 
 LAYERS = ("features.1=0.5", "features.4:3=-2", "features.7")
@@ -38,7 +38,7 @@ def test_the_first_tile_is_the_last_corner() -> None:
 def test_tiles_equal_the_whole_picture(size: tuple[int, int], pad: tuple[int, int, int, int]) -> None:
     classifier = small()
     x = picture(*size)
-    objective = Objective(classifier, parse_goals(classifier, LAYERS, ()))
+    objective = Objective(classifier, parse_terms(classifier, LAYERS, ()))
     loss, whole = objective.evaluate(x, 0, 0, pad)
     pieces, summed = objective.evaluate(x, 56, MARGIN, pad)
     assert len(Canvas(x, 56, MARGIN, 4, pad).tiles) >= 4
@@ -49,7 +49,7 @@ def test_tiles_equal_the_whole_picture(size: tuple[int, int], pad: tuple[int, in
 def test_without_a_margin_they_do_not() -> None:
     """So that the test above can fail."""
     classifier = small()
-    objective = Objective(classifier, parse_goals(classifier, LAYERS, ()))
+    objective = Objective(classifier, parse_terms(classifier, LAYERS, ()))
     x = picture(64, 96)
     whole, summed = objective.evaluate(x)[1], objective.evaluate(x, 16, 0)[1]
     assert not torch.allclose(summed, whole, rtol=1e-3)
@@ -57,7 +57,7 @@ def test_without_a_margin_they_do_not() -> None:
 
 def test_a_guide_in_tiles_equals_the_whole() -> None:
     classifier = small()
-    objective = Objective(classifier, parse_goals(classifier, ("features.7",), ()))
+    objective = Objective(classifier, parse_terms(classifier, ("features.7",), ()))
     objective.follow(picture(40, 40, seed=3))
     x = picture(61, 75)
     loss, whole = objective.evaluate(x)
@@ -129,5 +129,5 @@ def test_too_large_for_memory_names_the_option() -> None:
     classifier = small(dtype=torch.float32)
     per_picture = sum(c * h * w for c, h, w in [s for _, s in classifier.layer_names() if len(s) == 3])
     assert activation_bytes(classifier, 64 * 64) == 4 * 4 * per_picture
-    with pytest.raises(InputError, match="use --tile 512"), spared(classifier, 10**13, 0):
+    with pytest.raises(InputError, match="use --tile 512"), require_memory(classifier, 10**13, 0):
         raise AssertionError("it should not have begun")

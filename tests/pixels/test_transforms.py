@@ -11,7 +11,7 @@ import torch
 from PIL import Image
 
 from facegan import images
-from facegan.pixels import transforms
+from facegan.pixels.attacks import transforms
 
 
 @pytest.fixture(scope="module")

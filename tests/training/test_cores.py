@@ -345,16 +345,16 @@ def test_float16_is_refused_in_one_line() -> None:
 
 
 def test_large_pictures_mind_the_limits_of_groups(monkeypatch: pytest.MonkeyPatch) -> None:
-    from facegan.pixels.memory import spared
+    from facegan.pixels.memory import require_memory
 
     layers = SimpleNamespace(
         layer_names=lambda: [("one", (64, 224, 224))], input_size=(224, 224), device=CPU, name="small"
     )
-    with spared(layers, 1_000_000, 0):  # type: ignore[arg-type]
+    with require_memory(layers, 1_000_000, 0):  # type: ignore[arg-type]
         pass
     monkeypatch.setattr(machine, "left_by_limits", lambda: 200_000_000)
     refused = pytest.raises(InputError, match=r"take about 0\.3 GB, and 0\.2 GB are free: use --tile 512")
-    with refused, spared(layers, 1_000_000, 0):  # type: ignore[arg-type]
+    with refused, require_memory(layers, 1_000_000, 0):  # type: ignore[arg-type]
         pass
 
 

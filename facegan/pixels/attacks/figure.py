@@ -9,21 +9,21 @@ from typing import Any
 import numpy as np
 
 from facegan import images
-from facegan.pixels.attacks import Attacked
+from facegan.pixels.attacks.attack import AttackResult
 from facegan.pixels.classifiers import Classifier
 from facegan.pixels.face_classes import cut
 
 _GREY, _BLUE, _RED = "#8a8f98", "#2f6db3", "#c8452f"
 
 
-def amplified(result: Attacked) -> tuple[np.ndarray, int]:
+def amplified(result: AttackResult) -> tuple[np.ndarray, int]:
     """The difference on mid-grey, and the factor by which it was multiplied so that the largest is seen."""
     difference = result.image.astype(np.int16) - result.original
     factor = max(1, 127 // max(1, int(np.abs(difference).max())))
     return (128 + factor * difference).clip(0, 255).astype(np.uint8), factor
 
 
-def figure(classifier: Classifier, result: Attacked, steps_of: str = "step") -> np.ndarray:
+def figure(classifier: Classifier, result: AttackResult, steps_of: str = "step") -> np.ndarray:
     """uint8 ``H,W,3``: photo, result, difference; below them the top five classes, and the curve.
 
     Of a classifier of faces the pictures show what it was shown.
@@ -63,9 +63,9 @@ def _fitting(picture: np.ndarray, side: int = 380) -> np.ndarray:
     return images.resize(picture, (max(1, round(height * factor)), max(1, round(width * factor))), "bilinear")
 
 
-def _colour(result: Attacked, index: int) -> str:
-    goal = result.target if result.target >= 0 else result.said
-    return _BLUE if index == result.source else _RED if index == goal else _GREY
+def _colour(result: AttackResult, index: int) -> str:
+    criterion = result.target if result.target >= 0 else result.said
+    return _BLUE if index == result.source else _RED if index == criterion else _GREY
 
 
 def _wrapped(text: str, most: int = 24) -> str:
@@ -75,7 +75,7 @@ def _wrapped(text: str, most: int = 24) -> str:
 
 
 def _bars(
-    axis: Any, classifier: Classifier, result: Attacked, rows: list[tuple[int, float]], title: str
+    axis: Any, classifier: Classifier, result: AttackResult, rows: list[tuple[int, float]], title: str
 ) -> None:
     names = [_wrapped(classifier.short_label(i)) for i, _ in rows]
     places = range(len(rows))
@@ -90,13 +90,13 @@ def _bars(
     axis.spines[["top", "right"]].set_visible(False)
 
 
-def _curve(axis: Any, classifier: Classifier, result: Attacked, steps_of: str) -> None:
-    goal = classifier.short_label(result.target) if result.target >= 0 else "best other class"
+def _curve(axis: Any, classifier: Classifier, result: AttackResult, steps_of: str) -> None:
+    criterion = classifier.short_label(result.target) if result.target >= 0 else "best other class"
     steps = range(len(result.curve))
     dots = "o" if len(steps) <= 60 else ""
     for values, colour, name in (
         ([source for _, source in result.curve], _BLUE, classifier.short_label(result.source)),
-        ([reached for reached, _ in result.curve], _RED, goal),
+        ([reached for reached, _ in result.curve], _RED, criterion),
     ):
         axis.plot(
             steps, values, color=colour, label=_wrapped(name), marker=dots, markersize=3.5, linewidth=1.6

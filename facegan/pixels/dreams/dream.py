@@ -21,9 +21,9 @@ from facegan.errors import InputError
 from facegan.metrics.shapes import of_array
 from facegan.pixels.classifiers import Classifier
 from facegan.pixels.colours import levelled, normalised, paled
-from facegan.pixels.goals import Objective, parse_goals
+from facegan.pixels.dreams.objective import Objective, parse_terms
 from facegan.pixels.loop import Outcome, StepStats, optimise
-from facegan.pixels.memory import spared
+from facegan.pixels.memory import require_memory
 from facegan.pixels.settings import DREAM_LAYERS, SMALLEST, DreamSettings
 from facegan.pixels.tiles import chosen_tile
 
@@ -140,7 +140,7 @@ class Dreamer:
 
 def prepare(classifier: Classifier, settings: DreamSettings, guide: Any = None) -> Objective:
     """The objective that settings (with ``suited`` layers) and a guide picture describe."""
-    objective = Objective(classifier, parse_goals(classifier, settings.layers, settings.classes))
+    objective = Objective(classifier, parse_terms(classifier, settings.layers, settings.classes))
     if guide is not None:
         if not objective.layers:
             raise InputError("--guide goes with --layers, not with classes alone")
@@ -171,7 +171,7 @@ def dream(
     photo = photo_of(picture, s.size)
     sizes = octave_sizes(photo.shape[0], photo.shape[1], s.octaves, s.octave_scale)
     fitting = max_pixels(s, photo.shape[0], photo.shape[1])
-    with spared(classifier, fitting, s.tile):
+    with require_memory(classifier, fitting, s.tile):
         dreamer, curve = Dreamer(prepare(classifier, s, guide), s), list[float]()
 
     def at(size: tuple[int, int]) -> Tensor:
@@ -189,7 +189,7 @@ def dream(
         if on_picture is not None:
             on_picture(done, images.unit_to_uint8(dreamer.x)[0])
 
-    with spared(classifier, fitting, s.tile):
+    with require_memory(classifier, fitting, s.tile):
         outcome = optimise(
             step, len(sizes) * s.steps, seed=s.seed, purpose="dream", on_step=on_step,
             stop=lambda _: dreamer.over, every=every or s.steps, on_snapshot=snapshot,

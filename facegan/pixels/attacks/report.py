@@ -13,8 +13,8 @@ from typing import Any
 
 from facegan import images
 from facegan.files import write_bytes
-from facegan.pixels.attack_figure import _fitting, amplified
-from facegan.pixels.attacks import Attacked
+from facegan.pixels.attacks.attack import AttackResult
+from facegan.pixels.attacks.figure import _fitting, amplified
 from facegan.pixels.classifiers import Classifier
 from facegan.training.page import style
 
@@ -22,7 +22,7 @@ _POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
 
 
 def rows(
-    classifier: Classifier, results: Sequence[Attacked], survived: Sequence[dict[str, float]],
+    classifier: Classifier, results: Sequence[AttackResult], survived: Sequence[dict[str, float]],
     places: Sequence[str],
 ) -> list[dict[str, Any]]:  # fmt: skip
     """One flat row a photo; changes are in levels of 255 (linf) and in [0, 1] (l2)."""
@@ -40,7 +40,7 @@ def rows(
     ]  # fmt: skip
 
 
-def _as_json(classifier: Classifier, results: Sequence[Attacked], table: list[dict[str, Any]]) -> bytes:
+def _as_json(classifier: Classifier, results: Sequence[AttackResult], table: list[dict[str, Any]]) -> bytes:
     curves = [[list(point) for point in r.curve] for r in results]
     photos = [{**row, "curve": curve} for row, curve in zip(table, curves, strict=True)]
     reached = sum(r.success for r in results)
@@ -49,7 +49,7 @@ def _as_json(classifier: Classifier, results: Sequence[Attacked], table: list[di
     ).encode()
 
 
-def _as_csv(classifier: Classifier, results: Sequence[Attacked], table: list[dict[str, Any]]) -> bytes:
+def _as_csv(classifier: Classifier, results: Sequence[AttackResult], table: list[dict[str, Any]]) -> bytes:
     text = io.StringIO(newline="")
     writer = csv.DictWriter(text, list(table[0]) if table else ["photo"])
     writer.writeheader()
@@ -62,7 +62,7 @@ def _picture(pixels: Any) -> str:
     return f'<img alt="" src="data:image/png;base64,{data}">'
 
 
-def _as_page(classifier: Classifier, results: Sequence[Attacked], table: list[dict[str, Any]]) -> bytes:
+def _as_page(classifier: Classifier, results: Sequence[AttackResult], table: list[dict[str, Any]]) -> bytes:
     heads = ("photo", "attacked", "difference", "")
     body = []
     for result, row in zip(results, table, strict=True):
@@ -92,7 +92,7 @@ def _as_page(classifier: Classifier, results: Sequence[Attacked], table: list[di
     ).encode()
 
 
-REPORTS: dict[str, Callable[[Classifier, Sequence[Attacked], list[dict[str, Any]]], bytes]] = {
+REPORTS: dict[str, Callable[[Classifier, Sequence[AttackResult], list[dict[str, Any]]], bytes]] = {
     ".html": _as_page,
     ".json": _as_json,
     ".csv": _as_csv,
@@ -100,7 +100,7 @@ REPORTS: dict[str, Callable[[Classifier, Sequence[Attacked], list[dict[str, Any]
 
 
 def write_report(
-    path: str, classifier: Classifier, results: Sequence[Attacked], survived: Sequence[dict[str, float]],
+    path: str, classifier: Classifier, results: Sequence[AttackResult], survived: Sequence[dict[str, float]],
     places: Sequence[str],
 ) -> None:  # fmt: skip
     """By the ending of ``path``."""

@@ -17,25 +17,25 @@ from torch import Tensor
 
 from facegan import images, rng
 from facegan.nets.optimizers import Adam
-from facegan.pixels import fourier
 from facegan.pixels.classifiers import Classifier
-from facegan.pixels.dreams import OnStep, suited
-from facegan.pixels.goals import Objective, parse_goals
+from facegan.pixels.dreams import fourier
+from facegan.pixels.dreams.dream import OnStep, suited
+from facegan.pixels.dreams.objective import Objective, parse_terms
 from facegan.pixels.loop import Outcome, optimise
-from facegan.pixels.memory import spared
+from facegan.pixels.memory import require_memory
 from facegan.pixels.settings import DreamSettings
 from facegan.sheets import show
 
 RATE = 4.0  # of Adam, in step sizes
 STEPS = 256  # where the settings say 0
 SIZE = 224
-BORDER = 12  # px of grey around it that no goal should need
+BORDER = 12  # px of grey around it that no term should need
 SCALES, DEGREES = (0.9, 1.1), 8.0
 
 
 @dataclass(frozen=True)
 class Visualised:
-    """``images`` uint8 ``N,H,W,3``, one for each goal of ``names``; ``curve`` the sum of goals."""
+    """``images`` uint8 ``N,H,W,3``, one for each term of ``names``; ``curve`` the sum of terms."""
 
     images: np.ndarray
     names: list[str]
@@ -61,15 +61,15 @@ def visualise(
     """A picture from noise for each layer, channel and class of the settings.
 
     ``steps`` counts all steps, ``size`` is the side in px (0: 224). ``on_picture`` gets ``N,H,W,3``.
-    The picture of a goal does not depend on the others.
+    The picture of a term does not depend on the others.
     """
     s = suited(classifier, replace(settings or DreamSettings(), **changes).check(), STEPS)
-    goals = parse_goals(classifier, s.layers, s.classes)
-    objective = Objective(classifier, goals, apart=True)
+    terms = parse_terms(classifier, s.layers, s.classes)
+    objective = Objective(classifier, terms, apart=True)
     side = s.size or SIZE
     each = [
         fourier.random_coefficients(1, side, side, torch.Generator().manual_seed(_seed(s.seed, g.name)))
-        for g in goals
+        for g in terms
     ]
     leaf = torch.cat(each).to(classifier.device).requires_grad_(True)
     adam = Adam([leaf], RATE * s.step_size)
@@ -94,8 +94,8 @@ def visualise(
         if on_picture is not None:
             on_picture(done, pictures())
 
-    pixels, hint = len(goals) * (side + 2 * BORDER) ** 2, "choose a smaller --size or fewer --layers"
-    with spared(classifier, pixels, 0, hint):
+    pixels, hint = len(terms) * (side + 2 * BORDER) ** 2, "choose a smaller --size or fewer --layers"
+    with require_memory(classifier, pixels, 0, hint):
         outcome = optimise(
             step,
             s.steps,
@@ -105,7 +105,7 @@ def visualise(
             every=every,
             on_snapshot=snapshot,
         )
-    return Visualised(pictures(), [g.name for g in goals], outcome, curve)
+    return Visualised(pictures(), [g.name for g in terms], outcome, curve)
 
 
 def _seed(seed: int, name: str) -> int:

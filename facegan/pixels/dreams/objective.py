@@ -1,6 +1,6 @@
 """What a dream makes stronger: layers, channels of layers, classes, or what a guide picture shows.
 
-Each goal is a sum over positions, so that tiles' values and gradients add up to the picture's.
+Each term is a sum over positions, so that tiles' values and gradients add up to the picture's.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _PIECE = 4096  # positions compared with the guide at a time
 
 
 @dataclass(frozen=True)
-class Goal:
+class ObjectiveTerm:
     """One term. ``what`` is square (a layer), channel, class or guide; ``index`` the channel or class."""
 
     what: str
@@ -31,24 +31,24 @@ class Goal:
     name: str = ""
 
 
-def parse_layer(text: str, classifier: Classifier) -> Goal:
+def parse_layer(text: str, classifier: Classifier) -> ObjectiveTerm:
     """``NAME``, ``NAME:CHANNEL``, each with ``=WEIGHT``; InputError says what is wrong with it."""
     body, weight = _weighted(text, "--layers")
     layer, colon, channel = body.partition(":")
     found = classifier.find_layer(layer)
     if not colon:
-        return Goal("square", layer, -1, weight, body)
+        return ObjectiveTerm("square", layer, -1, weight, body)
     channels = dict(classifier.layer_names())[found][0]
     if not channel.isdecimal() or int(channel) >= channels:
         raise InputError(f"--layers {text}: {layer} has the channels 0 to {channels - 1}")
-    return Goal("channel", layer, int(channel), weight, body)
+    return ObjectiveTerm("channel", layer, int(channel), weight, body)
 
 
-def parse_class(text: str, classifier: Classifier) -> Goal:
+def parse_class(text: str, classifier: Classifier) -> ObjectiveTerm:
     """``NAME`` or number of a class, with ``=WEIGHT``."""
     body, weight = _weighted(text, "--classes")
     index = classifier.find_class(body)
-    return Goal("class", "", index, weight, classifier.short_label(index))
+    return ObjectiveTerm("class", "", index, weight, classifier.short_label(index))
 
 
 def _weighted(text: str, option: str) -> tuple[str, float]:
@@ -84,28 +84,28 @@ def expand(texts: Sequence[str]) -> list[str]:
     return found
 
 
-def parse_goals(classifier: Classifier, layers: Sequence[str], classes: Sequence[str]) -> list[Goal]:
-    goals = [parse_layer(text, classifier) for text in expand(layers)]
-    goals += [parse_class(text, classifier) for text in classes]
+def parse_terms(classifier: Classifier, layers: Sequence[str], classes: Sequence[str]) -> list[ObjectiveTerm]:
+    terms = [parse_layer(text, classifier) for text in expand(layers)]
+    terms += [parse_class(text, classifier) for text in classes]
     shapes = dict(classifier.layer_names())
-    for goal in goals:
-        if goal.layer and len(shapes[classifier.find_layer(goal.layer)]) != 3:
+    for term in terms:
+        if term.layer and len(shapes[classifier.find_layer(term.layer)]) != 3:
             raise InputError(
-                f"{goal.layer}: its output is no picture; choose a layer before it, or --classes"
+                f"{term.layer}: its output is no picture; choose a layer before it, or --classes"
             )
-    return goals
+    return terms
 
 
 class Objective:
-    """The weighted sum of goals on one picture, or (``apart``) goal i on picture i of a batch."""
+    """The weighted sum of terms on one picture, or (``apart``) term i on picture i of a batch."""
 
-    def __init__(self, classifier: Classifier, goals: Sequence[Goal], apart: bool = False) -> None:
-        if not goals:
+    def __init__(self, classifier: Classifier, terms: Sequence[ObjectiveTerm], apart: bool = False) -> None:
+        if not terms:
             raise InputError("what should be dreamt of? Give --layers or --classes")
-        self.classifier, self.goals, self.apart = classifier, list(goals), apart
-        self.layers = list(dict.fromkeys(g.layer for g in goals if g.layer))
+        self.classifier, self.terms, self.apart = classifier, list(terms), apart
+        self.layers = list(dict.fromkeys(g.layer for g in terms if g.layer))
         self.strides = strides(classifier, self.layers)
-        self.stride = max([*self.strides.values(), 32 if any(g.what == "class" for g in goals) else 1])
+        self.stride = max([*self.strides.values(), 32 if any(g.what == "class" for g in terms) else 1])
         self.guides: dict[str, Tensor] = {}
 
     def follow(self, guide: Tensor) -> None:
@@ -114,7 +114,7 @@ class Objective:
         Mordvintsev, Olah, Tyka 2015 (*Inceptionism*; the authors' notebook): each position is moved towards
         the guide's position with the largest inner product.
         """
-        if not any(goal.what == "square" for goal in self.goals):
+        if not any(term.what == "square" for term in self.terms):
             raise InputError("--guide goes with whole layers (--layers NAME), not with channels or classes")
         with torch.no_grad():
             acts = self.classifier.activations(guide, self.layers, resize=False)
@@ -122,9 +122,9 @@ class Objective:
             vectors = act[0].flatten(1)
             pick = torch.linspace(0, vectors.shape[1] - 1, min(MOST_GUIDES, vectors.shape[1]))
             self.guides[name] = vectors[:, pick.round().long().to(vectors.device)]
-        for i, goal in enumerate(self.goals):
-            if goal.what == "square":
-                self.goals[i] = Goal("guide", goal.layer, -1, goal.weight, goal.name)
+        for i, term in enumerate(self.terms):
+            if term.what == "square":
+                self.terms[i] = ObjectiveTerm("guide", term.layer, -1, term.weight, term.name)
 
     def tile_value(self, crop: Tensor, tile: Tile, canvas: Canvas, sizes: dict[str, int]) -> Tensor:
         """The tile's share of the value. ``sizes`` holds each layer's number of positions on the picture.
@@ -140,26 +140,26 @@ class Objective:
                 rows, columns = tile.place(self.strides[name], owned[name])
                 sizes[name] = rows.stop * columns.stop
         logits = None
-        for i, goal in enumerate(self.goals):
+        for i, term in enumerate(self.terms):
             one = slice(i, i + 1) if self.apart else slice(None)
-            if goal.what == "class":
+            if term.what == "class":
                 if logits is None:
                     logits = self.classifier.module(self.classifier.normalise(crop))
                 area = (tile.rows.own_end - tile.rows.own_begin) * (
                     tile.columns.own_end - tile.columns.own_begin
                 )
                 share = area / (canvas.height * canvas.width)
-                value = value + goal.weight * share * logits[one, goal.index].sum()
+                value = value + term.weight * share * logits[one, term.index].sum()
                 continue
-            act, size = owned[goal.layer][one], sizes[goal.layer]
+            act, size = owned[term.layer][one], sizes[term.layer]
             if not act.numel():
                 continue
-            if goal.what == "square":
-                value = value + goal.weight * act.square().sum() / (size * act.shape[1])
-            elif goal.what == "channel":
-                value = value + goal.weight * act[:, goal.index].sum() / size
+            if term.what == "square":
+                value = value + term.weight * act.square().sum() / (size * act.shape[1])
+            elif term.what == "channel":
+                value = value + term.weight * act[:, term.index].sum() / size
             else:
-                value = value + goal.weight * self._resemblance(act, goal.layer) / (size * act.shape[1])
+                value = value + term.weight * self._resemblance(act, term.layer) / (size * act.shape[1])
         return value
 
     def _resemblance(self, act: Tensor, layer: str) -> Tensor:

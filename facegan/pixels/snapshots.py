@@ -26,7 +26,7 @@ def check_film(film: str, fps: float) -> None:
         raise InputError(f"--fps must be above 0 and, for {film}, at most {most}, not {fps:g}")
 
 
-class Moments:
+class Snapshots:
     """Call it with (steps done, uint8 ``H,W,3``); ``finish`` makes the film.
 
     folder: where pictures go, as 000100.png; "" keeps none. film: a file's name; "" makes none.

@@ -23,14 +23,14 @@ from facegan import images, rng
 from facegan.errors import InputError
 from facegan.pixels.classifiers import Classifier
 from facegan.pixels.colours import luma, match_luma, normalised, transfer_luma
-from facegan.pixels.descent import LBFGS, Adam, Evaluate
-from facegan.pixels.dreams import OnPicture, OnStep, photo_of
-from facegan.pixels.goals import parse_layer
-from facegan.pixels.gram import StyleObjective
+from facegan.pixels.dreams.dream import OnPicture, OnStep, photo_of
+from facegan.pixels.dreams.objective import parse_layer
 from facegan.pixels.loop import Outcome, StepStats, optimise
-from facegan.pixels.memory import spared
-from facegan.pixels.saved import load_state, save_state
+from facegan.pixels.memory import require_memory
+from facegan.pixels.optimizers import LBFGS, Adam, Evaluate
+from facegan.pixels.resume import load_state, save_state
 from facegan.pixels.settings import LARGEST_STYLE, SMALLEST, STYLE_LAYERS, StyleSettings
+from facegan.pixels.style.gram import StyleObjective
 from facegan.pixels.tiles import chosen_tile
 
 Picture = str | Path | np.ndarray
@@ -126,12 +126,12 @@ def _weights(classifier: Classifier, texts: Sequence[str], option: str) -> dict[
     found: dict[str, float] = {}
     shapes = dict(classifier.layer_names())
     for text in texts:
-        goal = parse_layer(text, classifier)
-        if goal.what != "square" or goal.weight < 0:
+        term = parse_layer(text, classifier)
+        if term.what != "square" or term.weight < 0:
             raise InputError(f"{option} {text}: write NAME or NAME=WEIGHT, with a weight of 0 or more")
-        if len(shapes[classifier.find_layer(goal.layer)]) != 3:
+        if len(shapes[classifier.find_layer(term.layer)]) != 3:
             raise InputError(f"{option} {text}: its output is no picture; choose a layer before it")
-        found[goal.layer] = goal.weight
+        found[term.layer] = term.weight
     return found
 
 
@@ -339,7 +339,7 @@ def stylize(
 
     largest = max(h * w for (h, w), _ in painter.stages)
     tile = max(chosen_tile(s.tile, *size) for size, _ in painter.stages)
-    with spared(classifier, min(largest, tile**2) if tile else largest, s.tile):
+    with require_memory(classifier, min(largest, tile**2) if tile else largest, s.tile):
         outcome = optimise(
             painter.step, painter.total, seed=s.seed, purpose="stylize", start=start, on_step=noted
         )

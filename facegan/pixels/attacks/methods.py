@@ -13,8 +13,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from facegan.pixels.attacks.state import AttackState
 from facegan.pixels.grid import norm2, norm_inf, steepest_inf, steepest_l2
-from facegan.pixels.subject import Subject
 
 
 @dataclass(frozen=True)
@@ -40,13 +40,13 @@ def _annealed(first: float, last: float, k: int, steps: int) -> float:
     return last + (first - last) * (1 + math.cos(math.pi * k / steps)) / 2
 
 
-def _with_momentum(subject: Subject, g: Tensor, momentum: float) -> Tensor:
+def _with_momentum(state: AttackState, g: Tensor, momentum: float) -> Tensor:
     """Dong et al. 2018, equation 6: gradients of mean size 1 are summed up."""
     if not momentum:
         return g
     g = g.div_(g.abs().mean().clamp_(min=1e-30))
-    subject.momentum = g.clone() if subject.momentum is None else subject.momentum.mul_(momentum).add_(g)
-    return subject.momentum
+    state.momentum = g.clone() if state.momentum is None else state.momentum.mul_(momentum).add_(g)
+    return state.momentum
 
 
 def _shrink(v: Tensor, radius: float) -> Tensor:
@@ -61,37 +61,37 @@ def project(v: Tensor, settings: Settings) -> Tensor:
     return _shrink(v, settings.epsilon)
 
 
-def signs(subject: Subject, g: Tensor, k: int, reached: bool, s: Settings) -> None:
+def signs(state: AttackState, g: Tensor, k: int, reached: bool, s: Settings) -> None:
     """FGSM and PGD: Goodfellow et al. 2015, section 4; Madry et al. 2018, section 2.1.
 
     The steepest step of the norm's unit ball, then back into the ball around the photo.
     """
-    d = _with_momentum(subject, g, s.momentum)
+    d = _with_momentum(state, g, s.momentum)
     if s.norm == "linf":
-        subject.v.add_(d.sign_() if d is g else d.sign(), alpha=-s.step)
+        state.v.add_(d.sign_() if d is g else d.sign(), alpha=-s.step)
     else:
-        subject.v.add_(d, alpha=-s.step / max(norm2(d), 1e-30))
-    project(subject.v, s)
+        state.v.add_(d, alpha=-s.step / max(norm2(d), 1e-30))
+    project(state.v, s)
 
 
-def raw(subject: Subject, g: Tensor, k: int, reached: bool, s: Settings) -> None:
+def raw(state: AttackState, g: Tensor, k: int, reached: bool, s: Settings) -> None:
     """The tutorial's: the gradient as it is, times ``step``."""
-    subject.v.add_(_with_momentum(subject, g, s.momentum), alpha=-s.step)
-    project(subject.v, s)
+    state.v.add_(_with_momentum(state, g, s.momentum), alpha=-s.step)
+    project(state.v, s)
 
 
-def ddn(subject: Subject, g: Tensor, k: int, reached: bool, s: Settings) -> None:
-    """Rony et al. 2019, algorithm 1: the norm shrinks by ``gamma`` where the goal is reached, or grows.
+def ddn(state: AttackState, g: Tensor, k: int, reached: bool, s: Settings) -> None:
+    """Rony et al. 2019, algorithm 1: the norm shrinks by ``gamma`` where the criterion is reached, or grows.
 
     Before the first success it grows four times as fast: on the grid it has further to go than 1.
     """
     length = _annealed(s.step, s.step / 100, k, s.steps)
-    subject.v.add_(g, alpha=-length / max(norm2(g), 1e-30))
-    subject.radius *= 1 - s.gamma if reached else (1 + s.gamma) ** (1 if subject.found else 4)
-    subject.v.mul_(subject.radius / max(norm2(subject.v), 1e-30))
+    state.v.add_(g, alpha=-length / max(norm2(g), 1e-30))
+    state.radius *= 1 - s.gamma if reached else (1 + s.gamma) ** (1 if state.found else 4)
+    state.v.mul_(state.radius / max(norm2(state.v), 1e-30))
 
 
-def fmn(subject: Subject, g: Tensor, k: int, reached: bool, s: Settings) -> None:
+def fmn(state: AttackState, g: Tensor, k: int, reached: bool, s: Settings) -> None:
     """Pintor et al. 2021, algorithm 1: before the first success the radius is where a linear model puts the
     boundary, later it shrinks and grows by ``gamma``. In L-inf steps have ``step`` as root mean square.
     """
@@ -99,38 +99,38 @@ def fmn(subject: Subject, g: Tensor, k: int, reached: bool, s: Settings) -> None
     size: Callable[[Tensor], float] = norm2 if l2 else norm_inf
     gamma = _annealed(s.gamma, 0.001, k, s.steps)
     if reached:
-        subject.radius = min(subject.radius * (1 - gamma), subject.best_norm)
-    elif subject.found:
-        subject.radius *= 1 + gamma
+        state.radius = min(state.radius * (1 - gamma), state.best_norm)
+    elif state.found:
+        state.radius *= 1 + gamma
     else:
         dual = norm2(g) if l2 else float(g.abs().sum())
-        subject.radius = size(subject.v) + subject.levels * subject.margin / max(dual, 1e-30)
+        state.radius = size(state.v) + state.levels * state.margin / max(dual, 1e-30)
     length = _annealed(s.step, s.step / 100, k, s.steps) * (1 if l2 else math.sqrt(g.numel()))
-    subject.v.add_(g, alpha=-length / max(norm2(g), 1e-30))
+    state.v.add_(g, alpha=-length / max(norm2(g), 1e-30))
     if l2:
-        _shrink(subject.v, subject.radius)
+        _shrink(state.v, state.radius)
     else:
-        subject.radius = max(subject.radius, 1.0)  # no picture lies between 0 and 1 level
-        subject.v.clamp_(-subject.radius, subject.radius)
+        state.radius = max(state.radius, 1.0)  # no picture lies between 0 and 1 level
+        state.v.clamp_(-state.radius, state.radius)
 
 
-def in_ball(subject: Subject, s: Settings) -> Tensor:
+def in_ball(state: AttackState, s: Settings) -> Tensor:
     """The point of the grid in the ball of ``epsilon`` that v means."""
     if s.norm == "linf":
-        return steepest_inf(subject.v, s.epsilon, subject.spare)
-    return steepest_l2(subject.v, min(s.epsilon, norm2(subject.v)), subject.spare)
+        return steepest_inf(state.v, s.epsilon, state.spare)
+    return steepest_l2(state.v, min(s.epsilon, norm2(state.v)), state.spare)
 
 
-def in_radius(subject: Subject, s: Settings) -> Tensor:
-    """The same in the ball of the subject's own radius."""
+def in_radius(state: AttackState, s: Settings) -> Tensor:
+    """The same in the ball of the state's own radius."""
     if s.norm == "linf":
-        return steepest_inf(subject.v, subject.radius, subject.spare)
-    return steepest_l2(subject.v, min(subject.radius, norm2(subject.v)), subject.spare)
+        return steepest_inf(state.v, state.radius, state.spare)
+    return steepest_l2(state.v, min(state.radius, norm2(state.v)), state.spare)
 
 
-def between(subject: Subject, s: Settings) -> Tensor:
+def between(state: AttackState, s: Settings) -> Tensor:
     """v itself, which lies between the grid's points: :func:`rounded` by whoever keeps it."""
-    return subject.v.clone()
+    return state.v.clone()
 
 
 def rounded(q: Tensor, s: Settings) -> Tensor:
@@ -150,8 +150,8 @@ class Method:
     rounds: its points lie on the grid.
     """
 
-    update: Callable[[Subject, Tensor, int, bool, Settings], None]
-    point: Callable[[Subject, Settings], Tensor]
+    update: Callable[[AttackState, Tensor, int, bool, Settings], None]
+    point: Callable[[AttackState, Settings], Tensor]
     norms: tuple[str, ...]
     loss: str
     text: str
@@ -181,13 +181,13 @@ def first_step(name: str, norm: str, epsilon: float) -> float:
     return method.first_step * (1 / 255 if method.minimal else epsilon)
 
 
-def random_start(subject: Subject, s: Settings, generator: torch.Generator) -> None:
+def random_start(state: AttackState, s: Settings, generator: torch.Generator) -> None:
     """A point of the ball: uniform in the box, a random direction and radius in L2."""
-    noise = torch.empty(subject.base.shape)  # drawn on the CPU: the same numbers on any device
+    noise = torch.empty(state.base.shape)  # drawn on the CPU: the same numbers on any device
     if s.norm == "linf":
         noise.uniform_(-s.epsilon, s.epsilon, generator=generator)
     else:
         noise.normal_(generator=generator)
         noise.mul_(s.epsilon * float(torch.rand((), generator=generator)) / norm2(noise))
-    subject.v.copy_(noise)
-    subject.momentum = None
+    state.v.copy_(noise)
+    state.momentum = None

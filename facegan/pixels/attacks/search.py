@@ -9,10 +9,10 @@ import torch
 from torch import Tensor
 
 from facegan import rng
+from facegan.pixels.attacks.methods import Method, Settings, random_start, rounded
+from facegan.pixels.attacks.state import AttackState
+from facegan.pixels.attacks.transforms import Transform
 from facegan.pixels.classifiers import Classifier
-from facegan.pixels.methods import Method, Settings, random_start, rounded
-from facegan.pixels.subject import Subject
-from facegan.pixels.transforms import Transform
 
 
 @dataclass(frozen=True)
@@ -36,16 +36,16 @@ class Plan:
 class Search:
     """A batch of photos. A step is a gradient, an update, and a look at the picture that it gives."""
 
-    def __init__(self, classifier: Classifier, subjects: Sequence[Subject], plan: Plan) -> None:
-        self.classifier, self.subjects, self.plan = classifier, subjects, plan
-        self.active = list(subjects)
+    def __init__(self, classifier: Classifier, states: Sequence[AttackState], plan: Plan) -> None:
+        self.classifier, self.states, self.plan = classifier, states, plan
+        self.active = list(states)
         self.reached: list[bool] = []
         self.leaves: list[Tensor] = []
         self.losses: list[Tensor] = []
         self.more: list[Tensor | None] = []  # gradients that come from transformed pictures
         self.loss = 0.0
-        for subject in subjects:
-            subject.radius = plan.settings.first_radius
+        for state in states:
+            state.radius = plan.settings.first_radius
         self._look(0)
 
     @property
@@ -56,54 +56,54 @@ class Search:
         settings = self.plan.settings
         within = k % settings.steps
         if k and within == 0:  # a new start for those that are not there yet
-            for subject in self.active:
+            for state in self.active:
                 purpose = f"attack-start/{k // settings.steps}"
-                random_start(subject, settings, self._generator(purpose, subject))
+                random_start(state, settings, self._generator(purpose, state))
             self._look(k)
         if self.active:
             losses = torch.stack(self.losses)
             gradients = torch.autograd.grad(losses.sum(), self.leaves)
             self.loss = float(losses.detach().mean())
             with torch.no_grad():
-                for subject, g, more, reached in zip(
+                for state, g, more, reached in zip(
                     self.active, gradients, self.more, self.reached, strict=True
                 ):
                     g = g if more is None else g.add_(more).div_(1 + self.plan.samples)
-                    self.plan.method.update(subject, g, within, reached, settings)
-                    subject.steps += 1
+                    self.plan.method.update(state, g, within, reached, settings)
+                    state.steps += 1
             self._look(k + 1)
         return {
             "loss": self.loss,
-            "reached": float(sum(s.found for s in self.subjects)),
-            "probability": sum(s.curve[-1][0] for s in self.subjects) / len(self.subjects),
+            "reached": float(sum(s.found for s in self.states)),
+            "probability": sum(s.curve[-1][0] for s in self.states) / len(self.states),
         }
 
-    def _generator(self, purpose: str, subject: Subject) -> torch.Generator:
+    def _generator(self, purpose: str, state: AttackState) -> torch.Generator:
         """Random numbers by seed, purpose and photo: the same in any batch."""
-        return torch.Generator().manual_seed(rng.torch_seed(self.plan.seed, purpose, subject.index))
+        return torch.Generator().manual_seed(rng.torch_seed(self.plan.seed, purpose, state.index))
 
     def _look(self, number: int) -> None:
         """What the classifier says of each active photo's point; whoever is done leaves."""
         plan = self.plan
-        points = [plan.method.point(subject, plan.settings) for subject in self.active]
+        points = [plan.method.point(state, plan.settings) for state in self.active]
         leaves = [s.at(q).detach().requires_grad_(True) for s, q in zip(self.active, points, strict=True)]
         rows = self._logits(leaves)
         self.reached, self.leaves, self.losses, self.more, going = [], [], [], [], []
-        for subject, q, leaf, row in zip(self.active, points, leaves, rows, strict=True):
+        for state, q, leaf, row in zip(self.active, points, leaves, rows, strict=True):
             views, gradient = [row.detach()], None
-            if subject.first is None:
-                subject.first = row.detach()
-                subject.goal = replace(subject.goal, source=int(row.argmax()))
+            if state.first is None:
+                state.first = row.detach()
+                state.criterion = replace(state.criterion, source=int(row.argmax()))
             if plan.transforms:
-                gradient = self._transformed(subject, leaf, number, views)
-            reached = self._remember(subject, q, views)
-            subject.note(row.detach())
-            if (reached and not plan.norm) or (subject.best_norm <= 1 and plan.norm == "linf"):
+                gradient = self._transformed(state, leaf, number, views)
+            reached = self._remember(state, q, views)
+            state.note(row.detach())
+            if (reached and not plan.norm) or (state.best_norm <= 1 and plan.norm == "linf"):
                 continue  # no picture lies between the photo and a change of one level
-            going.append(subject)
+            going.append(state)
             self.reached.append(reached)
             self.leaves.append(leaf)
-            self.losses.append(subject.goal.loss(row, plan.loss))
+            self.losses.append(state.criterion.loss(row, plan.loss))
             self.more.append(gradient)
         self.active = going
 
@@ -111,24 +111,24 @@ class Search:
         """One forward pass for pictures of any sizes."""
         return self.classifier.logits_at_size(torch.cat([self.classifier.resize(p) for p in pictures]))
 
-    def _remember(self, subject: Subject, q: Tensor, views: list[Tensor]) -> bool:
+    def _remember(self, state: AttackState, q: Tensor, views: list[Tensor]) -> bool:
         if self.plan.method.rounds:
-            return subject.seen(q, views, self.plan.norm)
-        if not all(subject.goal.reached(row) for row in views):  # q lies between pictures
-            subject.keep(rounded(q, self.plan.settings), None)
+            return state.seen(q, views, self.plan.norm)
+        if not all(state.criterion.reached(row) for row in views):  # q lies between pictures
+            state.keep(rounded(q, self.plan.settings), None)
             return False
         near = rounded(q, self.plan.settings)
         with torch.no_grad():
-            return subject.seen(near, list(self._logits([subject.at(near)])))
+            return state.seen(near, list(self._logits([state.at(near)])))
 
-    def _transformed(self, subject: Subject, leaf: Tensor, number: int, views: list[Tensor]) -> Tensor:
+    def _transformed(self, state: AttackState, leaf: Tensor, number: int, views: list[Tensor]) -> Tensor:
         """The sum of the gradients of transformed copies, one in memory at a time; adds to ``views``."""
         plan, total = self.plan, torch.zeros_like(leaf)
         for i in range(plan.samples):
             copy = leaf.detach().requires_grad_(True)
             transform = plan.transforms[i % len(plan.transforms)]
-            generator = self._generator(f"attack-view/{number}/{i}", subject)
+            generator = self._generator(f"attack-view/{number}/{i}", state)
             row = self._logits([transform.soft(copy, generator)])[0]
-            total += torch.autograd.grad(subject.goal.loss(row, plan.loss), copy)[0]
+            total += torch.autograd.grad(state.criterion.loss(row, plan.loss), copy)[0]
             views.append(row.detach())
         return total

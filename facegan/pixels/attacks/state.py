@@ -17,7 +17,7 @@ SAFE = 0.01  # logits by which the target has to lead: other batch sizes and dev
 
 
 @dataclass(frozen=True)
-class Goal:
+class Criterion:
     """``target`` is the class to become; -1 is any but ``source``, which the first look finds.
 
     ``confidence``: the least probability.
@@ -28,7 +28,7 @@ class Goal:
     confidence: float = 0.0
 
     def margin(self, logits: Tensor) -> Tensor:
-        """By how much the goal is missed, in logits: below 0 it is reached. ``logits`` is one row.
+        """By how much the criterion is missed, in logits: below 0 it is reached. ``logits`` is one row.
 
         With ``confidence`` c, the logarithm of the odds has to be log(c / (1 - c)), too.
         """
@@ -68,7 +68,7 @@ def _best_but(row: Tensor, index: int) -> Tensor:
 
 
 @dataclass
-class Subject:
+class AttackState:
     """base: the photo's levels, whole numbers, ``1,3,H,W``. v: what the method adds, in levels.
 
     index: the photo's number, from which its random numbers come. radius: of the ball in which a minimum-norm
@@ -77,7 +77,7 @@ class Subject:
     """
 
     base: Tensor
-    goal: Goal
+    criterion: Criterion
     index: int = 0
     levels: int = LEVELS
     v: Tensor = field(init=False)
@@ -115,14 +115,14 @@ class Subject:
         return (self.base + q).clamp_(0, self.levels).sub_(self.base)
 
     def seen(self, q: Tensor, views: Sequence[Tensor], norm: str = "") -> bool:
-        """Remember ``q`` if it is the best so far: goals first, then small norms, else small margins.
+        """Remember ``q`` if it is the best so far: success first, then small norms, else small margins.
 
-        ``views`` are rows of logits, of the picture and of what it is transformed into; the goal has to be
-        reached in all of them. With ``norm`` (l2 or linf) a smaller ``q`` replaces a larger one.
+        ``views`` are rows of logits, of the picture and of what it is transformed into; the criterion has to
+        be reached in all of them. With ``norm`` (l2 or linf) a smaller ``q`` replaces a larger one.
         """
-        margins = [float(self.goal.margin(row)) for row in views]
+        margins = [float(self.criterion.margin(row)) for row in views]
         self.margin = sum(margins) / len(margins)
-        reached = all(self.goal.reached(row) for row in views)
+        reached = all(self.criterion.reached(row) for row in views)
         if reached:
             size = (norm2(self.within(q)) if norm == "l2" else norm_inf(self.within(q))) if norm else 0.0
             if size < self.best_norm:
@@ -135,6 +135,6 @@ class Subject:
         return reached
 
     def note(self, logits: Tensor) -> None:
-        """One point of the probability curve: of the goal, and of what the photo was."""
+        """One point of the probability curve: of the criterion, and of what the photo was."""
         p = F.softmax(logits, 0)
-        self.curve.append((float(self.goal.probability(logits)), float(p[self.goal.source])))
+        self.curve.append((float(self.criterion.probability(logits)), float(p[self.criterion.source])))

@@ -16,13 +16,13 @@ from torch import Tensor
 from facegan import images, rng
 from facegan.errors import InputError
 from facegan.files import photo_path
+from facegan.pixels.attacks.methods import METHODS, Settings, first_step
+from facegan.pixels.attacks.search import Plan, Search
+from facegan.pixels.attacks.state import LEVELS, AttackState, Criterion
+from facegan.pixels.attacks.transforms import parse_transforms
 from facegan.pixels.classifiers import Classifier
 from facegan.pixels.face_classes import Window, cut, face_window
 from facegan.pixels.loop import StepStats, optimise
-from facegan.pixels.methods import METHODS, Settings, first_step
-from facegan.pixels.search import Plan, Search
-from facegan.pixels.subject import LEVELS, Goal, Subject
-from facegan.pixels.transforms import parse_transforms
 from facegan.sheets import show
 from facegan.training.memory import is_out_of_memory
 
@@ -33,15 +33,15 @@ _MOST = 1 << 26  # values of photos that are attacked together
 
 
 @dataclass(frozen=True)
-class Attacked:
+class AttackResult:
     """What became of one photo.
 
     image: uint8 ``H,W,3``, the photo's size. success: whether the classifier says what it should of
-    ``image``, with the ``confidence`` asked for; ``probability``: of the goal. linf, l2: of the difference,
+    ``image``, with the ``confidence`` asked for; ``probability``: of the target. linf, l2: of the difference,
     in [0, 1]. changed: the share of pixels that differ. before, after: the top five, (class, probability).
-    curve: probabilities (of the goal, of the source) before the first step and after each. signum: the signal
-    that ended it, or 0. window: the face that a classifier of faces was shown (top, left, height, width);
-    None is the whole photo.
+    curve: probabilities (of the target, of the source) before the first step and after each. signum: the
+    signal that ended it, or 0. window: the face that a classifier of faces was shown (top, left, height,
+    width); None is the whole photo.
     """
 
     name: str
@@ -65,9 +65,8 @@ class Attacked:
 
     def __repr__(self) -> str:
         done = "succeeded" if self.success else "failed"
-        return (
-            f"<Attacked {self.name}: {done} with {self.probability:.1%}, Linf {self.linf * 255:.3g} levels>"
-        )
+        size = f"Linf {self.linf * 255:.3g} levels"
+        return f"<AttackResult {self.name}: {done} with {self.probability:.1%}, {size}>"
 
     def _repr_png_(self) -> bytes:
         """The photo beside the result."""
@@ -98,8 +97,8 @@ def attack(
     batch: int = 0,
     seed: int = 0,
     on_step: Callable[[StepStats], None] | None = None,
-    on_result: Callable[[Attacked], None] | None = None,
-) -> list[Attacked]:
+    on_result: Callable[[AttackResult], None] | None = None,
+) -> list[AttackResult]:
     """Change ``photos`` until ``classifier`` sees ``target`` in each of them.
 
     photos: files, or uint8 ``H,W,3``; of any sizes.
@@ -127,7 +126,7 @@ def attack(
         raise InputError(f"--batch must be 0 or more, not {batch}")
     classes = _classes(classifier, target, len(photos))
     size = batch or (torch.get_num_threads() if classifier.device.type == "cpu" else 16)
-    results: list[Attacked] = []
+    results: list[AttackResult] = []
     for group in _groups(photos, classes, size):
         try:
             ended = _attack_group(classifier, group, confidence, plan, on_step, len(results), len(photos))
@@ -221,21 +220,21 @@ def _pixels(photo: str | Path | np.ndarray) -> tuple[np.ndarray, str]:
 def _attack_group(
     classifier: Classifier, group: _Group, confidence: float, plan: Plan,
     on_step: Callable[[StepStats], None] | None, before: int, total: int,
-) -> list[Attacked]:  # fmt: skip
+) -> list[AttackResult]:  # fmt: skip
     """Photos that share their forward passes."""
     windows = [face_window(p) if classifier.faces else None for _, p, _ in group]
     bases = [_levels(cut(p, w), classifier.device) for (_, p, _), w in zip(group, windows, strict=True)]
-    subjects = [
-        Subject(base, Goal(target, confidence=confidence), before + i)
+    states = [
+        AttackState(base, Criterion(target, confidence=confidence), before + i)
         for i, (base, (_, _, target)) in enumerate(zip(bases, group, strict=True))
     ]
 
     def tell(stats: StepStats) -> None:
         if on_step is not None:
-            values = {**stats.values, "photos_done": before, "photos": total, "photos_now": len(subjects)}
+            values = {**stats.values, "photos_done": before, "photos": total, "photos_now": len(states)}
             on_step(replace(stats, values=values))
 
-    search = Search(classifier, subjects, plan)
+    search = Search(classifier, states, plan)
     signum = 0
     if not search.done:
         signum = optimise(
@@ -243,8 +242,8 @@ def _attack_group(
             stop=lambda stats: search.done,
         ).signum  # fmt: skip
     return [
-        result(classifier, name, pixels, subject, signum, window)
-        for (name, pixels, _), subject, window in zip(group, subjects, windows, strict=True)
+        result(classifier, name, pixels, state, signum, window)
+        for (name, pixels, _), state, window in zip(group, states, windows, strict=True)
     ]
 
 
@@ -258,24 +257,24 @@ def result(
     classifier: Classifier,
     name: str,
     pixels: np.ndarray,
-    subject: Subject,
+    state: AttackState,
     signum: int = 0,
     window: Window | None = None,
-) -> Attacked:
-    """The 8-bit picture of a subject's best, and what the classifier said of it when it was looked at."""
-    goal, before = subject.goal, classifier.top(subject.first) if subject.first is not None else []
-    blank = Attacked(
-        name, pixels, pixels, goal.source, goal.target, goal.source, False, 0.0, before, [], 0.0, 0.0, 0.0,
-        subject.steps, subject.curve, signum, goal.confidence, window,
+) -> AttackResult:
+    """The 8-bit picture of a state's best, and what the classifier said of it when it was looked at."""
+    criterion, before = state.criterion, classifier.top(state.first) if state.first is not None else []
+    blank = AttackResult(
+        name, pixels, pixels, criterion.source, criterion.target, criterion.source, False, 0.0, before, [],
+        0.0, 0.0, 0.0, state.steps, state.curve, signum, criterion.confidence, window,
     )  # fmt: skip
     image = pixels.copy()
-    cut(image, window)[:] = images.unit_to_uint8(subject.at(subject.best))[0]
-    return verified(classifier, blank, image, subject.last)
+    cut(image, window)[:] = images.unit_to_uint8(state.at(state.best))[0]
+    return verified(classifier, blank, image, state.last)
 
 
 def verified(
-    classifier: Classifier, result: Attacked, image: np.ndarray, logits: Tensor | None = None
-) -> Attacked:
+    classifier: Classifier, result: AttackResult, image: np.ndarray, logits: Tensor | None = None
+) -> AttackResult:
     """``result`` with ``image``, read from a file, say: all that can be said of it is found anew.
 
     ``logits`` are those of ``image``, where they are known: its levels, divided by 255, are the very numbers
@@ -284,9 +283,9 @@ def verified(
     logits = _logits(classifier, cut(image, result.window)) if logits is None else logits.cpu()
     d = image.astype(np.int16) - result.original
     flat = d.ravel().astype(np.float32)
-    goal, said = Goal(result.target, result.source), int(logits.argmax())
-    probability = float(goal.probability(logits))
-    first = said == goal.target if goal.target >= 0 else said != goal.source
+    criterion, said = Criterion(result.target, result.source), int(logits.argmax())
+    probability = float(criterion.probability(logits))
+    first = said == criterion.target if criterion.target >= 0 else said != criterion.source
     return replace(
         result, image=image, said=said, probability=probability,
         success=first and probability >= result.confidence - ROUNDING,
@@ -297,7 +296,7 @@ def verified(
 
 
 def survival(
-    classifier: Classifier, result: Attacked, robust: Sequence[str], seed: int = 0, draws: int = 20
+    classifier: Classifier, result: AttackResult, robust: Sequence[str], seed: int = 0, draws: int = 20
 ) -> dict[str, float]:
     """The share of real transformations, drawn anew, after which the classifier still says what it should."""
     shares = {}
