@@ -25,7 +25,7 @@ from facegan.errors import InputError, ModelError
 from facegan.families import get_family
 from facegan.files import read_tensors, write_bytes
 from facegan.images import to_uint8
-from facegan.nets.unfilled import Unfilled
+from facegan.layers.unfilled import Unfilled
 from facegan.prior import Conditions, Latent
 
 FORMAT = 1

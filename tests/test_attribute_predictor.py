@@ -14,6 +14,7 @@ from facegan.cli.main import main
 from facegan.data.portraits import write_portraits
 from facegan.data.prepare import prepare
 from facegan.errors import DatasetError, ModelError
+from facegan.families.fast.projected import networks
 from facegan.latent.scoring import combine, draw_members, score_arithmetic
 from facegan.metrics.attribute_training import (
     SMALL,
@@ -25,7 +26,6 @@ from facegan.metrics.attribute_training import (
 )
 from facegan.metrics.attributes import AttributePredictor
 from facegan.nets.attribute_nets import ARCHITECTURES, bundled, bundled_names
-from facegan.nets.projected import networks
 
 
 def fitted(images, attributes, names, test_images, test_attributes, **settings):

@@ -162,7 +162,7 @@ class Lightweight(_Peer):
 
     @torch.no_grad()
     def samples(self, count: int) -> Iterator[tuple[str, np.ndarray]]:
-        from facegan.nets.ema import recalibrate_batch_norm
+        from facegan.layers.ema import recalibrate_batch_norm
 
         average = deepcopy(self.averages[0]).eval()
         recalibrate_batch_norm(average, list(self.latents(1600, self.trainer.latent_dim)))

@@ -237,7 +237,7 @@ def main(out: str = "demo", portraits: int = 3000, kimg: float = 80.0, seed: int
     if portraits < 100 or kimg <= 0 or seed < 0:
         raise InputError("--portraits must be at least 100, --kimg above 0, --seed 0 or more")
     demo = Demo(Path(out), portraits, kimg, seed)
-    from facegan.training.loop import Interrupted
+    from facegan.interrupts import Interrupted
 
     start = time.monotonic()
     try:

@@ -216,8 +216,8 @@ def _fly(
     import itertools
 
     from facegan import video
+    from facegan.interrupts import signals
     from facegan.pixels import zoom
-    from facegan.training.session import signals
 
     done = 0
     frames = zoom(

@@ -162,7 +162,7 @@ def main(argv: list[str] | None = None) -> int:
         print(f"facegan: the output cannot be written ({error.strerror or error})", file=sys.stderr)
         return _silenced(2)
     if "RANK" in os.environ:  # else nothing here needs torch
-        from facegan.training.processes import launched
+        from facegan.distributed import launched
 
         if launched() > 1:
             # Threads that listen to the other processes may abort an orderly exit: surely if one has died.

@@ -39,7 +39,7 @@ def layer_table(model: Generator) -> list[dict[str, Any]]:
     parameters, and multiply-accumulates for one picture (convolutions and dense layers)."""
     import torch
 
-    from facegan.nets.summary import macs_of
+    from facegan.layers.summary import macs_of
 
     shapes: dict[str, tuple[int, ...]] = {}
     macs: Counter[str] = Counter()

@@ -207,10 +207,11 @@ def run(argv: list[str]) -> int:
     _check_own(flags)
     from facegan.data.dataset import Dataset
     from facegan.devices import insist_on_threads
+    from facegan.interrupts import Interrupted
     from facegan.recipes.config import check
     from facegan.training.checkpoint import list_checkpoints
     from facegan.training.estimate import long_run
-    from facegan.training.loop import Interrupted, image_shape, train
+    from facegan.training.loop import image_shape, train
 
     if flags.threads:
         insist_on_threads(flags.threads)

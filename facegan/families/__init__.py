@@ -13,10 +13,10 @@ What it may have besides:
 - ``begin_update(config, generator, discriminator, images_seen) -> bool``: sets the stage of networks that
   grow before each update; true lets the optimisers begin again;
 - a discriminator's ``projected``: a module of further logits ``N,K``, trained by a hinge loss of the weight
-  ``projected_weight`` in its config (nets/projected.py);
+  ``projected_weight`` in its config (families/fast/projected.py);
 - a discriminator's ``prepare_real(images)``: real images as it takes them at that stage;
 - ``generator.style_mixing`` and ``path_length_weight`` (with ``_every``, ``_decay``) in its settings: the
-  training step then gives ``mix=(z, u)`` to the generator, and adds the penalty (see families/stylegan2.py).
+  training step then gives ``mix=(z, u)`` to the generator, and adds the penalty (see stylegan2/config.py).
 
 One with recipes for any size has ``check_shape(height, width)``, ConfigError for those that it has no
 networks for.
@@ -37,12 +37,12 @@ from types import ModuleType
 from facegan.errors import ModelError
 
 FAMILIES: dict[str, str] = {
-    "vanilla": "facegan.families.vanilla",
-    "dcgan": "facegan.families.dcgan",
-    "fast": "facegan.families.fast",
-    "progan": "facegan.families.progan",
-    "stylegan2": "facegan.families.stylegan2",
-    "r3gan": "facegan.families.r3gan",
+    "vanilla": "facegan.families.vanilla.config",
+    "dcgan": "facegan.families.dcgan.config",
+    "fast": "facegan.families.fast.config",
+    "progan": "facegan.families.progan.config",
+    "stylegan2": "facegan.families.stylegan2.config",
+    "r3gan": "facegan.families.r3gan.config",
 }
 
 

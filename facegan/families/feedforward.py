@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from facegan.errors import ConfigError
-from facegan.nets.notation import Layer, parse, scale
+from facegan.layers.notation import Layer, parse, scale
 
 if TYPE_CHECKING:
     from torch import nn
@@ -36,7 +36,7 @@ class NetworkConfig(OptimizerConfig):
     """One network and its optimiser. The quick settings change what the notation says."""
 
     layers: str = ""
-    """The network in the layer notation (see facegan/nets/notation.py)."""
+    """The network in the layer notation (see facegan/layers/notation.py)."""
     width: float = 1.0
     """Multiplies every hidden channel count."""
     depth: int = 0
@@ -71,7 +71,7 @@ def _no_labels(label_dim: int) -> None:
 def build_generator(
     config: NetworkConfig, image_shape: Sequence[int], z_dim: int, label_dim: int = 0
 ) -> nn.Module:
-    from facegan.nets.feedforward import Builder, FeedForwardGenerator
+    from facegan.layers.feedforward import Builder, FeedForwardGenerator
 
     _no_labels(label_dim)
     builder = Builder(image_shape, config.bn_eps, config.bn_momentum, "generator.layers")
@@ -80,7 +80,7 @@ def build_generator(
 
 
 def build_discriminator(config: NetworkConfig, image_shape: Sequence[int], label_dim: int = 0) -> nn.Module:
-    from facegan.nets.feedforward import Builder, FeedForwardDiscriminator
+    from facegan.layers.feedforward import Builder, FeedForwardDiscriminator
 
     _no_labels(label_dim)
     builder = Builder(image_shape, config.bn_eps, config.bn_momentum, "discriminator.layers")

@@ -26,9 +26,9 @@ from facegan.inversion.encoder import Encoder, EncoderNet
 from facegan.inversion.losses import Objective, parse_losses
 from facegan.inversion.metric import measure_metric
 from facegan.inversion.space import Space, default_space
+from facegan.layers.ema import update_ema
+from facegan.layers.optimizers import AdamW
 from facegan.nets.attribute_nets import fit
-from facegan.nets.ema import update_ema
-from facegan.nets.optimizers import AdamW
 
 Tensor = torch.Tensor
 

@@ -15,7 +15,7 @@ from facegan.inversion.losses import Objective, parse_losses
 from facegan.inversion.metric import inverse_metric, local_metric
 from facegan.inversion.noise import noise_penalty, renormalise, start_noise, synthesize_with
 from facegan.inversion.space import Space
-from facegan.nets.optimizers import Adam
+from facegan.layers.optimizers import Adam
 
 Tensor = torch.Tensor
 MOST_DIRECTIONS = 256  # for a metric of each photo's own

@@ -19,7 +19,7 @@ from facegan.errors import InputError
 from facegan.generator import Generator
 from facegan.inversion.losses import Objective, parse_losses
 from facegan.inversion.noise import synthesize_with
-from facegan.nets.optimizers import Adam
+from facegan.layers.optimizers import Adam
 
 Tensor = torch.Tensor
 

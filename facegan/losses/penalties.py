@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import torch
 
-from facegan.nets import parallel
+from facegan import distributed
 
 
 def gradient_penalty(logits: torch.Tensor, images: torch.Tensor) -> torch.Tensor:
@@ -43,7 +43,7 @@ def path_lengths(images: torch.Tensor, ws: torch.Tensor, noise: torch.Tensor) ->
 
 def path_length_mean(mean: torch.Tensor, lengths: torch.Tensor, decay: float) -> torch.Tensor:
     """The running mean, a of equation 4, after one more batch, whose share is ``decay``."""
-    return mean.lerp(parallel.mean(lengths.detach().mean()).to(mean.dtype), decay)
+    return mean.lerp(distributed.mean(lengths.detach().mean()).to(mean.dtype), decay)
 
 
 def path_length_penalty(lengths: torch.Tensor, mean: torch.Tensor) -> torch.Tensor:

@@ -20,10 +20,10 @@ from facegan.devices import fast_bfloat16
 from facegan.errors import DatasetError
 from facegan.files import write_bytes
 from facegan.images import to_float
+from facegan.layers.ema import update_ema
+from facegan.layers.optimizers import LBFGS, AdamW
 from facegan.metrics.attributes import AttributePredictor
 from facegan.nets.attribute_nets import AttributeNet, build, fit
-from facegan.nets.ema import update_ema
-from facegan.nets.optimizers import LBFGS, AdamW
 
 
 @dataclass(frozen=True)

@@ -1,1 +1,1 @@
-"""Building blocks of the networks: layer notation, exponential moving average, batch-norm statistics."""
+"""Networks that see attributes in pictures."""

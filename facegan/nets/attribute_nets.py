@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from facegan.files import tell_twice
-from facegan.nets.unfilled import Unfilled
+from facegan.layers.unfilled import Unfilled
 
 FORMAT, KEY = 1, "facegan-attributes"
 MEASURED = ("feature_mean", "feature_std", "map_std")  # what lies beside the weights

@@ -17,7 +17,7 @@ from torch import Tensor
 
 from facegan import rng
 from facegan.errors import InputError
-from facegan.training.session import signals
+from facegan.interrupts import signals
 
 Step = Callable[[int], Mapping[str, float]]
 

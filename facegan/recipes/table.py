@@ -9,7 +9,12 @@ from dataclasses import dataclass, replace
 
 from facegan.arguments import shown
 from facegan.errors import ConfigError
-from facegan.families import dcgan, fast, progan, r3gan, stylegan2, vanilla
+from facegan.families.dcgan import config as dcgan
+from facegan.families.fast import config as fast
+from facegan.families.progan import config as progan
+from facegan.families.r3gan import config as r3gan
+from facegan.families.stylegan2 import config as stylegan2
+from facegan.families.vanilla import config as vanilla
 from facegan.recipes.config import LatentConfig, TrainConfig
 
 

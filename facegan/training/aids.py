@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import torch
 
-from facegan import rng
+from facegan import distributed, rng
 from facegan.augment.table import AUGMENTS
-from facegan.nets import parallel
 from facegan.training.state import TrainState, schedule
 
 
@@ -38,7 +37,7 @@ def adapt(state: TrainState, margin: torch.Tensor) -> None:
     c = state.config
     if not c.augment or not c.augment_target:
         return
-    signs = parallel.mean(margin.detach().sign().float().mean())
+    signs = distributed.mean(margin.detach().sign().float().mean())
     state.augment.observe(signs, c.batch // c.accumulate)
     if state.augment.fresh:
         for name, value in (("augment_r", state.augment.heuristic), ("augment_p", state.augment.p)):

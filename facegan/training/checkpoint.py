@@ -18,9 +18,9 @@ from typing import Any
 
 import torch
 
+from facegan import distributed
 from facegan.errors import RunError
 from facegan.files import failpoint, rename, sync_folder, write_synced
-from facegan.nets import parallel
 from facegan.runs import meaning, resolve
 from facegan.training.state import TrainState
 
@@ -72,7 +72,7 @@ def _tensors(state: TrainState) -> dict[str, torch.Tensor]:
 def circumstances(state: TrainState) -> dict[str, Any]:
     """What must stay as it is for a resumed run to end bit for bit as an uninterrupted one."""
     return {
-        "device": state.device.type, "processes": parallel.world(), "threads": torch.get_num_threads(),
+        "device": state.device.type, "processes": distributed.world(), "threads": torch.get_num_threads(),
         "torch": torch.__version__, "precision": state.config.precision,
         "accumulate": state.config.accumulate,
     }  # fmt: skip
@@ -187,10 +187,10 @@ def load_latest(
             continue
         try:
             load_checkpoint(state, checkpoint)
-            return parallel.from_first(checkpoint)
+            return distributed.from_first(checkpoint)
         except (OSError, ValueError, KeyError, RuntimeError) as error:
             warn(f"{checkpoint}: damaged ({str(error).splitlines()[0]}); trying the one before")
-    chosen = parallel.from_first(None)
+    chosen = distributed.from_first(None)
     if chosen is not None:
         load_checkpoint(state, chosen)
     return chosen

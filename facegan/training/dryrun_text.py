@@ -6,7 +6,7 @@ import textwrap
 from collections.abc import Sequence
 from typing import Any
 
-from facegan.nets.summary import LayerInfo, shape_text
+from facegan.layers.summary import LayerInfo, shape_text
 from facegan.recipes.config import TrainConfig, unfinished
 from facegan.recipes.table import RECIPES
 from facegan.training.dryrun import DryRun, Timing

@@ -11,10 +11,11 @@ from typing import Any, cast
 
 import torch
 
-from facegan import __version__, arguments, bars
+from facegan import __version__, arguments, bars, distributed
 from facegan.data.conditions import conditions, label_papers
 from facegan.data.dataset import Dataset
 from facegan.devices import MOST_THREADS, slow_bfloat16, working_threads
+from facegan.distributed import launched, lost, together
 from facegan.errors import (
     ConfigError,
     FaceganError,
@@ -25,9 +26,9 @@ from facegan.errors import (
 )
 from facegan.families import get_family
 from facegan.generator import Latent, describe
-from facegan.nets import parallel
-from facegan.nets.ema import batch_norms
-from facegan.nets.feedforward import MinibatchStd
+from facegan.interrupts import Interrupted
+from facegan.layers.ema import batch_norms
+from facegan.layers.feedforward import MinibatchStd
 from facegan.recipes.config import TrainConfig, check, override, unfinished
 from facegan.recipes.table import recipe as named_recipe
 from facegan.training.checkpoint import circumstances, list_checkpoints, load_latest, read_header
@@ -35,9 +36,8 @@ from facegan.training.choice import suits
 from facegan.training.data import ImageFeed
 from facegan.training.listeners import BarListener, Listener
 from facegan.training.memory import fits, is_out_of_memory
-from facegan.training.processes import launched, lost, together
 from facegan.training.runfolder import RunFolder
-from facegan.training.session import Interrupted, Quality, Session, announce, resolved
+from facegan.training.session import Quality, Session, announce, resolved
 from facegan.training.state import TrainState, check_split, create_state
 
 __all__ = ["Interrupted", "pick_device", "train"]
@@ -82,17 +82,19 @@ def train(
     if place.type == "cuda":
         torch.backends.cudnn.benchmark = True  # shapes hardly change: worth trying which kernels are fastest
     with together(place):
-        run = parallel.first_does(lambda: RunFolder(Path(out)))
+        run = distributed.first_does(lambda: RunFolder(Path(out)))
         everyone: list[Listener] = [run, *listeners] if run is not None else []
         state: TrainState | None = None
         names: Sequence[str] = ()
         try:
-            parallel.first_does(lambda: _begin(run, resume, _full_config(config, data, shape, command)))
+            distributed.first_does(lambda: _begin(run, resume, _full_config(config, data, shape, command)))
             if run is not None and not listeners and bars.wanted():
                 everyone.append(_bar(data, config, device, run))
             names, table = conditions(data, config.condition) if config.condition else ((), None)
-            resuming = bool(parallel.from_first(run is not None and bool(list_checkpoints(run.checkpoints))))
-            before = parallel.from_first(_before(run, place))
+            resuming = bool(
+                distributed.from_first(run is not None and bool(list_checkpoints(run.checkpoints)))
+            )
+            before = distributed.from_first(_before(run, place))
             with working_threads(place, threads, before.get("threads", 0)) as room:
                 settled = _settled(config, place, before)
                 state = create_state(settled, shape, place, label_dim=len(names), resuming=resuming)
@@ -100,7 +102,7 @@ def train(
                 slow = slow_bfloat16(place) if config.precision == "bfloat16" else ""
                 _say(everyone, state, state.begun_with, unfinished(config, shape), room, slow)
                 feed = ImageFeed(_images(data), config, place, table)
-                judges = parallel.first_does(lambda: _judges(data, config, place, quality)) or (None, None)
+                judges = distributed.first_does(lambda: _judges(data, config, place, quality)) or (None, None)
                 _say(everyone, state, "" if judges[1] is None else judges[1].caution)
                 papers = _papers(config, data, shape, command) | label_papers(names, table)
                 Session(state, feed, run, everyone, papers, *judges).train()
@@ -115,9 +117,9 @@ def train(
                 raise RunError(
                     fits(resolved(config, place), shape, place, error, state, len(names))
                 ) from None
-            if parallel.world() > 1 and lost(error):
+            if distributed.world() > 1 and lost(error):
                 raise LostProcessError(
-                    f"{out}: process {parallel.rank()} lost the others ({lost(error)}); the last "
+                    f"{out}: process {distributed.rank()} lost the others ({lost(error)}); the last "
                     "checkpoint is intact, and the same command goes on from it"
                 ) from None
             raise
@@ -177,7 +179,7 @@ def _settled(config: TrainConfig, device: torch.device, before: dict[str, Any]) 
     then = before.get("precision", "")
     if config.precision == "auto" and then and not (then == "bfloat16" and slow_bfloat16(device)):
         return override(config, {"precision": then})
-    return cast(TrainConfig, parallel.from_first(parallel.first_does(lambda: resolved(config, device))))
+    return cast(TrainConfig, distributed.from_first(distributed.first_does(lambda: resolved(config, device))))
 
 
 def _judges(
@@ -211,9 +213,9 @@ def _not_written(error: OSError, out: Path) -> RunError:
 
 def _images(data: Dataset) -> Any:
     """The training pictures; the first process decodes them for all."""
-    if parallel.rank() == 0:
+    if distributed.rank() == 0:
         data.images("train")
-    parallel.wait()
+    distributed.wait()
     return data.images("train")
 
 
@@ -221,7 +223,7 @@ def _resume(state: TrainState, run: RunFolder | None, listeners: Sequence[Listen
     """Load the newest checkpoint, if there is one, and say what is no longer bit for bit."""
     folder = run.checkpoints if run is not None else None
     found = load_latest(state, folder, lambda text: announce(listeners, state, text))
-    parallel.first_does(lambda: _resumed(state, run, listeners, found))
+    distributed.first_does(lambda: _resumed(state, run, listeners, found))
 
 
 def _resumed(
@@ -253,7 +255,7 @@ def _shared_otherwise(state: TrainState, then: dict[str, Any], now: dict[str, An
     if then["accumulate"] != now["accumulate"]:
         if batch_norms(state.generator):
             found.append("batch norm, which sees one piece at a time,")
-        if any(isinstance(m, parallel.Dropout) or hasattr(m, "noise_strength") for m in modules):
+        if any(isinstance(m, distributed.Dropout) or hasattr(m, "noise_strength") for m in modules):
             found.append("what noise and dropout draw")
     if any(math.gcd(old, group) != math.gcd(new, group) for group in groups):
         found.append("the groups of minibatch deviation")

@@ -10,8 +10,8 @@ from contextlib import suppress
 import numpy as np
 import torch
 
+from facegan import distributed
 from facegan.errors import FaceganError
-from facegan.nets import parallel
 from facegan.recipes.config import TrainConfig, override
 from facegan.training.data import ImageFeed
 from facegan.training.state import TrainState, at_the_end, create_state
@@ -45,7 +45,7 @@ def fits(
     error.__traceback__ = None  # frames hold closures, which hold pictures, also after they were cleared
     if free is not None:
         vars(free).clear()
-    size, pieces, share = config.g_batch or config.batch, config.accumulate, parallel.world()
+    size, pieces, share = config.g_batch or config.batch, config.accumulate, distributed.world()
     text = f"--batch {config.batch}: out of memory on {device}"
     batches = [n for n in (config.batch, config.g_batch) if n]
     fitting = 0
@@ -54,7 +54,7 @@ def fits(
         if any(n % (more * share) for n in batches):
             continue
         piece = {name: getattr(config, name) // (more * share) for name in ("batch", "g_batch")}
-        with parallel.alone():
+        with distributed.alone():
             succeeded = _tried(override(config, {"accumulate": 1, **piece}), shape, device, label_dim)
         if succeeded:
             fitting = more

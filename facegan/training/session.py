@@ -8,7 +8,6 @@ from __future__ import annotations
 import signal
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
 from copy import deepcopy
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -16,16 +15,16 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
-from facegan import rng
+from facegan import distributed, rng
 from facegan.devices import fast_bfloat16
 from facegan.errors import RunError
 from facegan.generator import Generator, Latent
 from facegan.images import grid, to_float, to_uint8
+from facegan.interrupts import Interrupted, signals
+from facegan.layers.ema import batch_norms, recalibrate_batch_norm
 from facegan.losses.adversarial import LOSSES
 from facegan.metrics.quick import mean_pairwise_distance
 from facegan.metrics.table import METRICS
-from facegan.nets import parallel
-from facegan.nets.ema import batch_norms, recalibrate_batch_norm
 from facegan.recipes.config import TrainConfig
 from facegan.training.checkpoint import drop, kimg_of, list_checkpoints, load_latest, save_checkpoint
 from facegan.training.data import ImageFeed
@@ -44,14 +43,6 @@ _COMPARED = 128  # real pictures whose distances the diversity of a grid is comp
 _SLOWER = 0.5  # of the learning rates, after the watchdog has gone back
 
 Quality = Callable[[Generator], dict[str, float]]
-
-
-class Interrupted(Exception):
-    """A signal asked to stop; the state is saved. ``signum`` tells which."""
-
-    def __init__(self, signum: int) -> None:
-        super().__init__(signal.Signals(signum).name)
-        self.signum = signum
 
 
 def sampling_generator(state: TrainState, papers: dict[str, Any]) -> Generator:
@@ -76,28 +67,6 @@ def sampling_generator(state: TrainState, papers: dict[str, Any]) -> Generator:
 def announce(listeners: Sequence[Listener], state: TrainState, text: str) -> None:
     for listener in listeners:
         listener.on_event(state.images_seen, text)
-
-
-@contextmanager
-def signals() -> Iterator[list[int]]:
-    """Collects SIGINT and SIGTERM instead of dying from them; a second one dies at once."""
-    caught: list[int] = []
-
-    def note(signum: int, frame: Any) -> None:
-        if caught and parallel.world() == 1:  # launchers repeat a signal to their processes
-            raise KeyboardInterrupt
-        caught.append(signum)
-
-    try:
-        before = {s: signal.signal(s, note) for s in (signal.SIGINT, signal.SIGTERM)}
-    except ValueError:  # not in the main thread: whoever runs the thread handles signals
-        yield caught
-        return
-    try:
-        yield caught
-    finally:
-        for s, handler in before.items():
-            signal.signal(s, handler)
 
 
 def metric_key(metric: str) -> str:
@@ -197,14 +166,14 @@ class Session:
 
     def _asked(self, caught: list[int]) -> int:
         """The signal that one of the processes has caught, or 0; all learn of it at the same update."""
-        if parallel.world() > 1 and self.state.device.type == "cuda" and self.state.updates % 8:
+        if distributed.world() > 1 and self.state.device.type == "cuda" and self.state.updates % 8:
             return 0  # asking waits for the device
-        return parallel.any_of(caught[0] if caught else 0, self.state.device)
+        return distributed.any_of(caught[0] if caught else 0, self.state.device)
 
     def _broken(self) -> bool:
         """Whether a sum of some process is no longer a finite number."""
         finite = all(bool(torch.isfinite(total)) for total in self.state.sums.values())
-        return bool(parallel.any_of(int(not finite), self.state.device))
+        return bool(distributed.any_of(int(not finite), self.state.device))
 
     def _report(self, drawing: bool) -> Trouble | None:
         """Tell the listeners how it goes; what the watchdog says."""
@@ -228,7 +197,7 @@ class Session:
             # Drawing is no training: leave it out of the speed of the next report.
             elapsed = time.perf_counter() - self.clock
         self.since = (now, elapsed)
-        return parallel.from_first(trouble)
+        return distributed.from_first(trouble)
 
     def _sampler(self) -> Generator:
         """The copy for sampling, made once after an update: measures, grid and saved model share it."""
@@ -249,7 +218,7 @@ class Session:
         if self.run is None:
             return {}, None
         state, c = self.state, self.state.config
-        with parallel.alone():
+        with distributed.alone():
             generator = self._sampler()
             pictures = generator.sample(c.grid_count)
             found = dict(self.quality(generator)) if self.quality is not None else {}
@@ -277,7 +246,7 @@ class Session:
         state, metric, start = self.state, self.metric, time.perf_counter()
         best = False
         if metric is not None:
-            with parallel.alone():
+            with distributed.alone():
                 self.measured = metric(self._sampler())
             if metric.floor is not None:
                 self.measured[f"{metric.key}_real"] = metric.floor
@@ -287,9 +256,9 @@ class Session:
             best = metric.better(value, old.get("value") if comparable else None)
             if best:
                 state.watch["best"] = {**how, "value": value, "images_seen": state.images_seen}
-        best = bool(parallel.from_first(best))
-        if parallel.world() > 1:
-            state.watch["best"] = parallel.from_first(state.watch.get("best", {}))
+        best = bool(distributed.from_first(best))
+        if distributed.world() > 1:
+            state.watch["best"] = distributed.from_first(state.watch.get("best", {}))
         # Measuring is no training: leave it out of the speed of the next report.
         self.since = (self.since[0], self.since[1] + time.perf_counter() - start)
         return best
@@ -344,7 +313,7 @@ class Session:
         self.since = (self.since[0], self.since[1] - spent)
         state.share_sums()
         if self.run is not None:
-            with parallel.alone():
+            with distributed.alone():
                 self._sampler().save(self.run.model_path(state.images_seen))
             save_checkpoint(state, self.run.checkpoints, self.dog.at_ease)
             self.run.point_at_best(state.watch.get("best"))
@@ -397,7 +366,7 @@ class Session:
         state, self.copy = self.state, None
         folder = self.run.checkpoints if self.run is not None else None
         found = load_latest(state, folder, lambda text: announce(self.listeners, state, text), healthy=True)
-        parallel.wait()  # until all have read: the first one drops checkpoints
+        distributed.wait()  # until all have read: the first one drops checkpoints
         if found is None:
             fresh = create_state(
                 state.config, self.papers["image_shape"], state.device, state.dtype, state.label_dim

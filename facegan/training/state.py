@@ -10,15 +10,14 @@ from typing import Any
 import torch
 from torch import nn
 
-from facegan import rng
+from facegan import distributed, rng
 from facegan.augment.adaptive import AdaptiveStrength
 from facegan.devices import send
 from facegan.errors import ConfigError
 from facegan.families import get_family
 from facegan.generator import Latent
-from facegan.nets import parallel
-from facegan.nets.optimizers import Adam
-from facegan.nets.schedule import cosine
+from facegan.layers.optimizers import Adam
+from facegan.layers.schedule import cosine
 from facegan.recipes.config import TrainConfig
 from facegan.training.transfer import freeze, initialise
 
@@ -60,8 +59,8 @@ class TrainState:
 
     def share_sums(self) -> None:
         """Replace the sums by their means over processes."""
-        if parallel.world() > 1 and self.sums:
-            joined = parallel.mean(torch.stack([self.sums[name] for name in sorted(self.sums)]))
+        if distributed.world() > 1 and self.sums:
+            joined = distributed.mean(torch.stack([self.sums[name] for name in sorted(self.sums)]))
             self.sums = dict(zip(sorted(self.sums), joined.unbind(), strict=True))
 
     def forget_moments(self) -> None:
@@ -163,8 +162,8 @@ class Batch:
 def parts(state: TrainState, count: int) -> list[Part]:
     """This process's share of a batch of ``count``, cut into ``accumulate`` pieces."""
     pieces = state.config.accumulate
-    size = count // (parallel.world() * pieces)
-    first = parallel.rank() * pieces if parallel.world() > 1 else 0
+    size = count // (distributed.world() * pieces)
+    first = distributed.rank() * pieces if distributed.world() > 1 else 0
     return [((first + i) * size, (first + i + 1) * size) for i in range(pieces)]
 
 

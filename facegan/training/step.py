@@ -16,10 +16,11 @@ from typing import Any, Protocol
 import numpy as np
 import torch
 
-from facegan import rng
+from facegan import distributed, rng
 from facegan.devices import send
 from facegan.errors import ConfigError
 from facegan.families import get_family
+from facegan.layers.ema import ema_decay, update_ema
 from facegan.losses.adversarial import LOSSES
 from facegan.losses.penalties import (
     gradient_penalty,
@@ -28,8 +29,6 @@ from facegan.losses.penalties import (
     path_length_penalty,
     path_lengths,
 )  # fmt: skip
-from facegan.nets import parallel
-from facegan.nets.ema import ema_decay, update_ema
 from facegan.training.aids import adapt, augmented
 from facegan.training.state import (
     Batch,
@@ -196,7 +195,7 @@ def _apply(
     optimizer.zero_grad(set_to_none=True)
     for part in pieces:
         (losses(part) / state.config.accumulate).backward()
-    parallel.average_gradients(network.parameters())
+    distributed.average_gradients(network.parameters())
     gradients = [p.grad for p in network.parameters() if p.grad is not None]
     state.record(f"grad_{side}", torch.stack(torch._foreach_norm(gradients)).square().sum().sqrt())
     settings = state.config.model.generator if side == "g" else state.config.model.discriminator

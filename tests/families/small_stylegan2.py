@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import torch
 
-from facegan.families.stylegan2 import Config, build_discriminator, build_generator
-from facegan.nets.stylegan2_nets import StyledConv
+from facegan.families.stylegan2.config import Config, build_discriminator, build_generator
+from facegan.layers.styled import StyledConv
 
 SMALL = {"channel_base": 128, "channel_max": 8, "mapping_layers": 2}
 

@@ -144,7 +144,7 @@ def test_w_maps_and_synthesises(family, runs):
 @pytest.mark.parametrize("family", FAMILIES)
 def test_show_counts_what_the_summary_counts(family, runs):
     from facegan.cli.show import facts
-    from facegan.nets.summary import summarize
+    from facegan.layers.summary import summarize
 
     found, model = facts(str(runs(family))), facegan.load(runs(family))
     expected = sum(layer.macs for layer in summarize(model.network, model.latent.sample([0])))

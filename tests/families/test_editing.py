@@ -14,9 +14,9 @@ from facegan.families import FAMILIES, get_family
 from facegan.generator import Generator, Latent, describe
 from facegan.latent import probe, words
 from facegan.latent.directions import Directions
+from facegan.layers.feedforward import initialise
 from facegan.metrics.attributes import AttributePredictor
 from facegan.nets.attribute_nets import build
-from facegan.nets.feedforward import initialise
 
 CASES = [*FAMILIES, *(f"{family} told" for family in CONDITIONAL)]
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 import torch
 
-from facegan.families import progan
+from facegan.families.progan import config as progan
 
 SCHEDULE = progan.Config(replace(progan.GeneratorConfig(), stage_kimg=0.4, fade_kimg=0.6))
 

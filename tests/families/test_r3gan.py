@@ -9,7 +9,7 @@ import torch
 
 from facegan.errors import ConfigError
 from facegan.families import get_family
-from facegan.families.r3gan import (
+from facegan.families.r3gan.config import (
     Config,
     NetworkConfig,
     base_size,
@@ -17,9 +17,9 @@ from facegan.families.r3gan import (
     build_generator,
     default_widths,
 )
+from facegan.families.r3gan.networks import Resample, ResidualBlock
 from facegan.generator import Generator, Latent, describe, from_dict
 from facegan.losses.penalties import gradient_penalty
-from facegan.nets.r3gan_nets import Resample, ResidualBlock
 
 WIDE = {"widths": (1536,) * 4, "group_size": 32}
 WIDER = {"widths": (1536,) * 5, "group_size": 32}

@@ -7,12 +7,13 @@ import torch
 from small_stylegan2 import SMALL, discriminator, generator, noisy
 from torch.nn import functional as F
 
-from facegan.families.stylegan2 import Config, build_discriminator, build_generator
+from facegan.families.stylegan2.config import Config, build_discriminator, build_generator
+from facegan.families.stylegan2.networks import Mapping
 from facegan.generator import Generator, Latent, describe
+from facegan.layers.ops import downsample2d, upsample2d
+from facegan.layers.styled import FILTER, StyledConv
+from facegan.layers.summary import summarize
 from facegan.losses.penalties import gradient_penalty, path_lengths
-from facegan.nets.ops import downsample2d, upsample2d
-from facegan.nets.stylegan2_nets import FILTER, Mapping, StyledConv
-from facegan.nets.summary import summarize
 
 
 def count(module):

@@ -8,8 +8,8 @@ import torch
 from small_stylegan2 import discriminator, generator
 
 from facegan.errors import ConfigError
-from facegan.families.stylegan2 import Config
-from facegan.nets.stylegan2_nets import channels, resolutions
+from facegan.families.stylegan2.config import Config
+from facegan.families.stylegan2.networks import channels, resolutions
 
 SIZES = {  # height, width -> base, levels
     (8, 8): ((4, 4), 2), (32, 32): ((4, 4), 4), (256, 256): ((4, 4), 7), (64, 48): ((8, 6), 4),

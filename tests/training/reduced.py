@@ -25,7 +25,7 @@ def reductions(name):
     for key, value in WIDTHS[config.family].items():
         found |= {f"{side}.{key}": value for side in ("generator", "discriminator")}
     if config.family == "r3gan":
-        from facegan.families.r3gan import default_widths
+        from facegan.families.r3gan.config import default_widths
 
         widths = [8] * len(default_widths(config.size))
         found |= {"generator.widths": widths, "discriminator.widths": widths}

@@ -18,8 +18,8 @@ from reduced import reductions
 from facegan.errors import ConfigError
 from facegan.families import get_family
 from facegan.families.feedforward import resolved_layers
-from facegan.nets.notation import parse
-from facegan.nets.summary import summarize
+from facegan.layers.notation import parse
+from facegan.layers.summary import summarize
 from facegan.recipes.config import TrainSettings, override, update_kinds
 from facegan.recipes.table import RECIPES, recipe
 from facegan.training import dryrun

@@ -85,7 +85,7 @@ def test_a_finished_run_is_left_alone(finished, tiny_dataset):
 
 @pytest.mark.parametrize("stop", [0, 8, 24, 40])  # 0: while the first grid is told, before any update
 def test_interrupted_runs_end_the_same(finished, tiny_dataset, tmp_path, stop):
-    from facegan.training.loop import Interrupted
+    from facegan.interrupts import Interrupted
 
     with pytest.raises(Interrupted):
         train(tiny_dataset, "faces-tiny-32", tmp_path / "r", listeners=[StopAt(stop)], **SMALL)

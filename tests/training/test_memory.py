@@ -14,8 +14,8 @@ import refusing
 import torch
 from reduced import reductions
 
+from facegan import distributed
 from facegan.errors import RunError
-from facegan.nets import parallel
 from facegan.recipes.config import override
 from facegan.recipes.table import recipe
 from facegan.training import loop, memory
@@ -58,7 +58,7 @@ class Enough:
         self.most, self.tried = most, []
 
     def __call__(self, config, shape, device, label_dim):
-        assert config.accumulate == 1 and parallel.world() == 1
+        assert config.accumulate == 1 and distributed.world() == 1
         self.tried.append((config.batch, config.g_batch))
         return max(self.tried[-1]) <= self.most
 
@@ -127,7 +127,7 @@ def test_each_of_two_processes_tries_its_share_alone(monkeypatch):
     """64 pictures are 32 for each of two; 8 fit: 4 pieces."""
     enough = Enough(8)
     monkeypatch.setattr(memory, "_tried", enough)
-    monkeypatch.setattr(parallel, "world", lambda: 1 if parallel._alone else 2)
+    monkeypatch.setattr(distributed, "world", lambda: 1 if distributed._alone else 2)
     said = memory.fits(override(recipe("faces-tiny-32"), {"batch": 64}), SHAPE, CPU, MemoryError())
     assert "--accumulate 4 fits" in said and "--batch 16" in said
     assert enough.tried == [(1, 0), (2, 0), (4, 0), (8, 0), (16, 0)]

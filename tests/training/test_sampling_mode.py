@@ -8,10 +8,9 @@ import pytest
 import torch
 from reduced import reduced
 
-from facegan import rng
+from facegan import distributed, rng
 from facegan.generator import Latent, describe
-from facegan.nets import parallel
-from facegan.nets.ema import batch_norms
+from facegan.layers.ema import batch_norms
 from facegan.recipes.table import RECIPES
 from facegan.training import session
 from facegan.training.checkpoint import _tensors, list_checkpoints
@@ -111,7 +110,7 @@ def test_dropout_is_off_in_a_generator_that_has_some():
     config = small("faces-tiny-32", **{"generator.layers": "dense 64 lrelu; drop 0.5; dense image tanh"})
     state, header = trained(config, 1)
     generator = sampling_generator(state, header)
-    assert any(isinstance(m, parallel.Dropout) for m in generator.network.modules())
+    assert any(isinstance(m, distributed.Dropout) for m in generator.network.modules())
     z = generator.latent.sample(range(4))
     assert torch.equal(generator(z), generator(z))
     assert not torch.equal(state.generator(z), state.generator(z))

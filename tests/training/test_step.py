@@ -10,8 +10,8 @@ from reduced import reduced
 from facegan import rng
 from facegan.families import get_family
 from facegan.generator import Latent
+from facegan.layers.ema import batch_norms, ema_decay, recalibrate_batch_norm, update_ema
 from facegan.losses.adversarial import LOSSES
-from facegan.nets.ema import batch_norms, ema_decay, recalibrate_batch_norm, update_ema
 from facegan.recipes.config import override
 from facegan.recipes.table import RECIPES, recipe
 from facegan.training import aids

@@ -10,9 +10,8 @@ import numpy as np
 import pytest
 import torch
 
-from facegan import rng
-from facegan.nets import parallel
-from facegan.nets.ema import batch_norms
+from facegan import distributed, rng
+from facegan.layers.ema import batch_norms
 from facegan.recipes.config import check, override
 from facegan.recipes.table import recipe
 from facegan.training.data import ImageFeed
@@ -175,7 +174,7 @@ def facegan_side(name, t, pictures):
     before = [[a.copy() for a in arrays(m)] for m in (state.generator, state.discriminator)]
     masks = []
     for module in state.discriminator.modules():
-        if isinstance(module, parallel.Dropout):
+        if isinstance(module, distributed.Dropout):
             module.register_forward_hook(lambda m, x, y: masks.append(y.detach().numpy() != 0))
     feed = ImageFeed(pictures, config, torch.device("cpu"))
     for _ in range(2):

@@ -12,12 +12,12 @@ import numpy as np
 import torch
 from reduced import reductions
 
+from facegan import distributed
+from facegan.distributed import together
 from facegan.losses.adversarial import LOSSES
-from facegan.nets import parallel
 from facegan.recipes.config import check, override
 from facegan.recipes.table import recipe
 from facegan.training.data import ImageFeed
-from facegan.training.processes import together
 from facegan.training.state import create_state
 from facegan.training.step import train_step
 
@@ -117,11 +117,11 @@ def twenty():
 def main(out):
     torch.set_num_threads(1)
     with together(torch.device("cpu")):
-        result = {"world": np.array(parallel.world())}
+        result = {"world": np.array(distributed.world())}
         for case, changes in CASES.items():
             result |= {f"{case}//{name}": value for name, value in gradients(changes).items()}
         result |= {f"twenty//{name}": value for name, value in twenty().items()}
-        if parallel.rank() == 0:
+        if distributed.rank() == 0:
             np.savez(Path(out), **{key.replace("/", "|"): value for key, value in result.items()})
 
 

@@ -16,7 +16,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from facegan import images, rng
-from facegan.nets.optimizers import Adam
+from facegan.layers.optimizers import Adam
 from facegan.pixels.classifiers import Classifier
 from facegan.pixels.dreams import fourier
 from facegan.pixels.dreams.dream import OnStep, suited

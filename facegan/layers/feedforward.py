@@ -1,4 +1,4 @@
-"""Networks from the layer notation (:mod:`facegan.nets.notation`), for generators and discriminators."""
+"""Networks from the layer notation (:mod:`facegan.layers.notation`), for generators and discriminators."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from facegan import distributed
 from facegan.errors import ConfigError
-from facegan.nets import parallel
-from facegan.nets.notation import Layer
+from facegan.layers.notation import Layer
 
 
 def same_padding(size: int, kernel: int, stride: int) -> tuple[int, int]:
@@ -138,7 +138,7 @@ class Builder:
 
     def op(self, name: str, channels: int, flat: bool) -> nn.Module:
         if name == "bn":
-            kind = parallel.BatchNorm1d if flat else parallel.BatchNorm2d
+            kind = distributed.BatchNorm1d if flat else distributed.BatchNorm2d
             return kind(channels, eps=self.bn_eps, momentum=self.bn_momentum)
         if name.startswith("lrelu"):
             return nn.LeakyReLU(float(name[5:] or 0.2), inplace=False)
@@ -160,7 +160,7 @@ class Builder:
         if layer.kind == "dense":
             return self._dense(layer, shape)
         if layer.kind in ("apply", "drop"):
-            first: list[nn.Module] = [parallel.Dropout(layer.rate)] if layer.kind == "drop" else []
+            first: list[nn.Module] = [distributed.Dropout(layer.rate)] if layer.kind == "drop" else []
             return first + [self.op(op, shape[0], len(shape) == 1) for op in layer.then], shape
         if len(shape) == 1:
             raise ConfigError(f"{self.option}: '{layer.kind}' needs an image; put 'dense HxWxC' before it")

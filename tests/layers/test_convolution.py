@@ -4,7 +4,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from facegan.nets.convolution import Conv2d, convolve
+from facegan.layers.convolution import Conv2d, convolve
 
 # channels in and out, kernel, padding, groups
 SHAPES = [

@@ -3,7 +3,7 @@
 import pytest
 
 from facegan.errors import ConfigError
-from facegan.nets.notation import Layer, parse, scale
+from facegan.layers.notation import Layer, parse, scale
 
 
 def test_reads_every_word():

@@ -11,7 +11,7 @@ import torch
 from torch import nn
 
 from facegan.families import FAMILIES, get_family
-from facegan.nets.unfilled import Unfilled
+from facegan.layers.unfilled import Unfilled
 from facegan.recipes.table import RECIPES
 
 

@@ -15,9 +15,9 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from facegan.nets import parallel
-from facegan.nets.feedforward import MinibatchStd
-from facegan.nets.projected import ProjectedHeads
+from facegan import distributed
+from facegan.families.fast.projected import ProjectedHeads
+from facegan.layers.feedforward import MinibatchStd
 
 
 def _conv(cin: int, cout: int, kernel: int = 3, stride: int = 1, bias: bool = True) -> nn.Conv2d:
@@ -41,7 +41,7 @@ class Stage(nn.Module):
             nn.init.normal_(self.conv.weight, std=math.sqrt(2 / (1.04 * 4 * cin)))
         else:
             self.conv = _conv(cin, cout * 4 if self.up == "shuffle" else cout, bias=False)
-        self.norm = parallel.BatchNorm2d(cout, affine=not style)
+        self.norm = distributed.BatchNorm2d(cout, affine=not style)
         self.style = nn.Linear(z_dim, 2 * cout) if style else None
         if self.style is not None:
             nn.init.normal_(self.style.weight, std=0.5 / math.sqrt(z_dim))
@@ -70,7 +70,7 @@ class Residual(nn.Module):
     def __init__(self, width: int) -> None:
         super().__init__()
         self.conv1, self.conv2 = _conv(width, width, bias=False), _conv(width, width)
-        self.norm = parallel.BatchNorm2d(width)
+        self.norm = distributed.BatchNorm2d(width)
         nn.init.zeros_(self.conv2.weight)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:

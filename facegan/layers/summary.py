@@ -1,6 +1,6 @@
 """What a network is made of, layer by layer: shapes, parameters and multiply-accumulates (MACs).
 
-The words are those of the layer notation (:mod:`facegan.nets.notation`).
+The words are those of the layer notation (:mod:`facegan.layers.notation`).
 """
 
 from __future__ import annotations
@@ -14,7 +14,8 @@ import torch
 from torch import nn
 from torch.nn.utils.parametrize import is_parametrized
 
-from facegan.nets import feedforward, ops, parallel, stylegan2_nets
+from facegan import distributed
+from facegan.layers import feedforward, ops, styled
 
 
 @dataclass(frozen=True)
@@ -67,14 +68,14 @@ _WORDS: tuple[tuple[type[nn.Module], str | Callable[[Any], str]], ...] = (
     (nn.Linear, lambda m: f"dense {m.out_features}"),
     (ops.EqualizedConv2d, _equalized),
     (ops.EqualizedLinear, lambda m: f"dense {m.out_features}"),
-    (stylegan2_nets.StyledConv, lambda m: f"styled {m.out_channels} 3" + (" up" if m.up > 1 else "")),
-    (stylegan2_nets.ToRGB, "to image"),
+    (styled.StyledConv, lambda m: f"styled {m.out_channels} 3" + (" up" if m.up > 1 else "")),
+    (styled.ToRGB, "to image"),
     (nn.modules.batchnorm._BatchNorm, "bn"),
     (feedforward.PixelNorm, "pixelnorm"),
     (feedforward.MinibatchStd, "mbstd"),
     (feedforward.Reshape, lambda m: "reshape " + shape_text(m.shape)),
     (feedforward.ResidualBlock, lambda m: f"res {m.conv2.out_channels} {m.resample}".rstrip()),
-    (parallel.Dropout, lambda m: f"drop {m.p:g}"),
+    (distributed.Dropout, lambda m: f"drop {m.p:g}"),
     (nn.Dropout, lambda m: f"drop {m.p:g}"),
     (nn.Flatten, "flatten"),
     (nn.Upsample, "up"),
@@ -108,7 +109,7 @@ def macs_of(module: nn.Module, given: torch.Tensor, out: torch.Tensor) -> int:
 
     A transposed convolution spreads each value given, a plain one gathers.
     """
-    if isinstance(module, (ops.EqualizedConv2d, stylegan2_nets.StyledConv, stylegan2_nets.ToRGB)):
+    if isinstance(module, (ops.EqualizedConv2d, styled.StyledConv, styled.ToRGB)):
         values, channels = out, module.out_channels
         if getattr(module, "up", 1) > 1:
             values, channels = given, module.in_channels

@@ -17,7 +17,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from facegan.devices import full_precision
-from facegan.nets.convolution import Conv2d
+from facegan.layers.convolution import Conv2d
 
 Tensor = torch.Tensor
 SLOPE = 0.2

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 import torch
 from torch import nn
 
-from facegan.nets import parallel
+from facegan import distributed
 
 
 @torch.no_grad()
@@ -50,7 +50,7 @@ def recalibrate_batch_norm(model: nn.Module, inputs: Iterable[torch.Tensor]) -> 
         for norm in norms:
             norm.reset_running_stats()
             norm.momentum = None  # cumulative average
-        with parallel.alone():
+        with distributed.alone():
             for batch in inputs:
                 model(batch)
         for norm, momentum in zip(norms, momenta, strict=True):

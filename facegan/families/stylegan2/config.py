@@ -109,7 +109,7 @@ def _check(config: GeneratorConfig | DiscriminatorConfig, option: str) -> None:
 
 def check_shape(height: int, width: int) -> None:
     """ConfigError unless there are networks for pictures of that shape."""
-    from facegan.nets.halving import resolutions
+    from facegan.layers.halving import resolutions
 
     resolutions(height, width)
 
@@ -117,7 +117,7 @@ def check_shape(height: int, width: int) -> None:
 def build_generator(
     config: GeneratorConfig, image_shape: Sequence[int], z_dim: int, label_dim: int = 0
 ) -> nn.Module:
-    from facegan.nets.stylegan2_nets import Generator
+    from facegan.families.stylegan2.networks import Generator
 
     _check(config, "generator")
     return Generator(config, image_shape, z_dim, label_dim)
@@ -126,7 +126,7 @@ def build_generator(
 def build_discriminator(
     config: DiscriminatorConfig, image_shape: Sequence[int], label_dim: int = 0
 ) -> nn.Module:
-    from facegan.nets.stylegan2_nets import Discriminator
+    from facegan.families.stylegan2.networks import Discriminator
 
     _check(config, "discriminator")
     return Discriminator(config, image_shape, label_dim)

@@ -7,8 +7,8 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from facegan.nets import parallel
-from facegan.nets.ops import (
+from facegan import distributed
+from facegan.layers.ops import (
     ACTIVATIONS,
     EqualizedConv2d,
     EqualizedLinear,
@@ -281,11 +281,11 @@ def test_modulation_under_autocast():
 
 
 def test_processes_share_the_noise_of_one(monkeypatch):
-    whole = parallel.shared_randn((6, 1, 2, 3), torch.device("cpu"), torch.float32)
+    whole = distributed.shared_randn((6, 1, 2, 3), torch.device("cpu"), torch.float32)
     shares = []
     for rank in range(2):
-        monkeypatch.setattr(parallel, "world", lambda: 2)
-        monkeypatch.setattr(parallel, "rank", lambda rank=rank: rank)
+        monkeypatch.setattr(distributed, "world", lambda: 2)
+        monkeypatch.setattr(distributed, "rank", lambda rank=rank: rank)
         torch.manual_seed(0)
-        shares.append(parallel.shared_randn((3, 1, 2, 3), torch.device("cpu"), torch.float32))
+        shares.append(distributed.shared_randn((3, 1, 2, 3), torch.device("cpu"), torch.float32))
     assert torch.equal(torch.cat(shares), whole)

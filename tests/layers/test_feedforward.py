@@ -6,7 +6,7 @@ import torch
 from torch.nn import functional as F
 
 from facegan.errors import ConfigError
-from facegan.nets.feedforward import (
+from facegan.layers.feedforward import (
     Builder,
     FeedForwardGenerator,
     MinibatchStd,
@@ -14,7 +14,7 @@ from facegan.nets.feedforward import (
     SameConvTranspose,
     same_padding,
 )
-from facegan.nets.notation import parse
+from facegan.layers.notation import parse
 
 
 @pytest.mark.parametrize(

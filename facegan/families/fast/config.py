@@ -99,7 +99,7 @@ def _check(
 def build_generator(
     config: GeneratorConfig, image_shape: Sequence[int], z_dim: int, label_dim: int = 0
 ) -> nn.Module:
-    from facegan.nets.fast_nets import FastGenerator
+    from facegan.families.fast.networks import FastGenerator
 
     _check("generator", config, config.head, len(config.widths), image_shape[1:], label_dim)
     if config.upsample not in UPSAMPLE:
@@ -115,8 +115,8 @@ def build_generator(
 def build_discriminator(
     config: DiscriminatorConfig, image_shape: Sequence[int], label_dim: int = 0
 ) -> nn.Module:
-    from facegan.nets.fast_nets import FastDiscriminator
-    from facegan.nets.projected import networks
+    from facegan.families.fast.networks import FastDiscriminator
+    from facegan.families.fast.projected import networks
 
     _check("discriminator", config, config.stem, len(config.widths) - 1, image_shape[1:], label_dim)
     if config.down not in DOWN:

@@ -72,7 +72,7 @@ def level_at(config: Config, images_seen: int, levels: int) -> float:
 
 def kimg_until_settled(config: Config, image_shape: Sequence[int]) -> tuple[float, str]:
     """How long the networks grow for images of ``C,H,W``, and which flags say so."""
-    from facegan.nets.progan_nets import resolutions
+    from facegan.families.progan.networks import resolutions
 
     stages = len(resolutions(*image_shape[1:])) - 1
     lasting = stages * (config.generator.stage_kimg + config.generator.fade_kimg)
@@ -108,7 +108,7 @@ def _no_labels(label_dim: int) -> None:
 def build_generator(
     config: GeneratorConfig, image_shape: Sequence[int], z_dim: int, label_dim: int = 0
 ) -> nn.Module:
-    from facegan.nets.progan_nets import Generator
+    from facegan.families.progan.networks import Generator
 
     _no_labels(label_dim)
     _check(config, "generator")
@@ -118,7 +118,7 @@ def build_generator(
 def build_discriminator(
     config: DiscriminatorConfig, image_shape: Sequence[int], label_dim: int = 0
 ) -> nn.Module:
-    from facegan.nets.progan_nets import Discriminator
+    from facegan.families.progan.networks import Discriminator
 
     _no_labels(label_dim)
     _check(config, "discriminator")

@@ -15,8 +15,8 @@ import torch.nn.functional as F
 from torch import nn
 
 from facegan.errors import ConfigError
-from facegan.nets.feedforward import MinibatchStd, PixelNorm
-from facegan.nets.ops import EqualizedConv2d, EqualizedLinear
+from facegan.layers.feedforward import MinibatchStd, PixelNorm
+from facegan.layers.ops import EqualizedConv2d, EqualizedLinear
 
 
 def resolutions(height: int, width: int) -> list[tuple[int, int]]:

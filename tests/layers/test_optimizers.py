@@ -13,7 +13,7 @@ import torch
 from torch import nn
 
 from facegan.families import FAMILIES
-from facegan.nets import optimizers
+from facegan.layers import optimizers
 
 
 def train(of: type, steps: int, state: dict | None = None, **settings) -> tuple[nn.Module, Any]:

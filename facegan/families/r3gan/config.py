@@ -1,7 +1,7 @@
 """R3GAN (Huang et al. 2024): a modern residual network for the relativistic loss with R1 and R2.
 
 The loss is ``--loss relativistic``, the penalties ``r1_gamma`` and ``r2_gamma`` at every update. What the
-paper moves while training is in :mod:`facegan.nets.schedule`, with its values in docs/r3gan.md.
+paper moves while training is in :mod:`facegan.layers.schedule`, with its values in docs/r3gan.md.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from facegan.families.feedforward import OptimizerConfig
 if TYPE_CHECKING:
     from torch import nn
 
-    from facegan.nets.r3gan_nets import Stages
+    from facegan.families.r3gan.networks import Stages
 
 CONDITIONAL = True
 """The networks take labels."""
@@ -96,7 +96,7 @@ def default_widths(size: int | Sequence[int], small: bool = False) -> tuple[int,
 
 def _stages(config: NetworkConfig, image_shape: Sequence[int], option: str) -> tuple[tuple[int, int], Stages]:
     """Size of the first stage and what all are made of; raises ConfigError that names ``option``."""
-    from facegan.nets.r3gan_nets import Stages
+    from facegan.families.r3gan.networks import Stages
 
     _, height, width = image_shape
     base, count = base_size(height, width)
@@ -124,14 +124,14 @@ def _stages(config: NetworkConfig, image_shape: Sequence[int], option: str) -> t
 def build_generator(
     config: NetworkConfig, image_shape: Sequence[int], z_dim: int, label_dim: int = 0
 ) -> nn.Module:
-    from facegan.nets.r3gan_nets import Generator
+    from facegan.families.r3gan.networks import Generator
 
     base, stages = _stages(config, image_shape, "generator")
     return Generator(z_dim, label_dim, base, image_shape[0], stages)
 
 
 def build_discriminator(config: NetworkConfig, image_shape: Sequence[int], label_dim: int = 0) -> nn.Module:
-    from facegan.nets.r3gan_nets import Discriminator
+    from facegan.families.r3gan.networks import Discriminator
 
     base, stages = _stages(config, image_shape, "discriminator")
     return Discriminator(label_dim, base, image_shape[0], stages)

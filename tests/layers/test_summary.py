@@ -5,9 +5,9 @@ import torch
 from torch import nn
 
 from facegan.families import get_family
-from facegan.nets.feedforward import Builder, SameConv
-from facegan.nets.notation import parse
-from facegan.nets.summary import shape_text, summarize
+from facegan.layers.feedforward import Builder, SameConv
+from facegan.layers.notation import parse
+from facegan.layers.summary import shape_text, summarize
 from facegan.recipes.table import recipe
 
 

@@ -1,0 +1,1 @@
+"""The family ``dcgan``: deep convolutional GANs."""

@@ -1,0 +1,1 @@
+"""The family ``fast``: our own networks for CPUs."""

@@ -1,0 +1,1 @@
+"""The family ``r3gan``: R3GAN."""

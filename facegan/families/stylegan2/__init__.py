@@ -1,0 +1,1 @@
+"""The family ``stylegan2``: StyleGAN2."""

@@ -1,0 +1,1 @@
+"""The family ``vanilla``: the original GAN with dense networks."""
