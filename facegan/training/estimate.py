@@ -48,6 +48,25 @@ def whole_seconds(config: TrainConfig, shape: Sequence[int], device: torch.devic
     return occasions(config)["updates"] * config.d_updates * update
 
 
+def unloaded_seconds(config: TrainConfig, shape: Sequence[int], device: torch.device) -> tuple[float, bool]:
+    """Return :func:`whole_seconds`, and whether other programs keep the CPU's cores busy.
+
+    Threads that wait for each other spin, and under load most of their processor time is that. What seems to
+    be long then is measured again with one thread, which waits for none; several take no longer in the end.
+    """
+    with OtherWork() as others:
+        whole = whole_seconds(config, shape, device)
+    threads = torch.get_num_threads()
+    busy = device.type == "cpu" and others.slows(threads)
+    if busy and threads > 1 and whole >= LONG:
+        torch.set_num_threads(1)
+        try:
+            whole = min(whole, whole_seconds(config, shape, device))
+        finally:
+            torch.set_num_threads(threads)
+    return whole, busy
+
+
 def _update_seconds(config: TrainConfig, pictures: int, shape: Sequence[int], device: torch.device) -> float:
     """Mean seconds of an update with so many pictures, each kind as often as it comes."""
     channels, height, width = shape
@@ -90,8 +109,7 @@ def long_run(data: Dataset, config: TrainConfig, device: str = "auto") -> str:
     config, place = check(config), loop.pick_device(device)
     shape = loop.image_shape(config, data)
     try:
-        with OtherWork() as others:
-            whole = whole_seconds(config, shape, place)
+        whole, busy = unloaded_seconds(config, shape, place)
     except (RuntimeError, MemoryError):  # training says what does not fit
         return ""
     if whole < LONG:
@@ -102,7 +120,6 @@ def long_run(data: Dataset, config: TrainConfig, device: str = "auto") -> str:
     if other := _quicker(data, config, shape, place, whole):
         ways.append(other)
     ways.append("--dry-run measures it")
-    busy = place.type == "cpu" and others.slows(torch.get_num_threads())
     where += ", less without the other programs that keep them busy" if busy else ""
     return (
         f"{config.recipe or 'this training'} at {config.kimg:g} kimg will take about {rough(whole)} on "
@@ -121,7 +138,7 @@ def _quicker(
     if name == config.recipe:
         return ""
     try:
-        takes = whole_seconds(RECIPES[name].config, shape, place)
+        takes = unloaded_seconds(RECIPES[name].config, shape, place)[0]
     except (RuntimeError, MemoryError):
         return ""
     return f"--recipe {name} about {rough(takes)}" if takes < whole / 2 else ""

@@ -62,6 +62,31 @@ def test_a_long_run_is_told(
     assert said in told and "\n" not in told and bool(told) == bool(said)
 
 
+@pytest.mark.parametrize(
+    ("busy", "alone", "said"),
+    [
+        (True, 2.5 * 3600, ""),  # two threads that wait for each other spin: their time is no work
+        (True, 2 * DAY, "will take about 2 days on"),
+        (False, 2.5 * 3600, "will take about 3 days on"),  # what nothing disturbs is believed
+    ],
+)
+def test_other_programs_do_not_make_a_short_run_long(
+    busy: bool, alone: float, said: str, tiny_dataset: Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    threads = torch.get_num_threads()
+    monkeypatch.setattr(estimate.OtherWork, "slows", lambda *_: busy)
+    monkeypatch.setattr(
+        estimate, "whole_seconds", lambda *_: alone if torch.get_num_threads() == 1 else 3.4 * DAY
+    )
+    torch.set_num_threads(2)
+    try:
+        told = estimate.long_run(tiny_dataset, recipe("faces-tiny-32"), "cpu")
+        assert torch.get_num_threads() == 2
+    finally:
+        torch.set_num_threads(threads)
+    assert said in told and bool(told) == bool(said)
+
+
 def test_a_quicker_recipe_is_named_beside_it(tiny_dataset: Dataset, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(
         estimate, "whole_seconds", lambda c, *_: DAY * (100 if c.recipe == "stylegan2-32" else 0.1)
