@@ -5,7 +5,7 @@
 #     PATH=$PWD/.venv/bin:$PATH sh docs/figures.sh [RESULTS]
 #
 # RESULTS is docs/results by default. Photos are the package's own, seeds the showcase of docs/results/README.md.
-# atlas-page.jpg, a picture of the page in a browser, stays as it is.
+# atlas-page.jpg, a picture of the page in a browser, needs chromium, and is left out without.
 set -eu
 
 results=$(mkdir -p "${1:-docs/results}" && cd "${1:-docs/results}" && pwd)
@@ -46,6 +46,23 @@ cp compared/compare.png "$results/invert-compare.png"
 # explore.md
 facegan atlas celeba64
 jpeg atlas.png "$results/atlas.jpg" 1200
+if command -v chromium > /dev/null; then
+    cat atlas.html - > page.html <<'PAGE'
+<script>
+for (const seed of [2, 5]) {
+  byId('seed').value = seed;
+  byId('find').requestSubmit();
+  byId('add').click();
+}
+byId('seed').value = '';
+map.blur();
+zoom(2);
+</script>
+PAGE
+    chromium --headless --no-sandbox --hide-scrollbars --window-size=1280,800 --virtual-time-budget=5000 \
+        --screenshot=page.png page.html 2> chromium.log
+    jpeg page.png "$results/atlas-page.jpg"
+fi
 facegan film seed:0-2,4-6 --evenness film-evenness.png
 facegan film seed:0-2,4-6 --seconds 6 --fps 12 --scale 3 --out film.webp
 cp film-evenness.png film.webp "$results"

@@ -124,7 +124,7 @@ function choose(cell) {
   byId('face').hidden = cell < 0;
   if (cell >= 0) {
     byId('name').textContent = `seed:${data.seeds[cell]}`;
-    byId('command').textContent = data.command.replaceAll('{seed}', data.seeds[cell]);
+    write('command', data.command.replaceAll('{seed}', data.seeds[cell]));
     byId('copy').textContent = 'Copy';
     enlarge(cell);
   }
@@ -142,13 +142,21 @@ function enlarge(cell) {  // from the finest level; a face may lie across severa
       image.src = data.levels[0].uris[j * across + i];
     }
 }
+function write(id, command) {  // lines end between words, which browsers also break behind hyphens
+  const words = command.split(' ').flatMap(word => {
+    const span = document.createElement('span');
+    span.textContent = word;
+    return [' ', span];
+  });
+  byId(id).replaceChildren(...words.slice(1));
+}
 function go(cell) {
   const inside = cell >= 0 && cell < data.seeds.length;
   if (inside) { choose(cell); keepInSight(cell, 1.5); }
 }
 function showTour() {
   byId('tour').hidden = !tour.length;
-  byId('film').textContent = tour.length < 2 ? `${tour[0]} ... (one more)` : data.film.replaceAll('{seeds}', tour.join(','));
+  write('film', tour.length < 2 ? `${tour[0]} ... (one more)` : data.film.replaceAll('{seeds}', tour.join(',')));
   byId('copyfilm').hidden = tour.length < 2;
 }
 function copy(id, button) {

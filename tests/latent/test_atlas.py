@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import base64
+import html
 import io
 import json
 import re
+import shutil
+import subprocess
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -130,6 +134,47 @@ def test_the_page_needs_nothing_else_and_trusts_no_name(made: Atlas) -> None:
     assert not re.search(r"https?://|<link|<img|\bsrc=|@import|url\(|fetch\(|XMLHttp", shell)
     assert shell.count("<script") == shell.count("</script>") == 2 and "{{" not in shell
     assert HOSTILE.replace("'", "'\"'\"'") in data_of(page.encode())["command"]
+
+
+LINES = """<script>
+choose(0);
+byId('add').click();
+byId('add').click();
+const found = {};
+for (const id of ['command', 'film']) {
+  const text = byId(id), lines = new Map(), range = document.createRange();
+  const nodes = document.createTreeWalker(text, NodeFilter.SHOW_TEXT);
+  for (let node = nodes.nextNode(); node; node = nodes.nextNode())
+    for (let i = 0; i < node.length; i++) {
+      range.setStart(node, i);
+      range.setEnd(node, i + 1);
+      const {top} = range.getBoundingClientRect();
+      lines.set(top, (lines.get(top) || '') + node.data[i]);
+    }
+  found[id] = {text: text.textContent, lines: [...lines.values()]};
+}
+document.title = JSON.stringify(found);
+</script>"""
+
+
+@pytest.mark.parametrize("options", ["", " --labels a=1,b-c=2"])
+def test_commands_end_lines_between_words(options: str, made: Atlas, tmp_path: Path) -> None:
+    browser = shutil.which("chromium") or shutil.which("chromium-browser")
+    if browser is None:
+        pytest.skip("needs chromium")
+    page = tmp_path / "atlas.html"
+    page.write_bytes(render_atlas(made, "celeba64", options) + LINES.encode())
+    flags = ["--headless", "--no-sandbox", f"--user-data-dir={tmp_path / 'profile'}", "--dump-dom"]
+    done = subprocess.run([browser, *flags, str(page)], capture_output=True, text=True, timeout=120)
+    found = json.loads(html.unescape(done.stdout.split("<title>")[1].split("</title>")[0]))
+    seed = made.seeds[0]
+    for id, command in (
+        ("command", f"generate celeba64 seed:{seed}"),
+        ("film", f"film celeba64 seed:{seed},{seed}"),
+    ):
+        text, lines = found[id]["text"], found[id]["lines"]
+        assert text.startswith(f"facegan {command}{options} --out ") and len(lines) > 1
+        assert [word for line in lines for word in line.split()] == text.split()
 
 
 def test_grey_faces(tiny_model: Generator) -> None:
