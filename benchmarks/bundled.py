@@ -55,10 +55,10 @@ def put(reference: str) -> None:
 
 def measure(dataset: str, name: str = NAME, count: int = COUNT, looked: int = LOOKED) -> dict[str, Any]:
     """Everything that the card says, as plain numbers."""
+    from facegan.attributes.predictor import AttributePredictor
     from facegan.data.dataset import Dataset
-    from facegan.metrics.attributes import AttributePredictor
     from facegan.metrics.evaluate import evaluate
-    from facegan.metrics.features import table
+    from facegan.metrics.feature_extractors import table
     from facegan.metrics.shapes import of_array
     from facegan.runs import load
 

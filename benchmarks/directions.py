@@ -26,10 +26,10 @@ class Bench:
     """A model, what `faces` sees in its samples, and what `evaluator` says of the seeds that are judged."""
 
     def __init__(self, reference: str, seeds: int, folder: str) -> None:
+        from facegan.attributes.predictor import AttributePredictor
         from facegan.latent import directions as found
-        from facegan.latent import probe
-        from facegan.latent.words import sheet
-        from facegan.metrics.attributes import AttributePredictor
+        from facegan.latent import w_statistics
+        from facegan.latent.phrase_groups import sheet
         from facegan.runs import load
 
         self.model = load(reference).as_trained()
@@ -38,7 +38,7 @@ class Bench:
         kept = Path(folder) / "bench" if folder else found.cached_file(self.model)
         self.stages = found.stages_of(self.model, "faces", self.settings, kept)
         self.seen = found.see(self.model, self.faces, self.settings, told, self.stages)
-        self.spread = probe.spread_of(self.model)
+        self.spread = w_statistics.spread_of(self.model)
         self.w = sheet(self.model, seeds)
         self.before = self.judge.predict(self.model.images(self.w))
 
@@ -70,7 +70,7 @@ class Bench:
     def verdict(self, attribute: str, step: torch.Tensor, yes: bool, held: bool = False, most: int = 0):
         """Of the seeds' faces moved by ``step``; ``held`` as 'facegan edit' moves them."""
         from facegan.latent import editing
-        from facegan.latent.judging import verdict
+        from facegan.latent.evaluation import verdict
 
         guards = [n for n in ("Male", "Eyeglasses", "Smiling") if n != attribute][:2]
         columns = {name: self.judge.column(name) for name in guards}
@@ -130,7 +130,7 @@ def others(bench: Bench, find: Callable[[str], torch.Tensor], strength: float) -
 
 
 def words(bench: Bench) -> None:
-    from facegan.latent.words import score_words
+    from facegan.latent.phrase_groups import score_words
 
     print(f"\n| {WORDS} | draws | both | smiling | male | random triples, both |")
     print("|---" * 6 + "|")

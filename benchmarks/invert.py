@@ -33,7 +33,7 @@ def judged(model, evaluator, pictures: np.ndarray, photos: np.ndarray) -> np.nda
 
 def run_side(model, encoder, evaluator, photos: np.ndarray, settings) -> dict:
     """One batch: CPU seconds, and the judges' numbers along the way, at the snapshots and at the end."""
-    from facegan.inversion.api import invert_pictures
+    from facegan.inversion.invert import invert_pictures
 
     begin = time.process_time()
     found = invert_pictures(model, photos, [str(i) for i in range(len(photos))], settings, encoder)
@@ -46,8 +46,8 @@ def run_side(model, encoder, evaluator, photos: np.ndarray, settings) -> dict:
 
 
 def run_generated(model, encoder, seeds: range) -> dict:
-    from facegan.inversion.api import invert_pictures
     from facegan.inversion.config import preset
+    from facegan.inversion.invert import invert_pictures
 
     settings = preset("quick", loss="mse", norm=0.0, steps=1000, stop=NEAR * 0.99)
     begin = time.process_time()
@@ -133,11 +133,11 @@ def main() -> None:
     parser.add_argument("--figure", type=Path)
     options = parser.parse_args()
 
+    from facegan.attributes.predictor import AttributePredictor
     from facegan.data.dataset import Dataset
     from facegan.errors import FaceganError
     from facegan.inversion.config import preset
     from facegan.inversion.encoder import find_encoder
-    from facegan.metrics.attributes import AttributePredictor
     from facegan.runs import load
 
     try:

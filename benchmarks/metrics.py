@@ -98,7 +98,7 @@ def sets(val: np.ndarray, train: np.ndarray) -> Iterator[tuple[str, np.ndarray]]
 def react(dataset: str, features: str) -> None:
     from facegan.data.dataset import Dataset
     from facegan.metrics.evaluate import evaluate
-    from facegan.metrics.features import table
+    from facegan.metrics.feature_extractors import table
     from facegan.metrics.shapes import of_array
 
     data, made = Dataset(dataset), table(features)
@@ -116,11 +116,11 @@ def react(dataset: str, features: str) -> None:
 
 
 def ours(real: np.ndarray, fake: np.ndarray) -> dict[str, Callable[[], object]]:
-    from facegan.metrics import frechet, kernel, prdc
+    from facegan.metrics import fid, kid, prdc
 
     return {
-        "FID": lambda: frechet.fid(real, fake),
-        "KID": lambda: kernel.kid(real, fake).value,
+        "FID": lambda: fid.fid(real, fake),
+        "KID": lambda: kid.kid(real, fake).value,
         "precision and recall": lambda: prdc.both(real, fake),
     }
 

@@ -360,7 +360,7 @@ def table(args: argparse.Namespace) -> int:
 
     from facegan.data.dataset import Dataset
     from facegan.images import save_png
-    from facegan.metrics.features import faces
+    from facegan.metrics.feature_extractors import faces
 
     data, out = Dataset(args.dataset), Path(args.out)
     records = Path(args.records) if args.records else out / "records"

@@ -202,7 +202,7 @@ def measure(generator: Generator, name: str, data: Dataset, file: Path, count: i
     """Distances of ``count`` samples, and how many of them look copied; kept in ``file``."""
     from facegan.metrics.copies import Copies
     from facegan.metrics.evaluate import evaluate
-    from facegan.metrics.pictures import of_model
+    from facegan.metrics.image_sets import of_model
 
     key = [generator.hash, data.content_hash, count]
     if file.is_file() and (known := json.loads(file.read_text()))["key"] == key:

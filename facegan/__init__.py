@@ -23,8 +23,8 @@ _PUBLIC = {
     "Generator": "facegan.generator",
     "Latent": "facegan.prior",
     "load": "facegan.runs",
-    "invert": "facegan.inversion.api",
-    "Inversion": "facegan.inversion.api",
+    "invert": "facegan.inversion.invert",
+    "Inversion": "facegan.inversion.invert",
     "evaluate": "facegan.metrics.evaluate",
     "train": "facegan.training.loop",
     "TrainConfig": "facegan.recipes.config",
@@ -84,7 +84,7 @@ if TYPE_CHECKING:
     from facegan.data.prepare import prepare
     from facegan.errors import FaceganError
     from facegan.generator import Generator
-    from facegan.inversion.api import Inversion, invert
+    from facegan.inversion.invert import Inversion, invert
     from facegan.latent.directions import Directions, directions
     from facegan.latent.editing import edit
     from facegan.metrics.evaluate import evaluate

@@ -8,6 +8,7 @@ import os
 import signal
 import sys
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING
@@ -15,6 +16,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
+    from facegan.attributes.predictor import AttributePredictor
+    from facegan.data.dataset import Dataset
     from facegan.generator import Generator
 
 # A shell's background jobs ignore Ctrl-C, and so would every process that a test starts from one; a
@@ -131,3 +134,34 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
         terminalreporter.section("skips that tests/allowed-skips.txt does not list", red=True, bold=True)
         for line in found:
             terminalreporter.line(line)
+
+
+@pytest.fixture(scope="session")
+def portraits(tmp_path_factory: pytest.TempPathFactory) -> Dataset:
+    """160 drawn portraits of 32 px with their attributes, in three splits."""
+    from facegan.data.portraits import write_portraits
+    from facegan.data.prepare import prepare
+
+    at = tmp_path_factory.mktemp("metrics")
+    table = write_portraits(at / "photos", 160, 0, 32)
+    names = "".join(
+        f"{p.name} {('train', 'train', 'val', 'test')[i % 4]}\n"
+        for i, p in enumerate(sorted((at / "photos").glob("*.png")))
+    )
+    (at / "split.txt").write_text(names)
+    return prepare(
+        at / "photos", at / "ds", crop="none", size=32, attributes=table, split=at / "split.txt", workers=1
+    )
+
+
+@pytest.fixture(scope="session")
+def predictor(portraits: Dataset) -> AttributePredictor:
+    """A small attribute network, trained on the portraits."""
+    from facegan.attributes.training import SMALL, train_attribute_predictor
+
+    made = train_attribute_predictor(
+        portraits.images("train"), portraits.attributes("train"), portraits.attribute_names,
+        replace(SMALL, epochs=12),
+    )  # fmt: skip
+    made.measure_features(portraits.images("train"))
+    return made

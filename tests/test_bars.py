@@ -185,7 +185,7 @@ def test_pictures_show_themselves(tiny_model: Generator, tmp_path: Path) -> None
 def test_no_object_prints_as_an_address(tiny_model: Generator, tmp_path: Path) -> None:
     from facegan import latent
     from facegan.data.portraits import write_portraits
-    from facegan.metrics.features import table
+    from facegan.metrics.feature_extractors import table
 
     write_portraits(tmp_path / "photos", 24, 0, 32)
     data = facegan.prepare(tmp_path / "photos", tmp_path / "data", crop="none", size=32, workers=1)

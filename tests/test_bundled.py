@@ -10,12 +10,12 @@ import numpy as np
 import pytest
 
 import facegan
+from facegan.attributes.predictor import AttributePredictor
 from facegan.cli import options
 from facegan.cli.demo_bundled import GOAL, GROUPS, MEMBERS, POOL, TRIALS
 from facegan.cli.main import main
 from facegan.cli.show import facts
-from facegan.latent.scoring import score_arithmetic
-from facegan.metrics.attributes import AttributePredictor
+from facegan.latent.evaluation import score_arithmetic
 from facegan.runs import ASSETS, bundled
 
 NAMES = bundled()

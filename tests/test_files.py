@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 from safetensors.numpy import save, save_file
 
+from facegan.attributes.predictor import AttributePredictor
 from facegan.deltas import load_delta
 from facegan.errors import ModelError
 from facegan.files import (
@@ -29,7 +30,6 @@ from facegan.files import (
 from facegan.generator import Generator
 from facegan.inversion.encoder import Encoder
 from facegan.latent.directions import Directions
-from facegan.metrics.attributes import AttributePredictor
 from facegan.training.pack import unpack
 
 # key -> who reads it, what it is

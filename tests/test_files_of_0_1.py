@@ -19,7 +19,7 @@ import facegan
 from facegan.deltas import apply_delta
 from facegan.images import to_float
 from facegan.inversion.encoder import Encoder
-from facegan.latent.points import load_vectors
+from facegan.vectors import load_vectors
 
 FILES = Path(__file__).parent / "files_of_0_1"
 EXPECTED = np.load(FILES / "expected.npz")

@@ -174,7 +174,7 @@ def test_a_bundled_name_and_a_folder_of_that_name(place: Path) -> None:
 
 def test_attribute_networks_likewise(place: Path) -> None:
     """A folder "faces" is common, and no network; a file of that name may be meant."""
-    from facegan.nets.attribute_nets import ASSETS, bundled
+    from facegan.attributes.networks import ASSETS, bundled
 
     (place / "faces").mkdir()
     with warnings.catch_warnings():

@@ -11,7 +11,7 @@ import torch
 
 from contestants import Setting
 from facegan.generator import Latent, describe
-from facegan.metrics.pictures import FIRST_SEED
+from facegan.metrics.image_sets import FIRST_SEED
 from facegan.recipes.config import check, override
 from facegan.recipes.table import recipe
 from facegan.training.checkpoint import load_checkpoint, save_checkpoint

@@ -86,7 +86,14 @@ def main(
     """
     from facegan import figures, images
     from facegan.data.where import plain
-    from facegan.latent import Vectors, evaluate, parse_expression, probe, save_vectors, words
+    from facegan.latent import (
+        Vectors,
+        evaluate_expression,
+        parse_expression,
+        phrase_groups,
+        save_vectors,
+        w_statistics,
+    )
     from facegan.latent.arithmetic import names_in
     from facegan.latent.editing import as_vectors
     from facegan.runs import load
@@ -114,13 +121,13 @@ def main(
         parse_expression(text, {**named, **{name: [1] for name in unnamed}})  # mistakes first
         generator = generator.tell(labels) if labels else generator.as_trained()
         faces = _looked_through(generator, vectors, seed, samples)
-        found = words.groups(
+        found = phrase_groups.groups(
             generator, unnamed, faces.z, network=network, members=members, confidence=confidence
         )
         terms = parse_expression(text, {**named, **{name: list(g.members) for name, g in found.items()}})
         terms, faces = _with_seeds(generator, terms, faces)
         if norm != "keep":
-            rescale = probe.spread_of(generator).typical
+            rescale = w_statistics.spread_of(generator).typical
     else:
         generator = told(generator, labels, by_seed=False)
         terms = parse_expression(text, named)
@@ -128,7 +135,7 @@ def main(
         shown = faces.z[:MOST_DRAWN]
         terms, faces = _with_seeds(generator, terms, faces)
         rescale = generator.latent if norm == "prior" else None
-    averages, total = evaluate(terms, faces.z, rescale)
+    averages, total = evaluate_expression(terms, faces.z, rescale)
     note = papers(generator.hash, truncation, expression=text, norm=norm)
     final = generator.images(total[None], truncation)[0]
     with writing("--out", out):
@@ -174,8 +181,8 @@ def _looked_through(network: Generator, vectors: str, seed: int, samples: int) -
     """The numbered faces, as w, among which words find their groups."""
     import torch
 
-    from facegan.latent import Vectors, load_vectors, words
-    from facegan.latent.points import seed_name
+    from facegan.latent import Vectors, load_vectors, phrase_groups
+    from facegan.vectors import seed_name
 
     if vectors:
         given = load_vectors(vectors, network.latent.dim, (network.num_ws, network.w_dim))
@@ -185,7 +192,7 @@ def _looked_through(network: Generator, vectors: str, seed: int, samples: int) -
         raise InputError(f"--seed must be 0 or more, not {seed}")
     if not 1 <= samples <= MOST_ON_A_SHEET:
         raise InputError(f"--samples must be from 1 to {MOST_ON_A_SHEET}, not {samples}")
-    w = words.sheet(network, samples, seed)
+    w = phrase_groups.sheet(network, samples, seed)
     return Vectors(w, tuple(map(seed_name, range(seed, seed + samples))), network.hash, "w+")
 
 

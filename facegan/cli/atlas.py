@@ -54,8 +54,8 @@ def main(
     from facegan.files import write_bytes
     from facegan.latent.atlas import atlas
     from facegan.latent.atlas_page import render_atlas
-    from facegan.latent.points import spell_seeds
     from facegan.runs import load
+    from facegan.vectors import spell_seeds
 
     model = only_model(models, model, command="atlas")
     for name, value in (("count", count), ("columns", columns), ("tile", tile)):
@@ -85,7 +85,7 @@ def chosen_seeds(seed: str, count: int, columns: int = 0, aspect: float = 1.0) -
     """A list or range as it is; of a first seed, as many as fill the grid of ``count`` or more."""
     from facegan.latent.atlas import MOST
     from facegan.latent.layout import shape_for
-    from facegan.latent.points import parse_seeds
+    from facegan.vectors import parse_seeds
 
     seeds = parse_seeds(seed)
     if seed.strip().isdecimal():

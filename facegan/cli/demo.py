@@ -19,8 +19,8 @@ from facegan.cli.main import run_function
 from facegan.errors import InputError
 
 if TYPE_CHECKING:
+    from facegan.attributes.predictor import AttributePredictor
     from facegan.generator import Generator
-    from facegan.metrics.attributes import AttributePredictor
 
 POOL = 6000  # faces with seeds 1, 2, ... from which members are chosen
 TRIALS, MEMBERS = 40, (3, 10)
@@ -159,7 +159,7 @@ class Demo:
     def arithmetic(self) -> None:
         """Members are chosen by one predictor; another, trained on other pictures, judges."""
         from facegan import images
-        from facegan.latent.scoring import arithmetic_sheet, expression, score_arithmetic
+        from facegan.latent.evaluation import arithmetic_sheet, expression, score_arithmetic
 
         model = self.model()
         chooser, judge = self._predictors()
@@ -192,8 +192,8 @@ class Demo:
     def _predictors(self) -> tuple[AttributePredictor, AttributePredictor]:
         from dataclasses import replace
 
+        from facegan.attributes.training import SMALL, score, train_attribute_predictor
         from facegan.data.dataset import Dataset
-        from facegan.metrics.attribute_training import SMALL, score, train_attribute_predictor
 
         data = Dataset(self.out / "dataset")
         train, known = data.images("train"), data.attributes("train")

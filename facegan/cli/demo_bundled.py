@@ -25,8 +25,8 @@ def explore(pictures: Path, seed: int) -> dict[str, Any]:
     import torch
 
     from facegan import images, latent, video
-    from facegan.latent.scoring import arithmetic_sheet, expression, score_arithmetic
-    from facegan.metrics.attributes import AttributePredictor
+    from facegan.attributes.predictor import AttributePredictor
+    from facegan.latent.evaluation import arithmetic_sheet, expression, score_arithmetic
     from facegan.runs import load
 
     model = load(MODEL)

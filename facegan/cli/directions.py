@@ -58,8 +58,8 @@ def main(
         seed: of the samples.
         device: cpu, cuda or mps.
     """
+    from facegan.attributes.predictor import AttributePredictor
     from facegan.latent.directions import Settings, directions, place_in_cache, stages_of
-    from facegan.metrics.attributes import AttributePredictor
     from facegan.runs import load
 
     model = only_model(models, model, command="directions")
@@ -108,7 +108,7 @@ def suggested(found: Directions, model: Generator) -> str:
 
 def protected(text: str, known: tuple[str, ...]) -> tuple[str, ...]:
     """Names as the network spells them. The default's are left out where the network knows none of them."""
-    from facegan.latent.words import meaning
+    from facegan.attributes.phrases import meaning
 
     default = text == PROTECT
     found: list[str] = []

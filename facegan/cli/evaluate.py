@@ -15,7 +15,7 @@ from facegan.errors import InputError
 
 if TYPE_CHECKING:
     from facegan.metrics.evaluate import Evaluation
-    from facegan.metrics.pictures import Pictures
+    from facegan.metrics.image_sets import Pictures
 
 
 def main(
@@ -52,8 +52,8 @@ def main(
         device: cpu, cuda or mps.
     """
     from facegan.metrics.evaluate import evaluate
-    from facegan.metrics.features import table
-    from facegan.metrics.table import chosen
+    from facegan.metrics.feature_extractors import table
+    from facegan.metrics.registry import chosen
 
     if count < 0:
         raise InputError(f"--count {count}: must be 0 or more")
@@ -75,7 +75,7 @@ def main(
 def open_pictures(subject: str, count: int, split: str, truncation: float, device: str) -> Pictures:
     """What ``subject`` means, with samples truncated where the model can be."""
     from facegan.cli.options import check_truncation
-    from facegan.metrics.pictures import named
+    from facegan.metrics.image_sets import named
 
     found = named(subject, count, split, truncation, device, say)
     if found.generator is not None:
@@ -108,7 +108,7 @@ ARROWS = {"lower": "lower is better", "higher": "higher is better", "equal": "li
 
 def described(done: Evaluation) -> list[tuple[str, Any]]:
     """(name, Value) of every number that was measured, in the table's order."""
-    from facegan.metrics.table import METRICS
+    from facegan.metrics.registry import METRICS
 
     known = [pair for metric in METRICS.values() for pair in metric.values.items()]
     return [(name, value) for name, value in known if name in done.values]

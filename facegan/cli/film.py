@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
     from facegan.generator import Generator
     from facegan.latent.film import Film
-    from facegan.latent.points import Vectors
+    from facegan.vectors import Vectors
 
 
 def main(
@@ -72,8 +72,8 @@ def main(
     """
     from facegan import figures, images, video
     from facegan.latent.film import film, variation
-    from facegan.latent.points import is_point, save_vectors
     from facegan.runs import load
+    from facegan.vectors import is_point, save_vectors
 
     model, named = model_first(points, model, command="film", usage="MODEL seed:0-5", is_other=is_point)
     named = named or ["seed:0-5"]
@@ -117,7 +117,7 @@ def main(
 
 def gather(network: Generator, points: Sequence[str]) -> Vectors:
     """All points in one."""
-    from facegan.latent.points import joined, parse_point
+    from facegan.vectors import joined, parse_point
 
     every = joined(network, [parse_point(network, text) for text in points])
     if len(every) < 2:
@@ -147,7 +147,7 @@ def _drawn(network: Generator, z: torch.Tensor, truncation: float) -> Iterator[n
 
 
 def _vectors(done: Film, model_hash: str, space: str) -> Vectors:
-    from facegan.latent.points import Vectors
+    from facegan.vectors import Vectors
 
     return Vectors(done.z, tuple(f"at {place:.3f}" for place in done.places), model_hash, space)
 

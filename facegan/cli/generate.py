@@ -75,8 +75,8 @@ def main(
     """
     from facegan import images
     from facegan.latent import save_vectors
-    from facegan.latent.points import MOST_SEEDS, is_point
     from facegan.runs import load
+    from facegan.vectors import MOST_SEEDS, is_point
 
     model, named = model_first(points, model, command="generate", usage="MODEL seed:0-24", is_other=is_point)
     seed, vectors, count = _from_points(named, seed, vectors, constant, count)
@@ -153,7 +153,7 @@ def _from_points(
     points: Sequence[str], seed: str, vectors: str, constant: str, count: int
 ) -> tuple[str, str, int]:
     """``--seed``, ``--vectors`` and ``--count`` as the named points stand for them."""
-    from facegan.latent.points import is_seeds, parse_seeds, spell_seeds
+    from facegan.vectors import is_seeds, parse_seeds, spell_seeds
 
     if not points:
         return seed, vectors, count

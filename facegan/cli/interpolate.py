@@ -60,8 +60,8 @@ def main(
         device: cpu, cuda or mps.
     """
     from facegan import figures, images, video
-    from facegan.latent.points import is_point
     from facegan.runs import load
+    from facegan.vectors import is_point
 
     model, named = model_first(
         points, model, command="interpolate", usage="MODEL seed:0 seed:1", is_other=is_point
@@ -92,7 +92,7 @@ def main(
 def _routes(network: Generator, points: Sequence[str], rows: int) -> list[Vectors]:
     """The points of each row. Two points begin ``rows`` pairs of seeds; 2 x ``rows`` are the pairs."""
     from facegan.latent import joined, parse_point, parse_seeds, seed_vectors
-    from facegan.latent.points import is_seeds
+    from facegan.vectors import is_seeds
 
     given = [parse_point(network, text) for text in points]
     every = joined(network, given)

@@ -24,10 +24,10 @@ if TYPE_CHECKING:
     import torch
 
     from facegan.generator import Generator
-    from facegan.inversion.api import Inversion
     from facegan.inversion.config import InvertConfig
     from facegan.inversion.encoder import Encoder
-    from facegan.inversion.photos import Photo
+    from facegan.inversion.invert import Inversion
+    from facegan.inversion.targets import Photo
     from facegan.inversion.tune import TuneConfig
 
 FEW = 4  # so many photos get their paths and films without being asked for
@@ -111,7 +111,7 @@ def main(
     from facegan.inversion import config as settings
     from facegan.inversion.encoder import find_encoder
     from facegan.inversion.losses import parse_losses
-    from facegan.inversion.photos import read_photos
+    from facegan.inversion.targets import read_photos
     from facegan.inversion.tune import TuneConfig, checked
     from facegan.runs import load
 
@@ -189,7 +189,7 @@ def _invert(
     network: Generator, photos: list[Photo], config: InvertConfig, guide: Encoder | None, out: Path,
     wish: TuneConfig | None, paths: str, film: str,
 ) -> None:  # fmt: skip
-    from facegan.inversion.api import batches, merged
+    from facegan.inversion.invert import batches, merged
     from facegan.inversion.results import Parts
 
     each = max(1, config.batch // config.restarts)
@@ -303,7 +303,7 @@ def _compare(
     out: Path,
 ) -> None:  # fmt: skip
     from facegan.files import write_bytes
-    from facegan.inversion.api import compared
+    from facegan.inversion.invert import compared
     from facegan.inversion.results import compare_figure, errors_csv
 
     if len(photos) != 1:

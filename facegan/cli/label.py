@@ -14,7 +14,7 @@ from facegan.errors import InputError
 from facegan.files import beside, fit_name, photo_path
 
 if TYPE_CHECKING:
-    from facegan.metrics.labels import Labelled
+    from facegan.attributes.labelling import Labelled
 
 
 def main(
@@ -44,11 +44,11 @@ def main(
         follow_links: of photos: follow links to folders.
         workers: processes that read photos; 0 is one for each core that this process may use.
     """
+    from facegan.attributes.labelling import confidence_file, label_dataset, label_photos, what_helps
+    from facegan.attributes.predictor import AttributePredictor
     from facegan.data.advice import reason_lines
     from facegan.data.dataset import Dataset
-    from facegan.metrics.attributes import AttributePredictor
-    from facegan.metrics.features import digest
-    from facegan.metrics.labels import confidence_file, label_dataset, label_photos, what_helps
+    from facegan.metrics.feature_extractors import digest
 
     predictor = AttributePredictor.load(network)
     out = out or default_place(source)

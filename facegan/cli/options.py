@@ -75,7 +75,7 @@ def _holds(source: Path, place: Path) -> bool:
 
 def files_of(points: Iterable[str]) -> list[str]:
     """The files among points: ``FILE.npz:1-3`` is FILE.npz."""
-    from facegan.latent.points import split_numbers
+    from facegan.vectors import split_numbers
 
     return [split_numbers(text)[0] for text in points if ".npz" in text.lower()]
 

@@ -16,8 +16,8 @@ from facegan.data.where import plain
 from facegan.errors import DatasetError, InputError, offered
 
 if TYPE_CHECKING:
+    from facegan.attributes.predictor import AttributePredictor
     from facegan.data.dataset import Dataset
-    from facegan.metrics.attributes import AttributePredictor
 
 # What is said of the faces' networks' data and of what such a network must not be used for.
 LIMITS = """\
@@ -57,10 +57,10 @@ def main(
         attributes: only these, with commas (default: every yes/no attribute of the dataset).
         licence: what the card says of it.
     """
+    from facegan.attributes.networks import ARCHITECTURES
+    from facegan.attributes.training import AttributeTraining, train_attribute_predictor
     from facegan.data.dataset import Dataset
     from facegan.files import write_bytes
-    from facegan.metrics.attribute_training import AttributeTraining, train_attribute_predictor
-    from facegan.nets.attribute_nets import ARCHITECTURES
 
     target = Path(out)
     if target.suffix != ".safetensors":
@@ -128,7 +128,7 @@ def _columns(data: Dataset, wanted: str) -> list[int]:
 
 def _measured(predictor: AttributePredictor, data: Dataset, columns: list[int]) -> dict[str, Any]:
     """Calibrate on val, score on test (or on val, where there is no test)."""
-    from facegan.metrics.attribute_training import calibrate, score
+    from facegan.attributes.training import calibrate, score
 
     predictor.round_to_half()
     rows = np.linspace(0, data.counts["train"] - 1, min(data.counts["train"], 4000)).astype(np.int64)

@@ -11,11 +11,11 @@ from typing import Any, cast
 import torch
 from torch import nn
 
+from facegan.attributes.networks import fit
 from facegan.errors import ModelError
 from facegan.files import derived, read_tensors, write_bytes
 from facegan.generator import Generator
 from facegan.inversion.space import Space
-from facegan.nets.attribute_nets import fit
 
 FORMAT = 1
 LARGEST = 64  # px; larger pictures are brought to this size

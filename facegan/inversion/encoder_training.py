@@ -17,18 +17,18 @@ import numpy as np
 import torch
 
 from facegan import rng
+from facegan.attributes.networks import fit
 from facegan.devices import fast_bfloat16
 from facegan.errors import DatasetError
 from facegan.files import write_bytes
 from facegan.generator import Generator
 from facegan.images import to_float
+from facegan.inversion.curvature import measure_metric
 from facegan.inversion.encoder import Encoder, EncoderNet
 from facegan.inversion.losses import Objective, parse_losses
-from facegan.inversion.metric import measure_metric
 from facegan.inversion.space import Space, default_space
 from facegan.layers.ema import update_ema
 from facegan.layers.optimizers import AdamW
-from facegan.nets.attribute_nets import fit
 
 Tensor = torch.Tensor
 

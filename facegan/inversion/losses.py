@@ -68,7 +68,7 @@ def _pyramid(device: str) -> Loss:
 
 def _faces(device: str) -> Loss:
     """Mean squared difference of the bundled face network's features, standardised."""
-    from facegan.metrics.attributes import AttributePredictor
+    from facegan.attributes.predictor import AttributePredictor
 
     predictor = AttributePredictor.load("faces")
     predictor.network.to(device).eval()

@@ -10,9 +10,9 @@ import torch
 
 from facegan.generator import Generator
 from facegan.inversion.config import InvertConfig
+from facegan.inversion.curvature import inverse_metric, local_metric
 from facegan.inversion.lbfgs import BatchedLBFGS
 from facegan.inversion.losses import Objective, parse_losses
-from facegan.inversion.metric import inverse_metric, local_metric
 from facegan.inversion.noise import noise_penalty, renormalise, start_noise, synthesize_with
 from facegan.inversion.space import Space
 from facegan.layers.optimizers import Adam

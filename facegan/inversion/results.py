@@ -18,10 +18,10 @@ import torch
 from facegan import figures
 from facegan.files import write_bytes
 from facegan.generator import Generator
-from facegan.inversion.api import COLUMNS, Inversion
 from facegan.inversion.config import InvertConfig
-from facegan.inversion.photos import Photo
-from facegan.latent.points import Vectors
+from facegan.inversion.invert import COLUMNS, Inversion
+from facegan.inversion.targets import Photo
+from facegan.vectors import Vectors
 
 PATH_PICTURES = 40  # 10 x 4, as in the tutorial
 MOST_IN_PAIRS = 100

@@ -10,14 +10,15 @@
 >>> even = latent.film(model, [a, b], frames=240)          # even.variation, model.images(even.z)
 """
 
-from facegan.latent.arithmetic import Term, arithmetic, evaluate, parse_expression
+from facegan.latent import phrase_groups
+from facegan.latent.arithmetic import Term, arithmetic, evaluate_expression, parse_expression
 from facegan.latent.atlas import Atlas, atlas
 from facegan.latent.directions import Directions, directions_of
 from facegan.latent.editing import Edited, edit, mix
 from facegan.latent.film import Film, film
+from facegan.latent.interpolation import PATHS, along, path, path_length
 from facegan.latent.layout import arrange
-from facegan.latent.path import PATHS, along, path, path_length
-from facegan.latent.points import (
+from facegan.vectors import (
     Vectors,
     constant_vectors,
     joined,
@@ -30,9 +31,12 @@ from facegan.latent.points import (
     spell_seeds,
 )
 
+evaluate = evaluate_expression  # the name in 0.1
+words = phrase_groups  # the name in 0.1
+
 __all__ = [
     "PATHS", "Atlas", "Directions", "Edited", "Film", "Term", "Vectors", "along", "arithmetic", "arrange",
-    "atlas", "constant_vectors", "directions_of", "edit", "evaluate", "film", "joined", "load_vectors", "mix",
-    "parse_expression", "parse_point", "parse_seeds", "path", "path_length", "save_vectors", "seed_vectors",
-    "select_vectors", "spell_seeds",
+    "atlas", "constant_vectors", "directions_of", "edit", "evaluate", "evaluate_expression", "film",
+    "joined", "load_vectors", "mix", "parse_expression", "parse_point", "parse_seeds", "path",
+    "path_length", "phrase_groups", "save_vectors", "seed_vectors", "select_vectors", "spell_seeds",
 ]  # fmt: skip

@@ -20,7 +20,7 @@ import torch
 from facegan import arguments
 from facegan.errors import InputError
 from facegan.generator import Latent
-from facegan.latent.points import parse_seeds
+from facegan.vectors import parse_seeds
 
 
 @dataclass(frozen=True)
@@ -156,7 +156,7 @@ Rescale = Latent | Callable[[torch.Tensor], torch.Tensor]
 """A prior, to whose typical norm vectors are brought, or what brings them elsewhere."""
 
 
-def evaluate(
+def evaluate_expression(
     terms: Sequence[Term], sheet: Any, rescale: Rescale | None = None
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """Averages ``T,dim`` of the terms, and their sum with the factors, ``dim``.
@@ -199,5 +199,5 @@ def arithmetic(
     groups: Mapping[str, Sequence[int]] | None = None,
     rescale: Rescale | None = None,
 ) -> torch.Tensor:
-    """The result's vector, ``dim``: :func:`parse_expression` and :func:`evaluate` in one."""
-    return evaluate(parse_expression(expression, groups), sheet, rescale)[1]
+    """The result's vector, ``dim``: :func:`parse_expression` and :func:`evaluate_expression` in one."""
+    return evaluate_expression(parse_expression(expression, groups), sheet, rescale)[1]

@@ -11,7 +11,7 @@ from facegan import arguments, bars, images
 from facegan.errors import InputError
 from facegan.generator import Generator
 from facegan.latent.layout import MOST, Progress, arrange, neighbour_distance, shape_for
-from facegan.metrics.features import FeatureTable, table
+from facegan.metrics.feature_extractors import FeatureTable, table
 
 MOST_PIXELS = 2**26  # of the picture, which is in memory twice
 MOST_SIDE = 16_383  # what WebP can have

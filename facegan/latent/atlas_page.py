@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 
 from facegan.latent.atlas import Atlas, pyramid
-from facegan.latent.points import spell_seeds
 from facegan.training.page import render
+from facegan.vectors import spell_seeds
 
 SIDE = 512  # px of a part of a level
 _QUALITY = 82

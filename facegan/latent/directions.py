@@ -17,17 +17,17 @@ import numpy as np
 import torch
 
 from facegan import arguments, bars
+from facegan.attributes.networks import fit
+from facegan.attributes.predictor import AttributePredictor
 from facegan.caches import Cache
 from facegan.data.where import plain
 from facegan.errors import InputError, ModelError, offered
 from facegan.files import read_tensors, write_bytes
 from facegan.generator import Generator, canonical_json
-from facegan.latent import probe, supervised, unsupervised
+from facegan.latent import supervised, unsupervised, w_statistics
 from facegan.latent.stages import Stages
 from facegan.latent.supervised import Seen, Told
-from facegan.metrics.attributes import AttributePredictor
-from facegan.metrics.features import digest
-from facegan.nets.attribute_nets import fit
+from facegan.metrics.feature_extractors import digest
 from facegan.runs import as_model
 
 FORMAT = 1
@@ -187,7 +187,7 @@ def directions(
     _check(settings)
     predictor = AttributePredictor.load(arguments.place(network, "network"))
     stages = stages or Stages(None)
-    spread = probe.spread_of(model, settings.seed)
+    spread = w_statistics.spread_of(model, settings.seed)
     seen = see(model, predictor, settings, told, stages)
     planes = supervised.boundaries(seen, spread, predictor.names)
     made = attribute_directions(model, predictor, seen, planes, settings, told, stages)
@@ -238,7 +238,7 @@ def gradients(
     told: Told = lambda *_: None, stages: Stages | None = None,
 ) -> torch.Tensor:  # fmt: skip
     """See :func:`supervised.jacobians`; kept in half precision, by 32 samples."""
-    spread, parts = probe.spread_of(model, settings.seed), []
+    spread, parts = w_statistics.spread_of(model, settings.seed), []
     for first in range(0, settings.gradients, 32):
         count = min(32, settings.gradients - first)
 
@@ -257,7 +257,7 @@ def attribute_directions(
     settings: Settings, told: Told = lambda *_: None, stages: Stages | None = None,
 ) -> torch.Tensor:  # fmt: skip
     """One unit of each attribute's direction, ``K,num_ws,w_dim``, by ``settings.method``."""
-    spread, names = probe.spread_of(model, settings.seed), predictor.names
+    spread, names = w_statistics.spread_of(model, settings.seed), predictor.names
     weights = [
         supervised.protection(seen.logits, names, k, settings.protect, settings.other)
         for k in range(len(names))

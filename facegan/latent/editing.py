@@ -17,15 +17,16 @@ import numpy as np
 import torch
 
 from facegan import arguments
+from facegan.attributes import phrases
+from facegan.attributes.predictor import AttributePredictor
 from facegan.data.where import plain
 from facegan.errors import ImageError, InputError
 from facegan.generator import Generator, Vectorlike
-from facegan.latent import holding, probe, unsupervised, words
+from facegan.latent import attribute_hold, unsupervised, w_statistics
 from facegan.latent.directions import Directions, directions_of
-from facegan.latent.points import Vectors, is_seeds, parse_point, parse_seeds
-from facegan.metrics.attributes import AttributePredictor
 from facegan.runs import as_model
 from facegan.sheets import show
+from facegan.vectors import Vectors, is_seeds, parse_point, parse_seeds
 
 HOLD = "male,eyeglasses,young,smiling"
 TIED = 0.5  # an effect per unit, in standard deviations, that belongs to the edit
@@ -58,7 +59,7 @@ def _meant(name: str, found: Directions) -> dict[str, float]:
         return {found.names[found.index(name)]: 1.0}
     attributes = [n for n, kind in zip(found.names, found.kinds, strict=True) if kind == "attribute"]
     try:
-        wanted = words.meaning(name, attributes) if name.strip() else {}
+        wanted = phrases.meaning(name, attributes) if name.strip() else {}
     except InputError as error:
         raise InputError(f"{error}; 'facegan directions' lists all, with pca1, sefa1 ...") from None
     if not wanted:
@@ -93,8 +94,8 @@ def target_points(
     told what was left out, and of further faces in a photo.
     """
     if target_kind(text) == "photos":
-        from facegan.inversion.api import invert_saying
-        from facegan.inversion.photos import silent
+        from facegan.inversion.invert import invert_saying
+        from facegan.inversion.targets import silent
 
         found = invert_saying(say or silent, text, model, encoder=encoder, align=align, face=face).vectors
         with torch.inference_mode():
@@ -205,7 +206,7 @@ def edit(
     layers, keep = _numbers(layers, "--layers"), _numbers(keep, "--keep")
     arguments.text(hold, "--hold")
     if isinstance(target, str):
-        from facegan.inversion.api import warn
+        from facegan.inversion.invert import warn
 
         points = target_points(model, target, encoder, align, face, warn)
     else:
@@ -234,7 +235,7 @@ def at_home(model: Generator, w: torch.Tensor) -> torch.Tensor:
 
     Networks that normalise w let a search for a photo run away outwards, where a step of an edit is small.
     """
-    spread = probe.spread_of(model)
+    spread = w_statistics.spread_of(model)
     typical = float((spread.root.square().sum() + spread.mean.square().sum()).sqrt())
     size = w.norm(dim=2, keepdim=True)
     far = (size > 1.2 * typical).any(1).flatten()
@@ -266,7 +267,7 @@ def watched(text: str, strengths: Mapping[str, float], found: Directions) -> lis
     wished: list[str] = []
     for word in filter(None, (part.strip() for part in text.split(","))):
         try:
-            wished += words.meaning(word, names)
+            wished += phrases.meaning(word, names)
         except InputError as error:
             raise InputError(f"--hold {error}") from None
     if not named:
@@ -278,7 +279,9 @@ def held(model: Generator, w: torch.Tensor, step: torch.Tensor, watch: Sequence[
     """w after ``step``, at each face corrected so that the watched attributes stay."""
     if not watch:
         return w + step
-    return holding.hold(model, AttributePredictor.load("faces"), probe.spread_of(model), w, step, watch)
+    return attribute_hold.hold(
+        model, AttributePredictor.load("faces"), w_statistics.spread_of(model), w, step, watch
+    )
 
 
 def _numbers(given: str | Path | Sequence[int], option: str) -> str:
@@ -324,5 +327,5 @@ def mix_components(
     This mixes any network, also one that takes w in one place only.
     """
     chosen = sorted(set(components))
-    basis = unsupervised.sefa_basis(model, probe.spread_of(model))[chosen].float()
+    basis = unsupervised.sefa_basis(model, w_statistics.spread_of(model))[chosen].float()
     return a + (b - a) @ basis.T @ basis

@@ -12,8 +12,8 @@ from facegan import images
 from facegan.figures import colour, magnified
 from facegan.generator import Generator
 from facegan.latent.film import Film, even_places, step_lengths, variation
-from facegan.latent.path import along
-from facegan.metrics.features import table
+from facegan.latent.interpolation import along
+from facegan.metrics.feature_extractors import table
 
 SHOWN = 12  # frames in each strip of the figure
 

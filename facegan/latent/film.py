@@ -18,8 +18,8 @@ from facegan import arguments, bars
 from facegan.errors import InputError
 from facegan.generator import Generator
 from facegan.images import to_uint8
-from facegan.latent.path import along, vectors
-from facegan.metrics.features import FeatureTable, table
+from facegan.latent.interpolation import along, vectors
+from facegan.metrics.feature_extractors import FeatureTable, table
 
 MOST_FRAMES = 20_000
 ROUNDS = 8

@@ -12,11 +12,11 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
+from facegan.attributes.networks import fit
+from facegan.attributes.predictor import AttributePredictor
 from facegan.generator import Generator
-from facegan.latent import probe
-from facegan.latent.probe import Spread, Tensor
-from facegan.metrics.attributes import AttributePredictor
-from facegan.nets.attribute_nets import fit
+from facegan.latent import w_statistics
+from facegan.latent.w_statistics import Spread, Tensor
 
 Told = Callable[[str, int, int], None]
 RELATED = 0.45  # logits that go together more than this name one thing: lipstick and make-up
@@ -42,7 +42,7 @@ def look(
     """``count`` samples from the ``first`` on, with labels as trained."""
     kept, logits = [], []
     for start in range(first, first + count, 128):
-        w = probe.sample_w(model, min(128, first + count - start), seed, start)
+        w = w_statistics.sample_w(model, min(128, first + count - start), seed, start)
         logits.append(predictor.raw_logits(model.images(w)) * predictor.scale + predictor.shift)
         kept.append(w[:, 0])
         told("looking at samples", start + len(w), first + count)
@@ -98,7 +98,7 @@ def jacobians(
     root, parts = spread.root.float(), []
     predictor.network.eval()
     for start in range(first, first + count, batch):
-        w = probe.sample_w(model, min(batch, first + count - start), seed, start).clone()
+        w = w_statistics.sample_w(model, min(batch, first + count - start), seed, start).clone()
         w = w.to(model.device).requires_grad_()
         with torch.enable_grad():
             images = model.synthesize(w).clamp(-1, 1)

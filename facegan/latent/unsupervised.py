@@ -5,8 +5,8 @@ from __future__ import annotations
 import torch
 
 from facegan.generator import Generator
-from facegan.latent import probe
-from facegan.latent.probe import Spread, Tensor
+from facegan.latent import w_statistics
+from facegan.latent.w_statistics import Spread, Tensor
 
 
 def pca(model: Generator, spread: Spread, count: int, samples: int = 2000, seed: int = 0) -> Tensor:
@@ -17,12 +17,12 @@ def pca(model: Generator, spread: Spread, count: int, samples: int = 2000, seed:
     to w by regression, as GANSpace does it for BigGAN.
     """
     count = min(count, model.w_dim)
-    if not probe.is_affine(model):
+    if not w_statistics.is_affine(model):
         values, vectors = torch.linalg.eigh(spread.root)
         order = values.argsort(descending=True)[:count]
         return _everywhere(model, spread, vectors[:, order].T)
-    w = probe.sample_w(model, max(samples, 2 * count), seed)
-    y = probe.activations(model, w)
+    w = w_statistics.sample_w(model, max(samples, 2 * count), seed)
+    y = w_statistics.activations(model, w)
     y = y - y.mean(0)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
@@ -42,7 +42,7 @@ def sefa_basis(model: Generator, spread: Spread) -> Tensor:
 
     A holds the rows of all layers that take w, each of length 1 (as in the authors' code).
     """
-    rows = torch.cat([weight for _, weight in probe.style_weights(model)]).double()
+    rows = torch.cat([weight for _, weight in w_statistics.style_weights(model)]).double()
     rows = rows @ (
         spread.inverse @ spread.root
     )  # what samples never do, such as other labels, is no direction

@@ -14,11 +14,11 @@ from facegan import __version__, arguments, bars
 from facegan.data.dataset import Dataset
 from facegan.errors import InputError
 from facegan.generator import Generator
-from facegan.metrics.features import FeatureTable
-from facegan.metrics.features import table as feature_table
-from facegan.metrics.pictures import COUNT, Pictures, Progress, features_of, named, of_dataset, of_model
+from facegan.metrics.feature_extractors import FeatureTable
+from facegan.metrics.feature_extractors import table as feature_table
+from facegan.metrics.image_sets import COUNT, Pictures, Progress, features_of, named, of_dataset, of_model
+from facegan.metrics.registry import METRICS, MetricInputs, Values, chosen
 from facegan.metrics.shapes import like, of_array
-from facegan.metrics.table import METRICS, Material, Values, chosen
 from facegan.sheets import table_html
 
 FEWEST = 10
@@ -159,7 +159,7 @@ def _evaluated(
             for which, p in (("real", real), ("fake", subject), ("train", train), ("held", held_out))
             if p is not None
         }
-    material = Material(
+    material = MetricInputs(
         table, features["real"], features["fake"], real.spaced, subject.spaced, features.get("train"),
         features.get("held"), subject.generator,
     )  # fmt: skip
@@ -215,7 +215,7 @@ def _other_real(data: Dataset, name: str, count: int) -> Pictures | None:
 
 
 def _measure(
-    material: Material, names: Sequence[str], seconds: dict[str, float], insist: bool,
+    material: MetricInputs, names: Sequence[str], seconds: dict[str, float], insist: bool,
     on_progress: Progress | None,
 ) -> Values:  # fmt: skip
     values: Values = {}

@@ -13,7 +13,7 @@ from facegan.data.crops import Crop, apply
 from facegan.data.dataset import Dataset
 from facegan.errors import InputError
 from facegan.images import luma
-from facegan.metrics.pictures import Pictures, of_list, of_uint8
+from facegan.metrics.image_sets import Pictures, of_list, of_uint8
 
 PICTURES = "pictures are an array N,H,W,3 or N,H,W,1 of numbers, or a list of arrays H,W,3"
 

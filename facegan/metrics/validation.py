@@ -11,9 +11,9 @@ from facegan.data.dataset import Dataset
 from facegan.errors import DatasetError
 from facegan.generator import Generator
 from facegan.metrics.evaluate import FEWEST, not_held_out
-from facegan.metrics.features import table
-from facegan.metrics.pictures import Pictures, features_of, of_dataset, of_model, of_uint8
-from facegan.metrics.table import METRICS, Material
+from facegan.metrics.feature_extractors import table
+from facegan.metrics.image_sets import Pictures, features_of, of_dataset, of_model, of_uint8
+from facegan.metrics.registry import METRICS, MetricInputs
 
 _REFERENCE = 5000  # pictures that are compared with, at most
 
@@ -70,5 +70,5 @@ class ValidationMetric:
     def _measure(self, pictures: Pictures) -> dict[str, Any]:
         fake = features_of(pictures, self.table)
         return self.metric.compute(
-            Material(self.table, self.real, fake, self.reference.spaced, pictures.spaced)
+            MetricInputs(self.table, self.real, fake, self.reference.spaced, pictures.spaced)
         )

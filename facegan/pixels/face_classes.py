@@ -10,11 +10,11 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from facegan.attributes.predictor import AttributePredictor
 from facegan.data import crops, warp
 from facegan.data.faces import FaceDetector
 from facegan.data.where import plain
 from facegan.errors import InputError
-from facegan.metrics.attributes import AttributePredictor
 from facegan.pixels.sources import Loaded
 
 USUAL = ("smiling", "eyeglasses", "wearing_hat")

@@ -186,7 +186,7 @@ def results_of(records: Sequence[RunRecord]) -> Results:
     asked = dict.fromkeys(str(r.config["metric"]) for r in records if r.config.get("metric"))
     if not asked:
         return RESULTS
-    from facegan.metrics.table import METRICS  # with torch, which other pages do not need
+    from facegan.metrics.registry import METRICS  # with torch, which other pages do not need
 
     for metric in asked:
         if metric in METRICS:

@@ -15,6 +15,7 @@ import numpy as np
 import torch
 from torch import nn
 
+from facegan.attributes.networks import fit
 from facegan.data.conditions import conditions
 from facegan.data.dataset import Dataset
 from facegan.devices import free_memory, slow_bfloat16, working_threads
@@ -22,7 +23,6 @@ from facegan.errors import ConfigError
 from facegan.layers.ema import batch_norms
 from facegan.layers.summary import LayerInfo, statistics, summarize
 from facegan.machine import OtherWork
-from facegan.nets.attribute_nets import fit
 from facegan.recipes.config import TrainConfig, UpdateKind, check, update_kinds
 from facegan.training import loop
 from facegan.training.data import ImageFeed

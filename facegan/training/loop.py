@@ -64,8 +64,8 @@ def train(
     resumed from its newest checkpoint; ``resume=True`` insists that there is one. Ctrl-C and SIGTERM
     save and raise :class:`Interrupted`. Without ``listeners`` a bar shows the progress
     (:func:`facegan.set_progress`). ``quality`` maps a Generator to named numbers (None is
-    :class:`facegan.metrics.quick.QuickQuality`); with every grid they go to the listeners. ``threads`` of
-    the processor; 0 takes those of the run that goes on, else one for each core that is free.
+    :class:`facegan.metrics.random_features.QuickQuality`); with every grid they go to the listeners.
+    ``threads`` of the processor; 0 takes those of the run that goes on, else one for each core that is free.
 
     Under ``torchrun`` or ``accelerate launch`` the processes share each batch; the first one writes and
     has the listeners.
@@ -187,7 +187,7 @@ def _judges(
 ) -> tuple[Quality | None, Any]:
     """What grids are judged by, and the metric on held-out pictures."""
     if quality is None and config.quality_count:
-        from facegan.metrics.quick import QuickQuality
+        from facegan.metrics.random_features import QuickQuality
 
         quality = QuickQuality(data, config.quality_count)
     return quality, _metric(data, config, device) if config.metric else None

@@ -23,8 +23,8 @@ from facegan.images import grid, to_float, to_uint8
 from facegan.interrupts import Interrupted, signals
 from facegan.layers.ema import batch_norms, recalibrate_batch_norm
 from facegan.losses.adversarial import LOSSES
-from facegan.metrics.quick import mean_pairwise_distance
-from facegan.metrics.table import METRICS
+from facegan.metrics.random_features import mean_pairwise_distance
+from facegan.metrics.registry import METRICS
 from facegan.recipes.config import TrainConfig
 from facegan.training.checkpoint import drop, kimg_of, list_checkpoints, load_latest, save_checkpoint
 from facegan.training.data import ImageFeed

@@ -14,7 +14,7 @@ from typing import Any
 
 from facegan.errors import ConfigError, FaceganError, LostProcessError
 from facegan.files import write_bytes
-from facegan.metrics.table import METRICS
+from facegan.metrics.registry import METRICS
 from facegan.recipes.config import TrainConfig
 from facegan.training.compare import MAX_RUNS, write_comparison
 from facegan.training.dryrun_text import duration

@@ -16,7 +16,7 @@ from PIL import Image
 
 from facegan.cli.main import main
 from facegan.images import png_bytes
-from facegan.inversion import api
+from facegan.inversion import invert as api
 from facegan.latent import load_vectors
 from facegan.runs import load
 

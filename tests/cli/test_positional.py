@@ -12,7 +12,7 @@ from facegan.errors import InputError
 from facegan.generator import Generator
 from facegan.latent import arithmetic, evaluate, parse_expression
 from facegan.latent.arithmetic import placed
-from facegan.latent.points import is_point
+from facegan.vectors import is_point
 
 
 @pytest.fixture

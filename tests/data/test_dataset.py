@@ -141,8 +141,8 @@ def sealed(copy: Path, monkeypatch: pytest.MonkeyPatch, places: dict[str, Path])
 def test_a_read_only_dataset_has_its_map_elsewhere(
     made: Path, copy: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, variable: str
 ) -> None:
-    from facegan.metrics.features import table
-    from facegan.metrics.pictures import features_of, of_dataset
+    from facegan.metrics.feature_extractors import table
+    from facegan.metrics.image_sets import features_of, of_dataset
 
     folder = tmp_path / "elsewhere"
     data = sealed(copy, monkeypatch, {"XDG_CACHE_HOME": tmp_path, variable: folder})

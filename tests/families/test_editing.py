@@ -9,14 +9,14 @@ from PIL import Image
 from test_contracts import CONDITIONAL, config
 
 import facegan
+from facegan.attributes.networks import build
+from facegan.attributes.predictor import AttributePredictor
 from facegan.cli.main import main
 from facegan.families import FAMILIES, get_family
 from facegan.generator import Generator, Latent, describe
-from facegan.latent import probe, words
+from facegan.latent import phrase_groups, w_statistics
 from facegan.latent.directions import Directions
 from facegan.layers.feedforward import initialise
-from facegan.metrics.attributes import AttributePredictor
-from facegan.nets.attribute_nets import build
 
 CASES = [*FAMILIES, *(f"{family} told" for family in CONDITIONAL)]
 
@@ -81,7 +81,7 @@ def test_directions_of_every_family(case, made):
     others = np.abs(found.effects[:3] - np.diag(own))
     assert min(own) > 0.05 and others.max() < max(own)
     # one unit is a standard deviation of fresh samples along the direction, root mean square over layers
-    w = probe.sample_w(model, 4000, seed=3)[:, 0]
+    w = w_statistics.sample_w(model, 4000, seed=3)[:, 0]
     for k, (name, kind) in enumerate(zip(found.names, found.kinds, strict=True)):
         v = found.vectors[k]
         along = (w @ v.T / v.norm()).std(0).square().sum().sqrt() * len(v) ** 0.5
@@ -171,7 +171,7 @@ def test_mixing_all_layers_gives_the_other_face(case, made):
 def test_scores_of_words_are_shares(made):
     place = made("dcgan")
     model, network = facegan.load(place / "model.safetensors"), str(place / "network.safetensors")
-    score = words.score_words(
+    score = phrase_groups.score_words(
         model, network=network, judge=network, samples=600, members=3, trials=10
     )  # fmt: skip
     assert score.members.shape == (10, 3, 3)

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 import torch
 
+from facegan.attributes.predictor import AttributePredictor
 from facegan.families.fast import config as fast
 from facegan.families.fast.projected import ProjectedHeads, networks
-from facegan.metrics.attributes import AttributePredictor
 from facegan.recipes.config import override
 from facegan.recipes.table import recipe
 from facegan.training.data import ImageFeed

@@ -11,10 +11,10 @@ import torch
 from facegan.errors import DatasetError, InputError, ModelError
 from facegan.generator import Generator
 from facegan.images import to_float
-from facegan.inversion.api import invert_pictures
 from facegan.inversion.config import preset
 from facegan.inversion.encoder import Encoder, find_encoder
 from facegan.inversion.encoder_training import EncoderTraining, train_encoder
+from facegan.inversion.invert import invert_pictures
 
 QUICK = EncoderTraining(kimg=0.96, batch=16, width=8, loss="mse=1", lr=5e-3)
 

@@ -11,8 +11,8 @@ import torch
 from facegan.errors import InputError
 from facegan.generator import Generator, Latent
 from facegan.images import to_float
-from facegan.inversion.api import invert_pictures
 from facegan.inversion.config import InvertConfig, checked, preset
+from facegan.inversion.invert import invert_pictures
 from facegan.inversion.lbfgs import BatchedLBFGS
 from facegan.inversion.optimize import learning_rate, optimize
 from facegan.inversion.space import Space

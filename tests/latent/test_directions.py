@@ -13,20 +13,21 @@ import numpy as np
 import pytest
 import torch
 
+from facegan.attributes import phrases
+from facegan.attributes.networks import fit
+from facegan.attributes.predictor import AttributePredictor
 from facegan.cli.directions import suggested
 from facegan.cli.main import main
 from facegan.errors import FaceganWarning, InputError, ModelError
 from facegan.families import get_family
 from facegan.generator import Generator, Latent, describe
-from facegan.latent import probe, supervised, unsupervised, words
+from facegan.latent import phrase_groups, supervised, unsupervised, w_statistics
+from facegan.latent.attribute_hold import hold
 from facegan.latent.directions import Directions
 from facegan.latent.editing import at_home, edit, parse_edits, parse_layers, target_points, watched
-from facegan.latent.holding import hold
-from facegan.latent.judging import verdict
-from facegan.latent.points import Vectors, save_vectors, seed_vectors
+from facegan.latent.evaluation import verdict
 from facegan.latent.supervised import Seen
-from facegan.metrics.attributes import AttributePredictor
-from facegan.nets.attribute_nets import fit
+from facegan.vectors import Vectors, save_vectors, seed_vectors
 
 NAMES = ("Smiling", "Male", "Eyeglasses", "Young", "Black_Hair", "Blond_Hair", "Wearing_Hat", "No_Beard")
 
@@ -54,9 +55,9 @@ def fast_model() -> Generator:
 # --- closed forms ------------------------------------------------------------------------------
 
 
-def white(dim: int) -> probe.Spread:
+def white(dim: int) -> w_statistics.Spread:
     eye = torch.eye(dim, dtype=torch.float64)
-    return probe.Spread(torch.zeros(dim, dtype=torch.float64), eye, eye)
+    return w_statistics.Spread(torch.zeros(dim, dtype=torch.float64), eye, eye)
 
 
 def test_a_boundary_is_the_plane_that_made_the_labels() -> None:
@@ -101,7 +102,7 @@ def test_related_attributes_are_not_protected_from_each_other() -> None:
 def test_spread_and_units() -> None:
     """w = mean + root x: a unit along an axis is that axis's deviation, along the diagonal that one's."""
     x = torch.randn(40_000, 2, generator=torch.Generator().manual_seed(0))
-    spread = probe.Spread.measure(x * torch.tensor([2.0, 0.5]) + 7)
+    spread = w_statistics.Spread.measure(x * torch.tensor([2.0, 0.5]) + 7)
     torch.testing.assert_close(spread.mean, torch.tensor([7.0, 7.0]).double(), atol=0.05, rtol=0)
     unit = spread.unit(torch.tensor([[3.0, 0.0]]))
     torch.testing.assert_close(unit, torch.tensor([[2.0, 0.0]]), atol=0.05, rtol=0)
@@ -115,7 +116,7 @@ def test_spread_and_units() -> None:
 def test_sefa_is_the_svd_of_the_first_layer(tiny_model: Generator) -> None:
     weight = tiny_model.network.layers[0].weight.double()  # type: ignore[union-attr, index, operator]
     rows = weight / weight.norm(dim=1, keepdim=True)
-    found = unsupervised.sefa(tiny_model, probe.spread_of(tiny_model), 3)[:, 0]
+    found = unsupervised.sefa(tiny_model, w_statistics.spread_of(tiny_model), 3)[:, 0]
     expected = torch.linalg.svd(rows, full_matrices=False).Vh[:3]
     cosines = torch.nn.functional.cosine_similarity(found.double(), expected, dim=1).abs()
     assert float(cosines.min()) > 0.98  # samples are white but for their number
@@ -124,7 +125,7 @@ def test_sefa_is_the_svd_of_the_first_layer(tiny_model: Generator) -> None:
 def test_held_attributes_stay(fast_model: Generator) -> None:
     """The watched logit changes less than on the straight way, and the step still goes that way."""
     predictor = AttributePredictor.load("faces")
-    spread = probe.spread_of(fast_model)
+    spread = w_statistics.spread_of(fast_model)
     w = fast_model.map(fast_model.latent.sample(range(3)))
 
     def male(points: torch.Tensor) -> torch.Tensor:
@@ -170,7 +171,7 @@ MEANINGS = {
 
 @pytest.mark.parametrize("phrase", MEANINGS)
 def test_meanings(phrase: str) -> None:
-    assert words.meaning(phrase, NAMES) == MEANINGS[phrase]
+    assert phrases.meaning(phrase, NAMES) == MEANINGS[phrase]
 
 
 MISUNDERSTOOD = {
@@ -183,13 +184,16 @@ MISUNDERSTOOD = {
 @pytest.mark.parametrize("phrase", MISUNDERSTOOD)
 def test_words_that_are_not_understood(phrase: str) -> None:
     with pytest.raises(InputError) as caught:
-        words.meaning(phrase, NAMES)
+        phrases.meaning(phrase, NAMES)
     assert MISUNDERSTOOD[phrase] in str(caught.value) and "\n" not in str(caught.value)
 
 
 def test_the_goal_of_a_sum() -> None:
-    assert words.goal("smiling woman - neutral woman + neutral man", NAMES) == {"Smiling": True, "Male": True}
-    assert words.goal("young man - old man", NAMES) == {"Young": True}
+    assert phrase_groups.goal("smiling woman - neutral woman + neutral man", NAMES) == {
+        "Smiling": True,
+        "Male": True,
+    }
+    assert phrase_groups.goal("young man - old man", NAMES) == {"Young": True}
 
 
 # --- edits -------------------------------------------------------------------------------------

@@ -12,7 +12,7 @@ from facegan.generator import Generator
 from facegan.latent import along, film, path
 from facegan.latent.evenness import compare, figure
 from facegan.latent.film import even_places, placed_anew, step_lengths, variation
-from facegan.metrics.features import FeatureTable
+from facegan.metrics.feature_extractors import FeatureTable
 
 BRIGHTNESS = FeatureTable("brightness", "brightness", 1, lambda x: x.mean((1, 2, 3))[:, None])
 

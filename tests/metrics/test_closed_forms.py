@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from facegan.generator import Latent
-from facegan.metrics import frechet, kernel, memorization, msssim, neighbours, path_length, prdc, wasserstein
+from facegan.metrics import fid, kid, memorization, msssim, neighbours, path_length, prdc, swd
 
 
 def normal(n, dim, seed=0):
@@ -27,19 +27,19 @@ def exactly(mean, covariance, n=400, seed=0):
 
 def test_fid_of_the_same_set_is_zero():
     x = normal(300, 20)
-    assert frechet.fid(x, x) == pytest.approx(0, abs=1e-9)
+    assert fid.fid(x, x) == pytest.approx(0, abs=1e-9)
 
 
 def test_fid_of_a_shift_is_its_square():
     x = normal(300, 20)
-    assert frechet.fid(x, x + 0.5) == pytest.approx(20 * 0.25, rel=1e-9)
+    assert fid.fid(x, x + 0.5) == pytest.approx(20 * 0.25, rel=1e-9)
 
 
 def test_fid_of_a_stretch():
     """Roots of commuting covariances: tr(S + s^2 S - 2 s S) = (s - 1)^2 tr(S)."""
     x = normal(300, 20)
     x -= x.mean(0)
-    assert frechet.fid(x, 3 * x) == pytest.approx(4 * np.trace(np.cov(x, rowvar=False)), rel=1e-9)
+    assert fid.fid(x, 3 * x) == pytest.approx(4 * np.trace(np.cov(x, rowvar=False)), rel=1e-9)
 
 
 def test_fid_of_two_gaussians_that_do_not_commute():
@@ -47,7 +47,7 @@ def test_fid_of_two_gaussians_that_do_not_commute():
     a, b = np.array([[2.0, 0.5], [0.5, 1.0]]), np.array([[1.0, -0.7], [-0.7, 3.0]])
     root = np.sqrt(np.trace(a @ b) + 2 * np.sqrt(np.linalg.det(a @ b)))
     expected = 1.0 + np.trace(a) + np.trace(b) - 2 * root
-    found = frechet.fid(exactly([0.0, 0.0], a), exactly([0.6, 0.8], b, seed=1))
+    found = fid.fid(exactly([0.0, 0.0], a), exactly([0.6, 0.8], b, seed=1))
     assert found == pytest.approx(expected, rel=1e-9)
 
 
@@ -57,13 +57,13 @@ def test_fid_of_fewer_pictures_than_dimensions_is_finite_and_real():
     y = np.zeros((10, 40))
     x[:, :9], y[:, 20:29] = normal(10, 9), normal(10, 9, 1)
     expected = np.square(x.mean(0) - y.mean(0)).sum() + x.var(0, ddof=1).sum() + y.var(0, ddof=1).sum()
-    assert frechet.fid(x, y) == pytest.approx(expected, rel=1e-7)
+    assert fid.fid(x, y) == pytest.approx(expected, rel=1e-7)
 
 
 def test_moments_in_pieces(monkeypatch):
     x = normal(100, 5).astype(np.float32)
-    monkeypatch.setattr(frechet, "_ROWS", 7)
-    mean, covariance = frechet.moments(x)
+    monkeypatch.setattr(fid, "_ROWS", 7)
+    mean, covariance = fid.moments(x)
     np.testing.assert_allclose(mean, x.astype(float).mean(0), atol=1e-12)
     np.testing.assert_allclose(covariance, np.cov(x.astype(float), rowvar=False), atol=1e-12)
 
@@ -83,12 +83,12 @@ def slow_kid(x, y):
 
 def test_kid_by_a_double_loop():
     x, y = normal(11, 4), normal(13, 4, 1) + 0.3
-    assert kernel.kid(x, y).value == pytest.approx(slow_kid(x, y), rel=1e-5)
+    assert kid.kid(x, y).value == pytest.approx(slow_kid(x, y), rel=1e-5)
 
 
 def test_kid_interval_is_the_jackknife(monkeypatch):
     """Leaving out each point and computing again gives the variance that the sums give at once."""
-    monkeypatch.setattr(kernel, "_ROWS", 4)
+    monkeypatch.setattr(kid, "_ROWS", 4)
     x, y = normal(9, 3), normal(8, 3, 1) + 1
     variance = 0.0
     for which in (x, y):
@@ -96,7 +96,7 @@ def test_kid_interval_is_the_jackknife(monkeypatch):
             slow_kid(*((np.delete(s, i, 0) if s is which else s) for s in (x, y))) for i in range(len(which))
         ]
         variance += (len(rest) - 1) / len(rest) * np.square(rest - np.mean(rest)).sum()
-    found = kernel.kid(x, y)
+    found = kid.kid(x, y)
     assert found.high - found.value == pytest.approx(1.959964 * np.sqrt(variance), rel=1e-5)
     assert found.value - found.low == pytest.approx(found.high - found.value)
 
@@ -114,7 +114,7 @@ def test_kid_has_no_bias_and_its_interval_covers(mean):
         return np.where(np.random.default_rng(seed).random((n, 16)) < (1 + mean) / 2, 1.0, -1.0)
 
     truth = expected(0) + expected(mean**2) - 2 * expected(0)
-    found = [kernel.kid(coins(60, 0, 2 * i), coins(80, mean, 2 * i + 1)) for i in range(300)]
+    found = [kid.kid(coins(60, 0, 2 * i), coins(80, mean, 2 * i + 1)) for i in range(300)]
     values = np.array([f.value for f in found])
     assert abs(values.mean() - truth) < 4 * values.std() / np.sqrt(len(values))
     assert 0.92 < np.mean([f.low <= truth <= f.high for f in found]) < 0.995
@@ -190,33 +190,33 @@ def pictures(n, side=32, seed=0):
 
 def test_the_pyramid_adds_up_to_the_picture():
     x = pictures(3, 64)
-    levels = wasserstein._levels(x)
+    levels = swd._levels(x)
     assert [level.shape[2] for level in levels] == [64, 32, 16]
     total = levels[-1]
     for level in levels[-2::-1]:
         large = torch.zeros_like(level)
         large[:, :, ::2, ::2] = total
-        total = level + 4 * wasserstein._blur(large)
+        total = level + 4 * swd._blur(large)
     np.testing.assert_allclose(total.permute(0, 2, 3, 1), x, atol=1e-2)
 
 
 def test_swd_of_the_same_set_is_zero_and_light_does_not_count():
     x = pictures(20) // 2
-    assert wasserstein.swd(x, x)["swd"] == 0.0
-    assert wasserstein.swd(x, x + 40)["swd"] == pytest.approx(0, abs=0.5)  # each channel is normalised
+    assert swd.swd(x, x)["swd"] == 0.0
+    assert swd.swd(x, x + 40)["swd"] == pytest.approx(0, abs=0.5)  # each channel is normalised
 
 
 def test_swd_of_scattered_dots_is_that_of_their_distributions(monkeypatch):
     """Patches of one pixel: with one channel the projection is +-1, and Wasserstein's distance of a fair coin
     (+-1) from a standardised biased one (p = 0.2: 2 with 0.2, -1/2 with 0.8) is
     0.2 * |2 - 1| + 0.3 * |-1/2 - 1| + 0.5 * |-1/2 + 1| = 0.9."""
-    monkeypatch.setattr(wasserstein, "PATCH", 1)
-    monkeypatch.setattr(wasserstein, "_levels", lambda x: [torch.from_numpy(x).permute(0, 3, 1, 2).float()])
+    monkeypatch.setattr(swd, "PATCH", 1)
+    monkeypatch.setattr(swd, "_levels", lambda x: [torch.from_numpy(x).permute(0, 3, 1, 2).float()])
     random = np.random.default_rng(0)
     fair, biased = (
         (random.random((200, 16, 16, 1)) < p).astype(np.uint8) * np.uint8(255) for p in (0.5, 0.2)
     )
-    found = wasserstein.swd(fair, biased)["swd"] / 1000
+    found = swd.swd(fair, biased)["swd"] / 1000
     assert found == pytest.approx(0.9, abs=0.05)
 
 
@@ -265,8 +265,8 @@ def test_path_length_of_a_linear_generator_is_the_squared_distance_of_its_ends()
 # --- what must not matter -------------------------------------------------------------------------
 
 SETS = {
-    "fid": frechet.fid,
-    "kid": lambda x, y: kernel.kid(x, y).value,
+    "fid": fid.fid,
+    "kid": lambda x, y: kid.kid(x, y).value,
     "precision": lambda x, y: prdc.prdc(x, y)["precision"],
     "recall": lambda x, y: prdc.prdc(x, y)["recall"],
     "density": lambda x, y: prdc.prdc(x, y)["density"],
@@ -282,7 +282,7 @@ def test_order_and_the_size_of_blocks_do_not_matter(name, monkeypatch):
     random = np.random.default_rng(2)
     assert SETS[name](x, y[random.permutation(len(y))]) == pytest.approx(expected, rel=1e-6)
     for module, constant, value in (
-        (frechet, "_ROWS", 11), (kernel, "_ROWS", 13), (neighbours, "_BYTES", 4 * 120 * 3),
+        (fid, "_ROWS", 11), (kid, "_ROWS", 13), (neighbours, "_BYTES", 4 * 120 * 3),
     ):  # fmt: skip
         monkeypatch.setattr(module, constant, value)
     assert SETS[name](x, y) == pytest.approx(expected, rel=1e-6)

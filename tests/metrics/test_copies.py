@@ -12,7 +12,7 @@ from facegan.data.portraits import write_portraits
 from facegan.data.prepare import prepare
 from facegan.images import resize
 from facegan.metrics.copies import FEWEST, Copies, _two_nearest
-from facegan.metrics.quick import QuickQuality
+from facegan.metrics.random_features import QuickQuality
 
 
 @pytest.fixture(scope="module")

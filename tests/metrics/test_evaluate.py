@@ -11,12 +11,12 @@ from facegan.cli.main import main
 from facegan.data.dataset import Dataset
 from facegan.errors import FaceganError
 from facegan.images import save_png
-from facegan.metrics import frechet, pictures
+from facegan.metrics import fid, image_sets
 from facegan.metrics.evaluate import evaluate, reference_split
-from facegan.metrics.features import FEATURES, table
-from facegan.metrics.pictures import features_of, of_dataset, of_folder, of_model
+from facegan.metrics.feature_extractors import FEATURES, table
+from facegan.metrics.image_sets import features_of, of_dataset, of_folder, of_model
+from facegan.metrics.registry import METRICS
 from facegan.metrics.shapes import of_array
-from facegan.metrics.table import METRICS
 
 
 @pytest.fixture(scope="module")
@@ -86,7 +86,7 @@ def test_order_and_batch_size_do_not_matter(portraits, pixels, monkeypatch):
     names = ["fid", "kid", "precision-recall", "density-coverage", "memorization"]
     expected = evaluate(of_array(images), portraits, pixels, names, floor=False).values
     shuffled = images[np.random.default_rng(1).permutation(40)]
-    monkeypatch.setattr(pictures, "BATCH", 7)
+    monkeypatch.setattr(image_sets, "BATCH", 7)
     found = evaluate(of_array(shuffled), portraits, pixels, names, floor=False).values
     for name, value in expected.items():
         assert found[name] == pytest.approx(value, rel=1e-5, abs=1e-7), name
@@ -191,16 +191,16 @@ def test_fifty_thousand_in_pieces(monkeypatch):
     """Nothing of the size N x N: at most the features themselves and blocks of fixed size are held."""
     import tracemalloc
 
-    from facegan.metrics import kernel, prdc
+    from facegan.metrics import kid, prdc
 
     x, y = (np.random.default_rng(i).standard_normal((4000, 16)).astype(np.float32) for i in range(2))
-    monkeypatch.setattr(kernel, "MOST", 1000)
+    monkeypatch.setattr(kid, "MOST", 1000)
     from facegan.metrics import neighbours
 
     monkeypatch.setattr(neighbours, "_BYTES", 2**20)
     tracemalloc.start()
-    frechet.fid(x, y)
-    kernel.kid(x, y)
+    fid.fid(x, y)
+    kid.kid(x, y)
     prdc.prdc(x, y)
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()

@@ -7,8 +7,8 @@ import torch
 from facegan import rng
 from facegan.errors import ModelError
 from facegan.generator import Latent
-from facegan.metrics import frechet, kernel, msssim, path_length, prdc, wasserstein
-from facegan.metrics.features import table
+from facegan.metrics import fid, kid, msssim, path_length, prdc, swd
+from facegan.metrics.feature_extractors import table
 
 torch_fidelity = pytest.importorskip("torch_fidelity")
 torchmetrics = pytest.importorskip("torchmetrics")
@@ -35,7 +35,7 @@ def test_fid(sets):
     real, fake = sets
     statistics = [fid_features_to_statistics(torch.from_numpy(s.astype(np.float64))) for s in sets]
     expected = fid_statistics_to_metric(*statistics, False)["frechet_inception_distance"]
-    assert frechet.fid(real, fake) == pytest.approx(expected, rel=1e-4)
+    assert fid.fid(real, fake) == pytest.approx(expected, rel=1e-4)
 
 
 def test_fid_of_torchmetrics(sets):
@@ -52,7 +52,7 @@ def test_fid_of_torchmetrics(sets):
     )
     for side, real in zip(sets, (True, False), strict=True):
         metric.update(torch.from_numpy(side).double().view(-1, 1, 8, 8), real=real)
-    assert frechet.fid(*sets) == pytest.approx(float(metric.compute()), rel=1e-4)
+    assert fid.fid(*sets) == pytest.approx(float(metric.compute()), rel=1e-4)
 
 
 def test_kid(sets):
@@ -66,7 +66,7 @@ def test_kid(sets):
         kid_subset_size=600,
         verbose=False,
     )["kernel_inception_distance_mean"]
-    assert kernel.kid(*sides).value == pytest.approx(expected, rel=1e-4)
+    assert kid.kid(*sides).value == pytest.approx(expected, rel=1e-4)
 
 
 def test_kid_of_the_usual_subsets(sets):
@@ -77,7 +77,7 @@ def test_kid_of_the_usual_subsets(sets):
         *(torch.from_numpy(s) for s in sets), kid_subsets=50, kid_subset_size=200, verbose=False
     )
     mean, std = found["kernel_inception_distance_mean"], found["kernel_inception_distance_std"]
-    assert kernel.kid(*sets).value == pytest.approx(mean, abs=3 * std / np.sqrt(50) + 1e-5)
+    assert kid.kid(*sets).value == pytest.approx(mean, abs=3 * std / np.sqrt(50) + 1e-5)
 
 
 @pytest.mark.parametrize("k", [3, 5])
@@ -141,16 +141,16 @@ def test_swd():
     random = np.random.default_rng(5)
     real, fake = (random.integers(0, high, (12, 64, 64, 3), np.uint8) for high in (256, 200))
     fake[:, 1:] = fake[:, 1:] // 2 + fake[:, :-1] // 2
-    found = wasserstein.swd(real, fake)
+    found = swd.swd(real, fake)
     for number, levels in enumerate(zip(karras_pyramid(real), karras_pyramid(fake), strict=True)):
-        h, n = levels[0].shape[2], 12 * wasserstein.PATCHES
+        h, n = levels[0].shape[2], 12 * swd.PATCHES
         place = (rng.uniform(0, f"swd/where/{number}", 0, n, 2) * (h - 6)).astype(int)
         directions = rng.normal(0, f"swd/{number}", 0, 7 * 7 * 3, 512).astype(np.float64)
         directions /= np.sqrt(np.square(directions).sum(0))
         sides = []
         for level in levels:
             patches = np.stack([
-                level[i // wasserstein.PATCHES, :, y : y + 7, x : x + 7] for i, (y, x) in enumerate(place)
+                level[i // swd.PATCHES, :, y : y + 7, x : x + 7] for i, (y, x) in enumerate(place)
             ])  # fmt: skip
             patches -= patches.mean((0, 2, 3), keepdims=True)
             patches /= patches.std((0, 2, 3), keepdims=True)

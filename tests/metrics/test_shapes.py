@@ -17,7 +17,7 @@ from facegan.data.prepare import prepare
 from facegan.errors import FaceganError
 from facegan.generator import Generator
 from facegan.images import luma, save_png
-from facegan.metrics.pictures import of_folder, of_model
+from facegan.metrics.image_sets import of_folder, of_model
 from facegan.metrics.shapes import like, of_array
 
 SIZES = {"wide": (40, 64), "tall": (80, 56), "twice": (64, 64), "small": (20, 20)}

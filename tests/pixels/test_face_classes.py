@@ -10,10 +10,10 @@ import pytest
 import torch
 
 from facegan import images
+from facegan.attributes.predictor import AttributePredictor
 from facegan.cli import attack as cli
 from facegan.errors import InputError
 from facegan.files import photo_path
-from facegan.metrics.attributes import AttributePredictor
 from facegan.pixels import attack, dream, efficientnet, load_classifier, stylize
 from facegan.pixels.attacks import figure as attack_figure
 from facegan.pixels.face_classes import ResidualFaceClasses, cut, face_window, worded

@@ -9,8 +9,8 @@ import facegan
 from facegan.data.portraits import write_portraits
 from facegan.data.prepare import prepare
 from facegan.errors import ConfigError, ModelError, RunError
-from facegan.metrics import features
-from facegan.metrics.table import METRICS
+from facegan.metrics import feature_extractors
+from facegan.metrics.registry import METRICS
 from facegan.recipes.config import METRICS as NAMES
 from facegan.recipes.config import check, override
 from facegan.recipes.table import recipe
@@ -74,8 +74,8 @@ def test_its_floor_cost_and_curve_are_told(run):
 
 def test_the_value_is_that_of_evaluate(run, dataset):
     from facegan.metrics.evaluate import evaluate
-    from facegan.metrics.features import table
-    from facegan.metrics.pictures import of_model
+    from facegan.metrics.feature_extractors import table
+    from facegan.metrics.image_sets import of_model
 
     model = facegan.load(f"{run}@best")
     done = evaluate(of_model(model, "m", 16), dataset, table("pixels"), ["kid"], split="val")
@@ -188,7 +188,7 @@ def test_what_cannot_judge_is_one_line_and_leaves_nothing(dataset, tmp_path, mon
     def missing(weights, device):
         raise ModelError("--features pixels: its weights could not be downloaded; or use --features faces")
 
-    monkeypatch.setitem(features.FEATURES, "pixels", missing)
+    monkeypatch.setitem(feature_extractors.FEATURES, "pixels", missing)
     with pytest.raises(ConfigError, match=r"^--metric-features pixels: .* use --metric-features faces$"):
         train(dataset, "faces-tiny-32", tmp_path / "r", **SMALL)
     assert not (tmp_path / "r").exists()

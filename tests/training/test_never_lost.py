@@ -31,7 +31,7 @@ import json, os, random, signal, sys, time
 from pathlib import Path
 import torch
 import facegan.files, facegan.training.report, facegan.training.loop, facegan.training.session
-import facegan.metrics.quick, facegan.metrics.validation
+import facegan.metrics.random_features, facegan.metrics.validation
 from facegan.recipes.table import recipe
 torch.set_num_threads(1)
 facegan.training.session.BN_BATCHES, facegan.training.session.BN_BATCH = 2, 16  # fewer draws do as well

@@ -13,8 +13,8 @@ from torch import nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 from torch.nn.utils.parametrizations import spectral_norm
 
+from facegan.attributes.networks import FORMAT, KEY, bundled, bundled_names, fit, restored
 from facegan.files import read_tensors
-from facegan.nets.attribute_nets import FORMAT, KEY, bundled, bundled_names, fit, restored
 
 JUDGES = {"faces", "evaluator"}
 

@@ -9,7 +9,7 @@ import torch
 
 from facegan.errors import InputError
 from facegan.latent import PATHS, path, path_length
-from facegan.latent.path import along, angle, hypersphere, lerp, orthogonal, slerp
+from facegan.latent.interpolation import along, angle, hypersphere, lerp, orthogonal, slerp
 
 A, B = torch.tensor([1.0, 0.0], dtype=torch.float64), torch.tensor([0.0, 1.0], dtype=torch.float64)
 ZERO = torch.zeros(2, dtype=torch.float64)

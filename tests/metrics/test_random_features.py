@@ -14,7 +14,7 @@ from facegan.data.portraits import write_portraits
 from facegan.data.prepare import prepare
 from facegan.errors import DatasetError, InputError
 from facegan.generator import Generator
-from facegan.metrics.quick import (
+from facegan.metrics.random_features import (
     FIRST_SEED,
     QuickQuality,
     frechet_distance,

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from facegan.attributes.predictor import AttributePredictor
 from facegan.data.advice import LABEL_HELP, advice
 from facegan.data.card import all_rejected, commonest
 from facegan.data.crops import Crop
@@ -23,7 +24,6 @@ from facegan.data.rewrite import Attributes, Confidence, Told, check_out, confid
 from facegan.data.where import plain
 from facegan.errors import DatasetError, InputError
 from facegan.files import derived, write_bytes
-from facegan.metrics.attributes import AttributePredictor
 
 
 @dataclass(frozen=True)

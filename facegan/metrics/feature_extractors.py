@@ -12,10 +12,10 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
+from facegan.attributes.networks import bundled, fit
+from facegan.attributes.predictor import AttributePredictor
 from facegan.errors import InputError, ModelError
 from facegan.images import to_float
-from facegan.metrics.attributes import AttributePredictor
-from facegan.nets.attribute_nets import bundled, fit
 
 INCEPTION_FILES = ("weights-inception-2015-12-05-6726825d.pth", "pt_inception-2015-12-05-6726825d.pth")
 

@@ -10,10 +10,10 @@ from collections.abc import Sequence
 
 import torch
 
+from facegan.attributes.networks import fit
+from facegan.attributes.predictor import AttributePredictor
 from facegan.generator import Generator
-from facegan.latent.probe import Spread, Tensor
-from facegan.metrics.attributes import AttributePredictor
-from facegan.nets.attribute_nets import fit
+from facegan.latent.w_statistics import Spread, Tensor
 
 
 def hold(

@@ -10,13 +10,9 @@ import safetensors
 import safetensors.numpy
 import torch
 
-from facegan.cli.main import main
-from facegan.data.portraits import write_portraits
-from facegan.data.prepare import prepare
-from facegan.errors import DatasetError, ModelError
-from facegan.families.fast.projected import networks
-from facegan.latent.scoring import combine, draw_members, score_arithmetic
-from facegan.metrics.attribute_training import (
+from facegan.attributes.networks import ARCHITECTURES, bundled, bundled_names
+from facegan.attributes.predictor import AttributePredictor
+from facegan.attributes.training import (
     SMALL,
     AttributeTraining,
     _calibration_error,
@@ -24,8 +20,12 @@ from facegan.metrics.attribute_training import (
     score,
     train_attribute_predictor,
 )
-from facegan.metrics.attributes import AttributePredictor
-from facegan.nets.attribute_nets import ARCHITECTURES, bundled, bundled_names
+from facegan.cli.main import main
+from facegan.data.portraits import write_portraits
+from facegan.data.prepare import prepare
+from facegan.errors import DatasetError, ModelError
+from facegan.families.fast.projected import networks
+from facegan.latent.evaluation import combine, draw_members, score_arithmetic
 
 
 def fitted(images, attributes, names, test_images, test_attributes, **settings):

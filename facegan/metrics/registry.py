@@ -11,15 +11,15 @@ import numpy as np
 from facegan import arguments
 from facegan.errors import InputError
 from facegan.generator import Generator
-from facegan.metrics import frechet, kernel, memorization, msssim, path_length, prdc, wasserstein
-from facegan.metrics.features import FeatureTable
-from facegan.metrics.pictures import FIRST_SEED
+from facegan.metrics import fid, kid, memorization, msssim, path_length, prdc, swd
+from facegan.metrics.feature_extractors import FeatureTable
+from facegan.metrics.image_sets import FIRST_SEED
 
 Values = dict[str, Any]
 
 
 @dataclass
-class Material:
+class MetricInputs:
     """What metrics are made of. ``real`` and ``fake`` are features ``N,D`` and ``M,D``; pictures come as
     uint8 ``n,H,W,C`` when asked for. ``train`` and ``held_out`` are features of pictures that a generator
     has learnt from, and has not."""
@@ -50,32 +50,32 @@ class Metric:
     """``compute`` gives the numbers that ``values`` describes. ``fits`` says why it cannot, or ""."""
 
     values: Mapping[str, Value]
-    compute: Callable[[Material], Values]
-    fits: Callable[[Material], str] = lambda m: ""
+    compute: Callable[[MetricInputs], Values]
+    fits: Callable[[MetricInputs], str] = lambda m: ""
     of_real: bool = True
     """Whether real pictures in the place of the generated ones have it, too."""
 
 
-def _kid(m: Material) -> Values:
-    found = kernel.kid(m.real, m.fake)
+def _kid(m: MetricInputs) -> Values:
+    found = kid.kid(m.real, m.fake)
     return {"kid": found.value, "kid_low": found.low, "kid_high": found.high}
 
 
-def _neighbours(m: Material, *names: str) -> Values:
+def _neighbours(m: MetricInputs, *names: str) -> Values:
     """Two metrics come out of one pass over all distances."""
     if "neighbours" not in m.extra:
         m.extra["neighbours"] = prdc.both(m.real, m.fake)
     return {name: m.extra["neighbours"][name] for name in names}
 
 
-def _memorization(m: Material) -> Values:
+def _memorization(m: MetricInputs) -> Values:
     assert m.train is not None and m.held_out is not None
     found = memorization.memorization(m.train, m.held_out, m.fake)
     m.extra["pairs"] = found.pairs
     return {"memorized": found.share, "nearer": found.nearer}
 
 
-def _ppl(m: Material) -> Values:
+def _ppl(m: MetricInputs) -> Values:
     import torch
 
     assert m.generator is not None
@@ -86,14 +86,14 @@ def _ppl(m: Material) -> Values:
     return {"ppl": path_length.path_length(m.generator, features, first_seed=FIRST_SEED)}
 
 
-def _no_generator(m: Material) -> str:
+def _no_generator(m: MetricInputs) -> str:
     if m.generator is None:
         return "it walks through a model's latent space, and this is none"
     return "" if m.table.smooth else f"the features '{m.table.name}' round their pictures"
 
 
-def _too_small(side: int) -> Callable[[Material], str]:
-    def check(m: Material) -> str:
+def _too_small(side: int) -> Callable[[MetricInputs], str]:
+    def check(m: MetricInputs) -> str:
         height, width = m.fake_pictures(1).shape[1:3]
         return f"pictures are below {side} px" if min(height, width) < side else ""
 
@@ -103,7 +103,7 @@ def _too_small(side: int) -> Callable[[Material], str]:
 METRICS: dict[str, Metric] = {
     "fid": Metric(
         {"fid": Value("FID", "lower", "Distance between all real and all generated features, as Gaussians.")},
-        lambda m: {"fid": frechet.fid(m.real, m.fake)},
+        lambda m: {"fid": fid.fid(m.real, m.fake)},
     ),
     "kid": Metric(
         {"kid": Value("KID", "lower", "The same distance by a kernel: fair to few pictures, too.", 5)},
@@ -125,8 +125,8 @@ METRICS: dict[str, Metric] = {
     ),
     "swd": Metric(
         {"swd": Value("SWD x 1000", "lower", "Likeness of small patches, of sharpness and noise.", 2)},
-        lambda m: wasserstein.swd(m.real_pictures(wasserstein.MOST), m.fake_pictures(wasserstein.MOST)),
-        _too_small(wasserstein.PATCH),
+        lambda m: swd.swd(m.real_pictures(swd.MOST), m.fake_pictures(swd.MOST)),
+        _too_small(swd.PATCH),
     ),
     "ms-ssim": Metric(
         {"ms_ssim": Value("MS-SSIM", "equal", "Likeness of two samples; above that of the real: collapse.")},

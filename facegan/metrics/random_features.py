@@ -18,7 +18,7 @@ import torch.nn.functional as F
 from facegan import rng
 from facegan.errors import DatasetError, InputError
 from facegan.images import to_float
-from facegan.metrics.frechet import frechet_distance, moments
+from facegan.metrics.fid import frechet_distance, moments
 
 if TYPE_CHECKING:
     from facegan.data.dataset import Dataset

@@ -1,4 +1,7 @@
-"""Does arithmetic do what its formula says? Members chosen by one predictor, judged by another.
+"""Measure directions and arithmetic by an attribute network that took no part in finding them.
+
+Directions: which faces change their answer after a step. Arithmetic: members are chosen by one predictor and
+judged by another.
 
 first - second + third, each the average of a few generated faces: the groups differ in known
 attributes, so the result's attributes can be predicted, and compared with those of random triples.
@@ -13,9 +16,9 @@ import numpy as np
 import torch
 
 from facegan import figures, rng
+from facegan.attributes.predictor import AttributePredictor
 from facegan.generator import Generator
-from facegan.latent.arithmetic import Rescale, Term, evaluate
-from facegan.metrics.attributes import AttributePredictor
+from facegan.latent.arithmetic import Rescale, Term, evaluate_expression
 
 Wanted = Mapping[str, bool]
 
@@ -81,7 +84,7 @@ def arithmetic_sheet(
     model: Generator, pool: torch.Tensor, members: np.ndarray, titles: Sequence[str]
 ) -> np.ndarray:
     """One trial as a figure: the members of each group, their average, and the result."""
-    averages, result = evaluate(terms(members), pool, model.latent)
+    averages, result = evaluate_expression(terms(members), pool, model.latent)
     rows = [
         figures.ArithmeticRow(
             f"{sign} {title}", model.images(pool[group]), [str(m + 1) for m in group], average
@@ -92,8 +95,8 @@ def arithmetic_sheet(
 
 
 def combine(pool: torch.Tensor, members: np.ndarray, rescale: Rescale | None = None) -> torch.Tensor:
-    """The results of ``T,3,M`` members as :func:`arithmetic.evaluate` defines them, ``T,dim``."""
-    return torch.stack([evaluate(terms(trial), pool, rescale)[1] for trial in members])
+    """The results of ``T,3,M`` members as :func:`arithmetic.evaluate_expression` defines them, ``T,dim``."""
+    return torch.stack([evaluate_expression(terms(trial), pool, rescale)[1] for trial in members])
 
 
 def score_arithmetic(
@@ -124,3 +127,38 @@ def score_arithmetic(
         shares[kind]["both"] = float(np.logical_and.reduce(list(right.values())).mean())
     sizes = {name: len(r) for name, r in zip(groups, rows, strict=True)}
     return ArithmeticScore(picked, vectors["trials"], vectors["control"], shares, sizes)
+
+
+# --- directions ---------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """Of the ``asked`` faces without the attribute, the share ``turned`` that has it after the edit, the
+    share in which each guarded attribute ``changed`` its answer, and in which ``any`` of them did."""
+
+    asked: int
+    turned: float
+    changed: dict[str, float]
+    any: float
+
+
+def verdict(before: np.ndarray, after: np.ndarray, column: int, guards: dict[str, int], yes: bool) -> Verdict:
+    """Of probabilities ``N,K`` before and after: do faces on the wrong side of 1/2 come to the right one?"""
+    asked = (before[:, column] > 0.5) != yes
+    a, b = before[asked] > 0.5, after[asked] > 0.5
+    other = {name: a[:, j] != b[:, j] for name, j in guards.items()}
+    changed = {name: float(rows.mean()) if len(rows) else 0.0 for name, rows in other.items()}
+    every = np.logical_or.reduce(list(other.values())) if other else np.zeros(len(a), bool)
+    turned = float((b[:, column] == yes).mean()) if len(b) else 0.0
+    return Verdict(int(asked.sum()), turned, changed, float(every.mean()) if len(every) else 0.0)
+
+
+def judge_step(
+    model: Generator, step: torch.Tensor, judge: AttributePredictor, w: torch.Tensor, before: np.ndarray,
+    attribute: str, yes: bool = True, guards: Sequence[str] = ("Male", "Eyeglasses"),
+) -> Verdict:  # fmt: skip
+    """Of w ``N,num_ws,w_dim`` and what ``judge`` says of them, ``before``: the effect of adding ``step``."""
+    after = judge.predict(model.images(w + step))
+    columns = {name: judge.column(name) for name in guards if name != attribute}
+    return verdict(before, after, judge.column(attribute), columns, yes)

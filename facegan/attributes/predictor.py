@@ -14,9 +14,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from facegan.files import read_tensors, write_bytes
-from facegan.images import to_float
-from facegan.nets.attribute_nets import (
+from facegan.attributes.networks import (
     FORMAT,
     KEY,
     MEASURED,
@@ -27,6 +25,8 @@ from facegan.nets.attribute_nets import (
     pooled,
     restored,
 )
+from facegan.files import read_tensors, write_bytes
+from facegan.images import to_float
 
 
 @dataclass

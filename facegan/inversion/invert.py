@@ -16,15 +16,15 @@ from facegan.errors import FaceganWarning, InputError
 from facegan.generator import Generator
 from facegan.images import to_float, to_uint8
 from facegan.inversion.config import InvertConfig, preset
+from facegan.inversion.curvature import inverse_metric
 from facegan.inversion.encoder import Encoder, find_encoder
 from facegan.inversion.losses import distances
-from facegan.inversion.metric import inverse_metric
 from facegan.inversion.noise import noise_names, synthesize_with
 from facegan.inversion.optimize import Found, OnStep, optimize
-from facegan.inversion.photos import Photo, as_sources, read_photos
 from facegan.inversion.space import Space, default_space
-from facegan.latent.points import Vectors
+from facegan.inversion.targets import Photo, as_sources, read_photos
 from facegan.sheets import show
+from facegan.vectors import Vectors
 
 AROUND = 0.5  # spread of further starts around an encoder's guess
 COLUMNS = ("loss", "mae", "mse", "faces")

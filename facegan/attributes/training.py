@@ -16,14 +16,14 @@ import torch
 import torch.nn.functional as F
 
 from facegan import rng
+from facegan.attributes.networks import AttributeNet, build, fit
+from facegan.attributes.predictor import AttributePredictor
 from facegan.devices import fast_bfloat16
 from facegan.errors import DatasetError
 from facegan.files import write_bytes
 from facegan.images import to_float
 from facegan.layers.ema import update_ema
 from facegan.layers.optimizers import LBFGS, AdamW
-from facegan.metrics.attributes import AttributePredictor
-from facegan.nets.attribute_nets import AttributeNet, build, fit
 
 
 @dataclass(frozen=True)

@@ -1,1 +1,0 @@
-"""Networks that see attributes in pictures."""
