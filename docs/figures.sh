@@ -1,6 +1,6 @@
 #!/bin/sh
 # The figures of celeba64 in docs/results, made again by the commands that the documents show, for when the
-# bundled model has changed. Run in the checkout, some three CPU minutes:
+# bundled model has changed. Run in the checkout, three CPU minutes, or up to nine on a busy machine:
 #
 #     PATH=$PWD/.venv/bin:$PATH sh docs/figures.sh [RESULTS]
 #
