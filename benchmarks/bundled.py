@@ -45,7 +45,7 @@ print(json.dumps({"seconds_for_25": first, "images_per_second": rate, "peak_mib"
 
 def put(reference: str) -> None:
     """The model as it ships: half precision, with its licence."""
-    from facegan.runs import ASSETS, load
+    from facegan.models import ASSETS, load
 
     model = load(reference)
     model.meta["licence"] = LICENCE
@@ -60,7 +60,7 @@ def measure(dataset: str, name: str = NAME, count: int = COUNT, looked: int = LO
     from facegan.metrics.evaluate import evaluate
     from facegan.metrics.feature_extractors import table
     from facegan.metrics.shapes import of_array
-    from facegan.runs import load
+    from facegan.models import load
 
     data, model = Dataset(dataset), load(name)
     samples = model.sample(range(FIRST, FIRST + count))
@@ -200,7 +200,7 @@ def main() -> int:
     parser.add_argument("what", choices=("put", "card", "speed", "check"), nargs="?")
     parser.add_argument("subject", help="RUN for put, DATASET otherwise", nargs="?", default="")
     args = parser.parse_args()
-    from facegan.runs import ASSETS
+    from facegan.models import ASSETS
 
     file = ASSETS / f"{NAME}.md"
     if args.what == "speed":

@@ -30,7 +30,7 @@ class Bench:
         from facegan.latent import directions as found
         from facegan.latent import w_statistics
         from facegan.latent.phrase_groups import sheet
-        from facegan.runs import load
+        from facegan.models import load
 
         self.model = load(reference).as_trained()
         self.faces, self.judge = AttributePredictor.load("faces"), AttributePredictor.load("evaluator")
@@ -152,7 +152,7 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=500)
     parser.add_argument("--keep", default="", help="folder for what is done so far")
     options = parser.parse_args()
-    from facegan.runs import bundled
+    from facegan.models import bundled
 
     model = options.model or next(iter(bundled()), "")
     if not model:

@@ -41,12 +41,12 @@ def measured(name: str, device: str, seconds: float) -> dict[str, float | str]:
     from side_by_side import clock
     from training import data_share
 
-    from facegan.training.data import ImageFeed
-    from facegan.training.dryrun import PeakMemory
-    from facegan.training.loop import pick_device
-    from facegan.training.session import resolved
+    from facegan.planning.dry_run import PeakMemory
+    from facegan.training.sampler import ImageFeed
     from facegan.training.state import at_the_end, create_state
     from facegan.training.step import train_step
+    from facegan.training.train import pick_device
+    from facegan.training.trainer import resolved
 
     torch.set_num_threads(1)
     place, config = pick_device(device), recipe(name)

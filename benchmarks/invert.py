@@ -138,7 +138,7 @@ def main() -> None:
     from facegan.errors import FaceganError
     from facegan.inversion.config import preset
     from facegan.inversion.encoder import find_encoder
-    from facegan.runs import load
+    from facegan.models import load
 
     try:
         model, data = load(options.model), Dataset(options.dataset)

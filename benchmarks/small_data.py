@@ -37,8 +37,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from facegan.errors import FaceganError, InputError, RunError
-from facegan.training.listeners import Silent, StepStats
-from facegan.training.records import read_record
+from facegan.runs.callbacks import Silent, StepStats
+from facegan.runs.record import read_record
 
 if TYPE_CHECKING:
     from facegan.data.dataset import Dataset
@@ -150,7 +150,7 @@ class CpuClock(Silent):
 def run(args: argparse.Namespace) -> int:
     import torch
 
-    from facegan.training.loop import Interrupted, train
+    from facegan.training.train import Interrupted, train
 
     if not 0 < args.seconds < float("inf"):
         raise InputError(f"--seconds {args.seconds:g}: must be above 0")
@@ -245,7 +245,7 @@ def alarm(text: str) -> str:
 def rows_of(out: Path, count: int) -> list[dict[str, Any]]:
     """One row for celeba64 and for each training of each data set that something was trained on."""
     from facegan.data.dataset import Dataset
-    from facegan.runs import load
+    from facegan.models import load
 
     rows = []
     for name, photos in DATASETS.items():
@@ -317,7 +317,7 @@ def figure(out: Path, rows: list[dict[str, Any]], columns: int = 10, lines: int 
     """A block for each training: seeds 0 and up, uncurated; one column of blocks for each data set."""
     from facegan.figures import join, text_line
     from facegan.images import grid
-    from facegan.runs import load
+    from facegan.models import load
 
     blocks: dict[tuple[str, str], np.ndarray] = {}
     for row in (r for r in rows if r["way"]):

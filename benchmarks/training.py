@@ -28,10 +28,10 @@ from facegan.families import get_family
 from facegan.images import to_float
 from facegan.recipes.config import TrainConfig, override
 from facegan.recipes.table import recipe
-from facegan.training.data import ImageFeed
-from facegan.training.session import resolved
+from facegan.training.sampler import ImageFeed
 from facegan.training.state import TrainState, create_state
 from facegan.training.step import train_step
+from facegan.training.trainer import resolved
 
 
 def plain_loop(config: TrainConfig, images: np.ndarray) -> Callable[[], None]:

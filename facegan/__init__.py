@@ -22,11 +22,11 @@ _PUBLIC = {
     "prepare": "facegan.data.prepare",
     "Generator": "facegan.generator",
     "Latent": "facegan.prior",
-    "load": "facegan.runs",
+    "load": "facegan.models",
     "invert": "facegan.inversion.invert",
     "Inversion": "facegan.inversion.invert",
     "evaluate": "facegan.metrics.evaluate",
-    "train": "facegan.training.loop",
+    "train": "facegan.training.train",
     "TrainConfig": "facegan.recipes.config",
     "recipe": "facegan.recipes.table",
     "RECIPES": "facegan.recipes.table",
@@ -88,12 +88,12 @@ if TYPE_CHECKING:
     from facegan.latent.directions import Directions, directions
     from facegan.latent.editing import edit
     from facegan.metrics.evaluate import evaluate
+    from facegan.models import load
     from facegan.prior import Latent
     from facegan.recipes.config import TrainConfig
     from facegan.recipes.table import RECIPES, recipe
-    from facegan.runs import load
     from facegan.sheets import show
-    from facegan.training.loop import train
+    from facegan.training.train import train
 
 
 def __getattr__(name: str) -> Any:

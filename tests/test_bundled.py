@@ -16,7 +16,7 @@ from facegan.cli.demo_bundled import GOAL, GROUPS, MEMBERS, POOL, TRIALS
 from facegan.cli.main import main
 from facegan.cli.show import facts
 from facegan.latent.evaluation import score_arithmetic
-from facegan.runs import ASSETS, bundled
+from facegan.models import ASSETS, bundled
 
 NAMES = bundled()
 

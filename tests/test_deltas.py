@@ -13,7 +13,7 @@ from facegan.cli.main import main
 from facegan.deltas import load_delta, save_delta
 from facegan.errors import ModelError
 from facegan.generator import Generator
-from facegan.runs import bundled, load, resolve, split_delta
+from facegan.models import bundled, load, resolve, split_delta
 
 
 @pytest.fixture

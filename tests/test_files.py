@@ -30,7 +30,7 @@ from facegan.files import (
 from facegan.generator import Generator
 from facegan.inversion.encoder import Encoder
 from facegan.latent.directions import Directions
-from facegan.training.pack import unpack
+from facegan.runs.export import unpack
 
 # key -> who reads it, what it is
 READERS: dict[str, tuple[Callable[[Path], Any], str]] = {

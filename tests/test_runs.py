@@ -9,9 +9,10 @@ from typing import Any
 
 import pytest
 
-from facegan import files, runs
+from facegan import files
+from facegan import models as runs
 from facegan.errors import DatasetError, FaceganWarning, InputError, ModelError
-from facegan.runs import load, meaning, moment_name, moments, resolve
+from facegan.models import load, meaning, moment_name, moments, resolve
 
 
 @pytest.fixture()
@@ -188,7 +189,7 @@ def test_attribute_networks_likewise(place: Path) -> None:
 
 def test_checkpoints_and_models_are_of_one_meaning(place: Path) -> None:
     """--init with a bundled name never takes the checkpoint of a folder of that name."""
-    from facegan.training.checkpoint import checkpoint_of
+    from facegan.runs.checkpoints import checkpoint_of
 
     (place / "celeba64" / "checkpoints" / "000012kimg").mkdir(parents=True)
     with pytest.warns(FaceganWarning):

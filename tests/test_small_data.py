@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from facegan.training.listeners import StepStats
+from facegan.runs.callbacks import StepStats
 
 
 @pytest.fixture(scope="module")

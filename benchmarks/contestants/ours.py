@@ -15,10 +15,10 @@ from facegan.metrics.image_sets import FIRST_SEED
 from facegan.recipes.config import check, override
 from facegan.recipes.table import recipe
 from facegan.training.checkpoint import load_checkpoint, save_checkpoint
-from facegan.training.data import ImageFeed
-from facegan.training.session import resolved, sampling_generator
+from facegan.training.sampler import ImageFeed
 from facegan.training.state import create_state
 from facegan.training.step import train_step
+from facegan.training.trainer import resolved, sampling_generator
 
 
 def _value(text: str) -> Any:

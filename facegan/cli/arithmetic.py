@@ -96,7 +96,7 @@ def main(
     )
     from facegan.latent.arithmetic import names_in
     from facegan.latent.editing import as_vectors
-    from facegan.runs import load
+    from facegan.models import load
 
     model, given = model_first(arguments, model, command="arithmetic", usage='MODEL "EXPRESSION"')
     if len(given) > 1:

@@ -54,7 +54,7 @@ def main(
     from facegan.files import write_bytes
     from facegan.latent.atlas import atlas
     from facegan.latent.atlas_page import render_atlas
-    from facegan.runs import load
+    from facegan.models import load
     from facegan.vectors import spell_seeds
 
     model = only_model(models, model, command="atlas")

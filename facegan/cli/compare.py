@@ -27,7 +27,7 @@ def main(
         raise InputError("name two or more run folders to compare")
     if Path(out).suffix.lower() not in (".html", ".htm"):
         raise InputError(f"--out {out}: the name must end in .html")
-    from facegan.training.compare import write_comparison
+    from facegan.runs.compare import write_comparison
 
     print(f"wrote {write_comparison(runs, out, repeats)}")
 

@@ -122,7 +122,7 @@ class Demo:
 
     def train(self) -> None:
         from facegan.cli.train import LiveLine
-        from facegan.training.loop import train
+        from facegan.training.train import train
 
         train(
             self.out / "dataset", "faces-tiny-32", self.out / "run", listeners=[LiveLine()],
@@ -132,7 +132,7 @@ class Demo:
         )  # fmt: skip
 
     def model(self) -> Generator:
-        from facegan.runs import load
+        from facegan.models import load
 
         return load(self.out / "run")
 
@@ -140,7 +140,8 @@ class Demo:
         import numpy as np
         import torch
 
-        from facegan import images, latent, runs, video
+        from facegan import images, latent, video
+        from facegan import models as runs
 
         model = self.model()
         images.save_png(self.pictures / "faces.png", images.grid(model.sample(100)), {"seed": "0-99"})

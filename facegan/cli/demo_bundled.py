@@ -27,7 +27,7 @@ def explore(pictures: Path, seed: int) -> dict[str, Any]:
     from facegan import images, latent, video
     from facegan.attributes.predictor import AttributePredictor
     from facegan.latent.evaluation import arithmetic_sheet, expression, score_arithmetic
-    from facegan.runs import load
+    from facegan.models import load
 
     model = load(MODEL)
     images.save_png(pictures / "bundled.png", images.grid(model.sample(100)), {"seed": "0-99"})

@@ -60,7 +60,7 @@ def main(
     """
     from facegan.attributes.predictor import AttributePredictor
     from facegan.latent.directions import Settings, directions, place_in_cache, stages_of
-    from facegan.runs import load
+    from facegan.models import load
 
     model = only_model(models, model, command="directions")
     for option, name, ending in (("--out", out, ".safetensors"), ("--figure", figure, ".png")):

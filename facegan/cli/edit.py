@@ -68,7 +68,7 @@ def main(
     """
     from facegan.latent.directions import Directions
     from facegan.latent.editing import edit, target_kind, target_points
-    from facegan.runs import load
+    from facegan.models import load
 
     model, given = model_first(words, model, command="edit", usage=USAGE)
     if len(given) != 2:

@@ -11,7 +11,7 @@ import numpy as np
 
 from facegan.cli.evaluate import ARROWS, described, shown
 from facegan.images import enlarge, grid, png_bytes
-from facegan.training.page import style, table
+from facegan.runs.page import style, table
 
 if TYPE_CHECKING:
     from facegan.metrics.evaluate import Evaluation

@@ -72,7 +72,7 @@ def main(
     """
     from facegan import figures, images, video
     from facegan.latent.film import film, variation
-    from facegan.runs import load
+    from facegan.models import load
     from facegan.vectors import is_point, save_vectors
 
     model, named = model_first(points, model, command="film", usage="MODEL seed:0-5", is_other=is_point)

@@ -75,7 +75,7 @@ def main(
     """
     from facegan import images
     from facegan.latent import save_vectors
-    from facegan.runs import load
+    from facegan.models import load
     from facegan.vectors import MOST_SEEDS, is_point
 
     model, named = model_first(points, model, command="generate", usage="MODEL seed:0-24", is_other=is_point)

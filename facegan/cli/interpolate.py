@@ -60,7 +60,7 @@ def main(
         device: cpu, cuda or mps.
     """
     from facegan import figures, images, video
-    from facegan.runs import load
+    from facegan.models import load
     from facegan.vectors import is_point
 
     model, named = model_first(

@@ -113,7 +113,7 @@ def main(
     from facegan.inversion.losses import parse_losses
     from facegan.inversion.targets import read_photos
     from facegan.inversion.tune import TuneConfig, checked
-    from facegan.runs import load
+    from facegan.models import load
 
     model, given = model_first(photos, model, command="invert", usage="MODEL PHOTO ...")
     photos = tuple(given)

@@ -12,7 +12,7 @@ from facegan.files import sample_names, style_names
 def rows() -> list[dict[str, Any]]:
     """One row a bundled model, as the table and ``--json`` show it."""
     from facegan.cli.show import facts
-    from facegan.runs import ASSETS, bundled
+    from facegan.models import ASSETS, bundled
 
     table = []
     for name in bundled():

@@ -23,7 +23,7 @@ def main(run: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="RUN")]
         out: the file; '' is RUN-networks.safetensors.
     """
     from facegan.cli.options import check_ending, writing
-    from facegan.training.pack import pack
+    from facegan.runs.export import pack
 
     place = Path(run) if Path(run).name else Path(run).resolve()  # "." has no name
     name = out or str(beside(place, fit_name(place.name, "-networks.safetensors")))

@@ -17,7 +17,7 @@ DEFAULT = "celeba64"
 
 def is_model(text: str) -> bool:
     """Whether ``text`` means a model: a run folder, a checkpoint of one, a model file, a bundled name."""
-    from facegan.runs import resolve
+    from facegan.models import resolve
 
     if not text.strip():
         return False

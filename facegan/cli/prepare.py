@@ -42,7 +42,7 @@ def report(dataset: Dataset) -> str:
     from facegan.data.advice import advice, reason_lines
     from facegan.data.card import commonest
     from facegan.data.summary import attribute_lines, attribute_summary
-    from facegan.training.choice import next_step
+    from facegan.recipes.choice import next_step
 
     info, total = dataset.info, sum(dataset.counts.values())
     counts = ", ".join(f"{n:,} {split}" for split, n in dataset.counts.items())

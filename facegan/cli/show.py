@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 def facts(reference: str) -> dict[str, Any]:
     """Everything that the file says of itself, and what can be counted."""
-    from facegan.runs import load, moment_name, moments, resolve
+    from facegan.models import load, moment_name, moments, resolve
 
     file = resolve(reference)
     model = load(reference)

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 from facegan.errors import ConfigError, DatasetError, FaceganError, LostProcessError, RunError
-from facegan.training.listeners import Silent, StepStats
+from facegan.runs.callbacks import Silent, StepStats
 
 if TYPE_CHECKING:
     from facegan.data.dataset import Dataset
@@ -141,7 +141,7 @@ def _repeat(
     first: bool,
 ) -> int:  # fmt: skip
     """The same recipe with ``repeats`` seeds; the ``first`` process writes a page with mean and spread."""
-    from facegan.training.compare import write_comparison
+    from facegan.runs.compare import write_comparison
 
     runs, failed = [], 0
     for seed in range(config.seed, config.seed + repeats):
@@ -184,7 +184,7 @@ def _check_own(flags: Any) -> None:
     if flags.repeats < 1:
         raise ConfigError(f"--repeats must be at least 1, not {flags.repeats}")
     if flags.repeats > 1:
-        from facegan.training.compare import MAX_RUNS
+        from facegan.runs.compare import MAX_RUNS
 
         if flags.repeats > MAX_RUNS:
             raise ConfigError(f"--repeats {flags.repeats}: their page holds at most {MAX_RUNS} runs")
@@ -208,10 +208,10 @@ def run(argv: list[str]) -> int:
     from facegan.data.dataset import Dataset
     from facegan.devices import insist_on_threads
     from facegan.interrupts import Interrupted
+    from facegan.planning.forecast import long_run
     from facegan.recipes.config import check
-    from facegan.training.checkpoint import list_checkpoints
-    from facegan.training.estimate import long_run
-    from facegan.training.loop import image_shape, train
+    from facegan.runs.checkpoints import list_checkpoints
+    from facegan.training.train import image_shape, train
 
     if flags.threads:
         insist_on_threads(flags.threads)
@@ -244,7 +244,7 @@ def run(argv: list[str]) -> int:
         image_shape(check(config), data)  # before a line says that it begins
         listeners: list[Any] = [] if flags.quiet or not first else [LiveLine()]
         if flags.tensorboard and first:
-            from facegan.training.tensorboard import TensorBoardListener
+            from facegan.runs.tensorboard import TensorBoardListener
 
             listeners.append(TensorBoardListener(out / "tensorboard"))
         if not flags.quiet and first:
@@ -280,8 +280,8 @@ def run(argv: list[str]) -> int:
 
 
 def _dry_run(data: Dataset, config: TrainConfig, flags: Any) -> int:
-    from facegan.training.dryrun import dry_run
-    from facegan.training.dryrun_text import page
+    from facegan.planning.dry_run import dry_run
+    from facegan.planning.dry_run_text import page
 
     if not flags.quiet:
         print(f"{config.recipe} on {data.path}: a few real updates ...", file=sys.stderr)

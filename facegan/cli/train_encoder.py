@@ -56,7 +56,7 @@ def main(
     from facegan.inversion.encoder import beside
     from facegan.inversion.encoder_training import EncoderTraining, train_encoder
     from facegan.inversion.losses import parse_losses
-    from facegan.runs import load
+    from facegan.models import load
 
     if width < 1 or batch < 4 or batch % 2 or not (kimg > 0 and lr > 0) or latent < 0 or seed < 0:
         raise InputError(

@@ -12,8 +12,8 @@ from facegan.errors import ConfigError, FaceganError
 
 if TYPE_CHECKING:
     from facegan.data.dataset import Dataset
+    from facegan.planning.sweep import Trial
     from facegan.recipes.config import TrainConfig
-    from facegan.training.sweep import Trial
 
 SWEPT_METRIC = "kid"
 
@@ -51,11 +51,11 @@ def with_recipe(argv: list[str]) -> tuple[list[str], str]:
     except SystemExit:
         return argv, ""  # the whole parser says what is wrong
     from facegan.data.dataset import Dataset
-    from facegan.training.auto import look
-    from facegan.training.choice import pick_recipe
-    from facegan.training.loop import pick_device
-    from facegan.training.records import read_record
-    from facegan.training.transfer import papers_of
+    from facegan.planning.auto import look
+    from facegan.recipes.choice import pick_recipe
+    from facegan.runs.record import read_record
+    from facegan.training.initialization import papers_of
+    from facegan.training.train import pick_device
 
     begun = (Path(where.out) / "config.json").is_file() if where.out else False
     if before := str(read_record(where.out).config.get("recipe", "")) if begun else "":
@@ -72,7 +72,7 @@ def automatic(
     data: Dataset, config: TrainConfig, argv: Sequence[str], flags: Any, out: Path, why: str
 ) -> TrainConfig:
     """What was chosen, which is printed; what the folder's run began with, where there is one."""
-    from facegan.training.auto import begun, decide, table
+    from facegan.planning.auto import begun, decide, table
 
     before = None if flags.dry_run else begun(config, given(argv), out)
     if before is not None:
@@ -93,8 +93,8 @@ def automatic(
 def _trials(config: TrainConfig, argv: list[str], flags: Any) -> list[tuple[Trial, TrainConfig]]:
     """Each trial with its configuration: its values are read as the command line's are."""
     from facegan.cli.train import parse
+    from facegan.planning.sweep import expand, words
     from facegan.recipes.config import TrainSettings
-    from facegan.training.sweep import expand, words
 
     decided = given(argv)
     kimg = flags.sweep_kimg or config.kimg / 20
@@ -130,7 +130,7 @@ def _unknown(name: str, known: set[str]) -> str:
 
 def check_one(trials: list[tuple[Trial, TrainConfig]], data: Dataset) -> None:
     """ConfigError, once, where the dataset suits none of the trials."""
-    from facegan.training.loop import image_shape
+    from facegan.training.train import image_shape
 
     errors = []
     for _, one in trials:
@@ -147,7 +147,7 @@ def run_sweep(
     flags: Any, out: Path, first: bool,
 ) -> int:  # fmt: skip
     """All trials, their ranking, and a page that compares them; 2 where some failed."""
-    from facegan.training.sweep import sweep, table, write_outcomes
+    from facegan.planning.sweep import sweep, table, write_outcomes
 
     trials = _trials(config, argv, flags)
     check_one(trials, data)
@@ -169,8 +169,8 @@ def run_sweep(
 
 def dry_sweep(data: Dataset, config: TrainConfig, argv: list[str], flags: Any) -> int:
     """The trials, and how long they will take, by real updates of the first one that works."""
-    from facegan.training.dryrun import dry_run
-    from facegan.training.dryrun_text import duration
+    from facegan.planning.dry_run import dry_run
+    from facegan.planning.dry_run_text import duration
 
     trials = _trials(config, argv, flags)
     print(f"{len(trials)} trials of {trials[0][1].kimg:g} kimg: {' '.join(t.name for t, _ in trials)}")

@@ -148,7 +148,7 @@ class Encoder:
 
 def beside(reference: str | Path) -> Path:
     """Where the encoder of a model lies: ``MODEL-encoder.safetensors`` beside the model's file."""
-    from facegan.runs import resolve
+    from facegan.models import resolve
 
     file = resolve(reference)
     return derived(file, "-encoder.safetensors")

@@ -196,7 +196,7 @@ def invert_saying(
     on_progress: Callable[[str, int, int], None] | None = None, **changes: Any,
 ) -> Inversion:  # fmt: skip
     """:func:`invert`, where ``say`` is told what was left out of folders, and of further faces in a photo."""
-    from facegan.runs import as_model
+    from facegan.models import as_model
 
     generator = as_model(model)
     guide: Encoder | None = None

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from facegan.latent.atlas import Atlas, pyramid
-from facegan.training.page import render
+from facegan.runs.page import render
 from facegan.vectors import spell_seeds
 
 SIDE = 512  # px of a part of a level

@@ -28,7 +28,7 @@ from facegan.latent import supervised, unsupervised, w_statistics
 from facegan.latent.stages import Stages
 from facegan.latent.supervised import Seen, Told
 from facegan.metrics.feature_extractors import digest
-from facegan.runs import as_model
+from facegan.models import as_model
 
 FORMAT = 1
 ASSETS = Path(__file__).parent.parent / "assets" / "directions"

@@ -24,7 +24,7 @@ from facegan.errors import ImageError, InputError
 from facegan.generator import Generator, Vectorlike
 from facegan.latent import attribute_hold, unsupervised, w_statistics
 from facegan.latent.directions import Directions, directions_of
-from facegan.runs import as_model
+from facegan.models import as_model
 from facegan.sheets import show
 from facegan.vectors import Vectors, is_seeds, parse_point, parse_seeds
 

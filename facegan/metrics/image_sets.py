@@ -136,11 +136,11 @@ def named(
     device: str = "cpu",
     said: Callable[[str], None] = lambda _: None,
 ) -> Pictures:
-    """What ``reference`` means: a dataset, a run or model, or a folder of pictures (:mod:`facegan.runs`).
+    """What ``reference`` means: a dataset, a run or model, or a folder of pictures (:mod:`facegan.models`).
 
     ``count`` limits the pictures; of a model it is the number of samples, 5,000 where it is 0.
     """
-    from facegan.runs import load, meaning, resolve
+    from facegan.models import load, meaning, resolve
 
     found = meaning(reference)
     if found.kind == "folder" and not found.is_model:

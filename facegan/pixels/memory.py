@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from facegan.devices import free_memory
 from facegan.errors import InputError
 from facegan.pixels.classifiers import Classifier
-from facegan.training.memory import is_out_of_memory
+from facegan.training.out_of_memory import is_out_of_memory
 
 
 def activation_bytes(classifier: Classifier, pixels: int) -> int:

@@ -10,7 +10,6 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -20,25 +19,22 @@ import torch
 
 from facegan import distributed
 from facegan.errors import RunError
-from facegan.files import failpoint, rename, sync_folder, write_synced
-from facegan.runs import meaning, resolve
+from facegan.files import rename, sync_folder, write_synced
+from facegan.runs.checkpoints import (
+    drop,
+    is_healthy,
+    kimg_name,
+    kimg_of,
+    list_checkpoints,
+    read_header,
+    version_of,
+)
 from facegan.training.state import TrainState
 
 FORMAT = 1
 _COUNTS = (
     "images_seen", "fakes_drawn", "updates", "seconds", "lr_scale", "watch", "path_mean", "images_before",
 )  # fmt: skip
-
-
-def kimg_name(images_seen: int) -> str:
-    """``000030kimg``, or ``000030.064kimg`` between whole thousands; :func:`kimg_of` gives the order."""
-    whole, rest = divmod(images_seen, 1000)
-    return f"{whole:06d}" + (f".{rest:03d}" if rest else "") + "kimg"
-
-
-def kimg_of(name: str) -> float:
-    """The progress in a name that begins as :func:`kimg_name` has it (as text, 30.064 comes before 30)."""
-    return float(name.partition("kimg")[0])
 
 
 def _plain(value: Any) -> Any:
@@ -107,7 +103,7 @@ def save_checkpoint(state: TrainState, folder: Path, healthy: bool = True) -> Pa
         write_synced(temporary / "state.json", json.dumps(header, indent=1).encode())
         sync_folder(temporary)
         if final.exists():  # a name of its own: nothing whole is removed before this one stands
-            newest = max(_version(p.name) for p in list_checkpoints(folder) if p.name.startswith(name))
+            newest = max(version_of(p.name) for p in list_checkpoints(folder) if p.name.startswith(name))
             final = folder / f"{name}-{newest + 1}"
         rename(temporary, final)
         sync_folder(folder)
@@ -126,53 +122,6 @@ def _superfluous(folder: Path, keep: int, best: int) -> list[Path]:
     older = list_checkpoints(folder)[:-keep]
     newest_healthy = next((p for p in reversed(list_checkpoints(folder)) if is_healthy(p)), None)
     return [p for p in older if p != newest_healthy and round(kimg_of(p.name) * 1000) != best]
-
-
-def drop(checkpoints: list[Path]) -> None:
-    """Remove checkpoints; under another name first, so that none is ever found half removed."""
-    for old in checkpoints:
-        gone = old.with_name(f".{old.name}.tmp")
-        failpoint(f"{old.name}: before its removal")
-        os.replace(old, gone)
-        failpoint(f"{old.name}: set aside")
-        shutil.rmtree(gone, ignore_errors=True)
-
-
-def _version(name: str) -> int:
-    return int(name.partition("kimg-")[2] or 0)
-
-
-def list_checkpoints(folder: Path) -> list[Path]:
-    """Whole checkpoints, oldest first."""
-    found = (p for p in folder.glob("[0-9]*kimg*") if re.fullmatch(r"[0-9.]+kimg(-\d+)?", p.name))
-    return sorted((p for p in found if p.is_dir()), key=lambda p: (kimg_of(p.name), _version(p.name)))
-
-
-def checkpoint_of(reference: str | Path) -> Path | None:
-    """The newest checkpoint of a run folder, or that of a moment of one (``RUN@best``); None if none is kept.
-
-    ModelError for a moment that the run has not.
-    """
-    found = meaning(reference)
-    if found.run is None:
-        return None
-    known = list_checkpoints(found.run / "checkpoints")
-    if found.kind == "folder":
-        return known[-1] if known else None
-    kimg = kimg_of(resolve(reference).name)
-    return next((p for p in reversed(known) if kimg_of(p.name) == kimg), None)
-
-
-def is_healthy(checkpoint: Path) -> bool:
-    """Whether the watchdog saw nothing suspicious when it was written."""
-    try:
-        return bool(read_header(checkpoint).get("healthy", True))
-    except (OSError, ValueError):
-        return False
-
-
-def read_header(checkpoint: Path) -> dict[str, Any]:
-    return json.loads((checkpoint / "state.json").read_text())
 
 
 def load_latest(
@@ -194,21 +143,6 @@ def load_latest(
     if chosen is not None:
         load_checkpoint(state, chosen)
     return chosen
-
-
-def read_networks(checkpoint: Path) -> dict[str, dict[str, torch.Tensor]]:
-    """Networks by name, each with its tensors; RunError if the checkpoint is damaged."""
-    from safetensors.torch import load
-
-    found: dict[str, dict[str, torch.Tensor]] = {}
-    try:
-        for key, value in load((checkpoint / "state.safetensors").read_bytes()).items():
-            group, _, rest = key.partition("/")
-            if group in ("generator", "discriminator", "ema"):
-                found.setdefault(group, {})[rest] = value
-    except Exception as error:
-        raise RunError(f"{checkpoint}: not readable ({str(error).splitlines()[0]})") from None
-    return found
 
 
 def load_checkpoint(state: TrainState, checkpoint: Path) -> None:

@@ -19,7 +19,7 @@ from facegan.generator import Latent
 from facegan.layers.optimizers import Adam
 from facegan.layers.schedule import cosine
 from facegan.recipes.config import TrainConfig
-from facegan.training.transfer import freeze, initialise
+from facegan.training.initialization import freeze, initialise
 
 Part = tuple[int, int]  # images low .. high - 1 of a batch
 TYPICAL_P = 0.3  # an adaptive augmentation's, where the run is not so far yet

@@ -29,7 +29,7 @@ from facegan.losses.penalties import (
     path_length_penalty,
     path_lengths,
 )  # fmt: skip
-from facegan.training.aids import adapt, augmented
+from facegan.training.augmentation import adapt, augmented
 from facegan.training.state import (
     Batch,
     Part,

@@ -13,7 +13,7 @@ from facegan.cli.atlas import chosen_seeds
 from facegan.cli.main import main
 from facegan.figures import magnified
 from facegan.latent import Vectors, load_vectors, save_vectors
-from facegan.runs import load
+from facegan.models import load
 from facegan.video import FORMATS
 
 

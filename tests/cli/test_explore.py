@@ -17,7 +17,7 @@ from facegan.cli.main import main
 from facegan.generator import Generator
 from facegan.images import save_png
 from facegan.latent import load_vectors
-from facegan.runs import load
+from facegan.models import load
 
 
 @pytest.fixture(autouse=True)

@@ -18,7 +18,7 @@ from facegan.cli.main import main
 from facegan.images import png_bytes
 from facegan.inversion import invert as api
 from facegan.latent import load_vectors
-from facegan.runs import load
+from facegan.models import load
 
 QUICK = ["--loss", "mse", "--steps", "6", "--start", "random"]
 

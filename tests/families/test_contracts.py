@@ -17,9 +17,9 @@ from facegan.families import FAMILIES, get_family
 from facegan.latent import load_vectors
 from facegan.recipes.config import override
 from facegan.recipes.table import RECIPES, recipe
-from facegan.training.checkpoint import list_checkpoints, read_header
+from facegan.runs.checkpoints import list_checkpoints, read_header
+from facegan.training.initialization import freeze
 from facegan.training.state import create_state
-from facegan.training.transfer import freeze
 
 NARROW = {
     "vanilla": ("digits-vanilla-28-plus", {"width": 0.1}, {"channels": 0, "warmup_kimg": 0.048}),
@@ -210,7 +210,7 @@ def test_encoder_space_and_tuning(family, runs, portraits, tmp_path):
 @pytest.mark.parametrize("family", FAMILIES)
 def test_training_begins_with_a_model(family, runs, portraits, tmp_path):
     """With --init, no learning, and another seed: the weights and faces are those that it began with."""
-    from facegan.training.checkpoint import read_networks
+    from facegan.runs.checkpoints import read_networks
 
     still = {"kimg": 0.008, "seed": 9, "generator.lr": 1e-12, "discriminator.lr": 1e-12}
     begun = facegan.train(portraits, config(family, init=str(runs(family)), **still), tmp_path / "begun")
@@ -269,7 +269,7 @@ def test_what_has_grown_larger_is_all_grown(portraits, runs, tmp_path):
 
 @pytest.mark.parametrize("family", FAMILIES)
 def test_frozen_layers_stay(family, portraits, runs, tmp_path):
-    from facegan.training.checkpoint import read_networks
+    from facegan.runs.checkpoints import read_networks
 
     run = facegan.train(
         portraits, config(family, init=str(runs(family)), freeze_d=1, kimg=0.016), tmp_path / "frozen"

@@ -7,10 +7,10 @@ import torch
 from facegan.attributes.predictor import AttributePredictor
 from facegan.families.fast import config as fast
 from facegan.families.fast.projected import ProjectedHeads, networks
+from facegan.planning.dry_run import _judging
 from facegan.recipes.config import override
 from facegan.recipes.table import recipe
-from facegan.training.data import ImageFeed
-from facegan.training.dryrun import _judging
+from facegan.training.sampler import ImageFeed
 from facegan.training.state import create_state
 from facegan.training.step import train_step
 

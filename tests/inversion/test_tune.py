@@ -12,7 +12,7 @@ from facegan.deltas import save_delta
 from facegan.generator import Generator
 from facegan.images import to_float
 from facegan.inversion.tune import TuneConfig, tune, with_difference
-from facegan.runs import load
+from facegan.models import load
 
 SETTINGS = TuneConfig(steps=40, lr=1e-2, rank=2, loss="mse=1", locality=0.0)
 

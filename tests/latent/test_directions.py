@@ -358,7 +358,7 @@ def test_mistakes_in_one_line(mistake: str, files: str, capsys: pytest.CaptureFi
 
 def test_bundled_directions_are_of_bundled_models(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from facegan.latent.directions import ASSETS, directions_of
-    from facegan.runs import bundled, load
+    from facegan.models import bundled, load
 
     monkeypatch.setenv("FACEGAN_CACHE", str(tmp_path))
     models = {model.hash: model for model in map(load, bundled())}

@@ -63,7 +63,7 @@ def test_the_same_to_the_bit(name: str, settings: dict) -> None:
 LIGHT = """
 import sys, numpy as np, torch
 from test_contracts import FAMILIES, config
-from facegan.training.data import ImageFeed
+from facegan.training.sampler import ImageFeed
 from facegan.training.state import create_state
 from facegan.training.step import train_step
 images = np.zeros((8, 32, 32, 3), np.uint8)

@@ -5,7 +5,7 @@ import pytest
 from facegan.errors import ConfigError
 from facegan.recipes.config import check, differences, override, unfinished
 from facegan.recipes.table import RECIPES, recipe
-from facegan.training.runfolder import _with_defaults
+from facegan.runs.folder import _with_defaults
 
 
 @pytest.mark.parametrize("name", RECIPES)

@@ -12,11 +12,12 @@ import torch
 from facegan.cli.main import main
 from facegan.cli.train_modes import with_recipe
 from facegan.errors import ConfigError
+from facegan.planning import auto
+from facegan.planning.auto import Probe
+from facegan.recipes import choice
+from facegan.recipes.choice import Surroundings
 from facegan.recipes.config import check, override
 from facegan.recipes.table import RECIPES, recipe
-from facegan.training import auto, choice
-from facegan.training.auto import Probe
-from facegan.training.choice import Surroundings
 from facegan.training.state import at_the_end, create_state
 
 NARROW = ["--generator.width", "0.25", "--discriminator.width", "0.25", "--quality-count", "0"]

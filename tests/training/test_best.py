@@ -14,12 +14,12 @@ from facegan.metrics.registry import METRICS
 from facegan.recipes.config import METRICS as NAMES
 from facegan.recipes.config import check, override
 from facegan.recipes.table import recipe
-from facegan.training.checkpoint import kimg_of, list_checkpoints, read_networks
-from facegan.training.loop import train
-from facegan.training.pack import pack, unpack
-from facegan.training.records import read_record
-from facegan.training.session import metric_kimg
+from facegan.runs.checkpoints import kimg_of, list_checkpoints, read_networks
+from facegan.runs.export import pack, unpack
+from facegan.runs.record import read_record
 from facegan.training.state import create_state
+from facegan.training.train import train
+from facegan.training.trainer import metric_kimg
 
 SMALL = {
     "kimg": 0.128, "batch": 8, "grid_count": 4, "checkpoint_kimg": 0.128, "grid_kimg": 0.064, "cooldown": 0.0,
@@ -158,7 +158,7 @@ def test_the_watchdog_goes_back_with_it(dataset, tmp_path):
     with pytest.raises(RunError):
         train(dataset, "faces-tiny-32", out, **{**SMALL, "generator.lr": 1e30, "checkpoint_kimg": 0.016})
     if (out / "best.json").exists():
-        assert facegan.runs.resolve(f"{out}@best").is_file()
+        assert facegan.models.resolve(f"{out}@best").is_file()
 
 
 def test_values_of_other_features_are_not_compared(dataset, tmp_path):

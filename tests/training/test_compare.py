@@ -13,9 +13,9 @@ import pytest
 from test_report import EVIL, Page, make_run, write_lines
 
 from facegan.errors import InputError, RunError
-from facegan.training.compare import MAX_RUNS, differing, read_runs, short_names, write_comparison
-from facegan.training.records import read_record
-from facegan.training.report_data import MAX_BYTES
+from facegan.runs.compare import MAX_RUNS, differing, read_runs, short_names, write_comparison
+from facegan.runs.record import read_record
+from facegan.runs.report_data import MAX_BYTES
 
 
 def curves(page: Page) -> dict[str, dict[str, list[float | None]]]:

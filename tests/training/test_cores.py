@@ -23,10 +23,11 @@ from facegan import devices, machine
 from facegan.data import prepare
 from facegan.errors import ConfigError, InputError
 from facegan.machine import granted_cores
+from facegan.planning.dry_run import dry_run
+from facegan.planning.dry_run_text import page
 from facegan.recipes.config import check, override
-from facegan.training import loop, step
-from facegan.training.dryrun import dry_run
-from facegan.training.dryrun_text import page
+from facegan.training import step
+from facegan.training import train as loop
 
 CPU = torch.device("cpu")
 SMALL: dict[str, Any] = {

@@ -15,7 +15,7 @@ from facegan.devices import send
 from facegan.families import FAMILIES
 from facegan.recipes.config import check, override
 from facegan.recipes.table import RECIPES, recipe
-from facegan.training.data import ImageFeed
+from facegan.training.sampler import ImageFeed
 from facegan.training.state import create_state
 from facegan.training.step import train_step
 

@@ -20,13 +20,13 @@ from facegan.families import get_family
 from facegan.families.feedforward import resolved_layers
 from facegan.layers.notation import parse
 from facegan.layers.summary import summarize
+from facegan.planning import dry_run as dryrun
+from facegan.planning.dry_run import PeakMemory, count_due, dry_run, occasions
+from facegan.planning.dry_run_text import duration, layer_rows, page, quantity, settings_lines, size
 from facegan.recipes.config import TrainSettings, override, update_kinds
 from facegan.recipes.table import RECIPES, recipe
-from facegan.training import dryrun
-from facegan.training.checkpoint import list_checkpoints
-from facegan.training.dryrun import PeakMemory, count_due, dry_run, occasions
-from facegan.training.dryrun_text import duration, layer_rows, page, quantity, settings_lines, size
-from facegan.training.loop import train
+from facegan.runs.checkpoints import list_checkpoints
+from facegan.training.train import train
 
 SMALL = {
     "kimg": 0.064, "batch": 8, "grid_count": 4, "checkpoint_kimg": 0.016, "grid_kimg": 0.032,

@@ -9,11 +9,11 @@ import torch
 
 from facegan.cli.main import main
 from facegan.data.dataset import Dataset
+from facegan.planning import forecast as estimate
+from facegan.planning.auto import _length
+from facegan.recipes.choice import Surroundings
 from facegan.recipes.config import override
 from facegan.recipes.table import recipe
-from facegan.training import estimate
-from facegan.training.auto import _length
-from facegan.training.choice import Surroundings
 
 CPU = torch.device("cpu")
 DAY = 86400.0

@@ -7,7 +7,7 @@ import torch
 from facegan.errors import ConfigError
 from facegan.recipes.config import override
 from facegan.recipes.table import recipe
-from facegan.training.data import SAMPLING, ImageFeed
+from facegan.training.sampler import SAMPLING, ImageFeed
 
 
 def make(n=10, **changes):

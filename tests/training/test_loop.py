@@ -14,14 +14,14 @@ from safetensors.numpy import load_file
 
 import facegan
 from facegan.errors import ConfigError, FaceganError, RunError
+from facegan.planning.dry_run import dry_run
 from facegan.recipes.config import override
 from facegan.recipes.table import recipe
-from facegan.training import session
-from facegan.training.checkpoint import kimg_name, list_checkpoints
-from facegan.training.dryrun import dry_run
-from facegan.training.listeners import Silent
-from facegan.training.loop import train
-from facegan.training.runfolder import RunFolder
+from facegan.runs.callbacks import Silent
+from facegan.runs.checkpoints import kimg_name, list_checkpoints
+from facegan.runs.folder import RunFolder
+from facegan.training import trainer as session
+from facegan.training.train import train
 
 SMALL = {
     "kimg": 0.064, "batch": 8, "grid_count": 4, "checkpoint_kimg": 0.016, "grid_kimg": 0.032,

@@ -11,9 +11,9 @@ import pytest
 
 from facegan import machine
 from facegan.machine import OtherWork, left_by_limits
-from facegan.training.auto import Choice, Decision, Surroundings, table
-from facegan.training.dryrun import dry_run
-from facegan.training.dryrun_text import page
+from facegan.planning.auto import Choice, Decision, Surroundings, table
+from facegan.planning.dry_run import dry_run
+from facegan.planning.dry_run_text import page
 
 AROUND = Surroundings(24, 32, 32, 3, (), True, "cpu", 2, None)
 LINUX = pytest.mark.skipif(not Path("/proc/stat").is_file(), reason="the system does not tell")

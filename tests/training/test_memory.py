@@ -18,10 +18,11 @@ from facegan import distributed
 from facegan.errors import RunError
 from facegan.recipes.config import override
 from facegan.recipes.table import recipe
-from facegan.training import loop, memory
-from facegan.training.checkpoint import list_checkpoints
-from facegan.training.loop import train
+from facegan.runs.checkpoints import list_checkpoints
+from facegan.training import out_of_memory as memory
+from facegan.training import train as loop
 from facegan.training.state import create_state
+from facegan.training.train import train
 
 CPU, SHAPE = torch.device("cpu"), (3, 32, 32)
 
@@ -177,7 +178,7 @@ def test_pieces_may_change_on_the_way(tiny_dataset, tmp_path):
 ])  # fmt: skip
 def test_what_other_shares_change(name, then, now, told):
     """(pieces, processes) of a batch of 16."""
-    from facegan.training.loop import _shared_otherwise
+    from facegan.training.train import _shared_otherwise
 
     config = override(recipe(name), {**reductions(name), "batch": 16})
     state = create_state(config, (3, config.size, config.size), CPU)

@@ -21,7 +21,7 @@ import facegan
 from facegan.data.prepare import prepare
 from facegan.errors import RunError
 from facegan.recipes.table import recipe
-from facegan.training.checkpoint import list_checkpoints
+from facegan.runs.checkpoints import list_checkpoints
 
 RECIPES = ("digits-vanilla-28", "digits-dcgan-28", "faces-dcgan-56", "faces-dcgan-80", "faces-dcgan-50",
            "faces-dcgan-128", "faces-tiny-32", "faces-dcgan-64", "faces-fast-64", "progan-64-short",
@@ -30,11 +30,11 @@ DRIVER = '''
 import json, os, random, signal, sys, time
 from pathlib import Path
 import torch
-import facegan.files, facegan.training.report, facegan.training.loop, facegan.training.session
+import facegan.files, facegan.runs.report, facegan.training.train, facegan.training.trainer
 import facegan.metrics.random_features, facegan.metrics.validation
 from facegan.recipes.table import recipe
 torch.set_num_threads(1)
-facegan.training.session.BN_BATCHES, facegan.training.session.BN_BATCH = 2, 16  # fewer draws do as well
+facegan.training.trainer.BN_BATCHES, facegan.training.trainer.BN_BATCH = 2, 16  # fewer draws do as well
 dataset, name, folder = sys.argv[1], sys.argv[2], Path(sys.argv[3])
 changes, kills = map(json.loads, sys.argv[4:])
 
@@ -47,7 +47,7 @@ def attempt(out, kill_at=None, listing=None, after=None):
             for key, value in (("FACEGAN_KILL_AT", kill_at), ("FACEGAN_FAILPOINTS", listing)):
                 if value is not None:
                     os.environ[key] = str(value)
-            facegan.training.loop.train(dataset, name, out, **changes)
+            facegan.training.train.train(dataset, name, out, **changes)
             os._exit(0)
         except BaseException:
             import traceback

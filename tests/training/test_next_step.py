@@ -13,9 +13,9 @@ from facegan.data.dataset import Dataset
 from facegan.data.prepare import prepare
 from facegan.errors import ConfigError
 from facegan.images import save_png
+from facegan.recipes import choice
 from facegan.recipes.table import RECIPES
-from facegan.training import choice
-from facegan.training.loop import train
+from facegan.training.train import train
 
 # width x height, channels -> the recipe on a CPU
 SHAPES = {
@@ -52,7 +52,7 @@ def dataset(at: Path, shape: str, count: int = 6) -> Dataset:
 def test_the_next_step_works(
     shape: str, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from facegan.training import dryrun
+    from facegan.planning import dry_run as dryrun
 
     monkeypatch.setattr(dryrun, "TIMED_SECONDS", 0.0)
     monkeypatch.setattr(dryrun, "SLOW_UPDATE", 0.0)  # one timed update of each kind

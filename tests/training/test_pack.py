@@ -9,8 +9,8 @@ from safetensors.torch import load_file
 
 import facegan
 from facegan.cli.main import main
-from facegan.training.checkpoint import list_checkpoints, read_networks
-from facegan.training.pack import is_packed, unpack
+from facegan.runs.checkpoints import list_checkpoints, read_networks
+from facegan.runs.export import is_packed, unpack
 
 SMALL = {"kimg": 0.064, "batch": 16, "quality_count": 0, "ema_halflife_kimg": 1.0}
 

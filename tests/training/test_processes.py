@@ -15,7 +15,7 @@ from safetensors.numpy import load_file
 
 from facegan.families import FAMILIES
 from facegan.recipes.table import recipe
-from facegan.training.checkpoint import list_checkpoints
+from facegan.runs.checkpoints import list_checkpoints
 
 HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE))

@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 
-from facegan.training.progress import best_model, diversity_text, judge, quality_text
+from facegan.runs.trend import best_model, diversity_text, judge, quality_text
 
 
 def curve(values: list[float] | np.ndarray) -> list[tuple[float, float]]:

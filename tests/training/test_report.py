@@ -21,10 +21,10 @@ from facegan.errors import RunError
 from facegan.images import save_png
 from facegan.recipes.config import override
 from facegan.recipes.table import RECIPES, recipe
-from facegan.training.page import duration
-from facegan.training.records import RunRecord, read_record
-from facegan.training.report import CONTEST, facts, seen_text, train_command, verdict, write_report
-from facegan.training.report_data import MAX_BYTES, MAX_FRAMES, MAX_POINTS, pick
+from facegan.runs.page import duration
+from facegan.runs.record import RunRecord, read_record
+from facegan.runs.report import CONTEST, facts, seen_text, train_command, verdict, write_report
+from facegan.runs.report_data import MAX_BYTES, MAX_FRAMES, MAX_POINTS, pick
 
 EVIL = "</script><script>alert(1)</script>\"'><img src=x onerror=alert(2)>{{data}}\u2028&amp;"
 STATS = {

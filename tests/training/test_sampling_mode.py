@@ -12,13 +12,14 @@ from facegan import distributed, rng
 from facegan.generator import Latent, describe
 from facegan.layers.ema import batch_norms
 from facegan.recipes.table import RECIPES
-from facegan.training import session
-from facegan.training.checkpoint import _tensors, list_checkpoints
-from facegan.training.data import ImageFeed
-from facegan.training.loop import train
-from facegan.training.session import sampling_generator
+from facegan.runs.checkpoints import list_checkpoints
+from facegan.training import trainer as session
+from facegan.training.checkpoint import _tensors
+from facegan.training.sampler import ImageFeed
 from facegan.training.state import create_state
 from facegan.training.step import train_step
+from facegan.training.train import train
+from facegan.training.trainer import sampling_generator
 
 CPU = torch.device("cpu")
 BATCHES, BATCH = 3, 16  # a few draws: what is tested does not depend on how many

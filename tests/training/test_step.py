@@ -14,8 +14,8 @@ from facegan.layers.ema import batch_norms, ema_decay, recalibrate_batch_norm, u
 from facegan.losses.adversarial import LOSSES
 from facegan.recipes.config import override
 from facegan.recipes.table import RECIPES, recipe
-from facegan.training import aids
-from facegan.training.data import ImageFeed
+from facegan.training import augmentation as aids
+from facegan.training.sampler import ImageFeed
 from facegan.training.state import Batch, create_state, draw_latents, set_rates
 from facegan.training.step import train_step
 

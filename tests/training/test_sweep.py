@@ -10,8 +10,8 @@ from facegan.cli.main import main
 from facegan.cli.train import parse
 from facegan.cli.train_modes import _trials
 from facegan.errors import ConfigError, RunError
+from facegan.planning.sweep import Trial, expand, sweep, table, words, write_outcomes
 from facegan.recipes.table import recipe
-from facegan.training.sweep import Trial, expand, sweep, table, words, write_outcomes
 
 PICTURES = "0123"  # the dataset's hash
 NARROW = ["--generator.width", "0.25", "--discriminator.width", "0.25", "--quality-count", "0",

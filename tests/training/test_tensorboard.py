@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from facegan.training.listeners import StepStats
-from facegan.training.tensorboard import TensorBoardListener
+from facegan.runs.callbacks import StepStats
+from facegan.runs.tensorboard import TensorBoardListener
 
 
 def stats(images_seen: int, loss: float) -> StepStats:

@@ -14,7 +14,7 @@ from facegan import distributed, rng
 from facegan.layers.ema import batch_norms
 from facegan.recipes.config import check, override
 from facegan.recipes.table import recipe
-from facegan.training.data import ImageFeed
+from facegan.training.sampler import ImageFeed
 from facegan.training.state import create_state
 from facegan.training.step import train_step
 

@@ -13,11 +13,11 @@ from facegan.data.dataset import Dataset
 from facegan.data.portraits import write_portraits
 from facegan.data.prepare import prepare
 from facegan.generator import Generator
+from facegan.models import load
 from facegan.recipes.config import override
 from facegan.recipes.table import recipe
-from facegan.runs import load
-from facegan.training.checkpoint import list_checkpoints, read_header
-from facegan.training.loop import train
+from facegan.runs.checkpoints import list_checkpoints, read_header
+from facegan.training.train import train
 from facegan.training.watchdog import ADVICE, Watchdog
 
 CONFIG = override(recipe("faces-tiny-32"), {"augment": "ada", "augment_kimg": 100.0})  # its share: 10 kimg

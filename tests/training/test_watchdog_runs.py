@@ -12,12 +12,12 @@ import pytest
 from reduced import reduced
 
 from facegan.errors import RunError
+from facegan.models import load
 from facegan.recipes.config import override
 from facegan.recipes.table import RECIPES, recipe
-from facegan.runs import load
-from facegan.training.checkpoint import kimg_of, list_checkpoints, read_header, read_networks
-from facegan.training.listeners import Silent
-from facegan.training.loop import train
+from facegan.runs.callbacks import Silent
+from facegan.runs.checkpoints import kimg_of, list_checkpoints, read_header, read_networks
+from facegan.training.train import train
 
 BASE = {
     "batch": 4, "grid_count": 8, "quality_count": 0, "r1_gamma": 0.0, "cooldown": 0.0, "latent.dim": 8,
@@ -161,9 +161,9 @@ def test_a_healthy_run_of_each_recipe_is_left_alone(name, tiny_dataset, tmp_path
     import torch
 
     from facegan.generator import Latent, describe
-    from facegan.training import session
-    from facegan.training.data import ImageFeed
-    from facegan.training.runfolder import RunFolder
+    from facegan.runs.folder import RunFolder
+    from facegan.training import trainer as session
+    from facegan.training.sampler import ImageFeed
     from facegan.training.state import create_state
 
     monkeypatch.setattr(session, "BN_BATCHES", 2)
@@ -197,8 +197,8 @@ DRIVER = """
 import json, os, sys
 from pathlib import Path
 from facegan.errors import RunError
-from facegan.training.listeners import Silent
-from facegan.training.loop import train
+from facegan.runs.callbacks import Silent
+from facegan.training.train import train
 import torch
 
 dataset, folder, settings, count = sys.argv[1], Path(sys.argv[2]), json.loads(sys.argv[3]), int(sys.argv[4])

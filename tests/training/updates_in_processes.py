@@ -17,7 +17,7 @@ from facegan.distributed import together
 from facegan.losses.adversarial import LOSSES
 from facegan.recipes.config import check, override
 from facegan.recipes.table import recipe
-from facegan.training.data import ImageFeed
+from facegan.training.sampler import ImageFeed
 from facegan.training.state import create_state
 from facegan.training.step import train_step
 

@@ -24,7 +24,7 @@ from facegan.pixels.classifiers import Classifier
 from facegan.pixels.face_classes import Window, cut, face_window
 from facegan.pixels.loop import StepStats, optimise
 from facegan.sheets import show
-from facegan.training.memory import is_out_of_memory
+from facegan.training.out_of_memory import is_out_of_memory
 
 LOSSES = ("ce", "margin", "probability")
 EPSILON = {"linf": 4 / 255, "l2": 5.0}  # the ball, in [0, 1], where none is given

@@ -16,7 +16,7 @@ from facegan.files import write_bytes
 from facegan.pixels.attacks.attack import AttackResult
 from facegan.pixels.attacks.figure import _fitting, amplified
 from facegan.pixels.classifiers import Classifier
-from facegan.training.page import style
+from facegan.runs.page import style
 
 _POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
 

@@ -26,8 +26,8 @@ def pack(run: str | Path, out: str | Path) -> dict[str, Any]:
     from safetensors.torch import save
 
     from facegan.generator import canonical_json
-    from facegan.runs import load, moment_name
-    from facegan.training.checkpoint import checkpoint_of, kimg_of, read_networks
+    from facegan.models import load, moment_name
+    from facegan.runs.checkpoints import checkpoint_of, kimg_of, read_networks
 
     found = checkpoint_of(run)
     if found is None:

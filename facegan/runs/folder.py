@@ -18,10 +18,10 @@ from facegan import __version__, files, images
 from facegan.errors import RunError
 from facegan.families import FAMILIES, get_family
 from facegan.machine import cores
+from facegan.models import moments
 from facegan.recipes.config import RESUMABLE, TrainSettings, differences
-from facegan.runs import moments
-from facegan.training.checkpoint import kimg_name, kimg_of, list_checkpoints
-from facegan.training.listeners import Silent, StepStats
+from facegan.runs.callbacks import Silent, StepStats
+from facegan.runs.checkpoints import kimg_name, kimg_of, list_checkpoints
 
 
 class RunFolder(Silent):

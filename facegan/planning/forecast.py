@@ -16,16 +16,16 @@ import torch
 from facegan.data.dataset import Dataset
 from facegan.errors import ConfigError
 from facegan.machine import OtherWork, cores
+from facegan.planning.dry_run import occasions
+from facegan.planning.dry_run_text import duration
+from facegan.recipes.choice import pick_recipe, surroundings
 from facegan.recipes.config import TrainConfig, check, override, update_kinds
 from facegan.recipes.table import RECIPES
-from facegan.training import loop
-from facegan.training.choice import pick_recipe, surroundings
-from facegan.training.data import ImageFeed
-from facegan.training.dryrun import occasions
-from facegan.training.dryrun_text import duration
-from facegan.training.session import resolved
+from facegan.training import train as loop
+from facegan.training.sampler import ImageFeed
 from facegan.training.state import at_the_end, create_state
 from facegan.training.step import train_step
+from facegan.training.trainer import resolved
 
 LONG = 12 * 3600.0  # seconds, from which on a training is told to be long
 SHORT = 5 * 3600.0  # of the quick variant that is named beside it

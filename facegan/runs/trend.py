@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from statistics import median
 
-from facegan.runs import moment_name
+from facegan.models import moment_name
 
 MIN_POINTS = 8  # measurements before anything can be said
 _PATIENCE, _LEAST = 0.25, 5  # of the run, and measurements: so long without a better value is no progress

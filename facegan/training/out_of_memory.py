@@ -13,7 +13,7 @@ import torch
 from facegan import distributed
 from facegan.errors import FaceganError
 from facegan.recipes.config import TrainConfig, override
-from facegan.training.data import ImageFeed
+from facegan.training.sampler import ImageFeed
 from facegan.training.state import TrainState, at_the_end, create_state
 from facegan.training.step import train_step
 

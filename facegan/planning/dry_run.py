@@ -24,12 +24,12 @@ from facegan.layers.ema import batch_norms
 from facegan.layers.summary import LayerInfo, statistics, summarize
 from facegan.machine import OtherWork
 from facegan.recipes.config import TrainConfig, UpdateKind, check, update_kinds
-from facegan.training import loop
-from facegan.training.data import ImageFeed
-from facegan.training.memory import fits, is_out_of_memory
-from facegan.training.session import BN_BATCH, BN_BATCHES, resolved
+from facegan.training import train as loop
+from facegan.training.out_of_memory import fits, is_out_of_memory
+from facegan.training.sampler import ImageFeed
 from facegan.training.state import TrainState, at_the_end, create_state
 from facegan.training.step import train_step
+from facegan.training.trainer import BN_BATCH, BN_BATCHES, resolved
 
 TIMED_SECONDS, TIMED_UPDATES = 2.0, 3  # time updates for so long, and at least so many
 SLOW_UPDATE = 10.0  # seconds; of updates that take longer, one of each kind is enough

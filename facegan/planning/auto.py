@@ -16,18 +16,18 @@ from facegan.data.dataset import Dataset
 from facegan.devices import free_memory
 from facegan.errors import ConfigError
 from facegan.machine import cores
+from facegan.planning.dry_run import DryRun, PeakMemory, dry_run, occasions
+from facegan.planning.dry_run_text import duration, size
+from facegan.recipes.choice import LITTLE, Surroundings, surroundings, takes_labels
 from facegan.recipes.config import TrainConfig, check, override
 from facegan.recipes.table import RECIPES
-from facegan.training import loop
-from facegan.training.choice import LITTLE, Surroundings, surroundings, takes_labels
-from facegan.training.data import ImageFeed
-from facegan.training.dryrun import DryRun, PeakMemory, dry_run, occasions
-from facegan.training.dryrun_text import duration, size
-from facegan.training.memory import is_out_of_memory
-from facegan.training.records import read_record
-from facegan.training.session import resolved
+from facegan.runs.record import read_record
+from facegan.training import train as loop
+from facegan.training.out_of_memory import is_out_of_memory
+from facegan.training.sampler import ImageFeed
 from facegan.training.state import at_the_end, create_state
 from facegan.training.step import train_step
+from facegan.training.trainer import resolved
 
 PASSES = 100  # over the data, beyond which it does so with more pictures, too
 # Over so little data that it is the bound: few-shot training has 100 pictures and 50,000 batches of 8 (Liu et

@@ -14,10 +14,10 @@ import numpy as np
 
 from facegan.errors import InputError, RunError
 from facegan.files import write_bytes
-from facegan.training.page import duration, render, table
-from facegan.training.progress import judge
-from facegan.training.records import RunRecord, flatten, read_record
-from facegan.training.report_data import MAX_BYTES, charts_of, curve, frame_of, run_data
+from facegan.runs.page import duration, render, table
+from facegan.runs.record import RunRecord, flatten, read_record
+from facegan.runs.report_data import MAX_BYTES, charts_of, curve, frame_of, run_data
+from facegan.runs.trend import judge
 
 MAX_RUNS = 24
 # What tells nothing of a run's settings: where it lies, and how it was typed.

@@ -16,7 +16,7 @@ from typing import Any
 
 def render(
     template: str, fields: dict[str, str], data: dict[str, Any], script: str = "report.js",
-    package: str = "facegan.training",
+    package: str = "facegan.runs",
 ) -> bytes:  # fmt: skip
     """The page ``template`` (a file of ``package``), its ``{{names}}`` filled; ``fields`` are HTML."""
     filled = {
@@ -29,7 +29,7 @@ def render(
     return re.sub(r"\{\{(\w+)\}\}", lambda match: filled[match[1]], _file(template, package)).encode()
 
 
-def _file(name: str, package: str = "facegan.training") -> str:
+def _file(name: str, package: str = "facegan.runs") -> str:
     return resources.files(package).joinpath(name).read_text(encoding="utf-8")
 
 

@@ -29,16 +29,17 @@ from facegan.generator import Latent, describe
 from facegan.interrupts import Interrupted
 from facegan.layers.ema import batch_norms
 from facegan.layers.feedforward import MinibatchStd
+from facegan.recipes.choice import suits
 from facegan.recipes.config import TrainConfig, check, override, unfinished
 from facegan.recipes.table import recipe as named_recipe
-from facegan.training.checkpoint import circumstances, list_checkpoints, load_latest, read_header
-from facegan.training.choice import suits
-from facegan.training.data import ImageFeed
-from facegan.training.listeners import BarListener, Listener
-from facegan.training.memory import fits, is_out_of_memory
-from facegan.training.runfolder import RunFolder
-from facegan.training.session import Quality, Session, announce, resolved
+from facegan.runs.callbacks import BarListener, Listener
+from facegan.runs.checkpoints import list_checkpoints, read_header
+from facegan.runs.folder import RunFolder
+from facegan.training.checkpoint import circumstances, load_latest
+from facegan.training.out_of_memory import fits, is_out_of_memory
+from facegan.training.sampler import ImageFeed
 from facegan.training.state import TrainState, check_split, create_state
+from facegan.training.trainer import Quality, Session, announce, resolved
 
 __all__ = ["Interrupted", "pick_device", "train"]
 
@@ -59,7 +60,7 @@ def train(
     """Train until ``kimg`` is reached and return the run folder.
 
     ``recipe`` is a name or a whole configuration; without it, the one that suits the dataset and the device
-    (:func:`facegan.training.choice.pick_recipe`). ``overrides`` change single settings by name
+    (:func:`facegan.recipes.choice.pick_recipe`). ``overrides`` change single settings by name
     (``batch=32``; nested ones as ``**{"generator.lr": 1e-4}``). A folder that holds the same run is
     resumed from its newest checkpoint; ``resume=True`` insists that there is one. Ctrl-C and SIGTERM
     save and raise :class:`Interrupted`. Without ``listeners`` a bar shows the progress
@@ -132,7 +133,7 @@ def train(
 
 def _bar(data: Dataset, config: TrainConfig, device: str, run: RunFolder) -> Listener:
     """A bar; what to know of a long run is said before it begins."""
-    from facegan.training.estimate import long_run
+    from facegan.planning.forecast import long_run
 
     bar = bars.Bar()
     if launched() == 1 and not list_checkpoints(run.checkpoints) and (said := long_run(data, config, device)):
@@ -142,8 +143,8 @@ def _bar(data: Dataset, config: TrainConfig, device: str, run: RunFolder) -> Lis
 
 def _suiting(data: Dataset, device: str, settings: dict[str, Any]) -> str:
     """The recipe that suits."""
-    from facegan.training.choice import pick_recipe, surroundings
-    from facegan.training.transfer import papers_of
+    from facegan.recipes.choice import pick_recipe, surroundings
+    from facegan.training.initialization import papers_of
 
     before = papers_of(settings["init"]) if settings.get("init") else {}
     return pick_recipe(

@@ -15,11 +15,11 @@ from typing import Any
 from facegan.errors import ConfigError, FaceganError, LostProcessError
 from facegan.files import write_bytes
 from facegan.metrics.registry import METRICS
+from facegan.planning.dry_run_text import duration
 from facegan.recipes.config import TrainConfig
-from facegan.training.compare import MAX_RUNS, write_comparison
-from facegan.training.dryrun_text import duration
-from facegan.training.records import RunRecord, read_record
-from facegan.training.session import measured_so, metric_key
+from facegan.runs.compare import MAX_RUNS, write_comparison
+from facegan.runs.record import RunRecord, read_record
+from facegan.training.trainer import measured_so, metric_key
 
 MOST = 200  # trials
 LONGEST = 120  # characters of a folder's name

@@ -78,8 +78,8 @@ def initialise(state: TrainState, reference: str, image_shape: Sequence[int]) ->
 
 def papers_of(reference: str) -> dict[str, Any]:
     """What is known of the model that ``--init`` names; ConfigError if there is none."""
-    from facegan.runs import load
-    from facegan.training.pack import is_packed, unpack
+    from facegan.models import load
+    from facegan.runs.export import is_packed, unpack
 
     with _for_init(reference):
         return unpack(reference)[0] if is_packed(reference) else load(reference).meta
@@ -108,9 +108,9 @@ State = dict[str, torch.Tensor]
 
 def _networks(reference: str) -> tuple[dict[str, Any], State, dict[str, State]]:
     """The papers, the generator to sample from, and the networks of a run by name (none of a mere model)."""
-    from facegan.runs import load
-    from facegan.training.checkpoint import checkpoint_of, read_networks
-    from facegan.training.pack import is_packed, unpack
+    from facegan.models import load
+    from facegan.runs.checkpoints import checkpoint_of, read_networks
+    from facegan.runs.export import is_packed, unpack
 
     if is_packed(reference):
         papers, whole = unpack(reference)

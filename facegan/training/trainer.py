@@ -26,11 +26,12 @@ from facegan.losses.adversarial import LOSSES
 from facegan.metrics.random_features import mean_pairwise_distance
 from facegan.metrics.registry import METRICS
 from facegan.recipes.config import TrainConfig
-from facegan.training.checkpoint import drop, kimg_of, list_checkpoints, load_latest, save_checkpoint
-from facegan.training.data import ImageFeed
-from facegan.training.listeners import Listener, StepStats
-from facegan.training.report import write_report
-from facegan.training.runfolder import RunFolder
+from facegan.runs.callbacks import Listener, StepStats
+from facegan.runs.checkpoints import drop, kimg_of, list_checkpoints
+from facegan.runs.folder import RunFolder
+from facegan.runs.report import write_report
+from facegan.training.checkpoint import load_latest, save_checkpoint
+from facegan.training.sampler import ImageFeed
 from facegan.training.state import TrainState, create_state
 from facegan.training.step import train_step
 from facegan.training.watchdog import Trouble, Watchdog, advice

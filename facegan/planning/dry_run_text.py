@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from facegan.layers.summary import LayerInfo, shape_text
+from facegan.planning.dry_run import DryRun, Timing
 from facegan.recipes.config import TrainConfig, unfinished
 from facegan.recipes.table import RECIPES
-from facegan.training.dryrun import DryRun, Timing
 
 WIDTH = 100
 _LABEL = 15

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from facegan.training.records import RunRecord, number
+from facegan.runs.record import RunRecord, number
 
 MAX_FRAMES = 60  # grids in the page
 MAX_BYTES = 5_500_000  # of all grids together, before base64 adds a third

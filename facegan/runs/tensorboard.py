@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from facegan.training.listeners import Silent, StepStats
+from facegan.runs.callbacks import Silent, StepStats
 
 # These prefixes become groups of diagrams: loss_g is shown as "loss/g".
 _GROUPS = ("loss", "accuracy", "score", "grad")

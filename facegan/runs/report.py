@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import Any
 
 from facegan.files import write_bytes
-from facegan.runs import moments
-from facegan.training.page import duration, render, table
-from facegan.training.progress import diversity_text, quality_text
-from facegan.training.records import RunRecord, flatten, number, read_record
-from facegan.training.report_data import event, page_data
+from facegan.models import moments
+from facegan.runs.page import duration, render, table
+from facegan.runs.record import RunRecord, flatten, number, read_record
+from facegan.runs.report_data import event, page_data
+from facegan.runs.trend import diversity_text, quality_text
 
 
 def write_report(run: str | Path) -> Path:
