@@ -19,6 +19,7 @@ from typing import Any
 
 from mkdocs.exceptions import PluginError
 from mkdocs.structure.files import File
+from site_house import house  # beside this file
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -28,6 +29,7 @@ PAGES = {
     "CONTRIBUTING.md": "contributing.md",
     "CHANGELOG.md": "changelog.md",
     "benchmarks/README.md": "benchmarks.md",
+    "examples/README.md": "examples.md",
     "facegan/assets/celeba64.md": "models/celeba64.md",
     "facegan/assets/attributes/faces.md": "models/faces.md",
     "facegan/assets/attributes/evaluator.md": "models/evaluator.md",
@@ -54,10 +56,18 @@ def on_files(files: Any, config: Any) -> Any:
     return files
 
 
+def on_page_context(context: Any, page: Any, **_: Any) -> None:
+    """Leave the navigation beside the home page away: it would hold one line."""
+    if page.is_homepage:
+        page.meta["hide"] = ["navigation"]
+
+
 def on_page_markdown(markdown: str, page: Any, **_: Any) -> str:
     """Make links between files of the repository links between pages of the site."""
     here = page.file.src_uri
     source = SOURCES.get(here, f"docs/{here}")
+    if here == "inside.md":
+        markdown = markdown.replace("<!-- house -->", house())
     pieces = CODE.split(markdown)  # text and code take turns
     pieces[::2] = [LINK.sub(lambda m: _link(m, source, here), text) for text in pieces[::2]]
     return "".join(pieces)
@@ -111,6 +121,7 @@ def recipes() -> str:
     return (
         "# Recipes\n\nA recipe is a named set of training settings. `facegan recipes` prints this table, "
         "`facegan train --recipe NAME --help` every setting, and any flag overrides one of them. "
+        "[Training](../training.md) says which to take.\n\n"
         "| recipe | pictures | kimg | batch | what it is | source |\n|---|---|---|---|---|---|\n"
         + "\n".join(rows)
         + "\n"

@@ -17,6 +17,48 @@ ROOT = Path(__file__).resolve().parents[1]
 DOCUMENTS = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("benchmarks/*.md")])
 
 
+PAGES = [d for d in DOCUMENTS if d.is_relative_to(ROOT / "docs") or d.name == "README.md"]
+
+
+def command_lines(text: str, inline: bool = True) -> list[str]:
+    """What follows "facegan" in commands: in indented and fenced blocks, and between backticks."""
+    text = text.replace("\\\n", " ")
+    blocks = re.compile(r"^```\w*\n(.*?)^```", re.MULTILINE | re.DOTALL)
+    found = re.findall(r"^ {4}facegan ([a-z].*)", text, re.MULTILINE)
+    found += re.findall(r"^(?:\$ )?facegan ([a-z].*)", "".join(blocks.findall(text)), re.MULTILINE)
+    if inline:
+        found += [" ".join(s.split()) for s in re.findall(r"`facegan\s([a-z][^`]*)`", blocks.sub("", text))]
+    return found
+
+
+@pytest.mark.parametrize(
+    ("text", "lines"),
+    [
+        ("    facegan show a \\\n        --b\n", ["show a          --b"]),
+        ("```sh\nfacegan film x\n$ facegan mix\n```\n", ["film x", "mix"]),
+        ("see `facegan recipes`, facegan train and `facegan\nmix a --b`", ["recipes", "mix a --b"]),
+        ("see `facegan train\n--recipe x`", ["train --recipe x"]),
+    ],
+)
+def test_commands_are_found(text: str, lines: list[str]) -> None:
+    assert command_lines(text) == lines
+
+
+def test_every_page_is_in_the_navigation() -> None:
+    """mkdocs.yml names the pages of docs/; 'make docs' checks the rest (tests/test_site.py)."""
+    named = set(re.findall(r"[\w./-]+\.md\b", (ROOT / "mkdocs.yml").read_text(encoding="utf-8")))
+    pages = {str(d.relative_to(ROOT / "docs")).replace("README", "index") for d in ROOT.glob("docs/**/*.md")}
+    assert pages - named == set()
+
+
+@pytest.mark.parametrize("document", PAGES, ids=lambda p: str(p.relative_to(ROOT)))
+def test_pages_with_commands_say_when_they_ran(document: Path) -> None:
+    """A date, or that the tests run them."""
+    text = document.read_text(encoding="utf-8")
+    if command_lines(text, inline=False):
+        assert re.search(r"[Ll]ast run[^.]* \d{4}-\d{2}-\d{2}|[Tt]he tests run", text)
+
+
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda p: str(p.relative_to(ROOT)))
 def test_named_files_exist(document: Path) -> None:
     text = document.read_text(encoding="utf-8")
@@ -31,10 +73,7 @@ def test_named_files_exist(document: Path) -> None:
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda p: str(p.relative_to(ROOT)))
 def test_named_commands_exist(document: Path) -> None:
     text = document.read_text(encoding="utf-8")
-    fenced = "".join(re.findall(r"^```\w*\n(.*?)^```", text, re.MULTILINE | re.DOTALL))
-    used = re.findall(r"(?:^ {4}|`)facegan ([a-z]+)\b", text, re.MULTILINE)
-    used += re.findall(r"^(?:\$ )?facegan ([a-z]+)\b", fenced, re.MULTILINE)
-    assert set(used) <= set(COMMANDS)
+    assert {line.split()[0] for line in command_lines(text)} <= set(COMMANDS)
 
 
 @functools.cache
@@ -46,10 +85,9 @@ def options(command: str, recipe: str) -> set[str]:
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda p: str(p.relative_to(ROOT)))
 def test_named_options_exist(document: Path) -> None:
-    text = document.read_text(encoding="utf-8").replace("\\\n", " ")
-    lines = re.findall(r"(?:^ {4}|`)facegan ([a-z][^`\n]*)", text, re.MULTILINE)
+    text = document.read_text(encoding="utf-8")
     unknown = []
-    for line in lines:
+    for line in command_lines(text):
         words = line.partition(" # ")[0].split()
         recipe = words[words.index("--recipe") + 1] if "--recipe" in words else ""
         known = options(words[0], recipe if recipe in RECIPES and words[0] == "train" else "")
