@@ -51,6 +51,12 @@ def test_every_page_is_in_the_navigation() -> None:
     assert pages - named == set()
 
 
+def test_how_it_works_inside_names_every_folder() -> None:
+    text = (ROOT / "docs/inside.md").read_text(encoding="utf-8")
+    named = set(re.findall(r"`(\w+)`", "".join(re.findall(r"^\| (`.*?) \|", text, re.MULTILINE))))
+    assert named == {f.name for f in (ROOT / "facegan").iterdir() if f.is_dir() and f.name != "__pycache__"}
+
+
 @pytest.mark.parametrize("document", PAGES, ids=lambda p: str(p.relative_to(ROOT)))
 def test_pages_with_commands_say_when_they_ran(document: Path) -> None:
     """A date, or that the tests run them."""
