@@ -28,8 +28,8 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from facegan.data.portraits import write_portraits
 from facegan.data.prepare import prepare
+from facegan.demo.portraits import write_portraits
 from facegan.machine import cores
 from facegan.recipes.table import recipe
 

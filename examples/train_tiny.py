@@ -11,7 +11,7 @@ import argparse
 from pathlib import Path
 
 import facegan
-from facegan.data.portraits import write_portraits
+from facegan.demo.portraits import write_portraits
 from facegan.images import enlarge, grid, save_png
 
 

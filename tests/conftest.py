@@ -139,8 +139,8 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 @pytest.fixture(scope="session")
 def portraits(tmp_path_factory: pytest.TempPathFactory) -> Dataset:
     """160 drawn portraits of 32 px with their attributes, in three splits."""
-    from facegan.data.portraits import write_portraits
     from facegan.data.prepare import prepare
+    from facegan.demo.portraits import write_portraits
 
     at = tmp_path_factory.mktemp("metrics")
     table = write_portraits(at / "photos", 160, 0, 32)

@@ -16,7 +16,7 @@ import torch
 import facegan
 from facegan import latent
 from facegan.data.dataset import Dataset
-from facegan.data.portraits import write_portraits
+from facegan.demo.portraits import write_portraits
 from facegan.errors import FaceganError
 from facegan.generator import Generator
 from facegan.latent import Directions

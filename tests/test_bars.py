@@ -128,7 +128,7 @@ def test_a_notebooks_kernel_is_known(monkeypatch: pytest.MonkeyPatch) -> None:
 SCRIPT = """
 import sys, facegan
 from facegan import bars
-from facegan.data.portraits import write_portraits
+from facegan.demo.portraits import write_portraits
 bars._PATIENCE, bars.EVERY = 0.0, 0.0
 write_portraits("photos", 24, 0, 32)
 data = facegan.prepare("photos", "data", crop="none", size=32, workers=1)
@@ -184,7 +184,7 @@ def test_pictures_show_themselves(tiny_model: Generator, tmp_path: Path) -> None
 
 def test_no_object_prints_as_an_address(tiny_model: Generator, tmp_path: Path) -> None:
     from facegan import latent
-    from facegan.data.portraits import write_portraits
+    from facegan.demo.portraits import write_portraits
     from facegan.metrics.feature_extractors import table
 
     write_portraits(tmp_path / "photos", 24, 0, 32)

@@ -12,9 +12,9 @@ import pytest
 import facegan
 from facegan.attributes.predictor import AttributePredictor
 from facegan.cli import options
-from facegan.cli.demo_bundled import GOAL, GROUPS, MEMBERS, POOL, TRIALS
 from facegan.cli.main import main
 from facegan.cli.show import facts
+from facegan.demo.bundled import GOAL, GROUPS, MEMBERS, POOL, TRIALS
 from facegan.latent.evaluation import score_arithmetic
 from facegan.models import ASSETS, bundled
 

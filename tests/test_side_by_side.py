@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 import torch
 
-from facegan.data.portraits import write_portraits
 from facegan.data.prepare import prepare
+from facegan.demo.portraits import write_portraits
 from facegan.images import read_image_file
 
 CPU = torch.device("cpu")

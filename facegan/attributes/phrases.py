@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from facegan.data.where import plain
+from facegan.data.filters import plain
 from facegan.errors import InputError, offered
 
 # word -> (names of attributes, the first that the network has counts; yes or no)

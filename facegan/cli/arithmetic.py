@@ -85,7 +85,7 @@ def main(
         device: cpu, cuda or mps.
     """
     from facegan import figures, images
-    from facegan.data.where import plain
+    from facegan.data.filters import plain
     from facegan.latent import (
         Vectors,
         evaluate_expression,

@@ -1,227 +1,12 @@
-"""``facegan demo``: the bundled faces, then the whole way with drawn portraits, offline; ends with one page.
-
-Each stage skips what an earlier, interrupted run has finished.
-"""
+"""``facegan demo``: the bundled faces, then the whole way with drawn portraits; it ends with one page."""
 
 from __future__ import annotations
 
-import json
 import signal
 import sys
 import time
-from collections.abc import Callable
-from dataclasses import asdict, dataclass, field
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
-from facegan.cli import demo_bundled
 from facegan.cli.main import run_function
-from facegan.errors import InputError
-
-if TYPE_CHECKING:
-    from facegan.attributes.predictor import AttributePredictor
-    from facegan.generator import Generator
-
-POOL = 6000  # faces with seeds 1, 2, ... from which members are chosen
-TRIALS, MEMBERS = 40, (3, 10)
-GROUPS = {
-    "smiling, no glasses": {"Smiling": True, "Glasses": False},
-    "not smiling, no glasses": {"Smiling": False, "Glasses": False},
-    "not smiling, glasses": {"Smiling": False, "Glasses": True},
-}
-GOAL = {"Smiling": True, "Glasses": True}
-
-
-@dataclass
-class Story:
-    """What the report tells: seconds of each stage, numbers, and what was made with which settings."""
-
-    settings: dict[str, Any]
-    done: list[str] = field(default_factory=list)
-    seconds: dict[str, float] = field(default_factory=dict)
-    numbers: dict[str, Any] = field(default_factory=dict)
-
-
-class Demo:
-    """The stages, in order, on one folder."""
-
-    def __init__(self, out: Path, portraits: int, kimg: float, seed: int) -> None:
-        self.out, self.portraits, self.kimg, self.seed = out, portraits, kimg, seed
-        self.pictures = out / "pictures"
-        self.file = out / "demo.json"
-        self.story = self._begin({"portraits": portraits, "kimg": kimg, "seed": seed})
-
-    def _begin(self, settings: dict[str, Any]) -> Story:
-        try:
-            if self.file.exists():
-                story = Story(**json.loads(self.file.read_text()))
-                if story.settings != settings:
-                    raise InputError(
-                        f"--out {self.out} holds a demo with other settings; choose another folder"
-                    )
-                return story
-            if self.out.exists() and any(self.out.iterdir()):
-                raise InputError(f"--out {self.out}: not empty and not a demo; choose another folder")
-            self.story = Story(settings)
-            self._save()
-            self.pictures.mkdir(exist_ok=True)
-        except (OSError, ValueError, TypeError) as error:
-            raise InputError(f"--out {self.out}: cannot be used ({error})") from None
-        return self.story
-
-    def run(self) -> Path:
-        """Every stage; the path of the report."""
-        from facegan.cli.demo_report import write_report
-
-        stages: dict[str, tuple[str, Callable[[], None]]] = {
-            "bundled": (f"the bundled model {demo_bundled.MODEL}: faces at once", self.bundled),
-            "draw": (f"drawing {self.portraits} portraits with known attributes", self.draw),
-            "prepare": ("preparing them as a dataset", self.prepare),
-            "train": (f"training faces-tiny-32 for {self.kimg:g} kimg", self.train),
-            "explore": ("sampling and interpolating", self.explore),
-            "arithmetic": ("computing with faces, and scoring it", self.arithmetic),
-        }
-        for i, (name, (title, stage)) in enumerate(stages.items(), 1):
-            say(f"[{i}/{len(stages)}] {title}" + (" (done before)" if name in self.story.done else ""))
-            if name in self.story.done:
-                continue
-            start = time.monotonic()
-            try:
-                stage()
-                self.story.done.append(name)
-            finally:  # an interrupted stage keeps the time it took
-                self.story.seconds[name] = self.story.seconds.get(name, 0) + time.monotonic() - start
-                self._save()
-        return write_report(self.out, self.story)
-
-    def _save(self) -> None:
-        from facegan.files import write_bytes
-
-        write_bytes(self.file, json.dumps(asdict(self.story), indent=1).encode())
-
-    # --- the stages -------------------------------------------------------------------------
-
-    def bundled(self) -> None:
-        self.story.numbers["bundled"] = demo_bundled.explore(self.pictures, self.seed)
-
-    def draw(self) -> None:
-        from facegan.data.portraits import write_portraits
-
-        write_portraits(self.out / "portraits", self.portraits, self.seed, 64, _every("portraits"))
-
-    def prepare(self) -> None:
-        from facegan import images
-        from facegan.data.prepare import prepare
-
-        data = prepare(
-            [self.out / "portraits"], self.out / "dataset", crop="none", size=32,
-            attributes=self.out / "portraits" / "attributes.csv", split="test=0.2",
-        )  # fmt: skip
-        self.story.numbers["counts"] = data.counts
-        images.save_png(self.pictures / "portraits.png", images.grid(data.images("train")[:100]))
-
-    def train(self) -> None:
-        from facegan.cli.train import LiveLine
-        from facegan.training.train import train
-
-        train(
-            self.out / "dataset", "faces-tiny-32", self.out / "run", listeners=[LiveLine()],
-            command=f"facegan train {self.out / 'dataset'} --recipe faces-tiny-32 --kimg {self.kimg:g} "
-            f"--seed {self.seed} --out {self.out / 'run'}",
-            kimg=self.kimg, seed=self.seed,
-        )  # fmt: skip
-
-    def model(self) -> Generator:
-        from facegan.models import load
-
-        return load(self.out / "run")
-
-    def explore(self) -> None:
-        import numpy as np
-        import torch
-
-        from facegan import images, latent, video
-        from facegan import models as runs
-
-        model = self.model()
-        images.save_png(self.pictures / "faces.png", images.grid(model.sample(100)), {"seed": "0-99"})
-        moments = runs.moments(self.out / "run")
-        kept = sorted(moments)[:: -(-len(moments) // 10)]
-        steps = [runs.load(moments[kimg]).sample(10) for kimg in kept]
-        images.save_png(self.pictures / "progress.png", images.grid(np.concatenate(steps), 10))
-        self.story.numbers["moments"] = [f"{kimg:.3g}" for kimg in kept]
-        points = list(model.latent.sample(range(6)))
-        strip = torch.stack(list(latent.path(points[:2], 10, "slerp")))
-        images.save_png(self.pictures / "interpolation.png", images.grid(model.images(strip), 10))
-        way = torch.stack(list(latent.path(points, 24, "slerp", loop=True)))
-        frames = (images.enlarge(frame, 6) for frame in model.images(way))
-        video.write_film(self.pictures / "film.webp", frames, 24)
-
-    def arithmetic(self) -> None:
-        """Members are chosen by one predictor; another, trained on other pictures, judges."""
-        from facegan import images
-        from facegan.latent.evaluation import arithmetic_sheet, expression, score_arithmetic
-
-        model = self.model()
-        chooser, judge = self._predictors()
-        pool = model.latent.sample(range(1, POOL + 1))
-        scores = {
-            members: score_arithmetic(
-                model, pool, chooser, judge, GROUPS, GOAL,
-                trials=TRIALS, members=members, seed=self.seed, rescale=model.latent,
-            )
-            for members in MEMBERS
-        }  # fmt: skip
-        self.story.numbers["arithmetic"] = {
-            "chooser": {n: chooser.balanced_accuracy[n] for n in GOAL},
-            "judge": {n: judge.balanced_accuracy[n] for n in GOAL},
-            # a very short training gives too few faces that the chooser is sure of
-            "scores": [
-                {"members": m, "trials": len(s.members), "shares": s.shares, "groups": s.group_sizes}
-                for m, s in scores.items()
-                if s is not None
-            ],
-        }
-        best = scores[MEMBERS[-1]]
-        if best is not None:
-            sheet = arithmetic_sheet(model, pool, best.members[0], list(GROUPS))
-            images.save_png(self.pictures / "arithmetic.png", sheet)
-            self.story.numbers["expression"] = expression(best.members[0])
-            for name, z in (("results", best.trials), ("control", best.control)):
-                images.save_png(self.pictures / f"{name}.png", images.grid(model.images(z), 10))
-
-    def _predictors(self) -> tuple[AttributePredictor, AttributePredictor]:
-        from dataclasses import replace
-
-        from facegan.attributes.training import SMALL, score, train_attribute_predictor
-        from facegan.data.dataset import Dataset
-
-        data = Dataset(self.out / "dataset")
-        train, known = data.images("train"), data.attributes("train")
-        half = len(train) // 2
-        made = []
-        for seed, (kind, part) in enumerate((("plain", slice(0, half)), ("pooled", slice(half, None))), 1):
-            settings = replace(SMALL, architecture=kind, seed=seed, epochs=24)
-            made.append(train_attribute_predictor(train[part], known[part], data.attribute_names, settings))
-            score(made[-1], data.images("test"), data.attributes("test"))
-        return made[0], made[1]
-
-
-def say(text: str) -> None:
-    print(text, file=sys.stderr, flush=True)
-
-
-def _every(what: str, seconds: float = 5.0) -> Callable[[int, int], None]:
-    """A progress callback that prints a line now and then."""
-    last = time.monotonic()
-
-    def on_progress(done: int, count: int) -> None:
-        nonlocal last
-        if time.monotonic() - last >= seconds:
-            last = time.monotonic()
-            say(f"      {done} of {count} {what}")
-
-    return on_progress
 
 
 def main(out: str = "demo", portraits: int = 3000, kimg: float = 80.0, seed: int = 0) -> int:
@@ -235,19 +20,24 @@ def main(out: str = "demo", portraits: int = 3000, kimg: float = 80.0, seed: int
         kimg: length of the training in thousands of images.
         seed: of the portraits and of the training.
     """
-    if portraits < 100 or kimg <= 0 or seed < 0:
-        raise InputError("--portraits must be at least 100, --kimg above 0, --seed 0 or more")
-    demo = Demo(Path(out), portraits, kimg, seed)
+    from facegan.cli.train import LiveLine
+    from facegan.demo.tour import run_demo
     from facegan.interrupts import Interrupted
 
     start = time.monotonic()
     try:
-        report = demo.run()
+        report = run_demo(
+            out, portraits=portraits, kimg=kimg, seed=seed, on_message=say, listeners=[LiveLine()]
+        )
     except (KeyboardInterrupt, Interrupted) as stop:
         say(f"\nfacegan demo: interrupted; the same command goes on from here ({out})")
         return 128 + getattr(stop, "signum", signal.SIGINT)
     say(f"done in {time.monotonic() - start:.0f} s; open {report}")
     return 0
+
+
+def say(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
 
 
 def run(argv: list[str]) -> int:

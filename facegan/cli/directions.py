@@ -95,7 +95,7 @@ def suggested(found: Directions, model: Generator) -> str:
     must be told apart well. Of gray ones, such as digits, the network's words mean nothing, so that a
     component comes first.
     """
-    from facegan.data.where import plain
+    from facegan.data.filters import plain
 
     least = 0.0 if (model.meta.get("alignment") or {}).get("kind") in FACES else SURE
     words = SHOWN if least < SURE or model.image_shape[0] > 1 else ()
@@ -141,7 +141,7 @@ class Line:
 
 def table(found: Directions) -> str:
     """One line for each direction: accuracy, its own effect, and what else it changes most."""
-    from facegan.data.where import plain
+    from facegan.data.filters import plain
 
     lines = [f"{'direction':<22}{'accuracy':>9}{'effect':>8}  changes besides (standard deviations per unit)"]
     for k, name in enumerate(found.names):
@@ -160,7 +160,7 @@ def _draw(model: object, found: Directions, figure: str) -> None:
 
     from facegan import figures, images
     from facegan.cli.options import writing
-    from facegan.data.where import plain
+    from facegan.data.filters import plain
     from facegan.latent.editing import target_points
 
     w = target_points(model, "seed:0").z  # type: ignore[arg-type]

@@ -117,7 +117,7 @@ def found_before(network: Generator) -> Directions:
 
 def spelled(done: Edited, share: float = 1.0) -> str:
     """``smiling +2, eyeglasses -1``."""
-    from facegan.data.where import plain
+    from facegan.data.filters import plain
 
     return ", ".join(f"{plain(name)} {share * s:+.3g}" for name, s in done.strengths.items())
 

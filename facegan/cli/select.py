@@ -30,7 +30,7 @@ def main(
     """
     from facegan.cli.evaluate import Progress
     from facegan.data.dataset import Dataset
-    from facegan.data.rewrite import select
+    from facegan.data.derive import select
 
     data = Dataset(dataset)
     done = select(

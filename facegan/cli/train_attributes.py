@@ -12,7 +12,7 @@ import tyro
 
 from facegan.cli.evaluate import say
 from facegan.cli.main import run_function
-from facegan.data.where import plain
+from facegan.data.filters import plain
 from facegan.errors import DatasetError, InputError, offered
 
 if TYPE_CHECKING:

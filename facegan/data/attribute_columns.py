@@ -15,8 +15,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from facegan.data.folder_labels import natural
 from facegan.data.items import AttributeValue
-from facegan.data.labels import natural
 
 MOST_CLASSES = 1000
 LARGEST = 2**31 - 1  # of the column's int32

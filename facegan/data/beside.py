@@ -15,10 +15,10 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from facegan.data.attributes import AttributeTable
+from facegan.data.attribute_tables import AttributeTable
 from facegan.data.cells import scalars
+from facegan.data.folder_labels import FolderLabels, Folders, folder_labels
 from facegan.data.items import AttributeValue, Item, hidden, looks_like_image
-from facegan.data.labels import FolderLabels, Folders, folder_labels
 from facegan.data.reading import Reading
 from facegan.data.sheets import Sheet, sheet_of
 from facegan.data.splits import Folder, FolderSplits, folder_splits

@@ -10,15 +10,15 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from facegan.data.assemble import NothingLeft
 from facegan.data.attribute_columns import as_sorted
-from facegan.data.attributes import Splitter, attribute_files, read_attributes
-from facegan.data.finish import NothingLeft
+from facegan.data.attribute_tables import Splitter, attribute_files, read_attributes
+from facegan.data.filters import Predicate, parse_where, plain
 from facegan.data.items import AttributeValue, Item
 from facegan.data.names import Matches
 from facegan.data.reading import Notes, Reading
 from facegan.data.sources import open_source
 from facegan.data.splits import source_splits
-from facegan.data.where import Predicate, parse_where, plain
 from facegan.kinds import NO_IMAGE
 
 if TYPE_CHECKING:

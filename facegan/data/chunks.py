@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from facegan.data.worker import Row
+from facegan.data.process_item import Row
 from facegan.errors import InputError
 from facegan.files import printable, take_lock, write_bytes
 

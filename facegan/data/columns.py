@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from facegan.data.labels import register
+from facegan.data.folder_labels import register
 from facegan.data.reading import Reading
 from facegan.data.sheets import FILE_COLUMNS
 from facegan.data.splits import SPLIT_COLUMNS, column_splits, odd_split, split_value

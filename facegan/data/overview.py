@@ -11,7 +11,7 @@ import numpy as np
 from facegan.values import SYMMETRIC, UNIT, Meaning, Range, together
 
 if TYPE_CHECKING:
-    from facegan.data.worker import Row
+    from facegan.data.process_item import Row
 
 _DARK, _BRIGHT = 32, 224  # levels below or above which nearly all of a picture lies
 _EDGE = 12  # of 256 cells that may be otherwise

@@ -16,8 +16,8 @@ import numpy as np
 from facegan.data.arrow import ARROW_SUFFIXES, DamagedTable, Opened, opened
 from facegan.data.cells import as_array, from_text, is_scalar, scalar
 from facegan.data.columns import Columns, NoPictures, check_split, columns_of, leaf_type, split_of
+from facegan.data.folder_labels import partition, register
 from facegan.data.items import MAX_FILE_BYTES, AttributeValue, Item, capped, looks_like_image
-from facegan.data.labels import partition, register
 from facegan.data.reading import Reading
 from facegan.data.splits import SPLIT_COLUMNS, folder_word, name_words, split_named, split_value
 from facegan.data.walk import walk

@@ -26,15 +26,15 @@ from typing import Any
 
 from facegan import arguments, bars
 from facegan.data.advice import Early
-from facegan.data.attributes import attribute_files
+from facegan.data.assemble import NothingLeft, finish
+from facegan.data.attribute_tables import attribute_files
 from facegan.data.choosing import Chooser, begun, items
 from facegan.data.chunks import ChunkStore, locked
 from facegan.data.crops import CROPS, PRESETS, Crop, describe
 from facegan.data.dataset import Dataset
-from facegan.data.finish import NothingLeft, finish
 from facegan.data.items import Item
+from facegan.data.process_item import start, work
 from facegan.data.sources import estimate, fingerprint
-from facegan.data.worker import start, work
 from facegan.errors import FaceganWarning, InputError
 from facegan.images import RESAMPLE
 from facegan.machine import cores

@@ -20,7 +20,7 @@ from facegan import arguments, bars
 from facegan.attributes.networks import fit
 from facegan.attributes.predictor import AttributePredictor
 from facegan.caches import Cache
-from facegan.data.where import plain
+from facegan.data.filters import plain
 from facegan.errors import InputError, ModelError, offered
 from facegan.files import read_tensors, write_bytes
 from facegan.generator import Generator, canonical_json

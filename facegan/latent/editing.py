@@ -19,7 +19,7 @@ import torch
 from facegan import arguments
 from facegan.attributes import phrases
 from facegan.attributes.predictor import AttributePredictor
-from facegan.data.where import plain
+from facegan.data.filters import plain
 from facegan.errors import ImageError, InputError
 from facegan.generator import Generator, Vectorlike
 from facegan.latent import attribute_hold, unsupervised, w_statistics

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from facegan.attributes.predictor import AttributePredictor
 from facegan.data import crops, warp
 from facegan.data.faces import FaceDetector
-from facegan.data.where import plain
+from facegan.data.filters import plain
 from facegan.errors import InputError
 from facegan.pixels.sources import Loaded
 

@@ -16,8 +16,8 @@ import torch
 from torch import nn
 
 from facegan.attributes.networks import fit
-from facegan.data.conditions import conditions
 from facegan.data.dataset import Dataset
+from facegan.data.labels import conditions
 from facegan.devices import free_memory, slow_bfloat16, working_threads
 from facegan.errors import ConfigError
 from facegan.layers.ema import batch_norms

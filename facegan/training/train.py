@@ -12,8 +12,8 @@ from typing import Any, cast
 import torch
 
 from facegan import __version__, arguments, bars, distributed
-from facegan.data.conditions import conditions, label_papers
 from facegan.data.dataset import Dataset
+from facegan.data.labels import conditions, label_papers
 from facegan.devices import MOST_THREADS, slow_bfloat16, working_threads
 from facegan.distributed import launched, lost, together
 from facegan.errors import (

@@ -14,8 +14,8 @@ from PIL import Image
 from facegan.attributes.labelling import label_dataset, label_photos, what_helps
 from facegan.cli.main import main
 from facegan.data.dataset import Dataset
+from facegan.data.derive import select
 from facegan.data.prepare import prepare
-from facegan.data.rewrite import select
 from facegan.errors import InputError
 from facegan.images import save_png
 

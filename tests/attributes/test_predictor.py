@@ -21,8 +21,8 @@ from facegan.attributes.training import (
     train_attribute_predictor,
 )
 from facegan.cli.main import main
-from facegan.data.portraits import write_portraits
 from facegan.data.prepare import prepare
+from facegan.demo.portraits import write_portraits
 from facegan.errors import DatasetError, ModelError
 from facegan.families.fast.projected import networks
 from facegan.latent.evaluation import combine, draw_members, score_arithmetic

@@ -11,10 +11,10 @@ from PIL import Image
 
 from facegan.cli.inspect import describe
 from facegan.cli.prepare import report
-from facegan.data.conditions import conditions
 from facegan.data.dataset import Dataset
+from facegan.data.derive import select
+from facegan.data.labels import conditions
 from facegan.data.prepare import prepare
-from facegan.data.rewrite import select
 from facegan.errors import ConfigError, InputError
 from facegan.generator import Conditions
 

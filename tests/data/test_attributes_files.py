@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from facegan.data.attribute_columns import note_lines
-from facegan.data.attributes import AttributeTable, Splitter, attribute_files, read_attributes
+from facegan.data.attribute_tables import AttributeTable, Splitter, attribute_files, read_attributes
 from facegan.errors import InputError
 
 CELEBA = "Smiling 5_o_Clock_Shadow\n1.jpg  1 -1\n2.jpg -1  1\n"

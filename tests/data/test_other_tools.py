@@ -17,7 +17,7 @@ import pytest
 from sample_photos import OPTIONS, folder, run_without_facegan
 
 from facegan.cli.main import main
-from facegan.data import rewrite as rewriting
+from facegan.data import derive as rewriting
 from facegan.data.dataset import Dataset
 from facegan.data.prepare import prepare
 

@@ -13,7 +13,7 @@ from PIL import Image
 from sample_photos import OPTIONS, contents, folder, messy, smooth
 
 import facegan.data.prepare
-from facegan.data import finish
+from facegan.data import assemble as finish
 from facegan.data.dataset import Dataset
 from facegan.data.prepare import Progress, prepare
 from facegan.errors import InputError

@@ -14,7 +14,8 @@ from typing import Any
 import pytest
 from sample_photos import OPTIONS, contents, folder, messy, smooth
 
-from facegan.data import chunks, finish
+from facegan.data import assemble as finish
+from facegan.data import chunks
 from facegan.data import prepare as preparing
 from facegan.data.prepare import CHUNK, Progress, prepare
 from facegan.errors import InputError

@@ -14,10 +14,10 @@ import pytest
 from sample_photos import OPTIONS, folder
 
 from facegan.cli.main import main
-from facegan.data import rewrite as module
+from facegan.data import derive as module
 from facegan.data.dataset import Dataset
+from facegan.data.derive import rewrite, select
 from facegan.data.prepare import prepare
-from facegan.data.rewrite import rewrite, select
 from facegan.errors import DatasetError, InputError
 from facegan.files import temporary_name
 
@@ -185,7 +185,7 @@ def test_a_process_that_is_stopped_leaves_no_dataset(
         (tmp_path / "out").mkdir()
     code = """
 import os, sys, time
-from facegan.data import rewrite
+from facegan.data import derive as rewrite
 from facegan.cli.main import main
 add = rewrite.ShardWriter.add
 def slow(self, row):

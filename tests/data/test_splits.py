@@ -16,7 +16,7 @@ from PIL import Image
 from sample_photos import OPTIONS, folder, smooth
 
 from facegan.cli.prepare import report
-from facegan.data.attributes import Splitter
+from facegan.data.attribute_tables import Splitter
 from facegan.data.prepare import prepare
 from facegan.data.splits import name_words, split_named
 from facegan.errors import InputError

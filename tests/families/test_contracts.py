@@ -11,8 +11,8 @@ from PIL import Image
 import facegan
 from facegan.cli.main import main
 from facegan.data.dataset import Dataset
-from facegan.data.portraits import write_portraits
 from facegan.data.prepare import prepare
+from facegan.demo.portraits import write_portraits
 from facegan.families import FAMILIES, get_family
 from facegan.latent import load_vectors
 from facegan.recipes.config import override

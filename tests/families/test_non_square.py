@@ -9,7 +9,7 @@ from PIL import Image
 import facegan
 from facegan.cli.main import main
 from facegan.data.dataset import Dataset
-from facegan.data.portraits import write_portraits
+from facegan.demo.portraits import write_portraits
 
 NARROW = ["--kimg=0.032", "--batch=8", "--grid-count=4", "--quality-count=0", "--generator.w-dim=16"]
 NARROW += [f"--{side}.{name}={n}" for side in ("generator", "discriminator")

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from facegan.data.dataset import Dataset
-from facegan.data.portraits import write_portraits
 from facegan.data.prepare import prepare
+from facegan.demo.portraits import write_portraits
 from facegan.images import resize
 from facegan.metrics.copies import FEWEST, Copies, _two_nearest
 from facegan.metrics.random_features import QuickQuality

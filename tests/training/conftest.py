@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from facegan.data.dataset import Dataset
-from facegan.data.portraits import write_portraits
 from facegan.data.prepare import prepare
+from facegan.demo.portraits import write_portraits
 
 
 @pytest.fixture(scope="session")

@@ -6,8 +6,8 @@ import pytest
 import torch
 
 import facegan
-from facegan.data.portraits import write_portraits
 from facegan.data.prepare import prepare
+from facegan.demo.portraits import write_portraits
 from facegan.errors import ConfigError, ModelError, RunError
 from facegan.metrics import feature_extractors
 from facegan.metrics.registry import METRICS

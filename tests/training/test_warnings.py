@@ -10,8 +10,8 @@ import pytest
 import torch
 
 from facegan.data.dataset import Dataset
-from facegan.data.portraits import write_portraits
 from facegan.data.prepare import prepare
+from facegan.demo.portraits import write_portraits
 from facegan.generator import Generator
 from facegan.models import load
 from facegan.recipes.config import override

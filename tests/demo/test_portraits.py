@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from facegan.data.portraits import draw, sample_attributes, write_portraits
+from facegan.demo.portraits import draw, sample_attributes, write_portraits
 
 SIZE = 64
 

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from facegan.data.near import NearDuplicates, alike, describe
+from facegan.data.near_duplicates import NearDuplicates, alike, describe
 
 
 def smooth(n: int, seed: int = 3) -> list[np.ndarray]:

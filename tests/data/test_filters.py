@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from facegan.data.where import parse_where
+from facegan.data.filters import parse_where
 from facegan.errors import InputError
 
 NAMES = [

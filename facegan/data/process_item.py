@@ -12,7 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from facegan.data import near, png
+from facegan.data import near_duplicates as near
+from facegan.data import png
 from facegan.data.crops import Crop, apply_each, make_detector
 from facegan.data.items import AttributeValue, Item
 from facegan.data.overview import packed

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from facegan.data.portrait_shapes import Colour, Mask, both, ellipse, lowered, mix, ribbon, smooth, taper
+from facegan.demo.portrait_shapes import Colour, Mask, both, ellipse, lowered, mix, ribbon, smooth, taper
 
 if TYPE_CHECKING:
-    from facegan.data.portrait_parts import Scene
+    from facegan.demo.portrait_parts import Scene
 
 WHITE, BLACK = (1.0, 1.0, 1.0), (0.0, 0.0, 0.0)
 

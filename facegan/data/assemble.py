@@ -20,18 +20,18 @@ import numpy as np
 from facegan import __version__
 from facegan.data.advice import advice
 from facegan.data.attribute_columns import Columns, note_lines
-from facegan.data.attributes import AttributeTable, Splitter
+from facegan.data.attribute_tables import AttributeTable, Splitter
 from facegan.data.card import all_rejected, card, commonest
 from facegan.data.chunks import ChunkStore
 from facegan.data.crops import describe
 from facegan.data.dataset import FORMAT, SPLITS, Dataset
 from facegan.data.items import AttributeValue
-from facegan.data.near import NearDuplicates
+from facegan.data.near_duplicates import NearDuplicates
 from facegan.data.overview import Overview
+from facegan.data.process_item import Row
 from facegan.data.reading import Reading
 from facegan.data.schema import PLACES, Schema
 from facegan.data.summary import AttributeTally
-from facegan.data.worker import Row
 from facegan.errors import InputError
 from facegan.files import write_bytes
 from facegan.images import grid, resize

@@ -10,11 +10,11 @@ import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from facegan.cli import demo_bundled
+from facegan.demo import bundled
 from facegan.files import write_bytes
 
 if TYPE_CHECKING:
-    from facegan.cli.demo import Story
+    from facegan.demo.tour import Story
 
 STYLE = """
 :root{color-scheme:light dark;--ink:#1d1d1f;--soft:#5f6368;--paper:#fbfaf8;--card:#fff;--line:#e4e1dc;--mark:#7a4b9c}
@@ -102,6 +102,33 @@ def _exploring(out: Path, n: dict[str, Any]) -> list[str]:
     ]  # fmt: skip
 
 
+def _bundled(out: Path, n: dict[str, Any]) -> list[str]:
+    """Return the sections on the bundled model, which come first."""
+    shown = [
+        "<h2>Faces, at once</h2><p>This model comes with the package. It has learnt from 8,000 photos of the CelebA "
+        "collection and invents faces that nobody has. These are its first hundred, none left out.</p>",
+        picture(out, "bundled.png", f"Seeds 0 to 99 of the bundled model {bundled.MODEL}, as they come.", 662),
+        command(f"facegan generate {bundled.MODEL} seed:0-99 --out faces.png"),
+        picture(out, "bundled.webp", "A closed walk through six of them.", 192),
+        command(f"facegan interpolate {bundled.MODEL} seed:0-2,4-6 --steps 24 --loop --out film.webp"),
+    ]  # fmt: skip
+    if "expression" in n:
+        hits, chance = (round(n["trials"] * n["shares"][kind]["both"]) for kind in ("trials", "control"))
+        shown += [
+            "<p>Computing with faces: smiling woman &minus; neutral woman + neutral man. A small network that sees "
+            "attributes chose the members of each group; the result should be a smiling man.</p>",
+            picture(out, "bundled-arithmetic.png", "Faces of each group (with their seeds), their average, the result."),
+            f'<p class="big"><b>{hits} of {n["trials"]}</b> results are smiling men, each from {n["members"]} other faces '
+            f"a group; of as many sums of random faces, {chance} are.</p>"
+            '<p class="soft">Judged by a second network, which did not choose; on held-out photos it is right about '
+            f"smiles in {n['judge']['Smiling']:.0%} and about men and women in {n['judge']['Male']:.0%}.</p>",
+            picture(out, "bundled-results.png", "The results of all draws, none left out.", 662),
+            command(f'facegan arithmetic {bundled.MODEL} --seed 1 --norm prior --out arithmetic.png \\',
+                    f'    "{n["expression"]}"'),
+        ]  # fmt: skip
+    return [*shown, f'<p class="soft">Licence: {html.escape(n["licence"])}.</p>']
+
+
 def page(out: Path, story: Story) -> str:
     """The whole HTML text."""
     s, n = story.seconds, story.numbers
@@ -120,7 +147,7 @@ def page(out: Path, story: Story) -> str:
         f"<p>In {total / 60:.1f} minutes this computer explored a face model that comes with the package; then it drew "
         f"{story.settings['portraits']} portraits, learnt from them to invent new ones, and explored what it had learnt. "
         "Everything below was made just now, by the commands that stand beside it.</p>",
-        *demo_bundled.sections(out, n["bundled"]),
+        *_bundled(out, n["bundled"]),
         "<h2>A generator of one's own, from the beginning</h2><p>The rest of this page trains a small one.</p>",
         picture(out, "faces.png", "100 invented faces, seeds 0 to 99, in order, none left out. 32 x 32 pixels.", 684),
         command(f"facegan generate {run} seed:0-99 --out faces.png"),

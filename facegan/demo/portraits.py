@@ -240,7 +240,7 @@ def _background(dice: _Dice) -> tuple[Colour, Colour]:
 
 def draw(attributes: PortraitAttributes, size: int) -> np.ndarray:
     """The portrait as uint8 ``size,size,3`` (sRGB), antialiased."""
-    from facegan.data.portrait_parts import paint
+    from facegan.demo.portrait_parts import paint
 
     # Painted larger and averaged down; OpenCV smooths the edges besides, by about a pixel of the canvas.
     return paint(attributes, max(2, -(-128 // size)) * size).finish(size)

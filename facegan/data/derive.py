@@ -14,13 +14,13 @@ from typing import Any
 
 import numpy as np
 
+from facegan.data.assemble import ShardCut, ShardWriter, decode, sheet, small
 from facegan.data.card import card, columns
 from facegan.data.dataset import SPLITS, Dataset
-from facegan.data.finish import ShardCut, ShardWriter, decode, sheet, small
+from facegan.data.filters import parse_where
+from facegan.data.process_item import Row
 from facegan.data.schema import PLACES, Schema
 from facegan.data.summary import AttributeTally
-from facegan.data.where import parse_where
-from facegan.data.worker import Row
 from facegan.errors import DatasetError, InputError
 from facegan.files import clear_leftovers, rename, sync_folder, temporary_name, write_bytes
 
@@ -188,7 +188,7 @@ def select(
     data: Dataset, expression: str, out: str | Path, *, min_confidence: float = 0.0, limit: int = 0,
     split: str = "", told: Told = lambda *_: None,
 ) -> Selected:  # fmt: skip
-    """The pictures of which ``expression`` (see :mod:`facegan.data.where`) is true, as a dataset of its own.
+    """Write the pictures of which ``expression`` (see :mod:`facegan.data.filters`) is true as a dataset.
 
     Predicted attributes with less than ``min_confidence`` count as unknown. ``limit`` keeps the first so
     many, ``split`` one split alone.

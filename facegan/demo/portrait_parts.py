@@ -10,8 +10,8 @@ import math
 
 import numpy as np
 
-from facegan.data.portrait_hair import hair_behind, hair_front
-from facegan.data.portrait_shapes import (
+from facegan.demo.portrait_hair import hair_behind, hair_front
+from facegan.demo.portrait_shapes import (
     Canvas,
     Colour,
     Head,
@@ -23,7 +23,7 @@ from facegan.data.portrait_shapes import (
     smooth,
     taper,
 )
-from facegan.data.portraits import SKIN_TONES, PortraitAttributes, rgb
+from facegan.demo.portraits import SKIN_TONES, PortraitAttributes, rgb
 
 WHITE, BLACK = (1.0, 1.0, 1.0), (0.0, 0.0, 0.0)
 EYE_Y, MOUTH_Y = -0.03, 0.375
