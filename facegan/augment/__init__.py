@@ -3,5 +3,5 @@
 The names stand apart so that settings can be checked without torch.
 """
 
-AUGMENT_NAMES = ("ada", "ada-face", "ada-full", "ada-r3gan", "diffaugment", "flip")
+AUGMENT_NAMES = ["ada", "ada-face", "ada-full", "ada-r3gan", "diffaugment", "flip"]
 """What ``--augment`` accepts: the rows of ``table.AUGMENTS``."""

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from facegan.errors import ConfigError
 from facegan.layers.notation import Layer, parse, scale
+from facegan.settings import setting
 
 if TYPE_CHECKING:
     from torch import nn
@@ -17,17 +18,17 @@ if TYPE_CHECKING:
 class OptimizerConfig:
     """Adam (Kingma and Ba 2015) for one network."""
 
-    lr: float = 2e-4
+    lr: float = setting(2e-4, above=0)
     """Learning rate."""
-    beta1: float = 0.5
+    beta1: float = setting(0.5, minimum=0, below=1)
     """Decay of the first moment."""
-    beta2: float = 0.999
+    beta2: float = setting(0.999, minimum=0, below=1)
     """Decay of the second moment."""
-    eps: float = 1e-8
+    eps: float = setting(1e-8, minimum=0)
     """Adam's epsilon."""
     eps_hat: bool = False
     """Add epsilon before the second moment's bias is corrected, as Keras does (Adam, end of section 2)."""
-    lr_decay: float = 0.0
+    lr_decay: float = setting(0.0, minimum=0)
     """Divides the rate by 1 + lr_decay x updates, as Keras's `decay` does."""
 
 
@@ -37,28 +38,26 @@ class NetworkConfig(OptimizerConfig):
 
     layers: str = ""
     """The network in the layer notation (see facegan/layers/notation.py)."""
-    width: float = 1.0
+    width: float = setting(1.0, above=0, quiet=True)
     """Multiplies every hidden channel count."""
-    depth: int = 0
+    depth: int = setting(0, minimum=0, quiet=True)
     """Further 3 x 3 convolutions after each change of resolution."""
-    activation: str = ""
+    activation: str = setting("", quiet=True)
     """Replaces every hidden activation: relu, lrelu, lrelu0.3, silu, gelu, tanh. Empty leaves them."""
-    kernel_size: int = 0
+    kernel_size: int = setting(0, minimum=0, quiet=True)
     """Replaces the kernel size of hidden convolutions; 0 leaves them."""
     unit_range: bool = False
     """The network works on [0, 1] instead of [-1, 1]."""
-    init: str = "dcgan"
-    """Initial weights: glorot, dcgan (N(0, 0.02)) or he."""
-    bn_eps: float = 1e-5
+    init: str = setting("dcgan", choices=("glorot", "dcgan", "he"))
+    """Initial weights; dcgan is N(0, 0.02)."""
+    bn_eps: float = setting(1e-5, minimum=0)
     """Batch norm's epsilon."""
-    bn_momentum: float = 0.1
+    bn_momentum: float = setting(0.1, minimum=0, maximum=1)
     """Weight of the new batch in batch norm's running statistics (1 minus Keras's momentum)."""
 
 
 def resolved_layers(config: NetworkConfig, option: str) -> list[Layer]:
     """The layers after the quick settings; raises ConfigError that names ``option``."""
-    if config.init not in ("glorot", "dcgan", "he"):
-        raise ConfigError(f"{option}.init: '{config.init}' is unknown (known: glorot, dcgan, he)")
     layers = parse(config.layers, f"{option}.layers")
     return scale(layers, config.width, config.activation, config.kernel_size, config.depth)
 

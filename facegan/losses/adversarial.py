@@ -1,6 +1,7 @@
 """Adversarial losses on logits; a row of LOSSES is what ``--loss`` accepts.
 
-``real`` and ``fake`` are logits of shape ``N``; every function returns a scalar. To add a loss, add
+``real`` and ``fake`` are logits of shape ``N``; every function returns a scalar. No torch is imported before
+a loss is computed, so that settings can be checked without. To add a loss, add
 its row here and a closed form in ``tests/test_losses.py``.
 """
 
@@ -8,11 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-import torch
-import torch.nn.functional as F
-
-Tensor = torch.Tensor
+if TYPE_CHECKING:
+    from torch import Tensor
 
 
 @dataclass(frozen=True)
@@ -44,22 +44,24 @@ class Loss:
         return self.d_scale * (self.d_real(real) + self.d_fake(fake))
 
 
-def _softplus(sign: float) -> Callable[[Tensor], Tensor]:
-    return lambda x: F.softplus(sign * x).mean()
+def _softplus(x: Tensor) -> Tensor:
+    from torch.nn.functional import softplus
+
+    return softplus(x).mean()
 
 
 def _pair_g(fake: Tensor, real: Tensor | None) -> Tensor:
     assert real is not None
-    return F.softplus(real - fake).mean()
+    return _softplus(real - fake)
 
 
 LOSSES: dict[str, Loss] = {
     # Goodfellow et al. 2014, section 3, with the generator's alternative objective
-    "nonsaturating": Loss(lambda f, _: F.softplus(-f).mean(), _softplus(-1), _softplus(1)),
+    "nonsaturating": Loss(lambda f, _: _softplus(-f), lambda r: _softplus(-r), _softplus),
     # The same as binary cross entropy over one joint batch of real and fake, as Keras averages it
-    "bce": Loss(lambda f, _: F.softplus(-f).mean(), _softplus(-1), _softplus(1), d_scale=0.5),
+    "bce": Loss(lambda f, _: _softplus(-f), lambda r: _softplus(-r), _softplus, d_scale=0.5),
     # Lim and Ye 2017, equations 6 and 7
-    "hinge": Loss(lambda f, _: -f.mean(), lambda r: F.relu(1 - r).mean(), lambda f: F.relu(1 + f).mean()),
+    "hinge": Loss(lambda f, _: -f.mean(), lambda r: (1 - r).relu().mean(), lambda f: (1 + f).relu().mean()),
     # Mao et al. 2017, equation 9 (a = 0, b = c = 1)
     "leastsquares": Loss(
         lambda f, _: 0.5 * (f - 1).square().mean(),
@@ -70,5 +72,5 @@ LOSSES: dict[str, Loss] = {
     # Arjovsky et al. 2017, equation 2; Gulrajani et al. 2017 add the penalty (gp_weight)
     "wgan": Loss(lambda f, _: -f.mean(), lambda r: -r.mean(), lambda f: f.mean(), bounded=False),
     # Jolicoeur-Martineau 2018; the pairing form of Huang et al. 2024, equation 2
-    "relativistic": Loss(_pair_g, d_pair=lambda r, f: F.softplus(f - r).mean()),
+    "relativistic": Loss(_pair_g, d_pair=lambda r, f: _softplus(f - r)),
 }

@@ -21,7 +21,8 @@ from facegan.planning.dry_run_text import duration, size
 from facegan.recipes.choice import LITTLE, Surroundings, surroundings, takes_labels
 from facegan.recipes.config import TrainConfig, check, override
 from facegan.recipes.table import RECIPES
-from facegan.runs.record import read_record
+from facegan.runs.record import flatten, read_record
+from facegan.settings import flag, values_of, walk
 from facegan.training import train as loop
 from facegan.training.out_of_memory import is_out_of_memory
 from facegan.training.sampler import ImageFeed
@@ -39,14 +40,7 @@ FEW = 4  # pictures in a piece: a group of minibatch deviation
 PROBES = (2, 8)  # pictures in the pieces by which the probe measures
 
 
-# Settings that may be chosen.
-CHOSEN = (
-    "batch", "g_batch", "accumulate", "r1_gamma", "ema_halflife_kimg", "kimg", "augment", "augment_target",
-    "augment_p", "augment_kimg", "precision",
-)  # fmt: skip
 TARGET = 0.6  # of an adaptive augmentation, as StyleGAN2-ADA's authors have it
-# What lasts so many kimg and is shortened with the run, in the families that have it.
-SCHEDULES = ("burnin_kimg", "warmup_kimg", "generator.stage_kimg", "generator.fade_kimg")
 
 
 @dataclass(frozen=True)
@@ -201,33 +195,34 @@ def decide(
         Choice("size", f"{s.width}x{s.height}", "the dataset's"),
     ]
 
-    def settle(what: str, names: Sequence[str], changes: dict[str, Any], why: str) -> None:
+    def settle(what: str, changes: dict[str, Any], why: str) -> None:
         """Apply what the user has left open, and add the line."""
         nonlocal config
+        names, value = SHOWN[what]
         decided = [name for name in names if name in given]
         config = override(config, {k: v for k, v in changes.items() if k not in given})
         if decided:
             spelled = (f"no_{n}" if f"no_{n}" in given else n for n in decided)
             also = why if what == "length" else ""
-            why = "you gave " + ", ".join("--" + n.replace("_", "-") for n in spelled) + also
-        choices.append(Choice(what, SHOWN[what](config), why, bool(decided)))
+            why = "you gave " + ", ".join(map(flag, spelled)) + also
+        choices.append(Choice(what, value(config), why, bool(decided)))
 
     few = s.pictures < config.batch
     batch = 1 << max(s.pictures, 1).bit_length() - 1
     if few and "batch" not in given:
         config = override(config, {"batch": batch, "g_batch": 0})
     changes, why = fit_batch(config, probe(config, shape, place), s.memory)
-    settle("batch", ("batch", "accumulate"), changes, f"{why}; not more than pictures" if few else why)
-    settle("gamma", ("r1_gamma", "r2_gamma"), *gamma(config, s))
+    settle("batch", changes, f"{why}; not more than pictures" if few else why)
+    settle("gamma", *gamma(config, s))
     measured = dry_run(data, check(config), device)
     planned = _given_length(config) if "kimg" in given else _length(config, measured, s)
-    settle("length", ("kimg",), *planned)
-    settle("augmentation", ("augment", "flip"), *augmentation(config, s))
+    settle("length", *planned)
+    settle("augmentation", *augmentation(config, s))
     if config.augment != measured.config.augment:  # it costs time
         measured = dry_run(data, check(config), device)
     measured = _shortened(measured, config)
     fastest = {"precision": resolved(config, place).precision}
-    settle("precision", ("precision",), fastest, "what this device computes fastest")
+    settle("precision", fastest, "what this device computes fastest")
     choices += [_condition(config, s), *_others(config, given)]
     hours = (measured.training_seconds + measured.drawing_seconds) / 3600
     choices.append(Choice("expected hours", f"{hours:.2g}", _speed(measured)))
@@ -245,52 +240,48 @@ def _condition(config: TrainConfig, s: Surroundings) -> Choice:
     return Choice("condition", "none", f"{known}, but these networks are told none")
 
 
-def _setting(config: TrainConfig, name: str) -> Any:
-    """The setting of that dotted name, as flags have it; None where this family has none."""
-    path = name.split(".")
-    node: Any = config.model if path[0] in ("generator", "discriminator") else config
-    for part in path:
-        node = getattr(node, part, None)
-    return node
-
-
 def _others(config: TrainConfig, given: Sequence[str]) -> list[Choice]:
-    """What else the user has set."""
-    lines = []
-    for name in given:
-        node = _setting(config, name)
-        if node is not None and name not in (*SHOWN_NAMES, "recipe"):
-            flag = name.replace("_", "-")
-            lines.append(Choice(flag, f"{node}", f"you gave --{flag}", True))
-    return lines
+    """Return a line for everything else that the user has set."""
+    told = {"recipe", "condition", *(name for names, _ in SHOWN.values() for name in names)}
+    return [
+        Choice(flag(name)[2:], f"{value}", f"you gave {flag(name)}", True)
+        for name in given
+        if (value := values_of(config).get(name)) is not None and name not in told
+    ]
 
 
 def begun(config: TrainConfig, given: Sequence[str], out: Path) -> TrainConfig | None:
-    """What an earlier ``--auto`` has chosen for the run in ``out``; None where there is none."""
+    """Return the settings of the run in ``out``, with what is ``given`` now; None if there is no such run."""
     before = read_record(out).config if (out / "config.json").is_file() else {}
-    if before.get("recipe") != config.recipe or any(name not in before for name in CHOSEN):
+    if before.get("recipe") != config.recipe:
         return None
-    was = {name: before[name] for name in CHOSEN}
-    for name in _schedules(config):
-        side, _, key = name.rpartition(".")
-        was[name] = (before["model"][side] if side else before).get(key, 0.0)
-    return override(config, {name: value for name, value in was.items() if name not in given})
+    was = {name.removeprefix("model."): value for name, value in flatten(before).items()}
+    return override(
+        config, {name: was[name] for name in values_of(config) if name in was and name not in given}
+    )
 
 
 def _schedules(config: TrainConfig) -> dict[str, float]:
-    """Those of this configuration that are not 0."""
-    return {name: kimg for name in SCHEDULES if (kimg := _setting(config, name))}
+    """Return the settings of this configuration that shorten with the run."""
+    return {name: kimg for name, kimg, rules in walk(config) if rules.scales and kimg}
 
 
-SHOWN_NAMES = (
-    "batch", "accumulate", "r1_gamma", "r2_gamma", "kimg", "augment", "flip", "precision", "condition",
-)  # fmt: skip
-SHOWN: dict[str, Callable[[TrainConfig], str]] = {
-    "batch": lambda c: f"{c.batch}" + (f" in {c.accumulate} pieces" if c.accumulate > 1 else ""),
-    "gamma": lambda c: f"{c.r1_gamma:.3g}" + (f", R2 {c.r2_gamma:.3g}" if c.r2_gamma else ""),
-    "length": lambda c: f"{c.kimg:g} kimg",
-    "augmentation": lambda c: " ".join((c.augment, "flips" * c.flip)).strip() or "none",
-    "precision": lambda c: c.precision,
+# Line of the table -> the settings that decide it, and what it says.
+SHOWN: dict[str, tuple[tuple[str, ...], Callable[[TrainConfig], str]]] = {
+    "batch": (
+        ("batch", "accumulate"),
+        lambda c: f"{c.batch}" + (f" in {c.accumulate} pieces" if c.accumulate > 1 else ""),
+    ),
+    "gamma": (
+        ("r1_gamma", "r2_gamma"),
+        lambda c: f"{c.r1_gamma:.3g}" + (f", R2 {c.r2_gamma:.3g}" if c.r2_gamma else ""),
+    ),
+    "length": (("kimg",), lambda c: f"{c.kimg:g} kimg"),
+    "augmentation": (
+        ("augment", "flip"),
+        lambda c: " ".join((c.augment, "flips" * c.flip)).strip() or "none",
+    ),
+    "precision": (("precision",), lambda c: c.precision),
 }
 
 

@@ -8,30 +8,13 @@ from typing import Any
 
 from facegan.layers.summary import LayerInfo, shape_text
 from facegan.planning.dry_run import DryRun, Timing
-from facegan.recipes.config import TrainConfig, unfinished
+from facegan.recipes.config import GROUPS, TrainConfig, unfinished
 from facegan.recipes.table import RECIPES
+from facegan.settings import group_of, values_of, walk
 
 WIDTH = 100
 _LABEL = 15
 
-# Group -> settings in it; what no group names comes last, under "other".
-GROUPS: dict[str, tuple[str, ...]] = {
-    "run": (
-        "recipe", "family", "kimg", "batch", "g_batch", "accumulate", "d_updates", "sampling", "flip", "seed",
-        "precision", "watchdog",
-    ),
-    "loss": (
-        "loss", "flip_labels", "label_noise", "r1_gamma", "r1_every", "r2_gamma", "d_split", "reuse_fakes",
-        "frozen_fakes",
-    ),
-    "schedule": ("warmup_kimg", "cooldown", "ema_halflife_kimg", "ema_rampup"),
-    "output": (
-        "grid_kimg", "grid_count", "eval_count", "quality_count", "save_pairs", "checkpoint_kimg",
-        "keep_checkpoints",
-    ),
-}  # fmt: skip
-_HEADER = ("channels", "size")  # the first line says them
-_NEUTRAL = {"width": 1.0, "depth": 0, "activation": "", "kernel_size": 0}  # these leave the layers alone
 _OPS = ("bn", "pixelnorm", "relu", "lrelu", "silu", "gelu", "tanh", "sigmoid", "linear")
 
 
@@ -65,13 +48,6 @@ def page(d: DryRun) -> str:
 # --- settings -------------------------------------------------------------------------------------
 
 
-def _flat(config: TrainConfig) -> dict[str, Any]:
-    """Settings by the names that the flags have, but for the dashes."""
-    values = config.to_dict()
-    nested = {"latent": values.pop("latent"), **values.pop("model")}
-    return {**values, **{f"{g}.{k}": v for g, inner in nested.items() for k, v in inner.items()}}
-
-
 def _resolved(c: TrainConfig) -> dict[str, Any]:
     """What settings come to that mean something else's value."""
     latent = c.latent
@@ -91,27 +67,20 @@ def _value(value: Any) -> str:
 
 
 def settings_lines(config: TrainConfig) -> list[str]:
-    """All settings in groups; a star marks what the recipe has otherwise."""
-    flat, shown = _flat(config), {**_flat(config), **_resolved(config)}
+    """Return all settings in groups; a star marks what differs from the recipe."""
     origin = RECIPES[config.recipe].config if config.recipe in RECIPES else config
-    raw, recipe = _flat(origin), {**_flat(origin), **_resolved(origin)}
-    groups: dict[str, list[str]] = {name: list(keys) for name, keys in GROUPS.items()}
-    for key in flat:
-        if not any(key in keys for keys in groups.values()) and key not in _HEADER:
-            group = key.partition(".")[0] if "." in key else "other"
-            groups.setdefault(group, []).append(key)
-    lines = []
-    for group, keys in groups.items():
-        items = []
-        for key in keys:
-            short = key.rpartition(".")[2]
-            changed = key in raw and flat[key] != raw[key]
-            if not changed and (short == "layers" or _NEUTRAL.get(short, ...) == flat[key]):
-                continue  # the layers stand in their network's table
-            name = short.replace("_", "-")
-            now = "below" if short == "layers" else _value(shown[key])
-            items.append(f"{name} {now}" + (f"* (recipe: {_value(recipe[key])})" if changed else ""))
-        lines += _wrapped(group, items)
+    raw, now, recipe = values_of(origin), _resolved(config), _resolved(origin)
+    groups: dict[str, list[str]] = {name: [] for name in GROUPS}
+    for key, value, rules in walk(config):
+        short = key.rpartition(".")[2]
+        changed = key in raw and value != raw[key]
+        if not changed and (short == "layers" or (rules.quiet and value == rules.default)):
+            continue  # the layers stand in their network's table
+        text = "below" if short == "layers" else _value(now.get(key, value))
+        text = f"{short.replace('_', '-')} {text}"
+        text += f"* (recipe: {_value(recipe.get(key, raw[key]))})" if changed else ""
+        groups.setdefault(group_of(key, rules), []).append(text)
+    lines = [line for group, items in groups.items() if items for line in _wrapped(group, items)]
     marks = any("* (recipe: " in line for line in lines)
     return [f"Settings{' (* is not what the recipe says)' if marks else ', all as in the recipe'}", *lines]
 

@@ -16,9 +16,10 @@ from facegan.errors import ConfigError, FaceganError, LostProcessError
 from facegan.files import write_bytes
 from facegan.metrics.registry import METRICS
 from facegan.planning.dry_run_text import duration
-from facegan.recipes.config import TrainConfig
+from facegan.recipes.config import TrainConfig, TrainSettings
 from facegan.runs.compare import MAX_RUNS, write_comparison
 from facegan.runs.record import RunRecord, read_record
+from facegan.settings import flag, no_flag, setting_of, values_of
 from facegan.training.trainer import measured_so, metric_key
 
 MOST = 200  # trials
@@ -26,8 +27,6 @@ LONGEST = 120  # characters of a folder's name
 ALIASES: dict[str, Callable[[TrainConfig], tuple[str, ...]]] = {
     "gamma": lambda c: ("r1_gamma", "r2_gamma") if c.r2_gamma > 0 else ("r1_gamma",),
 }
-JUDGES = {"metric", "metric_count", "metric_features"}
-"""What must be one for all trials, whose values would not compare."""
 
 
 @dataclass(frozen=True)
@@ -53,40 +52,31 @@ class Outcome:
 def expand(sweeps: Sequence[str], config: TrainConfig) -> list[Trial]:
     """``["gamma=1,2", "batch=16,32"]`` to its four trials; ConfigError for what cannot be read."""
     axes: list[list[tuple[str, str]]] = []
+    now = values_of(config)
     for text in sweeps:
         name, sign, values = text.partition("=")
         name = name.strip().removeprefix("--")
-        textual = isinstance(_value(_flags(name, config)[0], config), str)
+        textual = isinstance(now.get(_flags(name, config)[0]), str)
         listed = [v.strip() for v in values.split(",") if v.strip() or textual]
         if not sign or not name or not listed or listed == [""]:
             raise ConfigError(f"--sweep {text}: write a setting and its values, such as gamma=1,2,5")
-        taken = {flag for axis in axes for flag in _flags(axis[0][0], config)}
+        taken = {one for axis in axes for one in _flags(axis[0][0], config)}
         if both := sorted(taken & set(_flags(name, config))):
             raise ConfigError(f"--sweep {text}: '{both[0]}' is named twice")
-        if name.replace("-", "_") in JUDGES:
-            flag = name.replace("_", "-")
-            raise ConfigError(f"--sweep {text}: trials are ranked by it; give --{flag} instead")
+        if setting_of(TrainSettings, name.replace("-", "_")).group == "metric":  # values would not compare
+            raise ConfigError(f"--sweep {text}: trials are ranked by it; give {flag(name)} instead")
         axes.append([(name, value) for value in dict.fromkeys(listed)])
     trials = []
     for choice in itertools.product(*axes):
-        settings = [(flag, value) for name, value in choice for flag in _flags(name, config)]
+        settings = [(one, value) for name, value in choice for one in _flags(name, config)]
         title = "_".join(f"{name}={value or 'none'}" for name, value in choice)
-        several = tuple(flag for flag, _ in settings if isinstance(_value(flag, config), tuple))
+        several = tuple(one for one, _ in settings if isinstance(now.get(one), tuple))
         trials.append(Trial(_folder(title), tuple(settings), several))
     if len(trials) > MOST:
         raise ConfigError(f"--sweep: {len(trials)} trials are too many; at most {MOST}")
     if len({t.name for t in trials}) < len(trials):
         raise ConfigError("--sweep: two trials would have one name; write their values another way")
     return trials
-
-
-def _value(name: str, config: TrainConfig) -> Any:
-    """What the setting is now; None for one that there is not."""
-    node: Any = config
-    path = name.split(".")
-    for key in ("model", *path) if path[0] in ("generator", "discriminator") else path:
-        node = getattr(node, key.replace("-", "_"), None)
-    return node
 
 
 def _folder(title: str) -> str:
@@ -102,17 +92,15 @@ def _flags(name: str, config: TrainConfig) -> tuple[str, ...]:
 
 
 def words(trial: Trial) -> list[str]:
-    """Its settings as the command line has them; a yes/no setting becomes --NAME or --no-NAME."""
+    """Return its settings as the command line has them; a yes/no setting becomes --NAME or --no-NAME."""
     found: list[str] = []
     for name, value in trial.settings:
-        flag = name.replace("_", "-")
         if value.lower() in ("yes", "true"):
-            found.append(f"--{flag}")
+            found.append(flag(name))
         elif value.lower() in ("no", "false"):
-            group, dot, last = flag.rpartition(".")
-            found.append(f"--{group}{dot}no-{last}")
+            found.append(no_flag(name))
         else:
-            found += [f"--{flag}", *(value.split() if name in trial.several else [value])]
+            found += [flag(name), *(value.split() if name in trial.several else [value])]
     return found
 
 

@@ -7,7 +7,7 @@ import json
 import platform
 import shutil
 import sys
-from dataclasses import MISSING, asdict, fields
+from dataclasses import asdict
 from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
@@ -19,9 +19,10 @@ from facegan.errors import RunError
 from facegan.families import FAMILIES, get_family
 from facegan.machine import cores
 from facegan.models import moments
-from facegan.recipes.config import RESUMABLE, TrainSettings, differences
+from facegan.recipes.config import TrainSettings, differences
 from facegan.runs.callbacks import Silent, StepStats
 from facegan.runs.checkpoints import kimg_name, kimg_of, list_checkpoints
+from facegan.settings import walk
 
 
 class RunFolder(Silent):
@@ -63,7 +64,7 @@ class RunFolder(Silent):
                 old = json.loads(file.read_text())
             except (OSError, ValueError):
                 raise RunError(f"{file}: not readable as JSON; restore it or choose another --out") from None
-            drop = (*RESUMABLE, "command", "facegan")
+            drop = {name for name, _, s in walk(TrainSettings()) if s.resumable} | {"command", "facegan"}
             new = json.loads(json.dumps(config, default=str))  # lists, not tuples
             a, b = ({k: v for k, v in _with_defaults(c).items() if k not in drop} for c in (old, new))
             for side in (a, b):  # a dataset may be moved: what counts is its content
@@ -164,8 +165,7 @@ class RunFolder(Silent):
 
 def _with_defaults(config: dict[str, Any]) -> dict[str, Any]:
     """A setting that is younger than the run had its default."""
-    settings = {f.name: f.default for f in fields(TrainSettings) if f.default is not MISSING}
-    found = {**json.loads(json.dumps(settings)), **config}
+    found = {**json.loads(json.dumps(asdict(TrainSettings()))), **config}
     if found.get("family") in FAMILIES:
         model = json.loads(json.dumps(asdict(get_family(found["family"]).Config())))
         found["model"] = {

@@ -15,6 +15,7 @@ from facegan.runs.page import duration, render, table
 from facegan.runs.record import RunRecord, flatten, number, read_record
 from facegan.runs.report_data import event, page_data
 from facegan.runs.trend import diversity_text, quality_text
+from facegan.settings import flag, no_flag
 
 
 def write_report(run: str | Path) -> Path:
@@ -226,23 +227,17 @@ def train_command(config: dict[str, Any], out: str) -> str:
     words += ["--out", out]
     for key, value in flatten(config).items():
         if key in default and value != default[key]:
-            flag = key.removeprefix("model.").replace("_", "-")
+            name = key.removeprefix("model.")
             if isinstance(value, bool):
-                words.append(f"--{flag}" if value else "--" + ".".join(_negate(flag)))
+                words.append(flag(name) if value else no_flag(name))
             else:
                 values = value if isinstance(value, list) else [value]
-                words += [f"--{flag}", *map(_word, values)]
+                words += [flag(name), *map(_word, values)]
     return shlex.join(words)
 
 
 def _word(value: Any) -> str:
     return str(int(value) if isinstance(value, float) and value.is_integer() else value)
-
-
-def _negate(flag: str) -> list[str]:
-    """``generator.unit-range`` to ``generator.no-unit-range``, split at dots."""
-    *groups, last = flag.split(".")
-    return [*groups, f"no-{last}"]
 
 
 def _commands(run: Path, config: dict[str, Any]) -> str:

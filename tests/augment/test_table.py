@@ -23,7 +23,7 @@ def pictures(n: int, c: int = 3, h: int = 16, w: int = 16, dtype: torch.dtype = 
 
 
 def test_the_names_are_the_tables() -> None:
-    assert tuple(AUGMENTS) == AUGMENT_NAMES
+    assert list(AUGMENTS) == AUGMENT_NAMES
 
 
 @pytest.mark.parametrize("name", AUGMENTS)

@@ -44,7 +44,7 @@ def test_overrides_reach_networks_and_prior():
         ({"generator.beta1": 1.5}, "--generator.beta1 must be from 0 to below 1, not 1.5"),
         ({"discriminator.beta2": 1.0}, "--discriminator.beta2 must be from 0 to below 1"),
         ({"generator.eps": -1.0}, "--generator.eps must be 0 or more"),
-        ({"burnin_beta2": 1.0}, "--burnin-beta2 must be below 1"),
+        ({"burnin_beta2": 1.0}, "--burnin-beta2 must be from 0 to below 1"),
         ({"augment": "ada", "augment_p": 0.95}, "--augment-p 0.95 is above --augment-max"),
         ({"freeze_d": 2}, "--freeze-d keeps layers of a trained discriminator: give --init"),
     ],

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from facegan.errors import ConfigError
 from facegan.families.feedforward import OptimizerConfig
+from facegan.settings import setting
 
 if TYPE_CHECKING:
     from torch import nn
@@ -37,10 +38,10 @@ class NetworkConfig(OptimizerConfig):
 class GeneratorConfig(NetworkConfig):
     """Generator, and the schedule of growing that both networks follow."""
 
-    stage_kimg: float = 600.0
+    stage_kimg: float = setting(600.0, minimum=0, scales=True)
     """How long training stays at each resolution, once its layers have faded in. 600 is what the authors'
     published settings have; the paper's appendix A.1 says 800."""
-    fade_kimg: float = 600.0
+    fade_kimg: float = setting(600.0, minimum=0, scales=True)
     """How long new layers take to fade in."""
 
 

@@ -1,0 +1,110 @@
+"""Every setting says in its field what it belongs to and what it may be, and is held to it."""
+
+from __future__ import annotations
+
+import math
+from typing import Any, get_args
+
+import pytest
+
+from facegan.arguments import field_types
+from facegan.augment import AUGMENT_NAMES
+from facegan.errors import ConfigError
+from facegan.families.feedforward import OptimizerConfig
+from facegan.losses.adversarial import LOSSES
+from facegan.metrics import FEATURE_NAMES
+from facegan.metrics.feature_extractors import FEATURES
+from facegan.recipes.config import GROUPS, LatentConfig, TrainConfig, TrainSettings, check, override
+from facegan.recipes.table import RECIPES, recipe
+from facegan.settings import help_of, setting_of, values_of, walk
+
+SETTINGS = {name: (value, rules) for name, value, rules in walk(TrainSettings())}
+BOUNDED = {
+    **SETTINGS,
+    **{f"generator.{name}": (value, rules) for name, value, rules in walk(OptimizerConfig())},
+}
+
+
+def is_number(value: Any) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
+
+
+@pytest.mark.parametrize("name", [n for n in SETTINGS if "." not in n])
+def test_every_setting_has_a_group_and_is_explained(name: str) -> None:
+    assert SETTINGS[name][1].group in GROUPS
+    assert len(help_of(TrainSettings)[name]) > 10
+
+
+@pytest.mark.parametrize("kind", [TrainConfig, LatentConfig, OptimizerConfig])
+def test_every_number_has_bounds(kind: type) -> None:
+    for name, hint in field_types(kind).items():
+        if {int, float} & {hint, *get_args(hint)}:
+            rules = setting_of(kind, name)
+            assert rules.minimum is not None or rules.above is not None, name
+
+
+def beyond() -> list[tuple[str, Any]]:
+    """A value just outside of each bound, one that is not finite, and an unknown word."""
+    found: list[tuple[str, Any]] = []
+    for name, (value, s) in BOUNDED.items():
+        step = 1 if type(value) is int else 1e-3
+        found += [(name, s.minimum - step)] if s.minimum not in (None, -math.inf) else []
+        found += [(name, s.above)] if s.above is not None else []
+        found += [(name, s.maximum + step)] if s.maximum < math.inf else []
+        found += [(name, s.below)] if s.below is not None else []
+        found += [(name, math.nan), (name, math.inf)] if isinstance(value, float) else []
+        found += [(name, "no-such-word")] if s.choices is not None else []
+    return found
+
+
+@pytest.mark.parametrize(("name", "value"), beyond())
+def test_values_out_of_range_give_one_line(name: str, value: Any) -> None:
+    with pytest.raises(ConfigError) as caught:
+        check(override(recipe("faces-tiny-32"), {name: value}))
+    said = str(caught.value)
+    assert said.startswith(f"--{name.replace('_', '-')} ") and "\n" not in said
+    assert str(value) in said
+
+
+@pytest.mark.parametrize("name", [n for n, (value, _) in BOUNDED.items() if is_number(value)])
+def test_the_bounds_themselves_are_in_range(name: str) -> None:
+    value, s = BOUNDED[name]
+    for bound in (s.minimum, s.maximum):
+        if bound is not None and math.isfinite(bound):
+            assert s.problem(type(value)(bound)) == ""
+    assert s.problem(value) == "", "the default"
+
+
+def test_rows_that_are_added_later_are_choices(monkeypatch: pytest.MonkeyPatch) -> None:
+    config = recipe("faces-tiny-32")
+    monkeypatch.setitem(LOSSES, "mine", LOSSES["hinge"])
+    AUGMENT_NAMES.append("mine")
+    try:
+        assert check(override(config, {"loss": "mine", "augment": "mine"})).loss == "mine"
+    finally:
+        AUGMENT_NAMES.remove("mine")
+
+
+def test_names_of_feature_tables_are_those_of_the_table() -> None:
+    assert sorted(FEATURES) == FEATURE_NAMES
+
+
+def test_what_may_change_while_a_run_goes_on() -> None:
+    """As in 0.1: the length, the pieces, and what is written and measured when."""
+    assert {name for name, (_, s) in SETTINGS.items() if s.resumable} == {
+        "kimg", "accumulate", "grid_kimg", "grid_count", "eval_count", "save_pairs", "quality_count",
+        "watchdog", "metric", "metric_features", "metric_count", "metric_kimg", "checkpoint_kimg",
+        "keep_checkpoints",
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_names_of_settings_are_those_that_overrides_take(name: str) -> None:
+    config = recipe(name)
+    assert override(config, values_of(config)) == config
+
+
+def test_a_class_that_changes_a_default_keeps_the_bounds() -> None:
+    kind = type(recipe("r3gan-64").model.generator)
+    assert kind().beta1 != OptimizerConfig().beta1
+    assert (setting_of(kind, "beta1").minimum, setting_of(kind, "beta1").below) == (0, 1)
