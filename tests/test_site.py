@@ -42,7 +42,7 @@ def headings(page: Path) -> set[str]:
 def test_reference_names_all_that_is_public(site: Path) -> None:
     for package in (facegan, latent, pixels):
         page = site / "reference" / f"{package.__name__.rpartition('.')[2]}.html"
-        public = {n for n in package.__all__ if callable(getattr(package, n))}
+        public = {n for n in package.__all__ if getattr(getattr(package, n), "__qualname__", "") == n}
         assert {f"{package.__name__}.{n}" for n in public} <= headings(page)
     assert set(COMMANDS) <= headings(site / "reference/commands.html")
     text = (site / "reference/recipes.html").read_text(encoding="utf-8")
