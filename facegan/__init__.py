@@ -27,6 +27,7 @@ _PUBLIC = {
     "Inversion": "facegan.inversion.invert",
     "evaluate": "facegan.metrics.evaluate",
     "train": "facegan.training.train",
+    "register_metric": "facegan.metrics.registry",
     "TrainConfig": "facegan.recipes.config",
     "recipe": "facegan.recipes.table",
     "RECIPES": "facegan.recipes.table",
@@ -41,11 +42,11 @@ _FUNCTIONS = {
     "prepare": "",
     "invert": "facegan.inversion.config:InvertConfig",
     "evaluate": "",
-    "train": "facegan.training.config:TrainConfig",
+    "train": "facegan.recipes.config:TrainConfig",
     "directions": "facegan.latent.directions:Settings",
     "edit": "",
 }
-_MODULES = {"latent", "images", "video", "recipes", "data", "pixels"}
+_MODULES = {"latent", "images", "video", "recipes", "data", "pixels", "metrics"}
 
 __all__ = [
     "RECIPES",
@@ -67,10 +68,12 @@ __all__ += [
     "invert",
     "latent",
     "load",
+    "metrics",
     "pixels",
     "prepare",
     "recipe",
     "recipes",
+    "register_metric",
     "set_progress",
     "show",
     "train",
@@ -78,7 +81,7 @@ __all__ += [
 ]
 
 if TYPE_CHECKING:
-    from facegan import data, images, latent, pixels, recipes, video
+    from facegan import data, images, latent, metrics, pixels, recipes, video
     from facegan.bars import set_progress
     from facegan.data.dataset import Dataset
     from facegan.data.prepare import prepare
@@ -88,6 +91,7 @@ if TYPE_CHECKING:
     from facegan.latent.directions import Directions, directions
     from facegan.latent.editing import edit
     from facegan.metrics.evaluate import evaluate
+    from facegan.metrics.registry import register_metric
     from facegan.models import load
     from facegan.prior import Latent
     from facegan.recipes.config import TrainConfig

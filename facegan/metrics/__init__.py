@@ -1,10 +1,17 @@
-"""Measures of generated pictures: one file a metric, and the table METRICS in ``registry.py``.
+"""Measures of generated pictures: one file a metric, and the table METRICS. Imports no torch.
 
-The names stand apart so that settings can be checked without torch.
+>>> from facegan.metrics import Metric, MetricInputs, Value, register_metric
 """
 
-RANKING_METRICS = ["fid", "kid", "precision-recall", "density-coverage", "swd"]
-"""What ``train --metric`` accepts: the rows of METRICS whose first number says which model is better."""
+from facegan.metrics.base import Metric, MetricInputs, Value
+from facegan.metrics.registry import FEATURE_NAMES, METRICS, RANKING_METRICS, register_metric
 
-FEATURE_NAMES = ["faces", "inception", "pixels"]
-"""The rows of ``feature_extractors.FEATURES``."""
+__all__ = [
+    "FEATURE_NAMES",
+    "METRICS",
+    "RANKING_METRICS",
+    "Metric",
+    "MetricInputs",
+    "Value",
+    "register_metric",
+]

@@ -14,10 +14,11 @@ from facegan import __version__, arguments, bars
 from facegan.data.dataset import Dataset
 from facegan.errors import InputError
 from facegan.generator import Generator
+from facegan.metrics.base import MetricInputs, Values
 from facegan.metrics.feature_extractors import FeatureTable
 from facegan.metrics.feature_extractors import table as feature_table
 from facegan.metrics.image_sets import COUNT, Pictures, Progress, features_of, named, of_dataset, of_model
-from facegan.metrics.registry import METRICS, MetricInputs, Values, chosen
+from facegan.metrics.registry import METRICS, chosen
 from facegan.metrics.shapes import like, of_array
 from facegan.sheets import table_html
 
@@ -159,17 +160,17 @@ def _evaluated(
             for which, p in (("real", real), ("fake", subject), ("train", train), ("held", held_out))
             if p is not None
         }
-    material = MetricInputs(
+    inputs = MetricInputs(
         table, features["real"], features["fake"], real.spaced, subject.spaced, features.get("train"),
         features.get("held"), subject.generator,
     )  # fmt: skip
-    values = _measure(material, names, seconds, bool(metrics), on_progress)
+    values = _measure(inputs, names, seconds, bool(metrics), on_progress)
     others = _other_real(data, name, subject.count) if floor else None
     found: Values = {}
     if others is not None:
         with _clock(seconds, "real pictures"):
             instead = replace(
-                material, fake=features_of(others, table, on_progress), fake_pictures=others.spaced, extra={}
+                inputs, fake=features_of(others, table, on_progress), fake_pictures=others.spaced, extra={}
             )
             found = _measure(instead, [n for n in names if METRICS[n].of_real], {}, False, None)
         if "fid" in found and others.count < subject.count:
@@ -181,7 +182,7 @@ def _evaluated(
         warnings.append("the path length is that of truncation 1")
     warnings += _few_warnings(subject, real, table, values)
     return Evaluation(
-        subject, real, table, values, found, seconds, warnings, material.extra.get("pairs", ()), train
+        subject, real, table, values, found, seconds, warnings, inputs.extra.get("pairs", ()), train
     )
 
 
@@ -203,7 +204,7 @@ def _learnt(data: Dataset, name: str, metrics: Sequence[str]) -> tuple[Pictures 
     """What a generator learns from, and what is held out from it."""
     splits = [name, "test", "val"] if name != "train" else ["test", "val"]
     held = next((s for s in splits if data.counts.get(s, 0) >= FEWEST), None)
-    if "memorization" not in metrics or held is None or not data.counts.get("train"):
+    if held is None or not any(METRICS[name].of_training for name in metrics) or not data.counts.get("train"):
         return None, None
     return of_dataset(data, "train").limited(MOST), of_dataset(data, held).limited(MOST)
 
@@ -215,12 +216,12 @@ def _other_real(data: Dataset, name: str, count: int) -> Pictures | None:
 
 
 def _measure(
-    material: MetricInputs, names: Sequence[str], seconds: dict[str, float], insist: bool,
+    inputs: MetricInputs, names: Sequence[str], seconds: dict[str, float], insist: bool,
     on_progress: Progress | None,
 ) -> Values:  # fmt: skip
     values: Values = {}
     for i, name in enumerate(names):
-        why_not = METRICS[name].fits(material)
+        why_not = METRICS[name].fits(inputs)
         if why_not and insist:
             raise InputError(f"--metrics {name}: {why_not}")
         if why_not:
@@ -228,7 +229,7 @@ def _measure(
         if on_progress is not None:
             on_progress(name, i, len(names))
         with _clock(seconds, name):
-            values |= METRICS[name].compute(material)
+            values |= METRICS[name].compute(inputs)
     return values
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from facegan.metrics.base import MetricInputs, Values
+
 _ROWS = 4096  # features that are float64 at a time
 
 
@@ -39,3 +41,8 @@ def fid(real: np.ndarray, fake: np.ndarray) -> float:
     """Frechet's distance of features ``N,D`` and ``M,D``; 0 is the best. Biased upwards for few pictures
     (Binkowski et al. 2018)."""
     return frechet_distance(*moments(real), *moments(fake))
+
+
+def compute(inputs: MetricInputs) -> Values:
+    """Return the metric's row of values."""
+    return {"fid": fid(inputs.real, inputs.fake)}

@@ -15,10 +15,10 @@ from facegan.data.walk import picture_files
 from facegan.errors import ImageError, InputError, ModelError
 from facegan.generator import Generator
 from facegan.images import read_image_file
+from facegan.metrics.base import FIRST_SEED
 from facegan.metrics.feature_extractors import FeatureTable
 
 COUNT = 5000  # samples of a model
-FIRST_SEED = 10_000  # the figures' pictures are seeds 0..N
 BATCH = 64
 
 Progress = Callable[[str, int, int], None]

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from facegan.metrics.base import MetricInputs, Values
+
 MOST = 10_000  # pictures of each side; the estimate has no bias, so that fewer only widen the interval
 _ROWS = 512
 _Z95 = 1.959964
@@ -73,3 +75,9 @@ def _between(x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         rows[i : i + _ROWS] = block.sum(1)
         columns += block.sum(0)
     return rows, columns
+
+
+def compute(inputs: MetricInputs) -> Values:
+    """Return the metric's value with its interval."""
+    found = kid(inputs.real, inputs.fake)
+    return {"kid": found.value, "kid_low": found.low, "kid_high": found.high}

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from facegan.metrics.base import MetricInputs, Values
 from facegan.metrics.neighbours import nearest
 
 EXPECTED = 0.05  # the share of held-out pictures that lies within the threshold
@@ -45,3 +46,17 @@ def memorization(train: np.ndarray, held_out: np.ndarray, fake: np.ndarray, pair
         float(1 - (below + upto).mean() / (2 * len(real))),
         tuple(found.values()),
     )
+
+
+def compute(inputs: MetricInputs) -> Values:
+    """Return both shares; the nearest pairs are left in ``extra``."""
+    assert inputs.train is not None and inputs.held_out is not None
+    found = memorization(inputs.train, inputs.held_out, inputs.fake)
+    inputs.extra["pairs"] = found.pairs
+    return {"memorized": found.share, "nearer": found.nearer}
+
+
+def fits(inputs: MetricInputs) -> str:
+    """Return why it cannot be measured, or ""."""
+    known = inputs.train is not None and inputs.held_out is not None
+    return "" if known else "there is no split held out"

@@ -8,6 +8,7 @@ import torch
 import torch.nn.functional as F
 
 from facegan import rng
+from facegan.metrics.base import MetricInputs, Values
 
 MOST = 1000  # pairs
 WEIGHTS = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)
@@ -66,3 +67,14 @@ def _window(x: torch.Tensor) -> torch.Tensor:
     c = x.shape[1]
     across = F.conv2d(x, line.view(1, 1, 1, -1).expand(c, 1, 1, _SIDE), groups=c)
     return F.conv2d(across, line.view(1, 1, -1, 1).expand(c, 1, _SIDE, 1), groups=c)
+
+
+def compute(inputs: MetricInputs) -> Values:
+    """Return the likeness of pairs of generated pictures."""
+    return {"ms_ssim": diversity_ms_ssim(inputs.fake_pictures(2 * MOST))}
+
+
+def fits(inputs: MetricInputs) -> str:
+    """Return why these pictures cannot be compared, or ""."""
+    height, width = inputs.fake_pictures(1).shape[1:3]
+    return f"pictures are below {_SIDE} px" if min(height, width) < _SIDE else ""

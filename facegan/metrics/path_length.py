@@ -10,6 +10,7 @@ import numpy as np
 import torch
 
 from facegan import rng
+from facegan.metrics.base import FIRST_SEED, MetricInputs, Values
 
 if TYPE_CHECKING:
     from facegan.generator import Generator
@@ -48,3 +49,21 @@ def path_length(
     lengths = np.concatenate(found)
     low, high = np.quantile(lengths, 0.01, method="lower"), np.quantile(lengths, 0.99, method="higher")
     return float(lengths[(lengths >= low) & (lengths <= high)].mean())
+
+
+def compute(inputs: MetricInputs) -> Values:
+    """Return the path length of the generator."""
+    assert inputs.generator is not None
+    table = inputs.table
+
+    def features(x: torch.Tensor) -> torch.Tensor:
+        return table.compute(x.to(table.device))
+
+    return {"ppl": path_length(inputs.generator, features, first_seed=FIRST_SEED)}
+
+
+def fits(inputs: MetricInputs) -> str:
+    """Return why there is no path length, or ""."""
+    if inputs.generator is None:
+        return "it walks through a model's latent space, and this is none"
+    return "" if inputs.table.smooth else f"the features '{inputs.table.name}' round their pictures"

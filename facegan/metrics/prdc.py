@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from facegan.metrics.base import MetricInputs, Values
 from facegan.metrics.neighbours import radii, squared_distances
 
 MOST = 10_000  # pictures of each side
@@ -51,3 +52,20 @@ def both(real: np.ndarray, fake: np.ndarray) -> dict[str, float]:
     x, y = (side[(np.arange(count) * len(side)) // count] for side in (real, fake))
     found = _prdc(x, y, (3, 5))
     return {name: found[k][name] for name, k in WITH.items()}
+
+
+def precision_recall(inputs: MetricInputs) -> Values:
+    """Return precision and recall."""
+    return {name: _shared(inputs)[name] for name in ("precision", "recall")}
+
+
+def density_coverage(inputs: MetricInputs) -> Values:
+    """Return density and coverage."""
+    return {name: _shared(inputs)[name] for name in ("density", "coverage")}
+
+
+def _shared(inputs: MetricInputs) -> Values:
+    """Both metrics come out of one pass over all distances."""
+    if "prdc" not in inputs.extra:
+        inputs.extra["prdc"] = both(inputs.real, inputs.fake)
+    return dict(inputs.extra["prdc"])

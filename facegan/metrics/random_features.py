@@ -18,6 +18,7 @@ import torch.nn.functional as F
 from facegan import rng
 from facegan.errors import DatasetError, InputError
 from facegan.images import to_float
+from facegan.metrics.base import FIRST_SEED
 from facegan.metrics.fid import frechet_distance, moments
 
 if TYPE_CHECKING:
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
     from facegan.generator import Generator
     from facegan.metrics.copies import Copies
 
-FIRST_SEED = 10_000  # the grid's pictures are seeds 0..N
 MAX_REFERENCE = 2000
 SIDE = 64  # larger pictures are averaged down to this
 _WIDTHS = (24, 24, 24)

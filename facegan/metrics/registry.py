@@ -1,141 +1,67 @@
-"""The table of metrics. To add one: a file of its own, and a row here."""
+"""The table of metrics. Imports no torch: a metric's file is imported when the metric is computed.
+
+To add one to the package: a file with ``compute`` (and ``fits``), and a row here. From outside:
+:func:`register_metric`.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+import importlib
+import re
+from collections.abc import Callable, Sequence
 from typing import Any
-
-import numpy as np
 
 from facegan import arguments
 from facegan.errors import InputError
-from facegan.generator import Generator
-from facegan.metrics import fid, kid, memorization, msssim, path_length, prdc, swd
-from facegan.metrics.feature_extractors import FeatureTable
-from facegan.metrics.image_sets import FIRST_SEED
+from facegan.metrics.base import Metric, MetricInputs, Value
 
-Values = dict[str, Any]
+FEATURE_NAMES = ["faces", "inception", "pixels"]
+"""The rows of ``feature_extractors.FEATURES``."""
 
 
-@dataclass
-class MetricInputs:
-    """What metrics are made of. ``real`` and ``fake`` are features ``N,D`` and ``M,D``; pictures come as
-    uint8 ``n,H,W,C`` when asked for. ``train`` and ``held_out`` are features of pictures that a generator
-    has learnt from, and has not."""
+def _of(file: str, name: str = "compute") -> Callable[[MetricInputs], Any]:
+    """The function ``name`` of a metric's file, which is imported when it is called."""
 
-    table: FeatureTable
-    real: np.ndarray
-    fake: np.ndarray
-    real_pictures: Callable[[int], np.ndarray]
-    fake_pictures: Callable[[int], np.ndarray]
-    train: np.ndarray | None = None
-    held_out: np.ndarray | None = None
-    generator: Generator | None = None
-    extra: dict[str, Any] = field(default_factory=dict)
+    def call(inputs: MetricInputs) -> Any:
+        return getattr(importlib.import_module(f"facegan.metrics.{file}"), name)(inputs)
 
-
-@dataclass(frozen=True)
-class Value:
-    """One number of a metric: ``better`` is lower, higher or equal (to that of real pictures)."""
-
-    title: str
-    better: str
-    reading: str
-    digits: int = 3
-
-
-@dataclass(frozen=True)
-class Metric:
-    """``compute`` gives the numbers that ``values`` describes. ``fits`` says why it cannot, or ""."""
-
-    values: Mapping[str, Value]
-    compute: Callable[[MetricInputs], Values]
-    fits: Callable[[MetricInputs], str] = lambda m: ""
-    of_real: bool = True
-    """Whether real pictures in the place of the generated ones have it, too."""
-
-
-def _kid(m: MetricInputs) -> Values:
-    found = kid.kid(m.real, m.fake)
-    return {"kid": found.value, "kid_low": found.low, "kid_high": found.high}
-
-
-def _neighbours(m: MetricInputs, *names: str) -> Values:
-    """Two metrics come out of one pass over all distances."""
-    if "neighbours" not in m.extra:
-        m.extra["neighbours"] = prdc.both(m.real, m.fake)
-    return {name: m.extra["neighbours"][name] for name in names}
-
-
-def _memorization(m: MetricInputs) -> Values:
-    assert m.train is not None and m.held_out is not None
-    found = memorization.memorization(m.train, m.held_out, m.fake)
-    m.extra["pairs"] = found.pairs
-    return {"memorized": found.share, "nearer": found.nearer}
-
-
-def _ppl(m: MetricInputs) -> Values:
-    import torch
-
-    assert m.generator is not None
-
-    def features(x: torch.Tensor) -> torch.Tensor:
-        return m.table.compute(x.to(m.table.device))
-
-    return {"ppl": path_length.path_length(m.generator, features, first_seed=FIRST_SEED)}
-
-
-def _no_generator(m: MetricInputs) -> str:
-    if m.generator is None:
-        return "it walks through a model's latent space, and this is none"
-    return "" if m.table.smooth else f"the features '{m.table.name}' round their pictures"
-
-
-def _too_small(side: int) -> Callable[[MetricInputs], str]:
-    def check(m: MetricInputs) -> str:
-        height, width = m.fake_pictures(1).shape[1:3]
-        return f"pictures are below {side} px" if min(height, width) < side else ""
-
-    return check
+    return call
 
 
 METRICS: dict[str, Metric] = {
     "fid": Metric(
         {"fid": Value("FID", "lower", "Distance between all real and all generated features, as Gaussians.")},
-        lambda m: {"fid": fid.fid(m.real, m.fake)},
+        _of("fid"),
     ),
     "kid": Metric(
         {"kid": Value("KID", "lower", "The same distance by a kernel: fair to few pictures, too.", 5)},
-        _kid,
+        _of("kid"),
     ),
     "precision-recall": Metric(
         {
             "precision": Value("Precision", "higher", "Share of the generated that lies among the real."),
             "recall": Value("Recall", "higher", "Share of the real that lies among the generated."),
         },
-        lambda m: _neighbours(m, "precision", "recall"),
+        _of("prdc", "precision_recall"),
     ),
     "density-coverage": Metric(
         {
             "density": Value("Density", "higher", "How thickly real pictures lie around the generated."),
             "coverage": Value("Coverage", "higher", "Share of the real with a generated one close by."),
         },
-        lambda m: _neighbours(m, "density", "coverage"),
+        _of("prdc", "density_coverage"),
     ),
     "swd": Metric(
         {"swd": Value("SWD x 1000", "lower", "Likeness of small patches, of sharpness and noise.", 2)},
-        lambda m: swd.swd(m.real_pictures(swd.MOST), m.fake_pictures(swd.MOST)),
-        _too_small(swd.PATCH),
+        _of("swd"), _of("swd", "fits"),
     ),
     "ms-ssim": Metric(
         {"ms_ssim": Value("MS-SSIM", "equal", "Likeness of two samples; above that of the real: collapse.")},
-        lambda m: {"ms_ssim": msssim.diversity_ms_ssim(m.fake_pictures(2 * msssim.MOST))},
-        _too_small(11),
+        _of("msssim"), _of("msssim", "fits"),
     ),
     "ppl": Metric(
         {"ppl": Value("Path length", "lower", "How much a small step in latent space changes a face.", 1)},
-        _ppl, _no_generator, of_real=False,
+        _of("path_length"), _of("path_length", "fits"), of_real=False,
     ),
     "memorization": Metric(
         {
@@ -144,15 +70,65 @@ METRICS: dict[str, Metric] = {
             ),
             "nearer": Value("Nearer to training", "equal", "Chance to be nearer than others; fine: 0.5."),
         },
-        _memorization,
-        lambda m: "" if m.train is not None and m.held_out is not None else "there is no split held out",
-        of_real=False,
+        _of("memorization"), _of("memorization", "fits"), of_real=False, of_training=True,
     ),
 }  # fmt: skip
 
+RANKING_METRICS = [name for name, metric in METRICS.items() if metric.ranks]
+"""What ``train --metric`` accepts; it grows with :func:`register_metric`."""
+
+
+def register_metric(name: str, metric: Metric) -> None:
+    """Add a metric to those that ``evaluate`` measures and, if it ranks models, that training can use.
+
+    >>> from facegan.metrics import Metric, Value
+    >>> def spread(inputs):
+    ...     return {"spread": float(inputs.fake.std() / inputs.real.std())}
+    >>> facegan.register_metric(
+    ...     "spread", Metric({"spread": Value("Spread", "higher", "Variety of features.")}, spread)
+    ... )
+    >>> facegan.evaluate("my_run", "faces64", metrics="spread").values["spread"]
+    >>> facegan.train("faces64", out="another_run", metric="spread")
+
+    Args:
+        name: what ``--metrics`` and ``--metric`` call it: lower-case letters, digits and hyphens.
+        metric: its row; the names of its values are its own, and the first value ranks models.
+
+    Raises:
+        InputError: if the name is taken or malformed, or if the row is incomplete.
+    """
+    if not isinstance(name, str) or not re.fullmatch(r"[a-z][a-z0-9-]*", name):
+        raise InputError(
+            f"the name of a metric has lower-case letters, digits and hyphens, not {arguments.shown(name)}"
+        )
+    if name in METRICS:
+        raise InputError(f"there is a metric '{name}' already; choose another name")
+    if not isinstance(metric, Metric):
+        raise InputError(f"metric '{name}': give a facegan.metrics.Metric, not {arguments.shown(metric)}")
+    if not callable(metric.compute) or not callable(metric.fits):
+        raise InputError(f"metric '{name}': compute and fits must be functions of MetricInputs")
+    if not metric.values:
+        raise InputError(f"metric '{name}': its row describes no value")
+    taken = {key for row in METRICS.values() for key in row.values}
+    for key, value in metric.values.items():
+        if not isinstance(value, Value) or value.better not in ("lower", "higher", "equal"):
+            raise InputError(
+                f"metric '{name}': describe '{key}' by a facegan.metrics.Value that is better when it is "
+                "lower, higher or equal"
+            )
+        if key in taken:
+            raise InputError(f"metric '{name}': another metric has a value '{key}' already")
+    METRICS[name] = metric
+    if metric.ranks:
+        RANKING_METRICS.append(name)
+
 
 def chosen(names: str | Sequence[str]) -> list[str]:
-    """The metrics of a list, or of a text with commas; empty are all. InputError for an unknown one."""
+    """Return the metrics of a list, or of a text with commas; all of them if it is empty.
+
+    Raises:
+        InputError: if one is unknown.
+    """
     listed = names.split(",") if isinstance(names, str) else list(names)
     for name in listed:
         if not isinstance(name, str):

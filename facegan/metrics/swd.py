@@ -8,6 +8,7 @@ import torch
 import torch.nn.functional as F
 
 from facegan import rng
+from facegan.metrics.base import MetricInputs, Values
 
 MOST = 2048  # pictures of each side
 PATCH, PATCHES, COARSEST = 7, 128, 16
@@ -93,3 +94,14 @@ def _normalised(patches: torch.Tensor) -> torch.Tensor:
     mean = patches.mean((0, 1), keepdim=True)
     std = patches.std((0, 1), keepdim=True)
     return patches.sub_(mean).div_(std.clamp_min(1e-8)).flatten(1)
+
+
+def compute(inputs: MetricInputs) -> Values:
+    """Return the mean distance and that of each level."""
+    return swd(inputs.real_pictures(MOST), inputs.fake_pictures(MOST))
+
+
+def fits(inputs: MetricInputs) -> str:
+    """Return why these pictures cannot be compared, or ""."""
+    height, width = inputs.fake_pictures(1).shape[1:3]
+    return f"pictures are below {PATCH} px" if min(height, width) < PATCH else ""

@@ -10,10 +10,11 @@ import numpy as np
 from facegan.data.dataset import Dataset
 from facegan.errors import DatasetError
 from facegan.generator import Generator
+from facegan.metrics.base import MetricInputs
 from facegan.metrics.evaluate import FEWEST, not_held_out
 from facegan.metrics.feature_extractors import table
 from facegan.metrics.image_sets import Pictures, features_of, of_dataset, of_model, of_uint8
-from facegan.metrics.registry import METRICS, MetricInputs
+from facegan.metrics.registry import METRICS
 
 _REFERENCE = 5000  # pictures that are compared with, at most
 

@@ -15,13 +15,17 @@ from facegan.metrics import fid, image_sets
 from facegan.metrics.evaluate import evaluate, reference_split
 from facegan.metrics.feature_extractors import FEATURES, table
 from facegan.metrics.image_sets import features_of, of_dataset, of_folder, of_model
-from facegan.metrics.registry import METRICS
+from facegan.metrics.registry import FEATURE_NAMES, METRICS
 from facegan.metrics.shapes import of_array
 
 
 @pytest.fixture(scope="module")
 def pixels():
     return table("pixels")
+
+
+def test_the_names_of_feature_tables_are_those_of_the_table() -> None:
+    assert list(FEATURES) == FEATURE_NAMES
 
 
 @pytest.mark.parametrize("name", [n for n in FEATURES if n != "inception"])
