@@ -14,7 +14,7 @@ import math
 import numbers
 import os
 import re
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Container, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeGuard, TypeVar, Union, get_args, get_origin, get_type_hints
 
@@ -348,3 +348,12 @@ def speaking_of_arguments(function: _Function, settings_of: str = "") -> _Functi
 
     called.__module__ = "facegan"  # where pickle finds it again
     return called  # type: ignore[return-value]
+
+
+def new_name(name: Any, what: str, taken: Container[str]) -> str:
+    """Return ``name`` if it can name something new in a table; InputError otherwise."""
+    if not isinstance(name, str) or not re.fullmatch(r"[a-z][a-z0-9]*(-[a-z0-9]+)*", name):
+        raise InputError(f"the name of a {what} has lower-case letters, digits and dashes, not {shown(name)}")
+    if name in taken:
+        raise InputError(f"there is a {what} '{name}' already; choose another name")
+    return name

@@ -17,7 +17,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import nn
 
 from facegan import arguments
 from facegan.devices import check_device
@@ -25,6 +24,7 @@ from facegan.errors import InputError, ModelError
 from facegan.families import get_family
 from facegan.files import read_tensors, write_bytes
 from facegan.images import to_uint8
+from facegan.layers.network import GeneratorNetwork
 from facegan.layers.unfilled import Unfilled
 from facegan.prior import Conditions, Latent
 
@@ -45,7 +45,9 @@ class Generator:
     pictures' labels and their counts). ``image_shape`` is (C, H, W).
     """
 
-    def __init__(self, network: nn.Module, meta: dict[str, Any], device: str | torch.device = "cpu") -> None:
+    def __init__(
+        self, network: GeneratorNetwork, meta: dict[str, Any], device: str | torch.device = "cpu"
+    ) -> None:
         self.network = network.eval().requires_grad_(False).to(device)
         self.meta = meta
         self.latent = Latent(**meta["latent"])
@@ -56,7 +58,7 @@ class Generator:
         self.varied: dict[int, float] | None = None
         self._averages: dict[tuple[float, ...], torch.Tensor] = {}  # of w, by labels
         self.bundled = ""
-        self.w_dim, self.num_ws = int(network.w_dim), int(network.num_ws)  # type: ignore[arg-type]
+        self.w_dim, self.num_ws = network.w_dim, network.num_ws
         self.device = torch.device(device)
         self._dtype = next((p.dtype for p in network.parameters()), torch.float32)
 
@@ -126,12 +128,12 @@ class Generator:
         if z.ndim == 3:
             w = z.to(self.device)
         elif self.told is None:
-            w = self.network.map(z.to(self.device))  # type: ignore[operator]
+            w = self.network.map(z.to(self.device))
         else:
             given = (self.told if labels is None else labels).to(self.device, z.dtype)
             if given.ndim == 2 and len(given) not in (1, len(z)):
                 raise InputError(f"labels of {len(given)} pictures, but vectors of {len(z)}")
-            w = self.network.map(z.to(self.device), given.expand(len(z), -1))  # type: ignore[operator]
+            w = self.network.map(z.to(self.device), given.expand(len(z), -1))
         if truncation == 1.0:
             return w
         average = self.w_average(None if z.ndim == 3 else labels)
@@ -143,7 +145,7 @@ class Generator:
         A conditional network has one for each row of labels, so that truncation leaves those alone; with
         ``labels`` ``N,L`` it is ``N,num_ws,w_dim``, without them that of :meth:`tell`'s.
         """
-        stored = getattr(self.network, "w_avg", None)
+        stored = self.network.average_w
         labels = None if labels is None else self._rows(labels)
         if self.told is None:
             return self.map(self.latent.centre()[None])[0] if stored is None else stored
@@ -162,7 +164,7 @@ class Generator:
     @property
     def truncates(self) -> bool:
         """Whether truncation (but to 0) changes pictures: not where all that it changes goes unseen."""
-        return not getattr(self.network, "ignores_length", False) or bool(self.w_average().any())
+        return not self.network.ignores_length or bool(self.w_average().any())
 
     def synthesize(self, w: Vectorlike, noise: str = "const") -> torch.Tensor:
         """``N,num_ws,w_dim`` to images ``N,C,H,W`` in [-1, 1]; ``noise`` is const, random or none.
@@ -171,7 +173,7 @@ class Generator:
         """
         arguments.one_of(noise, "noise", NOISE)
         w = self._vectors(w, only_w=True)
-        return self.network.synthesize(w.to(self.device), noise=noise)  # type: ignore[operator]
+        return self.network.synthesize(w.to(self.device), noise=noise)
 
     def __call__(
         self, z: Vectorlike, truncation: float = 1.0, labels: Vectorlike | None = None
@@ -300,10 +302,10 @@ class Generator:
         return [(k, tuple(p.shape), p.numel()) for k, p in self.network.named_parameters()]
 
 
-def build_network(meta: dict[str, Any]) -> nn.Module:
+def build_network(meta: dict[str, Any]) -> GeneratorNetwork:
     """The bare generator network that a header describes."""
     family = get_family(meta["family"])
-    config = from_dict(family.Config, meta["config"])
+    config = from_dict(family.config, meta["config"])
     return family.build_generator(
         config.generator, meta["image_shape"], Latent(**meta["latent"]).dim, len(meta.get("labels", ()))
     )

@@ -6,30 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from facegan.errors import ConfigError
+from facegan.families.base import Family, OptimizerConfig
 from facegan.layers.notation import Layer, parse, scale
 from facegan.settings import setting
 
 if TYPE_CHECKING:
-    from torch import nn
-
-
-@dataclass(frozen=True)
-class OptimizerConfig:
-    """Adam (Kingma and Ba 2015) for one network."""
-
-    lr: float = setting(2e-4, above=0)
-    """Learning rate."""
-    beta1: float = setting(0.5, minimum=0, below=1)
-    """Decay of the first moment."""
-    beta2: float = setting(0.999, minimum=0, below=1)
-    """Decay of the second moment."""
-    eps: float = setting(1e-8, minimum=0)
-    """Adam's epsilon."""
-    eps_hat: bool = False
-    """Add epsilon before the second moment's bias is corrected, as Keras does (Adam, end of section 2)."""
-    lr_decay: float = setting(0.0, minimum=0)
-    """Divides the rate by 1 + lr_decay x updates, as Keras's `decay` does."""
+    from facegan.layers.network import DiscriminatorNetwork, GeneratorNetwork
 
 
 @dataclass(frozen=True)
@@ -62,26 +44,27 @@ def resolved_layers(config: NetworkConfig, option: str) -> list[Layer]:
     return scale(layers, config.width, config.activation, config.kernel_size, config.depth)
 
 
-def _no_labels(label_dim: int) -> None:
-    if label_dim:
-        raise ConfigError("--condition: this recipe's networks take no labels; see 'facegan recipes'")
+class FeedForward(Family):
+    """A family whose networks are written in the layer notation."""
 
+    width_setting = "width"
 
-def build_generator(
-    config: NetworkConfig, image_shape: Sequence[int], z_dim: int, label_dim: int = 0
-) -> nn.Module:
-    from facegan.layers.feedforward import Builder, FeedForwardGenerator
+    def build_generator(
+        self, settings: NetworkConfig, image_shape: Sequence[int], z_dim: int, label_dim: int = 0
+    ) -> GeneratorNetwork:
+        from facegan.layers.feedforward import Builder, FeedForwardGenerator
 
-    _no_labels(label_dim)
-    builder = Builder(image_shape, config.bn_eps, config.bn_momentum, "generator.layers")
-    layers = resolved_layers(config, "generator")
-    return FeedForwardGenerator(layers, z_dim, builder, config.unit_range, config.init)
+        self.check_labels(label_dim)
+        builder = Builder(image_shape, settings.bn_eps, settings.bn_momentum, "generator.layers")
+        layers = resolved_layers(settings, "generator")
+        return FeedForwardGenerator(layers, z_dim, builder, settings.unit_range, settings.init)
 
+    def build_discriminator(
+        self, settings: NetworkConfig, image_shape: Sequence[int], label_dim: int = 0
+    ) -> DiscriminatorNetwork:
+        from facegan.layers.feedforward import Builder, FeedForwardDiscriminator
 
-def build_discriminator(config: NetworkConfig, image_shape: Sequence[int], label_dim: int = 0) -> nn.Module:
-    from facegan.layers.feedforward import Builder, FeedForwardDiscriminator
-
-    _no_labels(label_dim)
-    builder = Builder(image_shape, config.bn_eps, config.bn_momentum, "discriminator.layers")
-    layers = resolved_layers(config, "discriminator")
-    return FeedForwardDiscriminator(layers, builder, config.unit_range, config.init)
+        self.check_labels(label_dim)
+        builder = Builder(image_shape, settings.bn_eps, settings.bn_momentum, "discriminator.layers")
+        layers = resolved_layers(settings, "discriminator")
+        return FeedForwardDiscriminator(layers, builder, settings.unit_range, settings.init)

@@ -11,6 +11,7 @@ from torch import nn
 
 from facegan import distributed
 from facegan.errors import ConfigError
+from facegan.layers.network import DiscriminatorNetwork, GeneratorNetwork
 from facegan.layers.notation import Layer
 
 
@@ -235,7 +236,7 @@ def initialise(module: nn.Module, init: str) -> None:
                 nn.init.zeros_(m.bias)
 
 
-class FeedForwardGenerator(nn.Module):
+class FeedForwardGenerator(GeneratorNetwork):
     """z ``N,z_dim`` to an image ``N,C,H,W`` in [-1, 1], with the identity as its mapping network.
 
     ``unit_range`` says that the layers end in [0, 1] (a sigmoid), as some tutorials have it.
@@ -259,7 +260,7 @@ class FeedForwardGenerator(nn.Module):
             )
         initialise(self, init)
 
-    def map(self, z: torch.Tensor) -> torch.Tensor:
+    def map(self, z: torch.Tensor, labels: torch.Tensor | None = None) -> torch.Tensor:
         """Identity: ``N,z_dim`` to ``N,1,z_dim``."""
         return z.unsqueeze(1)
 
@@ -268,11 +269,8 @@ class FeedForwardGenerator(nn.Module):
         out = self.layers(w[:, 0])
         return out * 2 - 1 if self.unit_range else out
 
-    def forward(self, z: torch.Tensor) -> torch.Tensor:
-        return self.synthesize(self.map(z))
 
-
-class FeedForwardDiscriminator(nn.Module):
+class FeedForwardDiscriminator(DiscriminatorNetwork):
     """An image ``N,C,H,W`` in [-1, 1] to logits ``N``; ``unit_range`` shows [0, 1] to the layers."""
 
     def __init__(self, layers: Sequence[Layer], builder: Builder, unit_range: bool, init: str) -> None:
@@ -283,5 +281,5 @@ class FeedForwardDiscriminator(nn.Module):
             raise ConfigError(f"{builder.option}: the layers end in shape {shape}; end them with 'dense 1'")
         initialise(self, init)
 
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
+    def forward(self, x: torch.Tensor, labels: torch.Tensor | None = None) -> torch.Tensor:
         return self.layers((x + 1) / 2 if self.unit_range else x).squeeze(1)

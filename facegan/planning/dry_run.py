@@ -21,6 +21,7 @@ from facegan.data.labels import conditions
 from facegan.devices import free_memory, slow_bfloat16, working_threads
 from facegan.errors import ConfigError
 from facegan.layers.ema import batch_norms
+from facegan.layers.network import DiscriminatorNetwork
 from facegan.layers.summary import LayerInfo, statistics, summarize
 from facegan.machine import OtherWork
 from facegan.recipes.config import TrainConfig, UpdateKind, check, update_kinds
@@ -344,9 +345,9 @@ def _result(
     )
 
 
-def _judging(discriminator: nn.Module, inputs: tuple[torch.Tensor, ...]) -> list[LayerInfo]:
+def _judging(discriminator: DiscriminatorNetwork, inputs: tuple[torch.Tensor, ...]) -> list[LayerInfo]:
     """The discriminator's layers; then those of a frozen network, and of the heads that judge by it."""
-    rows, heads = summarize(discriminator, inputs), getattr(discriminator, "projected", None)
+    rows, heads = summarize(discriminator, inputs), discriminator.projected
     if heads is None:
         return rows
     frozen = summarize(heads.frozen, fit(inputs[0], heads.shape))

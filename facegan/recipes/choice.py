@@ -110,17 +110,17 @@ def takes(config: TrainConfig, s: Surroundings) -> bool:
 
 
 def takes_labels(config: TrainConfig) -> bool:
-    return getattr(get_family(config.family), "CONDITIONAL", False)
+    return get_family(config.family).conditional
 
 
 def suits(config: TrainConfig, height: int, width: int) -> bool:
     """Whether a recipe is for such pictures; for a family of any shape, its size is the longer side's."""
     family = get_family(config.family)
-    if height != width and not getattr(family, "NON_SQUARE", False):
+    if height != width and not family.any_shape:
         return not config.size
-    if config.size == 0 and (check := getattr(family, "check_shape", None)) is not None:
+    if config.size == 0:
         try:
-            check(height, width)
+            family.check_shape(height, width)
         except ConfigError:
             return False
     return config.size in (0, max(height, width))

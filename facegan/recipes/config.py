@@ -208,8 +208,8 @@ def update_kinds(config: TrainConfig) -> list[UpdateKind]:
     lazy = {}
     if config.r1_gamma > 0 or config.r2_gamma > 0:
         lazy["penalty"] = config.r1_every
-    if getattr(config.model.generator, "path_length_weight", 0.0):
-        lazy["path lengths"] = config.model.generator.path_length_every
+    if (penalty := get_family(config.family).path_length(config.model)) is not None:
+        lazy["path lengths"] = penalty.every
     period = math.lcm(*lazy.values())
     found: dict[tuple[str, ...], list[int]] = {}
     for i in range(period):
@@ -273,8 +273,7 @@ def _check_labels_and_init(config: TrainConfig) -> None:
 def unfinished(config: TrainConfig, image_shape: Sequence[int]) -> str:
     """A warning where schedules last longer than the run; "" if they do not."""
     found = [(config.burnin_kimg, "the burn-in (--burnin-kimg)")]
-    settled = getattr(get_family(config.family), "kimg_until_settled", None)
-    found += [settled(config.model, image_shape)] if settled is not None else []
+    found.append(get_family(config.family).kimg_until_settled(config.model, image_shape))
     late = [f"{what} takes {kimg:g} kimg" for kimg, what in found if kimg > config.kimg]
     return f"--kimg {config.kimg:g} ends before its schedules do: {'; '.join(late)}" if late else ""
 

@@ -167,7 +167,7 @@ def _with_defaults(config: dict[str, Any]) -> dict[str, Any]:
     """A setting that is younger than the run had its default."""
     found = {**json.loads(json.dumps(asdict(TrainSettings()))), **config}
     if found.get("family") in FAMILIES:
-        model = json.loads(json.dumps(asdict(get_family(found["family"]).Config())))
+        model = json.loads(json.dumps(asdict(get_family(found["family"]).config())))
         found["model"] = {
             side: {**model.get(side, {}), **told} for side, told in found.get("model", {}).items()
         }

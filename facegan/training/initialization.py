@@ -7,9 +7,9 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import torch
-from torch import nn
 
 from facegan.errors import ConfigError, ModelError
+from facegan.layers.network import DiscriminatorNetwork, Network
 
 if TYPE_CHECKING:
     from facegan.training.state import TrainState
@@ -34,7 +34,7 @@ def initialise(state: TrainState, reference: str, image_shape: Sequence[int]) ->
     origin = papers.get("provenance", {})
     state.images_before = origin.get("images_seen", 0) + origin.get("images_before", 0)
     (h, w), (own_h, own_w) = papers["image_shape"][1:], image_shape[1:]
-    levels: int = getattr(state.discriminator, "levels", 0)  # of networks that grow
+    levels = state.discriminator.levels
     resized = (h, w) != (own_h, own_w)
     if resized and not levels:  # a layer of the same name works at another resolution there
         whole = {**whole, "discriminator": {}}
@@ -121,24 +121,22 @@ def _networks(reference: str) -> tuple[dict[str, Any], State, dict[str, State]]:
 
 
 @torch.no_grad()
-def _take(module: nn.Module, given: dict[str, torch.Tensor]) -> set[str]:
+def _take(module: Network, given: dict[str, torch.Tensor]) -> set[str]:
     """Copy what fits; its names."""
     own = module.state_dict()
-    if "level" in own and "level" in given:  # of networks that grow: a larger one is all grown here
-        most: int = getattr(module, "levels")  # noqa: B009
-        given = {**given, "level": given["level"].clamp(max=most - 1)}
+    if module.levels and "level" in given:  # one that has grown larger is all grown here
+        given = {**given, "level": given["level"].clamp(max=module.levels - 1)}
     fits = {k: v for k, v in given.items() if k in own and own[k].shape == v.shape}
     for key, value in fits.items():
         own[key].copy_(value)
     return set(fits)
 
 
-def freeze(discriminator: nn.Module, count: int) -> None:
+def freeze(discriminator: DiscriminatorNetwork, count: int) -> None:
     """Keep the ``count`` layers next to the image as they are (Mo et al. 2020, Freeze-D)."""
     if not count:
         return
-    ordered = getattr(discriminator, "layers_from_image", None)
-    every = ordered() if ordered is not None else discriminator.modules()
+    every = discriminator.layers_from_image()
     layers = [m for m in every if any(True for _ in m.parameters(recurse=False))]
     if count >= len(layers):
         raise ConfigError(

@@ -12,6 +12,7 @@ import torch
 
 from facegan import distributed
 from facegan.errors import FaceganError
+from facegan.families import get_family
 from facegan.recipes.config import TrainConfig, override
 from facegan.training.sampler import ImageFeed
 from facegan.training.state import TrainState, at_the_end, create_state
@@ -70,12 +71,9 @@ def fits(
             f"{text}; --accumulate {fitting} fits (the same batch in {fitting} pieces), and so does "
             f"{' '.join(smaller)}"
         )
-    names = ("width", "widths", "channel_base")
-    option = next((n.replace("_", "-") for n in names if hasattr(config.model.generator, n)), "width")
-    return (
-        f"{text}, and not even one picture at a time fits; "
-        f"try half of --generator.{option} and --discriminator.{option}"
-    )
+    option = get_family(config.family).width_setting.replace("_", "-")
+    less = f"half of --generator.{option} and --discriminator.{option}" if option else "narrower networks"
+    return f"{text}, and not even one picture at a time fits; try {less}"
 
 
 def _tried(config: TrainConfig, shape: Sequence[int], device: torch.device, label_dim: int) -> bool:

@@ -16,6 +16,7 @@ from facegan.devices import send
 from facegan.errors import ConfigError
 from facegan.families import get_family
 from facegan.generator import Latent
+from facegan.layers.network import DiscriminatorNetwork, GeneratorNetwork
 from facegan.layers.optimizers import Adam
 from facegan.layers.schedule import cosine
 from facegan.recipes.config import TrainConfig
@@ -30,9 +31,9 @@ class TrainState:
     """Everything that a checkpoint holds. ``ema`` is the averaged generator, or None without one."""
 
     config: TrainConfig
-    generator: nn.Module
-    discriminator: nn.Module
-    ema: nn.Module | None
+    generator: GeneratorNetwork
+    discriminator: DiscriminatorNetwork
+    ema: GeneratorNetwork | None
     g_optimizer: torch.optim.Optimizer
     d_optimizer: torch.optim.Optimizer
     device: torch.device
@@ -90,16 +91,14 @@ def create_state(
     generator = family.build_generator(config.model.generator, image_shape, config.latent.dim, label_dim)
     discriminator = family.build_discriminator(config.model.discriminator, image_shape, label_dim)
     # Channels-last is the layout in which convolutions are fastest on current CPUs and GPUs.
-    networks = [
-        m.to(device=device, dtype=dtype, memory_format=torch.channels_last)
-        for m in (generator, discriminator)
-    ]
-    generator, discriminator = networks[0].train(), networks[1].train()
+    for network in (generator, discriminator):
+        network.to(device=device, dtype=dtype, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        network.train()
     freeze(discriminator, config.freeze_d)
-    if hasattr(generator, "w_avg_pieces") and config.accumulate > 1:
+    if config.accumulate > 1:
         # Fakes that serve both networks are drawn once in one piece, in several once for each network.
         again = (config.d_updates + 1) / config.d_updates if config.reuse_fakes else 1
-        generator.w_avg_pieces = config.accumulate * again
+        generator.pieces = config.accumulate * again
     ema = deepcopy(generator).eval().requires_grad_(False) if config.ema_halflife_kimg > 0 else None
     state = TrainState(
         config, generator, discriminator, ema,

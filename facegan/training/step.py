@@ -21,6 +21,7 @@ from facegan.devices import send
 from facegan.errors import ConfigError
 from facegan.families import get_family
 from facegan.layers.ema import ema_decay, update_ema
+from facegan.layers.network import Mix
 from facegan.losses.adversarial import LOSSES
 from facegan.losses.penalties import (
     gradient_penalty,
@@ -79,8 +80,7 @@ class Update:
     def reals(self, part: Part) -> torch.Tensor:
         """Real images as the discriminator takes them at this stage of training."""
         images = self.feed(self.real.start, self.real.count, part).to(self.state.dtype)
-        prepare = getattr(self.state.discriminator, "prepare_real", None)
-        return images if prepare is None else prepare(images)
+        return self.state.discriminator.prepare_real(images)
 
     def real_labels(self, part: Part) -> torch.Tensor | None:
         if not self.state.label_dim:
@@ -100,24 +100,22 @@ class Update:
     def generate(self, part: Part, grad: bool) -> torch.Tensor:
         state = self.state
         z, labels = draw_latents(state, self.fake, part), self.fake_labels(part)
-        given = (z,) if labels is None else (z, labels)
-        more = self._mixed(part)
         with torch.set_grad_enabled(grad), _autocast(state):
             if grad or not state.config.frozen_fakes:
-                return state.generator(*given, **more)
+                return state.generator(z, labels, self._mixed(part))
             state.generator.eval()
-            fakes = state.generator(*given)
+            fakes = state.generator(z, labels)
             state.generator.train()
             return fakes
 
-    def _mixed(self, part: Part) -> dict[str, Any]:
-        """Second latents for style mixing, where the generator does that."""
+    def _mixed(self, part: Part) -> Mix | None:
+        """Return second latents if the generator mixes styles."""
         state, (low, high) = self.state, part
-        if not getattr(state.config.model.generator, "style_mixing", 0.0):
-            return {}
+        if not get_family(state.config.family).style_mixing(state.config.model):
+            return None
         u = rng.uniform(state.config.seed, "style-mixing", self.fake.start + low, high - low, 2)
         z = draw_latents(state, self.fake, part, "latent-mixing")
-        return {"mix": (z, _beside(z, u))}
+        return z, _beside(z, u)
 
     # --- judgements ---------------------------------------------------------------------------
 
@@ -128,10 +126,9 @@ class Update:
         """
         state = self.state
         seen = augmented(state, images, kind, first)
-        given = (seen, *(() if labels is None else (labels,)))
-        heads = getattr(state.discriminator, "projected", None)
+        heads = state.discriminator.projected
         with _autocast(state):
-            logits = state.discriminator(*given).to(state.dtype)
+            logits = state.discriminator(seen, labels).to(state.dtype)
             if heads is not None and kind in ("real", "fake", "g"):
                 # Spectral norms take one power iteration an update, into however many pieces it is cut.
                 heads.train(not self.iterated)
@@ -165,7 +162,7 @@ class Update:
             value = term(self.projected.pop(kind))
             if kind != "g":
                 state.record(f"loss_projected_{kind}", value)
-            total = total + value * state.config.model.discriminator.projected_weight
+            total = total + value * state.discriminator.projected_weight
         return total
 
     def noise(self, kind: str, batch: Batch, part: Part, logits: torch.Tensor) -> torch.Tensor:
@@ -308,28 +305,28 @@ def update_generator(
 
 def _path_regularization(update: Update, part: Part) -> torch.Tensor | float:
     """The path-length penalty (Karras et al. 2020, equation 4) on half of the batch, now and then."""
-    state, g = update.state, update.state.config.model.generator
-    weight = getattr(g, "path_length_weight", 0.0)
-    if not weight or state.updates % g.path_length_every:
+    state, c = update.state, update.state.config
+    settings = get_family(c.family).path_length(c.model)
+    if settings is None or state.updates % settings.every:
         return 0.0
     low, high = part
     # Every second image: the same ones, however the batch is shared, where shares are even.
     z = draw_latents(state, update.fake, part, "latent-path")[::2]
     labels = update.fake_labels(part)
     with _autocast(state):
-        w = state.generator.map(*((z,) if labels is None else (z, labels[::2])))  # type: ignore[operator]
-        images = state.generator.synthesize(w, noise="random").to(state.dtype)  # type: ignore[operator]
-    y = _noise(state.config.seed, range(update.fake.start + low, update.fake.start + high, 2), images)
+        w = state.generator.map(z, None if labels is None else labels[::2])
+        images = state.generator.synthesize(w, noise="random").to(state.dtype)
+    y = _noise(c.seed, range(update.fake.start + low, update.fake.start + high, 2), images)
     y = y / math.sqrt(images[0, 0].numel())
     lengths = path_lengths(images, w, y)
     before = state.path_mean
     if not isinstance(before, torch.Tensor):
         before = torch.full((), before, dtype=lengths.dtype, device=lengths.device)
-    decay = 1 - (1 - g.path_length_decay) ** (1 / state.config.accumulate)  # one update's worth in all pieces
+    decay = 1 - (1 - settings.decay) ** (1 / c.accumulate)  # one update's worth in all pieces
     mean = path_length_mean(before, lengths, decay)
     state.path_mean = mean.detach()  # read when it is saved: until then nobody waits for it
     state.record("path_length", lengths)
-    return path_length_penalty(lengths, mean) * (weight * g.path_length_every)
+    return path_length_penalty(lengths, mean) * (settings.weight * settings.every)
 
 
 def _noise(seed: int, indices: range, like: torch.Tensor) -> torch.Tensor:
@@ -358,8 +355,8 @@ def train_step(state: TrainState, feed: Feed) -> None:
 def _train_step(state: TrainState, feed: Feed) -> None:
     c = state.config
     set_rates(state)
-    begin = getattr(get_family(c.family), "begin_update", None)
-    if begin is not None and begin(c.model, state.generator, state.discriminator, state.images_seen):
+    family = get_family(c.family)
+    if family.begin_update(c.model, state.generator, state.discriminator, state.images_seen):
         state.forget_moments()
     # Dropout and the like draw from torch's own generator: set by count, so that a resumed run agrees.
     torch.manual_seed(rng.torch_seed(c.seed, "step", state.updates))

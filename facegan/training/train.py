@@ -256,7 +256,7 @@ def _shared_otherwise(state: TrainState, then: dict[str, Any], now: dict[str, An
     if then["accumulate"] != now["accumulate"]:
         if batch_norms(state.generator):
             found.append("batch norm, which sees one piece at a time,")
-        if any(isinstance(m, distributed.Dropout) or hasattr(m, "noise_strength") for m in modules):
+        if state.generator.draws_noise or state.discriminator.draws_noise:
             found.append("what noise and dropout draw")
     if any(math.gcd(old, group) != math.gcd(new, group) for group in groups):
         found.append("the groups of minibatch deviation")
@@ -288,7 +288,7 @@ def image_shape(config: TrainConfig, data: Dataset) -> tuple[int, int, int]:
     name = config.recipe or "this configuration"
     sized, coloured = suits(config, h, w), config.channels in (0, c)
     if not (sized and coloured):
-        longer = " (the longer side)" if getattr(get_family(config.family), "NON_SQUARE", False) else ""
+        longer = " (the longer side)" if get_family(config.family).any_shape else ""
         shades = {1: "in grey", 3: "in colour"}
         has, needs, options = [], [], []
         if not sized:

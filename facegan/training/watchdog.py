@@ -12,9 +12,10 @@ import math
 import re
 import statistics
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
+from facegan.families import get_family
 from facegan.recipes.config import TrainSettings
 
 Means = dict[str, float]
@@ -171,19 +172,16 @@ _COLLAPSE_GRIDS = 3
 
 _SLOWER = "a lower --generator.lr and --discriminator.lr"
 _R1 = "a higher --r1-gamma"
-# What to try; what names an option of the networks is for those that have it, and what is so already is
-# for nobody.
+_WIDER, _NARROWER = "a wider discriminator", "a narrower one"
+# What to try. An option of the networks is for those that have it, and what is so already is for nobody.
 ADVICE: dict[str, tuple[str, ...]] = {
     "not finite": (_SLOWER, "--precision float32", _R1),
     "exploding": (_SLOWER, _R1),
     "given up": (
-        "a lower --generator.lr", _R1, "a wider discriminator (a higher --discriminator.width)",
-        "a wider discriminator (--discriminator.widths)",
-        "a wider discriminator (a higher --discriminator.channel-base)",
+        "a lower --generator.lr", _R1, _WIDER,
     ),
     "won": (
-        _R1, "a lower --discriminator.lr", "a narrower one (a lower --discriminator.width)",
-        "a narrower one (--discriminator.widths)", "a narrower one (a lower --discriminator.channel-base)",
+        _R1, "a lower --discriminator.lr", _NARROWER,
     ),
     "augmentation": ("more pictures", "--init MODEL with --freeze-d", _R1, "a shorter --kimg"),
     "variety": ("an earlier model of this run", _R1, "'mbstd' in --discriminator.layers"),
@@ -205,12 +203,20 @@ def advice(kind: str, config: Any) -> str:
     shown = {_R1: penalty}
     if c.d_split:  # neither works with it
         shown = {_R1: f"{penalty} with --no-d-split", "--augment ada": "--augment ada with --no-d-split"}
+    width, settings = get_family(c.family).width_setting, asdict(c.model)
+    if width:
+        option = f"--discriminator.{width.replace('_', '-')}"
+        several = isinstance(settings["discriminator"][width], tuple)
+        shown[_WIDER] = f"a wider discriminator ({'' if several else 'a higher '}{option})"
+        shown[_NARROWER] = f"a narrower one ({'' if several else 'a lower '}{option})"
 
     def helps(text: str) -> bool:
-        options = re.findall(r"--(generator|discriminator)\.([\w-]+)", text)
-        if not all(hasattr(getattr(c.model, side), name.replace("-", "_")) for side, name in options):
+        options = re.findall(r"--(generator|discriminator)\.([a-z_]+)", text)
+        if not all(name in settings[side] for side, name in options):
             return False
-        if "mbstd" in text and "mbstd" in c.model.discriminator.layers:
+        if text in (_WIDER, _NARROWER):
+            return bool(width)
+        if "mbstd" in text and "mbstd" in settings["discriminator"]["layers"]:
             return False
         is_so = {
             "--precision float32": c.precision == "float32",

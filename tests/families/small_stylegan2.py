@@ -4,7 +4,8 @@ from dataclasses import replace
 
 import torch
 
-from facegan.families.stylegan2.config import Config, build_discriminator, build_generator
+from facegan.families.stylegan2 import FAMILY
+from facegan.families.stylegan2.config import Config
 from facegan.layers.styled import StyledConv
 
 SMALL = {"channel_base": 128, "channel_max": 8, "mapping_layers": 2}
@@ -13,13 +14,13 @@ SMALL = {"channel_base": 128, "channel_max": 8, "mapping_layers": 2}
 def generator(shape=(3, 16, 16), label_dim=0, z_dim=6, **changes):
     torch.manual_seed(0)
     config = replace(Config().generator, **{**SMALL, "w_dim": 10, **changes})
-    return build_generator(config, shape, z_dim, label_dim)
+    return FAMILY.build_generator(config, shape, z_dim, label_dim)
 
 
 def discriminator(shape=(3, 16, 16), label_dim=0, **changes):
     torch.manual_seed(0)
     config = replace(Config().discriminator, **{**SMALL, **changes})
-    return build_discriminator(config, shape, label_dim)
+    return FAMILY.build_discriminator(config, shape, label_dim)
 
 
 def noisy(net):

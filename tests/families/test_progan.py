@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 import torch
 
+from facegan.families.progan import FAMILY
 from facegan.families.progan import config as progan
 
 SCHEDULE = progan.Config(replace(progan.GeneratorConfig(), stage_kimg=0.4, fade_kimg=0.6))
@@ -32,8 +33,8 @@ def networks(size=32, base=64):
     shape = (3, size, size)
     return (
         config,
-        progan.build_generator(config.generator, shape, 16),
-        progan.build_discriminator(config.discriminator, shape),
+        FAMILY.build_generator(config.generator, shape, 16),
+        FAMILY.build_discriminator(config.discriminator, shape),
     )
 
 
@@ -41,7 +42,7 @@ def test_both_grow_together_and_optimisers_begin_again_where_a_fade_begins_or_en
     config, g, d = networks()
     again = []
     for seen in range(0, 4001, 50):
-        if progan.begin_update(config, g, d, seen):
+        if FAMILY.begin_update(config, g, d, seen):
             again.append(seen)
         assert float(g.level) == float(d.level) == pytest.approx(progan.level_at(config, seen, g.levels))
     assert again == [450, 1000, 1450, 2000, 2450, 3000]
@@ -51,11 +52,11 @@ def test_what_has_grown_stays():
     """A trained model waits at its own level for the schedule, and takes a fresh discriminator along."""
     config, g, d = networks()
     g.level.fill_(2.0)
-    assert not progan.begin_update(config, g, d, 0)
+    assert not FAMILY.begin_update(config, g, d, 0)
     assert float(g.level) == float(d.level) == 2.0
-    progan.begin_update(config, g, d, 1700)
+    FAMILY.begin_update(config, g, d, 1700)
     assert float(g.level) == 2.0
-    assert progan.begin_update(config, g, d, 2700) and float(g.level) == float(d.level) == 2.5
+    assert FAMILY.begin_update(config, g, d, 2700) and float(g.level) == float(d.level) == 2.5
 
 
 @pytest.mark.parametrize("level", [1, 2, 3])

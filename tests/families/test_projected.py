@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from facegan.attributes.predictor import AttributePredictor
-from facegan.families.fast import config as fast
+from facegan.families import fast
 from facegan.families.fast.projected import ProjectedHeads, networks
 from facegan.planning.dry_run import _judging
 from facegan.recipes.config import override
@@ -74,7 +74,7 @@ def small_discriminator():
     config = fast.DiscriminatorConfig(
         widths=(8, 8), blocks=(0,), stem=1, projected="critic", projected_width=8
     )
-    return fast.build_discriminator(config, (3, 64, 64))
+    return fast.FAMILY.build_discriminator(config, (3, 64, 64))
 
 
 def test_freezing_reaches_no_head():

@@ -9,12 +9,11 @@ import torch
 
 from facegan.errors import ConfigError
 from facegan.families import get_family
+from facegan.families.r3gan import FAMILY
 from facegan.families.r3gan.config import (
     Config,
     NetworkConfig,
     base_size,
-    build_discriminator,
-    build_generator,
     default_widths,
 )
 from facegan.families.r3gan.networks import Resample, ResidualBlock
@@ -45,8 +44,8 @@ def pair(shape, label_dim=0, z_dim=5, dtype=torch.float64, **settings):
     torch.manual_seed(0)
     config = NetworkConfig(**settings)
     networks = (
-        build_generator(config, shape, z_dim, label_dim).to(dtype),
-        build_discriminator(config, shape, label_dim).to(dtype),
+        FAMILY.build_generator(config, shape, z_dim, label_dim).to(dtype),
+        FAMILY.build_discriminator(config, shape, label_dim).to(dtype),
     )
     for network in networks:
         for name, p in network.named_parameters():
@@ -59,8 +58,8 @@ def pair(shape, label_dim=0, z_dim=5, dtype=torch.float64, **settings):
 def test_parameters_of_the_paper(name):
     settings, size, classes, millions_g, millions_d = PAPER[name]
     with torch.device("meta"):
-        g = build_generator(NetworkConfig(**settings), (3, size, size), 64, classes)
-        d = build_discriminator(NetworkConfig(**settings), (3, size, size), classes)
+        g = FAMILY.build_generator(NetworkConfig(**settings), (3, size, size), 64, classes)
+        d = FAMILY.build_discriminator(NetworkConfig(**settings), (3, size, size), classes)
     assert round(count(g) / 1e6, 2) == millions_g
     assert round(count(d) / 1e6, 2) == millions_d
 
@@ -92,7 +91,10 @@ def test_blocks_begin_as_the_identity():
 def test_the_number_of_blocks_scales_the_start():
     torch.manual_seed(0)
     config = NetworkConfig(widths=(64, 32), blocks=(3, 5), group_size=16)
-    for network in (build_generator(config, (3, 8, 8), 4), build_discriminator(config, (3, 8, 8))):
+    for network in (
+        FAMILY.build_generator(config, (3, 8, 8), 4),
+        FAMILY.build_discriminator(config, (3, 8, 8)),
+    ):
         blocks = [m for m in network.modules() if isinstance(m, ResidualBlock)]
         assert len(blocks) == 8
         weights = torch.stack([b.expand.weight.std() for b in blocks if b.expand.in_channels == 64])
@@ -102,9 +104,9 @@ def test_the_number_of_blocks_scales_the_start():
 def test_pictures_and_logits_begin_at_the_scale_of_their_inputs():
     torch.manual_seed(0)
     config = NetworkConfig(widths=(64,), blocks=(1,), group_size=16)
-    images = build_generator(config, (3, 4, 4), 64)(torch.randn(200, 64))
+    images = FAMILY.build_generator(config, (3, 4, 4), 64)(torch.randn(200, 64))
     assert images.std().item() == pytest.approx(1.0, rel=0.2)
-    logits = build_discriminator(config, (3, 4, 4))(torch.randn(200, 3, 4, 4))
+    logits = FAMILY.build_discriminator(config, (3, 4, 4))(torch.randn(200, 3, 4, 4))
     assert logits.std().item() == pytest.approx(1.0, rel=0.4)
 
 
@@ -248,7 +250,10 @@ def test_default_widths():
         assert len(small) == len(default_widths(size)) == stages
         config = NetworkConfig(widths=small, group_size=1)
         with torch.device("meta"):
-            g, d = build_generator(config, (3, size, size), 64), build_discriminator(config, (1, size, size))
+            g, d = (
+                FAMILY.build_generator(config, (3, size, size), 64),
+                FAMILY.build_discriminator(config, (1, size, size)),
+            )
             assert g(torch.zeros(2, 64)).shape == (2, 3, size, size)
             assert d(torch.zeros(2, 1, size, size)).shape == (2,)
 
@@ -292,14 +297,14 @@ WRONG = [
 @pytest.mark.parametrize("settings, shape, line", WRONG)
 def test_settings_that_cannot_be(settings, shape, line):
     with pytest.raises(ConfigError, match=line):
-        build_generator(NetworkConfig(**settings), shape, 8)
+        FAMILY.build_generator(NetworkConfig(**settings), shape, 8)
     with pytest.raises(ConfigError, match=line.replace("generator", "discriminator")):
-        build_discriminator(NetworkConfig(**settings), shape)
+        FAMILY.build_discriminator(NetworkConfig(**settings), shape)
 
 
 def test_the_family_is_in_the_table_and_survives_json():
     family = get_family("r3gan")
-    assert family.CONDITIONAL
+    assert family.conditional
     small = NetworkConfig(**TINY)
     config = Config(small, small)
     assert from_dict(Config, json.loads(json.dumps(dataclasses.asdict(config)))) == config

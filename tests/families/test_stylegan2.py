@@ -7,7 +7,8 @@ import torch
 from small_stylegan2 import SMALL, discriminator, generator, noisy
 from torch.nn import functional as F
 
-from facegan.families.stylegan2.config import Config, build_discriminator, build_generator
+from facegan.families.stylegan2 import FAMILY
+from facegan.families.stylegan2.config import Config
 from facegan.families.stylegan2.networks import Mapping
 from facegan.generator import Generator, Latent, describe
 from facegan.layers.ops import downsample2d, upsample2d
@@ -52,9 +53,9 @@ def discriminator_by_hand():
 def test_parameters_of_the_published_256_px_networks():
     """24,767,458 and 24,001,089 are what the authors' code prints for 8 mapping layers and these widths."""
     with torch.device("meta"):
-        paper = build_generator(replace(Config().generator, mapping_layers=8), (3, 256, 256), 512)
-        auto = build_generator(Config().generator, (3, 256, 256), 512)
-        d = build_discriminator(Config().discriminator, (3, 256, 256))
+        paper = FAMILY.build_generator(replace(Config().generator, mapping_layers=8), (3, 256, 256), 512)
+        auto = FAMILY.build_generator(Config().generator, (3, 256, 256), 512)
+        d = FAMILY.build_discriminator(Config().discriminator, (3, 256, 256))
     assert count(paper) == generator_by_hand(8) == 24_767_458
     assert count(auto) == generator_by_hand(2) == 23_191_522
     assert count(d) == discriminator_by_hand() == 24_001_089

@@ -20,6 +20,7 @@ from facegan.cli.directions import suggested
 from facegan.cli.main import main
 from facegan.errors import FaceganWarning, InputError, ModelError
 from facegan.families import get_family
+from facegan.families.fast.config import Config, GeneratorConfig
 from facegan.generator import Generator, Latent, describe
 from facegan.latent import phrase_groups, supervised, unsupervised, w_statistics
 from facegan.latent.attribute_hold import hold
@@ -45,7 +46,7 @@ def by_hand(model: Generator, names: tuple[str, ...] = NAMES) -> Directions:
 def fast_model() -> Generator:
     """Narrow and untrained; it takes w in three places."""
     family = get_family("fast")
-    config = family.Config(generator=family.GeneratorConfig(widths=(8, 8), blocks=(0, 0)))
+    config = Config(generator=GeneratorConfig(widths=(8, 8), blocks=(0, 0)))
     with torch.random.fork_rng():
         torch.manual_seed(0)
         network = family.build_generator(config.generator, (3, 32, 32), 16)

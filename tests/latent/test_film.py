@@ -5,24 +5,24 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from torch import nn
 
 from facegan.errors import InputError
 from facegan.generator import Generator
 from facegan.latent import along, film, path
 from facegan.latent.evenness import compare, figure
 from facegan.latent.film import even_places, placed_anew, step_lengths, variation
+from facegan.layers.network import GeneratorNetwork
 from facegan.metrics.feature_extractors import FeatureTable
 
 BRIGHTNESS = FeatureTable("brightness", "brightness", 1, lambda x: x.mean((1, 2, 3))[:, None])
 
 
-class Cubic(nn.Module):
+class Cubic(GeneratorNetwork):
     """A picture of one brightness, the cube of the first latent: still near 0, fast near 1."""
 
     w_dim, num_ws = 2, 1
 
-    def map(self, z: torch.Tensor) -> torch.Tensor:
+    def map(self, z: torch.Tensor, labels: torch.Tensor | None = None) -> torch.Tensor:
         return z[:, None]
 
     def synthesize(self, w: torch.Tensor, noise: str = "const") -> torch.Tensor:

@@ -20,7 +20,7 @@ def built(family: str) -> nn.Module:
     sized = [r.config for r in RECIPES.values() if r.config.family == family and r.config.size]
     config = min(sized, key=lambda c: c.size)
     made = get_family(family)
-    labels = 4 if getattr(made, "CONDITIONAL", False) else 0
+    labels = 4 if made.conditional else 0
     shape = (3, config.size, config.size)
     return made.build_generator(config.model.generator, shape, config.latent.dim, labels)
 

@@ -1,1 +1,11 @@
-"""The family ``dcgan``: deep convolutional GANs."""
+"""Deep convolutional GANs (Radford et al. 2015) and the tutorials' variations on them."""
+
+from facegan.families.dcgan.config import Config
+from facegan.families.feedforward import FeedForward
+
+
+class Dcgan(FeedForward):
+    config = Config
+
+
+FAMILY = Dcgan()

@@ -1,12 +1,10 @@
-"""Deep convolutional GANs (Radford et al. 2015) and the tutorials' variations on them."""
+"""Settings of the family."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from facegan.families.feedforward import NetworkConfig, build_discriminator, build_generator
-
-__all__ = ["Config", "NetworkConfig", "build_discriminator", "build_generator"]
+from facegan.families.feedforward import NetworkConfig
 
 
 @dataclass(frozen=True)

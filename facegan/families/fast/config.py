@@ -4,13 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
 from facegan.errors import ConfigError
-from facegan.families.feedforward import OptimizerConfig
-
-if TYPE_CHECKING:
-    from torch import nn
+from facegan.families.base import OptimizerConfig
 
 
 @dataclass(frozen=True)
@@ -79,11 +75,12 @@ UPSAMPLE, DOWN = ("nearest", "shuffle", "convT"), ("conv4", "shuffle", "res")
 
 
 def _check(
-    option: str, config: GeneratorConfig | DiscriminatorConfig, factor: int, blocks: int, size: Sequence[int],
-    label_dim: int,
-) -> None:  # fmt: skip
-    if label_dim:
-        raise ConfigError("--condition: this recipe's networks take no labels; see 'facegan recipes'")
+    option: str,
+    config: GeneratorConfig | DiscriminatorConfig,
+    factor: int,
+    blocks: int,
+    size: Sequence[int],
+) -> None:
     if len(config.widths) < 2 or min(config.widths) < 1:
         raise ConfigError(f"--{option}.widths needs at least two numbers above 0")
     if len(config.blocks) != blocks or min(config.blocks) < 0:
@@ -96,38 +93,25 @@ def _check(
         )
 
 
-def build_generator(
-    config: GeneratorConfig, image_shape: Sequence[int], z_dim: int, label_dim: int = 0
-) -> nn.Module:
-    from facegan.families.fast.networks import FastGenerator
-
-    _check("generator", config, config.head, len(config.widths), image_shape[1:], label_dim)
+def check_generator(config: GeneratorConfig, image_shape: Sequence[int]) -> None:
+    """Raise ConfigError for settings that cannot be, or not for pictures of that shape."""
+    _check("generator", config, config.head, len(config.widths), image_shape[1:])
     if config.upsample not in UPSAMPLE:
         raise ConfigError(
             f"--generator.upsample '{config.upsample}' is unknown (known: {', '.join(UPSAMPLE)})"
         )
-    return FastGenerator(
-        image_shape, z_dim, config.widths, config.blocks, style=config.style, upsample=config.upsample,
-        head=config.head, excite=config.excite, tanh=config.tanh,
-    )  # fmt: skip
 
 
-def build_discriminator(
-    config: DiscriminatorConfig, image_shape: Sequence[int], label_dim: int = 0
-) -> nn.Module:
-    from facegan.families.fast.networks import FastDiscriminator
-    from facegan.families.fast.projected import networks
-
-    _check("discriminator", config, config.stem, len(config.widths) - 1, image_shape[1:], label_dim)
+def check_discriminator(
+    config: DiscriminatorConfig, image_shape: Sequence[int], judges: Sequence[str]
+) -> None:
+    """Raise ConfigError as :func:`check_generator` does; ``judges`` are what ``projected`` may name."""
+    _check("discriminator", config, config.stem, len(config.widths) - 1, image_shape[1:])
     if config.down not in DOWN:
         raise ConfigError(f"--discriminator.down '{config.down}' is unknown (known: {', '.join(DOWN)})")
-    if config.projected and config.projected not in networks():
+    if config.projected and config.projected not in judges:
         raise ConfigError(
-            f"--discriminator.projected '{config.projected}' is unknown (known: {', '.join(networks())})"
+            f"--discriminator.projected '{config.projected}' is unknown (known: {', '.join(judges)})"
         )
     if config.projected and (config.projected_width < 1 or config.projected_weight <= 0):
         raise ConfigError("--discriminator.projected_width and projected_weight must be above 0")
-    return FastDiscriminator(
-        image_shape, config.widths, config.blocks, stem=config.stem, down=config.down, mbstd=config.mbstd,
-        projected=config.projected, projected_width=config.projected_width,
-    )  # fmt: skip

@@ -18,6 +18,7 @@ from torch import nn
 from facegan import distributed
 from facegan.families.fast.projected import ProjectedHeads
 from facegan.layers.feedforward import MinibatchStd
+from facegan.layers.network import DiscriminatorNetwork, GeneratorNetwork
 
 
 def _conv(cin: int, cout: int, kernel: int = 3, stride: int = 1, bias: bool = True) -> nn.Conv2d:
@@ -94,7 +95,7 @@ class Excitation(nn.Module):
         return high * self.gate(low)
 
 
-class FastGenerator(nn.Module):
+class FastGenerator(GeneratorNetwork):
     """``widths`` are the channels at each resolution from the smallest, the last one before the picture.
 
     w is the latent once for each place that takes it: the dense layer, then the style of each stage.
@@ -150,9 +151,6 @@ class FastGenerator(nn.Module):
             x = F.pixel_shuffle(x, self.head)
         return x.tanh() if self.tanh else x
 
-    def forward(self, z: torch.Tensor, labels: torch.Tensor | None = None) -> torch.Tensor:
-        return self.synthesize(self.map(z))
-
 
 class Down(nn.Module):
     """Half the resolution: a strided 4x4 convolution, or a residual one with averaging."""
@@ -195,7 +193,7 @@ class PlainResidual(nn.Module):
         return x + self.conv2(F.leaky_relu(self.conv1(F.leaky_relu(x, 0.2)), 0.2))
 
 
-class FastDiscriminator(nn.Module):
+class FastDiscriminator(DiscriminatorNetwork):
     """``widths`` are the channels from the highest resolution that is worked at to the lowest. What heads on
     the frozen network ``projected`` say besides is in ``self.projected``, for those who ask."""
 
@@ -210,6 +208,7 @@ class FastDiscriminator(nn.Module):
         mbstd: bool = True,
         projected: str = "",
         projected_width: int = 128,
+        projected_weight: float = 0.6,
     ) -> None:
         super().__init__()
         c, h, w = image_shape
@@ -224,6 +223,7 @@ class FastDiscriminator(nn.Module):
         self.dense = nn.Linear(widths[-1] * (h // f) * (w // f), 1)
         nn.init.normal_(self.dense.weight, std=1 / math.sqrt(self.dense.in_features))
         self.projected = ProjectedHeads(projected, projected_width) if projected else None
+        self.projected_weight = projected_weight
 
     def layers_from_image(self) -> Iterator[nn.Module]:
         """Those that Freeze-D may freeze: heads on another network are no part of the trunk."""

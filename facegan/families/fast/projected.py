@@ -15,6 +15,7 @@ from torch.nn.utils.parametrizations import spectral_norm
 
 from facegan.attributes.networks import FORMAT, KEY, bundled, bundled_names, fit, restored
 from facegan.files import read_tensors
+from facegan.layers.network import Heads
 
 JUDGES = {"faces", "evaluator"}
 
@@ -24,7 +25,7 @@ def networks() -> list[str]:
     return [name for name in bundled_names() if name not in JUDGES]
 
 
-class ProjectedHeads(nn.Module):
+class ProjectedHeads(Heads):
     """``N,C,H,W`` in [-1, 1] to logits ``N,K``, one for each map of the frozen network ``name``.
 
     Each head halves its map to 4x4 and ends in one number; spectral norms keep it from running away

@@ -16,6 +16,7 @@ from torch import nn
 
 from facegan.errors import ConfigError
 from facegan.layers.feedforward import MinibatchStd, PixelNorm
+from facegan.layers.network import DiscriminatorNetwork, GeneratorNetwork, Network
 from facegan.layers.ops import EqualizedConv2d, EqualizedLinear
 
 
@@ -44,7 +45,9 @@ def _conv(cin: int, cout: int, kernel: int = 3) -> EqualizedConv2d:
     return EqualizedConv2d(cin, cout, kernel, activation="lrelu")
 
 
-class _Growing(nn.Module):
+class Growing(Network):
+    """A network with the buffer ``level``."""
+
     level: torch.Tensor
 
     def __init__(self, image_shape: Sequence[int]) -> None:
@@ -54,7 +57,7 @@ class _Growing(nn.Module):
         self.levels = len(self.sizes)
         self.register_buffer("level", torch.zeros(()))
 
-    def _apply(self, fn: Any, recurse: bool = True) -> _Growing:
+    def _apply(self, fn: Any, recurse: bool = True) -> Growing:
         """The level stays where it can be read without waiting for a device."""
         level = self.level
         super()._apply(fn, recurse)
@@ -68,7 +71,7 @@ class _Growing(nn.Module):
         return top, 1.0 if level == top else level % 1
 
 
-class Generator(_Growing):
+class Generator(Growing, GeneratorNetwork):
     """z to images: at the level's resolution in training, enlarged to the full one in sampling."""
 
     ignores_length = True
@@ -111,11 +114,8 @@ class Generator(_Growing):
             return image
         return F.interpolate(image, size=self.sizes[-1], mode="nearest")
 
-    def forward(self, z: torch.Tensor) -> torch.Tensor:
-        return self.synthesize(self.map(z))
 
-
-class Discriminator(_Growing):
+class Discriminator(Growing, DiscriminatorNetwork):
     """Images of the level's resolution (larger ones are averaged down to it) to logits ``N``."""
 
     def __init__(
@@ -154,7 +154,7 @@ class Discriminator(_Growing):
         factor = images.shape[2] // self.sizes[level][0]
         return F.avg_pool2d(images, factor) if factor > 1 else images
 
-    def forward(self, images: torch.Tensor) -> torch.Tensor:
+    def forward(self, images: torch.Tensor, labels: torch.Tensor | None = None) -> torch.Tensor:
         top, faded = self.stage()
         images = self._shrunk(images, top)
         x = self.from_rgb[top](images)

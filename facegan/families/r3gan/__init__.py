@@ -1,1 +1,37 @@
-"""The family ``r3gan``: R3GAN."""
+"""R3GAN (Huang et al. 2024, "The GAN is dead; long live the GAN!")."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from facegan.families.base import Family
+from facegan.families.r3gan.config import Config, NetworkConfig, stages_of
+
+if TYPE_CHECKING:
+    from facegan.layers.network import DiscriminatorNetwork, GeneratorNetwork
+
+
+class R3GAN(Family):
+    config = Config
+    conditional = True
+    width_setting = "widths"
+
+    def build_generator(
+        self, settings: NetworkConfig, image_shape: Sequence[int], z_dim: int, label_dim: int = 0
+    ) -> GeneratorNetwork:
+        from facegan.families.r3gan.networks import Generator
+
+        base, stages = stages_of(settings, image_shape, "generator")
+        return Generator(z_dim, label_dim, base, image_shape[0], stages)
+
+    def build_discriminator(
+        self, settings: NetworkConfig, image_shape: Sequence[int], label_dim: int = 0
+    ) -> DiscriminatorNetwork:
+        from facegan.families.r3gan.networks import Discriminator
+
+        base, stages = stages_of(settings, image_shape, "discriminator")
+        return Discriminator(label_dim, base, image_shape[0], stages)
+
+
+FAMILY = R3GAN()

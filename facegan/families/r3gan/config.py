@@ -11,15 +11,10 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from facegan.errors import ConfigError
-from facegan.families.feedforward import OptimizerConfig
+from facegan.families.base import OptimizerConfig
 
 if TYPE_CHECKING:
-    from torch import nn
-
     from facegan.families.r3gan.networks import Stages
-
-CONDITIONAL = True
-"""The networks take labels."""
 
 
 @dataclass(frozen=True)
@@ -94,8 +89,10 @@ def default_widths(size: int | Sequence[int], small: bool = False) -> tuple[int,
     return (SMALL_WIDTHS if small else WIDTHS)[:stages]
 
 
-def _stages(config: NetworkConfig, image_shape: Sequence[int], option: str) -> tuple[tuple[int, int], Stages]:
-    """Size of the first stage and what all are made of; raises ConfigError that names ``option``."""
+def stages_of(
+    config: NetworkConfig, image_shape: Sequence[int], option: str
+) -> tuple[tuple[int, int], Stages]:
+    """Return the size of the first stage and what all are made of; ConfigError names ``option``."""
     from facegan.families.r3gan.networks import Stages
 
     _, height, width = image_shape
@@ -119,19 +116,3 @@ def _stages(config: NetworkConfig, image_shape: Sequence[int], option: str) -> t
                 f"blocks of width {inner // config.expansion} (0 is one group of all)"
             )
     return base, Stages(widths, blocks, config.expansion, config.group_size, config.kernel)
-
-
-def build_generator(
-    config: NetworkConfig, image_shape: Sequence[int], z_dim: int, label_dim: int = 0
-) -> nn.Module:
-    from facegan.families.r3gan.networks import Generator
-
-    base, stages = _stages(config, image_shape, "generator")
-    return Generator(z_dim, label_dim, base, image_shape[0], stages)
-
-
-def build_discriminator(config: NetworkConfig, image_shape: Sequence[int], label_dim: int = 0) -> nn.Module:
-    from facegan.families.r3gan.networks import Discriminator
-
-    base, stages = _stages(config, image_shape, "discriminator")
-    return Discriminator(label_dim, base, image_shape[0], stages)

@@ -18,6 +18,7 @@ from torch import nn
 
 from facegan.devices import full_precision
 from facegan.layers.convolution import Conv2d
+from facegan.layers.network import DiscriminatorNetwork, GeneratorNetwork
 
 Tensor = torch.Tensor
 SLOPE = 0.2
@@ -158,7 +159,7 @@ class Stages:
         return [ResidualBlock(*settings) for _ in range(self.blocks[stage])]
 
 
-class Generator(nn.Module):
+class Generator(GeneratorNetwork):
     """Latents to images, linear at the end as in the paper: sampling clips to [-1, 1].
 
     With labels (``N,label_dim``, one-hot or yes/no attributes) w is the latent and an embedding of as many
@@ -196,11 +197,8 @@ class Generator(nn.Module):
     def synthesize(self, w: Tensor, noise: str = "const") -> Tensor:
         return cast(Tensor, self.to_image(self.body(w[:, 0])))
 
-    def forward(self, z: Tensor, labels: Tensor | None = None, mix: object = None) -> Tensor:
-        return self.synthesize(self.map(z, labels))
 
-
-class Discriminator(nn.Module):
+class Discriminator(DiscriminatorNetwork):
     """Images to logits ``N``; with labels the projection of the features on the labels' embedding (Miyato,
     Koyama 2018, appendix D of the paper).
 

@@ -7,20 +7,10 @@ own here, for which the authors lower Adam's rate by k / (k + 1) and raise its d
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
 from facegan.errors import ConfigError
-from facegan.families.feedforward import OptimizerConfig
-
-if TYPE_CHECKING:
-    from torch import nn
-
-CONDITIONAL = True
-"""Its networks take labels."""
-NON_SQUARE = True
-"""They make pictures of other shapes."""
+from facegan.families.base import OptimizerConfig
 
 
 @dataclass(frozen=True)
@@ -94,7 +84,8 @@ _AT_LEAST = {
 _SHARES = ("style_mixing", "w_avg_beta", "path_length_decay")
 
 
-def _check(config: GeneratorConfig | DiscriminatorConfig, option: str) -> None:
+def check(config: GeneratorConfig | DiscriminatorConfig, option: str) -> None:
+    """Raise ConfigError, which names ``option``, for settings that cannot be."""
     for name, least in _AT_LEAST.items():
         if (value := getattr(config, name, least)) < least:
             raise ConfigError(f"--{option}.{name.replace('_', '-')} must be at least {least}, not {value}")
@@ -105,28 +96,3 @@ def _check(config: GeneratorConfig | DiscriminatorConfig, option: str) -> None:
         raise ConfigError(
             f"--{option}.mapping-lr-multiplier must be above 0, not {config.mapping_lr_multiplier}"
         )
-
-
-def check_shape(height: int, width: int) -> None:
-    """ConfigError unless there are networks for pictures of that shape."""
-    from facegan.layers.halving import resolutions
-
-    resolutions(height, width)
-
-
-def build_generator(
-    config: GeneratorConfig, image_shape: Sequence[int], z_dim: int, label_dim: int = 0
-) -> nn.Module:
-    from facegan.families.stylegan2.networks import Generator
-
-    _check(config, "generator")
-    return Generator(config, image_shape, z_dim, label_dim)
-
-
-def build_discriminator(
-    config: DiscriminatorConfig, image_shape: Sequence[int], label_dim: int = 0
-) -> nn.Module:
-    from facegan.families.stylegan2.networks import Discriminator
-
-    _check(config, "discriminator")
-    return Discriminator(config, image_shape, label_dim)

@@ -17,14 +17,12 @@ from facegan import distributed
 from facegan.devices import full_precision
 from facegan.layers.feedforward import MinibatchStd, PixelNorm
 from facegan.layers.halving import resolutions
+from facegan.layers.network import DiscriminatorNetwork, GeneratorNetwork, Mix
 from facegan.layers.ops import EqualizedConv2d, EqualizedLinear, upsample2d
 from facegan.layers.styled import FILTER, StyledConv, ToRGB
 
 if TYPE_CHECKING:
     from facegan.families.stylegan2.config import DiscriminatorConfig, GeneratorConfig
-
-Mix = tuple[torch.Tensor, torch.Tensor]
-"""Second latents ``N,z_dim`` and uniform numbers ``N,2``: whether an image mixes, and from which layer on."""
 
 
 # --- geometry ----------------------------------------------------------------------------------------
@@ -97,7 +95,7 @@ class SynthesisBlock(nn.Module):
         return x, rgb if image is None else upsample2d(image, FILTER) + rgb
 
 
-class Generator(nn.Module):
+class Generator(GeneratorNetwork):
     """z to images around [-1, 1]; the last layer is linear, so that some values lie beyond.
 
     A convolution takes one w each; the layer to the image shares that of the next convolution.
@@ -123,7 +121,14 @@ class Generator(nn.Module):
         )
         self.w_avg: torch.Tensor
         self.register_buffer("w_avg", torch.zeros(config.w_dim))
-        self.w_avg_pieces = 1  # of an update: the average follows in as many steps, each as much shorter
+
+    @property
+    def average_w(self) -> torch.Tensor:
+        return self.w_avg
+
+    @property
+    def draws_noise(self) -> bool:
+        return True
 
     def map(self, z: torch.Tensor, labels: torch.Tensor | None = None) -> torch.Tensor:
         """w ``N,num_ws,w_dim``, the same for each layer; truncation is left to the caller.
@@ -146,7 +151,7 @@ class Generator(nn.Module):
         if self.training:
             with torch.no_grad():
                 mean = distributed.mean(w[:, 0].mean(0)).to(self.w_avg.dtype)
-                self.w_avg.lerp_(mean, 1.0 - self.w_avg_beta ** (1 / self.w_avg_pieces))
+                self.w_avg.lerp_(mean, 1.0 - self.w_avg_beta ** (1 / self.pieces))
         if mix is None:
             return w
         z2, u = mix
@@ -167,12 +172,6 @@ class Generator(nn.Module):
         assert image is not None
         return image
 
-    def forward(
-        self, z: torch.Tensor, labels: torch.Tensor | None = None, mix: Mix | None = None
-    ) -> torch.Tensor:
-        """Images: with random noise in training, with fixed noise in sampling."""
-        return self.synthesize(self.styles(z, labels, mix), "random" if self.training else "const")
-
 
 # --- discriminator -----------------------------------------------------------------------------------
 
@@ -192,7 +191,7 @@ class ResidualBlock(nn.Module):
         return self.conv1(self.conv0(x)) + self.skip(x)
 
 
-class Discriminator(nn.Module):
+class Discriminator(DiscriminatorNetwork):
     """Images to logits ``N``; with labels the projection of Miyato and Koyama (2018), equation 4, on mapped
     labels (Karras et al. 2020b, code)."""
 

@@ -1,1 +1,11 @@
-"""The family ``vanilla``: the original GAN with dense networks."""
+"""The original GAN with dense networks (Goodfellow et al. 2014), as MNIST tutorials build it."""
+
+from facegan.families.feedforward import FeedForward
+from facegan.families.vanilla.config import Config
+
+
+class Vanilla(FeedForward):
+    config = Config
+
+
+FAMILY = Vanilla()

@@ -1,12 +1,10 @@
-"""The original GAN with dense networks (Goodfellow et al. 2014), as MNIST tutorials build it."""
+"""Settings of the family."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from facegan.families.feedforward import NetworkConfig, build_discriminator, build_generator
-
-__all__ = ["Config", "NetworkConfig", "build_discriminator", "build_generator"]
+from facegan.families.feedforward import NetworkConfig
 
 
 @dataclass(frozen=True)
