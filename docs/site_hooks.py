@@ -98,7 +98,8 @@ def commands() -> str:
 
     parts = [
         "# Commands\n\nWhat `facegan COMMAND --help` prints, for every command of this version. "
-        "`facegan train` has more options with `--recipe NAME`: those of the recipe's networks.\n"
+        "`facegan train --recipe NAME --help-all` explains every setting, also those of the "
+        "recipe's networks.\n"
     ]
     for name in COMMANDS:
         with contextlib.suppress(SystemExit), contextlib.redirect_stdout(io.StringIO()) as out:
@@ -120,7 +121,7 @@ def recipes() -> str:
         )
     return (
         "# Recipes\n\nA recipe is a named set of training settings. `facegan recipes` prints this table, "
-        "`facegan train --recipe NAME --help` every setting, and any flag overrides one of them. "
+        "`facegan train --recipe NAME --help-all` every setting, and any flag overrides one of them. "
         "[Training](../training.md) says which to take.\n\n"
         "| recipe | pictures | kimg | batch | what it is | source |\n|---|---|---|---|---|---|\n"
         + "\n".join(rows)

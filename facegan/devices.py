@@ -16,8 +16,6 @@ import torch.nn.functional as F
 from facegan import arguments, machine
 from facegan.errors import InputError
 
-MOST_THREADS = 1024  # many more, and the system may refuse to start them, which ends the process
-
 
 def full_precision(device: torch.device) -> AbstractContextManager[Any]:
     """Without autocast, which tensors that have but a shape (device ``meta``) do not know anyway."""

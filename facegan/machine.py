@@ -11,6 +11,7 @@ from contextlib import suppress
 from pathlib import Path
 
 NOTABLE = 0.25  # of a core; what a desktop does beside is less
+MAX_THREADS = 1024  # with many more the system may refuse to start them, which ends the process
 _GROUPS = ("/proc/self/cgroup", "/sys/fs/cgroup")
 
 # --- memory --------------------------------------------------------------------------------------

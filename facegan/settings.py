@@ -15,7 +15,7 @@ import math
 import textwrap
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field, fields, is_dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from facegan.errors import ConfigError
 
@@ -70,7 +70,7 @@ class Setting:
 
     def range(self) -> str:
         """Return the bounds in words."""
-        top = f"below {self.below:g}" if self.below is not None else f"{self.maximum:g}"
+        top = f"below {self.below:,g}" if self.below is not None else f"{self.maximum:,g}"
         if self.above is not None:
             return f"above {self.above:g}" + ("" if top == "inf" else f", up to {top}")
         if top == "inf":
@@ -94,25 +94,37 @@ def setting_of(cls: type, name: str) -> Setting:
     return Setting()
 
 
-def walk(config: Any, prefix: str = "") -> Iterator[tuple[str, Any, Setting]]:
-    """Yield dotted name, value and :class:`Setting` of every field, those of nested dataclasses included."""
+class Item(NamedTuple):
+    """A setting of some configuration; ``name`` is dotted, ``key`` the name of the field in ``owner``."""
+
+    name: str
+    value: Any
+    rules: Setting
+    owner: Any
+
+    @property
+    def key(self) -> str:
+        return self.name.rpartition(".")[2]
+
+    @property
+    def group(self) -> str:
+        return self.name.rpartition(".")[0] or self.rules.group
+
+
+def walk(config: Any, prefix: str = "") -> Iterator[Item]:
+    """Yield every setting, those of nested dataclasses included."""
     kind: Any = type(config)
     for f in fields(config):
         value, rules = getattr(config, f.name), setting_of(kind, f.name)
         if is_dataclass(value):
             yield from walk(value, prefix if rules.inline else f"{prefix}{f.name}.")
         else:
-            yield f"{prefix}{f.name}", value, rules
+            yield Item(f"{prefix}{f.name}", value, rules, kind)
 
 
 def values_of(config: Any) -> dict[str, Any]:
     """Return the value of every setting by its dotted name."""
-    return {name: value for name, value, _ in walk(config)}
-
-
-def group_of(name: str, rules: Setting) -> str:
-    """Return the group of a setting by its dotted name."""
-    return name.rpartition(".")[0] or rules.group
+    return {item.name: item.value for item in walk(config)}
 
 
 def flag(name: str) -> str:
@@ -128,14 +140,14 @@ def no_flag(name: str) -> str:
 
 def check_values(config: Any) -> None:
     """Raise ConfigError for the first setting whose value its field does not allow."""
-    for name, value, rules in walk(config):
-        if problem := rules.problem(value):
-            raise ConfigError(f"{flag(name)} {problem}")
+    for item in walk(config):
+        if problem := item.rules.problem(item.value):
+            raise ConfigError(f"{flag(item.name)} {problem}")
 
 
 @functools.lru_cache(maxsize=64)
 def help_of(cls: type) -> dict[str, str]:
-    """Return the docstring below each field, inherited ones included, as one line; choices are added."""
+    """Return the docstring below each field, inherited ones included, as one line."""
     found: dict[str, str] = {}
     for base in reversed([b for b in cls.__mro__ if is_dataclass(b)]):
         (tree,) = ast.parse(textwrap.dedent(inspect.getsource(base))).body

@@ -43,7 +43,7 @@ def main(json: bool = False) -> None:
     text = [[f"{row[c]:g}" if isinstance(row[c], float) else str(row[c]) for c in columns] for row in table]
     print(aligned([columns, *text]))
     print("\nfacegan train DATASET --recipe NAME --out RUN")
-    print("facegan train --recipe NAME --help lists its settings")
+    print("facegan train --recipe NAME --help-all lists its settings")
 
 
 def run(argv: list[str]) -> int:

@@ -1,4 +1,4 @@
-"""``facegan train``: dataset to run folder. The flags are the fields of the recipe's configuration."""
+"""``facegan train``: dataset to run folder. Its flags are in ``train_flags.py``."""
 
 from __future__ import annotations
 
@@ -8,94 +8,16 @@ import shlex
 import sys
 import time
 from collections.abc import Callable
-from itertools import zip_longest
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any
 
+from facegan.cli.train_flags import Command, help_text, parse
 from facegan.errors import ConfigError, DatasetError, FaceganError, LostProcessError, RunError
 from facegan.runs.callbacks import Silent, StepStats
 
 if TYPE_CHECKING:
     from facegan.data.dataset import Dataset
     from facegan.recipes.config import TrainConfig
-
-DEFAULT_RECIPE = "faces-dcgan-64"
-
-
-def _recipe_name(argv: list[str]) -> str:
-    """The recipe is read first, because its values are the other flags' defaults; the last one counts."""
-    name = DEFAULT_RECIPE
-    for word, following in zip_longest(argv, argv[1:], fillvalue=""):
-        if word == "--recipe" and following:
-            name = following
-        if word.startswith("--recipe="):
-            name = word.partition("=")[2]
-    return name
-
-
-OPEN = (
-    "Train a generator. Without --recipe, the dataset and the device decide which recipe is taken, and its "
-    f"values are the defaults. Those listed below are of {DEFAULT_RECIPE}; 'facegan train --recipe NAME "
-    "--help' lists those of another recipe."
-)
-
-
-def flags_of(config: TrainConfig, named: bool = True) -> type:
-    """A dataclass with the command's own options and, flattened, those of the configuration.
-
-    Its help says which recipe's defaults it lists, where none is ``named``.
-    """
-    import tyro
-
-    from facegan.recipes.config import TrainSettings
-
-    def own(kind: Any, help_: str, default: Any = dataclasses.MISSING, **more: Any) -> tuple[Any, Any]:
-        return Annotated[kind, tyro.conf.arg(help=help_, **more)], dataclasses.field(default=default)
-
-    flat = tyro.conf.arg(name="")
-    settings = TrainSettings(**{f.name: getattr(config, f.name) for f in dataclasses.fields(TrainSettings)})
-    table: dict[str, tuple[Any, Any]] = {
-        "dataset": (
-            Annotated[
-                tyro.conf.Positional[str],
-                tyro.conf.arg(help="a folder made by 'facegan prepare'.", metavar="DATASET"),
-            ],
-            dataclasses.field(default=dataclasses.MISSING),
-        ),
-        "recipe": own(
-            str,
-            "what to begin with: see 'facegan recipes'; without it, one that suits the dataset.",
-            config.recipe,
-            **({} if named else {"help_behavior_hint": "(default: chosen by the dataset)"}),
-        ),
-        "out": own(str, "run folder; '' is runs/DATASET-RECIPE.", ""),
-        "repeats": own(int, "train with so many seeds into OUT/seed-N, and compare.", 1),
-        "auto": own(bool, "choose recipe and settings to suit dataset and device, and say why.", False),
-        "sweep": (
-            Annotated[
-                tyro.conf.UseAppendAction[tuple[str, ...]],
-                tyro.conf.arg(
-                    help="short trials with each value, ranked: gamma=1,2,5 (any setting; several make a "
-                    "product).",
-                    metavar="SETTING=VALUE,VALUE",
-                ),
-            ],
-            dataclasses.field(default=()),
-        ),
-        "sweep_kimg": own(float, "length of a trial; 0 is a twentieth of the run.", 0.0),
-        "resume": own(bool, "insist on a checkpoint in the run folder (one is used in any case).", False),
-        "dry_run": own(bool, "show settings, layers, memory and time; write nothing.", False),
-        "device": own(str, "auto, cpu, cuda, cuda:1 or mps.", "auto"),
-        "threads": own(int, "CPU threads; 0: as the run began, else one for each free core.", 0),
-        "quiet": own(bool, "no live line.", False),
-        "tensorboard": own(bool, "write TensorBoard's files into RUN/tensorboard.", True),
-        "settings": (Annotated[TrainSettings, flat], dataclasses.field(default=settings)),
-        "model": (Annotated[type(config.model), flat], dataclasses.field(default=config.model)),
-    }
-    made = dataclasses.make_dataclass("train", [(name, *value) for name, value in table.items()], frozen=True)
-    told = f"Train a generator. The defaults below are those of the recipe {config.recipe}."
-    made.__doc__ = told if named else OPEN
-    return made
 
 
 def status(stats: StepStats) -> str:
@@ -164,44 +86,25 @@ def _repeat(
     return 2 if failed else 0
 
 
-def parse(argv: list[str]) -> tuple[Any, TrainConfig]:
-    """The flags, and the configuration that they make of the recipe."""
-    from facegan.cli.main import parse_flags
-    from facegan.recipes.table import recipe
-
-    named = any(word == "--recipe" or word.startswith("--recipe=") for word in argv)
-    flags: Any = parse_flags(flags_of(recipe(_recipe_name(argv)), named), argv, "facegan train")
-    config = dataclasses.replace(
-        recipe(flags.recipe), model=flags.model,
-        **{f.name: getattr(flags.settings, f.name) for f in dataclasses.fields(flags.settings)},
-    )  # fmt: skip
-    return flags, config
-
-
-def _check_own(flags: Any) -> None:
-    from facegan.devices import MOST_THREADS
-
-    if flags.repeats < 1:
-        raise ConfigError(f"--repeats must be at least 1, not {flags.repeats}")
-    if flags.repeats > 1:
+def _check_own(own: Command) -> None:
+    if own.repeats > 1:
         from facegan.runs.compare import MAX_RUNS
 
-        if flags.repeats > MAX_RUNS:
-            raise ConfigError(f"--repeats {flags.repeats}: their page holds at most {MAX_RUNS} runs")
-    if not 0 <= flags.threads <= MOST_THREADS:
-        raise ConfigError(f"--threads must be from 0 to {MOST_THREADS:,}, not {flags.threads}")
-    if not 0 <= flags.sweep_kimg < float("inf"):
-        raise ConfigError(f"--sweep-kimg must be 0 or more, not {flags.sweep_kimg}")
-    modes = {"--repeats": flags.repeats > 1, "--sweep": bool(flags.sweep), "--auto": flags.auto}
+        if own.repeats > MAX_RUNS:
+            raise ConfigError(f"--repeats {own.repeats}: their page holds at most {MAX_RUNS} runs")
+    modes = {"--repeats": own.repeats > 1, "--sweep": bool(own.sweep), "--auto": own.auto}
     if sum(modes.values()) > 1:
         raise ConfigError(f"{' and '.join(n for n, on in modes.items() if on)}: one at a time")
-    if flags.auto and int(os.environ.get("WORLD_SIZE", "1")) > 1:
+    if own.auto and int(os.environ.get("WORLD_SIZE", "1")) > 1:
         raise ConfigError("--auto measures on one process: take its settings from --auto --dry-run")
 
 
 def run(argv: list[str]) -> int:
     from facegan.cli import train_modes
 
+    if {"-h", "--help", "--help-all"} & set(argv):
+        print(help_text(argv, everything="--help-all" in argv))
+        return 0
     argv, why = train_modes.with_recipe(argv)
     flags, config = parse(argv)
     _check_own(flags)

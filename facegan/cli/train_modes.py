@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from facegan.cli.train_flags import DEFAULT_RECIPE, flags_of, is_named, parse
 from facegan.errors import ConfigError, FaceganError
 
 if TYPE_CHECKING:
@@ -34,20 +35,18 @@ def with_recipe(argv: list[str]) -> tuple[list[str], str]:
 
     A run that has begun goes on with its own.
     """
-    named = any(word == "--recipe" or word.startswith("--recipe=") for word in argv)
-    if named or {"-h", "--help"} & set(argv):
+    if is_named(argv):
         return argv, ""
     import contextlib
     import io
 
     import tyro
 
-    from facegan.cli.train import DEFAULT_RECIPE, flags_of
     from facegan.recipes.table import recipe
 
     try:  # what only another recipe's networks know is none of this parser's business
         with contextlib.redirect_stderr(io.StringIO()):
-            where: Any = tyro.cli(flags_of(recipe(DEFAULT_RECIPE)), args=argv, return_unknown_args=True)[0]
+            flags: Any = tyro.cli(flags_of(recipe(DEFAULT_RECIPE)), args=argv, return_unknown_args=True)[0]
     except SystemExit:
         return argv, ""  # the whole parser says what is wrong
     from facegan.data.dataset import Dataset
@@ -57,12 +56,13 @@ def with_recipe(argv: list[str]) -> tuple[list[str], str]:
     from facegan.training.initialization import papers_of
     from facegan.training.train import pick_device
 
+    where, settings = flags.own, flags.settings
     begun = (Path(where.out) / "config.json").is_file() if where.out else False
     if before := str(read_record(where.out).config.get("recipe", "")) if begun else "":
         return [*argv, "--recipe", before], f"the run in {where.out} began with it"
-    began = papers_of(where.settings.init) if where.settings.init else {}
+    began = papers_of(settings.init) if settings.init else {}
     name, why = pick_recipe(
-        look(Dataset(where.dataset), pick_device(where.device)), bool(where.settings.condition),
+        look(Dataset(where.dataset), pick_device(where.device)), bool(settings.condition),
         began.get("family", ""), began.get("provenance", {}).get("recipe", ""),
     )  # fmt: skip
     return [*argv, "--recipe", name], why
@@ -92,7 +92,6 @@ def automatic(
 
 def _trials(config: TrainConfig, argv: list[str], flags: Any) -> list[tuple[Trial, TrainConfig]]:
     """Each trial with its configuration: its values are read as the command line's are."""
-    from facegan.cli.train import parse
     from facegan.planning.sweep import expand, words
     from facegan.recipes.config import TrainSettings
 

@@ -263,7 +263,7 @@ def begun(config: TrainConfig, given: Sequence[str], out: Path) -> TrainConfig |
 
 def _schedules(config: TrainConfig) -> dict[str, float]:
     """Return the settings of this configuration that shorten with the run."""
-    return {name: kimg for name, kimg, rules in walk(config) if rules.scales and kimg}
+    return {s.name: s.value for s in walk(config) if s.rules.scales and s.value}
 
 
 # Line of the table -> the settings that decide it, and what it says.

@@ -10,7 +10,7 @@ from facegan.layers.summary import LayerInfo, shape_text
 from facegan.planning.dry_run import DryRun, Timing
 from facegan.recipes.config import GROUPS, TrainConfig, unfinished
 from facegan.recipes.table import RECIPES
-from facegan.settings import group_of, values_of, walk
+from facegan.settings import values_of, walk
 
 WIDTH = 100
 _LABEL = 15
@@ -71,15 +71,14 @@ def settings_lines(config: TrainConfig) -> list[str]:
     origin = RECIPES[config.recipe].config if config.recipe in RECIPES else config
     raw, now, recipe = values_of(origin), _resolved(config), _resolved(origin)
     groups: dict[str, list[str]] = {name: [] for name in GROUPS}
-    for key, value, rules in walk(config):
-        short = key.rpartition(".")[2]
-        changed = key in raw and value != raw[key]
-        if not changed and (short == "layers" or (rules.quiet and value == rules.default)):
+    for s in walk(config):
+        changed = s.name in raw and s.value != raw[s.name]
+        if not changed and (s.key == "layers" or (s.rules.quiet and s.value == s.rules.default)):
             continue  # the layers stand in their network's table
-        text = "below" if short == "layers" else _value(now.get(key, value))
-        text = f"{short.replace('_', '-')} {text}"
-        text += f"* (recipe: {_value(recipe.get(key, raw[key]))})" if changed else ""
-        groups.setdefault(group_of(key, rules), []).append(text)
+        text = "below" if s.key == "layers" else _value(now.get(s.name, s.value))
+        text = f"{s.key.replace('_', '-')} {text}"
+        text += f"* (recipe: {_value(recipe.get(s.name, raw[s.name]))})" if changed else ""
+        groups.setdefault(s.group, []).append(text)
     lines = [line for group, items in groups.items() if items for line in _wrapped(group, items)]
     marks = any("* (recipe: " in line for line in lines)
     return [f"Settings{' (* is not what the recipe says)' if marks else ', all as in the recipe'}", *lines]

@@ -64,7 +64,7 @@ class RunFolder(Silent):
                 old = json.loads(file.read_text())
             except (OSError, ValueError):
                 raise RunError(f"{file}: not readable as JSON; restore it or choose another --out") from None
-            drop = {name for name, _, s in walk(TrainSettings()) if s.resumable} | {"command", "facegan"}
+            drop = {s.name for s in walk(TrainSettings()) if s.rules.resumable} | {"command", "facegan"}
             new = json.loads(json.dumps(config, default=str))  # lists, not tuples
             a, b = ({k: v for k, v in _with_defaults(c).items() if k not in drop} for c in (old, new))
             for side in (a, b):  # a dataset may be moved: what counts is its content

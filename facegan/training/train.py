@@ -14,7 +14,7 @@ import torch
 from facegan import __version__, arguments, bars, distributed
 from facegan.data.dataset import Dataset
 from facegan.data.labels import conditions, label_papers
-from facegan.devices import MOST_THREADS, slow_bfloat16, working_threads
+from facegan.devices import slow_bfloat16, working_threads
 from facegan.distributed import launched, lost, together
 from facegan.errors import (
     ConfigError,
@@ -29,6 +29,7 @@ from facegan.generator import Latent, describe
 from facegan.interrupts import Interrupted
 from facegan.layers.ema import batch_norms
 from facegan.layers.feedforward import MinibatchStd
+from facegan.machine import MAX_THREADS
 from facegan.recipes.choice import suits
 from facegan.recipes.config import TrainConfig, check, override, unfinished
 from facegan.recipes.table import recipe as named_recipe
@@ -76,7 +77,7 @@ def train(
     config = recipe if isinstance(recipe, TrainConfig) else named_recipe(recipe)
     config = check(override(config, overrides))
     out = arguments.place(out, "out")
-    threads = arguments.whole(threads, "threads", 0, MOST_THREADS)
+    threads = arguments.whole(threads, "threads", 0, MAX_THREADS)
     shape = image_shape(config, data)
     place = pick_device(device)
     check_split(config, launched())  # before they join: all of them see it, and none waits for another

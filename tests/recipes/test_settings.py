@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
+from dataclasses import fields
 from typing import Any, get_args
 
 import pytest
 
 from facegan.arguments import field_types
 from facegan.augment import AUGMENT_NAMES
+from facegan.cli.train_flags import Command, help_text
 from facegan.errors import ConfigError
 from facegan.families.feedforward import OptimizerConfig
 from facegan.losses.adversarial import LOSSES
@@ -16,12 +18,12 @@ from facegan.metrics import FEATURE_NAMES
 from facegan.metrics.feature_extractors import FEATURES
 from facegan.recipes.config import GROUPS, LatentConfig, TrainConfig, TrainSettings, check, override
 from facegan.recipes.table import RECIPES, recipe
-from facegan.settings import help_of, setting_of, values_of, walk
+from facegan.settings import flag, help_of, setting_of, values_of, walk
 
-SETTINGS = {name: (value, rules) for name, value, rules in walk(TrainSettings())}
+SETTINGS = {item.name: (item.value, item.rules) for item in walk(TrainSettings())}
 BOUNDED = {
     **SETTINGS,
-    **{f"generator.{name}": (value, rules) for name, value, rules in walk(OptimizerConfig())},
+    **{f"generator.{item.name}": (item.value, item.rules) for item in walk(OptimizerConfig())},
 }
 
 
@@ -102,6 +104,28 @@ def test_what_may_change_while_a_run_goes_on() -> None:
 def test_names_of_settings_are_those_that_overrides_take(name: str) -> None:
     config = recipe(name)
     assert override(config, values_of(config)) == config
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_help_fits_two_screens_and_all_help_explains_every_flag(name: str) -> None:
+    short, whole = (help_text(["--recipe", name], everything) for everything in (False, True))
+    assert max(map(len, (short + whole).splitlines())) <= 100
+    assert len(short.splitlines()) <= 90
+    words = set(whole.replace(",", " ").split())
+    config = recipe(name)
+    inner = {*vars(config)} - {f.name for f in fields(TrainSettings)}  # no flags
+    for item in (*walk(Command("")), *walk(config)):
+        shown = item.name.upper() if item.name == "dataset" else flag(item.name)
+        assert (shown in words) == (item.name not in inner or item.name == "recipe"), item.name
+        assert item.key.replace("_", "-") in short or item.name in inner or item.owner is Command
+
+
+def test_the_settings_that_people_change_first() -> None:
+    text = help_text(["--recipe", "faces-tiny-32"])
+    for word in ("kimg", "batch", "recipe", "out", "resume", "device", "seed", "augment", "init",
+                 "condition", "metric", "precision", "flip"):  # fmt: skip
+        assert f"  --{word}" in text, word
+    assert "--grid-kimg" not in text and "One of: fid, kid," in " ".join(text.split())
 
 
 def test_a_class_that_changes_a_default_keeps_the_bounds() -> None:

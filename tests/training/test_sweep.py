@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from facegan.cli.main import main
-from facegan.cli.train import parse
+from facegan.cli.train_flags import parse
 from facegan.cli.train_modes import _trials
 from facegan.errors import ConfigError, RunError
 from facegan.planning.sweep import Trial, expand, sweep, table, words, write_outcomes
@@ -44,8 +44,8 @@ def test_texts_are_one_word_and_may_be_empty():
     assert [(t.name, words(t)) for t in trials] == [
         ("augment=none", ["--augment", ""]), ("augment=ada", ["--augment", "ada"]),
     ]  # fmt: skip
-    flags, _ = parse(["DATASET", *words(trial), *words(trials[0])])
-    assert flags.model.discriminator.layers == layers and flags.settings.augment == ""
+    _, found = parse(["DATASET", *words(trial), *words(trials[0])])
+    assert found.model.discriminator.layers == layers and found.augment == ""
 
 
 def test_names_of_long_values_are_short_and_differ():
