@@ -42,23 +42,23 @@ def measured(name: str, device: str, seconds: float) -> dict[str, float | str]:
     from training import data_share
 
     from facegan.planning.dry_run import PeakMemory
-    from facegan.training.sampler import ImageFeed
-    from facegan.training.state import at_the_end, create_state
-    from facegan.training.step import train_step
+    from facegan.training.objective import train_step
+    from facegan.training.sampler import ImageSampler
+    from facegan.training.state import as_if_finished, create_state
     from facegan.training.train import pick_device
-    from facegan.training.trainer import resolved
+    from facegan.training.trainer import with_precision
 
     torch.set_num_threads(1)
     place, config = pick_device(device), recipe(name)
     own = config.batch
     if place.type == "cpu" and ROWS.get(name):
         config = override(config, {"batch": min(ROWS[name], own)})
-    config = resolved(config, place)
+    config = with_precision(config, place)
     shape = (config.channels or 3, config.size, config.size)
     pictures = np.random.default_rng(0).integers(0, 256, (4 * own, *shape[1:], shape[0]), np.uint8)
-    feed, spent = ImageFeed(pictures, config, place), {kind: [0.0, 0] for kind in update_kinds(config)}
+    feed, spent = ImageSampler(pictures, config, place), {kind: [0.0, 0] for kind in update_kinds(config)}
     with PeakMemory(place) as memory:
-        state = at_the_end(create_state(config, shape, place))
+        state = as_if_finished(create_state(config, shape, place))
         for kind in spent:
             state.updates = kind.update
             train_step(state, feed)

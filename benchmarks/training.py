@@ -28,10 +28,10 @@ from facegan.families import get_family
 from facegan.images import to_float
 from facegan.recipes.config import TrainConfig, override
 from facegan.recipes.table import recipe
-from facegan.training.sampler import ImageFeed
+from facegan.training.objective import train_step
+from facegan.training.sampler import ImageSampler
 from facegan.training.state import TrainState, create_state
-from facegan.training.step import train_step
-from facegan.training.trainer import resolved
+from facegan.training.trainer import with_precision
 
 
 def plain_loop(config: TrainConfig, images: np.ndarray) -> Callable[[], None]:
@@ -66,9 +66,9 @@ def plain_loop(config: TrainConfig, images: np.ndarray) -> Callable[[], None]:
     return update
 
 
-def our_state(config: TrainConfig, images: np.ndarray) -> tuple[TrainState, ImageFeed]:
+def our_state(config: TrainConfig, images: np.ndarray) -> tuple[TrainState, ImageSampler]:
     state = create_state(config, (images.shape[3], *images.shape[1:3]), torch.device("cpu"))
-    return state, ImageFeed(images, config, state.device)
+    return state, ImageSampler(images, config, state.device)
 
 
 def our_loop(config: TrainConfig, images: np.ndarray, compiled: bool = False) -> Callable[[], None]:
@@ -79,7 +79,7 @@ def our_loop(config: TrainConfig, images: np.ndarray, compiled: bool = False) ->
     return lambda: train_step(state, feed)
 
 
-def data_share(state: TrainState, feed: ImageFeed, updates: int = 6) -> float:
+def data_share(state: TrainState, feed: ImageSampler, updates: int = 6) -> float:
     """Seconds spent in the feed (of the CPU, or on the wall with another device), divided by those of whole
     updates."""
     waited = 0.0
@@ -128,7 +128,7 @@ def main() -> int:
     rng = np.random.default_rng(0)
     images = rng.integers(0, 256, (2000, config.size, config.size, config.channels or 3), np.uint8)
     bare = {"r1_gamma": 0.0, "r2_gamma": 0.0, "ema_halflife_kimg": 0.0, "flip": False, "precision": "float32"}
-    whole = resolved(config, torch.device("cpu"))
+    whole = with_precision(config, torch.device("cpu"))
     loops = {
         "plain loop": plain_loop(config, images),
         "facegan, the same work": our_loop(override(config, bare), images),

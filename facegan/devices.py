@@ -14,7 +14,7 @@ import torch
 import torch.nn.functional as F
 
 from facegan import arguments, machine
-from facegan.errors import InputError
+from facegan.errors import ConfigError, InputError
 
 
 def full_precision(device: torch.device) -> AbstractContextManager[Any]:
@@ -28,6 +28,25 @@ def send(x: torch.Tensor, device: torch.device) -> torch.Tensor:
     if device.type == "cuda" and x.device.type == "cpu":
         return x.pin_memory().to(device, non_blocking=True)
     return x.to(device)
+
+
+def pick_device(name: str) -> torch.device:
+    """``auto`` prefers CUDA, then MPS, then the CPU; ConfigError for one that is not there."""
+    local = os.environ.get("LOCAL_RANK", "0")
+    if name in ("auto", "cuda") and torch.cuda.is_available() and int(local) < torch.cuda.device_count():
+        name = f"cuda:{local}"
+    if name == "auto":
+        name = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
+    try:
+        device = torch.device(name)
+        torch.empty(1, device=device)
+    except TypeError:
+        raise ConfigError(
+            f"the device must be a name such as cpu or cuda, not {arguments.shown(name)}"
+        ) from None
+    except (RuntimeError, AssertionError) as error:
+        raise ConfigError(f"--device {name}: not available here ({str(error).splitlines()[0]})") from None
+    return device
 
 
 def check_device(device: str | torch.device) -> None:

@@ -15,10 +15,11 @@ from facegan.metrics.image_sets import FIRST_SEED
 from facegan.recipes.config import check, override
 from facegan.recipes.table import recipe
 from facegan.training.checkpoint import load_checkpoint, save_checkpoint
-from facegan.training.sampler import ImageFeed
+from facegan.training.objective import train_step
+from facegan.training.sampler import ImageSampler
+from facegan.training.snapshot import sampling_generator
 from facegan.training.state import create_state
-from facegan.training.step import train_step
-from facegan.training.trainer import resolved, sampling_generator
+from facegan.training.trainer import with_precision
 
 
 def _value(text: str) -> Any:
@@ -37,7 +38,7 @@ class Ours:
         for text in setting.options:
             key, _, value = text.partition("=")
             changes[key] = _value(value)
-        config = resolved(check(override(recipe(name), changes)), setting.device)
+        config = with_precision(check(override(recipe(name), changes)), setting.device)
         _, h, w, c = setting.images.shape
         latent = Latent(config.latent.kind, config.latent.dim, config.latent.mean, config.latent.std)
         self.papers = describe(
@@ -46,7 +47,7 @@ class Ours:
         )  # fmt: skip
         self.settings = ", ".join((f"`{name}`, batch {config.batch}, {config.precision}", *setting.options))
         self.network = create_state(config, (c, h, w), setting.device)
-        self.feed = ImageFeed(setting.images, config, setting.device)
+        self.feed = ImageSampler(setting.images, config, setting.device)
         self.folder = setting.folder / "checkpoints"
 
     @property

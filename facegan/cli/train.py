@@ -114,7 +114,8 @@ def run(argv: list[str]) -> int:
     from facegan.planning.forecast import long_run
     from facegan.recipes.config import check
     from facegan.runs.checkpoints import list_checkpoints
-    from facegan.training.train import image_shape, train
+    from facegan.training.setup import image_shape
+    from facegan.training.train import train
 
     if flags.threads:
         insist_on_threads(flags.threads)

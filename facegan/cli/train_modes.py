@@ -50,11 +50,11 @@ def with_recipe(argv: list[str]) -> tuple[list[str], str]:
     except SystemExit:
         return argv, ""  # the whole parser says what is wrong
     from facegan.data.dataset import Dataset
+    from facegan.devices import pick_device
     from facegan.planning.auto import look
     from facegan.recipes.choice import pick_recipe
     from facegan.runs.record import read_record
     from facegan.training.initialization import papers_of
-    from facegan.training.train import pick_device
 
     where, settings = flags.own, flags.settings
     begun = (Path(where.out) / "config.json").is_file() if where.out else False
@@ -129,7 +129,7 @@ def _unknown(name: str, known: set[str]) -> str:
 
 def check_one(trials: list[tuple[Trial, TrainConfig]], data: Dataset) -> None:
     """ConfigError, once, where the dataset suits none of the trials."""
-    from facegan.training.train import image_shape
+    from facegan.training.setup import image_shape
 
     errors = []
     for _, one in trials:

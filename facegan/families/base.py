@@ -56,6 +56,8 @@ class Family(ABC):
     config: ClassVar[type[Any]]
     """A frozen dataclass with the fields ``generator`` and ``discriminator``, each an OptimizerConfig with
     the settings of that network. It can be made without arguments, and every field becomes a flag."""
+    objective: ClassVar[str] = "adversarial"
+    """How the networks are trained: a row of ``facegan.training.objective.OBJECTIVES``."""
     conditional: ClassVar[bool] = False
     """Whether the networks take labels."""
     any_shape: ClassVar[bool] = False

@@ -13,7 +13,7 @@ import numpy as np
 import torch
 
 from facegan.data.dataset import Dataset
-from facegan.devices import free_memory
+from facegan.devices import free_memory, pick_device
 from facegan.errors import ConfigError
 from facegan.machine import cores
 from facegan.planning.dry_run import DryRun, PeakMemory, dry_run, occasions
@@ -23,12 +23,12 @@ from facegan.recipes.config import TrainConfig, check, override
 from facegan.recipes.table import RECIPES
 from facegan.runs.record import flatten, read_record
 from facegan.settings import flag, values_of, walk
-from facegan.training import train as loop
+from facegan.training.objective import train_step
 from facegan.training.out_of_memory import is_out_of_memory
-from facegan.training.sampler import ImageFeed
-from facegan.training.state import at_the_end, create_state
-from facegan.training.step import train_step
-from facegan.training.trainer import resolved
+from facegan.training.sampler import ImageSampler
+from facegan.training.setup import image_shape
+from facegan.training.state import as_if_finished, create_state
+from facegan.training.trainer import with_precision
 
 PASSES = 100  # over the data, beyond which it does so with more pictures, too
 # Over so little data that it is the bound: few-shot training has 100 pictures and 50,000 batches of 8 (Liu et
@@ -129,7 +129,7 @@ def probe(config: TrainConfig, shape: Sequence[int], device: torch.device) -> Pr
         )
         with PeakMemory(device) as memory:
             try:
-                _two_updates(resolved(few, device), shape, device)
+                _two_updates(with_precision(few, device), shape, device)
             except (RuntimeError, MemoryError) as error:
                 if not is_out_of_memory(error):
                     raise
@@ -145,8 +145,8 @@ def probe(config: TrainConfig, shape: Sequence[int], device: torch.device) -> Pr
 
 def _two_updates(config: TrainConfig, shape: Sequence[int], device: torch.device) -> None:
     channels, height, width = shape
-    state = at_the_end(create_state(config, shape, device))
-    feed = ImageFeed(np.zeros((config.batch, height, width, channels), np.uint8), config, device)
+    state = as_if_finished(create_state(config, shape, device))
+    feed = ImageSampler(np.zeros((config.batch, height, width, channels), np.uint8), config, device)
     for _ in range(2):
         state.updates = 0  # with the penalty, which takes most
         train_step(state, feed)
@@ -187,8 +187,8 @@ def decide(
     data: Dataset, config: TrainConfig, given: Sequence[str], device: str = "auto", why_recipe: str = ""
 ) -> Decision:
     """Complete ``config``, a recipe with the user's changes; what is ``given`` by name stays as it is."""
-    config, place = check(config), loop.pick_device(device)
-    s, shape = look(data, place), loop.image_shape(config, data)
+    config, place = check(config), pick_device(device)
+    s, shape = look(data, place), image_shape(config, data)
     choices = [
         Choice("recipe", config.recipe, why_recipe or "you named it", not why_recipe),
         Choice("family", config.family, RECIPES[config.recipe].source if config.recipe in RECIPES else ""),
@@ -221,7 +221,7 @@ def decide(
     if config.augment != measured.config.augment:  # it costs time
         measured = dry_run(data, check(config), device)
     measured = _shortened(measured, config)
-    fastest = {"precision": resolved(config, place).precision}
+    fastest = {"precision": with_precision(config, place).precision}
     settle("precision", fastest, "what this device computes fastest")
     choices += [_condition(config, s), *_others(config, given)]
     hours = (measured.training_seconds + measured.drawing_seconds) / 3600

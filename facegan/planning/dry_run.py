@@ -18,19 +18,20 @@ from torch import nn
 from facegan.attributes.networks import fit
 from facegan.data.dataset import Dataset
 from facegan.data.labels import conditions
-from facegan.devices import free_memory, slow_bfloat16, working_threads
+from facegan.devices import free_memory, pick_device, slow_bfloat16, working_threads
 from facegan.errors import ConfigError
 from facegan.layers.ema import batch_norms
 from facegan.layers.network import DiscriminatorNetwork
 from facegan.layers.summary import LayerInfo, statistics, summarize
 from facegan.machine import OtherWork
 from facegan.recipes.config import TrainConfig, UpdateKind, check, update_kinds
-from facegan.training import train as loop
+from facegan.training.objective import train_step
 from facegan.training.out_of_memory import fits, is_out_of_memory
-from facegan.training.sampler import ImageFeed
-from facegan.training.state import TrainState, at_the_end, create_state
-from facegan.training.step import train_step
-from facegan.training.trainer import BN_BATCH, BN_BATCHES, resolved
+from facegan.training.sampler import ImageSampler
+from facegan.training.setup import image_shape
+from facegan.training.snapshot import BN_BATCH, BN_BATCHES
+from facegan.training.state import TrainState, as_if_finished, create_state
+from facegan.training.trainer import with_precision
 
 TIMED_SECONDS, TIMED_UPDATES = 2.0, 3  # time updates for so long, and at least so many
 SLOW_UPDATE = 10.0  # seconds; of updates that take longer, one of each kind is enough
@@ -182,8 +183,8 @@ def dry_run(dataset: str | Path | Dataset, config: TrainConfig, device: str = "a
     """
     config = check(config)
     data = dataset if isinstance(dataset, Dataset) else Dataset(dataset)
-    place = loop.pick_device(device)
-    shape = loop.image_shape(config, data)
+    place = pick_device(device)
+    shape = image_shape(config, data)
     pictures = data.peek(max(_PEEK, config.batch))
     try:
         with working_threads(place) as room:
@@ -199,9 +200,11 @@ def _measured(
     config: TrainConfig, data: Dataset, pictures: np.ndarray, place: torch.device, shape: tuple[int, int, int]
 ) -> DryRun:
     names, table = conditions(data, config.condition) if config.condition else ((), None)
-    feed = ImageFeed(pictures, config, place, None if table is None else table[: len(pictures)])
+    feed = ImageSampler(pictures, config, place, None if table is None else table[: len(pictures)])
     with PeakMemory(place) as memory:
-        state = at_the_end(create_state(resolved(config, place), shape, place, label_dim=len(names)))
+        state = as_if_finished(
+            create_state(with_precision(config, place), shape, place, label_dim=len(names))
+        )
         kinds = sorted(update_kinds(config), key=lambda kind: len(kind.extras))  # the dearest last
         # Two at least to warm up, because the optimiser's moments come with the first.
         warm = [_timed(state, feed, kind) for kind in (kinds * 2)[: max(2, len(kinds))]]
@@ -212,7 +215,7 @@ def _measured(
     return _result(state, data, pictures, memory, timings, others, drawing, shape)
 
 
-def _timed(state: TrainState, feed: ImageFeed, kind: UpdateKind) -> float:
+def _timed(state: TrainState, feed: ImageSampler, kind: UpdateKind) -> float:
     """Seconds of one real update of that kind."""
     state.updates = kind.update
     return _seconds(lambda: train_step(state, feed), state.device)
@@ -234,7 +237,7 @@ def _wait(device: torch.device) -> None:
 
 
 def _time_updates(
-    state: TrainState, feed: ImageFeed, kinds: list[UpdateKind], least: int
+    state: TrainState, feed: ImageSampler, kinds: list[UpdateKind], least: int
 ) -> dict[UpdateKind, Timing]:
     """Timings by kind, which take turns, so that a change of the machine's load meets all of them."""
     times: dict[UpdateKind, list[float]] = {kind: [] for kind in kinds}
@@ -306,7 +309,10 @@ def _result(
 ) -> DryRun:
     c, count = state.config, data.counts["train"]
     moments = [
-        t for o in (state.g_optimizer, state.d_optimizer) for s in o.state.values() for t in s.values()
+        t
+        for o in (state.optimizers["generator"], state.optimizers["discriminator"])
+        for s in o.state.values()
+        for t in s.values()
     ]
     # Averaged weights need statistics of their own each time that pictures are drawn with them.
     renewed = BN_BATCHES * BN_BATCH if state.ema and batch_norms(state.ema) else 0

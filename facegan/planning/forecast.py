@@ -14,6 +14,7 @@ import numpy as np
 import torch
 
 from facegan.data.dataset import Dataset
+from facegan.devices import pick_device
 from facegan.errors import ConfigError
 from facegan.machine import OtherWork, cores
 from facegan.planning.dry_run import occasions
@@ -21,11 +22,11 @@ from facegan.planning.dry_run_text import duration
 from facegan.recipes.choice import pick_recipe, surroundings
 from facegan.recipes.config import TrainConfig, check, override, update_kinds
 from facegan.recipes.table import RECIPES
-from facegan.training import train as loop
-from facegan.training.sampler import ImageFeed
-from facegan.training.state import at_the_end, create_state
-from facegan.training.step import train_step
-from facegan.training.trainer import resolved
+from facegan.training.objective import train_step
+from facegan.training.sampler import ImageSampler
+from facegan.training.setup import image_shape
+from facegan.training.state import as_if_finished, create_state
+from facegan.training.trainer import with_precision
 
 LONG = 12 * 3600.0  # seconds, from which on a training is told to be long
 SHORT = 5 * 3600.0  # of the quick variant that is named beside it
@@ -78,8 +79,8 @@ def _update_seconds(config: TrainConfig, pictures: int, shape: Sequence[int], de
         "d_updates": 1,
     }
     small |= {"condition": (), "init": "", "freeze_d": 0}  # nothing is read
-    state = at_the_end(create_state(resolved(override(config, small), device), shape, device))
-    feed = ImageFeed(np.zeros((pictures, height, width, channels), np.uint8), state.config, device)
+    state = as_if_finished(create_state(with_precision(override(config, small), device), shape, device))
+    feed = ImageSampler(np.zeros((pictures, height, width, channels), np.uint8), state.config, device)
     kinds = sorted(update_kinds(config), key=lambda kind: len(kind.extras))
     seconds = 0.0
     for turn, kind in enumerate([kinds[0], *kinds]):  # the first one warms up
@@ -106,8 +107,8 @@ def long_run(data: Dataset, config: TrainConfig, device: str = "auto") -> str:
     """What to know of a training that will take more than half a day, with the quick variants; else ""."""
     if config.kimg < _LEAST:
         return ""
-    config, place = check(config), loop.pick_device(device)
-    shape = loop.image_shape(config, data)
+    config, place = check(config), pick_device(device)
+    shape = image_shape(config, data)
     try:
         whole, busy = unloaded_seconds(config, shape, place)
     except (RuntimeError, MemoryError):  # training says what does not fit

@@ -20,7 +20,7 @@ from facegan.recipes.config import TrainConfig, TrainSettings
 from facegan.runs.compare import MAX_RUNS, write_comparison
 from facegan.runs.record import RunRecord, read_record
 from facegan.settings import flag, no_flag, setting_of, values_of
-from facegan.training.trainer import measured_so, metric_key
+from facegan.training.evaluator import measured_as_configured, metric_key
 
 MOST = 200  # trials
 LONGEST = 120  # characters of a folder's name
@@ -147,7 +147,7 @@ def finished(path: Path, config: TrainConfig, content_hash: str) -> bool:
         best = json.loads((path / "best.json").read_text())
     except (OSError, ValueError):
         return False
-    if not measured_so(best, config):
+    if not measured_as_configured(best, config):
         return False
     measured = record.curve(metric_key(config.metric))
     return bool(measured) and measured[-1][0] >= config.kimg

@@ -6,7 +6,8 @@ import torch
 
 from facegan import distributed, rng
 from facegan.augment.table import AUGMENTS
-from facegan.training.state import TrainState, schedule
+from facegan.training.schedules import burn_in
+from facegan.training.state import TrainState
 
 
 def strength(state: TrainState) -> float:
@@ -14,7 +15,7 @@ def strength(state: TrainState) -> float:
     c = state.config
     if not c.augment:
         return 0.0
-    return state.augment.p if c.augment_target else schedule(state, 0.0, c.augment_p)
+    return state.augment.p if c.augment_target else burn_in(state, 0.0, c.augment_p)
 
 
 def augmented(state: TrainState, images: torch.Tensor, kind: str, first: int) -> torch.Tensor:

@@ -33,7 +33,8 @@ from facegan.training.state import TrainState
 
 FORMAT = 1
 _COUNTS = (
-    "images_seen", "fakes_drawn", "updates", "seconds", "lr_scale", "watch", "path_mean", "images_before",
+    "images_seen", "fakes_drawn", "updates", "seconds", "lr_scale", "watch", "best", "path_mean",
+    "images_before",
 )  # fmt: skip
 
 
@@ -42,24 +43,15 @@ def _plain(value: Any) -> Any:
     return value.item() if isinstance(value, torch.Tensor) else value
 
 
-def _modules(state: TrainState) -> dict[str, torch.nn.Module]:
-    found = {"generator": state.generator, "discriminator": state.discriminator, "ema": state.ema}
-    return {name: module for name, module in found.items() if module is not None}
-
-
-def _optimizers(state: TrainState) -> dict[str, torch.optim.Optimizer]:
-    return {"generator_optimizer": state.g_optimizer, "discriminator_optimizer": state.d_optimizer}
-
-
 def _tensors(state: TrainState) -> dict[str, torch.Tensor]:
     tensors: dict[str, torch.Tensor] = {}
-    for name, module in _modules(state).items():
+    for name, module in state.networks.items():
         for key, value in module.state_dict().items():
             tensors[f"{name}/{key}"] = value
-    for name, optimizer in _optimizers(state).items():
+    for name, optimizer in state.optimizers.items():
         for index, values in optimizer.state_dict()["state"].items():
             for key, value in values.items():
-                tensors[f"{name}/{index}/{key}"] = torch.as_tensor(value)
+                tensors[f"{name}_optimizer/{index}/{key}"] = torch.as_tensor(value)
     for key, value in state.sums.items():
         tensors[f"sums/{key}"] = value
     return {key: value.detach().cpu().contiguous() for key, value in tensors.items()}
@@ -113,7 +105,7 @@ def save_checkpoint(state: TrainState, folder: Path, healthy: bool = True) -> Pa
             f"{final}: the checkpoint could not be written ({error.strerror}); earlier ones are intact; "
             "the same command goes on from them"
         ) from None
-    best = state.watch.get("best", {}).get("images_seen", -1)
+    best = state.best.get("images_seen", -1)
     drop(_superfluous(folder, state.config.keep_checkpoints, best))
     return final
 
@@ -158,11 +150,11 @@ def load_checkpoint(state: TrainState, checkpoint: Path) -> None:
     for key, value in load(content).items():
         group, _, rest = key.partition("/")
         groups.setdefault(group, {})[rest] = value
-    for name, module in _modules(state).items():
+    for name, module in state.networks.items():
         module.load_state_dict(groups[name])
-    for name, optimizer in _optimizers(state).items():
+    for name, optimizer in state.optimizers.items():
         moments: dict[int, dict[str, torch.Tensor]] = {}
-        for key, value in groups.get(name, {}).items():
+        for key, value in groups.get(f"{name}_optimizer", {}).items():
             index, _, moment = key.partition("/")
             moments.setdefault(int(index), {})[moment] = value
         optimizer.load_state_dict({"state": moments, "param_groups": optimizer.state_dict()["param_groups"]})
@@ -173,6 +165,8 @@ def load_checkpoint(state: TrainState, checkpoint: Path) -> None:
                     values[moment] = torch.empty_like(parameter).copy_(value)
     for key in _COUNTS:  # the last to change: a damaged file leaves the counts alone
         setattr(state, key, header.get(key, getattr(state, key)))
+    if "best" in state.watch:  # where version 0.1 kept it
+        state.best = state.watch.pop("best")
     if "augment" in header:
         state.augment.load(header["augment"])
     state.sums = {key: value.to(state.device) for key, value in groups.get("sums", {}).items()}

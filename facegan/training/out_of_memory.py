@@ -14,9 +14,9 @@ from facegan import distributed
 from facegan.errors import FaceganError
 from facegan.families import get_family
 from facegan.recipes.config import TrainConfig, override
-from facegan.training.sampler import ImageFeed
-from facegan.training.state import TrainState, at_the_end, create_state
-from facegan.training.step import train_step
+from facegan.training.objective import train_step
+from facegan.training.sampler import ImageSampler
+from facegan.training.state import TrainState, as_if_finished, create_state
 
 
 def is_out_of_memory(error: BaseException) -> bool:
@@ -85,8 +85,8 @@ def _tried(config: TrainConfig, shape: Sequence[int], device: torch.device, labe
     with suppress(FaceganError):
         try:
             images = np.zeros((config.batch, height, width, channels), np.uint8)
-            state = at_the_end(create_state(config, shape, device, label_dim=label_dim))
-            feed = ImageFeed(images, config, device, np.zeros((config.batch, label_dim), np.float32))
+            state = as_if_finished(create_state(config, shape, device, label_dim=label_dim))
+            feed = ImageSampler(images, config, device, np.zeros((config.batch, label_dim), np.float32))
             train_step(state, feed)
             train_step(state, feed)
             return True

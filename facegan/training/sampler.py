@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Protocol
 
 import numpy as np
 import torch
@@ -14,10 +15,23 @@ from facegan.images import to_float
 from facegan.recipes.config import TrainConfig
 
 
-class ImageFeed:
-    """``feed(start, count)`` is the float batch ``N,C,H,W`` of the images ``start .. start + count - 1``.
+class Sampler(Protocol):
+    """Images and labels by their global index, as an objective asks for them."""
 
-    ``feed(start, count, (low, high))`` is its part ``low .. high - 1``. ``images`` is uint8 ``N,H,W,C``,
+    def __call__(self, start: int, count: int, part: tuple[int, int] | None = None) -> torch.Tensor:
+        """Return slice ``part`` (low, high) of the batch from ``start`` on, float ``N,C,H,W``."""
+
+    def labels(self, start: int, count: int, part: tuple[int, int]) -> torch.Tensor:
+        """Return the labels ``n,L`` of the same images."""
+
+    def drawn_labels(self, start: int, part: tuple[int, int]) -> torch.Tensor:
+        """Return labels ``n,L`` for generated images."""
+
+
+class ImageSampler:
+    """``sampler(start, count)`` is the float batch ``N,C,H,W`` of the images ``start .. start + count - 1``.
+
+    ``sampler(start, count, (low, high))`` is its part ``low .. high - 1``. ``images`` is uint8 ``N,H,W,C``,
     a memory map as a rule; ``table`` float ``N,L`` where training is conditional.
     """
 
@@ -41,7 +55,7 @@ class ImageFeed:
         return to_float(batch, self.device)
 
     def labels(self, start: int, count: int, part: tuple[int, int]) -> torch.Tensor:
-        """Labels ``n,L`` of the images that ``feed(start, count, part)`` gives."""
+        """Labels ``n,L`` of the images of ``sampler(start, count, part)``."""
         assert self.table is not None
         low, high = part
         rows = SAMPLING[self.config.sampling](self, start, count)[low:high]
@@ -92,9 +106,9 @@ class ImageFeed:
         return np.arange(row + (index - batch) * count, row + (index - batch + 1) * count)
 
 
-SAMPLING: dict[str, Callable[[ImageFeed, int, int], np.ndarray]] = {
-    "shuffle": ImageFeed.shuffled,
-    "replacement": ImageFeed.replaced,
-    "consecutive": ImageFeed.consecutive,
-    "sequential": ImageFeed.sequential,
+SAMPLING: dict[str, Callable[[ImageSampler, int, int], np.ndarray]] = {
+    "shuffle": ImageSampler.shuffled,
+    "replacement": ImageSampler.replaced,
+    "consecutive": ImageSampler.consecutive,
+    "sequential": ImageSampler.sequential,
 }

@@ -1,56 +1,138 @@
-"""What an update changes, what a checkpoint holds, and what belongs to an image's global index."""
+"""The state of a run: what an update changes, what a checkpoint holds, what belongs to an image's index."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from copy import deepcopy
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, cast
 
 import torch
-from torch import nn
 
 from facegan import distributed, rng
 from facegan.augment.adaptive import AdaptiveStrength
 from facegan.devices import send
 from facegan.errors import ConfigError
-from facegan.families import get_family
+from facegan.families.base import OptimizerConfig
 from facegan.generator import Latent
-from facegan.layers.network import DiscriminatorNetwork, GeneratorNetwork
+from facegan.layers.ema import ema_decay, update_ema
+from facegan.layers.network import DiscriminatorNetwork, GeneratorNetwork, Network
 from facegan.layers.optimizers import Adam
-from facegan.layers.schedule import cosine
 from facegan.recipes.config import TrainConfig
 from facegan.training.initialization import freeze, initialise
+from facegan.training.objective import Objective, objective_of
+from facegan.training.schedules import burn_in
 
-Part = tuple[int, int]  # images low .. high - 1 of a batch
-TYPICAL_P = 0.3  # an adaptive augmentation's, where the run is not so far yet
+Slice = tuple[int, int]
+"""Images ``low .. high - 1`` of a batch."""
+Statistics = dict[str, torch.Tensor]
+"""Numbers by name, of which the run records the means."""
+TYPICAL_P = 0.3  # an adaptive augmentation's probability, where the run has not adapted it yet
 
 
 @dataclass
 class TrainState:
-    """Everything that a checkpoint holds. ``ema`` is the averaged generator, or None without one."""
+    """Everything that a checkpoint holds, and where it lies."""
 
     config: TrainConfig
-    generator: GeneratorNetwork
-    discriminator: DiscriminatorNetwork
-    ema: GeneratorNetwork | None
-    g_optimizer: torch.optim.Optimizer
-    d_optimizer: torch.optim.Optimizer
+    objective: Objective
+    networks: dict[str, Network]
+    """The trained networks by name, and the moving averages of some of them."""
+    optimizers: dict[str, torch.optim.Optimizer]
+    """By the name of the network."""
     device: torch.device
     dtype: torch.dtype = torch.float32
     images_seen: int = 0
     fakes_drawn: int = 0
     updates: int = 0
     seconds: float = 0.0
-    lr_scale: float = 1.0  # of the learning rates, lowered by the watchdog
+    lr_scale: float = 1.0
+    """Factor of all learning rates, which the watchdog lowers."""
     label_dim: int = 0
     augment: AdaptiveStrength = field(default_factory=AdaptiveStrength)
-    path_mean: torch.Tensor | float = 0.0  # running mean of path lengths
+    path_mean: torch.Tensor | float = 0.0
+    """Running mean of path lengths."""
     begun_with: str = ""
-    images_before: int = 0  # that the networks had seen before this run, with ``init``
-    watch: dict[str, Any] = field(default_factory=dict)  # the watchdog's memory
-    sums: dict[str, torch.Tensor] = field(default_factory=dict)
+    images_before: int = 0
+    """Images that the networks had seen before this run (``init``)."""
+    watch: dict[str, Any] = field(default_factory=dict)
+    """The watchdog's memory."""
+    best: dict[str, Any] = field(default_factory=dict)
+    """The best checkpoint by the run's metric: how it was measured, ``value`` and ``images_seen``."""
+    sums: Statistics = field(default_factory=dict)
     counts: dict[str, int] = field(default_factory=dict)
+
+    # --- networks -----------------------------------------------------------------------------
+
+    @property
+    def generator(self) -> GeneratorNetwork:
+        return cast(GeneratorNetwork, self.networks["generator"])
+
+    @property
+    def discriminator(self) -> DiscriminatorNetwork:
+        return cast(DiscriminatorNetwork, self.networks["discriminator"])
+
+    @property
+    def ema(self) -> GeneratorNetwork | None:
+        """The generator's moving average; None if the run keeps none."""
+        return cast("GeneratorNetwork | None", self.networks.get("ema"))
+
+    def settings(self, name: str) -> OptimizerConfig:
+        """Return the settings of the named network."""
+        return cast(OptimizerConfig, vars(self.config.model)[name])
+
+    def autocast(self) -> AbstractContextManager[Any]:
+        """Return the context in which networks compute: mixed precision if the run has bfloat16."""
+        if self.config.precision == "bfloat16":
+            return torch.autocast(self.device.type, torch.bfloat16)
+        return nullcontext()
+
+    def step(
+        self, name: str, loss: Callable[[Slice], tuple[torch.Tensor, Statistics]], slices: Iterable[Slice]
+    ) -> None:
+        """Take one step of the named network's optimiser.
+
+        Args:
+            name: the network.
+            loss: maps a slice of the batch to its mean loss, and statistics to record.
+            slices: this process's share of the batch; gradients are means over slices and processes.
+        """
+        network, optimizer, settings = self.networks[name], self.optimizers[name], self.settings(name)
+        optimizer.zero_grad(set_to_none=True)
+        for part in slices:
+            value, statistics = loss(part)
+            for key, number in statistics.items():
+                self.record(key, number)
+            (value / self.config.accumulate).backward()
+        distributed.average_gradients(network.parameters())
+        gradients = [p.grad for p in network.parameters() if p.grad is not None]
+        self.record(f"grad_{name[0]}", torch.stack(torch._foreach_norm(gradients)).square().sum().sqrt())
+        if settings.eps_hat:
+            # torch divides by sqrt(v / (1 - b2^t)) + e; Keras corrects sqrt(v) + eps as a whole.
+            done = next((int(values["step"]) for values in optimizer.state.values()), 0)
+            for group in optimizer.param_groups:
+                group["eps"] = settings.eps / math.sqrt(1.0 - settings.beta2 ** (done + 1))
+        optimizer.step()
+
+    def forget_moments(self) -> None:
+        """Let all optimisers begin again."""
+        for optimizer in self.optimizers.values():
+            optimizer.state.clear()
+
+    def average(self, count: int) -> None:
+        """Move the averages of networks by an update that has seen ``count`` images."""
+        c = self.config
+        young = c.burnin_ema and not self.images_before  # an average that was begun with is not
+        halflife = burn_in(self, 0.0, c.ema_halflife_kimg) if young else c.ema_halflife_kimg
+        seen = self.images_before + self.images_seen
+        for name, of in self.objective.averages.items():
+            if name in self.networks:
+                decay = ema_decay(count, halflife, seen, c.ema_rampup or None)
+                update_ema(self.networks[name], self.networks[of], decay)
+
+    # --- statistics ---------------------------------------------------------------------------
 
     def record(self, name: str, value: torch.Tensor) -> None:
         """Add to a running mean, without waiting for the device."""
@@ -64,13 +146,8 @@ class TrainState:
             joined = distributed.mean(torch.stack([self.sums[name] for name in sorted(self.sums)]))
             self.sums = dict(zip(sorted(self.sums), joined.unbind(), strict=True))
 
-    def forget_moments(self) -> None:
-        """Let both optimisers begin again."""
-        for optimizer in (self.g_optimizer, self.d_optimizer):
-            optimizer.state.clear()
-
     def take_means(self) -> dict[str, float]:
-        """Means since the last call, over all processes."""
+        """Return the means since the last call, over all processes."""
         self.share_sums()
         means = {name: float(total) / self.counts[name] for name, total in self.sums.items()}
         self.sums, self.counts = {}, {}
@@ -78,76 +155,58 @@ class TrainState:
 
 
 def create_state(
-    config: TrainConfig, image_shape: Sequence[int], device: torch.device,
-    dtype: torch.dtype = torch.float32, label_dim: int = 0, resuming: bool = False,
-) -> TrainState:  # fmt: skip
-    """Fresh networks and optimisers; weights depend on ``config.seed`` alone.
+    config: TrainConfig,
+    image_shape: Sequence[int],
+    device: torch.device,
+    dtype: torch.dtype = torch.float32,
+    label_dim: int = 0,
+    resuming: bool = False,
+) -> TrainState:
+    """Return fresh networks and optimisers; weights depend on ``config.seed`` alone.
 
-    ``label_dim`` numbers of condition go with each image; ConfigError if the family takes none. With
-    ``--init`` the weights are that model's, unless a checkpoint is to follow (``resuming``).
+    Args:
+        config: the whole configuration.
+        image_shape: (C, H, W).
+        device: where everything lies.
+        dtype: of the weights.
+        label_dim: how many numbers of labels go with each image.
+        resuming: a checkpoint is to follow, so that ``config.init`` is not read.
+
+    Raises:
+        ConfigError: the family takes no labels, or cannot make such images.
     """
-    family = get_family(config.family)
+    objective = objective_of(config)
     torch.manual_seed(rng.torch_seed(config.seed, "weights", 0))
-    generator = family.build_generator(config.model.generator, image_shape, config.latent.dim, label_dim)
-    discriminator = family.build_discriminator(config.model.discriminator, image_shape, label_dim)
+    networks = dict(objective.build(config, image_shape, label_dim))
     # Channels-last is the layout in which convolutions are fastest on current CPUs and GPUs.
-    for network in (generator, discriminator):
+    for network in networks.values():
         network.to(device=device, dtype=dtype, memory_format=torch.channels_last)  # type: ignore[call-overload]
         network.train()
-    freeze(discriminator, config.freeze_d)
-    if config.accumulate > 1:
-        # Fakes that serve both networks are drawn once in one piece, in several once for each network.
-        again = (config.d_updates + 1) / config.d_updates if config.reuse_fakes else 1
-        generator.pieces = config.accumulate * again
-    ema = deepcopy(generator).eval().requires_grad_(False) if config.ema_halflife_kimg > 0 else None
+    freeze(cast(DiscriminatorNetwork, networks["discriminator"]), config.freeze_d)
+    trained = list(networks)
+    if config.ema_halflife_kimg > 0:
+        for name, of in objective.averages.items():
+            networks[name] = deepcopy(networks[of]).eval().requires_grad_(False)
+    augment = AdaptiveStrength(
+        target=config.augment_target,
+        interval=4 * config.accumulate * config.d_updates,
+        speed_kimg=config.augment_kimg,
+        cap=config.augment_max,
+        p=config.augment_p,
+    )
+    optimizers = {name: _adam(networks[name], vars(config.model)[name]) for name in trained}
     state = TrainState(
-        config, generator, discriminator, ema,
-        _adam(generator, config.model.generator), _adam(discriminator, config.model.discriminator), device,
-        dtype, label_dim=label_dim,
-        augment=AdaptiveStrength(
-            target=config.augment_target, interval=4 * config.accumulate * config.d_updates,
-            speed_kimg=config.augment_kimg, cap=config.augment_max, p=config.augment_p,
-        ),
-    )  # fmt: skip
+        config, objective, networks, optimizers, device, dtype, label_dim=label_dim, augment=augment
+    )
     if config.init and not resuming:
         state.begun_with = initialise(state, config.init, image_shape)
     return state
 
 
-def _adam(module: nn.Module, settings: Any) -> torch.optim.Optimizer:
+def _adam(network: Network, settings: OptimizerConfig) -> torch.optim.Optimizer:
     betas = (settings.beta1, settings.beta2)
-    trained = [p for p in module.parameters() if p.requires_grad]
+    trained = [p for p in network.parameters() if p.requires_grad]
     return Adam(trained, settings.lr, betas, settings.eps, fused=True)
-
-
-def schedule(state: TrainState, start: float, end: float) -> float:
-    """From ``start`` to ``end`` along half a cosine within ``burnin_kimg``."""
-    return cosine(start, end, state.images_seen, state.config.burnin_kimg)
-
-
-def set_rates(state: TrainState) -> None:
-    """Learning rates and moments' decay of this update: warm-up, Keras's decay, burn-in, linear cool-down.
-
-    All from counts alone.
-    """
-    c = state.config
-    factor = schedule(state, c.burnin_lr, 1.0)
-    if c.warmup_kimg > 0:
-        factor *= min(1.0, (state.images_seen + c.batch) / (c.warmup_kimg * 1000))
-    if c.cooldown > 0:
-        left = 1.0 - state.images_seen / max(c.kimg * 1000, 1)
-        factor *= min(1.0, max(left / c.cooldown, 0.0))
-    # Each optimiser counts its own updates: the discriminator may make two for one of the generator.
-    per_step = c.d_updates * (2 if c.d_split else 1)
-    sides = (
-        (state.g_optimizer, c.model.generator, state.updates),
-        (state.d_optimizer, c.model.discriminator, state.updates * per_step),
-    )
-    for optimizer, settings, updates in sides:
-        for group in optimizer.param_groups:
-            group["lr"] = settings.lr * state.lr_scale * factor / (1.0 + settings.lr_decay * updates)
-            if c.burnin_beta2:
-                group["betas"] = (settings.beta1, schedule(state, c.burnin_beta2, settings.beta2))
 
 
 @dataclass(frozen=True)
@@ -158,8 +217,8 @@ class Batch:
     count: int
 
 
-def parts(state: TrainState, count: int) -> list[Part]:
-    """This process's share of a batch of ``count``, cut into ``accumulate`` pieces."""
+def slices(state: TrainState, count: int) -> list[Slice]:
+    """Return this process's share of a batch of ``count``, cut into ``accumulate`` slices."""
     pieces = state.config.accumulate
     size = count // (distributed.world() * pieces)
     first = distributed.rank() * pieces if distributed.world() > 1 else 0
@@ -167,31 +226,30 @@ def parts(state: TrainState, count: int) -> list[Part]:
 
 
 def draw_latents(
-    state: TrainState, batch: Batch, part: Part | None = None, purpose: str = "latent"
+    state: TrainState, batch: Batch, part: Slice | None = None, purpose: str = "latent"
 ) -> torch.Tensor:
-    """Training latents ``N,dim`` of a part of a batch of generated images."""
+    """Return training latents ``N,dim`` of a slice of a batch of generated images."""
     c = state.config.latent
     low, high = part or (0, batch.count)
     normal = torch.from_numpy(rng.normal(state.config.seed, purpose, batch.start + low, high - low, c.dim))
-    prior = Latent(
-        c.kind,
-        c.dim,
-        c.mean if c.train_mean is None else c.train_mean,
-        c.std if c.train_std is None else c.train_std,
-    )
+    mean = c.mean if c.train_mean is None else c.train_mean
+    std = c.std if c.train_std is None else c.train_std
+    prior = Latent(c.kind, c.dim, mean, std)
     return send(prior.shape_normal(normal).to(state.dtype), state.device)
 
 
 def next_fakes(state: TrainState, count: int) -> Batch:
-    """The next ``count`` generated images; drawing them counts."""
+    """Return the next ``count`` generated images; drawing them counts."""
     batch = Batch(state.fakes_drawn, count)
     state.fakes_drawn += count
     return batch
 
 
-def at_the_end(state: TrainState) -> TrainState:
-    """As after the run's last image, when networks that grow are grown, schedules have come to rest, and an
-    augmentation that begins at nothing is at work."""
+def as_if_finished(state: TrainState) -> TrainState:
+    """Return the state as after the run's last image, for measuring what the longest updates take.
+
+    Networks that grow are grown, schedules have come to rest, and an adaptive augmentation is at work.
+    """
     c = state.config
     state.images_seen = state.fakes_drawn = round(c.kimg * 1000) // c.batch * c.batch
     if c.augment_target:
@@ -200,11 +258,12 @@ def at_the_end(state: TrainState) -> TrainState:
 
 
 def check_split(config: TrainConfig, processes: int) -> None:
-    """ConfigError if the batches cannot be shared equally between the processes."""
+    """Raise ConfigError if the batches cannot be shared equally between the processes."""
     share = processes * config.accumulate
-    for name in ("batch", "g_batch"):
-        if getattr(config, name) % share:
+    counts: Mapping[str, int] = {"--batch": config.batch, "--g-batch": config.g_batch}
+    for flag, count in counts.items():
+        if count % share:
             raise ConfigError(
-                f"--{name.replace('_', '-')} {getattr(config, name)} cannot be shared by {processes} "
-                f"processes with --accumulate {config.accumulate}; choose a multiple of {share}"
+                f"{flag} {count} cannot be shared by {processes} processes with --accumulate "
+                f"{config.accumulate}; choose a multiple of {share}"
             )

@@ -10,9 +10,9 @@ from facegan.families.fast.projected import ProjectedHeads, networks
 from facegan.planning.dry_run import _judging
 from facegan.recipes.config import override
 from facegan.recipes.table import recipe
-from facegan.training.sampler import ImageFeed
+from facegan.training.objective import train_step
+from facegan.training.sampler import ImageSampler
 from facegan.training.state import create_state
-from facegan.training.step import train_step
 
 
 def pictures(count=2, side=64):
@@ -105,7 +105,7 @@ def test_power_iterations_do_not_depend_on_the_pieces():
         config = override(recipe("faces-fast-64"), {**changes, "precision": "float32"})
         state = create_state(config, (3, 32, 32), torch.device("cpu"))
         images = np.random.default_rng(0).integers(0, 256, (8, 32, 32, 3), np.uint8)
-        train_step(state, ImageFeed(images, config, state.device))
+        train_step(state, ImageSampler(images, config, state.device))
         found.append({k: v for k, v in state.discriminator.state_dict().items() if k.endswith("0._u")})
     assert found[0] and found[0].keys() == found[1].keys()
     for key, value in found[0].items():

@@ -63,15 +63,15 @@ def test_the_same_to_the_bit(name: str, settings: dict) -> None:
 LIGHT = """
 import sys, numpy as np, torch
 from test_contracts import FAMILIES, config
-from facegan.training.sampler import ImageFeed
+from facegan.training.sampler import ImageSampler
 from facegan.training.state import create_state
-from facegan.training.step import train_step
+from facegan.training.objective import train_step
 images = np.zeros((8, 32, 32, 3), np.uint8)
 for family in FAMILIES:
     c = config(family)
     state = create_state(c, (3, 32, 32), torch.device("cpu"))
-    train_step(state, ImageFeed(images, c, state.device))
-    state.g_optimizer.load_state_dict(state.g_optimizer.state_dict())
+    train_step(state, ImageSampler(images, c, state.device))
+    state.optimizers["generator"].load_state_dict(state.optimizers["generator"].state_dict())
     print(family, state.updates, *(m for m in ("torch._dynamo", "sympy") if m in sys.modules))
 """
 

@@ -9,8 +9,9 @@ from facegan.errors import ConfigError
 from facegan.losses.adversarial import LOSSES
 from facegan.recipes.config import check, override
 from facegan.recipes.table import recipe
+from facegan.training.adversarial import Pair, update_discriminator, update_generator
+from facegan.training.objective import train_step
 from facegan.training.state import Batch, create_state, draw_latents
-from facegan.training.step import train_step, update_discriminator, update_generator
 
 CPU, SHAPE = torch.device("cpu"), (3, 8, 8)
 # No batch norm: it sees one piece at a time, and says so in its help
@@ -184,13 +185,13 @@ def test_label_noise_is_what_it_says(loss, flipped):
     config = settings(label_noise=0.25, loss=loss, flip_labels=flipped, **{"discriminator.eps": 1e-8})
     theirs, gradients = by_hand(config, flipped)
     ours = create_state(config, SHAPE, CPU, dtype=torch.float64)
-    update_discriminator(ours, Feed(), Batch(0, 16), Batch(0, 16), None)
+    update_discriminator(Pair(ours, Feed(), Batch(0, 16), Batch(0, 16)))
     for a, b, g in zip(ours.discriminator.parameters(), theirs.parameters(), gradients, strict=True):
         torch.testing.assert_close(a.grad, g, rtol=1e-9, atol=1e-12)
         torch.testing.assert_close(a, b, rtol=1e-9, atol=1e-12)
     # The noise draws differ from 0 and between real and generated pictures.
     silent = create_state(settings(loss=loss, flip_labels=flipped), SHAPE, CPU, dtype=torch.float64)
-    update_discriminator(silent, Feed(), Batch(0, 16), Batch(0, 16), None)
+    update_discriminator(Pair(silent, Feed(), Batch(0, 16), Batch(0, 16)))
     assert not torch.allclose(next(silent.discriminator.parameters()).grad, gradients[0], rtol=1e-3)
 
 
@@ -221,6 +222,6 @@ def test_flipped_labels_train_a_negated_discriminator(changes):
 def test_generator_update_leaves_the_discriminator_alone():
     state = create_state(settings(accumulate=4), SHAPE, CPU, dtype=torch.float64)
     before = {k: v.clone() for k, v in state.discriminator.state_dict().items()}
-    update_generator(state, Feed(), Batch(0, 16), Batch(0, 16), None)
+    update_generator(Pair(state, Feed(), Batch(0, 16), Batch(0, 16)))
     assert all(torch.equal(before[k], v) for k, v in state.discriminator.state_dict().items())
     assert all(p.grad is None and p.requires_grad for p in state.discriminator.parameters())

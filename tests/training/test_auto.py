@@ -18,7 +18,7 @@ from facegan.recipes import choice
 from facegan.recipes.choice import Surroundings
 from facegan.recipes.config import check, override
 from facegan.recipes.table import RECIPES, recipe
-from facegan.training.state import at_the_end, create_state
+from facegan.training.state import as_if_finished, create_state
 
 NARROW = ["--generator.width", "0.25", "--discriminator.width", "0.25", "--quality-count", "0"]
 CPU = torch.device("cpu")
@@ -204,7 +204,7 @@ def test_augmentation_is_measured_at_work():
     ):  # fmt: skip
         small = {f"{side}.widths": (8, 8, 8, 8) for side in ("generator", "discriminator")}
         config = override(recipe("faces-fast-64"), {**small, "discriminator.projected": "", **changes})
-        assert at_the_end(create_state(config, (3, 64, 64), CPU)).augment.p == expected
+        assert as_if_finished(create_state(config, (3, 64, 64), CPU)).augment.p == expected
 
 
 @pytest.fixture

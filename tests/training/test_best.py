@@ -16,9 +16,9 @@ from facegan.recipes.table import recipe
 from facegan.runs.checkpoints import kimg_of, list_checkpoints, read_networks
 from facegan.runs.export import pack, unpack
 from facegan.runs.record import read_record
+from facegan.training.schedules import metric_kimg
 from facegan.training.state import create_state
 from facegan.training.train import train
-from facegan.training.trainer import metric_kimg
 
 SMALL = {
     "kimg": 0.128, "batch": 8, "grid_count": 4, "checkpoint_kimg": 0.128, "grid_kimg": 0.064, "cooldown": 0.0,

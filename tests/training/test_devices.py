@@ -15,9 +15,9 @@ from facegan.devices import send
 from facegan.families import FAMILIES
 from facegan.recipes.config import check, override
 from facegan.recipes.table import RECIPES, recipe
-from facegan.training.sampler import ImageFeed
+from facegan.training.objective import train_step
+from facegan.training.sampler import ImageSampler
 from facegan.training.state import create_state
-from facegan.training.step import train_step
 
 META = torch.device("meta")
 OF_EACH = {
@@ -53,12 +53,12 @@ def after(name, changes, updates):
     config = check(override(recipe(name), {"batch": 4, "precision": "float32", **changes}))
     shape = (config.channels or 3, config.size, config.size)
     state = create_state(config, shape, META, label_dim=len(config.condition))
-    for optimizer in (state.g_optimizer, state.d_optimizer):
+    for optimizer in (state.optimizers["generator"], state.optimizers["discriminator"]):
         for group in optimizer.param_groups:
             group["fused"] = False  # it has no kernels of its own
     state.augment.p = 0.5 if config.augment else 0.0
     images = np.zeros((8, *shape[1:], shape[0]), np.uint8)
-    feed = ImageFeed(images, config, META, np.zeros((8, len(config.condition)), np.float32))
+    feed = ImageSampler(images, config, META, np.zeros((8, len(config.condition)), np.float32))
     for _ in range(updates):
         train_step(state, feed)
     return state

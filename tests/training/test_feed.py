@@ -7,14 +7,14 @@ import torch
 from facegan.errors import ConfigError
 from facegan.recipes.config import override
 from facegan.recipes.table import recipe
-from facegan.training.sampler import SAMPLING, ImageFeed
+from facegan.training.sampler import SAMPLING, ImageSampler
 
 
 def make(n=10, **changes):
     config = override(recipe("faces-tiny-32"), {"flip": False, "batch": 4, **changes})
     images = np.arange(n, dtype=np.uint8)[:, None, None, None] * np.ones((1, 2, 3, 1), np.uint8)
     images[:, :, 2] += 100  # the right column tells a mirrored image
-    return ImageFeed(images, config, torch.device("cpu"))
+    return ImageSampler(images, config, torch.device("cpu"))
 
 
 def rows(batch):

@@ -20,7 +20,7 @@ from facegan.recipes.table import recipe
 from facegan.runs.callbacks import Silent
 from facegan.runs.checkpoints import kimg_name, list_checkpoints
 from facegan.runs.folder import RunFolder
-from facegan.training import trainer as session
+from facegan.training import saver, snapshot, stopwatch, trainer
 from facegan.training.train import train
 
 SMALL = {
@@ -197,7 +197,7 @@ def test_batch_norm_of_one_picture_is_one_line(tiny_dataset, tmp_path, changes):
 def test_the_speed_is_that_of_updates_alone(tiny_dataset, tmp_path, monkeypatch):
     """A clock on which an update takes 1 s, and a grid, a measure or a checkpoint 100 s."""
     now = [0.0]
-    monkeypatch.setattr(session.time, "perf_counter", lambda: now[0])
+    monkeypatch.setattr(stopwatch.time, "perf_counter", lambda: now[0])
 
     def slow(work, seconds):
         def slowly(*args, **kwargs):
@@ -206,8 +206,12 @@ def test_the_speed_is_that_of_updates_alone(tiny_dataset, tmp_path, monkeypatch)
 
         return slowly
 
-    for name, seconds in (("train_step", 1), ("save_checkpoint", 100), ("sampling_generator", 100)):
-        monkeypatch.setattr(session, name, slow(getattr(session, name), seconds))
+    for module, name, seconds in (
+        (trainer, "train_step", 1),
+        (saver, "save_checkpoint", 100),
+        (snapshot, "sampling_generator", 100),
+    ):
+        monkeypatch.setattr(module, name, slow(getattr(module, name), seconds))
     settings = {**SMALL, "grid_kimg": 0.024, "checkpoint_kimg": 0.016, "kimg": 0.08}
     run = train(tiny_dataset, "faces-tiny-32", tmp_path / "r", **settings)
     lines = [json.loads(line) for line in (run / "stats.jsonl").read_text().splitlines()]

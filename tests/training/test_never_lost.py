@@ -30,11 +30,11 @@ DRIVER = '''
 import json, os, random, signal, sys, time
 from pathlib import Path
 import torch
-import facegan.files, facegan.runs.report, facegan.training.train, facegan.training.trainer
+import facegan.files, facegan.runs.report, facegan.training.train, facegan.training.snapshot
 import facegan.metrics.random_features, facegan.metrics.validation
 from facegan.recipes.table import recipe
 torch.set_num_threads(1)
-facegan.training.trainer.BN_BATCHES, facegan.training.trainer.BN_BATCH = 2, 16  # fewer draws do as well
+facegan.training.snapshot.BN_BATCHES, facegan.training.snapshot.BN_BATCH = 2, 16  # fewer draws do as well
 dataset, name, folder = sys.argv[1], sys.argv[2], Path(sys.argv[3])
 changes, kills = map(json.loads, sys.argv[4:])
 

@@ -13,13 +13,13 @@ from facegan.generator import Latent, describe
 from facegan.layers.ema import batch_norms
 from facegan.recipes.table import RECIPES
 from facegan.runs.checkpoints import list_checkpoints
-from facegan.training import trainer as session
+from facegan.training import snapshot
 from facegan.training.checkpoint import _tensors
-from facegan.training.sampler import ImageFeed
+from facegan.training.objective import train_step
+from facegan.training.sampler import ImageSampler
+from facegan.training.snapshot import sampling_generator
 from facegan.training.state import create_state
-from facegan.training.step import train_step
 from facegan.training.train import train
-from facegan.training.trainer import sampling_generator
 
 CPU = torch.device("cpu")
 BATCHES, BATCH = 3, 16  # a few draws: what is tested does not depend on how many
@@ -27,8 +27,8 @@ BATCHES, BATCH = 3, 16  # a few draws: what is tested does not depend on how man
 
 @pytest.fixture(autouse=True)
 def few_draws(monkeypatch):
-    monkeypatch.setattr(session, "BN_BATCHES", BATCHES)
-    monkeypatch.setattr(session, "BN_BATCH", BATCH)
+    monkeypatch.setattr(snapshot, "BN_BATCHES", BATCHES)
+    monkeypatch.setattr(snapshot, "BN_BATCH", BATCH)
 
 
 def small(name, **changes):
@@ -48,7 +48,7 @@ def trained(config, updates=3, between=None):
     shape = (config.channels or 3, config.size, config.size)
     pictures = np.random.default_rng(0).integers(0, 256, (12, config.size, config.size, shape[0]), np.uint8)
     state = create_state(config, shape, CPU)
-    feed = ImageFeed(pictures, config, CPU)
+    feed = ImageSampler(pictures, config, CPU)
     for _ in range(updates):
         train_step(state, feed)
         if between is not None:
@@ -119,8 +119,8 @@ def test_dropout_is_off_in_a_generator_that_has_some():
 
 def test_statistics_are_those_of_the_sampling_prior(monkeypatch):
     """Where figures use another prior than training, the statistics fit the figures' latents."""
-    monkeypatch.setattr(session, "BN_BATCHES", 16)
-    monkeypatch.setattr(session, "BN_BATCH", 64)
+    monkeypatch.setattr(snapshot, "BN_BATCHES", 16)
+    monkeypatch.setattr(snapshot, "BN_BATCH", 64)
     config = small("faces-tiny-32")
     config = replace(config, latent=replace(config.latent, mean=1.0, std=0.25, train_mean=0.0, train_std=1.0))
     state, header = trained(config)

@@ -15,9 +15,10 @@ from facegan.losses.adversarial import LOSSES
 from facegan.recipes.config import override
 from facegan.recipes.table import RECIPES, recipe
 from facegan.training import augmentation as aids
-from facegan.training.sampler import ImageFeed
-from facegan.training.state import Batch, create_state, draw_latents, set_rates
-from facegan.training.step import train_step
+from facegan.training.objective import train_step
+from facegan.training.sampler import ImageSampler
+from facegan.training.schedules import set_rates
+from facegan.training.state import Batch, create_state, draw_latents
 
 CPU = torch.device("cpu")
 
@@ -34,7 +35,7 @@ def images(config, n=16):
 def run(config, updates=2, start=None):
     pictures = images(config)
     state = start or create_state(config, (pictures.shape[3], *pictures.shape[1:3]), CPU)
-    feed = ImageFeed(pictures, config, CPU)
+    feed = ImageSampler(pictures, config, CPU)
     for _ in range(updates):
         train_step(state, feed)
     return state
@@ -80,7 +81,7 @@ def test_plain_step_equals_a_hand_written_one():
     d = family.build_discriminator(config.model.discriminator, (3, 32, 32))
     g.load_state_dict(state.generator.state_dict())
     d.load_state_dict(state.discriminator.state_dict())
-    real = ImageFeed(pictures, config, CPU)(0, 4)
+    real = ImageSampler(pictures, config, CPU)(0, 4)
     z = draw_latents(create_state(config, (3, 32, 32), CPU), Batch(0, 4))
     opt_g = torch.optim.Adam(g.parameters(), config.model.generator.lr, (0.5, 0.999))
     opt_d = torch.optim.Adam(d.parameters(), config.model.discriminator.lr, (0.5, 0.999))
@@ -92,7 +93,7 @@ def test_plain_step_equals_a_hand_written_one():
     opt_g.zero_grad()
     (-torch.log(torch.sigmoid(d(fake))).mean()).backward()
     opt_g.step()
-    train_step(state, ImageFeed(pictures, config, CPU))
+    train_step(state, ImageSampler(pictures, config, CPU))
     assert state.take_means()["loss_d"] == pytest.approx(float(loss_d.detach()), rel=1e-5)
     for ours, theirs in ((state.generator, g), (state.discriminator, d)):
         x, y = (torch.cat([p.detach().flatten() for p in net.parameters()]) for net in (ours, theirs))
@@ -108,7 +109,10 @@ def test_learning_rate_schedules():
     def rates(images_seen, updates):
         state.images_seen, state.updates = images_seen, updates
         set_rates(state)
-        return [o.param_groups[0]["lr"] for o in (state.g_optimizer, state.d_optimizer)]
+        return [
+            o.param_groups[0]["lr"]
+            for o in (state.optimizers["generator"], state.optimizers["discriminator"])
+        ]
 
     lr = config.model.generator.lr
     assert rates(0, 0) == pytest.approx([lr * 0.1, lr * 0.1])  # 4 of 40 warm-up images

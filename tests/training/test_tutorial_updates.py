@@ -14,9 +14,9 @@ from facegan import distributed, rng
 from facegan.layers.ema import batch_norms
 from facegan.recipes.config import check, override
 from facegan.recipes.table import recipe
-from facegan.training.sampler import ImageFeed
+from facegan.training.objective import train_step
+from facegan.training.sampler import ImageSampler
 from facegan.training.state import create_state
-from facegan.training.step import train_step
 
 PARTS = 32  # networks of a part of the width, for time
 
@@ -176,7 +176,7 @@ def facegan_side(name, t, pictures):
     for module in state.discriminator.modules():
         if isinstance(module, distributed.Dropout):
             module.register_forward_hook(lambda m, x, y: masks.append(y.detach().numpy() != 0))
-    feed = ImageFeed(pictures, config, torch.device("cpu"))
+    feed = ImageSampler(pictures, config, torch.device("cpu"))
     for _ in range(2):
         train_step(state, feed)
     return before, state, masks
@@ -334,7 +334,7 @@ def test_values_are_in_the_tutorials_range(name):
         lambda m, x: seen.append(x[0][:, 0, 0, 0])
     )
     with torch.no_grad():
-        state.discriminator(ImageFeed(pictures, config, torch.device("cpu"))(0, 256))
+        state.discriminator(ImageSampler(pictures, config, torch.device("cpu"))(0, 256))
     expected = values / 255 if t["unit"] else (values - 127.5) / 127.5
     np.testing.assert_allclose(seen[0].numpy(), expected, atol=2e-7)
 
@@ -371,7 +371,7 @@ def test_sequential_rows_restart_among_the_first_ten():
     """122 photos in batches of 20: rows in order; a pass ends where no whole batch is left."""
     config = override(recipe("faces-dcgan-50"), {"batch": 20})
     images = np.arange(122, dtype=np.uint8)[:, None, None, None] * np.ones((1, 2, 2, 3), np.uint8)
-    feed = ImageFeed(images, config, torch.device("cpu"))
+    feed = ImageSampler(images, config, torch.device("cpu"))
     starts, expected = [], 0
     for update in range(200):
         rows = torch.round((feed(update * 20, 20)[:, 0, 0, 0] + 1) * 127.5).int().tolist()
@@ -382,5 +382,5 @@ def test_sequential_rows_restart_among_the_first_ten():
             assert rows[0] == expected
         expected = rows[0] + 20
     assert set(starts) <= set(range(10)) and len(set(starts)) > 5
-    again = ImageFeed(images, config, torch.device("cpu"))
+    again = ImageSampler(images, config, torch.device("cpu"))
     assert torch.equal(again(150 * 20, 20), feed(150 * 20, 20))  # in whatever order one asks

@@ -9,7 +9,7 @@ import torch
 
 from facegan.recipes.config import check, override
 from facegan.recipes.table import RECIPES
-from facegan.training.trainer import resolved
+from facegan.training.trainer import with_precision
 from facegan.training.watchdog import ADVICE, Watchdog, advice
 
 HEALTHY = {"loss_d": 0.6, "loss_real": 0.6, "loss_fake": 0.6, "loss_g": 0.9, "grad_g": 1.0, "grad_d": 2.0}
@@ -138,7 +138,7 @@ def test_losses_without_a_bound_are_no_victory(values):
 @pytest.mark.parametrize("name", RECIPES)
 def test_advice_can_be_followed_and_changes_something(name):
     """Each option that is named can be given to this recipe, with what is said to go with it, and is news."""
-    config = resolved(RECIPES[name].config, torch.device("cpu"))
+    config = with_precision(RECIPES[name].config, torch.device("cpu"))
     for kind in ADVICE:
         text = advice(kind, config)
         assert "--" in text and " or " in text

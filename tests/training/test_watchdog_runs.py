@@ -162,12 +162,13 @@ def test_a_healthy_run_of_each_recipe_is_left_alone(name, tiny_dataset, tmp_path
 
     from facegan.generator import Latent, describe
     from facegan.runs.folder import RunFolder
-    from facegan.training import trainer as session
-    from facegan.training.sampler import ImageFeed
+    from facegan.training import snapshot
+    from facegan.training.sampler import ImageSampler
     from facegan.training.state import create_state
+    from facegan.training.trainer import Trainer
 
-    monkeypatch.setattr(session, "BN_BATCHES", 2)
-    monkeypatch.setattr(session, "BN_BATCH", 16)
+    monkeypatch.setattr(snapshot, "BN_BATCHES", 2)
+    monkeypatch.setattr(snapshot, "BN_BATCH", 16)
     large = recipe(name).size >= 80
     changes = {"grid_count": 4, "precision": "float32"}
     if hasattr(recipe(name).model.generator, "width"):
@@ -185,8 +186,8 @@ def test_a_healthy_run_of_each_recipe_is_left_alone(name, tiny_dataset, tmp_path
     run, reports = RunFolder(tmp_path / "r"), Reports()
     run.begin({**config.to_dict(), "image_shape": list(shape)})
     state = create_state(config, shape, device)
-    feed = ImageFeed(np.ascontiguousarray(pictures), config, device)
-    session.Session(state, feed, run, [run, reports], papers, None).train()
+    feed = ImageSampler(np.ascontiguousarray(pictures), config, device)
+    Trainer(state, feed, papers, run=run, listeners=[run, reports]).train()
     run.close()
     assert state.updates == 30 and len(reports.values) == 31
     assert reports.events == [] and not (run.path / "events.jsonl").exists()

@@ -17,9 +17,9 @@ from facegan.distributed import together
 from facegan.losses.adversarial import LOSSES
 from facegan.recipes.config import check, override
 from facegan.recipes.table import recipe
-from facegan.training.sampler import ImageFeed
+from facegan.training.objective import train_step
+from facegan.training.sampler import ImageSampler
 from facegan.training.state import create_state
-from facegan.training.step import train_step
 
 G_NORM = "dense 8x8x8; bn relu; up; conv 8 3 bn relu; up; conv image 3 tanh"
 G_PLAIN = "dense 8x8x8; lrelu; up; conv 8 3 lrelu; up; conv image 3 tanh"
@@ -96,9 +96,9 @@ def gradients(changes):
 
         optimizer.step = stepped
 
-    keep("g", state.generator, state.g_optimizer)
-    keep("d", state.discriminator, state.d_optimizer)
-    train_step(state, ImageFeed(pictures(), config, torch.device("cpu"), labels))
+    keep("g", state.generator, state.optimizers["generator"])
+    keep("d", state.discriminator, state.optimizers["discriminator"])
+    train_step(state, ImageSampler(pictures(), config, torch.device("cpu"), labels))
     found["g/augmentation"] = np.array(state.augment.p)
     for side, network in (("g", state.generator), ("d", state.discriminator)):
         found |= {f"{side}/{name}": b.numpy().astype(float) for name, b in network.named_buffers()}
@@ -108,7 +108,7 @@ def gradients(changes):
 def twenty():
     config = check(override(recipe("faces-tiny-32"), TWENTY))
     state = create_state(config, (3, 32, 32), torch.device("cpu"))
-    feed = ImageFeed(pictures(), config, torch.device("cpu"))
+    feed = ImageSampler(pictures(), config, torch.device("cpu"))
     for _ in range(20):
         train_step(state, feed)
     return {name: p.detach().numpy() for name, p in state.generator.named_parameters()}

@@ -1,0 +1,394 @@
+"""Adversarial training from noise: one update of a discriminator and a generator, from top to bottom.
+
+A batch can be cut into slices (``accumulate``) and shared between processes. Whatever is drawn belongs to an
+image's global index, so that the cut changes nothing but the order of summation. Only what looks over a
+batch (batch norm, minibatch deviation, running means) sees one slice at a time, and a network's own noise and
+dropout are drawn for one. Half of a batch is every second image of a slice.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import ClassVar, NamedTuple
+
+import numpy as np
+import torch
+
+from facegan import rng
+from facegan.devices import send
+from facegan.errors import ConfigError
+from facegan.families import get_family
+from facegan.layers.network import DiscriminatorNetwork, Mix, Network
+from facegan.losses.adversarial import LOSSES, Loss
+from facegan.losses.penalties import (
+    gradient_penalty,
+    interpolation_penalty,
+    path_length_mean,
+    path_length_penalty,
+    path_lengths,
+)
+from facegan.recipes.config import TrainConfig
+from facegan.training.augmentation import adapt, augmented
+from facegan.training.objective import Objective
+from facegan.training.sampler import Sampler
+from facegan.training.schedules import burn_in, set_rates
+from facegan.training.state import Batch, Slice, Statistics, TrainState, draw_latents, next_fakes, slices
+
+LossAndStatistics = tuple[torch.Tensor, Statistics]
+HEADS = LOSSES["hinge"]  # of the discriminator's heads on a frozen network
+
+
+class Adversarial(Objective):
+    """A generator of images from noise against a discriminator (Goodfellow et al. 2014)."""
+
+    averages: ClassVar = {"ema": "generator"}
+
+    def build(self, config: TrainConfig, image_shape: Sequence[int], label_dim: int) -> Mapping[str, Network]:
+        family, model = get_family(config.family), config.model
+        generator = family.build_generator(model.generator, image_shape, config.latent.dim, label_dim)
+        discriminator = family.build_discriminator(model.discriminator, image_shape, label_dim)
+        if config.accumulate > 1:
+            # Fakes that serve both networks are drawn once in one piece, in several once for each network.
+            again = (config.d_updates + 1) / config.d_updates if config.reuse_fakes else 1
+            generator.pieces = config.accumulate * again
+        return {"generator": generator, "discriminator": discriminator}
+
+    def steps_per_update(self, config: TrainConfig) -> Mapping[str, int]:
+        return {"generator": 1, "discriminator": config.d_updates * (2 if config.d_split else 1)}
+
+    def update(self, state: TrainState, sampler: Sampler) -> None:
+        try:
+            _update(state, sampler)
+        except ValueError as error:
+            if "more than 1 value per channel" not in str(error):
+                raise
+            c = state.config
+            pieces = f" in {c.accumulate} pieces (--accumulate)" if c.accumulate > 1 else ""
+            raise ConfigError(
+                f"--batch {c.batch}{pieces}: the batch norm of these networks needs 2 pictures at a time"
+            ) from None
+
+
+OBJECTIVE = Adversarial()
+
+
+def _update(state: TrainState, sampler: Sampler) -> None:
+    c = state.config
+    family = get_family(c.family)
+
+    # --- Schedules ------------------------------------------------------------------------------
+    set_rates(state)
+    if family.begin_update(c.model, state.generator, state.discriminator, state.images_seen):
+        state.forget_moments()
+    # Dropout and the like draw from torch's own generator: set by count, so that a resumed run agrees.
+    torch.manual_seed(rng.torch_seed(c.seed, "step", state.updates))
+
+    # --- Discriminator --------------------------------------------------------------------------
+    pair = Pair(state, sampler, Batch(0, 0), Batch(0, 0))
+    for i in range(c.d_updates):
+        pair = Pair(state, sampler, Batch(state.images_seen, c.batch), next_fakes(state, c.batch))
+        if c.accumulate == 1 and not c.frozen_fakes:
+            # The last batch of an update serves the generator as well: nothing is computed twice.
+            keep = c.reuse_fakes and i == c.d_updates - 1
+            pair.precomputed_fakes = pair.generate(slices(state, c.batch)[0], grad=keep)
+        update_discriminator(pair)
+        state.images_seen += c.batch
+
+    # --- Generator ------------------------------------------------------------------------------
+    if c.reuse_fakes:
+        pair = Pair(state, sampler, pair.real, pair.fake, pair.precomputed_fakes)
+    else:
+        pair = Pair(state, sampler, pair.real, next_fakes(state, c.g_batch or c.batch))
+    update_generator(pair)
+
+    # --- Moving average -------------------------------------------------------------------------
+    state.average(c.batch * c.d_updates)
+    state.updates += 1
+
+
+def update_discriminator(pair: Pair) -> None:
+    """Take one step of the discriminator's optimiser, or two with ``d_split``."""
+    state, c = pair.state, pair.state.config
+    if c.d_split:
+        state.step("discriminator", lambda part: one_sided_loss(pair, part, "real"), slices(state, c.batch))
+        state.step("discriminator", lambda part: one_sided_loss(pair, part, "fake"), slices(state, c.batch))
+        state.sums["loss_d"] = (state.sums["loss_real"] + state.sums["loss_fake"]) / 2
+        state.counts["loss_d"] = state.counts["loss_real"]
+    else:
+        state.step("discriminator", lambda part: discriminator_loss(pair, part), slices(state, c.batch))
+
+
+def update_generator(pair: Pair) -> None:
+    """Take one step of the generator's optimiser."""
+    with _without_gradients(pair.state.discriminator):
+        parts = slices(pair.state, pair.fake.count)
+        pair.state.step("generator", lambda part: generator_loss(pair, part), parts)
+
+
+@contextmanager
+def _without_gradients(network: Network) -> Iterator[None]:
+    """Save the weights' gradients, a third of the discriminator's cost."""
+    trained = [p for p in network.parameters() if p.requires_grad]
+    for p in trained:
+        p.requires_grad_(False)
+    yield
+    for p in trained:
+        p.requires_grad_(True)
+
+
+# --- losses -----------------------------------------------------------------------------------------
+
+
+def discriminator_loss(pair: Pair, part: Slice) -> LossAndStatistics:
+    """The loss of both batches, with the penalties that are due at this update."""
+    state, c, loss = pair.state, pair.state.config, pair.loss
+    # Regularised lazily, with the weight raised as much (Karras et al. 2020, section 3.1); in the loss's own
+    # step of Adam, so that its rate and moments stay as they are set (appendix B scales those).
+    penalised = (c.r1_gamma > 0 or c.r2_gamma > 0) and state.updates % c.r1_every == 0
+    real = pair.judge_reals(part, grad=penalised and c.r1_gamma > 0)
+    fake = pair.judge_fakes(part, grad=penalised and c.r2_gamma > 0)
+    x, y = real.logits, fake.logits
+    adapt(state, x - y if loss.needs_real or not loss.bounded else x - loss.boundary)
+    total = loss.d(x, y)
+    statistics = {**real.statistics(loss), **fake.statistics(loss), "loss_d": total}
+    if state.discriminator.projected is not None:
+        total = total + (_heads_loss(state, real, statistics) + _heads_loss(state, fake, statistics))
+    if loss.d_real is not None and loss.d_fake is not None:
+        with torch.no_grad():
+            statistics |= {"loss_real": loss.d_real(x), "loss_fake": loss.d_fake(y)}
+    if c.label_noise:
+        total = total + loss.d_scale * (_label_noise(pair, part, real) + _label_noise(pair, part, fake))
+    for name, gamma, judged in (("r1", c.r1_gamma, real), ("r2", c.r2_gamma, fake)):
+        if penalised and gamma > 0:
+            statistics[name] = gradient_penalty(judged.logits, judged.images)
+            total = total + statistics[name] * (gamma * burn_in(state, c.burnin_gamma, 1.0) * c.r1_every)
+    if c.drift:
+        total = total + c.drift * x.square().mean()
+    if c.gp_weight:
+        statistics["gp"] = _interpolated(pair, part, real.images, fake.images)
+        total = total + c.gp_weight * statistics["gp"]
+    return total, statistics
+
+
+def one_sided_loss(pair: Pair, part: Slice, kind: str) -> LossAndStatistics:
+    """The discriminator's loss on real or on fake images alone."""
+    state, loss = pair.state, pair.loss
+    judged = pair.judge_reals(part) if kind == "real" else pair.judge_fakes(part)
+    term = loss.d_real if kind == "real" else loss.d_fake
+    assert term is not None
+    total = term(judged.logits)
+    statistics = {**judged.statistics(loss), f"loss_{kind}": total}
+    if state.discriminator.projected is not None:
+        total = total + _heads_loss(state, judged, statistics)
+    if state.config.label_noise:
+        total = total + _label_noise(pair, part, judged)
+    return total, statistics
+
+
+def generator_loss(pair: Pair, part: Slice) -> LossAndStatistics:
+    """The generator's loss, with the path length penalty if that is due at this update."""
+    state, loss = pair.state, pair.loss
+    fakes = pair.precomputed_fakes
+    images = pair.generate(part, grad=True) if fakes is None else fakes
+    judged = pair.discriminate(images, pair.fake_labels(part), "g", pair.fake.start + part[0])
+    reals = None
+    if loss.needs_real:
+        first = pair.real.start + part[0]
+        reals = pair.discriminate(pair.reals(part), pair.real_labels(part), "g-real", first).logits
+    total = loss.g(judged.logits, reals)
+    statistics = {"loss_g": total}
+    if state.discriminator.projected is not None:
+        total = total + _heads_loss(state, judged, statistics)
+    settings = get_family(state.config.family).path_length(state.config.model)
+    if settings is not None and state.updates % settings.every == 0:
+        lengths, mean = _path_lengths(pair, part, settings.decay)
+        statistics["path_length"] = lengths
+        total = total + path_length_penalty(lengths, mean) * (settings.weight * settings.every)
+    return total, statistics
+
+
+def _heads_loss(state: TrainState, judged: Judged, statistics: Statistics) -> torch.Tensor:
+    """The weighted hinge loss of the heads on a frozen network."""
+    assert judged.projected is not None
+    if judged.kind == "g":
+        value = HEADS.g(judged.projected, None)
+    else:
+        term = HEADS.d_real if judged.kind == "real" else HEADS.d_fake
+        assert term is not None
+        value = statistics[f"loss_projected_{judged.kind}"] = term(judged.projected)
+    return value * state.discriminator.projected_weight
+
+
+def _label_noise(pair: Pair, part: Slice, judged: Judged) -> torch.Tensor:
+    """What label_noise x U(0, 1) on each label adds to the binary cross entropy.
+
+    BCE(x, t) = softplus(x) - t x on logits, so that t + u adds -u x; where labels are flipped, -x takes the
+    place of x.
+    """
+    c, (low, high) = pair.state.config, part
+    start = pair.real.start if judged.kind == "real" else pair.fake.start
+    u = rng.uniform(c.seed, f"label-noise-{judged.kind}", start + low, high - low)[:, 0]
+    sign = 1.0 if c.flip_labels else -1.0
+    return sign * c.label_noise * (_beside(judged.logits, u) * judged.logits).mean()
+
+
+def _interpolated(pair: Pair, part: Slice, real: torch.Tensor, fake: torch.Tensor) -> torch.Tensor:
+    """WGAN-GP's penalty between each real image and a generated one (Gulrajani et al. 2017)."""
+    low, high = part
+    first = pair.real.start + low
+    u = _beside(real, rng.uniform(pair.state.config.seed, "gp", first, high - low)[:, 0])
+    labels = pair.real_labels(part)
+
+    def logits(images: torch.Tensor) -> torch.Tensor:
+        return pair.discriminate(images, labels, "gp", first).logits
+
+    return interpolation_penalty(logits, real.detach(), fake.detach().to(real), u)
+
+
+def _path_lengths(pair: Pair, part: Slice, decay: float) -> tuple[torch.Tensor, torch.Tensor]:
+    """Path lengths of half of the batch, and their running mean (Karras et al. 2020, equation 4)."""
+    state, c, (low, high) = pair.state, pair.state.config, part
+    # Every second image: the same ones, however the batch is shared, where shares are even.
+    z = draw_latents(state, pair.fake, part, "latent-path")[::2]
+    labels = pair.fake_labels(part)
+    with state.autocast():
+        w = state.generator.map(z, None if labels is None else labels[::2])
+        images = state.generator.synthesize(w, noise="random").to(state.dtype)
+    y = _noise(c.seed, range(pair.fake.start + low, pair.fake.start + high, 2), images)
+    lengths = path_lengths(images, w, y / math.sqrt(images[0, 0].numel()))
+    before = state.path_mean
+    if not isinstance(before, torch.Tensor):
+        before = torch.full((), before, dtype=lengths.dtype, device=lengths.device)
+    # The slices of a batch move the mean as one update does.
+    mean = path_length_mean(before, lengths, 1 - (1 - decay) ** (1 / c.accumulate))
+    state.path_mean = mean.detach()  # read when it is saved: until then nobody waits for it
+    return lengths, mean
+
+
+# --- the two batches --------------------------------------------------------------------------------
+
+
+class Judged(NamedTuple):
+    """What the discriminator makes of images ``N,C,H,W``."""
+
+    kind: str
+    """real, fake (in its own update), g and g-real (in the generator's), or gp."""
+    images: torch.Tensor
+    logits: torch.Tensor
+    """``N``, above the loss's boundary for real; the opposite of a network that learns 1 for generated."""
+    projected: torch.Tensor | None
+    """Logits ``N,K`` of the heads on a frozen network."""
+
+    def statistics(self, loss: Loss) -> Statistics:
+        """Return the mean logit, and how often the discriminator is right."""
+        x, real = self.logits, self.kind == "real"
+        right = x > loss.boundary if real else x < loss.boundary
+        return {f"score_{self.kind}": x, f"accuracy_{self.kind}": right.float()}
+
+
+@dataclass
+class Pair:
+    """The real and the generated batch of one network's update."""
+
+    state: TrainState
+    sampler: Sampler
+    real: Batch
+    fake: Batch
+    precomputed_fakes: torch.Tensor | None = None
+    """The generated images, where they are there already."""
+    iterated: bool = False
+    """Whether the heads' spectral norms have taken their one power iteration of this update."""
+
+    @property
+    def loss(self) -> Loss:
+        return LOSSES[self.state.config.loss]
+
+    def reals(self, part: Slice) -> torch.Tensor:
+        """Return real images as the discriminator takes them at this stage of training."""
+        images = self.sampler(self.real.start, self.real.count, part).to(self.state.dtype)
+        return self.state.discriminator.prepare_real(images)
+
+    def real_labels(self, part: Slice) -> torch.Tensor | None:
+        """Return the labels ``N,L`` of the real images; None without labels."""
+        if not self.state.label_dim:
+            return None
+        return self.sampler.labels(self.real.start, self.real.count, part).to(self.state.dtype)
+
+    def fake_labels(self, part: Slice) -> torch.Tensor | None:
+        """Return labels drawn from the data; a loss over pairs compares images with the same labels."""
+        if not self.state.label_dim:
+            return None
+        if self.loss.needs_real:
+            return self.real_labels(part)
+        return self.sampler.drawn_labels(self.fake.start, part).to(self.state.dtype)
+
+    def generate(self, part: Slice, grad: bool) -> torch.Tensor:
+        """Return generated images, which hang on the generator's graph if ``grad``."""
+        state = self.state
+        z, labels = draw_latents(state, self.fake, part), self.fake_labels(part)
+        with torch.set_grad_enabled(grad), state.autocast():
+            if grad or not state.config.frozen_fakes:
+                return state.generator(z, labels, self._mixed(part))
+            state.generator.eval()
+            fakes = state.generator(z, labels)
+            state.generator.train()
+            return fakes
+
+    def _mixed(self, part: Slice) -> Mix | None:
+        """Return second latents if the generator mixes styles."""
+        state, (low, high) = self.state, part
+        if not get_family(state.config.family).style_mixing(state.config.model):
+            return None
+        u = rng.uniform(state.config.seed, "style-mixing", self.fake.start + low, high - low, 2)
+        z = draw_latents(state, self.fake, part, "latent-mixing")
+        return z, _beside(z, u)
+
+    def judge_reals(self, part: Slice, grad: bool = False) -> Judged:
+        """Return the verdict on real images, which take gradients if ``grad``."""
+        images = self.reals(part).requires_grad_(grad)
+        return self.discriminate(images, self.real_labels(part), "real", self.real.start + part[0])
+
+    def judge_fakes(self, part: Slice, grad: bool = False) -> Judged:
+        """Return the verdict on generated images, cut off from the generator."""
+        fakes = self.precomputed_fakes
+        images = self.generate(part, grad=False) if fakes is None else fakes
+        images = images.detach().requires_grad_(grad)
+        return self.discriminate(images, self.fake_labels(part), "fake", self.fake.start + part[0])
+
+    def discriminate(
+        self, images: torch.Tensor, labels: torch.Tensor | None, kind: str, first: int
+    ) -> Judged:
+        """Return the verdict on augmented images.
+
+        ``first`` is the global index of the first image among those of its ``kind``.
+        """
+        state = self.state
+        discriminator: DiscriminatorNetwork = state.discriminator
+        heads, projected = discriminator.projected, None
+        seen = augmented(state, images, kind, first)
+        with state.autocast():
+            logits = discriminator(seen, labels).to(state.dtype)
+            if heads is not None and kind in ("real", "fake", "g"):
+                # Spectral norms take one power iteration an update, into however many slices it is cut.
+                heads.train(not self.iterated)
+                self.iterated = True
+                # Only the generator learns through the frozen network.
+                projected = heads(seen if kind == "g" else seen.detach()).to(state.dtype)
+        return Judged(kind, images, -logits if state.config.flip_labels else logits, projected)
+
+
+def _beside(x: torch.Tensor, draws: np.ndarray) -> torch.Tensor:
+    """Return numbers where ``x`` lies, in its type."""
+    return send(torch.from_numpy(draws).to(x.dtype), x.device)
+
+
+def _noise(seed: int, indices: range, like: torch.Tensor) -> torch.Tensor:
+    """Return N(0, 1) of the shape of ``like`` (``N,C,H,W``), drawn where it lies by each image's index."""
+    generator = torch.Generator(like.device)
+    draws = torch.empty_like(like, memory_format=torch.contiguous_format)
+    for row, index in zip(draws, indices, strict=True):
+        row.normal_(generator=generator.manual_seed(rng.torch_seed(seed, "path", index)))
+    return draws

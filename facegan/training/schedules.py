@@ -1,0 +1,74 @@
+"""What changes while a run goes on, and what is due when: all from counts of images, never from the clock."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from facegan.layers.schedule import cosine
+from facegan.recipes.config import TrainConfig
+
+if TYPE_CHECKING:
+    from facegan.training.state import TrainState
+
+
+def burn_in(state: TrainState, start: float, end: float) -> float:
+    """Return the value between ``start`` and ``end`` along half a cosine over ``burnin_kimg``."""
+    return cosine(start, end, state.images_seen, state.config.burnin_kimg)
+
+
+def set_rates(state: TrainState) -> None:
+    """Set the learning rates and Adam's beta2 of this update.
+
+    Warm-up, burn-in and linear cool-down scale the rates; Keras's decay divides them by the number of steps.
+    """
+    c = state.config
+    factor = burn_in(state, c.burnin_lr, 1.0)
+    if c.warmup_kimg > 0:
+        factor *= min(1.0, (state.images_seen + c.batch) / (c.warmup_kimg * 1000))
+    if c.cooldown > 0:
+        left = 1.0 - state.images_seen / max(c.kimg * 1000, 1)
+        factor *= min(1.0, max(left / c.cooldown, 0.0))
+    # Each optimiser counts its own steps: the discriminator may take two for one of the generator.
+    for name, steps in state.objective.steps_per_update(c).items():
+        settings = state.settings(name)
+        for group in state.optimizers[name].param_groups:
+            decay = 1.0 + settings.lr_decay * state.updates * steps
+            group["lr"] = settings.lr * state.lr_scale * factor / decay
+            if c.burnin_beta2:
+                group["betas"] = (settings.beta1, burn_in(state, c.burnin_beta2, settings.beta2))
+
+
+def metric_kimg(config: TrainConfig) -> float:
+    """Return how often the metric is measured, in kimg."""
+    return config.metric_kimg or max(config.kimg / 20, config.metric_count * 40 / 1000)
+
+
+@dataclass(frozen=True)
+class Due:
+    """What is due after an update that has seen images ``before`` .. ``now - 1``."""
+
+    ends: bool
+    statistics: bool
+    grid: bool
+    metric: bool
+    checkpoint: bool
+
+
+def due(config: TrainConfig, before: int, now: int) -> Due:
+    """Return what is due; at the end of the run, everything that the run asks for."""
+    total = round(config.kimg * 1000)
+    ends = now >= total
+
+    def passed(every: float) -> bool:
+        step = max(1, round(every))
+        return ends or now // step > before // step
+
+    metric = bool(config.metric) and passed(metric_kimg(config) * 1000)
+    return Due(
+        ends=ends,
+        statistics=passed(max(config.batch, total // 400)),
+        grid=metric or passed((config.grid_kimg or config.kimg / 40) * 1000),
+        metric=metric,
+        checkpoint=passed((config.checkpoint_kimg or config.kimg / 10) * 1000),
+    )

@@ -1,0 +1,52 @@
+"""The generator to sample from, as it is after an update: what grids, metrics and saved models show."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from copy import deepcopy
+from typing import Any
+
+import torch
+
+from facegan import rng
+from facegan.generator import Generator, Latent
+from facegan.layers.ema import batch_norms, recalibrate_batch_norm
+from facegan.training.state import TrainState
+
+BN_BATCHES, BN_BATCH = 16, 64
+
+
+def sampling_generator(state: TrainState, metadata: dict[str, Any]) -> Generator:
+    """Return a copy: the moving average with batch-norm statistics of its own, or the raw weights."""
+    network = deepcopy(state.generator if state.ema is None else state.ema).eval()
+    if state.ema is not None and batch_norms(network):
+        c = state.config
+        latent = Latent(**metadata["latent"])
+
+        def batches() -> Iterator[torch.Tensor]:
+            for i in range(BN_BATCHES):
+                draws = rng.normal(c.seed, "batch-norm", i * BN_BATCH, BN_BATCH, c.latent.dim)
+                yield latent.shape_normal(torch.from_numpy(draws)).to(state.device)
+
+        recalibrate_batch_norm(network, batches())
+    provenance = {**metadata["provenance"], "images_seen": state.images_seen}
+    if state.images_before:
+        provenance["images_before"] = state.images_before
+    return Generator(network, {**metadata, "provenance": provenance}, state.device).as_trained()
+
+
+class Snapshot:
+    """The sampling generator of the current update, made when first asked for."""
+
+    def __init__(self, state: TrainState, metadata: dict[str, Any]) -> None:
+        self.state, self.metadata = state, metadata
+        self._generator: Generator | None = None
+
+    def generator(self) -> Generator:
+        if self._generator is None:
+            self._generator = sampling_generator(self.state, self.metadata)
+        return self._generator
+
+    def forget(self) -> None:
+        """Let the next call make another one, because the weights have changed."""
+        self._generator = None
