@@ -7,7 +7,6 @@ hash. Loading executes nothing.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -15,19 +14,16 @@ from typing import Any
 import torch
 
 from facegan.errors import ModelError
-from facegan.files import read_tensors, write_bytes
 from facegan.generator import Generator
+from facegan.tensor_files import half, read_tensors, write_tensors
 
 FORMAT = 1
 
 
 def save_delta(path: str | Path, model_hash: str, tensors: Mapping[str, torch.Tensor], **papers: Any) -> None:
     """Write ``tensors`` (keys as above) in half precision; ``papers`` say how they were made."""
-    from safetensors.torch import save
-
     head = {"format": FORMAT, "model": model_hash, **papers}
-    half = {k: v.detach().cpu().clamp(-65504, 65504).half().contiguous() for k, v in sorted(tensors.items())}
-    write_bytes(path, save(half, {"facegan-delta": json.dumps(head, sort_keys=True)}))
+    write_tensors(path, "facegan-delta", head, half(tensors))
 
 
 def load_delta(path: str | Path) -> tuple[dict[str, Any], dict[str, torch.Tensor]]:

@@ -1,4 +1,4 @@
-"""Writing files whole or not at all, the points at which tests pull the plug, and reading what holds tensors.
+"""Writing files whole or not at all, and the points at which tests pull the plug.
 
 Every write and rename of a run passes :func:`failpoint`. With ``FACEGAN_KILL_AT=N`` in the environment
 the process ends there, as by kill -9, the N-th time that one is reached; with
@@ -10,21 +10,15 @@ from __future__ import annotations
 import contextlib
 import glob
 import hashlib
-import json
 import os
 import platform
 import shutil
 import signal
 import warnings
-from collections.abc import Iterator
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any
+from typing import IO, Any
 
-from facegan import kinds
-from facegan.errors import FaceganError, FaceganWarning, InputError, ModelError, first_line
-
-if TYPE_CHECKING:
-    from torch import Tensor
+from facegan.errors import FaceganWarning, InputError
 
 _twice: set[str] = set()  # names that meant two things, each told once
 _NAME_BYTES = 255  # of one part of a path, on most disks
@@ -215,98 +209,3 @@ def photo_path(text: str | Path) -> Path:
         return Path(text).expanduser()
     except RuntimeError:  # the home of nobody
         return Path(text)
-
-
-# --- files of tensors --------------------------------------------------------------------------------
-
-
-_OURS = {  # key of the papers -> what the file is, and what takes it
-    "facegan": "a model",
-    "facegan-attributes": "an attribute network; --network, and attack's --model, take it",
-    "facegan-delta": "a delta; MODEL+FILE is the model with it",
-    "facegan-directions": "directions; edit's --directions takes them",
-    "facegan-encoder": "an encoder, which invert finds beside its model",
-    "facegan-networks": "the networks of 'facegan pack'; train's --init takes them",
-}
-
-
-@contextlib.contextmanager
-def read_tensors(
-    path: str | Path, key: str, form: int, what: str, absent: str = ""
-) -> Iterator[tuple[dict[str, Any], dict[str, Tensor]]]:
-    """Papers and tensors of a ``.safetensors`` file; the papers are JSON in its header, under ``key``.
-
-    ModelError in one line where there is no such file (of which ``absent`` speaks, else ``what``), where it
-    is not readable, no ``what`` or not of format ``form``, and where the block cannot make sense of it.
-    """
-    from safetensors import SafetensorError, safe_open
-
-    try:
-        with safe_open(str(path), framework="pt") as handle:
-            header = handle.metadata() or {}
-            tensors = {name: handle.get_tensor(name) for name in handle.keys()}  # noqa: SIM118
-    except FileNotFoundError:
-        raise ModelError(f"{path}: there is no such {absent or what}") from None
-    except (SafetensorError, OSError) as error:
-        if other := foreign_kind(path):
-            article = "" if what.endswith("s") else "an " if what[0] in "aeiou" else "a "
-            raise ModelError(f"{path}: this is {other}, not {article}{what}") from None
-        why = "it is a folder" if Path(path).is_dir() else first_line(error)
-        raise ModelError(f"{path}: not a readable .safetensors file ({why})") from None
-    if (text := header.get(key)) is None:
-        others = [told for other, told in _OURS.items() if other in header]
-        why = f"it is {others[0]}" if others else f"its header has no '{key}' entry"
-        raise ModelError(f"{path}: no {what} ({why})")
-    try:
-        papers = json.loads(text)
-        if (found := papers.get("format")) != form:
-            raise ModelError(f"format {str(found)[:20]} is not {form}; is facegan up to date?")
-        yield papers, tensors
-    except FaceganError as error:
-        raise ModelError(f"{path}: {error}") from None
-    except (LookupError, TypeError, ValueError, AttributeError, RuntimeError, OverflowError) as error:
-        raise ModelError(f"{path}: the header does not describe its tensors ({first_line(error)})") from None
-
-
-_PICTURE = "a picture ('facegan invert' finds a photo's vector, 'facegan edit' changes a photo)"
-_OTHERS = (  # how a file begins, and what it is
-    (b"\x89HDF", "a Keras (HDF5) file"),
-    (b"PAR1", "a Parquet table"),
-    *((bytes([0x80, protocol]), "a pickle, such as PyTorch weights") for protocol in range(2, 6)),
-)
-
-
-def foreign_kind(path: str | Path) -> str:
-    """What a file is, by its first bytes, where it is surely no ``.safetensors`` file; '' where nothing is
-    known."""
-    import zipfile
-
-    try:
-        with open(path, "rb") as handle:
-            head = handle.read(kinds.HEAD)
-        if not head:
-            return "an empty file"
-        if head[:2] == b"PK" and zipfile.is_zipfile(path):
-            with zipfile.ZipFile(path) as archive:
-                names = archive.namelist()
-            vectors = any(name.endswith(".npy") for name in names)
-            weights = any(name.endswith("data.pkl") for name in names)
-            return "an .npz of vectors" if vectors else "PyTorch weights" if weights else "a zip archive"
-    except (OSError, zipfile.BadZipFile, ValueError):
-        return ""
-    if kinds.is_picture(head, str(path)):
-        return _PICTURE
-    if head[4:8] == b"ftyp":
-        return "a picture or film"
-    return next((kind for begin, kind in _OTHERS if head.startswith(begin)), "") or kinds.text_kind(head)
-
-
-def has_papers(path: str | Path, key: str) -> bool:
-    """Whether ``path`` is a ``.safetensors`` file with an entry ``key`` in its header."""
-    from safetensors import SafetensorError, safe_open
-
-    try:
-        with safe_open(str(path), framework="np") as handle:
-            return key in (handle.metadata() or {})
-    except (SafetensorError, OSError):
-        return False

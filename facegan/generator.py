@@ -8,7 +8,6 @@ executes nothing.
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from copy import copy
 from dataclasses import asdict
@@ -22,11 +21,11 @@ from facegan import arguments
 from facegan.devices import check_device
 from facegan.errors import InputError, ModelError
 from facegan.families import get_family
-from facegan.files import read_tensors, write_bytes
 from facegan.images import to_uint8
 from facegan.layers.network import GeneratorNetwork
 from facegan.layers.unfilled import Unfilled
 from facegan.prior import Conditions, Latent
+from facegan.tensor_files import MAX_HALF, canonical_json, read_tensors, write_tensors
 
 FORMAT = 1
 _AVERAGED = 1000  # latents of an average of w
@@ -271,12 +270,10 @@ class Generator:
 
     def save(self, path: str | Path, dtype: torch.dtype = torch.float16) -> str:
         """Write one ``.safetensors`` file, half precision by default; returns the hash within."""
-        from safetensors.torch import save
-
         tensors = {k: _cast(v, dtype) for k, v in sorted(self.network.state_dict().items())}
         digest = _hash(self.meta, _half(tensors))
         header = {**self.meta, "format": FORMAT, "hash": digest}
-        write_bytes(path, save(tensors, {"facegan": canonical_json(header)}))
+        write_tensors(path, "facegan", header, tensors)
         return digest
 
     @classmethod
@@ -351,16 +348,10 @@ def describe(
     }
 
 
-def canonical_json(value: Any) -> str:
-    """JSON with sorted keys and no spaces: equal values give equal texts."""
-    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
-
-
 def _cast(tensor: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:
     tensor = tensor.detach().cpu()
     if tensor.is_floating_point():
-        # Half precision has no value beyond 65504; such a weight would silently become infinite.
-        tensor = tensor.clamp(-65504, 65504).to(dtype) if dtype == torch.float16 else tensor.to(dtype)
+        tensor = tensor.clamp(-MAX_HALF, MAX_HALF).to(dtype) if dtype == torch.float16 else tensor.to(dtype)
     return tensor.contiguous()
 
 

@@ -16,21 +16,12 @@ from safetensors.numpy import save, save_file
 from facegan.attributes.predictor import AttributePredictor
 from facegan.deltas import load_delta
 from facegan.errors import ModelError
-from facegan.files import (
-    _OURS,
-    beside,
-    clear_leftovers,
-    derived,
-    fit_name,
-    has_papers,
-    take_lock,
-    temporary_name,
-    write_bytes,
-)
+from facegan.files import beside, clear_leftovers, derived, fit_name, take_lock, temporary_name, write_bytes
 from facegan.generator import Generator
 from facegan.inversion.encoder import Encoder
 from facegan.latent.directions import Directions
 from facegan.runs.export import unpack
+from facegan.tensor_files import _OURS, has_header
 
 # key -> who reads it, what it is
 READERS: dict[str, tuple[Callable[[Path], Any], str]] = {
@@ -74,7 +65,7 @@ def test_one_line_of_the_same_shape(key: str, tmp_path: Path) -> None:
             file.write_text("no tensors\n" * 20)
         else:
             save_file({"a": np.zeros(2, np.float32)}, file, {key: text} if text else {"other": "{}"})
-        assert has_papers(file, key) == bool(text)
+        assert has_header(file, key) == bool(text)
         with pytest.raises(ModelError) as caught:
             read(file)
         said = str(caught.value)

@@ -15,7 +15,8 @@ import pytest
 import torch
 
 from facegan.errors import InputError, ModelError
-from facegan.generator import Generator, Latent, build_network, canonical_json, describe
+from facegan.generator import Generator, Latent, build_network, describe
+from facegan.tensor_files import canonical_json
 
 # --- seeds and priors --------------------------------------------------------------------------
 

@@ -5,7 +5,6 @@ The features before its last layer measure how alike faces are. One file holds a
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -25,8 +24,8 @@ from facegan.attributes.networks import (
     pooled,
     restored,
 )
-from facegan.files import read_tensors, write_bytes
 from facegan.images import to_float
+from facegan.tensor_files import half, read_tensors, write_tensors
 
 
 @dataclass
@@ -120,20 +119,14 @@ class AttributePredictor:
 
     def save(self, path: str | Path) -> None:
         """One ``.safetensors`` file in half precision, its header the papers."""
-        from safetensors.torch import save
-
         header = {
             "format": FORMAT, "names": self.names, "shape": self.shape, "architecture": self.architecture,
             "width": self.width, "mirror": self.mirror, "scale": self.scale.tolist(),
             "shift": self.shift.tolist(), "accuracy": self.accuracy,
             "balanced_accuracy": self.balanced_accuracy, "papers": self.papers,
         }  # fmt: skip
-        tensors = {
-            k: (v.half() if v.is_floating_point() else v).contiguous()
-            for k, v in sorted(self.network.state_dict().items())
-        }
-        tensors |= {name: torch.from_numpy(getattr(self, name)) for name in MEASURED}
-        write_bytes(path, save(tensors, {KEY: json.dumps(header, sort_keys=True)}))
+        measured = {name: torch.from_numpy(getattr(self, name)) for name in MEASURED}
+        write_tensors(path, KEY, header, half(self.network.state_dict()) | measured)
 
     @classmethod
     def load(cls, path: str | Path) -> AttributePredictor:

@@ -20,10 +20,10 @@ from facegan.attributes.networks import AttributeNet, build, fit
 from facegan.attributes.predictor import AttributePredictor
 from facegan.devices import fast_bfloat16
 from facegan.errors import DatasetError
-from facegan.files import write_bytes
 from facegan.images import to_float
 from facegan.layers.ema import update_ema
 from facegan.layers.optimizers import LBFGS, AdamW
+from facegan.tensor_files import ResumableTensors, load_training, training_tensors
 
 
 @dataclass(frozen=True)
@@ -74,16 +74,16 @@ def train_attribute_predictor(
     per_epoch = -(-len(images) // s.batch)
     schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, _cosine(s.epochs * per_epoch, per_epoch))
     target = torch.from_numpy(attributes.astype(np.float32))
-    work = _work(s, names, images, attributes)
-    begin = _resume(state, work, network, average, optimizer, schedule) if state else 0
+    kept = ResumableTensors(state, _work(s, names, images, attributes))
+    networks = {"network": network, "average": average}
+    begin = _resume(kept, networks, optimizer, schedule)
     predictor = AttributePredictor(
         tuple(names), average, shape, s.architecture, s.width, mirror=s.augment == "faces",
         papers={"training": asdict(s)},
     )  # fmt: skip
     for epoch in range(begin, s.epochs):
         loss = _epoch(network, average, optimizer, schedule, images, target, shape, s, epoch)
-        if state:
-            _save(state, work, epoch + 1, network, average, optimizer)
+        kept.save(training_tensors(networks, optimizer), epoch=epoch + 1)
         if on_epoch is not None:
             on_epoch(epoch + 1, loss, predictor)
     predictor.network.eval()
@@ -187,60 +187,26 @@ AUGMENTS: dict[str, Callable[[torch.Tensor], torch.Tensor]] = {"shift": _shift, 
 # --- the state after an epoch --------------------------------------------------------------------
 
 
-def _tensors(
-    network: AttributeNet, average: AttributeNet, optimizer: torch.optim.Optimizer
-) -> dict[str, Any]:
-    found = {f"network/{k}": v for k, v in network.state_dict().items()}
-    found |= {f"average/{k}": v for k, v in average.state_dict().items()}
-    for i, state in optimizer.state_dict()["state"].items():
-        found |= {f"optimizer/{i}/{k}": v for k, v in state.items()}
-    return {k: v.detach().contiguous() for k, v in found.items()}
-
-
 def _work(s: AttributeTraining, names: Sequence[str], images: np.ndarray, attributes: np.ndarray) -> str:
     """What a state belongs to: the settings, the attributes in their order, and the pictures' answers."""
     data = {"pictures": images.shape, "answers": hashlib.sha256(attributes.tobytes()).hexdigest()}
     return json.dumps({**asdict(s), "names": list(names), **data}, sort_keys=True)
 
 
-def _save(path: Path, work: str, epoch: int, *parts: Any) -> None:
-    from safetensors.torch import save
-
-    head = {"work": work, "epoch": str(epoch)}
-    write_bytes(path, save(_tensors(*parts), head))
-
-
 def _resume(
-    path: Path, work: str, network: AttributeNet, average: AttributeNet,
-    optimizer: torch.optim.Optimizer, schedule: Any,
+    state: ResumableTensors, networks: dict[str, AttributeNet], optimizer: torch.optim.Optimizer,
+    schedule: Any,
 ) -> int:  # fmt: skip
-    """Epochs that ``path`` has behind it: 0 where it is absent, damaged or of other work."""
-    from safetensors import SafetensorError, safe_open
-
-    try:
-        with safe_open(str(path), framework="pt") as handle:
-            head = handle.metadata() or {}
-            tensors = {k: handle.get_tensor(k) for k in handle.keys()}  # noqa: SIM118
-    except (OSError, SafetensorError):
+    """Go on from what was kept; return how many epochs it has behind it."""
+    if (found := state.load()) is None:
         return 0
-    if head.get("work") != work:
-        return 0
-    for name, module in (("network", network), ("average", average)):
-        module.load_state_dict(
-            {k.split("/", 1)[1]: v for k, v in tensors.items() if k.startswith(f"{name}/")}
-        )
-    moments: dict[int, dict[str, torch.Tensor]] = {}
-    for k, v in tensors.items():
-        if k.startswith("optimizer/"):
-            _, i, name = k.split("/")
-            moments.setdefault(int(i), {})[name] = v
-    optimizer.load_state_dict({**optimizer.state_dict(), "state": moments})
-    schedule.last_epoch = int(moments[0]["step"])
+    load_training(found[1], networks, optimizer)
+    schedule.last_epoch = int(found[1]["optimizer/0/step"])
     for group, base, factor in zip(
         optimizer.param_groups, schedule.base_lrs, schedule.lr_lambdas, strict=True
     ):
         group["lr"] = base * factor(schedule.last_epoch)
-    return int(head["epoch"])
+    return int(found[0]["epoch"])
 
 
 # --- calibration and score -----------------------------------------------------------------------

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, cast
@@ -13,9 +12,10 @@ from torch import nn
 
 from facegan.attributes.networks import fit
 from facegan.errors import ModelError
-from facegan.files import derived, read_tensors, write_bytes
+from facegan.files import derived
 from facegan.generator import Generator
 from facegan.inversion.space import Space
+from facegan.tensor_files import half, read_tensors, write_tensors
 
 FORMAT = 1
 LARGEST = 64  # px; larger pictures are brought to this size
@@ -111,18 +111,12 @@ class Encoder:
 
     def save(self, path: str | Path) -> None:
         """One ``.safetensors`` file in half precision."""
-        from safetensors.torch import save
-
         head = {
             "format": FORMAT, "model": self.model_hash, "space": self.space, "shape": self.shape,
             "outputs": self.outputs, "width": self.width, "papers": self.papers,
         }  # fmt: skip
-        tensors = {
-            k: (v.half() if v.is_floating_point() else v).contiguous()
-            for k, v in sorted(self.network.state_dict().items())
-        }
-        tensors["metric"] = self.metric.half().contiguous()
-        write_bytes(path, save(tensors, {"facegan-encoder": json.dumps(head, sort_keys=True)}))
+        tensors = half({**self.network.state_dict(), "metric": self.metric})
+        write_tensors(path, "facegan-encoder", head, tensors)
 
     @classmethod
     def load(cls, path: str | Path) -> Encoder:

@@ -20,7 +20,6 @@ from facegan import rng
 from facegan.attributes.networks import fit
 from facegan.devices import fast_bfloat16
 from facegan.errors import DatasetError
-from facegan.files import write_bytes
 from facegan.generator import Generator
 from facegan.images import to_float
 from facegan.inversion.curvature import measure_metric
@@ -29,6 +28,7 @@ from facegan.inversion.losses import Objective, parse_losses
 from facegan.inversion.space import Space, default_space
 from facegan.layers.ema import update_ema
 from facegan.layers.optimizers import AdamW
+from facegan.tensor_files import ResumableTensors, load_training, training_tensors
 
 Tensor = torch.Tensor
 
@@ -139,44 +139,18 @@ class _Training:
         head = {**asdict(self.s), "model": self.model.hash, "photos": len(self.photos)}
         return json.dumps(head, sort_keys=True)
 
-    def save(self, path: Path) -> None:
-        from safetensors.torch import save
+    def networks(self) -> dict[str, EncoderNet]:
+        return {"network": self.encoder.network, "average": self.average}
 
-        tensors: dict[str, Tensor] = {}
-        for name, module in (("network", self.encoder.network), ("average", self.average)):
-            tensors |= {f"{name}/{k}": v.detach().contiguous() for k, v in module.state_dict().items()}
-        for i, state in self.optimizer.state_dict()["state"].items():
-            tensors |= {f"optimizer/{i}/{k}": v.detach().contiguous() for k, v in state.items()}
-        # The two networks share nothing, yet an optimiser's moments may: clone what is stored.
-        copies = {k: v.clone() for k, v in tensors.items()}
-        head = {"settings": self.key(), "step": str(self.step), "bfloat16": str(int(self.half))}
-        write_bytes(path, save(copies, head))
+    def save(self, state: ResumableTensors) -> None:
+        tensors = training_tensors(self.networks(), self.optimizer)
+        state.save(tensors, step=self.step, bfloat16=self.half)
 
-    def resume(self, path: Path) -> None:
-        """Go on from what ``path`` holds, where it fits."""
-        from safetensors import SafetensorError, safe_open
-
-        try:
-            with safe_open(str(path), framework="pt") as handle:
-                head = handle.metadata() or {}
-                tensors = {k: handle.get_tensor(k) for k in handle.keys()}  # noqa: SIM118
-        except (OSError, SafetensorError):
-            return
-        if head.get("settings") != self.key():
-            return
-        networks: tuple[tuple[str, EncoderNet], ...] = (
-            ("network", self.encoder.network), ("average", self.average),
-        )  # fmt: skip
-        for name, module in networks:
-            part = {k.split("/", 1)[1]: v for k, v in tensors.items() if k.startswith(f"{name}/")}
-            module.load_state_dict(part)
-        moments: dict[int, dict[str, Tensor]] = {}
-        for k, v in tensors.items():
-            if k.startswith("optimizer/"):
-                _, i, name = k.split("/")
-                moments.setdefault(int(i), {})[name] = v
-        self.optimizer.load_state_dict({**self.optimizer.state_dict(), "state": moments})
-        self.step, self.half = int(head["step"]), head.get("bfloat16", str(int(self.half))) == "1"
+    def resume(self, state: ResumableTensors) -> None:
+        """Go on from what was kept, if anything was."""
+        if (found := state.load()) is not None:
+            load_training(found[1], self.networks(), self.optimizer)
+            self.step, self.half = int(found[0]["step"]), bool(found[0]["bfloat16"])
 
 
 def train_encoder(
@@ -194,8 +168,8 @@ def train_encoder(
             f"the dataset's pictures ({have} px) are not of the model's size, {w}x{h} px with {c} channels"
         )
     training = _Training(model, photos, settings)
-    if state is not None:
-        training.resume(state)
+    kept = ResumableTensors(state, training.key())
+    training.resume(kept)
     sums: dict[str, float] = {}
     try:
         while training.step < training.steps:
@@ -207,10 +181,9 @@ def train_encoder(
                     seen = training.step * settings.batch
                     on_progress(seen, {name: value / count for name, value in sums.items()})
                 sums = {}
-            if state is not None and training.step % (10 * EVERY) == 0:
-                training.save(state)
+            if training.step % (10 * EVERY) == 0:
+                training.save(kept)
     except KeyboardInterrupt:
-        if state is not None:
-            training.save(state)
+        training.save(kept)
         raise
     return training.finished()

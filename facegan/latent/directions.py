@@ -22,13 +22,13 @@ from facegan.attributes.predictor import AttributePredictor
 from facegan.caches import Cache
 from facegan.data.filters import plain
 from facegan.errors import InputError, ModelError, offered
-from facegan.files import read_tensors, write_bytes
-from facegan.generator import Generator, canonical_json
+from facegan.files import write_bytes
+from facegan.generator import Generator
 from facegan.latent import supervised, unsupervised, w_statistics
-from facegan.latent.stages import Stages
 from facegan.latent.supervised import Seen, Told
 from facegan.metrics.feature_extractors import digest
 from facegan.models import as_model
+from facegan.tensor_files import ResumableTensors, read_tensors, tensor_bytes
 
 FORMAT = 1
 ASSETS = Path(__file__).parent.parent / "assets" / "directions"
@@ -129,17 +129,15 @@ class Directions:
 
     def content(self) -> bytes:
         """The file's bytes."""
-        from safetensors.torch import save
-
         head = {
             "format": FORMAT, "names": self.names, "kinds": self.kinds, "seen": self.seen,
             "accuracy": self.accuracy, "model": self.model_hash, "papers": self.papers,
         }  # fmt: skip
         tensors = {
-            "vectors": self.vectors.half().contiguous(),
+            "vectors": self.vectors.half(),
             "effects": torch.from_numpy(self.effects.astype(np.float32)),
         }
-        return save(tensors, {"facegan-directions": canonical_json(head)})
+        return tensor_bytes("facegan-directions", head, tensors)
 
     @classmethod
     def load(cls, path: str | Path, model: Generator | None = None) -> Directions:
@@ -174,7 +172,7 @@ def base_hash(model: Generator) -> str:
 
 def directions(
     model: Generator | str | Path, *, network: str = "faces", settings: Settings = Settings(),
-    told: Told | None = None, stages: Stages | None = None,
+    told: Told | None = None, stages: ResumableTensors | None = None,
 ) -> Directions:  # fmt: skip
     """PCA, SeFa, and a direction for each attribute that the attribute ``network`` sees.
 
@@ -186,7 +184,7 @@ def directions(
     model = as_model(model)
     _check(settings)
     predictor = AttributePredictor.load(arguments.place(network, "network"))
-    stages = stages or Stages(None)
+    stages = stages or ResumableTensors(None)
     spread = w_statistics.spread_of(model, settings.seed)
     seen = see(model, predictor, settings, told, stages)
     planes = supervised.boundaries(seen, spread, predictor.names)
@@ -209,16 +207,16 @@ def directions(
     )
 
 
-def stages_of(model: Generator, network: str, settings: Settings, target: Path | None) -> Stages:
+def stages_of(model: Generator, network: str, settings: Settings, target: Path | None) -> ResumableTensors:
     """What was looked at so far, in a folder beside the file that will be; kept nowhere if there is none."""
     s = settings
     key = f"{model.hash}/{network}-{digest(network)}/{s.samples}/{s.gradients}/{s.seed}"
-    return Stages(target.with_suffix(".part") if target is not None else None, key)
+    return ResumableTensors(target.with_suffix(".part") if target is not None else None, key)
 
 
 def see(
     model: Generator, predictor: AttributePredictor, settings: Settings, told: Told = lambda *_: None,
-    stages: Stages | None = None,
+    stages: ResumableTensors | None = None,
 ) -> Seen:  # fmt: skip
     """The samples and their logits, kept by the thousand."""
     parts = []
@@ -229,13 +227,13 @@ def see(
             found = supervised.look(model, predictor, count, settings.seed, first, told)
             return [found.w, found.logits]
 
-        parts.append((stages or Stages(None)).of(f"seen-{first}", look))
+        parts.append((stages or ResumableTensors(None)).kept(f"seen-{first}", look))
     return Seen(*(torch.cat(rows) for rows in zip(*parts, strict=True)))
 
 
 def gradients(
     model: Generator, predictor: AttributePredictor, seen: Seen, settings: Settings,
-    told: Told = lambda *_: None, stages: Stages | None = None,
+    told: Told = lambda *_: None, stages: ResumableTensors | None = None,
 ) -> torch.Tensor:  # fmt: skip
     """See :func:`supervised.jacobians`; kept in half precision, by 32 samples."""
     spread, parts = w_statistics.spread_of(model, settings.seed), []
@@ -248,13 +246,13 @@ def gradients(
             )
             return [found.half()]
 
-        parts += (stages or Stages(None)).of(f"gradients-{first}", take)
+        parts += (stages or ResumableTensors(None)).kept(f"gradients-{first}", take)
     return torch.cat(parts).float()
 
 
 def attribute_directions(
     model: Generator, predictor: AttributePredictor, seen: Seen, planes: supervised.Boundaries,
-    settings: Settings, told: Told = lambda *_: None, stages: Stages | None = None,
+    settings: Settings, told: Told = lambda *_: None, stages: ResumableTensors | None = None,
 ) -> torch.Tensor:  # fmt: skip
     """One unit of each attribute's direction, ``K,num_ws,w_dim``, by ``settings.method``."""
     spread, names = w_statistics.spread_of(model, settings.seed), predictor.names

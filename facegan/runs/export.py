@@ -12,7 +12,7 @@ from typing import Any
 import torch
 
 from facegan.errors import RunError
-from facegan.files import has_papers, read_tensors, write_bytes
+from facegan.tensor_files import half, has_header, read_tensors, write_tensors
 
 KEY, FORMAT = "facegan-networks", 1
 
@@ -23,9 +23,6 @@ def pack(run: str | Path, out: str | Path) -> dict[str, Any]:
     ``run`` is a folder, whose newest checkpoint counts, or a moment of one (``RUN@best``). RunError where
     there is no checkpoint. The papers are those of the run's model at that moment.
     """
-    from safetensors.torch import save
-
-    from facegan.generator import canonical_json
     from facegan.models import load, moment_name
     from facegan.runs.checkpoints import checkpoint_of, kimg_of, read_networks
 
@@ -37,18 +34,17 @@ def pack(run: str | Path, out: str | Path) -> dict[str, Any]:
         )
     papers = load(f"{found.parent.parent}@{moment_name(kimg_of(found.name))}").meta
     tensors = {
-        f"{name}/{key}": value.half() if value.is_floating_point() else value
+        f"{name}/{key}": value
         for name, network in read_networks(found).items()
         for key, value in network.items()
     }
-    header = canonical_json({"format": FORMAT, "papers": papers})
-    write_bytes(out, save(dict(sorted(tensors.items())), {KEY: header}))
+    write_tensors(out, KEY, {"format": FORMAT, "papers": papers}, half(tensors))
     return papers
 
 
 def is_packed(path: str | Path) -> bool:
     """Whether ``path`` is a file that :func:`pack` wrote."""
-    return has_papers(path, KEY)
+    return has_header(path, KEY)
 
 
 def unpack(path: str | Path) -> tuple[dict[str, Any], dict[str, dict[str, torch.Tensor]]]:

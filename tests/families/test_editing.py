@@ -126,7 +126,7 @@ def test_every_command(case, command, made, tmp_path, monkeypatch):
 def test_found_again_by_the_seed(case, made):
     """The same bits from the same seed, also where the work was interrupted before the gradients."""
     from facegan.latent.directions import Settings, directions
-    from facegan.latent.stages import Stages
+    from facegan.tensor_files import ResumableTensors
 
     place = made(case)
     model = facegan.load(place / "model.safetensors")
@@ -141,7 +141,7 @@ def test_found_again_by_the_seed(case, made):
 
     network = str(place / "network.safetensors")
     whole = directions(model, network=network, settings=settings)
-    stages = Stages(place / "part", key="x")
+    stages = ResumableTensors(place / "part", key="x")
     with pytest.raises(Stop):
         directions(model, network=network, settings=settings, stages=stages, told=stop)
     seen = []

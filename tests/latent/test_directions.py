@@ -380,7 +380,7 @@ def test_directions_have_their_place_before_the_work_begins(
     for name in ("FACEGAN_CACHE", "XDG_CACHE_HOME"):
         monkeypatch.setenv(name, str(tmp_path / "file"))
     found = by_hand(tiny_model)
-    monkeypatch.setattr(module, "directions", lambda *_, stages, **__: found if not stages.folder else None)
+    monkeypatch.setattr(module, "directions", lambda *_, stages, **__: found if not stages.place else None)
     with pytest.warns(FaceganWarning, match=r"no folder takes the cache: .*FACEGAN_CACHE=FOLDER"):
         assert module.directions_of(tiny_model) is found
     assert main(["directions", str(tiny_model_file)]) == 2

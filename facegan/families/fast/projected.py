@@ -14,8 +14,8 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 from torch.nn.utils.parametrizations import spectral_norm
 
 from facegan.attributes.networks import FORMAT, KEY, bundled, bundled_names, fit, restored
-from facegan.files import read_tensors
 from facegan.layers.network import Heads
+from facegan.tensor_files import read_tensors
 
 JUDGES = {"faces", "evaluator"}
 
