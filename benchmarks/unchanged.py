@@ -133,8 +133,9 @@ def measure(folder: Path, only: str) -> dict[str, str]:
         )  # fmt: skip
         found |= {f"{name}: {network}": value for network, value in networks(run).items()}
         print(f"{name}: {found[f'{name}: generator'][:16]}", file=sys.stderr, flush=True)
-    if shards := sorted((folder / "d64False").rglob("*.parquet")):
-        found["prepare"] = digest((f.name, f.read_bytes()) for f in shards)
+    if (64, False) in datasets:  # without the sources, which lie in another folder each time
+        rows = [row["image"] for row in datasets[64, False].rows()]
+        found["prepare"] = digest((row["path"], row["bytes"]) for row in rows)
     for name, words in COMMANDS.items():
         if only not in name:
             continue

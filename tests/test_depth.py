@@ -156,7 +156,7 @@ def test_the_summary_says_how_values_were_read_also_after_a_resumed_run(
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
-        patched.setattr("facegan.data.prepare.finish", fail)
+        patched.setattr("facegan.data.prepare.assemble", fail)
         prepare(photos, tmp_path / "ds", **OPTIONS)
     made = prepare(photos, tmp_path / "ds", **OPTIONS)
     assert made.info["notes"] == [

@@ -8,24 +8,24 @@ import re
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from facegan.data.assemble import NothingLeft
 from facegan.data.attribute_columns import as_sorted
 from facegan.data.attribute_tables import Splitter, attribute_files, read_attributes
+from facegan.data.config import PrepareConfig
 from facegan.data.filters import Predicate, parse_where, plain
 from facegan.data.items import AttributeValue, Item
 from facegan.data.names import Matches
-from facegan.data.reading import Notes, Reading
+from facegan.data.reading import Reading
 from facegan.data.sources import open_source
 from facegan.data.splits import source_splits
+from facegan.errors import InputError
 from facegan.kinds import NO_IMAGE
 
-if TYPE_CHECKING:
-    from facegan.data.prepare import PrepareConfig
+MAX_ADVISED = 3  # tables of which the summary speaks
 
 
-_MOST_ADVISED = 3  # tables of which the summary speaks
+class NothingLeft(InputError):
+    """Every picture was rejected, or there were none."""
 
 
 def _names(files: str) -> str:
@@ -43,10 +43,28 @@ class Chooser:
         self.predicates: dict[tuple[str, ...], Predicate] = {}
         self.seen = self.chosen = self.advised = 0
         self.values: dict[str, dict[str, None]] = {}  # the first ones, of attributes in --where
-        self.reading = Reading(config.value_range, config.image_column, config.follow_links)
+        self.reading = self.new_reading()
         self.arrays: set[tuple[int, ...]] = set()  # shapes of pictures that come as arrays
         files = [*attribute_files(config.attributes), config.split]
         self.own_files = {Path(f).resolve() for f in files if f}
+
+    def new_reading(self) -> Reading:
+        """Return how sources are to be read, with nothing noted yet."""
+        config = self.config
+        return Reading(config.value_range, config.image_column, config.follow_links)
+
+    def check(self, item: Item, reading: Reading) -> None:
+        """Raise InputError where --where asks for what an item of a source has not; count nothing."""
+        if not self.config.where or item.reject or not self._included(item):
+            return
+        names = dict.fromkeys([*(self.table.names if self.table else ()), *item.attributes])
+        parse_where(self.config.where, tuple(names), class_names=reading.class_names)
+
+    def _included(self, item: Item) -> bool:
+        pattern = self.config.include
+        return not pattern or any(
+            fnmatch.fnmatch(n, pattern) for n in (item.name, item.name.rsplit("/", 1)[-1])
+        )
 
     def _predicate(self, attributes: dict[str, AttributeValue]) -> Predicate:
         names = tuple(attributes)
@@ -79,7 +97,7 @@ class Chooser:
         option = "--split" if words & {"partition", "partitions", "split", "splits"} else "--attributes"
         text = "txt" in words and words & {"attr", "attributes", "labels", "list", "partition", "split"}
         known = self.splitter.table if option == "--split" else None
-        if known or self.advised == _MOST_ADVISED or not (text or words & {"csv", "tsv"}):
+        if known or self.advised == MAX_ADVISED or not (text or words & {"csv", "tsv"}):
             return
         self.advised += 1
         given = f"{self.config.attributes}," if option == "--attributes" and self.table else ""
@@ -116,10 +134,7 @@ class Chooser:
                 )
 
     def __call__(self, item: Item) -> tuple[Item, str] | None:
-        if self.config.include and not (
-            fnmatch.fnmatch(item.name, self.config.include)
-            or fnmatch.fnmatch(item.name.rsplit("/", 1)[-1], self.config.include)
-        ):
+        if not self._included(item):
             return None
         if item.reject == NO_IMAGE:
             if Path(item.source).resolve() in self.own_files:
@@ -145,29 +160,30 @@ class Chooser:
         return item, split
 
 
-def begun(config: PrepareConfig, choose: Chooser) -> Iterator[Item]:
-    """The items of the first source. All sources are opened once, so that one that is missing or of which
-    --where asks what is not there is told before anything is written."""
+def begun(choose: Chooser) -> Iterator[Item]:
+    """Return the items of the first source.
+
+    All sources are opened once, so that one that is missing, or of which --where asks what is not there, is
+    told before anything is written.
+    """
     first: Iterator[Item] = iter(())
-    for number, text in enumerate(config.sources):
-        probe = Chooser(config)
-        if not number:
-            probe.reading = replace(choose.reading, notes=Notes())
-        source = open_source(text, probe.reading if number else choose.reading)
+    for number, text in enumerate(choose.config.sources):
+        reading = choose.reading if not number else choose.new_reading()
+        source = open_source(text, reading)
         one = list(itertools.islice(source, 1))
         for item in one:
-            probe(item)
+            choose.check(item, reading)
         if not number:
             first = itertools.chain(one, source)
     return first
 
 
-def items(
-    config: PrepareConfig, choose: Chooser, first: Iterator[Item] | None = None
-) -> Iterator[tuple[Item, str]]:
-    """The wanted items of all sources in order, each with its split; ``first`` are those of the first one,
-    where it has been opened."""
-    count = 0
+def items(choose: Chooser, first: Iterator[Item] | None = None) -> Iterator[tuple[Item, str]]:
+    """Yield the wanted items of all sources in order, each with its split.
+
+    ``first`` are those of the first source, where it has been opened.
+    """
+    config = choose.config
     named = source_splits(config.sources)
     for number, text in enumerate(config.sources):
         source = first if first is not None and not number else open_source(text, choose.reading)
@@ -180,6 +196,5 @@ def items(
                 continue
             choose.chosen += 1
             yield chosen
-            count += 1
-            if config.limit and count >= config.limit:
+            if config.limit and choose.chosen >= config.limit:
                 return

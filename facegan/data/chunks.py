@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from facegan.data.process_item import Row
+from facegan.data.items import Row
 from facegan.errors import InputError
 from facegan.files import printable, take_lock, write_bytes
 
@@ -104,25 +104,34 @@ class ChunkStore:
         return self.rows()
 
     def rows(self, without: Sequence[str] = ()) -> Iterator[Row]:
-        """All rows in order; those columns that are not needed stay at their defaults, which saves time."""
-        import pyarrow as pa
+        """Yield all rows in order.
 
-        names = [name for name in _schema().names if name not in without]
+        Columns ``without`` which they come stay at their defaults and are not read from the disk; in the
+        place of ``png`` there is ``png_size``.
+        """
         index = 0
         while self.path(index).exists():
-            try:
-                with pa.OSFile(str(self.path(index))) as source, pa.ipc.open_file(source) as reader:
-                    table = reader.read_all()
-                    columns = [table.column(name).to_pylist() for name in names]
-            except (OSError, pa.ArrowException):
-                raise InputError(f"{self.path(index)}: damaged; delete it and run again") from None
-            texts, known = columns[names.index("attributes")], {}  # few differ: labels
-            for text in set(texts):
-                known[text] = json.loads(text)
-            columns[names.index("attributes")] = [dict(known[text]) for text in texts]
-            for values in zip(*columns, strict=True):
-                yield Row(**dict(zip(names, values, strict=True)))
+            columns = self._columns(index, without)
+            texts = columns["attributes"]
+            known = {text: json.loads(text) for text in set(texts)}  # few differ: labels
+            columns["attributes"] = [dict(known[text]) for text in texts]
+            for values in zip(*columns.values(), strict=True):
+                yield Row(**dict(zip(columns, values, strict=True)))
             index += 1
+
+    def _columns(self, index: int, without: Sequence[str]) -> dict[str, list[Any]]:
+        import pyarrow as pa
+        import pyarrow.compute as pc
+
+        try:
+            with pa.memory_map(str(self.path(index))) as source, pa.ipc.open_file(source) as reader:
+                table = reader.read_all()
+                found = {name: table[name].to_pylist() for name in _schema().names if name not in without}
+                if "png" in without:
+                    found["png_size"] = pc.binary_length(table["png"]).to_pylist()
+        except (OSError, pa.ArrowException):
+            raise InputError(f"{self.path(index)}: damaged; delete it and run again") from None
+        return found
 
     def thumbnails(self) -> list[bytes]:
         return [p.read_bytes() for p in sorted(self.folder.glob("*-*.png"))]

@@ -56,6 +56,11 @@ class Crop:
             raise InputError(f"unknown resampling {self.resample!r}: choose one of {known}")
         if min(self.shape[:2]) < 1:
             raise InputError(f"the crop's size is {self.size}: both sides must be at least 1")
+        least = min(self.margin, self.min_face, self.min_sharpness)
+        if not 0 <= least < math.inf or not 0 <= self.min_confidence <= 1:
+            raise InputError(
+                "--margin, --min-face and --min-sharpness must be 0 or more, --min-confidence 0 to 1"
+            )
 
     @property
     def shape(self) -> tuple[int, int, int]:

@@ -19,13 +19,13 @@ import numpy as np
 
 from facegan import arguments
 from facegan.caches import Cache, tell
+from facegan.data.png import decode
 from facegan.data.schema import PLACES
 from facegan.data.splits import split_named
 from facegan.errors import DatasetError, first_line
 from facegan.machine import amount, free_memory
 
 FORMAT = 1
-SPLITS = ("train", "val", "test")
 # Pictures without a memory map, while somebody holds them: all datasets of one content share them.
 _IN_MEMORY: weakref.WeakValueDictionary[tuple[Any, ...], np.ndarray] = weakref.WeakValueDictionary()
 
@@ -145,12 +145,12 @@ class Dataset:
         if (found := self._mapped(split)) is not None:
             return found
         rows = itertools.islice(self.rows(split, ["image"]), count)
-        return np.stack([self._picture(row, split) for row in rows])
+        return np.stack([self.picture(row, split) for row in rows])
 
     def batches(self, split: str = "train", size: int = 256) -> Iterator[np.ndarray]:
         """The split's pictures in order, uint8 ``n,H,W,C`` at a time; needs no memory map, writes nothing."""
         rows = self.rows(split, ["image"])
-        while part := [self._picture(row, split) for row in itertools.islice(rows, size)]:
+        while part := [self.picture(row, split) for row in itertools.islice(rows, size)]:
             yield np.stack(part)
 
     @property
@@ -205,19 +205,14 @@ class Dataset:
         for index, row in enumerate(self.rows(split, ["image"]) if self.shards(split) else (), 1):
             if index > count:
                 break
-            yield self._picture(row, split)
+            yield self.picture(row, split)
         if index != count:
             raise DatasetError(f"{self.path}: split '{split}' has {index} of {count} pictures; prepare again")
 
-    def _picture(self, row: dict[str, Any], split: str) -> np.ndarray:
-        import io
-
-        from PIL import Image
-
+    def picture(self, row: dict[str, Any], split: str) -> np.ndarray:
+        """Return the picture of one of the ``rows`` as uint8 ``H,W,C``; DatasetError where it is damaged."""
         try:
-            with Image.open(io.BytesIO(row["image"]["bytes"])) as picture:
-                pixels = np.asarray(picture.convert("L" if self.channels == 1 else "RGB"))
-            return pixels.reshape(*self.size, self.channels)
+            return decode(row["image"]["bytes"], self.channels).reshape(*self.size, self.channels)
         except Exception as error:  # whatever a decoder makes of damaged bytes
             raise DatasetError(
                 f"{self.path}: a picture of split '{split}' cannot be decoded ({first_line(error)})"

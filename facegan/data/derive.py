@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import hashlib
-import json
 import shutil
 from collections import Counter
 from collections.abc import Callable
@@ -14,15 +12,16 @@ from typing import Any
 
 import numpy as np
 
-from facegan.data.assemble import ShardCut, ShardWriter, decode, sheet, small
-from facegan.data.card import card, columns
-from facegan.data.dataset import SPLITS, Dataset
+from facegan.data.card import columns
+from facegan.data.content import pixels_digest
+from facegan.data.dataset import Dataset
 from facegan.data.filters import parse_where
-from facegan.data.process_item import Row
+from facegan.data.items import Row
 from facegan.data.schema import PLACES, Schema
-from facegan.data.summary import AttributeTally
+from facegan.data.shards import Contents, ShardCut, ShardWriter, write_description
+from facegan.data.splits import SPLITS
 from facegan.errors import DatasetError, InputError
-from facegan.files import clear_leftovers, rename, sync_folder, temporary_name, write_bytes
+from facegan.files import clear_leftovers, rename, sync_folder, temporary_name
 
 Attributes = dict[str, int | None]
 Confidence = dict[str, float | None]
@@ -38,10 +37,8 @@ class _Plan:
     cuts: dict[str, ShardCut] = field(default_factory=dict)
     counts: Counter[str] = field(default_factory=Counter)
     sources: set[str] = field(default_factory=set)
-    preview: list[np.ndarray] = field(default_factory=list)
     places: set[str] = field(default_factory=set)
-    content_hash: str = ""
-    tally: AttributeTally = field(default_factory=AttributeTally)
+    contents: Contents = field(default_factory=Contents)
 
 
 def rewrite(
@@ -66,9 +63,7 @@ def rewrite(
         (temporary / "data").mkdir(parents=True)
         info = _info(data, plan, names) | more()
         _write(data, plan, temporary / "data", columns(info))
-        sheet(temporary / "preview.jpg", np.stack(plan.preview))
-        write_bytes(temporary / "README.md", card(target.name, info).encode(errors="replace"))
-        write_bytes(temporary / "dataset.json", json.dumps(info, indent=1).encode())
+        write_description(temporary, target.name, info, plan.contents.preview)
         if stays:
             for part in sorted(temporary.iterdir(), key=lambda p: p.name == "dataset.json"):
                 rename(part, target / part.name)
@@ -107,8 +102,8 @@ def _info(data: Dataset, plan: _Plan, names: tuple[str, ...]) -> dict[str, Any]:
         **{k: v for k, v in data.info.items() if k not in origin},
         "counts": {s: plan.counts[s] for s in data.counts if plan.counts[s]},
         "attribute_names": list(names),
-        "attributes": plan.tally.summary(names, data.class_names),
-        "content_hash": plan.content_hash,
+        "attributes": plan.contents.tally.summary(names, data.class_names),
+        "content_hash": plan.contents.hash.hexdigest(),
         "near_duplicates": near,
         "places": [name for name in PLACES if name in plan.places],
         "made_from": {"name": data.path.resolve().name, "content_hash": data.content_hash, **origin},
@@ -116,14 +111,10 @@ def _info(data: Dataset, plan: _Plan, names: tuple[str, ...]) -> dict[str, Any]:
 
 
 def _planned(data: Dataset, edit: Edit, told: Told) -> _Plan:
+    """First pass: ask ``edit`` of every row, and see what stays."""
     plan = _Plan()
-    contents = []
     total, done = sum(data.counts.values()), 0
-    for split in SPLITS:
-        content = hashlib.sha256()
-        contents.append(content)
-        if split not in data.counts:
-            continue
+    for split in (split for split in SPLITS if split in data.counts):
         rows, cut = plan.rows.setdefault(split, []), plan.cuts.setdefault(split, ShardCut())
         for number, row in enumerate(data.rows(split)):
             found = edit(split, number, row.get("attributes") or {}, row.get("confidence") or {})
@@ -133,30 +124,17 @@ def _planned(data: Dataset, edit: Edit, told: Told) -> _Plan:
                 told("reading", done, total)
             if found is None:
                 continue
-            png = row["image"]["bytes"]
-            picture = _picture(data, split, png)
-            # As in finish.py: the hash of what a dataset holds does not depend on how it was made.
-            pixels = hashlib.sha256(str(picture.shape).encode() + picture.tobytes()).hexdigest()
-            content.update(json.dumps([split, pixels, found[0]], sort_keys=True).encode())
-            cut.next_shard(len(png))
+            picture = data.picture(row, split)
+            plan.contents.add(split, pixels_digest(picture), found[0], picture)
+            cut.next_shard(len(row["image"]["bytes"]))
             plan.counts[split] += 1
-            plan.tally.add(found[0])
             plan.sources.add(row["source"])
             plan.places.update(name for name in PLACES if row.get(name) is not None)
-            if len(plan.preview) < 100:
-                plan.preview.append(small(picture))
-    plan.content_hash = hashlib.sha256(b"".join(c.digest() for c in contents)).hexdigest()
     return plan
 
 
-def _picture(data: Dataset, split: str, png: bytes) -> np.ndarray:
-    try:
-        return decode(png)
-    except Exception:  # whatever a decoder makes of damaged bytes
-        raise DatasetError(f"{data.path}: a picture of split '{split}' cannot be decoded") from None
-
-
 def _write(data: Dataset, plan: _Plan, folder: Path, schema: Schema) -> None:
+    """Second pass: write the shards."""
     for split, decisions in plan.rows.items():
         writer = ShardWriter(folder, split, plan.cuts[split].shards, schema)
         with contextlib.closing(writer):

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from facegan.data.content import pixels_digest
 from facegan.kinds import NO_IMAGE, is_picture, refusal
 from facegan.values import Meaning
 
@@ -52,8 +53,33 @@ class Item:
     def digest(self) -> bytes:
         """SHA-256 of what came in."""
         if self.pixels is not None:
-            return hashlib.sha256(str(self.pixels.shape).encode() + self.pixels.tobytes()).digest()
+            return pixels_digest(self.pixels)
         return hashlib.sha256(self.content).digest()
+
+
+@dataclass(frozen=True)
+class Row:
+    """One crop (``png``) or one reject (``reject``) of a source picture."""
+
+    source: str
+    name: str
+    digest: bytes = b""
+    reject: str = ""
+    png: bytes = b""
+    pixels_digest: bytes = b""
+    near_hash: bytes = b""
+    gray: bytes = b""
+    """A small copy, by which near duplicates are confirmed."""
+    box: list[float] | None = None
+    landmarks: list[float] | None = None
+    attributes: dict[str, AttributeValue] = field(default_factory=dict)
+    split: str = "train"
+    confidence: dict[str, float | None] = field(default_factory=dict)
+    """How sure a network is of the attributes that it has predicted."""
+    png_size: int = 0
+    """Bytes of ``png``, where rows were read without it."""
+    values: str = ""
+    """JSON of ``overview.packed``: the crop's least and greatest level, and how its file was read."""
 
 
 def capped(stream: Any, limit: int) -> bytes | None:

@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict
-from typing import TYPE_CHECKING
 
 import numpy as np
 
+from facegan.data.items import Row
 from facegan.values import SYMMETRIC, UNIT, Meaning, Range, together
-
-if TYPE_CHECKING:
-    from facegan.data.process_item import Row
 
 _DARK, _BRIGHT = 32, 224  # levels below or above which nearly all of a picture lies
 _EDGE = 12  # of 256 cells that may be otherwise

@@ -1,7 +1,8 @@
-"""PNG for many small pictures: several times faster than an encoder that tries every filter, and as small."""
+"""PNG for many small pictures: encode several times faster than by trying every filter, and as small."""
 
 from __future__ import annotations
 
+import io
 import struct
 import zlib
 
@@ -33,6 +34,15 @@ def encode(image: np.ndarray) -> bytes:
     header = struct.pack(">IIBBBBB", w, h, 8, _GRAY if channels == 1 else _RGB, 0, 0, 0)
     data = packer.compress(filtered.data) + packer.flush()
     return b"\x89PNG\r\n\x1a\n" + _chunk(b"IHDR", header) + _chunk(b"IDAT", data) + _chunk(b"IEND", b"")
+
+
+def decode(content: bytes, channels: int = 0) -> np.ndarray:
+    """Return uint8 ``H,W,C`` of a picture of a dataset, with so many channels (1 or 3; 0 keeps its own)."""
+    from PIL import Image
+
+    with Image.open(io.BytesIO(content)) as picture:
+        pixels = np.asarray(picture.convert("L" if channels == 1 else "RGB") if channels else picture)
+    return pixels[..., None] if pixels.ndim == 2 else pixels
 
 
 def _paeth(rows: np.ndarray, channels: int) -> np.ndarray:

@@ -2,49 +2,25 @@
 
 from __future__ import annotations
 
-import hashlib
 import multiprocessing
 import os
 import signal
 import threading
-from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
 from facegan.data import near_duplicates as near
 from facegan.data import png
+from facegan.data.content import pixels_digest
 from facegan.data.crops import Crop, apply_each, make_detector
-from facegan.data.items import AttributeValue, Item
+from facegan.data.items import Item, Row
 from facegan.data.overview import packed
 from facegan.errors import ImageError
 from facegan.images import png_bytes, read_picture
 from facegan.values import Meaning
 
 THUMBNAIL = 192  # px, of the originals in detections.jpg
-
-
-@dataclass(frozen=True)
-class Row:
-    """One crop (``png``) or one reject (``reject``) of a source picture."""
-
-    source: str
-    name: str
-    digest: bytes = b""
-    reject: str = ""
-    png: bytes = b""
-    pixels_digest: bytes = b""
-    near_hash: bytes = b""
-    gray: bytes = b""
-    """A small copy, by which near duplicates are confirmed."""
-    box: list[float] | None = None
-    landmarks: list[float] | None = None
-    attributes: dict[str, AttributeValue] = field(default_factory=dict)
-    split: str = "train"
-    confidence: dict[str, float | None] = field(default_factory=dict)
-    """How sure a network is of the attributes that it has predicted."""
-    values: str = ""
-    """JSON of ``overview.packed``: the crop's least and greatest level, and how its file was read."""
 
 
 _STATE: dict[str, Any] = {}
@@ -116,7 +92,7 @@ def _rows(item: Item, split: str) -> tuple[list[Row], np.ndarray | None]:
     rows = [
         Row(
             item.source, item.name, digest, "", png.encode(c.image),
-            hashlib.sha256(str(c.image.shape).encode() + c.image.tobytes()).digest(), *near.describe(c.image),
+            pixels_digest(c.image), *near.describe(c.image),
             None if c.face is None else [float(v) for v in c.face.box],
             None if c.face is None else [float(v) for point in c.face.landmarks for v in point],
             item.attributes, split, values=packed(c.image, meaning if i == 0 else None),

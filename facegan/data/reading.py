@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass, field
 
+from facegan.data.splits import SPLITS
 from facegan.files import printable
 
 LONGEST = 400  # characters of a line
@@ -51,8 +52,7 @@ class Notes:
 
 
 def _order(value: str) -> tuple[int, str]:
-    known = ("train", "val", "test")
-    return known.index(value) if value in known else len(known), value
+    return SPLITS.index(value) if value in SPLITS else len(SPLITS), value
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ from pathlib import PurePath
 
 from facegan.files import printable
 
+SPLITS = ("train", "val", "test")
 SPLIT_NAMES = {
     "train": "train", "training": "train", "0": "train", "val": "val", "valid": "val", "validation": "val",
     "dev": "val", "1": "val", "test": "test", "testing": "test", "2": "test",

@@ -17,7 +17,7 @@ from facegan.data.archives import unpacked
 from facegan.data.cells import scalar
 from facegan.data.items import MAX_RATIO, Item, capped
 from facegan.data.reading import Reading
-from facegan.data.splits import name_words, split_named
+from facegan.data.splits import SPLITS, name_words, split_named
 from facegan.errors import ImageError, InputError, first_line
 from facegan.values import Meaning, meaning_of, meaning_of_picture
 
@@ -187,8 +187,7 @@ class _Npz:
         self.splits = {name: split for name in pictures if (split := split_named(_words(name)))}
         usual = [n for n in ("images", "arr_0", "x_train") if n in self.shapes]
         if self.splits:  # as Keras writes x_train and x_test, MedMNIST train_images and val_images
-            order = ("train", "val", "test")
-            self.pictures = sorted(self.splits, key=lambda n: order.index(self.splits[n]))
+            self.pictures = sorted(self.splits, key=lambda n: SPLITS.index(self.splits[n]))
         else:
             self.pictures = [*usual, *pictures, *self.shapes][:1]
         self.labels = {name: self._labels_of(name) for name in self.pictures}

@@ -12,8 +12,7 @@ import pytest
 from PIL import Image
 from sample_photos import OPTIONS, contents, folder, messy, smooth
 
-import facegan.data.prepare
-from facegan.data import assemble as finish
+from facegan.data import process_sources, shards
 from facegan.data.dataset import Dataset
 from facegan.data.prepare import Progress, prepare
 from facegan.errors import InputError
@@ -79,7 +78,7 @@ def test_limit_include_where_attributes_and_split_choose(tmp_path: Path) -> None
         options = dict(options)
         sources = options.pop("sources", photos)
         if not expected:
-            with pytest.raises(InputError, match="1 not an image"):
+            with pytest.raises(InputError, match="the only one found was rejected: not an image;"):
                 prepare(sources, tmp_path / f"ds{i}", **OPTIONS, **options)
             continue
         made = prepare(sources, tmp_path / f"ds{i}", **OPTIONS, **options)
@@ -115,14 +114,14 @@ def test_where_nothing_is_left_nothing_is_left_behind(tmp_path: Path) -> None:
         prepare(photos, tmp_path / "deep/ds", **OPTIONS)
     (photos / "a.png").write_bytes(b"x")
     (photos / "b.txt").write_bytes(b"x")
-    with pytest.raises(InputError, match="1 not an image, 1 not an image file") as caught:
+    with pytest.raises(InputError, match="not an image, once; not an image file, once") as caught:
         prepare(photos, tmp_path / "ds", **OPTIONS)
     assert "\n" not in str(caught.value)
     assert not (tmp_path / "ds").exists()
 
 
 def test_faces_that_are_not_there_are_rejects(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="2 no face"):
+    with pytest.raises(InputError, match="all 2 were rejected for the same reason: no face;"):
         prepare(folder(tmp_path / "photos", 2), tmp_path / "ds", workers=1)
 
 
@@ -180,7 +179,7 @@ def test_shards_and_groups_are_bounded_by_rows_and_bytes(
     photos = folder(tmp_path / "photos", 12)
     whole = prepare(photos, tmp_path / "whole", split="test=0.3", **OPTIONS)
     for name, value in limits.items():
-        monkeypatch.setattr(finish, name, value)
+        monkeypatch.setattr(shards, name, value)
     cut = prepare(photos, tmp_path / "cut", split="test=0.3", **OPTIONS)
     assert cut.content_hash == whole.content_hash
     for split in whole.counts:
@@ -204,7 +203,7 @@ def test_large_files_make_small_chunks(tmp_path: Path, monkeypatch: pytest.Monke
     for name in ("a", "b"):
         (tmp_path / name).mkdir()
     prepare(photos, tmp_path / "a/ds", **OPTIONS)
-    monkeypatch.setattr(facegan.data.prepare, "_CHUNK_BYTES", 5000)
+    monkeypatch.setattr(process_sources, "MAX_CHUNK_BYTES", 5000)
     steps: list[int] = []
 
     def note(progress: Progress) -> None:

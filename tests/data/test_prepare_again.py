@@ -14,10 +14,9 @@ from typing import Any
 import pytest
 from sample_photos import OPTIONS, contents, folder, messy, smooth
 
-from facegan.data import assemble as finish
-from facegan.data import chunks
-from facegan.data import prepare as preparing
-from facegan.data.prepare import CHUNK, Progress, prepare
+from facegan.data import chunks, process_sources, shards
+from facegan.data.prepare import Progress, prepare
+from facegan.data.process_sources import CHUNK
 from facegan.errors import InputError
 from facegan.images import png_bytes
 
@@ -100,9 +99,9 @@ def test_stopped_at_any_stage_it_goes_on(
     (tmp_path / "b").mkdir()
     with monkeypatch.context() as patch:
         patch.setattr(chunks, "write_bytes", failing)
-        patch.setattr(finish, "write_bytes", failing)
+        patch.setattr(shards, "write_bytes", failing)
         if moment == "data":
-            patch.setattr(finish.ShardWriter, "close", lambda self: failing(Path("data"), b""))
+            patch.setattr(shards.ShardWriter, "close", lambda self: failing(Path("data"), b""))
         with pytest.raises(KeyboardInterrupt):
             prepare(photos, tmp_path / "a/ds", **OPTIONS)
     assert not (tmp_path / "a/ds/dataset.json").exists()
@@ -179,7 +178,7 @@ def test_two_runs_into_one_folder_at_once(tmp_path: Path) -> None:
 def test_a_worker_that_dies_is_one_line_and_the_next_run_goes_on(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(preparing, "_LITTLE", 0)  # six chunks
+    monkeypatch.setattr(process_sources, "MIN_CHUNK_BYTES", 0)  # six chunks
     photos = folder(tmp_path / "photos", 6 * CHUNK)
 
     def kill(progress: Progress) -> None:

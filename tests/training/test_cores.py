@@ -20,7 +20,8 @@ from PIL import Image
 
 import facegan
 from facegan import devices, machine
-from facegan.data import prepare
+from facegan.data import process_sources
+from facegan.data.config import PrepareConfig
 from facegan.errors import ConfigError, InputError
 from facegan.machine import granted_cores
 from facegan.planning.dry_run import dry_run
@@ -99,13 +100,13 @@ def test_prepare_has_a_worker_for_each_core_allowed(tmp_path: Path, monkeypatch:
         noise = np.random.default_rng(i).integers(0, 256, (40, 40, 3), np.uint8)
         Image.fromarray(noise).save(tmp_path / "photos" / f"{i}.png")
     asked: list[int] = []
-    pool = prepare._pool
+    pool = process_sources._pool
 
-    def one(config: prepare.PrepareConfig, workers: int) -> Any:
+    def one(config: PrepareConfig, workers: int) -> Any:
         asked.append(workers)
         return pool(config, 1)
 
-    monkeypatch.setattr(prepare, "_pool", one)
+    monkeypatch.setattr(process_sources, "_pool", one)
     monkeypatch.setattr(machine, "_mine", lambda: {0, 1, 2})
     monkeypatch.setattr(machine.os, "process_cpu_count", lambda: 3, raising=False)
     monkeypatch.setattr(machine, "granted_cores", lambda: None)
