@@ -27,6 +27,9 @@ _PUBLIC = {
     "Inversion": "facegan.inversion.invert",
     "evaluate": "facegan.metrics.evaluate",
     "train": "facegan.training.train",
+    "register_augmentation": "facegan.augment.table",
+    "register_family": "facegan.families",
+    "register_loss": "facegan.losses.adversarial",
     "register_metric": "facegan.metrics.registry",
     "TrainConfig": "facegan.recipes.config",
     "recipe": "facegan.recipes.table",
@@ -46,7 +49,7 @@ _FUNCTIONS = {
     "directions": "facegan.latent.directions:Settings",
     "edit": "",
 }
-_MODULES = {"latent", "images", "video", "recipes", "data", "pixels", "metrics"}
+_MODULES = {"latent", "images", "video", "recipes", "data", "pixels", "metrics", "families", "losses"}
 
 __all__ = [
     "RECIPES",
@@ -64,15 +67,20 @@ __all__ += [
     "directions",
     "edit",
     "evaluate",
+    "families",
     "images",
     "invert",
     "latent",
     "load",
+    "losses",
     "metrics",
     "pixels",
     "prepare",
     "recipe",
     "recipes",
+    "register_augmentation",
+    "register_family",
+    "register_loss",
     "register_metric",
     "set_progress",
     "show",
@@ -81,15 +89,18 @@ __all__ += [
 ]
 
 if TYPE_CHECKING:
-    from facegan import data, images, latent, metrics, pixels, recipes, video
+    from facegan import data, families, images, latent, losses, metrics, pixels, recipes, video
+    from facegan.augment.table import register_augmentation
     from facegan.bars import set_progress
     from facegan.data.dataset import Dataset
     from facegan.data.prepare import prepare
     from facegan.errors import FaceganError
+    from facegan.families import register_family
     from facegan.generator import Generator
     from facegan.inversion.invert import Inversion, invert
     from facegan.latent.directions import Directions, directions
     from facegan.latent.editing import edit
+    from facegan.losses.adversarial import register_loss
     from facegan.metrics.evaluate import evaluate
     from facegan.metrics.registry import register_metric
     from facegan.models import load

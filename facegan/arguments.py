@@ -353,7 +353,9 @@ def speaking_of_arguments(function: _Function, settings_of: str = "") -> _Functi
 def new_name(name: Any, what: str, taken: Container[str]) -> str:
     """Return ``name`` if it can name something new in a table; InputError otherwise."""
     if not isinstance(name, str) or not re.fullmatch(r"[a-z][a-z0-9]*(-[a-z0-9]+)*", name):
-        raise InputError(f"the name of a {what} has lower-case letters, digits and dashes, not {shown(name)}")
+        raise InputError(
+            f"the name of a {what} has lower-case letters, digits and hyphens, not {shown(name)}"
+        )
     if name in taken:
         raise InputError(f"there is a {what} '{name}' already; choose another name")
     return name

@@ -14,9 +14,12 @@ from typing import TypeAlias
 
 import torch
 
+from facegan import arguments
+from facegan.augment import AUGMENT_NAMES
 from facegan.augment.ada import Ada
 from facegan.augment.diffaugment import diffaugment
 from facegan.augment.draws import Draw, Strength
+from facegan.errors import InputError
 
 Augment: TypeAlias = Callable[[torch.Tensor, Strength, Draw], torch.Tensor]
 
@@ -42,3 +45,42 @@ AUGMENTS: dict[str, Augment] = {
     # Mirrored with probability p / 2
     "flip": replace(NOTHING, x_flip=True),
 }  # fmt: skip
+
+
+def register_augmentation(name: str, augmentation: Augment) -> None:
+    """Add an augmentation to those that training knows.
+
+    Do this in each process that trains with it, also before a run goes on.
+
+    >>> def dim(images, p, draw):
+    ...     hit = draw("dim", 1).to(images)[:, :, None, None] < p
+    ...     return images.where(~hit, images / 2)
+    >>> facegan.register_augmentation("dim", dim)
+    >>> facegan.train("faces64", out="my_run", augment="dim")
+
+    Args:
+        name: What ``augment`` calls it: lower-case letters, digits and hyphens.
+        augmentation: A function of images, strength and random numbers, as the module describes it.
+
+    Raises:
+        InputError: The name is taken or malformed, or the function breaks a promise: at strength 0 it must be
+            the identity, and it must keep shape and type.
+    """
+    name = arguments.new_name(name, "augmentation", AUGMENTS)
+    if not callable(augmentation):
+        raise InputError(
+            f"augmentation '{name}': give a function of images, strength and random numbers, "
+            f"not {arguments.shown(augmentation)}"
+        )
+    images = torch.linspace(-1, 1, 2 * 3 * 8 * 8).reshape(2, 3, 8, 8)
+    for p in (0.0, 1.0):
+        try:
+            made = augmentation(images.clone(), p, lambda purpose, k: torch.full((2, k), 0.25))
+        except Exception as error:
+            raise InputError(f"augmentation '{name}': it fails on two images of 8x8 px ({error})") from None
+        if not isinstance(made, torch.Tensor) or made.shape != images.shape or made.dtype != images.dtype:
+            raise InputError(f"augmentation '{name}': it must keep the images' shape and type")
+        if p == 0 and not torch.equal(made, images):
+            raise InputError(f"augmentation '{name}': at strength 0 it must return the images as they are")
+    AUGMENTS[name] = augmentation
+    AUGMENT_NAMES.append(name)

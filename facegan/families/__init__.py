@@ -8,10 +8,16 @@ package is made known with :func:`register_family`.
 from __future__ import annotations
 
 import importlib
+from typing import TYPE_CHECKING, Any
 
 from facegan import arguments
 from facegan.errors import ModelError
-from facegan.families.base import Family, check_family
+from facegan.families.base import Family, OptimizerConfig, PathLength, check_family
+
+if TYPE_CHECKING:
+    from facegan.layers.network import DiscriminatorNetwork, GeneratorNetwork
+
+__all__ = ["DiscriminatorNetwork", "Family", "GeneratorNetwork", "OptimizerConfig", "PathLength"]
 
 FAMILIES: dict[str, str | Family] = {
     "vanilla": "facegan.families.vanilla",
@@ -51,7 +57,7 @@ def register_family(name: str, family: Family) -> None:
     >>> facegan.train("faces", facegan.TrainConfig(family="toy", model=Toy.config()), "run")
 
     Args:
-        name: What ``TrainConfig.family`` and model files call it: lower-case letters, digits and dashes.
+        name: What ``TrainConfig.family`` and model files call it: lower-case letters, digits and hyphens.
         family: An instance of a subclass of :class:`facegan.families.base.Family`.
 
     Raises:
@@ -59,3 +65,9 @@ def register_family(name: str, family: Family) -> None:
     """
     name = arguments.new_name(name, "family", FAMILIES)
     FAMILIES[name] = check_family(family, f"register_family('{name}')")
+
+
+def __getattr__(name: str) -> Any:
+    if name in ("GeneratorNetwork", "DiscriminatorNetwork"):  # which import torch
+        return getattr(importlib.import_module("facegan.layers.network"), name)
+    raise AttributeError(f"module 'facegan.families' has no attribute {name!r}")

@@ -11,6 +11,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from facegan import arguments
+from facegan.errors import InputError
+
 if TYPE_CHECKING:
     from torch import Tensor
 
@@ -74,3 +77,41 @@ LOSSES: dict[str, Loss] = {
     # Jolicoeur-Martineau 2018; the pairing form of Huang et al. 2024, equation 2
     "relativistic": Loss(_pair_g, d_pair=lambda r, f: _softplus(f - r)),
 }
+
+
+def register_loss(name: str, loss: Loss) -> None:
+    """Add an adversarial loss to those that training knows.
+
+    Do this in each process that trains with it, also before a run goes on.
+
+    >>> from facegan.losses import Loss
+    >>> linear = Loss(lambda f, _: -f.mean(), lambda r: -r.mean(), lambda f: f.mean(), bounded=False)
+    >>> facegan.register_loss("linear", linear)
+    >>> facegan.train("faces64", out="my_run", loss="linear", r1_gamma=1.0)
+
+    Args:
+        name: What ``loss`` calls it: lower-case letters, digits and hyphens.
+        loss: Its functions of logits ``N``, each of which returns a scalar.
+
+    Raises:
+        InputError: The name is taken or malformed, or the loss cannot be computed.
+    """
+    name = arguments.new_name(name, "loss", LOSSES)
+    if not isinstance(loss, Loss):
+        raise InputError(f"loss '{name}': give a facegan.losses.Loss, not {arguments.shown(loss)}")
+    if loss.d_pair is None and (loss.d_real is None or loss.d_fake is None):
+        raise InputError(f"loss '{name}': it needs d_real and d_fake, or d_pair")
+    import torch
+
+    real, fake = (torch.linspace(-1, 2, 4).mul(sign).requires_grad_() for sign in (1, -1))
+    for what, compute in (("g", lambda: loss.g(fake, real)), ("d", lambda: loss.d(real, fake))):
+        try:
+            value = compute()
+            value.backward()
+        except Exception as error:
+            raise InputError(f"loss '{name}': {what} fails on 4 logits ({error})") from None
+        if value.ndim or not bool(value.isfinite()):
+            raise InputError(
+                f"loss '{name}': {what} must return a finite scalar, not {arguments.shown(value)}"
+            )
+    LOSSES[name] = loss

@@ -7,7 +7,6 @@ To add one to the package: a file with ``compute`` (and ``fits``), and a row her
 from __future__ import annotations
 
 import importlib
-import re
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -97,12 +96,7 @@ def register_metric(name: str, metric: Metric) -> None:
     Raises:
         InputError: if the name is taken or malformed, or if the row is incomplete.
     """
-    if not isinstance(name, str) or not re.fullmatch(r"[a-z][a-z0-9-]*", name):
-        raise InputError(
-            f"the name of a metric has lower-case letters, digits and hyphens, not {arguments.shown(name)}"
-        )
-    if name in METRICS:
-        raise InputError(f"there is a metric '{name}' already; choose another name")
+    name = arguments.new_name(name, "metric", METRICS)
     if not isinstance(metric, Metric):
         raise InputError(f"metric '{name}': give a facegan.metrics.Metric, not {arguments.shown(metric)}")
     if not callable(metric.compute) or not callable(metric.fits):

@@ -6,6 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from narrow import CONDITIONAL, NARROW, at_32
 from PIL import Image
 
 import facegan
@@ -15,37 +16,12 @@ from facegan.data.prepare import prepare
 from facegan.demo.portraits import write_portraits
 from facegan.families import FAMILIES, get_family
 from facegan.latent import load_vectors
-from facegan.recipes.config import override
 from facegan.recipes.table import RECIPES, recipe
 from facegan.runs.checkpoints import list_checkpoints, read_header
 from facegan.training.initialization import freeze
 from facegan.training.state import create_state
 
-NARROW = {
-    "vanilla": ("digits-vanilla-28-plus", {"width": 0.1}, {"channels": 0, "warmup_kimg": 0.048}),
-    "dcgan": ("faces-tiny-32", {"width": 0.25}, {"cooldown": 0.0}),  # which hangs on the length
-    "fast": ("faces-fast-64", {"widths": (16, 8, 8)}, {
-        "generator.blocks": (0, 0, 1), "discriminator.blocks": (1, 0), "generator.excite": True,
-        "discriminator.projected_width": 8, "cooldown": 0.0}),
-    "progan": ("progan-64-short", {"channel_base": 128, "channel_max": 16},
-               {"generator.stage_kimg": 0.008, "generator.fade_kimg": 0.008, "latent.dim": 16}),
-    "stylegan2": ("stylegan2-32", {"channel_base": 128, "channel_max": 16},
-                  {"generator.w_dim": 16, "latent.dim": 16, "augment_p": 0.5, "augment_kimg": 0.1}),
-    "r3gan": ("r3gan-32", {"widths": (8, 8, 8, 8), "group_size": 1, "blocks": (1,)},
-              {"augment_p": 0.5, "burnin_kimg": 0.048}),
-}  # fmt: skip
 RATES = ("generator.lr", "discriminator.lr")
-CONDITIONAL = ("stylegan2", "r3gan")
-
-
-def config(family, **changes):
-    """One of the family's recipes for 32 px, narrow, in batches of 8."""
-    name, both, more = NARROW[family]
-    sides = {f"{side}.{key}": value for side in ("generator", "discriminator") for key, value in both.items()}
-    return override(recipe(name), {
-        "batch": 8, "size": 32, "kimg": 0.064, "grid_count": 4, "quality_count": 0, "checkpoint_kimg": 0.032,
-        "grid_kimg": 0.032, "precision": "float32", **sides, **more, **changes,
-    })  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -70,7 +46,7 @@ def runs(portraits, tmp_path_factory):
         key = json.dumps([family, changes], default=str)
         if key not in made:
             place = folder / f"{family}-{len(made)}"
-            made[key] = facegan.train(portraits, config(family, **changes), place)
+            made[key] = facegan.train(portraits, at_32(family, **changes), place)
         return made[key]
 
     return run
@@ -85,8 +61,8 @@ def test_every_family_is_here_and_has_a_recipe():
 def test_resumed_is_uninterrupted(family, portraits, runs, tmp_path):
     from safetensors.numpy import load_file
 
-    half = facegan.train(portraits, config(family, kimg=0.032), tmp_path / "half")
-    facegan.train(portraits, config(family), half, resume=True)
+    half = facegan.train(portraits, at_32(family, kimg=0.032), tmp_path / "half")
+    facegan.train(portraits, at_32(family), half, resume=True)
     last = [list_checkpoints(r / "checkpoints")[-1] for r in (runs(family), half)]
     a, b = (load_file(folder / "state.safetensors") for folder in last)
     assert a.keys() == b.keys()
@@ -103,7 +79,7 @@ def test_resumed_is_uninterrupted(family, portraits, runs, tmp_path):
 
 @pytest.mark.parametrize("family", FAMILIES)
 def test_what_is_frozen_lies_next_to_the_image(family):
-    c = config(family)
+    c = at_32(family)
     discriminator = get_family(family).build_discriminator(c.model.discriminator, (3, 32, 32))
     freeze(discriminator, 1)
     frozen = {name for name, p in discriminator.named_parameters() if not p.requires_grad}
@@ -213,7 +189,7 @@ def test_training_begins_with_a_model(family, runs, portraits, tmp_path):
     from facegan.runs.checkpoints import read_networks
 
     still = {"kimg": 0.008, "seed": 9, "generator.lr": 1e-12, "discriminator.lr": 1e-12}
-    begun = facegan.train(portraits, config(family, init=str(runs(family)), **still), tmp_path / "begun")
+    begun = facegan.train(portraits, at_32(family, init=str(runs(family)), **still), tmp_path / "begun")
     old, new = (read_networks(list_checkpoints(r / "checkpoints")[-1]) for r in (runs(family), begun))
     for side in ("generator", "discriminator"):
         moved = {k for k in old[side] if not torch.allclose(old[side][k], new[side][k], rtol=0, atol=1e-6)}
@@ -235,7 +211,7 @@ LARGER = {"dcgan": {f"{side}.layers": getattr(recipe("faces-dcgan-64").model, si
 def test_another_size_takes_no_layer_of_another_resolution(family, runs):
     """--init of a model for 32 px at 64 px: its generator where that fits, and a discriminator that is as
     fresh as without it, but for the family that counts its layers from the smallest resolution."""
-    larger, place = config(family, size=64, **LARGER.get(family, {})), torch.device("cpu")
+    larger, place = at_32(family, size=64, **LARGER.get(family, {})), torch.device("cpu")
     fresh = create_state(larger, (3, 64, 64), place)
     try:
         begun = create_state(replace(larger, init=str(runs(family))), (3, 64, 64), place)
@@ -255,13 +231,13 @@ def test_another_size_takes_no_layer_of_another_resolution(family, runs):
 
 def test_what_has_grown_larger_is_all_grown(portraits, runs, tmp_path):
     """A ProGAN for 32 px goes on at 16 px, and Freeze-D asks for layers that have learnt."""
-    small, place = config("progan", init=str(runs("progan"))), torch.device("cpu")
+    small, place = at_32("progan", init=str(runs("progan"))), torch.device("cpu")
     state = create_state(small, (3, 16, 16), place)
     assert state.generator.levels == 3
     for network in (state.generator, state.discriminator, state.ema):
         assert float(network.level) == 2.0
     half = facegan.train(
-        portraits, config("progan", kimg=0.016, **{"generator.stage_kimg": 0.4}), tmp_path / "half"
+        portraits, at_32("progan", kimg=0.016, **{"generator.stage_kimg": 0.4}), tmp_path / "half"
     )
     with pytest.raises(facegan.errors.ConfigError, match=r"--freeze-d 1: .* has not grown to 32x32 px"):
         create_state(replace(small, init=str(half), freeze_d=1), (3, 32, 32), place)
@@ -272,12 +248,12 @@ def test_frozen_layers_stay(family, portraits, runs, tmp_path):
     from facegan.runs.checkpoints import read_networks
 
     run = facegan.train(
-        portraits, config(family, init=str(runs(family)), freeze_d=1, kimg=0.016), tmp_path / "frozen"
+        portraits, at_32(family, init=str(runs(family)), freeze_d=1, kimg=0.016), tmp_path / "frozen"
     )
     before, after = (
         read_networks(list_checkpoints(r / "checkpoints")[-1])["discriminator"] for r in (runs(family), run)
     )
-    network = get_family(family).build_discriminator(config(family).model.discriminator, (3, 32, 32))
+    network = get_family(family).build_discriminator(at_32(family).model.discriminator, (3, 32, 32))
     freeze(network, 1)
     frozen = {name for name, p in network.named_parameters() if not p.requires_grad}
     assert frozen and all(torch.equal(before[k], after[k]) for k in frozen)

@@ -5,8 +5,8 @@ import json
 import numpy as np
 import pytest
 import torch
+from narrow import CONDITIONAL, at_32
 from PIL import Image
-from test_contracts import CONDITIONAL, config
 
 import facegan
 from facegan.attributes.networks import build
@@ -24,7 +24,7 @@ CASES = [*FAMILIES, *(f"{family} told" for family in CONDITIONAL)]
 def untrained(case):
     """A generator whose pictures differ; `told` ones have labels."""
     family, _, told = case.partition(" ")
-    model, labels = config(family).model, ("Smiling", "Male") if told else ()
+    model, labels = at_32(family).model, ("Smiling", "Male") if told else ()
     more = {"label_rows": {"rows": [[0, 0], [1, 0], [0, 1]], "counts": [3, 2, 1]}} if told else {}
     latent = Latent(dim=16)
     with torch.random.fork_rng():

@@ -9,10 +9,10 @@ import contextlib
 import numpy as np
 import pytest
 import torch
+from narrow import CONDITIONAL, NARROW
 
 from facegan.augment import AUGMENT_NAMES
 from facegan.devices import send
-from facegan.families import FAMILIES
 from facegan.recipes.config import check, override
 from facegan.recipes.table import RECIPES, recipe
 from facegan.training.objective import train_step
@@ -20,22 +20,15 @@ from facegan.training.sampler import ImageSampler
 from facegan.training.state import create_state
 
 META = torch.device("meta")
-OF_EACH = {
-    "vanilla": "digits-vanilla-28", "dcgan": "faces-dcgan-64", "fast": "faces-fast-64",
-    "progan": "progan-64-short", "stylegan2": "stylegan2-64-small", "r3gan": "r3gan-64-small",
-}  # fmt: skip
+TYPICAL = [narrow.typical for narrow in NARROW.values()]
 CASES = [
-    *((name, {}) for name in OF_EACH.values()),
+    *((name, {}) for name in TYPICAL),
     ("faces-dcgan-80", {}),  # in two steps, with noisy labels
     ("faces-fast-64", {"accumulate": 2, "reuse_fakes": False, "d_updates": 2}),
     ("progan-64-short", {"kimg": 0.001, "generator.stage_kimg": 0.0, "generator.fade_kimg": 0.016}),
     *(("stylegan2-64-small", {"augment": name}) for name in AUGMENT_NAMES),
-    *((OF_EACH[name], {"condition": ("a", "b")}) for name in ("stylegan2", "r3gan")),
+    *((NARROW[name].typical, {"condition": ("a", "b")}) for name in CONDITIONAL),
 ]
-
-
-def test_there_is_one_of_each_family():
-    assert set(OF_EACH) == set(FAMILIES)
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 import refusing
 import torch
-from reduced import reductions
+from narrow import reductions
 
 from facegan.errors import ConfigError
 from facegan.families import get_family

@@ -12,7 +12,7 @@ import weakref
 import pytest
 import refusing
 import torch
-from reduced import reductions
+from narrow import reductions
 
 from facegan import distributed
 from facegan.errors import RunError

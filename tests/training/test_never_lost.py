@@ -13,8 +13,8 @@ import sys
 
 import numpy as np
 import pytest
+from narrow import reductions
 from PIL import Image
-from reduced import reductions
 from safetensors.numpy import load_file
 
 import facegan

@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from reduced import reduced
+from narrow import reduced
 
 from facegan import distributed, rng
 from facegan.generator import Latent, describe

@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 import torch
-from reduced import reduced
+from narrow import reduced
 
 from facegan import rng
 from facegan.families import get_family

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from reduced import reduced
+from narrow import reduced
 
 from facegan.errors import RunError
 from facegan.models import load

@@ -10,7 +10,9 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from reduced import reductions
+
+sys.path.insert(0, str(Path(__file__).parent.parent))
+from narrow import reductions
 
 from facegan import distributed
 from facegan.distributed import together
