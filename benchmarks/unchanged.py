@@ -92,6 +92,14 @@ def networks(run: Path) -> dict[str, str]:
     }
 
 
+def shard(path: Path) -> bytes:
+    """The rows of a shard, but for the names of the temporary folder that its pictures came from."""
+    import pyarrow.parquet
+
+    table = pyarrow.parquet.read_table(path)
+    return repr(table.drop_columns(["source"]).to_pydict()).encode()
+
+
 def pixels(path: Path) -> str:
     """The hash of the pixels of a picture, or of all pictures in a folder."""
     from PIL import Image
@@ -129,7 +137,7 @@ def measure(folder: Path, only: str) -> dict[str, str]:
         run = folder / name
         facegan.train(
             datasets[size, gray], name, run, kimg=images / 1000, checkpoint_kimg=images / 1000, seed=0,
-            quality_count=0, grid_count=2, device="cpu", **config,
+            quality_count=0, grid_count=2, device="cpu", precision="float32", **config,
         )  # fmt: skip
         found |= {f"{name}: {network}": value for network, value in networks(run).items()}
         print(f"{name}: {found[f'{name}: generator'][:16]}", file=sys.stderr, flush=True)
