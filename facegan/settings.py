@@ -138,9 +138,9 @@ def no_flag(name: str) -> str:
     return flag(f"{group}{dot}no_{last}")
 
 
-def check_values(config: Any) -> None:
+def check_values(config: Any, prefix: str = "") -> None:
     """Raise ConfigError for the first setting whose value its field does not allow."""
-    for item in walk(config):
+    for item in walk(config, prefix):
         if problem := item.rules.problem(item.value):
             raise ConfigError(f"{flag(item.name)} {problem}")
 

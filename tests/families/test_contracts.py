@@ -264,7 +264,9 @@ def test_frozen_layers_stay(family, portraits, runs, tmp_path):
 def test_labels_are_obeyed_or_refused(family, portraits, runs):
     name = portraits.attribute_names[0]
     if family not in CONDITIONAL:
-        with pytest.raises(facegan.errors.ConfigError, match="--condition"):
+        with pytest.raises(
+            facegan.errors.ConfigError, match="condition: this recipe's networks take no labels"
+        ):
             runs(family, condition=(name,))
         return
     model = facegan.load(runs(family, condition=(name,)))

@@ -287,8 +287,8 @@ WRONG = [
     ),
     ({"blocks": (1, 2)}, (3, 64, 64), "generator.blocks: .* 5 stages"),
     ({"widths": (24, 12)}, (3, 8, 8), "generator.group-size 16 .* 24 channels .* width 12"),
-    ({"widths": (0, 8)}, (3, 8, 8), "generator.widths: 0 is too small"),
-    ({"blocks": (-1,)}, (3, 8, 8), "generator.blocks: -1 is too small"),
+    ({"widths": (0, 8)}, (3, 8, 8), "generator.widths must be at least 1, not 0"),
+    ({"blocks": (-1,)}, (3, 8, 8), "generator.blocks must be 0 or more, not -1"),
     ({"kernel": 4}, (3, 8, 8), "generator.kernel must be odd, not 4"),
     ({"expansion": 0}, (3, 8, 8), "generator.expansion must be at least 1"),
 ]

@@ -12,7 +12,8 @@ from facegan.arguments import field_types
 from facegan.augment import AUGMENT_NAMES
 from facegan.cli.train_flags import Command, help_text
 from facegan.errors import ConfigError
-from facegan.families.feedforward import OptimizerConfig
+from facegan.families import FAMILIES, get_family
+from facegan.families.base import OptimizerConfig
 from facegan.losses.adversarial import LOSSES
 from facegan.metrics import FEATURE_NAMES
 from facegan.metrics.feature_extractors import FEATURES
@@ -37,7 +38,14 @@ def test_every_setting_has_a_group_and_is_explained(name: str) -> None:
     assert len(help_of(TrainSettings)[name]) > 10
 
 
-@pytest.mark.parametrize("kind", [TrainConfig, LatentConfig, OptimizerConfig])
+NETWORKS = [
+    type(getattr(get_family(name).config(), side))
+    for name in FAMILIES
+    for side in ("generator", "discriminator")
+]
+
+
+@pytest.mark.parametrize("kind", [TrainConfig, LatentConfig, *dict.fromkeys(NETWORKS)])
 def test_every_number_has_bounds(kind: type) -> None:
     for name, hint in field_types(kind).items():
         if {int, float} & {hint, *get_args(hint)}:

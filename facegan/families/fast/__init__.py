@@ -10,8 +10,7 @@ from facegan.families.fast.config import (
     Config,
     DiscriminatorConfig,
     GeneratorConfig,
-    check_discriminator,
-    check_generator,
+    check,
 )
 
 if TYPE_CHECKING:
@@ -28,7 +27,7 @@ class Fast(Family):
         from facegan.families.fast.networks import FastGenerator
 
         self.check_labels(label_dim)
-        check_generator(settings, image_shape)
+        check(settings, "generator", image_shape)
         return FastGenerator(
             image_shape,
             z_dim,
@@ -48,7 +47,7 @@ class Fast(Family):
         from facegan.families.fast.projected import networks
 
         self.check_labels(label_dim)
-        check_discriminator(settings, image_shape, networks())
+        check(settings, "discriminator", image_shape, networks())
         return FastDiscriminator(
             image_shape,
             settings.widths,

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from facegan.errors import ConfigError
 from facegan.families.base import OptimizerConfig
+from facegan.settings import check_values, setting
 
 
 @dataclass(frozen=True)
@@ -19,13 +20,13 @@ class GeneratorConfig(OptimizerConfig):
     """Decay of the first moment."""
     beta2: float = 0.99
     """Decay of the second moment."""
-    widths: tuple[int, ...] = (256, 256, 128, 64)
+    widths: tuple[int, ...] = setting((256, 256, 128, 64), minimum=1)
     """Channels at each resolution, from the smallest to the one before the picture's head."""
-    blocks: tuple[int, ...] = (0, 0, 1, 1)
+    blocks: tuple[int, ...] = setting((0, 0, 1, 1), minimum=0)
     """Further residual blocks at each resolution."""
-    head: int = 2
+    head: int = setting(2, minimum=1)
     """The picture is shuffled out of so many times as few pixels; 1 works at full resolution."""
-    upsample: str = "convT"
+    upsample: str = setting("convT", choices=("nearest", "shuffle", "convT"))
     """nearest (then 3 x 3), shuffle (of four times the channels) or convT (4 x 4, stride 2)."""
     style: bool = True
     """The latent vector scales and shifts the channels of each stage."""
@@ -45,21 +46,21 @@ class DiscriminatorConfig(OptimizerConfig):
     """Decay of the first moment."""
     beta2: float = 0.99
     """Decay of the second moment."""
-    widths: tuple[int, ...] = (64, 128, 256, 256)
+    widths: tuple[int, ...] = setting((64, 128, 256, 256), minimum=1)
     """Channels at each resolution, from the highest that is worked at to the smallest."""
-    blocks: tuple[int, ...] = (0, 0, 0)
+    blocks: tuple[int, ...] = setting((0, 0, 0), minimum=0)
     """Further residual blocks before each halving."""
-    stem: int = 2
+    stem: int = setting(2, minimum=1)
     """Pictures are shuffled into so many times as few pixels first; 1 works at full resolution."""
-    down: str = "conv4"
+    down: str = setting("conv4", choices=("conv4", "shuffle", "res"))
     """How resolution is halved: conv4 (4 x 4, stride 2), shuffle, or res (residual, with averages)."""
     mbstd: bool = True
     """A channel with the deviation between pictures of the batch."""
     projected: str = ""
     """Heads judge by this bundled attribute network's feature maps, too; empty: none do."""
-    projected_width: int = 128
+    projected_width: int = setting(128, minimum=1)
     """Channels of those heads."""
-    projected_weight: float = 0.6
+    projected_weight: float = setting(0.6, above=0)
     """Weight of their loss (hinge)."""
 
 
@@ -71,47 +72,31 @@ class Config:
     discriminator: DiscriminatorConfig = field(default_factory=DiscriminatorConfig)
 
 
-UPSAMPLE, DOWN = ("nearest", "shuffle", "convT"), ("conv4", "shuffle", "res")
-
-
-def _check(
-    option: str,
+def check(
     config: GeneratorConfig | DiscriminatorConfig,
-    factor: int,
-    blocks: int,
-    size: Sequence[int],
+    option: str,
+    image_shape: Sequence[int],
+    judges: Sequence[str] = (),
 ) -> None:
-    if len(config.widths) < 2 or min(config.widths) < 1:
-        raise ConfigError(f"--{option}.widths needs at least two numbers above 0")
-    if len(config.blocks) != blocks or min(config.blocks) < 0:
-        raise ConfigError(f"--{option}.blocks needs {blocks} numbers, one for each resolution")
-    whole = factor * 2 ** (len(config.widths) - 1)
-    if factor < 1 or any(n % whole for n in size):
+    """Raise ConfigError for settings that cannot be, or not for pictures of that shape.
+
+    ``judges`` are what ``projected`` may name.
+    """
+    check_values(config, f"{option}.")
+    scales = len(config.widths)
+    if scales < 2:
+        raise ConfigError(f"--{option}.widths needs at least two numbers")
+    stages = scales if isinstance(config, GeneratorConfig) else scales - 1
+    if len(config.blocks) != stages:
+        raise ConfigError(f"--{option}.blocks needs {stages} numbers, one for each resolution")
+    whole = (config.head if isinstance(config, GeneratorConfig) else config.stem) * 2 ** (scales - 1)
+    _, height, width = image_shape
+    if height % whole or width % whole:
         raise ConfigError(
-            f"--{option}.widths: {len(config.widths)} resolutions need sides that are multiples of {whole}, "
-            f"not {size[0]}x{size[1]} px"
+            f"--{option}.widths: {scales} resolutions need sides that are multiples of {whole}, "
+            f"not {height}x{width} px"
         )
-
-
-def check_generator(config: GeneratorConfig, image_shape: Sequence[int]) -> None:
-    """Raise ConfigError for settings that cannot be, or not for pictures of that shape."""
-    _check("generator", config, config.head, len(config.widths), image_shape[1:])
-    if config.upsample not in UPSAMPLE:
+    if isinstance(config, DiscriminatorConfig) and config.projected not in ("", *judges):
         raise ConfigError(
-            f"--generator.upsample '{config.upsample}' is unknown (known: {', '.join(UPSAMPLE)})"
+            f"--{option}.projected '{config.projected}' is unknown (known: {', '.join(judges)})"
         )
-
-
-def check_discriminator(
-    config: DiscriminatorConfig, image_shape: Sequence[int], judges: Sequence[str]
-) -> None:
-    """Raise ConfigError as :func:`check_generator` does; ``judges`` are what ``projected`` may name."""
-    _check("discriminator", config, config.stem, len(config.widths) - 1, image_shape[1:])
-    if config.down not in DOWN:
-        raise ConfigError(f"--discriminator.down '{config.down}' is unknown (known: {', '.join(DOWN)})")
-    if config.projected and config.projected not in judges:
-        raise ConfigError(
-            f"--discriminator.projected '{config.projected}' is unknown (known: {', '.join(judges)})"
-        )
-    if config.projected and (config.projected_width < 1 or config.projected_weight <= 0):
-        raise ConfigError("--discriminator.projected_width and projected_weight must be above 0")

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, cast
 
 from facegan.families.base import Family
-from facegan.families.progan.config import Config, DiscriminatorConfig, GeneratorConfig, check, level_at
+from facegan.families.progan.config import Config, DiscriminatorConfig, GeneratorConfig, level_at
+from facegan.settings import check_values
 
 if TYPE_CHECKING:
     from facegan.families.progan.networks import Growing
@@ -24,7 +25,7 @@ class ProGAN(Family):
         from facegan.families.progan.networks import Generator
 
         self.check_labels(label_dim)
-        check(settings, "generator")
+        check_values(settings, "generator.")
         return Generator(image_shape, z_dim, settings.channel_base, settings.channel_max)
 
     def build_discriminator(
@@ -33,7 +34,7 @@ class ProGAN(Family):
         from facegan.families.progan.networks import Discriminator
 
         self.check_labels(label_dim)
-        check(settings, "discriminator")
+        check_values(settings, "discriminator.")
         return Discriminator(image_shape, settings.channel_base, settings.channel_max, settings.mbstd_group)
 
     def begin_update(

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from facegan.errors import ConfigError
 from facegan.families.base import OptimizerConfig
 from facegan.settings import setting
 
@@ -20,9 +19,9 @@ class NetworkConfig(OptimizerConfig):
     """Decay of the first moment."""
     beta2: float = 0.99
     """Decay of the second moment."""
-    channel_base: int = 16384
+    channel_base: int = setting(16384, minimum=1)
     """Channels are channel_base / resolution, channel_max at most (the paper's table 2: 256 at 64 px)."""
-    channel_max: int = 512
+    channel_max: int = setting(512, minimum=1)
     """Channels of any layer, at most."""
 
 
@@ -41,7 +40,7 @@ class GeneratorConfig(NetworkConfig):
 class DiscriminatorConfig(NetworkConfig):
     """Discriminator with minibatch standard deviation (section 3)."""
 
-    mbstd_group: int = 4
+    mbstd_group: int = setting(4, minimum=0)
     """Pictures in a group of the minibatch standard deviation."""
 
 
@@ -61,13 +60,3 @@ def level_at(config: Config, images_seen: int, levels: int) -> float:
     whole, rest = divmod(images_seen, stage + fade)
     part = (rest - stage) / fade if rest > stage and fade > 0 else 0.0
     return min(whole + part, float(levels - 1))
-
-
-def check(config: NetworkConfig, option: str) -> None:
-    """Raise ConfigError, which names ``option``, for settings that cannot be."""
-    for name in ("channel_base", "channel_max"):
-        if getattr(config, name) < 1:
-            raise ConfigError(f"--{option}.{name.replace('_', '-')} must be at least 1")
-    for name in ("stage_kimg", "fade_kimg"):
-        if getattr(config, name, 0) < 0:
-            raise ConfigError(f"--{option}.{name.replace('_', '-')} must be 0 or more")

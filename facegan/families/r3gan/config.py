@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from facegan.errors import ConfigError
 from facegan.families.base import OptimizerConfig
+from facegan.settings import check_values, setting
 
 if TYPE_CHECKING:
     from facegan.families.r3gan.networks import Stages
@@ -21,15 +22,15 @@ if TYPE_CHECKING:
 class NetworkConfig(OptimizerConfig):
     """One network, from its smallest resolution upwards, and its optimiser."""
 
-    widths: tuple[int, ...] = ()
+    widths: tuple[int, ...] = setting((), minimum=1)
     """Channels of each stage, 4x4 first: 64x64 pictures need five. Empty takes the paper's for the size."""
-    blocks: tuple[int, ...] = (2,)
+    blocks: tuple[int, ...] = setting((2,), minimum=0)
     """Residual blocks of each stage; a single number is for all of them."""
-    group_size: int = 16
+    group_size: int = setting(16, minimum=0)
     """Channels of a group in the 3x3 convolutions; 1 is depthwise, 0 is one group of all."""
-    expansion: int = 2
+    expansion: int = setting(2, minimum=1)
     """How many times wider than their stage residual blocks are inside."""
-    kernel: int = 3
+    kernel: int = setting(3, minimum=1)
     """Size of the grouped convolutions, odd."""
     lr: float = 2e-4
     """Learning rate."""
@@ -95,6 +96,7 @@ def stages_of(
     """Return the size of the first stage and what all are made of; ConfigError names ``option``."""
     from facegan.families.r3gan.networks import Stages
 
+    check_values(config, f"{option}.")
     _, height, width = image_shape
     base, count = base_size(height, width)
     widths = tuple(config.widths) or default_widths((height, width))
@@ -103,14 +105,10 @@ def stages_of(
     for name, values in (("widths", widths), ("blocks", blocks)):
         if len(values) != count:
             raise ConfigError(f"--{option}.{name}: {sizes}, but {len(values)} numbers are given")
-        if min(values) < (name == "widths"):
-            raise ConfigError(f"--{option}.{name}: {min(values)} is too small")
-    if config.kernel < 1 or config.kernel % 2 == 0:
+    if config.kernel % 2 == 0:
         raise ConfigError(f"--{option}.kernel must be odd, not {config.kernel}")
-    if config.expansion < 1:
-        raise ConfigError(f"--{option}.expansion must be at least 1, not {config.expansion}")
     for inner in (n * config.expansion for n in widths):
-        if config.group_size < 0 or (config.group_size and inner % config.group_size):
+        if config.group_size and inner % config.group_size:
             raise ConfigError(
                 f"--{option}.group-size {config.group_size} does not divide the {inner} channels inside the "
                 f"blocks of width {inner // config.expansion} (0 is one group of all)"

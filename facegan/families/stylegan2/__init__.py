@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from facegan.families.base import Family, PathLength
-from facegan.families.stylegan2.config import Config, DiscriminatorConfig, GeneratorConfig, check
+from facegan.families.stylegan2.config import Config, DiscriminatorConfig, GeneratorConfig
 from facegan.layers.halving import resolutions
+from facegan.settings import check_values
 
 if TYPE_CHECKING:
     from facegan.layers.network import DiscriminatorNetwork, GeneratorNetwork
@@ -24,7 +25,7 @@ class StyleGAN2(Family):
     ) -> GeneratorNetwork:
         from facegan.families.stylegan2.networks import Generator
 
-        check(settings, "generator")
+        check_values(settings, "generator.")
         return Generator(settings, image_shape, z_dim, label_dim)
 
     def build_discriminator(
@@ -32,7 +33,7 @@ class StyleGAN2(Family):
     ) -> DiscriminatorNetwork:
         from facegan.families.stylegan2.networks import Discriminator
 
-        check(settings, "discriminator")
+        check_values(settings, "discriminator.")
         return Discriminator(settings, image_shape, label_dim)
 
     def check_shape(self, height: int, width: int) -> None:
