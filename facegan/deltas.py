@@ -30,28 +30,38 @@ def load_delta(path: str | Path) -> tuple[dict[str, Any], dict[str, torch.Tensor
     """The papers, and the difference of each tensor in full; ModelError in one line."""
     with read_tensors(path, "facegan-delta", FORMAT, "delta") as (head, tensors):
         str(head["model"])
-        parts = {key: value.float() for key, value in tensors.items()}
-        found = {k[5:]: v for k, v in parts.items() if k.startswith("full/")}
-        for key in parts:
-            if key.startswith("left/"):
-                found[key[5:]] = parts[key] @ parts[f"right/{key[5:]}"]
+        found = differences(tensors)
     if not all(bool(v.isfinite().all()) for v in found.values()):
         raise ModelError(f"{path}: some values are not finite")
     return head, found
 
 
+def differences(tensors: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    """Return the difference of each of the model's tensors in full, from the tensors of a delta file."""
+    parts = {key: value.float() for key, value in tensors.items()}
+    found = {k[5:]: v for k, v in parts.items() if k.startswith("full/")}
+    for key in parts:
+        if key.startswith("left/"):
+            found[key[5:]] = parts[key] @ parts[f"right/{key[5:]}"]
+    return found
+
+
 def apply_delta(model: Generator, path: str | Path) -> Generator:
     """Add the delta to the model's weights, in place; ModelError where it was made for another."""
-    head, differences = load_delta(path)
+    head, found = load_delta(path)
     if head["model"] != model.hash:
         raise ModelError(
             f"{path}: made for another model (hash {str(head['model'])[:12]}, not {model.hash[:12]})"
         )
-    tensors = model.network.state_dict()
-    for name, difference in differences.items():
-        if name not in tensors or tensors[name].numel() != difference.numel():
-            raise ModelError(f"{path}: the model has no tensor '{name[:80]}' of that size")
-        tensor = tensors[name]
-        tensor.add_(difference.reshape(tensor.shape).to(tensor))
+    add_differences(model, found, str(path))
     model.meta = {**model.meta, "delta": {"name": Path(path).name, **head}}
     return model
+
+
+def add_differences(model: Generator, found: Mapping[str, torch.Tensor], name: str) -> None:
+    """Add differences to the model's tensors, in place; ModelError where there is no such tensor."""
+    tensors = model.network.state_dict()
+    for key, difference in found.items():
+        if key not in tensors or tensors[key].numel() != difference.numel():
+            raise ModelError(f"{name}: the model has no tensor '{key[:80]}' of that size")
+        tensors[key].add_(difference.reshape(tensors[key].shape).to(tensors[key]))

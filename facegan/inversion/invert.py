@@ -1,10 +1,11 @@
-"""Inverting photos from end to end: read, start, search, compare."""
+"""Inverting photos from end to end: read, start, search, tune, save."""
 
 from __future__ import annotations
 
+import contextlib
 import warnings
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,54 +16,26 @@ from facegan import arguments, bars
 from facegan.errors import FaceganWarning, InputError
 from facegan.generator import Generator
 from facegan.images import to_float, to_uint8
-from facegan.inversion.config import InvertConfig, preset
+from facegan.inversion import config as settings
+from facegan.inversion import saving
+from facegan.inversion import tune as tuning
+from facegan.inversion.batch_cache import BatchCache
+from facegan.inversion.config import InvertConfig
 from facegan.inversion.curvature import inverse_metric
 from facegan.inversion.encoder import Encoder, find_encoder
-from facegan.inversion.losses import distances
+from facegan.inversion.losses import distances, parse_losses
 from facegan.inversion.noise import noise_names, synthesize_with
 from facegan.inversion.optimize import Found, OnStep, optimize
+from facegan.inversion.results import Inversion, InversionStopped, merged
 from facegan.inversion.space import Space, default_space
 from facegan.inversion.targets import Photo, as_sources, read_photos
-from facegan.sheets import show
+from facegan.inversion.tune import TuneConfig
+from facegan.models import as_model
 from facegan.vectors import Vectors
 
 AROUND = 0.5  # spread of further starts around an encoder's guess
-COLUMNS = ("loss", "mae", "mse", "faces")
-
-
-@dataclass
-class Inversion:
-    """What inverting N photos gave.
-
-    ``pictures`` are what the vectors' pictures look like, ``photos`` what they should (both uint8
-    ``N,H,W,C``); ``errors`` has, for each photo, the loss that was made small, and MAE, MSE and the
-    distance in the face network's features (unweighted, of pictures in [-1, 1]). ``curves`` is ``steps+1,N``.
-    """
-
-    names: tuple[str, ...]
-    vectors: Vectors
-    photos: np.ndarray
-    pictures: np.ndarray
-    errors: dict[str, np.ndarray]
-    curves: np.ndarray
-    snapshots: torch.Tensor
-    snapshot_steps: list[int]
-    config: InvertConfig
-    noise: dict[str, torch.Tensor] = field(default_factory=dict)
-    stopped: bool = False
-
-    def __len__(self) -> int:
-        return len(self.names)
-
-    def __repr__(self) -> str:
-        mean = float(np.mean(self.errors["mse"])) if "mse" in self.errors else float("nan")
-        photos = f"{len(self)} photo{'s' * (len(self) != 1)}"
-        return f"<Inversion: {photos} in {self.vectors.space}, mean MSE {mean:.3g}>"
-
-    def _repr_png_(self) -> bytes:
-        """Each photo beside the picture of its vector."""
-        pairs = np.stack([self.photos, self.pictures], 1)
-        return show(pairs.reshape(-1, *pairs.shape[2:]), 2)._repr_png_()
+DEFAULT_FOLDER = "inverted"
+Say = Callable[[str], None]
 
 
 def starts(
@@ -121,124 +94,223 @@ def _gathered(
     )  # fmt: skip
 
 
-def merged(parts: Sequence[Inversion]) -> Inversion:
-    """Several batches as one; a stopped batch's curve is filled up with its last value."""
-    if len(parts) == 1:
-        return parts[0]
-    longest = max(len(p.curves) for p in parts)
-    curves = [np.pad(p.curves, ((0, longest - len(p.curves)), (0, 0)), mode="edge") for p in parts]
-    most = max(parts, key=lambda p: len(p.snapshots))
-    kept = []
-    for p in parts:
-        missing = len(most.snapshots) - len(p.snapshots)
-        kept.append(torch.cat([p.snapshots, p.vectors.z[None].expand(missing, *p.vectors.z.shape)]))
-    names = tuple(name for p in parts for name in p.names)
-    first = parts[0]
-    vectors = Vectors(
-        torch.cat([p.vectors.z for p in parts]), names, first.vectors.model_hash, first.vectors.space
-    )
-    errors = {k: np.concatenate([p.errors[k] for p in parts]) for k in first.errors}
-    noise = {k: torch.cat([p.noise[k] for p in parts]) for k in first.noise}
-    return Inversion(
-        names, vectors,
-        np.concatenate([p.photos for p in parts]), np.concatenate([p.pictures for p in parts]), errors,
-        np.concatenate(curves, 1), torch.cat(kept, 1), most.snapshot_steps, first.config, noise,
-        any(p.stopped for p in parts),
-    )  # fmt: skip
+# --- several photos ------------------------------------------------------------------------------------
 
 
-def batches(
-    model: Generator, photos: Sequence[Photo], config: InvertConfig, encoder: Encoder | None = None,
-    on_step: Callable[[int, int, torch.Tensor], None] | None = None,
-) -> Iterator[Inversion]:  # fmt: skip
-    """Photos in batches of ``config.batch`` pictures; ``on_step`` gets photos before, step, losses. A batch
-    that was stopped is the last one."""
-    each = max(1, config.batch // config.restarts)
-    for at in range(0, len(photos), each):
-        part = photos[at : at + each]
-        told = None if on_step is None else (lambda step, losses, at=at: on_step(at, step, losses))
+@dataclass(frozen=True)
+class SearchStep:
+    """One update: of the photos after ``before``, of ``photos`` in all, ``losses`` after ``step``."""
+
+    before: int
+    photos: int
+    step: int
+    steps: int
+    losses: torch.Tensor
+
+
+@dataclass(frozen=True)
+class Search:
+    """What is sought, in which model, and how."""
+
+    model: Generator
+    photos: Sequence[Photo]
+    config: InvertConfig
+    encoder: Encoder | None = None
+
+    @property
+    def each(self) -> int:
+        """Photos in a batch of ``config.batch`` pictures."""
+        return max(1, self.config.batch // self.config.restarts)
+
+    def batches(
+        self, cache: BatchCache | None = None, on_step: Callable[[SearchStep], None] | None = None
+    ) -> Iterator[Inversion]:
+        """Yield the result of each batch, from the cache if it is there. A batch that was stopped is the
+        last one."""
+        for before in range(0, len(self.photos), self.each):
+            part = self.photos[before : before + self.each]
+            done = cache.load(part) if cache is not None else None
+            if done is None:
+                done = self.run(part, before, on_step)
+                if cache is not None and not done.stopped and len(self.photos) > self.each:
+                    cache.save(part, done)
+            yield done
+            if done.stopped:
+                return
+
+    def run(
+        self, part: Sequence[Photo], before: int = 0, on_step: Callable[[SearchStep], None] | None = None
+    ) -> Inversion:
+        """Return the result of one batch."""
+        count, steps = len(self.photos), self.config.steps
+
+        def step(number: int, losses: torch.Tensor) -> None:
+            if on_step is not None:
+                on_step(SearchStep(before, count, number, steps, losses))
+
         pictures, names = np.stack([p.image for p in part]), [p.name for p in part]
-        done = invert_pictures(model, pictures, names, config, encoder, told)
-        yield done
-        if done.stopped:
-            return
+        return invert_pictures(self.model, pictures, names, self.config, self.encoder, step)
 
 
 def invert(
     photos: Any, model: Generator | str | Path, *,
-    encoder: str | Path = "auto", align: bool = True, face: int = 1, preset: str = "quick",
-    on_progress: Callable[[str, int, int], None] | None = None, **changes: Any,
+    encoder: str | Path | Encoder = "auto", align: bool = True, face: int = 1, preset: str = "quick",
+    tune: bool | TuneConfig = False, out: str | Path | None = None, paths: str = "auto", film: str = "mp4",
+    on_progress: Callable[[str, int, int], None] | None = None,
+    on_step: Callable[[SearchStep], None] | None = None, say: Say | None = None, **changes: Any,
 ) -> Inversion:  # fmt: skip
-    """The vectors whose pictures are nearest to the photos.
-
-    ``photos``: files, folders, addresses, ``seed:7``, pictures ``H,W,C`` or ``N,H,W,C`` of any numbers
-    (arrays, tensors, Pillow's), or a list of these. ``model``: what ``load`` takes, or a Generator (whose
-    ``encoder`` must then be a file). ``preset`` and ``changes`` are settings of :class:`InvertConfig`, such
-    as ``steps=200``. ``on_progress(what, done, total)`` is told of the progress; without it a bar shows it.
+    """Find the vectors whose pictures are nearest to the photos.
 
     >>> found = facegan.invert("me.jpg", "celeba64", steps=100)
     >>> found.vectors, found.pictures, found.errors["mse"]
+    >>> facegan.invert("photos", "celeba64", tune=True, out="inverted")
+
+    Args:
+        photos: files, folders, addresses, ``seed:7``, pictures ``H,W,C`` or ``N,H,W,C`` of any numbers
+            (arrays, tensors, Pillow's), or a list of these.
+        model: what ``load`` takes, or a Generator (whose ``encoder`` must then be a file).
+        encoder: ``auto`` (the one beside the model), ``none``, a file of ``train_encoder``, or an Encoder.
+        align: find the face and crop as the model's data were.
+        face: which face of a photo, the largest being 1.
+        preset: ``quick``, ``plain``, ``thorough`` or ``tutorial``.
+        tune: adapt the model to each photo; True, or a TuneConfig with other settings.
+        out: a folder for vectors, pictures, errors, curves, films and deltas (``auto``: ``inverted``, or
+            ``inverted-2`` and so on where that holds the results of other photos); the same call goes on
+            where it was interrupted. None writes nothing.
+        paths: figure and film of the way to ``all`` photos, ``none``, or ``auto``, of up to 4 photos.
+        film: kind of the films: mp4, gif or webp.
+        on_progress: is called with what, done, total; without it a bar shows the progress.
+        on_step: is called after each update with a :class:`SearchStep`.
+        say: is told, in a line, what was left out of folders, of further faces in a photo, and of files
+            written; by default of the first two as a FaceganWarning.
+        **changes: settings of :class:`InvertConfig`, such as ``steps=200``.
+
+    Raises:
+        InversionStopped: a KeyboardInterrupt, after Ctrl-C; with ``out``, what was found is saved.
     """
-    return invert_saying(
-        warn, photos, model, encoder=encoder, align=align, face=face, preset=preset, on_progress=on_progress,
-        **changes,
-    )  # fmt: skip
+    settings.preset(preset, **changes)  # mistakes are told before anything is read
+    wish = tuning.checked(tune if isinstance(tune, TuneConfig) else TuneConfig()) if tune else None
+    search, folder = _prepared(photos, model, encoder, (align, face), preset, out, say, **changes)
+    key = search.model.spelled() + (search.encoder.digest() if search.encoder else "")
+    cache = BatchCache(folder, search.config, search.model.hash, key)
+    said = say or (lambda line: None)
+    with contextlib.ExitStack() as stack:
+        if on_step is None:
+            on_step = _counted(stack.enter_context(bars.shown(on_progress)))
+        found = merged(list(search.batches(cache, on_step)))
+    found.folder = folder
+    with _writing(folder):
+        if folder is not None:
+            if found.stopped:
+                said(f"stopped at step {len(found.curves) - 1}; what was found is in {folder}")
+            saving.write_vectors(folder, search.model, found)
+        _find_deltas(search.model, found, None if found.stopped else wish, said)
+        if folder is not None:
+            saving.write_figures(folder, search.model, found, paths, film)
+    if found.stopped:
+        raise InversionStopped(found)
+    cache.remove()
+    return found
+
+
+def compare_losses(
+    photos: Any, model: Generator | str | Path, losses: Sequence[str], *,
+    encoder: str | Path | Encoder = "auto", align: bool = True, face: int = 1, preset: str = "quick",
+    out: str | Path | None = None, on_step: Callable[[SearchStep], None] | None = None,
+    say: Say | None = None, **changes: Any,
+) -> dict[str, Inversion]:  # fmt: skip
+    """Invert one photo from the same start under several losses, each alone; see :func:`invert`.
+
+    With ``out``, ``compare.png`` and ``errors.csv`` are written there. After Ctrl-C the last result is
+    ``stopped``.
+    """
+    settings.preset(preset, **changes)
+    search, folder = _prepared(photos, model, encoder, (align, face), preset, out, say, **changes)
+    if len(search.photos) != 1:
+        raise InputError(f"--compare takes one photo, not {len(search.photos)}")
+    found: dict[str, Inversion] = {}
+    for name in losses:
+        each = replace(search, config=replace(search.config, loss=name))
+        found[name] = each.run(search.photos, 0, on_step)
+        if found[name].stopped:
+            break
+    if folder is not None:
+        for one in found.values():
+            one.folder = folder
+        with _writing(folder):
+            saving.write_comparison(folder, found)
+    return found
+
+
+def _prepared(
+    photos: Any, model: Generator | str | Path, encoder: str | Path | Encoder, face: tuple[bool, int],
+    preset: str, out: str | Path | None, say: Say | None, **changes: Any,
+) -> tuple[Search, Path | None]:  # fmt: skip
+    """The search for photos that were read, and the folder for its results."""
+    parse_losses(changes.get("loss") or "mse")
+    sources = as_sources(photos)
+    target = Path(DEFAULT_FOLDER if out == "auto" else out) if out is not None else None
+    if target is not None:
+        saving.check_folder(target, sources)
+    generator = as_model(model)
+    guide = encoder if isinstance(encoder, Encoder) else None
+    if guide is None and (not isinstance(model, Generator) or encoder not in ("auto", "none")):
+        guide = find_encoder(generator, "" if isinstance(model, Generator) else model, str(encoder))
+    align, number = arguments.switch(face[0], "align"), arguments.whole(face[1], "--face")
+    read = read_photos(sources, generator, align, number, alpha=preset != "tutorial", say=say or warn)
+    if target is not None:
+        target = saving.place(target, [photo.name for photo in read], asked=out != "auto")
+    config = settings.preset(preset, all(p.seed is not None for p in read), **changes)
+    if preset == "tutorial" and say is not None and any(p.seed is None for p in read):
+        say(
+            "the tutorial feeds a photo as a vector and takes what comes out as target; here, the photo is it"
+        )
+    return Search(generator, read, config, guide), target
+
+
+def _find_deltas(model: Generator, found: Inversion, wish: TuneConfig | None, said: Say) -> None:
+    """Tune the model to each photo, or take the noise that was found, and save what changes."""
+    if wish is None and not found.noise:
+        return
+    for i, name in enumerate(found.names):
+        z, noise = found.vectors.z[i : i + 1], {k: v[i : i + 1] for k, v in found.noise.items()}
+        if wish is None:
+            found.deltas[name] = tuning.noise_difference(model, noise)
+        else:
+            said(f"tuning to {name}")
+            target = to_float(found.photos[i : i + 1], model.device)
+            each = replace(wish, loss=wish.loss if found.config.sums else found.config.loss)
+            found.deltas[name] = tuning.tune(model, model.map(z), target, each, noise)
+            picture = tuning.with_delta(model, found.deltas[name]).images(z)
+            found.tuned[name] = picture[0]
+            for key, value in distances(to_float(picture, model.device), target).items():
+                found.tuned_errors.setdefault(f"{key}_tuned", []).append(float(value))
+        if found.folder is not None:
+            made = asdict(wish) if wish is not None else {"noise": found.config.noise}
+            file = saving.write_delta(found.folder, model, found, name, **made)
+            said(f"{file}: {file.stat().st_size / 1e6:.2f} MB")
+
+
+def _counted(told: Callable[[str, int, int], None]) -> Callable[[SearchStep], None]:
+    """Count the updates of all photos."""
+
+    def step(at: SearchStep) -> None:
+        what = f"invert {at.photos} photo{'s' * (at.photos != 1)}"
+        steps = max(at.steps, 1)
+        told(what, at.before * steps + len(at.losses) * at.step, at.photos * steps)
+
+    return step
+
+
+@contextlib.contextmanager
+def _writing(folder: Path | None) -> Iterator[None]:
+    """Turn the system's refusals to write into one line."""
+    try:
+        yield
+    except OSError as error:
+        raise InputError(f"--out {folder}: cannot be written ({error.strerror or error})") from None
 
 
 def warn(line: str) -> None:
     """A FaceganWarning that speaks of arguments."""
     warnings.warn(FaceganWarning(arguments.as_arguments(line, ("align", "face"))), stacklevel=2)
-
-
-def invert_saying(
-    say: Callable[[str], None], photos: Any, model: Generator | str | Path, *,
-    encoder: str | Path = "auto", align: bool = True, face: int = 1, preset: str = "quick",
-    on_progress: Callable[[str, int, int], None] | None = None, **changes: Any,
-) -> Inversion:  # fmt: skip
-    """:func:`invert`, where ``say`` is told what was left out of folders, and of further faces in a photo."""
-    from facegan.models import as_model
-
-    generator = as_model(model)
-    guide: Encoder | None = None
-    if not isinstance(model, Generator) or encoder not in ("auto", "none"):
-        guide = find_encoder(generator, "" if isinstance(model, Generator) else model, str(encoder))
-    align, face = arguments.switch(align, "align"), arguments.whole(face, "--face")
-    read = read_photos(as_sources(photos), generator, align, face, alpha=preset != "tutorial", say=say)
-    config = _preset(preset, all(p.seed is not None for p in read), **changes)
-    with bars.shown(on_progress) as told:
-        total = len(read) * max(config.steps, 1)
-        done = list(batches(generator, read, config, guide, _counted(told, config, len(read), total)))
-    if done[-1].stopped:
-        raise KeyboardInterrupt
-    return merged(done)
-
-
-def _counted(
-    told: Callable[[str, int, int], None], config: InvertConfig, photos: int, total: int
-) -> Callable[[int, int, torch.Tensor], None]:
-    """What counts the updates of all photos."""
-    each = max(1, config.batch // config.restarts)
-
-    def step(before: int, number: int, losses: torch.Tensor) -> None:
-        here = min(each, photos - before)
-        told(f"invert {photos} photo{'s' * (photos != 1)}", before * config.steps + here * number, total)
-
-    return step
-
-
-def _preset(name: str, generated: bool, **changes: Any) -> InvertConfig:
-    return preset(name, generated, **changes)
-
-
-def compared(
-    model: Generator, photo: Photo, names: Sequence[str], config: InvertConfig,
-    encoder: Encoder | None = None, on_step: OnStep | None = None,
-) -> list[Inversion]:  # fmt: skip
-    """The same photo from the same start under several losses, each alone."""
-    done = []
-    for name in names:
-        each = replace(config, loss=name)
-        done.append(invert_pictures(model, photo.image[None], [photo.name], each, encoder, on_step))
-        if done[-1].stopped:
-            break
-    return done

@@ -24,6 +24,8 @@ from facegan.errors import ImageError, InputError
 from facegan.files import photo_path
 from facegan.generator import Generator
 from facegan.images import read_image
+from facegan.metrics.shapes import of_array
+from facegan.vectors import parse_seeds
 
 MOST_SEEDS = 100_000
 ANOTHER = "; give another picture, with --no-align if it shows no face"
@@ -124,12 +126,11 @@ class Reader:
 
 def as_sources(photos: Any) -> list[str | Path | np.ndarray]:
     """Photos as callers have them, as :func:`read_photos` takes them: arrays become uint8 ``H,W,C``."""
-    from facegan.metrics.shapes import of_array
-
     if isinstance(photos, (str, os.PathLike)):
-        return [arguments.place(photos, "a photo")]
-    if isinstance(photos, (list, tuple)) and photos and isinstance(photos[0], (str, os.PathLike)):
-        return [arguments.place(photo, "a photo") for photo in photos]
+        arguments.place(photos, "a photo")
+        photos = [photos]
+    if isinstance(photos, (list, tuple)) and (not photos or isinstance(photos[0], (str, os.PathLike))):
+        return [p if isinstance(p, str) else arguments.place(p, "a photo") for p in photos]
     if not isinstance(photos, (list, tuple)):
         photos = [photos] if _is_one(photos) else photos
     several = of_array(photos, "photos")
@@ -196,8 +197,6 @@ def _content(text: str) -> tuple[bytes, str]:
 
 
 def _generated(text: str, model: Generator) -> Iterator[Photo]:
-    from facegan.latent import parse_seeds
-
     seeds = parse_seeds(text[5:], "seed:")
     if len(seeds) > MOST_SEEDS:
         raise InputError(f"{text}: more than {MOST_SEEDS:,} at once")

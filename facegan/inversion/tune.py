@@ -10,16 +10,16 @@ import math
 from collections.abc import Callable, Mapping
 from copy import copy, deepcopy
 from dataclasses import dataclass
-from pathlib import Path
 
 import torch
 
-from facegan.deltas import apply_delta
+from facegan.deltas import add_differences, differences
 from facegan.errors import InputError
 from facegan.generator import Generator
 from facegan.inversion.losses import Objective, parse_losses
 from facegan.inversion.noise import synthesize_with
 from facegan.layers.optimizers import Adam
+from facegan.tensor_files import half
 
 Tensor = torch.Tensor
 
@@ -147,8 +147,9 @@ def noise_difference(model: Generator, noise: Mapping[str, Tensor]) -> dict[str,
     return {f"full/{name}": maps[0].detach().to(own[name]) - own[name] for name, maps in noise.items()}
 
 
-def with_difference(model: Generator, file: str | Path) -> Generator:
-    """Another generator, with the delta of that file; the given one stays as it is."""
+def with_delta(model: Generator, tensors: Mapping[str, Tensor]) -> Generator:
+    """Return another generator, changed as a delta file of these tensors would change this one."""
     other = copy(model)
     other.network, other._averages = deepcopy(model.network), {}
-    return apply_delta(other, file)
+    add_differences(other, differences(half(tensors)), "the delta")
+    return other

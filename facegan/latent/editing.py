@@ -22,6 +22,8 @@ from facegan.attributes.predictor import AttributePredictor
 from facegan.data.filters import plain
 from facegan.errors import ImageError, InputError
 from facegan.generator import Generator, Vectorlike
+from facegan.inversion.invert import invert, warn
+from facegan.inversion.targets import silent
 from facegan.latent import attribute_hold, unsupervised, w_statistics
 from facegan.latent.directions import Directions, directions_of
 from facegan.models import as_model
@@ -94,10 +96,7 @@ def target_points(
     told what was left out, and of further faces in a photo.
     """
     if target_kind(text) == "photos":
-        from facegan.inversion.invert import invert_saying
-        from facegan.inversion.targets import silent
-
-        found = invert_saying(say or silent, text, model, encoder=encoder, align=align, face=face).vectors
+        found = invert(text, model, encoder=encoder, align=align, face=face, say=say or silent).vectors
         with torch.inference_mode():
             return Vectors(model.map(found.z).cpu().clone(), found.names, model.hash, "w+")
     given = parse_point(model, text)
@@ -189,16 +188,23 @@ def edit(
     align: bool = True,
     face: int = 1,
 ) -> Edited:
-    """Move faces along directions: ``edit(model, "seed:5", "smiling=+2, eyeglasses=-1").images``.
+    """Move faces along directions.
 
-    ``target`` is as on the command line, seeds, or latents ``N,dim`` or w, as arrays, lists, tensors or saved
-    vectors; ``edits`` may be ``{"smiling": 2}``, too. ``layers`` limits the edit to some of the places that
-    take w; ``keep`` names layers that stay (``0-2``), or a picture that is
-    white where the original stays. ``encoder`` is a file that guesses vectors of photos; ``align`` and
-    ``face`` are those of :func:`facegan.invert`, which a FaceganWarning mentions where a photo shows several
-    faces. ``hold`` names
-    attributes that must not change: at each face the bundled network corrects the way (see ``holding.py``);
-    "none" moves straight. Without ``directions`` they are found once and kept.
+    >>> edit(model, "seed:5", "smiling=+2, eyeglasses=-1").images
+
+    Args:
+        model: what ``load`` takes, or a Generator.
+        target: as on the command line, seeds, or latents ``N,dim`` or w, as arrays, lists, tensors or saved
+            vectors.
+        edits: names and strengths, as a text or as ``{"smiling": 2}``.
+        directions: a file or Directions; without it they are found once and kept.
+        layers: edit only some of the places where the network takes w, such as ``0-2``.
+        keep: layers that stay (``0-2``), or a picture that is white where the original stays.
+        encoder: a file that guesses vectors of photos.
+        align: as in :func:`facegan.invert`.
+        face: as in :func:`facegan.invert`; a FaceganWarning mentions it if a photo shows several faces.
+        hold: attributes that must not change: at each face the bundled network corrects the way
+            (``attribute_hold.py``); "none" moves straight.
     """
     model = as_model(model)
     edits = ",".join(f"{n}={v}" for n, v in edits.items()) if isinstance(edits, Mapping) else edits
@@ -206,8 +212,6 @@ def edit(
     layers, keep = _numbers(layers, "--layers"), _numbers(keep, "--keep")
     arguments.text(hold, "--hold")
     if isinstance(target, str):
-        from facegan.inversion.invert import warn
-
         points = target_points(model, target, encoder, align, face, warn)
     else:
         points = _points(model, target)

@@ -12,11 +12,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
+import facegan
 from facegan.cli.main import main
 from facegan.images import png_bytes
 from facegan.inversion import invert as api
+from facegan.inversion.tune import TuneConfig
 from facegan.latent import load_vectors
 from facegan.models import load
 
@@ -132,15 +135,30 @@ def test_tuning_makes_a_file_that_every_command_takes(model: str) -> None:
     assert float(row["mse_tuned"]) == pytest.approx(error, rel=0.02)
 
 
+def test_the_function_does_what_the_command_does(model: str) -> None:
+    """Vectors, errors, deltas and the names of all files are the same."""
+    argv = ["seed:7", "--model", model, "--tune", "--tune-steps", 5, "--tune-rank", 2, "--film", "gif"]
+    assert invert(*argv, "--out", "by-command", *QUICK) == 0
+    wish = TuneConfig(steps=5, rank=2)
+    settings = {"loss": "mse", "steps": 6, "start": "random"}
+    found = facegan.invert("seed:7", model, tune=wish, out="by-function", film="gif", **settings)
+    assert found.folder == Path("by-function")
+    for one, other in zip(*(sorted(Path(f).iterdir()) for f in ("by-command", "by-function")), strict=True):
+        assert one.name == other.name
+        if one.suffix in (".csv", ".safetensors"):
+            assert one.read_bytes() == other.read_bytes(), one
+    kept = facegan.invert("seed:7", model, tune=wish, **settings)  # nothing is written
+    assert kept.folder is None and np.array_equal(kept.tuned["seed7"], found.tuned["seed7"])
+    assert kept.tuned_errors == found.tuned_errors and torch.equal(kept.vectors.z, found.vectors.z)
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="signals")
 def test_ctrl_c_keeps_what_was_found(model: str) -> None:
     argv = ["invert", "seed:7", "--model", model, "--steps", "100000", "--optimizer", "adam", "--loss", "mse"]
     argv += ["--start", "random", "--paths", "none", "--out", "out"]
     code = "import facegan.cli.invert as c, sys\nreal = c._progress\n"
-    code += (
-        "def noisy(*a):\n f = real(*a)\n def g(b, step, l):\n  step == 3 and print('running', flush=True)\n"
-    )
-    code += "  f(b, step, l)\n return g\nc._progress = noisy\n"
+    code += "def noisy(*a):\n f = real(*a)\n def g(at):\n  at.step == 3 and print('running', flush=True)\n"
+    code += "  f(at)\n return g\nc._progress = noisy\n"
     code += "from facegan.cli.main import main\nsys.exit(main(sys.argv[1:]))"
     running = subprocess.Popen([sys.executable, "-c", code, *argv], stdout=subprocess.PIPE, text=True)
     assert running.stdout is not None and running.stdout.readline() == "running\n"

@@ -11,7 +11,7 @@ import torch
 from facegan.deltas import save_delta
 from facegan.generator import Generator
 from facegan.images import to_float
-from facegan.inversion.tune import TuneConfig, tune, with_difference
+from facegan.inversion.tune import TuneConfig, tune, with_delta
 from facegan.models import load
 
 SETTINGS = TuneConfig(steps=40, lr=1e-2, rank=2, loss="mse=1", locality=0.0)
@@ -28,7 +28,7 @@ def test_a_photo_comes_nearer_and_the_file_says_how(vivid_model_file: Path, tmp_
     changes = tune(model, model.map(z), to_float(photo), SETTINGS)
     assert all(torch.equal(v, before[k]) for k, v in model.network.state_dict().items())  # the model stays
     save_delta(tmp_path / "d.safetensors", model.hash, changes)
-    tuned = with_difference(model, tmp_path / "d.safetensors")
+    tuned = with_delta(model, changes)
     assert mse(tuned.images(z), photo) < 0.5 * mse(model.images(z), photo)
     np.testing.assert_array_equal(
         load(f"{vivid_model_file}+{tmp_path / 'd.safetensors'}").images(z), tuned.images(z)
@@ -41,14 +41,13 @@ def test_one_step_is_one_step(vivid_model: Generator) -> None:
     assert tune(vivid_model, vivid_model.map(z), target, replace(SETTINGS, steps=1))
 
 
-def test_locality_keeps_other_faces(vivid_model: Generator, tmp_path: Path) -> None:
+def test_locality_keeps_other_faces(vivid_model: Generator) -> None:
     photo, z = vivid_model.sample([9]), vivid_model.latent.sample([3])
     moved = {}
     for locality in (0.0, 20.0):
         settings = TuneConfig(steps=40, lr=1e-2, rank=2, loss="mse=1", locality=locality)
-        file = tmp_path / f"{locality}.safetensors"
-        save_delta(file, vivid_model.hash, tune(vivid_model, vivid_model.map(z), to_float(photo), settings))
-        moved[locality] = mse(with_difference(vivid_model, file).sample(8), vivid_model.sample(8))
+        changes = tune(vivid_model, vivid_model.map(z), to_float(photo), settings)
+        moved[locality] = mse(with_delta(vivid_model, changes).sample(8), vivid_model.sample(8))
     assert moved[20.0] < 0.7 * moved[0.0]
 
 

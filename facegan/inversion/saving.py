@@ -1,0 +1,117 @@
+"""The folder with the results of an inversion."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import zipfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from facegan import __version__, images, video
+from facegan.deltas import save_delta
+from facegan.errors import InputError
+from facegan.files import write_bytes
+from facegan.generator import Generator
+from facegan.inversion import figures
+from facegan.inversion.results import Inversion, errors_csv
+from facegan.vectors import save_vectors
+
+MAX_PATHS = 4  # so many photos get their paths and films without being asked for
+
+
+def check_folder(out: Path, photos: Sequence[Any]) -> None:
+    """Refuse, before hours of search, a folder that cannot be written, or one that holds the photos."""
+    there = next(p for p in (out, *out.absolute().parents) if p.exists())
+    if not there.is_dir():
+        raise InputError(f"--out {out}: {there} is a file; choose a folder")
+    if not os.access(there, os.W_OK):
+        raise InputError(f"--out {out}: {there} may not be written to; choose another folder")
+    for text in photos:
+        if not isinstance(text, (str, os.PathLike)):
+            continue
+        path = Path(text).expanduser()
+        if not str(text) or not path.exists():
+            continue
+        within = (out.resolve(), *out.resolve().parents) if path.is_dir() else (out.resolve(),)
+        if (path if path.is_dir() else path.parent).resolve() in within:  # of a folder all below is read
+            raise InputError(f"--out {out}: the photos lie there; choose a folder for the results alone")
+
+
+def place(out: Path, names: Sequence[str], asked: bool) -> Path:
+    """Return the folder for results of these photos: not one that holds those of others, which they would
+    replace in part; InputError if that one was ``asked`` for."""
+    for number in itertools.count(2):
+        others = _others(out, names)
+        if not others:
+            return out
+        if asked:
+            more = f" and {len(others) - 1} more" if len(others) > 1 else ""
+            raise InputError(f"--out {out}: it holds the results of {others[0]}{more}; choose another folder")
+        out = out.with_name(f"inverted-{number}")
+    raise AssertionError
+
+
+def _others(out: Path, names: Sequence[str]) -> list[str]:
+    """Photos whose results lie in the folder and that are not among ``names``."""
+    try:
+        with np.load(out / "vectors.npz", allow_pickle=False) as archive:
+            return [str(name) for name in archive["names"] if str(name) not in names]
+    except (OSError, ValueError, KeyError, zipfile.BadZipFile):
+        return []
+
+
+def write_vectors(out: Path, model: Generator, done: Inversion) -> None:
+    """Write ``vectors.npz`` and each photo's picture."""
+    out.mkdir(parents=True, exist_ok=True)
+    save_vectors(out / "vectors.npz", done.vectors)
+    for name, picture in zip(done.names, done.pictures, strict=True):
+        images.save_png(out / f"{name}.png", picture, {"inverted": name, **_origin(model, done)})
+        delta_file(out, name).unlink(missing_ok=True)  # of an earlier search: it fits another vector
+
+
+def write_delta(out: Path, model: Generator, done: Inversion, name: str, **made: Any) -> Path:
+    """Write what the model changes by for one photo; ``made`` says how it was found."""
+    file = delta_file(out, name)
+    save_delta(file, model.hash, done.deltas[name], photo=name, tuning=made)
+    return file
+
+
+def write_figures(
+    out: Path, model: Generator, done: Inversion, paths: str = "auto", film: str = "mp4"
+) -> None:
+    """Write errors, pairs and curves, and the way to ``all`` photos, ``none``, or (``auto``) a few."""
+    text = _origin(model, done)
+    write_bytes(out / "errors.csv", errors_csv(done))
+    images.save_png(out / "pairs.png", figures.pairs_figure(done), text)
+    title = f"{done.config.optimizer}, {done.config.loss}, {len(done)} photo{'s' * (len(done) != 1)}"
+    write_bytes(out / "curve.png", figures.curve_figure(done.curves, done.names, title))
+    if paths == "all" or (paths == "auto" and len(done) <= MAX_PATHS):
+        for i, name in enumerate(done.names):
+            steps, pictures = figures.path_pictures(model, done, i)
+            images.save_png(out / f"{name}-path.png", figures.path_figure(steps, pictures), text)
+            video.write_film(out / f"{name}.{film}", figures.film_frames(done, i, pictures, 10), 10)
+
+
+def write_comparison(out: Path, done: dict[str, Inversion]) -> None:
+    """Write the figure and the errors of one photo under several losses."""
+    out.mkdir(parents=True, exist_ok=True)
+    write_bytes(out / "compare.png", figures.compare_figure(done))
+    rows = [errors_csv(d).decode().splitlines() for d in done.values()]
+    lines = [f"by,{rows[0][0]}", *(f"{name},{row[1]}" for name, row in zip(done, rows, strict=True))]
+    write_bytes(out / "errors.csv", ("\n".join(lines) + "\n").encode())
+
+
+def delta_file(out: Path, name: str) -> Path:
+    return out / f"{name}-delta.safetensors"
+
+
+def _origin(model: Generator, done: Inversion) -> dict[str, str]:
+    """Text for a PNG: what made it."""
+    return {
+        "space": done.vectors.space, "loss": done.config.loss, "truncation": "1", "model": model.hash,
+        "Software": f"facegan {__version__}",
+    }  # fmt: skip
