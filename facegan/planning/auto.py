@@ -23,11 +23,12 @@ from facegan.recipes.config import TrainConfig, check, override
 from facegan.recipes.table import RECIPES
 from facegan.runs.record import flatten, read_record
 from facegan.settings import flag, values_of, walk
+from facegan.training.initialization import create_state
 from facegan.training.objective import train_step
 from facegan.training.out_of_memory import is_out_of_memory
 from facegan.training.sampler import ImageSampler
 from facegan.training.setup import image_shape
-from facegan.training.state import as_if_finished, create_state
+from facegan.training.state import as_if_finished
 from facegan.training.trainer import with_precision
 
 PASSES = 100  # over the data, beyond which it does so with more pictures, too

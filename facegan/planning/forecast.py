@@ -22,10 +22,11 @@ from facegan.planning.dry_run_text import duration
 from facegan.recipes.choice import pick_recipe, surroundings
 from facegan.recipes.config import TrainConfig, check, override, update_kinds
 from facegan.recipes.table import RECIPES
+from facegan.training.initialization import create_state
 from facegan.training.objective import train_step
 from facegan.training.sampler import ImageSampler
 from facegan.training.setup import image_shape
-from facegan.training.state import as_if_finished, create_state
+from facegan.training.state import as_if_finished
 from facegan.training.trainer import with_precision
 
 LONG = 12 * 3600.0  # seconds, from which on a training is told to be long

@@ -32,10 +32,18 @@ from facegan.losses.penalties import (
 )
 from facegan.recipes.config import TrainConfig
 from facegan.training.augmentation import adapt, augmented
-from facegan.training.objective import Objective
 from facegan.training.sampler import Sampler
-from facegan.training.schedules import burn_in, set_rates
-from facegan.training.state import Batch, Slice, Statistics, TrainState, draw_latents, next_fakes, slices
+from facegan.training.schedules import burn_in, set_rates, update_averages
+from facegan.training.state import (
+    Batch,
+    Objective,
+    Slice,
+    Statistics,
+    TrainState,
+    draw_latents,
+    next_fakes,
+    slices,
+)
 
 LossAndStatistics = tuple[torch.Tensor, Statistics]
 HEADS = LOSSES["hinge"]  # of the discriminator's heads on a frozen network
@@ -105,7 +113,7 @@ def _update(state: TrainState, sampler: Sampler) -> None:
     update_generator(pair)
 
     # --- Moving average -------------------------------------------------------------------------
-    state.average(c.batch * c.d_updates)
+    update_averages(state, c.batch * c.d_updates)
     state.updates += 1
 
 

@@ -1,18 +1,78 @@
-"""Beginning with trained weights (``--init``), and layers that stay as they are (Freeze-D)."""
+"""A fresh state; beginning with trained weights (``--init``); layers that stay as they are (Freeze-D)."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from copy import deepcopy
+from typing import Any, cast
 
 import torch
 
+from facegan import rng
+from facegan.augment.adaptive import AdaptiveStrength
 from facegan.errors import ConfigError, ModelError
+from facegan.families.base import OptimizerConfig
 from facegan.layers.network import DiscriminatorNetwork, Network
+from facegan.layers.optimizers import Adam
+from facegan.recipes.config import TrainConfig
+from facegan.training.objective import objective_of
+from facegan.training.state import TrainState
 
-if TYPE_CHECKING:
-    from facegan.training.state import TrainState
+
+def create_state(
+    config: TrainConfig,
+    image_shape: Sequence[int],
+    device: torch.device,
+    dtype: torch.dtype = torch.float32,
+    label_dim: int = 0,
+    resuming: bool = False,
+) -> TrainState:
+    """Return fresh networks and optimisers; weights depend on ``config.seed`` alone.
+
+    Args:
+        config: the whole configuration.
+        image_shape: (C, H, W).
+        device: where everything lies.
+        dtype: of the weights.
+        label_dim: how many numbers of labels go with each image.
+        resuming: a checkpoint is to follow, so that ``config.init`` is not read.
+
+    Raises:
+        ConfigError: the family takes no labels, or cannot make such images.
+    """
+    objective = objective_of(config)
+    torch.manual_seed(rng.torch_seed(config.seed, "weights", 0))
+    networks = dict(objective.build(config, image_shape, label_dim))
+    # Channels-last is the layout in which convolutions are fastest on current CPUs and GPUs.
+    for network in networks.values():
+        network.to(device=device, dtype=dtype, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        network.train()
+    freeze(cast(DiscriminatorNetwork, networks["discriminator"]), config.freeze_d)
+    trained = list(networks)
+    if config.ema_halflife_kimg > 0:
+        for name, of in objective.averages.items():
+            networks[name] = deepcopy(networks[of]).eval().requires_grad_(False)
+    augment = AdaptiveStrength(
+        target=config.augment_target,
+        interval=4 * config.accumulate * config.d_updates,
+        speed_kimg=config.augment_kimg,
+        cap=config.augment_max,
+        p=config.augment_p,
+    )
+    optimizers = {name: _adam(networks[name], vars(config.model)[name]) for name in trained}
+    state = TrainState(
+        config, objective, networks, optimizers, device, dtype, label_dim=label_dim, augment=augment
+    )
+    if config.init and not resuming:
+        state.begun_with = initialise(state, config.init, image_shape)
+    return state
+
+
+def _adam(network: Network, settings: OptimizerConfig) -> torch.optim.Optimizer:
+    betas = (settings.beta1, settings.beta2)
+    trained = [p for p in network.parameters() if p.requires_grad]
+    return Adam(trained, settings.lr, betas, settings.eps, fused=True)
 
 
 def initialise(state: TrainState, reference: str, image_shape: Sequence[int]) -> str:

@@ -14,9 +14,10 @@ from facegan import distributed
 from facegan.errors import FaceganError
 from facegan.families import get_family
 from facegan.recipes.config import TrainConfig, override
+from facegan.training.initialization import create_state
 from facegan.training.objective import train_step
 from facegan.training.sampler import ImageSampler
-from facegan.training.state import TrainState, as_if_finished, create_state
+from facegan.training.state import TrainState, as_if_finished
 
 
 def is_out_of_memory(error: BaseException) -> bool:

@@ -9,8 +9,9 @@ from facegan import distributed
 from facegan.runs.checkpoints import drop, kimg_of, list_checkpoints
 from facegan.runs.folder import RunFolder
 from facegan.training.checkpoint import load_latest, save_checkpoint
+from facegan.training.initialization import create_state
 from facegan.training.snapshot import Snapshot
-from facegan.training.state import TrainState, create_state
+from facegan.training.state import TrainState
 
 SLOWER = 0.5  # factor of the learning rates, after the watchdog has gone back
 

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
+from facegan.layers.ema import ema_decay, update_ema
 from facegan.layers.schedule import cosine
 from facegan.recipes.config import TrainConfig
-
-if TYPE_CHECKING:
-    from facegan.training.state import TrainState
+from facegan.training.state import TrainState
 
 
 def burn_in(state: TrainState, start: float, end: float) -> float:
@@ -37,6 +35,18 @@ def set_rates(state: TrainState) -> None:
             group["lr"] = settings.lr * state.lr_scale * factor / decay
             if c.burnin_beta2:
                 group["betas"] = (settings.beta1, burn_in(state, c.burnin_beta2, settings.beta2))
+
+
+def update_averages(state: TrainState, count: int) -> None:
+    """Move the averages of networks by an update that has seen ``count`` images."""
+    c = state.config
+    young = c.burnin_ema and not state.images_before  # an average that was begun with is not
+    halflife = burn_in(state, 0.0, c.ema_halflife_kimg) if young else c.ema_halflife_kimg
+    seen = state.images_before + state.images_seen
+    for name, of in state.objective.averages.items():
+        if name in state.networks:
+            decay = ema_decay(count, halflife, seen, c.ema_rampup or None)
+            update_ema(state.networks[name], state.networks[of], decay)
 
 
 def metric_kimg(config: TrainConfig) -> float:

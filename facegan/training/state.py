@@ -1,13 +1,13 @@
-"""The state of a run: what an update changes, what a checkpoint holds, what belongs to an image's index."""
+"""The state of a run, and the contract of what trains it."""
 
 from __future__ import annotations
 
 import math
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from copy import deepcopy
 from dataclasses import dataclass, field
-from typing import Any, cast
+from typing import Any, ClassVar, cast
 
 import torch
 
@@ -17,19 +17,34 @@ from facegan.devices import send
 from facegan.errors import ConfigError
 from facegan.families.base import OptimizerConfig
 from facegan.generator import Latent
-from facegan.layers.ema import ema_decay, update_ema
 from facegan.layers.network import DiscriminatorNetwork, GeneratorNetwork, Network
-from facegan.layers.optimizers import Adam
 from facegan.recipes.config import TrainConfig
-from facegan.training.initialization import freeze, initialise
-from facegan.training.objective import Objective, objective_of
-from facegan.training.schedules import burn_in
+from facegan.training.sampler import Sampler
 
 Slice = tuple[int, int]
 """Images ``low .. high - 1`` of a batch."""
 Statistics = dict[str, torch.Tensor]
 """Numbers by name, of which the run records the means."""
 TYPICAL_P = 0.3  # an adaptive augmentation's probability, where the run has not adapted it yet
+
+
+class Objective(ABC):
+    """What a run trains. Its module holds one instance, called ``OBJECTIVE``."""
+
+    averages: ClassVar[Mapping[str, str]]
+    """Name of a moving average -> name of the network of which it is one."""
+
+    @abstractmethod
+    def build(self, config: TrainConfig, image_shape: Sequence[int], label_dim: int) -> Mapping[str, Network]:
+        """Return fresh networks by name; ``config.model`` has the settings of each under the same name."""
+
+    @abstractmethod
+    def steps_per_update(self, config: TrainConfig) -> Mapping[str, int]:
+        """Return how many steps each network's optimiser takes in one update."""
+
+    @abstractmethod
+    def update(self, state: TrainState, sampler: Sampler) -> None:
+        """Train every network once, and move the counts of ``state`` on."""
 
 
 @dataclass
@@ -121,17 +136,6 @@ class TrainState:
         for optimizer in self.optimizers.values():
             optimizer.state.clear()
 
-    def average(self, count: int) -> None:
-        """Move the averages of networks by an update that has seen ``count`` images."""
-        c = self.config
-        young = c.burnin_ema and not self.images_before  # an average that was begun with is not
-        halflife = burn_in(self, 0.0, c.ema_halflife_kimg) if young else c.ema_halflife_kimg
-        seen = self.images_before + self.images_seen
-        for name, of in self.objective.averages.items():
-            if name in self.networks:
-                decay = ema_decay(count, halflife, seen, c.ema_rampup or None)
-                update_ema(self.networks[name], self.networks[of], decay)
-
     # --- statistics ---------------------------------------------------------------------------
 
     def record(self, name: str, value: torch.Tensor) -> None:
@@ -152,61 +156,6 @@ class TrainState:
         means = {name: float(total) / self.counts[name] for name, total in self.sums.items()}
         self.sums, self.counts = {}, {}
         return means
-
-
-def create_state(
-    config: TrainConfig,
-    image_shape: Sequence[int],
-    device: torch.device,
-    dtype: torch.dtype = torch.float32,
-    label_dim: int = 0,
-    resuming: bool = False,
-) -> TrainState:
-    """Return fresh networks and optimisers; weights depend on ``config.seed`` alone.
-
-    Args:
-        config: the whole configuration.
-        image_shape: (C, H, W).
-        device: where everything lies.
-        dtype: of the weights.
-        label_dim: how many numbers of labels go with each image.
-        resuming: a checkpoint is to follow, so that ``config.init`` is not read.
-
-    Raises:
-        ConfigError: the family takes no labels, or cannot make such images.
-    """
-    objective = objective_of(config)
-    torch.manual_seed(rng.torch_seed(config.seed, "weights", 0))
-    networks = dict(objective.build(config, image_shape, label_dim))
-    # Channels-last is the layout in which convolutions are fastest on current CPUs and GPUs.
-    for network in networks.values():
-        network.to(device=device, dtype=dtype, memory_format=torch.channels_last)  # type: ignore[call-overload]
-        network.train()
-    freeze(cast(DiscriminatorNetwork, networks["discriminator"]), config.freeze_d)
-    trained = list(networks)
-    if config.ema_halflife_kimg > 0:
-        for name, of in objective.averages.items():
-            networks[name] = deepcopy(networks[of]).eval().requires_grad_(False)
-    augment = AdaptiveStrength(
-        target=config.augment_target,
-        interval=4 * config.accumulate * config.d_updates,
-        speed_kimg=config.augment_kimg,
-        cap=config.augment_max,
-        p=config.augment_p,
-    )
-    optimizers = {name: _adam(networks[name], vars(config.model)[name]) for name in trained}
-    state = TrainState(
-        config, objective, networks, optimizers, device, dtype, label_dim=label_dim, augment=augment
-    )
-    if config.init and not resuming:
-        state.begun_with = initialise(state, config.init, image_shape)
-    return state
-
-
-def _adam(network: Network, settings: OptimizerConfig) -> torch.optim.Optimizer:
-    betas = (settings.beta1, settings.beta2)
-    trained = [p for p in network.parameters() if p.requires_grad]
-    return Adam(trained, settings.lr, betas, settings.eps, fused=True)
 
 
 @dataclass(frozen=True)

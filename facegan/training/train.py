@@ -27,11 +27,11 @@ from facegan.runs.checkpoints import list_checkpoints
 from facegan.runs.folder import RunFolder
 from facegan.training import setup
 from facegan.training.evaluator import Quality
-from facegan.training.initialization import papers_of
+from facegan.training.initialization import create_state, papers_of
 from facegan.training.out_of_memory import fits, is_out_of_memory
 from facegan.training.resuming import circumstances_before, resume_newest
 from facegan.training.sampler import ImageSampler
-from facegan.training.state import TrainState, check_split, create_state
+from facegan.training.state import TrainState, check_split
 from facegan.training.trainer import Trainer, announce, with_precision
 
 __all__ = ["Interrupted", "pick_device", "train"]

@@ -18,8 +18,7 @@ from facegan.families import FAMILIES, get_family
 from facegan.latent import load_vectors
 from facegan.recipes.table import RECIPES, recipe
 from facegan.runs.checkpoints import list_checkpoints, read_header
-from facegan.training.initialization import freeze
-from facegan.training.state import create_state
+from facegan.training.initialization import create_state, freeze
 
 RATES = ("generator.lr", "discriminator.lr")
 

@@ -10,9 +10,9 @@ from facegan.families.fast.projected import ProjectedHeads, networks
 from facegan.planning.dry_run import _judging
 from facegan.recipes.config import override
 from facegan.recipes.table import recipe
+from facegan.training.initialization import create_state
 from facegan.training.objective import train_step
 from facegan.training.sampler import ImageSampler
-from facegan.training.state import create_state
 
 
 def pictures(count=2, side=64):

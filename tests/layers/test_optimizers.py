@@ -64,7 +64,7 @@ LIGHT = """
 import sys, numpy as np, torch
 from test_contracts import FAMILIES, config
 from facegan.training.sampler import ImageSampler
-from facegan.training.state import create_state
+from facegan.training.initialization import create_state
 from facegan.training.objective import train_step
 images = np.zeros((8, 32, 32, 3), np.uint8)
 for family in FAMILIES:

@@ -18,7 +18,8 @@ from facegan.recipes import choice
 from facegan.recipes.choice import Surroundings
 from facegan.recipes.config import check, override
 from facegan.recipes.table import RECIPES, recipe
-from facegan.training.state import as_if_finished, create_state
+from facegan.training.initialization import create_state
+from facegan.training.state import as_if_finished
 
 NARROW = ["--generator.width", "0.25", "--discriminator.width", "0.25", "--quality-count", "0"]
 CPU = torch.device("cpu")

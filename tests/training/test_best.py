@@ -16,8 +16,8 @@ from facegan.recipes.table import recipe
 from facegan.runs.checkpoints import kimg_of, list_checkpoints, read_networks
 from facegan.runs.export import pack, unpack
 from facegan.runs.record import read_record
+from facegan.training.initialization import create_state
 from facegan.training.schedules import metric_kimg
-from facegan.training.state import create_state
 from facegan.training.train import train
 
 SMALL = {

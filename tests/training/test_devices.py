@@ -15,9 +15,9 @@ from facegan.augment import AUGMENT_NAMES
 from facegan.devices import send
 from facegan.recipes.config import check, override
 from facegan.recipes.table import RECIPES, recipe
+from facegan.training.initialization import create_state
 from facegan.training.objective import train_step
 from facegan.training.sampler import ImageSampler
-from facegan.training.state import create_state
 
 META = torch.device("meta")
 TYPICAL = [narrow.typical for narrow in NARROW.values()]

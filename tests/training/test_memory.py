@@ -21,7 +21,7 @@ from facegan.recipes.table import recipe
 from facegan.runs.checkpoints import list_checkpoints
 from facegan.training import out_of_memory as memory
 from facegan.training import train as loop
-from facegan.training.state import create_state
+from facegan.training.initialization import create_state
 from facegan.training.train import train
 
 CPU, SHAPE = torch.device("cpu"), (3, 32, 32)

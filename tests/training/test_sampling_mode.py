@@ -15,10 +15,10 @@ from facegan.recipes.table import RECIPES
 from facegan.runs.checkpoints import list_checkpoints
 from facegan.training import snapshot
 from facegan.training.checkpoint import _tensors
+from facegan.training.initialization import create_state
 from facegan.training.objective import train_step
 from facegan.training.sampler import ImageSampler
 from facegan.training.snapshot import sampling_generator
-from facegan.training.state import create_state
 from facegan.training.train import train
 
 CPU = torch.device("cpu")

@@ -15,10 +15,11 @@ from facegan.losses.adversarial import LOSSES
 from facegan.recipes.config import override
 from facegan.recipes.table import RECIPES, recipe
 from facegan.training import augmentation as aids
+from facegan.training.initialization import create_state
 from facegan.training.objective import train_step
 from facegan.training.sampler import ImageSampler
 from facegan.training.schedules import set_rates
-from facegan.training.state import Batch, create_state, draw_latents
+from facegan.training.state import Batch, draw_latents
 
 CPU = torch.device("cpu")
 

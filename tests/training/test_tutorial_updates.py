@@ -14,9 +14,9 @@ from facegan import distributed, rng
 from facegan.layers.ema import batch_norms
 from facegan.recipes.config import check, override
 from facegan.recipes.table import recipe
+from facegan.training.initialization import create_state
 from facegan.training.objective import train_step
 from facegan.training.sampler import ImageSampler
-from facegan.training.state import create_state
 
 PARTS = 32  # networks of a part of the width, for time
 

@@ -163,8 +163,8 @@ def test_a_healthy_run_of_each_recipe_is_left_alone(name, tiny_dataset, tmp_path
     from facegan.generator import Latent, describe
     from facegan.runs.folder import RunFolder
     from facegan.training import snapshot
+    from facegan.training.initialization import create_state
     from facegan.training.sampler import ImageSampler
-    from facegan.training.state import create_state
     from facegan.training.trainer import Trainer
 
     monkeypatch.setattr(snapshot, "BN_BATCHES", 2)

@@ -19,9 +19,9 @@ from facegan.distributed import together
 from facegan.losses.adversarial import LOSSES
 from facegan.recipes.config import check, override
 from facegan.recipes.table import recipe
+from facegan.training.initialization import create_state
 from facegan.training.objective import train_step
 from facegan.training.sampler import ImageSampler
-from facegan.training.state import create_state
 
 G_NORM = "dense 8x8x8; bn relu; up; conv 8 3 bn relu; up; conv image 3 tanh"
 G_PLAIN = "dense 8x8x8; lrelu; up; conv 8 3 lrelu; up; conv image 3 tanh"
