@@ -104,9 +104,9 @@ def one_face(images: np.ndarray) -> float:
 
 def card(m: dict[str, Any]) -> str:
     """The card, in Markdown; its last line holds the numbers for ``check``."""
-    from facegan.cli.show import facts
+    from facegan.model_summary import describe_model
 
-    f = facts(NAME)
+    f = describe_model(NAME)
     origin = f["provenance"]
     seen = (origin["images_seen"] + origin.get("images_before", 0)) / 1000
     g, r, speed, one = m["generated"], m["floor"], m["speed"], m["one_face"]

@@ -20,6 +20,11 @@ _PUBLIC = {
     "FaceganError": "facegan.errors",
     "Dataset": "facegan.data.dataset",
     "prepare": "facegan.data.prepare",
+    "select": "facegan.data.derive",
+    "inspect": "facegan.data.inspection",
+    "label": "facegan.attributes.label",
+    "describe_model": "facegan.model_summary",
+    "run_demo": "facegan.demo.tour",
     "Generator": "facegan.generator",
     "Latent": "facegan.prior",
     "load": "facegan.models",
@@ -43,6 +48,10 @@ _PUBLIC = {
 # Functions that commands call as well, and the settings that they take besides their arguments.
 _FUNCTIONS = {
     "prepare": "",
+    "select": "",
+    "inspect": "",
+    "label": "",
+    "run_demo": "",
     "invert": "facegan.inversion.config:InvertConfig",
     "evaluate": "",
     "train": "facegan.recipes.config:TrainConfig",
@@ -64,12 +73,15 @@ __all__ = [
 __all__ += [
     "__version__",
     "data",
+    "describe_model",
     "directions",
     "edit",
     "evaluate",
     "families",
     "images",
+    "inspect",
     "invert",
+    "label",
     "latent",
     "load",
     "losses",
@@ -82,6 +94,8 @@ __all__ += [
     "register_family",
     "register_loss",
     "register_metric",
+    "run_demo",
+    "select",
     "set_progress",
     "show",
     "train",
@@ -90,10 +104,14 @@ __all__ += [
 
 if TYPE_CHECKING:
     from facegan import data, families, images, latent, losses, metrics, pixels, recipes, video
+    from facegan.attributes.label import label
     from facegan.augment.table import register_augmentation
     from facegan.bars import set_progress
     from facegan.data.dataset import Dataset
+    from facegan.data.derive import select
+    from facegan.data.inspection import inspect
     from facegan.data.prepare import prepare
+    from facegan.demo.tour import run_demo
     from facegan.errors import FaceganError
     from facegan.families import register_family
     from facegan.generator import Generator
@@ -103,6 +121,7 @@ if TYPE_CHECKING:
     from facegan.losses.adversarial import register_loss
     from facegan.metrics.evaluate import evaluate
     from facegan.metrics.registry import register_metric
+    from facegan.model_summary import describe_model
     from facegan.models import load
     from facegan.prior import Latent
     from facegan.recipes.config import TrainConfig

@@ -104,6 +104,24 @@ MISTAKES: dict[str, tuple[Call, str]] = {
     "prepare less": (lambda t: t.prepare(limit=-1), "limit must be 0 or more, not -1"),
     "prepare where": (lambda t: t.prepare(where={"smiling": 1}), "where must be a text, not a dict"),
     "prepare split": (lambda t: t.prepare(split=0.1), "split must be a text, not 0.1"),
+    # select, inspect, label
+    "select nothing": (lambda t: facegan.select(None, "smiling", t.at / "new"), "must be a path, not None"),
+    "select words": (lambda t: facegan.select(t.data, "smiling", t.at / "new"), "it has no attributes"),
+    "select less": (
+        lambda t: facegan.select(t.data, "a", t.at / "new", limit=-1),
+        "limit must be 0 or more, not -1",
+    ),
+    "inspect none": (lambda t: facegan.inspect(t.data, count=0), "count must be at least 1, rejects"),
+    "inspect grid": (
+        lambda t: facegan.inspect(t.data, grid=t.at / "a.jpg"),
+        "the name must end in .png",
+    ),
+    "label out": (lambda t: facegan.label("photos", "a.txt"), "choose a name that ends in .csv"),
+    "label network": (
+        lambda t: facegan.label("photos", network="nobody"),
+        "bundled attribute networks: critic",
+    ),
+    "demo": (lambda t: facegan.run_demo(t.at / "new", portraits=3), "portraits must be at least 100"),
     # datasets
     "dataset": (lambda t: Dataset(None), "a dataset must be a path, not None"),
     "dataset of bytes": (lambda t: Dataset(b"d"), "a dataset must be a path, not a bytes"),

@@ -13,9 +13,9 @@ import facegan
 from facegan.attributes.predictor import AttributePredictor
 from facegan.cli import options
 from facegan.cli.main import main
-from facegan.cli.show import facts
 from facegan.demo.bundled import GOAL, GROUPS, MEMBERS, POOL, TRIALS
 from facegan.latent.evaluation import score_arithmetic
+from facegan.model_summary import describe_model
 from facegan.models import ASSETS, bundled
 
 NAMES = bundled()
@@ -38,7 +38,7 @@ def test_there_is_a_face_model():
 
 @pytest.mark.parametrize("name", NAMES)
 def test_it_is_small_and_says_what_it_is(name, measures):
-    f = facts(name)
+    f = describe_model(name)
     assert f["bytes"] <= 12 * 2**20 and f["parameters"] <= 6.3e6 and f["macs"] <= 0.3e9
     assert "non-commercial" in f["licence"]
     assert f["provenance"]["dataset"]["content_hash"] == measures(name)["dataset"]

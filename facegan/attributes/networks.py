@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import itertools
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -178,6 +179,12 @@ def restored(head: Mapping[str, Any], tensors: Mapping[str, torch.Tensor]) -> At
 def bundled_names() -> list[str]:
     """Names of the attribute networks that come with the package."""
     return sorted(p.stem for p in ASSETS.glob("*.safetensors"))
+
+
+def digest(network: str) -> str:
+    """Return twelve digits that name an attribute network's file, bundled or not."""
+    file = bundled(network) or Path(network)
+    return hashlib.sha256(file.read_bytes()).hexdigest()[:12]
 
 
 def bundled(name: str) -> Path | None:

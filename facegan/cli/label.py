@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import shlex
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import tyro
 
 from facegan.cli.evaluate import Progress, say
 from facegan.cli.main import run_function
-from facegan.errors import InputError
-from facegan.files import beside, fit_name, photo_path
 
 if TYPE_CHECKING:
     from facegan.attributes.labelling import Labelled
@@ -44,53 +41,33 @@ def main(
         follow_links: of photos: follow links to folders.
         workers: processes that read photos; 0 is one for each core that this process may use.
     """
-    from facegan.attributes.labelling import confidence_file, label_dataset, label_photos, what_helps
-    from facegan.attributes.predictor import AttributePredictor
+    from facegan.attributes.label import label
+    from facegan.attributes.labelling import what_helps
     from facegan.data.advice import reason_lines
-    from facegan.data.dataset import Dataset
-    from facegan.metrics.feature_extractors import digest
 
-    predictor = AttributePredictor.load(network)
-    out = out or default_place(source)
-    if (Path(source) / "dataset.json").is_file():
-        if Path(out).suffix.lower() == ".csv":
-            raise InputError(f"--out {out}: a dataset becomes a dataset; choose a folder")
-        name = f"{network}-{digest(network)}"
-        made, done = label_dataset(
-            Dataset(source), out, predictor, name, min_confidence=min_confidence, overwrite=overwrite,
-            told=Progress(),
-        )  # fmt: skip
-        print(f"{made.path}: {text(done)}\nnext: facegan inspect {shlex.quote(str(made.path))}")
+    made = label(
+        source,
+        out,
+        network=network,
+        min_confidence=min_confidence,
+        overwrite=overwrite,
+        align=align,
+        value_range=value_range,
+        follow_links=follow_links,
+        workers=workers,
+        on_progress=Progress(),
+    )
+    done, path = made.labelled, str(made.path)
+    if made.dataset:
+        print(f"{path}: {text(done)}\nnext: facegan inspect {shlex.quote(path)}")
         return
-    if Path(out).suffix.lower() != ".csv":
-        raise InputError(f"--out {out}: photos become a table; choose a name that ends in .csv")
-    for table in (Path(out), confidence_file(out)):
-        if table.exists() and not overwrite:
-            raise InputError(f"--out {out}: {table} exists already; --overwrite replaces it")
-    try:
-        done = label_photos(
-            [source], out, predictor, align=align, min_confidence=min_confidence, workers=workers,
-            told=Progress(), value_range=value_range, follow_links=follow_links,
-        )  # fmt: skip
-    except OSError as error:
-        raise InputError(f"--out {out}: cannot be written ({error.strerror or error})") from None
     if done.rejects:
         helps = what_helps(done.rejects, done.count)
         lines = reason_lines(done.rejects, example=True) + [f"  {helps}"] * bool(helps)
         say("\n".join([f"{len(done.rejects):,} left out:", *lines]))
     options = ["--range", value_range] * bool(value_range) + ["--follow-links"] * follow_links
-    command = shlex.join(["facegan", "prepare", source, "--attributes", out, *options])
-    print(f"{out}: {text(done)}\nnext: {command} --out DATASET")
-
-
-def default_place(source: str) -> str:
-    """Where the result goes if nothing is said: next to the source, named after it."""
-    path = photo_path(source).resolve()
-    if source.startswith("sample:"):
-        return fit_name(path.stem, "-attributes.csv")
-    if (path / "dataset.json").is_file():
-        return str(beside(path, fit_name(path.name, "-labelled")))
-    return str(beside(path, fit_name(path.name if path.is_dir() else path.stem, "-attributes.csv")))
+    command = shlex.join(["facegan", "prepare", source, "--attributes", path, *options])
+    print(f"{path}: {text(done)}\nnext: {command} --out DATASET")
 
 
 def text(done: Labelled) -> str:

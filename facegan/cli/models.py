@@ -11,12 +11,12 @@ from facegan.files import sample_names, style_names
 
 def rows() -> list[dict[str, Any]]:
     """One row a bundled model, as the table and ``--json`` show it."""
-    from facegan.cli.show import facts
+    from facegan.model_summary import describe_model
     from facegan.models import ASSETS, bundled
 
     table = []
     for name in bundled():
-        f = facts(name)
+        f = describe_model(name)
         channels, height, width = f["image_shape"]
         origin = f.get("provenance", {})
         seen = origin.get("images_seen", 0) + origin.get("images_before", 0)

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import re
-import sys
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import tyro
 
 from facegan.cli.main import run_function
+from facegan.cli.options import Live
 from facegan.errors import InputError
 
 if TYPE_CHECKING:
@@ -19,56 +18,25 @@ if TYPE_CHECKING:
 
 
 class _Line:
-    """One line that rewrites itself on a terminal; elsewhere a line every ten seconds."""
+    """Shows the progress on one line that rewrites itself; elsewhere with a line every ten seconds."""
 
-    def __init__(self) -> None:
-        self.live, self.last = sys.stderr.isatty(), time.monotonic()
+    def __init__(self, quiet: bool) -> None:
+        self.live = Live(quiet, every=10.0)
 
     def __call__(self, p: Progress) -> None:
-        now = time.monotonic()
-        if now - self.last < (0.1 if self.live else 10.0) and p.done != p.total:
-            return
-        self.last = now
         rate = p.done / max(p.seconds, 1e-9)
         of = f" of {p.total}" if p.total else ""
         left = f"  left {(p.total - p.done) / max(rate, 1e-9):.0f} s" if p.total and p.done else ""
         text = f"{p.stage}: {p.done}{of}  kept {p.kept}  rejected {p.rejected}  {rate:.0f}/s{left}"
-        end = "\n" if not self.live or p.done == p.total else ""
-        print(f"\r{text}\x1b[K" if self.live else text, end=end, file=sys.stderr, flush=True)
+        self.live(text, ends=p.done == p.total)
 
 
 def report(dataset: Dataset) -> str:
-    """The closing summary: what was taken, what was left and why, and what helps."""
-    from facegan.data.advice import advice, reason_lines
-    from facegan.data.card import commonest
-    from facegan.data.summary import attribute_lines, attribute_summary
+    """Return the closing summary, and the command that comes next."""
+    from facegan.data.inspection import summary_of_preparing
     from facegan.recipes.choice import next_step
 
-    info, total = dataset.info, sum(dataset.counts.values())
-    counts = ", ".join(f"{n:,} {split}" for split, n in dataset.counts.items())
-    h, w = dataset.size
-    lines = [f"{dataset.path}: {total:,} picture{'s' * (total != 1)} of {w}x{h} ({counts})"]
-    lines += attribute_lines(attribute_summary(dataset), total)
-    lines += info.get("notes", [])
-    rejects, near = info["rejects"], info["near_duplicates"]
-    if rejects:
-        lines.append(f"{len(rejects):,} left out (each with its reason in {dataset.path / 'dataset.json'}):")
-        reasons = commonest(rejects)
-        lines += reason_lines(rejects)
-        lines += [f"  {advised}"] if (advised := advice(reasons, total, info["plan"])) else []
-    if near:
-        dropped = info["plan"]["drop_near_duplicates"]
-        lines.append(
-            f"{len(near):,} near duplicates, "
-            + ("dropped" if dropped else "kept (--drop-near-duplicates drops them)")
-        )
-        if apart := sum("splits" in pair for pair in near):
-            lines.append(
-                f"  {apart} of them are in another split than their like: what is measured on it flatters"
-            )
-    sheets = [str(dataset.path / n) for n in ("preview.jpg", "detections.jpg") if (dataset.path / n).exists()]
-    lines.append(f"look at {' and '.join(sheets)}; next: {next_step(dataset)}")
-    return "\n".join(lines)
+    return f"{summary_of_preparing(dataset)}; next: {next_step(dataset)}"
 
 
 def main(
@@ -135,9 +103,7 @@ def main(
     from facegan.data.prepare import prepare
 
     options = {k: v for k, v in locals().items() if k not in ("quiet", "prepare")} | {"size": sides(size)}
-    dataset = prepare(
-        options.pop("sources"), options.pop("out"), on_progress=_silent if quiet else _Line(), **options
-    )
+    dataset = prepare(options.pop("sources"), options.pop("out"), on_progress=_Line(quiet), **options)
     if not quiet:
         if dataset.info.get("already_made"):
             print(f"{Path(out)} is already made from the same sources in the same way: nothing to do")
@@ -154,10 +120,6 @@ def sides(text: str) -> int | tuple[int, int]:
     if not match:
         raise InputError(f"--size {text}: write a number of px, or width x height, such as 48x64")
     return (int(match[2]), int(match[1])) if match[2] else int(match[1])
-
-
-def _silent(progress: Progress) -> None:
-    pass
 
 
 def run(argv: list[str]) -> int:

@@ -29,18 +29,21 @@ def main(
         split: all, or only from train, val or test.
     """
     from facegan.cli.evaluate import Progress
-    from facegan.data.dataset import Dataset
     from facegan.data.derive import select
 
-    data = Dataset(dataset)
     done = select(
-        data, expression, out, min_confidence=min_confidence, limit=limit, split=split,
-        told=Progress(),
-    )  # fmt: skip
-    counts = ", ".join(f"{n} {s}" for s, n in done.dataset.counts.items())
-    total, before = sum(done.dataset.counts.values()), sum(data.counts.values())
+        dataset,
+        expression,
+        out,
+        min_confidence=min_confidence,
+        limit=limit,
+        split=split,
+        on_progress=Progress(),
+    )
+    made = done.dataset
+    counts = ", ".join(f"{n} {s}" for s, n in made.counts.items())
     unknown = f"; of {done.unknown} it is unknown whether they fit" if done.unknown else ""
-    print(f"{done.dataset.path}: {total} of {before} pictures ({counts}){unknown}")
+    print(f"{made.path}: {sum(made.counts.values())} of {done.before} pictures ({counts}){unknown}")
 
 
 def run(argv: list[str]) -> int:

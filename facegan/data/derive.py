@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from facegan import bars
 from facegan.data.card import columns
 from facegan.data.content import pixels_digest
 from facegan.data.dataset import Dataset
@@ -154,25 +155,49 @@ def confidence_by_name(sure: dict[str, list[float]]) -> dict[str, dict[str, floa
     return {n: {"count": len(v), "confidence": float(np.mean(v)) if v else 0.0} for n, v in sure.items()}
 
 
-@dataclass
+@dataclass(frozen=True)
 class Selected:
-    """The new dataset, and of how many pictures it could not be said whether they fit."""
+    """What :func:`select` has made."""
 
     dataset: Dataset
+    """The new dataset."""
+    before: int
+    """How many pictures there were."""
     unknown: int
+    """Of how many pictures it could not be said whether they fit."""
 
 
 def select(
-    data: Dataset, expression: str, out: str | Path, *, min_confidence: float = 0.0, limit: int = 0,
-    split: str = "", told: Told = lambda *_: None,
-) -> Selected:  # fmt: skip
-    """Write the pictures of which ``expression`` (see :mod:`facegan.data.filters`) is true as a dataset.
+    dataset: str | Path | Dataset,
+    expression: str,
+    out: str | Path,
+    *,
+    min_confidence: float = 0.0,
+    limit: int = 0,
+    split: str = "",
+    on_progress: Told | None = None,
+) -> Selected:
+    """Write the pictures of which an expression is true as a dataset of their own.
 
-    Predicted attributes with less than ``min_confidence`` count as unknown. ``limit`` keeps the first so
-    many, ``split`` one split alone.
+    Args:
+        dataset: A folder made by ``prepare`` or ``label``, or an open dataset.
+        expression: Attribute names with and, or, not, parentheses and comparisons (see
+            :mod:`facegan.data.filters`).
+        out: The new dataset's folder.
+        min_confidence: Predicted attributes that are less sure count as unknown.
+        limit: At most so many pictures are kept, the first ones; 0 is all.
+        split: One split alone; '' and ``all`` are all of them.
+        on_progress: Takes what is done, how many rows are, and of how many; without it a bar shows it.
+
+    Raises:
+        InputError: The expression is not understood, or ``out`` cannot be.
+        DatasetError: No picture fits, or the dataset is damaged.
     """
-    if not 0 <= min_confidence <= 1 or limit < 0:
-        raise InputError("--min-confidence must be from 0 to 1, --limit 0 or more")
+    data = dataset if isinstance(dataset, Dataset) else Dataset(dataset)
+    if not 0 <= min_confidence <= 1:
+        raise InputError(f"--min-confidence must be from 0 to 1, not {min_confidence}")
+    if limit < 0:
+        raise InputError(f"--limit must be 0 or more, not {limit}")
     try:
         split = data.split(split) if split not in ("", "all") else ""
     except DatasetError as error:
@@ -207,9 +232,10 @@ def select(
 
     how = {"expression": expression, "min_confidence": min_confidence, "limit": limit, "split": split}
     try:
-        made = rewrite(data, out, edit, data.attribute_names, said, told)
+        with bars.shown(on_progress) as show:
+            made = rewrite(data, out, edit, data.attribute_names, said, show)
     except DatasetError as error:
         if "no picture is left" in str(error) and unknown:
             raise DatasetError(f"{error} (of {unknown} pictures it is unknown whether they fit)") from None
         raise
-    return Selected(made, unknown)
+    return Selected(made, sum(data.counts.values()), unknown)

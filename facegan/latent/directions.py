@@ -17,7 +17,7 @@ import numpy as np
 import torch
 
 from facegan import arguments, bars
-from facegan.attributes.networks import fit
+from facegan.attributes.networks import digest, fit
 from facegan.attributes.predictor import AttributePredictor
 from facegan.caches import Cache
 from facegan.data.filters import plain
@@ -26,7 +26,6 @@ from facegan.files import write_bytes
 from facegan.generator import Generator
 from facegan.latent import supervised, unsupervised, w_statistics
 from facegan.latent.supervised import Seen, Told
-from facegan.metrics.feature_extractors import digest
 from facegan.models import as_model
 from facegan.tensor_files import ResumableTensors, read_tensors, tensor_bytes
 

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
-from facegan.attributes.networks import bundled, fit
+from facegan.attributes.networks import digest, fit
 from facegan.attributes.predictor import AttributePredictor
 from facegan.errors import InputError, ModelError
 from facegan.images import to_float
@@ -114,11 +114,6 @@ def _cache() -> Path:
 
 def _cached_inception() -> Path | None:
     return next((_cache() / name for name in INCEPTION_FILES if (_cache() / name).is_file()), None)
-
-
-def digest(network: str) -> str:
-    """Twelve digits that name an attribute network's file, bundled or not."""
-    return _digest(bundled(network) or Path(network))
 
 
 def _digest(file: Path | None) -> str:

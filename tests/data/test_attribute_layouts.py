@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from facegan.cli.inspect import describe
 from facegan.cli.prepare import report
 from facegan.data.dataset import Dataset
 from facegan.data.derive import select
+from facegan.data.inspection import describe
 from facegan.data.labels import conditions
 from facegan.data.prepare import prepare
 from facegan.errors import ConfigError, InputError

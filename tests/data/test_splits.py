@@ -98,7 +98,7 @@ def test_a_list_is_obeyed_and_what_it_parts_is_told(tmp_path: Path) -> None:
     made = prepare(photos, tmp_path / "ds", split=tmp_path / "split.txt", **OPTIONS)
     assert made.counts == {"train": 6, "test": 6}
     apart = [pair for pair in made.info["near_duplicates"] if pair.get("splits") == "test, train"]
-    assert len(apart) >= 5 and f"{len(apart)} of them are in another split" in report(made)
+    assert len(apart) >= 5 and f"{len(apart)} pictures have a near copy in another split" in report(made)
 
 
 @pytest.mark.parametrize(

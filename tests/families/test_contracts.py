@@ -118,10 +118,10 @@ def test_w_maps_and_synthesises(family, runs):
 
 @pytest.mark.parametrize("family", FAMILIES)
 def test_show_counts_what_the_summary_counts(family, runs):
-    from facegan.cli.show import facts
     from facegan.layers.summary import summarize
+    from facegan.model_summary import describe_model
 
-    found, model = facts(str(runs(family))), facegan.load(runs(family))
+    found, model = describe_model(str(runs(family))), facegan.load(runs(family))
     expected = sum(layer.macs for layer in summarize(model.network, model.latent.sample([0])))
     assert found["macs"] == sum(row["macs"] for row in found["layers"]) == expected > 1000
 

@@ -1,0 +1,109 @@
+"""Label photos or a dataset: what ``facegan label`` does."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from facegan import bars
+from facegan.attributes.labelling import Labelled, confidence_file, label_dataset, label_photos
+from facegan.attributes.networks import digest
+from facegan.attributes.predictor import AttributePredictor
+from facegan.data.dataset import Dataset
+from facegan.data.derive import Told
+from facegan.errors import InputError
+from facegan.files import beside, fit_name, photo_path
+
+
+@dataclass(frozen=True)
+class LabelResult:
+    """What :func:`label` has made."""
+
+    path: Path
+    """The new dataset, or the table."""
+    labelled: Labelled
+    """How many pictures and answers there are, and which photos were left out."""
+    dataset: Dataset | None = None
+    """The new dataset, where the source is one."""
+
+
+def label(
+    source: str | Path,
+    out: str | Path = "",
+    *,
+    network: str = "faces",
+    min_confidence: float = 0.5,
+    overwrite: bool = False,
+    align: bool = True,
+    value_range: str = "",
+    follow_links: bool = False,
+    workers: int = 0,
+    on_progress: Told | None = None,
+) -> LabelResult:
+    """See smiles, glasses, hair ... in photos and write them down with their confidence.
+
+    Of a dataset, a copy with the attributes is made; of photos, a table for ``prepare(attributes=...)``.
+
+    Args:
+        source: A dataset, or photos: a folder, an archive, a file.
+        out: The new dataset's folder, or the CSV; '' is SOURCE-labelled or SOURCE-attributes.csv beside it.
+        network: A bundled attribute network or a file of ``facegan train-attributes``.
+        min_confidence: Answers that are less sure stay unknown; 0.5 keeps all, 0.9 the sure ones.
+        overwrite: Of a dataset: predict known attributes, too; of photos: replace a CSV that is there.
+        align: Of photos: find and align the largest face first; otherwise the whole photo is taken.
+        value_range: Of photos: ``LOW..HIGH`` of arrays and float pictures, where that is in doubt.
+        follow_links: Of photos: follow links to folders.
+        workers: The number of processes that read photos; 0 is one for each core.
+        on_progress: Takes what is done, how many pictures are, and of how many; without it a bar shows it.
+
+    Raises:
+        InputError: An option cannot be, or no photo shows a face.
+    """
+    predictor, source = AttributePredictor.load(network), str(source)
+    out = str(out) or _default_place(source)
+    is_table = Path(out).suffix.lower() == ".csv"
+    if (Path(source) / "dataset.json").is_file():
+        if is_table:
+            raise InputError(f"--out {out}: a dataset becomes a dataset; choose a folder")
+        with bars.shown(on_progress) as show:
+            made, done = label_dataset(
+                Dataset(source),
+                out,
+                predictor,
+                f"{network}-{digest(network)}",
+                min_confidence=min_confidence,
+                overwrite=overwrite,
+                told=show,
+            )
+        return LabelResult(made.path, done, made)
+    if not is_table:
+        raise InputError(f"--out {out}: photos become a table; choose a name that ends in .csv")
+    for table in (Path(out), confidence_file(out)):
+        if table.exists() and not overwrite:
+            raise InputError(f"--out {out}: {table} exists already; --overwrite replaces it")
+    try:
+        with bars.shown(on_progress) as show:
+            done = label_photos(
+                [source],
+                out,
+                predictor,
+                align=align,
+                min_confidence=min_confidence,
+                workers=workers,
+                told=show,
+                value_range=value_range,
+                follow_links=follow_links,
+            )
+    except OSError as error:
+        raise InputError(f"--out {out}: cannot be written ({error.strerror or error})") from None
+    return LabelResult(Path(out), done)
+
+
+def _default_place(source: str) -> str:
+    """Return where the result goes if nothing is said: next to the source, named after it."""
+    path = photo_path(source).resolve()
+    if source.startswith("sample:"):
+        return fit_name(path.stem, "-attributes.csv")
+    if (path / "dataset.json").is_file():
+        return str(beside(path, fit_name(path.name, "-labelled")))
+    return str(beside(path, fit_name(path.name if path.is_dir() else path.stem, "-attributes.csv")))

@@ -1,0 +1,184 @@
+"""What is in a dataset, for a person and for other programs."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import os
+import zipfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from facegan import images
+from facegan.data.advice import advice, reason_lines
+from facegan.data.card import commonest
+from facegan.data.dataset import Dataset
+from facegan.data.summary import attribute_lines, attribute_summary, classes_line
+from facegan.errors import InputError
+from facegan.files import temporary_beside
+
+
+@dataclass(frozen=True)
+class Inspection:
+    """What :func:`inspect` has found; printed, it is the ``text``."""
+
+    dataset: Dataset
+    text: str
+    written: tuple[str, ...]
+    """The files that were written on request."""
+
+    def __str__(self) -> str:
+        return self.text
+
+
+def inspect(
+    dataset: str | Path | Dataset,
+    *,
+    grid: str | Path = "",
+    count: int = 100,
+    to_npz: str | Path = "",
+    split: str = "train",
+    rejects: int = 10,
+) -> Inspection:
+    """Look at a dataset: sizes, counts, attributes, rejects; write its pictures elsewhere on request.
+
+    Args:
+        dataset: A folder made by ``prepare``, or an open dataset.
+        grid: Where the split's first pictures go as one PNG; '' writes none.
+        count: How many pictures the grid has.
+        to_npz: Where the split's pictures go as uint8 ``N,H,W,C`` (array ``arr_0``); '' writes none.
+        split: Whose pictures ``grid`` and ``to_npz`` take.
+        rejects: So many rejects are listed one by one.
+
+    Raises:
+        InputError: An option cannot be, or a file cannot be written.
+        DatasetError: The dataset is missing or damaged.
+    """
+    if count < 1 or rejects < 0:
+        raise InputError("--count must be at least 1, --rejects at least 0")
+    if split != "train" and not (grid or to_npz):
+        raise InputError(f"--split {split}: goes with --grid or --to-npz")
+    for option, path, suffix in (("--grid", grid, ".png"), ("--to-npz", to_npz, ".npz")):
+        if path and Path(path).suffix.lower() != suffix:
+            raise InputError(f"{option} {path}: the name must end in {suffix}")
+    data = dataset if isinstance(dataset, Dataset) else Dataset(dataset)
+    if grid:
+        try:
+            images.save_png(grid, images.grid(data.peek(count, split)[:count]))
+        except OSError as error:
+            raise InputError(f"--grid {grid}: cannot be written ({error.strerror})") from None
+    if to_npz:
+        _write_npz(Path(to_npz), data, split)
+    return Inspection(data, describe(data, rejects), tuple(str(path) for path in (grid, to_npz) if path))
+
+
+def describe(dataset: Dataset, rejects: int = 10) -> str:
+    """Return lines on sizes, counts, how it was made, attributes with frequencies, rejects with reasons."""
+    info, (h, w) = dataset.info, dataset.size
+    lines = [
+        f"{dataset.path}: {w}x{h} px, {dataset.channels} channel(s), content hash {dataset.content_hash[:16]}"
+    ]
+    lines += [f"  {split:<6}{count:8d} pictures" for split, count in dataset.counts.items()]
+    made = info["plan"]
+    crop = ", ".join(f"{k} {v}" for k, v in dataset.crop.items() if k != "landmarks" and v)
+    lines += ["made from " + ", ".join(made["sources"]), f"crop: {crop}"]
+    chosen = [f"--{k} {made[k]}" for k in ("include", "where", "limit", "attributes", "split") if made[k]]
+    lines += [f"chosen by {' '.join(chosen)}"] if chosen else []
+    if selected := info.get("selected"):
+        lines.append(f"selected from {info['made_from']['name']}: {selected['expression']}")
+    if dataset.attribute_names:
+        unknown = dataset.undescribed()
+        lines.append(
+            "attributes (share of those known)"
+            + f", of {unknown} pictures none is known" * bool(unknown)
+            + ":"
+        )
+        predicted = info.get("predicted", {})
+        lines += [
+            _frequency(entry) + _confidence(predicted.get("names", {}).get(entry["name"]))
+            for entry in attribute_summary(dataset)
+        ]
+        networks = {
+            v.get("network", predicted["network"]) for v in predicted.get("names", {}).values() if v["count"]
+        }
+        lines += [f"predicted by the network {' and '.join(sorted(networks))}"] if networks else []
+    lines.append(f"rejects: {len(info['rejects'])}")
+    lines += [f"  {count:6d}  {reason}" for reason, count in commonest(info["rejects"])]
+    lines += [f"    {r['source']}: {r['reason']}" for r in info["rejects"][:rejects]]
+    lines.append(f"near duplicates: {len(info['near_duplicates'])}")
+    lines += [f"prepare said: {note}" for note in info.get("notes", [])]
+    return "\n".join(lines)
+
+
+def summary_of_preparing(dataset: Dataset) -> str:
+    """Return what was taken, what was left and why, and what helps."""
+    info, total = dataset.info, sum(dataset.counts.values())
+    counts = ", ".join(f"{n:,} {split}" for split, n in dataset.counts.items())
+    h, w = dataset.size
+    lines = [f"{dataset.path}: {total:,} picture{'s' * (total != 1)} of {w}x{h} ({counts})"]
+    lines += attribute_lines(attribute_summary(dataset), total)
+    lines += info.get("notes", [])
+    rejects, near = info["rejects"], info["near_duplicates"]
+    if rejects:
+        lines.append(f"{len(rejects):,} left out (each with its reason in {dataset.path / 'dataset.json'}):")
+        lines += reason_lines(rejects)
+        lines += [f"  {helps}"] if (helps := advice(commonest(rejects), total, info["plan"])) else []
+    if near:
+        dropped = info["plan"]["drop_near_duplicates"]
+        done = "dropped" if dropped else "kept (--drop-near-duplicates drops them)"
+        lines.append(f"{len(near):,} near duplicates, {done}")
+        if apart := sum("splits" in pair for pair in near):
+            have = "picture has" if apart == 1 else "pictures have"
+            lines.append(f"  {apart} {have} a near copy in another split, so scores there look too good")
+    sheets = [dataset.path / name for name in ("preview.jpg", "detections.jpg")]
+    lines.append(f"look at {' and '.join(str(sheet) for sheet in sheets if sheet.exists())}")
+    return "\n".join(lines)
+
+
+def _confidence(predicted: dict[str, float] | None) -> str:
+    """Return how many values a network has given, and how sure it was."""
+    if not predicted or not predicted["count"]:
+        return ""
+    return f"  ({predicted['count']:.0f} predicted, {predicted['confidence']:.0%} sure)"
+
+
+def _frequency(entry: Mapping[str, Any]) -> str:
+    """Return a line on one attribute: a bar for yes and no, else its commonest classes."""
+
+    if not entry["known"]:
+        return f"  {entry['name']:<22} unknown"
+    if entry["kind"] != "yes/no":
+        name, _, text = classes_line(entry, 12).partition(": ")
+        return f"  {name:<22} {text}"
+    share = entry["yes"] / entry["known"]
+    return f"  {entry['name']:<22} {share:6.1%} {'#' * round(share * 40)}"
+
+
+def _write_npz(path: Path, data: Dataset, split: str) -> None:
+    arrays: dict[str, Any] = {"arr_0": data.images(split)}
+    if data.attribute_names:
+        arrays["attributes"] = data.attributes(split)
+        arrays["attribute_names"] = np.array(data.attribute_names)
+    temporary = temporary_beside(path)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with zipfile.ZipFile(temporary, "w", zipfile.ZIP_STORED, allowZip64=True) as archive:
+            for name, array in arrays.items():
+                with archive.open(f"{name}.npy", "w", force_zip64=True) as stream:
+                    head = io.BytesIO()
+                    np.lib.format.write_array_header_1_0(
+                        head, np.lib.format.header_data_from_array_1_0(array)
+                    )
+                    stream.write(head.getvalue())
+                    for start in range(0, len(array), 1024):  # a map is written piece by piece
+                        stream.write(np.ascontiguousarray(array[start : start + 1024]).tobytes())
+        os.replace(temporary, path)
+    except OSError as error:
+        raise InputError(f"--to-npz {path}: cannot be written ({error.strerror})") from None
+    finally:
+        with contextlib.suppress(OSError):
+            temporary.unlink(missing_ok=True)

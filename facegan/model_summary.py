@@ -1,0 +1,109 @@
+"""What a model is and how it was trained, layer by layer."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any
+
+import torch
+
+from facegan.generator import Generator
+from facegan.layers.summary import macs_of
+from facegan.models import load, moment_name, moments, resolve
+
+
+def describe_model(reference: str) -> dict[str, Any]:
+    """Return everything that a model's file says of itself, and what can be counted."""
+    file = resolve(reference)
+    model = load(reference)
+    layers = layer_table(model)
+    running = sum(b.numel() for b in model.network.buffers() if b.is_floating_point())
+    return {
+        "file": str(file),
+        "bytes": file.stat().st_size,
+        "hash": model.hash,
+        "moments": [moment_name(kimg) for kimg in moments(reference)],
+        "parameters": sum(n for _, _, n in model.parameters_by_layer()),
+        "running_statistics": running,
+        "macs": sum(row["macs"] for row in layers),
+        "layers": layers,
+        **model.meta,
+    }
+
+
+def layer_table(model: Generator) -> list[dict[str, Any]]:
+    """Return a row for each module with parameters.
+
+    It has the name, the kind, the shapes of its weight and of what it gives, the number of parameters, and
+    the multiply-accumulates for one picture (of convolutions and dense layers).
+    """
+    shapes: dict[str, tuple[int, ...]] = {}
+    macs: Counter[str] = Counter()
+    found = {n: m for n, m in model.network.named_modules() if list(m.parameters(recurse=False))}
+
+    def note(name: str) -> Any:
+        def hook(module: Any, given: Any, out: Any) -> None:
+            shapes[name] = tuple(out.shape[1:])
+            macs[name] += macs_of(module, given[0], out)
+
+        return hook
+
+    handles = [module.register_forward_hook(note(name)) for name, module in found.items()]
+    with torch.inference_mode():
+        model(model.latent.sample([0]))
+    for handle in handles:
+        handle.remove()
+    weights = {name: getattr(module, "weight", None) for name, module in found.items()}
+    return [
+        {"name": name, "kind": type(module).__name__, "out": list(shapes.get(name, ())), "macs": macs[name],
+         "weight": [] if (weight := weights[name]) is None else list(weight.shape),
+         "parameters": sum(p.numel() for p in module.parameters(recurse=False))}
+        for name, module in found.items()
+    ]  # fmt: skip
+
+
+def facts_text(f: dict[str, Any]) -> str:
+    """Return what :func:`describe_model` has found, for a person."""
+    c, h, w = f["image_shape"]
+    latent, origin = f["latent"], f.get("provenance") or {}
+    prior = (
+        "sphere" if latent["kind"] == "sphere" else f"normal, mean {latent['mean']:g}, std {latent['std']:g}"
+    )
+    data = origin.get("dataset") or {}
+    statistics = f" (and {f['running_statistics']:,} running statistics)" if f["running_statistics"] else ""
+    seen = f"{origin['images_seen'] / 1000:g} kimg" if "images_seen" in origin else "unknown"
+    earlier = origin.get("images_before", 0) / 1000
+    seen += f", after {earlier:g} kimg of what it began with" if earlier else ""
+    crop = {k: v for k, v in (f.get("alignment") or {}).items() if v not in (False, None, "")}
+    rows = [
+        ("file", f"{f['file']} ({f['bytes'] / 1e6:.1f} MB)"),
+        ("family", f["family"]),
+        ("pictures", f"{w}x{h} px, {'colour' if c == 3 else 'grey'}"),
+        ("latent", f"{latent['dim']} dimensions, {prior}"),
+        ("parameters", f"{f['parameters']:,}{statistics}"),
+        ("one picture", f"{f['macs'] / 1e6:,.1f} million multiply-accumulates"),
+        ("recipe", origin.get("recipe") or "unknown"),
+        ("trained on", f"{data['name']}, {data.get('count', '?')} pictures, content hash "
+                       f"{str(data.get('content_hash', '?'))[:16]}" if "name" in data else "unknown"),
+        ("images seen", seen),
+        ("seed", origin.get("seed", "unknown")),
+        ("command", origin.get("command") or "unknown"),
+        ("facegan", origin.get("facegan", "unknown")),
+        ("crop", ", ".join(f"{k} {v}" for k, v in crop.items()) or "unknown"),
+        ("labels", ", ".join(f.get("labels", [])) or "none"),
+        ("licence", f.get("licence") or "unknown"),
+        ("hash", f["hash"]),
+        ("moments", ", ".join(f["moments"])),
+    ]  # fmt: skip
+    lines = [f"{name:<12} {value}" for name, value in rows if name != "moments" or value]
+    wide = max([20, *(len(r["name"]) for r in f["layers"])])
+    lines.append(
+        f"{'layers':<{wide + 2}} {'kind':<18} {'weight':>14} {'gives':>12} {'parameters':>12} {'MACs':>14}"
+    )
+    for r in f["layers"]:
+        shapes = ["x".join(map(str, r[key])) for key in ("weight", "out")]
+        lines.append(
+            f"  {r['name']:<{wide}} {r['kind']:<18} {shapes[0]:>14} {shapes[1]:>12} {r['parameters']:>12,} "
+            f"{r['macs']:>14,}"
+        )
+    return "\n".join(lines)
