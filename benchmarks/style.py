@@ -25,7 +25,7 @@ from pathlib import Path
 import torch
 import torch.nn.functional as F
 
-from facegan.pixels import StyleSettings, load_classifier
+from facegan.pixels import StyleConfig, load_classifier
 from facegan.pixels.classifiers import Classifier
 from facegan.pixels.optimizers import Adam
 from facegan.pixels.style.gram import StyleObjective
@@ -44,7 +44,7 @@ def pictures(size: int) -> tuple[torch.Tensor, torch.Tensor]:
 
 
 def names(classifier: Classifier) -> tuple[dict[str, float], dict[str, float]]:
-    settings = suited(classifier, StyleSettings())
+    settings = suited(classifier, StyleConfig())
     layers, content = (
         {classifier.find_layer(n): 1.0 for n in part} for part in (settings.layers, settings.content_layers)
     )

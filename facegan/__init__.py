@@ -42,6 +42,9 @@ _PUBLIC = {
     "directions": "facegan.latent.directions",
     "Directions": "facegan.latent.directions",
     "edit": "facegan.latent.editing",
+    "attack": "facegan.pixels.attacks.api",
+    "dream": "facegan.pixels.dreams.api",
+    "stylize": "facegan.pixels.style.api",
     "set_progress": "facegan.bars",
     "show": "facegan.sheets",
 }
@@ -57,6 +60,15 @@ _FUNCTIONS = {
     "train": "facegan.recipes.config:TrainConfig",
     "directions": "facegan.latent.directions:Settings",
     "edit": "",
+    "attack": "facegan.pixels.attacks.config:AttackConfig,facegan.pixels.settings:ClassifierConfig",
+    "dream": (
+        "facegan.pixels.dreams.config:DreamConfig,facegan.pixels.dreams.config:FlightConfig,"
+        "facegan.pixels.settings:SnapshotConfig,facegan.pixels.settings:ClassifierConfig"
+    ),
+    "stylize": (
+        "facegan.pixels.style.config:StyleConfig,facegan.pixels.settings:SnapshotConfig,"
+        "facegan.pixels.settings:ClassifierConfig"
+    ),
 }
 _MODULES = {"latent", "images", "video", "recipes", "data", "pixels", "metrics", "families", "losses"}
 
@@ -72,9 +84,11 @@ __all__ = [
 ]
 __all__ += [
     "__version__",
+    "attack",
     "data",
     "describe_model",
     "directions",
+    "dream",
     "edit",
     "evaluate",
     "families",
@@ -98,6 +112,7 @@ __all__ += [
     "select",
     "set_progress",
     "show",
+    "stylize",
     "train",
     "video",
 ]
@@ -123,6 +138,9 @@ if TYPE_CHECKING:
     from facegan.metrics.registry import register_metric
     from facegan.model_summary import describe_model
     from facegan.models import load
+    from facegan.pixels.attacks.api import attack
+    from facegan.pixels.dreams.api import dream
+    from facegan.pixels.style.api import stylize
     from facegan.prior import Latent
     from facegan.recipes.config import TrainConfig
     from facegan.recipes.table import RECIPES, recipe

@@ -174,6 +174,29 @@ def field_types(cls: type) -> dict[str, Any]:
     return {field.name: hints[field.name] for field in dataclasses.fields(cls)}
 
 
+def parse_numbers(option: str, text: str) -> tuple[float, ...]:
+    """Return the finite numbers of a text, separated by commas: ``0.5``, ``4/255``, ``0.485,0.456,0.406``."""
+    found = []
+    for part in text.split(","):
+        above, slash, below = part.partition("/")
+        try:
+            value = float(above) / (float(below) if slash else 1.0)
+        except (ValueError, ZeroDivisionError):
+            value = math.nan
+        if not math.isfinite(value):
+            raise InputError(f"{option} {text}: not a number such as 0.02 or 4/255")
+        found.append(value)
+    return tuple(found)
+
+
+def parse_number(option: str, value: float | str) -> float:
+    """Return a number, which may be a text such as ``4/255``."""
+    found = parse_numbers(option, value) if isinstance(value, str) else (float(_plain(value)),)
+    if len(found) != 1:
+        raise InputError(f"{option} takes one number, not {value}")
+    return found[0]
+
+
 def place(value: Any, what: str) -> Path:
     """A path, from a text or a Path; "" and others are none."""
     if isinstance(value, os.PathLike) or (isinstance(value, str) and value.strip()):
@@ -329,8 +352,8 @@ def as_arguments(message: str, names: Collection[str]) -> str:
 def speaking_of_arguments(function: _Function, settings_of: str = "") -> _Function:
     """Return the function with messages that name its arguments instead of the command's flags.
 
-    Commands call the function inside. ``settings_of`` (``MODULE:CLASS``) is the configuration whose fields
-    it takes.
+    Commands call the function inside. ``settings_of`` (``MODULE:CLASS``, or several with commas) are the
+    configurations whose fields it takes.
     """
 
     @functools.wraps(function)
@@ -340,8 +363,8 @@ def speaking_of_arguments(function: _Function, settings_of: str = "") -> _Functi
         except FaceganError as error:
             if error.args and isinstance(error.args[0], str):
                 names = set(inspect.signature(function).parameters)
-                if settings_of:
-                    module, _, name = settings_of.partition(":")
+                for one in filter(None, settings_of.split(",")):
+                    module, _, name = one.partition(":")
                     names |= set(field_types(getattr(importlib.import_module(module), name)))
                 error.args = (as_arguments(error.args[0], names), *error.args[1:])
             raise

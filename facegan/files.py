@@ -15,6 +15,7 @@ import platform
 import shutil
 import signal
 import warnings
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import IO, Any
 
@@ -209,3 +210,47 @@ def photo_path(text: str | Path) -> Path:
         return Path(text).expanduser()
     except RuntimeError:  # the home of nobody
         return Path(text)
+
+
+# --- where results go ------------------------------------------------------------------------------------
+
+
+def check_ending(option: str, name: str, endings: Sequence[str]) -> None:
+    if Path(name).suffix.lower() not in endings:
+        raise InputError(f"{option} {name}: the name must end in {' or '.join(endings)}")
+
+
+def check_places(
+    written: Mapping[str, str | Path | list[str | Path]], read: Iterable[str | Path] = ()
+) -> None:
+    """InputError where a result would take the place of a file that is read, or of another result.
+
+    ``written`` has one file or several for each option; "" is none, in ``read`` as well. Of a folder that is
+    read, all that lies below counts.
+    """
+    sources = [photo_path(name) for name in read if str(name)]
+    taken: set[str] = set()
+    for option, names in written.items():
+        for name in filter(str, names if isinstance(names, list) else [names]):
+            place = Path(name)
+            if place.exists() and any(_holds(source, place) for source in sources):
+                raise InputError(f"{option} {name}: it would replace what is read there; choose another name")
+            if (key := str(place.resolve()).casefold()) in taken:  # some disks know no capitals
+                raise InputError(f"{option} {name}: another result goes there, too; choose another name")
+            taken.add(key)
+
+
+def _holds(source: Path, place: Path) -> bool:
+    """Whether ``place``, which exists, is ``source`` or lies below it."""
+    if not source.exists():
+        return False
+    return source.samefile(place) or (source.is_dir() and source.resolve() in place.resolve().parents)
+
+
+@contextlib.contextmanager
+def writing(option: str, name: str) -> Iterator[None]:
+    """Turn the system's refusals to write into one line that names the option."""
+    try:
+        yield
+    except OSError as error:
+        raise InputError(f"{option} {name}: cannot be written ({error.strerror or error})") from None

@@ -14,10 +14,10 @@ import inspect
 import math
 import textwrap
 from collections.abc import Collection, Iterator
-from dataclasses import dataclass, field, fields, is_dataclass
+from dataclasses import dataclass, field, fields, is_dataclass, replace
 from typing import Any, NamedTuple
 
-from facegan.errors import ConfigError
+from facegan.errors import ConfigError, FaceganError
 
 
 @dataclass(frozen=True)
@@ -34,6 +34,8 @@ class Setting:
     """The greatest value."""
     below: float | None = None
     """Instead of ``maximum``: values must be less than this."""
+    also: tuple[float, ...] = ()
+    """Numbers outside of the bounds that are allowed, too, such as -1 for "automatic"."""
     choices: Collection[str] | None = None
     """The words that it may be. This is the table itself, so that rows added later count."""
     default: Any = None
@@ -66,10 +68,15 @@ class Setting:
         """Return whether a number lies within the bounds."""
         least = -math.inf if self.minimum is None else self.minimum
         low = number >= least if self.above is None else number > self.above
-        return low and (number <= self.maximum if self.below is None else number < self.below)
+        return number in self.also or (
+            low and (number <= self.maximum if self.below is None else number < self.below)
+        )
 
     def range(self) -> str:
         """Return the bounds in words."""
+        if self.also:
+            bounds = replace(self, also=()).range().removeprefix("from ")
+            return f"{', '.join(f'{number:g}' for number in self.also)} or {bounds}"
         top = f"below {self.below:,g}" if self.below is not None else f"{self.maximum:,g}"
         if self.above is not None:
             return f"above {self.above:g}" + ("" if top == "inf" else f", up to {top}")
@@ -138,11 +145,11 @@ def no_flag(name: str) -> str:
     return flag(f"{group}{dot}no_{last}")
 
 
-def check_values(config: Any, prefix: str = "") -> None:
-    """Raise ConfigError for the first setting whose value its field does not allow."""
+def check_values(config: Any, prefix: str = "", error: type[FaceganError] = ConfigError) -> None:
+    """Raise an error for the first setting whose value its field does not allow."""
     for item in walk(config, prefix):
         if problem := item.rules.problem(item.value):
-            raise ConfigError(f"{flag(item.name)} {problem}")
+            raise error(f"{flag(item.name)} {problem}")
 
 
 @functools.lru_cache(maxsize=64)

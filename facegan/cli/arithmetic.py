@@ -8,18 +8,10 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import tyro
 
 from facegan.cli.main import run_function
-from facegan.cli.options import (
-    check_ending,
-    check_places,
-    check_scale,
-    check_truncation,
-    papers,
-    told,
-    writing,
-)
+from facegan.cli.options import check_scale, check_truncation, papers, told
 from facegan.cli.positional import model_first, options_last
 from facegan.errors import InputError
-from facegan.files import derived
+from facegan.files import check_ending, check_places, derived, writing
 
 if TYPE_CHECKING:
     import torch

@@ -10,10 +10,10 @@ import tyro
 
 from facegan.cli.evaluate import Progress, say
 from facegan.cli.main import run_function
-from facegan.cli.options import check_ending, check_truncation, papers, told, writing
+from facegan.cli.options import check_truncation, papers, told
 from facegan.cli.positional import only_model, options_last
 from facegan.errors import InputError
-from facegan.files import derived
+from facegan.files import check_ending, derived, writing
 
 FORMATS = (".png", ".jpg", ".webp")
 MOST_SEED = 2**53 - 1  # of numbers in a browser

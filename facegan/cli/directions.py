@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import tyro
 
 from facegan.cli.main import run_function
-from facegan.cli.options import check_ending
 from facegan.cli.positional import only_model, options_last
 from facegan.errors import InputError
+from facegan.files import check_ending
 
 if TYPE_CHECKING:
     from facegan.generator import Generator
@@ -159,8 +159,8 @@ def _draw(model: object, found: Directions, figure: str) -> None:
     import numpy as np
 
     from facegan import figures, images
-    from facegan.cli.options import writing
     from facegan.data.filters import plain
+    from facegan.files import writing
     from facegan.latent.editing import target_points
 
     w = target_points(model, "seed:0").z  # type: ignore[arg-type]

@@ -10,10 +10,10 @@ import tyro
 
 from facegan.cli.evaluate import say
 from facegan.cli.main import run_function
-from facegan.cli.options import check_ending, check_places, check_scale, files_of, papers, told, writing
+from facegan.cli.options import check_scale, files_of, papers, told
 from facegan.cli.positional import model_first, options_last
 from facegan.errors import InputError
-from facegan.files import derived
+from facegan.files import check_ending, check_places, derived, writing
 
 if TYPE_CHECKING:
     import numpy as np

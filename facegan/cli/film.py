@@ -11,19 +11,10 @@ import tyro
 
 from facegan.cli.evaluate import Progress, say
 from facegan.cli.main import run_function
-from facegan.cli.options import (
-    check_drawn,
-    check_ending,
-    check_places,
-    check_scale,
-    check_truncation,
-    files_of,
-    papers,
-    told,
-    writing,
-)
+from facegan.cli.options import check_drawn, check_scale, check_truncation, files_of, papers, told
 from facegan.cli.positional import model_first, options_last
 from facegan.errors import InputError
+from facegan.files import check_ending, check_places, writing
 
 if TYPE_CHECKING:
     import torch

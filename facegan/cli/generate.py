@@ -12,18 +12,10 @@ import numpy as np
 import tyro
 
 from facegan.cli.main import run_function
-from facegan.cli.options import (
-    check_places,
-    check_scale,
-    check_truncation,
-    files_of,
-    papers,
-    told,
-    writing,
-)
+from facegan.cli.options import check_scale, check_truncation, files_of, papers, told
 from facegan.cli.positional import model_first, options_last
 from facegan.errors import InputError
-from facegan.files import temporary_beside
+from facegan.files import check_places, temporary_beside, writing
 
 if TYPE_CHECKING:
     import torch

@@ -7,7 +7,8 @@ from typing import Annotated
 import tyro
 
 from facegan.cli.main import run_function
-from facegan.cli.options import chosen_classifier
+from facegan.errors import InputError
+from facegan.pixels.settings import ClassifierConfig
 
 
 def main(
@@ -27,14 +28,9 @@ def main(
         input_size: side of the pictures, in px; 0 is what the network was trained with.
         random_weights: do without weights: names and shapes do not depend on them.
     """
-    from facegan.errors import InputError
-
-    if random_weights:
-        from facegan.pixels import load_classifier
-
-        classifier = load_classifier(model, input_size=max(input_size, 0), random_weights_seed=0)
-    else:
-        classifier = chosen_classifier(model, "", weights, input_size, "", "", False, "cpu")
+    classifier = ClassifierConfig(
+        model, weights=weights, input_size=input_size, random_weights=random_weights
+    ).load()
     keras = {ours: theirs for theirs, ours in classifier.aliases().items()}
     rows = [
         (name, "x".join(map(str, shape)), keras.get(name, "")) for name, shape in classifier.layer_names()

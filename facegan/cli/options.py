@@ -10,17 +10,14 @@ import math
 import os
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from pathlib import Path
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from facegan import __version__
 from facegan.errors import InputError
-from facegan.files import photo_path
 
 if TYPE_CHECKING:
     from facegan.generator import Generator
-    from facegan.pixels import Classifier
 
 
 def check_truncation(truncation: float, network: Generator) -> Generator:
@@ -39,38 +36,6 @@ def check_truncation(truncation: float, network: Generator) -> Generator:
 def check_scale(scale: int) -> None:
     if not 0 <= scale <= 64:
         raise InputError(f"--scale must be from 0 (as fits) to 64, not {scale}")
-
-
-def check_ending(option: str, name: str, endings: Sequence[str]) -> None:
-    if Path(name).suffix.lower() not in endings:
-        raise InputError(f"{option} {name}: the name must end in {' or '.join(endings)}")
-
-
-def check_places(
-    written: Mapping[str, str | Path | list[str | Path]], read: Iterable[str | Path] = ()
-) -> None:
-    """InputError where a result would take the place of a file that is read, or of another result.
-
-    ``written`` has one file or several for each option; "" is none, in ``read`` as well. Of a folder that is
-    read, all that lies below counts.
-    """
-    sources = [photo_path(name) for name in read if str(name)]
-    taken: set[str] = set()
-    for option, names in written.items():
-        for name in filter(str, names if isinstance(names, list) else [names]):
-            place = Path(name)
-            if place.exists() and any(_holds(source, place) for source in sources):
-                raise InputError(f"{option} {name}: it would replace what is read there; choose another name")
-            if (key := str(place.resolve()).casefold()) in taken:  # some disks know no capitals
-                raise InputError(f"{option} {name}: another result goes there, too; choose another name")
-            taken.add(key)
-
-
-def _holds(source: Path, place: Path) -> bool:
-    """Whether ``place``, which exists, is ``source`` or lies below it."""
-    if not source.exists():
-        return False
-    return source.samefile(place) or (source.is_dir() and source.resolve() in place.resolve().parents)
 
 
 def files_of(points: Iterable[str]) -> list[str]:
@@ -145,15 +110,6 @@ def check_drawn(network: Generator, truncation: float) -> None:
         )
 
 
-@contextlib.contextmanager
-def writing(option: str, name: str) -> Iterator[None]:
-    """Turns the system's refusals to write into one line."""
-    try:
-        yield
-    except OSError as error:
-        raise InputError(f"{option} {name}: cannot be written ({error.strerror or error})") from None
-
-
 def papers(model_hash: str, truncation: float, **more: str) -> dict[str, str]:
     """Text for a PNG: what made it."""
     return {
@@ -212,42 +168,3 @@ class Live:
         if self.open:
             print(file=sys.stderr, flush=True)
             self.open = False
-
-
-def numbers(option: str, text: str) -> tuple[float, ...]:
-    """``0.5``, ``4/255``, ``0.485,0.456,0.406``: finite numbers, separated by commas."""
-    found = []
-    for part in text.split(","):
-        above, slash, below = part.partition("/")
-        try:
-            value = float(above) / (float(below) if slash else 1.0)
-        except (ValueError, ZeroDivisionError):
-            value = math.nan
-        if not math.isfinite(value):
-            raise InputError(f"{option} {text}: not a number such as 0.02 or 4/255")
-        found.append(value)
-    return tuple(found)
-
-
-def number(option: str, text: str) -> float | None:
-    """One of them; None for an empty text."""
-    if not text:
-        return None
-    found = numbers(option, text)
-    if len(found) != 1:
-        raise InputError(f"{option} takes one number, not {text}")
-    return found[0]
-
-
-def chosen_classifier(
-    model: str, labels: str, weights: str, input_size: int, mean: str, std: str, crop: bool, device: str
-) -> Classifier:
-    """What the options that all commands on pixels share ask for."""
-    from facegan.pixels import load_classifier
-
-    if input_size < 0:
-        raise InputError(f"--input-size must be 0 (the network's) or more, not {input_size}")
-    return load_classifier(
-        model, labels=labels, weights=weights, input_size=input_size, crop=crop, device=device,
-        mean=numbers("--mean", mean) if mean else None, std=numbers("--std", std) if std else None,
-    )  # fmt: skip

@@ -22,7 +22,7 @@ def main(run: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="RUN")]
         run: a run folder, or a moment of one whose checkpoint is kept (RUN@best).
         out: the file; '' is RUN-networks.safetensors.
     """
-    from facegan.cli.options import check_ending, writing
+    from facegan.files import check_ending, writing
     from facegan.runs.export import pack
 
     place = Path(run) if Path(run).name else Path(run).resolve()  # "." has no name

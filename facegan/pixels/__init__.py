@@ -14,37 +14,59 @@ from typing import TYPE_CHECKING, Any
 
 # name -> where it lives: imported on first use, so that the command line can look here without torch.
 _PUBLIC = {
-    "AttackResult": "facegan.pixels.attacks.attack",
-    "Attacked": "facegan.pixels.attacks.attack",
-    "attack": "facegan.pixels.attacks.attack",
+    "AttackConfig": "facegan.pixels.attacks.config",
+    "AttackResult": "facegan.pixels.attacks.result",
     "Classifier": "facegan.pixels.classifiers",
-    "load_classifier": "facegan.pixels.classifiers",
-    "DreamSettings": "facegan.pixels.settings",
-    "StyleSettings": "facegan.pixels.settings",
+    "ClassifierConfig": "facegan.pixels.settings",
+    "DreamConfig": "facegan.pixels.dreams.config",
+    "FlightConfig": "facegan.pixels.dreams.config",
+    "SnapshotConfig": "facegan.pixels.settings",
+    "StyleConfig": "facegan.pixels.style.config",
+    "attack": "facegan.pixels.attacks.attack",
     "dream": "facegan.pixels.dreams.dream",
-    "zoom": "facegan.pixels.dreams.dream",
-    "visualise": "facegan.pixels.dreams.visualise",
+    "load_classifier": "facegan.pixels.classifiers",
     "stylize": "facegan.pixels.style.stylize",
+    "visualise": "facegan.pixels.dreams.visualise",
+    "zoom": "facegan.pixels.dreams.zoom",
 }
-_RENAMED = {"Attacked": "AttackResult"}  # names of 0.1, which go on working
+# Names of 0.1, which go on working.
+_RENAMED = {"Attacked": "AttackResult", "DreamSettings": "DreamConfig", "StyleSettings": "StyleConfig"}
 
 __all__ = [
-    "AttackResult", "Classifier", "DreamSettings", "StyleSettings", "attack", "dream", "load_classifier",
-    "stylize", "visualise", "zoom",
-]  # fmt: skip
+    "AttackConfig",
+    "AttackResult",
+    "Classifier",
+    "ClassifierConfig",
+    "DreamConfig",
+    "FlightConfig",
+    "SnapshotConfig",
+    "StyleConfig",
+    "attack",
+    "dream",
+    "load_classifier",
+    "stylize",
+    "visualise",
+    "zoom",
+]
 
 if TYPE_CHECKING:
-    from facegan.pixels.attacks.attack import AttackResult, attack
+    from facegan.pixels.attacks.attack import attack
+    from facegan.pixels.attacks.config import AttackConfig
+    from facegan.pixels.attacks.result import AttackResult
     from facegan.pixels.classifiers import Classifier, load_classifier
-    from facegan.pixels.dreams.dream import dream, zoom
+    from facegan.pixels.dreams.config import DreamConfig, FlightConfig
+    from facegan.pixels.dreams.dream import dream
     from facegan.pixels.dreams.visualise import visualise
-    from facegan.pixels.settings import DreamSettings, StyleSettings
+    from facegan.pixels.dreams.zoom import zoom
+    from facegan.pixels.settings import ClassifierConfig, SnapshotConfig
+    from facegan.pixels.style.config import StyleConfig
     from facegan.pixels.style.stylize import stylize
 
 
 def __getattr__(name: str) -> Any:
-    if name in _PUBLIC:
-        return getattr(importlib.import_module(_PUBLIC[name]), _RENAMED.get(name, name))
+    current = _RENAMED.get(name, name)
+    if current in _PUBLIC:
+        return getattr(importlib.import_module(_PUBLIC[current]), current)
     raise AttributeError(f"module 'facegan.pixels' has no attribute {name!r}")
 
 

@@ -24,13 +24,16 @@ Step = Callable[[int], Mapping[str, float]]
 
 @dataclass(frozen=True)
 class StepStats:
-    """What listeners get: ``step`` of ``steps`` are done, ``values`` are those of the last one."""
+    """What callbacks get: ``step`` of ``steps`` are done, ``values`` are those of the last one."""
 
     step: int
     steps: int
     loss: float
     seconds: float
     values: Mapping[str, float] = field(default_factory=dict)
+
+
+OnStep = Callable[[StepStats], None]
 
 
 @dataclass(frozen=True)
@@ -54,22 +57,27 @@ def optimise(
     seed: int = 0,
     purpose: str = "pixels",
     start: int = 0,
-    on_step: Callable[[StepStats], None] | None = None,
+    on_step: OnStep | None = None,
     stop: Callable[[StepStats], bool] | None = None,
     every: int = 0,
     on_snapshot: Callable[[int], None] | None = None,
 ) -> Outcome:
     """Call ``step(i)`` for i from ``start`` to ``steps`` - 1; the picture is the caller's.
 
-    step: one update; returns named numbers, among them ``loss``.
-    seed, purpose: what the random numbers of a step depend on, besides its number.
-    start: the steps that an earlier call has done.
-    on_step: sees each step's StepStats.
-    stop: looked at after each step; true ends the loop (``early``).
-    every, on_snapshot: the callback gets the number of steps done after each ``every`` of them; 0 is never.
-
     SIGINT and SIGTERM end the loop after the step that runs (``signum``); a second one raises
-    KeyboardInterrupt at once. A loss that is not finite is an InputError: what follows would be noise.
+    KeyboardInterrupt at once.
+
+    Args:
+        step: One update; returns named numbers, among them ``loss``.
+        steps: The number of steps, those of an earlier call included.
+        seed: What the random numbers of a step depend on, besides ``purpose`` and its number.
+        start: The steps that an earlier call has done.
+        on_step: Sees each step's StepStats.
+        stop: Asked after each step; true ends the loop (``early``).
+        every: ``on_snapshot`` gets the number of steps done after each ``every`` of them; 0 is never.
+
+    Raises:
+        InputError: A loss is not finite: what follows would be noise.
     """
     began = time.perf_counter()
     done, early = start, False

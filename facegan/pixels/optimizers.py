@@ -1,4 +1,7 @@
-"""L-BFGS within [0, 1], with a state of plain tensors, so that a run can be saved and gone on with.
+"""Optimisers of pictures within [0, 1], with a state of plain tensors, which can be saved.
+
+They are not PyTorch's: those know no bounds, and their Adam rounds otherwise (it takes the root of the second
+moment before the bias correction), which would change every picture and unfinished work on disk.
 
 Nocedal, Wright 2006, *Numerical optimization*: the two-loop recursion, algorithm 7.4; backtracking, 3.1.
 Steps are cut off at the bounds; a pair (s, y) whose curvature is not positive is not remembered.
@@ -11,6 +14,8 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
+from facegan.pixels.colours import normalised
+
 ARMIJO = 1e-4
 TRIES = 12
 
@@ -18,18 +23,17 @@ Evaluate = Callable[[Tensor], tuple[float, Tensor]]
 
 
 class LBFGS:
-    """Minimises ``evaluate`` (value and gradient of a picture) from where ``step`` is called.
-
-    memory: pairs that are kept; each takes two pictures.
-    """
+    """Minimise ``evaluate`` (value and gradient of a picture) from where ``step`` is called."""
 
     def __init__(self, memory: int = 10) -> None:
+        """Keep ``memory`` pairs; each takes two pictures."""
         self.memory = memory
         self.pairs: list[tuple[Tensor, Tensor]] = []
         self.at: tuple[float, Tensor] | None = None
         self.over = False
 
     def direction(self, gradient: Tensor) -> Tensor:
+        """Return minus the gradient times the estimated inverse Hessian."""
         q, alphas = gradient.clone(), []
         for s, y in reversed(self.pairs):
             alpha = (s * q).sum() / (s * y).sum()
@@ -43,7 +47,7 @@ class LBFGS:
         return -q
 
     def step(self, x: Tensor, evaluate: Evaluate) -> tuple[Tensor, float]:
-        """The next picture and the loss there. Evaluates once in most steps (twice in the first)."""
+        """Return the next picture and the loss there. Evaluate once in most steps (twice in the first)."""
         loss, gradient = self.at or evaluate(x)
         self.at = (loss, gradient)
         if self.over:
@@ -79,10 +83,8 @@ class LBFGS:
         for i, (s, y) in enumerate(self.pairs):
             tensors[f"s{i}"], tensors[f"y{i}"] = s, y
         if self.at is not None:
-            tensors["gradient"], tensors["loss"] = (
-                self.at[1],
-                torch.tensor([self.at[0]], dtype=torch.float64),
-            )
+            tensors["gradient"] = self.at[1]
+            tensors["loss"] = torch.tensor([self.at[0]], dtype=torch.float64)
         return tensors
 
     def load(self, tensors: dict[str, Tensor]) -> None:
@@ -92,17 +94,14 @@ class LBFGS:
 
 
 class Adam:
-    """Kingma, Ba 2015, algorithm 1, within [0, 1]; the same interface.
-
-    lr: about how far a pixel moves in a step.
-    """
+    """Kingma, Ba 2015, algorithm 1, within [0, 1]; ``lr`` is about how far a pixel moves in a step."""
 
     def __init__(self, lr: float = 0.02, beta1: float = 0.9, beta2: float = 0.99, eps: float = 1e-8) -> None:
         self.lr, self.beta1, self.beta2, self.eps = lr, beta1, beta2, eps
         self.count, self.moments = 0, (torch.zeros(()), torch.zeros(()))
 
     def step(self, x: Tensor, evaluate: Evaluate) -> tuple[Tensor, float]:
-        """The next picture, and the loss at the given one."""
+        """Return the next picture, and the loss at the given one."""
         loss, gradient = evaluate(x)
         self.count += 1
         m = torch.lerp(gradient, self.moments[0].to(x).expand_as(x), self.beta1)
@@ -121,3 +120,20 @@ class Adam:
     def load(self, tensors: dict[str, Tensor]) -> None:
         if tensors:
             self.moments, self.count = (tensors["m"], tensors["v"]), int(tensors["count"])
+
+
+class Plain:
+    """The tutorial's step: the gradient divided by its mean absolute value; not cut off at 0 and 1."""
+
+    def __init__(self, lr: float) -> None:
+        self.lr = lr
+
+    def step(self, x: Tensor, evaluate: Evaluate) -> tuple[Tensor, float]:
+        loss, gradient = evaluate(x)
+        return x - self.lr * normalised(gradient), loss
+
+    def state(self) -> dict[str, Tensor]:
+        return {}
+
+    def load(self, tensors: dict[str, Tensor]) -> None:
+        pass

@@ -1,4 +1,4 @@
-"""Pictures of work in progress: a folder of them, a film of them, a curve of the loss."""
+"""Pictures of work in progress: a folder of them, a film of them, a curve of the loss, and the result."""
 
 from __future__ import annotations
 
@@ -9,14 +9,16 @@ from pathlib import Path
 
 import numpy as np
 
-from facegan import images, video
+from facegan import __version__, images, video
 from facegan.errors import InputError
+from facegan.files import write_bytes, writing
+from facegan.pixels.settings import SnapshotConfig
 
-LONGEST_FILM = 1920  # px of a film's longer side; pictures may be larger
+MAX_FILM_SIDE = 1920  # px of a film's longer side; pictures may be larger
 
 
 def check_film(film: str, fps: float) -> None:
-    """InputError for a name or rate that no film can have; "" is none."""
+    """Raise InputError for a name or rate that no film can have; "" is no film."""
     if not film:
         return
     if not video.is_film(film):
@@ -27,14 +29,14 @@ def check_film(film: str, fps: float) -> None:
 
 
 class Snapshots:
-    """Call it with (steps done, uint8 ``H,W,3``); ``finish`` makes the film.
-
-    folder: where pictures go, as 000100.png; "" keeps none. film: a file's name; "" makes none.
-    going_on: after how many steps each an earlier call of the same work kept pictures, which belong to the
-    film, too; 0 is none.
-    """
+    """Keeps pictures: called with (steps done, uint8 ``H,W,3``); ``finish`` makes the film."""
 
     def __init__(self, folder: str = "", film: str = "", fps: float = 24.0, going_on: int = 0) -> None:
+        """Say where pictures go, as 000100.png ("" keeps none), and the film ("" makes none).
+
+        ``going_on`` is after how many steps each an earlier call of the same work kept pictures, which belong
+        to the film, too; 0 is none.
+        """
         self.film, self.fps, self.files, self.going_on = film, fps, list[Path](), going_on
         self.temporary = tempfile.TemporaryDirectory() if film and not folder else None
         self.folder = Path(self.temporary.name) if self.temporary else Path(folder) if folder else None
@@ -44,20 +46,21 @@ class Snapshots:
             path = self.folder / f"{done:06d}.png"
             if not self.files:
                 self._take_up(done - 1)
-            images.save_png(path, image)
+            with writing("--pictures", str(self.folder)):
+                images.save_png(path, image)
             if path not in self.files:
                 self.files.append(path)
 
     def _take_up(self, upto: int) -> None:
-        """What an earlier call has kept of the steps until ``upto``."""
+        """Add what an earlier call has kept of the steps until ``upto``."""
         if self.going_on and self.folder is not None:
             places = (self.folder / f"{n:06d}.png" for n in range(self.going_on, upto + 1, self.going_on))
             self.files = [place for place in places if place.is_file()]
 
     def finish(self, done: int, image: np.ndarray) -> int:
-        """The film, every frame as large as ``image``, at most 1920 px; its number of frames.
+        """Make the film, every frame as large as ``image``, at most 1920 px; return its number of frames.
 
-        ``image`` itself, of ``done`` steps, is one where no other was due.
+        ``image`` itself, of ``done`` steps, is one if no other was due.
         """
         count, size = 0, image.shape[:2]
         if not self.files:
@@ -65,13 +68,40 @@ class Snapshots:
         if self.film and not self.files:
             self(done, image)
         if self.film:
-            k = min(1.0, LONGEST_FILM / max(size))
+            k = min(1.0, MAX_FILM_SIDE / max(size))
             size = max(2, round(size[0] * k)), max(2, round(size[1] * k))
             frames = (images.resize(images.read_image_file(f), size) for f in self.files)
-            count = video.write_film(self.film, frames, self.fps)
+            with writing("--film", self.film):
+                count = video.write_film(self.film, frames, self.fps)
         if self.temporary is not None:
             self.temporary.cleanup()
         return count
+
+
+class Recorder:
+    """Keeps what settings ask for: pictures on the way, the result, a curve and a film."""
+
+    def __init__(self, keep: SnapshotConfig, out: str, going_on: bool = False) -> None:
+        """Write the result to ``out`` ("" is nowhere); ``going_on``: an earlier call has begun it."""
+        folder = keep.pictures
+        if not folder and out and keep.every:
+            folder = f"{Path(out).with_suffix('')}-steps"
+        self.keep, self.out = keep, out
+        self.snapshots = Snapshots(folder, keep.film, keep.fps, keep.every if going_on else 0)
+
+    def save(self, image: np.ndarray, text: Mapping[str, str]) -> Path | None:
+        """Save the result, with text that says what made it; return where it is."""
+        if not self.out:
+            return None
+        with writing("--out", self.out):
+            images.save_picture(self.out, image, {**text, "Software": f"facegan {__version__}"})
+        return Path(self.out)
+
+    def finish(self, steps: int, image: np.ndarray, rows: Sequence[Mapping[str, float]], title: str) -> int:
+        """Draw the curve and make the film, which ends with ``image`` if it is short; return its frames."""
+        if self.keep.curve and rows:
+            save_curve(self.keep.curve, rows, title)
+        return self.snapshots.finish(steps, image)
 
 
 def save_curve(path: str | Path, rows: Sequence[Mapping[str, float]], title: str) -> None:
@@ -80,11 +110,7 @@ def save_curve(path: str | Path, rows: Sequence[Mapping[str, float]], title: str
 
     from matplotlib.figure import Figure
 
-    from facegan.files import write_bytes
-
-    names = [n for n in rows[0] if n not in ("size", "octave")] if rows else []
-    if not names:
-        raise InputError(f"{path}: there are no steps to draw a curve of")
+    names = [n for n in rows[0] if n not in ("size", "octave")]
     figure = Figure(figsize=(3.6 * len(names), 3.0), layout="constrained")
     figure.suptitle(title, fontsize=10, parse_math=False)
     jumps = [i + 1 for i, (a, b) in enumerate(itertools.pairwise(rows)) if _place(a) != _place(b)]
@@ -101,7 +127,8 @@ def save_curve(path: str | Path, rows: Sequence[Mapping[str, float]], title: str
         axes.tick_params(labelsize=8)
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png", dpi=120)
-    write_bytes(path, buffer.getvalue())
+    with writing("--curve", str(path)):
+        write_bytes(path, buffer.getvalue())
 
 
 def _place(row: Mapping[str, float]) -> tuple[float, float]:

@@ -169,7 +169,7 @@ MISTAKES = {
     "dream text.png --model net.py:load": "not an image: text.png",
     "dream photo.jpg --model net.py:load --layers z": "z: net.py:load has no such layer",
     "dream photo.jpg --model net.py:load --classes cart": "no such class; near it: 0 cat",
-    "dream photo.jpg --model net.py:load --steps -1": "--steps must be at least 0, not -1",
+    "dream photo.jpg --model net.py:load --steps -1": "--steps must be 0 or more, not -1",
     "dream photo.jpg --model net.py:load --octaves 0": "--octaves must be at least 1, not 0",
     "dream photo.jpg --model net.py:load --every -2": "--every",
     "dream photo.jpg --model net.py:load --out x.bmp": "--out x.bmp: the name must end in .png or .jpg",
@@ -187,7 +187,7 @@ MISTAKES = {
     "dream photo.jpg --model net.py:load --film x.avi": "--film x.avi: the name must end in",
     "dream photo.jpg --model net.py:load --film x.gif --fps 90": "--fps must be above 0 and, for x.gif",
     "dream photo.jpg --model net.py:load --zoom 1.1": "--zoom flies into a photo: give PHOTO and --film",
-    "dream photo.jpg --model net.py:load --zoom 9 --film x.gif": "--zoom must be from 1 to 2, not 9",
+    "dream photo.jpg --model net.py:load --zoom 9 --film x.gif": "--zoom must be 0 or 1 to 2, not 9",
     "dream --model net.py:load --guide photo.jpg": "--guide goes with a photo",
     "dream photo.jpg --model net.py:load --guide text.png --layers b": "not an image: text.png",
     "dream photo.jpg --model none.py:load": "none.py",
@@ -197,12 +197,12 @@ MISTAKES = {
     "dream photo.jpg --weights w.pt --random-weights": "--weights and --random-weights exclude each other",
     "stylize photo.jpg --model net.py:load": "at least one STYLE",
     "stylize photo.jpg text.png --model net.py:load": "not an image: text.png",
-    "stylize photo.jpg style.png --model net.py:load --size 9999": "--size must be 0 or 32 to 2048, not 9999",
+    "stylize photo.jpg style.png --model net.py:load --size 9999": "--size must be 0 or 32 to 2,048, not",
     "stylize photo.jpg style.png --model net.py:load --masks photo.jpg none.png": "2 masks for 1 styles",
     "stylize photo.jpg style.png --model net.py:load --masks none.png": "none.png is not a file",
     "stylize photo.jpg style.png --model net.py:load --film x.gif": "keep what --every says",
     "stylize photo.jpg style.png --model net.py:load --out style.png": "it would replace what is read",
-    "stylize photo.jpg style.png --model net.py:load --optimizer sgd": "choose one of adam, lbfgs, plain",
+    "stylize photo.jpg style.png --model net.py:load --optimizer sgd": "unknown (known: adam, lbfgs, plain)",
 }
 
 

@@ -18,9 +18,10 @@ from linear import linear
 from facegan import images
 from facegan.errors import InputError
 from facegan.pixels import attack
-from facegan.pixels.attacks.attack import survival
-from facegan.pixels.attacks.methods import METHODS, Settings, fmn, raw, signs
-from facegan.pixels.attacks.search import Plan, Search
+from facegan.pixels.attacks.base import Attack
+from facegan.pixels.attacks.config import METHODS, AttackConfig
+from facegan.pixels.attacks.methods import CLASSES
+from facegan.pixels.attacks.result import survival
 from facegan.pixels.attacks.state import SAFE, AttackState, Criterion
 
 
@@ -162,39 +163,53 @@ def test_pictures_end_at_black_and_white() -> None:
         assert found.success and not up[sign < 0].any() and up[sign > 0].any()
 
 
-def subject_and_classifier(margin: float = 1.0) -> tuple[AttackState, Search, torch.Tensor]:
+def state_and_attack(margin: float = 1.0, **settings: object) -> tuple[AttackState, Attack, torch.Tensor]:
     classifier, photo, w = linear(margin)
     base = torch.from_numpy(photo).permute(2, 0, 1)[None].float()
-    plan = Plan(METHODS["gradient"], Settings("linf", 99.0, 255 * 0.025, 10), "probability")
-    state = AttackState(base, Criterion(target=1))
-    return state, Search(classifier, [state], plan), w
+    config = AttackConfig(**{"epsilon": 99 / 255, **settings}).resolved()  # type: ignore[arg-type]
+    return AttackState(base, Criterion(target=1)), CLASSES[config.method](classifier, config), w
 
 
 def test_the_tutorials_step_is_the_raw_gradient() -> None:
     """p_1 is the logistic function of the margin: its gradient is p (1 - p) w."""
-    state, search, w = subject_and_classifier(1.0)
+    state, attack, w = state_and_attack(1.0, method="gradient", step=0.025, steps=1)
     p = 1 / (1 + math.e)
-    search.step(0)
+    attack.run([state])
     torch.testing.assert_close(state.v[0], 255 * 0.025 * p * (1 - p) * w, atol=1e-5, rtol=1e-4)
-    state.v.zero_()
-    raw(state, torch.full_like(state.v, -1e6), 0, False, Settings("linf", 1.275, 1.0, 1))
+    state, attack, _ = state_and_attack(method="gradient", epsilon=0.005, step=1.0)
+    attack.update(state, torch.full_like(state.v, -1e6), 0, False)
     assert float(state.v.max()) == pytest.approx(1.275), "kept within epsilon"
 
 
 def test_momentum_sums_gradients_of_mean_size_one() -> None:
-    state, _, _ = subject_and_classifier()
-    settings = Settings("linf", 9.0, 1.0, 4, momentum=0.5)
+    state, attack, _ = state_and_attack(epsilon=9 / 255, step=1 / 255, momentum=0.5)
     for value in (8.0, -3.0, -7.0, -5.0):  # the sum: 1, -0.5, -1.25, -1.625
-        signs(state, torch.full_like(state.v, value), 0, False, settings)
+        attack.update(state, torch.full_like(state.v, value), 0, False)
     assert float(state.v.unique()) == -1 + 1 + 1 + 1
     assert float(state.momentum.unique()) == pytest.approx(-1.625)  # type: ignore[union-attr]
 
 
 def test_fmn_goes_where_a_linear_model_puts_the_boundary() -> None:
-    state, search, w = subject_and_classifier(5.0)
-    state.seen(state.v, [search.classifier.logits(state.at(state.v))[0]])
-    fmn(state, -w[None].clone(), 0, False, Settings("l2", 1e9, 255.0, 100))
+    state, attack, w = state_and_attack(5.0, method="fmn", norm="l2", step=1.0)
+    state.seen(state.v, [attack.classifier.logits(state.at(state.v))[0]])
+    attack.update(state, -w[None].clone(), 0, False)
     assert state.radius == pytest.approx(255 * 5 / float(w.norm()), rel=1e-4)
+
+
+def test_a_method_of_ones_own_overrides_what_differs() -> None:
+    """Half a step along the sign, in a box half as large."""
+
+    class Half(Attack):
+        def normalize(self, state, g, k):  # type: ignore[no-untyped-def]
+            return g.sign(), self.length / 2
+
+        def project(self, state):  # type: ignore[no-untyped-def]
+            state.v.clamp_(-self.epsilon / 2, self.epsilon / 2)
+
+    for steps, levels in ((1, 2), (4, 4)):
+        state, attack, w = state_and_attack(90.0, epsilon=8 / 255, step=4 / 255, steps=steps)
+        Half(attack.classifier, attack.config).run([state])
+        torch.testing.assert_close(state.v[0], levels * w.sign())
 
 
 def test_deterministic_and_the_same_in_any_batch() -> None:
@@ -225,18 +240,11 @@ def test_the_mean_gradient_over_transformations() -> None:
     """Pictures that are made smaller by nothing: all views are the picture, and so is their mean gradient."""
     from facegan.pixels.attacks.transforms import Transform
 
-    classifier, photo, _ = linear(1.0)
-    base = torch.from_numpy(photo).permute(2, 0, 1)[None].float()
     same = Transform("same", lambda x, generator: x * 1, lambda x, generator: x)
     ends = []
     for transforms in ((), (same,)):
-        plan = Plan(
-            METHODS["gradient"], Settings("linf", 9.0, 255 * 0.1, 5), "probability", transforms=transforms
-        )
-        state = AttackState(base.clone(), Criterion(target=1))
-        search = Search(classifier, [state], plan)
-        for k in range(3):
-            search.step(k)
+        state, attack, _ = state_and_attack(method="gradient", epsilon=9 / 255, step=0.1, steps=3)
+        type(attack)(attack.classifier, attack.config, transforms).run([state])
         ends.append(state.v)
     torch.testing.assert_close(ends[0], ends[1])
 
@@ -253,19 +261,19 @@ def test_survival_counts_real_files() -> None:
 
 
 MISTAKES = {
-    "method": ({"method": "pdg"}, "--method pdg"),
+    "method": ({"method": "pdg"}, "--method 'pdg' is unknown"),
     "norm": ({"method": "ddn", "norm": "linf"}, "ddn knows l2"),
     "small epsilon": ({"epsilon": 0.001}, "at least 1/255"),
     "epsilon of 255": ({"epsilon": 4.0}, "4/255"),
     "nan": ({"epsilon": float("nan")}, "--epsilon"),
     "step": ({"step": 0.0}, "--step must be above 0"),
-    "steps": ({"steps": 0}, "--steps must be at least 1"),
+    "steps": ({"steps": -1}, "--steps must be 0 or more"),
     "restarts": ({"restarts": 0}, "--restarts"),
     "samples": ({"samples": -1}, "--samples"),
     "momentum": ({"momentum": 2.0}, "--momentum"),
     "confidence": ({"confidence": 1.0}, "--confidence"),
-    "loss": ({"loss": "mse"}, "--loss mse"),
-    "robust": ({"robust": ("rain",)}, "--robust rain"),
+    "loss": ({"loss": "mse"}, "--loss 'mse' is unknown"),
+    "robust": ({"robust": ("rain",)}, "--robust 'rain' is unknown"),
     "batch": ({"batch": -1}, "--batch"),
     "class": ({"target": "rigth"}, "near it: 1 right"),
     "targets": ({"target": [1, 1]}, "2 targets for 1 photos"),

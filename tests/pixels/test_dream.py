@@ -18,9 +18,11 @@ from torchvision.models.vgg import make_layers
 from facegan.errors import ImageError, InputError
 from facegan.images import save_png
 from facegan.pixels import Classifier, dream, load_classifier, stylize, visualise, zoom
-from facegan.pixels.dreams.dream import moved, octave_sizes, suited
+from facegan.pixels.dreams.config import DREAMS, DreamConfig
+from facegan.pixels.dreams.dream import octave_sizes, suited
 from facegan.pixels.dreams.objective import Objective, expand, parse_terms
-from facegan.pixels.settings import DREAMS, STYLES, DreamSettings
+from facegan.pixels.dreams.zoom import moved
+from facegan.pixels.style.config import STYLES
 from facegan.pixels.tiles import reverse_channels
 
 NARROW_19 = [4, 4, "M", 4, 6, "M", 6, 6, 6, 8, "M", 8, 8, 8, 8, "M", 8, 8, 8, 8, "M"]  # VGG19, a few channels
@@ -188,7 +190,7 @@ def test_zoom(net: Classifier, photo: np.ndarray) -> None:
 def test_the_default_layers_are_those_of_any_vgg() -> None:
     for name, last in (("vgg11", "block4_conv2=0.5"), ("vgg16", "block4_conv3=0.5")):
         network = load_classifier(name, random_weights_seed=0)
-        layers = suited(network, DreamSettings()).layers
+        layers = suited(network, DreamConfig()).layers
         assert layers[0] == last and parse_terms(network, layers, ())
 
 

@@ -14,10 +14,10 @@ from safetensors.torch import save_file
 from small import picture, small
 
 from facegan.errors import InputError
-from facegan.pixels import Classifier, StyleSettings, stylize
+from facegan.pixels import Classifier, StyleConfig, stylize
 from facegan.pixels.colours import luma
 from facegan.pixels.style.gram import StyleObjective, gram
-from facegan.pixels.style.stylize import _read, fingerprint, stages
+from facegan.pixels.style.stylize import fingerprint, read_pictures, stages
 
 FAST = {
     "layers": ("features.1", "features.4=0.5"), "content_layers": ("features.7",), "content_weight": 0.1,
@@ -90,15 +90,15 @@ def test_a_mask_hides_the_rest() -> None:
 
 
 def test_stages_grow_by_the_square_root_of_2() -> None:
-    found = stages(1200, 960, StyleSettings(size=512, first_size=181, steps=50))
+    found = stages(1200, 960, StyleConfig(size=512, first_size=181, steps=50))
     assert found == [((181, 145), 100), ((256, 205), 50), ((362, 290), 50), ((512, 410), 50)]
-    assert stages(100, 200, StyleSettings(size=0, first_size=300, steps=7)) == [((100, 200), 7)]
-    assert stages(100, 2000, StyleSettings(size=1000, first_size=100)) == [
+    assert stages(100, 200, StyleConfig(size=0, first_size=300, steps=7)) == [((100, 200), 7)]
+    assert stages(100, 2000, StyleConfig(size=1000, first_size=100)) == [
         ((35, 707), 200),
         ((50, 1000), 100),
     ]
     with pytest.raises(InputError, match="give one up to 2048"):
-        stages(3000, 2000, StyleSettings(size=0))
+        stages(3000, 2000, StyleConfig(size=0))
 
 
 @pytest.mark.parametrize("optimizer", ["adam", "lbfgs"])
@@ -161,8 +161,8 @@ def test_a_state_of_something_else_is_refused(net: Classifier, pictures, tmp_pat
 
 def test_masks_of_one_style_are_not_those_of_the_other(net: Classifier, pictures) -> None:
     content, noise, stripes = pictures
-    works = [_read(content, [noise, stripes], masks) for masks in ([content, "-"], ["-", content])]
-    assert len({fingerprint(net, work, StyleSettings()) for work in works}) == 2
+    works = [read_pictures(content, [noise, stripes], masks) for masks in ([content, "-"], ["-", content])]
+    assert len({fingerprint(net, work, StyleConfig()) for work in works}) == 2
 
 
 def test_styles_have_weights_and_places(net: Classifier, pictures) -> None:
@@ -190,9 +190,9 @@ def test_colours_are_kept(net: Classifier, pictures) -> None:
 @pytest.mark.parametrize(
     "changes, words",
     [
-        ({"size": 4096}, "--size must be 0 or 32 to 2048, not 4096"),
+        ({"size": 4096}, "--size must be 0 or 32 to 2,048, not 4096"),
         ({"steps": 0}, "--steps must be at least 1"),
-        ({"optimizer": "sgd"}, "--optimizer sgd: choose one of adam, lbfgs, plain"),
+        ({"optimizer": "sgd"}, "--optimizer 'sgd' is unknown .known: adam, lbfgs, plain."),
         ({"style_weights": (1.0, 2.0)}, "2 weights for 1 styles"),
         ({"style_weights": (-1.0,)}, "--style-weights must be 0 or more"),
         ({"masks": ("a", "b")}, "2 masks for 1 styles"),
@@ -211,4 +211,4 @@ def test_mistakes_are_told(net: Classifier, pictures, changes: dict, words: str)
 
 def test_settings_are_checked_before_work() -> None:
     with pytest.raises(dataclasses.FrozenInstanceError):
-        StyleSettings().size = 3  # type: ignore[misc]
+        StyleConfig().size = 3  # type: ignore[misc]

@@ -1,4 +1,4 @@
-"""What an attack did, in pictures: the amplified difference, top classes before and after, the curve."""
+"""Figures of an attack: the amplified difference, top classes before and after, the curve."""
 
 from __future__ import annotations
 
@@ -9,24 +9,23 @@ from typing import Any
 import numpy as np
 
 from facegan import images
-from facegan.pixels.attacks.attack import AttackResult
-from facegan.pixels.classifiers import Classifier
+from facegan.pixels.attacks.result import AttackResult
 from facegan.pixels.face_classes import cut
 
 _GREY, _BLUE, _RED = "#8a8f98", "#2f6db3", "#c8452f"
 
 
 def amplified(result: AttackResult) -> tuple[np.ndarray, int]:
-    """The difference on mid-grey, and the factor by which it was multiplied so that the largest is seen."""
+    """Return the difference on mid-grey, and the factor that makes the largest change visible."""
     difference = result.image.astype(np.int16) - result.original
     factor = max(1, 127 // max(1, int(np.abs(difference).max())))
     return (128 + factor * difference).clip(0, 255).astype(np.uint8), factor
 
 
-def figure(classifier: Classifier, result: AttackResult, steps_of: str = "step") -> np.ndarray:
-    """uint8 ``H,W,3``: photo, result, difference; below them the top five classes, and the curve.
+def draw(result: AttackResult) -> np.ndarray:
+    """Draw photo, result, difference, below them the top five classes, and the curve; uint8 ``H,W,3``.
 
-    Of a classifier of faces the pictures show what it was shown.
+    If the classifier sees only faces, the pictures show the face.
     """
     import matplotlib
 
@@ -43,19 +42,19 @@ def figure(classifier: Classifier, result: AttackResult, steps_of: str = "step")
     for axis, picture, title in zip(
         pictures, (original, image, cut(difference, result.window)), titles, strict=True
     ):
-        axis.imshow(_fitting(picture), interpolation="none")
+        axis.imshow(fitting(picture), interpolation="none")
         axis.set_title(title, fontsize=11)
         axis.axis("off")
     for axis, rows, title in ((charts[0], result.before, "before"), (charts[1], result.after, "after")):
-        _bars(axis, classifier, result, rows, title)
-    _curve(charts[2], classifier, result, steps_of)
+        _bars(axis, result, rows, title)
+    _curve(charts[2], result)
     buffer = io.BytesIO()
     drawn.savefig(buffer, format="png", facecolor="white")
     return images.read_image(buffer.getvalue())
 
 
-def _fitting(picture: np.ndarray, side: int = 380) -> np.ndarray:
-    """No larger than it is shown, so that nothing is thinned out by chance."""
+def fitting(picture: np.ndarray, side: int = 380) -> np.ndarray:
+    """Return a picture no larger than it is shown, so that nothing is thinned out by chance."""
     height, width = picture.shape[:2]
     factor = side / max(height, width)
     if factor >= 1:
@@ -64,20 +63,18 @@ def _fitting(picture: np.ndarray, side: int = 380) -> np.ndarray:
 
 
 def _colour(result: AttackResult, index: int) -> str:
-    criterion = result.target if result.target >= 0 else result.said
-    return _BLUE if index == result.source else _RED if index == criterion else _GREY
+    wanted = result.target if result.target >= 0 else result.said
+    return _BLUE if index == result.source else _RED if index == wanted else _GREY
 
 
 def _wrapped(text: str, most: int = 24) -> str:
-    """In at most two lines of ``most`` letters: classes of faces differ in their last words."""
+    """Break a text into at most two lines: classes of faces differ in their last words."""
     lines = textwrap.wrap(text, most, max_lines=2, placeholder=" …") or [""]
     return "\n".join(lines).replace("$", r"\$")  # else what stands between two of them is read as mathematics
 
 
-def _bars(
-    axis: Any, classifier: Classifier, result: AttackResult, rows: list[tuple[int, float]], title: str
-) -> None:
-    names = [_wrapped(classifier.short_label(i)) for i, _ in rows]
+def _bars(axis: Any, result: AttackResult, rows: list[tuple[int, float]], title: str) -> None:
+    names = [_wrapped(result.labels[i]) for i, _ in rows]
     places = range(len(rows))
     axis.barh(places, [p for _, p in rows], color=[_colour(result, i) for i, _ in rows], height=0.62)
     for place, (_, p) in zip(places, rows, strict=True):
@@ -90,13 +87,12 @@ def _bars(
     axis.spines[["top", "right"]].set_visible(False)
 
 
-def _curve(axis: Any, classifier: Classifier, result: AttackResult, steps_of: str) -> None:
-    criterion = classifier.short_label(result.target) if result.target >= 0 else "best other class"
+def _curve(axis: Any, result: AttackResult) -> None:
     steps = range(len(result.curve))
     dots = "o" if len(steps) <= 60 else ""
     for values, colour, name in (
-        ([source for _, source in result.curve], _BLUE, classifier.short_label(result.source)),
-        ([reached for reached, _ in result.curve], _RED, criterion),
+        ([source for _, source in result.curve], _BLUE, result.labels[result.source]),
+        ([reached for reached, _ in result.curve], _RED, result.target_name or "best other class"),
     ):
         axis.plot(
             steps, values, color=colour, label=_wrapped(name), marker=dots, markersize=3.5, linewidth=1.6
@@ -107,7 +103,7 @@ def _curve(axis: Any, classifier: Classifier, result: AttackResult, steps_of: st
     axis.set_xlim(0, max(1, len(steps) - 1))
     if len(steps) <= 11:
         axis.set_xticks(list(range(max(2, len(steps)))))
-    axis.set_xlabel(steps_of, fontsize=9)
+    axis.set_xlabel("step", fontsize=9)
     axis.set_title("probability", fontsize=10)
     axis.legend(fontsize=8.5, frameon=False, loc="best")
     axis.spines[["top", "right"]].set_visible(False)

@@ -10,17 +10,21 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from facegan.pixels.attacks.config import LEVELS
 from facegan.pixels.grid import norm2, norm_inf
 
-LEVELS = 255  # steps of the grid of pictures between black and white
 SAFE = 0.01  # logits by which the target has to lead: other batch sizes and devices round differently
+FIRST_RADIUS = 255.0  # levels; of minimum-norm methods (DDN's epsilon_0 = 1 of pictures in [0, 1])
 
 
 @dataclass(frozen=True)
 class Criterion:
-    """``target`` is the class to become; -1 is any but ``source``, which the first look finds.
+    """When an attack has succeeded.
 
-    ``confidence``: the least probability.
+    Attributes:
+        target: The class to become; -1 is any but ``source``.
+        source: The class of the photo itself, which the first look finds.
+        confidence: The least probability of the target.
     """
 
     target: int = -1
@@ -28,7 +32,7 @@ class Criterion:
     confidence: float = 0.0
 
     def margin(self, logits: Tensor) -> Tensor:
-        """By how much the criterion is missed, in logits: below 0 it is reached. ``logits`` is one row.
+        """Return by how many logits one row misses the criterion: below 0 it is met.
 
         With ``confidence`` c, the logarithm of the odds has to be log(c / (1 - c)), too.
         """
@@ -45,16 +49,21 @@ class Criterion:
         return torch.maximum(lead, math.log(self.confidence / (1 - self.confidence)) - odds)
 
     def probability(self, logits: Tensor) -> Tensor:
-        """Of the target; without one, of the best class that is not the source."""
+        """Return the probability of the target, or of the best class other than the source."""
         p = logits.softmax(0)
         return p[self.target] if self.target >= 0 else _best_but(p, self.source)
 
+    def names(self, index: int) -> bool:
+        """Return whether a class is one that the attack wants the classifier to say."""
+        return index == self.target if self.target >= 0 else index != self.source
+
     def reached(self, logits: Tensor) -> bool:
+        """Return whether one row of logits meets the criterion by a safe lead."""
         sure = float(self.probability(logits)) >= self.confidence
         return sure and float(replace(self, confidence=0.0).margin(logits)) <= -SAFE
 
     def loss(self, logits: Tensor, kind: str) -> Tensor:
-        """What falls on the way: ``ce``, ``margin`` or ``probability`` (see LOSSES in attacks.py)."""
+        """Return the loss to lower: ``ce``, ``margin`` or ``probability``."""
         if kind == "margin":
             return self.margin(logits)
         index, sign = (self.target, 1.0) if self.target >= 0 else (self.source, -1.0)
@@ -69,11 +78,18 @@ def _best_but(row: Tensor, index: int) -> Tensor:
 
 @dataclass
 class AttackState:
-    """base: the photo's levels, whole numbers, ``1,3,H,W``. v: what the method adds, in levels.
+    """What is known of one photo while it is attacked; perturbations are in levels of 255.
 
-    index: the photo's number, from which its random numbers come. radius: of the ball in which a minimum-norm
-    method looks. best: the levels to add, on the grid. first, last: logits of the photo and of ``best``.
-    spare, picture: memory that each step uses again, which costs less than asking for it anew.
+    Attributes:
+        base: The photo's levels, whole numbers, ``1,3,H,W``.
+        index: The photo's number, from which its random numbers come.
+        v: What the method adds to the photo.
+        best: The best perturbation so far, on the grid of 8-bit pictures.
+        radius: Radius of the ball in which a minimum-norm method looks.
+        first: Logits of the photo.
+        last: Logits of ``best``.
+        curve: Probabilities (of the target, of the source) at each look.
+        spare: Memory that each step uses again, which costs less than asking for it anew; so is ``picture``.
     """
 
     base: Tensor
@@ -85,7 +101,7 @@ class AttackState:
     spare: Tensor = field(init=False)
     picture: Tensor = field(init=False)
     momentum: Tensor | None = None
-    radius: float = 0.0
+    radius: float = FIRST_RADIUS
     best_norm: float = float("inf")
     best_margin: float = float("inf")
     margin: float = float("inf")
@@ -100,25 +116,30 @@ class AttackState:
         self.spare, self.picture = torch.empty_like(self.base), torch.empty_like(self.base)
 
     def at(self, q: Tensor) -> Tensor:
-        """The picture in [0, 1] with ``q`` levels added, as far as it can hold them; valid until the next."""
+        """Return the picture in [0, 1] with ``q`` levels added; it is valid until the next call."""
         torch.add(self.base, q, out=self.picture)
         return self.picture.clamp_(0, self.levels).div_(self.levels)
 
     def keep(self, q: Tensor, logits: Tensor | None) -> None:
-        """``q`` is the best. If it is ``spare``, the best before becomes that."""
+        """Make ``q`` the best. If it is ``spare``, the best before becomes that."""
         if q is self.spare:
             self.spare = self.best
         self.best, self.last = q, logits
 
     def within(self, q: Tensor) -> Tensor:
-        """``q`` as far as the picture can hold it."""
+        """Return ``q`` as far as the picture can hold it."""
         return (self.base + q).clamp_(0, self.levels).sub_(self.base)
 
     def seen(self, q: Tensor, views: Sequence[Tensor], norm: str = "") -> bool:
-        """Remember ``q`` if it is the best so far: success first, then small norms, else small margins.
+        """Keep ``q`` if it is the best so far: success comes first, then small norms, else small margins.
 
-        ``views`` are rows of logits, of the picture and of what it is transformed into; the criterion has to
-        be reached in all of them. With ``norm`` (l2 or linf) a smaller ``q`` replaces a larger one.
+        Args:
+            q: The perturbation that was looked at.
+            views: Logits of the picture and of what it is transformed into.
+            norm: With l2 or linf a smaller ``q`` replaces a larger one.
+
+        Returns:
+            Whether all views meet the criterion.
         """
         margins = [float(self.criterion.margin(row)) for row in views]
         self.margin = sum(margins) / len(margins)
@@ -135,6 +156,6 @@ class AttackState:
         return reached
 
     def note(self, logits: Tensor) -> None:
-        """One point of the probability curve: of the criterion, and of what the photo was."""
+        """Add one point to the curve of probabilities."""
         p = F.softmax(logits, 0)
         self.curve.append((float(self.criterion.probability(logits)), float(p[self.criterion.source])))

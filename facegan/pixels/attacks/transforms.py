@@ -1,7 +1,7 @@
-"""What happens to a picture on its way through the world, differentiably and for real.
+"""Changes that pictures go through in use: differentiable versions, and the real codecs and resampling.
 
 Expectation over transformations (Athalye et al. 2018, equation 2) follows the mean gradient over draws of the
-first kind; whether a result survives is measured with the second, the codecs and resampling that people use.
+differentiable ones; whether a result survives is measured with the real ones.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ def _scaled(size: Sequence[int], generator: torch.Generator) -> tuple[int, int]:
 
 
 def soft_resize(x01: Tensor, generator: torch.Generator) -> Tensor:
-    """Smaller by a random factor, linear and antialiased."""
+    """Make pictures smaller by a random factor, linear and antialiased."""
     return F.interpolate(x01, _scaled(x01.shape[-2:], generator), mode="bilinear", antialias=True)
 
 
@@ -59,14 +59,14 @@ def real_jpeg(image: np.ndarray, generator: torch.Generator) -> np.ndarray:
 
 
 def tables(quality: int) -> Tensor:
-    """The two 8x8 tables at a quality from 1 to 100, scaled as the Independent JPEG Group's library does."""
+    """Return the two 8x8 tables at a quality from 1 to 100, scaled as libjpeg does."""
     scale = 5000 // quality if quality < 50 else 200 - 2 * quality
     base = torch.tensor([[float(v) for v in text.split()] for text in (_LUMA, _CHROMA)]).view(2, 8, 8)
     return ((base * scale + 50) / 100).floor().clamp(1, 255)
 
 
 def _dct() -> Tensor:
-    """The orthonormal 8-point cosine transform (T.81, A.3.3)."""
+    """Return the orthonormal 8-point cosine transform (T.81, A.3.3)."""
     k = torch.arange(8.0)
     matrix = torch.cos((2 * k + 1) * k[:, None] * torch.pi / 16) / 2
     matrix[0] /= 2**0.5
@@ -74,7 +74,7 @@ def _dct() -> Tensor:
 
 
 class _Rounding(torch.autograd.Function):
-    """Rounds; its gradient passes as if it did not (Bengio et al. 2013, the straight-through estimator)."""
+    """Round; the gradient passes as if it did not (Bengio et al. 2013, the straight-through estimator)."""
 
     @staticmethod
     def forward(ctx: object, x: Tensor) -> Tensor:
@@ -86,7 +86,7 @@ class _Rounding(torch.autograd.Function):
 
 
 def _coded(plane: Tensor, table: Tensor) -> Tensor:
-    """One plane of levels -128..127 through the cosine transform and back, quantised."""
+    """Take one plane of levels -128..127 through the cosine transform and back, quantised."""
     height, width = plane.shape[-2:]
     plane = F.pad(plane, (0, -width % 8, 0, -height % 8), "replicate")
     n, _, h, w = plane.shape
@@ -98,7 +98,7 @@ def _coded(plane: Tensor, table: Tensor) -> Tensor:
 
 
 def jpeg(x01: Tensor, quality: int) -> Tensor:
-    """What a JPEG file with halved colour (4:2:0) keeps ; roundings let gradients pass."""
+    """Return what a JPEG file with halved colour (4:2:0) keeps; roundings let gradients pass."""
     r, g, b = (x01 * 255).unbind(1)
     y = 0.299 * r + 0.587 * g + 0.114 * b - 128
     cb, cr = (b - 128 - y) * 0.564, (r - 128 - y) * 0.713
@@ -119,7 +119,7 @@ def jpeg(x01: Tensor, quality: int) -> Tensor:
 
 @dataclass(frozen=True)
 class Transform:
-    """soft: float ``N,3,H,W`` in [0, 1], differentiable. real: uint8 ``H,W,3``."""
+    """``soft`` takes float ``N,3,H,W`` in [0, 1] and is differentiable; ``real`` takes uint8 ``H,W,3``."""
 
     name: str
     soft: Callable[[Tensor, torch.Generator], Tensor]
@@ -133,6 +133,7 @@ TRANSFORMS = {
 
 
 def parse_transforms(names: Sequence[str]) -> tuple[Transform, ...]:
+    """Return the transforms of these names; InputError if there is none of a name."""
     for name in names:
         if name not in TRANSFORMS:
             raise InputError(f"--robust {name}: there is no such change (there are: {', '.join(TRANSFORMS)})")

@@ -1,4 +1,4 @@
-"""Feature visualisation: pictures from noise that a layer, a channel or a class likes best.
+"""Feature visualisation: pictures from noise that a layer, a channel or a class responds to most.
 
 Olah, Mordvintsev, Schubert 2017, *Feature visualization*: Adam on decorrelated Fourier coefficients, each
 step seen through a random movement, enlargement and turn.
@@ -7,7 +7,8 @@ step seen through a random movement, enlargement and turn.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -19,11 +20,12 @@ from facegan import images, rng
 from facegan.layers.optimizers import Adam
 from facegan.pixels.classifiers import Classifier
 from facegan.pixels.dreams import fourier
-from facegan.pixels.dreams.dream import OnStep, suited
+from facegan.pixels.dreams.config import DreamConfig
+from facegan.pixels.dreams.dream import suited
 from facegan.pixels.dreams.objective import Objective, parse_terms
-from facegan.pixels.loop import Outcome, optimise
+from facegan.pixels.loop import OnStep, Outcome, optimise
 from facegan.pixels.memory import require_memory
-from facegan.pixels.settings import DreamSettings
+from facegan.pixels.settings import ClassifierConfig, changed
 from facegan.sheets import show
 
 RATE = 4.0  # of Adam, in step sizes
@@ -35,12 +37,20 @@ SCALES, DEGREES = (0.9, 1.1), 8.0
 
 @dataclass(frozen=True)
 class Visualised:
-    """``images`` uint8 ``N,H,W,3``, one for each term of ``names``; ``curve`` the sum of terms."""
+    """Pictures from noise.
+
+    Attributes:
+        images: uint8 ``N,H,W,3``, one for each term of ``names``.
+        curve: The sum of all terms at each step.
+        path: The file that holds the pictures, if it was written; ``frames`` is the length of its film.
+    """
 
     images: np.ndarray
     names: list[str]
     outcome: Outcome
     curve: list[float] = field(default_factory=list)
+    path: Path | None = None
+    frames: int = 0
 
     def __repr__(self) -> str:
         return f"<Visualised: {', '.join(self.names)}; {len(self.curve)} steps>"
@@ -50,20 +60,29 @@ class Visualised:
 
 
 def visualise(
-    classifier: Classifier,
-    settings: DreamSettings | None = None,
+    classifier: Classifier | ClassifierConfig,
+    settings: DreamConfig | None = None,
     *,
     every: int = 0,
     on_step: OnStep | None = None,
     on_picture: Callable[[int, np.ndarray], None] | None = None,
     **changes: Any,
 ) -> Visualised:
-    """A picture from noise for each layer, channel and class of the settings.
+    """Make a picture from noise for each layer, channel and class of the settings.
 
-    ``steps`` counts all steps, ``size`` is the side in px (0: 224). ``on_picture`` gets ``N,H,W,3``.
     The picture of a term does not depend on the others.
+
+    Args:
+        classifier: The classifier, or the settings by which it is loaded.
+        settings: Settings; ``changes`` are fields of them. ``steps`` counts all steps, ``size`` is the side
+            in px (0: 224).
+        every: ``on_picture(steps done, uint8 N,H,W,3)`` after so many steps; 0 is never.
+        on_step: Sees each step's numbers.
+        on_picture: Sees the pictures on their way.
     """
-    s = suited(classifier, replace(settings or DreamSettings(), **changes).check(), STEPS)
+    s = changed(settings or DreamConfig(), changes).check()
+    classifier = classifier.load() if isinstance(classifier, ClassifierConfig) else classifier
+    s = suited(classifier, s, STEPS)
     terms = parse_terms(classifier, s.layers, s.classes)
     objective = Objective(classifier, terms, apart=True)
     side = s.size or SIZE
@@ -113,7 +132,7 @@ def _seed(seed: int, name: str) -> int:
 
 
 def shaken(x: Tensor, seed: int, number: int, jitter: int) -> Tensor:
-    """``x`` with a grey border, moved, enlarged and turned as step ``number`` decides; differentiable."""
+    """Give ``x`` a grey border, and move, enlarge and turn it as step ``number`` decides; differentiable."""
     u = rng.uniform(seed, "shaken", number, 1, 4)[0]
     x = F.pad(x, [BORDER] * 4, value=0.5)
     h, w = x.shape[-2:]
