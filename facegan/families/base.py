@@ -11,7 +11,7 @@ from dataclasses import dataclass, fields, is_dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from facegan.errors import ConfigError, InputError
-from facegan.settings import setting
+from facegan.settings import check_values, setting
 
 if TYPE_CHECKING:
     from facegan.layers.network import DiscriminatorNetwork, GeneratorNetwork
@@ -80,8 +80,10 @@ class Family(ABC):
     def check_shape(self, height: int, width: int) -> None:  # noqa: B027
         """Raise ConfigError if there are no networks for pictures of that shape."""
 
-    def check_labels(self, label_dim: int) -> None:
-        """Raise ConfigError if there are labels, but the networks take none."""
+    def check(self, side: str, settings: Any, label_dim: int) -> None:
+        """Raise ConfigError for settings of generator or discriminator beyond the bounds of their fields, and
+        for labels that the networks do not take."""
+        check_values(settings, f"{side}.")
         if label_dim and not self.conditional:
             raise ConfigError("--condition: this recipe's networks take no labels; see 'facegan recipes'")
 

@@ -54,7 +54,7 @@ class FeedForward(Family):
     ) -> GeneratorNetwork:
         from facegan.layers.feedforward import Builder, FeedForwardGenerator
 
-        self.check_labels(label_dim)
+        self.check("generator", settings, label_dim)
         builder = Builder(image_shape, settings.bn_eps, settings.bn_momentum, "generator.layers")
         layers = resolved_layers(settings, "generator")
         return FeedForwardGenerator(layers, z_dim, builder, settings.unit_range, settings.init)
@@ -64,7 +64,7 @@ class FeedForward(Family):
     ) -> DiscriminatorNetwork:
         from facegan.layers.feedforward import Builder, FeedForwardDiscriminator
 
-        self.check_labels(label_dim)
+        self.check("discriminator", settings, label_dim)
         builder = Builder(image_shape, settings.bn_eps, settings.bn_momentum, "discriminator.layers")
         layers = resolved_layers(settings, "discriminator")
         return FeedForwardDiscriminator(layers, builder, settings.unit_range, settings.init)

@@ -78,13 +78,13 @@ class Toy(Family):
     def build_generator(
         self, settings: Side, image_shape: Sequence[int], z_dim: int, label_dim: int = 0
     ) -> GeneratorNetwork:
-        self.check_labels(label_dim)
+        self.check("generator", settings, label_dim)
         return ToyGenerator(image_shape, z_dim, settings.neurons)
 
     def build_discriminator(
         self, settings: Side, image_shape: Sequence[int], label_dim: int = 0
     ) -> DiscriminatorNetwork:
-        self.check_labels(label_dim)
+        self.check("discriminator", settings, label_dim)
         return ToyDiscriminator(image_shape, settings.neurons)
 
     def begin_update(self, model: Any, generator: Any, discriminator: Any, images_seen: int) -> bool:

@@ -5,13 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from facegan.errors import ConfigError
 from facegan.families.base import Family
-from facegan.families.fast.config import (
-    Config,
-    DiscriminatorConfig,
-    GeneratorConfig,
-    check,
-)
+from facegan.families.fast.config import Config, DiscriminatorConfig, GeneratorConfig, check_shape_of
 
 if TYPE_CHECKING:
     from facegan.layers.network import DiscriminatorNetwork, GeneratorNetwork
@@ -26,19 +22,9 @@ class Fast(Family):
     ) -> GeneratorNetwork:
         from facegan.families.fast.networks import FastGenerator
 
-        self.check_labels(label_dim)
-        check(settings, "generator", image_shape)
-        return FastGenerator(
-            image_shape,
-            z_dim,
-            settings.widths,
-            settings.blocks,
-            style=settings.style,
-            upsample=settings.upsample,
-            head=settings.head,
-            excite=settings.excite,
-            tanh=settings.tanh,
-        )
+        self.check("generator", settings, label_dim)
+        check_shape_of("generator", settings, len(settings.widths), image_shape)
+        return FastGenerator(settings, image_shape, z_dim)
 
     def build_discriminator(
         self, settings: DiscriminatorConfig, image_shape: Sequence[int], label_dim: int = 0
@@ -46,19 +32,14 @@ class Fast(Family):
         from facegan.families.fast.networks import FastDiscriminator
         from facegan.families.fast.projected import networks
 
-        self.check_labels(label_dim)
-        check(settings, "discriminator", image_shape, networks())
-        return FastDiscriminator(
-            image_shape,
-            settings.widths,
-            settings.blocks,
-            stem=settings.stem,
-            down=settings.down,
-            mbstd=settings.mbstd,
-            projected=settings.projected,
-            projected_width=settings.projected_width,
-            projected_weight=settings.projected_weight,
-        )
+        self.check("discriminator", settings, label_dim)
+        check_shape_of("discriminator", settings, len(settings.widths) - 1, image_shape)
+        judges = networks()
+        if settings.projected not in ("", *judges):
+            raise ConfigError(
+                f"--discriminator.projected '{settings.projected}' is unknown (known: {', '.join(judges)})"
+            )
+        return FastDiscriminator(settings, image_shape)
 
 
 FAMILY = Fast()

@@ -7,12 +7,12 @@ from dataclasses import dataclass, field
 
 from facegan.errors import ConfigError
 from facegan.families.base import OptimizerConfig
-from facegan.settings import check_values, setting
+from facegan.settings import setting
 
 
 @dataclass(frozen=True)
-class GeneratorConfig(OptimizerConfig):
-    """Generator and its optimiser."""
+class AdamConfig(OptimizerConfig):
+    """Adam with the defaults of this family."""
 
     lr: float = 5e-4
     """Learning rate."""
@@ -20,6 +20,12 @@ class GeneratorConfig(OptimizerConfig):
     """Decay of the first moment."""
     beta2: float = 0.99
     """Decay of the second moment."""
+
+
+@dataclass(frozen=True)
+class GeneratorConfig(AdamConfig):
+    """Generator and its optimiser."""
+
     widths: tuple[int, ...] = setting((256, 256, 128, 64), minimum=1)
     """Channels at each resolution, from the smallest to the one before the picture's head."""
     blocks: tuple[int, ...] = setting((0, 0, 1, 1), minimum=0)
@@ -37,15 +43,9 @@ class GeneratorConfig(OptimizerConfig):
 
 
 @dataclass(frozen=True)
-class DiscriminatorConfig(OptimizerConfig):
+class DiscriminatorConfig(AdamConfig):
     """Discriminator and its optimiser."""
 
-    lr: float = 5e-4
-    """Learning rate."""
-    beta1: float = 0.0
-    """Decay of the first moment."""
-    beta2: float = 0.99
-    """Decay of the second moment."""
     widths: tuple[int, ...] = setting((64, 128, 256, 256), minimum=1)
     """Channels at each resolution, from the highest that is worked at to the smallest."""
     blocks: tuple[int, ...] = setting((0, 0, 0), minimum=0)
@@ -72,31 +72,19 @@ class Config:
     discriminator: DiscriminatorConfig = field(default_factory=DiscriminatorConfig)
 
 
-def check(
-    config: GeneratorConfig | DiscriminatorConfig,
-    option: str,
-    image_shape: Sequence[int],
-    judges: Sequence[str] = (),
+def check_shape_of(
+    side: str, config: GeneratorConfig | DiscriminatorConfig, blocks: int, image_shape: Sequence[int]
 ) -> None:
-    """Raise ConfigError for settings that cannot be, or not for pictures of that shape.
-
-    ``judges`` are what ``projected`` may name.
-    """
-    check_values(config, f"{option}.")
-    scales = len(config.widths)
-    if scales < 2:
-        raise ConfigError(f"--{option}.widths needs at least two numbers")
-    stages = scales if isinstance(config, GeneratorConfig) else scales - 1
-    if len(config.blocks) != stages:
-        raise ConfigError(f"--{option}.blocks needs {stages} numbers, one for each resolution")
-    whole = (config.head if isinstance(config, GeneratorConfig) else config.stem) * 2 ** (scales - 1)
+    """Raise ConfigError for lists of another length, and for pictures that do not halve so often."""
+    factor = config.head if isinstance(config, GeneratorConfig) else config.stem
+    if len(config.widths) < 2:
+        raise ConfigError(f"--{side}.widths needs at least two numbers")
+    if len(config.blocks) != blocks:
+        raise ConfigError(f"--{side}.blocks needs {blocks} numbers, one for each resolution")
+    whole = factor * 2 ** (len(config.widths) - 1)
     _, height, width = image_shape
     if height % whole or width % whole:
         raise ConfigError(
-            f"--{option}.widths: {scales} resolutions need sides that are multiples of {whole}, "
+            f"--{side}.widths: {len(config.widths)} resolutions need sides that are multiples of {whole}, "
             f"not {height}x{width} px"
-        )
-    if isinstance(config, DiscriminatorConfig) and config.projected not in ("", *judges):
-        raise ConfigError(
-            f"--{option}.projected '{config.projected}' is unknown (known: {', '.join(judges)})"
         )

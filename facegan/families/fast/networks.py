@@ -16,6 +16,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from facegan import distributed
+from facegan.families.fast.config import DiscriminatorConfig, GeneratorConfig
 from facegan.families.fast.projected import ProjectedHeads
 from facegan.layers.feedforward import MinibatchStd
 from facegan.layers.network import DiscriminatorNetwork, GeneratorNetwork
@@ -103,33 +104,22 @@ class FastGenerator(GeneratorNetwork):
 
     ignores_length = True
 
-    def __init__(
-        self,
-        image_shape: Sequence[int],
-        z_dim: int,
-        widths: Sequence[int],
-        blocks: Sequence[int],
-        *,
-        style: bool = True,
-        upsample: str = "nearest",
-        head: int = 2,
-        excite: bool = False,
-        tanh: bool = True,
-    ) -> None:
+    def __init__(self, config: GeneratorConfig, image_shape: Sequence[int], z_dim: int) -> None:
         super().__init__()
         c, h, w = image_shape
+        widths, blocks, style, head = config.widths, config.blocks, config.style, config.head
         f = 2 ** (len(widths) - 1) * head
         self.z_dim = self.w_dim = z_dim
-        self.num_ws, self.head, self.tanh = 1 + len(widths) * style, head, tanh
+        self.num_ws, self.head, self.tanh = 1 + len(widths) * style, head, config.tanh
         self.base, self.widths = (widths[0], h // f, w // f), tuple(widths)
         self.dense = nn.Linear(z_dim, math.prod(self.base))
         nn.init.normal_(self.dense.weight, std=1 / math.sqrt(z_dim))
-        self.first = Stage(widths[0], widths[0], z_dim, False, blocks[0], style, upsample)
+        self.first = Stage(widths[0], widths[0], z_dim, False, blocks[0], style, config.upsample)
         self.stages = nn.ModuleList(
-            Stage(a, b, z_dim, True, n, style, upsample)
+            Stage(a, b, z_dim, True, n, style, config.upsample)
             for a, b, n in zip(widths, widths[1:], blocks[1:], strict=False)
         )
-        self.excite = Excitation(widths[0], widths[-1]) if excite else None
+        self.excite = Excitation(widths[0], widths[-1]) if config.excite else None
         self.out = _conv(widths[-1], c * head * head)
         with torch.no_grad():
             self.out.weight *= 0.5
@@ -197,33 +187,23 @@ class FastDiscriminator(DiscriminatorNetwork):
     """``widths`` are the channels from the highest resolution that is worked at to the lowest. What heads on
     the frozen network ``projected`` say besides is in ``self.projected``, for those who ask."""
 
-    def __init__(
-        self,
-        image_shape: Sequence[int],
-        widths: Sequence[int],
-        blocks: Sequence[int],
-        *,
-        stem: int = 2,
-        down: str = "conv4",
-        mbstd: bool = True,
-        projected: str = "",
-        projected_width: int = 128,
-        projected_weight: float = 0.6,
-    ) -> None:
+    def __init__(self, config: DiscriminatorConfig, image_shape: Sequence[int]) -> None:
         super().__init__()
         c, h, w = image_shape
+        widths, stem = config.widths, config.stem
         f = stem * 2 ** (len(widths) - 1)
         self.stem = stem
         self.first = _conv(c * stem * stem, widths[0])
         self.downs = nn.ModuleList(
-            Down(a, b, down, n) for a, b, n in zip(widths, widths[1:], blocks, strict=False)
+            Down(a, b, config.down, n) for a, b, n in zip(widths, widths[1:], config.blocks, strict=False)
         )
-        self.mbstd = MinibatchStd() if mbstd else None
-        self.last = _conv(widths[-1] + mbstd, widths[-1])
+        self.mbstd = MinibatchStd() if config.mbstd else None
+        self.last = _conv(widths[-1] + config.mbstd, widths[-1])
         self.dense = nn.Linear(widths[-1] * (h // f) * (w // f), 1)
         nn.init.normal_(self.dense.weight, std=1 / math.sqrt(self.dense.in_features))
-        self.projected = ProjectedHeads(projected, projected_width) if projected else None
-        self.projected_weight = projected_weight
+        if config.projected:
+            self.projected = ProjectedHeads(config.projected, config.projected_width)
+            self.projected_weight = config.projected_weight
 
     def layers_from_image(self) -> Iterator[nn.Module]:
         """Those that Freeze-D may freeze: heads on another network are no part of the trunk."""

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, cast
 
 from facegan.families.base import Family
 from facegan.families.progan.config import Config, DiscriminatorConfig, GeneratorConfig, level_at
-from facegan.settings import check_values
 
 if TYPE_CHECKING:
     from facegan.families.progan.networks import Growing
@@ -24,8 +23,7 @@ class ProGAN(Family):
     ) -> GeneratorNetwork:
         from facegan.families.progan.networks import Generator
 
-        self.check_labels(label_dim)
-        check_values(settings, "generator.")
+        self.check("generator", settings, label_dim)
         return Generator(image_shape, z_dim, settings.channel_base, settings.channel_max)
 
     def build_discriminator(
@@ -33,8 +31,7 @@ class ProGAN(Family):
     ) -> DiscriminatorNetwork:
         from facegan.families.progan.networks import Discriminator
 
-        self.check_labels(label_dim)
-        check_values(settings, "discriminator.")
+        self.check("discriminator", settings, label_dim)
         return Discriminator(image_shape, settings.channel_base, settings.channel_max, settings.mbstd_group)
 
     def begin_update(

@@ -22,6 +22,7 @@ class R3GAN(Family):
     ) -> GeneratorNetwork:
         from facegan.families.r3gan.networks import Generator
 
+        self.check("generator", settings, label_dim)
         base, stages = stages_of(settings, image_shape, "generator")
         return Generator(z_dim, label_dim, base, image_shape[0], stages)
 
@@ -30,6 +31,7 @@ class R3GAN(Family):
     ) -> DiscriminatorNetwork:
         from facegan.families.r3gan.networks import Discriminator
 
+        self.check("discriminator", settings, label_dim)
         base, stages = stages_of(settings, image_shape, "discriminator")
         return Discriminator(label_dim, base, image_shape[0], stages)
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from facegan.errors import ConfigError
 from facegan.families.base import OptimizerConfig
-from facegan.settings import check_values, setting
+from facegan.settings import setting
 
 if TYPE_CHECKING:
     from facegan.families.r3gan.networks import Stages
@@ -32,8 +32,6 @@ class NetworkConfig(OptimizerConfig):
     """How many times wider than their stage residual blocks are inside."""
     kernel: int = setting(3, minimum=1)
     """Size of the grouped convolutions, odd."""
-    lr: float = 2e-4
-    """Learning rate."""
     beta1: float = 0.0
     """Decay of the first moment."""
     beta2: float = 0.99
@@ -55,7 +53,7 @@ SMALL_WIDTHS = (256, 192, 128, 64, 32, 16, 8)
 
 
 def base_size(height: int, width: int) -> tuple[tuple[int, int], int]:
-    """(height, width) of the first stage, with a short side from 4 to 7, and the number of stages."""
+    """Return the first stage's (height, width), with a shorter side of 4 to 7 px, and how many there are."""
     h, w, stages = height, width, 1
     while h % 2 == 0 and w % 2 == 0 and min(h, w) >= 8:
         h, w, stages = h // 2, w // 2, stages + 1
@@ -68,7 +66,7 @@ def base_size(height: int, width: int) -> tuple[tuple[int, int], int]:
 
 
 def _near(height: int, width: int) -> str:
-    """The nearest sizes that work, where one number is a size."""
+    """Return the nearest sizes that work; "" for pictures that are not square."""
     if height != width:
         return ""
     sizes = [b << k for b in (4, 5, 6, 7) for k in range(len(WIDTHS))]
@@ -77,7 +75,7 @@ def _near(height: int, width: int) -> str:
 
 
 def default_widths(size: int | Sequence[int], small: bool = False) -> tuple[int, ...]:
-    """Widths of the stages for pictures of ``size``, one side or (height, width), 4x4 first.
+    """Return the stages' widths for pictures of ``size``, one side or (height, width), 4x4 first.
 
     ``small`` takes widths that a CPU can train, to go with ``group_size=1``: 0.14 GMAC a picture at 64 px, a
     ninetieth of the paper's. Measured on one core, channels-last, batch 16, discriminator forward, R1 and
@@ -96,7 +94,6 @@ def stages_of(
     """Return the size of the first stage and what all are made of; ConfigError names ``option``."""
     from facegan.families.r3gan.networks import Stages
 
-    check_values(config, f"{option}.")
     _, height, width = image_shape
     base, count = base_size(height, width)
     widths = tuple(config.widths) or default_widths((height, width))

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 from facegan.families.base import Family, PathLength
 from facegan.families.stylegan2.config import Config, DiscriminatorConfig, GeneratorConfig
 from facegan.layers.halving import resolutions
-from facegan.settings import check_values
 
 if TYPE_CHECKING:
     from facegan.layers.network import DiscriminatorNetwork, GeneratorNetwork
@@ -25,7 +24,7 @@ class StyleGAN2(Family):
     ) -> GeneratorNetwork:
         from facegan.families.stylegan2.networks import Generator
 
-        check_values(settings, "generator.")
+        self.check("generator", settings, label_dim)
         return Generator(settings, image_shape, z_dim, label_dim)
 
     def build_discriminator(
@@ -33,7 +32,7 @@ class StyleGAN2(Family):
     ) -> DiscriminatorNetwork:
         from facegan.families.stylegan2.networks import Discriminator
 
-        check_values(settings, "discriminator.")
+        self.check("discriminator", settings, label_dim)
         return Discriminator(settings, image_shape, label_dim)
 
     def check_shape(self, height: int, width: int) -> None:

@@ -23,8 +23,6 @@ class AdamConfig(OptimizerConfig):
     """Decay of the first moment."""
     beta2: float = 0.99
     """Decay of the second moment."""
-    eps: float = 1e-8
-    """Adam's epsilon."""
 
 
 @dataclass(frozen=True)

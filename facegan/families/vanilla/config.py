@@ -14,9 +14,11 @@ class Config:
     generator: NetworkConfig = field(
         default_factory=lambda: NetworkConfig(
             layers="dense 256 lrelu bn; dense 512 lrelu bn; dense 1024 lrelu bn; dense image tanh",
-            init="glorot", bn_eps=1e-3, bn_momentum=0.2,
+            init="glorot",
+            bn_eps=1e-3,
+            bn_momentum=0.2,
         )
-    )  # fmt: skip
+    )
     discriminator: NetworkConfig = field(
         default_factory=lambda: NetworkConfig(
             layers="dense 784 lrelu; dense 392 lrelu; dense 1", init="glorot"
