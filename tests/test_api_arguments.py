@@ -323,7 +323,7 @@ def test_flags_become_arguments(message: str) -> None:
 
 MISTAKES: dict[str, tuple[Callable[[Generator], Any], str]] = {
     "invert": (lambda model: facegan.invert("seed:1", model, face=0), "face must be at least 1"),
-    "invert's settings": (lambda model: facegan.invert("seed:1", model, start="x"), "start='x': choose"),
+    "invert's settings": (lambda model: facegan.invert("seed:1", model, start="x"), "start 'x' is unknown"),
     "edit": (lambda model: facegan.edit(model, "seed:1", "smiling=1", layers=2.5), "layers"),
     "prepare": (lambda _: facegan.prepare("x", "y", preset="z"), "preset 'z' is unknown"),
     "prepare's limit": (lambda _: facegan.prepare("x", "y", limit=-1), "limit must be 0 or more"),

@@ -2,57 +2,54 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass, replace
 
 from facegan import arguments
 from facegan.errors import InputError
-
-OPTIMIZERS = ("adam", "lbfgs")
-STARTS = ("auto", "encoder", "random", "mean")
+from facegan.settings import check_values, setting
 
 
 @dataclass(frozen=True)
 class InvertConfig:
     """Settings of an inversion; lengths in the latent space are in standard deviations of its draws."""
 
-    space: str = ""
+    space: str = setting("", choices=("z", "w", "w+"))
     """z, w (all layers alike) or w+ (each layer its own); "" is w where the network maps, else z."""
     loss: str = "mse=1,faces=0.02"
     """Losses with weights: mae, mse, pyramid, faces (the face network's features), vgg, lpips."""
-    norm: float = 1e-4
+    norm: float = setting(1e-4, minimum=0)
     """Weight of | ||z|| - sqrt(dim) | in standard coordinates (for w: of each layer's)."""
-    optimizer: str = "lbfgs"
+    optimizer: str = setting("lbfgs", choices=("adam", "lbfgs"))
     """adam or lbfgs."""
-    steps: int = 50
+    steps: int = setting(50, minimum=0)
     """Updates."""
-    lr: float = 0.1
+    lr: float = setting(0.1, above=0)
     """Adam's learning rate, or the length of the first step of lbfgs."""
-    ramp_up: float = 0.05
+    ramp_up: float = setting(0.05, minimum=0)
     """Share of the steps over which Adam's learning rate rises."""
-    ramp_down: float = 0.25
+    ramp_down: float = setting(0.25, minimum=0)
     """Share of the steps over which it falls."""
-    jitter: float = 0.05
+    jitter: float = setting(0.05, minimum=0)
     """Adam: noise on the vector at the beginning; gone after three quarters of the steps."""
-    restarts: int = 1
+    restarts: int = setting(1, minimum=1)
     """Starts of each photo, run as one batch; the best one counts."""
-    start: str = "auto"
+    start: str = setting("auto", choices=("auto", "encoder", "random", "mean"))
     """encoder (its guess, further starts around it), random (seeds), mean; auto: encoder, else random."""
-    refine: tuple[float, ...] = (0.3,)
+    refine: tuple[float, ...] = setting((0.3,), minimum=0, maximum=1)
     """lbfgs: after these shares of the steps, only the best start goes on, the metric measured there."""
-    stop: float = 0.0
+    stop: float = setting(0.0, minimum=0)
     """lbfgs: a photo whose loss is no larger is left as it is."""
-    noise: float = 0.0
+    noise: float = setting(0.0, minimum=0)
     """Weight of the regularisation of the network's noise, which is sought, too, where it is above 0."""
     sums: bool = False
     """Pixel losses are summed over pictures in [0, 1], as in the tutorial, not averaged in [-1, 1]."""
-    eps: float = 1e-8
+    eps: float = setting(1e-8, minimum=0)
     """Adam's epsilon."""
-    snapshots: int = 40
+    snapshots: int = setting(40, minimum=1)
     """Pictures kept of the way."""
-    seed: int = 0
+    seed: int = setting(0, minimum=0)
     """Of random starts (the first one is this seed's face) and of all noise."""
-    batch: int = 32
+    batch: int = setting(32, minimum=1)
     """Pictures at once: photos x restarts."""
 
 
@@ -86,21 +83,8 @@ def preset(name: str, generated: bool = False, **changes: object) -> InvertConfi
 
 
 def checked(config: InvertConfig) -> InvertConfig:
-    """The same, or InputError that names the option."""
-    if config.optimizer not in OPTIMIZERS:
-        raise InputError(f"--optimizer {config.optimizer}: choose {' or '.join(OPTIMIZERS)}")
-    if config.start not in STARTS:
-        raise InputError(f"--start {config.start}: choose {', '.join(STARTS)}")
-    if config.space not in ("", "z", "w", "w+"):
-        raise InputError(f"--space {config.space}: choose z, w or w+")
-    for name, least in (("steps", 0), ("restarts", 1), ("batch", 1), ("seed", 0), ("snapshots", 1)):
-        if getattr(config, name) < least:
-            raise InputError(f"--{name} must be at least {least}, not {getattr(config, name)}")
-    for name in ("norm", "jitter", "stop", "noise", "ramp_up", "ramp_down", "lr"):
-        value = getattr(config, name)
-        if not (math.isfinite(value) and value >= 0) or (name == "lr" and value == 0):
-            bound = "above" if name == "lr" else "at least"
-            raise InputError(f"--{name.replace('_', '-')} must be {bound} 0, not {value:g}")
+    """Return the config itself; InputError names the first option that cannot work."""
+    check_values(config, error=InputError)
     if config.noise and config.optimizer != "adam":
         raise InputError("--noise goes with --optimizer adam")
     return config

@@ -6,6 +6,7 @@ A recipe's name always means the whole network. To add one, add its row to RECIP
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Any
 
 from facegan.arguments import shown
 from facegan.errors import ConfigError
@@ -27,16 +28,16 @@ class Recipe:
     source: str
 
 
-_KERAS_ADAM = {"lr": 2e-4, "beta1": 0.5, "eps": 1e-7, "eps_hat": True}
-_KERAS_NET = {"init": "glorot", "bn_eps": 1e-3, **_KERAS_ADAM}
+_KERAS_ADAM: dict[str, Any] = {"lr": 2e-4, "beta1": 0.5, "eps": 1e-7, "eps_hat": True}
+_KERAS_NET: dict[str, Any] = {"init": "glorot", "bn_eps": 1e-3, **_KERAS_ADAM}
 
 
-def _tutorial(model: object, **settings: object) -> TrainConfig:
-    """What the Keras tutorials share: joint binary cross entropy, no flips, no average, fresh fakes."""
-    common: dict[str, object] = {
+def _tutorial(model: object, **settings: Any) -> TrainConfig:
+    """Return what the Keras tutorials share: joint cross entropy, no flips, no average, fresh fakes."""
+    common = {
         "loss": "bce", "flip": False, "ema_halflife_kimg": 0.0, "reuse_fakes": False, "frozen_fakes": True,
     }  # fmt: skip
-    return TrainConfig(model=model, **{**common, **settings})  # type: ignore[arg-type]
+    return TrainConfig(model=model, **{**common, **settings})
 
 
 # 16 real pictures an update; a grid every 100 updates, which is every 1.6 kimg, the first one at 0
@@ -50,100 +51,90 @@ _DIGITS = {
 _DECAY = {**_KERAS_NET, "lr_decay": 8e-8}
 # Two tutorials call generated pictures 1 and real ones 0, and add noise to both labels.
 _FLIPPED = {"flip_labels": True, "channels": 3}
-_D_DCGAN = "conv 64 5 tanh; pool; conv 128 5 valid tanh; pool; dense 1024 tanh; dense 1"
+
+
+def _keras_dcgan(base: str) -> dcgan.Config:
+    """Return the networks of the digits' tutorial, which begin at ``base``, such as 7x7."""
+    g = f"dense 1024 tanh; dense {base}x128 bn tanh; up; conv 64 5 tanh; up; conv image 5 tanh"
+    d = "conv 64 5 tanh; pool; conv 128 5 valid tanh; pool; dense 1024 tanh; dense 1"
+    make = dcgan.NetworkConfig
+    return dcgan.Config(make(layers=g, bn_momentum=0.01, **_DECAY), make(layers=d, **_DECAY))
 
 
 def _plus(
-    size: int, g_layers: str, d_layers: str, r1_gamma: float, family: str = "dcgan", **settings: object
+    size: int, g_layers: str, d_layers: str, r1_gamma: float, family: str = "dcgan", **settings: Any
 ) -> TrainConfig:
-    """What the modern variants share: R1, moving average, minibatch deviation, half the work of an update."""
+    """Return what the modern variants share: R1, moving average, minibatch deviation, one batch of fakes."""
     module = {"dcgan": dcgan, "vanilla": vanilla}[family]
-    common: dict[str, object] = {
+    common = {
         "batch": 32, "r1_every": 4, "precision": "auto", "grid_kimg": 10.0, "checkpoint_kimg": 20.0,
         "kimg": 500.0,
     }  # fmt: skip
     networks = (module.NetworkConfig(layers=layers, lr=1e-3) for layers in (g_layers, d_layers))
-    return TrainConfig(
-        family=family,
-        size=size,
-        r1_gamma=r1_gamma,
-        model=module.Config(*networks),
-        **{**common, **settings},  # type: ignore[arg-type]
-    )
+    common |= {"family": family, "size": size, "r1_gamma": r1_gamma, "model": module.Config(*networks)}
+    return TrainConfig(**{**common, **settings})
 
 
 def _halving(widths: str) -> str:
-    """A discriminator that halves the resolution with every layer."""
+    """Return the layers of a discriminator that halves the resolution with each of them."""
     return "; ".join(f"conv {width} 4 s2 lrelu" for width in widths.split()) + "; mbstd; dense 1"
 
 
-def _progan(size: int, **settings: object) -> TrainConfig:
-    """The paper's settings (Karras et al. 2018, appendix A.1), with one batch size for all resolutions."""
-    common: dict[str, object] = {
+def _progan(size: int, **settings: Any) -> TrainConfig:
+    """Return the paper's settings (Karras et al. 2018, appendix A.1), with one batch for all resolutions."""
+    common = {
         "batch": 16, "loss": "wgan", "gp_weight": 10.0, "drift": 0.001, "reuse_fakes": False,
         "ema_halflife_kimg": 11.085, "ema_rampup": 0.0,  # 0.999 an update
         "latent": LatentConfig("sphere", 512), "model": progan.Config(),
         "grid_kimg": 50.0, "checkpoint_kimg": 200.0,
     }  # fmt: skip
-    return TrainConfig(family="progan", size=size, **{**common, **settings})  # type: ignore[arg-type]
+    return TrainConfig(family="progan", size=size, **{**common, **settings})
 
 
-def _stylegan2(size: int, model: stylegan2.Config | None = None, **settings: object) -> TrainConfig:
-    """The authors' automatic settings for one GPU (Karras et al. 2020b, appendix C and its code)."""
-    batch = int(settings.pop("batch", max(min(4096 // size, 32), 1)))  # type: ignore[call-overload]
-    common: dict[str, object] = {
-        "batch": batch, "kimg": 25000.0, "r1_gamma": 0.0002 * size**2 / batch, "r1_every": 16,
-        "ema_halflife_kimg": batch * 10 / 32, "augment": "ada", "precision": "auto", "reuse_fakes": False,
+def _stylegan2(size: int, **settings: Any) -> TrainConfig:
+    """Return the authors' automatic settings for one GPU (Karras et al. 2020b, appendix C and its code)."""
+    batch = settings.get("batch", max(min(4096 // size, 32), 1))
+    common = {
+        "batch": batch, "model": stylegan2.Config(), "kimg": 25000.0,
+        "r1_gamma": 0.0002 * size**2 / batch, "r1_every": 16, "ema_halflife_kimg": batch * 10 / 32,
+        "augment": "ada", "precision": "auto", "reuse_fakes": False,
         "latent": LatentConfig(dim=512), "grid_kimg": 50.0, "checkpoint_kimg": 200.0,
     }  # fmt: skip
-    return TrainConfig(
-        family="stylegan2", size=size, model=model or stylegan2.Config(),
-        **{**common, **settings},  # type: ignore[arg-type]
-    )  # fmt: skip
+    return TrainConfig(family="stylegan2", size=size, **{**common, **settings})
 
 
+_SMALL: dict[str, Any] = {"kimg": 500.0, "reuse_fakes": True, "grid_kimg": 10.0, "checkpoint_kimg": 20.0}
 _SMALL_STYLEGAN2 = _stylegan2(
-    64,
-    batch=16,
-    kimg=500.0,
-    latent=LatentConfig(dim=128),
-    reuse_fakes=True,
-    grid_kimg=10.0,
-    checkpoint_kimg=20.0,
+    64, batch=16, latent=LatentConfig(dim=128), **_SMALL,
     model=stylegan2.Config(
         stylegan2.GeneratorConfig(w_dim=128, channel_base=2048, channel_max=128),
         stylegan2.DiscriminatorConfig(channel_base=2048, channel_max=128),
     ),
-)
+)  # fmt: skip
 
 
-def _r3gan(size: int, gamma: float, model: r3gan.Config | None = None, **settings: object) -> TrainConfig:
-    """The paper's FFHQ settings but for what docs/r3gan.md names; ``gamma`` is where the burn-in ends."""
-    common: dict[str, object] = {
+def _r3gan(size: int, gamma: float, **settings: Any) -> TrainConfig:
+    """Return the paper's FFHQ settings, except as docs/r3gan.md says; the burn-in ends at ``gamma``."""
+    common = {
+        "model": r3gan.Config(r3gan.NetworkConfig(lr=5e-5), r3gan.NetworkConfig(lr=5e-5)),
         "batch": 256, "loss": "relativistic", "r1_gamma": gamma, "r2_gamma": gamma,
         "augment": "ada-r3gan", "augment_p": 0.3, "augment_target": 0.0,
         "burnin_kimg": 20000.0, "burnin_lr": 4.0, "burnin_gamma": 10.0, "burnin_beta2": 0.9,
         "burnin_ema": True, "ema_halflife_kimg": 500.0, "ema_rampup": 0.0, "precision": "auto",
         "reuse_fakes": False, "latent": LatentConfig(dim=64), "grid_kimg": 50.0, "checkpoint_kimg": 200.0,
     }  # fmt: skip
-    networks = (r3gan.NetworkConfig(lr=5e-5), r3gan.NetworkConfig(lr=5e-5))
-    return TrainConfig(
-        family="r3gan", size=size, model=model or r3gan.Config(*networks),
-        **{**common, **settings},  # type: ignore[arg-type]
-    )  # fmt: skip
+    return TrainConfig(family="r3gan", size=size, **{**common, **settings})
 
 
-RECIPES: dict[str, Recipe] = {
+_ROWS: dict[str, Recipe] = {
     "digits-vanilla-28": Recipe(
         _tutorial(
             vanilla.Config(
                 vanilla.NetworkConfig(
                     layers="dense 256 lrelu bn; dense 512 lrelu bn; dense 1024 lrelu bn; dense image tanh",
-                    bn_momentum=0.2, **_DECAY,  # type: ignore[arg-type]
+                    bn_momentum=0.2, **_DECAY,
                 ),
-                vanilla.NetworkConfig(
-                    layers="dense 784 lrelu; dense 392 lrelu; dense 1", **_DECAY  # type: ignore[arg-type]
-                ),
+                vanilla.NetworkConfig(layers="dense 784 lrelu; dense 392 lrelu; dense 1", **_DECAY),
             ),
             family="vanilla", **_DIGITS,
         ),
@@ -152,30 +143,14 @@ RECIPES: dict[str, Recipe] = {
     ),
     "digits-dcgan-28": Recipe(
         _tutorial(
-            dcgan.Config(
-                dcgan.NetworkConfig(
-                    layers="dense 1024 tanh; dense 7x7x128 bn tanh; up; conv 64 5 tanh; up; "
-                    "conv image 5 tanh",
-                    bn_momentum=0.01, **_DECAY,  # type: ignore[arg-type]
-                ),
-                dcgan.NetworkConfig(layers=_D_DCGAN, **_DECAY),  # type: ignore[arg-type]
-            ),
-            family="dcgan", **_DIGITS,
+            _keras_dcgan("7x7"), family="dcgan", **_DIGITS,
         ),
         "MNIST digits from convolutional networks",
         "Keras tutorial; Radford et al. 2015",
     ),
     "faces-dcgan-56": Recipe(
         _tutorial(
-            dcgan.Config(
-                dcgan.NetworkConfig(
-                    layers="dense 1024 tanh; dense 14x14x128 bn tanh; up; conv 64 5 tanh; up; "
-                    "conv image 5 tanh",
-                    bn_momentum=0.01, **_DECAY,  # type: ignore[arg-type]
-                ),
-                dcgan.NetworkConfig(layers=_D_DCGAN, **_DECAY),  # type: ignore[arg-type]
-            ),
-            family="dcgan", **_SIXTEEN, channels=3, size=56, g_batch=64, kimg=160.0,
+            _keras_dcgan("14x14"), family="dcgan", **_SIXTEEN, channels=3, size=56, g_batch=64, kimg=160.0,
         ),
         "56 px colour faces, the LFWcrop tutorial",
         "Keras tutorial; Radford et al. 2015",
@@ -184,12 +159,10 @@ RECIPES: dict[str, Recipe] = {
         _tutorial(
             dcgan.Config(
                 dcgan.NetworkConfig(
-                    layers="dense 5x5x128 lrelu; convT 128 4 s2 lrelu x4; conv image 5 tanh",
-                    **_KERAS_NET,  # type: ignore[arg-type]
+                    layers="dense 5x5x128 lrelu; convT 128 4 s2 lrelu x4; conv image 5 tanh", **_KERAS_NET,
                 ),
                 dcgan.NetworkConfig(
-                    layers="conv 128 5 lrelu; conv 128 5 s2 lrelu x4; drop 0.4; dense 1",
-                    **_KERAS_NET,  # type: ignore[arg-type]
+                    layers="conv 128 5 lrelu; conv 128 5 s2 lrelu x4; drop 0.4; dense 1", **_KERAS_NET,
                 ),
             ),
             # 100 epochs of 390 updates with 64 real faces each; every 10 epochs a grid of 100, the
@@ -207,12 +180,12 @@ RECIPES: dict[str, Recipe] = {
                     layers="dense 25x25x128 bn relu; conv 512 5 bn relu; convT 256 4 s2 bn relu; "
                     "conv 256 5 bn relu; conv 128 5 bn relu; conv 64 5 bn relu; conv image 7 tanh",
                     unit_range=True, bn_momentum=0.5,
-                    **{**_KERAS_NET, "lr": 4e-4, "beta1": 0.9},  # type: ignore[arg-type]
+                    **{**_KERAS_NET, "lr": 4e-4, "beta1": 0.9},
                 ),
                 dcgan.NetworkConfig(
                     layers="conv 256 3 valid lrelu0.3; conv 256 5 s2 valid lrelu0.3 x2; "
                     "conv 256 3 s2 valid lrelu0.3; drop 0.5; dense 1",
-                    unit_range=True, **{**_KERAS_NET, "lr": 8e-4, "beta1": 0.9},  # type: ignore[arg-type]
+                    unit_range=True, **{**_KERAS_NET, "lr": 8e-4, "beta1": 0.9},
                 ),
             ),
             # Pictures in [0, 1] against a tanh: the tutorial's own mismatch. A pair every 100 updates.
@@ -228,11 +201,11 @@ RECIPES: dict[str, Recipe] = {
                 dcgan.NetworkConfig(
                     layers="dense 16x16x128; convT 128 4 s2 lrelu; convT 256 4 s2 lrelu; "
                     "convT 512 4 s2 lrelu; conv image 4 sigmoid",
-                    unit_range=True, **{**_KERAS_NET, "lr": 1e-4, "beta1": 0.9},  # type: ignore[arg-type]
+                    unit_range=True, **{**_KERAS_NET, "lr": 1e-4, "beta1": 0.9},
                 ),
                 dcgan.NetworkConfig(
                     layers="conv 64 4 s2 lrelu; conv 128 4 s2 lrelu x2; drop 0.2; dense 1",
-                    unit_range=True, **{**_KERAS_NET, "lr": 1e-4, "beta1": 0.9},  # type: ignore[arg-type]
+                    unit_range=True, **{**_KERAS_NET, "lr": 1e-4, "beta1": 0.9},
                 ),
             ),
             family="dcgan", **_FLIPPED, size=128, batch=32, label_noise=0.05, kimg=1000.0,
@@ -376,8 +349,7 @@ RECIPES: dict[str, Recipe] = {
     **{
         f"r3gan-{size}-small": Recipe(
             _r3gan(
-                size, gamma, batch=32, kimg=500.0, burnin_kimg=50.0, ema_halflife_kimg=10.0, reuse_fakes=True,
-                grid_kimg=10.0, checkpoint_kimg=20.0, augment="",
+                size, gamma, batch=32, burnin_kimg=50.0, ema_halflife_kimg=10.0, augment="", **_SMALL,
                 model=r3gan.Config(*(
                     r3gan.NetworkConfig(
                         lr=2e-4, widths=r3gan.default_widths(size, small=True), group_size=1
@@ -410,15 +382,11 @@ RECIPES: dict[str, Recipe] = {
     ),
 }  # fmt: skip
 
-RECIPES = {
-    name: Recipe(_named, r.summary, r.source)
-    for name, r in RECIPES.items()
-    for _named in [TrainConfig(**{**vars(r.config), "recipe": name})]
-}
+RECIPES = {name: replace(row, config=replace(row.config, recipe=name)) for name, row in _ROWS.items()}
 
 
 def recipe(name: str) -> TrainConfig:
-    """The configuration called ``name``; ConfigError names the nearest known one."""
+    """Return the configuration of that name; ConfigError names the nearest known one."""
     if not isinstance(name, str):
         raise ConfigError(f"a recipe is a name, such as faces-fast-64, not {shown(name)}")
     if name not in RECIPES:

@@ -173,7 +173,7 @@ MISTAKES = {
     "no such file": (["no.png"], "no.png: there is no such file"),
     "not a picture": (["text.png"], "text.png: not readable as a picture"),
     "empty folder": (["empty"], "empty: there are no pictures"),
-    "steps": (["seed:1", "--steps", "-1"], "--steps must be at least 0, not -1"),
+    "steps": (["seed:1", "--steps", "-1"], "--steps must be 0 or more, not -1"),
     "restarts": (["seed:1", "--restarts", "0"], "--restarts must be at least 1"),
     "loss": (["seed:1", "--loss", "l3"], "--loss l3: 'l3' is unknown (known: mae"),
     "weight": (["seed:1", "--loss", "mse=-1"], "'-1' is not a weight above 0"),

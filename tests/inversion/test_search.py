@@ -258,11 +258,11 @@ def test_sought_noise_stays_noise(styled: Generator) -> None:
 
 
 WRONG = [
-    ({"steps": -1}, "--steps must be at least 0"), ({"restarts": 0}, "--restarts must be at least 1"),
-    ({"lr": 0.0}, "--lr must be above 0"), ({"lr": math.nan}, "--lr must be above 0"),
-    ({"norm": -1.0}, "--norm must be at least 0"), ({"batch": 0}, "--batch must be at least 1"),
-    ({"optimizer": "sgd"}, "--optimizer sgd: choose adam or lbfgs"), ({"start": "x"}, "--start x: choose"),
-    ({"space": "y"}, "--space y: choose"), ({"ramp_up": -0.1}, "--ramp-up must be at least 0"),
+    ({"steps": -1}, "--steps must be 0 or more"), ({"restarts": 0}, "--restarts must be at least 1"),
+    ({"lr": 0.0}, "--lr must be above 0"), ({"lr": math.nan}, "--lr must be a finite number"),
+    ({"norm": -1.0}, "--norm must be 0 or more"), ({"batch": 0}, "--batch must be at least 1"),
+    ({"optimizer": "sgd"}, "--optimizer .sgd. is unknown"), ({"start": "x"}, "--start .x. is unknown"),
+    ({"space": "y"}, "--space .y. is unknown"), ({"ramp_up": -0.1}, "--ramp-up must be 0 or more"),
 ]  # fmt: skip
 
 
