@@ -45,6 +45,8 @@ _PUBLIC = {
     "attack": "facegan.pixels.attacks.api",
     "dream": "facegan.pixels.dreams.api",
     "stylize": "facegan.pixels.style.api",
+    "train_attributes": "facegan.attributes.train_attributes",
+    "train_encoder": "facegan.inversion.encoder_training",
     "set_progress": "facegan.bars",
     "show": "facegan.sheets",
 }
@@ -52,8 +54,8 @@ _PUBLIC = {
 _FUNCTIONS = {
     "prepare": "",
     "select": "",
-    "inspect": "",
     "label": "",
+    "inspect": "",
     "run_demo": "",
     "invert": "facegan.inversion.config:InvertConfig",
     "evaluate": "",
@@ -69,6 +71,8 @@ _FUNCTIONS = {
         "facegan.pixels.style.config:StyleConfig,facegan.pixels.settings:SnapshotConfig,"
         "facegan.pixels.settings:ClassifierConfig"
     ),
+    "train_attributes": "facegan.attributes.training:AttributeTraining",
+    "train_encoder": "facegan.inversion.encoder_training:EncoderTraining",
 }
 _MODULES = {"latent", "images", "video", "recipes", "data", "pixels", "metrics", "families", "losses"}
 
@@ -114,12 +118,15 @@ __all__ += [
     "show",
     "stylize",
     "train",
+    "train_attributes",
+    "train_encoder",
     "video",
 ]
 
 if TYPE_CHECKING:
     from facegan import data, families, images, latent, losses, metrics, pixels, recipes, video
     from facegan.attributes.label import label
+    from facegan.attributes.train_attributes import train_attributes
     from facegan.augment.table import register_augmentation
     from facegan.bars import set_progress
     from facegan.data.dataset import Dataset
@@ -130,6 +137,7 @@ if TYPE_CHECKING:
     from facegan.errors import FaceganError
     from facegan.families import register_family
     from facegan.generator import Generator
+    from facegan.inversion.encoder_training import train_encoder
     from facegan.inversion.invert import Inversion, invert
     from facegan.latent.directions import Directions, directions
     from facegan.latent.editing import edit

@@ -181,18 +181,22 @@ def bundled_names() -> list[str]:
     return sorted(p.stem for p in ASSETS.glob("*.safetensors"))
 
 
-def digest(network: str) -> str:
-    """Return twelve digits that name an attribute network's file, bundled or not."""
-    file = bundled(network) or Path(network)
-    return hashlib.sha256(file.read_bytes()).hexdigest()[:12]
-
-
 def bundled(name: str) -> Path | None:
     """The bundled file of that name, which goes before a file of that name here; None where there is none."""
     if name not in bundled_names():
         return None
     tell_twice(name, "attribute network", folders=False)  # a folder "faces" is no network
     return ASSETS / f"{name}.safetensors"
+
+
+def digest(network: str) -> str:
+    """Return twelve digits that name an attribute network's file, bundled or not."""
+    return file_digest(bundled(network) or Path(network))
+
+
+def file_digest(file: Path | None) -> str:
+    """Return twelve digits that name a file's content."""
+    return hashlib.sha256(file.read_bytes()).hexdigest()[:12] if file else "unknown"
 
 
 def fit(x: torch.Tensor, shape: Sequence[int]) -> torch.Tensor:

@@ -122,14 +122,14 @@ def main(
         "preset": preset, "out": out or "auto", "on_step": _progress(), "say": say, **changes,
     }  # fmt: skip
     if losses:
-        runs = compare_losses(list(given), network, losses, **shared)
+        runs = compare_losses(list(given) or [""], network, losses, **shared)
         print("\n".join(f"by {name:<8} {_errors(d, 0)}" for name, d in runs.items()))
         print(f"{', '.join(runs)} -> {next(iter(runs.values())).folder}/compare.png")
         if any(d.stopped for d in runs.values()):
             raise KeyboardInterrupt
         return
     try:
-        found = invert(list(given), network, tune=wish, paths=paths, film=film, **shared)
+        found = invert(list(given) or [""], network, tune=wish, paths=paths, film=film, **shared)
     except InversionStopped as stopped:
         _report(stopped.found)
         raise

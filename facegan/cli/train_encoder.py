@@ -2,21 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import time
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated, Any
 
 import tyro
 
 from facegan.cli.evaluate import say
 from facegan.cli.main import run_function
-from facegan.errors import InputError
-
-if TYPE_CHECKING:
-    from facegan.data.dataset import Dataset
-    from facegan.generator import Generator
-    from facegan.inversion.encoder import Encoder
 
 MOST_BYTES = 4 * 2**20
 
@@ -53,74 +45,30 @@ def main(
         device: cpu, cuda or mps.
     """
     from facegan.data.dataset import Dataset
-    from facegan.inversion.encoder import beside
-    from facegan.inversion.encoder_training import EncoderTraining, train_encoder
-    from facegan.inversion.losses import parse_losses
+    from facegan.inversion.encoder_training import checked, encoder_place, measured, train_encoder
     from facegan.models import load
 
-    if width < 1 or batch < 4 or batch % 2 or not (kimg > 0 and lr > 0) or latent < 0 or seed < 0:
-        raise InputError(
-            "--kimg, --lr and --width must be above 0, --batch even and at least 4, --latent and --seed "
-            "at least 0"
-        )
-    parse_losses(loss)
-    if out and not out.endswith(".safetensors"):
-        raise InputError(f"--out {out}: the name must end in .safetensors")
+    settings: dict[str, Any] = {
+        "kimg": kimg, "batch": batch, "lr": lr, "width": width, "latent": latent, "loss": loss, "seed": seed,
+    }  # fmt: skip
+    checked(settings, out)  # mistakes are told before the model is read
     network = load(model, device)
-    if network.bundled and not out:
-        raise InputError(f"--out is missing: {model}'s own encoder comes with the package")
-    target = Path(out) if out else beside(model)
-    if not out and not os.access(target.parent, os.W_OK):
-        raise InputError(f"{target.parent}: the folder is read-only; name the encoder's file with --out")
+    target = encoder_place(network, model, out)
     data = Dataset(dataset)
-    settings = EncoderTraining(kimg, batch, lr, width, latent, loss, seed=seed)
-    begin, total = time.monotonic(), kimg
+    begin = time.monotonic()
 
     def told(seen: int, losses: dict[str, float]) -> None:
         spent = (time.monotonic() - begin) / 60
         text = "  ".join(f"{name} {value:.4f}" for name, value in losses.items())
-        say(f"{seen / 1000:.1f} of {total:g} kimg  {text}  {spent:.1f} min")
+        say(f"{seen / 1000:.1f} of {kimg:g} kimg  {text}  {spent:.1f} min")
 
-    try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        state = target.with_suffix(".state")
-        encoder = train_encoder(network, data.images("train"), settings, state, told)
-        encoder.papers["dataset"] = {"name": data.path.name, "content_hash": data.content_hash}
-        encoder.save(target)
-        state.unlink(missing_ok=True)
-    except OSError as error:
-        raise InputError(f"--out {target}: cannot be written ({error.strerror})") from None
-    except KeyboardInterrupt:
-        say(f"\nstopped; the same command goes on ({target.with_suffix('.state')})")
-        raise
+    encoder = train_encoder(network, data, out=target, on_losses=told, say=say, **settings)
     size = target.stat().st_size
     if size > MOST_BYTES:
         say(f"{target}: {size / 2**20:.1f} MiB; a smaller --width makes it smaller")
-    print(f"{_measured(network, data, encoder)}\n{size / 2**20:.2f} MiB -> {target}")
-
-
-def _measured(network: Generator, data: Dataset, encoder: Encoder, most: int = 200) -> str:
-    """Errors of the bare guess on held-out photos and on generated pictures."""
-    import numpy as np
-    import torch
-
-    from facegan.images import to_float
-    from facegan.inversion.losses import distances
-
-    split = next((s for s in ("val", "test", "train") if data.counts.get(s)), "train")
-    photos = to_float(np.array(data.images(split)[:most]), network.device)
-    with torch.no_grad():
-        drawn = network(network.latent.sample(range(10_000, 10_000 + min(most, 64))))
-        lines = []
-        for name, images in ((f"{len(photos)} photos of {split}", photos), ("generated", drawn)):
-            sums: dict[str, list[torch.Tensor]] = {}
-            for part in images.split(32):
-                made = network.synthesize(network.map(encoder.guess(network, part)))
-                for key, value in distances(made, part).items():
-                    sums.setdefault(key, []).append(value)
-            means = {k: float(torch.cat(v).mean()) for k, v in sums.items()}
-            lines.append(f"{name}: " + "  ".join(f"{k} {v:.4f}" for k, v in means.items()))
-    return "\n".join(lines)
+    for name, errors in measured(network, data, encoder).items():
+        print(f"{name}: " + "  ".join(f"{k} {v:.4f}" for k, v in errors.items()))
+    print(f"{size / 2**20:.2f} MiB -> {target}")
 
 
 def run(argv: list[str]) -> int:

@@ -8,26 +8,30 @@ from __future__ import annotations
 
 import json
 import math
+import os
 from collections.abc import Callable
 from copy import deepcopy
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 
-from facegan import rng
+from facegan import arguments, bars, rng
 from facegan.attributes.networks import fit
+from facegan.data.dataset import Dataset
 from facegan.devices import fast_bfloat16
-from facegan.errors import DatasetError
+from facegan.errors import DatasetError, InputError
 from facegan.generator import Generator
 from facegan.images import to_float
 from facegan.inversion.curvature import measure_metric
-from facegan.inversion.encoder import Encoder, EncoderNet
-from facegan.inversion.losses import Objective, parse_losses
+from facegan.inversion.encoder import Encoder, EncoderNet, beside
+from facegan.inversion.losses import Objective, distances, parse_losses
 from facegan.inversion.space import Space, default_space
 from facegan.layers.ema import update_ema
 from facegan.layers.optimizers import AdamW
+from facegan.models import load
 from facegan.tensor_files import ResumableTensors, load_training, training_tensors
 
 Tensor = torch.Tensor
@@ -153,11 +157,11 @@ class _Training:
             self.step, self.half = int(found[0]["step"]), bool(found[0]["bfloat16"])
 
 
-def train_encoder(
+def fit_encoder(
     model: Generator, photos: np.ndarray, settings: EncoderTraining, state: Path | None = None,
     on_progress: OnProgress | None = None,
 ) -> Encoder:  # fmt: skip
-    """An encoder for ``model`` from generated pictures and uint8 photos ``N,H,W,C`` of its size.
+    """Return an encoder for ``model`` from generated pictures and uint8 photos ``N,H,W,C`` of its size.
 
     With ``state``, a file that holds all there is now and then, the same call goes on from it, to the bit.
     """
@@ -187,3 +191,105 @@ def train_encoder(
         training.save(kept)
         raise
     return training.finished()
+
+
+# --- from end to end -------------------------------------------------------------------------------------
+
+
+def train_encoder(
+    model: Generator | str | Path, dataset: Dataset | str | Path, *, out: str | Path | None = None,
+    device: str = "cpu", on_losses: OnProgress | None = None, say: Callable[[str], None] | None = None,
+    **changes: Any,
+) -> Encoder:  # fmt: skip
+    """Train an encoder from generated pictures, whose vectors are known, and a dataset's train split.
+
+    ``invert`` finds it beside the model and begins with its guess. Interrupted, the same call goes on.
+
+    >>> facegan.train_encoder("my_run", "faces64")
+    >>> facegan.invert("me.jpg", "my_run")
+
+    Args:
+        model: what ``load`` takes, or a Generator (``out`` must then be given).
+        dataset: a prepared dataset, its pictures of the model's size.
+        out: the encoder's file; None is MODEL-encoder.safetensors beside the model's file.
+        device: of a model that is loaded: cpu, cuda or mps.
+        on_losses: is called now and then with the pictures seen and the losses by name; without it a bar
+            shows the progress.
+        say: is told, in a line, how an interrupted training goes on.
+        **changes: settings of :class:`EncoderTraining`, such as ``kimg=10``.
+    """
+    settings = checked(changes, out)
+    generator = model if isinstance(model, Generator) else load(model, device)
+    target = encoder_place(generator, model, out)
+    data = dataset if isinstance(dataset, Dataset) else Dataset(arguments.place(dataset, "the dataset"))
+    state = target.with_suffix(".state")
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with bars.shown(on_losses) as told:
+            total = int(settings.kimg * 1000)
+            each = on_losses or (lambda seen, losses: told("train encoder", min(seen, total), total))
+            encoder = fit_encoder(generator, data.images("train"), settings, state, each)
+        encoder.papers["dataset"] = {"name": data.path.name, "content_hash": data.content_hash}
+        encoder.save(target)
+        state.unlink(missing_ok=True)
+    except OSError as error:
+        raise InputError(f"--out {target}: cannot be written ({error.strerror})") from None
+    except KeyboardInterrupt:
+        if say is not None:
+            say(f"\nstopped; the same command goes on ({state})")
+        raise
+    return encoder
+
+
+def checked(changes: dict[str, Any], out: str | Path | None) -> EncoderTraining:
+    """Return the settings; InputError names the option that cannot be."""
+    s = replace(EncoderTraining(), **arguments.settings(EncoderTraining, changes))
+    if (
+        s.width < 1
+        or s.batch < 4
+        or s.batch % 2
+        or not (s.kimg > 0 and s.lr > 0)
+        or s.latent < 0
+        or s.seed < 0
+    ):
+        raise InputError(
+            "--kimg, --lr and --width must be above 0, --batch even and at least 4, --latent and --seed "
+            "at least 0"
+        )
+    parse_losses(s.loss)
+    if out and not str(out).endswith(".safetensors"):
+        raise InputError(f"--out {out}: the name must end in .safetensors")
+    return s
+
+
+def encoder_place(model: Generator, reference: Generator | str | Path, out: str | Path | None) -> Path:
+    """Return the encoder's file; InputError where it must be named."""
+    if out:
+        return Path(out)
+    if isinstance(reference, Generator):
+        raise InputError("--out is missing: a Generator has no file beside which the encoder could lie")
+    if model.bundled:
+        raise InputError(f"--out is missing: {reference}'s own encoder comes with the package")
+    target = beside(reference)
+    if not os.access(target.parent, os.W_OK):
+        raise InputError(f"{target.parent}: the folder is read-only; name the encoder's file with --out")
+    return target
+
+
+def measured(
+    model: Generator, data: Dataset, encoder: Encoder, most: int = 200
+) -> dict[str, dict[str, float]]:
+    """Return the errors of the bare guess on held-out photos and on generated pictures."""
+    split = next((s for s in ("val", "test", "train") if data.counts.get(s)), "train")
+    photos = to_float(np.array(data.images(split)[:most]), model.device)
+    with torch.no_grad():
+        drawn = model(model.latent.sample(range(10_000, 10_000 + min(most, 64))))
+        found = {}
+        for name, images in ((f"{len(photos)} photos of {split}", photos), ("generated", drawn)):
+            sums: dict[str, list[Tensor]] = {}
+            for part in images.split(32):
+                made = model.synthesize(model.map(encoder.guess(model, part)))
+                for key, value in distances(made, part).items():
+                    sums.setdefault(key, []).append(value)
+            found[name] = {k: float(torch.cat(v).mean()) for k, v in sums.items()}
+    return found

@@ -129,7 +129,7 @@ def as_sources(photos: Any) -> list[str | Path | np.ndarray]:
     if isinstance(photos, (str, os.PathLike)):
         arguments.place(photos, "a photo")
         photos = [photos]
-    if isinstance(photos, (list, tuple)) and (not photos or isinstance(photos[0], (str, os.PathLike))):
+    if isinstance(photos, (list, tuple)) and photos and isinstance(photos[0], (str, os.PathLike)):
         return [p if isinstance(p, str) else arguments.place(p, "a photo") for p in photos]
     if not isinstance(photos, (list, tuple)):
         photos = [photos] if _is_one(photos) else photos

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +11,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
-from facegan.attributes.networks import digest, fit
+from facegan.attributes.networks import digest, file_digest, fit
 from facegan.attributes.predictor import AttributePredictor
 from facegan.errors import InputError, ModelError
 from facegan.images import to_float
@@ -104,7 +103,7 @@ def inception(weights: str, device: str) -> FeatureTable:
         found: torch.Tensor = network(rounded)[0]
         return found
 
-    key = _digest(file or _cached_inception())
+    key = file_digest(file or _cached_inception())
     return FeatureTable("inception", f"inception-{key}", 2048, compute, smooth=False, device=device)
 
 
@@ -114,10 +113,6 @@ def _cache() -> Path:
 
 def _cached_inception() -> Path | None:
     return next((_cache() / name for name in INCEPTION_FILES if (_cache() / name).is_file()), None)
-
-
-def _digest(file: Path | None) -> str:
-    return hashlib.sha256(file.read_bytes()).hexdigest()[:12] if file else "unknown"
 
 
 FEATURES: dict[str, Callable[[str, str], FeatureTable]] = {

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+import facegan
 from facegan.attributes.labelling import label_dataset, label_photos, what_helps
 from facegan.cli.main import main
 from facegan.data.dataset import Dataset
@@ -271,3 +272,25 @@ def test_photos_of_doubtful_values_and_behind_links_are_labelled_on_request(pred
         label_photos([source], out, predictor, align=False, follow_links=True)
     label_photos([source], out, predictor, align=False, follow_links=True, value_range="0..4095")
     assert out.read_text().splitlines()[1].startswith("linked/a.png,")
+
+
+def test_the_function_decides_as_the_command_does(bare, predictor, tmp_path, monkeypatch, capsys):
+    """Of a dataset a dataset, of photos a table, each beside its source, with the command's bytes."""
+    monkeypatch.chdir(tmp_path)
+    predictor.save("network.safetensors")
+    shutil.copytree(bare.path, "ds")
+    made = facegan.label("ds", network="network.safetensors")
+    assert made.path.name == "ds-labelled" and made.labelled.count == 30
+    assert main(["label", "ds", "--network", "network.safetensors", "--out", "by-command"]) == 0
+    assert (Dataset(made.path).attributes("train") == Dataset("by-command").attributes("train")).all()
+    for i, picture in enumerate(bare.images("train")[:3]):
+        save_png(tmp_path / f"photos/{i}.png", picture)
+    done = facegan.label("photos", network="network.safetensors", align=False)
+    assert done.path.name == "photos-attributes.csv"
+    argv = ["label", "photos", "--network", "network.safetensors", "--no-align"]
+    assert main([*argv, "--out", "c.csv"]) == 0
+    assert "c.csv" in capsys.readouterr().out
+    assert done.path.read_bytes() == (tmp_path / "c.csv").read_bytes()
+    assert main(argv) == 2  # it is there
+    with pytest.raises(InputError, match="overwrite replaces it"):
+        facegan.label("photos", network="network.safetensors", align=False)

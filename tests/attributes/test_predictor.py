@@ -10,6 +10,7 @@ import safetensors
 import safetensors.numpy
 import torch
 
+import facegan
 from facegan.attributes.networks import ARCHITECTURES, bundled, bundled_names
 from facegan.attributes.predictor import AttributePredictor
 from facegan.attributes.training import (
@@ -23,7 +24,7 @@ from facegan.attributes.training import (
 from facegan.cli.main import main
 from facegan.data.prepare import prepare
 from facegan.demo.portraits import write_portraits
-from facegan.errors import DatasetError, ModelError
+from facegan.errors import DatasetError, InputError, ModelError
 from facegan.families.fast.projected import networks
 from facegan.latent.evaluation import combine, draw_members, score_arithmetic
 
@@ -209,7 +210,7 @@ def test_goes_on_to_the_bit(tmp_path):
 
 
 def test_what_a_split_does_not_answer_is_said_and_not_averaged():
-    from facegan.cli.train_attributes import table
+    from facegan.attributes.card import table
 
     images, attributes = pictures(40)
     settings = AttributeTraining(width=8, size=16, epochs=1, batch=8, architecture="residual")
@@ -262,6 +263,12 @@ def test_the_command(tmp_path, capsys):
     assert f"{len(read.names)} attributes" in card and "Licence" in card and "Limits" in card
     assert read.papers["dataset"]["content_hash"] in json.dumps(read.papers)
     assert not out.with_suffix(".state").exists()
+    again = tmp_path / "again.safetensors"  # the function does what the command does
+    settings = {"epochs": 2, "batch": 16, "architecture": "plain", "size": 32, "width": 8}
+    made = facegan.train_attributes(tmp_path / "ds", again, **settings)
+    assert again.read_bytes() == out.read_bytes() and made.accuracy == read.accuracy
+    with pytest.raises(InputError, match="Nose"):
+        facegan.train_attributes(tmp_path / "ds", again, attributes=["Nose"], **settings)
     for change, text in (
         (["--attributes", "Nose"], "--attributes Nose: "),
         (["--architecture", "vgg"], "--architecture vgg: choose plain"),

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
 
+import facegan
+from facegan.cli.main import main
+from facegan.data.dataset import Dataset
 from facegan.errors import DatasetError, InputError, ModelError
 from facegan.generator import Generator
 from facegan.images import to_float
 from facegan.inversion.config import preset
 from facegan.inversion.encoder import Encoder, find_encoder
-from facegan.inversion.encoder_training import EncoderTraining, train_encoder
+from facegan.inversion.encoder_training import EncoderTraining, fit_encoder
 from facegan.inversion.invert import invert_pictures
 
 QUICK = EncoderTraining(kimg=0.96, batch=16, width=8, loss="mse=1", lr=5e-3)
@@ -26,7 +30,7 @@ def photos(vivid_model: Generator) -> np.ndarray:
 
 @pytest.fixture(scope="module")
 def encoder(vivid_model: Generator, photos: np.ndarray) -> Encoder:
-    return train_encoder(vivid_model, photos, QUICK)
+    return fit_encoder(vivid_model, photos, QUICK)
 
 
 def test_it_guesses_better_than_chance(vivid_model: Generator, encoder: Encoder) -> None:
@@ -53,9 +57,9 @@ def test_resumed_is_uninterrupted(
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        train_encoder(vivid_model, photos, QUICK, state, stop)
+        fit_encoder(vivid_model, photos, QUICK, state, stop)
     seen: list[int] = []
-    again = train_encoder(vivid_model, photos, QUICK, state, lambda n, _: seen.append(n))
+    again = fit_encoder(vivid_model, photos, QUICK, state, lambda n, _: seen.append(n))
     assert seen[0] > 480 and seen[-1] == 960
     for name, tensor in encoder.network.state_dict().items():
         assert torch.equal(tensor, again.network.state_dict()[name]), name
@@ -119,6 +123,26 @@ def test_the_search_begins_at_the_guess(vivid_model: Generator, encoder: Encoder
 
 def test_pictures_of_another_size(vivid_model: Generator) -> None:
     with pytest.raises(DatasetError, match=r"\(8x16 px\) are not of the model's size, 32x32 px"):
-        train_encoder(vivid_model, np.zeros((4, 16, 8, 3), np.uint8), QUICK)
+        fit_encoder(vivid_model, np.zeros((4, 16, 8, 3), np.uint8), QUICK)
     with pytest.raises(DatasetError, match="not of the model's size"):
-        train_encoder(vivid_model, np.zeros((0, 32, 32, 3), np.uint8), QUICK)
+        fit_encoder(vivid_model, np.zeros((0, 32, 32, 3), np.uint8), QUICK)
+
+
+def test_from_end_to_end_and_with_mistakes(
+    vivid_model_file: Path, portraits: Dataset, tmp_path: Path
+) -> None:
+    """A dataset in, a file out that the command would write, too; what must be named is named."""
+    settings: dict[str, Any] = {"kimg": 0.032, "batch": 8, "width": 8, "loss": "mse=1"}
+    file = tmp_path / "e.safetensors"
+    made = facegan.train_encoder(vivid_model_file, portraits, out=file, **settings)
+    assert torch.equal(Encoder.load(file).metric, made.metric) and not file.with_suffix(".state").exists()
+    flags = [word for name, value in settings.items() for word in (f"--{name}", str(value))]
+    other = tmp_path / "c.safetensors"
+    assert (
+        main(["train-encoder", str(vivid_model_file), str(portraits.path), "--out", str(other), *flags]) == 0
+    )
+    assert other.read_bytes() == file.read_bytes()
+    with pytest.raises(InputError, match="batch even and at least 4"):
+        facegan.train_encoder(vivid_model_file, portraits, batch=3)
+    with pytest.raises(InputError, match="a Generator has no file"):
+        facegan.train_encoder(facegan.load(vivid_model_file), portraits)
