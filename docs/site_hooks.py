@@ -129,10 +129,10 @@ def recipes() -> str:
     )
 
 
-def package(name: str) -> str:
-    """Return the page of a package's public names: functions, then classes, from where they are defined.
+def public_names(name: str) -> dict[str, str]:
+    """Return the functions and classes in a package's ``__all__``, each with the module that defines it.
 
-    The names are those of ``__all__``, the places those of its import statements; nothing is imported.
+    The modules are those of the package's import statements; nothing is imported.
     """
     tree = ast.parse((ROOT / name.replace(".", "/") / "__init__.py").read_text(encoding="utf-8"))
     places: dict[str, str] = {}
@@ -144,16 +144,27 @@ def package(name: str) -> str:
             target = node.targets[0] if isinstance(node, ast.Assign) else node.target
             if isinstance(target, ast.Name) and target.id == "__all__":
                 public += ast.literal_eval(node.value)
-    found = [n for n in public if n in places and not n.isupper()]
+    return {n: places[n] for n in sorted(public) if n in places and not n.isupper()}
+
+
+def package(name: str) -> str:
+    """Return the page of a package: functions, then classes.
+
+    What ``facegan`` itself offers is described on its page alone, and the others link there.
+    """
+    found = public_names(name)
+    described = {} if name == "facegan" else public_names("facegan")
     text = f"# `{name}`\n\n::: {name}\n    options: {{ members: false }}\n"
-    for part, names in (
-        ("Functions", [n for n in found if n[0].islower()]),
-        ("Classes", [n for n in found if n[0].isupper()]),
-    ):
+    for part, chosen in (("Functions", str.islower), ("Classes", str.isupper)):
         text += f"\n## {part}\n"
-        for n in sorted(names):
+        for n, place in found.items():
+            if not chosen(n[0]):
+                continue
+            if described.get(n) == place:
+                text += f"\n### {name}.{n}\n\nThe same as [facegan.{n}](facegan.md#{place}.{n}).\n"
+                continue
             text += (
-                f"\n::: {places[n]}.{n}\n    options:\n      heading: {name}.{n}\n      toc_label: {n}\n"
+                f"\n::: {place}.{n}\n    options:\n      heading: {name}.{n}\n      toc_label: {n}\n"
                 "      heading_level: 3\n      show_root_heading: true\n      show_root_toc_entry: true\n"
             )
     return text
