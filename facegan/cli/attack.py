@@ -68,9 +68,17 @@ def main(
 
     try:
         results = attack(
-            photos, target or None, model=classifier, config=settings, out=out, figure=figure, report=report,
-            on_step=lambda stats: live(status(stats)), on_result=tell, on_unread=left_out,
-        )  # fmt: skip
+            photos,
+            target or None,
+            model=classifier,
+            config=settings,
+            out=out,
+            figure=figure,
+            report=report,
+            on_step=lambda stats: live(status(stats)),
+            on_result=tell,
+            on_unread=left_out,
+        )
     finally:
         live.close()
     missed = sum(not result.success for result in results)

@@ -65,10 +65,16 @@ def main(
     live = Live(quiet)
     try:
         done = dream(
-            photo or None, model=classifier, config=settings, guide=guide or None, keep=keep, flight=flight,
-            out=out or ("" if not flight.zoom else None), columns=columns,
+            photo or None,
+            model=classifier,
+            config=settings,
+            guide=guide or None,
+            keep=keep,
+            flight=flight,
+            out=out or ("" if not flight.zoom else None),
+            columns=columns,
             on_step=lambda stats: live(status(stats)),
-        )  # fmt: skip
+        )
     finally:
         live.close()
     if flight.zoom:

@@ -62,9 +62,15 @@ def main(
 
     try:
         done = stylize(
-            content, styles, model=classifier, config=settings, out=out, keep=keep,
-            on_step=lambda stats: live(status(stats)), on_resume=resumed,
-        )  # fmt: skip
+            content,
+            styles,
+            model=classifier,
+            config=settings,
+            out=out,
+            keep=keep,
+            on_step=lambda stats: live(status(stats)),
+            on_resume=resumed,
+        )
     finally:
         live.close()
     names = ", ".join(photo_path(style).name for style in styles)

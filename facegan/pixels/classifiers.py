@@ -20,15 +20,24 @@ from facegan.errors import InputError
 from facegan.pixels import efficientnet
 from facegan.pixels.face_classes import from_attributes
 from facegan.pixels.settings import ClassifierConfig, distribute
-from facegan.pixels.sources import Loaded, from_program, from_python, from_torchvision, read_labels
+from facegan.pixels.sources import (
+    Loaded,
+    from_program,
+    from_python,
+    from_torchvision,
+    keras_names,
+    read_labels,
+)
 
 # ending of a spec -> how to load it; anything else is a name of torchvision's
 _SOURCES: dict[str, Callable[..., Loaded]] = {
-    ".pt2": from_program, ".py": from_python, ".safetensors": from_attributes,
-}  # fmt: skip
+    ".pt2": from_program,
+    ".py": from_python,
+    ".safetensors": from_attributes,
+}
 
 
-FEW = 16  # so many classes can be listed in a line
+MAX_LISTED_CLASSES = 16  # so many classes can be listed in a line
 
 
 class _Enough(Exception):
@@ -36,7 +45,7 @@ class _Enough(Exception):
 
 
 def _other_numbers(module: nn.Module) -> str:
-    """The kind of weights, where they are not float32, as pictures are; else nothing."""
+    """Return the kind of weights, where they are not float32, as pictures are; else nothing."""
     kinds = {p.dtype for p in module.parameters() if p.is_floating_point()} - {torch.float32}
     return ", ".join(sorted(str(kind).removeprefix("torch.") for kind in kinds))
 
@@ -56,10 +65,19 @@ class Classifier:
     """
 
     def __init__(
-        self, name: str, module: nn.Module, input_size: tuple[int, int], mean: Sequence[float],
-        std: Sequence[float], labels: Sequence[str] = (), *, crop: float = 0.0, device: str = "cpu",
-        batch: int = 0, faces: bool = False,
-    ) -> None:  # fmt: skip
+        self,
+        name: str,
+        module: nn.Module,
+        input_size: tuple[int, int],
+        mean: Sequence[float],
+        std: Sequence[float],
+        labels: Sequence[str] = (),
+        *,
+        crop: float = 0.0,
+        device: str = "cpu",
+        batch: int = 0,
+        faces: bool = False,
+    ) -> None:
         self.faces = faces
         self.name, self.input_size, self.crop, self.batch = name, input_size, crop, batch
         self.device = torch.device(device)
@@ -87,14 +105,14 @@ class Classifier:
         return f"<Classifier {self.name}: {w}x{h} px, {len(self.labels)} classes, on {self.device}>"
 
     def window(self, height: int, width: int) -> tuple[int, int, int, int]:
-        """The part of a photo that is looked at: top, left, height, width."""
+        """Return the part of a photo that is looked at: top, left, height, width."""
         if not self.crop:
             return 0, 0, height, width
         side = max(1, round(min(height, width) * self.crop))
         return (height - side) // 2, (width - side) // 2, side, side
 
     def resize(self, x01: Tensor) -> Tensor:
-        """Pictures of any size at the input size, still in [0, 1]: linear, antialiased, differentiable."""
+        """Resize pictures to the input size, still in [0, 1]: linear, antialiased, differentiable."""
         top, left, height, width = self.window(*x01.shape[-2:])
         seen = x01[..., top : top + height, left : left + width]
         if seen.shape[-2:] == self.input_size:
@@ -102,19 +120,19 @@ class Classifier:
         return F.interpolate(seen, self.input_size, mode="bilinear", antialias=True)
 
     def normalise(self, x01: Tensor) -> Tensor:
-        """(x - mean) / std, at the size it has."""
+        """Return (x - mean) / std, at the size it has."""
         return (x01 - self._shift) * self._scale
 
     def preprocess(self, x01: Tensor) -> Tensor:
-        """Pictures in [0, 1] of any size as the network wants them."""
+        """Return pictures in [0, 1] of any size as the network wants them."""
         return self.normalise(self.resize(x01))
 
     def logits(self, x01: Tensor) -> Tensor:
-        """``N,classes`` of pictures in [0, 1] of any size."""
+        """Return logits ``N,classes`` of pictures in [0, 1] of any size."""
         return self.logits_at_size(self.resize(x01))
 
     def logits_at_size(self, x01: Tensor) -> Tensor:
-        """The same of pictures that :meth:`resize` has brought to the input size."""
+        """Return logits of pictures that :meth:`resize` has brought to the input size."""
         x = self.normalise(x01)
         if not self.batch or self.batch == len(x):
             return self.module(x)
@@ -131,7 +149,7 @@ class Classifier:
     # Layers ---------------------------------------------------------------------------------------
 
     def activations(self, x01: Tensor, layers: Sequence[str], resize: bool = True) -> dict[str, Tensor]:
-        """Outputs of the named layers, by the names given, for pictures in [0, 1].
+        """Return outputs of the named layers, by the names given, for pictures in [0, 1].
 
         Without ``resize`` the network sees them at their own size (convolutions do not mind). What lies
         behind the deepest wanted layer is not computed. Of a layer that runs several times, the last output.
@@ -165,12 +183,12 @@ class Classifier:
         return {name: kept[layer] for name, layer in found.items()}
 
     def layer_names(self) -> list[tuple[str, tuple[int, ...]]]:
-        """(name, shape without the batch) of each layer's output at the input size, in order of first use."""
+        """Return (name, output shape without the batch) of each layer at the input size, in order of use."""
         self._probe()
         return list(self._layers)
 
     def _probe(self) -> Tensor:
-        """One pass over a grey picture; notes which layers run, how often, and what they give."""
+        """Run one grey picture through; note which layers run, how often, and what they give."""
         shapes: dict[str, tuple[int, ...]] = {}
         calls: dict[str, int] = {}
         handles = []
@@ -220,11 +238,11 @@ class Classifier:
         return logits
 
     def aliases(self) -> dict[str, str]:
-        """Keras's names for layers of VGG (``block5_pool``) and Inception v3 (``mixed3``)."""
+        """Return Keras's names for layers of VGG (``block5_pool``) and Inception v3 (``mixed3``)."""
         return keras_names(self.module)
 
     def find_layer(self, name: str) -> str:
-        """The layer that ``name`` means; InputError with near names if there is none."""
+        """Return the layer that ``name`` means; InputError with near names if there is none."""
         if not self._calls:
             self._probe()
         name = self.aliases().get(name, name)
@@ -240,7 +258,7 @@ class Classifier:
     # Classes --------------------------------------------------------------------------------------
 
     def find_class(self, text: str) -> int:
-        """The class that a number or name means; InputError with near matches if it is none, or several."""
+        """Return the class that a number or name means; InputError with near ones if it is unclear."""
         text = text.strip()
         if not text:
             raise InputError("which class? Give its name or number")
@@ -270,41 +288,22 @@ class Classifier:
         near = list(dict.fromkeys(i for part in close for i in flat[part]))[:5]
         listed = "; ".join(f"{i} {self.labels[i]}" for i in near)
         hint = f"; near it: {listed}" if near else f"; a number from 0 to {len(self.labels) - 1} will do, too"
-        if not near and len(self.labels) <= FEW:
+        if not near and len(self.labels) <= MAX_LISTED_CLASSES:
             hint = f"; it has {', '.join(self.labels)}"
         raise InputError(f"class {text!r}: {self.name} has no such class{hint}")
 
     def short_label(self, index: int) -> str:
-        """The first of a class's synonyms."""
+        """Return the first of a class's synonyms."""
         return self.labels[index].split(",")[0]
 
     def top(self, logits: Tensor, count: int = 5) -> list[tuple[int, float]]:
-        """(class, probability) of the most probable classes of one picture's logits."""
+        """Return (class, probability) of the most probable classes of one picture's logits."""
         p, index = logits.detach().flatten().softmax(0).topk(min(count, len(self.labels)))
         return [(int(i), float(v)) for i, v in zip(index, p, strict=True)]
 
 
 def _synonyms(label: str) -> list[str]:
     return [part.strip() for part in label.casefold().split(",")]
-
-
-def keras_names(module: nn.Module) -> dict[str, str]:
-    """Keras's name -> ours. Its convolutions include the ReLU, so that is what a name of theirs means."""
-    names: dict[str, str] = {}
-    features = getattr(module, "features", None)
-    if type(module).__name__ == "VGG" and isinstance(features, nn.Sequential):
-        block, conv = 1, 0
-        for i, part in enumerate(features):
-            if isinstance(part, nn.ReLU):
-                conv += 1
-                names[f"block{block}_conv{conv}"] = f"features.{i}"
-            elif isinstance(part, nn.MaxPool2d):
-                names[f"block{block}_pool"] = f"features.{i}"
-                block, conv = block + 1, 0
-    if type(module).__name__ == "Inception3":
-        mixed = [name for name, _ in module.named_children() if name.startswith("Mixed_")]
-        names.update({f"mixed{i}": name for i, name in enumerate(mixed)})
-    return names
 
 
 def _three(spec: str, name: str, values: Any) -> tuple[float, ...]:
@@ -329,7 +328,7 @@ def load_classifier(
     device: str = "cpu",
     random_weights_seed: int | None = None,
 ) -> Classifier:
-    """The classifier that ``spec`` names; InputError in one line if it cannot be had.
+    """Load the classifier that ``spec`` names; InputError in one line if it cannot be had.
 
     spec: ``faces`` (the bundled attribute network; ``faces:bald,smiling`` chooses attributes, and so does a
         ``.safetensors`` file of train-attributes), ``efficientnet_lite0``, a name of torchvision's
@@ -367,9 +366,16 @@ def load_classifier(
         raise InputError(f"--input-size must be from 1 to 4096, not {size[0]}")
     names = read_labels(labels) if labels else loaded.labels
     classifier = Classifier(
-        spec, loaded.module, size, mean, std,
-        crop=loaded.crop if crop else 0.0, device=device, batch=loaded.batch, faces=loaded.faces,
-    )  # fmt: skip
+        spec,
+        loaded.module,
+        size,
+        mean,
+        std,
+        crop=loaded.crop if crop else 0.0,
+        device=device,
+        batch=loaded.batch,
+        faces=loaded.faces,
+    )
     if names and len(names) != len(classifier.labels):
         raise InputError(
             f"{labels or spec}: {len(names)} labels for {len(classifier.labels)} classes of {spec}"

@@ -17,7 +17,7 @@ def luma(x: Tensor) -> Tensor:
 
 
 def transfer_luma(picture: Tensor, colours: Tensor) -> Tensor:
-    """The luma of ``picture`` with the colours (differences from luma) of ``colours``, within [0, 1].
+    """Return the luma of ``picture`` with the colours (differences from luma) of ``colours``, within [0, 1].
 
     Gatys et al. 2016, *Preserving color in neural artistic style transfer*, section 4: adding one number to
     all three channels changes Y of YIQ and neither I nor Q. Where that leaves [0, 1] the colour is paled
@@ -30,21 +30,21 @@ def transfer_luma(picture: Tensor, colours: Tensor) -> Tensor:
 
 
 def match_luma(style: Tensor, content: Tensor) -> Tensor:
-    """Grey ``style`` with mean and spread of the content's luma (equation 10), three channels."""
+    """Return grey ``style`` with mean and spread of the content's luma (equation 10), three channels."""
     s, c = luma(style), luma(content)
     matched = (s - s.mean()) / s.std().clamp_min(1e-6) * c.std() + c.mean()
     return matched.clamp(0, 1).expand(-1, 3, -1, -1).contiguous()
 
 
 def paled(gradient: Tensor, colour: float) -> Tensor:
-    """A gradient with ``colour`` times its chroma: 0 changes brightness only, 1 is the gradient itself."""
+    """Return a gradient with ``colour`` times its chroma: 0 changes brightness only, 1 leaves it."""
     if colour == 1:
         return gradient
     return torch.lerp(luma(gradient), gradient, colour)
 
 
 def blurred(x: Tensor, sigma: float) -> Tensor:
-    """A Gaussian of ``sigma`` px, borders mirrored (where it is wider than the picture: repeated)."""
+    """Blur by a Gaussian of ``sigma`` px, borders mirrored (where it is wider than the picture: repeated)."""
     if sigma <= 0:
         return x
     radius = max(1, round(3 * sigma))
@@ -61,7 +61,7 @@ def blurred(x: Tensor, sigma: float) -> Tensor:
 
 
 def levelled(gradient: Tensor, sigmas: Sequence[float]) -> Tensor:
-    """Coarse and fine parts of a gradient with equal weight: blurs of these widths, each at spread 1, added.
+    """Give coarse and fine parts of a gradient equal weight: blurs of these widths, each at spread 1, added.
 
     A raw gradient is mostly grain, since a convolutional network's fine positions have more paths. No
     ``sigmas``: the gradient as it is.
@@ -76,11 +76,11 @@ def levelled(gradient: Tensor, sigmas: Sequence[float]) -> Tensor:
 
 
 def normalised(gradient: Tensor, least: float = 1e-7) -> Tensor:
-    """A gradient divided by its mean absolute value."""
+    """Return a gradient divided by its mean absolute value."""
     return gradient / gradient.abs().mean().clamp_min(least)
 
 
 def total_variation(x: Tensor) -> Tensor:
-    """Mean squared difference of neighbours, down plus across (0 where there are none)."""
+    """Return the mean squared difference of neighbours, down plus across (0 where there are none)."""
     down, across = x[..., 1:, :] - x[..., :-1, :], x[..., 1:] - x[..., :-1]
     return sum((d.square().mean() for d in (down, across) if d.numel()), x.new_zeros(()))

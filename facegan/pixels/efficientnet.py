@@ -83,7 +83,7 @@ class EfficientNetLite0(nn.Module):
 
 
 def renamed(state: dict[str, Tensor]) -> dict[str, Tensor]:
-    """The package's weights by our names."""
+    """Return the package's weights by our names."""
     found = {}
     for key, value in state.items():
         for pattern, name in _RENAMED:
@@ -93,7 +93,7 @@ def renamed(state: dict[str, Tensor]) -> dict[str, Tensor]:
 
 
 def from_efficientnet(weights: str = "", random_seed: int | None = None) -> Loaded:
-    """The network with its package's weights, with those of a file, or with random ones."""
+    """Build the network with its package's weights, with those of a file, or with random ones."""
     if random_seed is not None:
         with torch.random.fork_rng():
             torch.manual_seed(random_seed)

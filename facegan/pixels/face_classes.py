@@ -18,9 +18,9 @@ from facegan.errors import InputError
 from facegan.pixels.sources import Loaded
 
 USUAL = ("smiling", "eyeglasses", "wearing_hat")
-MOST = 6  # attributes, so at most 64 classes
+MAX_ATTRIBUTES = 6  # attributes, so at most 64 classes
 _ADJECTIVES = {"attractive", "bald", "blurry", "chubby", "smiling", "young"}
-LEAST_FACE = 20  # px
+MIN_FACE = 20  # px
 Window = tuple[int, int, int, int]  # top, left, height, width in px
 
 
@@ -55,7 +55,7 @@ class ResidualFaceClasses(FaceClasses):
 
 
 def from_attributes(spec: str) -> Loaded:
-    """``faces``, or a file of ``facegan train-attributes``; ``SPEC:male,smiling`` chooses the attributes."""
+    """Load ``faces``, or a file of train-attributes; ``SPEC:male,smiling`` chooses the attributes."""
     file, chosen = _split(spec)
     predictor = AttributePredictor.load(file)
     if predictor.shape[0] != 3:
@@ -68,8 +68,8 @@ def from_attributes(spec: str) -> Loaded:
             raise InputError(
                 f"--model {spec}: the network does not know {name!r} (it knows {', '.join(known)})"
             )
-    if len(set(names)) < len(names) or len(names) > MOST:
-        raise InputError(f"--model {spec}: choose up to {MOST} different attributes")
+    if len(set(names)) < len(names) or len(names) > MAX_ATTRIBUTES:
+        raise InputError(f"--model {spec}: choose up to {MAX_ATTRIBUTES} different attributes")
     kind = ResidualFaceClasses if predictor.architecture == "residual" else FaceClasses
     module = kind(predictor, [known.index(name) for name in names])
     yes = itertools.product((False, True), repeat=len(names))
@@ -86,7 +86,7 @@ def _split(spec: str) -> tuple[str, str]:
 
 
 def worded(names: Sequence[str], sexes: bool) -> str:
-    """``smiling face with eyeglasses``: what a face with only these attributes is called."""
+    """Return what a face with only these attributes is called: ``smiling face with eyeglasses``."""
     noun = ("man" if "male" in names else "woman") if sexes else "face"
     rest = [name.replace("_", " ").removeprefix("wearing ") for name in names if name != "male"]
     before = [name for name in rest if name in _ADJECTIVES]
@@ -98,13 +98,13 @@ _DETECTOR: list[FaceDetector] = []
 
 
 def face_window(photo: np.ndarray) -> Window | None:
-    """Where an attribute network should look in uint8 ``H,W,3``: top, left, height, width; None: no face.
+    """Return where an attribute network should look in ``H,W,3``: top, left, height, width; None: no face.
 
     A square around the largest face, as large as an aligned crop (:mod:`facegan.data.crops`) but upright, and
     cut off where the photo ends.
     """
     if not _DETECTOR:
-        _DETECTOR.append(FaceDetector(0.9, LEAST_FACE))
+        _DETECTOR.append(FaceDetector(0.9, MIN_FACE))
     found: Any = sorted(_DETECTOR[0].detect(photo, largest=True), key=lambda face: face.extent)
     if not found:
         return None
@@ -114,13 +114,13 @@ def face_window(photo: np.ndarray) -> Window | None:
     height, width = photo.shape[:2]
     top, left = max(0, round(y - side / 2)), max(0, round(x - side / 2))
     bottom, right = min(height, round(y + side / 2)), min(width, round(x + side / 2))
-    if bottom - top < LEAST_FACE or right - left < LEAST_FACE:
+    if bottom - top < MIN_FACE or right - left < MIN_FACE:
         return None
     return top, left, bottom - top, right - left
 
 
 def cut(photo: np.ndarray, window: Window | None) -> np.ndarray:
-    """The part of ``H,W,3`` in the window, as a view; all of it where there is none."""
+    """Return the part of ``H,W,3`` in the window, as a view; all of it where there is none."""
     if window is None:
         return photo
     top, left, height, width = window

@@ -99,7 +99,7 @@ def optimise(
 
 
 def value_and_gradient(objective: Callable[[Tensor], Tensor], x: Tensor) -> tuple[float, Tensor]:
-    """The scalar ``objective(x)`` and its gradient, which is detached; ``x`` may need no gradient."""
+    """Return the scalar ``objective(x)`` and its gradient, which is detached; ``x`` may need no gradient."""
     with torch.enable_grad():
         leaf = x.detach().requires_grad_(True)
         value = objective(leaf)

@@ -1,4 +1,4 @@
-"""Whether a step fits into memory: told before it is tried, since operating systems rarely say no in time."""
+"""Check that a step fits into memory before it is tried: operating systems rarely say no in time."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from facegan.training.out_of_memory import is_out_of_memory
 
 
 def activation_bytes(classifier: Classifier, pixels: int) -> int:
-    """About what one step over so many px keeps for its gradient: every layer's output, once."""
+    """Estimate what one step over so many px keeps for its gradient: every layer's output, once."""
     count = 0
     for _, shape in classifier.layer_names():
         if len(shape) == 3:

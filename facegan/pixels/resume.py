@@ -14,16 +14,16 @@ FORMAT = "facegan unfinished picture 1"
 
 
 def save_state(path: str | Path, tensors: dict[str, Tensor], steps: int, mark: str) -> None:
-    """Whole or not at all, as safetensors; ``mark`` is a fingerprint of settings and inputs."""
+    """Write the file whole or not at all; ``mark`` is a fingerprint of settings and inputs."""
     from safetensors.torch import save
 
-    papers = {"facegan": json.dumps({"format": FORMAT, "steps": steps, "mark": mark}, sort_keys=True)}
-    content = save({name: t.detach().cpu().contiguous() for name, t in tensors.items()}, metadata=papers)
+    head = {"facegan": json.dumps({"format": FORMAT, "steps": steps, "mark": mark}, sort_keys=True)}
+    content = save({name: t.detach().cpu().contiguous() for name, t in tensors.items()}, metadata=head)
     write_bytes(path, content)
 
 
 def load_state(path: str | Path, mark: str) -> tuple[dict[str, Tensor], int] | None:
-    """(tensors, steps done), None where there is no file; InputError if it belongs to something else."""
+    """Return (tensors, steps done), or None if there is no file; InputError if it is of other work."""
     from safetensors import safe_open
 
     path = Path(path)
@@ -31,17 +31,17 @@ def load_state(path: str | Path, mark: str) -> tuple[dict[str, Tensor], int] | N
         return None
     try:
         with safe_open(path, "pt") as file:
-            papers = json.loads((file.metadata() or {}).get("facegan", "{}"))
+            head = json.loads((file.metadata() or {}).get("facegan", "{}"))
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     except Exception as error:  # safetensors has errors of its own
         raise InputError(
             f"{path}: cannot be read as unfinished work ({error}); remove it to begin anew"
         ) from None
-    if not papers:
+    if not head:
         raise InputError(f"{path}: is no unfinished work, but would be in its place; choose another --out")
-    if papers.get("format") != FORMAT or papers.get("mark") != mark:
+    if head.get("format") != FORMAT or head.get("mark") != mark:
         raise InputError(
             f"{path}: is unfinished work with other settings or pictures; use those, remove it, or choose "
             "another --out"
         )
-    return tensors, int(papers["steps"])
+    return tensors, int(head["steps"])

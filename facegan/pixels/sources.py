@@ -49,7 +49,7 @@ class Loaded:
 
 
 def from_torchvision(name: str, weights: str = "", random_seed: int | None = None) -> Loaded:
-    """A network of torchvision's by its name."""
+    """Build a network of torchvision's by its name."""
     try:
         from torchvision import models
     except ImportError:
@@ -75,13 +75,17 @@ def from_torchvision(name: str, weights: str = "", random_seed: int | None = Non
     transforms = default.transforms()
     side, before = transforms.crop_size[0], transforms.resize_size[0]
     return Loaded(
-        module.eval(), (side, side), transforms.mean, transforms.std, default.meta["categories"],
+        module.eval(),
+        (side, side),
+        transforms.mean,
+        transforms.std,
+        default.meta["categories"],
         crop=side / before,
-    )  # fmt: skip
+    )
 
 
 def _trained(build: Callable[[], nn.Module], state: dict[str, torch.Tensor], name: str) -> nn.Module:
-    """The network with these weights; random ones, which take longest with large networks, are not made."""
+    """Build the network with these weights, without making random ones first, which takes long."""
     with torch.device("meta"):
         module = build()
     if any(key not in module.state_dict() for key, _ in module.named_buffers()):
@@ -137,7 +141,7 @@ def _own_weights(name: str, default: Any) -> dict[str, torch.Tensor]:
 
 
 def read_weights(path: str | Path) -> dict[str, torch.Tensor]:
-    """A state dict from .safetensors or torch's format, of which only tensors are read."""
+    """Read a state dict from .safetensors or torch's format, of which only tensors are read."""
     path = Path(path)
     if not path.is_file():
         raise InputError(f"--weights {path}: no such file")
@@ -160,7 +164,7 @@ def read_weights(path: str | Path) -> dict[str, torch.Tensor]:
 
 
 def from_program(spec: str) -> Loaded:
-    """What ``torch.export`` has saved. Its layers keep their names; some take only one batch size."""
+    """Load what ``torch.export`` has saved. Its layers keep their names; some take only one batch size."""
     if not Path(spec).is_file():
         raise InputError(f"--model {spec}: no such file")
     if not zipfile.is_zipfile(spec):
@@ -184,9 +188,12 @@ def from_program(spec: str) -> Loaded:
     n, _, height, width = shapes[0]
     fixed = isinstance(height, int) and isinstance(width, int)
     return Loaded(
-        module, (height, width) if fixed else None, IMAGENET_MEAN, IMAGENET_STD,
+        module,
+        (height, width) if fixed else None,
+        IMAGENET_MEAN,
+        IMAGENET_STD,
         batch=n if isinstance(n, int) else 0,
-    )  # fmt: skip
+    )
 
 
 def from_python(spec: str) -> Loaded:
@@ -215,9 +222,12 @@ def from_python(spec: str) -> Loaded:
     names = said("labels", ())
     names = names() if callable(names) else names
     return Loaded(
-        module.eval(), (size, size) if isinstance(size, int) else size and (int(size[-2]), int(size[-1])),
-        said("mean", IMAGENET_MEAN), said("std", IMAGENET_STD), list(names),
-    )  # fmt: skip
+        module.eval(),
+        (size, size) if isinstance(size, int) else size and (int(size[-2]), int(size[-1])),
+        said("mean", IMAGENET_MEAN),
+        said("std", IMAGENET_STD),
+        list(names),
+    )
 
 
 def _import(path: Path) -> Any:
@@ -254,4 +264,23 @@ def read_labels(path: str | Path) -> list[str]:
             raise InputError(f"--labels {path}: not a list of names ({error})") from None
     if not names:
         raise InputError(f"--labels {path}: is empty")
+    return names
+
+
+def keras_names(module: nn.Module) -> dict[str, str]:
+    """Return Keras's name -> ours; a name of its convolutions means the output of the ReLU."""
+    names: dict[str, str] = {}
+    features = getattr(module, "features", None)
+    if type(module).__name__ == "VGG" and isinstance(features, nn.Sequential):
+        block, conv = 1, 0
+        for i, part in enumerate(features):
+            if isinstance(part, nn.ReLU):
+                conv += 1
+                names[f"block{block}_conv{conv}"] = f"features.{i}"
+            elif isinstance(part, nn.MaxPool2d):
+                names[f"block{block}_pool"] = f"features.{i}"
+                block, conv = block + 1, 0
+    if type(module).__name__ == "Inception3":
+        mixed = [name for name, _ in module.named_children() if name.startswith("Mixed_")]
+        names.update({f"mixed{i}": name for i, name in enumerate(mixed)})
     return names

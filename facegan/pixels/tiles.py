@@ -36,12 +36,12 @@ class Span:
     last: bool
 
     def owned(self, stride: int) -> slice:
-        """What it owns of an activation with this stride, counted from the tile's own begin."""
+        """Return what it owns of an activation with this stride, counted from the tile's own begin."""
         start = (self.own_begin - self.begin) // stride
         return slice(start, None if self.last else (self.own_end - self.begin) // stride)
 
     def place(self, stride: int, count: int) -> slice:
-        """The same counted from the whole picture's begin, for ``count`` owned activations."""
+        """Return the same counted from the whole picture's begin, for ``count`` owned activations."""
         return slice(self.own_begin // stride, self.own_begin // stride + count)
 
 
@@ -70,22 +70,22 @@ class Tile:
     columns: Span
 
     def owned(self, activation: Tensor, stride: int) -> Tensor:
-        """The part ``N,C,h,w`` of a layer's output on this tile that belongs to it."""
+        """Return the part ``N,C,h,w`` of a layer's output on this tile that belongs to it."""
         return activation[..., self.rows.owned(stride), self.columns.owned(stride)]
 
     def place(self, stride: int, owned: Tensor) -> tuple[slice, slice]:
-        """Where ``owned`` lies in the layer's output on the whole picture: rows, columns."""
+        """Return where ``owned`` lies in the layer's output on the whole picture: rows, columns."""
         return self.rows.place(stride, owned.shape[-2]), self.columns.place(stride, owned.shape[-1])
 
 
 def cut(height: int, width: int, tile: int, margin: int, stride: int) -> list[Tile]:
-    """The tiles of a picture, last row and last column first: the first tile says how large layers are."""
+    """Return a picture's tiles, last row and last column first: the first tile says how large layers are."""
     down, across = spans(height, tile, margin, stride), spans(width, tile, margin, stride)
     return [Tile(rows, columns) for rows in reversed(down) for columns in reversed(across)]
 
 
 def mirrored(length: int, before: int, after: int, device: torch.device | str = "cpu") -> Tensor:
-    """Indices of 0..length-1 with ``before`` and ``after`` more, mirrored at the edges (any number)."""
+    """Return indices of 0..length-1 with any ``before`` and ``after`` more, mirrored at the edges."""
     period = max(1, 2 * (length - 1))
     index = torch.arange(-before, length + after, device=device).remainder(period)
     return torch.minimum(index, period - index) if length > 1 else torch.zeros_like(index)
@@ -98,9 +98,13 @@ class Canvas:
     """
 
     def __init__(
-        self, x: Tensor, tile: int = 0, margin: int = 0, stride: int = 1,
+        self,
+        x: Tensor,
+        tile: int = 0,
+        margin: int = 0,
+        stride: int = 1,
         pad: tuple[int, int, int, int] = (0, 0, 0, 0),
-    ) -> None:  # fmt: skip
+    ) -> None:
         self.x, self.pad = x, pad
         self.rows = mirrored(x.shape[-2], pad[0], pad[1], x.device)
         self.columns = mirrored(x.shape[-1], pad[2], pad[3], x.device)
@@ -108,7 +112,7 @@ class Canvas:
         self.tiles = cut(self.height, self.width, tile, margin, stride)
 
     def crop(self, tile: Tile) -> Tensor:
-        """What a tile reads, ``N,C,h,w``."""
+        """Return what a tile reads, ``N,C,h,w``."""
         rows = self.rows[tile.rows.begin : tile.rows.end]
         return self.x.index_select(-2, rows).index_select(
             -1, self.columns[tile.columns.begin : tile.columns.end]
@@ -129,7 +133,7 @@ class Canvas:
 
 
 def strides(classifier: Classifier, layers: list[str]) -> dict[str, int]:
-    """The stride of each layer: the power of two nearest to what it shrinks the input by. Vectors have 0."""
+    """Return each layer's stride: the power of two nearest to what it shrinks the input by; 0 for vectors."""
     shapes = dict(classifier.layer_names())
     found = {}
     for name in layers:
@@ -140,12 +144,12 @@ def strides(classifier: Classifier, layers: list[str]) -> dict[str, int]:
 
 
 def chosen_tile(tile: int, height: int, width: int) -> int:
-    """-1 decides by the picture's size: 0 (the whole picture) for small ones, tiles for others."""
+    """Return the tile's side; -1 decides by the size: 0 (the whole) for small pictures, tiles for others."""
     return tile if tile >= 0 else AUTO_TILE if height * width > AUTO_ABOVE else 0
 
 
 def reverse_channels(classifier: Classifier) -> None:
-    """The network takes blue, green, red: its first convolution's weights are reversed, which is the same."""
+    """Make the network take blue, green, red, by reversing the weights of its first convolution."""
     first = next((m for m in classifier.module.modules() if isinstance(m, torch.nn.Conv2d)), None)
     if first is None or first.in_channels != 3:
         raise InputError(f"{classifier.name}: its first layer is no convolution over three colours")

@@ -12,7 +12,7 @@ from torch import nn
 
 from facegan.errors import InputError
 from facegan.pixels import Classifier, load_classifier
-from facegan.pixels.classifiers import keras_names
+from facegan.pixels.sources import keras_names
 
 SMALL = '''
 import torch

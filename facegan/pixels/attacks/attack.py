@@ -53,25 +53,12 @@ def attack(
 ) -> list[AttackResult]:
     """Change photos until a classifier sees a target in each of them.
 
-    Args:
-        classifier: The classifier, or the settings by which it is loaded once photos have been checked.
-        photos: Files, folders, or arrays uint8 ``H,W,3`` of any sizes.
-        target: A class for all or one for each photo, by name or number; None is any other class.
-        config: Settings; ``settings`` are fields of it, such as ``epsilon=4 / 255``.
-        out: Where results go: a .png, or a folder for several photos; "" is PHOTO-attacked.png in the current
-            folder, or attacked/. What is written is read again and judged anew. None writes nothing.
-        figure: Write the amplified difference and a figure, too, beside each picture.
-        report: A table of all photos to write: .html, .json or .csv.
-        on_step: Sees each step's numbers.
-        on_result: Sees each photo's result as soon as it is there.
-        on_unread: Sees the error of each file in a folder that cannot be read, which is then left out.
+    The other arguments are those of :func:`facegan.attack`. ``classifier`` is loaded already, or the settings
+    by which it is loaded once the photos have been checked; :class:`AttackConfig` has the ``settings``.
 
     Returns:
         A result for each photo. Ctrl-C ends the attack after the step that runs; results then have
         ``signum``, and photos not begun are left out.
-
-    Raises:
-        InputError: A setting, name or photo is wrong, or memory does not suffice.
     """
     config = changed(config or AttackConfig(), settings).resolved()
     check_report(report)

@@ -150,20 +150,13 @@ def dream(
     on_picture: OnPicture | None = None,
     **changes: Any,
 ) -> Dreamed:
-    """Dream into a picture.
+    """Dream into a picture; Ctrl-C ends the dream after the step that runs.
 
     Args:
         classifier: The classifier, or the settings by which it is loaded once the picture has been read.
-        picture: A file, or an array ``H,W,C``.
+        picture: A file, or an array ``H,W,C``; so is ``guide``, whose features the dream should have.
         settings: Settings; ``changes`` are fields of them, such as ``octaves=4``.
-        guide: A picture whose features the dream should have.
         every: ``on_picture(steps done, uint8 H,W,3)`` after so many steps; 0: at the end of each octave.
-        on_step: Sees each step's numbers.
-        on_picture: Sees the picture on its way.
-
-    Returns:
-        The dream. Ctrl-C ends it after the step that runs; the result is the picture so far
-        (``outcome.exit_code`` is 130).
     """
     s = changed(settings or DreamConfig(), changes).check()
     photo = photo_of(picture, s.size)

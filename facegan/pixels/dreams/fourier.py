@@ -40,7 +40,7 @@ def to_pixels(coefficients: Tensor, height: int, width: int, decay: float = 1.0)
 
 
 def to_coefficients(x01: Tensor, decay: float = 1.0) -> Tensor:
-    """The inverse of :func:`to_pixels`; values nearer than 1e-4 to 0 or 1 come back as 1e-4 from them."""
+    """Invert :func:`to_pixels`; values nearer than 1e-4 to 0 or 1 come back as 1e-4 from them."""
     height, width = x01.shape[-2:]
     logits = x01.clamp(_NEAREST_BLACK, 1 - _NEAREST_BLACK).logit()
     plain = torch.einsum("ij,njhw->nihw", torch.linalg.inv(COLOUR).to(x01.device), logits)

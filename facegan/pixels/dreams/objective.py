@@ -16,7 +16,7 @@ from facegan.errors import InputError
 from facegan.pixels.classifiers import Classifier
 from facegan.pixels.tiles import Canvas, Tile, strides
 
-MOST_GUIDES = 1024  # positions of the guide that are compared with, evenly spaced
+MAX_GUIDE_POSITIONS = 1024  # positions of the guide that are compared with, evenly spaced
 _PIECE = 4096  # positions compared with the guide at a time
 
 
@@ -32,7 +32,7 @@ class ObjectiveTerm:
 
 
 def parse_layer(text: str, classifier: Classifier) -> ObjectiveTerm:
-    """``NAME``, ``NAME:CHANNEL``, each with ``=WEIGHT``; InputError says what is wrong with it."""
+    """Parse ``NAME`` or ``NAME:CHANNEL``, each with ``=WEIGHT``; InputError says what is wrong with it."""
     body, weight = _weighted(text, "--layers")
     layer, colon, channel = body.partition(":")
     found = classifier.find_layer(layer)
@@ -45,7 +45,7 @@ def parse_layer(text: str, classifier: Classifier) -> ObjectiveTerm:
 
 
 def parse_class(text: str, classifier: Classifier) -> ObjectiveTerm:
-    """``NAME`` or number of a class, with ``=WEIGHT``."""
+    """Parse the ``NAME`` or number of a class, with ``=WEIGHT``."""
     body, weight = _weighted(text, "--classes")
     index = classifier.find_class(body)
     return ObjectiveTerm("class", "", index, weight, classifier.short_label(index))
@@ -65,7 +65,7 @@ def _weighted(text: str, option: str) -> tuple[str, float]:
 
 
 def expand(texts: Sequence[str]) -> list[str]:
-    """``NAME:3,7,10-12`` as one item for each channel."""
+    """Split ``NAME:3,7,10-12`` into one item for each channel."""
     found = []
     for text in texts:
         body, equals, weight = text.partition("=")
@@ -109,7 +109,7 @@ class Objective:
         self.guides: dict[str, Tensor] = {}
 
     def follow(self, guide: Tensor) -> None:
-        """Layers are to resemble what they show of ``guide``, ``1,3,H,W``, instead of what they show already.
+        """Make layers resemble what they show of ``guide``, ``1,3,H,W``, instead of what they show already.
 
         Mordvintsev, Olah, Tyka 2015 (*Inceptionism*; the authors' notebook): each position is moved towards
         the guide's position with the largest inner product.
@@ -120,14 +120,14 @@ class Objective:
             acts = self.classifier.activations(guide, self.layers, resize=False)
         for name, act in acts.items():
             vectors = act[0].flatten(1)
-            pick = torch.linspace(0, vectors.shape[1] - 1, min(MOST_GUIDES, vectors.shape[1]))
+            pick = torch.linspace(0, vectors.shape[1] - 1, min(MAX_GUIDE_POSITIONS, vectors.shape[1]))
             self.guides[name] = vectors[:, pick.round().long().to(vectors.device)]
         for i, term in enumerate(self.terms):
             if term.what == "square":
                 self.terms[i] = ObjectiveTerm("guide", term.layer, -1, term.weight, term.name)
 
     def tile_value(self, crop: Tensor, tile: Tile, canvas: Canvas, sizes: dict[str, int]) -> Tensor:
-        """The tile's share of the value. ``sizes`` holds each layer's number of positions on the picture.
+        """Return the tile's share of the value. ``sizes`` has each layer's positions on the picture.
 
         The first tile is the last of its rows and columns, so that it can tell them.
         """
@@ -163,7 +163,7 @@ class Objective:
         return value
 
     def _resemblance(self, act: Tensor, layer: str) -> Tensor:
-        """The sum over positions of the largest inner product with a position of the guide."""
+        """Return the sum over positions of the largest inner product with a position of the guide."""
         vectors = act.movedim(1, -1).flatten(0, -2)
         best = [(part @ self.guides[layer]).amax(1).sum() for part in vectors.split(_PIECE)]
         return torch.stack(best).sum()
@@ -171,7 +171,7 @@ class Objective:
     def evaluate(
         self, x: Tensor, tile: int = 0, margin: int = 0, pad: tuple[int, int, int, int] = (0, 0, 0, 0)
     ) -> tuple[float, Tensor]:
-        """Value and gradient of a picture in [0, 1], in tiles of ``tile`` px (0 is the whole)."""
+        """Return value and gradient of a picture in [0, 1], in tiles of ``tile`` px (0 is the whole)."""
         canvas = Canvas(x.detach(), tile, margin, self.stride, pad)
         gradient, total, sizes = torch.zeros_like(x), 0.0, dict[str, int]()
         for piece, crop in canvas.crops():

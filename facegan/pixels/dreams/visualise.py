@@ -77,8 +77,6 @@ def visualise(
         settings: Settings; ``changes`` are fields of them. ``steps`` counts all steps, ``size`` is the side
             in px (0: 224).
         every: ``on_picture(steps done, uint8 N,H,W,3)`` after so many steps; 0 is never.
-        on_step: Sees each step's numbers.
-        on_picture: Sees the pictures on their way.
     """
     s = changed(settings or DreamConfig(), changes).check()
     classifier = classifier.load() if isinstance(classifier, ClassifierConfig) else classifier

@@ -65,9 +65,8 @@ def stylize(
     if (keep.film or keep.pictures) and not keep.every:
         raise InputError("--film and --pictures keep what --every says: give it, too, such as --every 5")
     unfinished = derived(place, ".safetensors") if place else None
-    begun = unfinished is not None and unfinished.exists()
-    recorder = Recorder(keep, place, going_on=begun)
-    if begun and unfinished is not None and on_resume is not None:
+    recorder = Recorder(keep, place, going_on=unfinished is not None and unfinished.exists())
+    if unfinished is not None and unfinished.exists() and on_resume is not None:
         on_resume(unfinished)
     done = transfer.stylize(
         network,

@@ -75,10 +75,19 @@ class StyleObjective:
     """
 
     def __init__(
-        self, classifier: Classifier, layers: Mapping[str, float], content_layers: Mapping[str, float],
-        content: Tensor, *, content_weight: float = 0.1, tv_weight: float = 0.0, formula: str = "relative",
-        tile: int = 0, margin: int = 0, border: int = 0,
-    ) -> None:  # fmt: skip
+        self,
+        classifier: Classifier,
+        layers: Mapping[str, float],
+        content_layers: Mapping[str, float],
+        content: Tensor,
+        *,
+        content_weight: float = 0.1,
+        tv_weight: float = 0.0,
+        formula: str = "relative",
+        tile: int = 0,
+        margin: int = 0,
+        border: int = 0,
+    ) -> None:
         self.classifier, self.layers, self.content_layers = classifier, dict(layers), dict(content_layers)
         self.names = list(dict.fromkeys([*self.layers, *self.content_layers]))
         self.strides = strides(classifier, self.names)
@@ -93,7 +102,7 @@ class StyleObjective:
     def add_style(
         self, picture: Tensor, share: float = 1.0, mask: Tensor | None = None, tile: int | None = None
     ) -> None:
-        """A style picture ``1,3,h,w``; ``mask`` ``1,1,H,W`` in [0, 1] says where on the content it goes.
+        """Add a style picture ``1,3,h,w``; ``mask`` ``1,1,H,W`` in [0, 1] says where on the content it goes.
 
         ``tile`` is the side of its own pieces, where they are not as large as the content's.
         """
@@ -183,7 +192,7 @@ class StyleObjective:
         return torch.stack(total).sum()
 
     def content_loss(self, owned: Mapping[str, Tensor], tile: Tile) -> Tensor:
-        """A tile's share of equation 1."""
+        """Return a tile's share of equation 1."""
         total = []
         for name, weight in self.content_layers.items():
             target = self.content[name]
@@ -222,7 +231,7 @@ class StyleObjective:
         return style + content + smooth, gradient, values
 
     def _pull(self, sums: Sequence[Mapping[str, Tensor]]) -> tuple[list[dict[str, Tensor]], float]:
-        """The style loss's gradient with respect to each Gram matrix, and the loss."""
+        """Return the style loss's gradient with respect to each Gram matrix, and the loss."""
         leaves = [{n: m.detach().requires_grad_(True) for n, m in found.items()} for found in sums]
         loss = self.style_loss(leaves)
         # Styles without a mask share one matrix in _parts, but each has its own leaf here.

@@ -111,9 +111,11 @@ def suited(classifier: Classifier, settings: StyleConfig) -> StyleConfig:
             f"('facegan layers {classifier.name}' lists them)"
         )
     return replace(
-        settings, layers=settings.layers or layers, content_layers=settings.content_layers or content,
+        settings,
+        layers=settings.layers or layers,
+        content_layers=settings.content_layers or content,
         content_weight=weight if settings.content_weight < 0 else settings.content_weight,
-    )  # fmt: skip
+    )
 
 
 def _weights(classifier: Classifier, texts: Sequence[str], option: str) -> dict[str, float]:
@@ -196,12 +198,17 @@ class Painter:
         size = self.stages[stage][0]
         content = self.work.resized(self.work.photo, size, device)
         objective = StyleObjective(
-            self.classifier, self.layers, self.content_layers,
+            self.classifier,
+            self.layers,
+            self.content_layers,
             luma(content).expand(-1, 3, -1, -1).contiguous() if s.keep_colours else content,
-            content_weight=s.content_weight, tv_weight=s.tv_weight, formula=s.formula,
-            tile=chosen_tile(s.tile, *size), margin=s.overlap,
+            content_weight=s.content_weight,
+            tv_weight=s.tv_weight,
+            formula=s.formula,
+            tile=chosen_tile(s.tile, *size),
+            margin=s.overlap,
             border=BORDER if s.formula == "relative" else 0,
-        )  # fmt: skip
+        )
         for picture, share, mask in zip(self.work.styles, self.shares, self.work.masks, strict=True):
             k = s.style_scale * max(size) / max(picture.shape[:2])
             small = tuple(max(MIN_SIDE, round(side * k)) for side in picture.shape[:2])
@@ -321,7 +328,7 @@ def stylize(
     on_picture: OnPicture | None = None,
     **changes: Any,
 ) -> Stylized:
-    """Paint a photo in the style of other pictures.
+    """Paint a photo in the style of other pictures; Ctrl-C ends the work after the step that runs.
 
     Args:
         classifier: The classifier, or the settings by which it is loaded once the pictures have been read.
@@ -332,12 +339,6 @@ def stylize(
         state: A file that holds the work so far, from which the same call continues. Remove it once the
             result is saved.
         every: ``on_picture(steps done, uint8 H,W,3)`` after so many steps; 0 is never.
-        on_step: Sees each step's numbers.
-        on_picture: Sees the picture on its way.
-
-    Returns:
-        The picture. Ctrl-C ends the work after the step that runs; the result is the picture so far
-        (``outcome.exit_code`` is 130).
     """
     s = changed(settings or StyleConfig(), changes).check(len(styles))
     if masks and len(masks) != len(styles):
