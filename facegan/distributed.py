@@ -30,13 +30,13 @@ PATIENCE = timedelta(hours=3)
 
 
 def launched() -> int:
-    """How many processes a launcher has started; 1 without one."""
+    """Return how many processes a launcher has started; 1 without one."""
     return int(os.environ.get("WORLD_SIZE", "1")) if "RANK" in os.environ else 1
 
 
 @contextlib.contextmanager
 def together(device: torch.device) -> Iterator[None]:
-    """Within it, the launched processes can talk: through NCCL on GPUs, through gloo elsewhere.
+    """Let the launched processes talk meanwhile: through NCCL on GPUs, through gloo elsewhere.
 
     A process that was started alone, or has joined already, does nothing.
     """
@@ -59,7 +59,7 @@ def together(device: torch.device) -> Iterator[None]:
 
 
 def lost(error: BaseException) -> str:
-    """What an error says by which a process notices that another one has gone; else ""."""
+    """Return what an error says if it means that another process has gone; else ""."""
     signs = ("connection closed", "connection reset", "broken pipe", "timed out", "gloo", "nccl", "peer")
     if not any(sign in str(error).lower() for sign in signs):
         return ""
@@ -72,18 +72,18 @@ def lost(error: BaseException) -> str:
 
 
 def world() -> int:
-    """Number of processes that train together; 1 within :func:`alone`."""
+    """Return the number of processes that train together; 1 within :func:`alone`."""
     return dist.get_world_size() if not _alone and dist.is_available() and dist.is_initialized() else 1
 
 
 def rank() -> int:
-    """This process's number, 0 for the one that writes."""
+    """Return this process's number, 0 for the one that writes."""
     return dist.get_rank() if dist.is_available() and dist.is_initialized() else 0
 
 
 @contextlib.contextmanager
 def alone() -> Iterator[None]:
-    """For what one process does by itself meanwhile, such as drawing samples."""
+    """Let this process work by itself meanwhile: draw samples, for example."""
     global _alone
     _alone += 1
     try:
@@ -107,7 +107,7 @@ class _Sum(torch.autograd.Function):
 
 
 def mean(x: torch.Tensor) -> torch.Tensor:
-    """Mean of ``x`` over processes, differentiable to any order."""
+    """Return the mean of ``x`` over processes, differentiable to any order."""
     return x if world() == 1 else _Sum.apply(x) / world()
 
 
@@ -124,7 +124,7 @@ def average_gradients(parameters: Iterable[nn.Parameter]) -> None:
 
 
 def from_first(value: Any) -> Any:
-    """The value that process 0 has, in every process."""
+    """Return process 0's value in every process."""
     if world() == 1:
         return value
     box = [value]
@@ -133,7 +133,7 @@ def from_first(value: Any) -> Any:
 
 
 def first_does(action: Callable[[], T]) -> T | None:
-    """What ``action`` gives in process 0, which alone does it; None in the others.
+    """Return what ``action`` gives in process 0, which alone does it; None in the others.
 
     A FaceganError there is raised in all of them, so that none waits for one that has given up.
     """
@@ -153,7 +153,7 @@ def first_does(action: Callable[[], T]) -> T | None:
 
 
 def any_of(number: int, device: torch.device) -> int:
-    """The largest ``number`` of all processes."""
+    """Return the largest ``number`` of all processes."""
     if world() == 1:
         return number
     box = torch.tensor(number, device=device)
@@ -162,13 +162,14 @@ def any_of(number: int, device: torch.device) -> int:
 
 
 def wait() -> None:
-    """Until every process is here."""
+    """Wait until every process is here."""
     if world() > 1:
         dist.barrier()
 
 
 def _shared_norm(norm: nn.modules.batchnorm._BatchNorm, x: torch.Tensor) -> torch.Tensor:
-    """Batch norm over all processes' equal shares of a batch (Ioffe and Szegedy 2015, algorithm 1)."""
+    """Return the batch norm over all processes' equal shares of a batch (Ioffe and Szegedy 2015, algorithm
+    1)."""
     axes = [0, *range(2, x.dim())]
     shape = [1, -1, *[1] * (x.dim() - 2)]
     wide = x if x.dtype == torch.float64 else x.float()
@@ -205,7 +206,7 @@ class BatchNorm2d(nn.BatchNorm2d):
 
 
 def shared_randn(shape: Sequence[int], device: torch.device, dtype: torch.dtype) -> torch.Tensor:
-    """N(0, 1) of ``shape``: this process's share of what one process would draw for the batch of all."""
+    """Draw N(0, 1) of ``shape``: this process's share of what one would draw for the batch of all."""
     n, *rest = shape
     draws = torch.randn(n * world(), *rest, device=device, dtype=dtype)
     return draws[rank() * n : (rank() + 1) * n] if world() > 1 else draws

@@ -59,7 +59,7 @@ class Ada:
     """Side of the rectangle set to 0, as a share of width and height."""
 
     def __call__(self, images: Tensor, p: Strength, draw: Draw) -> Tensor:
-        """``images`` (``N,C,H,W`` in [-1, 1]) augmented with strength ``p``; see the package's table."""
+        """Augment ``images`` (``N,C,H,W`` in [-1, 1]) with strength ``p``; see the package's table."""
         if not isinstance(p, Tensor) and p == 0:
             return images
         with full_precision(images.device):
@@ -70,7 +70,7 @@ class Ada:
             return x.to(images.dtype)
 
     def moved(self, x: Tensor, s: Sampler) -> Tensor:
-        """Pixel blitting and geometric transforms as one resampling; images of the first alone are copied."""
+        """Apply pixel blitting and geometric transforms as one resampling; copy images of the first alone."""
         x = x.contiguous()
         blitting = self._blitting(x, s)
         copied = x if blitting is None else blit(x, send(blitting, x.device))
@@ -80,7 +80,8 @@ class Ada:
         return resample_where(hit, x, back, copied)
 
     def _blitting(self, x: Tensor, s: Sampler) -> Tensor | None:
-        """The way back (``N,3,3``) of flip, quarter turns and whole pixels; None where all are left out."""
+        """Return the way back (``N,3,3``) of flip, quarter turns and whole pixels; None if all are left
+        out."""
         h, w = x.shape[2:]
         steps: list[Tensor] = []
         if self.x_flip:
@@ -99,7 +100,8 @@ class Ada:
     def _geometric(
         self, x: Tensor, s: Sampler, blitting: Tensor | None
     ) -> tuple[Tensor | None, Tensor | None]:
-        """The way back of everything, and which images are scaled, turned or moved by parts of pixels."""
+        """Return the way back of everything, and which images are scaled, turned or moved by parts of
+        pixels."""
         h, w = x.shape[2:]
         steps: list[Tensor] = []
         hits: list[Tensor] = []
@@ -127,7 +129,7 @@ class Ada:
         return reduce(geometry.compose, [*first, *steps]), torch.stack(hits).any(0)
 
     def coloured(self, x: Tensor, s: Sampler) -> Tensor:
-        """All colour transforms as one matrix."""
+        """Apply all colour transforms as one matrix."""
         s = Sampler(s.draw, s.p * self.colour_share, s.prefix, s.dtype)
         steps: list[Tensor] = []
         hits: list[Tensor] = []
@@ -157,7 +159,7 @@ class Ada:
         return choose(hit, colour.recolour(x, send(reduce(geometry.compose, steps), x.device)), x)
 
     def filtered(self, x: Tensor, s: Sampler) -> Tensor:
-        """Image-space filtering: a gain for each of four frequency bands, with the expected power kept."""
+        """Filter: apply a gain to each of four frequency bands, at the same expected power."""
         if not self.image_filter:
             return x
         n, _, h, w = x.shape
@@ -174,7 +176,7 @@ class Ada:
         return choose(hits, vertical @ x @ horizontal.mT, x)
 
     def corrupted(self, x: Tensor, s: Sampler) -> Tensor:
-        """Noise, then a rectangle cut out."""
+        """Add noise, then cut out a rectangle."""
         n, c, h, w = x.shape
         if self.noise:
             hit, z = s.normal("noise")

@@ -50,11 +50,11 @@ class AdaptiveStrength:
 
     @property
     def fresh(self) -> bool:
-        """Whether the last batch was an interval's last, so that `heuristic` and `p` are of now."""
+        """Return whether the last batch ended an interval, so that `heuristic` and `p` are of now."""
         return self.heuristic is not None and not self._signs
 
     def state(self) -> dict[str, Any]:
-        """What a checkpoint keeps: plain numbers."""
+        """Return what a checkpoint keeps: plain numbers."""
         return {"p": self.p, "heuristic": self.heuristic, "signs": [float(s) for s in self._signs]}
 
     def load(self, state: dict[str, Any]) -> None:

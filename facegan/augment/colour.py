@@ -12,7 +12,7 @@ Tensor = torch.Tensor
 
 
 def _affine(matrix: Tensor, offset: Tensor) -> Tensor:
-    """``N,4,4`` of a 3 x 3 part ``N,3,3`` and an offset ``N`` that is the same for each channel."""
+    """Return ``N,4,4`` of a 3 x 3 part ``N,3,3`` and an offset ``N`` that is the same for each channel."""
     n = offset.shape[0]
     last = offset.view(n, 1, 1).expand(n, 3, 1)
     bottom = offset.new_tensor([0.0, 0.0, 0.0, 1.0]).expand(n, 1, 4)
@@ -20,29 +20,29 @@ def _affine(matrix: Tensor, offset: Tensor) -> Tensor:
 
 
 def _along_and_across(like: Tensor) -> tuple[Tensor, Tensor]:
-    """The projections onto the grey axis and onto the plane across it."""
+    """Return the projections onto the grey axis and onto the plane across it."""
     along = like.new_full((3, 3), 1.0 / 3.0)
     return along, torch.eye(3, device=like.device, dtype=like.dtype) - along
 
 
 def brightness(b: Tensor) -> Tensor:
-    """Adds ``b``."""
+    """Add ``b``."""
     return _affine(torch.eye(3, device=b.device, dtype=b.dtype), b)
 
 
 def contrast(c: Tensor) -> Tensor:
-    """Multiplies by ``c``."""
+    """Multiply by ``c``."""
     return _affine(torch.eye(3, device=c.device, dtype=c.dtype) * c.view(-1, 1, 1), torch.zeros_like(c))
 
 
 def luma_flip(on: Tensor) -> Tensor:
-    """Householder's reflection I - 2 v v' where ``on`` is 1."""
+    """Reflect by Householder's I - 2 v v' where ``on`` is 1."""
     along, across = _along_and_across(on)
     return _affine(across + along * (1.0 - 2.0 * on.view(-1, 1, 1)), torch.zeros_like(on))
 
 
 def hue(angle: Tensor) -> Tensor:
-    """Turns by ``angle`` about the grey axis (Rodrigues' formula)."""
+    """Turn by ``angle`` about the grey axis (Rodrigues' formula)."""
     along, across = _along_and_across(angle)
     cos, sin = torch.cos(angle).view(-1, 1, 1), torch.sin(angle).view(-1, 1, 1)
     turn = angle.new_tensor([[0.0, -1.0, 1.0], [1.0, 0.0, -1.0], [-1.0, 1.0, 0.0]]) / 3.0**0.5
@@ -50,13 +50,13 @@ def hue(angle: Tensor) -> Tensor:
 
 
 def saturation(s: Tensor) -> Tensor:
-    """Scales by ``s`` across the grey axis."""
+    """Scale by ``s`` across the grey axis."""
     along, across = _along_and_across(s)
     return _affine(along + across * s.view(-1, 1, 1), torch.zeros_like(s))
 
 
 def recolour(images: Tensor, matrix: Tensor) -> Tensor:
-    """``images`` (``N,C,H,W``) through ``matrix`` (``N,4,4``); grey ones as three equal channels.
+    """Apply ``matrix`` (``N,4,4``) to ``images`` (``N,C,H,W``); grey ones count as three equal channels.
 
     Of a grey picture hue and saturation leave everything as it is: they keep the grey axis.
     """

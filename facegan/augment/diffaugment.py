@@ -19,7 +19,7 @@ CUTOUT = 1 / 2
 
 
 def diffaugment(images: Tensor, p: Strength, draw: Draw) -> Tensor:
-    """``images`` (``N,C,H,W`` in [-1, 1]), each augmented with probability ``p`` (the paper: 1)."""
+    """Augment each of ``images`` (``N,C,H,W`` in [-1, 1]) with probability ``p`` (the paper: 1)."""
     if not isinstance(p, Tensor) and p == 0:
         return images
     with full_precision(images.device):
@@ -34,7 +34,7 @@ def diffaugment(images: Tensor, p: Strength, draw: Draw) -> Tensor:
 
 
 def recolour(x: Tensor, u: Tensor) -> Tensor:
-    """Brightness + -0.5 to 0.5, saturation x 0 to 2, contrast x 0.5 to 1.5, by ``u`` (``N,3``)."""
+    """Add -0.5 to 0.5, scale saturation by 0 to 2 and contrast by 0.5 to 1.5, by ``u`` (``N,3``)."""
     brightness, saturation, contrast = u[:, :, None, None, None].unbind(1)
     x = x + (brightness - 0.5)
     grey = x.mean(1, keepdim=True)
@@ -44,7 +44,7 @@ def recolour(x: Tensor, u: Tensor) -> Tensor:
 
 
 def translate(x: Tensor, u: Tensor) -> Tensor:
-    """Whole pixels, up to TRANSLATION each way, by ``u`` (``N,2``: x, y); 0 comes in from outside."""
+    """Move by whole pixels, up to TRANSLATION each way, by ``u`` (``N,2``: x, y); 0 comes in from outside."""
     _, _, h, w = x.shape
     columns, fits_x = _shifted(w, u[:, 0])
     rows, fits_y = _shifted(h, u[:, 1])
@@ -53,7 +53,7 @@ def translate(x: Tensor, u: Tensor) -> Tensor:
 
 
 def _shifted(size: int, u: Tensor) -> tuple[Tensor, Tensor]:
-    """``N,size``: where each pixel of an axis comes from, and whether that is in the picture."""
+    """Return ``N,size``: where each pixel of an axis comes from, and whether that is in the picture."""
     most = int(size * TRANSLATION + 0.5)
     shift = (u * (2 * most + 1)).floor().long() - most
     source = torch.arange(size, device=u.device) - shift[:, None]
@@ -61,14 +61,14 @@ def _shifted(size: int, u: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def cut_out(x: Tensor, u: Tensor) -> Tensor:
-    """0 in a rectangle of CUTOUT of each side, whose middle ``u`` (``N,2``: x, y) puts anywhere."""
+    """Put 0 in a rectangle of CUTOUT of each side, whose middle ``u`` (``N,2``: x, y) puts anywhere."""
     _, _, h, w = x.shape
     inside = _covered(h, u[:, 1])[:, :, None] & _covered(w, u[:, 0])[:, None, :]
     return torch.where(inside[:, None], 0.0, x)
 
 
 def _covered(size: int, u: Tensor) -> Tensor:
-    """bool ``N,size``: the stretch of an axis that is cut out; it may hang over the ends."""
+    """Return bool ``N,size``: the stretch of an axis that is cut out; it may hang over the ends."""
     length = int(size * CUTOUT + 0.5)
     middle = (u * (size + 1 - length % 2)).floor()
     place = torch.arange(size, device=u.device, dtype=u.dtype) - (middle - length // 2)[:, None]

@@ -21,12 +21,12 @@ _STEP = 2.0**-24  # of float32 in [0, 1): what a float64 below 1 rounds to 1 by
 
 
 def uniform(draw: Draw, purpose: str, k: int, dtype: torch.dtype = torch.float32) -> Tensor:
-    """``N,k`` in [0, 1), also where ``draw`` has rounded up to 1."""
+    """Return ``N,k`` in [0, 1), also where ``draw`` has rounded up to 1."""
     return draw(purpose, k).to(dtype).clamp(0.0, 1.0 - _STEP)
 
 
 def gaussian(u: Tensor) -> Tensor:
-    """N(0, 1) from an even number of uniform columns (Box and Muller 1958)."""
+    """Return N(0, 1) from an even number of uniform columns (Box and Muller 1958)."""
     half = u.shape[1] // 2
     radius = (-2.0 * torch.log1p(-u[:, :half])).sqrt()
     angle = 2.0 * math.pi * u[:, half:]
@@ -34,7 +34,7 @@ def gaussian(u: Tensor) -> Tensor:
 
 
 def choose(hit: Tensor, changed: Tensor, images: Tensor) -> Tensor:
-    """``changed`` where ``hit`` (``N``), and the image as it was, bit for bit, elsewhere."""
+    """Return ``changed`` where ``hit`` (``N``), and the image as it was, bit for bit, elsewhere."""
     return torch.where(hit[:, None, None, None], changed, images)
 
 
@@ -45,25 +45,25 @@ class Sampler:
         self.draw, self.p, self.prefix, self.dtype = draw, p, prefix, dtype
 
     def field(self, name: str, k: int) -> Tensor:
-        """``N,k`` uniform numbers in [0, 1)."""
+        """Return ``N,k`` uniform numbers in [0, 1)."""
         return uniform(self.draw, self.prefix + name, k, self.dtype)
 
     def uniform(self, name: str, k: int = 1, p: Strength | None = None) -> tuple[Tensor, Tensor]:
-        """Which images are hit (bool ``N``), and ``N,k`` uniform numbers in [0, 1)."""
+        """Return which images are hit (bool ``N``), and Return ``N,k`` uniform numbers in [0, 1)."""
         u = self.field(name, 1 + k)
         return u[:, 0] < (self.p if p is None else p), u[:, 1:]
 
     def signed(self, name: str, k: int = 1, p: Strength | None = None) -> tuple[Tensor, Tensor]:
-        """Which images are hit, and ``N,k`` uniform numbers in [-1, 1); 0 for a miss."""
+        """Return which images are hit, and ``N,k`` uniform numbers in [-1, 1); 0 for a miss."""
         hit, u = self.uniform(name, k, p)
         return hit, torch.where(hit[:, None], 2.0 * u - 1.0, 0.0)
 
     def normal(self, name: str, k: int = 1) -> tuple[Tensor, Tensor]:
-        """Which images are hit, and ``N,k`` normal numbers; 0 for a miss."""
+        """Return which images are hit, and ``N,k`` normal numbers; 0 for a miss."""
         hit, u = self.uniform(name, k + k % 2)
         return hit, torch.where(hit[:, None], gaussian(u)[:, :k], 0.0)
 
     def whole(self, name: str, below: int) -> tuple[Tensor, Tensor]:
-        """Which images are hit, and ``N`` whole numbers 0 .. below - 1 (as floats); 0 for a miss."""
+        """Return which images are hit, and ``N`` whole numbers 0 .. below - 1 (as floats); 0 for a miss."""
         hit, u = self.uniform(name)
         return hit, torch.where(hit, (u[:, 0] * below).floor(), 0.0)

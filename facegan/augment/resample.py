@@ -21,25 +21,26 @@ SAMPLED = ("cpu", "cuda")  # devices whose grid_sample has a derivative in every
 
 
 def reflect(index: Tensor, size: int) -> Tensor:
-    """Positions within 0 .. size - 1 of those outside, mirrored at the outermost pixels."""
+    """Return positions within 0 .. size - 1 of those outside, mirrored at the outermost pixels."""
     last = max(size - 1, 1)
     return (last - (index.abs() % (2 * last) - last).abs()).clamp(max=size - 1)
 
 
 def copy_pixels(images: Tensor, by_row: Tensor, by_column: Tensor) -> Tensor:
-    """Pixel y, x of image n is its old pixel ``by_row[n, y] + by_column[n, x]``, counted row by row."""
+    """Copy pixels: y, x of image n is its old pixel ``by_row[n, y] + by_column[n, x]``, counted row by
+    row."""
     n, c, h, w = images.shape
     index = (by_row[:, :, None] + by_column[:, None, :]).view(n, 1, h * w).expand(n, c, h * w)
     return images.reshape(n, c, h * w).gather(2, index).view(n, c, h, w)
 
 
 def _positions(size: int, like: Tensor) -> Tensor:
-    """Pixels along an axis, seen from the middle."""
+    """Return the positions of pixels along an axis, seen from the middle."""
     return torch.arange(size, device=like.device, dtype=like.dtype) - (size - 1) / 2
 
 
 def blit(images: Tensor, inverse: Tensor) -> Tensor:
-    """Pixels of the endlessly mirrored pictures, copied as they are.
+    """Copy pixels of the endlessly mirrored pictures as they are.
 
     ``inverse`` (``N,3,3``) is made of flips, quarter turns and whole steps: each old coordinate
     depends on one of the new ones.
@@ -90,7 +91,7 @@ class _Spread(torch.autograd.Function):
 
 
 def sample_by_gathering(images: Tensor, grid: Tensor) -> Tensor:
-    """The same as :class:`_Sample` from operators that every device has, with their derivatives."""
+    """Sample as :class:`_Sample` does, from operators that every device has, with their derivatives."""
     n, c, h, w = images.shape
     x = reflect((grid[..., 0] + 1) * ((w - 1) / 2), w)
     y = reflect((grid[..., 1] + 1) * ((h - 1) / 2), h)
@@ -98,9 +99,8 @@ def sample_by_gathering(images: Tensor, grid: Tensor) -> Tensor:
     fx, fy = (x - left).unsqueeze(1), (y - top).unsqueeze(1)
     left, top = left.long(), top.long()
     flat, total = images.reshape(n, c, h * w), None
-    for dy, dx, weight in (
-        (0, 0, (1 - fy) * (1 - fx)), (0, 1, (1 - fy) * fx), (1, 0, fy * (1 - fx)), (1, 1, fy * fx),
-    ):  # fmt: skip
+    corners = ((0, 0, (1 - fy) * (1 - fx)), (0, 1, (1 - fy) * fx), (1, 0, fy * (1 - fx)), (1, 1, fy * fx))
+    for dy, dx, weight in corners:
         index = (top + dy).clamp(max=h - 1) * w + (left + dx).clamp(max=w - 1)
         value = flat.gather(2, index.view(n, 1, -1).expand(n, c, -1)).view(n, c, *index.shape[1:]) * weight
         total = value if total is None else total + value
@@ -109,15 +109,15 @@ def sample_by_gathering(images: Tensor, grid: Tensor) -> Tensor:
 
 
 def sample(images: Tensor, grid: Tensor) -> Tensor:
-    """Bilinear samples ``N,C,h,w`` of the mirrored pictures at ``grid`` ``N,h,w,2``, where -1 and 1 are the
-    outermost pixels."""
+    """Return bilinear samples ``N,C,h,w`` of the mirrored pictures at ``grid`` ``N,h,w,2``, where -1 and 1
+    are the outermost pixels."""
     if images.device.type in SAMPLED:
         return _Sample.apply(images, grid)
     return sample_by_gathering(images, grid)  # MPS has had no derivative of grid_sample
 
 
 def resample(images: Tensor, inverse: Tensor) -> Tensor:
-    """The mirrored pictures seen through ``inverse`` (``N,3,3``, from a new pixel to an old one).
+    """Return the mirrored pictures seen through ``inverse`` (``N,3,3``, from a new pixel to an old one).
 
     Karras et al. 2020a, appendix B: twice the rate with the wavelet sym6, bilinear samples there, and
     back by the wavelet's adjoint. Positions take the filter's asymmetry into account, and what lies
@@ -140,7 +140,7 @@ def resample(images: Tensor, inverse: Tensor) -> Tensor:
 
 
 def resample_where(hit: Tensor, images: Tensor, inverse: Tensor, otherwise: Tensor) -> Tensor:
-    """:func:`resample` where ``hit`` (``N``), ``otherwise`` elsewhere, bit for bit.
+    """Return :func:`resample` where ``hit`` (``N``), and ``otherwise`` elsewhere, bit for bit.
 
     Where it is known without waiting for a device which those are, they alone are computed.
     """

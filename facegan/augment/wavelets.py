@@ -31,7 +31,7 @@ FIRST = 5
 
 
 def reflect(index: np.ndarray, size: int) -> np.ndarray:
-    """Positions within 0 .. size - 1 of indices outside, mirrored at the outermost pixels."""
+    """Return positions within 0 .. size - 1 of indices outside, mirrored at the outermost pixels."""
     last = max(size - 1, 1)
     return np.minimum(last - np.abs(np.abs(index) % (2 * last) - last), size - 1)
 
@@ -54,14 +54,15 @@ def _down(size: int) -> np.ndarray:
 
 
 def _spread(taps: np.ndarray, step: int) -> np.ndarray:
-    """``taps`` of z^step in the place of z."""
+    """Return ``taps`` of z^step in the place of z."""
     wide = np.zeros((len(taps) - 1) * step + 1)
     wide[::step] = taps
     return wide
 
 
 def band_filters() -> list[np.ndarray]:
-    """Four zero-phase filters that add up to the identity: [0, pi/8], [pi/8, pi/4], [pi/4, pi/2], [pi/2, pi].
+    """Return four zero-phase filters that add up to the identity: [0, pi/8], [pi/8, pi/4], [pi/4, pi/2] and
+    [pi/2, pi].
 
     With L(z) = H(z) H(1/z) / 2 of sym2 and U(z) = L(-z), L + U = 1: the bands are L(z) L(z^2) L(z^4),
     L(z) L(z^2) U(z^4), L(z) U(z^2) and U(z) (Karras et al. 2020a, appendix B).
@@ -97,7 +98,7 @@ def _matrix(kind: str, size: int, device: torch.device, dtype: torch.dtype) -> t
 
 @lru_cache(maxsize=64)
 def _blocks(kind: str, size: int, adjoint: bool, dtype: torch.dtype) -> list[tuple[slice, torch.Tensor]]:
-    """The matrix in blocks of rows, each with the columns that are not 0 in it."""
+    """Return the matrix in blocks of rows, each with the columns that are not 0 in it."""
     matrix = _KINDS[kind](size)
     matrix = matrix.T if adjoint else matrix
     rows = _BLOCK * max(1, round(len(matrix) / size))
@@ -131,7 +132,7 @@ class _Along(torch.autograd.Function):
 
 
 def along(kind: str, images: Tensor, axis: int) -> Tensor:
-    """``images`` (``N,C,H,W``) at twice (``up``) or half (``down``) the rate along ``axis``, 2 or 3.
+    """Return ``images`` (``N,C,H,W``) at twice (``up``) or half (``down``) the rate along ``axis``, 2 or 3.
 
     ``up`` makes of S pixels 2 S - 1 samples, FIRST and up, from the first pixel to the last; ``down``
     makes S pixels of the samples 0 .. 2 S + 9.
@@ -144,5 +145,5 @@ def along(kind: str, images: Tensor, axis: int) -> Tensor:
 
 
 def bands(size: int, like: Tensor) -> Tensor:
-    """``4, size, size``: the filters of :func:`band_filters` along one axis."""
+    """Return ``4, size, size``: the filters of :func:`band_filters` along one axis."""
     return _matrix("bands", size, like.device, like.dtype)

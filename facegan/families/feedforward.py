@@ -39,7 +39,7 @@ class NetworkConfig(OptimizerConfig):
 
 
 def resolved_layers(config: NetworkConfig, option: str) -> list[Layer]:
-    """The layers after the quick settings; raises ConfigError that names ``option``."""
+    """Return the layers after the quick settings; ConfigError names ``option``."""
     layers = parse(config.layers, f"{option}.layers")
     return scale(layers, config.width, config.activation, config.kernel_size, config.depth)
 

@@ -82,7 +82,7 @@ def convolve(
     padding: tuple[int, int] = (0, 0),
     groups: int = 1,
 ) -> Tensor:
-    """``F.conv2d`` of stride 1, quick to differentiate twice."""
+    """Return ``F.conv2d`` of stride 1, which here is quick to differentiate twice."""
     given = [t for t in (x, weight, bias) if t is not None]
     if not (torch.is_grad_enabled() and any(t.requires_grad for t in given)):
         return F.conv2d(x, weight, bias, padding=padding, groups=groups)

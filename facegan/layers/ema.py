@@ -12,7 +12,7 @@ from facegan import distributed
 
 @torch.no_grad()
 def update_ema(ema: nn.Module, model: nn.Module, decay: float) -> None:
-    """``ema = decay * ema + (1 - decay) * model`` for parameters; buffers are copied."""
+    """Set ``ema = decay * ema + (1 - decay) * model`` for parameters; copy buffers."""
     averaged: list[torch.Tensor] = list(ema.parameters())
     current: list[torch.Tensor] = list(model.parameters())
     torch._foreach_lerp_(averaged, current, 1.0 - decay)
@@ -21,7 +21,7 @@ def update_ema(ema: nn.Module, model: nn.Module, decay: float) -> None:
 
 
 def ema_decay(batch: int, halflife_kimg: float, images_seen: int, rampup: float | None) -> float:
-    """Decay for one update of ``batch`` images: half the weight is gone after ``halflife_kimg``.
+    """Return the decay for one update of ``batch`` images: half the weight is gone after ``halflife_kimg``.
 
     ``rampup`` limits the half-life to that share of the images seen so far, so that the average
     follows quickly at the beginning (Karras et al. 2020, the authors' code).

@@ -16,7 +16,7 @@ from facegan.layers.notation import Layer
 
 
 def same_padding(size: int, kernel: int, stride: int) -> tuple[int, int]:
-    """Pixels before and after, so that ``ceil(size / stride)`` come out (Keras's "same")."""
+    """Return how many pixels before and after make ``ceil(size / stride)`` come out (Keras's "same")."""
     total = max(kernel - (size % stride or stride), 0)
     return total // 2, total - total // 2
 
@@ -150,7 +150,7 @@ class Builder:
         return table[name]()
 
     def build(self, layers: Sequence[Layer], shape: tuple[int, ...]) -> tuple[nn.Sequential, tuple[int, ...]]:
-        """Modules for ``layers`` on an input of ``shape`` ((features,) or (C, H, W)); the output's shape."""
+        """Return modules for an input of ``shape``, (features,) or (C, H, W), and the output's shape."""
         modules: list[nn.Module] = []
         for layer in layers:
             new, shape = self._layer(layer, shape)
@@ -228,7 +228,8 @@ INITS = {"glorot": _glorot, "dcgan": _dcgan, "he": _he}
 
 
 def initialise(module: nn.Module, init: str) -> None:
-    """Weights by ``init`` (Glorot uniform as in Keras; N(0, 0.02) of Radford et al. 2015; He), biases 0."""
+    """Draw weights by ``init`` (Keras's Glorot uniform; N(0, 0.02) of Radford et al. 2015; He); biases are
+    0."""
     for m in module.modules():
         if isinstance(m, (nn.Linear, nn.Conv2d, nn.ConvTranspose2d)):
             INITS[init](m.weight)
@@ -237,7 +238,7 @@ def initialise(module: nn.Module, init: str) -> None:
 
 
 class FeedForwardGenerator(GeneratorNetwork):
-    """z ``N,z_dim`` to an image ``N,C,H,W`` in [-1, 1], with the identity as its mapping network.
+    """Makes images of z, with the identity as its mapping network.
 
     ``unit_range`` says that the layers end in [0, 1] (a sigmoid), as some tutorials have it.
     """
@@ -261,17 +262,17 @@ class FeedForwardGenerator(GeneratorNetwork):
         initialise(self, init)
 
     def map(self, z: torch.Tensor, labels: torch.Tensor | None = None) -> torch.Tensor:
-        """Identity: ``N,z_dim`` to ``N,1,z_dim``."""
+        """Return z as ``N,1,z_dim``."""
         return z.unsqueeze(1)
 
     def synthesize(self, w: torch.Tensor, noise: str = "const") -> torch.Tensor:
-        """``N,1,z_dim`` to ``N,C,H,W`` in [-1, 1]; these networks take no noise."""
+        """Return images; these networks take no noise."""
         out = self.layers(w[:, 0])
         return out * 2 - 1 if self.unit_range else out
 
 
 class FeedForwardDiscriminator(DiscriminatorNetwork):
-    """An image ``N,C,H,W`` in [-1, 1] to logits ``N``; ``unit_range`` shows [0, 1] to the layers."""
+    """Makes logits ``N`` of images; with ``unit_range`` its layers see values in [0, 1]."""
 
     def __init__(self, layers: Sequence[Layer], builder: Builder, unit_range: bool, init: str) -> None:
         super().__init__()

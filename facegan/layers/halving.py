@@ -8,7 +8,8 @@ from facegan.errors import ConfigError
 
 
 def resolutions(height: int, width: int) -> list[tuple[int, int]]:
-    """(height, width) of each level, from the base, whose shorter side is 4 to 8 px, to the picture."""
+    """Return (height, width) of each level, from the base, whose shorter side is 4 to 8 px, to the
+    picture."""
     levels = [(height, width)]
     while not (levels[0][0] % 2 or levels[0][1] % 2 or min(levels[0]) < 8):
         levels.insert(0, (levels[0][0] // 2, levels[0][1] // 2))

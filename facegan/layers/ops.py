@@ -24,7 +24,7 @@ Filter = tuple[float, ...]
 
 
 def setup_filter(taps: Sequence[float] = (1, 3, 3, 1)) -> Filter:
-    """Taps that sum to 1: (1, 3, 3, 1) is StyleGAN2's, (1, 1) repeats pixels or averages pairs."""
+    """Return taps that sum to 1: (1, 3, 3, 1) is StyleGAN2's, (1, 1) repeats pixels or averages pairs."""
     total = float(sum(taps))
     return tuple(tap / total for tap in taps)
 
@@ -33,7 +33,7 @@ _kernels: dict[tuple[tuple[Filter, Filter], torch.device, torch.dtype], torch.Te
 
 
 def _kernel(taps: tuple[Filter, Filter], like: torch.Tensor) -> torch.Tensor:
-    """``1,1,kh,kw``, the outer product of the taps, made once for each device and precision."""
+    """Return ``1,1,kh,kw``, the outer product of the taps, made once for each device and precision."""
     key = (taps, like.device, like.dtype)
     # A tracer's stand-in for a tensor must not be kept.
     kept = None if torch.compiler.is_compiling() else _kernels.get(key)
@@ -84,7 +84,7 @@ class _Plan:
     padding: tuple[int, int, int, int]
 
     def adjoint(self, given: torch.Size, made: torch.Size) -> _Plan:
-        """The filter that carries gradients back, from pictures of size ``made`` to ``given``."""
+        """Return the filter that carries gradients back, from images of size ``made`` to ``given``."""
         pads: list[int] = []
         for axis in (1, 0):
             before = len(self.taps[axis]) - 1 - self.padding[2 - 2 * axis]
@@ -96,8 +96,8 @@ class _Plan:
 
 
 class _Fir(torch.autograd.Function):
-    """Its gradient is a filter again. Left to itself, autograd differentiates a convolution with a kernel for
-    each channel twice by a loop over channels, at ten times the cost."""
+    """A filter whose gradient is a filter again. Left to itself, autograd differentiates a convolution with a
+    kernel for each channel twice by a loop over channels, at ten times the cost."""
 
     @staticmethod
     def forward(ctx: Any, x: torch.Tensor, plan: _Plan) -> torch.Tensor:
@@ -111,7 +111,7 @@ class _Fir(torch.autograd.Function):
 
 
 def _fir(x: torch.Tensor, plan: _Plan) -> torch.Tensor:
-    """One convolution of each channel."""
+    """Filter each channel by one convolution."""
     channels, up, down = x.shape[1], plan.up, plan.down
     kernel = _kernel(plan.taps, x)
     left, right, top, bottom = plan.padding
@@ -133,13 +133,13 @@ def _fir(x: torch.Tensor, plan: _Plan) -> torch.Tensor:
 
 
 def upsample2d(x: torch.Tensor, f: Filter, up: int = 2) -> torch.Tensor:
-    """``up`` times the size, brightness kept; the filter's centre stays on the pixel's."""
+    """Return ``up`` times the size at the same brightness; the filter's centre stays on the pixel's."""
     before, after = (len(f) + up - 1) // 2, (len(f) - up) // 2
     return upfirdn2d(x, f, up=up, padding=(before, after, before, after), gain=up**2)
 
 
 def downsample2d(x: torch.Tensor, f: Filter, down: int = 2) -> torch.Tensor:
-    """The size divided by ``down``, filtered first."""
+    """Filter, then divide the size by ``down``."""
     before, after = (len(f) - down + 1) // 2, (len(f) - down) // 2
     return upfirdn2d(x, f, down=down, padding=(before, after, before, after))
 
@@ -148,11 +148,12 @@ def resampling_conv2d(
     x: torch.Tensor,
     weight: torch.Tensor,
     bias: torch.Tensor | None = None,
+    *,
     up: int = 1,
     down: int = 1,
     f: Filter | None = None,
 ) -> torch.Tensor:
-    """ "Same" convolution with ``O,I,k,k`` (k odd) beside a change of resolution by 2.
+    """Return a "same" convolution with ``O,I,k,k`` (k odd) beside a change of resolution by 2.
 
     Convolution and filter commute, so they run in the order that works on fewer pixels: transposed
     convolution, then filter; filter, then strided convolution. ``f`` None resamples without filter.
@@ -206,6 +207,7 @@ class EqualizedLinear(nn.Module):
         self,
         features_in: int,
         features_out: int,
+        *,
         bias: bool = True,
         bias_init: float = 0.0,
         lr_multiplier: float = 1.0,
@@ -240,6 +242,7 @@ class EqualizedConv2d(nn.Module):
         cin: int,
         cout: int,
         kernel: int = 3,
+        *,
         up: int = 1,
         down: int = 1,
         f: Filter | None = None,
@@ -259,7 +262,7 @@ class EqualizedConv2d(nn.Module):
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         bias = None if self.bias is None else self.bias * self.gain
         return self.act(
-            resampling_conv2d(x, self.weight * self.weight_gain, bias, self.up, self.down, self.f)
+            resampling_conv2d(x, self.weight * self.weight_gain, bias, up=self.up, down=self.down, f=self.f)
         )
 
     def extra_repr(self) -> str:
@@ -274,7 +277,7 @@ class EqualizedConv2d(nn.Module):
 
 
 def demodulation(weight: torch.Tensor, styles: torch.Tensor, eps: float = 1e-8) -> torch.Tensor:
-    """``N,O``: 1 / norm of each output's weights after modulation (Karras et al. 2020, equation 3).
+    """Return ``N,O``: 1 / norm of each output's weights after modulation (Karras et al. 2020, equation 3).
 
     Always in full precision: in bfloat16 the sum of squares would keep two digits.
     """
@@ -288,13 +291,14 @@ def modulated_conv2d(
     x: torch.Tensor,
     weight: torch.Tensor,
     styles: torch.Tensor,
+    *,
     demodulate: bool = True,
     up: int = 1,
     f: Filter | None = None,
     gain: float = 1.0,
     offset: torch.Tensor | None = None,
 ) -> torch.Tensor:
-    """Convolution whose input channels each image's ``styles`` ``N,I`` scale.
+    """Return a convolution whose input channels are scaled by each image's ``styles`` ``N,I``.
 
     Karras et al. 2020, equations 1 to 3: scaling weights is scaling the input, dividing by their norm is
     scaling the output; so one convolution with the shared ``O,I,k,k`` serves the whole batch.
@@ -302,8 +306,8 @@ def modulated_conv2d(
     """
     x = x * styles.to(x.dtype)[:, :, None, None]
     if not demodulate:
-        x = resampling_conv2d(x, weight * gain, None, up, 1, f)
+        x = resampling_conv2d(x, weight * gain, up=up, f=f)
         return x if offset is None else x + offset.to(x.dtype)
-    x = resampling_conv2d(x, weight, None, up, 1, f)
+    x = resampling_conv2d(x, weight, up=up, f=f)
     scale = (demodulation(weight, styles) * gain).to(x.dtype)[:, :, None, None]
     return x * scale if offset is None else torch.addcmul(offset.to(x.dtype), x, scale)

@@ -6,7 +6,7 @@ import math
 
 
 def cosine(start: float, end: float, images_seen: int, length_kimg: float) -> float:
-    """From ``start`` to ``end`` along half a cosine over ``length_kimg``, ``end`` from there on.
+    """Return where half a cosine from ``start`` to ``end`` stands; after ``length_kimg`` it stays at ``end``.
 
     The burn-in of R3GAN (Huang et al. 2024, appendix D) for learning rate, Adam's beta2, gamma, the
     half-life of the moving average and the probability of augmentation. No length is ``end`` at once.

@@ -36,7 +36,7 @@ class StyledConv(nn.Module):
             drawn = self.noise_const.reshape(-1, 1, *self.size) if noise == "const" else self._draw(x)
             drawn = drawn * (self.noise_strength * gain)
         offset = bias if drawn is None else drawn
-        x = modulated_conv2d(x, self.weight, self.affine(w), True, self.up, FILTER, gain, offset)
+        x = modulated_conv2d(x, self.weight, self.affine(w), up=self.up, f=FILTER, gain=gain, offset=offset)
         return F.leaky_relu(x if drawn is None else x + bias.to(x.dtype), 0.2)
 
     def _draw(self, x: torch.Tensor) -> torch.Tensor:
@@ -59,6 +59,6 @@ class ToRGB(nn.Module):
         self.gain = 1.0 / math.sqrt(cin)
 
     def forward(self, x: torch.Tensor, w: torch.Tensor) -> torch.Tensor:
-        x = modulated_conv2d(x, self.weight, self.affine(w), False, gain=self.gain)
+        x = modulated_conv2d(x, self.weight, self.affine(w), demodulate=False, gain=self.gain)
         # Images of all levels are summed in full precision.
         return x.to(torch.promote_types(x.dtype, torch.float32)) + self.bias[None, :, None, None]

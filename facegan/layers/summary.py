@@ -92,7 +92,7 @@ _WORDS: tuple[tuple[type[nn.Module], str | Callable[[Any], str]], ...] = (
 
 
 def kind_of(module: nn.Module) -> str:
-    """The notation's words for a module; its class's name where it has none."""
+    """Return the notation's words for a module, or its class's name if it has none."""
     for kind, word in _WORDS:
         if isinstance(module, kind):
             return word if isinstance(word, str) else word(module)
@@ -100,12 +100,12 @@ def kind_of(module: nn.Module) -> str:
 
 
 def shape_text(shape: Sequence[int]) -> str:
-    """(C, H, W) as ``HxWxC``, as the notation writes it; (features,) as the number."""
+    """Return (C, H, W) as ``HxWxC``, as the notation writes it; (features,) as the number."""
     return "x".join(map(str, [*shape[1:], *shape[:1]]))
 
 
 def macs_of(module: nn.Module, given: torch.Tensor, out: torch.Tensor) -> int:
-    """Multiply-accumulates of one call, for the whole batch.
+    """Return the multiply-accumulates of one call, for the whole batch.
 
     A transposed convolution spreads each value given, a plain one gathers.
     """
@@ -124,7 +124,7 @@ def macs_of(module: nn.Module, given: torch.Tensor, out: torch.Tensor) -> int:
 
 
 def statistics(module: nn.Module, recurse: bool = True) -> int:
-    """Numbers that a module keeps without training them, but for counters."""
+    """Return how many numbers a module keeps without training them; counters do not count."""
     return sum(b.numel() for b in module.buffers(recurse) if b.is_floating_point())
 
 
@@ -134,7 +134,7 @@ def _block_of(root: nn.Module, name: str) -> str:
 
 
 def summarize(module: nn.Module, example_inputs: torch.Tensor | Sequence[Any]) -> list[LayerInfo]:
-    """Layers in the order in which they are called on ``example_inputs`` (a batch, one picture is enough).
+    """Return the layers in the order in which ``example_inputs`` (a batch, of one picture, say) meet them.
 
     A layer is a module without children, or one with parameters of its own. The module runs once,
     in sampling mode and without gradients: its buffers, its modes and torch's random state stay.

@@ -18,7 +18,8 @@ _SCALE = (Tensor.__mul__, Tensor.mul, Tensor.__truediv__, Tensor.div)
 
 
 class Unfilled(TorchFunctionMode):
-    """Within it ``torch.nn.init`` leaves tensors as they are, and ``torch.randn`` gives empty ones."""
+    """A context in which ``torch.nn.init`` leaves tensors as they are, and ``torch.randn`` gives empty
+    ones."""
 
     def __torch_function__(
         self,

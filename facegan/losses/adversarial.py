@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Loss:
-    """``d_real`` and ``d_fake`` are summed and scaled by ``d_scale``; ``g`` may look at the real logits.
+    """An adversarial loss: ``d_real`` + ``d_fake``, times ``d_scale``, and ``g``, which may see the real
+    logits.
 
     A loss over pairs has ``d_pair`` instead of the two separate terms. Logits above ``boundary`` say real.
     Terms of the discriminator that are ``bounded`` by 0 are near it where it has won.
@@ -40,7 +41,7 @@ class Loss:
         return self.d_pair is not None
 
     def d(self, real: Tensor, fake: Tensor) -> Tensor:
-        """The discriminator's loss on one batch of each."""
+        """Return the discriminator's loss on one batch of each."""
         if self.d_pair is not None:
             return self.d_pair(real, fake)
         assert self.d_real is not None and self.d_fake is not None

@@ -10,7 +10,7 @@ from facegan import distributed
 
 
 def gradient_penalty(logits: torch.Tensor, images: torch.Tensor) -> torch.Tensor:
-    """Half the mean squared gradient norm of ``logits`` (``N``) at ``images`` (``N,C,H,W``).
+    """Return half the mean squared gradient norm of ``logits`` (``N``) at ``images`` (``N,C,H,W``).
 
     R1 at real images, R2 at generated ones (Mescheder et al. 2018, equations 9 and 10), to be
     multiplied by gamma. ``images`` must require gradients; double backward keeps this step eager.
@@ -22,7 +22,8 @@ def gradient_penalty(logits: torch.Tensor, images: torch.Tensor) -> torch.Tensor
 def interpolation_penalty(
     judge: Callable[[torch.Tensor], torch.Tensor], real: torch.Tensor, fake: torch.Tensor, u: torch.Tensor
 ) -> torch.Tensor:
-    """Mean of (|gradient| - 1)^2 at ``real + u (fake - real)`` (Gulrajani et al. 2017, equation 3).
+    """Return the mean of (|gradient| - 1)^2 at ``real + u (fake - real)`` (Gulrajani et al. 2017, equation
+    3).
 
     ``real`` and ``fake`` are ``N,C,H,W``, ``u`` is ``N`` in [0, 1); ``judge`` gives logits ``N``.
     """
@@ -32,7 +33,8 @@ def interpolation_penalty(
 
 
 def path_lengths(images: torch.Tensor, ws: torch.Tensor, noise: torch.Tensor) -> torch.Tensor:
-    """|J^T y| of each image, ``N``: how far ``images`` ``N,C,H,W`` move with ``ws`` ``N,num_ws,w_dim``.
+    """Return |J^T y| of each image, ``N``: how far ``images`` ``N,C,H,W`` move with ``ws``
+    ``N,num_ws,w_dim``.
 
     Karras et al. 2020, equation 4, with y = ``noise``, the images' shape, of N(0, 1) / sqrt(H W); the mean
     square over the num_ws layers, as in the authors' code. ``ws`` must require gradients.
@@ -42,10 +44,11 @@ def path_lengths(images: torch.Tensor, ws: torch.Tensor, noise: torch.Tensor) ->
 
 
 def path_length_mean(mean: torch.Tensor, lengths: torch.Tensor, decay: float) -> torch.Tensor:
-    """The running mean, a of equation 4, after one more batch, whose share is ``decay``."""
+    """Return the running mean, a of equation 4, after one more batch, whose share is ``decay``."""
     return mean.lerp(distributed.mean(lengths.detach().mean()).to(mean.dtype), decay)
 
 
 def path_length_penalty(lengths: torch.Tensor, mean: torch.Tensor) -> torch.Tensor:
-    """Mean squared distance of ``lengths`` from their running mean (equation 4), before its weight."""
+    """Return the mean squared distance of ``lengths`` from their running mean (equation 4), before its
+    weight."""
     return (lengths - mean).square().mean()

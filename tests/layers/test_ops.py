@@ -233,10 +233,11 @@ def modulated_by_loops(x, weight, styles, demodulate, up):
 @pytest.mark.parametrize("demodulate", [True, False])
 def test_modulated_convolution_image_by_image(demodulate, up, k):
     x, weight, styles = randn(3, 4, 5, 6), randn(2, 4, k, k), randn(3, 4)
-    found = modulated_conv2d(x, weight, styles, demodulate, up, SMOOTH if up > 1 else None)
+    f = SMOOTH if up > 1 else None
+    found = modulated_conv2d(x, weight, styles, demodulate=demodulate, up=up, f=f)
     torch.testing.assert_close(found, modulated_by_loops(x, weight, styles, demodulate, up))
     offset = randn(3, 1, 5 * up, 6 * up)
-    more = modulated_conv2d(x, weight, styles, demodulate, up, SMOOTH if up > 1 else None, 3.0, offset)
+    more = modulated_conv2d(x, weight, styles, demodulate=demodulate, up=up, f=f, gain=3.0, offset=offset)
     torch.testing.assert_close(more, 3 * found + offset)
 
 
@@ -244,7 +245,7 @@ def test_modulated_convolution_image_by_image(demodulate, up, k):
 @pytest.mark.parametrize("demodulate", [True, False])
 def test_gradients_of_modulated_convolution(demodulate, up):
     def both(x, weight, styles):
-        return modulated_conv2d(x, weight, styles, demodulate, up, SMOOTH if up > 1 else None)
+        return modulated_conv2d(x, weight, styles, demodulate=demodulate, up=up, f=SMOOTH if up > 1 else None)
 
     inputs = [t.requires_grad_() for t in (randn(2, 3, 4, 5), randn(2, 3, 3, 3), randn(2, 3))]
     assert torch.autograd.gradcheck(both, inputs, fast_mode=True)

@@ -97,7 +97,7 @@ class Excitation(nn.Module):
 
 
 class FastGenerator(GeneratorNetwork):
-    """``widths`` are the channels at each resolution from the smallest, the last one before the picture.
+    """A generator whose ``widths`` are the channels at each resolution, from the smallest upwards.
 
     w is the latent once for each place that takes it: the dense layer, then the style of each stage.
     """
@@ -143,7 +143,7 @@ class FastGenerator(GeneratorNetwork):
 
 
 class Down(nn.Module):
-    """Half the resolution: a strided 4x4 convolution, or a residual one with averaging."""
+    """Halves the resolution by a strided 4x4 convolution, or by a residual one with averaging."""
 
     def __init__(self, cin: int, cout: int, kind: str, blocks: int) -> None:
         super().__init__()
@@ -184,8 +184,8 @@ class PlainResidual(nn.Module):
 
 
 class FastDiscriminator(DiscriminatorNetwork):
-    """``widths`` are the channels from the highest resolution that is worked at to the lowest. What heads on
-    the frozen network ``projected`` say besides is in ``self.projected``, for those who ask."""
+    """A discriminator whose ``widths`` are the channels from the highest resolution that it works at to the
+    lowest; heads on a frozen network may judge beside it."""
 
     def __init__(self, config: DiscriminatorConfig, image_shape: Sequence[int]) -> None:
         super().__init__()
@@ -206,7 +206,7 @@ class FastDiscriminator(DiscriminatorNetwork):
             self.projected_weight = config.projected_weight
 
     def layers_from_image(self) -> Iterator[nn.Module]:
-        """Those that Freeze-D may freeze: heads on another network are no part of the trunk."""
+        """Return all layers but those of the heads on another network, which are no part of the trunk."""
         return (m for name, m in self.named_modules() if not name.startswith("projected"))
 
     def forward(self, images: torch.Tensor, labels: torch.Tensor | None = None) -> torch.Tensor:

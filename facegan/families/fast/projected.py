@@ -21,12 +21,12 @@ JUDGES = {"faces", "evaluator"}
 
 
 def networks() -> list[str]:
-    """Names that :class:`ProjectedHeads` takes: those that judge results never train."""
+    """Return the names that :class:`ProjectedHeads` takes: networks that judge results never train."""
     return [name for name in bundled_names() if name not in JUDGES]
 
 
 class ProjectedHeads(Heads):
-    """``N,C,H,W`` in [-1, 1] to logits ``N,K``, one for each map of the frozen network ``name``.
+    """Makes logits ``N,K`` of images, one for each map of the frozen network ``name``.
 
     Each head halves its map to 4x4 and ends in one number; spectral norms keep it from running away
     (Miyato et al. 2018), so that it needs no gradient penalty. ``width`` is the heads' channels.
@@ -43,7 +43,7 @@ class ProjectedHeads(Heads):
 
     @property
     def frozen(self) -> nn.Module:
-        """Pictures of the shape ``self.shape`` to the maps that the heads see."""
+        """The network that makes the maps which the heads see, of images of the shape ``self.shape``."""
         return self._frozen[0]
 
     def _apply(self, fn: Any, recurse: bool = True) -> Any:
@@ -56,7 +56,7 @@ class ProjectedHeads(Heads):
 
 
 class _Maps(nn.Module):
-    """A bundled network's maps of pictures of its ``shape``, its channels with deviation 1 over photos."""
+    """A bundled network's maps of images of its ``shape``, scaled to deviation 1 over photos."""
 
     def __init__(self, name: str) -> None:
         super().__init__()
@@ -84,7 +84,7 @@ def _head(channels: int, side: int, width: int) -> nn.Sequential:
 
 
 def folded(module: Any) -> Any:
-    """What does the same in evaluation mode, each batch norm folded into the convolution before it."""
+    """Return a module that does the same in evaluation mode, with batch norms folded into convolutions."""
     if isinstance(module, nn.Sequential):
         layers: list[nn.Module] = []
         for layer in module:

@@ -53,7 +53,8 @@ class Config:
 
 
 def level_at(config: Config, images_seen: int, levels: int) -> float:
-    """0 at the smallest resolution, ``levels - 1`` at the last; in between the next one fades in."""
+    """Return the level: 0 at the smallest resolution, ``levels - 1`` at the last; between two, one fades
+    in."""
     stage, fade = config.generator.stage_kimg * 1000, config.generator.fade_kimg * 1000
     if stage + fade <= 0:
         return float(levels - 1)

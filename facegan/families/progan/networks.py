@@ -21,7 +21,7 @@ from facegan.layers.ops import EqualizedConv2d, EqualizedLinear
 
 
 def resolutions(height: int, width: int) -> list[tuple[int, int]]:
-    """(height, width) of each level, from one whose shorter side is 4 to 7 px."""
+    """Return (height, width) of each level, from one whose shorter side is 4 to 7 px."""
     found = [(height, width)]
     while min(found[0]) >= 8:
         h, w = found[0]
@@ -37,7 +37,7 @@ def resolutions(height: int, width: int) -> list[tuple[int, int]]:
 
 
 def _widths(levels: Sequence[tuple[int, int]], base: int, most: int) -> list[int]:
-    """Channels at each level; the paper's sizes are square and begin at 4 px."""
+    """Return the channels at each level; the paper's sizes are square and begin at 4 px."""
     return [max(1, min(most, base // (4 * 2**i))) for i in range(len(levels))]
 
 
@@ -46,7 +46,7 @@ def _conv(cin: int, cout: int, kernel: int = 3) -> EqualizedConv2d:
 
 
 class Growing(Network):
-    """A network with the buffer ``level``."""
+    """A network that grows, with its level in a buffer."""
 
     level: torch.Tensor
 
@@ -58,21 +58,21 @@ class Growing(Network):
         self.register_buffer("level", torch.zeros(()))
 
     def _apply(self, fn: Any, recurse: bool = True) -> Growing:
-        """The level stays where it can be read without waiting for a device."""
+        """Move all but the level, which stays where it can be read without waiting for a device."""
         level = self.level
         super()._apply(fn, recurse)
         self.level = level
         return self
 
     def stage(self) -> tuple[int, float]:
-        """The highest level in use, and how far it has faded in (1 is wholly)."""
+        """Return the highest level in use, and how far it has faded in (1 is wholly)."""
         level = float(self.level)
         top = math.ceil(level)
         return top, 1.0 if level == top else level % 1
 
 
 class Generator(Growing, GeneratorNetwork):
-    """z to images: at the level's resolution in training, enlarged to the full one in sampling."""
+    """Makes images of z: at the level's resolution in training, enlarged to the full one in sampling."""
 
     ignores_length = True
 
@@ -116,7 +116,7 @@ class Generator(Growing, GeneratorNetwork):
 
 
 class Discriminator(Growing, DiscriminatorNetwork):
-    """Images of the level's resolution (larger ones are averaged down to it) to logits ``N``."""
+    """Makes logits ``N`` of images of the level's resolution; larger ones are averaged down to it."""
 
     def __init__(
         self, image_shape: Sequence[int], channel_base: int, channel_max: int, mbstd_group: int
@@ -135,14 +135,14 @@ class Discriminator(Growing, DiscriminatorNetwork):
         self.out = EqualizedLinear(widths[0], 1)
 
     def layers_from_image(self) -> list[nn.Module]:
-        """Its layers at full size, in the order in which a picture meets them."""
+        """Return the layers at full size, in the order in which an image meets them."""
         found = [self.from_rgb[-1]]
         for i in range(self.levels - 1, -1, -1):
             found += [m for m in self.blocks[i].children()]
         return [*found, self.dense, self.out]
 
     def prepare_real(self, images: torch.Tensor) -> torch.Tensor:
-        """Real images at the level's resolution; while a level fades in, their detail does too."""
+        """Return real images at the level's resolution; while a level fades in, their detail does, too."""
         top, faded = self.stage()
         images = self._shrunk(images, top)
         if faded == 1.0:

@@ -26,7 +26,7 @@ GAIN = math.sqrt(2.0 / (1.0 + SLOPE**2))
 
 
 def _normal(weight: Tensor, gain: float = 1.0) -> None:
-    """N(0, gain^2 / fan-in), He et al. 2015, equations 14 and 15."""
+    """Draw from N(0, gain^2 / fan-in) (He et al. 2015, equations 14 and 15)."""
     nn.init.normal_(weight, 0.0, gain / math.sqrt(weight[0].numel()))
 
 
@@ -63,8 +63,8 @@ def _resample(x: Tensor, kernel: Tensor, up: bool) -> Tensor:
 
 
 class _Resample(torch.autograd.Function):
-    """Each direction is the other's adjoint, so that derivatives of any order are resampling too. (PyTorch's
-    own second derivative walks through the channels.)"""
+    """Resampling whose directions are each other's adjoint, so that derivatives of any order are resampling
+    too. (PyTorch's own second derivative walks through the channels.)"""
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, kernel: Tensor, up: bool) -> Tensor:
@@ -108,7 +108,7 @@ def _plain(cin: int, cout: int) -> Conv2d:
 
 
 def _transition(up: bool, cin: int, cout: int) -> list[nn.Module]:
-    """Resampling and a change of width, the latter where there are fewer pixels."""
+    """Return resampling and a change of width, which takes place where there are fewer pixels."""
     change: list[nn.Module] = [_plain(cin, cout)] if cin != cout else []
     return [*change, Resample(up)] if up else [Resample(up), *change]
 
@@ -144,7 +144,7 @@ class Head(nn.Module):
 
 
 class Stages:
-    """What the two networks' stages are made of, from the smallest resolution upwards."""
+    """The widths and blocks of both networks' stages, from the smallest resolution upwards."""
 
     def __init__(
         self, widths: Sequence[int], blocks: Sequence[int], expansion: int, group_size: int, kernel: int
@@ -160,7 +160,7 @@ class Stages:
 
 
 class Generator(GeneratorNetwork):
-    """Latents to images, linear at the end as in the paper: sampling clips to [-1, 1].
+    """Makes images of latents. It ends linearly, as in the paper, and sampling clips to [-1, 1].
 
     With labels (``N,label_dim``, one-hot or yes/no attributes) w is the latent and an embedding of as many
     numbers (appendix D); None stands for none of the labels, whose embedding is 0.
@@ -199,7 +199,7 @@ class Generator(GeneratorNetwork):
 
 
 class Discriminator(DiscriminatorNetwork):
-    """Images to logits ``N``; with labels the projection of the features on the labels' embedding (Miyato,
+    """Makes logits ``N`` of images; with labels it projects the features on the labels' embedding (Miyato,
     Koyama 2018, appendix D of the paper).
 
     Deviation: the embedding has a bias, without which every picture with none of the attributes would have

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 
 def channels(config: GeneratorConfig | DiscriminatorConfig, level: tuple[int, int]) -> int:
-    """channel_base / the longer side, in eights where it does not come out even, channel_max at most."""
+    """Return channel_base / the longer side, in eights if that is no power of two, channel_max at most."""
     wide = config.channel_base // max(level)
     return max(1, min(config.channel_max, wide // 8 * 8 if wide > 8 else wide))
 
@@ -38,7 +38,8 @@ def channels(config: GeneratorConfig | DiscriminatorConfig, level: tuple[int, in
 
 
 class Mapping(nn.Module):
-    """z and labels to w ``N,w_dim`` (Karras et al. 2019, section 2, labels as in Karras et al. 2020b, code).
+    """Maps z and labels to w ``N,w_dim`` (Karras et al. 2019, section 2; labels as in Karras et al. 2020b,
+    code).
 
     Both are normalised to unit mean square; without ``z_dim`` labels alone are mapped, for the
     discriminator.
@@ -96,7 +97,7 @@ class SynthesisBlock(nn.Module):
 
 
 class Generator(GeneratorNetwork):
-    """z to images around [-1, 1]; the last layer is linear, so that some values lie beyond.
+    """Makes images of z, around [-1, 1]: the last layer is linear, so that some values lie beyond.
 
     A convolution takes one w each; the layer to the image shares that of the next convolution.
     """
@@ -131,7 +132,7 @@ class Generator(GeneratorNetwork):
         return True
 
     def map(self, z: torch.Tensor, labels: torch.Tensor | None = None) -> torch.Tensor:
-        """w ``N,num_ws,w_dim``, the same for each layer; truncation is left to the caller.
+        """Return w ``N,num_ws,w_dim``, the same for each layer; truncation is left to the caller.
 
         ``labels`` None are zeros where the network takes some.
         """
@@ -142,7 +143,7 @@ class Generator(GeneratorNetwork):
     def styles(
         self, z: torch.Tensor, labels: torch.Tensor | None = None, mix: Mix | None = None
     ) -> torch.Tensor:
-        """w ``N,num_ws,w_dim`` of a training batch: the average of w follows, styles mix.
+        """Return w ``N,num_ws,w_dim`` of a training batch, mix styles, and let the average of w follow.
 
         Mixing (Karras et al. 2019, section 3.1): an image with u[0] < style_mixing takes w of its second
         latent from layer 1 + floor(u[1] (num_ws - 1)) on.
@@ -161,7 +162,7 @@ class Generator(GeneratorNetwork):
         return torch.where(second.to(w.device)[:, :, None], self.map(z2, labels), w)
 
     def synthesize(self, w: torch.Tensor, noise: str = "const") -> torch.Tensor:
-        """Images of w ``N,num_ws,w_dim``; ``noise`` is const (fixed), random or none."""
+        """Return images of w ``N,num_ws,w_dim``; ``noise`` is const (fixed), random or none."""
         ws = w.unbind(1)
         x, image = self.const.expand(w.shape[0], -1, -1, -1), None
         start = 0
@@ -177,7 +178,7 @@ class Generator(GeneratorNetwork):
 
 
 class ResidualBlock(nn.Module):
-    """Half the size, residual (figure 7c); the sum of both ways is divided by sqrt(2)."""
+    """Halves the size (figure 7c). The sum of both ways is divided by sqrt(2)."""
 
     def __init__(self, cin: int, cout: int) -> None:
         super().__init__()
@@ -192,8 +193,8 @@ class ResidualBlock(nn.Module):
 
 
 class Discriminator(DiscriminatorNetwork):
-    """Images to logits ``N``; with labels the projection of Miyato and Koyama (2018), equation 4, on mapped
-    labels (Karras et al. 2020b, code)."""
+    """Makes logits ``N`` of images; with labels by the projection of Miyato and Koyama (2018), equation 4, on
+    mapped labels (Karras et al. 2020b, code)."""
 
     def __init__(self, config: DiscriminatorConfig, image_shape: Sequence[int], label_dim: int = 0) -> None:
         super().__init__()
