@@ -3,16 +3,11 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
 
 import numpy as np
 
+from facegan.demo.portrait_scene import WHITE, Scene
 from facegan.demo.portrait_shapes import Colour, Mask, both, ellipse, lowered, mix, ribbon, smooth, taper
-
-if TYPE_CHECKING:
-    from facegan.demo.portrait_parts import Scene
-
-WHITE, BLACK = (1.0, 1.0, 1.0), (0.0, 0.0, 0.0)
 
 
 def _tones(s: Scene) -> tuple[Colour, Colour, Colour]:

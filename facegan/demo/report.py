@@ -7,14 +7,12 @@ from __future__ import annotations
 import base64
 import html
 import shlex
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from facegan.demo import bundled
 from facegan.files import write_bytes
-
-if TYPE_CHECKING:
-    from facegan.demo.tour import Story
 
 STYLE = """
 :root{color-scheme:light dark;--ink:#1d1d1f;--soft:#5f6368;--paper:#fbfaf8;--card:#fff;--line:#e4e1dc;--mark:#7a4b9c}
@@ -33,6 +31,16 @@ solid var(--line)}td:not(:first-child),th:not(:first-child){text-align:right}
 .wide{overflow-x:auto}.big{font-size:1.15em}@media(max-width:600px){body{font-size:16px}h1{font-size:1.6em}table{font-size:.8em}
 td,th{padding:.35em .25em}}
 """
+
+
+@dataclass
+class Story:
+    """What the report tells: seconds of each stage, numbers, and what was made with which settings."""
+
+    settings: dict[str, Any]
+    done: list[str] = field(default_factory=list)
+    seconds: dict[str, float] = field(default_factory=dict)
+    numbers: dict[str, Any] = field(default_factory=dict)
 
 
 def picture(out: Path, name: str, caption: str, width: int = 0, alt: str = "") -> str:

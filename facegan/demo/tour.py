@@ -8,11 +8,12 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from facegan.demo import bundled
+from facegan.demo.report import Story, write_report
 from facegan.errors import InputError
 
 if TYPE_CHECKING:
@@ -28,16 +29,6 @@ GROUPS = {
     "not smiling, glasses": {"Smiling": False, "Glasses": True},
 }
 GOAL = {"Smiling": True, "Glasses": True}
-
-
-@dataclass
-class Story:
-    """What the report tells: seconds of each stage, numbers, and what was made with which settings."""
-
-    settings: dict[str, Any]
-    done: list[str] = field(default_factory=list)
-    seconds: dict[str, float] = field(default_factory=dict)
-    numbers: dict[str, Any] = field(default_factory=dict)
 
 
 class Tour:
@@ -76,8 +67,6 @@ class Tour:
 
     def run(self) -> Path:
         """Every stage; the path of the report."""
-        from facegan.demo.report import write_report
-
         stages: dict[str, tuple[str, Callable[[], None]]] = {
             "bundled": (f"the bundled model {bundled.MODEL}: faces at once", self.bundled),
             "draw": (f"drawing {self.portraits} portraits with known attributes", self.draw),
