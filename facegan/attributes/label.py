@@ -10,7 +10,7 @@ from facegan.attributes.labelling import Labelled, confidence_file, label_datase
 from facegan.attributes.networks import digest
 from facegan.attributes.predictor import AttributePredictor
 from facegan.data.dataset import Dataset
-from facegan.data.derive import Told
+from facegan.data.derive import OnProgress
 from facegan.errors import InputError
 from facegan.files import beside, fit_name, photo_path
 
@@ -38,7 +38,7 @@ def label(
     value_range: str = "",
     follow_links: bool = False,
     workers: int = 0,
-    on_progress: Told | None = None,
+    on_progress: OnProgress | None = None,
 ) -> LabelResult:
     """See smiles, glasses, hair ... in photos and write them down with their confidence.
 

@@ -19,7 +19,7 @@ from facegan.data.card import all_rejected, commonest
 from facegan.data.config import PrepareConfig
 from facegan.data.crops import Crop
 from facegan.data.dataset import Dataset
-from facegan.data.derive import Attributes, Confidence, Told, check_out, confidence_by_name, rewrite
+from facegan.data.derive import Attributes, Confidence, OnProgress, check_out, confidence_by_name, rewrite
 from facegan.data.filters import plain
 from facegan.data.png import decode
 from facegan.data.process_sources import crop_photos
@@ -38,7 +38,7 @@ class Labelled:
 
 def label_dataset(
     data: Dataset, out: str | Path, predictor: AttributePredictor, network: str, *,
-    min_confidence: float = 0.5, overwrite: bool = False, told: Told = lambda *_: None,
+    min_confidence: float = 0.5, overwrite: bool = False, told: OnProgress = lambda *_: None,
 ) -> tuple[Dataset, Labelled]:  # fmt: skip
     """A copy of ``data`` at ``out`` whose unknown attributes are those that ``predictor`` sees.
 
@@ -96,7 +96,7 @@ def _all_known(data: Dataset, called: Sequence[str]) -> bool:
 
 def label_photos(
     sources: Sequence[str], out: str | Path, predictor: AttributePredictor, *, align: bool = True,
-    min_confidence: float = 0.5, workers: int = 1, told: Told = lambda *_: None, value_range: str = "",
+    min_confidence: float = 0.5, workers: int = 1, told: OnProgress = lambda *_: None, value_range: str = "",
     follow_links: bool = False,
 ) -> Labelled:  # fmt: skip
     """A CSV at ``out`` that ``facegan prepare --attributes`` reads, for the photos of ``sources``.
@@ -165,7 +165,7 @@ def _check(min_confidence: float) -> None:
         raise InputError(f"--min-confidence must be from 0.5 to 1, not {min_confidence}")
 
 
-def _predict(data: Dataset, split: str, predictor: AttributePredictor, told: Told) -> np.ndarray:
+def _predict(data: Dataset, split: str, predictor: AttributePredictor, told: OnProgress) -> np.ndarray:
     parts = [np.empty((0, len(predictor.names)), np.float32)]
     done, total = 0, data.counts[split]
     for images in data.batches(split):

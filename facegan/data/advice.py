@@ -34,7 +34,8 @@ class Early:
 
 
 def reason_lines(rejects: Sequence[dict[str, str]], most: int = 8, example: bool = False) -> list[str]:
-    """How often each of the commonest reasons came, a line for each, with an ``example`` on request."""
+    """Return how often each of the commonest reasons came, a line for each, with an ``example`` on
+    request."""
     lines = []
     for reason, count in commonest(list(rejects))[:most]:
         first = next(r["source"] for r in rejects if reason == plain_reason(r["reason"])) if example else ""
@@ -49,7 +50,7 @@ def advice(
     plan: Mapping[str, Any],
     helps: Mapping[str, str] | None = None,
 ) -> str:
-    """A sentence with the option that helps, or '' where no single reason took most of the pictures.
+    """Return a sentence with the option that helps, or '' where no single reason took most of the pictures.
 
     ``reasons`` are those of the rejects with their counts, the commonest first; ``kept`` is how many pictures
     stayed, ``plan`` the configuration as dataset.json has it. ``helps`` are the sentences of another command

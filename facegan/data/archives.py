@@ -29,7 +29,7 @@ from facegan.kinds import ARRAYS, HEAD, container
 
 
 def member(stream: Any, name: str, size: int, packed: int | None = None) -> tuple[str, bytes]:
-    """Why a member is no picture, or '' and its content. Of what is none only the begin is read."""
+    """Return why a member is no picture, or '' and its content. Of what is none only the begin is read."""
     head = stream.read(HEAD)
     if reject := refused(head, name):
         array = container(head) in ARRAYS
@@ -44,7 +44,7 @@ def member(stream: Any, name: str, size: int, packed: int | None = None) -> tupl
 
 
 def _zip_reject(info: zipfile.ZipInfo) -> str:
-    """Why a member must not be opened, or ''."""
+    """Return why a member must not be opened, or ''."""
     checks = (
         (unsafe(info.filename), unsafe(info.filename)),
         ((info.external_attr >> 16) & 0o170000 == 0o120000, "link in archive"),
@@ -54,7 +54,7 @@ def _zip_reject(info: zipfile.ZipInfo) -> str:
 
 
 def _usable(info: zipfile.ZipInfo) -> bool:
-    """Whether a member may say something of others: a file under a safe name, packed within reason."""
+    """Return whether a member may say something of others: a file under a safe name, packed within reason."""
     bomb = info.file_size > 2**20 and info.file_size > MAX_RATIO * max(info.compress_size, 1)
     return not (info.is_dir() or bomb or _zip_reject(info))
 
@@ -82,7 +82,7 @@ def _from_member(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> tuple[str, 
 
 
 def _check_whole(path: Path) -> None:
-    """InputError for a part of a split zip, of which zipfile would call every member damaged."""
+    """Raise InputError for a part of a split zip, of which zipfile would call every member damaged."""
     with path.open("rb") as handle:
         begin = handle.read(4)
         size = handle.seek(0, 2)
@@ -96,7 +96,7 @@ def _check_whole(path: Path) -> None:
 
 
 def from_zip(path: Path, reading: Reading) -> Iterator[Item]:
-    """Members in the order of their names; a damaged one is a reject, the others are read."""
+    """Yield members in the order of their names; a damaged one is a reject, the others are read."""
     try:
         _check_whole(path)
         with zipfile.ZipFile(path) as archive:
@@ -155,7 +155,7 @@ class _StrictInfo(tarfile.TarInfo):
 
 
 def unpacked(path: Path, raw: Any) -> Any:
-    """The bytes of a file that may be packed by gzip, bzip2, xz or zstd, unpacked as they are read."""
+    """Return the bytes of a file that may be packed by gzip, bzip2, xz or zstd, unpacked as they are read."""
     import bz2
     import gzip
     import lzma
@@ -178,7 +178,7 @@ def unpacked(path: Path, raw: Any) -> Any:
 
 
 def _tar_reject(info: tarfile.TarInfo) -> str:
-    """Why a member must not be read, or ''."""
+    """Return why a member must not be read, or ''."""
     checks = (
         (unsafe(info.name), unsafe(info.name)),
         (info.issym() or info.islnk(), "link in archive"),
@@ -188,7 +188,7 @@ def _tar_reject(info: tarfile.TarInfo) -> str:
 
 
 def _members(path: Path, raw: Any) -> Iterator[tuple[tarfile.TarFile, tarfile.TarInfo, str]]:
-    """Members in the order of the archive, read as a stream, with their names (without ./)."""
+    """Yield members in the order of the archive, read as a stream, with their names (without ./)."""
     with tarfile.open(fileobj=unpacked(path, raw), mode="r|", tarinfo=_StrictInfo) as archive:
         count = 0
         while (info := archive.next()) is not None:
@@ -200,7 +200,8 @@ def _members(path: Path, raw: Any) -> Iterator[tuple[tarfile.TarFile, tarfile.Ta
 
 
 def _tar_beside(path: Path, reading: Reading) -> Beside:
-    """What a tar's names and the small files among its members say of the pictures, from a first pass."""
+    """Return what a tar's names and the small files among its members say of the pictures, from a first
+    pass."""
     names: list[str] = []
     contents: dict[str, bytes] = {}
     pictures: set[str] = set()
@@ -224,7 +225,7 @@ def _tar_beside(path: Path, reading: Reading) -> Beside:
 
 
 def from_tar(path: Path, reading: Reading) -> Iterator[Item]:
-    """Members in the order of the archive, streamed twice: for its names, and for its pictures."""
+    """Yield members in the order of the archive, streamed twice: for its names, and for its pictures."""
     total = files = 0
     beside, split = _tar_beside(path, reading), shard_split(path.name)
     try:

@@ -29,7 +29,7 @@ class Opened:
     reader: Any = None
 
     def batches(self, columns: list[str] | None = None) -> Iterator[Any]:
-        """Record batches of at most 64 rows."""
+        """Yield record batches of at most 64 rows."""
         if self.reader is not None:
             size = rows_at_once(self.reader.metadata)
             yield from self.reader.iter_batches(size, columns=columns)
@@ -44,7 +44,7 @@ class Opened:
 
 
 def _check_size(name: str, metadata: Any, size: int) -> None:
-    """InputError for what unpacks beyond reason; a small file may hold large zeros.
+    """Raise InputError for what unpacks beyond reason; a small file may hold large zeros.
 
     By whole groups: looking at the columns of damaged ones ends the process (pyarrow 26).
     """
@@ -54,7 +54,7 @@ def _check_size(name: str, metadata: Any, size: int) -> None:
 
 
 def rows_at_once(metadata: Any) -> int:
-    """So few that they fit in 256 MiB even if each is as large as its row group."""
+    """Return how many rows fit into 256 MiB even if each is as large as its row group."""
     largest = max((metadata.row_group(i).total_byte_size for i in range(metadata.num_row_groups)), default=0)
     return max(1, min(_AT_ONCE, 2**28 // max(largest, 1)))
 
@@ -75,7 +75,7 @@ def _arrow_reader(mapped: Any) -> Any:
 
 
 def _arrow_batches(source: Any) -> Iterator[Any]:
-    """The batches of an Arrow file or stream, which is mapped and not read into memory."""
+    """Yield the batches of an Arrow file or stream, which is mapped and not read into memory."""
     import pyarrow as pa
 
     with pa.memory_map(str(source)) as mapped:

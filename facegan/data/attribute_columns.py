@@ -18,10 +18,10 @@ from typing import Any
 from facegan.data.folder_labels import natural
 from facegan.data.items import AttributeValue
 
-MOST_CLASSES = 1000
-LARGEST = 2**31 - 1  # of the column's int32
-_FEW = 20  # so many texts are classes even where each is rare
-_LONG = 60  # characters of a class's name at most
+MAX_CLASSES = 1000
+MAX_VALUE = 2**31 - 1  # of the column's int32
+_FEW_TEXTS = 20  # so many texts are classes even where each is rare
+_MAX_CLASS_NAME = 60  # characters of a class's name at most
 _ODD_SHARE = 0.05  # so few cells that do not fit the others are mistakes
 _YES, _NO = ("yes", "true", "y"), ("no", "false", "n")
 _UNKNOWN = {
@@ -48,7 +48,7 @@ def _of_text(text: str) -> int | float | str | None:
 
 
 def value_of(raw: AttributeValue) -> int | float | str | None:
-    """A whole number, a fraction, a text, or None for unknown; text that is a number becomes one."""
+    """Return a whole number, a fraction, a text, or None for unknown; text that is a number becomes one."""
     if isinstance(raw, str):
         return _of_text(raw)
     if isinstance(raw, float):
@@ -59,7 +59,7 @@ def value_of(raw: AttributeValue) -> int | float | str | None:
 
 
 def yes_no(value: int | float | str | None) -> int | None:
-    """1 or 0 for a word or a 1 or 0 that says yes or no; None for everything else."""
+    """Return 1 or 0 for a word or a 1 or 0 that says yes or no; None for everything else."""
     if isinstance(value, str):
         word = value.lower()
         return 1 if word in _YES else 0 if word in _NO else None
@@ -67,7 +67,7 @@ def yes_no(value: int | float | str | None) -> int | None:
 
 
 def as_sorted(names: Iterable[str]) -> list[str]:
-    """Names in their order, numbers in them by value: ``-1, 0, 1``, and ``3-9`` before ``10-19``."""
+    """Return names in their order, numbers in them by value: ``-1, 0, 1``, and ``3-9`` before ``10-19``."""
 
     def key(name: str) -> tuple[bool, int, list[tuple[bool, int, str]]]:
         number = value_of(name)
@@ -81,7 +81,7 @@ class _Seen:
 
     def __init__(self) -> None:
         self.counts: dict[Any, int] = {}
-        """How often each value came, of the first ``MOST_CLASSES + 1`` different ones."""
+        """How often each value came, of the first ``MAX_CLASSES + 1`` different ones."""
         self.beyond: Counter[str] = Counter()  # texts, fractions and whole numbers after these
         self.low, self.high = math.inf, -math.inf
 
@@ -94,7 +94,7 @@ class _Seen:
             return
         if not isinstance(value, str):
             self.low, self.high = min(self.low, value), max(self.high, value)
-        if value in self.counts or len(self.counts) <= MOST_CLASSES:
+        if value in self.counts or len(self.counts) <= MAX_CLASSES:
             self.counts[value] = self.counts.get(value, 0) + 1
         else:
             self.beyond[type(value).__name__] += 1
@@ -105,7 +105,7 @@ class _Seen:
 
     @property
     def many(self) -> bool:
-        return len(self.counts) > MOST_CLASSES
+        return len(self.counts) > MAX_CLASSES
 
     @property
     def counting(self) -> bool:
@@ -118,7 +118,7 @@ class _Seen:
         return bool(self.beyond["float"]) or any(isinstance(v, float) for v in self.counts)
 
     def with_more(self, other: _Seen) -> _Seen:
-        """What both hold, the larger count of each value: one of them holds pictures of the other."""
+        """Return what both hold, the larger count of each value: one of them holds pictures of the other."""
         made = _Seen()
         made.beyond = self.beyond | other.beyond
         made.low, made.high = min(self.low, other.low), max(self.high, other.high)
@@ -127,7 +127,7 @@ class _Seen:
         return made
 
     def odd(self) -> list[str] | None:
-        """The texts, neither yes nor no, of a column that holds numbers: those few are mistakes.
+        """Return the texts, neither yes nor no, of a column that holds numbers: those few are mistakes.
 
         None where they are too many for that, or where there is nothing but texts.
         """
@@ -156,7 +156,7 @@ class Rule:
         value = value_of(raw)
         if self.kind == "yes/no":
             return None if value is None or isinstance(value, str) else int(value >= 0.5)
-        return value if self.kind and isinstance(value, int) and 0 <= value <= LARGEST else None
+        return value if self.kind and isinstance(value, int) and 0 <= value <= MAX_VALUE else None
 
 
 class Columns:
@@ -181,7 +181,8 @@ class Columns:
             seen.add(raw)
 
     def rules(self) -> dict[str, Rule]:
-        """One rule for each column, also for those that are left out, in the order in which they came."""
+        """Return one rule for each column, also for those that are left out, in the order in which they
+        came."""
         places = coordinates(name for name, seen in self.seen.items() if not set(seen.counts) <= {0, 1})
         return {
             name: _left_out("coordinates of boxes or landmarks are no attributes")
@@ -196,8 +197,8 @@ _LANDMARK = re.compile(r"((left|right)?(eye|mouth|pupil|ear|brow)|nose|chin|(lan
 
 
 def coordinates(names: Iterable[str]) -> set[str]:
-    """Those of the columns that are coordinates of boxes or landmarks, as CelebA's ``x_1 y_1 width height``
-    and ``lefteye_x lefteye_y``: corners come in pairs, and sizes only beside one."""
+    """Return those of the columns that are coordinates of boxes or landmarks, as CelebA's ``x_1 y_1 width
+    height`` and ``lefteye_x lefteye_y``: corners come in pairs, and sizes only beside one."""
     plain = {re.sub(r"[^a-z0-9]", "", name.lower()).removeprefix("bbox"): name for name in names}
     marks = {name for name in plain if _LANDMARK.fullmatch(name)}
     corners = {name for name in plain if (match := _CORNER.fullmatch(name)) and _partner(match) in plain}
@@ -208,12 +209,12 @@ def coordinates(names: Iterable[str]) -> set[str]:
 
 
 def _partner(match: re.Match[str]) -> str:
-    """The column of the other axis: ``x1`` of ``y1``, ``maxy`` of ``maxx``."""
+    """Return the column of the other axis: ``x1`` of ``y1``, ``maxy`` of ``maxx``."""
     return f"{match[1]}{'y' if match[2] == 'x' else 'x'}{match[3]}"
 
 
 def note_lines(rules: Mapping[str, Rule]) -> list[str]:
-    """What is to be told, columns of which it is the same together."""
+    """Return the notes of all rules; columns that share a note are listed together."""
     by_note: dict[str, list[str]] = {}
     for name, rule in rules.items():
         if rule.note:
@@ -248,7 +249,7 @@ def _rule(name: str, kept: _Seen, names: Sequence[str], whole: _Seen | None) -> 
 
 
 def _numbers(name: str, seen: _Seen, values: set[Any]) -> Rule:
-    """Numbers, and words that say yes or no."""
+    """Return the rule for numbers, and words that say yes or no."""
     answers = {v: yes_no(v) for v in values}
     if None not in answers.values():
         return Rule("yes/no", index={v: said for v, said in answers.items() if said is not None})
@@ -261,7 +262,7 @@ def _numbers(name: str, seen: _Seen, values: set[Any]) -> Rule:
         return Rule("yes/no", f"holds fractions {span}: 0.5 and more is yes")
     if values <= {-1, 1}:
         return Rule("yes/no", index={-1: 0, 1: 1})
-    if seen.low >= 0 and seen.high <= LARGEST:
+    if seen.low >= 0 and seen.high <= MAX_VALUE:
         return Rule("numbers" if seen.many else "classes")
     if seen.many:
         return _left_out(f"whole numbers {span}, too many for classes")
@@ -275,18 +276,20 @@ def _classes(values: Iterable[Any]) -> Rule:
 
 
 def _texts(name: str, seen: _Seen) -> Rule:
-    """Classes where few texts repeat; free text, such as captions, is left out."""
+    """Return the rule for texts: classes where few repeat; free text, such as captions, is left out."""
     different, longest = len(seen.counts), max(len(str(v)) for v in seen.counts)
     prose = name.strip().lower() in _PROSE and any(" " in str(v) for v in seen.counts)
-    repeat = different <= seen.known / 2 or (different <= _FEW and (different < seen.known or different < 4))
-    if prose or seen.many or not repeat or longest > _LONG:
-        many = f"more than {MOST_CLASSES:,}" if seen.many else f"{different:,}"
+    few = different <= _FEW_TEXTS and (different < seen.known or different < 4)
+    repeat = few or different <= seen.known / 2
+    if prose or seen.many or not repeat or longest > _MAX_CLASS_NAME:
+        many = f"more than {MAX_CLASSES:,}" if seen.many else f"{different:,}"
         return _left_out(f"free text ({many} different for {seen.known:,} pictures)")
     return _classes(seen.counts)
 
 
 def _named(seen: _Seen, names: Sequence[str]) -> Rule:
-    """A column whose source names its classes; a text is the class of this name, or one more."""
+    """Return the rule for a column whose source names its classes; a text is the class of this name, or one
+    more."""
     number = {text: i for i, text in reversed(list(enumerate(names)))}
     index: dict[Any, int] = {}
     more, beyond = [], []

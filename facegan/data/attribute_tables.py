@@ -61,7 +61,7 @@ class AttributeTable:
         self.index, self.matches = NameIndex(self.pictures), Matches()
 
     def _lasting(self, sheet: Sheet) -> dict[str, int]:
-        """The row that counts for each name: the last one."""
+        """Return the row that counts for each name: the last one."""
         found: dict[str, int] = {}
         differing, nameless = [], 0
         for i, row in enumerate(sheet.rows):
@@ -83,8 +83,8 @@ class AttributeTable:
         return found
 
     def find(self, name: str, source: str = "") -> tuple[int | None, str]:
-        """The row of a picture and how it was found; (None, '') without one, and (None, how) where several
-        fit that say different things."""
+        """Return the row of a picture and how it was found; (None, '') without one, and (None, how) where
+        several fit that say different things."""
         found = self.index.find(name, source)
         if found is None:
             return None, ""
@@ -92,7 +92,7 @@ class AttributeTable:
         return (found.rows[0] if len(rows) == 1 else None), found.how
 
     def use(self, name: str, source: str, digest: bytes) -> tuple[dict[str, AttributeValue], str | None]:
-        """The values and the split of a picture with this content, which is counted."""
+        """Return the values and the split of a picture with this content, which is counted."""
         row, how = self.find(name, source)
         if row is None:
             (self.matches.doubt if how else self.matches.miss)(name)
@@ -104,7 +104,7 @@ class AttributeTable:
         return dict(zip(self.names, self.rows[row], strict=True))
 
     def merged(self, name: str, source: str, own: Mapping[str, AttributeValue]) -> dict[str, AttributeValue]:
-        """A picture's ``own`` attributes with those of the table, which come first.
+        """Return a picture's ``own`` attributes with those of the table, which come first.
 
         Once all pictures have been seen by :meth:`use`: rows that several pictures share are none's.
         """
@@ -114,12 +114,12 @@ class AttributeTable:
             merged |= {n: v for n, v in self.values(row).items() if v is not None}
         return {n: merged[n] for n in dict.fromkeys([*own, *self.names])}
 
-    def told(self) -> list[str]:
-        """What is to be said of the table, once all pictures have been seen by :meth:`use`."""
+    def notes_on_matches(self) -> list[str]:
+        """Return what is to be said of the table, once all pictures have been seen by :meth:`use`."""
         return [str(self.matches), *self.matches.doubts(), *self.notes]
 
     def columns(self) -> Columns:
-        """What the columns hold in the whole table."""
+        """Return what the columns hold in the whole table."""
         columns = Columns()
         for i, name in enumerate(self.names):
             columns.add_column(name, (row[i] for row in self.rows))
@@ -127,14 +127,14 @@ class AttributeTable:
 
 
 def attribute_files(text: str | Path) -> list[str]:
-    """The files that ``--attributes`` names: one, or several with commas between."""
+    """Return the files that ``--attributes`` names: one, or several with commas between."""
     text = str(text)
     several = [part.strip() for part in text.split(",") if part.strip()]
     return several if len(several) > 1 and not os.path.exists(text) else [text]
 
 
 def _joined(sheets: Mapping[str, Sheet]) -> Sheet:
-    """One table of several by their files: rows of the same picture in different files are one."""
+    """Return one table of several by their files: rows of the same picture in different files are one."""
     columns = dict.fromkeys(n for s in sheets.values() for i, n in enumerate(s.header) if i != s.column)
     header, rows, notes = ["", *columns], [], []
     place = {name: i for i, name in enumerate(header) if i}
@@ -168,8 +168,8 @@ def _joined(sheets: Mapping[str, Sheet]) -> Sheet:
 
 
 def read_attributes(path: str | Path) -> AttributeTable:
-    """The table in a file of CelebA's layout, CSV of any kind, JSON or Parquet, or in several with commas
-    between; InputError in one line."""
+    """Return the table in a file of CelebA's layout, CSV of any kind, JSON or Parquet, or in several with
+    commas between; InputError in one line."""
     sheets = {file: read_sheet(Path(file), "--attributes") for file in attribute_files(path)}
     table = AttributeTable(_joined(sheets) if len(sheets) > 1 else next(iter(sheets.values())))
     if not table.names and table.splits is None:
@@ -178,7 +178,7 @@ def read_attributes(path: str | Path) -> AttributeTable:
 
 
 def _without_signs(values: list[Any]) -> list[Any]:
-    """1 and 0 where a column has 1 and -1 alone."""
+    """Return a column's values, with 0 for -1 where it holds 1 and -1 alone."""
     return [0 if v == -1 else v for v in values] if set(values) <= {-1, 1, None} else values
 
 
@@ -219,7 +219,7 @@ class Splitter:
 
     @staticmethod
     def _table(path: Path) -> dict[str, str]:
-        """Splits by name: lines of two cells, or a table with a column ``split`` or ``partition``."""
+        """Return splits by name: lines of two cells, or a table with a column ``split`` or ``partition``."""
         table = {}
         for number, line in enumerate(read_text(path, "--split").splitlines(), 1):
             if not line.strip():
@@ -242,17 +242,17 @@ class Splitter:
         return table
 
     def find(self, name: str, source: str = "") -> tuple[str, Found | None]:
-        """The split that the list gives to a picture, '' where it gives none or several."""
+        """Return the split that the list gives to a picture, '' where it gives none or several."""
         found = self.index.find(name, source)
         splits = {self.rows[i] for i in found.rows} if found else set()
         return (splits.pop() if len(splits) == 1 else ""), found
 
-    def told(self) -> list[str]:
-        """What is to be said of the list, once all pictures have been seen by :meth:`use`."""
+    def notes_on_matches(self) -> list[str]:
+        """Return what is to be said of the list, once all pictures have been seen by :meth:`use`."""
         return [str(self.matches), *self.matches.doubts()]
 
     def use(self, name: str, source: str, digest: bytes, own: str | None) -> tuple[str, str]:
-        """The split of a picture with this content, which is counted; or '' and why it is left out."""
+        """Return the split of a picture with this content, which is counted; or '' and why it is left out."""
         if self.table is None:
             return self(name, digest, own) or "", ""
         split, found = self.find(name, source)
@@ -281,7 +281,7 @@ class Splitter:
 
 
 def _two_cells(line: str) -> list[str]:
-    """The cells of a line that a delimiter parts in two, or []."""
+    """Return the cells of a line that a delimiter parts in two, or []."""
     try:
         found = [next(csv.reader([line], delimiter=d)) for d in DELIMITERS]
     except csv.Error:
@@ -290,7 +290,7 @@ def _two_cells(line: str) -> list[str]:
 
 
 def _split_column(path: Path) -> dict[str, str]:
-    """Splits by name from a table's column; {} where it has none."""
+    """Return splits by name from a table's column; {} where it has none."""
     try:
         table = AttributeTable(read_sheet(path, "--split"))
     except InputError:

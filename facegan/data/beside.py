@@ -31,8 +31,8 @@ MAX_SIDE_BYTES = 2**20  # of one that describes a single picture
 MAX_KEYS = 256  # attributes that single files may bring
 SIDE_SUFFIXES = (".cls", ".json", ".txt")
 _ARCHIVES = re.compile(r"\.(zip|tar|tgz|tbz2?|txz|tar\.\w{2,4})$", re.I)
-_SAMPLE = 32  # files of single pictures that are looked at beforehand, for the names of their attributes
-_WIDEST = 64  # numbers a picture, where they are no classes
+_SAMPLED_FILES = 32  # files of single pictures that are first read for the names of their attributes
+_MAX_LABEL_NUMBERS = 64  # numbers a picture, where they are no classes
 
 Values = dict[str, AttributeValue]
 Read = Callable[[str, int], "bytes | None"]
@@ -40,41 +40,42 @@ Read = Callable[[str, int], "bytes | None"]
 
 
 def folder_of(name: str) -> Folder:
-    """The folders of a path inside a source."""
+    """Return the folders of a path inside a source."""
     return tuple(p for p in name.replace("\\", "/").split("/")[:-1] if p not in ("", "."))
 
 
 def stem_of(name: str) -> str:
-    """The path without its suffix."""
+    """Return the path without its suffix."""
     head, slash, last = name.rpartition("/")
     return f"{head}{slash}{last.rpartition('.')[0] or last}"
 
 
 def key_of(name: str) -> str:
-    """The path up to the first dot of its last part: a sample's key in WebDataset."""
+    """Return the path up to the first dot of its last part: a sample's key in WebDataset."""
     head, slash, last = name.rpartition("/")
     return f"{head}{slash}{last.partition('.')[0]}"
 
 
 def _below(names: Sequence[str], folder: str) -> Sequence[str]:
-    """Those of the sorted names that lie in a folder; all for ''."""
+    """Return those of the sorted names that lie in a folder; all for ''."""
     if not folder:
         return names
     return names[bisect.bisect_left(names, f"{folder}/") : bisect.bisect_left(names, f"{folder}0")]
 
 
 def is_table(name: str) -> bool:
-    """Whether a file of this name describes many pictures."""
+    """Return whether a file of this name describes many pictures."""
     return name.rpartition("/")[2].lower() in (*METADATA_FILES, "dataset.json")
 
 
 def is_side(name: str) -> bool:
-    """Whether a file of this name may describe the one picture that is named like it."""
+    """Return whether a file of this name may describe the one picture that is named like it."""
     return name.lower().endswith(SIDE_SUFFIXES) and not is_table(name)
 
 
 def count_pictures(names: Sequence[str]) -> int:
-    """About how many of a source's files are pictures, or else listed: all but those that describe others."""
+    """Return about how many of a source's files are pictures, or else listed: all but those that describe
+    others."""
     stems = {stem_of(name) for name in names if looks_like_image(name)}
     return sum(not is_table(n) and not (is_side(n) and stem_of(n) in stems) for n in names)
 
@@ -124,7 +125,7 @@ class Beside:
             if (stem := stem_of(name)) in known:
                 self.side.setdefault(stem, []).append(name)
                 self.used.add(name)
-        for name in sorted(n for names in list(self.side.values())[:_SAMPLE] for n in names):
+        for name in sorted(n for names in list(self.side.values())[:_SAMPLED_FILES] for n in names):
             self._keys(self._side(name))
         self.splits: FolderSplits = folder_splits(folders.counts + archives)
         self.labels = FolderLabels()
@@ -140,7 +141,7 @@ class Beside:
             self.reading.notes.add(f"{self.source}: {text}")
 
     def takes(self, name: str) -> bool:
-        """Whether the file was read as a description, and so is no reject."""
+        """Return whether the file was read as a description, and so is no reject."""
         return name in self.used
 
     def _table(self, name: str, pictures: Sequence[str]) -> bool:
@@ -163,14 +164,14 @@ class Beside:
         for picture in _below(pictures, below) if sheet.rows else ():
             inside = picture[len(below) + 1 :] if below else picture
             table.use(inside, "", hashlib.sha256(picture.encode(errors="replace")).digest())
-        for note in table.told() if sheet.rows else ():
+        for note in table.notes_on_matches() if sheet.rows else ():
             self.reading.notes.add(f"{where}: {note}")
         if table.matches.found:
             self.tables.setdefault(below, []).append(table)
         return of_stylegan
 
     def _tables_of(self, name: str) -> Iterator[tuple[str, AttributeTable]]:
-        """The tables in the folders of a path, the outermost first, with the path's rest for each."""
+        """Yield the tables in the folders of a path, the outermost first, with the path's rest for each."""
         starts = [0, *(i + 1 for i, sign in enumerate(name) if sign == "/")] if self.tables else ()
         for start in starts:
             for table in self.tables.get(name[: max(0, start - 1)], ()):
@@ -182,7 +183,7 @@ class Beside:
                 self.side_names.setdefault(key)
 
     def _side(self, name: str) -> Values:
-        """What the file of one picture says."""
+        """Return what the file of one picture says."""
         content = self.read(name, MAX_SIDE_BYTES)
         suffix = name[name.rindex(".") :].lower()
         if content is None:
@@ -232,7 +233,7 @@ class Beside:
 
 
 def _vector(label: Any) -> list[float] | None:
-    """A label that is a list of numbers."""
+    """Return a label that is a list of numbers, or None for any other."""
     good = isinstance(label, list) and label and all(type(v) in (int, float) for v in label)
     return label if good else None
 
@@ -263,7 +264,7 @@ def stylegan_sheet(content: bytes, where: str) -> Sheet | None:
     width = widths.pop()
     if width > 1 and all(sum(v) == 1 and set(v) <= {0, 1} for v in vectors):
         return Sheet(["file", "label"], [[n, v.index(1)] for n, v in zip(names, vectors, strict=True)])
-    if width > _WIDEST:
-        raise InputError(f"{where}: labels of {width:,} numbers each are more than {_WIDEST}")
+    if width > _MAX_LABEL_NUMBERS:
+        raise InputError(f"{where}: labels of {width:,} numbers each are more than {_MAX_LABEL_NUMBERS}")
     header = ["file", *(f"label_{i}" for i in range(width))]
     return Sheet(header, [[n, *v] for n, v in zip(names, vectors, strict=True)])

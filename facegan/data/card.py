@@ -10,24 +10,26 @@ from facegan.data.summary import attribute_lines
 
 
 def columns(info: dict[str, Any]) -> Schema:
-    """The columns of the dataset that dataset.json describes; those of older ones always had both places."""
+    """Return the columns of the dataset that dataset.json describes; those of older ones always had both
+    places."""
     names = info.get("predicted", {}).get("names", {})
-    predicted = [name for name, told in names.items() if told.get("count", 1)]
+    predicted = [name for name, known in names.items() if known.get("count", 1)]
     return Schema(info["attribute_names"], info.get("class_names", {}), predicted, info.get("places", PLACES))
 
 
 def commonest(rejects: list[dict[str, str]]) -> list[tuple[str, int]]:
-    """Reasons with their counts, the commonest first; duplicates are counted together."""
+    """Return reasons with their counts, the commonest first; duplicates are counted together."""
     return Counter(plain_reason(r["reason"]) for r in rejects).most_common()
 
 
 def plain_reason(reason: str) -> str:
-    """A reason without the name of the picture of which another one is a duplicate."""
+    """Return a reason without the name of the picture of which another one is a duplicate."""
     return reason.partition(" of ")[0] if "duplicate of" in reason else reason
 
 
 def summary(rejects: list[dict[str, str]], most: int = 5) -> str:
-    """``no face, 12 times; truncated, once``: reasons may begin with numbers, so counts come after them."""
+    """Return ``no face, 12 times; truncated, once``: reasons may begin with numbers, so counts come after
+    them."""
     reasons = commonest(rejects)
     text = "; ".join(f"{reason}, {times(count)}" for reason, count in reasons[:most])
     more = len(reasons) - most
@@ -35,12 +37,12 @@ def summary(rejects: list[dict[str, str]], most: int = 5) -> str:
 
 
 def times(count: int) -> str:
-    """``once``, ``twice``, ``3 times``."""
+    """Return ``once``, ``twice``, ``3 times``."""
     return {1: "once", 2: "twice"}.get(count, f"{count:,} times")
 
 
 def all_rejected(rejects: list[dict[str, str]]) -> str:
-    """``all 6 were rejected for the same reason: no face``; '' where nothing was rejected."""
+    """Return ``all 6 were rejected for the same reason: no face``; '' where nothing was rejected."""
     if len(rejects) < 2:
         return "".join(f"the only one found was rejected: {r['reason']}" for r in rejects)
     if len(commonest(rejects)) == 1:
@@ -55,7 +57,7 @@ _ABOUT = {
 
 
 def card(name: str, info: dict[str, Any]) -> str:
-    """The Hub's dataset card: YAML front matter and a few plain sentences."""
+    """Return the Hub's dataset card: YAML front matter and a few plain sentences."""
     h, w = info["size"]
     total, counts = sum(info["counts"].values()), ", ".join(f"{n} {s}" for s, n in info["counts"].items())
     return f"""---
@@ -76,8 +78,8 @@ The licence is that of the sources.
 
 
 def _front(info: dict[str, Any]) -> str:
-    """The YAML at the head. It has no numbers of rows: with those, ``datasets`` would refuse the folder once
-    another tool has filtered a shard."""
+    """Return the YAML at the head. It has no numbers of rows: with those, ``datasets`` would refuse the
+    folder once another tool has filtered a shard."""
     import yaml
 
     total = sum(info["counts"].values())
@@ -109,7 +111,7 @@ def _columns(info: dict[str, Any]) -> str:
 
 
 def _commands(splits: list[str]) -> str:
-    """How other tools read one split."""
+    """Return how other tools read one split."""
     one, names = f"FOLDER/data/{splits[0]}-*.parquet", ", ".join(f"`{s}`" for s in splits)
     return f"""Splits: {names}. Other tools read one so, with this folder for `FOLDER`:
 
@@ -125,7 +127,7 @@ ray.data.read_parquet(sorted(glob.glob("{one}")))
 
 
 def _origin(info: dict[str, Any]) -> str:
-    """Which dataset this one comes from, by which choice, and what was predicted."""
+    """Return which dataset this one comes from, by which choice, and what was predicted."""
     text = ""
     if made := info.get("made_from"):
         text += f"\n\nMade from the dataset {made['name']} (content hash `{made['content_hash']}`)."

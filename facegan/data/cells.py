@@ -12,30 +12,30 @@ import numpy as np
 from facegan.data.items import AttributeValue
 from facegan.files import printable
 
-LONGEST = 256  # characters of a text that are kept; what is longer is no class
+MAX_TEXT = 256  # characters of a text that are kept; what is longer is no class
 
 
 def is_scalar(cell: Any) -> bool:
-    """Whether a cell holds one value that can be an attribute; lists, bytes and such do not."""
+    """Return whether a cell holds one value that can be an attribute; lists, bytes and such do not."""
     return cell is None or isinstance(cell, (bool, int, float, str, decimal.Decimal))
 
 
 def scalar(cell: Any) -> AttributeValue:
-    """A cell's value as attributes are handed on: 1 and 0 for true and false, NaN as unknown."""
+    """Return a cell's value as attributes are handed on: 1 and 0 for true and false, NaN as unknown."""
     if cell is None or isinstance(cell, bool):
         return None if cell is None else int(cell)
     if isinstance(cell, int):
-        return cell if -(2**63) <= cell < 2**63 else str(cell)[:LONGEST]
+        return cell if -(2**63) <= cell < 2**63 else str(cell)[:MAX_TEXT]
     if isinstance(cell, (float, decimal.Decimal)):
         number = float(cell)
         return None if math.isnan(number) else number
-    return printable(str(cell)[:LONGEST])
+    return printable(str(cell)[:MAX_TEXT])
 
 
 def scalars(
     cells: Mapping[Any, Any] | Iterable[tuple[Any, Any]],
 ) -> tuple[dict[str, AttributeValue], set[str]]:
-    """The single values among named cells, and the names of the others."""
+    """Return the single values among named cells, and the names of the others."""
     values: dict[str, AttributeValue] = {}
     others: set[str] = set()
     for key, cell in cells.items() if isinstance(cells, Mapping) else cells:
@@ -51,7 +51,7 @@ _STARTS = ("/9j/", "iVBORw0KGgo", "UklGR", "R0lGOD", "Qk0")  # of JPEG, PNG, Web
 
 
 def from_text(text: str) -> bytes | None:
-    """The picture in a data URI or in base64; None for other texts, such as paths."""
+    """Return the picture in a data URI or in base64; None for other texts, such as paths."""
     import base64
     import binascii
 
@@ -70,7 +70,7 @@ def from_text(text: str) -> bytes | None:
 
 
 def as_array(cell: Any, dtype: Any, shape: tuple[int, ...] | None) -> np.ndarray | None:
-    """Pixels ``H,W,C`` from nested lists ``H,W``, ``H,W,C`` or ``C,H,W``, or from one flat list: of
+    """Return pixels ``H,W,C`` from nested lists ``H,W``, ``H,W,C`` or ``C,H,W``, or from one flat list: of
     ``shape``, or of a square gray picture. None for what is none of these."""
     try:
         array = np.asarray(cell, dtype)

@@ -29,7 +29,7 @@ class NothingLeft(InputError):
 
 
 def _names(files: str) -> str:
-    """The names of the files that an option names, without their folders."""
+    """Return the names of the files that an option names, without their folders."""
     return ", ".join(Path(file).name for file in attribute_files(files))
 
 
@@ -75,7 +75,7 @@ class Chooser:
         return self.predicates[names]
 
     def why_none(self) -> str:
-        """What kept every picture from being chosen, or ''."""
+        """Return what kept every picture from being chosen, or ''."""
         options = " and ".join(f"--{k}" for k in ("include", "where") if getattr(self.config, k))
         held = "; ".join(f"{name}: {', '.join(as_sorted(values))}" for name, values in self.values.items())
         held = f" ({held})" if held else ""
@@ -124,7 +124,7 @@ class Chooser:
         for option, found in (("split", self.splitter), ("attributes", self.table)):
             matches, file = found.matches if found else Matches(), getattr(self.config, option)
             if found and matches.asked:
-                for line in found.told():
+                for line in found.notes_on_matches():
                     self.reading.notes.add(f"{_names(file)}: {line}")
             if found and matches.asked and not matches.found:
                 raise NothingLeft(
@@ -154,9 +154,9 @@ class Chooser:
         split, why = ("train", "") if item.reject else self.splitter.use(item.name, item.source, digest, own)
         if why:
             return replace(item, content=b"", pixels=None, reject=why), "train"
-        told = _names(self.config.attributes) if own != item.split else item.split_from
-        if told and own == split and not self.splitter.table and not item.reject:
-            self.reading.notes.tally(f"splits from {told}", split)
+        origin = _names(self.config.attributes) if own != item.split else item.split_from
+        if origin and own == split and not self.splitter.table and not item.reject:
+            self.reading.notes.tally(f"splits from {origin}", split)
         return item, split
 
 

@@ -60,13 +60,13 @@ class Columns:
     ours: bool = False
 
     def wanted(self) -> list[str]:
-        """The columns that have to be read."""
+        """Return the columns that have to be read."""
         some = [self.image, self.name, self.split, *self.attributes, *self.structs]
         return [*filter(None, some), *(["source"] if self.ours else [])]
 
 
 def features_of(schema: Any) -> dict[str, Any]:
-    """Hugging Face's features by column, or nothing where a schema has none that can be read."""
+    """Return Hugging Face's features by column, or nothing where a schema has none that can be read."""
     try:
         found = json.loads((schema.metadata or {})[b"huggingface"])["info"]["features"]
     except (KeyError, ValueError, TypeError, RecursionError):
@@ -79,13 +79,13 @@ def _type_of(feature: Any) -> str:
 
 
 def _names_of(feature: Any) -> list[str]:
-    """The names of a ClassLabel, or nothing."""
+    """Return the names of a ClassLabel, or nothing."""
     names = feature.get("names") if _type_of(feature) == "ClassLabel" else None
     return [str(n) for n in names] if isinstance(names, list) else []
 
 
 def leaf_type(kind: Any) -> tuple[Any, int]:
-    """The type inside nested lists, and how many lists are around it."""
+    """Return the type inside nested lists, and how many lists are around it."""
     import pyarrow as pa
 
     depth = 0
@@ -99,7 +99,7 @@ def leaf_type(kind: Any) -> tuple[Any, int]:
 
 
 def picture_kind(kind: Any) -> str:
-    """How a column of this Arrow type could hold pictures, or ''."""
+    """Return how a column of this Arrow type could hold pictures, or ''."""
     import pyarrow as pa
 
     is_ = pa.types
@@ -134,7 +134,7 @@ def _is_scalar(kind: Any) -> bool:
 
 
 def _shape(field: Any) -> tuple[int, ...] | None:
-    """The shape that Arrow's and Ray's tensors have in their type."""
+    """Return the shape that Arrow's and Ray's tensors have in their type."""
     shape = getattr(field.type, "shape", None)
     if shape is None and "tensor" in str((field.metadata or {}).get(b"ARROW:extension:name", b"")):
         try:
@@ -147,7 +147,8 @@ def _shape(field: Any) -> tuple[int, ...] | None:
 
 
 def _image_column(what: str, fields: Mapping[str, Any], features: Mapping[str, Any], wish: str) -> str:
-    """The column that holds the pictures; InputError, which begins with ``what``, where there is none."""
+    """Return the column that holds the pictures; InputError, which begins with ``what``, where there is
+    none."""
     kinds = {name: picture_kind(field.type) for name, field in fields.items()}
     if wish:
         found = [n for n in fields if n == wish] or [n for n in fields if n.lower() == wish.lower()]
@@ -182,7 +183,7 @@ def _listed(names: Iterable[str]) -> str:
 
 
 def columns_of(schema: Any, what: str, short: str, reading: Reading, prepared: bool = False) -> Columns:
-    """The roles of the columns of an Arrow schema; what is left out is noted.
+    """Return the roles of the columns of an Arrow schema; what is left out is noted.
 
     ``what`` begins messages, ``short`` notes; ``prepared`` says that a ``dataset.json`` lies above the
     table. InputError where no column can hold pictures.
@@ -242,11 +243,11 @@ def check_split(found: Columns, values: Iterable[Any], short: str, reading: Read
 
 
 def _word(found: Columns, value: Any) -> Any:
-    """A cell of the column of splits, by its name where the column holds numbers of classes."""
+    """Return a cell of the column of splits, by its name where the column holds numbers of classes."""
     known = isinstance(value, int) and 0 <= value < len(found.class_texts)
     return found.class_texts[value] if known else value
 
 
 def split_of(found: Columns, value: Any) -> str | None:
-    """The split that a cell of the column of splits says."""
+    """Return the split that a cell of the column of splits says."""
     return split_value(_word(found, value))

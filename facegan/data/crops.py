@@ -81,7 +81,7 @@ Cut = Callable[[np.ndarray, Crop, "Face | None"], np.ndarray]
 
 
 def _face(image: np.ndarray, crop: Crop, face: Face | None) -> np.ndarray:
-    """The box grown to the result's aspect ratio, with a margin, around its centre."""
+    """Return the box grown to the result's aspect ratio, with a margin, around its centre."""
     assert face is not None
     h, w, _ = crop.shape
     x, y, width, height = face.box
@@ -91,7 +91,7 @@ def _face(image: np.ndarray, crop: Crop, face: Face | None) -> np.ndarray:
 
 
 def _aligned(image: np.ndarray, crop: Crop, face: Face | None) -> np.ndarray:
-    """Turned, scaled and shifted so that the landmarks lie closest to ``TEMPLATE``."""
+    """Return the photo turned, scaled and shifted so that the landmarks lie closest to ``TEMPLATE``."""
     assert face is not None
     h, w, _ = crop.shape
     points = np.array(face.landmarks, float)
@@ -106,7 +106,7 @@ def _aligned(image: np.ndarray, crop: Crop, face: Face | None) -> np.ndarray:
 
 
 def _center(image: np.ndarray, crop: Crop, face: Face | None) -> np.ndarray:
-    """The largest rectangle of the result's aspect ratio around the photo's centre."""
+    """Return the largest rectangle of the result's aspect ratio around the photo's centre."""
     h, w, _ = crop.shape
     scale = min(image.shape[0] / h, image.shape[1] / w)
     height, width = max(1, round(h * scale)), max(1, round(w * scale))
@@ -115,12 +115,12 @@ def _center(image: np.ndarray, crop: Crop, face: Face | None) -> np.ndarray:
 
 
 def _none(image: np.ndarray, crop: Crop, face: Face | None) -> np.ndarray:
-    """The whole photo, whatever its aspect ratio."""
+    """Return the whole photo, whatever its aspect ratio."""
     return images.resize(image, crop.shape[:2], crop.resample)
 
 
 def _tutorial(image: np.ndarray, crop: Crop, face: Face | None) -> np.ndarray:
-    """The box in whole pixels, |x| and |y|, whatever its aspect ratio."""
+    """Return the box in whole pixels, |x| and |y|, whatever its aspect ratio."""
     assert face is not None
     x, y, width, height = (int(value) for value in face.box)
     part = image[abs(y) : abs(y) + height, abs(x) : abs(x) + width]
@@ -146,13 +146,13 @@ PRESETS: dict[str, Crop] = {
 
 
 def template(height: int, width: int) -> np.ndarray:
-    """Where ``aligned`` puts the landmarks: float ``5,2`` (x, y) in px of the result."""
+    """Return where ``aligned`` puts the landmarks: float ``5,2`` (x, y) in px of the result."""
     side = min(height, width)
     return TEMPLATE * side + [(width - side) / 2, (height - side) / 2]
 
 
 def describe(crop: Crop) -> dict[str, Any]:
-    """``crop`` with all that decides where it cuts, for a JSON file.
+    """Return ``crop`` with all that decides where it cuts, for a JSON file.
 
     That is the geometry of aligned crops, and the version of OpenCV, which finds and cuts faces: 4.x rounds
     positions to 1/32 px, 5 does not.
@@ -168,12 +168,12 @@ def describe(crop: Crop) -> dict[str, Any]:
 
 
 def needs_detector(crop: Crop) -> bool:
-    """Whether ``apply`` needs a detector for this crop."""
+    """Return whether ``apply`` needs a detector for this crop."""
     return bool(CROPS[crop.kind][1])
 
 
 def make_detector(crop: Crop) -> FaceDetector | None:
-    """The detector that fits ``crop``, or None where none is needed.
+    """Return the detector that fits ``crop``, or None where none is needed.
 
     It also reports faces that ``crop`` then rejects as too small or too uncertain.
     """
@@ -183,7 +183,7 @@ def make_detector(crop: Crop) -> FaceDetector | None:
 
 
 def sharpness(image: np.ndarray) -> float:
-    """Variance of the Laplacian (4 neighbours) of the luma of uint8 ``H,W,C``."""
+    """Return the variance of the Laplacian (4 neighbours) of the luma of uint8 ``H,W,C``."""
     import cv2
 
     gray = image[..., 0] if image.shape[-1] == 1 else images.luma(image)[..., 0]
@@ -193,8 +193,8 @@ def sharpness(image: np.ndarray) -> float:
 def apply_each(
     image: np.ndarray, crop: Crop, detector: FaceDetector | None = None
 ) -> tuple[list[Cropped], list[ImageError]]:
-    """Crops of one uint8 photo ``H,W,3``, and why others of its faces were rejected. Where a grey crop needs
-    no detector, one channel will do.
+    """Return crops of one uint8 photo ``H,W,3``, and why others of its faces were rejected. Where a grey crop
+    needs no detector, one channel will do.
 
     One of the two lists holds something. Faces come largest first; without ``all_faces`` only the
     best candidate is tried. Reasons: no face, low confidence, face too small, no landmarks, blurred.
@@ -243,7 +243,7 @@ def _one(image: np.ndarray, crop: Crop, face: Face | None) -> np.ndarray:
 
 
 def apply(image: np.ndarray, crop: Crop, detector: FaceDetector | None = None) -> list[Cropped]:
-    """Crops of one uint8 photo ``H,W,3``, at least one.
+    """Return crops of one uint8 photo ``H,W,3``, at least one.
 
     Raises ``ImageError`` with the reason of the first reject where there is none.
     """

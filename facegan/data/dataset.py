@@ -89,12 +89,12 @@ class Dataset:
         return cls(path)
 
     def shards(self, split: str = "train") -> list[Path]:
-        """The split's Parquet files in order; DatasetError for a split that is not there."""
+        """Return the split's Parquet files in order; DatasetError for a split that is not there."""
         return sorted((self.path / "data").glob(f"{self.split(split)}-*.parquet"))
 
     def split(self, name: str) -> str:
-        """The split as it is called here: ``validation`` and the like are ``val``; DatasetError if there is
-        none."""
+        """Return the split as it is called here: ``validation`` and the like are ``val``; DatasetError if
+        there is none."""
         known = isinstance(name, str)
         found = name if known and name in self.counts else split_named([name] if known else [])
         if found not in self.counts:
@@ -104,8 +104,8 @@ class Dataset:
         return found
 
     def rows(self, split: str = "train", columns: list[str] | None = None) -> Iterator[dict[str, Any]]:
-        """Rows in order, a few at a time; ``box`` and ``landmarks`` are None where the shards have no such
-        column."""
+        """Yield rows in order, a few at a time; ``box`` and ``landmarks`` are None where the shards have no
+        such column."""
         import pyarrow as pa
         import pyarrow.parquet as pq
 
@@ -139,7 +139,7 @@ class Dataset:
         return self._held[key]
 
     def peek(self, count: int, split: str = "train") -> np.ndarray:
-        """The split's pictures uint8 ``N,H,W,C``, or only the first ``count`` where there is no memory
+        """Return the split's pictures uint8 ``N,H,W,C``, or only the first ``count`` where there is no memory
         map yet; writes nothing."""
         split = self.split(split)
         if (found := self._mapped(split)) is not None:
@@ -148,7 +148,8 @@ class Dataset:
         return np.stack([self.picture(row, split) for row in rows])
 
     def batches(self, split: str = "train", size: int = 256) -> Iterator[np.ndarray]:
-        """The split's pictures in order, uint8 ``n,H,W,C`` at a time; needs no memory map, writes nothing."""
+        """Yield the split's pictures in order, uint8 ``n,H,W,C`` at a time; needs no memory map, writes
+        nothing."""
         rows = self.rows(split, ["image"])
         while part := [self.picture(row, split) for row in itertools.islice(rows, size)]:
             yield np.stack(part)
@@ -162,7 +163,7 @@ class Dataset:
         return (self.counts[split], *self.size, self.channels)
 
     def _mapped(self, split: str) -> np.ndarray | None:
-        """The memory map, if one is there."""
+        """Return the memory map, if one is there."""
         for file in self.cache.files(f"{split}.npy"):
             if _is_map(file, self._shape(split)):
                 return np.load(file, mmap_mode="r")
@@ -200,7 +201,7 @@ class Dataset:
         return images
 
     def _every(self, split: str) -> Iterator[np.ndarray]:
-        """All pictures of a split; DatasetError where they are fewer than dataset.json says."""
+        """Yield all pictures of a split; DatasetError where they are fewer than dataset.json says."""
         index, count = 0, self.counts[split]
         for index, row in enumerate(self.rows(split, ["image"]) if self.shards(split) else (), 1):
             if index > count:
@@ -219,7 +220,7 @@ class Dataset:
             ) from None
 
     def attributes(self, split: str = "train") -> np.ndarray:
-        """int32 ``N,K`` in the order of ``attribute_names``: 1 yes, 0 no (or a class), -1 unknown.
+        """Return int32 ``N,K`` in the order of ``attribute_names``: 1 yes, 0 no (or a class), -1 unknown.
 
         Where classes have names, ``class_names`` of the attribute holds those of the classes 0, 1, ...
         """
@@ -232,15 +233,15 @@ class Dataset:
         return table
 
     def undescribed(self) -> int:
-        """Of how many pictures, in all splits, no attribute is known."""
+        """Return the number of pictures, in all splits, of which no attribute is known."""
         return sum(int((self.attributes(split) == -1).all(1).sum()) for split in self.counts)
 
     def sources(self, split: str = "train") -> list[str]:
-        """Where each picture came from."""
+        """Return where each picture came from."""
         return [row["source"] for row in self._whole(split, "source")]
 
     def _whole(self, split: str, column: str) -> list[dict[str, Any]]:
-        """A column's rows, as many as dataset.json says."""
+        """Return a column's rows, as many as dataset.json says."""
         split = self.split(split)
         rows = list(self.rows(split, [column]))
         if len(rows) != self.counts[split] or any(column not in row for row in rows[:1]):
@@ -252,7 +253,7 @@ class Dataset:
 
 
 def _what_lies_at(path: Path) -> str:
-    """What a path is that is no dataset, and how to come to one."""
+    """Return what there is in the place of a dataset, and how to come to one."""
     if not path.exists():
         return "there is no such folder"
     if (path / "config.json").is_file() and (path / "models").is_dir():

@@ -26,7 +26,7 @@ from facegan.files import clear_leftovers, rename, sync_folder, temporary_name
 
 Attributes = dict[str, int | None]
 Confidence = dict[str, float | None]
-Told = Callable[[str, int, int], None]
+OnProgress = Callable[[str, int, int], None]
 Edit = Callable[[str, int, Attributes, Confidence], "tuple[Attributes, Confidence] | None"]
 
 
@@ -44,7 +44,7 @@ class _Plan:
 
 def rewrite(
     data: Dataset, out: str | Path, edit: Edit, names: tuple[str, ...], more: Callable[[], dict[str, Any]],
-    told: Told = lambda *_: None,
+    on_progress: OnProgress = lambda *_: None,
 ) -> Dataset:  # fmt: skip
     """Write ``out``: each row as ``edit(split, number, attributes, confidence)`` has it, or none for None.
 
@@ -54,7 +54,7 @@ def rewrite(
     """
     out = Path(out)
     check_out(data, out)
-    plan = _planned(data, edit, told)
+    plan = _planned(data, edit, on_progress)
     if not sum(plan.counts.values()):
         raise DatasetError(f"{data.path}: no picture is left; nothing was written")
     target = out.resolve()
@@ -79,7 +79,8 @@ def rewrite(
 
 
 def check_out(data: Dataset, out: Path) -> None:
-    """InputError unless ``out`` is free and outside ``data``, which would be read with it the next time.
+    """Raise InputError unless ``out`` is free and outside ``data``, which would be read with it the next
+    time.
 
     What a killed process has left of it goes.
     """
@@ -96,7 +97,8 @@ def check_out(data: Dataset, out: Path) -> None:
 
 
 def _info(data: Dataset, plan: _Plan, names: tuple[str, ...]) -> dict[str, Any]:
-    """dataset.json, with where the pictures come from: ``made_from`` holds the parent's own origin, too."""
+    """Return dataset.json, with where the pictures come from: ``made_from`` holds the parent's own origin,
+    too."""
     origin = {k: data.info[k] for k in ("made_from", "selected") if k in data.info}
     near = [d for d in data.info["near_duplicates"] if {d["source"], d["of"]} <= plan.sources]
     return {
@@ -111,7 +113,7 @@ def _info(data: Dataset, plan: _Plan, names: tuple[str, ...]) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _planned(data: Dataset, edit: Edit, told: Told) -> _Plan:
+def _planned(data: Dataset, edit: Edit, on_progress: OnProgress) -> _Plan:
     """First pass: ask ``edit`` of every row, and see what stays."""
     plan = _Plan()
     total, done = sum(data.counts.values()), 0
@@ -122,7 +124,7 @@ def _planned(data: Dataset, edit: Edit, told: Told) -> _Plan:
             rows.append(found)
             done += 1
             if done % 256 == 0 or done == total:
-                told("reading", done, total)
+                on_progress("reading", done, total)
             if found is None:
                 continue
             picture = data.picture(row, split)
@@ -151,7 +153,7 @@ def _write(data: Dataset, plan: _Plan, folder: Path, schema: Schema) -> None:
 
 
 def confidence_by_name(sure: dict[str, list[float]]) -> dict[str, dict[str, float]]:
-    """How many answers were predicted, and how sure they are on average."""
+    """Return how many answers were predicted, and how sure they are on average."""
     return {n: {"count": len(v), "confidence": float(np.mean(v)) if v else 0.0} for n, v in sure.items()}
 
 
@@ -175,7 +177,7 @@ def select(
     min_confidence: float = 0.0,
     limit: int = 0,
     split: str = "",
-    on_progress: Told | None = None,
+    on_progress: OnProgress | None = None,
 ) -> Selected:
     """Write the pictures of which an expression is true as a dataset of their own.
 

@@ -53,7 +53,7 @@ class FaceDetector:
         return {**self.__dict__, "_networks": None}
 
     def detect(self, image: np.ndarray, largest: bool = False) -> list[Face]:
-        """Faces of a uint8 ``H,W,C`` photo (C = 1 or 3), the most certain first.
+        """Return faces of a uint8 ``H,W,C`` photo (C = 1 or 3), the most certain first.
 
         ``largest``: only the largest face matters. The photo is then searched for large faces
         first and smaller ones only if there is none, which is several times faster; the result

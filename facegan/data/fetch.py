@@ -25,12 +25,12 @@ _NAT64 = ipaddress.ip_network("64:ff9b::/96")
 
 
 def is_url(text: str) -> bool:
-    """Whether ``text`` is meant as an address of the web, allowed or not."""
+    """Return whether ``text`` is meant as an address of the web, allowed or not."""
     return "://" in text
 
 
 def is_public(address: str) -> bool:
-    """Whether an IP address lies in the open internet: not private, loopback, link-local, reserved ...
+    """Return whether an IP address lies in the open internet: not private, loopback, link-local, reserved ...
 
     Of an IPv6 address that carries an IPv4 one (mapped, 6to4, Teredo, NAT64), that one counts.
     """
@@ -47,7 +47,7 @@ def is_public(address: str) -> bool:
 
 
 def fetch(url: str, max_bytes: int = MAX_BYTES, max_seconds: float = MAX_SECONDS) -> bytes:
-    """The content of ``url``; InputError in one line for whatever goes wrong."""
+    """Return the content of ``url``; InputError in one line for whatever goes wrong."""
     deadline, at = time.monotonic() + max_seconds, url
     for _ in range(MAX_REDIRECTS + 1):
         try:
@@ -109,7 +109,7 @@ def _hang_up(connected: socket.socket) -> None:
 
 
 def _connect(url: str, host: str, port: int, deadline: float) -> socket.socket:
-    """A connection to the first of the host's public addresses that answers."""
+    """Return a connection to the first of the host's public addresses that answers."""
     refused: OSError | None = None
     for family, kind, protocol, _, address in _look_up(host, port, deadline):
         if not is_public(str(address[0])):
@@ -131,7 +131,7 @@ def _connect(url: str, host: str, port: int, deadline: float) -> socket.socket:
 
 
 def _look_up(host: str, port: int, deadline: float) -> list[tuple]:
-    """``getaddrinfo``, which knows no time limit, in a thread that may be left behind."""
+    """Call ``getaddrinfo``, which knows no time limit, in a thread that may be left behind."""
     found: list[list[tuple]] = []
     failed: list[Exception] = []
 

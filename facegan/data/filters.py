@@ -26,7 +26,7 @@ _TOKEN = re.compile(  # an operator, or a name or number up to the next operator
     rf"\s*(?:(==|!=|<=|>=|<|>|=|\(|\))|\"[^\"]+\"|([\w\-][\w .\-]*?)(?=\s*(?:[=!<>()]|{_WORD}|$)))",
     re.I,
 )
-_MOST_NESTED = 100  # parentheses and nots, which the parser follows by recursion
+_MAX_NESTING = 100  # parentheses and nots, which the parser follows by recursion
 _COMPARE: dict[str, Callable[[float, float], bool]] = {
     "==": operator.eq, "=": operator.eq, "!=": operator.ne,
     "<": operator.lt, "<=": operator.le, ">": operator.gt, ">=": operator.ge,
@@ -34,7 +34,8 @@ _COMPARE: dict[str, Callable[[float, float], bool]] = {
 
 
 def plain(name: str) -> str:
-    """A name as expressions compare it: without regard to case, blanks, underscores and hyphens the same."""
+    """Return a name as expressions compare it: without regard to case, blanks, underscores and hyphens the
+    same."""
     return re.sub(r"[\s_\-]+", "_", name.strip()).lower()
 
 
@@ -113,7 +114,7 @@ class _Parser:
         return self.comparison()
 
     def hint(self, key: str) -> str:
-        """The names that begin like ``key`` or, if there are none, those that look like it."""
+        """Return the names that begin like ``key`` or, if there are none, those that look like it."""
         begun = [name for known, name in self.names.items() if known.startswith(key)]
         if len(begun) > 1:
             return f"it begins {', '.join(begun[:-1])} and {begun[-1]}"
@@ -138,7 +139,7 @@ class _Parser:
         return self.compared(key, sign, self.rest.pop(0).strip('"').strip())
 
     def compared(self, key: str, sign: str, text: str) -> Predicate:
-        """``key sign text``: by number, or by the name of a text or a class."""
+        """Return the test ``key sign text``: by number, or by the name of a text or a class."""
         number = value_of(text)
         wanted = None if isinstance(number, str) else number
         equality = sign in ("==", "=", "!=")
@@ -163,7 +164,8 @@ class _Parser:
         return test
 
     def check_class(self, key: str, text: str) -> None:
-        """InputError unless ``text`` is a class of the attribute, or says yes or no of one without names."""
+        """Raise InputError unless ``text`` is a class of the attribute, or says yes or no of one without
+        names."""
         names = self.classes.get(key, ())
         if not names and yes_no(value_of(text)) is None:
             raise self.fail(
@@ -175,7 +177,7 @@ class _Parser:
 
 
 def _meaning(raw: Any, names: Sequence[str]) -> tuple[int | float | None, str]:
-    """A value as number and as name; (None, '') if it is unknown.
+    """Return a value as number and as name; (None, '') if it is unknown.
 
     The number of a class is that of its name where all names are numbers; that of a text is 1 or 0 where it
     says yes or no.
@@ -198,13 +200,13 @@ def parse_where(
     class_names: Mapping[str, Sequence[str]] | None = None,
     whole: bool = False,
 ) -> Predicate:
-    """A function of a row of attributes: true, false, or None where that is unknown.
+    """Return a function of a row of attributes: true, false, or None where that is unknown.
 
     Rows have values as their source has them, also text, or, with ``whole``, whole numbers alone;
     ``class_names`` are the names of the classes 0, 1, ... of attributes that have them. InputError in one
     line, beginning with ``option``, names what is not understood.
     """
-    if text.count("(") + len(re.findall(r"\bnot\b", text, re.I)) > _MOST_NESTED:
+    if text.count("(") + len(re.findall(r"\bnot\b", text, re.I)) > _MAX_NESTING:
         raise InputError(f"{option} '{text[:40]}...': nested too deeply")
     parser = _Parser(text, names, option, {} if class_names is None else class_names, whole)
     predicate = parser.either()

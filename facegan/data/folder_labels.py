@@ -14,14 +14,14 @@ from facegan.data.reading import Reading
 from facegan.data.splits import Folder, FolderSplits, common_part
 from facegan.files import printable
 
-MOST_CLASSES = 1000  # folders that can be classes
-MOST_NAMES = 100_000  # of classes that a source may list
-_FEWEST = 2  # pictures a class on average
+MAX_CLASSES = 1000  # folders that can be classes
+MAX_NAMES = 100_000  # of classes that a source may list
+_MIN_PICTURES = 2  # pictures a class on average
 _NOTHING = "__HIVE_DEFAULT_PARTITION__"  # as Hive, Spark and Arrow write an empty value
 
 
 def register(reading: Reading, attribute: str, names: Iterable[object]) -> list[int]:
-    """The numbers of classes ``names`` among those of ``attribute``; new ones come behind those known.
+    """Return the numbers of classes ``names`` among those of ``attribute``; new ones come behind those known.
 
     So sources that list other classes, or the same in another order, agree on the numbers.
     """
@@ -30,7 +30,7 @@ def register(reading: Reading, attribute: str, names: Iterable[object]) -> list[
     numbers = []
     for name in names:
         text = printable(str(name))[:200]
-        if text not in index and len(known) < MOST_NAMES:
+        if text not in index and len(known) < MAX_NAMES:
             index[text] = len(known)
             known.append(text)
         numbers.append(index.get(text, -1))
@@ -38,7 +38,7 @@ def register(reading: Reading, attribute: str, names: Iterable[object]) -> list[
 
 
 def partition(name: str) -> tuple[str, str | None] | None:
-    """Attribute and value of a folder such as ``Smiling=1``; None for other names."""
+    """Return attribute and value of a folder such as ``Smiling=1``; None for other names."""
     key, equals, value = name.partition("=")
     if not equals or not key.strip():
         return None
@@ -46,7 +46,7 @@ def partition(name: str) -> tuple[str, str | None] | None:
 
 
 def natural(name: str) -> list[tuple[bool, int, str]]:
-    """A key that sorts ``2`` before ``10``."""
+    """Return a key that sorts ``2`` before ``10``."""
     parts = [p for p in re.split(r"([0-9]+)", name) if p]
     return [(not p.isdecimal(), int(p[:18]) if p.isdecimal() else 0, p) for p in parts]
 
@@ -84,7 +84,8 @@ class FolderLabels:
 
 
 def folder_labels(folders: Folders, splits: FolderSplits, reading: Reading) -> FolderLabels:
-    """Labels, where all pictures lie equally deep in 2 to 1,000 folders, at least two in each on average.
+    """Return labels, where all pictures lie equally deep in 2 to 1,000 folders, at least two in each on
+    average.
 
     The innermost folder is the class ``label``; folders above it, where they are several, are attributes
     ``folder_1``, ``folder_2``, ...; ``Smiling=1`` is an attribute of its own. A split without such folders,
@@ -135,9 +136,9 @@ def _level(
         return ""
     shown = ", ".join(printable(n) for n in names[:4]) + (", ..." if len(names) > 4 else "")
     count = sum(folders.counts[folder] for folder in here)
-    if len(names) > MOST_CLASSES:
-        return f"no labels from folders: {len(names):,} ({shown}) are more than {MOST_CLASSES:,} classes"
-    if count < _FEWEST * len(names):
+    if len(names) > MAX_CLASSES:
+        return f"no labels from folders: {len(names):,} ({shown}) are more than {MAX_CLASSES:,} classes"
+    if count < _MIN_PICTURES * len(names):
         return (
             f"no labels from folders: {len(names):,} ({shown}) hold {count:,} pictures, fewer than two each"
         )
@@ -153,7 +154,8 @@ def _level(
 
 
 def _pieces(names: Sequence[str], here: dict[Folder, str], folders: Folders) -> bool:
-    """Whether folders such as FFHQ's ``00000``, ``01000``, ... only cut one numbered list of pictures."""
+    """Return whether folders such as FFHQ's ``00000``, ``01000``, ... only cut one numbered list of
+    pictures."""
     if not all(re.fullmatch(r"[0-9]{3,}", n) for n in names) or len({len(n) for n in names}) > 1:
         return False
     ranges = []

@@ -83,13 +83,13 @@ class Row:
 
 
 def capped(stream: Any, limit: int) -> bytes | None:
-    """At most ``limit`` bytes; None if there are more, whatever the header says."""
+    """Return at most ``limit`` bytes; None if there are more, whatever the header says."""
     content = stream.read(limit + 1)
     return None if len(content) > limit else content
 
 
 def unsafe(name: str) -> str:
-    """Why an archive member's name must not be used, or ''."""
+    """Return why an archive member's name must not be used, or ''."""
     parts = name.replace("\\", "/").split("/")
     if "\0" in name:
         return "unsafe name"
@@ -115,17 +115,18 @@ def hidden(name: str) -> bool:
 
 
 def looks_like_image(name: str) -> bool:
-    """Whether the suffix is that of pictures. Contents decide (:func:`refused`); this is for names alone."""
+    """Return whether the suffix is that of pictures. Contents decide (:func:`refused`); this is for names
+    alone."""
     return os.path.splitext(name)[1].lower() in IMAGE_SUFFIXES
 
 
 def begins(name: str, head: bytes | None) -> bool:
-    """Whether a file with this begin is a picture."""
+    """Return whether a file with this begin is a picture."""
     return is_picture(head or b"", name)
 
 
 def refused(head: bytes, name: str) -> str:
-    """Why a file with this begin is not read as a picture, or ''.
+    """Return why a file with this begin is not read as a picture, or ''.
 
     What is unknown but named as a picture is left to the decoder, which says what is wrong with it.
     """

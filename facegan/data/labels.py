@@ -16,14 +16,14 @@ from facegan.data.dataset import Dataset
 from facegan.data.filters import plain
 from facegan.errors import ConfigError
 
-MOST_CLASSES = 1000
-MOST_ROWS = 1024  # combinations of labels that a model remembers
+MAX_CLASSES = 1000
+MAX_ROWS = 1024  # combinations of labels that a model remembers
 
 
 def conditions(
     data: Dataset, names: Sequence[str], split: str = "train"
 ) -> tuple[tuple[str, ...], np.ndarray]:
-    """The channels' names, and float32 ``N,L`` for every picture of the split.
+    """Return the channels' names, and float32 ``N,L`` for every picture of the split.
 
     ConfigError names an attribute that is unknown, always the same, or missing from some pictures.
     """
@@ -68,7 +68,7 @@ def _channels(
         raise ConfigError(f"--condition {spelled}: it is {classes[0]} in all pictures of {data.path}")
     if set(values.tolist()) == {0, 1} and not called:
         return [spelled], [column]
-    if len(values) > MOST_CLASSES:
+    if len(values) > MAX_CLASSES:
         raise ConfigError(f"--condition {spelled}: {len(values)} values are too many for classes")
     if len({plain(name) for name in classes}) < len(classes):  # "East Asian" and "east_asian"
         classes = [str(value) for value in values]
@@ -76,16 +76,17 @@ def _channels(
 
 
 def _spelled_class(name: str) -> str:
-    """A class's name as a list of labels can hold it, whose items are parted by commas."""
+    """Return a class's name as a list of labels can hold it, whose items are parted by commas."""
     return re.sub(r"\s*,\s*", "/", name.strip())
 
 
 def label_papers(labels: Sequence[str], table: np.ndarray | None) -> dict[str, Any]:
-    """For a model's header: the labels, and which of them training pictures have how often together."""
+    """Return, for a model's header, the labels, and which of them training pictures have how often
+    together."""
     if table is None:
         return {}
     rows, counts = np.unique(table, axis=0, return_counts=True)
-    order = np.argsort(-counts, kind="stable")[:MOST_ROWS]
+    order = np.argsort(-counts, kind="stable")[:MAX_ROWS]
     return {
         "labels": list(labels),
         "label_rows": {"rows": rows[order].astype(int).tolist(), "counts": counts[order].tolist()},

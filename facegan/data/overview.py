@@ -11,13 +11,13 @@ from facegan.data.items import Row
 from facegan.values import SYMMETRIC, UNIT, Meaning, Range, together
 
 _DARK, _BRIGHT = 32, 224  # levels below or above which nearly all of a picture lies
-_EDGE = 12  # of 256 cells that may be otherwise
-_SAME = 4.0  # levels by which a cell varies from picture to picture where all are alike
-_MOST = 0.99  # of the pictures are "all"
+_ODD_CELLS = 12  # of 256 cells that may be otherwise
+_SAME_LEVELS = 4.0  # levels by which a cell varies from picture to picture where all are alike
+_NEARLY_ALL = 0.99  # of the pictures are "all"
 
 
 def packed(image: np.ndarray, meaning: Meaning | None) -> str:
-    """The entry ``values`` of a row: least and greatest level of a crop, and how its file was read."""
+    """Return the entry ``values`` of a row: least and greatest level of a crop, and how its file was read."""
     note = {"levels": [int(image.min()), int(image.max())]}
     return json.dumps({**note, "read": asdict(meaning)} if meaning else note)
 
@@ -34,8 +34,8 @@ class Overview:
         """Take account of a crop that stays."""
         cells = np.frombuffer(row.gray, np.uint8)
         self.count += 1
-        self.dark += int(np.count_nonzero(cells >= _DARK) <= _EDGE)
-        self.bright += int(np.count_nonzero(cells < _BRIGHT) <= _EDGE)
+        self.dark += int(np.count_nonzero(cells >= _DARK) <= _ODD_CELLS)
+        self.bright += int(np.count_nonzero(cells < _BRIGHT) <= _ODD_CELLS)
         self.sums += cells
         self.squares += np.square(cells, dtype=np.float64)
         values = json.loads(row.values) if row.values else {}
@@ -46,7 +46,7 @@ class Overview:
             self.read = together([*self.read, meaning])
 
     def lines(self) -> list[str]:
-        """Sentences for the summary."""
+        """Return sentences for the summary."""
         if not self.count:
             return []
         mean = self.sums / self.count
@@ -60,14 +60,13 @@ class Overview:
                 f"warning: of the float pictures {counts}; if all are of one kind, give --range {SYMMETRIC}"
             )
         spread = np.sqrt(np.maximum(self.squares / self.count - mean**2, 0)).mean()
-        odd = next(
-            (o for o, n in (("black", self.dark), ("white", self.bright)) if n >= _MOST * self.count), ""
-        )
+        alike, enough = {"black": self.dark, "white": self.bright}, _NEARLY_ALL * self.count
+        odd = next((name for name, count in alike.items() if count >= enough), "")
         if odd:
             lines.append(
                 f"warning: all pictures are nearly {odd}: if their values mean something else, "
                 "--range LOW..HIGH says what is black and what is white"
             )
-        elif self.count > 1 and spread < _SAME:
+        elif self.count > 1 and spread < _SAME_LEVELS:
             lines.append("warning: all pictures are nearly alike")
         return lines

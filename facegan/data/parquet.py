@@ -31,7 +31,7 @@ ONLY_NAMED = (
     "with --attributes)"
 )
 SAVED_FILES = ("state.json", "dataset_info.json", "dataset_dict.json")  # of save_to_disk
-_SURVEYED = 64  # rows of a stream whose values decide what all values mean
+_SURVEYED_ROWS = 64  # rows of a stream whose values decide what all values mean
 
 
 @dataclass
@@ -46,7 +46,7 @@ class Near:
     taken: set[Path] = field(default_factory=set)
 
     def read(self, text: str) -> tuple[str, bytes] | None:
-        """A file's name below the folder and its content; None where it is not there."""
+        """Return a file's name below the folder and its content; None where it is not there."""
         parts = tuple(p for p in text.replace("\\", "/").split("/") if p not in ("", "."))
         if not parts or "\0" in text or "://" in text:
             return None
@@ -86,7 +86,7 @@ class Rows:
     """Attributes of all rows, of the folders in which the table lies."""
 
     def item(self, row: dict[str, Any], index: int) -> Item:
-        """The picture of one row, or a reject that says why there is none."""
+        """Return the picture of one row, or a reject that says why there is none."""
         found, where = self.columns, f"{self.source}!{index}"
         name, content, pixels, reject = self._picture(row.get(found.image))
         name = name or (row.get(found.name) if found.name else None) or str(index)
@@ -114,7 +114,7 @@ class Rows:
         return values
 
     def _picture(self, cell: Any) -> tuple[str | None, bytes, np.ndarray | None, str]:
-        """A picture's name, its content or its pixels, or why there is none."""
+        """Return a picture's name, its content or its pixels, or why there is none."""
         name: str | None = None
         if isinstance(cell, dict):
             path, cell = cell.get("path"), cell.get("bytes")
@@ -140,7 +140,7 @@ class Rows:
 
 
 def _survey(table: Opened, column: str, dtype: Any) -> np.ndarray:
-    """The least and the greatest values of a column of pixels, a pair for each batch."""
+    """Return the least and the greatest values of a column of pixels, a pair for each batch."""
     import pyarrow as pa
     import pyarrow.compute as pc
 
@@ -158,7 +158,7 @@ def _survey(table: Opened, column: str, dtype: Any) -> np.ndarray:
 
 
 def _mean(values: np.ndarray, what: str, short: str, reading: Reading) -> Meaning | None:
-    """What a column's numbers mean, noted where they are no bytes."""
+    """Return what a column's numbers mean, noted where they are no bytes."""
     if not values.size:
         return None
     meaning = meaning_of(values, what, reading.value_range)
@@ -170,7 +170,7 @@ def _mean(values: np.ndarray, what: str, short: str, reading: Reading) -> Meanin
 
 
 def _distinct(table: Opened, column: str) -> list[Any]:
-    """The different values of a column, a thousand at most."""
+    """Return the different values of a column, a thousand at most."""
     found: dict[Any, None] = {}
     for batch in table.batches([column]):
         found.update(dict.fromkeys(batch.column(batch.schema.get_field_index(column)).to_pylist()))
@@ -200,7 +200,7 @@ def from_parquet(
     near: Near | None = None,
     own_classes: dict[str, list[int]] | None = None,
 ) -> Iterator[Item]:
-    """Rows of a Parquet or Arrow file with a column of pictures: see :func:`columns_of`.
+    """Yield rows of a Parquet or Arrow file with a column of pictures: see :func:`columns_of`.
 
     The file's name says the split (``validation-00000-of-00001``), or a folder ``below`` the source's, or
     a column; folders such as ``Smiling=1`` are attributes. Files that rows only name are read where they
@@ -227,17 +227,17 @@ def from_parquet(
 
 
 def is_table(name: str) -> bool:
-    """Whether a file of this name is a table that can hold pictures."""
+    """Return whether a file of this name is a table that can hold pictures."""
     return name.lower().endswith((".parquet", *ARROW_SUFFIXES))
 
 
 def is_cache(name: str) -> bool:
-    """Whether ``datasets`` keeps a table of this name for itself."""
+    """Return whether ``datasets`` keeps a table of this name for itself."""
     return bool(re.match(r"(cache|tmp)[-\w]*\.arrow$", name))
 
 
 def tables_in(path: Path, follow_links: bool = False) -> list[Path]:
-    """The tables of a folder, which may hold pictures in their rows, in the order of their names.
+    """Return the tables of a folder, which may hold pictures in their rows, in the order of their names.
 
     ``metadata.parquet`` beside pictures describes these, and caches of ``datasets`` are copies.
     """
@@ -253,7 +253,7 @@ def tables_in(path: Path, follow_links: bool = False) -> list[Path]:
 
 
 def _own_classes(path: Path, reading: Reading) -> dict[str, list[int]]:
-    """The numbers of the classes that a prepared dataset names."""
+    """Return the numbers of the classes that a prepared dataset names."""
     try:
         named = json.loads((path / "dataset.json").read_text(encoding="utf-8"))["class_names"]
         return {str(name): register(reading, str(name), names) for name, names in named.items()}
@@ -262,7 +262,8 @@ def _own_classes(path: Path, reading: Reading) -> dict[str, list[int]]:
 
 
 def _saved_split(folder: Path, root: Path) -> str | None:
-    """The split of a folder that ``datasets`` saved: its name in a DatasetDict, or as its state says."""
+    """Return the split of a folder that ``datasets`` saved: its name in a DatasetDict, or as its state
+    says."""
     if folder != root and (folder.parent / "dataset_dict.json").is_file():
         return folder_word(folder.name)
     try:
@@ -297,8 +298,8 @@ def from_dataset(path: Path, reading: Reading, taken: set[Path] | None = None) -
 
 
 def fetched(value: Any, open_file: Any) -> Any:
-    """An image struct with its bytes: datasets of plain files only name them. Of the Hub's files alone,
-    so that a stranger's table cannot name one of this machine."""
+    """Return an image struct with its bytes: datasets of plain files only name them. Of the Hub's files
+    alone, so that a stranger's table cannot name one of this machine."""
     if not isinstance(value, dict) or value.get("bytes") is not None:
         return value
     path = str(value.get("path") or "")
@@ -309,7 +310,7 @@ def fetched(value: Any, open_file: Any) -> Any:
 
 
 def _from_stream(name: str, split: str, stream: Any, datasets: Any, open_file: Any, reading: Reading) -> Any:
-    """The items of one split of a Hub dataset."""
+    """Return the items of one split of a Hub dataset."""
     features = stream.features or stream._resolve_features().features
     columns = columns_of(features.arrow_schema, name, name, reading)
     wanted = columns.wanted()
@@ -322,7 +323,8 @@ def _from_stream(name: str, split: str, stream: Any, datasets: Any, open_file: A
     values: Iterator[dict[str, Any]] = (
         {**row, image: fetched(row.get(image), open_file)} for row in stream.select_columns(wanted)
     )
-    first = list(itertools.islice(values, _SURVEYED)) if columns.split or columns.kind == "pixels" else []
+    surveyed = _SURVEYED_ROWS if columns.split or columns.kind == "pixels" else 0
+    first = list(itertools.islice(values, surveyed))
     if columns.split:
         check_split(columns, [row.get(columns.split) for row in first], name, reading)
     if columns.kind == "pixels":
@@ -337,7 +339,7 @@ def _from_stream(name: str, split: str, stream: Any, datasets: Any, open_file: A
 
 
 def from_hub(name: str, reading: Reading) -> Iterator[Item]:
-    """A dataset on the Hugging Face Hub, streamed."""
+    """Stream a dataset of the Hugging Face Hub."""
     try:
         datasets: Any = importlib.import_module("datasets")  # a folder of this name may lie in the way
         open_file = importlib.import_module("datasets.utils.file_utils").xopen

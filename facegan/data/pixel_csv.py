@@ -20,9 +20,9 @@ from facegan.errors import InputError, first_line
 from facegan.files import printable
 from facegan.values import Range, parse_range
 
-_LONGEST = 2**24  # bytes of a line
-_LEAST = 4  # px of a side
-_DIFFERENT = 1000  # words of a column of splits that are looked at
+_MAX_LINE_BYTES = 2**24  # bytes of a line
+_MIN_SIDE = 4  # px of a side
+_MAX_WORDS = 1000  # words of a column of splits that are looked at
 _NAMES = tuple(name for name in FILE_COLUMNS if name != "name")  # of pictures, not of persons
 
 
@@ -38,7 +38,8 @@ class _Layout:
     attributes: list[int] = field(default_factory=list)
 
     def cells(self, line: str) -> list[str]:
-        """The cells of a line without the blanks around them, or [] where quotation marks are amiss."""
+        """Return the cells of a line without the blanks around them, or [] where quotation marks are
+        amiss."""
         if '"' not in line:
             return [cell.strip() for cell in line.split(self.delimiter)]
         try:
@@ -48,14 +49,16 @@ class _Layout:
 
 
 def _lines(path: Path) -> Iterator[str]:
-    """The lines of a file, packed or not, that hold anything; InputError where it cannot be read."""
+    """Yield the lines of a file, packed or not, that hold anything; InputError where it cannot be read."""
     try:
         with path.open("rb") as raw:
             stream, rest = unpacked(path, raw), b""
             while block := stream.read(2**18):
                 *whole, rest = (rest + block).split(b"\n")
-                if len(rest) > _LONGEST:
-                    raise InputError(f"{path}: a line of more than {_LONGEST:,} bytes is beyond reason")
+                if len(rest) > _MAX_LINE_BYTES:
+                    raise InputError(
+                        f"{path}: a line of more than {_MAX_LINE_BYTES:,} bytes is beyond reason"
+                    )
                 yield from (line for each in whole if (line := _text(each)))
             if line := _text(rest):
                 yield line
@@ -70,7 +73,7 @@ def _text(line: bytes) -> str:
 
 
 def _layout(path: Path, header: str, reading: Reading) -> _Layout:
-    """The roles of the columns; the one of pixels is called so, or as ``--image-column`` says."""
+    """Return the roles of the columns; the one of pixels is called so, or as ``--image-column`` says."""
     found = _Layout([], -1, max(DELIMITERS, key=header.count))
     found.header = found.cells(header)
     wanted = (reading.image_column or "pixels").lower()
@@ -100,7 +103,7 @@ def _check_split(path: Path, found: _Layout, reading: Reading) -> None:
     next(lines)
     for line in lines:
         cells = found.cells(line)
-        if len(cells) == len(found.header) and len(words) < _DIFFERENT:
+        if len(cells) == len(found.header) and len(words) < _MAX_WORDS:
             words[cells[found.split]] = None
     splits, odd = column_splits(found.header[found.split], list(words))
     if splits is None:
@@ -111,13 +114,13 @@ def _check_split(path: Path, found: _Layout, reading: Reading) -> None:
 
 
 def picture_of(text: str, span: Range | None = None) -> tuple[np.ndarray | None, str]:
-    """A square gray picture ``H,H,1`` from numbers between blanks, or None and why it is none.
+    """Return a square gray picture ``H,H,1`` from numbers between blanks, or None and why it is none.
 
     The numbers are 0..255, or those of ``span``.
     """
     parts = text.split()
     side = math.isqrt(len(parts))
-    if side * side != len(parts) or side < _LEAST:
+    if side * side != len(parts) or side < _MIN_SIDE:
         return None, f"its number of pixels ({len(parts):,}) makes no square picture"
     try:
         if span is None:
@@ -130,7 +133,7 @@ def picture_of(text: str, span: Range | None = None) -> tuple[np.ndarray | None,
 
 
 def from_pixel_csv(path: Path, reading: Reading) -> Iterator[Item]:
-    """A picture a line, from a column ``pixels`` of numbers between blanks.
+    """Yield a picture a line, from a column ``pixels`` of numbers between blanks.
 
     A column ``Usage`` or ``split`` says the splits, else the file's name does; one of file names gives the
     pictures' names, and all others are attributes.
@@ -148,7 +151,7 @@ def from_pixel_csv(path: Path, reading: Reading) -> Iterator[Item]:
 def _item(
     path: Path, number: int, found: _Layout, cells: list[str], span: Range | None, own: str | None
 ) -> Item:
-    """The picture of one line, or a reject that says why there is none."""
+    """Return the picture of one line, or a reject that says why there is none."""
     name, source = f"{path.name}/{number:06d}", f"{path}!{number}"
     if len(cells) != len(found.header):
         return Item(name, source, reject="its line does not have the header's number of cells")

@@ -46,8 +46,8 @@ def decode(content: bytes, channels: int = 0) -> np.ndarray:
 
 
 def _paeth(rows: np.ndarray, channels: int) -> np.ndarray:
-    """Of left, upper and upper left neighbour (0 outside) the one nearest to left + upper - upper left; of
-    equals the first."""
+    """Return, of left, upper and upper left neighbour (0 outside), the one nearest to left + upper - upper
+    left; of equals the first."""
     framed = np.zeros((rows.shape[0] + 1, rows.shape[1] + channels), np.int16)
     framed[1:, channels:] = rows
     left, upper, corner = framed[1:, :-channels], framed[:-1, channels:], framed[:-1, :-channels]

@@ -107,7 +107,7 @@ def prepare(
 
 
 def _sources(given: Any) -> tuple[str, ...]:
-    """One source or several: files, folders, addresses of data sets."""
+    """Return one source or several: files, folders, addresses of data sets."""
     listed = [given] if isinstance(given, (str, os.PathLike)) or not _is_list(given) else list(given)
     for source in listed:
         if not isinstance(source, (str, os.PathLike)):
@@ -123,7 +123,7 @@ def _is_list(given: Any) -> bool:
 
 
 def _size(given: Any) -> int | tuple[int, int]:
-    """The side of squares, or (height, width)."""
+    """Return the side of squares, or (height, width)."""
     if _is_list(given) and not isinstance(given, str) and len(sides := list(given)) == 2:
         height, width = (arguments.whole(side, "--size", *SIDES) for side in sides)
         return height, width

@@ -41,13 +41,13 @@ def start(crop: Crop, max_pixels: int, value_range: str = "") -> None:
 
 
 def _end_with(parent: Any) -> None:
-    """A worker whose parent was killed would wait for work for ever."""
+    """End this worker once its parent has died: it would wait for work for ever."""
     parent.join()
     os._exit(1)
 
 
 def _decode(item: Item) -> tuple[np.ndarray, Meaning | None]:
-    """uint8 ``H,W,C`` (C = 1 or 3), and how values other than bytes were read."""
+    """Return uint8 ``H,W,C`` (C = 1 or 3), and how values other than bytes were read."""
     if item.pixels is None:
         options = {name: _STATE[name] for name in ("max_pixels", "value_range")}
         return read_picture(item.content, item.name, **options)
@@ -67,7 +67,8 @@ def _decode(item: Item) -> tuple[np.ndarray, Meaning | None]:
 def work(
     items: list[Item], splits: list[str], thumbnails: int
 ) -> tuple[list[Row], list[tuple[bytes, list[Row]]]]:
-    """Rows for a chunk in order, and for its first ``thumbnails`` pictures small JPEGs of the originals."""
+    """Return rows for a chunk in order, and for its first ``thumbnails`` pictures small JPEGs of the
+    originals."""
     rows: list[Row] = []
     seen: list[tuple[bytes, list[Row]]] = []
     for item, split in zip(items, splits, strict=True):
@@ -103,7 +104,7 @@ def _rows(item: Item, split: str) -> tuple[list[Row], np.ndarray | None]:
 
 
 def _thumbnail(photo: np.ndarray, rows: list[Row]) -> bytes:
-    """The original with the boxes and landmarks of its kept faces, as JPEG."""
+    """Return the original with the boxes and landmarks of its kept faces, as JPEG."""
     import cv2
 
     scale = THUMBNAIL / max(photo.shape[:2])

@@ -8,13 +8,13 @@ from dataclasses import dataclass, field
 from facegan.data.splits import SPLITS
 from facegan.files import printable
 
-LONGEST = 400  # characters of a line
+MAX_LINE = 400  # characters of a line
 
 
 def _one_line(text: str) -> str:
-    """Names of files and columns are a stranger's: they may hold anything."""
+    """Return a text as one line of bounded length: names of files and columns may hold anything."""
     text = " ".join(printable(text).splitlines())
-    return text if len(text) <= LONGEST else f"{text[:LONGEST]} ..."
+    return text if len(text) <= MAX_LINE else f"{text[:MAX_LINE]} ..."
 
 
 class Notes:
@@ -38,8 +38,8 @@ class Notes:
         self._lines[_one_line(line)] += 1
 
     def lines(self) -> list[str]:
-        """What was counted, then the lines in the order in which they first came, with ``(N times)`` where
-        they repeat."""
+        """Return what was counted, then the lines in the order in which they first came, with ``(N times)``
+        where they repeat."""
         total: Counter[str] = sum(self._tallies.values(), Counter())
         fewer = self.kept and any(total[split] > self.kept[split] for split in total)
         counted = [

@@ -24,7 +24,8 @@ class Schema:
     places: Sequence[str] = PLACES
 
     def features(self) -> dict[str, Any]:
-        """As ``datasets`` has them in JSON: by them it decodes pictures and names classes."""
+        """Return the features as ``datasets`` has them in JSON: by them it decodes pictures and names
+        classes."""
         # "Sequence" is what every version of datasets reads; "List" only those from 4 on.
         found: dict[str, Any] = {"image": {"_type": "Image"}, "source": _value("string")}
         found |= {name: {"feature": _value("float32"), "_type": "Sequence"} for name in self.places}
@@ -40,7 +41,7 @@ class Schema:
         return _value("int32")
 
     def arrow(self) -> Any:
-        """The schema of a shard, its metadata the features."""
+        """Return the schema of a shard, its metadata the features."""
         import pyarrow as pa
 
         fields = [
@@ -57,15 +58,16 @@ class Schema:
         return pa.schema(fields, {"huggingface": json.dumps({"info": {"features": self.features()}})})
 
     def card(self) -> list[dict[str, Any]]:
-        """The features in the form of a card's ``dataset_info``, for shards that have lost their metadata."""
-        return [_told(name, feature) for name, feature in self.features().items()]
+        """Return the features in the form of a card's ``dataset_info``, for shards that have lost their
+        metadata."""
+        return [_on_card(name, feature) for name, feature in self.features().items()]
 
 
 def _value(dtype: str) -> dict[str, Any]:
     return {"dtype": dtype, "_type": "Value"}
 
 
-def _told(name: str, feature: dict[str, Any]) -> dict[str, Any]:
+def _on_card(name: str, feature: dict[str, Any]) -> dict[str, Any]:
     match feature.get("_type"):
         case "Image":
             return {"name": name, "dtype": "image"}
@@ -76,4 +78,4 @@ def _told(name: str, feature: dict[str, Any]) -> dict[str, Any]:
         case "ClassLabel":
             names = {str(i): text for i, text in enumerate(feature["names"])}
             return {"name": name, "dtype": {"class_label": {"names": names}}}
-    return {"name": name, "struct": [_told(inner, its) for inner, its in feature.items()]}
+    return {"name": name, "struct": [_on_card(inner, its) for inner, its in feature.items()]}

@@ -24,8 +24,8 @@ FILE_COLUMNS = (
 )  # fmt: skip
 _ID_COLUMNS = ("id", "img_id", "key", "image_key", "photo_id")
 DELIMITERS = (",", "\t", ";", "|")
-_MOST_CELLS = 10**8
-_SAMPLE = 20  # rows by which a table is understood
+_MAX_CELLS = 10**8
+_SAMPLED_ROWS = 20  # rows by which a table is understood
 
 
 @dataclass
@@ -39,13 +39,14 @@ class Sheet:
 
 
 def read_sheet(path: Path, option: str) -> Sheet:
-    """The table in ``path``; InputError in one line that begins with ``option`` if it is none."""
+    """Return the table in ``path``; InputError in one line that begins with ``option`` if it is none."""
     where = f"{option} {path}"
     return sheet_of(_content(path, where), where)
 
 
 def sheet_of(content: bytes, where: str) -> Sheet:
-    """The table in a file's content; InputError in one line that begins with ``where`` if it is none."""
+    """Return the table in a file's content; InputError in one line that begins with ``where`` if it is
+    none."""
     if content[:4] == b"PAR1":
         return _pointed(_parquet(content, where), where)
     if not content.strip(b"\r\n\t \xef\xbb\xbf"):
@@ -59,7 +60,7 @@ def sheet_of(content: bytes, where: str) -> Sheet:
 
 
 def read_text(path: Path, option: str) -> str:
-    """A file's text, whatever its coding; InputError in one line that begins with ``option``."""
+    """Return a file's text, whatever its coding; InputError in one line that begins with ``option``."""
     where = f"{option} {path}"
     return _text(_content(path, where), where)[0]
 
@@ -83,7 +84,7 @@ def _content(path: Path, where: str) -> bytes:
 
 
 def _text(content: bytes, where: str) -> tuple[str, list[str]]:
-    """Text in UTF-8, UTF-16, or Windows' Western code page, as Excel writes it."""
+    """Return text in UTF-8, UTF-16, or Windows' Western code page, as Excel writes it."""
     if content[:4] == b"PK\x03\x04" or content[:8] == b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1":
         kind = _workbook(content)
         raise InputError(f"{where}: {kind}; save the table as CSV (UTF-8) and name that file")
@@ -120,7 +121,7 @@ def _workbook(content: bytes) -> str:
 
 
 def _lines(text: str, where: str) -> Sheet:
-    """CSV with any usual delimiter, or cells parted by blanks."""
+    """Read CSV with any usual delimiter, or cells parted by blanks."""
     text = text.replace("\r\n", "\n").replace("\r", "\n")
     text = re.sub(r"\A\s*sep=.(?=\n)", "", text)  # Excel's own first line
     text = re.sub(r"\A\s*\d+\s*(?=\n)", _blank, text)  # CelebA's first line counts the rest
@@ -133,7 +134,7 @@ def _lines(text: str, where: str) -> Sheet:
     if not rows:
         raise InputError(f"{where}: the header names no attributes")
     header, body = [" ".join(cell.split()) for cell in rows[0][1]], rows[1:]
-    wider = any(len(cells) == len(header) + 1 for _, cells in body[:_SAMPLE])
+    wider = any(len(cells) == len(header) + 1 for _, cells in body[:_SAMPLED_ROWS])
     notes = []
     if any(looks_like_image(cell) for cell in header):
         body = rows
@@ -150,12 +151,12 @@ def _lines(text: str, where: str) -> Sheet:
 
 
 def _blank(match: re.Match[str]) -> str:
-    """The lines of what is not looked at, empty, so that others keep their numbers."""
+    """Return the lines of what is not looked at, empty, so that others keep their numbers."""
     return "\n" * match[0].count("\n")
 
 
 def _delimiter(text: str) -> str:
-    """The delimiter of the first line; '' for blanks."""
+    """Return the delimiter of the first line; '' for blanks."""
     bare = re.sub(r'"[^"]*"', "", text[:20_000])
     lines = [line for line in bare.split("\n") if line.strip()]
     first = next((line for line in lines if not line.lstrip().startswith("#")), "")
@@ -163,7 +164,7 @@ def _delimiter(text: str) -> str:
 
 
 def _without_comments(text: str, delimiter: str) -> str:
-    """The text without lines of # before the header; one that fits the next line is the header."""
+    """Return the text without lines of # before the header; one that fits the next line is the header."""
 
     def cells(line: str) -> int:
         return len(line.split(delimiter or None))
@@ -190,7 +191,7 @@ class _Clean(dict[str, str]):
 
 
 def _split(text: str, delimiter: str) -> list[tuple[int, list[str]]]:
-    """Lines by number with their cells; quoted cells may hold delimiters and line ends."""
+    """Return lines by number with their cells; quoted cells may hold delimiters and line ends."""
     clean = _Clean(delimiter)
     if not delimiter:
         lines = enumerate(text.split("\n"), 1)
@@ -212,7 +213,7 @@ def _unquoted(cells: list[str]) -> list[str]:
 def _fitting(
     header: list[str], body: list[tuple[int, list[str]]], delimiter: str, notes: list[str], where: str
 ) -> list[list[str]]:
-    """The rows with the header's number of cells; InputError where most have another."""
+    """Return the rows with the header's number of cells; InputError where most have another."""
     rows, wrong, width = [], [], len(header)
     for number, cells in body:
         if len(cells) > width:
@@ -234,7 +235,7 @@ def _fitting(
 
 
 def _shortened(cells: list[str], width: int, delimiter: str) -> list[str]:
-    """The cells without empty ones at the end; between blanks, with a name of several words as one."""
+    """Return the cells without empty ones at the end; between blanks, with a name of several words as one."""
     kept = len(cells)
     while kept > width and not cells[kept - 1]:
         kept -= 1
@@ -248,7 +249,7 @@ def _count(count: int, what: str) -> str:
 
 
 def _json(text: str, where: str) -> Sheet:
-    """JSON or JSON lines of objects, pandas' columns, StyleGAN's ``labels``."""
+    """Read JSON or JSON lines of objects, pandas' columns, StyleGAN's ``labels``."""
     notes: list[str] = []
     try:
         data = json.loads(text)
@@ -272,7 +273,7 @@ def _json(text: str, where: str) -> Sheet:
 
 
 def _json_lines(text: str, notes: list[str]) -> list[Any] | None:
-    """An object a line; lines that are none are left out. None if most are none."""
+    """Read an object a line; lines that are none are left out. None if most are none."""
     found, wrong = [], []
     for number, line in enumerate(text.splitlines(), 1):
         try:
@@ -291,7 +292,7 @@ def _json_lines(text: str, notes: list[str]) -> list[Any] | None:
 
 def _of_objects(rows: list[dict[str, Any]], where: str, notes: list[str]) -> Sheet:
     header = list(dict.fromkeys(str(key) for row in rows for key in row))
-    if len(header) * len(rows) > _MOST_CELLS:
+    if len(header) * len(rows) > _MAX_CELLS:
         raise InputError(f"{where}: {len(header):,} columns for {len(rows):,} rows are beyond reason")
     return Sheet(header, [[row.get(name) for name in header] for row in rows], -1, notes)
 
@@ -309,7 +310,7 @@ def _plain(name: str) -> str:
 
 
 def _pointed(sheet: Sheet, where: str) -> Sheet:
-    """The sheet with the column of names: one that holds names of pictures, or is called so."""
+    """Return the sheet with the column of names: one that holds names of pictures, or is called so."""
     plain = [_plain(name) for name in sheet.header]
     called = [plain.index(name) for name in FILE_COLUMNS if name in plain]
     holding = [i for i in range(len(plain)) if _pictures(sheet, i) > 0.5]
@@ -329,12 +330,12 @@ def _pointed(sheet: Sheet, where: str) -> Sheet:
 
 
 def _filled(sheet: Sheet, column: int) -> bool:
-    """Whether a column can be that of names: not empty, nor one of structures."""
-    cells = [row[column] for row in sheet.rows[:_SAMPLE]]
+    """Return whether a column can be that of names: not empty, nor one of structures."""
+    cells = [row[column] for row in sheet.rows[:_SAMPLED_ROWS]]
     return not cells or any(isinstance(cell, (str, int)) and str(cell).strip() for cell in cells)
 
 
 def _pictures(sheet: Sheet, column: int) -> float:
-    """The share of cells that look like names of pictures."""
-    cells = [row[column] for row in sheet.rows[:_SAMPLE]]
+    """Return the share of cells that look like names of pictures."""
+    cells = [row[column] for row in sheet.rows[:_SAMPLED_ROWS]]
     return sum(isinstance(c, str) and looks_like_image(c.strip()) for c in cells) / max(1, len(cells))

@@ -39,7 +39,7 @@ Reader = Callable[[Path, Reading], Iterator[Item]]
 def from_folder(
     path: Path, reading: Reading, without: Callable[[str], bool] = lambda _: False
 ) -> Iterator[Item]:
-    """Every file below, archives and arrays with all that they hold; what is no picture is a reject.
+    """Yield every file below, archives and arrays with all that they hold; what is no picture is a reject.
 
     ``without`` tells names to leave out.
     """
@@ -55,12 +55,12 @@ def from_folder(
     for entry in entries():
         if entry.reject:
             yield Item(entry.name, str(entry.path), reject=entry.reject)
-        elif not beside.takes(entry.name) and not _told_elsewhere(entry.path, reading):
+        elif not beside.takes(entry.name) and not _described_elsewhere(entry.path, reading):
             yield from map(beside, _inside(entry, reading))
 
 
 def _inside(entry: Entry, reading: Reading) -> Iterator[Item]:
-    """What a file in a folder holds; one that cannot be read is a reject."""
+    """Yield what a file in a folder holds; one that cannot be read is a reject."""
     folder, own = entry.name.rpartition("/")[0], entry.path.name
     try:
         for item in from_file(entry.path, reading):
@@ -73,7 +73,7 @@ def _inside(entry: Entry, reading: Reading) -> Iterator[Item]:
 
 
 def read_capped(path: Path, most: int) -> bytes | None:
-    """A plain file's content; None if it is gone, unreadable, or larger than ``most`` bytes."""
+    """Return a plain file's content; None if it is gone, unreadable, or larger than ``most`` bytes."""
     try:
         if not path.is_file() or path.stat().st_size > most:
             return None
@@ -83,7 +83,7 @@ def read_capped(path: Path, most: int) -> bytes | None:
 
 
 def from_file(path: Path, reading: Reading) -> Iterator[Item]:
-    """One file: a picture, an archive or arrays, by what it holds and not by its suffix."""
+    """Yield one file: a picture, an archive or arrays, by what it holds and not by its suffix."""
     name, source, content = path.name, str(path), b""
     try:
         about = path.stat()
@@ -129,7 +129,7 @@ _SUFFIXES = (
 
 
 def _reader(path: Path, head: bytes) -> Reader | None:
-    """What reads an archive or arrays; None for everything else."""
+    """Return what reads an archive or arrays; None for everything else."""
     kind = container(head)
     if kind in PACKED:
         kind = _packed_kind(path)
@@ -141,7 +141,7 @@ def _reader(path: Path, head: bytes) -> Reader | None:
 
 
 def _packed_kind(path: Path) -> str:
-    """What a packed file holds that can be read from it: ``tar``, ``idx``, ``npy``, ``csv`` or ''."""
+    """Return what a packed file holds that can be read from it: ``tar``, ``idx``, ``npy``, ``csv`` or ''."""
     try:
         with path.open("rb") as raw:
             head = unpacked(path, raw).read(HEAD)
@@ -151,8 +151,9 @@ def _packed_kind(path: Path) -> str:
     return kind if kind in ("tar", "idx", "npy", "csv") else ""
 
 
-def _told_elsewhere(path: Path, reading: Reading) -> bool:
-    """Whether it holds the labels of IDX pictures beside it, or is the packed twin of a file beside it."""
+def _described_elsewhere(path: Path, reading: Reading) -> bool:
+    """Return whether it holds the labels of IDX pictures beside it, or is the packed twin of a file beside
+    it."""
     if "ubyte" not in path.name and ".idx" not in path.name.lower():
         return False
     plain = path.with_name(path.name.removesuffix(".gz"))
@@ -164,7 +165,7 @@ def _told_elsewhere(path: Path, reading: Reading) -> bool:
 
 
 def _is_prepared(path: Path) -> bool:
-    """Whether it is a dataset of ours: other tools have a dataset.json as well, beside pictures."""
+    """Return whether it is a dataset of ours: other tools have a dataset.json as well, beside pictures."""
     file = path / "dataset.json"
     if not file.is_file() or any(path.glob("data/*.parquet")):
         return file.is_file()
@@ -187,7 +188,7 @@ def _from_directory(path: Path, reading: Reading) -> Iterator[Item]:
     saved = {file.parent for file in tables if file.suffix == ".arrow"}
 
     def without(name: str) -> bool:
-        """Whether a file was read already, or tells of one that was."""
+        """Return whether a file was read already, or tells of one that was."""
         full = path / name
         tells = full.name in SAVED_FILES and {full.parent, *full.parent.glob("*/")} & saved
         cached = is_cache(full.name) and full.parent in saved
@@ -197,7 +198,7 @@ def _from_directory(path: Path, reading: Reading) -> Iterator[Item]:
 
 
 def open_source(text: str, reading: Reading | None = None) -> Iterator[Item]:
-    """The items of one source; InputError in one line if it cannot be used at all."""
+    """Yield the items of one source; InputError in one line if it cannot be used at all."""
     reading = reading or Reading()
     if text.startswith("hub:"):
         yield from from_hub(text[4:], reading)
@@ -217,7 +218,7 @@ def open_source(text: str, reading: Reading | None = None) -> Iterator[Item]:
 
 
 def fingerprint(text: str, follow_links: bool = False) -> str:
-    """Changes when a source does: names, sizes and times of its files."""
+    """Return a hash that changes when a source does: of names, sizes and times of its files."""
     path = photo_path(text)
     digest = hashlib.sha256()
     try:
@@ -235,7 +236,7 @@ def fingerprint(text: str, follow_links: bool = False) -> str:
 
 
 def estimate(sources: tuple[str, ...], follow_links: bool = False) -> int | None:
-    """About how many items there are, where that is cheap to know."""
+    """Return about how many items there are, where that is cheap to know."""
     import zipfile
 
     total = 0

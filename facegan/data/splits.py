@@ -17,7 +17,7 @@ SPLIT_NAMES = {
     "publictest": "val", "privatetest": "test",
 }  # fmt: skip
 _IN_NAMES = {word: s for word, s in SPLIT_NAMES.items() if len(word) > 1} | {"t10k": "test"}
-_DEEPEST = 2  # levels below the first that may hold split folders, as in cats/train and dogs/train
+_MAX_DEPTH = 2  # levels below the first that may hold split folders, as in cats/train and dogs/train
 SPLIT_COLUMNS = ("split", "partition", "subset", "set", "usage")
 
 Folder = tuple[str, ...]
@@ -25,23 +25,24 @@ Folder = tuple[str, ...]
 
 
 def name_words(name: str) -> list[str]:
-    """``t10k-images.idx3`` to its three words."""
+    """Split a name such as ``t10k-images.idx3`` into its words."""
     return re.split(r"[-_.]", name)
 
 
 def split_named(words: Iterable[str]) -> str | None:
-    """The first split that ``words``, parts of a file's name, speak of."""
+    """Return the first split that ``words``, parts of a file's name, speak of."""
     return next((_IN_NAMES[word.lower()] for word in words if word.lower() in _IN_NAMES), None)
 
 
 def split_value(value: object) -> str | None:
-    """The split that a cell of a column of splits names, or None."""
+    """Return the split that a cell of a column of splits names, or None."""
     return SPLIT_NAMES.get(str(value).strip().lower())
 
 
 def column_splits(column: str, cells: Sequence[object]) -> tuple[list[str | None] | None, str]:
-    """The splits that the cells of a column called so name, None for empty ones; or None, and the first cell
-    that names none. Numbers (0, 1, 2 for train, val, test) count only in ``split`` and ``partition``."""
+    """Return the splits that the cells of a column called so name, None for empty ones; or None, and the
+    first cell that names none. Numbers (0, 1, 2 for train, val, test) count only in ``split`` and
+    ``partition``."""
     if (called := column.strip().lower()) not in SPLIT_COLUMNS:
         return None, ""
     words = ["" if cell is None else str(cell).strip().lower() for cell in cells]
@@ -53,17 +54,18 @@ def column_splits(column: str, cells: Sequence[object]) -> tuple[list[str | None
 
 
 def odd_split(column: str, cell: str) -> str:
-    """What is said of a column of splits that is none because of one cell."""
+    """Return what is said of a column of splits that is none because of one cell."""
     return f"column '{column}' is an attribute: '{printable(cell)[:40]}' is no split"
 
 
 def folder_word(name: str) -> str | None:
-    """The split in a folder's name: ``train2017``, ``test_set``, ``PublicTest``; None for ``contest``."""
+    """Return the split in a folder's name: ``train2017``, ``test_set``, ``PublicTest``; None for
+    ``contest``."""
     return split_named([name]) or split_named(re.findall(r"[A-Z]?[a-z]+|[A-Z]+", name))
 
 
 def are_splits(names: Iterable[str]) -> dict[str, str]:
-    """Splits by name where ``names``, which stand beside each other, mean splits; else nothing.
+    """Return splits by name where ``names``, which stand beside each other, mean splits; else nothing.
 
     They do where each is nothing but a split's word, or where one says train and another val or test.
     A folder ``train`` beside ``boat`` and ``car`` is a class.
@@ -77,20 +79,20 @@ def are_splits(names: Iterable[str]) -> dict[str, str]:
 
 
 def shard_split(name: str) -> str | None:
-    """The split of a numbered shard such as ``train-000017.tar`` or ``faces-val-0003.tar``."""
+    """Return the split of a numbered shard such as ``train-000017.tar`` or ``faces-val-0003.tar``."""
     words = name_words(PurePath(name).name)
     return split_named(words) if any(re.fullmatch(r"\d{3,}", word) for word in words) else None
 
 
 def source_splits(sources: Sequence[str]) -> dict[str, str]:
-    """Splits of sources that are named by them, such as ``faces/train`` and ``faces/test.zip``."""
+    """Return splits of sources that are named by them, such as ``faces/train`` and ``faces/test.zip``."""
     stems = {text: PurePath(text).name.partition(".")[0] for text in sources}
     found = are_splits(stems.values()) if len(stems) > 1 else {}
     return {text: found[stem] for text, stem in stems.items() if stem in found}
 
 
 def common_part(folders: Iterable[Folder]) -> int:
-    """How many folders from the top all paths share."""
+    """Return how many folders from the top all paths share."""
     found = list(folders)
     if not found:
         return 0
@@ -116,26 +118,27 @@ class FolderSplits:
         return self.names.get(folder[self.level]) if 0 <= self.level < len(folder) else None
 
     def rest(self, folder: Folder) -> Folder:
-        """The path without what names the split, or what stands in its place."""
+        """Return the path without what names the split, or what stands in its place."""
         if not 0 <= self.level < len(folder):
             return folder
         return folder[: self.level] + folder[self.level + 1 + self.repeated :]
 
     def group(self, folder: Folder) -> str:
-        """The pictures that belong together: of one split, or of one folder beside those of the splits."""
+        """Return the pictures that belong together: of one split, or of one folder beside those of the
+        splits."""
         beside = folder[self.level] if 0 <= self.level < len(folder) else ""
         return self.split(folder) or f"/{beside}"
 
 
 def folder_splits(folders: Counter[Folder]) -> FolderSplits:
-    """What the folders of a source's pictures, with the number of pictures in each, say of splits."""
+    """Return what the folders of a source's pictures, with the number of pictures in each, say of splits."""
     shared = common_part(folders)
     some = next(iter(folders), ())
     for level in range(max(0, shared - 2), shared):  # all in one folder: an archive of nothing but test/
         if some[level].lower() in _IN_NAMES and some[level].lower() != "dev":
             return _found(folders, level, {some[level]: _IN_NAMES[some[level].lower()]})
     note = ""
-    for level in range(shared, shared + 1 + _DEEPEST):
+    for level in range(shared, shared + 1 + _MAX_DEPTH):
         names = {folder[level] for folder in folders if len(folder) > level}
         found = are_splits(names)
         if level > shared and (len(found) < len(names) or any(len(f) <= level for f in folders)):

@@ -7,15 +7,15 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from facegan.data.attribute_columns import MOST_CLASSES
+from facegan.data.attribute_columns import MAX_CLASSES
 
 if TYPE_CHECKING:
     from facegan.data.dataset import Dataset
 
 WIDTH = 100
-_MOST_LINES = 5  # of yes/no attributes
-_FEW = 20  # different numbers that are classes even where hardly any comes twice
-_MOST_SHOWN = 6  # classes of an attribute, and attributes with classes
+_MAX_LINES = 5  # of yes/no attributes
+_FEW_NUMBERS = 20  # different numbers that are classes even where hardly any comes twice
+_MAX_SHOWN = 6  # classes of an attribute, and attributes with classes
 
 
 class AttributeTally:
@@ -32,7 +32,7 @@ class AttributeTally:
                 self.counts.setdefault(name, Counter())[value] += 1
 
     def summary(self, names: Sequence[str], class_names: Mapping[str, Sequence[str]]) -> list[dict[str, Any]]:
-        """An entry for each attribute: ``name``, of how many pictures it is ``known``, its ``kind``.
+        """Return an entry for each attribute: ``name``, of how many pictures it is ``known``, its ``kind``.
 
         The kind yes/no has the number of ``yes``; ``classes`` has ``counts`` by the classes' names (or
         numbers); ``numbers``, which hardly repeat, has ``low``, ``high`` and how many are
@@ -45,7 +45,7 @@ def _entry(name: str, counts: Counter[int], called: Sequence[str]) -> dict[str, 
     entry = {"name": name, "known": counts.total()}
     if set(counts) <= {0, 1} and not called:
         return entry | {"kind": "yes/no", "yes": counts[1]}
-    if len(counts) > MOST_CLASSES or (not called and len(counts) > max(_FEW, counts.total() / 2)):
+    if len(counts) > MAX_CLASSES or (not called and len(counts) > max(_FEW_NUMBERS, counts.total() / 2)):
         return entry | {
             "kind": "numbers", "different": len(counts), "low": min(counts), "high": max(counts)
         }  # fmt: skip
@@ -54,7 +54,7 @@ def _entry(name: str, counts: Counter[int], called: Sequence[str]) -> dict[str, 
 
 
 def attribute_summary(dataset: Dataset) -> list[dict[str, Any]]:
-    """The dataset's own summary, or, where an earlier version has written it, one made now."""
+    """Return the dataset's own summary, or, where an earlier version has written it, one made now."""
     if "attributes" in dataset.info:
         return list(dataset.info["attributes"])
     tally = AttributeTally()
@@ -65,8 +65,8 @@ def attribute_summary(dataset: Dataset) -> list[dict[str, Any]]:
     return tally.summary(dataset.attribute_names, dataset.class_names)
 
 
-def attribute_lines(entries: Sequence[Mapping[str, Any]], total: int, most: int = _MOST_LINES) -> list[str]:
-    """A few lines on the attributes of ``total`` pictures."""
+def attribute_lines(entries: Sequence[Mapping[str, Any]], total: int, most: int = _MAX_LINES) -> list[str]:
+    """Return a few lines on the attributes of ``total`` pictures."""
     answers = [e for e in entries if e["kind"] == "yes/no"]
     others = [e for e in entries if e["kind"] != "yes/no"]
     lines = []
@@ -77,8 +77,8 @@ def attribute_lines(entries: Sequence[Mapping[str, Any]], total: int, most: int 
         head = head if len(answers) > 1 else head.partition(" ")[2].replace("attributes", "attribute")
         texts = [f"{e['name']} {_share(e)}" + _coverage(e, total) * (not alike) for e in answers]
         lines += _wrapped(head, texts, most)
-    lines += [classes_line(entry) + _coverage(entry, total) for entry in others[:_MOST_SHOWN]]
-    if rest := others[_MOST_SHOWN:]:
+    lines += [classes_line(entry) + _coverage(entry, total) for entry in others[:_MAX_SHOWN]]
+    if rest := others[_MAX_SHOWN:]:
         lines += _wrapped(f"{len(rest)} more attributes: ", [str(e["name"]) for e in rest], 2)
     return lines
 
@@ -92,7 +92,7 @@ def _share(entry: Mapping[str, Any]) -> str:
 
 
 def percent(share: float) -> str:
-    """``12%``, with a decimal below 1% and near 100%, so that few are not none."""
+    """Return ``12%``, with a decimal below 1% and near 100%, so that few are not none."""
     return f"{share:.1%}" if 0 < share < 0.01 or 0.99 < share < 1 else f"{share:.0%}"
 
 
@@ -101,8 +101,8 @@ def _coverage(entry: Mapping[str, Any], total: int) -> str:
     return f" (known of {known:,} of {total:,})" if 0 < known < total else ""
 
 
-def classes_line(entry: Mapping[str, Any], most: int = _MOST_SHOWN) -> str:
-    """``race: 3 classes (White 40%, Black 35%, Indian 25%)``."""
+def classes_line(entry: Mapping[str, Any], most: int = _MAX_SHOWN) -> str:
+    """Return ``race: 3 classes (White 40%, Black 35%, Indian 25%)``."""
     if entry["kind"] == "numbers":
         span = f"from {entry['low']} to {entry['high']}"
         return f"{entry['name']}: {entry['different']:,} different numbers {span}"
@@ -116,7 +116,7 @@ def classes_line(entry: Mapping[str, Any], most: int = _MOST_SHOWN) -> str:
 
 
 def _wrapped(head: str, texts: Sequence[str], most: int) -> list[str]:
-    """``head`` and the texts in at most so many lines, and how many more there are."""
+    """Return ``head`` and the texts in at most so many lines, and how many more there are."""
     for shown in range(len(texts), 0, -1):
         rest = f" and {len(texts) - shown} more" if shown < len(texts) else ""
         lines = textwrap.wrap(

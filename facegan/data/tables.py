@@ -22,24 +22,24 @@ from facegan.errors import ImageError, InputError, first_line
 from facegan.values import Meaning, meaning_of, meaning_of_picture
 
 _IDX_TYPES = {8: "u1", 9: "i1", 11: ">i2", 12: ">i4", 13: ">f4", 14: ">f8"}
-_LEAST = 8  # px of a side; an array whose last axis has 3 or 4 numbers is a picture in colours from there on
+_MIN_SIDE = 8  # px; from there on an array whose last axis has 3 or 4 numbers is a picture in colours
 _CHANNELS = (1, 3, 4)
-_LONGEST = 4  # times its shorter side; what is longer is no single picture
+_MAX_ASPECT = 4  # times its shorter side; what is longer is no single picture
 _LABELS = {"label", "labels", "y", "target", "targets", "class", "classes"}
 
 
 def _shaped(what: str, values: np.ndarray, reading: Reading) -> np.ndarray:
-    """``N,H,W,C`` from that, ``N,H,W``, ``N,C,H,W``, one picture ``H,W[,C]``, or rows of square gray pictures
-    ``N,H*H``; InputError for others."""
+    """Return ``N,H,W,C`` from that, ``N,H,W``, ``N,C,H,W``, one picture ``H,W[,C]``, or rows of square gray
+    pictures ``N,H*H``; InputError for others."""
     shape = values.shape
     if 0 in shape:
         raise InputError(f"{what} is empty (shape {shape})")
     if len(shape) == 2:
         values = _rows_or_picture(what, values, reading)
         shape = values.shape
-    if len(shape) == 2 or (len(shape) == 3 and shape[2] in (3, 4) and min(shape[:2]) >= _LEAST):
+    if len(shape) == 2 or (len(shape) == 3 and shape[2] in (3, 4) and min(shape[:2]) >= _MIN_SIDE):
         values = values[None]
-    if values.ndim == 4 and values.shape[3] not in _CHANNELS and min(values.shape[2:]) >= _LEAST:
+    if values.ndim == 4 and values.shape[3] not in _CHANNELS and min(values.shape[2:]) >= _MIN_SIDE:
         values = values.transpose(0, 2, 3, 1) if values.shape[1] in _CHANNELS else values
     if values.ndim not in (3, 4) or (values.ndim == 4 and values.shape[3] not in _CHANNELS):
         raise InputError(f"{what} has shape {shape}, which is no pictures: expected N,H,W or N,H,W,C")
@@ -47,12 +47,12 @@ def _shaped(what: str, values: np.ndarray, reading: Reading) -> np.ndarray:
 
 
 def _rows_or_picture(what: str, values: np.ndarray, reading: Reading) -> np.ndarray:
-    """Rows ``N,H*H`` as ``N,H,H`` where the array is far from any picture's shape; else as it is."""
+    """Return rows ``N,H*H`` as ``N,H,H`` where the array is far from any picture's shape; else as it is."""
     count, width = values.shape
     side = math.isqrt(width)
-    square = side * side == width and side >= _LEAST
+    square = side * side == width and side >= _MIN_SIDE
     as_rows = f"{count:,} square gray pictures of {side}x{side}"
-    if max(count, width) <= _LONGEST * min(count, width):
+    if max(count, width) <= _MAX_ASPECT * min(count, width):
         if square:
             reading.notes.add(
                 f"array of shape {count},{width} read as one picture (as {as_rows} if reshaped to "
@@ -69,7 +69,7 @@ def _rows_or_picture(what: str, values: np.ndarray, reading: Reading) -> np.ndar
 
 
 def _meaning(what: str, values: np.ndarray, reading: Reading) -> Meaning:
-    """How pictures ``N,H,W,C`` are read; one alone is read as a picture file is."""
+    """Return how pictures ``N,H,W,C`` are read; one alone is read as a picture file is."""
     if len(values) > 1 or values.dtype.kind not in "buif":
         return meaning_of(values, what, reading.value_range)
     try:
@@ -87,7 +87,7 @@ def _items(
     split: str | None,
     split_from: str = "file names",
 ) -> Iterator[Item]:
-    """An item for each picture of ``N,H,W,C``; ``part`` names the array where the file holds several.
+    """Yield an item for each picture of ``N,H,W,C``; ``part`` names the array where the file holds several.
 
     One alone, of which there may be a folder full, tells how it was read by itself.
     """
@@ -104,7 +104,7 @@ def _items(
 
 
 def _content(path: Path) -> bytes:
-    """A file, unpacked where it is packed."""
+    """Return a file, unpacked where it is packed."""
     with path.open("rb") as raw:
         content = capped(unpacked(path, raw), 2**20 + MAX_RATIO * path.stat().st_size)
     if content is None:
@@ -113,7 +113,7 @@ def _content(path: Path) -> bytes:
 
 
 def read_idx(path: Path) -> np.ndarray:
-    """An IDX file (LeCun), packed or not, as an array of its type."""
+    """Return an IDX file (LeCun), packed or not, as an array of its type."""
     try:
         raw = _content(path)
     except InputError:
@@ -131,14 +131,14 @@ def read_idx(path: Path) -> np.ndarray:
 
 
 def labels_beside(path: Path) -> Path | None:
-    """The file with the labels of an IDX file of pictures, packed or not."""
+    """Return the file with the labels of an IDX file of pictures, packed or not."""
     name = path.name.replace("images", "labels").replace("idx3", "idx1").removesuffix(".gz")
     found = (path.with_name(n) for n in (name, f"{name}.gz") if n != path.name.removesuffix(".gz"))
     return next((p for p in found if p.is_file()), None)
 
 
 def from_idx(path: Path, reading: Reading) -> Iterator[Item]:
-    """Pictures ``N,H,W`` (or ``N,H,W,C``); labels from the file beside it that is named alike."""
+    """Yield pictures ``N,H,W`` (or ``N,H,W,C``); labels from the file beside it that is named alike."""
     values = read_idx(path)
     if values.ndim < 3:
         raise InputError(f"{path}: the array has shape {values.shape}, which is no pictures")
@@ -154,7 +154,7 @@ def from_idx(path: Path, reading: Reading) -> Iterator[Item]:
 
 
 def from_npy(path: Path, reading: Reading) -> Iterator[Item]:
-    """Pictures ``N,H,W[,C]``, or one ``H,W[,C]``, of any numbers."""
+    """Yield pictures ``N,H,W[,C]``, or one ``H,W[,C]``, of any numbers."""
     what = f"{path}: the array"
     try:
         plain = path.open("rb").read(6) == b"\x93NUMPY"
@@ -210,7 +210,7 @@ def _words(name: str) -> list[str]:
 
 
 def _shape(packed: zipfile.ZipFile, info: zipfile.ZipInfo) -> tuple[int, ...]:
-    """An array's shape, from its header alone; () for what is no array of numbers."""
+    """Return an array's shape, from its header alone; () for what is no array of numbers."""
     with packed.open(info) as member:
         if not info.filename.endswith(".npy"):
             return ()
@@ -222,12 +222,12 @@ def _shape(packed: zipfile.ZipFile, info: zipfile.ZipInfo) -> tuple[int, ...]:
 
 
 def _are_pictures(shape: tuple[int, ...]) -> bool:
-    return len(shape) == 4 or (len(shape) == 3 and min(shape[1:]) >= _LEAST)
+    return len(shape) == 4 or (len(shape) == 3 and min(shape[1:]) >= _MIN_SIDE)
 
 
 def from_npz(path: Path, reading: Reading) -> Iterator[Item]:
-    """Pictures ``N,H,W[,C]`` of any numbers; splits from arrays such as ``x_train`` and ``x_test``, labels
-    from arrays such as ``labels`` or ``y_train``."""
+    """Yield pictures ``N,H,W[,C]`` of any numbers; splits from arrays such as ``x_train`` and ``x_test``,
+    labels from arrays such as ``labels`` or ``y_train``."""
     try:
         npz = _Npz(path)
         loaded = {name: npz.load(name) for name in npz.pictures}
@@ -255,7 +255,8 @@ def from_npz(path: Path, reading: Reading) -> Iterator[Item]:
 
 
 def _usable(labels: np.ndarray | None) -> np.ndarray | None:
-    """Labels as one class, word or number a picture, also from vectors of one 1 and zeros; else None."""
+    """Return labels as one class, word or number a picture, also from vectors of one 1 and zeros; else
+    None."""
     if labels is None or labels.dtype.kind not in "biufUS":
         return None
     if labels.ndim == 2 and labels.shape[1] > 1:

@@ -74,7 +74,7 @@ class _Walk:
         self.todo += [(below + n, linked or n in links) for n in reversed(folders) if n not in refused]
 
     def _not_followed(self, link: Path) -> str:
-        """Why a link to a folder is not followed, or ''."""
+        """Return why a link to a folder is not followed, or ''."""
         if not self.follow_links:
             return "link to a folder (--follow-links follows it)"
         inside = Path(os.path.realpath(link)).is_relative_to(self.real)
@@ -89,8 +89,8 @@ def _is_folder(entry: os.DirEntry[str]) -> bool:
 
 
 def walk(top: Path, follow_links: bool = False, deep: bool = True) -> Iterator[Entry]:
-    """Every file below ``top`` (or directly in it) but those of desktops and archivers; of each folder the
-    files first, by name.
+    """Walk every file below ``top`` (or directly in it) but those of desktops and archivers; of each folder
+    the files first, by name.
 
     InputError if ``top`` itself cannot be read. Other folders that cannot be come out with a reject, and so
     do links to folders, unless ``follow_links``: then none is entered twice by way of a link.
@@ -99,8 +99,8 @@ def walk(top: Path, follow_links: bool = False, deep: bool = True) -> Iterator[E
 
 
 def picture_files(top: Path, deep: bool = True) -> tuple[list[Path], Counter[str]]:
-    """The files below ``top`` (or directly in it) that are pictures by their begin, or are named as such; and
-    why others are none, counted."""
+    """Return the files below ``top`` (or directly in it) that are pictures by their begin, or are named as
+    such; and why others are none, counted."""
     found: list[Path] = []
     others: Counter[str] = Counter()
     for entry in walk(top, deep=deep):
@@ -113,7 +113,8 @@ def picture_files(top: Path, deep: bool = True) -> tuple[list[Path], Counter[str
 
 
 def begin(path: Path) -> bytes:
-    """The first bytes of a file; none if it cannot be read, or is none (a pipe would keep us waiting)."""
+    """Return the first bytes of a file; none if it cannot be read, or is none (a pipe would keep us
+    waiting)."""
     try:
         if not path.is_file():
             return b""

@@ -21,7 +21,7 @@ FRAME = 3  # result pixels around the result: the reach of the reducing filter
 
 
 def similarity(source: np.ndarray, target: np.ndarray) -> np.ndarray:
-    """The ``2,3`` matrix of turn, scale and shift that takes points ``N,2`` closest to ``target``.
+    """Return the ``2,3`` matrix of turn, scale and shift that takes points ``N,2`` closest to ``target``.
 
     Least squares, after S. Umeyama, IEEE TPAMI 13(4), 1991, eq. 40-42, without reflections. In two
     dimensions, with points as complex numbers, it is the regression w = a z + b:
@@ -36,7 +36,7 @@ def similarity(source: np.ndarray, target: np.ndarray) -> np.ndarray:
 
 
 def cut(image: np.ndarray, matrix: np.ndarray, size: tuple[int, int], resample: str) -> np.ndarray:
-    """uint8 ``h,w,C`` of ``size`` = (h, w) from a uint8 photo ``H,W,C``.
+    """Return uint8 ``h,w,C`` of ``size`` = (h, w) from a uint8 photo ``H,W,C``.
 
     ``matrix`` (``2,3``, a similarity) takes points of the result to the photo; in both, pixel k
     spans k to k + 1. What lies outside of the photo is its reflection, increasingly blurred.
@@ -73,7 +73,7 @@ def _corners(matrix: np.ndarray, size: tuple[int, int]) -> np.ndarray:
 
 
 def _region(image: np.ndarray, matrix: np.ndarray, size: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
-    """The part of the photo that matters, with room for the filters, and the matrix for it."""
+    """Return the part of the photo that matters, with room for the filters, and the matrix for it."""
     corners = _corners(matrix, size)
     room = 8 + 4 * float(np.hypot(*matrix[:, 0]))
     limits = np.array(image.shape[1::-1])

@@ -105,7 +105,7 @@ class PortraitAttributes:
         return self.smile > 0.3
 
     def labels(self) -> dict[str, int]:
-        """The yes/no columns of ``attributes.csv``, in its order."""
+        """Return the yes/no columns of ``attributes.csv``, in its order."""
         return {name: int(test(self)) for name, test in LABELS.items()}
 
 
@@ -126,7 +126,7 @@ LABELS: dict[str, Callable[[PortraitAttributes], bool]] = {
 
 
 def rgb(text: str) -> Colour:
-    """``"ff8000"`` to RGB in [0, 1]."""
+    """Convert a colour such as ``"ff8000"`` to RGB in [0, 1]."""
     r, g, b = (int(text[i : i + 2], 16) / 255 for i in (0, 2, 4))
     return (r, g, b)
 
@@ -159,14 +159,14 @@ class _Dice:
         return options[int(next(self.numbers) * len(options))]
 
     def tint(self, colour: Colour, spread: float) -> Colour:
-        """A neighbour of ``colour``: lighter or darker, and a little warmer or cooler."""
+        """Return a neighbour of ``colour``: lighter or darker, and a little warmer or cooler."""
         light, warm = self.between(-spread, spread), self.between(-spread / 3, spread / 3)
         r, g, b = (c * (1 + light) for c in colour)
         return (min(1.0, r * (1 + warm)), min(1.0, g), min(1.0, b * (1 - warm)))
 
 
 def sample_attributes(seed: int, index: int) -> PortraitAttributes:
-    """The attributes of portrait ``index`` of the collection ``seed``; depends on these two only.
+    """Return the attributes of portrait ``index`` of the collection ``seed``; depends on these two only.
 
     Each call takes the same number from the stream for the same purpose whatever the earlier
     outcomes were, so that attributes stay independent.
@@ -222,7 +222,7 @@ def sample_attributes(seed: int, index: int) -> PortraitAttributes:
 
 
 def _background(dice: _Dice) -> tuple[Colour, Colour]:
-    """Two soft, related colours."""
+    """Return two soft, related colours."""
     hue, saturation, value = dice.between(0, 1), dice.between(0.06, 0.34), dice.between(0.72, 0.95)
     turn, fall = dice.between(-0.09, 0.09), dice.between(0.62, 0.85)
     near = colorsys.hsv_to_rgb(hue, saturation, value)

@@ -11,7 +11,7 @@ from facegan.demo.portrait_shapes import Colour, Mask, both, ellipse, lowered, m
 
 
 def _tones(s: Scene) -> tuple[Colour, Colour, Colour]:
-    """Dark, middle and light tone of the hair."""
+    """Return the dark, middle and light tone of the hair."""
     base = s.a.hair_colour
     # dark hair shines less, or it would look grey
     return mix(base, (0.06, 0.03, 0.08), 0.55), base, mix(base, (1.0, 0.9, 0.76), 0.1 + 0.32 * max(base))
@@ -127,7 +127,7 @@ def _behind_curly(s: Scene) -> None:
 
 
 def _cap(s: Scene, hairline: list[tuple[float, float]], height: float, side: float, low: float) -> np.ndarray:
-    """Outline of the hair above a ``hairline`` given from the left ear to the right ear."""
+    """Return the outline of the hair above a ``hairline`` given from the left ear to the right ear."""
     w = s.a.face_width
     outer = both(
         [(-w - side, low), (-w - side - 0.025, -0.22), (-0.93 * w - side, -0.45 - 0.35 * height),
@@ -154,7 +154,7 @@ def _finish(s: Scene, outline: np.ndarray, lines: list[np.ndarray], gloss: bool 
 def _comb(
     s: Scene, origin: tuple[float, float], ends: list[tuple[float, float]], bulge: float
 ) -> list[np.ndarray]:
-    """Strands that leave ``origin`` and arch to ``ends``."""
+    """Return strands that leave ``origin`` and arch to ``ends``."""
     ox, oy = origin
     out = []
     for x, y in ends:

@@ -28,7 +28,7 @@ EYE_Y, MOUTH_Y = -0.03, 0.375
 
 
 def paint(a: PortraitAttributes, pixels: int) -> Canvas:
-    """The whole portrait on a canvas of ``pixels`` squared."""
+    """Paint the whole portrait on a canvas of ``pixels`` squared."""
     s = Scene(a, pixels)
     background(s)
     hair_behind(s)
@@ -103,7 +103,7 @@ def ears(s: Scene) -> None:
 
 
 def face_outline(s: Scene) -> np.ndarray:
-    """The silhouette; the chin, which lies in front, follows the pose."""
+    """Return the silhouette; the chin, which lies in front, follows the pose."""
     w, jaw = s.a.face_width, s.a.jaw
     right = np.array(
         [(0.0, -0.72), (0.62 * w, -0.63), (0.96 * w, -0.34), (1.0 * w, -0.02),

@@ -34,7 +34,7 @@ class Scene:
         self.axis = (np.arange(COARSE, dtype=np.float32) + 0.5) * (2 / COARSE) - 1
 
     def lit(self, x: float, y: float, rx: float, ry: float, dark: Colour, light: Colour) -> np.ndarray:
-        """A canvas holding the colour of an egg at (x, y) with the given radii under the light."""
+        """Return a canvas holding the colour of an egg at (x, y) with the given radii under the light."""
         # The light varies slowly: a coarse grid, enlarged, is as good as every pixel and far cheaper.
         lx, ly, lz = self.sun
         nx, ny = (self.axis[None, :] - x) / rx, (self.axis[:, None] - y) / ry

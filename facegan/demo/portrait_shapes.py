@@ -38,7 +38,7 @@ def smooth(points: np.ndarray | list, closed: bool = False, steps: int = 8) -> n
 
 @lru_cache(maxsize=256)
 def _spline(count: int, closed: bool, steps: int) -> np.ndarray:
-    """The matrix that takes ``count`` knots to the points of their Catmull-Rom curve."""
+    """Return the matrix that takes ``count`` knots to the points of their Catmull-Rom curve."""
     t = np.arange(steps) / steps
     powers = 0.5 * np.stack([np.ones(steps), t, t**2, t**3], axis=1)
     weights = powers @ np.array([[0, 2, 0, 0], [-1, 0, 1, 0], [2, -5, 4, -1], [-1, 3, -3, 1]])
@@ -60,7 +60,7 @@ def _spline(count: int, closed: bool, steps: int) -> np.ndarray:
 
 
 def ellipse(x: float, y: float, rx: float, ry: float, power: float = 2.0, steps: int = 28) -> np.ndarray:
-    """Outline of a superellipse (``power`` 2: an ellipse; larger: boxier) as N,2."""
+    """Return the outline of a superellipse (``power`` 2: an ellipse; larger: boxier) as N,2."""
     return _circle(power, steps) * (rx, ry) + (x, y)
 
 
@@ -72,7 +72,7 @@ def _circle(power: float, steps: int) -> np.ndarray:
 
 
 def ribbon(line: np.ndarray, width: np.ndarray | float) -> np.ndarray:
-    """The outline of a brush stroke along ``line`` (N,2) with the given full width at each point."""
+    """Return the outline of a brush stroke along ``line`` (N,2) with the given full width at each point."""
     tangent = np.empty_like(line)
     tangent[1:-1] = line[2:] - line[:-2]
     tangent[0], tangent[-1] = line[1] - line[0], line[-1] - line[-2]
@@ -82,7 +82,8 @@ def ribbon(line: np.ndarray, width: np.ndarray | float) -> np.ndarray:
 
 
 def taper(count: int, width: float, start: float = 0.0, end: float = 0.0) -> np.ndarray:
-    """Widths of a stroke that swells to ``width`` in the middle; ``start`` and ``end`` are shares of it."""
+    """Return widths of a stroke that swells to ``width`` in the middle; ``start`` and ``end`` are shares of
+    it."""
     return width * _swell(count, start, end)
 
 
@@ -94,17 +95,18 @@ def _swell(count: int, start: float, end: float) -> np.ndarray:
 
 
 def both(left: list[Point], *middle: Point) -> list[Point]:
-    """``left``, ``middle``, then ``left`` mirrored and backwards: half of a symmetric outline says all."""
+    """Return ``left``, ``middle``, then ``left`` mirrored and backwards: half of a symmetric outline says
+    all."""
     return [*left, *middle, *((-x, y) for x, y in reversed(left))]
 
 
 def lowered(points: np.ndarray, by: float) -> np.ndarray:
-    """``points`` (N,2) moved down: a shape's shadow."""
+    """Return ``points`` (N,2) moved down: a shape's shadow."""
     return points + np.array((0.0, by))
 
 
 def mix(a: Colour, b: Colour, share: float) -> Colour:
-    """``share`` of ``b``, the rest of ``a``."""
+    """Return ``share`` of ``b``, the rest of ``a``."""
     r, g, blue = ((1 - share) * p + share * q for p, q in zip(a, b, strict=True))
     return (r, g, blue)
 
@@ -117,12 +119,12 @@ class Canvas:
         self.rgb = np.zeros((pixels, pixels, 3), np.float32)
 
     def enlarge(self, coarse: np.ndarray) -> np.ndarray:
-        """A smooth field (float32 n,n,3) brought to the canvas's size."""
+        """Return a smooth field (float32 n,n,3) brought to the canvas's size."""
         n = self.pixels
         return cv2.resize(np.asarray(coarse, np.float32), (n, n), interpolation=cv2.INTER_LINEAR)
 
     def mask(self, *outlines: np.ndarray, blur: float = 0.0, union: bool = False) -> Mask:
-        """Coverage of closed outlines; overlaps cancel (rings) unless ``union``."""
+        """Return the coverage of closed outlines; overlaps cancel (rings) unless ``union``."""
         n = self.pixels
         radius = round(blur * n / 2)
         unit = n / 2 * (1 << _SHIFT)
@@ -146,7 +148,7 @@ class Canvas:
         return Mask(cover.astype(np.float32) * np.float32(1 / 255), y0, x0)
 
     def full(self, mask: Mask) -> np.ndarray:
-        """``mask`` on the whole canvas, to clip other shapes with."""
+        """Return ``mask`` on the whole canvas, to clip other shapes with."""
         out = np.zeros((self.pixels, self.pixels), np.float32)
         out[mask.window()] = mask.alpha
         return out
@@ -179,7 +181,7 @@ class Canvas:
         self.paint(self.mask(outline, blur=blur), colour, opacity, clip, multiply)
 
     def finish(self, size: int) -> np.ndarray:
-        """The picture as uint8 ``size,size,3``, each pixel the mean of those it covers."""
+        """Return the picture as uint8 ``size,size,3``, each pixel the mean of those it covers."""
         small = cv2.resize(np.clip(self.rgb, 0, 1), (size, size), interpolation=cv2.INTER_AREA)
         return np.round(small * 255).astype(np.uint8)
 

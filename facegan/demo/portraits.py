@@ -16,7 +16,7 @@ from facegan.images import save_png
 
 
 def draw(attributes: PortraitAttributes, size: int) -> np.ndarray:
-    """The portrait as uint8 ``size,size,3`` (sRGB), antialiased."""
+    """Return the portrait as uint8 ``size,size,3`` (sRGB), antialiased."""
     # Painted larger and averaged down; OpenCV smooths the edges besides, by about a pixel of the canvas.
     return paint(attributes, max(2, -(-128 // size)) * size).finish(size)
 

@@ -44,7 +44,7 @@ class Story:
 
 
 def picture(out: Path, name: str, caption: str, width: int = 0, alt: str = "") -> str:
-    """A figure with the file's bytes inside the page; '' where the file is missing."""
+    """Return a figure with the file's bytes inside the page; '' where the file is missing."""
     file = out / "pictures" / name
     if not file.exists():
         return ""
@@ -62,7 +62,7 @@ def command(*lines: str) -> str:
 
 
 def _score(numbers: dict[str, Any]) -> str:
-    """The table of the arithmetic, or why there is none."""
+    """Return the table of the arithmetic, or why there is none."""
     if not numbers["scores"]:
         return "<p>This training was too short for it: too few generated faces are clear enough to choose from.</p>"
     wanted = {"smiles and wears glasses": "both", "smiles": "Smiling", "wears glasses": "Glasses"}
@@ -88,7 +88,7 @@ chooser in {chooser["Smiling"]:.1%} and {chooser["Glasses"]:.1%}.</p>"""
 
 
 def _exploring(out: Path, n: dict[str, Any]) -> list[str]:
-    """The sections on interpolation and arithmetic."""
+    """Return the sections on interpolation and arithmetic."""
     run = shlex.quote(str(out / "run"))
     text = '"' + n.get("expression", "1,2,3 - 4,5,6 + 7,8,9") + '"'
     expression = text.replace(" - ", "\n- ").replace(" + ", "\n+ ").split("\n")
@@ -138,7 +138,7 @@ def _bundled(out: Path, n: dict[str, Any]) -> list[str]:
 
 
 def page(out: Path, story: Story) -> str:
-    """The whole HTML text."""
+    """Return the whole page as HTML."""
     s, n = story.seconds, story.numbers
     counts = n["counts"]
     seed = story.settings["seed"]

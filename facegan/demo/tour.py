@@ -66,7 +66,7 @@ class Tour:
         return self.story
 
     def run(self) -> Path:
-        """Every stage; the path of the report."""
+        """Run every stage and return the path of the report."""
         stages: dict[str, tuple[str, Callable[[], None]]] = {
             "bundled": (f"the bundled model {bundled.MODEL}: faces at once", self.bundled),
             "draw": (f"drawing {self.portraits} portraits with known attributes", self.draw),
@@ -155,7 +155,8 @@ class Tour:
         video.write_film(self.pictures / "film.webp", frames, 24)
 
     def arithmetic(self) -> None:
-        """Members are chosen by one predictor; another, trained on other pictures, judges."""
+        """Compute with faces: one predictor chooses the members; another, trained on other pictures,
+        judges."""
         from facegan import images
         from facegan.latent.evaluation import arithmetic_sheet, expression, score_arithmetic
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from facegan.data.attribute_columns import MOST_CLASSES, Columns, Rule, as_sorted, note_lines
+from facegan.data.attribute_columns import MAX_CLASSES, Columns, Rule, as_sorted, note_lines
 
 NAN = math.nan
 CAT = ["cat", "dog", "fox"]
@@ -51,7 +51,7 @@ COLUMNS: dict[str, tuple[list[Any], str, list[int | None], list[str], str]] = {
     "captions": ([f"a face, number {i}" for i in range(40)], "", [None] * 40, [], "left out: free text (40"),
     "long texts": (["x" * 61, "y"] * 5, "", [None] * 10, [], "left out: free text"),
     "too many texts": (
-        [f"name {i % 1500}" for i in range(6000)], "", [None] * 6000, [], f"more than {MOST_CLASSES:,}",
+        [f"name {i % 1500}" for i in range(6000)], "", [None] * 6000, [], f"more than {MAX_CLASSES:,}",
     ),
     "unknown in words": (["1", "unknown", "?", "0", "-"], "yes/no", [1, None, None, 0, None], [], ""),
     "nothing": ([None, "", NAN, "None"], "", [None] * 4, [], "left out: empty"),
