@@ -20,7 +20,7 @@ SWEPT_METRIC = "kid"
 
 
 def given(argv: Sequence[str]) -> tuple[str, ...]:
-    """Names of the settings on the command line, as the configuration spells them."""
+    """Return the names of the settings on the command line, as the configuration spells them."""
     names = (word[2:].partition("=")[0] for word in argv if word.startswith("--"))
     spelled = [name.replace("-", "_") for name in names]
     bare = [".".join([*n.split(".")[:-1], n.split(".")[-1].removeprefix("no_")]) for n in spelled]
@@ -31,9 +31,9 @@ def given(argv: Sequence[str]) -> tuple[str, ...]:
 
 
 def with_recipe(argv: list[str]) -> tuple[list[str], str]:
-    """The same with the recipe that suits dataset and device, and why; "" where one is named.
+    """Return the command line with the recipe that suits dataset and device, and the reason.
 
-    A run that has begun goes on with its own.
+    The reason is "" if a recipe is named already. A run that has begun goes on with its own.
     """
     if is_named(argv):
         return argv, ""
@@ -71,7 +71,7 @@ def with_recipe(argv: list[str]) -> tuple[list[str], str]:
 def automatic(
     data: Dataset, config: TrainConfig, argv: Sequence[str], flags: Any, out: Path, why: str
 ) -> TrainConfig:
-    """What was chosen, which is printed; what the folder's run began with, where there is one."""
+    """Return, and print, what --auto chooses; if the folder holds a run, what that began with."""
     from facegan.planning.auto import begun, decide, table
 
     before = None if flags.dry_run else begun(config, given(argv), out)
@@ -91,7 +91,7 @@ def automatic(
 
 
 def _trials(config: TrainConfig, argv: list[str], flags: Any) -> list[tuple[Trial, TrainConfig]]:
-    """Each trial with its configuration: its values are read as the command line's are."""
+    """Return each trial with its configuration, whose values are read as those of the command line."""
     from facegan.planning.sweep import expand, words
     from facegan.recipes.config import TrainSettings
 
@@ -128,7 +128,7 @@ def _unknown(name: str, known: set[str]) -> str:
 
 
 def check_one(trials: list[tuple[Trial, TrainConfig]], data: Dataset) -> None:
-    """ConfigError, once, where the dataset suits none of the trials."""
+    """Raise ConfigError, once, if the dataset suits none of the trials."""
     from facegan.training.setup import image_shape
 
     errors = []
@@ -145,7 +145,7 @@ def run_sweep(
     once: Callable[[TrainConfig, Path], None], data: Dataset, config: TrainConfig, argv: list[str],
     flags: Any, out: Path, first: bool,
 ) -> int:  # fmt: skip
-    """All trials, their ranking, and a page that compares them; 2 where some failed."""
+    """Run all trials, print their ranking and write a page that compares them; return 2 if some failed."""
     from facegan.planning.sweep import sweep, table, write_outcomes
 
     trials = _trials(config, argv, flags)
@@ -167,7 +167,7 @@ def run_sweep(
 
 
 def dry_sweep(data: Dataset, config: TrainConfig, argv: list[str], flags: Any) -> int:
-    """The trials, and how long they will take, by real updates of the first one that works."""
+    """Print the trials and how long they will take, by real updates of the first one that works."""
     from facegan.planning.dry_run import dry_run
     from facegan.planning.dry_run_text import duration
 

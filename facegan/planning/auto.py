@@ -15,10 +15,11 @@ import torch
 from facegan.data.dataset import Dataset
 from facegan.devices import free_memory, pick_device
 from facegan.errors import ConfigError
+from facegan.families import get_family
 from facegan.machine import cores
 from facegan.planning.dry_run import DryRun, PeakMemory, dry_run, occasions
 from facegan.planning.dry_run_text import duration, size
-from facegan.recipes.choice import LITTLE, Surroundings, surroundings, takes_labels
+from facegan.recipes.choice import FEW_PICTURES, Surroundings, surroundings
 from facegan.recipes.config import TrainConfig, check, override
 from facegan.recipes.table import RECIPES
 from facegan.runs.record import flatten, read_record
@@ -74,7 +75,7 @@ def augmentation(config: TrainConfig, s: Surroundings) -> tuple[dict[str, Any], 
         return {}, f"the recipe's; {seen}"
     if config.augment:
         return pace, f"the recipe's; {seen}; {reach}"
-    if s.pictures >= LITTLE and passes <= PASSES:
+    if s.pictures >= FEW_PICTURES and passes <= PASSES:
         return {}, f"{seen}: not often enough to be learnt by heart"
     kind = "ada-face" if s.faces and s.channels == 3 else "ada"
     adaptive = {"augment_target": config.augment_target or TARGET, "augment_p": 0.0}
@@ -236,7 +237,7 @@ def _condition(config: TrainConfig, s: Surroundings) -> Choice:
     if not s.attributes:
         return Choice("condition", "none", "the dataset has no attributes: see 'facegan label'")
     known = f"{len(s.attributes)} attributes are known"
-    if takes_labels(config):
+    if get_family(config.family).conditional:
         return Choice("condition", "none", f"{known}: --condition {s.attributes[0]} tells them")
     return Choice("condition", "none", f"{known}, but these networks are told none")
 

@@ -15,13 +15,13 @@ from facegan.families import get_family
 from facegan.recipes.config import TrainConfig
 from facegan.recipes.table import RECIPES
 
-LITTLE = 2_000  # training pictures; with fewer, a discriminator soon knows them by heart
-MANY = 10_000  # from here on, large networks have enough to learn from without adaptive augmentation
+FEW_PICTURES = 2_000  # training pictures; with fewer, a discriminator soon knows them by heart
+MANY_PICTURES = 10_000  # from here on, large networks have enough to learn from without adaptive augmentation
 
 
 @dataclass(frozen=True)
 class Surroundings:
-    """What the choice looks at."""
+    """What is known of the dataset and the device when a recipe is chosen."""
 
     pictures: int
     height: int
@@ -29,26 +29,30 @@ class Surroundings:
     channels: int
     attributes: tuple[str, ...]
     faces: bool
-    """Whether the pictures are crops of faces, by the dataset's papers."""
+    """Whether the pictures are crops of faces, as its metadata say."""
     device: str
     cores: int
     memory: int | None
-    """Free bytes; None where the system does not tell."""
+    """Free bytes; None if the system does not tell."""
 
     @property
     def gpu(self) -> bool:
         return self.device != "cpu"
 
     @property
+    def many(self) -> bool:
+        return self.pictures >= MANY_PICTURES
+
+    @property
     def side(self) -> int:
-        """The longer one."""
+        """The longer side."""
         return max(self.height, self.width)
 
 
 def surroundings(
     data: Dataset, device: str = "cpu", cores: int = 1, memory: int | None = None
 ) -> Surroundings:
-    """What the dataset's papers say, beside what is known of the device."""
+    """Return what the dataset's metadata say, and what is known of the device."""
     (h, w), kind = data.size, data.crop.get("kind", "")
     return Surroundings(
         data.counts.get("train", 0), h, w, data.channels, data.attribute_names,
@@ -63,12 +67,12 @@ Rule = tuple[Callable[[Surroundings], bool], str, str]
 # The first that holds and whose recipe takes pictures of this size and these channels.
 RULES: tuple[Rule, ...] = (
     (lambda s: s.side == 28 and s.channels == 1, "digits-dcgan-28-plus", "small and grey: digits"),
-    (lambda s: s.gpu and s.pictures < MANY, "stylegan2-{side}", "augments adaptively, for little data"),
-    (lambda s: s.gpu and s.pictures >= MANY, "r3gan-{side}", "the best pictures where a GPU has the time"),
+    (lambda s: s.gpu and not s.many, "stylegan2-{side}", "augments adaptively, for little data"),
+    (lambda s: s.gpu and s.many, "r3gan-{side}", "the best pictures where a GPU has the time"),
     (lambda s: s.gpu, "stylegan2-{side}", "for GPUs"),
     (lambda s: not s.gpu, "faces-fast-{side}", "the best faces that a CPU gives in hours"),
     (lambda s: not s.gpu, "faces-tiny-{side}", "minutes on a CPU"),
-    (lambda s: not s.gpu and s.pictures < MANY, "stylegan2-{side}-small", "little data, small machine"),
+    (lambda s: not s.gpu and not s.many, "stylegan2-{side}-small", "little data, small machine"),
     (lambda s: True, "faces-dcgan-{side}-plus", "a small network that trains anywhere"),
     (lambda s: not s.gpu, "r3gan-{side}-small", "a narrow modern network, for small machines"),
     (lambda s: not s.gpu, "stylegan2-{side}-small", "a narrow network that takes this shape"),
@@ -76,45 +80,50 @@ RULES: tuple[Rule, ...] = (
 )  # fmt: skip
 
 
-def pick_recipe(s: Surroundings, told: bool = False, family: str = "", before: str = "") -> tuple[str, str]:
-    """Name of the recipe that suits, and why; ConfigError names the sizes that there are.
+def pick_recipe(
+    s: Surroundings, conditional: bool = False, family: str = "", before: str = ""
+) -> tuple[str, str]:
+    """Return the name of the recipe that suits, and why.
 
-    ``told`` asks for networks that take labels, ``family`` for that one, of which ``before`` is the recipe
-    that a model to begin with was trained by.
+    Args:
+        s: dataset and device.
+        conditional: whether the networks must take labels.
+        family: the family that they must belong to; "" is any.
+        before: the recipe by which a model to begin with was trained; it is preferred.
+
+    Raises:
+        ConfigError: no recipe suits; the message names the nearest sizes that would.
     """
 
     def suits(name: str) -> bool:
         config = RECIPES[name].config
-        return takes(config, s) and (not told or takes_labels(config)) and family in ("", config.family)
+        labels = get_family(config.family).conditional
+        return accepts(config, s) and (labels or not conditional) and family in ("", config.family)
 
     if before in RECIPES and suits(before):
         return before, "the model to begin with was trained by it"
     for holds, pattern, why in RULES:
         name = pattern.format(side=s.side)
         if holds(s) and name in RECIPES and suits(name):
-            return name, f"{why}; takes --condition" if told else why
+            return name, f"{why}; takes --condition" if conditional else why
     for name in RECIPES if family else ():
         if suits(name):
             return name, f"the model to begin with is a {family}"
     kind = f" of the family {family}, the model's of --init," if family else ""
-    kind += " that takes --condition" if told else ""
+    kind += " that takes --condition" if conditional else ""
     raise ConfigError(
         f"no recipe{kind} takes pictures of {s.width}x{s.height} px: prepare with --size "
         f"{near_shapes(s.height, s.width)}"
     )
 
 
-def takes(config: TrainConfig, s: Surroundings) -> bool:
-    """Whether the recipe works with pictures of this size and these channels."""
-    return suits(config, s.height, s.width) and config.channels in (0, s.channels)
+def accepts(config: TrainConfig, s: Surroundings) -> bool:
+    """Return whether the recipe works with pictures of this size and these channels."""
+    return accepts_shape(config, s.height, s.width) and config.channels in (0, s.channels)
 
 
-def takes_labels(config: TrainConfig) -> bool:
-    return get_family(config.family).conditional
-
-
-def suits(config: TrainConfig, height: int, width: int) -> bool:
-    """Whether a recipe is for such pictures; for a family of any shape, its size is the longer side's."""
+def accepts_shape(config: TrainConfig, height: int, width: int) -> bool:
+    """Return whether a recipe is for such pictures; in a family of any shape, its size is the longer side."""
     family = get_family(config.family)
     if height != width and not family.any_shape:
         return not config.size
@@ -127,7 +136,7 @@ def suits(config: TrainConfig, height: int, width: int) -> bool:
 
 
 def near_shapes(height: int, width: int) -> str:
-    """The nearest shapes that some recipe takes, as (width)x(height): below and above."""
+    """Return the nearest shapes that some recipe takes, smaller and larger, as WIDTHxHEIGHT."""
     # The shorter side must be 4 to 8 times a power of two, which divides the longer one.
     unit = 2 ** int(math.log2(max(min(height, width), 8) / 4))
     below, above = ([max(r(n / unit), 1) * unit for n in (width, height)] for r in (math.floor, math.ceil))
@@ -136,7 +145,7 @@ def near_shapes(height: int, width: int) -> str:
 
 
 def next_step(data: Dataset) -> str:
-    """The command that comes after 'facegan prepare': training, or preparing in a size that trains."""
+    """Return the command that comes after 'facegan prepare': training, or preparing in another size."""
     if data.counts.get("train", 0) < 2:
         return "add photos: training takes two pictures or more"
     try:

@@ -204,7 +204,7 @@ class UpdateKind:
 
 
 def update_kinds(config: TrainConfig) -> list[UpdateKind]:
-    """All kinds of updates that a run has, by what comes every so many updates."""
+    """Return all kinds of updates that a run has, by what comes every so many updates."""
     lazy = {}
     if config.r1_gamma > 0 or config.r2_gamma > 0:
         lazy["penalty"] = config.r1_every
@@ -271,7 +271,7 @@ def _check_labels_and_init(config: TrainConfig) -> None:
 
 
 def unfinished(config: TrainConfig, image_shape: Sequence[int]) -> str:
-    """A warning where schedules last longer than the run; "" if they do not."""
+    """Return a warning if schedules last longer than the run, and "" if they do not."""
     found = [(config.burnin_kimg, "the burn-in (--burnin-kimg)")]
     found.append(get_family(config.family).kimg_until_settled(config.model, image_shape))
     late = [f"{what} takes {kimg:g} kimg" for kimg, what in found if kimg > config.kimg]
@@ -279,7 +279,7 @@ def unfinished(config: TrainConfig, image_shape: Sequence[int]) -> str:
 
 
 def override(config: TrainConfig, changes: dict[str, Any]) -> TrainConfig:
-    """``config`` with changes by dotted name (``{"batch": 32, "generator.lr": 1e-4}``).
+    """Return ``config`` with changes by dotted name (``{"batch": 32, "generator.lr": 1e-4}``).
 
     Names of the networks' settings start with ``generator.`` or ``discriminator.``; those of the
     prior with ``latent.``. ConfigError names an unknown one.
@@ -310,7 +310,7 @@ def _set(node: Any, path: tuple[str, ...], value: Any, name: str) -> Any:
 
 
 def differences(a: dict[str, Any], b: dict[str, Any], prefix: str = "") -> list[str]:
-    """Dotted names whose values differ, as ``name: a -> b``."""
+    """Return the dotted names whose values differ, as ``name: a -> b``."""
     result: list[str] = []
     for name in sorted(a.keys() | b.keys()):
         x, y = a.get(name), b.get(name)

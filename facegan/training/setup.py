@@ -13,7 +13,7 @@ from facegan.devices import slow_bfloat16
 from facegan.errors import ConfigError, InputError, ModelError
 from facegan.families import get_family
 from facegan.generator import Latent, describe
-from facegan.recipes.choice import suits
+from facegan.recipes.choice import accepts_shape
 from facegan.recipes.config import TrainConfig, override
 from facegan.training.evaluator import Quality
 from facegan.training.trainer import with_precision
@@ -23,7 +23,7 @@ def image_shape(config: TrainConfig, data: Dataset) -> tuple[int, int, int]:
     """(C, H, W) of the dataset, checked against the recipe's needs."""
     (h, w), c = data.size, data.channels
     name = config.recipe or "this configuration"
-    sized, coloured = suits(config, h, w), config.channels in (0, c)
+    sized, coloured = accepts_shape(config, h, w), config.channels in (0, c)
     if not (sized and coloured):
         longer = " (the longer side)" if get_family(config.family).any_shape else ""
         shades = {1: "in grey", 3: "in colour"}

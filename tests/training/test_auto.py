@@ -54,30 +54,30 @@ def around(side=64, pictures=8000, device="cpu", channels=3, faces=True, width=0
 def test_the_recipe(s, name):
     found, why = choice.pick_recipe(s)
     assert found == name and why
-    assert choice.takes(RECIPES[name].config, s)
+    assert choice.accepts(RECIPES[name].config, s)
 
 
 @pytest.mark.parametrize(("s", "asked", "name"), [
-    (around(pictures=70_000), {"told": True}, "r3gan-64-small"),
-    (around(), {"told": True}, "stylegan2-64-small"),
-    (around(device="cuda"), {"told": True}, "stylegan2-64"),
+    (around(pictures=70_000), {"conditional": True}, "r3gan-64-small"),
+    (around(), {"conditional": True}, "stylegan2-64-small"),
+    (around(device="cuda"), {"conditional": True}, "stylegan2-64"),
     (around(), {"family": "stylegan2"}, "stylegan2-64-small"),
     (around(), {"family": "stylegan2", "before": "stylegan2-64"}, "stylegan2-64"),
     (around(), {"family": "progan", "before": "progan-128"}, "progan-64"),
     (around(device="cuda"), {"family": "fast", "before": "faces-fast-64"}, "faces-fast-64"),
-    (around(), {"family": "r3gan", "before": "unheard", "told": True}, "r3gan-64-small"),
+    (around(), {"family": "r3gan", "before": "unheard", "conditional": True}, "r3gan-64-small"),
 ], ids=lambda x: x if isinstance(x, str) else "")  # fmt: skip
 def test_the_recipe_suits_labels_and_the_model_to_begin_with(s, asked, name):
     found, why = choice.pick_recipe(s, **asked)
     assert found == name and why
     config = RECIPES[name].config
-    assert choice.takes(config, s) and config.family == asked.get("family", config.family)
-    assert config.family in ("stylegan2", "r3gan") or "told" not in asked
+    assert choice.accepts(config, s) and config.family == asked.get("family", config.family)
+    assert config.family in ("stylegan2", "r3gan") or "conditional" not in asked
 
 
 def test_none_for_labels_of_this_size_says_so():
     with pytest.raises(ConfigError, match=r"no recipe that takes --condition takes pictures of 72x72 px"):
-        choice.pick_recipe(around(72), told=True)
+        choice.pick_recipe(around(72), conditional=True)
     with pytest.raises(ConfigError, match=r"no recipe of the family vanilla, the model's of --init, takes"):
         choice.pick_recipe(around(80), family="vanilla")
 
