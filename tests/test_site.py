@@ -44,6 +44,8 @@ def test_reference_names_all_that_is_public(site: Path) -> None:
         page = site / "reference" / f"{package.__name__.rpartition('.')[2]}.html"
         public = {n for n in package.__all__ if getattr(getattr(package, n), "__qualname__", "") == n}
         assert {f"{package.__name__}.{n}" for n in public} <= headings(page)
+        text = page.read_text(encoding="utf-8")
+        assert "<blockquote>" not in text, "lines after >>> are code"
     assert set(COMMANDS) <= headings(site / "reference/commands.html")
     text = (site / "reference/recipes.html").read_text(encoding="utf-8")
     assert [name for name in RECIPES if f"<code>{name}</code>" not in text] == []
