@@ -50,6 +50,8 @@ class StyledConv(nn.Module):
 class ToRGB(nn.Module):
     """Modulated 1 x 1 convolution to an image, without demodulation."""
 
+    up = 1
+
     def __init__(self, cin: int, cout: int, w_dim: int) -> None:
         super().__init__()
         self.in_channels, self.out_channels = cin, cout

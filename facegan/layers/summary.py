@@ -44,7 +44,7 @@ def _conv(m: nn.Module) -> str:
     if m.stride[0] > 1:
         words.append(f"s{m.stride[0]}")
     # "Same" padding adds at least one pixel wherever the kernel is larger than the stride.
-    unpadded = m.padding == (0, 0) and not getattr(m, "uneven", None)
+    unpadded = m.padding == (0, 0) and not (isinstance(m, feedforward.SameConv) and m.uneven)
     if words[0] == "conv" and unpadded and m.kernel_size[0] > m.stride[0]:
         words.append("valid")
     return " ".join(words)
@@ -111,7 +111,7 @@ def macs_of(module: nn.Module, given: torch.Tensor, out: torch.Tensor) -> int:
     """
     if isinstance(module, (ops.EqualizedConv2d, styled.StyledConv, styled.ToRGB)):
         values, channels = out, module.out_channels
-        if getattr(module, "up", 1) > 1:
+        if module.up > 1:
             values, channels = given, module.in_channels
         return values.numel() * module.weight.numel() // channels
     if isinstance(module, (nn.Linear, ops.EqualizedLinear)):

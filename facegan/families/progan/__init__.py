@@ -24,7 +24,7 @@ class ProGAN(Family):
         from facegan.families.progan.networks import Generator
 
         self.check("generator", settings, label_dim)
-        return Generator(image_shape, z_dim, settings.channel_base, settings.channel_max)
+        return Generator(settings, image_shape, z_dim)
 
     def build_discriminator(
         self, settings: DiscriminatorConfig, image_shape: Sequence[int], label_dim: int = 0
@@ -32,7 +32,7 @@ class ProGAN(Family):
         from facegan.families.progan.networks import Discriminator
 
         self.check("discriminator", settings, label_dim)
-        return Discriminator(image_shape, settings.channel_base, settings.channel_max, settings.mbstd_group)
+        return Discriminator(settings, image_shape)
 
     def begin_update(
         self,

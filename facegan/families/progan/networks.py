@@ -15,6 +15,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from facegan.errors import ConfigError
+from facegan.families.progan.config import DiscriminatorConfig, GeneratorConfig, NetworkConfig
 from facegan.layers.feedforward import MinibatchStd, PixelNorm
 from facegan.layers.network import DiscriminatorNetwork, GeneratorNetwork, Network
 from facegan.layers.ops import EqualizedConv2d, EqualizedLinear
@@ -36,9 +37,9 @@ def resolutions(height: int, width: int) -> list[tuple[int, int]]:
     return found
 
 
-def _widths(levels: Sequence[tuple[int, int]], base: int, most: int) -> list[int]:
+def _widths(config: NetworkConfig, levels: int) -> list[int]:
     """Return the channels at each level; the paper's sizes are square and begin at 4 px."""
-    return [max(1, min(most, base // (4 * 2**i))) for i in range(len(levels))]
+    return [max(1, min(config.channel_max, config.channel_base // (4 * 2**i))) for i in range(levels)]
 
 
 def _conv(cin: int, cout: int, kernel: int = 3) -> EqualizedConv2d:
@@ -76,9 +77,9 @@ class Generator(Growing, GeneratorNetwork):
 
     ignores_length = True
 
-    def __init__(self, image_shape: Sequence[int], z_dim: int, channel_base: int, channel_max: int) -> None:
+    def __init__(self, config: GeneratorConfig, image_shape: Sequence[int], z_dim: int) -> None:
         super().__init__(image_shape)
-        widths = _widths(self.sizes, channel_base, channel_max)
+        widths = _widths(config, len(self.sizes))
         self.z_dim = self.w_dim = z_dim
         self.num_ws = 1
         self.base = (widths[0], *self.sizes[0])
@@ -118,18 +119,16 @@ class Generator(Growing, GeneratorNetwork):
 class Discriminator(Growing, DiscriminatorNetwork):
     """Makes logits ``N`` of images of the level's resolution; larger ones are averaged down to it."""
 
-    def __init__(
-        self, image_shape: Sequence[int], channel_base: int, channel_max: int, mbstd_group: int
-    ) -> None:
+    def __init__(self, config: DiscriminatorConfig, image_shape: Sequence[int]) -> None:
         super().__init__(image_shape)
-        widths = _widths(self.sizes, channel_base, channel_max)
+        widths = _widths(config, len(self.sizes))
         self.from_rgb = nn.ModuleList(_conv(self.channels, width, 1) for width in widths)
         # Of level i, from its resolution down to the one below.
         self.blocks = nn.ModuleList(
             nn.ModuleList([_conv(b, b), _conv(b, a)])
             for a, b in zip([widths[0], *widths[:-1]], widths, strict=True)
         )
-        self.mbstd = MinibatchStd(mbstd_group)
+        self.mbstd = MinibatchStd(config.mbstd_group)
         self.blocks[0] = nn.ModuleList([_conv(widths[0] + 1, widths[0])])
         self.dense = EqualizedLinear(widths[0] * math.prod(self.sizes[0]), widths[0], activation="lrelu")
         self.out = EqualizedLinear(widths[0], 1)

@@ -24,7 +24,7 @@ class R3GAN(Family):
 
         self.check("generator", settings, label_dim)
         base, stages = stages_of(settings, image_shape, "generator")
-        return Generator(z_dim, label_dim, base, image_shape[0], stages)
+        return Generator(stages, base, channels=image_shape[0], z_dim=z_dim, label_dim=label_dim)
 
     def build_discriminator(
         self, settings: NetworkConfig, image_shape: Sequence[int], label_dim: int = 0
@@ -33,7 +33,7 @@ class R3GAN(Family):
 
         self.check("discriminator", settings, label_dim)
         base, stages = stages_of(settings, image_shape, "discriminator")
-        return Discriminator(label_dim, base, image_shape[0], stages)
+        return Discriminator(stages, base, channels=image_shape[0], label_dim=label_dim)
 
 
 FAMILY = R3GAN()

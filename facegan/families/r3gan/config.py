@@ -8,14 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
 from facegan.errors import ConfigError
 from facegan.families.base import OptimizerConfig
 from facegan.settings import setting
-
-if TYPE_CHECKING:
-    from facegan.families.r3gan.networks import Stages
 
 
 @dataclass(frozen=True)
@@ -88,12 +84,21 @@ def default_widths(size: int | Sequence[int], small: bool = False) -> tuple[int,
     return (SMALL_WIDTHS if small else WIDTHS)[:stages]
 
 
+@dataclass(frozen=True)
+class Stages:
+    """What both networks' stages are made of, from the smallest resolution upwards."""
+
+    widths: tuple[int, ...]
+    blocks: tuple[int, ...]
+    expansion: int
+    group_size: int
+    kernel: int
+
+
 def stages_of(
     config: NetworkConfig, image_shape: Sequence[int], option: str
 ) -> tuple[tuple[int, int], Stages]:
     """Return the size of the first stage and what all are made of; ConfigError names ``option``."""
-    from facegan.families.r3gan.networks import Stages
-
     _, height, width = image_shape
     base, count = base_size(height, width)
     widths = tuple(config.widths) or default_widths((height, width))

@@ -9,7 +9,6 @@ which agrees with the parameter counts of its table 9.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from typing import Any, cast
 
 import torch
@@ -17,6 +16,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from facegan.devices import full_precision
+from facegan.families.r3gan.config import Stages
 from facegan.layers.convolution import Conv2d
 from facegan.layers.network import DiscriminatorNetwork, GeneratorNetwork
 
@@ -143,20 +143,11 @@ class Head(nn.Module):
         return cast(Tensor, self.linear(self.basis(x).flatten(1)))
 
 
-class Stages:
-    """The widths and blocks of both networks' stages, from the smallest resolution upwards."""
-
-    def __init__(
-        self, widths: Sequence[int], blocks: Sequence[int], expansion: int, group_size: int, kernel: int
-    ) -> None:
-        self.widths, self.blocks = tuple(widths), tuple(blocks)
-        self.expansion, self.group_size, self.kernel = expansion, group_size, kernel
-
-    def blocks_of(self, stage: int) -> list[nn.Module]:
-        width = self.widths[stage]
-        group = self.group_size or width * self.expansion
-        settings = (width, self.expansion, group, self.kernel, sum(self.blocks))
-        return [ResidualBlock(*settings) for _ in range(self.blocks[stage])]
+def _blocks(stages: Stages, stage: int) -> list[nn.Module]:
+    width = stages.widths[stage]
+    group = stages.group_size or width * stages.expansion
+    settings = (width, stages.expansion, group, stages.kernel, sum(stages.blocks))
+    return [ResidualBlock(*settings) for _ in range(stages.blocks[stage])]
 
 
 class Generator(GeneratorNetwork):
@@ -169,7 +160,7 @@ class Generator(GeneratorNetwork):
     num_ws = 1
 
     def __init__(
-        self, z_dim: int, label_dim: int, base: tuple[int, int], channels: int, stages: Stages
+        self, stages: Stages, base: tuple[int, int], *, channels: int, z_dim: int, label_dim: int
     ) -> None:
         super().__init__()
         self.z_dim, self.label_dim = z_dim, label_dim
@@ -183,7 +174,7 @@ class Generator(GeneratorNetwork):
         for i, width in enumerate(stages.widths):
             if i:
                 layers += _transition(True, stages.widths[i - 1], width)
-            layers += stages.blocks_of(i)
+            layers += _blocks(stages, i)
         self.body = nn.Sequential(*layers)
         self.to_image = _plain(stages.widths[-1], channels)
 
@@ -206,13 +197,13 @@ class Discriminator(DiscriminatorNetwork):
     the logit 0. For classes the bias is the unconditional term that the paper leaves out.
     """
 
-    def __init__(self, label_dim: int, base: tuple[int, int], channels: int, stages: Stages) -> None:
+    def __init__(self, stages: Stages, base: tuple[int, int], *, channels: int, label_dim: int) -> None:
         super().__init__()
         self.label_dim = label_dim
         first = stages.widths[0]
         layers: list[nn.Module] = [_plain(channels, stages.widths[-1])]
         for i in reversed(range(len(stages.widths))):
-            layers += stages.blocks_of(i)
+            layers += _blocks(stages, i)
             if i:
                 layers += _transition(False, stages.widths[i], stages.widths[i - 1])
         self.body = nn.Sequential(*layers)
