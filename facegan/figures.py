@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from facegan import __version__
 from facegan.images import enlarge, resize
 
 if TYPE_CHECKING:
@@ -202,3 +203,13 @@ def arithmetic_figure(
     side = max(0, (width - 4 - large.shape[1]) // 2)
     large = np.pad(large, ((0, 0), (side, side), (0, 0)), constant_values=_PAPER)
     return join([*blocks, [text_line("result", width - 4, 17)], [large]])
+
+
+def origin(model_hash: str, truncation: float = 1.0, **more: str) -> dict[str, str]:
+    """Return the text of a PNG that says what made it."""
+    return {
+        **more,
+        "truncation": f"{truncation:g}",
+        "model": model_hash,
+        "Software": f"facegan {__version__}",
+    }

@@ -8,6 +8,7 @@ executes nothing.
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from copy import copy
 from dataclasses import asdict
@@ -366,3 +367,16 @@ def _hash(meta: dict[str, Any], tensors: Callable[[], Iterator[tuple[str, torch.
         digest.update(f"\n{name} {tuple(tensor.shape)} {tensor.dtype}\n".encode())
         digest.update(tensor.numpy().tobytes())
     return digest.hexdigest()
+
+
+def check_truncation(truncation: float, network: Generator) -> Generator:
+    """Return the network itself; InputError where it cannot be truncated so."""
+    if not (math.isfinite(truncation) and 0 <= truncation <= 10):
+        raise InputError(f"--truncation must be from 0 (the average face) to 10, not {truncation:g}")
+    if truncation not in (0, 1) and not network.truncates:
+        raise InputError(
+            f"--truncation {truncation:g} changes nothing: this model sees a vector's direction, not its "
+            "length. Leave it out; more typical faces come from words, such as 'facegan arithmetic "
+            '"smiling woman"\''
+        )
+    return network

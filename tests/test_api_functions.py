@@ -156,7 +156,7 @@ MISTAKES: dict[str, tuple[Call, str]] = {
     "invert in doubt": (lambda t: t.invert(np.full((32, 32, 3), 3.5)), "bring them to uint8"),
     "invert vectors": (lambda t: t.invert(np.zeros((1, 2, 3, 4, 5))), "pictures are an array"),
     "invert steps": (lambda t: t.invert(steps="10"), "steps must be a whole number, not '10'"),
-    "invert lr": (lambda t: t.invert(lr=NAN), "lr must be above 0, not nan"),
+    "invert lr": (lambda t: t.invert(lr=NAN), "lr must be a finite number, not nan"),
     "invert setting": (lambda t: t.invert(step=10), "there is no setting 'step'; did you mean 'steps'?"),
     "invert preset": (lambda t: t.invert(preset=1), "preset=1: choose quick"),
     "invert face": (lambda t: t.invert(face=1.5), "face must be a whole number, not 1.5"),

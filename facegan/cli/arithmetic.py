@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import tyro
 
 from facegan.cli.main import run_function
-from facegan.cli.options import check_scale, check_truncation, papers, told
+from facegan.cli.options import check_scale, papers, told
 from facegan.cli.positional import model_first, options_last
 from facegan.errors import InputError
 from facegan.files import check_ending, check_places, derived, writing
@@ -78,6 +78,7 @@ def main(
     """
     from facegan import figures, images
     from facegan.data.filters import plain
+    from facegan.generator import check_truncation
     from facegan.latent import (
         Vectors,
         evaluate_expression,
@@ -87,7 +88,7 @@ def main(
         w_statistics,
     )
     from facegan.latent.arithmetic import names_in
-    from facegan.latent.editing import as_vectors
+    from facegan.latent.edited import as_vectors
     from facegan.models import load
 
     model, given = model_first(arguments, model, command="arithmetic", usage='MODEL "EXPRESSION"')

@@ -10,7 +10,7 @@ import tyro
 
 from facegan.cli.evaluate import Progress, say
 from facegan.cli.main import run_function
-from facegan.cli.options import check_truncation, papers, told
+from facegan.cli.options import papers, told
 from facegan.cli.positional import only_model, options_last
 from facegan.errors import InputError
 from facegan.files import check_ending, derived, writing
@@ -52,6 +52,7 @@ def main(
         device: cpu, cuda or mps.
     """
     from facegan.files import write_bytes
+    from facegan.generator import check_truncation
     from facegan.latent.atlas import atlas
     from facegan.latent.atlas_page import render_atlas
     from facegan.models import load

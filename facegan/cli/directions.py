@@ -59,7 +59,7 @@ def main(
         device: cpu, cuda or mps.
     """
     from facegan.attributes.predictor import AttributePredictor
-    from facegan.latent.directions import Settings, directions, place_in_cache, stages_of
+    from facegan.latent.directions import Settings, directions, place_in_cache
     from facegan.models import load
 
     model = only_model(models, model, command="directions")
@@ -75,10 +75,7 @@ def main(
     target = Path(out) if out else place_in_cache(generator)
     if target is None:
         raise InputError("no cache folder can be written; name the file with --out, or set FACEGAN_CACHE")
-    stages = stages_of(generator, network, settings, target)
-    found = directions(generator, network=network, settings=settings, told=Line(), stages=stages)
-    found.save(target)
-    stages.clear()
+    found = directions(generator, network=network, settings=settings, out=target, told=Line())
     if figure:
         _draw(generator, found, figure)
     print(table(found))

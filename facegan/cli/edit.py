@@ -2,29 +2,23 @@
 
 from __future__ import annotations
 
-import math
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import tyro
 
 from facegan.cli.evaluate import say
 from facegan.cli.main import run_function
-from facegan.cli.options import check_scale, files_of, papers, told
+from facegan.cli.options import check_scale, files_of, told
 from facegan.cli.positional import model_first, options_last
 from facegan.errors import InputError
-from facegan.files import check_ending, check_places, derived, writing
+from facegan.files import check_places, writing
 
 if TYPE_CHECKING:
-    import numpy as np
-
     from facegan.generator import Generator
     from facegan.latent.directions import Directions
-    from facegan.latent.editing import Edited
 
-MOST_ROWS = 64
 USAGE = 'MODEL seed:5 "smiling=+2, eyeglasses=-1"'
-MOST_STEPS = 25
 
 
 def main(
@@ -67,6 +61,7 @@ def main(
         device: cpu, cuda or mps.
     """
     from facegan.latent.directions import Directions
+    from facegan.latent.edited import check_saved
     from facegan.latent.editing import edit, target_kind, target_points
     from facegan.models import load
 
@@ -75,28 +70,22 @@ def main(
         count = f"{len(given)} word" + "s" * (len(given) != 1)
         raise InputError(f"edit takes a face and its edits, not {count}: facegan edit {USAGE}")
     target, edits = given
-    check_ending("--out", out, [".png", ".npz"])
     check_scale(scale)
-    strip_too = out.lower().endswith(".png")
-    endings = ("-result.png", ".npz") if strip_too else ()
-    written = [Path(out), *(beside(out, ending) for ending in endings)]
+    written = check_saved(out, steps)
     check_places({"--out": list[str | Path](written)}, [target, *files_of([target])])
-    if not 2 <= steps <= MOST_STEPS:
-        raise InputError(f"--steps must be from 2 to {MOST_STEPS}, not {steps}")
     network = told(load(model, device), labels, by_seed=target_kind(target) == "seeds")
     points = target_points(network, target, beside_model(model), align, face, say)
-    if strip_too and len(points) > MOST_ROWS:
-        raise InputError(
-            f"--out {out}: {len(points)} faces are too many rows; choose an .npz, or fewer faces"
-        )
+    check_saved(out, steps, len(points))
     found = Directions.load(directions, network) if directions else found_before(network)
-    done = edit(network, points, edits, directions=found, layers=layers, keep=keep, hold=hold)
-    if not strip_too:
-        save_all(out, done)
-        print(f"{len(done.names)} edited face{'s' * (len(done.names) != 1)}: {spelled(done)} -> {out}")
+    with writing("--out", out):
+        done = edit(
+            network, points, edits, directions=found, layers=layers, keep=keep, hold=hold, out=out,
+            steps=steps, scale=scale,
+        )  # fmt: skip
+    if len(written) == 1:
+        print(f"{len(done.names)} edited face{'s' * (len(done.names) != 1)}: {done.spelled()} -> {out}")
         return
-    save_strip(out, done, steps, scale)
-    print(f"{spelled(done)} -> {out}, {beside(out, '-result.png')}, and the vectors in {beside(out, '.npz')}")
+    print(f"{done.spelled()} -> {out}, {written[1]}, and the vectors in {written[2]}")
 
 
 def beside_model(reference: str) -> str:
@@ -113,59 +102,6 @@ def found_before(network: Generator) -> Directions:
     from facegan.latent.directions import directions_of
 
     return directions_of(network, Line())
-
-
-def spelled(done: Edited, share: float = 1.0) -> str:
-    """``smiling +2, eyeglasses -1``."""
-    from facegan.data.filters import plain
-
-    return ", ".join(f"{plain(name)} {share * s:+.3g}" for name, s in done.strengths.items())
-
-
-def beside(out: str, ending: str) -> Path:
-    return derived(out, ending)
-
-
-def save_all(out: str, done: Edited) -> None:
-    """Pictures ``images`` and vectors (``z``, ``w`` or ``w+``) in one .npz."""
-    import io
-
-    import numpy as np
-
-    from facegan.files import write_bytes
-
-    vectors, buffer = done.vectors, io.BytesIO()
-    arrays: Any = {vectors.space: vectors.z.numpy(), "images": done.images}
-    np.savez(buffer, names=np.array(done.names), model_hash=np.array(vectors.model_hash), **arrays)
-    with writing("--out", out):
-        write_bytes(out, buffer.getvalue())
-
-
-def save_strip(out: str, done: Edited, steps: int, scale: int) -> None:
-    from facegan import figures, images
-    from facegan.latent import save_vectors
-
-    text = papers(done.model.hash, 1.0, target=", ".join(done.names), edits=spelled(done))
-    frames = [done.at(i / (steps - 1)) for i in range(steps)]
-    with writing("--out", out):
-        images.save_png(out, strip(done, frames, scale), text)
-        across = math.ceil(math.sqrt(len(done.names)))
-        last = figures.magnified(frames[-1], across, scale)
-        last = last[0] if len(last) == 1 else images.grid(last, across)
-        images.save_png(beside(out, "-result.png"), last, text)
-    save_vectors(beside(out, ".npz"), done.vectors)
-
-
-def strip(done: Edited, frames: list[np.ndarray], scale: int) -> np.ndarray:
-    """A row for each face, from the original to the edit, with its name; above, what each column is."""
-    from facegan import figures
-
-    shares = [i / (len(frames) - 1) for i in range(len(frames))]
-    captions = ["original", *(spelled(done, share).replace(", ", "\n") for share in shares[1:])]
-    wide = figures.WIDE - figures.NAMES
-    large = [figures.colour(figures.magnified(frame, len(frames), scale, wide)) for frame in frames]
-    rows = [(name, [frame[n] for frame in large]) for n, name in enumerate(done.names)]
-    return figures.table(rows, captions)
 
 
 def run(argv: list[str]) -> int:

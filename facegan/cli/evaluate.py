@@ -15,7 +15,6 @@ from facegan.errors import InputError
 
 if TYPE_CHECKING:
     from facegan.metrics.evaluate import Evaluation
-    from facegan.metrics.image_sets import Pictures
 
 
 def main(
@@ -52,35 +51,20 @@ def main(
         device: cpu, cuda or mps.
     """
     from facegan.metrics.evaluate import evaluate
-    from facegan.metrics.feature_extractors import table
-    from facegan.metrics.registry import chosen
 
-    if count < 0:
-        raise InputError(f"--count {count}: must be 0 or more")
     if page and Path(page).suffix.lower() not in (".html", ".htm"):
         raise InputError(f"--page {page}: the name must end in .html")
-    names = chosen(metrics) if metrics else []
-    pictures = open_pictures(subject, count, subject_split, truncation, device)
-    done = evaluate(pictures, against, table(features, weights, device), names, split, floor, Progress())
-    lines = text(done)
-    print(lines, file=sys.stderr if json == "-" else sys.stdout)
+    done = evaluate(
+        subject, against, features, metrics, split, floor, Progress(), count=count,
+        subject_split=subject_split, truncation=truncation, weights=weights, device=device, say=say,
+    )  # fmt: skip
+    print(text(done), file=sys.stderr if json == "-" else sys.stdout)
     if json:
         _write("--json", json, jsonlib.dumps(done.to_dict(), indent=1).encode() + b"\n")
     if page:
         from facegan.cli.evaluate_page import render_page
 
         _write("--page", page, render_page(done))
-
-
-def open_pictures(subject: str, count: int, split: str, truncation: float, device: str) -> Pictures:
-    """What ``subject`` means, with samples truncated where the model can be."""
-    from facegan.cli.options import check_truncation
-    from facegan.metrics.image_sets import named
-
-    found = named(subject, count, split, truncation, device, say)
-    if found.generator is not None:
-        check_truncation(truncation, found.generator)
-    return found
 
 
 def text(done: Evaluation) -> str:

@@ -11,7 +11,7 @@ import tyro
 
 from facegan.cli.evaluate import Progress, say
 from facegan.cli.main import run_function
-from facegan.cli.options import check_drawn, check_scale, check_truncation, files_of, papers, told
+from facegan.cli.options import check_drawn, check_scale, files_of, papers, told
 from facegan.cli.positional import model_first, options_last
 from facegan.errors import InputError
 from facegan.files import check_ending, check_places, writing
@@ -62,6 +62,7 @@ def main(
         device: cpu, cuda or mps.
     """
     from facegan import figures, images, video
+    from facegan.generator import check_truncation
     from facegan.latent.film import film, variation
     from facegan.models import load
     from facegan.vectors import is_point, save_vectors

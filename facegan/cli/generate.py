@@ -12,7 +12,7 @@ import numpy as np
 import tyro
 
 from facegan.cli.main import run_function
-from facegan.cli.options import check_scale, check_truncation, files_of, papers, told
+from facegan.cli.options import check_scale, files_of, papers, told
 from facegan.cli.positional import model_first, options_last
 from facegan.errors import InputError
 from facegan.files import check_places, temporary_beside, writing
@@ -66,6 +66,7 @@ def main(
         device: cpu, cuda or mps.
     """
     from facegan import images
+    from facegan.generator import check_truncation
     from facegan.latent import save_vectors
     from facegan.models import load
     from facegan.vectors import MOST_SEEDS, is_point

@@ -10,7 +10,7 @@ import numpy as np
 import tyro
 
 from facegan.cli.main import run_function
-from facegan.cli.options import check_drawn, check_scale, check_truncation, files_of, papers, told
+from facegan.cli.options import check_drawn, check_scale, files_of, papers, told
 from facegan.cli.positional import model_first, options_last
 from facegan.errors import InputError
 from facegan.files import writing
@@ -61,6 +61,7 @@ def main(
         device: cpu, cuda or mps.
     """
     from facegan import figures, images, video
+    from facegan.generator import check_truncation
     from facegan.models import load
     from facegan.vectors import is_point
 

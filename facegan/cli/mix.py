@@ -52,7 +52,8 @@ def main(
 
     from facegan import figures, images
     from facegan.latent import save_vectors
-    from facegan.latent.editing import as_vectors, target_kind, target_points
+    from facegan.latent.edited import as_vectors
+    from facegan.latent.editing import target_kind, target_points
     from facegan.models import load
 
     model, given = model_first(faces, model, command="mix", usage="MODEL seed:0-4 seed:10-15")

@@ -6,31 +6,16 @@ import contextlib
 import functools
 import inspect
 import itertools
-import math
 import os
 import sys
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from facegan import __version__
 from facegan.errors import InputError
 
 if TYPE_CHECKING:
     from facegan.generator import Generator
-
-
-def check_truncation(truncation: float, network: Generator) -> Generator:
-    """``network`` itself, where it can be truncated so."""
-    if not (math.isfinite(truncation) and 0 <= truncation <= 10):
-        raise InputError(f"--truncation must be from 0 (the average face) to 10, not {truncation:g}")
-    if truncation not in (0, 1) and not network.truncates:
-        raise InputError(
-            f"--truncation {truncation:g} changes nothing: this model sees a vector's direction, not its "
-            "length. Leave it out; more typical faces come from words, such as 'facegan arithmetic "
-            '"smiling woman"\''
-        )
-    return network
 
 
 def check_scale(scale: int) -> None:
@@ -111,13 +96,10 @@ def check_drawn(network: Generator, truncation: float) -> None:
 
 
 def papers(model_hash: str, truncation: float, **more: str) -> dict[str, str]:
-    """Text for a PNG: what made it."""
-    return {
-        **more,
-        "truncation": f"{truncation:g}",
-        "model": model_hash,
-        "Software": f"facegan {__version__}",
-    }
+    """Return the text of a PNG that says what made it."""
+    from facegan.figures import origin
+
+    return origin(model_hash, truncation, **more)
 
 
 def with_preset(

@@ -14,6 +14,7 @@ import torch
 
 from facegan import arguments, bars
 from facegan.errors import FaceganWarning, InputError
+from facegan.files import writing
 from facegan.generator import Generator
 from facegan.images import to_float, to_uint8
 from facegan.inversion import config as settings
@@ -199,7 +200,7 @@ def invert(
             on_step = _counted(stack.enter_context(bars.shown(on_progress)))
         found = merged(list(search.batches(cache, on_step)))
     found.folder = folder
-    with _writing(folder):
+    with writing("--out", str(folder)):
         if folder is not None:
             if found.stopped:
                 said(f"stopped at step {len(found.curves) - 1}; what was found is in {folder}")
@@ -237,7 +238,7 @@ def compare_losses(
     if folder is not None:
         for one in found.values():
             one.folder = folder
-        with _writing(folder):
+        with writing("--out", str(folder)):
             saving.write_comparison(folder, found)
     return found
 
@@ -300,15 +301,6 @@ def _counted(told: Callable[[str, int, int], None]) -> Callable[[SearchStep], No
         told(what, at.before * steps + len(at.losses) * at.step, at.photos * steps)
 
     return step
-
-
-@contextlib.contextmanager
-def _writing(folder: Path | None) -> Iterator[None]:
-    """Turn the system's refusals to write into one line."""
-    try:
-        yield
-    except OSError as error:
-        raise InputError(f"--out {folder}: cannot be written ({error.strerror or error})") from None
 
 
 def warn(line: str) -> None:

@@ -11,9 +11,10 @@ from typing import Any
 
 import numpy as np
 
-from facegan import __version__, images, video
+from facegan import images, video
 from facegan.deltas import save_delta
 from facegan.errors import InputError
+from facegan.figures import origin
 from facegan.files import write_bytes
 from facegan.generator import Generator
 from facegan.inversion import figures
@@ -110,8 +111,4 @@ def delta_file(out: Path, name: str) -> Path:
 
 
 def _origin(model: Generator, done: Inversion) -> dict[str, str]:
-    """Text for a PNG: what made it."""
-    return {
-        "space": done.vectors.space, "loss": done.config.loss, "truncation": "1", "model": model.hash,
-        "Software": f"facegan {__version__}",
-    }  # fmt: skip
+    return origin(model.hash, space=done.vectors.space, loss=done.config.loss)

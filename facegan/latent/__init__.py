@@ -14,7 +14,8 @@ from facegan.latent import phrase_groups
 from facegan.latent.arithmetic import Term, arithmetic, evaluate_expression, parse_expression
 from facegan.latent.atlas import Atlas, atlas
 from facegan.latent.directions import Directions, directions_of
-from facegan.latent.editing import Edited, edit, mix
+from facegan.latent.edited import Edited
+from facegan.latent.editing import edit, mix
 from facegan.latent.film import Film, film
 from facegan.latent.interpolation import PATHS, along, path, path_length
 from facegan.latent.layout import arrange

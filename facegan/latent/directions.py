@@ -171,15 +171,28 @@ def base_hash(model: Generator) -> str:
 
 def directions(
     model: Generator | str | Path, *, network: str = "faces", settings: Settings = Settings(),
-    told: Told | None = None, stages: ResumableTensors | None = None,
+    out: str | Path | None = None, told: Told | None = None, stages: ResumableTensors | None = None,
 ) -> Directions:  # fmt: skip
-    """PCA, SeFa, and a direction for each attribute that the attribute ``network`` sees.
+    """Find directions: PCA's, SeFa's, and one for each attribute that a network sees. Takes minutes.
 
-    ``stages`` keeps what is done, so that interrupted work goes on.
+    Args:
+        model: what ``load`` takes, or a Generator.
+        network: the attribute network: a bundled one or a file of ``train_attributes``.
+        settings: how they are found.
+        out: the file for them (.safetensors); interrupted, the same call goes on.
+        told: is called with what, done, total; without it a bar shows the progress.
+        stages: keeps what is done without ``out``, so that interrupted work goes on.
     """
     if told is None:
         with bars.shown() as bar:
-            return directions(model, network=network, settings=settings, told=bar, stages=stages)
+            return directions(model, network=network, settings=settings, out=out, told=bar, stages=stages)
+    if out is not None:
+        model, network = as_model(model), str(arguments.place(network, "network"))
+        stages = stages_of(model, network, settings, arguments.place(out, "out"))
+        found = directions(model, network=network, settings=settings, told=told, stages=stages)
+        found.save(out)
+        stages.clear()
+        return found
     model = as_model(model)
     _check(settings)
     predictor = AttributePredictor.load(arguments.place(network, "network"))

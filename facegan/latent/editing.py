@@ -9,25 +9,23 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 
 from facegan import arguments
 from facegan.attributes import phrases
 from facegan.attributes.predictor import AttributePredictor
 from facegan.data.filters import plain
-from facegan.errors import ImageError, InputError
+from facegan.errors import InputError
 from facegan.generator import Generator, Vectorlike
 from facegan.inversion.invert import invert, warn
 from facegan.inversion.targets import silent
 from facegan.latent import attribute_hold, unsupervised, w_statistics
 from facegan.latent.directions import Directions, directions_of
+from facegan.latent.edited import Edited, Mask, check_saved
 from facegan.models import as_model
-from facegan.sheets import show
 from facegan.vectors import Vectors, is_seeds, parse_point, parse_seeds
 
 HOLD = "male,eyeglasses,young,smiling"
@@ -105,76 +103,6 @@ def target_points(
     return Vectors(w, given.names, model.hash, "w+")
 
 
-@dataclass(frozen=True)
-class Mask:
-    """Where the original stays: ``weight`` ``H,W,1`` from 0 (edited) to 1 (kept)."""
-
-    weight: np.ndarray
-
-    @classmethod
-    def read(cls, path: str, model: Generator) -> Mask:
-        """A picture of any size, white where the original stays."""
-        from facegan import images
-
-        try:
-            picture = images.read_image_file(path)
-        except ImageError as error:
-            raise InputError(f"--keep {path}: {error}") from None
-        h, w = model.image_shape[1:]
-        return cls(images.luma(images.resize(picture, (h, w), "bilinear")).astype(np.float32) / 255)
-
-    def blend(self, before: np.ndarray, after: np.ndarray) -> np.ndarray:
-        mixed = self.weight * before.astype(np.float32) + (1 - self.weight) * after.astype(np.float32)
-        return np.clip(np.rint(mixed), 0, 255).astype(np.uint8)
-
-
-@dataclass(frozen=True)
-class Edited:
-    """Points before and after in w, what was asked, and how to draw it."""
-
-    model: Generator
-    names: tuple[str, ...]
-    before: torch.Tensor
-    after: torch.Tensor
-    strengths: dict[str, float]
-    mask: Mask | None = None
-
-    def __repr__(self) -> str:
-        asked = ", ".join(f"{name}={value:+g}" for name, value in self.strengths.items())
-        return f"<Edited: {len(self.names)} face{'s' * (len(self.names) != 1)}, {asked}>"
-
-    def _repr_png_(self) -> bytes:
-        """Before and after, side by side."""
-        pairs = np.stack([self.at(0.0), self.images], 1)
-        return show(pairs.reshape(-1, *pairs.shape[2:]), 2)._repr_png_()
-
-    @property
-    def images(self) -> np.ndarray:
-        """uint8 ``N,H,W,C`` of the edited faces."""
-        return self.at(1.0)
-
-    def at(self, share: float, rows: slice = slice(None)) -> np.ndarray:
-        """uint8 ``N,H,W,C`` at a share of the strengths: 0 is the original, 1 the edit."""
-        before, after = self.before[rows], self.after[rows]
-        drawn = self.model.images(before + share * (after - before))
-        return drawn if self.mask is None else self.mask.blend(self.model.images(before), drawn)
-
-    @property
-    def vectors(self) -> Vectors:
-        """The edited points: z where w is z itself and all layers agree, else w."""
-        return as_vectors(self.model, self.after, self.names)
-
-
-def as_vectors(model: Generator, w: torch.Tensor, names: Sequence[str]) -> Vectors:
-    """Points of w as other commands take them: as z where w is z itself, the same in all layers."""
-    alike = bool(torch.equal(w, w[:, :1].expand_as(w)))
-    if alike and not model.labels and w.shape[2] == model.latent.dim:
-        with torch.inference_mode():
-            if torch.equal(model.map(w[:, 0]).cpu(), w):
-                return Vectors(w[:, 0].clone(), tuple(names), model.hash)
-    return Vectors(w.clone(), tuple(names), model.hash, "w" if alike else "w+")
-
-
 def edit(
     model: Generator | str | Path,
     target: Any,
@@ -187,6 +115,9 @@ def edit(
     encoder: str | Path = "none",
     align: bool = True,
     face: int = 1,
+    out: str | Path | None = None,
+    steps: int = 5,
+    scale: int = 0,
 ) -> Edited:
     """Move faces along directions.
 
@@ -205,7 +136,12 @@ def edit(
         face: as in :func:`facegan.invert`; a FaceganWarning mentions it if a photo shows several faces.
         hold: attributes that must not change: at each face the bundled network corrects the way
             (``attribute_hold.py``); "none" moves straight.
+        out: a file to write: a strip (.png), or pictures and vectors (.npz); see :meth:`Edited.save`.
+        steps: pictures in a row of the strip.
+        scale: repeat each pixel of the strip so often; 0 enlarges smoothly.
     """
+    if out is not None:
+        check_saved(arguments.place(out, "out"), steps)
     model = as_model(model)
     edits = ",".join(f"{n}={v}" for n, v in edits.items()) if isinstance(edits, Mapping) else edits
     arguments.text(edits, "edits", "'smiling=+2'")
@@ -215,6 +151,8 @@ def edit(
         points = target_points(model, target, encoder, align, face, warn)
     else:
         points = _points(model, target)
+    if out is not None:
+        check_saved(out, steps, len(points.names))
     points = Vectors(at_home(model, points.z), points.names, points.model_hash, points.space)
     if directions is None:
         found = directions_of(model)
@@ -231,7 +169,10 @@ def edit(
         mask = Mask.read(keep, model)
     step = found.move(torch.zeros_like(points.z[:1]), strengths, sorted(moved))[0]
     after = held(model, points.z, step, watched(hold, strengths, found))
-    return Edited(model, points.names, points.z, after, strengths, mask)
+    done = Edited(model, points.names, points.z, after, strengths, mask)
+    if out is not None:
+        done.save(out, steps=steps, scale=scale)
+    return done
 
 
 def at_home(model: Generator, w: torch.Tensor) -> torch.Tensor:

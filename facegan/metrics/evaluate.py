@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,7 @@ import numpy as np
 from facegan import __version__, arguments, bars
 from facegan.data.dataset import Dataset
 from facegan.errors import InputError
-from facegan.generator import Generator
+from facegan.generator import Generator, check_truncation
 from facegan.metrics.base import MetricInputs, Values
 from facegan.metrics.feature_extractors import FeatureTable
 from facegan.metrics.feature_extractors import table as feature_table
@@ -77,17 +77,26 @@ class Evaluation:
         }  # fmt: skip
 
 
-def as_pictures(subject: Any) -> Pictures:
-    """What can be measured, as the metrics see it: see :func:`evaluate`."""
-    if isinstance(subject, Pictures):
-        return subject
-    if isinstance(subject, Generator):
-        return of_model(subject, "generator", COUNT)
-    if isinstance(subject, Dataset):
-        return of_dataset(subject, "train")
+def as_pictures(
+    subject: Any, count: int = 0, split: str = "train", *, truncation: float = 1.0, device: str = "cpu",
+    said: Callable[[str], None] = lambda line: None,
+) -> Pictures:  # fmt: skip
+    """Return what can be measured, as the metrics see it: see :func:`evaluate`."""
     if isinstance(subject, (str, Path)):
-        return named(subject)
-    return of_array(subject)
+        found = named(subject, count, split, truncation, device, said)
+    elif isinstance(subject, Generator):
+        found = of_model(subject, "generator", count or COUNT, truncation)
+    else:
+        if isinstance(subject, Dataset):
+            found = of_dataset(subject, split)
+        else:
+            found = subject if isinstance(subject, Pictures) else of_array(subject)
+        found = found.limited(count) if count else found
+    if found.generator is not None:
+        check_truncation(truncation, found.generator)
+    elif truncation != 1.0:
+        raise InputError(f"--truncation {truncation:g}: {found.name} holds pictures; it is for models")
+    return found
 
 
 def reference_split(data: Dataset, wanted: str = "") -> str:
@@ -113,32 +122,56 @@ def evaluate(
     split: str = "",
     floor: bool = True,
     on_progress: Progress | None = None,
+    *,
+    count: int = 0,
+    subject_split: str = "train",
+    truncation: float = 1.0,
+    weights: str = "",
+    device: str = "cpu",
+    say: Callable[[str], None] = lambda line: None,
 ) -> Evaluation:
-    """``subject`` against a split of a dataset (by default test, else val, else train).
+    """Measure a model, pictures or a dataset against the real pictures of a dataset.
 
-    ``subject`` may be a generator (5,000 samples), a dataset (its train split), pictures (``N,H,W,C`` of any
-    numbers, or a list of them), or the name of a model, run, dataset or folder of pictures. ``table`` is a
-    feature table or its name, ``metrics`` some of METRICS (default: all that fit).
+    Pictures of another size are cut and resized as the dataset's were.
 
-    Pictures of another size are cut and resized as the dataset's were; InputError where that would need to
-    find faces first.
+    Args:
+        subject: a generator, a dataset, pictures (``N,H,W,C`` of any numbers, or a list of them), or the name
+            of a model, run, dataset or folder of pictures.
+        against: the dataset with the real pictures.
+        table: the feature table that compares pictures, or its name: faces, inception or pixels.
+        metrics: some of METRICS, as a list or a text with commas (default: all that fit).
+        split: which real pictures: by default test, else val, else train.
+        floor: measure other real pictures, too: of the train split where ``against`` is held out from it,
+            else of none.
+        on_progress: is called with what, done, total; without it a bar shows the progress
+            (:func:`facegan.set_progress`).
+        count: samples of a model, or at most so many pictures (0: 5,000 samples, or all pictures).
+        subject_split: which split of the subject, if it is a dataset.
+        truncation: below 1 draws samples towards the average face.
+        weights: file of the feature network, instead of the bundled or downloaded one.
+        device: of a model and a feature table that are loaded: cpu, cuda or mps.
+        say: is told, in a line, which files of a folder were left out.
 
-    With ``floor`` the same is measured of other real pictures: of the train split where ``against`` is
-    held out from it, else of none. ``on_progress(what, done, total)`` is told of the progress; without it
-    a bar shows it (:func:`facegan.set_progress`).
+    Raises:
+        InputError: if there are too few pictures, or if bringing them to the dataset's size would need to
+            find faces first.
     """
+    names = chosen(metrics) if metrics else []
+    if arguments.is_number(count) and count < 0:
+        raise InputError(f"--count {count}: must be 0 or more")
+    count, truncation = arguments.whole(count, "--count"), arguments.real(truncation, "--truncation")
+    pictures = as_pictures(subject, count, subject_split, truncation=truncation, device=device, said=say)
+    features = table if isinstance(table, FeatureTable) else feature_table(table, weights, device)
     with bars.shown(on_progress) as told:
-        return _evaluated(subject, against, table, metrics, split, floor, told)
+        return _evaluated(pictures, against, features, names, split, floor, told)
 
 
 def _evaluated(
-    subject: Subject, against: Dataset | str | Path, table: FeatureTable | str, metrics: str | Sequence[str],
+    subject: Pictures, against: Dataset | str | Path, table: FeatureTable, metrics: Sequence[str],
     split: str, floor: bool, on_progress: Progress,
 ) -> Evaluation:  # fmt: skip
-    names = chosen(metrics) or list(METRICS)
-    table = table if isinstance(table, FeatureTable) else feature_table(table)
+    names = metrics or list(METRICS)
     data = against if isinstance(against, Dataset) else Dataset(arguments.place(against, "against"))
-    subject = as_pictures(subject)
     name = reference_split(data, split)
     real = of_dataset(data, name).limited(MOST)
     subject, changed = like(subject, data)

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 import torch
 
+import facegan
 from facegan.attributes import phrases
 from facegan.attributes.networks import fit
 from facegan.attributes.predictor import AttributePredictor
@@ -295,6 +296,31 @@ def files(
     save_vectors("v.npz", seed_vectors(tiny_model, [1]))
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO()))
     return str(tiny_model_file)
+
+
+def test_the_function_writes_what_the_command_writes(
+    tiny_model: Generator, tiny_model_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    by_hand(tiny_model).save("d.safetensors")
+    flags = ["--directions", "d.safetensors", "--hold", "none", "--steps", "3"]
+    for out in ("strip.png", "all.npz"):
+        facegan.edit(
+            tiny_model_file,
+            "seed:1-2",
+            "smiling=2",
+            directions="d.safetensors",
+            hold="none",
+            steps=3,
+            out=f"by-{out}",
+        )
+        assert main(["edit", str(tiny_model_file), "seed:1-2", "smiling=2", *flags, "--out", out]) == 0
+    for name in ("strip.png", "strip-result.png", "strip.npz", "all.npz"):
+        assert Path(name).read_bytes() == Path(f"by-{name}").read_bytes(), name
+    with pytest.raises(InputError, match=r"the name must end in \.png or \.npz|\.png"):
+        facegan.edit(tiny_model_file, "seed:1", "smiling=2", directions="d.safetensors", out="strip.gif")
+    with pytest.raises(InputError, match="65 faces are too many rows"):
+        facegan.edit(tiny_model_file, "seed:0-64", "smiling=2", directions="d.safetensors", out="strip.png")
 
 
 EDIT = ["edit", "seed:1", "smiling=1", "--model", "MODEL", "--directions", "d.safetensors"]

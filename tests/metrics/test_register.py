@@ -69,8 +69,8 @@ def test_what_does_not_rank_models_is_not_trainings(case: str) -> None:
 
 MISTAKES = {
     "taken": ("fid", ROW, "there is a metric 'fid' already"),
-    "comma": ("a,b", ROW, "lower-case letters, digits and dashes, not 'a,b'"),
-    "no text": (7, ROW, "lower-case letters, digits and dashes, not 7"),
+    "comma": ("a,b", ROW, "lower-case letters, digits and hyphens, not 'a,b'"),
+    "no text": (7, ROW, "lower-case letters, digits and hyphens, not 7"),
     "no row": ("toy", toy, "give a facegan.metrics.Metric"),
     "no values": ("toy", Metric({}, toy), "describes no value"),
     "no function": ("toy", Metric(ROW.values, 1), "must be functions"),  # type: ignore[arg-type]
