@@ -7,7 +7,7 @@ std) is part of the :class:`Classifier`.
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,6 @@ from facegan.devices import check_device
 from facegan.errors import InputError
 from facegan.pixels import efficientnet
 from facegan.pixels.face_classes import from_attributes
-from facegan.pixels.settings import ClassifierConfig, distribute
 from facegan.pixels.sources import (
     Loaded,
     from_program,
@@ -382,24 +381,3 @@ def load_classifier(
         )
     classifier.labels = list(names) or classifier.labels
     return classifier
-
-
-Model = str | ClassifierConfig | Classifier
-
-
-def with_settings(model: Model, settings: Mapping[str, Any], *configs: Any) -> list[Any]:
-    """Return the classifier, or its settings, and ``configs``, each with its own share of ``settings``.
-
-    Raises:
-        InputError: A setting belongs to none of them.
-    """
-    if isinstance(model, Classifier):
-        return [model, *distribute(settings, *configs)]
-    network = ClassifierConfig(model) if isinstance(model, str) else model
-    *changed, network = distribute(settings, *configs, network)
-    return [network, *changed]
-
-
-def model_name(network: Classifier | ClassifierConfig) -> str:
-    """Return what the user called a classifier, loaded or not."""
-    return network.name if isinstance(network, Classifier) else network.model

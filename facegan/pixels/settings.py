@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, Union
 
 from facegan import arguments
 from facegan.errors import InputError
@@ -95,6 +95,27 @@ class ClassifierConfig:
         if self.reverse:
             reverse_channels(classifier)
         return classifier
+
+
+Model = Union[str, ClassifierConfig, "Classifier"]
+
+
+def with_settings(model: Model, settings: Mapping[str, Any], *configs: Any) -> list[Any]:
+    """Return the classifier, or its settings, and ``configs``, each with its own share of ``settings``.
+
+    Raises:
+        InputError: A setting belongs to none of them.
+    """
+    if not isinstance(model, (str, ClassifierConfig)):
+        return [model, *distribute(settings, *configs)]
+    network = ClassifierConfig(model) if isinstance(model, str) else model
+    *own, network = distribute(settings, *configs, network)
+    return [network, *own]
+
+
+def model_name(network: ClassifierConfig | Classifier) -> str:
+    """Return what the user called a classifier, loaded or not."""
+    return network.model if isinstance(network, ClassifierConfig) else network.name
 
 
 @dataclass(frozen=True)

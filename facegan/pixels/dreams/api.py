@@ -15,14 +15,14 @@ from facegan import figures, images, video
 from facegan.errors import InputError
 from facegan.files import fit_name
 from facegan.interrupts import signals
-from facegan.pixels.classifiers import Classifier, Model, model_name, with_settings
+from facegan.pixels.classifiers import Classifier
 from facegan.pixels.dreams import dream as dreams
 from facegan.pixels.dreams.config import DreamConfig, FlightConfig
 from facegan.pixels.dreams.visualise import Visualised, visualise
 from facegan.pixels.dreams.zoom import zoom
 from facegan.pixels.loop import OnStep, Outcome, StepStats
 from facegan.pixels.pictures import Picture, name_of, photo_of
-from facegan.pixels.settings import ClassifierConfig, SnapshotConfig
+from facegan.pixels.settings import ClassifierConfig, Model, SnapshotConfig, model_name, with_settings
 from facegan.pixels.snapshots import Recorder
 
 NOISE_EVERY = 8  # steps between the kept pictures of a dream from noise, unless something else is said
@@ -61,16 +61,11 @@ def dream(
         settings: Fields of ``DreamConfig``, ``SnapshotConfig``, ``FlightConfig`` and ``ClassifierConfig``.
 
     Returns:
-        The dream, or pictures from noise; of a flight the last frame. Ctrl-C ends the work after the step
-        that runs; the result is the picture so far (``outcome.exit_code`` is 130).
+        The dream, pictures from noise, or a flight's last frame; after Ctrl-C (``outcome.exit_code`` 130) the
+        picture so far.
     """
-    network, config, keep, flight = with_settings(
-        model,
-        settings,
-        config or DreamConfig(),
-        keep or SnapshotConfig(),
-        flight or FlightConfig(),
-    )
+    configs = config or DreamConfig(), keep or SnapshotConfig(), flight or FlightConfig()
+    network, config, keep, flight = with_settings(model, settings, *configs)
     place = "" if out is None else str(out) or _default_name(photo)
     _check(photo, guide, place, columns, (config, keep, flight))
     if out and flight.zoom:

@@ -9,10 +9,9 @@ from typing import Any
 
 from facegan.errors import InputError
 from facegan.files import derived, fit_name
-from facegan.pixels.classifiers import Model, model_name, with_settings
 from facegan.pixels.loop import OnStep
 from facegan.pixels.pictures import Picture, as_list, name_of
-from facegan.pixels.settings import SnapshotConfig
+from facegan.pixels.settings import Model, SnapshotConfig, model_name, with_settings
 from facegan.pixels.snapshots import Recorder
 from facegan.pixels.style import stylize as transfer
 from facegan.pixels.style.config import StyleConfig
@@ -37,29 +36,26 @@ def stylize(
 
     Args:
         content: The photo: a file, or an array ``H,W,C``.
-        styles: The pictures whose style it gets; ``sample:strokes``, ``sample:mosaic`` and ``sample:waves``
-            come with the package.
+        styles: The pictures whose style it gets, such as ``sample:strokes``.
         model: What ``load_classifier`` takes, its result, or a ``ClassifierConfig``.
         config: Settings of the style transfer.
         masks: A picture for each style, white where it goes, or "-" (instead of the settings' ``masks``).
-        out: A .png or .jpg; "" is CONTENT-STYLE.png in the current folder; None writes no picture. Unfinished
-            work lies beside it, as .safetensors, and the same call continues from there.
+        out: A .png or .jpg; "" is CONTENT-STYLE.png here; None writes no picture. Unfinished work lies beside
+            it, as .safetensors, and the same call continues from there.
         keep: What is kept on the way: pictures, a film, a curve.
         on_step: Sees each step's numbers.
         on_resume: Sees the file of unfinished work that the call continues from.
         settings: Fields of ``StyleConfig``, ``SnapshotConfig`` and ``ClassifierConfig``.
 
     Returns:
-        The picture. Ctrl-C ends the work after the step that runs; the result is the picture so far
-        (``outcome.exit_code`` is 130).
+        The picture; after Ctrl-C (``outcome.exit_code`` 130) the picture so far.
     """
     network, config, keep = with_settings(model, settings, config or StyleConfig(), keep or SnapshotConfig())
     styles = as_list(styles)
     if not styles:
         raise InputError("give CONTENT and at least one STYLE picture")
-    place = "" if out is None else str(out)
-    if out is not None and not place:
-        place = fit_name(f"{Path(name_of(content)).stem}-{Path(name_of(styles[0])).stem}", ".png")
+    default = fit_name(f"{Path(name_of(content)).stem}-{Path(name_of(styles[0])).stem}", ".png")
+    place = "" if out is None else str(out) or default
     config.check(len(styles))
     keep.check(place, (content, *styles, *config.masks, *masks))
     if (keep.film or keep.pictures) and not keep.every:
@@ -68,17 +64,8 @@ def stylize(
     recorder = Recorder(keep, place, going_on=unfinished is not None and unfinished.exists())
     if unfinished is not None and unfinished.exists() and on_resume is not None:
         on_resume(unfinished)
-    done = transfer.stylize(
-        network,
-        content,
-        styles,
-        config,
-        masks=masks,
-        state=unfinished,
-        every=keep.every,
-        on_picture=recorder.snapshots,
-        on_step=on_step,
-    )
+    options = {"masks": masks, "state": unfinished, "every": keep.every, "on_step": on_step}
+    done = transfer.stylize(network, content, styles, config, on_picture=recorder.snapshots, **options)
     names = ", ".join(map(name_of, styles))
     text = {"content": name_of(content), "styles": names, "model": model_name(network)}
     path = recorder.save(done.image, text)
