@@ -64,7 +64,7 @@ def stylize(
     recorder = Recorder(keep, place, going_on=unfinished is not None and unfinished.exists())
     if unfinished is not None and unfinished.exists() and on_resume is not None:
         on_resume(unfinished)
-    options = {"masks": masks, "state": unfinished, "every": keep.every, "on_step": on_step}
+    options: dict[str, Any] = {"masks": masks, "state": unfinished, "every": keep.every, "on_step": on_step}
     done = transfer.stylize(network, content, styles, config, on_picture=recorder.snapshots, **options)
     names = ", ".join(map(name_of, styles))
     text = {"content": name_of(content), "styles": names, "model": model_name(network)}
