@@ -17,7 +17,7 @@ from facegan.figures import (
     text_line,
     tile,
 )
-from facegan.inversion.results import curve_figure
+from facegan.inversion.figures import curve_figure
 
 
 def plain(number: int, h: int = 32, w: int = 32, c: int = 3) -> np.ndarray:

@@ -27,8 +27,8 @@ from facegan.machine import granted_cores
 from facegan.planning.dry_run import dry_run
 from facegan.planning.dry_run_text import page
 from facegan.recipes.config import check, override
-from facegan.training import step
-from facegan.training import train as loop
+from facegan.training.setup import settle
+from facegan.training.state import TrainState
 
 CPU = torch.device("cpu")
 SMALL: dict[str, Any] = {
@@ -325,14 +325,14 @@ def test_precision_of_a_run(
 ) -> None:
     monkeypatch.setattr(devices, "_measured_gain", lambda: gain)
     config = override(facegan.recipe("faces-tiny-32"), {"precision": precision})
-    assert loop._settled(config, CPU, before).precision == settled
+    assert settle(config, CPU, before).precision == settled
 
 
 def test_who_asks_for_slow_bfloat16_is_told(
     tiny_dataset: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(devices, "_measured_gain", lambda: 0.1)
-    monkeypatch.setattr(step, "_autocast", lambda _: nullcontext())  # it would take its time here, too
+    monkeypatch.setattr(TrainState, "autocast", lambda _: nullcontext())  # it would take its time here, too
     words = "bfloat16 takes about 10 times as long as float32 on this processor"
     short: dict[str, Any] = {**SMALL, "batch": 2, "kimg": 0.002, "precision": "bfloat16"}
     run = facegan.train(tiny_dataset, "faces-tiny-32", tmp_path / "r", **short)
