@@ -105,8 +105,9 @@ def save_vectors(path: str | Path, vectors: Vectors) -> None:
         raise InputError(f"{path}: saved vectors are .npz files; choose such a name")
     arrays: dict[str, np.ndarray] = {
         vectors.space: vectors.z.detach().cpu().float().numpy(),
-        "names": np.array(vectors.names), "model_hash": np.array(vectors.model_hash),
-    }  # fmt: skip
+        "names": np.array(vectors.names),
+        "model_hash": np.array(vectors.model_hash),
+    }
     buffer = io.BytesIO()
     np.savez(buffer, **arrays)  # type: ignore[arg-type]
     try:
@@ -149,9 +150,8 @@ def load_vectors(path: str | Path, dim: int | None = None, w_shape: tuple[int, i
     if not torch.isfinite(z).all():
         raise InputError(f"{path}: some values are not finite")
     return Vectors(
-        z, names if len(names) == len(z) else tuple(f"#{i + 1}" for i in range(len(z))), model_hash,
-        space,
-    )  # fmt: skip
+        z, names if len(names) == len(z) else tuple(f"#{i + 1}" for i in range(len(z))), model_hash, space
+    )
 
 
 def select_vectors(

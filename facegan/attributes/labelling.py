@@ -37,9 +37,15 @@ class Labelled:
 
 
 def label_dataset(
-    data: Dataset, out: str | Path, predictor: AttributePredictor, network: str, *,
-    min_confidence: float = 0.5, overwrite: bool = False, told: OnProgress = lambda *_: None,
-) -> tuple[Dataset, Labelled]:  # fmt: skip
+    data: Dataset,
+    out: str | Path,
+    predictor: AttributePredictor,
+    network: str,
+    *,
+    min_confidence: float = 0.5,
+    overwrite: bool = False,
+    told: OnProgress = lambda *_: None,
+) -> tuple[Dataset, Labelled]:
     """A copy of ``data`` at ``out`` whose unknown attributes are those that ``predictor`` sees.
 
     Known ones stay, unless ``overwrite``. Answers less sure than ``min_confidence`` (0.5 to 1) stay unknown.
@@ -95,10 +101,17 @@ def _all_known(data: Dataset, called: Sequence[str]) -> bool:
 
 
 def label_photos(
-    sources: Sequence[str], out: str | Path, predictor: AttributePredictor, *, align: bool = True,
-    min_confidence: float = 0.5, workers: int = 1, told: OnProgress = lambda *_: None, value_range: str = "",
+    sources: Sequence[str],
+    out: str | Path,
+    predictor: AttributePredictor,
+    *,
+    align: bool = True,
+    min_confidence: float = 0.5,
+    workers: int = 1,
+    told: OnProgress = lambda *_: None,
+    value_range: str = "",
     follow_links: bool = False,
-) -> Labelled:  # fmt: skip
+) -> Labelled:
     """A CSV at ``out`` that ``facegan prepare --attributes`` reads, for the photos of ``sources``.
 
     Each photo's largest face is aligned first; without ``align`` the whole photo is taken. ``out`` has the
@@ -111,9 +124,14 @@ def label_photos(
     parts = [np.empty((0, len(predictor.names)), np.float32)]
     with tempfile.TemporaryDirectory(prefix="facegan-label-") as folder:
         store = crop_photos(
-            sources, Path(folder) / "crops", crop, workers,
-            lambda p: told("reading", p.done, p.total or p.done), value_range, follow_links,
-        )  # fmt: skip
+            sources,
+            Path(folder) / "crops",
+            crop,
+            workers,
+            lambda p: told("reading", p.done, p.total or p.done),
+            value_range,
+            follow_links,
+        )
         rows = iter(store)
         while batch := list(itertools.islice(rows, 256)):
             for row in batch:

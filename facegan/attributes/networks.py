@@ -62,9 +62,12 @@ class _Residual(nn.Module):
         super().__init__()
         self.body = nn.Sequential(*_conv(width, width), nn.ReLU(), *_conv(width, width))
         self.gate = nn.Sequential(
-            nn.AdaptiveAvgPool2d(1), nn.Conv2d(width, width // 8, 1), nn.ReLU(),
-            nn.Conv2d(width // 8, width, 1), nn.Sigmoid(),
-        )  # fmt: skip
+            nn.AdaptiveAvgPool2d(1),
+            nn.Conv2d(width, width // 8, 1),
+            nn.ReLU(),
+            nn.Conv2d(width // 8, width, 1),
+            nn.Sigmoid(),
+        )
         self.drop = drop
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:

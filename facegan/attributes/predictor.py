@@ -120,11 +120,18 @@ class AttributePredictor:
     def save(self, path: str | Path) -> None:
         """One ``.safetensors`` file in half precision, its header the papers."""
         header = {
-            "format": FORMAT, "names": self.names, "shape": self.shape, "architecture": self.architecture,
-            "width": self.width, "mirror": self.mirror, "scale": self.scale.tolist(),
-            "shift": self.shift.tolist(), "accuracy": self.accuracy,
-            "balanced_accuracy": self.balanced_accuracy, "papers": self.papers,
-        }  # fmt: skip
+            "format": FORMAT,
+            "names": self.names,
+            "shape": self.shape,
+            "architecture": self.architecture,
+            "width": self.width,
+            "mirror": self.mirror,
+            "scale": self.scale.tolist(),
+            "shift": self.shift.tolist(),
+            "accuracy": self.accuracy,
+            "balanced_accuracy": self.balanced_accuracy,
+            "papers": self.papers,
+        }
         measured = {name: torch.from_numpy(getattr(self, name)) for name in MEASURED}
         write_tensors(path, KEY, header, half(self.network.state_dict()) | measured)
 
@@ -140,11 +147,21 @@ class AttributePredictor:
             feature_mean, feature_std = (tensors[f"feature_{k}"].numpy() for k in ("mean", "std"))
             map_std = tensors.get("map_std", torch.ones(0)).numpy()
             return cls(
-                names, network, (c, h, w), head["architecture"], head["width"],
-                dict(head["accuracy"]), dict(head["balanced_accuracy"]), scale, shift, bool(head["mirror"]),
-                feature_mean, feature_std, map_std,
+                names,
+                network,
+                (c, h, w),
+                head["architecture"],
+                head["width"],
+                dict(head["accuracy"]),
+                dict(head["balanced_accuracy"]),
+                scale,
+                shift,
+                bool(head["mirror"]),
+                feature_mean,
+                feature_std,
+                map_std,
                 dict(head["papers"]),
-            )  # fmt: skip
+            )
 
 
 def _floored(spread: np.ndarray) -> np.ndarray:

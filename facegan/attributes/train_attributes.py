@@ -19,7 +19,7 @@ from facegan.attributes.training import (
     calibrate,
     score,
     train_attribute_predictor,
-)  # fmt: skip
+)
 from facegan.data.dataset import Dataset
 from facegan.data.filters import plain
 from facegan.errors import DatasetError, InputError, offered
@@ -30,9 +30,15 @@ Say = Callable[[str], None]
 
 
 def train_attributes(
-    dataset: Dataset | str | Path, out: str | Path, *, attributes: str | Sequence[str] = (),
-    licence: str = LICENCE, on_epoch: OnEpoch | None = None, say: Say | None = None, **changes: Any,
-) -> AttributePredictor:  # fmt: skip
+    dataset: Dataset | str | Path,
+    out: str | Path,
+    *,
+    attributes: str | Sequence[str] = (),
+    licence: str = LICENCE,
+    on_epoch: OnEpoch | None = None,
+    say: Say | None = None,
+    **changes: Any,
+) -> AttributePredictor:
     """Train an attribute network on a dataset's train split; calibrate it on val, score it on test.
 
     Interrupted, the same call goes on from the last whole epoch. Beside the network lies its card, FILE.md.
@@ -67,8 +73,9 @@ def train_attributes(
         measures = _measured(predictor, data, columns, said)
         predictor.papers |= {
             "dataset": {"name": data.path.name, "content_hash": data.content_hash, "counts": data.counts},
-            "measures": measures, "licence": licence,
-        }  # fmt: skip
+            "measures": measures,
+            "licence": licence,
+        }
         predictor.save(target)
         write_bytes(target.with_suffix(".md"), card(predictor, target.stem).encode())
         state.unlink(missing_ok=True)

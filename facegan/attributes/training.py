@@ -52,9 +52,13 @@ OnEpoch = Callable[[int, float, AttributePredictor], None]
 
 
 def train_attribute_predictor(
-    images: np.ndarray, attributes: np.ndarray, names: Sequence[str], settings: AttributeTraining,
-    state: Path | None = None, on_epoch: OnEpoch | None = None,
-) -> AttributePredictor:  # fmt: skip
+    images: np.ndarray,
+    attributes: np.ndarray,
+    names: Sequence[str],
+    settings: AttributeTraining,
+    state: Path | None = None,
+    on_epoch: OnEpoch | None = None,
+) -> AttributePredictor:
     """Fit on uint8 ``N,H,W,C`` with attributes ``N,K`` (1, 0, or -1 for unknown).
 
     AdamW with a warm-up and a cosine schedule, binary cross entropy over the known values. With ``state``,
@@ -78,9 +82,14 @@ def train_attribute_predictor(
     networks = {"network": network, "average": average}
     begin = _resume(kept, networks, optimizer, schedule)
     predictor = AttributePredictor(
-        tuple(names), average, shape, s.architecture, s.width, mirror=s.augment == "faces",
+        tuple(names),
+        average,
+        shape,
+        s.architecture,
+        s.width,
+        mirror=s.augment == "faces",
         papers={"training": asdict(s)},
-    )  # fmt: skip
+    )
     for epoch in range(begin, s.epochs):
         loss = _epoch(network, average, optimizer, schedule, images, target, shape, s, epoch)
         kept.save(training_tensors(networks, optimizer), epoch=epoch + 1)
@@ -107,9 +116,16 @@ def _cosine(steps: int, warmup: int) -> Callable[[int], float]:
 
 
 def _epoch(
-    network: AttributeNet, average: AttributeNet, optimizer: torch.optim.Optimizer, schedule: Any,
-    images: np.ndarray, target: torch.Tensor, shape: tuple[int, int, int], s: AttributeTraining, epoch: int,
-) -> float:  # fmt: skip
+    network: AttributeNet,
+    average: AttributeNet,
+    optimizer: torch.optim.Optimizer,
+    schedule: Any,
+    images: np.ndarray,
+    target: torch.Tensor,
+    shape: tuple[int, int, int],
+    s: AttributeTraining,
+    epoch: int,
+) -> float:
     torch.manual_seed(rng.torch_seed(s.seed, "predictor", epoch + 1))  # dropout, augmentation, mixing
     half = fast_bfloat16(torch.device("cpu"))
     order = rng.permutation(s.seed, "predictor", epoch, len(images))
@@ -159,10 +175,13 @@ def _faces(x: torch.Tensor) -> torch.Tensor:
     draw = torch.randn(n, 4).clamp(-2, 2) * torch.tensor([0.08, 0.09, 0.06, 0.06])
     turn, scale = draw[:, 0], torch.exp(draw[:, 1])
     flip = torch.where(torch.rand(n) < 0.5, -1.0, 1.0)
-    theta = torch.stack([
-        torch.stack([flip * scale * turn.cos(), -scale * turn.sin(), draw[:, 2]], 1),
-        torch.stack([flip * scale * turn.sin(), scale * turn.cos(), draw[:, 3]], 1),
-    ], 1)  # fmt: skip
+    theta = torch.stack(
+        [
+            torch.stack([flip * scale * turn.cos(), -scale * turn.sin(), draw[:, 2]], 1),
+            torch.stack([flip * scale * turn.sin(), scale * turn.cos(), draw[:, 3]], 1),
+        ],
+        1,
+    )
     where = F.affine_grid(theta, [n, x.shape[1], h, w], align_corners=False)
     x = F.grid_sample(x, where, mode="bilinear", padding_mode="reflection", align_corners=False)
     coarse = torch.rand(n) < 0.15
@@ -194,9 +213,11 @@ def _work(s: AttributeTraining, names: Sequence[str], images: np.ndarray, attrib
 
 
 def _resume(
-    state: ResumableTensors, networks: dict[str, AttributeNet], optimizer: torch.optim.Optimizer,
+    state: ResumableTensors,
+    networks: dict[str, AttributeNet],
+    optimizer: torch.optim.Optimizer,
     schedule: Any,
-) -> int:  # fmt: skip
+) -> int:
     """Go on from what was kept; return how many epochs it has behind it."""
     if (found := state.load()) is None:
         return 0

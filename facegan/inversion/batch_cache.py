@@ -40,14 +40,18 @@ class BatchCache:
         if self.folder is None:
             return
         arrays: dict[str, np.ndarray] = {
-            "names": np.array(done.names), "vectors": done.vectors.z.numpy(),
-            "space": np.array(done.vectors.space), "model_hash": np.array(done.vectors.model_hash),
-            "photos": done.photos, "pictures": done.pictures,
-            "curves": done.curves, "snapshots": done.snapshots.numpy(),
+            "names": np.array(done.names),
+            "vectors": done.vectors.z.numpy(),
+            "space": np.array(done.vectors.space),
+            "model_hash": np.array(done.vectors.model_hash),
+            "photos": done.photos,
+            "pictures": done.pictures,
+            "curves": done.curves,
+            "snapshots": done.snapshots.numpy(),
             "steps": np.array(done.snapshot_steps),
             **{f"error/{k}": v for k, v in done.errors.items()},
             **{f"noise/{k}": v.numpy() for k, v in done.noise.items()},
-        }  # fmt: skip
+        }
         buffer = io.BytesIO()
         np.savez(buffer, **arrays)  # type: ignore[arg-type]
         write_bytes(self.file(photos), buffer.getvalue())
@@ -63,10 +67,17 @@ class BatchCache:
                 )
                 under = lambda kind: {k[6:]: a[k] for k in a.files if k.startswith(kind)}  # noqa: E731
                 return Inversion(
-                    names, vectors, a["photos"], a["pictures"], under("error/"), a["curves"],
-                    torch.from_numpy(a["snapshots"]), [int(s) for s in a["steps"]], self.config,
+                    names,
+                    vectors,
+                    a["photos"],
+                    a["pictures"],
+                    under("error/"),
+                    a["curves"],
+                    torch.from_numpy(a["snapshots"]),
+                    [int(s) for s in a["steps"]],
+                    self.config,
                     {k: torch.from_numpy(v) for k, v in under("noise/").items()},
-                )  # fmt: skip
+                )
         except (OSError, ValueError, KeyError, zipfile.BadZipFile):
             return None
 

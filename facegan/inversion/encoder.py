@@ -15,6 +15,7 @@ from facegan.errors import ModelError
 from facegan.files import derived
 from facegan.generator import Generator
 from facegan.inversion.space import Space
+from facegan.models import resolve
 from facegan.tensor_files import half, read_tensors, write_tensors
 
 FORMAT = 1
@@ -112,9 +113,14 @@ class Encoder:
     def save(self, path: str | Path) -> None:
         """One ``.safetensors`` file in half precision."""
         head = {
-            "format": FORMAT, "model": self.model_hash, "space": self.space, "shape": self.shape,
-            "outputs": self.outputs, "width": self.width, "papers": self.papers,
-        }  # fmt: skip
+            "format": FORMAT,
+            "model": self.model_hash,
+            "space": self.space,
+            "shape": self.shape,
+            "outputs": self.outputs,
+            "width": self.width,
+            "papers": self.papers,
+        }
         tensors = half({**self.network.state_dict(), "metric": self.metric})
         write_tensors(path, "facegan-encoder", head, tensors)
 
@@ -142,8 +148,6 @@ class Encoder:
 
 def beside(reference: str | Path) -> Path:
     """Where the encoder of a model lies: ``MODEL-encoder.safetensors`` beside the model's file."""
-    from facegan.models import resolve
-
     file = resolve(reference)
     return derived(file, "-encoder.safetensors")
 

@@ -158,9 +158,12 @@ class _Training:
 
 
 def fit_encoder(
-    model: Generator, photos: np.ndarray, settings: EncoderTraining, state: Path | None = None,
+    model: Generator,
+    photos: np.ndarray,
+    settings: EncoderTraining,
+    state: Path | None = None,
     on_progress: OnProgress | None = None,
-) -> Encoder:  # fmt: skip
+) -> Encoder:
     """Return an encoder for ``model`` from generated pictures and uint8 photos ``N,H,W,C`` of its size.
 
     With ``state``, a file that holds all there is now and then, the same call goes on from it, to the bit.
@@ -197,10 +200,15 @@ def fit_encoder(
 
 
 def train_encoder(
-    model: Generator | str | Path, dataset: Dataset | str | Path, *, out: str | Path | None = None,
-    device: str = "cpu", on_losses: OnProgress | None = None, say: Callable[[str], None] | None = None,
+    model: Generator | str | Path,
+    dataset: Dataset | str | Path,
+    *,
+    out: str | Path | None = None,
+    device: str = "cpu",
+    on_losses: OnProgress | None = None,
+    say: Callable[[str], None] | None = None,
     **changes: Any,
-) -> Encoder:  # fmt: skip
+) -> Encoder:
     """Train an encoder from generated pictures, whose vectors are known, and a dataset's train split.
 
     ``invert`` finds it beside the model and begins with its guess. Interrupted, the same call goes on.

@@ -63,9 +63,13 @@ def starts(
 
 
 def invert_pictures(
-    model: Generator, photos: np.ndarray, names: Sequence[str], config: InvertConfig,
-    encoder: Encoder | None = None, on_step: OnStep | None = None,
-) -> Inversion:  # fmt: skip
+    model: Generator,
+    photos: np.ndarray,
+    names: Sequence[str],
+    config: InvertConfig,
+    encoder: Encoder | None = None,
+    on_step: OnStep | None = None,
+) -> Inversion:
     """One batch: uint8 ``N,H,W,C`` of the model's shape. Ctrl-C returns what was found (``stopped``)."""
     if config.noise and not noise_names(model):
         raise InputError("--noise: this model has none of its own")
@@ -79,9 +83,14 @@ def invert_pictures(
 
 
 def _gathered(
-    model: Generator, space: Space, photos: np.ndarray, targets: torch.Tensor, names: tuple[str, ...],
-    found: Found, config: InvertConfig,
-) -> Inversion:  # fmt: skip
+    model: Generator,
+    space: Space,
+    photos: np.ndarray,
+    targets: torch.Tensor,
+    names: tuple[str, ...],
+    found: Found,
+    config: InvertConfig,
+) -> Inversion:
     with torch.no_grad():
         vectors = space.vectors(found.u)
         w = space.w(found.u)
@@ -89,10 +98,18 @@ def _gathered(
         kept = torch.stack([space.vectors(u) for u in found.snapshots])
     errors = {"loss": found.losses} | distances(pictures, targets)
     return Inversion(
-        names, Vectors(vectors.detach().cpu(), names, model.hash, space.name), photos, to_uint8(pictures),
-        {k: v.cpu().double().numpy() for k, v in errors.items()}, found.curve.numpy(), kept.cpu(),
-        found.snapshot_steps, config, {k: v.cpu() for k, v in found.noise.items()}, found.stopped,
-    )  # fmt: skip
+        names,
+        Vectors(vectors.detach().cpu(), names, model.hash, space.name),
+        photos,
+        to_uint8(pictures),
+        {k: v.cpu().double().numpy() for k, v in errors.items()},
+        found.curve.numpy(),
+        kept.cpu(),
+        found.snapshot_steps,
+        config,
+        {k: v.cpu() for k, v in found.noise.items()},
+        found.stopped,
+    )
 
 
 # --- several photos ------------------------------------------------------------------------------------
@@ -154,12 +171,22 @@ class Search:
 
 
 def invert(
-    photos: Any, model: Generator | str | Path, *,
-    encoder: str | Path | Encoder = "auto", align: bool = True, face: int = 1, preset: str = "quick",
-    tune: bool | TuneConfig = False, out: str | Path | None = None, paths: str = "auto", film: str = "mp4",
+    photos: Any,
+    model: Generator | str | Path,
+    *,
+    encoder: str | Path | Encoder = "auto",
+    align: bool = True,
+    face: int = 1,
+    preset: str = "quick",
+    tune: bool | TuneConfig = False,
+    out: str | Path | None = None,
+    paths: str = "auto",
+    film: str = "mp4",
     on_progress: Callable[[str, int, int], None] | None = None,
-    on_step: Callable[[SearchStep], None] | None = None, say: Say | None = None, **changes: Any,
-) -> Inversion:  # fmt: skip
+    on_step: Callable[[SearchStep], None] | None = None,
+    say: Say | None = None,
+    **changes: Any,
+) -> Inversion:
     """Find the vectors whose pictures are nearest to the photos.
 
     >>> found = facegan.invert("me.jpg", "celeba64", steps=100)
@@ -215,11 +242,19 @@ def invert(
 
 
 def compare_losses(
-    photos: Any, model: Generator | str | Path, losses: Sequence[str], *,
-    encoder: str | Path | Encoder = "auto", align: bool = True, face: int = 1, preset: str = "quick",
-    out: str | Path | None = None, on_step: Callable[[SearchStep], None] | None = None,
-    say: Say | None = None, **changes: Any,
-) -> dict[str, Inversion]:  # fmt: skip
+    photos: Any,
+    model: Generator | str | Path,
+    losses: Sequence[str],
+    *,
+    encoder: str | Path | Encoder = "auto",
+    align: bool = True,
+    face: int = 1,
+    preset: str = "quick",
+    out: str | Path | None = None,
+    on_step: Callable[[SearchStep], None] | None = None,
+    say: Say | None = None,
+    **changes: Any,
+) -> dict[str, Inversion]:
     """Invert one photo from the same start under several losses, each alone; see :func:`invert`.
 
     With ``out``, ``compare.png`` and ``errors.csv`` are written there. After Ctrl-C the last result is
@@ -244,9 +279,15 @@ def compare_losses(
 
 
 def _prepared(
-    photos: Any, model: Generator | str | Path, encoder: str | Path | Encoder, face: tuple[bool, int],
-    preset: str, out: str | Path | None, say: Say | None, **changes: Any,
-) -> tuple[Search, Path | None]:  # fmt: skip
+    photos: Any,
+    model: Generator | str | Path,
+    encoder: str | Path | Encoder,
+    face: tuple[bool, int],
+    preset: str,
+    out: str | Path | None,
+    say: Say | None,
+    **changes: Any,
+) -> tuple[Search, Path | None]:
     """The search for photos that were read, and the folder for its results."""
     parse_losses(changes.get("loss") or "mse")
     sources = as_sources(photos)

@@ -20,9 +20,15 @@ class BatchedLBFGS:
     """
 
     def __init__(
-        self, evaluate: Evaluate, points: Tensor, *, inverse: Tensor | None = None, history: int = 60,
-        tries: int = 5, stop: float = 0.0,
-    ) -> None:  # fmt: skip
+        self,
+        evaluate: Evaluate,
+        points: Tensor,
+        *,
+        inverse: Tensor | None = None,
+        history: int = 60,
+        tries: int = 5,
+        stop: float = 0.0,
+    ) -> None:
         self.evaluate, self.points, self.tries, self.history = evaluate, points.clone(), tries, history
         self.inverse, self.stop = inverse, stop
         self.s: list[Tensor] = []

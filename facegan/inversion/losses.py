@@ -15,6 +15,7 @@ from pathlib import Path
 import torch
 import torch.nn.functional as F
 
+from facegan.attributes.predictor import AttributePredictor
 from facegan.errors import InputError
 
 Tensor = torch.Tensor
@@ -68,8 +69,6 @@ def _pyramid(device: str) -> Loss:
 
 def _faces(device: str) -> Loss:
     """Mean squared difference of the bundled face network's features, standardised."""
-    from facegan.attributes.predictor import AttributePredictor
-
     predictor = AttributePredictor.load("faces")
     predictor.network.to(device).eval()
     return Loss(lambda x: [predictor.features_of(x)], mean_square)

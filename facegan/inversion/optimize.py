@@ -113,15 +113,27 @@ class _Record:
         kept = torch.stack(self.snapshots)[:, rows] if self.snapshots else self.best[rows][None]
         curve, noise = torch.stack(self.curve)[:, rows].cpu(), {k: v[rows] for k, v in self.noise.items()}
         return Found(
-            self.best[rows], self.losses[rows], curve, kept, self.steps or [0], start, noise,
-            len(self.curve) - 1, stopped,
-        )  # fmt: skip
+            self.best[rows],
+            self.losses[rows],
+            curve,
+            kept,
+            self.steps or [0],
+            start,
+            noise,
+            len(self.curve) - 1,
+            stopped,
+        )
 
 
 def optimize(
-    model: Generator, space: Space, targets: Tensor, starts: Tensor, config: InvertConfig,
-    on_step: OnStep | None = None, inverse: Tensor | None = None,
-) -> Found:  # fmt: skip
+    model: Generator,
+    space: Space,
+    targets: Tensor,
+    starts: Tensor,
+    config: InvertConfig,
+    on_step: OnStep | None = None,
+    inverse: Tensor | None = None,
+) -> Found:
     """From ``starts`` ``N,restarts,dim`` towards ``targets`` ``N,C,H,W``; Ctrl-C returns what was found.
 
     ``inverse`` is the space's usual inverse Hessian (see ``metric.py``), for lbfgs. A photo's result does not

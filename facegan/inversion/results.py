@@ -86,11 +86,18 @@ def merged(parts: Sequence[Inversion]) -> Inversion:
     errors = {k: np.concatenate([p.errors[k] for p in parts]) for k in first.errors}
     noise = {k: torch.cat([p.noise[k] for p in parts]) for k in first.noise}
     return Inversion(
-        names, vectors,
-        np.concatenate([p.photos for p in parts]), np.concatenate([p.pictures for p in parts]), errors,
-        np.concatenate(curves, 1), torch.cat(kept, 1), most.snapshot_steps, first.config, noise,
+        names,
+        vectors,
+        np.concatenate([p.photos for p in parts]),
+        np.concatenate([p.pictures for p in parts]),
+        errors,
+        np.concatenate(curves, 1),
+        torch.cat(kept, 1),
+        most.snapshot_steps,
+        first.config,
+        noise,
         any(p.stopped for p in parts),
-    )  # fmt: skip
+    )
 
 
 def errors_csv(done: Inversion) -> bytes:

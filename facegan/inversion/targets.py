@@ -68,9 +68,13 @@ class Reader:
     """Turns photos into pictures for ``model``; ``face`` is the number of the face, the largest being 1."""
 
     def __init__(
-        self, model: Generator, align: bool = True, face: int = 1, alpha: bool = True,
+        self,
+        model: Generator,
+        align: bool = True,
+        face: int = 1,
+        alpha: bool = True,
         say: Callable[[str], None] = silent,
-    ) -> None:  # fmt: skip
+    ) -> None:
         if face < 1:
             raise InputError(f"--face must be at least 1 (the largest), not {face}")
         self.model, self.face, self.alpha, self.say = model, face, alpha, say
@@ -146,9 +150,13 @@ def _is_one(photos: Any) -> bool:
 
 
 def read_photos(
-    sources: Sequence[str | Path | np.ndarray], model: Generator, align: bool = True, face: int = 1,
-    alpha: bool = True, say: Callable[[str], None] = silent,
-) -> list[Photo]:  # fmt: skip
+    sources: Sequence[str | Path | np.ndarray],
+    model: Generator,
+    align: bool = True,
+    face: int = 1,
+    alpha: bool = True,
+    say: Callable[[str], None] = silent,
+) -> list[Photo]:
     """Photos in order. In a folder, what is no picture or shows no face is told and left out; of what is
     named singly it is an InputError. An array is a uint8 picture ``H,W,C``."""
     if not len(sources) or any(isinstance(source, str) and not source.strip() for source in sources):

@@ -101,9 +101,13 @@ class Difference:
 
 
 def tune(
-    model: Generator, w: Tensor, target: Tensor, config: TuneConfig, noise: dict[str, Tensor] | None = None,
+    model: Generator,
+    w: Tensor,
+    target: Tensor,
+    config: TuneConfig,
+    noise: dict[str, Tensor] | None = None,
     on_step: Callable[[int, float], None] | None = None,
-) -> dict[str, Tensor]:  # fmt: skip
+) -> dict[str, Tensor]:
     """What to save as a delta, so that ``w`` ``1,num_ws,w_dim`` gives ``target`` ``1,C,H,W``.
 
     ``noise`` (``1,H,W`` by buffer) takes the place of the network's own, and is part of the delta. The step

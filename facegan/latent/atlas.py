@@ -42,10 +42,17 @@ class Atlas:
 
 
 def atlas(
-    model: Generator, seeds: int | arguments.Seeds = 2500, *, features: str | FeatureTable = "faces",
-    columns: int = 0, tile: int = 0, truncation: float = 1.0, seed: int = 0, perplexity: float = 30.0,
+    model: Generator,
+    seeds: int | arguments.Seeds = 2500,
+    *,
+    features: str | FeatureTable = "faces",
+    columns: int = 0,
+    tile: int = 0,
+    truncation: float = 1.0,
+    seed: int = 0,
+    perplexity: float = 30.0,
     on_progress: Progress | None = None,
-) -> Atlas:  # fmt: skip
+) -> Atlas:
     """Draw ``seeds`` (N means 0 to N-1) and lay them out so that like faces are neighbours.
 
     ``features`` is the table that compares them: faces, pixels or inception. ``columns`` 0 makes the
@@ -55,9 +62,16 @@ def atlas(
     if on_progress is None:
         with bars.shown() as told:
             return atlas(
-                model, seeds, features=features, columns=columns, tile=tile, truncation=truncation, seed=seed,
-                perplexity=perplexity, on_progress=told,
-            )  # fmt: skip
+                model,
+                seeds,
+                features=features,
+                columns=columns,
+                tile=tile,
+                truncation=truncation,
+                seed=seed,
+                perplexity=perplexity,
+                on_progress=told,
+            )
     if arguments.is_number(seeds):
         seeds = range(arguments.whole(seeds, "the number of faces", 0, arguments.MOST_SEEDS))
     chosen = arguments.seeds(seeds)

@@ -23,11 +23,14 @@ def render_atlas(done: Atlas, model: str, options: str = "", features: str = "fa
     """HTML of one file. ``model`` and ``options`` go into its commands, as on the command line."""
     count, name = len(done.seeds), shlex.quote(model)
     data = {
-        "columns": done.columns, "tile": done.tile, "seeds": done.seeds, "side": SIDE,
+        "columns": done.columns,
+        "tile": done.tile,
+        "seeds": done.seeds,
+        "side": SIDE,
         "levels": [_level(picture) for picture in pyramid(done.picture, SIDE)],
         "command": f"facegan generate {name} seed:{{seed}}{options} --out seed{{seed}}.png",
         "film": f"facegan film {name} seed:{{seeds}}{options} --out film.mp4",
-    }  # fmt: skip
+    }
     spelled = spell_seeds(sorted(done.seeds))
     spelled = spelled if len(spelled) <= 40 else f"{spelled[:40]}…"
     fields = {

@@ -17,9 +17,17 @@ from facegan.latent.w_statistics import Spread, Tensor
 
 
 def hold(
-    model: Generator, predictor: AttributePredictor, spread: Spread, w: Tensor, step: Tensor,
-    watched: Sequence[str], *, steps: int = 3, damping: float = 0.3, batch: int = 16,
-) -> Tensor:  # fmt: skip
+    model: Generator,
+    predictor: AttributePredictor,
+    spread: Spread,
+    w: Tensor,
+    step: Tensor,
+    watched: Sequence[str],
+    *,
+    steps: int = 3,
+    damping: float = 0.3,
+    batch: int = 16,
+) -> Tensor:
     """w ``N,num_ws,w_dim`` after ``step`` (``num_ws,w_dim``), the logits of ``watched`` attributes held.
 
     Each of ``steps`` parts moves by d = p - G^T (G G^T + damping^2 I)^-1 (G p + change), p the part, G the
@@ -29,17 +37,20 @@ def hold(
     if not columns or not float(step.abs().max()):
         return w + step
     return torch.cat(
-        [
-            _held(model, predictor, spread, part, step, columns, steps, damping)
-            for part in w.split(batch)
-        ]
-    )  # fmt: skip
+        [_held(model, predictor, spread, part, step, columns, steps, damping) for part in w.split(batch)]
+    )
 
 
 def _held(
-    model: Generator, predictor: AttributePredictor, spread: Spread, w: Tensor, step: Tensor,
-    columns: Sequence[int], steps: int, damping: float,
-) -> Tensor:  # fmt: skip
+    model: Generator,
+    predictor: AttributePredictor,
+    spread: Spread,
+    w: Tensor,
+    step: Tensor,
+    columns: Sequence[int],
+    steps: int,
+    damping: float,
+) -> Tensor:
     root, inverse = spread.root.float(), spread.inverse.float()
     part = ((step @ inverse) / steps).flatten()
     moved = torch.zeros(len(w), part.numel())
@@ -70,7 +81,5 @@ def _logits_and_gradients(
         images = model.synthesize(w).clamp(-1, 1)
         scale, shift = (torch.tensor(v[list(columns)]).to(images) for v in (predictor.scale, predictor.shift))
         logits = predictor.network(fit(images, predictor.shape))[:, list(columns)] * scale + shift
-        rows = [
-            torch.autograd.grad(logits[:, k].sum(), w, retain_graph=True)[0] for k in range(len(columns))
-        ]  # fmt: skip
+        rows = [torch.autograd.grad(logits[:, k].sum(), w, retain_graph=True)[0] for k in range(len(columns))]
     return logits.detach().cpu(), torch.stack(rows, 1).cpu()

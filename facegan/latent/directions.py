@@ -111,9 +111,15 @@ class Directions:
         rows = [self.index(name) for name in names]
         pick = lambda values: tuple(values[i] for i in rows)  # noqa: E731
         return Directions(
-            pick(self.names), pick(self.kinds), self.vectors[rows], self.effects[rows], self.seen,
-            {n: a for n, a in self.accuracy.items() if n in pick(self.names)}, self.model_hash, self.papers,
-        )  # fmt: skip
+            pick(self.names),
+            pick(self.kinds),
+            self.vectors[rows],
+            self.effects[rows],
+            self.seen,
+            {n: a for n, a in self.accuracy.items() if n in pick(self.names)},
+            self.model_hash,
+            self.papers,
+        )
 
     # --- files ------------------------------------------------------------------------------
 
@@ -129,9 +135,14 @@ class Directions:
     def content(self) -> bytes:
         """The file's bytes."""
         head = {
-            "format": FORMAT, "names": self.names, "kinds": self.kinds, "seen": self.seen,
-            "accuracy": self.accuracy, "model": self.model_hash, "papers": self.papers,
-        }  # fmt: skip
+            "format": FORMAT,
+            "names": self.names,
+            "kinds": self.kinds,
+            "seen": self.seen,
+            "accuracy": self.accuracy,
+            "model": self.model_hash,
+            "papers": self.papers,
+        }
         tensors = {
             "vectors": self.vectors.half(),
             "effects": torch.from_numpy(self.effects.astype(np.float32)),
@@ -150,9 +161,15 @@ class Directions:
             if not torch.isfinite(vectors).all():
                 raise ValueError("some values are not finite")
             found = cls(
-                names, tuple(map(str, head["kinds"])), vectors, effects, seen, dict(head["accuracy"]),
-                str(head["model"]), dict(head["papers"]),
-            )  # fmt: skip
+                names,
+                tuple(map(str, head["kinds"])),
+                vectors,
+                effects,
+                seen,
+                dict(head["accuracy"]),
+                str(head["model"]),
+                dict(head["papers"]),
+            )
         if model is not None and found.model_hash != base_hash(model):
             raise ModelError(
                 f"{path}: directions of another model (hash {found.model_hash[:12]}, "
@@ -170,9 +187,14 @@ def base_hash(model: Generator) -> str:
 
 
 def directions(
-    model: Generator | str | Path, *, network: str = "faces", settings: Settings = Settings(),
-    out: str | Path | None = None, told: Told | None = None, stages: ResumableTensors | None = None,
-) -> Directions:  # fmt: skip
+    model: Generator | str | Path,
+    *,
+    network: str = "faces",
+    settings: Settings = Settings(),
+    out: str | Path | None = None,
+    told: Told | None = None,
+    stages: ResumableTensors | None = None,
+) -> Directions:
     """Find directions: PCA's, SeFa's, and one for each attribute that a network sees. Takes minutes.
 
     Args:
@@ -211,9 +233,10 @@ def directions(
     every = torch.cat(vectors).half().float()  # what a file holds
     effects = measure_effects(model, predictor, every, seen, settings, told)
     papers = {
-        "network": f"{Path(network).stem}-{digest(network)}", "settings": _plain_settings(settings),
+        "network": f"{Path(network).stem}-{digest(network)}",
+        "settings": _plain_settings(settings),
         "labels": "as trained" if model.labels else "",
-    }  # fmt: skip
+    }
     return Directions(
         tuple(names), tuple(kinds), every, effects, predictor.names, planes.accuracy, base_hash(model), papers
     )
@@ -227,9 +250,12 @@ def stages_of(model: Generator, network: str, settings: Settings, target: Path |
 
 
 def see(
-    model: Generator, predictor: AttributePredictor, settings: Settings, told: Told = lambda *_: None,
+    model: Generator,
+    predictor: AttributePredictor,
+    settings: Settings,
+    told: Told = lambda *_: None,
     stages: ResumableTensors | None = None,
-) -> Seen:  # fmt: skip
+) -> Seen:
     """The samples and their logits, kept by the thousand."""
     parts = []
     for first in range(0, settings.samples, 1000):
@@ -244,9 +270,13 @@ def see(
 
 
 def gradients(
-    model: Generator, predictor: AttributePredictor, seen: Seen, settings: Settings,
-    told: Told = lambda *_: None, stages: ResumableTensors | None = None,
-) -> torch.Tensor:  # fmt: skip
+    model: Generator,
+    predictor: AttributePredictor,
+    seen: Seen,
+    settings: Settings,
+    told: Told = lambda *_: None,
+    stages: ResumableTensors | None = None,
+) -> torch.Tensor:
     """See :func:`supervised.jacobians`; kept in half precision, by 32 samples."""
     spread, parts = w_statistics.spread_of(model, settings.seed), []
     for first in range(0, settings.gradients, 32):
@@ -263,9 +293,14 @@ def gradients(
 
 
 def attribute_directions(
-    model: Generator, predictor: AttributePredictor, seen: Seen, planes: supervised.Boundaries,
-    settings: Settings, told: Told = lambda *_: None, stages: ResumableTensors | None = None,
-) -> torch.Tensor:  # fmt: skip
+    model: Generator,
+    predictor: AttributePredictor,
+    seen: Seen,
+    planes: supervised.Boundaries,
+    settings: Settings,
+    told: Told = lambda *_: None,
+    stages: ResumableTensors | None = None,
+) -> torch.Tensor:
     """One unit of each attribute's direction, ``K,num_ws,w_dim``, by ``settings.method``."""
     spread, names = w_statistics.spread_of(model, settings.seed), predictor.names
     weights = [
@@ -290,9 +325,13 @@ def attribute_directions(
 
 
 def measure_effects(
-    model: Generator, predictor: AttributePredictor, vectors: torch.Tensor, seen: Seen, settings: Settings,
+    model: Generator,
+    predictor: AttributePredictor,
+    vectors: torch.Tensor,
+    seen: Seen,
+    settings: Settings,
     told: Told = lambda *_: None,
-) -> np.ndarray:  # fmt: skip
+) -> np.ndarray:
     """``K,A``: half the difference of each logit between one unit up and one down, on average."""
     w = seen.w[: settings.effects, None].expand(-1, model.num_ws, -1)
     rows = []

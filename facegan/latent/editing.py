@@ -84,9 +84,13 @@ def target_kind(text: str) -> str:
 
 
 def target_points(
-    model: Generator, text: str, encoder: str | Path = "none", align: bool = True, face: int = 1,
+    model: Generator,
+    text: str,
+    encoder: str | Path = "none",
+    align: bool = True,
+    face: int = 1,
     say: Callable[[str], None] | None = None,
-) -> Vectors:  # fmt: skip
+) -> Vectors:
     """``seed:7``, ``seed:0-9``, bare seeds, ``vectors.npz``, ``vectors.npz:1-3``, or photos, as points in w.
 
     Photos (files, folders, addresses, - for standard input) are inverted by the quick preset, from the guess

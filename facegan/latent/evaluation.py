@@ -100,10 +100,18 @@ def combine(pool: torch.Tensor, members: np.ndarray, rescale: Rescale | None = N
 
 
 def score_arithmetic(
-    model: Generator, pool: torch.Tensor, chooser: AttributePredictor, judge: AttributePredictor,
-    groups: Mapping[str, Wanted], goal: Wanted, *, trials: int = 40, members: int = 3, seed: int = 0,
+    model: Generator,
+    pool: torch.Tensor,
+    chooser: AttributePredictor,
+    judge: AttributePredictor,
+    groups: Mapping[str, Wanted],
+    goal: Wanted,
+    *,
+    trials: int = 40,
+    members: int = 3,
+    seed: int = 0,
     rescale: Rescale | None = None,
-) -> ArithmeticScore | None:  # fmt: skip
+) -> ArithmeticScore | None:
     """Score up to ``trials`` draws, no face in two of them, and as many random triples.
 
     Fewer where the smallest group ends earlier; None where it does not suffice for two.
@@ -155,9 +163,15 @@ def verdict(before: np.ndarray, after: np.ndarray, column: int, guards: dict[str
 
 
 def judge_step(
-    model: Generator, step: torch.Tensor, judge: AttributePredictor, w: torch.Tensor, before: np.ndarray,
-    attribute: str, yes: bool = True, guards: Sequence[str] = ("Male", "Eyeglasses"),
-) -> Verdict:  # fmt: skip
+    model: Generator,
+    step: torch.Tensor,
+    judge: AttributePredictor,
+    w: torch.Tensor,
+    before: np.ndarray,
+    attribute: str,
+    yes: bool = True,
+    guards: Sequence[str] = ("Male", "Eyeglasses"),
+) -> Verdict:
     """Of w ``N,num_ws,w_dim`` and what ``judge`` says of them, ``before``: the effect of adding ``step``."""
     after = judge.predict(model.images(w + step))
     columns = {name: judge.column(name) for name in guards if name != attribute}

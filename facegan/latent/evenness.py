@@ -36,9 +36,13 @@ class Comparison:
 
 
 def compare(
-    model: Generator, points: torch.Tensor, done: Film, features: str = "faces", loop: bool = True,
+    model: Generator,
+    points: torch.Tensor,
+    done: Film,
+    features: str = "faces",
+    loop: bool = True,
     truncation: float = 1.0,
-) -> Comparison:  # fmt: skip
+) -> Comparison:
     """The film beside lerp at equal steps of z through the same points, as many frames from point to point.
 
     Measured by what made the film even, and by the evaluator network, which took no part in that.
@@ -62,7 +66,7 @@ def compare(
 
 def figure(
     model: Generator, plain: Comparison, done: Film, fps: float, truncation: float = 1.0
-) -> np.ndarray:  # fmt: skip
+) -> np.ndarray:
     """uint8 ``H,W,3``: the steps over time for each network, and frames of both at equal times."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure

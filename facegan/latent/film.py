@@ -55,10 +55,16 @@ def variation(steps: np.ndarray) -> float:
 
 
 def film(
-    model: Generator, points: Sequence[torch.Tensor] | torch.Tensor, frames: int = 240, *,
-    kind: str = "slerp", loop: bool = True, features: str | FeatureTable = "faces", truncation: float = 1.0,
+    model: Generator,
+    points: Sequence[torch.Tensor] | torch.Tensor,
+    frames: int = 240,
+    *,
+    kind: str = "slerp",
+    loop: bool = True,
+    features: str | FeatureTable = "faces",
+    truncation: float = 1.0,
     on_progress: Progress | None = None,
-) -> Film:  # fmt: skip
+) -> Film:
     """``frames`` along the path through ``points`` (z, or all layers' w), equally far apart in ``features``.
 
     A ``loop`` goes back to the first point and ends one step before it, so that it can be repeated; otherwise
@@ -67,9 +73,15 @@ def film(
     if on_progress is None:
         with bars.shown() as told:
             return film(
-                model, points, frames, kind=kind, loop=loop, features=features, truncation=truncation,
+                model,
+                points,
+                frames,
+                kind=kind,
+                loop=loop,
+                features=features,
+                truncation=truncation,
                 on_progress=told,
-            )  # fmt: skip
+            )
     frames = arguments.whole(frames, "frames", -MOST_FRAMES)
     if not 2 <= frames <= MOST_FRAMES:
         raise InputError(f"a film takes 2 to {MOST_FRAMES:,} frames, not {frames:,}")
@@ -102,9 +114,7 @@ def even_places(frames: int, stretches: int, loop: bool) -> np.ndarray:
     return np.linspace(0.0, stretches, frames, endpoint=not loop)
 
 
-def placed_anew(
-    places: np.ndarray, steps: np.ndarray, stretches: int, frames: int, loop: bool
-) -> np.ndarray:  # fmt: skip
+def placed_anew(places: np.ndarray, steps: np.ndarray, stretches: int, frames: int, loop: bool) -> np.ndarray:
     """Places of ``frames`` at equal shares of the way, of which ``steps`` lie between ``places``."""
     knots = np.append(places, stretches) if loop else places
     total = float(steps.sum())
@@ -115,9 +125,15 @@ def placed_anew(
 
 
 def step_lengths(
-    model: Generator, z: torch.Tensor, judge: FeatureTable, loop: bool = False, truncation: float = 1.0,
-    rounded: bool = False, on_progress: Progress | None = None, batch: int = 64,
-) -> np.ndarray:  # fmt: skip
+    model: Generator,
+    z: torch.Tensor,
+    judge: FeatureTable,
+    loop: bool = False,
+    truncation: float = 1.0,
+    rounded: bool = False,
+    on_progress: Progress | None = None,
+    batch: int = 64,
+) -> np.ndarray:
     """float64: how far each picture of ``z`` is from the next in features; a ``loop`` goes on to the first.
 
     ``rounded`` to 8 bits, which blurs the small steps of a slow film, or exactly.

@@ -31,9 +31,12 @@ def shape_for(count: int, columns: int = 0, aspect: float = 1.0) -> tuple[int, i
 
 
 def arrange(
-    features: np.ndarray, columns: int = 0, seed: int = 0, perplexity: float = 30.0,
+    features: np.ndarray,
+    columns: int = 0,
+    seed: int = 0,
+    perplexity: float = 30.0,
     on_progress: Progress | None = None,
-) -> np.ndarray:  # fmt: skip
+) -> np.ndarray:
     """For each cell of the grid, row by row, which of ``N,D`` lies there: a permutation of ``0..N-1``.
 
     Like lies by like. The grid has ``columns`` (0: as many as rows) and is full but for the end of its last
@@ -77,12 +80,16 @@ def embed(parts: np.ndarray, seed: int = 0, perplexity: float = 30.0) -> np.ndar
     with threadpool_limits(1):  # sums over several threads differ in their last digit, and so would all
         return (
             TSNE(
-                2, perplexity=min(perplexity, (n - 1) / 3), init=begin.astype(np.float32), max_iter=750,
-                random_state=rng.torch_seed(seed, "t-sne", 0) % 2**32, n_jobs=1,
+                2,
+                perplexity=min(perplexity, (n - 1) / 3),
+                init=begin.astype(np.float32),
+                max_iter=750,
+                random_state=rng.torch_seed(seed, "t-sne", 0) % 2**32,
+                n_jobs=1,
             )
             .fit_transform(parts.astype(np.float32))
             .astype(np.float64)
-        )  # fmt: skip
+        )
 
 
 def to_grid(points: np.ndarray, shape: tuple[int, int]) -> np.ndarray:

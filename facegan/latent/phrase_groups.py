@@ -35,9 +35,14 @@ def sheet(model: Generator, count: int, seed: int = 0) -> torch.Tensor:
 
 
 def groups(
-    model: Generator, phrases: Iterable[str], faces: torch.Tensor, *, network: str = "faces",
-    members: int = 10, confidence: float = 0.8,
-) -> dict[str, Group]:  # fmt: skip
+    model: Generator,
+    phrases: Iterable[str],
+    faces: torch.Tensor,
+    *,
+    network: str = "faces",
+    members: int = 10,
+    confidence: float = 0.8,
+) -> dict[str, Group]:
     """For each phrase the first ``members`` of ``faces`` (see :func:`sheet`) that the network is sure of.
 
     InputError where there are fewer.
@@ -81,10 +86,16 @@ def goal(expression: str, names: Sequence[str]) -> dict[str, bool]:
 
 
 def score_words(
-    model: Generator, expression: str = "smiling woman - neutral woman + neutral man", *,
-    network: str = "faces", judge: str = "evaluator", samples: int = 6000, seed: int = 0, trials: int = 40,
+    model: Generator,
+    expression: str = "smiling woman - neutral woman + neutral man",
+    *,
+    network: str = "faces",
+    judge: str = "evaluator",
+    samples: int = 6000,
+    seed: int = 0,
+    trials: int = 40,
     members: int = 10,
-) -> ArithmeticScore | None:  # fmt: skip
+) -> ArithmeticScore | None:
     """How often the result shows the goal, by a network that took no part, beside random triples.
 
     ``shares["trials"]["both"]`` is the rate of results with all wanted attributes, ``shares["control"]``
@@ -98,6 +109,14 @@ def score_words(
     wanted = {phrase: meaning(phrase, chooser.names) for phrase in phrases}
     network_told = model.as_trained() if model.varied is None else model
     return score_arithmetic(
-        model, sheet(network_told, samples, seed), chooser, judging, wanted, goal(expression, judging.names),
-        trials=trials, members=members, seed=seed, rescale=w_statistics.spread_of(model).typical,
-    )  # fmt: skip
+        model,
+        sheet(network_told, samples, seed),
+        chooser,
+        judging,
+        wanted,
+        goal(expression, judging.names),
+        trials=trials,
+        members=members,
+        seed=seed,
+        rescale=w_statistics.spread_of(model).typical,
+    )

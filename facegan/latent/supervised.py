@@ -36,9 +36,13 @@ class Seen:
 
 
 def look(
-    model: Generator, predictor: AttributePredictor, count: int, seed: int = 0, first: int = 0,
+    model: Generator,
+    predictor: AttributePredictor,
+    count: int,
+    seed: int = 0,
+    first: int = 0,
     told: Told = lambda *_: None,
-) -> Seen:  # fmt: skip
+) -> Seen:
     """``count`` samples from the ``first`` on, with labels as trained."""
     kept, logits = [], []
     for start in range(first, first + count, 128):
@@ -89,9 +93,16 @@ def project(normals: Tensor, k: int, others: Sequence[int]) -> Tensor:
 
 
 def jacobians(
-    model: Generator, predictor: AttributePredictor, spread: Spread, deviation: Tensor, count: int,
-    seed: int = 0, first: int = 0, told: Told = lambda *_: None, batch: int = 16,
-) -> Tensor:  # fmt: skip
+    model: Generator,
+    predictor: AttributePredictor,
+    spread: Spread,
+    deviation: Tensor,
+    count: int,
+    seed: int = 0,
+    first: int = 0,
+    told: Told = lambda *_: None,
+    batch: int = 16,
+) -> Tensor:
     """How each logit changes with x of each layer, at ``count`` samples from the ``first`` on: float32
     ``N,K,num_ws,w_dim``."""
     scale = torch.from_numpy(predictor.scale) / deviation

@@ -16,8 +16,7 @@ import torch.nn.functional as F
 from facegan.data.dataset import Dataset
 from facegan.images import to_float
 from facegan.metrics.memorization import EXPECTED
-from facegan.metrics.neighbours import squared_distances
-from facegan.metrics.random_features import spaced
+from facegan.metrics.neighbours import spaced, squared_distances
 
 MOST = 4000  # training pictures, evenly spaced, that samples are compared with
 MOST_HELD_OUT = 1000

@@ -70,17 +70,30 @@ class Evaluation:
     def to_dict(self) -> dict[str, Any]:
         """For JSON."""
         return {
-            "subject": self.subject.name, "against": self.against.name, "features": self.table.key,
-            "count": self.subject.count, "count_real": self.against.count, "headline": self.headline,
-            "metrics": self.values, "real": self.real, "seconds": self.seconds,
-            "warnings": self.warnings, "nearest": [list(p) for p in self.pairs], "facegan": __version__,
-        }  # fmt: skip
+            "subject": self.subject.name,
+            "against": self.against.name,
+            "features": self.table.key,
+            "count": self.subject.count,
+            "count_real": self.against.count,
+            "headline": self.headline,
+            "metrics": self.values,
+            "real": self.real,
+            "seconds": self.seconds,
+            "warnings": self.warnings,
+            "nearest": [list(p) for p in self.pairs],
+            "facegan": __version__,
+        }
 
 
 def as_pictures(
-    subject: Any, count: int = 0, split: str = "train", *, truncation: float = 1.0, device: str = "cpu",
+    subject: Any,
+    count: int = 0,
+    split: str = "train",
+    *,
+    truncation: float = 1.0,
+    device: str = "cpu",
     said: Callable[[str], None] = lambda line: None,
-) -> Pictures:  # fmt: skip
+) -> Pictures:
     """Return what can be measured, as the metrics see it: see :func:`evaluate`."""
     if isinstance(subject, (str, Path)):
         found = named(subject, count, split, truncation, device, said)
@@ -167,9 +180,14 @@ def evaluate(
 
 
 def _evaluated(
-    subject: Pictures, against: Dataset | str | Path, table: FeatureTable, metrics: Sequence[str],
-    split: str, floor: bool, on_progress: Progress,
-) -> Evaluation:  # fmt: skip
+    subject: Pictures,
+    against: Dataset | str | Path,
+    table: FeatureTable,
+    metrics: Sequence[str],
+    split: str,
+    floor: bool,
+    on_progress: Progress,
+) -> Evaluation:
     names = metrics or list(METRICS)
     data = against if isinstance(against, Dataset) else Dataset(arguments.place(against, "against"))
     name = reference_split(data, split)
@@ -194,9 +212,15 @@ def _evaluated(
             if p is not None
         }
     inputs = MetricInputs(
-        table, features["real"], features["fake"], real.spaced, subject.spaced, features.get("train"),
-        features.get("held"), subject.generator,
-    )  # fmt: skip
+        table,
+        features["real"],
+        features["fake"],
+        real.spaced,
+        subject.spaced,
+        features.get("train"),
+        features.get("held"),
+        subject.generator,
+    )
     values = _measure(inputs, names, seconds, bool(metrics), on_progress)
     others = _other_real(data, name, subject.count) if floor else None
     found: Values = {}
@@ -249,9 +273,12 @@ def _other_real(data: Dataset, name: str, count: int) -> Pictures | None:
 
 
 def _measure(
-    inputs: MetricInputs, names: Sequence[str], seconds: dict[str, float], insist: bool,
+    inputs: MetricInputs,
+    names: Sequence[str],
+    seconds: dict[str, float],
+    insist: bool,
     on_progress: Progress | None,
-) -> Values:  # fmt: skip
+) -> Values:
     values: Values = {}
     for i, name in enumerate(names):
         why_not = METRICS[name].fits(inputs)

@@ -17,6 +17,7 @@ from facegan.generator import Generator
 from facegan.images import read_image_file
 from facegan.metrics.base import FIRST_SEED
 from facegan.metrics.feature_extractors import FeatureTable
+from facegan.models import load, meaning, resolve
 
 COUNT = 5000  # samples of a model
 BATCH = 64
@@ -75,10 +76,13 @@ def of_model(generator: Generator, name: str, count: int, truncation: float = 1.
     generator = generator.as_trained()
     c, h, w = generator.image_shape
     return Pictures(
-        name, count, (h, w, c),
+        name,
+        count,
+        (h, w, c),
         lambda rows: generator.sample([FIRST_SEED + int(r) for r in rows], truncation),
-        generator=generator, truncation=truncation,
-    )  # fmt: skip
+        generator=generator,
+        truncation=truncation,
+    )
 
 
 def of_dataset(data: Dataset, split: str) -> Pictures:
@@ -140,8 +144,6 @@ def named(
 
     ``count`` limits the pictures; of a model it is the number of samples, 5,000 where it is 0.
     """
-    from facegan.models import load, meaning, resolve
-
     found = meaning(reference)
     if found.kind == "folder" and not found.is_model:
         if truncation != 1.0:

@@ -48,3 +48,13 @@ def nearest(x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         rows[part] = best
         distances[part] = np.square(x[part].astype(np.float64) - y[best]).sum(1)
     return rows, distances
+
+
+def spaced(images: np.ndarray, count: int) -> np.ndarray:
+    """At most ``count`` of the images, evenly spaced."""
+    return images[spaced_rows(len(images), count)]
+
+
+def spaced_rows(n: int, count: int) -> np.ndarray:
+    """At most ``count`` different rows of ``n``, evenly spaced."""
+    return np.arange(n) if n <= count else (np.arange(count) * n) // count

@@ -20,9 +20,13 @@ PATHS = 1000
 
 
 def path_length(
-    generator: Generator, features: Callable[[torch.Tensor], torch.Tensor], paths: int = PATHS,
-    first_seed: int = 0, seed: int = 0, batch: int = 64,
-) -> float:  # fmt: skip
+    generator: Generator,
+    features: Callable[[torch.Tensor], torch.Tensor],
+    paths: int = PATHS,
+    first_seed: int = 0,
+    seed: int = 0,
+    batch: int = 64,
+) -> float:
     """Mean of |f(G(w(t + e))) - f(G(w(t)))|^2 / e^2 over random places t of paths between neighbouring seeds,
     linear in w, without the lowest and the highest percent.
 

@@ -19,12 +19,13 @@ from facegan import rng
 from facegan.errors import DatasetError, InputError
 from facegan.images import to_float
 from facegan.metrics.base import FIRST_SEED
+from facegan.metrics.copies import Copies
 from facegan.metrics.fid import frechet_distance, moments
+from facegan.metrics.neighbours import spaced, spaced_rows
 
 if TYPE_CHECKING:
     from facegan.data.dataset import Dataset
     from facegan.generator import Generator
-    from facegan.metrics.copies import Copies
 
 MAX_REFERENCE = 2000
 SIDE = 64  # larger pictures are averaged down to this
@@ -53,7 +54,7 @@ class QuickQuality:
         self._spread = mean_pairwise_distance(first)
         halves = (moments(self._scaled(_features(part))) for part in (first, second))
         self._floor = frechet_distance(*next(halves), *next(halves))
-        self._copies = None if isinstance(source, np.ndarray) else _copies(source)
+        self._copies = None if isinstance(source, np.ndarray) else Copies.of_dataset(source)
 
     @property
     def floor(self) -> float:
@@ -81,12 +82,6 @@ class QuickQuality:
         return (features - self._mean) / self._scale
 
 
-def _copies(source: Dataset) -> Copies | None:
-    from facegan.metrics.copies import Copies
-
-    return Copies.of_dataset(source)
-
-
 def _real(source: Dataset | np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Thumbnails of the reference, and of the two disjoint sets whose distance is the floor."""
     if isinstance(source, np.ndarray):
@@ -106,18 +101,8 @@ def _real(source: Dataset | np.ndarray, count: int) -> tuple[np.ndarray, np.ndar
         return chosen, chosen[::2], chosen[1::2]
     chosen = thumbnails(spaced(pictures, MAX_REFERENCE + count))
     aside = np.zeros(len(chosen), bool)
-    aside[_rows(len(chosen), count)] = True
+    aside[spaced_rows(len(chosen), count)] = True
     return chosen[~aside], chosen[aside], chosen[~aside]
-
-
-def _rows(n: int, count: int) -> np.ndarray:
-    """At most ``count`` different rows of ``n``, evenly spaced."""
-    return np.arange(n) if n <= count else (np.arange(count) * n) // count
-
-
-def spaced(images: np.ndarray, count: int) -> np.ndarray:
-    """At most ``count`` of the images, evenly spaced."""
-    return images[_rows(len(images), count)]
 
 
 def thumbnails(images: np.ndarray) -> np.ndarray:
