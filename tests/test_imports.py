@@ -135,3 +135,73 @@ def test_every_public_name_can_be_had() -> None:
     code = "import facegan; [getattr(facegan, name) for name in facegan.__all__]"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT)
     assert done.returncode == 0, done.stderr
+
+
+def modules() -> dict[str, Path]:
+    """Every module of the package by its name, but for the public face, which imports on first use."""
+    found = {}
+    for path in FILES:
+        parts = path.relative_to(ROOT).with_suffix("").parts
+        found[".".join(parts[:-1] if parts[-1] == "__init__" else parts)] = path
+    found.pop("facegan")
+    return found
+
+
+MODULES = modules()
+
+
+def every_import(tree: ast.AST) -> list[tuple[str, str]]:
+    """(module, name in it) of every import, in functions and for types alone as well."""
+    found = []
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            found += [(alias.name, "") for alias in node.names]
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            found += [(node.module, alias.name) for alias in node.names]
+    return found
+
+
+def circles(graph: dict[str, set[str]]) -> list[list[str]]:
+    """Every circle of the graph: what remains when nodes without a way in or out are taken away, in turns."""
+    graph = {node: set(ways) & graph.keys() for node, ways in graph.items()}
+    while True:
+        entered = set().union(*graph.values()) if graph else set()
+        inner = {node: ways & entered for node, ways in graph.items() if ways and node in entered}
+        inner = {node: ways & inner.keys() for node, ways in inner.items()}
+        if inner == graph:
+            return [sorted(graph)] if graph else []
+        graph = inner
+
+
+@pytest.mark.parametrize(
+    ("graph", "found"),
+    [
+        ({"a": {"b"}, "b": {"c"}, "c": set()}, []),
+        ({"a": {"b"}, "b": {"c"}, "c": {"b"}}, [["b", "c"]]),
+        ({"a": {"b"}, "b": {"c"}, "c": {"a"}, "d": {"a"}}, [["a", "b", "c"]]),
+    ],
+)
+def test_the_search_finds_circles(graph: dict[str, set[str]], found: list[list[str]]) -> None:
+    assert circles(graph) == found
+
+
+def test_no_file_imports_one_that_imports_it() -> None:
+    """Nor in a longer circle, nor inside of functions, nor for types alone."""
+    graph = {}
+    for name, path in MODULES.items():
+        named = every_import(ast.parse(path.read_text()))
+        ways = {f"{module}.{part}" if f"{module}.{part}" in MODULES else module for module, part in named}
+        graph[name] = ways - {name}
+    assert circles(graph) == []
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda p: str(p.relative_to(ROOT)))
+def test_no_package_reaches_into_another(path: Path) -> None:
+    """Names with an underscore are used in their own package alone."""
+    own = room_of_file(path)
+    wrong = [
+        f"{module}.{name}"
+        for module, name in every_import(ast.parse(path.read_text()))
+        if module.startswith("facegan") and re.match(r"_[^_]", name) and room_of(module) != own
+    ]
+    assert wrong == []

@@ -6,10 +6,11 @@ import json as jsonlib
 import sys
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import tyro
 
+from facegan.cli.evaluate_page import ARROWS, described, shown
 from facegan.cli.main import run_function
 from facegan.errors import InputError
 
@@ -85,26 +86,6 @@ def text(done: Evaluation) -> str:
         lines.append(f"headline: {done.headline.upper()} {head}")
     lines += [f"note: {warning}" for warning in done.warnings]
     return "\n".join(lines)
-
-
-ARROWS = {"lower": "lower is better", "higher": "higher is better", "equal": "like real is best"}
-
-
-def described(done: Evaluation) -> list[tuple[str, Any]]:
-    """(name, Value) of every number that was measured, in the table's order."""
-    from facegan.metrics.registry import METRICS
-
-    known = [pair for metric in METRICS.values() for pair in metric.values.items()]
-    return [(name, value) for name, value in known if name in done.values]
-
-
-def shown(values: dict[str, Any], name: str, digits: int, interval: bool = True) -> str:
-    if name not in values:
-        return ""
-    out = f"{values[name]:.{digits}f}"
-    if interval and f"{name}_low" in values:
-        out += f" ({values[f'{name}_low']:.{digits}f} to {values[f'{name}_high']:.{digits}f})"
-    return out
 
 
 class Progress:

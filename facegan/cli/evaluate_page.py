@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from facegan.cli.evaluate import ARROWS, described, shown
 from facegan.images import enlarge, grid, png_bytes
 from facegan.runs.page import style, table
 
 if TYPE_CHECKING:
     from facegan.metrics.evaluate import Evaluation
 
+ARROWS = {"lower": "lower is better", "higher": "higher is better", "equal": "like real is best"}
 _POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
 _SIDE = 8  # pictures in each direction of the two grids
 
@@ -103,3 +103,20 @@ def _figure(caption: str, sheet: np.ndarray) -> str:
         f'<figure class="card"><figcaption><b>{html.escape(caption)}</b></figcaption>'
         f'<img alt="{html.escape(caption)}" src="data:image/png;base64,{uri}"></figure>'
     )
+
+
+def described(done: Evaluation) -> list[tuple[str, Any]]:
+    """(name, Value) of every number that was measured, in the table's order."""
+    from facegan.metrics.registry import METRICS
+
+    known = [pair for metric in METRICS.values() for pair in metric.values.items()]
+    return [(name, value) for name, value in known if name in done.values]
+
+
+def shown(values: dict[str, Any], name: str, digits: int, interval: bool = True) -> str:
+    if name not in values:
+        return ""
+    out = f"{values[name]:.{digits}f}"
+    if interval and f"{name}_low" in values:
+        out += f" ({values[f'{name}_low']:.{digits}f} to {values[f'{name}_high']:.{digits}f})"
+    return out
