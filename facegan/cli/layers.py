@@ -28,9 +28,10 @@ def main(
         input_size: side of the pictures, in px; 0 is what the network was trained with.
         random_weights: do without weights: names and shapes do not depend on them.
     """
-    classifier = ClassifierConfig(
-        model, weights=weights, input_size=input_size, random_weights=random_weights
-    ).load()
+    from facegan.pixels.loading import load_configured
+
+    settings = ClassifierConfig(model, weights=weights, input_size=input_size, random_weights=random_weights)
+    classifier = load_configured(settings)
     keras = {ours: theirs for theirs, ours in classifier.aliases().items()}
     rows = [
         (name, "x".join(map(str, shape)), keras.get(name, "")) for name, shape in classifier.layer_names()

@@ -6,13 +6,15 @@ import itertools
 import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from facegan import __version__, images, video
 from facegan.errors import InputError
-from facegan.files import write_bytes, writing
+from facegan.files import check_ending, check_places, write_bytes, writing
 from facegan.pixels.settings import SnapshotConfig
+from facegan.settings import check_values
 
 MAX_FILM_SIDE = 1920  # px of a film's longer side; pictures may be larger
 
@@ -26,6 +28,35 @@ def check_film(film: str, fps: float) -> None:
     most = video.FORMATS[Path(film).suffix.lower()].most_fps
     if not 0 < fps <= most:
         raise InputError(f"--fps must be above 0 and, for {film}, at most {most}, not {fps:g}")
+
+
+def check_snapshots(config: SnapshotConfig, out: str, read: Sequence[Any]) -> None:
+    """Check names and numbers.
+
+    Args:
+        out: Where the result goes; "" is nowhere.
+        read: The pictures that are read; those that are no files do not matter.
+
+    Raises:
+        InputError: A name or number cannot be, or a result would replace what is read.
+    """
+    check_values(config, error=InputError)
+    if out:
+        check_ending("--out", out, (".png", ".jpg", ".jpeg"))
+    if config.curve:
+        check_ending("--curve", config.curve, (".png",))
+    check_film(config.film, config.fps)
+    given = [str(name) for name in read if isinstance(name, (str, Path)) and str(name)]
+    places = {"--out": out, "--curve": config.curve, "--film": config.film}
+    check_places(places, given)
+    for option, name in places.items():
+        if name and Path(name).is_dir():
+            raise InputError(f"{option} {name}: is a folder; choose a name for a file")
+    folders = [Path(photo).resolve().parent for photo in given if Path(photo).exists()]
+    if config.pictures and Path(config.pictures).resolve() in folders:
+        raise InputError(
+            f"--pictures {config.pictures}: pictures that are read lie there; choose another folder"
+        )
 
 
 class Snapshots:

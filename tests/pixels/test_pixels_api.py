@@ -25,6 +25,7 @@ from facegan.pixels import (
     SnapshotConfig,
     StyleConfig,
 )
+from facegan.pixels.loading import load_configured
 
 DREAM = {"layers": ("features.7",), "octaves": 1, "steps": 2, "jitter": 4}
 STYLE = {
@@ -140,4 +141,4 @@ def test_names_of_0_1_go_on_working(net: Classifier, photo: np.ndarray) -> None:
     assert pixels.StyleSettings is StyleConfig
     (found,) = pixels.attack(net, [photo], None, epsilon=None, step=None, steps=None)
     assert found.original is photo
-    assert ClassifierConfig("faces").load().name == "faces"
+    assert load_configured(ClassifierConfig("faces")).name == "faces"

@@ -11,9 +11,9 @@ from facegan.pixels.attacks import attack as attacks
 from facegan.pixels.attacks.config import AttackConfig
 from facegan.pixels.attacks.output import warn
 from facegan.pixels.attacks.result import AttackResult
+from facegan.pixels.loading import Model, with_settings
 from facegan.pixels.loop import OnStep
 from facegan.pixels.pictures import Picture
-from facegan.pixels.settings import Model, with_settings
 
 
 def attack(

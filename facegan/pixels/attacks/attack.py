@@ -26,6 +26,7 @@ from facegan.pixels.attacks.result import AttackResult, gather
 from facegan.pixels.attacks.state import AttackState, Criterion
 from facegan.pixels.classifiers import Classifier
 from facegan.pixels.face_classes import face_window
+from facegan.pixels.loading import load_configured
 from facegan.pixels.loop import OnStep, StepStats
 from facegan.pixels.pictures import Picture
 from facegan.pixels.settings import ClassifierConfig, changed
@@ -64,7 +65,9 @@ def attack(
     check_report(report)
     found = find_photos(photos, on_unread)
     writer = None if out is None else Writer(config, figure, photos, found, str(out), report)
-    network = classifier.load(config.crop) if isinstance(classifier, ClassifierConfig) else classifier
+    network = (
+        load_configured(classifier, config.crop) if isinstance(classifier, ClassifierConfig) else classifier
+    )
     classes = _classes(network, target, len(found))
     results: list[AttackResult] = []
     try:

@@ -20,10 +20,11 @@ from facegan.pixels.dreams import dream as dreams
 from facegan.pixels.dreams.config import DreamConfig, FlightConfig
 from facegan.pixels.dreams.visualise import Visualised, visualise
 from facegan.pixels.dreams.zoom import zoom
+from facegan.pixels.loading import Model, load_configured, model_name, with_settings
 from facegan.pixels.loop import OnStep, Outcome, StepStats
 from facegan.pixels.pictures import Picture, name_of, photo_of
-from facegan.pixels.settings import ClassifierConfig, Model, SnapshotConfig, model_name, with_settings
-from facegan.pixels.snapshots import Recorder
+from facegan.pixels.settings import ClassifierConfig, SnapshotConfig
+from facegan.pixels.snapshots import Recorder, check_snapshots
 
 NOISE_EVERY = 8  # steps between the kept pictures of a dream from noise, unless something else is said
 
@@ -107,7 +108,7 @@ def _check(
     """Raise InputError for what cannot be, before the network is loaded."""
     config, keep, flight = settings
     config.check()
-    keep.check(place, (photo, guide))
+    check_snapshots(keep, place, (photo, guide))
     flight.check()
     if flight.zoom and (photo is None or not keep.film):
         raise InputError("--zoom flies into a photo: give PHOTO and --film FILE.mp4")
@@ -168,7 +169,7 @@ def _fly(
             on_step(replace(stats, values={**stats.values, "frame": done + 1, "frames": flight.count}))
 
     frames = zoom(
-        network.load() if isinstance(network, ClassifierConfig) else network,
+        load_configured(network) if isinstance(network, ClassifierConfig) else network,
         photo,
         flight.frames,
         config,

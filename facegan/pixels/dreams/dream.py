@@ -22,6 +22,7 @@ from facegan.pixels.classifiers import Classifier
 from facegan.pixels.colours import levelled, normalised, paled
 from facegan.pixels.dreams.config import DREAM_LAYERS, DreamConfig
 from facegan.pixels.dreams.objective import Objective, parse_terms
+from facegan.pixels.loading import load_configured
 from facegan.pixels.loop import OnStep, Outcome, optimise
 from facegan.pixels.memory import require_memory
 from facegan.pixels.pictures import Picture, photo_of
@@ -160,7 +161,7 @@ def dream(
     """
     s = changed(settings or DreamConfig(), changes).check()
     photo = photo_of(picture, s.size)
-    classifier = classifier.load() if isinstance(classifier, ClassifierConfig) else classifier
+    classifier = load_configured(classifier) if isinstance(classifier, ClassifierConfig) else classifier
     s = suited(classifier, s)
     sizes = octave_sizes(photo.shape[0], photo.shape[1], s.octaves, s.octave_scale)
     fitting = max_pixels(s, photo.shape[0], photo.shape[1])

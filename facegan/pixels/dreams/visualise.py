@@ -23,6 +23,7 @@ from facegan.pixels.dreams import fourier
 from facegan.pixels.dreams.config import DreamConfig
 from facegan.pixels.dreams.dream import suited
 from facegan.pixels.dreams.objective import Objective, parse_terms
+from facegan.pixels.loading import load_configured
 from facegan.pixels.loop import OnStep, Outcome, optimise
 from facegan.pixels.memory import require_memory
 from facegan.pixels.settings import ClassifierConfig, changed
@@ -79,7 +80,7 @@ def visualise(
         every: ``on_picture(steps done, uint8 N,H,W,3)`` after so many steps; 0 is never.
     """
     s = changed(settings or DreamConfig(), changes).check()
-    classifier = classifier.load() if isinstance(classifier, ClassifierConfig) else classifier
+    classifier = load_configured(classifier) if isinstance(classifier, ClassifierConfig) else classifier
     s = suited(classifier, s, STEPS)
     terms = parse_terms(classifier, s.layers, s.classes)
     objective = Objective(classifier, terms, apart=True)

@@ -9,10 +9,11 @@ from typing import Any
 
 from facegan.errors import InputError
 from facegan.files import derived, fit_name
+from facegan.pixels.loading import Model, model_name, with_settings
 from facegan.pixels.loop import OnStep
 from facegan.pixels.pictures import Picture, as_list, name_of
-from facegan.pixels.settings import Model, SnapshotConfig, model_name, with_settings
-from facegan.pixels.snapshots import Recorder
+from facegan.pixels.settings import SnapshotConfig
+from facegan.pixels.snapshots import Recorder, check_snapshots
 from facegan.pixels.style import stylize as transfer
 from facegan.pixels.style.config import StyleConfig
 
@@ -57,7 +58,7 @@ def stylize(
     default = fit_name(f"{Path(name_of(content)).stem}-{Path(name_of(styles[0])).stem}", ".png")
     place = "" if out is None else str(out) or default
     config.check(len(styles))
-    keep.check(place, (content, *styles, *config.masks, *masks))
+    check_snapshots(keep, place, (content, *styles, *config.masks, *masks))
     if (keep.film or keep.pictures) and not keep.every:
         raise InputError("--film and --pictures keep what --every says: give it, too, such as --every 5")
     unfinished = derived(place, ".safetensors") if place else None

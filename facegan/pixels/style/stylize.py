@@ -26,6 +26,7 @@ from facegan.pixels.classifiers import Classifier
 from facegan.pixels.colours import luma, match_luma, transfer_luma
 from facegan.pixels.dreams.dream import OnPicture
 from facegan.pixels.dreams.objective import parse_layer
+from facegan.pixels.loading import load_configured
 from facegan.pixels.loop import OnStep, Outcome, StepStats, optimise
 from facegan.pixels.memory import require_memory
 from facegan.pixels.optimizers import LBFGS, Adam, Plain
@@ -344,7 +345,7 @@ def stylize(
     if masks and len(masks) != len(styles):
         raise InputError(f"--masks: {len(masks)} masks for {len(styles)} styles ('-' is everywhere)")
     work = read_pictures(content, styles, masks or s.masks)
-    classifier = classifier.load() if isinstance(classifier, ClassifierConfig) else classifier
+    classifier = load_configured(classifier) if isinstance(classifier, ClassifierConfig) else classifier
     s = suited(classifier, s)
     painter = Painter(classifier, work, s)
     mark = "" if state is None else fingerprint(classifier, work, s)
