@@ -55,11 +55,16 @@ def layer_table(model: Generator) -> list[dict[str, Any]]:
         handle.remove()
     weights = {name: getattr(module, "weight", None) for name, module in found.items()}
     return [
-        {"name": name, "kind": type(module).__name__, "out": list(shapes.get(name, ())), "macs": macs[name],
-         "weight": [] if (weight := weights[name]) is None else list(weight.shape),
-         "parameters": sum(p.numel() for p in module.parameters(recurse=False))}
+        {
+            "name": name,
+            "kind": type(module).__name__,
+            "out": list(shapes.get(name, ())),
+            "macs": macs[name],
+            "weight": [] if (weight := weights[name]) is None else list(weight.shape),
+            "parameters": sum(p.numel() for p in module.parameters(recurse=False)),
+        }
         for name, module in found.items()
-    ]  # fmt: skip
+    ]
 
 
 def facts_text(f: dict[str, Any]) -> str:
@@ -83,8 +88,13 @@ def facts_text(f: dict[str, Any]) -> str:
         ("parameters", f"{f['parameters']:,}{statistics}"),
         ("one picture", f"{f['macs'] / 1e6:,.1f} million multiply-accumulates"),
         ("recipe", origin.get("recipe") or "unknown"),
-        ("trained on", f"{data['name']}, {data.get('count', '?')} pictures, content hash "
-                       f"{str(data.get('content_hash', '?'))[:16]}" if "name" in data else "unknown"),
+        (
+            "trained on",
+            f"{data['name']}, {data.get('count', '?')} pictures, content hash "
+            f"{str(data.get('content_hash', '?'))[:16]}"
+            if "name" in data
+            else "unknown",
+        ),
         ("images seen", seen),
         ("seed", origin.get("seed", "unknown")),
         ("command", origin.get("command") or "unknown"),
@@ -94,7 +104,7 @@ def facts_text(f: dict[str, Any]) -> str:
         ("licence", f.get("licence") or "unknown"),
         ("hash", f["hash"]),
         ("moments", ", ".join(f["moments"])),
-    ]  # fmt: skip
+    ]
     lines = [f"{name:<12} {value}" for name, value in rows if name != "moments" or value]
     wide = max([20, *(len(r["name"]) for r in f["layers"])])
     lines.append(

@@ -68,12 +68,21 @@ def advice(
     if group == "faces":
         group = max((r for r in reasons if r[0] in _FACES), key=lambda r: r[1])[0]
     crop = plan["crop"]
-    return (_HELP if helps is None else helps).get(group, "").format(
-        confidence=crop["min_confidence"], less_confidence=max(0.0, crop["min_confidence"] - 0.2),
-        face=crop["min_face"], half_face=crop["min_face"] / 2,
-        sharpness=crop["min_sharpness"], half_sharpness=crop["min_sharpness"] / 2,
-        pixels=plan["max_pixels"], more_pixels=plan["max_pixels"] * 4, split=plan["split"],
-    )  # fmt: skip
+    return (
+        (_HELP if helps is None else helps)
+        .get(group, "")
+        .format(
+            confidence=crop["min_confidence"],
+            less_confidence=max(0.0, crop["min_confidence"] - 0.2),
+            face=crop["min_face"],
+            half_face=crop["min_face"] / 2,
+            sharpness=crop["min_sharpness"],
+            half_sharpness=crop["min_sharpness"] / 2,
+            pixels=plan["max_pixels"],
+            more_pixels=plan["max_pixels"] * 4,
+            split=plan["split"],
+        )
+    )
 
 
 _HELP = {

@@ -185,11 +185,7 @@ def assemble(
 
 
 def _write(
-    folder: Path,
-    store: ChunkStore,
-    selection: RowSelection,
-    schema: Schema,
-    report: Callable[[int], None],
+    folder: Path, store: ChunkStore, selection: RowSelection, schema: Schema, report: Callable[[int], None]
 ) -> Contents:
     """Second pass: write the shards of all splits, in the place of what an earlier attempt has left."""
     folder.mkdir(exist_ok=True)

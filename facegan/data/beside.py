@@ -89,9 +89,14 @@ class Beside:
     """
 
     def __init__(
-        self, source: str, names: Iterable[str], read: Read, reading: Reading,
-        pictures: Callable[[str], bool] = lambda _: False, enters_archives: bool = False,
-    ) -> None:  # fmt: skip
+        self,
+        source: str,
+        names: Iterable[str],
+        read: Read,
+        reading: Reading,
+        pictures: Callable[[str], bool] = lambda _: False,
+        enters_archives: bool = False,
+    ) -> None:
         self.source, self.read, self.reading = source, read, reading
         self.tables: dict[str, list[AttributeTable]] = {}  # by the folder in which they lie
         self.used: set[str] = set()

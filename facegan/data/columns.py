@@ -15,22 +15,9 @@ from facegan.errors import InputError
 from facegan.files import printable
 
 IMAGE_COLUMNS = (
-    "image",
-    "img",
-    "jpg",
-    "png",
-    "jpeg",
-    "webp",
-    "pixel_values",
-    "image_bytes",
-    "picture",
-    "photo",
-    "images",
-    "pixels",
-    "image_data",
-    "bytes",
-    "content",
-)
+    "image", "img", "jpg", "png", "jpeg", "webp", "pixel_values", "image_bytes", "picture", "photo", "images",
+    "pixels", "image_data", "bytes", "content",
+)  # fmt: skip
 _NAMES = ("__key__", *(name for name in FILE_COLUMNS if name != "name"))  # of pictures, not of persons
 _UNSAID = {"source", "box", "landmarks", "confidence"}  # of a dataset of ours
 
@@ -120,17 +107,8 @@ def _is_scalar(kind: Any) -> bool:
     is_ = pa.types
     if is_.is_dictionary(kind):
         kind = kind.value_type
-    tests = (
-        is_.is_integer,
-        is_.is_boolean,
-        is_.is_floating,
-        is_.is_decimal,
-        is_.is_string,
-        is_.is_large_string,
-        is_.is_string_view,
-        is_.is_null,
-    )
-    return any(test(kind) for test in tests)
+    names = "integer boolean floating decimal string large_string string_view null"
+    return any(getattr(is_, f"is_{name}")(kind) for name in names.split())
 
 
 def _shape(field: Any) -> tuple[int, ...] | None:

@@ -54,15 +54,7 @@ class Dataset:
             }
             self.counts: dict[str, int] = {k: int(v) for k, v in self.info["counts"].items()}
             self.crop: dict[str, Any] = dict(self.info["crop"])
-        except (
-            OSError,
-            ValueError,
-            KeyError,
-            TypeError,
-            AttributeError,
-            IndexError,
-            RecursionError,
-        ) as error:
+        except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
             raise DatasetError(f"{file}: damaged ({type(error).__name__}: {error}); prepare again") from None
 
     def __repr__(self) -> str:

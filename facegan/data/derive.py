@@ -43,9 +43,13 @@ class _Plan:
 
 
 def rewrite(
-    data: Dataset, out: str | Path, edit: Edit, names: tuple[str, ...], more: Callable[[], dict[str, Any]],
+    data: Dataset,
+    out: str | Path,
+    edit: Edit,
+    names: tuple[str, ...],
+    more: Callable[[], dict[str, Any]],
     on_progress: OnProgress = lambda *_: None,
-) -> Dataset:  # fmt: skip
+) -> Dataset:
     """Write ``out``: each row as ``edit(split, number, attributes, confidence)`` has it, or none for None.
 
     ``names`` are the attributes of the result; ``more`` says, once all rows have been seen, what else goes
@@ -110,7 +114,7 @@ def _info(data: Dataset, plan: _Plan, names: tuple[str, ...]) -> dict[str, Any]:
         "near_duplicates": near,
         "places": [name for name in PLACES if name in plan.places],
         "made_from": {"name": data.path.resolve().name, "content_hash": data.content_hash, **origin},
-    }  # fmt: skip
+    }
 
 
 def _planned(data: Dataset, edit: Edit, on_progress: OnProgress) -> _Plan:
@@ -145,11 +149,19 @@ def _write(data: Dataset, plan: _Plan, folder: Path, schema: Schema) -> None:
                 if found is None:
                     continue
                 attributes, confidence = found
-                writer.add(Row(
-                    row["source"], row["image"].get("path") or "", b"", png=row["image"]["bytes"],
-                    box=row.get("box"), landmarks=row.get("landmarks"), attributes=dict(attributes),
-                    confidence=confidence, split=split,
-                ))  # fmt: skip
+                writer.add(
+                    Row(
+                        row["source"],
+                        row["image"].get("path") or "",
+                        b"",
+                        png=row["image"]["bytes"],
+                        box=row.get("box"),
+                        landmarks=row.get("landmarks"),
+                        attributes=dict(attributes),
+                        confidence=confidence,
+                        split=split,
+                    )
+                )
 
 
 def confidence_by_name(sure: dict[str, list[float]]) -> dict[str, dict[str, float]]:

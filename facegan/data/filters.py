@@ -23,8 +23,7 @@ Predicate = Callable[[Row], "bool | None"]
 
 _WORD = r"(?<![\w-])(?:and|or|not)(?![\w-])"
 _TOKEN = re.compile(  # an operator, or a name or number up to the next operator or word of the grammar
-    rf"\s*(?:(==|!=|<=|>=|<|>|=|\(|\))|\"[^\"]+\"|([\w\-][\w .\-]*?)(?=\s*(?:[=!<>()]|{_WORD}|$)))",
-    re.I,
+    rf"\s*(?:(==|!=|<=|>=|<|>|=|\(|\))|\"[^\"]+\"|([\w\-][\w .\-]*?)(?=\s*(?:[=!<>()]|{_WORD}|$)))", re.I
 )
 _MAX_NESTING = 100  # parentheses and nots, which the parser follows by recursion
 _COMPARE: dict[str, Callable[[float, float], bool]] = {

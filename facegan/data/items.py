@@ -98,14 +98,14 @@ def unsafe(name: str) -> str:
     return "'..' in archive path" if ".." in parts else ""
 
 
-_HOUSEKEEPING = (
+_HOUSEKEEPING = {
     "__MACOSX",
     "Thumbs.db",
     "desktop.ini",
     "@eaDir",
     "$RECYCLE.BIN",
     "System Volume Information",
-)
+}
 
 
 def hidden(name: str) -> bool:

@@ -163,6 +163,11 @@ def _item(
     attributes = {printable(found.header[i])[:100]: scalar(cells[i]) for i in found.attributes}
     pixels, reject = picture_of(cells[found.pixels], span)
     return Item(
-        name, source, pixels=pixels, reject=reject, attributes=attributes, split=split,
+        name,
+        source,
+        pixels=pixels,
+        reject=reject,
+        attributes=attributes,
+        split=split,
         split_from=origin if split else "",
-    )  # fmt: skip
+    )

@@ -82,15 +82,28 @@ def prepare(
     if not isinstance(preset, str) or (preset and preset not in PRESETS):
         raise InputError(f"--preset '{preset}' is unknown (known: {', '.join(PRESETS)})")
     cut = {
-        "kind": arguments.text(crop, "--crop"), "size": _size(size), "margin": margin, "resample": resample,
-        "gray": gray, "all_faces": all_faces, "min_face": min_face, "min_confidence": min_confidence,
+        "kind": arguments.text(crop, "--crop"),
+        "size": _size(size),
+        "margin": margin,
+        "resample": resample,
+        "gray": gray,
+        "all_faces": all_faces,
+        "min_face": min_face,
+        "min_confidence": min_confidence,
         "min_sharpness": min_sharpness,
-    }  # fmt: skip
+    }
     choices = {
-        "include": include, "where": where, "limit": limit, "attributes": attributes, "split": split,
-        "drop_near_duplicates": drop_near_duplicates, "max_pixels": max_pixels, "value_range": value_range,
-        "image_column": image_column, "follow_links": follow_links,
-    }  # fmt: skip
+        "include": include,
+        "where": where,
+        "limit": limit,
+        "attributes": attributes,
+        "split": split,
+        "drop_near_duplicates": drop_near_duplicates,
+        "max_pixels": max_pixels,
+        "value_range": value_range,
+        "image_column": image_column,
+        "follow_links": follow_links,
+    }
     made = PRESETS[preset] if preset else Crop(**arguments.settings(Crop, cut))
     config = PrepareConfig(_sources(sources), made, **arguments.settings(PrepareConfig, choices))
     if not config.sources:

@@ -92,14 +92,21 @@ def _rows(item: Item, split: str) -> tuple[list[Row], np.ndarray | None]:
         return [Row(item.source, item.name, digest, f"unreadable ({type(error).__name__})")], None
     rows = [
         Row(
-            item.source, item.name, digest, "", png.encode(c.image),
-            pixels_digest(c.image), *near.describe(c.image),
+            item.source,
+            item.name,
+            digest,
+            "",
+            png.encode(c.image),
+            pixels_digest(c.image),
+            *near.describe(c.image),
             None if c.face is None else [float(v) for v in c.face.box],
             None if c.face is None else [float(v) for point in c.face.landmarks for v in point],
-            item.attributes, split, values=packed(c.image, meaning if i == 0 else None),
+            item.attributes,
+            split,
+            values=packed(c.image, meaning if i == 0 else None),
         )
         for i, c in enumerate(kept)
-    ]  # fmt: skip
+    ]
     return rows + [Row(item.source, item.name, digest, e.reason) for e in rejected], photo
 
 

@@ -49,9 +49,13 @@ def from_folder(
 
     names = [entry.name for entry in entries() if not entry.reject]
     beside = Beside(
-        path.resolve().name, names, lambda name, most: read_capped(path / name, most), reading,
-        lambda name: begins(name, begin(path / name)), enters_archives=True,
-    )  # fmt: skip
+        path.resolve().name,
+        names,
+        lambda name, most: read_capped(path / name, most),
+        reading,
+        lambda name: begins(name, begin(path / name)),
+        enters_archives=True,
+    )
     for entry in entries():
         if entry.reject:
             yield Item(entry.name, str(entry.path), reject=entry.reject)

@@ -46,9 +46,7 @@ def _entry(name: str, counts: Counter[int], called: Sequence[str]) -> dict[str, 
     if set(counts) <= {0, 1} and not called:
         return entry | {"kind": "yes/no", "yes": counts[1]}
     if len(counts) > MAX_CLASSES or (not called and len(counts) > max(_FEW_NUMBERS, counts.total() / 2)):
-        return entry | {
-            "kind": "numbers", "different": len(counts), "low": min(counts), "high": max(counts)
-        }  # fmt: skip
+        return entry | {"kind": "numbers", "different": len(counts), "low": min(counts), "high": max(counts)}
     named = {called[v] if v < len(called) else str(v): n for v, n in sorted(counts.items())}
     return entry | {"kind": "classes", "counts": named}
 
@@ -121,8 +119,11 @@ def _wrapped(head: str, texts: Sequence[str], most: int) -> list[str]:
         rest = f" and {len(texts) - shown} more" if shown < len(texts) else ""
         lines = textwrap.wrap(
             head + ", ".join(t.replace(" ", "\xa0") for t in texts[:shown]) + rest.replace(" ", "\xa0"),
-            WIDTH, subsequent_indent="  ", break_long_words=False, break_on_hyphens=False,
-        )  # fmt: skip
+            WIDTH,
+            subsequent_indent="  ",
+            break_long_words=False,
+            break_on_hyphens=False,
+        )
         if len(lines) <= most:
             break
     return [line.replace("\xa0", " ") for line in lines]

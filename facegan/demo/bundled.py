@@ -35,9 +35,17 @@ def explore(pictures: Path, seed: int) -> dict[str, Any]:
     chooser, judge = AttributePredictor.load("faces"), AttributePredictor.load("evaluator")
     pool = model.latent.sample(range(1, POOL + 1))
     score = score_arithmetic(
-        model, pool, chooser, judge, GROUPS, GOAL,
-        trials=TRIALS, members=MEMBERS, seed=seed, rescale=model.latent,
-    )  # fmt: skip
+        model,
+        pool,
+        chooser,
+        judge,
+        GROUPS,
+        GOAL,
+        trials=TRIALS,
+        members=MEMBERS,
+        seed=seed,
+        rescale=model.latent,
+    )
     numbers: dict[str, Any] = {"licence": model.meta.get("licence", ""), "size": model.image_shape[2]}
     if score is None:
         return numbers
@@ -45,7 +53,10 @@ def explore(pictures: Path, seed: int) -> dict[str, Any]:
     images.save_png(pictures / "bundled-arithmetic.png", arithmetic_sheet(model, pool, first, list(GROUPS)))
     images.save_png(pictures / "bundled-results.png", images.grid(model.images(score.trials), 10))
     return {
-        **numbers, "expression": expression(first), "trials": len(score.members), "members": MEMBERS,
+        **numbers,
+        "expression": expression(first),
+        "trials": len(score.members),
+        "members": MEMBERS,
         "shares": score.shares,
         "judge": {name: judge.balanced_accuracy[name] for name in GOAL},
-    }  # fmt: skip
+    }

@@ -130,9 +130,14 @@ def _cap(s: Scene, hairline: list[tuple[float, float]], height: float, side: flo
     """Return the outline of the hair above a ``hairline`` given from the left ear to the right ear."""
     w = s.a.face_width
     outer = both(
-        [(-w - side, low), (-w - side - 0.025, -0.22), (-0.93 * w - side, -0.45 - 0.35 * height),
-         (-0.62 * w, -0.665 - 0.8 * height)], (0, -0.765 - height)
-    )  # fmt: skip
+        [
+            (-w - side, low),
+            (-w - side - 0.025, -0.22),
+            (-0.93 * w - side, -0.45 - 0.35 * height),
+            (-0.62 * w, -0.665 - 0.8 * height),
+        ],
+        (0, -0.765 - height),
+    )
     top = s.head(smooth(outer), depth=-0.02)
     line = np.array(hairline)
     return np.concatenate([top, s.head(smooth(line[::-1]))])

@@ -13,16 +13,7 @@ import numpy as np
 from facegan.demo.portrait_attributes import PortraitAttributes
 from facegan.demo.portrait_hair import hair_behind, hair_front
 from facegan.demo.portrait_scene import BLACK, WHITE, Scene
-from facegan.demo.portrait_shapes import (
-    Canvas,
-    both,
-    ellipse,
-    lowered,
-    mix,
-    ribbon,
-    smooth,
-    taper,
-)
+from facegan.demo.portrait_shapes import Canvas, both, ellipse, lowered, mix, ribbon, smooth, taper
 
 EYE_Y, MOUTH_Y = -0.03, 0.375
 
@@ -64,9 +55,17 @@ def body(s: Scene) -> None:
     neck_w = 0.2 if a.feminine else 0.25
     x = 0.04 * a.yaw
     neck = smooth(
-        [(x - neck_w, 0.3), (x - neck_w, 0.62), (x - neck_w - 0.1, 0.82), (x - 0.42, 1.2),
-         (x + 0.42, 1.2), (x + neck_w + 0.1, 0.82), (x + neck_w, 0.62), (x + neck_w, 0.3)]
-    )  # fmt: skip
+        [
+            (x - neck_w, 0.3),
+            (x - neck_w, 0.62),
+            (x - neck_w - 0.1, 0.82),
+            (x - 0.42, 1.2),
+            (x + 0.42, 1.2),
+            (x + neck_w + 0.1, 0.82),
+            (x + neck_w, 0.62),
+            (x + neck_w, 0.3),
+        ]
+    )
     skin = s.lit(x, 0.75, 0.42, 0.8, s.shadow, s.skin)
     c.fill(neck, skin)
     neck_clip = c.full(c.mask(neck))
@@ -83,8 +82,12 @@ def body(s: Scene) -> None:
     c.fill(outline, shade)
     if a.collar == "shirt":
         for side in (-1, 1):
-            flap = [(x + side * (gap + 0.02), top - 0.07), (x + side * 0.02, top + dip + 0.02),
-                    (x + side * 0.24, top + dip + 0.06), (x + side * (gap + 0.12), top + 0.08)]  # fmt: skip
+            flap = [
+                (x + side * (gap + 0.02), top - 0.07),
+                (x + side * 0.02, top + dip + 0.02),
+                (x + side * 0.24, top + dip + 0.06),
+                (x + side * (gap + 0.12), top + 0.08),
+            ]
             c.fill(np.array(flap), BLACK, 0.25, blur=0.05)
             c.fill(np.array(flap), mix(cloth, WHITE, 0.35))
     else:
@@ -106,9 +109,16 @@ def face_outline(s: Scene) -> np.ndarray:
     """Return the silhouette; the chin, which lies in front, follows the pose."""
     w, jaw = s.a.face_width, s.a.jaw
     right = np.array(
-        [(0.0, -0.72), (0.62 * w, -0.63), (0.96 * w, -0.34), (1.0 * w, -0.02),
-         ((0.90 + 0.06 * jaw) * w, 0.26), ((0.62 + 0.16 * jaw) * w, 0.5), ((0.26 + 0.14 * jaw) * w, 0.64)]
-    )  # fmt: skip
+        [
+            (0.0, -0.72),
+            (0.62 * w, -0.63),
+            (0.96 * w, -0.34),
+            (1.0 * w, -0.02),
+            ((0.90 + 0.06 * jaw) * w, 0.26),
+            ((0.62 + 0.16 * jaw) * w, 0.5),
+            ((0.26 + 0.14 * jaw) * w, 0.64),
+        ]
+    )
     left = right[:0:-1] * (-1, 1)
     points = np.concatenate([right, [(0.0, 0.665)], left])
     low = np.clip((points[:, 1] - 0.0) / 0.65, 0, 1)
@@ -202,9 +212,13 @@ def brow(s: Scene, side: int) -> None:
     x, y = side * a.eye_spacing, EYE_Y - 0.155 - up
     arch = 0.035 if a.feminine else 0.02
     line = smooth(
-        [(x - side * 0.12, y + 0.022), (x - side * 0.02, y - arch), (x + side * 0.07, y - arch - 0.008),
-         (x + side * 0.15, y + 0.03)]
-    )  # fmt: skip
+        [
+            (x - side * 0.12, y + 0.022),
+            (x - side * 0.02, y - arch),
+            (x + side * 0.07, y - arch - 0.008),
+            (x + side * 0.15, y + 0.03),
+        ]
+    )
     colour = mix(a.hair_colour, (0.10, 0.07, 0.06), 0.45)
     width = 0.05 * a.brow_weight * np.linspace(1, 0.35, len(line))
     c.fill(s.head(ribbon(line, width)), colour, 0.88, blur=0.012)

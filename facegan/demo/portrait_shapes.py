@@ -174,9 +174,14 @@ class Canvas:
             target += (paint - target) * alpha[..., None]
 
     def fill(
-        self, outline: np.ndarray, colour: Colour | np.ndarray, opacity: float = 1.0, blur: float = 0.0,
-        clip: np.ndarray | None = None, multiply: bool = False,
-    ) -> None:  # fmt: skip
+        self,
+        outline: np.ndarray,
+        colour: Colour | np.ndarray,
+        opacity: float = 1.0,
+        blur: float = 0.0,
+        clip: np.ndarray | None = None,
+        multiply: bool = False,
+    ) -> None:
         """Paint the inside of one closed outline."""
         self.paint(self.mask(outline, blur=blur), colour, opacity, clip, multiply)
 

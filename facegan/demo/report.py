@@ -97,17 +97,22 @@ def _exploring(out: Path, n: dict[str, Any]) -> list[str]:
         "other faces: the change is smooth, a sign that the generator has not just stored pictures.</p>",
         picture(out, "interpolation.png", "Ten steps from seed 0 to seed 1 (slerp).", 684),
         picture(out, "film.webp", "A closed walk through six faces.", 192),
-        command(f"facegan interpolate {run} seed:0,1 --steps 10 --out strip.png",
-                f"facegan interpolate {run} seed:0-5 --steps 24 --loop --out film.webp"),
+        command(
+            f"facegan interpolate {run} seed:0,1 --steps 10 --out strip.png",
+            f"facegan interpolate {run} seed:0-5 --steps 24 --loop --out film.webp",
+        ),
         "<h2><b>5</b>Computing with faces</h2><p>Averages of points can be added and subtracted: a smiling face "
         "without glasses, minus one that does not smile, plus one with glasses, should smile and wear glasses.</p>",
-        picture(out, "arithmetic.png", "The first draw: faces of each group (with their seeds), their average, the result."),
+        picture(
+            out,
+            "arithmetic.png",
+            "The first draw: faces of each group (with their seeds), their average, the result.",
+        ),
         _score(n["arithmetic"]),
         picture(out, "results.png", "The results of all draws, none left out.", 684),
         picture(out, "control.png", "The same sums of random faces, for comparison.", 684),
-        command(f'facegan arithmetic {run} --seed 1 --norm prior --out arithmetic.png \\',
-                *expression),
-    ]  # fmt: skip
+        command(f"facegan arithmetic {run} --seed 1 --norm prior --out arithmetic.png \\", *expression),
+    ]
 
 
 def _bundled(out: Path, n: dict[str, Any]) -> list[str]:
@@ -115,25 +120,33 @@ def _bundled(out: Path, n: dict[str, Any]) -> list[str]:
     shown = [
         "<h2>Faces, at once</h2><p>This model comes with the package. It has learnt from 8,000 photos of the CelebA "
         "collection and invents faces that nobody has. These are its first hundred, none left out.</p>",
-        picture(out, "bundled.png", f"Seeds 0 to 99 of the bundled model {bundled.MODEL}, as they come.", 662),
+        picture(
+            out, "bundled.png", f"Seeds 0 to 99 of the bundled model {bundled.MODEL}, as they come.", 662
+        ),
         command(f"facegan generate {bundled.MODEL} seed:0-99 --out faces.png"),
         picture(out, "bundled.webp", "A closed walk through six of them.", 192),
         command(f"facegan interpolate {bundled.MODEL} seed:0-2,4-6 --steps 24 --loop --out film.webp"),
-    ]  # fmt: skip
+    ]
     if "expression" in n:
         hits, chance = (round(n["trials"] * n["shares"][kind]["both"]) for kind in ("trials", "control"))
         shown += [
             "<p>Computing with faces: smiling woman &minus; neutral woman + neutral man. A small network that sees "
             "attributes chose the members of each group; the result should be a smiling man.</p>",
-            picture(out, "bundled-arithmetic.png", "Faces of each group (with their seeds), their average, the result."),
+            picture(
+                out,
+                "bundled-arithmetic.png",
+                "Faces of each group (with their seeds), their average, the result.",
+            ),
             f'<p class="big"><b>{hits} of {n["trials"]}</b> results are smiling men, each from {n["members"]} other faces '
             f"a group; of as many sums of random faces, {chance} are.</p>"
             '<p class="soft">Judged by a second network, which did not choose; on held-out photos it is right about '
             f"smiles in {n['judge']['Smiling']:.0%} and about men and women in {n['judge']['Male']:.0%}.</p>",
             picture(out, "bundled-results.png", "The results of all draws, none left out.", 662),
-            command(f'facegan arithmetic {bundled.MODEL} --seed 1 --norm prior --out arithmetic.png \\',
-                    f'    "{n["expression"]}"'),
-        ]  # fmt: skip
+            command(
+                f"facegan arithmetic {bundled.MODEL} --seed 1 --norm prior --out arithmetic.png \\",
+                f'    "{n["expression"]}"',
+            ),
+        ]
     return [*shown, f'<p class="soft">Licence: {html.escape(n["licence"])}.</p>']
 
 
@@ -145,9 +158,13 @@ def page(out: Path, story: Story) -> str:
     kimg, total = story.settings["kimg"], sum(s.values())
     portraits, data, run = (shlex.quote(str(out / name)) for name in ("portraits", "dataset", "run"))
     titles = {
-        "bundled": "the bundled model", "draw": "drawing", "prepare": "preparing", "train": "training", "explore": "exploring",
+        "bundled": "the bundled model",
+        "draw": "drawing",
+        "prepare": "preparing",
+        "train": "training",
+        "explore": "exploring",
         "arithmetic": "arithmetic and its score",
-    }  # fmt: skip
+    }
     times = "".join(f"<tr><td>{titles[k]}</td><td>{v:.0f} s</td></tr>" for k, v in s.items())
     moments = ", ".join(n["moments"])
     parts = [
@@ -157,7 +174,12 @@ def page(out: Path, story: Story) -> str:
         "Everything below was made just now, by the commands that stand beside it.</p>",
         *_bundled(out, n["bundled"]),
         "<h2>A generator of one's own, from the beginning</h2><p>The rest of this page trains a small one.</p>",
-        picture(out, "faces.png", "100 invented faces, seeds 0 to 99, in order, none left out. 32 x 32 pixels.", 684),
+        picture(
+            out,
+            "faces.png",
+            "100 invented faces, seeds 0 to 99, in order, none left out. 32 x 32 pixels.",
+            684,
+        ),
         command(f"facegan generate {run} seed:0-99 --out faces.png"),
         "<h2><b>1</b>Pictures</h2><p>The training pictures are drawn by a program, so that this demo needs no "
         "photos of anybody, and so that it is known of each portrait whether it smiles or wears glasses.</p>",
@@ -165,27 +187,38 @@ def page(out: Path, story: Story) -> str:
         "<h2><b>2</b>A dataset</h2><p>Preparing checks every picture, brings it to one size, and packs all of "
         f"them: {counts['train']} to learn from and {counts.get('test', 0)} kept aside. With photos, this step also "
         "finds the faces and turns their eyes to the same place.</p>",
-        command(f"facegan prepare {portraits} --out {data} --crop none --size 32 \\",
-                f"    --attributes {portraits}/attributes.csv --split test=0.2"),
+        command(
+            f"facegan prepare {portraits} --out {data} --crop none --size 32 \\",
+            f"    --attributes {portraits}/attributes.csv --split test=0.2",
+        ),
         "<h2><b>3</b>Training</h2><p>Two networks play against each other: one invents pictures from random "
         "numbers, the other tries to tell invented ones from drawn ones. Each row shows the same ten random "
         f"starts, after {moments} thousand pictures.</p>",
-        picture(out, "progress.png", f"The same ten seeds while it learns: after {moments} kimg, from top to bottom.", 684),
-        command(f"facegan train {data} --out {run} \\",
-                f"    --recipe faces-tiny-32 --kimg {kimg:g} --seed {seed}"),
+        picture(
+            out,
+            "progress.png",
+            f"The same ten seeds while it learns: after {moments} kimg, from top to bottom.",
+            684,
+        ),
+        command(
+            f"facegan train {data} --out {run} \\",
+            f"    --recipe faces-tiny-32 --kimg {kimg:g} --seed {seed}",
+        ),
         f"<p>The run's own page, with all curves, is <code>{html.escape(str(out / 'run' / 'report.html'))}</code>.</p>",
         *_exploring(out, n),
         "<h2>What this shows, and what not</h2><p>That the machinery works from end to end on this computer. Drawn "
         "portraits are much simpler than photos: nothing here says how good faces from photos will be.</p>",
         "<h2>Now with your photos</h2>",
-        command("facegan prepare my_photos --out my_faces --crop aligned --size 64",
-                "facegan train my_faces --recipe faces-fast-64 --out my_run",
-                "facegan generate my_run --count 100 --out faces.png",
-                "facegan interpolate my_run seed:5,12,31 --loop --steps 30 --out faces.mp4"),
+        command(
+            "facegan prepare my_photos --out my_faces --crop aligned --size 64",
+            "facegan train my_faces --recipe faces-fast-64 --out my_run",
+            "facegan generate my_run --count 100 --out faces.png",
+            "facegan interpolate my_run seed:5,12,31 --loop --steps 30 --out faces.mp4",
+        ),
         "<p>Plan for a few thousand photos and for hours of training; it can be stopped at any time and goes on "
         "with the same command.</p>",
         f"<h2>Time</h2><table>{times}<tr><th>all</th><th>{total:.0f} s</th></tr></table>",
-    ]  # fmt: skip
+    ]
     body = "\n".join(part for part in parts if part)
     return (
         '<!doctype html><html lang="en"><head><meta charset="utf-8">'

@@ -112,9 +112,13 @@ class Tour:
         from facegan.data.prepare import prepare
 
         data = prepare(
-            [self.out / "portraits"], self.out / "dataset", crop="none", size=32,
-            attributes=self.out / "portraits" / "attributes.csv", split="test=0.2",
-        )  # fmt: skip
+            [self.out / "portraits"],
+            self.out / "dataset",
+            crop="none",
+            size=32,
+            attributes=self.out / "portraits" / "attributes.csv",
+            split="test=0.2",
+        )
         self.story.numbers["counts"] = data.counts
         images.save_png(self.pictures / "portraits.png", images.grid(data.images("train")[:100]))
 
@@ -122,11 +126,15 @@ class Tour:
         from facegan.training.train import train
 
         train(
-            self.out / "dataset", "faces-tiny-32", self.out / "run", listeners=self.listeners,
+            self.out / "dataset",
+            "faces-tiny-32",
+            self.out / "run",
+            listeners=self.listeners,
             command=f"facegan train {self.out / 'dataset'} --recipe faces-tiny-32 --kimg {self.kimg:g} "
             f"--seed {self.seed} --out {self.out / 'run'}",
-            kimg=self.kimg, seed=self.seed,
-        )  # fmt: skip
+            kimg=self.kimg,
+            seed=self.seed,
+        )
 
     def model(self) -> Generator:
         from facegan.models import load
@@ -165,11 +173,19 @@ class Tour:
         pool = model.latent.sample(range(1, POOL + 1))
         scores = {
             members: score_arithmetic(
-                model, pool, chooser, judge, GROUPS, GOAL,
-                trials=TRIALS, members=members, seed=self.seed, rescale=model.latent,
+                model,
+                pool,
+                chooser,
+                judge,
+                GROUPS,
+                GOAL,
+                trials=TRIALS,
+                members=members,
+                seed=self.seed,
+                rescale=model.latent,
             )
             for members in MEMBERS
-        }  # fmt: skip
+        }
         self.story.numbers["arithmetic"] = {
             "chooser": {n: chooser.balanced_accuracy[n] for n in GOAL},
             "judge": {n: judge.balanced_accuracy[n] for n in GOAL},
