@@ -71,7 +71,7 @@ def main(
 
 
 def text(done: Labelled) -> str:
-    """How many pictures and answers there are, and of which attributes they are least sure."""
+    """Say how many pictures and answers there are, and of which attributes they are least sure."""
     given = {n: v for n, v in done.names.items() if v["count"]}
     total = sum(int(v["count"]) for v in done.names.values())
     lines = f"{done.count} picture{'s' * (done.count != 1)}, {total} answers for {len(given)} attributes"

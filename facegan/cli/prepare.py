@@ -115,7 +115,7 @@ def main(
 
 
 def sides(text: str) -> int | tuple[int, int]:
-    """``64``, or ``48x64`` (width x height) as (height, width)."""
+    """Read ``64``, or ``48x64`` (width x height) as (height, width)."""
     match = re.fullmatch(r"(\d{1,5})(?:x(\d{1,5}))?", text)
     if not match:
         raise InputError(f"--size {text}: write a number of px, or width x height, such as 48x64")

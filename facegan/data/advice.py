@@ -21,7 +21,8 @@ class Early:
         self.plan, self.reasons, self.over = plan, Counter[str](), False
 
     def __call__(self, rejects: Sequence[str], last: bool) -> str:
-        """A line or ''. ``rejects`` are the next pictures' reasons ('' is kept), ``last`` if no more come."""
+        """Return a line or ''. ``rejects`` are the next pictures' reasons ('' is kept), ``last`` if no more
+        come."""
         self.over = self.over or last or "" in rejects
         if self.over:
             return ""

@@ -89,7 +89,7 @@ def _arrow_batches(source: Any) -> Iterator[Any]:
 
 @contextlib.contextmanager
 def opened(source: Path | bytes, name: str) -> Iterator[Opened]:
-    """A Parquet file or (as a path only) an Arrow one; InputError in one line for what is neither."""
+    """Open a Parquet file or (as a path only) an Arrow one; InputError in one line for what is neither."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 

@@ -218,7 +218,7 @@ class Beside:
         return {key: values.get(key) for key in self.side_names}
 
     def __call__(self, item: Item) -> Item:
-        """The item with the split and the attributes that are known of it."""
+        """Return the item with the split and the attributes that are known of it."""
         if item.reject:
             return item
         folder = folder_of(item.name)
@@ -244,7 +244,7 @@ def _vector(label: Any) -> list[float] | None:
 
 
 def stylegan_sheet(content: bytes, where: str) -> Sheet | None:
-    """StyleGAN's ``{"labels": [[name, class or numbers], ...]}``, or a dictionary, or null.
+    """Read StyleGAN's ``{"labels": [[name, class or numbers], ...]}``, or a dictionary, or null.
 
     Vectors of one 1 and zeros are classes, others columns ``label_0``, ``label_1``, ... None for any other
     JSON, such as a dataset's of ours; InputError, which begins with ``where``, for labels that are none.

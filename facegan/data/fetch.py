@@ -67,7 +67,7 @@ def fetch(url: str, max_bytes: int = MAX_BYTES, max_seconds: float = MAX_SECONDS
 
 
 def _get(url: str, max_bytes: int, deadline: float) -> tuple[int, str, bytes]:
-    """(status, target of a redirect, content) of one request."""
+    """Return (status, target of a redirect, content) of one request."""
     parts = urlsplit(url)
     if parts.scheme not in ("http", "https") or not parts.hostname:
         raise InputError(f"{url}: only http:// and https:// addresses are fetched")

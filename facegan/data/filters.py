@@ -56,7 +56,7 @@ def _not(value: bool | None) -> bool | None:
 
 
 def _any(values: Sequence[bool | None]) -> bool | None:
-    """True if one is, unknown if one may be (Kleene's logic)."""
+    """Return True if one is, unknown if one may be (Kleene's logic)."""
     return True if True in values else None if None in values else False
 
 

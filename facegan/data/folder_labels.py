@@ -124,7 +124,7 @@ def _level(
     values: dict[Folder, dict[str, AttributeValue]],
     reading: Reading,
 ) -> str:
-    """Put into ``values`` what the folders of one level say; a note on it."""
+    """Put into ``values`` what the folders of one level say; return a note on it."""
     parts = [partition(name) for name in set(here.values())]
     if all(parts) and len({key for key, _ in filter(None, parts)}) == 1:
         for folder, name in here.items():

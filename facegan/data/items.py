@@ -51,7 +51,7 @@ class Item:
     """How the values of ``pixels`` were read, where a file holds this picture alone."""
 
     def digest(self) -> bytes:
-        """SHA-256 of what came in."""
+        """Return the SHA-256 of what came in."""
         if self.pixels is not None:
             return pixels_digest(self.pixels)
         return hashlib.sha256(self.content).digest()
@@ -109,7 +109,8 @@ _HOUSEKEEPING = {
 
 
 def hidden(name: str) -> bool:
-    """Housekeeping of desktops, disks and archivers, which nobody means by "the photos"."""
+    """Return whether a name is housekeeping of desktops, disks and archivers, which nobody means by "the
+    photos"."""
     parts = name.replace("\\", "/").split("/")
     return any((p.startswith(".") and p not in (".", "..")) or p in _HOUSEKEEPING for p in parts)
 

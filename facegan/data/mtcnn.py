@@ -114,7 +114,8 @@ def non_maximum_suppression(boxes: np.ndarray, threshold: float, over_smaller: b
 
 
 def _propose(network: Any, image: np.ndarray, scale: float) -> np.ndarray:
-    """First stage: a fully convolutional network slides over an image pyramid. Square boxes ``N,5``."""
+    """Run the first stage: a fully convolutional network slides over an image pyramid. Square boxes
+    ``N,5``."""
     import cv2
 
     h, w = image.shape[:2]
@@ -140,7 +141,7 @@ def _propose(network: Any, image: np.ndarray, scale: float) -> np.ndarray:
 
 
 def _refine(network: Any, image: np.ndarray, boxes: np.ndarray) -> np.ndarray:
-    """Second stage: each candidate is looked at in 24x24 px."""
+    """Run the second stage: each candidate is looked at in 24x24 px."""
     shift, score = _forward(network, _patches(image, boxes, 24), ["dense_2", "softmax_1"])
     passed = score[:, 1] > THRESHOLDS[1]
     boxes, shift = np.column_stack([boxes[passed, :4], score[passed, 1]]), shift[passed]
@@ -149,7 +150,7 @@ def _refine(network: Any, image: np.ndarray, boxes: np.ndarray) -> np.ndarray:
 
 
 def _output(networks: Networks, image: np.ndarray, boxes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Third stage: 48x48 px, and the landmarks."""
+    """Run the third stage: 48x48 px, and the landmarks."""
     boxes = np.column_stack([np.fix(boxes[:, :4]), boxes[:, 4]])
     patches = _patches(image, boxes, 48)
     shift, points, score = _forward(networks.output, patches, OUTPUT)

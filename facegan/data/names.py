@@ -30,7 +30,7 @@ def _folded(name: str) -> str:
 
 
 def _stem(name: str) -> str:
-    """Without the suffix of a picture; other dots belong to the name."""
+    """Return a name without the suffix of a picture; other dots belong to the name."""
     name = _folded(name)
     head, dot, suffix = name.rpartition(".")
     return head if dot and head and not head.endswith("/") and f".{suffix}" in IMAGE_SUFFIXES else name

@@ -71,8 +71,8 @@ class NearDuplicates:
         self.before = np.empty((1024, 16), np.int32)
 
     def find_or_add(self, described: Sequence[tuple[bytes, bytes]]) -> list[int | None]:
-        """For each hash and grey copy the index (in order of adding) of the nearest picture before it, None
-        if none is near. Adds them all; a few hundred at once are many times faster than one by one."""
+        """Return for each hash and grey copy the index (in order of adding) of the nearest picture before it,
+        None if none is near. Adds them all; a few hundred at once are many times faster than one by one."""
         if not described:
             return []
         first, size = self.count, len(described)

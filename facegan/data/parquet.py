@@ -180,7 +180,8 @@ def _distinct(table: Opened, column: str) -> list[Any]:
 
 
 def _of_path(path: Path, below: Path | None) -> tuple[str | None, str, dict[str, AttributeValue]]:
-    """Split, what says so, and attributes: by the file's name and the folders between it and the source's."""
+    """Return split, what says so, and attributes: by the file's name and the folders between it and the
+    source's."""
     folders = path.relative_to(below).parts[:-1] if below else ()
     values: dict[str, AttributeValue] = dict(filter(None, map(partition, folders)))
     for key in [k for k in values if k.lower() in SPLIT_COLUMNS]:
@@ -274,7 +275,8 @@ def _saved_split(folder: Path, root: Path) -> str | None:
 
 
 def from_dataset(path: Path, reading: Reading, taken: set[Path] | None = None) -> Iterator[Item]:
-    """Another prepared dataset, what ``save_to_disk`` wrote, or any folder of Parquet or Arrow files.
+    """Yield the pictures of another prepared dataset, of what ``save_to_disk`` wrote, or of any folder of
+    Parquet or Arrow files.
 
     Into ``taken`` go the files that were read because rows name them. A table without pictures is a reject,
     and so is one that is damaged: what it gave before stays.

@@ -98,7 +98,7 @@ def _pool(config: PrepareConfig, workers: int) -> Executor:
 
 @contextlib.contextmanager
 def _without_main() -> Iterator[None]:
-    """Processes that start meanwhile do not import the caller's script.
+    """Keep processes that start meanwhile from importing the caller's script.
 
     They need nothing of it; it may call ``prepare`` without a guard, come from standard input, or
     import torch, which would cost each worker its memory.
@@ -116,8 +116,8 @@ def _without_main() -> Iterator[None]:
 
 @contextlib.contextmanager
 def _uninterrupted() -> Iterator[None]:
-    """Ctrl-C waits until the end; processes that start meanwhile never see it, not even while they
-    import, which would end in a traceback."""
+    """Let Ctrl-C wait until the end; processes that start meanwhile never see it, not even while they import,
+    which would end in a traceback."""
     if not hasattr(signal, "pthread_sigmask"):
         yield
         return

@@ -180,7 +180,7 @@ def _is_prepared(path: Path) -> bool:
 
 
 def _from_directory(path: Path, reading: Reading) -> Iterator[Item]:
-    """Parquet and Arrow files and whatever lies beside them, or else any files."""
+    """Yield what Parquet and Arrow files hold and whatever lies beside them, or else any files."""
     tables = tables_in(path, reading.follow_links)
     if _is_prepared(path):
         if not tables:

@@ -30,7 +30,8 @@ class Entry:
 
 
 def _place(name: str) -> tuple[bool, bool, str]:
-    """By name, but IDX files first, and of these training's, so that the order is that of the splits."""
+    """Return a key that sorts by name, but IDX files first, and of these training's, so that the order is
+    that of the splits."""
     arrays = "ubyte" in name or name.lower().endswith(".idx")
     return not arrays, arrays and split_named(name_words(name)) == "test", name
 

@@ -115,7 +115,7 @@ def _padded(image: np.ndarray, matrix: np.ndarray, size: tuple[int, int]) -> tup
 
 
 def _blur(image: np.ndarray, sigma: float) -> np.ndarray:
-    """Gaussian blur as float32 ``H,W,C``; a wide one is computed on a reduced copy."""
+    """Blur by a Gaussian, as float32 ``H,W,C``; a wide one is computed on a reduced copy."""
     import cv2
 
     h, w = image.shape[:2]

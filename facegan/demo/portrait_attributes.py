@@ -141,7 +141,7 @@ class _Dice:
         return low + (high - low) * next(self.numbers)
 
     def bell(self, centre: float, spread: float) -> float:
-        """Triangular on centre ± spread."""
+        """Draw from the triangle on centre ± spread."""
         return centre + spread * (next(self.numbers) + next(self.numbers) - 1)
 
     def chance(self, share: float) -> bool:

@@ -35,7 +35,7 @@ def _strands(s: Scene, clip: np.ndarray, lines: list[np.ndarray], width: float =
 
 
 def _gloss(s: Scene, clip: np.ndarray, y: float = -0.52) -> None:
-    """The band of light that makes hair look like hair."""
+    """Paint the band of light that makes hair look like hair."""
     _, _, light = _tones(s)
     lx = s.a.light[0]
     arc = s.head(
@@ -53,7 +53,7 @@ def _gloss(s: Scene, clip: np.ndarray, y: float = -0.52) -> None:
 
 
 def hair_behind(s: Scene) -> None:
-    """What the neck, the face and the shoulders hide."""
+    """Paint what the neck, the face and the shoulders hide."""
     draw = BEHIND.get(s.a.hair_style)
     if draw:
         draw(s)
@@ -144,7 +144,7 @@ def _cap(s: Scene, hairline: list[tuple[float, float]], height: float, side: flo
 
 
 def _finish(s: Scene, outline: np.ndarray, lines: list[np.ndarray], gloss: bool = True) -> np.ndarray:
-    """Shadow on the face, the hair itself, strands and gloss."""
+    """Paint the shadow on the face, the hair itself, strands and gloss; return the hair as a clip."""
     c = s.canvas
     mask = c.mask(outline)
     soft = c.mask(lowered(outline, 0.05), blur=0.06)
@@ -229,7 +229,7 @@ def _front_bun(s: Scene) -> None:
 
 
 def _curtain(s: Scene, bottom: float) -> None:
-    """Hair that frames the face, parted or with a fringe, down to ``bottom``."""
+    """Paint hair that frames the face, parted or with a fringe, down to ``bottom``."""
     w, v = s.a.face_width, 0.06 * s.a.hair_volume
     px = 0.24 * s.a.parting
     if s.a.fringe:

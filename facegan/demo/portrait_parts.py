@@ -49,7 +49,7 @@ def background(s: Scene) -> None:
 
 
 def body(s: Scene) -> None:
-    """Neck, shoulders and clothes."""
+    """Paint neck, shoulders and clothes."""
     a, c = s.a, s.canvas
     wide = 0.78 if a.feminine else 0.9
     neck_w = 0.2 if a.feminine else 0.25

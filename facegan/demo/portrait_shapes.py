@@ -31,7 +31,7 @@ class Mask(NamedTuple):
 
 
 def smooth(points: np.ndarray | list, closed: bool = False, steps: int = 8) -> np.ndarray:
-    """Catmull-Rom curve through ``points`` (N,2): ``steps`` points for each span."""
+    """Return a Catmull-Rom curve through ``points`` (N,2): ``steps`` points for each span."""
     p = np.asarray(points, np.float64)
     return _spline(len(p), closed, steps) @ p
 
