@@ -84,20 +84,20 @@ def main(
 
 def chosen_seeds(seed: str, count: int, columns: int = 0, aspect: float = 1.0) -> list[int]:
     """A list or range as it is; of a first seed, as many as fill the grid of ``count`` or more."""
-    from facegan.latent.atlas import MOST
+    from facegan.latent.atlas import MAX_FACES
     from facegan.latent.layout import shape_for
     from facegan.vectors import parse_seeds
 
     seeds = parse_seeds(seed)
     if seed.strip().isdecimal():
-        count = min(count or 2500, MOST + 1)
+        count = min(count or 2500, MAX_FACES + 1)
         rows, columns = shape_for(count, columns, aspect)
-        count = rows * columns if count <= MOST and rows * columns <= MOST else count
+        count = rows * columns if count <= MAX_FACES and rows * columns <= MAX_FACES else count
         seeds = list(range(seeds[0], seeds[0] + count))
     elif count not in (0, len(seeds)):
         raise InputError(f"--seed {seed} means {len(seeds)} faces already; leave out --count {count}")
-    if len(seeds) > MOST:
-        raise InputError(f"--count {len(seeds)}: a map holds {MOST:,} faces at most")
+    if len(seeds) > MAX_FACES:
+        raise InputError(f"--count {len(seeds)}: a map holds {MAX_FACES:,} faces at most")
     if max(seeds) > MOST_SEED:
         raise InputError(f"--seed {seed}: the page names faces in a browser, which counts to {MOST_SEED}")
     return seeds

@@ -61,7 +61,7 @@ class EncoderTraining:
 
 # (pictures seen, losses by name) after every 20th update
 OnProgress = Callable[[int, dict[str, float]], None]
-EVERY = 20
+REPORT_EVERY = 20
 
 
 class _Training:
@@ -182,13 +182,13 @@ def fit_encoder(
         while training.step < training.steps:
             for name, value in training.update().items():
                 sums[name] = sums.get(name, 0.0) + value
-            if training.step % EVERY == 0 or training.step == training.steps:
-                count = (training.step - 1) % EVERY + 1
+            if training.step % REPORT_EVERY == 0 or training.step == training.steps:
+                count = (training.step - 1) % REPORT_EVERY + 1
                 if on_progress is not None:
                     seen = training.step * settings.batch
                     on_progress(seen, {name: value / count for name, value in sums.items()})
                 sums = {}
-            if training.step % (10 * EVERY) == 0:
+            if training.step % (10 * REPORT_EVERY) == 0:
                 training.save(kept)
     except KeyboardInterrupt:
         training.save(kept)

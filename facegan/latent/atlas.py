@@ -10,7 +10,7 @@ import numpy as np
 from facegan import arguments, bars, images
 from facegan.errors import InputError
 from facegan.generator import Generator
-from facegan.latent.layout import MOST, Progress, arrange, neighbour_distance, shape_for
+from facegan.latent.layout import MAX_FACES, Progress, arrange, neighbour_distance, shape_for
 from facegan.metrics.feature_extractors import FeatureTable, table
 
 MOST_PIXELS = 2**26  # of the picture, which is in memory twice
@@ -77,8 +77,8 @@ def atlas(
     chosen = arguments.seeds(seeds)
     columns, tile = (arguments.whole(v, n) for n, v in (("columns", columns), ("tile", tile)))
     perplexity = arguments.real(perplexity, "perplexity", 0)
-    if not 1 <= len(chosen) <= MOST:
-        raise InputError(f"a map takes 1 to {MOST:,} faces, not {len(chosen):,}")
+    if not 1 <= len(chosen) <= MAX_FACES:
+        raise InputError(f"a map takes 1 to {MAX_FACES:,} faces, not {len(chosen):,}")
     c, h, w = model.image_shape
     shape = shape_for(len(chosen), columns, w / h)
     size = tile_size((h, w), shape, tile)

@@ -30,7 +30,7 @@ from facegan.vectors import Vectors, is_seeds, parse_point, parse_seeds
 
 HOLD = "male,eyeglasses,young,smiling"
 TIED = 0.5  # an effect per unit, in standard deviations, that belongs to the edit
-MOST = 100.0  # standard deviations: further is a slip of the pen
+MAX_STRENGTH = 100.0  # standard deviations: further is a slip of the pen
 
 
 def parse_edits(text: str, found: Directions) -> dict[str, float]:
@@ -44,8 +44,11 @@ def parse_edits(text: str, found: Directions) -> dict[str, float]:
             strength = math.nan
         if not equals or not math.isfinite(strength):
             raise InputError(f"edit '{part}': write a name and a number, such as smiling=+2")
-        if abs(strength) > MOST:
-            raise InputError(f"edit '{part}': strengths are standard deviations, from -{MOST:g} to {MOST:g}")
+        if abs(strength) > MAX_STRENGTH:
+            raise InputError(
+                f"edit '{part}': strengths are standard deviations, "
+                f"from -{MAX_STRENGTH:g} to {MAX_STRENGTH:g}"
+            )
         for direction, sign in _meant(name, found).items():
             strengths[direction] = strengths.get(direction, 0.0) + sign * strength
     if not strengths:

@@ -17,7 +17,7 @@ import numpy as np
 from facegan import rng
 from facegan.errors import InputError
 
-MOST = 20_000
+MAX_FACES = 20_000
 _COMPONENTS = 50
 _WINDOW = 16  # cells in each direction of a window
 
@@ -43,8 +43,8 @@ def arrange(
     row. The same for equal features and seed, whatever the number of threads.
     """
     n = len(features)
-    if n > MOST:
-        raise InputError(f"{n:,} things are too many to be laid out by likeness: {MOST:,} at most")
+    if n > MAX_FACES:
+        raise InputError(f"{n:,} things are too many to be laid out by likeness: {MAX_FACES:,} at most")
     say = on_progress or (lambda what, done, total: None)
     say("laying out", 0, n)
     parts = principal_components(features, _COMPONENTS)

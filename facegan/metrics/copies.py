@@ -18,9 +18,9 @@ from facegan.images import to_float
 from facegan.metrics.memorization import EXPECTED
 from facegan.metrics.neighbours import spaced, squared_distances
 
-MOST = 4000  # training pictures, evenly spaced, that samples are compared with
+MAX_TRAINING = 4000  # training pictures, evenly spaced, that samples are compared with
 MOST_HELD_OUT = 1000
-FEWEST = 50  # real pictures by which the suspicious ratio can be told
+MIN_REAL = 50  # real pictures by which the suspicious ratio can be told
 _SIDE = 16
 
 
@@ -32,10 +32,10 @@ class Copies:
     """
 
     def __init__(self, train: np.ndarray, held_out: np.ndarray | None = None) -> None:
-        learnt = _small(spaced(train, MOST))
+        learnt = _small(spaced(train, MAX_TRAINING))
         self._train = np.concatenate([learnt, _mirrored(learnt)])
         self._held_out: np.ndarray | None = None
-        if held_out is not None and len(held_out) >= FEWEST:
+        if held_out is not None and len(held_out) >= MIN_REAL:
             other = _small(spaced(held_out, MOST_HELD_OUT))
             self._held_out = np.concatenate([other, _mirrored(other)])
             alone = _two_nearest(other, self._held_out, itself=True)[:, 0]
@@ -47,8 +47,8 @@ class Copies:
     @classmethod
     def of_dataset(cls, data: Dataset) -> Copies | None:
         """None where there are too few pictures to tell."""
-        held_out = data.images("val") if data.counts.get("val", 0) >= FEWEST else None
-        if held_out is None and data.counts.get("train", 0) < FEWEST:
+        held_out = data.images("val") if data.counts.get("val", 0) >= MIN_REAL else None
+        if held_out is None and data.counts.get("train", 0) < MIN_REAL:
             return None
         return cls(data.images("train"), held_out)
 

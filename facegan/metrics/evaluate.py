@@ -22,8 +22,8 @@ from facegan.metrics.registry import METRICS, chosen
 from facegan.metrics.shapes import like, of_array
 from facegan.sheets import table_html
 
-FEWEST = 10
-MOST = 50_000  # real pictures that are compared with
+MIN_PICTURES = 10
+MAX_REAL = 50_000  # real pictures that are compared with
 _KEPT_BYTES = 256 * 2**20
 Subject = Pictures | Generator | Dataset | str | Path | np.ndarray | Sequence[Any]
 _PER_DIMENSION = 5  # pictures that Frechet's distance wants for each dimension
@@ -116,14 +116,14 @@ def reference_split(data: Dataset, wanted: str = "") -> str:
     """``wanted``, or the first of test, val and train that has pictures."""
     if wanted:
         return data.split(wanted)
-    return next((s for s in ("test", "val", "train") if data.counts.get(s, 0) >= FEWEST), "train")
+    return next((s for s in ("test", "val", "train") if data.counts.get(s, 0) >= MIN_PICTURES), "train")
 
 
 def not_held_out(what: str) -> str:
-    """What to know of numbers against the training pictures themselves."""
+    """Return what to know of numbers against the training pictures themselves."""
     return (
-        f"no other split has {FEWEST} pictures: {what} compares with the training pictures, which favours "
-        "learning them by heart (facegan prepare --split val=0.1,test=0.1 holds some out)"
+        f"no other split has {MIN_PICTURES} pictures: {what} compares with the training pictures, which "
+        "favours learning them by heart (facegan prepare --split val=0.1,test=0.1 holds some out)"
     )
 
 
@@ -191,12 +191,14 @@ def _evaluated(
     names = metrics or list(METRICS)
     data = against if isinstance(against, Dataset) else Dataset(arguments.place(against, "against"))
     name = reference_split(data, split)
-    real = of_dataset(data, name).limited(MOST)
+    real = of_dataset(data, name).limited(MAX_REAL)
     subject, changed = like(subject, data)
     warnings = [changed] if changed else []
     for side in (subject, real):
-        if side.count < FEWEST:
-            raise InputError(f"{side.name}: {side.count} pictures are too few to measure; it takes {FEWEST}")
+        if side.count < MIN_PICTURES:
+            raise InputError(
+                f"{side.name}: {side.count} pictures are too few to measure; it takes {MIN_PICTURES}"
+            )
     if subject.key and subject.key == real.key:
         warnings.append("both sides are the same pictures")
     elif name == "train" and not split:
@@ -260,14 +262,14 @@ def _drawn(subject: Pictures, on_progress: Progress | None) -> Pictures:
 def _learnt(data: Dataset, name: str, metrics: Sequence[str]) -> tuple[Pictures | None, Pictures | None]:
     """What a generator learns from, and what is held out from it."""
     splits = [name, "test", "val"] if name != "train" else ["test", "val"]
-    held = next((s for s in splits if data.counts.get(s, 0) >= FEWEST), None)
+    held = next((s for s in splits if data.counts.get(s, 0) >= MIN_PICTURES), None)
     if held is None or not any(METRICS[name].of_training for name in metrics) or not data.counts.get("train"):
         return None, None
-    return of_dataset(data, "train").limited(MOST), of_dataset(data, held).limited(MOST)
+    return of_dataset(data, "train").limited(MAX_REAL), of_dataset(data, held).limited(MAX_REAL)
 
 
 def _other_real(data: Dataset, name: str, count: int) -> Pictures | None:
-    if name == "train" or data.counts.get("train", 0) < FEWEST:
+    if name == "train" or data.counts.get("train", 0) < MIN_PICTURES:
         return None
     return of_dataset(data, "train").limited(count)
 

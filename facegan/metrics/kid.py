@@ -8,7 +8,9 @@ import numpy as np
 
 from facegan.metrics.base import MetricInputs, Values
 
-MOST = 10_000  # pictures of each side; the estimate has no bias, so that fewer only widen the interval
+MAX_PICTURES = (
+    10_000  # pictures of each side; the estimate has no bias, so that fewer only widen the interval
+)
 _ROWS = 512
 _Z95 = 1.959964
 
@@ -43,7 +45,7 @@ def kid(real: np.ndarray, fake: np.ndarray) -> Estimate:
 
 def _spaced(features: np.ndarray) -> np.ndarray:
     n = len(features)
-    return features if n <= MOST else features[(np.arange(MOST) * n) // MOST]
+    return features if n <= MAX_PICTURES else features[(np.arange(MAX_PICTURES) * n) // MAX_PICTURES]
 
 
 def _kernel(x: np.ndarray, y: np.ndarray) -> np.ndarray:

@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from facegan import rng
 from facegan.metrics.base import MetricInputs, Values
 
-MOST = 1000  # pairs
+MAX_PAIRS = 1000  # pairs
 WEIGHTS = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)
 _SIDE, _SIGMA = 11, 1.5
 
@@ -24,7 +24,7 @@ def diversity_ms_ssim(images: np.ndarray, seed: int = 0) -> float:
     """Mean MS-SSIM of up to 1,000 disjoint random pairs of uint8 ``N,H,W,C`` (N >= 2): 1 where all are the
     same. Pictures below 176 px have fewer than five scales; compare only equal sizes."""
     order = rng.permutation(seed, "ms-ssim", 0, len(images))
-    count = min(len(images) // 2, MOST)
+    count = min(len(images) // 2, MAX_PAIRS)
     total = 0.0
     for i in range(0, count, 64):
         rows = slice(i, min(i + 64, count))
@@ -71,7 +71,7 @@ def _window(x: torch.Tensor) -> torch.Tensor:
 
 def compute(inputs: MetricInputs) -> Values:
     """Return the likeness of pairs of generated pictures."""
-    return {"ms_ssim": diversity_ms_ssim(inputs.fake_pictures(2 * MOST))}
+    return {"ms_ssim": diversity_ms_ssim(inputs.fake_pictures(2 * MAX_PAIRS))}
 
 
 def fits(inputs: MetricInputs) -> str:

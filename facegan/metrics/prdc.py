@@ -11,7 +11,7 @@ import numpy as np
 from facegan.metrics.base import MetricInputs, Values
 from facegan.metrics.neighbours import radii, squared_distances
 
-MOST = 10_000  # pictures of each side
+MAX_PICTURES = 10_000  # pictures of each side
 WITH = {"precision": 3, "recall": 3, "density": 5, "coverage": 5}  # neighbours, as the papers have it
 
 
@@ -48,7 +48,7 @@ def _prdc(real: np.ndarray, fake: np.ndarray, ks: tuple[int, ...]) -> dict[int, 
 
 def both(real: np.ndarray, fake: np.ndarray) -> dict[str, float]:
     """Precision and recall with their paper's k = 3, density and coverage with theirs, 5; of equally many."""
-    count = min(len(real), len(fake), MOST)
+    count = min(len(real), len(fake), MAX_PICTURES)
     x, y = (side[(np.arange(count) * len(side)) // count] for side in (real, fake))
     found = _prdc(x, y, (3, 5))
     return {name: found[k][name] for name, k in WITH.items()}

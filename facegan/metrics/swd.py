@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from facegan import rng
 from facegan.metrics.base import MetricInputs, Values
 
-MOST = 2048  # pictures of each side
+MAX_PICTURES = 2048  # pictures of each side
 PATCH, PATCHES, COARSEST = 7, 128, 16
 DIRECTIONS = 512
 PIECE = 64  # pictures whose pyramids are made at once
@@ -24,7 +24,7 @@ def swd(real: np.ndarray, fake: np.ndarray, seed: int = 0) -> dict[str, float]:
     Levels halve down to 16 px; of each, 128 random patches of 7x7 a picture, each channel normalised over
     the set, projected on 512 random directions. The same seed draws the same patches and directions.
     """
-    count = min(len(real), len(fake), MOST)
+    count = min(len(real), len(fake), MAX_PICTURES)
     sides = [_patches(images[(np.arange(count) * len(images)) // count], seed) for images in (real, fake)]
     found: dict[str, float] = {}
     for number, height in enumerate(list(sides[0])):
@@ -98,7 +98,7 @@ def _normalised(patches: torch.Tensor) -> torch.Tensor:
 
 def compute(inputs: MetricInputs) -> Values:
     """Return the mean distance and that of each level."""
-    return swd(inputs.real_pictures(MOST), inputs.fake_pictures(MOST))
+    return swd(inputs.real_pictures(MAX_PICTURES), inputs.fake_pictures(MAX_PICTURES))
 
 
 def fits(inputs: MetricInputs) -> str:

@@ -11,7 +11,7 @@ from facegan.data.dataset import Dataset
 from facegan.errors import DatasetError
 from facegan.generator import Generator
 from facegan.metrics.base import MetricInputs
-from facegan.metrics.evaluate import FEWEST, not_held_out
+from facegan.metrics.evaluate import MIN_PICTURES, not_held_out
 from facegan.metrics.feature_extractors import table
 from facegan.metrics.image_sets import Pictures, features_of, of_dataset, of_model, of_uint8
 from facegan.metrics.registry import METRICS
@@ -35,9 +35,9 @@ class ValidationMetric:
         self.key, value = next(iter(self.metric.values.items()))
         self.lower = value.better == "lower"
         self.table = table(features, device=device)
-        self.split = split = "val" if data.counts.get("val", 0) >= FEWEST else "train"
-        if data.counts.get(split, 0) < FEWEST:
-            raise DatasetError(f"{data.path}: too few pictures for --metric {name}: it takes {FEWEST}")
+        self.split = split = "val" if data.counts.get("val", 0) >= MIN_PICTURES else "train"
+        if data.counts.get(split, 0) < MIN_PICTURES:
+            raise DatasetError(f"{data.path}: too few pictures for --metric {name}: it takes {MIN_PICTURES}")
         self.reference = of_dataset(data, split).limited(_REFERENCE)
         self.real = np.asarray(features_of(self.reference, self.table))
         self.floor: float | None = None

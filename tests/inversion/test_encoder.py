@@ -49,7 +49,7 @@ def test_resumed_is_uninterrupted(
 ) -> None:
     from facegan.inversion import encoder_training
 
-    monkeypatch.setattr(encoder_training, "EVERY", 2)
+    monkeypatch.setattr(encoder_training, "REPORT_EVERY", 2)
     state = tmp_path / "e.state"
 
     def stop(seen: int, losses: dict[str, float]) -> None:

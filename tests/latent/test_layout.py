@@ -12,7 +12,7 @@ import pytest
 from facegan.errors import InputError
 from facegan.latent import layout
 from facegan.latent.layout import (
-    MOST,
+    MAX_FACES,
     arrange,
     embed,
     neighbour_distance,
@@ -137,7 +137,7 @@ def test_very_few_and_all_alike(n: int) -> None:
 
 def test_too_many() -> None:
     with pytest.raises(InputError, match="too many to be laid out"):
-        arrange(np.zeros((MOST + 1, 1)))
+        arrange(np.zeros((MAX_FACES + 1, 1)))
 
 
 CODE = """

@@ -11,7 +11,7 @@ from facegan.data.dataset import Dataset
 from facegan.data.prepare import prepare
 from facegan.demo.portraits import write_portraits
 from facegan.images import resize
-from facegan.metrics.copies import FEWEST, Copies, _two_nearest
+from facegan.metrics.copies import MIN_REAL, Copies, _two_nearest
 from facegan.metrics.random_features import QuickQuality
 
 
@@ -75,14 +75,14 @@ def test_two_nearest_by_hand() -> None:
 def test_many_training_pictures_are_thinned_out(data: Dataset, monkeypatch: pytest.MonkeyPatch) -> None:
     from facegan.metrics import copies as module
 
-    monkeypatch.setattr(module, "MOST", 40)
+    monkeypatch.setattr(module, "MAX_TRAINING", 40)
     thinned = Copies(data.images("train"), data.images("val"))
     assert len(thinned._train) == 2 * 40
     assert 0.2 < thinned(np.asarray(data.images("train"))) < 0.4, "a quarter is among those that were kept"
 
 
 def test_too_few_to_tell(data: Dataset, tmp_path: Path) -> None:
-    write_portraits(tmp_path / "few", FEWEST - 1, size=32)
+    write_portraits(tmp_path / "few", MIN_REAL - 1, size=32)
     few = prepare(tmp_path / "few", tmp_path / "faces", crop="none", size=32, workers=1)
     assert Copies.of_dataset(few) is None
     found = Copies.of_dataset(data)

@@ -198,7 +198,7 @@ def test_fifty_thousand_in_pieces(monkeypatch):
     from facegan.metrics import kid, prdc
 
     x, y = (np.random.default_rng(i).standard_normal((4000, 16)).astype(np.float32) for i in range(2))
-    monkeypatch.setattr(kid, "MOST", 1000)
+    monkeypatch.setattr(kid, "MAX_PICTURES", 1000)
     from facegan.metrics import neighbours
 
     monkeypatch.setattr(neighbours, "_BYTES", 2**20)
