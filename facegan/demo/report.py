@@ -150,29 +150,12 @@ def _bundled(out: Path, n: dict[str, Any]) -> list[str]:
     return [*shown, f'<p class="soft">Licence: {html.escape(n["licence"])}.</p>']
 
 
-def page(out: Path, story: Story) -> str:
-    """Return the whole page as HTML."""
-    s, n = story.seconds, story.numbers
-    counts = n["counts"]
-    seed = story.settings["seed"]
-    kimg, total = story.settings["kimg"], sum(s.values())
+def _learning(out: Path, story: Story) -> list[str]:
+    """Return the sections from drawing to training."""
+    n, seed, kimg = story.numbers, story.settings["seed"], story.settings["kimg"]
+    counts, moments = n["counts"], ", ".join(n["moments"])
     portraits, data, run = (shlex.quote(str(out / name)) for name in ("portraits", "dataset", "run"))
-    titles = {
-        "bundled": "the bundled model",
-        "draw": "drawing",
-        "prepare": "preparing",
-        "train": "training",
-        "explore": "exploring",
-        "arithmetic": "arithmetic and its score",
-    }
-    times = "".join(f"<tr><td>{titles[k]}</td><td>{v:.0f} s</td></tr>" for k, v in s.items())
-    moments = ", ".join(n["moments"])
-    parts = [
-        "<h1>From pictures to a face generator</h1>",
-        f"<p>In {total / 60:.1f} minutes this computer explored a face model that comes with the package; then it drew "
-        f"{story.settings['portraits']} portraits, learnt from them to invent new ones, and explored what it had learnt. "
-        "Everything below was made just now, by the commands that stand beside it.</p>",
-        *_bundled(out, n["bundled"]),
+    return [
         "<h2>A generator of one's own, from the beginning</h2><p>The rest of this page trains a small one.</p>",
         picture(
             out,
@@ -205,6 +188,28 @@ def page(out: Path, story: Story) -> str:
             f"    --recipe faces-tiny-32 --kimg {kimg:g} --seed {seed}",
         ),
         f"<p>The run's own page, with all curves, is <code>{html.escape(str(out / 'run' / 'report.html'))}</code>.</p>",
+    ]
+
+
+def page(out: Path, story: Story) -> str:
+    """Return the whole page as HTML."""
+    n, kept, total = story.numbers, story.settings["portraits"], sum(story.seconds.values())
+    titles = {
+        "bundled": "the bundled model",
+        "draw": "drawing",
+        "prepare": "preparing",
+        "train": "training",
+        "explore": "exploring",
+        "arithmetic": "arithmetic and its score",
+    }
+    times = "".join(f"<tr><td>{titles[k]}</td><td>{v:.0f} s</td></tr>" for k, v in story.seconds.items())
+    parts = [
+        "<h1>From pictures to a face generator</h1>",
+        f"<p>In {total / 60:.1f} minutes this computer explored a face model that comes with the package; then it drew "
+        f"{kept} portraits, learnt from them to invent new ones, and explored what it had learnt. "
+        "Everything below was made just now, by the commands that stand beside it.</p>",
+        *_bundled(out, n["bundled"]),
+        *_learning(out, story),
         *_exploring(out, n),
         "<h2>What this shows, and what not</h2><p>That the machinery works from end to end on this computer. Drawn "
         "portraits are much simpler than photos: nothing here says how good faces from photos will be.</p>",
