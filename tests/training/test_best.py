@@ -66,7 +66,7 @@ def test_its_floor_cost_and_curve_are_told(run):
     assert (
         "best kid " in told[-1]
         and "kept as @best; measuring took" in told[-1]
-        and "% of the time" in told[-1]
+        and "% of the training time" in told[-1]
     )
     assert '"title":"KID"' in (run / "report.html").read_text()
 
