@@ -216,8 +216,8 @@ def _convolve(half: bool) -> float:
     with torch.inference_mode(False), torch.enable_grad():
         x = torch.full((8, 64, 16, 16), 0.5).to(memory_format=torch.channels_last).requires_grad_()
         kernel = torch.full((64, 64, 3, 3), 0.5, requires_grad=True)
-        begin = time.perf_counter()
+        begin = time.process_time()  # other programs do not count
         with torch.autocast("cpu", torch.bfloat16, enabled=half):
             y = F.conv2d(x, kernel, padding=1)
         y.float().sum().backward()
-        return time.perf_counter() - begin
+        return time.process_time() - begin

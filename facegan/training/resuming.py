@@ -53,12 +53,12 @@ def _resumed(
     changed = [
         f"{name} {then[name]} -> {now[name]}" for name in now if then.get(name, now[name]) != now[name]
     ]
-    but = " and ".join([*_shared_otherwise(state, {**now, **then}, now), "rounding"])
+    but = " and ".join([*what_shares_change(state, {**now, **then}, now), "rounding"])
     note = f"; {', '.join(changed)}: from here on equal but for {but}, not bit for bit" if changed else ""
     announce(listeners, state, f"resumed from {found.name}{note}")
 
 
-def _shared_otherwise(state: TrainState, then: dict[str, Any], now: dict[str, Any]) -> list[str]:
+def what_shares_change(state: TrainState, then: dict[str, Any], now: dict[str, Any]) -> list[str]:
     """What does not take a batch the same way where it is cut into other pieces, or shared by others."""
     modules = [*state.generator.modules(), *state.discriminator.modules()]
     groups = [m.group for m in modules if isinstance(m, MinibatchStd)]

@@ -178,9 +178,9 @@ def test_pieces_may_change_on_the_way(tiny_dataset, tmp_path):
 ])  # fmt: skip
 def test_what_other_shares_change(name, then, now, told):
     """(pieces, processes) of a batch of 16."""
-    from facegan.training.train import _shared_otherwise
+    from facegan.training.resuming import what_shares_change
 
     config = override(recipe(name), {**reductions(name), "batch": 16})
     state = create_state(config, (3, config.size, config.size), CPU)
     before, after = ({"accumulate": pieces, "processes": n} for pieces, n in (then, now))
-    assert _shared_otherwise(state, before, after) == told
+    assert what_shares_change(state, before, after) == told

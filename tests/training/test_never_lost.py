@@ -90,7 +90,7 @@ def changes_for(name):
     """Six updates in batches of four with narrow networks; grids and checkpoints as often as can be."""
     changes = {
         **reductions(name), "kimg": 0.024, "grid_count": 2, "quality_count": 0, "checkpoint_kimg": 0.008,
-        "grid_kimg": 0.008,
+        "grid_kimg": 0.008, "precision": "float32",
     }  # fmt: skip
     if "generator.width" in changes:
         changes |= {"generator.width": 1 / 32, "discriminator.width": 1 / 32}
@@ -204,13 +204,13 @@ def test_what_changed_is_named(tiny_dataset, tmp_path):
     with pytest.raises(RunError) as caught:
         facegan.train(tmp_path / "fewer", "faces-tiny-32", tmp_path / "r", **SMALL)
     assert "dataset.content: " in str(caught.value) and "(24 pictures) -> " in str(caught.value)
-    with pytest.raises(RunError, match=r"batch: 8 -> 16.*choose another --out"):
+    with pytest.raises(RunError, match=r"batch: 8 -> 16.*choose another out"):
         facegan.train(tiny_dataset, "faces-tiny-32", tmp_path / "r", **{**SMALL, "batch": 16})
     # Without a checkpoint nothing is lost, but for the models, if there are some.
     shutil.rmtree(tmp_path / "r" / "checkpoints")
     models = sorted(p.name for p in (tmp_path / "r" / "models").iterdir())
     for changes in ({"batch": 16}, {}):
-        with pytest.raises(RunError, match=r"holds 2 models but no checkpoint .* choose another --out"):
+        with pytest.raises(RunError, match=r"holds 2 models but no checkpoint .* choose another out"):
             facegan.train(tiny_dataset, "faces-tiny-32", tmp_path / "r", **{**SMALL, **changes})
     assert models == sorted(p.name for p in (tmp_path / "r" / "models").iterdir())
     shutil.rmtree(tmp_path / "r" / "models")
