@@ -183,8 +183,8 @@ def test_arrays_that_are_no_pictures(kind: str, data: Any) -> None:
 
 
 ARGUMENTS: dict[str, tuple[dict[str, Any], str]] = {
-    "metrics": ({"metrics": ["fud"]}, "--metrics fud: choose of fid, kid"),
-    "metrics of numbers": ({"metrics": [1]}, "--metrics: choose of fid, kid"),
+    "metrics": ({"metrics": ["fud"]}, "metrics='fud': choose of fid, kid"),
+    "metrics of numbers": ({"metrics": [1]}, "metrics: choose of fid, kid"),
     "table": ({"table": "vgg"}, "--features vgg: choose faces"),
     "table none": ({"table": None}, "--features None: choose faces"),
     "against": ({"against": None}, "against must be a path, not None"),
