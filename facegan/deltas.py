@@ -20,14 +20,16 @@ from facegan.tensor_files import half, read_tensors, write_tensors
 FORMAT = 1
 
 
-def save_delta(path: str | Path, model_hash: str, tensors: Mapping[str, torch.Tensor], **papers: Any) -> None:
-    """Write ``tensors`` (keys as above) in half precision; ``papers`` say how they were made."""
-    head = {"format": FORMAT, "model": model_hash, **papers}
+def save_delta(
+    path: str | Path, model_hash: str, tensors: Mapping[str, torch.Tensor], **metadata: Any
+) -> None:
+    """Write ``tensors`` (keys as above) in half precision; ``metadata`` says how they were made."""
+    head = {"format": FORMAT, "model": model_hash, **metadata}
     write_tensors(path, "facegan-delta", head, half(tensors))
 
 
 def load_delta(path: str | Path) -> tuple[dict[str, Any], dict[str, torch.Tensor]]:
-    """The papers, and the difference of each tensor in full; ModelError in one line."""
+    """The metadata, and the difference of each tensor in full; ModelError in one line."""
     with read_tensors(path, "facegan-delta", FORMAT, "delta") as (head, tensors):
         str(head["model"])
         found = differences(tensors)

@@ -147,7 +147,7 @@ def first_does(action: Callable[[], T]) -> T | None:
     if error is not None:
         raise error
     if shared is not None:
-        shared.told = True
+        shared.reported = True
         raise shared
     return found
 

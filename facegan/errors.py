@@ -10,7 +10,7 @@ from collections.abc import Sequence
 class FaceganError(Exception):
     """Base class: a mistake or a condition that the user can do something about."""
 
-    told = False
+    reported = False
     """Of several processes, whether another one has it as well and tells it."""
 
 

@@ -37,7 +37,7 @@ Vectorlike = torch.Tensor | np.ndarray | Sequence[Any] | Any
 
 
 class Generator:
-    """A network in sampling mode with its prior and its papers.
+    """A network in sampling mode with its prior and its metadata.
 
     ``bundled`` is the name under which it comes with the package, if it does.
     ``meta`` holds at least ``family``, ``config``, ``latent``, ``image_shape`` and ``labels``, and as
@@ -54,7 +54,7 @@ class Generator:
         self.image_shape: tuple[int, int, int] = tuple(meta["image_shape"])
         self.labels: tuple[str, ...] = tuple(meta.get("labels", ()))
         self.conditions = Conditions(self.labels, meta.get("label_rows", {})) if self.labels else None
-        self.told: torch.Tensor | None = self.conditions.row({}) if self.conditions else None
+        self.label_row: torch.Tensor | None = self.conditions.row({}) if self.conditions else None
         self.varied: dict[int, float] | None = None
         self._averages: dict[tuple[float, ...], torch.Tensor] = {}  # of w, by labels
         self.bundled = ""
@@ -98,7 +98,7 @@ class Generator:
     def _rows(self, labels: Vectorlike) -> torch.Tensor:
         """Labels ``N,L`` or ``L``, in the order of ``self.labels``."""
         count = len(self.labels)
-        if self.told is None:
+        if self.label_row is None:
             raise InputError("labels: this model takes none")
         if isinstance(labels, str):
             raise InputError(f"labels: give numbers here, or use model.tell({labels!r})")
@@ -127,10 +127,10 @@ class Generator:
         labels = None if labels is None else self._rows(labels)
         if z.ndim == 3:
             w = z.to(self.device)
-        elif self.told is None:
+        elif self.label_row is None:
             w = self.network.map(z.to(self.device))
         else:
-            given = (self.told if labels is None else labels).to(self.device, z.dtype)
+            given = (self.label_row if labels is None else labels).to(self.device, z.dtype)
             if given.ndim == 2 and len(given) not in (1, len(z)):
                 raise InputError(f"labels of {len(given)} pictures, but vectors of {len(z)}")
             w = self.network.map(z.to(self.device), given.expand(len(z), -1))
@@ -147,9 +147,9 @@ class Generator:
         """
         stored = self.network.average_w
         labels = None if labels is None else self._rows(labels)
-        if self.told is None:
+        if self.label_row is None:
             return self.map(self.latent.centre()[None])[0] if stored is None else stored
-        rows = (self.told if labels is None else labels).detach().cpu().float()
+        rows = (self.label_row if labels is None else labels).detach().cpu().float()
         if rows.ndim == 2:
             found, which = rows.unique(dim=0, return_inverse=True)
             return torch.stack([self.w_average(row) for row in found])[which.to(self.device)]
@@ -197,15 +197,15 @@ class Generator:
         words = [word.strip() for word in wanted.split(",") if word.strip()]
         fixed = self.conditions.parse([word for word in words if word.lower() != "random"])
         other = copy(self)
-        other.told = self.conditions.row(fixed)
+        other.label_row = self.conditions.row(fixed)
         other.varied = fixed if any(word.lower() == "random" for word in words) else None
         return other
 
     def spelled(self) -> str:
         """The labels that pictures get, as :meth:`tell` reads them."""
-        if self.told is None:
+        if self.label_row is None:
             return ""
-        named = zip(self.labels, self.told.tolist(), strict=True)
+        named = zip(self.labels, self.label_row.tolist(), strict=True)
         words = [n if "=" in n else f"{n}={v:g}" for n, v in named if v or "=" not in n]
         return ",".join(words)
 
@@ -216,10 +216,10 @@ class Generator:
     def labels_of(self, seeds: arguments.Seeds) -> torch.Tensor | None:
         """Labels ``N,L`` of the pictures of ``seeds``, None for an unconditional network."""
         seeds = arguments.seeds(seeds)
-        if self.told is None or self.conditions is None:
+        if self.label_row is None or self.conditions is None:
             return None
         if self.varied is None:
-            return self.told.expand(len(seeds), -1)
+            return self.label_row.expand(len(seeds), -1)
         return self.conditions.draw(seeds, self.varied)
 
     def stream(

@@ -183,7 +183,7 @@ def test_truncated_at_any_length(tiny_model_file: Path, tmp_path: Path) -> None:
 
 
 def test_flipped_bits(tiny_model_file: Path, tmp_path: Path) -> None:
-    """The hash covers names, shapes, numbers and papers; a flip is refused, wherever it is."""
+    """The hash covers names, shapes, numbers and metadata; a flip is refused, wherever it is."""
     content = tiny_model_file.read_bytes()
     rng = np.random.default_rng(0)
     header = struct.unpack("<Q", content[:8])[0]

@@ -41,7 +41,7 @@ class Ours:
         config = with_precision(check(override(recipe(name), changes)), setting.device)
         _, h, w, c = setting.images.shape
         latent = Latent(config.latent.kind, config.latent.dim, config.latent.mean, config.latent.std)
-        self.papers = describe(
+        self.metadata = describe(
             config.family, config.model, latent, (c, h, w), provenance={"recipe": name},
             alignment={}, licence="that of its training pictures",
         )  # fmt: skip
@@ -70,6 +70,6 @@ class Ours:
 
     @torch.no_grad()
     def samples(self, count: int) -> Iterator[tuple[str, np.ndarray]]:
-        generator = sampling_generator(self.network, self.papers)
+        generator = sampling_generator(self.network, self.metadata)
         title = "weights as they are" if self.network.ema is None else "moving average"
         yield title, generator.sample(range(FIRST_SEED, FIRST_SEED + count))

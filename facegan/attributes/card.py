@@ -16,7 +16,7 @@ judging, sorting or identifying people."""
 
 def card(predictor: AttributePredictor, name: str) -> str:
     """Return the network's card, in Markdown."""
-    training, data = predictor.papers["training"], predictor.papers["dataset"]
+    training, data = predictor.metadata["training"], predictor.metadata["dataset"]
     c, h, w = predictor.shape
     size = sum(p.numel() for p in predictor.network.parameters())
     flags = " ".join(
@@ -31,7 +31,7 @@ other pictures to that size. Half precision, safetensors; loading executes nothi
 - **Data**: {data["counts"].get("train", 0):,} pictures of the train split (content hash
   `{data["content_hash"][:16]}`); calibrated on val, scored on test. Mirrored, turned, scaled, moved,
   recoloured and coarsened in training, as crops differ.
-- **Licence**: {predictor.papers["licence"]}
+- **Licence**: {predictor.metadata["licence"]}
 - **Features**: the means of {len(predictor.feature_mean)} channels of its last three stages, each with mean 0
   and standard deviation 1 over training pictures.
 
@@ -49,7 +49,7 @@ other pictures to that size. Half precision, safetensors; loading executes nothi
 
 def table(predictor: AttributePredictor) -> str:
     """Return accuracy, balanced accuracy, and that of always guessing the commoner answer."""
-    measures = predictor.papers.get("measures") or {}
+    measures = predictor.metadata.get("measures") or {}
     if not measures:
         return "not scored"
     count = measures.get("pictures")  # not in files of earlier versions

@@ -73,7 +73,7 @@ def label(
                 f"{network}-{digest(network)}",
                 min_confidence=min_confidence,
                 overwrite=overwrite,
-                told=show,
+                on_progress=show,
             )
         return LabelResult(made.path, done, made)
     if not is_table:
@@ -90,7 +90,7 @@ def label(
                 align=align,
                 min_confidence=min_confidence,
                 workers=workers,
-                told=show,
+                on_progress=show,
                 value_range=value_range,
                 follow_links=follow_links,
             )

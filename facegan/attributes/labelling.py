@@ -44,7 +44,7 @@ def label_dataset(
     *,
     min_confidence: float = 0.5,
     overwrite: bool = False,
-    told: OnProgress = lambda *_: None,
+    on_progress: OnProgress = lambda *_: None,
 ) -> tuple[Dataset, Labelled]:
     """A copy of ``data`` at ``out`` whose unknown attributes are those that ``predictor`` sees.
 
@@ -62,7 +62,7 @@ def label_dataset(
         raise InputError(
             f"{data.path}: all that this network sees is known already; --overwrite predicts it anew"
         )
-    answers = {split: _predict(data, split, predictor, told) for split in data.counts}
+    answers = {split: _predict(data, split, predictor, on_progress) for split in data.counts}
     sure: dict[str, list[float]] = {name: [] for name in called}
 
     def edit(
@@ -89,7 +89,7 @@ def label_dataset(
         found = {**others, **confidence_by_name(sure)}
         return {"predicted": {"network": network, "min_confidence": min_confidence, "names": found}}
 
-    made = rewrite(data, out, edit, names, said, told)
+    made = rewrite(data, out, edit, names, said, on_progress)
     return made, Labelled(sum(data.counts.values()), confidence_by_name(sure))
 
 
@@ -108,7 +108,7 @@ def label_photos(
     align: bool = True,
     min_confidence: float = 0.5,
     workers: int = 1,
-    told: OnProgress = lambda *_: None,
+    on_progress: OnProgress = lambda *_: None,
     value_range: str = "",
     follow_links: bool = False,
 ) -> Labelled:
@@ -128,7 +128,7 @@ def label_photos(
             Path(folder) / "crops",
             crop,
             workers,
-            lambda p: told("reading", p.done, p.total or p.done),
+            lambda p: on_progress("reading", p.done, p.total or p.done),
             value_range,
             follow_links,
         )
@@ -141,7 +141,7 @@ def label_photos(
             if kept:
                 parts.append(predictor.predict(np.stack([decode(row.png) for row in kept])))
                 files += [row.name for row in kept]
-                told("looking", len(files), len(files))
+                on_progress("looking", len(files), len(files))
     if not files:
         why, help_ = all_rejected(rejects) or "there are no photos", what_helps(rejects, 0)
         raise InputError(
@@ -183,13 +183,13 @@ def _check(min_confidence: float) -> None:
         raise InputError(f"--min-confidence must be from 0.5 to 1, not {min_confidence}")
 
 
-def _predict(data: Dataset, split: str, predictor: AttributePredictor, told: OnProgress) -> np.ndarray:
+def _predict(data: Dataset, split: str, predictor: AttributePredictor, on_progress: OnProgress) -> np.ndarray:
     parts = [np.empty((0, len(predictor.names)), np.float32)]
     done, total = 0, data.counts[split]
     for images in data.batches(split):
         parts.append(predictor.predict(images))
         done += len(images)
-        told(f"looking at {split}", done, total)
+        on_progress(f"looking at {split}", done, total)
     if done != total:
         raise DatasetError(f"{data.path}: split '{split}' has {done} of {total} pictures; prepare again")
     return np.concatenate(parts)

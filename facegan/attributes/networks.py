@@ -168,7 +168,7 @@ def build(architecture: str, shape: tuple[int, int, int], outputs: int, width: i
 
 
 def restored(head: Mapping[str, Any], tensors: Mapping[str, torch.Tensor]) -> AttributeNet:
-    """The network of a file of attributes, frozen; ValueError and the like where its papers do not fit."""
+    """Return the network of a file of attributes, frozen; raise ValueError and the like if it is wrong."""
     shape, outputs, width = tuple(map(int, head["shape"])), len(head["names"]), head["width"]
     if len(shape) != 3 or max(shape) > 1024 or outputs > 10_000 or width > 1024:
         raise ValueError("sizes out of range")

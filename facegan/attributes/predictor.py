@@ -1,6 +1,6 @@
 """An attribute predictor: which yes/no attributes a picture shows, with calibrated probabilities.
 
-The features before its last layer measure how alike faces are. One file holds a network and its papers.
+The features before its last layer measure how alike faces are. One file holds a network and its metadata.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ class AttributePredictor:
     feature_mean: np.ndarray = field(default_factory=lambda: np.zeros(0, np.float32))
     feature_std: np.ndarray = field(default_factory=lambda: np.ones(0, np.float32))
     map_std: np.ndarray = field(default_factory=lambda: np.ones(0, np.float32))
-    papers: dict[str, Any] = field(default_factory=dict)
+    metadata: dict[str, Any] = field(default_factory=dict)
 
     def __repr__(self) -> str:
         h, w = self.shape[1:]
@@ -118,7 +118,7 @@ class AttributePredictor:
                 tensor.copy_(tensor.half().float())
 
     def save(self, path: str | Path) -> None:
-        """One ``.safetensors`` file in half precision, its header the papers."""
+        """One ``.safetensors`` file in half precision, its header the metadata."""
         header = {
             "format": FORMAT,
             "names": self.names,
@@ -130,7 +130,7 @@ class AttributePredictor:
             "shift": self.shift.tolist(),
             "accuracy": self.accuracy,
             "balanced_accuracy": self.balanced_accuracy,
-            "papers": self.papers,
+            "papers": self.metadata,
         }
         measured = {name: torch.from_numpy(getattr(self, name)) for name in MEASURED}
         write_tensors(path, KEY, header, half(self.network.state_dict()) | measured)

@@ -71,7 +71,7 @@ def train_attributes(
             known = data.attributes("train")[:, columns]
             predictor = train_attribute_predictor(data.images("train"), known, names, settings, state, each)
         measures = _measured(predictor, data, columns, said)
-        predictor.papers |= {
+        predictor.metadata |= {
             "dataset": {"name": data.path.name, "content_hash": data.content_hash, "counts": data.counts},
             "measures": measures,
             "licence": licence,

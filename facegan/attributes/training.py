@@ -88,7 +88,7 @@ def train_attribute_predictor(
         s.architecture,
         s.width,
         mirror=s.augment == "faces",
-        papers={"training": asdict(s)},
+        metadata={"training": asdict(s)},
     )
     for epoch in range(begin, s.epochs):
         loss = _epoch(network, average, optimizer, schedule, images, target, shape, s, epoch)

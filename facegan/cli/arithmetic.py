@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import tyro
 
 from facegan.cli.main import run_function
-from facegan.cli.options import check_scale, papers, told
+from facegan.cli.options import apply_labels, check_scale, result_metadata
 from facegan.cli.positional import model_first, options_last
 from facegan.errors import InputError
 from facegan.files import check_ending, check_places, derived, writing
@@ -122,14 +122,14 @@ def main(
         if norm != "keep":
             rescale = w_statistics.spread_of(generator).typical
     else:
-        generator = told(generator, labels, by_seed=False)
+        generator = apply_labels(generator, labels, by_seed=False)
         terms = parse_expression(text, named)
         faces = _sheet(generator, terms, vectors, seed, 100 if sheet else 1)
         shown = faces.z[:MOST_DRAWN]
         terms, faces = _with_seeds(generator, terms, faces)
         rescale = generator.latent if norm == "prior" else None
     averages, total = evaluate_expression(terms, faces.z, rescale)
-    note = papers(generator.hash, truncation, expression=text, norm=norm)
+    note = result_metadata(generator.hash, truncation, expression=text, norm=norm)
     final = generator.images(total[None], truncation)[0]
     with writing("--out", out):
         rows = _rows(generator, terms, faces, averages, truncation)

@@ -10,7 +10,7 @@ import tyro
 
 from facegan.cli.evaluate import Progress, say
 from facegan.cli.main import run_function
-from facegan.cli.options import papers, told
+from facegan.cli.options import apply_labels, result_metadata
 from facegan.cli.positional import only_model, options_last
 from facegan.errors import InputError
 from facegan.files import check_ending, derived, writing
@@ -64,14 +64,16 @@ def main(
             raise InputError(f"--{name} {value}: must be 0 or more")
     check_ending("--out", out, FORMATS)
     page = derived(out, ".html")
-    network = told(check_truncation(truncation, load(model, device)), labels)
+    network = apply_labels(check_truncation(truncation, load(model, device)), labels)
     _, h, w = network.image_shape
     seeds = chosen_seeds(seed, count, columns, w / h)
     done = atlas(
         network, seeds, features=features, columns=columns, tile=tile, truncation=truncation,
         on_progress=Progress(),
     )  # fmt: skip
-    text = papers(network.hash, truncation, seed=spell_seeds(seeds), features=features, labels=labels)
+    text = result_metadata(
+        network.hash, truncation, seed=spell_seeds(seeds), features=features, labels=labels
+    )
     options = f" --truncation {truncation:g}" if truncation != 1 else ""
     options += f" --labels {shlex.quote(labels)}" if labels else ""
     with writing("--out", out):
@@ -104,7 +106,7 @@ def chosen_seeds(seed: str, count: int, columns: int = 0, aspect: float = 1.0) -
 
 
 def _save(path: Path, picture: object, text: dict[str, str]) -> None:
-    """Atomically; a PNG with its papers inside."""
+    """Atomically; a PNG with its metadata inside."""
     import io
 
     import numpy as np

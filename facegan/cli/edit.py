@@ -9,7 +9,7 @@ import tyro
 
 from facegan.cli.evaluate import say
 from facegan.cli.main import run_function
-from facegan.cli.options import check_scale, files_of, told
+from facegan.cli.options import apply_labels, check_scale, files_of
 from facegan.cli.positional import model_first, options_last
 from facegan.errors import InputError
 from facegan.files import check_places, writing
@@ -73,7 +73,7 @@ def main(
     check_scale(scale)
     written = check_saved(out, steps)
     check_places({"--out": list[str | Path](written)}, [target, *files_of([target])])
-    network = told(load(model, device), labels, by_seed=target_kind(target) == "seeds")
+    network = apply_labels(load(model, device), labels, by_seed=target_kind(target) == "seeds")
     points = target_points(network, target, beside_model(model), align, face, say)
     check_saved(out, steps, len(points))
     found = Directions.load(directions, network) if directions else found_before(network)

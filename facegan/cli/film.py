@@ -11,7 +11,7 @@ import tyro
 
 from facegan.cli.evaluate import Progress, say
 from facegan.cli.main import run_function
-from facegan.cli.options import check_drawn, check_scale, files_of, papers, told
+from facegan.cli.options import apply_labels, check_drawn, check_scale, files_of, result_metadata
 from facegan.cli.positional import model_first, options_last
 from facegan.errors import InputError
 from facegan.files import check_ending, check_places, writing
@@ -78,7 +78,9 @@ def main(
     if latents:
         check_ending("--latents", latents, (".npz",))
     check_places({"--out": out, "--evenness": evenness, "--latents": latents}, files_of(named))
-    network = told(check_truncation(truncation, load(model, device)), labels, by_seed=not files_of(named))
+    network = apply_labels(
+        check_truncation(truncation, load(model, device)), labels, by_seed=not files_of(named)
+    )
     check_drawn(network, truncation)
     route = gather(network, named)
     count = frames_for(route, seconds, fps, loop)
@@ -98,7 +100,7 @@ def main(
         from facegan.latent.evenness import compare, figure
 
         plain = compare(network, route.z, done, features, loop, truncation)
-        text = papers(network.hash, truncation, points=" ".join(named), path=path, features=features)
+        text = result_metadata(network.hash, truncation, points=" ".join(named), path=path, features=features)
         with writing("--evenness", evenness):
             images.save_png(evenness, figure(network, plain, done, fps, truncation), text)
         for row in plain.rows:

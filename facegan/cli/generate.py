@@ -12,7 +12,7 @@ import numpy as np
 import tyro
 
 from facegan.cli.main import run_function
-from facegan.cli.options import check_scale, files_of, papers, told
+from facegan.cli.options import apply_labels, check_scale, files_of, result_metadata
 from facegan.cli.positional import model_first, options_last
 from facegan.errors import InputError
 from facegan.files import check_places, temporary_beside, writing
@@ -88,7 +88,7 @@ def main(
     network = check_truncation(truncation, load(model, device))
     chosen = choose(network, seed, count, constant, vectors)
     held = chosen.space != "z" and truncation == 1  # else they choose the average to draw towards
-    network = told(network, labels, by_seed=chosen.kind == "seed", in_w=held)
+    network = apply_labels(network, labels, by_seed=chosen.kind == "seed", in_w=held)
     if kind == "folder" and isinstance(chosen.points, list) and len(set(chosen.points)) < len(chosen):
         raise InputError(f"--seed {seed}: one of them comes twice, and a folder has one file for each")
     if kind == "grid" and len(chosen) > MOST_IN_A_GRID:
@@ -97,7 +97,7 @@ def main(
         )
     if latents:
         save_vectors(latents, chosen.vectors(network))
-    text = papers(network.hash, truncation, **({"labels": labels} if labels else {}))
+    text = result_metadata(network.hash, truncation, **({"labels": labels} if labels else {}))
     pictures = network.stream(chosen.points, truncation)
     target = Path(out)
     with writing("--out", out):

@@ -10,7 +10,7 @@ import numpy as np
 import tyro
 
 from facegan.cli.main import run_function
-from facegan.cli.options import check_drawn, check_scale, files_of, papers, told
+from facegan.cli.options import apply_labels, check_drawn, check_scale, files_of, result_metadata
 from facegan.cli.positional import model_first, options_last
 from facegan.errors import InputError
 from facegan.files import writing
@@ -75,10 +75,12 @@ def main(
     if rows < 1 or columns < 0:
         raise InputError("--rows must be at least 1, --columns 0 or more")
     check_scale(scale)
-    network = told(check_truncation(truncation, load(model, device)), labels, by_seed=not files_of(named))
+    network = apply_labels(
+        check_truncation(truncation, load(model, device)), labels, by_seed=not files_of(named)
+    )
     check_drawn(network, truncation)
     routes = _routes(network, named, rows)
-    text = papers(network.hash, truncation, points=" ".join(named), path=path, steps=str(steps))
+    text = result_metadata(network.hash, truncation, points=" ".join(named), path=path, steps=str(steps))
     frames = [_frames(network, list(route.z), steps, path, loop, truncation) for route in routes]
     with writing("--out", out):
         if film:

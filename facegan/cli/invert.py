@@ -12,7 +12,7 @@ import tyro
 
 from facegan.cli.evaluate import say
 from facegan.cli.main import run_function
-from facegan.cli.options import told
+from facegan.cli.options import apply_labels
 from facegan.cli.positional import model_first, options_last
 from facegan.errors import InputError
 
@@ -116,7 +116,7 @@ def main(
     wish = checked(TuneConfig(steps=tune_steps, rank=tune_rank, locality=tune_locality)) if tune else False
     if compare and ("=" in compare or loss or tune):
         raise InputError("--compare takes names of losses alone, and neither --loss nor --tune beside it")
-    network = told(load(model, device), labels, by_seed=False)
+    network = apply_labels(load(model, device), labels, by_seed=False)
     shared: dict[str, Any] = {
         "encoder": find_encoder(network, model, encoder) or "none", "align": align, "face": face,
         "preset": preset, "out": out or "auto", "on_step": _progress(), "say": say, **changes,

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import tyro
 
 from facegan.cli.main import run_function
-from facegan.cli.options import check_scale, files_of, papers, told
+from facegan.cli.options import apply_labels, check_scale, files_of, result_metadata
 from facegan.cli.positional import model_first, options_last
 from facegan.errors import InputError
 from facegan.files import check_ending, check_places, derived, writing
@@ -65,7 +65,7 @@ def main(
     check_scale(scale)
     check_places({"--out": [out, vectors]}, [a, b, *files_of([a, b])])
     by_seed = {target_kind(a), target_kind(b)} == {"seeds"}
-    network = told(load(model, device), labels, by_seed)
+    network = apply_labels(load(model, device), labels, by_seed)
     ours, theirs = target_points(network, a), target_points(network, b)
     if max(len(ours), len(theirs)) > MOST:
         raise InputError(f"a figure has {MOST} rows and columns at most, not {max(len(ours), len(theirs))}")
@@ -88,7 +88,7 @@ def main(
         part = cells[i * len(theirs) : (i + 1) * len(theirs)]
         rows.append((name, [own[i], *part]))
     heads = [f"{what}\nof", *(f"\n{name}" for name in theirs.names)]
-    text = papers(network.hash, 1.0, a=", ".join(ours.names), b=", ".join(theirs.names), mixed=what)
+    text = result_metadata(network.hash, 1.0, a=", ".join(ours.names), b=", ".join(theirs.names), mixed=what)
     with writing("--out", out):
         images.save_png(out, figures.table(rows, heads), text)
     names = [f"{x} x {y}" for x in ours.names for y in theirs.names]

@@ -63,7 +63,7 @@ def licence(name: str, text: str) -> None:
         print(f"{name}: {text.partition(',')[0]} ('facegan show {name}')", file=sys.stderr)
 
 
-def told(network: Generator, labels: str, by_seed: bool = True, in_w: bool = False) -> Generator:
+def apply_labels(network: Generator, labels: str, by_seed: bool = True, in_w: bool = False) -> Generator:
     """The model with what ``--labels`` says; a conditional one without them says what it takes.
 
     Where pictures are not those of seeds (``by_seed`` False), ``random`` has nothing to draw by: InputError.
@@ -95,7 +95,7 @@ def check_drawn(network: Generator, truncation: float) -> None:
         )
 
 
-def papers(model_hash: str, truncation: float, **more: str) -> dict[str, str]:
+def result_metadata(model_hash: str, truncation: float, **more: str) -> dict[str, str]:
     """Return the text of a PNG that says what made it."""
     from facegan.figures import origin
 

@@ -29,10 +29,10 @@ def main(run: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="RUN")]
     name = out or str(beside(place, fit_name(place.name, "-networks.safetensors")))
     check_ending("--out", name, [".safetensors"])
     with writing("--out", name):
-        papers = pack(run, name)
-    seen = papers["provenance"]["images_seen"] / 1000
+        metadata = pack(run, name)
+    seen = metadata["provenance"]["images_seen"] / 1000
     print(f"{run} at {seen:g} kimg -> {name} ({Path(name).stat().st_size / 2**20:.1f} MiB)")
-    recipe = papers["provenance"]["recipe"] or "RECIPE"
+    recipe = metadata["provenance"]["recipe"] or "RECIPE"
     print(f"next: facegan train DATASET --recipe {recipe} --init {shlex.quote(name)}")
 
 

@@ -169,7 +169,7 @@ def run(argv: list[str]) -> int:
             return train_modes.run_sweep(once, data, config, argv, flags, out, first)
         once(config, out)
     except FaceganError as error:
-        if first or not (error.told or isinstance(error, (ConfigError, DatasetError))):
+        if first or not (error.reported or isinstance(error, (ConfigError, DatasetError))):
             raise
         return 2  # the first process says it for all
     except Interrupted as stop:

@@ -54,13 +54,13 @@ def with_recipe(argv: list[str]) -> tuple[list[str], str]:
     from facegan.planning.auto import look
     from facegan.recipes.choice import pick_recipe
     from facegan.runs.record import read_record
-    from facegan.training.initialization import papers_of
+    from facegan.training.initialization import metadata_of
 
     where, settings = flags.own, flags.settings
     begun = (Path(where.out) / "config.json").is_file() if where.out else False
     if before := str(read_record(where.out).config.get("recipe", "")) if begun else "":
         return [*argv, "--recipe", before], f"the run in {where.out} began with it"
-    began = papers_of(settings.init) if settings.init else {}
+    began = metadata_of(settings.init) if settings.init else {}
     name, why = pick_recipe(
         look(Dataset(where.dataset), pick_device(where.device)), bool(settings.condition),
         began.get("family", ""), began.get("provenance", {}).get("recipe", ""),

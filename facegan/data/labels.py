@@ -80,7 +80,7 @@ def _spelled_class(name: str) -> str:
     return re.sub(r"\s*,\s*", "/", name.strip())
 
 
-def label_papers(labels: Sequence[str], table: np.ndarray | None) -> dict[str, Any]:
+def label_metadata(labels: Sequence[str], table: np.ndarray | None) -> dict[str, Any]:
     """Return, for a model's header, the labels, and which of them training pictures have how often
     together."""
     if table is None:

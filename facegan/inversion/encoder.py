@@ -72,7 +72,7 @@ class Encoder:
     outputs: int
     width: int
     metric: torch.Tensor = field(default_factory=lambda: torch.empty(0, 0))
-    papers: dict[str, Any] = field(default_factory=dict)
+    metadata: dict[str, Any] = field(default_factory=dict)
 
     @classmethod
     def fresh(cls, model: Generator, space: str, width: int) -> Encoder:
@@ -119,7 +119,7 @@ class Encoder:
             "shape": self.shape,
             "outputs": self.outputs,
             "width": self.width,
-            "papers": self.papers,
+            "papers": self.metadata,
         }
         tensors = half({**self.network.state_dict(), "metric": self.metric})
         write_tensors(path, "facegan-encoder", head, tensors)
@@ -140,9 +140,9 @@ class Encoder:
                 {k: v.float() if v.is_floating_point() else v for k, v in tensors.items()}
             )
             network.eval().requires_grad_(False)
-            papers = dict(head["papers"])
+            metadata = dict(head["papers"])
             return cls(
-                network, str(head["model"]), str(head["space"]), (c, h, w), outputs, width, metric, papers
+                network, str(head["model"]), str(head["space"]), (c, h, w), outputs, width, metric, metadata
             )
 
 

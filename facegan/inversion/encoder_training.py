@@ -134,7 +134,7 @@ class _Training:
                 tensor.copy_(tensor.half().float())
         self.encoder.network = network
         self.encoder.metric = measure_metric(self.model, self.space, self.weights, self.s.seed).half().float()
-        self.encoder.papers = {"training": asdict(self.s)}
+        self.encoder.metadata = {"training": asdict(self.s)}
         return self.encoder
 
     # --- what an interrupted training leaves behind ---------------------------------------------
@@ -237,7 +237,7 @@ def train_encoder(
             total = int(settings.kimg * 1000)
             each = on_losses or (lambda seen, losses: told("train encoder", min(seen, total), total))
             encoder = fit_encoder(generator, data.images("train"), settings, state, each)
-        encoder.papers["dataset"] = {"name": data.path.name, "content_hash": data.content_hash}
+        encoder.metadata["dataset"] = {"name": data.path.name, "content_hash": data.content_hash}
         encoder.save(target)
         state.unlink(missing_ok=True)
     except OSError as error:

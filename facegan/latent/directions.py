@@ -76,7 +76,7 @@ class Directions:
     seen: tuple[str, ...]
     accuracy: dict[str, float]
     model_hash: str
-    papers: dict[str, Any] = field(default_factory=dict)
+    metadata: dict[str, Any] = field(default_factory=dict)
 
     def __repr__(self) -> str:
         kinds = ", ".join(f"{self.kinds.count(kind)} {kind}" for kind in dict.fromkeys(self.kinds))
@@ -118,7 +118,7 @@ class Directions:
             self.seen,
             {n: a for n, a in self.accuracy.items() if n in pick(self.names)},
             self.model_hash,
-            self.papers,
+            self.metadata,
         )
 
     # --- files ------------------------------------------------------------------------------
@@ -141,7 +141,7 @@ class Directions:
             "seen": self.seen,
             "accuracy": self.accuracy,
             "model": self.model_hash,
-            "papers": self.papers,
+            "papers": self.metadata,
         }
         tensors = {
             "vectors": self.vectors.half(),
@@ -232,13 +232,20 @@ def directions(
             kinds += [kind] * len(vectors[-1])
     every = torch.cat(vectors).half().float()  # what a file holds
     effects = measure_effects(model, predictor, every, seen, settings, told)
-    papers = {
+    metadata = {
         "network": f"{Path(network).stem}-{digest(network)}",
         "settings": _plain_settings(settings),
         "labels": "as trained" if model.labels else "",
     }
     return Directions(
-        tuple(names), tuple(kinds), every, effects, predictor.names, planes.accuracy, base_hash(model), papers
+        tuple(names),
+        tuple(kinds),
+        every,
+        effects,
+        predictor.names,
+        planes.accuracy,
+        base_hash(model),
+        metadata,
     )
 
 

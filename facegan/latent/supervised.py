@@ -41,7 +41,7 @@ def look(
     count: int,
     seed: int = 0,
     first: int = 0,
-    told: Told = lambda *_: None,
+    on_progress: Told = lambda *_: None,
 ) -> Seen:
     """``count`` samples from the ``first`` on, with labels as trained."""
     kept, logits = [], []
@@ -49,7 +49,7 @@ def look(
         w = w_statistics.sample_w(model, min(128, first + count - start), seed, start)
         logits.append(predictor.raw_logits(model.images(w)) * predictor.scale + predictor.shift)
         kept.append(w[:, 0])
-        told("looking at samples", start + len(w), first + count)
+        on_progress("looking at samples", start + len(w), first + count)
     return Seen(torch.cat(kept), torch.from_numpy(np.concatenate(logits)).double())
 
 
@@ -100,7 +100,7 @@ def jacobians(
     count: int,
     seed: int = 0,
     first: int = 0,
-    told: Told = lambda *_: None,
+    on_progress: Told = lambda *_: None,
     batch: int = 16,
 ) -> Tensor:
     """How each logit changes with x of each layer, at ``count`` samples from the ``first`` on: float32
@@ -119,7 +119,7 @@ def jacobians(
                 for k in range(logits.shape[1])
             ]
         parts.append(torch.stack(rows, 1).cpu() @ root)
-        told("gradients", start + len(w), first + count)
+        on_progress("gradients", start + len(w), first + count)
     return torch.cat(parts)
 
 

@@ -56,7 +56,7 @@ class Choice:
 
 
 def look(data: Dataset, device: torch.device) -> Surroundings:
-    """At the dataset's papers and at the device."""
+    """At the dataset's metadata and at the device."""
     return surroundings(data, device.type, cores(), free_memory(device))
 
 

@@ -18,10 +18,10 @@ KEY, FORMAT = "facegan-networks", 1
 
 
 def pack(run: str | Path, out: str | Path) -> dict[str, Any]:
-    """Write generator, average and discriminator of a checkpoint of ``run``; the file's papers.
+    """Write generator, average and discriminator of a checkpoint of ``run``; the file's metadata.
 
     ``run`` is a folder, whose newest checkpoint counts, or a moment of one (``RUN@best``). RunError where
-    there is no checkpoint. The papers are those of the run's model at that moment.
+    there is no checkpoint. The metadata is that of the run's model at that moment.
     """
     from facegan.models import load, moment_name
     from facegan.runs.checkpoints import checkpoint_of, kimg_of, read_networks
@@ -32,14 +32,14 @@ def pack(run: str | Path, out: str | Path) -> dict[str, Any]:
             f"{run}: no checkpoint there; name the run folder of a 'facegan train', or RUN@best of one "
             "with --metric"
         )
-    papers = load(f"{found.parent.parent}@{moment_name(kimg_of(found.name))}").meta
+    metadata = load(f"{found.parent.parent}@{moment_name(kimg_of(found.name))}").meta
     tensors = {
         f"{name}/{key}": value
         for name, network in read_networks(found).items()
         for key, value in network.items()
     }
-    write_tensors(out, KEY, {"format": FORMAT, "papers": papers}, half(tensors))
-    return papers
+    write_tensors(out, KEY, {"format": FORMAT, "papers": metadata}, half(tensors))
+    return metadata
 
 
 def is_packed(path: str | Path) -> bool:
@@ -48,7 +48,7 @@ def is_packed(path: str | Path) -> bool:
 
 
 def unpack(path: str | Path) -> tuple[dict[str, Any], dict[str, dict[str, torch.Tensor]]]:
-    """The papers, and name -> state of each network; ModelError in one line for a damaged file."""
+    """The metadata, and name -> state of each network; ModelError in one line for a damaged file."""
     with read_tensors(path, KEY, FORMAT, "file of 'facegan pack'", "file") as (head, tensors):
         networks: dict[str, dict[str, torch.Tensor]] = {}
         for key, value in tensors.items():

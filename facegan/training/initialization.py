@@ -85,15 +85,15 @@ def initialise(state: TrainState, reference: str, image_shape: Sequence[int]) ->
     nothing in common.
     """
     with _for_init(reference):
-        papers, average, whole = _networks(reference)
-    if papers["family"] != state.config.family:
+        metadata, average, whole = _networks(reference)
+    if metadata["family"] != state.config.family:
         raise ConfigError(
-            f"--init {reference}: its family is {papers['family']}, not {state.config.family}; "
+            f"--init {reference}: its family is {metadata['family']}, not {state.config.family}; "
             "choose a recipe of that family"
         )
-    origin = papers.get("provenance", {})
+    origin = metadata.get("provenance", {})
     state.images_before = origin.get("images_seen", 0) + origin.get("images_before", 0)
-    (h, w), (own_h, own_w) = papers["image_shape"][1:], image_shape[1:]
+    (h, w), (own_h, own_w) = metadata["image_shape"][1:], image_shape[1:]
     levels = state.discriminator.levels
     resized = (h, w) != (own_h, own_w)
     if resized and not levels:  # a layer of the same name works at another resolution there
@@ -131,12 +131,12 @@ def initialise(state: TrainState, reference: str, image_shape: Sequence[int]) ->
         told[-1] = "a fresh discriminator (a run's checkpoints have one, and what 'facegan pack' makes)"
     elif not whole["discriminator"]:
         told[-1] = f"a fresh discriminator (the model is for {w}x{h} px)"
-    if state.label_dim and papers.get("labels"):
-        told.append(f"which was told {', '.join(papers['labels'])}")
+    if state.label_dim and metadata.get("labels"):
+        told.append(f"which was told {', '.join(metadata['labels'])}")
     return f"began with {reference}: {', '.join(told)}"
 
 
-def papers_of(reference: str) -> dict[str, Any]:
+def metadata_of(reference: str) -> dict[str, Any]:
     """What is known of the model that ``--init`` names; ConfigError if there is none."""
     from facegan.models import load
     from facegan.runs.export import is_packed, unpack
@@ -167,14 +167,14 @@ State = dict[str, torch.Tensor]
 
 
 def _networks(reference: str) -> tuple[dict[str, Any], State, dict[str, State]]:
-    """The papers, the generator to sample from, and the networks of a run by name (none of a mere model)."""
+    """Return metadata, the generator to sample from, and a run's networks by name (none of a mere model)."""
     from facegan.models import load
     from facegan.runs.checkpoints import checkpoint_of, read_networks
     from facegan.runs.export import is_packed, unpack
 
     if is_packed(reference):
-        papers, whole = unpack(reference)
-        return papers, whole.get("ema") or whole["generator"], whole
+        metadata, whole = unpack(reference)
+        return metadata, whole.get("ema") or whole["generator"], whole
     model = load(reference)
     found = checkpoint_of(reference)
     return model.meta, model.network.state_dict(), read_networks(found) if found else {}

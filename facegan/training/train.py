@@ -13,7 +13,7 @@ import torch
 
 from facegan import arguments, bars, distributed
 from facegan.data.dataset import Dataset
-from facegan.data.labels import conditions, label_papers
+from facegan.data.labels import conditions, label_metadata
 from facegan.devices import pick_device, slow_bfloat16, working_threads
 from facegan.distributed import launched, lost, together
 from facegan.errors import FaceganError, LostProcessError, RunError
@@ -27,7 +27,7 @@ from facegan.runs.checkpoints import list_checkpoints
 from facegan.runs.folder import RunFolder
 from facegan.training import setup
 from facegan.training.evaluator import Quality
-from facegan.training.initialization import create_state, papers_of
+from facegan.training.initialization import create_state, metadata_of
 from facegan.training.out_of_memory import fits, is_out_of_memory
 from facegan.training.resuming import circumstances_before, resume_newest
 from facegan.training.sampler import ImageSampler
@@ -143,7 +143,7 @@ class _Work:
             quality, metric = judges or (None, None)
             self._say("" if metric is None else metric.caution)
             metadata = setup.model_metadata(config, data, self.shape, command)
-            metadata |= label_papers(self.labels, table)
+            metadata |= label_metadata(self.labels, table)
             Trainer(
                 state, sampler, metadata, run=run, listeners=self.listeners, quality=quality, metric=metric
             ).train()
@@ -183,7 +183,7 @@ def _bar(data: Dataset, config: TrainConfig, device: str, run: RunFolder) -> Lis
 
 def _suiting(data: Dataset, device: str, settings: dict[str, Any]) -> str:
     """The name of the recipe that suits."""
-    before = papers_of(settings["init"]) if settings.get("init") else {}
+    before = metadata_of(settings["init"]) if settings.get("init") else {}
     return pick_recipe(
         surroundings(data, pick_device(device).type),
         bool(settings.get("condition")),

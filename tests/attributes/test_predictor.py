@@ -218,7 +218,7 @@ def test_what_a_split_does_not_answer_is_said_and_not_averaged():
     answers = attributes.copy()
     answers[:, 1] = -1
     found = score(predictor, images, answers)
-    predictor.papers["measures"] = {"split": "test", "majority": {"Top": 0.5}, **found}
+    predictor.metadata["measures"] = {"split": "test", "majority": {"Top": 0.5}, **found}
     lines = table(predictor).splitlines()
     assert lines[2].split() == ["Left", "unknown", "there"]
     assert lines[1].split()[1:] == lines[3].split()[1:] and lines[3].startswith("mean")
@@ -261,7 +261,7 @@ def test_the_command(tmp_path, capsys):
     read = AttributePredictor.load(out)
     card = out.with_suffix(".md").read_text()
     assert f"{len(read.names)} attributes" in card and "Licence" in card and "Limits" in card
-    assert read.papers["dataset"]["content_hash"] in json.dumps(read.papers)
+    assert read.metadata["dataset"]["content_hash"] in json.dumps(read.metadata)
     assert not out.with_suffix(".state").exists()
     again = tmp_path / "again.safetensors"  # the function does what the command does
     settings = {"epochs": 2, "batch": 16, "architecture": "plain", "size": 32, "width": 8}
@@ -304,12 +304,12 @@ def test_the_bundled_networks_keep_their_promises(name, celeba_test):
     assert found["accuracy"] >= 0.89 and found["calibration_error"] < 0.05
     assert all(made.accuracy[n] >= least for n, least in GOALS.items())
     assert made.balanced_accuracy["Eyeglasses"] >= 0.90
-    assert found["accuracy"] == pytest.approx(made.papers["measures"]["accuracy"], abs=0.003)  # the card's
+    assert found["accuracy"] == pytest.approx(made.metadata["measures"]["accuracy"], abs=0.003)  # the card's
 
 
 def test_the_bundled_networks_are_different_ones():
     """Nothing is judged by what it was trained, tuned or chosen with."""
     assert bundled_names() == ["critic", "evaluator", "faces"]
     found = [AttributePredictor.load(n) for n in bundled_names()]
-    assert len({p.architecture for p in found}) == len({p.papers["training"]["seed"] for p in found}) == 3
+    assert len({p.architecture for p in found}) == len({p.metadata["training"]["seed"] for p in found}) == 3
     assert networks() == ["critic"]

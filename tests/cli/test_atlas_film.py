@@ -52,9 +52,9 @@ def test_a_map_and_its_page(model: str, capsys: pytest.CaptureFixture[str]) -> N
     assert out.startswith("16 faces, 4 rows of 4 -> new/map.png, new/map.html (")
     with Image.open("new/map.png") as picture:
         assert picture.size == (128, 128)
-        papers = dict(picture.text)  # type: ignore[attr-defined]
+        metadata = dict(picture.text)  # type: ignore[attr-defined]
         faces = np.asarray(picture)
-    assert (papers["seed"], papers["truncation"], papers["features"]) == ("100-115", "0.7", "pixels")
+    assert (metadata["seed"], metadata["truncation"], metadata["features"]) == ("100-115", "0.7", "pixels")
     page = Path("new/map.html").read_text()
     assert "16 generated faces, seeds 100-115" in page and "--truncation 0.7" in page
     means = load(model).sample(range(100, 116), 0.7).mean((1, 2, 3))

@@ -66,8 +66,8 @@ def test_generate_a_grid(model: str, saved: Generator) -> None:
     for i, face in enumerate(faces):
         y, x = (gap + (i // 2) * (32 + gap), gap + (i % 2) * (32 + gap))
         assert near(sheet[y : y + 32, x : x + 32], face)
-    papers = text("new/grid.png")
-    assert (papers["seed"], papers["model"], papers["truncation"]) == ("7-10", saved.hash, "1")
+    metadata = text("new/grid.png")
+    assert (metadata["seed"], metadata["model"], metadata["truncation"]) == ("7-10", saved.hash, "1")
 
 
 @pytest.mark.parametrize(
@@ -93,8 +93,8 @@ def test_generate_a_folder(model: str, saved: Generator) -> None:
     for seed in (3, 12345):
         name = f"faces/seed{seed:04d}.png"
         assert near(picture(name), saved.sample([seed], truncation=0.5)[0])
-        papers = text(name)
-        assert (papers["seed"], papers["model"], papers["truncation"]) == (str(seed), saved.hash, "0.5")
+        metadata = text(name)
+        assert (metadata["seed"], metadata["model"], metadata["truncation"]) == (str(seed), saved.hash, "0.5")
 
 
 def test_generate_an_npz(model: str, saved: Generator) -> None:
@@ -146,8 +146,8 @@ def test_ten_rows_of_ten(model: str, saved: Generator) -> None:
         y = gap + row * (32 + gap)
         assert near(sheet[y : y + 32, gap : gap + 32], ends[0])
         assert near(sheet[y : y + 32, -gap - 32 : -gap], ends[1])
-    papers = text("ten.png")
-    assert (papers["points"], papers["path"], papers["model"]) == ("0 1", "slerp", saved.hash)
+    metadata = text("ten.png")
+    assert (metadata["points"], metadata["path"], metadata["model"]) == ("0 1", "slerp", saved.hash)
 
 
 @pytest.mark.parametrize("kind", ["lerp", "slerp", "hypersphere"])
@@ -218,8 +218,8 @@ def test_arithmetic_over_the_numbered_sheet(model: str, saved: Generator) -> Non
     assert np.allclose(result.z[0].numpy(), expected.numpy(), atol=1e-6)
     single = picture("figure-result.png")
     assert near(single[:: single.shape[0] // 32, :: single.shape[1] // 32], saved.images(result.z)[0])
-    papers = text("figure.png")
-    assert (papers["expression"], papers["model"]) == ("92,98,99 - 9,21,79 + 10,30,45", saved.hash)
+    metadata = text("figure.png")
+    assert (metadata["expression"], metadata["model"]) == ("92,98,99 - 9,21,79 + 10,30,45", saved.hash)
     assert picture("sheet.png").shape[1] >= 10 * 64
     facegan("interpolate", model, 0, "figure.npz", "--steps", 3, "--out", "towards.png")
 

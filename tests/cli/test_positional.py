@@ -147,7 +147,7 @@ def test_a_used_folder_that_is_named_is_refused(model: str, capsys: pytest.Captu
 
 def test_weights_that_are_not_in_the_package(tmp_path: Path) -> None:
     from facegan.errors import ConfigError
-    from facegan.training.initialization import papers_of
+    from facegan.training.initialization import metadata_of
 
     with pytest.raises(ConfigError, match=r"not with the installed package: --init celeba64 begins with"):
-        papers_of(str(tmp_path / "weights" / "celeba64-networks.safetensors"))
+        metadata_of(str(tmp_path / "weights" / "celeba64-networks.safetensors"))

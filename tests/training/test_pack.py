@@ -28,7 +28,7 @@ def packed(run, tmp_path_factory):
 
 
 def test_it_holds_the_newest_networks_in_half_precision(run, packed):
-    papers, networks = unpack(packed)
+    metadata, networks = unpack(packed)
     whole = read_networks(list_checkpoints(run / "checkpoints")[-1])
     assert set(networks) == {"generator", "ema", "discriminator"}
     for name, tensors in whole.items():
@@ -36,7 +36,7 @@ def test_it_holds_the_newest_networks_in_half_precision(run, packed):
         for key, value in tensors.items():
             given = value.half() if value.is_floating_point() else value
             assert torch.equal(networks[name][key], given)
-    assert papers["provenance"]["images_seen"] == 64
+    assert metadata["provenance"]["images_seen"] == 64
     assert all(v.dtype != torch.float32 for v in load_file(packed).values())
 
 

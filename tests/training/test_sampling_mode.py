@@ -35,7 +35,7 @@ def small(name, **changes):
     return reduced(name, precision="float32", **changes)
 
 
-def papers(config, shape):
+def metadata(config, shape):
     return describe(
         config.family, config.model,
         Latent(config.latent.kind, config.latent.dim, config.latent.mean, config.latent.std),
@@ -52,8 +52,8 @@ def trained(config, updates=3, between=None):
     for _ in range(updates):
         train_step(state, feed)
         if between is not None:
-            between(state, papers(config, shape))
-    return state, papers(config, shape)
+            between(state, metadata(config, shape))
+    return state, metadata(config, shape)
 
 
 def expected_statistics(network, config):
