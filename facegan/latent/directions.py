@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -354,8 +354,6 @@ def measure_effects(
 
 
 def _plain_settings(settings: Settings) -> dict[str, Any]:
-    from dataclasses import asdict
-
     return {k: list(v) if isinstance(v, tuple) else v for k, v in asdict(settings).items()}
 
 
@@ -371,7 +369,6 @@ def _check(settings: Settings) -> None:
 
 
 # --- where they lie ---------------------------------------------------------------------------------
-
 
 _CACHE = Cache("directions")
 
@@ -396,9 +393,8 @@ def directions_of(model: Generator, told: Told | None = None) -> Directions:
     for file in sorted(ASSETS.glob("*.safetensors")):
         if (found := Directions.load(file)).model_hash == base_hash(model):
             return found
-    settings, place = Settings(), place_in_cache(model)
-    stages = stages_of(model, "faces", settings, place)
+    stages = stages_of(model, "faces", settings := Settings(), place_in_cache(model))
     found = directions(model, settings=settings, told=told, stages=stages)
-    if _CACHE.keep(_kept_name(model), lambda handle: handle.write(found.content())) is not None:
+    if _CACHE.keep(_kept_name(model), lambda file: file.write(found.content())) is not None:
         stages.clear()
     return found

@@ -21,7 +21,7 @@ from facegan import rng
 from facegan.devices import send
 from facegan.errors import ConfigError
 from facegan.families import get_family
-from facegan.layers.network import DiscriminatorNetwork, Mix, Network
+from facegan.layers.network import Mix, Network
 from facegan.losses.adversarial import LOSSES, Loss
 from facegan.losses.penalties import (
     gradient_penalty,
@@ -245,9 +245,8 @@ def _label_noise(pair: Pair, part: Slice, judged: Judged) -> torch.Tensor:
 
 def _interpolated(pair: Pair, part: Slice, real: torch.Tensor, fake: torch.Tensor) -> torch.Tensor:
     """WGAN-GP's penalty between each real image and a generated one (Gulrajani et al. 2017)."""
-    low, high = part
-    first = pair.real.start + low
-    u = _beside(real, rng.uniform(pair.state.config.seed, "gp", first, high - low)[:, 0])
+    first, count = pair.real.start + part[0], part[1] - part[0]
+    u = _beside(real, rng.uniform(pair.state.config.seed, "gp", first, count)[:, 0])
     labels = pair.real_labels(part)
 
     def logits(images: torch.Tensor) -> torch.Tensor:
@@ -374,11 +373,10 @@ class Pair:
         ``first`` is the global index of the first image among those of its ``kind``.
         """
         state = self.state
-        discriminator: DiscriminatorNetwork = state.discriminator
-        heads, projected = discriminator.projected, None
+        heads, projected = state.discriminator.projected, None
         seen = augmented(state, images, kind, first)
         with state.autocast():
-            logits = discriminator(seen, labels).to(state.dtype)
+            logits = state.discriminator(seen, labels).to(state.dtype)
             if heads is not None and kind in ("real", "fake", "g"):
                 # Spectral norms take one power iteration an update, into however many slices it is cut.
                 heads.train(not self.iterated)
