@@ -37,17 +37,13 @@ class ArithmeticScore:
     group_sizes: dict[str, int]
 
 
-def choose_rows(
-    predictor: AttributePredictor, images: np.ndarray, wanted: Wanted, confidence: float = 0.8
-) -> np.ndarray:
-    """Rows of uint8 ``N,H,W,C`` that show ``wanted`` with at least ``confidence`` for each attribute."""
-    return sure_rows(predictor, predictor.predict(images), wanted, confidence)
-
-
 def sure_rows(
     predictor: AttributePredictor, probabilities: np.ndarray, wanted: Wanted, confidence: float = 0.8
 ) -> np.ndarray:
-    """The same from what ``predictor`` said of the pictures, ``N,K``."""
+    """Return the rows that show ``wanted`` with at least ``confidence`` for each attribute.
+
+    ``probabilities`` ``N,K`` is what ``predictor`` said of the pictures.
+    """
     fits = np.ones(len(probabilities), bool)
     for name, yes in wanted.items():
         p = probabilities[:, predictor.column(name)]
@@ -160,19 +156,3 @@ def verdict(before: np.ndarray, after: np.ndarray, column: int, guards: dict[str
     every = np.logical_or.reduce(list(other.values())) if other else np.zeros(len(a), bool)
     turned = float((b[:, column] == yes).mean()) if len(b) else 0.0
     return Verdict(int(asked.sum()), turned, changed, float(every.mean()) if len(every) else 0.0)
-
-
-def judge_step(
-    model: Generator,
-    step: torch.Tensor,
-    judge: AttributePredictor,
-    w: torch.Tensor,
-    before: np.ndarray,
-    attribute: str,
-    yes: bool = True,
-    guards: Sequence[str] = ("Male", "Eyeglasses"),
-) -> Verdict:
-    """Of w ``N,num_ws,w_dim`` and what ``judge`` says of them, ``before``: the effect of adding ``step``."""
-    after = judge.predict(model.images(w + step))
-    columns = {name: judge.column(name) for name in guards if name != attribute}
-    return verdict(before, after, judge.column(attribute), columns, yes)
