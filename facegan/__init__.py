@@ -28,6 +28,7 @@ _PUBLIC = {
     "Generator": "facegan.generator",
     "Latent": "facegan.prior",
     "load": "facegan.models",
+    "import_model": "facegan.exchange.importing",
     "invert": "facegan.inversion.invert",
     "Inversion": "facegan.inversion.invert",
     "evaluate": "facegan.metrics.evaluate",
@@ -57,6 +58,7 @@ _FUNCTIONS = {
     "label": "",
     "inspect": "",
     "run_demo": "",
+    "import_model": "facegan.exchange.base:ImportOptions",
     "invert": "facegan.inversion.config:InvertConfig",
     "evaluate": "",
     "train": "facegan.recipes.config:TrainConfig",
@@ -97,6 +99,7 @@ __all__ += [
     "evaluate",
     "families",
     "images",
+    "import_model",
     "inspect",
     "invert",
     "label",
@@ -135,6 +138,7 @@ if TYPE_CHECKING:
     from facegan.data.prepare import prepare
     from facegan.demo.tour import run_demo
     from facegan.errors import FaceganError
+    from facegan.exchange.importing import import_model
     from facegan.families import register_family
     from facegan.generator import Generator
     from facegan.inversion.encoder_training import train_encoder

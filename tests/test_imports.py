@@ -102,7 +102,7 @@ CASES = {
     "import facegan": ["facegan"],
     "if TYPE_CHECKING:\n    from facegan.training import loop": [],
     "if TYPE_CHECKING:\n    pass\nelse:\n    import facegan.studio": ["facegan.studio"],
-    "TABLE = {'a': 'facegan.export.onnx'}": ["facegan.export.onnx"],
+    "TABLE = {'a': 'facegan.exchange.onnx'}": ["facegan.exchange.onnx"],
     "try:\n    import facegan.recipes.table\nexcept ImportError:\n    pass": ["facegan.recipes.table"],
 }
 

@@ -35,6 +35,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
         "a network that sees attributes: smiling, glasses ...",
     ),
     "pack": ("facegan.cli.pack", "the networks of a run in one small file, to train on elsewhere"),
+    "import": ("facegan.cli.import_model", "a model of another program -> a model that every command takes"),
     "models": ("facegan.cli.models", "the generators that come with the package"),
     "show": ("facegan.cli.show", "what a model is and how it was trained"),
     "generate": ("facegan.cli.generate", "pictures from seeds or saved vectors"),
@@ -67,12 +68,13 @@ def help_text() -> str:
     )
 
 
-def run_function(function: Callable[..., Any], argv: list[str]) -> Any:
-    """Call ``function`` with options parsed from ``argv`` by its signature and docstring."""
-    call = parse_flags(
-        tyro_call(function), argv, f"facegan {function.__module__.rpartition('.')[2].replace('_', '-')}"
-    )
-    return call()
+def run_function(function: Callable[..., Any], argv: list[str], prog: str = "") -> Any:
+    """Call ``function`` with options parsed from ``argv`` by its signature and docstring.
+
+    ``prog`` is the command where its module has another name.
+    """
+    named = f"facegan {function.__module__.rpartition('.')[2].replace('_', '-')}"
+    return parse_flags(tyro_call(function), argv, prog or named)()
 
 
 def tyro_call(function: Callable[..., Any]) -> Callable[..., Callable[[], Any]]:

@@ -1,0 +1,48 @@
+"""``facegan import``: a model of another program -> a model that every command takes."""
+
+from __future__ import annotations
+
+import shlex
+from typing import Annotated
+
+import tyro
+
+from facegan.cli.main import run_function
+from facegan.exchange.base import ImportOptions
+
+FLAT = tyro.conf.arg(name="")
+
+
+def main(
+    file: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="FILE")],
+    out: str = "",
+    format: str = "",
+    half: bool = False,
+    options: Annotated[ImportOptions, FLAT] = ImportOptions(),  # noqa: B008
+) -> None:
+    """Bring a generator of another program in. Nothing that the file holds is executed.
+
+    Args:
+        file: the other program's file.
+        out: the .safetensors file to write; '' is FILE-imported.safetensors here.
+        format: what wrote it; '' recognises it.
+        half: store half precision, in half the space; pictures may differ by a level from the original's.
+        options: what the file does not say.
+    """
+    from facegan.exchange.importing import import_model
+
+    made = import_model(file, out, format=format, half=half, options=options)
+    c, h, w = made.model.image_shape
+    latent = made.model.latent
+    print(f"{file} ({made.format}) -> {made.path} ({made.path.stat().st_size / 2**20:.1f} MiB)")
+    colour = "colour" if c == 3 else "grey"
+    print(f"makes pictures of {w}x{h} px, {colour}, of {latent.dim} numbers ({latent.kind})")
+    for title, told in (("took", made.taken), ("left out", made.left_out), ("note", made.notes)):
+        for line in told:
+            print(f"{title}: {line}")
+    print(f"next: facegan generate {shlex.quote(str(made.path))} --count 16")
+
+
+def run(argv: list[str]) -> int:
+    run_function(main, argv, "facegan import")
+    return 0

@@ -1,0 +1,1 @@
+"""Models from elsewhere in, and models out: ``facegan.import_model``, and the table FORMATS of readers."""

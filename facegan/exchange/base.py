@@ -1,0 +1,158 @@
+"""What a reader of other programs' model files gets and gives: :class:`Source`, :class:`ImportOptions`,
+Imported.
+
+A reader is a module with two functions and a row in ``FORMATS`` (:mod:`facegan.exchange.formats`):
+
+    def recognises(source: Source) -> bool: ...
+    def read(source: Source, options: ImportOptions) -> Imported: ...
+
+``recognises`` looks at :attr:`Source.kind` first, since ``source.tree`` and ``source.tensors`` read the file.
+Both may raise FaceganError, whose text begins with neither the file's name nor a capital letter: the caller
+puts the name before it. No reader may run, import or write anything that a file names.
+"""
+
+from __future__ import annotations
+
+import functools
+import zipfile
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from facegan.errors import InputError, ModelError
+from facegan.pickles.torch_files import read_torch
+from facegan.prior import Latent
+from facegan.settings import setting
+from facegan.tensor_files import foreign_kind
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+MAX_MEMBERS = 100_000
+HEAD = 4096
+
+
+@dataclass(frozen=True)
+class ImportOptions:
+    """What a file does not say of its network, and which of its networks is taken. Most files need none of
+    these."""
+
+    network: str = ""
+    """The name of the network to take, where the file has several; messages list them."""
+    latent: int = setting(0, minimum=0)
+    """The length of the latent vector, where weights do not tell; 0 takes what they tell."""
+    prior: str = setting("", choices=("normal", "uniform", "sphere"))
+    """What latent vectors are drawn from; '' is what the format is known for, else normal."""
+    strides: str = ""
+    """The stride of each convolution in order, such as 1,2,2,2,2; '' deduces them from kernel sizes."""
+    activation: str = setting("", choices=("relu", "lrelu", "elu", "selu", "gelu", "swish", "tanh"))
+    """The activation between layers, where the file names none; '' is relu."""
+    output_range: str = setting("", choices=("tanh", "-1..1", "sigmoid", "0..1", "0..255"))
+    """What the last layer gives: tanh and sigmoid are applied by facegan, ranges are there already. '' is
+    tanh, unless the file says."""
+    licence: str = ""
+    """The licence of the model, which its file keeps."""
+
+
+@dataclass
+class Imported:
+    """A generator as a reader found it: what makes a :class:`facegan.generator.Generator`, and what to
+    tell."""
+
+    family: str
+    """A row of FAMILIES."""
+    config: Any
+    """An instance of that family's ``config``."""
+    state: dict[str, Tensor]
+    """The state of the network that ``build_generator`` makes of the configuration, complete."""
+    image_shape: tuple[int, int, int]
+    """(C, H, W)."""
+    latent: Latent
+    labels: tuple[str, ...] = ()
+    """A name for each number of the labels, ``label=0`` for class 0 among several."""
+    label_rows: dict[str, Any] = field(default_factory=dict)
+    """``rows`` and ``counts`` of the labels that pictures are drawn with; {} is one row of zeros."""
+    taken: list[str] = field(default_factory=list)
+    """What was taken, in words: ``netG_state_dict: 13 tensors``."""
+    left_out: list[str] = field(default_factory=list)
+    """What was left out, in words, each with its reason."""
+    notes: list[str] = field(default_factory=list)
+    """What was assumed, and by which option it can be set."""
+    licence: str = ""
+
+
+class Source:
+    """One file that is to be read. Nothing else is opened.
+
+    Attributes:
+        path: the file.
+        size: its bytes.
+        head: its first bytes.
+        kind: ``torch-zip`` (torch 1.6 and later), ``zip`` (any other, such as ``.keras``), ``pickle`` (also
+            what older torch wrote), ``hdf5``, ``safetensors``, ``tar``, or "" where the first bytes do not
+            tell, as of ONNX.
+        names: the members of a zip.
+    """
+
+    def __init__(self, path: str | Path) -> None:
+        self.path = Path(path)
+        if not self.path.exists():
+            raise InputError(f"{path}: there is no such file")
+        if not self.path.is_file():
+            raise InputError(f"{path}: this is no file")
+        try:
+            with open(self.path, "rb") as handle:
+                self.head = handle.read(HEAD)
+        except OSError as error:
+            raise InputError(f"{path}: cannot be read ({error.strerror or error})") from None
+        self.size = self.path.stat().st_size
+        self.names: tuple[str, ...] = ()
+        self.kind = self._kind()
+
+    def _kind(self) -> str:
+        head = self.head
+        if head[:4] == b"PK\x03\x04":
+            return self._zip_kind()
+        if head[:4] == b"\x89HDF":
+            return "hdf5"
+        if head[:1] == b"\x80" and head[1:2] <= b"\x05":
+            return "pickle"
+        length = int.from_bytes(head[:8], "little")
+        if head[8:9] == b"{" and 2 <= length <= self.size - 8:
+            return "safetensors"
+        return "tar" if head[257:262] == b"ustar" else ""
+
+    def _zip_kind(self) -> str:
+        try:
+            with zipfile.ZipFile(self.path) as archive:
+                self.names = tuple(archive.namelist())
+        except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError) as error:
+            raise ModelError(f"a damaged zip archive ({error})") from None
+        if len(self.names) > MAX_MEMBERS:
+            raise ModelError(
+                f"an archive of {len(self.names):,} members; a model has at most {MAX_MEMBERS:,}"
+            )
+        torch_made = any(name.rpartition("/")[2] == "data.pkl" for name in self.names)
+        return "torch-zip" if torch_made else "zip"
+
+    def seems(self) -> str:
+        """Return what the file is, for the message of one that no reader takes."""
+        return foreign_kind(self.path) or "a file of an unknown kind"
+
+    @functools.cached_property
+    def tree(self) -> Any:
+        """What PyTorch or pickle has saved, as plain containers with inert stand-ins; see facegan.pickles."""
+        return read_torch(self.path)
+
+    @functools.cached_property
+    def tensors(self) -> dict[str, Tensor]:
+        """The tensors of a ``.safetensors`` file by name, in the order of the file."""
+        from safetensors import SafetensorError, safe_open
+
+        try:
+            with safe_open(str(self.path), framework="pt") as handle:
+                return {name: handle.get_tensor(name) for name in handle.offset_keys()}
+        except (SafetensorError, OSError, ValueError, RuntimeError) as error:
+            raise ModelError(
+                f"not a readable .safetensors file ({str(error).splitlines()[0][:120]})"
+            ) from None

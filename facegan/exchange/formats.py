@@ -1,0 +1,53 @@
+"""The table of formats that ``facegan import`` reads."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable
+from typing import NamedTuple
+
+from facegan.errors import FaceganError, InputError, ModelError
+from facegan.exchange.base import Imported, ImportOptions, Source
+
+
+class Format(NamedTuple):
+    """A row of FORMATS: the module with ``recognises`` and ``read``, and what its files are, for messages."""
+
+    module: str
+    files: str
+
+
+FORMATS: dict[str, Format] = {}
+"""Name -> reader. The first that recognises a file reads it, so the most particular ones stand first."""
+
+
+def reader(name: str) -> tuple[Callable[[Source], bool], Callable[[Source, ImportOptions], Imported]]:
+    """Return ``recognises`` and ``read`` of a format."""
+    module = importlib.import_module(FORMATS[name].module)
+    return module.recognises, module.read
+
+
+def format_of(source: Source, wanted: str = "") -> str:
+    """Return the name of the format of a file.
+
+    Args:
+        source: the file.
+        wanted: the format that the user named; "" asks every reader.
+
+    Raises:
+        InputError: there is no such format.
+        ModelError: no reader knows the file; the line says what it seems to be.
+    """
+    if wanted:
+        if wanted not in FORMATS:
+            raise InputError(f"--format {wanted}: unknown (known: {', '.join(FORMATS)})")
+        return wanted
+    said = ""
+    for name in FORMATS:
+        try:
+            if reader(name)[0](source):
+                return name
+        except FaceganError as error:  # of a damaged file; another reader may know better
+            said = said or str(error)
+    known = "; ".join(row.files for row in FORMATS.values())
+    raise ModelError(said or f"this seems to be {source.seems()}; import reads {known}")

@@ -1,0 +1,1 @@
+"""Files of pickle and torch, read without executing anything."""
