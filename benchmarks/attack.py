@@ -52,7 +52,7 @@ Attack = Callable[[torch.Tensor, int], torch.Tensor]
 
 def drawn_pairs(each: int = 25, seed: int = 0) -> list[Pair]:
     """``each`` different classes for each photo, in turns, so that the first N cover all photos."""
-    drawn = {photo: rng.permutation(seed, f"attack/{photo}", 0, 1000)[:each] for photo in PHOTOS}
+    drawn = {photo: rng.permutation(seed, f"attack/{photo}", 0, n=1000)[:each] for photo in PHOTOS}
     return [(photo, int(drawn[photo][i])) for i in range(each) for photo in PHOTOS]
 
 

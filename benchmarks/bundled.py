@@ -66,18 +66,22 @@ def measure(dataset: str, name: str = NAME, count: int = COUNT, looked: int = LO
     samples = model.sample(range(FIRST, FIRST + count))
     test = np.asarray(data.images("test"))
     done = evaluate(
-        of_array(samples), data, table("faces"), ["fid", "kid", "precision-recall", "memorization"]
+        of_array(samples), data, table("faces"), metrics=["fid", "kid", "precision-recall", "memorization"]
     )
     faces = AttributePredictor.load("faces")
     drawn, known = (faces.predict(x).mean(0) for x in (samples, test))
     return {
-        "model": model.hash, "dataset": data.content_hash, "samples": count, "real": len(test),
-        "generated": done.values, "floor": done.real,
+        "model": model.hash,
+        "dataset": data.content_hash,
+        "samples": count,
+        "real": len(test),
+        "generated": done.values,
+        "floor": done.real,
         "one_face": {"generated": one_face(samples[:looked]), "real": one_face(test[:looked])},
         "pixels": thumbnails(model).tolist(),
         "attributes": {n: [float(drawn[i]), float(known[i])] for i, n in enumerate(faces.names)},
         "speed": speed(name),
-    }  # fmt: skip
+    }
 
 
 def speed(name: str = NAME) -> dict[str, float]:

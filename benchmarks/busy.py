@@ -54,8 +54,11 @@ def running(command: list[str], **options: object) -> Iterator[subprocess.Popen[
 def lines(run: Path) -> list[dict[str, float]]:
     """What the run has told of its updates so far."""
     try:
-        told = [json.loads(line) for line in (run / "stats.jsonl").read_text().splitlines(keepends=True)
-                if line.endswith("\n")]  # fmt: skip
+        told = [
+            json.loads(line)
+            for line in (run / "stats.jsonl").read_text().splitlines(keepends=True)
+            if line.endswith("\n")
+        ]
     except OSError:
         return []
     return [line for line in told if line["seconds"] > 0]
@@ -116,7 +119,7 @@ def main() -> int:
     found: dict[tuple[str, str], list[float]] = {(b, s): [] for b in builds for s in STATES}
     with tempfile.TemporaryDirectory() as folder:
         side = recipe(args.recipe).size
-        write_portraits(Path(folder) / "photos", 200, 0, side)
+        write_portraits(Path(folder) / "photos", 200, 0, size=side)
         dataset = prepare([Path(folder) / "photos"], Path(folder) / "data", crop="none", size=side).path
         for turn in range(args.rounds):
             for state in STATES:
@@ -132,8 +135,10 @@ def main() -> int:
         print(f"{build:<8}" + "".join(f"{cell:>20}" for cell in cells))
     idle = middle["this", "idle"] / middle["other", "idle"]
     left = middle["this", "busy before"] / middle["this", "idle"]
-    print(f"idle, this to the other: {idle:.3f} (at least {1 - SLOWER}); beside a busy process: {left:.2f} "
-          f"of idle (at least {LEFT})")  # fmt: skip
+    print(
+        f"idle, this to the other: {idle:.3f} (at least {1 - SLOWER}); beside a busy process: {left:.2f} "
+        f"of idle (at least {LEFT})"
+    )
     return int(left < LEFT or idle < 1 - SLOWER)
 
 

@@ -36,8 +36,8 @@ class Bench:
         self.faces, self.judge = AttributePredictor.load("faces"), AttributePredictor.load("evaluator")
         self.settings = found.Settings()
         kept = Path(folder) / "bench" if folder else found.cached_file(self.model)
-        self.stages = found.stages_of(self.model, "faces", self.settings, kept)
-        self.seen = found.see(self.model, self.faces, self.settings, told, self.stages)
+        self.stages = found.stages_of(self.model, "faces", self.settings, target=kept)
+        self.seen = found.see(self.model, self.faces, self.settings, told=told, stages=self.stages)
         self.spread = w_statistics.spread_of(self.model)
         self.w = sheet(self.model, seeds)
         self.before = self.judge.predict(self.model.images(self.w))
@@ -50,7 +50,9 @@ class Bench:
         planes = supervised.boundaries(self.seen, self.spread, self.faces.names)
         for title, find in (("PCA", unsupervised.pca), ("SeFa", unsupervised.sefa)):
             many = find(self.model, self.spread, self.settings.components)
-            effects = found.measure_effects(self.model, self.faces, many, self.seen, self.settings, told)
+            effects = found.measure_effects(
+                self.model, self.faces, many, seen=self.seen, settings=self.settings, told=told
+            )
 
             def nearest(attribute: str, many=many, effects=effects) -> torch.Tensor:
                 own = effects[:, self.faces.column(attribute)]
@@ -59,12 +61,19 @@ class Bench:
 
             yield f"{title}, the best of {len(many)}", nearest
         for method, title in (
-            ("boundary", "boundary"), ("projected", "boundary, projected"), ("steered", "steered"),
-        ):  # fmt: skip
+            ("boundary", "boundary"),
+            ("projected", "boundary, projected"),
+            ("steered", "steered"),
+        ):
             rows = found.attribute_directions(
-                self.model, self.faces, self.seen, planes, replace(self.settings, method=method), told,
-                self.stages,
-            )  # fmt: skip
+                self.model,
+                self.faces,
+                self.seen,
+                planes=planes,
+                settings=replace(self.settings, method=method),
+                told=told,
+                stages=self.stages,
+            )
             yield title, lambda attribute, rows=rows: rows[self.faces.column(attribute)]
 
     def verdict(self, attribute: str, step: torch.Tensor, yes: bool, held: bool = False, most: int = 0):
@@ -80,9 +89,9 @@ class Bench:
         watch = [n for n in self.settings.protect if n != attribute] if held else []
         after = self.before[:most].copy()
         if bool(asked.any()):
-            moved = editing.held(self.model, self.w[:most][asked], step, watch)
+            moved = editing.held(self.model, self.w[:most][asked], step, watch=watch)
             after[asked.numpy()] = self.judge.predict(self.model.images(moved))
-        return verdict(self.before[:most], after, column, columns, yes)
+        return verdict(self.before[:most], after, column, guards=columns, yes=yes)
 
 
 def row(title: str, up, down) -> str:
@@ -98,8 +107,10 @@ def told(what: str, done: int, count: int) -> None:
 
 def compare(bench: Bench, attribute: str, strength: float):
     """The table of methods; the verdict on what 'facegan edit' does, and the steered directions."""
-    print(f"| {attribute.lower()} | +{strength:g} turns | changes male | eyeglasses | either | "
-          f"-{strength:g} turns back | changes either |")  # fmt: skip
+    print(
+        f"| {attribute.lower()} | +{strength:g} turns | changes male | eyeglasses | either | "
+        f"-{strength:g} turns back | changes either |"
+    )
     print("|---" * 7 + "|")
     find = None
     for title, find in bench.vectors():
@@ -125,8 +136,11 @@ def others(bench: Bench, find: Callable[[str], torch.Tensor], strength: float) -
         )
         besides = ", ".join(f"{n.lower()} {share:.1%}" for n, share in up.changed.items())
         back = ", ".join(f"{n.lower()} {share:.1%}" for n, share in down.changed.items())
-        print(f"| {name.lower()} | {up.turned:.1%} of {up.asked} | {besides} | {down.turned:.1%} of "
-              f"{down.asked} | {back} |", flush=True)  # fmt: skip
+        print(
+            f"| {name.lower()} | {up.turned:.1%} of {up.asked} | {besides} | {down.turned:.1%} of "
+            f"{down.asked} | {back} |",
+            flush=True,
+        )
 
 
 def words(bench: Bench) -> None:
@@ -140,8 +154,10 @@ def words(bench: Bench) -> None:
             print(f"| averages of {members} | too few sure faces | | | | |")
             continue
         shares, control = found.shares["trials"], found.shares["control"]
-        print(f"| averages of {members} | {len(found.members)} | {shares['both']:.1%} | "
-              f"{shares['Smiling']:.1%} | {shares['Male']:.1%} | {control['both']:.1%} |")  # fmt: skip
+        print(
+            f"| averages of {members} | {len(found.members)} | {shares['both']:.1%} | "
+            f"{shares['Smiling']:.1%} | {shares['Male']:.1%} | {control['both']:.1%} |"
+        )
 
 
 def main() -> None:

@@ -28,10 +28,17 @@ from facegan.recipes.table import recipe
 
 # Largest batch on a CPU; 0 is the recipe's own.
 ROWS = {
-    "digits-vanilla-28": 0, "digits-dcgan-28": 0, "faces-dcgan-64": 0, "faces-fast-64": 0,
-    "progan-64": 4, "progan-64-short": 0, "stylegan2-64": 8, "stylegan2-64-small": 0,
-    "r3gan-64": 4, "r3gan-64-small": 0,
-}  # fmt: skip
+    "digits-vanilla-28": 0,
+    "digits-dcgan-28": 0,
+    "faces-dcgan-64": 0,
+    "faces-fast-64": 0,
+    "progan-64": 4,
+    "progan-64-short": 0,
+    "stylegan2-64": 8,
+    "stylegan2-64-small": 0,
+    "r3gan-64": 4,
+    "r3gan-64-small": 0,
+}
 
 
 def measured(name: str, device: str, seconds: float) -> dict[str, float | str]:
@@ -73,12 +80,18 @@ def measured(name: str, device: str, seconds: float) -> dict[str, float | str]:
     again = 1 if each > 2 else 6  # of wide networks an update takes half a minute
     state.updates = max(spent, key=lambda kind: kind.share).update
     return {
-        "family": config.family, "batch": config.batch, "own": own, "precision": config.precision,
-        "augment": config.augment, "speed": config.batch * config.d_updates / each,
-        "memory": (memory.peak or 0) / 2**20, "waits": data_share(state, feed, again),
-        "updates": sum(n for _, n in spent.values()), "torch": torch.__version__,
+        "family": config.family,
+        "batch": config.batch,
+        "own": own,
+        "precision": config.precision,
+        "augment": config.augment,
+        "speed": config.batch * config.d_updates / each,
+        "memory": (memory.peak or 0) / 2**20,
+        "waits": data_share(state, feed, again),
+        "updates": sum(n for _, n in spent.values()),
+        "torch": torch.__version__,
         "device": torch.cuda.get_device_name(place) if place.type == "cuda" else place.type,
-    }  # fmt: skip
+    }
 
 
 def in_a_process(name: str, args: argparse.Namespace) -> dict[str, float | str]:

@@ -36,13 +36,18 @@ def run_side(model, encoder, evaluator, photos: np.ndarray, settings) -> dict:
     from facegan.inversion.invert import invert_pictures
 
     begin = time.process_time()
-    found = invert_pictures(model, photos, [str(i) for i in range(len(photos))], settings, encoder)
+    found = invert_pictures(
+        model, photos, [str(i) for i in range(len(photos))], config=settings, encoder=encoder
+    )
     seconds = time.process_time() - begin
     way = [judged(model, evaluator, model.images(z), photos).tolist() for z in found.snapshots[::4]]
     return {
-        "seconds": seconds, "steps": found.snapshot_steps[::4], "way": way, "all_steps": settings.steps,
+        "seconds": seconds,
+        "steps": found.snapshot_steps[::4],
+        "way": way,
+        "all_steps": settings.steps,
         "end": judged(model, evaluator, found.pictures, photos).tolist(),
-    }  # fmt: skip
+    }
 
 
 def run_generated(model, encoder, seeds: range) -> dict:
@@ -51,7 +56,9 @@ def run_generated(model, encoder, seeds: range) -> dict:
 
     settings = preset("quick", loss="mse", norm=0.0, steps=1000, stop=NEAR * 0.99)
     begin = time.process_time()
-    found = invert_pictures(model, model.sample(seeds), [str(s) for s in seeds], settings, encoder)
+    found = invert_pictures(
+        model, model.sample(seeds), [str(s) for s in seeds], config=settings, encoder=encoder
+    )
     steps = [int(np.argmax(c <= NEAR)) if (c <= NEAR).any() else None for c in found.curves.T]
     errors = np.square((found.pictures.astype(float) - found.photos) / 127.5).mean((1, 2, 3))
     return {"seconds": time.process_time() - begin, "mse": errors.tolist(), "steps": steps}
@@ -92,8 +99,10 @@ def table(sides: dict[str, list[dict]], generated: list[dict]) -> tuple[str, boo
         taken = [s for r in generated for s in r["steps"] if s is not None]
         hit = float((errors <= NEAR).mean())
         median = f", the median within {np.median(taken):.0f} steps" if taken else ""
-        lines.append(f"Generated targets: {hit:.0%} of {len(errors)} reach an MSE of {NEAR:g}{median} "
-                     f"(target {ENOUGH:.0%} within 1,000).")  # fmt: skip
+        lines.append(
+            f"Generated targets: {hit:.0%} of {len(errors)} reach an MSE of {NEAR:g}{median} "
+            f"(target {ENOUGH:.0%} within 1,000)."
+        )
         good &= hit >= ENOUGH
     return "\n".join(lines), good
 

@@ -23,10 +23,17 @@ from pathlib import Path
 import numpy as np
 
 COLUMNS = {
-    "fid": ("FID", 1), "kid": ("KID", 4), "precision": ("precision", 2), "recall": ("recall", 2),
-    "density": ("density", 2), "coverage": ("coverage", 2), "swd": ("SWD", 1), "ms_ssim": ("MS-SSIM", 3),
-    "memorized": ("memorised", 2), "nearer": ("nearer", 2),
-}  # fmt: skip
+    "fid": ("FID", 1),
+    "kid": ("KID", 4),
+    "precision": ("precision", 2),
+    "recall": ("recall", 2),
+    "density": ("density", 2),
+    "coverage": ("coverage", 2),
+    "swd": ("SWD", 1),
+    "ms_ssim": ("MS-SSIM", 3),
+    "memorized": ("memorised", 2),
+    "nearer": ("nearer", 2),
+}
 
 
 # --- what is done to the pictures: uint8 N,H,W,C and a strength to uint8 N,H,W,C ----------------------
@@ -166,8 +173,9 @@ def cost(count: int, dim: int) -> bool:
             found = {side: _run(side, metric, folder) for side in ("ours", "theirs")}
             cells = [
                 f"{found[side][key]:.1f}" if found[side] else "failed"
-                for key in ("seconds", "peak") for side in ("ours", "theirs")
-            ]  # fmt: skip
+                for key in ("seconds", "peak")
+                for side in ("ours", "theirs")
+            ]
             print(f"| {metric} | {' | '.join(cells)} |", flush=True)
             for side, result in found.items():
                 print(f"  {side}: {result.get('value', result)}", file=sys.stderr)

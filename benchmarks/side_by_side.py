@@ -38,9 +38,10 @@ GOAL, OURS = 0.5, "faces-fast-64"  # of the best peer's distance, and who shall 
 SAVE_EVERY = 120.0  # of the contestant's seconds
 # glibc gives large blocks back at once and asks again: a third of the peers' CPU time, without this
 MALLOC = {
-    "MALLOC_MMAP_THRESHOLD_": "4294967296", "MALLOC_TRIM_THRESHOLD_": "17179869184",
+    "MALLOC_MMAP_THRESHOLD_": "4294967296",
+    "MALLOC_TRIM_THRESHOLD_": "17179869184",
     "MALLOC_TOP_PAD_": "67108864",
-}  # fmt: skip
+}
 OUT = "runs/side_by_side"
 FIRST, COLUMNS = 40, 10  # samples that a record shows
 TABLES = {"faces": "", "evaluator": "evaluator"}  # the feature table 'faces' with which network
@@ -107,10 +108,15 @@ class Trial:
         )
         self.seconds, self.saved, self.broken = 0.0, 0.0, 0
         self.about = {
-            "name": args.label or name, "seed": args.seed, "settings": self.contestant.settings,
-            "device": args.device, "machine": machine(self.device), "dataset": data.content_hash,
-            "count": len(images), "marks": {},
-        }  # fmt: skip
+            "name": args.label or name,
+            "seed": args.seed,
+            "settings": self.contestant.settings,
+            "device": args.device,
+            "machine": machine(self.device),
+            "dataset": data.content_hash,
+            "count": len(images),
+            "marks": {},
+        }
         if (self.folder / "state.pt").is_file():
             self._load()
 
@@ -137,9 +143,11 @@ class Trial:
 
         write_bytes(self.folder / "trial.json", json.dumps(self.about, indent=1).encode())
         state = {
-            "contestant": self.contestant.state(), "seconds": self.seconds, "broken": self.broken,
+            "contestant": self.contestant.state(),
+            "seconds": self.seconds,
+            "broken": self.broken,
             "random": _random_state(self.device),
-        }  # fmt: skip
+        }
         temporary = self.folder / "state.pt.tmp"
         torch.save(state, temporary)
         temporary.replace(self.folder / "state.pt")
@@ -180,8 +188,11 @@ class Trial:
         _set_random_state(before)
         c = self.contestant
         self.about["marks"][f"{mark:g}"] = {
-            "seconds": self.seconds, "updates": c.updates, "images": c.images_seen, "ways": ways,
-        }  # fmt: skip
+            "seconds": self.seconds,
+            "updates": c.updates,
+            "images": c.images_seen,
+            "ways": ways,
+        }
         self.save()
 
 
@@ -226,7 +237,7 @@ def measured(images: np.ndarray, data: Any, tables: dict[str, Any]) -> dict[str,
     values = {}
     for name, table in tables.items():
         metrics = ("fid", "kid", "swd") if name == "faces" else ("fid", "kid")
-        found = evaluate(of_array(images), data, table, metrics, "test")
+        found = evaluate(of_array(images), data, table, metrics=metrics, split="test")
         for metric in metrics:
             values[f"{metric}_{name}"] = found.values[metric]
             values[f"{metric}_{name}_real"] = found.real[metric]
@@ -309,9 +320,13 @@ def table_text(rows: list[dict[str, Any]]) -> str:
         row["name"]: " / ".join(dict.fromkeys(t["about"]["settings"] for t in row["trials"])) for row in rows
     }
     trials = [t for row in rows for t in row["trials"]]
-    counts, machines = (dict.fromkeys(v) for v in (
-        (t["at"]["samples"] for t in trials), (t["about"]["machine"] for t in trials),
-    ))  # fmt: skip
+    counts, machines = (
+        dict.fromkeys(v)
+        for v in (
+            (t["at"]["samples"] for t in trials),
+            (t["about"]["machine"] for t in trials),
+        )
+    )
     lines += [
         "",
         f"{' / '.join(map(str, counts))} samples of each. "

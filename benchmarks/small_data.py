@@ -169,10 +169,19 @@ def run(args: argparse.Namespace) -> int:
     clock, told = CpuClock(folder / "cpu.jsonl", args.seconds), ""
     try:
         train(
-            data, RECIPE, folder / "run", listeners=[clock], device="cpu", seed=args.seed,
-            kimg=args.seconds * PACE, cooldown=0.0, grid_kimg=max(1.0, args.seconds / 400),
-            checkpoint_kimg=5.0, command=f"benchmarks/small_data.py run {args.name}", **changes,
-        )  # fmt: skip
+            data,
+            RECIPE,
+            folder / "run",
+            listeners=[clock],
+            device="cpu",
+            seed=args.seed,
+            kimg=args.seconds * PACE,
+            cooldown=0.0,
+            grid_kimg=max(1.0, args.seconds / 400),
+            checkpoint_kimg=5.0,
+            command=f"benchmarks/small_data.py run {args.name}",
+            **changes,
+        )
     except Interrupted:
         if not clock.enough:
             print(f"{args.name}: stopped after {clock.seconds:.0f} s, saved; the same command goes on")
@@ -209,7 +218,7 @@ def measure(generator: Generator, name: str, data: Dataset, file: Path, count: i
         return known["values"]
     held_out = bool(data.counts.get("test"))
     metrics = ("fid", "kid", "precision-recall", *(("memorization",) if held_out else ()))
-    done = evaluate(of_model(generator, name, count), data, "faces", metrics)
+    done = evaluate(of_model(generator, name, count), data, "faces", metrics=metrics)
     copies = Copies.of_dataset(data)
     values = {k: float(v) for k, v in done.values.items()}
     if copies is not None:
@@ -361,9 +370,11 @@ def parse(argv: list[str] | None = None) -> argparse.Namespace:
     one.add_argument("--data", default=str(ROOT.parent / "shared" / "data"), help="folder of the archives")
     one.add_argument("--seed", type=int, default=0)
     one.add_argument(
-        "--augment-kimg", type=float, default=50.0,
+        "--augment-kimg",
+        type=float,
+        default=50.0,
         help="in so many kimg the augmentation can go from 0 to 1 (the recipe's 500 are too many for so few)",
-    )  # fmt: skip
+    )
     all_of_them.add_argument("--count", type=int, default=COUNT, help="samples that are measured")
     for command in (one, all_of_them):
         command.add_argument("--out", default=OUT, help="folder of all trainings")

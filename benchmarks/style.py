@@ -92,7 +92,13 @@ def ours(classifier: Classifier, size: int, tile: int = 0) -> Callable[[], None]
     content, style = pictures(size)
     layers, content_layers = names(classifier)
     objective = StyleObjective(
-        classifier, layers, content_layers, content, tv_weight=1.0, tile=tile, margin=32 if tile else 0
+        classifier,
+        layers,
+        content_layers,
+        content=content,
+        tv_weight=1.0,
+        tile=tile,
+        margin=32 if tile else 0,
     )
     objective.add_style(style)
     x, average, adam = content.clone(), torch.zeros_like(content), Adam(0.02)

@@ -136,9 +136,18 @@ def measure(folder: Path, only: str) -> dict[str, str]:
         images = UPDATES * BATCH * row.config.d_updates
         run = folder / name
         facegan.train(
-            datasets[size, gray], name, run, kimg=images / 1000, checkpoint_kimg=images / 1000, seed=0,
-            quality_count=0, grid_count=2, device="cpu", precision="float32", **config,
-        )  # fmt: skip
+            datasets[size, gray],
+            name,
+            run,
+            kimg=images / 1000,
+            checkpoint_kimg=images / 1000,
+            seed=0,
+            quality_count=0,
+            grid_count=2,
+            device="cpu",
+            precision="float32",
+            **config,
+        )
         found |= {f"{name}: {network}": value for network, value in networks(run).items()}
         print(f"{name}: {found[f'{name}: generator'][:16]}", file=sys.stderr, flush=True)
     if (64, False) in datasets:  # without the sources, which lie in another folder each time

@@ -19,9 +19,12 @@ def main(out: Path, photos: Path | None, count: int, kimg: float) -> Path:
     if photos is None:
         write_portraits(out / "portraits", count, seed=0, size=64)
         data = facegan.prepare(
-            out / "portraits", out / "dataset", crop="none", size=32,
+            out / "portraits",
+            out / "dataset",
+            crop="none",
+            size=32,
             attributes=out / "portraits" / "attributes.csv",
-        )  # fmt: skip
+        )
     else:
         data = facegan.prepare(photos, out / "dataset", crop="aligned", size=32)
     print(f"{data.counts['train']} pictures to learn from")

@@ -72,7 +72,7 @@ def is_number(value: Any) -> TypeGuard[float]:
     return isinstance(value, numbers.Real) and not isinstance(value, bool)
 
 
-def whole(value: Any, what: str, least: int = 0, most: int = LAST_SEED) -> int:
+def whole(value: Any, what: str, least: int = 0, *, most: int = LAST_SEED) -> int:
     """A whole number from ``least`` to ``most``; 3.0 is one, 1.5, True and "3" are none."""
     plain = _plain(value)
     if not is_number(plain) or not math.isfinite(plain) or int(plain) != plain:
@@ -83,7 +83,7 @@ def whole(value: Any, what: str, least: int = 0, most: int = LAST_SEED) -> int:
     return int(plain)
 
 
-def real(value: Any, what: str, least: float = -math.inf, most: float = math.inf) -> float:
+def real(value: Any, what: str, least: float = -math.inf, *, most: float = math.inf) -> float:
     """A finite number from ``least`` to ``most``."""
     plain = _plain(value)
     if not is_number(plain):

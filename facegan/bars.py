@@ -61,7 +61,7 @@ class Bar:
         self.begin = self.last = time.monotonic()
         self.stage, self.stage_began, self.open = "", self.begin, False
 
-    def __call__(self, what: str, done: int, total: int | None = None, note: str = "") -> None:
+    def __call__(self, what: str, done: int, total: int | None = None, *, note: str = "") -> None:
         now = time.monotonic()
         if what != self.stage:
             self.stage, self.stage_began = what, now
@@ -70,9 +70,9 @@ class Bar:
         if now - self.begin < _PATIENCE or (now - self.last < pause and not (ends and self.open)):
             return
         self.last = now
-        self._write(self._line(what, done, total, note, now - self.stage_began))
+        self._write(self._line(what, done, total, note=note, seconds=now - self.stage_began))
 
-    def _line(self, what: str, done: int, total: int | None, note: str, seconds: float) -> str:
+    def _line(self, what: str, done: int, total: int | None, *, note: str, seconds: float) -> str:
         if not total:
             return f"{what}: {done:,}" + (f"  {note}" if note else "")
         share = min(done / total, 1.0)
@@ -89,8 +89,12 @@ class Bar:
 
     def _write(self, line: str) -> None:
         with contextlib.suppress(OSError, ValueError):  # a stream that is gone is no reason to stop working
-            print(f"\r{line}\x1b[K" if self.live else line, end="" if self.live else "\n", file=self.stream,
-                  flush=True)  # fmt: skip
+            print(
+                f"\r{line}\x1b[K" if self.live else line,
+                end="" if self.live else "\n",
+                file=self.stream,
+                flush=True,
+            )
             self.open = self.live
 
     def say(self, line: str) -> None:

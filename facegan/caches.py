@@ -80,7 +80,7 @@ class Cache:
         refused: list[str] = []
         for folder in self.folders():
             try:
-                file = _written(folder, name, fill, size)
+                file = _written(folder, name, fill, size=size)
             except OSError as error:
                 refused.append(f"{folder} ({error.strerror or error})")
                 continue
@@ -94,7 +94,7 @@ class Cache:
         """Where a file of this name can be written; None if nowhere."""
         for folder in self.folders():
             with suppress(OSError):
-                _written(folder, f"{name}.try", lambda _: None, 0).unlink(missing_ok=True)
+                _written(folder, f"{name}.try", lambda _: None, size=0).unlink(missing_ok=True)
                 return folder / name
         return None
 
@@ -108,7 +108,7 @@ def tell(text: str) -> None:
         warnings.warn(text, FaceganWarning, stacklevel=3)
 
 
-def _written(folder: Path, name: str, fill: Callable[[IO[bytes]], object], size: int) -> Path:
+def _written(folder: Path, name: str, fill: Callable[[IO[bytes]], object], *, size: int) -> Path:
     """The file, written; OSError of any kind where the folder does not take it."""
     folder.mkdir(parents=True, exist_ok=True)
     own = temporary_name(name)

@@ -25,12 +25,12 @@ def save_delta(
 ) -> None:
     """Write ``tensors`` (keys as above) in half precision; ``metadata`` says how they were made."""
     head = {"format": FORMAT, "model": model_hash, **metadata}
-    write_tensors(path, "facegan-delta", head, half(tensors))
+    write_tensors(path, "facegan-delta", head, tensors=half(tensors))
 
 
 def load_delta(path: str | Path) -> tuple[dict[str, Any], dict[str, torch.Tensor]]:
     """The metadata, and the difference of each tensor in full; ModelError in one line."""
-    with read_tensors(path, "facegan-delta", FORMAT, "delta") as (head, tensors):
+    with read_tensors(path, "facegan-delta", FORMAT, what="delta") as (head, tensors):
         str(head["model"])
         found = differences(tensors)
     if not all(bool(v.isfinite().all()) for v in found.values()):

@@ -81,7 +81,7 @@ def working_threads(device: torch.device, wanted: int = 0, before: int = 0) -> I
     for the last thread.
     """
     had = torch.get_num_threads()
-    count, text = _count_threads(device, had, wanted, before)
+    count, text = _count_threads(device, had, wanted, before=before)
     if count != had:
         torch.set_num_threads(count)
     waits = BriefWaits(count) if device.type == "cpu" and count > 1 else nullcontext()
@@ -146,7 +146,7 @@ def insist_on_threads(count: int) -> None:
     torch.set_num_threads(count)
 
 
-def _count_threads(device: torch.device, had: int, wanted: int, before: int) -> tuple[int, str]:
+def _count_threads(device: torch.device, had: int, wanted: int, *, before: int) -> tuple[int, str]:
     if wanted:
         return wanted, ""
     if device.type != "cpu" or machine.threads_given():

@@ -26,7 +26,7 @@ NAMES = 110  # px: the column with the names of rows
 
 
 def magnified(
-    pictures: np.ndarray, columns: int = 1, scale: int = 0, wide: int = WIDE, pad: int = 4
+    pictures: np.ndarray, columns: int = 1, scale: int = 0, *, wide: int = WIDE, pad: int = 4
 ) -> np.ndarray:
     """uint8 ``N,H,W,C`` for a figure with ``columns`` of them: each pixel repeated ``scale`` times.
 
@@ -99,7 +99,7 @@ def text_line(text: str, width: int, size: int = 12) -> np.ndarray:
     return np.asarray(picture)
 
 
-def tile(image: np.ndarray, label: str = "", scale: int = 1, size: int = 0) -> np.ndarray:
+def tile(image: np.ndarray, label: str = "", scale: int = 1, *, size: int = 0) -> np.ndarray:
     """One enlarged picture (uint8 ``H,W,C``) above its label; ``size`` 0 fits the picture's width."""
     big = enlarge(colour(image), scale)
     size = size or label_size(big.shape[1])
@@ -135,7 +135,7 @@ def table(
 
 
 def labelled_grid(
-    images: np.ndarray, labels: Sequence[str], columns: int | None = None, scale: int = 1, pad: int = 4
+    images: np.ndarray, labels: Sequence[str], columns: int | None = None, *, scale: int = 1, pad: int = 4
 ) -> np.ndarray:
     """uint8 ``N,H,W,C`` with a label under each, row by row, as one ``H,W,3`` picture.
 
@@ -171,7 +171,7 @@ class ArithmeticRow:
 
 
 def arithmetic_figure(
-    rows: Sequence[ArithmeticRow], result: np.ndarray, scale: int = 0, most: int = 8
+    rows: Sequence[ArithmeticRow], result: np.ndarray, scale: int = 0, *, most: int = 8
 ) -> np.ndarray:
     """A row for each term (members, then their average), and the result below, twice as large.
 
@@ -181,7 +181,7 @@ def arithmetic_figure(
     shown = max(min(len(row.members), most) for row in rows)
 
     def large_enough(pictures: np.ndarray) -> np.ndarray:
-        return magnified(pictures, max(7, shown + 1), scale, WIDE - 20)
+        return magnified(pictures, max(7, shown + 1), scale, wide=WIDE - 20)
 
     h, w = large_enough(rows[0].average[None]).shape[1:3]
     width = (shown + 1) * (w + 4) + 20
@@ -199,7 +199,7 @@ def arithmetic_figure(
         blocks += [[text_line(title, width - 4, 17)]]
         blocks += [[*members, *[blank] * (shown - len(members)), gap, average]]
     twice = 2 * w if not scale else 0
-    large = colour(magnified(result[None], 1, 2 * scale, twice + 8)[0])
+    large = colour(magnified(result[None], 1, 2 * scale, wide=twice + 8)[0])
     side = max(0, (width - 4 - large.shape[1]) // 2)
     large = np.pad(large, ((0, 0), (side, side), (0, 0)), constant_values=_PAPER)
     return join([*blocks, [text_line("result", width - 4, 17)], [large]])

@@ -253,7 +253,7 @@ class Generator:
     def sample(self, seeds: int | arguments.Seeds, truncation: float = 1.0, batch: int = 64) -> np.ndarray:
         """uint8 ``N,H,W,C``: the pictures of ``seeds``; a number N means seeds 0..N-1."""
         if arguments.is_number(seeds):
-            seeds = range(arguments.whole(seeds, "the number of pictures", 0, arguments.MOST_SEEDS))
+            seeds = range(arguments.whole(seeds, "the number of pictures", 0, most=arguments.MOST_SEEDS))
         return self.images(arguments.seeds(seeds), truncation, batch)
 
     def to(self, device: str | torch.device) -> Generator:
@@ -274,13 +274,16 @@ class Generator:
         tensors = {k: _cast(v, dtype) for k, v in sorted(self.network.state_dict().items())}
         digest = _hash(self.meta, _half(tensors))
         header = {**self.meta, "format": FORMAT, "hash": digest}
-        write_tensors(path, "facegan", header, tensors)
+        write_tensors(path, "facegan", header, tensors=tensors)
         return digest
 
     @classmethod
     def load(cls, path: str | Path, device: str | torch.device = "cpu") -> Generator:
         """Read what :meth:`save` wrote; ModelError in one line if missing, damaged or foreign."""
-        with read_tensors(path, "facegan", FORMAT, "facegan model", "model file") as (meta, tensors):
+        with read_tensors(path, "facegan", FORMAT, what="facegan model", absent="model file") as (
+            meta,
+            tensors,
+        ):
             if _hash(meta, _half(tensors)) != meta["hash"]:
                 raise ModelError("the content does not match its hash; the file is damaged")
             with Unfilled():
@@ -305,7 +308,10 @@ def build_network(meta: dict[str, Any]) -> GeneratorNetwork:
     family = get_family(meta["family"])
     config = from_dict(family.config, meta["config"])
     return family.build_generator(
-        config.generator, meta["image_shape"], Latent(**meta["latent"]).dim, len(meta.get("labels", ()))
+        config.generator,
+        meta["image_shape"],
+        Latent(**meta["latent"]).dim,
+        label_dim=len(meta.get("labels", ())),
     )
 
 
@@ -334,6 +340,7 @@ def describe(
     family: str,
     config: Any,
     latent: Latent,
+    *,
     image_shape: Sequence[int],
     labels: Sequence[str] = (),
     **more: Any,

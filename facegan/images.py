@@ -82,7 +82,9 @@ def unit_to_uint8(images: torch.Tensor) -> np.ndarray:
     return np.ascontiguousarray(scaled.to(torch.uint8).permute(0, 2, 3, 1).cpu().numpy())
 
 
-def grid(images: np.ndarray, columns: int | None = None, pad: int = 2, background: int = 255) -> np.ndarray:
+def grid(
+    images: np.ndarray, columns: int | None = None, pad: int = 2, *, background: int = 255
+) -> np.ndarray:
     """Tile uint8 ``N,H,W,C`` row by row into one ``H,W,C`` picture.
 
     ``columns`` defaults to the smallest square that holds all; empty cells and the ``pad`` px
@@ -224,7 +226,7 @@ def read_picture(
     except Image.DecompressionBombError as error:
         raise ImageError("too many pixels", _detail(name, error)) from None
     except UnidentifiedImageError:
-        return _unidentified(content, name, max_pixels, value_range)
+        return _unidentified(content, name, max_pixels, value_range=value_range)
     except Exception as error:  # decoders raise anything on hostile bytes, MemoryError among others
         text = str(error).lower()
         early = isinstance(error, EOFError) or "truncat" in text or _ends_early(content)
@@ -232,7 +234,7 @@ def read_picture(
 
 
 def _unidentified(
-    content: bytes, name: str, max_pixels: int, value_range: str
+    content: bytes, name: str, max_pixels: int, *, value_range: str
 ) -> tuple[np.ndarray, Meaning | None]:
     """A plain TIFF of numbers that Pillow does not know, or ImageError with what the file is instead."""
     values = plain_tiff(content, max_pixels)

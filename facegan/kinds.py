@@ -24,10 +24,17 @@ _PICTURES = re.compile(
     re.DOTALL,
 )
 _CONTAINERS = {
-    b"PK\x03\x04": "zip", b"PK\x05\x06": "zip", b"PK\x07\x08": "zip", b"\x1f\x8b": "gzip", b"BZh": "bzip2",
-    b"\xfd7zXZ\0": "xz", b"\x28\xb5\x2f\xfd": "zstd", b"\x93NUMPY": "npy", b"PAR1": "table",
+    b"PK\x03\x04": "zip",
+    b"PK\x05\x06": "zip",
+    b"PK\x07\x08": "zip",
+    b"\x1f\x8b": "gzip",
+    b"BZh": "bzip2",
+    b"\xfd7zXZ\0": "xz",
+    b"\x28\xb5\x2f\xfd": "zstd",
+    b"\x93NUMPY": "npy",
+    b"PAR1": "table",
     b"ARROW1\0\0": "table",
-}  # fmt: skip
+}
 PACKED = ("gzip", "bzip2", "xz", "zstd")
 ARRAYS = ("npy", "npz", "idx", "table", "csv")
 _PIXELS = re.compile(  # a header with a column of this name, and a line with numbers between blanks
@@ -80,7 +87,7 @@ _OTHERS: tuple[tuple[int, bytes, str], ...] = (
     (0, b"\x89HDF\r\n\x1a\n", f"an HDF5 file ({_SAVE})"),
     (0, b"MATLAB 5.0 MAT", f"a MATLAB file ({_SAVE})"),
     (0, b"SQLite format 3\0", f"a database ({_SAVE})"),
-)  # fmt: skip
+)
 _PICKLE = re.compile(rb"\x80[\x02-\x05][\x95\x7d\x5d\x28\x63\x8a\x58\x8c\x71]", re.DOTALL)
 _HTML = re.compile(rb"(?:\xef\xbb\xbf)?\s*<(?:!doctype html|html)[\s>]", re.IGNORECASE)
 _SVG = re.compile(

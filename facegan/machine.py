@@ -41,13 +41,15 @@ def left_by_limits(own: str = _GROUPS[0], root: str = _GROUPS[1]) -> int | None:
     found: list[int] = []
     for group, version in _groups("memory", own, root):
         if version == 2:
-            found += _left(group, "memory.max", "memory.current", "inactive_file")
+            found += _left(group, "memory.max", "memory.current", pages="inactive_file")
         else:
-            found += _left(group, "memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file")
+            found += _left(
+                group, "memory.limit_in_bytes", "memory.usage_in_bytes", pages="total_inactive_file"
+            )
     return min(found, default=None)
 
 
-def _left(group: Path, limit: str, usage: str, pages: str) -> list[int]:
+def _left(group: Path, limit: str, usage: str, *, pages: str) -> list[int]:
     with suppress(OSError, ValueError):  # no such group, or "max"
         most, used = int((group / limit).read_text()), int((group / usage).read_text())
         if most < 1 << 60:  # version 1 has a number for none

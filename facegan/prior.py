@@ -96,7 +96,7 @@ class Conditions:
     def draw(self, seeds: arguments.Seeds, fixed: dict[int, float]) -> torch.Tensor:
         """``N,L``: labels that agree with ``fixed``, one draw for each seed."""
         upto = self._agreeing(fixed).cumsum(0)
-        u = [rng.uniform(seed, "labels", 0, 1)[0, 0] for seed in arguments.seeds(seeds)]
+        u = [rng.uniform(seed, "labels", 0, count=1)[0, 0] for seed in arguments.seeds(seeds)]
         chosen = torch.searchsorted(upto, torch.tensor(u, dtype=torch.float64) * upto[-1], right=True)
         rows = self.rows[chosen.clamp_max(len(self.rows) - 1)]
         for channel, value in fixed.items():

@@ -19,7 +19,7 @@ def key(seed: int, purpose: str) -> int:
     return int.from_bytes(digest[:16], "little")
 
 
-def words(seed: int, purpose: str, start: int, count: int, per_item: int) -> np.ndarray:
+def words(seed: int, purpose: str, start: int, *, count: int, per_item: int) -> np.ndarray:
     """uint64 ``count, per_item`` for the items ``start .. start + count - 1``."""
     blocks = -(-per_item // _BLOCK)
     stream = np.random.Philox(key=key(seed, purpose))
@@ -27,22 +27,22 @@ def words(seed: int, purpose: str, start: int, count: int, per_item: int) -> np.
     return stream.random_raw(count * blocks * _BLOCK).reshape(count, -1)[:, :per_item]
 
 
-def uniform(seed: int, purpose: str, start: int, count: int, per_item: int = 1) -> np.ndarray:
+def uniform(seed: int, purpose: str, start: int, *, count: int, per_item: int = 1) -> np.ndarray:
     """float64 ``count, per_item`` in [0, 1)."""
-    return (words(seed, purpose, start, count, per_item) >> np.uint64(11)) * 2.0**-53
+    return (words(seed, purpose, start, count=count, per_item=per_item) >> np.uint64(11)) * 2.0**-53
 
 
-def normal(seed: int, purpose: str, start: int, count: int, per_item: int) -> np.ndarray:
+def normal(seed: int, purpose: str, start: int, *, count: int, per_item: int) -> np.ndarray:
     """float32 ``count, per_item`` ~ N(0, 1), by Box and Muller's transform."""
     half = -(-per_item // 2)
-    u = uniform(seed, purpose, start, count, 2 * half)
+    u = uniform(seed, purpose, start, count=count, per_item=2 * half)
     radius = np.sqrt(-2.0 * np.log1p(-u[:, :half]))
     angle = 2.0 * np.pi * u[:, half:]
     both = np.concatenate([radius * np.cos(angle), radius * np.sin(angle)], axis=1)
     return both[:, :per_item].astype(np.float32)
 
 
-def permutation(seed: int, purpose: str, index: int, n: int) -> np.ndarray:
+def permutation(seed: int, purpose: str, index: int, *, n: int) -> np.ndarray:
     """The ``index``-th shuffle (an epoch, say) of 0..n-1."""
     return np.random.Generator(np.random.Philox(key=key(seed, f"{purpose}/{index}"))).permutation(n)
 

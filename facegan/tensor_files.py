@@ -35,7 +35,7 @@ _OURS = {  # key of the header -> what the file is, and what takes it
 
 @contextlib.contextmanager
 def read_tensors(
-    path: str | Path, key: str, form: int, what: str, absent: str = ""
+    path: str | Path, key: str, form: int, *, what: str, absent: str = ""
 ) -> Iterator[tuple[dict[str, Any], dict[str, Tensor]]]:
     """Yield the header and the tensors of a ``.safetensors`` file; the header is JSON, stored under ``key``.
 
@@ -100,7 +100,9 @@ def tensor_bytes(key: str, head: Mapping[str, Any], tensors: Mapping[str, Tensor
     return save(stored, {key: canonical_json(head)})
 
 
-def write_tensors(path: str | Path, key: str, head: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> None:
+def write_tensors(
+    path: str | Path, key: str, head: Mapping[str, Any], *, tensors: Mapping[str, Tensor]
+) -> None:
     """Write a file that :func:`read_tensors` reads, whole or not at all."""
     write_bytes(path, tensor_bytes(key, head, tensors))
 
@@ -123,7 +125,7 @@ class ResumableTensors:
         """Keep the tensors and the entries of ``head``, in the place of earlier ones."""
         if self.place is not None:
             copies = {k: v.detach().clone() for k, v in tensors.items()}  # safetensors takes no shared memory
-            write_tensors(self.place, _UNFINISHED, {**head, "format": 1, "key": self.key}, copies)
+            write_tensors(self.place, _UNFINISHED, {**head, "format": 1, "key": self.key}, tensors=copies)
 
     def load(self) -> tuple[dict[str, Any], dict[str, Tensor]] | None:
         """Return the header and the tensors, or None if there are none of this work."""
@@ -151,7 +153,7 @@ class ResumableTensors:
     def _read(self, file: Path) -> tuple[dict[str, Any], dict[str, Tensor]] | None:
         with (
             contextlib.suppress(ModelError),
-            read_tensors(file, _UNFINISHED, 1, "unfinished work") as (head, tensors),
+            read_tensors(file, _UNFINISHED, 1, what="unfinished work") as (head, tensors),
         ):
             if head["key"] == self.key:
                 return head, tensors

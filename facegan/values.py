@@ -130,7 +130,7 @@ def _depth(high: float) -> Range:
     return next((r for r in _DEPTHS if high <= r.high), Range(0, high))
 
 
-def _of_integers(values: np.ndarray, low: float, high: float, single: bool) -> Range:
+def _of_integers(values: np.ndarray, low: float, high: float, *, single: bool) -> Range:
     """Of types other than uint8. ``single``: one picture, from which nothing follows for its set."""
     signed, bits = values.dtype.kind == "i", 8 * values.dtype.itemsize
     if low == high == 0:
@@ -170,7 +170,7 @@ def _spread(values: np.ndarray) -> bool:
     return all(bool((piece % 257 == 0).all()) for piece in _pieces(values))
 
 
-def _decide(values: np.ndarray, low: float, high: float, single: bool) -> Range:
+def _decide(values: np.ndarray, low: float, high: float, *, single: bool) -> Range:
     kind = values.dtype.kind
     if kind == "b":
         return UNIT
@@ -180,7 +180,7 @@ def _decide(values: np.ndarray, low: float, high: float, single: bool) -> Range:
         if not single:
             _doubt_mask(high)
         return BYTES
-    return _of_integers(values, low, high, single)
+    return _of_integers(values, low, high, single=single)
 
 
 @dataclass(frozen=True)
@@ -233,7 +233,7 @@ def together(meanings: Sequence[Meaning]) -> list[Meaning]:
     return list(found.values())
 
 
-def meaning_of(values: np.ndarray, what: str, value_range: str = "", option: str = "--range") -> Meaning:
+def meaning_of(values: np.ndarray, what: str, value_range: str = "", *, option: str = "--range") -> Meaning:
     """How pictures ``N,...`` of numbers are read; all of them decide together.
 
     ``what`` names the array in messages, ``option`` that which decides where there is doubt ('' if
@@ -246,16 +246,16 @@ def meaning_of(values: np.ndarray, what: str, value_range: str = "", option: str
     except InputError as error:
         raise InputError(f"{what} {error}") from None
     try:
-        span = _chosen(values, low, high, parse_range(value_range, option), single=False)
+        span = _chosen(values, low, high, given=parse_range(value_range, option), single=False)
     except Doubt as doubt:
         found = f"{values.dtype} values {number(low)}..{number(high)}"
         way = "give booleans, or 0 and 255" if values.dtype == np.uint8 else _BRING
         way = doubt.way_out(option) if option else way
         raise InputError(f"{what} holds {found} ({doubt.why}): {way}") from None
-    return _described(values, low, high, span)
+    return _described(values, low, high, span=span)
 
 
-def _chosen(values: np.ndarray, low: float, high: float, given: Range | None, single: bool) -> Range:
+def _chosen(values: np.ndarray, low: float, high: float, *, given: Range | None, single: bool) -> Range:
     """The range given, or else what the values tell.
 
     Bytes beyond it are what bytes always are, since the option is for others; so are full 16-bit pictures in
@@ -266,11 +266,11 @@ def _chosen(values: np.ndarray, low: float, high: float, given: Range | None, si
     other = other or (given and values.dtype.kind == "f" and 0 < high < given.high / 64)
     if other:
         with contextlib.suppress(Doubt):
-            return _decide(values, low, high, single)
-    return given or _decide(values, low, high, single)
+            return _decide(values, low, high, single=single)
+    return given or _decide(values, low, high, single=single)
 
 
-def _described(values: np.ndarray, low: float, high: float, span: Range) -> Meaning:
+def _described(values: np.ndarray, low: float, high: float, *, span: Range) -> Meaning:
     outside = clipped = 0
     if low < span.low or high > span.high:
         axes = tuple(range(1, values.ndim))
@@ -288,11 +288,11 @@ def meaning_of_picture(values: np.ndarray, value_range: str = "", declared: Rang
     low, high = _span(values)
     try:
         given = parse_range(value_range)
-        span = declared if declared and not given else _chosen(values, low, high, given, single=True)
+        span = declared if declared and not given else _chosen(values, low, high, given=given, single=True)
     except Doubt as doubt:
         found = f"{values.dtype} {number(low)}..{number(high)}"
         raise ImageError(f"{doubt.why} ({doubt.way_out(usual=True)})", found) from None
-    return _described(values[None], low, high, span)
+    return _described(values[None], low, high, span=span)
 
 
 def array_to_uint8(values: np.ndarray, what: str = "the array", value_range: str = "") -> np.ndarray:

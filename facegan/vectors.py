@@ -155,7 +155,7 @@ def load_vectors(path: str | Path, dim: int | None = None, w_shape: tuple[int, i
 
 
 def select_vectors(
-    text: str, dim: int | None = None, option: str = "--vectors", w_shape: tuple[int, int] | None = None
+    text: str, dim: int | None = None, option: str = "--vectors", *, w_shape: tuple[int, int] | None = None
 ) -> Vectors:
     """All vectors of ``FILE.npz``, or some by number from 1: ``FILE.npz:3``, ``FILE.npz:1,4-6``."""
     file, chosen = split_numbers(text)
@@ -201,7 +201,7 @@ def parse_point(model: Generator, text: str) -> Vectors:
     """Seeds (``seed:7``, ``seed:3-6``, or the numbers alone), all vectors of ``FILE.npz``, or some of them by
     number from 1 (``FILE.npz:3``)."""
     if ".npz" in text.lower():
-        return select_vectors(text, model.latent.dim, "point", (model.num_ws, model.w_dim))
+        return select_vectors(text, model.latent.dim, "point", w_shape=(model.num_ws, model.w_dim))
     return seed_vectors(model, parse_seeds(text, "point"))
 
 

@@ -42,11 +42,19 @@ def _write_mp4(path: Path, frames: Iterator[np.ndarray], fps: Fraction) -> int:
     # H.264 with 4:2:0 colour and the index in front is what every browser plays while it loads.
     # Colours are BT.709 in limited range, converted and tagged: what players assume differs by size.
     options = {"crf": "17", "preset": "medium"}
-    return _encode(path, frames, fps, "libx264", "yuv420p", options, {"movflags": "+faststart"})
+    return _encode(
+        path,
+        frames,
+        fps,
+        codec="libx264",
+        pixels="yuv420p",
+        options=options,
+        container={"movflags": "+faststart"},
+    )
 
 
 def _write_gif(path: Path, frames: Iterator[np.ndarray], fps: Fraction) -> int:
-    return _encode(path, frames, fps, "gif", "pal8", {}, {"loop": "0"})
+    return _encode(path, frames, fps, codec="gif", pixels="pal8", options={}, container={"loop": "0"})
 
 
 def _write_webp(path: Path, frames: Iterator[np.ndarray], fps: Fraction) -> int:
@@ -159,9 +167,15 @@ def _chunk(name: bytes, content: bytes) -> bytes:
 
 
 def _encode(
-    path: Path, frames: Iterator[np.ndarray], fps: Fraction, codec: str, pixels: str,
-    options: dict[str, str], container: dict[str, str],
-) -> int:  # fmt: skip
+    path: Path,
+    frames: Iterator[np.ndarray],
+    fps: Fraction,
+    *,
+    codec: str,
+    pixels: str,
+    options: dict[str, str],
+    container: dict[str, str],
+) -> int:
     import av
 
     count = 0

@@ -65,7 +65,9 @@ def tiny_model() -> Generator:
     with torch.random.fork_rng():
         torch.manual_seed(0)
         network = get_family("dcgan").build_generator(config.generator, (3, 32, 32), 64)
-    return Generator(network, describe("dcgan", config, Latent(dim=64), (3, 32, 32), licence="CC0-1.0"))
+    return Generator(
+        network, describe("dcgan", config, Latent(dim=64), image_shape=(3, 32, 32), licence="CC0-1.0")
+    )
 
 
 @pytest.fixture(scope="session")
@@ -143,7 +145,7 @@ def portraits(tmp_path_factory: pytest.TempPathFactory) -> Dataset:
     from facegan.demo.portraits import write_portraits
 
     at = tmp_path_factory.mktemp("metrics")
-    table = write_portraits(at / "photos", 160, 0, 32)
+    table = write_portraits(at / "photos", 160, 0, size=32)
     names = "".join(
         f"{p.name} {('train', 'train', 'val', 'test')[i % 4]}\n"
         for i, p in enumerate(sorted((at / "photos").glob("*.png")))
@@ -160,8 +162,10 @@ def predictor(portraits: Dataset) -> AttributePredictor:
     from facegan.attributes.training import SMALL, train_attribute_predictor
 
     made = train_attribute_predictor(
-        portraits.images("train"), portraits.attributes("train"), portraits.attribute_names,
-        replace(SMALL, epochs=12),
-    )  # fmt: skip
+        portraits.images("train"),
+        portraits.attributes("train"),
+        portraits.attribute_names,
+        settings=replace(SMALL, epochs=12),
+    )
     made.measure_features(portraits.images("train"))
     return made

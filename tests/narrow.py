@@ -115,8 +115,14 @@ def at_32(family: str, **changes: Any) -> TrainConfig:
     """Return one of the family's recipes for 32 px, narrow, in batches of 8."""
     narrow = NARROW[family]
     run = {
-        "batch": 8, "size": 32, "kimg": 0.064, "grid_count": 4, "quality_count": 0, "checkpoint_kimg": 0.032,
-        "grid_kimg": 0.032, "precision": "float32",
-    }  # fmt: skip
+        "batch": 8,
+        "size": 32,
+        "kimg": 0.064,
+        "grid_count": 4,
+        "quality_count": 0,
+        "checkpoint_kimg": 0.032,
+        "grid_kimg": 0.032,
+        "precision": "float32",
+    }
     changes = {**run, **of_both(narrow.small_sides), **narrow.small_more, **changes}
     return override(recipe(narrow.small), changes)

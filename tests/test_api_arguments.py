@@ -241,9 +241,16 @@ def told_model() -> Generator:
     config = override(recipe("stylegan2-64-small"), changes).model
     with torch.random.fork_rng():
         torch.manual_seed(0)
-        network = get_family("stylegan2").build_generator(config.generator, (1, 8, 8), 16, 2)
+        network = get_family("stylegan2").build_generator(config.generator, (1, 8, 8), 16, label_dim=2)
     rows = {"rows": [[0, 1], [1, 0]], "counts": [3, 1]}
-    meta = describe("stylegan2", config, Latent(dim=16), (1, 8, 8), ("Smiling", "Male"), label_rows=rows)
+    meta = describe(
+        "stylegan2",
+        config,
+        Latent(dim=16),
+        image_shape=(1, 8, 8),
+        labels=("Smiling", "Male"),
+        label_rows=rows,
+    )
     return Generator(network, meta)
 
 

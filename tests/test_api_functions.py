@@ -25,7 +25,7 @@ from facegan.latent import Directions
 @pytest.fixture(scope="module")
 def data(tmp_path_factory: pytest.TempPathFactory) -> Dataset:
     at = tmp_path_factory.mktemp("api")
-    write_portraits(at / "photos", 12, 0, 32)
+    write_portraits(at / "photos", 12, 0, size=32)
     return facegan.prepare(at / "photos", at / "ds", crop="none", size=32, workers=1)
 
 
@@ -208,11 +208,11 @@ MISTAKES: dict[str, tuple[Call, str]] = {
     "arithmetic sheet": (lambda t: latent.arithmetic("1", [1.0, 2.0]), "the sheet holds vectors"),
     "arithmetic text": (lambda t: latent.arithmetic("1", "sheet"), "the sheet: it holds vectors"),
     "mix layers": (
-        lambda t: latent.mix(t.model, np.eye(64)[:1], np.eye(64)[1:2], [1]),
+        lambda t: latent.mix(t.model, np.eye(64)[:1], np.eye(64)[1:2], layers=[1]),
         "layer must be from 0 to 0, not 1",
     ),
     "mix width": (
-        lambda t: latent.mix(t.model, np.eye(63)[:1], np.eye(64)[1:2], [0]),
+        lambda t: latent.mix(t.model, np.eye(63)[:1], np.eye(64)[1:2], layers=[0]),
         "vectors of shape 1,63",
     ),
     "seeds of vectors": (
@@ -278,7 +278,7 @@ SAME: dict[str, tuple[Call, Call]] = {
         lambda t: latent.arithmetic("1", latent.seed_vectors(t.model, [7])),
         lambda t: t.model.latent.sample([7])[0],
     ),
-    "mix": (lambda t: latent.mix(t.model, *np.eye(64)[:2], [0]), lambda t: t.model.map(np.eye(64)[1])),
+    "mix": (lambda t: latent.mix(t.model, *np.eye(64)[:2], layers=[0]), lambda t: t.model.map(np.eye(64)[1])),
     "invert floats": (
         lambda t: t.invert(t.model.sample(1)[0] / 255).vectors.z,
         lambda t: t.invert().vectors.z,
@@ -304,7 +304,7 @@ SAME: dict[str, tuple[Call, Call]] = {
 def test_other_forms_of_the_same(
     case: str, tiny_model: Generator, data: Dataset, found: Directions, tmp_path: Path
 ) -> None:
-    write_portraits(tmp_path / "p", 3, 0, 32)
+    write_portraits(tmp_path / "p", 3, 0, size=32)
     things = Things(tiny_model, data, found, tmp_path)
     one, other = (call(things) for call in SAME[case])
     if isinstance(one, (np.ndarray, torch.Tensor, list)):

@@ -187,10 +187,10 @@ def test_no_object_prints_as_an_address(tiny_model: Generator, tmp_path: Path) -
     from facegan.demo.portraits import write_portraits
     from facegan.metrics.feature_extractors import table
 
-    write_portraits(tmp_path / "photos", 24, 0, 32)
+    write_portraits(tmp_path / "photos", 24, 0, size=32)
     data = facegan.prepare(tmp_path / "photos", tmp_path / "data", crop="none", size=32, workers=1)
     pictures = tiny_model.sample(12)
-    measured = facegan.evaluate(pictures, data, "pixels", ["fid"], floor=False)
+    measured = facegan.evaluate(pictures, data, "pixels", metrics=["fid"], floor=False)
     inverted = facegan.invert(tiny_model.sample(2), tiny_model, steps=1, loss="mse=1")
     found = latent.Directions(
         ("Smiling",),

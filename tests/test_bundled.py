@@ -68,14 +68,18 @@ def test_its_licence_is_told_once(name, tmp_path, capsys, monkeypatch):
         assert len(said.err) < 100
 
 
-@pytest.mark.parametrize("argv", [
-    ["generate", "MODEL", "--out", "OUT.png"],
-    ["interpolate", "MODEL", "0", "1", "--out", "OUT.png"],
-    ["arithmetic", "MODEL", "1 - 2 + 3", "--out", "OUT.png"],
-    ["atlas", "MODEL", "--out", "OUT.png"],
-    ["film", "MODEL", "--out", "OUT.gif"],
-    ["evaluate", "MODEL", "--against", "nothing"],
-], ids=lambda a: a[0])  # fmt: skip
+@pytest.mark.parametrize(
+    "argv",
+    [
+        ["generate", "MODEL", "--out", "OUT.png"],
+        ["interpolate", "MODEL", "0", "1", "--out", "OUT.png"],
+        ["arithmetic", "MODEL", "1 - 2 + 3", "--out", "OUT.png"],
+        ["atlas", "MODEL", "--out", "OUT.png"],
+        ["film", "MODEL", "--out", "OUT.gif"],
+        ["evaluate", "MODEL", "--against", "nothing"],
+    ],
+    ids=lambda a: a[0],
+)
 def test_a_truncation_that_would_change_nothing_is_refused(argv, tmp_path, capsys):
     """It normalises its vectors; in one line, and before anything is written."""
     words = [w.replace("MODEL", "celeba64").replace("OUT", str(tmp_path / "a")) for w in argv]
@@ -113,9 +117,17 @@ def test_a_smiling_man_by_arithmetic():
     model = facegan.load("celeba64")
     pool = model.latent.sample(range(1, POOL + 1))
     score = score_arithmetic(
-        model, pool, AttributePredictor.load("faces"), AttributePredictor.load("evaluator"), GROUPS, GOAL,
-        trials=TRIALS, members=MEMBERS, seed=0, rescale=model.latent,
-    )  # fmt: skip
+        model,
+        pool,
+        AttributePredictor.load("faces"),
+        judge=AttributePredictor.load("evaluator"),
+        groups=GROUPS,
+        goal=GOAL,
+        trials=TRIALS,
+        members=MEMBERS,
+        seed=0,
+        rescale=model.latent,
+    )
     assert score is not None and len(score.members) == 10
     assert score.shares["trials"]["both"] >= 0.9
     assert score.shares["control"]["both"] <= 0.5

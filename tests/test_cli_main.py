@@ -81,7 +81,7 @@ OUTCOMES: dict[str, tuple[Callable[[list[str]], int | None], int, str]] = {
     "input error": (failing(InputError("photos: no folder")), 2, "facegan demo: photos: no folder\n"),
     "image error": (failing(ImageError("truncated", "a.jpg")), 2, "facegan demo: truncated: a.jpg\n"),
     "Ctrl-C": (failing(KeyboardInterrupt()), 130, "\nfacegan demo: interrupted\n"),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("name", OUTCOMES)
@@ -113,12 +113,15 @@ def test_a_reader_that_goes_away_is_no_error() -> None:
     assert (done.returncode, done.stderr) == (141, "")
 
 
-@pytest.mark.parametrize(("words", "there", "absent"), [
-    (["train", "--help"], "of faces-dcgan-64; with --recipe NAME", "of the recipe"),
-    (["train", "--help-all"], "of faces-dcgan-64; with --recipe NAME", "of the recipe"),
-    (["train", "--recipe", "faces-tiny-32", "--help"], "of the recipe faces-tiny-32.", "faces-dcgan-64"),
-    (["train", "--help-all", "--recipe=r3gan-64"], "--generator.group-size INT", "faces-dcgan-64"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("words", "there", "absent"),
+    [
+        (["train", "--help"], "of faces-dcgan-64; with --recipe NAME", "of the recipe"),
+        (["train", "--help-all"], "of faces-dcgan-64; with --recipe NAME", "of the recipe"),
+        (["train", "--recipe", "faces-tiny-32", "--help"], "of the recipe faces-tiny-32.", "faces-dcgan-64"),
+        (["train", "--help-all", "--recipe=r3gan-64"], "--generator.group-size INT", "faces-dcgan-64"),
+    ],
+)
 def test_help_says_whose_defaults_it_lists(
     words: list[str], there: str, absent: str, capsys: pytest.CaptureFixture[str]
 ) -> None:

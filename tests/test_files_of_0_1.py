@@ -79,15 +79,28 @@ def test_a_run_goes_on(tmp_path: Path) -> None:
     then = load_file(end)
     end.unlink()
     config = json.loads((FILES / "run" / "config.json").read_text())
-    sides = {f"{side}.{key}": config["model"][side][key]
-             for side, keys in {"generator": ("channel_base", "channel_max", "w_dim"),
-                                "discriminator": ("channel_base", "channel_max")}.items()
-             for key in keys}  # fmt: skip
+    sides = {
+        f"{side}.{key}": config["model"][side][key]
+        for side, keys in {
+            "generator": ("channel_base", "channel_max", "w_dim"),
+            "discriminator": ("channel_base", "channel_max"),
+        }.items()
+        for key in keys
+    }
     facegan.train(
-        facegan.Dataset(FILES / "dataset"), "stylegan2-32", tmp_path / "run", resume=True, device="cpu",
-        kimg=0.024, batch=4, checkpoint_kimg=0.012, grid_count=2, quality_count=0, **sides,
+        facegan.Dataset(FILES / "dataset"),
+        "stylegan2-32",
+        tmp_path / "run",
+        resume=True,
+        device="cpu",
+        kimg=0.024,
+        batch=4,
+        checkpoint_kimg=0.012,
+        grid_count=2,
+        quality_count=0,
+        **sides,
         **{"latent.dim": 16},
-    )  # fmt: skip
+    )
     now = load_file(end)
     assert now.keys() == then.keys()
     assert all(torch.allclose(now[key].float(), then[key].float(), rtol=1e-2, atol=0.03) for key in then)
@@ -98,10 +111,22 @@ def test_networks_begin_with_a_packed_file(tmp_path: Path) -> None:
     config = facegan.recipe("stylegan2-32")
     assert config.family == "stylegan2"
     run = facegan.train(
-        data, "stylegan2-32", tmp_path / "next", init=str(FILES / "packed.safetensors"), kimg=0.004, batch=4,
-        grid_count=2, quality_count=0, device="cpu", **{"latent.dim": 16}, **{
-            "generator.channel_base": 64, "generator.channel_max": 8, "generator.w_dim": 16,
-            "discriminator.channel_base": 64, "discriminator.channel_max": 8,
+        data,
+        "stylegan2-32",
+        tmp_path / "next",
+        init=str(FILES / "packed.safetensors"),
+        kimg=0.004,
+        batch=4,
+        grid_count=2,
+        quality_count=0,
+        device="cpu",
+        **{"latent.dim": 16},
+        **{
+            "generator.channel_base": 64,
+            "generator.channel_max": 8,
+            "generator.w_dim": 16,
+            "discriminator.channel_base": 64,
+            "discriminator.channel_max": 8,
         },
-    )  # fmt: skip
+    )
     assert "packed.safetensors" in (run / "events.jsonl").read_text()

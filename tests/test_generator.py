@@ -301,6 +301,13 @@ def test_describe_and_build_are_inverse(tiny_model: Generator) -> None:
     assert shapes == {k: v.shape for k, v in tiny_model.network.state_dict().items()}
     from facegan.recipes.table import recipe
 
-    found = describe("dcgan", recipe("faces-tiny-32").model, Latent(dim=7), (1, 2, 3), ("a",), licence="x")
+    found = describe(
+        "dcgan",
+        recipe("faces-tiny-32").model,
+        Latent(dim=7),
+        image_shape=(1, 2, 3),
+        labels=("a",),
+        licence="x",
+    )
     assert (found["latent"]["dim"], found["image_shape"], found["labels"]) == (7, [1, 2, 3], ["a"])
     assert found["licence"] == "x"

@@ -392,9 +392,15 @@ def test_lanczos_keeps_what_the_result_can_hold(samples):
     assert np.abs(error).max() <= 2
 
 
-@pytest.mark.parametrize("resample,least,most", [
-    ("lanczos", 0, 3), ("bicubic", 0, 4), ("bilinear", 0, 6), ("nearest", 80, 128),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "resample,least,most",
+    [
+        ("lanczos", 0, 3),
+        ("bicubic", 0, 4),
+        ("bilinear", 0, 6),
+        ("nearest", 80, 128),
+    ],
+)
 def test_frequencies_beyond_the_result_vanish(resample, least, most):
     """0.41 cycles per px is beyond the new Nyquist frequency, 60 / 400 = 0.15: only the mean remains."""
     result = images.resize(striped(200, 0.41), (8, 60), resample)[4, 6:-6, 0]

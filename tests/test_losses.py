@@ -106,7 +106,7 @@ def test_interpolation_penalty_of_a_quadratic():
     """D(x) = a |x|^2 / 2: its gradient at x = r + u (f - r) is a x, the penalty (a |x| - 1)^2."""
     real, fake = (torch.randn(5, 3, 4, 6, dtype=torch.float64) for _ in range(2))
     u = torch.linspace(0, 1, 5, dtype=torch.float64)
-    penalty = interpolation_penalty(lambda x: 1.5 * x.square().sum((1, 2, 3)) / 2, real, fake, u)
+    penalty = interpolation_penalty(lambda x: 1.5 * x.square().sum((1, 2, 3)) / 2, real, fake, u=u)
     between = real + u.view(-1, 1, 1, 1) * (fake - real)
     expected = (1.5 * between.flatten(1).norm(dim=1) - 1).square().mean()
     assert float(penalty.detach()) == pytest.approx(float(expected), rel=1e-9)

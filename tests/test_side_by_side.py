@@ -20,7 +20,7 @@ CPU = torch.device("cpu")
 @pytest.fixture(scope="module")
 def dataset(tmp_path_factory):
     folder = tmp_path_factory.mktemp("side")
-    write_portraits(folder / "photos", 40, 0, 64)
+    write_portraits(folder / "photos", 40, 0, size=64)
     parts = ["train"] * 28 + ["test"] * 12
     (folder / "split.csv").write_text("".join(f"{i + 1:06d}.png,{p}\n" for i, p in enumerate(parts)))
     return prepare([folder / "photos"], folder / "dataset", crop="none", size=64, split=folder / "split.csv")
@@ -101,9 +101,13 @@ def test_the_verdict_is_on_the_named_recipe_against_the_best_peer(contestants):
     def row(name, mark, faces, evaluator):
         return {"name": name, "mark": mark, "values": {"fid_faces": faces, "fid_evaluator": evaluator}}
 
-    rows = [row("faces-tiny-64", 1800.0, 10.0, 10.0), row("faces-fast-64", 1800.0, 30.0, 44.0),
-            row("stylegan2-pytorch", 1800.0, 50.0, 40.0), row("dcgan", 1800.0, 80.0, 80.0),
-            row("dcgan", 7200.0, 40.0, 40.0)]  # fmt: skip
+    rows = [
+        row("faces-tiny-64", 1800.0, 10.0, 10.0),
+        row("faces-fast-64", 1800.0, 30.0, 44.0),
+        row("stylegan2-pytorch", 1800.0, 50.0, 40.0),
+        row("dcgan", 1800.0, 80.0, 80.0),
+        row("dcgan", 7200.0, 40.0, 40.0),
+    ]
     text, missed = side_by_side.verdict(rows, ["dcgan", "stylegan2-pytorch"])
     assert missed and "At 1800 seconds faces-fast-64 has 60% of the distance of stylegan2-pytorch" in text
     assert "110% by the evaluator" in text
@@ -169,11 +173,14 @@ def test_a_mark_is_not_passed_without_its_samples(dataset, script, tmp_path, mon
     assert (tmp_path / "dcgan-seed0" / "samples-2-1.npz").is_file()
 
 
-@pytest.mark.parametrize(("words", "line"), [
-    (("table", "DATASET"), "no samples yet"),
-    (("run", "nobody", "DATASET"), "no contestant 'nobody'"),
-    (("run", "dcgan", "DATASET", "--seconds", "0"), "--seconds must be above 0"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("words", "line"),
+    [
+        (("table", "DATASET"), "no samples yet"),
+        (("run", "nobody", "DATASET"), "no contestant 'nobody'"),
+        (("run", "dcgan", "DATASET", "--seconds", "0"), "--seconds must be above 0"),
+    ],
+)
 def test_mistakes_are_one_line(dataset, script, tmp_path, words, line):
     with pytest.raises(SystemExit, match=line):
         script(*(str(dataset.path) if w == "DATASET" else w for w in words), "--out", tmp_path)
@@ -229,7 +236,7 @@ def test_a_patched_copy_runs_without_cuda(contestants, tmp_path, monkeypatch):
         "def draw(n, device=0):\n"
         "    zeros = torch.zeros(n, device=torch.device(f'cuda:{self.rank}'))\n"
         "    return torch.randn(n).cuda(device) + zeros.cuda()\n"
-    )  # fmt: skip
+    )
     monkeypatch.syspath_prepend(str(source.parent))
     monkeypatch.setattr(sys, "path", list(sys.path))
     module = patched("refuses", tmp_path / "copy")

@@ -21,8 +21,9 @@ def generator() -> nn.Sequential:
         stride, padding = (1, 0) if i == 0 else (2, 1)
         layers += [
             nn.ConvTranspose2d(a if i == 0 else a * WIDTH, b * WIDTH, 4, stride, padding, bias=False),
-            nn.BatchNorm2d(b * WIDTH), nn.ReLU(True),
-        ]  # fmt: skip
+            nn.BatchNorm2d(b * WIDTH),
+            nn.ReLU(True),
+        ]
     return nn.Sequential(*layers, nn.ConvTranspose2d(WIDTH, 3, 4, 2, 1, bias=False), nn.Tanh())
 
 
@@ -31,8 +32,9 @@ def discriminator() -> nn.Sequential:
     for a, b in ((1, 2), (2, 4), (4, 8)):
         layers += [
             nn.Conv2d(a * WIDTH, b * WIDTH, 4, 2, 1, bias=False),
-            nn.BatchNorm2d(b * WIDTH), nn.LeakyReLU(0.2, True),
-        ]  # fmt: skip
+            nn.BatchNorm2d(b * WIDTH),
+            nn.LeakyReLU(0.2, True),
+        ]
     return nn.Sequential(*layers, nn.Conv2d(8 * WIDTH, 1, 4, bias=False), nn.Flatten(0))
 
 
@@ -87,8 +89,9 @@ class DCGAN:
     @torch.no_grad()
     def samples(self, count: int) -> Iterator[tuple[str, np.ndarray]]:
         for title, network in (
-            ("batch statistics", deepcopy(self.g).train()), ("running statistics", deepcopy(self.g).eval()),
-        ):  # fmt: skip
+            ("batch statistics", deepcopy(self.g).train()),
+            ("running statistics", deepcopy(self.g).eval()),
+        ):
             torch.manual_seed(12345)
             each = min(count, 100)
             parts = [

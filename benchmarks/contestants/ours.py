@@ -42,9 +42,14 @@ class Ours:
         _, h, w, c = setting.images.shape
         latent = Latent(config.latent.kind, config.latent.dim, config.latent.mean, config.latent.std)
         self.metadata = describe(
-            config.family, config.model, latent, (c, h, w), provenance={"recipe": name},
-            alignment={}, licence="that of its training pictures",
-        )  # fmt: skip
+            config.family,
+            config.model,
+            latent,
+            image_shape=(c, h, w),
+            provenance={"recipe": name},
+            alignment={},
+            licence="that of its training pictures",
+        )
         self.settings = ", ".join((f"`{name}`, batch {config.batch}, {config.precision}", *setting.options))
         self.network = create_state(config, (c, h, w), setting.device)
         self.feed = ImageSampler(setting.images, config, setting.device)

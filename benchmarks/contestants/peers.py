@@ -105,10 +105,14 @@ class _Peer:
     def state(self) -> dict[str, Any]:
         gan, mean = self.trainer.GAN, getattr(self.trainer, "pl_mean", None)
         return {
-            "gan": gan.state_dict(), "g": gan.G_opt.state_dict(), "d": gan.D_opt.state_dict(),
-            "averages": [a.state_dict() for a in self.averages], "taken": self.taken,
-            "steps": self.trainer.steps, "pl_mean": None if mean is None else float(mean),
-        }  # fmt: skip
+            "gan": gan.state_dict(),
+            "g": gan.G_opt.state_dict(),
+            "d": gan.D_opt.state_dict(),
+            "averages": [a.state_dict() for a in self.averages],
+            "taken": self.taken,
+            "steps": self.trainer.steps,
+            "pl_mean": None if mean is None else float(mean),
+        }
 
     def load(self, state: dict[str, Any]) -> None:
         gan = self.trainer.GAN
@@ -154,11 +158,16 @@ class Lightweight(_Peer):
         super().__init__(
             setting,
             {
-                "batch_size": batch, "gradient_accumulate_every": 1, "fmap_max": most,
-                "attn_res_layers": [32] if attention else [], "disc_output_size": 1, "aug_prob": augment,
-                "aug_types": ["cutout", "translation"], "use_aim": False,
+                "batch_size": batch,
+                "gradient_accumulate_every": 1,
+                "fmap_max": most,
+                "attn_res_layers": [32] if attention else [],
+                "disc_output_size": 1,
+                "aug_prob": augment,
+                "aug_types": ["cutout", "translation"],
+                "use_aim": False,
             },
-        )  # fmt: skip
+        )
 
     @torch.no_grad()
     def samples(self, count: int) -> Iterator[tuple[str, np.ndarray]]:
@@ -167,8 +176,9 @@ class Lightweight(_Peer):
         average = deepcopy(self.averages[0]).eval()
         recalibrate_batch_norm(average, list(self.latents(1600, self.trainer.latent_dim)))
         for title, network in (
-            ("weights as they are", deepcopy(self.trainer.GAN.G).eval()), ("moving average", average)
-        ):  # fmt: skip
+            ("weights as they are", deepcopy(self.trainer.GAN.G).eval()),
+            ("moving average", average),
+        ):
             parts = self.latents(count, self.trainer.latent_dim)
             yield title, np.concatenate([to_bytes(self.trainer.generate_(network, z)) for z in parts])
 
@@ -192,9 +202,10 @@ class StyleGAN2(_Peer):
         average = [deepcopy(a).eval() for a in self.averages]
         dim, layers = self.trainer.GAN.G.latent_dim, self.trainer.GAN.G.num_layers
         for title, (mapping, network), psi in (
-            ("weights as they are", now, 1.0), ("moving average", average, 1.0),
+            ("weights as they are", now, 1.0),
+            ("moving average", average, 1.0),
             ("moving average, truncation 0.75", average, 0.75),
-        ):  # fmt: skip
+        ):
             self.trainer.av, parts = None, []
             for z in self.latents(count, dim):
                 noise = self.module.image_noise(len(z), 64, self.device)

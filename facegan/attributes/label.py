@@ -70,7 +70,7 @@ def label(
                 Dataset(source),
                 out,
                 predictor,
-                f"{network}-{digest(network)}",
+                network=f"{network}-{digest(network)}",
                 min_confidence=min_confidence,
                 overwrite=overwrite,
                 on_progress=show,

@@ -40,8 +40,8 @@ def label_dataset(
     data: Dataset,
     out: str | Path,
     predictor: AttributePredictor,
-    network: str,
     *,
+    network: str,
     min_confidence: float = 0.5,
     overwrite: bool = False,
     on_progress: OnProgress = lambda *_: None,
@@ -62,10 +62,10 @@ def label_dataset(
         raise InputError(
             f"{data.path}: all that this network sees is known already; --overwrite predicts it anew"
         )
-    answers = {split: _predict(data, split, predictor, on_progress) for split in data.counts}
+    answers = {split: _predict(data, split, predictor, on_progress=on_progress) for split in data.counts}
     sure: dict[str, list[float]] = {name: [] for name in called}
 
-    def edit(
+    def edit(  # noqa: PLR0917 -- as `rewrite` calls it
         split: str, number: int, attributes: Attributes, confidence: Confidence
     ) -> tuple[Attributes, Confidence]:
         new, how = {name: attributes.get(name) for name in names}, dict(confidence)
@@ -89,7 +89,7 @@ def label_dataset(
         found = {**others, **confidence_by_name(sure)}
         return {"predicted": {"network": network, "min_confidence": min_confidence, "names": found}}
 
-    made = rewrite(data, out, edit, names, said, on_progress)
+    made = rewrite(data, out, edit, names=names, more=said, on_progress=on_progress)
     return made, Labelled(sum(data.counts.values()), confidence_by_name(sure))
 
 
@@ -127,10 +127,10 @@ def label_photos(
             sources,
             Path(folder) / "crops",
             crop,
-            workers,
-            lambda p: on_progress("reading", p.done, p.total or p.done),
-            value_range,
-            follow_links,
+            workers=workers,
+            on_progress=lambda p: on_progress("reading", p.done, p.total or p.done),
+            value_range=value_range,
+            follow_links=follow_links,
         )
         rows = iter(store)
         while batch := list(itertools.islice(rows, 256)):
@@ -170,7 +170,7 @@ def label_photos(
 
 def what_helps(rejects: Sequence[dict[str, str]], kept: int) -> str:
     """The option that helps where most photos are rejected for one reason, or ''."""
-    return advice(commonest(list(rejects)), kept, PrepareConfig(()).plan(), LABEL_HELP)
+    return advice(commonest(list(rejects)), kept, PrepareConfig(()).plan(), helps=LABEL_HELP)
 
 
 def confidence_file(out: str | Path) -> Path:
@@ -183,7 +183,9 @@ def _check(min_confidence: float) -> None:
         raise InputError(f"--min-confidence must be from 0.5 to 1, not {min_confidence}")
 
 
-def _predict(data: Dataset, split: str, predictor: AttributePredictor, on_progress: OnProgress) -> np.ndarray:
+def _predict(
+    data: Dataset, split: str, predictor: AttributePredictor, *, on_progress: OnProgress
+) -> np.ndarray:
     parts = [np.empty((0, len(predictor.names)), np.float32)]
     done, total = 0, data.counts[split]
     for images in data.batches(split):

@@ -50,7 +50,7 @@ def pooled(maps: Sequence[torch.Tensor]) -> torch.Tensor:
     return torch.cat([m.mean((2, 3)) if m.ndim == 4 else m for m in maps], 1)
 
 
-def _conv(cin: int, cout: int, side: int = 3, stride: int = 1) -> list[nn.Module]:
+def _conv(cin: int, cout: int, side: int = 3, *, stride: int = 1) -> list[nn.Module]:
     return [nn.Conv2d(cin, cout, side, stride, side // 2, bias=False), nn.BatchNorm2d(cout)]
 
 
@@ -112,7 +112,7 @@ def _convolutional(channels: int, outputs: int, width: int) -> AttributeNet:
 def _strided(channels: int, outputs: int, width: int) -> AttributeNet:
     """For pictures of about 64 px, cheap: no layer at full resolution, one residual block at 16, 8 and 4 px
     (He et al. 2016), 1.4 M parameters at width 32."""
-    layers, taps = [*_conv(channels, width, 5, 2), nn.ReLU()], []
+    layers, taps = [*_conv(channels, width, 5, stride=2), nn.ReLU()], []
     for cin, cout in itertools.pairwise([width, width * 2, width * 4, width * 6]):
         layers += [*_conv(cin, cout, stride=2), nn.ReLU(), _PlainResidual(cout)]
         taps.append(len(layers) - 1)
@@ -158,7 +158,7 @@ ARCHITECTURES: dict[str, Callable[[int, int, int], AttributeNet]] = {
 }
 
 
-def build(architecture: str, shape: tuple[int, int, int], outputs: int, width: int) -> AttributeNet:
+def build(architecture: str, shape: tuple[int, int, int], outputs: int, *, width: int) -> AttributeNet:
     """The network of that name for pictures of ``shape`` (C, H, W), its lazy layers sized."""
     network = ARCHITECTURES[architecture](shape[0], outputs, width)
     network.eval()
@@ -173,7 +173,7 @@ def restored(head: Mapping[str, Any], tensors: Mapping[str, torch.Tensor]) -> At
     if len(shape) != 3 or max(shape) > 1024 or outputs > 10_000 or width > 1024:
         raise ValueError("sizes out of range")
     with Unfilled():
-        network = build(head["architecture"], shape, outputs, width)
+        network = build(head["architecture"], shape, outputs, width=width)
     weights = {k: v for k, v in tensors.items() if k not in MEASURED}
     network.load_state_dict({k: v.float() if v.is_floating_point() else v for k, v in weights.items()})
     return network.eval().requires_grad_(False)

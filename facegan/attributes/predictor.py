@@ -133,14 +133,14 @@ class AttributePredictor:
             "papers": self.metadata,
         }
         measured = {name: torch.from_numpy(getattr(self, name)) for name in MEASURED}
-        write_tensors(path, KEY, header, half(self.network.state_dict()) | measured)
+        write_tensors(path, KEY, header, tensors=half(self.network.state_dict()) | measured)
 
     @classmethod
     def load(cls, path: str | Path) -> AttributePredictor:
         """What :meth:`save` wrote, or a bundled network by name; ModelError in one line otherwise."""
         file = bundled(str(path)) or path
         absent = f"file; bundled attribute networks: {', '.join(bundled_names())}"
-        with read_tensors(file, KEY, FORMAT, "attribute network", absent) as (head, tensors):
+        with read_tensors(file, KEY, FORMAT, what="attribute network", absent=absent) as (head, tensors):
             network, names = restored(head, tensors), tuple(map(str, head["names"]))
             c, h, w = (int(v) for v in head["shape"])
             scale, shift = (np.array(head[k], float).reshape(len(names)) for k in ("scale", "shift"))

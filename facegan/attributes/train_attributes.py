@@ -69,8 +69,10 @@ def train_attributes(
         with bars.shown() if on_epoch is None else bars.shown(on_epoch) as told:
             each = on_epoch or (lambda epoch, loss, _: told("train attributes", epoch, settings.epochs))
             known = data.attributes("train")[:, columns]
-            predictor = train_attribute_predictor(data.images("train"), known, names, settings, state, each)
-        measures = _measured(predictor, data, columns, said)
+            predictor = train_attribute_predictor(
+                data.images("train"), known, names, settings=settings, state=state, on_epoch=each
+            )
+        measures = _measured(predictor, data, columns, said=said)
         predictor.metadata |= {
             "dataset": {"name": data.path.name, "content_hash": data.content_hash, "counts": data.counts},
             "measures": measures,
@@ -121,7 +123,9 @@ def _columns(data: Dataset, wanted: str) -> list[int]:
     return found
 
 
-def _measured(predictor: AttributePredictor, data: Dataset, columns: list[int], said: Say) -> dict[str, Any]:
+def _measured(
+    predictor: AttributePredictor, data: Dataset, columns: list[int], *, said: Say
+) -> dict[str, Any]:
     """Calibrate on val, score on test (or on val, where there is no test)."""
     predictor.round_to_half()
     rows = np.linspace(0, data.counts["train"] - 1, min(data.counts["train"], 4000)).astype(np.int64)

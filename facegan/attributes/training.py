@@ -55,6 +55,7 @@ def train_attribute_predictor(
     images: np.ndarray,
     attributes: np.ndarray,
     names: Sequence[str],
+    *,
     settings: AttributeTraining,
     state: Path | None = None,
     on_epoch: OnEpoch | None = None,
@@ -71,16 +72,16 @@ def train_attribute_predictor(
     channels, side = images.shape[3], (s.size, s.size) if s.size else images.shape[1:3]
     shape = (int(channels), int(side[0]), int(side[1]))
     torch.manual_seed(rng.torch_seed(s.seed, "predictor", 0))
-    network = build(s.architecture, shape, len(names), s.width)
+    network = build(s.architecture, shape, len(names), width=s.width)
     network = network.to(memory_format=torch.channels_last)
     average = deepcopy(network)
     optimizer = AdamW(_groups(network, s.weight_decay), s.lr)
     per_epoch = -(-len(images) // s.batch)
     schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, _cosine(s.epochs * per_epoch, per_epoch))
     target = torch.from_numpy(attributes.astype(np.float32))
-    kept = ResumableTensors(state, _work(s, names, images, attributes))
+    kept = ResumableTensors(state, _work(s, names, images, attributes=attributes))
     networks = {"network": network, "average": average}
-    begin = _resume(kept, networks, optimizer, schedule)
+    begin = _resume(kept, networks, optimizer, schedule=schedule)
     predictor = AttributePredictor(
         tuple(names),
         average,
@@ -91,7 +92,17 @@ def train_attribute_predictor(
         metadata={"training": asdict(s)},
     )
     for epoch in range(begin, s.epochs):
-        loss = _epoch(network, average, optimizer, schedule, images, target, shape, s, epoch)
+        loss = _epoch(
+            network,
+            average,
+            optimizer,
+            schedule=schedule,
+            images=images,
+            target=target,
+            shape=shape,
+            s=s,
+            epoch=epoch,
+        )
         kept.save(training_tensors(networks, optimizer), epoch=epoch + 1)
         if on_epoch is not None:
             on_epoch(epoch + 1, loss, predictor)
@@ -119,6 +130,7 @@ def _epoch(
     network: AttributeNet,
     average: AttributeNet,
     optimizer: torch.optim.Optimizer,
+    *,
     schedule: Any,
     images: np.ndarray,
     target: torch.Tensor,
@@ -128,7 +140,7 @@ def _epoch(
 ) -> float:
     torch.manual_seed(rng.torch_seed(s.seed, "predictor", epoch + 1))  # dropout, augmentation, mixing
     half = fast_bfloat16(torch.device("cpu"))
-    order = rng.permutation(s.seed, "predictor", epoch, len(images))
+    order = rng.permutation(s.seed, "predictor", epoch, n=len(images))
     network.train()
     total = 0.0
     batches = 0
@@ -206,7 +218,7 @@ AUGMENTS: dict[str, Callable[[torch.Tensor], torch.Tensor]] = {"shift": _shift, 
 # --- the state after an epoch --------------------------------------------------------------------
 
 
-def _work(s: AttributeTraining, names: Sequence[str], images: np.ndarray, attributes: np.ndarray) -> str:
+def _work(s: AttributeTraining, names: Sequence[str], images: np.ndarray, *, attributes: np.ndarray) -> str:
     """What a state belongs to: the settings, the attributes in their order, and the pictures' answers."""
     data = {"pictures": images.shape, "answers": hashlib.sha256(attributes.tobytes()).hexdigest()}
     return json.dumps({**asdict(s), "names": list(names), **data}, sort_keys=True)
@@ -216,6 +228,7 @@ def _resume(
     state: ResumableTensors,
     networks: dict[str, AttributeNet],
     optimizer: torch.optim.Optimizer,
+    *,
     schedule: Any,
 ) -> int:
     """Go on from what was kept; return how many epochs it has behind it."""

@@ -65,7 +65,7 @@ class Ada:
         with full_precision(images.device):
             # Half precision is too coarse for positions: it comes back at the end.
             x = images if images.dtype == torch.float64 else images.float()
-            s = Sampler(draw, p, "ada/", x.dtype)
+            s = Sampler(draw, p, "ada/", dtype=x.dtype)
             x = self.corrupted(self.filtered(self.coloured(self.moved(x, s), s), s), s)
             return x.to(images.dtype)
 
@@ -77,7 +77,7 @@ class Ada:
         back, hit = self._geometric(x, s, blitting)
         if back is None or hit is None:
             return copied
-        return resample_where(hit, x, back, copied)
+        return resample_where(hit, x, back, otherwise=copied)
 
     def _blitting(self, x: Tensor, s: Sampler) -> Tensor | None:
         """Return the way back (``N,3,3``) of flip, quarter turns and whole pixels; None if all are left
@@ -130,7 +130,7 @@ class Ada:
 
     def coloured(self, x: Tensor, s: Sampler) -> Tensor:
         """Apply all colour transforms as one matrix."""
-        s = Sampler(s.draw, s.p * self.colour_share, s.prefix, s.dtype)
+        s = Sampler(s.draw, s.p * self.colour_share, s.prefix, dtype=s.dtype)
         steps: list[Tensor] = []
         hits: list[Tensor] = []
 

@@ -24,7 +24,7 @@ def diffaugment(images: Tensor, p: Strength, draw: Draw) -> Tensor:
         return images
     with full_precision(images.device):
         x = images if images.dtype == torch.float64 else images.float()
-        s = Sampler(draw, p, "diffaugment/", x.dtype)
+        s = Sampler(draw, p, "diffaugment/", dtype=x.dtype)
         hit = send(s.field("hit", 1)[:, 0] < p, x.device)
         colour, shift, middle = (
             send(s.field(name, k), x.device) for name, k in (("colour", 3), ("translation", 2), ("cutout", 2))

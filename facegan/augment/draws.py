@@ -20,7 +20,7 @@ Strength: TypeAlias = "Tensor | float"
 _STEP = 2.0**-24  # of float32 in [0, 1): what a float64 below 1 rounds to 1 by
 
 
-def uniform(draw: Draw, purpose: str, k: int, dtype: torch.dtype = torch.float32) -> Tensor:
+def uniform(draw: Draw, purpose: str, k: int, *, dtype: torch.dtype = torch.float32) -> Tensor:
     """Return ``N,k`` in [0, 1), also where ``draw`` has rounded up to 1."""
     return draw(purpose, k).to(dtype).clamp(0.0, 1.0 - _STEP)
 
@@ -41,12 +41,12 @@ def choose(hit: Tensor, changed: Tensor, images: Tensor) -> Tensor:
 class Sampler:
     """Parameters of a batch's transforms, which happen with probability ``p``; a miss has parameter 0."""
 
-    def __init__(self, draw: Draw, p: Strength, prefix: str, dtype: torch.dtype) -> None:
+    def __init__(self, draw: Draw, p: Strength, prefix: str, *, dtype: torch.dtype) -> None:
         self.draw, self.p, self.prefix, self.dtype = draw, p, prefix, dtype
 
     def field(self, name: str, k: int) -> Tensor:
         """Return ``N,k`` uniform numbers in [0, 1)."""
-        return uniform(self.draw, self.prefix + name, k, self.dtype)
+        return uniform(self.draw, self.prefix + name, k, dtype=self.dtype)
 
     def uniform(self, name: str, k: int = 1, p: Strength | None = None) -> tuple[Tensor, Tensor]:
         """Return which images are hit (bool ``N``), and Return ``N,k`` uniform numbers in [0, 1)."""

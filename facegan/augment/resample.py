@@ -77,7 +77,7 @@ class _Spread(torch.autograd.Function):
     """The adjoint of :class:`_Sample`: each value goes where it would have come from."""
 
     @staticmethod
-    def forward(ctx: Any, values: Tensor, grid: Tensor, shape: torch.Size) -> Tensor:
+    def forward(ctx: Any, values: Tensor, grid: Tensor, shape: torch.Size) -> Tensor:  # noqa: PLR0917
         ctx.save_for_backward(grid)
         images = values.new_zeros(()).expand(shape)  # of which only the shape matters
         bilinear, reflection, corners, mask = 0, 2, True, [True, False]
@@ -139,7 +139,7 @@ def resample(images: Tensor, inverse: Tensor) -> Tensor:
     return wavelets.along("down", wavelets.along("down", sample(fine, grid), 2), 3)
 
 
-def resample_where(hit: Tensor, images: Tensor, inverse: Tensor, otherwise: Tensor) -> Tensor:
+def resample_where(hit: Tensor, images: Tensor, inverse: Tensor, *, otherwise: Tensor) -> Tensor:
     """Return :func:`resample` where ``hit`` (``N``), and ``otherwise`` elsewhere, bit for bit.
 
     Where it is known without waiting for a device which those are, they alone are computed.

@@ -24,17 +24,35 @@ from facegan.errors import InputError
 Augment: TypeAlias = Callable[[torch.Tensor, Strength, Draw], torch.Tensor]
 
 NOTHING = Ada(
-    x_flip=False, rotate90=False, int_translation=0, scale=0, rotation=0, anisotropy=0, frac_translation=0,
-    brightness=0, contrast=0, luma_flip=False, hue=0, saturation=0,
-)  # fmt: skip
+    x_flip=False,
+    rotate90=False,
+    int_translation=0,
+    scale=0,
+    rotation=0,
+    anisotropy=0,
+    frac_translation=0,
+    brightness=0,
+    contrast=0,
+    luma_flip=False,
+    hue=0,
+    saturation=0,
+)
 
 AUGMENTS: dict[str, Augment] = {
     # Karras et al. 2020a: pixel blitting, geometric and colour transforms ("bgc"), their best on most data
     "ada": Ada(),
     # Ours, for aligned faces: none that stands on its head or has the colours of a negative
     "ada-face": Ada(
-        rotate90=False, int_translation=0.06, scale=0.1, rotation=1 / 18,
-        anisotropy=0.07, frac_translation=0.04, contrast=0.4, luma_flip=False, hue=0.1, saturation=0.5,
+        rotate90=False,
+        int_translation=0.06,
+        scale=0.1,
+        rotation=1 / 18,
+        anisotropy=0.07,
+        frac_translation=0.04,
+        contrast=0.4,
+        luma_flip=False,
+        hue=0.1,
+        saturation=0.5,
     ),
     # Theirs with image-space filtering and corruption ("bgcfnc")
     "ada-full": Ada(image_filter=1.0, noise=0.1, cutout=0.5),
@@ -44,7 +62,7 @@ AUGMENTS: dict[str, Augment] = {
     "diffaugment": diffaugment,
     # Mirrored with probability p / 2
     "flip": replace(NOTHING, x_flip=True),
-}  # fmt: skip
+}
 
 
 def register_augmentation(name: str, augmentation: Augment) -> None:

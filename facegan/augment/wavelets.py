@@ -18,10 +18,19 @@ Tensor = torch.Tensor
 # section 8.1), normalised to the sum sqrt(2).
 SYM2 = (-0.12940952255092145, 0.22414386804185735, 0.836516303737469, 0.48296291314469025)
 SYM6 = (
-    0.015404109327027373, 0.0034907120842174702, -0.11799011114819057, -0.048311742585633,
-    0.4910559419267466, 0.787641141030194, 0.3379294217276218, -0.07263752278646252,
-    -0.021060292512300564, 0.04472490177066578, 0.0017677118642428036, -0.007800708325034148,
-)  # fmt: skip
+    0.015404109327027373,
+    0.0034907120842174702,
+    -0.11799011114819057,
+    -0.048311742585633,
+    0.4910559419267466,
+    0.787641141030194,
+    0.3379294217276218,
+    -0.07263752278646252,
+    -0.021060292512300564,
+    0.04472490177066578,
+    0.0017677118642428036,
+    -0.007800708325034148,
+)
 
 CENTRE = float(np.dot(SYM6, range(12)) / np.sum(SYM6))
 """Where a smooth signal lies in the filter (its first moment): sample n of twice the rate stands at
@@ -91,13 +100,13 @@ _BLOCK = 16  # rows or columns of the smaller side in one product on a CPU
 
 
 @lru_cache(maxsize=64)
-def _matrix(kind: str, size: int, device: torch.device, dtype: torch.dtype) -> torch.Tensor:
+def _matrix(kind: str, size: int, device: torch.device, *, dtype: torch.dtype) -> torch.Tensor:
     with torch.inference_mode(False):  # kept for training too
         return torch.from_numpy(_KINDS[kind](size)).to(dtype).to(device)
 
 
 @lru_cache(maxsize=64)
-def _blocks(kind: str, size: int, adjoint: bool, dtype: torch.dtype) -> list[tuple[slice, torch.Tensor]]:
+def _blocks(kind: str, size: int, adjoint: bool, *, dtype: torch.dtype) -> list[tuple[slice, torch.Tensor]]:
     """Return the matrix in blocks of rows, each with the columns that are not 0 in it."""
     matrix = _KINDS[kind](size)
     matrix = matrix.T if adjoint else matrix
@@ -115,11 +124,11 @@ class _Along(torch.autograd.Function):
     """The matrix applied along an axis, in blocks; its derivative is the transposed matrix."""
 
     @staticmethod
-    def forward(ctx: Any, images: Tensor, kind: str, size: int, adjoint: bool, axis: int) -> Tensor:
+    def forward(ctx: Any, images: Tensor, kind: str, size: int, adjoint: bool, axis: int) -> Tensor:  # noqa: PLR0917
         ctx.args = kind, size, not adjoint, axis
         images = images.contiguous()
         parts = []
-        for columns, block in _blocks(kind, size, adjoint, images.dtype):
+        for columns, block in _blocks(kind, size, adjoint, dtype=images.dtype):
             if axis == 3:
                 parts.append(images[..., columns] @ block.mT)
             else:
@@ -140,10 +149,10 @@ def along(kind: str, images: Tensor, axis: int) -> Tensor:
     size = images.shape[axis] if kind == "up" else images.shape[axis] // 2 - 5
     if images.device.type in IN_BLOCKS:
         return _Along.apply(images, kind, size, False, axis)
-    matrix = _matrix(kind, size, images.device, images.dtype)
+    matrix = _matrix(kind, size, images.device, dtype=images.dtype)
     return images @ matrix.mT if axis == 3 else matrix @ images
 
 
 def bands(size: int, like: Tensor) -> Tensor:
     """Return ``4, size, size``: the filters of :func:`band_filters` along one axis."""
-    return _matrix("bands", size, like.device, like.dtype)
+    return _matrix("bands", size, like.device, dtype=like.dtype)

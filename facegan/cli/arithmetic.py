@@ -31,6 +31,7 @@ def main(
     ] = (),
     model: str = "",
     groups: str = "",
+    *,
     vectors: str = "",
     seed: int = 0,
     norm: Literal["", "keep", "prior"] = "",
@@ -113,7 +114,7 @@ def main(
     if unnamed:
         parse_expression(text, {**named, **{name: [1] for name in unnamed}})  # mistakes first
         generator = generator.tell(labels) if labels else generator.as_trained()
-        faces = _looked_through(generator, vectors, seed, samples)
+        faces = _looked_through(generator, vectors, seed, samples=samples)
         found = phrase_groups.groups(
             generator, unnamed, faces.z, network=network, members=members, confidence=confidence
         )
@@ -124,7 +125,7 @@ def main(
     else:
         generator = apply_labels(generator, labels, by_seed=False)
         terms = parse_expression(text, named)
-        faces = _sheet(generator, terms, vectors, seed, 100 if sheet else 1)
+        faces = _sheet(generator, terms, vectors, seed=seed, least=100 if sheet else 1)
         shown = faces.z[:MOST_DRAWN]
         terms, faces = _with_seeds(generator, terms, faces)
         rescale = generator.latent if norm == "prior" else None
@@ -132,7 +133,7 @@ def main(
     note = result_metadata(generator.hash, truncation, expression=text, norm=norm)
     final = generator.images(total[None], truncation)[0]
     with writing("--out", out):
-        rows = _rows(generator, terms, faces, averages, truncation)
+        rows = _rows(generator, terms, faces, averages=averages, truncation=truncation)
         images.save_png(out, figures.arithmetic_figure(rows, final, scale), note)
         images.save_png(picture, figures.magnified(final[None], 1, 2 * scale)[0], note)
     if sheet:
@@ -147,7 +148,7 @@ def main(
     print(f"{spelled} -> {out}, {picture}, and the vector in {target}")
 
 
-def _sheet(network: Generator, terms: list[Term], vectors: str, seed: int, least: int) -> Vectors:
+def _sheet(network: Generator, terms: list[Term], vectors: str, *, seed: int, least: int) -> Vectors:
     """The numbered vectors: saved ones, or as many seeds as the terms need."""
     from facegan.latent import load_vectors, seed_vectors
 
@@ -170,7 +171,7 @@ def _with_seeds(network: Generator, terms: list[Term], faces: Vectors) -> tuple[
     return found, joined(network, [faces, seed_vectors(network, seeds)]) if seeds else faces
 
 
-def _looked_through(network: Generator, vectors: str, seed: int, samples: int) -> Vectors:
+def _looked_through(network: Generator, vectors: str, seed: int, *, samples: int) -> Vectors:
     """The numbered faces, as w, among which words find their groups."""
     import torch
 
@@ -190,7 +191,7 @@ def _looked_through(network: Generator, vectors: str, seed: int, samples: int) -
 
 
 def _rows(
-    network: Generator, terms: list[Term], faces: Vectors, averages: torch.Tensor, truncation: float
+    network: Generator, terms: list[Term], faces: Vectors, *, averages: torch.Tensor, truncation: float
 ) -> list[ArithmeticRow]:
     from facegan.figures import ArithmeticRow
 

@@ -23,6 +23,7 @@ def main(
     models: Annotated[tuple[str, ...], tyro.conf.Positional, tyro.conf.arg(metavar="[MODEL]")] = (),
     model: str = "",
     count: int = 0,
+    *,
     seed: str = "0",
     features: Literal["faces", "pixels", "inception"] = "faces",
     columns: int = 0,
@@ -66,11 +67,16 @@ def main(
     page = derived(out, ".html")
     network = apply_labels(check_truncation(truncation, load(model, device)), labels)
     _, h, w = network.image_shape
-    seeds = chosen_seeds(seed, count, columns, w / h)
+    seeds = chosen_seeds(seed, count, columns, aspect=w / h)
     done = atlas(
-        network, seeds, features=features, columns=columns, tile=tile, truncation=truncation,
+        network,
+        seeds,
+        features=features,
+        columns=columns,
+        tile=tile,
+        truncation=truncation,
         on_progress=Progress(),
-    )  # fmt: skip
+    )
     text = result_metadata(
         network.hash, truncation, seed=spell_seeds(seeds), features=features, labels=labels
     )
@@ -78,13 +84,13 @@ def main(
     options += f" --labels {shlex.quote(labels)}" if labels else ""
     with writing("--out", out):
         _save(Path(out), done.picture, text)
-        write_bytes(page, render_atlas(done, model, options, features))
+        write_bytes(page, render_atlas(done, model, options, features=features))
     say(f"neighbours differ {done.likeness:.0%} as much as random pairs")
     size = page.stat().st_size / 1e6
     print(f"{len(seeds):,} faces, {done.rows} rows of {done.columns} -> {out}, {page} ({size:.1f} MB)")
 
 
-def chosen_seeds(seed: str, count: int, columns: int = 0, aspect: float = 1.0) -> list[int]:
+def chosen_seeds(seed: str, count: int, columns: int = 0, *, aspect: float = 1.0) -> list[int]:
     """A list or range as it is; of a first seed, as many as fill the grid of ``count`` or more."""
     from facegan.latent.atlas import MAX_FACES
     from facegan.latent.layout import shape_for

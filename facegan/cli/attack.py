@@ -31,6 +31,7 @@ def main(
     photos: Annotated[tuple[str, ...], tyro.conf.Positional, tyro.conf.arg(metavar="PHOTO|FOLDER...")],
     target: str = "",
     settings: Annotated[AttackConfig, FLAT] = AttackConfig(),  # noqa: B008
+    *,
     out: str = "",
     figure: bool = True,
     report: str = "",

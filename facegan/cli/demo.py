@@ -9,7 +9,7 @@ import time
 from facegan.cli.main import run_function
 
 
-def main(out: str = "demo", portraits: int = 3000, kimg: float = 80.0, seed: int = 0) -> int:
+def main(out: str = "demo", portraits: int = 3000, kimg: float = 80.0, *, seed: int = 0) -> int:
     """See it all, offline: the bundled face model; then draw portraits, prepare, train, explore a small one.
 
     Under 10 minutes on two cores; ends with OUT/report.html. Interrupted, the same command goes on.

@@ -28,6 +28,7 @@ def main(
     models: Annotated[tuple[str, ...], tyro.conf.Positional, tyro.conf.arg(metavar="[MODEL]")] = (),
     model: str = "",
     out: str = "",
+    *,
     network: str = "faces",
     method: Literal["steered", "projected", "boundary"] = "steered",
     protect: str = PROTECT,
@@ -69,9 +70,13 @@ def main(
     generator = load(model, device)
     known = AttributePredictor.load(network).names
     settings = Settings(
-        samples=samples, gradients=gradients, components=components, method=method, seed=seed,
+        samples=samples,
+        gradients=gradients,
+        components=components,
+        method=method,
+        seed=seed,
         protect=protected(protect, known),
-    )  # fmt: skip
+    )
     target = Path(out) if out else place_in_cache(generator)
     if target is None:
         raise InputError("no cache folder can be written; name the file with --out, or set FACEGAN_CACHE")
@@ -164,7 +169,7 @@ def _draw(model: object, found: Directions, figure: str) -> None:
     rows, steps = [], (-3, -1.5, 0, 1.5, 3)
     for name in found.names:
         drawn = [model.images(found.move(w, {name: s}))[0] for s in steps]  # type: ignore
-        large = figures.magnified(np.stack(drawn), len(drawn), 0, figures.WIDE // 2)
+        large = figures.magnified(np.stack(drawn), len(drawn), 0, wide=figures.WIDE // 2)
         rows.append((plain(name).replace("_", " "), list(figures.colour(large))))
     with writing("--figure", figure):
         images.save_png(figure, figures.table(rows, [f"{s:+g}" if s else "seed 0" for s in steps]))

@@ -34,6 +34,7 @@ def main(
     photo: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="PHOTO")] = "",
     settings: Annotated[DreamConfig, FLAT] = DreamConfig(),  # noqa: B008
     guide: str = "",
+    *,
     out: str = "",
     columns: int = 0,
     keep: Annotated[SnapshotConfig, FLAT] = SnapshotConfig(),  # noqa: B008

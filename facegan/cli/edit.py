@@ -25,6 +25,7 @@ def main(
     words: Annotated[tuple[str, ...], tyro.conf.Positional, tyro.conf.arg(metavar="[MODEL] FACE EDITS")],
     model: str = "",
     directions: str = "",
+    *,
     out: str = "edit.png",
     steps: int = 5,
     layers: str = "",
@@ -74,14 +75,22 @@ def main(
     written = check_saved(out, steps)
     check_places({"--out": list[str | Path](written)}, [target, *files_of([target])])
     network = apply_labels(load(model, device), labels, by_seed=target_kind(target) == "seeds")
-    points = target_points(network, target, beside_model(model), align, face, say)
+    points = target_points(network, target, beside_model(model), align=align, face=face, say=say)
     check_saved(out, steps, len(points))
     found = Directions.load(directions, network) if directions else found_before(network)
     with writing("--out", out):
         done = edit(
-            network, points, edits, directions=found, layers=layers, keep=keep, hold=hold, out=out,
-            steps=steps, scale=scale,
-        )  # fmt: skip
+            network,
+            points,
+            edits,
+            directions=found,
+            layers=layers,
+            keep=keep,
+            hold=hold,
+            out=out,
+            steps=steps,
+            scale=scale,
+        )
     if len(written) == 1:
         print(f"{len(done.names)} edited face{'s' * (len(done.names) != 1)}: {done.spelled()} -> {out}")
         return

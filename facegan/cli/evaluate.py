@@ -22,6 +22,7 @@ def main(
     subject: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="MODEL|FOLDER|DATASET")],
     against: str,
     split: str = "",
+    *,
     features: str = "faces",
     metrics: str = "",
     count: int = 0,
@@ -56,9 +57,20 @@ def main(
     if page and Path(page).suffix.lower() not in (".html", ".htm"):
         raise InputError(f"--page {page}: the name must end in .html")
     done = evaluate(
-        subject, against, features, metrics, split, floor, Progress(), count=count,
-        subject_split=subject_split, truncation=truncation, weights=weights, device=device, say=say,
-    )  # fmt: skip
+        subject,
+        against,
+        features,
+        metrics=metrics,
+        split=split,
+        floor=floor,
+        on_progress=Progress(),
+        count=count,
+        subject_split=subject_split,
+        truncation=truncation,
+        weights=weights,
+        device=device,
+        say=say,
+    )
     print(text(done), file=sys.stderr if json == "-" else sys.stdout)
     if json:
         _write("--json", json, jsonlib.dumps(done.to_dict(), indent=1).encode() + b"\n")

@@ -29,14 +29,19 @@ def render_page(done: Evaluation) -> bytes:
         f"({done.against.count}), features {html.escape(done.table.key)}</p>",
         _headline(done),
         "".join(f"<p class=soft>{html.escape(w[:1].upper() + w[1:])}.</p>" for w in done.warnings),
-        "<h2>Every metric</h2>", '<div class="card results">', _table(done), "</div>",
+        "<h2>Every metric</h2>",
+        '<div class="card results">',
+        _table(done),
+        "</div>",
         '<p class="soft">The column "real" is what other real pictures get in the place of the generated '
         "ones: nobody does better but by chance or by heart.</p>",
         '<h2>Pictures</h2><div class="players">',
         _figure("Measured", grid(_scaled(done.subject.spaced(_SIDE**2)), _SIDE)),
         _figure("Real", grid(_scaled(done.against.spaced(_SIDE**2)), _SIDE)),
-        "</div>", _nearest(done), _notes(done),
-    ]  # fmt: skip
+        "</div>",
+        _nearest(done),
+        _notes(done),
+    ]
     return (
         f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{html.escape(title)}</title>'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
@@ -61,11 +66,14 @@ def _headline(done: Evaluation) -> str:
 def _table(done: Evaluation) -> str:
     rows: list[Sequence[Any]] = [
         (
-            value.title, shown(done.values, name, value.digits),
-            shown(done.real, name, value.digits, interval=False) or "–", ARROWS[value.better], value.reading,
+            value.title,
+            shown(done.values, name, value.digits),
+            shown(done.real, name, value.digits, interval=False) or "–",
+            ARROWS[value.better],
+            value.reading,
         )
         for name, value in described(done)
-    ]  # fmt: skip
+    ]
     return table(rows, ("", "measured", "real", "", "what it says"), wide=True)
 
 
@@ -113,7 +121,7 @@ def described(done: Evaluation) -> list[tuple[str, Any]]:
     return [(name, value) for name, value in known if name in done.values]
 
 
-def shown(values: dict[str, Any], name: str, digits: int, interval: bool = True) -> str:
+def shown(values: dict[str, Any], name: str, digits: int, *, interval: bool = True) -> str:
     if name not in values:
         return ""
     out = f"{values[name]:.{digits}f}"

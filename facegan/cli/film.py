@@ -28,6 +28,7 @@ def main(
     points: Annotated[tuple[str, ...], tyro.conf.Positional, tyro.conf.arg(metavar="[MODEL] POINT...")] = (),
     model: str = "",
     seconds: float = 0.0,
+    *,
     fps: float = 24.0,
     loop: bool = True,
     path: Literal["slerp", "lerp", "hypersphere"] = "slerp",
@@ -83,11 +84,17 @@ def main(
     )
     check_drawn(network, truncation)
     route = gather(network, named)
-    count = frames_for(route, seconds, fps, loop)
+    count = frames_for(route, seconds, fps, loop=loop)
     done = film(
-        network, route.z, count, kind=path, loop=loop, features=features, truncation=truncation,
+        network,
+        route.z,
+        count,
+        kind=path,
+        loop=loop,
+        features=features,
+        truncation=truncation,
         on_progress=Progress(),
-    )  # fmt: skip
+    )
     if latents:
         save_vectors(latents, _vectors(done, network.hash, route.space))
     with writing("--out", out):
@@ -99,13 +106,15 @@ def main(
     if evenness:
         from facegan.latent.evenness import compare, figure
 
-        plain = compare(network, route.z, done, features, loop, truncation)
+        plain = compare(network, route.z, done, features=features, loop=loop, truncation=truncation)
         text = result_metadata(network.hash, truncation, points=" ".join(named), path=path, features=features)
         with writing("--evenness", evenness):
-            images.save_png(evenness, figure(network, plain, done, fps, truncation), text)
+            images.save_png(evenness, figure(network, plain, done, fps=fps, truncation=truncation), text)
         for row in plain.rows:
-            say(f"steps by {row.name}: plain lerp varies by {variation(row.plain):.1%}, this film by "
-                f"{variation(row.even):.1%}")  # fmt: skip
+            say(
+                f"steps by {row.name}: plain lerp varies by {variation(row.plain):.1%}, this film by "
+                f"{variation(row.even):.1%}"
+            )
         print(f"how even it is -> {evenness}")
 
 
@@ -121,7 +130,7 @@ def gather(network: Generator, points: Sequence[str]) -> Vectors:
     return every
 
 
-def frames_for(route: Vectors, seconds: float, fps: float, loop: bool) -> int:
+def frames_for(route: Vectors, seconds: float, fps: float, *, loop: bool) -> int:
     from facegan.latent.film import MOST_FRAMES
 
     stretches = len(route) if loop else len(route) - 1

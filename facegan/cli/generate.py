@@ -32,6 +32,7 @@ def main(
     ] = (),
     model: str = "",
     count: int = 0,
+    *,
     seed: str = "0",
     truncation: float = 1.0,
     constant: str = "",
@@ -72,7 +73,7 @@ def main(
     from facegan.vectors import MOST_SEEDS, is_point
 
     model, named = model_first(points, model, command="generate", usage="MODEL seed:0-24", is_other=is_point)
-    seed, vectors, count = _from_points(named, seed, vectors, constant, count)
+    seed, vectors, count = _from_points(named, seed, vectors, constant=constant, count=count)
     if not (0 <= count <= MOST_SEEDS and 0 <= columns <= MOST_IN_A_GRID):
         raise InputError(
             f"--count must be from 0 to {MOST_SEEDS:,} and --columns from 0 to {MOST_IN_A_GRID:,}"
@@ -86,7 +87,7 @@ def main(
         raise InputError(f"--scale is for PNG: leave it out, or choose another --out than {out}")
     check_places({"--latents": latents, "--out": out}, files_of([vectors]))
     network = check_truncation(truncation, load(model, device))
-    chosen = choose(network, seed, count, constant, vectors)
+    chosen = choose(network, seed, count, constant=constant, vectors=vectors)
     held = chosen.space != "z" and truncation == 1  # else they choose the average to draw towards
     network = apply_labels(network, labels, by_seed=chosen.kind == "seed", in_w=held)
     if kind == "folder" and isinstance(chosen.points, list) and len(set(chosen.points)) < len(chosen):
@@ -102,12 +103,12 @@ def main(
     target = Path(out)
     with writing("--out", out):
         if kind == "grid":
-            sheet = _grid(np.concatenate(list(pictures)), min(columns, len(chosen)), scale, numbered)
+            sheet = _grid(np.concatenate(list(pictures)), min(columns, len(chosen)), scale, numbered=numbered)
             images.save_png(target, sheet, {chosen.kind: chosen.spelled(), **text})
         elif kind == "npz":
             write_npz(target, pictures, (len(chosen), *network.image_shape[1:], network.image_shape[0]))
         else:
-            _folder(target, pictures, chosen, scale or 1, text)
+            _folder(target, pictures, chosen, scale=scale or 1, text=text)
     print(f"{len(chosen)} picture{'s' * (len(chosen) != 1)} -> {out}")
 
 
@@ -143,7 +144,7 @@ class Chosen:
 
 
 def _from_points(
-    points: Sequence[str], seed: str, vectors: str, constant: str, count: int
+    points: Sequence[str], seed: str, vectors: str, *, constant: str, count: int
 ) -> tuple[str, str, int]:
     """``--seed``, ``--vectors`` and ``--count`` as the named points stand for them."""
     from facegan.vectors import is_seeds, parse_seeds, spell_seeds
@@ -163,7 +164,7 @@ def _from_points(
     return spell_seeds(seeds), "", count
 
 
-def choose(network: Generator, seed: str, count: int, constant: str, vectors: str) -> Chosen:
+def choose(network: Generator, seed: str, count: int, *, constant: str, vectors: str) -> Chosen:
     """What the options ask for; InputError if they contradict each other."""
     from facegan.latent import constant_vectors, parse_seeds, select_vectors
 
@@ -197,7 +198,7 @@ def output_kind(out: str) -> str:
     return kinds[suffix]
 
 
-def _grid(faces: np.ndarray, columns: int, scale: int, numbered: bool) -> np.ndarray:
+def _grid(faces: np.ndarray, columns: int, scale: int, *, numbered: bool) -> np.ndarray:
     from facegan import figures, images
 
     columns = columns or math.ceil(math.sqrt(len(faces)))
@@ -208,7 +209,7 @@ def _grid(faces: np.ndarray, columns: int, scale: int, numbered: bool) -> np.nda
 
 
 def _folder(
-    path: Path, pictures: Iterator[np.ndarray], chosen: Chosen, scale: int, text: dict[str, str]
+    path: Path, pictures: Iterator[np.ndarray], chosen: Chosen, *, scale: int, text: dict[str, str]
 ) -> None:
     from facegan import images
 

@@ -13,6 +13,7 @@ def main(
     dataset: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="DATASET")],
     grid: str = "",
     count: int = 100,
+    *,
     to_npz: str = "",
     split: str = "train",
     rejects: int = 10,

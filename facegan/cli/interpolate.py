@@ -28,6 +28,7 @@ def main(
     points: Annotated[tuple[str, ...], tyro.conf.Positional, tyro.conf.arg(metavar="[MODEL] POINT...")] = (),
     model: str = "",
     path: Literal["slerp", "lerp", "hypersphere"] = "slerp",
+    *,
     steps: int = 10,
     rows: int = 1,
     loop: bool = False,
@@ -81,14 +82,19 @@ def main(
     check_drawn(network, truncation)
     routes = _routes(network, named, rows)
     text = result_metadata(network.hash, truncation, points=" ".join(named), path=path, steps=str(steps))
-    frames = [_frames(network, list(route.z), steps, path, loop, truncation) for route in routes]
+    frames = [
+        _frames(network, list(route.z), steps, kind=path, loop=loop, truncation=truncation)
+        for route in routes
+    ]
     with writing("--out", out):
         if film:
             large = (figures.magnified(f[None], 1, scale)[0] for f in _together(frames))
             count = video.write_film(out, large, fps)
             print(f"{count} frames, {count / fps:.1f} s -> {out}")
         else:
-            sheet = _figure(out, frames, routes, steps, loop, scale, columns, captions)
+            sheet = _figure(
+                out, frames, routes, steps=steps, loop=loop, scale=scale, columns=columns, captions=captions
+            )
             images.save_png(out, sheet, text)
             print(f"{len(routes)} path{'s' * (len(routes) != 1)} -> {out}")
 
@@ -118,7 +124,7 @@ def _routes(network: Generator, points: Sequence[str], rows: int) -> list[Vector
 
 
 def _frames(
-    network: Generator, route: list[torch.Tensor], steps: int, kind: str, loop: bool, truncation: float
+    network: Generator, route: list[torch.Tensor], steps: int, *, kind: str, loop: bool, truncation: float
 ) -> Iterator[np.ndarray]:
     """Pictures along a route, a batch in memory at a time."""
     from itertools import islice
@@ -127,7 +133,7 @@ def _frames(
 
     from facegan.latent import path
 
-    vectors = path(route, steps, kind, loop)
+    vectors = path(route, steps, kind, loop=loop)
     while batch := list(islice(vectors, 32)):
         for pictures in network.stream(torch.stack(batch), truncation):
             yield from pictures
@@ -141,9 +147,16 @@ def _together(frames: list[Iterator[np.ndarray]]) -> Iterator[np.ndarray]:
 
 
 def _figure(
-    out: str, frames: list[Iterator[np.ndarray]], routes: list[Vectors], steps: int, loop: bool,
-    scale: int, columns: int, captions: bool,
-) -> np.ndarray:  # fmt: skip
+    out: str,
+    frames: list[Iterator[np.ndarray]],
+    routes: list[Vectors],
+    *,
+    steps: int,
+    loop: bool,
+    scale: int,
+    columns: int,
+    captions: bool,
+) -> np.ndarray:
     from facegan import figures, images
     from facegan.latent import path_length
 

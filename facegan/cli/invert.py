@@ -25,6 +25,7 @@ def main(
     photos: Annotated[tuple[str, ...], tyro.conf.Positional, tyro.conf.arg(metavar="[MODEL] PHOTO...")],
     model: str = "",
     out: str = "",
+    *,
     preset: Literal["quick", "plain", "thorough", "tutorial"] = "quick",
     loss: str | None = None,
     space: Literal["z", "w", "w+"] | None = None,
@@ -106,10 +107,21 @@ def main(
 
     model, given = model_first(photos, model, command="invert", usage="MODEL PHOTO ...")
     changes: dict[str, Any] = {
-        "loss": loss, "space": space, "norm": norm, "optimizer": optimizer, "steps": steps, "lr": lr,
-        "ramp_up": ramp_up, "ramp_down": ramp_down, "jitter": jitter, "restarts": restarts, "start": start,
-        "noise": noise, "seed": seed, "batch": batch,
-    }  # fmt: skip
+        "loss": loss,
+        "space": space,
+        "norm": norm,
+        "optimizer": optimizer,
+        "steps": steps,
+        "lr": lr,
+        "ramp_up": ramp_up,
+        "ramp_down": ramp_down,
+        "jitter": jitter,
+        "restarts": restarts,
+        "start": start,
+        "noise": noise,
+        "seed": seed,
+        "batch": batch,
+    }
     settings.preset(preset, **changes)  # mistakes are told before the model is read
     parse_losses(loss or "mse")
     losses = list(parse_losses(compare, "--compare")) if compare else []
@@ -118,9 +130,15 @@ def main(
         raise InputError("--compare takes names of losses alone, and neither --loss nor --tune beside it")
     network = apply_labels(load(model, device), labels, by_seed=False)
     shared: dict[str, Any] = {
-        "encoder": find_encoder(network, model, encoder) or "none", "align": align, "face": face,
-        "preset": preset, "out": out or "auto", "on_step": _progress(), "say": say, **changes,
-    }  # fmt: skip
+        "encoder": find_encoder(network, model, encoder) or "none",
+        "align": align,
+        "face": face,
+        "preset": preset,
+        "out": out or "auto",
+        "on_step": _progress(),
+        "say": say,
+        **changes,
+    }
     if losses:
         runs = compare_losses(list(given) or [""], network, losses, **shared)
         print("\n".join(f"by {name:<8} {_errors(d, 0)}" for name, d in runs.items()))

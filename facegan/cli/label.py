@@ -18,6 +18,7 @@ def main(
     source: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="FOLDER|DATASET")],
     out: str = "",
     network: str = "faces",
+    *,
     min_confidence: float = 0.5,
     overwrite: bool = False,
     align: bool = True,

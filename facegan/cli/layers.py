@@ -15,6 +15,7 @@ def main(
     model: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="CLASSIFIER")],
     contains: str = "",
     weights: str = "",
+    *,
     input_size: int = 0,
     random_weights: bool = False,
 ) -> None:

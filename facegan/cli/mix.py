@@ -24,6 +24,7 @@ def main(
     faces: Annotated[tuple[str, ...], tyro.conf.Positional, tyro.conf.arg(metavar="[MODEL] A B")],
     model: str = "",
     layers: str = "",
+    *,
     components: str = "",
     out: str = "mix.png",
     scale: int = 0,
@@ -69,13 +70,13 @@ def main(
     ours, theirs = target_points(network, a), target_points(network, b)
     if max(len(ours), len(theirs)) > MOST:
         raise InputError(f"a figure has {MOST} rows and columns at most, not {max(len(ours), len(theirs))}")
-    what, mixed = mix_all(network, ours.z, theirs.z, layers, components)
+    what, mixed = mix_all(network, ours.z, theirs.z, layers=layers, components=components)
     pictures = network.images(mixed.flatten(0, 1))
     drawn = np.concatenate([network.images(ours.z), network.images(theirs.z), pictures])
     large = [
         *map(
             figures.colour,
-            figures.magnified(drawn, len(theirs) + 1, scale, figures.WIDE - figures.NAMES),
+            figures.magnified(drawn, len(theirs) + 1, scale, wide=figures.WIDE - figures.NAMES),
         )
     ]
     own, other, cells = (
@@ -97,7 +98,7 @@ def main(
 
 
 def mix_all(
-    network: Generator, a: torch.Tensor, b: torch.Tensor, layers: str, components: str
+    network: Generator, a: torch.Tensor, b: torch.Tensor, *, layers: str, components: str
 ) -> tuple[str, torch.Tensor]:
     """What was taken, and w ``A,B,num_ws,w_dim`` of every pair."""
     import torch
@@ -117,11 +118,11 @@ def mix_all(
         chosen = parse_seeds(components or f"0-{max(0, network.w_dim // 8 - 1)}", "--components")
         if max(chosen) >= network.w_dim:
             raise InputError(f"--components {components}: this model has 0 to {network.w_dim - 1}")
-        return f"components {spell_seeds(chosen)}", mix_components(network, ours, theirs, chosen).unflatten(
-            0, pairs
-        )
+        return f"components {spell_seeds(chosen)}", mix_components(
+            network, ours, theirs, components=chosen
+        ).unflatten(0, pairs)
     chosen = parse_layers(layers or f"0-{max(0, network.num_ws // 2 - 1)}", network)
-    return f"layers {spell_seeds(chosen)}", mix(network, ours, theirs, chosen).unflatten(0, pairs)
+    return f"layers {spell_seeds(chosen)}", mix(network, ours, theirs, layers=chosen).unflatten(0, pairs)
 
 
 def run(argv: list[str]) -> int:

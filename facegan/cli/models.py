@@ -23,12 +23,17 @@ def rows() -> list[dict[str, Any]]:
         card = ASSETS / f"{name}.md"
         table.append(
             {
-                "model": name, "pictures": f"{width}x{height} {'colour' if channels == 3 else 'grey'}",
-                "family": f["family"], "MiB": round(f["bytes"] / 2**20, 1),
-                "parameters": f["parameters"], "MMACs": round(f["macs"] / 1e6, 1), "kimg": seen / 1000,
-                "licence": f["licence"], "card": str(card) if card.is_file() else "",
+                "model": name,
+                "pictures": f"{width}x{height} {'colour' if channels == 3 else 'grey'}",
+                "family": f["family"],
+                "MiB": round(f["bytes"] / 2**20, 1),
+                "parameters": f["parameters"],
+                "MMACs": round(f["macs"] / 1e6, 1),
+                "kimg": seen / 1000,
+                "licence": f["licence"],
+                "card": str(card) if card.is_file() else "",
             }
-        )  # fmt: skip
+        )
     return table
 
 

@@ -63,7 +63,7 @@ def licence(name: str, text: str) -> None:
         print(f"{name}: {text.partition(',')[0]} ('facegan show {name}')", file=sys.stderr)
 
 
-def apply_labels(network: Generator, labels: str, by_seed: bool = True, in_w: bool = False) -> Generator:
+def apply_labels(network: Generator, labels: str, by_seed: bool = True, *, in_w: bool = False) -> Generator:
     """The model with what ``--labels`` says; a conditional one without them says what it takes.
 
     Where pictures are not those of seeds (``by_seed`` False), ``random`` has nothing to draw by: InputError.
@@ -78,8 +78,10 @@ def apply_labels(network: Generator, labels: str, by_seed: bool = True, in_w: bo
     if labels:
         other = network.tell(labels)
         if other.varied is not None and not by_seed:
-            raise InputError(f"--labels {labels}: only seeds have labels of their own; name them, as in "
-                             f"--labels {network.spelled()}")  # fmt: skip
+            raise InputError(
+                f"--labels {labels}: only seeds have labels of their own; name them, as in "
+                f"--labels {network.spelled()}"
+            )
         return other
     if network.labels:
         more = ", or random" * by_seed

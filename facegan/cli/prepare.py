@@ -43,6 +43,7 @@ def main(
     sources: Annotated[tuple[str, ...], tyro.conf.Positional, tyro.conf.arg(metavar="SOURCE...")],
     out: str,
     preset: str = "",
+    *,
     crop: Literal["aligned", "face", "center", "none", "tutorial"] = "aligned",
     size: str = "64",
     gray: bool = False,

@@ -13,6 +13,7 @@ def main(
     dataset: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="DATASET")],
     expression: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="EXPRESSION")],
     out: str,
+    *,
     min_confidence: float = 0.0,
     limit: int = 0,
     split: str = "all",

@@ -32,6 +32,7 @@ def main(
     content: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="CONTENT")],
     styles: Annotated[tuple[str, ...], tyro.conf.Positional, tyro.conf.arg(metavar="STYLE...")] = (),
     settings: Annotated[StyleConfig, FLAT] = StyleConfig(),  # noqa: B008
+    *,
     out: str = "",
     keep: Annotated[SnapshotConfig, FLAT] = SnapshotConfig(),  # noqa: B008
     classifier: Annotated[ClassifierConfig, FLAT] = ClassifierConfig(),  # noqa: B008

@@ -59,9 +59,14 @@ class LiveLine(Silent):
 
 
 def _repeat(
-    once: Callable[[TrainConfig, Path], None], config: TrainConfig, out: Path, repeats: int, quiet: bool,
+    once: Callable[[TrainConfig, Path], None],
+    config: TrainConfig,
+    out: Path,
+    *,
+    repeats: int,
+    quiet: bool,
     first: bool,
-) -> int:  # fmt: skip
+) -> int:
     """The same recipe with ``repeats`` seeds; the ``first`` process writes a page with mean and spread."""
     from facegan.runs.compare import write_comparison
 
@@ -130,9 +135,9 @@ def run(argv: list[str]) -> int:
             file=sys.stderr,
         )
     if flags.auto:
-        config = train_modes.automatic(data, config, argv, flags, out, why)
+        config = train_modes.automatic(data, config, argv, flags=flags, out=out, why=why)
     if flags.dry_run and flags.sweep:
-        return train_modes.dry_sweep(data, config, argv, flags)
+        return train_modes.dry_sweep(data, config, argv, flags=flags)
     if flags.dry_run:
         if not first:
             return 0
@@ -164,9 +169,9 @@ def run(argv: list[str]) -> int:
 
     try:
         if flags.repeats > 1:
-            return _repeat(once, config, out, flags.repeats, flags.quiet, first)
+            return _repeat(once, config, out, repeats=flags.repeats, quiet=flags.quiet, first=first)
         if flags.sweep:
-            return train_modes.run_sweep(once, data, config, argv, flags, out, first)
+            return train_modes.run_sweep(once, data, config, argv=argv, flags=flags, out=out, first=first)
         once(config, out)
     except FaceganError as error:
         if first or not (error.reported or isinstance(error, (ConfigError, DatasetError))):

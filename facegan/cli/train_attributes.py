@@ -18,6 +18,7 @@ def main(
     dataset: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="DATASET")],
     out: str,
     architecture: str = "residual",
+    *,
     width: int = 24,
     size: int = 64,
     epochs: int = 60,
@@ -54,9 +55,20 @@ def main(
         say(f"epoch {epoch} of {epochs}  loss {loss:.4f}  {spent / 60:.1f} min")
 
     predictor = train_attributes(
-        dataset, out, attributes=attributes, licence=licence, on_epoch=told, say=say,
-        architecture=architecture, width=width, size=size, epochs=epochs, batch=batch, lr=lr, seed=seed,
-    )  # fmt: skip
+        dataset,
+        out,
+        attributes=attributes,
+        licence=licence,
+        on_epoch=told,
+        say=say,
+        architecture=architecture,
+        width=width,
+        size=size,
+        epochs=epochs,
+        batch=batch,
+        lr=lr,
+        seed=seed,
+    )
     print(table(predictor))
 
 

@@ -17,6 +17,7 @@ def main(
     model: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="MODEL")],
     dataset: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="DATASET")],
     out: str = "",
+    *,
     kimg: float = 40.0,
     batch: int = 32,
     lr: float = 2e-3,
@@ -49,8 +50,14 @@ def main(
     from facegan.models import load
 
     settings: dict[str, Any] = {
-        "kimg": kimg, "batch": batch, "lr": lr, "width": width, "latent": latent, "loss": loss, "seed": seed,
-    }  # fmt: skip
+        "kimg": kimg,
+        "batch": batch,
+        "lr": lr,
+        "width": width,
+        "latent": latent,
+        "loss": loss,
+        "seed": seed,
+    }
     checked(settings, out)  # mistakes are told before the model is read
     network = load(model, device)
     target = encoder_place(network, model, out)

@@ -128,7 +128,7 @@ def help_text(argv: list[str], everything: bool = False) -> str:
     lines.append("All settings, which 'facegan train --recipe NAME --help-all' explains")
     for name, items in groups.items():
         names = ", ".join(item.key.replace("_", "-") for item in items)
-        lines += _columns(name if name in GROUPS else f"--{name}.*", names, width, 20)
+        lines += _columns(name if name in GROUPS else f"--{name}.*", names, width, indent=20)
     return "\n".join(lines)
 
 
@@ -139,7 +139,7 @@ def _rows(title: str, items: Iterable[Item], width: int) -> Iterator[str]:
         text = help_of(item.owner).get(item.key, "")
         if rules.choices is not None and not all(word in text for word in rules.choices):
             text += f" One of: {', '.join(rules.choices)}."
-        yield from _columns(_spelled(item, hint), f"{text}{_default(item.value)}", width, INDENT)
+        yield from _columns(_spelled(item, hint), f"{text}{_default(item.value)}", width, indent=INDENT)
 
 
 def _spelled(item: Item, hint: Any) -> str:
@@ -160,12 +160,15 @@ def _default(value: Any) -> str:
     return "" if value in ("", None) else f" ({value:g})" if isinstance(value, float) else f" ({value})"
 
 
-def _columns(left: str, right: str, width: int, indent: int) -> list[str]:
+def _columns(left: str, right: str, width: int, *, indent: int) -> list[str]:
     """Return two columns; a left one that is too wide has a line of its own."""
     first = f"  {left:<{indent - 2}}"
     head = [first.rstrip()] if len(first) > indent else []
     lines = textwrap.wrap(
-        right, width, initial_indent=" " * indent if head else first, subsequent_indent=" " * indent,
+        right,
+        width,
+        initial_indent=" " * indent if head else first,
+        subsequent_indent=" " * indent,
         break_on_hyphens=False,
-    )  # fmt: skip
+    )
     return [*head, *(lines or ([] if head else [first.rstrip()]))]

@@ -62,14 +62,16 @@ def with_recipe(argv: list[str]) -> tuple[list[str], str]:
         return [*argv, "--recipe", before], f"the run in {where.out} began with it"
     began = metadata_of(settings.init) if settings.init else {}
     name, why = pick_recipe(
-        look(Dataset(where.dataset), pick_device(where.device)), bool(settings.condition),
-        began.get("family", ""), began.get("provenance", {}).get("recipe", ""),
-    )  # fmt: skip
+        look(Dataset(where.dataset), pick_device(where.device)),
+        bool(settings.condition),
+        began.get("family", ""),
+        before=began.get("provenance", {}).get("recipe", ""),
+    )
     return [*argv, "--recipe", name], why
 
 
 def automatic(
-    data: Dataset, config: TrainConfig, argv: Sequence[str], flags: Any, out: Path, why: str
+    data: Dataset, config: TrainConfig, argv: Sequence[str], *, flags: Any, out: Path, why: str
 ) -> TrainConfig:
     """Return, and print, what --auto chooses; if the folder holds a run, what that began with."""
     from facegan.planning.auto import begun, decide, table
@@ -80,7 +82,7 @@ def automatic(
         return before
     if not flags.quiet:
         print(f"{config.recipe} on {data.path}: a few real updates ...", file=sys.stderr)
-    decision = decide(data, config, given(argv), flags.device, why)
+    decision = decide(data, config, given(argv), device=flags.device, why_recipe=why)
     print(table(decision), flush=True)
     if flags.dry_run:
         print("\nNothing was written; the same command without --dry-run trains.")
@@ -142,9 +144,15 @@ def check_one(trials: list[tuple[Trial, TrainConfig]], data: Dataset) -> None:
 
 
 def run_sweep(
-    once: Callable[[TrainConfig, Path], None], data: Dataset, config: TrainConfig, argv: list[str],
-    flags: Any, out: Path, first: bool,
-) -> int:  # fmt: skip
+    once: Callable[[TrainConfig, Path], None],
+    data: Dataset,
+    config: TrainConfig,
+    *,
+    argv: list[str],
+    flags: Any,
+    out: Path,
+    first: bool,
+) -> int:
     """Run all trials, print their ranking and write a page that compares them; return 2 if some failed."""
     from facegan.planning.sweep import sweep, table, write_outcomes
 
@@ -155,7 +163,7 @@ def run_sweep(
         if first and not flags.quiet:
             print(text, file=sys.stderr, flush=True)
 
-    outcomes = sweep(trials, out, once, data.content_hash, said)
+    outcomes = sweep(trials, out, once, content_hash=data.content_hash, said=said)
     if first:
         metric = trials[0][1].metric
         page = write_outcomes(outcomes, metric, out)
@@ -166,7 +174,7 @@ def run_sweep(
     return 2 if any(o.value is None for o in outcomes) else 0
 
 
-def dry_sweep(data: Dataset, config: TrainConfig, argv: list[str], flags: Any) -> int:
+def dry_sweep(data: Dataset, config: TrainConfig, argv: list[str], *, flags: Any) -> int:
     """Print the trials and how long they will take, by real updates of the first one that works."""
     from facegan.planning.dry_run import dry_run
     from facegan.planning.dry_run_text import duration

@@ -49,6 +49,7 @@ def advice(
     reasons: Sequence[tuple[str, int]],
     kept: int,
     plan: Mapping[str, Any],
+    *,
     helps: Mapping[str, str] | None = None,
 ) -> str:
     """Return a sentence with the option that helps, or '' where no single reason took most of the pictures.

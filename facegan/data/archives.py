@@ -28,7 +28,7 @@ from facegan.errors import InputError, first_line
 from facegan.kinds import ARRAYS, HEAD, container
 
 
-def member(stream: Any, name: str, size: int, packed: int | None = None) -> tuple[str, bytes]:
+def member(stream: Any, name: str, size: int, *, packed: int | None = None) -> tuple[str, bytes]:
     """Return why a member is no picture, or '' and its content. Of what is none only the begin is read."""
     head = stream.read(HEAD)
     if reject := refused(head, name):
@@ -73,7 +73,7 @@ def _reader(archive: zipfile.ZipFile) -> Callable[[str, int], bytes | None]:
 def _from_member(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> tuple[str, bytes]:
     try:
         with archive.open(info) as stream:
-            return member(stream, info.filename, info.file_size, info.compress_size)
+            return member(stream, info.filename, info.file_size, packed=info.compress_size)
     except NotImplementedError:
         method = zipfile.compressor_names.get(info.compress_type, str(info.compress_type))  # type: ignore[attr-defined]
         return f"compression method {method} is not read here (unpack the archive first)", b""
@@ -107,7 +107,9 @@ def from_zip(path: Path, reading: Reading) -> Iterator[Item]:
                 raise InputError(f"{path}: {len(members)} members are more than {MAX_MEMBERS}")
             read = _reader(archive)
             names = [m.filename for m in members if _usable(m)]
-            beside = Beside(path.name, names, read, reading, lambda name: begins(name, read(name, HEAD)))
+            beside = Beside(
+                path.name, names, read, reading=reading, pictures=lambda name: begins(name, read(name, HEAD))
+            )
             total = 0
             for info in sorted(members, key=lambda m: m.filename):
                 reject, content = _zip_reject(info), b""
@@ -221,7 +223,13 @@ def _tar_beside(path: Path, reading: Reading) -> Beside:
                     pictures |= {name} if begins(name, stream.read(HEAD)) else set()
     except Exception:  # of many kinds; whoever reads the pictures tells it
         pass
-    return Beside(path.name, names, lambda name, most: contents.get(name), reading, pictures.__contains__)
+    return Beside(
+        path.name,
+        names,
+        lambda name, most: contents.get(name),
+        reading=reading,
+        pictures=pictures.__contains__,
+    )
 
 
 def from_tar(path: Path, reading: Reading) -> Iterator[Item]:

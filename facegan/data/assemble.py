@@ -123,6 +123,7 @@ def assemble(
     out: Path,
     store: ChunkStore,
     plan: dict[str, Any],
+    *,
     choose: Chooser,
     on_progress: Callable[[Progress], None],
 ) -> Dataset:
@@ -158,7 +159,7 @@ def assemble(
         on_progress(Progress(serial, len(selection.keep), kept, rejected, seconds, "write"))
 
     schema = selection.schema()
-    contents = _write(out / "data", store, selection, schema, report)
+    contents = _write(out / "data", store, selection, schema=schema, report=report)
     if selection.boxes and (thumbnails := [decode(png) for png in store.thumbnails()]):
         write_sheet(out / "detections.jpg", thumbnails)
     h, w, channels = config.crop.shape
@@ -179,20 +180,20 @@ def assemble(
         "near_duplicates": selection.near,
         "notes": notes.lines(),
     }
-    write_description(out, out.resolve().name, info, contents.preview)
+    write_description(out, out.resolve().name, info, preview=contents.preview)
     report(len(selection.keep))
     return Dataset(out)
 
 
 def _write(
-    folder: Path, store: ChunkStore, selection: RowSelection, schema: Schema, report: Callable[[int], None]
+    folder: Path, store: ChunkStore, selection: RowSelection, *, schema: Schema, report: Callable[[int], None]
 ) -> Contents:
     """Second pass: write the shards of all splits, in the place of what an earlier attempt has left."""
     folder.mkdir(exist_ok=True)
     for old in folder.iterdir():
         old.unlink()
     splits = [s for s in SPLITS if selection.counts[s]]
-    writers = {s: ShardWriter(folder, s, selection.cuts[s].shards, schema) for s in splits}
+    writers = {s: ShardWriter(folder, s, selection.cuts[s].shards, schema=schema) for s in splits}
     contents = Contents()
     rows = store.rows(without=("digest", "reject", "near_hash", "gray", "values"))
     for serial, (row, keep) in enumerate(zip(rows, selection.keep, strict=True)):
@@ -200,7 +201,7 @@ def _write(
             row = selection.final(serial, row)
             writers[row.split].add(row)
             picture = decode(row.png) if contents.shows_next else None
-            contents.add(row.split, row.pixels_digest, row.attributes, picture)  # type: ignore[arg-type]
+            contents.add(row.split, row.pixels_digest, attributes=row.attributes, picture=picture)  # type: ignore[arg-type]
         if serial % 512 == 0:
             report(serial)
     for writer in writers.values():

@@ -25,9 +25,23 @@ _MAX_CLASS_NAME = 60  # characters of a class's name at most
 _ODD_SHARE = 0.05  # so few cells that do not fit the others are mistakes
 _YES, _NO = ("yes", "true", "y"), ("no", "false", "n")
 _UNKNOWN = {
-    "", "?", "-", "unknown", "nan", "-nan", "none", "null", "na", "n/a", "<na>", "nat",
-    "#n/a", "#na", "1.#qnan", "-1.#ind",
-}  # fmt: skip
+    "",
+    "?",
+    "-",
+    "unknown",
+    "nan",
+    "-nan",
+    "none",
+    "null",
+    "na",
+    "n/a",
+    "<na>",
+    "nat",
+    "#n/a",
+    "#na",
+    "1.#qnan",
+    "-1.#ind",
+}
 _CONTROL = re.compile(r"[\0-\x1f\x7f-\x9f]")  # a class's name is printed, on a line
 _ROW_NUMBER = re.compile(r"|unnamed: \d+(_level_\d+)?|__index_level_\d+__|level_0", re.I)
 _INDEX = ("index", "idx", "row")  # as pandas' reset_index leaves it; other tables call a class so
@@ -187,7 +201,7 @@ class Columns:
         return {
             name: _left_out("coordinates of boxes or landmarks are no attributes")
             if name in places
-            else _rule(name, seen, self.class_names.get(name, ()), self.whole.get(name))
+            else _rule(name, seen, self.class_names.get(name, ()), whole=self.whole.get(name))
             for name, seen in self.seen.items()
         }
 
@@ -230,7 +244,7 @@ def _left_out(why: str) -> Rule:
     return Rule("", f"left out: {why}")
 
 
-def _rule(name: str, kept: _Seen, names: Sequence[str], whole: _Seen | None) -> Rule:
+def _rule(name: str, kept: _Seen, names: Sequence[str], *, whole: _Seen | None) -> Rule:
     seen = kept.with_more(whole) if whole else kept
     if _ROW_NUMBER.fullmatch(name.strip()) or (name.strip().lower() in _INDEX and seen.counting):
         return _left_out("numbers of rows")

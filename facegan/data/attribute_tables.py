@@ -97,7 +97,7 @@ class AttributeTable:
         if row is None:
             (self.matches.doubt if how else self.matches.miss)(name)
             return dict.fromkeys(self.names), None
-        self.matches.hit(row, how, name, digest)
+        self.matches.hit(row, how, name, digest=digest)
         return self.values(row), self.splits[row] if self.splits else None
 
     def values(self, row: int) -> dict[str, AttributeValue]:
@@ -251,7 +251,7 @@ class Splitter:
         """Return what is to be said of the list, once all pictures have been seen by :meth:`use`."""
         return [str(self.matches), *self.matches.doubts()]
 
-    def use(self, name: str, source: str, digest: bytes, own: str | None) -> tuple[str, str]:
+    def use(self, name: str, source: str, digest: bytes, *, own: str | None) -> tuple[str, str]:
         """Return the split of a picture with this content, which is counted; or '' and why it is left out."""
         if self.table is None:
             return self(name, digest, own) or "", ""
@@ -262,7 +262,7 @@ class Splitter:
         if not split:
             self.matches.doubt(name)
             return "", "several lines of the split file fit"
-        self.matches.hit(found.rows[0], found.how, name, digest)
+        self.matches.hit(found.rows[0], found.how, name, digest=digest)
         return split, ""
 
     def __call__(self, name: str, digest: bytes, own: str | None) -> str | None:

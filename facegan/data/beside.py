@@ -93,6 +93,7 @@ class Beside:
         source: str,
         names: Iterable[str],
         read: Read,
+        *,
         reading: Reading,
         pictures: Callable[[str], bool] = lambda _: False,
         enters_archives: bool = False,

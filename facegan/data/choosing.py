@@ -151,7 +151,11 @@ class Chooser:
             if not self.chosen:
                 self._note_values(attributes)
             return None
-        split, why = ("train", "") if item.reject else self.splitter.use(item.name, item.source, digest, own)
+        split, why = (
+            ("train", "")
+            if item.reject
+            else self.splitter.use(item.name, item.source, digest=digest, own=own)
+        )
         if why:
             return replace(item, content=b"", pixels=None, reject=why), "train"
         origin = _names(self.config.attributes) if own != item.split else item.split_from

@@ -20,13 +20,21 @@ def _schema() -> Any:
 
     return pa.schema(
         [
-            ("source", pa.string()), ("name", pa.string()), ("digest", pa.binary()), ("reject", pa.string()),
-            ("png", pa.binary()), ("pixels_digest", pa.binary()), ("near_hash", pa.binary()),
+            ("source", pa.string()),
+            ("name", pa.string()),
+            ("digest", pa.binary()),
+            ("reject", pa.string()),
+            ("png", pa.binary()),
+            ("pixels_digest", pa.binary()),
+            ("near_hash", pa.binary()),
             ("gray", pa.binary()),
-            ("box", pa.list_(pa.float64())), ("landmarks", pa.list_(pa.float64())),
-            ("attributes", pa.string()), ("split", pa.string()), ("values", pa.string()),
+            ("box", pa.list_(pa.float64())),
+            ("landmarks", pa.list_(pa.float64())),
+            ("attributes", pa.string()),
+            ("split", pa.string()),
+            ("values", pa.string()),
         ]
-    )  # fmt: skip
+    )
 
 
 @contextlib.contextmanager
@@ -56,7 +64,7 @@ class ChunkStore:
         return self.folder / f"{index:06d}.arrow"
 
     def write(
-        self, index: int, digest: str, rows: list[Row], thumbnails: list[tuple[bytes, list[Row]]]
+        self, index: int, digest: str, rows: list[Row], *, thumbnails: list[tuple[bytes, list[Row]]]
     ) -> None:
         """Store a chunk whole or not at all; its thumbnails first, so that they are there if it is."""
         import pyarrow as pa

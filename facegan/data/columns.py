@@ -15,9 +15,22 @@ from facegan.errors import InputError
 from facegan.files import printable
 
 IMAGE_COLUMNS = (
-    "image", "img", "jpg", "png", "jpeg", "webp", "pixel_values", "image_bytes", "picture", "photo", "images",
-    "pixels", "image_data", "bytes", "content",
-)  # fmt: skip
+    "image",
+    "img",
+    "jpg",
+    "png",
+    "jpeg",
+    "webp",
+    "pixel_values",
+    "image_bytes",
+    "picture",
+    "photo",
+    "images",
+    "pixels",
+    "image_data",
+    "bytes",
+    "content",
+)
 _NAMES = ("__key__", *(name for name in FILE_COLUMNS if name != "name"))  # of pictures, not of persons
 _UNSAID = {"source", "box", "landmarks", "confidence"}  # of a dataset of ours
 
@@ -124,7 +137,7 @@ def _shape(field: Any) -> tuple[int, ...] | None:
     return tuple(shape) if shape and good else None
 
 
-def _image_column(what: str, fields: Mapping[str, Any], features: Mapping[str, Any], wish: str) -> str:
+def _image_column(what: str, fields: Mapping[str, Any], features: Mapping[str, Any], *, wish: str) -> str:
     """Return the column that holds the pictures; InputError, which begins with ``what``, where there is
     none."""
     kinds = {name: picture_kind(field.type) for name, field in fields.items()}
@@ -160,7 +173,7 @@ def _listed(names: Iterable[str]) -> str:
     return ", ".join(names[:12]) + (", ..." if len(names) > 12 else "")
 
 
-def columns_of(schema: Any, what: str, short: str, reading: Reading, prepared: bool = False) -> Columns:
+def columns_of(schema: Any, what: str, short: str, *, reading: Reading, prepared: bool = False) -> Columns:
     """Return the roles of the columns of an Arrow schema; what is left out is noted.
 
     ``what`` begins messages, ``short`` notes; ``prepared`` says that a ``dataset.json`` lies above the
@@ -169,7 +182,7 @@ def columns_of(schema: Any, what: str, short: str, reading: Reading, prepared: b
     fields = {field.name: field for field in reversed(list(schema))}
     fields = {name: fields[name] for name in dict.fromkeys(schema.names)}
     features = features_of(schema)
-    image = _image_column(what, fields, features, reading.image_column)
+    image = _image_column(what, fields, features, wish=reading.image_column)
     found = Columns(image, picture_kind(fields[image].type), _shape(fields[image]))
     alike = len(fields) > 2 and set(fields) <= {"image", "attributes", *_UNSAID}
     found.ours = {"image", "source"} <= set(fields) and (prepared or alike)
@@ -185,10 +198,10 @@ def columns_of(schema: Any, what: str, short: str, reading: Reading, prepared: b
             found.structs.append(name)
             inner = features.get(name)
             for key, feature in inner.items() if isinstance(inner, dict) else ():
-                _register(found, str(key), feature, reading)
+                _register(found, str(key), feature, reading=reading)
         elif _is_scalar(arrow_field.type):
             found.attributes.append(name)
-            _register(found, name, features.get(name), reading)
+            _register(found, name, features.get(name), reading=reading)
         else:
             kind = picture_kind(arrow_field.type)
             pictures = kind in ("struct", "bytes") or _type_of(features.get(name)) == "Image"
@@ -201,12 +214,12 @@ def columns_of(schema: Any, what: str, short: str, reading: Reading, prepared: b
     return found
 
 
-def _register(found: Columns, attribute: str, feature: Any, reading: Reading) -> None:
+def _register(found: Columns, attribute: str, feature: Any, *, reading: Reading) -> None:
     if names := _names_of(feature):
         found.classes[attribute] = register(reading, printable(attribute)[:100], names)
 
 
-def check_split(found: Columns, values: Iterable[Any], short: str, reading: Reading) -> None:
+def check_split(found: Columns, values: Iterable[Any], short: str, *, reading: Reading) -> None:
     """Make the column of splits an attribute where one of its ``values`` is no split, or all are empty."""
     if (name := found.split) is None:
         return

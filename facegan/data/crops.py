@@ -87,7 +87,7 @@ def _face(image: np.ndarray, crop: Crop, face: Face | None) -> np.ndarray:
     x, y, width, height = face.box
     scale = max(width / w, height / h) * (1 + 2 * crop.margin)
     left, top = x + width / 2 - w * scale / 2, y + height / 2 - h * scale / 2
-    return warp.cut(image, np.array([[scale, 0, left], [0, scale, top]]), (h, w), crop.resample)
+    return warp.cut(image, np.array([[scale, 0, left], [0, scale, top]]), (h, w), resample=crop.resample)
 
 
 def _aligned(image: np.ndarray, crop: Crop, face: Face | None) -> np.ndarray:
@@ -102,7 +102,7 @@ def _aligned(image: np.ndarray, crop: Crop, face: Face | None) -> np.ndarray:
     if not 1e-4 < scale < 1e4:
         raise ImageError("no landmarks", "they coincide")
     inverse = np.linalg.inv(np.vstack([matrix, [0, 0, 1]]))[:2]
-    return warp.cut(image, inverse, (h, w), crop.resample)
+    return warp.cut(image, inverse, (h, w), resample=crop.resample)
 
 
 def _center(image: np.ndarray, crop: Crop, face: Face | None) -> np.ndarray:

@@ -46,6 +46,7 @@ def rewrite(
     data: Dataset,
     out: str | Path,
     edit: Edit,
+    *,
     names: tuple[str, ...],
     more: Callable[[], dict[str, Any]],
     on_progress: OnProgress = lambda *_: None,
@@ -67,8 +68,8 @@ def rewrite(
     try:
         (temporary / "data").mkdir(parents=True)
         info = _info(data, plan, names) | more()
-        _write(data, plan, temporary / "data", columns(info))
-        write_description(temporary, target.name, info, plan.contents.preview)
+        _write(data, plan, temporary / "data", schema=columns(info))
+        write_description(temporary, target.name, info, preview=plan.contents.preview)
         if stays:
             for part in sorted(temporary.iterdir(), key=lambda p: p.name == "dataset.json"):
                 rename(part, target / part.name)
@@ -132,7 +133,7 @@ def _planned(data: Dataset, edit: Edit, on_progress: OnProgress) -> _Plan:
             if found is None:
                 continue
             picture = data.picture(row, split)
-            plan.contents.add(split, pixels_digest(picture), found[0], picture)
+            plan.contents.add(split, pixels_digest(picture), attributes=found[0], picture=picture)
             cut.next_shard(len(row["image"]["bytes"]))
             plan.counts[split] += 1
             plan.sources.add(row["source"])
@@ -140,10 +141,10 @@ def _planned(data: Dataset, edit: Edit, on_progress: OnProgress) -> _Plan:
     return plan
 
 
-def _write(data: Dataset, plan: _Plan, folder: Path, schema: Schema) -> None:
+def _write(data: Dataset, plan: _Plan, folder: Path, *, schema: Schema) -> None:
     """Second pass: write the shards."""
     for split, decisions in plan.rows.items():
-        writer = ShardWriter(folder, split, plan.cuts[split].shards, schema)
+        writer = ShardWriter(folder, split, plan.cuts[split].shards, schema=schema)
         with contextlib.closing(writer):
             for row, found in zip(data.rows(split), decisions, strict=True):
                 if found is None:
@@ -218,11 +219,13 @@ def select(
         raise InputError(f"--split {split}: {error}") from None
     if not data.attribute_names:
         raise InputError(f"{data.path}: it has no attributes to choose by; 'facegan label' adds some")
-    fits = parse_where(expression, data.attribute_names, "EXPRESSION", data.class_names, whole=True)
+    fits = parse_where(
+        expression, data.attribute_names, "EXPRESSION", class_names=data.class_names, whole=True
+    )
     unknown = kept = 0
     sure: dict[str, list[float]] = {}
 
-    def edit(
+    def edit(  # noqa: PLR0917 -- as `rewrite` calls it
         of: str, number: int, attributes: Attributes, confidence: Confidence
     ) -> tuple[Attributes, Confidence] | None:
         nonlocal unknown, kept
@@ -247,7 +250,7 @@ def select(
     how = {"expression": expression, "min_confidence": min_confidence, "limit": limit, "split": split}
     try:
         with bars.shown(on_progress) as show:
-            made = rewrite(data, out, edit, data.attribute_names, said, show)
+            made = rewrite(data, out, edit, names=data.attribute_names, more=said, on_progress=show)
     except DatasetError as error:
         if "no picture is left" in str(error) and unknown:
             raise DatasetError(f"{error} (of {unknown} pictures it is unknown whether they fit)") from None

@@ -73,7 +73,7 @@ class FaceDetector:
         # The cascade sees only faces that lie inside: give one that fills the photo some room.
         return found or self._look(image, EDGE * short, 40, border=round(EDGE * short))
 
-    def _look(self, image: np.ndarray, smallest: float, seen: float, border: int = 0) -> list[Face]:
+    def _look(self, image: np.ndarray, smallest: float, seen: float, *, border: int = 0) -> list[Face]:
         """Search at the scale at which a face of ``smallest`` px has ``seen`` px."""
         import cv2
 

@@ -72,7 +72,7 @@ def _get(url: str, max_bytes: int, deadline: float) -> tuple[int, str, bytes]:
     if parts.scheme not in ("http", "https") or not parts.hostname:
         raise InputError(f"{url}: only http:// and https:// addresses are fetched")
     secure = parts.scheme == "https"
-    connected = _connect(url, parts.hostname, parts.port or (443 if secure else 80), deadline)
+    connected = _connect(url, parts.hostname, parts.port or (443 if secure else 80), deadline=deadline)
     stream = connected
     if secure:
         context = ssl.create_default_context()
@@ -108,7 +108,7 @@ def _hang_up(connected: socket.socket) -> None:
         connected.shutdown(socket.SHUT_RDWR)
 
 
-def _connect(url: str, host: str, port: int, deadline: float) -> socket.socket:
+def _connect(url: str, host: str, port: int, *, deadline: float) -> socket.socket:
     """Return a connection to the first of the host's public addresses that answers."""
     refused: OSError | None = None
     for family, kind, protocol, _, address in _look_up(host, port, deadline):

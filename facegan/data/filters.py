@@ -27,9 +27,14 @@ _TOKEN = re.compile(  # an operator, or a name or number up to the next operator
 )
 _MAX_NESTING = 100  # parentheses and nots, which the parser follows by recursion
 _COMPARE: dict[str, Callable[[float, float], bool]] = {
-    "==": operator.eq, "=": operator.eq, "!=": operator.ne,
-    "<": operator.lt, "<=": operator.le, ">": operator.gt, ">=": operator.ge,
-}  # fmt: skip
+    "==": operator.eq,
+    "=": operator.eq,
+    "!=": operator.ne,
+    "<": operator.lt,
+    "<=": operator.le,
+    ">": operator.gt,
+    ">=": operator.ge,
+}
 
 
 def plain(name: str) -> str:
@@ -66,6 +71,7 @@ class _Parser:
         text: str,
         names: Sequence[str],
         option: str,
+        *,
         class_names: Mapping[str, Sequence[str]],
         whole: bool,
     ) -> None:
@@ -196,6 +202,7 @@ def parse_where(
     text: str,
     names: Sequence[str],
     option: str = "--where",
+    *,
     class_names: Mapping[str, Sequence[str]] | None = None,
     whole: bool = False,
 ) -> Predicate:
@@ -207,7 +214,7 @@ def parse_where(
     """
     if text.count("(") + len(re.findall(r"\bnot\b", text, re.I)) > _MAX_NESTING:
         raise InputError(f"{option} '{text[:40]}...': nested too deeply")
-    parser = _Parser(text, names, option, {} if class_names is None else class_names, whole)
+    parser = _Parser(text, names, option, class_names={} if class_names is None else class_names, whole=whole)
     predicate = parser.either()
     if parser.rest:
         raise parser.fail(f"'{parser.rest[0]}' is not expected here")

@@ -112,7 +112,7 @@ def folder_labels(folders: Folders, splits: FolderSplits, reading: Reading) -> F
     for level in range(depth := depths.pop()):
         here = {folder: parts[level] for folder, parts in inside.items()}
         attribute = "label" if level == depth - 1 else f"folder_{level + 1}"
-        notes.append(_level(attribute, here, folders, values, reading))
+        notes.append(_level(attribute, here, folders, values=values, reading=reading))
     names = dict.fromkeys(name for found in values.values() for name in found)
     return FolderLabels(values, tuple(names), "; ".join(note for note in notes if note))
 
@@ -121,6 +121,7 @@ def _level(
     attribute: str,
     here: dict[Folder, str],
     folders: Folders,
+    *,
     values: dict[Folder, dict[str, AttributeValue]],
     reading: Reading,
 ) -> str:

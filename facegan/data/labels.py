@@ -33,7 +33,7 @@ def conditions(
     columns: list[np.ndarray] = []
     for text in names:
         for name in filter(None, text.replace(",", " ").split()):
-            found, channels = _channels(data, name, known, table)
+            found, channels = _channels(data, name, known, table=table)
             labels += found
             columns += channels
     if not labels:
@@ -44,7 +44,7 @@ def conditions(
 
 
 def _channels(
-    data: Dataset, name: str, known: dict[str, int], table: np.ndarray
+    data: Dataset, name: str, known: dict[str, int], *, table: np.ndarray
 ) -> tuple[list[str], list[np.ndarray]]:
     if plain(name) not in known:
         import difflib

@@ -159,7 +159,7 @@ class Matches:
         if len(self.unclear) < 3:
             self.unclear.append(name)
 
-    def hit(self, row: int, how: str, name: str, digest: bytes) -> None:
+    def hit(self, row: int, how: str, name: str, *, digest: bytes) -> None:
         """Count a picture of this content; the same one again shares its row without harm."""
         self.hows[how] += 1
         if how != WHOLE:

@@ -157,7 +157,7 @@ def _survey(table: Opened, column: str, dtype: Any) -> np.ndarray:
     return np.asarray(pairs, dtype)
 
 
-def _mean(values: np.ndarray, what: str, short: str, reading: Reading) -> Meaning | None:
+def _mean(values: np.ndarray, what: str, short: str, *, reading: Reading) -> Meaning | None:
     """Return what a column's numbers mean, noted where they are no bytes."""
     if not values.size:
         return None
@@ -198,6 +198,7 @@ def from_parquet(
     path: Path,
     reading: Reading,
     below: Path | None = None,
+    *,
     near: Near | None = None,
     own_classes: dict[str, list[int]] | None = None,
 ) -> Iterator[Item]:
@@ -211,9 +212,9 @@ def from_parquet(
     short = path.name
     with opened(path, str(path)) as table:
         prepared = (path.parent.parent / "dataset.json").is_file()
-        columns = columns_of(table.schema, str(path), short, reading, prepared)
+        columns = columns_of(table.schema, str(path), short, reading=reading, prepared=prepared)
         if columns.split:
-            check_split(columns, _distinct(table, columns.split), short, reading)
+            check_split(columns, _distinct(table, columns.split), short, reading=reading)
         columns.classes |= own_classes or {}
         split, origin, fixed = _of_path(path, below)
         rows = Rows(columns, str(path), near, split=split, split_from=origin, fixed=fixed)
@@ -221,7 +222,7 @@ def from_parquet(
             leaf, _ = leaf_type(table.schema.field(columns.image).type)
             rows.dtype = np.dtype(leaf.to_pandas_dtype())
             values = _survey(table, columns.image, rows.dtype)
-            rows.meaning = _mean(values, f"{path}: column '{columns.image}'", short, reading)
+            rows.meaning = _mean(values, f"{path}: column '{columns.image}'", short, reading=reading)
         numbers = itertools.count()
         for batch in table.batches(columns.wanted()):
             yield from map(rows.item, batch.to_pylist(), numbers)
@@ -286,7 +287,7 @@ def from_dataset(path: Path, reading: Reading, taken: set[Path] | None = None) -
         near = Near(path, file.parent, taken=set() if taken is None else taken)
         split = _saved_split(file.parent, path) if file.suffix == ".arrow" else None
         try:
-            for item in from_parquet(file, reading, path, near, classes):
+            for item in from_parquet(file, reading, path, near=near, own_classes=classes):
                 if split and not item.split:
                     item = replace(item, split=split, split_from="save_to_disk")
                 yield item
@@ -311,10 +312,12 @@ def fetched(value: Any, open_file: Any) -> Any:
         return {"path": path.partition("::")[0].rpartition("/")[2], "bytes": capped(stream, MAX_FILE_BYTES)}
 
 
-def _from_stream(name: str, split: str, stream: Any, datasets: Any, open_file: Any, reading: Reading) -> Any:
+def _from_stream(
+    name: str, split: str, stream: Any, *, datasets: Any, open_file: Any, reading: Reading
+) -> Any:
     """Return the items of one split of a Hub dataset."""
     features = stream.features or stream._resolve_features().features
-    columns = columns_of(features.arrow_schema, name, name, reading)
+    columns = columns_of(features.arrow_schema, name, name, reading=reading)
     wanted = columns.wanted()
     for column in wanted:
         if type(features[column]).__name__ == "Image":
@@ -328,14 +331,14 @@ def _from_stream(name: str, split: str, stream: Any, datasets: Any, open_file: A
     surveyed = _SURVEYED_ROWS if columns.split or columns.kind == "pixels" else 0
     first = list(itertools.islice(values, surveyed))
     if columns.split:
-        check_split(columns, [row.get(columns.split) for row in first], name, reading)
+        check_split(columns, [row.get(columns.split) for row in first], name, reading=reading)
     if columns.kind == "pixels":
         leaf, _ = leaf_type(features.arrow_schema.field(image).type)
         rows.dtype = np.dtype(leaf.to_pandas_dtype())
         arrays = (as_array(row[image], rows.dtype, columns.shape) for row in first)
         ends = [[a.min(), a.max()] for a in arrays if a is not None]
         what = f"{name}: column '{image}'"
-        rows.meaning = _mean(np.asarray(ends, rows.dtype), what, name, reading)
+        rows.meaning = _mean(np.asarray(ends, rows.dtype), what, name, reading=reading)
     values = itertools.chain(first, values)
     return map(rows.item, values, itertools.count())
 
@@ -348,7 +351,9 @@ def from_hub(name: str, reading: Reading) -> Iterator[Item]:
 
         for split in datasets.get_dataset_split_names(name):
             stream = datasets.load_dataset(name, split=split, streaming=True)
-            yield from _from_stream(name, split, stream, datasets, open_file, reading)
+            yield from _from_stream(
+                name, split, stream, datasets=datasets, open_file=open_file, reading=reading
+            )
     except InputError:
         raise
     except Exception as error:  # network, name and permission errors of many libraries

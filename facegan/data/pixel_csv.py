@@ -145,11 +145,11 @@ def from_pixel_csv(path: Path, reading: Reading) -> Iterator[Item]:
     span = parse_range(reading.value_range)
     own = split_named([name_words(path.name)[0]])
     for number, line in enumerate(lines):
-        yield _item(path, number, found, found.cells(line), span, own)
+        yield _item(path, number, found, cells=found.cells(line), span=span, own=own)
 
 
 def _item(
-    path: Path, number: int, found: _Layout, cells: list[str], span: Range | None, own: str | None
+    path: Path, number: int, found: _Layout, *, cells: list[str], span: Range | None, own: str | None
 ) -> Item:
     """Return the picture of one line, or a reject that says why there is none."""
     name, source = f"{path.name}/{number:06d}", f"{path}!{number}"

@@ -114,9 +114,11 @@ def prepare(
     workers = arguments.whole(workers, "--workers") or cores()
     place = arguments.place(out, "--out")
     if on_progress is not None:
-        return run(config, place, workers, on_progress)
+        return run(config, place, workers, on_progress=on_progress)
     with bars.shown() as show:
-        return run(config, place, workers, lambda p: show(f"prepare {place}: {p.stage}", p.done, p.total))
+        return run(
+            config, place, workers, on_progress=lambda p: show(f"prepare {place}: {p.stage}", p.done, p.total)
+        )
 
 
 def _sources(given: Any) -> tuple[str, ...]:
@@ -138,12 +140,14 @@ def _is_list(given: Any) -> bool:
 def _size(given: Any) -> int | tuple[int, int]:
     """Return the side of squares, or (height, width)."""
     if _is_list(given) and not isinstance(given, str) and len(sides := list(given)) == 2:
-        height, width = (arguments.whole(side, "--size", *SIDES) for side in sides)
+        height, width = (arguments.whole(side, "--size", least=SIDES[0], most=SIDES[1]) for side in sides)
         return height, width
-    return arguments.whole(given, "--size", *SIDES)
+    return arguments.whole(given, "--size", least=SIDES[0], most=SIDES[1])
 
 
-def run(config: PrepareConfig, out: Path, workers: int, on_progress: Callable[[Progress], None]) -> Dataset:
+def run(
+    config: PrepareConfig, out: Path, workers: int, *, on_progress: Callable[[Progress], None]
+) -> Dataset:
     """Make the dataset that ``config`` describes, or open it where it is there."""
     _check_out(config, out)
     plan = config.plan()
@@ -159,10 +163,10 @@ def run(config: PrepareConfig, out: Path, workers: int, on_progress: Callable[[P
             raise InputError(f"{out}: not empty and not a dataset; choose another --out")
         with locked(work_dir):
             store = ChunkStore(work_dir, {**plan, "geometry": describe(config.crop)})
-            process_sources(choose, store, workers, on_progress, first=first, early=Early(plan))
+            process_sources(choose, store, workers, on_progress=on_progress, first=first, early=Early(plan))
             try:
                 choose.conclude()
-                dataset = assemble(out, store, plan, choose, on_progress)
+                dataset = assemble(out, store, plan, choose=choose, on_progress=on_progress)
             except NothingLeft:
                 shutil.rmtree(work_dir, ignore_errors=True)
                 if not existed:

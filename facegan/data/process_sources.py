@@ -41,6 +41,7 @@ def crop_photos(
     sources: Sequence[str],
     folder: Path,
     crop: Crop,
+    *,
     workers: int,
     on_progress: Callable[[Progress], None],
     value_range: str = "",
@@ -50,7 +51,7 @@ def crop_photos(
     parse_range(value_range)
     config = PrepareConfig(tuple(sources), crop, value_range=value_range, follow_links=follow_links)
     store = ChunkStore(folder, {**config.plan(), "geometry": describe(crop)})
-    process_sources(Chooser(config), store, workers or cores(), on_progress)
+    process_sources(Chooser(config), store, workers or cores(), on_progress=on_progress)
     return store
 
 
@@ -132,7 +133,12 @@ class _Stage:
     """A few chunks are under way at once; they are stored in order."""
 
     def __init__(
-        self, choose: Chooser, store: ChunkStore, on_progress: Callable[[Progress], None], early: Early | None
+        self,
+        choose: Chooser,
+        store: ChunkStore,
+        on_progress: Callable[[Progress], None],
+        *,
+        early: Early | None,
     ) -> None:
         config = choose.config
         self.store, self.on_progress, self.early = store, on_progress, early
@@ -149,7 +155,7 @@ class _Stage:
         index, digest, size, future = self.under_way.popleft()
         if future is not None:
             rows, thumbnails = future.result()
-            self.store.write(index, digest, rows, thumbnails)
+            self.store.write(index, digest, rows, thumbnails=thumbnails)
             bad = sum(bool(row.reject) for row in rows)
             good = len(rows) - bad
             last = self.done + size == self.total
@@ -166,8 +172,8 @@ def process_sources(
     choose: Chooser,
     store: ChunkStore,
     workers: int,
-    on_progress: Callable[[Progress], None],
     *,
+    on_progress: Callable[[Progress], None],
     first: Iterator[Item] | None = None,
     early: Early | None = None,
 ) -> None:
@@ -184,7 +190,7 @@ def process_sources(
     Raises:
         InputError: A source cannot be read, or a worker process died.
     """
-    stage = _Stage(choose, store, on_progress, early)
+    stage = _Stage(choose, store, on_progress, early=early)
     count = before = 0
     with _pool(choose.config, workers) as pool:
         try:

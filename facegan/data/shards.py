@@ -43,7 +43,7 @@ class ShardCut:
 class ShardWriter:
     """Writes one split's shards, group by group, each under its final name once it is whole."""
 
-    def __init__(self, folder: Path, split: str, total: int, schema: Schema) -> None:
+    def __init__(self, folder: Path, split: str, total: int, *, schema: Schema) -> None:
         self.folder, self.split, self.total, self.schema = folder, split, total, schema
         self.arrow = schema.arrow()
         self.cut, self.rows, self.bytes = ShardCut(), [], 0  # type: ignore[var-annotated]
@@ -106,7 +106,7 @@ class Contents:
         return len(self.preview) < _PREVIEWS
 
     def add(
-        self, split: str, digest: bytes, attributes: Mapping[str, int | None], picture: np.ndarray | None
+        self, split: str, digest: bytes, attributes: Mapping[str, int | None], *, picture: np.ndarray | None
     ) -> None:
         """Add a picture, which may be None where :attr:`shows_next` is false."""
         self.hash.add(split, digest, attributes)
@@ -115,7 +115,7 @@ class Contents:
             self.preview.append(_small(picture))
 
 
-def write_description(folder: Path, name: str, info: dict[str, Any], preview: list[np.ndarray]) -> None:
+def write_description(folder: Path, name: str, info: dict[str, Any], *, preview: list[np.ndarray]) -> None:
     """Write preview.jpg, README.md and, last, dataset.json of the dataset called ``name``."""
     write_sheet(folder / "preview.jpg", preview)
     write_bytes(folder / "README.md", card(name, info).encode(errors="replace"))

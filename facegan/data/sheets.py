@@ -18,10 +18,27 @@ from facegan.data.items import MAX_FILE_BYTES, MAX_RATIO, capped, looks_like_ima
 from facegan.errors import InputError
 
 FILE_COLUMNS = (
-    "file", "filename", "file_name", "image", "image_id", "path", "name", "filepath", "file_path",
-    "image_path", "image_name", "image_file", "img", "img_name", "img_path", "img_file", "imagename",
-    "imagepath", "photo", "picture",
-)  # fmt: skip
+    "file",
+    "filename",
+    "file_name",
+    "image",
+    "image_id",
+    "path",
+    "name",
+    "filepath",
+    "file_path",
+    "image_path",
+    "image_name",
+    "image_file",
+    "img",
+    "img_name",
+    "img_path",
+    "img_file",
+    "imagename",
+    "imagepath",
+    "photo",
+    "picture",
+)
 _ID_COLUMNS = ("id", "img_id", "key", "image_key", "photo_id")
 DELIMITERS = (",", "\t", ";", "|")
 _MAX_CELLS = 10**8
@@ -146,7 +163,7 @@ def _lines(text: str, where: str) -> Sheet:
         raise InputError(f"{where}: the header names no attributes")
     if not body:
         raise InputError(f"{where}: no line follows the header")
-    fitting: list[list[Any]] = [*_fitting(header, body, delimiter, notes, where)]
+    fitting: list[list[Any]] = [*_fitting(header, body, delimiter, notes=notes, where=where)]
     return Sheet(header, fitting, -1, notes)
 
 
@@ -211,7 +228,7 @@ def _unquoted(cells: list[str]) -> list[str]:
 
 
 def _fitting(
-    header: list[str], body: list[tuple[int, list[str]]], delimiter: str, notes: list[str], where: str
+    header: list[str], body: list[tuple[int, list[str]]], delimiter: str, *, notes: list[str], where: str
 ) -> list[list[str]]:
     """Return the rows with the header's number of cells; InputError where most have another."""
     rows, wrong, width = [], [], len(header)

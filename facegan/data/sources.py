@@ -52,8 +52,8 @@ def from_folder(
         path.resolve().name,
         names,
         lambda name, most: read_capped(path / name, most),
-        reading,
-        lambda name: begins(name, begin(path / name)),
+        reading=reading,
+        pictures=lambda name: begins(name, begin(path / name)),
         enters_archives=True,
     )
     for entry in entries():

@@ -12,10 +12,20 @@ from facegan.files import printable
 
 SPLITS = ("train", "val", "test")
 SPLIT_NAMES = {
-    "train": "train", "training": "train", "0": "train", "val": "val", "valid": "val", "validation": "val",
-    "dev": "val", "1": "val", "test": "test", "testing": "test", "2": "test",
-    "publictest": "val", "privatetest": "test",
-}  # fmt: skip
+    "train": "train",
+    "training": "train",
+    "0": "train",
+    "val": "val",
+    "valid": "val",
+    "validation": "val",
+    "dev": "val",
+    "1": "val",
+    "test": "test",
+    "testing": "test",
+    "2": "test",
+    "publictest": "val",
+    "privatetest": "test",
+}
 _IN_NAMES = {word: s for word, s in SPLIT_NAMES.items() if len(word) > 1} | {"t10k": "test"}
 _MAX_DEPTH = 2  # levels below the first that may hold split folders, as in cats/train and dogs/train
 SPLIT_COLUMNS = ("split", "partition", "subset", "set", "usage")

@@ -82,6 +82,7 @@ def _items(
     path: Path,
     part: str,
     values: np.ndarray,
+    *,
     meaning: Meaning,
     labels: np.ndarray | None,
     split: str | None,
@@ -150,7 +151,7 @@ def from_idx(path: Path, reading: Reading) -> Iterator[Item]:
     split = split_named(name_words(path.name)) or "train"
     meaning = _meaning(f"{path}: the array", values, reading)
     reading.notes.add(f"{path.name}: {meaning.note()}")
-    yield from _items(path, "", values, meaning, labels, split)
+    yield from _items(path, "", values, meaning=meaning, labels=labels, split=split)
 
 
 def from_npy(path: Path, reading: Reading) -> Iterator[Item]:
@@ -168,7 +169,7 @@ def from_npy(path: Path, reading: Reading) -> Iterator[Item]:
     meaning = _meaning(what, values, reading)
     if len(values) > 1:
         reading.notes.add(f"{path.name}: {meaning.note()}")
-    yield from _items(path, "", values, meaning, None, None)
+    yield from _items(path, "", values, meaning=meaning, labels=None, split=None)
 
 
 class _Npz:
@@ -248,7 +249,15 @@ def from_npz(path: Path, reading: Reading) -> Iterator[Item]:
         found = _usable(labels[name])
         if found is None and labels[name] is not None:
             reading.notes.add(f"{path.name}: array '{npz.labels[name]}' left out: not one label a picture")
-        yield from _items(path, part, values, own, found, npz.splits.get(name), "names of arrays")
+        yield from _items(
+            path,
+            part,
+            values,
+            meaning=own,
+            labels=found,
+            split=npz.splits.get(name),
+            split_from="names of arrays",
+        )
     for name in npz.others:
         shape = ",".join(map(str, npz.shapes[name]))
         reading.notes.add(f"{path.name}: array '{name}' ({shape or 'no numbers'}) left out")

@@ -35,7 +35,7 @@ def similarity(source: np.ndarray, target: np.ndarray) -> np.ndarray:
     return np.array([[a.real, -a.imag, b.real], [a.imag, a.real, b.imag]])
 
 
-def cut(image: np.ndarray, matrix: np.ndarray, size: tuple[int, int], resample: str) -> np.ndarray:
+def cut(image: np.ndarray, matrix: np.ndarray, size: tuple[int, int], *, resample: str) -> np.ndarray:
     """Return uint8 ``h,w,C`` of ``size`` = (h, w) from a uint8 photo ``H,W,C``.
 
     ``matrix`` (``2,3``, a similarity) takes points of the result to the photo; in both, pixel k

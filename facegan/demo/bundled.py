@@ -38,9 +38,9 @@ def explore(pictures: Path, seed: int) -> dict[str, Any]:
         model,
         pool,
         chooser,
-        judge,
-        GROUPS,
-        GOAL,
+        judge=judge,
+        groups=GROUPS,
+        goal=GOAL,
         trials=TRIALS,
         members=MEMBERS,
         seed=seed,
@@ -50,7 +50,9 @@ def explore(pictures: Path, seed: int) -> dict[str, Any]:
     if score is None:
         return numbers
     first = score.members[0]
-    images.save_png(pictures / "bundled-arithmetic.png", arithmetic_sheet(model, pool, first, list(GROUPS)))
+    images.save_png(
+        pictures / "bundled-arithmetic.png", arithmetic_sheet(model, pool, first, titles=list(GROUPS))
+    )
     images.save_png(pictures / "bundled-results.png", images.grid(model.images(score.trials), 10))
     return {
         **numbers,

@@ -20,17 +20,17 @@ def _tones(s: Scene) -> tuple[Colour, Colour, Colour]:
 def _lay(s: Scene, mask: Mask, deep: float = 0.0) -> np.ndarray:
     """Fill a hair mask with the lit hair colour; returns it as a clip."""
     dark, base, light = _tones(s)
-    colour = s.lit(0, -0.1, 0.85, 1.1, mix(dark, base, 0.25), mix(base, light, 0.55))
+    colour = s.lit(0, -0.1, 0.85, ry=1.1, dark=mix(dark, base, 0.25), light=mix(base, light, 0.55))
     if deep:
         colour = colour * np.float32(1 - deep)
     s.canvas.paint(mask, colour)
     return s.canvas.full(mask)
 
 
-def _strands(s: Scene, clip: np.ndarray, lines: list[np.ndarray], width: float = 0.02) -> None:
+def _strands(s: Scene, clip: np.ndarray, lines: list[np.ndarray], *, width: float = 0.02) -> None:
     dark, _, light = _tones(s)
     for k, line in enumerate(lines):
-        stroke = ribbon(line, taper(len(line), width * (1 + 0.6 * (k % 3)), 0.3, 0.2))
+        stroke = ribbon(line, taper(len(line), width * (1 + 0.6 * (k % 3)), 0.3, end=0.2))
         s.canvas.fill(stroke, dark if k % 2 else light, 0.3 if k % 2 else 0.26, blur=0.02, clip=clip)
 
 
@@ -81,7 +81,7 @@ def _behind_long(s: Scene) -> None:
         s.head(smooth([(x * 0.8, -0.3), (x, 0.3), (x * 1.08, 1.1)]), depth=-0.12)
         for x in (-0.66, -0.6, -0.52, 0.52, 0.6, 0.66)
     ]
-    _strands(s, clip, lines, 0.03)
+    _strands(s, clip, lines, width=0.03)
 
 
 def _behind_bob(s: Scene) -> None:
@@ -101,7 +101,7 @@ def _behind_bob(s: Scene) -> None:
 
 def _behind_bun(s: Scene) -> None:
     x = 0.25 * s.a.parting
-    bun = s.head(ellipse(x, -0.84, 0.22, 0.19), depth=-0.15)
+    bun = s.head(ellipse(x, -0.84, 0.22, ry=0.19), depth=-0.15)
     clip = _lay(s, s.canvas.mask(bun), 0.08)
     arcs = [
         s.head(smooth([(x - 0.2, -0.8), (x, -0.95 + d), (x + 0.2, -0.82)]), depth=-0.15)
@@ -117,7 +117,7 @@ def _curls(s: Scene, behind: bool) -> list[np.ndarray]:
     for k, t in enumerate(around):
         radius = 0.13 + 0.03 * ((k * 7) % 3) / 2 + 0.04 * v
         ring = (0.5 + 0.08 * v, 0.62 + 0.1 * v) if behind else (0.44 + 0.06 * v, 0.58 + 0.08 * v)
-        out.append(ellipse(ring[0] * math.sin(t), -0.1 - ring[1] * math.cos(t), radius, radius, steps=18))
+        out.append(ellipse(ring[0] * math.sin(t), -0.1 - ring[1] * math.cos(t), radius, ry=radius, steps=18))
     return out
 
 
@@ -126,7 +126,9 @@ def _behind_curly(s: Scene) -> None:
     _lay(s, s.canvas.mask(*shapes, union=True), 0.25)
 
 
-def _cap(s: Scene, hairline: list[tuple[float, float]], height: float, side: float, low: float) -> np.ndarray:
+def _cap(
+    s: Scene, hairline: list[tuple[float, float]], height: float, *, side: float, low: float
+) -> np.ndarray:
     """Return the outline of the hair above a ``hairline`` given from the left ear to the right ear."""
     w = s.a.face_width
     outer = both(
@@ -143,7 +145,7 @@ def _cap(s: Scene, hairline: list[tuple[float, float]], height: float, side: flo
     return np.concatenate([top, s.head(smooth(line[::-1]))])
 
 
-def _finish(s: Scene, outline: np.ndarray, lines: list[np.ndarray], gloss: bool = True) -> np.ndarray:
+def _finish(s: Scene, outline: np.ndarray, lines: list[np.ndarray], *, gloss: bool = True) -> np.ndarray:
     """Paint the shadow on the face, the hair itself, strands and gloss; return the hair as a clip."""
     c = s.canvas
     mask = c.mask(outline)
@@ -157,7 +159,7 @@ def _finish(s: Scene, outline: np.ndarray, lines: list[np.ndarray], gloss: bool 
 
 
 def _comb(
-    s: Scene, origin: tuple[float, float], ends: list[tuple[float, float]], bulge: float
+    s: Scene, origin: tuple[float, float], ends: list[tuple[float, float]], *, bulge: float
 ) -> list[np.ndarray]:
     """Return strands that leave ``origin`` and arch to ``ends``."""
     ox, oy = origin
@@ -175,7 +177,7 @@ def _front_short(s: Scene) -> None:
     if s.a.fringe:
         line = [(x, y + (0.13 if abs(x) < 0.5 * w else 0.05 if abs(x) < 0.9 * w else 0)) for x, y in line]
     ends = [(x, -0.3) for x in (-0.45, -0.32, -0.18, 0.02, 0.2, 0.33, 0.46)]
-    _finish(s, _cap(s, line, h, 0.012, 0.02), _comb(s, (px, -0.78), ends, 0.02))
+    _finish(s, _cap(s, line, h, side=0.012, low=0.02), _comb(s, (px, -0.78), ends, bulge=0.02))
 
 
 def _front_quiff(s: Scene) -> None:
@@ -186,7 +188,7 @@ def _front_quiff(s: Scene) -> None:
     ends = [
         (d * x, y) for x, y in ((-0.42, -0.45), (-0.2, -0.58), (0.05, -0.68), (0.28, -0.7), (0.45, -0.56))
     ]
-    _finish(s, _cap(s, line, h, 0.0, 0.0), _comb(s, (-d * 0.4, -0.46), ends, 0.12))
+    _finish(s, _cap(s, line, h, side=0.0, low=0.0), _comb(s, (-d * 0.4, -0.46), ends, bulge=0.12))
 
 
 def _front_curly(s: Scene) -> None:
@@ -194,7 +196,7 @@ def _front_curly(s: Scene) -> None:
     w = s.a.face_width
     shapes = [s.head(o, depth=0.05) for o in _curls(s, False)]
     line = [(-w, -0.05), (-0.8 * w, -0.38), (0, -0.46), (0.8 * w, -0.38), (w, -0.05)]
-    shapes.append(_cap(s, line, 0.05, 0.02, -0.05))
+    shapes.append(_cap(s, line, 0.05, side=0.02, low=-0.05))
     mask = c.mask(*shapes, union=True)
     c.paint(c.mask(*(lowered(o, 0.04) for o in shapes), union=True, blur=0.05), s.shadow, 0.5, clip=s.face)
     clip = _lay(s, mask)
@@ -206,7 +208,7 @@ def _front_curly(s: Scene) -> None:
 
 
 def _front_bald(s: Scene) -> None:
-    shine = s.head(ellipse(0.2 * s.a.light[0], -0.55, 0.16, 0.07))
+    shine = s.head(ellipse(0.2 * s.a.light[0], -0.55, 0.16, ry=0.07))
     s.canvas.fill(shine, mix(s.bright, WHITE, 0.5), 0.5, blur=0.1, clip=s.face)
 
 
@@ -225,7 +227,9 @@ def _front_bun(s: Scene) -> None:
             (0.5, -0.1),
         )
     ]
-    _finish(s, _cap(s, line, 0.03, 0.015, 0.05), _comb(s, (0.25 * s.a.parting, -0.8), ends, 0.04))
+    _finish(
+        s, _cap(s, line, 0.03, side=0.015, low=0.05), _comb(s, (0.25 * s.a.parting, -0.8), ends, bulge=0.04)
+    )
 
 
 def _curtain(s: Scene, bottom: float) -> None:
@@ -262,7 +266,7 @@ def _curtain(s: Scene, bottom: float) -> None:
     hanging = s.head(smooth(foot[::-1] + outer + mirror[::-1]), depth=0.0)
     outline = np.concatenate([hanging, s.head(smooth(inner[::-1]))])
     sides = [(sign * (w + o), y) for sign in (-1, 1) for o, y in ((-0.03, 0.0), (0.02, 0.1), (0.07, 0.2))]
-    lines = _comb(s, (px, -0.78), [*sides, (px - 0.2, -0.5), (px + 0.2, -0.5)], 0.1)
+    lines = _comb(s, (px, -0.78), [*sides, (px - 0.2, -0.5), (px + 0.2, -0.5)], bulge=0.1)
     for sign in (-1, 1):
         for o in (0.0, 0.06, 0.11):
             lines.append(

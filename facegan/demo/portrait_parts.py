@@ -66,10 +66,10 @@ def body(s: Scene) -> None:
             (x + neck_w, 0.3),
         ]
     )
-    skin = s.lit(x, 0.75, 0.42, 0.8, s.shadow, s.skin)
+    skin = s.lit(x, 0.75, 0.42, ry=0.8, dark=s.shadow, light=s.skin)
     c.fill(neck, skin)
     neck_clip = c.full(c.mask(neck))
-    c.fill(s.head(ellipse(0, 0.5, 0.36, 0.28), depth=0.1), s.shadow, 0.75, blur=0.12, clip=neck_clip)
+    c.fill(s.head(ellipse(0, 0.5, 0.36, ry=0.28), depth=0.1), s.shadow, 0.75, blur=0.12, clip=neck_clip)
     top = {"crew": 0.86, "vee": 0.84, "shirt": 0.82, "turtleneck": 0.7}[a.collar]
     gap = neck_w + (0.0 if a.collar == "turtleneck" else 0.07)
     dip = {"crew": 0.1, "vee": 0.3, "shirt": 0.2, "turtleneck": 0.03}[a.collar]
@@ -78,7 +78,9 @@ def body(s: Scene) -> None:
     neckline = [(x + 0.55 * gap, top + 0.6 * dip), (x, top + dip), (x - 0.55 * gap, top + 0.6 * dip)]
     outline = np.concatenate([smooth(shoulders), smooth(mirror), np.array(neckline)])
     cloth = a.clothes
-    shade = s.lit(x, 1.25, 1.1, 0.62, mix(cloth, (0.05, 0.03, 0.12), 0.55), mix(cloth, WHITE, 0.14))
+    shade = s.lit(
+        x, 1.25, 1.1, ry=0.62, dark=mix(cloth, (0.05, 0.03, 0.12), 0.55), light=mix(cloth, WHITE, 0.14)
+    )
     c.fill(outline, shade)
     if a.collar == "shirt":
         for side in (-1, 1):
@@ -98,11 +100,13 @@ def body(s: Scene) -> None:
 def ears(s: Scene) -> None:
     c, w = s.canvas, s.a.face_width
     for side in (-1, 1):
-        ear = ellipse(side * (w + 0.015), 0.07, 0.075, 0.135)
-        c.fill(s.head(ear, depth=-0.08), s.lit(0, 0, 0.75, 0.9, s.shadow, s.skin))
-        c.fill(s.head(ellipse(side * (w + 0.02), 0.07, 0.035, 0.08), depth=-0.08), s.shadow, 0.6, blur=0.03)
+        ear = ellipse(side * (w + 0.015), 0.07, 0.075, ry=0.135)
+        c.fill(s.head(ear, depth=-0.08), s.lit(0, 0, 0.75, ry=0.9, dark=s.shadow, light=s.skin))
+        c.fill(
+            s.head(ellipse(side * (w + 0.02), 0.07, 0.035, ry=0.08), depth=-0.08), s.shadow, 0.6, blur=0.03
+        )
         if s.a.earrings:
-            c.fill(s.head(ellipse(side * (w + 0.03), 0.24, 0.032, 0.04), depth=-0.08), (0.93, 0.76, 0.35))
+            c.fill(s.head(ellipse(side * (w + 0.03), 0.24, 0.032, ry=0.04), depth=-0.08), (0.93, 0.76, 0.35))
 
 
 def face_outline(s: Scene) -> np.ndarray:
@@ -131,29 +135,29 @@ def face(s: Scene) -> None:
     mask = c.mask(outline)
     s.face = c.full(mask)
     cx, cy = s.head([(0, 0.0)], lift=-0.25)[0]
-    c.paint(mask, s.lit(cx, cy, 0.64, 0.82, s.shadow, s.bright))
+    c.paint(mask, s.lit(cx, cy, 0.64, ry=0.82, dark=s.shadow, light=s.bright))
     lift = 0.03 * max(0.0, a.smile)
     for side in (-1, 1):
-        cheek = s.head(ellipse(side * 0.29, 0.18 - lift, 0.15, 0.12))
+        cheek = s.head(ellipse(side * 0.29, 0.18 - lift, 0.15, ry=0.12))
         c.fill(
             cheek, mix(s.skin, (0.9, 0.26, 0.24), 0.5), 0.3 + 0.18 * max(0.0, a.smile), blur=0.15, clip=s.face
         )
         # the hollow of the eye gives the brow its ridge
         c.fill(
-            s.head(ellipse(side * a.eye_spacing, EYE_Y - 0.05, 0.15, 0.09)),
+            s.head(ellipse(side * a.eye_spacing, EYE_Y - 0.05, 0.15, ry=0.09)),
             s.shadow,
             0.42,
             blur=0.1,
             clip=s.face,
         )
-    c.fill(s.head(ellipse(0, 0.57, 0.12, 0.06)), s.bright, 0.3, blur=0.1, clip=s.face)
-    c.fill(s.head(ellipse(0, -0.36, 0.22, 0.12)), s.bright, 0.3, blur=0.2, clip=s.face)
-    c.fill(s.head(ellipse(0, 0.505, 0.13, 0.03)), s.shadow, 0.4, blur=0.06, clip=s.face)
+    c.fill(s.head(ellipse(0, 0.57, 0.12, ry=0.06)), s.bright, 0.3, blur=0.1, clip=s.face)
+    c.fill(s.head(ellipse(0, -0.36, 0.22, ry=0.12)), s.bright, 0.3, blur=0.2, clip=s.face)
+    c.fill(s.head(ellipse(0, 0.505, 0.13, ry=0.03)), s.shadow, 0.4, blur=0.06, clip=s.face)
     if a.freckles:
         for k in range(22):
             t = k * 2.39996
             r = math.sqrt((k + 0.5) / 22)
-            spot = ellipse(0.36 * r * math.cos(t), 0.12 + 0.09 * r * math.sin(t), 0.011, 0.011, steps=8)
+            spot = ellipse(0.36 * r * math.cos(t), 0.12 + 0.09 * r * math.sin(t), 0.011, ry=0.011, steps=8)
             c.fill(s.head(spot), (0.62, 0.33, 0.18), 0.5, clip=s.face)
 
 
@@ -177,18 +181,18 @@ def eye(s: Scene, side: int) -> None:
     ix, iy = ex - 0.045 * a.yaw / 0.4, EYE_Y - 0.06 * ry
     iris, dark = a.eye_colour, mix(a.eye_colour, BLACK, 0.55)
     radius = 0.066 * a.eye_size
-    c.fill(s.head(ellipse(ix, iy, radius, radius)), dark, clip=clip)
+    c.fill(s.head(ellipse(ix, iy, radius, ry=radius)), dark, clip=clip)
     c.fill(
-        s.head(ellipse(ix, iy + 0.012, radius * 0.74, radius * 0.74)),
+        s.head(ellipse(ix, iy + 0.012, radius * 0.74, ry=radius * 0.74)),
         mix(iris, WHITE, 0.12),
         0.95,
         blur=0.02,
         clip=clip,
     )
-    c.fill(s.head(ellipse(ix, iy, radius * 0.46, radius * 0.46)), (0.04, 0.03, 0.04), clip=clip)
+    c.fill(s.head(ellipse(ix, iy, radius * 0.46, ry=radius * 0.46)), (0.04, 0.03, 0.04), clip=clip)
     lid_shadow = s.head(lowered(upper, 0.014))
     c.fill(ribbon(lid_shadow, 0.045), s.ink, 0.45, blur=0.03, clip=clip)
-    spark = ellipse(ix + 0.022 * math.copysign(1, a.light[0]), iy - 0.026, 0.018, 0.018, steps=12)
+    spark = ellipse(ix + 0.022 * math.copysign(1, a.light[0]), iy - 0.026, 0.018, ry=0.018, steps=12)
     c.fill(s.head(spark), WHITE, 0.95)
     lash = 0.034 if a.feminine else 0.024
     line = s.head(upper)
@@ -196,7 +200,7 @@ def eye(s: Scene, side: int) -> None:
     c.fill(ribbon(line, widths), s.ink, 0.95)
     if a.feminine:
         tail = s.head(smooth([place(0.75, -0.4), place(1.08, -0.1), place(1.32, -0.42)]))
-        c.fill(ribbon(tail, taper(len(tail), 0.024, 0.9, 0.1)), s.ink, 0.9)
+        c.fill(ribbon(tail, taper(len(tail), 0.024, 0.9, end=0.1)), s.ink, 0.9)
     crease = s.head(smooth([place(-0.75, -0.75), place(0.05, -1.5), place(0.95, -0.75)]))
     c.fill(ribbon(crease, taper(len(crease), 0.018)), s.shadow, 0.7, blur=0.01)
     under = s.head(lower)
@@ -234,13 +238,15 @@ def nose(s: Scene) -> None:
     c.fill(ribbon(side, np.linspace(0.03, 0.075, len(side))), s.shadow, 0.5, blur=0.05, clip=s.face)
     ridge = s.head(smooth([(0, -0.1), (0, 0.05), (0, tip - 0.04)]), lift=0.09)
     c.fill(ribbon(ridge, np.linspace(0.03, 0.06, len(ridge))), s.bright, 0.55, blur=0.04, clip=s.face)
-    c.fill(s.head(ellipse(0, tip + 0.055, w * 1.1, 0.03), lift=0.04), s.shadow, 0.6, blur=0.05, clip=s.face)
-    c.fill(s.head(ellipse(-dark * 0.012, tip - 0.03, 0.03, 0.026), lift=0.12), s.bright, 0.7, blur=0.03)
+    c.fill(
+        s.head(ellipse(0, tip + 0.055, w * 1.1, ry=0.03), lift=0.04), s.shadow, 0.6, blur=0.05, clip=s.face
+    )
+    c.fill(s.head(ellipse(-dark * 0.012, tip - 0.03, 0.03, ry=0.026), lift=0.12), s.bright, 0.7, blur=0.03)
     wings = smooth([(-w, tip), (-w * 0.75, tip + 0.04), (0, tip + 0.05), (w * 0.75, tip + 0.04), (w, tip)])
     line = s.head(wings, lift=0.07)
-    c.fill(ribbon(line, taper(len(line), 0.018, 0.8, 0.8)), s.shadow, 0.75, blur=0.008)
+    c.fill(ribbon(line, taper(len(line), 0.018, 0.8, end=0.8)), s.shadow, 0.75, blur=0.008)
     for at in (-1, 1):
-        nostril = ellipse(at * w * 0.48, tip + 0.035, 0.024, 0.014, steps=12)
+        nostril = ellipse(at * w * 0.48, tip + 0.035, 0.024, ry=0.014, steps=12)
         c.fill(s.head(nostril, lift=0.07), s.ink, 0.72)
 
 
@@ -277,9 +283,9 @@ def mouth(s: Scene) -> None:
         c.fill(band(low - 0.25 * gap, low + 0.1), (0.78, 0.34, 0.34), 0.8, blur=0.02, clip=clip)
         c.fill(band(line - 0.05, line + (0.68 if a.smiling else 0.4) * gap), (0.985, 0.975, 0.95), clip=clip)
     seam = s.head(np.stack([x, line], 1), lift=0.02)
-    c.fill(ribbon(seam, taper(len(seam), 0.02, 0.9, 0.9)), s.ink, 0.4 if a.mouth_open else 0.85)
+    c.fill(ribbon(seam, taper(len(seam), 0.02, 0.9, end=0.9)), s.ink, 0.4 if a.mouth_open else 0.85)
     for side in (-1, 1):
-        corner = s.head(ellipse(side * w, float(top_y[0]), 0.02, 0.016, steps=10), lift=0.02)
+        corner = s.head(ellipse(side * w, float(top_y[0]), 0.02, ry=0.016, steps=10), lift=0.02)
         c.fill(corner, s.ink, 0.55, blur=0.015)
 
 
@@ -299,7 +305,7 @@ def beard(s: Scene) -> None:
     shape = {"stubble": full, "full": full, "goatee": goatee, "moustache": moustache}[a.beard]
     strength = {"stubble": 0.38, "full": 0.93, "goatee": 0.9, "moustache": 0.92}[a.beard]
     clip = s.face if a.beard == "stubble" else None
-    lit = s.lit(0, 0.2, 0.7, 0.75, mix(colour, BLACK, 0.35), mix(colour, WHITE, 0.14))
+    lit = s.lit(0, 0.2, 0.7, ry=0.75, dark=mix(colour, BLACK, 0.35), light=mix(colour, WHITE, 0.14))
     c.fill(
         s.head(smooth(shape, closed=True)),
         lit,
@@ -319,8 +325,8 @@ def glasses(s: Scene) -> None:
         "wide": (0.188, 0.145, 2.7),
     }[a.glasses]
     y, dx, thick, lift = EYE_Y + 0.015, a.eye_spacing + 0.008, 0.042, 0.09
-    lenses = [ellipse(side * dx, y, rx, ry, power, steps=40) for side in (-1, 1)]
-    frames = [ellipse(side * dx, y, rx + thick, ry + thick, power, steps=40) for side in (-1, 1)]
+    lenses = [ellipse(side * dx, y, rx, ry=ry, power=power, steps=40) for side in (-1, 1)]
+    frames = [ellipse(side * dx, y, rx + thick, ry=ry + thick, power=power, steps=40) for side in (-1, 1)]
     frame = a.frame_colour
     for side, lens, outer in zip((-1, 1), lenses, frames, strict=True):
         ring = [s.head(outer, lift=lift), s.head(lens, lift=lift)]

@@ -19,7 +19,7 @@ class Scene:
     def __init__(self, a: PortraitAttributes, pixels: int) -> None:
         self.a = a
         self.canvas = Canvas(pixels)
-        self.head = Head(a.yaw, a.pitch, a.roll, (-0.12 * math.sin(a.yaw), 0.0), 1.0)
+        self.head = Head(a.yaw, a.pitch, a.roll, centre=(-0.12 * math.sin(a.yaw), 0.0), scale=1.0)
         tones = [rgb(t) for t in SKIN_TONES]
         at = min(a.skin, 0.9999) * (len(tones) - 1)
         self.skin = mix(tones[int(at)], tones[int(at) + 1], at % 1)
@@ -33,7 +33,7 @@ class Scene:
         self.sun = sun / np.linalg.norm(sun)
         self.axis = (np.arange(COARSE, dtype=np.float32) + 0.5) * (2 / COARSE) - 1
 
-    def lit(self, x: float, y: float, rx: float, ry: float, dark: Colour, light: Colour) -> np.ndarray:
+    def lit(self, x: float, y: float, rx: float, *, ry: float, dark: Colour, light: Colour) -> np.ndarray:
         """Return a canvas holding the colour of an egg at (x, y) with the given radii under the light."""
         # The light varies slowly: a coarse grid, enlarged, is as good as every pixel and far cheaper.
         lx, ly, lz = self.sun

@@ -59,7 +59,7 @@ def _spline(count: int, closed: bool, steps: int) -> np.ndarray:
     return out
 
 
-def ellipse(x: float, y: float, rx: float, ry: float, power: float = 2.0, steps: int = 28) -> np.ndarray:
+def ellipse(x: float, y: float, rx: float, *, ry: float, power: float = 2.0, steps: int = 28) -> np.ndarray:
     """Return the outline of a superellipse (``power`` 2: an ellipse; larger: boxier) as N,2."""
     return _circle(power, steps) * (rx, ry) + (x, y)
 
@@ -81,7 +81,7 @@ def ribbon(line: np.ndarray, width: np.ndarray | float) -> np.ndarray:
     return np.concatenate([line + offset, (line - offset)[::-1]])
 
 
-def taper(count: int, width: float, start: float = 0.0, end: float = 0.0) -> np.ndarray:
+def taper(count: int, width: float, start: float = 0.0, *, end: float = 0.0) -> np.ndarray:
     """Return widths of a stroke that swells to ``width`` in the middle; ``start`` and ``end`` are shares of
     it."""
     return width * _swell(count, start, end)
@@ -158,6 +158,7 @@ class Canvas:
         mask: Mask,
         colour: Colour | np.ndarray,
         opacity: float = 1.0,
+        *,
         clip: np.ndarray | None = None,
         multiply: bool = False,
     ) -> None:
@@ -178,12 +179,13 @@ class Canvas:
         outline: np.ndarray,
         colour: Colour | np.ndarray,
         opacity: float = 1.0,
+        *,
         blur: float = 0.0,
         clip: np.ndarray | None = None,
         multiply: bool = False,
     ) -> None:
         """Paint the inside of one closed outline."""
-        self.paint(self.mask(outline, blur=blur), colour, opacity, clip, multiply)
+        self.paint(self.mask(outline, blur=blur), colour, opacity, clip=clip, multiply=multiply)
 
     def finish(self, size: int) -> np.ndarray:
         """Return the picture as uint8 ``size,size,3``, each pixel the mean of those it covers."""
@@ -198,7 +200,7 @@ class Head:
     yaw and pitch (radians) move it by as much, so that features shift and foreshorten as they should.
     """
 
-    def __init__(self, yaw: float, pitch: float, roll: float, centre: tuple[float, float], scale: float):
+    def __init__(self, yaw: float, pitch: float, roll: float, *, centre: tuple[float, float], scale: float):
         c, s = math.cos(roll), math.sin(roll)
         tilt = np.array([[c, s], [-s, c]]) * scale
         self.turn = np.array([[math.cos(yaw), 0], [0, math.cos(pitch)]]) @ tilt

@@ -25,6 +25,7 @@ def write_portraits(
     folder: str | Path,
     count: int,
     seed: int = 0,
+    *,
     size: int = 64,
     on_progress: Callable[[int, int], None] | None = None,
 ) -> Path:

@@ -43,7 +43,7 @@ class Story:
     numbers: dict[str, Any] = field(default_factory=dict)
 
 
-def picture(out: Path, name: str, caption: str, width: int = 0, alt: str = "") -> str:
+def picture(out: Path, name: str, caption: str, *, width: int = 0, alt: str = "") -> str:
     """Return a figure with the file's bytes inside the page; '' where the file is missing."""
     file = out / "pictures" / name
     if not file.exists():
@@ -95,8 +95,8 @@ def _exploring(out: Path, n: dict[str, Any]) -> list[str]:
     return [
         "<h2><b>4</b>Between faces</h2><p>Each face is a point in a space of 64 numbers. Between two points lie "
         "other faces: the change is smooth, a sign that the generator has not just stored pictures.</p>",
-        picture(out, "interpolation.png", "Ten steps from seed 0 to seed 1 (slerp).", 684),
-        picture(out, "film.webp", "A closed walk through six faces.", 192),
+        picture(out, "interpolation.png", "Ten steps from seed 0 to seed 1 (slerp).", width=684),
+        picture(out, "film.webp", "A closed walk through six faces.", width=192),
         command(
             f"facegan interpolate {run} seed:0,1 --steps 10 --out strip.png",
             f"facegan interpolate {run} seed:0-5 --steps 24 --loop --out film.webp",
@@ -109,8 +109,8 @@ def _exploring(out: Path, n: dict[str, Any]) -> list[str]:
             "The first draw: faces of each group (with their seeds), their average, the result.",
         ),
         _score(n["arithmetic"]),
-        picture(out, "results.png", "The results of all draws, none left out.", 684),
-        picture(out, "control.png", "The same sums of random faces, for comparison.", 684),
+        picture(out, "results.png", "The results of all draws, none left out.", width=684),
+        picture(out, "control.png", "The same sums of random faces, for comparison.", width=684),
         command(f"facegan arithmetic {run} --seed 1 --norm prior --out arithmetic.png \\", *expression),
     ]
 
@@ -121,10 +121,13 @@ def _bundled(out: Path, n: dict[str, Any]) -> list[str]:
         "<h2>Faces, at once</h2><p>This model comes with the package. It has learnt from 8,000 photos of the CelebA "
         "collection and invents faces that nobody has. These are its first hundred, none left out.</p>",
         picture(
-            out, "bundled.png", f"Seeds 0 to 99 of the bundled model {bundled.MODEL}, as they come.", 662
+            out,
+            "bundled.png",
+            f"Seeds 0 to 99 of the bundled model {bundled.MODEL}, as they come.",
+            width=662,
         ),
         command(f"facegan generate {bundled.MODEL} seed:0-99 --out faces.png"),
-        picture(out, "bundled.webp", "A closed walk through six of them.", 192),
+        picture(out, "bundled.webp", "A closed walk through six of them.", width=192),
         command(f"facegan interpolate {bundled.MODEL} seed:0-2,4-6 --steps 24 --loop --out film.webp"),
     ]
     if "expression" in n:
@@ -141,7 +144,7 @@ def _bundled(out: Path, n: dict[str, Any]) -> list[str]:
             f"a group; of as many sums of random faces, {chance} are.</p>"
             '<p class="soft">Judged by a second network, which did not choose; on held-out photos it is right about '
             f"smiles in {n['judge']['Smiling']:.0%} and about men and women in {n['judge']['Male']:.0%}.</p>",
-            picture(out, "bundled-results.png", "The results of all draws, none left out.", 662),
+            picture(out, "bundled-results.png", "The results of all draws, none left out.", width=662),
             command(
                 f"facegan arithmetic {bundled.MODEL} --seed 1 --norm prior --out arithmetic.png \\",
                 f'    "{n["expression"]}"',
@@ -161,12 +164,14 @@ def _learning(out: Path, story: Story) -> list[str]:
             out,
             "faces.png",
             "100 invented faces, seeds 0 to 99, in order, none left out. 32 x 32 pixels.",
-            684,
+            width=684,
         ),
         command(f"facegan generate {run} seed:0-99 --out faces.png"),
         "<h2><b>1</b>Pictures</h2><p>The training pictures are drawn by a program, so that this demo needs no "
         "photos of anybody, and so that it is known of each portrait whether it smiles or wears glasses.</p>",
-        picture(out, "portraits.png", "100 of the drawn portraits that the generator learns from.", 684),
+        picture(
+            out, "portraits.png", "100 of the drawn portraits that the generator learns from.", width=684
+        ),
         "<h2><b>2</b>A dataset</h2><p>Preparing checks every picture, brings it to one size, and packs all of "
         f"them: {counts['train']} to learn from and {counts.get('test', 0)} kept aside. With photos, this step also "
         "finds the faces and turns their eyes to the same place.</p>",
@@ -181,7 +186,7 @@ def _learning(out: Path, story: Story) -> list[str]:
             out,
             "progress.png",
             f"The same ten seeds while it learns: after {moments} kimg, from top to bottom.",
-            684,
+            width=684,
         ),
         command(
             f"facegan train {data} --out {run} \\",

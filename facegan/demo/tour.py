@@ -39,6 +39,7 @@ class Tour:
         out: Path,
         settings: dict[str, Any],
         on_message: Callable[[str], None],
+        *,
         listeners: Sequence[Listener],
     ) -> None:
         self.out, self.on_message, self.listeners = out, on_message, listeners
@@ -104,7 +105,11 @@ class Tour:
         from facegan.demo.portraits import write_portraits
 
         write_portraits(
-            self.out / "portraits", self.portraits, self.seed, 64, self._now_and_then("portraits")
+            self.out / "portraits",
+            self.portraits,
+            self.seed,
+            size=64,
+            on_progress=self._now_and_then("portraits"),
         )
 
     def prepare(self) -> None:
@@ -176,9 +181,9 @@ class Tour:
                 model,
                 pool,
                 chooser,
-                judge,
-                GROUPS,
-                GOAL,
+                judge=judge,
+                groups=GROUPS,
+                goal=GOAL,
                 trials=TRIALS,
                 members=members,
                 seed=self.seed,
@@ -198,7 +203,7 @@ class Tour:
         }
         best = scores[MEMBERS[-1]]
         if best is not None:
-            sheet = arithmetic_sheet(model, pool, best.members[0], list(GROUPS))
+            sheet = arithmetic_sheet(model, pool, best.members[0], titles=list(GROUPS))
             images.save_png(self.pictures / "arithmetic.png", sheet)
             self.story.numbers["expression"] = expression(best.members[0])
             for name, z in (("results", best.trials), ("control", best.control)):
@@ -216,7 +221,9 @@ class Tour:
         made = []
         for seed, (kind, part) in enumerate((("plain", slice(0, half)), ("pooled", slice(half, None))), 1):
             settings = replace(SMALL, architecture=kind, seed=seed, epochs=24)
-            made.append(train_attribute_predictor(train[part], known[part], data.attribute_names, settings))
+            made.append(
+                train_attribute_predictor(train[part], known[part], data.attribute_names, settings=settings)
+            )
             score(made[-1], data.images("test"), data.attributes("test"))
         return made[0], made[1]
 
@@ -263,4 +270,4 @@ def run_demo(
     if portraits < 100 or kimg <= 0 or seed < 0:
         raise InputError("--portraits must be at least 100, --kimg above 0, --seed 0 or more")
     settings = {"portraits": portraits, "kimg": kimg, "seed": seed}
-    return Tour(Path(out), settings, on_message, listeners).run()
+    return Tour(Path(out), settings, on_message, listeners=listeners).run()

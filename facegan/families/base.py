@@ -67,7 +67,7 @@ class Family(ABC):
 
     @abstractmethod
     def build_generator(
-        self, settings: Any, image_shape: Sequence[int], z_dim: int, label_dim: int = 0
+        self, settings: Any, image_shape: Sequence[int], z_dim: int, *, label_dim: int = 0
     ) -> GeneratorNetwork:
         """Return a fresh generator of ``model.generator``; raise ConfigError for settings that cannot be."""
 
@@ -88,7 +88,12 @@ class Family(ABC):
             raise ConfigError("--condition: this recipe's networks take no labels; see 'facegan recipes'")
 
     def begin_update(
-        self, model: Any, generator: GeneratorNetwork, discriminator: DiscriminatorNetwork, images_seen: int
+        self,
+        model: Any,
+        generator: GeneratorNetwork,
+        discriminator: DiscriminatorNetwork,
+        *,
+        images_seen: int,
     ) -> bool:
         """Set the stage of networks that grow; return whether the optimisers begin again."""
         return False

@@ -41,7 +41,7 @@ class NetworkConfig(OptimizerConfig):
 def resolved_layers(config: NetworkConfig, option: str) -> list[Layer]:
     """Return the layers after the quick settings; ConfigError names ``option``."""
     layers = parse(config.layers, f"{option}.layers")
-    return scale(layers, config.width, config.activation, config.kernel_size, config.depth)
+    return scale(layers, config.width, config.activation, kernel=config.kernel_size, depth=config.depth)
 
 
 class FeedForward(Family):
@@ -50,14 +50,16 @@ class FeedForward(Family):
     width_setting = "width"
 
     def build_generator(
-        self, settings: NetworkConfig, image_shape: Sequence[int], z_dim: int, label_dim: int = 0
+        self, settings: NetworkConfig, image_shape: Sequence[int], z_dim: int, *, label_dim: int = 0
     ) -> GeneratorNetwork:
         from facegan.layers.feedforward import Builder, FeedForwardGenerator
 
         self.check("generator", settings, label_dim)
-        builder = Builder(image_shape, settings.bn_eps, settings.bn_momentum, "generator.layers")
+        builder = Builder(image_shape, settings.bn_eps, settings.bn_momentum, option="generator.layers")
         layers = resolved_layers(settings, "generator")
-        return FeedForwardGenerator(layers, z_dim, builder, settings.unit_range, settings.init)
+        return FeedForwardGenerator(
+            layers, z_dim, builder, unit_range=settings.unit_range, init=settings.init
+        )
 
     def build_discriminator(
         self, settings: NetworkConfig, image_shape: Sequence[int], label_dim: int = 0
@@ -65,6 +67,6 @@ class FeedForward(Family):
         from facegan.layers.feedforward import Builder, FeedForwardDiscriminator
 
         self.check("discriminator", settings, label_dim)
-        builder = Builder(image_shape, settings.bn_eps, settings.bn_momentum, "discriminator.layers")
+        builder = Builder(image_shape, settings.bn_eps, settings.bn_momentum, option="discriminator.layers")
         layers = resolved_layers(settings, "discriminator")
-        return FeedForwardDiscriminator(layers, builder, settings.unit_range, settings.init)
+        return FeedForwardDiscriminator(layers, builder, settings.unit_range, init=settings.init)

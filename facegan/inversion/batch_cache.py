@@ -27,7 +27,7 @@ class BatchCache:
     Found again are those of the same settings, model, encoder and photos. Without a folder nothing is kept.
     """
 
-    def __init__(self, folder: Path | None, config: InvertConfig, model_hash: str, encoder: str) -> None:
+    def __init__(self, folder: Path | None, config: InvertConfig, model_hash: str, *, encoder: str) -> None:
         self.folder, self.config = folder and folder / ".parts", config
         self.key = json.dumps([asdict(config), model_hash, encoder], sort_keys=True)
 

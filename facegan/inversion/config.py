@@ -55,15 +55,25 @@ class InvertConfig:
 
 # What the face tutorial does, to the letter.
 _TUTORIAL = {
-    "space": "z", "loss": "mae", "norm": 1.0, "sums": True, "start": "random", "restarts": 1, "jitter": 0.0,
-    "optimizer": "adam", "lr": 0.01, "ramp_up": 0.0, "ramp_down": 0.0, "eps": 1e-7,
-}  # fmt: skip
+    "space": "z",
+    "loss": "mae",
+    "norm": 1.0,
+    "sums": True,
+    "start": "random",
+    "restarts": 1,
+    "jitter": 0.0,
+    "optimizer": "adam",
+    "lr": 0.01,
+    "ramp_up": 0.0,
+    "ramp_down": 0.0,
+    "eps": 1e-7,
+}
 PRESETS: dict[str, dict] = {
-    "quick":    {},
-    "plain":    {"optimizer": "adam", "steps": 1000, "restarts": 4, "start": "random"},
+    "quick": {},
+    "plain": {"optimizer": "adam", "steps": 1000, "restarts": 4, "start": "random"},
     "thorough": {"steps": 300, "restarts": 4},
     "tutorial": _TUTORIAL,
-}  # fmt: skip
+}
 # The tutorial's seeds and lengths: a generated target, and any other.
 TUTORIAL_RUNS = {True: {"seed": 777, "steps": 200}, False: {"seed": 0, "steps": 300}}
 

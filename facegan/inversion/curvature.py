@@ -23,7 +23,7 @@ DAMPING = 0.2  # of the mean eigenvalue: directions that nothing changes along m
 
 
 def measure_metric(
-    model: Generator, space: Space, weights: Mapping[str, float], seed: int, draws: int = DRAWS
+    model: Generator, space: Space, weights: Mapping[str, float], *, seed: int, draws: int = DRAWS
 ) -> Tensor:
     """``dim,dim`` with a mean eigenvalue of 1: E[J^T J] of what the losses see, over the prior.
 
@@ -33,7 +33,7 @@ def measure_metric(
     device = str(model.device)
     rows = []
     for at in range(0, draws, 32):
-        n = rng.normal(seed, "metric/z", at, min(32, draws - at), model.latent.dim)
+        n = rng.normal(seed, "metric/z", at, count=min(32, draws - at), per_item=model.latent.dim)
         z = model.latent.shape_normal(torch.from_numpy(n)).to(model.device)
         u = space.coordinates(z).detach().requires_grad_()
         images = model.synthesize(space.w(u))
@@ -41,7 +41,7 @@ def measure_metric(
         for name, weight in weights.items():
             views = get_loss(name, device).embed(images)
             for k, view in enumerate(views):
-                v = rng.normal(seed, f"metric/{name}/{k}", at, len(u), view[0].numel())
+                v = rng.normal(seed, f"metric/{name}/{k}", at, count=len(u), per_item=view[0].numel())
                 share = math.sqrt(weight / (view[0].numel() * len(views)))
                 total = total + share * (torch.from_numpy(v).to(view).view_as(view) * view).sum()
         rows.append(torch.autograd.grad(total, u)[0])
@@ -51,7 +51,7 @@ def measure_metric(
 
 
 @torch.no_grad()
-def local_metric(model: Generator, space: Space, weights: Mapping[str, float], u: Tensor) -> Tensor:
+def local_metric(model: Generator, space: Space, weights: Mapping[str, float], *, u: Tensor) -> Tensor:
     """J^T J at one point ``dim``, by differences along every direction; a mean eigenvalue of 1."""
     rows = []
     for part in torch.cat([torch.zeros_like(u)[None], STEP * torch.eye(len(u), device=u.device)]).split(64):

@@ -122,12 +122,12 @@ class Encoder:
             "papers": self.metadata,
         }
         tensors = half({**self.network.state_dict(), "metric": self.metric})
-        write_tensors(path, "facegan-encoder", head, tensors)
+        write_tensors(path, "facegan-encoder", head, tensors=tensors)
 
     @classmethod
     def load(cls, path: str | Path) -> Encoder:
         """What :meth:`save` wrote; ModelError in one line otherwise."""
-        with read_tensors(path, "facegan-encoder", FORMAT, "encoder") as (head, tensors):
+        with read_tensors(path, "facegan-encoder", FORMAT, what="encoder") as (head, tensors):
             c, h, w = (int(v) for v in head["shape"])
             outputs, width = int(head["outputs"]), int(head["width"])
             if max(c, h, w, width) > 1024 or not 0 < outputs <= 1_000_000 or head["space"] not in ("z", "w"):

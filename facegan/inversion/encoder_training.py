@@ -83,7 +83,7 @@ class _Training:
 
     def generated(self, first: int, count: int) -> tuple[Tensor, Tensor]:
         """Coordinates and pictures of the ``first``-th draw and those that follow."""
-        n = rng.normal(self.s.seed, "encoder/z", first, count, self.model.latent.dim)
+        n = rng.normal(self.s.seed, "encoder/z", first, count=count, per_item=self.model.latent.dim)
         z = self.model.latent.shape_normal(torch.from_numpy(n)).to(self.model.device)
         with torch.no_grad(), self.autocast():
             w = self.model.map(z)
@@ -94,10 +94,12 @@ class _Training:
         """Photos in a new order in each epoch, half of them mirrored."""
         n = len(self.photos)
         places = [divmod(i, n) for i in range(first, first + count)]
-        orders = {e: rng.permutation(self.s.seed, "encoder/photos", e, n) for e in {e for e, _ in places}}
+        orders = {e: rng.permutation(self.s.seed, "encoder/photos", e, n=n) for e in {e for e, _ in places}}
         rows = [orders[epoch][place] for epoch, place in places]
         x = to_float(np.asarray(self.photos[np.array(rows)]), self.model.device)
-        mirrored = torch.from_numpy(rng.uniform(self.s.seed, "encoder/mirror", first, count)[:, 0] < 0.5)
+        mirrored = torch.from_numpy(
+            rng.uniform(self.s.seed, "encoder/mirror", first, count=count)[:, 0] < 0.5
+        )
         return torch.where(mirrored.view(-1, 1, 1, 1).to(x.device), x.flip(3), x)
 
     def autocast(self) -> torch.autocast:
@@ -133,7 +135,9 @@ class _Training:
             if tensor.is_floating_point():
                 tensor.copy_(tensor.half().float())
         self.encoder.network = network
-        self.encoder.metric = measure_metric(self.model, self.space, self.weights, self.s.seed).half().float()
+        self.encoder.metric = (
+            measure_metric(self.model, self.space, self.weights, seed=self.s.seed).half().float()
+        )
         self.encoder.metadata = {"training": asdict(self.s)}
         return self.encoder
 
@@ -161,6 +165,7 @@ def fit_encoder(
     model: Generator,
     photos: np.ndarray,
     settings: EncoderTraining,
+    *,
     state: Path | None = None,
     on_progress: OnProgress | None = None,
 ) -> Encoder:
@@ -236,7 +241,7 @@ def train_encoder(
         with bars.shown(on_losses) as told:
             total = int(settings.kimg * 1000)
             each = on_losses or (lambda seen, losses: told("train encoder", min(seen, total), total))
-            encoder = fit_encoder(generator, data.images("train"), settings, state, each)
+            encoder = fit_encoder(generator, data.images("train"), settings, state=state, on_progress=each)
         encoder.metadata["dataset"] = {"name": data.path.name, "content_hash": data.content_hash}
         encoder.save(target)
         state.unlink(missing_ok=True)
@@ -285,7 +290,7 @@ def encoder_place(model: Generator, reference: Generator | str | Path, out: str 
 
 
 def measured(
-    model: Generator, data: Dataset, encoder: Encoder, most: int = 200
+    model: Generator, data: Dataset, encoder: Encoder, *, most: int = 200
 ) -> dict[str, dict[str, float]]:
     """Return the errors of the bare guess on held-out photos and on generated pictures."""
     split = next((s for s in ("val", "test", "train") if data.counts.get(s)), "train")

@@ -84,10 +84,10 @@ def path_figure(steps: Sequence[int], pictures: np.ndarray) -> np.ndarray:
     return figures.labelled_grid(large, [f"step {steps[r]}" for r in rows], 10)
 
 
-def film_frames(done: Inversion, index: int, pictures: np.ndarray, hold: int) -> Iterator[np.ndarray]:
+def film_frames(done: Inversion, index: int, pictures: np.ndarray, *, hold: int) -> Iterator[np.ndarray]:
     """The photo beside the pictures of the way, the last one for a while."""
     for picture in [*pictures, *[done.pictures[index]] * hold]:
-        yield np.concatenate(figures.magnified(np.stack([done.photos[index], picture]), 2, 0, WIDE), 1)
+        yield np.concatenate(figures.magnified(np.stack([done.photos[index], picture]), 2, 0, wide=WIDE), 1)
 
 
 def compare_figure(done: dict[str, Inversion]) -> bytes:

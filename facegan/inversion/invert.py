@@ -40,7 +40,7 @@ Say = Callable[[str], None]
 
 
 def starts(
-    model: Generator, space: Space, targets: torch.Tensor, config: InvertConfig, encoder: Encoder | None
+    model: Generator, space: Space, targets: torch.Tensor, *, config: InvertConfig, encoder: Encoder | None
 ) -> torch.Tensor:
     """Where the search begins: ``N,restarts,dim``."""
     kind = config.start
@@ -66,6 +66,7 @@ def invert_pictures(
     model: Generator,
     photos: np.ndarray,
     names: Sequence[str],
+    *,
     config: InvertConfig,
     encoder: Encoder | None = None,
     on_step: OnStep | None = None,
@@ -75,17 +76,18 @@ def invert_pictures(
         raise InputError("--noise: this model has none of its own")
     space = Space(model, config.space or default_space(model))
     targets = to_float(photos, model.device)
-    begin = starts(model, space, targets, config, encoder)
+    begin = starts(model, space, targets, config=config, encoder=encoder)
     known = encoder is not None and encoder.metric.numel() and encoder.space == space.name
     inverse = inverse_metric(encoder.metric).to(model.device) if encoder is not None and known else None
-    found = optimize(model, space, targets, begin, config, on_step, inverse)
-    return _gathered(model, space, photos, targets, tuple(names), found, config)
+    found = optimize(model, space, targets, starts=begin, config=config, on_step=on_step, inverse=inverse)
+    return _gathered(model, space, photos, targets=targets, names=tuple(names), found=found, config=config)
 
 
 def _gathered(
     model: Generator,
     space: Space,
     photos: np.ndarray,
+    *,
     targets: torch.Tensor,
     names: tuple[str, ...],
     found: Found,
@@ -167,7 +169,9 @@ class Search:
                 on_step(SearchStep(before, count, number, steps, losses))
 
         pictures, names = np.stack([p.image for p in part]), [p.name for p in part]
-        return invert_pictures(self.model, pictures, names, self.config, self.encoder, step)
+        return invert_pictures(
+            self.model, pictures, names, config=self.config, encoder=self.encoder, on_step=step
+        )
 
 
 def invert(
@@ -218,9 +222,11 @@ def invert(
     """
     settings.preset(preset, **changes)  # mistakes are told before anything is read
     wish = tuning.checked(tune if isinstance(tune, TuneConfig) else TuneConfig()) if tune else None
-    search, folder = _prepared(photos, model, encoder, (align, face), preset, out, say, **changes)
+    search, folder = _prepared(
+        photos, model, encoder, face=(align, face), preset=preset, out=out, say=say, **changes
+    )
     key = search.model.spelled() + (search.encoder.digest() if search.encoder else "")
-    cache = BatchCache(folder, search.config, search.model.hash, key)
+    cache = BatchCache(folder, search.config, search.model.hash, encoder=key)
     said = say or (lambda line: None)
     with contextlib.ExitStack() as stack:
         if on_step is None:
@@ -232,9 +238,9 @@ def invert(
             if found.stopped:
                 said(f"stopped at step {len(found.curves) - 1}; what was found is in {folder}")
             saving.write_vectors(folder, search.model, found)
-        _find_deltas(search.model, found, None if found.stopped else wish, said)
+        _find_deltas(search.model, found, None if found.stopped else wish, said=said)
         if folder is not None:
-            saving.write_figures(folder, search.model, found, paths, film)
+            saving.write_figures(folder, search.model, found, paths=paths, film=film)
     if found.stopped:
         raise InversionStopped(found)
     cache.remove()
@@ -261,7 +267,9 @@ def compare_losses(
     ``stopped``.
     """
     settings.preset(preset, **changes)
-    search, folder = _prepared(photos, model, encoder, (align, face), preset, out, say, **changes)
+    search, folder = _prepared(
+        photos, model, encoder, face=(align, face), preset=preset, out=out, say=say, **changes
+    )
     if len(search.photos) != 1:
         raise InputError(f"--compare takes one photo, not {len(search.photos)}")
     found: dict[str, Inversion] = {}
@@ -282,6 +290,7 @@ def _prepared(
     photos: Any,
     model: Generator | str | Path,
     encoder: str | Path | Encoder,
+    *,
     face: tuple[bool, int],
     preset: str,
     out: str | Path | None,
@@ -299,7 +308,7 @@ def _prepared(
     if guide is None and (not isinstance(model, Generator) or encoder not in ("auto", "none")):
         guide = find_encoder(generator, "" if isinstance(model, Generator) else model, str(encoder))
     align, number = arguments.switch(face[0], "align"), arguments.whole(face[1], "--face")
-    read = read_photos(sources, generator, align, number, alpha=preset != "tutorial", say=say or warn)
+    read = read_photos(sources, generator, align, face=number, alpha=preset != "tutorial", say=say or warn)
     if target is not None:
         target = saving.place(target, [photo.name for photo in read], asked=out != "auto")
     config = settings.preset(preset, all(p.seed is not None for p in read), **changes)
@@ -310,7 +319,7 @@ def _prepared(
     return Search(generator, read, config, guide), target
 
 
-def _find_deltas(model: Generator, found: Inversion, wish: TuneConfig | None, said: Say) -> None:
+def _find_deltas(model: Generator, found: Inversion, wish: TuneConfig | None, *, said: Say) -> None:
     """Tune the model to each photo, or take the noise that was found, and save what changes."""
     if wish is None and not found.noise:
         return
@@ -322,14 +331,14 @@ def _find_deltas(model: Generator, found: Inversion, wish: TuneConfig | None, sa
             said(f"tuning to {name}")
             target = to_float(found.photos[i : i + 1], model.device)
             each = replace(wish, loss=wish.loss if found.config.sums else found.config.loss)
-            found.deltas[name] = tuning.tune(model, model.map(z), target, each, noise)
+            found.deltas[name] = tuning.tune(model, model.map(z), target, config=each, noise=noise)
             picture = tuning.with_delta(model, found.deltas[name]).images(z)
             found.tuned[name] = picture[0]
             for key, value in distances(to_float(picture, model.device), target).items():
                 found.tuned_errors.setdefault(f"{key}_tuned", []).append(float(value))
         if found.folder is not None:
             made = asdict(wish) if wish is not None else {"noise": found.config.noise}
-            file = saving.write_delta(found.folder, model, found, name, **made)
+            file = saving.write_delta(found.folder, model, found, name=name, **made)
             said(f"{file}: {file.stat().st_size / 1e6:.2f} MB")
 
 

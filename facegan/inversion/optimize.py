@@ -43,7 +43,7 @@ class Found:
 class Problem:
     """Losses of points ``B,dim``, where B is photos x restarts, a photo's starts next to each other."""
 
-    def __init__(self, model: Generator, space: Space, targets: Tensor, config: InvertConfig) -> None:
+    def __init__(self, model: Generator, space: Space, targets: Tensor, *, config: InvertConfig) -> None:
         self.model, self.space, self.config = model, space, config
         weights = parse_losses(config.loss)
         if config.sums:  # of pictures in [0, 1], averaged over channels, summed over pixels
@@ -88,7 +88,7 @@ class _Record:
         self.noise: dict[str, Tensor] = {}
         self.every = max(1, config.steps / config.snapshots)
 
-    def note(self, step: int, u: Tensor, losses: Tensor, noise: dict[str, Tensor] | None = None) -> None:
+    def note(self, step: int, u: Tensor, losses: Tensor, *, noise: dict[str, Tensor] | None = None) -> None:
         u, losses = u.detach(), losses.detach().float()
         if self.best is None:
             self.best, self.losses = u.clone(), losses.clone()
@@ -129,6 +129,7 @@ def optimize(
     model: Generator,
     space: Space,
     targets: Tensor,
+    *,
     starts: Tensor,
     config: InvertConfig,
     on_step: OnStep | None = None,
@@ -139,14 +140,14 @@ def optimize(
     ``inverse`` is the space's usual inverse Hessian (see ``metric.py``), for lbfgs. A photo's result does not
     depend on what else is in the batch, but for rounding, which long searches amplify.
     """
-    problem = Problem(model, space, targets, config)
+    problem = Problem(model, space, targets, config=config)
     points = starts.reshape(-1, space.dim).to(model.device)
     record = _Record(len(points), config, on_step)
     try:
         if config.optimizer == "adam":
-            _adam(problem, points, config, record)
+            _adam(problem, points, config, record=record)
         else:
-            _lbfgs(problem, points, config, record, inverse)
+            _lbfgs(problem, points, config, record=record, inverse=inverse)
     except KeyboardInterrupt:
         if record.best is None:
             raise
@@ -155,7 +156,7 @@ def optimize(
 
 
 def _lbfgs(
-    problem: Problem, points: Tensor, config: InvertConfig, record: _Record, inverse: Tensor | None
+    problem: Problem, points: Tensor, config: InvertConfig, *, record: _Record, inverse: Tensor | None
 ) -> None:
     solver = BatchedLBFGS(problem.evaluate, points, inverse=inverse, stop=config.stop)
     record.note(0, solver.points, solver.losses)
@@ -174,7 +175,7 @@ def _refine(problem: Problem, solver: BatchedLBFGS) -> None:
     best = solver.losses.view(-1, restarts).argmin(1)
     rows = torch.arange(len(best), device=best.device) * restarts + best
     metrics = [
-        local_metric(problem.model, problem.space, problem.objective.weights, solver.points[row])
+        local_metric(problem.model, problem.space, problem.objective.weights, u=solver.points[row])
         for row in rows
     ]
     solver.recondition(torch.stack([inverse_metric(m, LOCAL_DAMPING) for m in metrics]), rows)
@@ -188,7 +189,7 @@ def learning_rate(step: int, config: InvertConfig) -> float:
     return config.lr * up * (0.5 - 0.5 * math.cos(math.pi * down))
 
 
-def _adam(problem: Problem, points: Tensor, config: InvertConfig, record: _Record) -> None:
+def _adam(problem: Problem, points: Tensor, config: InvertConfig, *, record: _Record) -> None:
     u = points.clone().requires_grad_()
     noise = start_noise(problem.model, len(points)) if config.noise else {}
     parameters = [u, *(maps.requires_grad_() for maps in noise.values())]
@@ -201,7 +202,7 @@ def _adam(problem: Problem, points: Tensor, config: InvertConfig, record: _Recor
             drawn = problem.space.draw(config.seed, f"invert/jitter/{step}", config.restarts)
             at = u + width * drawn.repeat(len(points) // config.restarts, 1)
         losses = problem.losses(at, rows, noise)
-        record.note(step, at, _finite(losses.detach(), math.inf), noise)
+        record.note(step, at, _finite(losses.detach(), math.inf), noise=noise)
         if step == config.steps:
             break
         gradients = torch.autograd.grad(losses.sum(), parameters)

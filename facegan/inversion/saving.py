@@ -74,7 +74,7 @@ def write_vectors(out: Path, model: Generator, done: Inversion) -> None:
         delta_file(out, name).unlink(missing_ok=True)  # of an earlier search: it fits another vector
 
 
-def write_delta(out: Path, model: Generator, done: Inversion, name: str, **made: Any) -> Path:
+def write_delta(out: Path, model: Generator, done: Inversion, *, name: str, **made: Any) -> Path:
     """Write what the model changes by for one photo; ``made`` says how it was found."""
     file = delta_file(out, name)
     save_delta(file, model.hash, done.deltas[name], photo=name, tuning=made)
@@ -82,7 +82,7 @@ def write_delta(out: Path, model: Generator, done: Inversion, name: str, **made:
 
 
 def write_figures(
-    out: Path, model: Generator, done: Inversion, paths: str = "auto", film: str = "mp4"
+    out: Path, model: Generator, done: Inversion, *, paths: str = "auto", film: str = "mp4"
 ) -> None:
     """Write errors, pairs and curves, and the way to ``all`` photos, ``none``, or (``auto``) a few."""
     text = _origin(model, done)
@@ -94,7 +94,7 @@ def write_figures(
         for i, name in enumerate(done.names):
             steps, pictures = figures.path_pictures(model, done, i)
             images.save_png(out / f"{name}-path.png", figures.path_figure(steps, pictures), text)
-            video.write_film(out / f"{name}.{film}", figures.film_frames(done, i, pictures, 10), 10)
+            video.write_film(out / f"{name}.{film}", figures.film_frames(done, i, pictures, hold=10), 10)
 
 
 def write_comparison(out: Path, done: dict[str, Inversion]) -> None:

@@ -74,7 +74,7 @@ class Space:
 
     def draw(self, seed: int, purpose: str, count: int) -> Tensor:
         """``count,dim`` ~ N(0, 1)."""
-        found = rng.normal(seed, purpose, 0, count, self.dim)
+        found = rng.normal(seed, purpose, 0, count=count, per_item=self.dim)
         return torch.from_numpy(found).to(self.model.device)
 
 

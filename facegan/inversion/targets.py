@@ -72,6 +72,7 @@ class Reader:
         model: Generator,
         align: bool = True,
         face: int = 1,
+        *,
         alpha: bool = True,
         say: Callable[[str], None] = silent,
     ) -> None:
@@ -153,6 +154,7 @@ def read_photos(
     sources: Sequence[str | Path | np.ndarray],
     model: Generator,
     align: bool = True,
+    *,
     face: int = 1,
     alpha: bool = True,
     say: Callable[[str], None] = silent,
@@ -161,7 +163,7 @@ def read_photos(
     named singly it is an InputError. An array is a uint8 picture ``H,W,C``."""
     if not len(sources) or any(isinstance(source, str) and not source.strip() for source in sources):
         raise InputError("give a photo: a file, a folder, - (standard input), an address, or seed:7")
-    reader = Reader(model, align, face, alpha, say)
+    reader = Reader(model, align, face, alpha=alpha, say=say)
     photos = [photo for source in sources for photo in _open(source, reader)]
     return _renamed(photos)
 

@@ -104,6 +104,7 @@ def tune(
     model: Generator,
     w: Tensor,
     target: Tensor,
+    *,
     config: TuneConfig,
     noise: dict[str, Tensor] | None = None,
     on_step: Callable[[int, float], None] | None = None,

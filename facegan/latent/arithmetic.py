@@ -197,6 +197,7 @@ def arithmetic(
     expression: str,
     sheet: Any,
     groups: Mapping[str, Sequence[int]] | None = None,
+    *,
     rescale: Rescale | None = None,
 ) -> torch.Tensor:
     """The result's vector, ``dim``: :func:`parse_expression` and :func:`evaluate_expression` in one."""

@@ -73,7 +73,7 @@ def atlas(
                 on_progress=told,
             )
     if arguments.is_number(seeds):
-        seeds = range(arguments.whole(seeds, "the number of faces", 0, arguments.MOST_SEEDS))
+        seeds = range(arguments.whole(seeds, "the number of faces", 0, most=arguments.MOST_SEEDS))
     chosen = arguments.seeds(seeds)
     columns, tile = (arguments.whole(v, n) for n, v in (("columns", columns), ("tile", tile)))
     perplexity = arguments.real(perplexity, "perplexity", 0)
@@ -94,7 +94,7 @@ def atlas(
         on_progress("drawing and comparing", done, len(chosen))
     if not np.isfinite(found).all():
         raise InputError("the features of some of these faces are not finite: is the model sound?")
-    order = arrange(found, shape[1], seed, perplexity, on_progress)
+    order = arrange(found, shape[1], seed, perplexity=perplexity, on_progress=on_progress)
     likeness = neighbour_distance(found, order, shape[1])
     return Atlas(tuple(chosen[i] for i in order), shape[1], size, mosaic(faces, order, shape), likeness)
 

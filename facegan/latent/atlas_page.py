@@ -19,7 +19,7 @@ SIDE = 512  # px of a part of a level
 _QUALITY = 82
 
 
-def render_atlas(done: Atlas, model: str, options: str = "", features: str = "faces") -> bytes:
+def render_atlas(done: Atlas, model: str, options: str = "", *, features: str = "faces") -> bytes:
     """HTML of one file. ``model`` and ``options`` go into its commands, as on the command line."""
     count, name = len(done.seeds), shlex.quote(model)
     data = {
@@ -39,7 +39,7 @@ def render_atlas(done: Atlas, model: str, options: str = "", features: str = "fa
         "subtitle": html.escape(f"{count:,} generated faces, seeds {spelled}"),
         "reading": html.escape(_reading(done, features)),
     }
-    return render("atlas.html", fields, data, "atlas.js", "facegan.latent")
+    return render("atlas.html", fields, data, script="atlas.js", package="facegan.latent")
 
 
 def _reading(done: Atlas, features: str) -> str:

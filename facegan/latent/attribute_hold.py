@@ -20,10 +20,10 @@ def hold(
     model: Generator,
     predictor: AttributePredictor,
     spread: Spread,
+    *,
     w: Tensor,
     step: Tensor,
     watched: Sequence[str],
-    *,
     steps: int = 3,
     damping: float = 0.3,
     batch: int = 16,
@@ -37,7 +37,10 @@ def hold(
     if not columns or not float(step.abs().max()):
         return w + step
     return torch.cat(
-        [_held(model, predictor, spread, part, step, columns, steps, damping) for part in w.split(batch)]
+        [
+            _held(model, predictor, spread, w=part, step=step, columns=columns, steps=steps, damping=damping)
+            for part in w.split(batch)
+        ]
     )
 
 
@@ -45,6 +48,7 @@ def _held(
     model: Generator,
     predictor: AttributePredictor,
     spread: Spread,
+    *,
     w: Tensor,
     step: Tensor,
     columns: Sequence[int],
@@ -57,7 +61,9 @@ def _held(
     first: Tensor | None = None
     allowed = (step.abs().amax(1, keepdim=True) > 0).float()  # layers that the edit leaves alone stay
     for number in range(steps + 1):
-        logits, gradients = _logits_and_gradients(model, predictor, w + _back(moved, w, root), columns)
+        logits, gradients = _logits_and_gradients(
+            model, predictor, w + _back(moved, w, root), columns=columns
+        )
         first = logits if first is None else first
         g = ((gradients @ root) * allowed).flatten(2)
         p = part.expand(len(w), -1) if number < steps else torch.zeros_like(moved)
@@ -72,7 +78,7 @@ def _back(x: Tensor, w: Tensor, root: Tensor) -> Tensor:
 
 
 def _logits_and_gradients(
-    model: Generator, predictor: AttributePredictor, w: Tensor, columns: Sequence[int]
+    model: Generator, predictor: AttributePredictor, w: Tensor, *, columns: Sequence[int]
 ) -> tuple[Tensor, Tensor]:
     """``N,K`` and ``N,K,num_ws,w_dim`` of some logits."""
     predictor.network.eval()

@@ -153,7 +153,10 @@ class Directions:
     def load(cls, path: str | Path, model: Generator | None = None) -> Directions:
         """What :meth:`save` wrote; ModelError in one line if it is none, or not of ``model``."""
         absent = "file of directions"
-        with read_tensors(path, "facegan-directions", FORMAT, "directions", absent) as (head, tensors):
+        with read_tensors(path, "facegan-directions", FORMAT, what="directions", absent=absent) as (
+            head,
+            tensors,
+        ):
             names, seen = tuple(map(str, head["names"])), tuple(map(str, head["seen"]))
             vectors, effects = tensors["vectors"].float(), tensors["effects"].numpy()
             if vectors.ndim != 3 or len(vectors) != len(names) or effects.shape != (len(names), len(seen)):
@@ -210,7 +213,7 @@ def directions(
             return directions(model, network=network, settings=settings, out=out, told=bar, stages=stages)
     if out is not None:
         model, network = as_model(model), str(arguments.place(network, "network"))
-        stages = stages_of(model, network, settings, arguments.place(out, "out"))
+        stages = stages_of(model, network, settings, target=arguments.place(out, "out"))
         found = directions(model, network=network, settings=settings, told=told, stages=stages)
         found.save(out)
         stages.clear()
@@ -220,9 +223,11 @@ def directions(
     predictor = AttributePredictor.load(arguments.place(network, "network"))
     stages = stages or ResumableTensors(None)
     spread = w_statistics.spread_of(model, settings.seed)
-    seen = see(model, predictor, settings, told, stages)
+    seen = see(model, predictor, settings, told=told, stages=stages)
     planes = supervised.boundaries(seen, spread, predictor.names)
-    made = attribute_directions(model, predictor, seen, planes, settings, told, stages)
+    made = attribute_directions(
+        model, predictor, seen, planes=planes, settings=settings, told=told, stages=stages
+    )
     names, kinds, vectors = list(predictor.names), ["attribute"] * len(made), [made]
     for kind, find in (("pca", unsupervised.pca), ("sefa", unsupervised.sefa)):
         if settings.components:
@@ -231,7 +236,7 @@ def directions(
             names += [f"{kind}{i + 1}" for i in range(len(vectors[-1]))]
             kinds += [kind] * len(vectors[-1])
     every = torch.cat(vectors).half().float()  # what a file holds
-    effects = measure_effects(model, predictor, every, seen, settings, told)
+    effects = measure_effects(model, predictor, every, seen=seen, settings=settings, told=told)
     metadata = {
         "network": f"{Path(network).stem}-{digest(network)}",
         "settings": _plain_settings(settings),
@@ -249,7 +254,7 @@ def directions(
     )
 
 
-def stages_of(model: Generator, network: str, settings: Settings, target: Path | None) -> ResumableTensors:
+def stages_of(model: Generator, network: str, settings: Settings, *, target: Path | None) -> ResumableTensors:
     """What was looked at so far, in a folder beside the file that will be; kept nowhere if there is none."""
     s = settings
     key = f"{model.hash}/{network}-{digest(network)}/{s.samples}/{s.gradients}/{s.seed}"
@@ -260,6 +265,7 @@ def see(
     model: Generator,
     predictor: AttributePredictor,
     settings: Settings,
+    *,
     told: Told = lambda *_: None,
     stages: ResumableTensors | None = None,
 ) -> Seen:
@@ -269,7 +275,9 @@ def see(
         count = min(1000, settings.samples - first)
 
         def look(first: int = first, count: int = count) -> list[torch.Tensor]:
-            found = supervised.look(model, predictor, count, settings.seed, first, told)
+            found = supervised.look(
+                model, predictor, count, seed=settings.seed, first=first, on_progress=told
+            )
             return [found.w, found.logits]
 
         parts.append((stages or ResumableTensors(None)).kept(f"seen-{first}", look))
@@ -280,6 +288,7 @@ def gradients(
     model: Generator,
     predictor: AttributePredictor,
     seen: Seen,
+    *,
     settings: Settings,
     told: Told = lambda *_: None,
     stages: ResumableTensors | None = None,
@@ -291,7 +300,14 @@ def gradients(
 
         def take(first: int = first, count: int = count) -> list[torch.Tensor]:
             found = supervised.jacobians(
-                model, predictor, spread, seen.deviation, count, settings.seed, first, told
+                model,
+                predictor,
+                spread,
+                deviation=seen.deviation,
+                count=count,
+                seed=settings.seed,
+                first=first,
+                on_progress=told,
             )
             return [found.half()]
 
@@ -303,6 +319,7 @@ def attribute_directions(
     model: Generator,
     predictor: AttributePredictor,
     seen: Seen,
+    *,
     planes: supervised.Boundaries,
     settings: Settings,
     told: Told = lambda *_: None,
@@ -311,7 +328,7 @@ def attribute_directions(
     """One unit of each attribute's direction, ``K,num_ws,w_dim``, by ``settings.method``."""
     spread, names = w_statistics.spread_of(model, settings.seed), predictor.names
     weights = [
-        supervised.protection(seen.logits, names, k, settings.protect, settings.other)
+        supervised.protection(seen.logits, names, k, protect=settings.protect, other=settings.other)
         for k in range(len(names))
     ]
     if settings.method != "steered":
@@ -323,10 +340,10 @@ def attribute_directions(
         ]
         return torch.stack([spread.unit((row @ spread.root).expand(model.num_ws, -1)) for row in rows])
 
-    found, made = gradients(model, predictor, seen, settings, told, stages), []
+    found, made = gradients(model, predictor, seen, settings=settings, told=told, stages=stages), []
     for k, weight in enumerate(weights):
         told("solving", k, len(weights))
-        x = supervised.steer(found, k, weight, settings.ridge)
+        x = supervised.steer(found, k, weight, ridge=settings.ridge)
         made.append(spread.unit(x.double() @ spread.root))
     return torch.stack(made)
 
@@ -335,6 +352,7 @@ def measure_effects(
     model: Generator,
     predictor: AttributePredictor,
     vectors: torch.Tensor,
+    *,
     seen: Seen,
     settings: Settings,
     told: Told = lambda *_: None,
@@ -393,7 +411,7 @@ def directions_of(model: Generator, told: Told | None = None) -> Directions:
     for file in sorted(ASSETS.glob("*.safetensors")):
         if (found := Directions.load(file)).model_hash == base_hash(model):
             return found
-    stages = stages_of(model, "faces", settings := Settings(), place_in_cache(model))
+    stages = stages_of(model, "faces", settings := Settings(), target=place_in_cache(model))
     found = directions(model, settings=settings, told=told, stages=stages)
     if _CACHE.keep(_kept_name(model), lambda file: file.write(found.content())) is not None:
         stages.clear()

@@ -122,7 +122,7 @@ class Edited:
         shares = [i / (len(frames) - 1) for i in range(len(frames))]
         captions = ["original", *(self.spelled(share).replace(", ", "\n") for share in shares[1:])]
         wide = figures.WIDE - figures.NAMES
-        large = [figures.colour(figures.magnified(frame, len(frames), scale, wide)) for frame in frames]
+        large = [figures.colour(figures.magnified(frame, len(frames), scale, wide=wide)) for frame in frames]
         rows = [(name, [frame[n] for frame in large]) for n, name in enumerate(self.names)]
         return figures.table(rows, captions)
 

@@ -90,6 +90,7 @@ def target_points(
     model: Generator,
     text: str,
     encoder: str | Path = "none",
+    *,
     align: bool = True,
     face: int = 1,
     say: Callable[[str], None] | None = None,
@@ -155,7 +156,7 @@ def edit(
     layers, keep = _numbers(layers, "--layers"), _numbers(keep, "--keep")
     arguments.text(hold, "--hold")
     if isinstance(target, str):
-        points = target_points(model, target, encoder, align, face, warn)
+        points = target_points(model, target, encoder, align=align, face=face, say=warn)
     else:
         points = _points(model, target)
     if out is not None:
@@ -175,7 +176,7 @@ def edit(
     elif keep:
         mask = Mask.read(keep, model)
     step = found.move(torch.zeros_like(points.z[:1]), strengths, sorted(moved))[0]
-    after = held(model, points.z, step, watched(hold, strengths, found))
+    after = held(model, points.z, step, watch=watched(hold, strengths, found))
     done = Edited(model, points.names, points.z, after, strengths, mask)
     if out is not None:
         done.save(out, steps=steps, scale=scale)
@@ -227,12 +228,12 @@ def watched(text: str, strengths: Mapping[str, float], found: Directions) -> lis
     return [name for name in dict.fromkeys(wished) if plain(name) not in asked]
 
 
-def held(model: Generator, w: torch.Tensor, step: torch.Tensor, watch: Sequence[str]) -> torch.Tensor:
+def held(model: Generator, w: torch.Tensor, step: torch.Tensor, *, watch: Sequence[str]) -> torch.Tensor:
     """w after ``step``, at each face corrected so that the watched attributes stay."""
     if not watch:
         return w + step
     return attribute_hold.hold(
-        model, AttributePredictor.load("faces"), w_statistics.spread_of(model), w, step, watch
+        model, AttributePredictor.load("faces"), w_statistics.spread_of(model), w=w, step=step, watched=watch
     )
 
 
@@ -259,11 +260,11 @@ def _points(model: Generator, target: Any) -> Vectors:
 # --- mixing -----------------------------------------------------------------------------------------
 
 
-def mix(model: Generator, a: Vectorlike, b: Vectorlike, layers: Sequence[int]) -> torch.Tensor:
+def mix(model: Generator, a: Vectorlike, b: Vectorlike, *, layers: Sequence[int]) -> torch.Tensor:
     """w of ``a`` with that of ``b`` in ``layers`` (Karras et al. 2019, section 3.1); z is mapped first."""
     chosen = arguments.seeds(layers, "layers")
     for layer in chosen:
-        arguments.whole(layer, "layer", 0, model.num_ws - 1)
+        arguments.whole(layer, "layer", 0, most=model.num_ws - 1)
     taken = torch.zeros(model.num_ws, 1, dtype=torch.bool)
     taken[chosen] = True
     with torch.no_grad():
@@ -272,7 +273,7 @@ def mix(model: Generator, a: Vectorlike, b: Vectorlike, layers: Sequence[int]) -
 
 
 def mix_components(
-    model: Generator, a: torch.Tensor, b: torch.Tensor, components: Sequence[int]
+    model: Generator, a: torch.Tensor, b: torch.Tensor, *, components: Sequence[int]
 ) -> torch.Tensor:
     """w of ``a`` with the coordinates of ``b`` along some of SeFa's directions, 0 the strongest.
 

@@ -38,7 +38,7 @@ class ArithmeticScore:
 
 
 def sure_rows(
-    predictor: AttributePredictor, probabilities: np.ndarray, wanted: Wanted, confidence: float = 0.8
+    predictor: AttributePredictor, probabilities: np.ndarray, wanted: Wanted, *, confidence: float = 0.8
 ) -> np.ndarray:
     """Return the rows that show ``wanted`` with at least ``confidence`` for each attribute.
 
@@ -51,13 +51,15 @@ def sure_rows(
     return np.flatnonzero(fits)
 
 
-def draw_members(rows: Sequence[np.ndarray], count: int, members: int, seed: int, purpose: str) -> np.ndarray:
+def draw_members(
+    rows: Sequence[np.ndarray], count: int, members: int, *, seed: int, purpose: str
+) -> np.ndarray:
     """``count, groups, members`` rows, none of them twice, depending on ``seed`` alone.
 
     Each group must hold ``count * members`` rows.
     """
     groups = [
-        group[rng.permutation(seed, f"{purpose}/{g}", 0, len(group))[: count * members]]
+        group[rng.permutation(seed, f"{purpose}/{g}", 0, n=len(group))[: count * members]]
         for g, group in enumerate(rows)
     ]
     return np.stack([group.reshape(count, members) for group in groups], axis=1)
@@ -77,7 +79,7 @@ def expression(members: np.ndarray) -> str:
 
 
 def arithmetic_sheet(
-    model: Generator, pool: torch.Tensor, members: np.ndarray, titles: Sequence[str]
+    model: Generator, pool: torch.Tensor, members: np.ndarray, *, titles: Sequence[str]
 ) -> np.ndarray:
     """One trial as a figure: the members of each group, their average, and the result."""
     averages, result = evaluate_expression(terms(members), pool, model.latent)
@@ -99,10 +101,10 @@ def score_arithmetic(
     model: Generator,
     pool: torch.Tensor,
     chooser: AttributePredictor,
+    *,
     judge: AttributePredictor,
     groups: Mapping[str, Wanted],
     goal: Wanted,
-    *,
     trials: int = 40,
     members: int = 3,
     seed: int = 0,
@@ -118,10 +120,12 @@ def score_arithmetic(
     trials = min(trials, min(map(len, [*rows, *anyone])) // members)
     if trials < 2:
         return None
-    picked = draw_members(rows, trials, members, seed, "trial")
+    picked = draw_members(rows, trials, members, seed=seed, purpose="trial")
     vectors = {
         "trials": combine(pool, picked, rescale),
-        "control": combine(pool, draw_members(anyone, trials, members, seed, "control"), rescale),
+        "control": combine(
+            pool, draw_members(anyone, trials, members, seed=seed, purpose="control"), rescale
+        ),
     }
     shares = {}
     for kind, z in vectors.items():
@@ -147,7 +151,9 @@ class Verdict:
     any: float
 
 
-def verdict(before: np.ndarray, after: np.ndarray, column: int, guards: dict[str, int], yes: bool) -> Verdict:
+def verdict(
+    before: np.ndarray, after: np.ndarray, column: int, *, guards: dict[str, int], yes: bool
+) -> Verdict:
     """Of probabilities ``N,K`` before and after: do faces on the wrong side of 1/2 come to the right one?"""
     asked = (before[:, column] > 0.5) != yes
     a, b = before[asked] > 0.5, after[asked] > 0.5

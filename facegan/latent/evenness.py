@@ -39,6 +39,7 @@ def compare(
     model: Generator,
     points: torch.Tensor,
     done: Film,
+    *,
     features: str = "faces",
     loop: bool = True,
     truncation: float = 1.0,
@@ -48,24 +49,24 @@ def compare(
     Measured by what made the film even, and by the evaluator network, which took no part in that.
     """
     stretches = len(points) if loop else len(points) - 1
-    plain = along(points, even_places(len(done.z), stretches, loop), "lerp", loop)
+    plain = along(points, even_places(len(done.z), stretches, loop), "lerp", loop=loop)
     device = str(model.device)
     own, other = table(features, device=device), table("faces", "evaluator", device)
     return Comparison(
         plain,
         (
-            Row(features, step_lengths(model, plain, own, loop, truncation), done.steps),
+            Row(features, step_lengths(model, plain, own, loop=loop, truncation=truncation), done.steps),
             Row(
                 "evaluator",
-                step_lengths(model, plain, other, loop, truncation),
-                step_lengths(model, done.z, other, loop, truncation),
+                step_lengths(model, plain, other, loop=loop, truncation=truncation),
+                step_lengths(model, done.z, other, loop=loop, truncation=truncation),
             ),
         ),
     )
 
 
 def figure(
-    model: Generator, plain: Comparison, done: Film, fps: float, truncation: float = 1.0
+    model: Generator, plain: Comparison, done: Film, *, fps: float, truncation: float = 1.0
 ) -> np.ndarray:
     """uint8 ``H,W,3``: the steps over time for each network, and frames of both at equal times."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -101,4 +102,4 @@ def figure(
 def _strip(model: Generator, z: torch.Tensor, truncation: float) -> np.ndarray:
     rows = (np.arange(min(SHOWN, len(z))) * len(z)) // min(SHOWN, len(z))
     faces = colour(model.images(z[torch.from_numpy(rows)], truncation))
-    return images.grid(magnified(faces, len(faces), 0, 1400), len(faces), pad=2)
+    return images.grid(magnified(faces, len(faces), 0, wide=1400), len(faces), pad=2)

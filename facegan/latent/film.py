@@ -87,20 +87,36 @@ def film(
         raise InputError(f"a film takes 2 to {MOST_FRAMES:,} frames, not {frames:,}")
     points = vectors(points)
     judge = table(features, device=str(model.device)) if isinstance(features, str) else features
-    z = along(points, [0], kind, loop)  # what is wrong with the points is said first
+    z = along(points, [0], kind, loop=loop)  # what is wrong with the points is said first
     stretches = len(points) if loop else len(points) - 1
     places = even_places(max(frames, 12 * stretches), stretches, loop)
     best, kept, least = places, np.empty(0), math.inf
     for turn in range(ROUNDS):
-        z = along(points, places, kind, loop)
-        steps = step_lengths(model, z, judge, loop, truncation, False, _part(on_progress, turn))
+        z = along(points, places, kind, loop=loop)
+        steps = step_lengths(
+            model,
+            z,
+            judge,
+            loop=loop,
+            truncation=truncation,
+            rounded=False,
+            on_progress=_part(on_progress, turn),
+        )
         if len(places) == frames and variation(steps) < least:
             best, kept, least = places, steps, variation(steps)
             if least < GOOD:
                 break
-        places = placed_anew(places, steps, stretches, frames, loop)
-    z = along(points, best, kind, loop)
-    seen = step_lengths(model, z, judge, loop, truncation, True, _part(on_progress, ROUNDS))
+        places = placed_anew(places, steps, stretches, frames=frames, loop=loop)
+    z = along(points, best, kind, loop=loop)
+    seen = step_lengths(
+        model,
+        z,
+        judge,
+        loop=loop,
+        truncation=truncation,
+        rounded=True,
+        on_progress=_part(on_progress, ROUNDS),
+    )
     return Film(z, best, kept, seen)
 
 
@@ -114,7 +130,9 @@ def even_places(frames: int, stretches: int, loop: bool) -> np.ndarray:
     return np.linspace(0.0, stretches, frames, endpoint=not loop)
 
 
-def placed_anew(places: np.ndarray, steps: np.ndarray, stretches: int, frames: int, loop: bool) -> np.ndarray:
+def placed_anew(
+    places: np.ndarray, steps: np.ndarray, stretches: int, *, frames: int, loop: bool
+) -> np.ndarray:
     """Places of ``frames`` at equal shares of the way, of which ``steps`` lie between ``places``."""
     knots = np.append(places, stretches) if loop else places
     total = float(steps.sum())
@@ -128,6 +146,7 @@ def step_lengths(
     model: Generator,
     z: torch.Tensor,
     judge: FeatureTable,
+    *,
     loop: bool = False,
     truncation: float = 1.0,
     rounded: bool = False,

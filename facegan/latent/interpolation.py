@@ -94,7 +94,7 @@ def path_length(points: int, steps: int, loop: bool = False) -> int:
     return (steps - 1) * points if loop else (steps - 1) * (points - 1) + 1
 
 
-def path(points: Any, steps: int = 10, kind: str = "lerp", loop: bool = False) -> Iterator[Tensor]:
+def path(points: Any, steps: int = 10, kind: str = "lerp", *, loop: bool = False) -> Iterator[Tensor]:
     """Vectors along ``points``, one by one: of shape ``dim``, or ``num_ws,w_dim``, taken as one long vector.
 
     ``steps`` vectors lead from each point to the next, both ends counted; a point between two
@@ -107,10 +107,10 @@ def path(points: Any, steps: int = 10, kind: str = "lerp", loop: bool = False) -
         raise InputError(f"--steps must be at least 2 (both ends), not {steps}")
     points = vectors(points)
     ends, like = _ends(points, kind), points[0]
-    return (v.to(like.dtype).view(like.shape) for v in _walk(ends, steps, PATHS[kind], loop))
+    return (v.to(like.dtype).view(like.shape) for v in _walk(ends, steps, PATHS[kind], loop=loop))
 
 
-def along(points: Any, places: Iterable[float], kind: str = "slerp", loop: bool = False) -> Tensor:
+def along(points: Any, places: Iterable[float], kind: str = "slerp", *, loop: bool = False) -> Tensor:
     """Vectors ``N,...`` at ``places`` of a path: 0 is its first point, 1 the second, 1.5 half-way on from it.
 
     A ``loop`` of P points goes on from P - 1 to P, where the first is again. As :func:`path` otherwise.
@@ -156,7 +156,7 @@ def _shape(point: Tensor) -> tuple[int, ...]:
 
 
 def _walk(
-    ends: list[Tensor], steps: int, between: Callable[[Tensor, Tensor, float], Tensor], loop: bool
+    ends: list[Tensor], steps: int, between: Callable[[Tensor, Tensor, float], Tensor], *, loop: bool
 ) -> Iterator[Tensor]:
     for a, b in itertools.pairwise([*ends, ends[0]] if loop else ends):
         for i in range(steps - 1):

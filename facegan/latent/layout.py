@@ -34,6 +34,7 @@ def arrange(
     features: np.ndarray,
     columns: int = 0,
     seed: int = 0,
+    *,
     perplexity: float = 30.0,
     on_progress: Progress | None = None,
 ) -> np.ndarray:
@@ -112,13 +113,14 @@ def to_grid(points: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
         ahead = (top, middle, left, right) if down else (top, bottom, left, middle)
         behind = (middle, bottom, left, right) if down else (top, bottom, middle, right)
         sort = members[np.argsort(points[members, 1 if down else 0], kind="stable")]
-        cut = _cells(*ahead, columns, n)
+        cut = _cells(ahead, columns, n)
         todo += [(sort[:cut], *ahead), (sort[cut:], *behind)]
     return _windows_by_place(order, points, shape)
 
 
-def _cells(top: int, bottom: int, left: int, right: int, columns: int, n: int) -> int:
+def _cells(place: tuple[int, int, int, int], columns: int, n: int) -> int:
     """How many of the first ``n`` cells lie within a rectangle."""
+    top, bottom, left, right = place
     whole = max(0, min(bottom, n // columns) - top) * (right - left)
     rest = n % columns if top <= n // columns < bottom else 0
     return whole + min(max(rest - left, 0), right - left)
@@ -173,6 +175,6 @@ def neighbour_distance(features: np.ndarray, order: np.ndarray, columns: int) ->
         return 1.0
     a, b = np.array(pairs).T
     near = float(np.linalg.norm(x[order[a]] - x[order[b]], axis=1).mean())
-    mixed = x[rng.permutation(0, "atlas-pairs", 0, n)]
+    mixed = x[rng.permutation(0, "atlas-pairs", 0, n=n)]
     far = float(np.linalg.norm(mixed - np.roll(mixed, 1, 0), axis=1).mean())
     return near / far if far > 0 else 1.0

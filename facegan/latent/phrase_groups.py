@@ -58,7 +58,7 @@ def groups(
     while looked < len(faces) and any(len(rows) < members for rows in found.values()):
         seen = predictor.predict(model.images(faces[looked : looked + 256]))
         for phrase, rows in found.items():
-            rows += (sure_rows(predictor, seen, wanted[phrase], confidence) + looked + 1).tolist()
+            rows += (sure_rows(predictor, seen, wanted[phrase], confidence=confidence) + looked + 1).tolist()
         looked += len(seen)
     for phrase, rows in found.items():
         if len(rows) < members:
@@ -112,9 +112,9 @@ def score_words(
         model,
         sheet(network_told, samples, seed),
         chooser,
-        judging,
-        wanted,
-        goal(expression, judging.names),
+        judge=judging,
+        groups=wanted,
+        goal=goal(expression, judging.names),
         trials=trials,
         members=members,
         seed=seed,

@@ -39,6 +39,7 @@ def look(
     model: Generator,
     predictor: AttributePredictor,
     count: int,
+    *,
     seed: int = 0,
     first: int = 0,
     on_progress: Told = lambda *_: None,
@@ -46,7 +47,7 @@ def look(
     """``count`` samples from the ``first`` on, with labels as trained."""
     kept, logits = [], []
     for start in range(first, first + count, 128):
-        w = w_statistics.sample_w(model, min(128, first + count - start), seed, start)
+        w = w_statistics.sample_w(model, min(128, first + count - start), seed, first=start)
         logits.append(predictor.raw_logits(model.images(w)) * predictor.scale + predictor.shift)
         kept.append(w[:, 0])
         on_progress("looking at samples", start + len(w), first + count)
@@ -61,7 +62,7 @@ class Boundaries:
     accuracy: dict[str, float]
 
 
-def boundaries(seen: Seen, spread: Spread, names: Sequence[str], ridge: float = 0.02) -> Boundaries:
+def boundaries(seen: Seen, spread: Spread, names: Sequence[str], *, ridge: float = 0.02) -> Boundaries:
     """One plane for each attribute: ridge regression of its logit on x; a fifth is held out to judge it."""
     x = torch.cat([spread.white(seen.w), torch.ones(len(seen.w), 1, dtype=torch.float64)], 1)
     cut = len(x) * 4 // 5
@@ -96,6 +97,7 @@ def jacobians(
     model: Generator,
     predictor: AttributePredictor,
     spread: Spread,
+    *,
     deviation: Tensor,
     count: int,
     seed: int = 0,
@@ -109,7 +111,7 @@ def jacobians(
     root, parts = spread.root.float(), []
     predictor.network.eval()
     for start in range(first, first + count, batch):
-        w = w_statistics.sample_w(model, min(batch, first + count - start), seed, start).clone()
+        w = w_statistics.sample_w(model, min(batch, first + count - start), seed, first=start).clone()
         w = w.to(model.device).requires_grad_()
         with torch.enable_grad():
             images = model.synthesize(w).clamp(-1, 1)
@@ -123,7 +125,9 @@ def jacobians(
     return torch.cat(parts)
 
 
-def protection(logits: Tensor, names: Sequence[str], k: int, protect: Sequence[str], other: float) -> Tensor:
+def protection(
+    logits: Tensor, names: Sequence[str], k: int, *, protect: Sequence[str], other: float
+) -> Tensor:
     """Weight ``K`` of keeping each attribute while ``k`` moves: 1 for the protected ones, ``other`` for the
     rest, 0 for ``k`` and what names the same thing."""
     together = torch.corrcoef(logits.T).nan_to_num()[k].abs()
@@ -136,7 +140,7 @@ def protection(logits: Tensor, names: Sequence[str], k: int, protect: Sequence[s
     return weight
 
 
-def steer(gradients: Tensor, k: int, weight: Tensor, ridge: float, steps: int = 60) -> Tensor:
+def steer(gradients: Tensor, k: int, weight: Tensor, *, ridge: float, steps: int = 60) -> Tensor:
     """The x-direction ``num_ws,w_dim`` that raises logit ``k`` most for what it does to the others.
 
     With g_j the gradients of logit j at samples, d maximises E[g_k] d - (sum_j weight_j E[(g_j d)^2]

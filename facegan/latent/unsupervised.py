@@ -9,7 +9,7 @@ from facegan.latent import w_statistics
 from facegan.latent.w_statistics import Spread, Tensor
 
 
-def pca(model: Generator, spread: Spread, count: int, samples: int = 2000, seed: int = 0) -> Tensor:
+def pca(model: Generator, spread: Spread, count: int, *, samples: int = 2000, seed: int = 0) -> Tensor:
     """``count,num_ws,w_dim``, one standard deviation each, those of most variance first.
 
     With a mapping network, principal components of w. Where w is an affine function of z its

@@ -21,7 +21,7 @@ FIRST_SEED = 1_000_000
 MOST_UNITS = 16_384
 
 
-def sample_w(model: Generator, count: int, seed: int = 0, first: int = 0) -> Tensor:
+def sample_w(model: Generator, count: int, seed: int = 0, *, first: int = 0) -> Tensor:
     """w ``N,num_ws,w_dim`` of samples, with labels as trained where the network takes some."""
     start = FIRST_SEED * (seed + 1) + first
     seeds = range(start, start + count)
@@ -69,7 +69,7 @@ class Spread:
 def spread_of(model: Generator, seed: int = 0) -> Spread:
     """From 20 samples for each dimension of w, and 10,000 at least."""
     count = max(10_000, 20 * model.w_dim)
-    parts = [sample_w(model, min(2048, count - i), seed, i)[:, 0] for i in range(0, count, 2048)]
+    parts = [sample_w(model, min(2048, count - i), seed, first=i)[:, 0] for i in range(0, count, 2048)]
     return Spread.measure(torch.cat(parts))
 
 

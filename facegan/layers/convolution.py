@@ -21,7 +21,7 @@ class _Output(torch.autograd.Function):
     """x * w + b, from picture and weight."""
 
     @staticmethod
-    def forward(
+    def forward(  # noqa: PLR0917
         ctx: Any, x: Tensor, w: Tensor, b: Tensor | None, padding: tuple[int, int], groups: int
     ) -> Tensor:
         ctx.save_for_backward(x, w)
@@ -41,7 +41,7 @@ class _Picture(torch.autograd.Function):
     """The derivative in the picture, from gradient and weight."""
 
     @staticmethod
-    def forward(ctx: Any, g: Tensor, w: Tensor, padding: tuple[int, int], groups: int) -> Tensor:
+    def forward(ctx: Any, g: Tensor, w: Tensor, padding: tuple[int, int], groups: int) -> Tensor:  # noqa: PLR0917
         ctx.save_for_backward(g, w)
         ctx.how = padding, groups
         return F.conv_transpose2d(g, w, padding=padding, groups=groups)
@@ -58,7 +58,7 @@ class _Weight(torch.autograd.Function):
     """The derivative in the weight, from gradient and picture; of ``like`` only shape and layout count."""
 
     @staticmethod
-    def forward(
+    def forward(  # noqa: PLR0917
         ctx: Any, g: Tensor, x: Tensor, like: Tensor, padding: tuple[int, int], groups: int
     ) -> Tensor:
         ctx.save_for_backward(g, x)
@@ -79,6 +79,7 @@ def convolve(
     x: Tensor,
     weight: Tensor,
     bias: Tensor | None = None,
+    *,
     padding: tuple[int, int] = (0, 0),
     groups: int = 1,
 ) -> Tensor:
@@ -99,4 +100,4 @@ class Conv2d(nn.Conv2d):
 
     def forward(self, x: Tensor) -> Tensor:
         padding = tuple(map(int, self.padding))
-        return convolve(x, self.weight, self.bias, padding, self.groups)  # type: ignore[arg-type]
+        return convolve(x, self.weight, self.bias, padding=padding, groups=self.groups)  # type: ignore[arg-type]

@@ -20,7 +20,7 @@ def update_ema(ema: nn.Module, model: nn.Module, decay: float) -> None:
         a.copy_(b)
 
 
-def ema_decay(batch: int, halflife_kimg: float, images_seen: int, rampup: float | None) -> float:
+def ema_decay(batch: int, halflife_kimg: float, images_seen: int, *, rampup: float | None) -> float:
     """Return the decay for one update of ``batch`` images: half the weight is gone after ``halflife_kimg``.
 
     ``rampup`` limits the half-life to that share of the images seen so far, so that the average

@@ -29,6 +29,7 @@ class SameConv(nn.Conv2d):
         cin: int,
         cout: int,
         kernel: int,
+        *,
         stride: int = 1,
         padding: str = "same",
         size: tuple[int, int] = (0, 0),
@@ -45,7 +46,7 @@ class SameConv(nn.Conv2d):
 class SameConvTranspose(nn.ConvTranspose2d):
     """Transposed convolution to ``stride`` times the size; the larger half is cropped after, as in Keras."""
 
-    def __init__(self, cin: int, cout: int, kernel: int, stride: int = 1) -> None:
+    def __init__(self, cin: int, cout: int, kernel: int, *, stride: int = 1) -> None:
         if kernel < stride:
             raise ConfigError(f"convT: a kernel of {kernel} is smaller than its stride {stride}")
         crop = kernel - stride
@@ -96,7 +97,7 @@ class MinibatchStd(nn.Module):
 class ResidualBlock(nn.Module):
     """Two 3 x 3 convolutions beside a (1 x 1) shortcut, divided by sqrt(2) to keep the variance."""
 
-    def __init__(self, cin: int, cout: int, resample: str, ops: Sequence[str], make_op) -> None:
+    def __init__(self, cin: int, cout: int, resample: str, *, ops: Sequence[str], make_op) -> None:
         super().__init__()
         self.resample = resample
         acts = [op for op in ops if op != "bn"] or ["lrelu"]
@@ -132,6 +133,7 @@ class Builder:
         image_shape: Sequence[int],
         bn_eps: float = 1e-5,
         bn_momentum: float = 0.1,
+        *,
         option: str = "layers",
     ) -> None:
         self.image_shape, self.option = tuple(image_shape), option
@@ -144,9 +146,14 @@ class Builder:
         if name.startswith("lrelu"):
             return nn.LeakyReLU(float(name[5:] or 0.2), inplace=False)
         table = {
-            "relu": nn.ReLU, "silu": nn.SiLU, "gelu": nn.GELU, "tanh": nn.Tanh, "sigmoid": nn.Sigmoid,
-            "linear": nn.Identity, "pixelnorm": PixelNorm,
-        }  # fmt: skip
+            "relu": nn.ReLU,
+            "silu": nn.SiLU,
+            "gelu": nn.GELU,
+            "tanh": nn.Tanh,
+            "sigmoid": nn.Sigmoid,
+            "linear": nn.Identity,
+            "pixelnorm": PixelNorm,
+        }
         return table[name]()
 
     def build(self, layers: Sequence[Layer], shape: tuple[int, ...]) -> tuple[nn.Sequential, tuple[int, ...]]:
@@ -171,15 +178,17 @@ class Builder:
         if layer.kind in ("conv", "convT"):
             cout = self.image_shape[0] if layer.out == "image" else int(layer.out)  # type: ignore[arg-type]
             if layer.kind == "conv":
-                modules = [SameConv(c, cout, layer.kernel, layer.stride, layer.padding, (h, w))]
+                modules = [
+                    SameConv(c, cout, layer.kernel, stride=layer.stride, padding=layer.padding, size=(h, w))
+                ]
                 cut = layer.kernel - 1 if layer.padding == "valid" else 0
                 h, w = (-(-(size - cut) // layer.stride) for size in (h, w))
             else:
-                modules = [SameConvTranspose(c, cout, layer.kernel, layer.stride)]
+                modules = [SameConvTranspose(c, cout, layer.kernel, stride=layer.stride)]
                 h, w = h * layer.stride, w * layer.stride
         elif layer.kind == "res":
             cout = self.image_shape[0] if layer.out == "image" else int(layer.out)  # type: ignore[arg-type]
-            modules, ops = [ResidualBlock(c, cout, layer.resample, ops, self.op)], ()
+            modules, ops = [ResidualBlock(c, cout, layer.resample, ops=ops, make_op=self.op)], ()
             h, w = {"up": (2 * h, 2 * w), "down": (h // 2, w // 2), "": (h, w)}[layer.resample]
         else:
             cout = c + 1 if layer.kind == "mbstd" else c
@@ -246,7 +255,7 @@ class FeedForwardGenerator(GeneratorNetwork):
     num_ws = 1
 
     def __init__(
-        self, layers: Sequence[Layer], z_dim: int, builder: Builder, unit_range: bool, init: str
+        self, layers: Sequence[Layer], z_dim: int, builder: Builder, *, unit_range: bool, init: str
     ) -> None:
         super().__init__()
         self.z_dim = self.w_dim = z_dim
@@ -274,7 +283,7 @@ class FeedForwardGenerator(GeneratorNetwork):
 class FeedForwardDiscriminator(DiscriminatorNetwork):
     """Makes logits ``N`` of images; with ``unit_range`` its layers see values in [0, 1]."""
 
-    def __init__(self, layers: Sequence[Layer], builder: Builder, unit_range: bool, init: str) -> None:
+    def __init__(self, layers: Sequence[Layer], builder: Builder, unit_range: bool, *, init: str) -> None:
         super().__init__()
         self.unit_range = unit_range
         self.layers, shape = builder.build(layers, builder.image_shape)

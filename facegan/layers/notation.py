@@ -112,7 +112,7 @@ def parse(text: str, option: str = "layers") -> list[Layer]:
 
 
 def scale(
-    layers: list[Layer], width: float = 1.0, activation: str = "", kernel: int = 0, depth: int = 0
+    layers: list[Layer], width: float = 1.0, activation: str = "", *, kernel: int = 0, depth: int = 0
 ) -> list[Layer]:
     """Apply the quick changes that the flags offer, leaving the last layer's size and activation.
 

@@ -49,6 +49,7 @@ def upfirdn2d(
     x: torch.Tensor,
     f: Filter,
     up: int = 1,
+    *,
     down: int = 1,
     padding: int | Sequence[int] = 0,
     gain: float = 1.0,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 
-def cosine(start: float, end: float, images_seen: int, length_kimg: float) -> float:
+def cosine(start: float, end: float, images_seen: int, *, length_kimg: float) -> float:
     """Return where half a cosine from ``start`` to ``end`` stands; after ``length_kimg`` it stays at ``end``.
 
     The burn-in of R3GAN (Huang et al. 2024, appendix D) for learning rate, Adam's beta2, gamma, the

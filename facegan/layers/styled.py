@@ -17,7 +17,7 @@ FILTER = setup_filter((1, 3, 3, 1))
 class StyledConv(nn.Module):
     """Modulated 3 x 3 convolution, noise of learned strength, bias, leaky ReLU (figure 2c)."""
 
-    def __init__(self, cin: int, cout: int, w_dim: int, size: tuple[int, int], up: int = 1) -> None:
+    def __init__(self, cin: int, cout: int, w_dim: int, *, size: tuple[int, int], up: int = 1) -> None:
         super().__init__()
         self.in_channels, self.out_channels, self.size, self.up = cin, cout, size, up
         self.affine = EqualizedLinear(w_dim, cin, bias_init=1.0)

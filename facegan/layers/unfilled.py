@@ -21,7 +21,7 @@ class Unfilled(TorchFunctionMode):
     """A context in which ``torch.nn.init`` leaves tensors as they are, and ``torch.randn`` gives empty
     ones."""
 
-    def __torch_function__(
+    def __torch_function__(  # noqa: PLR0917
         self,
         func: Callable[..., Any],
         types: Sequence[type],

@@ -20,7 +20,7 @@ def gradient_penalty(logits: torch.Tensor, images: torch.Tensor) -> torch.Tensor
 
 
 def interpolation_penalty(
-    judge: Callable[[torch.Tensor], torch.Tensor], real: torch.Tensor, fake: torch.Tensor, u: torch.Tensor
+    judge: Callable[[torch.Tensor], torch.Tensor], real: torch.Tensor, fake: torch.Tensor, *, u: torch.Tensor
 ) -> torch.Tensor:
     """Return the mean of (|gradient| - 1)^2 at ``real + u (fake - real)`` (Gulrajani et al. 2017, equation
     3).

@@ -96,9 +96,9 @@ def as_pictures(
 ) -> Pictures:
     """Return what can be measured, as the metrics see it: see :func:`evaluate`."""
     if isinstance(subject, (str, Path)):
-        found = named(subject, count, split, truncation, device, said)
+        found = named(subject, count, split, truncation=truncation, device=device, said=said)
     elif isinstance(subject, Generator):
-        found = of_model(subject, "generator", count or COUNT, truncation)
+        found = of_model(subject, "generator", count or COUNT, truncation=truncation)
     else:
         if isinstance(subject, Dataset):
             found = of_dataset(subject, split)
@@ -131,11 +131,11 @@ def evaluate(
     subject: Subject,
     against: Dataset | str | Path,
     table: FeatureTable | str = "faces",
+    *,
     metrics: str | Sequence[str] = (),
     split: str = "",
     floor: bool = True,
     on_progress: Progress | None = None,
-    *,
     count: int = 0,
     subject_split: str = "train",
     truncation: float = 1.0,
@@ -176,13 +176,16 @@ def evaluate(
     pictures = as_pictures(subject, count, subject_split, truncation=truncation, device=device, said=say)
     features = table if isinstance(table, FeatureTable) else feature_table(table, weights, device)
     with bars.shown(on_progress) as told:
-        return _evaluated(pictures, against, features, names, split, floor, told)
+        return _evaluated(
+            pictures, against, features, metrics=names, split=split, floor=floor, on_progress=told
+        )
 
 
 def _evaluated(
     subject: Pictures,
     against: Dataset | str | Path,
     table: FeatureTable,
+    *,
     metrics: Sequence[str],
     split: str,
     floor: bool,
@@ -223,7 +226,7 @@ def _evaluated(
         features.get("held"),
         subject.generator,
     )
-    values = _measure(inputs, names, seconds, bool(metrics), on_progress)
+    values = _measure(inputs, names, seconds, insist=bool(metrics), on_progress=on_progress)
     others = _other_real(data, name, subject.count) if floor else None
     found: Values = {}
     if others is not None:
@@ -231,7 +234,9 @@ def _evaluated(
             instead = replace(
                 inputs, fake=features_of(others, table, on_progress), fake_pictures=others.spaced, extra={}
             )
-            found = _measure(instead, [n for n in names if METRICS[n].of_real], {}, False, None)
+            found = _measure(
+                instead, [n for n in names if METRICS[n].of_real], {}, insist=False, on_progress=None
+            )
         if "fid" in found and others.count < subject.count:
             warnings.append(
                 f"FID of real pictures is of {others.count}, of the generated of {subject.count}, and so too "
@@ -239,7 +244,7 @@ def _evaluated(
             )
     if "ppl" in values and subject.truncation != 1.0:
         warnings.append("the path length is that of truncation 1")
-    warnings += _few_warnings(subject, real, table, values)
+    warnings += _few_warnings(subject, real, table, values=values)
     return Evaluation(
         subject, real, table, values, found, seconds, warnings, inputs.extra.get("pairs", ()), train
     )
@@ -278,6 +283,7 @@ def _measure(
     inputs: MetricInputs,
     names: Sequence[str],
     seconds: dict[str, float],
+    *,
     insist: bool,
     on_progress: Progress | None,
 ) -> Values:
@@ -308,7 +314,7 @@ class _clock:
         self.seconds[self.name] = round(time.perf_counter() - self.start, 3)
 
 
-def _few_warnings(subject: Pictures, real: Pictures, table: FeatureTable, values: Values) -> list[str]:
+def _few_warnings(subject: Pictures, real: Pictures, table: FeatureTable, *, values: Values) -> list[str]:
     found = []
     fewer = min(subject.count, real.count)
     if "fid" in values and fewer < _PER_DIMENSION * table.dim:

@@ -23,12 +23,15 @@ def moments(features: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return mean, covariance / (n - 1)
 
 
-def frechet_distance(mean_a: np.ndarray, cov_a: np.ndarray, mean_b: np.ndarray, cov_b: np.ndarray) -> float:
-    """|mean_a - mean_b|^2 + tr(cov_a + cov_b - 2 (cov_a cov_b)^(1/2)) of two Gaussians, float64.
+def frechet_distance(a: tuple[np.ndarray, np.ndarray], b: tuple[np.ndarray, np.ndarray]) -> float:
+    """Return |mean_a - mean_b|^2 + tr(cov_a + cov_b - 2 (cov_a cov_b)^(1/2)) of two Gaussians.
+
+    Both are (mean, covariance), float64.
 
     The root's trace is that of the symmetric (cov_a^(1/2) cov_b cov_a^(1/2))^(1/2), whose eigenvalues are
     real, so nothing complex has to be thrown away.
     """
+    (mean_a, cov_a), (mean_b, cov_b) = a, b
     values, vectors = np.linalg.eigh(cov_a)
     root = (vectors * np.sqrt(values.clip(0))) @ vectors.T
     middle = root @ cov_b @ root
@@ -40,7 +43,7 @@ def frechet_distance(mean_a: np.ndarray, cov_a: np.ndarray, mean_b: np.ndarray, 
 def fid(real: np.ndarray, fake: np.ndarray) -> float:
     """Frechet's distance of features ``N,D`` and ``M,D``; 0 is the best. Biased upwards for few pictures
     (Binkowski et al. 2018)."""
-    return frechet_distance(*moments(real), *moments(fake))
+    return frechet_distance(moments(real), moments(fake))
 
 
 def compute(inputs: MetricInputs) -> Values:

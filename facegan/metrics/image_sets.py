@@ -71,7 +71,7 @@ class Pictures:
         )
 
 
-def of_model(generator: Generator, name: str, count: int, truncation: float = 1.0) -> Pictures:
+def of_model(generator: Generator, name: str, count: int, *, truncation: float = 1.0) -> Pictures:
     """Samples of the seeds 10,000 and up, with labels as training pictures have them."""
     generator = generator.as_trained()
     c, h, w = generator.image_shape
@@ -136,6 +136,7 @@ def named(
     reference: str | Path,
     count: int = 0,
     split: str = "train",
+    *,
     truncation: float = 1.0,
     device: str = "cpu",
     said: Callable[[str], None] = lambda _: None,
@@ -155,7 +156,7 @@ def named(
     except ModelError as error:
         raise InputError(f"{error}; a dataset or a folder of pictures would do, too") from None
     title = str(reference) if truncation == 1.0 else f"{reference}, truncation {truncation:g}"
-    return of_model(load(reference, device), title, count or COUNT, truncation)
+    return of_model(load(reference, device), title, count or COUNT, truncation=truncation)
 
 
 def features_of(pictures: Pictures, table: FeatureTable, on_progress: Progress | None = None) -> np.ndarray:

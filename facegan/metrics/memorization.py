@@ -30,7 +30,9 @@ class Memorization:
     pairs: tuple[tuple[int, int, float], ...]
 
 
-def memorization(train: np.ndarray, held_out: np.ndarray, fake: np.ndarray, pairs: int = 10) -> Memorization:
+def memorization(
+    train: np.ndarray, held_out: np.ndarray, fake: np.ndarray, *, pairs: int = 10
+) -> Memorization:
     """Of features ``N,D``, ``H,D`` and ``M,D``."""
     rows, distances = nearest(fake, train)
     real = np.sort(nearest(held_out, train)[1])

@@ -23,7 +23,7 @@ def scales(height: int, width: int) -> int:
 def diversity_ms_ssim(images: np.ndarray, seed: int = 0) -> float:
     """Mean MS-SSIM of up to 1,000 disjoint random pairs of uint8 ``N,H,W,C`` (N >= 2): 1 where all are the
     same. Pictures below 176 px have fewer than five scales; compare only equal sizes."""
-    order = rng.permutation(seed, "ms-ssim", 0, len(images))
+    order = rng.permutation(seed, "ms-ssim", 0, n=len(images))
     count = min(len(images) // 2, MAX_PAIRS)
     total = 0.0
     for i in range(0, count, 64):

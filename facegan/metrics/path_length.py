@@ -23,6 +23,7 @@ def path_length(
     generator: Generator,
     features: Callable[[torch.Tensor], torch.Tensor],
     paths: int = PATHS,
+    *,
     first_seed: int = 0,
     seed: int = 0,
     batch: int = 64,
@@ -32,7 +33,7 @@ def path_length(
 
     ``features`` takes ``N,C,H,W`` in [-1, 1] and gives ``N,F``. Compare only within one feature table.
     """
-    t = torch.from_numpy(rng.uniform(seed, "path-length", 0, paths)[:, 0]).float()
+    t = torch.from_numpy(rng.uniform(seed, "path-length", 0, count=paths)[:, 0]).float()
     found = []
     with torch.inference_mode():
         for i in range(0, paths, batch):

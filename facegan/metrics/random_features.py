@@ -53,7 +53,7 @@ class QuickQuality:
         self._reference = moments(self._scaled(features))
         self._spread = mean_pairwise_distance(first)
         halves = (moments(self._scaled(_features(part))) for part in (first, second))
-        self._floor = frechet_distance(*next(halves), *next(halves))
+        self._floor = frechet_distance(next(halves), next(halves))
         self._copies = None if isinstance(source, np.ndarray) else Copies.of_dataset(source)
 
     @property
@@ -75,7 +75,7 @@ class QuickQuality:
         """The first two of pictures uint8 ``N,H,W,C``."""
         images = thumbnails(images)
         generated = moments(self._scaled(_features(images)))
-        quality = frechet_distance(*generated, *self._reference)
+        quality = frechet_distance(generated, self._reference)
         return {"quality": quality, "diversity": mean_pairwise_distance(images) / max(self._spread, 1e-12)}
 
     def _scaled(self, features: np.ndarray) -> np.ndarray:
@@ -134,7 +134,7 @@ def _weights(channels: int) -> tuple[torch.Tensor, ...]:
     made, inputs = [], channels
     for layer, (width, side) in enumerate(zip(_WIDTHS, (5, 3, 3), strict=True)):
         each = inputs * side * side
-        kernel = torch.from_numpy(rng.normal(_SEED, f"quick/{layer}", 0, width, each))
+        kernel = torch.from_numpy(rng.normal(_SEED, f"quick/{layer}", 0, count=width, per_item=each))
         if layer == 0:
             kernel = kernel - kernel.mean(1, keepdim=True)
         made.append((kernel / kernel.norm(dim=1, keepdim=True)).view(width, inputs, side, side))

@@ -52,15 +52,19 @@ METRICS: dict[str, Metric] = {
     ),
     "swd": Metric(
         {"swd": Value("SWD x 1000", "lower", "Likeness of small patches, of sharpness and noise.", 2)},
-        _of("swd"), _of("swd", "fits"),
+        _of("swd"),
+        _of("swd", "fits"),
     ),
     "ms-ssim": Metric(
         {"ms_ssim": Value("MS-SSIM", "equal", "Likeness of two samples; above that of the real: collapse.")},
-        _of("msssim"), _of("msssim", "fits"),
+        _of("msssim"),
+        _of("msssim", "fits"),
     ),
     "ppl": Metric(
         {"ppl": Value("Path length", "lower", "How much a small step in latent space changes a face.", 1)},
-        _of("path_length"), _of("path_length", "fits"), of_real=False,
+        _of("path_length"),
+        _of("path_length", "fits"),
+        of_real=False,
     ),
     "memorization": Metric(
         {
@@ -69,9 +73,12 @@ METRICS: dict[str, Metric] = {
             ),
             "nearer": Value("Nearer to training", "equal", "Chance to be nearer than others; fine: 0.5."),
         },
-        _of("memorization"), _of("memorization", "fits"), of_real=False, of_training=True,
+        _of("memorization"),
+        _of("memorization", "fits"),
+        of_real=False,
+        of_training=True,
     ),
-}  # fmt: skip
+}
 
 RANKING_METRICS = [name for name, metric in METRICS.items() if metric.ranks]
 """What ``train --metric`` accepts; it grows with :func:`register_metric`."""

@@ -96,7 +96,7 @@ def like(pictures: Pictures, data: Dataset) -> tuple[Pictures, str]:
     kind, resample = data.crop.get("kind", ""), data.crop.get("resample", "lanczos")
     others = sorted(size for size in pictures.sizes if not _same_aspect(size, (h, w)))
     if others and kind != "center":
-        raise InputError(_refusal(pictures, others[0], data, kind))
+        raise InputError(_refusal(pictures, others[0], data, kind=kind))
     crop = Crop("center", (h, w), resample=resample)
     at, several = pictures.at, len(pictures.sizes) > 1
 
@@ -109,7 +109,7 @@ def like(pictures: Pictures, data: Dataset) -> tuple[Pictures, str]:
 
     key = f"{pictures.key}/{(h, w, c)}/{resample}" if pictures.key else ""
     changed = replace(pictures, shape=(h, w, c), sizes=frozenset({(h, w)}), at=brought, key=key)
-    return changed, _told(pictures, (h, w), c, bool(others))
+    return changed, _told(pictures, (h, w), c, cut=bool(others))
 
 
 def _cut(image: np.ndarray, crop: Crop) -> np.ndarray:
@@ -122,7 +122,7 @@ def _same_aspect(size: tuple[int, int], wanted: tuple[int, int]) -> bool:
     return all(have - want * scale <= max(1, have / 50) for have, want in zip(size, wanted, strict=True))
 
 
-def _told(pictures: Pictures, wanted: tuple[int, int], channels: int, cut: bool) -> str:
+def _told(pictures: Pictures, wanted: tuple[int, int], channels: int, *, cut: bool) -> str:
     was = _sizes(pictures.sizes)
     done = []
     if pictures.sizes != {wanted}:
@@ -138,7 +138,7 @@ def _sizes(sizes: Iterable[tuple[int, int]]) -> str:
     return spelled[0] if len(spelled) == 1 else f"{spelled[0]} to {spelled[-1]}"
 
 
-def _refusal(pictures: Pictures, size: tuple[int, int], data: Dataset, kind: str) -> str:
+def _refusal(pictures: Pictures, size: tuple[int, int], data: Dataset, *, kind: str) -> str:
     (h, w), (sh, sw) = data.size, size
     what = f"{pictures.name}: pictures of {sw}x{sh} px, and those of {data.path} are {w}x{h}"
     if pictures.generator is not None:

@@ -30,7 +30,7 @@ def swd(real: np.ndarray, fake: np.ndarray, seed: int = 0) -> dict[str, float]:
     for number, height in enumerate(list(sides[0])):
         patches = [_normalised(side.pop(height)) for side in sides]
         dim = patches[0].shape[1]
-        directions = torch.from_numpy(rng.normal(seed, f"swd/{number}", 0, dim, DIRECTIONS))
+        directions = torch.from_numpy(rng.normal(seed, f"swd/{number}", 0, count=dim, per_item=DIRECTIONS))
         directions /= directions.norm(dim=0, keepdim=True)
         total = 0.0
         for i in range(0, DIRECTIONS, 16):  # one sort is large
@@ -48,7 +48,7 @@ def _patches(images: np.ndarray, seed: int) -> dict[int, torch.Tensor]:
     found: dict[int, torch.Tensor] = {}
     for start in range(0, len(images), PIECE):
         for number, level in enumerate(_levels(images[start : start + PIECE])):
-            piece = _picked(level, seed, number, start)
+            piece = _picked(level, seed, number, start=start)
             height = level.shape[2]
             if start == 0:
                 found[height] = piece.new_empty(len(images) * PATCHES, *piece.shape[1:])
@@ -77,10 +77,10 @@ def _blur(x: torch.Tensor) -> torch.Tensor:
     return F.conv2d(across, line.view(1, 1, 5, 1).expand(channels, 1, 5, 1), groups=channels)
 
 
-def _picked(level: torch.Tensor, seed: int, number: int, start: int) -> torch.Tensor:
+def _picked(level: torch.Tensor, seed: int, number: int, *, start: int) -> torch.Tensor:
     """Patches, ``N * 128, 49, C``, of the pictures ``start ..`` in the level ``number``."""
     n, channels, h, w = level.shape
-    u = rng.uniform(seed, f"swd/where/{number}", start * PATCHES, n * PATCHES, 2)
+    u = rng.uniform(seed, f"swd/where/{number}", start * PATCHES, count=n * PATCHES, per_item=2)
     top = torch.from_numpy((u[:, 0] * (h - PATCH + 1)).astype(np.int64)).view(n, PATCHES, 1, 1)
     left = torch.from_numpy((u[:, 1] * (w - PATCH + 1)).astype(np.int64)).view(n, PATCHES, 1, 1)
     rows = top + torch.arange(PATCH).view(1, 1, PATCH, 1)

@@ -27,7 +27,7 @@ class ValidationMetric:
     """
 
     def __init__(
-        self, data: Dataset, name: str, count: int, features: str = "faces", device: str = "cpu"
+        self, data: Dataset, name: str, count: int, *, features: str = "faces", device: str = "cpu"
     ) -> None:
         self.seconds = 0.0
         start = time.perf_counter()

@@ -20,17 +20,29 @@ NAMES = Path(__file__).parent.parent / "assets" / "imagenet_names.txt"
 SIDE, MEAN, STD = 224, (127 / 255,) * 3, (128 / 255,) * 3  # as in its training
 # repeats, kernel, stride of the first, expansion, channels
 STAGES = (
-    (1, 3, 1, 1, 16), (2, 3, 2, 6, 24), (2, 5, 2, 6, 40), (3, 3, 2, 6, 80), (3, 5, 1, 6, 112),
-    (4, 5, 2, 6, 192), (1, 3, 1, 6, 320),
-)  # fmt: skip
+    (1, 3, 1, 1, 16),
+    (2, 3, 2, 6, 24),
+    (2, 5, 2, 6, 40),
+    (3, 3, 2, 6, 80),
+    (3, 5, 1, 6, 112),
+    (4, 5, 2, 6, 192),
+    (1, 3, 1, 6, 320),
+)
 # The package's names of weights -> ours.
 _RENAMED = (
-    (r"^_conv_stem\.", "stem.1."), (r"^_bn0\.", "stem.2."), (r"^_conv_head\.", "head.0."),
-    (r"^_bn1\.", "head.1."), (r"^_fc\.", "classes."), (r"^_blocks\.", "blocks."),
-    (r"\._expand_conv\.", ".expand.0."), (r"\._bn0\.", ".expand.1."),
-    (r"\._depthwise_conv\.", ".depthwise.1."), (r"\._bn1\.", ".depthwise.2."),
-    (r"\._project_conv\.", ".project.0."), (r"\._bn2\.", ".project.1."),
-)  # fmt: skip
+    (r"^_conv_stem\.", "stem.1."),
+    (r"^_bn0\.", "stem.2."),
+    (r"^_conv_head\.", "head.0."),
+    (r"^_bn1\.", "head.1."),
+    (r"^_fc\.", "classes."),
+    (r"^_blocks\.", "blocks."),
+    (r"\._expand_conv\.", ".expand.0."),
+    (r"\._bn0\.", ".expand.1."),
+    (r"\._depthwise_conv\.", ".depthwise.1."),
+    (r"\._bn1\.", ".depthwise.2."),
+    (r"\._project_conv\.", ".project.0."),
+    (r"\._bn2\.", ".project.1."),
+)
 
 
 def _norm(channels: int) -> nn.BatchNorm2d:
@@ -46,7 +58,7 @@ def _pad(kernel: int, stride: int) -> nn.ZeroPad2d:
 class _Block(nn.Module):
     """Inverted residual (Sandler et al. 2018): expand, filter each channel, project."""
 
-    def __init__(self, cin: int, cout: int, kernel: int, stride: int, expansion: int) -> None:
+    def __init__(self, cin: int, cout: int, kernel: int, *, stride: int, expansion: int) -> None:
         super().__init__()
         wide = cin * expansion
         self.expand = nn.Sequential(
@@ -71,7 +83,7 @@ class EfficientNetLite0(nn.Module):
         blocks, cin = [], 32
         for repeats, kernel, stride, expansion, cout in STAGES:
             for i in range(repeats):
-                blocks.append(_Block(cin, cout, kernel, stride if i == 0 else 1, expansion))
+                blocks.append(_Block(cin, cout, kernel, stride=stride if i == 0 else 1, expansion=expansion))
                 cin = cout
         self.blocks = nn.Sequential(*blocks)
         self.head = nn.Sequential(nn.Conv2d(cin, 1280, 1, bias=False), _norm(1280), nn.ReLU6())

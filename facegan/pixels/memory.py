@@ -21,7 +21,7 @@ def activation_bytes(classifier: Classifier, pixels: int) -> int:
 
 
 @contextlib.contextmanager
-def require_memory(classifier: Classifier, pixels: int, tile: int, hint: str = "") -> Iterator[None]:
+def require_memory(classifier: Classifier, pixels: int, tile: int, *, hint: str = "") -> Iterator[None]:
     """InputError where a step over ``pixels`` px does not fit; the ``hint`` is, by itself, a --tile."""
     need, free = activation_bytes(classifier, pixels), free_memory(classifier.device)
     hint = hint or (

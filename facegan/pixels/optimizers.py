@@ -96,7 +96,9 @@ class LBFGS:
 class Adam:
     """Kingma, Ba 2015, algorithm 1, within [0, 1]; ``lr`` is about how far a pixel moves in a step."""
 
-    def __init__(self, lr: float = 0.02, beta1: float = 0.9, beta2: float = 0.99, eps: float = 1e-8) -> None:
+    def __init__(
+        self, lr: float = 0.02, beta1: float = 0.9, beta2: float = 0.99, *, eps: float = 1e-8
+    ) -> None:
         self.lr, self.beta1, self.beta2, self.eps = lr, beta1, beta2, eps
         self.count, self.moments = 0, (torch.zeros(()), torch.zeros(()))
 

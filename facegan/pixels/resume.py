@@ -13,7 +13,7 @@ from facegan.files import write_bytes
 FORMAT = "facegan unfinished picture 1"
 
 
-def save_state(path: str | Path, tensors: dict[str, Tensor], steps: int, mark: str) -> None:
+def save_state(path: str | Path, tensors: dict[str, Tensor], steps: int, *, mark: str) -> None:
     """Write the file whole or not at all; ``mark`` is a fingerprint of settings and inputs."""
     from safetensors.torch import save
 

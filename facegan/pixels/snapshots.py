@@ -62,7 +62,7 @@ def check_snapshots(config: SnapshotConfig, out: str, read: Sequence[Any]) -> No
 class Snapshots:
     """Keeps pictures: called with (steps done, uint8 ``H,W,3``); ``finish`` makes the film."""
 
-    def __init__(self, folder: str = "", film: str = "", fps: float = 24.0, going_on: int = 0) -> None:
+    def __init__(self, folder: str = "", film: str = "", fps: float = 24.0, *, going_on: int = 0) -> None:
         """Say where pictures go, as 000100.png ("" keeps none), and the film ("" makes none).
 
         ``going_on`` is after how many steps each an earlier call of the same work kept pictures, which belong
@@ -118,7 +118,7 @@ class Recorder:
         if not folder and out and keep.every:
             folder = f"{Path(out).with_suffix('')}-steps"
         self.keep, self.out = keep, out
-        self.snapshots = Snapshots(folder, keep.film, keep.fps, keep.every if going_on else 0)
+        self.snapshots = Snapshots(folder, keep.film, keep.fps, going_on=keep.every if going_on else 0)
 
     def save(self, image: np.ndarray, text: Mapping[str, str]) -> Path | None:
         """Save the result, with text that says what made it; return where it is."""
@@ -128,7 +128,9 @@ class Recorder:
             images.save_picture(self.out, image, {**text, "Software": f"facegan {__version__}"})
         return Path(self.out)
 
-    def finish(self, steps: int, image: np.ndarray, rows: Sequence[Mapping[str, float]], title: str) -> int:
+    def finish(
+        self, steps: int, image: np.ndarray, rows: Sequence[Mapping[str, float]], *, title: str
+    ) -> int:
         """Draw the curve and make the film, which ends with ``image`` if it is short; return its frames."""
         if self.keep.curve and rows:
             save_curve(self.keep.curve, rows, title)

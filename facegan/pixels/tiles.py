@@ -45,7 +45,7 @@ class Span:
         return slice(self.own_begin // stride, self.own_begin // stride + count)
 
 
-def spans(length: int, tile: int, margin: int, stride: int) -> list[Span]:
+def spans(length: int, tile: int, margin: int, *, stride: int) -> list[Span]:
     """Cut ``length`` px into spans of at most about ``tile`` px with their margins; 0 is one span.
 
     The margin is rounded up to whole strides, and so is what a span owns, at least one.
@@ -78,13 +78,13 @@ class Tile:
         return self.rows.place(stride, owned.shape[-2]), self.columns.place(stride, owned.shape[-1])
 
 
-def cut(height: int, width: int, tile: int, margin: int, stride: int) -> list[Tile]:
+def cut(height: int, width: int, tile: int, *, margin: int, stride: int) -> list[Tile]:
     """Return a picture's tiles, last row and last column first: the first tile says how large layers are."""
-    down, across = spans(height, tile, margin, stride), spans(width, tile, margin, stride)
+    down, across = spans(height, tile, margin, stride=stride), spans(width, tile, margin, stride=stride)
     return [Tile(rows, columns) for rows in reversed(down) for columns in reversed(across)]
 
 
-def mirrored(length: int, before: int, after: int, device: torch.device | str = "cpu") -> Tensor:
+def mirrored(length: int, before: int, after: int, *, device: torch.device | str = "cpu") -> Tensor:
     """Return indices of 0..length-1 with any ``before`` and ``after`` more, mirrored at the edges."""
     period = max(1, 2 * (length - 1))
     index = torch.arange(-before, length + after, device=device).remainder(period)
@@ -102,14 +102,15 @@ class Canvas:
         x: Tensor,
         tile: int = 0,
         margin: int = 0,
+        *,
         stride: int = 1,
         pad: tuple[int, int, int, int] = (0, 0, 0, 0),
     ) -> None:
         self.x, self.pad = x, pad
-        self.rows = mirrored(x.shape[-2], pad[0], pad[1], x.device)
-        self.columns = mirrored(x.shape[-1], pad[2], pad[3], x.device)
+        self.rows = mirrored(x.shape[-2], pad[0], pad[1], device=x.device)
+        self.columns = mirrored(x.shape[-1], pad[2], pad[3], device=x.device)
         self.height, self.width = len(self.rows), len(self.columns)
-        self.tiles = cut(self.height, self.width, tile, margin, stride)
+        self.tiles = cut(self.height, self.width, tile, margin=margin, stride=stride)
 
     def crop(self, tile: Tile) -> Tensor:
         """Return what a tile reads, ``N,C,h,w``."""

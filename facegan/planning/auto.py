@@ -57,7 +57,7 @@ class Choice:
 
 def look(data: Dataset, device: torch.device) -> Surroundings:
     """At the dataset's metadata and at the device."""
-    return surroundings(data, device.type, cores(), free_memory(device))
+    return surroundings(data, device.type, cores(), memory=free_memory(device))
 
 
 # --- settings ------------------------------------------------------------------------------------
@@ -186,7 +186,7 @@ class Decision:
 
 
 def decide(
-    data: Dataset, config: TrainConfig, given: Sequence[str], device: str = "auto", why_recipe: str = ""
+    data: Dataset, config: TrainConfig, given: Sequence[str], *, device: str = "auto", why_recipe: str = ""
 ) -> Decision:
     """Complete ``config``, a recipe with the user's changes; what is ``given`` by name stays as it is."""
     config, place = check(config), pick_device(device)

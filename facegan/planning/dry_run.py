@@ -190,18 +190,23 @@ def dry_run(dataset: str | Path | Dataset, config: TrainConfig, device: str = "a
     try:
         with working_threads(place) as room:
             slow = slow_bfloat16(place) if config.precision == "bfloat16" else ""
-            return replace(_measured(config, data, pictures, place, shape), room=room, slow=slow)
+            return replace(_measured(config, data, pictures, place=place, shape=shape), room=room, slow=slow)
     except (MemoryError, RuntimeError) as error:
         if not is_out_of_memory(error):
             raise
-        raise ConfigError(fits(config, shape, place, error)) from None
+        raise ConfigError(fits(config, shape, place, error=error)) from None
 
 
 def _measured(
-    config: TrainConfig, data: Dataset, pictures: np.ndarray, place: torch.device, shape: tuple[int, int, int]
+    config: TrainConfig,
+    data: Dataset,
+    pictures: np.ndarray,
+    *,
+    place: torch.device,
+    shape: tuple[int, int, int],
 ) -> DryRun:
     names, table = conditions(data, config.condition) if config.condition else ((), None)
-    feed = ImageSampler(pictures, config, place, None if table is None else table[: len(pictures)])
+    feed = ImageSampler(pictures, config, place, table=None if table is None else table[: len(pictures)])
     with PeakMemory(place) as memory:
         state = as_if_finished(
             create_state(with_precision(config, place), shape, place, label_dim=len(names))
@@ -211,9 +216,11 @@ def _measured(
         warm = [_timed(state, feed, kind) for kind in (kinds * 2)[: max(2, len(kinds))]]
     with OtherWork() as others:
         least = TIMED_UPDATES if warm[-1] < SLOW_UPDATE else len(kinds)
-        timings = _time_updates(state, feed, kinds, least)
+        timings = _time_updates(state, feed, kinds, least=least)
     drawing = _time_drawing(state)
-    return _result(state, data, pictures, memory, timings, others, drawing, shape)
+    return _result(
+        state, data, pictures, memory=memory, timings=timings, others=others, drawing=drawing, shape=shape
+    )
 
 
 def _timed(state: TrainState, feed: ImageSampler, kind: UpdateKind) -> float:
@@ -238,7 +245,7 @@ def _wait(device: torch.device) -> None:
 
 
 def _time_updates(
-    state: TrainState, feed: ImageSampler, kinds: list[UpdateKind], least: int
+    state: TrainState, feed: ImageSampler, kinds: list[UpdateKind], *, least: int
 ) -> dict[UpdateKind, Timing]:
     """Timings by kind, which take turns, so that a change of the machine's load meets all of them."""
     times: dict[UpdateKind, list[float]] = {kind: [] for kind in kinds}
@@ -302,6 +309,7 @@ def _result(
     state: TrainState,
     data: Dataset,
     pictures: np.ndarray,
+    *,
     memory: PeakMemory,
     timings: dict[UpdateKind, Timing],
     others: OtherWork,

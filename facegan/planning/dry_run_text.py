@@ -89,9 +89,13 @@ def _wrapped(label: str, items: Sequence[str]) -> list[str]:
     # A space within an item is none to break at, unless the item is longer than a line.
     glued = [item if len(item) > WIDTH - _LABEL - 4 else item.replace(" ", "\0") for item in items]
     lines = textwrap.wrap(
-        ", ".join(glued), WIDTH, initial_indent=f"  {label:<{_LABEL}}", subsequent_indent=" " * (_LABEL + 2),
-        break_long_words=False, break_on_hyphens=False,
-    )  # fmt: skip
+        ", ".join(glued),
+        WIDTH,
+        initial_indent=f"  {label:<{_LABEL}}",
+        subsequent_indent=" " * (_LABEL + 2),
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
     return [line.replace("\0", " ") for line in lines]
 
 

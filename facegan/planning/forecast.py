@@ -42,10 +42,10 @@ def whole_seconds(config: TrainConfig, shape: Sequence[int], device: torch.devic
 
     The time of an update is taken to grow with its pictures from that of 2 (and 8, where they are quick).
     """
-    few = _update_seconds(config, _FEW, shape, device)
+    few = _update_seconds(config, _FEW, shape, device=device)
     each = few / _FEW
     if few < _QUICK:
-        each = max((_update_seconds(config, _MORE, shape, device) - few) / (_MORE - _FEW), 0.0)
+        each = max((_update_seconds(config, _MORE, shape, device=device) - few) / (_MORE - _FEW), 0.0)
     update = few + each * max(config.batch - _FEW, 0)
     return occasions(config)["updates"] * config.d_updates * update
 
@@ -69,7 +69,9 @@ def unloaded_seconds(config: TrainConfig, shape: Sequence[int], device: torch.de
     return whole, busy
 
 
-def _update_seconds(config: TrainConfig, pictures: int, shape: Sequence[int], device: torch.device) -> float:
+def _update_seconds(
+    config: TrainConfig, pictures: int, shape: Sequence[int], *, device: torch.device
+) -> float:
     """Mean seconds of an update with so many pictures, each kind as often as it comes."""
     channels, height, width = shape
     share = config.g_batch / config.batch if config.g_batch else 0
@@ -119,7 +121,7 @@ def long_run(data: Dataset, config: TrainConfig, device: str = "auto") -> str:
     kimg = _rounded(config.kimg * SHORT / whole)
     where = f"{torch.get_num_threads()} threads of the CPU" if place.type == "cpu" else str(place)
     ways = [f"--kimg {kimg:g} takes about {rough(whole * kimg / config.kimg)}"] if kimg else []
-    if other := _quicker(data, config, shape, place, whole):
+    if other := _quicker(data, config, shape, place=place, whole=whole):
         ways.append(other)
     ways.append("--dry-run measures it")
     where += ", less without the other programs that keep them busy" if busy else ""
@@ -130,7 +132,7 @@ def long_run(data: Dataset, config: TrainConfig, device: str = "auto") -> str:
 
 
 def _quicker(
-    data: Dataset, config: TrainConfig, shape: Sequence[int], place: torch.device, whole: float
+    data: Dataset, config: TrainConfig, shape: Sequence[int], *, place: torch.device, whole: float
 ) -> str:
     """The recipe that suits dataset and device, where it takes less than half as long."""
     try:

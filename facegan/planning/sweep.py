@@ -105,9 +105,13 @@ def words(trial: Trial) -> list[str]:
 
 
 def sweep(
-    trials: Sequence[tuple[Trial, TrainConfig]], out: Path, once: Callable[[TrainConfig, Path], None],
-    content_hash: str, said: Callable[[str], None] = lambda _: None,
-) -> list[Outcome]:  # fmt: skip
+    trials: Sequence[tuple[Trial, TrainConfig]],
+    out: Path,
+    once: Callable[[TrainConfig, Path], None],
+    *,
+    content_hash: str,
+    said: Callable[[str], None] = lambda _: None,
+) -> list[Outcome]:
     """Train each into a folder of its own below ``out``, unless it is finished there already; best first.
 
     ``content_hash`` is the dataset's. One that fails keeps its reason, and the others go on.

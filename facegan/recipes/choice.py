@@ -50,14 +50,21 @@ class Surroundings:
 
 
 def surroundings(
-    data: Dataset, device: str = "cpu", cores: int = 1, memory: int | None = None
+    data: Dataset, device: str = "cpu", cores: int = 1, *, memory: int | None = None
 ) -> Surroundings:
     """Return what the dataset's metadata say, and what is known of the device."""
     (h, w), kind = data.size, data.crop.get("kind", "")
     return Surroundings(
-        data.counts.get("train", 0), h, w, data.channels, data.attribute_names,
-        kind in ("aligned", "face", "tutorial"), device, cores, memory,
-    )  # fmt: skip
+        data.counts.get("train", 0),
+        h,
+        w,
+        data.channels,
+        data.attribute_names,
+        kind in ("aligned", "face", "tutorial"),
+        device,
+        cores,
+        memory,
+    )
 
 
 # --- which recipe --------------------------------------------------------------------------------
@@ -77,11 +84,11 @@ RULES: tuple[Rule, ...] = (
     (lambda s: not s.gpu, "r3gan-{side}-small", "a narrow modern network, for small machines"),
     (lambda s: not s.gpu, "stylegan2-{side}-small", "a narrow network that takes this shape"),
     (lambda s: True, "stylegan2-small", "a narrow network that takes any shape that halves to 4 to 8 px"),
-)  # fmt: skip
+)
 
 
 def pick_recipe(
-    s: Surroundings, conditional: bool = False, family: str = "", before: str = ""
+    s: Surroundings, conditional: bool = False, family: str = "", *, before: str = ""
 ) -> tuple[str, str]:
     """Return the name of the recipe that suits, and why.
 

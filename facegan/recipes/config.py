@@ -287,11 +287,11 @@ def override(config: TrainConfig, changes: dict[str, Any]) -> TrainConfig:
     for name, value in changes.items():
         path = name.split(".")
         root = ("model", *path) if path[0] in ("generator", "discriminator") else tuple(path)
-        config = _set(config, root, value, name)
+        config = _set(config, root, value, name=name)
     return config
 
 
-def _set(node: Any, path: tuple[str, ...], value: Any, name: str) -> Any:
+def _set(node: Any, path: tuple[str, ...], value: Any, *, name: str) -> Any:
     if not is_dataclass(node) or path[0] not in {f.name for f in fields(node)}:
         import difflib
 
@@ -299,7 +299,7 @@ def _set(node: Any, path: tuple[str, ...], value: Any, name: str) -> Any:
         near = difflib.get_close_matches(path[0], known, n=1)
         raise ConfigError(f"there is no setting '{name}'" + (f"; did you mean '{near[0]}'?" if near else ""))
     if len(path) > 1:
-        new = _set(getattr(node, path[0]), path[1:], value, name)
+        new = _set(getattr(node, path[0]), path[1:], value, name=name)
     else:
         kind: Any = type(node)
         try:

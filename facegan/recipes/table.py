@@ -62,7 +62,7 @@ def _keras_dcgan(base: str) -> dcgan.Config:
 
 
 def _plus(
-    size: int, g_layers: str, d_layers: str, r1_gamma: float, family: str = "dcgan", **settings: Any
+    size: int, g_layers: str, d_layers: str, *, r1_gamma: float, family: str = "dcgan", **settings: Any
 ) -> TrainConfig:
     """Return what the modern variants share: R1, moving average, minibatch deviation, one batch of fakes."""
     module = {"dcgan": dcgan, "vanilla": vanilla}[family]
@@ -217,7 +217,7 @@ _ROWS: dict[str, Recipe] = {
     "digits-vanilla-28-plus": Recipe(
         _plus(
             28, "dense 256 bn relu; dense 512 bn relu; dense 1024 bn relu; dense image tanh",
-            "dense 512 lrelu; dense 256 lrelu; dense 1", 0.2, "vanilla",
+            "dense 512 lrelu; dense 256 lrelu; dense 1", r1_gamma=0.2, family="vanilla",
             channels=1, batch=64, flip=False, precision="float32", kimg=400.0,
         ),
         "one prior for training and figures, R1, moving average, shuffled digits",
@@ -226,7 +226,7 @@ _ROWS: dict[str, Recipe] = {
     "digits-dcgan-28-plus": Recipe(
         _plus(
             28, "dense 7x7x128; bn relu; up; conv 64 3 bn relu; up; conv 32 3 bn relu; conv image 3 tanh",
-            _halving("32 64 128"), 0.2, channels=1, flip=False, kimg=200.0,
+            _halving("32 64 128"), r1_gamma=0.2, channels=1, flip=False, kimg=200.0,
         ),
         "one prior for training and figures, R1, moving average; half the MACs, a twelfth of the weights",
         "Mescheder et al. 2018; Karras et al. 2018",
@@ -235,7 +235,7 @@ _ROWS: dict[str, Recipe] = {
         _plus(
             50, "dense 25x25x32 bn relu; conv 96 3 bn relu; conv 96 3 bn relu; up; conv 48 3 bn relu; "
             "conv image 3 tanh",
-            _halving("32 64 128 256"), 5.0, kimg=200.0,
+            _halving("32 64 128 256"), r1_gamma=5.0, kimg=200.0,
         ),
         "one person's photos at a fiftieth of the MACs; R1 and flips for stability",
         "Mescheder et al. 2018; Karras et al. 2018",
@@ -244,7 +244,7 @@ _ROWS: dict[str, Recipe] = {
         _plus(
             56, "dense 7x7x192; bn relu; up; conv 128 3 bn relu; up; conv 64 3 bn relu; up; "
             "conv 32 3 bn relu; conv image 3 tanh",
-            _halving("32 64 128 256"), 2.0,
+            _halving("32 64 128 256"), r1_gamma=2.0,
         ),
         "half the MACs and a twentieth of the weights, R1, moving average, flips",
         "Mescheder et al. 2018; Karras et al. 2018",
@@ -253,7 +253,7 @@ _ROWS: dict[str, Recipe] = {
         _plus(
             80, "dense 5x5x256; bn relu; up; conv 192 3 bn relu; up; conv 96 3 bn relu; up; "
             "conv 48 3 bn relu; up; conv 24 3 bn relu; conv image 3 tanh",
-            _halving("32 64 128 256"), 3.0,
+            _halving("32 64 128 256"), r1_gamma=3.0,
         ),
         "a fifth of the MACs, R1 against a discriminator that wins, moving average, flips",
         "Mescheder et al. 2018; Karras et al. 2018",
@@ -262,7 +262,7 @@ _ROWS: dict[str, Recipe] = {
         _plus(
             128, "dense 4x4x256; bn relu; up; conv 256 3 bn relu; up; conv 128 3 bn relu; up; "
             "conv 64 3 bn relu; up; conv 32 3 bn relu; up; conv 16 3 bn relu; conv image 3 tanh",
-            _halving("16 32 64 128 256"), 8.0, latent=LatentConfig(dim=128),
+            _halving("16 32 64 128 256"), r1_gamma=8.0, latent=LatentConfig(dim=128),
         ),
         "a twenty-fifth of the MACs, from 4 x 4 up instead of 16 x 16; R1, moving average, flips",
         "Mescheder et al. 2018; Karras et al. 2018",

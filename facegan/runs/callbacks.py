@@ -47,7 +47,7 @@ class BarListener:
     def on_stats(self, stats: StepStats) -> None:
         note = f"{stats.images_per_second:.0f} img/s"
         done = min(stats.images_seen, stats.images_total)
-        self.bar("training (images)", done, stats.images_total, note)
+        self.bar("training (images)", done, stats.images_total, note=note)
 
     def on_grid(self, images_seen: int, grid: np.ndarray) -> None:
         pass

@@ -100,7 +100,7 @@ def comparison_data(records: Sequence[RunRecord], names: Sequence[str], repeats:
         for key in keys:
             title = f"{chart.title}: {labels[key]}" if len(chart.series) > 1 else chart.title
             series = [
-                curve(record, i, chart, key, name, i)
+                curve(record, i, chart, key=key, label=name, color=i)
                 for i, (record, name) in enumerate(zip(records, names, strict=True))
                 if record.last(key) is not None
             ]
@@ -142,10 +142,16 @@ def _mean_series(series: Sequence[dict[str, Any]], runs: Sequence[dict[str, Any]
         return [float(f"{v:.5g}") if ok else None for v, ok in zip(row, there, strict=True)]
 
     return [
-        {"label": f"mean of {len(series)}", "run": len(runs) - 1, "color": -1,
-         "floor": mean(floors) if floors else None, "values": listed(values.mean(0)),
-         "low": listed(values.min(0)), "high": listed(values.max(0))}
-    ]  # fmt: skip
+        {
+            "label": f"mean of {len(series)}",
+            "run": len(runs) - 1,
+            "color": -1,
+            "floor": mean(floors) if floors else None,
+            "values": listed(values.mean(0)),
+            "low": listed(values.min(0)),
+            "high": listed(values.max(0)),
+        }
+    ]
 
 
 # --- tables -------------------------------------------------------------------------------------

@@ -38,7 +38,7 @@ def pack(run: str | Path, out: str | Path) -> dict[str, Any]:
         for name, network in read_networks(found).items()
         for key, value in network.items()
     }
-    write_tensors(out, KEY, {"format": FORMAT, "papers": metadata}, half(tensors))
+    write_tensors(out, KEY, {"format": FORMAT, "papers": metadata}, tensors=half(tensors))
     return metadata
 
 
@@ -49,7 +49,7 @@ def is_packed(path: str | Path) -> bool:
 
 def unpack(path: str | Path) -> tuple[dict[str, Any], dict[str, dict[str, torch.Tensor]]]:
     """The metadata, and name -> state of each network; ModelError in one line for a damaged file."""
-    with read_tensors(path, KEY, FORMAT, "file of 'facegan pack'", "file") as (head, tensors):
+    with read_tensors(path, KEY, FORMAT, what="file of 'facegan pack'", absent="file") as (head, tensors):
         networks: dict[str, dict[str, torch.Tensor]] = {}
         for key, value in tensors.items():
             name, _, rest = key.partition("/")

@@ -15,9 +15,13 @@ from typing import Any
 
 
 def render(
-    template: str, fields: dict[str, str], data: dict[str, Any], script: str = "report.js",
+    template: str,
+    fields: dict[str, str],
+    data: dict[str, Any],
+    *,
+    script: str = "report.js",
     package: str = "facegan.runs",
-) -> bytes:  # fmt: skip
+) -> bytes:
     """The page ``template`` (a file of ``package``), its ``{{names}}`` filled; ``fields`` are HTML."""
     filled = {
         **fields,

@@ -112,7 +112,7 @@ def _facts(record: RunRecord) -> str:
 def _verdict(record: RunRecord) -> str:
     """Headline, quality and variety, the watchdog, and how the contest stands, as HTML."""
     curve, models = record.curve("quality"), list(moments(record.path))
-    headline, text = quality_text(curve, record.last("quality_floor"), models, str(record.path))
+    headline, text = quality_text(curve, record.last("quality_floor"), models, run=str(record.path))
     alarms = [e["kimg"] for e in map(event, record.events) if e["alarm"]]
     watch = f"The watchdog stepped in at {', '.join(f'{k:g}' for k in alarms)} kimg." if alarms else ""
     words = [text, diversity_text(record.curve("diversity")), watch, verdict(record.stats)]

@@ -44,38 +44,63 @@ CHARTS = (
         "Quality",
         (("quality", "generated"),),
         "Distance between generated and real pictures; lower is better. Dotted: other real pictures.",
-        "distance", floor="quality_floor", log=10.0,
+        "distance",
+        floor="quality_floor",
+        log=10.0,
     ),
     Chart(
-        "FID", (("fid", "generated"),),
+        "FID",
+        (("fid", "generated"),),
         "Against the val split (train, if there is none), in the metric's features; lower is better. Dotted: "
         "other real pictures.",
-        "", floor="fid_real", log=10.0,
+        "",
+        floor="fid_real",
+        log=10.0,
     ),
     Chart(
-        "KID", (("kid", "generated"),),
+        "KID",
+        (("kid", "generated"),),
         "Against the val split (train, if there is none), in the metric's features; lower is better. Dotted: "
         "other real pictures.",
-        "", floor="kid_real",
+        "",
+        floor="kid_real",
     ),
-    Chart("Precision and recall", (("precision", "precision"), ("recall", "recall")),
-        "Share of the generated among the real, and of the real among the generated.", "", range=(0.0, 1.0)),
-    Chart("Density and coverage", (("density", "density"), ("coverage", "coverage")),
+    Chart(
+        "Precision and recall",
+        (("precision", "precision"), ("recall", "recall")),
+        "Share of the generated among the real, and of the real among the generated.",
+        "",
+        range=(0.0, 1.0),
+    ),
+    Chart(
+        "Density and coverage",
+        (("density", "density"), ("coverage", "coverage")),
         "How thickly real pictures lie around the generated, and the share of real ones with one close by.",
-        "", range=(0.0, None)),
-    Chart("Sliced Wasserstein distance", (("swd", "generated"),),
-        "Of small patches at each size; lower is better. Dotted: other real pictures.", "", floor="swd_real"),
+        "",
+        range=(0.0, None),
+    ),
+    Chart(
+        "Sliced Wasserstein distance",
+        (("swd", "generated"),),
+        "Of small patches at each size; lower is better. Dotted: other real pictures.",
+        "",
+        floor="swd_real",
+    ),
     Chart(
         "Diversity",
         (("diversity", "generated"),),
         "How much the samples differ from each other; 100% is as much as real pictures do, 0% all the same.",
-        "%", 100.0, (0.0, None),
+        "%",
+        100.0,
+        (0.0, None),
     ),
     Chart(
         "Learnt by heart",
         (("copied", "generated"),),
         "Share of the samples that are suspiciously near to a training picture; new pictures are at 5%.",
-        "%", 100.0, (0.0, None),
+        "%",
+        100.0,
+        (0.0, None),
     ),
     Chart(
         "Losses",
@@ -96,17 +121,22 @@ CHARTS = (
         "Accuracy of the discriminator",
         (("accuracy_real", "on real"), ("accuracy_fake", "on generated")),
         "Share of real and of generated pictures that it recognises as such.",
-        "%", 100.0, (0.0, 100.0),
+        "%",
+        100.0,
+        (0.0, 100.0),
     ),
     Chart(
-        "Adaptive augmentation", (("augment_p", "strength p"), ("augment_r", "overfitting r")),
+        "Adaptive augmentation",
+        (("augment_p", "strength p"), ("augment_r", "overfitting r")),
         "r is the mean sign of the scores on real pictures: above its target (0.6 by default) p rises.",
     ),
     Chart(
         "Accuracy on separate batches",
         (("eval_accuracy_real", "on real"), ("eval_accuracy_fake", "on generated")),
         "The same on batches that are only judged, not learnt from, as the tutorials print it.",
-        "%", 100.0, (0.0, 100.0),
+        "%",
+        100.0,
+        (0.0, 100.0),
     ),
     Chart(
         "Scores of the discriminator",
@@ -129,9 +159,10 @@ CHARTS = (
         "Speed",
         (("images_per_second", "real pictures"),),
         "Without drawing and saving.",
-        "images/s", range=(0.0, None),
+        "images/s",
+        range=(0.0, None),
     ),
-)  # fmt: skip
+)
 _PROGRESS = ("images_seen", "kimg", "seconds")
 WATCHDOG = "watchdog:"  # how the text of an event begins that training's watchdog has caused
 
@@ -153,16 +184,20 @@ def page_data(record: RunRecord) -> dict[str, Any]:
     charts = []
     for chart, keys in charts_of([record]):
         labels = dict(chart.series)
-        series = [curve(record, 0, chart, key, labels[key], i) for i, key in enumerate(keys)]
+        series = [curve(record, 0, chart, key=key, label=labels[key], color=i) for i, key in enumerate(keys)]
         charts.append(frame_of(chart, chart.title, series))
     return {"runs": [run_data(record)], "charts": charts, "linked": False}
 
 
 def frame_of(chart: Chart, title: str, series: list[dict[str, Any]]) -> dict[str, Any]:
     return {
-        "title": title, "note": chart.note, "unit": chart.unit, "range": chart.range, "log": chart.log,
+        "title": title,
+        "note": chart.note,
+        "unit": chart.unit,
+        "range": chart.range,
+        "log": chart.log,
         "series": series,
-    }  # fmt: skip
+    }
 
 
 def run_data(record: RunRecord, max_bytes: int = MAX_BYTES) -> dict[str, Any]:
@@ -185,13 +220,16 @@ def event(line: dict[str, Any]) -> dict[str, Any]:
     return {"kimg": line["images_seen"] / 1000, "text": text, "alarm": text.startswith(WATCHDOG)}
 
 
-def curve(record: RunRecord, run: int, chart: Chart, key: str, label: str, color: int) -> dict[str, Any]:
+def curve(record: RunRecord, run: int, chart: Chart, *, key: str, label: str, color: int) -> dict[str, Any]:
     """One series: its values lie at the axes of the page's run number ``run``."""
     floor = record.last(chart.floor) if chart.floor else None
     return {
-        "label": label, "run": run, "color": color, "floor": None if floor is None else chart.scale * floor,
+        "label": label,
+        "run": run,
+        "color": color,
+        "floor": None if floor is None else chart.scale * floor,
         "values": [_mean(part, key, chart.scale) for part in buckets(record)],
-    }  # fmt: skip
+    }
 
 
 def buckets(record: RunRecord) -> list[list[dict[str, Any]]]:

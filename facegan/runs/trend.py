@@ -99,7 +99,7 @@ def best_model(curve: Sequence[tuple[float, float]], models: Iterable[float]) ->
 
 
 def quality_text(
-    curve: Sequence[tuple[float, float]], floor: float | None, models: Iterable[float], run: str
+    curve: Sequence[tuple[float, float]], floor: float | None, models: Iterable[float], *, run: str
 ) -> tuple[str, str]:
     """(headline, sentences) on the quality of the run ``run``; two empty texts without a measurement."""
     found = judge(curve)

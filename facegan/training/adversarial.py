@@ -56,7 +56,9 @@ class Adversarial(Objective):
 
     def build(self, config: TrainConfig, image_shape: Sequence[int], label_dim: int) -> Mapping[str, Network]:
         family, model = get_family(config.family), config.model
-        generator = family.build_generator(model.generator, image_shape, config.latent.dim, label_dim)
+        generator = family.build_generator(
+            model.generator, image_shape, config.latent.dim, label_dim=label_dim
+        )
         discriminator = family.build_discriminator(model.discriminator, image_shape, label_dim)
         if config.accumulate > 1:
             # Fakes that serve both networks are drawn once in one piece, in several once for each network.
@@ -89,7 +91,7 @@ def _update(state: TrainState, sampler: Sampler) -> None:
 
     # --- Schedules ------------------------------------------------------------------------------
     set_rates(state)
-    if family.begin_update(c.model, state.generator, state.discriminator, state.images_seen):
+    if family.begin_update(c.model, state.generator, state.discriminator, images_seen=state.images_seen):
         state.forget_moments()
     # Dropout and the like draw from torch's own generator: set by count, so that a resumed run agrees.
     torch.manual_seed(rng.torch_seed(c.seed, "step", state.updates))
@@ -176,7 +178,7 @@ def discriminator_loss(pair: Pair, part: Slice) -> LossAndStatistics:
     if c.drift:
         total = total + c.drift * x.square().mean()
     if c.gp_weight:
-        statistics["gp"] = _interpolated(pair, part, real.images, fake.images)
+        statistics["gp"] = _interpolated(pair, part, real.images, fake=fake.images)
         total = total + c.gp_weight * statistics["gp"]
     return total, statistics
 
@@ -201,11 +203,11 @@ def generator_loss(pair: Pair, part: Slice) -> LossAndStatistics:
     state, loss = pair.state, pair.loss
     fakes = pair.precomputed_fakes
     images = pair.generate(part, grad=True) if fakes is None else fakes
-    judged = pair.discriminate(images, pair.fake_labels(part), "g", pair.fake.start + part[0])
+    judged = pair.discriminate(images, pair.fake_labels(part), "g", first=pair.fake.start + part[0])
     reals = None
     if loss.needs_real:
         first = pair.real.start + part[0]
-        reals = pair.discriminate(pair.reals(part), pair.real_labels(part), "g-real", first).logits
+        reals = pair.discriminate(pair.reals(part), pair.real_labels(part), "g-real", first=first).logits
     total = loss.g(judged.logits, reals)
     statistics = {"loss_g": total}
     if state.discriminator.projected is not None:
@@ -238,28 +240,28 @@ def _label_noise(pair: Pair, part: Slice, judged: Judged) -> torch.Tensor:
     """
     c, (low, high) = pair.state.config, part
     start = pair.real.start if judged.kind == "real" else pair.fake.start
-    u = rng.uniform(c.seed, f"label-noise-{judged.kind}", start + low, high - low)[:, 0]
+    u = rng.uniform(c.seed, f"label-noise-{judged.kind}", start + low, count=high - low)[:, 0]
     sign = 1.0 if c.flip_labels else -1.0
     return sign * c.label_noise * (_beside(judged.logits, u) * judged.logits).mean()
 
 
-def _interpolated(pair: Pair, part: Slice, real: torch.Tensor, fake: torch.Tensor) -> torch.Tensor:
+def _interpolated(pair: Pair, part: Slice, real: torch.Tensor, *, fake: torch.Tensor) -> torch.Tensor:
     """WGAN-GP's penalty between each real image and a generated one (Gulrajani et al. 2017)."""
     first, count = pair.real.start + part[0], part[1] - part[0]
-    u = _beside(real, rng.uniform(pair.state.config.seed, "gp", first, count)[:, 0])
+    u = _beside(real, rng.uniform(pair.state.config.seed, "gp", first, count=count)[:, 0])
     labels = pair.real_labels(part)
 
     def logits(images: torch.Tensor) -> torch.Tensor:
-        return pair.discriminate(images, labels, "gp", first).logits
+        return pair.discriminate(images, labels, "gp", first=first).logits
 
-    return interpolation_penalty(logits, real.detach(), fake.detach().to(real), u)
+    return interpolation_penalty(logits, real.detach(), fake.detach().to(real), u=u)
 
 
 def _path_lengths(pair: Pair, part: Slice, decay: float) -> tuple[torch.Tensor, torch.Tensor]:
     """Path lengths of half of the batch, and their running mean (Karras et al. 2020, equation 4)."""
     state, c, (low, high) = pair.state, pair.state.config, part
     # Every second image: the same ones, however the batch is shared, where shares are even.
-    z = draw_latents(state, pair.fake, part, "latent-path")[::2]
+    z = draw_latents(state, pair.fake, part, purpose="latent-path")[::2]
     labels = pair.fake_labels(part)
     with state.autocast():
         w = state.generator.map(z, None if labels is None else labels[::2])
@@ -349,24 +351,26 @@ class Pair:
         state, (low, high) = self.state, part
         if not get_family(state.config.family).style_mixing(state.config.model):
             return None
-        u = rng.uniform(state.config.seed, "style-mixing", self.fake.start + low, high - low, 2)
-        z = draw_latents(state, self.fake, part, "latent-mixing")
+        u = rng.uniform(
+            state.config.seed, "style-mixing", self.fake.start + low, count=high - low, per_item=2
+        )
+        z = draw_latents(state, self.fake, part, purpose="latent-mixing")
         return z, _beside(z, u)
 
     def judge_reals(self, part: Slice, grad: bool = False) -> Judged:
         """Return the verdict on real images, which take gradients if ``grad``."""
         images = self.reals(part).requires_grad_(grad)
-        return self.discriminate(images, self.real_labels(part), "real", self.real.start + part[0])
+        return self.discriminate(images, self.real_labels(part), "real", first=self.real.start + part[0])
 
     def judge_fakes(self, part: Slice, grad: bool = False) -> Judged:
         """Return the verdict on generated images, cut off from the generator."""
         fakes = self.precomputed_fakes
         images = self.generate(part, grad=False) if fakes is None else fakes
         images = images.detach().requires_grad_(grad)
-        return self.discriminate(images, self.fake_labels(part), "fake", self.fake.start + part[0])
+        return self.discriminate(images, self.fake_labels(part), "fake", first=self.fake.start + part[0])
 
     def discriminate(
-        self, images: torch.Tensor, labels: torch.Tensor | None, kind: str, first: int
+        self, images: torch.Tensor, labels: torch.Tensor | None, kind: str, *, first: int
     ) -> Judged:
         """Return the verdict on augmented images.
 
@@ -374,7 +378,7 @@ class Pair:
         """
         state = self.state
         heads, projected = state.discriminator.projected, None
-        seen = augmented(state, images, kind, first)
+        seen = augmented(state, images, kind, first=first)
         with state.autocast():
             logits = state.discriminator(seen, labels).to(state.dtype)
             if heads is not None and kind in ("real", "fake", "g"):

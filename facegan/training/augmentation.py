@@ -18,7 +18,7 @@ def strength(state: TrainState) -> float:
     return state.augment.p if c.augment_target else burn_in(state, 0.0, c.augment_p)
 
 
-def augmented(state: TrainState, images: torch.Tensor, kind: str, first: int) -> torch.Tensor:
+def augmented(state: TrainState, images: torch.Tensor, kind: str, *, first: int) -> torch.Tensor:
     """``images`` as the discriminator sees them; draws belong to each one's global index among its kind."""
     p = strength(state)
     if p == 0.0:
@@ -26,7 +26,7 @@ def augmented(state: TrainState, images: torch.Tensor, kind: str, first: int) ->
     seed, count = state.config.seed, len(images)
 
     def draw(purpose: str, k: int) -> torch.Tensor:
-        u = rng.uniform(seed, f"augment-{kind}-{purpose}", first, count, k)
+        u = rng.uniform(seed, f"augment-{kind}-{purpose}", first, count=count, per_item=k)
         # Never in half precision, in which one kind may come: the tails of what is drawn would be others.
         return torch.from_numpy(u).to(torch.promote_types(images.dtype, torch.float32))
 

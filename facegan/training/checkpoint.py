@@ -33,9 +33,16 @@ from facegan.training.state import TrainState
 
 FORMAT = 1
 _COUNTS = (
-    "images_seen", "fakes_drawn", "updates", "seconds", "lr_scale", "watch", "best", "path_mean",
+    "images_seen",
+    "fakes_drawn",
+    "updates",
+    "seconds",
+    "lr_scale",
+    "watch",
+    "best",
+    "path_mean",
     "images_before",
-)  # fmt: skip
+)
 
 
 def _plain(value: Any) -> Any:
@@ -60,10 +67,13 @@ def _tensors(state: TrainState) -> dict[str, torch.Tensor]:
 def circumstances(state: TrainState) -> dict[str, Any]:
     """What must stay as it is for a resumed run to end bit for bit as an uninterrupted one."""
     return {
-        "device": state.device.type, "processes": distributed.world(), "threads": torch.get_num_threads(),
-        "torch": torch.__version__, "precision": state.config.precision,
+        "device": state.device.type,
+        "processes": distributed.world(),
+        "threads": torch.get_num_threads(),
+        "torch": torch.__version__,
+        "precision": state.config.precision,
         "accumulate": state.config.accumulate,
-    }  # fmt: skip
+    }
 
 
 def save_checkpoint(state: TrainState, folder: Path, healthy: bool = True) -> Path:
@@ -117,7 +127,7 @@ def _superfluous(folder: Path, keep: int, best: int) -> list[Path]:
 
 
 def load_latest(
-    state: TrainState, folder: Path | None, warn: Callable[[str], None], healthy: bool = False
+    state: TrainState, folder: Path | None, warn: Callable[[str], None], *, healthy: bool = False
 ) -> Path | None:
     """Put the newest intact (and ``healthy``) checkpoint into ``state``; a damaged one is passed over.
 

@@ -97,7 +97,7 @@ class Evaluator:
     def _accuracy(self, fakes: np.ndarray) -> dict[str, float]:
         """How often the discriminator, without dropout, is right on random real pictures and on ``fakes``."""
         state, c = self.state, self.state.config
-        draws = rng.uniform(c.seed, "eval", state.images_seen, len(fakes))[:, 0]
+        draws = rng.uniform(c.seed, "eval", state.images_seen, count=len(fakes))[:, 0]
         reals = self.sampler.images[(draws * len(self.sampler.images)).astype(np.int64)]
         state.discriminator.eval()
         with torch.no_grad():

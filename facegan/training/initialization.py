@@ -24,6 +24,7 @@ def create_state(
     config: TrainConfig,
     image_shape: Sequence[int],
     device: torch.device,
+    *,
     dtype: torch.dtype = torch.float32,
     label_dim: int = 0,
     resuming: bool = False,

@@ -34,6 +34,7 @@ def fits(
     config: TrainConfig,
     shape: Sequence[int],
     device: torch.device,
+    *,
     error: BaseException,
     free: TrainState | None = None,
     label_dim: int = 0,
@@ -57,7 +58,9 @@ def fits(
             continue
         piece = {name: getattr(config, name) // (more * share) for name in ("batch", "g_batch")}
         with distributed.alone():
-            succeeded = _tried(override(config, {"accumulate": 1, **piece}), shape, device, label_dim)
+            succeeded = _tried(
+                override(config, {"accumulate": 1, **piece}), shape, device, label_dim=label_dim
+            )
         if succeeded:
             fitting = more
         elif fitting:
@@ -77,7 +80,7 @@ def fits(
     return f"{text}, and not even one picture at a time fits; try {less}"
 
 
-def _tried(config: TrainConfig, shape: Sequence[int], device: torch.device, label_dim: int) -> bool:
+def _tried(config: TrainConfig, shape: Sequence[int], device: torch.device, *, label_dim: int) -> bool:
     """Whether two updates on black pictures succeed; Adam's memory comes with the first."""
     gc.collect()
     if device.type == "cuda":
@@ -87,7 +90,7 @@ def _tried(config: TrainConfig, shape: Sequence[int], device: torch.device, labe
         try:
             images = np.zeros((config.batch, height, width, channels), np.uint8)
             state = as_if_finished(create_state(config, shape, device, label_dim=label_dim))
-            feed = ImageSampler(images, config, device, np.zeros((config.batch, label_dim), np.float32))
+            feed = ImageSampler(images, config, device, table=np.zeros((config.batch, label_dim), np.float32))
             train_step(state, feed)
             train_step(state, feed)
             return True

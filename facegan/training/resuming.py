@@ -35,11 +35,11 @@ def resume_newest(state: TrainState, run: RunFolder | None, listeners: Sequence[
     """Load the newest checkpoint, if there is one, and say what is no longer bit for bit."""
     folder = run.checkpoints if run is not None else None
     found = load_latest(state, folder, lambda text: announce(listeners, state, text))
-    distributed.first_does(lambda: _resumed(state, run, listeners, found))
+    distributed.first_does(lambda: _resumed(state, run, listeners, found=found))
 
 
 def _resumed(
-    state: TrainState, run: RunFolder | None, listeners: Sequence[Listener], found: Path | None
+    state: TrainState, run: RunFolder | None, listeners: Sequence[Listener], *, found: Path | None
 ) -> None:
     assert run is not None
     if list_checkpoints(run.checkpoints) and found is None:

@@ -36,7 +36,12 @@ class ImageSampler:
     """
 
     def __init__(
-        self, images: np.ndarray, config: TrainConfig, device: torch.device, table: np.ndarray | None = None
+        self,
+        images: np.ndarray,
+        config: TrainConfig,
+        device: torch.device,
+        *,
+        table: np.ndarray | None = None,
     ) -> None:
         self.images, self.config, self.device, self.table = images, config, device, table
         self._epoch, self._order = -1, np.empty(0, np.int64)
@@ -50,7 +55,7 @@ class ImageSampler:
         low, high = part or (0, count)
         batch = self.images[SAMPLING[self.config.sampling](self, start, count)[low:high]]
         if self.config.flip:
-            mirrored = rng.uniform(self.config.seed, "flip", start + low, high - low)[:, 0] < 0.5
+            mirrored = rng.uniform(self.config.seed, "flip", start + low, count=high - low)[:, 0] < 0.5
             batch[mirrored] = batch[mirrored, :, ::-1]
         return to_float(batch, self.device)
 
@@ -65,7 +70,7 @@ class ImageSampler:
         """Labels ``n,L`` for generated images, of training images drawn at random."""
         assert self.table is not None
         low, high = part
-        u = rng.uniform(self.config.seed, "fake-labels", start + low, high - low)[:, 0]
+        u = rng.uniform(self.config.seed, "fake-labels", start + low, count=high - low)[:, 0]
         return send(torch.from_numpy(self.table[(u * len(self.table)).astype(np.int64)]), self.device)
 
     def shuffled(self, start: int, count: int) -> np.ndarray:
@@ -75,18 +80,22 @@ class ImageSampler:
         while index < start + count:
             epoch, offset = divmod(index, n)
             if epoch != self._epoch:
-                self._epoch, self._order = epoch, rng.permutation(self.config.seed, "order", epoch, n)
+                self._epoch, self._order = epoch, rng.permutation(self.config.seed, "order", epoch, n=n)
             rows.append(self._order[offset : offset + start + count - index])
             index += len(rows[-1])
         return np.concatenate(rows)
 
     def replaced(self, start: int, count: int) -> np.ndarray:
         """Uniform draws with replacement."""
-        return (rng.uniform(self.config.seed, "rows", start, count)[:, 0] * len(self.images)).astype(np.int64)
+        return (rng.uniform(self.config.seed, "rows", start, count=count)[:, 0] * len(self.images)).astype(
+            np.int64
+        )
 
     def consecutive(self, start: int, count: int) -> np.ndarray:
         """Neighbouring rows from a random one on."""
-        first = int(rng.uniform(self.config.seed, "rows", start, 1)[0, 0] * (len(self.images) - count + 1))
+        first = int(
+            rng.uniform(self.config.seed, "rows", start, count=1)[0, 0] * (len(self.images) - count + 1)
+        )
         return np.arange(first, first + count)
 
     def sequential(self, start: int, count: int) -> np.ndarray:
@@ -97,7 +106,7 @@ class ImageSampler:
             beyond = batch + (n - row) // count
             if index < beyond:
                 break
-            choice = rng.uniform(self.config.seed, "rows", len(self._passes), 1)[0, 0]
+            choice = rng.uniform(self.config.seed, "rows", len(self._passes), count=1)[0, 0]
             self._passes.append((beyond, int(choice * min(10, n - count + 1))))
             last += 1
         while self._passes[last][0] > index:

@@ -43,7 +43,11 @@ class Saver:
         distributed.wait()  # until all have read: the first one drops checkpoints
         if found is None:
             fresh = create_state(
-                state.config, metadata["image_shape"], state.device, state.dtype, state.label_dim
+                state.config,
+                metadata["image_shape"],
+                state.device,
+                dtype=state.dtype,
+                label_dim=state.label_dim,
             )
             vars(state).update(vars(fresh))
         state.lr_scale *= SLOWER

@@ -12,7 +12,7 @@ from facegan.training.state import TrainState
 
 def burn_in(state: TrainState, start: float, end: float) -> float:
     """Return the value between ``start`` and ``end`` along half a cosine over ``burnin_kimg``."""
-    return cosine(start, end, state.images_seen, state.config.burnin_kimg)
+    return cosine(start, end, state.images_seen, length_kimg=state.config.burnin_kimg)
 
 
 def set_rates(state: TrainState) -> None:
@@ -45,7 +45,7 @@ def update_averages(state: TrainState, count: int) -> None:
     seen = state.images_before + state.images_seen
     for name, of in state.objective.averages.items():
         if name in state.networks:
-            decay = ema_decay(count, halflife, seen, c.ema_rampup or None)
+            decay = ema_decay(count, halflife, seen, rampup=c.ema_rampup or None)
             update_ema(state.networks[name], state.networks[of], decay)
 
 

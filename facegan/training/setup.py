@@ -55,25 +55,38 @@ def settle(config: TrainConfig, device: torch.device, before: dict[str, Any]) ->
     )
 
 
-def full_config(config: TrainConfig, data: Dataset, shape: Sequence[int], command: str) -> dict[str, Any]:
+def full_config(config: TrainConfig, data: Dataset, shape: Sequence[int], *, command: str) -> dict[str, Any]:
     dataset = {"path": str(data.path), **_identity(data)}
     return {
-        **config.to_dict(), "image_shape": list(shape), "dataset": dataset, "command": command,
+        **config.to_dict(),
+        "image_shape": list(shape),
+        "dataset": dataset,
+        "command": command,
         "facegan": __version__,
-    }  # fmt: skip
+    }
 
 
-def model_metadata(config: TrainConfig, data: Dataset, shape: Sequence[int], command: str) -> dict[str, Any]:
+def model_metadata(
+    config: TrainConfig, data: Dataset, shape: Sequence[int], *, command: str
+) -> dict[str, Any]:
     """The header of the models of this run, but for the images seen."""
     latent = Latent(config.latent.kind, config.latent.dim, config.latent.mean, config.latent.std)
     provenance = {
-        "recipe": config.recipe, "seed": config.seed, "command": command, "facegan": __version__,
+        "recipe": config.recipe,
+        "seed": config.seed,
+        "command": command,
+        "facegan": __version__,
         "dataset": _identity(data),
-    }  # fmt: skip
+    }
     return describe(
-        config.family, config.model, latent, shape, provenance=provenance, alignment=data.crop,
+        config.family,
+        config.model,
+        latent,
+        image_shape=shape,
+        provenance=provenance,
+        alignment=data.crop,
         licence="that of its training pictures",
-    )  # fmt: skip
+    )
 
 
 def _identity(data: Dataset) -> dict[str, Any]:
@@ -86,7 +99,7 @@ def _identity(data: Dataset) -> dict[str, Any]:
 
 
 def judges(
-    data: Dataset, config: TrainConfig, device: torch.device, quality: Quality | None
+    data: Dataset, config: TrainConfig, device: torch.device, *, quality: Quality | None
 ) -> tuple[Quality | None, Any]:
     """What grids are judged by, and the metric on held-out pictures."""
     if quality is None and config.quality_count:
@@ -101,6 +114,8 @@ def _metric(data: Dataset, config: TrainConfig, device: torch.device) -> Any:
 
     where = "cpu" if device.type == "mps" else str(device)
     try:
-        return ValidationMetric(data, config.metric, config.metric_count, config.metric_features, where)
+        return ValidationMetric(
+            data, config.metric, config.metric_count, features=config.metric_features, device=where
+        )
     except (InputError, ModelError) as error:
         raise ConfigError(str(error).replace("--features", "--metric-features")) from None

@@ -25,7 +25,7 @@ def sampling_generator(state: TrainState, metadata: dict[str, Any]) -> Generator
 
         def batches() -> Iterator[torch.Tensor]:
             for i in range(BN_BATCHES):
-                draws = rng.normal(c.seed, "batch-norm", i * BN_BATCH, BN_BATCH, c.latent.dim)
+                draws = rng.normal(c.seed, "batch-norm", i * BN_BATCH, count=BN_BATCH, per_item=c.latent.dim)
                 yield latent.shape_normal(torch.from_numpy(draws)).to(state.device)
 
         recalibrate_batch_norm(network, batches())

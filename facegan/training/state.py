@@ -175,12 +175,14 @@ def slices(state: TrainState, count: int) -> list[Slice]:
 
 
 def draw_latents(
-    state: TrainState, batch: Batch, part: Slice | None = None, purpose: str = "latent"
+    state: TrainState, batch: Batch, part: Slice | None = None, *, purpose: str = "latent"
 ) -> torch.Tensor:
     """Return training latents ``N,dim`` of a slice of a batch of generated images."""
     c = state.config.latent
     low, high = part or (0, batch.count)
-    normal = torch.from_numpy(rng.normal(state.config.seed, purpose, batch.start + low, high - low, c.dim))
+    normal = torch.from_numpy(
+        rng.normal(state.config.seed, purpose, batch.start + low, count=high - low, per_item=c.dim)
+    )
     mean = c.mean if c.train_mean is None else c.train_mean
     std = c.std if c.train_std is None else c.train_std
     prior = Latent(c.kind, c.dim, mean, std)

@@ -78,7 +78,7 @@ def train(
     config = recipe if isinstance(recipe, TrainConfig) else named_recipe(recipe)
     config = check(override(config, overrides))
     out = Path(arguments.place(out, "out"))
-    threads = arguments.whole(threads, "threads", 0, MAX_THREADS)
+    threads = arguments.whole(threads, "threads", 0, most=MAX_THREADS)
     shape = setup.image_shape(config, data)
     place = pick_device(device)
     check_split(config, launched())  # before they join: all of them see it, and none waits for another
@@ -90,10 +90,10 @@ def train(
         work = _Work(data, config, shape, place, run, everyone)
         try:
             distributed.first_does(
-                lambda: _begin(run, resume, setup.full_config(config, data, shape, command))
+                lambda: _begin(run, resume, setup.full_config(config, data, shape, command=command))
             )
             if run is not None and not listeners and bars.wanted():
-                everyone.append(_bar(data, config, device, run))
+                everyone.append(_bar(data, config, device, run=run))
             work.train(quality, command, threads)
         except FaceganError:
             if run is not None:
@@ -138,11 +138,11 @@ class _Work:
             resume_newest(state, run, self.listeners)
             slow = slow_bfloat16(device) if config.precision == "bfloat16" else ""
             self._say(state.begun_with, unfinished(config, self.shape), room, slow)
-            sampler = ImageSampler(_images(data), config, device, table)
-            judges = distributed.first_does(lambda: setup.judges(data, config, device, quality))
+            sampler = ImageSampler(_images(data), config, device, table=table)
+            judges = distributed.first_does(lambda: setup.judges(data, config, device, quality=quality))
             quality, metric = judges or (None, None)
             self._say("" if metric is None else metric.caution)
-            metadata = setup.model_metadata(config, data, self.shape, command)
+            metadata = setup.model_metadata(config, data, self.shape, command=command)
             metadata |= label_metadata(self.labels, table)
             Trainer(
                 state, sampler, metadata, run=run, listeners=self.listeners, quality=quality, metric=metric
@@ -162,7 +162,11 @@ class _Work:
             )
         if is_out_of_memory(error):
             config = with_precision(self.config, self.device)
-            return RunError(fits(config, self.shape, self.device, error, self.state, len(self.labels)))
+            return RunError(
+                fits(
+                    config, self.shape, self.device, error=error, free=self.state, label_dim=len(self.labels)
+                )
+            )
         if distributed.world() > 1 and (text := lost(error)):
             return LostProcessError(
                 f"{out}: process {distributed.rank()} lost the others ({text}); the last checkpoint is "
@@ -171,7 +175,7 @@ class _Work:
         return None
 
 
-def _bar(data: Dataset, config: TrainConfig, device: str, run: RunFolder) -> Listener:
+def _bar(data: Dataset, config: TrainConfig, device: str, *, run: RunFolder) -> Listener:
     """A bar; what to know of a long run is said before it begins."""
     from facegan.planning.forecast import long_run
 
@@ -188,7 +192,7 @@ def _suiting(data: Dataset, device: str, settings: dict[str, Any]) -> str:
         surroundings(data, pick_device(device).type),
         bool(settings.get("condition")),
         before.get("family", ""),
-        before.get("provenance", {}).get("recipe", ""),
+        before=before.get("provenance", {}).get("recipe", ""),
     )[0]
 
 

@@ -152,7 +152,9 @@ class Trainer:
                 trouble = self.watchdog.on_diversity(drawn["diversity"], state.updates)
         self._tell(speed, means)
         if trouble is None or self._only_warns(trouble):
-            for warning in self.watchdog.warnings(means, state.updates, state.images_seen, state.config):
+            for warning in self.watchdog.warnings(
+                means, state.updates, state.images_seen, config=state.config
+            ):
                 self._announce(f"watchdog: {self._advised(warning)}")
         if drawing and state.images_seen < self.total:  # at the end it is written when all is saved
             self._write_page()

@@ -178,20 +178,30 @@ ADVICE: dict[str, tuple[str, ...]] = {
     "not finite": (_SLOWER, "--precision float32", _R1),
     "exploding": (_SLOWER, _R1),
     "given up": (
-        "a lower --generator.lr", _R1, _WIDER,
+        "a lower --generator.lr",
+        _R1,
+        _WIDER,
     ),
     "won": (
-        _R1, "a lower --discriminator.lr", _NARROWER,
+        _R1,
+        "a lower --discriminator.lr",
+        _NARROWER,
     ),
     "augmentation": ("more pictures", "--init MODEL with --freeze-d", _R1, "a shorter --kimg"),
     "variety": ("an earlier model of this run", _R1, "'mbstd' in --discriminator.layers"),
     "copying": (
-        "more pictures", "--augment ada", "--init MODEL with --freeze-d", "an earlier model of this run"
+        "more pictures",
+        "--augment ada",
+        "--init MODEL with --freeze-d",
+        "an earlier model of this run",
     ),
     "collapsed": (
-        "--loss nonsaturating", _R1, "'mbstd' in --discriminator.layers", "more pictures",
+        "--loss nonsaturating",
+        _R1,
+        "'mbstd' in --discriminator.layers",
+        "more pictures",
     ),
-}  # fmt: skip
+}
 
 
 def advice(kind: str, config: Any) -> str:
@@ -277,13 +287,12 @@ class Watchdog:
         times, _ = self._count("collapsed", diversity < COLLAPSED and not young, updates)
         if times < _COLLAPSE_GRIDS or self._told("collapsed"):
             return None
-        text = (
-            f"the samples have collapsed: they differ {diversity:.1%} as much as real pictures do"
-            + (f" (they once did {best:.0%})" if best >= ALIVE else "")
-        )  # fmt: skip
+        text = f"the samples have collapsed: they differ {diversity:.1%} as much as real pictures do" + (
+            f" (they once did {best:.0%})" if best >= ALIVE else ""
+        )
         return Trouble("collapsed", text)
 
-    def warnings(self, means: Means, updates: int, images: int, config: TrainSettings) -> list[Trouble]:
+    def warnings(self, means: Means, updates: int, images: int, *, config: TrainSettings) -> list[Trouble]:
         """What to tell of a report and of what was measured of its grid, if it has one; each kind once."""
         found: list[Trouble] = []
         warned: list[str] = self.memory.setdefault("warned", [])

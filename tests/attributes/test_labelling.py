@@ -34,7 +34,7 @@ def bare(portraits, tmp_path_factory):
 
 
 def test_unknown_values_are_filled_and_known_ones_stay(bare, predictor, tmp_path):
-    made, done = label_dataset(bare, tmp_path / "out", predictor, "tiny")
+    made, done = label_dataset(bare, tmp_path / "out", predictor, network="tiny")
     p = predictor.predict(bare.images("train"))
     table = made.attributes("train")
     name = bare.attribute_names[0]
@@ -58,7 +58,7 @@ def test_unknown_values_are_filled_and_known_ones_stay(bare, predictor, tmp_path
 
 
 def test_only_sure_answers(bare, predictor, tmp_path):
-    made, _ = label_dataset(bare, tmp_path / "out", predictor, "tiny", min_confidence=0.9)
+    made, _ = label_dataset(bare, tmp_path / "out", predictor, network="tiny", min_confidence=0.9)
     p = predictor.predict(bare.images("train"))
     sure = np.maximum(p, 1 - p) >= 0.9
     table = made.attributes("train")
@@ -69,13 +69,13 @@ def test_only_sure_answers(bare, predictor, tmp_path):
 
 
 def test_again_with_overwrite(bare, predictor, tmp_path):
-    made, _ = label_dataset(bare, tmp_path / "out", predictor, "tiny", overwrite=True)
+    made, _ = label_dataset(bare, tmp_path / "out", predictor, network="tiny", overwrite=True)
     p = predictor.predict(bare.images("train"))[:, predictor.column(bare.attribute_names[0])]
     np.testing.assert_array_equal(made.attributes("train")[:, 0], p > 0.5)
 
 
 def test_then_select_and_inspect(bare, predictor, tmp_path, capsys):
-    made, _ = label_dataset(bare, tmp_path / "out", predictor, "tiny")
+    made, _ = label_dataset(bare, tmp_path / "out", predictor, network="tiny")
     name = bare.attribute_names[0]
     done = select(made, f"{name} or not {name}", tmp_path / "sure", min_confidence=0.7)
     certain = [r["confidence"][name] for r in made.rows("train")]
@@ -87,7 +87,7 @@ def test_then_select_and_inspect(bare, predictor, tmp_path, capsys):
 
 def test_datasets_reads_the_confidences(bare, predictor, tmp_path):
     datasets = pytest.importorskip("datasets")
-    label_dataset(bare, tmp_path / "out", predictor, "tiny")
+    label_dataset(bare, tmp_path / "out", predictor, network="tiny")
     read = datasets.load_dataset(str(tmp_path / "out"), split="train", cache_dir=str(tmp_path / "cache"))
     assert read.features["confidence"][bare.attribute_names[0]].dtype == "float32"
     assert isinstance(read[0]["image"], Image.Image)
@@ -156,12 +156,15 @@ def test_rejects_are_counted_by_reason_with_one_of_each_and_what_helps(bare, pre
     assert lines[at + 3 :] == ["  the files end early: was the download or the copy complete?"]
 
 
-@pytest.mark.parametrize(("rejects", "kept", "help_"), [
-    (["no face"] * 3 + ["truncated"], 1, "--no-align takes the whole photos"),
-    (["low confidence", "face too small"], 0, "--no-align"),
-    (["too many pixels"] * 2, 1, "make the photos smaller first"),
-    (["no face"], 5, ""),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("rejects", "kept", "help_"),
+    [
+        (["no face"] * 3 + ["truncated"], 1, "--no-align takes the whole photos"),
+        (["low confidence", "face too small"], 0, "--no-align"),
+        (["too many pixels"] * 2, 1, "make the photos smaller first"),
+        (["no face"], 5, ""),
+    ],
+)
 def test_what_helps_is_an_option_of_label(rejects, kept, help_):
     said = what_helps([{"source": f"{i}.png", "reason": reason} for i, reason in enumerate(rejects)], kept)
     assert said.startswith(help_) and bool(said) == bool(help_) and "--min-confidence" not in said
@@ -175,9 +178,13 @@ def test_without_out_the_result_lies_beside_the_source(bare, predictor, tmp_path
         argv = ["label", str(tmp_path / source), "--network", str(tmp_path / "n.safetensors"), "--no-align"]
         assert main([*argv, "--workers", "1"]) == 0, capsys.readouterr().err
     assert {p.name for p in tmp_path.iterdir()} == {
-        "my photos", "my photos-attributes.csv", "my photos-attributes-confidence.csv", "n.safetensors",
-        "ds", "ds-labelled",
-    }  # fmt: skip
+        "my photos",
+        "my photos-attributes.csv",
+        "my photos-attributes-confidence.csv",
+        "n.safetensors",
+        "ds",
+        "ds-labelled",
+    }
     table = tmp_path / "my photos-attributes.csv"
     table.write_text("mine")  # made by hand, say
     argv[1] = str(tmp_path / "my photos")
@@ -191,7 +198,7 @@ def test_without_out_the_result_lies_beside_the_source(bare, predictor, tmp_path
 def test_the_source_stays_as_it_was(bare, predictor, tmp_path):
     shutil.copytree(bare.path, tmp_path / "ds", ignore=shutil.ignore_patterns(".cache"))
     before = contents(tmp_path / "ds")
-    made, _ = label_dataset(Dataset(tmp_path / "ds"), tmp_path / "out", predictor, "tiny")
+    made, _ = label_dataset(Dataset(tmp_path / "ds"), tmp_path / "out", predictor, network="tiny")
     assert contents(tmp_path / "ds") == before
     pictures = [row["image"] for row in Dataset(tmp_path / "ds").rows("train")]
     assert [row["image"] for row in made.rows("train")] == pictures
@@ -201,7 +208,7 @@ def test_another_spelling_is_the_same_attribute(bare, predictor, tmp_path):
     name = bare.attribute_names[0]
     other = name.lower().replace("_", " ")
     renamed, _ = label_dataset(
-        bare, tmp_path / "a", replace(predictor, names=(other, *predictor.names[1:])), "n"
+        bare, tmp_path / "a", replace(predictor, names=(other, *predictor.names[1:])), network="n"
     )
     assert other != name and other not in renamed.attribute_names and name in renamed.attribute_names
     assert renamed.info["predicted"]["names"][name]["count"] == 20
@@ -209,14 +216,14 @@ def test_another_spelling_is_the_same_attribute(bare, predictor, tmp_path):
 
 def test_a_second_network_takes_over_what_it_sees(bare, predictor, tmp_path, capsys):
     """Known values stay known, each prediction is its network's, and what it is not sure of is unknown."""
-    first, _ = label_dataset(bare, tmp_path / "first", replace_names(predictor, "Other "), "first")
-    second, _ = label_dataset(first, tmp_path / "second", predictor, "second", min_confidence=0.9)
+    first, _ = label_dataset(bare, tmp_path / "first", replace_names(predictor, "Other "), network="first")
+    second, _ = label_dataset(first, tmp_path / "second", predictor, network="second", min_confidence=0.9)
     name = bare.attribute_names[0]
     found = second.info["predicted"]["names"]
     assert found[f"Other {name}"]["network"] == "first" and found[f"Other {name}"]["count"] == 30
     assert "network" not in found[name] and second.info["predicted"]["network"] == "second"
-    third, _ = label_dataset(second, tmp_path / "third", predictor, "third")
-    again, _ = label_dataset(third, tmp_path / "again", predictor, "again", min_confidence=0.9)
+    third, _ = label_dataset(second, tmp_path / "third", predictor, network="third")
+    again, _ = label_dataset(third, tmp_path / "again", predictor, network="again", min_confidence=0.9)
     np.testing.assert_array_equal(again.attributes("train"), second.attributes("train"))
     assert again.content_hash == second.content_hash
     for key in ("count", "confidence"):
@@ -235,15 +242,15 @@ def replace_names(predictor, before):
 
 def test_where_all_is_known_it_says_so(portraits, predictor, tmp_path):
     with pytest.raises(InputError, match="is known already; --overwrite predicts it anew"):
-        label_dataset(portraits, tmp_path / "out", predictor, "tiny")
-    made, done = label_dataset(portraits, tmp_path / "out", predictor, "tiny", overwrite=True)
+        label_dataset(portraits, tmp_path / "out", predictor, network="tiny")
+    made, done = label_dataset(portraits, tmp_path / "out", predictor, network="tiny", overwrite=True)
     assert made.counts == portraits.counts
     assert {v["count"] for v in done.names.values()} == {sum(portraits.counts.values())}
 
 
 def test_mistakes_are_one_line(bare, tmp_path, capsys, predictor):
     with pytest.raises(InputError, match="--min-confidence must be from"):
-        label_dataset(bare, tmp_path / "out", predictor, "tiny", min_confidence=0.3)
+        label_dataset(bare, tmp_path / "out", predictor, network="tiny", min_confidence=0.3)
     predictor.save(tmp_path / "n.safetensors")
     network = ["--network", str(tmp_path / "n.safetensors")]
     for argv, text in (

@@ -30,7 +30,7 @@ from facegan.latent.evaluation import combine, draw_members, score_arithmetic
 
 
 def fitted(images, attributes, names, test_images, test_attributes, **settings):
-    predictor = train_attribute_predictor(images, attributes, names, replace(SMALL, **settings))
+    predictor = train_attribute_predictor(images, attributes, names, settings=replace(SMALL, **settings))
     score(predictor, test_images, test_attributes)
     return predictor
 
@@ -69,12 +69,12 @@ def test_random_answers_score_half():
 def test_no_pictures_is_one_line():
     images, attributes = pictures(1)
     with pytest.raises(DatasetError):
-        train_attribute_predictor(images, attributes, ["Top"], SMALL)
+        train_attribute_predictor(images, attributes, ["Top"], settings=SMALL)
 
 
 def test_members_and_sums():
     rows = [np.arange(10), np.arange(10, 20), np.arange(20, 30)]
-    members = draw_members(rows, 3, 3, 0, "trial")
+    members = draw_members(rows, 3, 3, seed=0, purpose="trial")
     assert members.shape == (3, 3, 3)
     assert len(set(members.flat)) == 27  # no face in two draws
     assert (members[:, 1] >= 10).all() and (members[:, 1] < 20).all()
@@ -104,15 +104,18 @@ def test_a_linear_model_scores_high_and_the_control_does_not():
     )
     pool = torch.from_numpy(np.random.default_rng(6).integers(0, 2, (400, 2)).astype(np.float32))
     groups = {
-        "top": {"Top": True, "Left": False}, "none": {"Top": False, "Left": False},
+        "top": {"Top": True, "Left": False},
+        "none": {"Top": False, "Left": False},
         "left": {"Top": False, "Left": True},
-    }  # fmt: skip
+    }
     score = score_arithmetic(
-        LinearModel(), pool, chooser, judge, groups, {"Top": True, "Left": True}, trials=20
+        LinearModel(), pool, chooser, judge=judge, groups=groups, goal={"Top": True, "Left": True}, trials=20
     )
     assert score is not None
     assert score.shares["trials"]["both"] > 0.8 > score.shares["control"]["both"] + 0.2
-    few = score_arithmetic(LinearModel(), pool[:6], chooser, judge, groups, {"Top": True, "Left": True})
+    few = score_arithmetic(
+        LinearModel(), pool[:6], chooser, judge=judge, groups=groups, goal={"Top": True, "Left": True}
+    )
     assert few is None
 
 
@@ -128,7 +131,7 @@ def same_weights(a, b):
 def test_a_file_gives_the_same_network(architecture, tmp_path):
     images, attributes = pictures(60)
     settings = replace(SMALL, architecture=architecture, epochs=1)
-    made = train_attribute_predictor(images, attributes, ["Top", "Left"], settings)
+    made = train_attribute_predictor(images, attributes, ["Top", "Left"], settings=settings)
     calibrate(made, images, attributes)
     made.measure_features(images)
     made.save(tmp_path / "n.safetensors")
@@ -165,7 +168,7 @@ def rewritten(file, **changes):
 @pytest.mark.parametrize("damage", DAMAGE)
 def test_damaged_files_are_one_line(damage, tmp_path):
     images, attributes = pictures(20)
-    made = train_attribute_predictor(images, attributes, ["Top", "Left"], replace(SMALL, epochs=1))
+    made = train_attribute_predictor(images, attributes, ["Top", "Left"], settings=replace(SMALL, epochs=1))
     file = tmp_path / "n.safetensors"
     made.save(file)
     change, text = DAMAGE[damage]
@@ -179,21 +182,33 @@ def test_goes_on_to_the_bit(tmp_path):
     """Stopped after the first epoch, and continued: dropout, mixing and augmentation as if never stopped."""
     images, attributes = pictures(40)
     settings = AttributeTraining(width=8, size=16, epochs=3, batch=8, architecture="residual")
-    whole = train_attribute_predictor(images, attributes, ["Top", "Left"], settings)
+    whole = train_attribute_predictor(images, attributes, ["Top", "Left"], settings=settings)
 
     def stop(epoch, loss, predictor):
         raise KeyboardInterrupt
 
     state = tmp_path / "n.state"
     with pytest.raises(KeyboardInterrupt):
-        train_attribute_predictor(images, attributes, ["Top", "Left"], settings, state, stop)
+        train_attribute_predictor(
+            images, attributes, ["Top", "Left"], settings=settings, state=state, on_epoch=stop
+        )
     epochs = []
     again = train_attribute_predictor(
-        images, attributes, ["Top", "Left"], settings, state, lambda e, *_: epochs.append(e)
+        images,
+        attributes,
+        ["Top", "Left"],
+        settings=settings,
+        state=state,
+        on_epoch=lambda e, *_: epochs.append(e),
     )
     assert epochs == [2, 3] and same_weights(whole, again)
     other = train_attribute_predictor(
-        images, attributes, ["Top", "Left"], replace(settings, seed=1), state, lambda e, *_: epochs.append(e)
+        images,
+        attributes,
+        ["Top", "Left"],
+        settings=replace(settings, seed=1),
+        state=state,
+        on_epoch=lambda e, *_: epochs.append(e),
     )
     assert epochs[2:] == [1, 2, 3] and not same_weights(whole, other)  # another run's state is no use
     # Nor is that of other attributes, of their other order, or of other pictures.
@@ -203,9 +218,13 @@ def test_goes_on_to_the_bit(tmp_path):
         (images[1:], attributes[1:], ["Top", "Left"]),
     ):
         with pytest.raises(KeyboardInterrupt):
-            train_attribute_predictor(images, attributes, ["Top", "Left"], settings, state, stop)
+            train_attribute_predictor(
+                images, attributes, ["Top", "Left"], settings=settings, state=state, on_epoch=stop
+            )
         epochs.clear()
-        train_attribute_predictor(x, y, names, settings, state, lambda e, *_: epochs.append(e))
+        train_attribute_predictor(
+            x, y, names, settings=settings, state=state, on_epoch=lambda e, *_: epochs.append(e)
+        )
         assert epochs == [1, 2, 3]
 
 
@@ -214,7 +233,7 @@ def test_what_a_split_does_not_answer_is_said_and_not_averaged():
 
     images, attributes = pictures(40)
     settings = AttributeTraining(width=8, size=16, epochs=1, batch=8, architecture="residual")
-    predictor = train_attribute_predictor(images, attributes, ["Top", "Left"], settings)
+    predictor = train_attribute_predictor(images, attributes, ["Top", "Left"], settings=settings)
     answers = attributes.copy()
     answers[:, 1] = -1
     found = score(predictor, images, answers)
@@ -229,7 +248,7 @@ def test_calibration_mends_answers_that_are_too_sure():
     noisy = attributes.copy()
     flip = np.random.default_rng(1).random(noisy.shape) < 0.25
     noisy[flip] = 1 - noisy[flip]  # nobody can be more than 75% sure
-    made = train_attribute_predictor(images, attributes, ["Top", "Left"], replace(SMALL, epochs=4))
+    made = train_attribute_predictor(images, attributes, ["Top", "Left"], settings=replace(SMALL, epochs=4))
     before = score(made, images, noisy)["calibration_error"]
     calibrate(made, images, noisy)
     after = score(made, images, noisy)["calibration_error"]
@@ -246,11 +265,16 @@ def test_the_calibration_error_by_hand():
 
 
 def test_the_command(tmp_path, capsys):
-    table = write_portraits(tmp_path / "photos", 60, 0, 32)
+    table = write_portraits(tmp_path / "photos", 60, 0, size=32)
     prepare(
-        tmp_path / "photos", tmp_path / "ds", crop="none", size=32, attributes=table, workers=1,
+        tmp_path / "photos",
+        tmp_path / "ds",
+        crop="none",
+        size=32,
+        attributes=table,
+        workers=1,
         split="val=0.2,test=0.2",
-    )  # fmt: skip
+    )
     out = tmp_path / "n.safetensors"
     argv = ["train-attributes", str(tmp_path / "ds"), "--out", str(out), "--epochs", "2", "--batch", "16"]
     small = ["--architecture", "plain", "--size", "32", "--width", "8"]
@@ -290,9 +314,14 @@ def celeba_test(shared, tmp_path_factory):
     lines = (shared / "data/celeba-9k-split.txt").read_text().splitlines()
     (at / "split.txt").write_text("".join(f"{line}\n" for line in lines if line.split()[1] in ("test", "2")))
     return prepare(
-        shared / "data/celeba-9k.zip", at / "ds", crop="aligned", size=64, workers=1,
-        attributes=shared / "data/celeba-9k-attributes.txt", split=at / "split.txt",
-    )  # fmt: skip
+        shared / "data/celeba-9k.zip",
+        at / "ds",
+        crop="aligned",
+        size=64,
+        workers=1,
+        attributes=shared / "data/celeba-9k-attributes.txt",
+        split=at / "split.txt",
+    )
 
 
 @pytest.mark.parametrize("name", bundled_names())

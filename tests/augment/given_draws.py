@@ -12,7 +12,9 @@ from facegan.augment.draws import Draw
 
 def drawn(start: int, count: int, seed: int = 0) -> Draw:
     """Numbers of the images ``start .. start + count - 1`` of a run."""
-    return lambda purpose, k: torch.from_numpy(rng.uniform(seed, purpose, start, count, k)).float()
+    return lambda purpose, k: torch.from_numpy(
+        rng.uniform(seed, purpose, start, count=count, per_item=k)
+    ).float()
 
 
 def given(**values: list[float]) -> Draw:

@@ -80,7 +80,7 @@ CASES = {
         rotation(30 * DEGREE) @ np.diag([-1, 1]),
         tuple(rotation(30 * DEGREE) @ [2, -3]),
     ),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("case", CASES)
@@ -143,6 +143,10 @@ def test_the_defaults_are_the_papers() -> None:
     """Appendix B: standard deviations and ranges."""
     ada = Ada()
     assert (ada.int_translation, ada.scale, ada.rotation, ada.anisotropy, ada.frac_translation) == (
-        0.125, 0.2, 1.0, 0.2, 0.125,
-    )  # fmt: skip
+        0.125,
+        0.2,
+        1.0,
+        0.2,
+        0.125,
+    )
     assert (ada.brightness, ada.contrast, ada.hue, ada.saturation) == (0.2, 0.5, 1.0, 1.0)

@@ -178,7 +178,7 @@ def test_other_devices_operators_give_the_same(name: str, monkeypatch: pytest.Mo
 def test_only_images_that_are_hit_are_resampled(hit: list[int]) -> None:
     x, other = pictures(5), torch.zeros(5, 3, 16, 16)
     back = torch.eye(3) + 0.1 * torch.randn(5, 3, 3, generator=torch.Generator().manual_seed(0))
-    result = resample.resample_where(torch.tensor(hit) > 0, x, back, other)
+    result = resample.resample_where(torch.tensor(hit) > 0, x, back, otherwise=other)
     for i in range(5):
         expected = resample.resample(x[i : i + 1], back[i : i + 1]) if hit[i] else other[i : i + 1]
         torch.testing.assert_close(result[i : i + 1], expected, rtol=0, atol=2e-6)

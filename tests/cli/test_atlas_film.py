@@ -89,8 +89,22 @@ def test_films(ending: str, model: str, capsys: pytest.CaptureFixture[str]) -> N
 
 
 def test_a_tour_its_vectors_and_how_even_it_is(model: str, capsys: pytest.CaptureFixture[str]) -> None:
-    facegan("film", model, "3-5", "--no-loop", "--fps", 5, "--features", "pixels", "--out", "a.gif",
-            "--latents", "z.npz", "--evenness", "even.png")  # fmt: skip
+    facegan(
+        "film",
+        model,
+        "3-5",
+        "--no-loop",
+        "--fps",
+        5,
+        "--features",
+        "pixels",
+        "--out",
+        "a.gif",
+        "--latents",
+        "z.npz",
+        "--evenness",
+        "even.png",
+    )
     out, err = capsys.readouterr()
     assert "20 frames, 4.0 s" in out and "steps by evaluator: plain lerp varies by" in err
     vectors = load_vectors("z.npz", 64)
@@ -105,8 +119,25 @@ def test_a_tour_its_vectors_and_how_even_it_is(model: str, capsys: pytest.Captur
     network = load(model)
     w = network.map(network.latent.sample([5])).detach()
     save_vectors("w.npz", Vectors(w, ("photo",), network.hash, "w+"))
-    facegan("film", model, "3", "w.npz", "--no-loop", "--seconds", 1, "--fps", 8, "--features", "pixels",
-            "--out", "w.gif", "--latents", "v.npz", "--evenness", "e.png")  # fmt: skip
+    facegan(
+        "film",
+        model,
+        "3",
+        "w.npz",
+        "--no-loop",
+        "--seconds",
+        1,
+        "--fps",
+        8,
+        "--features",
+        "pixels",
+        "--out",
+        "w.gif",
+        "--latents",
+        "v.npz",
+        "--evenness",
+        "e.png",
+    )
     saved = load_vectors("v.npz", 64, (network.num_ws, network.w_dim))
     assert saved.space == "w+" and torch.allclose(saved.z[-1], w[0], atol=1e-5)
     assert np.abs(network.images(saved.z[:1]).astype(int) - network.sample([3])).max() <= 1

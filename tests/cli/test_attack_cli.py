@@ -198,7 +198,7 @@ MISTAKES = {
     "preset": (["photos/a.png", "--preset", "tutorail"], "--preset tutorail: there is no such preset"),
     "model": (["photos/a.png", "--model", "vgg18"], "near it: vgg19"),
     "no write": (["photos/a.png", "--out", "text.png/x.png", "--epsilon", "0.5"], "cannot be written"),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("name", MISTAKES)
@@ -218,9 +218,12 @@ def test_ctrl_c_saves_the_picture_so_far(place: Path) -> None:
     argv += ["--step", "1e-6", "--steps", "100000000", "--report", "r.json", "--no-figure"]
     environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
     child = subprocess.Popen(
-        [sys.executable, "-c", TELLING, *argv], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        [sys.executable, "-c", TELLING, *argv],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
         env=environment,
-    )  # fmt: skip
+    )
     assert child.stderr is not None
     assert child.stderr.readline() == "begun\n"
     time.sleep(0.2)

@@ -74,9 +74,21 @@ def test_noise_and_zoom() -> None:
     facegan("dream", *MODEL, "--layers", "b:0-2", "--classes", "owl", "--steps", 3, "--size", 32)
     assert Image.open("dream.png").size[0] == 2 * (32 + 4) + 4
     facegan(
-        "dream", "photo.jpg", *MODEL, *QUICK, "--zoom", 1.1, "--frames", 3, "--between", 1, "--fps", 60,
-        "--film", "z.webp",
-    )  # fmt: skip
+        "dream",
+        "photo.jpg",
+        *MODEL,
+        *QUICK,
+        "--zoom",
+        1.1,
+        "--frames",
+        3,
+        "--between",
+        1,
+        "--fps",
+        60,
+        "--film",
+        "z.webp",
+    )
     assert Image.open("z.webp").n_frames == 5
 
 
@@ -104,9 +116,24 @@ def test_a_flight_that_is_interrupted_while_a_frame_is_written(monkeypatch: pyte
 
 def test_a_style_with_pictures_curve_and_film(capsys: pytest.CaptureFixture[str]) -> None:
     facegan(
-        "stylize", "photo.jpg", "style.png", "photo.jpg", *MODEL, *STYLE, "--style-weights", 2, 1,
-        "--every", 3, "--film", "f.mp4", "--pictures", "kept", "--curve", "c.png",
-    )  # fmt: skip
+        "stylize",
+        "photo.jpg",
+        "style.png",
+        "photo.jpg",
+        *MODEL,
+        *STYLE,
+        "--style-weights",
+        2,
+        1,
+        "--every",
+        3,
+        "--film",
+        "f.mp4",
+        "--pictures",
+        "kept",
+        "--curve",
+        "c.png",
+    )
     made = Image.open("photo-style.png")
     assert made.size == (64, 48) and made.info["styles"] == "style.png, photo.jpg"
     assert [p.name for p in sorted(Path("kept").iterdir())] == ["000003.png", "000006.png", "000009.png"]
@@ -222,7 +249,20 @@ def test_the_tutorials_presets_name_the_network_and_its_settings(capsys: pytest.
     facegan("dream", "photo.jpg", "--preset", "tutorial", *MODEL, *QUICK, "--quiet", "--out", "t.png")
     assert "b, 2 octaves" in capsys.readouterr().out and len(list(Path("t-steps").iterdir())) == 4
     facegan(
-        "stylize", "photo.jpg", "style.png", "--preset", "tutorial", *MODEL, "--layers", "a",
-        "--content-layers", "b", "--steps", 2, "--square", 48, "--quiet",
-    )  # fmt: skip
+        "stylize",
+        "photo.jpg",
+        "style.png",
+        "--preset",
+        "tutorial",
+        *MODEL,
+        "--layers",
+        "a",
+        "--content-layers",
+        "b",
+        "--steps",
+        2,
+        "--square",
+        48,
+        "--quiet",
+    )
     assert Image.open("photo-style.png").size == (48, 48)

@@ -224,11 +224,14 @@ def test_arithmetic_over_the_numbered_sheet(model: str, saved: Generator) -> Non
     facegan("interpolate", model, 0, "figure.npz", "--steps", 3, "--out", "towards.png")
 
 
-@pytest.mark.parametrize("told, called", [
-    ([], ["2 = seed:51", "1 = seed:50", "seed:7"]),
-    (["--vectors", "z.npz"], ["2 = seed:4", "1 = seed:3", "seed:7"]),
-    (["--vectors", "nameless.npz"], ["2", "1", "seed:7"]),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "told, called",
+    [
+        ([], ["2 = seed:51", "1 = seed:50", "seed:7"]),
+        (["--vectors", "z.npz"], ["2 = seed:4", "1 = seed:3", "seed:7"]),
+        (["--vectors", "nameless.npz"], ["2", "1", "seed:7"]),
+    ],
+)
 def test_numbers_of_a_sheet_are_shown_with_their_seeds(
     model: str, saved: Generator, told: list[str], called: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -55,8 +55,15 @@ def rows(path: str) -> list[dict[str, str]]:
 def test_what_a_photo_leaves(model: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert invert("seed:7", "--model", model, "--out", "out", *QUICK) == 0
     names = {p.name for p in Path("out").iterdir()}
-    assert names == {"vectors.npz", "seed7.png", "pairs.png", "errors.csv", "curve.png", "seed7-path.png",
-                     "seed7.mp4"}  # fmt: skip
+    assert names == {
+        "vectors.npz",
+        "seed7.png",
+        "pairs.png",
+        "errors.csv",
+        "curve.png",
+        "seed7-path.png",
+        "seed7.mp4",
+    }
     network, found = load(model), load_vectors("out/vectors.npz", 64)
     assert found.names == ("seed7",) and found.model_hash == network.hash
     with Image.open("out/seed7.png") as picture:
@@ -86,7 +93,7 @@ def test_a_folder_in_batches_goes_on(model: str, folder: str, monkeypatch: pytes
     assert not Path("whole/.parts").exists() and not list(Path("whole").glob("*-path.png"))
     real, done = api.invert_pictures, []
 
-    def stopping(network, photos, names, config, encoder=None, on_step=None):  # type: ignore[no-untyped-def]
+    def stopping(network, photos, names, *, config, encoder=None, on_step=None):  # type: ignore[no-untyped-def]
         done.append(names)
         if len(done) == 2:
 
@@ -94,7 +101,7 @@ def test_a_folder_in_batches_goes_on(model: str, folder: str, monkeypatch: pytes
                 if step == 2:
                     raise KeyboardInterrupt
 
-        return real(network, photos, names, config, encoder, on_step)
+        return real(network, photos, names, config=config, encoder=encoder, on_step=on_step)
 
     monkeypatch.setattr(api, "invert_pictures", stopping)
     assert invert(*argv, "--out", "twice") == 130

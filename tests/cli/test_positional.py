@@ -98,10 +98,12 @@ SAME = {  # the new notation, and the old one beside it
         ["interpolate", "MODEL", "seed:3", "seed:5", "--rows", "2"],
         ["interpolate", "MODEL", "3,5,6,7", "--rows", "2"],
     ),
-    "arithmetic": (["arithmetic", "MODEL", "seed:0,2 - seed:4 + 0.5 * seed:6-7"],
-                   ["arithmetic", "MODEL", "1,3 - 5 + 0.5 * 7,8"]),
+    "arithmetic": (
+        ["arithmetic", "MODEL", "seed:0,2 - seed:4 + 0.5 * seed:6-7"],
+        ["arithmetic", "MODEL", "1,3 - 5 + 0.5 * 7,8"],
+    ),
     "mix": (["mix", "MODEL", "seed:0-1", "seed:5"], ["mix", "MODEL", "0-1", "5"]),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("name", SAME)

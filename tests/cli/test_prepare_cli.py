@@ -84,10 +84,26 @@ def test_prepare_ends_with_counts_and_the_commonest_reasons(
 
 def test_every_option_reaches_the_dataset(photos: Path, capsys: pytest.CaptureFixture[str]) -> None:
     options = [
-        "--attributes", "a.csv", "--where", "Odd or Kind == 2", "--include", "*.png", "--split", "test=0.3",
-        "--limit", "4", "--gray", "--resample", "bicubic", "--max-pixels", "5000", "--min-sharpness", "0.5",
-        "--drop-near-duplicates", "--quiet",
-    ]  # fmt: skip
+        "--attributes",
+        "a.csv",
+        "--where",
+        "Odd or Kind == 2",
+        "--include",
+        "*.png",
+        "--split",
+        "test=0.3",
+        "--limit",
+        "4",
+        "--gray",
+        "--resample",
+        "bicubic",
+        "--max-pixels",
+        "5000",
+        "--min-sharpness",
+        "0.5",
+        "--drop-near-duplicates",
+        "--quiet",
+    ]
     assert facegan("prepare", "photos", "--out", "ds", *COMMON, *options) == 0
     assert capsys.readouterr().out == ""
     info = json.loads(Path("ds/dataset.json").read_text())
@@ -190,8 +206,10 @@ def test_the_real_command_stopped_by_ctrl_c_keeps_its_work(photos: Path, tmp_pat
     command = [sys.executable, "-m", "facegan.cli.main", "prepare", "photos", "--out", "ds"]
     run = subprocess.Popen(
         [*command, "--crop", "none", "--size", "64", "--workers", "2"],
-        stderr=subprocess.PIPE, text=True, start_new_session=True,
-    )  # fmt: skip
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
     end = time.monotonic() + 60
     while not (tmp_path / "ds/.work/000001.arrow").exists():
         assert time.monotonic() < end and run.poll() is None

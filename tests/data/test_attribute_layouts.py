@@ -68,9 +68,11 @@ KAGGLE = {
     "list_attr_celeba.csv": ("image_id,Smiling,Male", "{n},{s},1", {"Smiling": [0, 1] * 6, "Male": [1] * N}),
     "list_bbox_celeba.csv": ("image_id,x_1,y_1,width,height", "{n},95,{i},226,{i}", {}),
     "list_landmarks_align_celeba.csv": (
-        "image_id,lefteye_x,lefteye_y,nose_x,nose_y,Male", "{n},69,109,{i},111,1", {"Male": [1] * N}
+        "image_id,lefteye_x,lefteye_y,nose_x,nose_y,Male",
+        "{n},69,109,{i},111,1",
+        {"Male": [1] * N},
     ),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("name", KAGGLE)
@@ -101,8 +103,9 @@ def fairface(tmp_path: Path) -> tuple[Path, Path]:
     races, ages = ["White", "Black", "East Asian"], ["3-9", "20-29", "more than 70"]
     rows = [
         f"{s}/{i}.png,{ages[i % 3]},{('Male', 'Female')[i % 2]},{races[i // 5]},{i % 2 == 0}\n"
-        for s in ("train", "val") for i in range(1, N + 1)
-    ]  # fmt: skip
+        for s in ("train", "val")
+        for i in range(1, N + 1)
+    ]
     return folder, table(tmp_path, "file,age,gender,race,service_test\n" + "".join(rows), "labels.csv")
 
 
@@ -110,9 +113,10 @@ def test_fairface_has_classes_with_names(tmp_path: Path) -> None:
     folder, file = fairface(tmp_path)
     made = prepare(folder / "train", tmp_path / "ds", attributes=file, **OPTIONS)
     assert made.class_names == {
-        "age": ["3-9", "20-29", "more than 70"], "gender": ["Female", "Male"],
+        "age": ["3-9", "20-29", "more than 70"],
+        "gender": ["Female", "Male"],
         "race": ["Black", "East Asian", "White"],
-    }  # fmt: skip
+    }
     order = sorted(range(1, N + 1), key=str)  # as folders are read
     assert values(made, "age") == [i % 3 for i in order]
     assert values(made, "race") == [(2, 0, 1)[i // 5] for i in order]
@@ -127,8 +131,12 @@ def test_fairface_has_classes_with_names(tmp_path: Path) -> None:
     assert told == {0: 0.0, 1: 1.0, 2: 0.0, 3: 1.0}
     chosen = select(made, "race == east asian and gender == Male", tmp_path / "few").dataset
     assert sum(chosen.counts.values()) == 2 and chosen.class_names == made.class_names
-    assert chosen.info["attributes"][2] == {"name": "race", "known": 2, "kind": "classes",
-                                            "counts": {"East Asian": 2}}  # fmt: skip
+    assert chosen.info["attributes"][2] == {
+        "name": "race",
+        "known": 2,
+        "kind": "classes",
+        "counts": {"East Asian": 2},
+    }
     with pytest.raises(InputError, match="'race' has no class 'Martian'"):
         select(made, "race == Martian", tmp_path / "none")
     with pytest.raises(ConfigError, match="race: it is East Asian in all pictures"):
@@ -146,8 +154,15 @@ def test_pictures_of_another_folder_are_not_described_by_the_names_of_one(tmp_pa
     assert not len(held) or (held == -1).all()
 
 
-@pytest.mark.parametrize("where, count", [("race == White", 4), ("age == 3-9 and not service_test", 2), (
-    "race != white", 8), ("gender == male", 6)])  # fmt: skip
+@pytest.mark.parametrize(
+    "where, count",
+    [
+        ("race == White", 4),
+        ("age == 3-9 and not service_test", 2),
+        ("race != white", 8),
+        ("gender == male", 6),
+    ],
+)
 def test_prepare_chooses_by_text_before_the_classes_are_known(tmp_path: Path, where: str, count: int) -> None:
     folder, file = fairface(tmp_path)
     made = prepare(folder / "train", tmp_path / "ds", attributes=file, where=where, **OPTIONS)
@@ -178,8 +193,11 @@ def test_ambiguous_names_are_told_and_not_used(tmp_path: Path) -> None:
     made = prepare(folder, tmp_path / "ds", attributes=file, **OPTIONS)
     names = [s.rpartition("/p/")[2] for s in made.sources()]
     assert dict(zip(names, values(made, "Hat"), strict=True)) == {
-        "x/1.png": -1, "y/1.png": -1, "x/2.png": 1, "3.png": 1,
-    }  # fmt: skip
+        "x/1.png": -1,
+        "y/1.png": -1,
+        "x/2.png": 1,
+        "3.png": 1,
+    }
     assert "1 line fits several pictures (such as 'x/1.png' and 'y/1.png')" in report(made)
 
 
@@ -190,8 +208,10 @@ def test_minus_one_is_a_class_that_one_trains_with(tmp_path: Path) -> None:
     assert values(made, "pose") == [0, 1, 2, 0, 1, 2]
     labels, channels = conditions(made, ["pose"])
     assert labels == ("pose=-1", "pose=0", "pose=1") and (channels.sum(1) == 1).all()
-    assert [select(made, f"pose {c}", tmp_path / f"d{i}").dataset.counts["train"] for i, c in
-            enumerate(("== -1", ">= 0", "!= 0"))] == [2, 4, 4]  # fmt: skip
+    assert [
+        select(made, f"pose {c}", tmp_path / f"d{i}").dataset.counts["train"]
+        for i, c in enumerate(("== -1", ">= 0", "!= 0"))
+    ] == [2, 4, 4]
     again = prepare(made.path, tmp_path / "again", **OPTIONS)
     assert values(again, "pose") == values(made, "pose") and again.class_names == made.class_names
     assert again.content_hash == made.content_hash
@@ -210,8 +230,9 @@ def test_a_split_list_that_is_unclear_leaves_pictures_out_with_a_reason(tmp_path
     made = prepare(folder, tmp_path / "ds", split=file, **OPTIONS)
     assert made.counts == {"val": 1, "test": 1}  # both lines of 2.png say the same
     assert sorted(r["reason"] for r in made.info["rejects"]) == [
-        "not named by the split file", "several lines of the split file fit"
-    ]  # fmt: skip
+        "not named by the split file",
+        "several lines of the split file fit",
+    ]
     text = report(made)
     assert "list.txt: 2 of 4 pictures found, of them 1 by the end of the path; not found: 4.png" in text
     assert "list.txt: 1 picture (such as '1.png') counts as not found" in text

@@ -304,8 +304,9 @@ def test_several_tables_are_one(tmp_path: Path) -> None:
     }
     assert table.splits == ["train", None, "test"]
     assert [note for note in table.notes if "partition" not in note] == [
-        "t.csv: a second column 'hat' left out", "1 name in s.csv comes again with other values, which count",
-    ]  # fmt: skip
+        "t.csv: a second column 'hat' left out",
+        "1 name in s.csv comes again with other values, which count",
+    ]
 
 
 def test_a_name_with_a_comma_is_one_file(tmp_path: Path) -> None:

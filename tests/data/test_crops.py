@@ -150,11 +150,14 @@ def test_gray_is_one_channel_of_luma():
     np.testing.assert_array_equal(result, images.luma(photo[25:85, 30:90]))
 
 
-@pytest.mark.parametrize("options,message", [
-    ({"kind": "round"}, "unknown crop 'round': choose one of face, aligned, center, none, tutorial"),
-    ({"resample": "box"}, "unknown resampling 'box': choose one of nearest"),
-    ({"size": 0}, "both sides must be at least 1"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "options,message",
+    [
+        ({"kind": "round"}, "unknown crop 'round': choose one of face, aligned, center, none, tutorial"),
+        ({"resample": "box"}, "unknown resampling 'box': choose one of nearest"),
+        ({"size": 0}, "both sides must be at least 1"),
+    ],
+)
 def test_wrong_options(options, message):
     with pytest.raises(InputError, match=message):
         Crop(**options)

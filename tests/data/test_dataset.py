@@ -119,9 +119,11 @@ print(int(Dataset(sys.argv[1]).images().sum()))
 """
     shutil.rmtree(copy / ".cache", ignore_errors=True)
     done = subprocess.run(
-        [sys.executable, "-c", code, str(copy)], capture_output=True, text=True,
+        [sys.executable, "-c", code, str(copy)],
+        capture_output=True,
+        text=True,
         env={**os.environ, "XDG_CACHE_HOME": str(tmp_path)},
-    )  # fmt: skip
+    )
     assert done.stdout == f"{int(Dataset(copy).images().sum())}\n", done.stderr
     assert "no folder takes the cache" in done.stderr and done.stderr.count("(File too large)") == 2
     assert "the 6 pictures of 'train' take 0.1 MB of memory in each process" in done.stderr
@@ -234,9 +236,16 @@ def test_damaged_dataset_json_is_one_line(copy: Path) -> None:
     info = json.loads(whole)
     texts = [whole[: len(whole) * i // 8] for i in range(8)] + ["[]", "null", "3", "[" * 50_000, "\0"]
     texts += [json.dumps({k: v for k, v in info.items() if k != key}) for key in ("size", "counts", "crop")]
-    texts += [json.dumps({**info, **change}) for change in (
-        {"format": 99}, {"size": "ab"}, {"counts": [1]}, {"channels": None}, {"attribute_names": 3},
-    )]  # fmt: skip
+    texts += [
+        json.dumps({**info, **change})
+        for change in (
+            {"format": 99},
+            {"size": "ab"},
+            {"counts": [1]},
+            {"channels": None},
+            {"attribute_names": 3},
+        )
+    ]
     for text in texts:
         file.write_text(text)
         with pytest.raises(DatasetError, match=r"dataset\.json") as caught:

@@ -10,9 +10,17 @@ from facegan.data.filters import parse_where
 from facegan.errors import InputError
 
 NAMES = [
-    "Smiling", "Eyeglasses", "Wearing_Hat", "label", "5_o_Clock_Shadow", "Notable", "Android",
-    "Black-and-White", "Rock or Roll", "R&B",
-]  # fmt: skip
+    "Smiling",
+    "Eyeglasses",
+    "Wearing_Hat",
+    "label",
+    "5_o_Clock_Shadow",
+    "Notable",
+    "Android",
+    "Black-and-White",
+    "Rock or Roll",
+    "R&B",
+]
 # One letter a row; the columns are those of NAMES. None is unknown.
 ROWS = {
     "a": [1, 0, 0, 3, 0, 1, 0, 1, 0, 0],

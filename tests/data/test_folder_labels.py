@@ -29,7 +29,10 @@ def beside(names: Iterable[str], files: dict[str, Any] | None = None) -> tuple[B
     reading = Reading()
     raw = {name: c if isinstance(c, bytes) else c.encode() for name, c in (files or {}).items()}
     made = Beside(
-        "src", [*names, *raw], lambda name, most: raw[name] if len(raw[name]) <= most else None, reading
+        "src",
+        [*names, *raw],
+        lambda name, most: raw[name] if len(raw[name]) <= most else None,
+        reading=reading,
     )
     return made, reading
 
@@ -194,7 +197,7 @@ def test_what_folders_are_taken_for_is_told(layout: str, note: str) -> None:
 def test_two_sources_agree_on_the_numbers_of_their_classes() -> None:
     reading = Reading()
     for names in (each("cats", "dogs"), each("birds", "dogs")):
-        made = Beside("src", names, lambda name, most: None, reading)
+        made = Beside("src", names, lambda name, most: None, reading=reading)
         last = made(Item("dogs/0.jpg", "")).attributes
         assert last == {"label": 1}
     assert made(Item("birds/0.jpg", "")).attributes == {"label": 2}
@@ -493,7 +496,7 @@ def test_each_folder_has_its_own_table_and_the_nearest_counts() -> None:
         "metadata.csv": "file_name,hat,age\na/0.jpg,1,7\nb/0.jpg,1,9\n",
         "a/metadata.csv": "file_name,hat\n0.jpg,0\ndeep/0.jpg,1\n",
     }
-    made = Beside("src", [*names, *tables], lambda name, most: tables[name].encode(), Reading())
+    made = Beside("src", [*names, *tables], lambda name, most: tables[name].encode(), reading=Reading())
     found = {name: made(Item(name, "")).attributes for name in names}
     assert found["a/0.jpg"] == {"hat": 0, "age": 7} and found["b/0.jpg"] == {"hat": 1, "age": 9}
     assert found["a/deep/0.jpg"] == {"hat": 1, "age": None} and found["a0/0.jpg"]["hat"] is None
@@ -503,6 +506,8 @@ def test_many_tables_take_no_longer_than_one() -> None:
     names = [f"{k}/{i}.jpg" for k in range(2000) for i in range(10)]
     table = ("file_name,hat\n" + "".join(f"{i}.jpg,{i % 2}\n" for i in range(10))).encode()
     begin = time.monotonic()
-    made = Beside("src", [*names, *(f"{k}/metadata.csv" for k in range(2000))], lambda *_: table, Reading())
+    made = Beside(
+        "src", [*names, *(f"{k}/metadata.csv" for k in range(2000))], lambda *_: table, reading=Reading()
+    )
     assert all(made(Item(n, "")).attributes["hat"] == int(n[-5]) % 2 for n in names)
     assert time.monotonic() - begin < 20  # 80 million comparisons would take longer

@@ -23,8 +23,13 @@ from facegan.errors import FaceganError
 from facegan.images import png_bytes
 
 KNOWN_REASONS = {
-    "empty file", "not an image", "truncated", "unreadable", "unsupported pixels", "too many pixels",
-}  # fmt: skip
+    "empty file",
+    "not an image",
+    "truncated",
+    "unreadable",
+    "unsupported pixels",
+    "too many pixels",
+}
 
 
 def damaged(content: bytes, count: int, seed: int) -> list[bytes]:
@@ -68,20 +73,30 @@ def bombs() -> dict[str, bytes]:
 
 
 WRONG = {
-    "text.jpg": b"hello\n" * 100, "html.png": b"<html><body>404</body></html>", "zeros.jpg": bytes(5000),
-    "script.png": b"#!/bin/sh\necho\n", "zip.jpg": b"PK\x03\x04" + bytes(100), "pdf.png": b"%PDF-1.7\n" * 9,
-    "eps.jpg": b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n", "empty.png": b"",
+    "text.jpg": b"hello\n" * 100,
+    "html.png": b"<html><body>404</body></html>",
+    "zeros.jpg": bytes(5000),
+    "script.png": b"#!/bin/sh\necho\n",
+    "zip.jpg": b"PK\x03\x04" + bytes(100),
+    "pdf.png": b"%PDF-1.7\n" * 9,
+    "eps.jpg": b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n",
+    "empty.png": b"",
     "svg.png": b"<svg xmlns='http://www.w3.org/2000/svg' width='99999' height='99999'/>",
-}  # fmt: skip
+}
 
 
 def test_damaged_pictures_are_named_rejects(tmp_path: Path) -> None:
     photos = tmp_path / "photos"
     photos.mkdir()
     kinds = {
-        "jpg": encode("JPEG"), "png": encode("PNG"), "webp": encode("WEBP"), "gif": encode("GIF"),
-        "bmp": encode("BMP"), "tif": encode("TIFF", compression="tiff_lzw"), "ppm": encode("PPM"),
-    }  # fmt: skip
+        "jpg": encode("JPEG"),
+        "png": encode("PNG"),
+        "webp": encode("WEBP"),
+        "gif": encode("GIF"),
+        "bmp": encode("BMP"),
+        "tif": encode("TIFF", compression="tiff_lzw"),
+        "ppm": encode("PPM"),
+    }
     for seed, (kind, content) in enumerate(kinds.items()):
         for i, broken in enumerate(damaged(content, 40, seed)):
             (photos / f"{kind}{i:03d}.{kind}").write_bytes(broken)

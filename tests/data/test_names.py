@@ -23,8 +23,13 @@ FOUND: dict[str, tuple[list[str], str, str, tuple[int, ...], str]] = {
     "told apart by the archive's folder": (["t/1.jpg", "v/1.jpg"], "t/1.jpg", "a.zip!t/1.jpg", (0,), WHOLE),
     "case": (["000.JPG"], "000.jpg", "", (0,), "in other upper and lower case"),
     "case in a folder": (["Train/A.jpg"], "a.JPG", "", (0,), "in other upper and lower case"),
-    "Unicode": ([unicodedata.normalize("NFC", "Zoë.jpg")], unicodedata.normalize("NFD", "Zoë.jpg"), "", (0,),
-                "in another Unicode form"),
+    "Unicode": (
+        [unicodedata.normalize("NFC", "Zoë.jpg")],
+        unicodedata.normalize("NFD", "Zoë.jpg"),
+        "",
+        (0,),
+        "in another Unicode form",
+    ),
     "stem": (["000.jpg"], "000.png", "", (0,), "without the suffix"),
     "stem alone": (["000"], "deep/000.png", "", (0,), "without the suffix"),
     "dots are no suffix": (["john.smith"], "john.smith.webp", "", (0,), "without the suffix"),
@@ -33,7 +38,7 @@ FOUND: dict[str, tuple[list[str], str, str, tuple[int, ...], str]] = {
     "not readable as text": ([r"\udcff.jpg"], "a/\udcff.jpg", "", (0,), ENDING),
     "two fit": (["x/a.jpg", "y/a.jpg"], "a.jpg", "", (0, 1), ENDING),
     "two stems fit": (["a.jpg", "a.png"], "a.webp", "", (0, 1), "without the suffix"),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("case", FOUND)
@@ -69,15 +74,15 @@ def test_a_look_up_takes_no_longer_in_a_long_list_of_one_last_name() -> None:
 
 def test_rows_that_different_pictures_share_are_sure_by_the_whole_name_alone() -> None:
     matches = Matches()
-    matches.hit(0, ENDING, "x/a.jpg", b"1")
-    matches.hit(0, ENDING, "again/a.jpg", b"1")  # the same picture in another place
+    matches.hit(0, ENDING, "x/a.jpg", digest=b"1")
+    matches.hit(0, ENDING, "again/a.jpg", digest=b"1")  # the same picture in another place
     assert matches.sure(0, ENDING)
-    matches.hit(0, "without the suffix", "y/a.png", b"2")
+    matches.hit(0, "without the suffix", "y/a.png", digest=b"2")
     assert not matches.sure(0, ENDING) and matches.sure(0, WHOLE) and matches.sure(1, ENDING)
     assert matches.shared == {0: ("x/a.jpg", "y/a.png")}
     matches.miss("b.jpg")
     assert (matches.found, matches.asked) == (3, 4)
     assert str(matches) == "0 of 4 pictures found; not found: b.jpg"  # none of the three is described
-    matches.hit(1, ENDING, "z/c.jpg", b"3")
+    matches.hit(1, ENDING, "z/c.jpg", digest=b"3")
     assert str(matches) == "1 of 5 pictures found, of them 1 by the end of the path; not found: b.jpg"
     assert len(matches.doubts()) == 1 and "'x/a.jpg' and 'y/a.png'" in matches.doubts()[0]

@@ -60,7 +60,7 @@ def made(plain: Path) -> Path:
         "predicted": {"network": "n", "names": {"Odd": {"count": 6, "confidence": 0.75}}},
     }
     data = rewriting.rewrite(
-        WithPlaces(plain), plain.parent / "3 faces-64", edit, ("Odd", "label"), lambda: more
+        WithPlaces(plain), plain.parent / "3 faces-64", edit, names=("Odd", "label"), more=lambda: more
     )
     data.images()
     assert (data.path / ".cache").is_dir()
@@ -307,8 +307,12 @@ def test_columns_that_are_null_throughout_are_left_out(plain: Path, made: Path, 
     # A confidence that no chosen row has goes, too, and the schema is the same in every split.
     kept = rewriting.select(Dataset(made), "odd or not odd", tmp_path / "all").dataset
     assert pq.read_schema(kept.shards()[0]).names == [
-        "image", "source", *places, "attributes", "confidence",
-    ]  # fmt: skip
+        "image",
+        "source",
+        *places,
+        "attributes",
+        "confidence",
+    ]
     sure = rewriting.select(
         Dataset(made), "label = 0", tmp_path / "cats", split="train"
     ).dataset  # numbers 3, without a confidence of its own but for odd ones
@@ -331,9 +335,12 @@ def test_a_dataset_of_the_first_layout_loads(plain: Path, tmp_path: Path, offlin
         table = table.append_column("landmarks", nulls)
         table = table.append_column("attributes", pa.StructArray.from_arrays([odd], ["Odd"]))
         features = {
-            "image": {"_type": "Image"}, "source": {"dtype": "string", "_type": "Value"},
-            "box": value, "landmarks": value, "attributes": {"Odd": {"dtype": "int16", "_type": "Value"}},
-        }  # fmt: skip
+            "image": {"_type": "Image"},
+            "source": {"dtype": "string", "_type": "Value"},
+            "box": value,
+            "landmarks": value,
+            "attributes": {"Odd": {"dtype": "int16", "_type": "Value"}},
+        }
         told = {"huggingface": json.dumps({"info": {"features": features}})}
         pq.write_table(table.replace_schema_metadata(told), shard)
     card = (path / "README.md").read_text()

@@ -55,9 +55,13 @@ LAYOUTS: dict[str, tuple[str, str, list[dict[str, Any]], list[str | None], str]]
     "by its name": ("test.csv", "pixels\n{p}", [{}] * 6, ["test"] * 6, "test.csv/000000"),
     "names": ("a.csv", "emotion,img_name,pixels\n{i},n{i}.jpg,{p}", E, [None] * 6, "n0.jpg"),
     "no split": (
-        "a.csv", "usage,pixels\nold,{p}", [{"usage": "old"}] * 6, [None] * 6, "a.csv/000000",
+        "a.csv",
+        "usage,pixels\nold,{p}",
+        [{"usage": "old"}] * 6,
+        [None] * 6,
+        "a.csv/000000",
     ),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("packed", [False, True])

@@ -231,16 +231,25 @@ def test_dataset_json_says_how_it_was_made(tmp_path: Path) -> None:
     )
     assert made.images().shape == (3, 28, 28, 1)
     assert {p.name for p in (tmp_path / "ds").iterdir()} == {
-        "data", "dataset.json", "README.md", "preview.jpg", ".cache",
-    }  # fmt: skip
+        "data",
+        "dataset.json",
+        "README.md",
+        "preview.jpg",
+        ".cache",
+    }
 
 
 def test_most_of_real_faces_are_kept(shared: Path, tmp_path: Path) -> None:
     data = shared / "data"
     made = prepare(
-        data / "celeba-9k.zip", tmp_path / "ds", size=64, limit=300, workers=2,
-        attributes=data / "celeba-9k-attributes.txt", split=data / "celeba-9k-split.txt",
-    )  # fmt: skip
+        data / "celeba-9k.zip",
+        tmp_path / "ds",
+        size=64,
+        limit=300,
+        workers=2,
+        attributes=data / "celeba-9k-attributes.txt",
+        split=data / "celeba-9k-split.txt",
+    )
     assert sum(made.counts.values()) >= 0.98 * 300
     assert len(made.attribute_names) == 40 and (tmp_path / "ds/detections.jpg").is_file()
     assert not made.info["near_duplicates"]

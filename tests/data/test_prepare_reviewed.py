@@ -62,8 +62,13 @@ def test_hub_datasets_of_plain_files_are_read_but_no_file_of_this_machine() -> N
     assert parquet.fetched(remote, open_file) == {"path": "b.png", "bytes": b"content"}
     plain = {"bytes": None, "path": "hf://datasets/user/name@main/c.png"}
     assert parquet.fetched(plain, open_file) == {"path": "c.png", "bytes": b"content"}
-    for value in ({"bytes": None, "path": "/etc/passwd"}, {"bytes": None, "path": "zip://a::/etc/x"}, None,
-                  {"bytes": b"x", "path": "hf://x"}, {"bytes": None, "path": None}):  # fmt: skip
+    for value in (
+        {"bytes": None, "path": "/etc/passwd"},
+        {"bytes": None, "path": "zip://a::/etc/x"},
+        None,
+        {"bytes": b"x", "path": "hf://x"},
+        {"bytes": None, "path": None},
+    ):
         assert parquet.fetched(value, open_file) == value
     assert asked == [remote["path"], plain["path"]]
 

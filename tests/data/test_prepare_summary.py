@@ -11,8 +11,9 @@ from facegan.data.summary import WIDTH, AttributeTally, attribute_lines, percent
 
 PLAN: dict[str, Any] = {
     "crop": {"kind": "aligned", "min_face": 20, "min_confidence": 0.9, "min_sharpness": 50.0},
-    "max_pixels": 80_000_000, "split": "list.txt",
-}  # fmt: skip
+    "max_pixels": 80_000_000,
+    "split": "list.txt",
+}
 
 
 def lines_of(rows: list[dict[str, Any]], class_names: dict[str, list[str]] | None = None) -> list[str]:
@@ -39,15 +40,14 @@ LINES: dict[str, tuple[list[dict[str, Any]], list[str]]] = {
     ),
     "names": ([{"race": 2}, {"race": 0}, {"race": 2}], ["race: 2 classes (Black 33%, White 67%)"]),
     "two names": ([{"sex": 0}, {"sex": 1}], ["sex: 2 classes (Female 50%, Male 50%)"]),
-    "digits": ([{"label": d % 10} for d in range(100)], [
-        "label: 10 classes (0 10%, 1 10%, 2 10%, 3 10%, 4 10%, 5 10% and 4 more)"
-    ]),
-    "ids": ([{"id": 40_000 + i} for i in range(30)], [
-        "id: 30 different numbers from 40000 to 40029"
-    ]),
+    "digits": (
+        [{"label": d % 10} for d in range(100)],
+        ["label: 10 classes (0 10%, 1 10%, 2 10%, 3 10%, 4 10%, 5 10% and 4 more)"],
+    ),
+    "ids": ([{"id": 40_000 + i} for i in range(30)], ["id: 30 different numbers from 40000 to 40029"]),
     "always": ([{"race": 1}] * 2, ["race: always East Asian"]),
     "nothing": ([{}], []),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("case", LINES)
@@ -97,14 +97,17 @@ def test_reasons_of_faces_count_together_and_the_commonest_decides() -> None:
     assert advice([], 3, PLAN) == advice([("never heard of", 9)], 0, PLAN) == ""
 
 
-@pytest.mark.parametrize(("chunks", "heard"), [
-    ([["no face"] * EARLY, ["no face"]], [True, False]),  # once
-    ([["no face"] * (EARLY - 1), ["no face"] * 2], [False, True]),
-    ([["no face"] * EARLY + [""], ["no face"] * EARLY], [False, False]),  # some are kept
-    ([["", "no face"], ["no face"] * EARLY], [False, False]),
-    ([["unreadable"] * EARLY, ["no face"] * 2 * EARLY], [False, True]),  # nothing helps at first
-    ([["no face"] * (EARLY - 1)], [False]),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("chunks", "heard"),
+    [
+        ([["no face"] * EARLY, ["no face"]], [True, False]),  # once
+        ([["no face"] * (EARLY - 1), ["no face"] * 2], [False, True]),
+        ([["no face"] * EARLY + [""], ["no face"] * EARLY], [False, False]),  # some are kept
+        ([["", "no face"], ["no face"] * EARLY], [False, False]),
+        ([["unreadable"] * EARLY, ["no face"] * 2 * EARLY], [False, True]),  # nothing helps at first
+        ([["no face"] * (EARLY - 1)], [False]),
+    ],
+)
 def test_help_comes_early_where_nothing_is_kept(chunks: list[list[str]], heard: list[bool]) -> None:
     early = Early(PLAN)
     said = [early(chunk, False) for chunk in chunks]

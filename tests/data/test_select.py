@@ -94,9 +94,11 @@ def test_where_it_comes_from_is_told_and_not_forgotten(at: Path, tmp_path: Path,
     first = {"name": "ds", "content_hash": parent.content_hash}
     assert once.info["made_from"] == first
     assert twice.info["made_from"] == {
-        "name": "once", "content_hash": once.content_hash, "made_from": first,
+        "name": "once",
+        "content_hash": once.content_hash,
+        "made_from": first,
         "selected": once.info["selected"],
-    }  # fmt: skip
+    }
     card = (tmp_path / "twice/README.md").read_text()
     assert f"Made from the dataset once (content hash `{once.content_hash}`)" in card
     assert "chosen by `number > 1`" in card
@@ -166,7 +168,7 @@ def test_predictions_that_are_not_sure_are_unknown(at: Path, tmp_path: Path) -> 
         return {"Odd": attributes["Odd"]}, {"Odd": 0.6 + 0.1 * (number % 3)}
 
     sums = {"predicted": {"network": "n", "names": {"Odd": {"count": 12, "confidence": 0.7}}}}
-    made = rewrite(data, tmp_path / "p", edit, ("Odd",), lambda: sums)
+    made = rewrite(data, tmp_path / "p", edit, names=("Odd",), more=lambda: sums)
     row = next(made.rows("train"))
     assert row["confidence"] == {"Odd": pytest.approx(0.6)}
     done = select(made, "odd", tmp_path / "sure", min_confidence=0.75)

@@ -186,9 +186,12 @@ def test_idx_files_in_a_folder_come_with_labels_and_splits_and_do_not_hide_other
     (tmp_path / "notes.txt").write_text("x")
     found = list(open_source(str(tmp_path)))
     assert [(item.split, item.attributes) for item in found[:5]] == [
-        ("train", {"label": 0}), ("train", {"label": 1}), ("train", {"label": 2}),
-        ("test", {"label": 0}), ("test", {"label": 1}),
-    ]  # fmt: skip
+        ("train", {"label": 0}),
+        ("train", {"label": 1}),
+        ("train", {"label": 2}),
+        ("test", {"label": 0}),
+        ("test", {"label": 1}),
+    ]
     assert [(item.name, item.reject) for item in found[5:]] == [
         ("notes.txt", "not an image file"),
         ("photo.png", ""),
@@ -347,9 +350,15 @@ def test_arrays_that_unpack_beyond_reason_or_promise_too_much(tmp_path: Path) ->
             list(open_source(str(tmp_path / name)))
         assert "\n" not in str(caught.value)
     arrays = [
-        np.zeros((2, 2000, 2000), np.uint8), np.zeros((10**9, 0, 3)), np.zeros((3, 9, 9, 2)), np.array("x"),
-        np.full((1, 9, 9), np.nan), np.full((1, 9, 9), 300), np.zeros((1, 9, 9), complex), np.array([None]),
-    ]  # fmt: skip
+        np.zeros((2, 2000, 2000), np.uint8),
+        np.zeros((10**9, 0, 3)),
+        np.zeros((3, 9, 9, 2)),
+        np.array("x"),
+        np.full((1, 9, 9), np.nan),
+        np.full((1, 9, 9), 300),
+        np.zeros((1, 9, 9), complex),
+        np.array([None]),
+    ]
     for array in arrays:
         with pytest.raises(InputError, match=r"a\.npz") as caught:
             list(open_source(str(make_npz(array)(tmp_path))))

@@ -37,11 +37,17 @@ def idx(path: Path, indices: range) -> None:
 @pytest.mark.parametrize(
     ("name", "split"),
     [
-        ("train", "train"), ("validation-00000-of-00001", "val"), ("test", "test"), ("valid_0", "val"),
-        ("t10k-images-idx3-ubyte", "test"), ("emnist-letters-test-images-idx3-ubyte", "test"),
-        ("00000", None), ("contest", None), ("2-0-1", None),
+        ("train", "train"),
+        ("validation-00000-of-00001", "val"),
+        ("test", "test"),
+        ("valid_0", "val"),
+        ("t10k-images-idx3-ubyte", "test"),
+        ("emnist-letters-test-images-idx3-ubyte", "test"),
+        ("00000", None),
+        ("contest", None),
+        ("2-0-1", None),
     ],
-)  # fmt: skip
+)
 def test_words_in_names(name: str, split: str | None) -> None:
     assert split_named(name_words(name)) == split
 

@@ -54,7 +54,7 @@ def test_similarity_of_coinciding_points_has_no_scale():
 @pytest.mark.parametrize("resample", images.RESAMPLE)
 def test_a_cut_without_scaling_is_a_slice(resample):
     photo = np.random.default_rng(3).integers(0, 256, (50, 60, 3)).astype(np.uint8)
-    result = warp.cut(photo, matrix(1, shift=(9, 5)), (24, 32), resample)
+    result = warp.cut(photo, matrix(1, shift=(9, 5)), (24, 32), resample=resample)
     np.testing.assert_array_equal(result, photo[5:29, 9:41])
 
 
@@ -64,7 +64,7 @@ def test_a_reducing_cut_equals_lanczos_resize(side, size):
     photo = smooth_photo(704, 704)
     detail = np.random.default_rng(4).integers(-25, 26, photo.shape)  # beyond the result's Nyquist frequency
     photo = np.clip(photo + detail, 0, 255).astype(np.uint8)
-    result = warp.cut(photo, matrix(side / size, shift=(20, 30)), (size, size), "lanczos")
+    result = warp.cut(photo, matrix(side / size, shift=(20, 30)), (size, size), resample="lanczos")
     expected = images.resize(photo[30 : 30 + side, 20 : 20 + side], (size, size))
     error = np.abs(result.astype(int) - expected)[2:-2, 2:-2]  # ``resize`` sees no pixels beyond the square
     assert error.max() <= 4
@@ -77,8 +77,8 @@ def test_a_reducing_cut_does_not_alias():
     row = np.rint(127.5 + 100 * np.cos(2 * np.pi * 0.4 * x)).astype(np.uint8)
     photo = np.repeat(np.tile(row, (300, 1))[..., None], 3, axis=2)
     turned = matrix(2.7, 20, (90, 40))
-    assert np.abs(warp.cut(photo, turned, (60, 60), "lanczos").astype(int) - 127).max() <= 4
-    assert np.abs(warp.cut(photo, turned, (60, 60), "nearest").astype(int) - 127).max() >= 80
+    assert np.abs(warp.cut(photo, turned, (60, 60), resample="lanczos").astype(int) - 127).max() <= 4
+    assert np.abs(warp.cut(photo, turned, (60, 60), resample="nearest").astype(int) - 127).max() >= 80
 
 
 @pytest.mark.parametrize("scale,degrees", [(0.5, 12), (1.7, -33), (6.3, 90), (11.0, 5)])
@@ -91,7 +91,7 @@ def test_points_land_where_the_matrix_says(scale, degrees):
     y, x = np.mgrid[:h, :w] + 0.5
     disc = 250 * np.exp(-((x - 331.4) ** 2 + (y - 287.9) ** 2) / (2 * (3 * scale) ** 2))
     photo = np.repeat(np.rint(disc).astype(np.uint8)[..., None], 3, axis=2)
-    mass = warp.cut(photo, m, (50, 64), "lanczos")[..., 0].astype(float)
+    mass = warp.cut(photo, m, (50, 64), resample="lanczos")[..., 0].astype(float)
     mass[mass < 8] = 0
     yy, xx = np.mgrid[:50, :64] + 0.5
     centre = np.array([(mass * xx).sum(), (mass * yy).sum()]) / mass.sum()
@@ -100,7 +100,7 @@ def test_points_land_where_the_matrix_says(scale, degrees):
 
 def test_border_is_smooth_and_the_photo_untouched():
     photo = smooth_photo(80, 80, seed=6)
-    result = warp.cut(photo, matrix(1, shift=(-40, -40)), (160, 160), "lanczos")
+    result = warp.cut(photo, matrix(1, shift=(-40, -40)), (160, 160), resample="lanczos")
     np.testing.assert_array_equal(result[40:120, 40:120], photo)
     seam = np.abs(result[39].astype(int) - result[40])[40:120]
     inside = np.abs(np.diff(photo.astype(int), axis=0))
@@ -114,6 +114,6 @@ def test_border_is_smooth_and_the_photo_untouched():
 def test_any_photo_and_scale_give_the_size_asked_for(shape, scale):
     photo = np.full((*shape, 3), 77, np.uint8)
     for resample in images.RESAMPLE:
-        result = warp.cut(photo, matrix(scale, 25, (-9, 4)), (16, 24), resample)
+        result = warp.cut(photo, matrix(scale, 25, (-9, 4)), (16, 24), resample=resample)
         assert result.shape == (16, 24, 3)
         assert np.abs(result.astype(int) - 77).max() <= 1  # one colour stays one colour

@@ -110,10 +110,21 @@ def register() -> None:
 def config(kimg: float) -> TrainConfig:
     model = ToyConfig(generator=replace(Side(), lr=1e-3))
     return TrainConfig(
-        family="toy", model=model, loss="toy-loss", augment="toy-dim", augment_p=0.5, augment_target=0.0,
-        latent=LatentConfig(dim=8), batch=8, kimg=kimg, checkpoint_kimg=0.032, grid_kimg=0.032, grid_count=4,
-        quality_count=0, precision="float32",
-    )  # fmt: skip
+        family="toy",
+        model=model,
+        loss="toy-loss",
+        augment="toy-dim",
+        augment_p=0.5,
+        augment_target=0.0,
+        latent=LatentConfig(dim=8),
+        batch=8,
+        kimg=kimg,
+        checkpoint_kimg=0.032,
+        grid_kimg=0.032,
+        grid_count=4,
+        quality_count=0,
+        precision="float32",
+    )
 
 
 class Killer(Silent):

@@ -14,7 +14,7 @@ SMALL = {"channel_base": 128, "channel_max": 8, "mapping_layers": 2}
 def generator(shape=(3, 16, 16), label_dim=0, z_dim=6, **changes):
     torch.manual_seed(0)
     config = replace(Config().generator, **{**SMALL, "w_dim": 10, **changes})
-    return FAMILY.build_generator(config, shape, z_dim, label_dim)
+    return FAMILY.build_generator(config, shape, z_dim, label_dim=label_dim)
 
 
 def discriminator(shape=(3, 16, 16), label_dim=0, **changes):

@@ -27,13 +27,13 @@ RATES = ("generator.lr", "discriminator.lr")
 def portraits(tmp_path_factory) -> Dataset:
     """32 drawn portraits with known attributes; the val and test splits have some, too."""
     folder = tmp_path_factory.mktemp("portraits")
-    write_portraits(folder / "photos", 48, 0, 32)
+    write_portraits(folder / "photos", 48, 0, size=32)
     attributes, split = folder / "photos" / "attributes.csv", folder / "split.csv"
     parts = ["train"] * 32 + ["val"] * 8 + ["test"] * 8
     split.write_text("".join(f"{i + 1:06d}.png,{part}\n" for i, part in enumerate(parts)))
     return prepare(
         [folder / "photos"], folder / "dataset", crop="none", size=32, attributes=attributes, split=split
-    )  # fmt: skip
+    )
 
 
 @pytest.fixture(scope="module")
@@ -127,21 +127,53 @@ def test_show_counts_what_the_summary_counts(family, runs):
 
 
 @pytest.mark.parametrize("family", FAMILIES)
-@pytest.mark.parametrize("command", [
-    ["generate", "MODEL", "--count", "4", "--out", "OUT.png"],
-    ["interpolate", "MODEL", "0", "1", "--steps", "4", "--out", "OUT.png"],
-    ["arithmetic", "MODEL", "1,2 - 3 + 4", "--out", "OUT.png"],
-    ["atlas", "MODEL", "--count", "12", "--out", "OUT.png"],
-    ["film", "MODEL", "0", "1", "--seconds", "1", "--fps", "6", "--out", "OUT.gif", "--evenness", "OUT.png"],
-    ["invert", "seed:7", "PHOTO", "--model", "MODEL", "--steps", "3", "--film", "gif", "--out", "OUT"],
-    ["evaluate", "MODEL", "--against", "DATASET", "--count", "24", "--features", "pixels", "--json",
-     "OUT.json"],
-], ids=lambda c: c[0])  # fmt: skip
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["generate", "MODEL", "--count", "4", "--out", "OUT.png"],
+        ["interpolate", "MODEL", "0", "1", "--steps", "4", "--out", "OUT.png"],
+        ["arithmetic", "MODEL", "1,2 - 3 + 4", "--out", "OUT.png"],
+        ["atlas", "MODEL", "--count", "12", "--out", "OUT.png"],
+        [
+            "film",
+            "MODEL",
+            "0",
+            "1",
+            "--seconds",
+            "1",
+            "--fps",
+            "6",
+            "--out",
+            "OUT.gif",
+            "--evenness",
+            "OUT.png",
+        ],
+        ["invert", "seed:7", "PHOTO", "--model", "MODEL", "--steps", "3", "--film", "gif", "--out", "OUT"],
+        [
+            "evaluate",
+            "MODEL",
+            "--against",
+            "DATASET",
+            "--count",
+            "24",
+            "--features",
+            "pixels",
+            "--json",
+            "OUT.json",
+        ],
+    ],
+    ids=lambda c: c[0],
+)
 def test_every_command_takes_every_family(family, command, runs, portraits, tmp_path):
-    words = {"MODEL": str(runs(family)), "DATASET": str(portraits.path), "OUT.png": str(tmp_path / "o.png"),
-             "OUT.gif": str(tmp_path / "o.gif"), "OUT.json": str(tmp_path / "o.json"),
-             "OUT": str(tmp_path / "inverted"),
-             "PHOTO": str(portraits.path.parent / "photos" / "000001.png")}  # fmt: skip
+    words = {
+        "MODEL": str(runs(family)),
+        "DATASET": str(portraits.path),
+        "OUT.png": str(tmp_path / "o.png"),
+        "OUT.gif": str(tmp_path / "o.gif"),
+        "OUT.json": str(tmp_path / "o.json"),
+        "OUT": str(tmp_path / "inverted"),
+        "PHOTO": str(portraits.path.parent / "photos" / "000001.png"),
+    }
     assert main([words.get(word, word) for word in command]) == 0
     if command[0] == "evaluate":
         assert np.isfinite(json.loads((tmp_path / "o.json").read_text())["metrics"]["kid"])
@@ -171,8 +203,19 @@ def test_encoder_space_and_tuning(family, runs, portraits, tmp_path):
         found = facegan.invert("seed:3", model, space=space, steps=3, start="encoder", loss="mse")
         assert found.vectors.space == space and found.curves[-1, 0] <= found.curves[0, 0]
     photo = portraits.path.parent / "photos" / "000001.png"  # far from all that the network draws
-    argv = ["invert", str(photo), "--model", str(model), "--steps", "2", "--loss", "mse", "--tune",
-            "--tune-steps", "6"]  # fmt: skip
+    argv = [
+        "invert",
+        str(photo),
+        "--model",
+        str(model),
+        "--steps",
+        "2",
+        "--loss",
+        "mse",
+        "--tune",
+        "--tune-steps",
+        "6",
+    ]
     assert main([*argv, "--paths", "none", "--out", str(tmp_path / "o")]) == 0
     tuned = facegan.load(f"{model}+{tmp_path / 'o' / '000001-delta.safetensors'}")
     z = load_vectors(
@@ -200,10 +243,14 @@ def test_training_begins_with_a_model(family, runs, portraits, tmp_path):
     assert "began with" in events and "of the discriminator" in events
 
 
-LARGER = {"dcgan": {f"{side}.layers": getattr(recipe("faces-dcgan-64").model, side).layers
-                    for side in ("generator", "discriminator")},
-          "fast": {"generator.widths": (16, 8, 8, 8), "generator.blocks": (0, 0, 1, 0)},
-          "r3gan": {f"{side}.widths": (8,) * 5 for side in ("generator", "discriminator")}}  # fmt: skip
+LARGER = {
+    "dcgan": {
+        f"{side}.layers": getattr(recipe("faces-dcgan-64").model, side).layers
+        for side in ("generator", "discriminator")
+    },
+    "fast": {"generator.widths": (16, 8, 8, 8), "generator.blocks": (0, 0, 1, 0)},
+    "r3gan": {f"{side}.widths": (8,) * 5 for side in ("generator", "discriminator")},
+}
 
 
 @pytest.mark.parametrize("family", FAMILIES)
@@ -339,9 +386,12 @@ def test_saved_vectors_keep_the_labels_that_were_drawn(family, portraits, runs, 
     torch.testing.assert_close(first, model.map(model.latent.sample([3]), labels=model.labels_of([3])))
     capsys.readouterr()
     for refused in (
-        ["generate", run, "--constant", "0"], ["film", run, "0", saved], ["mix", run, "0", saved],
-        ["interpolate", run, "0", saved], ["arithmetic", run, "1,2 - 3 + 4"],
-    ):  # fmt: skip
+        ["generate", run, "--constant", "0"],
+        ["film", run, "0", saved],
+        ["mix", run, "0", saved],
+        ["interpolate", run, "0", saved],
+        ["arithmetic", run, "1,2 - 3 + 4"],
+    ):
         assert main([*refused, "--labels", "random"]) == 2
         said = capsys.readouterr().err
         assert "--labels random: only seeds have labels of their own" in said and said.count("\n") == 1

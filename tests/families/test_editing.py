@@ -29,11 +29,11 @@ def untrained(case):
     latent = Latent(dim=16)
     with torch.random.fork_rng():
         torch.manual_seed(0)
-        network = get_family(family).build_generator(model.generator, (3, 32, 32), 16, len(labels))
+        network = get_family(family).build_generator(model.generator, (3, 32, 32), 16, label_dim=len(labels))
         initialise(network, "he")  # so that faces differ
     if hasattr(network, "level"):
         network.level.fill_(network.levels - 1)
-    return Generator(network, describe(family, model, latent, (3, 32, 32), labels, **more))
+    return Generator(network, describe(family, model, latent, image_shape=(3, 32, 32), labels=labels, **more))
 
 
 @pytest.fixture(scope="module")
@@ -62,7 +62,7 @@ def watcher(model):
     with torch.random.fork_rng():
         torch.manual_seed(1)
         predictor = AttributePredictor(
-            ("Smiling", "Male", "Young"), build("plain", (3, 32, 32), 3, 4), (3, 32, 32), "plain", 4
+            ("Smiling", "Male", "Young"), build("plain", (3, 32, 32), 3, width=4), (3, 32, 32), "plain", 4
         )
     logits = predictor.raw_logits(model.sample(200))
     predictor.scale = 3 / logits.std(0).clip(1e-6)
@@ -89,15 +89,52 @@ def test_directions_of_every_family(case, made):
 
 
 @pytest.mark.parametrize("case", CASES)
-@pytest.mark.parametrize("command", [
-    ["edit", "seed:0-1", "smiling=+2, pca1=-1", "--model", "MODEL", "--directions", "FOUND",
-     "--out", "o.png"],
-    ["edit", "seed:3", "old=1", "--model", "MODEL", "--directions", "FOUND", "--hold", "none",
-     "--out", "o.npz"],
-    ["mix", "MODEL", "0-1", "seed:2", "--out", "o.png"],
-    ["arithmetic", "MODEL", "smiling woman - neutral woman + neutral man", "--network", "NETWORK",
-     "--samples", "400", "--members", "3", "--confidence", "0.6", "--out", "o.png"],
-], ids=["edit", "edit-npz", "mix", "words"])  # fmt: skip
+@pytest.mark.parametrize(
+    "command",
+    [
+        [
+            "edit",
+            "seed:0-1",
+            "smiling=+2, pca1=-1",
+            "--model",
+            "MODEL",
+            "--directions",
+            "FOUND",
+            "--out",
+            "o.png",
+        ],
+        [
+            "edit",
+            "seed:3",
+            "old=1",
+            "--model",
+            "MODEL",
+            "--directions",
+            "FOUND",
+            "--hold",
+            "none",
+            "--out",
+            "o.npz",
+        ],
+        ["mix", "MODEL", "0-1", "seed:2", "--out", "o.png"],
+        [
+            "arithmetic",
+            "MODEL",
+            "smiling woman - neutral woman + neutral man",
+            "--network",
+            "NETWORK",
+            "--samples",
+            "400",
+            "--members",
+            "3",
+            "--confidence",
+            "0.6",
+            "--out",
+            "o.png",
+        ],
+    ],
+    ids=["edit", "edit-npz", "mix", "words"],
+)
 def test_every_command(case, command, made, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     place = made(case)
@@ -159,12 +196,16 @@ def test_mixing_all_layers_gives_the_other_face(case, made):
 
     model = facegan.load(made(case) / "model.safetensors")
     a, b = (model.map(model.latent.sample([seed])).cpu() for seed in (0, 1))
-    assert torch.equal(mix(model, a, b, range(model.num_ws)), b)
-    assert torch.equal(mix(model, a, b, []), a)
-    torch.testing.assert_close(mix_components(model, a, b, range(model.w_dim)), b, rtol=0, atol=1e-4)
-    torch.testing.assert_close(mix_components(model, a, b, [1, 0, 1]), mix_components(model, a, b, [0, 1]))
+    assert torch.equal(mix(model, a, b, layers=range(model.num_ws)), b)
+    assert torch.equal(mix(model, a, b, layers=[]), a)
+    torch.testing.assert_close(
+        mix_components(model, a, b, components=range(model.w_dim)), b, rtol=0, atol=1e-4
+    )
+    torch.testing.assert_close(
+        mix_components(model, a, b, components=[1, 0, 1]), mix_components(model, a, b, components=[0, 1])
+    )
     if model.num_ws > 1:  # each layer changes the picture
-        drawn = [model.images(mix(model, a, b, [i])) for i in range(model.num_ws)]
+        drawn = [model.images(mix(model, a, b, layers=[i])) for i in range(model.num_ws)]
         assert len({picture.tobytes() for picture in [*drawn, model.images(a)]}) == model.num_ws + 1
 
 
@@ -173,6 +214,6 @@ def test_scores_of_words_are_shares(made):
     model, network = facegan.load(place / "model.safetensors"), str(place / "network.safetensors")
     score = phrase_groups.score_words(
         model, network=network, judge=network, samples=600, members=3, trials=10
-    )  # fmt: skip
+    )
     assert score.members.shape == (10, 3, 3)
     assert json.dumps(score.shares) and 0 <= score.shares["control"]["both"] <= 1

@@ -12,15 +12,18 @@ from facegan.data.dataset import Dataset
 from facegan.demo.portraits import write_portraits
 
 NARROW = ["--kimg=0.032", "--batch=8", "--grid-count=4", "--quality-count=0", "--generator.w-dim=16"]
-NARROW += [f"--{side}.{name}={n}" for side in ("generator", "discriminator")
-           for name, n in (("channel-base", 256), ("channel-max", 8))]  # fmt: skip
+NARROW += [
+    f"--{side}.{name}={n}"
+    for side in ("generator", "discriminator")
+    for name, n in (("channel-base", 256), ("channel-max", 8))
+]
 
 
 @pytest.fixture(scope="module")
 def place(tmp_path_factory):
     """A folder with a dataset and a run of it."""
     folder = tmp_path_factory.mktemp("portraits")
-    write_portraits(folder / "photos", 24, 0, 64)
+    write_portraits(folder / "photos", 24, 0, size=64)
     data, run = str(folder / "data"), str(folder / "run")
     photos = str(folder / "photos")
     assert main(["prepare", photos, "--crop", "center", "--size", "48x64", "--out", data]) == 0
@@ -36,16 +39,31 @@ def test_the_dataset_is_what_was_asked_for(place):
     assert np.abs(data.images("train")[0].astype(int) - middle).mean() < 2  # cut, not squeezed
 
 
-@pytest.mark.parametrize("command", [
-    ["generate", "RUN", "--count", "4", "--out", "OUT.png"],
-    ["interpolate", "RUN", "0", "1", "--steps", "4", "--out", "OUT.png"],
-    ["arithmetic", "RUN", "1,2 - 3 + 4", "--out", "OUT.png"],
-    ["mix", "RUN", "0-1", "2", "--out", "OUT.png"],
-    ["atlas", "RUN", "--count", "12", "--out", "OUT.png"],
-    ["film", "RUN", "0", "1", "--seconds", "1", "--fps", "6", "--out", "OUT.gif"],
-    ["invert", "seed:7", "PHOTO", "--no-align", "--model", "RUN", "--steps", "3", "--out", "OUT"],
-    ["evaluate", "RUN", "--against", "DATA", "--count", "24", "--features", "pixels", "--json", "OUT.json"],
-], ids=lambda c: c[0])  # fmt: skip
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["generate", "RUN", "--count", "4", "--out", "OUT.png"],
+        ["interpolate", "RUN", "0", "1", "--steps", "4", "--out", "OUT.png"],
+        ["arithmetic", "RUN", "1,2 - 3 + 4", "--out", "OUT.png"],
+        ["mix", "RUN", "0-1", "2", "--out", "OUT.png"],
+        ["atlas", "RUN", "--count", "12", "--out", "OUT.png"],
+        ["film", "RUN", "0", "1", "--seconds", "1", "--fps", "6", "--out", "OUT.gif"],
+        ["invert", "seed:7", "PHOTO", "--no-align", "--model", "RUN", "--steps", "3", "--out", "OUT"],
+        [
+            "evaluate",
+            "RUN",
+            "--against",
+            "DATA",
+            "--count",
+            "24",
+            "--features",
+            "pixels",
+            "--json",
+            "OUT.json",
+        ],
+    ],
+    ids=lambda c: c[0],
+)
 def test_every_command(command, place, tmp_path):
     made = {name: tmp_path / f"o{name[3:]}" for name in ("OUT", "OUT.png", "OUT.gif", "OUT.json")}
     photo = place / "photos" / "000001.png"
@@ -66,10 +84,13 @@ def test_every_command(command, place, tmp_path):
             assert picture.size[0] < picture.size[1]
 
 
-@pytest.mark.parametrize("words, line", [
-    (["--recipe", "faces-dcgan-64"], "its pictures are 48x64, but faces-dcgan-64 needs 64x64"),
-    (["--recipe", "stylegan2-32"], "needs 32x32 (the longer side)"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "words, line",
+    [
+        (["--recipe", "faces-dcgan-64"], "its pictures are 48x64, but faces-dcgan-64 needs 64x64"),
+        (["--recipe", "stylegan2-32"], "needs 32x32 (the longer side)"),
+    ],
+)
 def test_recipes_for_other_shapes_say_so(words, line, place, capsys):
     assert main(["train", str(place / "data"), *words, "--dry-run"]) == 2
     assert line in capsys.readouterr().err

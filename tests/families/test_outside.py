@@ -31,7 +31,7 @@ from facegan.training.checkpoint import list_checkpoints
 @pytest.fixture(scope="module")
 def dataset(tmp_path_factory: pytest.TempPathFactory) -> Dataset:
     folder = tmp_path_factory.mktemp("outside")
-    write_portraits(folder / "photos", 48, 0, 32)
+    write_portraits(folder / "photos", 48, 0, size=32)
     attributes = folder / "photos" / "attributes.csv"
     return prepare([folder / "photos"], folder / "dataset", crop="none", size=32, attributes=attributes)
 

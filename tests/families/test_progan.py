@@ -11,10 +11,23 @@ from facegan.families.progan import config as progan
 SCHEDULE = progan.Config(replace(progan.GeneratorConfig(), stage_kimg=0.4, fade_kimg=0.6))
 
 
-@pytest.mark.parametrize("seen, level", [
-    (0, 0.0), (399, 0.0), (400, 0.0), (550, 0.25), (700, 0.5), (999, 599 / 600), (1000, 1.0), (1400, 1.0),
-    (1700, 1.5), (2000, 2.0), (3000, 3.0), (10**6, 3.0),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "seen, level",
+    [
+        (0, 0.0),
+        (399, 0.0),
+        (400, 0.0),
+        (550, 0.25),
+        (700, 0.5),
+        (999, 599 / 600),
+        (1000, 1.0),
+        (1400, 1.0),
+        (1700, 1.5),
+        (2000, 2.0),
+        (3000, 3.0),
+        (10**6, 3.0),
+    ],
+)
 def test_the_schedule(seen, level):
     """400 images at 4 px, 600 of fading 8 px in, 400 there, and so on up to the last of four levels."""
     assert progan.level_at(SCHEDULE, seen, 4) == pytest.approx(level)
@@ -42,7 +55,7 @@ def test_both_grow_together_and_optimisers_begin_again_where_a_fade_begins_or_en
     config, g, d = networks()
     again = []
     for seen in range(0, 4001, 50):
-        if FAMILY.begin_update(config, g, d, seen):
+        if FAMILY.begin_update(config, g, d, images_seen=seen):
             again.append(seen)
         assert float(g.level) == float(d.level) == pytest.approx(progan.level_at(config, seen, g.levels))
     assert again == [450, 1000, 1450, 2000, 2450, 3000]
@@ -52,11 +65,11 @@ def test_what_has_grown_stays():
     """A trained model waits at its own level for the schedule, and takes a fresh discriminator along."""
     config, g, d = networks()
     g.level.fill_(2.0)
-    assert not FAMILY.begin_update(config, g, d, 0)
+    assert not FAMILY.begin_update(config, g, d, images_seen=0)
     assert float(g.level) == float(d.level) == 2.0
-    FAMILY.begin_update(config, g, d, 1700)
+    FAMILY.begin_update(config, g, d, images_seen=1700)
     assert float(g.level) == 2.0
-    assert FAMILY.begin_update(config, g, d, 2700) and float(g.level) == float(d.level) == 2.5
+    assert FAMILY.begin_update(config, g, d, images_seen=2700) and float(g.level) == float(d.level) == 2.5
 
 
 @pytest.mark.parametrize("level", [1, 2, 3])

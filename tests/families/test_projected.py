@@ -98,10 +98,18 @@ def test_power_iterations_do_not_depend_on_the_pieces():
     """An update in one piece and in two take equally many: the vectors agree while weights stay."""
     found = []
     for pieces in (1, 2):
-        changes = {"batch": 4, "accumulate": pieces, "generator.widths": (8, 8, 8), "size": 32,
-                   "generator.blocks": (0, 0, 0), "discriminator.widths": (8, 8), "r1_gamma": 0.0,
-                   "discriminator.blocks": (0,), "discriminator.projected_width": 8,
-                   "discriminator.lr": 1e-12}  # fmt: skip
+        changes = {
+            "batch": 4,
+            "accumulate": pieces,
+            "generator.widths": (8, 8, 8),
+            "size": 32,
+            "generator.blocks": (0, 0, 0),
+            "discriminator.widths": (8, 8),
+            "r1_gamma": 0.0,
+            "discriminator.blocks": (0,),
+            "discriminator.projected_width": 8,
+            "discriminator.lr": 1e-12,
+        }
         config = override(recipe("faces-fast-64"), {**changes, "precision": "float32"})
         state = create_state(config, (3, 32, 32), torch.device("cpu"))
         images = np.random.default_rng(0).integers(0, 256, (8, 32, 32, 3), np.uint8)

@@ -44,7 +44,7 @@ def pair(shape, label_dim=0, z_dim=5, dtype=torch.float64, **settings):
     torch.manual_seed(0)
     config = NetworkConfig(**settings)
     networks = (
-        FAMILY.build_generator(config, shape, z_dim, label_dim).to(dtype),
+        FAMILY.build_generator(config, shape, z_dim, label_dim=label_dim).to(dtype),
         FAMILY.build_discriminator(config, shape, label_dim).to(dtype),
     )
     for network in networks:
@@ -58,7 +58,7 @@ def pair(shape, label_dim=0, z_dim=5, dtype=torch.float64, **settings):
 def test_parameters_of_the_paper(name):
     settings, size, classes, millions_g, millions_d = PAPER[name]
     with torch.device("meta"):
-        g = FAMILY.build_generator(NetworkConfig(**settings), (3, size, size), 64, classes)
+        g = FAMILY.build_generator(NetworkConfig(**settings), (3, size, size), 64, label_dim=classes)
         d = FAMILY.build_discriminator(NetworkConfig(**settings), (3, size, size), classes)
     assert round(count(g) / 1e6, 2) == millions_g
     assert round(count(d) / 1e6, 2) == millions_d
@@ -314,7 +314,7 @@ def test_the_family_is_in_the_table_and_survives_json():
 def test_a_model_file_holds_everything(tmp_path):
     g, _ = pair((3, 8, 8), dtype=torch.float32, **TINY)
     latent = Latent(dim=5)
-    meta = describe("r3gan", Config(NetworkConfig(**TINY)), latent, (3, 8, 8))
+    meta = describe("r3gan", Config(NetworkConfig(**TINY)), latent, image_shape=(3, 8, 8))
     before = Generator(g, meta)
     before.save(tmp_path / "model.safetensors")
     after = Generator.load(tmp_path / "model.safetensors")

@@ -126,7 +126,7 @@ def test_training_draws_noise_and_sampling_does_not():
 def test_a_styled_convolution_by_its_formula():
     """leaky ReLU of (demodulated convolution + strength x noise + bias), times sqrt(2)."""
     torch.manual_seed(0)
-    layer = StyledConv(3, 2, 5, (4, 6)).double()
+    layer = StyledConv(3, 2, 5, size=(4, 6)).double()
     with torch.no_grad():
         layer.noise_strength.fill_(0.7)
         layer.bias.normal_()
@@ -166,7 +166,7 @@ def test_the_mapping_takes_the_direction_of_z():
 def test_labels_may_all_be_0():
     """A vector of 0 has no direction: where the embedding began there, gradients were a million others'."""
     torch.manual_seed(0)
-    mapping = Mapping(8, 2, 16, 2, 0.01)
+    mapping = Mapping(8, 2, 16, layers=2, lr_multiplier=0.01)
     mapping(torch.randn(4, 8), torch.zeros(4, 2)).square().mean().backward()
     bias, first = mapping.embed.bias.grad, mapping.layers[0].bias.grad
     assert 0 < float(bias.norm()) < 1000 * float(first.norm())
@@ -189,9 +189,17 @@ def test_labels_change_images_and_logits():
 
 
 MIXES = [  # u -> layers of six that keep the first latent, with style_mixing 0.9
-    ((0.9, 0.0), 6), ((0.95, 0.5), 6), ((0.0, 0.0), 1), ((0.5, 0.1999), 1), ((0.5, 0.2), 2),
-    ((0.899, 0.59), 3), ((0.1, 0.79), 4), ((0.1, 0.8), 5), ((0.1, 0.99999), 5), ((0.1, 1.0), 5),
-]  # fmt: skip
+    ((0.9, 0.0), 6),
+    ((0.95, 0.5), 6),
+    ((0.0, 0.0), 1),
+    ((0.5, 0.1999), 1),
+    ((0.5, 0.2), 2),
+    ((0.899, 0.59), 3),
+    ((0.1, 0.79), 4),
+    ((0.1, 0.8), 5),
+    ((0.1, 0.99999), 5),
+    ((0.1, 1.0), 5),
+]
 
 
 def test_mixing_takes_exactly_the_later_layers():
@@ -228,7 +236,7 @@ def test_a_saved_generator_shows_the_same(tmp_path):
     net = noisy(generator((1, 16, 12)))
     net(torch.randn(8, 6))
     config = replace(Config(), generator=replace(Config().generator, **SMALL, w_dim=10))
-    model = Generator(net, describe("stylegan2", config, Latent(dim=6), (1, 16, 12)))
+    model = Generator(net, describe("stylegan2", config, Latent(dim=6), image_shape=(1, 16, 12)))
     model.save(tmp_path / "g.safetensors")
     found = Generator.load(tmp_path / "g.safetensors")
     assert abs(found.sample(4).astype(int) - model.sample(4)).max() <= 2

@@ -12,9 +12,15 @@ from facegan.families.stylegan2.config import Config
 from facegan.families.stylegan2.networks import channels, resolutions
 
 SIZES = {  # height, width -> base, levels
-    (8, 8): ((4, 4), 2), (32, 32): ((4, 4), 4), (256, 256): ((4, 4), 7), (64, 48): ((8, 6), 4),
-    (96, 128): ((6, 8), 5), (80, 80): ((5, 5), 5), (56, 56): ((7, 7), 4), (16, 64): ((4, 16), 3),
-}  # fmt: skip
+    (8, 8): ((4, 4), 2),
+    (32, 32): ((4, 4), 4),
+    (256, 256): ((4, 4), 7),
+    (64, 48): ((8, 6), 4),
+    (96, 128): ((6, 8), 5),
+    (80, 80): ((5, 5), 5),
+    (56, 56): ((7, 7), 4),
+    (16, 64): ((4, 16), 3),
+}
 
 
 @pytest.mark.parametrize("size", SIZES, ids=str)
@@ -33,7 +39,7 @@ def test_levels(size):
         ((64, 6), "6x64 are too small; the smallest are 8x8"),
     ],
     ids=str,
-)  # fmt: skip
+)
 def test_sizes_that_do_not_fit(size, words):
     for build in (generator, discriminator):
         with pytest.raises(ConfigError, match=words):
@@ -73,11 +79,16 @@ def test_shapes_in_and_out(shape):
 
 BAD = {
     "generator": {
-        "w_dim": 0, "mapping_layers": 0, "style_mixing": 1.5, "w_avg_beta": -0.1, "channel_max": 0,
-        "path_length_every": 0, "mapping_lr_multiplier": 0.0,
+        "w_dim": 0,
+        "mapping_layers": 0,
+        "style_mixing": 1.5,
+        "w_avg_beta": -0.1,
+        "channel_max": 0,
+        "path_length_every": 0,
+        "mapping_lr_multiplier": 0.0,
     },
     "discriminator": {"mbstd_group": -1, "channel_base": 0},
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("side, name", [(side, name) for side in BAD for name in BAD[side]])

@@ -57,9 +57,9 @@ def test_resumed_is_uninterrupted(
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        fit_encoder(vivid_model, photos, QUICK, state, stop)
+        fit_encoder(vivid_model, photos, QUICK, state=state, on_progress=stop)
     seen: list[int] = []
-    again = fit_encoder(vivid_model, photos, QUICK, state, lambda n, _: seen.append(n))
+    again = fit_encoder(vivid_model, photos, QUICK, state=state, on_progress=lambda n, _: seen.append(n))
     assert seen[0] > 480 and seen[-1] == 960
     for name, tensor in encoder.network.state_dict().items():
         assert torch.equal(tensor, again.network.state_dict()[name]), name
@@ -110,15 +110,17 @@ def test_another_models_encoder_is_refused(
 def test_the_search_begins_at_the_guess(vivid_model: Generator, encoder: Encoder) -> None:
     pictures = vivid_model.sample([3, 4])
     config = preset("quick", loss="mse", norm=0.0, steps=0, restarts=3)
-    found = invert_pictures(vivid_model, pictures, ["a", "b"], config, encoder)
+    found = invert_pictures(vivid_model, pictures, ["a", "b"], config=config, encoder=encoder)
     with torch.no_grad():
         guess = encoder.guess(vivid_model, to_float(pictures))
         loss = (vivid_model(guess) - to_float(pictures)).square().mean((1, 2, 3))
     assert (torch.from_numpy(found.errors["loss"]) <= loss + 1e-6).all()
-    alone = invert_pictures(vivid_model, pictures, ["a", "b"], preset("quick", steps=0), encoder)
+    alone = invert_pictures(
+        vivid_model, pictures, ["a", "b"], config=preset("quick", steps=0), encoder=encoder
+    )
     assert torch.allclose(alone.vectors.z, guess, atol=1e-5)
     with pytest.raises(InputError, match="--start encoder: this model has none"):
-        invert_pictures(vivid_model, pictures, ["a", "b"], preset("quick", start="encoder"))
+        invert_pictures(vivid_model, pictures, ["a", "b"], config=preset("quick", start="encoder"))
 
 
 def test_pictures_of_another_size(vivid_model: Generator) -> None:

@@ -125,7 +125,7 @@ def styled() -> Generator:
         for name, p in network.named_parameters():
             if name.endswith("noise_strength"):
                 p.data.fill_(0.3)
-    return Generator(network, describe("stylegan2", config.model, Latent(dim=16), (3, 32, 32)))
+    return Generator(network, describe("stylegan2", config.model, Latent(dim=16), image_shape=(3, 32, 32)))
 
 
 @pytest.mark.parametrize(("name", "dim"), [("w", 16), ("w+", None)])
@@ -162,7 +162,7 @@ def test_the_tutorial_number_by_number(vivid_model: Generator) -> None:
         config = preset("tutorial", generated=True, loss=name, steps=steps)
         assert (preset("tutorial", generated=True).steps, preset("tutorial").steps) == (200, 300)
         assert (preset("tutorial", generated=True).seed, preset("tutorial").seed) == (777, 0)
-        found = invert_pictures(vivid_model, photo, ["x"], config)
+        found = invert_pictures(vivid_model, photo, ["x"], config=config)
         target = torch.from_numpy(photo.astype(np.float64)).permute(0, 3, 1, 2) / 255
         z, m, v, losses = vivid_model.latent.sample([777]).double().requires_grad_(), 0.0, 0.0, []
         network = vivid_model.network.double()
@@ -181,7 +181,7 @@ def test_the_tutorial_number_by_number(vivid_model: Generator) -> None:
 
 def test_the_tutorial_keeps_a_picture_before_every_fifth_update(vivid_model: Generator) -> None:
     config = preset("tutorial", generated=True, steps=20)
-    found = invert_pictures(vivid_model, vivid_model.sample([7]), ["x"], config)
+    found = invert_pictures(vivid_model, vivid_model.sample([7]), ["x"], config=config)
     assert found.snapshot_steps == [0, 5, 10, 15] and found.snapshots.shape == (4, 1, 64)
     assert torch.allclose(found.snapshots[0], vivid_model.latent.sample([777]))
     assert preset("tutorial").snapshots == 60 and preset("tutorial", generated=True).snapshots == 40
@@ -192,7 +192,7 @@ def test_the_tutorial_keeps_a_picture_before_every_fifth_update(vivid_model: Gen
 def test_every_space_comes_nearer(styled: Generator, name: str, optimizer: str) -> None:
     photos = styled.sample([5, 6])
     config = preset("quick", space=name, optimizer=optimizer, loss="mse", steps=25, start="random")
-    found = invert_pictures(styled, photos, ["a", "b"], config)
+    found = invert_pictures(styled, photos, ["a", "b"], config=config)
     assert (found.curves[-1] < 0.6 * found.curves[0]).all()
     assert np.isfinite(found.curves).all() and found.vectors.space == name
     shape = (2, 16) if name == "z" else (2, styled.num_ws, 16)
@@ -207,9 +207,9 @@ def test_every_space_comes_nearer(styled: Generator, name: str, optimizer: str) 
 def test_a_photo_alone_and_in_a_batch(vivid_model: Generator, optimizer: str) -> None:
     photos = vivid_model.sample([5, 6, 7])
     config = preset("quick", loss="mse", steps=10, optimizer=optimizer, restarts=2, start="random")
-    together = invert_pictures(vivid_model, photos, list("abc"), config)
-    again = invert_pictures(vivid_model, photos, list("abc"), config)
-    alone = invert_pictures(vivid_model, photos[1:2], ["b"], config)
+    together = invert_pictures(vivid_model, photos, list("abc"), config=config)
+    again = invert_pictures(vivid_model, photos, list("abc"), config=config)
+    alone = invert_pictures(vivid_model, photos[1:2], ["b"], config=config)
     assert torch.equal(together.vectors.z, again.vectors.z)
     assert alone.errors["loss"][0] == pytest.approx(together.errors["loss"][1], rel=2e-2)
     assert torch.allclose(alone.snapshots[:3], together.snapshots[:3, 1:2], atol=1e-3)
@@ -217,11 +217,13 @@ def test_a_photo_alone_and_in_a_batch(vivid_model: Generator, optimizer: str) ->
 
 def test_the_best_start_wins_and_the_best_point_of_it(vivid_model: Generator) -> None:
     """One of the starts is the answer itself: it must be the one that is kept, and at step 0."""
-    space, config = Space(vivid_model, "z"), preset("quick", loss="mse", norm=0.0, steps=3, restarts=3,
-                                                   optimizer="adam", jitter=0.0, ramp_up=0.0)  # fmt: skip
+    space, config = (
+        Space(vivid_model, "z"),
+        preset("quick", loss="mse", norm=0.0, steps=3, restarts=3, optimizer="adam", jitter=0.0, ramp_up=0.0),
+    )
     u = space.random([1, 2, 3])
     targets = vivid_model(space.vectors(u[1:2]))
-    found = optimize(vivid_model, space, targets, u[None], config)
+    found = optimize(vivid_model, space, targets, starts=u[None], config=config)
     assert int(found.start[0]) == 1 and torch.equal(found.u[0], u[1]) and float(found.losses[0]) < 1e-10
 
 
@@ -232,7 +234,7 @@ def test_ctrl_c_keeps_what_was_found(vivid_model: Generator) -> None:
 
     for optimizer in ("adam", "lbfgs"):
         config = preset("quick", loss="mse", steps=50, start="random", optimizer=optimizer)
-        found = invert_pictures(vivid_model, vivid_model.sample([5]), ["a"], config, on_step=stop)
+        found = invert_pictures(vivid_model, vivid_model.sample([5]), ["a"], config=config, on_step=stop)
         assert found.stopped and len(found.curves) == 5
         picture = to_float(found.pictures)
         error = float((picture - to_float(found.photos)).square().mean())
@@ -243,7 +245,7 @@ def test_ctrl_c_keeps_what_was_found(vivid_model: Generator) -> None:
 def test_sought_noise_stays_noise(styled: Generator) -> None:
     photos = styled.sample([5])
     config = preset("quick", loss="mse", steps=15, start="random", optimizer="adam", noise=1.0)
-    found = invert_pictures(styled, photos, ["a"], config)
+    found = invert_pictures(styled, photos, ["a"], config=config)
     assert len(found.noise) > 2
     own = dict(styled.network.named_buffers())
     for name, maps in found.noise.items():
@@ -251,19 +253,24 @@ def test_sought_noise_stays_noise(styled: Generator) -> None:
         assert abs(float(maps.mean())) < 1e-4 and float(maps.std(correction=0)) == pytest.approx(1, abs=1e-4)
         assert not torch.allclose(maps[0], own[name])
     plain = preset("quick", loss="mse", steps=15, start="random", optimizer="adam")
-    without = invert_pictures(styled, photos, ["a"], plain)
+    without = invert_pictures(styled, photos, ["a"], config=plain)
     assert found.errors["mse"][0] < without.errors["mse"][0]
     with pytest.raises(InputError, match="--noise goes with --optimizer adam"):
         preset("quick", noise=1.0)
 
 
 WRONG = [
-    ({"steps": -1}, "--steps must be 0 or more"), ({"restarts": 0}, "--restarts must be at least 1"),
-    ({"lr": 0.0}, "--lr must be above 0"), ({"lr": math.nan}, "--lr must be a finite number"),
-    ({"norm": -1.0}, "--norm must be 0 or more"), ({"batch": 0}, "--batch must be at least 1"),
-    ({"optimizer": "sgd"}, "--optimizer .sgd. is unknown"), ({"start": "x"}, "--start .x. is unknown"),
-    ({"space": "y"}, "--space .y. is unknown"), ({"ramp_up": -0.1}, "--ramp-up must be 0 or more"),
-]  # fmt: skip
+    ({"steps": -1}, "--steps must be 0 or more"),
+    ({"restarts": 0}, "--restarts must be at least 1"),
+    ({"lr": 0.0}, "--lr must be above 0"),
+    ({"lr": math.nan}, "--lr must be a finite number"),
+    ({"norm": -1.0}, "--norm must be 0 or more"),
+    ({"batch": 0}, "--batch must be at least 1"),
+    ({"optimizer": "sgd"}, "--optimizer .sgd. is unknown"),
+    ({"start": "x"}, "--start .x. is unknown"),
+    ({"space": "y"}, "--space .y. is unknown"),
+    ({"ramp_up": -0.1}, "--ramp-up must be 0 or more"),
+]
 
 
 @pytest.mark.parametrize(("changes", "message"), WRONG)

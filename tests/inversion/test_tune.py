@@ -25,7 +25,7 @@ def test_a_photo_comes_nearer_and_the_file_says_how(vivid_model_file: Path, tmp_
     model = load(vivid_model_file)
     before = {k: v.clone() for k, v in model.network.state_dict().items()}
     photo, z = model.sample([9]), model.latent.sample([3])
-    changes = tune(model, model.map(z), to_float(photo), SETTINGS)
+    changes = tune(model, model.map(z), to_float(photo), config=SETTINGS)
     assert all(torch.equal(v, before[k]) for k, v in model.network.state_dict().items())  # the model stays
     save_delta(tmp_path / "d.safetensors", model.hash, changes)
     tuned = with_delta(model, changes)
@@ -38,7 +38,7 @@ def test_a_photo_comes_nearer_and_the_file_says_how(vivid_model_file: Path, tmp_
 
 def test_one_step_is_one_step(vivid_model: Generator) -> None:
     target, z = to_float(vivid_model.sample([9])), vivid_model.latent.sample([3])
-    assert tune(vivid_model, vivid_model.map(z), target, replace(SETTINGS, steps=1))
+    assert tune(vivid_model, vivid_model.map(z), target, config=replace(SETTINGS, steps=1))
 
 
 def test_locality_keeps_other_faces(vivid_model: Generator) -> None:
@@ -46,7 +46,7 @@ def test_locality_keeps_other_faces(vivid_model: Generator) -> None:
     moved = {}
     for locality in (0.0, 20.0):
         settings = TuneConfig(steps=40, lr=1e-2, rank=2, loss="mse=1", locality=locality)
-        changes = tune(vivid_model, vivid_model.map(z), to_float(photo), settings)
+        changes = tune(vivid_model, vivid_model.map(z), to_float(photo), config=settings)
         moved[locality] = mse(with_delta(vivid_model, changes).sample(8), vivid_model.sample(8))
     assert moved[20.0] < 0.7 * moved[0.0]
 
@@ -54,5 +54,5 @@ def test_locality_keeps_other_faces(vivid_model: Generator) -> None:
 def test_the_same_settings_give_the_same_file(vivid_model: Generator) -> None:
     photo, w = to_float(vivid_model.sample([9])), vivid_model.map(vivid_model.latent.sample([3]))
     settings = TuneConfig(steps=3, rank=2, loss="mse=1")
-    first, second = (tune(vivid_model, w, photo, settings) for _ in range(2))
+    first, second = (tune(vivid_model, w, photo, config=settings) for _ in range(2))
     assert first.keys() == second.keys() and all(torch.equal(first[k], second[k]) for k in first)

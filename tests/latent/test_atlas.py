@@ -74,10 +74,16 @@ def test_one_face(tiny_model: Generator) -> None:
     assert "random pairs" not in render_atlas(found, "m").decode()
 
 
-@pytest.mark.parametrize(("face", "shape"), [
-    ((64, 64), (50, 50)), ((256, 256), (64, 64)), ((64, 48), (100, 200)), ((512, 512), (1, 3000)),
-    ((28, 28), (3, 3)),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("face", "shape"),
+    [
+        ((64, 64), (50, 50)),
+        ((256, 256), (64, 64)),
+        ((64, 48), (100, 200)),
+        ((512, 512), (1, 3000)),
+        ((28, 28), (3, 3)),
+    ],
+)
 def test_pictures_stay_within_bounds(face: tuple[int, int], shape: tuple[int, int]) -> None:
     h, w = tile_size(face, shape)
     assert h <= face[0] and w <= face[1] and min(h, w) >= 1

@@ -51,7 +51,7 @@ def fast_model() -> Generator:
     with torch.random.fork_rng():
         torch.manual_seed(0)
         network = family.build_generator(config.generator, (3, 32, 32), 16)
-    return Generator(network, describe("fast", config, Latent(dim=16), (3, 32, 32)))
+    return Generator(network, describe("fast", config, Latent(dim=16), image_shape=(3, 32, 32)))
 
 
 # --- closed forms ------------------------------------------------------------------------------
@@ -89,7 +89,7 @@ def test_steering_solves_its_equation() -> None:
     for j in (1, 2):
         left += weight[j] * flat[:, j].T @ flat[:, j] / 7
     expected = torch.linalg.solve(left, flat[:, 0].mean(0))
-    found = supervised.steer(g, 0, weight, 0.05)
+    found = supervised.steer(g, 0, weight, ridge=0.05)
     torch.testing.assert_close(found.flatten().double(), expected, rtol=1e-3, atol=1e-3)
 
 
@@ -97,7 +97,7 @@ def test_related_attributes_are_not_protected_from_each_other() -> None:
     base = torch.randn(500, 1, generator=torch.Generator().manual_seed(0))
     other = torch.randn(500, 2, generator=torch.Generator().manual_seed(1))
     logits = torch.cat([base, base + 0.3 * other[:, :1], other[:, 1:]], 1)
-    weight = supervised.protection(logits, ("Lipstick", "Makeup", "Male"), 0, ("Male",), 0.1)
+    weight = supervised.protection(logits, ("Lipstick", "Makeup", "Male"), 0, protect=("Male",), other=0.1)
     assert weight.tolist() == [0.0, 0.0, 1.0]
 
 
@@ -139,22 +139,22 @@ def test_held_attributes_stay(fast_model: Generator) -> None:
         (g,) = torch.autograd.grad(male(start).sum(), start)
     step = 2 * torch.nn.functional.normalize(g.mean(0), dim=1)  # straight towards it
     step = step + 2 * torch.nn.functional.normalize(torch.ones_like(step), dim=1)
-    after = hold(fast_model, predictor, spread, w, step, ["Male"], damping=0.01)
+    after = hold(fast_model, predictor, spread, w=w, step=step, watched=["Male"], damping=0.01)
     with torch.no_grad():
         straight, kept = ((male(p) - male(w)).abs().mean() for p in (w + step, after))
     assert float(kept) < 0.3 * float(straight)
     assert float(((after - w) * step).sum() / step.square().sum() / 3) > 0.3
-    assert torch.equal(hold(fast_model, predictor, spread, w, step, []), w + step)
+    assert torch.equal(hold(fast_model, predictor, spread, w=w, step=step, watched=[]), w + step)
 
 
 def test_verdict_by_hand() -> None:
     before = np.array([[0.1, 0.9], [0.2, 0.4], [0.4, 0.6], [0.9, 0.9]])
     after = np.array([[0.8, 0.2], [0.9, 0.3], [0.3, 0.7], [0.1, 0.1]])
-    found = verdict(before, after, 0, {"Male": 1}, True)
+    found = verdict(before, after, 0, guards={"Male": 1}, yes=True)
     assert (found.asked, found.turned) == (3, pytest.approx(2 / 3))
     assert found.changed == {"Male": pytest.approx(1 / 3)} and found.any == pytest.approx(1 / 3)
-    assert verdict(before, after, 0, {"Male": 1}, False).asked == 1
-    assert verdict(after[:2], before[:2], 0, {}, True).asked == 0
+    assert verdict(before, after, 0, guards={"Male": 1}, yes=False).asked == 1
+    assert verdict(after[:2], before[:2], 0, guards={}, yes=True).asked == 0
 
 
 # --- words -------------------------------------------------------------------------------------
@@ -204,8 +204,10 @@ def test_the_goal_of_a_sum() -> None:
 def test_edits_are_sums_of_units(tiny_model: Generator) -> None:
     found = by_hand(tiny_model)
     assert parse_edits("smiling=+2, old=1, wearing hat=-.5", found) == {
-        "Smiling": 2.0, "Young": -1.0, "Wearing_Hat": -0.5,
-    }  # fmt: skip
+        "Smiling": 2.0,
+        "Young": -1.0,
+        "Wearing_Hat": -0.5,
+    }
     done = edit(tiny_model, [7, 8], "Smiling=2,woman=1.5", directions=found, hold="none")
     expected = tiny_model.latent.sample([7, 8])
     expected[:, 0] += 2
@@ -247,7 +249,7 @@ def test_a_mask_keeps_its_white_part(tiny_model: Generator, tmp_path: Path) -> N
     found = by_hand(tiny_model)
     done = edit(
         tiny_model, "seed:1", "smiling=8", directions=found, keep=str(tmp_path / "mask.png"), hold="none"
-    )  # fmt: skip
+    )
     plain = edit(tiny_model, "seed:1", "smiling=8", directions=found, hold="none").images
     original = tiny_model.sample([1])
     np.testing.assert_array_equal(done.images[:, :, :15], original[:, :, :15])
@@ -325,19 +327,25 @@ def test_the_function_writes_what_the_command_writes(
 
 EDIT = ["edit", "seed:1", "smiling=1", "--model", "MODEL", "--directions", "d.safetensors"]
 MISTAKES = {
-    "unknown name": (["edit", "seed:1", "smilng=1", *EDIT[3:]],
-        "'smilng' is unknown; did you mean 'smiling'"),
+    "unknown name": (
+        ["edit", "seed:1", "smilng=1", *EDIT[3:]],
+        "'smilng' is unknown; did you mean 'smiling'",
+    ),
     "no number": (["edit", "seed:1", "smiling", *EDIT[3:]], "edit 'smiling': write a name and a number"),
     "not finite": (["edit", "seed:1", "smiling=nan", *EDIT[3:]], "write a name and a number"),
     "too far": (["edit", "seed:1", "smiling=1e9", *EDIT[3:]], "from -100 to 100"),
     "empty": (["edit", "seed:1", "", *EDIT[3:]], "the edits are empty"),
     "no such photo": (["edit", "no.jpg", *EDIT[2:]], "no.jpg"),
     "text as photo": (["edit", "text.png", *EDIT[2:]], "text.png"),
-    "text as directions": ([*EDIT[:5], "--directions", "text.safetensors"],
-        "text.safetensors: this is a text file, not directions"),
+    "text as directions": (
+        [*EDIT[:5], "--directions", "text.safetensors"],
+        "text.safetensors: this is a text file, not directions",
+    ),
     "model as directions": ([*EDIT[:5], "--directions", "MODEL"], "no directions (it is a model)"),
-    "missing directions": ([*EDIT[:5], "--directions", "none.safetensors"],
-        "there is no such file of directions"),
+    "missing directions": (
+        [*EDIT[:5], "--directions", "none.safetensors"],
+        "there is no such file of directions",
+    ),
     "missing vectors": (["edit", "none.npz", *EDIT[2:]], "none.npz: there is no such file of vectors"),
     "ending": ([*EDIT, "--out", "x.jpg"], "must end in .png or .npz"),
     "one step": ([*EDIT, "--steps", "1"], "--steps must be from 2 to 25"),
@@ -350,8 +358,10 @@ MISTAKES = {
     "no photo": (["edit", "", *EDIT[2:]], "a photo must be a path, not ''"),
     "empty input": (["edit", "-", *EDIT[2:]], "standard input: not readable as a picture"),
     "component": (["edit", "seed:1", "pca99=1", *EDIT[3:]], "'pca99' is unknown"),
-    "mix layers": (["mix", "MODEL", "0", "1", "--layers", "0-3"],
-        "takes its vector in one place only; mix --comp"),
+    "mix layers": (
+        ["mix", "MODEL", "0", "1", "--layers", "0-3"],
+        "takes its vector in one place only; mix --comp",
+    ),
     "mix both": (["mix", "MODEL", "0", "1", "--layers", "0", "--components", "1"], "exclude each other"),
     "mix components": (["mix", "MODEL", "0", "1", "--components", "64"], "this model has 0 to 63"),
     "mix a photo": (["mix", "MODEL", "text.png", "0", "--out", "text.png"], "text.png: it would replace"),
@@ -360,18 +370,24 @@ MISTAKES = {
     "nothing to edit": ([*EDIT, "--keep", "0"], "--keep 0: no layer is left to edit"),
     "mix many": (["mix", "MODEL", "0-99", "1"], "24 rows and columns"),
     "samples": (["directions", "MODEL", "--samples", "0"], "--samples must be 50 or more, not 0"),
-    "protect": (["directions", "MODEL", "--protect", "teeth"],
-        "--protect 'teeth': the word 'teeth' is unknown"),
-    "network": (["directions", "MODEL", "--network", "text.safetensors"],
-        "text.safetensors: this is a text file, not an attribute"),
+    "protect": (
+        ["directions", "MODEL", "--protect", "teeth"],
+        "--protect 'teeth': the word 'teeth' is unknown",
+    ),
+    "network": (
+        ["directions", "MODEL", "--network", "text.safetensors"],
+        "text.safetensors: this is a text file, not an attribute",
+    ),
     "directions to text": (["directions", "MODEL", "--out", "x.txt"], "must end in .safetensors"),
-    "few": (["arithmetic", "MODEL", "bald woman - man", "--samples", "20"],
-        "'bald woman': 0 of 20 faces are surely"),
+    "few": (
+        ["arithmetic", "MODEL", "bald woman - man", "--samples", "20"],
+        "'bald woman': 0 of 20 faces are surely",
+    ),
     "unknown word": (["arithmetic", "MODEL", "womn - man"], "'womn' is unknown; did you mean 'wom"),
     "unsure": (["arithmetic", "MODEL", "woman", "--confidence", "0.2"], "--confidence must be from 0.5 to 1"),
     "no members": (["arithmetic", "MODEL", "woman", "--members", "0"], "--members must be from 1"),
     "no samples": (["arithmetic", "MODEL", "woman", "--samples", "-3"], "--samples must be from 1"),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("mistake", MISTAKES)
@@ -396,9 +412,12 @@ def test_bundled_directions_are_of_bundled_models(tmp_path: Path, monkeypatch: p
 
 
 def test_directions_have_their_place_before_the_work_begins(
-    tiny_model: Generator, tiny_model_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+    tiny_model: Generator,
+    tiny_model_file: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
-) -> None:  # fmt: skip
+) -> None:
     """Where no cache folder can be made, the command says so at once, and a call keeps nothing."""
     import facegan.latent.directions as module
 

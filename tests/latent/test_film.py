@@ -51,12 +51,12 @@ def test_even_places() -> None:
 
 def test_places_anew_by_hand() -> None:
     """Ways 3 and 1 over two stretches: the middle of the way of 4 is at 2/3."""
-    found = placed_anew(np.array([0.0, 1.0, 2.0]), np.array([3.0, 1.0]), 2, 3, False)
+    found = placed_anew(np.array([0.0, 1.0, 2.0]), np.array([3.0, 1.0]), 2, frames=3, loop=False)
     assert found == pytest.approx([0, 2 / 3, 2], abs=1e-5)
-    looped = placed_anew(np.array([0.0, 1.0]), np.array([3.0, 1.0]), 2, 4, True)
+    looped = placed_anew(np.array([0.0, 1.0]), np.array([3.0, 1.0]), 2, frames=4, loop=True)
     assert looped == pytest.approx([0, 1 / 3, 2 / 3, 1], abs=1e-5)
-    assert placed_anew(np.array([0.0, 1.0]), np.zeros(1), 1, 3, False).tolist() == [0, 0.5, 1]
-    still = placed_anew(np.array([0.0, 1.0, 2.0]), np.array([0.0, 1.0]), 2, 5, False)
+    assert placed_anew(np.array([0.0, 1.0]), np.zeros(1), 1, frames=3, loop=False).tolist() == [0, 0.5, 1]
+    still = placed_anew(np.array([0.0, 1.0, 2.0]), np.array([0.0, 1.0]), 2, frames=5, loop=False)
     assert np.all(np.diff(still) > 0), "also where nothing moves for a while"
 
 
@@ -105,21 +105,25 @@ def test_a_real_network_in_its_own_features_and_in_others(tiny_model: Generator)
     found = film(tiny_model, z, 40, features="pixels")
     again = film(tiny_model, z, 40, features="pixels")
     assert torch.equal(found.z, again.z) and found.z.dtype == torch.float32
-    compared = compare(tiny_model, z, found, "pixels")
+    compared = compare(tiny_model, z, found, features="pixels")
     own, other = compared.rows
     assert (own.name, other.name) == ("pixels", "evaluator")
     assert variation(own.even) < 0.02 < 0.1 < variation(own.plain)
     assert len(other.plain) == len(other.even) == 40
-    sheet = figure(tiny_model, compared, found, 24.0)
+    sheet = figure(tiny_model, compared, found, fps=24.0)
     assert sheet.shape[1] == 1100 and len(np.unique(sheet.reshape(-1, 3), axis=0)) > 100
 
 
 def test_progress_goes_up_to_the_end(cubic: Generator) -> None:
     told: list[tuple[int, int]] = []
     film(
-        cubic, points(0, 1), 70, kind="lerp", features=BRIGHTNESS,
+        cubic,
+        points(0, 1),
+        70,
+        kind="lerp",
+        features=BRIGHTNESS,
         on_progress=lambda what, done, total: told.append((done, total)),
-    )  # fmt: skip
+    )
     done = [a for a, _ in told]
     assert done == sorted(done) and told[-1][0] == told[-1][1] and len({b for _, b in told}) == 1
 
@@ -128,11 +132,11 @@ def test_along_is_path_between_and_at_the_points() -> None:
     z = torch.randn(3, 8, generator=torch.Generator().manual_seed(0))
     for kind in ("lerp", "slerp", "hypersphere"):
         for loop in (False, True):
-            expected = torch.stack(list(path(z, 5, kind, loop)))
+            expected = torch.stack(list(path(z, 5, kind, loop=loop)))
             places = even_places(len(expected), 3 if loop else 2, loop)
-            assert torch.allclose(along(z, places, kind, loop), expected, atol=1e-6)
+            assert torch.allclose(along(z, places, kind, loop=loop), expected, atol=1e-6)
     assert torch.equal(along(z, [], "lerp"), torch.empty(0, 8))
-    assert torch.equal(along(z, [3], "lerp", True)[0], z[0])
+    assert torch.equal(along(z, [3], "lerp", loop=True)[0], z[0])
 
 
 @pytest.mark.parametrize("place", [-0.1, 2.1, float("nan")])
@@ -141,10 +145,15 @@ def test_places_beyond_the_path(place: float) -> None:
         along(torch.randn(3, 4), [place], "lerp")
 
 
-@pytest.mark.parametrize(("frames", "count", "kind", "words"), [
-    (1, 2, "lerp", "a film takes 2 to 20,000 frames, not 1"), (20_001, 2, "lerp", "not 20,001"),
-    (10, 1, "lerp", "a path needs two points or more, not 1"), (10, 2, "arc", "--path 'arc' is unknown"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("frames", "count", "kind", "words"),
+    [
+        (1, 2, "lerp", "a film takes 2 to 20,000 frames, not 1"),
+        (20_001, 2, "lerp", "not 20,001"),
+        (10, 1, "lerp", "a path needs two points or more, not 1"),
+        (10, 2, "arc", "--path 'arc' is unknown"),
+    ],
+)
 def test_mistakes(frames: int, count: int, kind: str, words: str, cubic: Generator) -> None:
     with pytest.raises(InputError, match=words):
         film(cubic, points(*range(count)), frames, kind=kind, features=BRIGHTNESS)

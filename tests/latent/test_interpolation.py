@@ -133,7 +133,7 @@ def test_ends_are_exact_and_types_kept(kind: str, dim: int) -> None:
 @pytest.mark.parametrize("steps", [2, 3, 10])
 def test_many_points_appear_once_each(kind: str, loop: bool, count: int, steps: int) -> None:
     points = list(torch.nn.functional.normalize(torch.randn(count, 16), dim=1))
-    found = list(path(points, steps, kind, loop))
+    found = list(path(points, steps, kind, loop=loop))
     assert len(found) == path_length(count, steps, loop)
     for i, point in enumerate(points):
         at = i * (steps - 1)

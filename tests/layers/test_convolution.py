@@ -52,9 +52,9 @@ def test_numerical_derivatives(shape):
 def test_without_gradients_and_for_one_of_them():
     x, w, b = draw(SHAPES[1])
     with torch.no_grad():
-        plain = convolve(x, w, b, (1, 1), 2)
+        plain = convolve(x, w, b, padding=(1, 1), groups=2)
     assert plain.grad_fn is None
-    y = convolve(x.detach(), w, None, (1, 1), 2)
+    y = convolve(x.detach(), w, None, padding=(1, 1), groups=2)
     (gw,) = torch.autograd.grad(y.sum(), w)
     (expected,) = torch.autograd.grad(F.conv2d(x.detach(), w, padding=1, groups=2).sum(), w)
     torch.testing.assert_close(gw, expected)

@@ -28,7 +28,7 @@ def test_same_padding_is_keras(size, kernel, stride, expected):
 @pytest.mark.parametrize("size, kernel, stride", [(8, 5, 2), (8, 4, 1), (9, 5, 2), (8, 3, 1)])
 def test_same_convolution_by_a_double_loop(size, kernel, stride):
     torch.manual_seed(0)
-    conv = SameConv(1, 1, kernel, stride, "same", (size, size)).double()
+    conv = SameConv(1, 1, kernel, stride=stride, padding="same", size=(size, size)).double()
     x = torch.randn(1, 1, size, size, dtype=torch.float64)
     before, after = same_padding(size, kernel, stride)
     padded = np.pad(x[0, 0].numpy(), (before, after))
@@ -47,8 +47,8 @@ def test_transposed_convolution_is_the_adjoint_of_same_convolution(kernel, strid
     """<conv(x), y> = <x, convT(y)> with the same weights: how Keras defines it."""
     torch.manual_seed(0)
     n = 6
-    conv = SameConv(2, 3, kernel, stride, "same", (n * stride, n * stride)).double()
-    transposed = SameConvTranspose(3, 2, kernel, stride).double()
+    conv = SameConv(2, 3, kernel, stride=stride, padding="same", size=(n * stride, n * stride)).double()
+    transposed = SameConvTranspose(3, 2, kernel, stride=stride).double()
     with torch.no_grad():
         transposed.weight.copy_(conv.weight)
         conv.bias.zero_()
@@ -84,12 +84,14 @@ def test_residual_block_halves_and_doubles():
 
 def test_generator_of_the_wrong_size_says_so():
     with pytest.raises(ConfigError, match=r"end in shape \(3, 8, 8\), but the pictures are \(3, 16, 16\)"):
-        FeedForwardGenerator(parse("dense 8x8x4; conv image 3"), 10, Builder((3, 16, 16)), False, "he")
+        FeedForwardGenerator(
+            parse("dense 8x8x4; conv image 3"), 10, Builder((3, 16, 16)), unit_range=False, init="he"
+        )
 
 
 def test_unit_range_is_mapped():
     """A network that gives 0.25 everywhere in [0, 1] shows -0.5 in [-1, 1]."""
-    net = FeedForwardGenerator(parse("dense image linear"), 4, Builder((1, 2, 2)), True, "he")
+    net = FeedForwardGenerator(parse("dense image linear"), 4, Builder((1, 2, 2)), unit_range=True, init="he")
     with torch.no_grad():
         for p in net.parameters():
             p.zero_()

@@ -46,7 +46,9 @@ def test_errors_name_option_and_layer(text, part):
 
 
 def test_quick_changes_leave_the_last_layer():
-    layers = scale(parse("dense 4x4x100 relu; convT 50 4 s2 bn relu; conv image 3 tanh"), 0.5, "silu", 5, 1)
+    layers = scale(
+        parse("dense 4x4x100 relu; convT 50 4 s2 bn relu; conv image 3 tanh"), 0.5, "silu", kernel=5, depth=1
+    )
     assert layers == [
         Layer("dense", (4, 4, 50), then=("silu",)),
         Layer("convT", 25, 5, 2, then=("bn", "silu")),

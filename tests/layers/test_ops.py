@@ -68,15 +68,25 @@ def test_upfirdn_by_a_double_loop(taps, padding):
     for up in (1, 2, 3):
         for down in (1, 2, 3):
             expected = by_loops(x.numpy(), f, up, down, padding, 2.5)
-            plain = upfirdn2d(x, f, up, down, padding, 2.5)
-            recorded = upfirdn2d(x.clone().requires_grad_(), f, up, down, padding, 2.5).detach()
+            plain = upfirdn2d(x, f, up, down=down, padding=padding, gain=2.5)
+            recorded = upfirdn2d(
+                x.clone().requires_grad_(), f, up, down=down, padding=padding, gain=2.5
+            ).detach()
             for found in (plain, recorded):
                 assert found.shape == expected.shape
                 np.testing.assert_allclose(found.numpy(), expected, atol=1e-12)
 
 
-GRADIENTS = [(1, 1, 2), (1, 2, 1), (2, 1, (2, 1, 2, 1)), (1, 2, (-1, 2, 3, 0)), (2, 1, (-1, 2, 3, 0)),
-             (2, 3, (4, 2, 4, 2)), (3, 2, (4, 7, 1, 2)), (1, 3, (1, 2, 3, 4))]  # fmt: skip
+GRADIENTS = [
+    (1, 1, 2),
+    (1, 2, 1),
+    (2, 1, (2, 1, 2, 1)),
+    (1, 2, (-1, 2, 3, 0)),
+    (2, 1, (-1, 2, 3, 0)),
+    (2, 3, (4, 2, 4, 2)),
+    (3, 2, (4, 7, 1, 2)),
+    (1, 3, (1, 2, 3, 4)),
+]
 
 
 @pytest.mark.parametrize("up, down, padding", GRADIENTS, ids=str)
@@ -85,8 +95,10 @@ def test_gradients_of_upfirdn(taps, up, down, padding):
     """First by finite differences; to the third order through a power."""
     f = setup_filter(taps)
     x = randn(1, 2, 6, 7).requires_grad_()
-    assert torch.autograd.gradcheck(lambda x: upfirdn2d(x, f, up, down, padding, 2.0), x, fast_mode=True)
-    cubed = lambda x: upfirdn2d(x, f, up, down, padding, 2.0) ** 3  # noqa: E731
+    assert torch.autograd.gradcheck(
+        lambda x: upfirdn2d(x, f, up, down=down, padding=padding, gain=2.0), x, fast_mode=True
+    )
+    cubed = lambda x: upfirdn2d(x, f, up, down=down, padding=padding, gain=2.0) ** 3  # noqa: E731
     assert torch.autograd.gradgradcheck(cubed, x, fast_mode=True)
     (first,) = torch.autograd.grad(cubed(x).sum(), x, create_graph=True)
     (second,) = torch.autograd.grad(first.square().sum(), x, create_graph=True)

@@ -22,9 +22,9 @@ TABLE = [
 
 @pytest.mark.parametrize("start, end, seen, kimg, expected", TABLE)
 def test_cosine(start, end, seen, kimg, expected):
-    assert cosine(start, end, seen, kimg) == pytest.approx(expected, rel=1e-12)
+    assert cosine(start, end, seen, length_kimg=kimg) == pytest.approx(expected, rel=1e-12)
 
 
 def test_the_end_is_exact():
-    assert cosine(2e-4, 5e-5, 20_000_000, 20_000) == 5e-5
-    assert cosine(0.1, 0.3, 10**9, 1) == 0.3
+    assert cosine(2e-4, 5e-5, 20_000_000, length_kimg=20_000) == 5e-5
+    assert cosine(0.1, 0.3, 10**9, length_kimg=1) == 0.3

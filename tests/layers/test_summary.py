@@ -73,8 +73,10 @@ def test_residual_blocks_by_their_children(resample, at_conv1, at_skip):
     assert {r.block for r in rows} == {f"res 5 {resample}".rstrip()}
     macs = {r.name: r.macs for r in rows if r.macs}
     assert macs == {
-        "0.conv1": 9 * 3 * 5 * at_conv1**2, "0.conv2": 9 * 5 * 5 * at_conv1**2, "0.skip": 3 * 5 * at_skip**2,
-    }  # fmt: skip
+        "0.conv1": 9 * 3 * 5 * at_conv1**2,
+        "0.conv2": 9 * 5 * 5 * at_conv1**2,
+        "0.skip": 3 * 5 * at_skip**2,
+    }
     assert sum(r.parameters for r in rows) == (9 * 3 * 5 + 5) + (9 * 5 * 5 + 5) + 3 * 5 + 2 * bn(5)
 
 

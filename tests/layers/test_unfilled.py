@@ -22,7 +22,7 @@ def built(family: str) -> nn.Module:
     made = get_family(family)
     labels = 4 if made.conditional else 0
     shape = (3, config.size, config.size)
-    return made.build_generator(config.model.generator, shape, config.latent.dim, labels)
+    return made.build_generator(config.model.generator, shape, config.latent.dim, label_dim=labels)
 
 
 @pytest.mark.parametrize("family", FAMILIES)

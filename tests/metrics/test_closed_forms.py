@@ -282,8 +282,10 @@ def test_order_and_the_size_of_blocks_do_not_matter(name, monkeypatch):
     random = np.random.default_rng(2)
     assert SETS[name](x, y[random.permutation(len(y))]) == pytest.approx(expected, rel=1e-6)
     for module, constant, value in (
-        (fid, "_ROWS", 11), (kid, "_ROWS", 13), (neighbours, "_BYTES", 4 * 120 * 3),
-    ):  # fmt: skip
+        (fid, "_ROWS", 11),
+        (kid, "_ROWS", 13),
+        (neighbours, "_BYTES", 4 * 120 * 3),
+    ):
         monkeypatch.setattr(module, constant, value)
     assert SETS[name](x, y) == pytest.approx(expected, rel=1e-6)
 

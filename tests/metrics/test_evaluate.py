@@ -63,13 +63,13 @@ def test_real_pictures_are_the_floor(portraits, pixels):
 
 def test_copies_are_found_and_shown(portraits, pixels):
     copies = np.asarray(portraits.images("train")[10:30])
-    done = evaluate(of_array(copies), portraits, pixels, ["memorization"])
+    done = evaluate(of_array(copies), portraits, pixels, metrics=["memorization"])
     assert done.values["memorized"] == 1.0 and len(done.pairs) == 10
     assert all(row + 10 == trained and distance < 1e-3 for row, trained, distance in done.pairs)
 
 
 def test_a_model_has_a_path_length(portraits, tiny_model, pixels):
-    done = evaluate(of_model(tiny_model, "tiny", 40), portraits, pixels, ["ppl", "kid"])
+    done = evaluate(of_model(tiny_model, "tiny", 40), portraits, pixels, metrics=["ppl", "kid"])
     assert done.values["ppl"] > 0 and set(done.seconds) >= {"samples", "features", "ppl", "kid"}
 
 
@@ -88,10 +88,10 @@ def test_generators_datasets_and_arrays_are_taken_as_they_are(portraits, tiny_mo
 def test_order_and_batch_size_do_not_matter(portraits, pixels, monkeypatch):
     images = np.asarray(portraits.images("train")[:40])
     names = ["fid", "kid", "precision-recall", "density-coverage", "memorization"]
-    expected = evaluate(of_array(images), portraits, pixels, names, floor=False).values
+    expected = evaluate(of_array(images), portraits, pixels, metrics=names, floor=False).values
     shuffled = images[np.random.default_rng(1).permutation(40)]
     monkeypatch.setattr(image_sets, "BATCH", 7)
-    found = evaluate(of_array(shuffled), portraits, pixels, names, floor=False).values
+    found = evaluate(of_array(shuffled), portraits, pixels, metrics=names, floor=False).values
     for name, value in expected.items():
         assert found[name] == pytest.approx(value, rel=1e-5, abs=1e-7), name
 
@@ -125,10 +125,10 @@ def test_a_folder_is_what_its_pictures_are(portraits, pixels, tmp_path):
 
 def test_other_sizes_and_grey_are_brought_to_the_datasets(portraits, pixels):
     large = np.repeat(np.repeat(portraits.images("train")[:20], 2, 1), 2, 2)
-    done = evaluate(of_array(large), portraits, pixels, ["fid", "swd"])
+    done = evaluate(of_array(large), portraits, pixels, metrics=["fid", "swd"])
     assert any("64x64 px and was brought to 32x32" in w for w in done.warnings)
     assert done.values["fid"] < 50
-    gray = evaluate(of_array(large[..., :1]), portraits, pixels, ["fid"])
+    gray = evaluate(of_array(large[..., :1]), portraits, pixels, metrics=["fid"])
     assert gray.values["fid"] > done.values["fid"]
 
 
@@ -213,7 +213,7 @@ def test_fifty_thousand_in_pieces(monkeypatch):
 
 def test_the_dataset_is_left_as_it_was(portraits, pixels):
     before = Dataset(portraits.path).content_hash
-    evaluate(of_dataset(portraits, "val"), portraits, pixels, ["fid"])
+    evaluate(of_dataset(portraits, "val"), portraits, pixels, metrics=["fid"])
     assert Dataset(portraits.path).content_hash == before
 
 
@@ -227,27 +227,40 @@ def test_without_held_out_pictures_it_says_so(portraits, pixels, tmp_path):
     for i, image in enumerate(images):
         save_png(photos / f"{i:02d}.png", image)
     data = prepare(photos, tmp_path / "d", crop="none", size=32, workers=1)
-    done = evaluate(of_array(images), data, pixels, ["fid", "kid"])
+    done = evaluate(of_array(images), data, pixels, metrics=["fid", "kid"])
     assert done.values["fid"] == pytest.approx(0, abs=1e-6) and done.real == {}
     assert any("favours learning them by heart" in w for w in done.warnings)
-    asked = evaluate(of_array(images), data, pixels, ["kid"], split="train")
+    asked = evaluate(of_array(images), data, pixels, metrics=["kid"], split="train")
     assert not any("by heart" in w for w in asked.warnings)
 
 
 def test_fid_of_fewer_real_pictures_is_told(portraits, pixels):
     count = portraits.counts["train"] + 10
     noise = np.random.default_rng(0).integers(0, 256, (count, 32, 32, 3), np.uint8)
-    done = evaluate(of_array(noise), portraits, pixels, ["fid"])
+    done = evaluate(of_array(noise), portraits, pixels, metrics=["fid"])
     words = f"FID of real pictures is of {count - 10}, of the generated of {count}"
     assert any(w.startswith(words) for w in done.warnings)
-    same = evaluate(of_array(noise[:-10]), portraits, pixels, ["fid"])
+    same = evaluate(of_array(noise[:-10]), portraits, pixels, metrics=["fid"])
     assert not any(w.startswith("FID of real") for w in same.warnings)
 
 
 def test_truncation_is_part_of_the_result(portraits, tiny_model_file, tmp_path, capsys):
-    argv = ["evaluate", str(tiny_model_file), "--against", str(portraits.path), "--features", "pixels",
-            "--count", "20", "--metrics", "kid,ppl", "--json", str(tmp_path / "a.json"),
-            "--truncation", "0.7"]  # fmt: skip
+    argv = [
+        "evaluate",
+        str(tiny_model_file),
+        "--against",
+        str(portraits.path),
+        "--features",
+        "pixels",
+        "--count",
+        "20",
+        "--metrics",
+        "kid,ppl",
+        "--json",
+        str(tmp_path / "a.json"),
+        "--truncation",
+        "0.7",
+    ]
     assert main(argv) == 0
     found = json.loads((tmp_path / "a.json").read_text())
     assert found["subject"].endswith(", truncation 0.7") and "truncation 0.7" in capsys.readouterr().out

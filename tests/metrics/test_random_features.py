@@ -46,13 +46,15 @@ def random_covariance(k: int, seed: int) -> np.ndarray:
 def test_distance_of_shifted_and_stretched_gaussians() -> None:
     k = 40
     mean, cov, shift = np.arange(k) / 7, random_covariance(k, 0), np.linspace(-1, 2, k)
-    assert frechet_distance(mean, cov, mean, cov) == pytest.approx(0, abs=1e-9)
-    assert frechet_distance(mean, cov, mean + shift, cov) == pytest.approx((shift**2).sum(), rel=1e-9)
+    assert frechet_distance((mean, cov), (mean, cov)) == pytest.approx(0, abs=1e-9)
+    assert frechet_distance((mean, cov), (mean + shift, cov)) == pytest.approx((shift**2).sum(), rel=1e-9)
     # Equal up to a factor f: tr(1 + f - 2 sqrt f) = (1 - sqrt f)^2 tr.
-    assert frechet_distance(mean, cov, mean, 9 * cov) == pytest.approx(4 * np.trace(cov), rel=1e-9)
+    assert frechet_distance((mean, cov), (mean, 9 * cov)) == pytest.approx(4 * np.trace(cov), rel=1e-9)
     spread_a, spread_b = np.linspace(0.1, 4, k), np.linspace(3, 0.2, k)
     expected = ((spread_a - spread_b) ** 2).sum()
-    assert frechet_distance(mean, np.diag(spread_a**2), mean, np.diag(spread_b**2)) == pytest.approx(expected)
+    assert frechet_distance((mean, np.diag(spread_a**2)), (mean, np.diag(spread_b**2))) == pytest.approx(
+        expected
+    )
 
 
 def test_distance_is_that_of_the_matrix_root() -> None:
@@ -62,8 +64,8 @@ def test_distance_is_that_of_the_matrix_root() -> None:
     root = vectors @ np.diag(np.sqrt(values)) @ np.linalg.inv(vectors)
     assert np.allclose(root @ root, a @ b)
     expected = np.trace(a + b - 2 * root.real)
-    assert frechet_distance(zero, a, zero, b) == pytest.approx(expected, rel=1e-8)
-    assert frechet_distance(zero, b, zero, a) == pytest.approx(expected, rel=1e-8)
+    assert frechet_distance((zero, a), (zero, b)) == pytest.approx(expected, rel=1e-8)
+    assert frechet_distance((zero, b), (zero, a)) == pytest.approx(expected, rel=1e-8)
 
 
 def test_distance_of_flat_gaussians_is_finite() -> None:
@@ -71,9 +73,9 @@ def test_distance_of_flat_gaussians_is_finite() -> None:
     few = np.random.default_rng(0).normal(size=(5, 30))
     moments = few.mean(0), np.cov(few, rowvar=False)
     point = np.zeros(30), np.zeros((30, 30))
-    assert frechet_distance(*moments, *moments) == pytest.approx(0, abs=1e-6)
+    assert frechet_distance(moments, moments) == pytest.approx(0, abs=1e-6)
     expected = (moments[0] ** 2).sum() + np.trace(moments[1])
-    assert frechet_distance(*moments, *point) == pytest.approx(expected)
+    assert frechet_distance(moments, point) == pytest.approx(expected)
 
 
 @pytest.mark.parametrize("shape", [(7, 5, 6, 1), (40, 28, 28, 3), (3, 200, 150, 3)])

@@ -144,14 +144,14 @@ def test_swd():
     found = swd.swd(real, fake)
     for number, levels in enumerate(zip(karras_pyramid(real), karras_pyramid(fake), strict=True)):
         h, n = levels[0].shape[2], 12 * swd.PATCHES
-        place = (rng.uniform(0, f"swd/where/{number}", 0, n, 2) * (h - 6)).astype(int)
-        directions = rng.normal(0, f"swd/{number}", 0, 7 * 7 * 3, 512).astype(np.float64)
+        place = (rng.uniform(0, f"swd/where/{number}", 0, count=n, per_item=2) * (h - 6)).astype(int)
+        directions = rng.normal(0, f"swd/{number}", 0, count=7 * 7 * 3, per_item=512).astype(np.float64)
         directions /= np.sqrt(np.square(directions).sum(0))
         sides = []
         for level in levels:
-            patches = np.stack([
-                level[i // swd.PATCHES, :, y : y + 7, x : x + 7] for i, (y, x) in enumerate(place)
-            ])  # fmt: skip
+            patches = np.stack(
+                [level[i // swd.PATCHES, :, y : y + 7, x : x + 7] for i, (y, x) in enumerate(place)]
+            )
             patches -= patches.mean((0, 2, 3), keepdims=True)
             patches /= patches.std((0, 2, 3), keepdims=True)
             sides.append(np.sort(patches.transpose(0, 2, 3, 1).reshape(n, -1) @ directions, axis=0))
@@ -195,12 +195,17 @@ def test_path_length(monkeypatch):
             return (a - b).double().square().sum((1, 2, 3))
 
     _, _, lengths = perceptual_path_length(
-        Curved(), 330, epsilon=path_length.EPSILON, resize=None, sim_net=Distance(), lower_discard=None,
+        Curved(),
+        330,
+        epsilon=path_length.EPSILON,
+        resize=None,
+        sim_net=Distance(),
+        lower_discard=None,
         upper_discard=None,
-    )  # fmt: skip
+    )
     lengths = np.sort(lengths.numpy())
     expected = lengths[3:-3].mean()  # the percentiles lie at 3.29 from either end
-    monkeypatch.setattr(path_length.rng, "uniform", lambda *_: np.zeros((330, 1)))
+    monkeypatch.setattr(path_length.rng, "uniform", lambda *_, **__: np.zeros((330, 1)))
     found = path_length.path_length(Curved(), lambda x: x.flatten(1), 330)
     assert found > 100 and found == pytest.approx(expected, rel=1e-4)
 

@@ -204,8 +204,8 @@ def test_arguments_of_evaluate(kind: str, data: Any) -> None:
 
 def test_metrics_in_a_text_and_names(data: Any, tmp_path: Path) -> None:
     photos = folder(tmp_path / "photos", [(32, 32)])
-    by_name = facegan.evaluate(str(photos), data().path, "pixels", "fid, kid", floor=False)
+    by_name = facegan.evaluate(str(photos), data().path, "pixels", metrics="fid, kid", floor=False)
     by_array = facegan.evaluate(
-        of_folder(photos).at(np.arange(12)), data(), "pixels", ["fid", "kid"], floor=False
+        of_folder(photos).at(np.arange(12)), data(), "pixels", metrics=["fid", "kid"], floor=False
     )
     assert by_name.values == by_array.values and set(by_name.values) == {"fid", "kid", "kid_low", "kid_high"}

@@ -29,4 +29,8 @@ def linear(margin: float = 1.0, side: int = 12, seed: int = 0) -> tuple[Classifi
     w = weights[1] - weights[0]
     bias = torch.tensor([float((w * x).sum()) + margin, 0.0])
     module = Linear(weights, bias).eval()
-    return Classifier("linear", module, (side, side), (0.0,) * 3, (1.0,) * 3, ("left", "right")), photo, w
+    return (
+        Classifier("linear", module, (side, side), mean=(0.0,) * 3, std=(1.0,) * 3, labels=("left", "right")),
+        photo,
+        w,
+    )

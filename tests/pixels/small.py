@@ -15,10 +15,15 @@ class Small(nn.Module):
         super().__init__()
         act = nn.Softplus if smooth else nn.ReLU
         self.features = nn.Sequential(
-            nn.Conv2d(3, 6, 3, padding=1), act(), nn.AvgPool2d(2),
-            nn.Conv2d(6, 8, 3, padding=1), act(), nn.AvgPool2d(2),
-            nn.Conv2d(8, 10, 3, padding=1), act(),
-        )  # fmt: skip
+            nn.Conv2d(3, 6, 3, padding=1),
+            act(),
+            nn.AvgPool2d(2),
+            nn.Conv2d(6, 8, 3, padding=1),
+            act(),
+            nn.AvgPool2d(2),
+            nn.Conv2d(8, 10, 3, padding=1),
+            act(),
+        )
         self.head = nn.Linear(10, 4)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
@@ -30,7 +35,12 @@ def small(smooth: bool = False, dtype: torch.dtype = torch.float64) -> Classifie
         torch.manual_seed(0)
         network = Small(smooth)
     made = Classifier(
-        "small", network, (32, 32), (0.4, 0.5, 0.6), (0.2, 0.25, 0.3), ["cat", "dog", "owl", "fox"]
+        "small",
+        network,
+        (32, 32),
+        mean=(0.4, 0.5, 0.6),
+        std=(0.2, 0.25, 0.3),
+        labels=["cat", "dog", "owl", "fox"],
     )
     made._probe()
     made.module.to(dtype)

@@ -91,9 +91,14 @@ def test_every_method(method: str) -> None:
     for norm in METHODS[method].norms:
         for target, epsilon in itertools.product((1, None), EPSILONS[norm]):
             (found,) = attack(
-                classifier, [photo], target, method=method, norm=norm, epsilon=epsilon,
+                classifier,
+                [photo],
+                target,
+                method=method,
+                norm=norm,
+                epsilon=epsilon,
                 step=0.5 if method == "gradient" else None,
-            )  # fmt: skip
+            )
             assert found.success and found.said == 1 and found.target == (1 if target else -1)
             assert int(classifier.logits(images.to_unit(found.image[None])).argmax()) == 1
             difference = (found.image.astype(float) - photo) / 255
@@ -146,8 +151,14 @@ def test_a_gradient_that_is_never_there_stays_in_the_ball() -> None:
 def test_each_result_is_told_when_it_is_there() -> None:
     classifier, photo, _ = linear(1.0)
     told = []
-    found = attack(classifier, [photo] * 3, 1, batch=2, on_result=lambda r: told.append(r),
-                   on_step=lambda s: told.append(len(told)))  # fmt: skip
+    found = attack(
+        classifier,
+        [photo] * 3,
+        1,
+        batch=2,
+        on_result=lambda r: told.append(r),
+        on_step=lambda s: told.append(len(told)),
+    )
     results = [one for one in told if not isinstance(one, int)]
     assert results == found and isinstance(told[-2], int) and told[-1] is found[2]
 
@@ -177,14 +188,14 @@ def test_the_tutorials_step_is_the_raw_gradient() -> None:
     attack.run([state])
     torch.testing.assert_close(state.v[0], 255 * 0.025 * p * (1 - p) * w, atol=1e-5, rtol=1e-4)
     state, attack, _ = state_and_attack(method="gradient", epsilon=0.005, step=1.0)
-    attack.update(state, torch.full_like(state.v, -1e6), 0, False)
+    attack.update(state, torch.full_like(state.v, -1e6), 0, reached=False)
     assert float(state.v.max()) == pytest.approx(1.275), "kept within epsilon"
 
 
 def test_momentum_sums_gradients_of_mean_size_one() -> None:
     state, attack, _ = state_and_attack(epsilon=9 / 255, step=1 / 255, momentum=0.5)
     for value in (8.0, -3.0, -7.0, -5.0):  # the sum: 1, -0.5, -1.25, -1.625
-        attack.update(state, torch.full_like(state.v, value), 0, False)
+        attack.update(state, torch.full_like(state.v, value), 0, reached=False)
     assert float(state.v.unique()) == -1 + 1 + 1 + 1
     assert float(state.momentum.unique()) == pytest.approx(-1.625)  # type: ignore[union-attr]
 
@@ -192,7 +203,7 @@ def test_momentum_sums_gradients_of_mean_size_one() -> None:
 def test_fmn_goes_where_a_linear_model_puts_the_boundary() -> None:
     state, attack, w = state_and_attack(5.0, method="fmn", norm="l2", step=1.0)
     state.seen(state.v, [attack.classifier.logits(state.at(state.v))[0]])
-    attack.update(state, -w[None].clone(), 0, False)
+    attack.update(state, -w[None].clone(), 0, reached=False)
     assert state.radius == pytest.approx(255 * 5 / float(w.norm()), rel=1e-4)
 
 
@@ -216,9 +227,13 @@ def test_deterministic_and_the_same_in_any_batch() -> None:
     classifier, photo, _ = linear(1.0)
     photos = [photo, np.roll(photo, 3, 0), photo[::-1].copy()]
     options = {
-        "epsilon": 1 / 255, "steps": 2, "restarts": 3, "confidence": 0.999, "robust": ("resize", "jpeg"),
+        "epsilon": 1 / 255,
+        "steps": 2,
+        "restarts": 3,
+        "confidence": 0.999,
+        "robust": ("resize", "jpeg"),
         "samples": 2,
-    }  # fmt: skip
+    }
     runs = [attack(classifier, photos, 1, batch=batch, seed=3, **options) for batch in (1, 3, 3)]
     for results in zip(*runs, strict=True):
         for other in results[1:]:

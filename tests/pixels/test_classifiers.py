@@ -88,8 +88,11 @@ def test_flags_overrule_the_module(source: Path) -> None:
 
 def test_layers_and_activations(small: Classifier) -> None:
     assert small.layer_names() == [
-        ("conv", (4, 24, 16)), ("relu", (4, 24, 16)), ("more", (4, 24, 16)), ("head", (5,)),
-    ]  # fmt: skip
+        ("conv", (4, 24, 16)),
+        ("relu", (4, 24, 16)),
+        ("more", (4, 24, 16)),
+        ("head", (5,)),
+    ]
     x = torch.rand(2, 3, 10, 12)
     m = small.module
     n = small.normalise(x)
@@ -116,7 +119,7 @@ def test_layers_that_keep_their_channels_last(tmp_path: Path) -> None:
             x = self.last(self.conv(x).permute(0, 2, 3, 1))
             return self.head(self.square(x.permute(0, 3, 1, 2)).mean((2, 3)))
 
-    found = Classifier("blocks", Blocks(), (16, 16), (0.5,) * 3, (0.5,) * 3)
+    found = Classifier("blocks", Blocks(), (16, 16), mean=(0.5,) * 3, std=(0.5,) * 3)
     shapes = {"conv": (8, 4, 4), "last": (6, 4, 4), "square": (4, 4, 4), "head": (2,)}
     assert dict(found.layer_names()) == shapes
     x = torch.rand(1, 3, 24, 16)
@@ -145,8 +148,14 @@ def test_an_unknown_layer_names_its_neighbours(small: Classifier) -> None:
 
 
 CLASSES = {
-    "2": 2, "cock": 4, "COCK": 4, "tinca tinca": 0, "white shark": 2, "great white": 2, " 0 ": 0,
-}  # fmt: skip
+    "2": 2,
+    "cock": 4,
+    "COCK": 4,
+    "tinca tinca": 0,
+    "white shark": 2,
+    "great white": 2,
+    " 0 ": 0,
+}
 
 
 @pytest.mark.parametrize("text", CLASSES)
@@ -335,5 +344,5 @@ def test_wrong_flags(source: Path, tmp_path: Path) -> None:
 def test_other_numbers_than_float32_are_one_line(dtype: torch.dtype, message: str) -> None:
     network = nn.Sequential(nn.Conv2d(3, 4, 3), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(4, 5))
     with pytest.raises(InputError, match=message) as caught:
-        Classifier("mine", network.to(dtype), (16, 16), (0.5,) * 3, (0.2,) * 3)
+        Classifier("mine", network.to(dtype), (16, 16), mean=(0.5,) * 3, std=(0.2,) * 3)
     assert "\n" not in str(caught.value)

@@ -61,7 +61,7 @@ def vgg(mean: tuple[float, ...], std: tuple[float, ...]) -> tuple[Classifier, to
         torch.manual_seed(0)
         network = VGG()
     plain = copy.deepcopy(network.features)
-    return Classifier("vgg19", network, (64, 64), mean, std), plain
+    return Classifier("vgg19", network, (64, 64), mean=mean, std=std), plain
 
 
 def test_the_tutorials_dream_to_the_letter(photo: np.ndarray) -> None:
@@ -126,7 +126,7 @@ def test_the_tutorials_style_to_the_letter() -> None:
         (g,) = torch.autograd.grad(loss, leaf)
         x = x - 0.001 * g / max(float(g.abs().mean()), 1e-7)
         losses.append(float(loss.detach()))
-    done = stylize(classifier, content, [other], dataclasses.replace(STYLES["tutorial"], steps=3))
+    done = stylize(classifier, content, [other], settings=dataclasses.replace(STYLES["tutorial"], steps=3))
     expected = np.clip(np.rint(x[0].numpy().transpose(1, 2, 0) * 255), 0, 255)
     assert [row["loss"] for row in done.curve] == pytest.approx(losses, rel=1e-4)
     apart = np.abs(done.image.astype(int) - expected)
@@ -139,7 +139,7 @@ def test_a_dream_strengthens_its_layer_and_repeats(net: Classifier, photo: np.nd
     assert one.curve[-1] > 1.05 * one.curve[0] and one.image.shape == photo.shape
     a, b, c = (dream(net, photo, seed=seed, **QUICK) for seed in (0, 0, 1))
     assert np.array_equal(a.image, b.image) and not np.array_equal(a.image, c.image)
-    assert a.octaves == octave_sizes(48, 70, 2, 1.4) == [(34, 50), (48, 70)] and len(a.curve) == 6
+    assert a.octaves == octave_sizes(48, 70, 2, scale=1.4) == [(34, 50), (48, 70)] and len(a.curve) == 6
 
 
 def test_tiles_dream_what_the_whole_dreams(net: Classifier, photo: np.ndarray) -> None:
@@ -197,11 +197,11 @@ def test_the_default_layers_are_those_of_any_vgg() -> None:
 def test_moved_enlarges_about_the_centre_and_turns() -> None:
     x = torch.zeros(1, 3, 41, 61)
     x[..., 20, 40] = 1  # 10 px right of the middle
-    far = moved(x, 1.5, 0.0, (0.5, 0.5))[0, 0]
+    far = moved(x, 1.5, 0.0, centre=(0.5, 0.5))[0, 0]
     assert divmod(int(far.argmax()), 61) == (20, 45)
-    turned = moved(x, 1.0, 90.0, (0.5, 0.5))[0, 0]
+    turned = moved(x, 1.0, 90.0, centre=(0.5, 0.5))[0, 0]
     assert divmod(int(turned.argmax()), 61) in [(10, 30), (30, 30)]
-    assert torch.allclose(moved(x, 1.0, 0.0, (0.3, 0.9)), x, atol=1e-5)
+    assert torch.allclose(moved(x, 1.0, 0.0, centre=(0.3, 0.9)), x, atol=1e-5)
 
 
 @pytest.fixture(scope="module")
@@ -230,7 +230,10 @@ def test_tiles_of_a_real_classifier_equal_the_whole(mobilenet: Classifier) -> No
     """features.8 sees 43 px, so that a margin of 24 holds."""
     x = torch.rand(1, 3, 150, 210, generator=torch.Generator().manual_seed(0))
     objective = Objective(mobilenet, parse_terms(mobilenet, ("features.8", "features.4:2=0.1"), ()))
-    (loss, whole), (pieces, summed) = objective.evaluate(x), objective.evaluate(x, 112, 24, (0, 0, 0, 0))
+    (loss, whole), (pieces, summed) = (
+        objective.evaluate(x),
+        objective.evaluate(x, 112, margin=24, pad=(0, 0, 0, 0)),
+    )
     assert pieces == pytest.approx(loss, rel=1e-5)
     assert float((summed - whole).abs().max()) < 1e-4 * float(whole.abs().max())
 

@@ -22,8 +22,13 @@ from facegan.pixels.face_classes import ResidualFaceClasses, cut, face_window, w
 def test_names_of_classes_are_told_apart_in_figures() -> None:
     """Whole, in two lines: combinations of attributes differ in their last words."""
     assert attack_figure._wrapped("smiling face with eyeglasses and hat").split() == [
-        "smiling", "face", "with", "eyeglasses", "and", "hat",
-    ]  # fmt: skip
+        "smiling",
+        "face",
+        "with",
+        "eyeglasses",
+        "and",
+        "hat",
+    ]
     lines = attack_figure._wrapped("a class whose name is longer than two such lines, by far").split("\n")
     assert len(lines) == 2 and lines[-1].endswith(" …") and max(map(len, lines)) <= 24
 
@@ -117,12 +122,19 @@ def test_dreams_and_styles_need_no_choice_of_layers() -> None:
 
 def _as_the_package_names(key: str) -> str:
     for ours, theirs in (
-        ("stem.1.", "_conv_stem."), ("stem.2.", "_bn0."), ("head.0.", "_conv_head."), ("head.1.", "_bn1."),
-        ("classes.", "_fc."), ("blocks.", "_blocks."), (".expand.0.", "._expand_conv."),
+        ("stem.1.", "_conv_stem."),
+        ("stem.2.", "_bn0."),
+        ("head.0.", "_conv_head."),
+        ("head.1.", "_bn1."),
+        ("classes.", "_fc."),
+        ("blocks.", "_blocks."),
+        (".expand.0.", "._expand_conv."),
         (".expand.1.", "._bn0."),
-        (".depthwise.1.", "._depthwise_conv."), (".depthwise.2.", "._bn1."),
-        (".project.0.", "._project_conv."), (".project.1.", "._bn2."),
-    ):  # fmt: skip
+        (".depthwise.1.", "._depthwise_conv."),
+        (".depthwise.2.", "._bn1."),
+        (".project.0.", "._project_conv."),
+        (".project.1.", "._bn2."),
+    ):
         if key.startswith(ours) or ours.startswith("."):
             key = key.replace(ours, theirs, 1)
     return key

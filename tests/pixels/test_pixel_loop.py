@@ -34,9 +34,13 @@ def test_reports_snapshots_and_early_end() -> None:
     told: list[StepStats] = []
     shots: list[int] = []
     outcome = optimise(
-        lambda k: {"loss": 10.0 - k, "more": k}, 20, on_step=told.append, every=3, on_snapshot=shots.append,
+        lambda k: {"loss": 10.0 - k, "more": k},
+        20,
+        on_step=told.append,
+        every=3,
+        on_snapshot=shots.append,
         stop=lambda stats: stats.loss <= 3,
-    )  # fmt: skip
+    )
     assert (outcome.steps, outcome.early, outcome.exit_code) == (8, True, 0)
     assert [s.step for s in told] == list(range(1, 9)) and told[-1].values == {"more": 7} and shots == [3, 6]
     assert optimise(lambda k: {"loss": 0.0}, 0).steps == 0

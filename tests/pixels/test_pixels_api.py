@@ -58,9 +58,15 @@ def test_an_attack_writes_what_the_command_writes(photo: np.ndarray) -> None:
     seen: list[str] = []
     with pytest.warns(FaceganWarning, match=r"left out: .*broken\.png"):
         (found,) = facegan.attack(
-            "photos", 1, model=classifier, epsilon="60/255", robust="jpeg", out="", report="r.json",
+            "photos",
+            1,
+            model=classifier,
+            epsilon="60/255",
+            robust="jpeg",
+            out="",
+            report="r.json",
             on_result=lambda result: seen.append(result.name),
-        )  # fmt: skip
+        )
     assert found.success and found.path == Path("attacked/a.png") and seen == ["a.png"]
     assert np.array_equal(read_image_file(found.path), found.image) and set(found.survived) == {"jpeg"}
     assert found.target_name == "right" and '"after": "right"' in Path("r.json").read_text()
@@ -92,9 +98,14 @@ def test_noise_and_flights(net: Classifier, photo: np.ndarray) -> None:
     assert noise.images.shape == (2, 32, 32, 3) and Path("n.png").is_file()
     frames: list[float] = []
     flown = facegan.dream(
-        photo, model=net, zoom=1.1, frames=3, film="z.gif", **DREAM,
+        photo,
+        model=net,
+        zoom=1.1,
+        frames=3,
+        film="z.gif",
+        **DREAM,
         on_step=lambda stats: frames.append(stats.values["frame"]),
-    )  # fmt: skip
+    )
     assert flown.frames == 3 and flown.image.shape == photo.shape and frames == [1, 1, 2, 2, 3, 3]
     assert sorted(os.listdir()) == ["n.png", "photos", "z.gif"]
 

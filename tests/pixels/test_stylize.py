@@ -20,9 +20,13 @@ from facegan.pixels.style.gram import StyleObjective, gram
 from facegan.pixels.style.stylize import fingerprint, read_pictures, stages
 
 FAST = {
-    "layers": ("features.1", "features.4=0.5"), "content_layers": ("features.7",), "content_weight": 0.1,
-    "size": 64, "first_size": 45, "steps": 4,
-}  # fmt: skip
+    "layers": ("features.1", "features.4=0.5"),
+    "content_layers": ("features.7",),
+    "content_weight": 0.1,
+    "size": 64,
+    "first_size": 45,
+    "steps": 4,
+}
 
 
 @pytest.fixture(scope="module")
@@ -55,7 +59,12 @@ def test_losses_by_hand() -> None:
     for formula in ("relative", "tutorial"):
         each = formula == "relative"
         objective = StyleObjective(
-            net, {"features.4": 2.0}, {"features.4": 3.0}, content, content_weight=0.1, formula=formula
+            net,
+            {"features.4": 2.0},
+            {"features.4": 3.0},
+            content=content,
+            content_weight=0.1,
+            formula=formula,
         )
         objective.add_style(style, 0.25)
         _, _, parts = objective.evaluate(x)
@@ -68,7 +77,7 @@ def test_losses_by_hand() -> None:
 
 def test_a_picture_in_its_own_style_has_no_loss() -> None:
     net, x = small(), picture(32, 32)
-    objective = StyleObjective(net, {"features.4": 1.0}, {"features.7": 1.0}, x)
+    objective = StyleObjective(net, {"features.4": 1.0}, {"features.7": 1.0}, content=x)
     objective.add_style(x)
     loss, gradient, _ = objective.evaluate(x)
     assert loss < 1e-20 and float(gradient.abs().max()) < 1e-10
@@ -79,7 +88,7 @@ def test_a_mask_hides_the_rest() -> None:
     net, x = small(), picture(32, 64)
     mask = torch.zeros(1, 1, 32, 64, dtype=torch.float64)
     mask[..., :24] = 1
-    objective = StyleObjective(net, {"features.4": 1.0}, {}, x, content_weight=0)
+    objective = StyleObjective(net, {"features.4": 1.0}, {}, content=x, content_weight=0)
     objective.add_style(picture(32, 32, 1), 1.0, mask)
     other = torch.cat([x[..., :40], picture(32, 24, 9)], -1)
     loss, gradient, _ = objective.evaluate(x)

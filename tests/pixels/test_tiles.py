@@ -21,7 +21,7 @@ MARGIN = 20  # features.7 sees 18 px: 3 px at stride 1, 2 x 3 and 4 x 3, and the
 @pytest.mark.parametrize("length, tile", [(100, 40), (101, 40), (64, 64), (7, 64), (1000, 1), (33, 32)])
 def test_every_position_has_one_owner(length: int, tile: int) -> None:
     for margin in (0, 8):
-        found = spans(length, tile, margin, 4)
+        found = spans(length, tile, margin, stride=4)
         assert found[0].own_begin == 0 and found[-1].own_end == length and found[-1].last
         assert all(a.own_end == b.own_begin for a, b in itertools.pairwise(found))
         assert all(s.begin % 4 == 0 and 0 <= s.begin <= s.own_begin < s.own_end <= s.end for s in found)
@@ -29,7 +29,7 @@ def test_every_position_has_one_owner(length: int, tile: int) -> None:
 
 
 def test_the_first_tile_is_the_last_corner() -> None:
-    first = cut(100, 200, 50, 4, 4)[0]
+    first = cut(100, 200, 50, margin=4, stride=4)[0]
     assert first.rows.last and first.columns.last
 
 
@@ -39,9 +39,9 @@ def test_tiles_equal_the_whole_picture(size: tuple[int, int], pad: tuple[int, in
     classifier = small()
     x = picture(*size)
     objective = Objective(classifier, parse_terms(classifier, LAYERS, ()))
-    loss, whole = objective.evaluate(x, 0, 0, pad)
-    pieces, summed = objective.evaluate(x, 56, MARGIN, pad)
-    assert len(Canvas(x, 56, MARGIN, 4, pad).tiles) >= 4
+    loss, whole = objective.evaluate(x, 0, margin=0, pad=pad)
+    pieces, summed = objective.evaluate(x, 56, margin=MARGIN, pad=pad)
+    assert len(Canvas(x, 56, MARGIN, stride=4, pad=pad).tiles) >= 4
     assert pieces == pytest.approx(loss, rel=1e-12)
     assert torch.allclose(summed, whole, rtol=0, atol=1e-12 * float(whole.abs().max()))
 
@@ -72,9 +72,17 @@ def test_style_in_tiles_equals_the_whole(formula: str, masked: bool) -> None:
     results = []
     for tile in (0, 56):
         objective = StyleObjective(
-            classifier, {"features.1": 1.0, "features.4": 0.5}, {"features.7": 1.0}, picture(61, 75),
-            content_weight=0.3, tv_weight=0.1, formula=formula, tile=tile, margin=MARGIN, border=4,
-        )  # fmt: skip
+            classifier,
+            {"features.1": 1.0, "features.4": 0.5},
+            {"features.7": 1.0},
+            content=picture(61, 75),
+            content_weight=0.3,
+            tv_weight=0.1,
+            formula=formula,
+            tile=tile,
+            margin=MARGIN,
+            border=4,
+        )
         mask = torch.zeros(1, 1, 61, 75, dtype=torch.float64)
         mask[..., :40] = 1
         objective.add_style(picture(50, 90, seed=1), 0.7, mask if masked else None)
@@ -90,9 +98,14 @@ def test_the_gradient_is_that_of_the_loss() -> None:
     """Central differences at a few pixels, in tiles."""
     classifier = small(smooth=True)
     objective = StyleObjective(
-        classifier, {"features.1": 1.0, "features.4": 0.5}, {"features.7": 1.0}, picture(40, 44),
-        tv_weight=0.5, tile=32, margin=8,
-    )  # fmt: skip
+        classifier,
+        {"features.1": 1.0, "features.4": 0.5},
+        {"features.7": 1.0},
+        content=picture(40, 44),
+        tv_weight=0.5,
+        tile=32,
+        margin=8,
+    )
     objective.margin = MARGIN
     objective.add_style(picture(40, 40, seed=1))
     x = picture(40, 44, seed=5)
@@ -112,8 +125,10 @@ def test_mirrored_indices() -> None:
 
 def test_strides_and_the_choice_of_tiles() -> None:
     assert strides(small(), ["features.1", "features.4", "features.7"]) == {
-        "features.1": 1, "features.4": 2, "features.7": 4,
-    }  # fmt: skip
+        "features.1": 1,
+        "features.4": 2,
+        "features.7": 4,
+    }
     assert chosen_tile(-1, 1000, 1000) == 0 and chosen_tile(-1, 3000, 4000) > 0
     assert chosen_tile(0, 3000, 4000) == 0 and chosen_tile(64, 10, 10) == 64
 

@@ -72,14 +72,20 @@ def test_settings_of_networks_that_are_younger_than_a_run_had_their_defaults():
     assert told["lr"] == 1.0 and told["projected"] == "" and told["widths"] == [64, 128, 256, 256]
 
 
-@pytest.mark.parametrize(("name", "changes", "said"), [
-    ("progan-64", {"kimg": 4799.0},
-     "growing to the full size (--generator.stage-kimg, --generator.fade-kimg) takes 4800 kimg"),
-    ("progan-64", {"kimg": 4800.0}, ""),
-    ("progan-64-short", {}, ""),
-    ("r3gan-64", {"kimg": 300.0}, "the burn-in (--burnin-kimg) takes 20000 kimg"),
-    ("faces-fast-64", {"kimg": 1.0}, ""),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("name", "changes", "said"),
+    [
+        (
+            "progan-64",
+            {"kimg": 4799.0},
+            "growing to the full size (--generator.stage-kimg, --generator.fade-kimg) takes 4800 kimg",
+        ),
+        ("progan-64", {"kimg": 4800.0}, ""),
+        ("progan-64-short", {}, ""),
+        ("r3gan-64", {"kimg": 300.0}, "the burn-in (--burnin-kimg) takes 20000 kimg"),
+        ("faces-fast-64", {"kimg": 1.0}, ""),
+    ],
+)
 def test_schedules_that_outlast_the_run_are_told(name, changes, said):
     config = override(recipe(name), changes)
     told = unfinished(config, (3, 64, 64))

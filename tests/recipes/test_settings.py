@@ -102,10 +102,21 @@ def test_names_of_feature_tables_are_those_of_the_table() -> None:
 def test_what_may_change_while_a_run_goes_on() -> None:
     """As in 0.1: the length, the pieces, and what is written and measured when."""
     assert {name for name, (_, s) in SETTINGS.items() if s.resumable} == {
-        "kimg", "accumulate", "grid_kimg", "grid_count", "eval_count", "save_pairs", "quality_count",
-        "watchdog", "metric", "metric_features", "metric_count", "metric_kimg", "checkpoint_kimg",
+        "kimg",
+        "accumulate",
+        "grid_kimg",
+        "grid_count",
+        "eval_count",
+        "save_pairs",
+        "quality_count",
+        "watchdog",
+        "metric",
+        "metric_features",
+        "metric_count",
+        "metric_kimg",
+        "checkpoint_kimg",
         "keep_checkpoints",
-    }  # fmt: skip
+    }
 
 
 @pytest.mark.parametrize("name", RECIPES)
@@ -130,8 +141,21 @@ def test_help_fits_two_screens_and_all_help_explains_every_flag(name: str) -> No
 
 def test_the_settings_that_people_change_first() -> None:
     text = help_text(["--recipe", "faces-tiny-32"])
-    for word in ("kimg", "batch", "recipe", "out", "resume", "device", "seed", "augment", "init",
-                 "condition", "metric", "precision", "flip"):  # fmt: skip
+    for word in (
+        "kimg",
+        "batch",
+        "recipe",
+        "out",
+        "resume",
+        "device",
+        "seed",
+        "augment",
+        "init",
+        "condition",
+        "metric",
+        "precision",
+        "flip",
+    ):
         assert f"  --{word}" in text, word
     assert "--grid-kimg" not in text and "One of: fid, kid," in " ".join(text.split())
 

@@ -22,10 +22,19 @@ NETS = {
 }
 MBSTD = {"discriminator.layers": "conv 8 4 s2 lrelu; mbstd; conv 8 4 s2 lrelu; dense 1"}
 PLAIN = {
-    "family": "dcgan", "size": 8, "batch": 16, "latent.dim": 6, "r1_gamma": 0.0, "cooldown": 0.0,
-    "generator.init": "he", "discriminator.init": "he", "generator.lr": 1e-3, "discriminator.lr": 2e-3,
-    "ema_halflife_kimg": 0.05, **NETS,
-}  # fmt: skip
+    "family": "dcgan",
+    "size": 8,
+    "batch": 16,
+    "latent.dim": 6,
+    "r1_gamma": 0.0,
+    "cooldown": 0.0,
+    "generator.init": "he",
+    "discriminator.init": "he",
+    "generator.lr": 1e-3,
+    "discriminator.lr": 2e-3,
+    "ema_halflife_kimg": 0.05,
+    **NETS,
+}
 
 
 def settings(**changes):
@@ -100,8 +109,10 @@ def test_pieces_equal_the_whole(name):
         cut = trained(settings(**CASES[name], accumulate=accumulate))
         assert_equal_weights(whole, cut)
         assert (cut.images_seen, cut.fakes_drawn, cut.updates) == (
-            whole.images_seen, whole.fakes_drawn, whole.updates,
-        )  # fmt: skip
+            whole.images_seen,
+            whole.fakes_drawn,
+            whole.updates,
+        )
         # What the curves and the watchdog see is the same, too; its sums are kept in float32.
         assert cut.take_means() == pytest.approx(means, rel=1e-5, abs=1e-6)
 
@@ -110,10 +121,17 @@ def test_pieces_equal_the_whole(name):
 def test_running_means_keep_their_pace(changes):
     """The average of w and the mean of path lengths, in networks that do not learn, in pieces as in one."""
     small = {
-        "size": 16, "batch": 16, "latent.dim": 6, "augment": "", "generator.w_dim": 8,
-        **{f"{side}.{name}": value for side in ("generator", "discriminator")
-           for name, value in (("channel_base", 128), ("channel_max", 8), ("lr", 1e-12))},
-    }  # fmt: skip
+        "size": 16,
+        "batch": 16,
+        "latent.dim": 6,
+        "augment": "",
+        "generator.w_dim": 8,
+        **{
+            f"{side}.{name}": value
+            for side in ("generator", "discriminator")
+            for name, value in (("channel_base", 128), ("channel_max", 8), ("lr", 1e-12))
+        },
+    }
     found = {}
     for accumulate in (1, 2, 4):
         config = check(override(recipe("stylegan2-64-small"), {**small, **changes, "accumulate": accumulate}))
@@ -162,7 +180,9 @@ def by_hand(config, flipped):
     with torch.no_grad():
         fake = state.generator(draw_latents(state, Batch(0, config.batch)))
     u = [
-        torch.from_numpy(rng.uniform(config.seed, f"label-noise-{kind}", 0, config.batch)[:, 0]).double()
+        torch.from_numpy(
+            rng.uniform(config.seed, f"label-noise-{kind}", 0, count=config.batch)[:, 0]
+        ).double()
         for kind in ("real", "fake")
     ]
     labels = (0.0, 1.0) if flipped else (1.0, 0.0)

@@ -29,44 +29,52 @@ def around(side=64, pictures=8000, device="cpu", channels=3, faces=True, width=0
     return Surroundings(pictures, side, width or side, channels, (), faces, device, 2, 10**9)
 
 
-@pytest.mark.parametrize(("s", "name"), [
-    (around(), "faces-fast-64"),
-    (around(pictures=100), "faces-fast-64"),
-    (around(device="cuda"), "stylegan2-64"),
-    (around(device="cuda", pictures=70_000), "r3gan-64"),
-    (around(128, device="cuda", pictures=500), "stylegan2-128"),
-    (around(32), "faces-tiny-32"),
-    (around(80), "faces-dcgan-80-plus"),
-    (around(80, device="cuda"), "faces-dcgan-80-plus"),
-    (around(128), "faces-dcgan-128-plus"),
-    (around(28, channels=1, faces=False), "digits-dcgan-28-plus"),
-    (around(28, channels=1, device="mps"), "digits-dcgan-28-plus"),
-    (around(256), "r3gan-256-small"),
-    (around(256, channels=1, width=192), "stylegan2-small"),
-    (around(48), "stylegan2-small"),
-    (around(96, device="cuda"), "stylegan2-small"),
-    (around(28), "stylegan2-small"),
-    (around(80, width=64), "stylegan2-small"),
-    (around(64, width=48, device="cuda"), "stylegan2-64"),
-    (around(48, width=64), "stylegan2-64-small"),
-    (around(64, width=48, pictures=70_000), "stylegan2-64-small"),
-], ids=lambda x: x if isinstance(x, str) else "")  # fmt: skip
+@pytest.mark.parametrize(
+    ("s", "name"),
+    [
+        (around(), "faces-fast-64"),
+        (around(pictures=100), "faces-fast-64"),
+        (around(device="cuda"), "stylegan2-64"),
+        (around(device="cuda", pictures=70_000), "r3gan-64"),
+        (around(128, device="cuda", pictures=500), "stylegan2-128"),
+        (around(32), "faces-tiny-32"),
+        (around(80), "faces-dcgan-80-plus"),
+        (around(80, device="cuda"), "faces-dcgan-80-plus"),
+        (around(128), "faces-dcgan-128-plus"),
+        (around(28, channels=1, faces=False), "digits-dcgan-28-plus"),
+        (around(28, channels=1, device="mps"), "digits-dcgan-28-plus"),
+        (around(256), "r3gan-256-small"),
+        (around(256, channels=1, width=192), "stylegan2-small"),
+        (around(48), "stylegan2-small"),
+        (around(96, device="cuda"), "stylegan2-small"),
+        (around(28), "stylegan2-small"),
+        (around(80, width=64), "stylegan2-small"),
+        (around(64, width=48, device="cuda"), "stylegan2-64"),
+        (around(48, width=64), "stylegan2-64-small"),
+        (around(64, width=48, pictures=70_000), "stylegan2-64-small"),
+    ],
+    ids=lambda x: x if isinstance(x, str) else "",
+)
 def test_the_recipe(s, name):
     found, why = choice.pick_recipe(s)
     assert found == name and why
     assert choice.accepts(RECIPES[name].config, s)
 
 
-@pytest.mark.parametrize(("s", "asked", "name"), [
-    (around(pictures=70_000), {"conditional": True}, "r3gan-64-small"),
-    (around(), {"conditional": True}, "stylegan2-64-small"),
-    (around(device="cuda"), {"conditional": True}, "stylegan2-64"),
-    (around(), {"family": "stylegan2"}, "stylegan2-64-small"),
-    (around(), {"family": "stylegan2", "before": "stylegan2-64"}, "stylegan2-64"),
-    (around(), {"family": "progan", "before": "progan-128"}, "progan-64"),
-    (around(device="cuda"), {"family": "fast", "before": "faces-fast-64"}, "faces-fast-64"),
-    (around(), {"family": "r3gan", "before": "unheard", "conditional": True}, "r3gan-64-small"),
-], ids=lambda x: x if isinstance(x, str) else "")  # fmt: skip
+@pytest.mark.parametrize(
+    ("s", "asked", "name"),
+    [
+        (around(pictures=70_000), {"conditional": True}, "r3gan-64-small"),
+        (around(), {"conditional": True}, "stylegan2-64-small"),
+        (around(device="cuda"), {"conditional": True}, "stylegan2-64"),
+        (around(), {"family": "stylegan2"}, "stylegan2-64-small"),
+        (around(), {"family": "stylegan2", "before": "stylegan2-64"}, "stylegan2-64"),
+        (around(), {"family": "progan", "before": "progan-128"}, "progan-64"),
+        (around(device="cuda"), {"family": "fast", "before": "faces-fast-64"}, "faces-fast-64"),
+        (around(), {"family": "r3gan", "before": "unheard", "conditional": True}, "r3gan-64-small"),
+    ],
+    ids=lambda x: x if isinstance(x, str) else "",
+)
 def test_the_recipe_suits_labels_and_the_model_to_begin_with(s, asked, name):
     found, why = choice.pick_recipe(s, **asked)
     assert found == name and why
@@ -82,10 +90,17 @@ def test_none_for_labels_of_this_size_says_so():
         choice.pick_recipe(around(80), family="vanilla")
 
 
-@pytest.mark.parametrize(("s", "near"), [
-    (around(72), "64 or 80"), (around(100), "96 or 112"), (around(80, width=60), "56x80 or 64x80"),
-    (around(50, width=100), "96x48 or 104x56"), (around(29), "28 or 32"), (around(1023), "896 or 1024"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("s", "near"),
+    [
+        (around(72), "64 or 80"),
+        (around(100), "96 or 112"),
+        (around(80, width=60), "56x80 or 64x80"),
+        (around(50, width=100), "96x48 or 104x56"),
+        (around(29), "28 or 32"),
+        (around(1023), "896 or 1024"),
+    ],
+)
 def test_no_recipe_of_this_shape_names_those_beside_it(s, near):
     with pytest.raises(ConfigError) as caught:
         choice.pick_recipe(s)
@@ -103,9 +118,15 @@ def test_the_authors_rule_is_the_recipes(name):
     )
 
 
-@pytest.mark.parametrize(("size", "batch", "gamma", "halflife"), [
-    (32, 32, 0.0064, 10.0), (64, 32, 0.0256, 10.0), (128, 32, 0.1024, 10.0), (256, 16, 0.8192, 5.0),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("size", "batch", "gamma", "halflife"),
+    [
+        (32, 32, 0.0064, 10.0),
+        (64, 32, 0.0256, 10.0),
+        (128, 32, 0.1024, 10.0),
+        (256, 16, 0.8192, 5.0),
+    ],
+)
 def test_the_automatic_settings_of_one_gpu(size, batch, gamma, halflife):
     """Batch max(min(4096 / size, 32), 1), gamma 0.0002 x size^2 / batch, half-life batch x 10 / 32 kimg."""
     c = recipe(f"stylegan2-{size}")
@@ -121,13 +142,16 @@ def test_gamma_follows_the_batch_where_the_recipe_follows_the_rule():
         assert auto.gamma(override(recipe(other), {"batch": 8}), around())[0] == {}
 
 
-@pytest.mark.parametrize(("pictures", "kimg", "faces", "expected"), [
-    (8000, 600.0, True, {}),  # seen 75 times
-    (8000, 900.0, True, {"augment": "ada-face", "augment_kimg": 225.0}),  # 112 times
-    (122, 600.0, True, {"augment": "ada-face", "augment_kimg": 150.0}),
-    (122, 600.0, False, {"augment": "ada", "augment_kimg": 150.0}),
-    (122, 2000.0, False, {"augment": "ada"}),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("pictures", "kimg", "faces", "expected"),
+    [
+        (8000, 600.0, True, {}),  # seen 75 times
+        (8000, 900.0, True, {"augment": "ada-face", "augment_kimg": 225.0}),  # 112 times
+        (122, 600.0, True, {"augment": "ada-face", "augment_kimg": 150.0}),
+        (122, 600.0, False, {"augment": "ada", "augment_kimg": 150.0}),
+        (122, 2000.0, False, {"augment": "ada"}),
+    ],
+)
 def test_augmentation_by_how_often_pictures_are_seen(pictures, kimg, faces, expected):
     config = override(recipe("faces-dcgan-64"), {"kimg": kimg})
     adaptive = {"augment_target": 0.6, "augment_p": 0.0} if expected else {}
@@ -200,9 +224,11 @@ def test_the_probes_updates_are_real_and_penalised(monkeypatch):
 def test_augmentation_is_measured_at_work():
     """One that begins at nothing by 0.3, or its highest; more stays, and so does one of fixed strength."""
     for changes, expected in (
-        ({}, 0.3), ({"augment_max": 0.2}, 0.2), ({"augment_p": 0.5}, 0.5),
+        ({}, 0.3),
+        ({"augment_max": 0.2}, 0.2),
+        ({"augment_p": 0.5}, 0.5),
         ({"augment_target": 0.0, "augment_p": 0.1}, 0.1),
-    ):  # fmt: skip
+    ):
         small = {f"{side}.widths": (8, 8, 8, 8) for side in ("generator", "discriminator")}
         config = override(recipe("faces-fast-64"), {**small, "discriminator.projected": "", **changes})
         assert as_if_finished(create_state(config, (3, 64, 64), CPU)).augment.p == expected
@@ -216,7 +242,9 @@ def narrow():
 def test_what_is_given_wins_and_is_marked(tiny_dataset, narrow, monkeypatch):
     monkeypatch.setattr(auto, "LONGEST", 1e-9)
     config = override(narrow, {"batch": 6, "kimg": 3.0, "seed": 5})
-    decision = auto.decide(tiny_dataset, config, ("batch", "kimg", "seed"), "cpu", "it suits")
+    decision = auto.decide(
+        tiny_dataset, config, ("batch", "kimg", "seed"), device="cpu", why_recipe="it suits"
+    )
     assert (decision.config.batch, decision.config.kimg, decision.config.seed) == (6, 3.0, 5)
     assert {c.what for c in decision.choices if c.given} == {"batch", "length", "seed"}
     text = auto.table(decision)
@@ -230,7 +258,9 @@ def test_what_is_given_wins_and_is_marked(tiny_dataset, narrow, monkeypatch):
 def test_a_day_is_the_longest(tiny_dataset, narrow, monkeypatch):
     """The hours that remain are those of the shortened run, by the speed that was measured."""
     monkeypatch.setattr(auto, "LONGEST", 0.001)
-    found = auto.decide(tiny_dataset, override(narrow, {"grid_count": 1, "quality_count": 0}), (), "cpu")
+    found = auto.decide(
+        tiny_dataset, override(narrow, {"grid_count": 1, "quality_count": 0}), (), device="cpu"
+    )
     assert 0 < found.config.kimg < narrow.kimg
     hours = found.measured.training_seconds / 3600
     assert found.measured.updates == -(-round(found.config.kimg * 1000) // found.config.batch)
@@ -243,15 +273,16 @@ def test_schedules_are_shortened_with_the_run(tiny_dataset, tmp_path, monkeypatc
     """A ProGAN that shall train for a day reaches its full size within it; what the user gave stays."""
     monkeypatch.setattr(auto, "LONGEST", 0.001)
     small = {f"{side}.channel_base": 64 for side in ("generator", "discriminator")}
-    config = override(recipe("progan-64"), {
-        **small, "size": 32, "grid_count": 1, "quality_count": 0, "generator.fade_kimg": 300.0
-    })  # fmt: skip
-    found = auto.decide(tiny_dataset, config, (), "cpu")
+    config = override(
+        recipe("progan-64"),
+        {**small, "size": 32, "grid_count": 1, "quality_count": 0, "generator.fade_kimg": 300.0},
+    )
+    found = auto.decide(tiny_dataset, config, (), device="cpu")
     share = found.config.kimg / config.kimg
     assert share < 1 and found.config.model.generator.stage_kimg == pytest.approx(600 * share)
     assert found.config.model.generator.fade_kimg == pytest.approx(300 * share)
     assert "as much shorter: stage, fade" in next(c for c in found.choices if c.what == "length").why
-    kept = auto.decide(tiny_dataset, config, ("generator.stage_kimg",), "cpu").config.model.generator
+    kept = auto.decide(tiny_dataset, config, ("generator.stage_kimg",), device="cpu").config.model.generator
     assert kept.stage_kimg == 600 and kept.fade_kimg < 300
     (tmp_path / "config.json").write_text(json.dumps(found.config.to_dict()))
     assert auto.begun(config, (), tmp_path) == override(found.config, {"precision": found.config.precision})
@@ -261,17 +292,18 @@ def test_schedules_are_shortened_with_the_run(tiny_dataset, tmp_path, monkeypatc
 
 def test_a_shorter_length_that_is_given_shortens_schedules_too(tiny_dataset):
     """50 of 100 kimg: half the warm-up, unless that is given as well."""
-    config = override(recipe("faces-tiny-32"), {"warmup_kimg": 8.0, "kimg": 50.0, "grid_count": 1,
-                                                "quality_count": 0})  # fmt: skip
-    found = auto.decide(tiny_dataset, config, ("kimg",), "cpu")
+    config = override(
+        recipe("faces-tiny-32"), {"warmup_kimg": 8.0, "kimg": 50.0, "grid_count": 1, "quality_count": 0}
+    )
+    found = auto.decide(tiny_dataset, config, ("kimg",), device="cpu")
     assert (found.config.kimg, found.config.warmup_kimg) == (50.0, 4.0)
     why = next(c.why for c in found.choices if c.what == "length")
     assert why == "you gave --kimg; as much shorter: warmup"
-    assert auto.decide(tiny_dataset, config, ("kimg", "warmup_kimg"), "cpu").config.warmup_kimg == 8.0
+    assert auto.decide(tiny_dataset, config, ("kimg", "warmup_kimg"), device="cpu").config.warmup_kimg == 8.0
 
 
 def test_fewer_pictures_than_a_batch(tiny_dataset, narrow):
-    found = auto.decide(tiny_dataset, replace(narrow, batch=64), (), "cpu")
+    found = auto.decide(tiny_dataset, replace(narrow, batch=64), (), device="cpu")
     assert found.config.batch == 16  # the power of 2 that 24 pictures can fill
 
 
@@ -293,13 +325,16 @@ def test_the_command_explains_trains_and_goes_on(tiny_dataset, tmp_path, capsys,
     assert json.loads((tmp_path / "run" / "config.json").read_text())["kimg"] == 0.048
 
 
-@pytest.mark.parametrize(("words", "line"), [
-    (["--auto", "--batch", "0"], "--batch must be at least 1"),
-    (["--auto", "--repeats", "2"], "--repeats and --auto: one at a time"),
-    (["--auto", "--device", "nowhere"], "--device nowhere"),
-    (["--auto", "--init", "celeba64"], "no recipe of the family fast, the model's of --init"),
-    (["--auto", "--init", "nowhere.safetensors"], "--init nowhere.safetensors"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("words", "line"),
+    [
+        (["--auto", "--batch", "0"], "--batch must be at least 1"),
+        (["--auto", "--repeats", "2"], "--repeats and --auto: one at a time"),
+        (["--auto", "--device", "nowhere"], "--device nowhere"),
+        (["--auto", "--init", "celeba64"], "no recipe of the family fast, the model's of --init"),
+        (["--auto", "--init", "nowhere.safetensors"], "--init nowhere.safetensors"),
+    ],
+)
 def test_mistakes_in_one_line(tiny_dataset, capsys, words, line):
     assert main(["train", str(tiny_dataset.path), *words, "--quiet"]) == 2
     err = capsys.readouterr().err

@@ -21,17 +21,28 @@ from facegan.training.schedules import metric_kimg
 from facegan.training.train import train
 
 SMALL = {
-    "kimg": 0.128, "batch": 8, "grid_count": 4, "checkpoint_kimg": 0.128, "grid_kimg": 0.064, "cooldown": 0.0,
-    "generator.width": 0.125, "discriminator.width": 0.125, "quality_count": 0, "keep_checkpoints": 1,
-    "metric": "kid", "metric_features": "pixels", "metric_count": 16, "metric_kimg": 0.016,
-}  # fmt: skip
+    "kimg": 0.128,
+    "batch": 8,
+    "grid_count": 4,
+    "checkpoint_kimg": 0.128,
+    "grid_kimg": 0.064,
+    "cooldown": 0.0,
+    "generator.width": 0.125,
+    "discriminator.width": 0.125,
+    "quality_count": 0,
+    "keep_checkpoints": 1,
+    "metric": "kid",
+    "metric_features": "pixels",
+    "metric_count": 16,
+    "metric_kimg": 0.016,
+}
 
 
 @pytest.fixture(scope="module")
 def dataset(tmp_path_factory):
     """36 portraits, a third of them held out."""
     at = tmp_path_factory.mktemp("held-out")
-    write_portraits(at / "photos", 36, 0, 32)
+    write_portraits(at / "photos", 36, 0, size=32)
     names = sorted(p.name for p in (at / "photos").glob("*.png"))
     (at / "split.txt").write_text(
         "".join(f"{n} {'val' if i % 3 == 0 else 'train'}\n" for i, n in enumerate(names))
@@ -77,7 +88,7 @@ def test_the_value_is_that_of_evaluate(run, dataset):
     from facegan.metrics.image_sets import of_model
 
     model = facegan.load(f"{run}@best")
-    done = evaluate(of_model(model, "m", 16), dataset, table("pixels"), ["kid"], split="val")
+    done = evaluate(of_model(model, "m", 16), dataset, table("pixels"), metrics=["kid"], split="val")
     value = json.loads((run / "best.json").read_text())["value"]
     assert done.values["kid"] == pytest.approx(value, rel=0.05, abs=0.02)  # the file is in half precision
 
@@ -216,9 +227,10 @@ def test_a_run_begins_with_the_moment_that_is_named(origin, tmp_path, moment):
     assert "of the discriminator" in state.begun_with
     assert state.images_before == facegan.load(named).meta["provenance"]["images_seen"]
     (kept,) = (
-        p for p in list_checkpoints(origin / "checkpoints")
+        p
+        for p in list_checkpoints(origin / "checkpoints")
         if round(kimg_of(p.name) * 1000) == state.images_before
-    )  # fmt: skip
+    )
     networks, file = read_networks(kept), tmp_path / "packed.safetensors"
     for name, module in (("generator", state.generator), ("discriminator", state.discriminator)):
         assert all(torch.equal(v, networks[name][k]) for k, v in module.state_dict().items()), name

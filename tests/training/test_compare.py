@@ -32,10 +32,17 @@ def rows(page: Page, heading: str) -> dict[str, list[str]]:
 
 def quality_lines(values: list[float], every: int = 1000, speed: float = 100.0) -> list[dict[str, Any]]:
     return [
-        {"images_seen": every * (i + 1), "seconds": (i + 1) * every / speed, "images_per_second": speed,
-         "loss_g": 1.0, "quality": v, "diversity": 0.9, "quality_floor": 3.0}
+        {
+            "images_seen": every * (i + 1),
+            "seconds": (i + 1) * every / speed,
+            "images_per_second": speed,
+            "loss_g": 1.0,
+            "quality": v,
+            "diversity": 0.9,
+            "quality_floor": 3.0,
+        }
         for i, v in enumerate(values)
-    ]  # fmt: skip
+    ]
 
 
 @pytest.fixture
@@ -212,7 +219,10 @@ def test_command(tmp_path: Path) -> None:
     ):
         done = subprocess.run(
             [sys.executable, "-m", "facegan.cli.main", "compare", *words],
-            capture_output=True, text=True, cwd=tmp_path, env=None,
-        )  # fmt: skip
+            capture_output=True,
+            text=True,
+            cwd=tmp_path,
+            env=None,
+        )
         assert (done.returncode, (done.stdout + done.stderr).strip()) == (code, text)
     assert (tmp_path / "page.html").read_text().startswith("<!doctype html>")

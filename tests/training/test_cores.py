@@ -81,9 +81,12 @@ def test_time_that_groups_grant(
     ],
 )
 def test_cores_allowed(
-    monkeypatch: pytest.MonkeyPatch, affinity: set[int] | None, granted: float | None, counted: int | None,
+    monkeypatch: pytest.MonkeyPatch,
+    affinity: set[int] | None,
+    granted: float | None,
+    counted: int | None,
     found: int,
-) -> None:  # fmt: skip
+) -> None:
     fake: dict[str, Any] = {"cpu_count": lambda: 6}
     if affinity is not None:
         fake["sched_getaffinity"] = lambda _: affinity
@@ -143,10 +146,13 @@ def test_waiting_is_settled_whatever_is_imported_first(entry: str) -> None:
         ("", {"KMP_BLOCKTIME": "0"}, {"KMP_BLOCKTIME": "0"}),
         ("", {"OMP_NUM_THREADS": "3"}, {"OMP_NUM_THREADS": "3", **machine.WAITING}),
         ("import sys; sys.modules['torch'] = sys", {}, {}),  # too late: as it is
-        ("import facegan.machine as m; m.cores = lambda: 1; m._mine = lambda: {0, 1}; m.settle_threads()", {},
-         {"OMP_NUM_THREADS": "1", **machine.WAITING}),  # a quota, which OpenMP does not see
+        (
+            "import facegan.machine as m; m.cores = lambda: 1; m._mine = lambda: {0, 1}; m.settle_threads()",
+            {},
+            {"OMP_NUM_THREADS": "1", **machine.WAITING},
+        ),  # a quota, which OpenMP does not see
     ],
-)  # fmt: skip
+)
 def test_a_user_decides(before: str, given: dict[str, str], found: dict[str, str]) -> None:
     assert environment_after(f"{before or 'pass'}; import facegan", **given) == found
 
@@ -156,8 +162,11 @@ def test_torch_obeys() -> None:
     given = {k: v for k, v in os.environ.items() if k not in machine.WAITING}
     done = subprocess.run(
         [sys.executable, "-c", "import facegan.devices"],
-        env=given | {"OMP_DISPLAY_ENV": "verbose"}, capture_output=True, text=True, check=True,
-    )  # fmt: skip
+        env=given | {"OMP_DISPLAY_ENV": "verbose"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
     if "GOMP_" in done.stderr:
         assert f"GOMP_SPINCOUNT = '{machine.WAITING['GOMP_SPINCOUNT']}'" in done.stderr
 
@@ -208,11 +217,17 @@ def beside(
     ],
 )
 def test_threads_for_the_cores_that_are_free(
-    monkeypatch: pytest.MonkeyPatch, busy: float | None, environment: str, device: str, wanted: int,
-    before: int, threads: int, said: str,
-) -> None:  # fmt: skip
+    monkeypatch: pytest.MonkeyPatch,
+    busy: float | None,
+    environment: str,
+    device: str,
+    wanted: int,
+    before: int,
+    threads: int,
+    said: str,
+) -> None:
     beside(monkeypatch, busy, environment=environment)
-    count, text = devices._count_threads(torch.device(device), 4, wanted, before)
+    count, text = devices._count_threads(torch.device(device), 4, wanted, before=before)
     assert count == threads and said in text and bool(said) == bool(text)
 
 

@@ -51,7 +51,7 @@ def after(name, changes, updates):
             group["fused"] = False  # it has no kernels of its own
     state.augment.p = 0.5 if config.augment else 0.0
     images = np.zeros((8, *shape[1:], shape[0]), np.uint8)
-    feed = ImageSampler(images, config, META, np.zeros((8, len(config.condition)), np.float32))
+    feed = ImageSampler(images, config, META, table=np.zeros((8, len(config.condition)), np.float32))
     for _ in range(updates):
         train_step(state, feed)
     return state

@@ -29,9 +29,14 @@ from facegan.runs.checkpoints import list_checkpoints
 from facegan.training.train import train
 
 SMALL = {
-    "kimg": 0.064, "batch": 8, "grid_count": 4, "checkpoint_kimg": 0.016, "grid_kimg": 0.032,
-    "generator.width": 0.125, "discriminator.width": 0.125,
-}  # fmt: skip
+    "kimg": 0.064,
+    "batch": 8,
+    "grid_count": 4,
+    "checkpoint_kimg": 0.016,
+    "grid_kimg": 0.032,
+    "generator.width": 0.125,
+    "discriminator.width": 0.125,
+}
 CPU = torch.device("cpu")
 
 
@@ -53,10 +58,24 @@ def test_the_command_prints_a_page_and_writes_nothing(tiny_dataset, tmp_path):
     before = tree(tmp_path)
     flags = [f"--{name.replace('_', '-')}={value}" for name, value in SMALL.items()]
     done = subprocess.run(
-        [sys.executable, "-m", "facegan.cli.main", "train", "data", "--recipe", "faces-tiny-32", "--dry-run",
-         "--device", "cpu", *flags],
-        cwd=tmp_path, capture_output=True, text=True, env={**os.environ, "OMP_NUM_THREADS": "1"},
-    )  # fmt: skip
+        [
+            sys.executable,
+            "-m",
+            "facegan.cli.main",
+            "train",
+            "data",
+            "--recipe",
+            "faces-tiny-32",
+            "--dry-run",
+            "--device",
+            "cpu",
+            *flags,
+        ],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+    )
     assert done.returncode == 0, done.stderr
     assert tree(tmp_path) == before
     lines = done.stdout.splitlines()
@@ -142,16 +161,21 @@ def test_updates_of_both_kinds_are_real(tiny_dataset, monkeypatch):
     assert [(kind.extras, t.count) for kind, t in found.timings.items()] == [((), 2), (("penalty",), 1)]
 
 
-@pytest.mark.parametrize("r1, path, expected", [
-    (16, 4, {(): 12, ("path lengths",): 3, ("penalty", "path lengths"): 1}),
-    (4, 6, {(): 8, ("penalty",): 2, ("path lengths",): 1, ("penalty", "path lengths"): 1}),
-    (1, 4, {("penalty",): 3, ("penalty", "path lengths"): 1}),
-    (0, 4, {(): 3, ("path lengths",): 1}),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "r1, path, expected",
+    [
+        (16, 4, {(): 12, ("path lengths",): 3, ("penalty", "path lengths"): 1}),
+        (4, 6, {(): 8, ("penalty",): 2, ("path lengths",): 1, ("penalty", "path lengths"): 1}),
+        (1, 4, {("penalty",): 3, ("penalty", "path lengths"): 1}),
+        (0, 4, {(): 3, ("path lengths",): 1}),
+    ],
+)
 def test_what_is_done_now_and_then_counts_in_its_proportion(r1, path, expected):
     """Every kind by its number among the updates of one period; and each update does what its kind says."""
-    config = override(recipe("stylegan2-64-small"), {
-        "r1_gamma": float(r1 > 0), "r1_every": r1 or 16, "generator.path_length_every": path})  # fmt: skip
+    config = override(
+        recipe("stylegan2-64-small"),
+        {"r1_gamma": float(r1 > 0), "r1_every": r1 or 16, "generator.path_length_every": path},
+    )
     kinds = update_kinds(config)
     period = sum(expected.values())
     assert {kind.extras: round(kind.share * period) for kind in kinds} == expected
@@ -206,12 +230,25 @@ def test_a_copy_serves_grid_and_model_at_once():
 
 
 def test_out_of_memory_is_one_line(tiny_dataset, tmp_path):
-    argv = ["train", str(tiny_dataset.path), "--recipe", "faces-tiny-32", "--dry-run", "--device", "cpu",
-            "--batch", "256", "--quiet"]  # fmt: skip
+    argv = [
+        "train",
+        str(tiny_dataset.path),
+        "--recipe",
+        "faces-tiny-32",
+        "--dry-run",
+        "--device",
+        "cpu",
+        "--batch",
+        "256",
+        "--quiet",
+    ]
     done = subprocess.run(
-        [sys.executable, refusing.__file__, "64", *argv], cwd=tmp_path, capture_output=True, text=True,
+        [sys.executable, refusing.__file__, "64", *argv],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
         env={**os.environ, "OMP_NUM_THREADS": "1"},
-    )  # fmt: skip
+    )
     assert (done.returncode, done.stdout) == (2, ""), done.stderr[-2000:]
     assert done.stderr.count("\n") == 1 and "Traceback" not in done.stderr
     assert "--batch 256: out of memory on cpu; --accumulate 4 fits" in done.stderr
@@ -246,8 +283,11 @@ def test_changed_layers_are_named_beside_the_recipes():
 @pytest.mark.parametrize("name", RECIPES)
 def test_every_setting_is_shown(name):
     words = set(" ".join(settings_lines(recipe(name))).replace(",", " ").split())
-    nested = {f.name for side in ("generator", "discriminator")
-              for f in dataclasses.fields(getattr(recipe(name).model, side))}  # fmt: skip
+    nested = {
+        f.name
+        for side in ("generator", "discriminator")
+        for f in dataclasses.fields(getattr(recipe(name).model, side))
+    }
     silent = {"layers", "width", "depth", "activation", "kernel_size", "latent"}  # unchanged, or a group
     for field in ({f.name for f in dataclasses.fields(TrainSettings)} | nested) - silent:
         assert field.replace("_", "-") in words, field
@@ -298,13 +338,22 @@ def test_residual_blocks_stand_over_their_layers(tiny_dataset):
 @pytest.mark.parametrize(
     "function, value, text",
     [
-        (quantity, 0, "0.00"), (quantity, 999, "999"), (quantity, 1_381_891, "1.38 M"),
-        (quantity, 999_960, "1.00 M"), (quantity, 9.02e9, "9.02 G"), (quantity, 2.5e12, "2.50 T"),
-        (size, 0, "0 B"), (size, 31_234_567, "31.2 MB"), (size, 1500, "1.50 kB"),
-        (duration, 0.4, "0 s"), (duration, 77, "77 s"), (duration, 100, "2 min"),
+        (quantity, 0, "0.00"),
+        (quantity, 999, "999"),
+        (quantity, 1_381_891, "1.38 M"),
+        (quantity, 999_960, "1.00 M"),
+        (quantity, 9.02e9, "9.02 G"),
+        (quantity, 2.5e12, "2.50 T"),
+        (size, 0, "0 B"),
+        (size, 31_234_567, "31.2 MB"),
+        (size, 1500, "1.50 kB"),
+        (duration, 0.4, "0 s"),
+        (duration, 77, "77 s"),
+        (duration, 100, "2 min"),
         (duration, 5999, "1 h 40 min"),
-        (duration, 55_740, "15 h 29 min"), (duration, 273_600, "3 d 4 h"),
+        (duration, 55_740, "15 h 29 min"),
+        (duration, 273_600, "3 d 4 h"),
     ],
-)  # fmt: skip
+)
 def test_numbers_for_people(function, value, text):
     assert function(value) == text

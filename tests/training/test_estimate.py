@@ -38,7 +38,7 @@ def test_updates_grow_with_their_pictures(
 
 def test_a_real_update_is_timed(monkeypatch: pytest.MonkeyPatch) -> None:
     config = override(recipe("faces-tiny-32"), {"generator.width": 0.25, "discriminator.width": 0.25})
-    found = estimate._update_seconds(config, 2, (3, 32, 32), CPU)
+    found = estimate._update_seconds(config, 2, (3, 32, 32), device=CPU)
     assert 1e-5 < found < 10
     state = torch.random.get_rng_state()
     estimate.whole_seconds(config, (3, 32, 32), CPU)

@@ -24,9 +24,15 @@ from facegan.training import saver, snapshot, stopwatch, trainer
 from facegan.training.train import train
 
 SMALL = {
-    "kimg": 0.064, "batch": 8, "grid_count": 4, "checkpoint_kimg": 0.016, "grid_kimg": 0.032,
-    "generator.width": 0.125, "discriminator.width": 0.125, "cooldown": 0.0,
-}  # fmt: skip
+    "kimg": 0.064,
+    "batch": 8,
+    "grid_count": 4,
+    "checkpoint_kimg": 0.016,
+    "grid_kimg": 0.032,
+    "generator.width": 0.125,
+    "discriminator.width": 0.125,
+    "cooldown": 0.0,
+}
 
 
 def final_state(run: Path) -> dict[str, np.ndarray]:

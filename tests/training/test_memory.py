@@ -32,8 +32,15 @@ def test_the_advice_of_a_real_run_works_in_the_same_folder(tiny_dataset, tmp_pat
     small = (
         "--generator.width 0.25 --discriminator.width 0.25 --grid-count 4 --quality-count 0 --no-tensorboard"
     )
-    argv = ["train", str(tiny_dataset.path), "--recipe=faces-tiny-32", f"--out={tmp_path / 'r'}",
-            "--batch=256", "--kimg=0.256", *shlex.split(small)]  # fmt: skip
+    argv = [
+        "train",
+        str(tiny_dataset.path),
+        "--recipe=faces-tiny-32",
+        f"--out={tmp_path / 'r'}",
+        "--batch=256",
+        "--kimg=0.256",
+        *shlex.split(small),
+    ]
 
     def run(accumulate):
         command = [sys.executable, refusing.__file__, "64", *argv, f"--accumulate={accumulate}"]
@@ -103,7 +110,7 @@ def test_what_failed_is_given_up_before_pieces_are_tried(monkeypatch):
         fail()
     except MemoryError as error:
         assert all(ref() is not None for ref in held)
-        assert "--accumulate 2 fits" in memory.fits(config, SHAPE, CPU, error, state)
+        assert "--accumulate 2 fits" in memory.fits(config, SHAPE, CPU, error=error, free=state)
 
 
 @pytest.mark.parametrize(
@@ -115,10 +122,10 @@ def test_what_failed_is_given_up_before_pieces_are_tried(monkeypatch):
         ("faces-dcgan-80", {}, 40, "4 pieces), and so does --batch 16 --g-batch 32"),
         ("faces-tiny-32", {"batch": 64}, 0, "not even one picture at a time fits"),
     ],
-)  # fmt: skip
+)
 def test_what_fits_is_found(name, changes, most, words, monkeypatch):
     monkeypatch.setattr(memory, "_tried", Enough(most))
-    said = memory.fits(override(recipe(name), changes), SHAPE, CPU, MemoryError())
+    said = memory.fits(override(recipe(name), changes), SHAPE, CPU, error=MemoryError())
     assert words in said
     if "pieces" in words:
         assert f"; --accumulate {words[0]} fits (the same batch in {words[0]} pieces)" in said
@@ -129,7 +136,7 @@ def test_each_of_two_processes_tries_its_share_alone(monkeypatch):
     enough = Enough(8)
     monkeypatch.setattr(memory, "_tried", enough)
     monkeypatch.setattr(distributed, "world", lambda: 1 if distributed._alone else 2)
-    said = memory.fits(override(recipe("faces-tiny-32"), {"batch": 64}), SHAPE, CPU, MemoryError())
+    said = memory.fits(override(recipe("faces-tiny-32"), {"batch": 64}), SHAPE, CPU, error=MemoryError())
     assert "--accumulate 4 fits" in said and "--batch 16" in said
     assert enough.tried == [(1, 0), (2, 0), (4, 0), (8, 0), (16, 0)]
 
@@ -146,14 +153,24 @@ def test_wherever_memory_runs_out(where, error, tiny_dataset, tmp_path, monkeypa
 
     monkeypatch.setattr(loop, where, fail)
     with pytest.raises(RunError, match="--batch 16: out of memory on cpu; --accumulate 2 fits"):
-        train(tiny_dataset, "faces-tiny-32", tmp_path / "r", device="cpu",
-              **{"generator.width": 0.125, "discriminator.width": 0.125})  # fmt: skip
+        train(
+            tiny_dataset,
+            "faces-tiny-32",
+            tmp_path / "r",
+            device="cpu",
+            **{"generator.width": 0.125, "discriminator.width": 0.125},
+        )
 
 
 def test_pieces_may_change_on_the_way(tiny_dataset, tmp_path):
     """On a smaller device, say; the run tells what is then no longer the same."""
-    small = {"generator.width": 0.125, "discriminator.width": 0.125, "batch": 8, "grid_count": 4,
-             "quality_count": 0}  # fmt: skip
+    small = {
+        "generator.width": 0.125,
+        "discriminator.width": 0.125,
+        "batch": 8,
+        "grid_count": 4,
+        "quality_count": 0,
+    }
     plain = {"generator.layers": "dense 4x4x32 lrelu; up; up; up; conv image 3 tanh"}
     for kimg, more, told in (
         (0.016, {}, ""),
@@ -167,15 +184,18 @@ def test_pieces_may_change_on_the_way(tiny_dataset, tmp_path):
     assert "batch norm, which sees one piece at a time, and rounding" in (out / "events.jsonl").read_text()
 
 
-@pytest.mark.parametrize(("name", "then", "now", "told"), [
-    ("stylegan2-64-small", (1, 1), (2, 1), ["what noise and dropout draw"]),
-    ("stylegan2-64-small", (1, 1), (1, 4), []),  # shares of four
-    ("stylegan2-64-small", (1, 1), (1, 8), ["the groups of minibatch deviation"]),
-    ("stylegan2-64-small", (2, 4), (4, 2), ["what noise and dropout draw"]),  # shares of two before, too
-    ("faces-dcgan-80", (1, 1), (2, 1), ["what noise and dropout draw"]),
-    ("faces-tiny-32", (1, 1), (2, 1), ["batch norm, which sees one piece at a time,"]),
-    ("r3gan-32-small", (1, 1), (4, 2), []),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("name", "then", "now", "told"),
+    [
+        ("stylegan2-64-small", (1, 1), (2, 1), ["what noise and dropout draw"]),
+        ("stylegan2-64-small", (1, 1), (1, 4), []),  # shares of four
+        ("stylegan2-64-small", (1, 1), (1, 8), ["the groups of minibatch deviation"]),
+        ("stylegan2-64-small", (2, 4), (4, 2), ["what noise and dropout draw"]),  # shares of two before, too
+        ("faces-dcgan-80", (1, 1), (2, 1), ["what noise and dropout draw"]),
+        ("faces-tiny-32", (1, 1), (2, 1), ["batch norm, which sees one piece at a time,"]),
+        ("r3gan-32-small", (1, 1), (4, 2), []),
+    ],
+)
 def test_what_other_shares_change(name, then, now, told):
     """(pieces, processes) of a batch of 16."""
     from facegan.training.resuming import what_shares_change

@@ -23,9 +23,20 @@ from facegan.errors import RunError
 from facegan.recipes.table import recipe
 from facegan.runs.checkpoints import list_checkpoints
 
-RECIPES = ("digits-vanilla-28", "digits-dcgan-28", "faces-dcgan-56", "faces-dcgan-80", "faces-dcgan-50",
-           "faces-dcgan-128", "faces-tiny-32", "faces-dcgan-64", "faces-fast-64", "progan-64-short",
-           "stylegan2-64-small", "r3gan-64-small")  # fmt: skip
+RECIPES = (
+    "digits-vanilla-28",
+    "digits-dcgan-28",
+    "faces-dcgan-56",
+    "faces-dcgan-80",
+    "faces-dcgan-50",
+    "faces-dcgan-128",
+    "faces-tiny-32",
+    "faces-dcgan-64",
+    "faces-fast-64",
+    "progan-64-short",
+    "stylegan2-64-small",
+    "r3gan-64-small",
+)
 DRIVER = '''
 import json, os, random, signal, sys, time
 from pathlib import Path
@@ -89,9 +100,14 @@ print(json.dumps({"died": died, "points": points, "at": at}))
 def changes_for(name):
     """Six updates in batches of four with narrow networks; grids and checkpoints as often as can be."""
     changes = {
-        **reductions(name), "kimg": 0.024, "grid_count": 2, "quality_count": 0, "checkpoint_kimg": 0.008,
-        "grid_kimg": 0.008, "precision": "float32",
-    }  # fmt: skip
+        **reductions(name),
+        "kimg": 0.024,
+        "grid_count": 2,
+        "quality_count": 0,
+        "checkpoint_kimg": 0.008,
+        "grid_kimg": 0.008,
+        "precision": "float32",
+    }
     if "generator.width" in changes:
         changes |= {"generator.width": 1 / 32, "discriminator.width": 1 / 32}
     if name == "stylegan2-64-small":  # augmentation that adapts, so quickly that it shows
@@ -138,15 +154,26 @@ def test_killed_anywhere_it_ends_the_same(tmp_path, name):
     given = [str(data.path), name, str(tmp_path), json.dumps(changes_for(name)), "8"]
     done = subprocess.run(
         [sys.executable, "-c", DRIVER, *given],
-        capture_output=True, text=True, env={**os.environ, "OMP_NUM_THREADS": "1"}, timeout=300,
-    )  # fmt: skip
+        capture_output=True,
+        text=True,
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+        timeout=300,
+    )
     assert done.returncode == 0, done.stderr[-3000:]
     told = json.loads(done.stdout.splitlines()[-1])
     assert told["died"] >= 5 and told["at"][1] == "state.safetensors: half written", told["at"]
     assert told["at"][2].endswith("set aside"), told["at"]
     kinds = {point.split(":")[-1].strip() for point in told["points"]}
-    assert {"before the write", "half written", "written", "before the rename", "renamed", "half a line",
-            "before its removal", "set aside"} <= kinds  # fmt: skip
+    assert {
+        "before the write",
+        "half written",
+        "written",
+        "before the rename",
+        "renamed",
+        "half a line",
+        "before its removal",
+        "set aside",
+    } <= kinds
     for run in ("killed-0", "killed-1", "timed"):
         assert_same_end(tmp_path / "whole", tmp_path / run)
         left = [p for p in (tmp_path / run).rglob("*.tmp")]
@@ -154,15 +181,32 @@ def test_killed_anywhere_it_ends_the_same(tmp_path, name):
 
 
 SMALL = {
-    "kimg": 0.032, "batch": 8, "grid_count": 4, "checkpoint_kimg": 0.016, "grid_kimg": 0.016,
-    "generator.width": 0.125, "discriminator.width": 0.125, "quality_count": 0,
-}  # fmt: skip
+    "kimg": 0.032,
+    "batch": 8,
+    "grid_count": 4,
+    "checkpoint_kimg": 0.016,
+    "grid_kimg": 0.016,
+    "generator.width": 0.125,
+    "discriminator.width": 0.125,
+    "quality_count": 0,
+}
 
 
 def command(dataset, out, *more, **changes):
     flags = [f"--{k.replace('_', '-')}={v}" for k, v in {**SMALL, **changes}.items()]
-    return [sys.executable, "-m", "facegan.cli.main", "train", str(dataset.path), "--recipe", "faces-tiny-32",
-            "--out", str(out), *flags, *more]  # fmt: skip
+    return [
+        sys.executable,
+        "-m",
+        "facegan.cli.main",
+        "train",
+        str(dataset.path),
+        "--recipe",
+        "faces-tiny-32",
+        "--out",
+        str(out),
+        *flags,
+        *more,
+    ]
 
 
 @pytest.mark.parametrize("signum, code", [(signal.SIGINT, 130), (signal.SIGTERM, 143)])

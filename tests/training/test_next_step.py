@@ -161,14 +161,17 @@ def test_a_setting_that_cannot_be_is_one_line_before_anything_begins(
     )
 
 
-@pytest.mark.parametrize(("sides", "crop", "options", "line"), [
-    ((28, 28), "none", {"size": 64}, "grey pictures of 28x28; --size 28 --gray keeps them so"),
-    ((28, 28), "center", {"size": 28}, "grey pictures of 28x28; --gray keeps them so"),
-    ((28, 28, 3), "none", {"size": 64}, "pictures of 28x28; --size 28 keeps them so"),
-    ((32, 40), "none", {"size": 64, "gray": True}, "pictures of 40x32; --size 32x40 keeps them so"),
-    ((28, 28), "none", {"size": 28, "gray": True}, ""),
-    ((80, 80, 3), "center", {"size": 64}, ""),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("sides", "crop", "options", "line"),
+    [
+        ((28, 28), "none", {"size": 64}, "grey pictures of 28x28; --size 28 --gray keeps them so"),
+        ((28, 28), "center", {"size": 28}, "grey pictures of 28x28; --gray keeps them so"),
+        ((28, 28, 3), "none", {"size": 64}, "pictures of 28x28; --size 28 keeps them so"),
+        ((32, 40), "none", {"size": 64, "gray": True}, "pictures of 40x32; --size 32x40 keeps them so"),
+        ((28, 28), "none", {"size": 28, "gray": True}, ""),
+        ((80, 80, 3), "center", {"size": 64}, ""),
+    ],
+)
 def test_prepare_says_how_arrays_stay_as_they_are(
     sides: tuple[int, ...], crop: str, options: dict, line: str, tmp_path: Path
 ) -> None:

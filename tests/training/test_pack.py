@@ -42,9 +42,12 @@ def test_it_holds_the_newest_networks_in_half_precision(run, packed):
 
 def test_training_goes_on_from_it(tiny_dataset, run, packed, tmp_path):
     begun = facegan.train(
-        tiny_dataset, "faces-tiny-32", tmp_path / "on", init=str(packed),
+        tiny_dataset,
+        "faces-tiny-32",
+        tmp_path / "on",
+        init=str(packed),
         **{**SMALL, "kimg": 0.016, "generator.lr": 1e-12, "discriminator.lr": 1e-12},
-    )  # fmt: skip
+    )
     model = facegan.load(begun)
     origin = model.meta["provenance"]
     assert (origin["images_before"], origin["images_seen"]) == (64, 16)
@@ -63,9 +66,12 @@ def test_the_count_survives_resuming_and_a_second_stretch(tiny_dataset, packed, 
     assert facegan.load(tmp_path / "on").meta["provenance"]["images_before"] == 64
     assert main(["pack", str(tmp_path / "on"), "--out", str(tmp_path / "again.safetensors")]) == 0
     third = facegan.train(
-        tiny_dataset, "faces-tiny-32", tmp_path / "third", init=str(tmp_path / "again.safetensors"),
+        tiny_dataset,
+        "faces-tiny-32",
+        tmp_path / "third",
+        init=str(tmp_path / "again.safetensors"),
         **{**SMALL, "kimg": 0.016},
-    )  # fmt: skip
+    )
     assert facegan.load(third).meta["provenance"]["images_before"] == 64 + 32
     capsys.readouterr()
     assert main(["show", str(third)]) == 0
@@ -78,10 +84,22 @@ def test_mistakes_in_one_line(tiny_dataset, packed, tmp_path, capsys):
         (["pack", str(tmp_path / "none")], "no checkpoint"),
         (["pack", str(tmp_path / "empty")], "no checkpoint"),
         (["pack", str(tmp_path), "--out", "x.txt"], ".safetensors"),
-        (["train", str(tiny_dataset.path), "--recipe", "r3gan-32", "--quiet", "--init", str(packed),
-          "--out", str(tmp_path / "runs" / "r")], "its family is"),
+        (
+            [
+                "train",
+                str(tiny_dataset.path),
+                "--recipe",
+                "r3gan-32",
+                "--quiet",
+                "--init",
+                str(packed),
+                "--out",
+                str(tmp_path / "runs" / "r"),
+            ],
+            "its family is",
+        ),
         (["generate", str(packed)], "no facegan model"),
-    ):  # fmt: skip
+    ):
         assert main(argv) == 2
         error = capsys.readouterr().err
         assert said in error and len(error.strip().splitlines()) == 1, error

@@ -21,16 +21,37 @@ HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE))
 import updates_in_processes as updates  # noqa: E402
 
-SMALL = ["--recipe", "faces-tiny-32", "--batch", "8", "--generator.width", "0.25", "--discriminator.width",
-         "0.25", "--grid-count", "4", "--quality-count", "8", "--no-tensorboard", "--grid-kimg", "0.08",
-         "--checkpoint-kimg", "0.08"]  # fmt: skip
+SMALL = [
+    "--recipe",
+    "faces-tiny-32",
+    "--batch",
+    "8",
+    "--generator.width",
+    "0.25",
+    "--discriminator.width",
+    "0.25",
+    "--grid-count",
+    "4",
+    "--quality-count",
+    "8",
+    "--no-tensorboard",
+    "--grid-kimg",
+    "0.08",
+    "--checkpoint-kimg",
+    "0.08",
+]
 
 
 def environment(rank, port, world=2):
     return {
-        **os.environ, "OMP_NUM_THREADS": "1", "RANK": str(rank), "LOCAL_RANK": str(rank),
-        "WORLD_SIZE": str(world), "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port),
-    }  # fmt: skip
+        **os.environ,
+        "OMP_NUM_THREADS": "1",
+        "RANK": str(rank),
+        "LOCAL_RANK": str(rank),
+        "WORLD_SIZE": str(world),
+        "MASTER_ADDR": "127.0.0.1",
+        "MASTER_PORT": str(port),
+    }
 
 
 def free_port():
@@ -49,8 +70,18 @@ def pair(argv, **options):
 
 
 def train(dataset, out, kimg, *more):
-    return ["-m", "facegan.cli.main", "train", str(dataset.path), *SMALL, "--kimg", str(kimg), "--out",
-            str(out), *more]  # fmt: skip
+    return [
+        "-m",
+        "facegan.cli.main",
+        "train",
+        str(dataset.path),
+        *SMALL,
+        "--kimg",
+        str(kimg),
+        "--out",
+        str(out),
+        *more,
+    ]
 
 
 @pytest.fixture(scope="module")
@@ -60,9 +91,10 @@ def numbers(tmp_path_factory):
     script = str(HERE / "updates_in_processes.py")
     both = pair([script, str(folder / "two.npz")])
     subprocess.run(
-        [sys.executable, script, str(folder / "one.npz")], check=True,
+        [sys.executable, script, str(folder / "one.npz")],
+        check=True,
         env={**os.environ, "OMP_NUM_THREADS": "1"},
-    )  # fmt: skip
+    )
     assert [p.wait(timeout=300) for p in both] == [0, 0]
     one, two = (dict(np.load(folder / f"{name}.npz")) for name in ("one", "two"))
     assert (one["world"], two["world"]) == (1, 2)
@@ -122,9 +154,11 @@ def test_launched_processes_write_one_run_and_any_number_goes_on(tiny_dataset, t
     assert seen == list(range(0, 161, 8))  # one line a report: the first process alone writes
     assert done.stderr.count("done: ") == 1
     one = subprocess.run(
-        [sys.executable, *train(tiny_dataset, tmp_path / "two", 0.24)], capture_output=True, text=True,
+        [sys.executable, *train(tiny_dataset, tmp_path / "two", 0.24)],
+        capture_output=True,
+        text=True,
         env={**os.environ, "OMP_NUM_THREADS": "1"},
-    )  # fmt: skip
+    )
     assert one.returncode == 0, one.stderr[-2000:]
     assert "resumed from 000000.160kimg; processes 2 -> 1: from here on equal but for rounding" in one.stderr
     again = launched("accelerate launch", tiny_dataset, tmp_path / "two", 0.32)
@@ -161,9 +195,10 @@ def test_a_process_that_dies_ends_the_run_with_its_reason(tiny_dataset, tmp_path
     assert ".cc" not in said.replace(str(run), ""), said  # nothing of gloo's source
     both[1].communicate()
     alone = subprocess.run(
-        [sys.executable, *train(tiny_dataset, run, 40.0, "--resume", "--dry-run")], capture_output=True,
+        [sys.executable, *train(tiny_dataset, run, 40.0, "--resume", "--dry-run")],
+        capture_output=True,
         env={**os.environ, "OMP_NUM_THREADS": "1"},
-    )  # fmt: skip
+    )
     assert alone.returncode == 0
     assert state(run)["generator/layers.0.weight"].size
 

@@ -20,7 +20,7 @@ def noisy(trend: np.ndarray, sigma: float, seed: int) -> list[tuple[float, float
 
 
 def test_nothing_measured() -> None:
-    assert judge([]) is None and quality_text([], None, [1.0], "run") == ("", "")
+    assert judge([]) is None and quality_text([], None, [1.0], run="run") == ("", "")
     assert best_model([], [1.0]) is None and best_model(curve([3.0]), []) is None
 
 
@@ -28,7 +28,7 @@ def test_nothing_measured() -> None:
 def test_too_early(n: int) -> None:
     found = judge(curve([9.0, 5, 4, 3, 2][:n]))
     assert found and found.state == "early" and found.points == n
-    assert f"measured {n} of 8" in quality_text(curve([9.0, 5, 4, 3, 2][:n]), 1.0, [], "run")[1]
+    assert f"measured {n} of 8" in quality_text(curve([9.0, 5, 4, 3, 2][:n]), 1.0, [], run="run")[1]
 
 
 @pytest.mark.parametrize(
@@ -81,7 +81,9 @@ def test_a_single_good_value_is_no_record() -> None:
 def test_jumps_tell_nothing() -> None:
     found = judge(curve([276.0, 83, 972, 532, 269, 100, 100, 45, 462, 140]))
     assert found and found.state == "noisy"
-    headline, text = quality_text(curve([276.0, 83, 972, 532, 269, 100, 100, 45, 462, 140]), 5.8, [80.0], "r")
+    headline, text = quality_text(
+        curve([276.0, 83, 972, 532, 269, 100, 100, 45, 462, 140]), 5.8, [80.0], run="r"
+    )
     assert "jumps" in headline and "Best model: r@80kimg." in text
 
 
@@ -93,9 +95,14 @@ def test_best_model_is_the_one_near_the_best_measurement() -> None:
 
 @pytest.mark.parametrize(
     ("values", "words"),
-    [([], ""), ([1.0], "as it should be"), ([1.0, 1, 0.2, 0.2, 1.0], "mode collapse"),
-     ([0.7], "monotonous"), ([1.3], "noise or broken")],
-)  # fmt: skip
+    [
+        ([], ""),
+        ([1.0], "as it should be"),
+        ([1.0, 1, 0.2, 0.2, 1.0], "mode collapse"),
+        ([0.7], "monotonous"),
+        ([1.3], "noise or broken"),
+    ],
+)
 def test_diversity(values: list[float], words: str) -> None:
     text = diversity_text(curve(values))
     assert words in text and bool(text) == bool(values)

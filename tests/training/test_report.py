@@ -28,9 +28,18 @@ from facegan.runs.report_data import MAX_BYTES, MAX_FRAMES, MAX_POINTS, pick
 
 EVIL = "</script><script>alert(1)</script>\"'><img src=x onerror=alert(2)>{{data}}\u2028&amp;"
 STATS = {
-    "images_per_second": 600.0, "loss_g": 1.5, "loss_d": 0.75, "accuracy_real": 0.8, "accuracy_fake": 0.7,
-    "score_real": 1.0, "score_fake": -1.25, "r1": 0.5, "grad_g": 2.0, "grad_d": 3.0, "own_measure": 42.0,
-}  # fmt: skip
+    "images_per_second": 600.0,
+    "loss_g": 1.5,
+    "loss_d": 0.75,
+    "accuracy_real": 0.8,
+    "accuracy_fake": 0.7,
+    "score_real": 1.0,
+    "score_fake": -1.25,
+    "r1": 0.5,
+    "grad_g": 2.0,
+    "grad_d": 3.0,
+    "own_measure": 42.0,
+}
 
 
 def make_run(folder: Path, lines: int = 10, grids: int = 3, side: int = 20, **config: Any) -> Path:
@@ -136,9 +145,13 @@ def test_page_needs_nothing_else(tmp_path: Path) -> None:
 def test_hostile_strings_stay_text(tmp_path: Path) -> None:
     plain = Page(write_report(make_run(tmp_path / "plain")))
     run = make_run(
-        tmp_path / "<b>run", recipe=EVIL, family=EVIL, command=EVIL,
-        dataset={"name": EVIL, "path": EVIL, "count": EVIL, EVIL: EVIL}, image_shape=EVIL,
-    )  # fmt: skip
+        tmp_path / "<b>run",
+        recipe=EVIL,
+        family=EVIL,
+        command=EVIL,
+        dataset={"name": EVIL, "path": EVIL, "count": EVIL, EVIL: EVIL},
+        image_shape=EVIL,
+    )
     (run / "environment.json").write_text(json.dumps({EVIL: [EVIL]}))
     (run / "events.jsonl").write_text(json.dumps({"images_seen": 5000, "text": EVIL}) + "\n")
     write_lines(run, [{"images_seen": 1000, "loss_g": EVIL, EVIL: 1.0, "loss_d": 1.0}])
@@ -333,9 +346,16 @@ def test_losses_by_kind_and_accuracy_on_separate_batches_have_charts(tmp_path: P
     run = make_run(tmp_path / "run")
     write_lines(
         run,
-        [{"images_seen": 1000, "loss_real": 0.1, "loss_fake": 0.2, "eval_accuracy_real": 0.5,
-          "eval_accuracy_fake": 1.0}],
-    )  # fmt: skip
+        [
+            {
+                "images_seen": 1000,
+                "loss_real": 0.1,
+                "loss_fake": 0.2,
+                "eval_accuracy_real": 0.5,
+                "eval_accuracy_fake": 1.0,
+            }
+        ],
+    )
     assert Page(write_report(run)).values() == {
         "Loss of the discriminator / on real": [0.1],
         "Loss of the discriminator / on generated": [0.2],
@@ -354,9 +374,14 @@ def test_duration(seconds: float | None, text: str) -> None:
 
 @pytest.mark.parametrize(
     ("kimg", "total", "text"),
-    [(0.0, None, "0"), (1.5, 40.0, "1.5 of 40"), (40.032, 40.0, "40, finished"), (1.0, 1.0, "1, finished"),
-     (2.016, 1.0, "2.016, finished (1 asked for)")],
-)  # fmt: skip
+    [
+        (0.0, None, "0"),
+        (1.5, 40.0, "1.5 of 40"),
+        (40.032, 40.0, "40, finished"),
+        (1.0, 1.0, "1, finished"),
+        (2.016, 1.0, "2.016, finished (1 asked for)"),
+    ],
+)
 def test_how_far_a_run_is(kimg: float, total: float | None, text: str) -> None:
     assert seen_text(kimg, total) == text
 

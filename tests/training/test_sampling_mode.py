@@ -37,10 +37,14 @@ def small(name, **changes):
 
 def metadata(config, shape):
     return describe(
-        config.family, config.model,
+        config.family,
+        config.model,
         Latent(config.latent.kind, config.latent.dim, config.latent.mean, config.latent.std),
-        shape, provenance={}, alignment={}, licence="",
-    )  # fmt: skip
+        image_shape=shape,
+        provenance={},
+        alignment={},
+        licence="",
+    )
 
 
 def trained(config, updates=3, between=None):
@@ -72,7 +76,7 @@ def expected_statistics(network, config):
     for i, norm in enumerate(norms):
         norm.register_forward_pre_hook(note(i))
     for i in range(BATCHES):
-        z = rng.normal(config.seed, "batch-norm", i * BATCH, BATCH, config.latent.dim)
+        z = rng.normal(config.seed, "batch-norm", i * BATCH, count=BATCH, per_item=config.latent.dim)
         network(torch.from_numpy(z * config.latent.std + config.latent.mean).float())
     return [tuple(torch.stack(column).mean(0) for column in zip(*pairs, strict=True)) for pairs in seen]
 
@@ -154,9 +158,13 @@ def test_grids_quality_and_accuracy_leave_a_run_alone(tiny_dataset, tmp_path):
     from safetensors.numpy import load_file
 
     common = {
-        "kimg": 0.064, "batch": 8, "grid_count": 4, "generator.width": 0.125, "discriminator.width": 0.125,
+        "kimg": 0.064,
+        "batch": 8,
+        "grid_count": 4,
+        "generator.width": 0.125,
+        "discriminator.width": 0.125,
         "discriminator.layers": "conv 32 4 s2 lrelu; drop 0.5; conv 32 4 s2 bn lrelu; dense 1",
-    }  # fmt: skip
+    }
     often = {"grid_kimg": 0.008, "eval_count": 4, "save_pairs": True, "quality_count": 8}
     rarely = {"grid_kimg": 1.0, "quality_count": 0}
     ends = []

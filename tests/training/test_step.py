@@ -121,9 +121,9 @@ def test_learning_rate_schedules():
 
 
 def test_ema_halves_after_its_halflife():
-    decay = ema_decay(10, 1.0, 10**9, 0.05)
+    decay = ema_decay(10, 1.0, 10**9, rampup=0.05)
     assert decay**100 == pytest.approx(0.5)
-    assert ema_decay(10, 1.0, 100, 0.05) == pytest.approx(0.25)  # ramp-up: half-life of 5 images
+    assert ema_decay(10, 1.0, 100, rampup=0.05) == pytest.approx(0.25)  # ramp-up: half-life of 5 images
     a, b = torch.nn.Linear(2, 2), torch.nn.Linear(2, 2)
     expected = 0.75 * a.weight.detach().clone() + 0.25 * b.weight.detach()
     update_ema(a, b, 0.75)
@@ -180,10 +180,12 @@ def test_both_kinds_are_augmented_by_the_same_distribution(dtype, monkeypatch):
     drawn = []
     monkeypatch.setitem(aids.AUGMENTS, "ada", lambda x, p, draw: drawn.append(draw("some", 4)) or x)
     state = create_state(small(augment="ada", augment_p=0.5), (3, 32, 32), CPU)
-    aids.augmented(state, torch.zeros(1000, 3, 4, 4, dtype=dtype), "fake", 0)
+    aids.augmented(state, torch.zeros(1000, 3, 4, 4, dtype=dtype), "fake", first=0)
     (u,) = drawn
     assert u.dtype == torch.float32 and u.shape == (1000, 4) and len(u.unique()) > 3990
-    assert torch.equal(u, torch.from_numpy(rng.uniform(0, "augment-fake-some", 0, 1000, 4)).float())
+    assert torch.equal(
+        u, torch.from_numpy(rng.uniform(0, "augment-fake-some", 0, count=1000, per_item=4)).float()
+    )
 
 
 def test_an_average_that_was_begun_with_outlives_the_burn_in():
@@ -194,8 +196,10 @@ def test_an_average_that_was_begun_with_outlives_the_burn_in():
         state.images_before = before
         start = [p.clone() for p in state.ema.parameters()]
         run(config, 1, state)
-        moved = [(a - b).norm() / (c - b).norm() for a, b, c in zip(
-            state.ema.parameters(), start, state.generator.parameters(), strict=True)]  # fmt: skip
+        moved = [
+            (a - b).norm() / (c - b).norm()
+            for a, b, c in zip(state.ema.parameters(), start, state.generator.parameters(), strict=True)
+        ]
         ages[before] = float(torch.stack(moved).nanmean().detach())
     assert ages[0] == pytest.approx(1.0, abs=1e-3)  # it follows at once
     assert ages[100_000] == pytest.approx(1 - 0.5 ** (config.batch / 1000), rel=0.05)

@@ -35,8 +35,11 @@ def test_curves_and_grids(channels: int, tmp_path: Path) -> None:
     listener.close()
     found = read(tmp_path)
     assert set(found.Tags()["scalars"]) == {
-        "loss/g", "training/r1", "training/images_per_second", "training/seconds"
-    }  # fmt: skip
+        "loss/g",
+        "training/r1",
+        "training/images_per_second",
+        "training/seconds",
+    }
     assert [(e.step, e.value) for e in found.Scalars("loss/g")] == [(1000, 1.5)]
     (picture,) = found.Images("samples")
     assert (picture.step, picture.height, picture.width) == (0, 6, 8)

@@ -31,17 +31,34 @@ def thin(units):
 
 def tanh_generator(side, channels):
     return [
-        k.Dense(thin(1024)), k.Tanh(), k.Dense(side * side * thin(128)), k.BatchNorm(0.99), k.Tanh(),
-        k.Reshape(thin(128), side, side), k.Up(), k.Conv(thin(64), 5), k.Tanh(), k.Up(), k.Conv(channels, 5),
+        k.Dense(thin(1024)),
         k.Tanh(),
-    ]  # fmt: skip
+        k.Dense(side * side * thin(128)),
+        k.BatchNorm(0.99),
+        k.Tanh(),
+        k.Reshape(thin(128), side, side),
+        k.Up(),
+        k.Conv(thin(64), 5),
+        k.Tanh(),
+        k.Up(),
+        k.Conv(channels, 5),
+        k.Tanh(),
+    ]
 
 
 def tanh_discriminator():
     return [
-        k.Conv(thin(64), 5), k.Tanh(), k.Pool(), k.Conv(thin(128), 5, padding="valid"), k.Tanh(), k.Pool(),
-        k.Reshape(), k.Dense(thin(1024)), k.Tanh(), k.Dense(1),
-    ]  # fmt: skip
+        k.Conv(thin(64), 5),
+        k.Tanh(),
+        k.Pool(),
+        k.Conv(thin(128), 5, padding="valid"),
+        k.Tanh(),
+        k.Pool(),
+        k.Reshape(),
+        k.Dense(thin(1024)),
+        k.Tanh(),
+        k.Dense(1),
+    ]
 
 
 def vanilla_generator():
@@ -51,8 +68,13 @@ def vanilla_generator():
 
 def vanilla_discriminator():
     return [
-        k.Reshape(), k.Dense(thin(784)), k.Leaky(0.2), k.Dense(thin(392)), k.Leaky(0.2), k.Dense(1),
-    ]  # fmt: skip
+        k.Reshape(),
+        k.Dense(thin(784)),
+        k.Leaky(0.2),
+        k.Dense(thin(392)),
+        k.Leaky(0.2),
+        k.Dense(1),
+    ]
 
 
 def generator_80():
@@ -71,18 +93,32 @@ def generator_50():
         return [layer, k.BatchNorm(0.5), k.Leaky(0.0)]
 
     return [
-        *after(k.Dense(625 * thin(128))), k.Reshape(thin(128), 25, 25), *after(k.Conv(thin(512), 5)),
-        *after(k.ConvT(thin(256), 4, 2)), *after(k.Conv(thin(256), 5)), *after(k.Conv(thin(128), 5)),
-        *after(k.Conv(thin(64), 5)), k.Conv(3, 7), k.Tanh(),
-    ]  # fmt: skip
+        *after(k.Dense(625 * thin(128))),
+        k.Reshape(thin(128), 25, 25),
+        *after(k.Conv(thin(512), 5)),
+        *after(k.ConvT(thin(256), 4, 2)),
+        *after(k.Conv(thin(256), 5)),
+        *after(k.Conv(thin(128), 5)),
+        *after(k.Conv(thin(64), 5)),
+        k.Conv(3, 7),
+        k.Tanh(),
+    ]
 
 
 def discriminator_50():
     return [
-        k.Conv(thin(256), 3, 1, "valid"), k.Leaky(0.3), k.Conv(thin(256), 5, 2, "valid"), k.Leaky(0.3),
-        k.Conv(thin(256), 5, 2, "valid"), k.Leaky(0.3), k.Conv(thin(256), 3, 2, "valid"), k.Leaky(0.3),
-        k.Dropout(0.5), k.Reshape(), k.Dense(1),
-    ]  # fmt: skip
+        k.Conv(thin(256), 3, 1, "valid"),
+        k.Leaky(0.3),
+        k.Conv(thin(256), 5, 2, "valid"),
+        k.Leaky(0.3),
+        k.Conv(thin(256), 5, 2, "valid"),
+        k.Leaky(0.3),
+        k.Conv(thin(256), 3, 2, "valid"),
+        k.Leaky(0.3),
+        k.Dropout(0.5),
+        k.Reshape(),
+        k.Dense(1),
+    ]
 
 
 def generator_128():
@@ -99,19 +135,26 @@ def discriminator_128():
 SLOW = {"lr": 2e-4, "beta_1": 0.5, "decay": 8e-8}
 FAST = {"lr": 2e-4, "beta_1": 0.5}
 FLIP = {"real": 0.0, "fake": 1.0, "g_target": 0.0}
-COMMON = {"real": 1.0, "fake": 0.0, "g_target": 1.0, "noise": 0.0, "z": (100, 0.0, 1.0), "split": False,
-          "unit": False}  # fmt: skip
+COMMON = {
+    "real": 1.0,
+    "fake": 0.0,
+    "g_target": 1.0,
+    "noise": 0.0,
+    "z": (100, 0.0, 1.0),
+    "split": False,
+    "unit": False,
+}
 PICTURES = 40
 
 
 def random_start(update, n):
     """Neighbouring rows from a random one."""
-    first = int(rng.uniform(0, "rows", update * n, 1)[0, 0] * (PICTURES - n + 1))
+    first = int(rng.uniform(0, "rows", update * n, count=1)[0, 0] * (PICTURES - n + 1))
     return range(first, first + n)
 
 
 def with_replacement(update, n):
-    return [int(u * PICTURES) for u in rng.uniform(0, "rows", update * n, n)[:, 0]]
+    return [int(u * PICTURES) for u in rng.uniform(0, "rows", update * n, count=n)[:, 0]]
 
 
 def in_order(update, n):
@@ -119,43 +162,82 @@ def in_order(update, n):
 
 
 def shuffled(update, n):  # this recipe's tutorial leaves the order open
-    return rng.permutation(0, "order", 0, PICTURES)[update * n : (update + 1) * n]
+    return rng.permutation(0, "order", 0, n=PICTURES)[update * n : (update + 1) * n]
 
 
 # ``d_batch`` real and as many generated pictures make an update of the discriminator, or one each if split
 TUTORIALS = {
     "digits-vanilla-28": {
-        **COMMON, "rows": random_start,
-        "nets": (vanilla_generator, vanilla_discriminator), "shape": (1, 28, 28), "d_batch": 16,
-        "g_batch": 32, "z": (100, -0.5, 0.5), "g_adam": SLOW, "d_adam": SLOW,
+        **COMMON,
+        "rows": random_start,
+        "nets": (vanilla_generator, vanilla_discriminator),
+        "shape": (1, 28, 28),
+        "d_batch": 16,
+        "g_batch": 32,
+        "z": (100, -0.5, 0.5),
+        "g_adam": SLOW,
+        "d_adam": SLOW,
     },
     "digits-dcgan-28": {
-        **COMMON, "rows": random_start,
-        "nets": (lambda: tanh_generator(7, 1), tanh_discriminator), "shape": (1, 28, 28),
-        "d_batch": 16, "g_batch": 32, "z": (100, -0.5, 0.5), "g_adam": SLOW, "d_adam": SLOW,
+        **COMMON,
+        "rows": random_start,
+        "nets": (lambda: tanh_generator(7, 1), tanh_discriminator),
+        "shape": (1, 28, 28),
+        "d_batch": 16,
+        "g_batch": 32,
+        "z": (100, -0.5, 0.5),
+        "g_adam": SLOW,
+        "d_adam": SLOW,
     },
     "faces-dcgan-56": {
-        **COMMON, "rows": random_start,
-        "nets": (lambda: tanh_generator(14, 3), tanh_discriminator), "shape": (3, 56, 56),
-        "d_batch": 16, "g_batch": 64, "g_adam": SLOW, "d_adam": SLOW,
+        **COMMON,
+        "rows": random_start,
+        "nets": (lambda: tanh_generator(14, 3), tanh_discriminator),
+        "shape": (3, 56, 56),
+        "d_batch": 16,
+        "g_batch": 64,
+        "g_adam": SLOW,
+        "d_adam": SLOW,
     },
     "faces-dcgan-80": {
-        **COMMON, "rows": with_replacement,
-        "nets": (generator_80, discriminator_80), "shape": (3, 80, 80), "d_batch": 64,
-        "g_batch": 128, "g_adam": FAST, "d_adam": FAST, "split": True,
+        **COMMON,
+        "rows": with_replacement,
+        "nets": (generator_80, discriminator_80),
+        "shape": (3, 80, 80),
+        "d_batch": 64,
+        "g_batch": 128,
+        "g_adam": FAST,
+        "d_adam": FAST,
+        "split": True,
     },
     "faces-dcgan-50": {
-        **COMMON, "rows": in_order,
-        **FLIP, "nets": (generator_50, discriminator_50), "shape": (3, 50, 50), "d_batch": 20,
-        "g_batch": 20, "noise": 0.1, "unit": True, "g_adam": {"lr": 4e-4}, "d_adam": {"lr": 8e-4},
+        **COMMON,
+        "rows": in_order,
+        **FLIP,
+        "nets": (generator_50, discriminator_50),
+        "shape": (3, 50, 50),
+        "d_batch": 20,
+        "g_batch": 20,
+        "noise": 0.1,
+        "unit": True,
+        "g_adam": {"lr": 4e-4},
+        "d_adam": {"lr": 8e-4},
     },
     "faces-dcgan-128": {
-        **COMMON, "rows": shuffled,
-        **FLIP, "nets": (generator_128, discriminator_128), "shape": (3, 128, 128), "d_batch": 32,
-        "g_batch": 32, "noise": 0.05, "z": (128, 0.0, 1.0), "unit": True, "g_adam": {"lr": 1e-4},
+        **COMMON,
+        "rows": shuffled,
+        **FLIP,
+        "nets": (generator_128, discriminator_128),
+        "shape": (3, 128, 128),
+        "d_batch": 32,
+        "g_batch": 32,
+        "noise": 0.05,
+        "z": (128, 0.0, 1.0),
+        "unit": True,
+        "g_adam": {"lr": 1e-4},
         "d_adam": {"lr": 1e-4},
     },
-}  # fmt: skip
+}
 SMALLER = 4  # batches of a quarter, for time; sizes as the tutorials have them are asserted beside
 
 
@@ -170,7 +252,7 @@ def facegan_side(name, t, pictures):
     small = {"generator.width": 1 / PARTS, "discriminator.width": 1 / PARTS}
     small |= {"batch": t["d_batch"] // SMALLER, "g_batch": t["g_batch"] // SMALLER}
     config = check(override(config, small))
-    state = create_state(config, t["shape"], torch.device("cpu"), torch.float64)
+    state = create_state(config, t["shape"], torch.device("cpu"), dtype=torch.float64)
     before = [[a.copy() for a in arrays(m)] for m in (state.generator, state.discriminator)]
     masks = []
     for module in state.discriminator.modules():
@@ -198,11 +280,11 @@ def keras_side(t, before, masks, pictures):
     def latents(count):
         nonlocal drawn
         drawn += count
-        normal = rng.normal(0, "latent", drawn - count, count, dim)
+        normal = rng.normal(0, "latent", drawn - count, count=count, per_item=dim)
         return (normal * np.float32(std) + np.float32(mean)).astype(np.float64)
 
     def noise(kind, start):
-        return t["noise"] * rng.uniform(0, f"label-noise-{kind}", start, n)[:, 0]
+        return t["noise"] * rng.uniform(0, f"label-noise-{kind}", start, count=n)[:, 0]
 
     def train_discriminator(x, target, plain):
         logits = d.forward(x)
@@ -250,7 +332,7 @@ def test_two_updates_are_those_of_keras(name):
     for ours, theirs, start, lr in (
         (state.generator, g, before[0], t["g_adam"]["lr"]),
         (state.discriminator, d, before[1], t["d_adam"]["lr"]),
-    ):  # fmt: skip
+    ):
         expected = [p for layer in theirs.layers for p in layer.params]
         for i, (a, b, old) in enumerate(zip(arrays(ours), expected, start, strict=True)):
             # The gradient of a bias before batch norm is 0 but for rounding: its step means nothing.

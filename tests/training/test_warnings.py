@@ -42,7 +42,7 @@ def told(
         if i in cuts:
             memory = json.loads(json.dumps(memory))
         dog = Watchdog(memory, 10_000)
-        for trouble in dog.warnings(means, (i + 1) * every, (i + 1) * every * BATCH, CONFIG):
+        for trouble in dog.warnings(means, (i + 1) * every, (i + 1) * every * BATCH, config=CONFIG):
             assert "\n" not in trouble.text and trouble.kind in ADVICE
             found.append((i, trouble.kind))
         assert dog.at_ease, "a warning makes no checkpoint unfit to go back to"
@@ -54,14 +54,18 @@ SOUND = [0.82, 0.77, 0.94, 0.945, 0.961, 0.96, 0.963, 0.975, 0.971, 0.978]  # of
 ALARMS = {
     "at the cap, and still above the target": (at_cap(5, p=0.5) + at_cap(20), 5 + 10, "augmentation"),
     "less and less variety": (
-        grids(SOUND + [0.9 * 0.93**i for i in range(12)]), GRID * (10 + 5 + 4) - 1, "variety",
+        grids(SOUND + [0.9 * 0.93**i for i in range(12)]),
+        GRID * (10 + 5 + 4) - 1,
+        "variety",
     ),
     "variety that falls and stays down": (grids(SOUND + [0.5] * 8), GRID * (10 + 5) - 1, "variety"),
     "learning by heart": (
-        grids([0.04, 0.06, 0.1, 0.15, 0.22, 0.3, 0.41], "copied"), GRID * 7 - 1, "copying",
+        grids([0.04, 0.06, 0.1, 0.15, 0.22, 0.3, 0.41], "copied"),
+        GRID * 7 - 1,
+        "copying",
     ),
     "begun by heart": (grids([0.9] * 5, "copied"), GRID * 3 - 1, "copying"),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("name", ALARMS)
@@ -104,10 +108,18 @@ def test_reports_close_together_wait() -> None:
 # --- real runs ------------------------------------------------------------------------------------------
 
 BASE = {
-    "batch": 4, "grid_count": 8, "quality_count": 0, "r1_gamma": 0.0, "cooldown": 0.0, "latent.dim": 8,
-    "ema_halflife_kimg": 0.0, "grid_kimg": 4.0, "checkpoint_kimg": 4.0,
-    "generator.layers": "dense 32 lrelu; dense image tanh", "discriminator.layers": "dense 32 lrelu; dense 1",
-}  # fmt: skip
+    "batch": 4,
+    "grid_count": 8,
+    "quality_count": 0,
+    "r1_gamma": 0.0,
+    "cooldown": 0.0,
+    "latent.dim": 8,
+    "ema_halflife_kimg": 0.0,
+    "grid_kimg": 4.0,
+    "checkpoint_kimg": 4.0,
+    "generator.layers": "dense 32 lrelu; dense image tanh",
+    "discriminator.layers": "dense 32 lrelu; dense 1",
+}
 
 
 def events(run: Path) -> list[str]:
@@ -118,9 +130,17 @@ def events(run: Path) -> list[str]:
 def test_augmentation_at_its_cap(tiny_dataset, tmp_path):
     """A generator that stands still is found out, augmented or not; noisy labels keep the loss up."""
     settings = {
-        **BASE, "batch": 2, "augment": "flip", "augment_kimg": 0.5, "augment_max": 0.1, "loss": "bce",
-        "label_noise": 0.4, "generator.lr": 1e-9, "discriminator.lr": 1e-3, "kimg": 1.4,
-    }  # fmt: skip
+        **BASE,
+        "batch": 2,
+        "augment": "flip",
+        "augment_kimg": 0.5,
+        "augment_max": 0.1,
+        "loss": "bce",
+        "label_noise": 0.4,
+        "generator.lr": 1e-9,
+        "discriminator.lr": 1e-3,
+        "kimg": 1.4,
+    }
     run = train(tiny_dataset, "faces-tiny-32", tmp_path / "r", **settings)
     warned = [e for e in events(run) if e.startswith("watchdog:")]
     assert len(warned) == 1 and "run away: it stands at its cap of 0.1" in warned[0]
@@ -132,9 +152,15 @@ def test_augmentation_at_its_cap(tiny_dataset, tmp_path):
 def test_variety_that_falls(tiny_dataset, tmp_path):
     """Nothing pushes the generator away from the picture that a frozen discriminator likes best."""
     settings = {
-        **BASE, "batch": 2, "discriminator.lr": 1e-9, "generator.lr": 5e-3, "generator.init": "he",
-        "grid_kimg": 0.08, "watchdog": False, "kimg": 1.8,
-    }  # fmt: skip
+        **BASE,
+        "batch": 2,
+        "discriminator.lr": 1e-9,
+        "generator.lr": 5e-3,
+        "generator.init": "he",
+        "grid_kimg": 0.08,
+        "watchdog": False,
+        "kimg": 1.8,
+    }
     run = train(tiny_dataset, "faces-tiny-32", tmp_path / "r", **settings)
     warned = [e for e in events(run) if "lose their variety" in e]
     assert len(warned) == 1 and warned[0].startswith("watchdog: ")
@@ -143,7 +169,7 @@ def test_variety_that_falls(tiny_dataset, tmp_path):
 @pytest.fixture(scope="module")
 def sixty(tmp_path_factory) -> Dataset:
     folder = tmp_path_factory.mktemp("sixty")
-    write_portraits(folder / "photos", 60, 0, 32)
+    write_portraits(folder / "photos", 60, 0, size=32)
     return prepare([folder / "photos"], folder / "dataset", crop="none", size=32)
 
 
@@ -164,9 +190,14 @@ def by_heart(sixty, tmp_path_factory) -> Path:
 def test_learning_by_heart_and_its_memory_over_a_stop(sixty, by_heart, tmp_path):
     """Told once, at the third grid after 100 updates, also where the run is stopped before or after that."""
     settings = {
-        **BASE, "generator.lr": 1e-9, "discriminator.lr": 1e-9, "quality_count": 16, "grid_kimg": 0.2,
-        "checkpoint_kimg": 0.2, "init": str(by_heart),
-    }  # fmt: skip
+        **BASE,
+        "generator.lr": 1e-9,
+        "discriminator.lr": 1e-9,
+        "quality_count": 16,
+        "grid_kimg": 0.2,
+        "checkpoint_kimg": 0.2,
+        "init": str(by_heart),
+    }
     whole = train(sixty, "faces-tiny-32", tmp_path / "whole", **settings, kimg=1.2)
     stats = [json.loads(line) for line in (whole / "stats.jsonl").read_text().splitlines()]
     copied = [line["copied"] for line in stats if "copied" in line]

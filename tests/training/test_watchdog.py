@@ -45,10 +45,16 @@ def decisions(sequence, every=50, total=10_000, through_json=()):
 
 BROKEN = {  # sequence, the index at which it breaks, kind, words
     "the tutorials' printed failure": (
-        means(30) + means(9, TUTORIAL), 34, "given up", "real (loss 0.000 on real, 15.942 on generated",
+        means(30) + means(9, TUTORIAL),
+        34,
+        "given up",
+        "real (loss 0.000 on real, 15.942 on generated",
     ),
     "calls everything generated": (
-        means(3) + means(9, HEALTHY, loss_real=9.0, loss_fake=0.001), 7, "given up", "everything generated",
+        means(3) + means(9, HEALTHY, loss_real=9.0, loss_fake=0.001),
+        7,
+        "given up",
+        "everything generated",
     ),
     "both at 0": (means(30) + means(19, BOTH_ZERO), 40, "won", "0.000 on real and 0.000 on generated"),
     "nearly 0 on both": (means(19, NEARLY_ZERO), 10, "won", "0.004 on real and 0.009"),
@@ -58,13 +64,16 @@ BROKEN = {  # sequence, the index at which it breaks, kind, words
     "Inf": (means(2) + means(1, grad_g=math.inf), 2, "not finite", "grad_g is no longer"),
     "-Inf": (means(2) + means(1, score_fake=-math.inf), 2, "not finite", "score_fake"),
     "gradients x 1000": (
-        means(30) + means(5, grad_g=1000.0), 32, "exploding", "gradients explode: 1e+03, usually 1",
+        means(30) + means(5, grad_g=1000.0),
+        32,
+        "exploding",
+        "gradients explode: 1e+03, usually 1",
     ),
     "the other network's": (means(30) + means(5, grad_d=2000.0), 32, "exploding", "discriminator's"),
     "gradients in ever larger steps": (means(30) + growing(12, 5.0), 34 + 1, "exploding", "generator's"),
     "collapsed": ([0.3, 0.7, 0.8, 0.6, 0.02, 0.02, 0.02], 6, "collapsed", "2.0% as much .*once did 80%"),
     "never came to life": ([0.05] * 150, 99 + 2, "collapsed", "5.0% as much"),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("name", BROKEN)
@@ -122,10 +131,14 @@ def test_reports_close_together_wait_for_updates(values, updates):
     assert found[0][0] == 30 + updates
 
 
-@pytest.mark.parametrize("values", [
-    {"loss_real": -3.0, "loss_fake": -3.0}, {"loss_real": -6.3, "loss_fake": 5.8},
-    {"loss_real": 0.001, "loss_fake": 0.001},
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"loss_real": -3.0, "loss_fake": -3.0},
+        {"loss_real": -6.3, "loss_fake": 5.8},
+        {"loss_real": 0.001, "loss_fake": 0.001},
+    ],
+)
 def test_losses_without_a_bound_are_no_victory(values):
     """Wasserstein: -D(real) and D(fake) are of any sign and size, also in the best of runs."""
     memory = {}

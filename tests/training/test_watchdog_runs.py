@@ -20,41 +20,71 @@ from facegan.runs.checkpoints import kimg_of, list_checkpoints, read_header, rea
 from facegan.training.train import train
 
 BASE = {
-    "batch": 4, "grid_count": 8, "quality_count": 0, "r1_gamma": 0.0, "cooldown": 0.0, "latent.dim": 8,
-    "ema_halflife_kimg": 0.0, "grid_kimg": 0.4, "checkpoint_kimg": 0.04,
-    "generator.layers": "dense 32 lrelu; dense image tanh", "discriminator.layers": "dense 32 lrelu; dense 1",
-}  # fmt: skip
+    "batch": 4,
+    "grid_count": 8,
+    "quality_count": 0,
+    "r1_gamma": 0.0,
+    "cooldown": 0.0,
+    "latent.dim": 8,
+    "ema_halflife_kimg": 0.0,
+    "grid_kimg": 0.4,
+    "checkpoint_kimg": 0.04,
+    "generator.layers": "dense 32 lrelu; dense image tanh",
+    "discriminator.layers": "dense 32 lrelu; dense 1",
+}
 DEEP = "dense 32 lrelu; " * 6 + "dense 1"
 # Settings, what is said, whether checkpoints were written after the good one, length without the watchdog
 KINDS = {
     # Adam's first step moves every weight by the learning rate.
     "not finite": (
         {"generator.lr": 1e38, "checkpoint_kimg": 0.004, "grid_kimg": 0.004, "kimg": 0.4},
-        "is no longer a finite number", False, None,
+        "is no longer a finite number",
+        False,
+        None,
     ),
     # The generator stands still, the discriminator learns to tell its pictures from real ones.
     "won": (
-        {"generator.lr": 1e-9, "generator.init": "he", "discriminator.lr": 2e-3, "batch": 2, "kimg": 2.8,
-         "checkpoint_kimg": 0.1},
-        "the discriminator has won: its loss is 0.00", True, 1.6,
+        {
+            "generator.lr": 1e-9,
+            "generator.init": "he",
+            "discriminator.lr": 2e-3,
+            "batch": 2,
+            "kimg": 2.8,
+            "checkpoint_kimg": 0.1,
+        },
+        "the discriminator has won: its loss is 0.00",
+        True,
+        1.6,
     ),
     # Noise that lifts all labels above 1 drives the discriminator to call everything real.
     "given up": (
         {"loss": "bce", "label_noise": 4.0, "generator.lr": 1e-4, "discriminator.lr": 1e-2, "kimg": 2.0},
-        "the discriminator has given up: it calls everything real (loss 0.000 on real", True, 0.6,
+        "the discriminator has given up: it calls everything real (loss 0.000 on real",
+        True,
+        0.6,
     ),
     # Nothing pushes the generator away from the one picture that a frozen discriminator likes best.
     "collapsed": (
         {"discriminator.lr": 1e-9, "generator.lr": 1e-2, "grid_kimg": 0.04, "kimg": 3.0},
-        "the samples have collapsed: they differ", True, 0.4,
+        "the samples have collapsed: they differ",
+        True,
+        0.4,
     ),
     # The rates rise until a deep discriminator no longer bears them.
     "exploding": (
-        {"loss": "hinge", "discriminator.layers": DEEP, "discriminator.lr": 0.3, "generator.lr": 0.3,
-         "warmup_kimg": 0.8, "kimg": 1.6},
-        "gradients explode", True, 0.4,
+        {
+            "loss": "hinge",
+            "discriminator.layers": DEEP,
+            "discriminator.lr": 0.3,
+            "generator.lr": 0.3,
+            "warmup_kimg": 0.8,
+            "kimg": 1.6,
+        },
+        "gradients explode",
+        True,
+        0.4,
     ),
-}  # fmt: skip
+}
 
 
 def events(run: Path) -> list[str]:
@@ -182,7 +212,9 @@ def test_a_healthy_run_of_each_recipe_is_left_alone(name, tiny_dataset, tmp_path
     pictures = pictures if channels == 3 else pictures.mean(-1, keepdims=True).astype(np.uint8)
     shape, device = (channels, size, size), torch.device("cpu")
     latent = Latent(config.latent.kind, config.latent.dim, config.latent.mean, config.latent.std)
-    metadata = describe(config.family, config.model, latent, shape, provenance={}, alignment={}, licence="")
+    metadata = describe(
+        config.family, config.model, latent, image_shape=shape, provenance={}, alignment={}, licence=""
+    )
     run, reports = RunFolder(tmp_path / "r"), Reports()
     run.begin({**config.to_dict(), "image_shape": list(shape)})
     state = create_state(config, shape, device)

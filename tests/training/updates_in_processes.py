@@ -48,7 +48,7 @@ CASES |= {
     "noisy flipped labels": {"label_noise": 0.1, "flip_labels": True},
     "rows with replacement": {"sampling": "replacement"},
     "sequential rows": {"sampling": "sequential"},
-}  # fmt: skip
+}
 FADING = {"generator.stage_kimg": 0.0, "generator.fade_kimg": 0.02}  # 40% of the first one after 8 images
 CASES |= {
     "vanilla": {"recipe": "digits-vanilla-28-plus", "channels": 0},
@@ -67,8 +67,13 @@ CASES |= {
     "r3gan with labels": {"recipe": "r3gan-32", "condition": ("a", "b")},
 }
 SMALL = {"batch": 8, "generator.layers": G_NORM, "discriminator.layers": D_PLAIN, "latent.dim": 8}
-TWENTY = {"batch": 8, "generator.width": 0.25, "discriminator.width": 0.25, "generator.lr": 2e-4,
-          "discriminator.lr": 2e-4}  # fmt: skip
+TWENTY = {
+    "batch": 8,
+    "generator.width": 0.25,
+    "discriminator.width": 0.25,
+    "generator.lr": 2e-4,
+    "discriminator.lr": 2e-4,
+}
 
 
 def pictures():
@@ -83,7 +88,7 @@ def gradients(changes):
     config = check(override(recipe(name), {**small, **changes}))
     labels = np.eye(2, dtype=np.float32)[np.arange(40) % 2] if config.condition else None
     label_dim = len(config.condition)
-    state = create_state(config, (3, 32, 32), torch.device("cpu"), torch.float64, label_dim)
+    state = create_state(config, (3, 32, 32), torch.device("cpu"), dtype=torch.float64, label_dim=label_dim)
     state.images_seen = state.fakes_drawn = start
     found = {}
 
@@ -100,7 +105,7 @@ def gradients(changes):
 
     keep("g", state.generator, state.optimizers["generator"])
     keep("d", state.discriminator, state.optimizers["discriminator"])
-    train_step(state, ImageSampler(pictures(), config, torch.device("cpu"), labels))
+    train_step(state, ImageSampler(pictures(), config, torch.device("cpu"), table=labels))
     found["g/augmentation"] = np.array(state.augment.p)
     for side, network in (("g", state.generator), ("d", state.discriminator)):
         found |= {f"{side}/{name}": b.numpy().astype(float) for name, b in network.named_buffers()}

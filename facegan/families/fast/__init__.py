@@ -18,12 +18,12 @@ class Fast(Family):
     width_setting = "widths"
 
     def build_generator(
-        self, settings: GeneratorConfig, image_shape: Sequence[int], z_dim: int, label_dim: int = 0
+        self, settings: GeneratorConfig, image_shape: Sequence[int], z_dim: int, *, label_dim: int = 0
     ) -> GeneratorNetwork:
         from facegan.families.fast.networks import FastGenerator
 
         self.check("generator", settings, label_dim)
-        check_shape_of("generator", settings, len(settings.widths), image_shape)
+        check_shape_of("generator", settings, len(settings.widths), image_shape=image_shape)
         return FastGenerator(settings, image_shape, z_dim)
 
     def build_discriminator(
@@ -33,7 +33,7 @@ class Fast(Family):
         from facegan.families.fast.projected import networks
 
         self.check("discriminator", settings, label_dim)
-        check_shape_of("discriminator", settings, len(settings.widths) - 1, image_shape)
+        check_shape_of("discriminator", settings, len(settings.widths) - 1, image_shape=image_shape)
         judges = networks()
         if settings.projected not in ("", *judges):
             raise ConfigError(

@@ -73,7 +73,7 @@ class Config:
 
 
 def check_shape_of(
-    side: str, config: GeneratorConfig | DiscriminatorConfig, blocks: int, image_shape: Sequence[int]
+    side: str, config: GeneratorConfig | DiscriminatorConfig, blocks: int, *, image_shape: Sequence[int]
 ) -> None:
     """Raise ConfigError for lists of another length, and for pictures that do not halve so often."""
     factor = config.head if isinstance(config, GeneratorConfig) else config.stem

@@ -22,7 +22,7 @@ from facegan.layers.feedforward import MinibatchStd
 from facegan.layers.network import DiscriminatorNetwork, GeneratorNetwork
 
 
-def _conv(cin: int, cout: int, kernel: int = 3, stride: int = 1, bias: bool = True) -> nn.Conv2d:
+def _conv(cin: int, cout: int, kernel: int = 3, *, stride: int = 1, bias: bool = True) -> nn.Conv2d:
     conv = nn.Conv2d(cin, cout, kernel, stride, (kernel - 1) // 2, bias=bias)
     nn.init.kaiming_normal_(conv.weight, 0.2)
     if bias:
@@ -34,7 +34,7 @@ class Stage(nn.Module):
     """Doubles the resolution; convolution, batch norm, the latent's scale and shift, leaky ReLU."""
 
     def __init__(
-        self, cin: int, cout: int, z_dim: int, up: bool, blocks: int, style: bool, upsample: str
+        self, cin: int, cout: int, z_dim: int, *, up: bool, blocks: int, style: bool, upsample: str
     ) -> None:
         super().__init__()
         self.up = upsample if up else ""
@@ -114,9 +114,11 @@ class FastGenerator(GeneratorNetwork):
         self.base, self.widths = (widths[0], h // f, w // f), tuple(widths)
         self.dense = nn.Linear(z_dim, math.prod(self.base))
         nn.init.normal_(self.dense.weight, std=1 / math.sqrt(z_dim))
-        self.first = Stage(widths[0], widths[0], z_dim, False, blocks[0], style, config.upsample)
+        self.first = Stage(
+            widths[0], widths[0], z_dim, up=False, blocks=blocks[0], style=style, upsample=config.upsample
+        )
         self.stages = nn.ModuleList(
-            Stage(a, b, z_dim, True, n, style, config.upsample)
+            Stage(a, b, z_dim, up=True, blocks=n, style=style, upsample=config.upsample)
             for a, b, n in zip(widths, widths[1:], blocks[1:], strict=False)
         )
         self.excite = Excitation(widths[0], widths[-1]) if config.excite else None
@@ -145,12 +147,12 @@ class FastGenerator(GeneratorNetwork):
 class Down(nn.Module):
     """Halves the resolution by a strided 4x4 convolution, or by a residual one with averaging."""
 
-    def __init__(self, cin: int, cout: int, kind: str, blocks: int) -> None:
+    def __init__(self, cin: int, cout: int, kind: str, *, blocks: int) -> None:
         super().__init__()
         self.kind = kind
         self.blocks = nn.ModuleList(PlainResidual(cin) for _ in range(blocks))
         if kind == "conv4":
-            self.conv = _conv(cin, cout, 4, 2)
+            self.conv = _conv(cin, cout, 4, stride=2)
         elif kind == "shuffle":
             self.conv = _conv(cin * 4, cout)
         else:
@@ -195,7 +197,8 @@ class FastDiscriminator(DiscriminatorNetwork):
         self.stem = stem
         self.first = _conv(c * stem * stem, widths[0])
         self.downs = nn.ModuleList(
-            Down(a, b, config.down, n) for a, b, n in zip(widths, widths[1:], config.blocks, strict=False)
+            Down(a, b, config.down, blocks=n)
+            for a, b, n in zip(widths, widths[1:], config.blocks, strict=False)
         )
         self.mbstd = MinibatchStd() if config.mbstd else None
         self.last = _conv(widths[-1] + config.mbstd, widths[-1])

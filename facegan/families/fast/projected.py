@@ -60,7 +60,7 @@ class _Maps(nn.Module):
 
     def __init__(self, name: str) -> None:
         super().__init__()
-        with read_tensors(bundled(name) or name, KEY, FORMAT, "attribute network") as (head, tensors):
+        with read_tensors(bundled(name) or name, KEY, FORMAT, what="attribute network") as (head, tensors):
             self.shape: tuple[int, int, int] = tuple(head["shape"])
             self.network = restored(head, tensors)
             self.network.body = folded(self.network.body)

@@ -19,7 +19,7 @@ class ProGAN(Family):
     width_setting = "channel_base"
 
     def build_generator(
-        self, settings: GeneratorConfig, image_shape: Sequence[int], z_dim: int, label_dim: int = 0
+        self, settings: GeneratorConfig, image_shape: Sequence[int], z_dim: int, *, label_dim: int = 0
     ) -> GeneratorNetwork:
         from facegan.families.progan.networks import Generator
 
@@ -39,6 +39,7 @@ class ProGAN(Family):
         model: Config,
         generator: GeneratorNetwork,
         discriminator: DiscriminatorNetwork,
+        *,
         images_seen: int,
     ) -> bool:
         """Set both networks' level; the optimisers begin again where a fade begins or ends.

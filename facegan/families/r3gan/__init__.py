@@ -18,7 +18,7 @@ class R3GAN(Family):
     width_setting = "widths"
 
     def build_generator(
-        self, settings: NetworkConfig, image_shape: Sequence[int], z_dim: int, label_dim: int = 0
+        self, settings: NetworkConfig, image_shape: Sequence[int], z_dim: int, *, label_dim: int = 0
     ) -> GeneratorNetwork:
         from facegan.families.r3gan.networks import Generator
 

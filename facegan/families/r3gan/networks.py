@@ -37,7 +37,7 @@ class ResidualBlock(nn.Module):
     other two are drawn smaller by L^(-1/4), L the number of residual blocks in the network.
     """
 
-    def __init__(self, width: int, expansion: int, group_size: int, kernel: int, blocks: int) -> None:
+    def __init__(self, width: int, expansion: int, group_size: int, *, kernel: int, blocks: int) -> None:
         super().__init__()
         inner = width * expansion
         groups = inner // group_size
@@ -67,7 +67,7 @@ class _Resample(torch.autograd.Function):
     too. (PyTorch's own second derivative walks through the channels.)"""
 
     @staticmethod
-    def forward(ctx: Any, x: Tensor, kernel: Tensor, up: bool) -> Tensor:
+    def forward(ctx: Any, x: Tensor, kernel: Tensor, up: bool) -> Tensor:  # noqa: PLR0917
         ctx.kernel, ctx.up = kernel, up
         return _resample(x, kernel, up)
 
@@ -146,8 +146,8 @@ class Head(nn.Module):
 def _blocks(stages: Stages, stage: int) -> list[nn.Module]:
     width = stages.widths[stage]
     group = stages.group_size or width * stages.expansion
-    settings = (width, stages.expansion, group, stages.kernel, sum(stages.blocks))
-    return [ResidualBlock(*settings) for _ in range(stages.blocks[stage])]
+    more = {"group_size": group, "kernel": stages.kernel, "blocks": sum(stages.blocks)}
+    return [ResidualBlock(width, stages.expansion, **more) for _ in range(stages.blocks[stage])]
 
 
 class Generator(GeneratorNetwork):

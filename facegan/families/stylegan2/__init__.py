@@ -20,12 +20,12 @@ class StyleGAN2(Family):
     width_setting = "channel_base"
 
     def build_generator(
-        self, settings: GeneratorConfig, image_shape: Sequence[int], z_dim: int, label_dim: int = 0
+        self, settings: GeneratorConfig, image_shape: Sequence[int], z_dim: int, *, label_dim: int = 0
     ) -> GeneratorNetwork:
         from facegan.families.stylegan2.networks import Generator
 
         self.check("generator", settings, label_dim)
-        return Generator(settings, image_shape, z_dim, label_dim)
+        return Generator(settings, image_shape, z_dim, label_dim=label_dim)
 
     def build_discriminator(
         self, settings: DiscriminatorConfig, image_shape: Sequence[int], label_dim: int = 0

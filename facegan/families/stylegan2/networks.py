@@ -45,7 +45,7 @@ class Mapping(nn.Module):
     discriminator.
     """
 
-    def __init__(self, z_dim: int, label_dim: int, w_dim: int, layers: int, lr_multiplier: float) -> None:
+    def __init__(self, z_dim: int, label_dim: int, w_dim: int, *, layers: int, lr_multiplier: float) -> None:
         super().__init__()
         self.label_dim = label_dim
         self.norm = PixelNorm()
@@ -78,16 +78,16 @@ class SynthesisBlock(nn.Module):
     """One level of the skip generator (figure 7b): convolutions, and the image so far made larger."""
 
     def __init__(
-        self, cin: int, cout: int, image_channels: int, w_dim: int, size: tuple[int, int], first: bool
+        self, cin: int, cout: int, image_channels: int, *, w_dim: int, size: tuple[int, int], first: bool
     ) -> None:
         super().__init__()
-        self.conv0 = None if first else StyledConv(cin, cout, w_dim, size, up=2)
-        self.conv1 = StyledConv(cin if first else cout, cout, w_dim, size)
+        self.conv0 = None if first else StyledConv(cin, cout, w_dim, size=size, up=2)
+        self.conv1 = StyledConv(cin if first else cout, cout, w_dim, size=size)
         self.rgb = ToRGB(cout, image_channels, w_dim)
         self.num_convs = 1 if first else 2
 
     def forward(
-        self, x: torch.Tensor, image: torch.Tensor | None, ws: Sequence[torch.Tensor], noise: str
+        self, x: torch.Tensor, image: torch.Tensor | None, ws: Sequence[torch.Tensor], *, noise: str
     ) -> tuple[torch.Tensor, torch.Tensor]:
         if self.conv0 is not None:
             x = self.conv0(x, ws[0], noise)
@@ -103,7 +103,7 @@ class Generator(GeneratorNetwork):
     """
 
     def __init__(
-        self, config: GeneratorConfig, image_shape: Sequence[int], z_dim: int, label_dim: int = 0
+        self, config: GeneratorConfig, image_shape: Sequence[int], z_dim: int, *, label_dim: int = 0
     ) -> None:
         super().__init__()
         image_channels, height, width = image_shape
@@ -112,12 +112,18 @@ class Generator(GeneratorNetwork):
         self.num_ws = 2 * len(levels)
         self.style_mixing, self.w_avg_beta = config.style_mixing, config.w_avg_beta
         self.mapping = Mapping(
-            z_dim, label_dim, config.w_dim, config.mapping_layers, config.mapping_lr_multiplier
+            z_dim,
+            label_dim,
+            config.w_dim,
+            layers=config.mapping_layers,
+            lr_multiplier=config.mapping_lr_multiplier,
         )
         widths = [channels(config, level) for level in levels]
         self.const = nn.Parameter(torch.randn(1, widths[0], *levels[0]))
         self.blocks = nn.ModuleList(
-            SynthesisBlock(widths[max(i - 1, 0)], widths[i], image_channels, config.w_dim, level, i == 0)
+            SynthesisBlock(
+                widths[max(i - 1, 0)], widths[i], image_channels, w_dim=config.w_dim, size=level, first=i == 0
+            )
             for i, level in enumerate(levels)
         )
         self.w_avg: torch.Tensor
@@ -168,7 +174,7 @@ class Generator(GeneratorNetwork):
         start = 0
         for block in self.blocks:
             convs = cast(int, block.num_convs)
-            x, image = block(x, image, ws[start : start + convs + 1], noise)
+            x, image = block(x, image, ws[start : start + convs + 1], noise=noise)
             start += convs
         assert image is not None
         return image
@@ -211,7 +217,9 @@ class Discriminator(DiscriminatorNetwork):
         self.out = EqualizedLinear(last, last if label_dim else 1)
         self.mapping = None
         if label_dim:
-            self.mapping = Mapping(0, label_dim, last, config.mapping_layers, config.mapping_lr_multiplier)
+            self.mapping = Mapping(
+                0, label_dim, last, layers=config.mapping_layers, lr_multiplier=config.mapping_lr_multiplier
+            )
 
     def forward(self, images: torch.Tensor, labels: torch.Tensor | None = None) -> torch.Tensor:
         x = self.blocks(self.from_rgb(images))

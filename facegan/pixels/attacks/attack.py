@@ -64,15 +64,19 @@ def attack(
     config = changed(config or AttackConfig(), settings).resolved()
     check_report(report)
     found = find_photos(photos, on_unread)
-    writer = None if out is None else Writer(config, figure, photos, found, str(out), report)
+    writer = (
+        None if out is None else Writer(config, figure, photos, photos=found, out=str(out), report=report)
+    )
     network = (
         load_configured(classifier, config.crop) if isinstance(classifier, ClassifierConfig) else classifier
     )
     classes = _classes(network, target, len(found))
     results: list[AttackResult] = []
     try:
-        for group in _groups(network, found, classes, config):
-            for result in _attack_group(network, group, config, on_step, (len(results), len(found))):
+        for group in _groups(network, found, classes, config=config):
+            for result in _attack_group(
+                network, group, config, on_step=on_step, place=(len(results), len(found))
+            ):
                 results.append(writer.write(network, result, len(results)) if writer else result)
                 if on_result is not None:
                     on_result(results[-1])
@@ -97,7 +101,7 @@ def _classes(classifier: Classifier, target: Target, count: int) -> list[int]:
 
 
 def _groups(
-    classifier: Classifier, photos: Sequence[Picture], classes: Sequence[int], config: AttackConfig
+    classifier: Classifier, photos: Sequence[Picture], classes: Sequence[int], *, config: AttackConfig
 ) -> Iterator[_Group]:
     """Yield photos that go together: a batch, and no more values than fit well into memory."""
     size = config.batch or (torch.get_num_threads() if classifier.device.type == "cpu" else GPU_BATCH)
@@ -131,6 +135,7 @@ def _attack_group(
     classifier: Classifier,
     group: _Group,
     config: AttackConfig,
+    *,
     on_step: OnStep | None,
     place: tuple[int, int],
 ) -> list[AttackResult]:

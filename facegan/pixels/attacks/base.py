@@ -71,7 +71,7 @@ class Attack:
                 with torch.no_grad():
                     for look, g in zip(looks, gradients, strict=True):
                         g = g if look.views is None else g.add_(look.views).div_(1 + config.samples)
-                        self.update(look.state, g, within, look.reached)
+                        self.update(look.state, g, within, reached=look.reached)
                 looks = self.look([look.state for look in looks], number + 1)
             return {
                 "loss": loss,
@@ -84,9 +84,9 @@ class Attack:
         steps = config.steps * config.restarts
         return optimise(step, steps, seed=config.seed, on_step=on_step, stop=lambda _: not looks).signum
 
-    def update(self, state: AttackState, g: Tensor, k: int, reached: bool) -> None:
+    def update(self, state: AttackState, g: Tensor, k: int, *, reached: bool) -> None:
         """Take step ``k`` against the gradient ``g``, which may be overwritten."""
-        self.adapt(state, g, k, reached)
+        self.adapt(state, g, k, reached=reached)
         direction, length = self.normalize(state, g, k)
         state.v.add_(direction, alpha=-length)
         self.project(state)
@@ -94,7 +94,7 @@ class Attack:
 
     # What methods override -----------------------------------------------------------------------------
 
-    def adapt(self, state: AttackState, g: Tensor, k: int, reached: bool) -> None:
+    def adapt(self, state: AttackState, g: Tensor, k: int, *, reached: bool) -> None:
         """Change the radius before a step; of PGD it is always ``epsilon``."""
 
     def normalize(self, state: AttackState, g: Tensor, k: int) -> tuple[Tensor, float]:
@@ -155,7 +155,7 @@ class Attack:
                 state.first = row.detach()
                 state.criterion = replace(state.criterion, source=int(row.argmax()))
             if self.transforms:
-                views = self._transformed(state, leaf, number, rows)
+                views = self._transformed(state, leaf, number, rows=rows)
             reached = self._remember(state, q, rows)
             state.note(row.detach())
             # No picture lies between the photo and a change of one level.
@@ -190,7 +190,7 @@ class Attack:
         near = q.round()
         return near if norm2(near) <= self.epsilon else steepest_l2(q, min(self.epsilon, norm2(q)))
 
-    def _transformed(self, state: AttackState, leaf: Tensor, number: int, rows: list[Tensor]) -> Tensor:
+    def _transformed(self, state: AttackState, leaf: Tensor, number: int, *, rows: list[Tensor]) -> Tensor:
         """Return the summed gradients of transformed copies, one in memory at a time; add to ``rows``.
 
         Athalye et al. 2018, equation 2.

@@ -46,7 +46,7 @@ def draw(result: AttackResult) -> np.ndarray:
         axis.set_title(title, fontsize=11)
         axis.axis("off")
     for axis, rows, title in ((charts[0], result.before, "before"), (charts[1], result.after, "after")):
-        _bars(axis, result, rows, title)
+        _bars(axis, result, rows, title=title)
     _curve(charts[2], result)
     buffer = io.BytesIO()
     drawn.savefig(buffer, format="png", facecolor="white")
@@ -73,7 +73,7 @@ def _wrapped(text: str, most: int = 24) -> str:
     return "\n".join(lines).replace("$", r"\$")  # else what stands between two of them is read as mathematics
 
 
-def _bars(axis: Any, result: AttackResult, rows: list[tuple[int, float]], title: str) -> None:
+def _bars(axis: Any, result: AttackResult, rows: list[tuple[int, float]], *, title: str) -> None:
     names = [_wrapped(result.labels[i]) for i, _ in rows]
     places = range(len(rows))
     axis.barh(places, [p for _, p in rows], color=[_colour(result, i) for i, _ in rows], height=0.62)

@@ -31,11 +31,11 @@ class DDN(Attack):
     Before the first success it grows four times as fast: on the grid it has further to go than 1.
     """
 
-    def adapt(self, state: AttackState, g: Tensor, k: int, reached: bool) -> None:
+    def adapt(self, state: AttackState, g: Tensor, k: int, *, reached: bool) -> None:
         state.radius *= 1 - GAMMA if reached else (1 + GAMMA) ** (1 if state.found else 4)
 
     def normalize(self, state: AttackState, g: Tensor, k: int) -> tuple[Tensor, float]:
-        length = annealed(self.length, self.length / 100, k, self.config.steps)
+        length = annealed(self.length, self.length / 100, k, steps=self.config.steps)
         return g, length / max(norm2(g), 1e-30)
 
     def project(self, state: AttackState) -> None:
@@ -50,8 +50,8 @@ class FMN(DDN):
     boundary, later it shrinks and grows by GAMMA. In L-inf steps have ``step`` as root mean square.
     """
 
-    def adapt(self, state: AttackState, g: Tensor, k: int, reached: bool) -> None:
-        gamma = annealed(GAMMA, 0.001, k, self.config.steps)
+    def adapt(self, state: AttackState, g: Tensor, k: int, *, reached: bool) -> None:
+        gamma = annealed(GAMMA, 0.001, k, steps=self.config.steps)
         if reached:
             state.radius = min(state.radius * (1 - gamma), state.best_norm)
         elif state.found:
@@ -63,7 +63,7 @@ class FMN(DDN):
             state.radius = size + state.levels * state.margin / max(dual, 1e-30)
 
     def normalize(self, state: AttackState, g: Tensor, k: int) -> tuple[Tensor, float]:
-        length = annealed(self.length, self.length / 100, k, self.config.steps)
+        length = annealed(self.length, self.length / 100, k, steps=self.config.steps)
         length *= 1 if self.config.norm == "l2" else math.sqrt(g.numel())
         return g, length / max(norm2(g), 1e-30)
 
@@ -75,7 +75,7 @@ class FMN(DDN):
             state.v.clamp_(-state.radius, state.radius)
 
 
-def annealed(first: float, last: float, k: int, steps: int) -> float:
+def annealed(first: float, last: float, k: int, *, steps: int) -> float:
     """Return the value at step ``k`` on the way from ``first`` to ``last`` along half a cosine."""
     return last + (first - last) * (1 + math.cos(math.pi * k / steps)) / 2
 

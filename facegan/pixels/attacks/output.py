@@ -88,6 +88,7 @@ class Writer:
         config: AttackConfig,
         figure: bool,
         given: Any,
+        *,
         photos: Sequence[Any],
         out: str = "",
         report: str = "",
@@ -149,5 +150,5 @@ class Writer:
                 _, difference, drawn = self.made(place)
                 images.save_png(difference, figures.amplified(found)[0])
                 images.save_png(drawn, figures.draw(found))
-        survived = survival(classifier, found, self.config.robust, self.config.seed)
+        survived = survival(classifier, found, self.config.robust, seed=self.config.seed)
         return replace(found, path=place, survived=survived)

@@ -109,11 +109,11 @@ def gather(classifier: Classifier, photo: AttackResult, state: AttackState) -> A
         labels=[classifier.short_label(i) for i in range(len(classifier.labels))],
         faces=classifier.faces,
     )
-    return verified(classifier, photo, image, state.last)
+    return verified(classifier, photo, image, logits=state.last)
 
 
 def verified(
-    classifier: Classifier, result: AttackResult, image: np.ndarray, logits: Tensor | None = None
+    classifier: Classifier, result: AttackResult, image: np.ndarray, *, logits: Tensor | None = None
 ) -> AttackResult:
     """Return ``result`` with another ``image``, such as one read from a file, judged anew.
 
@@ -142,7 +142,7 @@ def verified(
 
 
 def survival(
-    classifier: Classifier, result: AttackResult, robust: Sequence[str], seed: int = 0, draws: int = 20
+    classifier: Classifier, result: AttackResult, robust: Sequence[str], *, seed: int = 0, draws: int = 20
 ) -> dict[str, float]:
     """Return the share of real transformations, drawn anew, after which the result still works."""
     shares = {}

@@ -68,13 +68,13 @@ def dream(
     configs = config or DreamConfig(), keep or SnapshotConfig(), flight or FlightConfig()
     network, config, keep, flight = with_settings(model, settings, *configs)
     place = "" if out is None else str(out) or _default_name(photo)
-    _check(photo, guide, place, columns, (config, keep, flight))
+    _check(photo, guide, place, columns=columns, settings=(config, keep, flight))
     if out and flight.zoom:
         raise InputError("--zoom makes a film alone: leave out --out, --curve and --pictures")
     if photo is None:
-        return _from_noise(network, config, columns, Recorder(keep, place), on_step)
+        return _from_noise(network, config, columns, recorder=Recorder(keep, place), on_step=on_step)
     if flight.zoom:
-        return _fly(network, photo, config, guide, keep, flight, on_step)
+        return _fly(network, photo, config, guide=guide, keep=keep, flight=flight, on_step=on_step)
     recorder = Recorder(keep, place)
     done = dreams.dream(
         network, photo, config, guide=guide, every=keep.every, on_picture=recorder.snapshots, on_step=on_step
@@ -84,7 +84,10 @@ def dream(
         done,
         path=recorder.save(done.image, _text(network, what, config)),
         frames=recorder.finish(
-            done.outcome.steps, done.image, [{"loss": v} for v in done.curve], f"{name_of(photo)}: {what}"
+            done.outcome.steps,
+            done.image,
+            [{"loss": v} for v in done.curve],
+            title=f"{name_of(photo)}: {what}",
         ),
     )
 
@@ -102,6 +105,7 @@ def _check(
     photo: Picture | None,
     guide: Picture | None,
     place: str,
+    *,
     columns: int,
     settings: tuple[DreamConfig, SnapshotConfig, FlightConfig],
 ) -> None:
@@ -124,6 +128,7 @@ def _from_noise(
     network: Classifier | ClassifierConfig,
     config: DreamConfig,
     columns: int,
+    *,
     recorder: Recorder,
     on_step: OnStep | None,
 ) -> Visualised:
@@ -146,7 +151,7 @@ def _from_noise(
         done,
         path=recorder.save(shown, _text(network, what, config)),
         frames=recorder.finish(
-            done.outcome.steps, sheet(done.images), [{"value": v} for v in done.curve], what[:80]
+            done.outcome.steps, sheet(done.images), [{"value": v} for v in done.curve], title=what[:80]
         ),
     )
 
@@ -155,6 +160,7 @@ def _fly(
     network: Classifier | ClassifierConfig,
     photo: Picture,
     config: DreamConfig,
+    *,
     guide: Picture | None,
     keep: SnapshotConfig,
     flight: FlightConfig,
@@ -172,7 +178,7 @@ def _fly(
         load_configured(network) if isinstance(network, ClassifierConfig) else network,
         photo,
         flight.frames,
-        config,
+        settings=config,
         factor=flight.zoom,
         turn=flight.turn,
         centre=flight.centre,

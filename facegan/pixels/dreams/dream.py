@@ -60,7 +60,7 @@ class Dreamed:
         return images.png_bytes(self.image)
 
 
-def octave_sizes(height: int, width: int, octaves: int, scale: float) -> list[tuple[int, int]]:
+def octave_sizes(height: int, width: int, octaves: int, *, scale: float) -> list[tuple[int, int]]:
     """Return (height, width) from small to large, the last the picture's; none has a side below 32 px."""
     sizes = []
     for octave in range(octaves):
@@ -106,10 +106,12 @@ class Dreamer:
         s = self.settings
         pad = (0, 0, 0, 0)
         if s.jitter:
-            jy, jx = (int(v) for v in rng.uniform(s.seed, "dream", number, 1, 2)[0] * (s.jitter + 1))
+            jy, jx = (
+                int(v) for v in rng.uniform(s.seed, "dream", number, count=1, per_item=2)[0] * (s.jitter + 1)
+            )
             pad = (jy, s.jitter - jy, jx, s.jitter - jx)
         tile = chosen_tile(s.tile, *self.x.shape[-2:])
-        loss, gradient = self.objective.evaluate(self.x, tile, s.overlap, pad)
+        loss, gradient = self.objective.evaluate(self.x, tile, margin=s.overlap, pad=pad)
         if s.stop_above and loss > s.stop_above:
             self.over = True
             return {"loss": loss}
@@ -163,7 +165,7 @@ def dream(
     photo = photo_of(picture, s.size)
     classifier = load_configured(classifier) if isinstance(classifier, ClassifierConfig) else classifier
     s = suited(classifier, s)
-    sizes = octave_sizes(photo.shape[0], photo.shape[1], s.octaves, s.octave_scale)
+    sizes = octave_sizes(photo.shape[0], photo.shape[1], s.octaves, scale=s.octave_scale)
     fitting = max_pixels(s, photo.shape[0], photo.shape[1])
     with require_memory(classifier, fitting, s.tile):
         dreamer, curve = Dreamer(prepare(classifier, s, guide), s), list[float]()

@@ -25,13 +25,13 @@ def scale(height: int, width: int, decay: float = 1.0) -> Tensor:
 
 
 def random_coefficients(
-    count: int, height: int, width: int, generator: torch.Generator, spread: float = 0.01
+    count: int, height: int, width: int, *, generator: torch.Generator, spread: float = 0.01
 ) -> Tensor:
     """``N,3,H,W//2+1,2`` (real and imaginary parts) of grey noise; each picture's depend on the generator."""
     return torch.randn(count, 3, height, width // 2 + 1, 2, generator=generator) * spread
 
 
-def to_pixels(coefficients: Tensor, height: int, width: int, decay: float = 1.0) -> Tensor:
+def to_pixels(coefficients: Tensor, height: int, width: int, *, decay: float = 1.0) -> Tensor:
     """Coefficients ``N,3,H,W//2+1,2`` to a picture ``N,3,H,W`` in (0, 1)."""
     device = coefficients.device
     spectrum = torch.view_as_complex(coefficients.contiguous()) * scale(height, width, decay).to(device)

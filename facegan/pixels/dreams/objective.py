@@ -126,7 +126,7 @@ class Objective:
             if term.what == "square":
                 self.terms[i] = ObjectiveTerm("guide", term.layer, -1, term.weight, term.name)
 
-    def tile_value(self, crop: Tensor, tile: Tile, canvas: Canvas, sizes: dict[str, int]) -> Tensor:
+    def tile_value(self, crop: Tensor, tile: Tile, canvas: Canvas, *, sizes: dict[str, int]) -> Tensor:
         """Return the tile's share of the value. ``sizes`` has each layer's positions on the picture.
 
         The first tile is the last of its rows and columns, so that it can tell them.
@@ -169,14 +169,14 @@ class Objective:
         return torch.stack(best).sum()
 
     def evaluate(
-        self, x: Tensor, tile: int = 0, margin: int = 0, pad: tuple[int, int, int, int] = (0, 0, 0, 0)
+        self, x: Tensor, tile: int = 0, margin: int = 0, *, pad: tuple[int, int, int, int] = (0, 0, 0, 0)
     ) -> tuple[float, Tensor]:
         """Return value and gradient of a picture in [0, 1], in tiles of ``tile`` px (0 is the whole)."""
-        canvas = Canvas(x.detach(), tile, margin, self.stride, pad)
+        canvas = Canvas(x.detach(), tile, margin, stride=self.stride, pad=pad)
         gradient, total, sizes = torch.zeros_like(x), 0.0, dict[str, int]()
         for piece, crop in canvas.crops():
             leaf = crop.requires_grad_(True)
-            value = self.tile_value(leaf, piece, canvas, sizes)
+            value = self.tile_value(leaf, piece, canvas, sizes=sizes)
             if not value.requires_grad:
                 continue
             (part,) = torch.autograd.grad(value, leaf)

@@ -86,7 +86,9 @@ def visualise(
     objective = Objective(classifier, terms, apart=True)
     side = s.size or SIZE
     each = [
-        fourier.random_coefficients(1, side, side, torch.Generator().manual_seed(_seed(s.seed, g.name)))
+        fourier.random_coefficients(
+            1, side, side, generator=torch.Generator().manual_seed(_seed(s.seed, g.name))
+        )
         for g in terms
     ]
     leaf = torch.cat(each).to(classifier.device).requires_grad_(True)
@@ -96,7 +98,7 @@ def visualise(
     def step(number: int) -> dict[str, float]:
         with torch.enable_grad():
             x = fourier.to_pixels(leaf, side, side)
-            seen = shaken(x, s.seed, number, s.jitter)
+            seen = shaken(x, s.seed, number, jitter=s.jitter)
             value, gradient = objective.evaluate(seen.detach())
             adam.zero_grad()
             seen.backward(-gradient)
@@ -113,7 +115,7 @@ def visualise(
             on_picture(done, pictures())
 
     pixels, hint = len(terms) * (side + 2 * BORDER) ** 2, "choose a smaller --size or fewer --layers"
-    with require_memory(classifier, pixels, 0, hint):
+    with require_memory(classifier, pixels, 0, hint=hint):
         outcome = optimise(
             step,
             s.steps,
@@ -130,9 +132,9 @@ def _seed(seed: int, name: str) -> int:
     return rng.torch_seed(seed, f"visualise/{name}", 0)
 
 
-def shaken(x: Tensor, seed: int, number: int, jitter: int) -> Tensor:
+def shaken(x: Tensor, seed: int, number: int, *, jitter: int) -> Tensor:
     """Give ``x`` a grey border, and move, enlarge and turn it as step ``number`` decides; differentiable."""
-    u = rng.uniform(seed, "shaken", number, 1, 4)[0]
+    u = rng.uniform(seed, "shaken", number, count=1, per_item=4)[0]
     x = F.pad(x, [BORDER] * 4, value=0.5)
     h, w = x.shape[-2:]
     factor = SCALES[0] + (SCALES[1] - SCALES[0]) * u[0]

@@ -23,8 +23,8 @@ def zoom(
     classifier: Classifier,
     picture: Picture,
     frames: int,
-    settings: DreamConfig | None = None,
     *,
+    settings: DreamConfig | None = None,
     factor: float = 1.02,
     turn: float = 0.0,
     centre: tuple[float, float] = (0.5, 0.5),
@@ -60,7 +60,7 @@ def zoom(
         if first.outcome.signum:
             return
         before = dreamer.x.clone()
-        dreamer.x = moved(dreamer.x, factor, turn, centre)
+        dreamer.x = moved(dreamer.x, factor, turn, centre=centre)
         start = number
         outcome = optimise(
             dreamer.step, start + s.steps, seed=s.seed, purpose="dream", start=start, on_step=on_step
@@ -68,15 +68,15 @@ def zoom(
         number += s.steps
         for i in range(1, between + 1):
             part = i / (between + 1)
-            old = moved(before, factor**part, turn * part, centre)
-            new = moved(dreamer.x, factor ** (part - 1), turn * (part - 1), centre)
+            old = moved(before, factor**part, turn * part, centre=centre)
+            new = moved(dreamer.x, factor ** (part - 1), turn * (part - 1), centre=centre)
             yield images.unit_to_uint8(torch.lerp(old, new, part))[0]
         yield images.unit_to_uint8(dreamer.x)[0]
         if outcome.signum:
             return
 
 
-def moved(x: Tensor, factor: float, turn: float, centre: tuple[float, float]) -> Tensor:
+def moved(x: Tensor, factor: float, turn: float, *, centre: tuple[float, float]) -> Tensor:
     """Enlarge ``x`` about ``centre`` and turn it by ``turn`` degrees; what comes in is mirrored."""
     h, w = x.shape[-2:]
     angle = torch.tensor(turn).deg2rad()

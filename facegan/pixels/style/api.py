@@ -66,11 +66,13 @@ def stylize(
     if unfinished is not None and unfinished.exists() and on_resume is not None:
         on_resume(unfinished)
     options: dict[str, Any] = {"masks": masks, "state": unfinished, "every": keep.every, "on_step": on_step}
-    done = transfer.stylize(network, content, styles, config, on_picture=recorder.snapshots, **options)
+    done = transfer.stylize(
+        network, content, styles, settings=config, on_picture=recorder.snapshots, **options
+    )
     names = ", ".join(map(name_of, styles))
     text = {"content": name_of(content), "styles": names, "model": model_name(network)}
     path = recorder.save(done.image, text)
     if unfinished is not None and not done.outcome.exit_code:
         unfinished.unlink(missing_ok=True)  # now that the picture is safe
-    frames = recorder.finish(done.outcome.steps, done.image, done.curve, f"{name_of(content)}, {names}")
+    frames = recorder.finish(done.outcome.steps, done.image, done.curve, title=f"{name_of(content)}, {names}")
     return replace(done, path=path, frames=frames)

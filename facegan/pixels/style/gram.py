@@ -79,8 +79,8 @@ class StyleObjective:
         classifier: Classifier,
         layers: Mapping[str, float],
         content_layers: Mapping[str, float],
-        content: Tensor,
         *,
+        content: Tensor,
         content_weight: float = 0.1,
         tv_weight: float = 0.0,
         formula: str = "relative",
@@ -100,7 +100,7 @@ class StyleObjective:
         self.styles: list[Style] = []
 
     def add_style(
-        self, picture: Tensor, share: float = 1.0, mask: Tensor | None = None, tile: int | None = None
+        self, picture: Tensor, share: float = 1.0, mask: Tensor | None = None, *, tile: int | None = None
     ) -> None:
         """Add a style picture ``1,3,h,w``; ``mask`` ``1,1,H,W`` in [0, 1] says where on the content it goes.
 
@@ -114,7 +114,9 @@ class StyleObjective:
         style = Style(share, {n: sums[0][n] / divisor[n] for n in names})
         if mask is not None:
             for name in names:
-                rows, columns = (mirrored(n, self.border, self.border, mask.device) for n in mask.shape[-2:])
+                rows, columns = (
+                    mirrored(n, self.border, self.border, device=mask.device) for n in mask.shape[-2:]
+                )
                 wide = mask[..., rows, :][..., columns]
                 small = F.interpolate(wide, self.sizes[name], mode="bilinear", antialias=True)[0, 0]
                 if not float(small.sum()) > 0.5:
@@ -128,7 +130,11 @@ class StyleObjective:
 
     def _canvas(self, picture: Tensor, tile: int | None = None) -> Canvas:
         return Canvas(
-            picture, self.tile if tile is None else tile, self.margin, self.stride, (self.border,) * 4
+            picture,
+            self.tile if tile is None else tile,
+            self.margin,
+            stride=self.stride,
+            pad=(self.border,) * 4,
         )
 
     def _owned(self, crop: Tensor, tile: Tile, names: Sequence[str]) -> dict[str, Tensor]:

@@ -202,7 +202,7 @@ class Painter:
             self.classifier,
             self.layers,
             self.content_layers,
-            luma(content).expand(-1, 3, -1, -1).contiguous() if s.keep_colours else content,
+            content=luma(content).expand(-1, 3, -1, -1).contiguous() if s.keep_colours else content,
             content_weight=s.content_weight,
             tv_weight=s.tv_weight,
             formula=s.formula,
@@ -216,7 +216,7 @@ class Painter:
             style = self.work.resized(picture, size if s.square else small, device)
             style = match_luma(style, content) if s.keep_colours else style
             where = None if mask is None else self.work.resized(mask, size, device)
-            objective.add_style(style, share, where, chosen_tile(s.tile, *style.shape[-2:]))
+            objective.add_style(style, share, where, tile=chosen_tile(s.tile, *style.shape[-2:]))
         self.objective, self.stage, self.optimizer = objective, stage, OPTIMIZERS[s.optimizer](s)
 
     def enter(self, stage: int) -> None:
@@ -225,7 +225,7 @@ class Painter:
         if stage:
             x = torch.nn.functional.interpolate(self.picture(), size, mode="bicubic").clamp(0, 1)
         elif self.settings.start == "noise":
-            noise = rng.uniform(self.settings.seed, "stylize", 0, 1, 3 * size[0] * size[1])
+            noise = rng.uniform(self.settings.seed, "stylize", 0, count=1, per_item=3 * size[0] * size[1])
             x = torch.from_numpy(noise.reshape(1, 3, *size)).float().to(device)
         else:
             x = self.work.resized(self.work.photo, size, device)
@@ -307,21 +307,21 @@ def load_work(path: str | Path | None, mark: str, painter: Painter) -> tuple[int
     return start, [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
 
 
-def save_work(path: str | Path, mark: str, painter: Painter, curve: Sequence[Mapping[str, float]]) -> None:
+def save_work(path: str | Path, mark: str, painter: Painter, *, curve: Sequence[Mapping[str, float]]) -> None:
     """Save the work so far."""
     columns = {
         f"curve.{i}.{name}": torch.tensor([row[name] for row in curve], dtype=torch.float64)
         for i, name in enumerate(curve[0])
     }
-    save_state(path, painter.state() | columns, painter.done, mark)
+    save_state(path, painter.state() | columns, painter.done, mark=mark)
 
 
 def stylize(
     classifier: Classifier | ClassifierConfig,
     content: Picture,
     styles: Sequence[Picture],
-    settings: StyleConfig | None = None,
     *,
+    settings: StyleConfig | None = None,
     masks: Sequence[Picture] = (),
     state: str | Path | None = None,
     every: int = 0,
@@ -355,7 +355,7 @@ def stylize(
         curve.append({"loss": stats.loss, **stats.values})
         if state is not None and stats.step % SAVE_EVERY == 0 and stats.step < stats.steps:
             with writing("--out", str(state)):
-                save_work(state, mark, painter, curve)
+                save_work(state, mark, painter, curve=curve)
         if every and on_picture is not None and stats.step % every == 0:
             on_picture(stats.step, painter.image())
         if on_step is not None:
@@ -369,6 +369,6 @@ def stylize(
         # At the end the picture is what counts: a disk that is too full for all may have room for it.
         whole = outcome.steps == painter.total
         with contextlib.suppress(OSError) if whole else writing("--out", str(state)):
-            save_work(state, mark, painter, curve)
+            save_work(state, mark, painter, curve=curve)
     image = painter.image() if outcome.steps else work.photo
     return Stylized(image, outcome, curve, [size for size, _ in painter.stages])
