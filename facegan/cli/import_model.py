@@ -15,6 +15,7 @@ FLAT = tyro.conf.arg(name="")
 
 def main(
     file: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="FILE")],
+    *,
     out: str = "",
     format: str = "",
     half: bool = False,

@@ -13,7 +13,7 @@ from facegan import arguments
 from facegan.errors import FaceganError, InputError, ModelError, first_line
 from facegan.exchange.base import Imported, ImportOptions, Source
 from facegan.exchange.formats import format_of, reader
-from facegan.families import get_family
+from facegan.families import GeneratorNetwork, get_family
 from facegan.files import beside, check_ending, check_places, fit_name, writing
 from facegan.generator import Generator, describe
 from facegan.layers.unfilled import Unfilled
@@ -91,13 +91,24 @@ def build(imported: Imported, origin: dict[str, Any]) -> Generator:
     family = get_family(i.family)
     more: dict[str, Any] = {"label_rows": i.label_rows} if i.label_rows else {}
     meta = describe(
-        i.family, i.config, i.latent, i.image_shape, i.labels, provenance={"imported": origin},
-        licence=i.licence, **more,
-    )  # fmt: skip
+        i.family,
+        i.config,
+        i.latent,
+        image_shape=i.image_shape,
+        labels=i.labels,
+        provenance={"imported": origin},
+        licence=i.licence,
+        **more,
+    )
+
+    def new() -> GeneratorNetwork:
+        return family.build_generator(
+            i.config.generator, i.image_shape, i.latent.dim, label_dim=len(i.labels)
+        )
+
     with Unfilled():
-        parts = (i.config.generator, i.image_shape, i.latent.dim, len(i.labels))
         with torch.device("meta"):
-            planned = {k: v.shape for k, v in family.build_generator(*parts).state_dict().items()}
+            planned = {k: v.shape for k, v in new().state_dict().items()}
         if wrong := sorted(planned.keys() ^ i.state.keys()):
             raise ModelError(f"the weights do not fit the network ({wrong[0]} is missing on one side)")
         for key, shape in planned.items():
@@ -106,7 +117,7 @@ def build(imported: Imported, origin: dict[str, Any]) -> Generator:
                 raise ModelError(f"the weights do not fit the network ({key} has the shape {has})")
             if not bool(i.state[key].isfinite().all()):
                 raise ModelError(f"{key} has values that are not finite")
-        network = family.build_generator(*parts)
+        network = new()
     network.load_state_dict({k: v.float() if v.is_floating_point() else v for k, v in i.state.items()})
     try:
         model = Generator(network, meta)

@@ -57,7 +57,7 @@ def _wholes(values: Any) -> tuple[int, ...]:
 
 
 def stored_tensor(
-    storage: Any, offset: Any, shape: Any, strides: Any, *, budget: Budget, dtype: str = ""
+    storage: Any, offset: Any, shape: Any, *, strides: Any, budget: Budget, dtype: str = ""
 ) -> StoredTensor:
     """Return a tensor that lies within its storage; ModelError for one that does not."""
     if not isinstance(storage, Storage):
@@ -105,7 +105,7 @@ class Context:
             raise ModelError("a pickle within a pickle")
         return self.nested(content, self.budget)
 
-    def array(self, content: Any, kind: Any, shape: Any, fortran: bool) -> StoredTensor:
+    def array(self, content: Any, kind: Any, shape: Any, *, fortran: bool) -> StoredTensor:
         """Return a NumPy array of plain numbers; ModelError for one of objects, or of another length."""
         if isinstance(content, str):  # written by Python 2
             content = content.encode("latin1")
@@ -120,7 +120,7 @@ class Context:
             strides[axis], step = step, step * max(sizes[axis], 1)
         whole = bytes(content)
         storage = Storage(kind.dtype, count, lambda: whole, kind.big_endian)
-        return stored_tensor(storage, 0, sizes, strides, budget=self.budget)
+        return stored_tensor(storage, 0, sizes, strides=strides, budget=self.budget)
 
 
 Call = Callable[[Context, tuple[Any, ...]], Any]
@@ -154,7 +154,7 @@ def _tensor(context: Context, args: tuple[Any, ...]) -> StoredTensor:
     storage, offset, shape, strides = args[:4]
     dtype = args[6] if len(args) > 6 and isinstance(args[6], Name) else None  # _rebuild_tensor_v3
     return stored_tensor(
-        storage, offset, shape, strides, budget=context.budget, dtype=dtype.name if dtype else ""
+        storage, offset, shape, strides=strides, budget=context.budget, dtype=dtype.name if dtype else ""
     )
 
 
@@ -180,7 +180,7 @@ def _numpy_type(context: Context, args: tuple[Any, ...]) -> Any:
 def _frombuffer(context: Context, args: tuple[Any, ...]) -> StoredTensor:
     """``numpy._core.numeric._frombuffer(buffer, dtype, shape, order)``."""
     content, kind, shape, order = args[:4]
-    return context.array(content, kind, shape, order == "F")
+    return context.array(content, kind, shape, fortran=order == "F")
 
 
 def _scalar(context: Context, args: tuple[Any, ...]) -> Any:

@@ -152,7 +152,7 @@ class Machine:
         elif isinstance(target, UnfinishedArray):
             if not isinstance(state, tuple) or len(state) != 5:
                 raise ModelError("an array of an unknown form")
-            target.stored = self.context.array(state[4], state[2], state[1], state[3] is True)
+            target.stored = self.context.array(state[4], state[2], state[1], fortran=state[3] is True)
         # What is set on plain containers (the _metadata of a state dict) and tensors is of no use here.
 
     def append(self, _: Any) -> None:
