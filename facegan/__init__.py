@@ -32,6 +32,7 @@ _PUBLIC = {
     "invert": "facegan.inversion.invert",
     "Inversion": "facegan.inversion.invert",
     "evaluate": "facegan.metrics.evaluate",
+    "export_model": "facegan.exchange.exporting",
     "train": "facegan.training.train",
     "register_augmentation": "facegan.augment.table",
     "register_family": "facegan.families",
@@ -61,6 +62,7 @@ _FUNCTIONS = {
     "import_model": "facegan.exchange.base:ImportOptions",
     "invert": "facegan.inversion.config:InvertConfig",
     "evaluate": "",
+    "export_model": "",
     "train": "facegan.recipes.config:TrainConfig",
     "directions": "facegan.latent.directions:Settings",
     "edit": "",
@@ -97,6 +99,7 @@ __all__ += [
     "dream",
     "edit",
     "evaluate",
+    "export_model",
     "families",
     "images",
     "import_model",
@@ -138,6 +141,7 @@ if TYPE_CHECKING:
     from facegan.data.prepare import prepare
     from facegan.demo.tour import run_demo
     from facegan.errors import FaceganError
+    from facegan.exchange.exporting import export_model
     from facegan.exchange.importing import import_model
     from facegan.families import register_family
     from facegan.generator import Generator

@@ -215,6 +215,7 @@ TOO_LONG = {
     "attack": [f"{LONG}.jpg", "--target", "1"],
     "compare": [LONG, f"b{LONG}"],
     "pack": [LONG],
+    "export": ["celeba64", "--out", f"{LONG}.npz"],
 }
 
 

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+import facegan
 from facegan.latent import load_vectors
 
 EXAMPLES = Path(__file__).resolve().parents[1] / "examples"
@@ -60,6 +61,15 @@ def test_vector_arithmetic(tmp_path: Path, tiny_model_file: Path) -> None:
     assert result.names == ("result",) and np.allclose(result.z[0], a + b - c, atol=1e-6)
     assert Image.open(tmp_path / "numbered.png").width == 10 * (98 + 4) + 4
     assert Image.open(tmp_path / "arithmetic.png").height > 3 * 64
+
+
+def test_celeba64_in_torch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert len((EXAMPLES / "celeba64_in_torch.py").read_text().splitlines()) <= 60
+    weights = facegan.export_model("celeba64", tmp_path / "celeba64.pt").path
+    monkeypatch.chdir(tmp_path)
+    example("celeba64_in_torch.py", weights, "0", "7")
+    drawn = np.stack([np.asarray(Image.open(f"seed{seed}.ppm")) for seed in (0, 7)])
+    assert np.abs(drawn - facegan.load("celeba64").sample([0, 7]).astype(int)).max() <= 1
 
 
 def test_style_pictures(tmp_path: Path) -> None:

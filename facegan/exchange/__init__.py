@@ -1,1 +1,1 @@
-"""Models from elsewhere in, and models out: ``facegan.import_model``, and the table FORMATS of readers."""
+"""Models of other programs in, and models out: ``import_model`` and its table FORMATS, ``export_model``."""

@@ -1,0 +1,196 @@
+"""Take a model out: ``facegan.export_model``, which ``facegan export`` calls."""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from facegan import arguments
+from facegan.errors import FaceganError, InputError, ModelError, first_line
+from facegan.exchange.examples import example_source, is_example
+from facegan.exchange.onnx_out import OPSET, onnx_graph, onnx_runner
+from facegan.exchange.parity import Parity, Run, measure_parity
+from facegan.exchange.tracing import PARTS, described, free_batch, part_of, quiet_tracing
+from facegan.files import check_ending, check_places, write_bytes, writing
+from facegan.generator import Generator
+from facegan.models import as_model, resolve
+from facegan.tensor_files import half
+
+WEIGHTS = ("float32", "float16")
+
+
+@dataclass(frozen=True)
+class Exported:
+    """What :func:`export_model` wrote."""
+
+    path: Path
+    """The file."""
+    kind: str
+    """What it is, in a few words."""
+    size: int
+    """Its size in bytes."""
+    parity: Parity | None = None
+    """How it compares with PyTorch; None where nothing was compared."""
+    example: Path | None = None
+    """The program beside it, if one was asked for."""
+
+    def __str__(self) -> str:
+        lines = [f"{self.path}: {self.kind}, {self.size / 2**20:.1f} MiB"]
+        lines += [str(self.parity)] if self.parity else []
+        lines += [f"{self.example}: a program that draws with it"] if self.example else []
+        return "\n".join(lines)
+
+
+@dataclass(frozen=True)
+class Writer:
+    """A row of WRITERS. ``write`` makes a file's content of model, part and weights."""
+
+    kind: str
+    write: Callable[[Generator, str, str], bytes]
+    run: Callable[[bytes], Run | None] | None = None
+    """Makes what runs the content; None where the file holds weights alone, which have no parts."""
+    float16: bool = True
+    needs: str = ""
+    """What has to be installed for the content to be run and compared."""
+
+
+# --- PyTorch's own program ------------------------------------------------------------------------------
+
+
+def _program(model: Generator, part: str, weights: str) -> bytes:
+    module, inputs = part_of(model, part)
+    with quiet_tracing():
+        program = torch.export.export(
+            module, tuple(inputs.values()), dynamic_shapes=free_batch(inputs), strict=False
+        )
+        for graph in program.graph_module.modules():
+            for node in graph.graph.nodes if isinstance(graph, torch.fx.GraphModule) else ():
+                node.meta.pop("stack_trace", None)  # lines of source code, with the paths of this machine
+        content = io.BytesIO()
+        torch.export.save(program, content, extra_files={"metadata.json": json.dumps(described(model, part))})
+    return content.getvalue()
+
+
+def _program_runner(content: bytes) -> Run:
+    program = torch.export.load(io.BytesIO(content)).module()
+    return lambda inputs: program(*map(torch.from_numpy, inputs.values())).numpy()
+
+
+# --- weights alone --------------------------------------------------------------------------------------
+
+
+def _tensors(model: Generator, weights: str) -> dict[str, torch.Tensor]:
+    tensors = model.network.state_dict()
+    chosen = half(tensors) if weights == "float16" else tensors
+    return {name: tensor.detach().cpu().contiguous() for name, tensor in chosen.items()}
+
+
+def _state_dict(model: Generator, part: str, weights: str) -> bytes:
+    content = io.BytesIO()
+    torch.save(_tensors(model, weights), content)
+    return content.getvalue()
+
+
+def _arrays(model: Generator, part: str, weights: str) -> bytes:
+    content = io.BytesIO()
+    arrays: dict[str, Any] = {name: tensor.numpy() for name, tensor in _tensors(model, weights).items()}
+    np.savez(content, **arrays)
+    return content.getvalue()
+
+
+WRITERS: dict[str, Writer] = {
+    ".onnx": Writer(f"an ONNX graph (opset {OPSET})", onnx_graph, onnx_runner, needs="onnxruntime"),
+    ".pt2": Writer("a program for PyTorch alone", _program, _program_runner, float16=False),
+    ".pt": Writer("weights, a state dict of PyTorch", _state_dict),
+    ".npz": Writer("weights, arrays of NumPy", _arrays),
+}
+"""Ending -> what is written."""
+
+
+# --- the function ---------------------------------------------------------------------------------------
+
+
+def export_model(
+    model: Generator | str | Path,
+    out: str | Path,
+    *,
+    weights: str = "float32",
+    part: str = "all",
+    example: bool = False,
+) -> Exported:
+    """Write a model as a file that needs no facegan: ``.onnx``, ``.pt2``, or weights as ``.pt`` or ``.npz``.
+
+    A graph or program is run before it is written: 64 seeds in batches of 1, 5 and 32 may differ from
+    PyTorch's pictures by one level of 255. Its batch is free, and noise of the network is constant.
+
+    Args:
+        model: a Generator, or what :func:`facegan.load` takes.
+        out: the file, whose ending decides.
+        weights: how weights are stored: float32 or, in half the space, float16. Graphs compute in float32.
+        part: ``all`` (z and labels to pictures), ``map`` (z and labels to w) or ``synthesize`` (w to
+            pictures).
+        example: write a program beside the file, ``OUT.py``, which draws seeds with it without facegan.
+
+    Returns:
+        What was written, and how it compares.
+
+    Raises:
+        InputError: options that do not go together, or a package is missing.
+        ModelError: the network cannot be exported, or draws something else then; nothing is written.
+    """
+    path = arguments.place(out, "out").expanduser()
+    check_ending("--out", str(path), list(WRITERS))
+    writer = WRITERS[path.suffix.lower()]
+    arguments.one_of(weights, "--weights", WEIGHTS)
+    arguments.one_of(part, "--part", PARTS)
+    if writer.run is None and part != "all":
+        raise InputError(f"--part {part}: {path.suffix} holds weights alone; choose .onnx or .pt2")
+    if weights == "float16" and not writer.float16:
+        raise InputError(f"--weights float16: {path.suffix} holds float32; choose another ending than that")
+    beside = _example_place(path, writer, part) if example else None
+    if not isinstance(model, Generator):
+        check_places({"--out": path}, [resolve(model)])
+    generator = as_model(model)
+    content = _made(generator, path, writer, part=part, weights=weights)
+    runner = writer.run(content) if writer.run else None
+    parity = measure_parity(generator, part, runner) if runner else None
+    if parity and parity.levels > 1:
+        way = "; choose --weights float32" if weights == "float16" else ""
+        raise ModelError(f"--out {path}: nothing written, since {parity}{way}")
+    with writing("--out", str(path)):
+        write_bytes(path, content)
+        if beside:
+            write_bytes(beside, example_source(generator, path.name).encode())
+    kind = (
+        writer.kind if not writer.needs or parity else f"{writer.kind}, not run: pip install {writer.needs}"
+    )
+    return Exported(path, kind, len(content), parity, beside)
+
+
+def _made(model: Generator, path: Path, writer: Writer, *, part: str, weights: str) -> bytes:
+    try:
+        return writer.write(model, part, weights)
+    except FaceganError:
+        raise
+    except Exception as error:  # of many kinds, from the tracer and from the network of whoever wrote it
+        family = model.meta["family"]
+        raise ModelError(
+            f"--out {path}: PyTorch cannot trace the network of family '{family}' ({first_line(error)})"
+        ) from error
+
+
+def _example_place(path: Path, writer: Writer, part: str) -> Path:
+    """Return where the example goes; InputError where there can be none."""
+    if writer.run is None or part != "all":
+        raise InputError("--example: needs a whole program; choose .onnx or .pt2, and no --part")
+    place = path.with_suffix(".py")
+    if place.exists() and not is_example(place):
+        raise InputError(f"--example: it would replace {place}; choose another --out")
+    return place

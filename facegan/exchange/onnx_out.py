@@ -1,0 +1,124 @@
+"""A part of a generator as one ONNX graph, checked against PyTorch.
+
+Modulation stays where the networks have it, on activations (:func:`facegan.layers.ops.modulated_conv2d`), so
+that one graph serves every batch. A network's own noise is a constant of the graph: a seed is the same
+picture in any batch and any session.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+
+from facegan import __version__
+from facegan.errors import InputError
+from facegan.exchange.parity import Run
+from facegan.exchange.tracing import axes, described, free_batch, part_of, quiet_tracing
+from facegan.generator import Generator
+from facegan.machine import cores
+from facegan.tensor_files import MAX_HALF
+
+if TYPE_CHECKING:
+    from onnx import ModelProto
+
+OPSET = 18  # the oldest that PyTorch's exporter writes without converting
+_HALVED = 256  # tensors of fewer numbers stay in full precision: halving them saves nothing
+
+
+def onnx_graph(model: Generator, part: str = "all", weights: str = "float32") -> bytes:
+    """Return the content of an ``.onnx`` file: ``z`` (and ``labels``) or ``w`` in, ``images`` or ``w`` out.
+
+    Args:
+        model: the generator.
+        part: ``all`` (z to pictures), ``map`` (z to w) or ``synthesize`` (w to pictures).
+        weights: how they are stored: float32, or float16 behind Cast nodes, which runtimes fold when they
+            load the graph. It computes in float32 either way.
+
+    Raises:
+        InputError: a package is missing.
+    """
+    missing = [name for name in ("onnx", "onnxscript") if importlib.util.find_spec(name) is None]
+    if missing:
+        raise InputError(f"ONNX needs the package {missing[0]}: pip install 'facegan[exchange]'")
+    import onnx
+
+    module, inputs = part_of(model, part)
+    output = "w" if part == "map" else "images"
+    with quiet_tracing():
+        program = torch.onnx.export(
+            module,
+            tuple(inputs.values()),
+            dynamo=True,
+            dynamic_shapes=free_batch(inputs),
+            input_names=list(inputs),
+            output_names=[output],
+            opset_version=OPSET,
+            external_data=False,
+            optimize=True,
+            verbose=False,
+        )
+    assert program is not None
+    proto = program.model_proto
+    _strip(proto)
+    if weights == "float16":
+        _halve(proto.graph)
+    _describe(proto, model, part)
+    onnx.checker.check_model(proto, full_check=True)
+    return proto.SerializeToString()
+
+
+def _strip(proto: ModelProto) -> None:
+    """Remove what the tracer notes of every node: lines of source code, with the paths of this machine."""
+    graph = proto.graph
+    graph.ClearField("value_info")
+    for item in (graph, *graph.node, *graph.initializer, *graph.input, *graph.output):
+        item.ClearField("doc_string")
+        item.ClearField("metadata_props")
+
+
+def _halve(graph: Any) -> None:
+    """Store large tensors in half precision, each behind a Cast to float32."""
+    from onnx import TensorProto, helper, numpy_helper
+
+    casts = []
+    for tensor in graph.initializer:
+        if tensor.data_type != TensorProto.FLOAT or np.prod(tensor.dims) < _HALVED:
+            continue
+        values, name = numpy_helper.to_array(tensor), tensor.name
+        if np.abs(values).max() > MAX_HALF:
+            continue
+        tensor.CopyFrom(numpy_helper.from_array(values.astype(np.float16), f"{name}.float16"))
+        casts.append(helper.make_node("Cast", [tensor.name], [name], to=TensorProto.FLOAT))
+    nodes = [*casts, *graph.node]
+    graph.ClearField("node")
+    graph.node.extend(nodes)
+
+
+def _describe(proto: ModelProto, model: Generator, part: str) -> None:
+    """Write into the file who made it, what the model is, and what goes in and comes out."""
+    from onnx import helper
+
+    about = axes(model)
+    proto.producer_name, proto.producer_version = "facegan", __version__
+    proto.graph.name = f"{model.meta['family']}-{part}"
+    for value in (*proto.graph.input, *proto.graph.output):
+        value.doc_string = about[value.name]
+    names = [", ".join(v.name for v in values) for values in (proto.graph.input, proto.graph.output)]
+    proto.doc_string = f"A face generator of facegan: {' -> '.join(names)}. The metadata say more."
+    helper.set_model_props(proto, described(model, part))
+
+
+def onnx_runner(content: bytes) -> Run | None:
+    """Return what runs a graph with onnxruntime; None where that is not installed."""
+    if importlib.util.find_spec("onnxruntime") is None:
+        return None
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = cores()
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
+    return lambda inputs: session.run(None, inputs)[0]
