@@ -72,7 +72,9 @@ def facts_text(f: dict[str, Any]) -> str:
     c, h, w = f["image_shape"]
     latent, origin = f["latent"], f.get("provenance") or {}
     prior = (
-        "sphere" if latent["kind"] == "sphere" else f"normal, mean {latent['mean']:g}, std {latent['std']:g}"
+        "sphere"
+        if latent["kind"] == "sphere"
+        else f"{latent['kind']}, mean {latent['mean']:g}, std {latent['std']:g}"
     )
     data = origin.get("dataset") or {}
     statistics = f" (and {f['running_statistics']:,} running statistics)" if f["running_statistics"] else ""

@@ -16,7 +16,10 @@ from facegan.errors import InputError, ModelError
 
 @dataclass(frozen=True)
 class Latent:
-    """The prior over z: ``normal`` with mean and std, or ``sphere`` of radius sqrt(dim)."""
+    """The prior over z: ``normal`` or ``uniform`` with mean and std, or ``sphere`` of radius sqrt(dim).
+
+    Uniform numbers lie within sqrt(3) std of the mean: those from -1 to 1 have a std of 1 / sqrt(3).
+    """
 
     kind: str = "normal"
     dim: int = 100
@@ -24,14 +27,27 @@ class Latent:
     std: float = 1.0
 
     def __post_init__(self) -> None:
-        if self.kind not in ("normal", "sphere"):
-            raise ModelError(f"latent prior '{self.kind}' is unknown (known: normal, sphere)")
+        if self.kind not in ("normal", "uniform", "sphere"):
+            raise ModelError(f"latent prior '{self.kind}' is unknown (known: normal, uniform, sphere)")
 
     def shape_normal(self, n: torch.Tensor) -> torch.Tensor:
         """Standard normal draws ``..., dim`` to draws from this prior."""
         if self.kind == "sphere":
             return n * (math.sqrt(self.dim) / n.norm(dim=-1, keepdim=True).clamp_min(1e-12))
+        if (
+            self.kind == "uniform"
+        ):  # the normal distribution's own function makes uniform numbers of its draws
+            return self.mean + self.std * math.sqrt(3) * torch.erf(n / math.sqrt(2))
         return n * self.std + self.mean
+
+    def normal_of(self, z: torch.Tensor) -> torch.Tensor:
+        """Return the standard normal draws of which :meth:`shape_normal` makes z."""
+        if self.kind == "sphere":
+            return z
+        u = (z - self.mean) / self.std
+        if self.kind == "uniform":
+            return math.sqrt(2) * torch.erfinv((u / math.sqrt(3)).clamp(-1 + 1e-6, 1 - 1e-6))
+        return u
 
     def sample(self, seeds: arguments.Seeds) -> torch.Tensor:
         """``N,dim`` on the CPU: one generator for each seed, so that seed N is the same in any batch."""
@@ -43,7 +59,7 @@ class Latent:
 
     def centre(self) -> torch.Tensor:
         """The prior's mean, ``dim``."""
-        return torch.full((self.dim,), self.mean if self.kind == "normal" else 0.0)
+        return torch.full((self.dim,), 0.0 if self.kind == "sphere" else self.mean)
 
 
 class Conditions:

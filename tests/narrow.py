@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from facegan.families import get_family
+from facegan.families import FAMILIES, get_family
 from facegan.families.r3gan.config import default_widths
 from facegan.recipes.config import TrainConfig, check, override
 from facegan.recipes.table import recipe
@@ -80,6 +80,7 @@ NARROW = {
         small_more={"augment_p": 0.5, "burnin_kimg": 0.048},
     ),
 }
+TRAINED = [name for name in FAMILIES if get_family(name).trains]
 CONDITIONAL = [name for name in NARROW if get_family(name).conditional]
 
 

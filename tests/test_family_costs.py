@@ -1,8 +1,8 @@
 """benchmarks/families.py: which updates stand for all of a recipe's, and for how many of them."""
 
 import pytest
+from narrow import TRAINED
 
-from facegan.families import FAMILIES
 from facegan.recipes.config import update_kinds
 from facegan.recipes.table import recipe
 
@@ -13,7 +13,7 @@ def script(benchmarks):
 
 
 def test_every_family_has_a_row(script):
-    assert {recipe(name).family for name in script.ROWS} == set(FAMILIES)
+    assert {recipe(name).family for name in script.ROWS} == set(TRAINED)
 
 
 def test_kinds_of_updates_by_their_share():

@@ -14,6 +14,7 @@ puts the name before it. No reader may run, import or write anything that a file
 from __future__ import annotations
 
 import functools
+import math
 import zipfile
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -43,15 +44,20 @@ class ImportOptions:
     """The length of the latent vector, where weights do not tell; 0 takes what they tell."""
     prior: str = setting("", choices=("normal", "uniform", "sphere"))
     """What latent vectors are drawn from; '' is what the format is known for, else normal."""
-    strides: str = ""
-    """The stride of each convolution in order, such as 1,2,2,2,2; '' deduces them from kernel sizes."""
+    layers: str = ""
+    """Of a plain chain of layers: the layers, as messages write them; '' deduces them from the shapes."""
     activation: str = setting("", choices=("relu", "lrelu", "elu", "selu", "gelu", "swish", "tanh"))
     """The activation between layers, where the file names none; '' is relu."""
     output_range: str = setting("", choices=("tanh", "-1..1", "sigmoid", "0..1", "0..255"))
-    """What the last layer gives: tanh and sigmoid are applied by facegan, ranges are there already. '' is
-    tanh, unless the file says."""
+    """What the last layer gives: tanh and sigmoid are applied here, ranges are there already. '' is tanh,
+    unless the file says."""
     licence: str = ""
     """The licence of the model, which its file keeps."""
+
+    def prior_of(self, dim: int, usual: str = "normal") -> Latent:
+        """Return the prior of latents of ``dim`` numbers; uniform ones lie between -1 and 1."""
+        kind = self.prior or usual
+        return Latent(kind, dim, std=1 / math.sqrt(3) if kind == "uniform" else 1.0)
 
 
 @dataclass

@@ -17,7 +17,11 @@ class Format(NamedTuple):
     files: str
 
 
-FORMATS: dict[str, Format] = {}
+FORMATS: dict[str, Format] = {
+    "pytorch": Format(
+        "facegan.exchange.read_pytorch", "plain PyTorch generators (.pt, .pth, .tar, .safetensors)"
+    ),
+}
 """Name -> reader. The first that recognises a file reads it, so the most particular ones stand first."""
 
 

@@ -58,6 +58,8 @@ class Family(ABC):
     the settings of that network. It can be made without arguments, and every field becomes a flag."""
     objective: ClassVar[str] = "adversarial"
     """How the networks are trained: a row of ``facegan.training.objective.OBJECTIVES``."""
+    trains: ClassVar[bool] = True
+    """Whether there are recipes and discriminators; without them its generators are only sampled from."""
     conditional: ClassVar[bool] = False
     """Whether the networks take labels."""
     any_shape: ClassVar[bool] = False

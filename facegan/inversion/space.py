@@ -56,9 +56,7 @@ class Space:
         """The inverse of :meth:`vectors`; z given in a space of w is mapped first."""
         device = self.model.device
         if self.name == "z":
-            prior = self.model.latent
-            z = vectors.to(device)
-            return z if prior.kind == "sphere" else (z - prior.mean) / prior.std
+            return self.model.latent.normal_of(vectors.to(device))
         w = self.model.map(vectors) if vectors.ndim == 2 else vectors.to(device)
         u = (w - self.mean) / self.std
         return u[:, :1].flatten(1) if self.name == "w" else u.flatten(1)

@@ -188,7 +188,7 @@ def evaluate_expression(
 def _rescaled(z: torch.Tensor, prior: Rescale) -> torch.Tensor:
     if not isinstance(prior, Latent):
         return prior(z)
-    radius = prior.dim**0.5 * (prior.std if prior.kind == "normal" else 1.0)
+    radius = prior.dim**0.5 * (1.0 if prior.kind == "sphere" else prior.std)
     away = z - prior.centre()
     return prior.centre() + away * (radius / away.norm(dim=-1, keepdim=True).clamp_min(1e-12))
 

@@ -149,8 +149,8 @@ def steer(gradients: Tensor, k: int, weight: Tensor, *, ridge: float, steps: int
     """
     n, _, layers, dim = gradients.shape
     kept = weight.nonzero()[:, 0]
-    g = gradients[:, kept].reshape(n, len(kept), -1) * weight[kept].sqrt().float()[None, :, None]
-    g = g.reshape(n * len(kept), -1)
+    g = gradients[:, kept].flatten(2) * weight[kept].sqrt().float()[None, :, None]
+    g = g.flatten(0, 1)  # without a row where no attribute has to be held
     b = gradients[:, k].mean(0).flatten()
     d, r = torch.zeros_like(b), b.clone()
     p, size = r.clone(), r @ r

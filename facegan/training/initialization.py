@@ -12,6 +12,7 @@ import torch
 from facegan import rng
 from facegan.augment.adaptive import AdaptiveStrength
 from facegan.errors import ConfigError, ModelError
+from facegan.families import get_family
 from facegan.families.base import OptimizerConfig
 from facegan.layers.network import DiscriminatorNetwork, Network
 from facegan.layers.optimizers import Adam
@@ -87,6 +88,11 @@ def initialise(state: TrainState, reference: str, image_shape: Sequence[int]) ->
     """
     with _for_init(reference):
         metadata, average, whole = _networks(reference)
+    if not get_family(metadata["family"]).trains:
+        raise ConfigError(
+            f"--init {reference}: a model of another program that no recipe has, without a discriminator; "
+            "generate, film, edit, invert and evaluate take it, training does not"
+        )
     if metadata["family"] != state.config.family:
         raise ConfigError(
             f"--init {reference}: its family is {metadata['family']}, not {state.config.family}; "

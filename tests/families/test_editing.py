@@ -5,6 +5,7 @@ import json
 import numpy as np
 import pytest
 import torch
+from graphs import small_graph
 from narrow import CONDITIONAL, at_32
 from PIL import Image
 
@@ -24,6 +25,8 @@ CASES = [*FAMILIES, *(f"{family} told" for family in CONDITIONAL)]
 def untrained(case):
     """A generator whose pictures differ; `told` ones have labels."""
     family, _, told = case.partition(" ")
+    if family == "graph":
+        return small_graph(("Smiling", "Male") if told else ())
     model, labels = at_32(family).model, ("Smiling", "Male") if told else ()
     more = {"label_rows": {"rows": [[0, 0], [1, 0], [0, 1]], "counts": [3, 2, 1]}} if told else {}
     latent = Latent(dim=16)
