@@ -72,9 +72,8 @@ def build_chain(
     for word in (part.strip() for part in text.split(";")):
         if not word:
             continue
-        name, *given = word.split()
         try:
-            x = _add(graph, x, name, given, rest)
+            x = _add(graph, x, word, rest=rest)
         except ModelError as error:
             raise ModelError(f"{error}; at '{word}' of --layers \"{text}\"") from None
     if rest:
@@ -82,14 +81,15 @@ def build_chain(
     return graph.finish(x)
 
 
-def _add(graph: Graph, x: str, name: str, given: list[str], rest: list[Weights]) -> str:
+def _add(graph: Graph, x: str, word: str, *, rest: list[Weights]) -> str:
     """Add a layer of the notation, which takes its weights from ``rest``."""
+    name, *given = word.split()
     if name in ("conv", "convT", "linear", "bn", "prelu"):
         kind = "conv" if name == "convT" else name
         place = next((i for i, layer in enumerate(rest) if layer.kind == kind), None)
         if place is None:
             raise InputError(f"--layers: the file has no further layer for '{name}'")
-        return _weighted(graph, x, name, given, rest.pop(place).tensors)
+        return _weighted(graph, x, word, tensors=rest.pop(place).tensors)
     if name == "reshape" and len(given) == 1 and re.fullmatch(r"[1-9]\d{0,6}(x[1-9]\d{0,6}){2}", given[0]):
         return graph.add("reshape", x, shape=tuple(map(int, given[0].split("x"))))
     if name == "flatten" and not given:
@@ -104,7 +104,7 @@ def _add(graph: Graph, x: str, name: str, given: list[str], rest: list[Weights])
         return graph.add("leaky_relu", x, slope=_float(name, given[0]) if given else 0.2)
     if name in ACTIVATIONS and not given:
         return graph.add(ACTIVATIONS[name], x)
-    raise InputError(f"--layers: '{' '.join([name, *given])}' is not understood")
+    raise InputError(f"--layers: '{word}' is not understood")
 
 
 def _float(name: str, text: str) -> float:
@@ -117,7 +117,8 @@ def _float(name: str, text: str) -> float:
     return value
 
 
-def _weighted(graph: Graph, x: str, name: str, given: list[str], tensors: dict[str, Tensor]) -> str:
+def _weighted(graph: Graph, x: str, layer: str, *, tensors: dict[str, Tensor]) -> str:
+    name, *given = layer.split()
     if name == "bn":
         import torch
 

@@ -38,7 +38,7 @@ def small_graph(labels: tuple[str, ...] = (), kind: str = "uniform") -> Generato
         "conv", x, weights={"weight": normal(3, 8, 3, 3)}, out=3, kernel=(3, 3), pads=(1,) * 4, bias=False
     )
     config, state, shape = graph.finish(graph.add("tanh", x))
-    network = get_family("graph").build_generator(config.generator, shape, 16, len(labels))
+    network = get_family("graph").build_generator(config.generator, shape, 16, label_dim=len(labels))
     network.load_state_dict(state)
     rows = (
         {"label_rows": {"rows": [[0] * len(labels), [1] * len(labels)], "counts": [3, 2]}} if labels else {}

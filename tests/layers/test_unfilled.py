@@ -42,7 +42,9 @@ def test_no_random_number_is_drawn_and_constants_are_there(family: str) -> None:
 
 
 LIGHT = """
-import sys, torch, facegan
+import sys
+sys.path.insert(0, "..")
+import torch, facegan
 from test_unfilled import TRAINED, Unfilled, built
 facegan.load("celeba64").sample(1)
 for family in TRAINED:

@@ -24,12 +24,12 @@ class Graph(Family):
     any_shape = True
 
     def build_generator(
-        self, settings: GraphConfig, image_shape: Sequence[int], z_dim: int, label_dim: int = 0
+        self, settings: GraphConfig, image_shape: Sequence[int], z_dim: int, *, label_dim: int = 0
     ) -> GeneratorNetwork:
         from facegan.families.graph.networks import Generator
 
         self.check("generator", settings, label_dim)
-        return Generator(settings.nodes, image_shape, z_dim, label_dim)
+        return Generator(settings.nodes, image_shape, z_dim, label_dim=label_dim)
 
     def build_discriminator(
         self, settings: OptimizerConfig, image_shape: Sequence[int], label_dim: int = 0

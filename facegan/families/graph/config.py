@@ -42,7 +42,7 @@ class GraphConfig(OptimizerConfig):
         object.__setattr__(self, "nodes", nodes)
 
 
-def _node(op: str, name: str, inputs: Any = (), attributes: Any = None) -> Node:
+def _node(op: str, name: str, *, inputs: Any = (), attributes: Any = None) -> Node:
     return Node(op, name, tuple(inputs), dict(attributes or {}))
 
 

@@ -232,7 +232,9 @@ class Generator(GeneratorNetwork):
 
     num_ws = 1
 
-    def __init__(self, nodes: Sequence[Node], image_shape: Sequence[int], z_dim: int, label_dim: int) -> None:
+    def __init__(
+        self, nodes: Sequence[Node], image_shape: Sequence[int], z_dim: int, *, label_dim: int = 0
+    ) -> None:
         super().__init__()
         self.z_dim, self.label_dim, self.w_dim = z_dim, label_dim, z_dim + label_dim
         steps = check_graph(nodes, z_dim, label_dim)
