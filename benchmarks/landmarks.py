@@ -19,7 +19,8 @@ import cv2
 import numpy as np
 
 from facegan import images
-from facegan.data import crops, mtcnn, warp
+from facegan.data import crops
+from facegan.data import faces as detection
 from facegan.data.faces import FaceDetector
 
 PHOTOS = Path(__file__).resolve().parents[2] / "shared/data/celeba-9k.zip"
@@ -64,7 +65,7 @@ def measure(photos: list[np.ndarray]) -> None:
             landmarks, width = np.array(faces[0].landmarks), photo.shape[1]
             truth = apply(there, OFFICIAL * np.array(photo.shape[1::-1]) / SIZE)
             errors.append((landmarks - truth) / (EYES * width / SIZE[0]))
-            cut = warp.similarity(landmarks, crops.template(64, 64))
+            cut = crops.similarity(landmarks, crops.template(64, 64))
             seen = apply(inverse(there), apply(inverse(cut), positions))  # in the photo as it is
             if turn == 0:
                 straight[number] = inverse(there), cut
@@ -90,8 +91,8 @@ def main() -> None:
         names = sorted(name for name in archive.namelist() if name.endswith(".jpg"))
         chosen = np.random.default_rng(21).choice(len(names), min(args.count, len(names)), replace=False)
         photos = [images.read_image(archive.read(names[i])) for i in chosen]
-    for title, offset in (("offset left in", 0.0), ("offset taken off", mtcnn.OFFSET)):
-        mtcnn.OFFSET = offset
+    for title, offset in (("offset left in", 0.0), ("offset taken off", detection.OFFSET)):
+        detection.OFFSET = offset
         print(title)
         measure(photos)
 

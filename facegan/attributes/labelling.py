@@ -14,15 +14,14 @@ from typing import Any
 import numpy as np
 
 from facegan.attributes.predictor import AttributePredictor
-from facegan.data.advice import LABEL_HELP, advice
-from facegan.data.card import all_rejected, commonest
-from facegan.data.config import PrepareConfig
+from facegan.data.choosing import PrepareConfig
 from facegan.data.crops import Crop
 from facegan.data.dataset import Dataset
 from facegan.data.derive import Attributes, Confidence, OnProgress, check_out, confidence_by_name, rewrite
 from facegan.data.filters import plain
 from facegan.data.png import decode
 from facegan.data.process_sources import crop_photos
+from facegan.data.rejects import LABEL_HELP, advice, all_rejected, commonest
 from facegan.errors import DatasetError, InputError
 from facegan.files import derived, write_bytes
 

@@ -9,12 +9,14 @@ from pathlib import Path
 from typing import Any
 
 from facegan.data.beside import MAX_SIDE_BYTES, MAX_TABLE_BYTES, Beside, is_side, is_table
+from facegan.data.folders import shard_split
 from facegan.data.items import (
     MAX_FILE_BYTES,
     MAX_MEMBERS,
     MAX_RATIO,
     MAX_TOTAL_BYTES,
     Item,
+    Reading,
     begins,
     capped,
     hidden,
@@ -22,8 +24,6 @@ from facegan.data.items import (
     refused,
     unsafe,
 )
-from facegan.data.reading import Reading
-from facegan.data.splits import shard_split
 from facegan.errors import InputError, first_line
 from facegan.kinds import ARRAYS, HEAD, container
 

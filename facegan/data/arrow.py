@@ -1,15 +1,18 @@
-"""Opening Parquet and Arrow files, both streamed and with bounds for what they unpack to."""
+"""Parquet and Arrow files: opening them, streamed and within bounds, and which column holds what."""
 
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
-from dataclasses import dataclass
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from facegan.data.items import MAX_RATIO
+from facegan.data.folders import SPLIT_COLUMNS, column_splits, odd_split, register, split_value
+from facegan.data.items import FILE_COLUMNS, MAX_RATIO, Reading, words
 from facegan.errors import InputError, first_line
+from facegan.files import printable
 
 ARROW_SUFFIXES = (".arrow", ".feather", ".ipc")
 _AT_ONCE = 64  # rows
@@ -108,3 +111,220 @@ def opened(source: Path | bytes, name: str) -> Iterator[Opened]:
     except Exception as error:  # Arrow's own, and Unicode, number and key errors of damaged files
         kind = "Arrow" if isinstance(source, Path) and source.suffix in ARROW_SUFFIXES else "Parquet"
         raise DamagedTable(f"{name}: not a readable {kind} file ({first_line(error)})") from None
+
+
+IMAGE_COLUMNS = words(
+    "image img jpg png jpeg webp pixel_values image_bytes picture photo images pixels image_data "
+    "bytes content"
+)
+NAME_COLUMNS = ("__key__", *(name for name in FILE_COLUMNS if name != "name"))  # of pictures, not of persons
+_UNSAID = {"source", "box", "landmarks", "confidence"}  # of a dataset of ours
+
+
+class NoPictures(InputError):
+    """A table has no column that can hold pictures."""
+
+
+@dataclass
+class Columns:
+    """The roles of a table's columns."""
+
+    image: str
+    kind: str
+    """``struct`` of bytes and path, ``bytes``, ``text`` (a path, or base64), or ``pixels``."""
+    shape: tuple[int, ...] | None = None
+    """Of pixels that are stored as one flat list."""
+    name: str | None = None
+    split: str | None = None
+    attributes: list[str] = field(default_factory=list)
+    structs: list[str] = field(default_factory=list)
+    """Structs whose fields are attributes."""
+    classes: dict[str, list[int]] = field(default_factory=dict)
+    """By attribute: what the source's number of a class is in ``Reading.class_names``."""
+    class_texts: list[str] = field(default_factory=list)
+    """Names of the splits' column, where it holds their numbers."""
+    ours: bool = False
+
+    def wanted(self) -> list[str]:
+        """Return the columns that have to be read."""
+        some = [self.image, self.name, self.split, *self.attributes, *self.structs]
+        return [*filter(None, some), *(["source"] if self.ours else [])]
+
+
+def features_of(schema: Any) -> dict[str, Any]:
+    """Return Hugging Face's features by column, or nothing where a schema has none that can be read."""
+    try:
+        found = json.loads((schema.metadata or {})[b"huggingface"])["info"]["features"]
+    except (KeyError, ValueError, TypeError, RecursionError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def _type_of(feature: Any) -> str:
+    return str(feature.get("_type")) if isinstance(feature, Mapping) else ""
+
+
+def _names_of(feature: Any) -> list[str]:
+    """Return the names of a ClassLabel, or nothing."""
+    names = feature.get("names") if _type_of(feature) == "ClassLabel" else None
+    return [str(n) for n in names] if isinstance(names, list) else []
+
+
+def leaf_type(kind: Any) -> tuple[Any, int]:
+    """Return the type inside nested lists, and how many lists are around it."""
+    import pyarrow as pa
+
+    depth = 0
+    while True:
+        if isinstance(kind, pa.BaseExtensionType):
+            kind = kind.storage_type
+        elif pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_fixed_size_list(kind):
+            kind, depth = kind.value_type, depth + 1
+        else:
+            return kind, depth
+
+
+def picture_kind(kind: Any) -> str:
+    """Return how a column of this Arrow type could hold pictures, or ''."""
+    import pyarrow as pa
+
+    is_ = pa.types
+    if isinstance(kind, pa.StructType):
+        fields = {field.name: field.type for field in kind}
+        return "struct" if "bytes" in fields and ("path" in fields or len(fields) == 1) else ""
+    if is_.is_binary(kind) or is_.is_large_binary(kind) or is_.is_binary_view(kind):
+        return "bytes"
+    if is_.is_string(kind) or is_.is_large_string(kind) or is_.is_string_view(kind):
+        return "text"
+    leaf, depth = leaf_type(kind)
+    return "pixels" if depth and (is_.is_integer(leaf) or is_.is_floating(leaf)) else ""
+
+
+def _is_scalar(kind: Any) -> bool:
+    import pyarrow as pa
+
+    is_ = pa.types
+    if is_.is_dictionary(kind):
+        kind = kind.value_type
+    names = "integer boolean floating decimal string large_string string_view null"
+    return any(getattr(is_, f"is_{name}")(kind) for name in names.split())
+
+
+def _shape(field: Any) -> tuple[int, ...] | None:
+    """Return the shape that Arrow's and Ray's tensors have in their type."""
+    shape = getattr(field.type, "shape", None)
+    if shape is None and "tensor" in str((field.metadata or {}).get(b"ARROW:extension:name", b"")):
+        try:
+            said = json.loads(field.metadata[b"ARROW:extension:metadata"])
+            shape = said.get("shape") if isinstance(said, dict) else said
+        except (KeyError, ValueError):
+            return None
+    good = isinstance(shape, (list, tuple)) and all(isinstance(n, int) and 0 < n < 2**16 for n in shape)
+    return tuple(shape) if shape and good else None
+
+
+def _image_column(what: str, fields: Mapping[str, Any], features: Mapping[str, Any], *, wish: str) -> str:
+    """Return the column that holds the pictures; InputError, which begins with ``what``, where there is
+    none."""
+    kinds = {name: picture_kind(field.type) for name, field in fields.items()}
+    if wish:
+        found = [n for n in fields if n == wish] or [n for n in fields if n.lower() == wish.lower()]
+        if not found or not kinds[found[0]]:
+            why = "there is none" if not found else f"it holds {fields[found[0]].type}, which is no picture"
+            raise InputError(f"{what}: --image-column {wish}: {why} (columns: {_listed(fields)})")
+        return found[0]
+    marked = [n for n, f in features.items() if _type_of(f) == "Image" and kinds.get(n)]
+    marked.sort(key=lambda n: IMAGE_COLUMNS.index(n.lower()) if n.lower() in IMAGE_COLUMNS else 99)
+    lower = {name.lower(): name for name in reversed(list(fields))}
+    usual = [lower[name] for name in IMAGE_COLUMNS if name in lower]
+    files = [lower[name] for name in NAME_COLUMNS if name in lower and "id" not in name]
+    rest = (
+        marked,
+        [n for n in usual if kinds[n] and kinds[n] != "text"],
+        [n for n in fields if kinds[n] == "struct"],
+        [n for n in fields if kinds[n] == "bytes"],
+        [n for n in fields if _type_of(features.get(n)) in ("Array2D", "Array3D")],
+        [n for n in (*usual, *files) if kinds[n] == "text"],
+    )
+    for names in rest:
+        if names:
+            return names[0]
+    raise NoPictures(
+        f"{what}: no column 'image' or the like (columns: {_listed(fields)}); --image-column NAME says which"
+    )
+
+
+def _listed(names: Iterable[str]) -> str:
+    names = [printable(n) for n in names]
+    return ", ".join(names[:12]) + (", ..." if len(names) > 12 else "")
+
+
+def columns_of(schema: Any, what: str, short: str, *, reading: Reading, prepared: bool = False) -> Columns:
+    """Return the roles of the columns of an Arrow schema; what is left out is noted.
+
+    ``what`` begins messages, ``short`` notes; ``prepared`` says that a ``dataset.json`` lies above the
+    table. InputError where no column can hold pictures.
+    """
+    fields = {field.name: field for field in reversed(list(schema))}
+    fields = {name: fields[name] for name in dict.fromkeys(schema.names)}
+    features = features_of(schema)
+    image = _image_column(what, fields, features, wish=reading.image_column)
+    found = Columns(image, picture_kind(fields[image].type), _shape(fields[image]))
+    alike = len(fields) > 2 and set(fields) <= {"image", "attributes", *_UNSAID}
+    found.ours = {"image", "source"} <= set(fields) and (prepared or alike)
+    texts = [n for n in fields if picture_kind(fields[n].type) == "text" and n != image]
+    found.name = next((n for n in texts if n.lower() in NAME_COLUMNS), None)
+    others = []
+    for name, arrow_field in fields.items():
+        if name in (image, found.name) or (found.ours and name in _UNSAID):
+            continue
+        if name.lower() in SPLIT_COLUMNS and _is_scalar(arrow_field.type) and not found.split:
+            found.split, found.class_texts = name, _names_of(features.get(name))
+        elif name == "attributes" and hasattr(arrow_field.type, "fields"):
+            found.structs.append(name)
+            inner = features.get(name)
+            for key, feature in inner.items() if isinstance(inner, dict) else ():
+                _register(found, str(key), feature, reading=reading)
+        elif _is_scalar(arrow_field.type):
+            found.attributes.append(name)
+            _register(found, name, features.get(name), reading=reading)
+        else:
+            kind = picture_kind(arrow_field.type)
+            pictures = kind in ("struct", "bytes") or _type_of(features.get(name)) == "Image"
+            others.append((name, "" if pictures else str(arrow_field.type)))
+    if image.lower() not in ("image", "img"):
+        reading.notes.add(f"{short}: pictures from column '{printable(image)}'")
+    for name, kind in others:
+        why = f"{kind[:40]} is no attribute" if kind else f"--image-column {name} takes its pictures instead"
+        reading.notes.add(f"{short}: column '{printable(name)}' left out: {printable(why)}")
+    return found
+
+
+def _register(found: Columns, attribute: str, feature: Any, *, reading: Reading) -> None:
+    if names := _names_of(feature):
+        found.classes[attribute] = register(reading, printable(attribute)[:100], names)
+
+
+def check_split(found: Columns, values: Iterable[Any], short: str, *, reading: Reading) -> None:
+    """Make the column of splits an attribute where one of its ``values`` is no split, or all are empty."""
+    if (name := found.split) is None:
+        return
+    splits, odd = column_splits(name, [_word(found, value) for value in values])
+    if splits is None:
+        found.split = None
+        found.attributes.append(name)
+        if found.class_texts:
+            found.classes[name] = register(reading, name, found.class_texts)
+        if odd:
+            reading.notes.add(f"{short}: {odd_split(name, odd)}")
+
+
+def _word(found: Columns, value: Any) -> Any:
+    """Return a cell of the column of splits, by its name where the column holds numbers of classes."""
+    known = isinstance(value, int) and 0 <= value < len(found.class_texts)
+    return found.class_texts[value] if known else value
+
+
+def split_of(found: Columns, value: Any) -> str | None:
+    """Return the split that a cell of the column of splits says."""
+    return split_value(_word(found, value))

@@ -11,21 +11,25 @@ from pathlib import Path
 from typing import Any
 
 from facegan import __version__
-from facegan.data.advice import advice
 from facegan.data.attribute_columns import Columns, note_lines
-from facegan.data.card import all_rejected, commonest
-from facegan.data.choosing import Chooser, NothingLeft
+from facegan.data.choosing import Chooser, NothingLeft, Progress
 from facegan.data.chunks import ChunkStore
-from facegan.data.config import Progress
 from facegan.data.crops import describe
 from facegan.data.dataset import FORMAT, Dataset
-from facegan.data.items import AttributeValue, Row
+from facegan.data.items import SPLITS, AttributeValue, Row
 from facegan.data.near_duplicates import NearDuplicates
-from facegan.data.overview import Overview
 from facegan.data.png import decode
-from facegan.data.schema import PLACES, Schema
-from facegan.data.shards import Contents, ShardCut, ShardWriter, write_description, write_sheet
-from facegan.data.splits import SPLITS
+from facegan.data.rejects import advice, all_rejected, commonest
+from facegan.data.shards import (
+    PLACES,
+    Contents,
+    Schema,
+    ShardCut,
+    ShardWriter,
+    write_description,
+    write_sheet,
+)
+from facegan.data.summary import Overview
 
 _BATCH = 512  # rows whose near duplicates are looked for at once
 

@@ -15,8 +15,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from facegan.data.folder_labels import natural
-from facegan.data.items import AttributeValue
+from facegan.data.folders import natural
+from facegan.data.items import AttributeValue, words
 
 MAX_CLASSES = 1000
 MAX_VALUE = 2**31 - 1  # of the column's int32
@@ -24,24 +24,7 @@ _FEW_TEXTS = 20  # so many texts are classes even where each is rare
 _MAX_CLASS_NAME = 60  # characters of a class's name at most
 _ODD_SHARE = 0.05  # so few cells that do not fit the others are mistakes
 _YES, _NO = ("yes", "true", "y"), ("no", "false", "n")
-_UNKNOWN = {
-    "",
-    "?",
-    "-",
-    "unknown",
-    "nan",
-    "-nan",
-    "none",
-    "null",
-    "na",
-    "n/a",
-    "<na>",
-    "nat",
-    "#n/a",
-    "#na",
-    "1.#qnan",
-    "-1.#ind",
-}
+_UNKNOWN = {"", *words("? - unknown nan -nan none null na n/a <na> nat #n/a #na 1.#qnan -1.#ind")}
 _CONTROL = re.compile(r"[\0-\x1f\x7f-\x9f]")  # a class's name is printed, on a line
 _ROW_NUMBER = re.compile(r"|unnamed: \d+(_level_\d+)?|__index_level_\d+__|level_0", re.I)
 _INDEX = ("index", "idx", "row")  # as pandas' reset_index leaves it; other tables call a class so

@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import Any
 
 from facegan.data.attribute_columns import Columns, value_of
-from facegan.data.items import AttributeValue
+from facegan.data.folders import SPLIT_NAMES, column_splits, odd_split
+from facegan.data.items import FILE_COLUMNS, AttributeValue
 from facegan.data.names import Found, Matches, NameIndex
-from facegan.data.sheets import DELIMITERS, FILE_COLUMNS, Sheet, read_sheet, read_text
-from facegan.data.splits import SPLIT_NAMES, column_splits, odd_split
+from facegan.data.sheets import DELIMITERS, Sheet, read_sheet, read_text
 from facegan.errors import InputError
 
 _CELL = (str, int, float, type(None))

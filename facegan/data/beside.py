@@ -16,12 +16,9 @@ from dataclasses import replace
 from typing import Any
 
 from facegan.data.attribute_tables import AttributeTable
-from facegan.data.cells import scalars
-from facegan.data.folder_labels import FolderLabels, Folders, folder_labels
-from facegan.data.items import AttributeValue, Item, hidden, looks_like_image
-from facegan.data.reading import Reading
+from facegan.data.folders import Folder, FolderLabels, Folders, FolderSplits, folder_labels, folder_splits
+from facegan.data.items import AttributeValue, Item, Reading, hidden, looks_like_image, scalars
 from facegan.data.sheets import Sheet, sheet_of
-from facegan.data.splits import Folder, FolderSplits, folder_splits
 from facegan.errors import InputError, first_line
 from facegan.files import printable
 

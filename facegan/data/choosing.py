@@ -1,25 +1,65 @@
-"""Which items of the sources are wanted, with their attributes and split."""
+"""The settings of ``prepare``, and which items of the sources they choose, with attributes and split."""
 
 from __future__ import annotations
 
 import fnmatch
 import itertools
+import json
 import re
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 from facegan.data.attribute_columns import as_sorted
 from facegan.data.attribute_tables import Splitter, attribute_files, read_attributes
-from facegan.data.config import PrepareConfig
+from facegan.data.crops import Crop
 from facegan.data.filters import Predicate, parse_where, plain
-from facegan.data.items import AttributeValue, Item
+from facegan.data.folders import source_splits
+from facegan.data.items import AttributeValue, Item, Reading
 from facegan.data.names import Matches
-from facegan.data.reading import Reading
-from facegan.data.sources import open_source
-from facegan.data.splits import source_splits
+from facegan.data.sources import fingerprint, open_source
 from facegan.errors import InputError
 from facegan.kinds import NO_IMAGE
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far preparing is: pictures read of ``total`` (None if unknown), crops kept, rejects."""
+
+    done: int
+    total: int | None
+    kept: int
+    rejected: int
+    seconds: float
+    stage: str = "read"
+
+
+@dataclass(frozen=True)
+class PrepareConfig:
+    """What is made from what; equal configurations on equal sources make equal datasets."""
+
+    sources: tuple[str, ...]
+    crop: Crop = field(default_factory=Crop)
+    include: str = ""
+    where: str = ""
+    limit: int = 0
+    attributes: str = ""
+    split: str = ""
+    drop_near_duplicates: bool = False
+    max_pixels: int = 80_000_000
+    value_range: str = ""
+    image_column: str = ""
+    follow_links: bool = False
+
+    def plan(self) -> dict[str, Any]:
+        """Return the configuration with fingerprints of all files that it names."""
+        plan = asdict(self)
+        plan["sources"] = list(self.sources)
+        files = [*self.sources, *attribute_files(self.attributes), self.split]
+        plan["fingerprints"] = [fingerprint(f, self.follow_links) if f else "" for f in files]
+        return json.loads(json.dumps(plan))
+
 
 MAX_ADVISED = 3  # tables of which the summary speaks
 

@@ -19,9 +19,9 @@ import numpy as np
 
 from facegan import arguments
 from facegan.caches import Cache, tell
+from facegan.data.folders import split_named
 from facegan.data.png import decode
-from facegan.data.schema import PLACES
-from facegan.data.splits import split_named
+from facegan.data.shards import PLACES
 from facegan.errors import DatasetError, first_line
 from facegan.machine import amount, free_memory
 

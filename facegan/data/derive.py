@@ -13,14 +13,11 @@ from typing import Any
 import numpy as np
 
 from facegan import bars
-from facegan.data.card import columns
-from facegan.data.content import pixels_digest
 from facegan.data.dataset import Dataset
 from facegan.data.filters import parse_where
-from facegan.data.items import Row
-from facegan.data.schema import PLACES, Schema
-from facegan.data.shards import Contents, ShardCut, ShardWriter, write_description
-from facegan.data.splits import SPLITS
+from facegan.data.items import SPLITS, Row
+from facegan.data.png import pixels_digest
+from facegan.data.shards import PLACES, Contents, Schema, ShardCut, ShardWriter, columns, write_description
 from facegan.errors import DatasetError, InputError
 from facegan.files import clear_leftovers, rename, sync_folder, temporary_name
 

@@ -14,10 +14,9 @@ from typing import Any
 import numpy as np
 
 from facegan import images
-from facegan.data.advice import advice, reason_lines
-from facegan.data.card import commonest
 from facegan.data.dataset import Dataset
-from facegan.data.summary import attribute_lines, attribute_summary, classes_line
+from facegan.data.rejects import advice, commonest, reason_lines
+from facegan.data.summary import AttributeTally, attribute_lines, classes_line
 from facegan.errors import InputError
 from facegan.files import temporary_beside
 
@@ -137,6 +136,18 @@ def summary_of_preparing(dataset: Dataset) -> str:
     sheets = [dataset.path / name for name in ("preview.jpg", "detections.jpg")]
     lines.append(f"look at {' and '.join(str(sheet) for sheet in sheets if sheet.exists())}")
     return "\n".join(lines)
+
+
+def attribute_summary(dataset: Dataset) -> list[dict[str, Any]]:
+    """Return the dataset's own summary, or, where an earlier version has written it, one made now."""
+    if "attributes" in dataset.info:
+        return list(dataset.info["attributes"])
+    tally = AttributeTally()
+    for split in dataset.counts:
+        for row in dataset.attributes(split).tolist():
+            values = zip(dataset.attribute_names, row, strict=True)
+            tally.add({name: None if value == -1 else value for name, value in values})
+    return tally.summary(dataset.attribute_names, dataset.class_names)
 
 
 def _confidence(predicted: dict[str, float] | None) -> str:

@@ -1,25 +1,41 @@
-"""What every source yields: an item a picture, and the limits that hold for all."""
+"""What every source yields, an item a picture; how sources are read; the limits that hold for all."""
 
 from __future__ import annotations
 
+import contextlib
+import decimal
 import hashlib
+import math
 import os
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
-from facegan.data.content import pixels_digest
+from facegan.data.png import pixels_digest
+from facegan.errors import InputError, first_line
+from facegan.files import printable
 from facegan.kinds import NO_IMAGE, is_picture, refusal
 from facegan.values import Meaning
 
-IMAGE_SUFFIXES = frozenset(
-    f".{kind}"
-    for kinds in (
-        "jpg jpeg jpe jfif pjpeg pjp png webp gif bmp tif tiff heic heif hif avif jp2 j2k jpx",
-        "ppm pgm pbm pnm pfm tga",
-    )
-    for kind in kinds.split()
+SPLITS = ("train", "val", "test")
+
+
+def words(text: str) -> tuple[str, ...]:
+    """Return the words of a text: a table of words reads best as one."""
+    return tuple(text.split())
+
+
+FILE_COLUMNS = words(
+    "file filename file_name image image_id path name filepath file_path image_path image_name image_file "
+    "img img_name img_path img_file imagename imagepath photo picture"
+)
+"""Columns that hold the names of pictures."""
+IMAGE_SUFFIXES = words(
+    ".jpg .jpeg .jpe .jfif .pjpeg .pjp .png .webp .gif .bmp .tif .tiff .heic .heif .hif .avif .jp2 .j2k .jpx "
+    ".ppm .pgm .pbm .pnm .pfm .tga"
 )
 MAX_MEMBERS = 5_000_000  # members of one archive
 MAX_FILE_BYTES = 256 * 2**20  # one picture
@@ -82,6 +98,17 @@ class Row:
     """JSON of ``overview.packed``: the crop's least and greatest level, and how its file was read."""
 
 
+@contextlib.contextmanager
+def readable(what: str) -> Iterator[None]:
+    """Turn what libraries raise for a damaged file, errors of many kinds, into InputError ``WHAT (why)``."""
+    try:
+        yield
+    except InputError:
+        raise
+    except Exception as error:
+        raise InputError(f"{what} ({first_line(error)})") from None
+
+
 def capped(stream: Any, limit: int) -> bytes | None:
     """Return at most ``limit`` bytes; None if there are more, whatever the header says."""
     content = stream.read(limit + 1)
@@ -98,14 +125,7 @@ def unsafe(name: str) -> str:
     return "'..' in archive path" if ".." in parts else ""
 
 
-_HOUSEKEEPING = {
-    "__MACOSX",
-    "Thumbs.db",
-    "desktop.ini",
-    "@eaDir",
-    "$RECYCLE.BIN",
-    "System Volume Information",
-}
+_HOUSEKEEPING = (*words("__MACOSX Thumbs.db desktop.ini @eaDir $RECYCLE.BIN"), "System Volume Information")
 
 
 def hidden(name: str) -> bool:
@@ -135,3 +155,141 @@ def refused(head: bytes, name: str) -> str:
         return ""
     reason = refusal(head, name)
     return "" if reason == NO_IMAGE and looks_like_image(name) else reason
+
+
+MAX_TEXT = 256  # characters of a text that are kept; what is longer is no class
+
+
+def is_scalar(cell: Any) -> bool:
+    """Return whether a cell holds one value that can be an attribute; lists, bytes and such do not."""
+    return cell is None or isinstance(cell, (bool, int, float, str, decimal.Decimal))
+
+
+def scalar(cell: Any) -> AttributeValue:
+    """Return a cell's value as attributes are handed on: 1 and 0 for true and false, NaN as unknown."""
+    if cell is None or isinstance(cell, bool):
+        return None if cell is None else int(cell)
+    if isinstance(cell, int):
+        return cell if -(2**63) <= cell < 2**63 else str(cell)[:MAX_TEXT]
+    if isinstance(cell, (float, decimal.Decimal)):
+        number = float(cell)
+        return None if math.isnan(number) else number
+    return printable(str(cell)[:MAX_TEXT])
+
+
+def scalars(
+    cells: Mapping[Any, Any] | Iterable[tuple[Any, Any]],
+) -> tuple[dict[str, AttributeValue], set[str]]:
+    """Return the single values among named cells, and the names of the others."""
+    values: dict[str, AttributeValue] = {}
+    others: set[str] = set()
+    for key, cell in cells.items() if isinstance(cells, Mapping) else cells:
+        name = printable(str(key))[:100]
+        if is_scalar(cell):
+            values[name] = scalar(cell)
+        else:
+            others.add(name)
+    return values, others
+
+
+_STARTS = ("/9j/", "iVBORw0KGgo", "UklGR", "R0lGOD", "Qk0")  # of JPEG, PNG, WebP, GIF and BMP in base64
+
+
+def from_text(text: str) -> bytes | None:
+    """Return the picture in a data URI or in base64; None for other texts, such as paths."""
+    import base64
+    import binascii
+
+    head, comma, body = text.partition(",")
+    if text.startswith("data:"):
+        if not comma or not head.endswith(";base64"):
+            return None
+    elif text.startswith(_STARTS) and len(text) > 100:
+        body = text
+    else:
+        return None
+    try:
+        return base64.b64decode(body)
+    except (binascii.Error, ValueError):
+        return None
+
+
+def as_array(cell: Any, dtype: Any, shape: tuple[int, ...] | None) -> np.ndarray | None:
+    """Return pixels ``H,W,C`` from nested lists ``H,W``, ``H,W,C`` or ``C,H,W``, or from one flat list: of
+    ``shape``, or of a square gray picture. None for what is none of these."""
+    try:
+        array = np.asarray(cell, dtype)
+    except (ValueError, TypeError, OverflowError):
+        return None
+    if shape is not None and array.size == math.prod(shape):
+        array = array.reshape(shape)
+    if array.ndim == 1 and array.size and math.isqrt(array.size) ** 2 == array.size:
+        array = array.reshape(math.isqrt(array.size), -1)
+    if array.ndim == 3 and array.shape[2] not in (1, 3, 4) and array.shape[0] in (1, 3, 4):
+        array = array.transpose(1, 2, 0)
+    if array.ndim == 2:
+        array = array[..., None]
+    good = array.ndim == 3 and array.shape[2] in (1, 3, 4) and array.size
+    return np.ascontiguousarray(array) if good else None
+
+
+MAX_LINE = 400  # characters of a line
+
+
+def _one_line(text: str) -> str:
+    """Return a text as one line of bounded length: names of files and columns may hold anything."""
+    text = " ".join(printable(text).splitlines())
+    return text if len(text) <= MAX_LINE else f"{text[:MAX_LINE]} ..."
+
+
+class Notes:
+    """What was noticed while sources were read, each line once, for the closing summary of ``prepare``.
+
+    A line is a sentence without a count, such as ``columns 'caption' of a.parquet left out: free text``;
+    lines that repeat are counted.
+    """
+
+    def __init__(self) -> None:
+        self._lines: Counter[str] = Counter()
+        self._tallies: dict[str, Counter[str]] = {}
+        self.kept: Counter[str] = Counter()
+        """How many pictures of each split stayed in the end, where that is known."""
+
+    def tally(self, what: str, value: str) -> None:
+        """Count a value for a line such as ``splits from folders: train 800, val 100``."""
+        self._tallies.setdefault(_one_line(what), Counter())[value] += 1
+
+    def add(self, line: str) -> None:
+        self._lines[_one_line(line)] += 1
+
+    def lines(self) -> list[str]:
+        """Return what was counted, then the lines in the order in which they first came, with ``(N times)``
+        where they repeat."""
+        total: Counter[str] = sum(self._tallies.values(), Counter())
+        fewer = self.kept and any(total[split] > self.kept[split] for split in total)
+        counted = [
+            f"{what}{' (with what was left out later)' * bool(fewer)}: "
+            + ", ".join(f"{value} {tally[value]:,}" for value in sorted(tally, key=_order))
+            for what, tally in self._tallies.items()
+            if set(tally) != {"train"}  # which would have been so without
+        ]
+        return counted + [line if n == 1 else f"{line} ({n:,} times)" for line, n in self._lines.items()]
+
+
+def _order(value: str) -> tuple[int, str]:
+    return SPLITS.index(value) if value in SPLITS else len(SPLITS), value
+
+
+@dataclass(frozen=True)
+class Reading:
+    """How sources are read; ``notes`` and ``class_names`` are filled on the way."""
+
+    value_range: str = ""
+    """``LOW..HIGH`` of arrays and float pictures (``--range``); '' decides only what is beyond doubt."""
+    image_column: str = ""
+    """The column of a table that holds the pictures; '' finds it."""
+    follow_links: bool = False
+    """Whether links to folders are followed."""
+    notes: Notes = field(default_factory=Notes, compare=False)
+    class_names: dict[str, list[str]] = field(default_factory=dict, compare=False)
+    """Names of the classes 0, 1, ... of an attribute, where its source gives them."""

@@ -6,20 +6,46 @@ import importlib
 import itertools
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from facegan.data.arrow import ARROW_SUFFIXES, DamagedTable, Opened, opened
-from facegan.data.cells import as_array, from_text, is_scalar, scalar
-from facegan.data.columns import Columns, NoPictures, check_split, columns_of, leaf_type, split_of
-from facegan.data.folder_labels import partition, register
-from facegan.data.items import MAX_FILE_BYTES, AttributeValue, Item, capped, looks_like_image
-from facegan.data.reading import Reading
-from facegan.data.splits import SPLIT_COLUMNS, folder_word, name_words, split_named, split_value
+from facegan.data.arrow import (
+    ARROW_SUFFIXES,
+    Columns,
+    DamagedTable,
+    NoPictures,
+    Opened,
+    check_split,
+    columns_of,
+    leaf_type,
+    opened,
+    split_of,
+)
+from facegan.data.folders import (
+    SPLIT_COLUMNS,
+    folder_word,
+    name_words,
+    partition,
+    register,
+    split_named,
+    split_value,
+)
+from facegan.data.items import (
+    MAX_FILE_BYTES,
+    AttributeValue,
+    Item,
+    Reading,
+    as_array,
+    capped,
+    from_text,
+    is_scalar,
+    looks_like_image,
+    scalar,
+)
 from facegan.data.walk import walk
 from facegan.errors import ImageError, InputError
 from facegan.files import printable
@@ -84,12 +110,14 @@ class Rows:
     split_from: str = ""
     fixed: dict[str, AttributeValue] = field(default_factory=dict)
     """Attributes of all rows, of the folders in which the table lies."""
+    numbered: str = "{}"
+    """What a picture without a name is called by its row."""
 
     def item(self, row: dict[str, Any], index: int) -> Item:
         """Return the picture of one row, or a reject that says why there is none."""
         found, where = self.columns, f"{self.source}!{index}"
-        name, content, pixels, reject = self._picture(row.get(found.image))
-        name = name or (row.get(found.name) if found.name else None) or str(index)
+        name, content, pixels, reject = self.picture(row.get(found.image))
+        name = name or (row.get(found.name) if found.name else None) or self.numbered.format(index)
         split, origin = self.split, self.split_from
         if found.split and (own := split_of(found, row.get(found.split))):
             split, origin = own, f"column '{found.split}'"
@@ -113,7 +141,7 @@ class Rows:
             values[printable(name)[:100]] = value
         return values
 
-    def _picture(self, cell: Any) -> tuple[str | None, bytes, np.ndarray | None, str]:
+    def picture(self, cell: Any) -> tuple[str | None, bytes, np.ndarray | None, str]:
         """Return a picture's name, its content or its pixels, or why there is none."""
         name: str | None = None
         if isinstance(cell, dict):
@@ -169,11 +197,11 @@ def _mean(values: np.ndarray, what: str, short: str, *, reading: Reading) -> Mea
     return meaning
 
 
-def _distinct(table: Opened, column: str) -> list[Any]:
-    """Return the different values of a column, a thousand at most."""
+def distinct(values: Iterable[Any]) -> list[Any]:
+    """Return different values, about a thousand at most."""
     found: dict[Any, None] = {}
-    for batch in table.batches([column]):
-        found.update(dict.fromkeys(batch.column(batch.schema.get_field_index(column)).to_pylist()))
+    for value in values:
+        found[value] = None
         if len(found) > 1000:
             break
     return list(found)
@@ -214,7 +242,9 @@ def from_parquet(
         prepared = (path.parent.parent / "dataset.json").is_file()
         columns = columns_of(table.schema, str(path), short, reading=reading, prepared=prepared)
         if columns.split:
-            check_split(columns, _distinct(table, columns.split), short, reading=reading)
+            batches = (batch.to_pylist() for batch in table.batches([columns.split]))
+            words = (row[columns.split] for rows in batches for row in rows)
+            check_split(columns, distinct(words), short, reading=reading)
         columns.classes |= own_classes or {}
         split, origin, fixed = _of_path(path, below)
         rows = Rows(columns, str(path), near, split=split, split_from=origin, fixed=fixed)

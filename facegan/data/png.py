@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import struct
 import zlib
@@ -43,6 +44,11 @@ def decode(content: bytes, channels: int = 0) -> np.ndarray:
     with Image.open(io.BytesIO(content)) as picture:
         pixels = np.asarray(picture.convert("L" if channels == 1 else "RGB") if channels else picture)
     return pixels[..., None] if pixels.ndim == 2 else pixels
+
+
+def pixels_digest(pixels: np.ndarray) -> bytes:
+    """Return the SHA-256 of a picture's shape and values."""
+    return hashlib.sha256(str(pixels.shape).encode() + pixels.tobytes()).digest()
 
 
 def _paeth(rows: np.ndarray, channels: int) -> np.ndarray:

@@ -13,14 +13,13 @@ from pathlib import Path
 from typing import Any
 
 from facegan import arguments, bars
-from facegan.data.advice import Early
 from facegan.data.assemble import assemble
-from facegan.data.choosing import Chooser, NothingLeft, begun
+from facegan.data.choosing import Chooser, NothingLeft, PrepareConfig, Progress, begun
 from facegan.data.chunks import ChunkStore, locked
-from facegan.data.config import PrepareConfig, Progress
 from facegan.data.crops import PRESETS, Crop, describe
 from facegan.data.dataset import Dataset
 from facegan.data.process_sources import process_sources
+from facegan.data.rejects import Early
 from facegan.errors import InputError
 from facegan.machine import cores
 from facegan.values import parse_range

@@ -14,31 +14,9 @@ from pathlib import Path
 from typing import Any
 
 from facegan.data.arrow import opened
-from facegan.data.items import MAX_FILE_BYTES, MAX_RATIO, capped, looks_like_image
+from facegan.data.items import FILE_COLUMNS, MAX_FILE_BYTES, MAX_RATIO, capped, looks_like_image
 from facegan.errors import InputError
 
-FILE_COLUMNS = (
-    "file",
-    "filename",
-    "file_name",
-    "image",
-    "image_id",
-    "path",
-    "name",
-    "filepath",
-    "file_path",
-    "image_path",
-    "image_name",
-    "image_file",
-    "img",
-    "img_name",
-    "img_path",
-    "img_file",
-    "imagename",
-    "imagepath",
-    "photo",
-    "picture",
-)
 _ID_COLUMNS = ("id", "img_id", "key", "image_key", "photo_id")
 DELIMITERS = (",", "\t", ";", "|")
 _MAX_CELLS = 10**8

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from facegan.data.archives import from_tar, from_zip, unpacked
 from facegan.data.beside import Beside, count_pictures
-from facegan.data.items import MAX_FILE_BYTES, Item, begins, hidden, refused
+from facegan.data.items import MAX_FILE_BYTES, Item, Reading, begins, hidden, refused
 from facegan.data.parquet import (
     SAVED_FILES,
     from_dataset,
@@ -25,9 +25,7 @@ from facegan.data.parquet import (
     is_table,
     tables_in,
 )
-from facegan.data.pixel_csv import from_pixel_csv
-from facegan.data.reading import Reading
-from facegan.data.tables import from_idx, from_npy, from_npz
+from facegan.data.tables import from_idx, from_npy, from_npz, from_pixel_csv
 from facegan.data.walk import Entry, begin, walk
 from facegan.errors import InputError
 from facegan.files import photo_path

@@ -1,16 +1,19 @@
-"""What a dataset holds, in figures for dataset.json and in words for the closing summary and ``inspect``."""
+"""A dataset's attributes and values, in figures for dataset.json and in words for summaries."""
 
 from __future__ import annotations
 
+import json
 import textwrap
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from dataclasses import asdict
+from typing import Any
+
+import numpy as np
 
 from facegan.data.attribute_columns import MAX_CLASSES
-
-if TYPE_CHECKING:
-    from facegan.data.dataset import Dataset
+from facegan.data.items import Row
+from facegan.values import SYMMETRIC, UNIT, Meaning, Range, together
 
 WIDTH = 100
 _MAX_LINES = 5  # of yes/no attributes
@@ -49,18 +52,6 @@ def _entry(name: str, counts: Counter[int], called: Sequence[str]) -> dict[str, 
         return entry | {"kind": "numbers", "different": len(counts), "low": min(counts), "high": max(counts)}
     named = {called[v] if v < len(called) else str(v): n for v, n in sorted(counts.items())}
     return entry | {"kind": "classes", "counts": named}
-
-
-def attribute_summary(dataset: Dataset) -> list[dict[str, Any]]:
-    """Return the dataset's own summary, or, where an earlier version has written it, one made now."""
-    if "attributes" in dataset.info:
-        return list(dataset.info["attributes"])
-    tally = AttributeTally()
-    for split in dataset.counts:
-        for row in dataset.attributes(split).tolist():
-            values = zip(dataset.attribute_names, row, strict=True)
-            tally.add({name: None if value == -1 else value for name, value in values})
-    return tally.summary(dataset.attribute_names, dataset.class_names)
 
 
 def attribute_lines(entries: Sequence[Mapping[str, Any]], total: int, most: int = _MAX_LINES) -> list[str]:
@@ -127,3 +118,65 @@ def _wrapped(head: str, texts: Sequence[str], most: int) -> list[str]:
         if len(lines) <= most:
             break
     return [line.replace("\xa0", " ") for line in lines]
+
+
+_DARK, _BRIGHT = 32, 224  # levels below or above which nearly all of a picture lies
+_ODD_CELLS = 12  # of 256 cells that may be otherwise
+_SAME_LEVELS = 4.0  # levels by which a cell varies from picture to picture where all are alike
+_NEARLY_ALL = 0.99  # of the pictures are "all"
+
+
+def packed(image: np.ndarray, meaning: Meaning | None) -> str:
+    """Return the entry ``values`` of a row: least and greatest level of a crop, and how its file was read."""
+    note = {"levels": [int(image.min()), int(image.max())]}
+    return json.dumps({**note, "read": asdict(meaning)} if meaning else note)
+
+
+class Overview:
+    """Sees every row of a dataset once, in constant memory."""
+
+    def __init__(self) -> None:
+        self.low, self.high, self.count, self.dark, self.bright = 255, 0, 0, 0, 0
+        self.sums, self.squares = np.zeros(256), np.zeros(256)
+        self.read: list[Meaning] = []
+
+    def see(self, row: Row) -> None:
+        """Take account of a crop that stays."""
+        cells = np.frombuffer(row.gray, np.uint8)
+        self.count += 1
+        self.dark += int(np.count_nonzero(cells >= _DARK) <= _ODD_CELLS)
+        self.bright += int(np.count_nonzero(cells < _BRIGHT) <= _ODD_CELLS)
+        self.sums += cells
+        self.squares += np.square(cells, dtype=np.float64)
+        values = json.loads(row.values) if row.values else {}
+        low, high = values.get("levels", (255, 0))
+        self.low, self.high = min(self.low, low), max(self.high, high)
+        if found := values.get("read"):
+            meaning = Meaning(**{**found, "range": Range(**found["range"])})
+            self.read = together([*self.read, meaning])
+
+    def lines(self) -> list[str]:
+        """Return sentences for the summary."""
+        if not self.count:
+            return []
+        mean = self.sums / self.count
+        lines = [f"values {self.low}..{self.high}, mean {mean.mean():.0f}"]
+        lines += [f"picture files of more than 8 bits: {m.note()}" for m in self.read if m.kind != "uint8"]
+        lines += [f"picture files: {m.note()}" for m in self.read if m.kind == "uint8"]
+        floats = {m.range: m.pictures for m in self.read if m.kind.startswith("float")}
+        if {UNIT, SYMMETRIC} <= set(floats):
+            counts = f"{floats[UNIT]:,} were read as {UNIT} and {floats[SYMMETRIC]:,} as {SYMMETRIC}"
+            lines.append(
+                f"warning: of the float pictures {counts}; if all are of one kind, give --range {SYMMETRIC}"
+            )
+        spread = np.sqrt(np.maximum(self.squares / self.count - mean**2, 0)).mean()
+        alike, enough = {"black": self.dark, "white": self.bright}, _NEARLY_ALL * self.count
+        odd = next((name for name, count in alike.items() if count >= enough), "")
+        if odd:
+            lines.append(
+                f"warning: all pictures are nearly {odd}: if their values mean something else, "
+                "--range LOW..HIGH says what is black and what is white"
+            )
+        elif self.count > 1 and spread < _SAME_LEVELS:
+            lines.append("warning: all pictures are nearly alike")
+        return lines

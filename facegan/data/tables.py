@@ -1,25 +1,29 @@
-"""Pictures from arrays: IDX, .npz and .npy. What their values mean, ``facegan.values`` says."""
+"""Pictures from arrays (IDX, .npz, .npy) and from CSV with a column of pixels."""
 
 from __future__ import annotations
 
+import csv
 import io
+import itertools
 import math
 import re
 import zipfile
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from facegan.data.archives import unpacked
-from facegan.data.cells import scalar
-from facegan.data.items import MAX_RATIO, Item, capped
-from facegan.data.reading import Reading
-from facegan.data.splits import SPLITS, name_words, split_named
-from facegan.errors import ImageError, InputError, first_line
-from facegan.values import Meaning, meaning_of, meaning_of_picture
+from facegan.data.arrow import NAME_COLUMNS, Columns, check_split
+from facegan.data.folders import SPLIT_COLUMNS, name_words, split_named
+from facegan.data.items import MAX_RATIO, SPLITS, Item, Reading, capped, readable, scalar
+from facegan.data.parquet import Rows, distinct
+from facegan.data.sheets import DELIMITERS
+from facegan.errors import ImageError, InputError
+from facegan.files import printable
+from facegan.values import Meaning, Range, meaning_of, meaning_of_picture, parse_range
 
 _IDX_TYPES = {8: "u1", 9: "i1", 11: ">i2", 12: ">i4", 13: ">f4", 14: ">f8"}
 _MIN_SIDE = 8  # px; from there on an array whose last axis has 3 or 4 numbers is a picture in colours
@@ -84,24 +88,24 @@ def _items(
     values: np.ndarray,
     *,
     meaning: Meaning,
-    labels: np.ndarray | None,
-    split: str | None,
-    split_from: str = "file names",
+    labels: np.ndarray | None = None,
+    split: str | None = None,
+    by: str = "file names",
 ) -> Iterator[Item]:
     """Yield an item for each picture of ``N,H,W,C``; ``part`` names the array where the file holds several.
 
-    One alone, of which there may be a folder full, tells how it was read by itself.
+    One alone, of which there may be a folder full, tells how it was read by itself. ``by`` is what says the
+    split.
     """
     own = meaning if len(values) == 1 and meaning.kind != "uint8" else None
     for i, image in enumerate(values):
         attributes = {} if labels is None else {"label": scalar(labels[i].item())}
-        where = f"{path.name}/{part}{i:06d}", f"{path}!{part}{i}"
+        item = Item(f"{path.name}/{part}{i:06d}", f"{path}!{part}{i}", attributes=attributes, split=split)
         try:
-            pixels = meaning.levels(image)
-            item = Item(*where, pixels=pixels, attributes=attributes, split=split, meaning=own)
-            yield replace(item, split_from=split_from if split else "")
+            found = meaning.levels(image)
+            yield replace(item, pixels=found, meaning=own, split_from=by if split else "")
         except ImageError as error:
-            yield Item(*where, reject=error.reason, attributes=attributes, split=split)
+            yield replace(item, reject=error.reason)
 
 
 def _content(path: Path) -> bytes:
@@ -115,12 +119,8 @@ def _content(path: Path) -> bytes:
 
 def read_idx(path: Path) -> np.ndarray:
     """Return an IDX file (LeCun), packed or not, as an array of its type."""
-    try:
+    with readable(f"{path}: not a readable IDX file"):
         raw = _content(path)
-    except InputError:
-        raise
-    except Exception as error:  # each method of compression fails in its own ways
-        raise InputError(f"{path}: not a readable IDX file ({first_line(error)})") from None
     if len(raw) < 4 or raw[:2] != b"\0\0" or raw[2] not in _IDX_TYPES or not 1 <= raw[3] <= 4:
         raise InputError(f"{path}: not an IDX file of numbers")
     kind = np.dtype(_IDX_TYPES[raw[2]])
@@ -157,19 +157,15 @@ def from_idx(path: Path, reading: Reading) -> Iterator[Item]:
 def from_npy(path: Path, reading: Reading) -> Iterator[Item]:
     """Yield pictures ``N,H,W[,C]``, or one ``H,W[,C]``, of any numbers."""
     what = f"{path}: the array"
-    try:
+    with readable(f"{path}: not a readable .npy of pictures"):
         plain = path.open("rb").read(6) == b"\x93NUMPY"
         source: Any = path if plain else io.BytesIO(_content(path))
         values = np.load(source, mmap_mode="r" if plain else None, allow_pickle=False)
-    except InputError:
-        raise
-    except Exception as error:  # header and dtype errors of many kinds, all of them the file's
-        raise InputError(f"{path}: not a readable .npy of pictures ({first_line(error)})") from None
     values = _shaped(what, values, reading)
     meaning = _meaning(what, values, reading)
     if len(values) > 1:
         reading.notes.add(f"{path.name}: {meaning.note()}")
-    yield from _items(path, "", values, meaning=meaning, labels=None, split=None)
+    yield from _items(path, "", values, meaning=meaning)
 
 
 class _Npz:
@@ -216,10 +212,9 @@ def _shape(packed: zipfile.ZipFile, info: zipfile.ZipInfo) -> tuple[int, ...]:
         if not info.filename.endswith(".npy"):
             return ()
         version = np.lib.format.read_magic(member)
-        read = (
-            np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
-        )
-        return read(member)[0]
+        formats = np.lib.format
+        first = version == (1, 0)
+        return (formats.read_array_header_1_0 if first else formats.read_array_header_2_0)(member)[0]
 
 
 def _are_pictures(shape: tuple[int, ...]) -> bool:
@@ -229,14 +224,10 @@ def _are_pictures(shape: tuple[int, ...]) -> bool:
 def from_npz(path: Path, reading: Reading) -> Iterator[Item]:
     """Yield pictures ``N,H,W[,C]`` of any numbers; splits from arrays such as ``x_train`` and ``x_test``,
     labels from arrays such as ``labels`` or ``y_train``."""
-    try:
+    with readable(f"{path}: not a readable .npz of pictures"):
         npz = _Npz(path)
         loaded = {name: npz.load(name) for name in npz.pictures}
         labels = {name: npz.load(own) if own else None for name, own in npz.labels.items()}
-    except InputError:
-        raise
-    except Exception as error:  # zip, header and dtype errors of many kinds, all of them the file's
-        raise InputError(f"{path}: not a readable .npz of pictures ({first_line(error)})") from None
     arrays = {name: _shaped(f"{path}: array '{name}'", v, reading) for name, v in loaded.items()}
     largest = max(arrays, key=lambda name: arrays[name].size)
     meaning = _meaning(f"{path}: array '{largest}'", arrays[largest], reading)
@@ -249,30 +240,129 @@ def from_npz(path: Path, reading: Reading) -> Iterator[Item]:
         found = _usable(labels[name])
         if found is None and labels[name] is not None:
             reading.notes.add(f"{path.name}: array '{npz.labels[name]}' left out: not one label a picture")
-        yield from _items(
-            path,
-            part,
-            values,
-            meaning=own,
-            labels=found,
-            split=npz.splits.get(name),
-            split_from="names of arrays",
-        )
+        split = npz.splits.get(name)
+        yield from _items(path, part, values, meaning=own, labels=found, split=split, by="names of arrays")
     for name in npz.others:
         shape = ",".join(map(str, npz.shapes[name]))
         reading.notes.add(f"{path.name}: array '{name}' ({shape or 'no numbers'}) left out")
 
 
 def _usable(labels: np.ndarray | None) -> np.ndarray | None:
-    """Return labels as one class, word or number a picture, also from vectors of one 1 and zeros; else
-    None."""
+    """Return labels as one class, word or number a picture, also from one-hot vectors; else None."""
     if labels is None or labels.dtype.kind not in "biufUS":
         return None
     if labels.ndim == 2 and labels.shape[1] > 1:
         one_hot = labels.dtype.kind in "biuf" and (np.sort(labels, 1)[:, -2:] == (0, 1)).all()
         return labels.argmax(1) if one_hot and (labels.sum(1) == 1).all() else None
-    return (
-        np.char.decode(labels.reshape(-1), "utf-8", "replace")
-        if labels.dtype.kind == "S"
-        else labels.reshape(-1)
-    )
+    flat = labels.reshape(-1)
+    return np.char.decode(flat, "utf-8", "replace") if labels.dtype.kind == "S" else flat
+
+
+_MAX_LINE_BYTES = 2**24  # bytes of a line of CSV
+_MIN_PIXEL_SIDE = 4  # px of a side
+
+
+@dataclass
+class _PixelRows(Rows):
+    """Makes items of lines whose pictures are numbers between blanks."""
+
+    span: Range | None = None
+
+    def picture(self, cell: Any) -> tuple[str | None, bytes, np.ndarray | None, str]:
+        return None, b"", *picture_of(cell, self.span)
+
+
+def _lines(path: Path) -> Iterator[str]:
+    """Yield the lines of a file, packed or not, that hold anything; InputError where it cannot be read."""
+    with readable(f"{path}: not a readable table of pixels"), path.open("rb") as raw:
+        stream, rest = unpacked(path, raw), b""
+        while block := stream.read(2**18):
+            *whole, rest = (rest + block).split(b"\n")
+            if len(rest) > _MAX_LINE_BYTES:
+                raise InputError(f"{path}: a line of more than {_MAX_LINE_BYTES:,} bytes is beyond reason")
+            yield from filter(None, map(_text, whole))
+        if line := _text(rest):
+            yield line
+
+
+def _text(line: bytes) -> str:
+    return line.decode("utf-8", "replace").strip("\r\n \ufeff")
+
+
+def _cells(line: str, delimiter: str) -> list[str]:
+    """Return the cells of a line without the blanks around them; [] where quotation marks are amiss."""
+    if '"' not in line:
+        return [cell.strip() for cell in line.split(delimiter)]
+    try:
+        return [cell.strip() for cell in next(csv.reader([line], delimiter=delimiter))]
+    except csv.Error:
+        return []
+
+
+def _pixel_columns(path: Path, header: list[str], reading: Reading) -> Columns:
+    """Return the roles of the columns; the one of pixels is called so, or as ``--image-column`` says."""
+    wanted = (reading.image_column or "pixels").lower()
+    plain = [name.lower() for name in header]
+    if wanted not in plain:
+        there = ", ".join(printable(name) for name in header[:12])
+        raise InputError(f"{path}: there is no column '{wanted}' (columns: {there})")
+    found = Columns(header[plain.index(wanted)], "numbers")
+    for name in header:
+        if name.lower() in SPLIT_COLUMNS and found.split is None:
+            found.split = name
+        elif name.lower() in NAME_COLUMNS and found.name is None:
+            found.name = name
+        elif name != found.image:
+            found.attributes.append(name)
+    return found
+
+
+def picture_of(text: str, span: Range | None = None) -> tuple[np.ndarray | None, str]:
+    """Return a square gray picture ``H,H,1`` from numbers between blanks, or None and why it is none.
+
+    The numbers are 0..255, or those of ``span``.
+    """
+    parts = text.split()
+    side = math.isqrt(len(parts))
+    if side * side != len(parts) or side < _MIN_PIXEL_SIDE:
+        return None, f"its number of pixels ({len(parts):,}) makes no square picture"
+    try:
+        if span is None:
+            pixels = np.frombuffer(bytes(map(int, parts)), np.uint8)
+        else:
+            pixels = span.levels(np.array(parts, np.float64))
+    except ValueError:  # of bytes, too, for numbers beyond them
+        return None, "its pixels are not whole numbers from 0 to 255 (--range LOW..HIGH reads others)"
+    return pixels.reshape(side, side, 1), ""
+
+
+def from_pixel_csv(path: Path, reading: Reading) -> Iterator[Item]:
+    """Yield a picture a line, from a column ``pixels`` of numbers between blanks, at constant memory.
+
+    A column ``Usage`` or ``split`` says the splits, else the file's name does; one of file names gives the
+    pictures' names, and all others are attributes.
+    """
+    lines = _lines(path)
+    first = next(lines, "")
+    delimiter = max(DELIMITERS, key=first.count)
+    header = _cells(first, delimiter)
+    columns = _pixel_columns(path, header, reading)
+
+    def rows(lines: Iterator[str]) -> Iterator[dict[str, str]]:
+        for line in lines:
+            cells = _cells(line, delimiter)
+            yield dict(zip(header, cells, strict=True)) if len(cells) == len(header) else {}
+
+    if columns.split:
+        words = (row.get(columns.split) for row in rows(itertools.islice(_lines(path), 1, None)))
+        check_split(columns, distinct(words), path.name, reading=reading)
+    reading.notes.add(f"{path.name}: gray pictures from column '{printable(columns.image)}'")
+    split = split_named([name_words(path.name)[0]])
+    made = _PixelRows(columns, str(path), split=split, split_from="file names" if split else "")
+    made.span, made.numbered = parse_range(reading.value_range), path.name + "/{:06d}"
+    for number, row in enumerate(rows(lines)):
+        if row:
+            yield made.item(row, number)
+        else:
+            why = "its line does not have the header's number of cells"
+            yield Item(made.numbered.format(number), f"{path}!{number}", reject=why)

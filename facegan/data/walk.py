@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from facegan.data.folders import name_words, split_named
 from facegan.data.items import hidden, refused
-from facegan.data.splits import name_words, split_named
 from facegan.errors import InputError
 from facegan.kinds import HEAD
 

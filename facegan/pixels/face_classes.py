@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from facegan.attributes.predictor import AttributePredictor
-from facegan.data import crops, warp
+from facegan.data import crops
 from facegan.data.faces import FaceDetector
 from facegan.data.filters import plain
 from facegan.errors import InputError
@@ -109,7 +109,7 @@ def face_window(photo: np.ndarray) -> Window | None:
     if not found:
         return None
     # From an aligned crop of side 1 to the photo: turn, scale and shift.
-    inverse = warp.similarity(crops.template(1, 1), np.array(found[-1].landmarks, float))
+    inverse = crops.similarity(crops.template(1, 1), np.array(found[-1].landmarks, float))
     side, (x, y) = float(np.hypot(*inverse[:, 0])), inverse @ [0.5, 0.5, 1]
     height, width = photo.shape[:2]
     top, left = max(0, round(y - side / 2)), max(0, round(x - side / 2))

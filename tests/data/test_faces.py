@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from facegan import images
-from facegan.data import mtcnn
+from facegan.data import faces as module
 from facegan.data.faces import Face, FaceDetector
 
 # Middle of each face of photos/group.jpg (1200 x 630), read off by eye.
@@ -49,7 +49,7 @@ def test_suppression_of_overlapping_boxes():
     boxes = np.array(
         [[0, 0, 9, 9, 0.8], [1, 0, 10, 9, 0.9], [50, 50, 59, 59, 0.7], [2, 2, 5, 5, 0.95]], float
     )
-    keep = mtcnn.non_maximum_suppression
+    keep = module.non_maximum_suppression
     assert keep(boxes, 0.5).tolist() == [3, 1, 2]  # 90 / 110 > 0.5; the small one: 16 / 100
     assert keep(boxes, 0.85).tolist() == [3, 1, 0, 2]
     assert keep(boxes, 0.5, over_smaller=True).tolist() == [3, 2]  # 16 / 16, inside both
@@ -58,12 +58,12 @@ def test_suppression_of_overlapping_boxes():
 
 def test_boxes_become_squares_around_their_centre():
     boxes = np.array([[10.0, 20.0, 30.0, 60.0, 0.5]])
-    np.testing.assert_array_equal(mtcnn._square(boxes), [[0, 20, 40, 60, 0.5]])
+    np.testing.assert_array_equal(module._square(boxes), [[0, 20, 40, 60, 0.5]])
 
 
 def test_patches_are_black_outside():
     image = np.full((40, 40, 3), 200, np.uint8)
-    patch = mtcnn._patches(image, np.array([[-11.0, 1.0, 12.0, 24.0, 1.0]]), 24)[0]
+    patch = module._patches(image, np.array([[-11.0, 1.0, 12.0, 24.0, 1.0]]), 24)[0]
     assert (patch[:, :12] == 0).all() and (patch[:, 12:] == 200).all()
 
 
@@ -140,7 +140,7 @@ def test_the_networks_offset_goes_however_the_face_is_turned(turn):
     truth = shape @ np.array([[c, s], [-s, c]]) + [0.52, 0.47]
     mirror = (truth * [-1, 1] + [1, 0])[[1, 0, 2, 4, 3]]
     answers = [(points + 1 / 48).T.reshape(1, 10) for points in (truth, mirror)]
-    np.testing.assert_allclose(mtcnn._unbiased(*answers, 1 / 48)[0], truth, atol=1e-12)
+    np.testing.assert_allclose(module._unbiased(*answers, 1 / 48)[0], truth, atol=1e-12)
 
 
 @pytest.mark.parametrize("version", [4, 5])
@@ -155,9 +155,9 @@ def test_which_opencv_is_at_work_is_seen_in_the_networks_answer(version):
             points = np.full((1, 10), {4: 0.417, 5: 0.490}[version], np.float32)
             return np.zeros((1, 4)), points, np.zeros((1, 2))
 
-    assert mtcnn._pads_before(Output()) == (version == 5)
+    assert module._pads_before(Output()) == (version == 5)
     true = int(cv2.__version__.split(".")[0]) == 4
-    assert mtcnn.load_networks().offset == (0 if true else 1 / 48)
+    assert module.load_networks().offset == (0 if true else 1 / 48)
 
 
 # CelebA's aligned pictures of 178 x 218 px have the eyes, and on average the nose and mouth, at these pixels.

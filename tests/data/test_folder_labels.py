@@ -16,11 +16,10 @@ import pytest
 from sample_photos import OPTIONS, smooth
 
 from facegan.data.beside import Beside
-from facegan.data.items import Item
+from facegan.data.folders import are_splits, folder_word, shard_split, source_splits
+from facegan.data.items import Item, Reading
 from facegan.data.prepare import prepare
-from facegan.data.reading import Reading
 from facegan.data.sources import open_source
-from facegan.data.splits import are_splits, folder_word, shard_split, source_splits
 from facegan.images import png_bytes
 
 

@@ -16,8 +16,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from facegan.data.items import Reading
 from facegan.data.prepare import prepare
-from facegan.data.reading import Reading
 from facegan.data.sources import open_source
 from facegan.data.walk import picture_files, walk
 from facegan.errors import InputError

@@ -11,9 +11,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from facegan.data.items import Item
+from facegan.data.items import Item, Reading
 from facegan.data.prepare import prepare
-from facegan.data.reading import Reading
 from facegan.data.sources import estimate, open_source
 from facegan.errors import InputError
 

@@ -19,7 +19,7 @@ from facegan.data import arrow, parquet
 from facegan.data.crops import TEMPLATE
 from facegan.data.dataset import Dataset
 from facegan.data.prepare import prepare
-from facegan.data.schema import Schema
+from facegan.data.shards import Schema
 from facegan.data.sources import open_source
 from facegan.errors import InputError
 

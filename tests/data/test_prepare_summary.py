@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from facegan.data.advice import EARLY, Early, advice
+from facegan.data.rejects import EARLY, Early, advice
 from facegan.data.summary import WIDTH, AttributeTally, attribute_lines, percent
 
 PLAN: dict[str, Any] = {

@@ -17,8 +17,8 @@ from sample_photos import OPTIONS, folder, smooth
 
 from facegan.cli.prepare import report
 from facegan.data.attribute_tables import Splitter
+from facegan.data.folders import name_words, split_named
 from facegan.data.prepare import prepare
-from facegan.data.splits import name_words, split_named
 from facegan.errors import InputError
 from facegan.images import png_bytes
 

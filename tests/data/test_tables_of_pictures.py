@@ -17,10 +17,9 @@ import pyarrow.parquet as pq
 import pytest
 from sample_photos import OPTIONS, smooth
 
-from facegan.data.items import Item
+from facegan.data.items import Item, Reading
 from facegan.data.parquet import ONLY_NAMED
 from facegan.data.prepare import prepare
-from facegan.data.reading import Reading
 from facegan.data.sources import open_source
 from facegan.errors import InputError
 from facegan.images import png_bytes, read_image

@@ -21,7 +21,7 @@ from PIL import Image
 import facegan
 from facegan import devices, machine
 from facegan.data import process_sources
-from facegan.data.config import PrepareConfig
+from facegan.data.choosing import PrepareConfig
 from facegan.errors import ConfigError, InputError
 from facegan.machine import granted_cores
 from facegan.planning.dry_run import dry_run

@@ -1,4 +1,4 @@
-"""What helps where most pictures are rejected for one reason."""
+"""Why pictures were rejected, in words, and what helps where most were rejected for one reason."""
 
 from __future__ import annotations
 
@@ -6,7 +6,39 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from facegan.data.card import commonest, plain_reason
+
+def commonest(rejects: list[dict[str, str]]) -> list[tuple[str, int]]:
+    """Return reasons with their counts, the commonest first; duplicates are counted together."""
+    return Counter(plain_reason(r["reason"]) for r in rejects).most_common()
+
+
+def plain_reason(reason: str) -> str:
+    """Return a reason without the name of the picture of which another one is a duplicate."""
+    return reason.partition(" of ")[0] if "duplicate of" in reason else reason
+
+
+def summary(rejects: list[dict[str, str]], most: int = 5) -> str:
+    """Return ``no face, 12 times; truncated, once``: reasons may begin with numbers, so counts come after
+    them."""
+    reasons = commonest(rejects)
+    text = "; ".join(f"{reason}, {times(count)}" for reason, count in reasons[:most])
+    more = len(reasons) - most
+    return text + (f"; {more} more reason{'s' * (more != 1)}" if more > 0 else "")
+
+
+def times(count: int) -> str:
+    """Return ``once``, ``twice``, ``3 times``."""
+    return {1: "once", 2: "twice"}.get(count, f"{count:,} times")
+
+
+def all_rejected(rejects: list[dict[str, str]]) -> str:
+    """Return ``all 6 were rejected for the same reason: no face``; '' where nothing was rejected."""
+    if len(rejects) < 2:
+        return "".join(f"the only one found was rejected: {r['reason']}" for r in rejects)
+    if len(commonest(rejects)) == 1:
+        return f"all {len(rejects):,} were rejected for the same reason: {commonest(rejects)[0][0]}"
+    return f"all {len(rejects):,} were rejected for these reasons: {summary(rejects)}"
+
 
 _FACES = ("no face", "low confidence", "face too small", "no landmarks")
 
