@@ -44,4 +44,4 @@ def small_graph(labels: tuple[str, ...] = (), kind: str = "uniform") -> Generato
         {"label_rows": {"rows": [[0] * len(labels), [1] * len(labels)], "counts": [3, 2]}} if labels else {}
     )
     latent = Latent(kind, 16, std=3**-0.5 if kind == "uniform" else 1.0)
-    return Generator(network, describe("graph", config, latent, shape, labels, **rows))
+    return Generator(network, describe("graph", config, latent, image_shape=shape, labels=labels, **rows))
