@@ -152,12 +152,12 @@ class Source:
 
     @functools.cached_property
     def tensors(self) -> dict[str, Tensor]:
-        """The tensors of a ``.safetensors`` file by name, in the order of the file."""
+        """The tensors of a ``.safetensors`` file by name; the file keeps no order of its own."""
         from safetensors import SafetensorError, safe_open
 
         try:
             with safe_open(str(self.path), framework="pt") as handle:
-                return {name: handle.get_tensor(name) for name in handle.offset_keys()}
+                return {name: handle.get_tensor(name) for name in handle.keys()}  # noqa: SIM118
         except (SafetensorError, OSError, ValueError, RuntimeError) as error:
             raise ModelError(
                 f"not a readable .safetensors file ({str(error).splitlines()[0][:120]})"

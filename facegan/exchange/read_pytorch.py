@@ -65,8 +65,12 @@ def read(source: Source, options: ImportOptions) -> Imported:
 def _tables(source: Source) -> dict[str, Table]:
     """Return every network of the file by its name, without what data parallelism puts before names."""
     found: dict[str, Table] = {}
-    plainly = source.kind == "safetensors"
-    raw: Mapping[str, Table] = {"": source.tensors} if plainly else state_dicts(source.tree)
+    if source.kind == "safetensors":  # which keeps no order: numbers in names have to tell it
+        raw: Mapping[str, Table] = {
+            "": dict(sorted(source.tensors.items(), key=lambda item: _natural(item[0])))
+        }
+    else:
+        raw = state_dicts(source.tree)
     for place, table in raw.items():
         plain = {re.sub(r"^(module\.|_orig_mod\.)+", "", name): value for name, value in table.items()}
         parts = {name.partition(".")[0] for name in plain if "." in name}
@@ -78,6 +82,11 @@ def _tables(source: Source) -> dict[str, Table]:
         else:
             found[place] = plain
     return {place: table for place, table in found.items() if table}
+
+
+def _natural(name: str) -> list[tuple[int, str]]:
+    """Return a key that sorts ``main.2`` before ``main.10``."""
+    return [(int(part), "") if part.isdigit() else (0, part) for part in re.split(r"(\d{1,9})", name)]
 
 
 def _words(place: str) -> list[str]:
