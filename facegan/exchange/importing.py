@@ -18,6 +18,7 @@ from facegan.files import beside, check_ending, check_places, fit_name, writing
 from facegan.generator import Generator, describe
 from facegan.layers.unfilled import Unfilled
 from facegan.settings import check_values
+from facegan.tensor_files import has_header
 
 
 @dataclass(frozen=True)
@@ -66,6 +67,8 @@ def import_model(
     check_ending("--out", str(out), [".safetensors"])
     check_places({"--out": str(out)}, read=[given])
     chosen = _options(options, settings)
+    if has_header(given, "facegan"):
+        raise InputError(f"{file}: this is a model already; every command takes it as it is")
     source = Source(given)
     try:
         name = format_of(source, format)

@@ -106,7 +106,9 @@ CASES: dict[str, tuple[nn.Module, Callable[[nn.Module, nn.Module], Any], dict[st
     "an average beside it": (
         tutorial(), lambda g, d: {"G": d.state_dict(), "D": d.state_dict(), "g_ema": g.state_dict()}, {}
     ),
-    "named": (tutorial(), lambda g, d: {"first": d.state_dict(), "other": g.state_dict()}, {"network": "other"}),
+    "named": (
+        tutorial(), lambda g, d: {"first": d.state_dict(), "other": g.state_dict()}, {"network": "other"}
+    ),
     "one module": (tutorial(), whole, {}),
     "a pickled module": (tutorial(), lambda g, d: {"netG": g, "netD": d}, {}),
     "norms last": (NormsLast(), lambda g, d: g.state_dict(), {}),
@@ -127,10 +129,13 @@ def lively(net: nn.Module) -> nn.Module:
     """The network with statistics that are not those of a fresh one, in sampling mode."""
     torch.manual_seed(0)
     for name, tensor in net.state_dict().items():
-        if name.endswith(("running_mean", "running_var")):
-            tensor.copy_(torch.rand(tensor.shape) * 0.2 + (0.5 if name.endswith("var") else 0))
-        elif name.endswith(("weight", "weight_orig")) and tensor.ndim > 1:
-            tensor.mul_(8 if name.endswith("weight_orig") else 3)
+        if name.endswith("running_var"):
+            tensor.copy_(torch.rand(tensor.shape) + 0.5)
+        elif tensor.is_floating_point() and not name.endswith(("_u", "_v")):
+            fan = max(1, tensor[0].numel()) if tensor.ndim else 1
+            tensor.copy_(
+                torch.randn(tensor.shape) * (4 / fan) ** 0.5 if tensor.ndim > 1 else torch.rand(tensor.shape)
+            )
     return net.eval()
 
 
@@ -160,8 +165,8 @@ def test_safetensors_and_what_is_told(tmp_path, monkeypatch, capsys) -> None:
     assert main(["import", "netG.safetensors", "--licence", "MIT", "--prior", "uniform"]) == 0
     told = capsys.readouterr().out
     for part in ("netG.safetensors (pytorch) -> netG-imported.safetensors", "64x64 px, colour", "(uniform)",
-                 "took: the weights: 21 tensors", 'read as --layers "reshape 16x1x1; convT s1 p0; bn; relu; ',
-                 "activations are not in the file", "facegan generate netG-imported.safetensors"):  # fmt: skip
+                 "took: the weights: 21 tensors", 'read as --layers "reshape 16x1x1; convT s1 p0; bn; ',
+                 "activations are not in the file", "facegan generate netG-imported."):  # fmt: skip
         assert part in told, told
     model = facegan.load("netG-imported.safetensors")
     assert model.meta["licence"] == "MIT" and model.meta["provenance"]["imported"]["format"] == "pytorch"
@@ -182,7 +187,7 @@ MISTAKES: dict[str, tuple[Callable[[], None], dict[str, str], str]] = {
     "a folder": (lambda: Path("g.pt").mkdir(), {}, "g.pt: this is no file"),
     "a text": (lambda: Path("g.pt").write_text("hello"), {}, "g.pt: this seems to be a text"),
     "no weights": (saved({"epoch": 3}), {}, "this seems to be PyTorch weights; import reads plain PyTorch"),
-    "a picture": (lambda: facegan.show, {}, "there is no such file"),
+    "a model of ours": (lambda: facegan.load("celeba64").save("g.pt"), {}, "is a model already"),
     "two networks": (
         saved({"first": tutorial().state_dict(), "second": tutorial().state_dict()}), {},
         "several networks (first, second); name the generator with --network",
@@ -197,10 +202,14 @@ MISTAKES: dict[str, tuple[Callable[[], None], dict[str, str], str]] = {
     "too few layers": (
         saved(tutorial().state_dict()), {"layers": "reshape 16x1x1; convT s1 p0"}, "no layer for 1 and what",
     ),
-    "too many": (saved(dense(nn.Tanh()).state_dict()), {"layers": "linear; " * 4}, "no further layer for 'linear'"),
+    "too many": (
+        saved(dense(nn.Tanh()).state_dict()), {"layers": "linear; " * 4}, "no further layer for 'linear'"
+    ),
     "no picture": (saved(nn.Linear(16, 7).state_dict()), {}, "7 numbers make no square picture"),
     "NaN": (saved({"weight": torch.full((768, 16), torch.nan)}), {}, "values that are not finite"),
-    "a program": (lambda: torch.jit.save(torch.jit.script(nn.Linear(2, 3)), "g.pt"), {}, "a TorchScript program"),
+    "a program": (
+        lambda: torch.jit.save(torch.jit.script(nn.Linear(2, 3)), "g.pt"), {}, "a TorchScript program"
+    ),
     "a format": (saved(tutorial().state_dict()), {"format": "x"}, "--format x: unknown"),
     "an activation": (saved(tutorial().state_dict()), {"activation": "x"}, "--activation 'x' is unknown"),
 }  # fmt: skip
