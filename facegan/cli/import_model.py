@@ -19,6 +19,7 @@ def main(
     out: str = "",
     format: str = "",
     half: bool = False,
+    networks: str = "",
     options: Annotated[ImportOptions, FLAT] = ImportOptions(),  # noqa: B008
 ) -> None:
     """Bring a generator of another program in. Nothing that the file holds is executed.
@@ -28,11 +29,13 @@ def main(
         out: the .safetensors file to write; '' is FILE-imported.safetensors here.
         format: what wrote it; '' recognises it.
         half: store half precision, in half the space; pictures may differ by a level from the original's.
+        networks: another .safetensors file, with the discriminator as well, from which 'facegan train --init'
+            goes on; '' writes none.
         options: what the file does not say.
     """
     from facegan.exchange.importing import import_model
 
-    made = import_model(file, out, format=format, half=half, options=options)
+    made = import_model(file, out, format=format, half=half, networks=networks, options=options)
     c, h, w = made.model.image_shape
     latent = made.model.latent
     print(f"{file} ({made.format}) -> {made.path} ({made.path.stat().st_size / 2**20:.1f} MiB)")
@@ -41,6 +44,9 @@ def main(
     for title, told in (("took", made.taken), ("left out", made.left_out), ("note", made.notes)):
         for line in told:
             print(f"{title}: {line}")
+    if networks:
+        begun = ["facegan", "train", "DATASET", *made.flags, "--init", networks]
+        print(f"to train on: {shlex.join(begun)}")
     print(f"next: facegan generate {shlex.quote(str(made.path))} --count 16")
 
 

@@ -51,6 +51,8 @@ class ImportOptions:
     output_range: str = setting("", choices=("tanh", "-1..1", "sigmoid", "0..1", "0..255"))
     """What the last layer gives: tanh and sigmoid are applied here, ranges are there already. '' is tanh,
     unless the file says."""
+    multiplier: float = setting(0.0, minimum=0)
+    """The factor of stylegan2-pytorch's mapping network, its lr_mlp, which files do not keep; 0 is 0.1."""
     licence: str = ""
     """The licence of the model, which its file keeps."""
 
@@ -85,6 +87,8 @@ class Imported:
     notes: list[str] = field(default_factory=list)
     """What was assumed, and by which option it can be set."""
     licence: str = ""
+    networks: dict[str, dict[str, Tensor]] = field(default_factory=dict)
+    """States of further networks, to train on with: ``discriminator``, and ``generator`` before averaging."""
 
 
 class Source:

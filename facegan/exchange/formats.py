@@ -18,6 +18,13 @@ class Format(NamedTuple):
 
 
 FORMATS: dict[str, Format] = {
+    "stylegan": Format("facegan.exchange.read_stylegan", "StyleGAN2-ADA's and StyleGAN3's .pkl"),
+    "r3gan": Format("facegan.exchange.read_r3gan", "R3GAN's .pkl"),
+    "rosinality": Format(
+        "facegan.exchange.read_rosinality", "StyleGAN2's .pt of rosinality/stylegan2-pytorch"
+    ),
+    "lucidrains": Format("facegan.exchange.read_lucidrains", "stylegan2-pytorch's and lightweight-gan's .pt"),
+    "later": Format("facegan.exchange.read_later", ""),
     "pytorch": Format(
         "facegan.exchange.read_pytorch", "plain PyTorch generators (.pt, .pth, .tar, .safetensors)"
     ),
@@ -53,5 +60,5 @@ def format_of(source: Source, wanted: str = "") -> str:
                 return name
         except FaceganError as error:  # of a damaged file; another reader may know better
             said = said or str(error)
-    known = "; ".join(row.files for row in FORMATS.values())
+    known = "; ".join(row.files for row in FORMATS.values() if row.files)
     raise ModelError(said or f"this seems to be {source.seems()}; import reads {known}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,9 @@ from facegan.families import GeneratorNetwork, get_family
 from facegan.files import beside, check_ending, check_places, fit_name, writing
 from facegan.generator import Generator, describe
 from facegan.layers.unfilled import Unfilled
-from facegan.settings import check_values
+from facegan.recipes.table import RECIPES, recipe
+from facegan.runs.export import write_networks
+from facegan.settings import check_values, flag, walk
 from facegan.tensor_files import has_header
 
 
@@ -33,6 +36,8 @@ class ImportedModel:
     taken: tuple[str, ...]
     left_out: tuple[str, ...]
     notes: tuple[str, ...]
+    flags: tuple[str, ...] = ()
+    """With ``networks``: the flags of a training whose networks are of the same shapes."""
 
 
 def import_model(
@@ -41,6 +46,7 @@ def import_model(
     *,
     format: str = "",
     half: bool = False,
+    networks: str | Path = "",
     options: ImportOptions | None = None,
     **settings: Any,
 ) -> ImportedModel:
@@ -53,6 +59,8 @@ def import_model(
         out: the ``.safetensors`` file to write; "" is FILE-imported.safetensors in the current folder.
         format: a row of ``facegan.exchange.formats.FORMATS``; "" recognises it.
         half: store half precision, in half the space; pictures may differ by a level from the original's.
+        networks: another ``.safetensors`` file to write, with the discriminator as well, from which
+            ``train --init`` goes on; "" writes none. Not all formats have a discriminator that fits.
         options: what the file does not say; settings by name change them.
 
     Returns:
@@ -64,8 +72,10 @@ def import_model(
     """
     given = arguments.place(file, "file")
     out = out or str(beside(Path(given.name), fit_name(given.stem, "-imported.safetensors")))
-    check_ending("--out", str(out), [".safetensors"])
-    check_places({"--out": str(out)}, read=[given])
+    places = {"--out": str(out), **({"--networks": str(networks)} if networks else {})}
+    for option, place in places.items():
+        check_ending(option, place, [".safetensors"])
+    check_places(places, read=[given])
     chosen = _options(options, settings)
     if has_header(given, "facegan"):
         raise InputError(f"{file}: this is a model already; every command takes it as it is")
@@ -74,12 +84,20 @@ def import_model(
         name = format_of(source, format)
         imported = reader(name)[1](source, chosen)
         model = build(imported, {"format": name, "file": given.name, "sha256": _digest(given)})
+        if networks:
+            whole = training_networks(imported)
     except FaceganError as error:
         raise type(error)(f"{file}: {error}") from None
     with writing("--out", str(out)):
         model.save(out, torch.float16 if half else torch.float32)
-    told = (tuple(part) for part in (imported.taken, imported.left_out, imported.notes))
-    return ImportedModel(Path(out), name, model, *told)
+    if networks:
+        with writing("--networks", str(networks)):
+            write_networks(networks, model.meta, whole)
+    elif "discriminator" in imported.networks:
+        imported.left_out.append("D: --networks FILE keeps it, for 'facegan train --init FILE'")
+    flags = training_flags(imported) if networks else ()
+    taken, left_out, notes = map(tuple, (imported.taken, imported.left_out, imported.notes))
+    return ImportedModel(Path(out), name, model, taken, left_out, notes, flags)
 
 
 def _options(options: ImportOptions | None, settings: dict[str, Any]) -> ImportOptions:
@@ -131,6 +149,48 @@ def build(imported: Imported, origin: dict[str, Any]) -> Generator:
     if shape != tuple(i.image_shape):
         raise ModelError(f"the network makes pictures of shape {shape}, not {tuple(i.image_shape)}")
     return model
+
+
+def training_networks(imported: Imported) -> dict[str, dict[str, torch.Tensor]]:
+    """Return the states that training begins with, by name.
+
+    Raises:
+        InputError: the file has no discriminator that facegan trains.
+        ModelError: its weights do not fit.
+    """
+    i = imported
+    if "discriminator" not in i.networks:
+        why = next((t for t in i.left_out if "D" in re.split("[:,] ?", t)), "the format gives none")
+        raise InputError(f"--networks: there is no discriminator to train on with ({why})")
+    with Unfilled(), torch.device("meta"):
+        network = get_family(i.family).build_discriminator(
+            i.config.discriminator, i.image_shape, len(i.labels)
+        )
+    planned = {k: v.shape for k, v in network.state_dict().items()}
+    if planned != {k: v.shape for k, v in i.networks["discriminator"].items()}:
+        raise ModelError("the discriminator's weights do not fit the network")
+    return {"generator": i.state, "ema": i.state, **i.networks}
+
+
+def training_flags(imported: Imported) -> tuple[str, ...]:
+    """Return the flags of ``facegan train`` that make networks of the same shapes."""
+    i, size = imported, imported.image_shape[1]
+    names = [name for name, row in RECIPES.items() if row.config.family == i.family]
+    name = next((n for n in names if recipe(n).size == size), names[0])
+    config, usual = recipe(name), get_family(i.family).config()
+    flags = ["--recipe", name] + (["--size", str(size)] if config.size != size else [])
+    if i.latent.dim != config.latent.dim:
+        flags += ["--latent.dim", str(i.latent.dim)]
+    if i.labels:
+        flags += ["--condition", "label"]
+    for side in ("generator", "discriminator"):
+        own, theirs, default = (getattr(model, side) for model in (i.config, config.model, usual))
+        for item in walk(own, f"{side}."):
+            key = item.name.rpartition(".")[2]
+            if item.value not in (getattr(theirs, key), getattr(default, key)):
+                values = item.value if isinstance(item.value, tuple) else (item.value,)
+                flags += [flag(item.name), *map(str, values)]
+    return tuple(flags)
 
 
 def _digest(path: Path) -> str:

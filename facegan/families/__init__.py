@@ -29,6 +29,12 @@ FAMILIES: dict[str, str | Family] = {
     "graph": "facegan.families.graph",
 }
 """Name -> the package whose FAMILY it is, imported on first use, or the family itself."""
+SAMPLED: dict[str, str | Family] = {
+    "stylegan3": "facegan.families.stylegan3",
+    "stylegan2-pytorch": "facegan.families.stylegan2_pytorch",
+    "lightweight-gan": "facegan.families.lightweight_gan",
+}
+"""Likewise, families of other people's networks, which facegan samples and does not train."""
 
 
 def get_family(name: str) -> Family:
@@ -37,14 +43,15 @@ def get_family(name: str) -> Family:
     Raises:
         ModelError: No family has that name; it lists those that there are.
     """
-    if name not in FAMILIES:
+    table = SAMPLED if name in SAMPLED else FAMILIES
+    if name not in table:
         raise ModelError(
             f"family '{name}' is unknown (known: {', '.join(FAMILIES)}); is facegan up to date, or was the "
             "family made known with facegan.register_family?"
         )
-    found = FAMILIES[name]
+    found = table[name]
     if isinstance(found, str):
-        found = FAMILIES[name] = importlib.import_module(found).FAMILY
+        found = table[name] = importlib.import_module(found).FAMILY
     assert isinstance(found, Family)
     return found
 
@@ -64,7 +71,7 @@ def register_family(name: str, family: Family) -> None:
     Raises:
         InputError: The name is taken or impossible, or the family lacks something.
     """
-    name = arguments.new_name(name, "family", FAMILIES)
+    name = arguments.new_name(name, "family", {**FAMILIES, **SAMPLED})
     FAMILIES[name] = check_family(family, f"register_family('{name}')")
 
 

@@ -113,6 +113,15 @@ class Family(ABC):
         return None
 
 
+class SampledFamily(Family):
+    """A family of other people's networks, which facegan imports and samples, and does not train."""
+
+    def build_discriminator(
+        self, settings: Any, image_shape: Sequence[int], label_dim: int = 0
+    ) -> DiscriminatorNetwork:
+        raise ConfigError("networks of this family are imported and sampled here, not trained")
+
+
 def check_family(family: Any, what: str) -> Family:
     """Return ``family``; InputError, which begins with ``what``, says what it lacks."""
     if not isinstance(family, Family):

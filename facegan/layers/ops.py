@@ -189,6 +189,11 @@ def _lrelu(x: torch.Tensor) -> torch.Tensor:
     return F.leaky_relu(x, 0.2)
 
 
+def limited(x: torch.Tensor, clamp: float) -> torch.Tensor:
+    """Return ``x`` within -clamp and clamp; 0 is no limit."""
+    return x.clamp(-clamp, clamp) if clamp else x
+
+
 # Activation -> (function, the gain that keeps unit variance; He et al. 2015). Each function f has
 # f(a x) = a f(x) for a > 0, so that a layer can apply the gain beforehand, to its smaller weights.
 ACTIVATIONS: dict[str, tuple[Callable[[torch.Tensor], torch.Tensor], float]] = {
@@ -235,7 +240,7 @@ class EqualizedConv2d(nn.Module):
     """ "Same" convolution with N(0, 1) weights times He's constant (Karras et al. 2018, section 4.1).
 
     ``up`` or ``down`` 2 changes the resolution through ``f`` (None: plain strides). ``gain`` takes the
-    place of the activation's own.
+    place of the activation's own. ``clamp`` limits the output's magnitude, unless it is 0.
     """
 
     def __init__(
@@ -250,9 +255,10 @@ class EqualizedConv2d(nn.Module):
         bias: bool = True,
         activation: str = "linear",
         gain: float | None = None,
+        clamp: float = 0.0,
     ) -> None:
         super().__init__()
-        self.in_channels, self.out_channels, self.kernel = cin, cout, kernel
+        self.in_channels, self.out_channels, self.kernel, self.clamp = cin, cout, kernel, clamp
         self.up, self.down, self.f, self.activation = up, down, f, activation
         self.act, own = ACTIVATIONS[activation]
         self.gain = own if gain is None else gain
@@ -262,9 +268,9 @@ class EqualizedConv2d(nn.Module):
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         bias = None if self.bias is None else self.bias * self.gain
-        return self.act(
-            resampling_conv2d(x, self.weight * self.weight_gain, bias, up=self.up, down=self.down, f=self.f)
-        )
+        weight = self.weight * self.weight_gain
+        x = self.act(resampling_conv2d(x, weight, bias, up=self.up, down=self.down, f=self.f))
+        return limited(x, self.clamp)
 
     def extra_repr(self) -> str:
         resample = f", up={self.up}" if self.up > 1 else f", down={self.down}" if self.down > 1 else ""

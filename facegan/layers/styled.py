@@ -9,17 +9,23 @@ import torch.nn.functional as F
 from torch import nn
 
 from facegan import distributed
-from facegan.layers.ops import EqualizedLinear, modulated_conv2d, setup_filter
+from facegan.layers.ops import EqualizedLinear, limited, modulated_conv2d, setup_filter
 
 FILTER = setup_filter((1, 3, 3, 1))
 
 
 class StyledConv(nn.Module):
-    """Modulated 3 x 3 convolution, noise of learned strength, bias, leaky ReLU (figure 2c)."""
+    """Modulated 3 x 3 convolution, noise of learned strength, bias, leaky ReLU (figure 2c).
 
-    def __init__(self, cin: int, cout: int, w_dim: int, *, size: tuple[int, int], up: int = 1) -> None:
+    ``clamp`` limits the output's magnitude, unless it is 0.
+    """
+
+    def __init__(
+        self, cin: int, cout: int, w_dim: int, *, size: tuple[int, int], up: int = 1, clamp: float = 0.0
+    ) -> None:
         super().__init__()
         self.in_channels, self.out_channels, self.size, self.up = cin, cout, size, up
+        self.clamp = clamp
         self.affine = EqualizedLinear(w_dim, cin, bias_init=1.0)
         self.weight = nn.Parameter(torch.randn(cout, cin, 3, 3))
         self.bias = nn.Parameter(torch.zeros(cout))
@@ -37,7 +43,7 @@ class StyledConv(nn.Module):
             drawn = drawn * (self.noise_strength * gain)
         offset = bias if drawn is None else drawn
         x = modulated_conv2d(x, self.weight, self.affine(w), up=self.up, f=FILTER, gain=gain, offset=offset)
-        return F.leaky_relu(x if drawn is None else x + bias.to(x.dtype), 0.2)
+        return limited(F.leaky_relu(x if drawn is None else x + bias.to(x.dtype), 0.2), self.clamp)
 
     def _draw(self, x: torch.Tensor) -> torch.Tensor:
         dtype = torch.promote_types(x.dtype, torch.float32)  # the same numbers at any precision of training
@@ -52,9 +58,9 @@ class ToRGB(nn.Module):
 
     up = 1
 
-    def __init__(self, cin: int, cout: int, w_dim: int) -> None:
+    def __init__(self, cin: int, cout: int, w_dim: int, *, clamp: float = 0.0) -> None:
         super().__init__()
-        self.in_channels, self.out_channels = cin, cout
+        self.in_channels, self.out_channels, self.clamp = cin, cout, clamp
         self.affine = EqualizedLinear(w_dim, cin, bias_init=1.0)
         self.weight = nn.Parameter(torch.randn(cout, cin, 1, 1))
         self.bias = nn.Parameter(torch.zeros(cout))
@@ -63,4 +69,5 @@ class ToRGB(nn.Module):
     def forward(self, x: torch.Tensor, w: torch.Tensor) -> torch.Tensor:
         x = modulated_conv2d(x, self.weight, self.affine(w), demodulate=False, gain=self.gain)
         # Images of all levels are summed in full precision.
-        return x.to(torch.promote_types(x.dtype, torch.float32)) + self.bias[None, :, None, None]
+        x = x.to(torch.promote_types(x.dtype, torch.float32)) + self.bias[None, :, None, None]
+        return limited(x, self.clamp)

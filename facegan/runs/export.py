@@ -6,6 +6,7 @@ not bit for bit.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -33,13 +34,16 @@ def pack(run: str | Path, out: str | Path) -> dict[str, Any]:
             "with --metric"
         )
     metadata = load(f"{found.parent.parent}@{moment_name(kimg_of(found.name))}").meta
-    tensors = {
-        f"{name}/{key}": value
-        for name, network in read_networks(found).items()
-        for key, value in network.items()
-    }
-    write_tensors(out, KEY, {"format": FORMAT, "papers": metadata}, tensors=half(tensors))
+    write_networks(out, metadata, read_networks(found))
     return metadata
+
+
+def write_networks(
+    out: str | Path, metadata: dict[str, Any], networks: Mapping[str, Mapping[str, torch.Tensor]]
+) -> None:
+    """Write the states of ``generator``, ``ema`` and ``discriminator`` into a file that ``--init`` takes."""
+    tensors = {f"{name}/{key}": value for name, state in networks.items() for key, value in state.items()}
+    write_tensors(out, KEY, {"format": FORMAT, "papers": metadata}, tensors=half(tensors))
 
 
 def is_packed(path: str | Path) -> bool:

@@ -39,6 +39,8 @@ class GeneratorConfig(AdamConfig):
     """Channels are channel_base / resolution, channel_max at most; from 512 px on the authors take 32768."""
     channel_max: int = setting(512, minimum=1)
     """Channels of any layer, at most."""
+    clamp: float = setting(0.0, minimum=0)
+    """Largest magnitude of a layer's output, 256 in the authors' half-precision networks; 0 is no limit."""
     style_mixing: float = setting(0.9, minimum=0, maximum=1)
     """Share of training pictures whose later layers take the style of a second latent."""
     w_avg_beta: float = setting(0.998, minimum=0, maximum=1)
@@ -59,6 +61,8 @@ class DiscriminatorConfig(AdamConfig):
     """Channels are channel_base / resolution, channel_max at most."""
     channel_max: int = setting(512, minimum=1)
     """Channels of any layer, at most."""
+    clamp: float = setting(0.0, minimum=0)
+    """Largest magnitude of a layer's output, 256 in the authors' half-precision networks; 0 is no limit."""
     mbstd_group: int = setting(4, minimum=0)
     """Pictures in a group of the minibatch standard deviation; 0 leaves it out."""
     mapping_layers: int = setting(8, minimum=1)

@@ -78,12 +78,20 @@ class SynthesisBlock(nn.Module):
     """One level of the skip generator (figure 7b): convolutions, and the image so far made larger."""
 
     def __init__(
-        self, cin: int, cout: int, image_channels: int, *, w_dim: int, size: tuple[int, int], first: bool
+        self,
+        cin: int,
+        cout: int,
+        image_channels: int,
+        *,
+        w_dim: int,
+        size: tuple[int, int],
+        first: bool,
+        clamp: float,
     ) -> None:
         super().__init__()
-        self.conv0 = None if first else StyledConv(cin, cout, w_dim, size=size, up=2)
-        self.conv1 = StyledConv(cin if first else cout, cout, w_dim, size=size)
-        self.rgb = ToRGB(cout, image_channels, w_dim)
+        self.conv0 = None if first else StyledConv(cin, cout, w_dim, size=size, up=2, clamp=clamp)
+        self.conv1 = StyledConv(cin if first else cout, cout, w_dim, size=size, clamp=clamp)
+        self.rgb = ToRGB(cout, image_channels, w_dim, clamp=clamp)
         self.num_convs = 1 if first else 2
 
     def forward(
@@ -122,7 +130,13 @@ class Generator(GeneratorNetwork):
         self.const = nn.Parameter(torch.randn(1, widths[0], *levels[0]))
         self.blocks = nn.ModuleList(
             SynthesisBlock(
-                widths[max(i - 1, 0)], widths[i], image_channels, w_dim=config.w_dim, size=level, first=i == 0
+                widths[max(i - 1, 0)],
+                widths[i],
+                image_channels,
+                w_dim=config.w_dim,
+                size=level,
+                first=i == 0,
+                clamp=config.clamp,
             )
             for i, level in enumerate(levels)
         )
@@ -186,12 +200,14 @@ class Generator(GeneratorNetwork):
 class ResidualBlock(nn.Module):
     """Halves the size (figure 7c). The sum of both ways is divided by sqrt(2)."""
 
-    def __init__(self, cin: int, cout: int) -> None:
+    def __init__(self, cin: int, cout: int, clamp: float) -> None:
         super().__init__()
         half = math.sqrt(0.5)
-        self.conv0 = EqualizedConv2d(cin, cin, 3, activation="lrelu")
+        self.conv0 = EqualizedConv2d(cin, cin, 3, activation="lrelu", clamp=clamp)
         # sqrt(2) of the activation and sqrt(1/2) of the sum cancel.
-        self.conv1 = EqualizedConv2d(cin, cout, 3, down=2, f=FILTER, activation="lrelu", gain=1.0)
+        self.conv1 = EqualizedConv2d(
+            cin, cout, 3, down=2, f=FILTER, activation="lrelu", gain=1.0, clamp=clamp * half
+        )
         self.skip = EqualizedConv2d(cin, cout, 1, down=2, f=FILTER, bias=False, gain=half)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
@@ -208,11 +224,12 @@ class Discriminator(DiscriminatorNetwork):
         levels = resolutions(height, width)[::-1]
         widths = [channels(config, level) for level in levels]
         self.label_dim = label_dim
-        self.from_rgb = EqualizedConv2d(image_channels, widths[0], 1, activation="lrelu")
-        self.blocks = nn.Sequential(*(ResidualBlock(a, b) for a, b in itertools.pairwise(widths)))
+        clamp = config.clamp
+        self.from_rgb = EqualizedConv2d(image_channels, widths[0], 1, activation="lrelu", clamp=clamp)
+        self.blocks = nn.Sequential(*(ResidualBlock(a, b, clamp) for a, b in itertools.pairwise(widths)))
         last = widths[-1]
         self.mbstd = MinibatchStd(config.mbstd_group) if config.mbstd_group else None
-        self.conv = EqualizedConv2d(last + bool(config.mbstd_group), last, 3, activation="lrelu")
+        self.conv = EqualizedConv2d(last + bool(config.mbstd_group), last, 3, activation="lrelu", clamp=clamp)
         self.dense = EqualizedLinear(last * math.prod(levels[-1]), last, activation="lrelu")
         self.out = EqualizedLinear(last, last if label_dim else 1)
         self.mapping = None

@@ -1,0 +1,34 @@
+"""Recognises files that facegan cannot read yet, to say so in a line of their own."""
+
+from __future__ import annotations
+
+from facegan.errors import ModelError
+from facegan.exchange.base import Imported, ImportOptions, Source
+from facegan.pickles.tables import state_dicts
+
+KINDS: dict[str, tuple[set[str], ...]] = {
+    "a BigGAN generator": (
+        {"linear.weight", "blocks.0.0.conv1.weight", "blocks.0.0.bn1.gain.weight"},
+        {"embeddings.weight", "generator.gen_z.weight_orig"},
+        {"generator.embeddings.weight", "generator.generator.gen_z.weight_orig"},
+    ),
+    "a translator of pix2pix or CycleGAN, which makes pictures of pictures,": (
+        {"model.model.0.weight", "model.model.1.model.1.weight"},
+        {"model.1.weight", "model.10.conv_block.1.weight"},
+    ),
+}
+"""What a file is -> sets of names, of which a table of weights has all of one."""
+
+
+def _kind(source: Source) -> str:
+    tables = state_dicts(source.tree).values() if source.kind in ("torch-zip", "pickle") else ()
+    names = [{name.removeprefix("module.") for name in table} for table in tables]
+    return next((k for k, sets in KINDS.items() if any(n >= s for n in names for s in sets)), "")
+
+
+def recognises(source: Source) -> bool:
+    return _kind(source) != ""
+
+
+def read(source: Source, options: ImportOptions) -> Imported:
+    raise ModelError(f"this is {_kind(source) or 'something'} and facegan cannot read it yet")

@@ -1,0 +1,73 @@
+"""Linear attention over the pixels of a map (Shen et al. 2021, "Efficient attention"), and what goes with it
+in lucidrains' networks."""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+Tensor = torch.Tensor
+
+
+def blur(x: Tensor) -> Tensor:
+    """Filter maps with [1, 2, 1] / 4 along both axes, mirrored at the border."""
+    row = x.new_tensor([0.25, 0.5, 0.25])
+    kernel = torch.outer(row, row).expand(x.shape[1], 1, 3, 3)
+    return F.conv2d(F.pad(x, (1, 1, 1, 1), mode="reflect"), kernel, groups=x.shape[1])
+
+
+class ChannelNorm(nn.Module):
+    """Brings the channels of each pixel to mean 0 and deviation 1, then scales and shifts them."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.scale = nn.Parameter(torch.ones(1, channels, 1, 1))
+        self.shift = nn.Parameter(torch.zeros(1, channels, 1, 1))
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = x - x.mean(1, keepdim=True)
+        return x * (x.square().mean(1, keepdim=True) + 1e-5).rsqrt() * self.scale + self.shift
+
+
+class LinearAttention(nn.Module):
+    """Each pixel takes from a summary of all, whose size does not depend on their number.
+
+    With ``window`` it also takes from its neighbours in a square of that side, by common attention. Heads
+    have 64 channels.
+    """
+
+    def __init__(self, channels: int, heads: int = 8, window: int = 0) -> None:
+        super().__init__()
+        inner = heads * 64
+        self.heads, self.window = heads, window
+        self.query = nn.Conv2d(channels, inner, 1, bias=False)
+        self.key_value = nn.Sequential(
+            nn.Conv2d(channels, channels, 3, padding=1, groups=channels, bias=False),
+            nn.Conv2d(channels, 2 * inner, 1, bias=False),
+        )
+        self.near_query = nn.Conv2d(channels, inner, 1, bias=False) if window else None
+        self.near_key_value = nn.Conv2d(channels, 2 * inner, 1, bias=False) if window else None
+        self.out = nn.Conv2d(inner * (2 if window else 1), channels, 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        n, _, h, w = x.shape
+        q, k, v = (
+            part.reshape(n, self.heads, 64, h * w) for part in (self.query(x), *self.key_value(x).chunk(2, 1))
+        )
+        summary = torch.einsum("nhdp,nhep->nhde", k.softmax(3), v)
+        found = torch.einsum("nhdp,nhde->nhep", q.softmax(2) / 8, summary)
+        found = F.gelu(found.reshape(n, -1, h, w))
+        return self.out(torch.cat([found, self._near(x)], 1) if self.window else found)
+
+    def _near(self, x: Tensor) -> Tensor:
+        """Return what each pixel takes from its neighbours; zeros stand beyond the border."""
+        assert self.near_query is not None and self.near_key_value is not None
+        n, _, h, w = x.shape
+        q = self.near_query(x).reshape(n, self.heads, 64, 1, h * w) / 8
+        k, v = (
+            F.unfold(part, self.window, padding=self.window // 2).reshape(n, self.heads, 64, -1, h * w)
+            for part in self.near_key_value(x).chunk(2, 1)
+        )
+        weights = (q * k).sum(2, keepdim=True).softmax(3)
+        return (weights * v).sum(3).reshape(n, -1, h, w)
