@@ -125,7 +125,9 @@ def _stylegan2(weights: Weights, options: ImportOptions) -> Imported:
     latent = Latent(dim=state["mapping.0.weight"].shape[1])
     state["w_avg"] = _average([state[f"mapping.{i}.weight"] for i in range(len(layers))],
                               [state[f"mapping.{i}.bias"] for i in range(len(layers))], latent)  # fmt: skip
-    state["noise_const"] = torch.from_numpy(rng.uniform(0, "imported noise", 0, size, size)).float()
+    state["noise_const"] = torch.from_numpy(
+        rng.uniform(0, "imported noise", 0, count=size, per_item=size)
+    ).float()
     widths = tuple(len(state[f"blocks.{i}.conv1.weight"]) for i in range(len(blocks)))
     config = stylegan2.GeneratorConfig(
         mapping_layers=len(layers), widths=widths, attention=tuple(sorted(attention)), const="const" in state
@@ -173,7 +175,7 @@ def _lightweight(weights: Weights) -> Imported:
     for i in range(len(layers)):
         state[f"layers.{i}.strength"] = state[f"layers.{i}.strength"].reshape(())
         state[f"layers.{i}.noise_const"] = torch.from_numpy(
-            rng.normal(i, "imported noise", 0, 8 << i, 8 << i)
+            rng.normal(i, "imported noise", 0, count=8 << i, per_item=8 << i)
         )
     for norm in ("first.1", *(f"layers.{i}.norm" for i in range(len(layers)))):
         state[f"{norm}.num_batches_tracked"] = torch.zeros((), dtype=torch.int64)

@@ -104,7 +104,9 @@ def _state(weights: Weights) -> tuple[dict[str, Tensor], list[int]]:
 def _average(config: GeneratorConfig, state: dict[str, Tensor], latent: Latent) -> Tensor:
     from facegan.families.stylegan2.networks import Mapping
 
-    mapping = Mapping(latent.dim, 0, config.w_dim, config.mapping_layers, config.mapping_lr_multiplier)
+    mapping = Mapping(
+        latent.dim, 0, config.w_dim, layers=config.mapping_layers, lr_multiplier=config.mapping_lr_multiplier
+    )
     mapping.load_state_dict(
         {k.removeprefix("mapping."): v for k, v in state.items() if k.startswith("mapping.")}
     )

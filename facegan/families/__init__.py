@@ -34,7 +34,7 @@ SAMPLED: dict[str, str | Family] = {
     "stylegan2-pytorch": "facegan.families.stylegan2_pytorch",
     "lightweight-gan": "facegan.families.lightweight_gan",
 }
-"""Likewise, families of other people's networks, which facegan samples and does not train."""
+"""Likewise, families of particular programs' networks, which facegan samples and does not train."""
 
 
 def get_family(name: str) -> Family:

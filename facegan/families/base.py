@@ -114,12 +114,14 @@ class Family(ABC):
 
 
 class SampledFamily(Family):
-    """A family of other people's networks, which facegan imports and samples, and does not train."""
+    """A family of other programs' networks, which facegan imports and samples, and does not train."""
+
+    trains = False
 
     def build_discriminator(
         self, settings: Any, image_shape: Sequence[int], label_dim: int = 0
     ) -> DiscriminatorNetwork:
-        raise ConfigError("networks of this family are imported and sampled here, not trained")
+        raise ConfigError("a model of another program has no discriminator, and is not trained on")
 
 
 def check_family(family: Any, what: str) -> Family:

@@ -45,8 +45,8 @@ def stand_in(name: str, function: bool = False) -> Any:
 def module(tensors: dict[str, Tensor], attributes: dict[str, dict[str, Any]], kinds: dict[str, str]) -> Any:
     """Return what pickles as an ``nn.Module`` with these tensors by dotted name, and attributes by place.
 
-    ``kinds`` gives a class for each place; ``.`` is for all others. A name after ``persistent:`` is a class that
-    pickles with its source code, as NVIDIA's do.
+    ``kinds`` gives a class for each place, ``.`` for all others; one after ``persistent:`` pickles with its
+    source code, as NVIDIA's do.
     """
 
     def made(place: str) -> Any:

@@ -9,17 +9,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from facegan.errors import ConfigError
-from facegan.families.base import Family, OptimizerConfig
+from facegan.families.base import SampledFamily
 from facegan.families.graph.config import Config, GraphConfig
 
 if TYPE_CHECKING:
-    from facegan.layers.network import DiscriminatorNetwork, GeneratorNetwork
+    from facegan.layers.network import GeneratorNetwork
 
 
-class Graph(Family):
+class Graph(SampledFamily):
     config = Config
-    trains = False
     conditional = True
     any_shape = True
 
@@ -30,11 +28,6 @@ class Graph(Family):
 
         self.check("generator", settings, label_dim)
         return Generator(settings.nodes, image_shape, z_dim, label_dim=label_dim)
-
-    def build_discriminator(
-        self, settings: OptimizerConfig, image_shape: Sequence[int], label_dim: int = 0
-    ) -> DiscriminatorNetwork:
-        raise ConfigError("a model of another program has no discriminator, and is not trained on")
 
 
 FAMILY = Graph()

@@ -16,7 +16,7 @@ class LightweightGAN(SampledFamily):
     config = Config
 
     def build_generator(
-        self, settings: GeneratorConfig, image_shape: Sequence[int], z_dim: int, label_dim: int = 0
+        self, settings: GeneratorConfig, image_shape: Sequence[int], z_dim: int, *, label_dim: int = 0
     ) -> GeneratorNetwork:
         from facegan.families.lightweight_gan.networks import Generator
 

@@ -49,7 +49,7 @@ class Excitation(nn.Module):
 class Layer(nn.Module):
     """Doubles the resolution: pixel shuffling, blur, convolution, noise, batch norm, gated linear unit."""
 
-    def __init__(self, cin: int, cout: int, size: int, attention: bool) -> None:
+    def __init__(self, cin: int, cout: int, *, size: int, attention: bool) -> None:
         super().__init__()
         self.attention = (
             nn.Sequential(ChannelNorm(cin), LinearAttention(cin, window=3)) if attention else None
@@ -88,7 +88,7 @@ class Generator(GeneratorNetwork):
             nn.ConvTranspose2d(z_dim, 2 * z_dim, 4), nn.BatchNorm2d(2 * z_dim), nn.GLU(1)
         )
         self.layers = nn.ModuleList(
-            Layer(a, b, 8 << i, i in config.attention)
+            Layer(a, b, size=8 << i, attention=i in config.attention)
             for i, (a, b) in enumerate(zip((z_dim, *widths), widths, strict=False))
         )
         top = len(widths) + 2

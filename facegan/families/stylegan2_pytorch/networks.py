@@ -42,7 +42,7 @@ class Modulated(nn.Module):
     """Convolution modulated by 1 + a linear function of w; with ``noise``, a plane of numbers joins it, too,
     and a leaky ReLU follows."""
 
-    def __init__(self, cin: int, cout: int, w_dim: int, noise: bool) -> None:
+    def __init__(self, cin: int, cout: int, w_dim: int, *, noise: bool) -> None:
         super().__init__()
         self.style = nn.Linear(w_dim, cin)
         self.noise = nn.Linear(1, cout) if noise else None
@@ -63,9 +63,9 @@ class Block(nn.Module):
     def __init__(self, cin: int, cout: int, channels: int, *, w_dim: int, attention: bool) -> None:
         super().__init__()
         self.attention = Attention(cin) if attention else None
-        self.conv1 = Modulated(cin, cout, w_dim, True)
-        self.conv2 = Modulated(cout, cout, w_dim, True)
-        self.rgb = Modulated(cout, channels, w_dim, False)
+        self.conv1 = Modulated(cin, cout, w_dim, noise=True)
+        self.conv2 = Modulated(cout, cout, w_dim, noise=True)
+        self.rgb = Modulated(cout, channels, w_dim, noise=False)
 
 
 class Generator(GeneratorNetwork):

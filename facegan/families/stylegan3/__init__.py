@@ -17,12 +17,12 @@ class StyleGAN3(SampledFamily):
     conditional = True
 
     def build_generator(
-        self, settings: GeneratorConfig, image_shape: Sequence[int], z_dim: int, label_dim: int = 0
+        self, settings: GeneratorConfig, image_shape: Sequence[int], z_dim: int, *, label_dim: int = 0
     ) -> GeneratorNetwork:
         from facegan.families.stylegan3.networks import Generator
 
         self.check("generator", settings, label_dim)
-        return Generator(settings, image_shape, z_dim, label_dim)
+        return Generator(settings, image_shape, z_dim, label_dim=label_dim)
 
 
 FAMILY = StyleGAN3()

@@ -149,7 +149,7 @@ class Generator(GeneratorNetwork):
     """Makes images of z, around [-1, 1]: the last layer is linear. There is no noise."""
 
     def __init__(
-        self, config: GeneratorConfig, image_shape: Sequence[int], z_dim: int, label_dim: int = 0
+        self, config: GeneratorConfig, image_shape: Sequence[int], z_dim: int, *, label_dim: int = 0
     ) -> None:
         super().__init__()
         channels, sizes, rates = config.channels, config.sizes, config.rates
@@ -163,7 +163,11 @@ class Generator(GeneratorNetwork):
         self.z_dim, self.w_dim, self.label_dim = z_dim, config.w_dim, label_dim
         self.num_ws, self.output_scale = len(channels), config.output_scale
         self.mapping = Mapping(
-            z_dim, label_dim, config.w_dim, config.mapping_layers, config.mapping_lr_multiplier
+            z_dim,
+            label_dim,
+            config.w_dim,
+            layers=config.mapping_layers,
+            lr_multiplier=config.mapping_lr_multiplier,
         )
         self.input = FourierFeatures(
             channels[0], sizes[0], rates[0], w_dim=config.w_dim, bandwidth=config.bandwidth
