@@ -112,11 +112,11 @@ class Generator(GeneratorNetwork):
     def synthesize(self, w: Tensor, noise: str = "const") -> Tensor:
         plane = self.noise_const.reshape(-1, *self.noise_const.shape[-2:])
         if noise == "random":
-            plane = torch.rand(len(w), *plane.shape[1:], device=w.device, dtype=w.dtype)
+            plane = torch.rand(w.shape[0], *plane.shape[1:], device=w.device, dtype=w.dtype)
         elif noise == "none":  # its mean
             plane = torch.full_like(plane, 0.5)
         if self.const is not None:
-            x = self.const.expand(len(w), -1, -1, -1)
+            x = self.const.expand(w.shape[0], -1, -1, -1)
         else:
             assert self.from_w is not None
             x = self.from_w(w.mean(1)[:, :, None, None])
