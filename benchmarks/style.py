@@ -29,7 +29,7 @@ from facegan.pixels import StyleConfig, load_classifier
 from facegan.pixels.classifiers import Classifier
 from facegan.pixels.optimizers import Adam
 from facegan.pixels.style.gram import StyleObjective
-from facegan.pixels.style.stylize import suited
+from facegan.pixels.style.painter import suited
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 

@@ -44,9 +44,9 @@ _PUBLIC = {
     "directions": "facegan.latent.directions",
     "Directions": "facegan.latent.directions",
     "edit": "facegan.latent.editing",
-    "attack": "facegan.pixels.attacks.api",
+    "attack": "facegan.pixels.attacks.attack",
     "dream": "facegan.pixels.dreams.api",
-    "stylize": "facegan.pixels.style.api",
+    "stylize": "facegan.pixels.style.stylize",
     "train_attributes": "facegan.attributes.train_attributes",
     "train_encoder": "facegan.inversion.encoder_training",
     "set_progress": "facegan.bars",
@@ -154,9 +154,9 @@ if TYPE_CHECKING:
     from facegan.metrics.registry import register_metric
     from facegan.model_summary import describe_model
     from facegan.models import load
-    from facegan.pixels.attacks.api import attack
+    from facegan.pixels.attacks.attack import attack
     from facegan.pixels.dreams.api import dream
-    from facegan.pixels.style.api import stylize
+    from facegan.pixels.style.stylize import stylize
     from facegan.prior import Latent
     from facegan.recipes.config import TrainConfig
     from facegan.recipes.table import RECIPES, recipe

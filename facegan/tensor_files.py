@@ -35,7 +35,7 @@ _OURS = {  # key of the header -> what the file is, and what takes it
 
 @contextlib.contextmanager
 def read_tensors(
-    path: str | Path, key: str, form: int, *, what: str, absent: str = ""
+    path: str | Path, key: str, form: int | str, *, what: str, absent: str = ""
 ) -> Iterator[tuple[dict[str, Any], dict[str, Tensor]]]:
     """Yield the header and the tensors of a ``.safetensors`` file; the header is JSON, stored under ``key``.
 

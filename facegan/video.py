@@ -106,11 +106,16 @@ def is_film(path: str | Path) -> bool:
     return Path(path).suffix.lower() in FORMATS
 
 
-def check_film(path: str | Path, fps: float) -> Format:
-    """The format of a film's name, which can keep ``fps``; InputError where there is none, or it cannot."""
+def check_film(path: str | Path, fps: float, option: str = "") -> Format:
+    """Return the format of a film's name; InputError if there is none, or it cannot keep ``fps``.
+
+    ``option`` (with a space) precedes the name in the message.
+    """
     path = Path(path)
     if not is_film(path):
-        raise InputError(f"{path}: not a known kind of film; the name must end in {', '.join(FORMATS)}")
+        raise InputError(
+            f"{option}{path}: not a known kind of film; the name must end in {', '.join(FORMATS)}"
+        )
     kind = FORMATS[path.suffix.lower()]
     if not 0 < fps <= kind.most_fps:
         raise InputError(

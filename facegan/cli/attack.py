@@ -55,7 +55,7 @@ def main(
         preset: tutorial: the settings of the tutorial; other options still win.
         quiet: no live line.
     """
-    from facegan.pixels.attacks.api import attack
+    from facegan.pixels.attacks.attack import attack
 
     live, unread = Live(quiet), list[FaceganError]()
 

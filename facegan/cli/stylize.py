@@ -53,7 +53,7 @@ def main(
         preset: tutorial: the settings of the tutorial; other options still win.
         quiet: no live line.
     """
-    from facegan.pixels.style.api import stylize
+    from facegan.pixels.style.stylize import stylize
 
     live = Live(quiet)
 

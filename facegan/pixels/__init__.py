@@ -12,33 +12,35 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
+if TYPE_CHECKING:
+    from facegan.pixels.attacks.config import AttackConfig
+    from facegan.pixels.attacks.result import AttackResult
+    from facegan.pixels.classifiers import Classifier
+    from facegan.pixels.dreams.config import DreamConfig, FlightConfig
+    from facegan.pixels.dreams.visualise import visualise
+    from facegan.pixels.dreams.zoom import zoom
+    from facegan.pixels.loading import load_classifier
+    from facegan.pixels.settings import ClassifierConfig, SnapshotConfig
+    from facegan.pixels.style.config import StyleConfig
+
 # name -> where it lives: imported on first use, so that the command line can look here without torch.
 _PUBLIC = {
-    "AttackConfig": "facegan.pixels.attacks.config",
-    "AttackResult": "facegan.pixels.attacks.result",
-    "Classifier": "facegan.pixels.classifiers",
-    "ClassifierConfig": "facegan.pixels.settings",
-    "DreamConfig": "facegan.pixels.dreams.config",
-    "FlightConfig": "facegan.pixels.dreams.config",
-    "SnapshotConfig": "facegan.pixels.settings",
-    "StyleConfig": "facegan.pixels.style.config",
-    "attack": "facegan.pixels.attacks.attack",
-    "dream": "facegan.pixels.dreams.dream",
-    "load_classifier": "facegan.pixels.classifiers",
-    "stylize": "facegan.pixels.style.stylize",
-    "visualise": "facegan.pixels.dreams.visualise",
-    "zoom": "facegan.pixels.dreams.zoom",
+    "AttackConfig": "attacks.config",
+    "AttackResult": "attacks.result",
+    "Classifier": "classifiers",
+    "ClassifierConfig": "settings",
+    "DreamConfig": "dreams.config",
+    "FlightConfig": "dreams.config",
+    "SnapshotConfig": "settings",
+    "StyleConfig": "style.config",
+    "load_classifier": "loading",
+    "visualise": "dreams.visualise",
+    "zoom": "dreams.zoom",
 }
 # Names of 0.1, which go on working.
 _RENAMED = {"Attacked": "AttackResult", "DreamSettings": "DreamConfig", "StyleSettings": "StyleConfig"}
-
-__all__ = [
-    "AttackConfig",
-    "AttackResult",
-    "Classifier",
-    "ClassifierConfig",
-    "DreamConfig",
-    "FlightConfig",
+__all__ = ["AttackConfig", "AttackResult", "Classifier", "ClassifierConfig", "DreamConfig", "FlightConfig"]
+__all__ += [
     "SnapshotConfig",
     "StyleConfig",
     "attack",
@@ -49,24 +51,32 @@ __all__ = [
     "zoom",
 ]
 
-if TYPE_CHECKING:
+
+def attack(classifier: Any, photos: Any, target: Any = None, **options: Any) -> Any:
+    """Call :func:`facegan.attack` with the classifier first."""
     from facegan.pixels.attacks.attack import attack
-    from facegan.pixels.attacks.config import AttackConfig
-    from facegan.pixels.attacks.result import AttackResult
-    from facegan.pixels.classifiers import Classifier, load_classifier
-    from facegan.pixels.dreams.config import DreamConfig, FlightConfig
-    from facegan.pixels.dreams.dream import dream
-    from facegan.pixels.dreams.visualise import visualise
-    from facegan.pixels.dreams.zoom import zoom
-    from facegan.pixels.settings import ClassifierConfig, SnapshotConfig
-    from facegan.pixels.style.config import StyleConfig
+
+    return attack(photos, target, model=classifier, **options)
+
+
+def dream(classifier: Any, picture: Any, settings: Any = None, **options: Any) -> Any:
+    """Call :func:`facegan.dream` with the classifier first."""
+    from facegan.pixels.dreams.api import dream
+
+    return dream(picture, model=classifier, config=settings, **options)
+
+
+def stylize(classifier: Any, content: Any, styles: Any, *, settings: Any = None, **options: Any) -> Any:
+    """Call :func:`facegan.stylize` with the classifier first."""
     from facegan.pixels.style.stylize import stylize
+
+    return stylize(content, styles, model=classifier, config=settings, **options)
 
 
 def __getattr__(name: str) -> Any:
     current = _RENAMED.get(name, name)
     if current in _PUBLIC:
-        return getattr(importlib.import_module(_PUBLIC[current]), current)
+        return getattr(importlib.import_module(f"{__name__}.{_PUBLIC[current]}"), current)
     raise AttributeError(f"module 'facegan.pixels' has no attribute {name!r}")
 
 

@@ -1,4 +1,4 @@
-"""Classifiers as a table: torchvision's by name, exported programs, or any function that makes one.
+"""Classifiers: networks whose logits, layers and gradients are looked at.
 
 Outside, pictures are float ``N,3,H,W`` in [0, 1] at their own size; how a network wants them (size, mean,
 std) is part of the :class:`Classifier`.
@@ -6,61 +6,50 @@ std) is part of the :class:`Classifier`.
 
 from __future__ import annotations
 
+import contextlib
 import difflib
-from collections.abc import Callable, Sequence
-from pathlib import Path
+from collections.abc import Callable, Collection, Iterator, Sequence
 from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from facegan.devices import check_device
-from facegan.errors import InputError
-from facegan.pixels import efficientnet
-from facegan.pixels.face_classes import from_attributes
-from facegan.pixels.sources import (
-    Loaded,
-    from_program,
-    from_python,
-    from_torchvision,
-    keras_names,
-    read_labels,
-)
+from facegan.errors import InputError, first_line
+from facegan.pixels.sources import keras_names
 
-# ending of a spec -> how to load it; anything else is a name of torchvision's
-_SOURCES: dict[str, Callable[..., Loaded]] = {
-    ".pt2": from_program,
-    ".py": from_python,
-    ".safetensors": from_attributes,
-}
+MAX_LISTED_CLASSES = 16  # classes that an error message lists
 
 
-MAX_LISTED_CLASSES = 16  # so many classes can be listed in a line
-
-
-class _Enough(Exception):
+class _AllFound(Exception):
     """Every wanted activation is there; the rest of the forward pass is not needed."""
 
 
-def _other_numbers(module: nn.Module) -> str:
-    """Return the kind of weights, where they are not float32, as pictures are; else nothing."""
+def _other_dtypes(module: nn.Module) -> str:
+    """Return the types of weights other than float32, which pictures have."""
     kinds = {p.dtype for p in module.parameters() if p.is_floating_point()} - {torch.float32}
     return ", ".join(sorted(str(kind).removeprefix("torch.") for kind in kinds))
+
+
+def _synonyms(label: str) -> list[str]:
+    return [part.strip() for part in label.casefold().split(",")]
 
 
 class Classifier:
     """A network that is only looked at: evaluation mode, no gradient of its weights.
 
-    name: what the user called it.
-    module: the network; takes normalised ``N,3,*input_size``, gives logits ``N,classes``.
-    input_size: (height, width) that it was trained with.
-    mean, std: of each channel, for pictures in [0, 1].
-    labels: a name for each class; may hold synonyms, separated by commas.
-    crop: 0 takes the whole photo, whatever its shape; otherwise the centre square with this share of the
-        shorter side.
-    batch: the only batch size that an exported program takes, 0 for any.
-    faces: it sees faces only: of a photo it is shown the largest face.
+    Args:
+        name: What the user called it.
+        module: The network; takes normalised ``N,3,*input_size``, gives logits ``N,classes``.
+        input_size: (height, width) that it was trained with.
+        mean: Of each channel, for pictures in [0, 1]; so is ``std``.
+        std: The standard deviation of each channel.
+        labels: A name for each class; may hold synonyms, separated by commas.
+        crop: 0 takes the whole photo, whatever its shape; otherwise the centre square with this share of the
+            shorter side.
+        device: Where it runs.
+        batch: The only batch size that an exported program takes, 0 for any.
+        faces: It sees faces only: of a photo it is shown the largest face.
     """
 
     def __init__(
@@ -77,10 +66,9 @@ class Classifier:
         batch: int = 0,
         faces: bool = False,
     ) -> None:
-        self.faces = faces
-        self.name, self.input_size, self.crop, self.batch = name, input_size, crop, batch
+        self.name, self.input_size, self.crop, self.batch, self.faces = name, input_size, crop, batch, faces
         self.device = torch.device(device)
-        if "float16" in (kinds := _other_numbers(module)).split(", ") and self.device.type == "cpu":
+        if "float16" in (kinds := _other_dtypes(module)).split(", ") and self.device.type == "cpu":
             raise InputError(
                 f"{name}: its weights are {kinds}, with which a processor takes 16 to 200 times as long; "
                 "give it in float32 (module.float())"
@@ -97,11 +85,11 @@ class Classifier:
         self._channels_last: set[str] = set()
         self.labels = list(labels) or [f"class {i}" for i in range(self._probe().shape[1])]
 
-    # What the network sees ------------------------------------------------------------------------
-
     def __repr__(self) -> str:
         h, w = self.input_size
         return f"<Classifier {self.name}: {w}x{h} px, {len(self.labels)} classes, on {self.device}>"
+
+    # What the network sees ------------------------------------------------------------------------
 
     def window(self, height: int, width: int) -> tuple[int, int, int, int]:
         """Return the part of a photo that is looked at: top, left, height, width."""
@@ -134,15 +122,16 @@ class Classifier:
         """Return logits of pictures that :meth:`resize` has brought to the input size."""
         x = self.normalise(x01)
         if not self.batch or self.batch == len(x):
-            return self.module(x)
-        parts = [self._padded(part) for part in x.split(self.batch)]
+            logits: Tensor = self.module(x)
+            return logits
+        parts = []
+        for part in torch.split(x, self.batch):
+            filler = part[-1:].detach().expand(self.batch - len(part), *part.shape[1:])
+            parts.append(self.module(torch.cat([part, filler]))[: len(part)])
         return torch.cat(parts)
 
-    def _padded(self, x: Tensor) -> Tensor:
-        filler = x[-1:].detach().expand(self.batch - len(x), *x.shape[1:])
-        return self.module(torch.cat([x, filler]))[: len(x)]
-
     def probabilities(self, x01: Tensor) -> Tensor:
+        """Return probabilities ``N,classes`` of pictures in [0, 1] of any size."""
         return self.logits(x01).softmax(1)
 
     # Layers ---------------------------------------------------------------------------------------
@@ -155,31 +144,34 @@ class Classifier:
         """
         found = {name: self.find_layer(name) for name in layers}
         wanted = set(found.values())
-        x = self.preprocess(x01) if resize else self.normalise(x01)
         kept: dict[str, Tensor] = {}
         left = sum(self._calls[name] for name in wanted)
 
-        def keep(name: str) -> Callable[..., Tensor]:
-            def hook(module: nn.Module, inputs: Any, output: Tensor) -> Tensor:
-                nonlocal left
-                kept[name] = output.permute(0, 3, 1, 2) if name in self._channels_last else output
-                left -= 1
-                if left == 0:
-                    raise _Enough
-                return output.clone()  # what follows may write into it
+        def keep(name: str, output: Tensor) -> Tensor:
+            nonlocal left
+            kept[name] = output.permute(0, 3, 1, 2) if name in self._channels_last else output
+            left -= 1
+            if left == 0:
+                raise _AllFound
+            return output.clone()  # what follows may write into it
 
-            return hook
+        with self._hooked(wanted, keep), contextlib.suppress(_AllFound):
+            self.module(self.preprocess(x01) if resize else self.normalise(x01))
+        return {name: kept[layer] for name, layer in found.items()}
 
+    @contextlib.contextmanager
+    def _hooked(self, names: Collection[str], hook: Callable[[str, Any], Any]) -> Iterator[None]:
+        """Call ``hook(name, output)`` when a layer has run; what it returns replaces the output."""
         modules = dict(self.module.named_modules())
-        handles = [modules[name].register_forward_hook(keep(name)) for name in wanted]
+        handles = [
+            modules[name].register_forward_hook(lambda _, __, output, name=name: hook(name, output))
+            for name in names
+        ]
         try:
-            self.module(x)
-        except _Enough:
-            pass
+            yield
         finally:
             for handle in handles:
                 handle.remove()
-        return {name: kept[layer] for name, layer in found.items()}
 
     def layer_names(self) -> list[tuple[str, tuple[int, ...]]]:
         """Return (name, output shape without the batch) of each layer at the input size, in order of use."""
@@ -190,37 +182,24 @@ class Classifier:
         """Run one grey picture through; note which layers run, how often, and what they give."""
         shapes: dict[str, tuple[int, ...]] = {}
         calls: dict[str, int] = {}
-        handles = []
 
-        def note(name: str) -> Callable[..., None]:
-            def hook(module: nn.Module, inputs: Any, output: Any) -> None:
-                if isinstance(output, Tensor):
-                    shapes[name] = tuple(output.shape[1:])
-                    calls[name] = calls.get(name, 0) + 1
+        def note(name: str, output: Any) -> None:
+            if isinstance(output, Tensor):
+                shapes[name] = tuple(output.shape[1:])
+                calls[name] = calls.get(name, 0) + 1
 
-            return hook
-
-        for name, part in self.module.named_modules():
-            if name:
-                handles.append(part.register_forward_hook(note(name)))
+        grey = torch.zeros(self.batch or 1, len(self.mean), *self.input_size, device=self.device)
         try:
-            with torch.no_grad():
-                logits = self.module(
-                    torch.zeros(self.batch or 1, len(self.mean), *self.input_size, device=self.device)
-                )
+            with torch.no_grad(), self._hooked([n for n, _ in self.module.named_modules() if n], note):
+                logits = self.module(grey)
         except RuntimeError as error:
-            reason = str(error).splitlines()[0]
-            if kinds := _other_numbers(self.module):
-                raise InputError(
-                    f"{self.name}: its weights are {kinds}, pictures are float32 ({reason}); "
-                    "give it in float32 (module.float())"
-                ) from None
+            reason = first_line(error)
+            if kinds := _other_dtypes(self.module):
+                problem = f"its weights are {kinds}, pictures are float32 ({reason}); "
+                raise InputError(f"{self.name}: {problem}give it in float32 (module.float())") from None
             raise InputError(
                 f"{self.name}: it does not take pictures of {self.input_size} px ({reason})"
             ) from None
-        finally:
-            for handle in handles:
-                handle.remove()
         if not isinstance(logits, Tensor) or logits.ndim != 2 or logits.shape[1] < 2:
             raise InputError(
                 f"{self.name}: a classifier gives one row of logits for each picture, of two or more classes"
@@ -261,35 +240,38 @@ class Classifier:
         text = text.strip()
         if not text:
             raise InputError("which class? Give its name or number")
-        if (exact := [label.casefold() for label in self.labels]).count(text.casefold()) == 1:
-            return exact.index(text.casefold())
+        wanted = text.casefold()
+        if (exact := [label.casefold() for label in self.labels]).count(wanted) == 1:
+            return exact.index(wanted)
         if text.removeprefix("-").isdecimal():
             if 0 <= int(text) < len(self.labels):
                 return int(text)
             raise InputError(f"class {text}: {self.name} has the classes 0 to {len(self.labels) - 1}")
-        said = text.casefold()
-        names = [[label.casefold(), *_synonyms(label)] for label in self.labels]
-        for found in (
-            [i for i, all_ in enumerate(names) if said in all_],
-            [i for i, all_ in enumerate(names) if said in all_[0]],
-        ):
-            if len(found) == 1:
-                return found[0]
-            if found:
-                listed = "; ".join(f"{i} {self.labels[i]}" for i in found[:8])
-                more = f"; {len(found) - 8} more" if len(found) > 8 else ""
-                raise InputError(f"class {text!r} may be any of these: {listed}{more}")
-        flat: dict[str, list[int]] = {}
-        for i, all_ in enumerate(names):
-            for part in {*all_, *(word for name in all_ for word in name.split())}:
-                flat.setdefault(part, []).append(i)
-        close = difflib.get_close_matches(said, flat, 5, 0.7)
-        near = list(dict.fromkeys(i for part in close for i in flat[part]))[:5]
-        listed = "; ".join(f"{i} {self.labels[i]}" for i in near)
-        hint = f"; near it: {listed}" if near else f"; a number from 0 to {len(self.labels) - 1} will do, too"
-        if not near and len(self.labels) <= MAX_LISTED_CLASSES:
-            hint = f"; it has {', '.join(self.labels)}"
-        raise InputError(f"class {text!r}: {self.name} has no such class{hint}")
+        same = [i for i, label in enumerate(self.labels) if wanted in (label.casefold(), *_synonyms(label))]
+        found = same or [i for i, label in enumerate(exact) if wanted in label]
+        if len(found) == 1:
+            return found[0]
+        if found:
+            more = f"; {len(found) - 8} more" if len(found) > 8 else ""
+            raise InputError(f"class {text!r} may be any of these: {self._listed(found[:8])}{more}")
+        raise InputError(f"class {text!r}: {self.name} has no such class; {self._near_classes(wanted)}")
+
+    def _listed(self, classes: Sequence[int]) -> str:
+        return "; ".join(f"{i} {self.labels[i]}" for i in classes)
+
+    def _near_classes(self, wanted: str) -> str:
+        """Return what to choose instead of an unknown name."""
+        parts: dict[str, list[int]] = {}
+        for i, label in enumerate(self.labels):
+            names = [label.casefold(), *_synonyms(label)]
+            for part in {*names, *(word for name in names for word in name.split())}:
+                parts.setdefault(part, []).append(i)
+        close = difflib.get_close_matches(wanted, parts, 5, 0.7)
+        if near := list(dict.fromkeys(i for part in close for i in parts[part]))[:5]:
+            return f"near it: {self._listed(near)}"
+        if len(self.labels) <= MAX_LISTED_CLASSES:
+            return f"it has {', '.join(self.labels)}"
+        return f"a number from 0 to {len(self.labels) - 1} will do, too"
 
     def short_label(self, index: int) -> str:
         """Return the first of a class's synonyms."""
@@ -299,85 +281,3 @@ class Classifier:
         """Return (class, probability) of the most probable classes of one picture's logits."""
         p, index = logits.detach().flatten().softmax(0).topk(min(count, len(self.labels)))
         return [(int(i), float(v)) for i, v in zip(index, p, strict=True)]
-
-
-def _synonyms(label: str) -> list[str]:
-    return [part.strip() for part in label.casefold().split(",")]
-
-
-def _three(spec: str, name: str, values: Any) -> tuple[float, ...]:
-    try:
-        found = tuple(float(value) for value in values)
-    except (TypeError, ValueError):
-        found = ()
-    if len(found) != 3:
-        raise InputError(f"{spec}: its {name} must be three numbers, one for each colour, not {values}")
-    return found
-
-
-def load_classifier(
-    spec: str,
-    *,
-    labels: str = "",
-    weights: str = "",
-    input_size: int = 0,
-    mean: Sequence[float] | None = None,
-    std: Sequence[float] | None = None,
-    crop: bool = False,
-    device: str = "cpu",
-    random_weights_seed: int | None = None,
-) -> Classifier:
-    """Load the classifier that ``spec`` names; InputError in one line if it cannot be had.
-
-    spec: ``faces`` (the bundled attribute network; ``faces:bald,smiling`` chooses attributes, and so does a
-        ``.safetensors`` file of train-attributes), ``efficientnet_lite0``, a name of torchvision's
-        (``vgg19``), an exported program (``FILE.pt2``), or ``FILE.py:FUNCTION``, where the function is called
-        without arguments and returns the network.
-    labels: a file with one name a line, or JSON; "" takes what comes with the network.
-    weights: a file for ImageNet's networks; "" takes their package's, or looks into torch's cache and
-        downloads what is missing.
-    input_size, mean, std: instead of what the network or its weights say.
-    crop: look at the centre only, as torchvision does, instead of the whole photo.
-    random_weights_seed: random weights instead of trained ones, for tests.
-    """
-    check_device(device)
-    file = spec.rpartition(":")[0] or spec
-    ending = Path(spec if spec.endswith((".pt2", ".safetensors")) else file).suffix.lower()
-    source = from_attributes if file == "faces" else _SOURCES.get(ending)
-    if source:
-        if weights or random_weights_seed is not None:
-            raise InputError(f"{spec}: --weights and random weights go with ImageNet's networks only")
-        loaded = source(spec)
-    elif spec == efficientnet.NAME:
-        loaded = efficientnet.from_efficientnet(weights, random_weights_seed)
-    else:
-        loaded = from_torchvision(spec, weights, random_weights_seed)
-    size = (input_size, input_size) if input_size else loaded.input_size
-    for name, values in (("mean", mean), ("std", std)):
-        if values is not None and len(values) != 3:
-            raise InputError(f"--{name} takes three numbers, not {len(values)}")
-    mean, std = mean or _three(spec, "mean", loaded.mean), std or _three(spec, "std", loaded.std)
-    if min(std) <= 0:
-        raise InputError("--std must be above 0")
-    if size is None:
-        raise InputError(f"{spec}: how large are its pictures? Say so with --input-size")
-    if not 1 <= min(size) <= max(size) <= 4096:
-        raise InputError(f"--input-size must be from 1 to 4096, not {size[0]}")
-    names = read_labels(labels) if labels else loaded.labels
-    classifier = Classifier(
-        spec,
-        loaded.module,
-        size,
-        mean=mean,
-        std=std,
-        crop=loaded.crop if crop else 0.0,
-        device=device,
-        batch=loaded.batch,
-        faces=loaded.faces,
-    )
-    if names and len(names) != len(classifier.labels):
-        raise InputError(
-            f"{labels or spec}: {len(names)} labels for {len(classifier.labels)} classes of {spec}"
-        )
-    classifier.labels = list(names) or classifier.labels
-    return classifier

@@ -12,7 +12,7 @@ LUMA = (0.299, 0.587, 0.114)  # ITU-R BT.601, as in images.luma
 
 
 def luma(x: Tensor) -> Tensor:
-    """``N,1,H,W``: 0.299 R + 0.587 G + 0.114 B."""
+    """Return 0.299 R + 0.587 G + 0.114 B, ``N,1,H,W``."""
     return torch.einsum("c,nchw->nhw", torch.tensor(LUMA, dtype=x.dtype, device=x.device), x)[:, None]
 
 
@@ -38,9 +38,7 @@ def match_luma(style: Tensor, content: Tensor) -> Tensor:
 
 def paled(gradient: Tensor, colour: float) -> Tensor:
     """Return a gradient with ``colour`` times its chroma: 0 changes brightness only, 1 leaves it."""
-    if colour == 1:
-        return gradient
-    return torch.lerp(luma(gradient), gradient, colour)
+    return gradient if colour == 1 else torch.lerp(luma(gradient), gradient, colour)
 
 
 def blurred(x: Tensor, sigma: float) -> Tensor:
@@ -60,11 +58,11 @@ def blurred(x: Tensor, sigma: float) -> Tensor:
     return x
 
 
-def levelled(gradient: Tensor, sigmas: Sequence[float]) -> Tensor:
-    """Give coarse and fine parts of a gradient equal weight: blurs of these widths, each at spread 1, added.
+def equalised(gradient: Tensor, sigmas: Sequence[float]) -> Tensor:
+    """Return the sum of a gradient's blurs of these widths (px), each brought to spread 1.
 
-    A raw gradient is mostly grain, since a convolutional network's fine positions have more paths. No
-    ``sigmas``: the gradient as it is.
+    Coarse and fine parts then have equal weight. A raw gradient is mostly grain, since a convolutional
+    network's fine positions have more paths. Without ``sigmas`` the gradient stays as it is.
     """
     if not sigmas:
         return gradient

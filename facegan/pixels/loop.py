@@ -1,9 +1,9 @@
 """The one optimisation loop: attack, dream and stylize differ in what a step does.
 
 A step is a callback that changes its caller's picture and returns named numbers, among them ``loss``.
-The loop counts, reports, stops early, takes snapshots and collects Ctrl-C, so that whoever called it can
-save the picture so far. Before each step torch's generators are seeded by (seed, purpose, step): a run that
-begins in the middle draws what an uninterrupted one draws.
+The loop counts, reports, stops early, takes snapshots and collects Ctrl-C, so that the caller can save the
+picture so far. Before each step torch's generators are seeded by (seed, purpose, step): a run that begins in
+the middle draws what an uninterrupted one draws.
 """
 
 from __future__ import annotations
@@ -11,15 +11,15 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
 
+import numpy as np
 import torch
-from torch import Tensor
 
-from facegan import rng
+from facegan import images, rng
 from facegan.errors import InputError
 from facegan.interrupts import signals
-
-Step = Callable[[int], Mapping[str, float]]
 
 
 @dataclass(frozen=True)
@@ -34,6 +34,7 @@ class StepStats:
 
 
 OnStep = Callable[[StepStats], None]
+OnPicture = Callable[[int, np.ndarray], None]
 
 
 @dataclass(frozen=True)
@@ -50,8 +51,33 @@ class Outcome:
         return 128 + self.signum if self.signum else 0
 
 
+@dataclass(frozen=True, repr=False)
+class OptimisedPicture:
+    """What dream and stylize return.
+
+    Attributes:
+        image: uint8 ``H,W,3``.
+        outcome: How the loop ended.
+        curve: The loss at each step, or a row of named losses.
+        path: The file that holds the picture, if it was written; ``frames`` is the length of its film.
+    """
+
+    image: np.ndarray
+    outcome: Outcome
+    curve: list[Any] = field(default_factory=list)
+    path: Path | None = None
+    frames: int = 0
+
+    def __repr__(self) -> str:
+        height, width = self.image.shape[:2]
+        return f"<{type(self).__name__}: {width}x{height} px, {len(self.curve)} steps>"
+
+    def _repr_png_(self) -> bytes:
+        return images.png_bytes(self.image)
+
+
 def optimise(
-    step: Step,
+    step: Callable[[int], Mapping[str, float]],
     steps: int,
     *,
     seed: int = 0,
@@ -71,10 +97,12 @@ def optimise(
         step: One update; returns named numbers, among them ``loss``.
         steps: The number of steps, those of an earlier call included.
         seed: What the random numbers of a step depend on, besides ``purpose`` and its number.
+        purpose: The name of the stream of random numbers.
         start: The steps that an earlier call has done.
         on_step: Sees each step's StepStats.
         stop: Asked after each step; true ends the loop (``early``).
         every: ``on_snapshot`` gets the number of steps done after each ``every`` of them; 0 is never.
+        on_snapshot: See ``every``.
 
     Raises:
         InputError: A loss is not finite: what follows would be noise.
@@ -96,12 +124,3 @@ def optimise(
                 on_snapshot(done)
             early = stop is not None and stop(stats)
     return Outcome(done, early, caught[0] if caught else 0)
-
-
-def value_and_gradient(objective: Callable[[Tensor], Tensor], x: Tensor) -> tuple[float, Tensor]:
-    """Return the scalar ``objective(x)`` and its gradient, which is detached; ``x`` may need no gradient."""
-    with torch.enable_grad():
-        leaf = x.detach().requires_grad_(True)
-        value = objective(leaf)
-        (gradient,) = torch.autograd.grad(value, leaf)
-    return float(value.detach()), gradient

@@ -1,4 +1,4 @@
-"""Pictures that dream and stylize read."""
+"""Pictures that attack, dream and stylize read."""
 
 from __future__ import annotations
 
@@ -27,21 +27,22 @@ def name_of(picture: Picture) -> str:
 
 
 def photo_of(source: Picture, size: int = 0, least: int = MIN_SIDE) -> np.ndarray:
-    """Return a file or an array as uint8 ``H,W,3``, upright, its longer side made ``size`` px (0: as it is).
+    """Return a file or an array as upright uint8 ``H,W,3`` with a longer side of ``size`` px (0: unchanged).
 
     Raises:
         InputError: A side then has less than ``least`` px.
     """
+    name = ""
     if isinstance(source, (str, Path)):
-        photo = images.read_image_file(source)
+        photo, name = images.read_image_file(source), f"{source}: "
     else:
         photo = of_array([source], "the picture").at(np.array([0]))[0]
     photo = photo.repeat(3, -1) if photo.shape[2] == 1 else photo
+    h, w = photo.shape[:2]
     if size:
-        k = size / max(photo.shape[:2])
-        photo = images.resize(photo, (max(1, round(photo.shape[0] * k)), max(1, round(photo.shape[1] * k))))
-    if min(photo.shape[:2]) < least:
-        h, w = photo.shape[:2]
-        name = f"{source}: " if isinstance(source, (str, Path)) else ""
+        k = size / max(h, w)
+        h, w = max(1, round(h * k)), max(1, round(w * k))
+        photo = images.resize(photo, (h, w))
+    if min(h, w) < least:
         raise InputError(f"{name}{w}x{h} px are too few: both sides must have at least {least}")
     return photo

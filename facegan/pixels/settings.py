@@ -1,6 +1,6 @@
-"""What the settings of attack, dream and stylize share: the classifier, and what is kept of the work.
+"""Settings that attack, dream and stylize share: the classifier, and what is kept of the work.
 
-Nothing here imports torch: the command line makes its help from these classes.
+Nothing here imports torch, since the command line makes its help from these classes.
 """
 
 from __future__ import annotations
@@ -10,32 +10,33 @@ from dataclasses import dataclass, fields, replace
 from typing import Any, TypeVar
 
 from facegan import arguments
-from facegan.settings import setting
+from facegan.errors import InputError
+from facegan.settings import check_values, setting
 
 MIN_SIDE = 32  # px that any of the usual networks still takes
 _Config = TypeVar("_Config")
 
 
 def changed(config: _Config, changes: Mapping[str, Any]) -> _Config:
-    """Return settings with some fields replaced; values are converted as :mod:`facegan.arguments` does it.
+    """Return checked settings with some fields replaced; None leaves a field as it is.
 
     Raises:
-        InputError: There is no such field, or the value is of another type.
+        InputError: There is no such field, or a value is of another type or out of its bounds.
     """
     given = {name: value for name, value in changes.items() if value is not None}
-    return replace(config, **arguments.settings(type(config), given))  # type: ignore[type-var]
+    made = replace(config, **arguments.settings(type(config), given))  # type: ignore[type-var]
+    check_values(made, error=InputError)
+    return made
 
 
 def distribute(changes: Mapping[str, Any], *configs: Any) -> list[Any]:
-    """Give each of several settings objects the changes of its own fields; the first gets the unknown ones.
+    """Give each of several settings objects the changes of its own fields, as :func:`changed` does.
 
-    Raises:
-        InputError: A name is a field of none of them.
+    The first one gets the unknown names, which it refuses.
     """
     names = [{each.name for each in fields(config)} for config in configs]
-    unknown = {name: value for name, value in changes.items() if not any(name in own for own in names)}
     shares = [{n: v for n, v in changes.items() if n in own} for own in names]
-    shares[0] |= unknown
+    shares[0] |= {n: v for n, v in changes.items() if not any(n in own for own in names)}
     return [changed(config, share) for config, share in zip(configs, shares, strict=True)]
 
 

@@ -24,6 +24,7 @@ from facegan.errors import InputError
 
 # Of ImageNet's training pictures, in [0, 1]; what torchvision's networks expect.
 IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+_BLOCK = 1 << 20  # random numbers that large tables repeat
 # What torchvision's builders change when they are given weights of their own.
 _AS_TRAINED: dict[str, dict[str, Any]] = {
     "googlenet": {"transform_input": True, "aux_logits": True, "init_weights": False},
@@ -35,7 +36,9 @@ _AS_TRAINED: dict[str, dict[str, Any]] = {
 class Loaded:
     """A network and what it says of its own input.
 
-    crop: the share of the shorter side that it saw. faces: it sees faces, and only cut out as ours are.
+    Attributes:
+        crop: The share of the shorter side that it saw.
+        faces: Whether it sees faces only, cut out as ours are.
     """
 
     module: nn.Module
@@ -66,77 +69,79 @@ def from_torchvision(name: str, weights: str = "", random_seed: int | None = Non
         )
     default = models.get_model_weights(name).DEFAULT
     build = functools.partial(models.get_model, name, weights=None, **_AS_TRAINED.get(name, {}))
-    if random_seed is not None:
-        if weights:
-            raise InputError("--weights and random weights exclude each other")
-        module = _random(build, random_seed)
-    else:
+    if random_seed is None:
         module = _trained(build, read_weights(weights) if weights else _own_weights(name, default), name)
+    elif weights:
+        raise InputError("--weights and random weights exclude each other")
+    else:
+        module = _random(build, random_seed)
     transforms = default.transforms()
-    side, before = transforms.crop_size[0], transforms.resize_size[0]
+    side = transforms.crop_size[0]
     return Loaded(
         module.eval(),
         (side, side),
         transforms.mean,
         transforms.std,
         default.meta["categories"],
-        crop=side / before,
+        crop=side / transforms.resize_size[0],
     )
 
 
-def _trained(build: Callable[[], nn.Module], state: dict[str, torch.Tensor], name: str) -> nn.Module:
-    """Build the network with these weights, without making random ones first, which takes long."""
+def _build_empty(build: Callable[[], nn.Module]) -> nn.Module:
+    """Build a network without making random weights, which takes long, unless it has other constants, too."""
     with torch.device("meta"):
         module = build()
-    if any(key not in module.state_dict() for key, _ in module.named_buffers()):
-        module = build()  # it has constants that weights do not hold
+    constants = any(key not in module.state_dict() for key, _ in module.named_buffers())
+    return build() if constants else module
+
+
+def _trained(build: Callable[[], nn.Module], state: dict[str, torch.Tensor], name: str) -> nn.Module:
+    module = _build_empty(build)
     state = {k: v.float() if v.is_floating_point() else v for k, v in state.items()}
     try:
         module.load_state_dict(state, assign=True)
     except (RuntimeError, TypeError, AttributeError) as error:
-        first = " ".join(str(error).split())[:160]
-        raise InputError(f"--weights: these are not the weights of {name} ({first})") from None
+        raise InputError(f"--weights: these are not the weights of {name} ({_reason(error)})") from None
     return module
 
 
-_BLOCK = 1 << 20
-
-
 def _random(build: Callable[[], nn.Module], seed: int) -> nn.Module:
-    """Random weights, He et al. 2015; large tables repeat a block of them, which takes a moment only."""
-    with torch.device("meta"):
-        module = build()
-    if any(key not in module.state_dict() for key, _ in module.named_buffers()):
-        module = build()
-    else:
+    """Return the network with random weights (He et al. 2015); large tables repeat a block, which is fast."""
+    module = _build_empty(build)
+    if any(value.is_meta for value in module.state_dict().values()):
         module.to_empty(device="cpu")
     block = torch.randn(_BLOCK, generator=torch.Generator().manual_seed(seed))
     with torch.no_grad():
         for key, value in module.state_dict().items():
             if value.ndim > 1:
                 scaled = block * (2 / value[0].numel()) ** 0.5
-                for part in value.view(-1).split(_BLOCK):
+                for part in torch.split(value.view(-1), _BLOCK):
                     part.copy_(scaled[: len(part)])
             else:
                 value.fill_(1.0 if key.endswith(("running_var", "weight")) else 0.0)
     return module
 
 
+def _reason(error: BaseException) -> str:
+    return " ".join(str(error).split())[:160] or type(error).__name__
+
+
 def _own_weights(name: str, default: Any) -> dict[str, torch.Tensor]:
-    """torchvision's weights from torch's cache, else from the network."""
+    """Read torchvision's weights from torch's cache, or download them."""
     folder = Path(torch.hub.get_dir()) / "checkpoints"
     file = Path(default.url).name
     if (folder / file).is_file():
         return read_weights(folder / file)
     try:
         with contextlib.redirect_stdout(io.StringIO()):  # it announces what it begins
-            return default.get_state_dict(progress=False, check_hash=True, weights_only=True)
+            state: dict[str, torch.Tensor] = default.get_state_dict(
+                progress=False, check_hash=True, weights_only=True
+            )
+            return state
     except (OSError, RuntimeError) as error:  # no network, no such address, a full disk, a broken file
-        reason = str(error) or type(error).__name__
         raise InputError(
-            f"--model {name}: its weights are not on this machine and cannot be downloaded ({reason}); "
-            f"give their file with --weights, put {file} into {folder}, or take --model faces, which needs "
-            "nothing"
+            f"--model {name}: its weights are not here and cannot be downloaded ({_reason(error)}); give "
+            f"their file with --weights, put {file} into {folder}, or take --model faces, which needs nothing"
         ) from None
 
 
@@ -152,15 +157,14 @@ def read_weights(path: str | Path) -> dict[str, torch.Tensor]:
             return load_file(path)
         state = torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError:
-        raise InputError(
-            f"--weights {path}: not a plain table of weights; it may hold code, which is not run"
-        ) from None
+        problem = "not a plain table of weights; it may hold code, which is not run"
+        raise InputError(f"--weights {path}: {problem}") from None
     except Exception as error:  # safetensors and zip readers have errors of their own
-        reason = " ".join(str(error).split())[:160]
-        raise InputError(f"--weights {path}: cannot be read as weights ({reason})") from None
+        raise InputError(f"--weights {path}: cannot be read as weights ({_reason(error)})") from None
     if not isinstance(state, dict):
         raise InputError(f"--weights {path}: holds no table of weights")
-    return state.get("state_dict", state)
+    found: dict[str, torch.Tensor] = state.get("state_dict", state)
+    return found
 
 
 def from_program(spec: str) -> Loaded:
@@ -175,9 +179,8 @@ def from_program(spec: str) -> Loaded:
         log.setLevel(logging.CRITICAL)  # it prints tracebacks of what it tries in vain
         program = torch.export.load(spec)
         module: nn.Module = torch.export.unflatten(program)
-    except Exception as error:  # a zip of another kind, another version, no zip at all
-        reason = " ".join(str(error).split())[:160] or type(error).__name__
-        raise InputError(f"--model {spec}: not an exported program ({reason})") from None
+    except Exception as error:  # a zip of another kind, another version
+        raise InputError(f"--model {spec}: not an exported program ({_reason(error)})") from None
     finally:
         log.setLevel(level)
     inputs = [n for n in program.graph.nodes if n.op == "placeholder"]
@@ -186,25 +189,18 @@ def from_program(spec: str) -> Loaded:
     if len(shapes) != 1 or len(shapes[0]) != 4:
         raise InputError(f"--model {spec}: a classifier takes one batch of pictures, N,3,H,W")
     n, _, height, width = shapes[0]
-    fixed = isinstance(height, int) and isinstance(width, int)
-    return Loaded(
-        module,
-        (height, width) if fixed else None,
-        IMAGENET_MEAN,
-        IMAGENET_STD,
-        batch=n if isinstance(n, int) else 0,
-    )
+    size = (height, width) if isinstance(height, int) and isinstance(width, int) else None
+    return Loaded(module, size, IMAGENET_MEAN, IMAGENET_STD, batch=n if isinstance(n, int) else 0)
 
 
 def from_python(spec: str) -> Loaded:
-    """``FILE.py:FUNCTION``: the file is run, the function called; both are the user's own."""
+    """Run the file of ``FILE.py:FUNCTION`` and call the function; both are the user's own."""
     file, _, function = spec.rpartition(":")
-    path = Path(file)
     if not file or not function.isidentifier():
         raise InputError(f"--model {spec}: which function makes the network? Write FILE.py:FUNCTION")
-    if not path.is_file():
+    if not Path(file).is_file():
         raise InputError(f"--model {spec}: there is no file {file}")
-    python = _import(path)
+    python = _import(Path(file))
     make = getattr(python, function, None)
     if not callable(make):
         raise InputError(f"--model {spec}: {file} has no function {function}")
@@ -215,18 +211,16 @@ def from_python(spec: str) -> Loaded:
     if not isinstance(module, nn.Module):
         raise InputError(f"--model {spec}: {function}() returns {type(module).__name__}, not a network")
 
-    def said(name: str, default: Any) -> Any:
+    def declared(name: str, default: Any) -> Any:
         return getattr(module, name, getattr(python, name, default))
 
-    size = said("input_size", None)
-    names = said("labels", ())
-    names = names() if callable(names) else names
+    size, names = declared("input_size", None), declared("labels", ())
     return Loaded(
         module.eval(),
         (size, size) if isinstance(size, int) else size and (int(size[-2]), int(size[-1])),
-        said("mean", IMAGENET_MEAN),
-        said("std", IMAGENET_STD),
-        list(names),
+        declared("mean", IMAGENET_MEAN),
+        declared("std", IMAGENET_STD),
+        list(names() if callable(names) else names),
     )
 
 
@@ -244,7 +238,7 @@ def _import(path: Path) -> Any:
 
 
 def read_labels(path: str | Path) -> list[str]:
-    """One name a line; or JSON, a list or a table of class -> name (or Keras's class -> [id, name])."""
+    """Read one name a line; or JSON, a list or a table of class -> name (or Keras's class -> [id, name])."""
     path = Path(path)
     try:
         text = path.read_text(encoding="utf-8-sig")

@@ -11,18 +11,23 @@ largest one; this holds for networks that pad ("same") and shrink by powers of t
 
 from __future__ import annotations
 
+import contextlib
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
+from facegan.devices import free_memory
 from facegan.errors import InputError
 from facegan.pixels.classifiers import Classifier
+from facegan.training.out_of_memory import is_out_of_memory
 
 AUTO_TILE = 768
 AUTO_ABOVE = 1_500_000  # px; below, a step over the whole picture takes little memory
+# What errors of networks say that take pictures of one size only.
+_WRONG_SIZE = ("Expected input at", "cannot be multiplied", "size mismatch", "Wrong image")
 
 
 @dataclass(frozen=True)
@@ -66,6 +71,8 @@ def spans(length: int, tile: int, margin: int, *, stride: int) -> list[Span]:
 
 @dataclass(frozen=True)
 class Tile:
+    """Two spans: what a tile reads and owns."""
+
     rows: Span
     columns: Span
 
@@ -88,7 +95,7 @@ def mirrored(length: int, before: int, after: int, *, device: torch.device | str
     """Return indices of 0..length-1 with any ``before`` and ``after`` more, mirrored at the edges."""
     period = max(1, 2 * (length - 1))
     index = torch.arange(-before, length + after, device=device).remainder(period)
-    return torch.minimum(index, period - index) if length > 1 else torch.zeros_like(index)
+    return torch.minimum(index, period - index)
 
 
 class Canvas:
@@ -112,12 +119,11 @@ class Canvas:
         self.height, self.width = len(self.rows), len(self.columns)
         self.tiles = cut(self.height, self.width, tile, margin=margin, stride=stride)
 
-    def crop(self, tile: Tile) -> Tensor:
-        """Return what a tile reads, ``N,C,h,w``."""
-        rows = self.rows[tile.rows.begin : tile.rows.end]
-        return self.x.index_select(-2, rows).index_select(
-            -1, self.columns[tile.columns.begin : tile.columns.end]
-        )
+    def crops(self) -> Iterator[tuple[Tile, Tensor]]:
+        """Yield each tile with what it reads, ``N,C,h,w``."""
+        for tile in self.tiles:
+            rows = self.x.index_select(-2, self.rows[tile.rows.begin : tile.rows.end])
+            yield tile, rows.index_select(-1, self.columns[tile.columns.begin : tile.columns.end])
 
     def add(self, gradient: Tensor, tile: Tile, part: Tensor) -> None:
         """Add a tile's gradient, without what fell on the border, to the whole picture's."""
@@ -127,10 +133,6 @@ class Canvas:
         y1, x1 = min(h, tile.rows.end - self.pad[0]), min(w, tile.columns.end - self.pad[2])
         if y1 > y0 and x1 > x0:
             gradient[..., y0:y1, x0:x1] += part[..., y0 - top : y1 - top, x0 - left : x1 - left]
-
-    def crops(self) -> Iterator[tuple[Tile, Tensor]]:
-        for tile in self.tiles:
-            yield tile, self.crop(tile)
 
 
 def strides(classifier: Classifier, layers: list[str]) -> dict[str, int]:
@@ -149,9 +151,42 @@ def chosen_tile(tile: int, height: int, width: int) -> int:
     return tile if tile >= 0 else AUTO_TILE if height * width > AUTO_ABOVE else 0
 
 
-def reverse_channels(classifier: Classifier) -> None:
-    """Make the network take blue, green, red, by reversing the weights of its first convolution."""
-    first = next((m for m in classifier.module.modules() if isinstance(m, torch.nn.Conv2d)), None)
-    if first is None or first.in_channels != 3:
-        raise InputError(f"{classifier.name}: its first layer is no convolution over three colours")
-    first.weight = torch.nn.Parameter(first.weight.detach().flip(1), requires_grad=False)
+def max_pixels(tile: int, sizes: Sequence[tuple[int, int]]) -> int:
+    """Return how many px the network sees at a time of pictures of these sizes."""
+    largest = max(h * w for h, w in sizes)
+    side = max(chosen_tile(tile, *size) for size in sizes)
+    return min(largest, side**2) if side else largest
+
+
+def activation_bytes(classifier: Classifier, pixels: int) -> int:
+    """Estimate what one step over so many px keeps for its gradient: every layer's output, once."""
+    count = sum(math.prod(shape) for _, shape in classifier.layer_names() if len(shape) == 3)
+    return round(4 * count * pixels / math.prod(classifier.input_size))
+
+
+@contextlib.contextmanager
+def require_memory(classifier: Classifier, pixels: int, tile: int, *, hint: str = "") -> Iterator[None]:
+    """Raise InputError if a step over ``pixels`` px does not fit; operating systems rarely say so in time.
+
+    ``hint`` is the way out; by default a --tile.
+    """
+    need, free = activation_bytes(classifier, pixels), free_memory(classifier.device)
+    smaller = f"use less than --tile {tile}, and less --overlap" if 0 < tile <= 512 else "use --tile 512"
+    hint = hint or smaller
+    if free is not None and need > free:
+        raise InputError(
+            f"{pixels / 1e6:.1f} megapixels at a time take about {need / 1e9:.1f} GB, "
+            f"and {free / 1e9:.1f} GB are free: {hint}"
+        )
+    try:
+        yield
+    except (RuntimeError, MemoryError, AssertionError) as error:
+        if is_out_of_memory(error):
+            raise InputError(f"out of memory on {classifier.device}: {hint}") from None
+        if not any(sign in str(error) for sign in _WRONG_SIZE):
+            raise
+        height, width = classifier.input_size
+        raise InputError(
+            f"{classifier.name}: takes pictures of {width}x{height} px only, and this needs any size "
+            "(an exported program: with dynamic height and width)"
+        ) from None

@@ -18,9 +18,8 @@ from linear import linear
 from facegan import images
 from facegan.errors import InputError
 from facegan.pixels import attack
-from facegan.pixels.attacks.base import Attack
 from facegan.pixels.attacks.config import METHODS, AttackConfig
-from facegan.pixels.attacks.methods import CLASSES
+from facegan.pixels.attacks.methods import CLASSES, Attack
 from facegan.pixels.attacks.result import survival
 from facegan.pixels.attacks.state import SAFE, AttackState, Criterion
 

@@ -22,8 +22,8 @@ from facegan.pixels.dreams.config import DREAMS, DreamConfig
 from facegan.pixels.dreams.dream import octave_sizes, suited
 from facegan.pixels.dreams.objective import Objective, expand, parse_terms
 from facegan.pixels.dreams.zoom import moved
+from facegan.pixels.loading import reverse_channels
 from facegan.pixels.style.config import STYLES
-from facegan.pixels.tiles import reverse_channels
 
 NARROW_19 = [4, 4, "M", 4, 6, "M", 6, 6, 6, 8, "M", 8, 8, 8, 8, "M", 8, 8, 8, 8, "M"]  # VGG19, a few channels
 QUICK = {"layers": ("features.7",), "octaves": 2, "steps": 3, "jitter": 4}

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from facegan.errors import InputError
-from facegan.pixels.loop import StepStats, optimise, value_and_gradient
+from facegan.pixels.loop import StepStats, optimise
 
 
 def walk(steps: int, start: int = 0, seed: int = 0, state: float = 0.0) -> float:
@@ -63,10 +63,3 @@ def test_a_signal_ends_it_after_the_step(number: int, code: int) -> None:
 def test_a_loss_that_is_not_finite() -> None:
     with pytest.raises(InputError, match="after step 3: choose a smaller step"):
         optimise(lambda k: {"loss": float("nan") if k == 2 else 0.0}, 10)
-
-
-def test_value_and_gradient() -> None:
-    x = torch.tensor([1.0, -2.0])
-    with torch.no_grad():
-        value, gradient = value_and_gradient(lambda t: (t**3).sum(), x)
-    assert value == -7 and torch.equal(gradient, torch.tensor([3.0, 12.0])) and not x.requires_grad

@@ -17,7 +17,8 @@ from facegan.errors import InputError
 from facegan.pixels import Classifier, StyleConfig, stylize
 from facegan.pixels.colours import luma
 from facegan.pixels.style.gram import StyleObjective, gram
-from facegan.pixels.style.stylize import fingerprint, read_pictures, stages
+from facegan.pixels.style.painter import read_pictures, stages
+from facegan.pixels.style.stylize import fingerprint
 
 FAST = {
     "layers": ("features.1", "features.4=0.5"),
@@ -161,10 +162,10 @@ def test_a_state_of_something_else_is_refused(net: Classifier, pictures, tmp_pat
         with pytest.raises(InputError, match="other settings or pictures"):
             stylize(another, content, [noise], state=state, **FAST)
     save_file({"weight": torch.ones(3)}, state)
-    with pytest.raises(InputError, match="is no unfinished work, but would be in its place"):
+    with pytest.raises(InputError, match=r"no file of unfinished work .* choose another --out"):
         stylize(net, content, [noise], state=state, **FAST)
     state.write_bytes(b"no")
-    with pytest.raises(InputError, match="cannot be read as unfinished work"):
+    with pytest.raises(InputError, match=r"this is a text file.*; choose another --out"):
         stylize(net, content, [noise], state=state, **FAST)
 
 

@@ -10,9 +10,18 @@ from small import picture, small
 
 from facegan.errors import InputError
 from facegan.pixels.dreams.objective import Objective, parse_terms
-from facegan.pixels.memory import activation_bytes, require_memory
+from facegan.pixels.loading import reverse_channels
 from facegan.pixels.style.gram import StyleObjective
-from facegan.pixels.tiles import Canvas, chosen_tile, cut, mirrored, reverse_channels, spans, strides
+from facegan.pixels.tiles import (
+    Canvas,
+    activation_bytes,
+    chosen_tile,
+    cut,
+    mirrored,
+    require_memory,
+    spans,
+    strides,
+)
 
 LAYERS = ("features.1=0.5", "features.4:3=-2", "features.7")
 MARGIN = 20  # features.7 sees 18 px: 3 px at stride 1, 2 x 3 and 4 x 3, and the poolings

@@ -362,7 +362,7 @@ def test_float16_is_refused_in_one_line() -> None:
 
 
 def test_large_pictures_mind_the_limits_of_groups(monkeypatch: pytest.MonkeyPatch) -> None:
-    from facegan.pixels.memory import require_memory
+    from facegan.pixels.tiles import require_memory
 
     layers = SimpleNamespace(
         layer_names=lambda: [("one", (64, 224, 224))], input_size=(224, 224), device=CPU, name="small"

@@ -1,4 +1,4 @@
-"""Adversarial attacks: the smallest change of a photo after which a classifier sees something else.
+"""``facegan.attack``: adversarial attacks, small changes after which a classifier sees something else.
 
 Success means the 8-bit picture, never the numbers before rounding: each step looks at a point of the grid.
 """
@@ -17,19 +17,18 @@ from torch import Tensor
 
 from facegan import images
 from facegan.errors import FaceganError, InputError
-from facegan.files import photo_path
+from facegan.files import check_ending, photo_path
 from facegan.pixels.attacks.config import AttackConfig
 from facegan.pixels.attacks.methods import CLASSES
-from facegan.pixels.attacks.output import Writer, check_report, find_photos, warn
-from facegan.pixels.attacks.report import write_report
+from facegan.pixels.attacks.output import Writer, find_photos, warn
+from facegan.pixels.attacks.report import REPORTS, write_report
 from facegan.pixels.attacks.result import AttackResult, gather
 from facegan.pixels.attacks.state import AttackState, Criterion
 from facegan.pixels.classifiers import Classifier
 from facegan.pixels.face_classes import face_window
-from facegan.pixels.loading import load_configured
+from facegan.pixels.loading import Model, load_configured, with_settings
 from facegan.pixels.loop import OnStep, StepStats
 from facegan.pixels.pictures import Picture
-from facegan.pixels.settings import ClassifierConfig, changed
 from facegan.training.out_of_memory import is_out_of_memory
 
 MAX_VALUES = 1 << 26  # values of photos that are attacked together
@@ -39,10 +38,10 @@ _Group = list[tuple[AttackResult, Criterion]]
 
 
 def attack(
-    classifier: Classifier | ClassifierConfig,
     photos: Picture | Sequence[Picture],
     target: Target = None,
     *,
+    model: Model = "faces",
     config: AttackConfig | None = None,
     out: str | Path | None = None,
     figure: bool = True,
@@ -52,32 +51,44 @@ def attack(
     on_unread: Callable[[FaceganError], None] = warn,
     **settings: Any,
 ) -> list[AttackResult]:
-    """Change photos until a classifier sees a target in each of them.
+    """Change photos, a little, until a classifier sees something else in them.
 
-    The other arguments are those of :func:`facegan.attack`. ``classifier`` is loaded already, or the settings
-    by which it is loaded once the photos have been checked; :class:`AttackConfig` has the ``settings``.
+    >>> [found] = facegan.attack("sample:officer", "smiling face", epsilon=4 / 255, out="officer.png")
+
+    Args:
+        photos: A photo or several: files, folders, or arrays uint8 ``H,W,3``.
+        target: A class for all or one for each photo, by name or number; None is any other class.
+        model: What ``load_classifier`` takes, its result, or a ``ClassifierConfig``.
+        config: Settings of the attack.
+        out: Where results go: a .png, or a folder for several photos; "" is PHOTO-attacked.png in the current
+            folder, or attacked/; None writes nothing.
+        figure: Write the amplified difference and a figure, too, beside each picture.
+        report: A table of all photos to write: .html, .json or .csv.
+        on_step: Sees each step's numbers.
+        on_result: Sees each photo's result as soon as it is there.
+        on_unread: Sees the error of each file in a folder that cannot be read, which is then left out.
+        settings: Fields of ``AttackConfig`` and ``ClassifierConfig``, such as ``device="cuda"``.
 
     Returns:
-        A result for each photo. Ctrl-C ends the attack after the step that runs; results then have
-        ``signum``, and photos not begun are left out.
+        A result for each photo. Ctrl-C ends the attack after the step that runs; the last result then has
+        ``signum``, and photos that were not begun are left out.
     """
-    config = changed(config or AttackConfig(), settings).resolved()
-    check_report(report)
+    network, config = with_settings(model, settings, config or AttackConfig())
+    config = config.resolved()
+    if report:
+        check_ending("--report", report, tuple(REPORTS))
     found = find_photos(photos, on_unread)
     writer = (
         None if out is None else Writer(config, figure, photos, photos=found, out=str(out), report=report)
     )
-    network = (
-        load_configured(classifier, config.crop) if isinstance(classifier, ClassifierConfig) else classifier
-    )
-    classes = _classes(network, target, len(found))
+    classifier = load_configured(network, config.crop)
+    classes = _classes(classifier, target, len(found))
     results: list[AttackResult] = []
     try:
-        for group in _groups(network, found, classes, config=config):
-            for result in _attack_group(
-                network, group, config, on_step=on_step, place=(len(results), len(found))
-            ):
-                results.append(writer.write(network, result, len(results)) if writer else result)
+        for group in _groups(classifier, found, classes, config=config):
+            place = len(results), len(found)
+            for result in _attack_group(classifier, group, config, on_step=on_step, place=place):
+                results.append(writer.write(classifier, result, len(results)) if writer else result)
                 if on_result is not None:
                     on_result(results[-1])
             if results[-1].signum:
@@ -93,8 +104,7 @@ def attack(
 
 def _classes(classifier: Classifier, target: Target, count: int) -> list[int]:
     """Return the class for each photo, -1 for any other than its own."""
-    single = target is None or isinstance(target, str | int)
-    targets = [target] * count if single else list(target)  # type: ignore[arg-type]
+    targets = [target] * count if target is None or isinstance(target, str | int) else list(target)
     if len(targets) != count:
         raise InputError(f"{len(targets)} targets for {count} photos")
     return [-1 if t is None else classifier.find_class(str(t)) for t in targets]
@@ -142,7 +152,7 @@ def _attack_group(
     """Attack photos that share their forward passes; ``place`` is how many are done, of how many."""
     done, total = place
 
-    def tell(stats: StepStats) -> None:
+    def forward(stats: StepStats) -> None:
         if on_step is not None:
             counts = {"photos_done": done, "photos": total, "photos_now": len(group)}
             on_step(replace(stats, values={**stats.values, **counts}))
@@ -152,19 +162,19 @@ def _attack_group(
             AttackState(_levels(photo.seen[0], classifier.device), criterion, done + i)
             for i, (photo, criterion) in enumerate(group)
         ]
-        signum = CLASSES[config.method](classifier, config).run(states, tell)
+        signum = CLASSES[config.method](classifier, config).run(states, forward)
         return [
             gather(classifier, replace(photo, signum=signum), state)
             for (photo, _), state in zip(group, states, strict=True)
         ]
     except (RuntimeError, MemoryError) as error:
-        if is_out_of_memory(error):
-            values = sum(photo.original.size for photo, _ in group)
-            raise InputError(
-                f"{group[0][0].name}: {values / 3e6:.0f} megapixels do not fit into the memory of "
-                f"{classifier.device}; give smaller photos (--size), or fewer at once (--batch 1)"
-            ) from None
-        raise
+        if not is_out_of_memory(error):
+            raise
+        values = sum(photo.original.size for photo, _ in group)
+        raise InputError(
+            f"{group[0][0].name}: {values / 3e6:.0f} megapixels do not fit into the memory of "
+            f"{classifier.device}; give smaller photos (--size), or fewer at once (--batch 1)"
+        ) from None
 
 
 def _levels(pixels: np.ndarray, device: torch.device) -> Tensor:

@@ -1,4 +1,4 @@
-"""The settings of attacks, and what each method takes where they leave it open. Imports no torch."""
+"""Settings of attacks, and each method's defaults. Nothing here imports torch."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 from facegan.arguments import parse_number
 from facegan.errors import InputError
-from facegan.settings import check_values, setting
+from facegan.settings import setting
 
 LEVELS = 255  # steps of the grid of 8-bit pictures between black and white
 EPSILON = {"linf": 4 / 255, "l2": 5.0}  # the default radius, of pictures in [0, 1]
@@ -19,7 +19,7 @@ class MethodDefaults:
     """What a method knows and takes by default.
 
     Attributes:
-        norms: The norms it knows; the first is the default.
+        norms: The norms that it knows; the first is the default.
         minimal: Whether it looks for the smallest norm, and goes on after the first success.
         first_step: The first step as a share of epsilon; of minimal methods and ``gradient``, in the units of
             ``--step``.
@@ -82,7 +82,6 @@ class AttackConfig:
         Raises:
             InputError: A setting is out of its bounds, or does not go with the method.
         """
-        check_values(self, error=InputError)
         if not 0 <= self.confidence < 1:
             raise InputError(f"--confidence must be from 0 to below 1, not {self.confidence:g}")
         method = METHODS[self.method]
@@ -92,12 +91,10 @@ class AttackConfig:
         epsilon = EPSILON[norm] if self.epsilon == "" else parse_number("--epsilon", self.epsilon)
         if not LEVELS * epsilon >= 1 - 1e-6:
             raise InputError(
-                f"--epsilon must be at least 1/255, the step between two pictures, not {epsilon:g}"
+                f"--epsilon must be at least 1/255, the step between two levels, not {epsilon:g}"
             )
         if norm == "linf" and epsilon > 1:
-            raise InputError(
-                f"--epsilon {epsilon:g}: colours are from 0 to 1; write 4/255 for four of 255 levels"
-            )
+            raise InputError(f"--epsilon {epsilon:g}: the range is 0 to 1; write 4/255 for 4 of 255 levels")
         step = self._first_step(norm, epsilon) if self.step == "" else parse_number("--step", self.step)
         if not 0 < step < float("inf"):
             raise InputError(f"--step must be above 0, not {step:g}")
@@ -119,7 +116,7 @@ class AttackConfig:
         return method.first_step * (1 / LEVELS if method.minimal else epsilon)
 
     @property
-    def smaller_is_better(self) -> str:
+    def minimal_norm(self) -> str:
         """The norm in which the method looks for the smallest change; "" if the first success ends it."""
         return self.norm if METHODS[self.method].minimal else ""
 

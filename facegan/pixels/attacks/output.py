@@ -1,4 +1,4 @@
-"""The files of an attack: which photos are read, and where each result goes."""
+"""The files of an attack: the photos that are read, and the place of each result."""
 
 from __future__ import annotations
 
@@ -15,10 +15,9 @@ from facegan.data.walk import picture_files
 from facegan.errors import FaceganError, FaceganWarning, InputError
 from facegan.files import check_places, derived, fit_name, photo_path, writing
 from facegan.kinds import NO_IMAGE
-from facegan.pixels.attacks import figure as figures
 from facegan.pixels.attacks.config import AttackConfig
-from facegan.pixels.attacks.report import REPORTS
-from facegan.pixels.attacks.result import AttackResult, survival, verified
+from facegan.pixels.attacks.report import amplified, draw
+from facegan.pixels.attacks.result import AttackResult, judge, survival
 from facegan.pixels.classifiers import Classifier
 from facegan.pixels.pictures import as_list
 
@@ -28,14 +27,8 @@ def warn(error: FaceganError) -> None:
     warnings.warn(FaceganWarning(f"left out: {error}"), stacklevel=2)
 
 
-def check_report(report: str) -> None:
-    """Raise InputError for the name of a report whose ending says no format."""
-    if report and Path(report).suffix.lower() not in REPORTS:
-        raise InputError(f"--report {report}: the name must end in {', '.join(REPORTS)}")
-
-
 def find_photos(photos: Any, on_unread: Callable[[FaceganError], None] = warn) -> list[Any]:
-    """Return files and arrays as they are given, and of folders all files that look like photos, by name.
+    """Return files and arrays as they are, and of folders all files that look like photos, by name.
 
     Raises:
         InputError: A file or folder is missing or cannot be read, or there are no photos at all.
@@ -50,27 +43,25 @@ def find_photos(photos: Any, on_unread: Callable[[FaceganError], None] = warn) -
         if not path.is_dir():
             if not path.is_file():
                 raise InputError(f"{photo}: there is no such photo or folder")
-            images.read_image_file(path)  # tell what is wrong with one before hours of work on others
+            images.read_image_file(path)  # its errors come before hours of work on other photos
             found.append(path)
             continue
-        for file in _inside(path, photo):
+        for file in _photos_in(path, photo):
             try:
                 images.read_image_file(file)
                 found.append(file)
             except FaceganError as error:
                 on_unread(error)
                 unread += 1
+    if unread and not found:
+        raise InputError(f"{as_list(photos)[0]}: none of its photos can be read")
     if not found:
-        raise InputError(
-            f"{as_list(photos)[0]}: none of its photos can be read"
-            if unread
-            else "which photo? Name a file or a folder"
-        )
+        raise InputError("which photo? Name a file or a folder")
     return found
 
 
-def _inside(folder: Path, given: Any) -> list[Path]:
-    """Return the photos in a folder; a warning tells of what else lies there."""
+def _photos_in(folder: Path, given: Any) -> list[Path]:
+    """Return the photos in a folder; a warning counts the other files."""
     inside, others = picture_files(folder, deep=False)
     for reason, count in others.items():
         if not reason.startswith("link to a folder") and reason != NO_IMAGE:
@@ -81,7 +72,7 @@ def _inside(folder: Path, given: Any) -> list[Path]:
 
 
 class Writer:
-    """Writes each photo's result as soon as it is there, reads it again, and judges what was read."""
+    """Writes each photo's result as soon as it is there, reads it again, and judges the file's picture."""
 
     def __init__(
         self,
@@ -93,12 +84,17 @@ class Writer:
         out: str = "",
         report: str = "",
     ) -> None:
-        """Decide all places; InputError where one cannot be, or is that of a file that is read."""
+        """Decide all places; InputError if one is impossible, or that of a file that is read."""
         self.config, self.figure = config, figure
         self.files = [photo if isinstance(photo, Path) else None for photo in photos]
         folders = [p for p in as_list(given) if not isinstance(p, np.ndarray) and photo_path(p).is_dir()]
         if len(photos) == 1 and not folders and (not out or Path(out).suffix):
-            self.places = [self._file(out)]
+            place = Path(out or fit_name(self._stem(self.files[0]), "-attacked.png"))
+            if place.suffix.lower() != ".png":
+                raise InputError(
+                    f"--out {place}: the name must end in .png; other formats would lose the change"
+                )
+            self.places = [place]
         else:
             self.places = self._folder(Path(out or "attacked"), folders)
         made = [path for place in self.places for path in self.made(place)]
@@ -109,14 +105,9 @@ class Writer:
         beside = ("-difference", "-figure") if self.figure else ()
         return [place, *(derived(place, f"{ending}.png") for ending in beside)]
 
-    def _stem(self, file: Path | None) -> str:
+    @staticmethod
+    def _stem(file: Path | None) -> str:
         return file.stem if file else "photo"
-
-    def _file(self, out: str) -> Path:
-        place = Path(out or fit_name(self._stem(self.files[0]), "-attacked.png"))
-        if place.suffix.lower() != ".png":
-            raise InputError(f"--out {place}: the name must end in .png; other formats would lose the change")
-        return place
 
     def _folder(self, folder: Path, read: Sequence[Any]) -> list[Path]:
         """Return a place for each photo in a folder; none is that of another one's figure."""
@@ -137,18 +128,14 @@ class Writer:
 
     def write(self, classifier: Classifier, result: AttackResult, number: int) -> AttackResult:
         """Write photo ``number``'s result; return it with the picture as it was read again."""
-        place = self.places[number]
-        text = {
-            "model": result.model,
-            "target": result.target_name or "any other class",
-            "Software": f"facegan {__version__}",
-        }
+        place, target = self.places[number], result.target_name or "any other class"
+        text = {"model": result.model, "target": target, "Software": f"facegan {__version__}"}
         with writing("--out", str(place)):
             images.save_png(place, result.image, text)
-            found = verified(classifier, result, images.read_image_file(place))
+            found = judge(classifier, result, images.read_image_file(place))
             if self.figure:
                 _, difference, drawn = self.made(place)
-                images.save_png(difference, figures.amplified(found)[0])
-                images.save_png(drawn, figures.draw(found))
+                images.save_png(difference, amplified(found)[0])
+                images.save_png(drawn, draw(found))
         survived = survival(classifier, found, self.config.robust, seed=self.config.seed)
         return replace(found, path=place, survived=survived)

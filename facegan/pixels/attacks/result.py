@@ -1,4 +1,4 @@
-"""What became of an attacked photo; all of it is found from the 8-bit picture."""
+"""Results of attacks, all of them found from the 8-bit picture."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from torch import Tensor
 from facegan import images, rng
 from facegan.pixels.attacks.config import LEVELS
 from facegan.pixels.attacks.state import AttackState, Criterion
-from facegan.pixels.attacks.transforms import parse_transforms
+from facegan.pixels.attacks.transforms import TRANSFORMS
 from facegan.pixels.classifiers import Classifier
 from facegan.pixels.face_classes import Window, cut
 from facegan.sheets import show
@@ -23,21 +23,20 @@ ROUNDING = 1e-4  # of a probability: batches of other sizes round differently
 
 @dataclass(frozen=True)
 class AttackResult:
-    """What became of one photo.
+    """The result of one attacked photo.
 
     Attributes:
         original: The photo, uint8 ``H,W,3``; ``image`` is the result, of the same size.
         source: The class of the photo; ``said`` is that of the result.
         target: The class to become; -1 is any other than ``source``.
-        success: Whether the classifier says of ``image`` what it should, with the ``confidence`` asked for.
+        success: Whether the classifier says the target of ``image``, with at least ``confidence``.
         probability: Of the target, or of the best class other than the source.
         before: The photo's five most probable classes, (class, probability); ``after`` are the result's.
         linf: The largest change of a value, in [0, 1]; ``l2`` is the Euclidean norm.
         changed: The share of pixels that differ.
         curve: Probabilities (of the target, of the source) before the first step and after each.
         signum: The signal that ended the attack, or 0.
-        window: The face that a classifier of faces was shown (top, left, height, width); None is the whole
-            photo.
+        window: The face that a classifier of faces was shown: top, left, height, width; or None.
         labels: A short name for each class of the classifier ``model``, which sees only faces if ``faces``.
         path: The PNG file that holds the result, if it was written.
         survived: The share of real transformations, by name, after which the result still works.
@@ -83,7 +82,7 @@ class AttackResult:
 
     @property
     def criterion(self) -> Criterion:
-        """What the attack wanted, the confidence aside."""
+        """The goal of the attack, without the confidence."""
         return Criterion(self.target, self.source)
 
     @property
@@ -109,20 +108,15 @@ def gather(classifier: Classifier, photo: AttackResult, state: AttackState) -> A
         labels=[classifier.short_label(i) for i in range(len(classifier.labels))],
         faces=classifier.faces,
     )
-    return verified(classifier, photo, image, logits=state.last)
+    return judge(classifier, photo, image, logits=state.last)
 
 
-def verified(
+def judge(
     classifier: Classifier, result: AttackResult, image: np.ndarray, *, logits: Tensor | None = None
 ) -> AttackResult:
-    """Return ``result`` with another ``image``, such as one read from a file, judged anew.
+    """Return ``result`` with another ``image`` (uint8 ``H,W,3``), such as one read from a file, judged anew.
 
-    Args:
-        classifier: The one that was attacked.
-        result: The photo, and what was wanted.
-        image: uint8 ``H,W,3``.
-        logits: Those of ``image``, where they are known: its levels, divided by 255, are the very numbers
-            that the classifier has seen.
+    ``logits`` are those of ``image``, if they are known: the classifier has seen its levels, divided by 255.
     """
     logits = _logits(classifier, cut(image, result.window)) if logits is None else logits.cpu()
     d = image.astype(np.int16) - result.original
@@ -146,13 +140,13 @@ def survival(
 ) -> dict[str, float]:
     """Return the share of real transformations, drawn anew, after which the result still works."""
     shares = {}
-    for transform in parse_transforms(robust):
+    for name in robust:
         kept = 0
         for i in range(draws):
-            generator = torch.Generator().manual_seed(rng.torch_seed(seed, f"survival/{transform.name}", i))
-            logits = _logits(classifier, transform.real(result.seen[1], generator))
+            generator = torch.Generator().manual_seed(rng.torch_seed(seed, f"survival/{name}", i))
+            logits = _logits(classifier, TRANSFORMS[name].real(result.seen[1], generator))
             kept += result.criterion.names(int(logits.argmax()))
-        shares[transform.name] = kept / draws
+        shares[name] = kept / draws
     return shares
 
 

@@ -1,4 +1,4 @@
-"""One photo under attack: where it is, the best that was found, and what the classifier said on the way."""
+"""One photo under attack: its perturbation, the best one so far, and the classifier's answers."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ def _best_but(row: Tensor, index: int) -> Tensor:
 
 @dataclass
 class AttackState:
-    """What is known of one photo while it is attacked; perturbations are in levels of 255.
+    """The state of one photo while it is attacked; perturbations are in levels of 255.
 
     Attributes:
         base: The photo's levels, whole numbers, ``1,3,H,W``.
@@ -95,7 +95,6 @@ class AttackState:
     base: Tensor
     criterion: Criterion
     index: int = 0
-    levels: int = LEVELS
     v: Tensor = field(init=False)
     best: Tensor = field(init=False)
     spare: Tensor = field(init=False)
@@ -118,7 +117,7 @@ class AttackState:
     def at(self, q: Tensor) -> Tensor:
         """Return the picture in [0, 1] with ``q`` levels added; it is valid until the next call."""
         torch.add(self.base, q, out=self.picture)
-        return self.picture.clamp_(0, self.levels).div_(self.levels)
+        return self.picture.clamp_(0, LEVELS).div_(LEVELS)
 
     def keep(self, q: Tensor, logits: Tensor | None) -> None:
         """Make ``q`` the best. If it is ``spare``, the best before becomes that."""
@@ -128,7 +127,7 @@ class AttackState:
 
     def within(self, q: Tensor) -> Tensor:
         """Return ``q`` as far as the picture can hold it."""
-        return (self.base + q).clamp_(0, self.levels).sub_(self.base)
+        return (self.base + q).clamp_(0, LEVELS).sub_(self.base)
 
     def seen(self, q: Tensor, views: Sequence[Tensor], norm: str = "") -> bool:
         """Keep ``q`` if it is the best so far: success comes first, then small norms, else small margins.

@@ -1,4 +1,4 @@
-"""Changes that pictures go through in use: differentiable versions, and the real codecs and resampling.
+"""Changes that pictures go through in use: real codecs and resampling, and differentiable versions.
 
 Expectation over transformations (Athalye et al. 2018, equation 2) follows the mean gradient over draws of the
 differentiable ones; whether a result survives is measured with the real ones.
@@ -16,7 +16,6 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from facegan import images
-from facegan.errors import InputError
 
 SCALES = (0.5, 1.0)  # sides are multiplied by a number in between
 QUALITIES = (50, 95)  # of JPEG
@@ -43,14 +42,17 @@ def soft_resize(x01: Tensor, generator: torch.Generator) -> Tensor:
 
 
 def real_resize(image: np.ndarray, generator: torch.Generator) -> np.ndarray:
+    """Resize a picture as Pillow does."""
     return images.resize(image, _scaled(image.shape[:2], generator), "bilinear")
 
 
 def soft_jpeg(x01: Tensor, generator: torch.Generator) -> Tensor:
+    """Return what :func:`jpeg` keeps at a random quality."""
     return jpeg(x01, round(_uniform(*QUALITIES, generator)))
 
 
 def real_jpeg(image: np.ndarray, generator: torch.Generator) -> np.ndarray:
+    """Write a picture as JPEG and read it again."""
     from PIL import Image
 
     buffer = io.BytesIO()
@@ -73,16 +75,9 @@ def _dct() -> Tensor:
     return matrix
 
 
-class _Rounding(torch.autograd.Function):
+def _rounded(x: Tensor) -> Tensor:
     """Round; the gradient passes as if it did not (Bengio et al. 2013, the straight-through estimator)."""
-
-    @staticmethod
-    def forward(ctx: object, x: Tensor) -> Tensor:
-        return x.round()
-
-    @staticmethod
-    def backward(ctx: object, *g: Tensor) -> Tensor:
-        return g[0]
+    return x + (x.round() - x).detach()
 
 
 def _coded(plane: Tensor, table: Tensor) -> Tensor:
@@ -93,7 +88,7 @@ def _coded(plane: Tensor, table: Tensor) -> Tensor:
     d = _dct().to(plane)
     blocks = plane.view(n, h // 8, 8, w // 8, 8).transpose(2, 3)
     coefficients = d @ blocks @ d.T / table
-    back = d.T @ (_Rounding.apply(coefficients) * table) @ d
+    back = d.T @ (_rounded(coefficients) * table) @ d
     return back.transpose(2, 3).reshape(n, 1, h, w)[..., :height, :width]
 
 
@@ -114,7 +109,7 @@ def jpeg(x01: Tensor, quality: int) -> Tensor:
     cb, cr = colours
     y = y + 128
     rgb = torch.stack([y + 1.403 * cr, y - 0.344 * cb - 0.714 * cr, y + 1.773 * cb], 1)
-    return (_Rounding.apply(rgb) / 255).clamp(0, 1)
+    return (_rounded(rgb) / 255).clamp(0, 1)
 
 
 @dataclass(frozen=True)
@@ -130,11 +125,3 @@ TRANSFORMS = {
     "resize": Transform("resize", soft_resize, real_resize),
     "jpeg": Transform("jpeg", soft_jpeg, real_jpeg),
 }
-
-
-def parse_transforms(names: Sequence[str]) -> tuple[Transform, ...]:
-    """Return the transforms of these names; InputError if there is none of a name."""
-    for name in names:
-        if name not in TRANSFORMS:
-            raise InputError(f"--robust {name}: there is no such change (there are: {', '.join(TRANSFORMS)})")
-    return tuple(TRANSFORMS[name] for name in names)

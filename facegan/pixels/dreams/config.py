@@ -1,4 +1,4 @@
-"""The settings of dreams and of flights into them. Imports no torch: the command's help is made from them."""
+"""Settings of dreams and of flights into them. Nothing here imports torch."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 from facegan.errors import InputError
 from facegan.pixels.settings import MIN_SIDE
-from facegan.settings import check_values, setting
+from facegan.settings import setting
 
 
 @dataclass(frozen=True)
@@ -42,11 +42,6 @@ class DreamConfig:
     seed: int = 0
     """fixes the random movements, and the noise."""
 
-    def check(self) -> DreamConfig:
-        """Return the settings; InputError names one that is out of its bounds."""
-        check_values(self, error=InputError)
-        return self
-
 
 @dataclass(frozen=True)
 class FlightConfig:
@@ -63,14 +58,12 @@ class FlightConfig:
     between: int = setting(0, minimum=0)
     """frames blended between two dreamt ones: 1 makes 30 a second into 60 (--fps 60)."""
 
-    def check(self) -> FlightConfig:
-        """Return the settings; InputError names one that is out of its bounds."""
-        check_values(self, error=InputError)
+    def check(self) -> None:
+        """Raise InputError for settings that do not go together."""
         if not self.zoom and replace(self, zoom=0.0) != FlightConfig():
             raise InputError("--turn, --centre, --frames and --between go with --zoom (1 only turns)")
         if not all(0 <= place <= 1 for place in self.centre):
             raise InputError("--centre must be two numbers from 0 to 1, across and down")
-        return self
 
     @property
     def count(self) -> int:

@@ -6,10 +6,7 @@ square of activations, octave by octave; what was drawn at one size is carried t
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -19,45 +16,29 @@ from torch import Tensor
 from facegan import images, rng
 from facegan.errors import InputError
 from facegan.pixels.classifiers import Classifier
-from facegan.pixels.colours import levelled, normalised, paled
+from facegan.pixels.colours import equalised, normalised, paled
 from facegan.pixels.dreams.config import DREAM_LAYERS, DreamConfig
 from facegan.pixels.dreams.objective import Objective, parse_terms
 from facegan.pixels.loading import load_configured
-from facegan.pixels.loop import OnStep, Outcome, optimise
-from facegan.pixels.memory import require_memory
+from facegan.pixels.loop import OnPicture, OnStep, OptimisedPicture, optimise
 from facegan.pixels.pictures import Picture, photo_of
-from facegan.pixels.settings import MIN_SIDE, ClassifierConfig, changed
-from facegan.pixels.tiles import chosen_tile
+from facegan.pixels.settings import MIN_SIDE, ClassifierConfig
+from facegan.pixels.tiles import chosen_tile, max_pixels, require_memory
 
-STEPS = 10  # in an octave, where the settings say 0
-OnPicture = Callable[[int, np.ndarray], None]
+STEPS = 10  # in an octave, if the settings say 0
 
 
-@dataclass(frozen=True)
-class Dreamed:
+@dataclass(frozen=True, repr=False)
+class Dreamed(OptimisedPicture):
     """A dream.
 
     Attributes:
-        image: uint8 ``H,W,3``.
-        curve: The loss at each step.
         octaves: The sizes (height, width) at which it was dreamt.
         names: The layers and classes that were made stronger.
-        path: The file that holds the picture, if it was written; ``frames`` is the length of its film.
     """
 
-    image: np.ndarray
-    outcome: Outcome
-    curve: list[float] = field(default_factory=list)
     octaves: list[tuple[int, int]] = field(default_factory=list)
     names: list[str] = field(default_factory=list)
-    path: Path | None = None
-    frames: int = 0
-
-    def __repr__(self) -> str:
-        return f"<Dreamed: {self.image.shape[1]}x{self.image.shape[0]} px, {len(self.curve)} steps>"
-
-    def _repr_png_(self) -> bytes:
-        return images.png_bytes(self.image)
 
 
 def octave_sizes(height: int, width: int, octaves: int, *, scale: float) -> list[tuple[int, int]]:
@@ -87,9 +68,8 @@ def suited(classifier: Classifier, settings: DreamConfig, steps: int = STEPS) ->
     side = classifier.input_size[0]
     fit = [n for n, s in classifier.layer_names() if len(s) == 3 and side / 22 < s[1] <= side / 12]
     if not fit:
-        raise InputError(
-            f"{classifier.name}: choose --layers ('facegan layers {classifier.name}' lists them)"
-        )
+        name = classifier.name
+        raise InputError(f"{name}: choose --layers ('facegan layers {name}' lists them)")
     return replace(settings, layers=(fit[-1],))
 
 
@@ -104,19 +84,16 @@ class Dreamer:
     def step(self, number: int) -> dict[str, float]:
         """Take one step; ``number`` decides the movement."""
         s = self.settings
-        pad = (0, 0, 0, 0)
-        if s.jitter:
-            jy, jx = (
-                int(v) for v in rng.uniform(s.seed, "dream", number, count=1, per_item=2)[0] * (s.jitter + 1)
-            )
-            pad = (jy, s.jitter - jy, jx, s.jitter - jx)
+        draws = rng.uniform(s.seed, "dream", number, count=1, per_item=2)[0] * (s.jitter + 1)
+        jy, jx = (int(v) for v in draws)
+        pad = (jy, s.jitter - jy, jx, s.jitter - jx)
         tile = chosen_tile(s.tile, *self.x.shape[-2:])
         loss, gradient = self.objective.evaluate(self.x, tile, margin=s.overlap, pad=pad)
         if s.stop_above and loss > s.stop_above:
             self.over = True
             return {"loss": loss}
         gradient = paled(gradient, s.colour)  # rebound, so that large photos need one copy less
-        gradient = levelled(gradient, s.smooth)
+        gradient = equalised(gradient, s.smooth)
         self.x = self.x.add_(normalised(gradient), alpha=s.step_size)
         if s.smooth:  # the tutorial's plain steps are cut off only when they are saved
             self.x.clamp_(0, 1)
@@ -142,50 +119,44 @@ def prepare(classifier: Classifier, settings: DreamConfig, guide: Picture | None
     return objective
 
 
-def dream(
-    classifier: Classifier | ClassifierConfig,
+def dream_photo(
+    network: Classifier | ClassifierConfig,
     picture: Picture,
-    settings: DreamConfig | None = None,
+    s: DreamConfig,
     *,
     guide: Picture | None = None,
     every: int = 0,
     on_step: OnStep | None = None,
     on_picture: OnPicture | None = None,
-    **changes: Any,
 ) -> Dreamed:
     """Dream into a picture; Ctrl-C ends the dream after the step that runs.
 
-    Args:
-        classifier: The classifier, or the settings by which it is loaded once the picture has been read.
-        picture: A file, or an array ``H,W,C``; so is ``guide``, whose features the dream should have.
-        settings: Settings; ``changes`` are fields of them, such as ``octaves=4``.
-        every: ``on_picture(steps done, uint8 H,W,3)`` after so many steps; 0: at the end of each octave.
+    The classifier is loaded once the picture has been read. ``on_picture`` sees the picture after ``every``
+    steps; 0 is the end of each octave.
     """
-    s = changed(settings or DreamConfig(), changes).check()
     photo = photo_of(picture, s.size)
-    classifier = load_configured(classifier) if isinstance(classifier, ClassifierConfig) else classifier
+    classifier = load_configured(network)
     s = suited(classifier, s)
     sizes = octave_sizes(photo.shape[0], photo.shape[1], s.octaves, scale=s.octave_scale)
-    fitting = max_pixels(s, photo.shape[0], photo.shape[1])
-    with require_memory(classifier, fitting, s.tile):
-        dreamer, curve = Dreamer(prepare(classifier, s, guide), s), list[float]()
+    curve: list[float] = []
+    with require_memory(classifier, max_pixels(s.tile, sizes), s.tile):
+        dreamer = Dreamer(prepare(classifier, s, guide), s)
 
-    def at(size: tuple[int, int]) -> Tensor:
-        return images.to_unit(images.resize(photo, size)[None], classifier.device)
+        def at(size: tuple[int, int]) -> Tensor:
+            return images.to_unit(images.resize(photo, size)[None], classifier.device)
 
-    def step(number: int) -> dict[str, float]:
-        octave, inside = divmod(number, s.steps)
-        if not inside:
-            dreamer.octave(at(sizes[octave]), at(sizes[octave - 1]) if octave else None)
-        values = dreamer.step(number)
-        curve.append(values["loss"])
-        return {**values, "octave": float(octave + 1)}
+        def step(number: int) -> dict[str, float]:
+            octave, inside = divmod(number, s.steps)
+            if not inside:
+                dreamer.octave(at(sizes[octave]), at(sizes[octave - 1]) if octave else None)
+            values = dreamer.step(number)
+            curve.append(values["loss"])
+            return {**values, "octave": float(octave + 1)}
 
-    def snapshot(done: int) -> None:
-        if on_picture is not None:
-            on_picture(done, images.unit_to_uint8(dreamer.x)[0])
+        def snapshot(done: int) -> None:
+            if on_picture is not None:
+                on_picture(done, images.unit_to_uint8(dreamer.x)[0])
 
-    with require_memory(classifier, fitting, s.tile):
         outcome = optimise(
             step,
             len(sizes) * s.steps,
@@ -196,22 +167,18 @@ def dream(
             every=every or s.steps,
             on_snapshot=snapshot,
         )
-    names = [*s.layers, *s.classes]
-    return Dreamed(finished(dreamer.x, photo), outcome, curve, sizes, names)
+    image = finish(dreamer.x, photo)
+    return Dreamed(image, outcome, curve, octaves=sizes, names=[*s.layers, *s.classes])
 
 
-def max_pixels(settings: DreamConfig, height: int, width: int) -> int:
-    """Return how many px the network sees at a time."""
-    tile = chosen_tile(settings.tile, height, width)
-    return min(tile**2, height * width) if tile else height * width
-
-
-def finished(x: Tensor, photo: np.ndarray) -> np.ndarray:
+def finish(x: Tensor, photo: np.ndarray) -> np.ndarray:
     """Return the result as uint8; what an interrupted dream has drawn so far, at the photo's size."""
     if not x.numel():  # interrupted before the first step
         return photo
-    if tuple(x.shape[-2:]) == photo.shape[:2]:
-        return images.unit_to_uint8(x)[0]
-    base = images.to_unit(images.resize(photo, (x.shape[-2], x.shape[-1]))[None], x.device)
-    drawn = F.interpolate(x - base, photo.shape[:2], mode="bicubic")
-    return images.unit_to_uint8(images.to_unit(photo[None], x.device) + drawn)[0]
+    made = x
+    if tuple(x.shape[-2:]) != photo.shape[:2]:
+        base = images.to_unit(images.resize(photo, (x.shape[-2], x.shape[-1]))[None], x.device)
+        drawn = F.interpolate(x - base, photo.shape[:2], mode="bicubic")
+        made = images.to_unit(photo[None], x.device) + drawn
+    image: np.ndarray = images.unit_to_uint8(made)[0]
+    return image

@@ -1,4 +1,4 @@
-"""What a dream makes stronger: layers, channels of layers, classes, or what a guide picture shows.
+"""The objective of a dream: layers, channels of layers, classes, or the features of a guide picture.
 
 Each term is a sum over positions, so that tiles' values and gradients add up to the picture's.
 """
@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -85,14 +85,13 @@ def expand(texts: Sequence[str]) -> list[str]:
 
 
 def parse_terms(classifier: Classifier, layers: Sequence[str], classes: Sequence[str]) -> list[ObjectiveTerm]:
+    """Return the terms of ``--layers`` and ``--classes``; InputError says what is wrong with one."""
     terms = [parse_layer(text, classifier) for text in expand(layers)]
     terms += [parse_class(text, classifier) for text in classes]
     shapes = dict(classifier.layer_names())
     for term in terms:
         if term.layer and len(shapes[classifier.find_layer(term.layer)]) != 3:
-            raise InputError(
-                f"{term.layer}: its output is no picture; choose a layer before it, or --classes"
-            )
+            raise InputError(f"{term.layer}: its output is no picture; choose an earlier layer, or --classes")
     return terms
 
 
@@ -109,10 +108,9 @@ class Objective:
         self.guides: dict[str, Tensor] = {}
 
     def follow(self, guide: Tensor) -> None:
-        """Make layers resemble what they show of ``guide``, ``1,3,H,W``, instead of what they show already.
+        """Pull each position of a layer towards that of ``guide`` with the largest inner product.
 
-        Mordvintsev, Olah, Tyka 2015 (*Inceptionism*; the authors' notebook): each position is moved towards
-        the guide's position with the largest inner product.
+        Mordvintsev, Olah, Tyka 2015, *Inceptionism*; the authors' notebook.
         """
         if not any(term.what == "square" for term in self.terms):
             raise InputError("--guide goes with whole layers (--layers NAME), not with channels or classes")
@@ -124,20 +122,21 @@ class Objective:
             self.guides[name] = vectors[:, pick.round().long().to(vectors.device)]
         for i, term in enumerate(self.terms):
             if term.what == "square":
-                self.terms[i] = ObjectiveTerm("guide", term.layer, -1, term.weight, term.name)
+                self.terms[i] = replace(term, what="guide")
 
     def tile_value(self, crop: Tensor, tile: Tile, canvas: Canvas, *, sizes: dict[str, int]) -> Tensor:
-        """Return the tile's share of the value. ``sizes`` has each layer's positions on the picture.
+        """Return the tile's share of the value.
 
-        The first tile is the last of its rows and columns, so that it can tell them.
+        ``sizes`` has each layer's positions on the picture; the first tile, which is the last of its rows and
+        columns, adds them.
         """
-        value = crop.new_zeros(())
-        acts = self.classifier.activations(crop, self.layers, resize=False) if self.layers else {}
-        owned = {}
+        value, acts = crop.new_zeros(()), {}
+        if self.layers:
+            acts = self.classifier.activations(crop, self.layers, resize=False)
         for name, act in acts.items():
-            owned[name] = tile.owned(act, self.strides[name])
+            acts[name] = tile.owned(act, self.strides[name])
             if name not in sizes:
-                rows, columns = tile.place(self.strides[name], owned[name])
+                rows, columns = tile.place(self.strides[name], acts[name])
                 sizes[name] = rows.stop * columns.stop
         logits = None
         for i, term in enumerate(self.terms):
@@ -145,13 +144,11 @@ class Objective:
             if term.what == "class":
                 if logits is None:
                     logits = self.classifier.module(self.classifier.normalise(crop))
-                area = (tile.rows.own_end - tile.rows.own_begin) * (
-                    tile.columns.own_end - tile.columns.own_begin
-                )
+                area = math.prod(span.own_end - span.own_begin for span in (tile.rows, tile.columns))
                 share = area / (canvas.height * canvas.width)
                 value = value + term.weight * share * logits[one, term.index].sum()
                 continue
-            act, size = owned[term.layer][one], sizes[term.layer]
+            act, size = acts[term.layer][one], sizes[term.layer]
             if not act.numel():
                 continue
             if term.what == "square":
@@ -165,7 +162,7 @@ class Objective:
     def _resemblance(self, act: Tensor, layer: str) -> Tensor:
         """Return the sum over positions of the largest inner product with a position of the guide."""
         vectors = act.movedim(1, -1).flatten(0, -2)
-        best = [(part @ self.guides[layer]).amax(1).sum() for part in vectors.split(_PIECE)]
+        best = [(part @ self.guides[layer]).amax(1).sum() for part in torch.split(vectors, _PIECE)]
         return torch.stack(best).sum()
 
     def evaluate(

@@ -1,7 +1,10 @@
 """Feature visualisation: pictures from noise that a layer, a channel or a class responds to most.
 
-Olah, Mordvintsev, Schubert 2017, *Feature visualization*: Adam on decorrelated Fourier coefficients, each
-step seen through a random movement, enlargement and turn.
+Olah, Mordvintsev, Schubert 2017, *Feature visualization*: Adam on decorrelated Fourier coefficients (section
+"Preconditioning and parameterization"), each step seen through a random movement, enlargement and turn.
+
+A picture is sigmoid(M irfft2(scale * coefficients)): ``scale`` falls with the frequency as in photos, so that
+one step size suits coarse and fine; M gives the channels the colour correlation of photos.
 """
 
 from __future__ import annotations
@@ -19,21 +22,24 @@ from torch import Tensor
 from facegan import images, rng
 from facegan.layers.optimizers import Adam
 from facegan.pixels.classifiers import Classifier
-from facegan.pixels.dreams import fourier
 from facegan.pixels.dreams.config import DreamConfig
 from facegan.pixels.dreams.dream import suited
 from facegan.pixels.dreams.objective import Objective, parse_terms
 from facegan.pixels.loading import load_configured
 from facegan.pixels.loop import OnStep, Outcome, optimise
-from facegan.pixels.memory import require_memory
 from facegan.pixels.settings import ClassifierConfig, changed
+from facegan.pixels.tiles import require_memory
 from facegan.sheets import show
 
 RATE = 4.0  # of Adam, in step sizes
-STEPS = 256  # where the settings say 0
+STEPS = 256  # if the settings say 0
 SIZE = 224
-BORDER = 12  # px of grey around it that no term should need
+SPREAD = 0.01  # of the first coefficients
+BORDER = 12  # px of grey around the picture that no term should need
 SCALES, DEGREES = (0.9, 1.1), 8.0
+# A square root of the colour covariance of ImageNet's photos (the paper's own numbers), largest row norm 1.
+_COLOUR = torch.tensor([[0.26, 0.09, 0.02], [0.27, 0.00, -0.05], [0.27, -0.09, 0.03]])
+COLOUR = _COLOUR / _COLOUR.norm(dim=0).max()
 
 
 @dataclass(frozen=True)
@@ -42,6 +48,8 @@ class Visualised:
 
     Attributes:
         images: uint8 ``N,H,W,3``, one for each term of ``names``.
+        names: Layers, channels and classes.
+        outcome: How the loop ended.
         curve: The sum of all terms at each step.
         path: The file that holds the pictures, if it was written; ``frames`` is the length of its film.
     """
@@ -75,46 +83,38 @@ def visualise(
 
     Args:
         classifier: The classifier, or the settings by which it is loaded.
-        settings: Settings; ``changes`` are fields of them. ``steps`` counts all steps, ``size`` is the side
-            in px (0: 224).
+        settings: ``steps`` counts all steps, ``size`` is the side in px (0: 224).
         every: ``on_picture(steps done, uint8 N,H,W,3)`` after so many steps; 0 is never.
+        on_step: Sees each step's numbers.
+        on_picture: See ``every``.
+        changes: Fields of the settings.
     """
-    s = changed(settings or DreamConfig(), changes).check()
-    classifier = load_configured(classifier) if isinstance(classifier, ClassifierConfig) else classifier
+    s = changed(settings or DreamConfig(), changes)
+    classifier = load_configured(classifier)
     s = suited(classifier, s, STEPS)
-    terms = parse_terms(classifier, s.layers, s.classes)
-    objective = Objective(classifier, terms, apart=True)
-    side = s.size or SIZE
-    each = [
-        fourier.random_coefficients(
-            1, side, side, generator=torch.Generator().manual_seed(_seed(s.seed, g.name))
-        )
-        for g in terms
+    objective = Objective(classifier, parse_terms(classifier, s.layers, s.classes), apart=True)
+    names, side = [term.name for term in objective.terms], s.size or SIZE
+    noise = [
+        SPREAD * torch.randn(1, 3, side, side // 2 + 1, 2, generator=_generator(s.seed, n)) for n in names
     ]
-    leaf = torch.cat(each).to(classifier.device).requires_grad_(True)
-    adam = Adam([leaf], RATE * s.step_size)
-    curve: list[float] = []
+    leaf = torch.cat(noise).to(classifier.device).requires_grad_(True)
+    adam, curve = Adam([leaf], RATE * s.step_size), list[float]()
 
     def step(number: int) -> dict[str, float]:
         with torch.enable_grad():
-            x = fourier.to_pixels(leaf, side, side)
-            seen = shaken(x, s.seed, number, jitter=s.jitter)
+            seen = shaken(to_pixels(leaf, side), s.seed, number, jitter=s.jitter)
             value, gradient = objective.evaluate(seen.detach())
             adam.zero_grad()
-            seen.backward(-gradient)
+            torch.autograd.backward(seen, -gradient)
             adam.step()
         curve.append(value)
         return {"loss": value}
 
+    @torch.no_grad()
     def pictures() -> np.ndarray:
-        with torch.no_grad():
-            return images.unit_to_uint8(fourier.to_pixels(leaf, side, side))
+        return images.unit_to_uint8(to_pixels(leaf, side))
 
-    def snapshot(done: int) -> None:
-        if on_picture is not None:
-            on_picture(done, pictures())
-
-    pixels, hint = len(terms) * (side + 2 * BORDER) ** 2, "choose a smaller --size or fewer --layers"
+    pixels, hint = len(names) * (side + 2 * BORDER) ** 2, "choose a smaller --size or fewer --layers"
     with require_memory(classifier, pixels, 0, hint=hint):
         outcome = optimise(
             step,
@@ -122,14 +122,27 @@ def visualise(
             seed=s.seed,
             purpose="visualise",
             on_step=on_step,
-            every=every,
-            on_snapshot=snapshot,
+            every=every if on_picture is not None else 0,
+            on_snapshot=lambda done: on_picture(done, pictures()) if on_picture is not None else None,
         )
-    return Visualised(pictures(), [g.name for g in terms], outcome, curve)
+    return Visualised(pictures(), names, outcome, curve)
 
 
-def _seed(seed: int, name: str) -> int:
-    return rng.torch_seed(seed, f"visualise/{name}", 0)
+def _generator(seed: int, name: str) -> torch.Generator:
+    return torch.Generator().manual_seed(rng.torch_seed(seed, f"visualise/{name}", 0))
+
+
+def scale(side: int) -> Tensor:
+    """Return 1 / frequency, ``side,side//2+1``; the lowest frequency is that of the side."""
+    frequency = (torch.fft.fftfreq(side)[:, None].square() + torch.fft.rfftfreq(side).square()).sqrt()
+    return frequency.clamp_min(1.0 / side) ** -1.0 / 4
+
+
+def to_pixels(coefficients: Tensor, side: int) -> Tensor:
+    """Return ``N,3,H,H`` in (0, 1) from coefficients ``N,3,H,H//2+1,2`` (real and imaginary parts)."""
+    spectrum = torch.view_as_complex(coefficients.contiguous()) * scale(side).to(coefficients.device)
+    plain = torch.fft.irfft2(spectrum, s=(side, side), norm="ortho")
+    return torch.einsum("ij,njhw->nihw", COLOUR.to(coefficients.device), plain).sigmoid()
 
 
 def shaken(x: Tensor, seed: int, number: int, *, jitter: int) -> Tensor:

@@ -13,7 +13,7 @@ from torch import Tensor
 from facegan import images
 from facegan.pixels.classifiers import Classifier
 from facegan.pixels.dreams.config import DreamConfig
-from facegan.pixels.dreams.dream import Dreamer, dream, prepare, suited
+from facegan.pixels.dreams.dream import Dreamer, dream_photo, prepare, suited
 from facegan.pixels.loop import OnStep, optimise
 from facegan.pixels.pictures import Picture
 from facegan.pixels.settings import changed
@@ -50,30 +50,27 @@ def zoom(
         guide: A picture whose features the dream should have.
         on_step: Sees each step's numbers.
     """
-    s = suited(classifier, changed(settings or DreamConfig(), changes).check())
-    first = dream(classifier, picture, s, guide=guide, on_step=on_step)
+    s = suited(classifier, changed(settings or DreamConfig(), changes))
+    first = dream_photo(classifier, picture, s, guide=guide, on_step=on_step)
     dreamer = Dreamer(prepare(classifier, s, guide), s)
     dreamer.x = images.to_unit(first.image[None], classifier.device)
     yield first.image
-    number = len(first.octaves) * s.steps
+    start = len(first.octaves) * s.steps
+    outcome = first.outcome
     for _ in range(frames - 1):
-        if first.outcome.signum:
+        if outcome.signum:
             return
         before = dreamer.x.clone()
         dreamer.x = moved(dreamer.x, factor, turn, centre=centre)
-        start = number
-        outcome = optimise(
-            dreamer.step, start + s.steps, seed=s.seed, purpose="dream", start=start, on_step=on_step
-        )
-        number += s.steps
+        steps = start + s.steps
+        outcome = optimise(dreamer.step, steps, seed=s.seed, purpose="dream", start=start, on_step=on_step)
+        start = steps
         for i in range(1, between + 1):
             part = i / (between + 1)
             old = moved(before, factor**part, turn * part, centre=centre)
             new = moved(dreamer.x, factor ** (part - 1), turn * (part - 1), centre=centre)
             yield images.unit_to_uint8(torch.lerp(old, new, part))[0]
         yield images.unit_to_uint8(dreamer.x)[0]
-        if outcome.signum:
-            return
 
 
 def moved(x: Tensor, factor: float, turn: float, *, centre: tuple[float, float]) -> Tensor:

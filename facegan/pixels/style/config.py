@@ -1,13 +1,12 @@
-"""The settings of style transfer. Imports no torch: the command's help is made from them."""
+"""Settings of style transfer. Nothing here imports torch."""
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 from facegan.errors import InputError
 from facegan.pixels.settings import MIN_SIDE
-from facegan.settings import check_values, setting
+from facegan.settings import setting
 
 MAX_SIDE = 2048  # px of a result
 
@@ -57,18 +56,14 @@ class StyleConfig:
     seed: int = 0
     """fixes the noise."""
 
-    def check(self, styles: int) -> StyleConfig:
-        """Return the settings for a number of styles; InputError names one that cannot be."""
-        check_values(self, error=InputError)
+    def check(self, styles: int) -> None:
+        """Raise InputError for settings that do not go with the number of styles."""
         if self.style_weights and len(self.style_weights) != styles:
             raise InputError(f"--style-weights: {len(self.style_weights)} weights for {styles} styles")
         if self.masks and len(self.masks) != styles:
             raise InputError(f"--masks: {len(self.masks)} masks for {styles} styles ('-' is everywhere)")
-        if any(not 0 <= weight < math.inf for weight in self.style_weights) or (
-            self.style_weights and not sum(self.style_weights)
-        ):
+        if self.style_weights and (min(self.style_weights) < 0 or not sum(self.style_weights)):
             raise InputError("--style-weights must be 0 or more, and not all 0")
-        return self
 
 
 # What suits a classifier, by the name of its network's class: style layers, content layers, content weight.
@@ -77,11 +72,7 @@ class StyleConfig:
 STYLE_LAYERS: dict[str, tuple[tuple[str, ...], tuple[str, ...], float]] = {
     "ResidualFaceClasses": (("body.2", "body.5", "body.6", "body.9", "body.10"), ("body.10",), 0.1),
     "EfficientNetLite0": (("stem", "blocks.0", "blocks.2", "blocks.4", "blocks.7"), ("blocks.4",), 0.1),
-    "MobileNetV1": (
-        tuple(f"features.{number}" for number in (0, 2, 4, 6, 8, 10, 14)),
-        ("features.10",),
-        0.1,
-    ),
+    "MobileNetV1": (tuple(f"features.{i}" for i in (0, 2, 4, 6, 8, 10, 14)), ("features.10",), 0.1),
     "VGG": (tuple(f"block{number}_conv1" for number in range(1, 6)), ("block4_conv2",), 0.05),
 }
 
