@@ -49,12 +49,11 @@ def measured(name: str, device: str, seconds: float) -> dict[str, float | str]:
     from training import data_share
 
     from facegan.planning.dry_run import PeakMemory
-    from facegan.training.initialization import create_state
+    from facegan.training.initialization import create_state, with_precision
     from facegan.training.objective import train_step
     from facegan.training.sampler import ImageSampler
     from facegan.training.state import as_if_finished
     from facegan.training.train import pick_device
-    from facegan.training.trainer import with_precision
 
     torch.set_num_threads(1)
     place, config = pick_device(device), recipe(name)

@@ -37,7 +37,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from facegan.errors import FaceganError, InputError, RunError
-from facegan.runs.callbacks import Silent, StepStats
+from facegan.runs.callbacks import Listener, StepStats
 from facegan.runs.record import read_record
 
 if TYPE_CHECKING:
@@ -113,7 +113,7 @@ def prepared(name: str, source: Path, out: Path) -> Dataset:
 # --- one training -------------------------------------------------------------------------------------
 
 
-class CpuClock(Silent):
+class CpuClock(Listener):
     """Counts the CPU seconds of a run over all its stretches, in ``file``; stops it after ``limit``, by the
     signal with which a user would: the run saves and ends."""
 

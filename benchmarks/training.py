@@ -28,11 +28,10 @@ from facegan.families import get_family
 from facegan.images import to_float
 from facegan.recipes.config import TrainConfig, override
 from facegan.recipes.table import recipe
-from facegan.training.initialization import create_state
+from facegan.training.initialization import create_state, with_precision
 from facegan.training.objective import train_step
 from facegan.training.sampler import ImageSampler
 from facegan.training.state import TrainState
-from facegan.training.trainer import with_precision
 
 
 def plain_loop(config: TrainConfig, images: np.ndarray) -> Callable[[], None]:

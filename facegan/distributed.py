@@ -123,7 +123,7 @@ def average_gradients(parameters: Iterable[nn.Parameter]) -> None:
         gradient.copy_(piece.view(gradient.shape))
 
 
-def from_first(value: Any) -> Any:
+def from_first(value: T) -> T:
     """Return process 0's value in every process."""
     if world() == 1:
         return value
@@ -168,8 +168,7 @@ def wait() -> None:
 
 
 def _shared_norm(norm: nn.modules.batchnorm._BatchNorm, x: torch.Tensor) -> torch.Tensor:
-    """Return the batch norm over all processes' equal shares of a batch (Ioffe and Szegedy 2015, algorithm
-    1)."""
+    """Return the batch norm over all processes' shares of a batch (Ioffe and Szegedy 2015, algorithm 1)."""
     axes = [0, *range(2, x.dim())]
     shape = [1, -1, *[1] * (x.dim() - 2)]
     wide = x if x.dtype == torch.float64 else x.float()

@@ -53,14 +53,15 @@ def layer_table(model: Generator) -> list[dict[str, Any]]:
         model(model.latent.sample([0]))
     for handle in handles:
         handle.remove()
-    weights = {name: getattr(module, "weight", None) for name, module in found.items()}
     return [
         {
             "name": name,
             "kind": type(module).__name__,
             "out": list(shapes.get(name, ())),
             "macs": macs[name],
-            "weight": [] if (weight := weights[name]) is None else list(weight.shape),
+            "weight": [
+                s for key, p in module.named_parameters(recurse=False) if key == "weight" for s in p.shape
+            ],
             "parameters": sum(p.numel() for p in module.parameters(recurse=False)),
         }
         for name, module in found.items()

@@ -15,11 +15,10 @@ from facegan.metrics.image_sets import FIRST_SEED
 from facegan.recipes.config import check, override
 from facegan.recipes.table import recipe
 from facegan.training.checkpoint import load_checkpoint, save_checkpoint
-from facegan.training.initialization import create_state
+from facegan.training.initialization import create_state, with_precision
 from facegan.training.objective import train_step
 from facegan.training.sampler import ImageSampler
 from facegan.training.snapshot import sampling_generator
-from facegan.training.trainer import with_precision
 
 
 def _value(text: str) -> Any:

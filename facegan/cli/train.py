@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from facegan.cli.train_flags import Command, help_text, parse
 from facegan.errors import ConfigError, DatasetError, FaceganError, LostProcessError, RunError
-from facegan.runs.callbacks import Silent, StepStats
+from facegan.runs.callbacks import Listener, StepStats
 
 if TYPE_CHECKING:
     from facegan.data.dataset import Dataset
@@ -34,7 +34,7 @@ def status(stats: StepStats) -> str:
     )
 
 
-class LiveLine(Silent):
+class LiveLine(Listener):
     """Rewrites one line on a terminal; elsewhere prints a line at most every ``every`` seconds."""
 
     def __init__(self, every: float = 15.0) -> None:
@@ -116,10 +116,10 @@ def run(argv: list[str]) -> int:
     from facegan.data.dataset import Dataset
     from facegan.devices import insist_on_threads
     from facegan.interrupts import Interrupted
-    from facegan.planning.forecast import long_run
+    from facegan.recipes.choice import image_shape
     from facegan.recipes.config import check
     from facegan.runs.checkpoints import list_checkpoints
-    from facegan.training.setup import image_shape
+    from facegan.training.forecast import long_run
     from facegan.training.train import train
 
     if flags.threads:

@@ -131,7 +131,7 @@ def _unknown(name: str, known: set[str]) -> str:
 
 def check_one(trials: list[tuple[Trial, TrainConfig]], data: Dataset) -> None:
     """Raise ConfigError, once, if the dataset suits none of the trials."""
-    from facegan.training.setup import image_shape
+    from facegan.recipes.choice import image_shape
 
     errors = []
     for _, one in trials:
@@ -177,7 +177,7 @@ def run_sweep(
 def dry_sweep(data: Dataset, config: TrainConfig, argv: list[str], *, flags: Any) -> int:
     """Print the trials and how long they will take, by real updates of the first one that works."""
     from facegan.planning.dry_run import dry_run
-    from facegan.planning.dry_run_text import duration
+    from facegan.runs.page import duration
 
     trials = _trials(config, argv, flags)
     print(f"{len(trials)} trials of {trials[0][1].kimg:g} kimg: {' '.join(t.name for t, _ in trials)}")

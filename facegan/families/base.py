@@ -83,8 +83,7 @@ class Family(ABC):
         """Raise ConfigError if there are no networks for pictures of that shape."""
 
     def check(self, side: str, settings: Any, label_dim: int) -> None:
-        """Raise ConfigError for settings of generator or discriminator beyond the bounds of their fields, and
-        for labels that the networks do not take."""
+        """Raise ConfigError for settings of a ``side`` out of bounds, and for labels that it cannot take."""
         check_values(settings, f"{side}.")
         if label_dim and not self.conditional:
             raise ConfigError("--condition: this recipe's networks take no labels; see 'facegan recipes'")

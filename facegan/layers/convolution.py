@@ -8,7 +8,7 @@ are closed under differentiation.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 import torch
 import torch.nn.functional as F
@@ -63,9 +63,10 @@ class _Weight(torch.autograd.Function):
     ) -> Tensor:
         ctx.save_for_backward(g, x)
         ctx.how = padding, groups
-        return torch.ops.aten.convolution_backward(
+        _, gradient, _ = torch.ops.aten.convolution_backward(
             g, x, like, None, (1, 1), padding, (1, 1), False, (0, 0), groups, (False, True, False)
-        )[1]
+        )
+        return cast(Tensor, gradient)
 
     @staticmethod
     def backward(ctx: Any, gw: Tensor) -> Any:
@@ -91,8 +92,7 @@ def convolve(
     if torch.amp.is_autocast_available(device) and torch.is_autocast_enabled(device):
         dtype = torch.get_autocast_dtype(device)  # one type for all, as backward runs outside autocast
         x, weight, bias = x.to(dtype), weight.to(dtype), None if bias is None else bias.to(dtype)
-    out: Tensor = _Output.apply(x, weight, bias, padding, groups)
-    return out
+    return cast(Tensor, _Output.apply(x, weight, bias, padding, groups))
 
 
 class Conv2d(nn.Conv2d):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 
 import torch
@@ -29,10 +30,11 @@ def ema_decay(batch: int, halflife_kimg: float, images_seen: int, *, rampup: flo
     halflife = halflife_kimg * 1000
     if rampup is not None:
         halflife = min(halflife, images_seen * rampup)
-    return 0.5 ** (batch / max(halflife, 1e-8))
+    return math.pow(0.5, batch / max(halflife, 1e-8))
 
 
 def batch_norms(model: nn.Module) -> list[nn.modules.batchnorm._BatchNorm]:
+    """Return the batch-norm layers of a model."""
     return [m for m in model.modules() if isinstance(m, nn.modules.batchnorm._BatchNorm)]
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import torch
 import torch.nn.functional as F
@@ -97,7 +97,15 @@ class MinibatchStd(nn.Module):
 class ResidualBlock(nn.Module):
     """Two 3 x 3 convolutions beside a (1 x 1) shortcut, divided by sqrt(2) to keep the variance."""
 
-    def __init__(self, cin: int, cout: int, resample: str, *, ops: Sequence[str], make_op) -> None:
+    def __init__(
+        self,
+        cin: int,
+        cout: int,
+        resample: str,
+        *,
+        ops: Sequence[str],
+        make_op: Callable[[str, int, bool], nn.Module],
+    ) -> None:
         super().__init__()
         self.resample = resample
         acts = [op for op in ops if op != "bn"] or ["lrelu"]
@@ -119,7 +127,19 @@ class ResidualBlock(nn.Module):
             h, y = F.avg_pool2d(h, 2), F.avg_pool2d(y, 2)
         if self.resample != "up":
             y = self.skip(y)
-        return self.act(self.norm2(h + y) * math.sqrt(0.5))
+        out: torch.Tensor = self.act(self.norm2(h + y) * math.sqrt(0.5))
+        return out
+
+
+OPS: dict[str, type[nn.Module]] = {
+    "relu": nn.ReLU,
+    "silu": nn.SiLU,
+    "gelu": nn.GELU,
+    "tanh": nn.Tanh,
+    "sigmoid": nn.Sigmoid,
+    "linear": nn.Identity,
+    "pixelnorm": PixelNorm,
+}
 
 
 class Builder:
@@ -145,16 +165,7 @@ class Builder:
             return kind(channels, eps=self.bn_eps, momentum=self.bn_momentum)
         if name.startswith("lrelu"):
             return nn.LeakyReLU(float(name[5:] or 0.2), inplace=False)
-        table = {
-            "relu": nn.ReLU,
-            "silu": nn.SiLU,
-            "gelu": nn.GELU,
-            "tanh": nn.Tanh,
-            "sigmoid": nn.Sigmoid,
-            "linear": nn.Identity,
-            "pixelnorm": PixelNorm,
-        }
-        return table[name]()
+        return OPS[name]()
 
     def build(self, layers: Sequence[Layer], shape: tuple[int, ...]) -> tuple[nn.Sequential, tuple[int, ...]]:
         """Return modules for an input of ``shape``, (features,) or (C, H, W), and the output's shape."""
@@ -221,24 +232,16 @@ class Builder:
         return modules + ([Reshape(target)] if len(target) > 1 else []), target
 
 
-def _glorot(weight: torch.Tensor) -> None:
-    nn.init.xavier_uniform_(weight)
-
-
-def _dcgan(weight: torch.Tensor) -> None:
-    nn.init.normal_(weight, 0.0, 0.02)
-
-
-def _he(weight: torch.Tensor) -> None:
-    nn.init.kaiming_normal_(weight, a=0.2)
-
-
-INITS = {"glorot": _glorot, "dcgan": _dcgan, "he": _he}
+# Keras's Glorot uniform; N(0, 0.02) of Radford et al. 2015; He
+INITS: dict[str, Callable[[torch.Tensor], torch.Tensor]] = {
+    "glorot": nn.init.xavier_uniform_,
+    "dcgan": lambda weight: nn.init.normal_(weight, 0.0, 0.02),
+    "he": lambda weight: nn.init.kaiming_normal_(weight, a=0.2),
+}
 
 
 def initialise(module: nn.Module, init: str) -> None:
-    """Draw weights by ``init`` (Keras's Glorot uniform; N(0, 0.02) of Radford et al. 2015; He); biases are
-    0."""
+    """Draw the weights by ``INITS[init]``, and set the biases to 0."""
     for m in module.modules():
         if isinstance(m, (nn.Linear, nn.Conv2d, nn.ConvTranspose2d)):
             INITS[init](m.weight)
@@ -276,7 +279,7 @@ class FeedForwardGenerator(GeneratorNetwork):
 
     def synthesize(self, w: torch.Tensor, noise: str = "const") -> torch.Tensor:
         """Return images; these networks take no noise."""
-        out = self.layers(w[:, 0])
+        out: torch.Tensor = self.layers(w[:, 0])
         return out * 2 - 1 if self.unit_range else out
 
 
@@ -292,4 +295,5 @@ class FeedForwardDiscriminator(DiscriminatorNetwork):
         initialise(self, init)
 
     def forward(self, x: torch.Tensor, labels: torch.Tensor | None = None) -> torch.Tensor:
-        return self.layers((x + 1) / 2 if self.unit_range else x).squeeze(1)
+        logits: torch.Tensor = self.layers((x + 1) / 2 if self.unit_range else x)
+        return logits.squeeze(1)

@@ -97,8 +97,7 @@ class _Plan:
 
 
 class _Fir(torch.autograd.Function):
-    """A filter whose gradient is a filter again. Left to itself, autograd differentiates a convolution with a
-    kernel for each channel twice by a loop over channels, at ten times the cost."""
+    """A filter whose gradient is a filter, too; autograd's own second derivative loops over the channels."""
 
     @staticmethod
     def forward(ctx: Any, x: torch.Tensor, plan: _Plan) -> torch.Tensor:
@@ -185,10 +184,6 @@ def resampling_conv2d(
 # --- layers with an equalised learning rate ----------------------------------------------------------
 
 
-def _lrelu(x: torch.Tensor) -> torch.Tensor:
-    return F.leaky_relu(x, 0.2)
-
-
 def limited(x: torch.Tensor, clamp: float) -> torch.Tensor:
     """Return ``x`` within -clamp and clamp; 0 is no limit."""
     return x.clamp(-clamp, clamp) if clamp else x
@@ -198,7 +193,7 @@ def limited(x: torch.Tensor, clamp: float) -> torch.Tensor:
 # f(a x) = a f(x) for a > 0, so that a layer can apply the gain beforehand, to its smaller weights.
 ACTIVATIONS: dict[str, tuple[Callable[[torch.Tensor], torch.Tensor], float]] = {
     "linear": (lambda x: x, 1.0),
-    "lrelu": (_lrelu, math.sqrt(2)),
+    "lrelu": (lambda x: F.leaky_relu(x, 0.2), math.sqrt(2)),
     "relu": (F.relu, math.sqrt(2)),
 }
 
@@ -237,7 +232,7 @@ class EqualizedLinear(nn.Module):
 
 
 class EqualizedConv2d(nn.Module):
-    """ "Same" convolution with N(0, 1) weights times He's constant (Karras et al. 2018, section 4.1).
+    """Convolution, padded "same", with N(0, 1) weights times He's constant (Karras et al. 2018, section 4.1).
 
     ``up`` or ``down`` 2 changes the resolution through ``f`` (None: plain strides). ``gain`` takes the
     place of the activation's own. ``clamp`` limits the output's magnitude, unless it is 0.

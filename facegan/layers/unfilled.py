@@ -18,8 +18,7 @@ _SCALE = (Tensor.__mul__, Tensor.mul, Tensor.__truediv__, Tensor.div)
 
 
 class Unfilled(TorchFunctionMode):
-    """A context in which ``torch.nn.init`` leaves tensors as they are, and ``torch.randn`` gives empty
-    ones."""
+    """A context in which ``torch.nn.init`` changes no tensor and ``torch.randn`` fills none."""
 
     def __torch_function__(  # noqa: PLR0917
         self,

@@ -1,8 +1,8 @@
 """Adversarial losses on logits; a row of LOSSES is what ``--loss`` accepts.
 
 ``real`` and ``fake`` are logits of shape ``N``; every function returns a scalar. No torch is imported before
-a loss is computed, so that settings can be checked without. To add a loss, add
-its row here and a closed form in ``tests/test_losses.py``.
+a loss is computed, so that settings can be checked without. To add a loss, add its row here and a closed form
+in ``tests/test_losses.py``.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Loss:
-    """An adversarial loss: ``d_real`` + ``d_fake``, times ``d_scale``, and ``g``, which may see the real
-    logits.
+    """An adversarial loss: ``d_real`` + ``d_fake``, times ``d_scale``, and ``g``.
 
-    A loss over pairs has ``d_pair`` instead of the two separate terms. Logits above ``boundary`` say real.
-    Terms of the discriminator that are ``bounded`` by 0 are near it where it has won.
+    ``g`` may see the real logits. A loss over pairs has ``d_pair`` instead of the two separate terms. Logits
+    above ``boundary`` say real. Terms of the discriminator that are ``bounded`` by 0 are near it where it has
+    won.
     """
 
     g: Callable[[Tensor, Tensor | None], Tensor]
@@ -105,9 +105,13 @@ def register_loss(name: str, loss: Loss) -> None:
     import torch
 
     real, fake = (torch.linspace(-1, 2, 4).mul(sign).requires_grad_() for sign in (1, -1))
-    for what, compute in (("g", lambda: loss.g(fake, real)), ("d", lambda: loss.d(real, fake))):
+    terms: dict[str, Callable[[], Tensor]] = {
+        "g": lambda: loss.g(fake, real),
+        "d": lambda: loss.d(real, fake),
+    }
+    for what, term in terms.items():
         try:
-            value = compute()
+            value = term()
             value.backward()
         except Exception as error:
             raise InputError(f"loss '{name}': {what} fails on 4 logits ({error})") from None

@@ -22,10 +22,10 @@ def gradient_penalty(logits: torch.Tensor, images: torch.Tensor) -> torch.Tensor
 def interpolation_penalty(
     judge: Callable[[torch.Tensor], torch.Tensor], real: torch.Tensor, fake: torch.Tensor, *, u: torch.Tensor
 ) -> torch.Tensor:
-    """Return the mean of (|gradient| - 1)^2 at ``real + u (fake - real)`` (Gulrajani et al. 2017, equation
-    3).
+    """Return the mean of (|gradient| - 1)^2 at ``real + u (fake - real)``.
 
-    ``real`` and ``fake`` are ``N,C,H,W``, ``u`` is ``N`` in [0, 1); ``judge`` gives logits ``N``.
+    Gulrajani et al. 2017, equation 3: ``real`` and ``fake`` are ``N,C,H,W``, ``u`` is ``N`` in [0, 1), and
+    ``judge`` returns logits ``N``.
     """
     images = torch.lerp(real, fake, u.view(-1, 1, 1, 1)).requires_grad_(True)
     (gradient,) = torch.autograd.grad(judge(images).sum(), images, create_graph=True)
@@ -33,11 +33,11 @@ def interpolation_penalty(
 
 
 def path_lengths(images: torch.Tensor, ws: torch.Tensor, noise: torch.Tensor) -> torch.Tensor:
-    """Return |J^T y| of each image, ``N``: how far ``images`` ``N,C,H,W`` move with ``ws``
-    ``N,num_ws,w_dim``.
+    """Return |J^T y| of each image, ``N``: how far ``images`` (``N,C,H,W``) move with ``ws``.
 
     Karras et al. 2020, equation 4, with y = ``noise``, the images' shape, of N(0, 1) / sqrt(H W); the mean
-    square over the num_ws layers, as in the authors' code. ``ws`` must require gradients.
+    square over the layers of ``ws``, ``N,num_ws,w_dim``, as in the authors' code. ``ws`` must require
+    gradients.
     """
     (gradient,) = torch.autograd.grad((images * noise).sum(), ws, create_graph=True)
     return gradient.square().sum(2).mean(1).sqrt()
@@ -49,6 +49,5 @@ def path_length_mean(mean: torch.Tensor, lengths: torch.Tensor, decay: float) ->
 
 
 def path_length_penalty(lengths: torch.Tensor, mean: torch.Tensor) -> torch.Tensor:
-    """Return the mean squared distance of ``lengths`` from their running mean (equation 4), before its
-    weight."""
+    """Return the mean squared distance of ``lengths`` from their running mean (equation 4), unweighted."""
     return (lengths - mean).square().mean()

@@ -65,10 +65,10 @@ class QuickQuality:
         return self._floor
 
     def __call__(self, generator: Generator) -> dict[str, float]:
-        """``quality`` and ``diversity`` of a generator, and ``copied`` where training pictures are known."""
+        """Return ``quality``, its floor, ``diversity``, and ``copied`` where the data are known."""
         seeds = range(FIRST_SEED, FIRST_SEED + self.count)
         pictures = np.concatenate([thumbnails(part) for part in generator.stream(seeds)])
-        found = self.judge(pictures)
+        found = {**self.judge(pictures), "quality_floor": self.floor}
         return found if self._copies is None else {**found, "copied": self._copies(pictures)}
 
     def judge(self, images: np.ndarray) -> dict[str, float]:

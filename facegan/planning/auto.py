@@ -18,19 +18,18 @@ from facegan.errors import ConfigError
 from facegan.families import get_family
 from facegan.machine import cores
 from facegan.planning.dry_run import DryRun, PeakMemory, dry_run, occasions
-from facegan.planning.dry_run_text import duration, size
-from facegan.recipes.choice import FEW_PICTURES, Surroundings, surroundings
+from facegan.planning.dry_run_text import size
+from facegan.recipes.choice import FEW_PICTURES, Surroundings, image_shape, surroundings
 from facegan.recipes.config import TrainConfig, check, override
 from facegan.recipes.table import RECIPES
+from facegan.runs.page import duration
 from facegan.runs.record import flatten, read_record
 from facegan.settings import flag, values_of, walk
-from facegan.training.initialization import create_state
+from facegan.training.initialization import create_state, with_precision
 from facegan.training.objective import train_step
 from facegan.training.out_of_memory import is_out_of_memory
 from facegan.training.sampler import ImageSampler
-from facegan.training.setup import image_shape
 from facegan.training.state import as_if_finished
-from facegan.training.trainer import with_precision
 
 PASSES = 100  # over the data, beyond which it does so with more pictures, too
 # Over so little data that it is the bound: few-shot training has 100 pictures and 50,000 batches of 8 (Liu et

@@ -24,15 +24,14 @@ from facegan.layers.ema import batch_norms
 from facegan.layers.network import DiscriminatorNetwork
 from facegan.layers.summary import LayerInfo, statistics, summarize
 from facegan.machine import OtherWork
+from facegan.recipes.choice import image_shape
 from facegan.recipes.config import TrainConfig, UpdateKind, check, update_kinds
-from facegan.training.initialization import create_state
+from facegan.training.initialization import create_state, with_precision
 from facegan.training.objective import train_step
 from facegan.training.out_of_memory import fits, is_out_of_memory
 from facegan.training.sampler import ImageSampler
-from facegan.training.setup import image_shape
 from facegan.training.snapshot import BN_BATCH, BN_BATCHES
 from facegan.training.state import TrainState, as_if_finished
-from facegan.training.trainer import with_precision
 
 TIMED_SECONDS, TIMED_UPDATES = 2.0, 3  # time updates for so long, and at least so many
 SLOW_UPDATE = 10.0  # seconds; of updates that take longer, one of each kind is enough

@@ -10,6 +10,7 @@ from facegan.layers.summary import LayerInfo, shape_text
 from facegan.planning.dry_run import DryRun, Timing
 from facegan.recipes.config import GROUPS, TrainConfig, unfinished
 from facegan.recipes.table import RECIPES
+from facegan.runs.page import duration
 from facegan.settings import values_of, walk
 
 WIDTH = 100
@@ -236,20 +237,6 @@ def _time_lines(d: DryRun) -> list[str]:
 
 def _seconds(seconds: float) -> str:
     return f"{_three(seconds)} s" if seconds >= 0.9995 else f"{_three(seconds * 1e3)} ms"
-
-
-def duration(seconds: float) -> str:
-    """``42 s``, ``12 min``, ``15 h 29 min`` or ``3 d 4 h``."""
-    if seconds < 99.5:
-        return f"{seconds:.0f} s"
-    minutes = round(seconds / 60)
-    if minutes < 100:
-        return f"{minutes} min"
-    hours, minutes = divmod(minutes, 60)
-    if hours < 48:
-        return f"{hours} h {minutes} min"
-    days, hours = divmod(hours, 24)
-    return f"{days} d {hours} h"
 
 
 def _disk_lines(d: DryRun) -> list[str]:

@@ -15,9 +15,9 @@ from typing import Any
 from facegan.errors import ConfigError, FaceganError, LostProcessError
 from facegan.files import write_bytes
 from facegan.metrics.registry import METRICS
-from facegan.planning.dry_run_text import duration
 from facegan.recipes.config import TrainConfig, TrainSettings
 from facegan.runs.compare import MAX_RUNS, write_comparison
+from facegan.runs.page import duration
 from facegan.runs.record import RunRecord, read_record
 from facegan.settings import flag, no_flag, setting_of, values_of
 from facegan.training.evaluator import measured_as_configured, metric_key

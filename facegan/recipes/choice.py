@@ -142,6 +142,31 @@ def accepts_shape(config: TrainConfig, height: int, width: int) -> bool:
     return config.size in (0, max(height, width))
 
 
+def image_shape(config: TrainConfig, data: Dataset) -> tuple[int, int, int]:
+    """Return (C, H, W) of the dataset; ConfigError if it is not what the recipe needs."""
+    (h, w), c = data.size, data.channels
+    name = config.recipe or "this configuration"
+    sized, coloured = accepts_shape(config, h, w), config.channels in (0, c)
+    if not (sized and coloured):
+        longer = " (the longer side)" if get_family(config.family).any_shape else ""
+        shades = {1: "in grey", 3: "in colour"}
+        has, needs, options = [], [], []
+        if not sized:
+            has, needs = [f"{w}x{h}"], [f"{config.size}x{config.size}{longer}"]
+            options = [f"--size {config.size}"]
+        if not coloured:
+            has.append(shades[c])
+            needs.append(("" if needs else "them ") + shades[config.channels])
+            options.append("--gray" if config.channels == 1 else "--no-gray")
+        raise ConfigError(
+            f"{data.path}: its pictures are {' '.join(has)}, but {name} needs {' '.join(needs)}; "
+            f"prepare with {' '.join(options)} or choose another recipe"
+        )
+    if data.counts.get("train", 0) < 2:
+        raise ConfigError(f"{data.path}: it has fewer than 2 training pictures")
+    return c, h, w
+
+
 def near_shapes(height: int, width: int) -> str:
     """Return the nearest shapes that some recipe takes, smaller and larger, as WIDTHxHEIGHT."""
     # The shorter side must be 4 to 8 times a power of two, which divides the longer one.

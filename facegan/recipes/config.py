@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass, fields, is_dataclass, replace
 from typing import Any
 
 from facegan import arguments
-from facegan.augment import AUGMENT_NAMES
+from facegan.augment.table import AUGMENTS
 from facegan.errors import ConfigError, InputError
 from facegan.families import get_family
 from facegan.losses.adversarial import LOSSES
@@ -87,7 +87,7 @@ class TrainSettings:
     """Weight of the mean square of logits on real images, which keeps them near 0."""
     flip: bool = setting(True, group="data", common=True)
     """Mirror each image with probability one half."""
-    augment: str = setting("", group="augment", choices=AUGMENT_NAMES, common=True)
+    augment: str = setting("", group="augment", choices=AUGMENTS, common=True)
     """Augment real and generated images alike; empty is none."""
     augment_p: float = setting(0.0, group="augment", minimum=0, maximum=1)
     """Probability of each augmentation at the beginning; without a target, for the whole run (and from 0 on

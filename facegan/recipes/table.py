@@ -12,6 +12,7 @@ from facegan.arguments import shown
 from facegan.errors import ConfigError
 from facegan.families.dcgan import config as dcgan
 from facegan.families.fast import config as fast
+from facegan.families.feedforward import NetworkConfig
 from facegan.families.progan import config as progan
 from facegan.families.r3gan import config as r3gan
 from facegan.families.stylegan2 import config as stylegan2
@@ -57,8 +58,9 @@ def _keras_dcgan(base: str) -> dcgan.Config:
     """Return the networks of the digits' tutorial, which begin at ``base``, such as 7x7."""
     g = f"dense 1024 tanh; dense {base}x128 bn tanh; up; conv 64 5 tanh; up; conv image 5 tanh"
     d = "conv 64 5 tanh; pool; conv 128 5 valid tanh; pool; dense 1024 tanh; dense 1"
-    make = dcgan.NetworkConfig
-    return dcgan.Config(make(layers=g, bn_momentum=0.01, **_DECAY), make(layers=d, **_DECAY))
+    return dcgan.Config(
+        NetworkConfig(layers=g, bn_momentum=0.01, **_DECAY), NetworkConfig(layers=d, **_DECAY)
+    )
 
 
 def _plus(
@@ -70,7 +72,7 @@ def _plus(
         "batch": 32, "r1_every": 4, "precision": "auto", "grid_kimg": 10.0, "checkpoint_kimg": 20.0,
         "kimg": 500.0,
     }  # fmt: skip
-    networks = (module.NetworkConfig(layers=layers, lr=1e-3) for layers in (g_layers, d_layers))
+    networks = (NetworkConfig(layers=layers, lr=1e-3) for layers in (g_layers, d_layers))
     common |= {"family": family, "size": size, "r1_gamma": r1_gamma, "model": module.Config(*networks)}
     return TrainConfig(**{**common, **settings})
 
@@ -130,11 +132,11 @@ _ROWS: dict[str, Recipe] = {
     "digits-vanilla-28": Recipe(
         _tutorial(
             vanilla.Config(
-                vanilla.NetworkConfig(
+                NetworkConfig(
                     layers="dense 256 lrelu bn; dense 512 lrelu bn; dense 1024 lrelu bn; dense image tanh",
                     bn_momentum=0.2, **_DECAY,
                 ),
-                vanilla.NetworkConfig(layers="dense 784 lrelu; dense 392 lrelu; dense 1", **_DECAY),
+                NetworkConfig(layers="dense 784 lrelu; dense 392 lrelu; dense 1", **_DECAY),
             ),
             family="vanilla", **_DIGITS,
         ),
@@ -158,10 +160,10 @@ _ROWS: dict[str, Recipe] = {
     "faces-dcgan-80": Recipe(
         _tutorial(
             dcgan.Config(
-                dcgan.NetworkConfig(
+                NetworkConfig(
                     layers="dense 5x5x128 lrelu; convT 128 4 s2 lrelu x4; conv image 5 tanh", **_KERAS_NET,
                 ),
-                dcgan.NetworkConfig(
+                NetworkConfig(
                     layers="conv 128 5 lrelu; conv 128 5 s2 lrelu x4; drop 0.4; dense 1", **_KERAS_NET,
                 ),
             ),
@@ -176,13 +178,13 @@ _ROWS: dict[str, Recipe] = {
     "faces-dcgan-50": Recipe(
         _tutorial(
             dcgan.Config(
-                dcgan.NetworkConfig(
+                NetworkConfig(
                     layers="dense 25x25x128 bn relu; conv 512 5 bn relu; convT 256 4 s2 bn relu; "
                     "conv 256 5 bn relu; conv 128 5 bn relu; conv 64 5 bn relu; conv image 7 tanh",
                     unit_range=True, bn_momentum=0.5,
                     **{**_KERAS_NET, "lr": 4e-4, "beta1": 0.9},
                 ),
-                dcgan.NetworkConfig(
+                NetworkConfig(
                     layers="conv 256 3 valid lrelu0.3; conv 256 5 s2 valid lrelu0.3 x2; "
                     "conv 256 3 s2 valid lrelu0.3; drop 0.5; dense 1",
                     unit_range=True, **{**_KERAS_NET, "lr": 8e-4, "beta1": 0.9},
@@ -198,12 +200,12 @@ _ROWS: dict[str, Recipe] = {
     "faces-dcgan-128": Recipe(
         _tutorial(
             dcgan.Config(
-                dcgan.NetworkConfig(
+                NetworkConfig(
                     layers="dense 16x16x128; convT 128 4 s2 lrelu; convT 256 4 s2 lrelu; "
                     "convT 512 4 s2 lrelu; conv image 4 sigmoid",
                     unit_range=True, **{**_KERAS_NET, "lr": 1e-4, "beta1": 0.9},
                 ),
-                dcgan.NetworkConfig(
+                NetworkConfig(
                     layers="conv 64 4 s2 lrelu; conv 128 4 s2 lrelu x2; drop 0.2; dense 1",
                     unit_range=True, **{**_KERAS_NET, "lr": 1e-4, "beta1": 0.9},
                 ),
@@ -365,11 +367,11 @@ _ROWS: dict[str, Recipe] = {
         TrainConfig(
             family="dcgan",
             model=dcgan.Config(
-                dcgan.NetworkConfig(
+                NetworkConfig(
                     layers="dense 4x4x128; bn relu; up; conv 128 3 bn relu; up; conv 64 3 bn relu; up; "
                     "conv 32 3 bn relu; conv image 3 tanh", lr=2e-3,
                 ),
-                dcgan.NetworkConfig(
+                NetworkConfig(
                     layers="conv 32 3 lrelu; conv 64 4 s2 lrelu; conv 128 4 s2 lrelu; conv 128 4 s2 lrelu; "
                     "mbstd; dense 1", lr=2e-3,
                 ),

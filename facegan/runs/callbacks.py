@@ -1,9 +1,10 @@
-"""What training tells the world: statistics, grids and events, to any number of listeners."""
+"""How training reports to any number of listeners: statistics, grids and events."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 
@@ -19,26 +20,36 @@ class StepStats:
     values: dict[str, float] = field(default_factory=dict)
 
     def line(self) -> dict[str, Any]:
-        """One flat object, as ``stats.jsonl`` holds it."""
+        """Return one flat object, as ``stats.jsonl`` holds it."""
         flat = asdict(self)
         values = flat.pop("values")
         del flat["images_total"]
         return {"images_seen": self.images_seen, "kimg": self.images_seen / 1000, **flat, **values}
 
 
-class Listener(Protocol):
-    """Any of these may do nothing."""
+class Listener:
+    """What training calls. Subclasses override what they need: these methods do nothing."""
 
-    def on_stats(self, stats: StepStats) -> None: ...
+    def on_stats(self, stats: StepStats) -> None:
+        """Take the means since the last report."""
 
-    def on_grid(self, images_seen: int, grid: np.ndarray) -> None: ...
+    def on_grid(self, images_seen: int, grid: np.ndarray) -> None:
+        """Take a grid of samples, uint8 ``H,W,C``."""
 
-    def on_event(self, images_seen: int, text: str) -> None: ...
+    def on_event(self, images_seen: int, text: str) -> None:
+        """Take a message."""
 
-    def close(self) -> None: ...
+    def close(self) -> None:
+        """Release what the listener holds: training has ended."""
 
 
-class BarListener:
+def announce(listeners: Iterable[Listener], images_seen: int, text: str) -> None:
+    """Send an event to every listener."""
+    for listener in listeners:
+        listener.on_event(images_seen, text)
+
+
+class BarListener(Listener):
     """A bar for :func:`facegan.train` from Python; events are lines of their own."""
 
     def __init__(self, bar: Any) -> None:
@@ -49,27 +60,8 @@ class BarListener:
         done = min(stats.images_seen, stats.images_total)
         self.bar("training (images)", done, stats.images_total, note=note)
 
-    def on_grid(self, images_seen: int, grid: np.ndarray) -> None:
-        pass
-
     def on_event(self, images_seen: int, text: str) -> None:
         self.bar.say(f"{images_seen / 1000:.1f} kimg: {text}")
 
     def close(self) -> None:
         self.bar.close()
-
-
-class Silent:
-    """A listener to derive from: does nothing."""
-
-    def on_stats(self, stats: StepStats) -> None:
-        pass
-
-    def on_grid(self, images_seen: int, grid: np.ndarray) -> None:
-        pass
-
-    def on_event(self, images_seen: int, text: str) -> None:
-        pass
-
-    def close(self) -> None:
-        pass

@@ -20,12 +20,12 @@ from facegan.families import FAMILIES, get_family
 from facegan.machine import cores
 from facegan.models import moments
 from facegan.recipes.config import TrainSettings, differences
-from facegan.runs.callbacks import Silent, StepStats
+from facegan.runs.callbacks import Listener, StepStats
 from facegan.runs.checkpoints import kimg_name, kimg_of, list_checkpoints
 from facegan.settings import walk
 
 
-class RunFolder(Silent):
+class RunFolder(Listener):
     """Also a listener: statistics and events become lines, grids become files."""
 
     def __init__(self, path: Path) -> None:

@@ -67,12 +67,16 @@ def show(value: Any) -> str:
 
 
 def duration(seconds: float | None) -> str:
-    """``52 s``, ``4 min 10 s``, ``3 h 05 min``."""
+    """Return ``42 s``, ``12 min``, ``15 h 29 min`` or ``3 d 4 h``; "–" for None."""
     if seconds is None:
         return "–"
-    whole = round(seconds)
-    if whole < 60:
-        return f"{whole} s"
-    if whole < 3600:
-        return f"{whole // 60} min {whole % 60} s"
-    return f"{whole // 3600:,} h {whole // 60 % 60:02d} min"
+    if seconds < 99.5:
+        return f"{seconds:.0f} s"
+    minutes = round(seconds / 60)
+    if minutes < 100:
+        return f"{minutes} min"
+    hours, minutes = divmod(minutes, 60)
+    if hours < 48:
+        return f"{hours} h {minutes} min"
+    days, hours = divmod(hours, 24)
+    return f"{days} d {hours} h"

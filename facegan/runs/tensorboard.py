@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from facegan.runs.callbacks import Silent, StepStats
+from facegan.runs.callbacks import Listener, StepStats
 
 # These prefixes become groups of diagrams: loss_g is shown as "loss/g".
 _GROUPS = ("loss", "accuracy", "score", "grad")
@@ -19,7 +19,7 @@ def tag(key: str) -> str:
     return f"{group}/{rest}" if group in _GROUPS and rest else f"training/{key}"
 
 
-class TensorBoardListener(Silent):
+class TensorBoardListener(Listener):
     """Writes into ``folder`` (``RUN/tensorboard``), which is made when there is something to write.
 
     A resumed run repeats some steps; what the earlier process wrote beyond the point at which this one

@@ -1,28 +1,19 @@
-"""Adversarial training from noise: one update of a discriminator and a generator, from top to bottom.
-
-A batch can be cut into slices (``accumulate``) and shared between processes. Whatever is drawn belongs to an
-image's global index, so that the cut changes nothing but the order of summation. Only what looks over a
-batch (batch norm, minibatch deviation, running means) sees one slice at a time, and a network's own noise and
-dropout are drawn for one. Half of a batch is every second image of a slice.
-"""
+"""Adversarial training from noise: one update of a discriminator and a generator, from top to bottom."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
-from typing import ClassVar, NamedTuple
+from typing import ClassVar
 
-import numpy as np
 import torch
 
 from facegan import rng
-from facegan.devices import send
 from facegan.errors import ConfigError
 from facegan.families import get_family
-from facegan.layers.network import Mix, Network
-from facegan.losses.adversarial import LOSSES, Loss
+from facegan.layers.network import Network
+from facegan.losses.adversarial import LOSSES
 from facegan.losses.penalties import (
     gradient_penalty,
     interpolation_penalty,
@@ -31,19 +22,20 @@ from facegan.losses.penalties import (
     path_lengths,
 )
 from facegan.recipes.config import TrainConfig
-from facegan.training.augmentation import adapt, augmented
-from facegan.training.sampler import Sampler
-from facegan.training.schedules import burn_in, set_rates, update_averages
-from facegan.training.state import (
+from facegan.training.batches import (
     Batch,
-    Objective,
-    Slice,
-    Statistics,
-    TrainState,
+    Judged,
+    Pair,
+    adapt,
+    beside,
     draw_latents,
     next_fakes,
+    path_noise,
     slices,
 )
+from facegan.training.sampler import Sampler
+from facegan.training.schedules import burn_in, set_rates, update_averages
+from facegan.training.state import Objective, Slice, Statistics, TrainState
 
 LossAndStatistics = tuple[torch.Tensor, Statistics]
 HEADS = LOSSES["hinge"]  # of the discriminator's heads on a frozen network
@@ -242,13 +234,13 @@ def _label_noise(pair: Pair, part: Slice, judged: Judged) -> torch.Tensor:
     start = pair.real.start if judged.kind == "real" else pair.fake.start
     u = rng.uniform(c.seed, f"label-noise-{judged.kind}", start + low, count=high - low)[:, 0]
     sign = 1.0 if c.flip_labels else -1.0
-    return sign * c.label_noise * (_beside(judged.logits, u) * judged.logits).mean()
+    return sign * c.label_noise * (beside(judged.logits, u) * judged.logits).mean()
 
 
 def _interpolated(pair: Pair, part: Slice, real: torch.Tensor, *, fake: torch.Tensor) -> torch.Tensor:
     """WGAN-GP's penalty between each real image and a generated one (Gulrajani et al. 2017)."""
     first, count = pair.real.start + part[0], part[1] - part[0]
-    u = _beside(real, rng.uniform(pair.state.config.seed, "gp", first, count=count)[:, 0])
+    u = beside(real, rng.uniform(pair.state.config.seed, "gp", first, count=count)[:, 0])
     labels = pair.real_labels(part)
 
     def logits(images: torch.Tensor) -> torch.Tensor:
@@ -266,7 +258,7 @@ def _path_lengths(pair: Pair, part: Slice, decay: float) -> tuple[torch.Tensor, 
     with state.autocast():
         w = state.generator.map(z, None if labels is None else labels[::2])
         images = state.generator.synthesize(w, noise="random").to(state.dtype)
-    y = _noise(c.seed, range(pair.fake.start + low, pair.fake.start + high, 2), images)
+    y = path_noise(c.seed, range(pair.fake.start + low, pair.fake.start + high, 2), images)
     lengths = path_lengths(images, w, y / math.sqrt(images[0, 0].numel()))
     before = state.path_mean
     if not isinstance(before, torch.Tensor):
@@ -275,130 +267,3 @@ def _path_lengths(pair: Pair, part: Slice, decay: float) -> tuple[torch.Tensor, 
     mean = path_length_mean(before, lengths, 1 - (1 - decay) ** (1 / c.accumulate))
     state.path_mean = mean.detach()  # read when it is saved: until then nobody waits for it
     return lengths, mean
-
-
-# --- the two batches --------------------------------------------------------------------------------
-
-
-class Judged(NamedTuple):
-    """What the discriminator makes of images ``N,C,H,W``."""
-
-    kind: str
-    """real, fake (in its own update), g and g-real (in the generator's), or gp."""
-    images: torch.Tensor
-    logits: torch.Tensor
-    """``N``, above the loss's boundary for real; the opposite of a network that learns 1 for generated."""
-    projected: torch.Tensor | None
-    """Logits ``N,K`` of the heads on a frozen network."""
-
-    def statistics(self, loss: Loss) -> Statistics:
-        """Return the mean logit, and how often the discriminator is right."""
-        x, real = self.logits, self.kind == "real"
-        right = x > loss.boundary if real else x < loss.boundary
-        return {f"score_{self.kind}": x, f"accuracy_{self.kind}": right.float()}
-
-
-@dataclass
-class Pair:
-    """The real and the generated batch of one network's update."""
-
-    state: TrainState
-    sampler: Sampler
-    real: Batch
-    fake: Batch
-    precomputed_fakes: torch.Tensor | None = None
-    """The generated images, where they are there already."""
-    iterated: bool = False
-    """Whether the heads' spectral norms have taken their one power iteration of this update."""
-
-    @property
-    def loss(self) -> Loss:
-        return LOSSES[self.state.config.loss]
-
-    def reals(self, part: Slice) -> torch.Tensor:
-        """Return real images as the discriminator takes them at this stage of training."""
-        images = self.sampler(self.real.start, self.real.count, part).to(self.state.dtype)
-        return self.state.discriminator.prepare_real(images)
-
-    def real_labels(self, part: Slice) -> torch.Tensor | None:
-        """Return the labels ``N,L`` of the real images; None without labels."""
-        if not self.state.label_dim:
-            return None
-        return self.sampler.labels(self.real.start, self.real.count, part).to(self.state.dtype)
-
-    def fake_labels(self, part: Slice) -> torch.Tensor | None:
-        """Return labels drawn from the data; a loss over pairs compares images with the same labels."""
-        if not self.state.label_dim:
-            return None
-        if self.loss.needs_real:
-            return self.real_labels(part)
-        return self.sampler.drawn_labels(self.fake.start, part).to(self.state.dtype)
-
-    def generate(self, part: Slice, grad: bool) -> torch.Tensor:
-        """Return generated images, which hang on the generator's graph if ``grad``."""
-        state = self.state
-        z, labels = draw_latents(state, self.fake, part), self.fake_labels(part)
-        with torch.set_grad_enabled(grad), state.autocast():
-            if grad or not state.config.frozen_fakes:
-                return state.generator(z, labels, self._mixed(part))
-            state.generator.eval()
-            fakes = state.generator(z, labels)
-            state.generator.train()
-            return fakes
-
-    def _mixed(self, part: Slice) -> Mix | None:
-        """Return second latents if the generator mixes styles."""
-        state, (low, high) = self.state, part
-        if not get_family(state.config.family).style_mixing(state.config.model):
-            return None
-        u = rng.uniform(
-            state.config.seed, "style-mixing", self.fake.start + low, count=high - low, per_item=2
-        )
-        z = draw_latents(state, self.fake, part, purpose="latent-mixing")
-        return z, _beside(z, u)
-
-    def judge_reals(self, part: Slice, grad: bool = False) -> Judged:
-        """Return the verdict on real images, which take gradients if ``grad``."""
-        images = self.reals(part).requires_grad_(grad)
-        return self.discriminate(images, self.real_labels(part), "real", first=self.real.start + part[0])
-
-    def judge_fakes(self, part: Slice, grad: bool = False) -> Judged:
-        """Return the verdict on generated images, cut off from the generator."""
-        fakes = self.precomputed_fakes
-        images = self.generate(part, grad=False) if fakes is None else fakes
-        images = images.detach().requires_grad_(grad)
-        return self.discriminate(images, self.fake_labels(part), "fake", first=self.fake.start + part[0])
-
-    def discriminate(
-        self, images: torch.Tensor, labels: torch.Tensor | None, kind: str, *, first: int
-    ) -> Judged:
-        """Return the verdict on augmented images.
-
-        ``first`` is the global index of the first image among those of its ``kind``.
-        """
-        state = self.state
-        heads, projected = state.discriminator.projected, None
-        seen = augmented(state, images, kind, first=first)
-        with state.autocast():
-            logits = state.discriminator(seen, labels).to(state.dtype)
-            if heads is not None and kind in ("real", "fake", "g"):
-                # Spectral norms take one power iteration an update, into however many slices it is cut.
-                heads.train(not self.iterated)
-                self.iterated = True
-                # Only the generator learns through the frozen network.
-                projected = heads(seen if kind == "g" else seen.detach()).to(state.dtype)
-        return Judged(kind, images, -logits if state.config.flip_labels else logits, projected)
-
-
-def _beside(x: torch.Tensor, draws: np.ndarray) -> torch.Tensor:
-    """Return numbers where ``x`` lies, in its type."""
-    return send(torch.from_numpy(draws).to(x.dtype), x.device)
-
-
-def _noise(seed: int, indices: range, like: torch.Tensor) -> torch.Tensor:
-    """Return N(0, 1) of the shape of ``like`` (``N,C,H,W``), drawn where it lies by each image's index."""
-    generator = torch.Generator(like.device)
-    draws = torch.empty_like(like, memory_format=torch.contiguous_format)
-    for row, index in zip(draws, indices, strict=True):
-        row.normal_(generator=generator.manual_seed(rng.torch_seed(seed, "path", index)))
-    return draws

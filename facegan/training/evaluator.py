@@ -72,8 +72,6 @@ class Evaluator:
             generator = self.snapshot.generator()
             pictures = generator.sample(c.grid_count)
             found = dict(self.quality(generator)) if self.quality is not None else {}
-            if (floor := getattr(self.quality, "floor", None)) is not None:
-                found["quality_floor"] = floor
             if c.eval_count:
                 found |= self._accuracy(pictures[: c.eval_count])
         sheet = grid(pictures)

@@ -5,20 +5,28 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from copy import deepcopy
+from dataclasses import replace
 from typing import Any, cast
 
 import torch
 
 from facegan import rng
 from facegan.augment.adaptive import AdaptiveStrength
+from facegan.devices import fast_bfloat16
 from facegan.errors import ConfigError, ModelError
-from facegan.families import get_family
-from facegan.families.base import OptimizerConfig
+from facegan.families import OptimizerConfig, get_family
 from facegan.layers.network import DiscriminatorNetwork, Network
 from facegan.layers.optimizers import Adam
 from facegan.recipes.config import TrainConfig
 from facegan.training.objective import objective_of
 from facegan.training.state import TrainState
+
+
+def with_precision(config: TrainConfig, device: torch.device) -> TrainConfig:
+    """Return the configuration with ``precision`` auto decided for this device."""
+    if config.precision != "auto":
+        return config
+    return replace(config, precision="bfloat16" if fast_bfloat16(device) else "float32")
 
 
 def create_state(

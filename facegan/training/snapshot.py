@@ -9,8 +9,9 @@ from typing import Any
 import torch
 
 from facegan import rng
-from facegan.generator import Generator, Latent
+from facegan.generator import Generator
 from facegan.layers.ema import batch_norms, recalibrate_batch_norm
+from facegan.prior import Latent
 from facegan.training.state import TrainState
 
 BN_BATCHES, BN_BATCH = 16, 64

@@ -11,12 +11,10 @@ from typing import Any, ClassVar, cast
 
 import torch
 
-from facegan import distributed, rng
+from facegan import distributed
 from facegan.augment.adaptive import AdaptiveStrength
-from facegan.devices import send
 from facegan.errors import ConfigError
 from facegan.families.base import OptimizerConfig
-from facegan.generator import Latent
 from facegan.layers.network import DiscriminatorNetwork, GeneratorNetwork, Network
 from facegan.recipes.config import TrainConfig
 from facegan.training.sampler import Sampler
@@ -156,44 +154,6 @@ class TrainState:
         means = {name: float(total) / self.counts[name] for name, total in self.sums.items()}
         self.sums, self.counts = {}, {}
         return means
-
-
-@dataclass(frozen=True)
-class Batch:
-    """Images ``start .. start + count - 1`` of the run, real or generated, by their global index."""
-
-    start: int
-    count: int
-
-
-def slices(state: TrainState, count: int) -> list[Slice]:
-    """Return this process's share of a batch of ``count``, cut into ``accumulate`` slices."""
-    pieces = state.config.accumulate
-    size = count // (distributed.world() * pieces)
-    first = distributed.rank() * pieces if distributed.world() > 1 else 0
-    return [((first + i) * size, (first + i + 1) * size) for i in range(pieces)]
-
-
-def draw_latents(
-    state: TrainState, batch: Batch, part: Slice | None = None, *, purpose: str = "latent"
-) -> torch.Tensor:
-    """Return training latents ``N,dim`` of a slice of a batch of generated images."""
-    c = state.config.latent
-    low, high = part or (0, batch.count)
-    normal = torch.from_numpy(
-        rng.normal(state.config.seed, purpose, batch.start + low, count=high - low, per_item=c.dim)
-    )
-    mean = c.mean if c.train_mean is None else c.train_mean
-    std = c.std if c.train_std is None else c.train_std
-    prior = Latent(c.kind, c.dim, mean, std)
-    return send(prior.shape_normal(normal).to(state.dtype), state.device)
-
-
-def next_fakes(state: TrainState, count: int) -> Batch:
-    """Return the next ``count`` generated images; drawing them counts."""
-    batch = Batch(state.fakes_drawn, count)
-    state.fakes_drawn += count
-    return batch
 
 
 def as_if_finished(state: TrainState) -> TrainState:

@@ -6,33 +6,35 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
 
-from facegan import arguments, bars, distributed
+from facegan import __version__, arguments, bars, distributed
 from facegan.data.dataset import Dataset
 from facegan.data.labels import conditions, label_metadata
 from facegan.devices import pick_device, slow_bfloat16, working_threads
 from facegan.distributed import launched, lost, together
-from facegan.errors import FaceganError, LostProcessError, RunError
+from facegan.errors import ConfigError, FaceganError, InputError, LostProcessError, ModelError, RunError
+from facegan.generator import describe
 from facegan.interrupts import Interrupted
 from facegan.machine import MAX_THREADS
-from facegan.recipes.choice import pick_recipe, surroundings
+from facegan.prior import Latent
+from facegan.recipes.choice import image_shape, pick_recipe, surroundings
 from facegan.recipes.config import TrainConfig, check, override, unfinished
 from facegan.recipes.table import recipe as named_recipe
-from facegan.runs.callbacks import BarListener, Listener
+from facegan.runs.callbacks import BarListener, Listener, announce
 from facegan.runs.checkpoints import list_checkpoints
 from facegan.runs.folder import RunFolder
-from facegan.training import setup
+from facegan.training.checkpoint import circumstances_before, resume_newest
 from facegan.training.evaluator import Quality
-from facegan.training.initialization import create_state, metadata_of
+from facegan.training.forecast import long_run
+from facegan.training.initialization import create_state, metadata_of, with_precision
 from facegan.training.out_of_memory import fits, is_out_of_memory
-from facegan.training.resuming import circumstances_before, resume_newest
 from facegan.training.sampler import ImageSampler
 from facegan.training.state import TrainState, check_split
-from facegan.training.trainer import Trainer, announce, with_precision
+from facegan.training.trainer import Trainer
 
 __all__ = ["Interrupted", "pick_device", "train"]
 
@@ -79,7 +81,7 @@ def train(
     config = check(override(config, overrides))
     out = Path(arguments.place(out, "out"))
     threads = arguments.whole(threads, "threads", 0, most=MAX_THREADS)
-    shape = setup.image_shape(config, data)
+    shape = image_shape(config, data)
     place = pick_device(device)
     check_split(config, launched())  # before they join: all of them see it, and none waits for another
     if place.type == "cuda":
@@ -90,7 +92,7 @@ def train(
         work = _Work(data, config, shape, place, run, everyone)
         try:
             distributed.first_does(
-                lambda: _begin(run, resume, setup.full_config(config, data, shape, command=command))
+                lambda: _begin(run, resume, full_config(config, data, shape, command=command))
             )
             if run is not None and not listeners and bars.wanted():
                 everyone.append(_bar(data, config, device, run=run))
@@ -131,7 +133,7 @@ class _Work:
         resuming = bool(distributed.from_first(found))
         before = distributed.from_first(circumstances_before(run, device))
         with working_threads(device, threads, before.get("threads", 0)) as room:
-            settled = setup.settle(config, device, before)
+            settled = settle(config, device, before)
             label_dim = len(self.labels)
             state = create_state(settled, self.shape, device, label_dim=label_dim, resuming=resuming)
             self.state = state
@@ -139,10 +141,11 @@ class _Work:
             slow = slow_bfloat16(device) if config.precision == "bfloat16" else ""
             self._say(state.begun_with, unfinished(config, self.shape), room, slow)
             sampler = ImageSampler(_images(data), config, device, table=table)
-            judges = distributed.first_does(lambda: setup.judges(data, config, device, quality=quality))
-            quality, metric = judges or (None, None)
+            quality, metric = distributed.first_does(
+                lambda: measures(data, config, device, quality=quality)
+            ) or (None, None)
             self._say("" if metric is None else metric.caution)
-            metadata = setup.model_metadata(config, data, self.shape, command=command)
+            metadata = model_metadata(config, data, self.shape, command=command)
             metadata |= label_metadata(self.labels, table)
             Trainer(
                 state, sampler, metadata, run=run, listeners=self.listeners, quality=quality, metric=metric
@@ -151,7 +154,7 @@ class _Work:
     def _say(self, *texts: str) -> None:
         assert self.state is not None
         for text in filter(None, texts):
-            announce(self.listeners, self.state, text)
+            announce(self.listeners, self.state.images_seen, text)
 
     def explain(self, error: Exception, out: Path) -> FaceganError | None:
         """Return what to tell the user instead of the error; None for a bug."""
@@ -177,8 +180,6 @@ class _Work:
 
 def _bar(data: Dataset, config: TrainConfig, device: str, *, run: RunFolder) -> Listener:
     """A bar; what to know of a long run is said before it begins."""
-    from facegan.planning.forecast import long_run
-
     bar = bars.Bar()
     if launched() == 1 and not list_checkpoints(run.checkpoints) and (said := long_run(data, config, device)):
         bar.say(said)
@@ -209,3 +210,83 @@ def _images(data: Dataset) -> np.ndarray:
         data.images("train")
     distributed.wait()
     return data.images("train")
+
+
+# --- settings and metadata of the run ------------------------------------------------------------------
+
+
+def settle(config: TrainConfig, device: torch.device, before: dict[str, Any]) -> TrainConfig:
+    """The configuration with ``precision`` auto decided: as before, unless that is slow on this machine, else
+    by the first process for all."""
+    then = before.get("precision", "")
+    if config.precision == "auto" and then and not (then == "bfloat16" and slow_bfloat16(device)):
+        return override(config, {"precision": then})
+    return cast(
+        TrainConfig, distributed.from_first(distributed.first_does(lambda: with_precision(config, device)))
+    )
+
+
+def full_config(config: TrainConfig, data: Dataset, shape: Sequence[int], *, command: str) -> dict[str, Any]:
+    dataset = {"path": str(data.path), **_identity(data)}
+    return {
+        **config.to_dict(),
+        "image_shape": list(shape),
+        "dataset": dataset,
+        "command": command,
+        "facegan": __version__,
+    }
+
+
+def model_metadata(
+    config: TrainConfig, data: Dataset, shape: Sequence[int], *, command: str
+) -> dict[str, Any]:
+    """The header of the models of this run, but for the images seen."""
+    latent = Latent(config.latent.kind, config.latent.dim, config.latent.mean, config.latent.std)
+    provenance = {
+        "recipe": config.recipe,
+        "seed": config.seed,
+        "command": command,
+        "facegan": __version__,
+        "dataset": _identity(data),
+    }
+    return describe(
+        config.family,
+        config.model,
+        latent,
+        image_shape=shape,
+        provenance=provenance,
+        alignment=data.crop,
+        licence="that of its training pictures",
+    )
+
+
+def _identity(data: Dataset) -> dict[str, Any]:
+    """What tells a dataset from others, wherever it lies."""
+    return {
+        "name": data.path.resolve().name,
+        "content_hash": data.content_hash,
+        "count": data.counts.get("train", 0),
+    }
+
+
+def measures(
+    data: Dataset, config: TrainConfig, device: torch.device, *, quality: Quality | None
+) -> tuple[Quality | None, Any]:
+    """Return what measures each grid, and the metric on held-out pictures."""
+    if quality is None and config.quality_count:
+        from facegan.metrics.random_features import QuickQuality
+
+        quality = QuickQuality(data, config.quality_count)
+    return quality, _metric(data, config, device) if config.metric else None
+
+
+def _metric(data: Dataset, config: TrainConfig, device: torch.device) -> Any:
+    from facegan.metrics.validation import ValidationMetric
+
+    where = "cpu" if device.type == "mps" else str(device)
+    try:
+        return ValidationMetric(
+            data, config.metric, config.metric_count, features=config.metric_features, device=where
+        )
+    except (InputError, ModelError) as error:
+        raise ConfigError(str(error).replace("--features", "--metric-features")) from None

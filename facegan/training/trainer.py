@@ -6,46 +6,75 @@ In several processes all of them update; the first alone draws and writes, and i
 from __future__ import annotations
 
 import signal
-from collections.abc import Sequence
-from dataclasses import replace
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import torch
 
 from facegan import distributed
-from facegan.devices import fast_bfloat16
 from facegan.errors import RunError
 from facegan.interrupts import Interrupted, signals
 from facegan.losses.adversarial import LOSSES
-from facegan.recipes.config import TrainConfig
-from facegan.runs.callbacks import Listener, StepStats
+from facegan.runs.callbacks import Listener, StepStats, announce
+from facegan.runs.checkpoints import drop, kimg_of, list_checkpoints
 from facegan.runs.folder import RunFolder
 from facegan.runs.report import write_report
+from facegan.training.checkpoint import load_latest, save_checkpoint
 from facegan.training.evaluator import Evaluator, Quality
+from facegan.training.initialization import create_state
 from facegan.training.objective import train_step
 from facegan.training.sampler import ImageSampler
-from facegan.training.saver import Saver
 from facegan.training.schedules import due
 from facegan.training.snapshot import Snapshot
 from facegan.training.state import TrainState
-from facegan.training.stopwatch import Stopwatch
 from facegan.training.watchdog import Trouble, Watchdog, advice
 
 if TYPE_CHECKING:
     from facegan.metrics.validation import ValidationMetric
 
-
-def announce(listeners: Sequence[Listener], state: TrainState, text: str) -> None:
-    """Tell every listener of an event."""
-    for listener in listeners:
-        listener.on_event(state.images_seen, text)
+SLOWER = 0.5  # factor of the learning rates, after the watchdog has gone back
 
 
-def with_precision(config: TrainConfig, device: torch.device) -> TrainConfig:
-    """Return the configuration with ``precision`` auto decided for this device."""
-    if config.precision != "auto":
-        return config
-    return replace(config, precision="bfloat16" if fast_bfloat16(device) else "float32")
+class Stopwatch:
+    """The seconds of this stretch of training, and the speed since the last report.
+
+    Drawing, measuring and saving count as time, but not towards the speed.
+    """
+
+    def __init__(self, images_seen: int) -> None:
+        self.restart(images_seen)
+
+    def restart(self, images_seen: int) -> None:
+        """Begin again at 0 s."""
+        self._begun = time.perf_counter()
+        self.mark(images_seen)
+
+    def seconds(self) -> float:
+        """Return the seconds since the beginning."""
+        return time.perf_counter() - self._begun
+
+    def take_seconds(self) -> float:
+        """Return the seconds since the beginning, and count from 0 again."""
+        spent = self.seconds()
+        self._begun += spent
+        return spent
+
+    def mark(self, images_seen: int) -> None:
+        """Let the speed count from here."""
+        self._images, self._marked = images_seen, time.perf_counter()
+
+    def speed(self, images_seen: int) -> float:
+        """Return the images a second since the last mark."""
+        return (images_seen - self._images) / max(time.perf_counter() - self._marked, 1e-9)
+
+    @contextmanager
+    def paused(self) -> Iterator[None]:
+        """Leave what happens within the block out of the speed."""
+        begun = time.perf_counter()
+        yield
+        self._marked += time.perf_counter() - begun
 
 
 class Trainer:
@@ -69,7 +98,6 @@ class Trainer:
         self.run, self.listeners = run, listeners
         self.snapshot = Snapshot(state, metadata)
         self.stopwatch = Stopwatch(state.images_seen)
-        self.saver = Saver(state, self.snapshot, run)
         self.evaluator = Evaluator(
             state, sampler, self.snapshot, run=run, listeners=listeners, quality=quality, metric=metric
         )
@@ -126,7 +154,7 @@ class Trainer:
     # --- what is told -------------------------------------------------------------------------
 
     def _announce(self, text: str) -> None:
-        announce(self.listeners, self.state, text)
+        announce(self.listeners, self.state.images_seen, text)
 
     def _tell(self, speed: float, values: dict[str, float]) -> None:
         state = self.state
@@ -175,9 +203,16 @@ class Trainer:
         self._save()
 
     def _save(self) -> None:
-        self.state.seconds += self.stopwatch.take_seconds()
+        """Write the model, then the checkpoint: what a killed run wrote beyond it is made again."""
+        state, run = self.state, self.run
+        state.seconds += self.stopwatch.take_seconds()
         with self.stopwatch.paused():
-            self.saver.save(healthy=self.watchdog.at_ease)
+            state.share_sums()
+            if run is not None:
+                with distributed.alone():
+                    self.snapshot.generator().save(run.model_path(state.images_seen))
+                save_checkpoint(state, run.checkpoints, self.watchdog.at_ease)
+                run.point_at_best(state.best)
 
     # --- what stops a run ---------------------------------------------------------------------
 
@@ -218,7 +253,7 @@ class Trainer:
                 f"{self.run.path if self.run else 'training'}: stopped at {at}: {trouble.text}{again}. "
                 f"Earlier models are kept. Try in a new run: {advice(trouble.kind, c)}"
             )
-        there = self.saver.go_back(self.metadata, self._announce)
+        there = self._go_back()
         self.watchdog.memory = state.watch
         self._announce(
             f"watchdog: at {at} {trouble.text}; back to {there} with learning rates x {state.lr_scale:g}"
@@ -226,3 +261,31 @@ class Trainer:
         self.stopwatch.restart(state.images_seen)
         self._save()
         return True
+
+    def _go_back(self) -> str:
+        """Put the last good checkpoint, or the beginning, into the state; return which.
+
+        The learning rates are halved from there, and everything later is dropped.
+        """
+        state, run = self.state, self.run
+        self.snapshot.forget()
+        folder = run.checkpoints if run is not None else None
+        found = load_latest(state, folder, self._announce, healthy=True)
+        distributed.wait()  # until all have read: the first one drops checkpoints
+        if found is None:
+            fresh = create_state(
+                state.config,
+                self.metadata["image_shape"],
+                state.device,
+                dtype=state.dtype,
+                label_dim=state.label_dim,
+            )
+            vars(state).update(vars(fresh))
+        state.lr_scale *= SLOWER
+        state.watch |= {"rollbacks": 1, "running": {}}
+        if run is not None:
+            # First of all: whoever is killed between here and the saving comes to this point again.
+            kept = list_checkpoints(run.checkpoints)
+            drop([p for p in kept if round(kimg_of(p.name) * 1000) > state.images_seen])
+            run.truncate(state.images_seen)
+        return "the beginning" if found is None else f"{state.images_seen / 1000:g} kimg"

@@ -10,7 +10,11 @@ import pytest
 import torch
 from given_draws import given, signed
 
-from facegan.augment.table import AUGMENTS, NOTHING
+from facegan.augment import table
+from facegan.augment.ada import Ada
+from facegan.augment.table import AUGMENTS
+
+NOTHING = Ada(**table.NOTHING)
 
 
 def picture(h: int, w: int, channels: int = 3) -> torch.Tensor:

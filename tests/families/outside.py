@@ -22,7 +22,7 @@ import facegan
 from facegan.families import DiscriminatorNetwork, Family, GeneratorNetwork, OptimizerConfig
 from facegan.losses import Loss
 from facegan.recipes.config import LatentConfig, TrainConfig
-from facegan.runs.callbacks import Silent, StepStats
+from facegan.runs.callbacks import Listener, StepStats
 
 
 @dataclass(frozen=True)
@@ -127,7 +127,7 @@ def config(kimg: float) -> TrainConfig:
     )
 
 
-class Killer(Silent):
+class Killer(Listener):
     def __init__(self, after: int) -> None:
         self.after = after
 
@@ -139,5 +139,5 @@ class Killer(Silent):
 if __name__ == "__main__":
     register()
     dataset, out, kimg, *kill = sys.argv[1:]
-    listeners = [Killer(int(kill[0]))] if kill else [Silent()]
+    listeners = [Killer(int(kill[0]))] if kill else [Listener()]
     facegan.train(dataset, config(float(kimg)), out, listeners=listeners)

@@ -16,7 +16,6 @@ import outside
 import pytest
 
 import facegan
-from facegan.augment import AUGMENT_NAMES
 from facegan.augment.table import AUGMENTS
 from facegan.data.dataset import Dataset
 from facegan.data.prepare import prepare
@@ -40,12 +39,10 @@ def dataset(tmp_path_factory: pytest.TempPathFactory) -> Dataset:
 def tables() -> Iterator[None]:
     """The tables, put back after the test."""
     before = [(table, dict(table)) for table in (FAMILIES, LOSSES, AUGMENTS)]
-    names = list(AUGMENT_NAMES)
     yield
     for table, rows in before:
         table.clear()
         table.update(rows)  # type: ignore[arg-type]
-    AUGMENT_NAMES[:] = names
 
 
 def run(*words: object) -> int:

@@ -217,6 +217,7 @@ def test_generator_is_judged_by_its_own_seeds(quick: QuickQuality, tiny_model: G
     assert seeds == list(range(FIRST_SEED, FIRST_SEED + 64))
     assert found == quick(tiny_model)
     assert 0 <= found.pop("copied") < 0.2, "noise copies nothing"
+    assert found.pop("quality_floor") == quick.floor
     assert found == quick.judge(tiny_model.sample(seeds))
     assert found["quality"] > 20 * quick.floor and set(found) == {"quality", "diversity"}
 

@@ -10,9 +10,9 @@ from facegan.losses.adversarial import LOSSES
 from facegan.recipes.config import check, override
 from facegan.recipes.table import recipe
 from facegan.training.adversarial import Pair, update_discriminator, update_generator
+from facegan.training.batches import Batch, draw_latents
 from facegan.training.initialization import create_state
 from facegan.training.objective import train_step
-from facegan.training.state import Batch, draw_latents
 
 CPU, SHAPE = torch.device("cpu"), (3, 8, 8)
 # No batch norm: it sees one piece at a time, and says so in its help

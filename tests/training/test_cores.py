@@ -27,8 +27,8 @@ from facegan.machine import granted_cores
 from facegan.planning.dry_run import dry_run
 from facegan.planning.dry_run_text import page
 from facegan.recipes.config import check, override
-from facegan.training.setup import settle
 from facegan.training.state import TrainState
+from facegan.training.train import settle
 
 CPU = torch.device("cpu")
 SMALL: dict[str, Any] = {

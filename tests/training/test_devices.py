@@ -11,7 +11,7 @@ import pytest
 import torch
 from narrow import CONDITIONAL, NARROW
 
-from facegan.augment import AUGMENT_NAMES
+from facegan.augment.table import AUGMENTS
 from facegan.devices import send
 from facegan.recipes.config import check, override
 from facegan.recipes.table import RECIPES, recipe
@@ -26,7 +26,7 @@ CASES = [
     ("faces-dcgan-80", {}),  # in two steps, with noisy labels
     ("faces-fast-64", {"accumulate": 2, "reuse_fakes": False, "d_updates": 2}),
     ("progan-64-short", {"kimg": 0.001, "generator.stage_kimg": 0.0, "generator.fade_kimg": 0.016}),
-    *(("stylegan2-64-small", {"augment": name}) for name in AUGMENT_NAMES),
+    *(("stylegan2-64-small", {"augment": name}) for name in AUGMENTS),
     *((NARROW[name].typical, {"condition": ("a", "b")}) for name in CONDITIONAL),
 ]
 
@@ -72,7 +72,7 @@ def test_what_would_wait_or_lies_elsewhere_is_seen(meta, monkeypatch):
         torch.ones(2) + torch.ones(2, device=META)
     with pytest.raises(RuntimeError, match="meta"):
         float(torch.ones(2, device=META).sum())
-    monkeypatch.setattr("facegan.training.state.send", lambda x, device: x)
+    monkeypatch.setattr("facegan.training.batches.send", lambda x, device: x)
     with pytest.raises(RuntimeError, match="device"):
         after("faces-dcgan-64", {}, 1)
 

@@ -22,10 +22,11 @@ from facegan.layers.notation import parse
 from facegan.layers.summary import summarize
 from facegan.planning import dry_run as dryrun
 from facegan.planning.dry_run import PeakMemory, count_due, dry_run, occasions
-from facegan.planning.dry_run_text import duration, layer_rows, page, quantity, settings_lines, size
+from facegan.planning.dry_run_text import layer_rows, page, quantity, settings_lines, size
 from facegan.recipes.config import TrainSettings, override, update_kinds
 from facegan.recipes.table import RECIPES, recipe
 from facegan.runs.checkpoints import list_checkpoints
+from facegan.runs.page import duration
 from facegan.training.train import train
 
 SMALL = {
@@ -347,6 +348,7 @@ def test_residual_blocks_stand_over_their_layers(tiny_dataset):
         (size, 0, "0 B"),
         (size, 31_234_567, "31.2 MB"),
         (size, 1500, "1.50 kB"),
+        (duration, None, "–"),
         (duration, 0.4, "0 s"),
         (duration, 77, "77 s"),
         (duration, 100, "2 min"),

@@ -9,11 +9,11 @@ import torch
 
 from facegan.cli.main import main
 from facegan.data.dataset import Dataset
-from facegan.planning import forecast as estimate
 from facegan.planning.auto import _length
 from facegan.recipes.choice import Surroundings
 from facegan.recipes.config import override
 from facegan.recipes.table import recipe
+from facegan.training import forecast as estimate
 
 CPU = torch.device("cpu")
 DAY = 86400.0

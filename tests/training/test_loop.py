@@ -17,10 +17,10 @@ from facegan.errors import ConfigError, FaceganError, RunError
 from facegan.planning.dry_run import dry_run
 from facegan.recipes.config import override
 from facegan.recipes.table import recipe
-from facegan.runs.callbacks import Silent
+from facegan.runs.callbacks import Listener
 from facegan.runs.checkpoints import kimg_name, list_checkpoints
 from facegan.runs.folder import RunFolder
-from facegan.training import saver, snapshot, stopwatch, trainer
+from facegan.training import snapshot, trainer
 from facegan.training.train import train
 
 SMALL = {
@@ -46,7 +46,7 @@ def assert_same_end(a: Path, b: Path) -> None:
         assert np.array_equal(x[key], y[key], equal_nan=True), key
 
 
-class StopAt(Silent):
+class StopAt(Listener):
     """Presses Ctrl-C in the middle of a run."""
 
     def __init__(self, images_seen: int) -> None:
@@ -203,7 +203,7 @@ def test_batch_norm_of_one_picture_is_one_line(tiny_dataset, tmp_path, changes):
 def test_the_speed_is_that_of_updates_alone(tiny_dataset, tmp_path, monkeypatch):
     """A clock on which an update takes 1 s, and a grid, a measure or a checkpoint 100 s."""
     now = [0.0]
-    monkeypatch.setattr(stopwatch.time, "perf_counter", lambda: now[0])
+    monkeypatch.setattr(trainer.time, "perf_counter", lambda: now[0])
 
     def slow(work, seconds):
         def slowly(*args, **kwargs):
@@ -214,7 +214,7 @@ def test_the_speed_is_that_of_updates_alone(tiny_dataset, tmp_path, monkeypatch)
 
     for module, name, seconds in (
         (trainer, "train_step", 1),
-        (saver, "save_checkpoint", 100),
+        (trainer, "save_checkpoint", 100),
         (snapshot, "sampling_generator", 100),
     ):
         monkeypatch.setattr(module, name, slow(getattr(module, name), seconds))
@@ -239,7 +239,7 @@ def test_resume_insists_on_a_checkpoint(tiny_dataset, tmp_path):
 
 
 def test_two_processes_in_one_folder(tiny_dataset, tmp_path):
-    class Second(Silent):
+    class Second(Listener):
         def on_stats(self, stats):
             with pytest.raises(RunError, match="another process"):
                 train(tiny_dataset, "faces-tiny-32", tmp_path / "r", **SMALL)

@@ -198,7 +198,7 @@ def test_pieces_may_change_on_the_way(tiny_dataset, tmp_path):
 )
 def test_what_other_shares_change(name, then, now, told):
     """(pieces, processes) of a batch of 16."""
-    from facegan.training.resuming import what_shares_change
+    from facegan.training.checkpoint import what_shares_change
 
     config = override(recipe(name), {**reductions(name), "batch": 16})
     state = create_state(config, (3, config.size, config.size), CPU)

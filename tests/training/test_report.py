@@ -21,7 +21,6 @@ from facegan.errors import RunError
 from facegan.images import save_png
 from facegan.recipes.config import override
 from facegan.recipes.table import RECIPES, recipe
-from facegan.runs.page import duration
 from facegan.runs.record import RunRecord, read_record
 from facegan.runs.report import CONTEST, facts, seen_text, train_command, verdict, write_report
 from facegan.runs.report_data import MAX_BYTES, MAX_FRAMES, MAX_POINTS, pick
@@ -362,14 +361,6 @@ def test_losses_by_kind_and_accuracy_on_separate_batches_have_charts(tmp_path: P
         "Accuracy on separate batches / on real": [50.0],
         "Accuracy on separate batches / on generated": [100.0],
     }
-
-
-@pytest.mark.parametrize(
-    ("seconds", "text"),
-    [(None, "–"), (51.6, "52 s"), (250, "4 min 10 s"), (11_100, "3 h 05 min"), (59.7, "1 min 0 s")],
-)
-def test_duration(seconds: float | None, text: str) -> None:
-    assert duration(seconds) == text
 
 
 @pytest.mark.parametrize(

@@ -13,12 +13,12 @@ from facegan.generator import Latent
 from facegan.layers.ema import batch_norms, ema_decay, recalibrate_batch_norm, update_ema
 from facegan.losses.adversarial import LOSSES
 from facegan.recipes.table import RECIPES, recipe
-from facegan.training import augmentation as aids
+from facegan.training import batches as aids
+from facegan.training.batches import Batch, draw_latents
 from facegan.training.initialization import create_state
 from facegan.training.objective import train_step
 from facegan.training.sampler import ImageSampler
 from facegan.training.schedules import set_rates
-from facegan.training.state import Batch, draw_latents
 
 CPU = torch.device("cpu")
 

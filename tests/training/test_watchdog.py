@@ -9,7 +9,7 @@ import torch
 
 from facegan.recipes.config import check, override
 from facegan.recipes.table import RECIPES
-from facegan.training.trainer import with_precision
+from facegan.training.initialization import with_precision
 from facegan.training.watchdog import ADVICE, Watchdog, advice
 
 HEALTHY = {"loss_d": 0.6, "loss_real": 0.6, "loss_fake": 0.6, "loss_g": 0.9, "grad_g": 1.0, "grad_d": 2.0}

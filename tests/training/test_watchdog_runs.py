@@ -15,7 +15,7 @@ from facegan.errors import RunError
 from facegan.models import load
 from facegan.recipes.config import override
 from facegan.recipes.table import RECIPES, recipe
-from facegan.runs.callbacks import Silent
+from facegan.runs.callbacks import Listener
 from facegan.runs.checkpoints import kimg_of, list_checkpoints, read_header, read_networks
 from facegan.training.train import train
 
@@ -98,7 +98,7 @@ def contents(run: Path) -> dict[str, float]:
     return {f"{p.parent.name}/{p.name}": kimg_of(p.name) for p in found}
 
 
-class Witness(Silent):
+class Witness(Listener):
     """Looks into the folder before, at and after the first return to a checkpoint."""
 
     def __init__(self, run: Path) -> None:
@@ -174,7 +174,7 @@ def test_without_the_watchdog_only_nan_stops(kind, tiny_dataset, tmp_path):
     assert {round(k, 3) for k in drawn} == {round(k, 3) for k in wanted}  # a warning hides no grid
 
 
-class Reports(Silent):
+class Reports(Listener):
     def __init__(self):
         self.values, self.events = [], []
 
@@ -230,7 +230,7 @@ DRIVER = """
 import json, os, sys
 from pathlib import Path
 from facegan.errors import RunError
-from facegan.runs.callbacks import Silent
+from facegan.runs.callbacks import Listener
 from facegan.training.train import train
 import torch
 
@@ -238,7 +238,7 @@ dataset, folder, settings, count = sys.argv[1], Path(sys.argv[2]), json.loads(sy
 torch.set_num_threads(1)
 
 
-class Marks(Silent):  # its line stands between the failure points
+class Marks(Listener):  # its line stands between the failure points
     def on_event(self, images_seen, text):
         if "FACEGAN_FAILPOINTS" in os.environ and "back to" in text:
             with open(os.environ["FACEGAN_FAILPOINTS"], "a") as handle:

@@ -5,6 +5,8 @@ from facegan.families.feedforward import FeedForward
 
 
 class Dcgan(FeedForward):
+    """Convolutional networks in the layer notation."""
+
     config = Config
 
 

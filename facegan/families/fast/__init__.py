@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
 
 class Fast(Family):
+    """Networks that do most of their work at low resolutions."""
+
     config = Config
     width_setting = "widths"
 

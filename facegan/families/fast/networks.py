@@ -67,7 +67,7 @@ class Stage(nn.Module):
 
 
 class Residual(nn.Module):
-    """x + branch(x), a branch that begins as zero."""
+    """Adds a branch, which begins as zero, to its input."""
 
     def __init__(self, width: int) -> None:
         super().__init__()
@@ -76,7 +76,7 @@ class Residual(nn.Module):
         nn.init.zeros_(self.conv2.weight)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        return x + self.conv2(F.leaky_relu(self.norm(self.conv1(x)), 0.2))
+        return torch.add(x, self.conv2(F.leaky_relu(self.norm(self.conv1(x)), 0.2)))
 
 
 class Excitation(nn.Module):
@@ -93,7 +93,7 @@ class Excitation(nn.Module):
         )
 
     def forward(self, high: torch.Tensor, low: torch.Tensor) -> torch.Tensor:
-        return high * self.gate(low)
+        return torch.mul(high, self.gate(low))
 
 
 class FastGenerator(GeneratorNetwork):
@@ -138,10 +138,10 @@ class FastGenerator(GeneratorNetwork):
             x = stage(x, next(taken))
         if self.excite is not None:
             x = self.excite(x, low)
-        x = self.out(x)
+        image: torch.Tensor = self.out(x)
         if self.head > 1:
-            x = F.pixel_shuffle(x, self.head)
-        return x.tanh() if self.tanh else x
+            image = F.pixel_shuffle(image, self.head)
+        return image.tanh() if self.tanh else image
 
 
 class Down(nn.Module):
@@ -156,11 +156,8 @@ class Down(nn.Module):
         elif kind == "shuffle":
             self.conv = _conv(cin * 4, cout)
         else:
-            self.conv1, self.conv2, self.skip = (
-                _conv(cin, cin),
-                _conv(cin, cout),
-                _conv(cin, cout, 1, bias=False),
-            )
+            self.conv1, self.conv2 = _conv(cin, cin), _conv(cin, cout)
+            self.skip = _conv(cin, cout, 1, bias=False)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         for block in self.blocks:
@@ -170,11 +167,11 @@ class Down(nn.Module):
         if self.kind == "shuffle":
             return F.leaky_relu(self.conv(F.pixel_unshuffle(x, 2)), 0.2)
         y = F.leaky_relu(self.conv2(F.avg_pool2d(F.leaky_relu(self.conv1(x), 0.2), 2)), 0.2)
-        return (y + self.skip(F.avg_pool2d(x, 2))) * math.sqrt(0.5)
+        return torch.add(y, self.skip(F.avg_pool2d(x, 2))) * math.sqrt(0.5)
 
 
 class PlainResidual(nn.Module):
-    """x + branch(x) without norms."""
+    """Adds a branch without norms to its input."""
 
     def __init__(self, width: int) -> None:
         super().__init__()
@@ -182,12 +179,11 @@ class PlainResidual(nn.Module):
         nn.init.zeros_(self.conv2.weight)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        return x + self.conv2(F.leaky_relu(self.conv1(F.leaky_relu(x, 0.2)), 0.2))
+        return torch.add(x, self.conv2(F.leaky_relu(self.conv1(F.leaky_relu(x, 0.2)), 0.2)))
 
 
 class FastDiscriminator(DiscriminatorNetwork):
-    """A discriminator whose ``widths`` are the channels from the highest resolution that it works at to the
-    lowest; heads on a frozen network may judge beside it."""
+    """A discriminator whose ``widths`` are the channels from its highest resolution to its lowest."""
 
     def __init__(self, config: DiscriminatorConfig, image_shape: Sequence[int]) -> None:
         super().__init__()
@@ -220,4 +216,5 @@ class FastDiscriminator(DiscriminatorNetwork):
         if self.mbstd is not None:
             x = self.mbstd(x)
         x = F.leaky_relu(self.last(x), 0.2)
-        return self.dense(x.flatten(1))[:, 0]
+        logits: torch.Tensor = self.dense(x.flatten(1))
+        return logits[:, 0]

@@ -48,7 +48,7 @@ class ProjectedHeads(Heads):
 
     def _apply(self, fn: Any, recurse: bool = True) -> Any:
         self.frozen._apply(fn, recurse)
-        return super()._apply(fn, recurse)
+        return super()._apply(fn, recurse)  # type: ignore[no-untyped-call]
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
         maps = self.frozen(fit(images, self.shape))

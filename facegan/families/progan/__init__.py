@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
 
 class ProGAN(Family):
+    """Networks that grow while they train."""
+
     config = Config
     any_shape = True
     width_setting = "channel_base"

@@ -1,5 +1,4 @@
-"""Progressive growing (Karras et al. 2018, "Progressive growing of GANs for improved quality, stability, and
-variation"): training begins at 4 x 4 px and doubles the resolution again and again, fading new layers in."""
+"""Progressive growing (Karras et al. 2018): training begins at 4 x 4 px, and larger layers fade in."""
 
 from __future__ import annotations
 
@@ -53,8 +52,7 @@ class Config:
 
 
 def level_at(config: Config, images_seen: int, levels: int) -> float:
-    """Return the level: 0 at the smallest resolution, ``levels - 1`` at the last; between two, one fades
-    in."""
+    """Return the level, 0 at the smallest resolution to ``levels - 1``; between two, one fades in."""
     stage, fade = config.generator.stage_kimg * 1000, config.generator.fade_kimg * 1000
     if stage + fade <= 0:
         return float(levels - 1)

@@ -61,7 +61,7 @@ class Growing(Network):
     def _apply(self, fn: Any, recurse: bool = True) -> Growing:
         """Move all but the level, which stays where it can be read without waiting for a device."""
         level = self.level
-        super()._apply(fn, recurse)
+        super()._apply(fn, recurse)  # type: ignore[no-untyped-call]
         self.level = level
         return self
 
@@ -107,7 +107,7 @@ class Generator(Growing, GeneratorNetwork):
             x = F.interpolate(x, scale_factor=2, mode="nearest") if i else x
             for conv in block:  # type: ignore[attr-defined]
                 x = self.norm(conv(x))
-        image = self.to_rgb[top](x)
+        image: torch.Tensor = self.to_rgb[top](x)
         if faded < 1.0:
             old = F.interpolate(self.to_rgb[top - 1](below), scale_factor=2, mode="nearest")
             image = torch.lerp(old, image, faded)
@@ -166,4 +166,5 @@ class Discriminator(Growing, DiscriminatorNetwork):
                 x = F.avg_pool2d(x, 2)
             if i == top and faded < 1.0:
                 x = torch.lerp(self.from_rgb[top - 1](F.avg_pool2d(images, 2)), x, faded)
-        return self.out(self.dense(x.flatten(1)))[:, 0]
+        logits: torch.Tensor = self.out(self.dense(x.flatten(1)))
+        return logits[:, 0]

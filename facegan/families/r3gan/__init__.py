@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
 
 class R3GAN(Family):
+    """Residual networks without normalisation."""
+
     config = Config
     conditional = True
     width_setting = "widths"

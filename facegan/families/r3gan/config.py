@@ -1,7 +1,7 @@
 """R3GAN (Huang et al. 2024): a modern residual network for the relativistic loss with R1 and R2.
 
 The loss is ``--loss relativistic``, the penalties ``r1_gamma`` and ``r2_gamma`` at every update. What the
-paper moves while training is in :mod:`facegan.layers.schedule`, with its values in docs/r3gan.md.
+paper moves while training is in :mod:`facegan.training.schedules`, with its values in docs/r3gan.md.
 """
 
 from __future__ import annotations

@@ -31,7 +31,7 @@ def _normal(weight: Tensor, gain: float = 1.0) -> None:
 
 
 class ResidualBlock(nn.Module):
-    """x + f(x), with f widened ``expansion`` times inside and its 3 x 3 in groups of ``group_size`` channels.
+    """Add f(x) to x: f is ``expansion`` times wider inside, its 3 x 3 in groups of ``group_size`` channels.
 
     Fix-up (Zhang et al. 2019, as in Huang et al. 2024, section 3.4): the last convolution begins at 0, the
     other two are drawn smaller by L^(-1/4), L the number of residual blocks in the network.
@@ -52,7 +52,7 @@ class ResidualBlock(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         y = F.leaky_relu(self.expand(x), SLOPE, inplace=True)
         y = F.leaky_relu(self.grouped(y), SLOPE, inplace=True)
-        return x + self.project(y)
+        return torch.add(x, self.project(y))
 
 
 def _resample(x: Tensor, kernel: Tensor, up: bool) -> Tensor:
@@ -63,8 +63,7 @@ def _resample(x: Tensor, kernel: Tensor, up: bool) -> Tensor:
 
 
 class _Resample(torch.autograd.Function):
-    """Resampling whose directions are each other's adjoint, so that derivatives of any order are resampling
-    too. (PyTorch's own second derivative walks through the channels.)"""
+    """Resampling by a function whose derivatives are resampling, too: PyTorch's walk through the channels."""
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, kernel: Tensor, up: bool) -> Tensor:  # noqa: PLR0917
@@ -126,11 +125,11 @@ class Basis(nn.Module):
         _normal(self.scale.weight)
 
     def forward(self, z: Tensor) -> Tensor:
-        return self.maps * self.scale(z)[:, :, None, None]
+        return torch.mul(self.maps, self.scale(z)[:, :, None, None])
 
 
 class Head(nn.Module):
-    """``N,C,h,w`` to ``N,outputs``: each channel's own weighted sum over its pixels, then a linear layer."""
+    """Turns ``N,C,h,w`` into ``N,outputs``: weighted sums over each channel's pixels, then a linear layer."""
 
     def __init__(self, width: int, size: tuple[int, int], outputs: int) -> None:
         super().__init__()
@@ -190,9 +189,9 @@ class Generator(GeneratorNetwork):
 
 
 class Discriminator(DiscriminatorNetwork):
-    """Makes logits ``N`` of images; with labels it projects the features on the labels' embedding (Miyato,
-    Koyama 2018, appendix D of the paper).
+    """Makes logits ``N`` of images.
 
+    With labels it projects the features on the labels' embedding (Miyato and Koyama 2018; appendix D).
     Deviation: the embedding has a bias, without which every picture with none of the attributes would have
     the logit 0. For classes the bias is the unconditional term that the paper leaves out.
     """
@@ -223,4 +222,4 @@ class Discriminator(DiscriminatorNetwork):
             features = self.head(x.to(torch.promote_types(x.dtype, torch.float32)))
             if self.embed is None or labels is None:
                 return cast(Tensor, features[:, 0])
-            return cast(Tensor, (features * self.embed(labels.to(features.dtype))).sum(1))
+            return torch.mul(features, self.embed(labels.to(features.dtype))).sum(1)

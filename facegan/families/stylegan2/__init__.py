@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
 
 class StyleGAN2(Family):
+    """Style-based networks with a path length penalty."""
+
     config = Config
     conditional = True
     any_shape = True

@@ -38,11 +38,9 @@ def channels(config: GeneratorConfig | DiscriminatorConfig, level: tuple[int, in
 
 
 class Mapping(nn.Module):
-    """Maps z and labels to w ``N,w_dim`` (Karras et al. 2019, section 2; labels as in Karras et al. 2020b,
-    code).
+    """Maps z and labels to w ``N,w_dim`` (Karras et al. 2019, section 2; labels: Karras et al. 2020b, code).
 
-    Both are normalised to unit mean square; without ``z_dim`` labels alone are mapped, for the
-    discriminator.
+    Both are normalised to unit mean square; for the discriminator, without ``z_dim``, it maps labels alone.
     """
 
     def __init__(self, z_dim: int, label_dim: int, w_dim: int, *, layers: int, lr_multiplier: float) -> None:
@@ -68,7 +66,8 @@ class Mapping(nn.Module):
             if self.embed is not None:
                 assert labels is not None
                 parts.append(self.norm(self.embed(labels.to(weight.dtype))))
-            return self.layers(torch.cat(parts, 1) if len(parts) > 1 else parts[0])
+            w: torch.Tensor = self.layers(torch.cat(parts, 1) if len(parts) > 1 else parts[0])
+            return w
 
 
 # --- synthesis ---------------------------------------------------------------------------------------
@@ -92,7 +91,6 @@ class SynthesisBlock(nn.Module):
         self.conv0 = None if first else StyledConv(cin, cout, w_dim, size=size, up=2, clamp=clamp)
         self.conv1 = StyledConv(cin if first else cout, cout, w_dim, size=size, clamp=clamp)
         self.rgb = ToRGB(cout, image_channels, w_dim, clamp=clamp)
-        self.num_convs = 1 if first else 2
 
     def forward(
         self, x: torch.Tensor, image: torch.Tensor | None, ws: Sequence[torch.Tensor], *, noise: str
@@ -158,7 +156,8 @@ class Generator(GeneratorNetwork):
         """
         if labels is None and self.label_dim:
             labels = z.new_zeros(z.shape[0], self.label_dim)
-        return self.mapping(z, labels).unsqueeze(1).expand(-1, self.num_ws, -1)
+        w: torch.Tensor = self.mapping(z, labels)
+        return w.unsqueeze(1).expand(-1, self.num_ws, -1)
 
     def styles(
         self, z: torch.Tensor, labels: torch.Tensor | None = None, mix: Mix | None = None
@@ -184,14 +183,11 @@ class Generator(GeneratorNetwork):
     def synthesize(self, w: torch.Tensor, noise: str = "const") -> torch.Tensor:
         """Return images of w ``N,num_ws,w_dim``; ``noise`` is const (fixed), random or none."""
         ws = w.unbind(1)
-        x, image = self.const.expand(w.shape[0], -1, -1, -1), None
-        start = 0
-        for block in self.blocks:
-            convs = cast(int, block.num_convs)
-            x, image = block(x, image, ws[start : start + convs + 1], noise=noise)
-            start += convs
-        assert image is not None
-        return image
+        x = self.const.expand(w.shape[0], -1, -1, -1)
+        x, image = self.blocks[0](x, None, ws[:2], noise=noise)
+        for i, block in enumerate(self.blocks[1:]):
+            x, image = block(x, image, ws[2 * i + 1 : 2 * i + 4], noise=noise)
+        return cast(torch.Tensor, image)
 
 
 # --- discriminator -----------------------------------------------------------------------------------
@@ -211,12 +207,14 @@ class ResidualBlock(nn.Module):
         self.skip = EqualizedConv2d(cin, cout, 1, down=2, f=FILTER, bias=False, gain=half)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        return self.conv1(self.conv0(x)) + self.skip(x)
+        return torch.add(self.conv1(self.conv0(x)), self.skip(x))
 
 
 class Discriminator(DiscriminatorNetwork):
-    """Makes logits ``N`` of images; with labels by the projection of Miyato and Koyama (2018), equation 4, on
-    mapped labels (Karras et al. 2020b, code)."""
+    """Makes logits ``N`` of images.
+
+    Labels are mapped (Karras et al. 2020b, code) and projected on (Miyato and Koyama 2018, equation 4).
+    """
 
     def __init__(self, config: DiscriminatorConfig, image_shape: Sequence[int], label_dim: int = 0) -> None:
         super().__init__()
@@ -239,7 +237,7 @@ class Discriminator(DiscriminatorNetwork):
             )
 
     def forward(self, images: torch.Tensor, labels: torch.Tensor | None = None) -> torch.Tensor:
-        x = self.blocks(self.from_rgb(images))
+        x: torch.Tensor = self.blocks(self.from_rgb(images))
         with full_precision(x.device):  # the last few layers in full precision
             x = x.to(torch.promote_types(x.dtype, torch.float32))
             x = x if self.mbstd is None else self.mbstd(x)
@@ -248,4 +246,4 @@ class Discriminator(DiscriminatorNetwork):
             return x.squeeze(1)
         if labels is None:
             labels = x.new_zeros(x.shape[0], self.label_dim)
-        return (x * self.mapping(None, labels)).sum(1) / math.sqrt(x.shape[1])
+        return torch.mul(x, self.mapping(None, labels)).sum(1) / math.sqrt(x.shape[1])

@@ -5,6 +5,8 @@ from facegan.families.vanilla.config import Config
 
 
 class Vanilla(FeedForward):
+    """Dense networks in the layer notation."""
+
     config = Config
 
 

@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from facegan.layers.schedule import cosine
+from facegan.training.schedules import cosine
 
 # start, end, images seen, kimg -> value: cos of 0, 60, 90, 120 and 180 degrees
 TABLE = [

@@ -6,6 +6,7 @@ update takes a minute, and may be wrong by a third.
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -17,17 +18,14 @@ from facegan.data.dataset import Dataset
 from facegan.devices import pick_device
 from facegan.errors import ConfigError
 from facegan.machine import OtherWork, cores
-from facegan.planning.dry_run import occasions
-from facegan.planning.dry_run_text import duration
-from facegan.recipes.choice import pick_recipe, surroundings
+from facegan.recipes.choice import image_shape, pick_recipe, surroundings
 from facegan.recipes.config import TrainConfig, check, override, update_kinds
 from facegan.recipes.table import RECIPES
-from facegan.training.initialization import create_state
+from facegan.runs.page import duration
+from facegan.training.initialization import create_state, with_precision
 from facegan.training.objective import train_step
 from facegan.training.sampler import ImageSampler
-from facegan.training.setup import image_shape
 from facegan.training.state import as_if_finished
-from facegan.training.trainer import with_precision
 
 LONG = 12 * 3600.0  # seconds, from which on a training is told to be long
 SHORT = 5 * 3600.0  # of the quick variant that is named beside it
@@ -47,7 +45,8 @@ def whole_seconds(config: TrainConfig, shape: Sequence[int], device: torch.devic
     if few < _QUICK:
         each = max((_update_seconds(config, _MORE, shape, device=device) - few) / (_MORE - _FEW), 0.0)
     update = few + each * max(config.batch - _FEW, 0)
-    return occasions(config)["updates"] * config.d_updates * update
+    updates = math.ceil(round(config.kimg * 1000) / (config.batch * config.d_updates))
+    return updates * config.d_updates * update
 
 
 def unloaded_seconds(config: TrainConfig, shape: Sequence[int], device: torch.device) -> tuple[float, bool]:
