@@ -58,7 +58,8 @@ class LinearAttention(nn.Module):
         summary = torch.einsum("nhdp,nhep->nhde", k.softmax(3), v)
         found = torch.einsum("nhdp,nhde->nhep", q.softmax(2) / 8, summary)
         found = F.gelu(found.reshape(n, -1, h, w))
-        return self.out(torch.cat([found, self._near(x)], 1) if self.window else found)
+        out: Tensor = self.out(torch.cat([found, self._near(x)], 1) if self.window else found)
+        return out
 
     def _near(self, x: Tensor) -> Tensor:
         """Return what each pixel takes from its neighbours; zeros stand beyond the border."""
@@ -70,4 +71,4 @@ class LinearAttention(nn.Module):
             for part in self.near_key_value(x).chunk(2, 1)
         )
         weights = (q * k).sum(2, keepdim=True).softmax(3)
-        return (weights * v).sum(3).reshape(n, -1, h, w)
+        return torch.mul(weights, v).sum(3).reshape(n, -1, h, w)

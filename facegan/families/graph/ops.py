@@ -112,7 +112,7 @@ def _batch_norm_weights(shapes: list[Shape], a: Attributes) -> dict[str, Shape]:
 def _reshape(shapes: list[Shape], a: Attributes) -> Shape:
     if math.prod(a["shape"]) != math.prod(shapes[0]):
         raise ValueError(f"{shapes[0]} cannot become {a['shape']}")
-    return a["shape"]
+    return tuple(a["shape"])
 
 
 def _permute(shapes: list[Shape], a: Attributes) -> Shape:

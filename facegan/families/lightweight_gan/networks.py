@@ -43,7 +43,8 @@ class Excitation(nn.Module):
         if weights is None:
             assert self.key is not None
             weights = self.key(x).flatten(2).softmax(2).reshape(-1, 1, *x.shape[2:])
-        return self.net((x * weights).sum((2, 3), keepdim=True))
+        gate: Tensor = self.net((x * weights).sum((2, 3), keepdim=True))
+        return gate
 
 
 class Layer(nn.Module):
@@ -115,4 +116,4 @@ class Generator(GeneratorNetwork):
                 gates[GATED[i + 2]] = self.gates[str(i)](x)
             if i + 3 in gates:
                 x = x * gates[i + 3]
-        return self.out(x) * 2 - 1
+        return torch.mul(self.out(x), 2) - 1

@@ -35,7 +35,7 @@ class Attention(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         x = x + self.attend(x)
-        return x + self.forward_layers(x)
+        return torch.add(x, self.forward_layers(x))
 
 
 class Modulated(nn.Module):
@@ -133,4 +133,4 @@ class Generator(GeneratorNetwork):
                 rgb = rgb + blur(F.interpolate(image, scale_factor=2, mode="bilinear"))
             image = rgb
         assert image is not None
-        return image * 2 - 1
+        return torch.mul(image, 2) - 1

@@ -183,11 +183,12 @@ class Generator(GeneratorNetwork):
     def map(self, z: Tensor, labels: Tensor | None = None) -> Tensor:
         if labels is None and self.label_dim:
             labels = z.new_zeros(z.shape[0], self.label_dim)
-        return self.mapping(z, labels).unsqueeze(1).expand(-1, self.num_ws, -1)
+        w: Tensor = self.mapping(z, labels)
+        return w.unsqueeze(1).expand(-1, self.num_ws, -1)
 
     def synthesize(self, w: Tensor, noise: str = "const") -> Tensor:
         first, *ws = w.unbind(1)
-        x = self.input(first)
+        x: Tensor = self.input(first)
         for layer, style in zip(self.layers, ws, strict=True):
             x = layer(x, style)
         return x * self.output_scale
