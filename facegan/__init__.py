@@ -32,6 +32,7 @@ _PUBLIC = {
     "invert": "facegan.inversion.invert",
     "Inversion": "facegan.inversion.invert",
     "evaluate": "facegan.metrics.evaluate",
+    "export_dataset": "facegan.data.stylegan_zip",
     "export_model": "facegan.exchange.exporting",
     "train": "facegan.training.train",
     "register_augmentation": "facegan.augment.table",
@@ -62,6 +63,7 @@ _FUNCTIONS = {
     "import_model": "facegan.exchange.base:ImportOptions",
     "invert": "facegan.inversion.config:InvertConfig",
     "evaluate": "",
+    "export_dataset": "",
     "export_model": "",
     "train": "facegan.recipes.config:TrainConfig",
     "directions": "facegan.latent.directions:Settings",
@@ -99,6 +101,7 @@ __all__ += [
     "dream",
     "edit",
     "evaluate",
+    "export_dataset",
     "export_model",
     "families",
     "images",
@@ -139,6 +142,7 @@ if TYPE_CHECKING:
     from facegan.data.derive import select
     from facegan.data.inspection import inspect
     from facegan.data.prepare import prepare
+    from facegan.data.stylegan_zip import export_dataset
     from facegan.demo.tour import run_demo
     from facegan.errors import FaceganError
     from facegan.exchange.exporting import export_model

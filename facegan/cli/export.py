@@ -16,21 +16,32 @@ def main(
     weights: Literal["float32", "float16"] = "float32",
     part: Literal["all", "map", "synthesize"] = "all",
     example: bool = False,
+    split: str = "train",
+    labels: str = "",
 ) -> None:
-    """Write a model as a file that needs no facegan.
+    """Write a model as a file that needs no facegan, or a dataset as StyleGAN's zip.
 
-    It is run before it is written: 64 seeds, in batches of 1, 5 and 32, differ from PyTorch's pictures by at
-    most one level of 255.
+    A model is run before it is written: 64 seeds, in batches of 1, 5 and 32, differ from PyTorch's pictures
+    by at most one level of 255.
 
     Args:
-        model: a run folder, a moment of one (RUN@30kimg), a .safetensors file, or a bundled name.
+        model: a run folder, a moment of one (RUN@30kimg), a .safetensors file, or a bundled name; with
+            --out FILE.zip, a dataset.
         out: the file: .onnx (a graph for onnxruntime and others), .pt2 (a program that PyTorch runs alone),
             or the weights by name as .pt (a state dict) or .npz.
         weights: how weights are stored: float32, or float16 in half the space. Graphs compute in float32.
         part: all (z and labels -> pictures), map (z and labels -> w) or synthesize (w -> pictures). With the
             last two, you truncate and edit w in between.
         example: write a program beside the file, too, which draws seeds with it: OUT.py.
+        split: of a dataset: the split that is written.
+        labels: of a dataset: the attribute that is each picture's class, or several as NAME,NAME, which
+            become a list of numbers; '' writes no labels.
     """
+    if out.lower().endswith(".zip"):
+        from facegan.data.stylegan_zip import export_dataset
+
+        print(export_dataset(model, out, split=split, labels=labels))
+        return
     from facegan.cli.options import licence
     from facegan.exchange.exporting import export_model
     from facegan.models import load

@@ -36,7 +36,10 @@ COMMANDS: dict[str, tuple[str, str]] = {
     ),
     "pack": ("facegan.cli.pack", "the networks of a run in one small file, to train on elsewhere"),
     "import": ("facegan.cli.import_model", "a model of another program -> a model that every command takes"),
-    "export": ("facegan.cli.export", "a model as a file that needs no facegan: ONNX, PyTorch, weights"),
+    "export": (
+        "facegan.cli.export",
+        "a model as ONNX, PyTorch or weights, without facegan; a dataset as a zip",
+    ),
     "models": ("facegan.cli.models", "the generators that come with the package"),
     "show": ("facegan.cli.show", "what a model is and how it was trained"),
     "generate": ("facegan.cli.generate", "pictures from seeds or saved vectors"),
