@@ -17,7 +17,7 @@ from facegan.errors import FaceganError, InputError, ModelError, first_line
 from facegan.exchange.examples import example_source, is_example
 from facegan.exchange.onnx_out import OPSET, onnx_graph, onnx_runner
 from facegan.exchange.parity import Parity, Run, measure_parity
-from facegan.exchange.tracing import PARTS, described, free_batch, part_of, quiet_tracing
+from facegan.exchange.tracing import PARTS, described, traced
 from facegan.files import check_ending, check_places, write_bytes, writing
 from facegan.generator import Generator
 from facegan.models import as_model, resolve
@@ -65,16 +65,9 @@ class Writer:
 
 
 def _program(model: Generator, part: str, weights: str) -> bytes:
-    module, inputs = part_of(model, part)
-    with quiet_tracing():
-        program = torch.export.export(
-            module, tuple(inputs.values()), dynamic_shapes=free_batch(inputs), strict=False
-        )
-        for graph in program.graph_module.modules():
-            for node in graph.graph.nodes if isinstance(graph, torch.fx.GraphModule) else ():
-                node.meta.pop("stack_trace", None)  # lines of source code, with the paths of this machine
-        content = io.BytesIO()
-        torch.export.save(program, content, extra_files={"metadata.json": json.dumps(described(model, part))})
+    content = io.BytesIO()
+    about = {"metadata.json": json.dumps(described(model, part))}
+    torch.export.save(traced(model, part), content, extra_files=about)
     return content.getvalue()
 
 

@@ -8,6 +8,7 @@ picture in any batch and any session.
 from __future__ import annotations
 
 import importlib.util
+import warnings
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,7 +17,7 @@ import torch
 from facegan import __version__
 from facegan.errors import InputError
 from facegan.exchange.parity import Run
-from facegan.exchange.tracing import axes, described, free_batch, part_of, quiet_tracing
+from facegan.exchange.tracing import axes, described, inputs_of, traced
 from facegan.generator import Generator
 from facegan.machine import cores
 from facegan.tensor_files import MAX_HALF
@@ -25,7 +26,9 @@ if TYPE_CHECKING:
     from onnx import ModelProto
 
 OPSET = 18  # the oldest that PyTorch's exporter writes without converting
-_HALVED = 256  # tensors of fewer numbers stay in full precision: halving them saves nothing
+_HALVED = (
+    2048  # smaller tensors, such as the scales of batch norms, stay as they are: halving them saves nothing
+)
 
 
 def onnx_graph(model: Generator, part: str = "all", weights: str = "float32") -> bytes:
@@ -45,23 +48,21 @@ def onnx_graph(model: Generator, part: str = "all", weights: str = "float32") ->
         raise InputError(f"ONNX needs the package {missing[0]}: pip install 'facegan[exchange]'")
     import onnx
 
-    module, inputs = part_of(model, part)
-    output = "w" if part == "map" else "images"
-    with quiet_tracing():
-        program = torch.onnx.export(
-            module,
-            tuple(inputs.values()),
+    program = traced(model, part)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        written = torch.onnx.export(
+            program,
             dynamo=True,
-            dynamic_shapes=free_batch(inputs),
-            input_names=list(inputs),
-            output_names=[output],
+            input_names=inputs_of(model, part),
+            output_names=["w" if part == "map" else "images"],
             opset_version=OPSET,
             external_data=False,
             optimize=True,
             verbose=False,
         )
-    assert program is not None
-    proto = program.model_proto
+    assert written is not None
+    proto = written.model_proto
     _strip(proto)
     if weights == "float16":
         _halve(proto.graph)
@@ -106,6 +107,7 @@ def _describe(proto: ModelProto, model: Generator, part: str) -> None:
     proto.graph.name = f"{model.meta['family']}-{part}"
     for value in (*proto.graph.input, *proto.graph.output):
         value.doc_string = about[value.name]
+        value.type.tensor_type.shape.dim[0].dim_param = "batch"
     names = [", ".join(v.name for v in values) for values in (proto.graph.input, proto.graph.output)]
     proto.doc_string = f"A face generator of facegan: {' -> '.join(names)}. The metadata say more."
     helper.set_model_props(proto, described(model, part))

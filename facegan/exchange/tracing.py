@@ -5,18 +5,19 @@ from __future__ import annotations
 import copy
 import json
 import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 import torch
 from torch import nn
+from torch.nn.modules.batchnorm import _BatchNorm
+from torch.overrides import TorchFunctionMode
 
 from facegan import __version__
 from facegan.generator import Generator
 from facegan.layers.network import GeneratorNetwork
 
 PARTS = ("all", "map", "synthesize")
+_MAX_BATCH = 2**31 - 1  # without a bound, PyTorch 2.6 refuses a free batch
 _PICTURES = "float N,{},{},{} in [-1, 1]; the picture is clip(round((x + 1) * 127.5), 0, 255)"
 
 
@@ -43,12 +44,48 @@ class Synthesize(Part):
         return self.network.synthesize(w)
 
 
+class Affine(nn.Module):
+    """What a batch norm is in sampling: one scale and shift for each channel."""
+
+    scale: torch.Tensor
+    shift: torch.Tensor
+
+    def __init__(self, norm: _BatchNorm) -> None:
+        super().__init__()
+        assert norm.running_mean is not None and norm.running_var is not None
+        scale = (norm.running_var.double() + norm.eps).rsqrt()
+        scale = scale if norm.weight is None else scale * norm.weight.double()
+        shift = -norm.running_mean.double() * scale
+        shift = shift if norm.bias is None else shift + norm.bias.double()
+        self.register_buffer("scale", scale.float())
+        self.register_buffer("shift", shift.float())
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        shape = (1, -1, *[1] * (x.ndim - 2))
+        return x * self.scale.reshape(shape) + self.shift.reshape(shape)
+
+
+def _without_batch_norms(module: nn.Module) -> None:
+    """Replace batch norms, which exporters fold into rounded weights, or (PyTorch 2.6) cannot write."""
+    for name, child in module.named_children():
+        if isinstance(child, _BatchNorm):
+            module.add_module(name, Affine(child))
+        else:
+            _without_batch_norms(child)
+
+
+def inputs_of(model: Generator, part: str) -> list[str]:
+    """Return the names of a part's inputs, in order."""
+    return ["w"] if part == "synthesize" else ["z", "labels"] if model.labels else ["z"]
+
+
 def part_of(model: Generator, part: str) -> tuple[Part, dict[str, torch.Tensor]]:
     """Return a part of the model as a module on the CPU, and its inputs for the seeds 0 and 1.
 
     Two of them, because a batch of one would be traced as a constant.
     """
     network = copy.deepcopy(model.network).cpu()
+    _without_batch_norms(network)
     if network.levels:  # Python reads how far it has grown; a tracer knows no values of buffers
         level = float(network.get_buffer("level"))
         del network.level
@@ -61,18 +98,29 @@ def part_of(model: Generator, part: str) -> tuple[Part, dict[str, torch.Tensor]]
     return (Map if part == "map" else Whole)(network), inputs
 
 
-def free_batch(inputs: dict[str, torch.Tensor]) -> dict[str, Any]:
-    """Return the dynamic shapes that leave the first axis of every input free."""
-    batch = torch.export.Dim("batch")
-    return {name: {0: batch} for name in inputs}
+class _WithoutAddcmul(TorchFunctionMode):
+    """Writes ``addcmul`` as a product and a sum: PyTorch 2.6 cannot convert it where the batch is free."""
+
+    def __torch_function__(  # noqa: PLR0917
+        self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
+    ) -> Any:
+        if func is torch.addcmul:
+            return args[0] + args[1] * args[2]
+        return func(*args, **(kwargs or {}))
 
 
-@contextmanager
-def quiet_tracing() -> Iterator[None]:
-    """Without gradients, and without the tracers' warnings, which tell users nothing."""
-    with torch.no_grad(), warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        yield
+def traced(model: Generator, part: str) -> torch.export.ExportedProgram:
+    """Return a part of the model as PyTorch's program, with a free batch and no word about this machine."""
+    module, inputs = part_of(model, part)
+    batch = torch.export.Dim("batch", max=_MAX_BATCH)
+    shapes = {name: {0: batch} for name in inputs}
+    with torch.no_grad(), _WithoutAddcmul(), warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # they tell users nothing
+        program = torch.export.export(module, tuple(inputs.values()), dynamic_shapes=shapes, strict=False)
+    for graph in program.graph_module.modules():
+        for node in graph.graph.nodes if isinstance(graph, torch.fx.GraphModule) else ():
+            node.meta.pop("stack_trace", None)  # lines of source code, with their paths
+    return program
 
 
 def described(model: Generator, part: str) -> dict[str, str]:
