@@ -16,7 +16,8 @@ import torch
 import torch.nn.functional as F
 
 from facegan.attributes.predictor import AttributePredictor
-from facegan.errors import InputError
+from facegan.errors import InputError, ModelError
+from facegan.pickles.tables import read_state
 
 Tensor = torch.Tensor
 Views = list[Tensor]
@@ -123,9 +124,9 @@ def _cached(name: str, loss: str) -> Path:
 
 def _weights(file: Path) -> dict[str, Tensor]:
     try:
-        return dict(torch.load(file, map_location="cpu", weights_only=True))
-    except Exception as error:  # of a damaged file of any kind
-        raise InputError(f"{file}: not readable as weights ({type(error).__name__})") from None
+        return read_state(file)
+    except (ModelError, OSError) as error:
+        raise InputError(f"{file}: not readable as weights ({error})") from None
 
 
 def _tower(weights: dict[str, Tensor]) -> dict[str, Tensor]:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from facegan.errors import ModelError
 from facegan.pickles.objects import StoredTensor, Stub, as_table
+from facegan.pickles.torch_files import read_torch
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -66,6 +69,19 @@ def module_tensors(value: Any) -> dict[str, StoredTensor] | None:
     return found
 
 
-def read_tensors(tensors: dict[str, StoredTensor]) -> dict[str, Tensor]:
-    """Return the tensors of a table, in memory."""
-    return {name: tensor.read() for name, tensor in tensors.items()}
+def read_state(path: str | Path) -> dict[str, Tensor]:
+    """Return the state dict of a file of torch: the table itself, or what it calls ``state_dict``.
+
+    Raises:
+        ModelError: in one line without the file's name, if it is damaged or holds anything but tensors there.
+    """
+    found = read_torch(path)
+    table = as_table(found)
+    if table is not None and not isinstance(table.get("state_dict"), StoredTensor | None):
+        table = as_table(table["state_dict"])
+    if table is None:
+        raise ModelError("it holds no table of weights")
+    tensors = {key: value for key, value in table.items() if isinstance(value, StoredTensor)}
+    if not tensors or len(tensors) < len(table):
+        raise ModelError("not a plain table of weights; it may hold code, which is not run")
+    return {str(key): value.read() for key, value in tensors.items()}

@@ -9,7 +9,6 @@ import importlib.util
 import io
 import json
 import logging
-import pickle
 import sys
 import zipfile
 from collections.abc import Callable, Sequence
@@ -20,7 +19,8 @@ from typing import Any
 import torch
 from torch import nn
 
-from facegan.errors import InputError
+from facegan.errors import InputError, ModelError
+from facegan.pickles.tables import read_state
 
 # Of ImageNet's training pictures, in [0, 1]; what torchvision's networks expect.
 IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
@@ -146,7 +146,7 @@ def _own_weights(name: str, default: Any) -> dict[str, torch.Tensor]:
 
 
 def read_weights(path: str | Path) -> dict[str, torch.Tensor]:
-    """Read a state dict from .safetensors or torch's format, of which only tensors are read."""
+    """Read a state dict from .safetensors or torch's format; nothing that it holds is executed."""
     path = Path(path)
     if not path.is_file():
         raise InputError(f"--weights {path}: no such file")
@@ -155,16 +155,11 @@ def read_weights(path: str | Path) -> dict[str, torch.Tensor]:
             from safetensors.torch import load_file
 
             return load_file(path)
-        state = torch.load(path, map_location="cpu", weights_only=True)
-    except pickle.UnpicklingError:
-        problem = "not a plain table of weights; it may hold code, which is not run"
-        raise InputError(f"--weights {path}: {problem}") from None
-    except Exception as error:  # safetensors and zip readers have errors of their own
+        return read_state(path)
+    except ModelError as error:
+        raise InputError(f"--weights {path}: {error}") from None
+    except Exception as error:  # safetensors has errors of its own
         raise InputError(f"--weights {path}: cannot be read as weights ({_reason(error)})") from None
-    if not isinstance(state, dict):
-        raise InputError(f"--weights {path}: holds no table of weights")
-    found: dict[str, torch.Tensor] = state.get("state_dict", state)
-    return found
 
 
 def from_program(spec: str) -> Loaded:
