@@ -137,10 +137,10 @@ class Source:
             with zipfile.ZipFile(self.path) as archive:
                 self.names = tuple(archive.namelist())
         except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError) as error:
-            raise ModelError(f"a damaged zip archive ({error})") from None
+            raise ModelError(f"{self.path}: a damaged zip archive ({error})") from None
         if len(self.names) > MAX_MEMBERS:
             raise ModelError(
-                f"an archive of {len(self.names):,} members; a model has at most {MAX_MEMBERS:,}"
+                f"{self.path}: an archive of {len(self.names):,} members; a model has at most {MAX_MEMBERS:,}"
             )
         torch_made = any(name.rpartition("/")[2] == "data.pkl" for name in self.names)
         return "torch-zip" if torch_made else "zip"

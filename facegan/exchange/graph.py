@@ -25,6 +25,9 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 
+MAX_SIDE = 4096  # px
+
+
 class Graph:
     """A graph that grows by :meth:`add`. ``z`` and ``labels`` are the names of its inputs."""
 
@@ -83,4 +86,6 @@ class Graph:
             raise ModelError("the picture is not what the last operation makes")
         if len(shape) != 3 or shape[0] not in (1, 3):
             raise ModelError(f"the network makes {shape}, not pictures of one or three channels (C, H, W)")
+        if max(shape) > MAX_SIDE:
+            raise ModelError(f"the network makes pictures of {shape[2]}x{shape[1]} px; at most {MAX_SIDE} px")
         return Config(GraphConfig(nodes=tuple(self.nodes))), self.state, (shape[0], shape[1], shape[2])

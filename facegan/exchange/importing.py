@@ -23,6 +23,8 @@ from facegan.runs.export import write_networks
 from facegan.settings import check_values, flag, walk
 from facegan.tensor_files import has_header
 
+MAX_MESSAGE = 1000  # letters; files may have names of any length
+
 
 @dataclass(frozen=True)
 class ImportedModel:
@@ -79,15 +81,12 @@ def import_model(
     chosen = _options(options, settings)
     if has_header(given, "facegan"):
         raise InputError(f"{file}: this is a model already; every command takes it as it is")
-    source = Source(given)
-    try:
-        name = format_of(source, format)
-        imported = reader(name)[1](source, chosen)
-        model = build(imported, {"format": name, "file": given.name, "sha256": _digest(given)})
-        if networks:
+    name, imported, model = read_model(given, format, chosen)
+    if networks:
+        try:
             whole = training_networks(imported)
-    except FaceganError as error:
-        raise type(error)(f"{file}: {error}") from None
+        except FaceganError as error:
+            raise type(error)(f"{file}: {error}") from None
     with writing("--out", str(out)):
         model.save(out, torch.float16 if half else torch.float32)
     if networks:
@@ -98,6 +97,21 @@ def import_model(
     flags = training_flags(imported) if networks else ()
     taken, left_out, notes = map(tuple, (imported.taken, imported.left_out, imported.notes))
     return ImportedModel(Path(out), name, model, taken, left_out, notes, flags)
+
+
+def read_model(file: Path, format: str, options: ImportOptions) -> tuple[str, Imported, Generator]:
+    """Return the format of a file, what its reader found, and the generator; nothing is written.
+
+    Raises:
+        FaceganError: in one line that begins with the file.
+    """
+    source = Source(file)
+    try:
+        name = format_of(source, format)
+        imported = reader(name)[1](source, options)
+        return name, imported, build(imported, {"format": name, "file": file.name, "sha256": _digest(file)})
+    except FaceganError as error:
+        raise type(error)(f"{file}: {str(error)[:MAX_MESSAGE]}") from None
 
 
 def _options(options: ImportOptions | None, settings: dict[str, Any]) -> ImportOptions:

@@ -153,7 +153,7 @@ def _layer(name: str, tensors: dict[str, Tensor]) -> Weights:
     if {"running_mean", "running_var"} <= tensors.keys():
         kind = "bn"
     elif weight is None:
-        raise ModelError(f"layer {name or next(iter(tensors))}: {', '.join(tensors)} are not understood")
+        raise ModelError(f"layer {name}: it has {', '.join(tensors)}, but no weight that could be read")
     else:
         kind = {4: "conv", 2: "linear", 1: "prelu"}.get(weight.ndim, "")
     known = {"bn": {"weight", "bias", "running_mean", "running_var"}, "prelu": {"weight"}}
