@@ -118,6 +118,7 @@ class Source:
         self.size = self.path.stat().st_size
         self.names: tuple[str, ...] = ()
         self.kind = self._kind()
+        self._tree: tuple[Any, ModelError | None] | None = None
 
     def _kind(self) -> str:
         head = self.head
@@ -149,10 +150,18 @@ class Source:
         """Return what the file is, for the message of one that no reader takes."""
         return foreign_kind(self.path) or "a file of an unknown kind"
 
-    @functools.cached_property
+    @property
     def tree(self) -> Any:
         """What PyTorch or pickle has saved, as plain containers with inert stand-ins; see facegan.pickles."""
-        return read_torch(self.path)
+        if self._tree is None:  # read once, also if it is damaged, since every reader asks
+            try:
+                self._tree = (read_torch(self.path), None)
+            except ModelError as error:
+                self._tree = (None, error)
+        found, damage = self._tree
+        if damage is not None:
+            raise damage
+        return found
 
     @functools.cached_property
     def tensors(self) -> dict[str, Tensor]:

@@ -69,6 +69,11 @@ def module_tensors(value: Any) -> dict[str, StoredTensor] | None:
     return found
 
 
+def read_tensors(tensors: dict[str, StoredTensor]) -> dict[str, Tensor]:
+    """Return the tensors of a table, in memory."""
+    return {name: tensor.read() for name, tensor in tensors.items()}
+
+
 def read_state(path: str | Path) -> dict[str, Tensor]:
     """Return the state dict of a file of torch: the table itself, or what it calls ``state_dict``.
 
@@ -84,4 +89,4 @@ def read_state(path: str | Path) -> dict[str, Tensor]:
     tensors = {key: value for key, value in table.items() if isinstance(value, StoredTensor)}
     if not tensors or len(tensors) < len(table):
         raise ModelError("not a plain table of weights; it may hold code, which is not run")
-    return {str(key): value.read() for key, value in tensors.items()}
+    return read_tensors({str(key): value for key, value in tensors.items()})

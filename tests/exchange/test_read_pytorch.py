@@ -186,7 +186,7 @@ MISTAKES: dict[str, tuple[Callable[[], None], dict[str, str], str]] = {
     "no file": (lambda: None, {}, "g.pt: there is no such file"),
     "a folder": (lambda: Path("g.pt").mkdir(), {}, "g.pt: this is no file"),
     "a text": (lambda: Path("g.pt").write_text("hello"), {}, "g.pt: this seems to be a text"),
-    "no weights": (saved({"epoch": 3}), {}, "this seems to be PyTorch weights; import reads plain PyTorch"),
+    "no weights": (saved({"epoch": 3}), {}, "this seems to be PyTorch weights; import reads "),
     "a model of ours": (lambda: facegan.load("celeba64").save("g.pt"), {}, "is a model already"),
     "two networks": (
         saved({"first": tutorial().state_dict(), "second": tutorial().state_dict()}), {},
