@@ -34,6 +34,22 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.pop("FACEGAN_CACHE", None)  # whoever works on this may have one; tests look for caches elsewhere
 
 
+# Files with the longest tests come first, so that no worker begins one of them when the others have ended.
+LONG = (
+    "test_demo.py",
+    "test_never_lost.py",
+    "test_watchdog_runs.py",
+    "test_processes.py",
+    "test_examples.py",
+    "test_site.py",
+    "test_contracts.py",
+)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    items.sort(key=lambda item: item.path.name not in LONG)
+
+
 @pytest.fixture(scope="session")
 def shared() -> Path:
     """The folder with research data beside the checkout; tests that need it are skipped without it."""
@@ -49,6 +65,17 @@ def benchmarks() -> Iterator[Callable[[str], ModuleType]]:
     sys.path.insert(0, folder)
     yield importlib.import_module
     sys.path.remove(folder)
+
+
+@pytest.fixture(scope="module")
+def fewer_draws() -> Iterator[None]:
+    """Batch norm is gathered anew from 32 pictures instead of 1024, which take longer than a short run."""
+    from facegan.training import snapshot
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(snapshot, "BN_BATCHES", 2)
+        patch.setattr(snapshot, "BN_BATCH", 16)
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import io
 import os
-import subprocess
 import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
+import warm
 
 import facegan
 from facegan import bars
@@ -130,24 +130,22 @@ import sys, facegan
 from facegan import bars
 from facegan.demo.portraits import write_portraits
 bars._PATIENCE, bars.EVERY = 0.0, 0.0
-write_portraits("photos", 24, 0, 32)
+write_portraits("photos", 24, 0, size=32)
 data = facegan.prepare("photos", "data", crop="none", size=32, workers=1)
-run = facegan.train(data, out="run", device="cpu", kimg=0.032, quality_count=0, grid_count=1)
+small = {"generator.width": 0.25, "discriminator.width": 0.25}
+run = facegan.train(data, out="run", device="cpu", kimg=0.032, quality_count=0, grid_count=1, **small)
 model = facegan.load(run)
-facegan.evaluate(model.sample(12), data, "pixels", ["fid"], floor=False)
+facegan.evaluate(model.sample(12), data, "pixels", metrics=["fid"], floor=False)
 facegan.invert(model.sample(1), model, steps=2, loss="mse=1")
 print("own callbacks", file=sys.stderr)
-facegan.evaluate(model.sample(12), data, "pixels", ["fid"], floor=False, on_progress=lambda *a: None)
+facegan.evaluate(model.sample(12), data, "pixels", metrics=["fid"], floor=False, on_progress=lambda *a: None)
 """
 
 
 @pytest.mark.parametrize("quiet", [False, True])
 def test_every_long_function_shows_itself(quiet: bool, tmp_path: Path) -> None:
-    root = Path(facegan.__file__).parent.parent
-    env = {**os.environ, "PYTHONPATH": str(root), bars.VARIABLE: "0" if quiet else "1"}
-    done = subprocess.run(
-        [sys.executable, "-c", SCRIPT], capture_output=True, text=True, cwd=tmp_path, env=env
-    )
+    env = {**os.environ, bars.VARIABLE: "0" if quiet else "1"}
+    done = warm.run(["-c", SCRIPT], capture_output=True, cwd=tmp_path, env=env)
     assert done.returncode == 0, done.stderr
     before, _, after = done.stderr.partition("own callbacks\n")
     assert after == "" and done.stdout == ""

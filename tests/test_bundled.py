@@ -1,4 +1,4 @@
-"""The face model that comes with the package: whole, small, the same everywhere, and good for arithmetic."""
+"""The face model that comes with the package: whole, small and the same everywhere."""
 
 from __future__ import annotations
 
@@ -10,11 +10,8 @@ import numpy as np
 import pytest
 
 import facegan
-from facegan.attributes.predictor import AttributePredictor
 from facegan.cli import options
 from facegan.cli.main import main
-from facegan.demo.bundled import GOAL, GROUPS, MEMBERS, POOL, TRIALS
-from facegan.latent.evaluation import score_arithmetic
 from facegan.model_summary import describe_model
 from facegan.models import ASSETS, bundled
 
@@ -110,24 +107,3 @@ def test_the_card_holds_what_it_says(name, script, measures):
     assert script.differences(told, spoilt) != []
     for text in (f"{told['generated']['fid']:.1f}", f"{told['one_face']['generated']:.1%}"):
         assert text in card
-
-
-def test_a_smiling_man_by_arithmetic():
-    """Ten draws by one network, no face in two of them, judged by another; random triples beside."""
-    model = facegan.load("celeba64")
-    pool = model.latent.sample(range(1, POOL + 1))
-    score = score_arithmetic(
-        model,
-        pool,
-        AttributePredictor.load("faces"),
-        judge=AttributePredictor.load("evaluator"),
-        groups=GROUPS,
-        goal=GOAL,
-        trials=TRIALS,
-        members=MEMBERS,
-        seed=0,
-        rescale=model.latent,
-    )
-    assert score is not None and len(score.members) == 10
-    assert score.shares["trials"]["both"] >= 0.9
-    assert score.shares["control"]["both"] <= 0.5

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import os
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
+import warm
 from PIL import Image
 
 import facegan
@@ -21,8 +20,7 @@ ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1", "JUPYTER_PLATFORM_DIRS": "1
 
 def example(name: str, *arguments: str | Path) -> str:
     """What an example prints; it must end well."""
-    command = [sys.executable, str(EXAMPLES / name), *map(str, arguments)]
-    done = subprocess.run(command, capture_output=True, text=True, env=ENVIRONMENT)
+    done = warm.run([str(EXAMPLES / name), *map(str, arguments)], capture_output=True)
     assert done.returncode == 0, done.stderr
     return done.stdout
 

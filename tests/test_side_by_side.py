@@ -14,6 +14,8 @@ from facegan.data.prepare import prepare
 from facegan.demo.portraits import write_portraits
 from facegan.images import read_image_file
 
+pytestmark = pytest.mark.usefixtures("fewer_draws")
+
 CPU = torch.device("cpu")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 import sys
@@ -44,8 +45,9 @@ def test_skips_must_be_listed(name: str, workers: str, tmp_path: Path) -> None:
         shutil.copy(HERE / file, tmp_path / file)
     for i, text in enumerate(files):
         (tmp_path / f"test_{i}.py").write_text(text)
-    command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-n", workers]
-    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
+    command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-p", "xdist.plugin", "-n", workers]
+    environment = {**os.environ, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}  # others take a second to load
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, env=environment)
     assert done.returncode == code, done.stdout + done.stderr
     for word in words:
         assert word in done.stdout

@@ -176,6 +176,7 @@ class Tour:
         model = self.model()
         chooser, judge = self._predictors()
         pool = model.latent.sample(range(1, POOL + 1))
+        seen = chooser.predict(model.images(pool))
         scores = {
             members: score_arithmetic(
                 model,
@@ -188,6 +189,7 @@ class Tour:
                 members=members,
                 seed=self.seed,
                 rescale=model.latent,
+                seen=seen,
             )
             for members in MEMBERS
         }

@@ -109,12 +109,15 @@ def score_arithmetic(
     members: int = 3,
     seed: int = 0,
     rescale: Rescale | None = None,
+    seen: np.ndarray | None = None,
 ) -> ArithmeticScore | None:
     """Score up to ``trials`` draws, no face in two of them, and as many random triples.
 
-    Fewer where the smallest group ends earlier; None where it does not suffice for two.
+    Fewer where the smallest group ends earlier; None where it does not suffice for two. ``seen`` is what the
+    chooser said of the pool's pictures, where that is known.
     """
-    seen = chooser.predict(model.images(pool))
+    if seen is None:
+        seen = chooser.predict(model.images(pool))
     rows = [sure_rows(chooser, seen, wanted) for wanted in groups.values()]
     anyone = np.array_split(np.arange(len(pool)), len(rows))
     trials = min(trials, min(map(len, [*rows, *anyone])) // members)

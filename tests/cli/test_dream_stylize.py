@@ -5,13 +5,13 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
+import warm
 from PIL import Image
 
 from facegan.cli.main import main
@@ -155,8 +155,8 @@ def test_ctrl_c_saves_the_picture_so_far(command: str, tmp_path: Path) -> None:
         "dream": ["photo.jpg", *MODEL, *QUICK[:2], "--steps", "4000", "--octaves", "1"],
         "stylize": ["photo.jpg", "style.png", *MODEL, *STYLE[:-1], "150"],
     }[command]
-    run = [sys.executable, "-m", "facegan.cli.main", command, *common, "--out", "o.png", "--every", "20"]
-    process = subprocess.Popen(run, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    run = ["-m", "facegan.cli.main", command, *common, "--out", "o.png", "--every", "20"]
+    process = warm.Popen(run, stderr=subprocess.PIPE, stdout=subprocess.PIPE)
     for _ in range(1200):
         if Path("o-steps/000020.png").exists():
             break
@@ -168,7 +168,7 @@ def test_ctrl_c_saves_the_picture_so_far(command: str, tmp_path: Path) -> None:
     assert made.ndim == 3 and made.std() > 0
     if command == "stylize":
         assert Path("o.safetensors").exists()
-        assert subprocess.run(run, capture_output=True).returncode == 0
+        assert warm.run(run, capture_output=True).returncode == 0
         facegan("stylize", *common, "--out", "whole.png", "--quiet")
         assert np.array_equal(np.asarray(Image.open("o.png")), np.asarray(Image.open("whole.png")))
         assert not Path("o.safetensors").exists()

@@ -138,21 +138,8 @@ def test_show_counts_what_the_summary_counts(family, runs):
         ["interpolate", "MODEL", "0", "1", "--steps", "4", "--out", "OUT.png"],
         ["arithmetic", "MODEL", "1,2 - 3 + 4", "--out", "OUT.png"],
         ["atlas", "MODEL", "--count", "12", "--out", "OUT.png"],
-        [
-            "film",
-            "MODEL",
-            "0",
-            "1",
-            "--seconds",
-            "1",
-            "--fps",
-            "6",
-            "--out",
-            "OUT.gif",
-            "--evenness",
-            "OUT.png",
-        ],
-        ["invert", "seed:7", "PHOTO", "--model", "MODEL", "--steps", "3", "--film", "gif", "--out", "OUT"],
+        ["film", "MODEL", "0", "1", "--seconds", "1", "--fps", "6", "--out", "OUT.webp"],
+        ["invert", "seed:7", "PHOTO", "--model", "MODEL", "--steps", "3", "--film", "webp", "--out", "OUT"],
         [
             "evaluate",
             "MODEL",
@@ -173,7 +160,7 @@ def test_every_command_takes_every_family(family, command, runs, portraits, tmp_
         "MODEL": str(runs(family)),
         "DATASET": str(portraits.path),
         "OUT.png": str(tmp_path / "o.png"),
-        "OUT.gif": str(tmp_path / "o.gif"),
+        "OUT.webp": str(tmp_path / "o.webp"),
         "OUT.json": str(tmp_path / "o.json"),
         "OUT": str(tmp_path / "inverted"),
         "PHOTO": str(portraits.path.parent / "photos" / "000001.png"),
@@ -190,7 +177,7 @@ def test_every_command_takes_every_family(family, command, runs, portraits, tmp_
         with Image.open(tmp_path / "inverted" / "000001.png") as picture:
             assert np.abs(np.asarray(picture).astype(int) - model.images(found.z)[1]).max() <= 1
     else:
-        with Image.open(tmp_path / "o.png") as picture:
+        with Image.open(tmp_path / ("o.webp" if command[0] == "film" else "o.png")) as picture:
             assert min(picture.size) >= 32
 
 
@@ -384,8 +371,8 @@ def test_saved_vectors_keep_the_labels_that_were_drawn(family, portraits, runs, 
         "--features",
         "pixels",
     ]
-    assert main([*film, "--latents", saved, "--out", str(tmp_path / "f.gif")]) == 0
-    assert main([*film, "--truncation", "0.5", "--out", str(tmp_path / "f.gif")]) == 2
+    assert main([*film, "--latents", saved, "--out", str(tmp_path / "f.webp")]) == 0
+    assert main([*film, "--truncation", "0.5", "--out", str(tmp_path / "f.webp")]) == 2
     first = load_vectors(saved, w_shape=(model.num_ws, model.w_dim)).z[:1]
     torch.testing.assert_close(first, model.map(model.latent.sample([3]), labels=model.labels_of([3])))
     capsys.readouterr()

@@ -159,7 +159,7 @@ def test_every_command(case, command, made, tmp_path, monkeypatch):
         assert main(["generate", given, "--vectors", "o.npz", "--out", "again.png"]) == 0
         assert main(["interpolate", given, "o.npz:1", "4", "--steps", "3", "--out", "again.png"]) == 0
         film = ["film", given, "o.npz:1", "4", "--seconds", "1", "--fps", "4", "--features", "pixels"]
-        assert main([*film, "--out", "again.gif"]) == 0
+        assert main([*film, "--out", "again.webp"]) == 0
 
 
 @pytest.mark.parametrize("case", ["fast", "stylegan2 told"])

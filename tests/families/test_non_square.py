@@ -11,6 +11,8 @@ from facegan.cli.main import main
 from facegan.data.dataset import Dataset
 from facegan.demo.portraits import write_portraits
 
+pytestmark = pytest.mark.usefixtures("fewer_draws")
+
 NARROW = ["--kimg=0.032", "--batch=8", "--grid-count=4", "--quality-count=0", "--generator.w-dim=16"]
 NARROW += [
     f"--{side}.{name}={n}"

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import signal
-import subprocess
-import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -14,6 +11,7 @@ from typing import Any
 import numpy as np
 import outside
 import pytest
+import warm
 
 import facegan
 from facegan.augment.table import AUGMENTS
@@ -46,8 +44,7 @@ def tables() -> Iterator[None]:
 
 
 def run(*words: object) -> int:
-    env = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": os.pathsep.join(sys.path)}
-    return subprocess.run([sys.executable, outside.__file__, *map(str, words)], env=env).returncode
+    return warm.run([outside.__file__, *map(str, words)]).returncode
 
 
 def tensors(folder: Path) -> dict[str, np.ndarray]:

@@ -43,9 +43,18 @@ def test_evaluate_measures_it(portraits: Dataset) -> None:
     assert done.values["toy"] == pytest.approx(abs(np.mean(real, dtype=np.float64) - 100), rel=1e-9)
 
 
-@pytest.mark.usefixtures("table")
+@pytest.mark.usefixtures("table", "fewer_draws")
 def test_training_ranks_by_it(portraits: Dataset, tmp_path) -> None:
-    settings = {"metric": "toy", "metric_count": 12, "metric_features": "pixels", "metric_kimg": 0.02}
+    settings = {
+        "metric": "toy",
+        "metric_count": 12,
+        "metric_features": "pixels",
+        "metric_kimg": 0.02,
+        "generator.width": 0.125,
+        "discriminator.width": 0.125,
+        "grid_count": 4,
+        "quality_count": 0,
+    }
     with pytest.raises(ConfigError, match="toy"):
         facegan.train(portraits, "faces-tiny-32", tmp_path / "early", kimg=0.02, **settings)
     facegan.register_metric("toy", ROW)

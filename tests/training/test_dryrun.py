@@ -2,10 +2,7 @@
 
 import dataclasses
 import mmap
-import os
 import shutil
-import subprocess
-import sys
 import time
 from pathlib import Path
 
@@ -13,6 +10,7 @@ import numpy as np
 import pytest
 import refusing
 import torch
+import warm
 from narrow import reductions
 
 from facegan.errors import ConfigError
@@ -58,25 +56,8 @@ def test_the_command_prints_a_page_and_writes_nothing(tiny_dataset, tmp_path):
     shutil.copytree(tiny_dataset.path, tmp_path / "data", ignore=shutil.ignore_patterns(".cache"))
     before = tree(tmp_path)
     flags = [f"--{name.replace('_', '-')}={value}" for name, value in SMALL.items()]
-    done = subprocess.run(
-        [
-            sys.executable,
-            "-m",
-            "facegan.cli.main",
-            "train",
-            "data",
-            "--recipe",
-            "faces-tiny-32",
-            "--dry-run",
-            "--device",
-            "cpu",
-            *flags,
-        ],
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-        env={**os.environ, "OMP_NUM_THREADS": "1"},
-    )
+    argv = ["train", "data", "--recipe", "faces-tiny-32", "--dry-run", "--device", "cpu", *flags]
+    done = warm.run(["-m", "facegan.cli.main", *argv], cwd=tmp_path, capture_output=True)
     assert done.returncode == 0, done.stderr
     assert tree(tmp_path) == before
     lines = done.stdout.splitlines()
@@ -243,13 +224,7 @@ def test_out_of_memory_is_one_line(tiny_dataset, tmp_path):
         "256",
         "--quiet",
     ]
-    done = subprocess.run(
-        [sys.executable, refusing.__file__, "64", *argv],
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-        env={**os.environ, "OMP_NUM_THREADS": "1"},
-    )
+    done = warm.run([refusing.__file__, "64", *argv], cwd=tmp_path, capture_output=True)
     assert (done.returncode, done.stdout) == (2, ""), done.stderr[-2000:]
     assert done.stderr.count("\n") == 1 and "Traceback" not in done.stderr
     assert "--batch 256: out of memory on cpu; --accumulate 4 fits" in done.stderr

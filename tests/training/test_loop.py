@@ -3,13 +3,12 @@
 import json
 import os
 import signal
-import subprocess
-import sys
 import time
 from pathlib import Path
 
 import numpy as np
 import pytest
+import warm
 from safetensors.numpy import load_file
 
 import facegan
@@ -108,27 +107,17 @@ def test_a_longer_run_continues_a_shorter_one(finished, tiny_dataset, tmp_path):
 
 def test_killed_process_resumes_to_the_bit(tiny_dataset, tmp_path):
     """kill -9 of the real command, twice; then its end equals that of a run left in peace."""
-    flags = [
-        f"--{k.replace('_', '-')}={v}" for k, v in {**SMALL, "kimg": 0.4, "checkpoint_kimg": 0.04}.items()
-    ]
-    base = [
-        sys.executable,
-        "-m",
-        "facegan.cli.main",
-        "train",
-        str(tiny_dataset.path),
-        "--recipe",
-        "faces-tiny-32",
-    ]
-    env = {**os.environ, "OMP_NUM_THREADS": "1"}
+    changes = {**SMALL, "kimg": 0.4, "checkpoint_kimg": 0.04, "grid_kimg": 0.2}
+    flags = [f"--{k.replace('_', '-')}={v}" for k, v in changes.items()]
+    base = ["-m", "facegan.cli.main", "train", str(tiny_dataset.path), "--recipe", "faces-tiny-32"]
 
     def command(out: Path) -> list[str]:
         return [*base, "--out", str(out), "--no-tensorboard", "--quiet", *flags]
 
-    assert subprocess.run(command(tmp_path / "whole"), env=env).returncode == 0
+    assert warm.run(command(tmp_path / "whole")).returncode == 0
     killed = tmp_path / "killed"
     for kill in range(2):
-        process = subprocess.Popen(command(killed), env=env)
+        process = warm.Popen(command(killed))
         have = {p.name for p in list_checkpoints(killed / "checkpoints")}
         deadline = time.monotonic() + 60
         while process.poll() is None and time.monotonic() < deadline:
@@ -137,7 +126,7 @@ def test_killed_process_resumes_to_the_bit(tiny_dataset, tmp_path):
             time.sleep(0.005)
         process.kill()
         assert process.wait() == -signal.SIGKILL, f"kill {kill} came too late"
-    assert subprocess.run([*command(killed), "--resume"], env=env).returncode == 0
+    assert warm.run([*command(killed), "--resume"]).returncode == 0
     assert_same_end(tmp_path / "whole", killed)
     whole, resumed = ((p / "stats.jsonl").read_text().splitlines() for p in (tmp_path / "whole", killed))
     assert [json.loads(a).get("loss_g") for a in whole] == [json.loads(b).get("loss_g") for b in resumed]

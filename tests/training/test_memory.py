@@ -2,16 +2,14 @@
 
 import gc
 import json
-import os
 import re
 import shlex
-import subprocess
-import sys
 import weakref
 
 import pytest
 import refusing
 import torch
+import warm
 from narrow import reductions
 
 from facegan import distributed
@@ -43,9 +41,8 @@ def test_the_advice_of_a_real_run_works_in_the_same_folder(tiny_dataset, tmp_pat
     ]
 
     def run(accumulate):
-        command = [sys.executable, refusing.__file__, "64", *argv, f"--accumulate={accumulate}"]
-        env = {**os.environ, "OMP_NUM_THREADS": "1"}
-        return subprocess.run(command, capture_output=True, text=True, env=env, timeout=200)
+        command = [refusing.__file__, "64", *argv, f"--accumulate={accumulate}"]
+        return warm.run(command, capture_output=True, timeout=200)
 
     done = run(1)
     assert done.returncode == 2 and "Traceback" not in done.stderr, done.stderr[-2000:]

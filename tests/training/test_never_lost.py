@@ -1,18 +1,17 @@
 """Runs that are killed at every kind of write, moved, damaged or out of disk end as if nothing had happened.
 
-To pay for ``import torch`` once, a process that has imported everything forks a child for each attempt;
-children are real processes, and die by SIGKILL in the middle of their writes.
+Every attempt is a child of a process that has imported everything; children are real processes, and die by
+SIGKILL in the middle of their writes.
 """
 
 import json
-import os
 import shutil
 import signal
 import subprocess
-import sys
 
 import numpy as np
 import pytest
+import warm
 from narrow import reductions
 from PIL import Image
 from safetensors.numpy import load_file
@@ -45,7 +44,6 @@ import facegan.files, facegan.runs.report, facegan.training.train, facegan.train
 import facegan.metrics.random_features, facegan.metrics.validation
 from facegan.recipes.table import recipe
 torch.set_num_threads(1)
-facegan.training.snapshot.BN_BATCHES, facegan.training.snapshot.BN_BATCH = 2, 16  # fewer draws do as well
 dataset, name, folder = sys.argv[1], sys.argv[2], Path(sys.argv[3])
 changes, kills = map(json.loads, sys.argv[4:])
 
@@ -152,13 +150,7 @@ def test_killed_anywhere_it_ends_the_same(tmp_path, name):
     """Eight kills at points spread over the run and at random ones, two at random times, for each recipe."""
     data = pictures(tmp_path, name)
     given = [str(data.path), name, str(tmp_path), json.dumps(changes_for(name)), "8"]
-    done = subprocess.run(
-        [sys.executable, "-c", DRIVER, *given],
-        capture_output=True,
-        text=True,
-        env={**os.environ, "OMP_NUM_THREADS": "1"},
-        timeout=300,
-    )
+    done = warm.run(["-c", DRIVER, *given], capture_output=True, timeout=300)
     assert done.returncode == 0, done.stderr[-3000:]
     told = json.loads(done.stdout.splitlines()[-1])
     assert told["died"] >= 5 and told["at"][1] == "state.safetensors: half written", told["at"]
@@ -195,7 +187,6 @@ SMALL = {
 def command(dataset, out, *more, **changes):
     flags = [f"--{k.replace('_', '-')}={v}" for k, v in {**SMALL, **changes}.items()]
     return [
-        sys.executable,
         "-m",
         "facegan.cli.main",
         "train",
@@ -213,10 +204,9 @@ def command(dataset, out, *more, **changes):
 def test_signals_save_and_the_same_command_goes_on(tiny_dataset, tmp_path, signum, code):
     import time
 
-    env = {**os.environ, "OMP_NUM_THREADS": "1"}
     run = tmp_path / "r"
     argv = command(tiny_dataset, run, "--no-tensorboard", kimg=100, checkpoint_kimg=50, grid_kimg=50)
-    process = subprocess.Popen(argv, env=env, stderr=subprocess.PIPE, text=True)
+    process = warm.Popen(argv, stderr=subprocess.PIPE)
     while not (run / "stats.jsonl").exists() and process.poll() is None:
         time.sleep(0.02)
     process.send_signal(signum)
@@ -311,7 +301,6 @@ def small_disk(folder, kilobytes):
 
 
 def test_a_full_disk_costs_nothing(tiny_dataset, tmp_path):
-    env = {**os.environ, "OMP_NUM_THREADS": "1"}
     changes = {"kimg": 0.064}
     whole = facegan.train(tiny_dataset, "faces-tiny-32", tmp_path / "whole", **{**SMALL, **changes})
     one = sum(p.stat().st_size for p in list_checkpoints(whole / "checkpoints")[-1].iterdir())
@@ -322,25 +311,19 @@ def test_a_full_disk_costs_nothing(tiny_dataset, tmp_path):
         code = f"{prefix} import sys; from facegan.cli.main import main; sys.exit(main(sys.argv[1:]))"
         run = tmp_path / "r"
         facegan.train(tiny_dataset, "faces-tiny-32", run, **{**SMALL, "kimg": 0.016})
-        argv = [sys.executable, "-c", code, *command(tiny_dataset, run, **changes)[3:]]
+        argv = ["-c", code, *command(tiny_dataset, run, **changes)[2:]]
     else:
         run = disk / "r"
         argv = command(tiny_dataset, run, **changes)
     try:
-        done = subprocess.run(argv, env=env, capture_output=True, text=True, timeout=120)
+        done = warm.run(argv, capture_output=True, timeout=120)
         assert done.returncode == 2 and "Traceback" not in done.stderr, done.stderr[-3000:]
         said = [line for line in done.stderr.splitlines() if line.startswith("facegan train: ")]
         assert len(said) == 1 and str(run) in said[0], done.stderr
         assert list_checkpoints(run / "checkpoints")
         if disk is not None:
             subprocess.run(["mount", "-o", "remount,size=100m", str(disk)], check=True)
-        again = subprocess.run(
-            command(tiny_dataset, run, "--resume", **changes),
-            env=env,
-            capture_output=True,
-            text=True,
-            timeout=120,
-        )
+        again = warm.run(command(tiny_dataset, run, "--resume", **changes), capture_output=True, timeout=120)
         assert again.returncode == 0, again.stderr[-3000:]
         x, y = end(whole), end(run)
         assert all(np.array_equal(x[k], y[k]) for k in x)

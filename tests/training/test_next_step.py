@@ -59,7 +59,7 @@ def test_the_next_step_works(
     data = dataset(tmp_path, shape)
     printed = report(data).rpartition("next: ")[2]
     assert printed == f"facegan train {data.path}"
-    argv = [*printed.split()[1:], "--dry-run", "--device", "cpu", "--batch", "4"]
+    argv = [*printed.split()[1:], "--dry-run", "--device", "cpu", "--batch", "2"]
     assert main(argv) == 0
     out, err = capsys.readouterr()
     assert err.startswith(f"recipe {SHAPES[shape]}: ") and "--recipe NAME takes another" in err

@@ -12,7 +12,15 @@ from facegan.cli.main import main
 from facegan.runs.checkpoints import list_checkpoints, read_networks
 from facegan.runs.export import is_packed, unpack
 
-SMALL = {"kimg": 0.064, "batch": 16, "quality_count": 0, "ema_halflife_kimg": 1.0}
+SMALL = {
+    "kimg": 0.064,
+    "batch": 16,
+    "grid_count": 4,
+    "quality_count": 0,
+    "ema_halflife_kimg": 1.0,
+    "generator.width": 0.25,
+    "discriminator.width": 0.25,
+}
 
 
 @pytest.fixture(scope="module")

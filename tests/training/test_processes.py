@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import warm
 from narrow import TRAINED
 from safetensors.numpy import load_file
 
@@ -45,7 +46,6 @@ SMALL = [
 def environment(rank, port, world=2):
     return {
         **os.environ,
-        "OMP_NUM_THREADS": "1",
         "RANK": str(rank),
         "LOCAL_RANK": str(rank),
         "WORLD_SIZE": str(world),
@@ -63,10 +63,7 @@ def free_port():
 def pair(argv, **options):
     """Two processes that train together, as a launcher starts them."""
     port = free_port()
-    return [
-        subprocess.Popen([sys.executable, *argv], env=environment(rank, port), text=True, **options)
-        for rank in (0, 1)
-    ]
+    return [warm.Popen(argv, env=environment(rank, port), **options) for rank in (0, 1)]
 
 
 def train(dataset, out, kimg, *more):
@@ -90,11 +87,7 @@ def numbers(tmp_path_factory):
     folder = tmp_path_factory.mktemp("processes")
     script = str(HERE / "updates_in_processes.py")
     both = pair([script, str(folder / "two.npz")])
-    subprocess.run(
-        [sys.executable, script, str(folder / "one.npz")],
-        check=True,
-        env={**os.environ, "OMP_NUM_THREADS": "1"},
-    )
+    warm.run([script, str(folder / "one.npz")], check=True)
     assert [p.wait(timeout=300) for p in both] == [0, 0]
     one, two = (dict(np.load(folder / f"{name}.npz")) for name in ("one", "two"))
     assert (one["world"], two["world"]) == (1, 2)
@@ -153,12 +146,7 @@ def test_launched_processes_write_one_run_and_any_number_goes_on(tiny_dataset, t
     ]
     assert seen == list(range(0, 161, 8))  # one line a report: the first process alone writes
     assert done.stderr.count("done: ") == 1
-    one = subprocess.run(
-        [sys.executable, *train(tiny_dataset, tmp_path / "two", 0.24)],
-        capture_output=True,
-        text=True,
-        env={**os.environ, "OMP_NUM_THREADS": "1"},
-    )
+    one = warm.run(train(tiny_dataset, tmp_path / "two", 0.24), capture_output=True)
     assert one.returncode == 0, one.stderr[-2000:]
     assert "resumed from 000000.160kimg; processes 2 -> 1: from here on equal but for rounding" in one.stderr
     again = launched("accelerate launch", tiny_dataset, tmp_path / "two", 0.32)
@@ -194,11 +182,7 @@ def test_a_process_that_dies_ends_the_run_with_its_reason(tiny_dataset, tmp_path
     assert "process 0 lost the others" in said and "the last checkpoint is intact" in said
     assert ".cc" not in said.replace(str(run), ""), said  # nothing of gloo's source
     both[1].communicate()
-    alone = subprocess.run(
-        [sys.executable, *train(tiny_dataset, run, 40.0, "--resume", "--dry-run")],
-        capture_output=True,
-        env={**os.environ, "OMP_NUM_THREADS": "1"},
-    )
+    alone = warm.run(train(tiny_dataset, run, 40.0, "--resume", "--dry-run"), capture_output=True)
     assert alone.returncode == 0
     assert state(run)["generator/layers.0.weight"].size
 

@@ -1,17 +1,16 @@
 """Each kind of breakdown in a real run: back to the last good checkpoint once, then an end that explains."""
 
 import json
-import os
 import re
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
-from narrow import reduced
+import warm
+from narrow import of_both, reduced
 
 from facegan.errors import RunError
+from facegan.families.r3gan.config import default_widths
 from facegan.models import load
 from facegan.recipes.config import override
 from facegan.recipes.table import RECIPES, recipe
@@ -185,25 +184,29 @@ class Reports(Listener):
         self.events.append(text)
 
 
+ANY_SIZE = ("progan", "stylegan2", "r3gan")
+
+
 @pytest.mark.parametrize("name", RECIPES)
-def test_a_healthy_run_of_each_recipe_is_left_alone(name, tiny_dataset, tmp_path, monkeypatch):
-    """At an eighth of the width and 30 updates, with a report and the rules after every one."""
+def test_a_healthy_run_of_each_recipe_is_left_alone(name, tiny_dataset, tmp_path):
+    """Narrow, 64 px at most where the family has all sizes, 30 updates, a report and the rules after each."""
     import torch
 
     from facegan.generator import Latent, describe
     from facegan.runs.folder import RunFolder
-    from facegan.training import snapshot
     from facegan.training.initialization import create_state
     from facegan.training.sampler import ImageSampler
     from facegan.training.trainer import Trainer
 
-    monkeypatch.setattr(snapshot, "BN_BATCHES", 2)
-    monkeypatch.setattr(snapshot, "BN_BATCH", 16)
     large = recipe(name).size >= 80
     changes = {"grid_count": 4, "precision": "float32"}
     if hasattr(recipe(name).model.generator, "width"):
         width = 1 / 16 if large else 1 / 8
         changes |= {"generator.width": width, "discriminator.width": width}
+    if recipe(name).size > 64 and recipe(name).family in ANY_SIZE:
+        changes["size"] = 64
+        if recipe(name).family == "r3gan":
+            changes |= of_both({"widths": [8] * len(default_widths(64))})
     config = reduced(name, **changes)
     config = override(config, {"kimg": 0.03 * 4, "grid_kimg": 0.04, "checkpoint_kimg": 0.0})
     size, channels = config.size, config.channels or 3
@@ -303,11 +306,8 @@ def test_killed_while_going_back(kind, changes, count, code, tiny_dataset, tmp_p
         return load_file(newest / "state.safetensors"), kept, stats, contents(run).keys()
 
     settings = {**BASE, **KINDS[kind][0], **changes}
-    command = [sys.executable, "-c", DRIVER, str(tiny_dataset.path), str(tmp_path), json.dumps(settings)]
-    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    done = subprocess.run(
-        [*command, str(count)], env=environment, capture_output=True, text=True, timeout=300
-    )
+    argv = ["-c", DRIVER, str(tiny_dataset.path), str(tmp_path), json.dumps(settings), str(count)]
+    done = warm.run(argv, capture_output=True, timeout=300)
     assert done.returncode == 0, done.stderr
     result = json.loads(done.stdout)
     assert result["whole"] == code and len(result["ends"]) == count + 3
