@@ -131,7 +131,7 @@ def label_photos(
             value_range=value_range,
             follow_links=follow_links,
         )
-        rows = iter(store)
+        rows = store.rows()
         while batch := list(itertools.islice(rows, 256)):
             for row in batch:
                 if reason := row.reject or _unfit(row.name):

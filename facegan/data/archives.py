@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tarfile
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -21,10 +21,11 @@ from facegan.data.items import (
     capped,
     hidden,
     looks_like_image,
+    readable,
     refused,
     unsafe,
 )
-from facegan.errors import InputError, first_line
+from facegan.errors import InputError
 from facegan.kinds import ARRAYS, HEAD, container
 
 
@@ -36,7 +37,7 @@ def member(stream: Any, name: str, size: int, *, packed: int | None = None) -> t
         return "an array or table inside an archive (unpack the archive first)" if array else reject, b""
     if size > MAX_FILE_BYTES:
         return "file too large", b""
-    if packed is not None and size > 2**20 and size > MAX_RATIO * max(packed, 1):
+    if packed is not None and _bomb(size, packed):
         return "compressed beyond reason", b""
     rest = capped(stream, MAX_FILE_BYTES)
     too_large = rest is None or len(head) + len(rest) > MAX_FILE_BYTES
@@ -45,32 +46,14 @@ def member(stream: Any, name: str, size: int, *, packed: int | None = None) -> t
 
 def _zip_reject(info: zipfile.ZipInfo) -> str:
     """Return why a member must not be opened, or ''."""
-    checks = (
-        (unsafe(info.filename), unsafe(info.filename)),
-        ((info.external_attr >> 16) & 0o170000 == 0o120000, "link in archive"),
-        (info.flag_bits & 1, "encrypted (unpack the archive with its password first)"),
-    )
-    return next((reason for fails, reason in checks if fails), "")
+    link = (info.external_attr >> 16) & 0o170000 == 0o120000
+    encrypted = "encrypted (unpack the archive with its password first)" if info.flag_bits & 1 else ""
+    return unsafe(info.filename) or ("link in archive" if link else encrypted)
 
 
-def _usable(info: zipfile.ZipInfo) -> bool:
-    """Return whether a member may say something of others: a file under a safe name, packed within reason."""
-    bomb = info.file_size > 2**20 and info.file_size > MAX_RATIO * max(info.compress_size, 1)
-    return not (info.is_dir() or bomb or _zip_reject(info))
-
-
-def _reader(archive: zipfile.ZipFile) -> Callable[[str, int], bytes | None]:
-    def read(name: str, most: int) -> bytes | None:
-        try:
-            with archive.open(name) as stream:
-                return capped(stream, most)
-        except Exception:  # each method of compression fails in its own ways
-            return None
-
-    return read
-
-
-def _from_member(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> tuple[str, bytes]:
+def _from_zip_member(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> tuple[str, bytes]:
+    if reject := _zip_reject(info):
+        return reject, b""
     try:
         with archive.open(info) as stream:
             return member(stream, info.filename, info.file_size, packed=info.compress_size)
@@ -79,6 +62,32 @@ def _from_member(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> tuple[str, 
         return f"compression method {method} is not read here (unpack the archive first)", b""
     except Exception:  # each method of compression fails in its own ways
         return "damaged in archive", b""
+
+
+def _zip_beside(
+    path: Path, archive: zipfile.ZipFile, members: list[zipfile.ZipInfo], *, reading: Reading
+) -> Beside:
+    """Return what a zip's names and the files among its members say of the pictures."""
+
+    def read(name: str, most: int) -> bytes | None:
+        try:
+            with archive.open(name) as stream:
+                return capped(stream, most)
+        except Exception:  # each method of compression fails in its own ways
+            return None
+
+    def usable(info: zipfile.ZipInfo) -> bool:
+        """Return whether it is a file under a safe name, packed within reason."""
+        return not (info.is_dir() or _bomb(info.file_size, info.compress_size) or _zip_reject(info))
+
+    names = [info.filename for info in members if usable(info)]
+    return Beside(
+        path.name, names, read, reading=reading, pictures=lambda name: begins(name, read(name, HEAD))
+    )
+
+
+def _bomb(size: int, packed: int) -> bool:
+    return size > 2**20 and size > MAX_RATIO * max(packed, 1)
 
 
 def _check_whole(path: Path) -> None:
@@ -97,7 +106,7 @@ def _check_whole(path: Path) -> None:
 
 def from_zip(path: Path, reading: Reading) -> Iterator[Item]:
     """Yield members in the order of their names; a damaged one is a reject, the others are read."""
-    try:
+    with readable(f"{path}: not a readable zip file"):
         _check_whole(path)
         with zipfile.ZipFile(path) as archive:
             members = [m for m in archive.infolist() if not m.is_dir() or unsafe(m.filename)]
@@ -105,26 +114,15 @@ def from_zip(path: Path, reading: Reading) -> Iterator[Item]:
                 raise InputError(f"{path}: the archive is empty")
             if len(members) > MAX_MEMBERS:
                 raise InputError(f"{path}: {len(members)} members are more than {MAX_MEMBERS}")
-            read = _reader(archive)
-            names = [m.filename for m in members if _usable(m)]
-            beside = Beside(
-                path.name, names, read, reading=reading, pictures=lambda name: begins(name, read(name, HEAD))
-            )
-            total = 0
+            beside, total = _zip_beside(path, archive, members, reading=reading), 0
             for info in sorted(members, key=lambda m: m.filename):
-                reject, content = _zip_reject(info), b""
                 if beside.takes(info.filename) or (not unsafe(info.filename) and hidden(info.filename)):
                     continue
-                if not reject:
-                    reject, content = _from_member(archive, info)
+                reject, content = _from_zip_member(archive, info)
                 total += len(content)
                 if total > MAX_TOTAL_BYTES:
                     raise InputError(f"{path}: more than {MAX_TOTAL_BYTES} bytes of pictures")
                 yield beside(Item(info.filename, f"{path}!{info.filename}", content, reject=reject))
-    except InputError:
-        raise
-    except Exception as error:  # struct, Unicode and value errors of a damaged directory, among others
-        raise InputError(f"{path}: not a readable zip file ({first_line(error)})") from None
 
 
 class _Bounded:
@@ -162,31 +160,19 @@ def unpacked(path: Path, raw: Any) -> Any:
     import gzip
     import lzma
 
-    kind = container(raw.read(HEAD))
-    raw.seek(0)
-    most = 2**20 + MAX_RATIO * path.stat().st_size
-    if kind == "gzip":
-        return _Bounded(gzip.GzipFile(fileobj=raw), most)
-    if kind == "bzip2":
-        return _Bounded(bz2.BZ2File(raw), most)
-    if kind == "xz":
-        return _Bounded(lzma.LZMAFile(raw), most)
-    if kind == "zstd":
+    def zstd(raw: Any) -> Any:
         import zstandard
 
-        unpacker = zstandard.ZstdDecompressor(max_window_size=2**27)
-        return _Bounded(unpacker.stream_reader(raw, read_across_frames=True), most)
-    return raw
+        return zstandard.ZstdDecompressor(max_window_size=2**27).stream_reader(raw, read_across_frames=True)
 
-
-def _tar_reject(info: tarfile.TarInfo) -> str:
-    """Return why a member must not be read, or ''."""
-    checks = (
-        (unsafe(info.name), unsafe(info.name)),
-        (info.issym() or info.islnk(), "link in archive"),
-        (not info.isfile(), "device or pipe in archive"),
-    )
-    return next((reason for fails, reason in checks if fails), "")
+    kind = container(raw.read(HEAD))
+    raw.seek(0)
+    methods: dict[str, Callable[[Any], Any]]
+    methods = {"gzip": lambda raw: gzip.GzipFile(fileobj=raw), "bzip2": bz2.BZ2File, "xz": lzma.LZMAFile}
+    methods["zstd"] = zstd
+    if kind not in methods:
+        return raw
+    return _Bounded(methods[kind](raw), 2**20 + MAX_RATIO * path.stat().st_size)
 
 
 def _members(path: Path, raw: Any) -> Iterator[tuple[tarfile.TarFile, tarfile.TarInfo, str]]:
@@ -202,8 +188,7 @@ def _members(path: Path, raw: Any) -> Iterator[tuple[tarfile.TarFile, tarfile.Ta
 
 
 def _tar_beside(path: Path, reading: Reading) -> Beside:
-    """Return what a tar's names and the small files among its members say of the pictures, from a first
-    pass."""
+    """Return what a tar's names and small files say of the pictures, from a first pass."""
     names: list[str] = []
     contents: dict[str, bytes] = {}
     pictures: set[str] = set()
@@ -223,40 +208,32 @@ def _tar_beside(path: Path, reading: Reading) -> Beside:
                     pictures |= {name} if begins(name, stream.read(HEAD)) else set()
     except Exception:  # of many kinds; whoever reads the pictures tells it
         pass
-    return Beside(
-        path.name,
-        names,
-        lambda name, most: contents.get(name),
-        reading=reading,
-        pictures=pictures.__contains__,
-    )
+
+    def read(name: str, most: int) -> bytes | None:
+        return contents.get(name)
+
+    return Beside(path.name, names, read, reading=reading, pictures=pictures.__contains__)
 
 
 def from_tar(path: Path, reading: Reading) -> Iterator[Item]:
     """Yield members in the order of the archive, streamed twice: for its names, and for its pictures."""
     total = files = 0
     beside, split = _tar_beside(path, reading), shard_split(path.name)
-    try:
-        with path.open("rb") as raw:
-            for archive, info, name in _members(path, raw):
-                if not unsafe(info.name) and (info.isdir() or hidden(info.name)):
-                    continue
-                if beside.takes(name) and info.isfile():
-                    continue
-                reject, content = _tar_reject(info), b""
-                files += 1
-                if not reject and (stream := archive.extractfile(info)):
-                    reject, content = member(stream, name, info.size)
-                total += len(content)
-                if total > MAX_TOTAL_BYTES:
-                    raise InputError(f"{path}: more than {MAX_TOTAL_BYTES} bytes of pictures")
-                origin = "names of shards" if split else ""
-                yield beside(
-                    Item(name, f"{path}!{name}", content, reject=reject, split=split, split_from=origin)
-                )
-            if not files:
-                raise InputError(f"{path}: the archive is empty")
-    except InputError:
-        raise
-    except Exception as error:  # of tar, gzip, xz, zstd, and of numbers and names that make no sense
-        raise InputError(f"{path}: not a readable tar file, or cut short ({first_line(error)})") from None
+    origin = "names of shards" if split else ""
+    with readable(f"{path}: not a readable tar file, or cut short"), path.open("rb") as raw:
+        for archive, info, name in _members(path, raw):
+            if not unsafe(info.name) and (info.isdir() or hidden(info.name)):
+                continue
+            if beside.takes(name) and info.isfile():
+                continue
+            other = "link in archive" if info.issym() or info.islnk() else "device or pipe in archive"
+            reject, content = unsafe(info.name) or ("" if info.isfile() else other), b""
+            files += 1
+            if not reject and (stream := archive.extractfile(info)):
+                reject, content = member(stream, name, info.size)
+            total += len(content)
+            if total > MAX_TOTAL_BYTES:
+                raise InputError(f"{path}: more than {MAX_TOTAL_BYTES} bytes of pictures")
+            yield beside(Item(name, f"{path}!{name}", content, reject=reject, split=split, split_from=origin))
+        if not files:
+            raise InputError(f"{path}: the archive is empty")

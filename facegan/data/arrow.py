@@ -224,8 +224,7 @@ def _shape(field: Any) -> tuple[int, ...] | None:
 
 
 def _image_column(what: str, fields: Mapping[str, Any], features: Mapping[str, Any], *, wish: str) -> str:
-    """Return the column that holds the pictures; InputError, which begins with ``what``, where there is
-    none."""
+    """Return the column that holds the pictures; InputError ``WHAT: why`` where there is none."""
     kinds = {name: picture_kind(field.type) for name, field in fields.items()}
     if wish:
         found = [n for n in fields if n == wish] or [n for n in fields if n.lower() == wish.lower()]

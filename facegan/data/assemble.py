@@ -24,7 +24,6 @@ from facegan.data.shards import (
     PLACES,
     Contents,
     Schema,
-    ShardCut,
     ShardWriter,
     write_description,
     write_sheet,
@@ -49,7 +48,6 @@ class RowSelection:
         self.near: list[dict[str, str]] = []
         self.counts: Counter[str] = Counter()
         self.places = False
-        self.cuts = {split: ShardCut() for split in SPLITS}
         self.sources: dict[bytes, str] = {}
         self.pixels: dict[bytes, str] = {}
         self.boxes = False
@@ -101,7 +99,6 @@ class RowSelection:
             return
         self.places |= row.box is not None
         self.counts[split] += 1
-        self.cuts[split].next_shard(row.png_size)
         columns.add(self.raw(row))
         self.overview.see(row)
 
@@ -178,7 +175,7 @@ def assemble(
         "places": schema.places,
         "attributes": contents.tally.summary(selection.names, schema.classes),
         "crop": describe(config.crop),
-        "content_hash": contents.hash.hexdigest(),
+        "content_hash": contents.content_hash(),
         "plan": plan,
         "rejects": selection.rejects,
         "near_duplicates": selection.near,
@@ -197,7 +194,7 @@ def _write(
     for old in folder.iterdir():
         old.unlink()
     splits = [s for s in SPLITS if selection.counts[s]]
-    writers = {s: ShardWriter(folder, s, selection.cuts[s].shards, schema=schema) for s in splits}
+    writers = {s: ShardWriter(folder, s, schema) for s in splits}
     contents = Contents()
     rows = store.rows(without=("digest", "reject", "near_hash", "gray", "values"))
     for serial, (row, keep) in enumerate(zip(rows, selection.keep, strict=True)):

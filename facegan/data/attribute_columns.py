@@ -178,8 +178,7 @@ class Columns:
             seen.add(raw)
 
     def rules(self) -> dict[str, Rule]:
-        """Return one rule for each column, also for those that are left out, in the order in which they
-        came."""
+        """Return one rule for each column in the order in which they came, also for those left out."""
         places = coordinates(name for name, seen in self.seen.items() if not set(seen.counts) <= {0, 1})
         return {
             name: _left_out("coordinates of boxes or landmarks are no attributes")
@@ -194,8 +193,10 @@ _LANDMARK = re.compile(r"((left|right)?(eye|mouth|pupil|ear|brow)|nose|chin|(lan
 
 
 def coordinates(names: Iterable[str]) -> set[str]:
-    """Return those of the columns that are coordinates of boxes or landmarks, as CelebA's ``x_1 y_1 width
-    height`` and ``lefteye_x lefteye_y``: corners come in pairs, and sizes only beside one."""
+    """Return those of the columns that are coordinates of boxes or landmarks, as CelebA has them.
+
+    ``x_1 y_1 width height``, say, or ``lefteye_x lefteye_y``: corners come in pairs, sizes only beside one.
+    """
     plain = {re.sub(r"[^a-z0-9]", "", name.lower()).removeprefix("bbox"): name for name in names}
     marks = {name for name in plain if _LANDMARK.fullmatch(name)}
     corners = {name for name in plain if (match := _CORNER.fullmatch(name)) and _partner(match) in plain}
@@ -285,8 +286,7 @@ def _texts(name: str, seen: _Seen) -> Rule:
 
 
 def _named(seen: _Seen, names: Sequence[str]) -> Rule:
-    """Return the rule for a column whose source names its classes; a text is the class of this name, or one
-    more."""
+    """Return the rule for a column whose source names its classes; other texts are further ones."""
     number = {text: i for i, text in reversed(list(enumerate(names)))}
     index: dict[Any, int] = {}
     more, beyond = [], []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import hashlib
 import os
@@ -14,14 +15,14 @@ from typing import Any
 from facegan.data.attribute_columns import Columns, value_of
 from facegan.data.folders import SPLIT_NAMES, column_splits, odd_split
 from facegan.data.items import FILE_COLUMNS, AttributeValue
-from facegan.data.names import Found, Matches, NameIndex
+from facegan.data.names import NamedRows
 from facegan.data.sheets import DELIMITERS, Sheet, read_sheet, read_text
 from facegan.errors import InputError
 
 _CELL = (str, int, float, type(None))
 
 
-class AttributeTable:
+class AttributeTable(NamedRows):
     """Attributes of pictures by their names: ``rows`` of values (None is unknown) for the columns ``names``.
 
     Values are as the table has them, but numbers are numbers, and a column of 1 and -1 is one of 1 and 0.
@@ -36,36 +37,40 @@ class AttributeTable:
         self.splits: list[str | None] | None = None
         kept: dict[str, list[Any]] = {}
         for i, name in enumerate(sheet.header):
+            cells = [row[i] for row in rows]
             if i == sheet.column:
                 continue
-            cells = [row[i] for row in rows]
             if name in kept:
                 self.notes.append(f"a second column '{name}' left out")
-                continue
-            if other := [c for c in cells if not isinstance(c, _CELL)][:1]:
-                self.notes.append(
-                    f"column '{name}' left out: it holds values of the type {type(other[0]).__name__}"
-                )
-                continue
-            splits, odd = column_splits(name, cells)
-            if splits and self.splits is None:
-                self.splits = splits
-                self.notes.append(f"column '{name}' says which pictures are for train, val and test")
-            else:
-                if odd and self.splits is None:
-                    self.notes.append(odd_split(name, odd))
-                meant = {cell: value_of(cell) for cell in set(cells)}  # True, 1 and 1.0 are one
-                kept[name] = _without_signs([meant[cell] for cell in cells])
+            elif other := [c for c in cells if not isinstance(c, _CELL)][:1]:
+                kind = type(other[0]).__name__
+                self.notes.append(f"column '{name}' left out: it holds values of the type {kind}")
+            elif (column := self._column(name, cells)) is not None:
+                kept[name] = column
         self.names = list(kept)
         self.rows = list(zip(*kept.values(), strict=True)) if kept else [()] * len(rows)
-        self.index, self.matches = NameIndex(self.pictures), Matches()
+        meanings = list(zip(self.rows, self.splits, strict=True)) if self.splits else self.rows
+        super().__init__(self.pictures, meanings)
+
+    def _column(self, name: str, cells: list[Any]) -> list[Any] | None:
+        """Return the values of an attribute; None for the column of splits."""
+        splits, odd = column_splits(name, cells)
+        if splits and self.splits is None:
+            self.splits = splits
+            self.notes.append(f"column '{name}' says which pictures are for train, val and test")
+            return None
+        if odd and self.splits is None:
+            self.notes.append(odd_split(name, odd))
+        meant = {cell: value_of(cell) for cell in set(cells)}  # True, 1 and 1.0 are one
+        values = [meant[cell] for cell in cells]
+        return [0 if v == -1 else v for v in values] if set(values) <= {-1, 1, None} else values
 
     def _lasting(self, sheet: Sheet) -> dict[str, int]:
         """Return the row that counts for each name: the last one."""
         found: dict[str, int] = {}
         differing, nameless = [], 0
         for i, row in enumerate(sheet.rows):
-            name = "" if row[sheet.column] is None else str(row[sheet.column]).strip()
+            name = _name(row, sheet)
             before = found.get(name)
             if not name:
                 nameless += 1
@@ -82,22 +87,11 @@ class AttributeTable:
             )
         return found
 
-    def find(self, name: str, source: str = "") -> tuple[int | None, str]:
-        """Return the row of a picture and how it was found; (None, '') without one, and (None, how) where
-        several fit that say different things."""
-        found = self.index.find(name, source)
-        if found is None:
-            return None, ""
-        rows = {(self.rows[i], self.splits and self.splits[i]) for i in found.rows}
-        return (found.rows[0] if len(rows) == 1 else None), found.how
-
     def use(self, name: str, source: str, digest: bytes) -> tuple[dict[str, AttributeValue], str | None]:
         """Return the values and the split of a picture with this content, which is counted."""
-        row, how = self.find(name, source)
+        row, _ = self.count(name, source, digest)
         if row is None:
-            (self.matches.doubt if how else self.matches.miss)(name)
             return dict.fromkeys(self.names), None
-        self.matches.hit(row, how, name, digest=digest)
         return self.values(row), self.splits[row] if self.splits else None
 
     def values(self, row: int) -> dict[str, AttributeValue]:
@@ -136,8 +130,9 @@ def attribute_files(text: str | Path) -> list[str]:
 def _joined(sheets: Mapping[str, Sheet]) -> Sheet:
     """Return one table of several by their files: rows of the same picture in different files are one."""
     columns = dict.fromkeys(n for s in sheets.values() for i, n in enumerate(s.header) if i != s.column)
-    header, rows, notes = ["", *columns], [], []
-    place = {name: i for i, name in enumerate(header) if i}
+    place = {name: i for i, name in enumerate(columns, 1)}
+    rows: list[list[Any]] = []
+    notes: list[str] = []
     known: dict[str, list[Any]] = {}
     for path, sheet in sheets.items():
         file = Path(path).name
@@ -148,28 +143,30 @@ def _joined(sheets: Mapping[str, Sheet]) -> Sheet:
         own: dict[str, list[Any]] = {}
         changed = 0
         for cells in sheet.rows:
-            name = "" if cells[sheet.column] is None else str(cells[sheet.column]).strip()
-            row = [name, *[None] * len(columns)] if name not in known else known[name]
-            before = list(row)
-            for column, i in first.items():
-                if cells[i] is not None and cells[i] != "":
-                    row[place[column]] = cells[i]
+            name = _name(cells, sheet)
+            new = {place[n]: cells[i] for n, i in first.items() if cells[i] is not None and cells[i] != ""}
             if name not in known:
+                own[name] = row = [name, *[None] * len(columns)]
                 rows.append(row)
-                own[name] = row
             else:
-                changed += any(a is not None and a != b for a, b in zip(before, row, strict=True))
+                row = known[name]
+                changed += any(row[i] is not None and row[i] != value for i, value in new.items())
+            for i, value in new.items():
+                row[i] = value
         known |= own
         if changed:
-            names = "name" if changed == 1 else "names"
-            again = "comes" if changed == 1 else "come"
-            notes.append(f"{changed:,} {names} in {file} {again} again with other values, which count")
-    return Sheet(header, rows, 0, notes)
+            again = "name {} comes" if changed == 1 else "names {} come"
+            notes.append(f"{changed:,} {again.format(f'in {file}')} again with other values, which count")
+    return Sheet(["", *columns], rows, 0, notes)
+
+
+def _name(cells: list[Any], sheet: Sheet) -> str:
+    """Return the name of a row's picture."""
+    return "" if cells[sheet.column] is None else str(cells[sheet.column]).strip()
 
 
 def read_attributes(path: str | Path) -> AttributeTable:
-    """Return the table in a file of CelebA's layout, CSV of any kind, JSON or Parquet, or in several with
-    commas between; InputError in one line."""
+    """Return the table in a file of CelebA's layout, CSV of any kind, JSON or Parquet, or in several."""
     sheets = {file: read_sheet(Path(file), "--attributes") for file in attribute_files(path)}
     table = AttributeTable(_joined(sheets) if len(sheets) > 1 else next(iter(sheets.values())))
     if not table.names and table.splits is None:
@@ -177,12 +174,7 @@ def read_attributes(path: str | Path) -> AttributeTable:
     return table
 
 
-def _without_signs(values: list[Any]) -> list[Any]:
-    """Return a column's values, with 0 for -1 where it holds 1 and -1 alone."""
-    return [0 if v == -1 else v for v in values] if set(values) <= {-1, 1, None} else values
-
-
-class Splitter:
+class Splitter(NamedRows):
     """Which split a picture belongs to: by a list of names, or by its content's hash.
 
     ``spec`` is "" (all train, unless the source says otherwise), "test=0.05", "val=0.05,test=0.1",
@@ -197,8 +189,7 @@ class Splitter:
             self.shares = self._shares(spec)
         elif spec:
             self.table = self._table(Path(spec))
-        self.index, self.rows = NameIndex(list(self.table or ())), list((self.table or {}).values())
-        self.matches = Matches()
+        super().__init__(list(self.table or ()), list((self.table or {}).values()))
 
     @staticmethod
     def _shares(spec: str) -> list[tuple[str, float]]:
@@ -227,9 +218,7 @@ class Splitter:
             cells = line.strip().rsplit(None, 1)  # names may have spaces, and commas in between
             if len(cells) < 2 or cells[1].lower() not in SPLIT_NAMES:
                 cells = _two_cells(line.strip().replace("\0", " "))
-            name, split = (
-                (cells[0].strip().rstrip(","), cells[1].strip().lower()) if len(cells) == 2 else ("", "")
-            )
+            name, split = cells[0].strip().rstrip(","), cells[1].strip().lower()
             if number == 1 and split not in SPLIT_NAMES and name.lower() in FILE_COLUMNS:
                 continue  # a table's header
             if split not in SPLIT_NAMES:
@@ -241,12 +230,6 @@ class Splitter:
             raise InputError(f"--split {path}: empty")
         return table
 
-    def find(self, name: str, source: str = "") -> tuple[str, Found | None]:
-        """Return the split that the list gives to a picture, '' where it gives none or several."""
-        found = self.index.find(name, source)
-        splits = {self.rows[i] for i in found.rows} if found else set()
-        return (splits.pop() if len(splits) == 1 else ""), found
-
     def notes_on_matches(self) -> list[str]:
         """Return what is to be said of the list, once all pictures have been seen by :meth:`use`."""
         return [str(self.matches), *self.matches.doubts()]
@@ -255,20 +238,16 @@ class Splitter:
         """Return the split of a picture with this content, which is counted; or '' and why it is left out."""
         if self.table is None:
             return self(name, digest, own) or "", ""
-        split, found = self.find(name, source)
-        if found is None:
-            self.matches.miss(name)
-            return "", "not named by the split file"
-        if not split:
-            self.matches.doubt(name)
-            return "", "several lines of the split file fit"
-        self.matches.hit(found.rows[0], found.how, name, digest=digest)
-        return split, ""
+        row, how = self.count(name, source, digest)
+        if row is None:
+            return "", "several lines of the split file fit" if how else "not named by the split file"
+        return str(self.meanings[row]), ""
 
     def __call__(self, name: str, digest: bytes, own: str | None) -> str | None:
         """train, val or test; None for a picture that the list does not name, or not clearly."""
         if self.table is not None:
-            return self.find(name)[0] or None
+            row, _ = self.find(name)
+            return None if row is None else str(self.meanings[row])
         if self.shares and own in (None, "train"):
             # Eight bytes of SHA-256, hashed again so that file-level and pixel-level uses stay apart.
             u = int.from_bytes(hashlib.sha256(b"split" + digest).digest()[:8], "big") / 2**64
@@ -281,12 +260,11 @@ class Splitter:
 
 
 def _two_cells(line: str) -> list[str]:
-    """Return the cells of a line that a delimiter parts in two, or []."""
-    try:
+    """Return the cells of a line that a delimiter parts in two, or empty ones."""
+    with contextlib.suppress(csv.Error):
         found = [next(csv.reader([line], delimiter=d)) for d in DELIMITERS]
-    except csv.Error:
-        return []
-    return next((cells for cells in found if len(cells) == 2), [])
+        return next((cells for cells in found if len(cells) == 2), ["", ""])
+    return ["", ""]
 
 
 def _split_column(path: Path) -> dict[str, str]:

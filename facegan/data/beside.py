@@ -53,13 +53,6 @@ def key_of(name: str) -> str:
     return f"{head}{slash}{last.partition('.')[0]}"
 
 
-def _below(names: Sequence[str], folder: str) -> Sequence[str]:
-    """Return those of the sorted names that lie in a folder; all for ''."""
-    if not folder:
-        return names
-    return names[bisect.bisect_left(names, f"{folder}/") : bisect.bisect_left(names, f"{folder}0")]
-
-
 def is_table(name: str) -> bool:
     """Return whether a file of this name describes many pictures."""
     return name.rpartition("/")[2].lower() in (*METADATA_FILES, "dataset.json")
@@ -71,8 +64,7 @@ def is_side(name: str) -> bool:
 
 
 def count_pictures(names: Sequence[str]) -> int:
-    """Return about how many of a source's files are pictures, or else listed: all but those that describe
-    others."""
+    """Return about how many of a source's files are pictures: all but those that describe others."""
     stems = {stem_of(name) for name in names if looks_like_image(name)}
     return sum(not is_table(n) and not (is_side(n) and stem_of(n) in stems) for n in names)
 
@@ -101,41 +93,32 @@ class Beside:
         self.noted: set[str] = set()
         self.side: dict[str, list[str]] = {}
         self.side_names: dict[str, None] = {}
-        folders, labelled = Folders(), False
+        names = [name for name in names if not hidden(name)]
+        rest = [name for name in names if not is_table(name) and not is_side(name)]
+        listed = sorted(name for name in rest if looks_like_image(name) or pictures(name))
+        folders = Folders()
+        for name in listed:
+            folders.add(folder_of(name), stem_of(name))
+        labelled = [self._table(name, listed) for name in sorted(filter(is_table, names))]
+        self._sides(names, listed)
         archives: Counter[Folder] = Counter()  # stand for folders, as in train.zip and test.zip
-        listed: list[str] = []
-        known: set[str] = set()
-        side: list[str] = []
-        found: list[str] = []
-        for name in names:
-            if hidden(name):
-                continue
-            if is_table(name):
-                found.append(name)
-            elif is_side(name):
-                side.append(name)
-            elif looks_like_image(name) or pictures(name):
-                stem = stem_of(name)
-                folders.add(folder_of(name), stem)
-                known |= {stem, key_of(name)}
-                listed.append(name)
-            elif enters_archives and _ARCHIVES.search(name):
-                archives[(*folder_of(name), name.rpartition("/")[2])] += 1
-        listed.sort()
-        for name in sorted(found):
-            labelled |= self._table(name, listed)
-        for name in side:
+        if enters_archives:
+            found = filter(_ARCHIVES.search, dict.fromkeys(rest).keys() - set(listed))
+            archives.update((*folder_of(name), name.rpartition("/")[2]) for name in sorted(found))
+        self.splits: FolderSplits = folder_splits(folders.counts + archives)
+        self.labels = FolderLabels() if any(labelled) else folder_labels(folders, self.splits, reading)
+        for note in (self.splits.note, self.labels.note):
+            self._note(note)
+
+    def _sides(self, names: Sequence[str], pictures: Sequence[str]) -> None:
+        """Find the files that describe single ``pictures``, and the names of their attributes in some."""
+        known = {key for name in pictures for key in (stem_of(name), key_of(name))}
+        for name in filter(is_side, names):
             if (stem := stem_of(name)) in known:
                 self.side.setdefault(stem, []).append(name)
                 self.used.add(name)
         for name in sorted(n for names in list(self.side.values())[:_SAMPLED_FILES] for n in names):
             self._keys(self._side(name))
-        self.splits: FolderSplits = folder_splits(folders.counts + archives)
-        self.labels = FolderLabels()
-        if not labelled:
-            self.labels = folder_labels(folders, self.splits, reading)
-        for note in (self.splits.note, self.labels.note):
-            self._note(note)
 
     def _note(self, text: str) -> None:
         """Note something of this source, once."""
@@ -164,11 +147,15 @@ class Beside:
         self.used.add(name)
         below = name.rpartition("/")[0]
         table = AttributeTable(sheet)
-        for picture in _below(pictures, below) if sheet.rows else ():
-            inside = picture[len(below) + 1 :] if below else picture
-            table.use(inside, "", hashlib.sha256(picture.encode(errors="replace")).digest())
-        for note in table.notes_on_matches() if sheet.rows else ():
-            self.reading.notes.add(f"{where}: {note}")
+        if sheet.rows:
+            if below:
+                first, last = (bisect.bisect_left(pictures, below + end) for end in "/0")  # 0 follows /
+                pictures = pictures[first:last]
+            for picture in pictures:
+                digest = hashlib.sha256(picture.encode(errors="replace")).digest()
+                table.use(picture.removeprefix(f"{below}/"), "", digest)
+            for note in table.notes_on_matches():
+                self.reading.notes.add(f"{where}: {note}")
         if table.matches.found:
             self.tables.setdefault(below, []).append(table)
         return of_stylegan
@@ -206,11 +193,10 @@ class Beside:
         return values
 
     def _of_side(self, name: str) -> Values:
-        files = self.side.get(stem_of(name)) or self.side.get(key_of(name))
         if not self.side:
             return {}
         values: Values = {}
-        for file in sorted(files or ()):
+        for file in sorted(self.side.get(stem_of(name)) or self.side.get(key_of(name)) or ()):
             values |= self._side(file)
         self._keys(values)
         return {key: values.get(key) for key in self.side_names}
@@ -235,12 +221,6 @@ class Beside:
         return replace(item, attributes={**values, **item.attributes}, split=split, split_from=origin)
 
 
-def _vector(label: Any) -> list[float] | None:
-    """Return a label that is a list of numbers, or None for any other."""
-    good = isinstance(label, list) and label and all(type(v) in (int, float) for v in label)
-    return label if good else None
-
-
 def stylegan_sheet(content: bytes, where: str) -> Sheet | None:
     """Read StyleGAN's ``{"labels": [[name, class or numbers], ...]}``, or a dictionary, or null.
 
@@ -257,17 +237,16 @@ def stylegan_sheet(content: bytes, where: str) -> Sheet | None:
     pairs = list(pairs.items()) if isinstance(pairs, dict) else pairs
     if not isinstance(pairs, list) or any(not isinstance(p, (list, tuple)) or len(p) != 2 for p in pairs):
         raise InputError(f"{where}: its labels are no pairs of name and label")
-    names, labels = [str(name) for name, _ in pairs], [label for _, label in pairs]
-    vectors = [vector for label in labels if (vector := _vector(label)) is not None]
+    rows = [[str(name), label] for name, label in pairs]
+    vectors = [v for _, v in rows if isinstance(v, list) and v and all(type(n) in (int, float) for n in v)]
     widths = {len(vector) for vector in vectors}
-    if len(widths) > 1 or (vectors and len(vectors) < len(labels)):
+    if len(widths) > 1 or (vectors and len(vectors) < len(rows)):
         raise InputError(f"{where}: labels of several kinds")
     if not vectors:
-        return Sheet(["file", "label"], [[name, label] for name, label in zip(names, labels, strict=True)])
+        return Sheet(["file", "label"], rows)
     width = widths.pop()
     if width > 1 and all(sum(v) == 1 and set(v) <= {0, 1} for v in vectors):
-        return Sheet(["file", "label"], [[n, v.index(1)] for n, v in zip(names, vectors, strict=True)])
+        return Sheet(["file", "label"], [[name, v.index(1)] for name, v in rows])
     if width > _MAX_LABEL_NUMBERS:
         raise InputError(f"{where}: labels of {width:,} numbers each are more than {_MAX_LABEL_NUMBERS}")
-    header = ["file", *(f"label_{i}" for i in range(width))]
-    return Sheet(header, [[n, *v] for n, v in zip(names, vectors, strict=True)])
+    return Sheet(["file", *(f"label_{i}" for i in range(width))], [[name, *v] for name, v in rows])

@@ -167,9 +167,10 @@ class Chooser:
                 for line in found.notes_on_matches():
                     self.reading.notes.add(f"{_names(file)}: {line}")
             if found and matches.asked and not matches.found:
+                names = matches.missing.names or matches.unclear.names
                 raise NothingLeft(
                     f"--{option} {file}: describes none of {matches.asked} files (it names "
-                    f"'{found.index.names[0]}', they are '{', '.join(matches.missing or matches.unclear)}'); "
+                    f"'{found.index.names[0]}', they are '{', '.join(names)}'); "
                     "nothing was written"
                 )
 

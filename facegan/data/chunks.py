@@ -18,23 +18,16 @@ _LOCK = "lock"
 def _schema() -> Any:
     import pyarrow as pa
 
-    return pa.schema(
-        [
-            ("source", pa.string()),
-            ("name", pa.string()),
-            ("digest", pa.binary()),
-            ("reject", pa.string()),
-            ("png", pa.binary()),
-            ("pixels_digest", pa.binary()),
-            ("near_hash", pa.binary()),
-            ("gray", pa.binary()),
-            ("box", pa.list_(pa.float64())),
-            ("landmarks", pa.list_(pa.float64())),
-            ("attributes", pa.string()),
-            ("split", pa.string()),
-            ("values", pa.string()),
-        ]
-    )
+    text, binary, floats = pa.string(), pa.binary(), pa.list_(pa.float64())
+    kinds = {"source": text, "name": text, "digest": binary, "reject": text, "png": binary}
+    kinds |= {
+        "pixels_digest": binary,
+        "near_hash": binary,
+        "gray": binary,
+        "box": floats,
+        "landmarks": floats,
+    }
+    return pa.schema(kinds | {"attributes": text, "split": text, "values": text})
 
 
 @contextlib.contextmanager
@@ -69,9 +62,8 @@ class ChunkStore:
         """Store a chunk whole or not at all; its thumbnails first, so that they are there if it is."""
         import pyarrow as pa
 
-        if thumbnails:
-            for i, (png, _) in enumerate(thumbnails):
-                write_bytes(self.folder / f"{index:06d}-{i:02d}.png", png)
+        for i, (png, _) in enumerate(thumbnails):
+            write_bytes(self.folder / f"{index:06d}-{i:02d}.png", png)
         columns = {field.name: [getattr(row, field.name) for row in rows] for field in _schema()}
         columns["attributes"] = [json.dumps(attributes) for attributes in columns["attributes"]]
         for name in ("source", "name"):
@@ -108,15 +100,8 @@ class ChunkStore:
             self.path(count).unlink()
             count += 1
 
-    def __iter__(self) -> Iterator[Row]:
-        return self.rows()
-
     def rows(self, without: Sequence[str] = ()) -> Iterator[Row]:
-        """Yield all rows in order.
-
-        Columns ``without`` which they come stay at their defaults and are not read from the disk; in the
-        place of ``png`` there is ``png_size``.
-        """
+        """Yield all rows in order; columns that are left out stay at their defaults and are not read."""
         index = 0
         while self.path(index).exists():
             columns = self._columns(index, without)
@@ -129,17 +114,13 @@ class ChunkStore:
 
     def _columns(self, index: int, without: Sequence[str]) -> dict[str, list[Any]]:
         import pyarrow as pa
-        import pyarrow.compute as pc
 
         try:
             with pa.memory_map(str(self.path(index))) as source, pa.ipc.open_file(source) as reader:
                 table = reader.read_all()
-                found = {name: table[name].to_pylist() for name in _schema().names if name not in without}
-                if "png" in without:
-                    found["png_size"] = pc.binary_length(table["png"]).to_pylist()
+                return {name: table[name].to_pylist() for name in _schema().names if name not in without}
         except (OSError, pa.ArrowException):
             raise InputError(f"{self.path(index)}: damaged; delete it and run again") from None
-        return found
 
     def thumbnails(self) -> list[bytes]:
         return [p.read_bytes() for p in sorted(self.folder.glob("*-*.png"))]

@@ -85,8 +85,7 @@ class Dataset:
         return sorted((self.path / "data").glob(f"{self.split(split)}-*.parquet"))
 
     def split(self, name: str) -> str:
-        """Return the split as it is called here: ``validation`` and the like are ``val``; DatasetError if
-        there is none."""
+        """Return a split by its name here (``validation`` is ``val``); DatasetError if there is none."""
         known = isinstance(name, str)
         found = name if known and name in self.counts else split_named([name] if known else [])
         if found not in self.counts:
@@ -96,8 +95,7 @@ class Dataset:
         return found
 
     def rows(self, split: str = "train", columns: list[str] | None = None) -> Iterator[dict[str, Any]]:
-        """Yield rows in order, a few at a time; ``box`` and ``landmarks`` are None where the shards have no
-        such column."""
+        """Yield rows in order; ``box`` and ``landmarks`` are None where the shards lack them."""
         import pyarrow as pa
         import pyarrow.parquet as pq
 
@@ -131,8 +129,7 @@ class Dataset:
         return self._held[key]
 
     def peek(self, count: int, split: str = "train") -> np.ndarray:
-        """Return the split's pictures uint8 ``N,H,W,C``, or only the first ``count`` where there is no memory
-        map yet; writes nothing."""
+        """Return the split's pictures uint8 ``N,H,W,C``: the first ``count`` if no memory map is there."""
         split = self.split(split)
         if (found := self._mapped(split)) is not None:
             return found
@@ -140,8 +137,7 @@ class Dataset:
         return np.stack([self.picture(row, split) for row in rows])
 
     def batches(self, split: str = "train", size: int = 256) -> Iterator[np.ndarray]:
-        """Yield the split's pictures in order, uint8 ``n,H,W,C`` at a time; needs no memory map, writes
-        nothing."""
+        """Yield the split's pictures in order, uint8 ``n,H,W,C`` at a time, without a memory map."""
         rows = self.rows(split, ["image"])
         while part := [self.picture(row, split) for row in itertools.islice(rows, size)]:
             yield np.stack(part)

@@ -17,7 +17,7 @@ from facegan.data.dataset import Dataset
 from facegan.data.filters import parse_where
 from facegan.data.items import SPLITS, Row
 from facegan.data.png import pixels_digest
-from facegan.data.shards import PLACES, Contents, Schema, ShardCut, ShardWriter, columns, write_description
+from facegan.data.shards import PLACES, Contents, Schema, ShardWriter, columns, write_description
 from facegan.errors import DatasetError, InputError
 from facegan.files import clear_leftovers, rename, sync_folder, temporary_name
 
@@ -32,7 +32,6 @@ class _Plan:
     """What the first pass finds: which rows stay and as what, and what dataset.json says of them."""
 
     rows: dict[str, list[tuple[Attributes, Confidence] | None]] = field(default_factory=dict)
-    cuts: dict[str, ShardCut] = field(default_factory=dict)
     counts: Counter[str] = field(default_factory=Counter)
     sources: set[str] = field(default_factory=set)
     places: set[str] = field(default_factory=set)
@@ -99,8 +98,7 @@ def check_out(data: Dataset, out: Path) -> None:
 
 
 def _info(data: Dataset, plan: _Plan, names: tuple[str, ...]) -> dict[str, Any]:
-    """Return dataset.json, with where the pictures come from: ``made_from`` holds the parent's own origin,
-    too."""
+    """Return dataset.json; ``made_from`` says where the pictures come from, with that one's origin."""
     origin = {k: data.info[k] for k in ("made_from", "selected") if k in data.info}
     near = [d for d in data.info["near_duplicates"] if {d["source"], d["of"]} <= plan.sources]
     return {
@@ -108,7 +106,7 @@ def _info(data: Dataset, plan: _Plan, names: tuple[str, ...]) -> dict[str, Any]:
         "counts": {s: plan.counts[s] for s in data.counts if plan.counts[s]},
         "attribute_names": list(names),
         "attributes": plan.contents.tally.summary(names, data.class_names),
-        "content_hash": plan.contents.hash.hexdigest(),
+        "content_hash": plan.contents.content_hash(),
         "near_duplicates": near,
         "places": [name for name in PLACES if name in plan.places],
         "made_from": {"name": data.path.resolve().name, "content_hash": data.content_hash, **origin},
@@ -120,7 +118,7 @@ def _planned(data: Dataset, edit: Edit, on_progress: OnProgress) -> _Plan:
     plan = _Plan()
     total, done = sum(data.counts.values()), 0
     for split in (split for split in SPLITS if split in data.counts):
-        rows, cut = plan.rows.setdefault(split, []), plan.cuts.setdefault(split, ShardCut())
+        rows = plan.rows.setdefault(split, [])
         for number, row in enumerate(data.rows(split)):
             found = edit(split, number, row.get("attributes") or {}, row.get("confidence") or {})
             rows.append(found)
@@ -131,7 +129,6 @@ def _planned(data: Dataset, edit: Edit, on_progress: OnProgress) -> _Plan:
                 continue
             picture = data.picture(row, split)
             plan.contents.add(split, pixels_digest(picture), attributes=found[0], picture=picture)
-            cut.next_shard(len(row["image"]["bytes"]))
             plan.counts[split] += 1
             plan.sources.add(row["source"])
             plan.places.update(name for name in PLACES if row.get(name) is not None)
@@ -141,25 +138,13 @@ def _planned(data: Dataset, edit: Edit, on_progress: OnProgress) -> _Plan:
 def _write(data: Dataset, plan: _Plan, folder: Path, *, schema: Schema) -> None:
     """Second pass: write the shards."""
     for split, decisions in plan.rows.items():
-        writer = ShardWriter(folder, split, plan.cuts[split].shards, schema=schema)
-        with contextlib.closing(writer):
+        with contextlib.closing(ShardWriter(folder, split, schema)) as writer:
             for row, found in zip(data.rows(split), decisions, strict=True):
                 if found is None:
                     continue
-                attributes, confidence = found
-                writer.add(
-                    Row(
-                        row["source"],
-                        row["image"].get("path") or "",
-                        b"",
-                        png=row["image"]["bytes"],
-                        box=row.get("box"),
-                        landmarks=row.get("landmarks"),
-                        attributes=dict(attributes),
-                        confidence=confidence,
-                        split=split,
-                    )
-                )
+                values: dict[str, Any] = {name: row.get(name) for name in PLACES}
+                values |= {"attributes": found[0], "confidence": found[1], "png": row["image"]["bytes"]}
+                writer.add(Row(row["source"], row["image"].get("path") or "", **values))
 
 
 def confidence_by_name(sure: dict[str, list[float]]) -> dict[str, dict[str, float]]:

@@ -204,8 +204,7 @@ def non_maximum_suppression(boxes: np.ndarray, threshold: float, over_smaller: b
 
 
 def _propose(network: Any, image: np.ndarray, scale: float) -> np.ndarray:
-    """Run the first stage: a fully convolutional network slides over an image pyramid. Square boxes
-    ``N,5``."""
+    """Run the first stage, which slides over an image pyramid; return square boxes ``N,5``."""
     import cv2
 
     h, w = image.shape[:2]

@@ -38,8 +38,7 @@ _COMPARE: dict[str, Callable[[float, float], bool]] = {
 
 
 def plain(name: str) -> str:
-    """Return a name as expressions compare it: without regard to case, blanks, underscores and hyphens the
-    same."""
+    """Return a name without regard to case, in which blanks and hyphens are underscores."""
     return re.sub(r"[\s_\-]+", "_", name.strip()).lower()
 
 
@@ -169,8 +168,7 @@ class _Parser:
         return test
 
     def check_class(self, key: str, text: str) -> None:
-        """Raise InputError unless ``text`` is a class of the attribute, or says yes or no of one without
-        names."""
+        """Raise InputError unless ``text`` is a class of the attribute, or yes or no of a nameless one."""
         names = self.classes.get(key, ())
         if not names and yes_no(value_of(text)) is None:
             raise self.fail(

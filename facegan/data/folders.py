@@ -43,9 +43,10 @@ def split_value(value: object) -> str | None:
 
 
 def column_splits(column: str, cells: Sequence[object]) -> tuple[list[str | None] | None, str]:
-    """Return the splits that the cells of a column called so name, None for empty ones; or None, and the
-    first cell that names none. Numbers (0, 1, 2 for train, val, test) count only in ``split`` and
-    ``partition``."""
+    """Return the splits that a column's cells name, None for empty ones; or None, and a cell that names none.
+
+    Numbers (0, 1, 2 for train, val, test) count only in ``split`` and ``partition``.
+    """
     if (called := column.strip().lower()) not in SPLIT_COLUMNS:
         return None, ""
     words = ["" if cell is None else str(cell).strip().lower() for cell in cells]
@@ -62,8 +63,7 @@ def odd_split(column: str, cell: str) -> str:
 
 
 def folder_word(name: str) -> str | None:
-    """Return the split in a folder's name: ``train2017``, ``test_set``, ``PublicTest``; None for
-    ``contest``."""
+    """Return the split in a folder's name: ``train2017``, ``test_set``; None for ``contest``."""
     return split_named([name]) or split_named(re.findall(r"[A-Z]?[a-z]+|[A-Z]+", name))
 
 
@@ -127,8 +127,7 @@ class FolderSplits:
         return folder[: self.level] + folder[self.level + 1 + self.repeated :]
 
     def group(self, folder: Folder) -> str:
-        """Return the pictures that belong together: of one split, or of one folder beside those of the
-        splits."""
+        """Return the split, or the folder beside those of the splits, to which pictures belong."""
         beside = folder[self.level] if 0 <= self.level < len(folder) else ""
         return self.split(folder) or f"/{beside}"
 
@@ -312,8 +311,7 @@ def _level(
 
 
 def _pieces(names: Sequence[str], here: dict[Folder, str], folders: Folders) -> bool:
-    """Return whether folders such as FFHQ's ``00000``, ``01000``, ... only cut one numbered list of
-    pictures."""
+    """Return whether folders such as FFHQ's ``00000``, ``01000`` only cut one numbered list."""
     if not all(re.fullmatch(r"[0-9]{3,}", n) for n in names) or len({len(n) for n in names}) > 1:
         return False
     ranges = []

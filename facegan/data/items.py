@@ -92,8 +92,6 @@ class Row:
     split: str = "train"
     confidence: dict[str, float | None] = field(default_factory=dict)
     """How sure a network is of the attributes that it has predicted."""
-    png_size: int = 0
-    """Bytes of ``png``, where rows were read without it."""
     values: str = ""
     """JSON of ``overview.packed``: the crop's least and greatest level, and how its file was read."""
 
@@ -129,15 +127,13 @@ _HOUSEKEEPING = (*words("__MACOSX Thumbs.db desktop.ini @eaDir $RECYCLE.BIN"), "
 
 
 def hidden(name: str) -> bool:
-    """Return whether a name is housekeeping of desktops, disks and archivers, which nobody means by "the
-    photos"."""
+    """Return whether a name is housekeeping of desktops, disks and archivers."""
     parts = name.replace("\\", "/").split("/")
     return any((p.startswith(".") and p not in (".", "..")) or p in _HOUSEKEEPING for p in parts)
 
 
 def looks_like_image(name: str) -> bool:
-    """Return whether the suffix is that of pictures. Contents decide (:func:`refused`); this is for names
-    alone."""
+    """Return whether the suffix is a picture's; contents decide (:func:`refused`)."""
     return os.path.splitext(name)[1].lower() in IMAGE_SUFFIXES
 
 
@@ -215,8 +211,10 @@ def from_text(text: str) -> bytes | None:
 
 
 def as_array(cell: Any, dtype: Any, shape: tuple[int, ...] | None) -> np.ndarray | None:
-    """Return pixels ``H,W,C`` from nested lists ``H,W``, ``H,W,C`` or ``C,H,W``, or from one flat list: of
-    ``shape``, or of a square gray picture. None for what is none of these."""
+    """Return pixels ``H,W,C`` from nested lists (or ``H,W``, ``C,H,W``) or one flat list; None for others.
+
+    A flat list is of ``shape``, or a square gray picture.
+    """
     try:
         array = np.asarray(cell, dtype)
     except (ValueError, TypeError, OverflowError):
@@ -263,8 +261,7 @@ class Notes:
         self._lines[_one_line(line)] += 1
 
     def lines(self) -> list[str]:
-        """Return what was counted, then the lines in the order in which they first came, with ``(N times)``
-        where they repeat."""
+        """Return what was counted, then the lines as they came, with ``(N times)`` where they repeat."""
         total: Counter[str] = sum(self._tallies.values(), Counter())
         fewer = self.kept and any(total[split] > self.kept[split] for split in total)
         counted = [

@@ -81,8 +81,7 @@ def _spelled_class(name: str) -> str:
 
 
 def label_metadata(labels: Sequence[str], table: np.ndarray | None) -> dict[str, Any]:
-    """Return, for a model's header, the labels, and which of them training pictures have how often
-    together."""
+    """Return labels, and how often training pictures have which together, for a model's header."""
     if table is None:
         return {}
     rows, counts = np.unique(table, axis=0, return_counts=True)

@@ -10,7 +10,7 @@ import os
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, field
 
 from facegan.data.items import IMAGE_SUFFIXES
@@ -55,27 +55,6 @@ class Found:
     how: str
 
 
-class _Level:
-    """The names in one spelling: by their whole and by the ends of their paths."""
-
-    def __init__(self, names: Sequence[str], spell: Callable[[str], str]) -> None:
-        self.spell = spell
-        self.whole: dict[str, list[int]] = {}
-        self.ending: dict[str, list[int]] = {}
-        for row, name in enumerate(names):
-            spelled = spell(name)
-            _keep(self.whole, spelled, row)
-            while "/" in spelled:
-                spelled = spelled.partition("/")[2]
-                _keep(self.ending, spelled, row)
-
-
-def _keep(table: dict[str, list[int]], name: str, row: int) -> None:
-    rows = table.setdefault(name, [])
-    if len(rows) <= _MAX_ROWS:
-        rows.append(row)
-
-
 class NameIndex:
     """Rows of a list by the names of pictures; a look-up takes the same time however long the list is.
 
@@ -87,11 +66,21 @@ class NameIndex:
 
     def __init__(self, names: Sequence[str]) -> None:
         self.names = [_slashes(printable(name)) for name in names]
-        self._levels: list[_Level] = []
+        self._levels: list[tuple[dict[str, list[int]], dict[str, list[int]]]] = []
 
-    def _level(self, number: int) -> _Level:
+    def _level(self, number: int) -> tuple[dict[str, list[int]], dict[str, list[int]]]:
+        """Return rows by the whole names and by the ends of their paths, in one spelling."""
         while len(self._levels) <= number:  # the looser ones only where the stricter ones have failed
-            self._levels.append(_Level(self.names, _LEVELS[len(self._levels)][1]))
+            spell = _LEVELS[len(self._levels)][1]
+            whole, ending = dict[str, list[int]](), dict[str, list[int]]()
+            for row, name in enumerate(map(spell, self.names)):
+                parts = name.split("/")
+                ends = [(ending, "/".join(parts[i:])) for i in range(1, len(parts))]
+                for table, spelled in [(whole, name), *ends]:
+                    rows = table.setdefault(spelled, [])
+                    if len(rows) <= _MAX_ROWS:
+                        rows.append(row)
+            self._levels.append((whole, ending))
         return self._levels[number]
 
     def find(self, name: str, source: str = "") -> Found | None:
@@ -100,36 +89,34 @@ class NameIndex:
         ``source`` is the picture's whole path (``FILE`` or ``ARCHIVE!MEMBER``), by whose folders rows of
         one name are told apart.
         """
-        name = _slashes(printable(name))
-        if not name:
-            return None
-        for number, (how, spell) in enumerate(_LEVELS):
-            level = self._level(number)
-            spelled = spell(name)
-            if rows := level.whole.get(spelled):
+        name = path = _slashes(printable(name))
+        if source and "://" not in source:
+            full = _slashes(os.path.abspath(printable(source).replace("!", "/")))
+            path = full if full.endswith(f"/{name}") else name
+        for number, (how, spell) in enumerate(_LEVELS if name else ()):
+            whole, ending = self._level(number)
+            spelled, end = spell(name), spell(path)
+            if rows := whole.get(spelled):
                 return Found(tuple(rows), how or WHOLE)
-            for end, inside in _ends(spelled, spell(_path(name, source))):
+            while end:
                 # Inside its source a picture's name must fit whole; its folders outside only help to choose.
-                rows = level.whole.get(end) or (None if inside else level.ending.get(end))
-                if rows:
+                if rows := whole.get(end) or (ending.get(end) if len(end) >= len(spelled) else None):
                     return Found(tuple(rows), how or ENDING)
+                end = end.partition("/")[2]
         return None
 
 
-def _path(name: str, source: str) -> str:
-    """Return the whole path of a picture, where ``source`` ends in its ``name``; else the name."""
-    if not source or "://" in source:
-        return name
-    path = _slashes(os.path.abspath(printable(source).replace("!", "/")))
-    return path if path.endswith(f"/{name}") else name
+@dataclass
+class _Few:
+    """A count of names, and the first of them."""
 
+    count: int = 0
+    names: list[str] = field(default_factory=list)
 
-def _ends(name: str, path: str) -> Iterator[tuple[str, bool]]:
-    """Yield the ends of a path, the longest first, and whether each is less than ``name``."""
-    end = path
-    while end:
-        yield end, len(end) < len(name)
-        end = end.partition("/")[2]
+    def add(self, name: str) -> None:
+        self.count += 1
+        if len(self.names) < 3:
+            self.names.append(name)
 
 
 @dataclass
@@ -137,27 +124,15 @@ class Matches:
     """How pictures were found in a list, and which rows are in doubt, for the closing summary."""
 
     hows: Counter[str] = field(default_factory=Counter)
-    missing: list[str] = field(default_factory=list)
-    """The first pictures that no row fits."""
-    missing_count: int = 0
-    unclear: list[str] = field(default_factory=list)
-    """The first pictures that several rows fit, which say different things."""
-    unclear_count: int = 0
+    missing: _Few = field(default_factory=_Few)
+    """Pictures that no row fits."""
+    unclear: _Few = field(default_factory=_Few)
+    """Pictures that several rows fit, which say different things."""
     shared: dict[int, tuple[str, str]] = field(default_factory=dict)
     """Rows that pictures of different contents share, and two of these pictures."""
     _first: dict[int, tuple[bytes, str]] = field(default_factory=dict)
     _loosely: Counter[tuple[int, str]] = field(default_factory=Counter)
     """How often each row was found in each way but by a whole name."""
-
-    def miss(self, name: str) -> None:
-        self.missing_count += 1
-        if len(self.missing) < 3:
-            self.missing.append(name)
-
-    def doubt(self, name: str) -> None:
-        self.unclear_count += 1
-        if len(self.unclear) < 3:
-            self.unclear.append(name)
 
     def hit(self, row: int, how: str, name: str, *, digest: bytes) -> None:
         """Count a picture of this content; the same one again shares its row without harm."""
@@ -169,8 +144,7 @@ class Matches:
             self.shared.setdefault(row, (before[1], name))
 
     def sure(self, row: int, how: str) -> bool:
-        """Return whether a picture that was found so is meant: a row that several fit is of those with its
-        whole name alone."""
+        """Return whether a picture found so is meant: a shared row is only of those with its whole name."""
         return how == WHOLE or row not in self.shared
 
     @property
@@ -179,7 +153,7 @@ class Matches:
 
     @property
     def asked(self) -> int:
-        return self.found + self.missing_count + self.unclear_count
+        return self.found + self.missing.count + self.unclear.count
 
     def __str__(self) -> str:
         """``39 of 40 pictures found, of them 9 without the suffix; not found: a.jpg``."""
@@ -189,24 +163,50 @@ class Matches:
         loose = [f"{sure[how]:,} {how}" for how in HOWS[1:] if sure[how]]
         text = f"{sure.total():,} of {self.asked:,} pictures found"
         text += f"{', of them ' * bool(loose)}{', '.join(loose)}"
-        more = self.missing_count - len(self.missing)
-        absent = f"; not found: {', '.join(self.missing)}" if self.missing else ""
+        more = self.missing.count - len(self.missing.names)
+        absent = f"; not found: {', '.join(self.missing.names)}" if self.missing.count else ""
         return text + absent + f" and {more:,} more" * bool(more)
 
     def doubts(self) -> list[str]:
         """Return what is ambiguous, in sentences."""
-        said, count, lines = [], self.unclear_count, len(self.shared)
+        texts, count, lines = [], self.unclear.count, len(self.shared)
         if count:
-            such = f"(such as '{self.unclear[0]}')"
-            said.append(
-                f"{count:,} picture{'s' * (count > 1)} {such} count{'s' * (count == 1)} as not found: "
-                "several lines fit that say different things"
+            texts.append(
+                f"{count:,} picture{'s' * (count > 1)} (such as '{self.unclear.names[0]}') "
+                f"count{'s' * (count == 1)} as not found: several lines fit that say different things"
             )
         if lines:
             one, other = next(iter(self.shared.values()))
-            text = "1 line fits" if lines == 1 else f"{lines:,} lines fit"
-            said.append(
-                f"{text} several pictures (such as '{one}' and '{other}'): only a picture whose whole name "
+            fit = "1 line fits" if lines == 1 else f"{lines:,} lines fit"
+            texts.append(
+                f"{fit} several pictures (such as '{one}' and '{other}'): only a picture whose whole name "
                 "is in the table counts as found"
             )
-        return said
+        return texts
+
+
+class NamedRows:
+    """What the rows of a list say of pictures by their ``names``; it counts how pictures are found."""
+
+    def __init__(self, names: Sequence[str], meanings: Sequence[Hashable]) -> None:
+        self.index, self.matches, self.meanings = NameIndex(names), Matches(), meanings
+
+    def find(self, name: str, source: str = "") -> tuple[int | None, str]:
+        """Return the row of a picture and how it was found.
+
+        It is (None, '') where there is none, and (None, how) where several fit that say different things.
+        """
+        found = self.index.find(name, source)
+        if found is None:
+            return None, ""
+        alike = len({self.meanings[i] for i in found.rows}) == 1
+        return (found.rows[0] if alike else None), found.how
+
+    def count(self, name: str, source: str, digest: bytes) -> tuple[int | None, str]:
+        """Find a picture with this content, which is counted."""
+        row, how = self.find(name, source)
+        if row is not None:
+            self.matches.hit(row, how, name, digest=digest)
+        else:
+            (self.matches.unclear if how else self.matches.missing).add(name)
+        return row, how

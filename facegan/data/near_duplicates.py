@@ -25,8 +25,10 @@ _PAIRS = 8192  # grey copies compared at once; bounds memory
 
 
 def describe(image: np.ndarray) -> tuple[bytes, bytes]:
-    """Return a hash of 256 bits (whether each of 16 x 16 cells is brighter than its left neighbour), and a
-    grey copy of 16 x 16 px, one byte each, of uint8 ``H,W,C``."""
+    """Return a hash of 256 bits and a grey copy of 16 x 16 px, one byte each, of uint8 ``H,W,C``.
+
+    A bit of the hash says whether one of 16 x 16 cells is brighter than its left neighbour.
+    """
     from PIL import Image
 
     gray = Image.fromarray((image if image.shape[2] == 1 else luma(image))[..., 0])
@@ -37,8 +39,11 @@ def describe(image: np.ndarray) -> tuple[bytes, bytes]:
 
 
 def alike(ones: np.ndarray, others: np.ndarray) -> np.ndarray:
-    """Return the difference of grey copies uint8 ``N,P`` (or one ``P``) and ``N,P``, pair by pair, relative
-    to their contrast; inf where the brightness differs too much. Sums are exact for P up to 256."""
+    """Return the difference of grey copies uint8 ``N,P`` (or one ``P``) and ``N,P``, pair by pair.
+
+    It is relative to their contrast, and inf where the brightness differs too much. Sums are exact for P up
+    to 256.
+    """
     a, b = (np.atleast_2d(copies).astype(np.float32) for copies in (ones, others))
     pixels = a.shape[1]
     total_a, total_b = (copies.sum(1, dtype=np.float64) for copies in (a, b))
@@ -71,8 +76,10 @@ class NearDuplicates:
         self.before = np.empty((1024, 16), np.int32)
 
     def find_or_add(self, described: Sequence[tuple[bytes, bytes]]) -> list[int | None]:
-        """Return for each hash and grey copy the index (in order of adding) of the nearest picture before it,
-        None if none is near. Adds them all; a few hundred at once are many times faster than one by one."""
+        """Return for each hash and grey copy the index of the nearest earlier picture, None if none is near.
+
+        Indices are in order of adding. A few hundred at once are many times faster than one by one.
+        """
         if not described:
             return []
         first, size = self.count, len(described)
@@ -105,8 +112,7 @@ class NearDuplicates:
         self.count = end
 
     def _candidates(self, first: int, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Return rows of ``values`` (the pictures from ``first`` on) and pictures before them with a hash
-        that differs little: pairs, each once, in order."""
+        """Return pairs of rows of ``values`` (pictures from ``first`` on) and similar pictures before."""
         at = self.before[first : self.count].ravel()
         row, band = (index.ravel() for index in np.indices((len(values), 16)))
         pairs = []

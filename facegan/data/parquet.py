@@ -208,8 +208,7 @@ def distinct(values: Iterable[Any]) -> list[Any]:
 
 
 def _of_path(path: Path, below: Path | None) -> tuple[str | None, str, dict[str, AttributeValue]]:
-    """Return split, what says so, and attributes: by the file's name and the folders between it and the
-    source's."""
+    """Return split, what says so, and attributes, by the file's name and its folders in the source."""
     folders = path.relative_to(below).parts[:-1] if below else ()
     values: dict[str, AttributeValue] = dict(filter(None, map(partition, folders)))
     for key in [k for k in values if k.lower() in SPLIT_COLUMNS]:
@@ -294,8 +293,7 @@ def _own_classes(path: Path, reading: Reading) -> dict[str, list[int]]:
 
 
 def _saved_split(folder: Path, root: Path) -> str | None:
-    """Return the split of a folder that ``datasets`` saved: its name in a DatasetDict, or as its state
-    says."""
+    """Return the split of a folder that ``datasets`` saved: its name in a DatasetDict, or its state's."""
     if folder != root and (folder.parent / "dataset_dict.json").is_file():
         return folder_word(folder.name)
     try:
@@ -331,8 +329,10 @@ def from_dataset(path: Path, reading: Reading, taken: set[Path] | None = None) -
 
 
 def fetched(value: Any, open_file: Any) -> Any:
-    """Return an image struct with its bytes: datasets of plain files only name them. Of the Hub's files
-    alone, so that a stranger's table cannot name one of this machine."""
+    """Return an image struct with its bytes, where a dataset of plain files on the Hub only names them.
+
+    Of the Hub's files alone, so that a stranger's table cannot name one of this machine.
+    """
     if not isinstance(value, dict) or value.get("bytes") is not None:
         return value
     path = str(value.get("path") or "")

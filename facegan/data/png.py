@@ -52,8 +52,7 @@ def pixels_digest(pixels: np.ndarray) -> bytes:
 
 
 def _paeth(rows: np.ndarray, channels: int) -> np.ndarray:
-    """Return, of left, upper and upper left neighbour (0 outside), the one nearest to left + upper - upper
-    left; of equals the first."""
+    """Return the one of left, upper and corner neighbour (0 outside) nearest to left + upper - corner."""
     framed = np.zeros((rows.shape[0] + 1, rows.shape[1] + channels), np.int16)
     framed[1:, channels:] = rows
     left, upper, corner = framed[1:, :-channels], framed[:-1, channels:], framed[:-1, :-channels]

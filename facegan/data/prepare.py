@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -78,33 +79,12 @@ def prepare(
         InputError: Something cannot work, told in one line; single pictures are rejected with a reason
             instead.
     """
+    given = locals()
     if not isinstance(preset, str) or (preset and preset not in PRESETS):
         raise InputError(f"--preset '{preset}' is unknown (known: {', '.join(PRESETS)})")
-    cut = {
-        "kind": arguments.text(crop, "--crop"),
-        "size": _size(size),
-        "margin": margin,
-        "resample": resample,
-        "gray": gray,
-        "all_faces": all_faces,
-        "min_face": min_face,
-        "min_confidence": min_confidence,
-        "min_sharpness": min_sharpness,
-    }
-    choices = {
-        "include": include,
-        "where": where,
-        "limit": limit,
-        "attributes": attributes,
-        "split": split,
-        "drop_near_duplicates": drop_near_duplicates,
-        "max_pixels": max_pixels,
-        "value_range": value_range,
-        "image_column": image_column,
-        "follow_links": follow_links,
-    }
-    made = PRESETS[preset] if preset else Crop(**arguments.settings(Crop, cut))
-    config = PrepareConfig(_sources(sources), made, **arguments.settings(PrepareConfig, choices))
+    given |= {"kind": arguments.text(crop, "--crop"), "size": _size(size)}
+    cut = PRESETS[preset] if preset else _settings(Crop, given)
+    config = _settings(PrepareConfig, given | {"sources": _sources(sources), "crop": cut})
     if not config.sources:
         raise InputError("no source given")
     parse_range(value_range)
@@ -118,6 +98,11 @@ def prepare(
         return run(
             config, place, workers, on_progress=lambda p: show(f"prepare {place}: {p.stage}", p.done, p.total)
         )
+
+
+def _settings(cls: Any, given: dict[str, Any]) -> Any:
+    """Return ``cls`` made of those of the arguments that are its fields."""
+    return cls(**arguments.settings(cls, {field.name: given[field.name] for field in fields(cls)}))
 
 
 def _sources(given: Any) -> tuple[str, ...]:

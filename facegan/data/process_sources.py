@@ -86,8 +86,7 @@ def _decode(item: Item) -> tuple[np.ndarray, Meaning | None]:
 def work(
     items: list[Item], splits: list[str], thumbnails: int
 ) -> tuple[list[Row], list[tuple[bytes, list[Row]]]]:
-    """Return rows for a chunk in order, and for its first ``thumbnails`` pictures small JPEGs of the
-    originals."""
+    """Return a chunk's rows in order, and thumbnails of its first ``thumbnails`` photos."""
     rows: list[Row] = []
     seen: list[tuple[bytes, list[Row]]] = []
     for item, split in zip(items, splits, strict=True):
@@ -176,8 +175,7 @@ def crop_photos(
 
 
 def _chunks(items: Iterator[tuple[Item, str]]) -> Iterator[list[tuple[Item, str]]]:
-    """Yield ``CHUNK`` items at a time (small ones up to ``MAX_CHUNK``), and no more than about
-    ``MAX_CHUNK_BYTES``, so that memory stays constant."""
+    """Yield ``CHUNK`` items at a time, more if small, fewer if large, so that memory stays constant."""
     chunk: list[tuple[Item, str]] = []
     size = 0
     for item, split in items:
@@ -237,8 +235,7 @@ def _without_main() -> Iterator[None]:
 
 @contextlib.contextmanager
 def _uninterrupted() -> Iterator[None]:
-    """Let Ctrl-C wait until the end; processes that start meanwhile never see it, not even while they import,
-    which would end in a traceback."""
+    """Let Ctrl-C wait until the end; processes that start meanwhile never see it, which ends tracebacks."""
     if not hasattr(signal, "pthread_sigmask"):
         yield
         return

@@ -18,17 +18,12 @@ def plain_reason(reason: str) -> str:
 
 
 def summary(rejects: list[dict[str, str]], most: int = 5) -> str:
-    """Return ``no face, 12 times; truncated, once``: reasons may begin with numbers, so counts come after
-    them."""
+    """Return ``no face, 12 times; truncated, once``: counts come last, since reasons may begin with some."""
     reasons = commonest(rejects)
-    text = "; ".join(f"{reason}, {times(count)}" for reason, count in reasons[:most])
+    times = {1: "once", 2: "twice"}
+    text = "; ".join(f"{reason}, {times.get(n, f'{n:,} times')}" for reason, n in reasons[:most])
     more = len(reasons) - most
     return text + (f"; {more} more reason{'s' * (more != 1)}" if more > 0 else "")
-
-
-def times(count: int) -> str:
-    """Return ``once``, ``twice``, ``3 times``."""
-    return {1: "once", 2: "twice"}.get(count, f"{count:,} times")
 
 
 def all_rejected(rejects: list[dict[str, str]]) -> str:
@@ -53,8 +48,7 @@ class Early:
         self.plan, self.reasons, self.over = plan, Counter[str](), False
 
     def __call__(self, rejects: Sequence[str], last: bool) -> str:
-        """Return a line or ''. ``rejects`` are the next pictures' reasons ('' is kept), ``last`` if no more
-        come."""
+        """Return a line or '' for the next pictures' reasons ('' is kept); ``last`` if no more come."""
         self.over = self.over or last or "" in rejects
         if self.over:
             return ""
@@ -67,8 +61,7 @@ class Early:
 
 
 def reason_lines(rejects: Sequence[dict[str, str]], most: int = 8, example: bool = False) -> list[str]:
-    """Return how often each of the commonest reasons came, a line for each, with an ``example`` on
-    request."""
+    """Return how often each of the commonest reasons came, a line for each; with an ``example`` if wanted."""
     lines = []
     for reason, count in commonest(list(rejects))[:most]:
         first = next(r["source"] for r in rejects if reason == plain_reason(r["reason"])) if example else ""
@@ -106,26 +99,23 @@ def advice(
         (_HELP if helps is None else helps)
         .get(group, "")
         .format(
-            confidence=crop["min_confidence"],
+            **plan,
             less_confidence=max(0.0, crop["min_confidence"] - 0.2),
-            face=crop["min_face"],
             half_face=crop["min_face"] / 2,
-            sharpness=crop["min_sharpness"],
             half_sharpness=crop["min_sharpness"] / 2,
-            pixels=plan["max_pixels"],
             more_pixels=plan["max_pixels"] * 4,
-            split=plan["split"],
         )
     )
 
 
 _HELP = {
     "no face": "for tight crops of faces, or other things, use --crop center, which looks for no face",
-    "low confidence": "--min-confidence {less_confidence:.2g} takes less certain faces (now {confidence:g})",
-    "face too small": "--min-face {half_face:g} takes smaller faces (now {face:g} px)",
+    "low confidence": "--min-confidence {less_confidence:.2g} takes less certain faces "
+    "(now {crop[min_confidence]:g})",
+    "face too small": "--min-face {half_face:g} takes smaller faces (now {crop[min_face]:g} px)",
     "no landmarks": "--crop face needs no landmarks, --crop center no face",
-    "blurred": "--min-sharpness {half_sharpness:g} takes more of them (now {sharpness:g})",
-    "too many pixels": "--max-pixels {more_pixels} takes larger pictures (now {pixels})",
+    "blurred": "--min-sharpness {half_sharpness:g} takes more of them (now {crop[min_sharpness]:g})",
+    "too many pixels": "--max-pixels {more_pixels} takes larger pictures (now {max_pixels})",
     "not named by the split file": "--split {split} takes only what it names; without it all pictures stay",
     "exact duplicate": "is a folder named twice, or does one hold a copy of another?",
     "near duplicate": "without --drop-near-duplicates they stay",

@@ -36,42 +36,38 @@ class Schema:
     places: Sequence[str] = PLACES
 
     def features(self) -> dict[str, Any]:
-        """Return the features as ``datasets`` has them in JSON: by them it decodes pictures and names
-        classes."""
+        """Return the features in the JSON of ``datasets``, which decodes and names classes by them."""
         # "Sequence" is what every version of datasets reads; "List" only those from 4 on.
         found: dict[str, Any] = {"image": {"_type": "Image"}, "source": _value("string")}
         found |= {name: {"feature": _value("float32"), "_type": "Sequence"} for name in self.places}
         if self.attributes:
-            found["attributes"] = {name: self._attribute(name) for name in self.attributes}
+            found["attributes"] = {
+                name: {"names": list(names), "_type": "ClassLabel"}
+                if (names := self.classes.get(name))
+                else _value("int32")
+                for name in self.attributes
+            }
         if self.predicted:
             found["confidence"] = {name: _value("float32") for name in self.predicted}
         return found
-
-    def _attribute(self, name: str) -> dict[str, Any]:
-        if names := self.classes.get(name):
-            return {"names": list(names), "_type": "ClassLabel"}
-        return _value("int32")
 
     def arrow(self) -> Any:
         """Return the schema of a shard, its metadata the features."""
         import pyarrow as pa
 
         fields = [
-            pa.field("image", pa.struct([("bytes", pa.binary()), ("path", pa.string())])),
-            pa.field("source", pa.string()),
-            *(pa.field(name, pa.list_(pa.float32())) for name in self.places),
+            ("image", pa.struct([("bytes", pa.binary()), ("path", pa.string())])),
+            ("source", pa.string()),
         ]
+        fields += [(name, pa.list_(pa.float32())) for name in self.places]
         if self.attributes:
-            fields.append(pa.field("attributes", pa.struct([(name, pa.int32()) for name in self.attributes])))
+            fields.append(("attributes", pa.struct([(name, pa.int32()) for name in self.attributes])))
         if self.predicted:
-            fields.append(
-                pa.field("confidence", pa.struct([(name, pa.float32()) for name in self.predicted]))
-            )
+            fields.append(("confidence", pa.struct([(name, pa.float32()) for name in self.predicted])))
         return pa.schema(fields, {"huggingface": json.dumps({"info": {"features": self.features()}})})
 
     def card(self) -> list[dict[str, Any]]:
-        """Return the features in the form of a card's ``dataset_info``, for shards that have lost their
-        metadata."""
+        """Return the features as a card's ``dataset_info`` has them, for shards without their metadata."""
         return [_on_card(name, feature) for name, feature in self.features().items()]
 
 
@@ -98,42 +94,21 @@ GROUP_ROWS, GROUP_BYTES = 256, 16 * 2**20  # small row groups let a reader, and 
 _PREVIEWS, _PREVIEW_SIDE = 100, 128  # pictures of preview.jpg, and px of a cell at most
 
 
-class ShardCut:
-    """Where a split's shards and their row groups end: by rows and bytes, so that memory stays constant
-    however large the pictures are."""
-
-    def __init__(self) -> None:
-        self.shards, self.rows, self.bytes = 0, 0, 0
-
-    def next_shard(self, size: int) -> bool:
-        """Count one more picture; whether it begins a shard."""
-        begins = not self.shards or self.rows == SHARD_ROWS or self.bytes + size > SHARD_BYTES
-        if begins:
-            self.shards, self.rows, self.bytes = self.shards + 1, 0, 0
-        self.rows, self.bytes = self.rows + 1, self.bytes + size
-        return begins
-
-
 class ShardWriter:
-    """Writes one split's shards, group by group, each under its final name once it is whole."""
+    """Writes one split's shards, group by group, in constant memory; their final names come last."""
 
-    def __init__(self, folder: Path, split: str, total: int, *, schema: Schema) -> None:
-        self.folder, self.split, self.total, self.schema = folder, split, total, schema
-        self.arrow = schema.arrow()
-        self.cut, self.rows, self.bytes = ShardCut(), [], 0  # type: ignore[var-annotated]
+    def __init__(self, folder: Path, split: str, schema: Schema) -> None:
+        self.folder, self.split, self.schema, self.arrow = folder, split, schema, schema.arrow()
+        self.shards: list[Path] = []  # under temporary names
+        self.rows: list[dict[str, Any]] = []  # of the group under way
+        self.count = self.shard_bytes = self.group_bytes = 0
         self.writer: Any = None
 
     def add(self, row: Row) -> None:
-        import pyarrow.parquet as pq
-
-        if self.cut.next_shard(len(row.png)):
-            self.close()
-            name = f"{self.split}-{self.cut.shards - 1:05d}-of-{self.total:05d}.parquet"
-            self.path, self.temporary = self.folder / name, self.folder / f".{name}.tmp"
-            # PNG bytes do not compress any further.
-            self.writer = pq.ParquetWriter(
-                self.temporary, self.arrow, compression="none", write_statistics=False
-            )
+        """Write a picture, of which the shards' columns are taken."""
+        size = len(row.png)
+        if self.writer is None or self.count == SHARD_ROWS or self.shard_bytes + size > SHARD_BYTES:
+            self._begin_shard()
         value: dict[str, Any] = {
             "image": {"bytes": row.png, "path": row.name.rpartition("/")[2]},
             "source": row.source,
@@ -144,50 +119,50 @@ class ShardWriter:
         if names := self.schema.predicted:
             value["confidence"] = {name: row.confidence.get(name) for name in names}
         self.rows.append(value)
-        self.bytes += len(row.png)
-        if len(self.rows) == GROUP_ROWS or self.bytes > GROUP_BYTES:
+        self.count, self.shard_bytes = self.count + 1, self.shard_bytes + size
+        self.group_bytes += size
+        if len(self.rows) == GROUP_ROWS or self.group_bytes > GROUP_BYTES:
             self._write_group()
+
+    def _begin_shard(self) -> None:
+        import pyarrow.parquet as pq
+
+        self._end_shard()
+        self.shards.append(self.folder / f".{self.split}-{len(self.shards):05d}.tmp")
+        # PNG bytes do not compress any further.
+        settings = {"compression": "none", "write_statistics": False}
+        self.writer = pq.ParquetWriter(self.shards[-1], self.arrow, **settings)
+        self.count = self.shard_bytes = 0
 
     def _write_group(self) -> None:
         import pyarrow as pa
 
         if self.rows:
             self.writer.write_table(pa.Table.from_pylist(self.rows, self.arrow))
-        self.rows, self.bytes = [], 0
+        self.rows, self.group_bytes = [], 0
+
+    def _end_shard(self) -> None:
+        if self.writer is not None:
+            self._write_group()
+            self.writer.close()
+            self.writer = None
+            with open(self.shards[-1], "rb+") as handle:
+                os.fsync(handle.fileno())
 
     def close(self) -> None:
-        """Finish the shard under way, if there is one."""
-        if self.writer is None:
-            return
-        self._write_group()
-        self.writer.close()
-        self.writer = None
-        with open(self.temporary, "rb+") as handle:
-            os.fsync(handle.fileno())
-        os.replace(self.temporary, self.path)
-
-
-class ContentHash:
-    """Hash a dataset's pictures split by split: how the sources interleave their splits leaves no trace."""
-
-    def __init__(self) -> None:
-        self._splits = {split: hashlib.sha256() for split in SPLITS}
-
-    def add(self, split: str, digest: bytes, attributes: Mapping[str, int | None]) -> None:
-        """Add the next picture of a split, of which ``digest`` is the :func:`pixels_digest`."""
-        text = json.dumps([split, digest.hex(), attributes], sort_keys=True)
-        self._splits[split].update(text.encode())
-
-    def hexdigest(self) -> str:
-        return hashlib.sha256(b"".join(part.digest() for part in self._splits.values())).hexdigest()
+        """Finish the last shard, and give all their names, which say how many there are."""
+        self._end_shard()
+        for i, shard in enumerate(self.shards):
+            os.replace(shard, self.folder / f"{self.split}-{i:05d}-of-{len(self.shards):05d}.parquet")
 
 
 class Contents:
     """Content hash, counts of attributes and preview of the pictures that are written, added one by one."""
 
     def __init__(self) -> None:
-        self.hash, self.tally = ContentHash(), AttributeTally()
-        self.preview: list[np.ndarray] = []
+        self.tally, self.preview = AttributeTally(), list[np.ndarray]()
+        # Split by split: how the sources interleave their splits leaves no trace.
+        self._hashes = {split: hashlib.sha256() for split in SPLITS}
 
     @property
     def shows_next(self) -> bool:
@@ -197,11 +172,22 @@ class Contents:
     def add(
         self, split: str, digest: bytes, attributes: Mapping[str, int | None], *, picture: np.ndarray | None
     ) -> None:
-        """Add a picture, which may be None where :attr:`shows_next` is false."""
-        self.hash.add(split, digest, attributes)
+        """Add a split's next picture, of which ``digest`` is the :func:`facegan.data.png.pixels_digest`.
+
+        ``picture`` may be None where :attr:`shows_next` is false.
+        """
+        text = json.dumps([split, digest.hex(), attributes], sort_keys=True)
+        self._hashes[split].update(text.encode())
         self.tally.add(attributes)
         if picture is not None and self.shows_next:
-            self.preview.append(_small(picture))
+            h, w = picture.shape[:2]
+            scale = min(1, _PREVIEW_SIDE / max(h, w))
+            small = (max(1, round(h * scale)), max(1, round(w * scale)))
+            self.preview.append(resize(picture, small) if scale < 1 else picture)
+
+    def content_hash(self) -> str:
+        """Return the hash of pixels and attributes, however they are stored."""
+        return hashlib.sha256(b"".join(part.digest() for part in self._hashes.values())).hexdigest()
 
 
 def write_description(folder: Path, name: str, info: dict[str, Any], *, preview: list[np.ndarray]) -> None:
@@ -209,14 +195,6 @@ def write_description(folder: Path, name: str, info: dict[str, Any], *, preview:
     write_sheet(folder / "preview.jpg", preview)
     write_bytes(folder / "README.md", card(name, info).encode(errors="replace"))
     write_bytes(folder / "dataset.json", json.dumps(info, indent=1).encode())
-
-
-def _small(picture: np.ndarray) -> np.ndarray:
-    scale = _PREVIEW_SIDE / max(picture.shape[:2])
-    if scale >= 1:
-        return picture
-    h, w = (max(1, round(n * scale)) for n in picture.shape[:2])
-    return resize(picture, (h, w))
 
 
 def write_sheet(path: Path, images: list[np.ndarray]) -> None:
@@ -230,8 +208,7 @@ def write_sheet(path: Path, images: list[np.ndarray]) -> None:
 
 
 def columns(info: dict[str, Any]) -> Schema:
-    """Return the columns of the dataset that dataset.json describes; those of older ones always had both
-    places."""
+    """Return the columns of the dataset that dataset.json describes; older ones always had both places."""
     names = info.get("predicted", {}).get("names", {})
     predicted = [name for name, known in names.items() if known.get("count", 1)]
     return Schema(info["attribute_names"], info.get("class_names", {}), predicted, info.get("places", PLACES))
@@ -265,8 +242,10 @@ The licence is that of the sources.
 
 
 def _front(info: dict[str, Any]) -> str:
-    """Return the YAML at the head. It has no numbers of rows: with those, ``datasets`` would refuse the
-    folder once another tool has filtered a shard."""
+    """Return the YAML at the head.
+
+    It has no numbers of rows: with these, ``datasets`` would refuse the folder once a shard is filtered.
+    """
     import yaml
 
     total = sum(info["counts"].values())
@@ -286,12 +265,9 @@ def _front(info: dict[str, Any]) -> str:
 def _columns(info: dict[str, Any]) -> str:
     found = columns(info)
     parts = ["`image`", "`source`", *(_ABOUT[name] for name in found.places)]
-    text = f"Columns: {', '.join(parts)}" + (
-        ", both in pixels of the source" if len(found.places) == 2 else ""
-    )
-    if found.attributes:
-        text += f", `attributes` ({', '.join(found.attributes)})"
-    text += (", `confidence` (of predicted attributes)" if found.predicted else "") + "."
+    text = f"Columns: {', '.join(parts)}" + ", both in pixels of the source" * (len(found.places) == 2)
+    text += f", `attributes` ({', '.join(found.attributes)})" if found.attributes else ""
+    text += ", `confidence` (of predicted attributes)" * bool(found.predicted) + "."
     lines = attribute_lines(info.get("attributes", []), sum(info["counts"].values()), most=99)
     listed = [line if line.startswith(" ") else f"- {line}" for line in lines]
     return "\n".join([text, *([""] if listed else []), *listed])

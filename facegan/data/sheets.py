@@ -40,8 +40,7 @@ def read_sheet(path: Path, option: str) -> Sheet:
 
 
 def sheet_of(content: bytes, where: str) -> Sheet:
-    """Return the table in a file's content; InputError in one line that begins with ``where`` if it is
-    none."""
+    """Return the table in a file's content; InputError ``WHERE: why`` if it is none."""
     if content[:4] == b"PAR1":
         return _pointed(_parquet(content, where), where)
     if not content.strip(b"\r\n\t \xef\xbb\xbf"):

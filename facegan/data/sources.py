@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import stat
+import zipfile
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -37,18 +38,14 @@ Reader = Callable[[Path, Reading], Iterator[Item]]
 def from_folder(
     path: Path, reading: Reading, without: Callable[[str], bool] = lambda _: False
 ) -> Iterator[Item]:
-    """Yield every file below, archives and arrays with all that they hold; what is no picture is a reject.
-
-    ``without`` tells names to leave out.
-    """
+    """Yield all pictures below, except in files ``without`` names; what is no picture is a reject."""
 
     def entries() -> Iterator[Entry]:
         return (e for e in walk(path, reading.follow_links) if not without(e.name))
 
-    names = [entry.name for entry in entries() if not entry.reject]
     beside = Beside(
         path.resolve().name,
-        names,
+        [entry.name for entry in entries() if not entry.reject],
         lambda name, most: read_capped(path / name, most),
         reading=reading,
         pictures=lambda name: begins(name, begin(path / name)),
@@ -94,7 +91,8 @@ def from_file(path: Path, reading: Reading) -> Iterator[Item]:
             return
         with path.open("rb") as handle:
             head = handle.read(HEAD)
-            reject = _reject(name, head)
+            part = not is_picture(head, name) and is_part(name)
+            reject = "one part of a split archive (join the parts first)" if part else refused(head, name)
             if not reject and about.st_size > MAX_FILE_BYTES:
                 reject = "file too large"
             if not reject:
@@ -106,12 +104,6 @@ def from_file(path: Path, reading: Reading) -> Iterator[Item]:
         yield from reader(path, reading)
     else:
         yield Item(name, source, content, reject=reject)
-
-
-def _reject(name: str, head: bytes) -> str:
-    if not is_picture(head, name) and is_part(name):
-        return "one part of a split archive (join the parts first)"
-    return refused(head, name)
 
 
 _READERS: dict[str, Reader] = {
@@ -154,8 +146,7 @@ def _packed_kind(path: Path) -> str:
 
 
 def _described_elsewhere(path: Path, reading: Reading) -> bool:
-    """Return whether it holds the labels of IDX pictures beside it, or is the packed twin of a file beside
-    it."""
+    """Return whether a file holds the labels of IDX pictures, or is packed and lies unpacked beside."""
     if "ubyte" not in path.name and ".idx" not in path.name.lower():
         return False
     plain = path.with_name(path.name.removesuffix(".gz"))
@@ -239,33 +230,33 @@ def fingerprint(text: str, follow_links: bool = False) -> str:
 
 def estimate(sources: tuple[str, ...], follow_links: bool = False) -> int | None:
     """Return about how many items there are, where that is cheap to know."""
-    import zipfile
-
     total = 0
     for text in sources:
-        path = photo_path(text)
         try:
-            if path.is_dir() and not tables_in(path, follow_links):
-                listed = [entry.name for entry in walk(path, follow_links)]
-                names = [name.lower() for name in listed]
-                if any(n.endswith((*(s for s, _ in _SUFFIXES), ".gz")) or "ubyte" in n for n in names):
-                    return None  # files of many pictures
-                if any(n.endswith((".csv", ".tsv")) and container(begin(path / n)) == "csv" for n in listed):
-                    return None
-                total += count_pictures(names)
-            elif path.suffix.lower() == ".zip":
-                with zipfile.ZipFile(path) as archive:
-                    members = archive.infolist()
-                    total += count_pictures(
-                        [m.filename for m in members if not m.is_dir() and not hidden(m.filename)]
-                    )
-            elif _is_prepared(path) or path.suffix == ".parquet":
-                import pyarrow.parquet as pq
-
-                files = sorted(path.rglob("*.parquet")) if path.is_dir() else [path]
-                total += sum(pq.read_metadata(f).num_rows for f in files)
-            else:
-                return None
+            count = _estimate(photo_path(text), follow_links)
         except Exception:  # an unreadable source says so itself when it is read
+            count = None
+        if count is None:
             return None
+        total += count
     return total
+
+
+def _estimate(path: Path, follow_links: bool) -> int | None:
+    if path.is_dir() and not tables_in(path, follow_links):
+        listed = [entry.name for entry in walk(path, follow_links)]
+        names = [name.lower() for name in listed]
+        many = any(n.endswith((*(s for s, _ in _SUFFIXES), ".gz")) or "ubyte" in n for n in names)
+        tables = (n for n in listed if n.endswith((".csv", ".tsv")))
+        many = many or any(container(begin(path / n)) == "csv" for n in tables)
+        return None if many else count_pictures(names)
+    if path.suffix.lower() == ".zip":
+        with zipfile.ZipFile(path) as archive:
+            members = archive.infolist()
+        return count_pictures([m.filename for m in members if not m.is_dir() and not hidden(m.filename)])
+    if _is_prepared(path) or path.suffix == ".parquet":
+        import pyarrow.parquet as pq
+
+        files = sorted(path.rglob("*.parquet")) if path.is_dir() else [path]
+        return sum(pq.read_metadata(f).num_rows for f in files)
+    return None

@@ -33,8 +33,11 @@ _LABELS = {"label", "labels", "y", "target", "targets", "class", "classes"}
 
 
 def _shaped(what: str, values: np.ndarray, reading: Reading) -> np.ndarray:
-    """Return ``N,H,W,C`` from that, ``N,H,W``, ``N,C,H,W``, one picture ``H,W[,C]``, or rows of square gray
-    pictures ``N,H*H``; InputError for others."""
+    """Return pictures ``N,H,W,C`` of an array, in which they may be laid out otherwise.
+
+    That is ``N,H,W``, ``N,C,H,W``, one picture ``H,W[,C]``, or rows of square gray pictures ``N,H*H``;
+    InputError for others.
+    """
     shape = values.shape
     if 0 in shape:
         raise InputError(f"{what} is empty (shape {shape})")
@@ -222,8 +225,7 @@ def _are_pictures(shape: tuple[int, ...]) -> bool:
 
 
 def from_npz(path: Path, reading: Reading) -> Iterator[Item]:
-    """Yield pictures ``N,H,W[,C]`` of any numbers; splits from arrays such as ``x_train`` and ``x_test``,
-    labels from arrays such as ``labels`` or ``y_train``."""
+    """Yield pictures ``N,H,W[,C]`` of any numbers, with the splits and labels that names of arrays say."""
     with readable(f"{path}: not a readable .npz of pictures"):
         npz = _Npz(path)
         loaded = {name: npz.load(name) for name in npz.pictures}

@@ -30,63 +30,9 @@ class Entry:
 
 
 def _place(name: str) -> tuple[bool, bool, str]:
-    """Return a key that sorts by name, but IDX files first, and of these training's, so that the order is
-    that of the splits."""
+    """Return a key that sorts by name, but IDX files first, and of these training's, as splits are."""
     arrays = "ubyte" in name or name.lower().endswith(".idx")
     return not arrays, arrays and split_named(name_words(name)) == "test", name
-
-
-class _Walk:
-    def __init__(self, top: Path, follow_links: bool, deep: bool) -> None:
-        self.top, self.follow_links, self.deep = top, follow_links, deep
-        self.real = os.path.realpath(top)
-        self.entered: set[tuple[int, int]] = set()
-        self.todo = [("", False)]
-        """Folders by name, and whether a link led to them, so that others may lead there as well."""
-
-    def __iter__(self) -> Iterator[Entry]:
-        while self.todo:
-            name, linked = self.todo.pop()
-            try:
-                yield from self._folder(name, linked)
-            except OSError as error:
-                if not name:
-                    raise InputError(f"{self.top}: cannot be read ({error.strerror})") from None
-                yield Entry(self.top, name, f"unreadable folder ({error.strerror})")
-
-    def _folder(self, folder: str, linked: bool) -> Iterator[Entry]:
-        path, below = self.top / folder, f"{folder}/" if folder else ""
-        stat = path.stat()
-        if linked and (stat.st_dev, stat.st_ino) in self.entered:
-            yield Entry(self.top, folder, "link to a folder that is read already")
-            return
-        self.entered.add((stat.st_dev, stat.st_ino))
-        with os.scandir(path) as listing:
-            found = {entry.name: _is_folder(entry) for entry in listing if not hidden(entry.name)}
-        folders = sorted(name for name, folder in found.items() if folder)
-        links = {name for name in folders if (path / name).is_symlink()}
-        refused = {name: why for name in links if (why := self._not_followed(path / name))}
-        for name in sorted(refused):
-            yield Entry(self.top, below + name, refused[name])
-        for name in sorted((name for name, folder in found.items() if not folder), key=_place):
-            yield Entry(self.top, below + name)
-        if not self.deep:
-            return
-        self.todo += [(below + n, linked or n in links) for n in reversed(folders) if n not in refused]
-
-    def _not_followed(self, link: Path) -> str:
-        """Return why a link to a folder is not followed, or ''."""
-        if not self.follow_links:
-            return "link to a folder (--follow-links follows it)"
-        inside = Path(os.path.realpath(link)).is_relative_to(self.real)
-        return "link to a folder that is read anyway" if inside else ""
-
-
-def _is_folder(entry: os.DirEntry[str]) -> bool:
-    try:
-        return entry.is_dir()
-    except OSError:  # a link in a circle: reading it as a file tells
-        return False
 
 
 def walk(top: Path, follow_links: bool = False, deep: bool = True) -> Iterator[Entry]:
@@ -96,12 +42,60 @@ def walk(top: Path, follow_links: bool = False, deep: bool = True) -> Iterator[E
     InputError if ``top`` itself cannot be read. Other folders that cannot be come out with a reject, and so
     do links to folders, unless ``follow_links``: then none is entered twice by way of a link.
     """
-    return iter(_Walk(top, follow_links, deep))
+    entered: set[tuple[int, int]] = set()
+    todo = [("", False)]  # folders by name, and whether a link led to them: others may lead there as well
+    while todo:
+        name, linked = todo.pop()
+        try:
+            about = (top / name).stat()
+            if linked and (about.st_dev, about.st_ino) in entered:
+                yield Entry(top, name, "link to a folder that is read already")
+                continue
+            entered.add((about.st_dev, about.st_ino))
+            files, folders = _listed(top, name, follow_links)
+        except OSError as error:
+            if not name:
+                raise InputError(f"{top}: cannot be read ({error.strerror})") from None
+            yield Entry(top, name, f"unreadable folder ({error.strerror})")
+            continue
+        yield from files
+        if deep:
+            todo += [(below, linked or link) for below, link in reversed(folders)]
+
+
+def _listed(top: Path, folder: str, follow_links: bool) -> tuple[list[Entry], list[tuple[str, bool]]]:
+    """Return refused links and the files of a folder, and its folders, each with whether it is a link."""
+    refused, files, folders = [], [], []
+    with os.scandir(top / folder) as listing:
+        found = sorted((e for e in listing if not hidden(e.name)), key=lambda e: e.name)
+    for entry in found:
+        name = f"{folder}/{entry.name}" if folder else entry.name
+        if not _is_folder(entry):
+            files.append(Entry(top, name))
+        elif entry.is_symlink() and (why := _not_followed(top, name, follow_links)):
+            refused.append(Entry(top, name, why))
+        else:
+            folders.append((name, entry.is_symlink()))
+    return refused + sorted(files, key=lambda e: _place(e.name.rpartition("/")[2])), folders
+
+
+def _not_followed(top: Path, link: str, follow_links: bool) -> str:
+    """Return why a link to a folder is not followed, or ''."""
+    if not follow_links:
+        return "link to a folder (--follow-links follows it)"
+    inside = Path(os.path.realpath(top / link)).is_relative_to(os.path.realpath(top))
+    return "link to a folder that is read anyway" if inside else ""
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:  # a link in a circle: reading it as a file tells
+        return False
 
 
 def picture_files(top: Path, deep: bool = True) -> tuple[list[Path], Counter[str]]:
-    """Return the files below ``top`` (or directly in it) that are pictures by their begin, or are named as
-    such; and why others are none, counted."""
+    """Return the files that are pictures by their begin or name; why others are none is counted."""
     found: list[Path] = []
     others: Counter[str] = Counter()
     for entry in walk(top, deep=deep):
@@ -114,8 +108,7 @@ def picture_files(top: Path, deep: bool = True) -> tuple[list[Path], Counter[str
 
 
 def begin(path: Path) -> bytes:
-    """Return the first bytes of a file; none if it cannot be read, or is none (a pipe would keep us
-    waiting)."""
+    """Return the first bytes of a file; none if it is no file (a pipe would keep us waiting)."""
     try:
         if not path.is_file():
             return b""

@@ -80,7 +80,7 @@ def test_rows_that_different_pictures_share_are_sure_by_the_whole_name_alone() -
     matches.hit(0, "without the suffix", "y/a.png", digest=b"2")
     assert not matches.sure(0, ENDING) and matches.sure(0, WHOLE) and matches.sure(1, ENDING)
     assert matches.shared == {0: ("x/a.jpg", "y/a.png")}
-    matches.miss("b.jpg")
+    matches.missing.add("b.jpg")
     assert (matches.found, matches.asked) == (3, 4)
     assert str(matches) == "0 of 4 pictures found; not found: b.jpg"  # none of the three is described
     matches.hit(1, ENDING, "z/c.jpg", digest=b"3")
