@@ -172,11 +172,6 @@ class Columns:
         for name, raw in attributes.items():
             self.seen.setdefault(name, _Seen()).add(raw)
 
-    def add_column(self, name: str, values: Iterable[AttributeValue]) -> None:
-        seen = self.seen.setdefault(name, _Seen())
-        for raw in values:
-            seen.add(raw)
-
     def rules(self) -> dict[str, Rule]:
         """Return one rule for each column in the order in which they came, also for those left out."""
         places = coordinates(name for name, seen in self.seen.items() if not set(seen.counts) <= {0, 1})
@@ -199,16 +194,14 @@ def coordinates(names: Iterable[str]) -> set[str]:
     """
     plain = {re.sub(r"[^a-z0-9]", "", name.lower()).removeprefix("bbox"): name for name in names}
     marks = {name for name in plain if _LANDMARK.fullmatch(name)}
-    corners = {name for name in plain if (match := _CORNER.fullmatch(name)) and _partner(match) in plain}
+    corners = set()
+    for match in filter(None, map(_CORNER.fullmatch, plain)):
+        if f"{match[1]}{'y' if match[2] == 'x' else 'x'}{match[3]}" in plain:  # ``x1`` of ``y1``
+            corners.add(match[0])
     if {"left", "top"} <= set(plain):
         corners |= {"left", "top", "right", "bottom"} & set(plain)
     sizes = {"width", "height", "w", "h"} & set(plain) if corners else set()
     return {plain[name] for name in marks | corners | sizes}
-
-
-def _partner(match: re.Match[str]) -> str:
-    """Return the column of the other axis: ``x1`` of ``y1``, ``maxy`` of ``maxx``."""
-    return f"{match[1]}{'y' if match[2] == 'x' else 'x'}{match[3]}"
 
 
 def note_lines(rules: Mapping[str, Rule]) -> list[str]:
@@ -217,11 +210,11 @@ def note_lines(rules: Mapping[str, Rule]) -> list[str]:
     for name, rule in rules.items():
         if rule.note:
             by_note.setdefault(rule.note, []).append(repr(name))
-    return [
-        f"column{'s' * (len(names) > 1)} {', '.join(names[:8])}"
-        f"{f' and {len(names) - 8} more' if len(names) > 8 else ''} {note}"
-        for note, names in by_note.items()
-    ]
+    lines = []
+    for note, names in by_note.items():
+        more = f" and {len(names) - 8} more" if len(names) > 8 else ""
+        lines.append(f"column{'s' * (len(names) > 1)} {', '.join(names[:8])}{more} {note}")
+    return lines
 
 
 def _left_out(why: str) -> Rule:

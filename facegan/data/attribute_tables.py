@@ -115,8 +115,8 @@ class AttributeTable(NamedRows):
     def columns(self) -> Columns:
         """Return what the columns hold in the whole table."""
         columns = Columns()
-        for i, name in enumerate(self.names):
-            columns.add_column(name, (row[i] for row in self.rows))
+        for row in range(len(self.rows)):
+            columns.add(self.values(row))
         return columns
 
 

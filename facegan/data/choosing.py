@@ -102,16 +102,14 @@ class Chooser:
 
     def _included(self, item: Item) -> bool:
         pattern = self.config.include
-        return not pattern or any(
-            fnmatch.fnmatch(n, pattern) for n in (item.name, item.name.rsplit("/", 1)[-1])
-        )
+        names = item.name, item.name.rpartition("/")[2]
+        return not pattern or any(fnmatch.fnmatch(name, pattern) for name in names)
 
     def _predicate(self, attributes: dict[str, AttributeValue]) -> Predicate:
         names = tuple(attributes)
         if names not in self.predicates:
-            self.predicates[names] = parse_where(
-                self.config.where, names, class_names=self.reading.class_names
-            )
+            known = self.reading.class_names
+            self.predicates[names] = parse_where(self.config.where, names, class_names=known)
         return self.predicates[names]
 
     def why_none(self) -> str:
@@ -131,18 +129,20 @@ class Chooser:
                 known = isinstance(value, int) and 0 <= value < len(names)
                 held[names[value] if known else str(value)] = None  # type: ignore[index]
 
-    def _advise(self, item: Item) -> None:
-        """Say of a table that lies beside the pictures which option reads it."""
+    def _advise(self, item: Item) -> bool:
+        """Say of a table that lies beside the pictures which option reads it; return False for one read so."""
+        if Path(item.source).resolve() in self.own_files:
+            return False
         words = set(re.findall(r"[a-z]+", item.name.rpartition("/")[2].lower()))
         option = "--split" if words & {"partition", "partitions", "split", "splits"} else "--attributes"
         text = "txt" in words and words & {"attr", "attributes", "labels", "list", "partition", "split"}
         known = self.splitter.table if option == "--split" else None
-        if known or self.advised == MAX_ADVISED or not (text or words & {"csv", "tsv"}):
-            return
-        self.advised += 1
-        given = f"{self.config.attributes}," if option == "--attributes" and self.table else ""
-        way = f"unpacked, {option} FILE" if "!" in item.source else f"{option} {given}{item.source}"
-        self.reading.notes.add(f"{item.name} beside the pictures was not read; {way} reads it")
+        if not known and self.advised < MAX_ADVISED and (text or words & {"csv", "tsv"}):
+            self.advised += 1
+            given = f"{self.config.attributes}," if option == "--attributes" and self.table else ""
+            way = f"unpacked, {option} FILE" if "!" in item.source else f"{option} {given}{item.source}"
+            self.reading.notes.add(f"{item.name} beside the pictures was not read; {way} reads it")
+        return True
 
     def _note_arrays(self) -> None:
         """Say with which options pictures of arrays would stay as they are."""
@@ -153,10 +153,8 @@ class Chooser:
         enlarged, coloured = h < height or w < width, c == 1 and not crop.gray
         as_is = ["--size " + (f"{h}" if h == w else f"{h}x{w}")] * enlarged + ["--gray"] * coloured
         if as_is:
-            grey = " grey" if coloured else ""
-            self.reading.notes.add(
-                f"the source holds{grey} pictures of {w}x{h}; {' '.join(as_is)} keeps them so"
-            )
+            what = f"{'grey ' * coloured}pictures of {w}x{h}"
+            self.reading.notes.add(f"the source holds {what}; {' '.join(as_is)} keeps them so")
 
     def conclude(self) -> None:
         """Note what was found in the files beside the pictures; NothingLeft if one names none of these."""
@@ -177,26 +175,22 @@ class Chooser:
     def __call__(self, item: Item) -> tuple[Item, str] | None:
         if not self._included(item):
             return None
-        if item.reject == NO_IMAGE:
-            if Path(item.source).resolve() in self.own_files:
-                return None
-            self._advise(item)
+        if item.reject == NO_IMAGE and not self._advise(item):
+            return None
         if item.pixels is not None and not item.reject:
             self.arrays.add(item.pixels.shape)
         digest, attributes, own = item.digest(), item.attributes, item.split
         if self.table and not item.reject:
-            values, said = self.table.use(item.name, item.source, digest)
+            values, listed = self.table.use(item.name, item.source, digest)
             known = {name: value for name, value in values.items() if value is not None}
-            attributes, own = {**dict.fromkeys(values), **attributes, **known}, said or own
+            attributes, own = {**dict.fromkeys(values), **attributes, **known}, listed or own
         if self.config.where and not item.reject and not self._predicate(attributes)(attributes):
             if not self.chosen:
                 self._note_values(attributes)
             return None
-        split, why = (
-            ("train", "")
-            if item.reject
-            else self.splitter.use(item.name, item.source, digest=digest, own=own)
-        )
+        split, why = "train", ""
+        if not item.reject:
+            split, why = self.splitter.use(item.name, item.source, digest=digest, own=own)
         if why:
             return replace(item, content=b"", pixels=None, reject=why), "train"
         origin = _names(self.config.attributes) if own != item.split else item.split_from

@@ -15,7 +15,7 @@ import threading
 import time
 from urllib.parse import urljoin, urlsplit
 
-from facegan.errors import InputError
+from facegan.errors import InputError, first_line
 
 MAX_BYTES = 30_000_000
 MAX_SECONDS = 20.0
@@ -55,8 +55,7 @@ def fetch(url: str, max_bytes: int = MAX_BYTES, max_seconds: float = MAX_SECONDS
         except (OSError, http.client.HTTPException, UnicodeError, ValueError) as error:
             if time.monotonic() >= deadline:
                 raise InputError(f"{url}: not there within {max_seconds:g} s") from None
-            first = (str(error).splitlines() or [""])[0] or type(error).__name__
-            raise InputError(f"{url}: unreachable ({first[:160]})") from None
+            raise InputError(f"{url}: unreachable ({first_line(error)})") from None
         if location:
             at = urljoin(at, location)
             continue

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-import io
 import os
-import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -91,11 +89,8 @@ def describe(dataset: Dataset, rejects: int = 10) -> str:
         lines.append(f"selected from {info['made_from']['name']}: {selected['expression']}")
     if dataset.attribute_names:
         unknown = dataset.undescribed()
-        lines.append(
-            "attributes (share of those known)"
-            + f", of {unknown} pictures none is known" * bool(unknown)
-            + ":"
-        )
+        none = f", of {unknown} pictures none is known" if unknown else ""
+        lines.append(f"attributes (share of those known){none}:")
         predicted = info.get("predicted", {})
         lines += [
             _frequency(entry) + _confidence(predicted.get("names", {}).get(entry["name"]))
@@ -159,7 +154,6 @@ def _confidence(predicted: dict[str, float] | None) -> str:
 
 def _frequency(entry: Mapping[str, Any]) -> str:
     """Return a line on one attribute: a bar for yes and no, else its commonest classes."""
-
     if not entry["known"]:
         return f"  {entry['name']:<22} unknown"
     if entry["kind"] != "yes/no":
@@ -177,16 +171,8 @@ def _write_npz(path: Path, data: Dataset, split: str) -> None:
     temporary = temporary_beside(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with zipfile.ZipFile(temporary, "w", zipfile.ZIP_STORED, allowZip64=True) as archive:
-            for name, array in arrays.items():
-                with archive.open(f"{name}.npy", "w", force_zip64=True) as stream:
-                    head = io.BytesIO()
-                    np.lib.format.write_array_header_1_0(
-                        head, np.lib.format.header_data_from_array_1_0(array)
-                    )
-                    stream.write(head.getvalue())
-                    for start in range(0, len(array), 1024):  # a map is written piece by piece
-                        stream.write(np.ascontiguousarray(array[start : start + 1024]).tobytes())
+        with temporary.open("wb") as handle:
+            np.savez(handle, **arrays)  # a memory map is written piece by piece
         os.replace(temporary, path)
     except OSError as error:
         raise InputError(f"--to-npz {path}: cannot be written ({error.strerror})") from None

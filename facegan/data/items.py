@@ -8,7 +8,7 @@ import hashlib
 import math
 import os
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -163,29 +163,20 @@ def is_scalar(cell: Any) -> bool:
 
 def scalar(cell: Any) -> AttributeValue:
     """Return a cell's value as attributes are handed on: 1 and 0 for true and false, NaN as unknown."""
-    if cell is None or isinstance(cell, bool):
-        return None if cell is None else int(cell)
+    if isinstance(cell, bool):
+        return int(cell)
     if isinstance(cell, int):
         return cell if -(2**63) <= cell < 2**63 else str(cell)[:MAX_TEXT]
-    if isinstance(cell, (float, decimal.Decimal)):
-        number = float(cell)
-        return None if math.isnan(number) else number
+    if cell is None or isinstance(cell, (float, decimal.Decimal)):
+        return None if cell is None or math.isnan(number := float(cell)) else number
     return printable(str(cell)[:MAX_TEXT])
 
 
-def scalars(
-    cells: Mapping[Any, Any] | Iterable[tuple[Any, Any]],
-) -> tuple[dict[str, AttributeValue], set[str]]:
+def scalars(cells: Mapping[Any, Any]) -> tuple[dict[str, AttributeValue], set[str]]:
     """Return the single values among named cells, and the names of the others."""
-    values: dict[str, AttributeValue] = {}
-    others: set[str] = set()
-    for key, cell in cells.items() if isinstance(cells, Mapping) else cells:
-        name = printable(str(key))[:100]
-        if is_scalar(cell):
-            values[name] = scalar(cell)
-        else:
-            others.add(name)
-    return values, others
+    named = {printable(str(key))[:100]: cell for key, cell in cells.items()}
+    values = {name: scalar(cell) for name, cell in named.items() if is_scalar(cell)}
+    return values, named.keys() - values.keys()
 
 
 _STARTS = ("/9j/", "iVBORw0KGgo", "UklGR", "R0lGOD", "Qk0")  # of JPEG, PNG, WebP, GIF and BMP in base64
@@ -266,15 +257,11 @@ class Notes:
         fewer = self.kept and any(total[split] > self.kept[split] for split in total)
         counted = [
             f"{what}{' (with what was left out later)' * bool(fewer)}: "
-            + ", ".join(f"{value} {tally[value]:,}" for value in sorted(tally, key=_order))
+            + ", ".join(f"{value} {tally[value]:,}" for value in sorted(tally, key=SPLITS.index))
             for what, tally in self._tallies.items()
             if set(tally) != {"train"}  # which would have been so without
         ]
         return counted + [line if n == 1 else f"{line} ({n:,} times)" for line, n in self._lines.items()]
-
-
-def _order(value: str) -> tuple[int, str]:
-    return SPLITS.index(value) if value in SPLITS else len(SPLITS), value
 
 
 @dataclass(frozen=True)

@@ -272,15 +272,14 @@ def tables_in(path: Path, follow_links: bool = False) -> list[Path]:
 
     ``metadata.parquet`` beside pictures describes these, and caches of ``datasets`` are copies.
     """
-    found = []
-    entries = walk(path, follow_links)
-    for file in sorted(entry.path for entry in entries if is_table(entry.name) and not entry.reject):
-        if not file.is_file() or is_cache(file.name):
-            continue
-        if file.name == "metadata.parquet" and any(looks_like_image(p.name) for p in file.parent.iterdir()):
-            continue
-        found.append(file)
-    return found
+
+    def described(file: Path) -> bool:
+        return file.name == "metadata.parquet" and any(
+            looks_like_image(p.name) for p in file.parent.iterdir()
+        )
+
+    found = sorted(e.path for e in walk(path, follow_links) if is_table(e.name) and not e.reject)
+    return [file for file in found if file.is_file() and not is_cache(file.name) and not described(file)]
 
 
 def _own_classes(path: Path, reading: Reading) -> dict[str, list[int]]:
@@ -319,13 +318,12 @@ def from_dataset(path: Path, reading: Reading, taken: set[Path] | None = None) -
                 if split and not item.split:
                     item = replace(item, split=split, split_from="save_to_disk")
                 yield item
-        except NoPictures as error:
-            name = file.relative_to(path).as_posix()
-            reading.notes.add(str(error))
-            yield Item(name, str(file), reject="table without a column of pictures")
-        except DamagedTable as error:
-            name = file.relative_to(path).as_posix()
-            yield Item(name, str(file), reject=str(error).removeprefix(f"{file}: "))
+        except (NoPictures, DamagedTable) as error:
+            reason = str(error).removeprefix(f"{file}: ")
+            if isinstance(error, NoPictures):
+                reading.notes.add(str(error))
+                reason = "table without a column of pictures"
+            yield Item(file.relative_to(path).as_posix(), str(file), reject=reason)
 
 
 def fetched(value: Any, open_file: Any) -> Any:
@@ -355,9 +353,8 @@ def _from_stream(
     ours = split_named(re.split(r"[^a-z]+", split.lower()))
     rows = Rows(columns, f"{name}/{split}", split=ours, split_from="the Hub" if ours else "")
     image = columns.image
-    values: Iterator[dict[str, Any]] = (
-        {**row, image: fetched(row.get(image), open_file)} for row in stream.select_columns(wanted)
-    )
+    stream = stream.select_columns(wanted)
+    values: Iterator[dict[str, Any]] = ({**row, image: fetched(row.get(image), open_file)} for row in stream)
     surveyed = _SURVEYED_ROWS if columns.split or columns.kind == "pixels" else 0
     first = list(itertools.islice(values, surveyed))
     if columns.split:

@@ -108,23 +108,15 @@ def _rows(item: Item, split: str) -> tuple[list[Row], np.ndarray | None]:
         return [Row(item.source, item.name, digest, error.reason)], None
     except Exception as error:  # one hostile picture must not end the work on all others
         return [Row(item.source, item.name, digest, f"unreadable ({type(error).__name__})")], None
-    rows = [
-        Row(
-            item.source,
-            item.name,
-            digest,
-            "",
-            png.encode(c.image),
-            pixels_digest(c.image),
-            *near.describe(c.image),
-            None if c.face is None else [float(v) for v in c.face.box],
-            None if c.face is None else [float(v) for point in c.face.landmarks for v in point],
-            item.attributes,
-            split,
-            values=packed(c.image, meaning if i == 0 else None),
-        )
-        for i, c in enumerate(kept)
-    ]
+    rows = []
+    for i, c in enumerate(kept):
+        made: dict[str, Any] = {"png": png.encode(c.image), "pixels_digest": pixels_digest(c.image)}
+        made["near_hash"], made["gray"] = near.describe(c.image)
+        made["values"] = packed(c.image, meaning if i == 0 else None)
+        if c.face is not None:
+            made["box"] = [float(v) for v in c.face.box]
+            made["landmarks"] = [float(v) for point in c.face.landmarks for v in point]
+        rows.append(Row(item.source, item.name, digest, attributes=item.attributes, split=split, **made))
     return rows + [Row(item.source, item.name, digest, e.reason) for e in rejected], photo
 
 
@@ -202,8 +194,7 @@ class _Inline(Executor):
     """One worker without a process of its own."""
 
     def submit(self, fn: Any, /, *args: Any, **kwargs: Any) -> Future[Any]:
-        future: Future[Any] = Future()
-        future.set_result(fn(*args, **kwargs))
+        (future := Future[Any]()).set_result(fn(*args, **kwargs))
         return future
 
 
@@ -216,34 +207,25 @@ def _pool(config: PrepareConfig, workers: int) -> Executor:
 
 
 @contextlib.contextmanager
-def _without_main() -> Iterator[None]:
-    """Keep processes that start meanwhile from importing the caller's script.
+def _apart() -> Iterator[None]:
+    """Let processes that start meanwhile import nothing of the caller's script, and never see Ctrl-C.
 
-    They need nothing of it; it may call ``prepare`` without a guard, come from standard input, or
-    import torch, which would cost each worker its memory.
+    They need nothing of the script; it may call ``prepare`` without a guard, come from standard input, or
+    import torch, which would cost each worker its memory. Ctrl-C, which waits until the end, would end in a
+    traceback of theirs while they import.
     """
     main = sys.modules["__main__"]
-    kept = ("__spec__", "__file__")
-    saved: dict[str, Any] = {name: main.__dict__[name] for name in kept if name in main.__dict__}
+    saved: dict[str, Any] = {n: main.__dict__[n] for n in ("__spec__", "__file__") if n in main.__dict__}
     main.__dict__.update(__spec__=None)
     main.__dict__.pop("__file__", None)
+    masked = hasattr(signal, "pthread_sigmask")
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT}) if masked else ()
     try:
         yield
     finally:
+        if masked:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
         main.__dict__.update(saved)
-
-
-@contextlib.contextmanager
-def _uninterrupted() -> Iterator[None]:
-    """Let Ctrl-C wait until the end; processes that start meanwhile never see it, which ends tracebacks."""
-    if not hasattr(signal, "pthread_sigmask"):
-        yield
-        return
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 class _Stage:
@@ -316,7 +298,7 @@ def process_sources(
                 future = None
                 if not store.has(index, digest):
                     thumbnails = max(0, _THUMBNAILS - before)
-                    with _uninterrupted(), _without_main():
+                    with _apart():
                         future = pool.submit(work, [i for i, _ in chunk], [s for _, s in chunk], thumbnails)
                 stage.under_way.append((index, digest, len(chunk), future))
                 before += len(chunk)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import functools
 import gzip
 import io
 import json
@@ -118,7 +119,7 @@ def _lines(text: str, where: str) -> Sheet:
     """Read CSV with any usual delimiter, or cells parted by blanks."""
     text = text.replace("\r\n", "\n").replace("\r", "\n")
     text = re.sub(r"\A\s*sep=.(?=\n)", "", text)  # Excel's own first line
-    text = re.sub(r"\A\s*\d+\s*(?=\n)", _blank, text)  # CelebA's first line counts the rest
+    text = re.sub(r"\A\s*\d+\s*(?=\n)", lambda m: "\n" * m[0].count("\n"), text)  # CelebA's count of the rest
     delimiter = _delimiter(text)
     text = _without_comments(text, delimiter)
     try:
@@ -144,11 +145,6 @@ def _lines(text: str, where: str) -> Sheet:
     return Sheet(header, fitting, -1, notes)
 
 
-def _blank(match: re.Match[str]) -> str:
-    """Return the lines of what is not looked at, empty, so that others keep their numbers."""
-    return "\n" * match[0].count("\n")
-
-
 def _delimiter(text: str) -> str:
     """Return the delimiter of the first line; '' for blanks."""
     bare = re.sub(r'"[^"]*"', "", text[:20_000])
@@ -170,38 +166,26 @@ def _without_comments(text: str, delimiter: str) -> str:
     return text
 
 
-class _Clean(dict[str, str]):
-    """Cells as they are meant; they repeat, so each is looked at, and kept, once."""
-
-    def __init__(self, delimiter: str) -> None:
-        self.delimiter = delimiter
-
-    def __missing__(self, cell: str) -> str:
-        clean = cell.strip()
-        if self.delimiter == ";" and re.fullmatch(r"[+-]?\d+,\d+", clean):
-            clean = clean.replace(",", ".")  # where semicolons part the cells, commas stand for points
-        self[cell] = clean
-        return clean
-
-
 def _split(text: str, delimiter: str) -> list[tuple[int, list[str]]]:
     """Return lines by number with their cells; quoted cells may hold delimiters and line ends."""
-    clean = _Clean(delimiter)
+
+    @functools.cache  # cells repeat: each is looked at, and kept, once
+    def clean(cell: str) -> str:
+        cell = cell.strip()
+        decimal_comma = delimiter == ";" and re.fullmatch(r"[+-]?\d+,\d+", cell)
+        return cell.replace(",", ".") if decimal_comma else cell
+
     if not delimiter:
-        lines = enumerate(text.split("\n"), 1)
-        return [(n, [clean[c] for c in _unquoted(line.split())]) for n, line in lines if line.strip()]
+        lines = ((n, line.split()) for n, line in enumerate(text.split("\n"), 1) if line.strip())
+        return [(n, [clean(re.sub('^"(.*)"$', r"\1", cell)) for cell in cells]) for n, cells in lines]
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, skipinitialspace=True)
     rows, before = [], 0
     for cells in reader:
-        cells = [clean[cell] for cell in cells]
+        cells = [clean(cell) for cell in cells]
         if any(cells):
             rows.append((before + 1, cells))
         before = reader.line_num
     return rows
-
-
-def _unquoted(cells: list[str]) -> list[str]:
-    return [c[1:-1] if len(c) > 1 and c[0] == c[-1] == '"' else c for c in cells]
 
 
 def _fitting(
@@ -222,24 +206,19 @@ def _fitting(
     if wrong:
         lines = ", ".join(str(number) for number, _ in wrong[:3]) + ", ..." * (len(wrong) > 3)
         notes.append(
-            f"{_count(len(wrong), 'line')} left out that {'does' if len(wrong) == 1 else 'do'} not have the "
-            f"header's {width} cells (line {lines})"
+            f"{len(wrong):,} line{'s' * (len(wrong) > 1)} left out that do{'es' * (len(wrong) == 1)} not have "
+            f"the header's {width} cells (line {lines})"
         )
     return rows
 
 
 def _shortened(cells: list[str], width: int, delimiter: str) -> list[str]:
     """Return the cells without empty ones at the end; between blanks, with a name of several words as one."""
-    kept = len(cells)
-    while kept > width and not cells[kept - 1]:
-        kept -= 1
-    cells, words = cells[:kept], kept - width + 1
+    while len(cells) > width and not cells[-1]:
+        cells = cells[:-1]
+    words = len(cells) - width + 1
     name = " ".join(cells[:words])
     return [name, *cells[words:]] if words > 1 and not delimiter and looks_like_image(name) else cells
-
-
-def _count(count: int, what: str) -> str:
-    return f"{count:,} {what}{'s' * (count != 1)}"
 
 
 def _json(text: str, where: str) -> Sheet:
@@ -280,7 +259,9 @@ def _json_lines(text: str, notes: list[str]) -> list[Any] | None:
     if len(wrong) >= len(found):
         return None
     if wrong:
-        notes.append(f"{_count(len(wrong), 'line')} left out that cannot be read (line {wrong[0]}, ...)")
+        notes.append(
+            f"{len(wrong):,} line{'s' * (len(wrong) > 1)} left out that cannot be read (line {wrong[0]}, ...)"
+        )
     return found
 
 
@@ -306,11 +287,13 @@ def _plain(name: str) -> str:
 def _pointed(sheet: Sheet, where: str) -> Sheet:
     """Return the sheet with the column of names: one that holds names of pictures, or is called so."""
     plain = [_plain(name) for name in sheet.header]
+    sampled = [[row[i] for row in sheet.rows[:_SAMPLED_ROWS]] for i in range(len(plain))]
+    holding = [i for i, cells in enumerate(sampled) if sum(map(_is_picture, cells)) > len(cells) / 2]
+    # Neither empty, nor of structures.
+    filled = [not c or any(isinstance(v, (str, int)) and str(v).strip() for v in c) for c in sampled]
     called = [plain.index(name) for name in FILE_COLUMNS if name in plain]
-    holding = [i for i in range(len(plain)) if _pictures(sheet, i) > 0.5]
-    both = [i for i in called if i in holding]
     ids = [plain.index(name) for name in _ID_COLUMNS if name in plain]
-    candidates = [*both, *holding, *(i for i in called + ids if _filled(sheet, i))]
+    candidates = [*(i for i in called if i in holding), *holding, *(i for i in called + ids if filled[i])]
     if not candidates:
         there = ", ".join(sheet.header[:8])
         raise InputError(
@@ -323,13 +306,5 @@ def _pointed(sheet: Sheet, where: str) -> Sheet:
     return sheet
 
 
-def _filled(sheet: Sheet, column: int) -> bool:
-    """Return whether a column can be that of names: not empty, nor one of structures."""
-    cells = [row[column] for row in sheet.rows[:_SAMPLED_ROWS]]
-    return not cells or any(isinstance(cell, (str, int)) and str(cell).strip() for cell in cells)
-
-
-def _pictures(sheet: Sheet, column: int) -> float:
-    """Return the share of cells that look like names of pictures."""
-    cells = [row[column] for row in sheet.rows[:_SAMPLED_ROWS]]
-    return sum(isinstance(c, str) and looks_like_image(c.strip()) for c in cells) / max(1, len(cells))
+def _is_picture(cell: Any) -> bool:
+    return isinstance(cell, str) and looks_like_image(cell.strip())

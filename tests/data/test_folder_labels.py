@@ -462,9 +462,12 @@ def test_a_source_is_looked_through_once(tmp_path: Path, monkeypatch: pytest.Mon
     """What lies beside the pictures of a large archive takes its time."""
     made: list[str] = []
     init = Beside.__init__
-    monkeypatch.setattr(
-        Beside, "__init__", lambda self, source, *rest: made.append(source) or init(self, source, *rest)
-    )
+
+    def counted(self: Beside, source: str, *rest: Any, **more: Any) -> None:
+        made.append(source)
+        init(self, source, *rest, **more)
+
+    monkeypatch.setattr(Beside, "__init__", counted)
     prepare(SOURCES["tar"](tmp_path, pngs("1.png", "2.png")), tmp_path / "ds", **OPTIONS)
     assert made == ["src.tar"]
 
