@@ -30,7 +30,7 @@ class AttributeTable(NamedRows):
     """
 
     def __init__(self, sheet: Sheet) -> None:
-        self.notes = list(sheet.notes)
+        notes = self.notes = list(sheet.notes)
         lasting = self._lasting(sheet)
         self.pictures = list(lasting)
         rows = [sheet.rows[i] for i in lasting.values()]
@@ -51,6 +51,7 @@ class AttributeTable(NamedRows):
         self.rows = list(zip(*kept.values(), strict=True)) if kept else [()] * len(rows)
         meanings = list(zip(self.rows, self.splits, strict=True)) if self.splits else self.rows
         super().__init__(self.pictures, meanings)
+        self.notes = notes
 
     def _column(self, name: str, cells: list[Any]) -> list[Any] | None:
         """Return the values of an attribute; None for the column of splits."""
@@ -107,10 +108,6 @@ class AttributeTable(NamedRows):
         if row is not None and self.matches.sure(row, how):
             merged |= {n: v for n, v in self.values(row).items() if v is not None}
         return {n: merged[n] for n in dict.fromkeys([*own, *self.names])}
-
-    def notes_on_matches(self) -> list[str]:
-        """Return what is to be said of the table, once all pictures have been seen by :meth:`use`."""
-        return [str(self.matches), *self.matches.doubts(), *self.notes]
 
     def columns(self) -> Columns:
         """Return what the columns hold in the whole table."""
@@ -229,10 +226,6 @@ class Splitter(NamedRows):
         if not table:
             raise InputError(f"--split {path}: empty")
         return table
-
-    def notes_on_matches(self) -> list[str]:
-        """Return what is to be said of the list, once all pictures have been seen by :meth:`use`."""
-        return [str(self.matches), *self.matches.doubts()]
 
     def use(self, name: str, source: str, digest: bytes, *, own: str | None) -> tuple[str, str]:
         """Return the split of a picture with this content, which is counted; or '' and why it is left out."""

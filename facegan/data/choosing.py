@@ -130,7 +130,7 @@ class Chooser:
                 held[names[value] if known else str(value)] = None  # type: ignore[index]
 
     def _advise(self, item: Item) -> bool:
-        """Say of a table that lies beside the pictures which option reads it; return False for one read so."""
+        """Say of a table that lies beside the pictures which option reads it; False for one that is read."""
         if Path(item.source).resolve() in self.own_files:
             return False
         words = set(re.findall(r"[a-z]+", item.name.rpartition("/")[2].lower()))

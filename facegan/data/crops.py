@@ -294,9 +294,9 @@ def make_detector(crop: Crop) -> FaceDetector | None:
 
     It also reports faces that ``crop`` then rejects as too small or too uncertain.
     """
-    return (
-        FaceDetector(min(0.7, crop.min_confidence), min(20, crop.min_face)) if needs_detector(crop) else None
-    )
+    if not needs_detector(crop):
+        return None
+    return FaceDetector(min(0.7, crop.min_confidence), min(20, crop.min_face))
 
 
 def sharpness(image: np.ndarray) -> float:
@@ -310,30 +310,21 @@ def sharpness(image: np.ndarray) -> float:
 def apply_each(
     image: np.ndarray, crop: Crop, detector: FaceDetector | None = None
 ) -> tuple[list[Cropped], list[ImageError]]:
-    """Return crops of one uint8 photo ``H,W,3``, and why others of its faces were rejected. Where a grey crop
-    needs no detector, one channel will do.
+    """Return crops of one uint8 photo ``H,W,3``, and why others of its faces were rejected.
 
-    One of the two lists holds something. Faces come largest first; without ``all_faces`` only the
-    best candidate is tried. Reasons: no face, low confidence, face too small, no landmarks, blurred.
+    Where a grey crop needs no detector, one channel will do. One of the two lists holds something. Faces come
+    largest first; without ``all_faces`` only the best candidate is tried. Reasons: no face, low confidence,
+    face too small, no landmarks, blurred.
     """
-    which = CROPS[crop.kind][1]
-    if not which:
-        return _collect(image, crop, [None])
-    if detector is None:
-        raise ValueError(f"the crop {crop.kind!r} needs a detector")
-    faces = detector.detect(image, largest=which == "largest" and not crop.all_faces)
-    if not faces:
-        return [], [ImageError("no face")]
-    if which == "first":
-        return _collect(image, crop, faces[:1])
-    # A large but doubtful box must not hide a certain face.
-    faces.sort(key=lambda face: (face.confidence >= crop.min_confidence, face.extent), reverse=True)
-    return _collect(image, crop, faces if crop.all_faces else faces[:1])
-
-
-def _collect(
-    image: np.ndarray, crop: Crop, faces: list[Face] | list[None]
-) -> tuple[list[Cropped], list[ImageError]]:
+    which, faces = CROPS[crop.kind][1], list[Face | None]([None])
+    if which:
+        if detector is None:
+            raise ValueError(f"the crop {crop.kind!r} needs a detector")
+        every = which == "largest" and crop.all_faces
+        found = detector.detect(image, largest=which == "largest" and not every)
+        if which == "largest":  # a large but doubtful box must not hide a certain face
+            found.sort(key=lambda face: (face.confidence >= crop.min_confidence, face.extent), reverse=True)
+        faces = [*(found if every else found[:1])]
     kept: list[Cropped] = []
     rejected: list[ImageError] = []
     for face in faces:
@@ -341,7 +332,7 @@ def _collect(
             kept.append(Cropped(_one(image, crop, face), face))
         except ImageError as error:
             rejected.append(error)
-    return kept, rejected
+    return kept, rejected if faces else [ImageError("no face")]
 
 
 def _one(image: np.ndarray, crop: Crop, face: Face | None) -> np.ndarray:

@@ -14,7 +14,7 @@ import numpy as np
 
 from facegan import bars
 from facegan.data.dataset import Dataset
-from facegan.data.filters import parse_where
+from facegan.data.filters import Predicate, parse_where
 from facegan.data.items import SPLITS, Row
 from facegan.data.png import pixels_digest
 from facegan.data.shards import PLACES, Contents, Schema, ShardWriter, columns, write_description
@@ -164,6 +164,32 @@ class Selected:
     """Of how many pictures it could not be said whether they fit."""
 
 
+class _Choice:
+    """The rows that fit an expression, counted as they are seen."""
+
+    def __init__(self, fits: Predicate, *, min_confidence: float, limit: int, split: str) -> None:
+        self.fits, self.min_confidence, self.limit, self.split = fits, min_confidence, limit, split
+        self.unknown = self.kept = 0
+        self.sure: dict[str, list[float]] = {}
+
+    def __call__(  # noqa: PLR0917 -- as `rewrite` calls it
+        self, of: str, number: int, attributes: Attributes, confidence: Confidence
+    ) -> tuple[Attributes, Confidence] | None:
+        if (self.split and of != self.split) or (self.limit and self.kept >= self.limit):
+            return None
+        answer = self.fits(
+            {k: v for k, v in attributes.items() if (confidence.get(k) or 1.0) >= self.min_confidence}
+        )
+        self.unknown += answer is None
+        self.kept += answer is True
+        if not answer:
+            return None
+        for name, value in confidence.items():
+            if value is not None:
+                self.sure.setdefault(name, []).append(value)
+        return attributes, confidence
+
+
 def select(
     dataset: str | Path | Dataset,
     expression: str,
@@ -201,40 +227,24 @@ def select(
         raise InputError(f"--split {split}: {error}") from None
     if not data.attribute_names:
         raise InputError(f"{data.path}: it has no attributes to choose by; 'facegan label' adds some")
-    fits = parse_where(
-        expression, data.attribute_names, "EXPRESSION", class_names=data.class_names, whole=True
-    )
-    unknown = kept = 0
-    sure: dict[str, list[float]] = {}
+    names, called = data.attribute_names, data.class_names
+    fits = parse_where(expression, names, "EXPRESSION", class_names=called, whole=True)
+    how: dict[str, Any] = {"min_confidence": min_confidence, "limit": limit, "split": split}
+    choice = _Choice(fits, **how)
 
-    def edit(  # noqa: PLR0917 -- as `rewrite` calls it
-        of: str, number: int, attributes: Attributes, confidence: Confidence
-    ) -> tuple[Attributes, Confidence] | None:
-        nonlocal unknown, kept
-        if (split and of != split) or (limit and kept >= limit):
-            return None
-        certain = {k: v for k, v in attributes.items() if (confidence.get(k) or 1.0) >= min_confidence}
-        answer = fits(certain)
-        unknown += answer is None
-        kept += answer is True
-        if not answer:
-            return None
-        for name, value in confidence.items():
-            if value is not None:
-                sure.setdefault(name, []).append(value)
-        return attributes, confidence
+    def more() -> dict[str, Any]:
+        before, selected = data.info.get("predicted"), {"selected": {"expression": expression, **how}}
+        if not before:
+            return selected
+        names = {n: {**before["names"][n], **v} for n, v in confidence_by_name(choice.sure).items()}
+        return {**selected, "predicted": {**before, "names": names}}
 
-    def said() -> dict[str, Any]:
-        before = data.info.get("predicted")
-        now = {n: {**before["names"][n], **v} for n, v in confidence_by_name(sure).items()} if before else {}
-        return {"selected": how} | ({"predicted": {**before, "names": now}} if before else {})
-
-    how = {"expression": expression, "min_confidence": min_confidence, "limit": limit, "split": split}
     try:
         with bars.shown(on_progress) as show:
-            made = rewrite(data, out, edit, names=data.attribute_names, more=said, on_progress=show)
+            made = rewrite(data, out, choice, names=names, more=more, on_progress=show)
     except DatasetError as error:
-        if "no picture is left" in str(error) and unknown:
-            raise DatasetError(f"{error} (of {unknown} pictures it is unknown whether they fit)") from None
+        if "no picture is left" in str(error) and choice.unknown:
+            count = choice.unknown
+            raise DatasetError(f"{error} (of {count} pictures it is unknown whether they fit)") from None
         raise
-    return Selected(made, sum(data.counts.values()), unknown)
+    return Selected(made, sum(data.counts.values()), choice.unknown)

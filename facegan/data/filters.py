@@ -85,18 +85,17 @@ class _Parser:
         return InputError(f"{self.option} '{self.text}': {why}")
 
     def either(self) -> Predicate:
-        terms = [self.both()]
-        while self.peek() == "or":
-            self.rest.pop(0)
-            terms.append(self.both())
-        return lambda row: _any([term(row) for term in terms])
+        return self.chain("or", self.both, _any)
 
     def both(self) -> Predicate:
-        terms = [self.single()]
-        while self.peek() == "and":
+        return self.chain("and", self.single, lambda values: _not(_any([_not(value) for value in values])))
+
+    def chain(self, word: str, term: Callable[[], Predicate], join: Callable[..., bool | None]) -> Predicate:
+        terms = [term()]
+        while self.peek() == word:
             self.rest.pop(0)
-            terms.append(self.single())
-        return lambda row: _not(_any([_not(term(row)) for term in terms]))
+            terms.append(term())
+        return lambda row: join([term(row) for term in terms])
 
     def single(self) -> Predicate:
         token = self.peek()
@@ -112,9 +111,8 @@ class _Parser:
             self.rest.pop(0)
             return inner
         if not token or token in ("and", "or", ")") or token in _COMPARE:
-            raise self.fail(
-                f"an attribute is missing before '{token}'" if token else "an attribute is missing at the end"
-            )
+            where = f"before '{token}'" if token else "at the end"
+            raise self.fail(f"an attribute is missing {where}")
         return self.comparison()
 
     def hint(self, key: str) -> str:

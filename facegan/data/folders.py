@@ -94,15 +94,10 @@ def source_splits(sources: Sequence[str]) -> dict[str, str]:
     return {text: found[stem] for text, stem in stems.items() if stem in found}
 
 
-def common_part(folders: Iterable[Folder]) -> int:
+def _common_part(folders: Iterable[Folder]) -> int:
     """Return how many folders from the top all paths share."""
-    found = list(folders)
-    if not found:
-        return 0
-    first, last = min(found), max(found)
-    return next(
-        (i for i, (a, b) in enumerate(zip(first, last, strict=False)) if a != b), min(map(len, found))
-    )
+    levels = zip(*folders, strict=False)
+    return sum(1 for _ in itertools.takewhile(lambda names: len(set(names)) == 1, levels))
 
 
 @dataclass
@@ -134,7 +129,7 @@ class FolderSplits:
 
 def folder_splits(folders: Counter[Folder]) -> FolderSplits:
     """Return what the folders of a source's pictures, with the number of pictures in each, say of splits."""
-    shared = common_part(folders)
+    shared = _common_part(folders)
     some = next(iter(folders), ())
     for level in range(max(0, shared - 2), shared):  # all in one folder: an archive of nothing but test/
         if some[level].lower() in _IN_NAMES and some[level].lower() != "dev":
@@ -164,9 +159,7 @@ def _found(folders: Counter[Folder], level: int, names: dict[str, str]) -> Folde
             break
         repeated += 1
     elsewhere = sorted({f[level] for f in folders if len(f) > level and f[level] not in names})
-    note = ""
-    if elsewhere:
-        note = f"folder '{elsewhere[0]}' beside the splits' folders is taken for train"
+    note = f"folder '{elsewhere[0]}' beside the splits' folders is taken for train" if elsewhere else ""
     return FolderSplits(level, names, repeated, note)
 
 
@@ -249,7 +242,7 @@ def folder_labels(folders: Folders, splits: FolderSplits, reading: Reading) -> F
     """
     rest = {folder: splits.rest(folder) for folder in folders.counts}
     some = next(iter(rest.values()), ())
-    shared = common_part(rest.values())
+    shared = _common_part(rest.values())
     shared = next((i for i, name in enumerate(some[:shared]) if partition(name)), shared)
     rest = {folder: parts[shared:] for folder, parts in rest.items()}
     nested = {splits.group(folder) for folder, parts in rest.items() if parts}

@@ -190,6 +190,7 @@ class NamedRows:
 
     def __init__(self, names: Sequence[str], meanings: Sequence[Hashable]) -> None:
         self.index, self.matches, self.meanings = NameIndex(names), Matches(), meanings
+        self.notes: list[str] = []
 
     def find(self, name: str, source: str = "") -> tuple[int | None, str]:
         """Return the row of a picture and how it was found.
@@ -210,3 +211,7 @@ class NamedRows:
         else:
             (self.matches.unclear if how else self.matches.missing).add(name)
         return row, how
+
+    def notes_on_matches(self) -> list[str]:
+        """Return what is to be said of the list, once all pictures have been counted."""
+        return [str(self.matches), *self.matches.doubts(), *self.notes]

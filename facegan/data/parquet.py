@@ -340,10 +340,11 @@ def fetched(value: Any, open_file: Any) -> Any:
         return {"path": path.partition("::")[0].rpartition("/")[2], "bytes": capped(stream, MAX_FILE_BYTES)}
 
 
-def _from_stream(
-    name: str, split: str, stream: Any, *, datasets: Any, open_file: Any, reading: Reading
-) -> Any:
+def _from_stream(name: str, split: str, reading: Reading) -> Iterator[Item]:
     """Return the items of one split of a Hub dataset."""
+    datasets: Any = importlib.import_module("datasets")  # a folder of this name may lie in the way
+    open_file = importlib.import_module("datasets.utils.file_utils").xopen
+    stream = datasets.load_dataset(name, split=split, streaming=True)
     features = stream.features or stream._resolve_features().features
     columns = columns_of(features.arrow_schema, name, name, reading=reading)
     wanted = columns.wanted()
@@ -366,21 +367,14 @@ def _from_stream(
         ends = [[a.min(), a.max()] for a in arrays if a is not None]
         what = f"{name}: column '{image}'"
         rows.meaning = _mean(np.asarray(ends, rows.dtype), what, name, reading=reading)
-    values = itertools.chain(first, values)
-    return map(rows.item, values, itertools.count())
+    return map(rows.item, itertools.chain(first, values), itertools.count())
 
 
 def from_hub(name: str, reading: Reading) -> Iterator[Item]:
     """Stream a dataset of the Hugging Face Hub."""
     try:
-        datasets: Any = importlib.import_module("datasets")  # a folder of this name may lie in the way
-        open_file = importlib.import_module("datasets.utils.file_utils").xopen
-
-        for split in datasets.get_dataset_split_names(name):
-            stream = datasets.load_dataset(name, split=split, streaming=True)
-            yield from _from_stream(
-                name, split, stream, datasets=datasets, open_file=open_file, reading=reading
-            )
+        for split in importlib.import_module("datasets").get_dataset_split_names(name):
+            yield from _from_stream(name, split, reading)
     except InputError:
         raise
     except Exception as error:  # network, name and permission errors of many libraries

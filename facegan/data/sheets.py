@@ -206,8 +206,8 @@ def _fitting(
     if wrong:
         lines = ", ".join(str(number) for number, _ in wrong[:3]) + ", ..." * (len(wrong) > 3)
         notes.append(
-            f"{len(wrong):,} line{'s' * (len(wrong) > 1)} left out that do{'es' * (len(wrong) == 1)} not have "
-            f"the header's {width} cells (line {lines})"
+            f"{len(wrong):,} line{'s' * (len(wrong) > 1)} left out that do{'es' * (len(wrong) == 1)} not "
+            f"have the header's {width} cells (line {lines})"
         )
     return rows
 
