@@ -21,7 +21,7 @@ from facegan.data.derive import Attributes, Confidence, OnProgress, check_out, c
 from facegan.data.filters import plain
 from facegan.data.png import decode
 from facegan.data.process_sources import crop_photos
-from facegan.data.rejects import LABEL_HELP, advice, all_rejected, commonest
+from facegan.data.summary import LABEL_HELP, advice, all_rejected, commonest
 from facegan.errors import DatasetError, InputError
 from facegan.files import derived, write_bytes
 

@@ -44,7 +44,7 @@ def main(
     """
     from facegan.attributes.label import label
     from facegan.attributes.labelling import what_helps
-    from facegan.data.rejects import reason_lines
+    from facegan.data.summary import reason_lines
 
     made = label(
         source,

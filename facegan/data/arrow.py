@@ -145,6 +145,28 @@ class Columns:
     """Names of the splits' column, where it holds their numbers."""
     ours: bool = False
 
+    def split_of(self, value: Any) -> str | None:
+        """Return the split that a cell of the column of splits says."""
+        return split_value(self._word(value))
+
+    def _word(self, value: Any) -> Any:
+        """Return a cell of the column of splits, by its name where the column holds numbers of classes."""
+        known = isinstance(value, int) and 0 <= value < len(self.class_texts)
+        return self.class_texts[value] if known else value
+
+    def check_split(self, values: Iterable[Any], short: str, reading: Reading) -> None:
+        """Make the column of splits an attribute where a value is no split, or all are empty."""
+        if (name := self.split) is None:
+            return
+        splits, odd = column_splits(name, [self._word(value) for value in values])
+        if splits is None:
+            self.split = None
+            self.attributes.append(name)
+            if self.class_texts:
+                self.classes[name] = register(reading, name, self.class_texts)
+            if odd:
+                reading.notes.add(f"{short}: {odd_split(name, odd)}")
+
     def wanted(self) -> list[str]:
         """Return the columns that have to be read."""
         some = [self.image, self.name, self.split, *self.attributes, *self.structs]
@@ -170,6 +192,13 @@ def _names_of(feature: Any) -> list[str]:
     return [str(n) for n in names] if isinstance(names, list) else []
 
 
+def _is(kind: Any, names: str) -> bool:
+    """Return whether an Arrow type is one of those ``names``."""
+    import pyarrow as pa
+
+    return any(getattr(pa.types, f"is_{name}")(kind) for name in names.split())
+
+
 def leaf_type(kind: Any) -> tuple[Any, int]:
     """Return the type inside nested lists, and how many lists are around it."""
     import pyarrow as pa
@@ -178,7 +207,7 @@ def leaf_type(kind: Any) -> tuple[Any, int]:
     while True:
         if isinstance(kind, pa.BaseExtensionType):
             kind = kind.storage_type
-        elif pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_fixed_size_list(kind):
+        elif _is(kind, "list large_list fixed_size_list"):
             kind, depth = kind.value_type, depth + 1
         else:
             return kind, depth
@@ -186,28 +215,20 @@ def leaf_type(kind: Any) -> tuple[Any, int]:
 
 def picture_kind(kind: Any) -> str:
     """Return how a column of this Arrow type could hold pictures, or ''."""
-    import pyarrow as pa
-
-    is_ = pa.types
-    if isinstance(kind, pa.StructType):
-        fields = {field.name: field.type for field in kind}
+    if _is(kind, "struct"):
+        fields = {field.name for field in kind}
         return "struct" if "bytes" in fields and ("path" in fields or len(fields) == 1) else ""
-    if is_.is_binary(kind) or is_.is_large_binary(kind) or is_.is_binary_view(kind):
+    if _is(kind, "binary large_binary binary_view"):
         return "bytes"
-    if is_.is_string(kind) or is_.is_large_string(kind) or is_.is_string_view(kind):
+    if _is(kind, "string large_string string_view"):
         return "text"
     leaf, depth = leaf_type(kind)
-    return "pixels" if depth and (is_.is_integer(leaf) or is_.is_floating(leaf)) else ""
+    return "pixels" if depth and _is(leaf, "integer floating") else ""
 
 
 def _is_scalar(kind: Any) -> bool:
-    import pyarrow as pa
-
-    is_ = pa.types
-    if is_.is_dictionary(kind):
-        kind = kind.value_type
-    names = "integer boolean floating decimal string large_string string_view null"
-    return any(getattr(is_, f"is_{name}")(kind) for name in names.split())
+    kind = kind.value_type if _is(kind, "dictionary") else kind
+    return _is(kind, "integer boolean floating decimal string large_string string_view null")
 
 
 def _shape(field: Any) -> tuple[int, ...] | None:
@@ -215,8 +236,8 @@ def _shape(field: Any) -> tuple[int, ...] | None:
     shape = getattr(field.type, "shape", None)
     if shape is None and "tensor" in str((field.metadata or {}).get(b"ARROW:extension:name", b"")):
         try:
-            said = json.loads(field.metadata[b"ARROW:extension:metadata"])
-            shape = said.get("shape") if isinstance(said, dict) else said
+            shape = json.loads(field.metadata[b"ARROW:extension:metadata"])
+            shape = shape.get("shape") if isinstance(shape, dict) else shape
         except (KeyError, ValueError):
             return None
     good = isinstance(shape, (list, tuple)) and all(isinstance(n, int) and 0 < n < 2**16 for n in shape)
@@ -237,7 +258,7 @@ def _image_column(what: str, fields: Mapping[str, Any], features: Mapping[str, A
     lower = {name.lower(): name for name in reversed(list(fields))}
     usual = [lower[name] for name in IMAGE_COLUMNS if name in lower]
     files = [lower[name] for name in NAME_COLUMNS if name in lower and "id" not in name]
-    rest = (
+    choices = (
         marked,
         [n for n in usual if kinds[n] and kinds[n] != "text"],
         [n for n in fields if kinds[n] == "struct"],
@@ -245,9 +266,8 @@ def _image_column(what: str, fields: Mapping[str, Any], features: Mapping[str, A
         [n for n in fields if _type_of(features.get(n)) in ("Array2D", "Array3D")],
         [n for n in (*usual, *files) if kinds[n] == "text"],
     )
-    for names in rest:
-        if names:
-            return names[0]
+    if best := next(filter(None, choices), None):
+        return best[0]
     raise NoPictures(
         f"{what}: no column 'image' or the like (columns: {_listed(fields)}); --image-column NAME says which"
     )
@@ -302,28 +322,3 @@ def columns_of(schema: Any, what: str, short: str, *, reading: Reading, prepared
 def _register(found: Columns, attribute: str, feature: Any, *, reading: Reading) -> None:
     if names := _names_of(feature):
         found.classes[attribute] = register(reading, printable(attribute)[:100], names)
-
-
-def check_split(found: Columns, values: Iterable[Any], short: str, *, reading: Reading) -> None:
-    """Make the column of splits an attribute where one of its ``values`` is no split, or all are empty."""
-    if (name := found.split) is None:
-        return
-    splits, odd = column_splits(name, [_word(found, value) for value in values])
-    if splits is None:
-        found.split = None
-        found.attributes.append(name)
-        if found.class_texts:
-            found.classes[name] = register(reading, name, found.class_texts)
-        if odd:
-            reading.notes.add(f"{short}: {odd_split(name, odd)}")
-
-
-def _word(found: Columns, value: Any) -> Any:
-    """Return a cell of the column of splits, by its name where the column holds numbers of classes."""
-    known = isinstance(value, int) and 0 <= value < len(found.class_texts)
-    return found.class_texts[value] if known else value
-
-
-def split_of(found: Columns, value: Any) -> str | None:
-    """Return the split that a cell of the column of splits says."""
-    return split_value(_word(found, value))

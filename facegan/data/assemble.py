@@ -19,7 +19,6 @@ from facegan.data.dataset import FORMAT, Dataset
 from facegan.data.items import SPLITS, AttributeValue, Row
 from facegan.data.near_duplicates import NearDuplicates
 from facegan.data.png import decode
-from facegan.data.rejects import advice, all_rejected, commonest
 from facegan.data.shards import (
     PLACES,
     Contents,
@@ -28,7 +27,7 @@ from facegan.data.shards import (
     write_description,
     write_sheet,
 )
-from facegan.data.summary import Overview
+from facegan.data.summary import Overview, advice, all_rejected, commonest
 
 _BATCH = 512  # rows whose near duplicates are looked for at once
 

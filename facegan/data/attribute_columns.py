@@ -162,8 +162,12 @@ class Columns:
     def __init__(
         self, class_names: Mapping[str, Sequence[str]] | None = None, whole: Columns | None = None
     ) -> None:
-        """``class_names`` are those of the classes 0, 1, ... of columns whose source says them; ``whole``
-        is what columns hold in a table that describes more pictures than these, which decides as well."""
+        """Begin with nothing seen.
+
+        Args:
+            class_names: The names of the classes 0, 1, ... of columns whose source says them.
+            whole: What columns hold in a table that describes more pictures, which decides as well.
+        """
         self.class_names = dict(class_names or {})
         self.whole = whole.seen if whole else {}
         self.seen: dict[str, _Seen] = {}

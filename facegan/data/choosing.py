@@ -84,6 +84,7 @@ class Chooser:
         self.seen = self.chosen = self.advised = 0
         self.values: dict[str, dict[str, None]] = {}  # the first ones, of attributes in --where
         self.reading = self.new_reading()
+        self.first: Iterator[Item] | None = None  # the items of the first source, once it is open
         self.arrays: set[tuple[int, ...]] = set()  # shapes of pictures that come as arrays
         files = [*attribute_files(config.attributes), config.split]
         self.own_files = {Path(f).resolve() for f in files if f}
@@ -198,42 +199,33 @@ class Chooser:
             self.reading.notes.tally(f"splits from {origin}", split)
         return item, split
 
+    def open_sources(self) -> None:
+        """Open all sources once.
 
-def begun(choose: Chooser) -> Iterator[Item]:
-    """Return the items of the first source.
+        One that is missing, or of which --where asks what is not there, is told before anything is written.
+        """
+        for number, text in enumerate(self.config.sources):
+            reading = self.new_reading() if number else self.reading
+            source = open_source(text, reading)
+            one = list(itertools.islice(source, 1))
+            for item in one:
+                self.check(item, reading)
+            if not number:
+                self.first = itertools.chain(one, source)
 
-    All sources are opened once, so that one that is missing, or of which --where asks what is not there, is
-    told before anything is written.
-    """
-    first: Iterator[Item] = iter(())
-    for number, text in enumerate(choose.config.sources):
-        reading = choose.reading if not number else choose.new_reading()
-        source = open_source(text, reading)
-        one = list(itertools.islice(source, 1))
-        for item in one:
-            choose.check(item, reading)
-        if not number:
-            first = itertools.chain(one, source)
-    return first
-
-
-def items(choose: Chooser, first: Iterator[Item] | None = None) -> Iterator[tuple[Item, str]]:
-    """Yield the wanted items of all sources in order, each with its split.
-
-    ``first`` are those of the first source, where it has been opened.
-    """
-    config = choose.config
-    named = source_splits(config.sources)
-    for number, text in enumerate(config.sources):
-        source = first if first is not None and not number else open_source(text, choose.reading)
-        for item in source:
-            if text in named and item.split is None:
-                item = replace(item, split=named[text], split_from="names of sources")
-            chosen = choose(item)
-            choose.seen += 1
-            if chosen is None:
-                continue
-            choose.chosen += 1
-            yield chosen
-            if config.limit and choose.chosen >= config.limit:
-                return
+    def items(self) -> Iterator[tuple[Item, str]]:
+        """Yield the wanted items of all sources in order, each with its split."""
+        named = source_splits(self.config.sources)
+        for number, text in enumerate(self.config.sources):
+            source = self.first if self.first and not number else open_source(text, self.reading)
+            for item in source:
+                if text in named and item.split is None:
+                    item = replace(item, split=named[text], split_from="names of sources")
+                chosen = self(item)
+                self.seen += 1
+                if chosen is None:
+                    continue
+                self.chosen += 1
+                yield chosen
+                if self.config.limit and self.chosen >= self.config.limit:
+                    return

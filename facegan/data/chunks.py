@@ -56,13 +56,11 @@ class ChunkStore:
     def path(self, index: int) -> Path:
         return self.folder / f"{index:06d}.arrow"
 
-    def write(
-        self, index: int, digest: str, rows: list[Row], *, thumbnails: list[tuple[bytes, list[Row]]]
-    ) -> None:
+    def write(self, index: int, digest: str, rows: list[Row], *, thumbnails: list[bytes]) -> None:
         """Store a chunk whole or not at all; its thumbnails first, so that they are there if it is."""
         import pyarrow as pa
 
-        for i, (png, _) in enumerate(thumbnails):
+        for i, png in enumerate(thumbnails):
             write_bytes(self.folder / f"{index:06d}-{i:02d}.png", png)
         columns = {field.name: [getattr(row, field.name) for row in rows] for field in _schema()}
         columns["attributes"] = [json.dumps(attributes) for attributes in columns["attributes"]]
@@ -87,12 +85,10 @@ class ChunkStore:
         except (OSError, pa.ArrowException, ValueError, KeyError, TypeError):
             return {}
 
-    def has(self, index: int, digest: str) -> bool:
-        return self._note(index).get("digest") == digest
-
-    def counts(self, index: int) -> tuple[int, int]:
+    def has(self, index: int, digest: str) -> tuple[int, int] | None:
+        """Return how many rows of this chunk were kept and rejected; None where it is not stored."""
         note = self._note(index)
-        return note["kept"], note["rejected"]
+        return (note["kept"], note["rejected"]) if note.get("digest") == digest else None
 
     def truncate(self, count: int) -> None:
         """Forget chunks beyond the end, left by a source that has become shorter."""

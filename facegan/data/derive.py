@@ -80,11 +80,7 @@ def rewrite(
 
 
 def check_out(data: Dataset, out: Path) -> None:
-    """Raise InputError unless ``out`` is free and outside ``data``, which would be read with it the next
-    time.
-
-    What a killed process has left of it goes.
-    """
+    """Raise InputError unless ``out`` is free and outside ``data``; remove what a killed process has left."""
     try:
         target = out.resolve()
         for folder in (target, target.parent):

@@ -144,10 +144,9 @@ def load_networks() -> Networks:
 
 
 def _pads_before(output: Any) -> bool:
-    """Return whether the third network's first maximum begins 1 px before its input, as in OpenCV 5, and not
-    ends 1 px behind it, as ONNX's SAME_UPPER has it and OpenCV 4 does. What it sees then lies 1 px of 48
-    aside.
+    """Return whether the third network's first maximum begins 1 px before its input, as in OpenCV 5.
 
+    OpenCV 4 lets it end 1 px behind, as ONNX's SAME_UPPER has it. What it sees then lies 1 px of 48 aside.
     The answer is seen in one landmark of a pattern: 0.490 in the first case, 0.417 in the second.
     """
     rows, columns = np.indices((48, 48))

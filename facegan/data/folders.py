@@ -233,8 +233,7 @@ class FolderLabels:
 
 
 def folder_labels(folders: Folders, splits: FolderSplits, reading: Reading) -> FolderLabels:
-    """Return labels, where all pictures lie equally deep in 2 to 1,000 folders, at least two in each on
-    average.
+    """Return labels, where all pictures lie equally deep in 2 to 1,000 folders, two in each on average.
 
     The innermost folder is the class ``label``; folders above it, where they are several, are attributes
     ``folder_1``, ``folder_2``, ...; ``Smiling=1`` is an attribute of its own. A split without such folders,

@@ -13,8 +13,14 @@ import numpy as np
 
 from facegan import images
 from facegan.data.dataset import Dataset
-from facegan.data.rejects import advice, commonest, reason_lines
-from facegan.data.summary import AttributeTally, attribute_lines, classes_line
+from facegan.data.summary import (
+    AttributeTally,
+    advice,
+    attribute_lines,
+    classes_line,
+    commonest,
+    reason_lines,
+)
 from facegan.errors import InputError
 from facegan.files import temporary_beside
 

@@ -59,9 +59,9 @@ def alike(ones: np.ndarray, others: np.ndarray) -> np.ndarray:
 
 
 class NearDuplicates:
-    """Finds an earlier picture that is nearly the same. 4 MiB, and 352 bytes a picture (up to twice
-    that as the tables double).
+    """Finds an earlier picture that is nearly the same.
 
+    It takes 4 MiB, and 352 bytes a picture (up to twice that as the tables double).
     Candidates agree in one of 16 bands of the hash. Only the last 64 of a band's bucket are
     compared, which keeps pictures with large even regions from costing quadratic time; a pair may
     then go unreported.

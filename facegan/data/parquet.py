@@ -19,11 +19,9 @@ from facegan.data.arrow import (
     DamagedTable,
     NoPictures,
     Opened,
-    check_split,
     columns_of,
     leaf_type,
     opened,
-    split_of,
 )
 from facegan.data.folders import (
     SPLIT_COLUMNS,
@@ -119,7 +117,7 @@ class Rows:
         name, content, pixels, reject = self.picture(row.get(found.image))
         name = name or (row.get(found.name) if found.name else None) or self.numbered.format(index)
         split, origin = self.split, self.split_from
-        if found.split and (own := split_of(found, row.get(found.split))):
+        if found.split and (own := found.split_of(row.get(found.split))):
             split, origin = own, f"column '{found.split}'"
         if found.ours and row.get("source"):
             where = str(row["source"])
@@ -243,7 +241,7 @@ def from_parquet(
         if columns.split:
             batches = (batch.to_pylist() for batch in table.batches([columns.split]))
             words = (row[columns.split] for rows in batches for row in rows)
-            check_split(columns, distinct(words), short, reading=reading)
+            columns.check_split(distinct(words), short, reading)
         columns.classes |= own_classes or {}
         split, origin, fixed = _of_path(path, below)
         rows = Rows(columns, str(path), near, split=split, split_from=origin, fixed=fixed)
@@ -303,8 +301,7 @@ def _saved_split(folder: Path, root: Path) -> str | None:
 
 
 def from_dataset(path: Path, reading: Reading, taken: set[Path] | None = None) -> Iterator[Item]:
-    """Yield the pictures of another prepared dataset, of what ``save_to_disk`` wrote, or of any folder of
-    Parquet or Arrow files.
+    """Yield the pictures of a prepared dataset, of ``save_to_disk``'s folders, or any with such tables.
 
     Into ``taken`` go the files that were read because rows name them. A table without pictures is a reject,
     and so is one that is damaged: what it gave before stays.
@@ -359,7 +356,7 @@ def _from_stream(name: str, split: str, reading: Reading) -> Iterator[Item]:
     surveyed = _SURVEYED_ROWS if columns.split or columns.kind == "pixels" else 0
     first = list(itertools.islice(values, surveyed))
     if columns.split:
-        check_split(columns, [row.get(columns.split) for row in first], name, reading=reading)
+        columns.check_split([row.get(columns.split) for row in first], name, reading)
     if columns.kind == "pixels":
         leaf, _ = leaf_type(features.arrow_schema.field(image).type)
         rows.dtype = np.dtype(leaf.to_pandas_dtype())

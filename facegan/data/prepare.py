@@ -15,12 +15,12 @@ from typing import Any
 
 from facegan import arguments, bars
 from facegan.data.assemble import assemble
-from facegan.data.choosing import Chooser, NothingLeft, PrepareConfig, Progress, begun
+from facegan.data.choosing import Chooser, NothingLeft, PrepareConfig, Progress
 from facegan.data.chunks import ChunkStore, locked
 from facegan.data.crops import PRESETS, Crop, describe
 from facegan.data.dataset import Dataset
 from facegan.data.process_sources import process_sources
-from facegan.data.rejects import Early
+from facegan.data.summary import Early
 from facegan.errors import InputError
 from facegan.machine import cores
 from facegan.values import parse_range
@@ -61,7 +61,15 @@ def prepare(
         sources: One or several files, folders, archives, tables, Hub datasets.
         out: The dataset's folder.
         preset: Names a whole crop and overrules the crop's other settings (see :class:`Crop`).
+        crop: What to cut out, one of face, aligned, center, none, tutorial.
         size: The side of square pictures, or (height, width); each from 28 to 1,024 px.
+        gray: Make pictures of one channel.
+        resample: nearest, bilinear, bicubic or lanczos.
+        margin: For ``face``: added on each side, as a fraction of the longer side of the face's box.
+        all_faces: Take every face of a photo instead of the largest.
+        min_face: The smallest longer side of a face's box, in px of the photo.
+        min_confidence: The smallest confidence of the detector, 0 to 1.
+        min_sharpness: The smallest variance of the Laplacian of the crop's luma; 0 accepts everything.
         include: Only names that match this pattern.
         where: Only pictures with these attributes (see :mod:`facegan.data.filters`).
         limit: At most so many pictures are read; 0 is all.
@@ -138,7 +146,7 @@ def run(
     if (out / "dataset.json").exists():
         return _existing(out, config, plan)
     choose = Chooser(config)
-    first = begun(choose)
+    choose.open_sources()
     work_dir = out / ".work"
     try:
         existed = out.is_dir()
@@ -147,7 +155,7 @@ def run(
             raise InputError(f"{out}: not empty and not a dataset; choose another --out")
         with locked(work_dir):
             store = ChunkStore(work_dir, {**plan, "geometry": describe(config.crop)})
-            process_sources(choose, store, workers, on_progress=on_progress, first=first, early=Early(plan))
+            process_sources(choose, store, workers, on_progress=on_progress, early=Early(plan))
             try:
                 choose.conclude()
                 dataset = assemble(out, store, plan, choose=choose, on_progress=on_progress)

@@ -26,14 +26,13 @@ import numpy as np
 
 from facegan.data import near_duplicates as near
 from facegan.data import png
-from facegan.data.choosing import Chooser, PrepareConfig, Progress, items
+from facegan.data.choosing import Chooser, PrepareConfig, Progress
 from facegan.data.chunks import ChunkStore
 from facegan.data.crops import Crop, apply_each, describe, make_detector
 from facegan.data.items import Item, Row
 from facegan.data.png import pixels_digest
-from facegan.data.rejects import Early
 from facegan.data.sources import estimate
-from facegan.data.summary import packed
+from facegan.data.summary import Early, packed
 from facegan.errors import FaceganWarning, ImageError, InputError
 from facegan.images import png_bytes, read_picture
 from facegan.machine import cores
@@ -54,15 +53,14 @@ def start(crop: Crop, max_pixels: int, value_range: str = "") -> None:
 
     cv2.setNumThreads(1)
     if parent := multiprocessing.parent_process():
+
+        def end_with_parent() -> None:
+            parent.join()  # without it, this worker would wait for work for ever
+            os._exit(1)
+
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal's Ctrl-C is for the parent to answer
-        threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
+        threading.Thread(target=end_with_parent, daemon=True).start()
     _STATE.update(crop=crop, max_pixels=max_pixels, value_range=value_range, detector=make_detector(crop))
-
-
-def _end_with(parent: Any) -> None:
-    """End this worker once its parent has died: it would wait for work for ever."""
-    parent.join()
-    os._exit(1)
 
 
 def _decode(item: Item) -> tuple[np.ndarray, Meaning | None]:
@@ -83,17 +81,15 @@ def _decode(item: Item) -> tuple[np.ndarray, Meaning | None]:
     return np.repeat(pixels, 3, axis=2) if pixels.shape[2] == 1 and not enough else pixels, item.meaning
 
 
-def work(
-    items: list[Item], splits: list[str], thumbnails: int
-) -> tuple[list[Row], list[tuple[bytes, list[Row]]]]:
+def work(items: list[Item], splits: list[str], thumbnails: int) -> tuple[list[Row], list[bytes]]:
     """Return a chunk's rows in order, and thumbnails of its first ``thumbnails`` photos."""
     rows: list[Row] = []
-    seen: list[tuple[bytes, list[Row]]] = []
+    seen: list[bytes] = []
     for item, split in zip(items, splits, strict=True):
-        mine, photo = _rows(item, split)
-        rows += mine
+        own, photo = _rows(item, split)
+        rows += own
         if photo is not None and len(seen) < thumbnails:
-            seen.append((_thumbnail(photo, mine), mine))
+            seen.append(_thumbnail(photo, own))
     return rows, seen
 
 
@@ -241,7 +237,7 @@ class _Stage:
     ) -> None:
         config = choose.config
         self.store, self.on_progress, self.early = store, on_progress, early
-        self.under_way: deque[tuple[int, str, int, Future[Any] | None]] = deque()
+        self.under_way: deque[tuple[int, str, int, Future[Any] | tuple[int, int]]] = deque()
         self.begin, self.done, self.kept, self.rejected = time.monotonic(), 0, 0, 0
         self.total: int | None = None
         if not (config.include or config.where):
@@ -251,17 +247,16 @@ class _Stage:
 
     def collect(self) -> None:
         """Store the chunk that has been under way for longest, once it is done."""
-        index, digest, size, future = self.under_way.popleft()
-        if future is not None:
-            rows, thumbnails = future.result()
+        index, digest, size, outcome = self.under_way.popleft()
+        if isinstance(outcome, Future):
+            rows, thumbnails = outcome.result()
             self.store.write(index, digest, rows, thumbnails=thumbnails)
             bad = sum(bool(row.reject) for row in rows)
-            good = len(rows) - bad
+            outcome = len(rows) - bad, bad
             last = self.done + size == self.total
             if self.early and (advised := self.early([row.reject for row in rows], last)):
                 warnings.warn(advised, FaceganWarning, stacklevel=4)
-        else:
-            good, bad = self.store.counts(index)
+        good, bad = outcome
         self.done, self.kept, self.rejected = self.done + size, self.kept + good, self.rejected + bad
         seconds = time.monotonic() - self.begin
         self.on_progress(Progress(self.done, self.total, self.kept, self.rejected, seconds))
@@ -273,7 +268,6 @@ def process_sources(
     workers: int,
     *,
     on_progress: Callable[[Progress], None],
-    first: Iterator[Item] | None = None,
     early: Early | None = None,
 ) -> None:
     """Fill ``store`` with what becomes of every picture that is chosen; chunks that it holds already stay.
@@ -283,7 +277,6 @@ def process_sources(
         store: Takes the rows.
         workers: The number of processes; 1 works in this one.
         on_progress: Takes the progress, after each chunk.
-        first: The items of the first source, where it has been opened.
         early: What it says of the first pictures is a FaceganWarning.
 
     Raises:
@@ -293,14 +286,14 @@ def process_sources(
     count = before = 0
     with _pool(choose.config, workers) as pool:
         try:
-            for index, chunk in enumerate(_chunks(items(choose, first))):
+            for index, chunk in enumerate(_chunks(choose.items())):
                 count, digest = index + 1, _digest(chunk)
-                future = None
-                if not store.has(index, digest):
+                outcome: Future[Any] | tuple[int, int] | None = store.has(index, digest)
+                if outcome is None:
                     thumbnails = max(0, _THUMBNAILS - before)
                     with _apart():
-                        future = pool.submit(work, [i for i, _ in chunk], [s for _, s in chunk], thumbnails)
-                stage.under_way.append((index, digest, len(chunk), future))
+                        outcome = pool.submit(work, [i for i, _ in chunk], [s for _, s in chunk], thumbnails)
+                stage.under_way.append((index, digest, len(chunk), outcome))
                 before += len(chunk)
                 if len(stage.under_way) > 2 * workers:
                     stage.collect()

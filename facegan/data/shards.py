@@ -14,8 +14,7 @@ from typing import Any
 import numpy as np
 
 from facegan.data.items import SPLITS, Row
-from facegan.data.rejects import summary
-from facegan.data.summary import AttributeTally, attribute_lines
+from facegan.data.summary import AttributeTally, attribute_lines, reasons
 from facegan.files import write_bytes
 from facegan.images import grid, resize
 
@@ -231,7 +230,7 @@ def card(name: str, info: dict[str, Any]) -> str:
 
 {total} pictures of {w}x{h} px with {info["channels"]} channel(s): {counts}. Made by facegan
 {info["facegan"]} with the crop `{info["crop"]["kind"]}`; {len(info["rejects"])} pictures were left out
-({summary(info["rejects"]) or "none"}), each listed with its reason in `dataset.json`.
+({reasons(info["rejects"]) or "none"}), each listed with its reason in `dataset.json`.
 Content hash `{info["content_hash"]}`.{_origin(info)}
 
 {_columns(info)}

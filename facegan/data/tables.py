@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from facegan.data.archives import unpacked
-from facegan.data.arrow import NAME_COLUMNS, Columns, check_split
+from facegan.data.arrow import NAME_COLUMNS, Columns
 from facegan.data.folders import SPLIT_COLUMNS, name_words, split_named
 from facegan.data.items import MAX_RATIO, SPLITS, Item, Reading, capped, readable, scalar
 from facegan.data.parquet import Rows, distinct
@@ -357,7 +357,7 @@ def from_pixel_csv(path: Path, reading: Reading) -> Iterator[Item]:
 
     if columns.split:
         words = (row.get(columns.split) for row in rows(itertools.islice(_lines(path), 1, None)))
-        check_split(columns, distinct(words), path.name, reading=reading)
+        columns.check_split(distinct(words), path.name, reading)
     reading.notes.add(f"{path.name}: gray pictures from column '{printable(columns.image)}'")
     split = split_named([name_words(path.name)[0]])
     made = _PixelRows(columns, str(path), split=split, split_from="file names" if split else "")

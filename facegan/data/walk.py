@@ -36,9 +36,9 @@ def _place(name: str) -> tuple[bool, bool, str]:
 
 
 def walk(top: Path, follow_links: bool = False, deep: bool = True) -> Iterator[Entry]:
-    """Walk every file below ``top`` (or directly in it) but those of desktops and archivers; of each folder
-    the files first, by name.
+    """Walk every file below ``top`` (or directly in it), of each folder the files first, by name.
 
+    Those of desktops and archivers are passed over.
     InputError if ``top`` itself cannot be read. Other folders that cannot be come out with a reject, and so
     do links to folders, unless ``follow_links``: then none is entered twice by way of a link.
     """

@@ -6,8 +6,7 @@ from typing import Any
 
 import pytest
 
-from facegan.data.rejects import EARLY, Early, advice
-from facegan.data.summary import WIDTH, AttributeTally, attribute_lines, percent
+from facegan.data.summary import EARLY, WIDTH, AttributeTally, Early, advice, attribute_lines, percent
 
 PLAN: dict[str, Any] = {
     "crop": {"kind": "aligned", "min_face": 20, "min_confidence": 0.9, "min_sharpness": 50.0},
