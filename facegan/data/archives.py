@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tarfile
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +23,7 @@ from facegan.data.items import (
     looks_like_image,
     readable,
     refused,
+    unpacked,
     unsafe,
 )
 from facegan.errors import InputError
@@ -125,20 +126,6 @@ def from_zip(path: Path, reading: Reading) -> Iterator[Item]:
                 yield beside(Item(info.filename, f"{path}!{info.filename}", content, reject=reject))
 
 
-class _Bounded:
-    """A stream that ends with an error once it has given ``most`` bytes."""
-
-    def __init__(self, stream: Any, most: int) -> None:
-        self.stream, self.left = stream, most
-
-    def read(self, size: int) -> bytes:
-        content: bytes = self.stream.read(size)
-        self.left -= len(content)
-        if self.left < 0:
-            raise tarfile.ReadError("compressed beyond reason")
-        return content
-
-
 # Typeshed does not know them.
 _BROKEN_HEADER = (tarfile.InvalidHeaderError, tarfile.TruncatedHeaderError)  # type: ignore[attr-defined]
 
@@ -152,27 +139,6 @@ class _StrictInfo(tarfile.TarInfo):
             return super().fromtarfile(archive)
         except _BROKEN_HEADER as error:
             raise tarfile.ReadError(f"damaged at byte {archive.offset}: {error}") from None
-
-
-def unpacked(path: Path, raw: Any) -> Any:
-    """Return the bytes of a file that may be packed by gzip, bzip2, xz or zstd, unpacked as they are read."""
-    import bz2
-    import gzip
-    import lzma
-
-    def zstd(raw: Any) -> Any:
-        import zstandard
-
-        return zstandard.ZstdDecompressor(max_window_size=2**27).stream_reader(raw, read_across_frames=True)
-
-    kind = container(raw.read(HEAD))
-    raw.seek(0)
-    methods: dict[str, Callable[[Any], Any]]
-    methods = {"gzip": lambda raw: gzip.GzipFile(fileobj=raw), "bzip2": bz2.BZ2File, "xz": lzma.LZMAFile}
-    methods["zstd"] = zstd
-    if kind not in methods:
-        return raw
-    return _Bounded(methods[kind](raw), 2**20 + MAX_RATIO * path.stat().st_size)
 
 
 def _members(path: Path, raw: Any) -> Iterator[tuple[tarfile.TarFile, tarfile.TarInfo, str]]:

@@ -1,8 +1,8 @@
 """What lies beside the pictures of a folder or an archive and describes them.
 
-That is folders' names, StyleGAN's ``dataset.json``, ``metadata.csv`` and its like, and WebDataset's ``.cls``,
-``.json`` and ``.txt``. All of it is a stranger's: sizes are bounded, and what cannot be read is left out with a
-note.
+That is folders' names, StyleGAN's ``dataset.json``, ``metadata.csv`` and its like, and WebDataset's
+``.cls``, ``.json`` and ``.txt``. All of it is a stranger's: sizes are bounded, and what cannot be read is
+left out with a note.
 """
 
 from __future__ import annotations

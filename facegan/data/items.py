@@ -5,11 +5,13 @@ from __future__ import annotations
 import contextlib
 import decimal
 import hashlib
+import json
 import math
 import os
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -17,7 +19,7 @@ import numpy as np
 from facegan.data.png import pixels_digest
 from facegan.errors import InputError, first_line
 from facegan.files import printable
-from facegan.kinds import NO_IMAGE, is_picture, refusal
+from facegan.kinds import HEAD, NO_IMAGE, container, is_picture, refusal
 from facegan.values import Meaning
 
 SPLITS = ("train", "val", "test")
@@ -111,6 +113,66 @@ def capped(stream: Any, limit: int) -> bytes | None:
     """Return at most ``limit`` bytes; None if there are more, whatever the header says."""
     content = stream.read(limit + 1)
     return None if len(content) > limit else content
+
+
+class _Bounded:
+    """A stream that ends with an error once it has given ``most`` bytes."""
+
+    def __init__(self, stream: Any, most: int) -> None:
+        self.stream, self.left = stream, most
+
+    def read(self, size: int) -> bytes:
+        content: bytes = self.stream.read(size)
+        self.left -= len(content)
+        if self.left < 0:
+            raise OSError("compressed beyond reason")
+        return content
+
+
+def unpacked(path: Path, raw: Any) -> Any:
+    """Return the bytes of a file that may be packed by gzip, bzip2, xz or zstd, unpacked as they are read."""
+    import bz2
+    import gzip
+    import lzma
+
+    def zstd(raw: Any) -> Any:
+        import zstandard
+
+        return zstandard.ZstdDecompressor(max_window_size=2**27).stream_reader(raw, read_across_frames=True)
+
+    kind = container(raw.read(HEAD))
+    raw.seek(0)
+    methods: dict[str, Callable[[Any], Any]]
+    methods = {"gzip": lambda raw: gzip.GzipFile(fileobj=raw), "bzip2": bz2.BZ2File, "xz": lzma.LZMAFile}
+    methods["zstd"] = zstd
+    if kind not in methods:
+        return raw
+    return _Bounded(methods[kind](raw), 2**20 + MAX_RATIO * path.stat().st_size)
+
+
+def read_packed(path: Path, where: str) -> bytes:
+    """Return a file's content, unpacked where it is packed; InputError ``WHERE: why`` if beyond reason."""
+    with path.open("rb") as raw:
+        content = capped(unpacked(path, raw), 2**20 + MAX_RATIO * path.stat().st_size - 1)
+    if content is None:
+        raise InputError(f"{where}: compressed beyond reason")
+    return content
+
+
+def read_file(path: Path, most: int) -> bytes | None:
+    """Return a plain file's content; None if it is gone, unreadable, or larger than ``most`` bytes."""
+    try:
+        return path.read_bytes() if path.is_file() and path.stat().st_size <= most else None
+    except (OSError, ValueError):
+        return None
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """Return the object in a JSON file, an empty one where there is none."""
+    with contextlib.suppress(OSError, ValueError, RecursionError):
+        found = json.loads(path.read_text(encoding="utf-8"))
+        return found if isinstance(found, dict) else {}
+    return {}
 
 
 def unsafe(name: str) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib
 import itertools
-import json
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
@@ -42,6 +41,8 @@ from facegan.data.items import (
     from_text,
     is_scalar,
     looks_like_image,
+    read_file,
+    read_json,
     scalar,
 )
 from facegan.data.walk import walk
@@ -88,11 +89,10 @@ class Near:
     def _inside(self, path: Path) -> tuple[str, bytes] | None:
         try:
             full, root = path.resolve(), self.root.resolve()
-            if not full.is_relative_to(root) or not full.is_file() or full.stat().st_size > MAX_FILE_BYTES:
-                return None
-            return full.relative_to(root).as_posix(), full.read_bytes()
         except (OSError, ValueError, RuntimeError):  # names beyond reason, loops of links
             return None
+        content = read_file(full, MAX_FILE_BYTES) if full.is_relative_to(root) else None
+        return None if content is None else (full.relative_to(root).as_posix(), content)
 
 
 @dataclass
@@ -282,22 +282,18 @@ def tables_in(path: Path, follow_links: bool = False) -> list[Path]:
 
 def _own_classes(path: Path, reading: Reading) -> dict[str, list[int]]:
     """Return the numbers of the classes that a prepared dataset names."""
-    try:
-        named = json.loads((path / "dataset.json").read_text(encoding="utf-8"))["class_names"]
-        return {str(name): register(reading, str(name), names) for name, names in named.items()}
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
+    named = read_json(path / "dataset.json").get("class_names")
+    if not isinstance(named, dict):
         return {}
+    return {name: register(reading, name, names) for name, names in named.items() if isinstance(names, list)}
 
 
 def _saved_split(folder: Path, root: Path) -> str | None:
     """Return the split of a folder that ``datasets`` saved: its name in a DatasetDict, or its state's."""
     if folder != root and (folder.parent / "dataset_dict.json").is_file():
         return folder_word(folder.name)
-    try:
-        said = json.loads((folder / "state.json").read_text(encoding="utf-8"))["_split"]
-    except (OSError, ValueError, KeyError, TypeError, RecursionError):
-        return None
-    return split_named(re.split(r"[^a-z]+", said.lower())) if isinstance(said, str) else None
+    name = read_json(folder / "state.json").get("_split")
+    return split_named(re.split(r"[^a-z]+", name.lower())) if isinstance(name, str) else None
 
 
 def from_dataset(path: Path, reading: Reading, taken: set[Path] | None = None) -> Iterator[Item]:

@@ -54,16 +54,21 @@ class Schema:
         """Return the schema of a shard, its metadata the features."""
         import pyarrow as pa
 
-        fields = [
-            ("image", pa.struct([("bytes", pa.binary()), ("path", pa.string())])),
-            ("source", pa.string()),
-        ]
-        fields += [(name, pa.list_(pa.float32())) for name in self.places]
-        if self.attributes:
-            fields.append(("attributes", pa.struct([(name, pa.int32()) for name in self.attributes])))
-        if self.predicted:
-            fields.append(("confidence", pa.struct([(name, pa.float32()) for name in self.predicted])))
-        return pa.schema(fields, {"huggingface": json.dumps({"info": {"features": self.features()}})})
+        def kind(feature: dict[str, Any]) -> Any:
+            match feature.get("_type"):
+                case "Image":
+                    return pa.struct([("bytes", pa.binary()), ("path", pa.string())])
+                case "Sequence":
+                    return pa.list_(kind(feature["feature"]))
+                case "ClassLabel":
+                    return pa.int32()
+                case "Value":
+                    return pa.type_for_alias(feature["dtype"])
+            return pa.struct([(name, kind(inner)) for name, inner in feature.items()])
+
+        features = self.features()
+        fields = [(name, kind(feature)) for name, feature in features.items()]
+        return pa.schema(fields, {"huggingface": json.dumps({"info": {"features": features}})})
 
     def card(self) -> list[dict[str, Any]]:
         """Return the features as a card's ``dataset_info`` has them, for shards without their metadata."""

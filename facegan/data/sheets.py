@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import csv
 import functools
-import gzip
 import io
 import json
 import re
 import zipfile
-import zlib
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from facegan.data.arrow import opened
-from facegan.data.items import FILE_COLUMNS, MAX_FILE_BYTES, MAX_RATIO, capped, looks_like_image
+from facegan.data.items import FILE_COLUMNS, MAX_FILE_BYTES, looks_like_image, read_packed
 from facegan.errors import InputError
 
 _ID_COLUMNS = ("id", "img_id", "key", "image_key", "photo_id")
@@ -64,18 +62,13 @@ def _content(path: Path, where: str) -> bytes:
     try:
         if path.is_file() and path.stat().st_size > 4 * MAX_FILE_BYTES:
             raise InputError(f"{where}: too large for a table")
-        content = path.read_bytes()
-        if content[:2] == b"\x1f\x8b":
-            with gzip.open(path, "rb") as stream:
-                unpacked = capped(stream, 2**20 + MAX_RATIO * len(content))
-            if unpacked is None:
-                raise InputError(f"{where}: compressed beyond reason")
-            return unpacked
+        return read_packed(path, where)
     except FileNotFoundError:
         raise InputError(f"{where}: there is no such file") from None
-    except (OSError, EOFError, ValueError, zlib.error) as error:  # a folder; damaged gzip; NUL in the name
+    except InputError:
+        raise
+    except Exception as error:  # a folder; NUL in the name; each method of compression fails in its own ways
         raise InputError(f"{where}: not readable as text ({type(error).__name__})") from None
-    return content
 
 
 def _text(content: bytes, where: str) -> tuple[str, list[str]]:

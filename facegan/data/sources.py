@@ -7,16 +7,25 @@ A member that must not be used (``..``, absolute, a link, too large) comes out a
 from __future__ import annotations
 
 import hashlib
-import json
 import stat
 import zipfile
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
-from facegan.data.archives import from_tar, from_zip, unpacked
+from facegan.data.archives import from_tar, from_zip
 from facegan.data.beside import Beside, count_pictures
-from facegan.data.items import MAX_FILE_BYTES, Item, Reading, begins, hidden, refused
+from facegan.data.items import (
+    MAX_FILE_BYTES,
+    Item,
+    Reading,
+    begins,
+    hidden,
+    read_file,
+    read_json,
+    refused,
+    unpacked,
+)
 from facegan.data.parquet import (
     SAVED_FILES,
     from_dataset,
@@ -46,7 +55,7 @@ def from_folder(
     beside = Beside(
         path.resolve().name,
         [entry.name for entry in entries() if not entry.reject],
-        lambda name, most: read_capped(path / name, most),
+        lambda name, most: read_file(path / name, most),
         reading=reading,
         pictures=lambda name: begins(name, begin(path / name)),
         enters_archives=True,
@@ -69,16 +78,6 @@ def _inside(entry: Entry, reading: Reading) -> Iterator[Item]:
     except InputError as error:
         reason = str(error).removeprefix(f"{entry.path}: ")
         yield Item(entry.name, str(entry.path), reject=reason)
-
-
-def read_capped(path: Path, most: int) -> bytes | None:
-    """Return a plain file's content; None if it is gone, unreadable, or larger than ``most`` bytes."""
-    try:
-        if not path.is_file() or path.stat().st_size > most:
-            return None
-        return path.read_bytes()
-    except OSError:
-        return None
 
 
 def from_file(path: Path, reading: Reading) -> Iterator[Item]:
@@ -160,12 +159,7 @@ def _described_elsewhere(path: Path, reading: Reading) -> bool:
 def _is_prepared(path: Path) -> bool:
     """Return whether it is a dataset of ours: other tools have a dataset.json as well, beside pictures."""
     file = path / "dataset.json"
-    if not file.is_file() or any(path.glob("data/*.parquet")):
-        return file.is_file()
-    try:
-        return "content_hash" in json.loads(file.read_text(encoding="utf-8"))
-    except (OSError, ValueError, TypeError):
-        return False
+    return file.is_file() and (any(path.glob("data/*.parquet")) or "content_hash" in read_json(file))
 
 
 def _from_directory(path: Path, reading: Reading) -> Iterator[Item]:

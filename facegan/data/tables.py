@@ -15,10 +15,9 @@ from typing import Any
 
 import numpy as np
 
-from facegan.data.archives import unpacked
 from facegan.data.arrow import NAME_COLUMNS, Columns
 from facegan.data.folders import SPLIT_COLUMNS, name_words, split_named
-from facegan.data.items import MAX_RATIO, SPLITS, Item, Reading, capped, readable, scalar
+from facegan.data.items import MAX_RATIO, SPLITS, Item, Reading, read_packed, readable, scalar, unpacked
 from facegan.data.parquet import Rows, distinct
 from facegan.data.sheets import DELIMITERS
 from facegan.errors import ImageError, InputError
@@ -111,19 +110,10 @@ def _items(
             yield replace(item, reject=error.reason)
 
 
-def _content(path: Path) -> bytes:
-    """Return a file, unpacked where it is packed."""
-    with path.open("rb") as raw:
-        content = capped(unpacked(path, raw), 2**20 + MAX_RATIO * path.stat().st_size)
-    if content is None:
-        raise InputError(f"{path}: compressed beyond reason")
-    return content
-
-
 def read_idx(path: Path) -> np.ndarray:
     """Return an IDX file (LeCun), packed or not, as an array of its type."""
     with readable(f"{path}: not a readable IDX file"):
-        raw = _content(path)
+        raw = read_packed(path, str(path))
     if len(raw) < 4 or raw[:2] != b"\0\0" or raw[2] not in _IDX_TYPES or not 1 <= raw[3] <= 4:
         raise InputError(f"{path}: not an IDX file of numbers")
     kind = np.dtype(_IDX_TYPES[raw[2]])
@@ -162,7 +152,7 @@ def from_npy(path: Path, reading: Reading) -> Iterator[Item]:
     what = f"{path}: the array"
     with readable(f"{path}: not a readable .npy of pictures"):
         plain = path.open("rb").read(6) == b"\x93NUMPY"
-        source: Any = path if plain else io.BytesIO(_content(path))
+        source: Any = path if plain else io.BytesIO(read_packed(path, str(path)))
         values = np.load(source, mmap_mode="r" if plain else None, allow_pickle=False)
     values = _shaped(what, values, reading)
     meaning = _meaning(what, values, reading)
