@@ -127,17 +127,10 @@ def assemble(
     choose: Chooser,
     on_progress: Callable[[Progress], None],
 ) -> Dataset:
-    """Write everything; dataset.json comes last, so that it is there only if all else is.
+    """Write everything, dataset.json last, so that it is there only if all else is.
 
-    Args:
-        out: The dataset's folder.
-        store: What stage one has made of the pictures.
-        plan: The configuration, for dataset.json.
-        choose: What has chosen the pictures, with the notes on its sources.
-        on_progress: Takes the progress of writing.
-
-    Raises:
-        NothingLeft: No picture stays.
+    ``store`` holds what stage one has made of the pictures, ``choose`` has chosen them. NothingLeft if no
+    picture stays.
     """
     begin = time.monotonic()
     selection, config, notes = RowSelection(store, choose), choose.config, choose.reading.notes

@@ -19,7 +19,7 @@ from facegan.data.items import SPLITS, Row
 from facegan.data.png import pixels_digest
 from facegan.data.shards import PLACES, Contents, Schema, ShardWriter, columns, write_description
 from facegan.errors import DatasetError, InputError
-from facegan.files import clear_leftovers, rename, sync_folder, temporary_name
+from facegan.files import clear_leftovers, rename, sync_folder, temporary_name, writing
 
 Attributes = dict[str, int | None]
 Confidence = dict[str, float | None]
@@ -62,18 +62,17 @@ def rewrite(
     stays = target.is_dir()  # empty, but somebody's working folder or mount
     temporary = (target if stays else target.parent) / temporary_name(target.name)
     try:
-        (temporary / "data").mkdir(parents=True)
-        info = _info(data, plan, names) | more()
-        _write(data, plan, temporary / "data", schema=columns(info))
-        write_description(temporary, target.name, info, preview=plan.contents.preview)
-        if stays:
-            for part in sorted(temporary.iterdir(), key=lambda p: p.name == "dataset.json"):
-                rename(part, target / part.name)
-        else:
-            rename(temporary, target)
-        sync_folder(target.parent)
-    except OSError as error:
-        raise InputError(f"--out {out}: cannot be written ({error.strerror or error})") from None
+        with writing("--out", str(out)):
+            (temporary / "data").mkdir(parents=True)
+            info = _info(data, plan, names) | more()
+            _write(data, plan, temporary / "data", schema=columns(info))
+            write_description(temporary, target.name, info, preview=plan.contents.preview)
+            if stays:
+                for part in sorted(temporary.iterdir(), key=lambda p: p.name == "dataset.json"):
+                    rename(part, target / part.name)
+            else:
+                rename(temporary, target)
+            sync_folder(target.parent)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
     return Dataset(out)
@@ -81,7 +80,7 @@ def rewrite(
 
 def check_out(data: Dataset, out: Path) -> None:
     """Raise InputError unless ``out`` is free and outside ``data``; remove what a killed process has left."""
-    try:
+    with writing("--out", str(out)):
         target = out.resolve()
         for folder in (target, target.parent):
             clear_leftovers(folder, target.name)
@@ -89,8 +88,6 @@ def check_out(data: Dataset, out: Path) -> None:
             raise InputError(f"--out {out}: exists already; choose another folder")
         if data.path.resolve() in out.resolve().parents:
             raise InputError(f"--out {out} lies inside {data.path}; choose a folder outside of it")
-    except OSError as error:
-        raise InputError(f"--out {out}: cannot be written ({error.strerror or error})") from None
 
 
 def _info(data: Dataset, plan: _Plan, names: tuple[str, ...]) -> dict[str, Any]:

@@ -22,7 +22,7 @@ from facegan.data.summary import (
     reason_lines,
 )
 from facegan.errors import InputError
-from facegan.files import temporary_beside
+from facegan.files import temporary_beside, writing
 
 
 @dataclass(frozen=True)
@@ -70,10 +70,8 @@ def inspect(
             raise InputError(f"{option} {path}: the name must end in {suffix}")
     data = dataset if isinstance(dataset, Dataset) else Dataset(dataset)
     if grid:
-        try:
+        with writing("--grid", str(grid)):
             images.save_png(grid, images.grid(data.peek(count, split)[:count]))
-        except OSError as error:
-            raise InputError(f"--grid {grid}: cannot be written ({error.strerror})") from None
     if to_npz:
         _write_npz(Path(to_npz), data, split)
     return Inspection(data, describe(data, rejects), tuple(str(path) for path in (grid, to_npz) if path))
@@ -176,12 +174,11 @@ def _write_npz(path: Path, data: Dataset, split: str) -> None:
         arrays["attribute_names"] = np.array(data.attribute_names)
     temporary = temporary_beside(path)
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with temporary.open("wb") as handle:
-            np.savez(handle, **arrays)  # a memory map is written piece by piece
-        os.replace(temporary, path)
-    except OSError as error:
-        raise InputError(f"--to-npz {path}: cannot be written ({error.strerror})") from None
+        with writing("--to-npz", str(path)):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with temporary.open("wb") as handle:
+                np.savez(handle, **arrays)  # a memory map is written piece by piece
+            os.replace(temporary, path)
     finally:
         with contextlib.suppress(OSError):
             temporary.unlink(missing_ok=True)

@@ -22,6 +22,7 @@ from facegan.data.dataset import Dataset
 from facegan.data.process_sources import process_sources
 from facegan.data.summary import Early
 from facegan.errors import InputError
+from facegan.files import writing
 from facegan.machine import cores
 from facegan.values import parse_range
 
@@ -148,7 +149,7 @@ def run(
     choose = Chooser(config)
     choose.open_sources()
     work_dir = out / ".work"
-    try:
+    with writing("--out", str(out)):
         existed = out.is_dir()
         out.mkdir(parents=True, exist_ok=True)
         if not work_dir.is_dir() and any(out.iterdir()):
@@ -166,8 +167,6 @@ def run(
                 raise
             shutil.rmtree(work_dir, ignore_errors=True)
         return dataset
-    except OSError as error:
-        raise InputError(f"{out}: cannot be written ({error.strerror or error})") from None
 
 
 def _check_out(config: PrepareConfig, out: Path) -> None:

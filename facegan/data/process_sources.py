@@ -128,9 +128,8 @@ def _thumbnail(photo: np.ndarray, rows: list[Row]) -> bytes:
     for row in rows:
         if row.box:
             x, y, bw, bh = (v * scale for v in row.box)
-            cv2.rectangle(
-                small, (round(x), round(y)), (round(x + bw), round(y + bh)), (60, 220, 60), 2, cv2.LINE_AA
-            )
+            corners = (round(x), round(y)), (round(x + bw), round(y + bh))
+            cv2.rectangle(small, *corners, (60, 220, 60), 2, cv2.LINE_AA)
         for px, py in zip(*[iter(row.landmarks or [])] * 2, strict=False):
             cv2.circle(small, (round(px * scale), round(py * scale)), 2, (255, 80, 60), -1, cv2.LINE_AA)
     canvas = np.full((THUMBNAIL, THUMBNAIL, 3), 255, np.uint8)
@@ -272,15 +271,8 @@ def process_sources(
 ) -> None:
     """Fill ``store`` with what becomes of every picture that is chosen; chunks that it holds already stay.
 
-    Args:
-        choose: Chooses the pictures.
-        store: Takes the rows.
-        workers: The number of processes; 1 works in this one.
-        on_progress: Takes the progress, after each chunk.
-        early: What it says of the first pictures is a FaceganWarning.
-
-    Raises:
-        InputError: A source cannot be read, or a worker process died.
+    What ``early`` says of the first pictures is a FaceganWarning. InputError if a source cannot be read, or a
+    worker process died (``workers`` = 1 works in this one).
     """
     stage = _Stage(choose, store, on_progress, early=early)
     count = before = 0
@@ -300,9 +292,8 @@ def process_sources(
             while stage.under_way:
                 stage.collect()
         except BrokenProcessPool:
-            raise InputError(
-                "a worker process died (out of memory?); what is done is kept: run again, with --workers 1"
-            ) from None
+            why = "a worker process died (out of memory?); what is done is kept: run again, with --workers 1"
+            raise InputError(why) from None
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
             raise

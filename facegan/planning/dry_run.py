@@ -16,8 +16,7 @@ import torch
 from torch import nn
 
 from facegan.attributes.networks import fit
-from facegan.data.dataset import Dataset
-from facegan.data.labels import conditions
+from facegan.data.dataset import Dataset, conditions
 from facegan.devices import free_memory, pick_device, slow_bfloat16, working_threads
 from facegan.errors import ConfigError
 from facegan.layers.ema import batch_norms

@@ -12,8 +12,7 @@ import numpy as np
 import torch
 
 from facegan import __version__, arguments, bars, distributed
-from facegan.data.dataset import Dataset
-from facegan.data.labels import conditions, label_metadata
+from facegan.data.dataset import Dataset, conditions, label_metadata
 from facegan.devices import pick_device, slow_bfloat16, working_threads
 from facegan.distributed import launched, lost, together
 from facegan.errors import ConfigError, FaceganError, InputError, LostProcessError, ModelError, RunError

@@ -10,10 +10,9 @@ import pytest
 from PIL import Image
 
 from facegan.cli.prepare import report
-from facegan.data.dataset import Dataset
+from facegan.data.dataset import Dataset, conditions
 from facegan.data.derive import select
 from facegan.data.inspection import describe
-from facegan.data.labels import conditions
 from facegan.data.prepare import prepare
 from facegan.errors import ConfigError, InputError
 from facegan.generator import Conditions
