@@ -112,7 +112,7 @@ class Columns:
     kind: str
     """``struct`` of bytes and path, ``bytes``, ``text`` (a path, or base64), or ``pixels``."""
     shape: tuple[int, ...] | None = None
-    """Of pixels that are stored as one flat list."""
+    """The shape of pixels that are stored as one flat list."""
     name: str | None = None
     split: str | None = None
     attributes: list[str] = field(default_factory=list)

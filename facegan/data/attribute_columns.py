@@ -1,4 +1,4 @@
-"""What the columns of attributes become: yes or no, whole numbers, or classes with names.
+"""Decide what columns of attributes become: yes or no, whole numbers, or classes with names.
 
 Readers hand on values as their source has them. Here alone it is decided, over all pictures that stay,
 what is written: 1 and 0 for yes and no, a whole number from 0 up for everything else. -1 never stands for a
@@ -74,11 +74,11 @@ def as_sorted(names: Iterable[str]) -> list[str]:
 
 
 class _Seen:
-    """What a column holds, counted value by value in constant memory."""
+    """Counts the values of a column in constant memory."""
 
     def __init__(self) -> None:
         self.counts: dict[Any, int] = {}
-        """How often each value came, of the first ``MAX_CLASSES + 1`` different ones."""
+        """The count of each value, of the first ``MAX_CLASSES + 1`` different ones."""
         self.beyond: Counter[str] = Counter()  # texts, fractions and whole numbers after these
         self.low, self.high = math.inf, -math.inf
 
@@ -136,13 +136,13 @@ class _Seen:
 
 @dataclass(frozen=True)
 class Rule:
-    """How one column's values become what is written; ``note`` says what is to be told of it."""
+    """Turns the values of one column into those that are written; ``note`` is for the summary."""
 
     kind: str
     """``yes/no``, ``classes``, ``numbers``, or '' for a column that is left out."""
     note: str = ""
     index: Mapping[Any, int] | None = None
-    """What each value becomes; None for a rule of its own."""
+    """The number for each value; None for a rule of its own."""
     names: tuple[str, ...] = ()
     """Names of the classes 0, 1, ..., where they are more than these numbers."""
 
@@ -247,7 +247,7 @@ def _numbers(name: str, seen: _Seen, values: set[Any]) -> Rule:
     """Return the rule for numbers, and words that say yes or no."""
     answers = {v: yes_no(v) for v in values}
     if None not in answers.values():
-        return Rule("yes/no", index={v: said for v, said in answers.items() if said is not None})
+        return Rule("yes/no", index={v: answer for v, answer in answers.items() if answer is not None})
     if any(isinstance(v, str) for v in values):  # words among other numbers
         return _texts(name, seen)
     span = f"from {seen.low:g} to {seen.high:g}"

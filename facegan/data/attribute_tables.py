@@ -172,7 +172,7 @@ def read_attributes(path: str | Path) -> AttributeTable:
 
 
 class Splitter(NamedRows):
-    """Which split a picture belongs to: by a list of names, or by its content's hash.
+    """Assigns pictures to splits, by a list of names or by the hash of their contents.
 
     ``spec`` is "" (all train, unless the source says otherwise), "test=0.05", "val=0.05,test=0.1",
     or a file of "name split" lines. By hash, a picture's split does not depend on the others; what a source

@@ -1,4 +1,4 @@
-"""What lies beside the pictures of a folder or an archive and describes them.
+"""Read what lies beside the pictures of a folder or an archive and describes them.
 
 That is folders' names, StyleGAN's ``dataset.json``, ``metadata.csv`` and its like, and WebDataset's
 ``.cls``, ``.json`` and ``.txt``. All of it is a stranger's: sizes are bounded, and what cannot be read is
@@ -71,7 +71,7 @@ def count_pictures(names: Sequence[str]) -> int:
 
 
 class Beside:
-    """What a source's names and the files among them say of its pictures; call it with each item.
+    """Adds to each item what the names and the descriptive files of its source say of it.
 
     ``names`` are all files of the source called ``source``, ``read`` gives the content of one, ``pictures``
     tells of a file without a picture's suffix whether it is one all the same; ``enters_archives`` says that

@@ -25,7 +25,7 @@ from facegan.kinds import NO_IMAGE
 
 @dataclass(frozen=True)
 class Progress:
-    """How far preparing is: pictures read of ``total`` (None if unknown), crops kept, rejects."""
+    """The progress of preparing: pictures read of ``total`` (None if unknown), crops kept, rejects."""
 
     done: int
     total: int | None
@@ -37,7 +37,7 @@ class Progress:
 
 @dataclass(frozen=True)
 class PrepareConfig:
-    """What is made from what; equal configurations on equal sources make equal datasets."""
+    """The settings of a dataset; equal settings and equal sources make equal datasets."""
 
     sources: tuple[str, ...]
     crop: Crop = field(default_factory=Crop)
@@ -74,7 +74,7 @@ def _names(files: str) -> str:
 
 
 class Chooser:
-    """Which items are wanted, with their attributes and split; None for the others."""
+    """Chooses items, with their attributes and split; it returns None for the others."""
 
     def __init__(self, config: PrepareConfig) -> None:
         self.config = config
@@ -122,8 +122,8 @@ class Chooser:
 
     def _note_values(self, attributes: dict[str, AttributeValue]) -> None:
         """Remember what attributes hold of which ``--where`` speaks."""
-        spoken = plain(self.config.where)
-        for name in (n for n, v in attributes.items() if v is not None and plain(n) in spoken):
+        expression = plain(self.config.where)
+        for name in (n for n, v in attributes.items() if v is not None and plain(n) in expression):
             held, value = self.values.setdefault(name, {}), attributes[name]
             if len(held) < 6:
                 names = self.reading.class_names.get(name, [])
@@ -131,7 +131,7 @@ class Chooser:
                 held[names[value] if known else str(value)] = None  # type: ignore[index]
 
     def _advise(self, item: Item) -> bool:
-        """Say of a table that lies beside the pictures which option reads it; False for one that is read."""
+        """Note which option reads a table beside the pictures; return False for one that is read."""
         if Path(item.source).resolve() in self.own_files:
             return False
         words = set(re.findall(r"[a-z]+", item.name.rpartition("/")[2].lower()))
@@ -202,7 +202,7 @@ class Chooser:
     def open_sources(self) -> None:
         """Open all sources once.
 
-        One that is missing, or of which --where asks what is not there, is told before anything is written.
+        A source that is missing, or lacks what --where asks for, is reported before anything is written.
         """
         for number, text in enumerate(self.config.sources):
             reading = self.new_reading() if number else self.reading

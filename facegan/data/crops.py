@@ -142,12 +142,12 @@ TEMPLATE = np.array([0.5, EYE_HEIGHT]) + EYE_DISTANCE * MEAN_SHAPE
 
 @dataclass(frozen=True)
 class Crop:
-    """What to cut out of each photo. Hashable and picklable."""
+    """Settings of what is cut out of each photo. Hashable and picklable."""
 
     kind: str = "aligned"
     """One of ``CROPS``: face, aligned, center, none, tutorial."""
     size: int | tuple[int, int] = 64
-    """Of the result in px: one number for a square, or (height, width)."""
+    """Size of the result in px: one number for a square, or (height, width)."""
     margin: float = 0.25
     """For ``face``: added on each side, as a fraction of the longer side of the box."""
     resample: str = "lanczos"

@@ -146,7 +146,7 @@ class Dataset:
 
     @property
     def cache(self) -> Cache:
-        """Where what is computed from this dataset's content is kept."""
+        """The cache of everything that is computed from this dataset's content."""
         return Cache(f"datasets/{self.content_hash}", self.path / ".cache" / self.content_hash)
 
     def _shape(self, split: str) -> tuple[int, int, int, int]:

@@ -29,7 +29,7 @@ Edit = Callable[[str, int, Attributes, Confidence], "tuple[Attributes, Confidenc
 
 @dataclass
 class _Plan:
-    """What the first pass finds: which rows stay and as what, and what dataset.json says of them."""
+    """Results of the first pass: the rows that stay, and what dataset.json says of them."""
 
     rows: dict[str, list[tuple[Attributes, Confidence] | None]] = field(default_factory=dict)
     counts: Counter[str] = field(default_factory=Counter)
@@ -147,14 +147,14 @@ def confidence_by_name(sure: dict[str, list[float]]) -> dict[str, dict[str, floa
 
 @dataclass(frozen=True)
 class Selected:
-    """What :func:`select` has made."""
+    """The result of :func:`select`."""
 
     dataset: Dataset
     """The new dataset."""
     before: int
-    """How many pictures there were."""
+    """The number of pictures in the dataset that was chosen from."""
     unknown: int
-    """Of how many pictures it could not be said whether they fit."""
+    """The number of pictures that lack the attributes which decide."""
 
 
 class _Choice:

@@ -1,4 +1,4 @@
-"""What the names of folders, files and columns say of pictures: their splits and their classes."""
+"""Splits and classes that follow from the names of folders, files and columns."""
 
 from __future__ import annotations
 
@@ -102,10 +102,10 @@ def _common_part(folders: Iterable[Folder]) -> int:
 
 @dataclass
 class FolderSplits:
-    """Where in the paths of one source the names of splits stand, and what they say."""
+    """The level at which paths of one source name splits, and the splits."""
 
     level: int = -1
-    """Which folder of a path names the split, counted from 0; -1 where none does."""
+    """Index of the folder of a path that names the split; -1 where none does."""
     names: dict[str, str] = field(default_factory=dict)
     repeated: int = 0
     """So many folders below repeat the split's name, as in ``seg_train/seg_train``."""
@@ -202,7 +202,7 @@ def natural(name: str) -> list[tuple[bool, int, str]]:
 
 @dataclass
 class Folders:
-    """What is known of the folders of one source's pictures."""
+    """Counts and numbers of the pictures in each folder of one source."""
 
     counts: Counter[Folder] = field(default_factory=Counter)
     numbers: dict[Folder, tuple[int, int]] = field(default_factory=dict)

@@ -1,4 +1,4 @@
-"""What is in a dataset, for a person and for other programs."""
+"""Describe a dataset, and write its pictures for other programs."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from facegan.files import temporary_beside, writing
 
 @dataclass(frozen=True)
 class Inspection:
-    """What :func:`inspect` has found; printed, it is the ``text``."""
+    """The result of :func:`inspect`; printed, it is the ``text``."""
 
     dataset: Dataset
     text: str

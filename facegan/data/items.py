@@ -1,4 +1,4 @@
-"""What every source yields, an item a picture; how sources are read; the limits that hold for all."""
+"""Items, one for each picture, that every source yields; settings and limits of reading."""
 
 from __future__ import annotations
 
@@ -64,9 +64,9 @@ class Item:
     split: str | None = None
     """train, val or test, where its source says so."""
     split_from: str = ""
-    """What said so, in a word or two for the closing summary: ``folders``, say."""
+    """The origin of the split in a word or two for the closing summary, such as ``folders``."""
     meaning: Meaning | None = None
-    """How the values of ``pixels`` were read, where a file holds this picture alone."""
+    """The meaning of the file's values, where it holds this picture alone."""
 
     def digest(self) -> bytes:
         """Return the SHA-256 of what came in."""
@@ -93,9 +93,9 @@ class Row:
     attributes: dict[str, AttributeValue] = field(default_factory=dict)
     split: str = "train"
     confidence: dict[str, float | None] = field(default_factory=dict)
-    """How sure a network is of the attributes that it has predicted."""
+    """The confidence of a network in the attributes that it has predicted."""
     values: str = ""
-    """JSON of ``overview.packed``: the crop's least and greatest level, and how its file was read."""
+    """JSON of ``summary.packed``: the crop's least and greatest level, and how its file was read."""
 
 
 @contextlib.contextmanager
@@ -294,7 +294,7 @@ def _one_line(text: str) -> str:
 
 
 class Notes:
-    """What was noticed while sources were read, each line once, for the closing summary of ``prepare``.
+    """Remarks on the sources for the closing summary of ``prepare``, each line once.
 
     A line is a sentence without a count, such as ``columns 'caption' of a.parquet left out: free text``;
     lines that repeat are counted.
@@ -304,7 +304,7 @@ class Notes:
         self._lines: Counter[str] = Counter()
         self._tallies: dict[str, Counter[str]] = {}
         self.kept: Counter[str] = Counter()
-        """How many pictures of each split stayed in the end, where that is known."""
+        """The pictures of each split that stayed in the end, where that is known."""
 
     def tally(self, what: str, value: str) -> None:
         """Count a value for a line such as ``splits from folders: train 800, val 100``."""
@@ -328,7 +328,7 @@ class Notes:
 
 @dataclass(frozen=True)
 class Reading:
-    """How sources are read; ``notes`` and ``class_names`` are filled on the way."""
+    """Settings of reading sources; ``notes`` and ``class_names`` are filled on the way."""
 
     value_range: str = ""
     """``LOW..HIGH`` of arrays and float pictures (``--range``); '' decides only what is beyond doubt."""

@@ -44,7 +44,7 @@ _LEVELS: tuple[tuple[str, Callable[[str], str]], ...] = (
 )
 WHOLE, ENDING = "by the whole name", "by the end of the path"
 HOWS = (WHOLE, ENDING, *(how for how, _ in _LEVELS if how))
-"""How names are found, the strictest first."""
+"""The ways in which names are found, the strictest first."""
 
 
 @dataclass(frozen=True)
@@ -121,7 +121,7 @@ class _Few:
 
 @dataclass
 class Matches:
-    """How pictures were found in a list, and which rows are in doubt, for the closing summary."""
+    """Counts of the ways in which pictures were found in a list, and of doubtful rows."""
 
     hows: Counter[str] = field(default_factory=Counter)
     missing: _Few = field(default_factory=_Few)
@@ -132,7 +132,7 @@ class Matches:
     """Rows that pictures of different contents share, and two of these pictures."""
     _first: dict[int, tuple[bytes, str]] = field(default_factory=dict)
     _loosely: Counter[tuple[int, str]] = field(default_factory=Counter)
-    """How often each row was found in each way but by a whole name."""
+    """Counts of the ways other than the whole name in which each row was found."""
 
     def hit(self, row: int, how: str, name: str, *, digest: bytes) -> None:
         """Count a picture of this content; the same one again shares its row without harm."""
@@ -186,7 +186,7 @@ class Matches:
 
 
 class NamedRows:
-    """What the rows of a list say of pictures by their ``names``; it counts how pictures are found."""
+    """Meanings of the rows of a list, found by the names of pictures, which are counted."""
 
     def __init__(self, names: Sequence[str], meanings: Sequence[Hashable]) -> None:
         self.index, self.matches, self.meanings = NameIndex(names), Matches(), meanings

@@ -67,7 +67,7 @@ class Near:
     """Nothing outside of it is read, wherever links or ``..`` lead."""
     table: Path
     prefix: tuple[str, ...] | None = None
-    """What the named paths have before their part below the folder: of a place where they once were."""
+    """Leading folders of the named paths, of the place where the files once were."""
     taken: set[Path] = field(default_factory=set)
 
     def read(self, text: str) -> tuple[str, bytes] | None:
@@ -109,7 +109,7 @@ class Rows:
     fixed: dict[str, AttributeValue] = field(default_factory=dict)
     """Attributes of all rows, of the folders in which the table lies."""
     numbered: str = "{}"
-    """What a picture without a name is called by its row."""
+    """The name of a picture without one, from the number of its row."""
 
     def item(self, row: dict[str, Any], index: int) -> Item:
         """Return the picture of one row, or a reject that says why there is none."""

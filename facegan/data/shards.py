@@ -23,7 +23,7 @@ PLACES = ("box", "landmarks")  # left out of a dataset none of whose rows has th
 
 @dataclass(frozen=True)
 class Schema:
-    """Which columns the shards have besides ``image`` and ``source``; all shards of a dataset have the same.
+    """The columns of a dataset's shards besides ``image`` and ``source``.
 
     ``attributes`` are names, ``classes`` the names of those that have classes, ``predicted`` those with a
     confidence, ``places`` which of box and landmarks there are.

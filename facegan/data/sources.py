@@ -1,4 +1,4 @@
-"""Where pictures come from: the table of sources, each a stream of items at constant memory.
+"""Open sources of pictures, each as a stream of items at constant memory.
 
 A member that must not be used (``..``, absolute, a link, too large) comes out as an item with a
 ``reject`` instead of content, so that it is listed, not hidden.

@@ -217,7 +217,7 @@ EARLY = 300  # pictures that are rejected without one that is kept, after which 
 
 
 class Early:
-    """What helps, once and long before the end, where the first pictures are all rejected."""
+    """Advises once, long before the end, where the first pictures are all rejected."""
 
     def __init__(self, plan: Mapping[str, Any]) -> None:
         self.plan, self.reasons, self.over = plan, Counter[str](), False
@@ -304,4 +304,4 @@ LABEL_HELP = {
     "too many pixels": "make the photos smaller first",
     "its name does not fit into a table": "rename the files, or pack them with 'facegan prepare' first",
 }
-"""What helps in ``facegan label``, whose --min-confidence is that of its answers."""
+"""Advice for ``facegan label``, whose --min-confidence is that of its answers."""
