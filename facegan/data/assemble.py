@@ -138,9 +138,8 @@ def assemble(
     if not kept:
         why = all_rejected(selection.rejects) or choose.why_none() or "the sources hold none"
         help_ = advice(commonest(selection.rejects), 0, plan)
-        raise NothingLeft(
-            f"no picture is left: {why}; nothing was written to {out}" + f"; {help_}" * bool(help_)
-        )
+        text = f"no picture is left: {why}; nothing was written to {out}"
+        raise NothingLeft(f"{text}; {help_}" if help_ else text)
     notes.kept = selection.counts
     for line in (*note_lines(selection.rules), *selection.overview.lines()):
         notes.add(line)

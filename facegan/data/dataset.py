@@ -44,16 +44,14 @@ class Dataset:
         try:
             self.info: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
             if self.info["format"] != FORMAT:
-                raise DatasetError(
-                    f"{file}: format {self.info['format']} is not {FORMAT}; is facegan up to date?"
-                )
+                other = self.info["format"]
+                raise DatasetError(f"{file}: format {other} is not {FORMAT}; is facegan up to date?")
             self.size: tuple[int, int] = (int(self.info["size"][0]), int(self.info["size"][1]))
             self.channels = int(self.info["channels"])
             self.content_hash = str(self.info["content_hash"])
             self.attribute_names: tuple[str, ...] = tuple(self.info["attribute_names"])
-            self.class_names: dict[str, list[str]] = {
-                name: [str(n) for n in names] for name, names in self.info.get("class_names", {}).items()
-            }
+            classes = self.info.get("class_names", {}).items()
+            self.class_names: dict[str, list[str]] = {name: list(map(str, names)) for name, names in classes}
             self.counts: dict[str, int] = {k: int(v) for k, v in self.info["counts"].items()}
             self.crop: dict[str, Any] = dict(self.info["crop"])
         except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
@@ -88,12 +86,11 @@ class Dataset:
 
     def split(self, name: str) -> str:
         """Return a split by its name here (``validation`` is ``val``); DatasetError if there is none."""
-        known = isinstance(name, str)
-        found = name if known and name in self.counts else split_named([name] if known else [])
+        text = name if isinstance(name, str) else ""
+        found = text if text in self.counts else split_named([text])
         if found not in self.counts:
-            raise DatasetError(
-                f"{self.path}: there is no split '{name}' (there are: {', '.join(self.counts)})"
-            )
+            known = ", ".join(self.counts)
+            raise DatasetError(f"{self.path}: there is no split '{name}' (there are: {known})")
         return found
 
     def rows(self, split: str = "train", columns: list[str] | None = None) -> Iterator[dict[str, Any]]:
@@ -181,9 +178,8 @@ class Dataset:
             images = np.empty(shape, np.uint8)
         except MemoryError:
             known = f", {amount(free)} are free" if free is not None else ""
-            raise DatasetError(
-                f"{text}{known}, and no folder takes them as a file: set FACEGAN_CACHE to one with room"
-            ) from None
+            help_ = "no folder takes them as a file: set FACEGAN_CACHE to one with room"
+            raise DatasetError(f"{text}{known}, and {help_}") from None
         tell(f"{text} in each process")
         for i, picture in enumerate(self._every(split)):
             images[i] = picture
@@ -205,9 +201,8 @@ class Dataset:
         try:
             return decode(row["image"]["bytes"], self.channels).reshape(*self.size, self.channels)
         except Exception as error:  # whatever a decoder makes of damaged bytes
-            raise DatasetError(
-                f"{self.path}: a picture of split '{split}' cannot be decoded ({first_line(error)})"
-            ) from None
+            why = f"a picture of split '{split}' cannot be decoded ({first_line(error)})"
+            raise DatasetError(f"{self.path}: {why}") from None
 
     def attributes(self, split: str = "train") -> np.ndarray:
         """Return int32 ``N,K`` in the order of ``attribute_names``: 1 yes, 0 no (or a class), -1 unknown.
@@ -235,10 +230,8 @@ class Dataset:
         split = self.split(split)
         rows = list(self.rows(split, [column]))
         if len(rows) != self.counts[split] or any(column not in row for row in rows[:1]):
-            raise DatasetError(
-                f"{self.path}: split '{split}' has {len(rows)} of {self.counts[split]} rows of '{column}'; "
-                "prepare again"
-            )
+            found = f"{len(rows)} of {self.counts[split]} rows of '{column}'"
+            raise DatasetError(f"{self.path}: split '{split}' has {found}; prepare again")
         return rows
 
 

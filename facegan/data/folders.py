@@ -165,6 +165,7 @@ def _found(folders: Counter[Folder], level: int, names: dict[str, str]) -> Folde
 
 MAX_CLASSES = 1000  # folders that can be classes
 MAX_NAMES = 100_000  # of classes that a source may list
+_NO_LABELS = "no labels from folders"
 _MIN_PICTURES = 2  # pictures a class on average
 _NOTHING = "__HIVE_DEFAULT_PARTITION__"  # as Hive, Spark and Arrow write an empty value
 
@@ -252,9 +253,8 @@ def folder_labels(folders: Folders, splits: FolderSplits, reading: Reading) -> F
     if len(depths) > 1:
         a, b = (min(p for p in inside.values() if len(p) == d) for d in (min(depths), max(depths)))
         where = f"some in '{'/'.join(a)}'" if a else "some beside the folders"
-        return FolderLabels(
-            note=f"no labels from folders: pictures lie at several depths, {where}, some in '{'/'.join(b)}'"
-        )
+        where = f"pictures lie at several depths, {where}, some in '{'/'.join(b)}'"
+        return FolderLabels(note=f"{_NO_LABELS}: {where}")
     values: dict[Folder, dict[str, AttributeValue]] = {folder: {} for folder in inside}
     notes = []
     for level in range(depth := depths.pop()):
@@ -286,13 +286,11 @@ def _level(
     shown = ", ".join(printable(n) for n in names[:4]) + (", ..." if len(names) > 4 else "")
     count = sum(folders.counts[folder] for folder in here)
     if len(names) > MAX_CLASSES:
-        return f"no labels from folders: {len(names):,} ({shown}) are more than {MAX_CLASSES:,} classes"
+        return f"{_NO_LABELS}: {len(names):,} ({shown}) are more than {MAX_CLASSES:,} classes"
     if count < _MIN_PICTURES * len(names):
-        return (
-            f"no labels from folders: {len(names):,} ({shown}) hold {count:,} pictures, fewer than two each"
-        )
+        return f"{_NO_LABELS}: {len(names):,} ({shown}) hold {count:,} pictures, fewer than two each"
     if _pieces(names, here, folders):
-        return f"no labels from folders: {names[0]} to {names[-1]} are numbered pieces of one list"
+        return f"{_NO_LABELS}: {names[0]} to {names[-1]} are numbered pieces of one list"
     if all(re.fullmatch(r"0|[1-9][0-9]{0,8}", name) for name in names):
         number = {name: int(name) for name in names}
     else:

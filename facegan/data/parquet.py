@@ -123,9 +123,8 @@ class Rows:
             where = str(row["source"])
         if not reject and len(content) > MAX_FILE_BYTES:
             reject, content = "file too large", b""
-        return Item(
-            printable(str(name)), where, content, pixels, reject, self._attributes(row), split, origin
-        )
+        about = reject, self._attributes(row), split, origin
+        return Item(printable(str(name)), where, content, pixels, *about)
 
     def _attributes(self, row: dict[str, Any]) -> dict[str, AttributeValue]:
         cells = [(name, row.get(name)) for name in self.columns.attributes]
@@ -272,9 +271,8 @@ def tables_in(path: Path, follow_links: bool = False) -> list[Path]:
     """
 
     def described(file: Path) -> bool:
-        return file.name == "metadata.parquet" and any(
-            looks_like_image(p.name) for p in file.parent.iterdir()
-        )
+        beside = (path.name for path in file.parent.iterdir())
+        return file.name == "metadata.parquet" and any(map(looks_like_image, beside))
 
     found = sorted(e.path for e in walk(path, follow_links) if is_table(e.name) and not e.reject)
     return [file for file in found if file.is_file() and not is_cache(file.name) and not described(file)]

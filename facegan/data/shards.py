@@ -40,12 +40,9 @@ class Schema:
         found: dict[str, Any] = {"image": {"_type": "Image"}, "source": _value("string")}
         found |= {name: {"feature": _value("float32"), "_type": "Sequence"} for name in self.places}
         if self.attributes:
-            found["attributes"] = {
-                name: {"names": list(names), "_type": "ClassLabel"}
-                if (names := self.classes.get(name))
-                else _value("int32")
-                for name in self.attributes
-            }
+            found["attributes"] = {name: _value("int32") for name in self.attributes}
+            for name in filter(self.classes.get, self.attributes):
+                found["attributes"][name] = {"names": list(self.classes[name]), "_type": "ClassLabel"}
         if self.predicted:
             found["confidence"] = {name: _value("float32") for name in self.predicted}
         return found

@@ -16,6 +16,7 @@ from facegan.data.items import Row
 from facegan.values import SYMMETRIC, UNIT, Meaning, Range, together
 
 WIDTH = 100
+_WRAPPER = textwrap.TextWrapper(WIDTH, "", "  ", break_long_words=False, break_on_hyphens=False)
 _MAX_LINES = 5  # of yes/no attributes
 _FEW_NUMBERS = 20  # different numbers that are classes even where hardly any comes twice
 _MAX_SHOWN = 6  # classes of an attribute, and attributes with classes
@@ -108,13 +109,8 @@ def _wrapped(head: str, texts: Sequence[str], most: int) -> list[str]:
     """Return ``head`` and the texts in at most so many lines, and how many more there are."""
     for shown in range(len(texts), 0, -1):
         rest = f" and {len(texts) - shown} more" if shown < len(texts) else ""
-        lines = textwrap.wrap(
-            head + ", ".join(t.replace(" ", "\xa0") for t in texts[:shown]) + rest.replace(" ", "\xa0"),
-            WIDTH,
-            subsequent_indent="  ",
-            break_long_words=False,
-            break_on_hyphens=False,
-        )
+        text = head + ", ".join(t.replace(" ", "\xa0") for t in texts[:shown]) + rest.replace(" ", "\xa0")
+        lines = _WRAPPER.wrap(text)
         if len(lines) <= most:
             break
     return [line.replace("\xa0", " ") for line in lines]
