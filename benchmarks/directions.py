@@ -13,7 +13,6 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -28,31 +27,26 @@ class Bench:
     def __init__(self, reference: str, seeds: int, folder: str) -> None:
         from facegan.attributes.predictor import AttributePredictor
         from facegan.latent import directions as found
-        from facegan.latent import w_statistics
+        from facegan.latent.finding import Finder
         from facegan.latent.phrase_groups import sheet
         from facegan.models import load
 
         self.model = load(reference).as_trained()
         self.faces, self.judge = AttributePredictor.load("faces"), AttributePredictor.load("evaluator")
         self.settings = found.Settings()
-        kept = Path(folder) / "bench" if folder else found.cached_file(self.model)
-        self.stages = found.stages_of(self.model, "faces", self.settings, target=kept)
-        self.seen = found.see(self.model, self.faces, self.settings, told=told, stages=self.stages)
-        self.spread = w_statistics.spread_of(self.model)
+        kept = Path(folder) / "bench" if folder else found.place_in_cache(self.model)
+        stages = found.stages_of(self.model, "faces", self.settings, target=kept)
+        self.finder = Finder(self.model, self.faces, self.settings, on_progress=told, stages=stages)
         self.w = sheet(self.model, seeds)
         self.before = self.judge.predict(self.model.images(self.w))
 
     def vectors(self) -> Iterator[tuple[str, Callable[[str], torch.Tensor]]]:
         """Name, and one unit of an attribute's direction by each method."""
-        from facegan.latent import directions as found
-        from facegan.latent import supervised, unsupervised
+        from facegan.latent import unsupervised
 
-        planes = supervised.boundaries(self.seen, self.spread, self.faces.names)
         for title, find in (("PCA", unsupervised.pca), ("SeFa", unsupervised.sefa)):
-            many = find(self.model, self.spread, self.settings.components)
-            effects = found.measure_effects(
-                self.model, self.faces, many, seen=self.seen, settings=self.settings, told=told
-            )
+            many = find(self.model, self.finder.spread, self.settings.components)
+            effects = self.finder.effects(many)
 
             def nearest(attribute: str, many=many, effects=effects) -> torch.Tensor:
                 own = effects[:, self.faces.column(attribute)]
@@ -65,15 +59,7 @@ class Bench:
             ("projected", "boundary, projected"),
             ("steered", "steered"),
         ):
-            rows = found.attribute_directions(
-                self.model,
-                self.faces,
-                self.seen,
-                planes=planes,
-                settings=replace(self.settings, method=method),
-                told=told,
-                stages=self.stages,
-            )
+            rows = self.finder.attributes(method)
             yield title, lambda attribute, rows=rows: rows[self.faces.column(attribute)]
 
     def verdict(self, attribute: str, step: torch.Tensor, yes: bool, held: bool = False, most: int = 0):
@@ -89,7 +75,7 @@ class Bench:
         watch = [n for n in self.settings.protect if n != attribute] if held else []
         after = self.before[:most].copy()
         if bool(asked.any()):
-            moved = editing.held(self.model, self.w[:most][asked], step, watch=watch)
+            moved = editing.move(self.model, self.w[:most][asked], step, watch=watch)
             after[asked.numpy()] = self.judge.predict(self.model.images(moved))
         return verdict(self.before[:most], after, column, guards=columns, yes=yes)
 

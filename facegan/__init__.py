@@ -45,6 +45,12 @@ _PUBLIC = {
     "directions": "facegan.latent.directions",
     "Directions": "facegan.latent.directions",
     "edit": "facegan.latent.editing",
+    "generate": "facegan.explore.generate",
+    "interpolate": "facegan.explore.interpolate",
+    "film": "facegan.explore.film",
+    "atlas": "facegan.explore.atlas",
+    "mix": "facegan.explore.mix",
+    "arithmetic": "facegan.explore.arithmetic",
     "attack": "facegan.pixels.attacks.attack",
     "dream": "facegan.pixels.dreams.api",
     "stylize": "facegan.pixels.style.stylize",
@@ -66,8 +72,14 @@ _FUNCTIONS = {
     "export_dataset": "",
     "export_model": "",
     "train": "facegan.recipes.config:TrainConfig",
-    "directions": "facegan.latent.directions:Settings",
+    "directions": "facegan.latent.finding:Settings",
     "edit": "",
+    "generate": "facegan.explore.config:GenerateConfig",
+    "interpolate": "facegan.explore.config:InterpolateConfig",
+    "film": "facegan.explore.config:FilmConfig",
+    "atlas": "facegan.explore.config:AtlasConfig",
+    "mix": "facegan.explore.config:MixConfig",
+    "arithmetic": "facegan.explore.config:ArithmeticConfig",
     "attack": "facegan.pixels.attacks.config:AttackConfig,facegan.pixels.settings:ClassifierConfig",
     "dream": (
         "facegan.pixels.dreams.config:DreamConfig,facegan.pixels.dreams.config:FlightConfig,"
@@ -78,7 +90,7 @@ _FUNCTIONS = {
         "facegan.pixels.settings:ClassifierConfig"
     ),
     "train_attributes": "facegan.attributes.training:AttributeTraining",
-    "train_encoder": "facegan.inversion.encoder_training:EncoderTraining",
+    "train_encoder": "facegan.inversion.config:EncoderTraining",
 }
 _MODULES = {"latent", "images", "video", "recipes", "data", "pixels", "metrics", "families", "losses"}
 
@@ -94,6 +106,8 @@ __all__ = [
 ]
 __all__ += [
     "__version__",
+    "arithmetic",
+    "atlas",
     "attack",
     "data",
     "describe_model",
@@ -104,15 +118,19 @@ __all__ += [
     "export_dataset",
     "export_model",
     "families",
+    "film",
+    "generate",
     "images",
     "import_model",
     "inspect",
+    "interpolate",
     "invert",
     "label",
     "latent",
     "load",
     "losses",
     "metrics",
+    "mix",
     "pixels",
     "prepare",
     "recipe",
@@ -147,6 +165,12 @@ if TYPE_CHECKING:
     from facegan.errors import FaceganError
     from facegan.exchange.exporting import export_model
     from facegan.exchange.importing import import_model
+    from facegan.explore.arithmetic import arithmetic
+    from facegan.explore.atlas import atlas
+    from facegan.explore.film import film
+    from facegan.explore.generate import generate
+    from facegan.explore.interpolate import interpolate
+    from facegan.explore.mix import mix
     from facegan.families import register_family
     from facegan.generator import Generator
     from facegan.inversion.encoder_training import train_encoder

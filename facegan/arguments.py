@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 Seeds = Union[Sequence[int], "np.ndarray", "torch.Tensor", range]
 LAST_SEED = 2**63 - 1
-MOST_SEEDS = 10_000_000
+MAX_SEEDS = 10_000_000
 
 
 def shown(value: Any) -> str:
@@ -232,8 +232,8 @@ def _single(what: str) -> str:
 
 
 def _few(count: int, what: str) -> None:
-    if count > MOST_SEEDS:
-        raise InputError(f"{what}: {count:,} at once; at most {MOST_SEEDS:,}")
+    if count > MAX_SEEDS:
+        raise InputError(f"{what}: {count:,} at once; at most {MAX_SEEDS:,}")
 
 
 def _iterable(value: Any) -> bool:

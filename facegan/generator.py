@@ -253,7 +253,7 @@ class Generator:
     def sample(self, seeds: int | arguments.Seeds, truncation: float = 1.0, batch: int = 64) -> np.ndarray:
         """uint8 ``N,H,W,C``: the pictures of ``seeds``; a number N means seeds 0..N-1."""
         if arguments.is_number(seeds):
-            seeds = range(arguments.whole(seeds, "the number of pictures", 0, most=arguments.MOST_SEEDS))
+            seeds = range(arguments.whole(seeds, "the number of pictures", 0, most=arguments.MAX_SEEDS))
         return self.images(arguments.seeds(seeds), truncation, batch)
 
     def to(self, device: str | torch.device) -> Generator:

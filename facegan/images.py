@@ -125,17 +125,19 @@ def save_png(path: str | Path, image: np.ndarray, text: dict[str, str] | None = 
 
 
 def save_picture(path: str | Path, image: np.ndarray, text: dict[str, str] | None = None) -> None:
-    """Write uint8 ``H,W,3`` atomically, as PNG or, where the name ends in .jpg or .jpeg, JPEG (quality 92).
+    """Write uint8 ``H,W,C`` atomically, as PNG or, by the name's ending, JPEG or WebP (quality 92).
 
     ``text`` becomes PNG's text chunks, or JPEG's comment, a line each.
     """
-    if Path(path).suffix.lower() not in (".jpg", ".jpeg"):
+    kind = {".jpg": "JPEG", ".jpeg": "JPEG", ".webp": "WEBP"}.get(Path(path).suffix.lower())
+    if kind is None:
         save_png(path, image, text)
         return
     from PIL import Image
 
     buffer, comment = io.BytesIO(), "\n".join(f"{key}: {value}" for key, value in (text or {}).items())
-    Image.fromarray(image).save(buffer, "JPEG", quality=92, comment=comment.encode())
+    picture = Image.fromarray(image[..., 0] if image.shape[-1] == 1 else image)
+    picture.save(buffer, kind, quality=92, comment=comment.encode())
     write_bytes(path, buffer.getvalue())
 
 

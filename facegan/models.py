@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from facegan import arguments
-from facegan.errors import ModelError
+from facegan.errors import InputError, ModelError
 from facegan.files import tell_twice
 
 if TYPE_CHECKING:
@@ -155,11 +156,48 @@ def _best(run: Path) -> Path:
     return file
 
 
-def as_model(model: Generator | str | Path) -> Generator:
-    """A Generator as it is, or what :func:`load` makes of a name."""
+def as_model(model: Generator | str | Path, device: str | torch.device = "cpu") -> Generator:
+    """Return a Generator as it is, or what :func:`load` makes of a name."""
     from facegan.generator import Generator
 
-    return model if isinstance(model, Generator) else load(model)
+    return model if isinstance(model, Generator) else load(model, device)
+
+
+def with_labels(
+    model: Generator,
+    labels: str | Mapping[str, int],
+    *,
+    by_seed: bool = True,
+    in_w: bool = False,
+    say: Callable[[str], None] | None = None,
+) -> Generator:
+    """Return the model with the labels that a picture gets; a conditional one without any says what it takes.
+
+    Args:
+        model: the generator.
+        labels: as :meth:`Generator.tell` reads them; "" leaves the model as it is.
+        by_seed: whether the pictures are those of seeds, by which ``random`` draws labels.
+        in_w: whether the vectors are of w, which holds labels already.
+        say: receives the line about the labels taken.
+
+    Raises:
+        InputError: The labels do not fit the model, or the vectors.
+    """
+    if in_w and model.labels:
+        if labels:
+            raise InputError(f"--labels {labels}: vectors of w hold their labels already; leave it out")
+        return model
+    if labels:
+        other = model.tell(labels)
+        if other.varied is not None and not by_seed:
+            raise InputError(
+                f"--labels {labels}: only seeds have labels of their own; name them, as in "
+                f"--labels {model.spelled()}"
+            )
+        return other
+    if model.labels and say is not None:
+        say(f"labels: {model.spelled()} (choose others with --labels{', or random' * by_seed})")
+    return model
 
 
 def load(reference: str | Path, device: str | torch.device = "cpu") -> Generator:

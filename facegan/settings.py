@@ -77,7 +77,7 @@ class Setting:
         if self.also:
             bounds = replace(self, also=()).range().removeprefix("from ")
             return f"{', '.join(f'{number:g}' for number in self.also)} or {bounds}"
-        top = f"below {self.below:,g}" if self.below is not None else f"{self.maximum:,g}"
+        top = f"below {self.below:,g}" if self.below is not None else f"{self.maximum:,.15g}"
         if self.above is not None:
             return f"above {self.above:g}" + ("" if top == "inf" else f", up to {top}")
         if top == "inf":

@@ -16,7 +16,7 @@ from facegan.errors import InputError
 from facegan.files import write_bytes
 from facegan.generator import Generator
 
-MOST_SEEDS = 10_000_000
+MAX_SEEDS = 10_000_000
 
 
 _SEED = re.compile(r"\s*seeds?\s*[:=]\s*", re.IGNORECASE)
@@ -51,8 +51,8 @@ def parse_seeds(text: str, option: str = "--seed") -> list[int]:
             raise InputError(f"{option} '{text}': the range '{part.strip()}' runs backwards")
         if last >= 2**63:
             raise InputError(f"{option} '{text}': {last} is above 2^63 - 1")
-        if len(seeds) + last - first >= MOST_SEEDS:
-            raise InputError(f"{option} '{text}': more than {MOST_SEEDS:,} at once")
+        if len(seeds) + last - first >= MAX_SEEDS:
+            raise InputError(f"{option} '{text}': more than {MAX_SEEDS:,} at once")
         seeds += range(first, last + 1)
     return seeds
 

@@ -215,6 +215,27 @@ MISTAKES: dict[str, tuple[Call, str]] = {
         lambda t: latent.mix(t.model, np.eye(63)[:1], np.eye(64)[1:2], layers=[0]),
         "vectors of shape 1,63",
     ),
+    # explore
+    "generate setting": (lambda t: facegan.generate(t.model, cuont=3), "did you mean 'count'?"),
+    "generate count": (lambda t: facegan.generate(t.model, count=-3), "count must be from 0 to 10,000,000"),
+    "generate out": (lambda t: facegan.generate(t.model, [7], out="a.jpg"), "out='a.jpg': choose"),
+    "generate twice": (lambda t: facegan.generate(t.model, [7], seed=3), "seed: the faces are named already"),
+    "generate words": (
+        lambda t: facegan.generate(t.model, "me.jpg"),
+        "me.jpg: there is no such file of vectors",
+    ),
+    "interpolate one": (lambda t: facegan.interpolate(t.model, [7]), "needs two points or more, not 1"),
+    "interpolate width": (lambda t: facegan.interpolate(t.model, np.eye(63)), "vectors of shape 63,63"),
+    "interpolate path": (lambda t: facegan.interpolate(t.model, [7, 8], path="spline"), "path 'spline' is"),
+    "film fps": (lambda t: facegan.film(t.model, [7, 8], fps="fast"), "fps must be a number, not 'fast'"),
+    "film out": (lambda t: facegan.film(t.model, [7, 8], out="a.avi"), "a.avi: not a known kind of film"),
+    "atlas model": (lambda t: facegan.atlas(None), "must be a path, not None"),
+    "atlas tile": (lambda t: facegan.atlas(t.model, tile=-2), "tile must be 0 or more, not -2"),
+    "mix nothing": (lambda t: facegan.mix(t.model, [], [7]), "no face is named"),
+    "mix both": (lambda t: facegan.mix(t.model, [1], [2], layers="0", components="1"), "exclude each other"),
+    "sum of nothing": (lambda t: facegan.arithmetic(t.model), "the expression is empty"),
+    "sum of 7": (lambda t: facegan.arithmetic(t.model, 7), "the expression must be a text"),
+    "sum norm": (lambda t: facegan.arithmetic(t.model, "1", norm="big"), "norm 'big' is unknown"),
     "seeds of vectors": (
         lambda t: latent.seed_vectors(t.model, [0.5]),
         "seed must be a whole number, not 0.5",
@@ -312,3 +333,29 @@ def test_other_forms_of_the_same(
             np.testing.assert_allclose(np.asarray(a, float), np.asarray(b, float), rtol=1e-6)
     else:
         assert one == other
+
+
+def test_exploring_functions_do_what_the_commands_do(
+    tiny_model: Generator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Seeds as numbers, arrays and texts; what they return names the files that lie there."""
+    monkeypatch.chdir(tmp_path)
+    z = tiny_model.latent.sample([3, 5])
+    found = [
+        facegan.generate(tiny_model, range(3, 6), out="a.npz", latents="z.npz"),
+        facegan.generate(tiny_model, z.numpy(), out="b.npz"),
+        facegan.interpolate(tiny_model, np.array([3, 5]), steps=3, captions=False, scale=1, out="c.png"),
+        facegan.interpolate(tiny_model, z, steps=3, captions=False, scale=1, out="d.png"),
+        facegan.film(tiny_model, [3, 5], seconds=0.5, fps=8, features="pixels", scale=1, out="e.gif"),
+        facegan.atlas(tiny_model, count=4, features="pixels", out="f.png"),
+        facegan.mix(tiny_model, [3, 4], "seed:5", components="0-9", out="g.png"),
+        facegan.arithmetic(tiny_model, "seed:3 - seed:5", out="h.png"),
+    ]
+    assert all(path.is_file() for one in found for path in one.files)
+    assert str(found[0]) == "3 pictures -> a.npz" and str(found[6]).startswith("2 mixed, components 0-9 of B")
+    a, b = (np.load(f"{name}.npz")["images"].astype(int) for name in "ab")
+    assert np.abs(a[[0, 2]] - b).max() <= 1 and (tmp_path / "f.html").is_file()
+    c, d = (facegan.images.read_image((tmp_path / f"{name}.png").read_bytes()).astype(int) for name in "cd")
+    assert np.abs(c - d).max() <= 1
+    assert found[7].vectors is not None and torch.allclose(found[7].vectors.z[0], z[0] - z[1], atol=1e-6)
+    assert found[4].vectors is not None and len(found[4].vectors) == 4

@@ -59,7 +59,7 @@ def test_commands_take_samples_and_name_results_after_them(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    assert label.run(["sample:astronaut"]) == 0
+    label.run(["sample:astronaut"])
     assert "astronaut.jpg" in Path("astronaut-attributes.csv").read_text()
     assert dream.run(["sample:chelsea", "--size", "64", "--octaves", "1", "--steps", "1", "--quiet"]) == 0
     assert Path("chelsea-dream.png").is_file()

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 from typing import TYPE_CHECKING, Annotated, Any
 
 import tyro
 
+from facegan import bars
 from facegan.cli.main import run_function
-from facegan.cli.options import Live, with_preset
+from facegan.cli.options import FLAT, notify, with_preset
 from facegan.errors import FaceganError
 from facegan.pixels.attacks.config import ATTACKS, LEVELS, AttackConfig
 from facegan.pixels.settings import ClassifierConfig
@@ -24,7 +24,6 @@ PRESETS: dict[str, dict[str, Any]] = {
         "target": "African elephant",
     },
 }
-FLAT = tyro.conf.arg(name="")
 
 
 def main(
@@ -57,14 +56,14 @@ def main(
     """
     from facegan.pixels.attacks.attack import attack
 
-    live, unread = Live(quiet), list[FaceganError]()
+    line, unread = bars.Line(), list[FaceganError]()
 
     def tell(result: AttackResult) -> None:
-        live.close()
-        print(f"{told(result)} -> {result.path}", flush=True)
+        line.close()
+        print(f"{describe(result)} -> {result.path}", flush=True)
 
     def left_out(error: FaceganError) -> None:
-        print(f"facegan attack: left out: {error}", file=sys.stderr)
+        notify(f"facegan attack: left out: {error}")
         unread.append(error)
 
     try:
@@ -76,12 +75,12 @@ def main(
             out=out,
             figure=figure,
             report=report,
-            on_step=lambda stats: live(status(stats)),
+            on_step=None if quiet else lambda stats: line.show(status(stats)),
             on_result=tell,
             on_unread=left_out,
         )
     finally:
-        live.close()
+        line.close()
     missed = sum(not result.success for result in results)
     if len(results) > 1 or report:
         arrow = f" -> {report}" if report else ""
@@ -102,7 +101,7 @@ def status(stats: StepStats) -> str:
     return f"{text}  probability {stats.values['probability']:.1%}"
 
 
-def told(result: AttackResult) -> str:
+def describe(result: AttackResult) -> str:
     """Return one line on one photo."""
     (was, p), (now, q) = result.before[0], result.after[0]
     arrow = f"{result.labels[was]} {p:.1%} -> {result.labels[now]} {q:.1%}"

@@ -32,5 +32,5 @@ def main(
     print(f"wrote {write_comparison(runs, out, repeats)}")
 
 
-def run(argv: list[str]) -> int | None:
-    return run_function(main, argv)
+def run(argv: list[str]) -> None:
+    run_function(main, argv)

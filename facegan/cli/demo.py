@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import signal
-import sys
 import time
 
+from facegan.bars import silence
 from facegan.cli.main import run_function
+from facegan.cli.options import notify
 
 
 def main(out: str = "demo", portraits: int = 3000, kimg: float = 80.0, *, seed: int = 0) -> int:
@@ -26,19 +27,16 @@ def main(out: str = "demo", portraits: int = 3000, kimg: float = 80.0, *, seed: 
 
     start = time.monotonic()
     try:
-        report = run_demo(
-            out, portraits=portraits, kimg=kimg, seed=seed, on_message=say, listeners=[LiveLine()]
-        )
+        with silence():  # the demo has lines of its own
+            report = run_demo(
+                out, portraits=portraits, kimg=kimg, seed=seed, on_message=notify, listeners=[LiveLine()]
+            )
     except (KeyboardInterrupt, Interrupted) as stop:
-        say(f"\nfacegan demo: interrupted; the same command goes on from here ({out})")
+        notify(f"\nfacegan demo: interrupted; the same command goes on from here ({out})")
         return 128 + getattr(stop, "signum", signal.SIGINT)
-    say(f"done in {time.monotonic() - start:.0f} s; open {report}")
+    notify(f"done in {time.monotonic() - start:.0f} s; open {report}")
     return 0
 
 
-def say(text: str) -> None:
-    print(text, file=sys.stderr, flush=True)
-
-
 def run(argv: list[str]) -> int:
-    return run_function(main, argv)
+    return int(run_function(main, argv))

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import sys
 from typing import TYPE_CHECKING, Annotated, Any
 
 import tyro
 
+from facegan import bars
 from facegan.bars import clock
 from facegan.cli.main import run_function
-from facegan.cli.options import Live, with_preset
+from facegan.cli.options import FLAT, notify, with_preset
 from facegan.pixels.dreams.config import DREAMS, DreamConfig, FlightConfig
 from facegan.pixels.settings import ClassifierConfig, SnapshotConfig
 
@@ -27,7 +27,6 @@ PRESETS: dict[str, dict[str, Any]] = {
         "keep": SnapshotConfig(every=1),
     },
 }
-FLAT = tyro.conf.arg(name="")
 
 
 def main(
@@ -63,7 +62,7 @@ def main(
     from facegan.pixels.dreams.api import dream
     from facegan.pixels.dreams.dream import Dreamed
 
-    live = Live(quiet)
+    line = bars.Line()
     try:
         done = dream(
             photo or None,
@@ -74,22 +73,22 @@ def main(
             flight=flight,
             out=out or ("" if not flight.zoom else None),
             columns=columns,
-            on_step=lambda stats: live(status(stats)),
+            on_step=None if quiet else lambda stats: line.show(status(stats)),
         )
     finally:
-        live.close()
+        line.close()
     if flight.zoom:
         print(f"{done.frames} frames, {done.frames / keep.fps:.1f} s -> {keep.film}")
     else:
-        print(f"{told(done) if isinstance(done, Dreamed) else ', '.join(done.names)} -> {done.path}")
+        print(f"{describe(done) if isinstance(done, Dreamed) else ', '.join(done.names)} -> {done.path}")
         if done.frames:
             print(f"{done.frames} frames -> {keep.film}")
     if done.outcome.exit_code:
-        print(f"facegan dream: interrupted; the picture so far is {done.path}", file=sys.stderr)
+        notify(f"facegan dream: interrupted; the picture so far is {done.path}")
     return done.outcome.exit_code
 
 
-def told(done: Dreamed) -> str:
+def describe(done: Dreamed) -> str:
     """Return one line on a dream."""
     height, width = done.image.shape[:2]
     octaves = f"{len(done.octaves)} octave{'s' * (len(done.octaves) != 1)}"

@@ -2,21 +2,14 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import tyro
 
-from facegan.cli.evaluate import say
 from facegan.cli.main import run_function
-from facegan.cli.options import apply_labels, check_scale, files_of
+from facegan.cli.options import notify
 from facegan.cli.positional import model_first, options_last
 from facegan.errors import InputError
-from facegan.files import check_places, writing
-
-if TYPE_CHECKING:
-    from facegan.generator import Generator
-    from facegan.latent.directions import Directions
 
 USAGE = 'MODEL seed:5 "smiling=+2, eyeglasses=-1"'
 
@@ -46,7 +39,7 @@ def main(
     Args:
         words: FACE, the faces to edit: seed:5, seed:0-9, saved vectors (FILE.npz, FILE.npz:1-3), or photos (a
             file, a folder, an address, - for standard input); and EDITS, names and strengths with commas.
-        model: a run folder, a moment of one (RUN@30kimg), a .safetensors file, or a bundled name; it may
+        model: a run folder, a checkpoint of one (RUN@30kimg), a .safetensors file, or a bundled name; it may
             also stand first. Default: celeba64.
         directions: a file of 'facegan directions'; without one they are found once and kept.
         out: the strip (.png), or pictures and vectors (.npz).
@@ -61,58 +54,16 @@ def main(
         labels: of a conditional model, such as smiling=1,male=0.
         device: cpu, cuda or mps.
     """
-    from facegan.latent.directions import Directions
-    from facegan.latent.edited import check_saved
-    from facegan.latent.editing import edit, target_kind, target_points
-    from facegan.models import load
-
-    model, given = model_first(words, model, command="edit", usage=USAGE)
+    options = dict(locals())
+    model, given = model_first(options.pop("words"), options.pop("model"), command="edit", usage=USAGE)
     if len(given) != 2:
         count = f"{len(given)} word" + "s" * (len(given) != 1)
         raise InputError(f"edit takes a face and its edits, not {count}: facegan edit {USAGE}")
-    target, edits = given
-    check_scale(scale)
-    written = check_saved(out, steps)
-    check_places({"--out": list[str | Path](written)}, [target, *files_of([target])])
-    network = apply_labels(load(model, device), labels, by_seed=target_kind(target) == "seeds")
-    points = target_points(network, target, beside_model(model), align=align, face=face, say=say)
-    check_saved(out, steps, len(points))
-    found = Directions.load(directions, network) if directions else found_before(network)
-    with writing("--out", out):
-        done = edit(
-            network,
-            points,
-            edits,
-            directions=found,
-            layers=layers,
-            keep=keep,
-            hold=hold,
-            out=out,
-            steps=steps,
-            scale=scale,
-        )
-    if len(written) == 1:
-        print(f"{len(done.names)} edited face{'s' * (len(done.names) != 1)}: {done.spelled()} -> {out}")
-        return
-    print(f"{done.spelled()} -> {out}, {written[1]}, and the vectors in {written[2]}")
+    from facegan.latent.editing import edit
+
+    options["directions"] = directions or None
+    print(edit(model, *given, encoder="auto", say=notify, **options))
 
 
-def beside_model(reference: str) -> str:
-    """The encoder that lies beside the model, for photos; "none" where there is none."""
-    from facegan.inversion.encoder import beside
-
-    path = beside(reference)
-    return str(path) if path.is_file() else "none"
-
-
-def found_before(network: Generator) -> Directions:
-    """The model's directions; finding them now takes minutes, and says so."""
-    from facegan.cli.directions import Line
-    from facegan.latent.directions import directions_of
-
-    return directions_of(network, Line())
-
-
-def run(argv: list[str]) -> int:
+def run(argv: list[str]) -> None:
     run_function(main, options_last(main, argv))
-    return 0

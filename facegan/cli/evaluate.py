@@ -2,20 +2,13 @@
 
 from __future__ import annotations
 
-import json as jsonlib
-import sys
-import time
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from json import dumps
+from typing import Annotated
 
 import tyro
 
-from facegan.cli.evaluate_page import ARROWS, described, shown
 from facegan.cli.main import run_function
-from facegan.errors import InputError
-
-if TYPE_CHECKING:
-    from facegan.metrics.evaluate import Evaluation
+from facegan.cli.options import notify, print_json
 
 
 def main(
@@ -52,10 +45,12 @@ def main(
         page: write a page with pictures (.html) here; with faces of the dataset, so for your eyes only.
         device: cpu, cuda or mps.
     """
+    from facegan.files import write_bytes, writing
     from facegan.metrics.evaluate import evaluate
+    from facegan.runs.evaluation_page import check_page, write_evaluation
 
-    if page and Path(page).suffix.lower() not in (".html", ".htm"):
-        raise InputError(f"--page {page}: the name must end in .html")
+    if page:
+        check_page(page)
     done = evaluate(
         subject,
         against,
@@ -63,81 +58,26 @@ def main(
         metrics=metrics,
         split=split,
         floor=floor,
-        on_progress=Progress(),
         count=count,
         subject_split=subject_split,
         truncation=truncation,
         weights=weights,
         device=device,
-        say=say,
+        say=notify,
     )
-    print(text(done), file=sys.stderr if json == "-" else sys.stdout)
-    if json:
-        _write("--json", json, jsonlib.dumps(done.to_dict(), indent=1).encode() + b"\n")
+    if json == "-":
+        notify(str(done))
+        print_json(done.to_dict())
+    else:
+        print(done)
+    if json not in ("", "-"):
+        with writing("--json", json):
+            write_bytes(json, dumps(done.to_dict(), indent=1).encode() + b"\n")
+        notify(f"wrote {json}")
     if page:
-        from facegan.cli.evaluate_page import render_page
-
-        _write("--page", page, render_page(done))
-
-
-def text(done: Evaluation) -> str:
-    """The table: each number, what real pictures get, and its reading."""
-    rows = [("", "generated", "real", "")]
-    for name, value in described(done):
-        real = shown(done.real, name, value.digits, interval=False)
-        said = f"{ARROWS[value.better]}: {value.reading}"
-        rows.append((value.title, shown(done.values, name, value.digits), real, said))
-    widths = [max(len(row[i]) for row in rows) for i in range(3)]
-    lines = [
-        f"{done.subject.name} ({done.subject.count}) against {done.against.name} ({done.against.count}), "
-        f"features {done.table.key}"
-    ]
-    lines += [f"{a:<{widths[0]}}  {b:>{widths[1]}}  {c:>{widths[2]}}  {d}".rstrip() for a, b, c, d in rows]
-    if done.headline:
-        head = shown(done.values, done.headline, 5 if done.headline == "kid" else 3)
-        lines.append(f"headline: {done.headline.upper()} {head}")
-    lines += [f"note: {warning}" for warning in done.warnings]
-    return "\n".join(lines)
+        write_evaluation(done, page)
+        notify(f"wrote {page}")
 
 
-class Progress:
-    """A line on standard error now and then: rewritten on a terminal, one in ten seconds elsewhere."""
-
-    def __init__(self) -> None:
-        self.last = time.monotonic()
-        self.open = False
-
-    def __call__(self, what: str, done: int, total: int) -> None:
-        live = sys.stderr.isatty()
-        now = time.monotonic()
-        if now - self.last < (0.2 if live else 10) and not (self.open and done >= total):
-            return
-        self.last = now
-        line = f"{what}: {done} of {total}"
-        if live:
-            print(f"\r\x1b[K{line}", end="\n" if done >= total else "", file=sys.stderr, flush=True)
-            self.open = done < total
-        else:
-            print(line, file=sys.stderr, flush=True)
-
-
-def say(line: str) -> None:
-    print(line, file=sys.stderr, flush=True)
-
-
-def _write(option: str, path: str, content: bytes) -> None:
-    from facegan.files import write_bytes
-
-    if path == "-":
-        sys.stdout.write(content.decode())
-        return
-    try:
-        write_bytes(path, content)
-    except OSError as error:
-        raise InputError(f"{option} {path}: cannot be written ({error.strerror})") from None
-    say(f"wrote {path}")
-
-
-def run(argv: list[str]) -> int:
+def run(argv: list[str]) -> None:
     run_function(main, argv)
-    return 0

@@ -42,16 +42,13 @@ def main(
 
         print(export_dataset(model, out, split=split, labels=labels))
         return
-    from facegan.cli.options import licence
+    from facegan.cli.options import tell_licence
     from facegan.exchange.exporting import export_model
     from facegan.models import load
 
-    network = load(model)
-    if network.bundled:
-        licence(network.bundled, str(network.meta.get("licence", "licence unknown")))
-    print(export_model(network, out, weights=weights, part=part, example=example))
+    tell_licence(model)
+    print(export_model(load(model), out, weights=weights, part=part, example=example))
 
 
-def run(argv: list[str]) -> int:
+def run(argv: list[str]) -> None:
     run_function(main, argv)
-    return 0

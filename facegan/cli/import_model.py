@@ -8,9 +8,8 @@ from typing import Annotated
 import tyro
 
 from facegan.cli.main import run_function
+from facegan.cli.options import FLAT
 from facegan.exchange.base import ImportOptions
-
-FLAT = tyro.conf.arg(name="")
 
 
 def main(
@@ -50,6 +49,5 @@ def main(
     print(f"next: facegan generate {shlex.quote(str(made.path))} --count 16")
 
 
-def run(argv: list[str]) -> int:
+def run(argv: list[str]) -> None:
     run_function(main, argv, "facegan import")
-    return 0

@@ -38,6 +38,5 @@ def main(
         print(f"wrote {path}")
 
 
-def run(argv: list[str]) -> int:
+def run(argv: list[str]) -> None:
     run_function(main, argv)
-    return 0

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import tyro
 
-from facegan.cli.evaluate import Progress, say
 from facegan.cli.main import run_function
+from facegan.cli.options import notify
 
 if TYPE_CHECKING:
     from facegan.attributes.labelling import Labelled
@@ -56,7 +56,6 @@ def main(
         value_range=value_range,
         follow_links=follow_links,
         workers=workers,
-        on_progress=Progress(),
     )
     done, path = made.labelled, str(made.path)
     if made.dataset:
@@ -65,7 +64,7 @@ def main(
     if done.rejects:
         helps = what_helps(done.rejects, done.count)
         lines = reason_lines(done.rejects, example=True) + [f"  {helps}"] * bool(helps)
-        say("\n".join([f"{len(done.rejects):,} left out:", *lines]))
+        notify("\n".join([f"{len(done.rejects):,} left out:", *lines]))
     options = ["--range", value_range] * bool(value_range) + ["--follow-links"] * follow_links
     command = shlex.join(["facegan", "prepare", source, "--attributes", path, *options])
     print(f"{path}: {text(done)}\nnext: {command} --out DATASET")
@@ -83,6 +82,5 @@ def text(done: Labelled) -> str:
     return f"{lines}; least sure of {named}"
 
 
-def run(argv: list[str]) -> int:
+def run(argv: list[str]) -> None:
     run_function(main, argv)
-    return 0

@@ -45,6 +45,5 @@ def main(
         print(f"{name:<{wide}}  {shape:<14} {other}".rstrip())
 
 
-def run(argv: list[str]) -> int:
+def run(argv: list[str]) -> None:
     run_function(main, argv)
-    return 0

@@ -16,7 +16,7 @@ import warnings
 from collections.abc import Callable, Iterator
 from typing import Any, TextIO
 
-from facegan import __version__, bars
+from facegan import __version__
 from facegan.errors import FaceganError, FaceganWarning, InputError
 
 # name -> (module, one line of help); the order is that of a first session
@@ -42,23 +42,23 @@ COMMANDS: dict[str, tuple[str, str]] = {
     ),
     "models": ("facegan.cli.models", "the generators that come with the package"),
     "show": ("facegan.cli.show", "what a model is and how it was trained"),
-    "generate": ("facegan.cli.generate", "pictures from seeds or saved vectors"),
+    "generate": ("facegan.cli.explore:generate", "pictures from seeds or saved vectors"),
     "invert": ("facegan.cli.invert", "a photo -> the vector whose picture is nearest to it"),
     "train-encoder": (
         "facegan.cli.train_encoder",
         "a network that guesses a photo's vector, so that invert is quick",
     ),
-    "interpolate": ("facegan.cli.interpolate", "a path between faces, as a figure or a film"),
-    "film": ("facegan.cli.film", "a film between faces that changes by equal steps"),
-    "arithmetic": ("facegan.cli.arithmetic", '"smiling woman - neutral woman + neutral man"'),
-    "atlas": ("facegan.cli.atlas", "a map of thousands of faces laid out by likeness"),
+    "interpolate": ("facegan.cli.explore:interpolate", "a path between faces, as a figure or a film"),
+    "film": ("facegan.cli.explore:film", "a film between faces that changes by equal steps"),
+    "arithmetic": ("facegan.cli.explore:arithmetic", '"smiling woman - neutral woman + neutral man"'),
+    "atlas": ("facegan.cli.explore:atlas", "a map of thousands of faces laid out by likeness"),
     "attack": ("facegan.cli.attack", "change a photo until a classifier sees something else"),
     "dream": ("facegan.cli.dream", "a photo, or noise, in which a classifier sees ever more"),
     "stylize": ("facegan.cli.stylize", "a photo in the style of other pictures"),
     "layers": ("facegan.cli.layers", "the layers of a classifier, with their shapes"),
     "directions": ("facegan.cli.directions", "what can be changed: attributes, PCA, SeFa"),
     "edit": ("facegan.cli.edit", 'faces changed: "smiling=+2, eyeglasses=-1"'),
-    "mix": ("facegan.cli.mix", "one face with the coarse or the fine of another"),
+    "mix": ("facegan.cli.explore:mix", "one face with the coarse or the fine of another"),
 }
 
 
@@ -193,8 +193,9 @@ def _dispatch(argv: list[str]) -> int:
         print(f"facegan: there is no command '{name}'.{hint} See 'facegan --help'.", file=sys.stderr)
         return 2
     try:
-        with _notes(), bars.silence():  # commands have lines of their own
-            return int(importlib.import_module(COMMANDS[name][0]).run(rest) or 0)
+        module, _, function = COMMANDS[name][0].partition(":")
+        with _notes():
+            return int(getattr(importlib.import_module(module), function or "run")(rest) or 0)
     except FaceganError as error:
         print(f"facegan {name}: {error}", file=sys.stderr)
         return 2

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from facegan.cli.main import run_function
-from facegan.cli.options import aligned
+from facegan.cli.options import aligned, print_json
 from facegan.files import sample_names, style_names
 
 
@@ -45,9 +45,7 @@ def main(json: bool = False) -> None:
     """
     table = rows()
     if json:
-        from json import dumps
-
-        print(dumps(table, indent=1))
+        print_json(table)
         return
     if not table:
         print("no models are bundled with this installation")
@@ -62,6 +60,5 @@ def main(json: bool = False) -> None:
     print(f"\nfacegan generate {table[0]['model']} --count 25")
 
 
-def run(argv: list[str]) -> int:
+def run(argv: list[str]) -> None:
     run_function(main, argv)
-    return 0

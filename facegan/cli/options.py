@@ -1,37 +1,42 @@
-"""Checks that the exploring commands share."""
+"""What several commands share: notes, tables, licences, presets."""
 
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import functools
 import inspect
 import itertools
 import os
 import sys
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import Annotated, Any
 
+import tyro
+
+from facegan.arguments import field_types
 from facegan.errors import InputError
+from facegan.settings import help_of
 
-if TYPE_CHECKING:
-    from facegan.generator import Generator
-
-
-def check_scale(scale: int) -> None:
-    if not 0 <= scale <= 64:
-        raise InputError(f"--scale must be from 0 (as fits) to 64, not {scale}")
+FLAT = tyro.conf.arg(name="")
+"""The fields of a dataclass as flags without a prefix."""
 
 
-def files_of(points: Iterable[str]) -> list[str]:
-    """The files among points: ``FILE.npz:1-3`` is FILE.npz."""
-    from facegan.vectors import split_numbers
+def notify(line: str) -> None:
+    """Print a line beside the results, on standard error."""
+    print(line, file=sys.stderr, flush=True)
 
-    return [split_numbers(text)[0] for text in points if ".npz" in text.lower()]
+
+def print_json(value: Any) -> None:
+    """Print a value as indented JSON."""
+    import json
+
+    print(json.dumps(value, indent=1))
 
 
 def aligned(rows: Sequence[Sequence[str]]) -> str:
-    """Rows of equally many cells as lines, each column as wide as its widest cell."""
+    """Return rows of equally many cells as lines, each column as wide as its widest cell."""
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     lines = ("  ".join(c.ljust(w) for c, w in zip(row, widths, strict=True)).rstrip() for row in rows)
     return "\n".join(lines)
@@ -57,57 +62,22 @@ def _new_in_this_session(what: str) -> bool:
     return True
 
 
-def licence(name: str, text: str) -> None:
-    """Tell a bundled model's licence in one short sentence, once in a session of the terminal."""
-    if _new_in_this_session(f"licence-{name}"):
-        print(f"{name}: {text.partition(',')[0]} ('facegan show {name}')", file=sys.stderr)
+def tell_licence(model: str) -> None:
+    """Print a bundled model's licence in one short sentence, once in a session of the terminal."""
+    from facegan.models import meaning
 
+    found = meaning(model)
+    if found.kind == "bundled" and _new_in_this_session(f"licence-{model}"):
+        from facegan.generator import Generator
 
-def apply_labels(network: Generator, labels: str, by_seed: bool = True, *, in_w: bool = False) -> Generator:
-    """The model with what ``--labels`` says; a conditional one without them says what it takes.
-
-    Where pictures are not those of seeds (``by_seed`` False), ``random`` has nothing to draw by: InputError.
-    Vectors ``in_w`` hold labels already. A bundled one tells its licence, once in a terminal session.
-    """
-    if network.bundled:
-        licence(network.bundled, str(network.meta.get("licence", "licence unknown")))
-    if in_w and network.labels:
-        if labels:
-            raise InputError(f"--labels {labels}: vectors of w hold their labels already; leave it out")
-        return network
-    if labels:
-        other = network.tell(labels)
-        if other.varied is not None and not by_seed:
-            raise InputError(
-                f"--labels {labels}: only seeds have labels of their own; name them, as in "
-                f"--labels {network.spelled()}"
-            )
-        return other
-    if network.labels:
-        more = ", or random" * by_seed
-        print(f"labels: {network.spelled()} (choose others with --labels{more})", file=sys.stderr)
-    return network
-
-
-def check_drawn(network: Generator, truncation: float) -> None:
-    """InputError where a path between seeds with labels of their own, and an average each, is truncated."""
-    if network.varied is not None and truncation != 1:
-        raise InputError(
-            f"--truncation {truncation:g}: goes with one row of labels, not with --labels random"
-        )
-
-
-def result_metadata(model_hash: str, truncation: float, **more: str) -> dict[str, str]:
-    """Return the text of a PNG that says what made it."""
-    from facegan.figures import origin
-
-    return origin(model_hash, truncation, **more)
+        text = str(Generator.load(found.path).meta.get("licence", "licence unknown"))
+        notify(f"{model}: {text.partition(',')[0]} ('facegan show {model}')")
 
 
 def with_preset(
     function: Callable[..., Any], presets: Mapping[str, Mapping[str, Any]], argv: Sequence[str]
 ) -> Callable[..., Any]:
-    """``function`` with the defaults that ``--preset NAME`` in ``argv`` stands for; other flags still win."""
+    """Return ``function`` with the defaults of ``--preset NAME`` in ``argv``; other flags still win."""
     name = next((b for a, b in itertools.pairwise(argv) if a == "--preset"), "")
     name = next((a.partition("=")[2] for a in argv if a.startswith("--preset=")), name)
     if not name:
@@ -130,25 +100,12 @@ def with_preset(
     return with_defaults
 
 
-class Live:
-    """One line on a terminal, rewritten; elsewhere at most a line every ``every`` seconds, and the last."""
-
-    def __init__(self, quiet: bool = False, every: float = 15.0) -> None:
-        self.quiet, self.live, self.every = quiet, sys.stderr.isatty(), every
-        self.last, self.open = time.monotonic(), False
-
-    def __call__(self, text: str, ends: bool = False) -> None:
-        if self.quiet:
-            return
-        if self.live:
-            print(f"\r{text}\x1b[K", end="\n" if ends else "", file=sys.stderr, flush=True)
-            self.open = not ends
-        elif ends or time.monotonic() - self.last >= self.every:
-            self.last = time.monotonic()
-            print(text, file=sys.stderr, flush=True)
-
-    def close(self) -> None:
-        """End an open line, so that what follows begins a new one."""
-        if self.open:
-            print(file=sys.stderr, flush=True)
-            self.open = False
+def optional(cls: type, *hidden: str) -> type:
+    """Return a dataclass of settings as flags that need not be given: None leaves what a preset has."""
+    hints, helps = field_types(cls), help_of(cls)
+    members = [
+        (name, Annotated[hint | None, tyro.conf.arg(help=helps[name])], None)
+        for name, hint in hints.items()
+        if name not in hidden
+    ]
+    return dataclasses.make_dataclass(cls.__name__, members, frozen=True)

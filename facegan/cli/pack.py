@@ -36,6 +36,5 @@ def main(run: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="RUN")]
     print(f"next: facegan train DATASET --recipe {recipe} --init {shlex.quote(name)}")
 
 
-def run(argv: list[str]) -> int:
+def run(argv: list[str]) -> None:
     run_function(main, argv)
-    return 0

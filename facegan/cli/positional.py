@@ -6,17 +6,19 @@ MODEL comes first and may be left out, or be given as ``--model``; then it is th
 from __future__ import annotations
 
 import inspect
-import sys
 from collections.abc import Callable, Sequence
+from dataclasses import is_dataclass
 from pathlib import Path
 
+from facegan.arguments import field_types
+from facegan.cli.options import notify, tell_licence
 from facegan.errors import InputError, ModelError
 
 DEFAULT = "celeba64"
 
 
 def is_model(text: str) -> bool:
-    """Whether ``text`` means a model: a run folder, a checkpoint of one, a model file, a bundled name."""
+    """Return whether ``text`` means a model: a run folder, a checkpoint of one, a file, a bundled name."""
     from facegan.models import resolve
 
     if not text.strip():
@@ -43,7 +45,7 @@ def model_first(
     usage: str,
     is_other: Callable[[str], bool] | None = None,
 ) -> tuple[str, list[str]]:
-    """The model, and the words that follow it.
+    """Return the model, and the words that follow it.
 
     Args:
         words: what stands before the options.
@@ -71,14 +73,21 @@ def model_first(
     if late:
         raise InputError(f"{late}: a second model, after {model}; write facegan {command} {usage}")
     if not model:
-        print(f"model: {DEFAULT} (name another one first, or with --model)", file=sys.stderr)
+        notify(f"model: {DEFAULT} (name another one first, or with --model)")
+    tell_licence(model or DEFAULT)
     return model or DEFAULT, rest
 
 
 def options_last(function: Callable[..., object], argv: Sequence[str]) -> list[str]:
-    """``argv`` with the words that are no options first, in their order: several words in one place cannot be
-    parsed with options between them. Each option takes one word, but for switches (``bool``)."""
+    """Return ``argv`` with the words that are no options first, in their order.
+
+    Several words in one place cannot be parsed with options between them. Each option takes one word, but for
+    switches (``bool``), also those of settings that are flags.
+    """
     kinds = inspect.get_annotations(function)
+    for kind in list(kinds.values()):
+        if is_dataclass(settings := getattr(kind, "__origin__", None)):
+            kinds |= field_types(settings)  # type: ignore[arg-type]
     switches = {"help"} | {name for name, kind in kinds.items() if kind in ("bool", bool)}
     words: list[str] = []
     rest: list[str] = []
@@ -97,7 +106,7 @@ def options_last(function: Callable[..., object], argv: Sequence[str]) -> list[s
 
 
 def only_model(words: Sequence[str], model: str, *, command: str) -> str:
-    """The model of a command that takes nothing else before its options; see :func:`model_first`."""
+    """Return the model of a command that takes nothing else before its options; see :func:`model_first`."""
     if len(words) > 1:
         raise InputError(f"facegan {command} takes one model, not {len(words)} ({', '.join(words)})")
     return model_first(words, model, command=command, usage="MODEL", is_other=lambda _: False)[0]

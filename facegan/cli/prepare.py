@@ -2,33 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import tyro
 
+from facegan import bars
 from facegan.cli.main import run_function
-from facegan.cli.options import Live
 from facegan.errors import InputError
 
 if TYPE_CHECKING:
     from facegan.data.dataset import Dataset
-    from facegan.data.prepare import Progress
-
-
-class _Line:
-    """Shows the progress on one line that rewrites itself; elsewhere with a line every ten seconds."""
-
-    def __init__(self, quiet: bool) -> None:
-        self.live = Live(quiet, every=10.0)
-
-    def __call__(self, p: Progress) -> None:
-        rate = p.done / max(p.seconds, 1e-9)
-        of = f" of {p.total}" if p.total else ""
-        left = f"  left {(p.total - p.done) / max(rate, 1e-9):.0f} s" if p.total and p.done else ""
-        text = f"{p.stage}: {p.done}{of}  kept {p.kept}  rejected {p.rejected}  {rate:.0f}/s{left}"
-        self.live(text, ends=p.done == p.total)
 
 
 def report(dataset: Dataset) -> str:
@@ -101,18 +87,18 @@ def main(
         workers: processes; 0 is one for each core that this process may use.
         quiet: print nothing but errors.
     """
+    options = {k: v for k, v in locals().items() if k != "quiet"} | {"size": sides(size)}
     from facegan.data.prepare import prepare
 
-    options = {k: v for k, v in locals().items() if k not in ("quiet", "prepare")} | {"size": sides(size)}
-    dataset = prepare(options.pop("sources"), options.pop("out"), on_progress=_Line(quiet), **options)
-    if not quiet:
-        if dataset.info.get("already_made"):
-            print(f"{Path(out)} is already made from the same sources in the same way: nothing to do")
-            if made_with := dataset.info.get("made_with"):
-                print(
-                    f"its faces were cut by {made_with}; the one installed here would differ by a few levels"
-                )
-        print(report(dataset))
+    with bars.silence() if quiet else contextlib.nullcontext():
+        dataset = prepare(options.pop("sources"), options.pop("out"), **options)
+    if quiet:
+        return
+    if dataset.info.get("already_made"):
+        print(f"{Path(out)} is already made from the same sources in the same way: nothing to do")
+        if made_with := dataset.info.get("made_with"):
+            print(f"its faces were cut by {made_with}; the one installed here would differ by a few levels")
+    print(report(dataset))
 
 
 def sides(text: str) -> int | tuple[int, int]:
@@ -123,6 +109,5 @@ def sides(text: str) -> int | tuple[int, int]:
     return (int(match[2]), int(match[1])) if match[2] else int(match[1])
 
 
-def run(argv: list[str]) -> int:
+def run(argv: list[str]) -> None:
     run_function(main, argv)
-    return 0

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from facegan.cli.main import run_function
-from facegan.cli.options import aligned
+from facegan.cli.options import aligned, print_json
 
 
 def rows() -> list[dict[str, Any]]:
@@ -35,9 +35,7 @@ def main(json: bool = False) -> None:
     """
     table = rows()
     if json:
-        from json import dumps
-
-        print(dumps(table, indent=1))
+        print_json(table)
         return
     columns = list(table[0])
     text = [[f"{row[c]:g}" if isinstance(row[c], float) else str(row[c]) for c in columns] for row in table]
@@ -46,6 +44,5 @@ def main(json: bool = False) -> None:
     print("facegan train --recipe NAME --help-all lists its settings")
 
 
-def run(argv: list[str]) -> int:
+def run(argv: list[str]) -> None:
     run_function(main, argv)
-    return 0

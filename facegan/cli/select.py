@@ -29,24 +29,14 @@ def main(
         limit: at most so many pictures; 0 is all.
         split: all, or only from train, val or test.
     """
-    from facegan.cli.evaluate import Progress
     from facegan.data.derive import select
 
-    done = select(
-        dataset,
-        expression,
-        out,
-        min_confidence=min_confidence,
-        limit=limit,
-        split=split,
-        on_progress=Progress(),
-    )
+    done = select(dataset, expression, out, min_confidence=min_confidence, limit=limit, split=split)
     made = done.dataset
     counts = ", ".join(f"{n} {s}" for s, n in made.counts.items())
     unknown = f"; of {done.unknown} it is unknown whether they fit" if done.unknown else ""
     print(f"{made.path}: {sum(made.counts.values())} of {done.before} pictures ({counts}){unknown}")
 
 
-def run(argv: list[str]) -> int:
+def run(argv: list[str]) -> None:
     run_function(main, argv)
-    return 0

@@ -7,6 +7,7 @@ from typing import Annotated
 import tyro
 
 from facegan.cli.main import run_function
+from facegan.cli.options import print_json
 
 
 def main(
@@ -15,20 +16,17 @@ def main(
     """Tell what a model is: family, latent prior, pictures, parameters, training, licence.
 
     Args:
-        model: a run folder, a moment of one (RUN@30kimg), a .safetensors file, or a bundled name.
+        model: a run folder, a checkpoint of one (RUN@30kimg), a .safetensors file, or a bundled name.
         json: print JSON instead.
     """
     from facegan.model_summary import describe_model, facts_text
 
     found = describe_model(model)
     if json:
-        from json import dumps
-
-        print(dumps(found, indent=1))
+        print_json(found)
     else:
         print(facts_text(found))
 
 
-def run(argv: list[str]) -> int:
+def run(argv: list[str]) -> None:
     run_function(main, argv)
-    return 0

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import tyro
 
+from facegan import bars
 from facegan.bars import clock
 from facegan.cli.main import run_function
-from facegan.cli.options import Live, with_preset
+from facegan.cli.options import FLAT, notify, with_preset
 from facegan.files import photo_path
 from facegan.pixels.settings import ClassifierConfig, SnapshotConfig
 from facegan.pixels.style.config import STYLES, StyleConfig
@@ -25,7 +25,6 @@ PRESETS: dict[str, dict[str, Any]] = {
         "keep": SnapshotConfig(every=100),
     },
 }
-FLAT = tyro.conf.arg(name="")
 
 
 def main(
@@ -55,11 +54,11 @@ def main(
     """
     from facegan.pixels.style.stylize import stylize
 
-    live = Live(quiet)
+    line = bars.Line()
 
     def resumed(work: Path) -> None:
         if not quiet:
-            print(f"going on from {work}", file=sys.stderr)
+            notify(f"going on from {work}")
 
     try:
         done = stylize(
@@ -69,18 +68,18 @@ def main(
             config=settings,
             out=out,
             keep=keep,
-            on_step=lambda stats: live(status(stats)),
+            on_step=None if quiet else lambda stats: line.show(status(stats)),
             on_resume=resumed,
         )
     finally:
-        live.close()
+        line.close()
     names = ", ".join(photo_path(style).name for style in styles)
     height, width = done.image.shape[:2]
     print(f"{photo_path(content).name} in the style of {names}, {width}x{height} px -> {done.path}")
     if done.frames:
         print(f"{done.frames} frames -> {keep.film}")
     if done.outcome.exit_code:
-        print("facegan stylize: interrupted; the same command goes on from here", file=sys.stderr)
+        notify("facegan stylize: interrupted; the same command goes on from here")
     return done.outcome.exit_code
 
 

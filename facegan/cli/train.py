@@ -6,11 +6,11 @@ import dataclasses
 import os
 import shlex
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from facegan.bars import Line, clock, silence
 from facegan.cli.train_flags import Command, help_text, parse
 from facegan.errors import ConfigError, DatasetError, FaceganError, LostProcessError, RunError
 from facegan.runs.callbacks import Listener, StepStats
@@ -24,38 +24,27 @@ def status(stats: StepStats) -> str:
     """The live line: kimg, img/s, time left, losses, the discriminator's accuracy on real and fake."""
     v = stats.values
     images = max(stats.images_total - stats.images_seen, 0)  # the last batch may go beyond the total
-    left = images / max(stats.images_per_second, 1e-9)
-    hours, rest = divmod(round(left), 3600)
+    left = clock(images / max(stats.images_per_second, 1e-9))
     return (
         f"{min(stats.images_seen, stats.images_total) / 1000:8.1f} of {stats.images_total / 1000:g} kimg"
         f"  {stats.images_per_second:6.1f} img/s"
-        f"  left {hours}:{rest // 60:02d}:{rest % 60:02d}  loss G {v['loss_g']:6.3f} D {v['loss_d']:6.3f}"
+        f"  left {left}  loss G {v['loss_g']:6.3f} D {v['loss_d']:6.3f}"
         f"  D right on real {v['accuracy_real']:4.0%} fake {v['accuracy_fake']:4.0%}"
     )
 
 
 class LiveLine(Listener):
-    """Rewrites one line on a terminal; elsewhere prints a line at most every ``every`` seconds."""
+    """Shows the state of a training in one line, and events as lines of their own."""
 
-    def __init__(self, every: float = 15.0) -> None:
-        self.live, self.every, self.last = sys.stderr.isatty(), every, float("-inf")
+    def __init__(self) -> None:
+        self.line = Line()
 
     def on_stats(self, stats: StepStats) -> None:
-        if "loss_g" not in stats.values:
-            return  # the grid before the first update
-        ends = stats.images_seen >= stats.images_total
-        if self.live:
-            print(f"\r{status(stats)}\x1b[K", end="\n" if ends else "", file=sys.stderr, flush=True)
-        elif ends or time.monotonic() - self.last >= self.every:
-            self.last = time.monotonic()
-            print(status(stats), file=sys.stderr, flush=True)
+        if "loss_g" in stats.values:  # not of the grid before the first update
+            self.line.show(status(stats), ends=stats.images_seen >= stats.images_total)
 
     def on_event(self, images_seen: int, text: str) -> None:
-        print(
-            f"{chr(13) if self.live else ''}{images_seen / 1000:8.1f} kimg: {text}",
-            file=sys.stderr,
-            flush=True,
-        )
+        self.line.say(f"{images_seen / 1000:8.1f} kimg: {text}")
 
 
 def _repeat(
@@ -104,6 +93,7 @@ def _check_own(own: Command) -> None:
         raise ConfigError("--auto measures on one process: take its settings from --auto --dry-run")
 
 
+@silence()  # it has a line of its own
 def run(argv: list[str]) -> int:
     from facegan.cli import train_modes
 

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import tyro
 
-from facegan.cli.evaluate import say
+from facegan.bars import Line
 from facegan.cli.main import run_function
+from facegan.cli.options import notify
 
 if TYPE_CHECKING:
     from facegan.attributes.predictor import AttributePredictor
@@ -48,19 +49,19 @@ def main(
     from facegan.attributes.card import table
     from facegan.attributes.train_attributes import train_attributes
 
-    start = time.monotonic()
+    line, start = Line(), time.monotonic()
 
-    def told(epoch: int, loss: float, _: AttributePredictor) -> None:
+    def show(epoch: int, loss: float, _: AttributePredictor) -> None:
         spent = time.monotonic() - start
-        say(f"epoch {epoch} of {epochs}  loss {loss:.4f}  {spent / 60:.1f} min")
+        line.say(f"epoch {epoch} of {epochs}  loss {loss:.4f}  {spent / 60:.1f} min")
 
     predictor = train_attributes(
         dataset,
         out,
         attributes=attributes,
         licence=licence,
-        on_epoch=told,
-        say=say,
+        on_epoch=show,
+        say=notify,
         architecture=architecture,
         width=width,
         size=size,
@@ -72,6 +73,5 @@ def main(
     print(table(predictor))
 
 
-def run(argv: list[str]) -> int:
+def run(argv: list[str]) -> None:
     run_function(main, argv)
-    return 0

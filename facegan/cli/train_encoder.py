@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import time
-from typing import Annotated, Any
+from typing import Annotated
 
 import tyro
 
-from facegan.cli.evaluate import say
 from facegan.cli.main import run_function
-
-MOST_BYTES = 4 * 2**20
+from facegan.cli.options import FLAT, notify
+from facegan.inversion.config import EncoderTraining
 
 
 def main(
@@ -18,13 +16,7 @@ def main(
     dataset: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="DATASET")],
     out: str = "",
     *,
-    kimg: float = 40.0,
-    batch: int = 32,
-    lr: float = 2e-3,
-    width: int = 32,
-    latent: float = 0.2,
-    loss: str = "mse=1,faces=0.05",
-    seed: int = 0,
+    settings: Annotated[EncoderTraining, FLAT] = EncoderTraining(),  # noqa: B008
     device: str = "cpu",
 ) -> None:
     """Train an encoder from generated pictures, whose vectors are known, and a dataset's train split.
@@ -33,51 +25,20 @@ def main(
     interruption.
 
     Args:
-        model: a run folder, a moment of one (RUN@30kimg), a .safetensors file, or a bundled name.
+        model: a run folder, a checkpoint of one (RUN@30kimg), a .safetensors file, or a bundled name.
         dataset: a folder made by 'facegan prepare', its pictures of the model's size.
         out: the encoder's file; by default MODEL-encoder.safetensors beside the model's file.
-        kimg: length in thousands of pictures, half of them generated.
-        batch: pictures in one update.
-        lr: highest learning rate.
-        width: channels of the first layer.
-        latent: weight of the squared error of generated pictures' vectors.
-        loss: between a photo and what the generator makes of the guess, as in 'facegan invert'.
-        seed: of weights and pictures.
+        settings: of the training.
         device: cpu, cuda or mps.
     """
-    from facegan.data.dataset import Dataset
-    from facegan.inversion.encoder_training import checked, encoder_place, measured, train_encoder
-    from facegan.models import load
+    from facegan.inversion.encoder_training import train_encoder
 
-    settings: dict[str, Any] = {
-        "kimg": kimg,
-        "batch": batch,
-        "lr": lr,
-        "width": width,
-        "latent": latent,
-        "loss": loss,
-        "seed": seed,
-    }
-    checked(settings, out)  # mistakes are told before the model is read
-    network = load(model, device)
-    target = encoder_place(network, model, out)
-    data = Dataset(dataset)
-    begin = time.monotonic()
-
-    def told(seen: int, losses: dict[str, float]) -> None:
-        spent = (time.monotonic() - begin) / 60
-        text = "  ".join(f"{name} {value:.4f}" for name, value in losses.items())
-        say(f"{seen / 1000:.1f} of {kimg:g} kimg  {text}  {spent:.1f} min")
-
-    encoder = train_encoder(network, data, out=target, on_losses=told, say=say, **settings)
-    size = target.stat().st_size
-    if size > MOST_BYTES:
-        say(f"{target}: {size / 2**20:.1f} MiB; a smaller --width makes it smaller")
-    for name, errors in measured(network, data, encoder).items():
+    encoder = train_encoder(model, dataset, out=out, device=device, say=notify, **vars(settings))
+    for name, errors in encoder.errors.items():
         print(f"{name}: " + "  ".join(f"{k} {v:.4f}" for k, v in errors.items()))
-    print(f"{size / 2**20:.2f} MiB -> {target}")
+    if encoder.file is not None:
+        print(f"{encoder.file.stat().st_size / 2**20:.2f} MiB -> {encoder.file}")
 
 
-def run(argv: list[str]) -> int:
+def run(argv: list[str]) -> None:
     run_function(main, argv)
-    return 0

@@ -104,9 +104,12 @@ def prepare(
     if on_progress is not None:
         return run(config, place, workers, on_progress=on_progress)
     with bars.shown() as show:
-        return run(
-            config, place, workers, on_progress=lambda p: show(f"prepare {place}: {p.stage}", p.done, p.total)
-        )
+
+        def report(p: Progress) -> None:
+            note = f"kept {p.kept}  rejected {p.rejected}"
+            show(f"prepare {place}: {p.stage}", p.done, p.total, note=note)
+
+        return run(config, place, workers, on_progress=report)
 
 
 def _settings(cls: Any, given: dict[str, Any]) -> Any:

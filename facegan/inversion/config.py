@@ -98,3 +98,25 @@ def checked(config: InvertConfig) -> InvertConfig:
     if config.noise and config.optimizer != "adam":
         raise InputError("--noise goes with --optimizer adam")
     return config
+
+
+@dataclass(frozen=True)
+class EncoderTraining:
+    """How an encoder is trained; lengths in thousands of pictures, of which half are generated."""
+
+    kimg: float = 40.0
+    """Length of the training."""
+    batch: int = 32
+    """Pictures in one update, half of them generated."""
+    lr: float = 2e-3
+    """Highest learning rate."""
+    width: int = 32
+    """Channels of the first layer."""
+    latent: float = 0.2
+    """Weight of the squared error of generated pictures' coordinates."""
+    loss: str = "mse=1,faces=0.05"
+    """Between a photo and what the generator makes of the guess."""
+    norm: float = 1e-3
+    """Weight of the guess's distance from the typical norm."""
+    seed: int = 0
+    """Of weights and pictures."""

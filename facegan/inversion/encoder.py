@@ -62,8 +62,11 @@ class EncoderNet(nn.Module):
 
 @dataclass
 class Encoder:
-    """``guess`` gives vectors of the model whose hash it names, in ``space`` (z or w); ``metric`` tells how
-    much pictures change along that (see ``metric.py``; empty where it was not measured)."""
+    """A guess of the vectors of the model whose hash it names, in ``space`` (z or w).
+
+    ``metric`` tells how much pictures change along that (see ``curvature.py``; empty where it was not
+    measured). Of one that was just trained, ``errors`` are those of its guess, and ``file`` is where it lies.
+    """
 
     network: EncoderNet
     model_hash: str
@@ -73,6 +76,8 @@ class Encoder:
     width: int
     metric: torch.Tensor = field(default_factory=lambda: torch.empty(0, 0))
     metadata: dict[str, Any] = field(default_factory=dict)
+    errors: dict[str, dict[str, float]] = field(default_factory=dict)
+    file: Path | None = None
 
     @classmethod
     def fresh(cls, model: Generator, space: str, width: int) -> Encoder:

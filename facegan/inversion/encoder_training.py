@@ -11,7 +11,7 @@ import math
 import os
 from collections.abc import Callable
 from copy import deepcopy
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +25,7 @@ from facegan.devices import fast_bfloat16
 from facegan.errors import DatasetError, InputError
 from facegan.generator import Generator
 from facegan.images import to_float
+from facegan.inversion.config import EncoderTraining
 from facegan.inversion.curvature import measure_metric
 from facegan.inversion.encoder import Encoder, EncoderNet, beside
 from facegan.inversion.losses import Objective, distances, parse_losses
@@ -37,31 +38,10 @@ from facegan.tensor_files import ResumableTensors, load_training, training_tenso
 Tensor = torch.Tensor
 
 
-@dataclass(frozen=True)
-class EncoderTraining:
-    """How an encoder is trained; lengths in thousands of pictures, of which half are generated."""
-
-    kimg: float = 40.0
-    """Length of the training."""
-    batch: int = 32
-    """Pictures in one update, half of them generated."""
-    lr: float = 2e-3
-    """Highest learning rate."""
-    width: int = 32
-    """Channels of the first layer."""
-    latent: float = 0.2
-    """Weight of the squared error of generated pictures' coordinates."""
-    loss: str = "mse=1,faces=0.05"
-    """Between a photo and what the generator makes of the guess."""
-    norm: float = 1e-3
-    """Weight of the guess's distance from the typical norm."""
-    seed: int = 0
-    """Of weights and pictures."""
-
-
 # (pictures seen, losses by name) after every 20th update
 OnProgress = Callable[[int, dict[str, float]], None]
 REPORT_EVERY = 20
+MAX_BYTES = 4 * 2**20  # of a file, beyond which it is said how it becomes smaller
 
 
 class _Training:
@@ -240,8 +220,14 @@ def train_encoder(
         target.parent.mkdir(parents=True, exist_ok=True)
         with bars.shown(on_losses) as told:
             total = int(settings.kimg * 1000)
-            each = on_losses or (lambda seen, losses: told("train encoder", min(seen, total), total))
-            encoder = fit_encoder(generator, data.images("train"), settings, state=state, on_progress=each)
+
+            def show(seen: int, losses: dict[str, float]) -> None:
+                note = "  ".join(f"{name} {value:.4f}" for name, value in losses.items())
+                told("train encoder", min(seen, total), total, note=note)
+
+            encoder = fit_encoder(
+                generator, data.images("train"), settings, state=state, on_progress=on_losses or show
+            )
         encoder.metadata["dataset"] = {"name": data.path.name, "content_hash": data.content_hash}
         encoder.save(target)
         state.unlink(missing_ok=True)
@@ -251,6 +237,9 @@ def train_encoder(
         if say is not None:
             say(f"\nstopped; the same command goes on ({state})")
         raise
+    if say is not None and (size := target.stat().st_size) > MAX_BYTES:
+        say(f"{target}: {size / 2**20:.1f} MiB; a smaller --width makes it smaller")
+    encoder.errors, encoder.file = measured(generator, data, encoder), target
     return encoder
 
 

@@ -31,7 +31,7 @@ from facegan.inversion.results import Inversion, InversionStopped, merged
 from facegan.inversion.space import Space, default_space
 from facegan.inversion.targets import Photo, as_sources, read_photos
 from facegan.inversion.tune import TuneConfig
-from facegan.models import as_model
+from facegan.models import as_model, with_labels
 from facegan.vectors import Vectors
 
 AROUND = 0.5  # spread of further starts around an encoder's guess
@@ -186,6 +186,8 @@ def invert(
     out: str | Path | None = None,
     paths: str = "auto",
     film: str = "mp4",
+    labels: str = "",
+    device: str = "cpu",
     on_progress: Callable[[str, int, int], None] | None = None,
     on_step: Callable[[SearchStep], None] | None = None,
     say: Say | None = None,
@@ -211,6 +213,7 @@ def invert(
             where it was interrupted. None writes nothing.
         paths: figure and film of the way to ``all`` photos, ``none``, or ``auto``, of up to 4 photos.
         film: kind of the films: mp4, gif or webp.
+        labels: of a conditional model, such as ``smiling=1``, like ``device`` of a model that is loaded.
         on_progress: is called with what, done, total; without it a bar shows the progress.
         on_step: is called after each update with a :class:`SearchStep`.
         say: is told, in a line, what was left out of folders, of further faces in a photo, and of files
@@ -223,14 +226,23 @@ def invert(
     settings.preset(preset, **changes)  # mistakes are told before anything is read
     wish = tuning.checked(tune if isinstance(tune, TuneConfig) else TuneConfig()) if tune else None
     search, folder = _prepared(
-        photos, model, encoder, face=(align, face), preset=preset, out=out, say=say, **changes
+        photos,
+        model,
+        encoder,
+        face=(align, face),
+        preset=preset,
+        out=out,
+        labels=labels,
+        device=device,
+        say=say,
+        **changes,
     )
     key = search.model.spelled() + (search.encoder.digest() if search.encoder else "")
     cache = BatchCache(folder, search.config, search.model.hash, encoder=key)
     said = say or (lambda line: None)
     with contextlib.ExitStack() as stack:
         if on_step is None:
-            on_step = _counted(stack.enter_context(bars.shown(on_progress)))
+            on_step = _count_updates(stack.enter_context(bars.shown(on_progress)))
         found = merged(list(search.batches(cache, on_step)))
     found.folder = folder
     with writing("--out", str(folder)):
@@ -250,25 +262,37 @@ def invert(
 def compare_losses(
     photos: Any,
     model: Generator | str | Path,
-    losses: Sequence[str],
+    losses: str | Sequence[str],
     *,
     encoder: str | Path | Encoder = "auto",
     align: bool = True,
     face: int = 1,
     preset: str = "quick",
     out: str | Path | None = None,
+    labels: str = "",
+    device: str = "cpu",
     on_step: Callable[[SearchStep], None] | None = None,
     say: Say | None = None,
     **changes: Any,
 ) -> dict[str, Inversion]:
     """Invert one photo from the same start under several losses, each alone; see :func:`invert`.
 
-    With ``out``, ``compare.png`` and ``errors.csv`` are written there. After Ctrl-C the last result is
-    ``stopped``.
+    ``losses`` are names, as a list or a text with commas. With ``out``, ``compare.png`` and ``errors.csv``
+    are written there. After Ctrl-C the last result is ``stopped``.
     """
     settings.preset(preset, **changes)
+    losses = list(parse_losses(losses if isinstance(losses, str) else ",".join(losses), "--compare"))
     search, folder = _prepared(
-        photos, model, encoder, face=(align, face), preset=preset, out=out, say=say, **changes
+        photos,
+        model,
+        encoder,
+        face=(align, face),
+        preset=preset,
+        out=out,
+        labels=labels,
+        device=device,
+        say=say,
+        **changes,
     )
     if len(search.photos) != 1:
         raise InputError(f"--compare takes one photo, not {len(search.photos)}")
@@ -294,6 +318,8 @@ def _prepared(
     face: tuple[bool, int],
     preset: str,
     out: str | Path | None,
+    labels: str,
+    device: str,
     say: Say | None,
     **changes: Any,
 ) -> tuple[Search, Path | None]:
@@ -303,7 +329,7 @@ def _prepared(
     target = Path(DEFAULT_FOLDER if out == "auto" else out) if out is not None else None
     if target is not None:
         saving.check_folder(target, sources)
-    generator = as_model(model)
+    generator = with_labels(as_model(model, device), labels, by_seed=False, say=say)
     guide = encoder if isinstance(encoder, Encoder) else None
     if guide is None and (not isinstance(model, Generator) or encoder not in ("auto", "none")):
         guide = find_encoder(generator, "" if isinstance(model, Generator) else model, str(encoder))
@@ -342,13 +368,14 @@ def _find_deltas(model: Generator, found: Inversion, wish: TuneConfig | None, *,
             said(f"{file}: {file.stat().st_size / 1e6:.2f} MB")
 
 
-def _counted(told: Callable[[str, int, int], None]) -> Callable[[SearchStep], None]:
+def _count_updates(told: Callable[..., None]) -> Callable[[SearchStep], None]:
     """Count the updates of all photos."""
 
     def step(at: SearchStep) -> None:
         what = f"invert {at.photos} photo{'s' * (at.photos != 1)}"
         steps = max(at.steps, 1)
-        told(what, at.before * steps + len(at.losses) * at.step, at.photos * steps)
+        note = {"note": f"loss {float(at.losses.mean()):.4f}"} if isinstance(told, bars.Bar) else {}
+        told(what, at.before * steps + len(at.losses) * at.step, at.photos * steps, **note)
 
     return step
 

@@ -16,6 +16,7 @@ from facegan.sheets import show
 from facegan.vectors import Vectors
 
 COLUMNS = ("loss", "mae", "mse", "faces")
+MAX_ROWS = 20  # of the table on the screen
 
 
 @dataclass
@@ -52,6 +53,21 @@ class Inversion:
         mean = float(np.mean(self.errors["mse"])) if "mse" in self.errors else float("nan")
         photos = f"{len(self)} photo{'s' * (len(self) != 1)}"
         return f"<Inversion: {photos} in {self.vectors.space}, mean MSE {mean:.3g}>"
+
+    def __str__(self) -> str:
+        """Return the errors of the first photos and of their mean, and where the vectors lie."""
+        width = max([4, *(len(n) for n in self.names[:MAX_ROWS])])
+        columns = {k: list(self.errors[k]) for k in COLUMNS[1:]} | self.tuned_errors
+        rows = [("", list(columns))]
+        rows += [(n, [f"{v[i]:.4f}" for v in columns.values()]) for i, n in enumerate(self.names[:MAX_ROWS])]
+        lines = [f"{name:<{width}}" + "".join(f"{cell:>12}" for cell in cells) for name, cells in rows]
+        if len(self) > MAX_ROWS:
+            lines.append(f"... and {len(self) - MAX_ROWS} more in errors.csv")
+        if len(self) > 1:
+            lines.append(f"{'mean':<{width}}" + "".join(f"{np.mean(v):12.4f}" for v in columns.values()))
+        if self.folder is not None:
+            lines.append(f"{len(self)} vector{'s' * (len(self) != 1)} -> {self.folder}/vectors.npz")
+        return "\n".join(lines)
 
     def _repr_png_(self) -> bytes:
         """Each photo beside the picture of its vector."""

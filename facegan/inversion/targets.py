@@ -27,7 +27,7 @@ from facegan.images import read_image
 from facegan.metrics.shapes import of_array
 from facegan.vectors import parse_seeds
 
-MOST_SEEDS = 100_000
+MAX_SEEDS = 100_000
 ANOTHER = "; give another picture, with --no-align if it shows no face"
 
 
@@ -208,8 +208,8 @@ def _content(text: str) -> tuple[bytes, str]:
 
 def _generated(text: str, model: Generator) -> Iterator[Photo]:
     seeds = parse_seeds(text[5:], "seed:")
-    if len(seeds) > MOST_SEEDS:
-        raise InputError(f"{text}: more than {MOST_SEEDS:,} at once")
+    if len(seeds) > MAX_SEEDS:
+        raise InputError(f"{text}: more than {MAX_SEEDS:,} at once")
     for seed, image in zip(seeds, model.sample(seeds), strict=True):
         yield Photo(f"seed{seed}", image, seed)
 

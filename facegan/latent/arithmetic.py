@@ -140,7 +140,7 @@ class _Parser:
         return Term(factor, members, name.replace("_", " "))
 
 
-def placed(terms: Sequence[Term], count: int) -> tuple[list[Term], list[int]]:
+def place_seeds(terms: Sequence[Term], count: int) -> tuple[list[Term], list[int]]:
     """Terms whose seeds are members of a sheet of ``count`` faces that goes on with the returned seeds."""
     seeds: list[int] = []
     found = []

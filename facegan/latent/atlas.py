@@ -73,7 +73,7 @@ def atlas(
                 on_progress=told,
             )
     if arguments.is_number(seeds):
-        seeds = range(arguments.whole(seeds, "the number of faces", 0, most=arguments.MOST_SEEDS))
+        seeds = range(arguments.whole(seeds, "the number of faces", 0, most=arguments.MAX_SEEDS))
     chosen = arguments.seeds(seeds)
     columns, tile = (arguments.whole(v, n) for n, v in (("columns", columns), ("tile", tile)))
     perplexity = arguments.real(perplexity, "perplexity", 0)

@@ -9,55 +9,31 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 
-from facegan import arguments, bars
-from facegan.attributes.networks import digest, fit
+from facegan import arguments, bars, figures, images
+from facegan.attributes.networks import digest
 from facegan.attributes.predictor import AttributePredictor
 from facegan.caches import Cache
 from facegan.data.filters import plain
 from facegan.errors import InputError, ModelError, offered
-from facegan.files import write_bytes
+from facegan.files import check_ending, write_bytes, writing
 from facegan.generator import Generator
-from facegan.latent import supervised, unsupervised, w_statistics
-from facegan.latent.supervised import Seen, Told
+from facegan.latent import unsupervised
+from facegan.latent.finding import Finder, Progress, Settings, check_settings, spell_protected
 from facegan.models import as_model
 from facegan.tensor_files import ResumableTensors, read_tensors, tensor_bytes
 
 FORMAT = 1
 ASSETS = Path(__file__).parent.parent / "assets" / "directions"
-PROTECT = ("Male", "Eyeglasses", "Young", "Smiling")
-METHODS = ("steered", "projected", "boundary")
-
-
-@dataclass(frozen=True)
-class Settings:
-    """How directions are found; equal settings and models give equal directions."""
-
-    samples: int = 4000
-    """Samples whose attributes the network sees."""
-    gradients: int = 128
-    """Samples at which its gradients are taken."""
-    components: int = 10
-    """Directions of PCA and of SeFa each."""
-    method: str = "steered"
-    """steered (gradients hold the other attributes still), projected (boundaries, less what they share with
-    protected ones) or boundary."""
-    protect: tuple[str, ...] = PROTECT
-    """Attributes that must not change while others do."""
-    other: float = 0.1
-    """Weight of all other attributes, beside 1 for protected ones."""
-    ridge: float = 0.1
-    """Keeps a steered direction near to where it acts most."""
-    effects: int = 32
-    """Samples at which the effect of one unit of each direction is measured."""
-    seed: int = 0
-    """Of the samples."""
+SHOWN = ("Smiling", "Male", "Eyeglasses", "Young")
+FACE_CROPS = ("aligned", "face", "tutorial")  # crops that hold nothing but faces
+SURE = 0.8  # accuracy from which a direction is suggested first where the pictures may show anything
 
 
 @dataclass(frozen=True)
@@ -77,6 +53,7 @@ class Directions:
     accuracy: dict[str, float]
     model_hash: str
     metadata: dict[str, Any] = field(default_factory=dict)
+    file: Path | None = None
 
     def __repr__(self) -> str:
         kinds = ", ".join(f"{self.kinds.count(kind)} {kind}" for kind in dict.fromkeys(self.kinds))
@@ -120,6 +97,46 @@ class Directions:
             self.model_hash,
             self.metadata,
         )
+
+    def __str__(self) -> str:
+        """Return a line for each: accuracy, its own effect, and what else it changes most."""
+        head = "changes besides (standard deviations per unit)"
+        lines = [f"{'direction':<22}{'accuracy':>9}{'effect':>8}  {head}"]
+        for k, name in enumerate(self.names):
+            effects = dict(zip(self.seen, self.effects[k].tolist(), strict=True))
+            own = effects.pop(name, None)
+            accuracy = f"{self.accuracy[name]:.0%}" if name in self.accuracy else "-"
+            effect = f"{own:+.2f}" if own is not None else "-"
+            most = sorted(effects, key=lambda n: -abs(effects[n]))[:4]
+            besides = ", ".join(f"{plain(n)} {effects[n]:+.2f}" for n in most)
+            lines.append(f"{plain(name):<22}{accuracy:>9}{effect:>8}  {besides}")
+        return "\n".join(lines)
+
+    def suggest(self, model: Generator) -> str:
+        """Return the direction to try first, as ``facegan edit`` takes it; '' where there is none.
+
+        Words for faces come first where the pictures are faces that were found; of other colour pictures they
+        must be told apart well. Of gray ones, such as digits, the network's words mean nothing, so that a
+        component comes first.
+        """
+        least = 0.0 if (model.meta.get("alignment") or {}).get("kind") in FACE_CROPS else SURE
+        words = SHOWN if least < SURE or model.image_shape[0] > 1 else ()
+        usual = [n for n in words if n in self.names and self.accuracy.get(n, 0.5) >= least]
+        pairs = zip(self.names, self.kinds, strict=True)
+        components = [name for name, kind in pairs if kind != "attribute"]
+        others = sorted(self.names, key=lambda name: -self.accuracy.get(name, 0.0))
+        return plain(next(iter([*usual, *components, *others]), ""))
+
+    def draw(self, model: Generator, seed: int = 0) -> np.ndarray:
+        """Return a figure, uint8 ``H,W,3``, of what each direction does to the face of a seed."""
+        with torch.inference_mode():
+            w = model.map(model.latent.sample([seed]), labels=model.labels_of([seed])).cpu().clone()
+        rows, steps = [], (-3, -1.5, 0, 1.5, 3)
+        for name in self.names:
+            faces = np.concatenate([model.images(self.move(w, {name: step})) for step in steps])
+            large = figures.magnified(faces, len(faces), 0, wide=figures.WIDE // 2)
+            rows.append((plain(name).replace("_", " "), list(figures.colour(large))))
+        return figures.table(rows, [f"{step:+g}" if step else f"seed {seed}" for step in steps])
 
     # --- files ------------------------------------------------------------------------------
 
@@ -193,9 +210,11 @@ def directions(
     model: Generator | str | Path,
     *,
     network: str = "faces",
-    settings: Settings = Settings(),
+    settings: Settings = Settings(),  # noqa: B008
     out: str | Path | None = None,
-    told: Told | None = None,
+    figure: str | Path | None = None,
+    device: str = "cpu",
+    on_progress: Progress | None = None,
     stages: ResumableTensors | None = None,
 ) -> Directions:
     """Find directions: PCA's, SeFa's, and one for each attribute that a network sees. Takes minutes.
@@ -204,186 +223,77 @@ def directions(
         model: what ``load`` takes, or a Generator.
         network: the attribute network: a bundled one or a file of ``train_attributes``.
         settings: how they are found.
-        out: the file for them (.safetensors); interrupted, the same call goes on.
-        told: is called with what, done, total; without it a bar shows the progress.
+        out: the file for them (.safetensors); "" is in the cache, where :func:`facegan.edit` looks.
+            Interrupted, the same call goes on.
+        figure: a .png of what each direction does to the face of seed 0.
+        device: cpu, cuda or mps, of a model that is loaded.
+        on_progress: receives what is done, how much, and of how much; without it a bar shows it.
         stages: keeps what is done without ``out``, so that interrupted work goes on.
     """
-    if told is None:
-        with bars.shown() as bar:
-            return directions(model, network=network, settings=settings, out=out, told=bar, stages=stages)
+    check_settings(settings)
+    for option, name, ending in (("--out", out, ".safetensors"), ("--figure", figure, ".png")):
+        if name:
+            check_ending(option, str(name), [ending])
+    model, network = as_model(model, device), str(arguments.place(network, "network"))
+    target = None
     if out is not None:
-        model, network = as_model(model), str(arguments.place(network, "network"))
-        stages = stages_of(model, network, settings, target=arguments.place(out, "out"))
-        found = directions(model, network=network, settings=settings, told=told, stages=stages)
-        found.save(out)
+        target = arguments.place(out, "out") if out else place_in_cache(model)
+        if target is None:
+            raise InputError("no cache folder can be written; name the file with --out, or set FACEGAN_CACHE")
+        stages = stages_of(model, network, settings, target=target)
+    with bars.shown(on_progress) as show:
+        found = _find(model, network, settings, on_progress=show, stages=stages)
+    if target is not None and stages is not None:
+        found.save(target)
         stages.clear()
-        return found
-    model = as_model(model)
-    _check(settings)
-    predictor = AttributePredictor.load(arguments.place(network, "network"))
-    stages = stages or ResumableTensors(None)
-    spread = w_statistics.spread_of(model, settings.seed)
-    seen = see(model, predictor, settings, told=told, stages=stages)
-    planes = supervised.boundaries(seen, spread, predictor.names)
-    made = attribute_directions(
-        model, predictor, seen, planes=planes, settings=settings, told=told, stages=stages
-    )
+    if figure:
+        with writing("--figure", str(figure)):
+            images.save_png(figure, found.draw(model))
+    return replace(found, file=target)
+
+
+def _find(
+    model: Generator,
+    network: str,
+    settings: Settings,
+    *,
+    on_progress: Progress,
+    stages: ResumableTensors | None,
+) -> Directions:
+    predictor = AttributePredictor.load(network)
+    settings = replace(settings, protect=spell_protected(settings.protect, predictor.names))
+    finder = Finder(model, predictor, settings, on_progress=on_progress, stages=stages)
+    made = finder.attributes()
     names, kinds, vectors = list(predictor.names), ["attribute"] * len(made), [made]
     for kind, find in (("pca", unsupervised.pca), ("sefa", unsupervised.sefa)):
         if settings.components:
-            told(kind, 0, 1)
-            vectors.append(find(model, spread, settings.components))
+            on_progress(kind, 0, 1)
+            vectors.append(find(model, finder.spread, settings.components))
             names += [f"{kind}{i + 1}" for i in range(len(vectors[-1]))]
             kinds += [kind] * len(vectors[-1])
     every = torch.cat(vectors).half().float()  # what a file holds
-    effects = measure_effects(model, predictor, every, seen=seen, settings=settings, told=told)
     metadata = {
         "network": f"{Path(network).stem}-{digest(network)}",
-        "settings": _plain_settings(settings),
+        "settings": {k: list(v) if isinstance(v, tuple) else v for k, v in asdict(settings).items()},
         "labels": "as trained" if model.labels else "",
     }
     return Directions(
         tuple(names),
         tuple(kinds),
         every,
-        effects,
+        finder.effects(every),
         predictor.names,
-        planes.accuracy,
+        finder.planes.accuracy,
         base_hash(model),
         metadata,
     )
 
 
 def stages_of(model: Generator, network: str, settings: Settings, *, target: Path | None) -> ResumableTensors:
-    """What was looked at so far, in a folder beside the file that will be; kept nowhere if there is none."""
+    """Return what was looked at so far, in a folder beside the file that will be; without one, nothing."""
     s = settings
     key = f"{model.hash}/{network}-{digest(network)}/{s.samples}/{s.gradients}/{s.seed}"
     return ResumableTensors(target.with_suffix(".part") if target is not None else None, key)
-
-
-def see(
-    model: Generator,
-    predictor: AttributePredictor,
-    settings: Settings,
-    *,
-    told: Told = lambda *_: None,
-    stages: ResumableTensors | None = None,
-) -> Seen:
-    """The samples and their logits, kept by the thousand."""
-    parts = []
-    for first in range(0, settings.samples, 1000):
-        count = min(1000, settings.samples - first)
-
-        def look(first: int = first, count: int = count) -> list[torch.Tensor]:
-            found = supervised.look(
-                model, predictor, count, seed=settings.seed, first=first, on_progress=told
-            )
-            return [found.w, found.logits]
-
-        parts.append((stages or ResumableTensors(None)).kept(f"seen-{first}", look))
-    return Seen(*(torch.cat(rows) for rows in zip(*parts, strict=True)))
-
-
-def gradients(
-    model: Generator,
-    predictor: AttributePredictor,
-    seen: Seen,
-    *,
-    settings: Settings,
-    told: Told = lambda *_: None,
-    stages: ResumableTensors | None = None,
-) -> torch.Tensor:
-    """See :func:`supervised.jacobians`; kept in half precision, by 32 samples."""
-    spread, parts = w_statistics.spread_of(model, settings.seed), []
-    for first in range(0, settings.gradients, 32):
-        count = min(32, settings.gradients - first)
-
-        def take(first: int = first, count: int = count) -> list[torch.Tensor]:
-            found = supervised.jacobians(
-                model,
-                predictor,
-                spread,
-                deviation=seen.deviation,
-                count=count,
-                seed=settings.seed,
-                first=first,
-                on_progress=told,
-            )
-            return [found.half()]
-
-        parts += (stages or ResumableTensors(None)).kept(f"gradients-{first}", take)
-    return torch.cat(parts).float()
-
-
-def attribute_directions(
-    model: Generator,
-    predictor: AttributePredictor,
-    seen: Seen,
-    *,
-    planes: supervised.Boundaries,
-    settings: Settings,
-    told: Told = lambda *_: None,
-    stages: ResumableTensors | None = None,
-) -> torch.Tensor:
-    """One unit of each attribute's direction, ``K,num_ws,w_dim``, by ``settings.method``."""
-    spread, names = w_statistics.spread_of(model, settings.seed), predictor.names
-    weights = [
-        supervised.protection(seen.logits, names, k, protect=settings.protect, other=settings.other)
-        for k in range(len(names))
-    ]
-    if settings.method != "steered":
-        rows = [
-            supervised.project(planes.normals, k, (w == 1).nonzero()[:, 0].tolist())
-            if settings.method == "projected"
-            else planes.normals[k]
-            for k, w in enumerate(weights)
-        ]
-        return torch.stack([spread.unit((row @ spread.root).expand(model.num_ws, -1)) for row in rows])
-
-    found, made = gradients(model, predictor, seen, settings=settings, told=told, stages=stages), []
-    for k, weight in enumerate(weights):
-        told("solving", k, len(weights))
-        x = supervised.steer(found, k, weight, ridge=settings.ridge)
-        made.append(spread.unit(x.double() @ spread.root))
-    return torch.stack(made)
-
-
-def measure_effects(
-    model: Generator,
-    predictor: AttributePredictor,
-    vectors: torch.Tensor,
-    *,
-    seen: Seen,
-    settings: Settings,
-    told: Told = lambda *_: None,
-) -> np.ndarray:
-    """``K,A``: half the difference of each logit between one unit up and one down, on average."""
-    w = seen.w[: settings.effects, None].expand(-1, model.num_ws, -1)
-    rows = []
-    for k, v in enumerate(vectors):
-        with torch.inference_mode():
-            up, down = (
-                predictor.network(fit(model.synthesize(w + sign * v).clamp(-1, 1), predictor.shape)).mean(0)
-                for sign in (1, -1)
-            )
-        rows.append(((up - down) / 2).cpu().numpy() * predictor.scale / seen.deviation.numpy())
-        told("measuring effects", k + 1, len(vectors))
-    return np.stack(rows).astype(np.float32)
-
-
-def _plain_settings(settings: Settings) -> dict[str, Any]:
-    return {k: list(v) if isinstance(v, tuple) else v for k, v in asdict(settings).items()}
-
-
-def _check(settings: Settings) -> None:
-    if not isinstance(settings, Settings):
-        raise InputError(f"settings must be directions.Settings, not {arguments.shown(settings)}")
-    arguments.settings(Settings, vars(settings))
-    if settings.method not in METHODS:
-        raise InputError(f"--method '{settings.method}' is unknown (known: {', '.join(METHODS)})")
-    for name, least in {"samples": 50, "gradients": 8, "effects": 8, "components": 0, "seed": 0}.items():
-        if (value := getattr(settings, name)) < least:
-            raise InputError(f"--{name} must be {least} or more, not {value}")
 
 
 # --- where they lie ---------------------------------------------------------------------------------
@@ -400,8 +310,8 @@ def place_in_cache(model: Generator) -> Path | None:
     return _CACHE.place(_kept_name(model))
 
 
-def directions_of(model: Generator, told: Told | None = None) -> Directions:
-    """This model's directions: those found and kept before, the bundled ones, or found and kept now."""
+def directions_of(model: Generator, on_progress: Progress | None = None) -> Directions:
+    """Return this model's directions: those kept before, the bundled ones, or found and kept now."""
     for kept in _CACHE.files(_kept_name(model)):
         try:
             return Directions.load(kept, model)
@@ -411,8 +321,8 @@ def directions_of(model: Generator, told: Told | None = None) -> Directions:
     for file in sorted(ASSETS.glob("*.safetensors")):
         if (found := Directions.load(file)).model_hash == base_hash(model):
             return found
-    stages = stages_of(model, "faces", settings := Settings(), target=place_in_cache(model))
-    found = directions(model, settings=settings, told=told, stages=stages)
+    stages = stages_of(model, "faces", Settings(), target=place_in_cache(model))
+    found = directions(model, on_progress=on_progress, stages=stages)
     if _CACHE.keep(_kept_name(model), lambda file: file.write(found.content())) is not None:
         stages.clear()
     return found

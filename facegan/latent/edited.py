@@ -15,7 +15,7 @@ import torch
 from facegan import figures, images
 from facegan.data.filters import plain
 from facegan.errors import ImageError, InputError
-from facegan.files import check_ending, derived, write_bytes
+from facegan.files import check_ending, derived, write_bytes, writing
 from facegan.generator import Generator
 from facegan.sheets import show
 from facegan.vectors import Vectors, save_vectors
@@ -55,6 +55,7 @@ class Edited:
     after: torch.Tensor
     strengths: dict[str, float]
     mask: Mask | None = None
+    files: tuple[Path, ...] = ()
 
     def spelled(self, share: float = 1.0) -> str:
         """``smiling +2, eyeglasses -1``, at a share of the strengths."""
@@ -63,6 +64,14 @@ class Edited:
     def __repr__(self) -> str:
         asked = ", ".join(f"{name}={value:+g}" for name, value in self.strengths.items())
         return f"<Edited: {len(self.names)} face{'s' * (len(self.names) != 1)}, {asked}>"
+
+    def __str__(self) -> str:
+        """Return what was edited and where the files lie."""
+        if len(self.files) != 3:
+            count = f"{len(self.names)} edited face{'s' * (len(self.names) != 1)}: {self.spelled()}"
+            return f"{count} -> {self.files[0]}" if self.files else count
+        strip, picture, vectors = self.files
+        return f"{self.spelled()} -> {strip}, {picture}, and the vectors in {vectors}"
 
     def _repr_png_(self) -> bytes:
         """Before and after, side by side."""
@@ -98,16 +107,17 @@ class Edited:
             The files.
         """
         written = check_saved(out, steps, len(self.names))
-        if len(written) == 1:
-            write_bytes(out, self._archive())
-            return written
-        text = figures.origin(self.model.hash, target=", ".join(self.names), edits=self.spelled())
-        frames = [self.at(i / (steps - 1)) for i in range(steps)]
-        images.save_png(out, self.strip(frames, scale), text)
-        across = math.ceil(math.sqrt(len(self.names)))
-        last = figures.magnified(frames[-1], across, scale)
-        images.save_png(written[1], last[0] if len(last) == 1 else images.grid(last, across), text)
-        save_vectors(written[2], self.vectors)
+        with writing("--out", str(out)):
+            if len(written) == 1:
+                write_bytes(out, self._archive())
+                return written
+            text = figures.origin(self.model.hash, target=", ".join(self.names), edits=self.spelled())
+            frames = [self.at(i / (steps - 1)) for i in range(steps)]
+            images.save_png(out, self.strip(frames, scale), text)
+            across = math.ceil(math.sqrt(len(self.names)))
+            last = figures.magnified(frames[-1], across, scale)
+            images.save_png(written[1], last[0] if len(last) == 1 else images.grid(last, across), text)
+            save_vectors(written[2], self.vectors)
         return written
 
     def _archive(self) -> bytes:

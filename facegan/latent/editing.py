@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,14 +20,16 @@ from facegan.attributes import phrases
 from facegan.attributes.predictor import AttributePredictor
 from facegan.data.filters import plain
 from facegan.errors import InputError
+from facegan.files import check_places
 from facegan.generator import Generator, Vectorlike
+from facegan.inversion.encoder import beside as encoder_beside
 from facegan.inversion.invert import invert, warn
 from facegan.inversion.targets import silent
 from facegan.latent import attribute_hold, unsupervised, w_statistics
 from facegan.latent.directions import Directions, directions_of
 from facegan.latent.edited import Edited, Mask, check_saved
-from facegan.models import as_model
-from facegan.vectors import Vectors, is_seeds, parse_point, parse_seeds
+from facegan.models import as_model, with_labels
+from facegan.vectors import Vectors, is_seeds, parse_point, parse_seeds, split_numbers
 
 HOLD = "male,eyeglasses,young,smiling"
 TIED = 0.5  # an effect per unit, in standard deviations, that belongs to the edit
@@ -126,6 +129,9 @@ def edit(
     out: str | Path | None = None,
     steps: int = 5,
     scale: int = 0,
+    labels: str = "",
+    device: str = "cpu",
+    say: Callable[[str], None] | None = None,
 ) -> Edited:
     """Move faces along directions.
 
@@ -139,34 +145,73 @@ def edit(
         directions: a file or Directions; without it they are found once and kept.
         layers: edit only some of the places where the network takes w, such as ``0-2``.
         keep: layers that stay (``0-2``), or a picture that is white where the original stays.
-        encoder: a file that guesses vectors of photos.
-        align: as in :func:`facegan.invert`.
-        face: as in :func:`facegan.invert`; a FaceganWarning mentions it if a photo shows several faces.
-        hold: attributes that must not change: at each face the bundled network corrects the way
-            (``attribute_hold.py``); "none" moves straight.
+        hold: attributes that must not change, by gradients of the bundled network; "none" moves straight.
+        encoder: a file that guesses vectors of photos; ``auto`` is the one beside the model, or none.
+        align: as in :func:`facegan.invert`, like ``face``.
         out: a file to write: a strip (.png), or pictures and vectors (.npz); see :meth:`Edited.save`.
         steps: pictures in a row of the strip.
         scale: repeat each pixel of the strip so often; 0 enlarges smoothly.
+        labels: of a conditional model, such as ``smiling=1``, like ``device`` of a model that is loaded.
+        say: receives lines on labels and on further faces in a photo; by default the latter are a warning.
     """
-    if out is not None:
-        check_saved(arguments.place(out, "out"), steps)
-    model = as_model(model)
-    edits = ",".join(f"{n}={v}" for n, v in edits.items()) if isinstance(edits, Mapping) else edits
-    arguments.text(edits, "edits", "'smiling=+2'")
-    layers, keep = _numbers(layers, "--layers"), _numbers(keep, "--keep")
+    edits, layers, keep = _spell(edits, layers, keep)
     arguments.text(hold, "--hold")
-    if isinstance(target, str):
-        points = target_points(model, target, encoder, align=align, face=face, say=warn)
-    else:
-        points = _points(model, target)
+    _check_files(out, steps, scale, target=target)
+    network, by_seed = as_model(model, device), not isinstance(target, str) or target_kind(target) == "seeds"
+    network = with_labels(network, labels, by_seed=by_seed, say=say)
+    encoder = _find_encoder(model) if encoder == "auto" else encoder
+    points = points_in_w(network, target, encoder=encoder, align=align, face=face, say=say or warn)
     if out is not None:
         check_saved(out, steps, len(points.names))
-    points = Vectors(at_home(model, points.z), points.names, points.model_hash, points.space)
-    if directions is None:
-        found = directions_of(model)
-    else:
-        found = directions if isinstance(directions, Directions) else Directions.load(directions, model)
-    strengths = parse_edits(edits, found)
+    if not isinstance(directions, Directions):
+        directions = Directions.load(directions, network) if directions else directions_of(network)
+    done = _apply(network, points, edits, directions=directions, layers=layers, keep=keep, hold=hold)
+    return done if out is None else replace(done, files=tuple(done.save(out, steps=steps, scale=scale)))
+
+
+def _spell(
+    edits: str | Mapping[str, float], layers: str | Sequence[int], keep: str | Path | Sequence[int]
+) -> tuple[str, str, str]:
+    """Return edits and layers of any kind as texts."""
+    text = ",".join(f"{n}={v}" for n, v in edits.items()) if isinstance(edits, Mapping) else edits
+    arguments.text(text, "edits", "'smiling=+2'")
+    spelled = [
+        str(given)
+        if isinstance(given, (str, Path))
+        else ",".join(map(str, arguments.seeds(given, f"{option}: layers")))
+        for option, given in (("--layers", layers), ("--keep", keep))
+    ]
+    return text, spelled[0], spelled[1]
+
+
+def _check_files(out: str | Path | None, steps: int, scale: int, *, target: Any) -> None:
+    if not 0 <= scale <= 64:
+        raise InputError(f"--scale must be from 0 (as fits) to 64, not {scale}")
+    if out is not None:
+        written: list[str | Path] = [*check_saved(arguments.place(out, "out"), steps)]
+        read = [target, split_numbers(target)[0]] if isinstance(target, str) else []
+        check_places({"--out": written}, read)
+
+
+def _find_encoder(model: Generator | str | Path) -> str:
+    """Return the encoder beside a model's file; "none" where there is none."""
+    path = None if isinstance(model, Generator) else encoder_beside(model)
+    return str(path) if path is not None and path.is_file() else "none"
+
+
+def _apply(
+    model: Generator,
+    points: Vectors,
+    edits: str,
+    *,
+    directions: Directions,
+    layers: str,
+    keep: str,
+    hold: str,
+) -> Edited:
+    """Return the points moved by the edits, in the layers that are edited and not kept."""
+    w = at_home(model, points.z)
+    strengths = parse_edits(edits, directions)
     moved = set(parse_layers(layers, model)) if layers else set(range(model.num_ws))
     mask = None
     if re.fullmatch(r"[\d,\s-]+", keep):
@@ -175,12 +220,17 @@ def edit(
             raise InputError(f"--keep {keep}: no layer is left to edit")
     elif keep:
         mask = Mask.read(keep, model)
-    step = found.move(torch.zeros_like(points.z[:1]), strengths, sorted(moved))[0]
-    after = held(model, points.z, step, watch=watched(hold, strengths, found))
-    done = Edited(model, points.names, points.z, after, strengths, mask)
-    if out is not None:
-        done.save(out, steps=steps, scale=scale)
-    return done
+    step = directions.move(torch.zeros_like(w[:1]), strengths, sorted(moved))[0]
+    after = move(model, w, step, watch=watched(hold, strengths, directions))
+    return Edited(model, points.names, w, after, strengths, mask)
+
+
+def move(model: Generator, w: torch.Tensor, step: torch.Tensor, *, watch: Sequence[str]) -> torch.Tensor:
+    """Return w after ``step``, at each face corrected so that the watched attributes stay."""
+    if not watch:
+        return w + step
+    predictor, spread = AttributePredictor.load("faces"), w_statistics.spread_of(model)
+    return attribute_hold.hold(model, predictor, spread, w=w, step=step, watched=watch)
 
 
 def at_home(model: Generator, w: torch.Tensor) -> torch.Tensor:
@@ -228,24 +278,10 @@ def watched(text: str, strengths: Mapping[str, float], found: Directions) -> lis
     return [name for name in dict.fromkeys(wished) if plain(name) not in asked]
 
 
-def held(model: Generator, w: torch.Tensor, step: torch.Tensor, *, watch: Sequence[str]) -> torch.Tensor:
-    """w after ``step``, at each face corrected so that the watched attributes stay."""
-    if not watch:
-        return w + step
-    return attribute_hold.hold(
-        model, AttributePredictor.load("faces"), w_statistics.spread_of(model), w=w, step=step, watched=watch
-    )
-
-
-def _numbers(given: str | Path | Sequence[int], option: str) -> str:
-    """Layers as numbers become a text; a text or a path stays one."""
-    if isinstance(given, (str, Path)):
-        return str(given)
-    return ",".join(map(str, arguments.seeds(given, f"{option}: layers")))
-
-
-def _points(model: Generator, target: Any) -> Vectors:
-    """Seeds (whole numbers in one dimension) or vectors as points in w."""
+def points_in_w(model: Generator, target: Any, **photos: Any) -> Vectors:
+    """Return faces (a text for :func:`target_points`, whole numbers or vectors) as points in w."""
+    if isinstance(target, (str, Path)):
+        return target_points(model, str(target), **photos)
     if arguments.are_seeds(target):
         seeds = arguments.seeds(target)
         if not seeds:

@@ -21,7 +21,7 @@ from facegan.images import to_uint8
 from facegan.latent.interpolation import along, vectors
 from facegan.metrics.feature_extractors import FeatureTable, table
 
-MOST_FRAMES = 20_000
+MAX_FRAMES = 20_000
 ROUNDS = 8
 GOOD = 0.01  # a variation of the steps that needs no further round
 
@@ -82,9 +82,9 @@ def film(
                 truncation=truncation,
                 on_progress=told,
             )
-    frames = arguments.whole(frames, "frames", -MOST_FRAMES)
-    if not 2 <= frames <= MOST_FRAMES:
-        raise InputError(f"a film takes 2 to {MOST_FRAMES:,} frames, not {frames:,}")
+    frames = arguments.whole(frames, "frames", -MAX_FRAMES)
+    if not 2 <= frames <= MAX_FRAMES:
+        raise InputError(f"a film takes 2 to {MAX_FRAMES:,} frames, not {frames:,}")
     points = vectors(points)
     judge = table(features, device=str(model.device)) if isinstance(features, str) else features
     z = along(points, [0], kind, loop=loop)  # what is wrong with the points is said first

@@ -1,7 +1,8 @@
 """Directions for attributes that a network sees: boundaries, and what the network's gradients add to them.
 
-Everything happens in x, where samples of w are white (see ``probe.Spread``), and with logits divided by
-their standard deviation over samples. Shapes: x ``N,w_dim``, logits ``N,K``, Jacobians ``N,K,num_ws,w_dim``.
+Everything happens in x, where samples of w are white (see ``w_statistics.Spread``), and with logits divided
+by their standard deviation over samples. Shapes: x ``N,w_dim``, logits ``N,K``, Jacobians
+``N,K,num_ws,w_dim``.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from facegan.generator import Generator
 from facegan.latent import w_statistics
 from facegan.latent.w_statistics import Spread, Tensor
 
-Told = Callable[[str, int, int], None]
+Progress = Callable[[str, int, int], None]
 RELATED = 0.45  # logits that go together more than this name one thing: lipstick and make-up
 RARE = 20  # fewer samples with, or without, an attribute say nothing about it
 
@@ -42,7 +43,7 @@ def look(
     *,
     seed: int = 0,
     first: int = 0,
-    on_progress: Told = lambda *_: None,
+    on_progress: Progress = lambda *_: None,
 ) -> Seen:
     """``count`` samples from the ``first`` on, with labels as trained."""
     kept, logits = [], []
@@ -102,7 +103,7 @@ def jacobians(
     count: int,
     seed: int = 0,
     first: int = 0,
-    on_progress: Told = lambda *_: None,
+    on_progress: Progress = lambda *_: None,
     batch: int = 16,
 ) -> Tensor:
     """How each logit changes with x of each layer, at ``count`` samples from the ``first`` on: float32

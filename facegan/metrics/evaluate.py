@@ -14,7 +14,7 @@ from facegan import __version__, arguments, bars
 from facegan.data.dataset import Dataset
 from facegan.errors import InputError
 from facegan.generator import Generator, check_truncation
-from facegan.metrics.base import MetricInputs, Values
+from facegan.metrics.base import MetricInputs, Value, Values
 from facegan.metrics.feature_extractors import FeatureTable
 from facegan.metrics.feature_extractors import table as feature_table
 from facegan.metrics.image_sets import COUNT, Pictures, Progress, features_of, named, of_dataset, of_model
@@ -27,6 +27,9 @@ MAX_REAL = 50_000  # real pictures that are compared with
 _KEPT_BYTES = 256 * 2**20
 Subject = Pictures | Generator | Dataset | str | Path | np.ndarray | Sequence[Any]
 _PER_DIMENSION = 5  # pictures that Frechet's distance wants for each dimension
+
+
+BETTER = {"lower": "lower is better", "higher": "higher is better", "equal": "like real is best"}
 
 
 @dataclass
@@ -49,16 +52,45 @@ class Evaluation:
         numbers = ", ".join(f"{name} {value:.4g}" for name, value in self.values.items())
         return f"<Evaluation of {self.subject.name} against {self.against.name}: {numbers}>"
 
+    def __str__(self) -> str:
+        """Return the table: each number, what real pictures get, and its reading."""
+        rows = [("", "generated", "real", "")]
+        for _, value, measured, real in self.rows():
+            rows.append((value.title, measured, real, f"{BETTER[value.better]}: {value.reading}"))
+        widths = [max(len(row[i]) for row in rows) for i in range(3)]
+        lines = [
+            f"{self.subject.name} ({self.subject.count}) against {self.against.name} ({self.against.count}), "
+            f"features {self.table.key}"
+        ]
+        lines += [
+            f"{a:<{widths[0]}}  {b:>{widths[1]}}  {c:>{widths[2]}}  {d}".rstrip() for a, b, c, d in rows
+        ]
+        if name := self.headline:
+            lines.append(f"headline: {name.upper()} {self._number(name, 5 if name == 'kid' else 3)}")
+        return "\n".join([*lines, *(f"note: {warning}" for warning in self.warnings)])
+
     def _repr_html_(self) -> str:
         rows: list[tuple[str, ...]] = [("", "generated", "real pictures")]
-        known = [pair for metric in METRICS.values() for pair in metric.values.items()]
-        for name, value in known:
-            if name in self.values:
-                real = f"{self.real[name]:.{value.digits}f}" if name in self.real else ""
-                rows.append((value.title, f"{self.values[name]:.{value.digits}f}", real))
+        rows += [(value.title, measured, real) for _, value, measured, real in self.rows()]
         rows += [("note", warning) for warning in self.warnings]
         sides = (f"{p.name} ({p.count:,})" for p in (self.subject, self.against))
         return table_html(" against ".join(sides), rows)
+
+    def rows(self) -> list[tuple[str, Value, str, str]]:
+        """Return each number's name, description, value with its interval, and what real pictures get."""
+        known = [pair for metric in METRICS.values() for pair in metric.values.items()]
+        found = []
+        for name, value in known:
+            if name in self.values:
+                real = f"{self.real[name]:.{value.digits}f}" if name in self.real else ""
+                found.append((name, value, self._number(name, value.digits), real))
+        return found
+
+    def _number(self, name: str, digits: int) -> str:
+        text, low, high = f"{self.values[name]:.{digits}f}", f"{name}_low", f"{name}_high"
+        if low in self.values:
+            text += f" ({self.values[low]:.{digits}f} to {self.values[high]:.{digits}f})"
+        return text
 
     @property
     def headline(self) -> str:

@@ -9,8 +9,9 @@ import pytest
 import torch
 from PIL import Image
 
-from facegan.cli.atlas import chosen_seeds
 from facegan.cli.main import main
+from facegan.explore.atlas import choose_seeds
+from facegan.explore.config import AtlasConfig
 from facegan.figures import magnified
 from facegan.latent import Vectors, load_vectors, save_vectors
 from facegan.models import load
@@ -70,9 +71,12 @@ def test_smaller_pictures(ending: str, model: str) -> None:
 
 
 def test_seeds_of_a_map() -> None:
-    assert len(chosen_seeds("0", 0)) == 2500 and chosen_seeds("7", 5) == list(range(7, 13))
-    assert chosen_seeds("3-9", 0) == list(range(3, 10)) and chosen_seeds("1,5", 2) == [1, 5]
-    assert len(chosen_seeds("0", 100, 30)) == 120 and len(chosen_seeds("0", 20_000)) == 20_000
+    def chosen(seed: str, count: int, columns: int = 0) -> list[int]:
+        return choose_seeds(AtlasConfig(seed=seed, count=count, columns=columns))
+
+    assert len(chosen("0", 0)) == 2500 and chosen("7", 5) == list(range(7, 13))
+    assert chosen("3-9", 0) == list(range(3, 10)) and chosen("1,5", 2) == [1, 5]
+    assert len(chosen("0", 100, 30)) == 120 and len(chosen("0", 20_000)) == 20_000
 
 
 @pytest.mark.parametrize("ending", FORMATS)
@@ -148,13 +152,13 @@ MISTAKES = {
     "atlas no_such_run": "no_such_run: no such run folder",
     "atlas note.safetensors": "note.safetensors: this is a text file, not a facegan model",
     "atlas empty_folder": "empty_folder: no models in this folder",
-    "atlas MODEL --count -1": "--count -1: must be 0 or more",
+    "atlas MODEL --count -1": "--count must be 0 or more, not -1",
     "atlas MODEL --count 20001": "--count 20001: a map holds 20,000 faces at most",
     "atlas MODEL --seed 0-30000": "a map holds 20,000 faces at most",
     "atlas MODEL --seed 0-9 --count 3": "--seed 0-9 means 10 faces already",
     "atlas MODEL --seed x": "--seed 'x'",
-    "atlas MODEL --columns -2": "--columns -2: must be 0 or more",
-    "atlas MODEL --tile -2": "--tile -2: must be 0 or more",
+    "atlas MODEL --columns -2": "--columns must be 0 or more, not -2",
+    "atlas MODEL --tile -2": "--tile must be 0 or more, not -2",
     "atlas MODEL --count 9 --tile 9999": "--tile 9999: 3x3 faces may be",
     "atlas MODEL --features taste": "--features",
     "atlas MODEL --truncation nan": "--truncation",

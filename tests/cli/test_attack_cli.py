@@ -230,12 +230,12 @@ def test_ctrl_c_saves_the_picture_so_far(place: Path) -> None:
 
 TELLING = """
 import sys
-from facegan.cli import options
+from facegan import bars
 from facegan.cli.main import main
 def told(self, text, ends=False, said=[]):
     if not said:
         said.append(open("begun", "w"))
-options.Live.__call__ = told
+bars.Line.show = told
 sys.exit(main(sys.argv[1:]))
 """
 

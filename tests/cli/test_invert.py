@@ -163,9 +163,9 @@ def test_the_function_does_what_the_command_does(model: str) -> None:
 def test_ctrl_c_keeps_what_was_found(model: str) -> None:
     argv = ["invert", "seed:7", "--model", model, "--steps", "100000", "--optimizer", "adam", "--loss", "mse"]
     argv += ["--start", "random", "--paths", "none", "--out", "out"]
-    code = "import facegan.cli.invert as c, sys\nreal = c._progress\n"
+    code = "import facegan.inversion.invert as i, sys\nreal = i._count_updates\n"
     code += "def noisy(*a):\n f = real(*a)\n def g(at):\n  at.step == 3 and open('running', 'w')\n"
-    code += "  f(at)\n return g\nc._progress = noisy\n"
+    code += "  f(at)\n return g\ni._count_updates = noisy\n"
     code += "from facegan.cli.main import main\nsys.exit(main(sys.argv[1:]))"
     running = warm.Popen(["-c", code, *argv])
     while not Path("running").exists():

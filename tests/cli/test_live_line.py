@@ -10,7 +10,7 @@ VALUES = {"loss_g": 1.0, "loss_d": 0.5, "accuracy_real": 1.0, "accuracy_fake": 0
 
 @pytest.mark.parametrize(
     "seen, left",
-    [(0, "0:01:40"), (1984, "0:00:01"), (2000, "0:00:00"), (2016, "0:00:00")],  # batches of 32 end at 2016
+    [(0, "1:40"), (1984, "0:01"), (2000, "0:00"), (2016, "0:00")],  # batches of 32 end at 2016
 )
 def test_time_left_ends_at_0(seen, left):
     text = status(StepStats(seen, 2000, 1.0, 20.0, VALUES))

@@ -10,7 +10,7 @@ import torch
 from PIL import Image
 
 import facegan
-from facegan.cli import mix
+from facegan.cli import explore
 
 
 @pytest.mark.parametrize(("scale", "width"), [("0", 1024), ("1", 4 + 110 + 4 * (64 + 4) + 4)])
@@ -18,7 +18,10 @@ def test_layers_of_the_columns_on_the_rows(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, scale: str, width: int
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    assert mix.run(["seed:0-1", "seed:2-4", "--model", "celeba64", "--layers", "0,2", "--scale", scale]) == 0
+    assert (
+        explore.mix(["seed:0-1", "seed:2-4", "--model", "celeba64", "--layers", "0,2", "--scale", scale])
+        is None
+    )
     model = facegan.load("celeba64")
     w = torch.cat([model.map(model.latent.sample([seed])) for seed in range(5)]).numpy()
     with np.load("mix.npz") as saved:

@@ -11,7 +11,7 @@ from facegan.cli.positional import DEFAULT, is_model, model_first, options_last
 from facegan.errors import InputError
 from facegan.generator import Generator
 from facegan.latent import arithmetic, evaluate, parse_expression
-from facegan.latent.arithmetic import placed
+from facegan.latent.arithmetic import place_seeds
 from facegan.vectors import is_point
 
 
@@ -122,7 +122,7 @@ def test_one_notation_and_the_old_one(name: str, model: str) -> None:
 def test_seeds_are_terms(vivid_model: Generator) -> None:
     terms = parse_expression("seed:9 - 2 * seed:3-4,8 + 1")
     assert [t.title() for t in terms] == ["+ seed:9", "- 2 x seed:3,4,8", "+ 1"]
-    found, seeds = placed(terms, 2)
+    found, seeds = place_seeds(terms, 2)
     assert [t.members for t in found] == [(3,), (4, 5, 6), (1,)] and seeds == [9, 3, 4, 8]
     z = vivid_model.latent.sample([0, 1, *seeds])
     _, total = evaluate(found, z)

@@ -183,11 +183,10 @@ def test_found_again_by_the_seed(case, made):
     whole = directions(model, network=network, settings=settings)
     stages = ResumableTensors(place / "part", key="x")
     with pytest.raises(Stop):
-        directions(model, network=network, settings=settings, stages=stages, told=stop)
+        directions(model, network=network, settings=settings, stages=stages, on_progress=stop)
     seen = []
-    resumed = directions(
-        model, network=network, settings=settings, stages=stages, told=lambda what, *_: seen.append(what)
-    )
+    note = lambda what, *_: seen.append(what)  # noqa: E731
+    resumed = directions(model, network=network, settings=settings, stages=stages, on_progress=note)
     assert "gradients" not in seen and "looking at samples" not in seen
     assert torch.equal(whole.vectors, resumed.vectors)
     np.testing.assert_array_equal(whole.effects, resumed.effects)

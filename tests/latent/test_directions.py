@@ -17,7 +17,6 @@ import facegan
 from facegan.attributes import phrases
 from facegan.attributes.networks import fit
 from facegan.attributes.predictor import AttributePredictor
-from facegan.cli.directions import suggested
 from facegan.cli.main import main
 from facegan.errors import FaceganWarning, InputError, ModelError
 from facegan.families import get_family
@@ -369,7 +368,7 @@ MISTAKES = {
     "mix itself": (["mix", "MODEL", "v.npz:1", "0", "--out", "v.png"], "v.npz: it would replace"),
     "nothing to edit": ([*EDIT, "--keep", "0"], "--keep 0: no layer is left to edit"),
     "mix many": (["mix", "MODEL", "0-99", "1"], "24 rows and columns"),
-    "samples": (["directions", "MODEL", "--samples", "0"], "--samples must be 50 or more, not 0"),
+    "samples": (["directions", "MODEL", "--samples", "0"], "--samples must be at least 50, not 0"),
     "protect": (
         ["directions", "MODEL", "--protect", "teeth"],
         "--protect 'teeth': the word 'teeth' is unknown",
@@ -424,12 +423,12 @@ def test_directions_have_their_place_before_the_work_begins(
     (tmp_path / "file").write_text("")
     for name in ("FACEGAN_CACHE", "XDG_CACHE_HOME"):
         monkeypatch.setenv(name, str(tmp_path / "file"))
+    assert main(["directions", str(tiny_model_file)]) == 2
+    assert "no cache folder can be written; name the file with --out" in capsys.readouterr().err
     found = by_hand(tiny_model)
     monkeypatch.setattr(module, "directions", lambda *_, stages, **__: found if not stages.place else None)
     with pytest.warns(FaceganWarning, match=r"no folder takes the cache: .*FACEGAN_CACHE=FOLDER"):
         assert module.directions_of(tiny_model) is found
-    assert main(["directions", str(tiny_model_file)]) == 2
-    assert "no cache folder can be written; name the file with --out" in capsys.readouterr().err
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "users"))
     with pytest.warns(FaceganWarning, match=f"the cache is {tmp_path}/users/facegan/directions"):
         monkeypatch.setattr(module, "directions", lambda *_, **__: found)
@@ -457,4 +456,4 @@ def test_a_direction_is_suggested_that_there_is(case: str) -> None:
         names, kinds, torch.zeros(len(names), 1, 4), np.zeros((len(names), 0)), (), accuracy, "", {}
     )
     model = SimpleNamespace(meta={"alignment": {"kind": kind}}, image_shape=(channels, 32, 32))
-    assert suggested(found, cast(Generator, model)) == expected
+    assert found.suggest(cast(Generator, model)) == expected

@@ -4,24 +4,33 @@ from __future__ import annotations
 
 import base64
 import html
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
 
 import numpy as np
 
+from facegan.files import check_ending, write_bytes, writing
 from facegan.images import enlarge, grid, png_bytes
+from facegan.metrics.evaluate import BETTER, Evaluation
 from facegan.runs.page import style, table
 
-if TYPE_CHECKING:
-    from facegan.metrics.evaluate import Evaluation
-
-ARROWS = {"lower": "lower is better", "higher": "higher is better", "equal": "like real is best"}
 _POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
 _SIDE = 8  # pictures in each direction of the two grids
 
 
+def write_evaluation(done: Evaluation, path: str | Path) -> None:
+    """Write the page ``path`` (.html) on an evaluation. It shows real pictures of the dataset."""
+    check_page(path)
+    with writing("--page", str(path)):
+        write_bytes(path, render_page(done))
+
+
+def check_page(path: str | Path) -> None:
+    """Raise InputError where a page's name does not end in .html."""
+    check_ending("--page", str(path), (".html", ".htm"))
+
+
 def render_page(done: Evaluation) -> bytes:
-    """HTML of one file. It shows real pictures of the dataset: for whoever may see them."""
+    """Return the page, one file that needs nothing else."""
     title = f"{done.subject.name}, measured"
     parts = [
         f"<h1>{html.escape(done.subject.name)}</h1>",
@@ -51,28 +60,20 @@ def render_page(done: Evaluation) -> bytes:
 
 
 def _headline(done: Evaluation) -> str:
-    name = done.headline
-    if not name:
+    if not done.headline:
         return ""
-    value = next(v for n, v in described(done) if n == name)
-    real = shown(done.real, name, value.digits, interval=False)
+    _, value, measured, real = next(row for row in done.rows() if row[0] == done.headline)
     compared = f" Real pictures get {real}." if real else ""
     return (
-        f'<p class="card verdict"><b>{value.title} {shown(done.values, name, value.digits)}</b> '
+        f'<p class="card verdict"><b>{value.title} {measured}</b> '
         f"{html.escape(value.reading)} Lower is better.{compared}</p>"
     )
 
 
 def _table(done: Evaluation) -> str:
-    rows: list[Sequence[Any]] = [
-        (
-            value.title,
-            shown(done.values, name, value.digits),
-            shown(done.real, name, value.digits, interval=False) or "–",
-            ARROWS[value.better],
-            value.reading,
-        )
-        for name, value in described(done)
+    rows = [
+        (value.title, measured, real or "–", BETTER[value.better], value.reading)
+        for _, value, measured, real in done.rows()
     ]
     return table(rows, ("", "measured", "real", "", "what it says"), wide=True)
 
@@ -111,20 +112,3 @@ def _figure(caption: str, sheet: np.ndarray) -> str:
         f'<figure class="card"><figcaption><b>{html.escape(caption)}</b></figcaption>'
         f'<img alt="{html.escape(caption)}" src="data:image/png;base64,{uri}"></figure>'
     )
-
-
-def described(done: Evaluation) -> list[tuple[str, Any]]:
-    """(name, Value) of every number that was measured, in the table's order."""
-    from facegan.metrics.registry import METRICS
-
-    known = [pair for metric in METRICS.values() for pair in metric.values.items()]
-    return [(name, value) for name, value in known if name in done.values]
-
-
-def shown(values: dict[str, Any], name: str, digits: int, *, interval: bool = True) -> str:
-    if name not in values:
-        return ""
-    out = f"{values[name]:.{digits}f}"
-    if interval and f"{name}_low" in values:
-        out += f" ({values[f'{name}_low']:.{digits}f} to {values[f'{name}_high']:.{digits}f})"
-    return out

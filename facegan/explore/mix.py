@@ -1,0 +1,107 @@
+"""Faces with the coarse or the fine of others."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from facegan import figures, images
+from facegan.errors import InputError
+from facegan.explore.config import MixConfig, configure
+from facegan.explore.result import Explored, files_of
+from facegan.files import check_ending, check_places, derived, writing
+from facegan.generator import Generator
+from facegan.latent import editing
+from facegan.latent.edited import as_vectors
+from facegan.latent.editing import parse_layers, points_in_w, target_kind
+from facegan.models import as_model, with_labels
+from facegan.vectors import Vectors, parse_seeds, save_vectors, spell_seeds
+
+MAX_FACES = 24  # along an edge
+
+
+def mix(
+    model: Generator | str | Path,
+    a: Any,
+    b: Any,
+    *,
+    labels: str = "",
+    device: str = "cpu",
+    say: Callable[[str], None] | None = None,
+    **settings: Any,
+) -> Explored:
+    """Mix styles: faces of A (rows) take some layers from faces of B (columns).
+
+    Networks that take their vector in one place only have no layers to mix; they mix components: the
+    directions to which their weights react most (SeFa), 0 the strongest. The mixed vectors lie beside the
+    figure.
+
+    >>> facegan.mix("celeba64", "seed:0-4", "seed:10-15", layers="0-1", out="mix.png").vectors
+
+    Args:
+        model: what ``load`` takes, or a Generator.
+        a: faces: a text such as ``seed:0-4``, ``FILE.npz:1-3`` or a photo, whole numbers, or vectors.
+        b: the faces that lend their style.
+        labels: of a conditional model, such as ``smiling=1``.
+        device: cpu, cuda or mps, of a model that is loaded.
+        say: receives a line on the labels taken.
+        **settings: those of :class:`~facegan.explore.config.MixConfig`.
+    """
+    config, texts = configure(MixConfig, settings), [str(x) for x in (a, b) if isinstance(x, (str, Path))]
+    check_ending("--out", config.out, [".png"])
+    vectors = derived(config.out, ".npz")
+    check_places({"--out": [config.out, vectors]}, [*texts, *files_of(texts)])
+    network = as_model(model, device)
+    by_seed = all(target_kind(text) == "seeds" for text in texts)
+    network = with_labels(network, labels, by_seed=by_seed, say=say)
+    ours, theirs = (points_in_w(network, x) for x in (a, b))
+    if (most := max(len(ours), len(theirs))) > MAX_FACES:
+        raise InputError(f"a figure has {MAX_FACES} rows and columns at most, not {most}")
+    what, w = _mix_pairs(network, ours.z, theirs.z, config=config)
+    note = figures.origin(network.hash, a=", ".join(ours.names), b=", ".join(theirs.names), mixed=what)
+    with writing("--out", config.out):
+        images.save_png(config.out, _draw(network, ours, theirs, w=w, what=what, scale=config.scale), note)
+    made = as_vectors(network, w, [f"{x} x {y}" for x in ours.names for y in theirs.names])
+    save_vectors(vectors, made)
+    text = f"{len(w)} mixed, {what} of B -> {config.out}, and the vectors in {vectors}"
+    return Explored(network, (Path(config.out), vectors), text, made)
+
+
+def _mix_pairs(
+    model: Generator, a: torch.Tensor, b: torch.Tensor, *, config: MixConfig
+) -> tuple[str, torch.Tensor]:
+    """Return what is taken of ``b``, and w of every pair, ``len(a) * len(b),num_ws,w_dim``."""
+    layers, components = config.layers, config.components
+    if layers and components:
+        raise InputError("--layers and --components exclude each other")
+    if layers and model.num_ws == 1:
+        raise InputError(
+            f"--layers {layers}: this model takes its vector in one place only; mix --components 0-9 instead"
+        )
+    ours, theirs = a.repeat_interleave(len(b), 0), b.repeat(len(a), 1, 1)
+    if components or (model.num_ws == 1 and not layers):
+        chosen = parse_seeds(components or f"0-{max(0, model.w_dim // 8 - 1)}", "--components")
+        if max(chosen) >= model.w_dim:
+            raise InputError(f"--components {components}: this model has 0 to {model.w_dim - 1}")
+        mixed = editing.mix_components(model, ours, theirs, components=chosen)
+        return f"components {spell_seeds(chosen)}", mixed
+    chosen = parse_layers(layers or f"0-{max(0, model.num_ws // 2 - 1)}", model)
+    return f"layers {spell_seeds(chosen)}", editing.mix(model, ours, theirs, layers=chosen)
+
+
+def _draw(
+    model: Generator, ours: Vectors, theirs: Vectors, *, w: torch.Tensor, what: str, scale: int
+) -> np.ndarray:
+    """Return the table of the pairs, with the faces of A left of it and those of B above."""
+    pictures = np.concatenate([model.images(part) for part in (ours.z, theirs.z, w)])
+    wide = figures.WIDE - figures.NAMES
+    large = figures.colour(figures.magnified(pictures, len(theirs) + 1, scale, wide=wide))
+    own, other, cells = np.split(large, [len(ours), len(ours) + len(theirs)])
+    rows = [("", [np.full_like(own[0], 255), *other])]
+    for i, name in enumerate(ours.names):
+        rows.append((name, [own[i], *cells[i * len(theirs) : (i + 1) * len(theirs)]]))
+    return figures.table(rows, [f"{what}\nof", *(f"\n{name}" for name in theirs.names)])

@@ -1,0 +1,81 @@
+"""What the functions of this folder return, and the checks that they share."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from facegan.arguments import are_seeds, seeds
+from facegan.errors import InputError
+from facegan.generator import Generator
+from facegan.vectors import Vectors, joined, parse_point, seed_vectors, split_numbers
+
+
+@dataclass(frozen=True)
+class Explored:
+    """The ``files`` that were written, the ``model`` that drew them, and ``text``, which sums up.
+
+    ``vectors`` are those of the pictures, where the function has some of its own.
+    """
+
+    model: Generator
+    files: tuple[Path, ...]
+    text: str
+    vectors: Vectors | None = None
+
+    def __str__(self) -> str:
+        return self.text
+
+
+def check_drawn(model: Generator, truncation: float) -> None:
+    """Raise InputError where a path between seeds with labels, and an average, of their own is truncated."""
+    if model.varied is not None and truncation != 1:
+        raise InputError(
+            f"--truncation {truncation:g}: goes with one row of labels, not with --labels random"
+        )
+
+
+def as_words(points: Any) -> list[str]:
+    """Return points that are texts as a list; of anything else, an empty one."""
+    points = [points] if isinstance(points, (str, Path)) else points
+    texts = isinstance(points, Sequence) and all(isinstance(point, (str, Path)) for point in points)
+    return [str(point) for point in points] if texts else []
+
+
+def files_of(points: Iterable[str]) -> list[str]:
+    """Return the files among points: ``FILE.npz:1-3`` is FILE.npz."""
+    return [split_numbers(text)[0] for text in points if ".npz" in text.lower()]
+
+
+def gather(model: Generator, points: Any, what: str = "a path") -> Vectors:
+    """Return points as vectors: texts such as ``seed:7`` and ``FILE.npz:2``, whole numbers, or vectors.
+
+    Raises:
+        InputError: There are fewer than two, or one of them is not understood.
+    """
+    if words := as_words(points):
+        every = joined(model, [parse_point(model, text) for text in words])
+    elif isinstance(points, Vectors):
+        every = points
+    elif are_seeds(points):
+        every = seed_vectors(model, seeds(points))
+    else:
+        with torch.inference_mode():
+            w = model.map(points).cpu().clone()
+        every = Vectors(w, tuple(f"#{i + 1}" for i in range(len(w))), model.hash, "w+")
+    if len(every) < 2:
+        raise InputError(
+            f"{what} needs two points or more, not {len(every)}: give two seeds, such as seed:0,1"
+        )
+    return every
+
+
+def describe_points(points: Any) -> str:
+    """Return points as one line of a picture's metadata."""
+    return " ".join(as_words(points)) or (
+        ", ".join(map(str, seeds(points))) if are_seeds(points) else "vectors"
+    )
