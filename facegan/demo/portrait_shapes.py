@@ -1,21 +1,26 @@
-"""A small airbrush: smooth shapes with soft edges, painted on a float canvas. The kit of portraits.py.
+"""A small airbrush for drawn portraits: smooth shapes with soft edges, painted on a float canvas.
 
-Coordinates are x to the right and y down, both in [-1, 1] over the picture; widths and blurs are in
-the same unit, so that a drawing looks the same at every size. Colours are RGB in [0, 1].
+Coordinates are x to the right and y down, both in [-1, 1] over the picture; widths and blurs are in the same
+unit, so that a drawing looks the same at every size. Colours are RGB in [0, 1].
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
 import cv2
 import numpy as np
 
+from facegan.demo.portrait_attributes import SKIN_TONES, Colour, PortraitAttributes, rgb
+
 _SHIFT = 5  # sub-pixel bits of OpenCV's fixed-point polygon corners
-Colour = tuple[float, float, float]
 Point = tuple[float, float]
+Points = np.ndarray | Sequence[Point]
+WHITE, BLACK = (1.0, 1.0, 1.0), (0.0, 0.0, 0.0)
+COARSE = 48  # rows of the grid on which light is computed
 
 
 class Mask(NamedTuple):
@@ -26,14 +31,20 @@ class Mask(NamedTuple):
     x: int
 
     def window(self) -> tuple[slice, slice]:
+        """Return its rows and columns on the canvas."""
         h, w = self.alpha.shape
         return slice(self.y, self.y + h), slice(self.x, self.x + w)
 
 
-def smooth(points: np.ndarray | list, closed: bool = False, steps: int = 8) -> np.ndarray:
+def knots(x: Sequence[float], y: Sequence[float]) -> list[Point]:
+    """Return points from their coordinates."""
+    return list(zip(x, y, strict=True))
+
+
+def smooth(points: Points, closed: bool = False, steps: int = 8) -> np.ndarray:
     """Return a Catmull-Rom curve through ``points`` (N,2): ``steps`` points for each span."""
-    p = np.asarray(points, np.float64)
-    return _spline(len(p), closed, steps) @ p
+    curve: np.ndarray = _spline(len(points), closed, steps) @ np.asarray(points, np.float64)
+    return curve
 
 
 @lru_cache(maxsize=256)
@@ -59,16 +70,17 @@ def _spline(count: int, closed: bool, steps: int) -> np.ndarray:
     return out
 
 
-def ellipse(x: float, y: float, rx: float, *, ry: float, power: float = 2.0, steps: int = 28) -> np.ndarray:
+def ellipse(centre: Point, radii: Point, power: float = 2.0, *, steps: int = 28) -> np.ndarray:
     """Return the outline of a superellipse (``power`` 2: an ellipse; larger: boxier) as N,2."""
-    return _circle(power, steps) * (rx, ry) + (x, y)
+    return _circle(power, steps) * radii + centre
 
 
 @lru_cache(maxsize=64)
 def _circle(power: float, steps: int) -> np.ndarray:
     t = np.linspace(0, 2 * math.pi, steps, endpoint=False)
     wave = np.stack([np.cos(t), np.sin(t)], axis=1)
-    return np.sign(wave) * np.abs(wave) ** (2.0 / power)
+    outline: np.ndarray = np.sign(wave) * np.abs(wave) ** (2.0 / power)
+    return outline
 
 
 def ribbon(line: np.ndarray, width: np.ndarray | float) -> np.ndarray:
@@ -81,22 +93,17 @@ def ribbon(line: np.ndarray, width: np.ndarray | float) -> np.ndarray:
     return np.concatenate([line + offset, (line - offset)[::-1]])
 
 
-def taper(count: int, width: float, start: float = 0.0, *, end: float = 0.0) -> np.ndarray:
-    """Return widths of a stroke that swells to ``width`` in the middle; ``start`` and ``end`` are shares of
-    it."""
-    return width * _swell(count, start, end)
-
-
 @lru_cache(maxsize=256)
-def _swell(count: int, start: float, end: float) -> np.ndarray:
+def taper(count: int, start: float, end: float) -> np.ndarray:
+    """Return relative widths of a stroke that swells from ``start`` to 1 in the middle, and to ``end``."""
     t = np.linspace(0, 1, count)
     swell = np.sin(math.pi * t)
-    return swell + (1 - swell) * (start * (1 - t) + end * t)
+    widths: np.ndarray = swell + (1 - swell) * (start * (1 - t) + end * t)
+    return widths
 
 
 def both(left: list[Point], *middle: Point) -> list[Point]:
-    """Return ``left``, ``middle``, then ``left`` mirrored and backwards: half of a symmetric outline says
-    all."""
+    """Return a symmetric outline: ``left``, ``middle``, then ``left`` mirrored and backwards."""
     return [*left, *middle, *((-x, y) for x, y in reversed(left))]
 
 
@@ -160,19 +167,15 @@ class Canvas:
         opacity: float = 1.0,
         *,
         clip: np.ndarray | None = None,
-        multiply: bool = False,
     ) -> None:
-        """Lay ``colour`` (RGB, or a whole canvas) over the masked region; ``multiply`` darkens as a glaze."""
+        """Lay ``colour`` (RGB, or a whole canvas) over the masked region."""
         window = mask.window()
         alpha = mask.alpha * np.float32(opacity)
         if clip is not None:
             alpha = alpha * clip[window]
         target = self.rgb[window]
         paint = colour[window] if isinstance(colour, np.ndarray) else np.array(colour, np.float32)
-        if multiply:
-            target *= 1 + (paint - 1) * alpha[..., None]
-        else:
-            target += (paint - target) * alpha[..., None]
+        target += (paint - target) * alpha[..., None]
 
     def fill(
         self,
@@ -182,10 +185,9 @@ class Canvas:
         *,
         blur: float = 0.0,
         clip: np.ndarray | None = None,
-        multiply: bool = False,
     ) -> None:
         """Paint the inside of one closed outline."""
-        self.paint(self.mask(outline, blur=blur), colour, opacity, clip=clip, multiply=multiply)
+        self.paint(self.mask(outline, blur=blur), colour, opacity, clip=clip)
 
     def finish(self, size: int) -> np.ndarray:
         """Return the picture as uint8 ``size,size,3``, each pixel the mean of those it covers."""
@@ -200,22 +202,86 @@ class Head:
     yaw and pitch (radians) move it by as much, so that features shift and foreshorten as they should.
     """
 
-    def __init__(self, yaw: float, pitch: float, roll: float, *, centre: tuple[float, float], scale: float):
+    def __init__(self, yaw: float, pitch: float, roll: float, *, centre: Point) -> None:
         c, s = math.cos(roll), math.sin(roll)
-        tilt = np.array([[c, s], [-s, c]]) * scale
+        tilt = np.array([[c, s], [-s, c]])
         self.turn = np.array([[math.cos(yaw), 0], [0, math.cos(pitch)]]) @ tilt
         self.push = np.array([math.sin(yaw), math.sin(pitch)]) @ tilt
         self.centre = np.array(centre)
 
-    @staticmethod
-    def depth(points: np.ndarray) -> np.ndarray:
-        inside = 1 - (points * (1 / 0.62, 1 / 0.95)) ** 2 @ (1.0, 1.0)
-        return 0.46 * np.sqrt(np.maximum(inside, 0))
-
     def __call__(
-        self, points: np.ndarray | list, depth: float | np.ndarray | None = None, lift: float = 0.0
+        self, points: Points, depth: float | np.ndarray | None = None, lift: float = 0.0
     ) -> np.ndarray:
-        """Where ``points`` (N,2) are in the picture: on the face (raised by ``lift``) or at ``depth``."""
+        """Place ``points`` (N,2) in the picture: on the face, raised by ``lift``, or at ``depth``."""
         p = np.asarray(points, np.float64)
-        z = (self.depth(p) if depth is None else depth) + lift
-        return p @ self.turn + (np.multiply.outer(z, self.push) + self.centre)
+        if depth is None:
+            depth = 0.46 * np.sqrt(np.maximum(1 - (p * (1 / 0.62, 1 / 0.95)) ** 2 @ (1.0, 1.0), 0))
+        places: np.ndarray = p @ self.turn + (np.multiply.outer(depth + lift, self.push) + self.centre)
+        return places
+
+
+class Scene:
+    """What the parts of a portrait share: the canvas, the head's pose, and colours under the light."""
+
+    def __init__(self, a: PortraitAttributes, pixels: int) -> None:
+        self.a = a
+        self.canvas = Canvas(pixels)
+        self.head = Head(a.yaw, a.pitch, a.roll, centre=(-0.12 * math.sin(a.yaw), 0.0))
+        tones = [rgb(t) for t in SKIN_TONES]
+        at = min(a.skin, 0.9999) * (len(tones) - 1)
+        self.skin = mix(tones[int(at)], tones[int(at) + 1], at % 1)
+        r, g, b = self.skin
+        self.shadow: Colour = (r * 0.66, g * 0.53, b * 0.52)
+        self.bright = mix(self.skin, (1.0, 0.97, 0.92) if a.light_warmth > 0 else (0.95, 0.97, 1.0), 0.32)
+        self.lip = mix((r * 0.80, g * 0.52, b * 0.50), (0.76, 0.14, 0.22), 0.55 * a.lipstick)
+        self.ink = mix(self.shadow, (0.08, 0.04, 0.06), 0.72)
+        self.face = np.zeros((0, 0), np.float32)
+        sun = np.array([*a.light, 0.85], np.float32)
+        self.sun = sun / np.linalg.norm(sun)
+        self.axis = (np.arange(COARSE, dtype=np.float32) + 0.5) * (2 / COARSE) - 1
+
+    def lit(self, centre: Point, radii: Point, *, dark: Colour, light: Colour) -> np.ndarray:
+        """Return a canvas holding the colour of an egg under the light."""
+        # The light varies slowly: a coarse grid, enlarged, is as good as every pixel and far cheaper.
+        lx, ly, lz = self.sun
+        nx, ny = (self.axis[None, :] - centre[0]) / radii[0], (self.axis[:, None] - centre[1]) / radii[1]
+        nz = np.sqrt(np.maximum(1 - nx * nx - ny * ny, 0.03))
+        share = np.clip(0.42 + 0.62 * (nx * lx + ny * ly + nz * lz), 0, 1)
+        share = share * share * (3 - 2 * share)
+        low, high = np.array(dark, np.float32), np.array(light, np.float32)
+        return self.canvas.enlarge(low + share[..., None] * (high - low))
+
+    def fill(
+        self,
+        outline: Points,
+        colour: Colour | np.ndarray,
+        opacity: float = 1.0,
+        *,
+        depth: float | None = None,
+        lift: float = 0.0,
+        blur: float = 0.0,
+        clip: np.ndarray | None = None,
+    ) -> None:
+        """Paint the inside of a closed outline on the head."""
+        self.canvas.fill(self.head(outline, depth, lift), colour, opacity, blur=blur, clip=clip)
+
+    def stroke(
+        self,
+        line: Points,
+        width: float | np.ndarray,
+        colour: Colour,
+        *,
+        opacity: float = 1.0,
+        ends: Point | None = (0.0, 0.0),
+        depth: float | None = None,
+        lift: float = 0.0,
+        blur: float = 0.0,
+        clip: np.ndarray | None = None,
+    ) -> None:
+        """Paint a brush stroke along a line on the head.
+
+        ``width`` is the full width, at the ends times ``ends``; None keeps it.
+        """
+        placed = self.head(line, depth, lift)
+        widths = width * taper(len(placed), *ends) if ends else width
+        self.canvas.fill(ribbon(placed, widths), colour, opacity, blur=blur, clip=clip)

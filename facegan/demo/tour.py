@@ -8,27 +8,42 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from facegan.demo import bundled
-from facegan.demo.report import Story, write_report
+import numpy as np
+import torch
+
+from facegan import images, latent, models, video
+from facegan.attributes.predictor import AttributePredictor
+from facegan.attributes.training import SMALL, score, train_attribute_predictor
+from facegan.data.dataset import Dataset
+from facegan.data.prepare import prepare
+from facegan.demo.portraits import write_portraits
+from facegan.demo.report import BUNDLED, Story, write_report
 from facegan.errors import InputError
+from facegan.files import write_bytes
+from facegan.generator import Generator
+from facegan.latent.evaluation import ArithmeticScore, arithmetic_sheet, expression, score_arithmetic
+from facegan.runs.callbacks import Listener
+from facegan.training.train import train
 
-if TYPE_CHECKING:
-    from facegan.attributes.predictor import AttributePredictor
-    from facegan.generator import Generator
-    from facegan.runs.callbacks import Listener
-
-POOL = 6000  # faces with seeds 1, 2, ... from which members are chosen
-TRIALS, MEMBERS = 40, (3, 10)
-GROUPS = {
+Wanted = dict[str, bool]
+Groups = dict[str, Wanted]
+SHOWN = (0, 1, 2, 4, 5, 6)  # the first seeds of the bundled model in which MTCNN finds a face at 0.999
+BUNDLED_GROUPS: Groups = {
+    "smiling woman": {"Smiling": True, "Male": False},
+    "neutral woman": {"Smiling": False, "Male": False},
+    "neutral man": {"Smiling": False, "Male": True},
+}
+BUNDLED_GOAL: Wanted = {"Smiling": True, "Male": True}
+GROUPS: Groups = {
     "smiling, no glasses": {"Smiling": True, "Glasses": False},
     "not smiling, no glasses": {"Smiling": False, "Glasses": False},
     "not smiling, glasses": {"Smiling": False, "Glasses": True},
 }
-GOAL = {"Smiling": True, "Glasses": True}
+GOAL: Wanted = {"Smiling": True, "Glasses": True}
 
 
 class Tour:
@@ -44,32 +59,25 @@ class Tour:
     ) -> None:
         self.out, self.on_message, self.listeners = out, on_message, listeners
         self.portraits, self.kimg, self.seed = settings["portraits"], settings["kimg"], settings["seed"]
-        self.pictures = out / "pictures"
-        self.file = out / "demo.json"
-        self.story = self._begin(settings)
-
-    def _begin(self, settings: dict[str, Any]) -> Story:
+        self.pictures, self.file = out / "pictures", out / "demo.json"
+        self.story = Story(settings)
         try:
             if self.file.exists():
-                story = Story(**json.loads(self.file.read_text()))
-                if story.settings != settings:
-                    raise InputError(
-                        f"--out {self.out} holds a demo with other settings; choose another folder"
-                    )
-                return story
-            if self.out.exists() and any(self.out.iterdir()):
-                raise InputError(f"--out {self.out}: not empty and not a demo; choose another folder")
-            self.story = Story(settings)
-            self._save()
-            self.pictures.mkdir(exist_ok=True)
+                self.story = Story(**json.loads(self.file.read_text()))
+                if self.story.settings != settings:
+                    raise InputError(f"--out {out} holds a demo with other settings; choose another folder")
+            elif out.exists() and any(out.iterdir()):
+                raise InputError(f"--out {out}: not empty and not a demo; choose another folder")
+            else:
+                self._save()
+                self.pictures.mkdir(exist_ok=True)
         except (OSError, ValueError, TypeError) as error:
-            raise InputError(f"--out {self.out}: cannot be used ({error})") from None
-        return self.story
+            raise InputError(f"--out {out}: cannot be used ({error})") from None
 
     def run(self) -> Path:
         """Run every stage and return the path of the report."""
         stages: dict[str, tuple[str, Callable[[], None]]] = {
-            "bundled": (f"the bundled model {bundled.MODEL}: faces at once", self.bundled),
+            "bundled": (f"the bundled model {BUNDLED}: faces at once", self.bundled),
             "draw": (f"drawing {self.portraits} portraits with known attributes", self.draw),
             "prepare": ("preparing them as a dataset", self.prepare),
             "train": (f"training faces-tiny-32 for {self.kimg:g} kimg", self.train),
@@ -77,10 +85,9 @@ class Tour:
             "arithmetic": ("computing with faces, and scoring it", self.arithmetic),
         }
         for i, (name, (title, stage)) in enumerate(stages.items(), 1):
-            self.on_message(
-                f"[{i}/{len(stages)}] {title}" + (" (done before)" if name in self.story.done else "")
-            )
-            if name in self.story.done:
+            before = " (done before)" if name in self.story.done else ""
+            self.on_message(f"[{i}/{len(stages)}] {title}{before}")
+            if before:
                 continue
             start = time.monotonic()
             try:
@@ -92,30 +99,37 @@ class Tour:
         return write_report(self.out, self.story)
 
     def _save(self) -> None:
-        from facegan.files import write_bytes
-
         write_bytes(self.file, json.dumps(asdict(self.story), indent=1).encode())
 
-    # --- the stages -------------------------------------------------------------------------
-
     def bundled(self) -> None:
-        self.story.numbers["bundled"] = bundled.explore(self.pictures, self.seed)
+        """Sample, film and compute with the bundled model: ``faces`` chooses, ``evaluator`` judges."""
+        model = models.load(BUNDLED)
+        images.save_png(self.pictures / "bundled.png", images.grid(model.sample(100)), {"seed": "0-99"})
+        self._film(model, list(model.latent.sample(SHOWN)), "bundled.webp", scale=3)
+        judge = AttributePredictor.load("evaluator")
+        faces = Arithmetic(model, AttributePredictor.load("faces"), judge, seed=self.seed, pool=1200)
+        found = faces.score(BUNDLED_GROUPS, BUNDLED_GOAL, 10, members=10)
+        numbers: dict[str, Any] = {"licence": model.meta.get("licence", ""), "size": model.image_shape[2]}
+        if found is not None:
+            numbers |= _numbers(found, 10)
+            numbers["judge"] = {name: judge.balanced_accuracy[name] for name in BUNDLED_GOAL}
+            numbers["expression"] = faces.draw(found, BUNDLED_GROUPS, f"{self.pictures}/bundled-")
+        self.story.numbers["bundled"] = numbers
 
     def draw(self) -> None:
-        from facegan.demo.portraits import write_portraits
+        """Draw the portraits; a line at most every 5 seconds tells how many there are."""
+        last = time.monotonic()
 
-        write_portraits(
-            self.out / "portraits",
-            self.portraits,
-            self.seed,
-            size=64,
-            on_progress=self._now_and_then("portraits"),
-        )
+        def on_progress(done: int, count: int) -> None:
+            nonlocal last
+            if time.monotonic() - last >= 5:
+                last = time.monotonic()
+                self.on_message(f"      {done} of {count} portraits")
+
+        write_portraits(self.out / "portraits", self.portraits, self.seed, size=64, on_progress=on_progress)
 
     def prepare(self) -> None:
-        from facegan import images
-        from facegan.data.prepare import prepare
-
+        """Prepare the portraits as a dataset."""
         data = prepare(
             [self.out / "portraits"],
             self.out / "dataset",
@@ -128,118 +142,113 @@ class Tour:
         images.save_png(self.pictures / "portraits.png", images.grid(data.images("train")[:100]))
 
     def train(self) -> None:
-        from facegan.training.train import train
-
+        """Train on them."""
+        data, run = self.out / "dataset", self.out / "run"
+        flags = f"--recipe faces-tiny-32 --kimg {self.kimg:g} --seed {self.seed} --out {run}"
         train(
-            self.out / "dataset",
+            data,
             "faces-tiny-32",
-            self.out / "run",
+            run,
             listeners=self.listeners,
-            command=f"facegan train {self.out / 'dataset'} --recipe faces-tiny-32 --kimg {self.kimg:g} "
-            f"--seed {self.seed} --out {self.out / 'run'}",
+            command=f"facegan train {data} {flags}",
             kimg=self.kimg,
             seed=self.seed,
         )
 
-    def model(self) -> Generator:
-        from facegan.models import load
-
-        return load(self.out / "run")
-
     def explore(self) -> None:
-        import numpy as np
-        import torch
-
-        from facegan import images, latent, video
-        from facegan import models as runs
-
-        model = self.model()
+        """Sample and interpolate; show the same seeds at ten moments of the training."""
+        model = models.load(self.out / "run")
         images.save_png(self.pictures / "faces.png", images.grid(model.sample(100)), {"seed": "0-99"})
-        moments = runs.moments(self.out / "run")
+        moments = models.moments(self.out / "run")
         kept = sorted(moments)[:: -(-len(moments) // 10)]
-        steps = [runs.load(moments[kimg]).sample(10) for kimg in kept]
+        steps = [models.load(moments[kimg]).sample(10) for kimg in kept]
         images.save_png(self.pictures / "progress.png", images.grid(np.concatenate(steps), 10))
         self.story.numbers["moments"] = [f"{kimg:.3g}" for kimg in kept]
         points = list(model.latent.sample(range(6)))
         strip = torch.stack(list(latent.path(points[:2], 10, "slerp")))
         images.save_png(self.pictures / "interpolation.png", images.grid(model.images(strip), 10))
+        self._film(model, points, "film.webp", scale=6)
+
+    def _film(self, model: Generator, points: list[torch.Tensor], name: str, *, scale: int) -> None:
+        """Write a closed walk through some faces."""
         way = torch.stack(list(latent.path(points, 24, "slerp", loop=True)))
-        frames = (images.enlarge(frame, 6) for frame in model.images(way))
-        video.write_film(self.pictures / "film.webp", frames, 24)
+        frames = (images.enlarge(frame, scale) for frame in model.images(way))
+        video.write_film(self.pictures / name, frames, 24)
 
     def arithmetic(self) -> None:
-        """Compute with faces: one predictor chooses the members; another, trained on other pictures,
-        judges."""
-        from facegan import images
-        from facegan.latent.evaluation import arithmetic_sheet, expression, score_arithmetic
-
-        model = self.model()
+        """Compute with faces; one predictor chooses the members, one trained on other pictures judges."""
+        model = models.load(self.out / "run")
         chooser, judge = self._predictors()
-        pool = model.latent.sample(range(1, POOL + 1))
-        seen = chooser.predict(model.images(pool))
-        scores = {
-            members: score_arithmetic(
-                model,
-                pool,
-                chooser,
-                judge=judge,
-                groups=GROUPS,
-                goal=GOAL,
-                trials=TRIALS,
-                members=members,
-                seed=self.seed,
-                rescale=model.latent,
-                seen=seen,
-            )
-            for members in MEMBERS
-        }
+        faces = Arithmetic(model, chooser, judge, seed=self.seed, pool=6000)
+        scores = {members: faces.score(GROUPS, GOAL, 40, members=members) for members in (3, 10)}
         self.story.numbers["arithmetic"] = {
             "chooser": {n: chooser.balanced_accuracy[n] for n in GOAL},
             "judge": {n: judge.balanced_accuracy[n] for n in GOAL},
             # a very short training gives too few faces that the chooser is sure of
-            "scores": [
-                {"members": m, "trials": len(s.members), "shares": s.shares, "groups": s.group_sizes}
-                for m, s in scores.items()
-                if s is not None
-            ],
+            "scores": [_numbers(found, members) for members, found in scores.items() if found is not None],
         }
-        best = scores[MEMBERS[-1]]
+        best = scores[10]
         if best is not None:
-            sheet = arithmetic_sheet(model, pool, best.members[0], titles=list(GROUPS))
-            images.save_png(self.pictures / "arithmetic.png", sheet)
-            self.story.numbers["expression"] = expression(best.members[0])
-            for name, z in (("results", best.trials), ("control", best.control)):
-                images.save_png(self.pictures / f"{name}.png", images.grid(model.images(z), 10))
+            self.story.numbers["expression"] = faces.draw(best, GROUPS, f"{self.pictures}/")
+            images.save_png(self.pictures / "control.png", images.grid(model.images(best.control), 10))
 
     def _predictors(self) -> tuple[AttributePredictor, AttributePredictor]:
-        from dataclasses import replace
-
-        from facegan.attributes.training import SMALL, score, train_attribute_predictor
-        from facegan.data.dataset import Dataset
-
         data = Dataset(self.out / "dataset")
         train, known = data.images("train"), data.attributes("train")
         half = len(train) // 2
         made = []
         for seed, (kind, part) in enumerate((("plain", slice(0, half)), ("pooled", slice(half, None))), 1):
             settings = replace(SMALL, architecture=kind, seed=seed, epochs=24)
-            made.append(
-                train_attribute_predictor(train[part], known[part], data.attribute_names, settings=settings)
-            )
+            names = data.attribute_names
+            made.append(train_attribute_predictor(train[part], known[part], names, settings=settings))
             score(made[-1], data.images("test"), data.attributes("test"))
         return made[0], made[1]
 
-    def _now_and_then(self, what: str, seconds: float = 5.0) -> Callable[[int, int], None]:
-        """Return a progress callback that tells a line at most every few ``seconds``."""
-        last = time.monotonic()
 
-        def on_progress(done: int, count: int) -> None:
-            nonlocal last
-            if time.monotonic() - last >= seconds:
-                last = time.monotonic()
-                self.on_message(f"      {done} of {count} {what}")
+class Arithmetic:
+    """Sums of generated faces with the seeds 1, 2, ...: ``chooser`` chooses the members, ``judge`` judges."""
 
-        return on_progress
+    def __init__(
+        self,
+        model: Generator,
+        chooser: AttributePredictor,
+        judge: AttributePredictor,
+        *,
+        seed: int,
+        pool: int,
+    ) -> None:
+        self.model, self.chooser, self.judge, self.seed = model, chooser, judge, seed
+        self.pool = model.latent.sample(range(1, pool + 1))
+        self.seen = chooser.predict(model.images(self.pool))
+
+    def score(self, groups: Groups, goal: Wanted, trials: int, *, members: int) -> ArithmeticScore | None:
+        """Return the score of the first group minus the second plus the third."""
+        return score_arithmetic(
+            self.model,
+            self.pool,
+            self.chooser,
+            judge=self.judge,
+            groups=groups,
+            goal=goal,
+            trials=trials,
+            members=members,
+            seed=self.seed,
+            rescale=self.model.latent,
+            seen=self.seen,
+        )
+
+    def draw(self, found: ArithmeticScore, groups: Groups, place: str) -> str:
+        """Draw the first trial and the results of all; return the first as 'facegan arithmetic' takes it."""
+        sheet = arithmetic_sheet(self.model, self.pool, found.members[0], titles=list(groups))
+        images.save_png(f"{place}arithmetic.png", sheet)
+        images.save_png(f"{place}results.png", images.grid(self.model.images(found.trials), 10))
+        return expression(found.members[0])
+
+
+def _numbers(found: ArithmeticScore, members: int) -> dict[str, Any]:
+    """Return what ``demo.json`` keeps of a score."""
+    count = len(found.members)
+    return {"members": members, "trials": count, "shares": found.shares, "groups": found.group_sizes}
 
 
 def run_demo(
