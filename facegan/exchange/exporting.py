@@ -151,8 +151,7 @@ def export_model(
     if not isinstance(model, Generator):
         check_places({"--out": path}, [resolve(model)])
     generator = as_model(model)
-    content = _made(generator, path, writer, part=part, weights=weights)
-    runner = writer.run(content) if writer.run else None
+    content, runner = _made(generator, path, writer, part=part, weights=weights)
     parity = measure_parity(generator, part, runner) if runner else None
     if parity and parity.levels > 1:
         way = "; choose --weights float32" if weights == "float16" else ""
@@ -167,9 +166,13 @@ def export_model(
     return Exported(path, kind, len(content), parity, beside)
 
 
-def _made(model: Generator, path: Path, writer: Writer, *, part: str, weights: str) -> bytes:
+def _made(
+    model: Generator, path: Path, writer: Writer, *, part: str, weights: str
+) -> tuple[bytes, Run | None]:
+    """Return a file's content and what runs it."""
     try:
-        return writer.write(model, part, weights)
+        content = writer.write(model, part, weights)
+        return content, writer.run(content) if writer.run else None
     except FaceganError:
         raise
     except Exception as error:  # of many kinds, from the tracer and from the network of whoever wrote it

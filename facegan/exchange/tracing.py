@@ -117,8 +117,9 @@ def traced(model: Generator, part: str) -> torch.export.ExportedProgram:
     with torch.no_grad(), _WithoutAddcmul(), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # they tell users nothing
         program = torch.export.export(module, tuple(inputs.values()), dynamic_shapes=shapes, strict=False)
-    for graph in program.graph_module.modules():
-        for node in graph.graph.nodes if isinstance(graph, torch.fx.GraphModule) else ():
+    for graph in (m.graph for m in program.graph_module.modules() if isinstance(m, torch.fx.GraphModule)):
+        graph.eliminate_dead_code()  # PyTorch 2.6 notes questions about types, which it cannot load again
+        for node in graph.nodes:
             node.meta.pop("stack_trace", None)  # lines of source code, with their paths
     return program
 
