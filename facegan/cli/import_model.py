@@ -43,8 +43,8 @@ def main(
     for title, told in (("took", made.taken), ("left out", made.left_out), ("note", made.notes)):
         for line in told:
             print(f"{title}: {line}")
-    if networks:
-        begun = ["facegan", "train", "DATASET", *made.flags, "--init", networks]
+    if made.flags:
+        begun = ["facegan", "train", "DATASET", *made.flags, "--init", networks or str(made.path)]
         print(f"to train on: {shlex.join(begun)}")
     print(f"next: facegan generate {shlex.quote(str(made.path))} --count 16")
 

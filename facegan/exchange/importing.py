@@ -20,7 +20,7 @@ from facegan.generator import Generator, describe
 from facegan.layers.unfilled import Unfilled
 from facegan.recipes.table import RECIPES, recipe
 from facegan.runs.export import write_networks
-from facegan.settings import check_values, flag, walk
+from facegan.settings import check_values, flag, no_flag, walk
 from facegan.tensor_files import has_header
 
 MAX_MESSAGE = 1000  # letters; files may have names of any length
@@ -94,7 +94,8 @@ def import_model(
             write_networks(networks, model.meta, whole)
     elif "discriminator" in imported.networks:
         imported.left_out.append("D: --networks FILE keeps it, for 'facegan train --init FILE'")
-    flags = training_flags(imported) if networks else ()
+    alone = get_family(imported.family).trains and "discriminator" not in imported.networks
+    flags = training_flags(imported) if networks or alone else ()
     taken, left_out, notes = map(tuple, (imported.taken, imported.left_out, imported.notes))
     return ImportedModel(Path(out), name, model, taken, left_out, notes, flags)
 
@@ -201,7 +202,9 @@ def training_flags(imported: Imported) -> tuple[str, ...]:
         own, theirs, default = (getattr(model, side) for model in (i.config, config.model, usual))
         for item in walk(own, f"{side}."):
             key = item.name.rpartition(".")[2]
-            if item.value not in (getattr(theirs, key), getattr(default, key)):
+            if isinstance(item.value, bool) and item.value != getattr(theirs, key):
+                flags.append(flag(item.name) if item.value else no_flag(item.name))
+            elif item.value not in (getattr(theirs, key), getattr(default, key)):
                 values = item.value if isinstance(item.value, tuple) else (item.value,)
                 flags += [flag(item.name), *map(str, values)]
     return tuple(flags)

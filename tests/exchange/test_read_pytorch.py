@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from torch.nn.utils import spectral_norm
 
 import facegan
 from facegan.cli.main import main
+from facegan.demo.portraits import write_portraits
 from facegan.errors import FaceganError
 from facegan.images import to_uint8
 
@@ -122,6 +124,7 @@ CASES: dict[str, tuple[nn.Module, Callable[[nn.Module, nn.Module], Any], dict[st
     "spectral norm": (normed(), lambda g, d: g.state_dict(), {
         "layers": "reshape 16x1x1; convT s1 p0; prelu; convT; tanh"}),
 }  # fmt: skip
+GRAPHS = {"a dense layer first", "pixel shuffle", "upsampling", "spectral norm"}  # no DCGAN of the notation
 DISCRIMINATOR = nn.Sequential(nn.Conv2d(3, 8, 4, 2, 1), nn.LeakyReLU(0.2), nn.Flatten(), nn.Linear(8192, 1))
 
 
@@ -154,6 +157,7 @@ def test_pictures_are_the_same(
         images = net(z[:, :, None, None] if isinstance(first, nn.ConvTranspose2d) else z)
     if options.get("output_range") == "sigmoid":
         images = images * 2 - 1
+    assert made.model.meta["family"] == ("graph" if name in GRAPHS else "dcgan")
     found = facegan.load("m.safetensors").images(z)
     assert np.abs(found.astype(int) - to_uint8(images)).max() <= 1 and found.std() > 5
 
@@ -176,6 +180,29 @@ def test_safetensors_and_what_is_told(tmp_path, monkeypatch, capsys) -> None:
         assert np.array_equal(model.images(z), to_uint8(net(z[:, :, None, None])))
     assert main(["show", "netG-imported.safetensors"]) == 0
     assert "uniform, mean 0, std 0.57735" in capsys.readouterr().out
+
+
+def test_training_goes_on_with_what_was_imported(tmp_path, monkeypatch, capsys) -> None:
+    """By the command that import prints."""
+    monkeypatch.chdir(tmp_path)
+    write_portraits(Path("photos"), 16, seed=0, size=32)
+    facegan.prepare("photos", "faces", crop="none", size=32, workers=1)
+    net = tutorial(2)
+    net[9], net[10], net[12] = nn.ConvTranspose2d(4, 3, 4, 2, 1), nn.Tanh(), nn.Identity()  # 32 px
+    torch.save(lively(net[:11]).state_dict(), "g.pt")
+    assert main(["import", "g.pt", "--out", "m.safetensors"]) == 0
+    (line,) = [line for line in capsys.readouterr().out.splitlines() if line.startswith("to train on: ")]
+    words = shlex.split(line.removeprefix("to train on: facegan "))
+    short = ["--kimg", "0.016", "--batch", "8", "--out", "run", "--precision", "float32"]
+    still = ["--generator.lr", "1e-12"]
+    assert main([word if word != "DATASET" else "faces" for word in words] + short + still) == 0
+    assert "of the generator, a fresh discriminator" in Path("run/events.jsonl").read_text()
+    z = facegan.load("m.safetensors").latent.sample(range(2))
+    weights, begun = (facegan.load(name).network.state_dict() for name in ("m.safetensors", "run"))
+    for key, value in weights.items():
+        if key.endswith(("weight", "bias")):
+            torch.testing.assert_close(begun[key], value, rtol=0, atol=1e-3)
+    assert facegan.load("run").images(z).shape == (2, 32, 32, 3)
 
 
 def saved(content: Any) -> Callable[[], None]:
