@@ -136,24 +136,24 @@ def _weights(table: Table) -> list[Weights]:
     """Return the layers in the order of the table, each with its tensors."""
     groups: dict[str, dict[str, Tensor]] = {}
     for name, value in table.items():
-        layer, _, key = name.rpartition(".")
+        layer, _, key = _plain(name).rpartition(".")
         if key not in _IGNORED:
             tensor = value.read() if isinstance(value, StoredTensor) else value
             groups.setdefault(layer, {})[key] = tensor.float()
     return [_layer(name, tensors) for name, tensors in groups.items()]
 
 
+def _plain(name: str) -> str:
+    """Return a name as PyTorch wrote it before it had parametrizations."""
+    name = name.replace(".parametrizations.weight.original", ".weight_orig")
+    return re.sub(r"\.parametrizations\.weight\.0\._([uv])$", r".weight_\1", name)
+
+
 def _layer(name: str, tensors: dict[str, Tensor]) -> Weights:
     """Return a layer; the weight behind a spectral norm is divided by its norm (Miyato et al. 2018)."""
     if {"weight_orig", "weight_u", "weight_v"} <= tensors.keys():
         whole = tensors.pop("weight_orig")
-        u, v = tensors.pop("weight_u"), tensors.pop("weight_v")
-        # PyTorch flattens by the outputs, which are the second axis of a transposed convolution.
-        first = whole if whole.shape[0] == len(u) else whole.transpose(0, 1)
-        matrix = first.reshape(first.shape[0], -1)
-        if matrix.shape != (len(u), len(v)):
-            raise ModelError(f"layer {name}: a spectral norm that does not fit its weight")
-        tensors["weight"] = whole / (u @ matrix @ v)
+        tensors["weight"] = whole / _norm(name, whole, tensors.pop("weight_u"), v=tensors.pop("weight_v"))
     weight = tensors.get("weight")
     if {"running_mean", "running_var"} <= tensors.keys():
         kind = "bn"
@@ -166,3 +166,19 @@ def _layer(name: str, tensors: dict[str, Tensor]) -> Weights:
         shapes = ", ".join(f"{key} of shape {tuple(value.shape)}" for key, value in tensors.items())
         raise ModelError(f"layer {name}: {shapes}: no convolution, dense layer, batch norm or PReLU")
     return Weights(name, kind, tensors)
+
+
+def _norm(name: str, weight: Tensor, u: Tensor, *, v: Tensor) -> Tensor:
+    """Return the spectral norm by its stored vectors.
+
+    PyTorch flattens by the outputs, which are the second axis of a transposed convolution. Where both axes
+    are as long, the true one gives more, since the vectors are its own.
+    """
+    found = []
+    for axis in range(min(2, weight.ndim)):
+        matrix = weight.transpose(0, axis).flatten(1)
+        if matrix.shape == (len(u), len(v)):
+            found.append(u @ matrix @ v)
+    if not found:
+        raise ModelError(f"layer {name}: a spectral norm that does not fit its weight")
+    return max(found, key=lambda norm: float(norm.abs()))

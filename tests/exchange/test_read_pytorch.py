@@ -82,10 +82,11 @@ def dense(last: nn.Module) -> nn.Module:
     )  # fmt: skip
 
 
-def normed() -> nn.Module:
+def normed(norm: Callable[[nn.Module], nn.Module]) -> nn.Module:
     return nn.Sequential(
-        Unflatten(), spectral_norm(nn.ConvTranspose2d(16, 8, 4)), nn.PReLU(),
-        spectral_norm(nn.ConvTranspose2d(8, 3, 4, 2, 1)), nn.Tanh(),
+        Unflatten(), norm(nn.ConvTranspose2d(16, 8, 4)), nn.PReLU(),
+        norm(nn.ConvTranspose2d(8, 8, 4, 2, 1)), nn.PReLU(),
+        norm(nn.ConvTranspose2d(8, 3, 4, 2, 1)), nn.Tanh(),
     )  # fmt: skip
 
 
@@ -121,10 +122,16 @@ CASES: dict[str, tuple[nn.Module, Callable[[nn.Module, nn.Module], Any], dict[st
     "a sigmoid": (
         dense(nn.Sigmoid()), lambda g, d: g.state_dict(), {"activation": "lrelu", "output_range": "sigmoid"}
     ),
-    "spectral norm": (normed(), lambda g, d: g.state_dict(), {
-        "layers": "reshape 16x1x1; convT s1 p0; prelu; convT; tanh"}),
+    "spectral norm": (normed(spectral_norm), lambda g, d: g.state_dict(), {}),
+    "newer spectral norm": (normed(nn.utils.parametrizations.spectral_norm), lambda g, d: g.state_dict(), {}),
 }  # fmt: skip
-GRAPHS = {"a dense layer first", "pixel shuffle", "upsampling", "spectral norm"}  # no DCGAN of the notation
+GRAPHS = {
+    "a dense layer first",
+    "pixel shuffle",
+    "upsampling",
+    "spectral norm",
+    "newer spectral norm",
+}  # no DCGAN of the notation
 DISCRIMINATOR = nn.Sequential(nn.Conv2d(3, 8, 4, 2, 1), nn.LeakyReLU(0.2), nn.Flatten(), nn.Linear(8192, 1))
 
 
@@ -139,6 +146,9 @@ def lively(net: nn.Module) -> nn.Module:
             tensor.copy_(
                 torch.randn(tensor.shape) * (4 / fan) ** 0.5 if tensor.ndim > 1 else torch.rand(tensor.shape)
             )
+    if any(name.endswith(("weight_orig", "original")) for name in net.state_dict()):
+        for _ in range(30):  # until the vectors are those of the weights
+            net.train()(torch.randn(2, 16))
     return net.eval()
 
 
