@@ -1,4 +1,4 @@
-"""Picture files of more than eight bits a value: what they hold, and what they say about it themselves."""
+"""Picture files with more than eight bits a value: their values, and the range that they name."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _ORIENTATION, _BITS = 0x0112, 258  # EXIF's and TIFF's tags
 
 
 def in_8_bits(picture: Image.Image, content: bytes, value_range: str) -> tuple[Image.Image, Meaning | None]:
-    """A picture of more than 8 bits, or of few values under a range that is given, with levels 0..255."""
+    """Return a picture of more than 8 bits, or of few values under a given range, with levels 0..255."""
     values = _deep_values(picture, content, value_range)
     if values is None:
         return picture, None
@@ -34,7 +34,7 @@ def in_8_bits(picture: Image.Image, content: bytes, value_range: str) -> tuple[I
 
 
 def _deep_values(picture: Image.Image, content: bytes, value_range: str) -> np.ndarray | None:
-    """Values whose range has to be found out; None if the format fixes it, as it does for most."""
+    """Return values whose range is not fixed by the format; None for most pictures."""
     if picture.mode in ("I", "F") or picture.mode.startswith("I;16"):
         values: np.ndarray = np.asarray(picture)
         wide = values.dtype.itemsize > 2 and picture.format in ("PNG", "PPM")
@@ -57,7 +57,7 @@ def _sixteen_bits(picture: Image.Image, content: bytes) -> bool:
 
 
 def _sixteen_bit_colours(content: bytes) -> np.ndarray | None:
-    """uint16 ``H,W,C``, or None if OpenCV reads them otherwise."""
+    """Return uint16 ``H,W,C``, or None if OpenCV reads another type."""
     import cv2
 
     found = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_UNCHANGED)
@@ -69,7 +69,7 @@ def _sixteen_bit_colours(content: bytes) -> np.ndarray | None:
 
 
 def _declared(picture: Image.Image, content: bytes, values: np.ndarray) -> Range | None:
-    """What the file itself says about its range, where that can be trusted."""
+    """Return the range that the file itself names, if it can be trusted."""
     if picture.format == "PPM" and picture.mode == "I":  # Pillow has brought them to this
         return Range(0, 65535)
     if picture.format == "PNG":
@@ -90,14 +90,14 @@ def _declared(picture: Image.Image, content: bytes, values: np.ndarray) -> Range
 
 
 def _one(value: Any) -> float | None:
-    """A tag's number, which some writers repeat for each channel."""
+    """Return a tag's number, which some writers repeat for each channel."""
     if isinstance(value, tuple):
         value = value[0] if value else None
     return float(value) if isinstance(value, (int, float)) else None
 
 
 def _significant_bits(png: bytes) -> int:
-    """The largest number in the chunk sBIT, or 0."""
+    """Return the largest number in the chunk sBIT, or 0."""
     at = 8
     while at + 8 <= len(png) and (kind := png[at + 4 : at + 8]) != b"IDAT":
         length = int.from_bytes(png[at : at + 4], "big")
@@ -108,8 +108,7 @@ def _significant_bits(png: bytes) -> int:
 
 
 def plain_tiff(content: bytes, max_pixels: int) -> np.ndarray | None:
-    """``H,W,C`` (C = 1, 3 or 4) of a TIFF of uncompressed numbers, floats of several channels among them, as
-    scientific programs write it; None for any other file."""
+    """Return ``H,W,C`` (C = 1, 3 or 4) of a TIFF of uncompressed numbers; None for any other file."""
     if content[:4] not in (b"II*\0", b"MM\0*"):
         return None
     try:

@@ -1,7 +1,7 @@
 """Labelled figures of small pictures: sheets, paths, and the arithmetic figure.
 
 Blocks are uint8 ``h,w,3``. Pictures are enlarged smoothly, so that a figure is about 1,024 px wide, or by
-repeating pixels where a scale is asked for.
+repeating pixels, if a scale is given.
 """
 
 from __future__ import annotations
@@ -21,16 +21,16 @@ if TYPE_CHECKING:
     from PIL import ImageFont
 
 _INK, _PAPER = 30, 255
-WIDE, LARGEST = 1024, 512  # px: of a figure, and of one picture in it, where no scale is asked for
+WIDE, LARGEST = 1024, 512  # px: of a figure, and of one picture in it, without a scale
 NAMES = 110  # px: the column with the names of rows
 
 
 def magnified(
     pictures: np.ndarray, columns: int = 1, scale: int = 0, *, wide: int = WIDE, pad: int = 4
 ) -> np.ndarray:
-    """uint8 ``N,H,W,C`` for a figure with ``columns`` of them: each pixel repeated ``scale`` times.
+    """Enlarge uint8 ``N,H,W,C`` for a figure with ``columns`` of them by repeating pixels ``scale`` times.
 
-    With 0 they are enlarged smoothly, so that the figure is about ``wide`` px wide and a picture at most 512;
+    0 enlarges smoothly, so that the figure is about ``wide`` px wide and a picture at most 512. Pictures are
     never made smaller.
     """
     if scale or not len(pictures):
@@ -43,12 +43,12 @@ def magnified(
 
 
 def colour(images: np.ndarray) -> np.ndarray:
-    """uint8 ``...,H,W,3`` from one or three channels."""
+    """Return uint8 ``...,H,W,3`` from one or three channels."""
     return np.repeat(images, 3, -1) if images.shape[-1] == 1 else images
 
 
 def _font_file() -> str:
-    """DejaVu Sans, which matplotlib brings along: Pillow's own font lacks most letters beyond ASCII."""
+    """Return the file of matplotlib's DejaVu Sans: Pillow's own font lacks most letters beyond ASCII."""
     from matplotlib import get_data_path
 
     return f"{get_data_path()}/fonts/ttf/DejaVuSans.ttf"
@@ -63,20 +63,20 @@ def _font(size: int) -> ImageFont.FreeTypeFont:
 
 @functools.cache
 def _letters() -> frozenset[int]:
-    """Code points that the font has."""
+    """Return the code points that the font has."""
     from matplotlib.ft2font import FT2Font
 
     return frozenset(FT2Font(_font_file()).get_charmap())
 
 
 def spelled(text: str, most: int = 30) -> str:
-    """``text`` cut to ``most`` characters, and ? for those that matplotlib's font lacks."""
+    """Return ``text`` cut to ``most`` characters, with ? for those that matplotlib's font lacks."""
     shown = "".join(c if ord(c) in _letters() else "?" for c in text)
     return shown if len(shown) <= most else shown[: most - 1] + "…"
 
 
 def text_line(text: str, width: int, size: int = 12) -> np.ndarray:
-    """uint8 ``h,width,3``: centred dark text on white, made smaller and then cut with … until it fits."""
+    """Draw dark text centred on white, uint8 ``h,width,3``, smaller or cut with … until it fits."""
     from PIL import Image, ImageDraw
 
     height = round(size * 1.5)
@@ -100,23 +100,23 @@ def text_line(text: str, width: int, size: int = 12) -> np.ndarray:
 
 
 def tile(image: np.ndarray, label: str = "", scale: int = 1, *, size: int = 0) -> np.ndarray:
-    """One enlarged picture (uint8 ``H,W,C``) above its label; ``size`` 0 fits the picture's width."""
+    """Put an enlarged picture (uint8 ``H,W,C``) above its label; ``size`` 0 fits the picture's width."""
     big = enlarge(colour(image), scale)
     size = size or label_size(big.shape[1])
     return np.concatenate([big, text_line(label, big.shape[1], size)]) if label else big
 
 
 def label_size(width: int) -> int:
-    """The size of letters below a picture of ``width`` px."""
+    """Return the size of letters below a picture of ``width`` px."""
     return min(18, max(12, width // 9))
 
 
 def table(
     rows: Sequence[tuple[str, Sequence[np.ndarray]]], columns: Sequence[str] = (), pad: int = 4
 ) -> np.ndarray:
-    """Rows of blocks of one size, with the name of each row left of it and those of columns above.
+    """Arrange rows of blocks of one size, with the name of each row left of it and those of columns above.
 
-    Line feeds separate the lines of a name. Where no row has a name, there is no room for them.
+    Line feeds separate the lines of a name. If no row has a name, there is no column for them.
     """
     width = rows[0][1][0].shape[1]
     named, size = any(name for name, _ in rows), label_size(width)
@@ -137,7 +137,7 @@ def table(
 def labelled_grid(
     images: np.ndarray, labels: Sequence[str], columns: int | None = None, *, scale: int = 1, pad: int = 4
 ) -> np.ndarray:
-    """uint8 ``N,H,W,C`` with a label under each, row by row, as one ``H,W,3`` picture.
+    """Arrange uint8 ``N,H,W,C`` row by row, each with a label below, as one ``H,W,3`` picture.
 
     ``columns`` defaults to the smallest square that holds all.
     """
@@ -147,7 +147,8 @@ def labelled_grid(
 
 
 def join(rows: Sequence[Sequence[np.ndarray]], pad: int = 4) -> np.ndarray:
-    """Rows of uint8 ``h,w,3`` blocks of any size on white, each row as high as its highest block."""
+    """Arrange rows of uint8 ``h,w,3`` blocks of any size on white, each row as high as its highest block."""
+
     strips = []
     for row in rows:
         height = max(block.shape[0] for block in row)
@@ -173,7 +174,7 @@ class ArithmeticRow:
 def arithmetic_figure(
     rows: Sequence[ArithmeticRow], result: np.ndarray, scale: int = 0, *, most: int = 8
 ) -> np.ndarray:
-    """A row for each term (members, then their average), and the result below, twice as large.
+    """Draw a row for each term (members, then their average), and the result below, twice as large.
 
     Terms with more than ``most`` members show the first ones and say how many there are. ``scale`` is that of
     :func:`magnified`.
@@ -207,9 +208,5 @@ def arithmetic_figure(
 
 def origin(model_hash: str, truncation: float = 1.0, **more: str) -> dict[str, str]:
     """Return the text of a PNG that says what made it."""
-    return {
-        **more,
-        "truncation": f"{truncation:g}",
-        "model": model_hash,
-        "Software": f"facegan {__version__}",
-    }
+    made = {"truncation": f"{truncation:g}", "model": model_hash, "Software": f"facegan {__version__}"}
+    return {**more, **made}

@@ -1,9 +1,8 @@
-"""The only place where uint8 meets [-1, 1] and [0, 1]; reading, resizing, grids and writing of pictures.
+"""Conversion of uint8 to [-1, 1] and [0, 1] and back; reading, resizing, grids and writing of pictures.
 
-Shapes: ``hwc``/``nhwc`` arrays are uint8 sRGB with 1 or 3 channels; ``nchw`` tensors are float in
-[-1, 1]. The conversion is ``x / 127.5 - 1`` and, back, ``round((x + 1) * 127.5)`` clipped to
-0..255, so that every uint8 value survives the round trip. torch is imported inside the
-functions that need it, so that workers which only read pictures stay small.
+Arrays are uint8 sRGB with 1 or 3 channels. ``x / 127.5 - 1`` and ``round((x + 1) * 127.5)``, clipped to
+0..255, keep every uint8 value. torch is imported inside the functions that need it, so that workers that
+only read pictures stay small.
 """
 
 from __future__ import annotations
@@ -40,46 +39,44 @@ RESAMPLE = {"nearest": "NEAREST", "bilinear": "BILINEAR", "bicubic": "BICUBIC", 
 
 
 def to_float(images: np.ndarray | torch.Tensor, device: str | torch.device = "cpu") -> torch.Tensor:
-    """uint8 ``N,H,W,C`` to float32 ``N,C,H,W`` in [-1, 1] on ``device``."""
+    """Convert uint8 ``N,H,W,C`` to float32 ``N,C,H,W`` in [-1, 1] on ``device``."""
     import torch
 
     from facegan.devices import send
 
-    tensor = (
-        torch.from_numpy(np.require(images, requirements=["C", "W"]))
-        if isinstance(images, np.ndarray)
-        else images
-    )
     # A permuted view of N,H,W,C memory is already channels-last: the fast layout of convolutions.
-    return send(tensor, torch.device(device)).permute(0, 3, 1, 2).float().div_(127.5).sub_(1.0)
+    sent = send(_tensor(images), torch.device(device))
+    return sent.permute(0, 3, 1, 2).float().div_(127.5).sub_(1.0)
 
 
 def to_uint8(images: torch.Tensor) -> np.ndarray:
-    """float ``N,C,H,W`` in [-1, 1] (outside is clipped) to uint8 ``N,H,W,C``."""
-    import torch
-
-    scaled = images.detach().float().add(1.0).mul_(127.5).round_().clamp_(0, 255)
-    return np.ascontiguousarray(scaled.to(torch.uint8).permute(0, 2, 3, 1).cpu().numpy())
+    """Convert float ``N,C,H,W`` in [-1, 1] (outside is clipped) to uint8 ``N,H,W,C``."""
+    return _levels(images.detach().float().add(1.0).mul_(127.5))
 
 
 def to_unit(images: np.ndarray | torch.Tensor, device: str | torch.device = "cpu") -> torch.Tensor:
-    """uint8 ``N,H,W,C`` to float32 ``N,C,H,W`` in [0, 1], the range of classifiers (``facegan.pixels``)."""
-    import torch
-
-    tensor = (
-        torch.from_numpy(np.require(images, requirements=["C", "W"]))
-        if isinstance(images, np.ndarray)
-        else images
-    )
-    return tensor.to(device).permute(0, 3, 1, 2).float().div_(255.0).contiguous()
+    """Convert uint8 ``N,H,W,C`` to float32 ``N,C,H,W`` in [0, 1], the range of classifiers."""
+    return _tensor(images).to(device).permute(0, 3, 1, 2).float().div_(255.0).contiguous()
 
 
 def unit_to_uint8(images: torch.Tensor) -> np.ndarray:
-    """float ``N,C,H,W`` in [0, 1] (outside is clipped) to uint8 ``N,H,W,C``."""
+    """Convert float ``N,C,H,W`` in [0, 1] (outside is clipped) to uint8 ``N,H,W,C``."""
+    return _levels(images.detach().float().mul(255.0))
+
+
+def _tensor(images: np.ndarray | torch.Tensor) -> torch.Tensor:
     import torch
 
-    scaled = images.detach().float().mul(255.0).round_().clamp_(0, 255)
-    return np.ascontiguousarray(scaled.to(torch.uint8).permute(0, 2, 3, 1).cpu().numpy())
+    return (
+        images if isinstance(images, torch.Tensor) else torch.from_numpy(np.require(images, None, ["C", "W"]))
+    )
+
+
+def _levels(scaled: torch.Tensor) -> np.ndarray:
+    import torch
+
+    levels = scaled.round_().clamp_(0, 255).to(torch.uint8)
+    return np.ascontiguousarray(levels.permute(0, 2, 3, 1).cpu().numpy())
 
 
 def grid(
@@ -87,8 +84,8 @@ def grid(
 ) -> np.ndarray:
     """Tile uint8 ``N,H,W,C`` row by row into one ``H,W,C`` picture.
 
-    ``columns`` defaults to the smallest square that holds all; empty cells and the ``pad`` px
-    between and around cells have the value ``background``.
+    ``columns`` defaults to the smallest square that holds all; empty cells and the ``pad`` px between and
+    around cells have the value ``background``.
     """
     n, h, w, c = images.shape
     columns = columns or math.ceil(math.sqrt(n))
@@ -142,10 +139,9 @@ def save_picture(path: str | Path, image: np.ndarray, text: dict[str, str] | Non
 
 
 def resize(image: np.ndarray, size: tuple[int, int], resample: str = "lanczos") -> np.ndarray:
-    """Resample uint8 ``H,W,C`` (C = 1 or 3) to ``size`` = (height, width).
+    """Resample uint8 ``H,W,C`` (C = 1 or 3) to ``size`` = (height, width), with sRGB values as stored.
 
-    All kinds of ``RESAMPLE`` but ``nearest`` widen with the reduction factor, so nothing aliases;
-    values are sRGB as stored, as is usual in GAN work.
+    All kinds of ``RESAMPLE`` but ``nearest`` widen with the reduction factor, so that nothing aliases.
     """
     from PIL import Image
 
@@ -161,14 +157,14 @@ def resize(image: np.ndarray, size: tuple[int, int], resample: str = "lanczos") 
 
 
 def luma(image: np.ndarray) -> np.ndarray:
-    """uint8 ``H,W,1``: 0.299 R + 0.587 G + 0.114 B (ITU-R BT.601) of uint8 ``H,W,3``."""
+    """Return 0.299 R + 0.587 G + 0.114 B (ITU-R BT.601), uint8 ``H,W,1``, of uint8 ``H,W,3``."""
     from PIL import Image
 
     return np.asarray(Image.fromarray(np.ascontiguousarray(image)).convert("L"))[..., None]
 
 
 def read_image_file(path: str | Path, *, max_pixels: int = MAX_PIXELS) -> np.ndarray:
-    """``read_image`` of a file's content, or of ``sample:NAME``; at most 500 MB."""
+    """Decode a file, or ``sample:NAME``, as :func:`read_image` does; at most 500 MB."""
     path = photo_path(path)
     try:
         if not path.is_file():
@@ -181,25 +177,29 @@ def read_image_file(path: str | Path, *, max_pixels: int = MAX_PIXELS) -> np.nda
     return read_image(content, str(path), max_pixels=max_pixels)
 
 
-def read_image(
-    content: bytes, name: str = "", *, max_pixels: int = MAX_PIXELS, alpha: bool = True, value_range: str = ""
-) -> np.ndarray:
-    """Decode a picture file to uint8 ``H,W,3``: upright (EXIF), sRGB (ICC), transparency over white (or
-    just dropped, without ``alpha``).
-
-    Reads ``FORMATS``, the first frame or page of several; of 16-bit and float values ``facegan.values``
-    says what they mean, by ``value_range`` where there is doubt. Whatever the bytes, the only exception
-    is ``ImageError``, its reason one of: empty file, not an image, truncated, unreadable, unsupported
-    pixels, values in doubt (with what decides), too many pixels (checked before decoding; more than 178
-    million never pass). ``name`` appears in the error's detail.
-    """
-    return read_picture(content, name, max_pixels=max_pixels, alpha=alpha, value_range=value_range)[0]
+def read_image(content: bytes, name: str = "", **options: Any) -> np.ndarray:
+    """Decode a picture file to uint8 ``H,W,3``; the options are those of :func:`read_picture`."""
+    return read_picture(content, name, **options)[0]
 
 
 def read_picture(
     content: bytes, name: str = "", *, max_pixels: int = MAX_PIXELS, alpha: bool = True, value_range: str = ""
 ) -> tuple[np.ndarray, Meaning | None]:
-    """:func:`read_image`, and how its values were read where they are other than bytes."""
+    """Decode a picture file to uint8 ``H,W,3``: upright (EXIF) and sRGB (ICC), the first frame or page.
+
+    Args:
+        content: The bytes of a file of ``FORMATS``.
+        name: A name for the error's detail.
+        max_pixels: The most pixels, checked before decoding; more than 178 million never pass.
+        alpha: Lay transparent pictures over white, instead of dropping the transparency.
+        value_range: The meaning of 16-bit and float values (``facegan.values``) in case of doubt.
+
+    Returns:
+        The picture, and how its values were read if they are not bytes.
+
+    Raises:
+        ImageError: The only exception, whatever the bytes; ``reason`` can be counted.
+    """
     from PIL import Image, ImageChops, UnidentifiedImageError
 
     if not content:
@@ -238,7 +238,7 @@ def read_picture(
 def _unidentified(
     content: bytes, name: str, max_pixels: int, *, value_range: str
 ) -> tuple[np.ndarray, Meaning | None]:
-    """A plain TIFF of numbers that Pillow does not know, or ImageError with what the file is instead."""
+    """Read a plain TIFF of numbers that Pillow does not know, or raise ImageError with the file's kind."""
     values = plain_tiff(content, max_pixels)
     if values is not None:
         try:
@@ -256,7 +256,7 @@ def _unidentified(
 
 @contextlib.contextmanager
 def _quiet_libtiff(content: bytes) -> Iterator[None]:
-    """libtiff prints its complaints past Python; the reason for a reject says enough."""
+    """Hide libtiff's complaints, which are printed past Python; the reason for a reject says enough."""
     if content[:2] not in (b"II", b"MM"):
         yield
         return
@@ -271,7 +271,10 @@ def _quiet_libtiff(content: bytes) -> Iterator[None]:
 
 
 def _ends_early(content: bytes) -> bool:
-    """Whether a WebP, HEIC, AVIF, JPEG 2000 or TIFF file ends before its own headers say: decoders do not."""
+    """Return whether a WebP, HEIC, AVIF, JPEG 2000 or TIFF file is shorter than its headers say.
+
+    Decoders do not notice it.
+    """
     n = len(content)
     if content[:4] == b"RIFF":
         return n < 8 + int.from_bytes(content[4:8], "little")
@@ -321,7 +324,7 @@ def _upright(picture: Image.Image) -> Image.Image:
 
 
 def _to_srgb(picture: Image.Image, keep_alpha: bool = True) -> np.ndarray:
-    """Any Pillow mode to uint8 ``H,W,3``."""
+    """Convert any Pillow mode to uint8 ``H,W,3``."""
     from PIL import Image
 
     if picture.mode == "1":
@@ -346,7 +349,7 @@ def _to_srgb(picture: Image.Image, keep_alpha: bool = True) -> np.ndarray:
 
 
 def _convert_profile(picture: Image.Image, profile: bytes) -> Image.Image | None:
-    """To sRGB by the embedded ICC profile; None if that is broken or made for other channels."""
+    """Convert to sRGB by the embedded ICC profile; None if that is broken or made for other channels."""
     from PIL import ImageCms
 
     try:

@@ -1,4 +1,4 @@
-"""What a file is, told by its first bytes: suffixes are whatever browsers, scrapers and cameras write."""
+"""Kinds of files by their first bytes; suffixes are whatever browsers, scrapers and cameras write."""
 
 from __future__ import annotations
 
@@ -6,8 +6,7 @@ import codecs
 import os
 import re
 
-HEAD = 1024
-"""Bytes of a file's begin that suffice."""
+HEAD = 1024  # bytes at a file's beginning that suffice
 
 NO_IMAGE = "not an image file"
 _CONVERT = "convert it to PNG or JPEG first"
@@ -24,16 +23,13 @@ _PICTURES = re.compile(
     re.DOTALL,
 )
 _CONTAINERS = {
-    b"PK\x03\x04": "zip",
-    b"PK\x05\x06": "zip",
-    b"PK\x07\x08": "zip",
-    b"\x1f\x8b": "gzip",
-    b"BZh": "bzip2",
-    b"\xfd7zXZ\0": "xz",
-    b"\x28\xb5\x2f\xfd": "zstd",
-    b"\x93NUMPY": "npy",
-    b"PAR1": "table",
-    b"ARROW1\0\0": "table",
+    "zip": (b"PK\x03\x04", b"PK\x05\x06", b"PK\x07\x08"),
+    "gzip": (b"\x1f\x8b",),
+    "bzip2": (b"BZh",),
+    "xz": (b"\xfd7zXZ\0",),
+    "zstd": (b"\x28\xb5\x2f\xfd",),
+    "npy": (b"\x93NUMPY",),
+    "table": (b"PAR1", b"ARROW1\0\0"),
 }
 PACKED = ("gzip", "bzip2", "xz", "zstd")
 ARRAYS = ("npy", "npz", "idx", "table", "csv")
@@ -43,51 +39,43 @@ _PIXELS = re.compile(  # a header with a column of this name, and a line with nu
     re.IGNORECASE,
 )
 
-# What is not read, and the way out. The place is that of the bytes in the file.
-_OTHERS: tuple[tuple[int, bytes, str], ...] = (
-    (0, b"7z\xbc\xaf\x27\x1c", f"a 7z archive ({_UNPACK})"),
-    (0, b"Rar!\x1a\x07", f"a RAR archive ({_UNPACK})"),
-    (0, b"\x04\x22\x4d\x18", f"packed by lz4, which is not read ({_UNPACK})"),
-    (0, b"LZIP\x01", f"packed by lzip, which is not read ({_UNPACK})"),
-    (0, b"\x89LZO\0", f"packed by lzop, which is not read ({_UNPACK})"),
-    (0, b"\x1f\x9d", f"packed by compress, which is not read ({_UNPACK})"),
-    (0, b"\x5d\0\0", f"packed by lzma, which is not read ({_UNPACK})"),
-    (0, b"PK\x03\x04", "a document or program (export its pictures first)"),
-    (0, b"version https://git-lfs", "a pointer of Git LFS ('git lfs pull' fetches the file itself)"),
-    (0, b"MSCF\0\0", f"a cabinet archive ({_UNPACK})"),
-    (0, b"\x1a\x45\xdf\xa3", _VIDEO),
-    (0, b"\0\0\x01\xba", _VIDEO),
-    (0, b"\0\0\x01\xb3", _VIDEO),
-    (0, b"FLV\x01", _VIDEO),
-    (0, b"\x30\x26\xb2\x75\x8e\x66\xcf\x11", _VIDEO),
-    (8, b"AVI LIST", _VIDEO),
-    (0, b"FUJIFILMCCD-RAW", RAW),
-    (0, b"II*\0\x10\0\0\0CR", RAW),
-    (0, b"IIRO", RAW),
-    (0, b"IIRS", RAW),
-    (0, b"MMOR", RAW),
-    (0, b"IIU\0", RAW),
-    (0, b"\0MRM", RAW),
-    (0, b"FOVb", RAW),
-    (0, b"8BPS", f"a Photoshop document ({_EXPORT})"),
-    (0, b"gimp xcf", f"a GIMP document ({_EXPORT})"),
-    (0, b"%PDF", "a PDF (export its pictures first)"),
-    (0, b"%!PS", f"a PostScript file ({_EXPORT})"),
-    (0, b"\xc5\xd0\xd3\xc6", f"a PostScript file ({_EXPORT})"),
-    (0, b"\0\0\0\x0cJXL ", f"a JPEG XL picture ({_CONVERT})"),
-    (0, b"\xff\x0a", f"a JPEG XL picture ({_CONVERT})"),
-    (0, b"II\xbc\x01", f"a JPEG XR picture ({_CONVERT})"),
-    (0, b"\x76\x2f\x31\x01", f"an OpenEXR picture ({_CONVERT})"),
-    (0, b"#?RADIANCE", f"a Radiance picture ({_CONVERT})"),
-    (0, b"DDS |", f"a DDS texture ({_CONVERT})"),
-    (0, b"qoif", f"a QOI picture ({_CONVERT})"),
-    (0, b"\0\0\x01\0", f"an icon ({_CONVERT})"),
-    (128, b"DICM", f"a DICOM picture ({_CONVERT})"),
-    (0, b"SIMPLE  =", f"a FITS picture ({_CONVERT})"),
-    (0, b"\x89HDF\r\n\x1a\n", f"an HDF5 file ({_SAVE})"),
-    (0, b"MATLAB 5.0 MAT", f"a MATLAB file ({_SAVE})"),
-    (0, b"SQLite format 3\0", f"a database ({_SAVE})"),
-)
+# What is not read: the way out, and how it begins.
+_OTHERS: dict[str, tuple[bytes, ...]] = {
+    f"a 7z archive ({_UNPACK})": (b"7z\xbc\xaf\x27\x1c",),
+    f"a RAR archive ({_UNPACK})": (b"Rar!\x1a\x07",),
+    f"packed by lz4, which is not read ({_UNPACK})": (b"\x04\x22\x4d\x18",),
+    f"packed by lzip, which is not read ({_UNPACK})": (b"LZIP\x01",),
+    f"packed by lzop, which is not read ({_UNPACK})": (b"\x89LZO\0",),
+    f"packed by compress, which is not read ({_UNPACK})": (b"\x1f\x9d",),
+    f"packed by lzma, which is not read ({_UNPACK})": (b"\x5d\0\0",),
+    "a document or program (export its pictures first)": (b"PK\x03\x04",),
+    "a pointer of Git LFS ('git lfs pull' fetches the file itself)": (b"version https://git-lfs",),
+    f"a cabinet archive ({_UNPACK})": (b"MSCF\0\0",),
+    _VIDEO: (
+        b"\x1a\x45\xdf\xa3",
+        b"\0\0\x01\xba",
+        b"\0\0\x01\xb3",
+        b"FLV\x01",
+        b"\x30\x26\xb2\x75\x8e\x66\xcf\x11",
+    ),
+    RAW: (b"FUJIFILMCCD-RAW", b"II*\0\x10\0\0\0CR", b"IIRO", b"IIRS", b"MMOR", b"IIU\0", b"\0MRM", b"FOVb"),
+    f"a Photoshop document ({_EXPORT})": (b"8BPS",),
+    f"a GIMP document ({_EXPORT})": (b"gimp xcf",),
+    "a PDF (export its pictures first)": (b"%PDF",),
+    f"a PostScript file ({_EXPORT})": (b"%!PS", b"\xc5\xd0\xd3\xc6"),
+    f"a JPEG XL picture ({_CONVERT})": (b"\0\0\0\x0cJXL ", b"\xff\x0a"),
+    f"a JPEG XR picture ({_CONVERT})": (b"II\xbc\x01",),
+    f"an OpenEXR picture ({_CONVERT})": (b"\x76\x2f\x31\x01",),
+    f"a Radiance picture ({_CONVERT})": (b"#?RADIANCE",),
+    f"a DDS texture ({_CONVERT})": (b"DDS |",),
+    f"a QOI picture ({_CONVERT})": (b"qoif",),
+    f"an icon ({_CONVERT})": (b"\0\0\x01\0",),
+    f"a FITS picture ({_CONVERT})": (b"SIMPLE  =",),
+    f"an HDF5 file ({_SAVE})": (b"\x89HDF\r\n\x1a\n",),
+    f"a MATLAB file ({_SAVE})": (b"MATLAB 5.0 MAT",),
+    f"a database ({_SAVE})": (b"SQLite format 3\0",),
+}
+_OTHERS_WITHIN = ((8, b"AVI LIST", _VIDEO), (128, b"DICM", f"a DICOM picture ({_CONVERT})"))
 _PICKLE = re.compile(rb"\x80[\x02-\x05][\x95\x7d\x5d\x28\x63\x8a\x58\x8c\x71]", re.DOTALL)
 _HTML = re.compile(rb"(?:\xef\xbb\xbf)?\s*<(?:!doctype html|html)[\s>]", re.IGNORECASE)
 _SVG = re.compile(
@@ -95,24 +83,14 @@ _SVG = re.compile(
 )
 _RAW_SUFFIXES = re.compile(r"\.(3fr|arw|cr2|dcr|dng|erf|iiq|kdc|mef|mos|nef|nrw|pef|raw|rwl|sr2|srf|srw)")
 _TARGA_SUFFIXES = (".tga", ".targa", ".icb", ".vda", ".vst")
-_HEIF_BRANDS = (
-    b"heic",
-    b"heix",
-    b"hevc",
-    b"hevx",
-    b"heim",
-    b"heis",
-    b"mif1",
-    b"msf1",
-    b"avif",
-    b"avis",
-    b"miaf",
-)
+_HEIF_BRANDS = b"heic heix hevc hevx heim heis mif1 msf1 avif avis miaf".split()
 
 
 def is_picture(head: bytes, name: str = "") -> bool:
-    """Whether it begins as a picture that is read; the name matters for TGA and RAW photos alone, which
-    begin as anything, or as TIFF."""
+    """Return whether a file begins as a picture that is read.
+
+    The name matters only for TGA, which has no signature, and for RAW photos, which begin as TIFF.
+    """
     if head[4:8] == b"ftyp":
         return _is_heif(head)
     if head[:3] in (b"II*", b"MM\0") and (_RAW_SUFFIXES.fullmatch(_suffix(name)) or head[8:10] == b"CR"):
@@ -131,7 +109,7 @@ def _is_heif(head: bytes) -> bool:
 
 
 def is_targa(head: bytes, name: str) -> bool:
-    """Whether a file of that name has a header that makes sense as TGA's, which has no mark of its own."""
+    """Return whether a file of that name has a plausible header of TGA, which has no signature."""
     if _suffix(name) not in _TARGA_SUFFIXES or len(head) < 18:
         return False
     sides = int.from_bytes(head[12:14], "little"), int.from_bytes(head[14:16], "little")
@@ -140,17 +118,17 @@ def is_targa(head: bytes, name: str) -> bool:
 
 
 def container(head: bytes) -> str:
-    """``zip``, ``tar``, one of ``PACKED`` or of ``ARRAYS``, or ''; documents and programs are no zips."""
+    """Return ``zip``, ``tar``, one of ``PACKED`` or ``ARRAYS``, or ''; documents and programs are no zips."""
     if head[:2] == b"\0\0" and head[2:3] in b"\x08\x09\x0b\x0c\x0d\x0e" and head[3:4] in b"\x01\x02\x03\x04":
         return "idx" if len(head) >= 8 else ""
-    found = next((kind for begin, kind in _CONTAINERS.items() if head.startswith(begin)), "")
+    found = next((kind for kind, begins in _CONTAINERS.items() if head.startswith(begins)), "")
     if found == "zip":
         return _zip_kind(head)
     return found or ("tar" if _is_tar(head) else "csv" if _PIXELS.match(head) else "")
 
 
 def _zip_kind(head: bytes) -> str:
-    """By the name of the first member."""
+    """Return ``npz``, ``zip``, or '' for a document or program, by the name of the first member."""
     first = head[30 : 30 + int.from_bytes(head[26:28], "little")]
     if first.endswith(b".npy") and b"/" not in first:
         return "npz"
@@ -164,14 +142,14 @@ def _is_tar(head: bytes) -> bool:
     if head[257:262] == b"ustar":
         return True
     try:  # the oldest kind has no mark, but a checksum
-        said = int(head[148:156].strip(b" \0") or b"x", 8)
+        checksum = int(head[148:156].strip(b" \0") or b"x", 8)
     except ValueError:
         return False
-    return said == sum(head[:148]) + 8 * 32 + sum(head[156:512])
+    return checksum == sum(head[:148]) + 8 * 32 + sum(head[156:512])
 
 
 def refusal(head: bytes, name: str = "") -> str:
-    """What a file is that is not read, and the way out; ``NO_IMAGE`` for texts and for what is unknown."""
+    """Return the kind of a file that is not read, and the way out; ``NO_IMAGE`` if it is unknown."""
     if head[4:8] == b"ftyp":
         return RAW if head[8:11] == b"crx" else _VIDEO
     if head[:3] in (b"II*", b"MM\0") and not is_picture(head, name):
@@ -181,7 +159,9 @@ def refusal(head: bytes, name: str = "") -> str:
         return "an array or table, not a picture"
     if kind:
         return f"an archive ({_UNPACK})"
-    if found := next((told for at, begin, told in _OTHERS if head[at:].startswith(begin)), ""):
+    if found := next((text for text, begins in _OTHERS.items() if head.startswith(begins)), ""):
+        return found
+    if found := next((text for at, begin, text in _OTHERS_WITHIN if head[at:].startswith(begin)), ""):
         return found
     if _PICKLE.match(head):
         return f"a pickle, which may run code when it is read ({_SAVE})"
@@ -191,14 +171,13 @@ def refusal(head: bytes, name: str = "") -> str:
 
 
 def is_part(name: str) -> bool:
-    """Whether it is named as one part of a split archive."""
-    return bool(
-        re.search(r"\.(z\d\d|r\d\d|part0*[2-9]\d*\.rar|(zip|7z|tar|gz|tgz|rar)\.\d{3})$", name.lower())
-    )
+    """Return whether a name is that of one part of a split archive."""
+    part = r"\.(z\d\d|r\d\d|part0*[2-9]\d*\.rar|(zip|7z|tar|gz|tgz|rar)\.\d{3})$"
+    return bool(re.search(part, name.lower()))
 
 
 def text_kind(head: bytes) -> str:
-    """Return what text a file is by its begin: a web page, a Git LFS pointer, or any; '' if it is none."""
+    """Return the kind of text that begins so: a web page, a Git LFS pointer, or any; '' for no text."""
     if head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         return "a text file"
     if not head or re.search(rb"[\0-\x08\x0e-\x1a\x1c-\x1f]", head):

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from facegan import arguments
+from facegan.errors import InputError
 from facegan.images import enlarge, grid, png_bytes, save_picture
 from facegan.values import array_to_uint8
 
@@ -38,7 +39,7 @@ class Sheet:
 
 
 def show(images: Any, columns: int | None = None) -> Sheet:
-    """Pictures ``N,H,W,C`` (what ``sample`` gives) side by side, row by row; one picture as it is.
+    """Show pictures ``N,H,W,C``, as ``sample`` returns them, row by row; a single one as it is.
 
     ``columns`` is by default that of the smallest square. Small pictures are enlarged by whole factors.
     """
@@ -46,7 +47,7 @@ def show(images: Any, columns: int | None = None) -> Sheet:
     if array.ndim == 3:
         array = array[None]
     if array.ndim != 4 or array.shape[-1] not in (1, 3) or not array.size or array.dtype.kind not in "buif":
-        raise arguments.InputError(f"{_NEED}, not {arguments.shown(images)}")
+        raise InputError(f"{_NEED}, not {arguments.shown(images)}")
     columns = None if columns is None else arguments.whole(columns, "columns", 1)
     array = array_to_uint8(array, "pictures")
     wide = (columns or math.ceil(math.sqrt(len(array)))) * array.shape[2]
@@ -55,7 +56,7 @@ def show(images: Any, columns: int | None = None) -> Sheet:
 
 
 def table_html(title: str, rows: list[tuple[str, ...]], picture: str = "") -> str:
-    """A title, a small table and perhaps a picture, for ``_repr_html_``; texts are escaped."""
+    """Return a title, a small table and perhaps a picture as HTML, for ``_repr_html_``; texts are escaped."""
     from html import escape
 
     cells = "".join("<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in row) + "</tr>" for row in rows)

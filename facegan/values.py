@@ -1,10 +1,10 @@
-"""What numbers mean: the only place where values of any type become the 0..255 of pictures.
+"""The meaning of numbers: values of any type become the 0..255 of pictures only here.
 
-uint8 holds 0..255 and bool black and white. Floating-point numbers hold 0..1, -1..1 or 0..255, where cubic
-and Lanczos resampling swing over the ends (by up to 0.12 of the width, measured on photos): what lies at
-most ``OVERSHOOT`` outside is clipped, and the note says so. 16-bit integers hold 0..65535 where large values,
-or eight bits spread over sixteen, leave no doubt. Everything else is refused, and the message names the
-ranges between which ``--range LOW..HIGH`` decides; a range that is given so holds as it is.
+uint8 holds 0..255 and bool black and white. Floating-point numbers hold 0..1, -1..1 or 0..255; cubic and
+Lanczos resampling swing over the ends (by up to 0.12 of the width, measured on photos), so values at most
+``OVERSHOOT`` outside are clipped, and the note says so. 16-bit integers hold 0..65535 if large values, or
+eight bits spread over sixteen, leave no doubt. Everything else is refused, and the message names the ranges
+between which ``--range LOW..HIGH`` decides; a given range holds as it is.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ NOT_FINITE = "holds NaN or infinite values"
 
 @dataclass(frozen=True)
 class Range:
-    """``low`` is black and ``high`` is white."""
+    """The values of black (``low``) and white (``high``)."""
 
     low: float
     high: float
@@ -38,11 +38,12 @@ class Range:
         return f"{number(self.low)}..{number(self.high)}"
 
     def levels(self, values: np.ndarray) -> np.ndarray:
-        """uint8 of the same shape, rounded and clipped; NaN becomes black."""
+        """Return uint8 of the same shape, rounded and clipped; NaN becomes black."""
         wide = np.float64 if values.dtype.itemsize > 4 or abs(self.high) > 2**20 else np.float32
         exact: Any = values.astype(wide)
         scaled = (exact - self.low) * (255 / (self.high - self.low))
-        return np.clip(np.rint(np.nan_to_num(scaled, copy=False)), 0, 255).astype(np.uint8)
+        levels: np.ndarray = np.clip(np.rint(np.nan_to_num(scaled, copy=False)), 0, 255).astype(np.uint8)
+        return levels
 
 
 UNIT, SYMMETRIC, BYTES = Range(0, 1), Range(-1, 1), Range(0, 255)
@@ -51,12 +52,12 @@ NOMINAL = (UNIT, SYMMETRIC, BYTES, *_DEPTHS)
 
 
 def number(value: float) -> str:
-    """As short as it can be, without an exponent for whole numbers."""
+    """Write a number as short as possible, without an exponent for whole numbers."""
     return str(int(value)) if value == int(value) and abs(value) < 2**53 else f"{value:.4g}"
 
 
 def parse_range(text: str, option: str = "--range") -> Range | None:
-    """``LOW..HIGH``, such as ``-1..1``; None for ''. InputError for anything else."""
+    """Parse ``LOW..HIGH``, such as ``-1..1``; '' is None, and anything else an InputError."""
     if not text:
         return None
     part = r"\s*([+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)\s*"
@@ -67,14 +68,14 @@ def parse_range(text: str, option: str = "--range") -> Range | None:
 
 
 class Doubt(Exception):
-    """``why`` is a short phrase that can be counted; ``ranges`` are the readings that are possible."""
+    """Values that may mean several things: ``why`` is a short phrase, ``ranges`` are the readings."""
 
     def __init__(self, why: str, *ranges: Range) -> None:
         super().__init__(why)
         self.why, self.ranges = why, ranges
 
     def way_out(self, option: str = "--range", usual: bool = False) -> str:
-        """What decides; of ``usual`` ranges alone the text is the same for many pictures."""
+        """Return the options that decide; only ``usual`` ranges give many pictures the same text."""
         named = [f"{option} {r}" for r in self.ranges if r in NOMINAL or not usual]
         if len(named) < max(len(self.ranges), 1):
             named.append(f"{option} LOW..HIGH")
@@ -82,14 +83,14 @@ class Doubt(Exception):
 
 
 def _pieces(values: np.ndarray) -> Iterator[np.ndarray]:
-    """Parts along the first axis, so that surveying an array takes little memory."""
+    """Yield parts along the first axis, so that surveying an array takes little memory."""
     rows = max(1, _PIECE // max(1, values[0].size if values.ndim else 1))
     for start in range(0, len(values), rows):
         yield values[start : start + rows]
 
 
 def _span(values: np.ndarray) -> tuple[float, float]:
-    """The least and the greatest finite value; InputError if there is none."""
+    """Return the least and the greatest finite value; InputError if there is none."""
     low, high = np.inf, -np.inf
     for piece in _pieces(values):
         least, most = piece.min(), piece.max()
@@ -126,12 +127,12 @@ def _of_floats(low: float, high: float) -> Range:
 
 
 def _depth(high: float) -> Range:
-    """The usual depth of 10 bits and more that holds ``high``, or all up to it."""
+    """Return the usual depth of 10 bits and more that holds ``high``, or the range up to it."""
     return next((r for r in _DEPTHS if high <= r.high), Range(0, high))
 
 
 def _of_integers(values: np.ndarray, low: float, high: float, *, single: bool) -> Range:
-    """Of types other than uint8. ``single``: one picture, from which nothing follows for its set."""
+    """Return the range of types other than uint8; ``single``: of one picture, whose set may hold more."""
     signed, bits = values.dtype.kind == "i", 8 * values.dtype.itemsize
     if low == high == 0:
         return BYTES
@@ -166,7 +167,7 @@ def _doubt_mask(high: float) -> None:
 
 
 def _spread(values: np.ndarray) -> bool:
-    """Whether all are eight bits spread over sixteen (v * 257), which only full 16-bit pictures hold."""
+    """Return whether all are eight bits spread over sixteen (v * 257), as in full 16-bit pictures."""
     return all(bool((piece % 257 == 0).all()) for piece in _pieces(values))
 
 
@@ -185,23 +186,27 @@ def _decide(values: np.ndarray, low: float, high: float, *, single: bool) -> Ran
 
 @dataclass(frozen=True)
 class Meaning:
-    """How an array, or one picture, is read: what was found in it, and the range that it is taken for."""
+    """How an array, or one picture, is read.
+
+    Attributes:
+        kind: The type, such as ``float32``.
+        low: The least finite value; ``high`` is the greatest.
+        range: The range that the values are taken for.
+        outside: How many of the ``total`` values lie outside of it, and are clipped.
+        clipped: How many of the ``pictures`` have such values.
+    """
 
     kind: str
-    """The type, such as ``float32``."""
     low: float
     high: float
-    """The least and the greatest finite value found."""
     range: Range
     pictures: int = 1
     outside: int = 0
-    """Values outside of the range, which are clipped."""
     clipped: int = 0
-    """Pictures with such values."""
     total: int = 0
 
     def levels(self, values: np.ndarray) -> np.ndarray:
-        """uint8 of the same shape; ImageError for NaN and infinite values."""
+        """Return uint8 of the same shape; ImageError for NaN and infinite values."""
         if values.dtype == np.uint8 and self.range == BYTES:
             return values
         if values.dtype.kind == "f" and not np.isfinite(values).all():
@@ -209,7 +214,7 @@ class Meaning:
         return self.range.levels(values)
 
     def note(self) -> str:
-        """``float32 values -0.03..1.04 read as 0..1; clipped: 64 values in 1 of 40 pictures``."""
+        """Return ``float32 values -0.03..1.04 read as 0..1; clipped: 64 values in 1 of 40 pictures``."""
         text = f"{self.kind} values {number(self.low)}..{number(self.high)} read as {self.range}"
         if not self.outside:
             return text
@@ -220,24 +225,23 @@ class Meaning:
 
 
 def together(meanings: Sequence[Meaning]) -> list[Meaning]:
-    """One for all pictures of one type that were read in one way."""
+    """Return one for all pictures of one type that were read in one way."""
     found: dict[tuple[str, Range], Meaning] = {}
     for one in meanings:
         key = one.kind, one.range
         if before := found.get(key):
-            sums = {
-                f: getattr(before, f) + getattr(one, f) for f in ("pictures", "outside", "clipped", "total")
-            }
+            counts = ("pictures", "outside", "clipped", "total")
+            sums = {f: getattr(before, f) + getattr(one, f) for f in counts}
             one = Meaning(one.kind, min(before.low, one.low), max(before.high, one.high), one.range, **sums)
         found[key] = one
     return list(found.values())
 
 
 def meaning_of(values: np.ndarray, what: str, value_range: str = "", *, option: str = "--range") -> Meaning:
-    """How pictures ``N,...`` of numbers are read; all of them decide together.
+    """Return how pictures ``N,...`` of numbers are read; all of them decide together.
 
-    ``what`` names the array in messages, ``option`` that which decides where there is doubt ('' if
-    there is none). InputError where the values are no numbers, or may mean several things.
+    ``what`` names the array in messages, ``option`` the option that decides in case of doubt ('' for none).
+    InputError says that the values are no numbers, or may mean several things.
     """
     if values.dtype.kind not in "buif":
         raise InputError(f"{what} holds {values.dtype}, not numbers")
@@ -256,15 +260,14 @@ def meaning_of(values: np.ndarray, what: str, value_range: str = "", *, option: 
 
 
 def _chosen(values: np.ndarray, low: float, high: float, *, given: Range | None, single: bool) -> Range:
-    """The range given, or else what the values tell.
+    """Return the given range, or else the one that follows from the values.
 
-    Bytes beyond it are what bytes always are, since the option is for others; so are full 16-bit pictures in
-    a folder of 12-bit ones, and floats of 0..1 beside them, which would be black.
+    The option does not hold for bytes beyond it, for full 16-bit pictures in a folder of 12-bit ones, and for
+    floats of 0..1 beside them, which would be black.
     """
     plain = values.dtype in (np.uint8, np.bool_) or (single and values.dtype == np.uint16)
-    other = given and plain and high > given.high
-    other = other or (given and values.dtype.kind == "f" and 0 < high < given.high / 64)
-    if other:
+    faint = values.dtype.kind == "f" and given and 0 < high < given.high / 64
+    if given and (faint or (plain and high > given.high)):
         with contextlib.suppress(Doubt):
             return _decide(values, low, high, single=single)
     return given or _decide(values, low, high, single=single)
@@ -281,8 +284,10 @@ def _described(values: np.ndarray, low: float, high: float, *, span: Range) -> M
 
 
 def meaning_of_picture(values: np.ndarray, value_range: str = "", declared: Range | None = None) -> Meaning:
-    """How one picture file's values are read, whose neighbours are unknown: ``declared`` is what the file
-    itself says. ImageError where that leaves doubt, its reason naming ``--range``."""
+    """Return how the values of one picture file are read; ``declared`` is the range that it names.
+
+    ImageError says that there is doubt; its reason names ``--range``.
+    """
     if values.dtype.kind == "f" and not np.isfinite(values).all():
         raise ImageError(NOT_FINITE)
     low, high = _span(values)
@@ -296,11 +301,11 @@ def meaning_of_picture(values: np.ndarray, value_range: str = "", declared: Rang
 
 
 def array_to_uint8(values: np.ndarray, what: str = "the array", value_range: str = "") -> np.ndarray:
-    """Pictures of any numeric type to uint8 of the same shape, uint8 as it is (not copied).
+    """Convert pictures of any numeric type to uint8 of the same shape; uint8 is returned as it is.
 
-    Bool is black and white; floats are read as 0..1, -1..1 or 0..255 and integers as 0..255 or 0..65535,
-    by all values together and with a little overshoot clipped. InputError, which begins with ``what``, for
-    NaN, for what is no number and for what is in doubt; ``value_range`` (``LOW..HIGH``) decides then.
+    Bool is black and white; floats are read as 0..1, -1..1 or 0..255 and integers as 0..255 or 0..65535, by
+    all values together and with a little overshoot clipped. InputError, which begins with ``what``, refuses
+    NaN, other types and doubtful values; ``value_range`` (``LOW..HIGH``) decides in case of doubt.
     """
     if not values.size:
         raise InputError(f"{what} is empty (shape {values.shape})")

@@ -1,7 +1,7 @@
-"""Frames to films: GIF, MP4 or WebP by the file's extension, at constant memory.
+"""Films of frames: GIF, MP4 or WebP by the file's extension, at constant memory.
 
-Each frame is encoded as it comes and only the encoder's few frames of delay are held, so that a film
-of thousands of frames takes no more memory than one of a hundred.
+Each frame is encoded as it comes and only the encoder's few frames of delay are held, so that a film of
+thousands of frames takes no more memory than one of a hundred.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ import numpy as np
 from facegan.errors import InputError
 from facegan.files import temporary_beside
 
-MOST_AREA = 2**28 - 1  # px, with a margin of 128: more FFmpeg refuses
+MAX_AREA = 2**28 - 1  # px, with a margin of 128: FFmpeg refuses more
 
 BT709 = 1  # FFmpeg's number for the matrix, the primaries and the transfer of ITU-R BT.709
 LIMITED = 1  # FFmpeg's number for 16..235 (luma) and 16..240 (chroma)
@@ -41,16 +41,8 @@ TO_YCBCR = np.array(
 def _write_mp4(path: Path, frames: Iterator[np.ndarray], fps: Fraction) -> int:
     # H.264 with 4:2:0 colour and the index in front is what every browser plays while it loads.
     # Colours are BT.709 in limited range, converted and tagged: what players assume differs by size.
-    options = {"crf": "17", "preset": "medium"}
-    return _encode(
-        path,
-        frames,
-        fps,
-        codec="libx264",
-        pixels="yuv420p",
-        options=options,
-        container={"movflags": "+faststart"},
-    )
+    options, container = {"crf": "17", "preset": "medium"}, {"movflags": "+faststart"}
+    return _encode(path, frames, fps, codec="libx264", pixels="yuv420p", options=options, container=container)
 
 
 def _write_gif(path: Path, frames: Iterator[np.ndarray], fps: Fraction) -> int:
@@ -58,7 +50,7 @@ def _write_gif(path: Path, frames: Iterator[np.ndarray], fps: Fraction) -> int:
 
 
 def _write_webp(path: Path, frames: Iterator[np.ndarray], fps: Fraction) -> int:
-    """Frames as ANMF chunks (RFC 9649, section 2.7.1): usual encoders hold all of them until the end."""
+    """Write ANMF chunks (RFC 9649, section 2.7.1); usual encoders hold all frames until the end."""
     from PIL import Image
 
     count = 0
@@ -87,22 +79,20 @@ def _write_webp(path: Path, frames: Iterator[np.ndarray], fps: Fraction) -> int:
 class Format:
     """How to write one kind of film: the fastest rate, the longest side in px, and its writer."""
 
-    most_fps: int
-    most_side: int
+    max_fps: int
+    max_side: int
     write: Callable[[Path, Iterator[np.ndarray], Fraction], int]
 
 
 FORMATS: dict[str, Format] = {
     ".mp4": Format(240, 16_384, _write_mp4),
-    ".gif": Format(
-        50, 65_535, _write_gif
-    ),  # whole hundredths of a second; browsers slow down what is below 2
+    ".gif": Format(50, 65_535, _write_gif),  # whole hundredths of a second; browsers show none below 2
     ".webp": Format(240, 16_383, _write_webp),
 }
 
 
 def is_film(path: str | Path) -> bool:
-    """Whether the extension is one of ``FORMATS``."""
+    """Return whether the extension is one of ``FORMATS``."""
     return Path(path).suffix.lower() in FORMATS
 
 
@@ -113,25 +103,24 @@ def check_film(path: str | Path, fps: float, option: str = "") -> Format:
     """
     path = Path(path)
     if not is_film(path):
-        raise InputError(
-            f"{option}{path}: not a known kind of film; the name must end in {', '.join(FORMATS)}"
-        )
+        endings = ", ".join(FORMATS)
+        raise InputError(f"{option}{path}: not a known kind of film; the name must end in {endings}")
     kind = FORMATS[path.suffix.lower()]
-    if not 0 < fps <= kind.most_fps:
-        raise InputError(
-            f"--fps must be above 0 and, for {path.suffix}, at most {kind.most_fps}, not {fps:g}"
-        )
+    if not 0 < fps <= kind.max_fps:
+        raise InputError(f"--fps must be above 0 and, for {path.suffix}, at most {kind.max_fps}, not {fps:g}")
     return kind
 
 
 def write_film(path: str | Path, frames: Iterable[np.ndarray], fps: float = 24.0) -> int:
     """Write uint8 ``H,W,C`` frames (C = 1 or 3) of one size and return their number.
 
-    A flat colour comes back at most two levels off: MP4 is converted to BT.709 in limited range and says so.
-    MP4 gets one more row or column of the edge's colour where the size is odd, which H.264 cannot
-    have. GIF and WebP loop for ever; each GIF frame has a palette of its own. The file appears whole
-    or not at all. InputError for an unknown extension, a rate out of range, no frames, frames that are too
-    large or of different sizes.
+    A flat colour comes back at most two levels off: MP4 is converted to BT.709 in limited range, with tags.
+    MP4 gets one more row or column of the edge's colour if a side is odd, which H.264 cannot have. GIF and
+    WebP loop for ever; each GIF frame has a palette of its own. The file appears whole or not at all.
+
+    Raises:
+        InputError: An unknown extension, a rate out of range, no frames, or frames that are too large or of
+            different sizes.
     """
     path = Path(path)
     kind = check_film(path, fps)
@@ -140,7 +129,7 @@ def write_film(path: str | Path, frames: Iterable[np.ndarray], fps: float = 24.0
     if first is None:
         raise InputError(f"{path}: there are no frames to write")
     h, w = first.shape[:2]
-    if max(h, w) > kind.most_side or (h + 128) * (w + 128) > MOST_AREA:
+    if max(h, w) > kind.max_side or (h + 128) * (w + 128) > MAX_AREA:
         raise InputError(f"{path}: frames of {w}x{h} px are too large for a {path.suffix}")
     temporary = temporary_beside(path, path.suffix.lower())
     try:
@@ -151,7 +140,7 @@ def write_film(path: str | Path, frames: Iterable[np.ndarray], fps: float = 24.0
     except OSError as error:
         raise InputError(f"{path}: cannot be written ({error.strerror or error})") from None
     finally:
-        with contextlib.suppress(OSError):  # where its folder is none, there is nothing to remove
+        with contextlib.suppress(OSError):  # without its folder there is nothing to remove
             temporary.unlink()
     return count
 
@@ -208,17 +197,16 @@ def _encode(
 
 
 def _tag(codec: Any) -> None:
-    """Say how colours are written: players take an untagged film of 720 lines or more for BT.709, a smaller
-    one for BT.601."""
+    """Tag the colours: players take an untagged film of 720 lines or more for BT.709, others for BT.601."""
     codec.colorspace = codec.color_primaries = codec.color_trc = BT709
     codec.color_range = LIMITED
 
 
 def _subsampled(frame: np.ndarray) -> Any:
-    """The uint8 frame ``H,W,3`` (even sides) in BT.709 with 4:2:0 colour.
+    """Convert a uint8 frame ``H,W,3`` (even sides) to BT.709 with 4:2:0 colour.
 
-    By its own arithmetic: PyAV's converts or tags, by version, and FFmpeg's dithers, which costs up to
-    three levels of a flat colour.
+    PyAV converts or tags, depending on its version, and FFmpeg dithers, which costs up to three levels of a
+    flat colour; so the arithmetic is done here.
     """
     import av
     import cv2
@@ -235,7 +223,7 @@ def _subsampled(frame: np.ndarray) -> Any:
 
 
 def _with_palette(pixels: np.ndarray) -> Any:
-    """The frame in its 256 best colours. The filters are made anew each time, so that they hold nothing."""
+    """Return the frame in its 256 best colours. New filters for each frame hold no others."""
     import av
     import av.filter
 
