@@ -42,16 +42,15 @@ def _filter_plane(
     up: tuple[int, int],
     down: tuple[int, int],
 ) -> Tensor:
-    n, c, h, w = x.shape
-    (kh, kw), planes = taps.shape, x.reshape(n * c, 1, h, w)
+    kh, kw = taps.shape
+    channels = x.shape[1]
+    kernel = taps.expand(channels, 1, kh, kw)
     if up == (1, 1):
-        y = F.conv2d(F.pad(planes, (*columns, *rows)), taps[None, None], stride=down)
-        return y.reshape(n, c, *y.shape[2:])
+        return F.conv2d(F.pad(x, (*columns, *rows)), kernel, stride=down, groups=channels)
     # A transposed convolution is the full convolution of the enlarged map, but for the zeros at its end.
-    y = F.conv_transpose2d(planes, taps[None, None], stride=up)
+    y = F.conv_transpose2d(x, kernel, stride=up, groups=channels)
     grow = (columns[0] + 1 - kw, columns[1] + up[1] - kw, rows[0] + 1 - kh, rows[1] + up[0] - kh)
-    y = F.pad(y, grow)[:, :, :: down[0], :: down[1]]
-    return y.reshape(n, c, *y.shape[2:])
+    return F.pad(y, grow)[:, :, :: down[0], :: down[1]]
 
 
 class FourierFeatures(nn.Module):
