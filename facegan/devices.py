@@ -1,4 +1,4 @@
-"""What differs between devices: memory, threads, precision, and how numbers get there without waiting."""
+"""Devices: choosing one, its memory, threads and precision."""
 
 from __future__ import annotations
 
@@ -18,20 +18,19 @@ from facegan.errors import ConfigError, InputError
 
 
 def full_precision(device: torch.device) -> AbstractContextManager[Any]:
-    """Without autocast, which tensors that have but a shape (device ``meta``) do not know anyway."""
+    """Return a context without autocast (on ``meta``, where there is none, it does nothing)."""
     return nullcontext() if device.type == "meta" else torch.autocast(device.type, enabled=False)
 
 
 def send(x: torch.Tensor, device: torch.device) -> torch.Tensor:
-    """``x`` on ``device``. To a GPU it goes by pinned memory, beside the work that is queued there; a plain
-    copy would first wait for the end of that."""
+    """Return ``x`` on ``device``; by pinned memory, so that a GPU's queue need not be empty first."""
     if device.type == "cuda" and x.device.type == "cpu":
         return x.pin_memory().to(device, non_blocking=True)
     return x.to(device)
 
 
 def pick_device(name: str) -> torch.device:
-    """``auto`` prefers CUDA, then MPS, then the CPU; ConfigError for one that is not there."""
+    """Return the device; ``auto`` prefers CUDA, then MPS, then the CPU. ConfigError if it is not there."""
     local = os.environ.get("LOCAL_RANK", "0")
     if name in ("auto", "cuda") and torch.cuda.is_available() and int(local) < torch.cuda.device_count():
         name = f"cuda:{local}"
@@ -50,7 +49,7 @@ def pick_device(name: str) -> torch.device:
 
 
 def check_device(device: str | torch.device) -> None:
-    """InputError if there is no such device here."""
+    """Raise InputError if there is no such device here."""
     if not isinstance(device, (str, torch.device)):
         raise InputError(f"the device must be a name such as cpu or cuda, not {arguments.shown(device)}")
     try:
@@ -61,8 +60,7 @@ def check_device(device: str | torch.device) -> None:
 
 
 def free_memory(device: torch.device) -> int | None:
-    """Bytes that are still free on the device, or to this process, if a container or a batch system limits
-    it; None where the system does not tell."""
+    """Return the bytes that are free on the device, within the process's limits; None where unknown."""
     if device.type == "cuda":
         return int(torch.cuda.mem_get_info(device)[0])
     return machine.free_memory()
@@ -73,12 +71,11 @@ def free_memory(device: torch.device) -> int | None:
 
 @contextmanager
 def working_threads(device: torch.device, wanted: int = 0, before: int = 0) -> Iterator[str]:
-    """Within the block, as many of torch's threads as there is room for; yields what to say of it, or ''.
+    """Give torch as many threads as there is room for; yield a note on it, or "".
 
-    On a CPU, ``wanted`` is the user's number, and ``before`` that of the run that goes on: its end depends on
-    it in the last digits. Without either, and where the environment does not say, there is one for each core
-    that other programs leave free. Beside them more would be slower than fewer: each step of the work waits
-    for the last thread.
+    On a CPU, ``wanted`` is the user's number, and ``before`` that of the run that is resumed, whose last
+    digits depend on it. Without either, and without OMP_NUM_THREADS, there is one for each core that other
+    programs leave free: more would be slower, since each step waits for the last thread.
     """
     had = torch.get_num_threads()
     count, text = _count_threads(device, had, wanted, before=before)
@@ -94,11 +91,10 @@ def working_threads(device: torch.device, wanted: int = 0, before: int = 0) -> I
 
 
 class BriefWaits:
-    """Within a ``with`` block, threads wait for each other without spinning while other programs need cores.
+    """Lets threads wait for each other without spinning while other programs need the cores.
 
-    GNU's OpenMP library, which computes for torch on Linux, spins for far fewer turns (``GOMP_SPINCOUNT``'s
-    documentation) while there are more of its threads than cores. Another team of threads that only sleep
-    makes it so, and lets it be when they end. What is computed stays the same to the bit.
+    GNU's OpenMP library spins for far fewer turns (see ``GOMP_SPINCOUNT``) while it has more threads than
+    there are cores: a second team of threads, which only sleep, brings that about. Results are the same.
     """
 
     EVERY = 1.0  # s
@@ -135,13 +131,13 @@ class BriefWaits:
 
 
 def _sleeping_team(ends: threading.Event) -> None:
-    """A team of OpenMP's threads, which the first parallel operation of a thread starts, until ``ends``."""
+    """Hold a team of OpenMP's threads, which the first parallel operation of a thread starts."""
     torch.zeros(1 << 20).add_(1)
     ends.wait()
 
 
 def insist_on_threads(count: int) -> None:
-    """So many threads for all that this process does from here on, as if OMP_NUM_THREADS had said so."""
+    """Give this process so many threads from here on, as OMP_NUM_THREADS would."""
     os.environ["OMP_NUM_THREADS"] = str(count)
     torch.set_num_threads(count)
 
@@ -173,12 +169,12 @@ def _count_threads(device: torch.device, had: int, wanted: int, *, before: int) 
 
 
 def fast_bfloat16(device: torch.device) -> bool:
-    """Whether bfloat16 makes convolutions faster than float32 there."""
+    """Return whether bfloat16 makes convolutions faster than float32 there."""
     return bfloat16_gain(device) >= 1.1
 
 
 def slow_bfloat16(device: torch.device) -> str:
-    """What to say to somebody who asks for bfloat16 on a CPU that is slower with it; else ''."""
+    """Return a warning if bfloat16 is slower than float32 on this CPU; else ""."""
     gain = bfloat16_gain(device) if device.type == "cpu" else 1.0
     if gain >= 1:
         return ""
@@ -189,10 +185,9 @@ def slow_bfloat16(device: torch.device) -> str:
 
 
 def bfloat16_gain(device: torch.device) -> float:
-    """By how much bfloat16 is faster than float32: measured on a CPU, once; told by the kind of a GPU.
+    """Return how many times as fast bfloat16 is: measured once on a CPU, known by the kind of a GPU.
 
-    Processors that do not have it in hardware convert each number, or take plain loops: convolutions take
-    ten times as long, or more.
+    Without bfloat16 in hardware, convolutions take ten times as long, or more.
     """
     if device.type == "cuda":
         return 2.0 if torch.cuda.get_device_capability(device) >= (8, 0) else 0.5
@@ -212,7 +207,7 @@ def _measured_gain() -> float:
 
 
 def _convolve(half: bool) -> float:
-    """Seconds for a convolution and its gradients, 450 million multiplications and additions in all."""
+    """Return the seconds of a convolution with its gradients, 450 million MACs in all."""
     with torch.inference_mode(False), torch.enable_grad():
         x = torch.full((8, 64, 16, 16), 0.5).to(memory_format=torch.channels_last).requires_grad_()
         kernel = torch.full((64, 64, 3, 3), 0.5, requires_grad=True)

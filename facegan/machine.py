@@ -1,5 +1,4 @@
-"""What this process may take of the machine: memory that is free, cores that are allowed, cores that no other
-program keeps busy; and how threads wait for each other."""
+"""The memory and the cores that this process may take, and how its threads wait for each other."""
 
 from __future__ import annotations
 
@@ -18,13 +17,13 @@ _GROUPS = ("/proc/self/cgroup", "/sys/fs/cgroup")
 
 
 def free_memory() -> int | None:
-    """Bytes that are still free to this process; None where the system does not tell."""
+    """Return the bytes that are free to this process; None where the system does not tell."""
     found = [_available(), left_by_limits()]
     return min((x for x in found if x is not None), default=None)
 
 
 def amount(count: int) -> str:
-    """``count`` bytes for people: 850 MB, 1.2 GB."""
+    """Return a number of bytes as text: 850 MB, 1.2 GB."""
     return f"{count / 1e9:,.1f} GB" if count >= 1e9 else f"{max(count / 1e6, 0.1):.{count < 1e6:d}f} MB"
 
 
@@ -36,8 +35,10 @@ def _available() -> int | None:
 
 
 def left_by_limits(own: str = _GROUPS[0], root: str = _GROUPS[1]) -> int | None:
-    """Bytes until the nearest limit of this process's control groups (Linux, of either version); None
-    without one. Pages of files, which the system takes back, do not count."""
+    """Return the bytes up to the nearest limit of the process's control groups (Linux); None without one.
+
+    Pages of files, which the system takes back, do not count.
+    """
     found: list[int] = []
     for group, version in _groups("memory", own, root):
         if version == 2:
@@ -59,7 +60,7 @@ def _left(group: Path, limit: str, usage: str, *, pages: str) -> list[int]:
 
 
 def _groups(controller: str, own: str, root: str) -> Iterator[tuple[Path, int]]:
-    """Folders that may hold limits of the controller for this process, and the version of their files.
+    """Yield the folders that may hold limits for this process, and the version of their files.
 
     A container may see its own group as the root, and limits of the groups above bind as well.
     """
@@ -82,9 +83,7 @@ def _groups(controller: str, own: str, root: str) -> Iterator[tuple[Path, int]]:
 
 
 def cores() -> int:
-    """How many processor cores this process may use, at least 1: those that it is allowed to run on
-    (``taskset``, batch systems, containers), and no more than the time that its control groups grant is
-    worth (``docker run --cpus``)."""
+    """Return how many cores this process may use: its affinity's, within its control groups' quota."""
     # From Python 3.13 on, a user may set it (PYTHON_CPU_COUNT).
     own = getattr(os, "process_cpu_count", lambda: None)() or len(_mine())
     granted = granted_cores()
@@ -92,8 +91,7 @@ def cores() -> int:
 
 
 def granted_cores(own: str = _GROUPS[0], root: str = _GROUPS[1]) -> float | None:
-    """The processor time, in cores, that the tightest of this process's control groups grants (Linux, of
-    either version); None without a limit."""
+    """Return the time, in cores, that the process's control groups grant (Linux); None without a limit."""
     found: list[float] = []
     for group, version in _groups("cpu", own, root):
         with suppress(OSError, ValueError):  # no such group, or "max"
@@ -108,9 +106,9 @@ def granted_cores(own: str = _GROUPS[0], root: str = _GROUPS[1]) -> float | None
 
 
 class OtherWork:
-    """Within a ``with`` block: ``cores``, the mean number of this process's cores that others kept busy.
+    """Measures ``cores``, the mean number of this process's cores that others keep busy in a ``with`` block.
 
-    None where the system does not tell (all but Linux), or where the block was too short to see.
+    None where the system does not tell (all but Linux), or if the block was too short to see.
     """
 
     def __init__(self) -> None:
@@ -130,11 +128,11 @@ class OtherWork:
         self.cores = min(max(others / seconds, 0.0), float(self.available))
 
     def slows(self, threads: int) -> bool:
-        """Whether so many threads did not get a core each."""
+        """Return whether so many threads did not get a core each."""
         return self.cores is not None and self.cores + threads > self.available + NOTABLE
 
     def left(self) -> int:
-        """How many cores the others left, rounded; at least 1."""
+        """Return how many cores the others left, rounded; at least 1."""
         return max(1, round(self.available - (self.cores or 0.0)))
 
 
@@ -145,7 +143,7 @@ def _mine() -> set[int]:
 
 
 def _busy() -> float | None:
-    """Seconds for which this process's cores have worked since the system started."""
+    """Return the seconds for which this process's cores have worked since the system started."""
     with suppress(OSError, ValueError, IndexError):
         rows = (line.split() for line in Path("/proc/stat").read_text().splitlines())
         names = {f"cpu{k}" for k in _mine()}
@@ -158,17 +156,16 @@ def _busy() -> float | None:
 
 # --- threads -------------------------------------------------------------------------------------
 
-# How long threads that wait for each other keep their core: long enough for the gaps between the steps of an
-# update, and far less than a turn of another program. By default the libraries spin for about 5 ms (GNU) or
-# 200 ms (LLVM, Intel); where another program holds one of the cores, every step then takes a turn of its.
+# How long waiting threads keep their core: long enough for the gaps between the steps of an update, and far
+# less than a turn of another program, which the defaults, 5 ms (GNU) and 200 ms (LLVM, Intel), would cost.
 WAITING = {"GOMP_SPINCOUNT": "30000", "KMP_BLOCKTIME": "1"}  # turns of a loop; ms
 _counted = ""  # what OMP_NUM_THREADS was set to here
 
 
 def settle_threads() -> None:
-    """Say how OpenMP's threads wait, and how many there may be, unless the user's environment does.
+    """Set how OpenMP's threads wait, and how many there are, unless the user's environment does.
 
-    The library reads it once, when torch is loaded: too late then. Processes that this one starts inherit it.
+    The library reads it once, when torch is loaded. Processes that this one starts inherit it.
     """
     global _counted
     if "torch" in sys.modules:
@@ -180,6 +177,6 @@ def settle_threads() -> None:
 
 
 def threads_given() -> bool:
-    """Whether the user's environment says how many threads there are."""
+    """Return whether the user's environment says how many threads there are."""
     given = {name: os.environ[name] for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS") if name in os.environ}
     return given not in ({}, {"OMP_NUM_THREADS": _counted})

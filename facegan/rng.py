@@ -14,13 +14,13 @@ _BLOCK = 4  # Philox 4x64 yields four 64-bit words for each counter value
 
 
 def key(seed: int, purpose: str) -> int:
-    """A 128-bit stream key for ``seed`` and ``purpose``."""
+    """Return a 128-bit stream key."""
     digest = hashlib.sha256(f"{seed}/{purpose}".encode()).digest()
     return int.from_bytes(digest[:16], "little")
 
 
 def words(seed: int, purpose: str, start: int, *, count: int, per_item: int) -> np.ndarray:
-    """uint64 ``count, per_item`` for the items ``start .. start + count - 1``."""
+    """Return uint64 ``count, per_item`` for the items ``start .. start + count - 1``."""
     blocks = -(-per_item // _BLOCK)
     stream = np.random.Philox(key=key(seed, purpose))
     stream.advance(start * blocks)
@@ -28,12 +28,12 @@ def words(seed: int, purpose: str, start: int, *, count: int, per_item: int) -> 
 
 
 def uniform(seed: int, purpose: str, start: int, *, count: int, per_item: int = 1) -> np.ndarray:
-    """float64 ``count, per_item`` in [0, 1)."""
+    """Return float64 ``count, per_item`` in [0, 1)."""
     return (words(seed, purpose, start, count=count, per_item=per_item) >> np.uint64(11)) * 2.0**-53
 
 
 def normal(seed: int, purpose: str, start: int, *, count: int, per_item: int) -> np.ndarray:
-    """float32 ``count, per_item`` ~ N(0, 1), by Box and Muller's transform."""
+    """Return float32 ``count, per_item`` of N(0, 1), by Box and Muller's transform."""
     half = -(-per_item // 2)
     u = uniform(seed, purpose, start, count=count, per_item=2 * half)
     radius = np.sqrt(-2.0 * np.log1p(-u[:, :half]))
@@ -43,10 +43,10 @@ def normal(seed: int, purpose: str, start: int, *, count: int, per_item: int) ->
 
 
 def permutation(seed: int, purpose: str, index: int, *, n: int) -> np.ndarray:
-    """The ``index``-th shuffle (an epoch, say) of 0..n-1."""
+    """Return the ``index``-th shuffle (an epoch, say) of 0..n-1."""
     return np.random.Generator(np.random.Philox(key=key(seed, f"{purpose}/{index}"))).permutation(n)
 
 
 def torch_seed(seed: int, purpose: str, index: int) -> int:
-    """A 63-bit seed for torch's own generators (dropout, random noise) at one step."""
+    """Return a 63-bit seed for torch's own generators (dropout, random noise) at one step."""
     return key(seed, f"{purpose}/{index}") & (2**63 - 1)

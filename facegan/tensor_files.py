@@ -231,3 +231,12 @@ def has_header(path: str | Path, key: str) -> bool:
             return key in (handle.metadata() or {})
     except (SafetensorError, OSError):
         return False
+
+
+def by_group(tensors: Mapping[str, Tensor]) -> dict[str, dict[str, Tensor]]:
+    """Return the tensors named ``group/key`` by group and key."""
+    found: dict[str, dict[str, Tensor]] = {}
+    for name, value in tensors.items():
+        group, _, key = name.partition("/")
+        found.setdefault(group, {})[key] = value
+    return found

@@ -163,7 +163,7 @@ def run_sweep(
         if first and not flags.quiet:
             print(text, file=sys.stderr, flush=True)
 
-    outcomes = sweep(trials, out, once, content_hash=data.content_hash, said=said)
+    outcomes = sweep(trials, out, once, content_hash=data.content_hash, on_progress=said)
     if first:
         metric = trials[0][1].metric
         page = write_outcomes(outcomes, metric, out)

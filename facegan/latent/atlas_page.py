@@ -39,7 +39,7 @@ def render_atlas(done: Atlas, model: str, options: str = "", *, features: str = 
         "subtitle": html.escape(f"{count:,} generated faces, seeds {spelled}"),
         "reading": html.escape(_reading(done, features)),
     }
-    return render("atlas.html", fields, data, script="atlas.js", package="facegan.latent")
+    return render("atlas", fields, data, package="facegan.latent")
 
 
 def _reading(done: Atlas, features: str) -> str:

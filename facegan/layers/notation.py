@@ -29,7 +29,8 @@ from facegan.errors import ConfigError
 
 ACTIVATIONS = ("relu", "lrelu", "silu", "gelu", "tanh", "sigmoid", "linear")
 NORMS = ("bn", "pixelnorm")
-_SIZED = ("dense", "conv", "convT", "res")
+_STRIDED = ("conv", "convT")
+_SIZED = ("dense", *_STRIDED, "res")
 _PLAIN = ("up", "down", "pool", "mbstd")
 
 
@@ -61,46 +62,51 @@ def _size(word: str) -> int | tuple[int, int, int] | str | None:
 
 
 def _parse_layer(text: str, option: str) -> list[Layer]:
-    def fail(why: str) -> ConfigError:
-        return ConfigError(f"{option}: in layer '{text.strip()}': {why}")
-
-    words = text.split()
-    repeat = 1
-    if re.fullmatch(r"x[1-9]\d{0,2}", words[-1]) and len(words) > 1:
+    words, repeat = text.split(), 1
+    if len(words) > 1 and re.fullmatch(r"x[1-9]\d{0,2}", words[-1]):
         repeat = int(words.pop()[1:])
-    kind = words[0]
+    try:
+        layer, rest = _parse_head(words)
+        for word in rest:
+            layer = _modify(layer, word)
+    except ValueError as error:
+        raise ConfigError(f"{option}: in layer '{text.strip()}': {error}") from None
+    return [layer] * repeat
+
+
+def _parse_head(words: list[str]) -> tuple[Layer, list[str]]:
+    """Return the layer with its numbers, and the words after them."""
+    kind, *rest = words
     if _is_op(kind):
-        kind, words = "apply", ["apply", *words]
-    layer = Layer(kind)
-    rest = words[1:]
-    if kind in _SIZED:
-        size = _size(rest[0]) if rest else None
-        if size is None or (kind != "dense" and isinstance(size, tuple)):
-            raise fail(f"'{kind}' needs a size such as {'7x7x128' if kind == 'dense' else '64'} or image")
-        layer, rest = replace(layer, out=size), rest[1:]
-        if kind in ("conv", "convT"):
-            if not rest or not re.fullmatch(r"[1-9]\d?", rest[0]):
-                raise fail("a kernel size must follow the channels")
-            layer, rest = replace(layer, kernel=int(rest[0])), rest[1:]
-    elif kind == "drop":
+        return Layer("apply"), words
+    if kind in _PLAIN:
+        return Layer(kind), rest
+    if kind == "drop":
         if not rest or not re.fullmatch(r"0?\.\d+", rest[0]):
-            raise fail("'drop' needs a probability below 1")
-        layer, rest = replace(layer, rate=float(rest[0])), rest[1:]
-    elif kind not in _PLAIN and kind != "apply":
-        raise fail(f"'{kind}' is no layer (known: {', '.join((*_SIZED, *_PLAIN, 'drop'))})")
-    then: list[str] = []
-    for word in rest:
-        if word in ("s1", "s2") and kind in ("conv", "convT"):
-            layer = replace(layer, stride=int(word[1]))
-        elif word == "valid" and kind == "conv":
-            layer = replace(layer, padding=word)
-        elif word in ("up", "down") and kind == "res":
-            layer = replace(layer, resample=word)
-        elif _is_op(word):
-            then.append(word)
-        else:
-            raise fail(f"'{word}' is not understood")
-    return [replace(layer, then=tuple(then))] * repeat
+            raise ValueError("'drop' needs a probability below 1")
+        return Layer(kind, rate=float(rest[0])), rest[1:]
+    if kind not in _SIZED:
+        raise ValueError(f"'{kind}' is no layer (known: {', '.join((*_SIZED, *_PLAIN, 'drop'))})")
+    size = _size(rest[0]) if rest else None
+    if size is None or (kind != "dense" and isinstance(size, tuple)):
+        raise ValueError(f"'{kind}' needs a size such as {'7x7x128' if kind == 'dense' else '64'} or image")
+    if kind not in _STRIDED:
+        return Layer(kind, size), rest[1:]
+    if len(rest) < 2 or not re.fullmatch(r"[1-9]\d?", rest[1]):
+        raise ValueError("a kernel size must follow the channels")
+    return Layer(kind, size, int(rest[1])), rest[2:]
+
+
+def _modify(layer: Layer, word: str) -> Layer:
+    if word in ("s1", "s2") and layer.kind in _STRIDED:
+        return replace(layer, stride=int(word[1]))
+    if word == "valid" and layer.kind == "conv":
+        return replace(layer, padding=word)
+    if word in ("up", "down") and layer.kind == "res":
+        return replace(layer, resample=word)
+    if _is_op(word):
+        return replace(layer, then=(*layer.then, word))
+    raise ValueError(f"'{word}' is not understood")
 
 
 def parse(text: str, option: str = "layers") -> list[Layer]:
@@ -136,9 +142,9 @@ def scale(
     for layer in layers[:-1]:
         then = tuple(activation if activation and _is_op(op) and op not in NORMS else op for op in layer.then)
         new = replace(layer, out=wide(layer.out), then=then)
-        if kernel and layer.kind in ("conv", "convT") and layer.out != "image":
+        if kernel and layer.kind in _STRIDED and layer.out != "image":
             new = replace(new, kernel=kernel)
         result.append(new)
-        if depth and layer.kind in ("conv", "convT") and layer.stride == 2 and isinstance(new.out, int):
+        if depth and layer.kind in _STRIDED and layer.stride == 2 and isinstance(new.out, int):
             result += [Layer("conv", new.out, 3, then=then)] * depth
     return [*result, layers[-1]]

@@ -1,4 +1,4 @@
-"""What ``facegan train --auto`` chooses, and why: a recipe and settings that suit dataset and device."""
+"""The settings that ``facegan train --auto`` chooses for dataset and device, and its reasons."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 
 from facegan.data.dataset import Dataset
@@ -25,28 +24,21 @@ from facegan.recipes.table import RECIPES
 from facegan.runs.page import duration
 from facegan.runs.record import flatten, read_record
 from facegan.settings import flag, values_of, walk
-from facegan.training.initialization import create_state, with_precision
-from facegan.training.objective import train_step
-from facegan.training.out_of_memory import is_out_of_memory
-from facegan.training.sampler import ImageSampler
-from facegan.training.state import as_if_finished
+from facegan.training.initialization import with_precision
+from facegan.training.out_of_memory import is_out_of_memory, two_updates
 
-PASSES = 100  # over the data, beyond which it does so with more pictures, too
-# Over so little data that it is the bound: few-shot training has 100 pictures and 50,000 batches of 8 (Liu et
-# al. 2021, section 4).
-MOST_PASSES = 4_000
-LONGEST = 24.0  # hours; a recipe's full length may take weeks on a small machine
-SPARED = 0.8  # of the free memory is used at most
-FEW = 4  # pictures in a piece: a group of minibatch deviation
-PROBES = (2, 8)  # pictures in the pieces by which the probe measures
-
-
-TARGET = 0.6  # of an adaptive augmentation, as StyleGAN2-ADA's authors have it
+FEW_PASSES = 100  # over the data: more are too many without augmentation, even over many pictures
+MAX_PASSES = 4_000  # over the data: as in few-shot training with 100 pictures (Liu et al. 2021, section 4)
+MAX_HOURS = 24.0  # hours; a recipe's full length may take weeks on a small machine
+MEMORY_SHARE = 0.8  # of the free memory, at most
+MIN_PIECE = 4  # pictures: a group of minibatch deviation
+PROBE_PICTURES = (2, 8)  # pictures in the pieces by which the probe measures
+ADAPTIVE_TARGET = 0.6  # of an adaptive augmentation, as StyleGAN2-ADA's authors have it
 
 
 @dataclass(frozen=True)
 class Choice:
-    """One line of the table. ``given`` says that the user has decided it."""
+    """One line of the table; ``given`` if the user has decided it."""
 
     what: str
     value: str
@@ -55,7 +47,7 @@ class Choice:
 
 
 def look(data: Dataset, device: torch.device) -> Surroundings:
-    """At the dataset's metadata and at the device."""
+    """Return what is known of the dataset and the device."""
     return surroundings(data, device.type, cores(), memory=free_memory(device))
 
 
@@ -63,7 +55,7 @@ def look(data: Dataset, device: torch.device) -> Surroundings:
 
 
 def augmentation(config: TrainConfig, s: Surroundings) -> tuple[dict[str, Any], str]:
-    """Changes, and why, by how often each picture will be seen."""
+    """Return changes to the augmentation, and why, by how often each picture will be seen."""
     passes = config.kimg * 1000 / max(s.pictures, 1)
     seen = f"each of {s.pictures:,} pictures is seen {passes:,.0f} times"
     if config.d_split:
@@ -74,27 +66,26 @@ def augmentation(config: TrainConfig, s: Surroundings) -> tuple[dict[str, Any], 
         return {}, f"the recipe's; {seen}"
     if config.augment:
         return pace, f"the recipe's; {seen}; {reach}"
-    if s.pictures >= FEW_PICTURES and passes <= PASSES:
+    if s.pictures >= FEW_PICTURES and passes <= FEW_PASSES:
         return {}, f"{seen}: not often enough to be learnt by heart"
     kind = "ada-face" if s.faces and s.channels == 3 else "ada"
-    adaptive = {"augment_target": config.augment_target or TARGET, "augment_p": 0.0}
+    adaptive = {"augment_target": config.augment_target or ADAPTIVE_TARGET, "augment_p": 0.0}
     return {"augment": kind, **adaptive, **pace}, f"{seen}: grows with overfitting, {reach}"
 
 
 def _pace(config: TrainConfig) -> dict[str, Any]:
-    """How fast an augmentation adapts: not slower than a short run, and networks that know pictures already,
-    need it to (for those StyleGAN2-ADA's authors have 100 kimg, too)."""
+    """Return how fast an augmentation adapts: in a quarter of the run, or 100 kimg after --init, at most."""
     most = min(config.kimg / 4, 100.0 if config.init else math.inf)
     return {"augment_kimg": float(f"{most:.3g}")} if most < config.augment_kimg else {}
 
 
 def authors_rule(side: int, batch: int) -> dict[str, Any]:
-    """R1's weight and the average's half-life as StyleGAN2-ADA's authors set them automatically."""
+    """Return R1's weight and the average's half-life as StyleGAN2-ADA's authors set them."""
     return {"r1_gamma": 0.0002 * side**2 / batch, "ema_halflife_kimg": batch * 10 / 32}
 
 
 def gamma(config: TrainConfig, s: Surroundings) -> tuple[dict[str, Any], str]:
-    """Weight of R1: by the rule of StyleGAN2-ADA's authors for the batch, where the recipe follows it."""
+    """Return R1's weight by the rule of StyleGAN2-ADA's authors, if the recipe follows it, and why."""
     base = RECIPES[config.recipe].config if config.recipe in RECIPES else config
     ruled = authors_rule(base.size or 64, base.batch)["r1_gamma"]  # of any size: for 64 px
     if not config.r1_gamma or not ruled or not math.isclose(base.r1_gamma, ruled):
@@ -119,18 +110,20 @@ class Probe:
 
 
 def probe(config: TrainConfig, shape: Sequence[int], device: torch.device) -> Probe | None:
-    """Two real updates with few pictures, twice, and the line through both peaks; None where the system
-    does not tell. What is large is never tried: on a CPU the system ends whoever takes too much."""
+    """Return the line through the peaks of updates with few pictures; None where the system does not tell.
+
+    Large batches are never tried: on a CPU the system ends whoever takes too much.
+    """
     seen: list[tuple[int, int]] = []
     gc.collect()
     start: int | None = None
-    for pictures in PROBES:
+    for pictures in PROBE_PICTURES:
         few = override(
             config, {"batch": pictures, "g_batch": 0, "accumulate": 1, "condition": (), "init": ""}
         )
         with PeakMemory(device) as memory:
             try:
-                _two_updates(with_precision(few, device), shape, device)
+                two_updates(with_precision(few, device), shape, device)
             except (RuntimeError, MemoryError) as error:
                 if not is_out_of_memory(error):
                     raise
@@ -144,25 +137,16 @@ def probe(config: TrainConfig, shape: Sequence[int], device: torch.device) -> Pr
     return Probe(max(low - a * each, 0.0), each, tuple(seen))
 
 
-def _two_updates(config: TrainConfig, shape: Sequence[int], device: torch.device) -> None:
-    channels, height, width = shape
-    state = as_if_finished(create_state(config, shape, device))
-    feed = ImageSampler(np.zeros((config.batch, height, width, channels), np.uint8), config, device)
-    for _ in range(2):
-        state.updates = 0  # with the penalty, which takes most
-        train_step(state, feed)
-
-
 def fit_batch(config: TrainConfig, found: Probe | None, free: int | None) -> tuple[dict[str, Any], str]:
-    """The batch in as few pieces as fit."""
+    """Return in how few pieces the batch fits, and why."""
     if found is None or free is None:
         return {}, "the recipe's; this system does not tell its memory"
-    room, batch = SPARED * free, config.batch
+    room, batch = MEMORY_SHARE * free, config.batch
     measured = ", ".join(f"{n} pictures {size(b)}" for n, b in found.seen)
     for pieces in (n for n in range(1, batch + 1) if batch % n == 0 and (config.g_batch or n) % n == 0):
         if found.needs(batch // pieces) <= room:
             need = f"{batch // pieces} need about {size(found.needs(batch // pieces))} of {size(free)} free"
-            if batch // pieces < min(FEW, batch):
+            if batch // pieces < min(MIN_PIECE, batch):
                 need += "; what compares the pictures of a piece has little to compare"
             return {"accumulate": pieces} if pieces > 1 else {}, f"probed: {measured}, so {need}"
     raise ConfigError(
@@ -237,17 +221,17 @@ def _condition(config: TrainConfig, s: Surroundings) -> Choice:
         return Choice("condition", "none", "the dataset has no attributes: see 'facegan label'")
     known = f"{len(s.attributes)} attributes are known"
     if get_family(config.family).conditional:
-        return Choice("condition", "none", f"{known}: --condition {s.attributes[0]} tells them")
-    return Choice("condition", "none", f"{known}, but these networks are told none")
+        return Choice("condition", "none", f"{known}: add --condition {s.attributes[0]}")
+    return Choice("condition", "none", f"{known}, but these networks take none")
 
 
 def _others(config: TrainConfig, given: Sequence[str]) -> list[Choice]:
     """Return a line for everything else that the user has set."""
-    told = {"recipe", "condition", *(name for names, _ in SHOWN.values() for name in names)}
+    shown = {"recipe", "condition", *(name for names, _ in SHOWN.values() for name in names)}
     return [
         Choice(flag(name)[2:], f"{value}", f"you gave {flag(name)}", True)
         for name in given
-        if (value := values_of(config).get(name)) is not None and name not in told
+        if (value := values_of(config).get(name)) is not None and name not in shown
     ]
 
 
@@ -287,43 +271,43 @@ SHOWN: dict[str, tuple[tuple[str, ...], Callable[[TrainConfig], str]]] = {
 
 
 def _length(config: TrainConfig, measured: DryRun, s: Surroundings) -> tuple[dict[str, Any], str]:
-    """The recipe's, what a day gives, or what so few pictures have to teach."""
+    """Return the recipe's length, that of a day, or the one at which few pictures are exhausted."""
     hours = measured.training_seconds / 3600
-    day = config.kimg * LONGEST / hours if hours > LONGEST else math.inf
-    data = MOST_PASSES * s.pictures / 1000
+    day = config.kimg * MAX_HOURS / hours if hours > MAX_HOURS else math.inf
+    data = MAX_PASSES * s.pictures / 1000
     if min(day, data) >= config.kimg:
         return {}, "the recipe's"
     kimg = max(float(f"{min(day, data):.2g}"), config.batch / 1000)
     shorter, also = _shorter(config, kimg / config.kimg)
     if data < day:
-        why = f"each of {s.pictures:,} pictures is seen {MOST_PASSES:,} times, and longer teaches nothing new"
+        why = f"each of {s.pictures:,} pictures is seen {MAX_PASSES:,} times, and longer teaches nothing new"
         return {"kimg": kimg, **shorter}, f"{why}; {_for_few(config, s)}{also}"
     whole = f"the recipe's {config.kimg:g} kimg would take {duration(hours * 3600)}"
-    return {"kimg": kimg, **shorter}, f"what {LONGEST:g} h give; {whole}{also}"
+    return {"kimg": kimg, **shorter}, f"what {MAX_HOURS:g} h give; {whole}{also}"
 
 
 def _for_few(config: TrainConfig, s: Surroundings) -> str:
-    """What helps where there are so few pictures that they are learnt by heart."""
+    """Return what helps if so few pictures are learnt by heart."""
     if not config.init and s.faces and (s.height, s.width, s.channels) == (64, 64, 3):
         return "so few are learnt by heart: add photos, or begin with --init celeba64, which knows faces"
     return "so few are learnt by heart: add photos"
 
 
 def _given_length(config: TrainConfig) -> tuple[dict[str, Any], str]:
-    """The schedules of a run that shall be shorter than its recipe."""
+    """Return the schedules of a run that is shorter than its recipe."""
     whole = RECIPES[config.recipe].config.kimg if config.recipe in RECIPES else config.kimg
     return _shorter(config, config.kimg / whole) if 0 < config.kimg < whole else ({}, "")
 
 
 def _shorter(config: TrainConfig, share: float) -> tuple[dict[str, Any], str]:
-    """Schedules that last that share of their time, and what to say of it."""
+    """Return schedules that last that share of their time, and a note."""
     shorter = {name: lasting * share for name, lasting in _schedules(config).items()}
     names = ", ".join(name.rpartition(".")[2].removesuffix("_kimg") for name in shorter)
     return shorter, f"; as much shorter: {names}" if shorter else ""
 
 
 def _shortened(measured: DryRun, config: TrainConfig) -> DryRun:
-    """The same updates' times for another length."""
+    """Return the same measurements for another length."""
     if config.kimg == measured.config.kimg:
         return measured
     changes: dict[str, Any] = {"config": config, **occasions(config)}
@@ -337,7 +321,7 @@ def _speed(measured: DryRun) -> str:
 
 
 def table(decision: Decision) -> str:
-    """What was seen and what was chosen, as aligned text; a star marks what the user gave."""
+    """Return what was found and chosen as aligned text; a star marks what the user gave."""
     s = decision.surroundings
     colour = "grey" if s.channels == 1 else "colour"
     attributes = f", {len(s.attributes)} attributes" if s.attributes else ""

@@ -1,7 +1,8 @@
-"""What a run would be, found by a few real updates: layers, memory, time and disk. Nothing is written."""
+"""A dry run: layers, memory, time and disk of a run, by a few real updates. It writes nothing."""
 
 from __future__ import annotations
 
+import math
 import sys
 import threading
 import time
@@ -125,10 +126,6 @@ class DryRun:
     timings: dict[UpdateKind, Timing]
     others: OtherWork
     """What else the processor did meanwhile."""
-    room: str
-    """Why there are fewer threads than the processor could take, or nothing."""
-    slow: str
-    """That the precision which the user wants is slow here, or nothing."""
     drawing: float
     """Seconds to draw one picture in sampling mode."""
     updates: int
@@ -143,16 +140,20 @@ class DryRun:
     """For batch norm's statistics."""
     checkpoint_bytes: int
     map_bytes: int
-    """Of the dataset's memory map, where the first run has yet to make it; else 0."""
+    """Of the dataset's memory map, if the first run has yet to make it; else 0."""
+    room: str = ""
+    """Why there are fewer threads than the processor could take."""
+    slow: str = ""
+    """A warning if the precision is slow here."""
 
     @property
     def update_seconds(self) -> float:
-        """Of the average update: each kind counts in its proportion."""
+        """Seconds of the average update: each kind counts in its proportion."""
         return sum(kind.share * timing.mean for kind, timing in self.timings.items())
 
     @property
     def disturbed(self) -> str:
-        """That other programs made the updates slower than they will be, or nothing."""
+        """A note that other programs slowed the updates down, or ""."""
         if self.room:
             return self.room
         if self.device != "cpu" or not self.others.slows(self.threads):
@@ -215,9 +216,21 @@ def _measured(
     with OtherWork() as others:
         least = TIMED_UPDATES if warm[-1] < SLOW_UPDATE else len(kinds)
         timings = _time_updates(state, feed, kinds, least=least)
-    drawing = _time_drawing(state)
-    return _result(
-        state, data, pictures, memory=memory, timings=timings, others=others, drawing=drawing, shape=shape
+    return DryRun(
+        **{**_sizes(state, shape), **occasions(config)},
+        config=state.config,
+        dataset=str(data.path),
+        pictures=data.counts["train"],
+        image_shape=shape,
+        device=_device_name(place),
+        threads=torch.get_num_threads(),
+        memory_before=memory.level,
+        memory_peak=memory.peak,
+        memory_free=free_memory(place),
+        timings=timings,
+        others=others,
+        drawing=_time_drawing(state),
+        map_bytes=0 if isinstance(pictures, np.memmap) else data.counts["train"] * math.prod(shape),
     )
 
 
@@ -272,7 +285,7 @@ def _some_labels(state: TrainState, count: int) -> tuple[torch.Tensor, ...]:
 
 
 def occasions(c: TrainConfig) -> dict[str, int]:
-    """How many updates, grids, models and copies for them a run has, by the names of :class:`DryRun`."""
+    """Return how many updates, grids, models and copies a run has, by the names of :class:`DryRun`."""
     step = c.batch * c.d_updates
     updates = -(-round(c.kimg * 1000) // step)
     grid_every = max(1, round((c.grid_kimg or c.kimg / 40) * 1000))
@@ -286,7 +299,7 @@ def occasions(c: TrainConfig) -> dict[str, int]:
 
 
 def count_due(updates: int, step: int, *every: int) -> int:
-    """How many of ``updates`` updates of ``step`` images pass a multiple of one ``every`` or are the last."""
+    """Return how many updates of ``step`` images pass a multiple of one ``every`` or are the last."""
     if updates == 0:
         return 0
     seen = np.arange(updates + 1, dtype=np.int64) * step
@@ -303,63 +316,31 @@ def _stored(module: nn.Module | None) -> list[torch.Tensor]:
     return [] if module is None else list(module.state_dict().values())
 
 
-def _result(
-    state: TrainState,
-    data: Dataset,
-    pictures: np.ndarray,
-    *,
-    memory: PeakMemory,
-    timings: dict[UpdateKind, Timing],
-    others: OtherWork,
-    drawing: float,
-    shape: tuple[int, int, int],
-) -> DryRun:
-    c, count = state.config, data.counts["train"]
-    moments = [
-        t
-        for o in (state.optimizers["generator"], state.optimizers["discriminator"])
-        for s in o.state.values()
-        for t in s.values()
-    ]
-    # Averaged weights need statistics of their own each time that pictures are drawn with them.
-    renewed = BN_BATCHES * BN_BATCH if state.ema and batch_norms(state.ema) else 0
-    weights = _bytes([*_stored(state.generator), *_stored(state.discriminator)])
-    average = _bytes(_stored(state.ema))
+def _sizes(state: TrainState, shape: tuple[int, int, int]) -> dict[str, Any]:
+    """Return the layers of both networks and what they take of memory and disk, by the names of DryRun."""
+    z = torch.zeros(1, state.config.latent.dim, device=state.device, dtype=state.dtype)
+    picture = torch.zeros(1, *shape, device=state.device, dtype=state.dtype)
+    moments = [t for o in state.optimizers.values() for s in o.state.values() for t in s.values()]
+    weights, average = _bytes([*_stored(state.generator), *_stored(state.discriminator)]), _stored(state.ema)
     floats = sum(p.numel() for p in state.generator.parameters()) + statistics(state.generator)
     counters = _bytes(b for b in state.generator.buffers() if not b.is_floating_point())
-    z = torch.zeros(1, c.latent.dim, device=state.device, dtype=state.dtype)
-    picture = torch.zeros(1, *shape, device=state.device, dtype=state.dtype)
-    return DryRun(
-        config=c,
-        dataset=str(data.path),
-        pictures=count,
-        image_shape=shape,
-        device=_device_name(state.device),
-        threads=torch.get_num_threads(),
-        generator=summarize(state.generator, (z, *_some_labels(state, 1))),
-        discriminator=_judging(state.discriminator, (picture, *_some_labels(state, 1))),
-        weights=weights,
-        optimizer=_bytes(moments),
-        average=average,
-        memory_before=memory.level,
-        memory_peak=memory.peak,
-        memory_free=free_memory(state.device),
-        timings=timings,
-        others=others,
-        room="",
-        slow="",
-        drawing=drawing,
-        **occasions(c),
-        pictures_a_grid=c.grid_count + c.quality_count,
-        pictures_a_copy=renewed,
-        model_bytes=2 * floats + counters,  # half precision
-        checkpoint_bytes=weights + average + _bytes(moments),
-        map_bytes=0 if isinstance(pictures, np.memmap) else count * int(np.prod(shape)),
-    )
+    # Averaged weights need statistics of their own each time that pictures are drawn with them.
+    renewed = BN_BATCHES * BN_BATCH if state.ema and batch_norms(state.ema) else 0
+    return {
+        "generator": summarize(state.generator, (z, *_some_labels(state, 1))),
+        "discriminator": _judging(state.discriminator, (picture, *_some_labels(state, 1))),
+        "weights": weights,
+        "optimizer": _bytes(moments),
+        "average": _bytes(average),
+        "pictures_a_grid": state.config.grid_count + state.config.quality_count,
+        "pictures_a_copy": renewed,
+        "model_bytes": 2 * floats + counters,  # half precision
+        "checkpoint_bytes": weights + _bytes(average) + _bytes(moments),
+    }
 
 
 def _judging(discriminator: DiscriminatorNetwork, inputs: tuple[torch.Tensor, ...]) -> list[LayerInfo]:
-    """The discriminator's layers; then those of a frozen network, and of the heads that judge by it."""
+    """Return the discriminator's layers, then those of a frozen network and of the heads on it."""
     rows, heads = summarize(discriminator, inputs), discriminator.projected
     if heads is None:
         return rows

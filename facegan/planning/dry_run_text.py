@@ -20,7 +20,7 @@ _OPS = ("bn", "pixelnorm", "relu", "lrelu", "silu", "gelu", "tanh", "sigmoid", "
 
 
 def page(d: DryRun) -> str:
-    """The whole page, without a line end."""
+    """Return the whole page, without a line end."""
     c, h, w = d.image_shape
     threads = f", {d.threads} thread{'s' * (d.threads != 1)}" if d.device == "cpu" else ""
     warnings = unfinished(d.config, d.image_shape), d.slow
@@ -50,7 +50,7 @@ def page(d: DryRun) -> str:
 
 
 def _resolved(c: TrainConfig) -> dict[str, Any]:
-    """What settings come to that mean something else's value."""
+    """Return the values of settings whose default stands for another setting's value."""
     latent = c.latent
     return {
         "g_batch": c.g_batch or c.batch,
@@ -86,7 +86,7 @@ def settings_lines(config: TrainConfig) -> list[str]:
 
 
 def _wrapped(label: str, items: Sequence[str]) -> list[str]:
-    """``  label   item, item`` in lines that end between items as far as they fit."""
+    """Return ``  label   item, item`` in lines that end between items as far as they fit."""
     # A space within an item is none to break at, unless the item is longer than a line.
     glued = [item if len(item) > WIDTH - _LABEL - 4 else item.replace(" ", "\0") for item in items]
     lines = textwrap.wrap(
@@ -106,7 +106,7 @@ Row = tuple[str, tuple[int, ...], int, int]
 
 
 def layer_rows(layers: Sequence[LayerInfo]) -> list[Row]:
-    """(words, output, parameters, MACs) with norms and activations in the row of their layer."""
+    """Return (words, output, parameters, MACs), with norms and activations in the row of their layer."""
     rows: list[Row] = []
     joins, inside = False, ""
     for layer in layers:
@@ -141,7 +141,7 @@ def layer_rows(layers: Sequence[LayerInfo]) -> list[Row]:
 
 
 def network_lines(title: str, layers: Sequence[LayerInfo]) -> list[str]:
-    """One line a layer, and the totals."""
+    """Return one line a layer, and the totals."""
     rows = layer_rows(layers)
     trained, kept = (sum(getattr(x, k) for x in layers) for k in ("parameters", "statistics"))
     macs = sum(x.macs for x in layers)
@@ -161,7 +161,7 @@ def network_lines(title: str, layers: Sequence[LayerInfo]) -> list[str]:
 
 
 def quantity(number: float) -> str:
-    """``1.05 G`` and the like: three digits that count."""
+    """Return ``1.05 G`` and the like, with three significant digits."""
     for size, unit in ((1e12, " T"), (1e9, " G"), (1e6, " M"), (1e3, " k")):
         if number >= 0.9995 * size:
             return f"{_three(number / size)}{unit}"
@@ -173,7 +173,7 @@ def _three(x: float) -> str:
 
 
 def size(number: float) -> str:
-    """Bytes as ``31.2 MB``."""
+    """Return bytes as ``31.2 MB``."""
     return f"{quantity(number)}B" if number >= 999.5 else f"{number:.0f} B"
 
 
@@ -225,11 +225,7 @@ def _time_lines(d: DryRun) -> list[str]:
         *lines,
         _fact("speed", f"{quantity(images / d.update_seconds)} img/s", f"{images} real pictures an update"),
         _fact("training", duration(d.training_seconds), f"{d.updates:,} updates"),
-        _fact(
-            "drawing",
-            duration(d.drawing_seconds),
-            f"about, {d.grids:,} grids and {d.models:,} models",
-        ),
+        _fact("drawing", duration(d.drawing_seconds), f"about, {d.grids:,} grids and {d.models:,} models"),
         _fact("in all", duration(total), "about, without the disk's time and the report's"),
         *([f"  {d.disturbed}"] if d.disturbed else []),
     ]

@@ -9,7 +9,6 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from statistics import median
 from typing import Any
 
 from facegan.errors import ConfigError, FaceganError, LostProcessError
@@ -18,30 +17,32 @@ from facegan.metrics.registry import METRICS
 from facegan.recipes.config import TrainConfig, TrainSettings
 from facegan.runs.compare import MAX_RUNS, write_comparison
 from facegan.runs.page import duration
-from facegan.runs.record import RunRecord, read_record
+from facegan.runs.record import read_record
 from facegan.settings import flag, no_flag, setting_of, values_of
 from facegan.training.evaluator import measured_as_configured, metric_key
 
-MOST = 200  # trials
-LONGEST = 120  # characters of a folder's name
+MAX_TRIALS = 200
+MAX_NAME = 120  # characters of a folder's name
 ALIASES: dict[str, Callable[[TrainConfig], tuple[str, ...]]] = {
-    "gamma": lambda c: ("r1_gamma", "r2_gamma") if c.r2_gamma > 0 else ("r1_gamma",),
+    "gamma": lambda c: ("r1_gamma", "r2_gamma") if c.r2_gamma > 0 else ("r1_gamma",)
 }
 
 
 @dataclass(frozen=True)
 class Trial:
-    """``settings`` are flags by name with their values as typed; ``name`` is the folder's. ``several`` are
-    those that take more than one word."""
+    """One training of a sweep."""
 
     name: str
+    """Of its folder."""
     settings: tuple[tuple[str, str], ...]
+    """Flags by name with their values as typed."""
     several: tuple[str, ...] = ()
+    """Those that take more than one word."""
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """``error`` says why there is no ``value``."""
+    """The result of a trial; ``error`` says why there is no ``value``."""
 
     trial: Trial
     path: Path
@@ -50,7 +51,7 @@ class Outcome:
 
 
 def expand(sweeps: Sequence[str], config: TrainConfig) -> list[Trial]:
-    """``["gamma=1,2", "batch=16,32"]`` to its four trials; ConfigError for what cannot be read."""
+    """Return the four trials of ``["gamma=1,2", "batch=16,32"]``; ConfigError for what cannot be read."""
     axes: list[list[tuple[str, str]]] = []
     now = values_of(config)
     for text in sweeps:
@@ -72,19 +73,19 @@ def expand(sweeps: Sequence[str], config: TrainConfig) -> list[Trial]:
         title = "_".join(f"{name}={value or 'none'}" for name, value in choice)
         several = tuple(one for one, _ in settings if isinstance(now.get(one), tuple))
         trials.append(Trial(_folder(title), tuple(settings), several))
-    if len(trials) > MOST:
-        raise ConfigError(f"--sweep: {len(trials)} trials are too many; at most {MOST}")
+    if len(trials) > MAX_TRIALS:
+        raise ConfigError(f"--sweep: {len(trials)} trials are too many; at most {MAX_TRIALS}")
     if len({t.name for t in trials}) < len(trials):
         raise ConfigError("--sweep: two trials would have one name; write their values another way")
     return trials
 
 
 def _folder(title: str) -> str:
-    """A folder's name; long ones end in a hash of what is cut off."""
+    """Return a folder's name; a long one ends in a hash of what is cut off."""
     name = re.sub(r"[^\w.=+-]+", "-", title)
-    if len(name) <= LONGEST:
+    if len(name) <= MAX_NAME:
         return name
-    return f"{name[: LONGEST - 9]}-{hashlib.sha256(title.encode()).hexdigest()[:8]}"
+    return f"{name[: MAX_NAME - 9]}-{hashlib.sha256(title.encode()).hexdigest()[:8]}"
 
 
 def _flags(name: str, config: TrainConfig) -> tuple[str, ...]:
@@ -110,7 +111,7 @@ def sweep(
     once: Callable[[TrainConfig, Path], None],
     *,
     content_hash: str,
-    said: Callable[[str], None] = lambda _: None,
+    on_progress: Callable[[str], None] = lambda _: None,
 ) -> list[Outcome]:
     """Train each into a folder of its own below ``out``, unless it is finished there already; best first.
 
@@ -120,15 +121,15 @@ def sweep(
     for i, (trial, config) in enumerate(trials, 1):
         path = out / trial.name
         if finished(path, config, content_hash):
-            said(f"{trial.name} ({i} of {len(trials)}): finished before")
+            on_progress(f"{trial.name} ({i} of {len(trials)}): finished before")
         else:
-            said(f"{trial.name} ({i} of {len(trials)})")
+            on_progress(f"{trial.name} ({i} of {len(trials)})")
             try:
                 once(config, path)
             except LostProcessError:
                 raise
             except FaceganError as error:
-                said(f"{trial.name}: {error}")
+                on_progress(f"{trial.name}: {error}")
                 outcomes.append(Outcome(trial, path, error=str(error)))
                 continue
         value = read_record(path).last(metric_key(config.metric))
@@ -138,7 +139,7 @@ def sweep(
 
 
 def finished(path: Path, config: TrainConfig, content_hash: str) -> bool:
-    """Whether this very trial has come to its end, on the same pictures, with its measurement."""
+    """Return whether this very trial has ended, on the same pictures, and was measured."""
     if not (path / "config.json").is_file():
         return False
     record = read_record(path)
@@ -157,11 +158,11 @@ def finished(path: Path, config: TrainConfig, content_hash: str) -> bool:
     return bool(measured) and measured[-1][0] >= config.kimg
 
 
-# --- what is shown --------------------------------------------------------------------------------
+# --- results --------------------------------------------------------------------------------
 
 
 def table(outcomes: Sequence[Outcome], metric: str) -> str:
-    """Ranks, values and times as aligned text, failed trials with their reason last."""
+    """Return ranks, values and times as aligned text; failed trials come last, with their reason."""
     key = metric_key(metric)
     value = METRICS[metric].values[key]
     wide = max(len("trial"), *(len(o.trial.name) for o in outcomes))
@@ -173,7 +174,7 @@ def table(outcomes: Sequence[Outcome], metric: str) -> str:
             continue
         record = read_record(o.path)
         floor = record.last(f"{key}_real") if floor is None else floor
-        seconds, speed = record.last("seconds") or 0.0, _speed(record)
+        seconds, speed = record.last("seconds") or 0.0, record.speed or 0.0
         lines.append(
             f"{rank:>3}  {o.trial.name:<{wide}}  {o.value:>12.4g}  {record.kimg:>7g}  "
             f"{duration(seconds):>10}  {speed:>6.3g}"
@@ -187,12 +188,8 @@ def table(outcomes: Sequence[Outcome], metric: str) -> str:
     return "\n".join(lines)
 
 
-def _speed(record: RunRecord) -> float:
-    return median(v for _, v in record.curve("images_per_second") or [(0.0, 0.0)])
-
-
 def write_outcomes(outcomes: Sequence[Outcome], metric: str, out: Path) -> Path | None:
-    """``sweep.json`` and, of the best trials, the page ``compare.html``, which is returned."""
+    """Write ``sweep.json`` and a page of the best trials; return the page's path."""
     key = metric_key(metric)
     listed = [
         {"trial": o.trial.name, "settings": dict(o.trial.settings), key: o.value, "error": o.error}

@@ -1,4 +1,4 @@
-"""The checkpoints in a run folder: their names, which there are, and what needs no networks to be read."""
+"""The checkpoints in a run folder: their names, and what can be read without building networks."""
 
 from __future__ import annotations
 
@@ -12,19 +12,20 @@ from typing import TYPE_CHECKING, Any
 from facegan.errors import RunError
 from facegan.files import failpoint
 from facegan.models import meaning, resolve
+from facegan.tensor_files import by_group
 
 if TYPE_CHECKING:
     import torch
 
 
 def kimg_name(images_seen: int) -> str:
-    """``000030kimg``, or ``000030.064kimg`` between whole thousands; :func:`kimg_of` gives the order."""
+    """Return ``000030kimg``, or ``000030.064kimg`` between thousands, to be sorted by :func:`kimg_of`."""
     whole, rest = divmod(images_seen, 1000)
     return f"{whole:06d}" + (f".{rest:03d}" if rest else "") + "kimg"
 
 
 def kimg_of(name: str) -> float:
-    """The progress in a name that begins as :func:`kimg_name` has it (as text, 30.064 comes before 30)."""
+    """Return the kimg in a name that begins as :func:`kimg_name` makes it."""
     return float(name.partition("kimg")[0])
 
 
@@ -39,19 +40,20 @@ def drop(checkpoints: list[Path]) -> None:
 
 
 def version_of(name: str) -> int:
+    """Return the number behind the name of a checkpoint that was written again; 0 without one."""
     return int(name.partition("kimg-")[2] or 0)
 
 
 def list_checkpoints(folder: Path) -> list[Path]:
-    """Whole checkpoints, oldest first."""
+    """Return the whole checkpoints, oldest first."""
     found = (p for p in folder.glob("[0-9]*kimg*") if re.fullmatch(r"[0-9.]+kimg(-\d+)?", p.name))
     return sorted((p for p in found if p.is_dir()), key=lambda p: (kimg_of(p.name), version_of(p.name)))
 
 
 def checkpoint_of(reference: str | Path) -> Path | None:
-    """The newest checkpoint of a run folder, or that of a moment of one (``RUN@best``); None if none is kept.
+    """Return the newest checkpoint of a run folder, or that of ``RUN@best``; None if none is kept.
 
-    ModelError for a moment that the run has not.
+    ModelError if the run has no such model.
     """
     found = meaning(reference)
     if found.run is None:
@@ -64,7 +66,7 @@ def checkpoint_of(reference: str | Path) -> Path | None:
 
 
 def is_healthy(checkpoint: Path) -> bool:
-    """Whether the watchdog saw nothing suspicious when it was written."""
+    """Return whether the watchdog saw nothing suspicious when the checkpoint was written."""
     try:
         return bool(read_header(checkpoint).get("healthy", True))
     except (OSError, ValueError):
@@ -72,19 +74,16 @@ def is_healthy(checkpoint: Path) -> bool:
 
 
 def read_header(checkpoint: Path) -> dict[str, Any]:
+    """Return the counts and the configuration of a checkpoint."""
     return json.loads((checkpoint / "state.json").read_text())
 
 
 def read_networks(checkpoint: Path) -> dict[str, dict[str, torch.Tensor]]:
-    """Networks by name, each with its tensors; RunError if the checkpoint is damaged."""
+    """Return the networks' tensors by name; RunError if the checkpoint is damaged."""
     from safetensors.torch import load
 
-    found: dict[str, dict[str, torch.Tensor]] = {}
     try:
-        for key, value in load((checkpoint / "state.safetensors").read_bytes()).items():
-            group, _, rest = key.partition("/")
-            if group in ("generator", "discriminator", "ema"):
-                found.setdefault(group, {})[rest] = value
+        groups = by_group(load((checkpoint / "state.safetensors").read_bytes()))
     except Exception as error:
         raise RunError(f"{checkpoint}: not readable ({str(error).splitlines()[0]})") from None
-    return found
+    return {name: groups[name] for name in ("generator", "discriminator", "ema") if name in groups}

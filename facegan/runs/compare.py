@@ -1,13 +1,12 @@
-"""Several runs on one page: their curves overlaid, their grids side by side, what they reached and how
-their settings differ. With ``repeats`` they are one recipe over seeds: means and their spread.
-"""
+"""Several runs on one page: curves, grids, results and settings; of repeats also means and their spread."""
 
 from __future__ import annotations
 
+import functools
 import html
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from statistics import mean, median, stdev
+from statistics import mean, stdev
 from typing import Any
 
 import numpy as np
@@ -17,10 +16,10 @@ from facegan.files import write_bytes
 from facegan.runs.page import duration, render, table
 from facegan.runs.record import RunRecord, flatten, read_record
 from facegan.runs.report_data import MAX_BYTES, charts_of, curve, frame_of, run_data
-from facegan.runs.trend import judge
+from facegan.runs.trend import Progress, judge
 
 MAX_RUNS = 24
-# What tells nothing of a run's settings: where it lies, and how it was typed.
+# Where a run lies and how its command was typed are no settings.
 _ASIDE = ("command", "dataset.path", "machine.argv")
 
 
@@ -44,14 +43,14 @@ def write_comparison(runs: Sequence[str | Path], out: str | Path, repeats: bool 
         "band": _BAND if repeats else "",
     }
     try:
-        write_bytes(out, render("compare.html", fields, comparison_data(records, names, repeats)))
+        write_bytes(out, render("compare", fields, comparison_data(records, names, repeats)))
     except OSError as error:
         raise InputError(f"{out}: the page cannot be written ({error.strerror})") from None
     return out
 
 
 def read_runs(runs: Sequence[str | Path]) -> list[RunRecord]:
-    """The records of ``runs``, all of them different run folders."""
+    """Return the records of ``runs``, which must be different run folders."""
     paths = [Path(run) for run in runs]
     if not 1 <= len(paths) <= MAX_RUNS:
         raise InputError(f"{len(paths)} runs: a page holds from 1 to {MAX_RUNS}")
@@ -66,7 +65,7 @@ def read_runs(runs: Sequence[str | Path]) -> list[RunRecord]:
 
 
 def short_names(paths: Sequence[Path]) -> list[str]:
-    """The folders' names, with as many of their parents as it takes to tell them apart."""
+    """Return the folders' names, with as many of their parents as it takes to tell them apart."""
     parts = [path.resolve().parts for path in paths]
     for depth in range(1, max(map(len, parts)) + 1):
         names = ["/".join(p[-depth:]) for p in parts]
@@ -91,7 +90,7 @@ _BAND = "Lines are means of the runs, bands reach from the lowest to the highest
 
 
 def comparison_data(records: Sequence[RunRecord], names: Sequence[str], repeats: bool) -> dict[str, Any]:
-    """The page's data: every curve has a chart of its own, in which each run is one colour."""
+    """Return the page's data: a chart for every curve, in which each run has one colour."""
     share = MAX_BYTES // len(records)
     runs = [{**run_data(r, share), "name": name} for r, name in zip(records, names, strict=True)]
     charts = []
@@ -113,7 +112,7 @@ def comparison_data(records: Sequence[RunRecord], names: Sequence[str], repeats:
 
 
 def _mean_run(runs: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    """Axes for the means: the lines of the run that has fewest, up to where all have come."""
+    """Return the axes of the means: the lines of the run with fewest, up to where all have come."""
     begun = [run for run in runs if run["kimg"]]
     end = min((run["kimg"][-1] for run in begun), default=0.0)
     fewest: list[float] = min((run["kimg"] for run in begun), key=len, default=[])
@@ -125,7 +124,7 @@ def _mean_run(runs: Sequence[dict[str, Any]]) -> dict[str, Any]:
 
 
 def _mean_series(series: Sequence[dict[str, Any]], runs: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-    """One series of means with ``low`` and ``high``; between the measurements of a run lie straight lines."""
+    """Return one series of means with ``low`` and ``high``, of curves interpolated between measurements."""
     kimg = np.array(runs[-1]["kimg"])
     rows, measured = [], set()
     for one in series:
@@ -157,19 +156,9 @@ def _mean_series(series: Sequence[dict[str, Any]], runs: Sequence[dict[str, Any]
 # --- tables -------------------------------------------------------------------------------------
 
 
-def _best(record: RunRecord) -> tuple[float, float, float] | None:
-    """(best distance, its kimg, last distance); where the best is, the smoothed curve decides."""
-    found = judge(record.curve("quality"))
-    return (found.best, found.best_kimg, found.last) if found else None
-
-
-def _speed(record: RunRecord) -> float | None:
-    values = [v for _, v in record.curve("images_per_second")]
-    return median(values) if values else None
-
-
-def _nth(index: int) -> Callable[[RunRecord], float | None]:
-    return lambda record: found[index] if (found := _best(record)) else None
+def _judged(form: Callable[[Progress], float]) -> Callable[[RunRecord], float | None]:
+    """Return a number of the run's curve of quality; where the best is, the smoothed curve decides."""
+    return lambda record: form(found) if (found := judge(record.curve("quality"))) else None
 
 
 # name -> (value of a run, its text)
@@ -177,17 +166,16 @@ Results = dict[str, tuple[Callable[[RunRecord], float | None], Callable[[float],
 RESULTS: Results = {
     "kimg": (lambda record: record.kimg, "{:.4g}".format),
     "Training time": (lambda record: record.last("seconds"), duration),
-    "Best quality": (_nth(0), "{:.3g}".format),
-    "at kimg": (_nth(1), "{:.4g}".format),
-    "Last quality": (_nth(2), "{:.3g}".format),
+    "Best quality": (_judged(lambda found: found.best), "{:.3g}".format),
+    "at kimg": (_judged(lambda found: found.best_kimg), "{:.4g}".format),
+    "Last quality": (_judged(lambda found: found.last), "{:.3g}".format),
     "Diversity": (lambda record: record.last("diversity"), "{:.0%}".format),
-    "Speed, images/s": (_speed, "{:,.0f}".format),
+    "Speed, images/s": (lambda record: record.speed, "{:,.0f}".format),
 }
 
 
 def results_of(records: Sequence[RunRecord]) -> Results:
-    """The columns of the results: those of ``RESULTS``, and in front the last value of every metric that one
-    of the runs was told to measure (``--metric``), by which sweeps rank their trials."""
+    """Return the columns of the results: the last value of each ``--metric`` of a run, then ``RESULTS``."""
     found: Results = {}
     asked = dict.fromkeys(str(r.config["metric"]) for r in records if r.config.get("metric"))
     if not asked:
@@ -197,16 +185,13 @@ def results_of(records: Sequence[RunRecord]) -> Results:
     for metric in asked:
         if metric in METRICS:
             key, value = next(iter(METRICS[metric].values.items()))
-            found[f"{value.title}, last"] = (_last(key), "{:.4g}".format)
+            last = functools.partial(RunRecord.last, key=key)
+            found[f"{value.title}, last"] = (last, "{:.4g}".format)
     return found | RESULTS
 
 
-def _last(key: str) -> Callable[[RunRecord], float | None]:
-    return lambda record: record.last(key)
-
-
 def _results(records: Sequence[RunRecord], names: Sequence[str], repeats: bool) -> list[list[str]]:
-    """A row for each run; of repeats, one more with mean and standard deviation (of the sample)."""
+    """Return a row for each run, and one with mean and sample standard deviation of repeats."""
     results = results_of(records).values()
     columns = [[value(record) for record in records] for value, _ in results]
     forms = [form for _, form in results]
@@ -221,14 +206,14 @@ def _results(records: Sequence[RunRecord], names: Sequence[str], repeats: bool) 
 
 
 def spread(values: Sequence[float], form: Callable[[float], str]) -> str:
-    """``mean ± sample standard deviation``; of one value, that value."""
+    """Return ``mean ± sample standard deviation``; of one value, that value."""
     if len(values) < 2:
         return form(values[0]) if values else "–"
     return f"{form(mean(values))} ± {form(stdev(values))}"
 
 
 def differing(records: Iterable[RunRecord]) -> dict[str, list[Any]]:
-    """Setting -> its value in each run, of those that differ; "–" where a run has no such setting."""
+    """Return the settings that differ, with their value in each run; "–" where a run has none."""
     flat = [flatten({**r.config, "machine": {**r.environment}}) for r in records]
     names = dict.fromkeys(name for one in flat for name in one if name not in _ASIDE)
     rows = {name: [one.get(name, "–") for one in flat] for name in names}

@@ -11,9 +11,8 @@ import numpy as np
 from facegan.files import check_ending, write_bytes, writing
 from facegan.images import enlarge, grid, png_bytes
 from facegan.metrics.evaluate import BETTER, Evaluation
-from facegan.runs.page import style, table
+from facegan.runs.page import document, table
 
-_POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
 _SIDE = 8  # pictures in each direction of the two grids
 
 
@@ -51,12 +50,7 @@ def render_page(done: Evaluation) -> bytes:
         _nearest(done),
         _notes(done),
     ]
-    return (
-        f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{html.escape(title)}</title>'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}"><style>{style()}</style></head>'
-        f"<body>{''.join(parts)}</body></html>"
-    ).encode()
+    return document(html.escape(title), "".join(parts))
 
 
 def _headline(done: Evaluation) -> str:

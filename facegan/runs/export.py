@@ -1,4 +1,4 @@
-"""The networks of a run in one small file: what must outlive a machine, for ``--init`` elsewhere.
+"""The networks of a run in one small file, for ``--init`` on another machine.
 
 Half precision, without the optimisers' moments: a run that begins with it goes on from what was learnt,
 not bit for bit.
@@ -13,16 +13,16 @@ from typing import Any
 import torch
 
 from facegan.errors import RunError
-from facegan.tensor_files import half, has_header, read_tensors, write_tensors
+from facegan.tensor_files import by_group, half, has_header, read_tensors, write_tensors
 
 KEY, FORMAT = "facegan-networks", 1
 
 
 def pack(run: str | Path, out: str | Path) -> dict[str, Any]:
-    """Write generator, average and discriminator of a checkpoint of ``run``; the file's metadata.
+    """Write generator, average and discriminator of a checkpoint; return the metadata of its model.
 
-    ``run`` is a folder, whose newest checkpoint counts, or a moment of one (``RUN@best``). RunError where
-    there is no checkpoint. The metadata is that of the run's model at that moment.
+    ``run`` is a folder, whose newest checkpoint counts, or ``RUN@best`` and the like. RunError if there is no
+    checkpoint.
     """
     from facegan.models import load, moment_name
     from facegan.runs.checkpoints import checkpoint_of, kimg_of, read_networks
@@ -47,15 +47,11 @@ def write_networks(
 
 
 def is_packed(path: str | Path) -> bool:
-    """Whether ``path`` is a file that :func:`pack` wrote."""
+    """Return whether :func:`pack` wrote the file ``path``."""
     return has_header(path, KEY)
 
 
 def unpack(path: str | Path) -> tuple[dict[str, Any], dict[str, dict[str, torch.Tensor]]]:
-    """The metadata, and name -> state of each network; ModelError in one line for a damaged file."""
+    """Return the metadata, and the networks' tensors by name; ModelError for a damaged file."""
     with read_tensors(path, KEY, FORMAT, what="file of 'facegan pack'", absent="file") as (head, tensors):
-        networks: dict[str, dict[str, torch.Tensor]] = {}
-        for key, value in tensors.items():
-            name, _, rest = key.partition("/")
-            networks.setdefault(name, {})[rest] = value
-        return dict(head["papers"]), networks
+        return dict(head["papers"]), by_group(tensors)

@@ -1,4 +1,4 @@
-"""The writing side of a run folder: who may write, its settings, statistics, grids and models."""
+"""Writing a run folder: its lock, settings, statistics, grids and models."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from facegan.settings import walk
 
 
 class RunFolder(Listener):
-    """Also a listener: statistics and events become lines, grids become files."""
+    """The folder of a run that trains; statistics and events become lines, grids become files."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -68,9 +68,9 @@ class RunFolder(Listener):
             new = json.loads(json.dumps(config, default=str))  # lists, not tuples
             a, b = ({k: v for k, v in _with_defaults(c).items() if k not in drop} for c in (old, new))
             for side in (a, b):  # a dataset may be moved: what counts is its content
-                told = side.get("dataset", {})
+                data = side.get("dataset", {})
                 side["dataset"] = {
-                    "content": f"{str(told.get('content_hash'))[:16]} ({told.get('count')} pictures)"
+                    "content": f"{str(data.get('content_hash'))[:16]} ({data.get('count')} pictures)"
                 }
             changed = differences(a, b)
             if changed and begun:
@@ -91,7 +91,7 @@ class RunFolder(Listener):
         files.write_bytes(self.path / "environment.json", json.dumps(environment(), indent=1).encode())
 
     def withdraw(self) -> None:
-        """Leave nothing behind of a run that could not begin: what was there before stays."""
+        """Remove what a run has written that could not begin; what was there before stays."""
         new = {p.name for p in self.path.iterdir()} - self._before
         if new <= {".lock", "config.json", "environment.json"}:
             for name in new:
@@ -101,7 +101,7 @@ class RunFolder(Listener):
                     folder.rmdir()
 
     def truncate(self, images_seen: int) -> None:
-        """Forget statistics and pictures after the point at which a run resumes."""
+        """Remove statistics and pictures after the point at which a run resumes."""
         for name in ("stats.jsonl", "events.jsonl"):
             file = self.path / name
             if file.exists():
@@ -128,7 +128,7 @@ class RunFolder(Listener):
         self._append("stats.jsonl", stats.line())
 
     def amend(self, images_seen: int, values: dict[str, float]) -> None:
-        """Say more of a moment that was reported already: of two lines for one, the later counts."""
+        """Add values to a report: of two lines for one count of images, the later counts."""
         file, line = self.path / "stats.jsonl", {"images_seen": images_seen, "kimg": images_seen / 1000}
         for text in file.read_text().splitlines() if file.exists() else ():
             if _seen(text) == images_seen:
@@ -139,7 +139,7 @@ class RunFolder(Listener):
         images.save_png(self.path / "samples" / f"{kimg_name(images_seen)}.png", grid)
 
     def save_pair(self, images_seen: int, real: np.ndarray, fake: np.ndarray) -> None:
-        """One real and one generated picture uint8 ``H,W,C``."""
+        """Save one real and one generated picture, uint8 ``H,W,C``."""
         for kind, picture in (("real", real), ("fake", fake)):
             images.save_png(self.path / "samples/pairs" / f"{kimg_name(images_seen)}-{kind}.png", picture)
 
@@ -150,7 +150,7 @@ class RunFolder(Listener):
         return self.path / "models" / f"{kimg_name(images_seen)}.safetensors"
 
     def point_at_best(self, best: dict[str, Any] | None) -> None:
-        """Say which moment is the best by the run's metric: what ``RUN@best`` means."""
+        """Write which checkpoint is the best by the run's metric, for ``RUN@best``."""
         file = self.path / "best.json"
         if best:
             content = json.dumps({**best, "model": self.model_path(best["images_seen"]).name}).encode()
@@ -164,18 +164,18 @@ class RunFolder(Listener):
 
 
 def _with_defaults(config: dict[str, Any]) -> dict[str, Any]:
-    """A setting that is younger than the run had its default."""
+    """Return a configuration in which settings that are younger than the run have their default."""
     found = {**json.loads(json.dumps(asdict(TrainSettings()))), **config}
     if found.get("family") in FAMILIES:
         model = json.loads(json.dumps(asdict(get_family(found["family"]).config())))
         found["model"] = {
-            side: {**model.get(side, {}), **told} for side, told in found.get("model", {}).items()
+            side: {**model.get(side, {}), **given} for side, given in found.get("model", {}).items()
         }
     return found
 
 
 def _seen(line: str) -> float:
-    """images_seen of a line; a torn one counts as beyond every point."""
+    """Return images_seen of a line; a torn one counts as beyond every point."""
     try:
         return json.loads(line)["images_seen"]
     except (ValueError, KeyError, TypeError):
@@ -183,7 +183,7 @@ def _seen(line: str) -> float:
 
 
 def environment() -> dict[str, Any]:
-    """What a reader needs to know of the machine and the versions."""
+    """Return the machine and the versions."""
     import torch
 
     return {

@@ -1,4 +1,4 @@
-"""What the report and the comparison share: one file that needs nothing but itself.
+"""HTML pages that need nothing but themselves: the report's, the comparison's and others'.
 
 Pictures are data URIs, style and script (``report.css``, ``report.js``) are inline, and a content policy
 forbids every request. All text from a run is escaped; numbers travel as JSON.
@@ -13,33 +13,44 @@ from collections.abc import Iterable, Sequence
 from importlib import resources
 from typing import Any
 
+_POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
 
-def render(
-    template: str,
-    fields: dict[str, str],
-    data: dict[str, Any],
-    *,
-    script: str = "report.js",
-    package: str = "facegan.runs",
-) -> bytes:
-    """The page ``template`` (a file of ``package``), its ``{{names}}`` filled; ``fields`` are HTML."""
-    filled = {
-        **fields,
-        "data": _script_json(data),
-        "style": style(),
-        "script": _file(script, package),
-    }
+
+def document(title: str, body: str, *, css: str = "", script: str = "", data: Any = None) -> bytes:
+    """Return a whole page in the shared style; all arguments but ``data`` are HTML, CSS or JavaScript."""
+    policy = _POLICY
+    if script:
+        policy += "; script-src 'unsafe-inline'"
+        body += f'<script type="application/json" id="data">{_script_json(data)}</script>\n'
+        body += f"<script>\n{script}</script>\n"
+    return (
+        '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
+        f'<meta http-equiv="Content-Security-Policy" content="{policy}">\n<title>{title}</title>\n'
+        f"<style>\n{style()}{css}</style>\n</head>\n<body>\n{body}</body>\n</html>\n"
+    ).encode()
+
+
+def render(name: str, fields: dict[str, str], data: dict[str, Any], *, package: str = "") -> bytes:
+    """Return the page whose body is the file ``name``.html with its ``{{fields}}`` (HTML) filled.
+
+    In another ``package`` than this one, ``name``.js and ``name``.css are its script and further style.
+    """
     # One pass, so that nothing in an inserted text is taken for a place to fill.
-    return re.sub(r"\{\{(\w+)\}\}", lambda match: filled[match[1]], _file(template, package)).encode()
+    place = package or "facegan.runs"
+    body = re.sub(r"\{\{(\w+)\}\}", lambda match: fields[match[1]], _file(f"{name}.html", place))
+    script = _file(f"{name}.js" if package else "report.js", place)
+    css = _file(f"{name}.css", place) if package else ""
+    return document(fields["title"], body, css=css, script=script, data=data)
+
+
+def style() -> str:
+    """Return the style sheet that all pages share."""
+    return _file("report.css")
 
 
 def _file(name: str, package: str = "facegan.runs") -> str:
     return resources.files(package).joinpath(name).read_text(encoding="utf-8")
-
-
-def style() -> str:
-    """The style sheet that all pages share."""
-    return _file("report.css")
 
 
 def _script_json(value: Any) -> str:
@@ -49,7 +60,7 @@ def _script_json(value: Any) -> str:
 
 
 def table(rows: Iterable[Sequence[Any]], head: Sequence[str] = (), wide: bool = False) -> str:
-    """Rows whose first cell is a heading; a ``wide`` one scrolls by itself on a narrow screen."""
+    """Return a table whose rows begin with a heading; a ``wide`` one scrolls on a narrow screen."""
     top = "".join(f"<th scope=col>{html.escape(cell)}</th>" for cell in head)
     body = "".join(
         f"<tr><th scope=row>{html.escape(str(first))}</th>"
@@ -62,7 +73,7 @@ def table(rows: Iterable[Sequence[Any]], head: Sequence[str] = (), wide: bool = 
 
 
 def show(value: Any) -> str:
-    """A setting as text: strings as they are, the rest as JSON."""
+    """Return a setting as text: strings as they are, the rest as JSON."""
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
 
 

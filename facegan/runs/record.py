@@ -1,4 +1,4 @@
-"""What a run folder says of itself, read as it is now: also of runs that go on, or were cut off."""
+"""The files of a run folder as they are now, also of runs that go on or were cut off."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import json
 import math
 from dataclasses import dataclass, field
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 from facegan.errors import RunError
@@ -27,22 +28,28 @@ class RunRecord:
 
     @property
     def kimg(self) -> float:
-        """Thousands of pictures seen at the last line; 0 before the first."""
+        """Return the thousands of pictures seen at the last line; 0 before the first."""
         return self.stats[-1]["images_seen"] / 1000 if self.stats else 0.0
 
     def curve(self, key: str) -> list[tuple[float, float]]:
-        """(kimg, value) of every line in which ``key`` is a finite number."""
+        """Return (kimg, value) of every line in which ``key`` is a finite number."""
         pairs = ((line["images_seen"] / 1000, number(line.get(key))) for line in self.stats)
         return [(kimg, value) for kimg, value in pairs if value is not None]
 
+    @property
+    def speed(self) -> float | None:
+        """Return the median of the images a second; None without a measurement."""
+        values = [v for _, v in self.curve("images_per_second")]
+        return median(values) if values else None
+
     def last(self, key: str) -> float | None:
-        """The last finite value of ``key``; None if there is none."""
+        """Return the last finite value of ``key``; None if there is none."""
         values = self.curve(key)
         return values[-1][1] if values else None
 
 
 def read_record(run: str | Path) -> RunRecord:
-    """Any file may be missing, and a line that was cut off is left out. RunError if ``run`` is no folder."""
+    """Read a run folder, whose files may be missing or cut off; RunError if there is no such folder."""
     run = Path(run)
     if not run.is_dir():
         raise RunError(f"{run}: there is no such run folder")
@@ -57,14 +64,14 @@ def read_record(run: str | Path) -> RunRecord:
 
 
 def number(value: Any) -> float | None:
-    """A finite number as float; None for anything else."""
+    """Return a finite number as float; None for anything else."""
     if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
         return None
     return float(value)
 
 
 def flatten(values: dict[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Nested dicts as one, with dotted names."""
+    """Return nested dicts as one, with dotted names."""
     flat: dict[str, Any] = {}
     for key, value in values.items():
         if isinstance(value, dict) and value:
@@ -83,7 +90,7 @@ def _read_json(path: Path) -> dict[str, Any]:
 
 
 def _read_lines(path: Path) -> list[dict[str, Any]]:
-    """The objects of a JSON Lines file that count images; torn and foreign lines are left out."""
+    """Return the objects of a JSON Lines file that count images, without torn and foreign lines."""
     try:
         lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
     except OSError:

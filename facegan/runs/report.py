@@ -27,7 +27,7 @@ def write_report(run: str | Path) -> Path:
     """
     record = read_record(run)
     path = record.path / "report.html"
-    write_bytes(path, render("report.html", _fields(record), page_data(record)))
+    write_bytes(path, render("report", _fields(record), page_data(record)))
     return path
 
 
@@ -71,7 +71,7 @@ def _progress(record: RunRecord) -> str:
 
 
 def facts(record: RunRecord) -> list[tuple[str, str]]:
-    """(name, text) for the tiles at the top; the numbers are the last of each kind."""
+    """Return (name, text) of the tiles at the top, with the last number of each kind."""
     total = number(record.config.get("kimg"))
 
     def show(key: str, form: str) -> str:
@@ -96,8 +96,7 @@ def facts(record: RunRecord) -> list[tuple[str, str]]:
 
 
 def seen_text(kimg: float, total: float | None) -> str:
-    """``12 of 40``; ``40, finished`` once all of ``total`` are seen, and ``2, finished at 1`` where it was
-    set lower afterwards: the last batch may go a little beyond it."""
+    """Return ``12 of 40``, ``40, finished``, or ``2, finished (1 asked for)`` where it was lowered later."""
     if not total:
         return f"{kimg:.4g}"
     if kimg < total:
@@ -110,7 +109,7 @@ def _facts(record: RunRecord) -> str:
 
 
 def _verdict(record: RunRecord) -> str:
-    """Headline, quality and variety, the watchdog, and how the contest stands, as HTML."""
+    """Return headline, quality, variety, the watchdog's part and the contest, as HTML."""
     curve, models = record.curve("quality"), list(moments(record.path))
     headline, text = quality_text(curve, record.last("quality_floor"), models, run=str(record.path))
     alarms = [e["kimg"] for e in map(event, record.events) if e["alarm"]]
@@ -125,7 +124,7 @@ def _verdict(record: RunRecord) -> str:
 
 
 def stopped(record: RunRecord) -> str:
-    """What the watchdog said when it ended the run, and what to try; else ""."""
+    """Return why the watchdog ended the run and what to try; "" if it did not."""
     last = event(record.events[-1]) if record.events else {"alarm": False, "text": ""}
     text = str(last["text"])
     if not last["alarm"] or not text.endswith("; stopped"):
@@ -137,7 +136,7 @@ def stopped(record: RunRecord) -> str:
 
 
 def broken(stats: Sequence[dict[str, Any]]) -> bool:
-    """Whether a loss of the last line is no finite number."""
+    """Return whether a loss of the last line is no finite number."""
     return any(key in stats[-1] and number(stats[-1][key]) is None for key in ("loss_g", "loss_d") if stats)
 
 
@@ -149,8 +148,7 @@ CONTEST = (
 
 
 def recent_accuracies(stats: Sequence[dict[str, Any]]) -> tuple[float | None, float | None]:
-    """How often the discriminator was right on real and on generated pictures, 0 to 1, on average over the
-    last tenth of the lines; None where they do not say."""
+    """Return the discriminator's accuracy, real and generated, over the last tenth of the lines."""
     tail = stats[-max(1, len(stats) // 10) :]
     real, fake = (
         [v for v in (number(line.get(key)) for line in tail) if v is not None]
@@ -160,7 +158,7 @@ def recent_accuracies(stats: Sequence[dict[str, Any]]) -> tuple[float | None, fl
 
 
 def verdict(stats: Sequence[dict[str, Any]]) -> str:
-    """One paragraph on how the contest stands, from the mean accuracies of the last tenth of the run."""
+    """Return a paragraph on the contest of the networks, by their recent accuracies."""
     if not stats:
         return "Training has not reported anything yet; this page fills as it goes on."
     if broken(stats):
@@ -208,7 +206,7 @@ def _table(title: str, values: dict[str, Any]) -> str:
 
 
 def train_command(config: dict[str, Any], out: str) -> str:
-    """The ``facegan train`` command for ``config`` (as in config.json), as changes to its recipe."""
+    """Return the command for ``config`` (as in config.json), with its changes to the recipe."""
     from facegan.errors import ConfigError
     from facegan.recipes.table import recipe
 

@@ -1,11 +1,10 @@
-"""What the pages draw: curves as charts, and grids as pictures inside the page."""
+"""The data of the pages: curves as charts, and grids as pictures inside the page."""
 
 from __future__ import annotations
 
 import base64
 import io
 import re
-import struct
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -39,68 +38,54 @@ class Chart:
     log: float = 0.0
 
 
+def _percent(
+    title: str, series: tuple[tuple[str, str], ...], note: str, *, top: float | None = None
+) -> Chart:
+    return Chart(title, series, note, unit="%", scale=100.0, range=(0.0, top))
+
+
+_DISTANCE = (
+    "Against the val split (or train), in the metric's features; lower is better. Dotted: other "
+    "real pictures."
+)
 CHARTS = (
     Chart(
         "Quality",
         (("quality", "generated"),),
         "Distance between generated and real pictures; lower is better. Dotted: other real pictures.",
-        "distance",
+        unit="distance",
         floor="quality_floor",
         log=10.0,
     ),
-    Chart(
-        "FID",
-        (("fid", "generated"),),
-        "Against the val split (train, if there is none), in the metric's features; lower is better. Dotted: "
-        "other real pictures.",
-        "",
-        floor="fid_real",
-        log=10.0,
-    ),
-    Chart(
-        "KID",
-        (("kid", "generated"),),
-        "Against the val split (train, if there is none), in the metric's features; lower is better. Dotted: "
-        "other real pictures.",
-        "",
-        floor="kid_real",
-    ),
+    Chart("FID", (("fid", "generated"),), _DISTANCE, floor="fid_real", log=10.0),
+    Chart("KID", (("kid", "generated"),), _DISTANCE, floor="kid_real"),
     Chart(
         "Precision and recall",
         (("precision", "precision"), ("recall", "recall")),
         "Share of the generated among the real, and of the real among the generated.",
-        "",
         range=(0.0, 1.0),
     ),
     Chart(
         "Density and coverage",
         (("density", "density"), ("coverage", "coverage")),
         "How thickly real pictures lie around the generated, and the share of real ones with one close by.",
-        "",
         range=(0.0, None),
     ),
     Chart(
         "Sliced Wasserstein distance",
         (("swd", "generated"),),
         "Of small patches at each size; lower is better. Dotted: other real pictures.",
-        "",
         floor="swd_real",
     ),
-    Chart(
+    _percent(
         "Diversity",
         (("diversity", "generated"),),
         "How much the samples differ from each other; 100% is as much as real pictures do, 0% all the same.",
-        "%",
-        100.0,
-        (0.0, None),
     ),
-    Chart(
+    _percent(
         "Learnt by heart",
         (("copied", "generated"),),
         "Share of the samples that are suspiciously near to a training picture; new pictures are at 5%.",
-        "%",
-        100.0,
-        (0.0, None),
     ),
     Chart(
         "Losses",
@@ -117,26 +102,22 @@ CHARTS = (
         (("loss_projected_real", "on real"), ("loss_projected_fake", "on generated")),
         "Hinge losses of those that judge by a frozen network. Both near 1: they cannot tell; near 0: easy.",
     ),
-    Chart(
+    _percent(
         "Accuracy of the discriminator",
         (("accuracy_real", "on real"), ("accuracy_fake", "on generated")),
         "Share of real and of generated pictures that it recognises as such.",
-        "%",
-        100.0,
-        (0.0, 100.0),
+        top=100.0,
     ),
     Chart(
         "Adaptive augmentation",
         (("augment_p", "strength p"), ("augment_r", "overfitting r")),
         "r is the mean sign of the scores on real pictures: above its target (0.6 by default) p rises.",
     ),
-    Chart(
+    _percent(
         "Accuracy on separate batches",
         (("eval_accuracy_real", "on real"), ("eval_accuracy_fake", "on generated")),
         "The same on batches that are only judged, not learnt from, as the tutorials print it.",
-        "%",
-        100.0,
-        (0.0, 100.0),
+        top=100.0,
     ),
     Chart(
         "Scores of the discriminator",
@@ -159,7 +140,7 @@ CHARTS = (
         "Speed",
         (("images_per_second", "real pictures"),),
         "Without drawing and saving.",
-        "images/s",
+        unit="images/s",
         range=(0.0, None),
     ),
 )
@@ -168,7 +149,7 @@ WATCHDOG = "watchdog:"  # how the text of an event begins that training's watchd
 
 
 def charts_of(records: Sequence[RunRecord]) -> list[tuple[Chart, list[str]]]:
-    """The charts that any of the runs fills, each with its keys that are found; unknown keys come last."""
+    """Return the charts that any of the runs fills, with the keys found; unknown keys come last."""
     lines = [line for record in records for line in record.stats]
     found = dict.fromkeys(key for line in lines for key, value in line.items() if number(value) is not None)
     known = {key for chart in CHARTS for key, _ in chart.series} | {
@@ -180,7 +161,7 @@ def charts_of(records: Sequence[RunRecord]) -> list[tuple[Chart, list[str]]]:
 
 
 def page_data(record: RunRecord) -> dict[str, Any]:
-    """The report's data: one run, and charts whose series are all of that run."""
+    """Return the report's data: one run, and charts whose series are all of that run."""
     charts = []
     for chart, keys in charts_of([record]):
         labels = dict(chart.series)
@@ -190,6 +171,7 @@ def page_data(record: RunRecord) -> dict[str, Any]:
 
 
 def frame_of(chart: Chart, title: str, series: list[dict[str, Any]]) -> dict[str, Any]:
+    """Return a chart as the page's script reads it."""
     return {
         "title": title,
         "note": chart.note,
@@ -201,7 +183,7 @@ def frame_of(chart: Chart, title: str, series: list[dict[str, Any]]) -> dict[str
 
 
 def run_data(record: RunRecord, max_bytes: int = MAX_BYTES) -> dict[str, Any]:
-    """The horizontal axes of a run's curves, its events, and its grids within ``max_bytes``."""
+    """Return the horizontal axes of a run's curves, its events, and its grids within ``max_bytes``."""
     parts = buckets(record)
     seconds = [number(part[-1].get("seconds")) for part in parts]
     seeds = number(record.config.get("grid_count"))
@@ -216,12 +198,13 @@ def run_data(record: RunRecord, max_bytes: int = MAX_BYTES) -> dict[str, Any]:
 
 
 def event(line: dict[str, Any]) -> dict[str, Any]:
+    """Return a line of events.jsonl as the page's script reads it."""
     text = str(line.get("text", ""))
     return {"kimg": line["images_seen"] / 1000, "text": text, "alarm": text.startswith(WATCHDOG)}
 
 
 def curve(record: RunRecord, run: int, chart: Chart, *, key: str, label: str, color: int) -> dict[str, Any]:
-    """One series: its values lie at the axes of the page's run number ``run``."""
+    """Return one series, whose values lie at the axes of the page's run number ``run``."""
     floor = record.last(chart.floor) if chart.floor else None
     return {
         "label": label,
@@ -233,7 +216,7 @@ def curve(record: RunRecord, run: int, chart: Chart, *, key: str, label: str, co
 
 
 def buckets(record: RunRecord) -> list[list[dict[str, Any]]]:
-    """The lines in at most ``MAX_POINTS`` equal stretches."""
+    """Return the lines in at most ``MAX_POINTS`` equal stretches."""
     per = max(1, -(-len(record.stats) // MAX_POINTS))
     return [record.stats[i : i + per] for i in range(0, len(record.stats), per)]
 
@@ -244,7 +227,7 @@ def _mean(lines: Iterable[dict[str, Any]], key: str, scale: float) -> float | No
 
 
 def pick(items: Sequence[Any], count: int) -> list[Any]:
-    """At most ``count`` of ``items``, evenly spaced, with the first (if two or more) and the last."""
+    """Return at most ``count`` items, evenly spaced, with the first (if two or more) and the last."""
     if len(items) <= count:
         return list(items)
     if count < 2:
@@ -253,8 +236,7 @@ def pick(items: Sequence[Any], count: int) -> list[Any]:
 
 
 def frames(folder: Path, max_bytes: int = MAX_BYTES) -> list[dict[str, Any]]:
-    """``kimg`` and data URI of the grids in ``folder``, by progress, within ``max_bytes`` and the limits
-    above."""
+    """Return kimg and data URI of the grids in ``folder``, within ``max_bytes`` and the limits above."""
     found = {}
     for file in folder.glob("*kimg.png"):
         if match := re.fullmatch(r"(\d+(?:\.\d+)?)kimg\.png", file.name):
@@ -276,17 +258,18 @@ def frames(folder: Path, max_bytes: int = MAX_BYTES) -> list[dict[str, Any]]:
 
 
 def _pixels(file: Path) -> int:
-    """Width times height from the head of a PNG file; 0 if it is none."""
-    with file.open("rb") as handle:
-        head = handle.read(24)
-    if len(head) < 24 or not head.startswith(b"\x89PNG"):
+    """Return width times height; 0 if the file is no picture."""
+    from PIL import Image
+
+    try:
+        with Image.open(file) as opened:
+            return opened.width * opened.height
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError):
         return 0
-    width, height = struct.unpack(">II", head[16:24])
-    return width * height
 
 
 def _png(file: Path) -> tuple[str, bytes] | None:
-    """The file as it is, if it is whole."""
+    """Return the file as it is, if it is whole."""
     content = file.read_bytes()
     return ("png", content) if content.startswith(b"\x89PNG") and b"IEND" in content[-12:] else None
 

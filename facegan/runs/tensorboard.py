@@ -14,7 +14,7 @@ _GROUPS = ("loss", "accuracy", "score", "grad")
 
 
 def tag(key: str) -> str:
-    """TensorBoard's name for a key of ``StepStats.values``."""
+    """Return TensorBoard's name for a key of ``StepStats.values``."""
     group, _, rest = key.partition("_")
     return f"{group}/{rest}" if group in _GROUPS and rest else f"training/{key}"
 
@@ -31,7 +31,7 @@ class TensorBoardListener(Listener):
         self._writer: Any = None
 
     def _open(self, first: int) -> Any:
-        """The writer; ``first`` is the step from which on earlier files no longer count."""
+        """Return the writer; ``first`` is the step from which on earlier files no longer count."""
         if self._writer is None:
             from torch.utils.tensorboard import SummaryWriter
 
@@ -46,7 +46,6 @@ class TensorBoardListener(Listener):
             writer.add_scalar(tag(key), value, stats.images_seen)
 
     def on_grid(self, images_seen: int, grid: np.ndarray) -> None:
-        """``grid`` is uint8 ``H,W,C``."""
         self._open(images_seen).add_image("samples", grid, images_seen, dataformats="HWC")
 
     def on_event(self, images_seen: int, text: str) -> None:

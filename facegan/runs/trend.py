@@ -1,4 +1,4 @@
-"""Is a run getting better, and when may it stop? An answer from its curve of quality, noise in mind."""
+"""Whether a run is still getting better, judged by its curve of quality and the noise in it."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from statistics import median
 
 from facegan.models import moment_name
 
-MIN_POINTS = 8  # measurements before anything can be said
+MIN_POINTS = 8  # measurements that a judgement takes
 _PATIENCE, _LEAST = 0.25, 5  # of the run, and measurements: so long without a better value is no progress
 _TOO_NOISY = 1.4  # a margin of this factor or more says nothing
 
@@ -35,7 +35,7 @@ class Progress:
 
 
 def judge(curve: Sequence[tuple[float, float]]) -> Progress | None:
-    """What the (kimg, distance) of a run say; None for an empty curve.
+    """Judge the (kimg, distance) of a run; None for an empty curve.
 
     To decide, the curve is smoothed by medians of three neighbours. The noise sigma of one measurement is
     estimated from second differences of the logarithms, which a steady trend leaves out: their median size is
@@ -67,13 +67,13 @@ def judge(curve: Sequence[tuple[float, float]]) -> Progress | None:
     else:
         state = "noisy" if margin >= math.log(_TOO_NOISY) else "stalled"
     worse = smooth[-1] > smooth[lowest] + 1.5 * margin  # three times the noise
-    # A median of three is one of the three measurements: that one is told, with its own kimg.
+    # A median of three is one of the three measurements: report that one, with its own kimg.
     at = min(range(n), key=lambda i: (abs(logs[i] - smooth[lowest]), abs(i - lowest), -i))
     return Progress(state, n, curve[at][1], kimg[at], curve[-1][1], kimg[better], math.exp(margin), worse)
 
 
 def _smoothed(values: Sequence[float]) -> list[float]:
-    """Each value's median with its neighbours; at the ends that of the first or last three.
+    """Return each value's median with its neighbours; at the ends that of the first or last three.
 
     Up to three values are left as they are: with one median for all of them, none would be the best.
     """
@@ -84,7 +84,7 @@ def _smoothed(values: Sequence[float]) -> list[float]:
 
 
 def best_model(curve: Sequence[tuple[float, float]], models: Iterable[float]) -> float | None:
-    """The kimg of the saved model where the smoothed distance is lowest, the later of equals.
+    """Return the kimg of the saved model where the smoothed distance is lowest, the later of equals.
 
     None without models or measurements. One that was saved between two measurements counts as the nearer.
     """
@@ -101,7 +101,7 @@ def best_model(curve: Sequence[tuple[float, float]], models: Iterable[float]) ->
 def quality_text(
     curve: Sequence[tuple[float, float]], floor: float | None, models: Iterable[float], *, run: str
 ) -> tuple[str, str]:
-    """(headline, sentences) on the quality of the run ``run``; two empty texts without a measurement."""
+    """Return (headline, sentences) on the quality of ``run``; two empty texts without a measurement."""
     found = judge(curve)
     if found is None:
         return "", ""
@@ -122,7 +122,7 @@ def quality_text(
 
 
 def diversity_text(curve: Sequence[tuple[float, float]]) -> str:
-    """A sentence on the median of the last three diversities; empty without any."""
+    """Return a sentence on the median of the last three diversities; "" without any."""
     if not curve:
         return ""
     value = median([v for _, v in curve[-3:]])

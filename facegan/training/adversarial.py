@@ -33,7 +33,7 @@ from facegan.training.batches import (
     path_noise,
     slices,
 )
-from facegan.training.sampler import Sampler
+from facegan.training.sampler import ImageSampler
 from facegan.training.schedules import burn_in, set_rates, update_averages
 from facegan.training.state import Objective, Slice, Statistics, TrainState
 
@@ -61,7 +61,7 @@ class Adversarial(Objective):
     def steps_per_update(self, config: TrainConfig) -> Mapping[str, int]:
         return {"generator": 1, "discriminator": config.d_updates * (2 if config.d_split else 1)}
 
-    def update(self, state: TrainState, sampler: Sampler) -> None:
+    def update(self, state: TrainState, sampler: ImageSampler) -> None:
         try:
             _update(state, sampler)
         except ValueError as error:
@@ -77,7 +77,7 @@ class Adversarial(Objective):
 OBJECTIVE = Adversarial()
 
 
-def _update(state: TrainState, sampler: Sampler) -> None:
+def _update(state: TrainState, sampler: ImageSampler) -> None:
     c = state.config
     family = get_family(c.family)
 
@@ -145,7 +145,7 @@ def _without_gradients(network: Network) -> Iterator[None]:
 
 
 def discriminator_loss(pair: Pair, part: Slice) -> LossAndStatistics:
-    """The loss of both batches, with the penalties that are due at this update."""
+    """Return the loss of both batches, with the penalties that are due at this update."""
     state, c, loss = pair.state, pair.state.config, pair.loss
     # Regularised lazily, with the weight raised as much (Karras et al. 2020, section 3.1); in the loss's own
     # step of Adam, so that its rate and moments stay as they are set (appendix B scales those).
@@ -176,7 +176,7 @@ def discriminator_loss(pair: Pair, part: Slice) -> LossAndStatistics:
 
 
 def one_sided_loss(pair: Pair, part: Slice, kind: str) -> LossAndStatistics:
-    """The discriminator's loss on real or on fake images alone."""
+    """Return the discriminator's loss on real or on fake images alone."""
     state, loss = pair.state, pair.loss
     judged = pair.judge_reals(part) if kind == "real" else pair.judge_fakes(part)
     term = loss.d_real if kind == "real" else loss.d_fake
@@ -191,7 +191,7 @@ def one_sided_loss(pair: Pair, part: Slice, kind: str) -> LossAndStatistics:
 
 
 def generator_loss(pair: Pair, part: Slice) -> LossAndStatistics:
-    """The generator's loss, with the path length penalty if that is due at this update."""
+    """Return the generator's loss, with the path length penalty if that is due at this update."""
     state, loss = pair.state, pair.loss
     fakes = pair.precomputed_fakes
     images = pair.generate(part, grad=True) if fakes is None else fakes
@@ -213,7 +213,7 @@ def generator_loss(pair: Pair, part: Slice) -> LossAndStatistics:
 
 
 def _heads_loss(state: TrainState, judged: Judged, statistics: Statistics) -> torch.Tensor:
-    """The weighted hinge loss of the heads on a frozen network."""
+    """Return the weighted hinge loss of the heads on a frozen network."""
     assert judged.projected is not None
     if judged.kind == "g":
         value = HEADS.g(judged.projected, None)
@@ -225,7 +225,7 @@ def _heads_loss(state: TrainState, judged: Judged, statistics: Statistics) -> to
 
 
 def _label_noise(pair: Pair, part: Slice, judged: Judged) -> torch.Tensor:
-    """What label_noise x U(0, 1) on each label adds to the binary cross entropy.
+    """Return what label_noise x U(0, 1) on each label adds to the binary cross entropy.
 
     BCE(x, t) = softplus(x) - t x on logits, so that t + u adds -u x; where labels are flipped, -x takes the
     place of x.
@@ -265,5 +265,5 @@ def _path_lengths(pair: Pair, part: Slice, decay: float) -> tuple[torch.Tensor, 
         before = torch.full((), before, dtype=lengths.dtype, device=lengths.device)
     # The slices of a batch move the mean as one update does.
     mean = path_length_mean(before, lengths, 1 - (1 - decay) ** (1 / c.accumulate))
-    state.path_mean = mean.detach()  # read when it is saved: until then nobody waits for it
+    state.path_mean = mean.detach()  # read when it is saved: until then nothing waits for the device
     return lengths, mean

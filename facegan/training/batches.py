@@ -21,7 +21,7 @@ from facegan.families import get_family
 from facegan.layers.network import Mix
 from facegan.losses.adversarial import LOSSES, Loss
 from facegan.prior import Latent
-from facegan.training.sampler import Sampler
+from facegan.training.sampler import ImageSampler
 from facegan.training.schedules import burn_in
 from facegan.training.state import Slice, Statistics, TrainState
 
@@ -90,7 +90,7 @@ class Pair:
     """The real and the generated batch of one network's update."""
 
     state: TrainState
-    sampler: Sampler
+    sampler: ImageSampler
     real: Batch
     fake: Batch
     precomputed_fakes: torch.Tensor | None = None
@@ -196,7 +196,7 @@ def path_noise(seed: int, indices: range, like: torch.Tensor) -> torch.Tensor:
 
 
 def strength(state: TrainState) -> float:
-    """The probability p of the augmentations at this update."""
+    """Return the probability p of the augmentations at this update."""
     c = state.config
     if not c.augment:
         return 0.0
@@ -204,7 +204,7 @@ def strength(state: TrainState) -> float:
 
 
 def augmented(state: TrainState, images: torch.Tensor, kind: str, *, first: int) -> torch.Tensor:
-    """``images`` as the discriminator sees them; draws belong to each one's global index among its kind."""
+    """Return images as the discriminator sees them; draws belong to each one's index among its kind."""
     p = strength(state)
     if p == 0.0:
         return images
@@ -212,14 +212,14 @@ def augmented(state: TrainState, images: torch.Tensor, kind: str, *, first: int)
 
     def draw(purpose: str, k: int) -> torch.Tensor:
         u = rng.uniform(seed, f"augment-{kind}-{purpose}", first, count=count, per_item=k)
-        # Never in half precision, in which one kind may come: the tails of what is drawn would be others.
+        # Never in half precision, which would change the tails of the draws.
         return torch.from_numpy(u).to(torch.promote_types(images.dtype, torch.float32))
 
     return AUGMENTS[state.config.augment](images, p, draw)
 
 
 def adapt(state: TrainState, margin: torch.Tensor) -> None:
-    """Note how often real images are told apart (``margin`` ``N`` above 0), and move p by it."""
+    """Record how often real images are recognised (``margin`` ``N`` above 0), and adapt p to it."""
     c = state.config
     if not c.augment or not c.augment_target:
         return

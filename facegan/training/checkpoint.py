@@ -1,8 +1,8 @@
-"""Checkpoints: one folder each, whole or absent, without pickle.
+"""Checkpoints: one folder each, whole or absent, without pickle; and how a run goes on from its newest.
 
 ``checkpoints/000030kimg/`` holds ``state.safetensors`` (networks with buffers, moving average,
 optimiser moments, in full precision) and ``state.json`` (counts, configuration, checksum). It is
-written under a temporary name, synced, renamed, and the parent synced; only then older ones go.
+written under a temporary name, synced and renamed, and the parent is synced before older ones are removed.
 """
 
 from __future__ import annotations
@@ -35,10 +35,11 @@ from facegan.runs.checkpoints import (
     version_of,
 )
 from facegan.runs.folder import RunFolder
+from facegan.tensor_files import by_group
 from facegan.training.state import TrainState
 
 FORMAT = 1
-_COUNTS = (
+_COUNTS = [
     "images_seen",
     "fakes_drawn",
     "updates",
@@ -48,12 +49,7 @@ _COUNTS = (
     "best",
     "path_mean",
     "images_before",
-)
-
-
-def _plain(value: Any) -> Any:
-    """A number that lies on the device is read there."""
-    return value.item() if isinstance(value, torch.Tensor) else value
+]
 
 
 def _tensors(state: TrainState) -> dict[str, torch.Tensor]:
@@ -71,7 +67,7 @@ def _tensors(state: TrainState) -> dict[str, torch.Tensor]:
 
 
 def circumstances(state: TrainState) -> dict[str, Any]:
-    """What must stay as it is for a resumed run to end bit for bit as an uninterrupted one."""
+    """Return what a resumed run must share with an uninterrupted one to end bit for bit as it does."""
     return {
         "device": state.device.type,
         "processes": distributed.world(),
@@ -86,7 +82,7 @@ def save_checkpoint(state: TrainState, folder: Path, healthy: bool = True) -> Pa
     """Write the state under ``folder`` and drop what is no longer needed.
 
     The newest ``keep_checkpoints`` stay, the newest ``healthy`` one, to which the watchdog goes back, and
-    that of the best moment by the run's metric.
+    the best one by the run's metric.
     """
     from safetensors.torch import save
 
@@ -105,7 +101,8 @@ def save_checkpoint(state: TrainState, folder: Path, healthy: bool = True) -> Pa
             "healthy": healthy,
             "circumstances": circumstances(state),
             "augment": state.augment.state(),
-            **{key: _plain(getattr(state, key)) for key in _COUNTS},
+            **{key: getattr(state, key) for key in _COUNTS},
+            "path_mean": float(state.path_mean),  # which lies on the device
         }
         write_synced(temporary / "state.safetensors", content)
         write_synced(temporary / "state.json", json.dumps(header, indent=1).encode())
@@ -154,6 +151,7 @@ def load_latest(
 
 
 def load_checkpoint(state: TrainState, checkpoint: Path) -> None:
+    """Put a checkpoint into ``state``; ValueError if it does not match its checksum."""
     from safetensors.torch import load
 
     header = read_header(checkpoint)
@@ -162,23 +160,11 @@ def load_checkpoint(state: TrainState, checkpoint: Path) -> None:
     content = (checkpoint / "state.safetensors").read_bytes()
     if hashlib.sha256(content).hexdigest() != header["sha256"]:
         raise ValueError("the content does not match its checksum")
-    groups: dict[str, dict[str, torch.Tensor]] = {}
-    for key, value in load(content).items():
-        group, _, rest = key.partition("/")
-        groups.setdefault(group, {})[rest] = value
+    groups = by_group(load(content))
     for name, module in state.networks.items():
         module.load_state_dict(groups[name])
     for name, optimizer in state.optimizers.items():
-        moments: dict[int, dict[str, torch.Tensor]] = {}
-        for key, value in groups.get(f"{name}_optimizer", {}).items():
-            index, _, moment = key.partition("/")
-            moments.setdefault(int(index), {})[moment] = value
-        optimizer.load_state_dict({"state": moments, "param_groups": optimizer.state_dict()["param_groups"]})
-        for parameter, values in optimizer.state.items():
-            for moment, value in values.items():
-                if value.shape == parameter.shape:
-                    # Fused Adam walks through memory: moments must lie as their parameter does.
-                    values[moment] = torch.empty_like(parameter).copy_(value)
+        _load_optimizer(optimizer, groups.get(f"{name}_optimizer", {}))
     for key in _COUNTS:  # the last to change: a damaged file leaves the counts alone
         setattr(state, key, header.get(key, getattr(state, key)))
     if "best" in state.watch:  # where version 0.1 kept it
@@ -189,20 +175,30 @@ def load_checkpoint(state: TrainState, checkpoint: Path) -> None:
     state.counts = dict(header["stat_counts"])
 
 
+def _load_optimizer(optimizer: torch.optim.Optimizer, tensors: dict[str, torch.Tensor]) -> None:
+    moments = {int(index): values for index, values in by_group(tensors).items()}
+    optimizer.load_state_dict({"state": moments, "param_groups": optimizer.state_dict()["param_groups"]})
+    for parameter, values in optimizer.state.items():
+        for moment, value in values.items():
+            if value.shape == parameter.shape:
+                # Fused Adam walks through memory: moments must lie as their parameter does.
+                values[moment] = torch.empty_like(parameter).copy_(value)
+
+
 # --- resuming ---------------------------------------------------------------------------------------
 
 
 def circumstances_before(run: RunFolder | None, device: torch.device) -> dict[str, Any]:
-    """The circumstances in which the run was, where it goes on on the same kind of device; else nothing."""
+    """Return the circumstances of the newest checkpoint; {} if it is of another kind of device."""
     for path in reversed(list_checkpoints(run.checkpoints) if run is not None else []):
-        with suppress(OSError, ValueError):  # a damaged one is told where it is loaded
+        with suppress(OSError, ValueError):  # loading warns of a damaged one
             then = dict(read_header(path).get("circumstances", {}))
             return then if then.get("device") == device.type else {}
     return {}
 
 
 def resume_newest(state: TrainState, run: RunFolder | None, listeners: Sequence[Listener]) -> None:
-    """Load the newest checkpoint, if there is one, and say what is no longer bit for bit."""
+    """Load the newest checkpoint, if there is one, and announce what has changed since."""
     folder = run.checkpoints if run is not None else None
     found = load_latest(state, folder, lambda text: announce(listeners, state.images_seen, text))
     distributed.first_does(lambda: _resumed(state, run, listeners, found=found))
@@ -229,7 +225,7 @@ def _resumed(
 
 
 def what_shares_change(state: TrainState, then: dict[str, Any], now: dict[str, Any]) -> list[str]:
-    """What does not take a batch the same way where it is cut into other pieces, or shared by others."""
+    """Return what treats a batch differently when it is cut or shared in another way."""
     modules = [*state.generator.modules(), *state.discriminator.modules()]
     groups = [m.group for m in modules if isinstance(m, MinibatchStd)]
     old, new = (state.config.batch // (c["processes"] * c["accumulate"]) for c in (then, now))

@@ -1,4 +1,4 @@
-"""What is seen of a run while it trains: the grid of fixed seeds, and the metric on held-out pictures."""
+"""What a run shows while it trains: the grid of fixed seeds, and the metric on held-out pictures."""
 
 from __future__ import annotations
 
@@ -36,12 +36,11 @@ def metric_key(metric: str) -> str:
 
 def measured_as_configured(best: dict[str, Any], config: TrainConfig) -> bool:
     """Whether the best checkpoint so far was measured as this configuration says."""
-    how = {
-        "metric": metric_key(config.metric),
-        "features": config.metric_features,
-        "count": config.metric_count,
-    }
-    return all(best.get(name) == value for name, value in how.items())
+    return (best.get("metric"), best.get("features"), best.get("count")) == (
+        metric_key(config.metric),
+        config.metric_features,
+        config.metric_count,
+    )
 
 
 class Evaluator:
@@ -93,7 +92,7 @@ class Evaluator:
         return self._real_distance
 
     def _accuracy(self, fakes: np.ndarray) -> dict[str, float]:
-        """How often the discriminator, without dropout, is right on random real pictures and on ``fakes``."""
+        """Return the discriminator's accuracy, without dropout, on random real pictures and ``fakes``."""
         state, c = self.state, self.state.config
         draws = rng.uniform(c.seed, "eval", state.images_seen, count=len(fakes))[:, 0]
         reals = self.sampler.images[(draws * len(self.sampler.images)).astype(np.int64)]
@@ -137,12 +136,12 @@ class Evaluator:
         return found
 
     def unmeasured(self) -> bool:
-        """Whether the metric that is asked for has not been measured at all, or in another way."""
+        """Return whether the run's metric has not been measured yet, or in another way."""
         c = self.state.config
         return bool(c.metric) and not measured_as_configured(self.state.best, c)
 
     def summary(self, seconds: float) -> str:
-        """Return one line on the best checkpoint, and what measuring took of ``seconds``; "" without one."""
+        """Return a line on the best checkpoint, and the share of measuring in ``seconds``; "" without one."""
         best, metric = self.state.best, self.metric
         if metric is None or not best:
             return ""

@@ -21,6 +21,8 @@ from facegan.recipes.config import TrainConfig
 from facegan.training.objective import objective_of
 from facegan.training.state import TrainState
 
+State = dict[str, torch.Tensor]
+
 
 def with_precision(config: TrainConfig, device: torch.device) -> TrainConfig:
     """Return the configuration with ``precision`` auto decided for this device."""
@@ -86,73 +88,84 @@ def _adam(network: Network, settings: OptimizerConfig) -> torch.optim.Optimizer:
 
 
 def initialise(state: TrainState, reference: str, image_shape: Sequence[int]) -> str:
-    """Put the weights of ``reference`` into fresh networks for ``C,H,W``; a line that says which.
+    """Put the weights of ``reference`` into fresh networks for (C, H, W); return a line that says which.
 
-    A model gives its generator; a run folder (its newest checkpoint), or a moment of one whose checkpoint
-    is kept, such as RUN@best, the discriminator as well; so does a file of 'facegan pack'. What has another
-    shape there (labels, channels) stays fresh, and so does the discriminator for pictures of another size,
-    unless it counts its layers from the smallest resolution. ConfigError if the networks have next to
-    nothing in common.
+    A model has a generator alone; a run folder, a checkpoint of one (RUN@best) and a file of 'facegan pack'
+    have a discriminator as well. Tensors of another shape (labels, channels) stay fresh, and so does a
+    discriminator for pictures of another size, unless it counts its layers from the smallest resolution.
+
+    Raises:
+        ConfigError: The networks have next to nothing in common, or frozen layers would stay random.
     """
     with _for_init(reference):
         metadata, average, whole = _networks(reference)
-    if not get_family(metadata["family"]).trains:
+    _check_family(metadata["family"], state.config.family, reference)
+    origin = metadata.get("provenance", {})
+    state.images_before = origin.get("images_seen", 0) + origin.get("images_before", 0)
+    h, w = metadata["image_shape"][1:]
+    resized = [h, w] != list(image_shape[1:])
+    given = whole.get("discriminator", {})
+    if resized and not state.discriminator.levels:  # layers of the same name work at other resolutions there
+        given = {}
+
+    taken, count = _take(state.generator, whole.get("generator") or average), _count(state.generator)
+    if len(taken) < count / 2:
+        raise ConfigError(
+            f"--init {reference}: only {len(taken)} of the generator's {count} tensors fit; choose the "
+            "recipe and the settings that it was trained with"
+        )
+    notes = [f"{len(taken)} of {count} tensors of the generator"]
+    if state.ema is not None:
+        _take(state.ema, whole.get("ema") or average)
+    taken = _take(state.discriminator, given)
+    _check_frozen(state, given, taken, other=f"{w}x{h} px" if resized and whole else "", reference=reference)
+    if not whole:
+        notes.append("a fresh discriminator (a run's checkpoints have one, and what 'facegan pack' makes)")
+    elif not given:
+        notes.append(f"a fresh discriminator (the model is for {w}x{h} px)")
+    else:
+        notes.append(f"{len(taken)} of {_count(state.discriminator)} tensors of the discriminator")
+    if state.label_dim and metadata.get("labels"):
+        notes.append(f"trained with the labels {', '.join(metadata['labels'])}")
+    return f"began with {reference}: {', '.join(notes)}"
+
+
+def _count(network: Network) -> int:
+    return len(network.state_dict())
+
+
+def _check_family(family: str, wanted: str, reference: str) -> None:
+    if not get_family(family).trains:
         raise ConfigError(
             f"--init {reference}: a model of another program that no recipe has, without a discriminator; "
             "generate, film, edit, invert and evaluate take it, training does not"
         )
-    if metadata["family"] != state.config.family:
+    if family != wanted:
         raise ConfigError(
-            f"--init {reference}: its family is {metadata['family']}, not {state.config.family}; "
-            "choose a recipe of that family"
+            f"--init {reference}: its family is {family}, not {wanted}; choose a recipe of that family"
         )
-    origin = metadata.get("provenance", {})
-    state.images_before = origin.get("images_seen", 0) + origin.get("images_before", 0)
-    (h, w), (own_h, own_w) = metadata["image_shape"][1:], image_shape[1:]
+
+
+def _check_frozen(state: TrainState, given: State, taken: set[str], *, other: str, reference: str) -> None:
+    """Raise ConfigError if frozen layers of the discriminator would stay random; ``other`` is its size."""
+    frozen = {key for key, p in state.discriminator.named_parameters() if not p.requires_grad}
+    if frozen - taken:
+        why = f", but for {other}" if other else ""
+        raise ConfigError(
+            f"--freeze-d {state.config.freeze_d}: {reference} has no such layers of a discriminator, "
+            f"and these would stay random{why}; begin with a run folder{' of this size' if why else ''}, "
+            "or what 'facegan pack' makes of one"
+        )
     levels = state.discriminator.levels
-    resized = (h, w) != (own_h, own_w)
-    if resized and not levels:  # a layer of the same name works at another resolution there
-        whole = {**whole, "discriminator": {}}
-    told = []
-    for name, module, given in (
-        ("generator", state.generator, whole.get("generator") or average),
-        ("", state.ema, whole.get("ema") or average),
-        ("discriminator", state.discriminator, whole.get("discriminator", {})),
-    ):
-        if module is None:
-            continue
-        taken, there = _take(module, given), len(module.state_dict())
-        if name == "generator" and len(taken) < there / 2:
-            raise ConfigError(
-                f"--init {reference}: only {len(taken)} of the generator's {there} tensors fit; choose the "
-                "recipe and the settings that it was trained with"
-            )
-        frozen = {key for key, p in module.named_parameters() if not p.requires_grad}
-        if name == "discriminator" and frozen - taken:
-            why = f", but for {w}x{h} px" if resized and whole else ""
-            raise ConfigError(
-                f"--freeze-d {state.config.freeze_d}: {reference} has no such layers of a discriminator, "
-                f"and these would stay random{why}; begin with a run folder{' of this size' if why else ''}, "
-                "or what 'facegan pack' makes of one"
-            )
-        if name == "discriminator" and frozen and levels and given["level"] < levels - 1:
-            raise ConfigError(
-                f"--freeze-d {state.config.freeze_d}: {reference} has not grown to {own_w}x{own_h} px, and "
-                "the layers there would stay random; let it grow first, or leave out --freeze-d"
-            )
-        if name:
-            told.append(f"{len(taken)} of {there} tensors of the {name}")
-    if not whole:
-        told[-1] = "a fresh discriminator (a run's checkpoints have one, and what 'facegan pack' makes)"
-    elif not whole["discriminator"]:
-        told[-1] = f"a fresh discriminator (the model is for {w}x{h} px)"
-    if state.label_dim and metadata.get("labels"):
-        told.append(f"which was told {', '.join(metadata['labels'])}")
-    return f"began with {reference}: {', '.join(told)}"
+    if frozen and levels and given["level"] < levels - 1:
+        raise ConfigError(
+            f"--freeze-d {state.config.freeze_d}: {reference} has not grown to the full size, and the layers "
+            "there would stay random; let it grow first, or leave out --freeze-d"
+        )
 
 
 def metadata_of(reference: str) -> dict[str, Any]:
-    """What is known of the model that ``--init`` names; ConfigError if there is none."""
+    """Return the metadata of the model that ``--init`` names; ConfigError if there is none."""
     from facegan.models import load
     from facegan.runs.export import is_packed, unpack
 
@@ -178,9 +191,6 @@ def _for_init(reference: str) -> Iterator[None]:
         raise ConfigError(f"--init {error}{more}") from None
 
 
-State = dict[str, torch.Tensor]
-
-
 def _networks(reference: str) -> tuple[dict[str, Any], State, dict[str, State]]:
     """Return metadata, the generator to sample from, and a run's networks by name (none of a mere model)."""
     from facegan.models import load
@@ -197,7 +207,7 @@ def _networks(reference: str) -> tuple[dict[str, Any], State, dict[str, State]]:
 
 @torch.no_grad()
 def _take(module: Network, given: dict[str, torch.Tensor]) -> set[str]:
-    """Copy what fits; its names."""
+    """Copy the tensors that fit; return their names."""
     own = module.state_dict()
     if module.levels and "level" in given:  # one that has grown larger is all grown here
         given = {**given, "level": given["level"].clamp(max=module.levels - 1)}

@@ -13,7 +13,7 @@ from typing import cast
 
 from facegan.families import get_family
 from facegan.recipes.config import TrainConfig
-from facegan.training.sampler import Sampler
+from facegan.training.sampler import ImageSampler
 from facegan.training.state import Objective, TrainState
 
 OBJECTIVES = {"adversarial": "facegan.training.adversarial"}
@@ -25,7 +25,7 @@ def objective_of(config: TrainConfig) -> Objective:
     return cast(Objective, module.OBJECTIVE)
 
 
-def train_step(state: TrainState, sampler: Sampler) -> None:
+def train_step(state: TrainState, sampler: ImageSampler) -> None:
     """Make one update of all networks of ``state``.
 
     Raises:

@@ -21,7 +21,7 @@ from facegan.training.state import TrainState, as_if_finished
 
 
 def is_out_of_memory(error: BaseException) -> bool:
-    """Whether torch, on any device, says so."""
+    """Return whether an error means that memory has run out, on any device."""
     if isinstance(error, (MemoryError, torch.cuda.OutOfMemoryError)):
         return True
     text = str(error).lower()
@@ -39,9 +39,9 @@ def fits(
     free: TrainState | None = None,
     label_dim: int = 0,
 ) -> str:
-    """One line for the user, with the smallest ``--accumulate`` of whose pieces two real updates succeed.
+    """Return a line for the user with the smallest ``--accumulate`` with which two real updates succeed.
 
-    What the frames of ``error`` and the state ``free`` hold is given up first. Of several processes each
+    What the frames of ``error`` and the state ``free`` hold is given up first. Each of several processes
     tries its own share of the batch by itself: the others may have other work, or none any more.
     """
     traceback.clear_frames(error.__traceback__)
@@ -58,7 +58,7 @@ def fits(
             continue
         piece = {name: getattr(config, name) // (more * share) for name in ("batch", "g_batch")}
         with distributed.alone():
-            succeeded = _tried(
+            succeeded = _succeeds(
                 override(config, {"accumulate": 1, **piece}), shape, device, label_dim=label_dim
             )
         if succeeded:
@@ -80,19 +80,37 @@ def fits(
     return f"{text}, and not even one picture at a time fits; try {less}"
 
 
-def _tried(config: TrainConfig, shape: Sequence[int], device: torch.device, *, label_dim: int) -> bool:
-    """Whether two updates on black pictures succeed; Adam's memory comes with the first."""
+def two_updates(
+    config: TrainConfig, shape: Sequence[int], device: torch.device, *, label_dim: int = 0
+) -> None:
+    """Make two updates on black pictures as at the end of a run, with all penalties.
+
+    Adam's memory comes with the first one.
+    """
+    state, sampler = finished_run(config, shape, device, label_dim=label_dim)
+    for _ in range(2):
+        state.updates = 0
+        train_step(state, sampler)
+
+
+def finished_run(
+    config: TrainConfig, shape: Sequence[int], device: torch.device, *, label_dim: int = 0
+) -> tuple[TrainState, ImageSampler]:
+    """Return the state at the end of a run, and a batch of black pictures to make updates with."""
+    channels, height, width = shape
+    images = np.zeros((config.batch, height, width, channels), np.uint8)
+    state = as_if_finished(create_state(config, shape, device, label_dim=label_dim))
+    table = np.zeros((config.batch, label_dim), np.float32)
+    return state, ImageSampler(images, config, device, table=table)
+
+
+def _succeeds(config: TrainConfig, shape: Sequence[int], device: torch.device, *, label_dim: int) -> bool:
     gc.collect()
     if device.type == "cuda":
         torch.cuda.empty_cache()
-    channels, height, width = shape
     with suppress(FaceganError):
         try:
-            images = np.zeros((config.batch, height, width, channels), np.uint8)
-            state = as_if_finished(create_state(config, shape, device, label_dim=label_dim))
-            feed = ImageSampler(images, config, device, table=np.zeros((config.batch, label_dim), np.float32))
-            train_step(state, feed)
-            train_step(state, feed)
+            two_updates(config, shape, device, label_dim=label_dim)
             return True
         except (RuntimeError, MemoryError) as error:
             if not is_out_of_memory(error):

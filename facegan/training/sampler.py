@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Protocol
 
 import numpy as np
 import torch
@@ -15,24 +14,11 @@ from facegan.images import to_float
 from facegan.recipes.config import TrainConfig
 
 
-class Sampler(Protocol):
-    """Images and labels by their global index, as an objective asks for them."""
-
-    def __call__(self, start: int, count: int, part: tuple[int, int] | None = None) -> torch.Tensor:
-        """Return slice ``part`` (low, high) of the batch from ``start`` on, float ``N,C,H,W``."""
-
-    def labels(self, start: int, count: int, part: tuple[int, int]) -> torch.Tensor:
-        """Return the labels ``n,L`` of the same images."""
-
-    def drawn_labels(self, start: int, part: tuple[int, int]) -> torch.Tensor:
-        """Return labels ``n,L`` for generated images."""
-
-
 class ImageSampler:
-    """``sampler(start, count)`` is the float batch ``N,C,H,W`` of the images ``start .. start + count - 1``.
+    """Makes float batches ``N,C,H,W`` of the real images ``start .. start + count - 1``.
 
-    ``sampler(start, count, (low, high))`` is its part ``low .. high - 1``. ``images`` is uint8 ``N,H,W,C``,
-    a memory map as a rule; ``table`` float ``N,L`` where training is conditional.
+    ``sampler(start, count, (low, high))`` is the part ``low .. high - 1`` of one. ``images`` is uint8
+    ``N,H,W,C``, usually a memory map; ``table`` is float ``N,L`` where training is conditional.
     """
 
     def __init__(
@@ -60,21 +46,21 @@ class ImageSampler:
         return to_float(batch, self.device)
 
     def labels(self, start: int, count: int, part: tuple[int, int]) -> torch.Tensor:
-        """Labels ``n,L`` of the images of ``sampler(start, count, part)``."""
+        """Return the labels ``n,L`` of the images of ``sampler(start, count, part)``."""
         assert self.table is not None
         low, high = part
         rows = SAMPLING[self.config.sampling](self, start, count)[low:high]
         return send(torch.from_numpy(self.table[rows]), self.device)
 
     def drawn_labels(self, start: int, part: tuple[int, int]) -> torch.Tensor:
-        """Labels ``n,L`` for generated images, of training images drawn at random."""
+        """Return labels ``n,L`` for generated images, those of training images drawn at random."""
         assert self.table is not None
         low, high = part
         u = rng.uniform(self.config.seed, "fake-labels", start + low, count=high - low)[:, 0]
         return send(torch.from_numpy(self.table[(u * len(self.table)).astype(np.int64)]), self.device)
 
     def shuffled(self, start: int, count: int) -> np.ndarray:
-        """Every image once an epoch, in an order of its own."""
+        """Return rows in shuffled epochs."""
         n, rows = len(self.images), []
         index = start
         while index < start + count:
@@ -86,20 +72,20 @@ class ImageSampler:
         return np.concatenate(rows)
 
     def replaced(self, start: int, count: int) -> np.ndarray:
-        """Uniform draws with replacement."""
+        """Return rows drawn with replacement."""
         return (rng.uniform(self.config.seed, "rows", start, count=count)[:, 0] * len(self.images)).astype(
             np.int64
         )
 
     def consecutive(self, start: int, count: int) -> np.ndarray:
-        """Neighbouring rows from a random one on."""
+        """Return neighbouring rows from a random one on."""
         first = int(
             rng.uniform(self.config.seed, "rows", start, count=1)[0, 0] * (len(self.images) - count + 1)
         )
         return np.arange(first, first + count)
 
     def sequential(self, start: int, count: int) -> np.ndarray:
-        """Rows in order; where no whole batch is left, again from a random one of the first ten."""
+        """Return rows in order; if no whole batch is left, again from a random one of the first ten."""
         index, n, last = start // count, len(self.images), len(self._passes) - 1
         while True:
             batch, row = self._passes[last]

@@ -1,4 +1,4 @@
-"""The generator to sample from, as it is after an update: what grids, metrics and saved models show."""
+"""The generator to sample from after an update, for grids, metrics and saved models."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def sampling_generator(state: TrainState, metadata: dict[str, Any]) -> Generator
 
 
 class Snapshot:
-    """The sampling generator of the current update, made when first asked for."""
+    """The sampling generator of the current update, made when it is first needed."""
 
     def __init__(self, state: TrainState, metadata: dict[str, Any]) -> None:
         self.state, self.metadata = state, metadata

@@ -17,7 +17,7 @@ from facegan.errors import ConfigError
 from facegan.families.base import OptimizerConfig
 from facegan.layers.network import DiscriminatorNetwork, GeneratorNetwork, Network
 from facegan.recipes.config import TrainConfig
-from facegan.training.sampler import Sampler
+from facegan.training.sampler import ImageSampler
 
 Slice = tuple[int, int]
 """Images ``low .. high - 1`` of a batch."""
@@ -41,7 +41,7 @@ class Objective(ABC):
         """Return how many steps each network's optimiser takes in one update."""
 
     @abstractmethod
-    def update(self, state: TrainState, sampler: Sampler) -> None:
+    def update(self, state: TrainState, sampler: ImageSampler) -> None:
         """Train every network once, and move the counts of ``state`` on."""
 
 

@@ -62,7 +62,7 @@ def train(
         out: the run folder.
         resume: whether there must be a checkpoint to go on from.
         device: ``auto`` prefers CUDA, then MPS, then the CPU.
-        listeners: what is told of the progress; without any, a bar shows it (:func:`facegan.set_progress`).
+        listeners: what receives the progress; without any, there is a bar (:func:`facegan.set_progress`).
         quality: maps a Generator to named numbers, which go to the listeners with every grid; None is
             :class:`facegan.metrics.random_features.QuickQuality`.
         command: what to note as the command in the run folder.
@@ -178,15 +178,14 @@ class _Work:
 
 
 def _bar(data: Dataset, config: TrainConfig, device: str, *, run: RunFolder) -> Listener:
-    """A bar; what to know of a long run is said before it begins."""
+    """Return a bar, after a note on how long a long run will take."""
     bar = bars.Bar()
-    if launched() == 1 and not list_checkpoints(run.checkpoints) and (said := long_run(data, config, device)):
-        bar.say(said)
+    if launched() == 1 and not list_checkpoints(run.checkpoints) and (note := long_run(data, config, device)):
+        bar.say(note)
     return BarListener(bar)
 
 
 def _suiting(data: Dataset, device: str, settings: dict[str, Any]) -> str:
-    """The name of the recipe that suits."""
     before = metadata_of(settings["init"]) if settings.get("init") else {}
     return pick_recipe(
         surroundings(data, pick_device(device).type),
@@ -204,7 +203,7 @@ def _begin(run: RunFolder | None, resume: bool, config: dict[str, Any]) -> None:
 
 
 def _images(data: Dataset) -> np.ndarray:
-    """The training pictures; the first process decodes them for all."""
+    """Return the training pictures, which the first process decodes for all."""
     if distributed.rank() == 0:
         data.images("train")
     distributed.wait()
@@ -215,8 +214,7 @@ def _images(data: Dataset) -> np.ndarray:
 
 
 def settle(config: TrainConfig, device: torch.device, before: dict[str, Any]) -> TrainConfig:
-    """The configuration with ``precision`` auto decided: as before, unless that is slow on this machine, else
-    by the first process for all."""
+    """Return the configuration with ``precision`` auto decided: as before, or by the first process."""
     then = before.get("precision", "")
     if config.precision == "auto" and then and not (then == "bfloat16" and slow_bfloat16(device)):
         return override(config, {"precision": then})
@@ -226,6 +224,7 @@ def settle(config: TrainConfig, device: torch.device, before: dict[str, Any]) ->
 
 
 def full_config(config: TrainConfig, data: Dataset, shape: Sequence[int], *, command: str) -> dict[str, Any]:
+    """Return what ``config.json`` holds."""
     dataset = {"path": str(data.path), **_identity(data)}
     return {
         **config.to_dict(),
@@ -239,7 +238,7 @@ def full_config(config: TrainConfig, data: Dataset, shape: Sequence[int], *, com
 def model_metadata(
     config: TrainConfig, data: Dataset, shape: Sequence[int], *, command: str
 ) -> dict[str, Any]:
-    """The header of the models of this run, but for the images seen."""
+    """Return the header of the models of this run, without the images seen."""
     latent = Latent(config.latent.kind, config.latent.dim, config.latent.mean, config.latent.std)
     provenance = {
         "recipe": config.recipe,
@@ -260,7 +259,7 @@ def model_metadata(
 
 
 def _identity(data: Dataset) -> dict[str, Any]:
-    """What tells a dataset from others, wherever it lies."""
+    """Return what identifies a dataset, wherever it lies."""
     return {
         "name": data.path.resolve().name,
         "content_hash": data.content_hash,

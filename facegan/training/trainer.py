@@ -104,7 +104,7 @@ class Trainer:
         c = state.config
         self.total = round(c.kimg * 1000)
         if c.watchdog:
-            state.watch.pop("told", None)  # warnings of a stretch without it bind nobody
+            state.watch.pop("told", None)  # what was reported while it was off may be reported again
         self.watchdog = Watchdog(
             state.watch, self.total // (c.batch * c.d_updates), bounded=LOSSES[c.loss].bounded
         )
@@ -121,7 +121,7 @@ class Trainer:
             self._measure_finished()
         with signals() as caught:
             if state.images_seen == 0 and not state.watch.get("rollbacks"):  # its drawing is still there
-                self._tell(0.0, self.evaluator.draw())
+                self._send_stats(0.0, self.evaluator.draw())
                 self.stopwatch.mark(0)
             while state.images_seen < self.total:
                 # --- One update ---------------------------------------------------------------
@@ -151,12 +151,12 @@ class Trainer:
             self._announce(text)
         self._write_page()
 
-    # --- what is told -------------------------------------------------------------------------
+    # --- reports ------------------------------------------------------------------------------
 
     def _announce(self, text: str) -> None:
         announce(self.listeners, self.state.images_seen, text)
 
-    def _tell(self, speed: float, values: dict[str, float]) -> None:
+    def _send_stats(self, speed: float, values: dict[str, float]) -> None:
         state = self.state
         seconds = state.seconds + self.stopwatch.seconds()
         for listener in self.listeners:
@@ -167,7 +167,7 @@ class Trainer:
             write_report(self.run.path)
 
     def _report(self, drawing: bool) -> Trouble | None:
-        """Tell the listeners how the run goes; return what the watchdog says."""
+        """Report to the listeners; return what the watchdog has found."""
         state = self.state
         means = {**state.take_means(), **self.evaluator.take_measured()}
         speed = self.stopwatch.speed(state.images_seen)
@@ -178,7 +178,7 @@ class Trainer:
             means |= drawn
             if trouble is None and state.updates and "diversity" in drawn:
                 trouble = self.watchdog.on_diversity(drawn["diversity"], state.updates)
-        self._tell(speed, means)
+        self._send_stats(speed, means)
         if trouble is None or self._only_warns(trouble):
             for warning in self.watchdog.warnings(
                 means, state.updates, state.images_seen, config=state.config
@@ -189,14 +189,14 @@ class Trainer:
         self.stopwatch.mark(state.images_seen)
         return distributed.from_first(trouble)
 
-    # --- what is measured and kept ------------------------------------------------------------
+    # --- measuring and saving -----------------------------------------------------------------
 
     def _measure(self) -> bool:
         with self.stopwatch.paused():
             return self.evaluator.measure()
 
     def _measure_finished(self) -> None:
-        """Measure a run that has come to its end before, beside what its last report says."""
+        """Measure a run that has ended before, and amend its last report."""
         self._measure()
         if self.run is not None:
             self.run.amend(self.state.images_seen, self.evaluator.take_measured())
@@ -214,7 +214,7 @@ class Trainer:
                 save_checkpoint(state, run.checkpoints, self.watchdog.at_ease)
                 run.point_at_best(state.best)
 
-    # --- what stops a run ---------------------------------------------------------------------
+    # --- signals and breakdowns ---------------------------------------------------------------
 
     def _signal(self, caught: list[int]) -> int:
         """Return the signal that any process has caught, or 0; all learn of it at the same update."""
@@ -223,7 +223,7 @@ class Trainer:
         return distributed.any_of(caught[0] if caught else 0, self.state.device)
 
     def _broken(self) -> bool:
-        """Whether a sum of some process is no longer a finite number."""
+        """Return whether a sum of some process is no longer a finite number."""
         finite = all(bool(torch.isfinite(total)) for total in self.state.sums.values())
         return bool(distributed.any_of(int(not finite), self.state.device))
 
@@ -284,7 +284,7 @@ class Trainer:
         state.lr_scale *= SLOWER
         state.watch |= {"rollbacks": 1, "running": {}}
         if run is not None:
-            # First of all: whoever is killed between here and the saving comes to this point again.
+            # Before anything is saved: a run that is killed in between comes to this point again.
             kept = list_checkpoints(run.checkpoints)
             drop([p for p in kept if round(kimg_of(p.name) * 1000) > state.images_seen])
             run.truncate(state.images_seen)

@@ -1,9 +1,8 @@
-"""The watchdog: tells a run that has broken down from one that is only going through a bad patch.
+"""The watchdog, which notices that a run has broken down or could do better.
 
-It sees the means of every report and the diversity of every grid. Each rule must hold without a break
-for as long as its row in RULES says; its memory is plain JSON and travels in the checkpoint, so that a
-resumed run decides as an uninterrupted one does. Rows of WARNINGS are told, once each, and stop nothing:
-what they see makes a run worse than it could be, but not broken.
+It sees the means of every report and the diversity of every grid. A rule must hold without a break for as
+long as its row in RULES says. The memory is plain JSON in the checkpoint, so that a resumed run decides as an
+uninterrupted one does. WARNINGS stop nothing, and each is given once.
 """
 
 from __future__ import annotations
@@ -26,20 +25,19 @@ _HISTORY = 50  # reports whose gradients are remembered
 
 @dataclass(frozen=True)
 class Rule:
-    """Breaks when ``holds`` for ``patience`` reports in a row and for ``updates`` updates.
+    """A run has broken down when it ``holds`` for ``patience`` reports in a row and ``updates`` updates."""
 
-    ``by_loss``: a loss of the discriminator near 0 is part of it, which says nothing where it has no bound.
-    """
-
-    holds: Callable[[Means, Memory], str]  # what is wrong, or ""
+    holds: Callable[[Means, Memory], str]
+    """Returns what is wrong, or ""."""
     patience: int
     updates: int
     by_loss: bool = False
+    """Whether it needs a loss of the discriminator that 0 bounds."""
 
 
 @dataclass(frozen=True)
 class Trouble:
-    """What is wrong; of what :func:`advice` tells what to try."""
+    """What is wrong, and under which name :func:`advice` knows it."""
 
     kind: str
     text: str
@@ -152,13 +150,13 @@ def _copying(means: Means, memory: Memory, c: TrainSettings) -> str | None:
 
 @dataclass(frozen=True)
 class Caution:
-    """Told when ``holds`` for ``patience`` times in a row, for ``updates`` updates, and for the ``share`` of
-    the images in which the augmentation can go from 0 to 1."""
+    """A warning that is given when it ``holds`` for ``patience`` reports in a row and ``updates`` updates."""
 
     holds: Callable[[Means, Memory, TrainSettings], str | None]
     patience: int
     updates: int
     share: float = 0.0
+    """It must also hold for this share of the images in which the augmentation can go from 0 to 1."""
 
 
 WARNINGS: dict[str, Caution] = {
@@ -167,26 +165,18 @@ WARNINGS: dict[str, Caution] = {
     "copying": Caution(_copying, 3, 100),
 }
 
-COLLAPSED, ALIVE = 0.1, 0.3  # diversity that is none any more, and that shows a generator that had some
+COLLAPSED, ALIVE = 0.1, 0.3  # diversity of a collapsed generator, and of one that has learnt something
 _COLLAPSE_GRIDS = 3
 
 _SLOWER = "a lower --generator.lr and --discriminator.lr"
 _R1 = "a higher --r1-gamma"
 _WIDER, _NARROWER = "a wider discriminator", "a narrower one"
-# What to try. An option of the networks is for those that have it, and what is so already is for nobody.
+# What to try, without options that the networks lack and settings that the run already has.
 ADVICE: dict[str, tuple[str, ...]] = {
     "not finite": (_SLOWER, "--precision float32", _R1),
     "exploding": (_SLOWER, _R1),
-    "given up": (
-        "a lower --generator.lr",
-        _R1,
-        _WIDER,
-    ),
-    "won": (
-        _R1,
-        "a lower --discriminator.lr",
-        _NARROWER,
-    ),
+    "given up": ("a lower --generator.lr", _R1, _WIDER),
+    "won": (_R1, "a lower --discriminator.lr", _NARROWER),
     "augmentation": ("more pictures", "--init MODEL with --freeze-d", _R1, "a shorter --kimg"),
     "variety": ("an earlier model of this run", _R1, "'mbstd' in --discriminator.layers"),
     "copying": (
@@ -195,17 +185,12 @@ ADVICE: dict[str, tuple[str, ...]] = {
         "--init MODEL with --freeze-d",
         "an earlier model of this run",
     ),
-    "collapsed": (
-        "--loss nonsaturating",
-        _R1,
-        "'mbstd' in --discriminator.layers",
-        "more pictures",
-    ),
+    "collapsed": ("--loss nonsaturating", _R1, "'mbstd' in --discriminator.layers", "more pictures"),
 }
 
 
 def advice(kind: str, config: Any) -> str:
-    """What to try instead of a :class:`TrainConfig`: "a, b, or c"."""
+    """Return what to try instead of a :class:`TrainConfig`: "a, b, or c"."""
     c = config
     penalty = f"{_R1} (now {c.r1_gamma:g})" if c.r1_gamma else f"{_R1} (1, say; now 0)"
     if c.gp_weight and not c.r1_gamma:
@@ -255,7 +240,7 @@ class Watchdog:
         self.rules = {k: rule for k, rule in RULES.items() if bounded or not rule.by_loss}
 
     def _count(self, kind: str, holds: bool, updates: int) -> tuple[int, int]:
-        """How many times in a row, and for how many updates, something has held."""
+        """Return how many times in a row, and for how many updates, something has held."""
         running: dict[str, list[int]] = self.memory.setdefault("running", {})
         if not holds:
             running.pop(kind, None)
@@ -265,7 +250,7 @@ class Watchdog:
         return times + 1, updates - since
 
     def on_means(self, means: Means, updates: int) -> Trouble | None:
-        """Look at the means of a report after ``updates`` updates; what has been told is not told again."""
+        """Judge the means of a report after ``updates`` updates; nothing is reported twice."""
         found: list[Trouble] = []
         for kind, rule in self.rules.items():
             text = rule.holds(means, self.memory)
@@ -278,7 +263,7 @@ class Watchdog:
         return kind in self.memory.get("told", ())
 
     def on_diversity(self, diversity: float, updates: int) -> Trouble | None:
-        """Look at a grid: mean pairwise distance of its pictures, divided by that of real ones."""
+        """Judge a grid by the mean pairwise distance of its pictures, divided by that of real ones."""
         if not math.isfinite(diversity):
             return None
         best = self.memory["diversity"] = max(diversity, self.memory.get("diversity", 0.0))
@@ -293,7 +278,7 @@ class Watchdog:
         return Trouble("collapsed", text)
 
     def warnings(self, means: Means, updates: int, images: int, *, config: TrainSettings) -> list[Trouble]:
-        """What to tell of a report and of what was measured of its grid, if it has one; each kind once."""
+        """Return the warnings about a report and the measurements of its grid; each kind comes once."""
         found: list[Trouble] = []
         warned: list[str] = self.memory.setdefault("warned", [])
         uneasy: dict[str, list[int]] = self.memory.setdefault("uneasy", {})
@@ -316,5 +301,5 @@ class Watchdog:
 
     @property
     def at_ease(self) -> bool:
-        """Whether nothing is suspicious: what a checkpoint worth going back to says."""
+        """Whether nothing is suspicious, so that a checkpoint is worth going back to."""
         return not self.memory.get("running")

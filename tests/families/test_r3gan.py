@@ -10,12 +10,7 @@ import torch
 from facegan.errors import ConfigError
 from facegan.families import get_family
 from facegan.families.r3gan import FAMILY
-from facegan.families.r3gan.config import (
-    Config,
-    NetworkConfig,
-    base_size,
-    default_widths,
-)
+from facegan.families.r3gan.config import Config, NetworkConfig, base_size, default_widths
 from facegan.families.r3gan.networks import Resample, ResidualBlock
 from facegan.generator import Generator, Latent, describe, from_dict
 from facegan.losses.penalties import gradient_penalty

@@ -18,6 +18,7 @@ from facegan.recipes import choice
 from facegan.recipes.choice import Surroundings
 from facegan.recipes.config import check, override
 from facegan.recipes.table import RECIPES, recipe
+from facegan.training import out_of_memory
 from facegan.training.initialization import create_state
 from facegan.training.state import as_if_finished
 
@@ -120,12 +121,7 @@ def test_the_authors_rule_is_the_recipes(name):
 
 @pytest.mark.parametrize(
     ("size", "batch", "gamma", "halflife"),
-    [
-        (32, 32, 0.0064, 10.0),
-        (64, 32, 0.0256, 10.0),
-        (128, 32, 0.1024, 10.0),
-        (256, 16, 0.8192, 5.0),
-    ],
+    [(32, 32, 0.0064, 10.0), (64, 32, 0.0256, 10.0), (128, 32, 0.1024, 10.0), (256, 16, 0.8192, 5.0)],
 )
 def test_the_automatic_settings_of_one_gpu(size, batch, gamma, halflife):
     """Batch max(min(4096 / size, 32), 1), gamma 0.0002 x size^2 / batch, half-life batch x 10 / 32 kimg."""
@@ -205,7 +201,7 @@ def test_the_probe_finds_the_line_through_its_measurements(monkeypatch):
         time.sleep(0.2)
         held.close()
 
-    monkeypatch.setattr(auto, "_two_updates", update)
+    monkeypatch.setattr(auto, "two_updates", update)
     found = auto.probe(recipe("faces-fast-64"), (3, 64, 64), CPU)
     assert found.each == pytest.approx(20 * mega, rel=0.1)
     assert found.needs(32) == pytest.approx(690 * mega, rel=0.1)
@@ -214,7 +210,7 @@ def test_the_probe_finds_the_line_through_its_measurements(monkeypatch):
 def test_the_probes_updates_are_real_and_penalised(monkeypatch):
     seen = []
     monkeypatch.setattr(
-        auto, "train_step", lambda state, feed: seen.append((state.config.batch, state.updates))
+        out_of_memory, "train_step", lambda state, feed: seen.append((state.config.batch, state.updates))
     )
     config = override(recipe("faces-tiny-32"), {"generator.width": 0.25, "discriminator.width": 0.25})
     auto.probe(config, (3, 32, 32), CPU)
@@ -240,7 +236,7 @@ def narrow():
 
 
 def test_what_is_given_wins_and_is_marked(tiny_dataset, narrow, monkeypatch):
-    monkeypatch.setattr(auto, "LONGEST", 1e-9)
+    monkeypatch.setattr(auto, "MAX_HOURS", 1e-9)
     config = override(narrow, {"batch": 6, "kimg": 3.0, "seed": 5})
     decision = auto.decide(
         tiny_dataset, config, ("batch", "kimg", "seed"), device="cpu", why_recipe="it suits"
@@ -257,7 +253,7 @@ def test_what_is_given_wins_and_is_marked(tiny_dataset, narrow, monkeypatch):
 
 def test_a_day_is_the_longest(tiny_dataset, narrow, monkeypatch):
     """The hours that remain are those of the shortened run, by the speed that was measured."""
-    monkeypatch.setattr(auto, "LONGEST", 0.001)
+    monkeypatch.setattr(auto, "MAX_HOURS", 0.001)
     found = auto.decide(
         tiny_dataset, override(narrow, {"grid_count": 1, "quality_count": 0}), (), device="cpu"
     )
@@ -271,7 +267,7 @@ def test_a_day_is_the_longest(tiny_dataset, narrow, monkeypatch):
 
 def test_schedules_are_shortened_with_the_run(tiny_dataset, tmp_path, monkeypatch):
     """A ProGAN that shall train for a day reaches its full size within it; what the user gave stays."""
-    monkeypatch.setattr(auto, "LONGEST", 0.001)
+    monkeypatch.setattr(auto, "MAX_HOURS", 0.001)
     small = {f"{side}.channel_base": 64 for side in ("generator", "discriminator")}
     config = override(
         recipe("progan-64"),

@@ -103,7 +103,7 @@ def test_short_runs_are_not_looked_at(tiny_dataset: Dataset, monkeypatch: pytest
 def test_the_command_says_it_and_goes_on(
     tiny_dataset: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(estimate, "_LEAST", 0.0)
+    monkeypatch.setattr(estimate, "_MIN_KIMG", 0.0)
     monkeypatch.setattr(estimate, "whole_seconds", lambda *_: 28 * DAY)
     argv = [
         "train",

@@ -57,7 +57,7 @@ def test_the_advice_of_a_real_run_works_in_the_same_folder(tiny_dataset, tmp_pat
 
 
 class Enough:
-    """Stands for ``_tried``: succeeds up to so many pictures, and notes what was tried."""
+    """Stands for ``_succeeds``: succeeds up to so many pictures, and notes what was tried."""
 
     def __init__(self, most):
         self.most, self.tried = most, []
@@ -97,12 +97,12 @@ def test_what_failed_is_given_up_before_pieces_are_tried(monkeypatch):
         held.append(weakref.ref(pictures))
         raise MemoryError
 
-    def tried(*_):
+    def tried(*_, **__):
         gc.collect()
         assert [ref() for ref in held] == [None, None]
         return True
 
-    monkeypatch.setattr(memory, "_tried", tried)
+    monkeypatch.setattr(memory, "_succeeds", tried)
     try:
         fail()
     except MemoryError as error:
@@ -121,7 +121,7 @@ def test_what_failed_is_given_up_before_pieces_are_tried(monkeypatch):
     ],
 )
 def test_what_fits_is_found(name, changes, most, words, monkeypatch):
-    monkeypatch.setattr(memory, "_tried", Enough(most))
+    monkeypatch.setattr(memory, "_succeeds", Enough(most))
     said = memory.fits(override(recipe(name), changes), SHAPE, CPU, error=MemoryError())
     assert words in said
     if "pieces" in words:
@@ -131,7 +131,7 @@ def test_what_fits_is_found(name, changes, most, words, monkeypatch):
 def test_each_of_two_processes_tries_its_share_alone(monkeypatch):
     """64 pictures are 32 for each of two; 8 fit: 4 pieces."""
     enough = Enough(8)
-    monkeypatch.setattr(memory, "_tried", enough)
+    monkeypatch.setattr(memory, "_succeeds", enough)
     monkeypatch.setattr(distributed, "world", lambda: 1 if distributed._alone else 2)
     said = memory.fits(override(recipe("faces-tiny-32"), {"batch": 64}), SHAPE, CPU, error=MemoryError())
     assert "--accumulate 4 fits" in said and "--batch 16" in said

@@ -67,14 +67,7 @@ def vanilla_generator():
 
 
 def vanilla_discriminator():
-    return [
-        k.Reshape(),
-        k.Dense(thin(784)),
-        k.Leaky(0.2),
-        k.Dense(thin(392)),
-        k.Leaky(0.2),
-        k.Dense(1),
-    ]
+    return [k.Reshape(), k.Dense(thin(784)), k.Leaky(0.2), k.Dense(thin(392)), k.Leaky(0.2), k.Dense(1)]
 
 
 def generator_80():

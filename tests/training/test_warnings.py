@@ -59,11 +59,7 @@ ALARMS = {
         "variety",
     ),
     "variety that falls and stays down": (grids(SOUND + [0.5] * 8), GRID * (10 + 5) - 1, "variety"),
-    "learning by heart": (
-        grids([0.04, 0.06, 0.1, 0.15, 0.22, 0.3, 0.41], "copied"),
-        GRID * 7 - 1,
-        "copying",
-    ),
+    "learning by heart": (grids([0.04, 0.06, 0.1, 0.15, 0.22, 0.3, 0.41], "copied"), GRID * 7 - 1, "copying"),
     "begun by heart": (grids([0.9] * 5, "copied"), GRID * 3 - 1, "copying"),
 }
 

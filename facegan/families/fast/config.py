@@ -15,11 +15,8 @@ class AdamConfig(OptimizerConfig):
     """Adam with the defaults of this family."""
 
     lr: float = 5e-4
-    """Learning rate."""
     beta1: float = 0.0
-    """Decay of the first moment."""
     beta2: float = 0.99
-    """Decay of the second moment."""
 
 
 @dataclass(frozen=True)

@@ -13,11 +13,8 @@ class NetworkConfig(OptimizerConfig):
     """One of the two mirrored networks, and its Adam (appendix A.1)."""
 
     lr: float = 1e-3
-    """Learning rate."""
     beta1: float = 0.0
-    """Decay of the first moment."""
     beta2: float = 0.99
-    """Decay of the second moment."""
     channel_base: int = setting(16384, minimum=1)
     """Channels are channel_base / resolution, channel_max at most (the paper's table 2: 256 at 64 px)."""
     channel_max: int = setting(512, minimum=1)

@@ -17,21 +17,19 @@ from torch import nn
 from facegan.errors import ConfigError
 from facegan.families.progan.config import DiscriminatorConfig, GeneratorConfig, NetworkConfig
 from facegan.layers.feedforward import MinibatchStd, PixelNorm
+from facegan.layers.halving import halve
 from facegan.layers.network import DiscriminatorNetwork, GeneratorNetwork, Network
 from facegan.layers.ops import EqualizedConv2d, EqualizedLinear
 
 
 def resolutions(height: int, width: int) -> list[tuple[int, int]]:
     """Return (height, width) of each level, from one whose shorter side is 4 to 7 px."""
-    found = [(height, width)]
-    while min(found[0]) >= 8:
-        h, w = found[0]
-        if h % 2 or w % 2:
-            raise ConfigError(
-                f"progressive growing halves {width}x{height} px down to 4 to 7 px, which does not go "
-                "evenly; prepare with --size 32, 64, 128 or 256"
-            )
-        found.insert(0, (h // 2, w // 2))
+    found = halve(height, width)
+    if min(found[0]) >= 8:
+        raise ConfigError(
+            f"progressive growing halves {width}x{height} px down to 4 to 7 px, which does not go "
+            "evenly; prepare with --size 32, 64, 128 or 256"
+        )
     if min(found[0]) < 4 or len(found) < 2:
         raise ConfigError(f"progressive growing needs pictures of 8x8 px or more, not {width}x{height}")
     return found

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 
 from facegan.errors import ConfigError
 from facegan.families.base import OptimizerConfig
+from facegan.layers.halving import halve
 from facegan.settings import setting
 
 
@@ -29,9 +30,7 @@ class NetworkConfig(OptimizerConfig):
     kernel: int = setting(3, minimum=1)
     """Size of the grouped convolutions, odd."""
     beta1: float = 0.0
-    """Decay of the first moment."""
     beta2: float = 0.99
-    """Decay of the second moment."""
 
 
 @dataclass(frozen=True)
@@ -50,15 +49,13 @@ SMALL_WIDTHS = (256, 192, 128, 64, 32, 16, 8)
 
 def base_size(height: int, width: int) -> tuple[tuple[int, int], int]:
     """Return the first stage's (height, width), with a shorter side of 4 to 7 px, and how many there are."""
-    h, w, stages = height, width, 1
-    while h % 2 == 0 and w % 2 == 0 and min(h, w) >= 8:
-        h, w, stages = h // 2, w // 2, stages + 1
-    if not 4 <= min(h, w) <= 7 or stages > len(WIDTHS):
+    levels = halve(height, width)
+    if not 4 <= min(levels[0]) <= 7 or len(levels) > len(WIDTHS):
         raise ConfigError(
             f"r3gan cannot make {width}x{height} pictures: both sides must be multiples of a power of two, "
             f"up to {2 ** (len(WIDTHS) - 1)}, that goes 4 to 7 times into the shorter{_near(height, width)}"
         )
-    return (h, w), stages
+    return levels[0], len(levels)
 
 
 def _near(height: int, width: int) -> str:

@@ -18,11 +18,8 @@ class AdamConfig(OptimizerConfig):
     """The authors' Adam."""
 
     lr: float = 2.5e-3
-    """Learning rate."""
     beta1: float = 0.0
-    """Decay of the first moment."""
     beta2: float = 0.99
-    """Decay of the second moment."""
 
 
 @dataclass(frozen=True)

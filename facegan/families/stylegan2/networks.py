@@ -1,4 +1,4 @@
-"""StyleGAN2's networks (Karras et al. 2020), numbers as in the paper unless said otherwise.
+"""StyleGAN2's networks (Karras et al. 2020), with the paper's numbers unless stated otherwise.
 
 Shapes: z ``N,z_dim``, labels ``N,label_dim``, w ``N,num_ws,w_dim``, images ``N,C,H,W``.
 """

@@ -18,10 +18,9 @@ from facegan import images
 from facegan.files import write_bytes, writing
 from facegan.pixels.attacks.result import AttackResult
 from facegan.pixels.face_classes import cut
-from facegan.runs.page import style
+from facegan.runs.page import document
 
 _GREY, _BLUE, _RED = "#8a8f98", "#2f6db3", "#c8452f"
-_POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
 
 
 def amplified(result: AttackResult) -> tuple[np.ndarray, int]:
@@ -173,15 +172,13 @@ def _as_page(results: Sequence[AttackResult]) -> bytes:
     reached = sum(r.success for r in results)
     title = f"{reached} of {len(results)} photos reached their target"
     top = "".join(f"<th scope=col>{h}</th>" for h in ("photo", "attacked", "difference", ""))
-    return (
-        f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{html.escape(title)}</title>'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}"><style>{style()}'
-        "td{vertical-align:top} td img{display:block;max-width:100%}</style></head><body>"
+    return document(
+        html.escape(title),
         f'<h1>{html.escape(title)}</h1><p class="sub">{html.escape(results[0].model)}; each was checked on '
         f'the PNG file, read again</p><div class="wide"><table><thead><tr>{top}</tr></thead>'
-        f"<tbody>{''.join(body)}</tbody></table></div></body></html>"
-    ).encode()
+        f"<tbody>{''.join(body)}</tbody></table></div>",
+        css="td{vertical-align:top} td img{display:block;max-width:100%}",
+    )
 
 
 _Format = Callable[[Sequence[AttackResult]], bytes]
