@@ -44,7 +44,8 @@ def main(folder: Path) -> None:
         raise TimeoutError
 
     signal.signal(signal.SIGVTALRM, too_long)
-    for codec in ("cp1252", "cp437"):  # for texts and names in archives: all that is loaded on the way
+    # Codecs of texts, of names in archives, and of old pickles: all that is loaded on the way.
+    for codec in ("cp1252", "cp437", "raw_unicode_escape"):
         b"a".decode(codec)
     for path in files:
         current = str(path)

@@ -13,10 +13,12 @@ import operator
 import os
 import pickle
 import subprocess
+import tempfile
 import types
 import zipfile
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -304,6 +306,41 @@ def chains() -> Files:
                                           "0.weight_v": torch.zeros(9)})  # fmt: skip
 
 
+def authors() -> Files:
+    """Other authors' files: good, damaged, and with settings that declare other sizes."""
+    import test_authors as theirs
+
+    writers = {
+        "stylegan2": theirs.write_stylegan2, "stylegan3": theirs.write_stylegan3, "r3gan": theirs.write_r3gan,
+        "rosinality": theirs.write_rosinality, "stylegan2-pytorch": theirs.write_stylegan2_pytorch,
+        "lightweight-gan": theirs.write_lightweight_gan,
+    }  # fmt: skip
+    for name, write in writers.items():
+        with tempfile.TemporaryDirectory() as place:
+            write(Path(place) / "file")
+            content = (Path(place) / "file").read_bytes()
+        yield f"good {name}", content
+        rng = np.random.default_rng(len(name))
+        for i in range(4):
+            yield f"{name}, cut {i}", content[: len(content) * i // 4]
+        for i in range(10):
+            yield f"{name}, flipped {i}", flipped(content, rng, len(content) if i % 2 else 4000)
+        # Small whole numbers in pickles: sizes, channels, strides.
+        numbers = [i for i in range(len(content) - 1) if content[i] == ord("K") and content[i + 1] < 128]
+        for i in range(24):
+            place_ = numbers[rng.integers(0, len(numbers))]
+            other = (b"K\0", b"K\x01", b"J\xff\xff\xff\x7f", b"J\xff\xff\xff\xff", b"M\0\x20")[i % 5]
+            yield f"{name}, another number {i}", content[:place_] + other + content[place_ + 2 :]
+
+
+def flipped(content: bytes, rng: np.random.Generator, within: int) -> bytes:
+    """The content with some bits flipped, before the byte ``within``."""
+    raw = np.frombuffer(content, np.uint8).copy()
+    places = rng.integers(0, min(len(raw), within), rng.integers(1, 8))
+    raw[places] ^= 1 << rng.integers(0, 8, len(places)).astype(np.uint8)
+    return raw.tobytes()
+
+
 def damaged() -> Files:
     """Good files, cut short and with bits flipped at places fixed by their number."""
     net, state = generator(), generator().state_dict()
@@ -318,10 +355,7 @@ def damaged() -> Files:
         for i in range(12):
             yield f"{kind}, cut {i}", content[: len(content) * i // 12]
         for i in range(28):
-            raw = np.frombuffer(content, np.uint8).copy()
-            places = rng.integers(0, len(raw) if i % 2 else min(len(raw), 400), rng.integers(1, 8))
-            raw[places] ^= 1 << rng.integers(0, 8, len(places)).astype(np.uint8)
-            yield f"{kind}, flipped {i}", raw.tobytes()
+            yield f"{kind}, flipped {i}", flipped(content, rng, len(content) if i % 2 else 400)
         yield f"{kind}, doubled", content * 2
         yield f"{kind}, shifted", b"\0" + content
 
@@ -339,5 +373,5 @@ def others() -> Files:
 
 MAKERS: dict[str, Callable[[], Files]] = {
     "payloads": payloads, "opcodes": opcodes, "arrays": arrays, "tensors": tensors, "zips": zips,
-    "safetensors": safetensors, "chains": chains, "damaged": damaged, "others": others,
+    "authors": authors, "safetensors": safetensors, "chains": chains, "damaged": damaged, "others": others,
 }  # fmt: skip
