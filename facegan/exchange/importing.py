@@ -113,6 +113,9 @@ def read_model(file: Path, format: str, options: ImportOptions) -> tuple[str, Im
         return name, imported, build(imported, {"format": name, "file": file.name, "sha256": _digest(file)})
     except FaceganError as error:
         raise type(error)(f"{file}: {str(error)[:MAX_MESSAGE]}") from None
+    except (ArithmeticError, AttributeError, LookupError, RuntimeError, TypeError, ValueError) as error:
+        why = first_line(error)[:MAX_MESSAGE]
+        raise ModelError(f"{file}: its parts do not fit together ({why})") from None
 
 
 def _options(options: ImportOptions | None, settings: dict[str, Any]) -> ImportOptions:

@@ -12,6 +12,8 @@ from facegan.layers.halving import resolutions
 if TYPE_CHECKING:
     from torch import Tensor
 
+MOST_LABELS = 1024
+
 
 def channel_settings(widths: Sequence[int], size: int) -> dict[str, Any]:
     """Return channel_base and channel_max that give these widths, of 4x4 first, for pictures of ``size``.
@@ -46,6 +48,8 @@ def check_filters(tensors: dict[str, Tensor], what: str) -> None:
 
 def class_labels(count: int) -> dict[str, Any]:
     """Return names and frequencies of labels that are taken for classes, each as frequent as the others."""
+    if count > MOST_LABELS:
+        raise ModelError(f"it takes {count:,} labels; facegan reads at most {MOST_LABELS:,}")
     rows = [[int(i == j) for j in range(count)] for i in range(count)]
     found = {"rows": rows, "counts": [1] * count} if count else {}
     return {"labels": tuple(f"label={i}" for i in range(count)), "label_rows": found}

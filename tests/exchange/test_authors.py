@@ -184,13 +184,35 @@ def test_pictures_are_the_authors(case, tmp_path):
     expected = write(path, **how)
     assert 0.05 < expected["images"].std() < 50
     model = facegan.load(bring(path).path)
-    labels = expected["labels"] if model.labels else None
+    z, labels = expected["z"], expected["labels"] if model.labels else None
     with torch.inference_mode():
-        images = model(expected["z"], labels=labels)
-    scale = float(expected["images"].abs().max())
-    torch.testing.assert_close(images, expected["images"], rtol=0, atol=2e-5 * scale)
+        images = model(z, labels=labels)
+        alone = model(z[2:3], labels=None if labels is None else labels[2:3])
+    error = 2e-5 * float(expected["images"].abs().max())
+    torch.testing.assert_close(images, expected["images"], rtol=0, atol=error)
+    torch.testing.assert_close(alone, images[2:3], rtol=0, atol=error)
     if "average" in expected and not model.labels:
         torch.testing.assert_close(model.w_average(), expected["average"])
+
+
+@pytest.mark.parametrize("case", ["stylegan3-t", "stylegan2-pytorch", "lightweight-gan"])
+def test_what_is_only_sampled(case, tmp_path):
+    """Truncation, and the network's noise where it has some; training with it is refused."""
+    write, how = CASES[case]
+    write(tmp_path / "weights.any", **how)
+    model = bring(tmp_path / "weights.any").model
+    z = model.latent.sample(range(2))
+    with torch.inference_mode():
+        average = model(z, truncation=0.0)
+        torch.testing.assert_close(average[0], average[1])
+        w = model.map(z)
+        kinds = ("const", "none", "random", "random")
+        const, none, first, second = (model.synthesize(w, noise=kind) for kind in kinds)
+    assert torch.equal(first, second) == torch.equal(const, none) == (case == "stylegan3-t")
+    model.save(tmp_path / "model.safetensors")
+    config = override(recipe("stylegan2-32"), {"init": str(tmp_path / "model.safetensors")})
+    with pytest.raises(FaceganError, match=r"--init .*another program"):
+        create_state(config, (3, 32, 32), torch.device("cpu"))
 
 
 TRAINED = ["stylegan2-ada", "stylegan2-ada-classes", "r3gan", "r3gan-classes", "rosinality"]
@@ -265,6 +287,7 @@ REFUSED: dict[str, tuple[Callable[[Path], Any], dict[str, Any], str]] = {
     "no-width": (lambda p: write_stylegan2(p, **{"": {"w_dim": "six"}}), {}, "does not say its 'w_dim'"),
     "size": (lambda p: write_stylegan2(p, **{"": {"img_resolution": 2**30}}), {}, "no part 'b32'"),
     "wide": (lambda p: write_stylegan2(p, **{"": {"z_dim": 2**30}}), {}, "do not fit the network"),
+    "labels": (lambda p: write_stylegan2(p, **{"": {"c_dim": 2**30}}), {}, "1,073,741,824 labels"),
     "network": (write_stylegan2, {"network": "D"}, "the file has G, G_ema"),
     "tensorflow": (tensorflow, {}, "legacy.py"),
     "no-judge": (write_stylegan3, {"networks": "n.safetensors"}, "StyleGAN3 is sampled here"),

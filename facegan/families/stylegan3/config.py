@@ -26,11 +26,11 @@ class GeneratorConfig:
     """Sampling rates of these maps: samples along a side of the picture, without margins."""
     bandwidth: float = setting(2.0, above=0)
     """Highest frequency of the Fourier features, in cycles along a side of the picture."""
-    kernel: int = setting(3, minimum=1)
+    kernel: int = setting(3, minimum=1, maximum=31)
     """Size of the convolutions: 3 in T, 1 in R."""
     filter_taps: int = setting(6, minimum=1)
     """Length of the filters around leaky ReLUs, as a multiple of the factor of resampling."""
-    oversampling: int = setting(2, minimum=1)
+    oversampling: int = setting(2, minimum=1, maximum=8)
     """Sampling rate at which leaky ReLUs work, as a multiple of the higher one around them."""
     radial: tuple[bool, ...] = ()
     """Whether the second filter of each layer is radially symmetric: R's, but the last ones."""

@@ -20,6 +20,7 @@ from facegan.layers.network import GeneratorNetwork
 from facegan.layers.ops import EqualizedLinear, demodulation, limited
 
 Tensor = torch.Tensor
+MOST_RESAMPLING = 32
 
 
 def _filter(x: Tensor, taps: Tensor, padding: tuple[int, int], *, up: int = 1, down: int = 1) -> Tensor:
@@ -107,6 +108,8 @@ class SynthesisLayer(nn.Module):
         self.kernel, self.clamp = 1 if self.to_image else config.kernel, config.clamp
         rate = max(rate_in, rate_out) * (1 if self.to_image else config.oversampling)
         self.up, self.down = rate // rate_in, rate // rate_out
+        if max(self.up, self.down) > MOST_RESAMPLING:
+            raise ConfigError(f"stylegan3: a layer resamples by {max(self.up, self.down)}")
         self.affine = EqualizedLinear(config.w_dim, cin, bias_init=1.0)
         self.weight = nn.Parameter(torch.randn(cout, cin, self.kernel, self.kernel))
         self.bias = nn.Parameter(torch.zeros(cout))
