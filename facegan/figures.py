@@ -148,7 +148,6 @@ def labelled_grid(
 
 def join(rows: Sequence[Sequence[np.ndarray]], pad: int = 4) -> np.ndarray:
     """Arrange rows of uint8 ``h,w,3`` blocks of any size on white, each row as high as its highest block."""
-
     strips = []
     for row in rows:
         height = max(block.shape[0] for block in row)

@@ -135,7 +135,8 @@ class _Dice:
     """Takes one number after another from the stream of (seed, index)."""
 
     def __init__(self, seed: int, index: int) -> None:
-        self.numbers = iter(rng.uniform(seed, "portrait", index, count=1, per_item=96)[0].tolist())
+        numbers: list[float] = rng.uniform(seed, "portrait", index, count=1, per_item=96)[0].tolist()
+        self.numbers = iter(numbers)
 
     def between(self, low: float, high: float) -> float:
         return low + (high - low) * next(self.numbers)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -60,8 +60,8 @@ def _gloss(s: Scene, clip: np.ndarray, y: float = -0.52) -> None:
 
 def hair_behind(s: Scene) -> None:
     """Paint the hair that the neck, the face and the shoulders hide."""
-    if draw := BEHIND.get(s.a.hair_style):
-        draw(s)
+    if s.a.hair_style in BEHIND:
+        BEHIND[s.a.hair_style](s)
 
 
 def hair_front(s: Scene) -> None:
@@ -215,8 +215,14 @@ def _curtain(s: Scene, bottom: float) -> None:
     _finish(s, outline, lines)
 
 
-BEHIND = {"long": _behind_long, "bob": _behind_bob, "bun": _behind_bun, "curly": _behind_curly}
-FRONT = {
+_Draw = Callable[[Scene], None]
+BEHIND: dict[str, _Draw] = {
+    "long": _behind_long,
+    "bob": _behind_bob,
+    "bun": _behind_bun,
+    "curly": _behind_curly,
+}
+FRONT: dict[str, _Draw] = {
     "bald": _front_bald,
     "short": _front_short,
     "quiff": _front_quiff,

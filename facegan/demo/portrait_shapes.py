@@ -109,7 +109,8 @@ def both(left: list[Point], *middle: Point) -> list[Point]:
 
 def lowered(points: np.ndarray, by: float) -> np.ndarray:
     """Return ``points`` (N,2) moved down: a shape's shadow."""
-    return points + np.array((0.0, by))
+    moved: np.ndarray = points + np.array((0.0, by))
+    return moved
 
 
 def mix(a: Colour, b: Colour, share: float) -> Colour:
@@ -127,8 +128,9 @@ class Canvas:
 
     def enlarge(self, coarse: np.ndarray) -> np.ndarray:
         """Return a smooth field (float32 n,n,3) brought to the canvas's size."""
-        n = self.pixels
-        return cv2.resize(np.asarray(coarse, np.float32), (n, n), interpolation=cv2.INTER_LINEAR)
+        field, size = np.asarray(coarse, np.float32), (self.pixels, self.pixels)
+        large: np.ndarray = cv2.resize(field, size, interpolation=cv2.INTER_LINEAR)
+        return large
 
     def mask(self, *outlines: np.ndarray, blur: float = 0.0, union: bool = False) -> Mask:
         """Return the coverage of closed outlines; overlaps cancel (rings) unless ``union``."""

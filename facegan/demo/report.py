@@ -17,7 +17,8 @@ from facegan.runs.page import style, table
 BUNDLED = "celeba64"  # the model that comes with the package
 STYLE = """body { max-width: 860px; } h2 { font-size: 1.3rem; } h2 b { color: var(--accent); margin-right: .4em; }
 figure { background: var(--card); border: 1px solid var(--line); border-radius: 10px; padding: 12px;
-  margin: 16px 0; overflow-x: auto; } figure img { image-rendering: pixelated; } .big { font-size: 1.15em; }"""
+  margin: 16px 0; overflow-x: auto; } figure img { image-rendering: pixelated; } .big { font-size: 1.15em; }
+figcaption { margin-top: 8px; }"""
 
 
 @dataclass

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from facegan.pixels.attacks.result import AttackResult
     from facegan.pixels.classifiers import Classifier
     from facegan.pixels.dreams.config import DreamConfig, FlightConfig
+    from facegan.pixels.dreams.dream import zoom
     from facegan.pixels.dreams.visualise import visualise
-    from facegan.pixels.dreams.zoom import zoom
     from facegan.pixels.loading import load_classifier
     from facegan.pixels.settings import ClassifierConfig, SnapshotConfig
     from facegan.pixels.style.config import StyleConfig
@@ -35,7 +35,7 @@ _PUBLIC = {
     "StyleConfig": "style.config",
     "load_classifier": "loading",
     "visualise": "dreams.visualise",
-    "zoom": "dreams.zoom",
+    "zoom": "dreams.dream",
 }
 # Names of 0.1, which go on working.
 _RENAMED = {"Attacked": "AttackResult", "DreamSettings": "DreamConfig", "StyleSettings": "StyleConfig"}

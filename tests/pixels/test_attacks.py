@@ -2,7 +2,7 @@
 
 To lift class 1 by m logits with w = w_1 - w_0 takes, in [0, 1]: in L-inf m / |w|_1, by -sign steps; in L2
 m / |w|_2, along w. On the grid the first is rounded up to whole levels; the second is round(c w) with the
-smallest c that is enough (facegan/pixels/grid.py).
+smallest c that is enough (facegan/pixels/attacks/state.py).
 """
 
 from __future__ import annotations

@@ -19,9 +19,8 @@ from facegan.errors import ImageError, InputError
 from facegan.images import save_png
 from facegan.pixels import Classifier, dream, load_classifier, stylize, visualise, zoom
 from facegan.pixels.dreams.config import DREAMS, DreamConfig
-from facegan.pixels.dreams.dream import octave_sizes, suited
+from facegan.pixels.dreams.dream import moved, octave_sizes, suited
 from facegan.pixels.dreams.objective import Objective, expand, parse_terms
-from facegan.pixels.dreams.zoom import moved
 from facegan.pixels.loading import reverse_channels
 from facegan.pixels.style.config import STYLES
 

@@ -7,7 +7,7 @@ import itertools
 import pytest
 import torch
 
-from facegan.pixels.grid import norm2, steepest_inf, steepest_l2
+from facegan.pixels.attacks.state import norm2, steepest_inf, steepest_l2
 
 EVERY = torch.tensor(list(itertools.product(range(-4, 5), repeat=4)), dtype=torch.float32)
 

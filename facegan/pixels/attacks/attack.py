@@ -60,9 +60,8 @@ def attack(
         target: A class for all or one for each photo, by name or number; None is any other class.
         model: What ``load_classifier`` takes, its result, or a ``ClassifierConfig``.
         config: Settings of the attack.
-        out: Where results go: a .png, or a folder for several photos; "" is PHOTO-attacked.png in the current
-            folder, or attacked/; None writes nothing.
-        figure: Write the amplified difference and a figure, too, beside each picture.
+        out: A .png, or a folder for several photos; "" is PHOTO-attacked.png or attacked/; None is nowhere.
+        figure: Write the amplified difference and a figure beside each picture.
         report: A table of all photos to write: .html, .json or .csv.
         on_step: Sees each step's numbers.
         on_result: Sees each photo's result as soon as it is there.
@@ -70,17 +69,15 @@ def attack(
         settings: Fields of ``AttackConfig`` and ``ClassifierConfig``, such as ``device="cuda"``.
 
     Returns:
-        A result for each photo. Ctrl-C ends the attack after the step that runs; the last result then has
-        ``signum``, and photos that were not begun are left out.
+        A result for each photo; after Ctrl-C those of the photos that were begun, the last with ``signum``.
     """
     network, config = with_settings(model, settings, config or AttackConfig())
     config = config.resolved()
     if report:
         check_ending("--report", report, tuple(REPORTS))
     found = find_photos(photos, on_unread)
-    writer = (
-        None if out is None else Writer(config, figure, photos, photos=found, out=str(out), report=report)
-    )
+    options: dict[str, Any] = {"photos": found, "report": report}
+    writer = None if out is None else Writer(config, figure, photos, out=str(out), **options)
     classifier = load_configured(network, config.crop)
     classes = _classes(classifier, target, len(found))
     results: list[AttackResult] = []

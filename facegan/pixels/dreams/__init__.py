@@ -1,0 +1,1 @@
+"""DeepDream, flights into dreams, and feature visualisation."""

@@ -17,9 +17,8 @@ from facegan.files import fit_name
 from facegan.interrupts import signals
 from facegan.pixels.classifiers import Classifier
 from facegan.pixels.dreams.config import DreamConfig, FlightConfig
-from facegan.pixels.dreams.dream import Dreamed, dream_photo
+from facegan.pixels.dreams.dream import Dreamed, dream_photo, zoom
 from facegan.pixels.dreams.visualise import Visualised, visualise
-from facegan.pixels.dreams.zoom import zoom
 from facegan.pixels.loading import Model, load_configured, model_name, with_settings
 from facegan.pixels.loop import OnPicture, OnStep, Outcome, StepStats
 from facegan.pixels.pictures import Picture, name_of, photo_of

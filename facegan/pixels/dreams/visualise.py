@@ -135,7 +135,8 @@ def _generator(seed: int, name: str) -> torch.Generator:
 def scale(side: int) -> Tensor:
     """Return 1 / frequency, ``side,side//2+1``; the lowest frequency is that of the side."""
     frequency = (torch.fft.fftfreq(side)[:, None].square() + torch.fft.rfftfreq(side).square()).sqrt()
-    return frequency.clamp_min(1.0 / side) ** -1.0 / 4
+    table: Tensor = frequency.clamp_min(1.0 / side) ** -1.0 / 4
+    return table
 
 
 def to_pixels(coefficients: Tensor, side: int) -> Tensor:

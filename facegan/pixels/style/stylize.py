@@ -86,23 +86,22 @@ def stylize(
     styles = as_list(styles)
     if not styles:
         raise InputError("give CONTENT and at least one STYLE picture")
-    names, default = ", ".join(map(name_of, styles)), f"{_stem(content)}-{_stem(styles[0])}"
-    place = "" if out is None else str(out) or fit_name(default, ".png")
+    names = ", ".join(map(name_of, styles))
+    place = "" if out is None else str(out) or fit_name(f"{_stem(content)}-{_stem(styles[0])}", ".png")
     masks = masks or config.masks
     replace(config, masks=masks).check(len(styles))
     check_snapshots(keep, place, (content, *styles, *masks))
     if (keep.film or keep.pictures) and not keep.every:
         raise InputError("--film and --pictures keep what --every says: give it, too, such as --every 5")
     work = Path(state) if state is not None else derived(place, ".safetensors") if place else None
-    resumes = work is not None and work.exists()
-    if work is not None and resumes and on_resume is not None:
+    if (resumes := work is not None and work.exists()) and work is not None and on_resume is not None:
         on_resume(work)
     recorder = Recorder(keep, place, resumes, on_picture=on_picture)
     pictures = read_pictures(content, styles, masks)
     done = _paint(load_configured(network), pictures, config, work=work, recorder=recorder, on_step=on_step)
     text = {"content": name_of(content), "styles": names, "model": model_name(network)}
-    title, steps = f"{name_of(content)}, {names}", done.outcome.steps
-    path, frames = recorder.finish(done.image, done.curve, steps=steps, title=title, text=text)
+    title = f"{name_of(content)}, {names}"
+    path, frames = recorder.finish(done.image, done.curve, steps=done.outcome.steps, title=title, text=text)
     if work is not None and state is None and not done.outcome.exit_code:
         work.unlink(missing_ok=True)  # now that the picture is safe
     return replace(done, path=path, frames=frames)
