@@ -76,8 +76,7 @@ def _inside(entry: Entry, reading: Reading) -> Iterator[Item]:
             before = folder if whole else entry.name
             yield replace(item, name="/".join(filter(None, (before, item.name)))) if before else item
     except InputError as error:
-        reason = str(error).removeprefix(f"{entry.path}: ")
-        yield Item(entry.name, str(entry.path), reject=reason)
+        yield Item(entry.name, str(entry.path), reject=str(error).removeprefix(f"{entry.path}: "))
 
 
 def from_file(path: Path, reading: Reading) -> Iterator[Item]:
@@ -115,10 +114,7 @@ _READERS: dict[str, Reader] = {
     "csv": from_pixel_csv,
 }
 _TAR = (".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".tar.xz", ".txz", ".tar.zst")
-_SUFFIXES = (
-    *((f".{kind}", kind) for kind in ("zip", "npz", "npy", "idx")),
-    *((suffix, "tar") for suffix in _TAR),
-)
+_SUFFIXES = {f".{kind}": kind for kind in ("zip", "npz", "npy", "idx")} | dict.fromkeys(_TAR, "tar")
 
 
 def _reader(path: Path, head: bytes) -> Reader | None:
@@ -128,7 +124,7 @@ def _reader(path: Path, head: bytes) -> Reader | None:
         kind = _packed_kind(path)
     elif not kind and refusal(head, path.name) == NO_IMAGE:  # damaged: who reads such files says how
         name = path.name.lower()
-        kind = next((kind for suffix, kind in _SUFFIXES if name.endswith(suffix)), "")
+        kind = next((kind for suffix, kind in _SUFFIXES.items() if name.endswith(suffix)), "")
         kind = kind or ("idx" if "ubyte" in name else "table" if is_table(name) else "")
     return _READERS.get(kind)
 
@@ -240,7 +236,7 @@ def _estimate(path: Path, follow_links: bool) -> int | None:
     if path.is_dir() and not tables_in(path, follow_links):
         listed = [entry.name for entry in walk(path, follow_links)]
         names = [name.lower() for name in listed]
-        many = any(n.endswith((*(s for s, _ in _SUFFIXES), ".gz")) or "ubyte" in n for n in names)
+        many = any(n.endswith((*_SUFFIXES, ".gz")) or "ubyte" in n for n in names)
         tables = (n for n in listed if n.endswith((".csv", ".tsv")))
         many = many or any(container(begin(path / n)) == "csv" for n in tables)
         return None if many else count_pictures(names)

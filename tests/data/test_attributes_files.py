@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import bz2
 import gzip
 import hashlib
+import lzma
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -12,6 +14,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+import zstandard
 
 from facegan.data.attribute_columns import note_lines
 from facegan.data.attribute_tables import AttributeTable, Splitter, attribute_files, read_attributes
@@ -53,6 +56,9 @@ LAYOUTS: dict[str, str | bytes] = {
     "a header that begins with #": "# " + CSV,
     "a quoted header of two lines": CSV.replace("file", '"file\nname"'),
     "packed by gzip": gzip.compress(CSV.encode()),
+    "packed by bzip2": bz2.compress(CSV.encode()),
+    "packed by xz": lzma.compress(CSV.encode()),
+    "packed by zstd": zstandard.compress(CSV.encode()),
 }
 
 
