@@ -22,7 +22,7 @@ from facegan.data.summary import (
     reason_lines,
 )
 from facegan.errors import InputError
-from facegan.files import temporary_beside, writing
+from facegan.files import check_ending, temporary_beside, writing
 
 
 @dataclass(frozen=True)
@@ -66,8 +66,8 @@ def inspect(
     if split != "train" and not (grid or to_npz):
         raise InputError(f"--split {split}: goes with --grid or --to-npz")
     for option, path, suffix in (("--grid", grid, ".png"), ("--to-npz", to_npz, ".npz")):
-        if path and Path(path).suffix.lower() != suffix:
-            raise InputError(f"{option} {path}: the name must end in {suffix}")
+        if path:
+            check_ending(option, str(path), [suffix])
     data = dataset if isinstance(dataset, Dataset) else Dataset(dataset)
     if grid:
         with writing("--grid", str(grid)):

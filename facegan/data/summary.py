@@ -27,10 +27,8 @@ class AttributeTally:
 
     def __init__(self) -> None:
         self.counts: dict[str, Counter[int]] = {}
-        self.pictures = 0
 
     def add(self, attributes: Mapping[str, Any]) -> None:
-        self.pictures += 1
         for name, value in attributes.items():
             if value is not None:
                 self.counts.setdefault(name, Counter())[value] += 1
