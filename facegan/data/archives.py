@@ -17,7 +17,6 @@ from facegan.data.items import (
     MAX_TOTAL_BYTES,
     Item,
     Reading,
-    begins,
     capped,
     hidden,
     looks_like_image,
@@ -27,7 +26,7 @@ from facegan.data.items import (
     unsafe,
 )
 from facegan.errors import InputError
-from facegan.kinds import ARRAYS, HEAD, container
+from facegan.kinds import ARRAYS, HEAD, container, is_picture
 
 
 def member(stream: Any, name: str, size: int, *, packed: int | None = None) -> tuple[str, bytes]:
@@ -83,7 +82,11 @@ def _zip_beside(
 
     names = [info.filename for info in members if usable(info)]
     return Beside(
-        path.name, names, read, reading=reading, pictures=lambda name: begins(name, read(name, HEAD))
+        path.name,
+        names,
+        read,
+        reading=reading,
+        pictures=lambda name: is_picture(read(name, HEAD) or b"", name),
     )
 
 
@@ -117,7 +120,7 @@ def from_zip(path: Path, reading: Reading) -> Iterator[Item]:
                 raise InputError(f"{path}: {len(members)} members are more than {MAX_MEMBERS}")
             beside, total = _zip_beside(path, archive, members, reading=reading), 0
             for info in sorted(members, key=lambda m: m.filename):
-                if beside.takes(info.filename) or (not unsafe(info.filename) and hidden(info.filename)):
+                if info.filename in beside.used or (not unsafe(info.filename) and hidden(info.filename)):
                     continue
                 reject, content = _from_zip_member(archive, info)
                 total += len(content)
@@ -171,7 +174,7 @@ def _tar_beside(path: Path, reading: Reading) -> Beside:
                     contents[name] = stream.read() if stream else b""
                     left -= info.size
                 elif not looks_like_image(name) and (stream := archive.extractfile(info)):
-                    pictures |= {name} if begins(name, stream.read(HEAD)) else set()
+                    pictures |= {name} if is_picture(stream.read(HEAD), name) else set()
     except Exception:  # of many kinds; whoever reads the pictures tells it
         pass
 
@@ -190,7 +193,7 @@ def from_tar(path: Path, reading: Reading) -> Iterator[Item]:
         for archive, info, name in _members(path, raw):
             if not unsafe(info.name) and (info.isdir() or hidden(info.name)):
                 continue
-            if beside.takes(name) and info.isfile():
+            if name in beside.used and info.isfile():
                 continue
             other = "link in archive" if info.issym() or info.islnk() else "device or pipe in archive"
             reject, content = unsafe(info.name) or ("" if info.isfile() else other), b""

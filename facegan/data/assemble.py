@@ -101,11 +101,6 @@ class RowSelection:
         columns.add(self.raw(row))
         self.overview.see(row)
 
-    def schema(self) -> Schema:
-        """Return the shards' columns; box and landmarks come together, where a picture has them."""
-        classes = {name: list(rule.names) for name, rule in self.rules.items() if rule.names}
-        return Schema(self.names, classes, (), PLACES if self.places else ())
-
     def raw(self, row: Row) -> dict[str, AttributeValue]:
         """Return a row's attributes with those of the table beside the photos, as they have them."""
         return self.table.merged(row.name, row.source, row.attributes) if self.table else row.attributes
@@ -150,7 +145,8 @@ def assemble(
         seconds = time.monotonic() - begin
         on_progress(Progress(serial, len(selection.keep), kept, rejected, seconds, "write"))
 
-    schema = selection.schema()
+    classes = {name: list(rule.names) for name, rule in selection.rules.items() if rule.names}
+    schema = Schema(selection.names, classes, (), PLACES if selection.places else ())
     contents = _write(out / "data", store, selection, schema=schema, report=report)
     if selection.boxes and (thumbnails := [decode(png) for png in store.thumbnails()]):
         write_sheet(out / "detections.jpg", thumbnails)

@@ -18,7 +18,7 @@ from typing import Any
 
 from facegan.data.attribute_tables import AttributeTable
 from facegan.data.folders import Folder, FolderLabels, Folders, FolderSplits, folder_labels, folder_splits
-from facegan.data.items import AttributeValue, Item, Reading, hidden, looks_like_image, scalars
+from facegan.data.items import AttributeValue, Item, Reading, hidden, is_scalar, looks_like_image, scalar
 from facegan.data.sheets import Sheet, sheet_of
 from facegan.errors import InputError, first_line
 from facegan.files import printable
@@ -90,7 +90,7 @@ class Beside:
     ) -> None:
         self.source, self.read, self.reading = source, read, reading
         self.tables: dict[str, list[AttributeTable]] = {}  # by the folder in which they lie
-        self.used: set[str] = set()
+        self.used: set[str] = set()  # files that were read as descriptions, and so are no rejects
         self.noted: set[str] = set()
         self.side: dict[str, list[str]] = {}
         self.side_names: dict[str, None] = {}
@@ -126,10 +126,6 @@ class Beside:
         if text and text not in self.noted:
             self.noted.add(text)
             self.reading.notes.add(f"{self.source}: {text}")
-
-    def takes(self, name: str) -> bool:
-        """Return whether the file was read as a description, and so is no reject."""
-        return name in self.used
 
     def _table(self, name: str, pictures: Sequence[str]) -> bool:
         """Read a file that describes many of the sorted ``pictures``; whether it lists StyleGAN's labels."""
@@ -188,8 +184,9 @@ class Beside:
             return {}
         if not isinstance(value, dict):
             value = {"text" if suffix == ".txt" else "label": value}
-        values, others = scalars(value)
-        for key in sorted(others):
+        named = {printable(str(key))[:100]: cell for key, cell in value.items()}
+        values = {key: scalar(cell) for key, cell in named.items() if is_scalar(cell)}
+        for key in sorted(named.keys() - values.keys()):
             self._note(f"'{key}' of {suffix} files left out: several values a picture")
         return values
 

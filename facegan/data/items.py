@@ -9,7 +9,7 @@ import json
 import math
 import os
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -143,8 +143,7 @@ def unpacked(path: Path, raw: Any) -> Any:
     kind = container(raw.read(HEAD))
     raw.seek(0)
     methods: dict[str, Callable[[Any], Any]]
-    methods = {"gzip": lambda raw: gzip.GzipFile(fileobj=raw), "bzip2": bz2.BZ2File, "xz": lzma.LZMAFile}
-    methods["zstd"] = zstd
+    methods = {"gzip": gzip.open, "bzip2": bz2.open, "xz": lzma.open, "zstd": zstd}
     if kind not in methods:
         return raw
     return _Bounded(methods[kind](raw), 2**20 + MAX_RATIO * path.stat().st_size)
@@ -199,11 +198,6 @@ def looks_like_image(name: str) -> bool:
     return os.path.splitext(name)[1].lower() in IMAGE_SUFFIXES
 
 
-def begins(name: str, head: bytes | None) -> bool:
-    """Return whether a file with this begin is a picture."""
-    return is_picture(head or b"", name)
-
-
 def refused(head: bytes, name: str) -> str:
     """Return why a file with this begin is not read as a picture, or ''.
 
@@ -232,13 +226,6 @@ def scalar(cell: Any) -> AttributeValue:
     if cell is None or isinstance(cell, (float, decimal.Decimal)):
         return None if cell is None or math.isnan(number := float(cell)) else number
     return printable(str(cell)[:MAX_TEXT])
-
-
-def scalars(cells: Mapping[Any, Any]) -> tuple[dict[str, AttributeValue], set[str]]:
-    """Return the single values among named cells, and the names of the others."""
-    named = {printable(str(key))[:100]: cell for key, cell in cells.items()}
-    values = {name: scalar(cell) for name, cell in named.items() if is_scalar(cell)}
-    return values, named.keys() - values.keys()
 
 
 _STARTS = ("/9j/", "iVBORw0KGgo", "UklGR", "R0lGOD", "Qk0")  # of JPEG, PNG, WebP, GIF and BMP in base64

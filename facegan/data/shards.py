@@ -67,10 +67,6 @@ class Schema:
         fields = [(name, kind(feature)) for name, feature in features.items()]
         return pa.schema(fields, {"huggingface": json.dumps({"info": {"features": features}})})
 
-    def card(self) -> list[dict[str, Any]]:
-        """Return the features as a card's ``dataset_info`` has them, for shards without their metadata."""
-        return [_on_card(name, feature) for name, feature in self.features().items()]
-
 
 def _value(dtype: str) -> dict[str, Any]:
     return {"dtype": dtype, "_type": "Value"}
@@ -257,7 +253,7 @@ def _front(info: dict[str, Any]) -> str:
         "task_categories": ["unconditional-image-generation"],
         "size_categories": [category],
         "configs": [{"config_name": "default", "data_files": files}],
-        "dataset_info": {"features": columns(info).card()},
+        "dataset_info": {"features": [_on_card(*column) for column in columns(info).features().items()]},
         "tags": ["facegan"],
     }
     return yaml.safe_dump(head, sort_keys=False, allow_unicode=True, width=100)

@@ -19,7 +19,6 @@ from facegan.data.items import (
     MAX_FILE_BYTES,
     Item,
     Reading,
-    begins,
     hidden,
     read_file,
     read_json,
@@ -57,13 +56,13 @@ def from_folder(
         [entry.name for entry in entries() if not entry.reject],
         lambda name, most: read_file(path / name, most),
         reading=reading,
-        pictures=lambda name: begins(name, begin(path / name)),
+        pictures=lambda name: is_picture(begin(path / name), name),
         enters_archives=True,
     )
     for entry in entries():
         if entry.reject:
             yield Item(entry.name, str(entry.path), reject=entry.reject)
-        elif not beside.takes(entry.name) and not _described_elsewhere(entry.path, reading):
+        elif entry.name not in beside.used and not _described_elsewhere(entry.path, reading):
             yield from map(beside, _inside(entry, reading))
 
 
