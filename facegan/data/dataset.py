@@ -301,7 +301,8 @@ def _channels(
             f"'facegan label {data.path} --out DATASET' fills them in"
         )
     called = data.class_names.get(spelled, ())
-    classes = [_spelled_class(called[v]) if 0 <= v < len(called) else str(v) for v in values]
+    named = [re.sub(r"\s*,\s*", "/", name.strip()) for name in called]  # in lists, commas part labels
+    classes = [named[v] if 0 <= v < len(named) else str(v) for v in values]
     if len(values) < 2:
         raise ConfigError(f"--condition {spelled}: it is {classes[0]} in all pictures of {data.path}")
     if set(values.tolist()) == {0, 1} and not called:
@@ -311,11 +312,6 @@ def _channels(
     if len({plain(name) for name in classes}) < len(classes):  # "East Asian" and "east_asian"
         classes = [str(value) for value in values]
     return [f"{spelled}={name}" for name in classes], [column == value for value in values]
-
-
-def _spelled_class(name: str) -> str:
-    """Return a class's name as a list of labels can hold it, whose items are parted by commas."""
-    return re.sub(r"\s*,\s*", "/", name.strip())
 
 
 def label_metadata(labels: Sequence[str], table: np.ndarray | None) -> dict[str, Any]:

@@ -41,7 +41,10 @@ def read_sheet(path: Path, option: str) -> Sheet:
 def sheet_of(content: bytes, where: str) -> Sheet:
     """Return the table in a file's content; InputError ``WHERE: why`` if it is none."""
     if content[:4] == b"PAR1":
-        return _pointed(_parquet(content, where), where)
+        with opened(content, where) as table:
+            columns = ([cells.to_pylist() for cells in batch.columns] for batch in table.batches())
+            rows = [list(row) for batch in columns for row in zip(*batch, strict=True)]
+            return _pointed(Sheet(list(table.schema.names), rows, -1), where)
     if not content.strip(b"\r\n\t \xef\xbb\xbf"):
         raise InputError(f"{where}: empty")
     text, notes = _text(content, where)
@@ -263,14 +266,6 @@ def _of_objects(rows: list[dict[str, Any]], where: str, notes: list[str]) -> She
     if len(header) * len(rows) > _MAX_CELLS:
         raise InputError(f"{where}: {len(header):,} columns for {len(rows):,} rows are beyond reason")
     return Sheet(header, [[row.get(name) for name in header] for row in rows], -1, notes)
-
-
-def _parquet(content: bytes, where: str) -> Sheet:
-    with opened(content, where) as table:
-        names = list(table.schema.names)
-        columns = ([cells.to_pylist() for cells in batch.columns] for batch in table.batches())
-        rows = [list(row) for batch in columns for row in zip(*batch, strict=True)]
-    return Sheet(names, rows, -1)
 
 
 def _plain(name: str) -> str:

@@ -173,7 +173,8 @@ class _Npz:
             self.shapes = {i.filename.removesuffix(".npy"): _shape(packed, i) for i in packed.infolist()}
         if not self.shapes:
             raise InputError(f"{path}: the archive is empty")
-        pictures = [name for name, shape in self.shapes.items() if _are_pictures(shape)]
+        shapes = self.shapes.items()
+        pictures = [n for n, s in shapes if len(s) == 4 or (len(s) == 3 and min(s[1:]) >= _MIN_SIDE)]
         self.splits = {name: split for name in pictures if (split := split_named(_words(name)))}
         usual = [n for n in ("images", "arr_0", "x_train") if n in self.shapes]
         if self.splits:  # as Keras writes x_train and x_test, MedMNIST train_images and val_images
@@ -208,10 +209,6 @@ def _shape(packed: zipfile.ZipFile, info: zipfile.ZipInfo) -> tuple[int, ...]:
         formats = np.lib.format
         first = version == (1, 0)
         return (formats.read_array_header_1_0 if first else formats.read_array_header_2_0)(member)[0]
-
-
-def _are_pictures(shape: tuple[int, ...]) -> bool:
-    return len(shape) == 4 or (len(shape) == 3 and min(shape[1:]) >= _MIN_SIDE)
 
 
 def from_npz(path: Path, reading: Reading) -> Iterator[Item]:
