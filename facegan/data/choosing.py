@@ -17,7 +17,6 @@ from facegan.data.crops import Crop
 from facegan.data.filters import Predicate, parse_where, plain
 from facegan.data.folders import source_splits
 from facegan.data.items import AttributeValue, Item, Reading
-from facegan.data.names import Matches
 from facegan.data.sources import fingerprint, open_source
 from facegan.errors import InputError
 from facegan.kinds import NO_IMAGE
@@ -55,7 +54,6 @@ class PrepareConfig:
     def plan(self) -> dict[str, Any]:
         """Return the configuration with fingerprints of all files that it names."""
         plan = asdict(self)
-        plan["sources"] = list(self.sources)
         files = [*self.sources, *attribute_files(self.attributes), self.split]
         plan["fingerprints"] = [fingerprint(f, self.follow_links) if f else "" for f in files]
         return json.loads(json.dumps(plan))
@@ -161,16 +159,16 @@ class Chooser:
         """Note what was found in the files beside the pictures; NothingLeft if one names none of these."""
         self._note_arrays()
         for option, found in (("split", self.splitter), ("attributes", self.table)):
-            matches, file = found.matches if found else Matches(), getattr(self.config, option)
-            if found and matches.asked:
-                for line in found.notes_on_matches():
-                    self.reading.notes.add(f"{_names(file)}: {line}")
-            if found and matches.asked and not matches.found:
-                names = matches.missing.names or matches.unclear.names
+            if found is None or not found.matches.asked:
+                continue
+            matches, file = found.matches, getattr(self.config, option)
+            for line in found.notes_on_matches():
+                self.reading.notes.add(f"{_names(file)}: {line}")
+            if not matches.found:
+                names = ", ".join(matches.missing.names or matches.unclear.names)
                 raise NothingLeft(
                     f"--{option} {file}: describes none of {matches.asked} files (it names "
-                    f"'{found.index.names[0]}', they are '{', '.join(names)}'); "
-                    "nothing was written"
+                    f"'{found.index.names[0]}', they are '{names}'); nothing was written"
                 )
 
     def __call__(self, item: Item) -> tuple[Item, str] | None:
