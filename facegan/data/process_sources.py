@@ -209,18 +209,18 @@ def _apart() -> Iterator[None]:
     import torch, which would cost each worker its memory. Ctrl-C, which waits until the end, would end in a
     traceback of theirs while they import.
     """
-    main = sys.modules["__main__"]
-    saved: dict[str, Any] = {n: main.__dict__[n] for n in ("__spec__", "__file__") if n in main.__dict__}
-    main.__dict__.update(__spec__=None)
-    main.__dict__.pop("__file__", None)
     masked = hasattr(signal, "pthread_sigmask")
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT}) if masked else ()
+    main = sys.modules["__main__"].__dict__
+    saved: dict[str, Any] = {name: main[name] for name in ("__spec__", "__file__") if name in main}
+    main.update(__spec__=None)
+    main.pop("__file__", None)
     try:
         yield
     finally:
+        main.update(saved)
         if masked:
             signal.pthread_sigmask(signal.SIG_SETMASK, before)
-        main.__dict__.update(saved)
 
 
 class _Stage:
