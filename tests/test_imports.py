@@ -119,6 +119,7 @@ LIGHT = {  # statement -> modules that it must not load
     "import facegan.recipes.table, facegan.recipes.config": ("torch", "cv2", "pyarrow", "matplotlib"),
     "import facegan.recipes.choice": ("torch", "cv2", "pyarrow", "matplotlib"),
     "import facegan.augment": ("torch", "numpy"),
+    "import facegan.cli.import_model": ("torch", "cv2"),
     "import facegan.families.stylegan2.config": ("torch", "numpy"),
     "import facegan.images": ("torch", "cv2", "pyarrow", "matplotlib"),
 }

@@ -23,6 +23,9 @@ def main(
 ) -> None:
     """Bring a generator of another program in. Nothing that the file holds is executed.
 
+    StyleGAN2-ADA's, StyleGAN3's and R3GAN's .pkl, rosinality's and lucidrains' .pt, and plain PyTorch
+    generators are recognised; docs/exchange.md has the list.
+
     Args:
         file: the other program's file.
         out: the .safetensors file to write; '' is FILE-imported.safetensors here.

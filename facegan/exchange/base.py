@@ -22,12 +22,13 @@ from typing import TYPE_CHECKING, Any
 
 from facegan.errors import InputError, ModelError
 from facegan.pickles.torch_files import read_torch
-from facegan.prior import Latent
 from facegan.settings import setting
 from facegan.tensor_files import foreign_kind
 
 if TYPE_CHECKING:
     from torch import Tensor
+
+    from facegan.prior import Latent
 
 MAX_MEMBERS = 100_000
 HEAD = 4096
@@ -58,6 +59,8 @@ class ImportOptions:
 
     def prior_of(self, dim: int, usual: str = "normal") -> Latent:
         """Return the prior of latents of ``dim`` numbers; uniform ones lie between -1 and 1."""
+        from facegan.prior import Latent
+
         kind = self.prior or usual
         return Latent(kind, dim, std=1 / math.sqrt(3) if kind == "uniform" else 1.0)
 
