@@ -77,5 +77,7 @@ def register_family(name: str, family: Family) -> None:
 
 def __getattr__(name: str) -> Any:
     if name in ("GeneratorNetwork", "DiscriminatorNetwork"):  # which import torch
-        return getattr(importlib.import_module("facegan.layers.network"), name)
+        from facegan.layers import network
+
+        return vars(network)[name]
     raise AttributeError(f"module 'facegan.families' has no attribute {name!r}")

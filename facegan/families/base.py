@@ -127,19 +127,22 @@ def check_family(family: Any, what: str) -> Family:
     """Return ``family``; InputError, which begins with ``what``, says what it lacks."""
     if not isinstance(family, Family):
         raise InputError(f"{what}: give an instance of a subclass of facegan.families.base.Family")
-    config = getattr(family, "config", None)
+    try:
+        config = family.config
+    except AttributeError:
+        config = None
     if not (isinstance(config, type) and is_dataclass(config)):
         raise InputError(f"{what}: the attribute config must be a dataclass")
     if {f.name for f in fields(config)} != {"generator", "discriminator"}:
         raise InputError(f"{what}: {config.__name__} must have the fields generator and discriminator alone")
     try:
-        model = config()
+        model: Any = config()
         hash(model)  # which asks the settings within, too, whether they are frozen
     except TypeError as error:
         raise InputError(f"{what}: {config.__name__}() must make a frozen dataclass ({error})") from None
-    for side in ("generator", "discriminator"):
-        if not isinstance(getattr(model, side), OptimizerConfig):
+    for side, settings in (("generator", model.generator), ("discriminator", model.discriminator)):
+        if not isinstance(settings, OptimizerConfig):
             raise InputError(f"{what}: {config.__name__}.{side} must be an OptimizerConfig or a subclass")
-        if family.width_setting not in ("", *(f.name for f in fields(getattr(model, side)))):
+        if family.width_setting not in ("", *(f.name for f in fields(settings))):
             raise InputError(f"{what}: width_setting '{family.width_setting}' is no setting of {side}")
     return family

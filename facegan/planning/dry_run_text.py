@@ -143,7 +143,7 @@ def layer_rows(layers: Sequence[LayerInfo]) -> list[Row]:
 def network_lines(title: str, layers: Sequence[LayerInfo]) -> list[str]:
     """Return one line a layer, and the totals."""
     rows = layer_rows(layers)
-    trained, kept = (sum(getattr(x, k) for x in layers) for k in ("parameters", "statistics"))
+    trained, kept = sum(x.parameters for x in layers), sum(x.statistics for x in layers)
     macs = sum(x.macs for x in layers)
     total = ("total", (), trained, macs)
     wide = max(30, *(len(words) for words, *_ in rows))

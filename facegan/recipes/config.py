@@ -233,11 +233,10 @@ def check(config: TrainConfig) -> TrainConfig:
 def _check_batches(config: TrainConfig) -> None:
     if config.g_batch not in (0, config.batch) and config.reuse_fakes:
         raise ConfigError("--g-batch differs from --batch: this needs --no-reuse-fakes")
-    for name in ("batch", "g_batch"):
-        if getattr(config, name) % config.accumulate:
+    for option, count in (("--batch", config.batch), ("--g-batch", config.g_batch)):
+        if count % config.accumulate:
             raise ConfigError(
-                f"{flag(name)} {getattr(config, name)} cannot be cut by --accumulate into "
-                f"{config.accumulate} equal pieces"
+                f"{option} {count} cannot be cut by --accumulate into {config.accumulate} equal pieces"
             )
 
 

@@ -101,7 +101,7 @@ def save_checkpoint(state: TrainState, folder: Path, healthy: bool = True) -> Pa
             "healthy": healthy,
             "circumstances": circumstances(state),
             "augment": state.augment.state(),
-            **{key: getattr(state, key) for key in _COUNTS},
+            **{key: vars(state)[key] for key in _COUNTS},
             "path_mean": float(state.path_mean),  # which lies on the device
         }
         write_synced(temporary / "state.safetensors", content)
@@ -165,8 +165,8 @@ def load_checkpoint(state: TrainState, checkpoint: Path) -> None:
         module.load_state_dict(groups[name])
     for name, optimizer in state.optimizers.items():
         _load_optimizer(optimizer, groups.get(f"{name}_optimizer", {}))
-    for key in _COUNTS:  # the last to change: a damaged file leaves the counts alone
-        setattr(state, key, header.get(key, getattr(state, key)))
+    # The last to change: a damaged file leaves the counts alone.
+    vars(state).update({key: header[key] for key in _COUNTS if key in header})
     if "best" in state.watch:  # where version 0.1 kept it
         state.best = state.watch.pop("best")
     if "augment" in header:

@@ -14,6 +14,7 @@ from facegan import distributed
 from facegan.errors import FaceganError
 from facegan.families import get_family
 from facegan.recipes.config import TrainConfig, override
+from facegan.settings import flag
 from facegan.training.initialization import create_state
 from facegan.training.objective import train_step
 from facegan.training.sampler import ImageSampler
@@ -50,13 +51,13 @@ def fits(
         vars(free).clear()
     size, pieces, share = config.g_batch or config.batch, config.accumulate, distributed.world()
     text = f"--batch {config.batch}: out of memory on {device}"
-    batches = [n for n in (config.batch, config.g_batch) if n]
+    sizes = {"batch": config.batch, "g_batch": config.g_batch}
     fitting = 0
     # From the smallest piece up: an attempt that fails may leave memory behind inside of torch.
     for more in range(size // share, pieces, -1):
-        if any(n % (more * share) for n in batches):
+        if any(n % (more * share) for n in sizes.values()):
             continue
-        piece = {name: getattr(config, name) // (more * share) for name in ("batch", "g_batch")}
+        piece = {name: n // (more * share) for name, n in sizes.items()}
         with distributed.alone():
             succeeded = _succeeds(
                 override(config, {"accumulate": 1, **piece}), shape, device, label_dim=label_dim
@@ -66,11 +67,7 @@ def fits(
         elif fitting:
             break
     if fitting:
-        smaller = [
-            f"--{name.replace('_', '-')} {getattr(config, name) // fitting * pieces}"
-            for name in ("batch", "g_batch")
-            if getattr(config, name)
-        ]
+        smaller = [f"{flag(name)} {n // fitting * pieces}" for name, n in sizes.items() if n]
         return (
             f"{text}; --accumulate {fitting} fits (the same batch in {fitting} pieces), and so does "
             f"{' '.join(smaller)}"

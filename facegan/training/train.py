@@ -53,20 +53,19 @@ def train(
 ) -> Path:
     """Train until ``kimg`` is reached, and return the run folder.
 
-    A folder that holds the same run is resumed from its newest checkpoint. Under ``torchrun`` or ``accelerate
-    launch`` the processes share each batch; the first one writes and has the listeners.
+    A folder that holds the same run is resumed. Under ``torchrun`` or ``accelerate launch`` the processes
+    share each batch, and the first one writes and has the listeners.
 
     Args:
         dataset: a folder made by :func:`facegan.prepare`, or an open one.
-        recipe: a name or a whole configuration; None takes the recipe that suits the dataset and the device.
+        recipe: a name or a whole configuration; None takes the one that suits dataset and device.
         out: the run folder.
         resume: whether there must be a checkpoint to go on from.
         device: ``auto`` prefers CUDA, then MPS, then the CPU.
         listeners: what receives the progress; without any, there is a bar (:func:`facegan.set_progress`).
-        quality: maps a Generator to named numbers, which go to the listeners with every grid; None is
-            :class:`facegan.metrics.random_features.QuickQuality`.
+        quality: maps a Generator to named numbers for every grid; None is ``random_features.QuickQuality``.
         command: what to note as the command in the run folder.
-        threads: of the processor; 0 takes those of the run that goes on, else one for each core that is free.
+        threads: of the processor; 0 takes those of the run that is resumed, or one for each free core.
         overrides: single settings by name (``batch=32``; nested ones as ``**{"generator.lr": 1e-4}``).
 
     Raises:
@@ -83,32 +82,21 @@ def train(
     shape = image_shape(config, data)
     place = pick_device(device)
     check_split(config, launched())  # before they join: all of them see it, and none waits for another
-    if place.type == "cuda":
-        torch.backends.cudnn.benchmark = True  # shapes hardly change: worth trying which kernels are fastest
     with together(place):
         run = distributed.first_does(lambda: RunFolder(out))
-        everyone: list[Listener] = [run, *listeners] if run is not None else []
-        work = _Work(data, config, shape, place, run, everyone)
+        work = _Work(data, config, shape, place, run, [run, *listeners] if run is not None else [])
         try:
-            distributed.first_does(
-                lambda: _begin(run, resume, full_config(config, data, shape, command=command))
-            )
-            if run is not None and not listeners and bars.wanted():
-                everyone.append(_bar(data, config, device, run=run))
+            work.begin(resume, command, None if listeners else device)
             work.train(quality, command, threads)
         except FaceganError:
-            if run is not None:
-                run.withdraw()
+            work.withdraw()
             raise
         except (OSError, RuntimeError, MemoryError) as error:
-            explained = work.explain(error, out)
-            if explained is None:
+            if (explained := work.explain(error, out)) is None:
                 raise
             raise explained from None
         finally:
-            for listener in everyone:
-                with suppress(OSError):  # a full disk has been reported already
-                    listener.close()
+            work.close()
     return out
 
 
@@ -125,7 +113,31 @@ class _Work:
     labels: Sequence[str] = ()
     state: TrainState | None = field(default=None, init=False)
 
+    def begin(self, resume: bool, command: str, bar_device: str | None) -> None:
+        """Write the settings, and show a bar unless ``bar_device`` is None."""
+        run = self.run
+
+        def write() -> None:
+            assert run is not None
+            if resume and not list_checkpoints(run.checkpoints):
+                raise RunError(f"{run.path}: --resume, but there is no checkpoint in it")
+            run.begin(full_config(self.config, self.data, self.shape, command=command))
+
+        distributed.first_does(write)
+        if run is not None and bar_device is not None and bars.wanted():
+            bar = bars.Bar()
+            new = launched() == 1 and not list_checkpoints(run.checkpoints)
+            if new and (note := long_run(self.data, self.config, bar_device)):
+                bar.say(note)
+            self.listeners.append(BarListener(bar))
+
+    def withdraw(self) -> None:
+        if self.run is not None:
+            self.run.withdraw()
+
     def train(self, quality: Quality | None, command: str, threads: int) -> None:
+        if self.device.type == "cuda":
+            torch.backends.cudnn.benchmark = True  # shapes hardly change: worth finding the fastest kernels
         data, config, run, device = self.data, self.config, self.run, self.device
         self.labels, table = conditions(data, config.condition) if config.condition else ((), None)
         found = run is not None and bool(list_checkpoints(run.checkpoints))
@@ -155,6 +167,11 @@ class _Work:
         for text in filter(None, texts):
             announce(self.listeners, self.state.images_seen, text)
 
+    def close(self) -> None:
+        for listener in self.listeners:
+            with suppress(OSError):  # a full disk has been reported already
+                listener.close()
+
     def explain(self, error: Exception, out: Path) -> FaceganError | None:
         """Return what to tell the user instead of the error; None for a bug."""
         if isinstance(error, OSError):
@@ -177,14 +194,6 @@ class _Work:
         return None
 
 
-def _bar(data: Dataset, config: TrainConfig, device: str, *, run: RunFolder) -> Listener:
-    """Return a bar, after a note on how long a long run will take."""
-    bar = bars.Bar()
-    if launched() == 1 and not list_checkpoints(run.checkpoints) and (note := long_run(data, config, device)):
-        bar.say(note)
-    return BarListener(bar)
-
-
 def _suiting(data: Dataset, device: str, settings: dict[str, Any]) -> str:
     before = metadata_of(settings["init"]) if settings.get("init") else {}
     return pick_recipe(
@@ -193,13 +202,6 @@ def _suiting(data: Dataset, device: str, settings: dict[str, Any]) -> str:
         before.get("family", ""),
         before=before.get("provenance", {}).get("recipe", ""),
     )[0]
-
-
-def _begin(run: RunFolder | None, resume: bool, config: dict[str, Any]) -> None:
-    assert run is not None
-    if resume and not list_checkpoints(run.checkpoints):
-        raise RunError(f"{run.path}: --resume, but there is no checkpoint in it")
-    run.begin(config)
 
 
 def _images(data: Dataset) -> np.ndarray:
