@@ -158,39 +158,17 @@ def shuffled(update, n):  # this recipe's tutorial leaves the order open
     return rng.permutation(0, "order", 0, n=PICTURES)[update * n : (update + 1) * n]
 
 
+SIXTEEN = {**COMMON, "rows": random_start, "d_batch": 16, "g_adam": SLOW, "d_adam": SLOW}
+DIGITS = {**SIXTEEN, "shape": (1, 28, 28), "g_batch": 32, "z": (100, -0.5, 0.5)}
 # ``d_batch`` real and as many generated pictures make an update of the discriminator, or one each if split
 TUTORIALS = {
-    "digits-vanilla-28": {
-        **COMMON,
-        "rows": random_start,
-        "nets": (vanilla_generator, vanilla_discriminator),
-        "shape": (1, 28, 28),
-        "d_batch": 16,
-        "g_batch": 32,
-        "z": (100, -0.5, 0.5),
-        "g_adam": SLOW,
-        "d_adam": SLOW,
-    },
-    "digits-dcgan-28": {
-        **COMMON,
-        "rows": random_start,
-        "nets": (lambda: tanh_generator(7, 1), tanh_discriminator),
-        "shape": (1, 28, 28),
-        "d_batch": 16,
-        "g_batch": 32,
-        "z": (100, -0.5, 0.5),
-        "g_adam": SLOW,
-        "d_adam": SLOW,
-    },
+    "digits-vanilla-28": {**DIGITS, "nets": (vanilla_generator, vanilla_discriminator)},
+    "digits-dcgan-28": {**DIGITS, "nets": (lambda: tanh_generator(7, 1), tanh_discriminator)},
     "faces-dcgan-56": {
-        **COMMON,
-        "rows": random_start,
+        **SIXTEEN,
         "nets": (lambda: tanh_generator(14, 3), tanh_discriminator),
         "shape": (3, 56, 56),
-        "d_batch": 16,
         "g_batch": 64,
-        "g_adam": SLOW,
-        "d_adam": SLOW,
     },
     "faces-dcgan-80": {
         **COMMON,
