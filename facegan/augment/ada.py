@@ -1,5 +1,6 @@
-"""Adaptive discriminator augmentation's pipeline (Karras et al. 2020a, *Training generative adversarial
-networks with limited data*, appendix B): every transform happens to each image with probability p.
+"""Adaptive discriminator augmentation's pipeline (Karras et al. 2020a, appendix B).
+
+Every transform happens to each image with probability p.
 """
 
 from __future__ import annotations
@@ -80,8 +81,7 @@ class Ada:
         return resample_where(hit, x, back, otherwise=copied)
 
     def _blitting(self, x: Tensor, s: Sampler) -> Tensor | None:
-        """Return the way back (``N,3,3``) of flip, quarter turns and whole pixels; None if all are left
-        out."""
+        """Return the inverse (``N,3,3``) of flip, quarter turns and whole pixels; None without any."""
         h, w = x.shape[2:]
         steps: list[Tensor] = []
         if self.x_flip:
@@ -100,8 +100,7 @@ class Ada:
     def _geometric(
         self, x: Tensor, s: Sampler, blitting: Tensor | None
     ) -> tuple[Tensor | None, Tensor | None]:
-        """Return the way back of everything, and which images are scaled, turned or moved by parts of
-        pixels."""
+        """Return the inverse of all, and which images are scaled, turned or moved by parts of pixels."""
         h, w = x.shape[2:]
         steps: list[Tensor] = []
         hits: list[Tensor] = []

@@ -1,5 +1,6 @@
-"""DiffAugment (Zhao et al. 2020, *Differentiable augmentation for data-efficient GAN training*, section 3.3
-and the authors' code): colour, translation and cutout, each always, on the images that ``p`` chooses.
+"""DiffAugment (Zhao et al. 2020, section 3.3 and the authors' code).
+
+Colour, translation and cutout all happen to the images that ``p`` chooses.
 """
 
 from __future__ import annotations

@@ -27,8 +27,7 @@ def reflect(index: Tensor, size: int) -> Tensor:
 
 
 def copy_pixels(images: Tensor, by_row: Tensor, by_column: Tensor) -> Tensor:
-    """Copy pixels: y, x of image n is its old pixel ``by_row[n, y] + by_column[n, x]``, counted row by
-    row."""
+    """Copy pixels: y, x of image n is its old pixel number ``by_row[n, y] + by_column[n, x]``."""
     n, c, h, w = images.shape
     index = (by_row[:, :, None] + by_column[:, None, :]).view(n, 1, h * w).expand(n, c, h * w)
     return images.reshape(n, c, h * w).gather(2, index).view(n, c, h, w)
@@ -109,8 +108,7 @@ def sample_by_gathering(images: Tensor, grid: Tensor) -> Tensor:
 
 
 def sample(images: Tensor, grid: Tensor) -> Tensor:
-    """Return bilinear samples ``N,C,h,w`` of the mirrored pictures at ``grid`` ``N,h,w,2``, where -1 and 1
-    are the outermost pixels."""
+    """Return bilinear samples of the mirrored pictures at ``grid``; -1 and 1 are the outermost pixels."""
     if images.device.type in SAMPLED:
         return _Sample.apply(images, grid)
     return sample_by_gathering(images, grid)  # MPS has had no derivative of grid_sample

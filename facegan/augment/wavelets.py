@@ -70,8 +70,7 @@ def _spread(taps: np.ndarray, step: int) -> np.ndarray:
 
 
 def band_filters() -> list[np.ndarray]:
-    """Return four zero-phase filters that add up to the identity: [0, pi/8], [pi/8, pi/4], [pi/4, pi/2] and
-    [pi/2, pi].
+    """Return zero-phase filters that add up to the identity: up to pi/8, pi/4, pi/2 and pi.
 
     With L(z) = H(z) H(1/z) / 2 of sym2 and U(z) = L(-z), L + U = 1: the bands are L(z) L(z^2) L(z^4),
     L(z) L(z^2) U(z^4), L(z) U(z^2) and U(z) (Karras et al. 2020a, appendix B).

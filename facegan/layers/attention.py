@@ -1,5 +1,4 @@
-"""Linear attention over the pixels of a map (Shen et al. 2021, "Efficient attention"), and what goes with it
-in lucidrains' networks."""
+"""Linear attention over the pixels of a map (Shen et al. 2021), as in lucidrains' networks."""
 
 from __future__ import annotations
 
