@@ -107,6 +107,8 @@ def register_augmentation(name: str, augmentation: Augment) -> None:
         InputError: The name is taken or malformed, or the function breaks a promise: at strength 0 it must be
             the identity, and it must keep shape and type.
     """
+    import torch
+
     name = arguments.new_name(name, "augmentation", AUGMENTS)
     if not callable(augmentation):
         raise InputError(
