@@ -30,7 +30,7 @@ MAX_SEEDS = 10_000_000
 
 
 def shown(value: Any) -> str:
-    """``value`` in a few words: a number or a short text as it is, of anything large its kind and shape."""
+    """Return ``value`` in a few words: a number or a short text, or the kind and shape of anything large."""
     if isinstance(value, str):
         return repr(value if len(value) <= 60 else f"{value[:57]}...")
     if value is None or isinstance(value, (bool, int, float)):
@@ -55,25 +55,25 @@ def _article(noun: str) -> str:
 
 
 def _has_shape(value: Any) -> bool:
-    """Whether it is an array or a tensor of any library."""
+    """Return whether it is an array or a tensor of any library."""
     return hasattr(value, "shape") and hasattr(value, "dtype") and hasattr(value, "item")
 
 
 def _plain(value: Any) -> Any:
-    """A number of any library, also in an array without dimensions, as Python's; others as they are."""
+    """Return a number of any library, also in an array without dimensions, as Python's; others unchanged."""
     if _has_shape(value) and not len(value.shape):
         return value.item()
     return value
 
 
 def is_number(value: Any) -> TypeGuard[float]:
-    """Whether it is one number, of Python, NumPy or torch; True and False are none."""
+    """Return whether it is one number, of Python, NumPy or torch; True and False are none."""
     value = _plain(value)
     return isinstance(value, numbers.Real) and not isinstance(value, bool)
 
 
 def whole(value: Any, what: str, least: int = 0, *, most: int = LAST_SEED) -> int:
-    """A whole number from ``least`` to ``most``; 3.0 is one, 1.5, True and "3" are none."""
+    """Return a whole number from ``least`` to ``most``; 3.0 is one, 1.5, True and "3" are none."""
     plain = _plain(value)
     if not is_number(plain) or not math.isfinite(plain) or int(plain) != plain:
         raise InputError(f"{what} must be a whole number, not {shown(value)}")
@@ -84,7 +84,7 @@ def whole(value: Any, what: str, least: int = 0, *, most: int = LAST_SEED) -> in
 
 
 def real(value: Any, what: str, least: float = -math.inf, *, most: float = math.inf) -> float:
-    """A finite number from ``least`` to ``most``."""
+    """Return a finite number from ``least`` to ``most``."""
     plain = _plain(value)
     if not is_number(plain):
         raise InputError(f"{what} must be a number, not {shown(value)}")
@@ -97,7 +97,7 @@ def real(value: Any, what: str, least: float = -math.inf, *, most: float = math.
 
 
 def switch(value: Any, what: str) -> bool:
-    """True or False, also NumPy's, and 1 or 0."""
+    """Return True or False, also NumPy's, and 1 or 0."""
     plain = _plain(value)
     if isinstance(plain, (bool, int)) and plain in (0, 1):
         return bool(plain)
@@ -105,7 +105,7 @@ def switch(value: Any, what: str) -> bool:
 
 
 def one_of(value: Any, what: str, known: Iterable[str]) -> str:
-    """One of some words."""
+    """Return one of some words."""
     known = list(known)
     if not isinstance(value, str) or value not in known:
         there = ", ".join(filter(None, known))
@@ -114,7 +114,7 @@ def one_of(value: Any, what: str, known: Iterable[str]) -> str:
 
 
 def text(value: Any, what: str, such_as: str = "") -> str:
-    """A text, which may be empty."""
+    """Return a text, which may be empty."""
     if not isinstance(value, str):
         raise InputError(
             f"{what} must be a text{f' such as {such_as}' if such_as else ''}, not {shown(value)}"
@@ -123,7 +123,7 @@ def text(value: Any, what: str, such_as: str = "") -> str:
 
 
 def setting(value: Any, hint: Any, what: str) -> Any:
-    """``value`` as a field of the type ``hint`` holds it: numbers as Python's, lists as tuples.
+    """Return ``value`` as a field of the type ``hint`` holds it: numbers as Python's, lists as tuples.
 
     InputError where it is of another kind; what has no simple type comes back as it is.
     """
@@ -150,7 +150,7 @@ def setting(value: Any, hint: Any, what: str) -> Any:
 
 
 def settings(cls: type, values: Mapping[str, Any]) -> dict[str, Any]:
-    """Values for fields of the dataclass ``cls``, by name, as :func:`setting` makes them.
+    """Return values for fields of the dataclass ``cls``, by name, as :func:`setting` makes them.
 
     InputError names an unknown one, and the nearest that there is.
     """
@@ -169,7 +169,7 @@ def settings(cls: type, values: Mapping[str, Any]) -> dict[str, Any]:
 
 @functools.lru_cache(maxsize=64)
 def field_types(cls: type) -> dict[str, Any]:
-    """The type of each field of a dataclass."""
+    """Return the type of each field of a dataclass."""
     hints = get_type_hints(cls)
     return {field.name: hints[field.name] for field in dataclasses.fields(cls)}
 
@@ -198,7 +198,7 @@ def parse_number(option: str, value: float | str) -> float:
 
 
 def place(value: Any, what: str) -> Path:
-    """A path, from a text or a Path; "" and others are none."""
+    """Return a path, from a text or a Path; "" and others are none."""
     if isinstance(value, os.PathLike) or (isinstance(value, str) and value.strip()):
         found = os.fspath(value)
         if isinstance(found, str):
@@ -207,7 +207,7 @@ def place(value: Any, what: str) -> Path:
 
 
 def seeds(given: Any, what: str = "seeds") -> list[int]:
-    """Whole numbers from 0 on: a list, tuple, range, 1-D array or tensor of them, or a single one."""
+    """Return whole numbers from 0 on: of a list, tuple, range, 1-D array or tensor, or a single one."""
     if is_number(given):
         return [whole(given, _single(what))]
     if isinstance(given, range):
@@ -245,7 +245,7 @@ def _iterable(value: Any) -> bool:
 
 
 def are_seeds(given: Any) -> bool:
-    """Whether whole numbers are meant, not vectors: a range, whole numbers in one dimension, or nothing."""
+    """Return whether whole numbers are meant, not vectors: a range, numbers in one dimension, or nothing."""
     if isinstance(given, range) or is_number(given):
         return True
     if _has_shape(given):
@@ -255,7 +255,7 @@ def are_seeds(given: Any) -> bool:
 
 
 def tensor(given: Any, what: str, need: str) -> torch.Tensor:
-    """Finite floating-point numbers from an array, a tensor, or (nested) lists of these.
+    """Return finite floating-point numbers from an array, a tensor, or (nested) lists of these.
 
     A tensor of floating-point numbers comes back as it is, on its device and with its gradient; all others
     become float32 on the CPU. ``need`` says in the message what is wanted.
@@ -277,7 +277,7 @@ def tensor(given: Any, what: str, need: str) -> torch.Tensor:
 
 
 def _all_alike(parts: Sequence[Any]) -> bool:
-    """Whether all are tensors of one shape and type."""
+    """Return whether all are tensors of one shape and type."""
     import torch
 
     return all(isinstance(part, torch.Tensor) for part in parts) and (
@@ -286,7 +286,7 @@ def _all_alike(parts: Sequence[Any]) -> bool:
 
 
 def _array(given: Any, what: str, need: str) -> np.ndarray:
-    """A new float32 array of what is given."""
+    """Return a new float32 array of what is given."""
     import numpy as np
 
     if isinstance(given, (str, bytes, dict, bool)) or given is None:
@@ -307,7 +307,7 @@ def _as_numpy(part: Any) -> Any:
 
 
 def _finite(found: torch.Tensor) -> bool:
-    """True, too, where values cannot be looked at: within a search, which watches itself, or a transform."""
+    """Return whether all values are finite, or cannot be looked at: within a search or a transform."""
     if found.requires_grad or found.device.type == "meta":
         return True
     try:
@@ -328,7 +328,7 @@ _Function = TypeVar("_Function", bound=Callable[..., Any])
 
 
 def as_arguments(message: str, names: Collection[str]) -> str:
-    """A message about flags as callers of functions need it.
+    """Return a message about flags as callers of functions need it.
 
     ``--no-align`` becomes ``align=False``, ``--face 2`` becomes ``face=2``, and ``--size`` alone ``size``.
     Flags that are none of the arguments ``names`` stay.

@@ -21,7 +21,7 @@ ASSETS = Path(__file__).parent / "assets"
 
 
 def moments(run: str | Path) -> dict[float, Path]:
-    """kimg -> model file, in the order of progress."""
+    """Return the model files of a run by kimg, in the order of progress."""
     found: dict[float, Path] = {}
     for file in sorted(Path(run).glob("models/*kimg.safetensors")):
         match = re.fullmatch(r"(\d+(?:\.\d+)?)kimg\.safetensors", file.name)
@@ -31,12 +31,12 @@ def moments(run: str | Path) -> dict[float, Path]:
 
 
 def moment_name(kimg: float) -> str:
-    """``30kimg``, ``0.512kimg``: what follows the @ in ``RUN@30kimg``."""
+    """Return ``30kimg``, ``0.512kimg``: what follows the @ in ``RUN@30kimg``."""
     return f"{kimg:.3f}".rstrip("0").rstrip(".") + "kimg"
 
 
 def bundled() -> list[str]:
-    """Names of the models inside the package."""
+    """Return names of the models inside the package."""
     return sorted(p.stem for p in ASSETS.glob("*.safetensors") if not p.stem.endswith("-encoder"))
 
 
@@ -76,7 +76,7 @@ class Meaning:
 
 
 def meaning(reference: str | Path) -> Meaning:
-    """What ``reference`` stands for. All commands and functions that take a MODEL, RUN or DATASET ask here.
+    """Return what ``reference`` stands for; all commands and functions ask here.
 
     A bundled name is the bundled model; a file or folder of that name beside it is written as a path,
     ``./celeba64``, and a line on standard error says so. Anything else is what lies there: a file, a folder,
@@ -96,7 +96,7 @@ def meaning(reference: str | Path) -> Meaning:
 
 
 def resolve(reference: str | Path) -> Path:
-    """The model file that ``reference`` means.
+    """Return the model file that ``reference`` means.
 
     A run folder (its newest model), a moment of one (``RUN@30kimg``, ``RUN@30``, ``RUN@best``), a
     ``.safetensors`` file, or a bundled name; of ``MODEL+FILE.safetensors`` (a model with a delta) the
@@ -130,7 +130,7 @@ def resolve(reference: str | Path) -> Path:
 
 
 def split_delta(reference: str | Path) -> tuple[str, str]:
-    """``MODEL+FILE.safetensors`` as model and delta; the latter "" where there is none."""
+    """Return ``MODEL+FILE.safetensors`` as model and delta; the latter "" where there is none."""
     text = str(arguments.place(reference, "a model"))
     if Path(text).expanduser().exists():
         return text, ""
@@ -144,7 +144,7 @@ def split_delta(reference: str | Path) -> tuple[str, str]:
 
 
 def _best(run: Path) -> Path:
-    """The model of the best moment, by the metric that the run was trained with."""
+    """Return the model of the best moment, by the metric that the run was trained with."""
     import json
 
     try:
@@ -201,7 +201,7 @@ def with_labels(
 
 
 def load(reference: str | Path, device: str | torch.device = "cpu") -> Generator:
-    """The generator that ``reference`` means (see :func:`resolve`), on ``device`` (cpu, cuda or mps).
+    """Return the generator that ``reference`` means (see :func:`resolve`), on ``device`` (cpu, cuda or mps).
 
     ``MODEL+FILE.safetensors`` is MODEL with the delta that ``facegan invert --tune`` saved; MODEL may be such
     a one itself.

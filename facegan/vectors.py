@@ -24,23 +24,26 @@ _SEEDS = re.compile(rf"(?:{_SEED.pattern})?[\d,\s-]*\d[\d,\s-]*", re.IGNORECASE)
 
 
 def is_seeds(text: str) -> bool:
-    """Whether ``text`` is written as seeds are: ``seed:7``, ``seed:0-99``, or the numbers alone."""
+    """Return whether ``text`` is written as seeds are: ``seed:7``, ``seed:0-99``, or the numbers alone."""
     return bool(_SEEDS.fullmatch(text)) or bool(_SEED.match(text))
 
 
 def is_point(text: str) -> bool:
-    """Whether ``text`` is written as a point in latent space: seeds, or vectors of ``FILE.npz``."""
+    """Return whether ``text`` is written as a point in latent space: seeds, or vectors of ``FILE.npz``."""
     return is_seeds(text) or ".npz" in text.lower()
 
 
 def seed_name(seed: int) -> str:
-    """``seed:7``: how a face is called everywhere."""
+    """Return ``seed:7``: how a face is called everywhere."""
     return f"seed:{seed}"
 
 
 def parse_seeds(text: str, option: str = "--seed") -> list[int]:
-    """``seed:7``, ``seed:0-99`` (both ends) or ``seed:1,5,9-12``, or the numbers alone; InputError names the
-    part that is not understood."""
+    """Return the seeds of ``seed:7``, ``seed:0-99`` (both ends), ``seed:1,5,9-12``, or the numbers alone.
+
+    Raises:
+        InputError: A part is not understood; the message quotes it.
+    """
     seeds: list[int] = []
     for part in _SEED.sub("", text, count=1).split(","):
         match = re.fullmatch(r"\s*(\d{1,19})(?:\s*-\s*(\d{1,19}))?\s*", part, re.ASCII)
@@ -58,7 +61,7 @@ def parse_seeds(text: str, option: str = "--seed") -> list[int]:
 
 
 def spell_seeds(seeds: Sequence[int]) -> str:
-    """The shortest text that :func:`parse_seeds` reads back: ``1,5,9-12``."""
+    """Return the shortest text that :func:`parse_seeds` reads back: ``1,5,9-12``."""
     parts: list[list[int]] = []
     for seed in seeds:
         if parts and seed == parts[-1][1] + 1:
@@ -92,14 +95,14 @@ class Vectors:
         return len(self.z)
 
     def __getitem__(self, indices: Sequence[int]) -> Vectors:
-        """Those at ``indices`` (from 0)."""
+        """Return those at ``indices`` (from 0)."""
         return Vectors(
             self.z[list(indices)], tuple(self.names[i] for i in indices), self.model_hash, self.space
         )
 
 
 def save_vectors(path: str | Path, vectors: Vectors) -> None:
-    """An ``.npz`` with ``names``, ``model_hash`` and, named as the space, float32 ``z``, ``w`` or ``w+``."""
+    """Write an ``.npz`` with ``names``, ``model_hash`` and ``z``, ``w`` or ``w+``, named as the space."""
     path = Path(path)
     if path.suffix.lower() != ".npz":
         raise InputError(f"{path}: saved vectors are .npz files; choose such a name")
@@ -157,7 +160,7 @@ def load_vectors(path: str | Path, dim: int | None = None, w_shape: tuple[int, i
 def select_vectors(
     text: str, dim: int | None = None, option: str = "--vectors", *, w_shape: tuple[int, int] | None = None
 ) -> Vectors:
-    """All vectors of ``FILE.npz``, or some by number from 1: ``FILE.npz:3``, ``FILE.npz:1,4-6``."""
+    """Return all vectors of ``FILE.npz``, or some by number from 1: ``FILE.npz:3``, ``FILE.npz:1,4-6``."""
     file, chosen = split_numbers(text)
     saved = load_vectors(file, dim, w_shape)
     if chosen is None:
@@ -170,13 +173,13 @@ def select_vectors(
 
 
 def split_numbers(text: str) -> tuple[str, str | None]:
-    """``FILE.npz:1,4-6`` as file and numbers; the latter None where there are none."""
+    """Return ``FILE.npz:1,4-6`` as file and numbers; the latter None where there are none."""
     match = re.fullmatch(r"(.+\.npz):([^/\\]*)", text, re.IGNORECASE)
     return (match[1], match[2]) if match else (text, None)
 
 
 def seed_vectors(model: Generator, seeds: Sequence[int]) -> Vectors:
-    """The latents ``N,dim`` of seeds; where those have labels of their own, w, which holds these as well."""
+    """Return the latents ``N,dim`` of seeds; w, which holds labels, where each has labels of its own."""
     z, names = model.latent.sample(seeds), tuple(map(seed_name, seeds))
     if model.varied is None:
         return Vectors(z, names, model.hash)
@@ -186,7 +189,7 @@ def seed_vectors(model: Generator, seeds: Sequence[int]) -> Vectors:
 
 
 def constant_vectors(model: Generator, text: str) -> Vectors:
-    """Latents whose every component is one number: ``0,0.5,1``."""
+    """Return latents whose every component is one number: ``0,0.5,1``."""
     try:
         values = [float(part) for part in text.split(",")]
     except ValueError:
@@ -198,15 +201,14 @@ def constant_vectors(model: Generator, text: str) -> Vectors:
 
 
 def parse_point(model: Generator, text: str) -> Vectors:
-    """Seeds (``seed:7``, ``seed:3-6``, or the numbers alone), all vectors of ``FILE.npz``, or some of them by
-    number from 1 (``FILE.npz:3``)."""
+    """Return the vectors of seeds (``seed:7``, or numbers alone) or of ``FILE.npz``, also ``FILE.npz:3``."""
     if ".npz" in text.lower():
         return select_vectors(text, model.latent.dim, "point", w_shape=(model.num_ws, model.w_dim))
     return seed_vectors(model, parse_seeds(text, "point"))
 
 
 def joined(model: Generator, parts: Sequence[Vectors]) -> Vectors:
-    """All of them in one: in z where all are, else each as w of its layers."""
+    """Return all of them in one: in z where all are, else each as w of its layers."""
     names = tuple(name for part in parts for name in part.names)
     if all(part.space == "z" for part in parts):
         return Vectors(torch.cat([part.z for part in parts]), names, model.hash)

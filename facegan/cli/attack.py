@@ -57,6 +57,7 @@ def main(
     from facegan.pixels.attacks.attack import attack
 
     line, unread = bars.Line(), list[FaceganError]()
+    files: Any = {"out": out, "figure": figure, "report": report}
 
     def tell(result: AttackResult) -> None:
         line.close()
@@ -72,19 +73,16 @@ def main(
             target or None,
             model=classifier,
             config=settings,
-            out=out,
-            figure=figure,
-            report=report,
             on_step=None if quiet else lambda stats: line.show(status(stats)),
             on_result=tell,
             on_unread=left_out,
+            **files,
         )
     finally:
         line.close()
     missed = sum(not result.success for result in results)
     if len(results) > 1 or report:
-        arrow = f" -> {report}" if report else ""
-        print(f"{len(results) - missed} of {len(results)} reached{arrow}")
+        print(f"{len(results) - missed} of {len(results)} reached" + f" -> {report}" * bool(report))
     if signum := max(result.signum for result in results):
         print("facegan attack: interrupted; the pictures so far are saved")
         return 128 + signum
@@ -120,4 +118,5 @@ def describe(result: AttackResult) -> str:
 
 
 def run(argv: list[str]) -> int:
+    """Run the command."""
     return int(run_function(with_preset(main, PRESETS, argv), argv) or 0)

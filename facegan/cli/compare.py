@@ -7,7 +7,6 @@ from typing import Annotated
 
 import tyro
 
-from facegan.cli.main import run_function
 from facegan.errors import InputError
 
 
@@ -30,7 +29,3 @@ def main(
     from facegan.runs.compare import write_comparison
 
     print(f"wrote {write_comparison(runs, out, repeats)}")
-
-
-def run(argv: list[str]) -> None:
-    run_function(main, argv)

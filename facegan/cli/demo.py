@@ -6,7 +6,6 @@ import signal
 import time
 
 from facegan.bars import silence
-from facegan.cli.main import run_function
 from facegan.cli.options import notify
 
 
@@ -21,7 +20,7 @@ def main(out: str = "demo", portraits: int = 3000, kimg: float = 80.0, *, seed: 
         kimg: length of the training in thousands of images.
         seed: of the portraits and of the training.
     """
-    from facegan.cli.train import LiveLine
+    from facegan.cli.train_session import LiveLine
     from facegan.demo.tour import run_demo
     from facegan.interrupts import Interrupted
 
@@ -36,7 +35,3 @@ def main(out: str = "demo", portraits: int = 3000, kimg: float = 80.0, *, seed: 
         return 128 + getattr(stop, "signum", signal.SIGINT)
     notify(f"done in {time.monotonic() - start:.0f} s; open {report}")
     return 0
-
-
-def run(argv: list[str]) -> int:
-    return int(run_function(main, argv))

@@ -66,4 +66,5 @@ def main(
 
 
 def run(argv: list[str]) -> None:
+    """Run the command."""
     run_function(main, options_last(main, argv))

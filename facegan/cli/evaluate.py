@@ -7,7 +7,6 @@ from typing import Annotated
 
 import tyro
 
-from facegan.cli.main import run_function
 from facegan.cli.options import notify, print_json
 
 
@@ -45,26 +44,15 @@ def main(
         page: write a page with pictures (.html) here; with faces of the dataset, so for your eyes only.
         device: cpu, cuda or mps.
     """
+    options = {k: v for k, v in locals().items() if k not in ("json", "page")}
     from facegan.files import write_bytes, writing
     from facegan.metrics.evaluate import evaluate
     from facegan.runs.evaluation_page import check_page, write_evaluation
 
     if page:
         check_page(page)
-    done = evaluate(
-        subject,
-        against,
-        features,
-        metrics=metrics,
-        split=split,
-        floor=floor,
-        count=count,
-        subject_split=subject_split,
-        truncation=truncation,
-        weights=weights,
-        device=device,
-        say=notify,
-    )
+    measured = [options.pop(name) for name in ("subject", "against", "features")]
+    done = evaluate(*measured, say=notify, **options)
     if json == "-":
         notify(str(done))
         print_json(done.to_dict())
@@ -77,7 +65,3 @@ def main(
     if page:
         write_evaluation(done, page)
         notify(f"wrote {page}")
-
-
-def run(argv: list[str]) -> None:
-    run_function(main, argv)

@@ -6,8 +6,6 @@ from typing import Annotated, Literal
 
 import tyro
 
-from facegan.cli.main import run_function
-
 
 def main(
     model: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="MODEL")],
@@ -48,7 +46,3 @@ def main(
 
     tell_licence(model)
     print(export_model(load(model), out, weights=weights, part=part, example=example))
-
-
-def run(argv: list[str]) -> None:
-    run_function(main, argv)

@@ -7,7 +7,6 @@ from typing import Annotated
 
 import tyro
 
-from facegan.cli.main import run_function
 from facegan.cli.options import FLAT
 from facegan.exchange.base import ImportOptions
 
@@ -50,7 +49,3 @@ def main(
         begun = ["facegan", "train", "DATASET", *made.flags, "--init", networks or str(made.path)]
         print(f"to train on: {shlex.join(begun)}")
     print(f"next: facegan generate {shlex.quote(str(made.path))} --count 16")
-
-
-def run(argv: list[str]) -> None:
-    run_function(main, argv, "facegan import")

@@ -6,8 +6,6 @@ from typing import Annotated
 
 import tyro
 
-from facegan.cli.main import run_function
-
 
 def main(
     dataset: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="DATASET")],
@@ -36,7 +34,3 @@ def main(
     print((found.dataset.path / "dataset.json").read_text() if json else found)
     for path in found.written:
         print(f"wrote {path}")
-
-
-def run(argv: list[str]) -> None:
-    run_function(main, argv)

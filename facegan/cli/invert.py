@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import tyro
@@ -18,6 +19,20 @@ else:
     Settings = optional(InvertConfig, "refine", "stop", "sums", "eps", "snapshots")
 
 
+@dataclass(frozen=True)
+class Tuning:
+    """Flags of tuning the generator."""
+
+    tune: bool = False
+    """adapt the generator to each photo; NAME-delta.safetensors is for 'generate MODEL+FILE'."""
+    tune_steps: int = 100
+    """updates of the generator."""
+    tune_rank: int = 8
+    """of the change of each weight: more is nearer, and a larger file."""
+    tune_locality: float = 1.0
+    """weight of how much other faces change."""
+
+
 def main(
     photos: Annotated[tuple[str, ...], tyro.conf.Positional, tyro.conf.arg(metavar="[MODEL] PHOTO...")],
     model: str = "",
@@ -29,10 +44,7 @@ def main(
     compare: str = "",
     align: bool = True,
     face: int = 1,
-    tune: bool = False,
-    tune_steps: int = 100,
-    tune_rank: int = 8,
-    tune_locality: float = 1.0,
+    tuning: Annotated[Tuning, FLAT] = Tuning(),
     paths: Literal["auto", "all", "none"] = "auto",
     film: Literal["mp4", "gif", "webp"] = "mp4",
     labels: str = "",
@@ -58,10 +70,7 @@ def main(
             errors.csv.
         align: find the face and crop as the model's data were; --no-align takes the whole picture.
         face: which face of a photo, the largest being 1.
-        tune: adapt the generator to each photo; NAME-delta.safetensors is for 'generate MODEL+FILE'.
-        tune_steps: updates of the generator.
-        tune_rank: of the change of each weight: more is nearer, and a larger file.
-        tune_locality: weight of how much other faces change.
+        tuning: of the generator.
         paths: figure and film of the way of all photos, or none; auto: of up to 4 photos.
         film: kind of the films.
         labels: of a conditional model, such as smiling=1,male=0.
@@ -71,7 +80,7 @@ def main(
     common = {"encoder": encoder, "align": align, "face": face, "preset": preset, "out": out or "auto"}
     shared: Any = {**common, "labels": labels, "device": device, "say": notify, **vars(settings)}
     if compare:
-        if "=" in compare or settings.loss or tune:
+        if "=" in compare or settings.loss or tuning.tune:
             raise InputError("--compare takes names of losses alone, and neither --loss nor --tune beside it")
         _compare(given, model, compare, shared=shared)
         return
@@ -79,7 +88,8 @@ def main(
     from facegan.inversion.results import InversionStopped
     from facegan.inversion.tune import TuneConfig
 
-    wish = TuneConfig(steps=tune_steps, rank=tune_rank, locality=tune_locality) if tune else False
+    steps, rank, locality = tuning.tune_steps, tuning.tune_rank, tuning.tune_locality
+    wish = TuneConfig(steps=steps, rank=rank, locality=locality) if tuning.tune else False
     try:
         print(invert(given or [""], model, tune=wish, paths=paths, film=film, **shared))
     except InversionStopped as stopped:
@@ -103,4 +113,5 @@ def _compare(photos: list[str], model: str, losses: str, *, shared: dict[str, An
 
 
 def run(argv: list[str]) -> None:
+    """Run the command."""
     run_function(main, options_last(main, argv))

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Annotated
 
 import tyro
 
-from facegan.cli.main import run_function
 from facegan.cli.options import notify
 
 if TYPE_CHECKING:
@@ -80,7 +79,3 @@ def text(done: Labelled) -> str:
     doubtful = sorted(given, key=lambda n: given[n]["confidence"])[:3]
     named = ", ".join(f"{n} ({given[n]['confidence']:.0%})" for n in doubtful)
     return f"{lines}; least sure of {named}"
-
-
-def run(argv: list[str]) -> None:
-    run_function(main, argv)

@@ -6,7 +6,6 @@ from typing import Annotated
 
 import tyro
 
-from facegan.cli.main import run_function
 from facegan.errors import InputError
 from facegan.pixels.settings import ClassifierConfig
 
@@ -43,7 +42,3 @@ def main(
     wide = max(len(name) for name, _, _ in shown)
     for name, shape, other in shown:
         print(f"{name:<{wide}}  {shape:<14} {other}".rstrip())
-
-
-def run(argv: list[str]) -> None:
-    run_function(main, argv)

@@ -1,14 +1,16 @@
 """The ``facegan`` command: finds the subcommand in the table, imports only that, runs it.
 
-A command is a module with ``def run(argv: list[str]) -> int | None``, usually one line:
-``return run_function(main, argv)``, which derives the flags from ``main``'s signature and docstring.
+A command is a module with a function ``main``, whose signature and docstring are the flags and their help. It
+returns the exit code, or None. A module that parses by itself has ``run(argv)`` instead.
 """
 
 from __future__ import annotations
 
 import contextlib
 import errno
+import functools
 import importlib
+import io
 import os
 import re
 import sys
@@ -63,6 +65,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
 
 
 def help_text() -> str:
+    """Return the table of commands."""
     width = max(map(len, COMMANDS))
     rows = "\n".join(f"  {name:<{width}}  {text}" for name, (_, text) in COMMANDS.items())
     return (
@@ -77,26 +80,17 @@ def run_function(function: Callable[..., Any], argv: list[str], prog: str = "") 
 
     ``prog`` is the command where its module has another name.
     """
-    named = f"facegan {function.__module__.rpartition('.')[2].replace('_', '-')}"
-    return parse_flags(tyro_call(function), argv, prog or named)()
-
-
-def tyro_call(function: Callable[..., Any]) -> Callable[..., Callable[[], Any]]:
-    """``function`` with its signature and docstring, but parsing only binds the arguments."""
-    import functools
 
     @functools.wraps(function)
-    def bind(*args: Any, **kwargs: Any) -> Callable[[], Any]:
+    def bind(*args: Any, **kwargs: Any) -> Callable[[], Any]:  # parsing itself calls nothing
         return functools.partial(function, *args, **kwargs)
 
-    return bind
+    named = f"facegan {function.__module__.rpartition('.')[2].replace('_', '-')}"
+    return parse_flags(bind, argv, prog or named)()
 
 
 def parse_flags(target: Any, argv: list[str], prog: str) -> Any:
-    """tyro's parser, with its mistakes told in one line: InputError instead of a box."""
-    import contextlib
-    import io
-
+    """Return what tyro parses; its mistakes are an InputError in one line instead of a box."""
     import tyro
 
     box = io.StringIO()
@@ -129,13 +123,13 @@ WANTED = {
 
 
 def _wanted(argument: str) -> str:
-    """``DATASET is missing`` and where to take one from."""
+    """Return ``DATASET is missing`` and where to take one from."""
     known = [WANTED[word] for word in argument.split("|") if word in WANTED]
     return f"{argument} is missing" + (f": {'; or '.join(known)}" if known else "")
 
 
 def one_line(box: str) -> str:
-    """The first paragraph of a framed message, and the nearest option where it suggests some."""
+    """Return the first paragraph of a framed message, and the nearest option where it suggests some."""
     rows = [row.strip(" │╭╮╰╯") for row in box.splitlines()[1:]]
     rules = [i for i, row in enumerate(rows) if row and not row.strip("─-")]  # dashes where there is no UTF-8
     if rules[:1] == [0]:
@@ -154,6 +148,7 @@ def one_line(box: str) -> str:
 
 
 def main(argv: list[str] | None = None) -> int:
+    """Run a command line and return its exit code."""
     argv = sys.argv[1:] if argv is None else argv
     try:
         try:
@@ -193,9 +188,8 @@ def _dispatch(argv: list[str]) -> int:
         print(f"facegan: there is no command '{name}'.{hint} See 'facegan --help'.", file=sys.stderr)
         return 2
     try:
-        module, _, function = COMMANDS[name][0].partition(":")
         with _notes():
-            return int(getattr(importlib.import_module(module), function or "run")(rest) or 0)
+            return int(_command(name)(rest) or 0)
     except FaceganError as error:
         print(f"facegan {name}: {error}", file=sys.stderr)
         return 2
@@ -209,9 +203,17 @@ def _dispatch(argv: list[str]) -> int:
         return 130
 
 
+def _command(name: str) -> Callable[[list[str]], Any]:
+    """Return what runs a command: the function in its row, the module's ``run``, or its ``main``."""
+    module_name, _, function = COMMANDS[name][0].partition(":")
+    module = importlib.import_module(module_name)
+    run: Callable[[list[str]], Any] | None = vars(module).get(function or "run")
+    return run or functools.partial(run_function, module.main, prog=f"facegan {name}")
+
+
 @contextlib.contextmanager
 def _notes() -> Iterator[None]:
-    """Our own warnings as one line each, without the place in the code."""
+    """Show the package's own warnings as one line each, without the place in the code."""
     with warnings.catch_warnings():
         show = warnings.showwarning
 
@@ -227,14 +229,14 @@ def _notes() -> Iterator[None]:
 
 
 def _too_long(error: OSError) -> str:
-    """Any path that is given may be longer than the disk takes; whoever looks at it first is told so."""
+    """Return the message for a path that is longer than the disk takes, whoever looked at it first."""
     text = os.fsdecode(error.filename or "a name")
     shown = text if len(text) <= 80 else f"{text[:50]}...{text[-20:]}"
     return f"{shown}: the name is too long for the disk, which takes 255 bytes in each part of a path"
 
 
 def _refuses(stream: TextIO) -> bool:
-    """Whether what the stream still holds, or an empty line, cannot be written to it."""
+    """Return whether what the stream still holds, or an empty line, cannot be written to it."""
     try:
         print(file=stream, flush=True)
     except OSError:
@@ -243,7 +245,7 @@ def _refuses(stream: TextIO) -> bool:
 
 
 def _silenced(code: int) -> int:
-    """``code``; what is left of the output goes nowhere, so that Python's exit is quiet."""
+    """Return ``code``; what is left of the output goes nowhere, so that Python's exit is quiet."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     return code
 

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from facegan.cli.main import run_function
-from facegan.cli.options import aligned, print_json
+from facegan.cli.options import print_json, print_table
 from facegan.files import sample_names, style_names
 
 
 def rows() -> list[dict[str, Any]]:
-    """One row a bundled model, as the table and ``--json`` show it."""
+    """Return one row a bundled model, as the table and ``--json`` show it."""
     from facegan.model_summary import describe_model
     from facegan.models import ASSETS, bundled
 
@@ -50,15 +49,9 @@ def main(json: bool = False) -> None:
     if not table:
         print("no models are bundled with this installation")
         return
-    columns = [c for c in table[0] if c not in ("licence", "card")]
-    text = [[f"{row[c]:,}" if isinstance(row[c], int) else str(row[c]) for c in columns] for row in table]
-    print(aligned([columns, *text]))
+    print_table(table, hidden=("licence", "card"))
     for row in table:
         print(f"\n{row['model']}: {row['licence']}" + (f"\n  card: {row['card']}" if row["card"] else ""))
     print(f"\nphotos to try things on: {', '.join(f'sample:{name}' for name in sample_names())}")
     print(f"styles to paint them in: {', '.join(f'sample:{name}' for name in style_names())}")
     print(f"\nfacegan generate {table[0]['model']} --count 25")
-
-
-def run(argv: list[str]) -> None:
-    run_function(main, argv)

@@ -35,16 +35,24 @@ def print_json(value: Any) -> None:
     print(json.dumps(value, indent=1))
 
 
-def aligned(rows: Sequence[Sequence[str]]) -> str:
-    """Return rows of equally many cells as lines, each column as wide as its widest cell."""
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    lines = ("  ".join(c.ljust(w) for c, w in zip(row, widths, strict=True)).rstrip() for row in rows)
-    return "\n".join(lines)
+def print_table(rows: Sequence[Mapping[str, Any]], hidden: Sequence[str] = ()) -> None:
+    """Print rows of the same names, each column as wide as its widest cell."""
+    columns = [name for name in rows[0] if name not in hidden]
+    cells = [columns, *([_spell(row[name]) for name in columns] for row in rows)]
+    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+    for row in cells:
+        print("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+
+
+def _spell(value: int | float | str) -> str:
+    return (
+        f"{value:,}" if isinstance(value, int) else f"{value:g}" if isinstance(value, float) else str(value)
+    )
 
 
 @functools.lru_cache
 def _new_in_this_session(what: str) -> bool:
-    """Whether no command of this session of the terminal has come here; without a cache each is the first."""
+    """Return whether this is the first call in a session of the terminal; without a cache each one is."""
     from facegan.caches import Cache
 
     folders = Cache("sessions").folders()

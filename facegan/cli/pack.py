@@ -8,7 +8,6 @@ from typing import Annotated
 
 import tyro
 
-from facegan.cli.main import run_function
 from facegan.files import beside, fit_name
 
 
@@ -34,7 +33,3 @@ def main(run: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="RUN")]
     print(f"{run} at {seen:g} kimg -> {name} ({Path(name).stat().st_size / 2**20:.1f} MiB)")
     recipe = metadata["provenance"]["recipe"] or "RECIPE"
     print(f"next: facegan train DATASET --recipe {recipe} --init {shlex.quote(name)}")
-
-
-def run(argv: list[str]) -> None:
-    run_function(main, argv)

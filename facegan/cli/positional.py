@@ -32,7 +32,7 @@ def is_model(text: str) -> bool:
 
 
 def _of_a_run(text: str) -> bool:
-    """Whether it is ``RUN@...`` of a folder that is there."""
+    """Return whether it is ``RUN@...`` of a folder that is there."""
     folder, at, _ = text.rpartition("@")
     return bool(at) and Path(folder).expanduser().is_dir()
 
@@ -84,7 +84,7 @@ def options_last(function: Callable[..., object], argv: Sequence[str]) -> list[s
     Several words in one place cannot be parsed with options between them. Each option takes one word, but for
     switches (``bool``), also those of settings that are flags.
     """
-    kinds = inspect.get_annotations(function)
+    kinds = inspect.get_annotations(function, eval_str=True)
     for kind in list(kinds.values()):
         if is_dataclass(settings := getattr(kind, "__origin__", None)):
             kinds |= field_types(settings)  # type: ignore[arg-type]

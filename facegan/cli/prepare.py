@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import re
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import tyro
 
 from facegan import bars
-from facegan.cli.main import run_function
+from facegan.cli.options import FLAT
 from facegan.errors import InputError
 
 if TYPE_CHECKING:
@@ -25,20 +26,37 @@ def report(dataset: Dataset) -> str:
     return f"{summary_of_preparing(dataset)}; next: {next_step(dataset)}"
 
 
+@dataclass(frozen=True)
+class CropFlags:
+    """Flags of the crop."""
+
+    crop: Literal["aligned", "face", "center", "none", "tutorial"] = "aligned"
+    """aligned (eyes at fixed places), face (the box with a margin), center, none (the whole picture),
+    tutorial (first box, tight, aspect ratio not kept)."""
+    size: str = "64"
+    """of the pictures in px, 28 to 1024; 48x64 is 48 wide and 64 high."""
+    gray: bool = False
+    """one channel instead of three."""
+    resample: Literal["lanczos", "bicubic", "bilinear", "nearest"] = "lanczos"
+    """filter; all but nearest are antialiased."""
+    margin: float = 0.25
+    """for face: added on each side, as a share of the box's longer side."""
+    all_faces: bool = False
+    """every face of a photo instead of the largest."""
+    min_face: float = 20
+    """smallest longer side of a face in px of the photo."""
+    min_confidence: float = 0.9
+    """smallest confidence of the detector, 0 to 1."""
+    min_sharpness: float = 0.0
+    """smallest variance of the Laplacian of the crop; 0 accepts all."""
+
+
 def main(
     sources: Annotated[tuple[str, ...], tyro.conf.Positional, tyro.conf.arg(metavar="SOURCE...")],
     out: str,
     preset: str = "",
     *,
-    crop: Literal["aligned", "face", "center", "none", "tutorial"] = "aligned",
-    size: str = "64",
-    gray: bool = False,
-    resample: Literal["lanczos", "bicubic", "bilinear", "nearest"] = "lanczos",
-    margin: float = 0.25,
-    all_faces: bool = False,
-    min_face: float = 20,
-    min_confidence: float = 0.9,
-    min_sharpness: float = 0.0,
+    crop: Annotated[CropFlags, FLAT] = CropFlags(),
     include: str = "",
     where: str = "",
     limit: int = 0,
@@ -60,16 +78,7 @@ def main(
             (user/name), or prepared datasets.
         out: the dataset's folder.
         preset: a named crop that overrules the settings below: tutorial-80, tutorial-50.
-        crop: aligned (eyes at fixed places), face (the box with a margin), center, none (the whole
-            picture), tutorial (first box, tight, aspect ratio not kept).
-        size: of the pictures in px, 28 to 1024; 48x64 is 48 wide and 64 high.
-        gray: one channel instead of three.
-        resample: filter; all but nearest are antialiased.
-        margin: for face: added on each side, as a share of the box's longer side.
-        all_faces: every face of a photo instead of the largest.
-        min_face: smallest longer side of a face in px of the photo.
-        min_confidence: smallest confidence of the detector, 0 to 1.
-        min_sharpness: smallest variance of the Laplacian of the crop; 0 accepts all.
+        crop: how pictures are cut.
         include: only names that match this pattern, such as '*.jpg'.
         where: only pictures with these attributes, such as 'Smiling and not Eyeglasses' or 'race == White'.
         limit: at most so many pictures are read; 0 is all.
@@ -87,7 +96,8 @@ def main(
         workers: processes; 0 is one for each core that this process may use.
         quiet: print nothing but errors.
     """
-    options = {k: v for k, v in locals().items() if k != "quiet"} | {"size": sides(size)}
+    options = {k: v for k, v in locals().items() if k not in ("quiet", "crop")}
+    options |= vars(crop) | {"size": sides(crop.size)}
     from facegan.data.prepare import prepare
 
     with bars.silence() if quiet else contextlib.nullcontext():
@@ -107,7 +117,3 @@ def sides(text: str) -> int | tuple[int, int]:
     if not match:
         raise InputError(f"--size {text}: write a number of px, or width x height, such as 48x64")
     return (int(match[2]), int(match[1])) if match[2] else int(match[1])
-
-
-def run(argv: list[str]) -> None:
-    run_function(main, argv)

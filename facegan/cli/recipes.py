@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from facegan.cli.main import run_function
-from facegan.cli.options import aligned, print_json
+from facegan.cli.options import print_json, print_table
 
 
 def rows() -> list[dict[str, Any]]:
-    """One row a recipe, as the table and ``--json`` show it."""
+    """Return one row a recipe, as the table and ``--json`` show it."""
     from facegan.recipes.table import RECIPES
 
     return [
@@ -37,12 +36,6 @@ def main(json: bool = False) -> None:
     if json:
         print_json(table)
         return
-    columns = list(table[0])
-    text = [[f"{row[c]:g}" if isinstance(row[c], float) else str(row[c]) for c in columns] for row in table]
-    print(aligned([columns, *text]))
+    print_table(table)
     print("\nfacegan train DATASET --recipe NAME --out RUN")
     print("facegan train --recipe NAME --help-all lists its settings")
-
-
-def run(argv: list[str]) -> None:
-    run_function(main, argv)

@@ -6,8 +6,6 @@ from typing import Annotated
 
 import tyro
 
-from facegan.cli.main import run_function
-
 
 def main(
     dataset: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="DATASET")],
@@ -36,7 +34,3 @@ def main(
     counts = ", ".join(f"{n} {s}" for s, n in made.counts.items())
     unknown = f"; of {done.unknown} it is unknown whether they fit" if done.unknown else ""
     print(f"{made.path}: {sum(made.counts.values())} of {done.before} pictures ({counts}){unknown}")
-
-
-def run(argv: list[str]) -> None:
-    run_function(main, argv)

@@ -6,7 +6,6 @@ from typing import Annotated
 
 import tyro
 
-from facegan.cli.main import run_function
 from facegan.cli.options import print_json
 
 
@@ -26,7 +25,3 @@ def main(
         print_json(found)
     else:
         print(facts_text(found))
-
-
-def run(argv: list[str]) -> None:
-    run_function(main, argv)

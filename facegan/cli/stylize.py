@@ -94,4 +94,5 @@ def status(stats: StepStats) -> str:
 
 
 def run(argv: list[str]) -> int:
+    """Run the command."""
     return int(run_function(with_preset(main, PRESETS, argv), argv) or 0)

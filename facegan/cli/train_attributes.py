@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Annotated
 import tyro
 
 from facegan.bars import Line
-from facegan.cli.main import run_function
 from facegan.cli.options import notify
 
 if TYPE_CHECKING:
@@ -71,7 +70,3 @@ def main(
         seed=seed,
     )
     print(table(predictor))
-
-
-def run(argv: list[str]) -> None:
-    run_function(main, argv)

@@ -6,7 +6,6 @@ from typing import Annotated
 
 import tyro
 
-from facegan.cli.main import run_function
 from facegan.cli.options import FLAT, notify
 from facegan.inversion.config import EncoderTraining
 
@@ -38,7 +37,3 @@ def main(
         print(f"{name}: " + "  ".join(f"{k} {v:.4f}" for k, v in errors.items()))
     if encoder.file is not None:
         print(f"{encoder.file.stat().st_size / 2**20:.2f} MiB -> {encoder.file}")
-
-
-def run(argv: list[str]) -> None:
-    run_function(main, argv)

@@ -1,17 +1,18 @@
-"""``facegan train --auto`` and ``--sweep``."""
+"""``facegan train --auto``, ``--repeats`` and ``--sweep``."""
 
 from __future__ import annotations
 
 import dataclasses
-import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from facegan.cli.options import notify
 from facegan.cli.train_flags import DEFAULT_RECIPE, flags_of, is_named, parse
-from facegan.errors import ConfigError, FaceganError
+from facegan.errors import ConfigError, FaceganError, LostProcessError, RunError
 
 if TYPE_CHECKING:
+    from facegan.cli.train_session import Session
     from facegan.data.dataset import Dataset
     from facegan.planning.sweep import Trial
     from facegan.recipes.config import TrainConfig
@@ -70,23 +71,45 @@ def with_recipe(argv: list[str]) -> tuple[list[str], str]:
     return [*argv, "--recipe", name], why
 
 
-def automatic(
-    data: Dataset, config: TrainConfig, argv: Sequence[str], *, flags: Any, out: Path, why: str
-) -> TrainConfig:
+def automatic(session: Session) -> TrainConfig:
     """Return, and print, what --auto chooses; if the folder holds a run, what that began with."""
     from facegan.planning.auto import begun, decide, table
 
-    before = None if flags.dry_run else begun(config, given(argv), out)
+    config, flags, names = session.config, session.flags, given(session.argv)
+    before = None if flags.dry_run else begun(config, names, session.out)
     if before is not None:
-        print(f"{out}: goes on with what was chosen when it began", file=sys.stderr)
+        notify(f"{session.out}: goes on with what was chosen when it began")
         return before
-    if not flags.quiet:
-        print(f"{config.recipe} on {data.path}: a few real updates ...", file=sys.stderr)
-    decision = decide(data, config, given(argv), device=flags.device, why_recipe=why)
+    session.say(f"{config.recipe} on {session.data.path}: a few real updates ...")
+    decision = decide(session.data, config, names, device=flags.device, why_recipe=session.why)
     print(table(decision), flush=True)
     if flags.dry_run:
         print("\nNothing was written; the same command without --dry-run trains.")
     return decision.config
+
+
+# --- repeats -------------------------------------------------------------------------------------
+
+
+def repeat(session: Session) -> int:
+    """Train with several seeds and write a page with mean and spread; return 2 if some failed."""
+    from facegan.runs.compare import write_comparison
+
+    runs, failed, first = [], 0, session.config.seed
+    for seed in range(first, first + session.flags.repeats):
+        runs.append(session.out / f"seed-{seed}")
+        try:
+            session.once(dataclasses.replace(session.config, seed=seed), runs[-1])
+        except LostProcessError:
+            raise
+        except RunError as error:  # one that broke down must not cost the others
+            failed += 1
+            if session.first:
+                notify(f"facegan train: {error}")
+    begun = [run for run in runs if (run / "config.json").is_file()]
+    if begun and session.first:
+        session.say(f"done: {write_comparison(begun, session.out / 'compare.html', repeats=True)}")
+    return 2 if failed else 0
 
 
 # --- sweep ---------------------------------------------------------------------------------------
@@ -143,47 +166,34 @@ def check_one(trials: list[tuple[Trial, TrainConfig]], data: Dataset) -> None:
     raise errors[0]
 
 
-def run_sweep(
-    once: Callable[[TrainConfig, Path], None],
-    data: Dataset,
-    config: TrainConfig,
-    *,
-    argv: list[str],
-    flags: Any,
-    out: Path,
-    first: bool,
-) -> int:
+def run_sweep(session: Session) -> int:
     """Run all trials, print their ranking and write a page that compares them; return 2 if some failed."""
     from facegan.planning.sweep import sweep, table, write_outcomes
 
-    trials = _trials(config, argv, flags)
-    check_one(trials, data)
-
-    def said(text: str) -> None:
-        if first and not flags.quiet:
-            print(text, file=sys.stderr, flush=True)
-
-    outcomes = sweep(trials, out, once, content_hash=data.content_hash, on_progress=said)
-    if first:
-        metric = trials[0][1].metric
-        page = write_outcomes(outcomes, metric, out)
-        print(f"\n{config.recipe} on {flags.dataset}, {trials[0][1].kimg:g} kimg each, by {metric}:\n")
+    trials = _trials(session.config, session.argv, session.flags)
+    check_one(trials, session.data)
+    content = session.data.content_hash
+    outcomes = sweep(trials, session.out, session.once, content_hash=content, on_progress=session.say)
+    if session.first:
+        metric, kimg = trials[0][1].metric, trials[0][1].kimg
+        page = write_outcomes(outcomes, metric, session.out)
+        print(f"\n{session.config.recipe} on {session.flags.dataset}, {kimg:g} kimg each, by {metric}:\n")
         print(table(outcomes, metric))
-        if page is not None and not flags.quiet:
-            print(f"done: {page}", file=sys.stderr)
+        if page is not None:
+            session.say(f"done: {page}")
     return 2 if any(o.value is None for o in outcomes) else 0
 
 
-def dry_sweep(data: Dataset, config: TrainConfig, argv: list[str], *, flags: Any) -> int:
+def dry_sweep(session: Session) -> None:
     """Print the trials and how long they will take, by real updates of the first one that works."""
     from facegan.planning.dry_run import dry_run
-    from facegan.runs.page import duration
+    from facegan.planning.dry_run_text import duration
 
-    trials = _trials(config, argv, flags)
+    trials = _trials(session.config, session.argv, session.flags)
     print(f"{len(trials)} trials of {trials[0][1].kimg:g} kimg: {' '.join(t.name for t, _ in trials)}")
     for _, one in trials:
         try:
-            d = dry_run(data, one, flags.device)
+            d = dry_run(session.data, one, session.flags.device)
         except FaceganError as error:
             print(f"would fail: {error}")
             continue
@@ -193,4 +203,3 @@ def dry_sweep(data: Dataset, config: TrainConfig, argv: list[str], *, flags: Any
             print(d.disturbed)
         break
     print("Nothing was written; the same command without --dry-run trains.")
-    return 0

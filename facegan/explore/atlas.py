@@ -15,7 +15,7 @@ from facegan.files import check_ending, derived, write_bytes, writing
 from facegan.generator import Generator, check_truncation
 from facegan.images import save_picture
 from facegan.latent.atlas import atlas as lay_out
-from facegan.latent.atlas_page import render_atlas
+from facegan.latent.atlas import render_atlas
 from facegan.latent.layout import MAX_FACES, Progress, shape_for
 from facegan.models import as_model, with_labels
 from facegan.vectors import parse_seeds, spell_seeds

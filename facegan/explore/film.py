@@ -12,8 +12,7 @@ from facegan.explore.config import FilmConfig, configure
 from facegan.explore.result import Explored, as_words, check_drawn, describe_points, files_of, gather
 from facegan.files import check_ending, check_places, writing
 from facegan.generator import Generator, check_truncation
-from facegan.latent import evenness
-from facegan.latent.film import MAX_FRAMES, Film, Progress, variation
+from facegan.latent.film import MAX_FRAMES, Film, Progress, compare, figure, variation
 from facegan.latent.film import film as place_frames
 from facegan.models import as_model, with_labels
 from facegan.vectors import Vectors, save_vectors
@@ -93,8 +92,8 @@ def _compare(
 ) -> None:
     """Write the figure of the film's steps beside those of plain lerp, and say how much both vary."""
     options: Any = {"loop": config.loop, "features": config.features, "truncation": config.truncation}
-    plain = evenness.compare(network, route.z, done, **options)
-    sheet = evenness.figure(network, plain, done, fps=config.fps, truncation=config.truncation)
+    plain = compare(network, route.z, done, **options)
+    sheet = figure(network, plain, done, fps=config.fps, truncation=config.truncation)
     text = figures.origin(
         network.hash, config.truncation, points=origin, path=config.path, features=config.features
     )

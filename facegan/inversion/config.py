@@ -79,7 +79,7 @@ TUTORIAL_RUNS = {True: {"seed": 777, "steps": 200}, False: {"seed": 0, "steps": 
 
 
 def preset(name: str, generated: bool = False, **changes: object) -> InvertConfig:
-    """The settings of that name; what ``changes`` hold (None: leave it) comes on top."""
+    """Return the settings of that name; what ``changes`` hold (None: leave it) comes on top."""
     if not isinstance(name, str) or name not in PRESETS:
         raise InputError(f"--preset {name}: choose {', '.join(PRESETS)}")
     given = arguments.settings(InvertConfig, {k: v for k, v in changes.items() if v is not None})

@@ -25,10 +25,10 @@ DAMPING = 0.2  # of the mean eigenvalue: directions that nothing changes along m
 def measure_metric(
     model: Generator, space: Space, weights: Mapping[str, float], *, seed: int, draws: int = DRAWS
 ) -> Tensor:
-    """``dim,dim`` with a mean eigenvalue of 1: E[J^T J] of what the losses see, over the prior.
+    """Return E[J^T J] of what the losses see, over the prior: ``dim,dim`` with a mean eigenvalue of 1.
 
-    J^T v of random v with unit covariance has this second moment (Hutchinson 1990). For losses that are
-    means of squares, this is the Gauss-Newton Hessian, averaged, up to a factor.
+    J^T v of random v with unit covariance has this second moment (Hutchinson 1990). For losses that are means
+    of squares, this is the Gauss-Newton Hessian, averaged, up to a factor.
     """
     device = str(model.device)
     rows = []
@@ -52,7 +52,7 @@ def measure_metric(
 
 @torch.no_grad()
 def local_metric(model: Generator, space: Space, weights: Mapping[str, float], *, u: Tensor) -> Tensor:
-    """J^T J at one point ``dim``, by differences along every direction; a mean eigenvalue of 1."""
+    """Return J^T J at one point ``dim``, by differences along every direction; a mean eigenvalue of 1."""
     rows = []
     for part in torch.cat([torch.zeros_like(u)[None], STEP * torch.eye(len(u), device=u.device)]).split(64):
         images = model.synthesize(space.w(u + part))
@@ -68,7 +68,7 @@ def local_metric(model: Generator, space: Space, weights: Mapping[str, float], *
 
 
 def inverse_metric(metric: Tensor, damping: float = DAMPING) -> Tensor:
-    """Its inverse, damped, with a geometric mean of 1."""
+    """Return the damped inverse of a metric, with a geometric mean of 1."""
     values, vectors = torch.linalg.eigh(metric.double())
     values = values.clamp_min(0) + damping
     values = values / values.log().mean().exp()

@@ -20,7 +20,7 @@ from facegan.tensor_files import half, read_tensors, write_tensors
 
 FORMAT = 1
 LARGEST = 64  # px; larger pictures are brought to this size
-MOST_WEIGHTS = 500_000  # of the last layer
+MAX_HEAD_WEIGHTS = 500_000  # of the last layer
 
 
 class _Block(nn.Module):
@@ -49,7 +49,7 @@ class EncoderNet(nn.Module):
         for cin, cout in zip([shape[0], *widths], widths, strict=False):
             layers += [nn.Conv2d(cin, cout, 4, 2, 1, bias=False), nn.BatchNorm2d(cout), nn.ReLU()]
             layers += [_Block(cout)] if cout >= widths[2] else []
-        narrow = max(8, min(widths[-1], MOST_WEIGHTS // (16 * outputs)))
+        narrow = max(8, min(widths[-1], MAX_HEAD_WEIGHTS // (16 * outputs)))
         layers += [nn.Conv2d(widths[-1], narrow, 1, bias=False), nn.BatchNorm2d(narrow), nn.ReLU()]
         self.body = nn.Sequential(*layers, nn.AdaptiveAvgPool2d(4), nn.Flatten())
         self.head = nn.Linear(16 * narrow, outputs)
@@ -89,17 +89,17 @@ class Encoder:
         return cls(network, model.hash, space, shape, outputs, width)
 
     def coordinates(self, images: torch.Tensor) -> torch.Tensor:
-        """``N,C,H,W`` in [-1, 1] to coordinates of its space; differentiable."""
+        """Return coordinates of its space, of pictures ``N,C,H,W`` in [-1, 1]; differentiable."""
         return cast(torch.Tensor, self.network(fit(images, self.shape)))
 
     @torch.no_grad()
     def guess(self, model: Generator, images: torch.Tensor) -> torch.Tensor:
-        """Vectors: z ``N,dim`` or w ``N,num_ws,w_dim``."""
+        """Return the vectors of pictures: z ``N,dim`` or w ``N,num_ws,w_dim``."""
         self.network.to(model.device).eval()
         return Space(model, self.space).vectors(self.coordinates(images))
 
     def check(self, model: Generator, name: str) -> Encoder:
-        """Itself, or ModelError where it was made for another model (or for one without this delta)."""
+        """Return itself; ModelError where it was made for another model (or for one without this delta)."""
         delta = model.meta.get("delta") or {}
         if self.model_hash not in (model.hash, delta.get("model")):
             raise ModelError(
@@ -109,14 +109,14 @@ class Encoder:
         return self
 
     def digest(self) -> str:
-        """Twelve digits that name its weights."""
+        """Return twelve digits that identify its weights."""
         found = hashlib.sha256()
         for name, tensor in sorted(self.network.state_dict().items()):
             found.update(name.encode() + tensor.cpu().contiguous().numpy().tobytes())
         return found.hexdigest()[:12]
 
     def save(self, path: str | Path) -> None:
-        """One ``.safetensors`` file in half precision."""
+        """Write one ``.safetensors`` file in half precision."""
         head = {
             "format": FORMAT,
             "model": self.model_hash,
@@ -131,7 +131,7 @@ class Encoder:
 
     @classmethod
     def load(cls, path: str | Path) -> Encoder:
-        """What :meth:`save` wrote; ModelError in one line otherwise."""
+        """Return what :meth:`save` wrote; ModelError in one line otherwise."""
         with read_tensors(path, "facegan-encoder", FORMAT, what="encoder") as (head, tensors):
             c, h, w = (int(v) for v in head["shape"])
             outputs, width = int(head["outputs"]), int(head["width"])
@@ -152,13 +152,13 @@ class Encoder:
 
 
 def beside(reference: str | Path) -> Path:
-    """Where the encoder of a model lies: ``MODEL-encoder.safetensors`` beside the model's file."""
+    """Return where the encoder of a model lies: ``MODEL-encoder.safetensors`` beside the model's file."""
     file = resolve(reference)
     return derived(file, "-encoder.safetensors")
 
 
 def find_encoder(model: Generator, reference: str | Path, wanted: str = "auto") -> Encoder | None:
-    """``auto``: the one beside the model's file, if there is one; ``none``; or a file."""
+    """Return the encoder: ``auto`` is the one beside the model's file, if any; ``none``; or a file's."""
     if wanted == "none":
         return None
     path = beside(reference) if wanted == "auto" else Path(wanted)

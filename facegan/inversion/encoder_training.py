@@ -62,7 +62,7 @@ class _Training:
         self.step = 0
 
     def generated(self, first: int, count: int) -> tuple[Tensor, Tensor]:
-        """Coordinates and pictures of the ``first``-th draw and those that follow."""
+        """Return coordinates and pictures of the ``first``-th draw and those that follow."""
         n = rng.normal(self.s.seed, "encoder/z", first, count=count, per_item=self.model.latent.dim)
         z = self.model.latent.shape_normal(torch.from_numpy(n)).to(self.model.device)
         with torch.no_grad(), self.autocast():
@@ -71,7 +71,7 @@ class _Training:
         return self.space.coordinates(z if self.space.name == "z" else w), images
 
     def real(self, first: int, count: int) -> Tensor:
-        """Photos in a new order in each epoch, half of them mirrored."""
+        """Return photos in a new order in each epoch, half of them mirrored."""
         n = len(self.photos)
         places = [divmod(i, n) for i in range(first, first + count)]
         orders = {e: rng.permutation(self.s.seed, "encoder/photos", e, n=n) for e in {e for e, _ in places}}
@@ -109,7 +109,7 @@ class _Training:
         return {"latent": float(latent.detach()), "picture": float(picture.detach())}
 
     def finished(self) -> Encoder:
-        """The averaged network, as a file holds it."""
+        """Return the averaged network, as a file holds it."""
         network = deepcopy(self.average).eval().requires_grad_(False)
         for tensor in network.state_dict().values():
             if tensor.is_floating_point():

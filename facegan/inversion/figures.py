@@ -13,15 +13,15 @@ from facegan.generator import Generator
 from facegan.inversion.results import Inversion
 
 PATH_PICTURES = 40  # 10 x 4, as in the tutorial
-MOST_IN_PAIRS = 100
-MOST_LINES = 8
+MAX_PAIRS = 100
+MAX_LINES = 8
 WIDE = 768  # px of a film
 
 
 def pairs_figure(done: Inversion) -> np.ndarray:
-    """Photos beside what was found (and beside the tuned generator's picture), with their squared errors."""
+    """Return photos beside the pictures found (and the tuned generator's), with their squared errors."""
     tuned = done.tuned
-    names, heads = done.names[:MOST_IN_PAIRS], ["photo", "found", *(["tuned"] if tuned else [])]
+    names, heads = done.names[:MAX_PAIRS], ["photo", "found", *(["tuned"] if tuned else [])]
     across = max(1, round(len(names) ** 0.5 * 0.6))
 
     def tile(picture: np.ndarray, label: str) -> np.ndarray:
@@ -40,15 +40,15 @@ def pairs_figure(done: Inversion) -> np.ndarray:
 
 
 def curve_figure(curves: np.ndarray, names: Sequence[str], title: str) -> bytes:
-    """PNG of losses ``steps+1,N`` against steps: a line for each of a few photos, else the median, too."""
+    """Return a PNG of losses ``steps+1,N``: a line for each of a few photos, else also the median."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(7, 4), dpi=120, layout="constrained")
     axes = figure.subplots()
-    if len(names) <= MOST_LINES:
+    if len(names) <= MAX_LINES:
         draw_curves(axes, {name: curves[:, i] for i, name in enumerate(names)})
     else:
-        axes.plot(curves[:, :MOST_IN_PAIRS], color="C0", linewidth=0.5, alpha=0.4)
+        axes.plot(curves[:, :MAX_PAIRS], color="C0", linewidth=0.5, alpha=0.4)
         draw_curves(axes, {f"median of {len(names)}": np.median(curves, 1)})
     axes.set_title(title, fontsize=10)
     buffer = io.BytesIO()
@@ -57,7 +57,7 @@ def curve_figure(curves: np.ndarray, names: Sequence[str], title: str) -> bytes:
 
 
 def draw_curves(axes: Any, curves: Mapping[str, np.ndarray], relative: bool = False) -> None:
-    """Into matplotlib's axes; ``relative`` to each curve's first value, so that losses can be compared."""
+    """Draw curves into matplotlib's axes; ``relative`` to each one's first value, to compare losses."""
     from matplotlib.ticker import MaxNLocator
 
     for name, values in curves.items():
@@ -73,25 +73,25 @@ def draw_curves(axes: Any, curves: Mapping[str, np.ndarray], relative: bool = Fa
 
 
 def path_pictures(model: Generator, done: Inversion, index: int) -> tuple[list[int], np.ndarray]:
-    """Steps and pictures of one photo's way."""
+    """Return the steps and the pictures of one photo's way."""
     return done.snapshot_steps, model.images(done.snapshots[:, index])
 
 
 def path_figure(steps: Sequence[int], pictures: np.ndarray) -> np.ndarray:
-    """The tutorial's 10x4 figure: 40 pictures of the way, evenly spaced where there are more."""
+    """Return the tutorial's 10x4 figure: 40 pictures of the way, evenly spaced where there are more."""
     rows = np.linspace(0, len(steps) - 1, min(PATH_PICTURES, len(steps))).round().astype(int)
     large = figures.magnified(pictures[rows], 10)
     return figures.labelled_grid(large, [f"step {steps[r]}" for r in rows], 10)
 
 
 def film_frames(done: Inversion, index: int, pictures: np.ndarray, *, hold: int) -> Iterator[np.ndarray]:
-    """The photo beside the pictures of the way, the last one for a while."""
+    """Yield the photo beside the pictures of the way, the last one for a while."""
     for picture in [*pictures, *[done.pictures[index]] * hold]:
         yield np.concatenate(figures.magnified(np.stack([done.photos[index], picture]), 2, 0, wide=WIDE), 1)
 
 
 def compare_figure(done: dict[str, Inversion]) -> bytes:
-    """PNG: the photo, each loss's result with its errors, and all curves."""
+    """Return a PNG of the photo, each loss's result with its errors, and all curves."""
     from matplotlib.figure import Figure
 
     first = next(iter(done.values()))

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -20,16 +19,16 @@ from facegan.images import to_float, to_uint8
 from facegan.inversion import config as settings
 from facegan.inversion import saving
 from facegan.inversion import tune as tuning
-from facegan.inversion.batch_cache import BatchCache
 from facegan.inversion.config import InvertConfig
 from facegan.inversion.curvature import inverse_metric
 from facegan.inversion.encoder import Encoder, find_encoder
 from facegan.inversion.losses import distances, parse_losses
 from facegan.inversion.noise import noise_names, synthesize_with
-from facegan.inversion.optimize import Found, OnStep, optimize
-from facegan.inversion.results import Inversion, InversionStopped, merged
+from facegan.inversion.optimize import OnStep, optimize
+from facegan.inversion.results import Inversion, InversionStopped, merge
+from facegan.inversion.saving import BatchCache
 from facegan.inversion.space import Space, default_space
-from facegan.inversion.targets import Photo, as_sources, read_photos
+from facegan.inversion.targets import Photo, as_sources, read_photos, silent
 from facegan.inversion.tune import TuneConfig
 from facegan.models import as_model, with_labels
 from facegan.vectors import Vectors
@@ -42,7 +41,7 @@ Say = Callable[[str], None]
 def starts(
     model: Generator, space: Space, targets: torch.Tensor, *, config: InvertConfig, encoder: Encoder | None
 ) -> torch.Tensor:
-    """Where the search begins: ``N,restarts,dim``."""
+    """Return where the search begins: ``N,restarts,dim``."""
     kind = config.start
     if kind == "auto":
         kind = "encoder" if encoder is not None and (encoder.space == "z" or space.name != "z") else "random"
@@ -71,7 +70,7 @@ def invert_pictures(
     encoder: Encoder | None = None,
     on_step: OnStep | None = None,
 ) -> Inversion:
-    """One batch: uint8 ``N,H,W,C`` of the model's shape. Ctrl-C returns what was found (``stopped``)."""
+    """Invert one batch, uint8 ``N,H,W,C`` of the model's shape; Ctrl-C returns what was found so far."""
     if config.noise and not noise_names(model):
         raise InputError("--noise: this model has none of its own")
     space = Space(model, config.space or default_space(model))
@@ -80,28 +79,14 @@ def invert_pictures(
     known = encoder is not None and encoder.metric.numel() and encoder.space == space.name
     inverse = inverse_metric(encoder.metric).to(model.device) if encoder is not None and known else None
     found = optimize(model, space, targets, starts=begin, config=config, on_step=on_step, inverse=inverse)
-    return _gathered(model, space, photos, targets=targets, names=tuple(names), found=found, config=config)
-
-
-def _gathered(
-    model: Generator,
-    space: Space,
-    photos: np.ndarray,
-    *,
-    targets: torch.Tensor,
-    names: tuple[str, ...],
-    found: Found,
-    config: InvertConfig,
-) -> Inversion:
     with torch.no_grad():
-        vectors = space.vectors(found.u)
-        w = space.w(found.u)
-        pictures = synthesize_with(model, w, found.noise) if found.noise else model.synthesize(w)
+        vectors = space.vectors(found.u).detach().cpu()
+        pictures = synthesize_with(model, space.w(found.u), found.noise)
         kept = torch.stack([space.vectors(u) for u in found.snapshots])
     errors = {"loss": found.losses} | distances(pictures, targets)
     return Inversion(
-        names,
-        Vectors(vectors.detach().cpu(), names, model.hash, space.name),
+        tuple(names),
+        Vectors(vectors, tuple(names), model.hash, space.name),
         photos,
         to_uint8(pictures),
         {k: v.cpu().double().numpy() for k, v in errors.items()},
@@ -130,33 +115,28 @@ class SearchStep:
 
 @dataclass(frozen=True)
 class Search:
-    """What is sought, in which model, and how."""
+    """What is sought, in which model, how, and the folder for the results."""
 
     model: Generator
     photos: Sequence[Photo]
     config: InvertConfig
     encoder: Encoder | None = None
+    folder: Path | None = None
 
-    @property
-    def each(self) -> int:
-        """Photos in a batch of ``config.batch`` pictures."""
-        return max(1, self.config.batch // self.config.restarts)
-
-    def batches(
-        self, cache: BatchCache | None = None, on_step: Callable[[SearchStep], None] | None = None
-    ) -> Iterator[Inversion]:
-        """Yield the result of each batch, from the cache if it is there. A batch that was stopped is the
-        last one."""
-        for before in range(0, len(self.photos), self.each):
-            part = self.photos[before : before + self.each]
-            done = cache.load(part) if cache is not None else None
+    def find(self, cache: BatchCache, on_step: Callable[[SearchStep], None]) -> Inversion:
+        """Return the results of all batches, those in the cache included, up to one that was stopped."""
+        each, found = max(1, self.config.batch // self.config.restarts), []
+        for before in range(0, len(self.photos), each):
+            part = self.photos[before : before + each]
+            done = cache.load(part)
             if done is None:
                 done = self.run(part, before, on_step)
-                if cache is not None and not done.stopped and len(self.photos) > self.each:
+                if not done.stopped and len(self.photos) > each:
                     cache.save(part, done)
-            yield done
+            found.append(done)
             if done.stopped:
-                return
+                break
+        return merge(found)
 
     def run(
         self, part: Sequence[Photo], before: int = 0, on_step: Callable[[SearchStep], None] | None = None
@@ -195,9 +175,8 @@ def invert(
 ) -> Inversion:
     """Find the vectors whose pictures are nearest to the photos.
 
-    >>> found = facegan.invert("me.jpg", "celeba64", steps=100)
+    >>> found = facegan.invert("me.jpg", "celeba64", steps=100, out="inverted")
     >>> found.vectors, found.pictures, found.errors["mse"]
-    >>> facegan.invert("photos", "celeba64", tune=True, out="inverted")
 
     Args:
         photos: files, folders, addresses, ``seed:7``, pictures ``H,W,C`` or ``N,H,W,C`` of any numbers
@@ -208,55 +187,48 @@ def invert(
         face: which face of a photo, the largest being 1.
         preset: ``quick``, ``plain``, ``thorough`` or ``tutorial``.
         tune: adapt the model to each photo; True, or a TuneConfig with other settings.
-        out: a folder for vectors, pictures, errors, curves, films and deltas (``auto``: ``inverted``, or
-            ``inverted-2`` and so on where that holds the results of other photos); the same call goes on
-            where it was interrupted. None writes nothing.
+        out: a folder for the results, where the same call goes on after an interruption; ``auto`` is
+            ``inverted``, or ``inverted-2`` and so on where that holds those of other photos.
         paths: figure and film of the way to ``all`` photos, ``none``, or ``auto``, of up to 4 photos.
         film: kind of the films: mp4, gif or webp.
-        labels: of a conditional model, such as ``smiling=1``, like ``device`` of a model that is loaded.
-        on_progress: is called with what, done, total; without it a bar shows the progress.
-        on_step: is called after each update with a :class:`SearchStep`.
-        say: is told, in a line, what was left out of folders, of further faces in a photo, and of files
-            written; by default of the first two as a FaceganWarning.
+        labels: of a conditional model, such as ``smiling=1``.
+        device: cpu, cuda or mps, of a model that is loaded.
+        on_progress: receives what is done, how much, and of how much; without it a bar shows it.
+        on_step: receives a :class:`SearchStep` after each update.
+        say: receives lines on what was left out of folders, on further faces in a photo, and on files; by
+            default the first two are a FaceganWarning.
         **changes: settings of :class:`InvertConfig`, such as ``steps=200``.
 
     Raises:
         InversionStopped: a KeyboardInterrupt, after Ctrl-C; with ``out``, what was found is saved.
     """
-    settings.preset(preset, **changes)  # mistakes are told before anything is read
     wish = tuning.checked(tune if isinstance(tune, TuneConfig) else TuneConfig()) if tune else None
-    search, folder = _prepared(
-        photos,
-        model,
-        encoder,
-        face=(align, face),
-        preset=preset,
-        out=out,
-        labels=labels,
-        device=device,
-        say=say,
-        **changes,
-    )
+    options: Any = {"preset": preset, "out": out, "labels": labels, "device": device, "say": say, **changes}
+    search = _prepare(photos, model, encoder, face=(align, face), **options)
     key = search.model.spelled() + (search.encoder.digest() if search.encoder else "")
-    cache = BatchCache(folder, search.config, search.model.hash, encoder=key)
-    said = say or (lambda line: None)
-    with contextlib.ExitStack() as stack:
-        if on_step is None:
-            on_step = _count_updates(stack.enter_context(bars.shown(on_progress)))
-        found = merged(list(search.batches(cache, on_step)))
-    found.folder = folder
+    cache = BatchCache(search.folder, search.config, search.model.hash, encoder=key)
+    with bars.shown(on_progress) as show:
+        found = search.find(cache, on_step or _count_updates(show))
+    _finish(search, found, wish, paths=paths, film=film, say=say or silent)
+    cache.remove()
+    return found
+
+
+def _finish(
+    search: Search, found: Inversion, wish: TuneConfig | None, *, paths: str, film: str, say: Say
+) -> None:
+    """Tune the model and write the folder; raise InversionStopped where the search was stopped."""
+    folder = found.folder = search.folder
     with writing("--out", str(folder)):
         if folder is not None:
             if found.stopped:
-                said(f"stopped at step {len(found.curves) - 1}; what was found is in {folder}")
+                say(f"stopped at step {len(found.curves) - 1}; what was found is in {folder}")
             saving.write_vectors(folder, search.model, found)
-        _find_deltas(search.model, found, None if found.stopped else wish, said=said)
+        _find_deltas(search.model, found, None if found.stopped else wish, say=say)
         if folder is not None:
             saving.write_figures(folder, search.model, found, paths=paths, film=film)
     if found.stopped:
         raise InversionStopped(found)
-    cache.remove()
-    return found
 
 
 def compare_losses(
@@ -280,37 +252,25 @@ def compare_losses(
     ``losses`` are names, as a list or a text with commas. With ``out``, ``compare.png`` and ``errors.csv``
     are written there. After Ctrl-C the last result is ``stopped``.
     """
-    settings.preset(preset, **changes)
-    losses = list(parse_losses(losses if isinstance(losses, str) else ",".join(losses), "--compare"))
-    search, folder = _prepared(
-        photos,
-        model,
-        encoder,
-        face=(align, face),
-        preset=preset,
-        out=out,
-        labels=labels,
-        device=device,
-        say=say,
-        **changes,
-    )
+    names = list(parse_losses(losses if isinstance(losses, str) else ",".join(losses), "--compare"))
+    options: Any = {"preset": preset, "out": out, "labels": labels, "device": device, "say": say, **changes}
+    search = _prepare(photos, model, encoder, face=(align, face), **options)
     if len(search.photos) != 1:
         raise InputError(f"--compare takes one photo, not {len(search.photos)}")
     found: dict[str, Inversion] = {}
-    for name in losses:
+    for name in names:
         each = replace(search, config=replace(search.config, loss=name))
         found[name] = each.run(search.photos, 0, on_step)
+        found[name].folder = search.folder
         if found[name].stopped:
             break
-    if folder is not None:
-        for one in found.values():
-            one.folder = folder
-        with writing("--out", str(folder)):
-            saving.write_comparison(folder, found)
+    if search.folder is not None:
+        with writing("--out", str(search.folder)):
+            saving.write_comparison(search.folder, found)
     return found
 
 
-def _prepared(
+def _prepare(
     photos: Any,
     model: Generator | str | Path,
     encoder: str | Path | Encoder,
@@ -322,8 +282,9 @@ def _prepared(
     device: str,
     say: Say | None,
     **changes: Any,
-) -> tuple[Search, Path | None]:
-    """The search for photos that were read, and the folder for its results."""
+) -> Search:
+    """Return the search for photos that were read; mistakes in the settings are found before."""
+    settings.preset(preset, **changes)
     parse_losses(changes.get("loss") or "mse")
     sources = as_sources(photos)
     target = Path(DEFAULT_FOLDER if out == "auto" else out) if out is not None else None
@@ -339,13 +300,11 @@ def _prepared(
         target = saving.place(target, [photo.name for photo in read], asked=out != "auto")
     config = settings.preset(preset, all(p.seed is not None for p in read), **changes)
     if preset == "tutorial" and say is not None and any(p.seed is None for p in read):
-        say(
-            "the tutorial feeds a photo as a vector and takes what comes out as target; here, the photo is it"
-        )
-    return Search(generator, read, config, guide), target
+        say("the tutorial's target is what its model makes of a photo as a vector; here it is the photo")
+    return Search(generator, read, config, guide, target)
 
 
-def _find_deltas(model: Generator, found: Inversion, wish: TuneConfig | None, *, said: Say) -> None:
+def _find_deltas(model: Generator, found: Inversion, wish: TuneConfig | None, *, say: Say) -> None:
     """Tune the model to each photo, or take the noise that was found, and save what changes."""
     if wish is None and not found.noise:
         return
@@ -354,7 +313,7 @@ def _find_deltas(model: Generator, found: Inversion, wish: TuneConfig | None, *,
         if wish is None:
             found.deltas[name] = tuning.noise_difference(model, noise)
         else:
-            said(f"tuning to {name}")
+            say(f"tuning to {name}")
             target = to_float(found.photos[i : i + 1], model.device)
             each = replace(wish, loss=wish.loss if found.config.sums else found.config.loss)
             found.deltas[name] = tuning.tune(model, model.map(z), target, config=each, noise=noise)
@@ -365,7 +324,7 @@ def _find_deltas(model: Generator, found: Inversion, wish: TuneConfig | None, *,
         if found.folder is not None:
             made = asdict(wish) if wish is not None else {"noise": found.config.noise}
             file = saving.write_delta(found.folder, model, found, name=name, **made)
-            said(f"{file}: {file.stat().st_size / 1e6:.2f} MB")
+            say(f"{file}: {file.stat().st_size / 1e6:.2f} MB")
 
 
 def _count_updates(told: Callable[..., None]) -> Callable[[SearchStep], None]:
@@ -381,5 +340,5 @@ def _count_updates(told: Callable[..., None]) -> Callable[[SearchStep], None]:
 
 
 def warn(line: str) -> None:
-    """A FaceganWarning that speaks of arguments."""
+    """Warn by a FaceganWarning that speaks of arguments."""
     warnings.warn(FaceganWarning(arguments.as_arguments(line, ("align", "face"))), stacklevel=2)

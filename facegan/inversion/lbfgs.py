@@ -41,7 +41,10 @@ class BatchedLBFGS:
         self.active = self.losses > stop
 
     def direction(self) -> Tensor:
-        """Two-loop recursion (Nocedal, Wright 2006, algorithm 7.4), row by row; a rho of 0 skips a pair."""
+        """Return the directions of the two-loop recursion (Nocedal, Wright 2006, algorithm 7.4), row by row.
+
+        A rho of 0 skips a pair.
+        """
         q, alphas = -self.gradients, []
         for s, y, rho in zip(reversed(self.s), reversed(self.y), reversed(self.rho), strict=True):
             alpha = rho * (s * q).sum(1, keepdim=True)
@@ -72,7 +75,7 @@ class BatchedLBFGS:
             self.scale = torch.where(good, (s * y).sum(1, keepdim=True) / size.clamp_min(1e-30), 1.0)
 
     def step(self, first: float = 1.0) -> None:
-        """``first`` is the length of a problem's very first step."""
+        """Move all points; ``first`` is the length of a problem's very first step."""
         d = self.direction()
         length = torch.where(self.fresh[:, None], first / d.norm(dim=1, keepdim=True).clamp_min(1e-12), 1.0)
         slope = (d * self.gradients).sum(1)

@@ -32,25 +32,27 @@ class Loss:
 
 
 def mean_square(a: Views, b: Views) -> Tensor:
+    """Return the mean squared difference of each picture's views."""
     return torch.stack([(x - y).square().flatten(1).mean(1) for x, y in zip(a, b, strict=True)]).mean(0)
 
 
 def mean_absolute(a: Views, b: Views) -> Tensor:
+    """Return the mean absolute difference of each picture's views."""
     return torch.stack([(x - y).abs().flatten(1).mean(1) for x, y in zip(a, b, strict=True)]).mean(0)
 
 
 def _mae(device: str) -> Loss:
-    """Mean absolute difference of pixels."""
+    """Return the mean absolute difference of pixels."""
     return Loss(lambda x: [x], mean_absolute)
 
 
 def _mse(device: str) -> Loss:
-    """Mean squared difference of pixels."""
+    """Return the mean squared difference of pixels."""
     return Loss(lambda x: [x], mean_square)
 
 
 def pyramid(x: Tensor) -> Views:
-    """Bands of the Laplacian pyramid (Burt, Adelson 1983), fine first, down to 4 px, and what remains."""
+    """Return the bands of the Laplacian pyramid (Burt, Adelson 1983), fine first, and the rest below 8 px."""
     kernel = torch.tensor([1.0, 4.0, 6.0, 4.0, 1.0], device=x.device, dtype=x.dtype) / 16
     c = x.shape[1]
     rows, columns = (kernel.view(s).expand(c, 1, *s[2:]) for s in ((1, 1, 5, 1), (1, 1, 1, 5)))
@@ -64,12 +66,12 @@ def pyramid(x: Tensor) -> Views:
 
 
 def _pyramid(device: str) -> Loss:
-    """Mean absolute difference of a Laplacian pyramid's bands, each alike (Bojanowski et al. 2018)."""
+    """Return the mean absolute difference of a pyramid's bands, each alike (Bojanowski et al. 2018)."""
     return Loss(pyramid, mean_absolute)
 
 
 def _faces(device: str) -> Loss:
-    """Mean squared difference of the bundled face network's features, standardised."""
+    """Return the mean squared difference of the bundled face network's standardised features."""
     predictor = AttributePredictor.load("faces")
     predictor.network.to(device).eval()
     return Loss(lambda x: [predictor.features_of(x)], mean_square)
@@ -80,7 +82,7 @@ VGG_TAPS = (3, 8, 15, 22)  # relu1_2, relu2_2, relu3_3, relu4_3 (Johnson et al. 
 
 
 def _vgg(device: str) -> Loss:
-    """Mean squared difference of VGG16's features, each position's brought to length 1, at four depths."""
+    """Return the mean squared difference of VGG16's features at four depths, each position of length 1."""
     weights = _tower(_weights(_cached(VGG_FILE, "vgg")))
     from torchvision.models.vgg import cfgs, make_layers
 
@@ -102,7 +104,7 @@ def _vgg(device: str) -> Loss:
 
 
 def _lpips(device: str) -> Loss:
-    """LPIPS with VGG16 (Zhang et al. 2018), by the package lpips and its weights."""
+    """Return LPIPS with VGG16 (Zhang et al. 2018), by the package lpips and its weights."""
     tower = _tower(_weights(_cached(VGG_FILE, "lpips")))
     try:
         import lpips
@@ -130,7 +132,7 @@ def _weights(file: Path) -> dict[str, Tensor]:
 
 
 def _tower(weights: dict[str, Tensor]) -> dict[str, Tensor]:
-    """The convolutions' weights, without the classifier's."""
+    """Return the convolutions' weights, without the classifier's."""
     return {k.removeprefix("features."): v for k, v in weights.items() if k.startswith("features.")}
 
 
@@ -146,12 +148,12 @@ LOSSES: dict[str, Callable[[str], Loss]] = {
 
 @functools.lru_cache(maxsize=8)
 def get_loss(name: str, device: str) -> Loss:
-    """The loss of that name, its network loaded once."""
+    """Return the loss of that name, its network loaded once."""
     return LOSSES[name](device)
 
 
 def parse_losses(text: str, option: str = "--loss") -> dict[str, float]:
-    """``mse=1,faces=0.05`` (a name alone weighs 1) as name -> weight."""
+    """Return losses with their weights, of a text such as ``mse=1,faces=0.05`` (a name alone weighs 1)."""
     found: dict[str, float] = {}
     for part in (p.strip() for p in text.split(",")):
         name, equals, value = (s.strip() for s in part.partition("="))
@@ -178,7 +180,7 @@ class Objective:
             self.targets = {name: loss.embed(targets) for name, loss in self.losses.items()}
 
     def __call__(self, images: Tensor, rows: Tensor) -> Tensor:
-        """``M``: the loss of each picture against the target of that row."""
+        """Return ``M``: the loss of each picture against the target of that row."""
         total = torch.zeros(len(images), device=images.device)
         for name, loss in self.losses.items():
             wanted = [view[rows] for view in self.targets[name]]
@@ -189,7 +191,7 @@ class Objective:
 def distances(
     images: Tensor, targets: Tensor, names: Sequence[str] = ("mae", "mse", "faces")
 ) -> dict[str, Tensor]:
-    """Each of these losses for each pair, unweighted."""
+    """Return these losses, unweighted, for each pair of pictures."""
     with torch.no_grad():
         rows = torch.arange(len(images), device=images.device)
         return {name: Objective({name: 1.0}, targets)(images, rows) for name in names}

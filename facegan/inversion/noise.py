@@ -17,7 +17,7 @@ Tensor = torch.Tensor
 
 
 def noise_names(model: Generator) -> list[str]:
-    """The buffers of the network that hold noise, see docs/conventions.md."""
+    """Return the buffers of the network that hold noise, see docs/conventions.md."""
     return [name for name, _ in model.network.named_buffers() if name.rpartition(".")[2] == "noise_const"]
 
 
@@ -33,20 +33,22 @@ class _Synthesis(nn.Module):
 
 
 def synthesize_with(model: Generator, w: Tensor, tensors: Mapping[str, Tensor]) -> Tensor:
-    """Images of w with some of the network's tensors (by name) in place of its own; differentiable."""
+    """Return images of w with some of the network's tensors (by name) in place of its own; differentiable."""
+    if not tensors:
+        return model.synthesize(w)
     replaced = {f"network.{name}": tensor for name, tensor in tensors.items()}
     found: Tensor = torch.func.functional_call(_Synthesis(model.network), replaced, (w,))
     return found
 
 
 def start_noise(model: Generator, count: int) -> dict[str, Tensor]:
-    """``count,H,W`` for each buffer: the network's own noise, once for each picture."""
+    """Return ``count,H,W`` for each buffer: the network's own noise, once for each picture."""
     buffers = dict(model.network.named_buffers())
     return {n: buffers[n].detach().expand(count, -1, -1).clone() for n in noise_names(model)}
 
 
 def noise_penalty(noise: Mapping[str, Tensor]) -> Tensor:
-    """``N``: squared mean products of neighbours, at every scale down to 8 px (equation 5)."""
+    """Return ``N``: squared mean products of neighbours, at every scale down to 8 px (equation 5)."""
     total: Tensor | None = None
     for maps in noise.values():
         x = maps[:, None]
@@ -64,7 +66,7 @@ def noise_penalty(noise: Mapping[str, Tensor]) -> Tensor:
 
 @torch.no_grad()
 def renormalise(noise: Mapping[str, Tensor]) -> None:
-    """Mean 0 and standard deviation 1 for each map, in place."""
+    """Bring each map to mean 0 and standard deviation 1, in place."""
     for maps in noise.values():
         maps -= maps.mean((1, 2), keepdim=True)
         maps *= maps.square().mean((1, 2), keepdim=True).clamp_min(1e-12).rsqrt()

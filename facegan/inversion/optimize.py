@@ -18,7 +18,7 @@ from facegan.inversion.space import Space
 from facegan.layers.optimizers import Adam
 
 Tensor = torch.Tensor
-MOST_DIRECTIONS = 256  # for a metric of each photo's own
+MAX_DIRECTIONS = 256  # for a metric of each photo's own
 LOCAL_DAMPING = 0.05
 # (step, losses N of the best start so far): called after each evaluation
 OnStep = Callable[[int, Tensor], None]
@@ -26,8 +26,10 @@ OnStep = Callable[[int, Tensor], None]
 
 @dataclass
 class Found:
-    """What was found for N photos: coordinates ``N,dim``, their losses, the curve ``steps+1,N`` of the start
-    that won, its ``snapshots`` ``S,N,dim`` with their steps, its noise, and the start's number."""
+    """The best points of N photos: coordinates ``N,dim``, losses, and the number of the ``start`` that won.
+
+    ``curve`` ``steps+1,N`` is that start's, ``snapshots`` ``S,N,dim`` are on its way.
+    """
 
     u: Tensor
     losses: Tensor
@@ -53,9 +55,8 @@ class Problem:
         self.objective = Objective(weights, targets)
 
     def losses(self, u: Tensor, rows: Tensor, noise: dict[str, Tensor] | None = None) -> Tensor:
-        """``M`` of the points of those rows; differentiable."""
-        w = self.space.w(u)
-        images = synthesize_with(self.model, w, noise) if noise else self.model.synthesize(w)
+        """Return ``M`` of the points of those rows; differentiable."""
+        images = synthesize_with(self.model, self.space.w(u), noise or {})
         total = self.objective(images, rows // self.config.restarts)
         if self.config.norm:
             total = total + self.config.norm * self.space.norm_penalty(u)
@@ -64,7 +65,7 @@ class Problem:
         return total
 
     def evaluate(self, points: Tensor, rows: Tensor) -> tuple[Tensor, Tensor]:
-        """Losses and gradients of points without noise of their own."""
+        """Return losses and gradients of points without noise of their own."""
         u = points.detach().requires_grad_()
         losses = self.losses(u, rows)
         (gradient,) = torch.autograd.grad(losses.sum(), u)
@@ -135,10 +136,11 @@ def optimize(
     on_step: OnStep | None = None,
     inverse: Tensor | None = None,
 ) -> Found:
-    """From ``starts`` ``N,restarts,dim`` towards ``targets`` ``N,C,H,W``; Ctrl-C returns what was found.
+    """Search from ``starts`` ``N,restarts,dim`` towards ``targets`` ``N,C,H,W``.
 
-    ``inverse`` is the space's usual inverse Hessian (see ``metric.py``), for lbfgs. A photo's result does not
-    depend on what else is in the batch, but for rounding, which long searches amplify.
+    ``inverse`` is the space's usual inverse Hessian (see ``curvature.py``), for lbfgs. A photo's result does
+    not depend on what else is in the batch, but for rounding, which long searches amplify. Ctrl-C returns the
+    best so far.
     """
     problem = Problem(model, space, targets, config=config)
     points = starts.reshape(-1, space.dim).to(model.device)
@@ -162,7 +164,7 @@ def _lbfgs(
     record.note(0, solver.points, solver.losses)
     again = [math.ceil(share * config.steps) for share in config.refine if config.steps]
     for step in range(1, config.steps + 1):
-        if step in again and points.shape[1] <= MOST_DIRECTIONS:
+        if step in again and points.shape[1] <= MAX_DIRECTIONS:
             _refine(problem, solver)
         if solver.active.any():
             solver.step(config.lr * math.sqrt(points.shape[1]))
@@ -182,7 +184,7 @@ def _refine(problem: Problem, solver: BatchedLBFGS) -> None:
 
 
 def learning_rate(step: int, config: InvertConfig) -> float:
-    """With the ramps of Karras et al. 2020, appendix D: up linearly, down along a cosine."""
+    """Return the rate with the ramps of Karras et al. 2020, appendix D: up linearly, down along a cosine."""
     t = step / max(config.steps, 1)
     down = min(1.0, (1 - t) / config.ramp_down) if config.ramp_down else 1.0
     up = min(1.0, t / config.ramp_up) if config.ramp_up else 1.0

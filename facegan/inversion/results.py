@@ -70,7 +70,7 @@ class Inversion:
         return "\n".join(lines)
 
     def _repr_png_(self) -> bytes:
-        """Each photo beside the picture of its vector."""
+        """Return each photo beside the picture of its vector."""
         pairs = np.stack([self.photos, self.pictures], 1)
         return show(pairs.reshape(-1, *pairs.shape[2:]), 2)._repr_png_()
 
@@ -83,8 +83,8 @@ class InversionStopped(KeyboardInterrupt):
         self.found = found
 
 
-def merged(parts: Sequence[Inversion]) -> Inversion:
-    """Several batches as one; a stopped batch's curve is filled up with its last value."""
+def merge(parts: Sequence[Inversion]) -> Inversion:
+    """Return several batches as one; a stopped batch's curve is filled up with its last value."""
     if len(parts) == 1:
         return parts[0]
     longest = max(len(p.curves) for p in parts)

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import hashlib
+import io
 import itertools
+import json
 import os
+import shutil
 import zipfile
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 
 from facegan import images, video
 from facegan.deltas import save_delta
@@ -18,8 +24,10 @@ from facegan.figures import origin
 from facegan.files import write_bytes
 from facegan.generator import Generator
 from facegan.inversion import figures
+from facegan.inversion.config import InvertConfig
 from facegan.inversion.results import Inversion, errors_csv
-from facegan.vectors import save_vectors
+from facegan.inversion.targets import Photo
+from facegan.vectors import Vectors, save_vectors
 
 MAX_PATHS = 4  # so many photos get their paths and films without being asked for
 
@@ -43,8 +51,10 @@ def check_folder(out: Path, photos: Sequence[Any]) -> None:
 
 
 def place(out: Path, names: Sequence[str], asked: bool) -> Path:
-    """Return the folder for results of these photos: not one that holds those of others, which they would
-    replace in part; InputError if that one was ``asked`` for."""
+    """Return a folder for results of these photos that holds no results of others.
+
+    InputError if the one that does was ``asked`` for.
+    """
     for number in itertools.count(2):
         others = _others(out, names)
         if not others:
@@ -57,7 +67,7 @@ def place(out: Path, names: Sequence[str], asked: bool) -> Path:
 
 
 def _others(out: Path, names: Sequence[str]) -> list[str]:
-    """Photos whose results lie in the folder and that are not among ``names``."""
+    """Return photos whose results lie in the folder and that are not among ``names``."""
     try:
         with np.load(out / "vectors.npz", allow_pickle=False) as archive:
             return [str(name) for name in archive["names"] if str(name) not in names]
@@ -107,8 +117,77 @@ def write_comparison(out: Path, done: dict[str, Inversion]) -> None:
 
 
 def delta_file(out: Path, name: str) -> Path:
+    """Return the file of a photo's delta."""
     return out / f"{name}-delta.safetensors"
 
 
 def _origin(model: Generator, done: Inversion) -> dict[str, str]:
     return origin(model.hash, space=done.vectors.space, loss=done.config.loss)
+
+
+# --- what finished batches leave, so that the same call goes on with the rest -----------------------
+
+
+class BatchCache:
+    """Finished batches in ``OUT/.parts``, until all are done.
+
+    Found again are those of the same settings, model, encoder and photos. Without a folder nothing is kept.
+    """
+
+    def __init__(self, folder: Path | None, config: InvertConfig, model_hash: str, *, encoder: str) -> None:
+        self.folder, self.config = folder and folder / ".parts", config
+        self.key = json.dumps([asdict(config), model_hash, encoder], sort_keys=True)
+
+    def file(self, photos: Sequence[Photo]) -> Path:
+        assert self.folder is not None
+        content = self.key + json.dumps([[p.name, p.digest] for p in photos])
+        return self.folder / f"{hashlib.sha256(content.encode()).hexdigest()[:24]}.npz"
+
+    def save(self, photos: Sequence[Photo], done: Inversion) -> None:
+        if self.folder is None:
+            return
+        arrays: dict[str, np.ndarray] = {
+            "names": np.array(done.names),
+            "vectors": done.vectors.z.numpy(),
+            "space": np.array(done.vectors.space),
+            "model_hash": np.array(done.vectors.model_hash),
+            "photos": done.photos,
+            "pictures": done.pictures,
+            "curves": done.curves,
+            "snapshots": done.snapshots.numpy(),
+            "steps": np.array(done.snapshot_steps),
+            **{f"error/{k}": v for k, v in done.errors.items()},
+            **{f"noise/{k}": v.numpy() for k, v in done.noise.items()},
+        }
+        buffer = io.BytesIO()
+        np.savez(buffer, **arrays)  # type: ignore[arg-type]
+        write_bytes(self.file(photos), buffer.getvalue())
+
+    def load(self, photos: Sequence[Photo]) -> Inversion | None:
+        if self.folder is None:
+            return None
+        try:
+            with np.load(self.file(photos), allow_pickle=False) as a:
+                names = tuple(str(n) for n in a["names"])
+                vectors = Vectors(
+                    torch.from_numpy(a["vectors"]), names, str(a["model_hash"]), str(a["space"])
+                )
+                under = lambda kind: {k[6:]: a[k] for k in a.files if k.startswith(kind)}  # noqa: E731
+                return Inversion(
+                    names,
+                    vectors,
+                    a["photos"],
+                    a["pictures"],
+                    under("error/"),
+                    a["curves"],
+                    torch.from_numpy(a["snapshots"]),
+                    [int(s) for s in a["steps"]],
+                    self.config,
+                    {k: torch.from_numpy(v) for k, v in under("noise/").items()},
+                )
+        except (OSError, ValueError, KeyError, zipfile.BadZipFile):
+            return None
+
+    def remove(self) -> None:
+        if self.folder is not None:
+            shutil.rmtree(self.folder, ignore_errors=True)

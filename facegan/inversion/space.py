@@ -41,19 +41,19 @@ class Space:
         return self.layers * self.width
 
     def vectors(self, u: Tensor) -> Tensor:
-        """Coordinates to what is saved: z ``N,dim``, or w ``N,num_ws,w_dim``; differentiable."""
+        """Return what is saved of coordinates: z ``N,dim``, or w ``N,num_ws,w_dim``; differentiable."""
         if self.name == "z":
             return self.model.latent.shape_normal(u)
         w = u.reshape(len(u), self.layers, self.width) * self.std + self.mean
         return w.expand(-1, self.model.num_ws, -1)
 
     def w(self, u: Tensor) -> Tensor:
-        """Coordinates to w ``N,num_ws,w_dim``, which ``synthesize`` takes; differentiable."""
+        """Return w ``N,num_ws,w_dim`` of coordinates, for ``synthesize``; differentiable."""
         found = self.vectors(u)
         return self.model.map(found) if self.name == "z" else found
 
     def coordinates(self, vectors: Tensor) -> Tensor:
-        """The inverse of :meth:`vectors`; z given in a space of w is mapped first."""
+        """Return the inverse of :meth:`vectors`; z given in a space of w is mapped first."""
         device = self.model.device
         if self.name == "z":
             return self.model.latent.normal_of(vectors.to(device))
@@ -62,20 +62,20 @@ class Space:
         return u[:, :1].flatten(1) if self.name == "w" else u.flatten(1)
 
     def norm_penalty(self, u: Tensor) -> Tensor:
-        """``N``: | ||u|| - sqrt(dim) |, of each layer, averaged. For z ~ N(0, I) this is the tutorials'."""
+        """Return ``N``: | ||u|| - sqrt(dim) | of each layer, averaged (for z, as the tutorial has it)."""
         norms = u.reshape(len(u), -1, self.width).norm(dim=2)
         return (norms - math.sqrt(self.width)).abs().mean(1)
 
     def random(self, seeds: Sequence[int]) -> Tensor:
-        """``len(seeds),dim``: the coordinates of the seeds' faces."""
+        """Return ``len(seeds),dim``: the coordinates of the seeds' faces."""
         return self.coordinates(self.model.latent.sample(seeds)).clone()
 
     def draw(self, seed: int, purpose: str, count: int) -> Tensor:
-        """``count,dim`` ~ N(0, 1)."""
+        """Draw ``count,dim`` ~ N(0, 1)."""
         found = rng.normal(seed, purpose, 0, count=count, per_item=self.dim)
         return torch.from_numpy(found).to(self.model.device)
 
 
 def default_space(model: Generator) -> str:
-    """w where the network maps, z where w is z."""
+    """Return w where the network maps, z where w is z."""
     return "z" if model.num_ws == 1 and model.w_dim == model.latent.dim else "w"

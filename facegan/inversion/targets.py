@@ -1,5 +1,7 @@
-"""What is to be inverted: files, folders, standard input, addresses and generated targets, as the model sees
-them: aligned and cropped as its data set was."""
+"""Photos to invert, from files, folders, standard input, addresses or seeds, as the model sees them.
+
+They are aligned and cropped as the model's data set was.
+"""
 
 from __future__ import annotations
 
@@ -32,7 +34,7 @@ ANOTHER = "; give another picture, with --no-align if it shows no face"
 
 
 def silent(text: str) -> None:
-    pass
+    """Say nothing."""
 
 
 @dataclass(frozen=True)
@@ -49,7 +51,7 @@ class Photo:
 
 
 def crop_of(model: Generator, align: bool = True) -> Crop:
-    """How photos become pictures of the model: as its data were made, or resized as they are."""
+    """Return how photos become pictures of the model: as its data were made, or resized as they are."""
     c, h, w = model.image_shape
     plain = Crop("none", (h, w), gray=c == 1)
     stored = dict(model.meta.get("alignment") or {})
@@ -83,8 +85,13 @@ class Reader:
         self.detector: FaceDetector | None = crops.make_detector(self.crop)
 
     def decoded(self, content: bytes, name: str, advice: str = "") -> Photo:
-        """A file's content; InputError in one line where it is no picture (``advice`` ends it), or shows no
-        such face. With ``advice``, it is told where a photo shows several faces."""
+        """Return a file's picture.
+
+        With ``advice``, which ends the messages, several faces in a photo are mentioned.
+
+        Raises:
+            InputError: It is no picture, or shows no such face.
+        """
         try:
             image = read_image(content, name, alpha=self.alpha)
         except ImageError as error:
@@ -110,7 +117,7 @@ class Reader:
             self.say(f"{name}: {len(faces)} faces, of which the largest is taken; --face 2 is the next")
 
     def fitted(self, image: np.ndarray, name: str) -> np.ndarray:
-        """uint8 ``h,w,C`` of any size to the model's shape."""
+        """Return uint8 ``h,w,C`` of any size to the model's shape."""
         if image.shape[-1] == 1:
             image = image.repeat(3, axis=-1)
         try:
@@ -130,7 +137,7 @@ class Reader:
 
 
 def as_sources(photos: Any) -> list[str | Path | np.ndarray]:
-    """Photos as callers have them, as :func:`read_photos` takes them: arrays become uint8 ``H,W,C``."""
+    """Return photos of any kind as :func:`read_photos` takes them: arrays become uint8 ``H,W,C``."""
     if isinstance(photos, (str, os.PathLike)):
         arguments.place(photos, "a photo")
         photos = [photos]
@@ -143,7 +150,7 @@ def as_sources(photos: Any) -> list[str | Path | np.ndarray]:
 
 
 def _is_one(photos: Any) -> bool:
-    """Whether it is one picture: of Pillow, or with the dimensions of one."""
+    """Return whether it is one picture: of Pillow, or with the dimensions of one."""
     shape = getattr(photos, "shape", None)
     return (
         shape is None or len(shape) == 2 or (len(shape) == 3 and (shape[2] in (1, 3) or shape[0] in (1, 3)))
@@ -159,8 +166,11 @@ def read_photos(
     alpha: bool = True,
     say: Callable[[str], None] = silent,
 ) -> list[Photo]:
-    """Photos in order. In a folder, what is no picture or shows no face is told and left out; of what is
-    named singly it is an InputError. An array is a uint8 picture ``H,W,C``."""
+    """Return photos in order; an array is a uint8 picture ``H,W,C``.
+
+    A file of a folder that is no picture, or shows no face, is left out, which ``say`` receives as a line;
+    one that is named by itself is an InputError.
+    """
     if not len(sources) or any(isinstance(source, str) and not source.strip() for source in sources):
         raise InputError("give a photo: a file, a folder, - (standard input), an address, or seed:7")
     reader = Reader(model, align, face, alpha=alpha, say=say)
@@ -187,7 +197,7 @@ def _open(source: str | Path | np.ndarray, reader: Reader) -> Iterator[Photo]:
 
 
 def _content(text: str) -> tuple[bytes, str]:
-    """What a file, an address or standard input holds, and the name of what is found in it."""
+    """Return what a file, an address or standard input holds, and the name of what is found in it."""
     if text == "-":
         content = sys.stdin.buffer.read(MAX_FILE_BYTES + 1)
         if len(content) > MAX_FILE_BYTES:
@@ -215,7 +225,7 @@ def _generated(text: str, model: Generator) -> Iterator[Photo]:
 
 
 def _folder(text: str, reader: Reader) -> Iterator[Photo]:
-    """Every picture below; rejects are told."""
+    """Return every picture below; rejects are told."""
     count, rejects = 0, 0
     for item in open_source(text):
         try:
@@ -249,7 +259,7 @@ def _fit(name: str) -> str:
 
 
 def _renamed(photos: list[Photo]) -> list[Photo]:
-    """Names fit for files, of which none takes another's place, nor that of the figures of all."""
+    """Return names fit for files, of which none takes another's place, nor that of the figures of all."""
     taken = {"pairs", "curve", "compare"}
     found = []
     for photo in photos:

@@ -42,7 +42,7 @@ class TuneConfig:
 
 
 def checked(config: TuneConfig) -> TuneConfig:
-    """The same, or InputError that names the option."""
+    """Return the same, or InputError that names the option."""
     if config.steps < 1 or config.rank < 1:
         raise InputError("--tune-steps and --tune-rank must be at least 1")
     if not (math.isfinite(config.locality) and config.locality >= 0):
@@ -74,7 +74,7 @@ class Difference:
             part.requires_grad_()
 
     def tensors(self) -> dict[str, Tensor]:
-        """The tuned network's parameters; differentiable."""
+        """Return the tuned network's parameters; differentiable."""
         found = {}
         for name, p in self.base.items():
             if f"full/{name}" in self.parts:
@@ -86,7 +86,7 @@ class Difference:
 
     @torch.no_grad()
     def saved(self) -> dict[str, Tensor]:
-        """For a delta file: what has moved, the scales multiplied in."""
+        """Return a delta file's tensors: what has moved, the scales multiplied in."""
         moved = {}
         for key, part in self.parts.items():
             kind, _, name = key.partition("/")
@@ -109,7 +109,7 @@ def tune(
     noise: dict[str, Tensor] | None = None,
     on_step: Callable[[int, float], None] | None = None,
 ) -> dict[str, Tensor]:
-    """What to save as a delta, so that ``w`` ``1,num_ws,w_dim`` gives ``target`` ``1,C,H,W``.
+    """Return what to save as a delta, so that ``w`` ``1,num_ws,w_dim`` gives ``target`` ``1,C,H,W``.
 
     ``noise`` (``1,H,W`` by buffer) takes the place of the network's own, and is part of the delta. The step
     that came nearest counts.
@@ -147,7 +147,7 @@ def tune(
 
 
 def noise_difference(model: Generator, noise: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """For a delta file: noise (``1,H,W`` by buffer) in place of the network's own."""
+    """Return a delta file's tensors of noise (``1,H,W`` by buffer) in place of the network's own."""
     own = dict(model.network.named_buffers())
     return {f"full/{name}": maps[0].detach().to(own[name]) - own[name] for name, maps in noise.items()}
 

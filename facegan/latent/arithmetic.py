@@ -33,7 +33,7 @@ class Term:
     seeds: tuple[int, ...] = ()
 
     def title(self) -> str:
-        """For a figure: ``- 9, 21, 79``, ``+ seed:7,12``, ``+ 0.5 x smiling woman``."""
+        """Return the term for a figure: ``- 9, 21, 79``, ``+ seed:7,12``, ``+ 0.5 x smiling woman``."""
         sign = "-" if self.factor < 0 else "+"
         size = "" if abs(self.factor) == 1 else f"{abs(self.factor):g} x "
         seeds = f"seed:{','.join(map(str, self.seeds))}" if self.seeds else ""
@@ -53,7 +53,7 @@ _TOKEN = re.compile(
 
 
 def parse_expression(text: str, groups: Mapping[str, Sequence[int]] | None = None) -> list[Term]:
-    """Terms of numbers (``1``, ``9,21,79``) or of group names, with + and - between them.
+    """Return terms of numbers (``1``, ``9,21,79``) or of group names, with + and - between them.
 
     A term may begin with a factor: ``0.5 * 10,30``. Names may have spaces (or _ in their place) and
     either case; put quotes around one that holds + - * or a comma. InputError shows the spot that is
@@ -63,7 +63,7 @@ def parse_expression(text: str, groups: Mapping[str, Sequence[int]] | None = Non
 
 
 def names_in(text: str) -> list[str]:
-    """The names of groups that an expression uses, in order, each once."""
+    """Return the names of groups that an expression uses, in order, each once."""
     found = [m["name"] or m["double"] or m["single"] for m in _TOKEN.finditer(re.sub(r"\s", " ", text))]
     return list({_plain(name): name for name in found if name}.values())
 
@@ -85,7 +85,7 @@ class _Parser:
         return InputError(f"expression '{self.text}': {problem} {where}")
 
     def token(self, *kinds: str) -> re.Match[str] | None:
-        """Takes the next token if it is an operator of ``kinds``, or of one of these groups."""
+        """Take the next token if it is an operator of ``kinds``, or of one of these groups."""
         match = _TOKEN.match(self.text, self.at)
         if match and (match.lastgroup in kinds or match["operator"] in kinds):
             self.at = match.end()
@@ -141,7 +141,7 @@ class _Parser:
 
 
 def place_seeds(terms: Sequence[Term], count: int) -> tuple[list[Term], list[int]]:
-    """Terms whose seeds are members of a sheet of ``count`` faces that goes on with the returned seeds."""
+    """Return terms whose seeds are members of a sheet of ``count`` faces, and the seeds to add to it."""
     seeds: list[int] = []
     found = []
     for term in terms:
@@ -159,7 +159,7 @@ Rescale = Latent | Callable[[torch.Tensor], torch.Tensor]
 def evaluate_expression(
     terms: Sequence[Term], sheet: Any, rescale: Rescale | None = None
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """Averages ``T,dim`` of the terms, and their sum with the factors, ``dim``.
+    """Return averages ``T,dim`` of the terms, and their sum with the factors, ``dim``.
 
     ``sheet`` holds the numbered vectors, ``N,dim`` (or w, ``N,num_ws,w_dim``). Without ``rescale`` this is
     plain arithmetic: an average of n has 1/sqrt(n) of a single vector's typical norm, a sum of three averages
@@ -200,5 +200,5 @@ def arithmetic(
     *,
     rescale: Rescale | None = None,
 ) -> torch.Tensor:
-    """The result's vector, ``dim``: :func:`parse_expression` and :func:`evaluate_expression` in one."""
+    """Return the vector ``dim`` of an expression."""
     return evaluate_expression(parse_expression(expression, groups), sheet, rescale)[1]

@@ -10,9 +10,9 @@ from collections.abc import Sequence
 
 import torch
 
-from facegan.attributes.networks import fit
 from facegan.attributes.predictor import AttributePredictor
 from facegan.generator import Generator
+from facegan.latent.supervised import logit_gradients
 from facegan.latent.w_statistics import Spread, Tensor
 
 
@@ -28,7 +28,7 @@ def hold(
     damping: float = 0.3,
     batch: int = 16,
 ) -> Tensor:
-    """w ``N,num_ws,w_dim`` after ``step`` (``num_ws,w_dim``), the logits of ``watched`` attributes held.
+    """Return w ``N,num_ws,w_dim`` after ``step`` (``num_ws,w_dim``); the ``watched`` logits stay.
 
     Each of ``steps`` parts moves by d = p - G^T (G G^T + damping^2 I)^-1 (G p + change), p the part, G the
     gradients at the face and ``change`` what the logits have moved so far.
@@ -59,10 +59,12 @@ def _held(
     part = ((step @ inverse) / steps).flatten()
     moved = torch.zeros(len(w), part.numel())
     first: Tensor | None = None
+    scale, shift = (torch.tensor(v[list(columns)]) for v in (predictor.scale, predictor.shift))
     allowed = (step.abs().amax(1, keepdim=True) > 0).float()  # layers that the edit leaves alone stay
     for number in range(steps + 1):
-        logits, gradients = _logits_and_gradients(
-            model, predictor, w + _back(moved, w, root), columns=columns
+        at = w + _back(moved, w, root)
+        logits, gradients = logit_gradients(
+            model, predictor, at, scale=scale, shift=shift, columns=list(columns)
         )
         first = logits if first is None else first
         g = ((gradients @ root) * allowed).flatten(2)
@@ -75,17 +77,3 @@ def _held(
 
 def _back(x: Tensor, w: Tensor, root: Tensor) -> Tensor:
     return x.reshape(w.shape) @ root
-
-
-def _logits_and_gradients(
-    model: Generator, predictor: AttributePredictor, w: Tensor, *, columns: Sequence[int]
-) -> tuple[Tensor, Tensor]:
-    """``N,K`` and ``N,K,num_ws,w_dim`` of some logits."""
-    predictor.network.eval()
-    w = w.detach().clone().to(model.device).requires_grad_()
-    with torch.enable_grad():
-        images = model.synthesize(w).clamp(-1, 1)
-        scale, shift = (torch.tensor(v[list(columns)]).to(images) for v in (predictor.scale, predictor.shift))
-        logits = predictor.network(fit(images, predictor.shape))[:, list(columns)] * scale + shift
-        rows = [torch.autograd.grad(logits[:, k].sum(), w, retain_graph=True)[0] for k in range(len(columns))]
-    return logits.detach().cpu(), torch.stack(rows, 1).cpu()

@@ -60,20 +60,20 @@ class Directions:
         return f"<Directions: {len(self.names)} ({kinds}), of model {self.model_hash[:12]}>"
 
     def index(self, name: str) -> int:
-        """Of a direction, by a name in any spelling; InputError lists what there is."""
+        """Return the number of a direction, by its name in any spelling; InputError lists what there is."""
         known = {plain(n): i for i, n in enumerate(self.names)}
         if plain(name) in known:
             return known[plain(name)]
         raise InputError(f"there is no direction '{name}' ({self.known(name)})")
 
     def known(self, name: str = "") -> str:
-        """For a message: the nearest name, or some of them."""
+        """Return the nearest names, or some of them, for a message."""
         return offered([plain(n) for n in self.names], plain(name))
 
     def move(
         self, w: torch.Tensor, strengths: Mapping[str, float], layers: Sequence[int] | None = None
     ) -> torch.Tensor:
-        """w ``N,num_ws,w_dim`` by so many units of each direction, in all layers or some."""
+        """Return w ``N,num_ws,w_dim`` by so many units of each direction, in all layers or some."""
         step = torch.zeros_like(self.vectors[0])
         for name, strength in strengths.items():
             step += strength * self.vectors[self.index(name)]
@@ -82,21 +82,6 @@ class Directions:
             kept[list(layers)] = 1.0
             step = step * kept
         return w + step.to(w)
-
-    def subset(self, names: Sequence[str]) -> Directions:
-        """Those of ``names`` only."""
-        rows = [self.index(name) for name in names]
-        pick = lambda values: tuple(values[i] for i in rows)  # noqa: E731
-        return Directions(
-            pick(self.names),
-            pick(self.kinds),
-            self.vectors[rows],
-            self.effects[rows],
-            self.seen,
-            {n: a for n, a in self.accuracy.items() if n in pick(self.names)},
-            self.model_hash,
-            self.metadata,
-        )
 
     def __str__(self) -> str:
         """Return a line for each: accuracy, its own effect, and what else it changes most."""
@@ -141,7 +126,7 @@ class Directions:
     # --- files ------------------------------------------------------------------------------
 
     def save(self, path: str | Path) -> None:
-        """One ``.safetensors`` file, its header everything but the numbers."""
+        """Write one ``.safetensors`` file, its header everything but the numbers."""
         if Path(path).suffix.lower() != ".safetensors":
             raise InputError(f"{path}: directions are .safetensors files; choose such a name")
         try:
@@ -150,7 +135,7 @@ class Directions:
             raise InputError(f"{path}: cannot be written ({error.strerror or error})") from None
 
     def content(self) -> bytes:
-        """The file's bytes."""
+        """Return the file's bytes."""
         head = {
             "format": FORMAT,
             "names": self.names,
@@ -168,7 +153,7 @@ class Directions:
 
     @classmethod
     def load(cls, path: str | Path, model: Generator | None = None) -> Directions:
-        """What :meth:`save` wrote; ModelError in one line if it is none, or not of ``model``."""
+        """Return what :meth:`save` wrote; ModelError in one line if it is none, or not of ``model``."""
         absent = "file of directions"
         with read_tensors(path, "facegan-directions", FORMAT, what="directions", absent=absent) as (
             head,
@@ -199,7 +184,7 @@ class Directions:
 
 
 def base_hash(model: Generator) -> str:
-    """The model's hash; with a delta that of the model below it, whose directions it shares."""
+    """Return the model's hash; with a delta that of the model below it, whose directions it shares."""
     return str(model.meta.get("delta", {}).get("model") or model.hash)
 
 
@@ -306,7 +291,7 @@ def _kept_name(model: Generator) -> str:
 
 
 def place_in_cache(model: Generator) -> Path | None:
-    """Where this model's directions are to be kept; None where no cache folder can be written."""
+    """Return where this model's directions are to be kept; None where no cache folder can be written."""
     return _CACHE.place(_kept_name(model))
 
 

@@ -32,7 +32,7 @@ class Mask:
 
     @classmethod
     def read(cls, path: str, model: Generator) -> Mask:
-        """A picture of any size, white where the original stays."""
+        """Return a picture of any size, white where the original stays."""
         try:
             picture = images.read_image_file(path)
         except ImageError as error:
@@ -58,7 +58,7 @@ class Edited:
     files: tuple[Path, ...] = ()
 
     def spelled(self, share: float = 1.0) -> str:
-        """``smiling +2, eyeglasses -1``, at a share of the strengths."""
+        """Return ``smiling +2, eyeglasses -1``, at a share of the strengths."""
         return ", ".join(f"{plain(name)} {share * s:+.3g}" for name, s in self.strengths.items())
 
     def __repr__(self) -> str:
@@ -84,7 +84,7 @@ class Edited:
         return self.at(1.0)
 
     def at(self, share: float, rows: slice = slice(None)) -> np.ndarray:
-        """uint8 ``N,H,W,C`` at a share of the strengths: 0 is the original, 1 the edit."""
+        """Return uint8 ``N,H,W,C`` at a share of the strengths: 0 is the original, 1 the edit."""
         before, after = self.before[rows], self.after[rows]
         drawn = self.model.images(before + share * (after - before))
         return drawn if self.mask is None else self.mask.blend(self.model.images(before), drawn)
@@ -121,14 +121,14 @@ class Edited:
         return written
 
     def _archive(self) -> bytes:
-        """Pictures ``images`` and vectors (``z``, ``w`` or ``w+``) as the bytes of an .npz."""
+        """Return pictures ``images`` and vectors (``z``, ``w`` or ``w+``) as the bytes of an .npz."""
         vectors, buffer = self.vectors, io.BytesIO()
         arrays: Any = {vectors.space: vectors.z.numpy(), "images": self.images}
         np.savez(buffer, names=np.array(self.names), model_hash=np.array(vectors.model_hash), **arrays)
         return buffer.getvalue()
 
     def strip(self, frames: Sequence[np.ndarray], scale: int = 0) -> np.ndarray:
-        """A row for each face, from the original to the edit, with its name; above, what each column is."""
+        """Return a row for each face, from the original to the edit, with names and strengths."""
         shares = [i / (len(frames) - 1) for i in range(len(frames))]
         captions = ["original", *(self.spelled(share).replace(", ", "\n") for share in shares[1:])]
         wide = figures.WIDE - figures.NAMES
@@ -150,7 +150,7 @@ def check_saved(out: str | Path, steps: int, faces: int = 1) -> list[Path]:
 
 
 def as_vectors(model: Generator, w: torch.Tensor, names: Sequence[str]) -> Vectors:
-    """Points of w as other commands take them: as z where w is z itself, the same in all layers."""
+    """Return points of w as other commands take them: as z where w is z itself, the same in all layers."""
     alike = bool(torch.equal(w, w[:, :1].expand_as(w)))
     if alike and not model.labels and w.shape[2] == model.latent.dim:
         with torch.inference_mode():

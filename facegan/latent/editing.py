@@ -37,7 +37,11 @@ MAX_STRENGTH = 100.0  # standard deviations: further is a slip of the pen
 
 
 def parse_edits(text: str, found: Directions) -> dict[str, float]:
-    """``"smiling=+2, old=1"`` as ``{"Smiling": 2.0, "Young": -1.0}``; InputError names what is wrong."""
+    """Return ``"smiling=+2, old=1"`` as ``{"Smiling": 2.0, "Young": -1.0}``.
+
+    Raises:
+        InputError: A part is no edit, or a name is unknown.
+    """
     strengths: dict[str, float] = {}
     for part in filter(None, (p.strip() for p in text.split(","))):
         name, equals, value = part.partition("=")
@@ -60,7 +64,7 @@ def parse_edits(text: str, found: Directions) -> dict[str, float]:
 
 
 def _meant(name: str, found: Directions) -> dict[str, float]:
-    """Directions and signs: a direction's own name, else words such as "old" or "without glasses"."""
+    """Return directions and signs: a direction's own name, else words such as "old" or "without glasses"."""
     if plain(name) in map(plain, found.names):
         return {found.names[found.index(name)]: 1.0}
     attributes = [n for n, kind in zip(found.names, found.kinds, strict=True) if kind == "attribute"]
@@ -74,7 +78,7 @@ def _meant(name: str, found: Directions) -> dict[str, float]:
 
 
 def parse_layers(text: str, model: Generator, option: str = "--layers") -> list[int]:
-    """``0-3`` or ``0,2,4``, of the places at which the network takes w."""
+    """Return ``0-3`` or ``0,2,4``, of the places at which the network takes w."""
     chosen = parse_seeds(text, option)
     for layer in chosen:
         if layer >= model.num_ws:
@@ -85,7 +89,7 @@ def parse_layers(text: str, model: Generator, option: str = "--layers") -> list[
 
 
 def target_kind(text: str) -> str:
-    """Whether a target of :func:`target_points` means seeds, vectors or photos."""
+    """Return whether a target of :func:`target_points` means seeds, vectors or photos."""
     return "vectors" if ".npz" in text.lower() else "seeds" if is_seeds(text) else "photos"
 
 
@@ -98,11 +102,11 @@ def target_points(
     face: int = 1,
     say: Callable[[str], None] | None = None,
 ) -> Vectors:
-    """``seed:7``, ``seed:0-9``, bare seeds, ``vectors.npz``, ``vectors.npz:1-3``, or photos, as points in w.
+    """Return seeds (``seed:7``, ``seed:0-9``, bare ones), ``vectors.npz:1-3`` or photos as points in w.
 
     Photos (files, folders, addresses, - for standard input) are inverted by the quick preset, from the guess
-    of ``encoder`` where there is one; ``align`` and ``face`` are as ``facegan invert`` has them. ``say`` is
-    told what was left out, and of further faces in a photo.
+    of ``encoder`` where there is one; ``align`` and ``face`` are as ``facegan invert`` has them. ``say``
+    receives lines on what was left out, and on further faces in a photo.
     """
     if target_kind(text) == "photos":
         found = invert(text, model, encoder=encoder, align=align, face=face, say=say or silent).vectors
@@ -147,11 +151,13 @@ def edit(
         keep: layers that stay (``0-2``), or a picture that is white where the original stays.
         hold: attributes that must not change, by gradients of the bundled network; "none" moves straight.
         encoder: a file that guesses vectors of photos; ``auto`` is the one beside the model, or none.
-        align: as in :func:`facegan.invert`, like ``face``.
+        align: as in :func:`facegan.invert`.
+        face: as in :func:`facegan.invert`.
         out: a file to write: a strip (.png), or pictures and vectors (.npz); see :meth:`Edited.save`.
         steps: pictures in a row of the strip.
         scale: repeat each pixel of the strip so often; 0 enlarges smoothly.
-        labels: of a conditional model, such as ``smiling=1``, like ``device`` of a model that is loaded.
+        labels: of a conditional model, such as ``smiling=1``.
+        device: cpu, cuda or mps, of a model that is loaded.
         say: receives lines on labels and on further faces in a photo; by default the latter are a warning.
     """
     edits, layers, keep = _spell(edits, layers, keep)
@@ -234,7 +240,7 @@ def move(model: Generator, w: torch.Tensor, step: torch.Tensor, *, watch: Sequen
 
 
 def at_home(model: Generator, w: torch.Tensor) -> torch.Tensor:
-    """Points far outside as far from 0 as samples are, where the network draws the same picture of them.
+    """Return points far outside as far from 0 as samples are, where the network draws them alike.
 
     Networks that normalise w let a search for a photo run away outwards, where a step of an edit is small.
     """
@@ -253,7 +259,7 @@ def at_home(model: Generator, w: torch.Tensor) -> torch.Tensor:
 
 
 def watched(text: str, strengths: Mapping[str, float], found: Directions) -> list[str]:
-    """The attributes of ``--hold`` that the edit does not ask for, as the bundled network spells them.
+    """Return the attributes of ``--hold`` that the edit does not ask for, as the bundled network spells them.
 
     Neither are those that go with it, as smiling does with high cheekbones.
     """
@@ -297,7 +303,7 @@ def points_in_w(model: Generator, target: Any, **photos: Any) -> Vectors:
 
 
 def mix(model: Generator, a: Vectorlike, b: Vectorlike, *, layers: Sequence[int]) -> torch.Tensor:
-    """w of ``a`` with that of ``b`` in ``layers`` (Karras et al. 2019, section 3.1); z is mapped first."""
+    """Return w of ``a`` with that of ``b`` in ``layers`` (Karras et al. 2019, section 3.1)."""
     chosen = arguments.seeds(layers, "layers")
     for layer in chosen:
         arguments.whole(layer, "layer", 0, most=model.num_ws - 1)
@@ -311,7 +317,7 @@ def mix(model: Generator, a: Vectorlike, b: Vectorlike, *, layers: Sequence[int]
 def mix_components(
     model: Generator, a: torch.Tensor, b: torch.Tensor, *, components: Sequence[int]
 ) -> torch.Tensor:
-    """w of ``a`` with the coordinates of ``b`` along some of SeFa's directions, 0 the strongest.
+    """Return w of ``a`` with the coordinates of ``b`` along some of SeFa's directions, 0 the strongest.
 
     This mixes any network, also one that takes w in one place only.
     """

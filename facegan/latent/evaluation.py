@@ -54,7 +54,7 @@ def sure_rows(
 def draw_members(
     rows: Sequence[np.ndarray], count: int, members: int, *, seed: int, purpose: str
 ) -> np.ndarray:
-    """``count, groups, members`` rows, none of them twice, depending on ``seed`` alone.
+    """Return ``count, groups, members`` rows, none of them twice, depending on ``seed`` alone.
 
     Each group must hold ``count * members`` rows.
     """
@@ -66,14 +66,14 @@ def draw_members(
 
 
 def terms(members: np.ndarray) -> list[Term]:
-    """first - second + third for one trial's ``3,M`` rows of the pool."""
+    """Return first - second + third for one trial's ``3,M`` rows of the pool."""
     return [
         Term(sign, tuple((group + 1).tolist())) for sign, group in zip((1.0, -1.0, 1.0), members, strict=True)
     ]
 
 
 def expression(members: np.ndarray) -> str:
-    """One trial as 'facegan arithmetic' takes it, where the pool is the seeds from 1 on."""
+    """Return one trial as 'facegan arithmetic' takes it, where the pool is the seeds from 1 on."""
     first, second, third = (",".join(map(str, term.members)) for term in terms(members))
     return f"{first} - {second} + {third}"
 
@@ -81,7 +81,7 @@ def expression(members: np.ndarray) -> str:
 def arithmetic_sheet(
     model: Generator, pool: torch.Tensor, members: np.ndarray, *, titles: Sequence[str]
 ) -> np.ndarray:
-    """One trial as a figure: the members of each group, their average, and the result."""
+    """Return one trial as a figure: the members of each group, their average, and the result."""
     averages, result = evaluate_expression(terms(members), pool, model.latent)
     rows = [
         figures.ArithmeticRow(
@@ -93,7 +93,7 @@ def arithmetic_sheet(
 
 
 def combine(pool: torch.Tensor, members: np.ndarray, rescale: Rescale | None = None) -> torch.Tensor:
-    """The results of ``T,3,M`` members as :func:`arithmetic.evaluate_expression` defines them, ``T,dim``."""
+    """Return the results ``T,dim`` of ``T,3,M`` members; see :func:`arithmetic.evaluate_expression`."""
     return torch.stack([evaluate_expression(terms(trial), pool, rescale)[1] for trial in members])
 
 
@@ -145,8 +145,11 @@ def score_arithmetic(
 
 @dataclass(frozen=True)
 class Verdict:
-    """Of the ``asked`` faces without the attribute, the share ``turned`` that has it after the edit, the
-    share in which each guarded attribute ``changed`` its answer, and in which ``any`` of them did."""
+    """How an edit fared: of the ``asked`` faces without the attribute, the share ``turned`` that got it.
+
+    ``changed`` is the share in which each guarded attribute changed its answer, ``any`` that in which one
+    did.
+    """
 
     asked: int
     turned: float
@@ -157,7 +160,7 @@ class Verdict:
 def verdict(
     before: np.ndarray, after: np.ndarray, column: int, *, guards: dict[str, int], yes: bool
 ) -> Verdict:
-    """Of probabilities ``N,K`` before and after: do faces on the wrong side of 1/2 come to the right one?"""
+    """Judge probabilities ``N,K`` before and after: do faces on the wrong side of 1/2 change it?"""
     asked = (before[:, column] > 0.5) != yes
     a, b = before[asked] > 0.5, after[asked] > 0.5
     other = {name: a[:, j] != b[:, j] for name, j in guards.items()}

@@ -32,18 +32,18 @@ _NEARLY_OPPOSITE = 3.0
 
 
 def lerp(a: Tensor, b: Tensor, t: float) -> Tensor:
-    """The straight line: ``(1 - t) a + t b``."""
+    """Return the straight line: ``(1 - t) a + t b``."""
     return (1 - t) * a + t * b
 
 
 def angle(a: Tensor, b: Tensor) -> float:
-    """Radians between two vectors other than 0, exact near 0 and pi, too (Kahan 2006, section 12)."""
+    """Return radians between two vectors other than 0, exact near 0 and pi, too (Kahan 2006, section 12)."""
     u, v = a / a.norm(), b / b.norm()
     return 2 * math.atan2(float((u - v).norm()), float((u + v).norm()))
 
 
 def slerp(a: Tensor, b: Tensor, t: float) -> Tensor:
-    """Spherical linear interpolation (Shoemake 1985; White 2016), linear where sin(omega) is 0.
+    """Interpolate spherically (Shoemake 1985; White 2016), linearly where sin(omega) is 0.
 
     Near the antipode of a vector of another length the formula runs off to infinity (with sin(omega) -> 0):
     there directions are interpolated so, and lengths linearly.
@@ -60,7 +60,7 @@ def slerp(a: Tensor, b: Tensor, t: float) -> Tensor:
 
 
 def orthogonal(a: Tensor) -> Tensor:
-    """A unit vector orthogonal to ``a``: the axis on which ``a`` is smallest, less its share of it."""
+    """Return a unit vector orthogonal to ``a``: the axis on which ``a`` is smallest, less its share of it."""
     axis = torch.zeros_like(a)
     axis[int(a.abs().argmin())] = 1.0
     rest = axis - torch.dot(axis, a) / torch.dot(a, a) * a
@@ -68,7 +68,7 @@ def orthogonal(a: Tensor) -> Tensor:
 
 
 def hypersphere(a: Tensor, b: Tensor, t: float) -> Tensor:
-    """The straight line to ``b`` brought to the norm of ``a``, each vector brought to that norm."""
+    """Return the straight line to ``b`` brought to the norm of ``a``, each vector brought to that norm."""
     radius, far = a.norm(), b.norm()
     if float(radius) < _TINY or float(far) < _TINY:
         return a.clone()
@@ -90,18 +90,20 @@ PATHS: dict[str, Callable[[Tensor, Tensor, float], Tensor]] = {
 
 
 def path_length(points: int, steps: int, loop: bool = False) -> int:
-    """How many vectors :func:`path` yields."""
+    """Return how many vectors :func:`path` yields."""
     return (steps - 1) * points if loop else (steps - 1) * (points - 1) + 1
 
 
 def path(points: Any, steps: int = 10, kind: str = "lerp", *, loop: bool = False) -> Iterator[Tensor]:
-    """Vectors along ``points``, one by one: of shape ``dim``, or ``num_ws,w_dim``, taken as one long vector.
+    """Yield vectors along ``points``: of shape ``dim``, or ``num_ws,w_dim``, taken as one long vector.
 
-    ``steps`` vectors lead from each point to the next, both ends counted; a point between two
-    stretches appears once. ``loop`` goes on to the first point and stops one step before it, so that
-    a repeated film shows no frame twice. On the ``hypersphere``, the first point's norm holds for the
-    whole path. Computed in float64, given in the type of the points. InputError, before the first
-    vector, for an unknown kind, fewer than two steps or points, or points of different sizes.
+    ``steps`` vectors lead from each point to the next, both ends counted; a point between two stretches
+    appears once. ``loop`` goes on to the first point and stops one step before it, so that a repeated film
+    shows no frame twice. On the ``hypersphere``, the first point's norm holds for the whole path. Computed in
+    float64, given in the type of the points.
+
+    Raises:
+        InputError: The kind is unknown, there are fewer than two steps or points, or their sizes differ.
     """
     if (steps := arguments.whole(steps, "--steps")) < 2:
         raise InputError(f"--steps must be at least 2 (both ends), not {steps}")
@@ -111,7 +113,7 @@ def path(points: Any, steps: int = 10, kind: str = "lerp", *, loop: bool = False
 
 
 def along(points: Any, places: Iterable[float], kind: str = "slerp", *, loop: bool = False) -> Tensor:
-    """Vectors ``N,...`` at ``places`` of a path: 0 is its first point, 1 the second, 1.5 half-way on from it.
+    """Return vectors ``N,...`` at ``places`` of a path: 0 is its first point, 1 the second.
 
     A ``loop`` of P points goes on from P - 1 to P, where the first is again. As :func:`path` otherwise.
     """
@@ -132,7 +134,7 @@ def along(points: Any, places: Iterable[float], kind: str = "slerp", *, loop: bo
 
 
 def vectors(points: Any) -> Sequence[Tensor]:
-    """Points as callers have them (arrays, lists, saved vectors) as tensors."""
+    """Return points as callers have them (arrays, lists, saved vectors) as tensors."""
     points = getattr(points, "z", points)
     if isinstance(points, (list, tuple)) and len({np.shape(point) for point in points}) != 1:
         return [arguments.tensor(point, "points", _NEED) for point in points]  # told apart later
@@ -140,7 +142,7 @@ def vectors(points: Any) -> Sequence[Tensor]:
 
 
 def _ends(points: Sequence[Tensor], kind: str) -> list[Tensor]:
-    """The points in float64, flat and checked."""
+    """Return the points in float64, flat and checked."""
     if not isinstance(kind, str) or kind not in PATHS:
         raise InputError(f"--path '{kind}' is unknown (known: {', '.join(PATHS)})")
     if len(points) < 2:
@@ -166,7 +168,7 @@ def _walk(
 
 
 def _on_sphere(points: list[Tensor]) -> list[Tensor]:
-    """All points at the first one's norm; one that is 0 has no direction and repeats the one before."""
+    """Return all points at the first one's norm; one that is 0 repeats the one before."""
     radius = points[0].norm()
     ends = points[:1]
     for p in points[1:]:

@@ -25,7 +25,7 @@ Progress = Callable[[str, int, int], None]
 
 
 def shape_for(count: int, columns: int = 0, aspect: float = 1.0) -> tuple[int, int]:
-    """``rows, columns`` that hold ``count`` cells of width / height ``aspect``, about as wide as high."""
+    """Return ``rows, columns`` of about a square that holds ``count`` cells of width / height ``aspect``."""
     columns = min(columns or max(1, math.ceil(math.sqrt(count / aspect))), count)
     return math.ceil(count / columns), columns
 
@@ -38,10 +38,10 @@ def arrange(
     perplexity: float = 30.0,
     on_progress: Progress | None = None,
 ) -> np.ndarray:
-    """For each cell of the grid, row by row, which of ``N,D`` lies there: a permutation of ``0..N-1``.
+    """Return which of ``N,D`` lies in each cell of a grid, row by row, so that like lies by like.
 
-    Like lies by like. The grid has ``columns`` (0: as many as rows) and is full but for the end of its last
-    row. The same for equal features and seed, whatever the number of threads.
+    The grid has ``columns`` (0: as many as rows) and is full but for the end of its last row. The result is
+    the same for equal features and seed, whatever the number of threads.
     """
     n = len(features)
     if n > MAX_FACES:
@@ -55,7 +55,7 @@ def arrange(
 
 
 def principal_components(features: np.ndarray, count: int) -> np.ndarray:
-    """float64 ``N,K``: the coordinates along the ``count`` widest directions, K <= min(count, N, D).
+    """Return float64 ``N,K``: the coordinates along the ``count`` widest directions, K <= min(count, N, D).
 
     Each direction's sign is fixed by its largest component.
     """
@@ -68,7 +68,7 @@ def principal_components(features: np.ndarray, count: int) -> np.ndarray:
 
 
 def embed(parts: np.ndarray, seed: int = 0, perplexity: float = 30.0) -> np.ndarray:
-    """float64 ``N,2``: t-SNE of principal components ``N,K``; of very few, or all alike, the components."""
+    """Return ``N,2``: t-SNE of principal components ``N,K``; of very few, or all alike, the components."""
     n = len(parts)
     plane = np.zeros((n, 2))
     plane[:, : min(2, parts.shape[1])] = parts[:, :2]
@@ -94,7 +94,7 @@ def embed(parts: np.ndarray, seed: int = 0, perplexity: float = 30.0) -> np.ndar
 
 
 def to_grid(points: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
-    """For each cell of a grid which point ``N,2`` (x, y) lies there: halves by turns, then windows.
+    """Return which point ``N,2`` (x, y) lies in each cell of a grid: halves by turns, then windows.
 
     ``N`` may fall short of rows x columns by less than a row; the last row's end is then empty.
     """
@@ -119,7 +119,7 @@ def to_grid(points: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
 
 
 def _cells(place: tuple[int, int, int, int], columns: int, n: int) -> int:
-    """How many of the first ``n`` cells lie within a rectangle."""
+    """Return how many of the first ``n`` cells lie within a rectangle."""
     top, bottom, left, right = place
     whole = max(0, min(bottom, n // columns) - top) * (right - left)
     rest = n % columns if top <= n // columns < bottom else 0
@@ -127,7 +127,7 @@ def _cells(place: tuple[int, int, int, int], columns: int, n: int) -> int:
 
 
 def _windows_by_place(order: np.ndarray, points: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
-    """Two passes of exact assignment within windows: the sum of squared ways to the cells only falls."""
+    """Assign exactly within windows, twice: the sum of squared ways to the cells only falls."""
     columns = shape[1]
     ranks = np.empty_like(points)  # as even as the grid is
     for axis, size in ((0, shape[1]), (1, shape[0])):
@@ -141,7 +141,7 @@ def _windows_by_place(order: np.ndarray, points: np.ndarray, shape: tuple[int, i
 
 
 def windows(n: int, shape: tuple[int, int], shift: tuple[int, int]) -> Iterator[np.ndarray]:
-    """The cells of square windows that cover the grid once, moved by ``shift`` (down, right)."""
+    """Return the cells of square windows that cover the grid once, moved by ``shift`` (down, right)."""
     rows, columns = shape
     for top in range(shift[0] % _WINDOW - _WINDOW, rows, _WINDOW):
         for left in range(shift[1] % _WINDOW - _WINDOW, columns, _WINDOW):
@@ -154,7 +154,7 @@ def windows(n: int, shape: tuple[int, int], shift: tuple[int, int]) -> Iterator[
 
 
 def _assigned(members: np.ndarray, values: np.ndarray, wanted: np.ndarray) -> np.ndarray:
-    """``members`` in the order in which the sum of |values - wanted|^2 is least."""
+    """Return ``members`` in the order in which the sum of |values - wanted|^2 is least."""
     from scipy.optimize import linear_sum_assignment
 
     mine = values[members]
@@ -163,7 +163,7 @@ def _assigned(members: np.ndarray, values: np.ndarray, wanted: np.ndarray) -> np
 
 
 def neighbour_distance(features: np.ndarray, order: np.ndarray, columns: int) -> float:
-    """Mean distance of things that lie beside or below each other, divided by that of random pairs.
+    """Return mean distance of things that lie beside or below each other, divided by that of random pairs.
 
     1 is a random layout.
     """

@@ -27,7 +27,7 @@ class Group:
 
 
 def sheet(model: Generator, count: int, seed: int = 0) -> torch.Tensor:
-    """w ``N,num_ws,w_dim`` of seeds: number 1 of the sheet is ``seed``. Conditional: as told."""
+    """Return w ``N,num_ws,w_dim`` of seeds: number 1 of the sheet is ``seed``. Conditional: as told."""
     seeds = range(seed, seed + count)
     with torch.inference_mode():
         w = model.map(model.latent.sample(seeds), labels=model.labels_of(seeds))[:, :1].cpu().clone()
@@ -43,9 +43,10 @@ def groups(
     members: int = 10,
     confidence: float = 0.8,
 ) -> dict[str, Group]:
-    """For each phrase the first ``members`` of ``faces`` (see :func:`sheet`) that the network is sure of.
+    """Return for each phrase the first ``members`` of ``faces`` (see :func:`sheet`) that surely show it.
 
-    InputError where there are fewer.
+    Raises:
+        InputError: There are fewer.
     """
     if not 0.5 <= confidence <= 1:
         raise InputError(f"--confidence must be from 0.5 to 1, not {confidence:g}")
@@ -73,7 +74,7 @@ def groups(
 
 
 def goal(expression: str, names: Sequence[str]) -> dict[str, bool]:
-    """What a sum of phrases should show: the attributes that every term speaks of, added up."""
+    """Return what a sum of phrases should show: the attributes that every term speaks of, added up."""
     phrases = names_in(expression)
     numbered = {phrase: [i + 1] for i, phrase in enumerate(phrases)}
     sums: dict[str, float] = {}
@@ -96,7 +97,7 @@ def score_words(
     trials: int = 40,
     members: int = 10,
 ) -> ArithmeticScore | None:
-    """How often the result shows the goal, by a network that took no part, beside random triples.
+    """Return how often the result shows the goal, by a network that took no part, beside random triples.
 
     ``shares["trials"]["both"]`` is the rate of results with all wanted attributes, ``shares["control"]``
     that of random members. None where there are too few sure faces for two draws.

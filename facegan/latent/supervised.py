@@ -45,7 +45,7 @@ def look(
     first: int = 0,
     on_progress: Progress = lambda *_: None,
 ) -> Seen:
-    """``count`` samples from the ``first`` on, with labels as trained."""
+    """Return ``count`` samples from the ``first`` on, with labels as trained."""
     kept, logits = [], []
     for start in range(first, first + count, 128):
         w = w_statistics.sample_w(model, min(128, first + count - start), seed, first=start)
@@ -64,7 +64,7 @@ class Boundaries:
 
 
 def boundaries(seen: Seen, spread: Spread, names: Sequence[str], *, ridge: float = 0.02) -> Boundaries:
-    """One plane for each attribute: ridge regression of its logit on x; a fifth is held out to judge it."""
+    """Return a plane for each attribute: ridge regression of its logit on x, judged by a fifth held out."""
     x = torch.cat([spread.white(seen.w), torch.ones(len(seen.w), 1, dtype=torch.float64)], 1)
     cut = len(x) * 4 // 5
     found = _ridge(x[:cut], seen.logits[:cut], ridge)
@@ -86,7 +86,7 @@ def _ridge(x: Tensor, y: Tensor, ridge: float) -> Tensor:
 
 
 def project(normals: Tensor, k: int, others: Sequence[int]) -> Tensor:
-    """Normal ``k`` less all that it shares with ``others`` (Shen et al. 2020, conditional manipulation)."""
+    """Return normal ``k`` less all that it shares with ``others`` (Shen et al. 2020)."""
     if not others:
         return normals[k]
     basis = torch.linalg.qr(normals[list(others)].T).Q
@@ -106,31 +106,47 @@ def jacobians(
     on_progress: Progress = lambda *_: None,
     batch: int = 16,
 ) -> Tensor:
-    """How each logit changes with x of each layer, at ``count`` samples from the ``first`` on: float32
-    ``N,K,num_ws,w_dim``."""
+    """Return how each logit changes with x of each layer, float32 ``N,K,num_ws,w_dim``.
+
+    It is taken at ``count`` samples from the ``first`` on.
+    """
     scale = torch.from_numpy(predictor.scale) / deviation
     root, parts = spread.root.float(), []
-    predictor.network.eval()
     for start in range(first, first + count, batch):
-        w = w_statistics.sample_w(model, min(batch, first + count - start), seed, first=start).clone()
-        w = w.to(model.device).requires_grad_()
-        with torch.enable_grad():
-            images = model.synthesize(w).clamp(-1, 1)
-            logits = predictor.network(fit(images, predictor.shape)) * scale.to(images)
-            rows = [
-                torch.autograd.grad(logits[:, k].sum(), w, retain_graph=True)[0]
-                for k in range(logits.shape[1])
-            ]
-        parts.append(torch.stack(rows, 1).cpu() @ root)
+        w = w_statistics.sample_w(model, min(batch, first + count - start), seed, first=start)
+        parts.append(logit_gradients(model, predictor, w, scale=scale)[1] @ root)
         on_progress("gradients", start + len(w), first + count)
     return torch.cat(parts)
+
+
+def logit_gradients(
+    model: Generator,
+    predictor: AttributePredictor,
+    w: Tensor,
+    *,
+    scale: Tensor,
+    shift: Tensor | None = None,
+    columns: list[int] | slice = slice(None),
+) -> tuple[Tensor, Tensor]:
+    """Return the scaled logits ``N,K`` of w's pictures in some columns, and their gradients in w."""
+    predictor.network.eval()
+    w = w.detach().clone().to(model.device).requires_grad_()
+    with torch.enable_grad():
+        images = model.synthesize(w).clamp(-1, 1)
+        logits = predictor.network(fit(images, predictor.shape))[:, columns] * scale.to(images)
+        logits = logits if shift is None else logits + shift.to(images)
+        sums = [logits[:, k].sum() for k in range(logits.shape[1])]
+        rows = [torch.autograd.grad(total, w, retain_graph=True)[0] for total in sums]
+    return logits.detach().cpu(), torch.stack(rows, 1).cpu()
 
 
 def protection(
     logits: Tensor, names: Sequence[str], k: int, *, protect: Sequence[str], other: float
 ) -> Tensor:
-    """Weight ``K`` of keeping each attribute while ``k`` moves: 1 for the protected ones, ``other`` for the
-    rest, 0 for ``k`` and what names the same thing."""
+    """Return the weights ``K`` of keeping each attribute while ``k`` moves.
+
+    They are 1 for the protected ones, ``other`` for the rest, 0 for ``k`` and what names the same thing.
+    """
     together = torch.corrcoef(logits.T).nan_to_num()[k].abs()
     weight = torch.full((len(names),), other, dtype=torch.float64)
     for name in protect:
@@ -142,7 +158,7 @@ def protection(
 
 
 def steer(gradients: Tensor, k: int, weight: Tensor, *, ridge: float, steps: int = 60) -> Tensor:
-    """The x-direction ``num_ws,w_dim`` that raises logit ``k`` most for what it does to the others.
+    """Return the x-direction ``num_ws,w_dim`` that raises logit ``k`` most for what it does to the others.
 
     With g_j the gradients of logit j at samples, d maximises E[g_k] d - (sum_j weight_j E[(g_j d)^2]
     + ridge |d|^2) / 2, which holds the others still at every sample and not only on average:

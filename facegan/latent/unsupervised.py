@@ -10,7 +10,7 @@ from facegan.latent.w_statistics import Spread, Tensor
 
 
 def pca(model: Generator, spread: Spread, count: int, *, samples: int = 2000, seed: int = 0) -> Tensor:
-    """``count,num_ws,w_dim``, one standard deviation each, those of most variance first.
+    """Return ``count,num_ws,w_dim``, one standard deviation each, those of most variance first.
 
     With a mapping network, principal components of w. Where w is an affine function of z its
     samples have no shape; there components of the first activations that are more than that, brought back
@@ -33,12 +33,12 @@ def pca(model: Generator, spread: Spread, count: int, *, samples: int = 2000, se
 
 
 def sefa(model: Generator, spread: Spread, count: int) -> Tensor:
-    """``count,num_ws,w_dim``: what the weights of the layers that take w react to most."""
+    """Return ``count,num_ws,w_dim``: what the weights of the layers that take w react to most."""
     return _everywhere(model, spread, sefa_basis(model, spread)[:count])
 
 
 def sefa_basis(model: Generator, spread: Spread) -> Tensor:
-    """``w_dim,w_dim``, rows of length 1: eigenvectors of A^T A, the strongest first (SeFa in closed form).
+    """Return ``w_dim,w_dim``, rows of length 1: eigenvectors of A^T A, the strongest first (SeFa).
 
     A holds the rows of all layers that take w, each of length 1 (as in the authors' code).
     """
@@ -52,7 +52,7 @@ def sefa_basis(model: Generator, spread: Spread) -> Tensor:
 
 
 def _everywhere(model: Generator, spread: Spread, directions: Tensor) -> Tensor:
-    """``K,w_dim`` alike in all layers, one unit long, their sign fixed by the largest component."""
+    """Return ``K,w_dim`` alike in all layers, one unit long, their sign fixed by the largest component."""
     top = directions.gather(1, directions.abs().argmax(1, keepdim=True))
     signed = directions * torch.where(top < 0, -1.0, 1.0)
     return torch.stack([spread.unit(d.expand(model.num_ws, -1)) for d in signed])

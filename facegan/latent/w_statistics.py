@@ -18,11 +18,11 @@ from facegan.generator import Generator
 Tensor = torch.Tensor
 FIRST_SEED = 1_000_000
 """Samples for directions begin here: figures and metrics have the seeds below."""
-MOST_UNITS = 16_384
+MAX_UNITS = 16_384
 
 
 def sample_w(model: Generator, count: int, seed: int = 0, *, first: int = 0) -> Tensor:
-    """w ``N,num_ws,w_dim`` of samples, with labels as trained where the network takes some."""
+    """Return w ``N,num_ws,w_dim`` of samples, with labels as trained where the network takes some."""
     start = FIRST_SEED * (seed + 1) + first
     seeds = range(start, start + count)
     with torch.inference_mode():
@@ -39,7 +39,7 @@ class Spread:
 
     @classmethod
     def measure(cls, w: Tensor) -> Spread:
-        """Of ``N,w_dim``. Directions in which samples do not move get no inverse."""
+        """Measure ``N,w_dim``. Directions in which samples do not move get no inverse."""
         mean = w.double().mean(0)
         values, vectors = torch.linalg.eigh(torch.cov((w.double() - mean).T).reshape(w.shape[1], -1))
         kept = values > 1e-4 * values[-1].clamp_min(1e-12)
@@ -51,15 +51,17 @@ class Spread:
         return (w.double() - self.mean) @ self.inverse
 
     def typical(self, w: Tensor) -> Tensor:
-        """w ``...,w_dim`` as far from the mean, in standard deviations, as samples typically are."""
+        """Return w ``...,w_dim`` as far from the mean, in standard deviations, as samples typically are."""
         x = self.white(w)
         rank = torch.linalg.matrix_rank(self.root, hermitian=True)
         x = x * (rank**0.5 / x.norm(dim=-1, keepdim=True).clamp_min(1e-12))
         return (self.mean + x @ self.root).to(w.dtype)
 
     def unit(self, direction: Tensor) -> Tensor:
-        """``num_ws,w_dim`` in w, as long as one standard deviation of samples along it (root mean square
-        over the layers)."""
+        """Return ``num_ws,w_dim`` in w, as long as one standard deviation of samples along it.
+
+        That is the root mean square over the layers.
+        """
         d = direction.double()
         length = d.square().sum().clamp_min(1e-24)
         along = (d @ self.root).square().sum() / length
@@ -67,14 +69,14 @@ class Spread:
 
 
 def spread_of(model: Generator, seed: int = 0) -> Spread:
-    """From 20 samples for each dimension of w, and 10,000 at least."""
+    """Measure the spread of 20 samples for each dimension of w, and 10,000 at least."""
     count = max(10_000, 20 * model.w_dim)
     parts = [sample_w(model, min(2048, count - i), seed, first=i)[:, 0] for i in range(0, count, 2048)]
     return Spread.measure(torch.cat(parts))
 
 
 def is_affine(model: Generator) -> bool:
-    """Whether w is an affine function of z, so that its samples have no shape of their own."""
+    """Return whether w is an affine function of z, so that its samples have no shape of their own."""
     z = model.latent.sample(range(16))
     with torch.inference_mode():
         a, b, middle = (model.map(v) for v in (z[:8], z[8:], (z[:8] + z[8:]) / 2))
@@ -92,12 +94,12 @@ def _watching(model: Generator, see: Any, modules: list[nn.Module]) -> Iterator[
 
 
 def _weighted(model: Generator) -> list[nn.Module]:
-    """Layers that hold a matrix or a kernel themselves."""
+    """Return layers that hold a matrix or a kernel themselves."""
     return [m for m in model.network.modules() if any(p.ndim > 1 for p in m.parameters(recurse=False))]
 
 
 def style_layers(model: Generator) -> list[tuple[int, nn.Module]]:
-    """(which of the ``num_ws``, layer) of every affine layer that takes w, as it is or normalised."""
+    """Return every affine layer that takes w, maybe normalised, and which of the ``num_ws`` it takes."""
     w = torch.randn(4, model.num_ws, model.w_dim, generator=torch.Generator().manual_seed(0)).to(model.device)
     found: dict[nn.Module, int] = {}
 
@@ -113,7 +115,7 @@ def style_layers(model: Generator) -> list[tuple[int, nn.Module]]:
 
 
 def _affine(module: nn.Module, model: Generator) -> bool:
-    """Whether doubling the input doubles what the layer adds to its answer to 0."""
+    """Return whether doubling the input doubles what the layer adds to its answer to 0."""
     x = torch.ones(1, model.w_dim, device=model.device)
     forward = type(module).forward  # without the hooks
     zero, one, two = (forward(module, v) for v in (0 * x, x, 2 * x))
@@ -121,7 +123,7 @@ def _affine(module: nn.Module, model: Generator) -> bool:
 
 
 def style_weights(model: Generator) -> list[tuple[int, Tensor]]:
-    """(which of the ``num_ws``, matrix ``out,w_dim``) of every layer that takes w."""
+    """Return the matrix ``out,w_dim`` of every layer that takes w, with which of the ``num_ws`` it takes."""
     eye = torch.eye(model.w_dim, device=model.device)
     with torch.inference_mode():
         return [
@@ -130,7 +132,7 @@ def style_weights(model: Generator) -> list[tuple[int, Tensor]]:
 
 
 def activations(model: Generator, w: Tensor) -> Tensor:
-    """What the first layer that sees more than an affine function of w is given, ``N,units``.
+    """Return what the first layer that sees more than an affine function of w is given, ``N,units``.
 
     Units beyond a number that memory holds are left out at even distances.
     """
@@ -139,7 +141,7 @@ def activations(model: Generator, w: Tensor) -> Tensor:
 
     def see(module: nn.Module, x: Tensor) -> None:
         flat = x.flatten(1)
-        parts.append(flat[:, :: -(-flat.shape[1] // MOST_UNITS)].float().cpu())
+        parts.append(flat[:, :: -(-flat.shape[1] // MAX_UNITS)].float().cpu())
 
     with torch.inference_mode(), _watching(model, see, [layer]):
         for start in range(0, len(w), 64):
@@ -148,7 +150,7 @@ def activations(model: Generator, w: Tensor) -> Tensor:
 
 
 def _first_nonlinear(model: Generator) -> nn.Module:
-    """The first layer whose input no affine function of the first style layer's input explains."""
+    """Return the first layer whose input no affine function of the first style layer's input explains."""
     styles = [module for _, module in style_layers(model)]
     others = [m for m in _weighted(model) if m not in styles]
     count = 2 * model.w_dim + 64

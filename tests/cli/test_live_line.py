@@ -2,7 +2,7 @@
 
 import pytest
 
-from facegan.cli.train import status
+from facegan.cli.train_session import status
 from facegan.runs.callbacks import StepStats
 
 VALUES = {"loss_g": 1.0, "loss_d": 0.5, "accuracy_real": 1.0, "accuracy_fake": 0.5}

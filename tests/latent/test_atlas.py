@@ -18,8 +18,7 @@ from PIL import Image
 from facegan.errors import InputError
 from facegan.generator import Generator
 from facegan.latent import Atlas, atlas
-from facegan.latent.atlas import MOST_PIXELS, MOST_SIDE, mosaic, pyramid, tile_size
-from facegan.latent.atlas_page import SIDE, render_atlas
+from facegan.latent.atlas import MAX_PIXELS, MAX_SIDE, SIDE, mosaic, pyramid, render_atlas, tile_size
 
 HOSTILE = "</script><script>alert(1)</script>&\"' x"
 
@@ -87,7 +86,7 @@ def test_one_face(tiny_model: Generator) -> None:
 def test_pictures_stay_within_bounds(face: tuple[int, int], shape: tuple[int, int]) -> None:
     h, w = tile_size(face, shape)
     assert h <= face[0] and w <= face[1] and min(h, w) >= 1
-    assert shape[0] * h * shape[1] * w <= MOST_PIXELS and max(shape[0] * h, shape[1] * w) <= MOST_SIDE
+    assert shape[0] * h * shape[1] * w <= MAX_PIXELS and max(shape[0] * h, shape[1] * w) <= MAX_SIDE
     if face[0] * shape[0] < 8000 and face[1] * shape[1] < 8000:
         assert (h, w) == face
 
