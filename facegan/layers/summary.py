@@ -1,4 +1,4 @@
-"""What a network is made of, layer by layer: shapes, parameters and multiply-accumulates (MACs).
+"""The layers of a network: shapes, parameters and multiply-accumulates (MACs).
 
 The words are those of the layer notation (:mod:`facegan.layers.notation`).
 """
@@ -71,7 +71,6 @@ _WORDS: tuple[tuple[type[nn.Module], str | Callable[[Any], str]], ...] = (
     (styled.StyledConv, lambda m: f"styled {m.out_channels} 3" + (" up" if m.up > 1 else "")),
     (styled.ToRGB, "to image"),
     (nn.modules.batchnorm._BatchNorm, "bn"),
-    (feedforward.PixelNorm, "pixelnorm"),
     (feedforward.MinibatchStd, "mbstd"),
     (feedforward.Reshape, lambda m: "reshape " + shape_text(m.shape)),
     (feedforward.ResidualBlock, lambda m: f"res {m.conv2.out_channels} {m.resample}".rstrip()),
@@ -82,12 +81,7 @@ _WORDS: tuple[tuple[type[nn.Module], str | Callable[[Any], str]], ...] = (
     (nn.AvgPool2d, "down"),
     (nn.MaxPool2d, "pool"),
     (nn.LeakyReLU, _leaky),
-    (nn.ReLU, "relu"),
-    (nn.SiLU, "silu"),
-    (nn.GELU, "gelu"),
-    (nn.Tanh, "tanh"),
-    (nn.Sigmoid, "sigmoid"),
-    (nn.Identity, "linear"),
+    *((kind, word) for word, kind in feedforward.OPS.items()),
 )
 
 

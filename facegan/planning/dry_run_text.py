@@ -6,6 +6,7 @@ import textwrap
 from collections.abc import Sequence
 from typing import Any
 
+from facegan.layers.notation import ACTIVATIONS, NORMS
 from facegan.layers.summary import LayerInfo, shape_text
 from facegan.planning.dry_run import DryRun, Timing
 from facegan.recipes.config import GROUPS, TrainConfig, unfinished
@@ -15,8 +16,6 @@ from facegan.settings import values_of, walk
 
 WIDTH = 100
 _LABEL = 15
-
-_OPS = ("bn", "pixelnorm", "relu", "lrelu", "silu", "gelu", "tanh", "sigmoid", "linear")
 
 
 def page(d: DryRun) -> str:
@@ -121,12 +120,10 @@ def layer_rows(layers: Sequence[LayerInfo]) -> list[Row]:
             joins = False
         elif word == "reshape" and rows:
             words, _, parameters, macs = rows[-1]
-            first, _, rest = words.partition(" ")[2].partition(" ")
-            del first  # the number of features, which the shape replaces
-            text = f"dense {shape_text(layer.output)} {rest}".strip()
-            rows[-1] = (text, layer.output, parameters, macs)
+            _, _, *then = words.split(" ")  # the shape replaces the number of features
+            rows[-1] = (" ".join(["dense", shape_text(layer.output), *then]), layer.output, parameters, macs)
             joins = False  # what follows works on the picture, not on the flat vector
-        elif joins and word.rstrip("0123456789.") in _OPS:
+        elif joins and word.rstrip("0123456789.") in (*NORMS, *ACTIVATIONS):
             words, _, parameters, macs = rows[-1]
             rows[-1] = (
                 f"{words} {layer.kind}",

@@ -1,9 +1,7 @@
 """The table of objectives, and one update by the objective of a run.
 
-The trainer, checkpoints, the watchdog and the report know named networks and optimisers alone. Adversarial
-training from noise is one objective (:mod:`facegan.training.adversarial`); another one is a module with an
-instance of :class:`facegan.training.state.Objective`, called ``OBJECTIVE``, and a row here, which a family
-names.
+An objective is a module with an instance of :class:`facegan.training.state.Objective`, called ``OBJECTIVE``,
+and a row here, which a family names. Everything else in training knows named networks and optimisers alone.
 """
 
 from __future__ import annotations
