@@ -37,6 +37,7 @@ def tell_twice(name: str, what: str, folders: bool = True) -> None:
 
 
 def failpoint(name: str) -> None:
+    """Mark a place at which tests kill the process."""
     global _reached
     listing, kill_at = os.environ.get("FACEGAN_FAILPOINTS"), os.environ.get("FACEGAN_KILL_AT")
     if listing is None and kill_at is None:
@@ -89,8 +90,7 @@ def rename(source: Path, target: Path) -> None:
 
 
 def fit_name(stem: str, ending: str = "", folder: Path | None = None) -> str:
-    """``stem`` and ``ending`` as a name that the disk takes: of too long a stem only the begin is left, and a
-    short hash of the whole, so that other stems get other names."""
+    """Return ``stem`` and ``ending`` as a name that the disk takes; a long stem is cut and ends in a hash."""
     try:
         most = os.pathconf(folder or Path(), "PC_NAME_MAX")
     except (OSError, AttributeError, ValueError):  # no such folder yet; Windows
@@ -126,8 +126,7 @@ def write_bytes(path: str | Path, content: bytes) -> None:
 
 
 def beside(path: Path, name: str) -> Path:
-    """Where a result called ``name`` goes if nothing is said: next to ``path``, which it was made from, or
-    into the current folder where that place is read-only."""
+    """Return where a result goes by default: beside its source ``path``, or here if that is read-only."""
     return path.with_name(name) if os.access(path.parent, os.W_OK) else Path(name)
 
 
@@ -216,6 +215,7 @@ def photo_path(text: str | Path) -> Path:
 
 
 def check_ending(option: str, name: str, endings: Sequence[str]) -> None:
+    """Raise InputError for a file whose name has another ending."""
     if Path(name).suffix.lower() not in endings:
         raise InputError(f"{option} {name}: the name must end in {' or '.join(endings)}")
 

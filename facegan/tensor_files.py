@@ -198,8 +198,7 @@ _OTHERS = (  # how a file begins, and what it is
 
 
 def foreign_kind(path: str | Path) -> str:
-    """What a file is, by its first bytes, where it is surely no ``.safetensors`` file; '' where nothing is
-    known."""
+    """Return what a file is by its first bytes if it is surely no ``.safetensors`` file; else ""."""
     import zipfile
 
     try:

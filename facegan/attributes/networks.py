@@ -21,8 +21,10 @@ ASSETS = Path(__file__).parent.parent / "assets" / "attributes"
 
 
 class AttributeNet(nn.Module):
-    """``body`` and ``head`` make logits ``N,K`` of pictures ``N,C,H,W`` in [-1, 1]. ``taps`` are the layers
-    of the body whose channels' means are the features."""
+    """Makes logits ``N,K`` of pictures ``N,C,H,W`` in [-1, 1] by its ``body`` and ``head``.
+
+    ``taps`` are the layers of the body whose channels' means are the features.
+    """
 
     def __init__(self, body: nn.Sequential, head: nn.Module, taps: Sequence[int]) -> None:
         super().__init__()
@@ -55,8 +57,11 @@ def _conv(cin: int, cout: int, side: int = 3, *, stride: int = 1) -> list[nn.Mod
 
 
 class _Residual(nn.Module):
-    """x + scale(x) * f(x), f of two convolutions (He et al. 2016), scale by squeeze and excitation (Hu et
-    al. 2018); ``drop`` is the chance that training leaves f of a picture out (Huang et al. 2016)."""
+    """Returns x + scale(x) * f(x), f of two convolutions (He et al. 2016).
+
+    Squeeze and excitation scales (Hu et al. 2018); ``drop`` is the chance that training leaves f of a picture
+    out (Huang et al. 2016).
+    """
 
     def __init__(self, width: int, drop: float) -> None:
         super().__init__()
@@ -96,8 +101,10 @@ class _BothPools(nn.Module):
 
 
 def _convolutional(channels: int, outputs: int, width: int) -> AttributeNet:
-    """For pictures of about 64 px, after Simonyan and Zisserman (2015): plain convolutions and maximum
-    pooling, SiLU, mean and maximum at the end, 1.4 M parameters at width 24."""
+    """Return a plain network for about 64 px, after Simonyan and Zisserman (2015).
+
+    It ends in mean and maximum, and has 1.4 M parameters at width 24.
+    """
     widths = [width, width * 2, width * 4, width * 20 // 3, width * 8]
     layers: list[nn.Module] = [*_conv(channels, width, 5), nn.SiLU(), nn.MaxPool2d(2)]
     taps: list[int] = []
@@ -110,8 +117,10 @@ def _convolutional(channels: int, outputs: int, width: int) -> AttributeNet:
 
 
 def _strided(channels: int, outputs: int, width: int) -> AttributeNet:
-    """For pictures of about 64 px, cheap: no layer at full resolution, one residual block at 16, 8 and 4 px
-    (He et al. 2016), 1.4 M parameters at width 32."""
+    """Return a cheap network for about 64 px: residual blocks at 16, 8 and 4 px (He et al. 2016).
+
+    It has 1.4 M parameters at width 32.
+    """
     layers, taps = [*_conv(channels, width, 5, stride=2), nn.ReLU()], []
     for cin, cout in itertools.pairwise([width, width * 2, width * 4, width * 6]):
         layers += [*_conv(cin, cout, stride=2), nn.ReLU(), _PlainResidual(cout)]

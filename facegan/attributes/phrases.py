@@ -119,6 +119,7 @@ def _one_of(word: str, phrase: str, names: Sequence[str]) -> tuple[str, bool]:
 
 
 def spoken(name: str) -> str:
+    """Return an attribute's name for a sentence, in quotes."""
     return f"'{plain(name).replace('_', ' ')}'"
 
 

@@ -181,8 +181,7 @@ def _shift(x: torch.Tensor) -> torch.Tensor:
 
 
 def _faces(x: torch.Tensor) -> torch.Tensor:
-    """Each picture mirrored, turned, scaled and moved, as crops differ in alignment; its light and colours
-    changed; now and then coarser, or with a patch missing."""
+    """Return each picture moved as crops differ, in other light; now and then coarser, or with a hole."""
     n, _, h, w = x.shape
     draw = torch.randn(n, 4).clamp(-2, 2) * torch.tensor([0.08, 0.09, 0.06, 0.06])
     turn, scale = draw[:, 0], torch.exp(draw[:, 1])
@@ -247,8 +246,10 @@ def _resume(
 
 
 def calibrate(predictor: AttributePredictor, images: np.ndarray, attributes: np.ndarray) -> None:
-    """Scale and shift of each attribute's logits that make the likelihood of held-out answers greatest,
-    drawn towards 1 and 0 as if 20 more pictures had said so."""
+    """Return the scale and shift of each attribute's logits that suit held-out answers best.
+
+    They are drawn towards 1 and 0 as if by 20 more pictures.
+    """
     logits = torch.from_numpy(predictor.raw_logits(images)).double()
     target = torch.from_numpy(attributes.astype(np.float64))
     known = target >= 0

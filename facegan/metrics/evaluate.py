@@ -34,9 +34,12 @@ BETTER = {"lower": "lower is better", "higher": "higher is better", "equal": "li
 
 @dataclass
 class Evaluation:
-    """``values`` and, of real pictures in the place of the generated, ``real``; both by the names that
-    ``METRICS`` gives them. ``headline`` is the number to quote. ``pairs`` are (row of the subject, row of
-    the train split, distance), nearest first."""
+    """The result of an evaluation.
+
+    ``values`` and, of real pictures in the place of the generated, ``real`` have the names of ``METRICS``.
+    ``headline`` is the number to quote. ``pairs`` are (row of the subject, row of the train split, distance),
+    nearest first.
+    """
 
     subject: Pictures
     against: Pictures

@@ -41,8 +41,10 @@ def frechet_distance(a: tuple[np.ndarray, np.ndarray], b: tuple[np.ndarray, np.n
 
 
 def fid(real: np.ndarray, fake: np.ndarray) -> float:
-    """Frechet's distance of features ``N,D`` and ``M,D``; 0 is the best. Biased upwards for few pictures
-    (Binkowski et al. 2018)."""
+    """Return Frechet's distance of features ``N,D`` and ``M,D``; 0 is the best.
+
+    It is biased upwards for few pictures (Binkowski et al. 2018).
+    """
     return frechet_distance(moments(real), moments(fake))
 
 

@@ -27,8 +27,10 @@ Progress = Callable[[str, int, int], None]
 
 @dataclass(frozen=True)
 class Pictures:
-    """``at`` gives the pictures of some rows, uint8 ``n,H,W,C``. ``key`` names the content, if that is known;
-    ``cache`` is where features of it may be kept."""
+    """A set of pictures: ``at`` returns those of some rows, uint8 ``n,H,W,C``.
+
+    ``key`` names the content, if that is known; ``cache`` is where its features may be kept.
+    """
 
     name: str
     count: int
@@ -86,6 +88,7 @@ def of_model(generator: Generator, name: str, count: int, *, truncation: float =
 
 
 def of_dataset(data: Dataset, split: str) -> Pictures:
+    """Return the pictures of a split."""
     split, images = data.split(split), data.images(split)
     key = f"{data.content_hash}/{split}"
     return Pictures(

@@ -49,8 +49,11 @@ def _spaced(features: np.ndarray) -> np.ndarray:
 
 
 def _kernel(x: np.ndarray, y: np.ndarray) -> np.ndarray:
-    """float64 ``n,m``. Only the products are made in float32: their rounding errors, some 1e-7 of a value,
-    are independent and vanish in sums over thousands of pairs."""
+    """Return float64 ``n,m``.
+
+    The products are made in float32: their rounding errors, some 1e-7 of a value, are independent and vanish
+    in sums over thousands of pairs.
+    """
     block = (x @ y.T).astype(np.float64)
     block /= x.shape[1]
     block += 1

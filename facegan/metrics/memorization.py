@@ -18,7 +18,9 @@ EXPECTED = 0.05  # the share of held-out pictures that lies within the threshold
 
 @dataclass(frozen=True)
 class Memorization:
-    """``share`` of the samples is nearer to a training picture than 95% of the held-out ones are: 0.05 if
+    """How near samples are to training pictures, compared with held-out ones.
+
+    ``share`` of the samples is nearer to a training picture than 95% of the held-out ones are: 0.05 if
     samples behave as held-out pictures, 1 if all are copies. ``nearer`` is the chance that a sample is
     nearer than a held-out picture (0.5 if alike).
 

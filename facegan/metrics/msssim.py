@@ -1,5 +1,7 @@
-"""MS-SSIM between pairs of pictures of one set (Wang et al. 2003), as a measure of diversity (Odena et al.
-2017): pairs of collapsed samples are too much alike."""
+"""MS-SSIM between pairs of pictures of one set (Wang et al. 2003), which is high where samples collapse.
+
+Odena et al. 2017 measure diversity by it.
+"""
 
 from __future__ import annotations
 
@@ -21,8 +23,10 @@ def scales(height: int, width: int) -> int:
 
 
 def diversity_ms_ssim(images: np.ndarray, seed: int = 0) -> float:
-    """Mean MS-SSIM of up to 1,000 disjoint random pairs of uint8 ``N,H,W,C`` (N >= 2): 1 where all are the
-    same. Pictures below 176 px have fewer than five scales; compare only equal sizes."""
+    """Return the mean MS-SSIM of up to 1,000 disjoint random pairs of uint8 ``N,H,W,C``: 1 if all are equal.
+
+    Pictures below 176 px have fewer than five scales; compare only equal sizes.
+    """
     order = rng.permutation(seed, "ms-ssim", 0, n=len(images))
     count = min(len(images) // 2, MAX_PAIRS)
     total = 0.0

@@ -1,5 +1,4 @@
-"""Perceptual path length (Karras et al. 2019, section 4.1): how much a picture changes with a small step of
-its latent. Smooth latent spaces have short paths."""
+"""Perceptual path length (Karras et al. 2019, section 4.1): short where the latent space is smooth."""
 
 from __future__ import annotations
 
@@ -28,9 +27,9 @@ def path_length(
     seed: int = 0,
     batch: int = 64,
 ) -> float:
-    """Mean of |f(G(w(t + e))) - f(G(w(t)))|^2 / e^2 over random places t of paths between neighbouring seeds,
-    linear in w, without the lowest and the highest percent.
+    """Return the mean of |f(G(w(t + e))) - f(G(w(t)))|^2 / e^2 over random places t of paths between seeds.
 
+    Paths are linear in w, and the lowest and the highest percent are left out.
     ``features`` takes ``N,C,H,W`` in [-1, 1] and gives ``N,F``. Compare only within one feature table.
     """
     t = torch.from_numpy(rng.uniform(seed, "path-length", 0, count=paths)[:, 0]).float()

@@ -1,5 +1,7 @@
-"""Sliced Wasserstein distance on the Laplacian pyramid (Karras et al. 2018, section 5): one number for the
-likeness of local structure at each size, from the pixels alone."""
+"""Sliced Wasserstein distance on the Laplacian pyramid (Karras et al. 2018, section 5).
+
+It compares local structure at each size, by the pixels alone.
+"""
 
 from __future__ import annotations
 
@@ -18,8 +20,9 @@ _KERNEL = (1.0, 4.0, 6.0, 4.0, 1.0)  # binomial, over 16 (Burt and Adelson 1983)
 
 
 def swd(real: np.ndarray, fake: np.ndarray, seed: int = 0) -> dict[str, float]:
-    """Distances x 1000 of uint8 ``N,H,W,C`` and ``M,H,W,C``, for each level by its height, and ``swd``, their
-    mean; 0 is the best. As many of both are compared as there are of the fewer.
+    """Return distances x 1000 of uint8 ``N,H,W,C`` and ``M,H,W,C`` by level, and ``swd``, their mean.
+
+    A level's name is its height; 0 is the best. As many of both are compared as there are of the fewer.
 
     Levels halve down to 16 px; of each, 128 random patches of 7x7 a picture, each channel normalised over
     the set, projected on 512 random directions. The same seed draws the same patches and directions.
@@ -43,8 +46,7 @@ def swd(real: np.ndarray, fake: np.ndarray, seed: int = 0) -> dict[str, float]:
 
 
 def _patches(images: np.ndarray, seed: int) -> dict[int, torch.Tensor]:
-    """Of each level, by its height, ``N * 128, 49, C``: of the pyramids, a few pictures' at a time, they are
-    all that is kept."""
+    """Return the patches of each level by its height, ``N * 128, 49, C``, of a few pictures at a time."""
     found: dict[int, torch.Tensor] = {}
     for start in range(0, len(images), PIECE):
         for number, level in enumerate(_levels(images[start : start + PIECE])):
