@@ -176,6 +176,11 @@ class Columns:
         for name, raw in attributes.items():
             self.seen.setdefault(name, _Seen()).add(raw)
 
+    def add_column(self, name: str, values: Iterable[AttributeValue]) -> None:
+        seen = self.seen.setdefault(name, _Seen())
+        for raw in values:
+            seen.add(raw)
+
     def rules(self) -> dict[str, Rule]:
         """Return one rule for each column in the order in which they came, also for those left out."""
         places = coordinates(name for name, seen in self.seen.items() if not set(seen.counts) <= {0, 1})

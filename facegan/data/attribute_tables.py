@@ -112,8 +112,8 @@ class AttributeTable(NamedRows):
     def columns(self) -> Columns:
         """Return what the columns hold in the whole table."""
         columns = Columns()
-        for row in range(len(self.rows)):
-            columns.add(self.values(row))
+        for i, name in enumerate(self.names):  # many times faster than row by row
+            columns.add_column(name, (row[i] for row in self.rows))
         return columns
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import functools
 import io
 import json
 import re
@@ -162,22 +161,32 @@ def _without_comments(text: str, delimiter: str) -> str:
     return text
 
 
+class _Clean(dict[str, str]):
+    """Cells as they are meant; they repeat, so each is looked at, and kept, once."""
+
+    def __init__(self, delimiter: str) -> None:
+        self.delimiter = delimiter
+
+    def __missing__(self, cell: str) -> str:
+        clean = cell.strip()
+        if self.delimiter == ";" and re.fullmatch(r"[+-]?\d+,\d+", clean):
+            clean = clean.replace(",", ".")  # where semicolons part the cells, commas stand for points
+        if not self.delimiter and len(clean) > 1 and clean[0] == clean[-1] == '"':
+            clean = clean[1:-1]
+        self[cell] = clean
+        return clean
+
+
 def _split(text: str, delimiter: str) -> list[tuple[int, list[str]]]:
     """Return lines by number with their cells; quoted cells may hold delimiters and line ends."""
-
-    @functools.cache  # cells repeat: each is looked at, and kept, once
-    def clean(cell: str) -> str:
-        cell = cell.strip()
-        decimal_comma = delimiter == ";" and re.fullmatch(r"[+-]?\d+,\d+", cell)
-        return cell.replace(",", ".") if decimal_comma else cell
-
+    clean = _Clean(delimiter)
     if not delimiter:
-        lines = ((n, line.split()) for n, line in enumerate(text.split("\n"), 1) if line.strip())
-        return [(n, [clean(re.sub('^"(.*)"$', r"\1", cell)) for cell in cells]) for n, cells in lines]
+        lines = enumerate(text.split("\n"), 1)
+        return [(n, [clean[cell] for cell in line.split()]) for n, line in lines if line.strip()]
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, skipinitialspace=True)
     rows, before = [], 0
     for cells in reader:
-        cells = [clean(cell) for cell in cells]
+        cells = [clean[cell] for cell in cells]
         if any(cells):
             rows.append((before + 1, cells))
         before = reader.line_num
