@@ -29,7 +29,7 @@ from facegan.pixels import StyleConfig, load_classifier
 from facegan.pixels.classifiers import Classifier
 from facegan.pixels.optimizers import Adam
 from facegan.pixels.style.gram import StyleObjective
-from facegan.pixels.style.painter import suited
+from facegan.pixels.style.painter import with_suitable_layers
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 
@@ -44,7 +44,7 @@ def pictures(size: int) -> tuple[torch.Tensor, torch.Tensor]:
 
 
 def names(classifier: Classifier) -> tuple[dict[str, float], dict[str, float]]:
-    settings = suited(classifier, StyleConfig())
+    settings = with_suitable_layers(classifier, StyleConfig())
     layers, content = (
         {classifier.find_layer(n): 1.0 for n in part} for part in (settings.layers, settings.content_layers)
     )

@@ -80,7 +80,7 @@ def _declared(picture: Image.Image, content: bytes, values: np.ndarray) -> Range
         scaled = bits == 16 or values.max() >= 2**bits or not (values % 2 ** (16 - bits)).any()
         return Range(0, 65535 if scaled else 2**bits - 1)
     tags = getattr(picture, "tag_v2", {})
-    # The standard makes these tags statistics; only what is the end of a usual range is taken for one.
+    # The standard makes these tags statistics; only the ends of usual ranges count.
     ends = [(tags.get(low, 0), tags.get(high)) for low, high in ((340, 341), (280, 281))]
     for low, high in ((_one(low), _one(high)) for low, high in ends):
         if high is not None and (span := Range(low or 0, high)) in NOMINAL and values.max() <= high:

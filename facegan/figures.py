@@ -206,6 +206,6 @@ def arithmetic_figure(
 
 
 def origin(model_hash: str, truncation: float = 1.0, **more: str) -> dict[str, str]:
-    """Return the text of a PNG that says what made it."""
+    """Return the text for a PNG: truncation, model and version."""
     made = {"truncation": f"{truncation:g}", "model": model_hash, "Software": f"facegan {__version__}"}
     return {**more, **made}

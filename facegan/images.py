@@ -256,7 +256,7 @@ def _unidentified(
 
 @contextlib.contextmanager
 def _quiet_libtiff(content: bytes) -> Iterator[None]:
-    """Hide libtiff's complaints, which are printed past Python; the reason for a reject says enough."""
+    """Hide libtiff's complaints, which are printed past Python; the reason for a reject is enough."""
     if content[:2] not in (b"II", b"MM"):
         yield
         return

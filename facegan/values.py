@@ -241,7 +241,7 @@ def meaning_of(values: np.ndarray, what: str, value_range: str = "", *, option: 
     """Return how pictures ``N,...`` of numbers are read; all of them decide together.
 
     ``what`` names the array in messages, ``option`` the option that decides in case of doubt ('' for none).
-    InputError says that the values are no numbers, or may mean several things.
+    InputError refuses values that are no numbers, or may mean several things.
     """
     if values.dtype.kind not in "buif":
         raise InputError(f"{what} holds {values.dtype}, not numbers")
@@ -286,7 +286,7 @@ def _described(values: np.ndarray, low: float, high: float, *, span: Range) -> M
 def meaning_of_picture(values: np.ndarray, value_range: str = "", declared: Range | None = None) -> Meaning:
     """Return how the values of one picture file are read; ``declared`` is the range that it names.
 
-    ImageError says that there is doubt; its reason names ``--range``.
+    ImageError refuses doubtful values; its reason names ``--range``.
     """
     if values.dtype.kind == "f" and not np.isfinite(values).all():
         raise ImageError(NOT_FINITE)

@@ -103,7 +103,7 @@ def describe(result: AttackResult) -> str:
     """Return one line on one photo."""
     (was, p), (now, q) = result.before[0], result.after[0]
     arrow = f"{result.labels[was]} {p:.1%} -> {result.labels[now]} {q:.1%}"
-    if not result.success and result.criterion.names(result.said):
+    if not result.success and result.criterion.accepts(result.said):
         arrow += f" (not as sure as {result.confidence:g})"
     elif not result.success and result.target >= 0:
         arrow += f" (not reached: {result.target_name} {result.probability:.1%})"

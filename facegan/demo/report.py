@@ -23,7 +23,7 @@ figcaption { margin-top: 8px; }"""
 
 @dataclass
 class Story:
-    """What the report tells: seconds of each stage, numbers, and the settings of the demo."""
+    """The content of the report: seconds of each stage, numbers, and the settings of the demo."""
 
     settings: dict[str, Any]
     done: list[str] = field(default_factory=list)
@@ -197,7 +197,7 @@ def page(out: Path, story: Story) -> str:
     times = [(titles[k], f"{v:.0f} s") for k, v in story.seconds.items()]
     limits = (
         "It shows that everything works from end to end on this computer. Drawn portraits are much simpler than photos: "
-        "nothing here says how good faces from photos will be."
+        "the demo does not predict how good faces from photos will be."
     )
     parts = [
         "<h1>From pictures to a face generator</h1>",

@@ -117,7 +117,7 @@ class Tour:
         self.story.numbers["bundled"] = numbers
 
     def draw(self) -> None:
-        """Draw the portraits; a line at most every 5 seconds tells how many there are."""
+        """Draw the portraits; a line at most every 5 seconds counts them."""
         last = time.monotonic()
 
         def on_progress(done: int, count: int) -> None:

@@ -76,7 +76,7 @@ class Classifier:
         self.module = module.to(self.device).requires_grad_(False)
         for part in module.modules():
             if isinstance(getattr(part, "inplace", None), bool):
-                part.inplace = False  # type: ignore[assignment]  # it would overwrite what hooks have kept
+                part.inplace = False  # type: ignore[assignment]  # else it overwrites outputs that hooks keep
         self.mean, self.std = tuple(map(float, mean)), tuple(map(float, std))
         self._shift = torch.tensor(self.mean, device=self.device).view(1, -1, 1, 1)
         self._scale = 1 / torch.tensor(self.std, device=self.device).view(1, -1, 1, 1)
@@ -153,7 +153,7 @@ class Classifier:
             left -= 1
             if left == 0:
                 raise _AllFound
-            return output.clone()  # what follows may write into it
+            return output.clone()  # later layers may write into it
 
         with self._hooked(wanted, keep), contextlib.suppress(_AllFound):
             self.module(self.preprocess(x01) if resize else self.normalise(x01))
@@ -179,7 +179,7 @@ class Classifier:
         return list(self._layers)
 
     def _probe(self) -> Tensor:
-        """Run one grey picture through; note which layers run, how often, and what they give."""
+        """Run one grey picture through; record the layers, how often they run, and their shapes."""
         shapes: dict[str, tuple[int, ...]] = {}
         calls: dict[str, int] = {}
 

@@ -36,12 +36,12 @@ def match_luma(style: Tensor, content: Tensor) -> Tensor:
     return matched.clamp(0, 1).expand(-1, 3, -1, -1).contiguous()
 
 
-def paled(gradient: Tensor, colour: float) -> Tensor:
+def desaturate(gradient: Tensor, colour: float) -> Tensor:
     """Return a gradient with ``colour`` times its chroma: 0 changes brightness only, 1 leaves it."""
     return gradient if colour == 1 else torch.lerp(luma(gradient), gradient, colour)
 
 
-def blurred(x: Tensor, sigma: float) -> Tensor:
+def blur(x: Tensor, sigma: float) -> Tensor:
     """Blur by a Gaussian of ``sigma`` px, borders mirrored (where it is wider than the picture: repeated)."""
     if sigma <= 0:
         return x
@@ -58,7 +58,7 @@ def blurred(x: Tensor, sigma: float) -> Tensor:
     return x
 
 
-def equalised(gradient: Tensor, sigmas: Sequence[float]) -> Tensor:
+def equalise(gradient: Tensor, sigmas: Sequence[float]) -> Tensor:
     """Return the sum of a gradient's blurs of these widths (px), each brought to spread 1.
 
     Coarse and fine parts then have equal weight. A raw gradient is mostly grain, since a convolutional
@@ -68,12 +68,12 @@ def equalised(gradient: Tensor, sigmas: Sequence[float]) -> Tensor:
         return gradient
     total = torch.zeros_like(gradient)
     for sigma in sigmas:
-        part = blurred(gradient, sigma)
+        part = blur(gradient, sigma)
         total.add_(part, alpha=1 / max(float(part.std()), 1e-12))
     return total
 
 
-def normalised(gradient: Tensor, least: float = 1e-7) -> Tensor:
+def normalise(gradient: Tensor, least: float = 1e-7) -> Tensor:
     """Return a gradient divided by its mean absolute value."""
     return gradient / gradient.abs().mean().clamp_min(least)
 

@@ -75,12 +75,14 @@ def from_attributes(spec: str) -> Loaded:
     kind = ResidualFaceClasses if predictor.architecture == "residual" else FaceClasses
     module = kind(predictor, [known.index(name) for name in names])
     yes = itertools.product((False, True), repeat=len(names))
-    labels = [worded([n for n, y in zip(names, row, strict=True) if y], "male" in names) for row in yes]
+    labels = [
+        describe_class([n for n, y in zip(names, row, strict=True) if y], "male" in names) for row in yes
+    ]
     half = (0.5,) * 3
     return Loaded(module.eval(), predictor.shape[1:], half, half, labels, faces=True)
 
 
-def worded(names: Sequence[str], sexes: bool) -> str:
+def describe_class(names: Sequence[str], sexes: bool) -> str:
     """Return what a face with only these attributes is called: ``smiling face with eyeglasses``."""
     noun = ("man" if "male" in names else "woman") if sexes else "face"
     rest = [name.replace("_", " ").removeprefix("wearing ") for name in names if name != "male"]

@@ -46,11 +46,11 @@ def load_classifier(
             a ``.safetensors`` file of train-attributes), ``efficientnet_lite0``, a name of torchvision's
             (``vgg19``), an exported program (``FILE.pt2``), or ``FILE.py:FUNCTION``, where the function is
             called without arguments and returns the network.
-        labels: A file with one name a line, or JSON; "" takes what comes with the network.
+        labels: A file with one name a line, or JSON; "" takes the network's own.
         weights: A file for ImageNet's networks; "" takes their package's, or looks into torch's cache and
-            downloads what is missing.
-        input_size: Side in px of the pictures, instead of what the network says.
-        mean: Of each colour, instead of what the network says; so is ``std``.
+            downloads missing ones.
+        input_size: Side in px of the pictures, instead of the network's own.
+        mean: Of each colour, instead of the network's own; so is ``std``.
         std: The standard deviation of each colour.
         crop: Look at the centre only, as torchvision does, instead of the whole photo.
         device: Where it runs.

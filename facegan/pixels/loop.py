@@ -105,7 +105,7 @@ def optimise(
         on_snapshot: See ``every``.
 
     Raises:
-        InputError: A loss is not finite: what follows would be noise.
+        InputError: A loss is not finite; further steps would be noise.
     """
     began = time.perf_counter()
     done, early = start, False

@@ -14,7 +14,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from facegan.pixels.colours import normalised
+from facegan.pixels.colours import normalise
 
 ARMIJO = 1e-4
 TRIES = 12
@@ -69,7 +69,7 @@ class LBFGS:
             length /= 2
         else:
             # The memory misleads: forget it, and try the gradient at the next step. If that fails as well,
-            # this is as low as float32 can tell.
+            # float32 can tell no lower loss.
             self.pairs, self.over = [], not self.pairs
             return x, loss
         change = new_gradient - gradient
@@ -132,7 +132,7 @@ class Plain:
 
     def step(self, x: Tensor, evaluate: Evaluate) -> tuple[Tensor, float]:
         loss, gradient = evaluate(x)
-        return x - self.lr * normalised(gradient), loss
+        return x - self.lr * normalise(gradient), loss
 
     def state(self) -> dict[str, Tensor]:
         return {}

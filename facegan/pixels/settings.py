@@ -1,4 +1,4 @@
-"""Settings that attack, dream and stylize share: the classifier, and what is kept of the work.
+"""Settings that attack, dream and stylize share: the classifier, and snapshots of the work.
 
 Nothing here imports torch, since the command line makes its help from these classes.
 """
@@ -17,7 +17,7 @@ MIN_SIDE = 32  # px that any of the usual networks still takes
 _Config = TypeVar("_Config")
 
 
-def changed(config: _Config, changes: Mapping[str, Any]) -> _Config:
+def replace_fields(config: _Config, changes: Mapping[str, Any]) -> _Config:
     """Return checked settings with some fields replaced; None leaves a field as it is.
 
     Raises:
@@ -37,7 +37,7 @@ def distribute(changes: Mapping[str, Any], *configs: Any) -> list[Any]:
     names = [{each.name for each in fields(config)} for config in configs]
     shares = [{n: v for n, v in changes.items() if n in own} for own in names]
     shares[0] |= {n: v for n, v in changes.items() if not any(n in own for own in names)}
-    return [changed(config, share) for config, share in zip(configs, shares, strict=True)]
+    return [replace_fields(config, share) for config, share in zip(configs, shares, strict=True)]
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ class ClassifierConfig:
     weights: str = ""
     """file of weights for ImageNet's networks; '' looks into torch's cache, then downloads."""
     input_size: int = setting(0, minimum=0)
-    """side in px of the pictures that the classifier was trained with; 0 is what it says."""
+    """side in px of the pictures that the classifier was trained with; 0 is the classifier's own."""
     mean: str = ""
     """mean of each colour, in [0, 1]: 0.485,0.456,0.406; '' is the classifier's."""
     std: str = ""

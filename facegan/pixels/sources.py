@@ -34,7 +34,7 @@ _AS_TRAINED: dict[str, dict[str, Any]] = {
 
 @dataclass(frozen=True)
 class Loaded:
-    """A network and what it says of its own input.
+    """A network and the input that it expects.
 
     Attributes:
         crop: The share of the shorter side that it saw.

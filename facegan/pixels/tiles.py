@@ -86,12 +86,12 @@ class Tile:
 
 
 def cut(height: int, width: int, tile: int, *, margin: int, stride: int) -> list[Tile]:
-    """Return a picture's tiles, last row and last column first: the first tile says how large layers are."""
+    """Return a picture's tiles, last row and column first: the first tile shows how large layers are."""
     down, across = spans(height, tile, margin, stride=stride), spans(width, tile, margin, stride=stride)
     return [Tile(rows, columns) for rows in reversed(down) for columns in reversed(across)]
 
 
-def mirrored(length: int, before: int, after: int, *, device: torch.device | str = "cpu") -> Tensor:
+def mirror_indices(length: int, before: int, after: int, *, device: torch.device | str = "cpu") -> Tensor:
     """Return indices of 0..length-1 with any ``before`` and ``after`` more, mirrored at the edges."""
     period = max(1, 2 * (length - 1))
     index = torch.arange(-before, length + after, device=device).remainder(period)
@@ -114,8 +114,8 @@ class Canvas:
         pad: tuple[int, int, int, int] = (0, 0, 0, 0),
     ) -> None:
         self.x, self.pad = x, pad
-        self.rows = mirrored(x.shape[-2], pad[0], pad[1], device=x.device)
-        self.columns = mirrored(x.shape[-1], pad[2], pad[3], device=x.device)
+        self.rows = mirror_indices(x.shape[-2], pad[0], pad[1], device=x.device)
+        self.columns = mirror_indices(x.shape[-1], pad[2], pad[3], device=x.device)
         self.height, self.width = len(self.rows), len(self.columns)
         self.tiles = cut(self.height, self.width, tile, margin=margin, stride=stride)
 
@@ -146,7 +146,7 @@ def strides(classifier: Classifier, layers: list[str]) -> dict[str, int]:
     return found
 
 
-def chosen_tile(tile: int, height: int, width: int) -> int:
+def choose_tile(tile: int, height: int, width: int) -> int:
     """Return the tile's side; -1 decides by the size: 0 (the whole) for small pictures, tiles for others."""
     return tile if tile >= 0 else AUTO_TILE if height * width > AUTO_ABOVE else 0
 
@@ -154,7 +154,7 @@ def chosen_tile(tile: int, height: int, width: int) -> int:
 def max_pixels(tile: int, sizes: Sequence[tuple[int, int]]) -> int:
     """Return how many px the network sees at a time of pictures of these sizes."""
     largest = max(h * w for h, w in sizes)
-    side = max(chosen_tile(tile, *size) for size in sizes)
+    side = max(choose_tile(tile, *size) for size in sizes)
     return min(largest, side**2) if side else largest
 
 

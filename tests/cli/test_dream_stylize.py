@@ -227,7 +227,7 @@ MISTAKES = {
     "stylize photo.jpg style.png --model net.py:load --size 9999": "--size must be 0 or 32 to 2,048, not",
     "stylize photo.jpg style.png --model net.py:load --masks photo.jpg none.png": "2 masks for 1 styles",
     "stylize photo.jpg style.png --model net.py:load --masks none.png": "none.png is not a file",
-    "stylize photo.jpg style.png --model net.py:load --film x.gif": "keep what --every says",
+    "stylize photo.jpg style.png --model net.py:load --film x.gif": "--film and --pictures need --every",
     "stylize photo.jpg style.png --model net.py:load --out style.png": "it would replace what is read",
     "stylize photo.jpg style.png --model net.py:load --optimizer sgd": "unknown (known: adam, lbfgs, plain)",
 }

@@ -201,7 +201,7 @@ def test_momentum_sums_gradients_of_mean_size_one() -> None:
 
 def test_fmn_goes_where_a_linear_model_puts_the_boundary() -> None:
     state, attack, w = state_and_attack(5.0, method="fmn", norm="l2", step=1.0)
-    state.seen(state.v, [attack.classifier.logits(state.at(state.v))[0]])
+    state.record(state.v, [attack.classifier.logits(state.at(state.v))[0]])
     attack.update(state, -w[None].clone(), 0, reached=False)
     assert state.radius == pytest.approx(255 * 5 / float(w.norm()), rel=1e-4)
 

@@ -19,8 +19,8 @@ from facegan.errors import ImageError, InputError
 from facegan.images import save_png
 from facegan.pixels import Classifier, dream, load_classifier, stylize, visualise, zoom
 from facegan.pixels.dreams.config import DREAMS, DreamConfig
-from facegan.pixels.dreams.dream import moved, octave_sizes, suited
-from facegan.pixels.dreams.objective import Objective, expand, parse_terms
+from facegan.pixels.dreams.dream import octave_sizes, with_suitable_layers, zoom_in
+from facegan.pixels.dreams.objective import Objective, expand_channels, parse_terms
 from facegan.pixels.loading import reverse_channels
 from facegan.pixels.style.config import STYLES
 
@@ -156,7 +156,7 @@ def test_classes_channels_and_guides(net: Classifier, photo: np.ndarray) -> None
     assert not np.array_equal(plain.image, guided.image)
     names = [g.name for g in parse_terms(net, ("features.7:0,2-3=0.5",), ("owl=2",))]
     assert names == ["features.7:0", "features.7:2", "features.7:3", "owl"]
-    assert expand(["a:1-3=2", "b"]) == ["a:1=2", "a:2=2", "a:3=2", "b"]
+    assert expand_channels(["a:1-3=2", "b"]) == ["a:1=2", "a:2=2", "a:3=2", "b"]
 
 
 def test_noise_becomes_what_is_asked_for(net: Classifier) -> None:
@@ -189,18 +189,18 @@ def test_zoom(net: Classifier, photo: np.ndarray) -> None:
 def test_the_default_layers_are_those_of_any_vgg() -> None:
     for name, last in (("vgg11", "block4_conv2=0.5"), ("vgg16", "block4_conv3=0.5")):
         network = load_classifier(name, random_weights_seed=0)
-        layers = suited(network, DreamConfig()).layers
+        layers = with_suitable_layers(network, DreamConfig()).layers
         assert layers[0] == last and parse_terms(network, layers, ())
 
 
 def test_moved_enlarges_about_the_centre_and_turns() -> None:
     x = torch.zeros(1, 3, 41, 61)
     x[..., 20, 40] = 1  # 10 px right of the middle
-    far = moved(x, 1.5, 0.0, centre=(0.5, 0.5))[0, 0]
+    far = zoom_in(x, 1.5, 0.0, centre=(0.5, 0.5))[0, 0]
     assert divmod(int(far.argmax()), 61) == (20, 45)
-    turned = moved(x, 1.0, 90.0, centre=(0.5, 0.5))[0, 0]
+    turned = zoom_in(x, 1.0, 90.0, centre=(0.5, 0.5))[0, 0]
     assert divmod(int(turned.argmax()), 61) in [(10, 30), (30, 30)]
-    assert torch.allclose(moved(x, 1.0, 0.0, centre=(0.3, 0.9)), x, atol=1e-5)
+    assert torch.allclose(zoom_in(x, 1.0, 0.0, centre=(0.3, 0.9)), x, atol=1e-5)
 
 
 @pytest.fixture(scope="module")

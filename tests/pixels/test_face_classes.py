@@ -16,12 +16,12 @@ from facegan.errors import InputError
 from facegan.files import photo_path
 from facegan.pixels import attack, dream, efficientnet, load_classifier, stylize
 from facegan.pixels.attacks import report as attack_report
-from facegan.pixels.face_classes import ResidualFaceClasses, cut, face_window, worded
+from facegan.pixels.face_classes import ResidualFaceClasses, cut, describe_class, face_window
 
 
 def test_names_of_classes_are_told_apart_in_figures() -> None:
     """Whole, in two lines: combinations of attributes differ in their last words."""
-    assert attack_report._wrapped("smiling face with eyeglasses and hat").split() == [
+    assert attack_report._wrap("smiling face with eyeglasses and hat").split() == [
         "smiling",
         "face",
         "with",
@@ -29,7 +29,7 @@ def test_names_of_classes_are_told_apart_in_figures() -> None:
         "and",
         "hat",
     ]
-    lines = attack_report._wrapped("a class whose name is longer than two such lines, by far").split("\n")
+    lines = attack_report._wrap("a class whose name is longer than two such lines, by far").split("\n")
     assert len(lines) == 2 and lines[-1].endswith(" …") and max(map(len, lines)) <= 24
 
 
@@ -58,7 +58,7 @@ def test_a_class_has_the_product_of_its_attributes_probabilities() -> None:
     ],
 )
 def test_classes_are_put_into_words(names: list[str], sexes: bool, said: str) -> None:
-    assert worded(names, sexes) == said
+    assert describe_class(names, sexes) == said
 
 
 @pytest.mark.parametrize(

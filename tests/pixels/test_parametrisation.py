@@ -60,10 +60,10 @@ def test_total_variation_by_hand() -> None:
 @pytest.mark.parametrize("sigma", [0.7, 2.8, 6.0])
 def test_blurs_keep_constants_and_spread_as_they_say(sigma: float) -> None:
     flat = torch.full((1, 3, 33, 47), 0.3)
-    assert torch.allclose(colours.blurred(flat, sigma), flat, atol=1e-5)
+    assert torch.allclose(colours.blur(flat, sigma), flat, atol=1e-5)
     dot = torch.zeros(1, 1, 65, 65)
     dot[..., 32, 32] = 1
-    made = colours.blurred(dot, sigma)[0, 0]
+    made = colours.blur(dot, sigma)[0, 0]
     at = torch.arange(65.0) - 32
     assert float(made.sum()) == pytest.approx(1, abs=1e-3)
     spread = math.sqrt(float((made.sum(0) * at**2).sum()))
@@ -72,10 +72,10 @@ def test_blurs_keep_constants_and_spread_as_they_say(sigma: float) -> None:
 
 def test_levels_and_colour_of_gradients() -> None:
     g = torch.randn(1, 3, 32, 32, generator=torch.Generator().manual_seed(0))
-    assert torch.equal(colours.equalised(g, ()), g) and torch.equal(colours.paled(g, 1), g)
-    assert torch.allclose(colours.paled(g, 0), colours.luma(g).expand_as(g))
-    assert float(colours.normalised(g).abs().mean()) == pytest.approx(1)
-    fine, level = (g[..., 1:] - g[..., :-1]).std() / g.std(), colours.equalised(g, (0.7, 2.8))
+    assert torch.equal(colours.equalise(g, ()), g) and torch.equal(colours.desaturate(g, 1), g)
+    assert torch.allclose(colours.desaturate(g, 0), colours.luma(g).expand_as(g))
+    assert float(colours.normalise(g).abs().mean()) == pytest.approx(1)
+    fine, level = (g[..., 1:] - g[..., :-1]).std() / g.std(), colours.equalise(g, (0.7, 2.8))
     assert (level[..., 1:] - level[..., :-1]).std() / level.std() < 0.6 * fine
 
 

@@ -15,9 +15,9 @@ from facegan.pixels.style.gram import StyleObjective
 from facegan.pixels.tiles import (
     Canvas,
     activation_bytes,
-    chosen_tile,
+    choose_tile,
     cut,
-    mirrored,
+    mirror_indices,
     require_memory,
     spans,
     strides,
@@ -127,9 +127,9 @@ def test_the_gradient_is_that_of_the_loss() -> None:
 
 
 def test_mirrored_indices() -> None:
-    assert mirrored(4, 2, 3).tolist() == [2, 1, 0, 1, 2, 3, 2, 1, 0]
-    assert mirrored(2, 3, 3).tolist() == [1, 0, 1, 0, 1, 0, 1, 0]
-    assert mirrored(1, 1, 2).tolist() == [0, 0, 0, 0]
+    assert mirror_indices(4, 2, 3).tolist() == [2, 1, 0, 1, 2, 3, 2, 1, 0]
+    assert mirror_indices(2, 3, 3).tolist() == [1, 0, 1, 0, 1, 0, 1, 0]
+    assert mirror_indices(1, 1, 2).tolist() == [0, 0, 0, 0]
 
 
 def test_strides_and_the_choice_of_tiles() -> None:
@@ -138,8 +138,8 @@ def test_strides_and_the_choice_of_tiles() -> None:
         "features.4": 2,
         "features.7": 4,
     }
-    assert chosen_tile(-1, 1000, 1000) == 0 and chosen_tile(-1, 3000, 4000) > 0
-    assert chosen_tile(0, 3000, 4000) == 0 and chosen_tile(64, 10, 10) == 64
+    assert choose_tile(-1, 1000, 1000) == 0 and choose_tile(-1, 3000, 4000) > 0
+    assert choose_tile(0, 3000, 4000) == 0 and choose_tile(64, 10, 10) == 64
 
 
 def test_reversed_channels_are_a_reversed_picture() -> None:

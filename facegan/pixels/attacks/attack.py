@@ -90,7 +90,7 @@ def attack(
                     on_result(results[-1])
             if results[-1].signum:
                 break
-    except KeyboardInterrupt:  # between two steps; what is done is reported all the same
+    except KeyboardInterrupt:  # between two steps; finished photos are still reported
         if writer is None or not results:
             raise
         results[-1] = replace(results[-1], signum=int(signal.SIGINT))

@@ -1,7 +1,7 @@
 """The attacks, each as its paper: projected gradient descent on photos, and what other methods change in it.
 
 Perturbations are in levels (1/255), gradients those of the loss with respect to pictures in [0, 1]. Each
-step looks at a point of the grid of 8-bit pictures, so that what succeeds can be saved. A new attack is a
+step looks at a point of the grid of 8-bit pictures, so that successes can be saved. A new attack is a
 class here, and a row in METHODS of ``config.py``.
 """
 
@@ -144,7 +144,7 @@ class Attack:
         state.momentum = None
 
     def look(self, states: Sequence[AttackState], number: int) -> list[Look]:
-        """Show the classifier each photo's point; return what it says of those that are not done."""
+        """Show the classifier each photo's point; return its answers for those that are not done."""
         points = [self.point(state) for state in states]
         leaves = [s.at(q).detach().requires_grad_(True) for s, q in zip(states, points, strict=True)]
         looks, norm = [], self.config.minimal_norm
@@ -155,8 +155,8 @@ class Attack:
                 state.criterion = replace(state.criterion, source=int(row.argmax()))
             if self.transforms:
                 views = self._transformed(state, leaf, number, rows=rows)
-            reached = self._remember(state, q, rows)
-            state.note(row.detach())
+            reached = self._record(state, q, rows)
+            state.add_to_curve(row.detach())
             # No picture lies between the photo and a change of one level.
             if (norm or not reached) and not (norm == "linf" and state.best_norm <= 1):
                 looks.append(Look(state, leaf, state.criterion.loss(row, self.config.loss), reached, views))
@@ -170,17 +170,17 @@ class Attack:
         """Return the logits of pictures of any sizes from one forward pass."""
         return self.classifier.logits_at_size(torch.cat([self.classifier.resize(p) for p in pictures]))
 
-    def _remember(self, state: AttackState, q: Tensor, rows: list[Tensor]) -> bool:
+    def _record(self, state: AttackState, q: Tensor, rows: list[Tensor]) -> bool:
         """Keep ``q`` if it is the best so far, rounded if need be; return whether it succeeds."""
         norm = self.config.minimal_norm
         if self.on_grid:
-            return state.seen(q, rows, norm)
+            return state.record(q, rows, norm)
         near = self._rounded(q)
         if not all(state.criterion.reached(row) for row in rows):
             state.keep(near, None)
             return False
         with torch.no_grad():
-            return state.seen(near, list(self._logits([state.at(near)])))
+            return state.record(near, list(self._logits([state.at(near)])))
 
     def _rounded(self, q: Tensor) -> Tensor:
         """Return the nearest point of the grid within ``epsilon``."""

@@ -45,7 +45,7 @@ def draw(result: AttackResult) -> np.ndarray:
     (*pictures,), (before, after, curve) = drawn.subplots(2, 3, height_ratios=(row, 2.3))
     shown = {"photo": original, "attacked": image, f"difference × {factor}": cut(difference, result.window)}
     for axis, (title, picture) in zip(pictures, shown.items(), strict=True):
-        axis.imshow(fitting(picture), interpolation="none")
+        axis.imshow(shrink(picture), interpolation="none")
         axis.set_title(title, fontsize=11)
         axis.axis("off")
     _bars(before, result, result.before, title="before")
@@ -56,28 +56,28 @@ def draw(result: AttackResult) -> np.ndarray:
     return images.read_image(buffer.getvalue())
 
 
-def fitting(picture: np.ndarray, side: int = 380) -> np.ndarray:
+def shrink(picture: np.ndarray, side: int = 380) -> np.ndarray:
     """Return a picture no larger than it is shown, so that no pixels are left out by chance."""
     height, width = picture.shape[:2]
     factor = min(1.0, side / max(height, width))
     return images.resize(picture, (max(1, round(height * factor)), max(1, round(width * factor))), "bilinear")
 
 
-def _colour(result: AttackResult, index: int) -> str:
+def _class_colour(result: AttackResult, index: int) -> str:
     wanted = result.target if result.target >= 0 else result.said
     return _BLUE if index == result.source else _RED if index == wanted else _GREY
 
 
-def _wrapped(text: str, most: int = 24) -> str:
+def _wrap(text: str, most: int = 24) -> str:
     """Break a text into at most two lines: classes of faces differ in their last words."""
     lines = textwrap.wrap(text, most, max_lines=2, placeholder=" …") or [""]
     return "\n".join(lines).replace("$", r"\$")  # else what stands between two of them is read as mathematics
 
 
 def _bars(axis: Any, result: AttackResult, rows: list[tuple[int, float]], *, title: str) -> None:
-    names = [_wrapped(result.labels[i]) for i, _ in rows]
+    names = [_wrap(result.labels[i]) for i, _ in rows]
     places = range(len(rows))
-    axis.barh(places, [p for _, p in rows], color=[_colour(result, i) for i, _ in rows], height=0.62)
+    axis.barh(places, [p for _, p in rows], color=[_class_colour(result, i) for i, _ in rows], height=0.62)
     for place, (_, p) in zip(places, rows, strict=True):
         axis.text(p + 0.015, place, f"{p:.1%}", va="center", fontsize=8.5)
     axis.set_yticks(places, names, fontsize=9)
@@ -95,9 +95,7 @@ def _curve(axis: Any, result: AttackResult) -> None:
         ([source for _, source in result.curve], _BLUE, result.labels[result.source]),
         ([reached for reached, _ in result.curve], _RED, result.target_name or "best other class"),
     ):
-        axis.plot(
-            steps, values, color=colour, label=_wrapped(name), marker=dots, markersize=3.5, linewidth=1.6
-        )
+        axis.plot(steps, values, color=colour, label=_wrap(name), marker=dots, markersize=3.5, linewidth=1.6)
     axis.set_ylim(-0.03, 1.03)
     axis.set_yticks([0, 0.5, 1], ["0", "50%", "100%"], fontsize=8)
     axis.tick_params(axis="x", labelsize=8)
@@ -150,7 +148,7 @@ def _as_csv(results: Sequence[AttackResult]) -> bytes:
 
 
 def _picture(pixels: Any) -> str:
-    data = base64.b64encode(images.png_bytes(fitting(pixels, 220))).decode()
+    data = base64.b64encode(images.png_bytes(shrink(pixels, 220))).decode()
     return f'<img alt="" src="data:image/png;base64,{data}">'
 
 

@@ -29,7 +29,7 @@ class AttackResult:
         original: The photo, uint8 ``H,W,3``; ``image`` is the result, of the same size.
         source: The class of the photo; ``said`` is that of the result.
         target: The class to become; -1 is any other than ``source``.
-        success: Whether the classifier says the target of ``image``, with at least ``confidence``.
+        success: Whether the classifier sees the target in ``image`` with at least ``confidence``.
         probability: Of the target, or of the best class other than the source.
         before: The photo's five most probable classes, (class, probability); ``after`` are the result's.
         linf: The largest change of a value, in [0, 1]; ``l2`` is the Euclidean norm.
@@ -92,7 +92,7 @@ class AttackResult:
 
 
 def gather(classifier: Classifier, photo: AttackResult, state: AttackState) -> AttackResult:
-    """Return ``photo`` with the best 8-bit picture that was found, and what the classifier said of it."""
+    """Return ``photo`` with the best 8-bit picture that was found, and the classifier's answer."""
     image = photo.original.copy()
     cut(image, photo.window)[:] = images.unit_to_uint8(state.at(state.best))[0]
     source = state.criterion.source
@@ -127,7 +127,7 @@ def judge(
         image=image,
         said=said,
         probability=probability,
-        success=result.criterion.names(said) and probability >= result.confidence - ROUNDING,
+        success=result.criterion.accepts(said) and probability >= result.confidence - ROUNDING,
         after=classifier.top(logits),
         linf=max(int(d.max()), -int(d.min())) / LEVELS,
         l2=float(np.sqrt(flat @ flat)) / LEVELS,
@@ -145,7 +145,7 @@ def survival(
         for i in range(draws):
             generator = torch.Generator().manual_seed(rng.torch_seed(seed, f"survival/{name}", i))
             logits = _logits(classifier, TRANSFORMS[name].real(result.seen[1], generator))
-            kept += result.criterion.names(int(logits.argmax()))
+            kept += result.criterion.accepts(int(logits.argmax()))
         shares[name] = kept / draws
     return shares
 

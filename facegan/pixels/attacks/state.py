@@ -62,7 +62,7 @@ class Criterion:
         p = logits.softmax(0)
         return p[self.target] if self.target >= 0 else _best_but(p, self.source)
 
-    def names(self, index: int) -> bool:
+    def accepts(self, index: int) -> bool:
         """Return whether a class is one that the attack wants the classifier to say."""
         return index == self.target if self.target >= 0 else index != self.source
 
@@ -138,7 +138,7 @@ class AttackState:
         """Return ``q`` as far as the picture can hold it."""
         return (self.base + q).clamp_(0, LEVELS).sub_(self.base)
 
-    def seen(self, q: Tensor, views: Sequence[Tensor], norm: str = "") -> bool:
+    def record(self, q: Tensor, views: Sequence[Tensor], norm: str = "") -> bool:
         """Keep ``q`` if it is the best so far: success comes first, then small norms, else small margins.
 
         Args:
@@ -163,7 +163,7 @@ class AttackState:
             self.keep(q, views[0])
         return reached
 
-    def note(self, logits: Tensor) -> None:
+    def add_to_curve(self, logits: Tensor) -> None:
         """Add one point to the curve of probabilities."""
         p = F.softmax(logits, 0)
         self.curve.append((float(self.criterion.probability(logits)), float(p[self.criterion.source])))

@@ -31,19 +31,19 @@ def _uniform(low: float, high: float, generator: torch.Generator) -> float:
     return low + (high - low) * float(torch.rand((), generator=generator))
 
 
-def _scaled(size: Sequence[int], generator: torch.Generator) -> tuple[int, int]:
+def _random_size(size: Sequence[int], generator: torch.Generator) -> tuple[int, int]:
     factor = _uniform(*SCALES, generator)
     return max(1, round(size[0] * factor)), max(1, round(size[1] * factor))
 
 
 def soft_resize(x01: Tensor, generator: torch.Generator) -> Tensor:
     """Make pictures smaller by a random factor, linear and antialiased."""
-    return F.interpolate(x01, _scaled(x01.shape[-2:], generator), mode="bilinear", antialias=True)
+    return F.interpolate(x01, _random_size(x01.shape[-2:], generator), mode="bilinear", antialias=True)
 
 
 def real_resize(image: np.ndarray, generator: torch.Generator) -> np.ndarray:
     """Resize a picture as Pillow does."""
-    return images.resize(image, _scaled(image.shape[:2], generator), "bilinear")
+    return images.resize(image, _random_size(image.shape[:2], generator), "bilinear")
 
 
 def soft_jpeg(x01: Tensor, generator: torch.Generator) -> Tensor:
@@ -75,12 +75,12 @@ def _dct() -> Tensor:
     return matrix
 
 
-def _rounded(x: Tensor) -> Tensor:
+def _round(x: Tensor) -> Tensor:
     """Round; the gradient passes as if it did not (Bengio et al. 2013, the straight-through estimator)."""
     return x + (x.round() - x).detach()
 
 
-def _coded(plane: Tensor, table: Tensor) -> Tensor:
+def _quantise(plane: Tensor, table: Tensor) -> Tensor:
     """Take one plane of levels -128..127 through the cosine transform and back, quantised."""
     height, width = plane.shape[-2:]
     plane = F.pad(plane, (0, -width % 8, 0, -height % 8), "replicate")
@@ -88,7 +88,7 @@ def _coded(plane: Tensor, table: Tensor) -> Tensor:
     d = _dct().to(plane)
     blocks = plane.view(n, h // 8, 8, w // 8, 8).transpose(2, 3)
     coefficients = d @ blocks @ d.T / table
-    back = d.T @ (_rounded(coefficients) * table) @ d
+    back = d.T @ (_round(coefficients) * table) @ d
     return back.transpose(2, 3).reshape(n, 1, h, w)[..., :height, :width]
 
 
@@ -99,17 +99,17 @@ def jpeg(x01: Tensor, quality: int) -> Tensor:
     cb, cr = (b - 128 - y) * 0.564, (r - 128 - y) * 0.713
     luma, chroma = tables(quality).to(x01.device)
     size = y.shape[-2:]
-    y = _coded(y[:, None], luma)[:, 0]
+    y = _quantise(y[:, None], luma)[:, 0]
     colours = []
     for plane in (cb, cr):
         padded = F.pad(plane[:, None], (0, size[1] % 2, 0, size[0] % 2), "replicate")
-        coded = _coded(F.avg_pool2d(padded, 2), chroma)
-        back = F.interpolate(coded, padded.shape[-2:], mode="bilinear", align_corners=False)
+        quantised = _quantise(F.avg_pool2d(padded, 2), chroma)
+        back = F.interpolate(quantised, padded.shape[-2:], mode="bilinear", align_corners=False)
         colours.append(back[:, 0, : size[0], : size[1]])
     cb, cr = colours
     y = y + 128
     rgb = torch.stack([y + 1.403 * cr, y - 0.344 * cb - 0.714 * cr, y + 1.773 * cb], 1)
-    return (_rounded(rgb) / 255).clamp(0, 1)
+    return (_round(rgb) / 255).clamp(0, 1)
 
 
 @dataclass(frozen=True)

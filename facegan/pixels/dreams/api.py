@@ -54,13 +54,13 @@ def dream(
         photo: A file, or an array ``H,W,C``; None begins from noise.
         model: What ``load_classifier`` takes, its result, or a ``ClassifierConfig``.
         config: Settings of the dream.
-        guide: A picture whose features the dream is to have, instead of the photo's own.
+        guide: A picture whose features the dream takes, instead of the photo's own.
         out: A .png or .jpg; "" is PHOTO-dream.png in the current folder; None writes no picture.
         columns: Columns of the sheet of pictures from noise; 0 makes it about square.
         keep: What is kept on the way: pictures, a film, a curve.
         flight: A film that flies into the dream, instead of a picture.
         on_step: Sees each step's numbers.
-        on_picture: Sees (steps done, uint8 ``H,W,3``) whenever ``keep.every`` says; 0: after each octave.
+        on_picture: Sees (steps done, uint8 ``H,W,3``) after every ``keep.every`` steps; 0: after each octave.
         settings: Fields of ``DreamConfig``, ``SnapshotConfig``, ``FlightConfig`` and ``ClassifierConfig``.
 
     Returns:
@@ -88,7 +88,7 @@ def dream(
 
 
 def _text(network: _Network, what: str, config: DreamConfig) -> dict[str, str]:
-    """Return the text that says in a picture's file what made it."""
+    """Return the text for a picture's file: layers, seed and model."""
     return {"dream": what, "seed": str(config.seed), "model": model_name(network)}
 
 

@@ -14,7 +14,7 @@ class DreamConfig:
     """Settings of a dream, and of pictures from noise; the command's flags are these fields."""
 
     layers: tuple[str, ...] = ()
-    """what to make stronger: NAME, NAME:CHANNEL, each with =WEIGHT; none: what suits the classifier."""
+    """layers to make stronger: NAME, NAME:CHANNEL, each with =WEIGHT; none: those that suit the network."""
     classes: tuple[str, ...] = ()
     """classes to make more probable, by name or number, each with =WEIGHT."""
     octaves: int = setting(6, minimum=1)

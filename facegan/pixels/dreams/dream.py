@@ -1,7 +1,7 @@
 """DeepDream: change a picture so that a classifier's layers see more of what they already see in it.
 
 Mordvintsev, Olah, Tyka 2015, *Inceptionism: going deeper into neural networks*: gradient ascent on the mean
-square of activations, octave by octave; what was drawn at one size is carried to the next.
+square of activations, octave by octave; the changes at one size are carried to the next.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ from torch import Tensor
 from facegan import images, rng
 from facegan.errors import InputError
 from facegan.pixels.classifiers import Classifier
-from facegan.pixels.colours import equalised, normalised, paled
+from facegan.pixels.colours import desaturate, equalise, normalise
 from facegan.pixels.dreams.config import DREAM_LAYERS, DreamConfig
 from facegan.pixels.dreams.objective import Objective, parse_terms
 from facegan.pixels.loading import load_configured
 from facegan.pixels.loop import OnPicture, OnStep, OptimisedPicture, optimise
 from facegan.pixels.pictures import Picture, photo_of
-from facegan.pixels.settings import MIN_SIDE, ClassifierConfig, changed
-from facegan.pixels.tiles import chosen_tile, max_pixels, require_memory
+from facegan.pixels.settings import MIN_SIDE, ClassifierConfig, replace_fields
+from facegan.pixels.tiles import choose_tile, max_pixels, require_memory
 
 STEPS = 10  # in an octave, if the settings say 0
 
@@ -54,7 +54,7 @@ def octave_sizes(height: int, width: int, octaves: int, *, scale: float) -> list
     return sizes[::-1]
 
 
-def suited(classifier: Classifier, settings: DreamConfig, steps: int = STEPS) -> DreamConfig:
+def with_suitable_layers(classifier: Classifier, settings: DreamConfig, steps: int = STEPS) -> DreamConfig:
     """Return settings with layers that suit the classifier if neither layers nor classes are given."""
     settings = replace(settings, steps=settings.steps or steps)
     if settings.layers or settings.classes:
@@ -89,14 +89,14 @@ class Dreamer:
         draws = rng.uniform(s.seed, "dream", number, count=1, per_item=2)[0] * (s.jitter + 1)
         jy, jx = (int(v) for v in draws)
         pad = (jy, s.jitter - jy, jx, s.jitter - jx)
-        tile = chosen_tile(s.tile, *self.x.shape[-2:])
+        tile = choose_tile(s.tile, *self.x.shape[-2:])
         loss, gradient = self.objective.evaluate(self.x, tile, margin=s.overlap, pad=pad)
         if s.stop_above and loss > s.stop_above:
             self.over = True
             return {"loss": loss}
-        gradient = paled(gradient, s.colour)  # rebound, so that large photos need one copy less
-        gradient = equalised(gradient, s.smooth)
-        self.x = self.x.add_(normalised(gradient), alpha=s.step_size)
+        gradient = desaturate(gradient, s.colour)  # rebound, so that large photos need one copy less
+        gradient = equalise(gradient, s.smooth)
+        self.x = self.x.add_(normalise(gradient), alpha=s.step_size)
         if s.smooth:  # the tutorial's plain steps are cut off only when they are saved
             self.x.clamp_(0, 1)
         return {"loss": loss}
@@ -138,7 +138,7 @@ def dream_photo(
     """
     photo = photo_of(picture, s.size)
     classifier = load_configured(network)
-    s = suited(classifier, s)
+    s = with_suitable_layers(classifier, s)
     sizes = octave_sizes(photo.shape[0], photo.shape[1], s.octaves, scale=s.octave_scale)
     curve: list[float] = []
     with require_memory(classifier, max_pixels(s.tile, sizes), s.tile):
@@ -218,7 +218,7 @@ def zoom(
         on_step: Sees each step's numbers.
         changes: Fields of the settings.
     """
-    s = suited(classifier, changed(settings or DreamConfig(), changes))
+    s = with_suitable_layers(classifier, replace_fields(settings or DreamConfig(), changes))
     first = dream_photo(classifier, picture, s, guide=guide, on_step=on_step)
     dreamer = Dreamer(prepare(classifier, s, guide), s)
     dreamer.x = images.to_unit(first.image[None], classifier.device)
@@ -229,20 +229,20 @@ def zoom(
         if outcome.signum:
             return
         before = dreamer.x.clone()
-        dreamer.x = moved(dreamer.x, factor, turn, centre=centre)
+        dreamer.x = zoom_in(dreamer.x, factor, turn, centre=centre)
         steps = start + s.steps
         outcome = optimise(dreamer.step, steps, seed=s.seed, purpose="dream", start=start, on_step=on_step)
         start = steps
         for i in range(1, between + 1):
             part = i / (between + 1)
-            old = moved(before, factor**part, turn * part, centre=centre)
-            new = moved(dreamer.x, factor ** (part - 1), turn * (part - 1), centre=centre)
+            old = zoom_in(before, factor**part, turn * part, centre=centre)
+            new = zoom_in(dreamer.x, factor ** (part - 1), turn * (part - 1), centre=centre)
             yield images.unit_to_uint8(torch.lerp(old, new, part))[0]
         yield images.unit_to_uint8(dreamer.x)[0]
 
 
-def moved(x: Tensor, factor: float, turn: float, *, centre: tuple[float, float]) -> Tensor:
-    """Enlarge ``x`` about ``centre`` and turn it by ``turn`` degrees; what comes in is mirrored."""
+def zoom_in(x: Tensor, factor: float, turn: float, *, centre: tuple[float, float]) -> Tensor:
+    """Enlarge ``x`` about ``centre`` and turn it by ``turn`` degrees; new edges are mirrored."""
     h, w = x.shape[-2:]
     angle = torch.tensor(turn).deg2rad()
     cos, sin = float(angle.cos()) / factor, float(angle.sin()) / factor

@@ -32,7 +32,7 @@ class ObjectiveTerm:
 
 
 def parse_layer(text: str, classifier: Classifier) -> ObjectiveTerm:
-    """Parse ``NAME`` or ``NAME:CHANNEL``, each with ``=WEIGHT``; InputError says what is wrong with it."""
+    """Parse ``NAME`` or ``NAME:CHANNEL``, each with ``=WEIGHT``; InputError explains a mistake."""
     body, weight = _weighted(text, "--layers")
     layer, colon, channel = body.partition(":")
     found = classifier.find_layer(layer)
@@ -64,7 +64,7 @@ def _weighted(text: str, option: str) -> tuple[str, float]:
     return body, weight
 
 
-def expand(texts: Sequence[str]) -> list[str]:
+def expand_channels(texts: Sequence[str]) -> list[str]:
     """Split ``NAME:3,7,10-12`` into one item for each channel."""
     found = []
     for text in texts:
@@ -85,8 +85,8 @@ def expand(texts: Sequence[str]) -> list[str]:
 
 
 def parse_terms(classifier: Classifier, layers: Sequence[str], classes: Sequence[str]) -> list[ObjectiveTerm]:
-    """Return the terms of ``--layers`` and ``--classes``; InputError says what is wrong with one."""
-    terms = [parse_layer(text, classifier) for text in expand(layers)]
+    """Return the terms of ``--layers`` and ``--classes``; InputError explains a mistake."""
+    terms = [parse_layer(text, classifier) for text in expand_channels(layers)]
     terms += [parse_class(text, classifier) for text in classes]
     shapes = dict(classifier.layer_names())
     for term in terms:

@@ -23,11 +23,11 @@ from facegan import images, rng
 from facegan.layers.optimizers import Adam
 from facegan.pixels.classifiers import Classifier
 from facegan.pixels.dreams.config import DreamConfig
-from facegan.pixels.dreams.dream import suited
+from facegan.pixels.dreams.dream import with_suitable_layers
 from facegan.pixels.dreams.objective import Objective, parse_terms
 from facegan.pixels.loading import load_configured
 from facegan.pixels.loop import OnStep, Outcome, optimise
-from facegan.pixels.settings import ClassifierConfig, changed
+from facegan.pixels.settings import ClassifierConfig, replace_fields
 from facegan.pixels.tiles import require_memory
 from facegan.sheets import show
 
@@ -89,9 +89,9 @@ def visualise(
         on_picture: See ``every``.
         changes: Fields of the settings.
     """
-    s = changed(settings or DreamConfig(), changes)
+    s = replace_fields(settings or DreamConfig(), changes)
     classifier = load_configured(classifier)
-    s = suited(classifier, s, STEPS)
+    s = with_suitable_layers(classifier, s, STEPS)
     objective = Objective(classifier, parse_terms(classifier, s.layers, s.classes), apart=True)
     names, side = [term.name for term in objective.terms], s.size or SIZE
     noise = [
@@ -102,7 +102,7 @@ def visualise(
 
     def step(number: int) -> dict[str, float]:
         with torch.enable_grad():
-            seen = shaken(to_pixels(leaf, side), s.seed, number, jitter=s.jitter)
+            seen = shake(to_pixels(leaf, side), s.seed, number, jitter=s.jitter)
             value, gradient = objective.evaluate(seen.detach())
             adam.zero_grad()
             torch.autograd.backward(seen, -gradient)
@@ -146,7 +146,7 @@ def to_pixels(coefficients: Tensor, side: int) -> Tensor:
     return torch.einsum("ij,njhw->nihw", COLOUR.to(coefficients.device), plain).sigmoid()
 
 
-def shaken(x: Tensor, seed: int, number: int, *, jitter: int) -> Tensor:
+def shake(x: Tensor, seed: int, number: int, *, jitter: int) -> Tensor:
     """Give ``x`` a grey border, and move, enlarge and turn it as step ``number`` decides; differentiable."""
     u = rng.uniform(seed, "shaken", number, count=1, per_item=4)[0]
     x = F.pad(x, [BORDER] * 4, value=0.5)

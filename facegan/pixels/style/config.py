@@ -20,11 +20,11 @@ class StyleConfig:
     masks: tuple[str, ...] = ()
     """a grey picture for each style, white where it goes; "-" is everywhere."""
     layers: tuple[str, ...] = ()
-    """layers whose Gram matrices are the style: NAME or NAME=WEIGHT; none: what suits the classifier."""
+    """layers whose Gram matrices are the style: NAME or NAME=WEIGHT; none: those that suit the classifier."""
     content_layers: tuple[str, ...] = ()
     """layers whose activations are the content: NAME or NAME=WEIGHT."""
     content_weight: float = setting(-1.0, minimum=0, also=(-1,))
-    """weight of the content beside the style; -1 is what suits the classifier."""
+    """weight of the content beside the style; -1 suits the classifier."""
     tv_weight: float = setting(1.0, minimum=0)
     """weight of total variation: more is smoother."""
     size: int = setting(512, minimum=MIN_SIDE, maximum=MAX_SIDE, also=(0,))

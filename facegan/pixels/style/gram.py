@@ -21,7 +21,7 @@ from torch import Tensor
 from facegan.errors import InputError
 from facegan.pixels.classifiers import Classifier
 from facegan.pixels.colours import total_variation
-from facegan.pixels.tiles import Canvas, Tile, mirrored, strides
+from facegan.pixels.tiles import Canvas, Tile, mirror_indices, strides
 
 
 def gram(activation: Tensor, weight: Tensor | None = None) -> Tensor:
@@ -95,7 +95,9 @@ class StyleObjective:
 
     def _place(self, mask: Tensor, name: str) -> Tensor:
         """Return the mask at the size of a layer; InputError if nothing of it is white there."""
-        rows, columns = (mirrored(n, self.border, self.border, device=mask.device) for n in mask.shape[-2:])
+        rows, columns = (
+            mirror_indices(n, self.border, self.border, device=mask.device) for n in mask.shape[-2:]
+        )
         wide = mask[..., rows, :][..., columns]
         small = F.interpolate(wide, self.sizes[name], mode="bilinear", antialias=True)[0, 0]
         if not float(small.sum()) > 0.5:

@@ -22,7 +22,7 @@ from facegan.pixels.pictures import Picture, photo_of
 from facegan.pixels.settings import MIN_SIDE
 from facegan.pixels.style.config import MAX_SIDE, STYLE_LAYERS, StyleConfig
 from facegan.pixels.style.gram import StyleObjective
-from facegan.pixels.tiles import chosen_tile
+from facegan.pixels.tiles import choose_tile
 
 BORDER = 16  # px mirrored outwards around each picture; the tutorial has none
 # name -> how it is made from the settings
@@ -54,7 +54,7 @@ def stages(height: int, width: int, settings: StyleConfig) -> list[tuple[tuple[i
     return list(zip(sizes[::-1], steps, strict=True))
 
 
-def suited(classifier: Classifier, settings: StyleConfig) -> StyleConfig:
+def with_suitable_layers(classifier: Classifier, settings: StyleConfig) -> StyleConfig:
     """Return settings with layers and content weight that suit the classifier, if they are not given."""
     kind = type(classifier.module).__name__
     layers, content, weight = STYLE_LAYERS.get(kind, ((), (), 0.1))
@@ -157,7 +157,7 @@ class Painter:
             content_weight=s.content_weight,
             tv_weight=s.tv_weight,
             formula=s.formula,
-            tile=chosen_tile(s.tile, *size),
+            tile=choose_tile(s.tile, *size),
             margin=s.overlap,
             border=BORDER if s.formula == "relative" else 0,
         )
@@ -167,7 +167,7 @@ class Painter:
             style = self._resized(picture, size if s.square else small)
             style = match_luma(style, content) if s.keep_colours else style
             where = None if mask is None else self._resized(mask, size)
-            objective.add_style(style, share, where, tile=chosen_tile(s.tile, *style.shape[-2:]))
+            objective.add_style(style, share, where, tile=choose_tile(s.tile, *style.shape[-2:]))
         self.objective, self.optimizer = objective, OPTIMIZERS[s.optimizer](s)
 
     def _enter(self, stage: int) -> None:

@@ -26,7 +26,7 @@ from facegan.pixels.pictures import Picture, as_list, name_of
 from facegan.pixels.settings import SnapshotConfig
 from facegan.pixels.snapshots import Recorder, check_snapshots
 from facegan.pixels.style.config import StyleConfig
-from facegan.pixels.style.painter import Painter, Pictures, read_pictures, suited
+from facegan.pixels.style.painter import Painter, Pictures, read_pictures, with_suitable_layers
 from facegan.pixels.tiles import max_pixels, require_memory
 from facegan.tensor_files import read_tensors, write_tensors
 
@@ -92,7 +92,7 @@ def stylize(
     replace(config, masks=masks).check(len(styles))
     check_snapshots(keep, place, (content, *styles, *masks))
     if (keep.film or keep.pictures) and not keep.every:
-        raise InputError("--film and --pictures keep what --every says: give it, too, such as --every 5")
+        raise InputError("--film and --pictures need --every, such as --every 5")
     work = Path(state) if state is not None else derived(place, ".safetensors") if place else None
     if (resumes := work is not None and work.exists()) and work is not None and on_resume is not None:
         on_resume(work)
@@ -121,7 +121,7 @@ def _paint(
     on_step: OnStep | None,
 ) -> Stylized:
     """Run all stages, or continue from ``work``; Ctrl-C ends them after the step that runs."""
-    s = suited(classifier, config)
+    s = with_suitable_layers(classifier, config)
     painter = Painter(classifier, pictures, s)
     mark = "" if work is None else fingerprint(classifier, pictures, s)
     curve: list[dict[str, float]] = []
