@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from facegan.files import write_bytes
-from facegan.runs.page import style, table
+from facegan.runs.page import document, table
 
 BUNDLED = "celeba64"  # the model that comes with the package
 STYLE = """body { max-width: 860px; } h2 { font-size: 1.3rem; } h2 b { color: var(--accent); margin-right: .4em; }
@@ -189,7 +189,7 @@ def _learning(out: Path, story: Story) -> list[str]:
     ]
 
 
-def page(out: Path, story: Story) -> str:
+def page(out: Path, story: Story) -> bytes:
     """Return the whole page as HTML."""
     n, kept, total = story.numbers, story.settings["portraits"], sum(story.seconds.values())
     titles = {"bundled": "the bundled model", "draw": "drawing", "prepare": "preparing", "train": "training"}
@@ -219,15 +219,11 @@ def page(out: Path, story: Story) -> str:
         "goes on from there.</p>",
         f"<h2>Time</h2>{table([*times, ('all', f'{total:.0f} s')])}",
     ]
-    return (
-        '<!doctype html><html lang="en"><head><meta charset="utf-8">'
-        '<meta name="viewport" content="width=device-width,initial-scale=1">'
-        f"<title>facegan: the demo</title><style>{style()}{STYLE}</style></head><body>{''.join(parts)}</body></html>\n"
-    )
+    return document("facegan: the demo", "\n".join(filter(None, parts)), css=STYLE)
 
 
 def write_report(out: Path, story: Story) -> Path:
     """Write ``OUT/report.html`` and return its path."""
     path = out / "report.html"
-    write_bytes(path, page(out, story).encode())
+    write_bytes(path, page(out, story))
     return path
