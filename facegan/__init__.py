@@ -30,7 +30,7 @@ _PUBLIC = {
     "load": "facegan.models",
     "import_model": "facegan.exchange.importing",
     "invert": "facegan.inversion.invert",
-    "Inversion": "facegan.inversion.invert",
+    "Inversion": "facegan.inversion.results",
     "evaluate": "facegan.metrics.evaluate",
     "export_dataset": "facegan.data.stylegan_zip",
     "export_model": "facegan.exchange.exporting",
@@ -174,7 +174,8 @@ if TYPE_CHECKING:
     from facegan.families import register_family
     from facegan.generator import Generator
     from facegan.inversion.encoder_training import train_encoder
-    from facegan.inversion.invert import Inversion, invert
+    from facegan.inversion.invert import invert
+    from facegan.inversion.results import Inversion
     from facegan.latent.directions import Directions, directions
     from facegan.latent.editing import edit
     from facegan.losses.adversarial import register_loss

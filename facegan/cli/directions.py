@@ -45,7 +45,8 @@ def main(
         seed: of the samples.
         device: cpu, cuda or mps.
     """
-    from facegan.latent.directions import Settings, directions
+    from facegan.latent.directions import directions
+    from facegan.latent.finding import Settings
     from facegan.models import load
 
     model = only_model(models, model, command="directions")

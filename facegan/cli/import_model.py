@@ -42,8 +42,8 @@ def main(
     print(f"{file} ({made.format}) -> {made.path} ({made.path.stat().st_size / 2**20:.1f} MiB)")
     colour = "colour" if c == 3 else "grey"
     print(f"makes pictures of {w}x{h} px, {colour}, of {latent.dim} numbers ({latent.kind})")
-    for title, told in (("took", made.taken), ("left out", made.left_out), ("note", made.notes)):
-        for line in told:
+    for title, lines in (("took", made.taken), ("left out", made.left_out), ("note", made.notes)):
+        for line in lines:
             print(f"{title}: {line}")
     if made.flags:
         begun = ["facegan", "train", "DATASET", *made.flags, "--init", networks or str(made.path)]

@@ -100,10 +100,10 @@ def parse_flags(target: Any, argv: list[str], prog: str) -> Any:
     except SystemExit as stop:
         if not stop.code:
             raise
-        said = one_line(box.getvalue())
-        if " is missing" in said and not said.startswith("--"):
-            said += f"; usage: {prog} {said.partition(' ')[0]} ..."
-        raise InputError(f"{said}; see '{prog} --help'") from None
+        mistake = one_line(box.getvalue())
+        if " is missing" in mistake and not mistake.startswith("--"):
+            mistake += f"; usage: {prog} {mistake.partition(' ')[0]} ..."
+        raise InputError(f"{mistake}; see '{prog} --help'") from None
 
 
 _NO_NUMBER = (
@@ -154,7 +154,7 @@ def main(argv: list[str] | None = None) -> int:
         try:
             code = _dispatch(argv)
         finally:
-            sys.stdout.flush()  # here, where it can still be said that nobody takes it
+            sys.stdout.flush()  # here, where a failure can still be reported
     except BrokenPipeError:  # the reader of our output has gone (for example ``| head``)
         return _silenced(141)
     except OSError as error:

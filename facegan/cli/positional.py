@@ -53,8 +53,8 @@ def model_first(
         command: the command's name, for messages.
         usage: how to write it, such as ``MODEL PHOTO ...``.
         is_other: whether a word is surely no model, such as seeds; then the first word that is not is taken
-            for the model, so that a misspelt name is told as one. None: the first word is a model only if
-            there is one of that name.
+            for the model, so that the message on a misspelt name speaks of models. None: the first word is a
+            model only if there is one of that name.
 
     Raises:
         InputError: two models are named, or the model does not come first.

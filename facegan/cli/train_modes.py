@@ -187,7 +187,7 @@ def run_sweep(session: Session) -> int:
 def dry_sweep(session: Session) -> None:
     """Print the trials and how long they will take, by real updates of the first one that works."""
     from facegan.planning.dry_run import dry_run
-    from facegan.planning.dry_run_text import duration
+    from facegan.runs.page import duration
 
     trials = _trials(session.config, session.argv, session.flags)
     print(f"{len(trials)} trials of {trials[0][1].kimg:g} kimg: {' '.join(t.name for t, _ in trials)}")

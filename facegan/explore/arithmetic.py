@@ -58,8 +58,8 @@ def arithmetic(
         **settings: those of :class:`~facegan.explore.config.ArithmeticConfig`.
     """
     config, target, picture = _check(configure(ArithmeticConfig, settings))
-    groups, said = read_groups(config.groups) if config.groups else ({}, "")
-    text = arguments.text(expression, "the expression") or said
+    groups, written = read_groups(config.groups) if config.groups else ({}, "")
+    text = arguments.text(expression, "the expression") or written
     known = set(map(plain, groups))
     unnamed = [name for name in names_in(text) if plain(name) not in known]
     network = check_truncation(config.truncation, as_model(model, device))

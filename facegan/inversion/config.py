@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Any
 
 from facegan import arguments
 from facegan.errors import InputError
@@ -68,7 +69,7 @@ _TUTORIAL = {
     "ramp_down": 0.0,
     "eps": 1e-7,
 }
-PRESETS: dict[str, dict] = {
+PRESETS: dict[str, dict[str, Any]] = {
     "quick": {},
     "plain": {"optimizer": "adam", "steps": 1000, "restarts": 4, "start": "random"},
     "thorough": {"steps": 300, "restarts": 4},

@@ -72,4 +72,5 @@ def inverse_metric(metric: Tensor, damping: float = DAMPING) -> Tensor:
     values, vectors = torch.linalg.eigh(metric.double())
     values = values.clamp_min(0) + damping
     values = values / values.log().mean().exp()
-    return ((vectors / values) @ vectors.T).float()
+    found: Tensor = ((vectors / values) @ vectors.T).float()
+    return found

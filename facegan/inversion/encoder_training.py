@@ -41,7 +41,7 @@ Tensor = torch.Tensor
 # (pictures seen, losses by name) after every 20th update
 OnProgress = Callable[[int, dict[str, float]], None]
 REPORT_EVERY = 20
-MAX_BYTES = 4 * 2**20  # of a file, beyond which it is said how it becomes smaller
+MAX_BYTES = 4 * 2**20  # of a file, beyond which a line says how it becomes smaller
 
 
 class _Training:
@@ -208,7 +208,7 @@ def train_encoder(
         device: of a model that is loaded: cpu, cuda or mps.
         on_losses: is called now and then with the pictures seen and the losses by name; without it a bar
             shows the progress.
-        say: is told, in a line, how an interrupted training goes on.
+        say: receives a line on how an interrupted training goes on.
         **changes: settings of :class:`EncoderTraining`, such as ``kimg=10``.
     """
     settings = checked(changes, out)
@@ -218,12 +218,12 @@ def train_encoder(
     state = target.with_suffix(".state")
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        with bars.shown(on_losses) as told:
+        with bars.shown(on_losses) as report:
             total = int(settings.kimg * 1000)
 
             def show(seen: int, losses: dict[str, float]) -> None:
                 note = "  ".join(f"{name} {value:.4f}" for name, value in losses.items())
-                told("train encoder", min(seen, total), total, note=note)
+                report("train encoder", min(seen, total), total, note=note)
 
             encoder = fit_encoder(
                 generator, data.images("train"), settings, state=state, on_progress=on_losses or show

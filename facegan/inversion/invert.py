@@ -327,14 +327,14 @@ def _find_deltas(model: Generator, found: Inversion, wish: TuneConfig | None, *,
             say(f"{file}: {file.stat().st_size / 1e6:.2f} MB")
 
 
-def _count_updates(told: Callable[..., None]) -> Callable[[SearchStep], None]:
+def _count_updates(show: Callable[..., None]) -> Callable[[SearchStep], None]:
     """Count the updates of all photos."""
 
     def step(at: SearchStep) -> None:
         what = f"invert {at.photos} photo{'s' * (at.photos != 1)}"
         steps = max(at.steps, 1)
-        note = {"note": f"loss {float(at.losses.mean()):.4f}"} if isinstance(told, bars.Bar) else {}
-        told(what, at.before * steps + len(at.losses) * at.step, at.photos * steps, **note)
+        note = {"note": f"loss {float(at.losses.mean()):.4f}"} if isinstance(show, bars.Bar) else {}
+        show(what, at.before * steps + len(at.losses) * at.step, at.photos * steps, **note)
 
     return step
 

@@ -172,18 +172,20 @@ class BatchCache:
                 vectors = Vectors(
                     torch.from_numpy(a["vectors"]), names, str(a["model_hash"]), str(a["space"])
                 )
-                under = lambda kind: {k[6:]: a[k] for k in a.files if k.startswith(kind)}  # noqa: E731
+                errors, noise = (
+                    {k[6:]: a[k] for k in a.files if k.startswith(kind)} for kind in ("error/", "noise/")
+                )
                 return Inversion(
                     names,
                     vectors,
                     a["photos"],
                     a["pictures"],
-                    under("error/"),
+                    errors,
                     a["curves"],
                     torch.from_numpy(a["snapshots"]),
                     [int(s) for s in a["steps"]],
                     self.config,
-                    {k: torch.from_numpy(v) for k, v in under("noise/").items()},
+                    {k: torch.from_numpy(v) for k, v in noise.items()},
                 )
         except (OSError, ValueError, KeyError, zipfile.BadZipFile):
             return None

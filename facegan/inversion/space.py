@@ -64,7 +64,8 @@ class Space:
     def norm_penalty(self, u: Tensor) -> Tensor:
         """Return ``N``: | ||u|| - sqrt(dim) | of each layer, averaged (for z, as the tutorial has it)."""
         norms = u.reshape(len(u), -1, self.width).norm(dim=2)
-        return (norms - math.sqrt(self.width)).abs().mean(1)
+        found: Tensor = (norms - math.sqrt(self.width)).abs().mean(1)
+        return found
 
     def random(self, seeds: Sequence[int]) -> Tensor:
         """Return ``len(seeds),dim``: the coordinates of the seeds' faces."""

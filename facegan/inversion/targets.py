@@ -225,7 +225,7 @@ def _generated(text: str, model: Generator) -> Iterator[Photo]:
 
 
 def _folder(text: str, reader: Reader) -> Iterator[Photo]:
-    """Return every picture below; rejects are told."""
+    """Yield every picture below, and say what is left out."""
     count, rejects = 0, 0
     for item in open_source(text):
         try:

@@ -19,7 +19,7 @@ import torch
 
 from facegan import arguments
 from facegan.errors import InputError
-from facegan.generator import Latent
+from facegan.prior import Latent
 from facegan.vectors import parse_seeds
 
 
@@ -190,7 +190,8 @@ def _rescaled(z: torch.Tensor, prior: Rescale) -> torch.Tensor:
         return prior(z)
     radius = prior.dim**0.5 * (1.0 if prior.kind == "sphere" else prior.std)
     away = z - prior.centre()
-    return prior.centre() + away * (radius / away.norm(dim=-1, keepdim=True).clamp_min(1e-12))
+    found: torch.Tensor = prior.centre() + away * (radius / away.norm(dim=-1, keepdim=True).clamp_min(1e-12))
+    return found
 
 
 def arithmetic(

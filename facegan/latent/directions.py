@@ -25,7 +25,8 @@ from facegan.errors import InputError, ModelError, offered
 from facegan.files import check_ending, write_bytes, writing
 from facegan.generator import Generator
 from facegan.latent import unsupervised
-from facegan.latent.finding import Finder, Progress, Settings, check_settings, spell_protected
+from facegan.latent.finding import Finder, Settings, check_settings, spell_protected
+from facegan.latent.supervised import Progress
 from facegan.models import as_model
 from facegan.tensor_files import ResumableTensors, read_tensors, tensor_bytes
 

@@ -42,7 +42,8 @@ class Mask:
 
     def blend(self, before: np.ndarray, after: np.ndarray) -> np.ndarray:
         mixed = self.weight * before.astype(np.float32) + (1 - self.weight) * after.astype(np.float32)
-        return np.clip(np.rint(mixed), 0, 255).astype(np.uint8)
+        found: np.ndarray = np.clip(np.rint(mixed), 0, 255).astype(np.uint8)
+        return found
 
 
 @dataclass(frozen=True)

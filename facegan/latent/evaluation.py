@@ -42,7 +42,7 @@ def sure_rows(
 ) -> np.ndarray:
     """Return the rows that show ``wanted`` with at least ``confidence`` for each attribute.
 
-    ``probabilities`` ``N,K`` is what ``predictor`` said of the pictures.
+    ``probabilities`` ``N,K`` are the predictor's answers.
     """
     fits = np.ones(len(probabilities), bool)
     for name, yes in wanted.items():

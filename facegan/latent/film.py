@@ -91,7 +91,7 @@ def film(
         raise InputError(f"a film takes 2 to {MAX_FRAMES:,} frames, not {frames:,}")
     points = vectors(points)
     judge = table(features, device=str(model.device)) if isinstance(features, str) else features
-    along(points, [0], kind, loop=loop)  # what is wrong with the points is said first
+    along(points, [0], kind, loop=loop)  # raises what is wrong with the points
     stretches = len(points) if loop else len(points) - 1
     places = even_places(max(frames, 12 * stretches), stretches, loop)
     best, kept, least = places, np.empty(0), math.inf
@@ -132,7 +132,8 @@ def placed_anew(
     if total <= 0:  # nothing moves: any places will do
         return even_places(frames, stretches, loop)
     way = np.concatenate([[0.0], np.cumsum(steps + 1e-6 * total / len(steps))])
-    return np.interp(np.linspace(0.0, way[-1], frames, endpoint=not loop), way, knots)
+    found: np.ndarray = np.interp(np.linspace(0.0, way[-1], frames, endpoint=not loop), way, knots)
+    return found
 
 
 def step_lengths(
@@ -162,7 +163,8 @@ def step_lengths(
     if not np.isfinite(features).all():
         raise InputError("the features of some of these faces are not finite: is the model sound?")
     ahead = np.roll(features, -1, 0) if loop else features[1:]
-    return np.linalg.norm(ahead - features[: len(ahead)], axis=1)
+    steps: np.ndarray = np.linalg.norm(ahead - features[: len(ahead)], axis=1)
+    return steps
 
 
 # --- beside plain linear interpolation ------------------------------------------------------------

@@ -64,7 +64,8 @@ def orthogonal(a: Tensor) -> Tensor:
     axis = torch.zeros_like(a)
     axis[int(a.abs().argmin())] = 1.0
     rest = axis - torch.dot(axis, a) / torch.dot(a, a) * a
-    return rest / rest.norm()
+    found: Tensor = rest / rest.norm()
+    return found
 
 
 def hypersphere(a: Tensor, b: Tensor, t: float) -> Tensor:
@@ -77,9 +78,11 @@ def hypersphere(a: Tensor, b: Tensor, t: float) -> Tensor:
         # The line would go through 0, which has no direction. In one dimension there is no way round.
         if a.numel() == 1:
             return a.clone() if t < 0.5 else b
-        return math.cos(math.pi * t) * a + math.sin(math.pi * t) * radius * orthogonal(a)
+        around: Tensor = math.cos(math.pi * t) * a + math.sin(math.pi * t) * radius * orthogonal(a)
+        return around
     v = lerp(a, b, t)
-    return v * (radius / v.norm())
+    found: Tensor = v * (radius / v.norm())
+    return found
 
 
 PATHS: dict[str, Callable[[Tensor, Tensor, float], Tensor]] = {

@@ -64,7 +64,8 @@ def principal_components(features: np.ndarray, count: int) -> np.ndarray:
     values, vectors = np.linalg.eigh(x.T @ x)
     vectors = vectors[:, np.argsort(-values, kind="stable")[: min(count, len(x))]]
     largest = np.abs(vectors).argmax(0)
-    return x @ (vectors * np.sign(vectors[largest, np.arange(vectors.shape[1])]))
+    found: np.ndarray = x @ (vectors * np.sign(vectors[largest, np.arange(vectors.shape[1])]))
+    return found
 
 
 def embed(parts: np.ndarray, seed: int = 0, perplexity: float = 30.0) -> np.ndarray:
@@ -79,7 +80,7 @@ def embed(parts: np.ndarray, seed: int = 0, perplexity: float = 30.0) -> np.ndar
 
     begin = plane / plane[:, 0].std() * 1e-4  # as wide as the authors' random start
     with threadpool_limits(1):  # sums over several threads differ in their last digit, and so would all
-        return (
+        found: np.ndarray = (
             TSNE(
                 2,
                 perplexity=min(perplexity, (n - 1) / 3),
@@ -91,6 +92,7 @@ def embed(parts: np.ndarray, seed: int = 0, perplexity: float = 30.0) -> np.ndar
             .fit_transform(parts.astype(np.float32))
             .astype(np.float64)
         )
+        return found
 
 
 def to_grid(points: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
@@ -159,7 +161,8 @@ def _assigned(members: np.ndarray, values: np.ndarray, wanted: np.ndarray) -> np
 
     mine = values[members]
     cost = np.square(mine).sum(1)[None] - 2 * wanted @ mine.T  # |wanted|^2 is the same for all
-    return members[linear_sum_assignment(cost)[1]]
+    found: np.ndarray = members[linear_sum_assignment(cost)[1]]
+    return found
 
 
 def neighbour_distance(features: np.ndarray, order: np.ndarray, columns: int) -> float:

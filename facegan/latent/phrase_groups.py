@@ -27,7 +27,7 @@ class Group:
 
 
 def sheet(model: Generator, count: int, seed: int = 0) -> torch.Tensor:
-    """Return w ``N,num_ws,w_dim`` of seeds: number 1 of the sheet is ``seed``. Conditional: as told."""
+    """Return w ``N,num_ws,w_dim`` of seeds: number 1 of the sheet is ``seed``. Labels are the model's."""
     seeds = range(seed, seed + count)
     with torch.inference_mode():
         w = model.map(model.latent.sample(seeds), labels=model.labels_of(seeds))[:, :1].cpu().clone()

@@ -68,12 +68,12 @@ def boundaries(seen: Seen, spread: Spread, names: Sequence[str], *, ridge: float
     x = torch.cat([spread.white(seen.w), torch.ones(len(seen.w), 1, dtype=torch.float64)], 1)
     cut = len(x) * 4 // 5
     found = _ridge(x[:cut], seen.logits[:cut], ridge)
-    told, true = x[cut:] @ found > 0, seen.logits[cut:] > 0
+    answer, true = x[cut:] @ found > 0, seen.logits[cut:] > 0
     accuracy = {}
     for k, name in enumerate(names):
         sides = [true[:, k], ~true[:, k]]
         if min(int(side.sum()) for side in sides) >= max(1, RARE // 5):
-            right = (told[:, k] == true[:, k]).double()
+            right = (answer[:, k] == true[:, k]).double()
             accuracy[name] = float(sum(right[side].mean() for side in sides)) / 2
     normals = _ridge(x, seen.logits, ridge)[:-1].T
     return Boundaries(normals / normals.norm(dim=1, keepdim=True).clamp_min(1e-12), accuracy)
@@ -82,7 +82,8 @@ def boundaries(seen: Seen, spread: Spread, names: Sequence[str], *, ridge: float
 def _ridge(x: Tensor, y: Tensor, ridge: float) -> Tensor:
     weight = torch.full((x.shape[1],), ridge * len(x), dtype=torch.float64)
     weight[-1] = 0.0
-    return torch.linalg.solve(x.T @ x + weight.diag(), x.T @ y)
+    found: Tensor = torch.linalg.solve(x.T @ x + weight.diag(), x.T @ y)
+    return found
 
 
 def project(normals: Tensor, k: int, others: Sequence[int]) -> Tensor:
@@ -91,7 +92,8 @@ def project(normals: Tensor, k: int, others: Sequence[int]) -> Tensor:
         return normals[k]
     basis = torch.linalg.qr(normals[list(others)].T).Q
     rest = normals[k] - basis @ (basis.T @ normals[k])
-    return rest / rest.norm().clamp_min(1e-12)
+    found: Tensor = rest / rest.norm().clamp_min(1e-12)
+    return found
 
 
 def jacobians(

@@ -48,7 +48,8 @@ def sefa_basis(model: Generator, spread: Spread) -> Tensor:
     )  # what samples never do, such as other labels, is no direction
     rows = rows / rows.norm(dim=1, keepdim=True).clamp_min(1e-12)
     values, vectors = torch.linalg.eigh(rows.T @ rows)
-    return vectors[:, values.argsort(descending=True)].T
+    found: Tensor = vectors[:, values.argsort(descending=True)].T
+    return found
 
 
 def _everywhere(model: Generator, spread: Spread, directions: Tensor) -> Tensor:

@@ -55,7 +55,8 @@ class Spread:
         x = self.white(w)
         rank = torch.linalg.matrix_rank(self.root, hermitian=True)
         x = x * (rank**0.5 / x.norm(dim=-1, keepdim=True).clamp_min(1e-12))
-        return (self.mean + x @ self.root).to(w.dtype)
+        found: Tensor = (self.mean + x @ self.root).to(w.dtype)
+        return found
 
     def unit(self, direction: Tensor) -> Tensor:
         """Return ``num_ws,w_dim`` in w, as long as one standard deviation of samples along it.
