@@ -29,7 +29,8 @@ class _Synthesis(nn.Module):
         self.network = network
 
     def forward(self, w: Tensor) -> Tensor:
-        return self.network.synthesize(w, noise="const")  # type: ignore[operator, no-any-return]
+        found: Tensor = self.network.synthesize(w, noise="const")  # type: ignore[operator]
+        return found
 
 
 def synthesize_with(model: Generator, w: Tensor, tensors: Mapping[str, Tensor]) -> Tensor:
