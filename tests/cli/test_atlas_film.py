@@ -172,7 +172,7 @@ MISTAKES = {
     "film MODEL 1 no.npz": "no.npz: there is no such file",
     "film MODEL 1 note.npz": "note.npz: not a readable .npz",
     "film MODEL --seconds -1": "--seconds must be 0 or more, not -1",
-    "film MODEL --seconds nan": "--seconds must be 0 or more, not nan",
+    "film MODEL --seconds nan": "--seconds must be a finite number, not nan",
     "film MODEL --seconds 0.01": "0 frames; a film takes 2 to 20,000",
     "film MODEL --seconds 1e9": "a film takes 2 to 20,000",
     "film MODEL --fps 0": "--fps must be above 0",
