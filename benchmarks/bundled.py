@@ -20,8 +20,8 @@ import numpy as np
 
 NAME = "celeba64"
 LICENCE = (
-    "for research and other non-commercial use only, as the CelebA photos that it learnt from; "
-    "the faces are invented, but learnt from photos of real people"
+    "For non-commercial research only, like the CelebA photos it was trained on. "
+    "The people it draws do not exist, but it learnt from photos of real people."
 )
 FIRST, COUNT = 10_000, 5000  # seeds that are measured, as 'facegan evaluate' takes them
 LOOKED, ENLARGED = 500, 4  # pictures that are searched for faces, and how much they are enlarged for it
@@ -44,7 +44,7 @@ print(json.dumps({"seconds_for_25": first, "images_per_second": rate, "peak_mib"
 
 
 def put(reference: str) -> None:
-    """The model as it ships: half precision, with its licence."""
+    """Write a model into the package in half precision, with its licence."""
     from facegan.models import ASSETS, load
 
     model = load(reference)
@@ -54,7 +54,7 @@ def put(reference: str) -> None:
 
 
 def measure(dataset: str, name: str = NAME, count: int = COUNT, looked: int = LOOKED) -> dict[str, Any]:
-    """Everything that the card says, as plain numbers."""
+    """Measure everything that the card reports, as plain numbers."""
     from facegan.attributes.predictor import AttributePredictor
     from facegan.data.dataset import Dataset
     from facegan.metrics.evaluate import evaluate
@@ -85,20 +85,20 @@ def measure(dataset: str, name: str = NAME, count: int = COUNT, looked: int = LO
 
 
 def speed(name: str = NAME) -> dict[str, float]:
-    """Seconds, pictures a second and memory, in a process of its own (Linux)."""
+    """Measure seconds, pictures per second and memory in a separate process (Linux)."""
     done = subprocess.run([sys.executable, "-c", TIMES, name], capture_output=True, text=True, check=True)
     return json.loads(done.stdout)
 
 
 def thumbnails(model: Any) -> np.ndarray:
-    """Seeds 0 to 3 at 4x4 px, ``4,4,4,3``: what every machine must get, but for rounding."""
+    """Return seeds 0 to 3 at 4x4 px, ``4,4,4,3``; they are the same on every machine, except for rounding."""
     x = model.sample(4).astype(np.float64)
     n, h, w, c = x.shape
     return x.reshape(n, 4, h // 4, 4, w // 4, c).mean((2, 4)).round(2)
 
 
 def one_face(images: np.ndarray) -> float:
-    """The share of pictures in which MTCNN finds exactly one face, enlarged alike."""
+    """Return the share of enlarged pictures in which MTCNN finds exactly one face."""
     from facegan.data.faces import FaceDetector
     from facegan.images import resize
 
@@ -107,7 +107,7 @@ def one_face(images: np.ndarray) -> float:
 
 
 def card(m: dict[str, Any]) -> str:
-    """The card, in Markdown; its last line holds the numbers for ``check``."""
+    """Return the card in Markdown; its last line contains the numbers for ``check``."""
     from facegan.model_summary import describe_model
 
     f = describe_model(NAME)
@@ -121,24 +121,26 @@ def card(m: dict[str, Any]) -> str:
     )
     return f"""# {NAME}: faces of 64 px
 
-A generator of {f["parameters"]:,} parameters and {f["macs"] / 1e6:.0f} million multiply-accumulates a picture
-(family `{f["family"]}`), in half precision: {f["bytes"] / 2**20:.1f} MiB.
-{f["latent"]["dim"]} numbers in, a face out. Loading it executes nothing and needs no network.
+This generator has {f["parameters"]:,} parameters and takes {f["macs"] / 1e6:.0f} million
+multiply-accumulates per picture. It belongs to the family `{f["family"]}` and takes
+{f["bytes"] / 2**20:.1f} MiB in half precision. It turns {f["latent"]["dim"]} numbers into a face. Loading
+it executes nothing and needs no network connection.
 
     facegan generate {NAME} --count 100 --out faces.png
 
-- **Made by** the recipe `{origin["recipe"]}`, {seen:,.0f} kimg in all;
+- **Made by** the recipe `{origin["recipe"]}`, {seen:,.0f} kimg in total;
   [the commands](../../docs/results/README.md#celeba64-the-bundled-faces)
 - **Data**: {origin["dataset"]["count"]:,} aligned photos of the train split of CelebA (content hash
-  `{origin["dataset"]["content_hash"][:16]}`), 64 px; val chose the moment, test measured it
+  `{origin["dataset"]["content_hash"][:16]}`), 64 px; the checkpoint was
+  chosen on val and measured on test
 - **Licence**: {f["licence"]}
 - **Hash**: `{m["model"][:16]}`
 
 ## Measures
 
-{m["samples"]:,} samples (seeds {FIRST} and up, none left out) against the {m["real"]} photos of test, in the
-features of the bundled network `faces`; beside it what real photos of train get. To measure it again:
-`python benchmarks/bundled.py check DATASET`.
+The table compares {m["samples"]:,} samples (seeds {FIRST} and up, none left out) with the {m["real"]}
+photos of test, using the features of the bundled network `faces`. The last column has the values of real
+photos from train. To repeat the measurements, run `python benchmarks/bundled.py check DATASET`.
 
 | | {NAME} | real photos |
 |---|---|---|
@@ -148,14 +150,15 @@ features of the bundled network `faces`; beside it what real photos of train get
 | recall | {g["recall"]:.2f} | {r["recall"]:.2f} |
 | memorised (0.05 is none) | {g["memorized"]:.3f} | |
 | MTCNN finds exactly one face, enlarged {ENLARGED} times | {one["generated"]:.1%} | {one["real"]:.1%} |
-| pictures a second, two threads | {speed["images_per_second"]:.0f} | |
-| the first 25 faces, after `import torch` | {speed["seconds_for_25"]:.2f} s | |
-| peak memory of that and 1,280 more | {speed["peak_mib"]:.0f} MiB | |
+| pictures per second, two threads | {speed["images_per_second"]:.0f} | |
+| time to the first 25 faces, after `import torch` | {speed["seconds_for_25"]:.2f} s | |
+| peak memory for these and 1,280 more | {speed["peak_mib"]:.0f} MiB | |
 
 ## Which faces it draws
 
-As the network `faces` sees samples and the photos of test. The largest difference is {gap[most]:.1%}
-({most.replace("_", " ")}), the mean {np.mean(list(gap.values())):.1%}.
+The table shows the attributes that the network `faces` predicts for the samples and for the photos of
+test. The largest difference is {gap[most]:.1%} ({most.replace("_", " ")}), and the mean difference is
+{np.mean(list(gap.values())):.1%}.
 
 | attribute | generated | real |
 |---|---|---|
@@ -163,22 +166,23 @@ As the network `faces` sees samples and the photos of test. The largest differen
 
 ## Limits and bias
 
-The photos are of celebrities, mostly young, light-skinned, made up and well lit; so are these faces, and
-what is rare there (hats, glasses, old age, dark skin, profiles) is rarer or worse here. The attributes are
-one team's judgement of looks, not what people are. 64 px is small: hair, teeth and earrings are hints. Do
-not use it to judge, identify or impersonate people, nor where a face has to stand for a population.
+The training photos show celebrities who are mostly young, light-skinned, made up and well lit. The
+generated faces are similar, and features that are rare in the photos (hats, glasses, old age, dark skin,
+profiles) are even rarer or look worse. The attributes are one team's judgement of looks, not facts about
+people. At 64 px, details such as hair, teeth and earrings are only hints. Do not use this model to judge,
+identify or impersonate people, or to represent a population.
 
 <!-- measures {json.dumps(m)} -->
 """
 
 
-def told(text: str) -> dict[str, Any]:
-    """The numbers that a card holds."""
+def numbers(text: str) -> dict[str, Any]:
+    """Return the numbers in a card."""
     return json.loads(text.rpartition("<!-- measures ")[2].partition(" -->")[0])
 
 
 def differences(old: dict[str, Any], new: dict[str, Any]) -> list[str]:
-    """Where new numbers leave the card's by more than sampling on another machine may move them."""
+    """Return where new numbers differ from the card by more than sampling on another machine explains."""
     wrong = [key for key in ("model", "dataset", "samples", "real") if old[key] != new[key]]
     for name, slack in (
         ("fid", 0.5),
@@ -208,7 +212,7 @@ def main() -> int:
 
     file = ASSETS / f"{NAME}.md"
     if args.what == "speed":
-        file.write_text(card({**told(file.read_text()), "speed": speed()}))
+        file.write_text(card({**numbers(file.read_text()), "speed": speed()}))
         print(file)
         return 0
     if args.what is None or not args.subject:
@@ -220,8 +224,8 @@ def main() -> int:
         file.write_text(card(measure(args.subject)))
         print(file)
     else:
-        wrong = differences(told(file.read_text()), measure(args.subject))
-        print("\n".join(wrong) or "the card says what is so")
+        wrong = differences(numbers(file.read_text()), measure(args.subject))
+        print("\n".join(wrong) or "the card is correct")
         return int(bool(wrong))
     return 0
 

@@ -26,7 +26,7 @@ def script(benchmarks):
 @pytest.fixture
 def measures(script):
     """What a bundled model's card says."""
-    return lambda name: script.told((ASSETS / f"{name}.md").read_text())
+    return lambda name: script.numbers((ASSETS / f"{name}.md").read_text())
 
 
 def test_there_is_a_face_model():
@@ -48,9 +48,9 @@ def test_the_same_pixels_without_a_network(name, script, measures, monkeypatch):
 
     monkeypatch.setattr(socket, "socket", refused)
     monkeypatch.setattr(socket, "getaddrinfo", refused)
-    model, told = facegan.load(name), measures(name)
-    assert model.hash == told["model"]
-    assert np.abs(script.thumbnails(model) - np.array(told["pixels"])).max() < 1.0
+    model, card = facegan.load(name), measures(name)
+    assert model.hash == card["model"]
+    assert np.abs(script.thumbnails(model) - np.array(card["pixels"])).max() < 1.0
 
 
 @pytest.mark.parametrize("name", NAMES)

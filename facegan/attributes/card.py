@@ -1,4 +1,4 @@
-"""The card of an attribute network: what it is, what it was trained on, and how well it does."""
+"""Describe an attribute network in a card: network, training data, accuracy and limits."""
 
 from __future__ import annotations
 
@@ -6,16 +6,16 @@ import numpy as np
 
 from facegan.attributes.predictor import AttributePredictor
 
-# What is said of the faces' networks' data and of what such a network must not be used for.
+# The card's text on the annotations and on uses that are not acceptable.
 LIMITS = """\
-The answers are those of one team of annotators, about looks: "Male", "Attractive" or "Young" say what they
-saw in a photo of a celebrity, not what a person is. Such photos are mostly of young, light-skinned people in
-make-up and good light: expect worse answers for others. Good for measuring and steering generators; not for
-judging, sorting or identifying people."""
+The attributes record one team's judgement of looks: "Male", "Attractive" or "Young" describe what
+annotators saw in photos of celebrities, not facts about people. Most of these photos show young,
+light-skinned people in make-up and good light, so expect worse answers for others. Use the network to
+measure and steer generators. Do not use it to judge, sort or identify people."""
 
 
 def card(predictor: AttributePredictor, name: str) -> str:
-    """Return the network's card, in Markdown."""
+    """Return the network's card in Markdown."""
     training, data = predictor.metadata["training"], predictor.metadata["dataset"]
     c, h, w = predictor.shape
     size = sum(p.numel() for p in predictor.network.parameters())
@@ -24,16 +24,17 @@ def card(predictor: AttributePredictor, name: str) -> str:
     )
     return f"""# {name}: {len(predictor.names)} attributes of a face
 
-A {predictor.architecture} network of {size:,} parameters; it takes {w}x{h} px with {c} channel(s) and brings
-other pictures to that size. Half precision, safetensors; loading executes nothing.
+This {predictor.architecture} network has {size:,} parameters. It takes pictures of {w}x{h} px with {c}
+channel(s) and resizes others to that size. The file is safetensors in half precision; loading it executes
+nothing.
 
 - **Made by** `facegan train-attributes {data["name"]} --out {name}.safetensors {flags}`
 - **Data**: {data["counts"].get("train", 0):,} pictures of the train split (content hash
-  `{data["content_hash"][:16]}`); calibrated on val, scored on test. Mirrored, turned, scaled, moved,
-  recoloured and coarsened in training, as crops differ.
+  `{data["content_hash"][:16]}`); calibrated on val, scored on test. Training mirrors, rotates, scales,
+  shifts, recolours and coarsens them, because crops differ.
 - **Licence**: {predictor.metadata["licence"]}
-- **Features**: the means of {len(predictor.feature_mean)} channels of its last three stages, each with mean 0
-  and standard deviation 1 over training pictures.
+- **Features**: the means of {len(predictor.feature_mean)} channels of the last three stages, each
+  standardised to mean 0 and standard deviation 1 over the training pictures.
 
 ## Measures
 
@@ -48,7 +49,7 @@ other pictures to that size. Half precision, safetensors; loading executes nothi
 
 
 def table(predictor: AttributePredictor) -> str:
-    """Return accuracy, balanced accuracy, and that of always guessing the commoner answer."""
+    """Return a table of accuracy, balanced accuracy, and the accuracy of always guessing the majority."""
     measures = predictor.metadata.get("measures") or {}
     if not measures:
         return "not scored"
