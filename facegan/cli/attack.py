@@ -40,12 +40,12 @@ def main(
 ) -> int:
     """Change photos, a little, until a classifier sees something else in them.
 
-    Whether it does is checked on the PNG file that was written, read again. The exit code is 1 if some photo
-    was not brought to its target, with the --confidence asked for, or cannot be read.
+    The PNG file that was written is read again to check it. The exit code is 1 if some photo cannot be read
+    or did not reach its target with the --confidence asked for.
 
     Args:
         photos: photos (a file, or sample:astronaut), or folders of them; all go to the same target.
-        target: the class to become, by name ("face with eyeglasses") or number; '' is any other class.
+        target: the class to become, by name ("face with eyeglasses") or number; '' is any other.
         settings: of the attack.
         out: a .png, or for several photos a folder; '' is PHOTO-attacked.png here, or attacked/.
         figure: write the amplified difference and a figure with classes and curve, beside the picture.

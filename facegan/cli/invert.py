@@ -66,8 +66,7 @@ def main(
             starts), thorough (300 steps of L-BFGS, 4 starts), or tutorial (the face tutorial's procedure).
         settings: of the search, by default the preset's.
         encoder: auto (MODEL-encoder.safetensors beside the model), none, or a file of 'train-encoder'.
-        compare: losses to run on one photo side by side, such as mae,mse; makes only compare.png and
-            errors.csv.
+        compare: losses to run on one photo side by side (mae,mse); makes only compare.png and errors.csv.
         align: find the face and crop as the model's data were; --no-align takes the whole picture.
         face: which face of a photo, the largest being 1.
         tuning: of the generator.
@@ -79,17 +78,16 @@ def main(
     model, given = model_first(photos, model, command="invert", usage="MODEL PHOTO ...")
     common = {"encoder": encoder, "align": align, "face": face, "preset": preset, "out": out or "auto"}
     shared: Any = {**common, "labels": labels, "device": device, "say": notify, **vars(settings)}
+    if compare and ("=" in compare or settings.loss or tuning.tune):
+        raise InputError("--compare takes names of losses alone, and neither --loss nor --tune beside it")
     if compare:
-        if "=" in compare or settings.loss or tuning.tune:
-            raise InputError("--compare takes names of losses alone, and neither --loss nor --tune beside it")
-        _compare(given, model, compare, shared=shared)
-        return
+        return _compare(given, model, compare, shared=shared)
     from facegan.inversion.invert import invert
     from facegan.inversion.results import InversionStopped
     from facegan.inversion.tune import TuneConfig
 
-    steps, rank, locality = tuning.tune_steps, tuning.tune_rank, tuning.tune_locality
-    wish = TuneConfig(steps=steps, rank=rank, locality=locality) if tuning.tune else False
+    changes = {name.removeprefix("tune_"): value for name, value in vars(tuning).items() if name != "tune"}
+    wish = TuneConfig(**changes) if tuning.tune else False
     try:
         print(invert(given or [""], model, tune=wish, paths=paths, film=film, **shared))
     except InversionStopped as stopped:
