@@ -11,9 +11,10 @@ def main(
     model: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="MODEL")],
     *,
     out: str,
-    weights: Literal["float32", "float16"] = "float32",
+    weights: Literal["auto", "float32", "float16"] = "auto",
     part: Literal["all", "map", "synthesize"] = "all",
     example: bool = False,
+    directions: str = "",
     split: str = "train",
     labels: str = "",
 ) -> None:
@@ -25,12 +26,15 @@ def main(
     Args:
         model: a run folder, a moment of one (RUN@30kimg), a .safetensors file, or a bundled name; with
             --out FILE.zip, a dataset.
-        out: the file: .onnx (a graph for onnxruntime and others), .pt2 (a program that PyTorch runs alone),
-            or the weights by name as .pt (a state dict) or .npz.
+        out: the file: .onnx (a graph for onnxruntime and others), .html (a page that any browser opens and
+            that draws by itself), .pt2 (a program that PyTorch runs alone), or the weights by name as .pt (a
+            state dict) or .npz.
         weights: how weights are stored: float32, or float16 in half the space. Graphs compute in float32.
+            auto is float16 in pages, float32 elsewhere.
         part: all (z and labels -> pictures), map (z and labels -> w) or synthesize (w -> pictures). With the
             last two, you truncate and edit w in between.
         example: write a program beside the file, too, which draws seeds with it: OUT.py.
+        directions: of a page: a file of 'facegan directions' for its sliders; '' takes those found before.
         split: of a dataset: the split that is written.
         labels: of a dataset: the attribute that is each picture's class, or several as NAME,NAME, which
             become a list of numbers; '' writes no labels.
@@ -45,4 +49,4 @@ def main(
     from facegan.models import load
 
     tell_licence(model)
-    print(export_model(load(model), out, weights=weights, part=part, example=example))
+    print(export_model(load(model), out, weights=weights, part=part, example=example, directions=directions))

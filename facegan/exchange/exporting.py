@@ -16,14 +16,16 @@ from facegan import arguments
 from facegan.errors import FaceganError, InputError, ModelError, first_line
 from facegan.exchange.examples import example_source, is_example
 from facegan.exchange.onnx_out import OPSET, onnx_graph, onnx_runner
+from facegan.exchange.page_out import page, page_runner
 from facegan.exchange.parity import Parity, Run, measure_parity
 from facegan.exchange.tracing import PARTS, described, traced
 from facegan.files import check_ending, check_places, write_bytes, writing
 from facegan.generator import Generator
+from facegan.latent.directions import Directions, base_hash, kept_directions
 from facegan.models import as_model, resolve
 from facegan.tensor_files import half
 
-WEIGHTS = ("float32", "float16")
+WEIGHTS = ("auto", "float32", "float16")
 
 
 @dataclass(frozen=True)
@@ -53,12 +55,14 @@ class Writer:
     """A row of WRITERS. ``write`` makes a file's content of model, part and weights."""
 
     kind: str
-    write: Callable[[Generator, str, str], bytes]
+    write: Callable[..., bytes]
     run: Callable[[bytes], Run | None] | None = None
     """Makes what runs the content; None where the file holds weights alone, which have no parts."""
     float16: bool = True
     needs: str = ""
     """What has to be installed for the content to be run and compared."""
+    page: bool = False
+    """Whether it is a page: of all parts, with directions, and weights in float16 by itself."""
 
 
 # --- PyTorch's own program ------------------------------------------------------------------------------
@@ -100,6 +104,7 @@ def _arrays(model: Generator, part: str, weights: str) -> bytes:
 
 WRITERS: dict[str, Writer] = {
     ".onnx": Writer(f"an ONNX graph (opset {OPSET})", onnx_graph, onnx_runner, needs="onnxruntime"),
+    ".html": Writer("a page for browsers", page, page_runner, needs="onnxruntime", page=True),
     ".pt2": Writer("a program for PyTorch alone", _program, _program_runner, float16=False),
     ".pt": Writer("weights, a state dict of PyTorch", _state_dict),
     ".npz": Writer("weights, arrays of NumPy", _arrays),
@@ -114,11 +119,13 @@ def export_model(
     model: Generator | str | Path,
     out: str | Path,
     *,
-    weights: str = "float32",
+    weights: str = "auto",
     part: str = "all",
     example: bool = False,
+    directions: Directions | str | Path = "",
 ) -> Exported:
-    """Write a model as a file that needs no facegan: ``.onnx``, ``.pt2``, or weights as ``.pt`` or ``.npz``.
+    """Write a model as a file that needs no facegan: ``.onnx``, ``.html``, ``.pt2``, or weights as ``.pt`` or
+    ``.npz``.
 
     A graph or program is run before it is written: 64 seeds in batches of 1, 5 and 32 may differ from
     PyTorch's pictures by one level of 255. Its batch is free, and noise of the network is constant.
@@ -127,9 +134,12 @@ def export_model(
         model: a Generator, or what :func:`facegan.load` takes.
         out: the file, whose ending decides.
         weights: how weights are stored: float32 or, in half the space, float16. Graphs compute in float32.
+            ``auto`` is float16 in pages, float32 elsewhere.
         part: ``all`` (z and labels to pictures), ``map`` (z and labels to w) or ``synthesize`` (w to
             pictures).
         example: write a program beside the file, ``OUT.py``, which draws seeds with it without facegan.
+        directions: for the sliders of a page: a file of :func:`facegan.directions`, or what it returned;
+            "" takes those that have been found before or come with the model, if there are any.
 
     Returns:
         What was written, and how it compares.
@@ -143,15 +153,22 @@ def export_model(
     writer = WRITERS[path.suffix.lower()]
     arguments.one_of(weights, "--weights", WEIGHTS)
     arguments.one_of(part, "--part", PARTS)
-    if writer.run is None and part != "all":
-        raise InputError(f"--part {part}: {path.suffix} holds weights alone; choose .onnx or .pt2")
+    if part != "all" and (writer.run is None or writer.page):
+        held = "both parts" if writer.page else "weights alone"
+        raise InputError(f"--part {part}: {path.suffix} holds {held}; choose .onnx or .pt2")
+    if directions and not writer.page:
+        raise InputError(f"--directions: {path.suffix} holds none; they are for .html")
+    if weights == "auto":
+        weights = "float16" if writer.page else "float32"
     if weights == "float16" and not writer.float16:
         raise InputError(f"--weights float16: {path.suffix} holds float32; choose another ending than that")
     beside = _example_place(path, writer, part) if example else None
     if not isinstance(model, Generator):
-        check_places({"--out": path}, [resolve(model)])
+        given = [] if isinstance(directions, Directions) else [str(directions)]
+        check_places({"--out": path}, [resolve(model), *given])
     generator = as_model(model)
-    content, runner = _made(generator, path, writer, part=part, weights=weights)
+    sliders = {"directions": _sliders(generator, directions)} if writer.page else {}
+    content, runner = _made(generator, path, writer, part=part, weights=weights, **sliders)
     parity = measure_parity(generator, part, runner) if runner else None
     if parity and parity.levels > 1:
         way = "; choose --weights float32" if weights == "float16" else ""
@@ -166,12 +183,19 @@ def export_model(
     return Exported(path, kind, len(content), parity, beside)
 
 
-def _made(
-    model: Generator, path: Path, writer: Writer, *, part: str, weights: str
-) -> tuple[bytes, Run | None]:
+def _sliders(model: Generator, directions: Directions | str | Path) -> Directions | None:
+    """Return the directions for a page."""
+    if isinstance(directions, Directions):
+        if directions.model_hash != base_hash(model):
+            raise InputError("directions: they are of another model; find this one's with facegan.directions")
+        return directions
+    return Directions.load(directions, model) if directions else kept_directions(model)
+
+
+def _made(model: Generator, path: Path, writer: Writer, **given: Any) -> tuple[bytes, Run | None]:
     """Return a file's content and what runs it."""
     try:
-        content = writer.write(model, part, weights)
+        content = writer.write(model, **given)
         return content, writer.run(content) if writer.run else None
     except FaceganError:
         raise
@@ -184,7 +208,7 @@ def _made(
 
 def _example_place(path: Path, writer: Writer, part: str) -> Path:
     """Return where the example goes; InputError where there can be none."""
-    if writer.run is None or part != "all":
+    if writer.run is None or writer.page or part != "all":
         raise InputError("--example: needs a whole program; choose .onnx or .pt2, and no --part")
     place = path.with_suffix(".py")
     if place.exists() and not is_example(place):

@@ -296,8 +296,8 @@ def place_in_cache(model: Generator) -> Path | None:
     return _CACHE.place(_kept_name(model))
 
 
-def directions_of(model: Generator, on_progress: Progress | None = None) -> Directions:
-    """Return this model's directions: those kept before, the bundled ones, or found and kept now."""
+def kept_directions(model: Generator) -> Directions | None:
+    """Return this model's directions, if they were kept before or come with the package."""
     for kept in _CACHE.files(_kept_name(model)):
         try:
             return Directions.load(kept, model)
@@ -307,6 +307,13 @@ def directions_of(model: Generator, on_progress: Progress | None = None) -> Dire
     for file in sorted(ASSETS.glob("*.safetensors")):
         if (found := Directions.load(file)).model_hash == base_hash(model):
             return found
+    return None
+
+
+def directions_of(model: Generator, on_progress: Progress | None = None) -> Directions:
+    """Return this model's directions: those kept before, the bundled ones, or found and kept now."""
+    if (known := kept_directions(model)) is not None:
+        return known
     stages = stages_of(model, "faces", Settings(), target=place_in_cache(model))
     found = directions(model, on_progress=on_progress, stages=stages)
     if _CACHE.keep(_kept_name(model), lambda file: file.write(found.content())) is not None:

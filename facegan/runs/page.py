@@ -16,11 +16,16 @@ from typing import Any
 _POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
 
 
-def document(title: str, body: str, *, css: str = "", script: str = "", data: Any = None) -> bytes:
-    """Return a whole page in the shared style; all arguments but ``data`` are HTML, CSS or JavaScript."""
+def document(
+    title: str, body: str, *, css: str = "", script: str = "", data: Any = None, sources: str = ""
+) -> bytes:
+    """Return a whole page in the shared style; all arguments but ``data`` are HTML, CSS or JavaScript.
+
+    ``sources`` are further ones of scripts, as content policies name them.
+    """
     policy = _POLICY
     if script:
-        policy += "; script-src 'unsafe-inline'"
+        policy += f"; script-src 'unsafe-inline' {sources}".rstrip()
         body += f'<script type="application/json" id="data">{_script_json(data)}</script>\n'
         body += f"<script>\n{script}</script>\n"
     return (

@@ -15,8 +15,9 @@ import onnx
 import onnxruntime
 import pytest
 import torch
-from narrow import CONDITIONAL, NARROW, at_32
+from narrow import CONDITIONAL, NARROW
 from PIL import Image
+from untrained import model_of
 
 import facegan
 from facegan.cli.main import main
@@ -26,40 +27,11 @@ from facegan.exchange import exporting
 from facegan.exchange.examples import example_source
 from facegan.exchange.onnx_out import onnx_graph
 from facegan.exchange.parity import measure_parity
-from facegan.generator import Generator, Latent, build_network, describe
+from facegan.generator import Generator, Latent
 from facegan.images import to_uint8
 
-LABELS = ("smiling", "male")
-ROWS = {"rows": [[0, 1], [1, 0], [1, 1]], "counts": [3, 2, 1]}
 CASES = [(family, False) for family in NARROW] + [(family, True) for family in CONDITIONAL]
 NAMES = [family + "-labels" * labelled for family, labelled in CASES]
-
-
-def model_of(family: str, labelled: bool = False, latent: Latent | None = None) -> Generator:
-    """Return an untrained model whose pictures have contrast, with statistics and noise of its own."""
-    config = at_32(family)
-    if latent is None:
-        latent = Latent(config.latent.kind, config.latent.dim, config.latent.mean, config.latent.std)
-    more = {"label_rows": ROWS} if labelled else {}
-    labels = LABELS if labelled else ()
-    meta = describe(
-        family, config.model, latent, image_shape=(3, 32, 32), labels=labels, licence="CC0-1.0", **more
-    )
-    with torch.random.fork_rng():
-        torch.manual_seed(3)
-        network = build_network(meta)
-        with torch.no_grad():
-            for name, tensor in network.state_dict().items():
-                if tensor.ndim > 1 and tensor.std() < 0.3:  # all but the weights of equalised layers
-                    fan = tensor[0].numel() if tensor.ndim == 2 else tensor.numel() / max(tensor.shape[:2])
-                    tensor.normal_(std=(2 / fan) ** 0.5)
-                elif name.endswith("running_var"):
-                    tensor.uniform_(0.5, 1.5)
-                elif name == "level":
-                    tensor.fill_(2.25)  # a level that fades in
-                elif tensor.ndim < 2 and tensor.is_floating_point():
-                    tensor.add_(0.1 * torch.randn_like(tensor))
-    return Generator(network, meta)
 
 
 def runner(content: bytes | Path) -> onnxruntime.InferenceSession:
@@ -194,8 +166,12 @@ def test_packages_that_are_missing(tmp_path: Path, monkeypatch: pytest.MonkeyPat
 @pytest.mark.parametrize(
     ("argv", "said"),
     [
-        (["--out", "a.tflite"], "--out a.tflite: the name must end in .onnx or .pt2 or .pt or .npz"),
+        (["--out", "a.tflite"], "--out a.tflite: the name must end in .onnx or .html or .pt2 or"),
         (["--out", "a.npz", "--part", "map"], "--part map: .npz holds weights alone; choose .onnx or .pt2"),
+        (["--out", "a.html", "--part", "map"], "--part map: .html holds both parts; choose .onnx or .pt2"),
+        (["--out", "a.html", "--example"], "--example: needs a whole program"),
+        (["--out", "a.html", "--directions", "taken.py"], "taken.py"),
+        (["--out", "a.onnx", "--directions", "taken.py"], "--directions: .onnx holds none"),
         (["--out", "a.pt2", "--weights", "float16"], "--weights float16: .pt2 holds float32"),
         (["--out", "a.pt", "--example"], "--example: needs a whole program"),
         (["--out", "taken.onnx", "--example"], "--example: it would replace taken.py"),

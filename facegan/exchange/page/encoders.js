@@ -1,0 +1,200 @@
+'use strict';
+// PNG (also animated) in and out, GIF, and video. Canvases are not asked for pixels that are compared or
+// saved without loss, since some browsers change them against fingerprinting.
+
+// --- PNG --------------------------------------------------------------------------------------------------
+
+const CRC = Uint32Array.from({length: 256}, (_, n) => {
+  for (let k = 0; k < 8; k++) n = n & 1 ? 0xedb88320 ^ n >>> 1 : n >>> 1;
+  return n;
+});
+
+const joined = parts => {
+  const whole = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
+  let at = 0;
+  for (const part of parts) { whole.set(part, at); at += part.length; }
+  return whole;
+};
+
+const big = (value, bytes = 4) => Uint8Array.from({length: bytes}, (_, i) => value >>> 8 * (bytes - 1 - i));
+const ascii = text => Uint8Array.from(text, c => c.charCodeAt(0));
+
+function chunk(kind, ...parts) {
+  const body = joined([ascii(kind), ...parts]);
+  let crc = 0xffffffff;
+  for (const byte of body) crc = CRC[(crc ^ byte) & 255] ^ crc >>> 8;
+  return joined([big(body.length - 4), body, big(~crc)]);
+}
+
+/** What marks a picture as generated, as IPTC has it (in XMP). */
+const MARK = '<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">' +
+  '<rdf:Description xmlns:Iptc4xmpExt="http://iptc.org/std/Iptc4xmpExt/2008-02-29/" ' +
+  'Iptc4xmpExt:DigitalSourceType="http://cv.iptc.org/newscodes/digitalsourcetype/trainedAlgorithmicMedia"/>' +
+  '</rdf:RDF></x:xmpmeta>';
+
+/** A PNG of RGBA frames without transparency; several are an animation. */
+async function writePng(frames, [width, height], note, delay = 50) {
+  const packed = await Promise.all(frames.map(pixels => {
+    const rows = new Uint8Array(height * (3 * width + 1));
+    for (let y = 0, at = 0; y < height; y++) {
+      rows[at++] = 1;  // filter "sub"
+      for (let x = 0; x < width; x++)
+        for (let c = 0; c < 3; c++) {
+          const i = 4 * (y * width + x) + c;
+          rows[at++] = pixels[i] - (x ? pixels[i - 4] : 0);
+        }
+    }
+    return deflate(rows, 'deflate');
+  }));
+  const parts = [
+    Uint8Array.of(137, 80, 78, 71, 13, 10, 26, 10),
+    chunk('IHDR', big(width), big(height), Uint8Array.of(8, 2, 0, 0, 0)),
+    chunk('tEXt', ascii(`Description\0${note}`)),
+    chunk('iTXt', ascii('XML:com.adobe.xmp\0\0\0\0\0'), new TextEncoder().encode(MARK)),
+  ];
+  let number = 0;
+  if (frames.length > 1) parts.push(chunk('acTL', big(frames.length), big(0)));
+  packed.forEach((data, i) => {
+    if (frames.length > 1)
+      parts.push(chunk('fcTL', big(number++), big(width), big(height), big(0), big(0), big(delay, 2), big(1000, 2), big(0, 2)));
+    parts.push(i ? chunk('fdAT', big(number++), data) : chunk('IDAT', data));
+  });
+  return new Blob([...parts, chunk('IEND')], {type: 'image/png'});
+}
+
+/** RGBA pixels of a PNG with 8 bits, grey or RGB. */
+async function readPng(bytes) {
+  const view = new DataView(bytes.buffer, bytes.byteOffset), data = [];
+  const width = view.getUint32(16), height = view.getUint32(20), channels = bytes[25] === 2 ? 3 : 1;
+  for (let at = 8; at < bytes.length;) {
+    const size = view.getUint32(at), kind = String.fromCharCode(...bytes.subarray(at + 4, at + 8));
+    if (kind === 'IDAT') data.push(bytes.subarray(at + 8, at + 8 + size));
+    at += size + 12;
+  }
+  const rows = await inflate(joined(data), 'deflate'), wide = width * channels;
+  const values = new Uint8Array(height * wide), pixels = new Uint8ClampedArray(4 * width * height).fill(255);
+  for (let y = 0; y < height; y++) {
+    const filter = rows[y * (wide + 1)];
+    for (let x = 0; x < wide; x++) {
+      const i = y * wide + x, a = x >= channels ? values[i - channels] : 0, b = y ? values[i - wide] : 0;
+      const c = x >= channels && y ? values[i - wide - channels] : 0, p = a + b - c;
+      const [pa, pb, pc] = [Math.abs(p - a), Math.abs(p - b), Math.abs(p - c)];
+      const paeth = pa <= pb && pa <= pc ? a : pb <= pc ? b : c;
+      values[i] = rows[y * (wide + 1) + 1 + x] + [0, a, b, a + b >> 1, paeth][filter];
+    }
+  }
+  for (let i = 0; i < width * height; i++)
+    for (let c = 0; c < 3; c++) pixels[4 * i + c] = values[i * channels + (channels === 3 ? c : 0)];
+  return pixels;
+}
+
+// --- GIF --------------------------------------------------------------------------------------------------
+
+/** 256 colours for all frames: boxes of the cube of 6 bits are split where they vary most (Wu 1991). */
+function palette(frames) {
+  const counts = new Uint32Array(64 ** 3);
+  for (const pixels of frames)
+    for (let i = 0; i < pixels.length; i += 4) counts[pixels[i] >> 2 << 12 | pixels[i + 1] >> 2 << 6 | pixels[i + 2] >> 2]++;
+  const measured = (low, high) => {
+    let total = 0;
+    const sum = [0, 0, 0], squares = [0, 0, 0], at = [0, 0, 0];
+    for (at[0] = low[0]; at[0] < high[0]; at[0]++)
+      for (at[1] = low[1]; at[1] < high[1]; at[1]++)
+        for (at[2] = low[2]; at[2] < high[2]; at[2]++) {
+          const count = counts[at[0] << 12 | at[1] << 6 | at[2]];
+          if (!count) continue;
+          total += count;
+          for (let c = 0; c < 3; c++) { sum[c] += count * at[c]; squares[c] += count * at[c] ** 2; }
+        }
+    const mean = sum.map(s => s / (total || 1)), spread = squares.map((s, c) => s - mean[c] * sum[c]);
+    const axis = spread.indexOf(Math.max(...spread)), cut = Math.floor(mean[axis]) + 1;
+    return {low, high, mean, axis, cut, worth: cut < high[axis] ? spread[axis] : 0};
+  };
+  const boxes = [measured([0, 0, 0], [64, 64, 64])];
+  while (boxes.length < 256) {
+    const box = boxes.reduce((best, other) => other.worth > best.worth ? other : best);
+    if (box.worth <= 0) break;
+    const middle = [...box.high], begin = [...box.low];
+    middle[box.axis] = begin[box.axis] = box.cut;
+    boxes.splice(boxes.indexOf(box), 1, measured(box.low, middle), measured(begin, box.high));
+  }
+  const colours = new Uint8Array(768), index = new Uint8Array(64 ** 3);
+  boxes.forEach(({low, high, mean}, k) => {
+    mean.forEach((value, c) => { colours[3 * k + c] = Math.round(value * 255 / 63); });
+    for (let r = low[0]; r < high[0]; r++)
+      for (let g = low[1]; g < high[1]; g++) index.fill(k, r << 12 | g << 6 | low[2], (r << 12 | g << 6 | high[2] - 1) + 1);
+  });
+  return {colours, index};
+}
+
+const BAYER = [0, 8, 2, 10, 12, 4, 14, 6, 3, 11, 1, 9, 15, 7, 13, 5].map(x => (x - 7.5) / 2);
+
+function indexed(pixels, width, index) {
+  const found = new Uint8Array(pixels.length / 4);
+  for (let i = 0; i < found.length; i++) {
+    const x = i % width, y = (i - x) / width, noise = BAYER[y % 4 * 4 + x % 4];
+    const level = c => Math.max(0, Math.min(255, pixels[4 * i + c] + noise)) >> 2;
+    found[i] = index[level(0) << 12 | level(1) << 6 | level(2)];
+  }
+  return found;
+}
+
+function lzw(values) {
+  const out = [], CLEAR = 256, END = 257;
+  let held = 0, bits = 0, size = 9, next = 258, table = new Map(), code = values[0];
+  const put = value => {
+    held |= value << bits;
+    for (bits += size; bits >= 8; bits -= 8) { out.push(held & 255); held >>>= 8; }
+  };
+  put(CLEAR);
+  for (let i = 1; i < values.length; i++) {
+    const key = code << 8 | values[i], known = table.get(key);
+    if (known !== undefined) { code = known; continue; }
+    put(code);
+    if (next === 4096) { put(CLEAR); table = new Map(); next = 258; size = 9; }
+    else { if (next === 1 << size) size++; table.set(key, next++); }
+    code = values[i];
+  }
+  put(code);
+  put(END);
+  if (bits) out.push(held & 255);
+  const blocks = [Uint8Array.of(8)];
+  for (let at = 0; at < out.length; at += 255) {
+    const block = out.slice(at, at + 255);
+    blocks.push(Uint8Array.of(block.length, ...block));
+  }
+  return joined([...blocks, Uint8Array.of(0)]);
+}
+
+/** A GIF of RGBA frames that repeats for ever. */
+function writeGif(frames, [width, height], delay = 50) {
+  const two = value => Uint8Array.of(value & 255, value >> 8), {colours, index} = palette(frames);
+  const parts = [ascii('GIF89a'), two(width), two(height), Uint8Array.of(0xf7, 0, 0), colours,
+    Uint8Array.of(0x21, 0xff, 11), ascii('NETSCAPE2.0'), Uint8Array.of(3, 1, 0, 0, 0)];
+  for (const pixels of frames)
+    parts.push(Uint8Array.of(0x21, 0xf9, 4, 4), two(delay / 10), Uint8Array.of(0, 0, 0x2c, 0, 0, 0, 0), two(width), two(height),
+      Uint8Array.of(0), lzw(indexed(pixels, width, index)));
+  return new Blob([...parts, Uint8Array.of(0x3b)], {type: 'image/gif'});
+}
+
+// --- video ------------------------------------------------------------------------------------------------
+
+const VIDEO = globalThis.MediaRecorder &&
+  ['video/webm;codecs=vp9', 'video/webm;codecs=vp8', 'video/webm', 'video/mp4'].find(type => MediaRecorder.isTypeSupported(type));
+
+/** A video of what `show(i)` draws on the canvas, recorded as it plays. */
+async function recordVideo(canvas, count, show, delay = 50) {
+  const recorder = new MediaRecorder(canvas.captureStream(1000 / delay), {mimeType: VIDEO, videoBitsPerSecond: 6e6});
+  const parts = [], ended = new Promise(resolve => { recorder.onstop = resolve; });
+  recorder.ondataavailable = event => parts.push(event.data);
+  show(0);
+  recorder.start();
+  const begin = performance.now();
+  for (let i = 0; i < count; i++) {
+    show(i);
+    await new Promise(resolve => setTimeout(resolve, Math.max(0, begin + (i + 1) * delay - performance.now())));
+  }
+  recorder.stop();
+  await ended;
+  return new Blob(parts, {type: VIDEO.split(';')[0]});
+}

@@ -1,0 +1,136 @@
+"""A model as one web page, which draws by itself: onnxruntime-web, both parts of the model, directions.
+
+The page asks for nothing from anywhere, so that it opens by double-click, offline. Its script and style are
+the files of the folder ``page``; large contents are gzip in base64, each in a script element of its own.
+"""
+
+from __future__ import annotations
+
+import base64
+import gzip
+import html
+import json
+import re
+from importlib import resources
+from typing import Any
+
+import numpy as np
+
+from facegan.exchange.onnx_out import onnx_graph, onnx_runner
+from facegan.exchange.parity import Run
+from facegan.exchange.tracing import described
+from facegan.generator import Generator
+from facegan.images import png_bytes
+from facegan.latent.directions import SHOWN, Directions
+from facegan.runs.page import document
+
+_FILES = resources.files("facegan.exchange")
+_RUNTIME = {"runtime": "ort.wasm.bundle.min.mjs", "wasm": "ort-wasm-simd-threaded.wasm"}
+_LICENCES = ("LICENSE", "ThirdPartyNotices.txt")
+_SCRIPTS = ("encoders.js", "engine.js", "film.js", "page.js")
+_TESTS = 8
+_TEST_VALUES = 2**21  # of all embedded pictures: fewer of them where they are large
+
+
+def page(
+    model: Generator, part: str = "all", weights: str = "float16", *, directions: Directions | None = None
+) -> bytes:
+    """Return the content of an ``.html`` file.
+
+    Args:
+        model: the generator.
+        part: ``all``: pages hold both parts.
+        weights: how they are stored: float32 or float16.
+        directions: for the sliders; without them, the page has none.
+    """
+    blobs = {name: _web(f"{file}.gz") for name, file in _RUNTIME.items()}
+    blobs["notices"] = gzip.compress(b"\n\n".join(gzip.decompress(_web(f"{f}.gz")) for f in _LICENCES))
+    for name in ("map", "synthesize"):
+        blobs[name] = _packed(onnx_graph(model, name, weights))
+    if directions:
+        blobs["vectors"] = _packed(directions.vectors.float().numpy().astype("<f4").tobytes())
+    size = "x".join(map(str, dict.fromkeys(model.image_shape[:0:-1])))
+    name = model.bundled or model.meta.get("provenance", {}).get("recipe") or model.meta["family"]
+    fields = {
+        "name": html.escape(name),
+        "size": size,
+        "licence": html.escape(model.meta.get("licence", "unknown")),
+        "hash": model.hash[:12],
+        "blobs": "\n".join(
+            f'<script type="text/plain" id="{key}">{base64.b64encode(blob).decode()}</script>'
+            for key, blob in blobs.items()
+        ),
+    }
+    # One pass, so that nothing in an inserted text is taken for a place to fill.
+    body = re.sub(r"\{\{(\w+)\}\}", lambda match: fields[match[1]], _text("page.html"))
+    return document(
+        f"{fields['name']}: pictures of a generator",
+        body,
+        css=_text("page.css"),
+        script="".join(map(_text, _SCRIPTS)),
+        data={"name": name, **_facts(model, directions)},
+        sources="'wasm-unsafe-eval' blob:",
+    )
+
+
+def _facts(model: Generator, directions: Directions | None) -> dict[str, Any]:
+    """Return what the page's script knows of the model."""
+    count = max(1, min(_TESTS, _TEST_VALUES // int(np.prod(model.image_shape))))
+    pictures = model.sample(count)
+    facts = {k: _value(v) for k, v in described(model, "all").items()}
+    return {
+        **facts,
+        # Without an average of its own, it is the image of the prior's mean, also with other labels.
+        "average_stored": model.network.average_w is not None,
+        "directions": _order(directions) if directions else [],
+        "tests": [
+            {"seed": seed, "png": base64.b64encode(png_bytes(picture)).decode()}
+            for seed, picture in enumerate(pictures)
+        ],
+    }
+
+
+def _value(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text
+
+
+def _order(directions: Directions) -> list[dict[str, Any]]:
+    """Return index and name of each direction, the most telling ones first."""
+
+    def rank(index: int) -> tuple[Any, ...]:
+        name = directions.names[index]
+        known = SHOWN.index(name) if name in SHOWN else len(SHOWN)
+        return directions.kinds[index] != "attribute", known, -directions.accuracy.get(name, 0.0), index
+
+    order = sorted(range(len(directions.names)), key=rank)
+    return [{"index": i, "name": directions.names[i]} for i in order]
+
+
+def _web(name: str) -> bytes:
+    return _FILES.joinpath("web", name).read_bytes()
+
+
+def _text(name: str) -> str:
+    return _FILES.joinpath("page", name).read_text(encoding="utf-8")
+
+
+def _packed(content: bytes) -> bytes:
+    return gzip.compress(content, 9, mtime=0)
+
+
+def blob(content: bytes, name: str) -> bytes:
+    """Return one of the large contents of a page."""
+    found = re.search(rb'<script type="text/plain" id="%s">([^<]*)</script>' % name.encode(), content)
+    assert found is not None
+    return gzip.decompress(base64.b64decode(found[1]))
+
+
+def page_runner(content: bytes) -> Run | None:
+    """Return what runs both graphs of a page with onnxruntime; None where that is not installed."""
+    mapping, synthesis = (onnx_runner(blob(content, name)) for name in ("map", "synthesize"))
+    if mapping is None or synthesis is None:
+        return None
+    return lambda inputs: synthesis({"w": np.ascontiguousarray(mapping(inputs))})
