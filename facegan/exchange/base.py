@@ -54,6 +54,8 @@ class ImportOptions:
     unless the file says."""
     multiplier: float = setting(0.0, minimum=0)
     """The factor of stylegan2-pytorch's mapping network, its lr_mlp, which files do not keep; 0 is 0.1."""
+    config: str = ""
+    """Of Keras's .weights.h5, which hold no network: the JSON file of model.to_json()."""
     licence: str = ""
     """The licence of the model, which its file keeps."""
 

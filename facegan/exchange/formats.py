@@ -24,6 +24,8 @@ FORMATS: dict[str, Format] = {
         "facegan.exchange.read_rosinality", "StyleGAN2's .pt of rosinality/stylegan2-pytorch"
     ),
     "lucidrains": Format("facegan.exchange.read_lucidrains", "stylegan2-pytorch's and lightweight-gan's .pt"),
+    "keras": Format("facegan.exchange.read_keras", "Keras's .h5, .keras and .weights.h5"),
+    "onnx": Format("facegan.exchange.read_onnx", "ONNX graphs (.onnx)"),
     "later": Format("facegan.exchange.read_later", ""),
     "pytorch": Format(
         "facegan.exchange.read_pytorch", "plain PyTorch generators (.pt, .pth, .tar, .safetensors)"

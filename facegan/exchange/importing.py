@@ -112,7 +112,10 @@ def read_model(file: Path, format: str, options: ImportOptions) -> tuple[str, Im
         imported = reader(name)[1](source, options)
         return name, imported, build(imported, {"format": name, "file": file.name, "sha256": _digest(file)})
     except FaceganError as error:
-        raise type(error)(f"{file}: {str(error)[:MAX_MESSAGE]}") from None
+        told = "".join(
+            c if c.isprintable() else "?" for c in str(error)[:MAX_MESSAGE]
+        )  # names may hold anything
+        raise type(error)(f"{file}: {told}") from None
     except (ArithmeticError, AttributeError, LookupError, RuntimeError, TypeError, ValueError) as error:
         why = first_line(error)[:MAX_MESSAGE]
         raise ModelError(f"{file}: its parts do not fit together ({why})") from None

@@ -138,8 +138,7 @@ def _depth_to_space(f: Function, x: Tensor) -> Tensor:
 
 
 def _concat(f: Function, *inputs: Tensor) -> Tensor:
-    count = max(len(x) for x in inputs)
-    return torch.cat([x.expand(count, *x.shape[1:]) for x in inputs], f.attributes["axis"] + 1)
+    return torch.cat(inputs, f.attributes["axis"] + 1)
 
 
 def _slice(f: Function, x: Tensor) -> Tensor:
@@ -176,7 +175,7 @@ def _aligned(run: Callable[[Tensor, Tensor], Tensor]) -> Callable[[Function, Ten
     """Return ``run`` on shapes that are aligned at their ends, behind the batch."""
 
     def aligned(f: Function, x: Tensor, y: Tensor) -> Tensor:
-        x, y = (v.reshape(len(v), *(1,) * (f.axes + 1 - v.ndim), *v.shape[1:]) for v in (x, y))
+        x, y = (v.reshape(v.shape[0], *(1,) * (f.axes + 1 - v.ndim), *v.shape[1:]) for v in (x, y))
         return run(x, y)
 
     return aligned
@@ -197,7 +196,7 @@ FUNCTIONS: dict[str, Callable[..., Tensor]] = {
     "scale": lambda f, x: x * f.attributes["factor"] + f.attributes["offset"],
     "sqrt": lambda f, x: x.sqrt(),
     "exp": lambda f, x: x.exp(),
-    "reshape": lambda f, x: x.reshape(len(x), *f.shape),
+    "reshape": lambda f, x: x.reshape(x.shape[0], *f.shape),
     "flatten": lambda f, x: x.flatten(1),
     "permute": lambda f, x: x.permute(0, *(axis + 1 for axis in f.attributes["order"])),
     "upsample": _upsample,
@@ -244,6 +243,7 @@ class Generator(GeneratorNetwork):
             )
         self.layers = nn.ModuleDict({step.node.name: MODULES[step.node.op](step) for step in steps})
         self.wiring = [(step.node.name, step.node.inputs) for step in steps]
+        self.concats = {step.node.name for step in steps if step.node.op == "concat"}
         last = {name: place for place, (_, inputs) in enumerate(self.wiring) for name in inputs}
         self.finished: list[list[str]] = [[] for _ in steps]  # values that no later node needs
         for name, place in last.items():
@@ -260,8 +260,11 @@ class Generator(GeneratorNetwork):
         """Return images; noise is a constant here, if there is any."""
         values: dict[str, Any] = {"z": w[:, 0, : self.z_dim], "labels": w[:, 0, self.z_dim :]}
         for (name, inputs), finished in zip(self.wiring, self.finished, strict=True):
-            values[name] = self.layers[name](*(values[key] for key in inputs))
+            given = [values[key] for key in inputs]
+            if name in self.concats:  # constants have a batch of 1
+                given = [x.expand(w.shape[0], *x.shape[1:]) for x in given]
+            values[name] = self.layers[name](*given)
             for key in finished:
                 del values[key]
         images: Tensor = values[self.wiring[-1][0]]
-        return images.expand(len(w), *images.shape[1:])
+        return images.expand(w.shape[0], *images.shape[1:])
