@@ -1,4 +1,4 @@
-"""Where caches lie: what took long to compute, kept in files so that it is computed once.
+"""Keep results of long computations in cache files, so that they are computed once.
 
 One rule holds for all of them (:meth:`Cache.folders`). Reading looks into every folder of the list, writing
 takes the first that lets it; where none does, the caller keeps the result in memory. Files are named by what
@@ -28,7 +28,7 @@ _STALE = 600.0  # seconds without a write: whoever made a temporary file is no m
 
 
 def users_cache() -> Path | None:
-    """The user's folder for caches as the system has it; None for a user without a home.
+    """Return the system's cache folder of the user, or None for a user without a home.
 
     ``XDG_CACHE_HOME`` counts everywhere; a relative one is ignored, as its specification says.
     """
@@ -48,7 +48,7 @@ def users_cache() -> Path | None:
 
 @dataclass(frozen=True)
 class Cache:
-    """The folders in which one kind of file is kept.
+    """Look up and write one kind of file in the cache folders.
 
     ``topic`` is a relative path such as ``directions`` or ``datasets/HASH``; ``own`` is the folder beside
     the data, where there is one.
@@ -58,24 +58,24 @@ class Cache:
     own: Path | None = None
 
     def folders(self) -> list[Path]:
-        """Best first: ``FACEGAN_CACHE``, if it is set, the data's own folder, the user's cache."""
+        """Return the folders, best first: ``FACEGAN_CACHE`` (if set), the data's own, the user's cache."""
         chosen, users = os.environ.get(VARIABLE, ""), users_cache()
         found = [Path(os.path.expanduser(chosen)) / self.topic] if chosen else []
         found += [self.own] if self.own is not None else []
         return found + ([users / self.topic] if users is not None else [])
 
     def files(self, name: str) -> Iterator[Path]:
-        """The files of this name, best place first; whether they are whole, the caller judges."""
+        """Return the files of this name, best place first; the caller checks whether they are complete."""
         for folder in self.folders():
             with suppress(OSError):
                 if (folder / name).is_file():
                     yield folder / name
 
     def keep(self, name: str, fill: Callable[[IO[bytes]], object], size: int = 0) -> Path | None:
-        """Write a file of about ``size`` bytes, whole or not at all; None where no folder takes it.
+        """Write a file of about ``size`` bytes completely or not at all; return None if no folder accepts it.
 
         ``fill`` writes the content, once for each folder that is tried. Processes that write the same file at
-        once each write their own, and the last one stays. A folder that refuses is told by a FaceganWarning.
+        once each write their own, and the last one stays. If a folder refuses, a FaceganWarning says so.
         """
         refused: list[str] = []
         for folder in self.folders():
@@ -91,7 +91,7 @@ class Cache:
         return None
 
     def place(self, name: str) -> Path | None:
-        """Where a file of this name can be written; None if nowhere."""
+        """Return where a file of this name can be written, or None."""
         for folder in self.folders():
             with suppress(OSError):
                 _written(folder, f"{name}.try", lambda _: None, size=0).unlink(missing_ok=True)
@@ -100,7 +100,7 @@ class Cache:
 
 
 def tell(text: str) -> None:
-    """Warn; the command line prints it as a note, and Python shows the same text once.
+    """Issue a warning; the command line prints it as a note, and Python shows the same text once.
 
     Of the processes of one training, the first speaks for all.
     """
@@ -109,7 +109,7 @@ def tell(text: str) -> None:
 
 
 def _written(folder: Path, name: str, fill: Callable[[IO[bytes]], object], *, size: int) -> Path:
-    """The file, written; OSError of any kind where the folder does not take it."""
+    """Write the file and return it; raise OSError if the folder does not accept it."""
     folder.mkdir(parents=True, exist_ok=True)
     own = temporary_name(name)
     temporary = folder / f"{own[:-4]}-{threading.get_ident()}.tmp"

@@ -1,4 +1,4 @@
-"""Small files that change a model's weights a little: ``MODEL+delta.safetensors``.
+"""Read and write deltas, small files that change a model's weights: ``MODEL+delta.safetensors``.
 
 A delta holds, for some tensors of one model, the difference: whole (``full/NAME``), or as two thin factors
 (``left/NAME``, ``right/NAME``) whose product it is, the tensor seen as ``rows, -1``. It names its model by
@@ -29,7 +29,7 @@ def save_delta(
 
 
 def load_delta(path: str | Path) -> tuple[dict[str, Any], dict[str, torch.Tensor]]:
-    """The metadata, and the difference of each tensor in full; ModelError in one line."""
+    """Return the metadata and the full difference of each tensor; raise ModelError in one line."""
     with read_tensors(path, "facegan-delta", FORMAT, what="delta") as (head, tensors):
         str(head["model"])
         found = differences(tensors)
@@ -39,7 +39,7 @@ def load_delta(path: str | Path) -> tuple[dict[str, Any], dict[str, torch.Tensor
 
 
 def differences(tensors: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
-    """Return the difference of each of the model's tensors in full, from the tensors of a delta file."""
+    """Return the full difference of each of the model's tensors from the tensors of a delta file."""
     parts = {key: value.float() for key, value in tensors.items()}
     found = {k[5:]: v for k, v in parts.items() if k.startswith("full/")}
     for key in parts:
@@ -49,7 +49,7 @@ def differences(tensors: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
 
 
 def apply_delta(model: Generator, path: str | Path) -> Generator:
-    """Add the delta to the model's weights, in place; ModelError where it was made for another."""
+    """Add the delta to the model's weights in place; raise ModelError if it was made for another model."""
     head, found = load_delta(path)
     if head["model"] != model.hash:
         raise ModelError(
@@ -61,7 +61,7 @@ def apply_delta(model: Generator, path: str | Path) -> Generator:
 
 
 def add_differences(model: Generator, found: Mapping[str, torch.Tensor], name: str) -> None:
-    """Add differences to the model's tensors, in place; ModelError where there is no such tensor."""
+    """Add differences to the model's tensors in place; raise ModelError if a tensor does not exist."""
     tensors = model.network.state_dict()
     for key, difference in found.items():
         if key not in tensors or tensors[key].numel() != difference.numel():

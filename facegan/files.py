@@ -1,4 +1,4 @@
-"""Writing files whole or not at all, and the points at which tests pull the plug.
+"""Write files completely or not at all, with failure points where tests kill the process.
 
 Every write and rename of a run passes :func:`failpoint`. With ``FACEGAN_KILL_AT=N`` in the environment
 the process ends there, as by kill -9, the N-th time that one is reached; with
@@ -21,13 +21,13 @@ from typing import IO, Any
 
 from facegan.errors import FaceganWarning, InputError
 
-_twice: set[str] = set()  # names that meant two things, each told once
+_twice: set[str] = set()  # ambiguous names that were already reported
 _NAME_BYTES = 255  # of one part of a path, on most disks
 _reached = 0
 
 
 def tell_twice(name: str, what: str, folders: bool = True) -> None:
-    """Warn, once, where ``name`` is both that of something bundled, which is taken, and of what lies here."""
+    """Warn once if ``name`` means both something bundled, which is used, and a file or folder here."""
     if name in _twice or not (os.path.exists(name) if folders else os.path.isfile(name)):
         return
     _twice.add(name)
@@ -37,7 +37,7 @@ def tell_twice(name: str, what: str, folders: bool = True) -> None:
 
 
 def failpoint(name: str) -> None:
-    """Mark a place at which tests kill the process."""
+    """Mark a point where tests kill the process."""
     global _reached
     listing, kill_at = os.environ.get("FACEGAN_FAILPOINTS"), os.environ.get("FACEGAN_KILL_AT")
     if listing is None and kill_at is None:
@@ -66,12 +66,12 @@ def write_synced(path: Path, content: bytes) -> None:
 
 
 def printable(name: str) -> str:
-    """File names need not be valid text; what is printed, or stored in Arrow's strings, must be."""
+    """Return a file name as valid text, as printing and Arrow's strings require."""
     return name.encode("utf-8", "backslashreplace").decode()
 
 
 def sync_folder(path: Path) -> None:
-    """Wait until the disk has the names in ``path``; where folders cannot be opened, do nothing."""
+    """Wait until the disk has the names in ``path``; do nothing if the system cannot open folders."""
     try:
         descriptor = os.open(path, os.O_RDONLY)
     except PermissionError:  # Windows
@@ -83,14 +83,14 @@ def sync_folder(path: Path) -> None:
 
 
 def rename(source: Path, target: Path) -> None:
-    """Atomic rename; it lasts once the folder is synced, too."""
+    """Rename atomically; the rename is durable once the folder is synced."""
     failpoint(f"{target.name}: before the rename")
     os.replace(source, target)
     failpoint(f"{target.name}: renamed")
 
 
 def fit_name(stem: str, ending: str = "", folder: Path | None = None) -> str:
-    """Return ``stem`` and ``ending`` as a name that the disk takes; a long stem is cut and ends in a hash."""
+    """Return ``stem`` and ``ending`` as a valid name; a long stem is cut and ends in a hash."""
     try:
         most = os.pathconf(folder or Path(), "PC_NAME_MAX")
     except (OSError, AttributeError, ValueError):  # no such folder yet; Windows
@@ -103,18 +103,18 @@ def fit_name(stem: str, ending: str = "", folder: Path | None = None) -> str:
 
 
 def derived(path: str | Path, ending: str) -> Path:
-    """The file beside ``path`` that is named like it, with ``ending`` in the place of its suffix."""
+    """Return the file next to ``path`` with the same name but ``ending`` instead of its suffix."""
     path = Path(path)
     return path.with_name(fit_name(path.stem, ending, path.parent))
 
 
 def temporary_beside(path: Path, ending: str = "") -> Path:
-    """A hidden file of this process beside ``path``, for what is renamed to it once it is whole."""
+    """Return a hidden file of this process next to ``path``, to be renamed to it when complete."""
     return path.with_name(fit_name(f".{path.name}", f".{os.getpid()}.tmp{ending}", path.parent))
 
 
 def write_bytes(path: str | Path, content: bytes) -> None:
-    """Write a file whole or not at all (temporary file beside it, then rename)."""
+    """Write a file completely or not at all (a temporary file next to it, then a rename)."""
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = temporary_beside(path)
@@ -126,24 +126,24 @@ def write_bytes(path: str | Path, content: bytes) -> None:
 
 
 def beside(path: Path, name: str) -> Path:
-    """Return where a result goes by default: beside its source ``path``, or here if that is read-only."""
+    """Return the default place of a result: next to its source ``path``, or here if that is read-only."""
     return path.with_name(name) if os.access(path.parent, os.W_OK) else Path(name)
 
 
 def temporary_name(name: str) -> str:
-    """Beside ``name``, of this process: ``.NAME.HOST-PID.tmp``."""
+    """Return this process's temporary name next to ``name``: ``.NAME.HOST-PID.tmp``."""
     return f"{_own(name)}{os.getpid()}.tmp"
 
 
 def _own(name: str) -> str:
-    """What the temporary names of all processes of this machine begin with."""
+    """Return the prefix of the temporary names of all processes of this machine."""
     machine = f".{platform.node()}-"
     room = "0" * len(os.fsencode(f"{machine}{2**32}.tmp"))
     return fit_name(f".{name}", room).removesuffix(room) + machine
 
 
 def clear_leftovers(folder: Path, name: str) -> None:
-    """Remove what processes of this machine that are no more have left under their :func:`temporary_name`."""
+    """Remove files that ended processes of this machine left under their :func:`temporary_name`."""
     begin = _own(name)
     for path in folder.glob(f"{glob.escape(begin)}*.tmp"):
         pid = path.name[len(begin) : -4]
@@ -157,7 +157,7 @@ def clear_leftovers(folder: Path, name: str) -> None:
 
 
 def take_lock(handle: IO[Any]) -> bool:
-    """Whether no other process holds this open file; from now on this one does, until it is closed.
+    """Lock this open file until it is closed; return False if another process holds it.
 
     Where the system or the file's disk knows no locks, nobody holds it: beginning twice is the user's to
     avoid.
@@ -182,17 +182,17 @@ STYLES = Path(__file__).parent / "assets" / "styles"
 
 
 def sample_names() -> list[str]:
-    """The photos that come with the package: ``sample:NAME`` on the command line."""
+    """Return the names of the bundled photos: ``sample:NAME`` on the command line."""
     return sorted(path.stem for path in SAMPLES.glob("*.jpg"))
 
 
 def style_names() -> list[str]:
-    """The drawn pictures, in whose style photos can be painted, that come with the package, too."""
+    """Return the names of the bundled style pictures."""
     return sorted(path.stem for path in STYLES.glob("*.jpg"))
 
 
 def photo_path(text: str | Path) -> Path:
-    """The file or folder that a PHOTO argument means: ``sample:NAME`` is one of the package's, ``~`` home.
+    """Return the file or folder of a PHOTO argument: ``sample:NAME`` is a bundled one, ``~`` the home folder.
 
     InputError where the package has no such photo; whether another file exists is not looked at.
     """
@@ -215,7 +215,7 @@ def photo_path(text: str | Path) -> Path:
 
 
 def check_ending(option: str, name: str, endings: Sequence[str]) -> None:
-    """Raise InputError for a file whose name has another ending."""
+    """Raise InputError for a file whose name has another suffix."""
     if Path(name).suffix.lower() not in endings:
         raise InputError(f"{option} {name}: the name must end in {' or '.join(endings)}")
 
@@ -223,7 +223,7 @@ def check_ending(option: str, name: str, endings: Sequence[str]) -> None:
 def check_places(
     written: Mapping[str, str | Path | list[str | Path]], read: Iterable[str | Path] = ()
 ) -> None:
-    """InputError where a result would take the place of a file that is read, or of another result.
+    """Raise InputError if a result would overwrite a file that is read, or another result.
 
     ``written`` has one file or several for each option; "" is none, in ``read`` as well. Of a folder that is
     read, all that lies below counts.
@@ -241,7 +241,7 @@ def check_places(
 
 
 def _holds(source: Path, place: Path) -> bool:
-    """Whether ``place``, which exists, is ``source`` or lies below it."""
+    """Return whether ``place``, which exists, is ``source`` or is inside it."""
     if not source.exists():
         return False
     return source.samefile(place) or (source.is_dir() and source.resolve() in place.resolve().parents)
@@ -249,7 +249,7 @@ def _holds(source: Path, place: Path) -> bool:
 
 @contextlib.contextmanager
 def writing(option: str, name: str) -> Iterator[None]:
-    """Turn the system's refusals to write into one line that names the option."""
+    """Turn write errors of the system into one line that names the option."""
     try:
         yield
     except OSError as error:

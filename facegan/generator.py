@@ -1,4 +1,4 @@
-"""The Generator: what everything downstream sees of a trained network, never its family.
+"""Wrap a trained network as a Generator, the only interface that other packages use.
 
 On disk it is one ``.safetensors`` file whose metadata holds one canonical JSON text with the
 configuration, where it comes from, how its pictures were aligned, and its licence. Loading
@@ -37,7 +37,7 @@ Vectorlike = torch.Tensor | np.ndarray | Sequence[Any] | Any
 
 
 class Generator:
-    """A network in sampling mode with its prior and its metadata.
+    """Hold a network in sampling mode with its prior and its metadata.
 
     ``bundled`` is the name under which it comes with the package, if it does.
     ``meta`` holds at least ``family``, ``config``, ``latent``, ``image_shape`` and ``labels``, and as
@@ -66,16 +66,16 @@ class Generator:
         c, h, w = self.image_shape
         name = self.bundled or self.meta.get("provenance", {}).get("recipe") or self.meta["family"]
         weights = sum(p.numel() for p in self.network.parameters()) / 1e6
-        told = f", told {self.spelled() or 'nothing'}" if self.labels else ""
+        labels = f", labels {self.spelled() or 'none'}" if self.labels else ""
         return (
             f"<Generator {name}: {w}x{h} {'grey' if c == 1 else 'colour'}, {self.latent.dim} latent "
-            f"dimensions, {weights:.2g} million weights{told}, on {self.device}, hash {self.hash[:12]}>"
+            f"dimensions, {weights:.2g} million weights{labels}, on {self.device}, hash {self.hash[:12]}>"
         )
 
     # --- what is given ----------------------------------------------------------------------
 
     def _vectors(self, z: Vectorlike, only_w: bool = False) -> torch.Tensor:
-        """Latents ``N,dim`` or w ``N,num_ws,w_dim`` (``only_w``: the latter), of one vector ``1,...``."""
+        """Return latents ``N,dim`` or w ``N,num_ws,w_dim`` (``only_w``: the latter), also for one vector."""
         dim, layers, wide = self.latent.dim, self.num_ws, self.w_dim
         one_w = f"w ({layers} layers of {wide} numbers)"
         need = f"this model takes {one_w}" if only_w else f"this model takes z ({dim} numbers) or {one_w}"
@@ -96,7 +96,7 @@ class Generator:
         )
 
     def _rows(self, labels: Vectorlike) -> torch.Tensor:
-        """Labels ``N,L`` or ``L``, in the order of ``self.labels``."""
+        """Return labels ``N,L`` or ``L`` in the order of ``self.labels``."""
         count = len(self.labels)
         if self.label_row is None:
             raise InputError("labels: this model takes none")
@@ -113,15 +113,19 @@ class Generator:
     # --- images -----------------------------------------------------------------------------
 
     def map(self, z: Vectorlike, truncation: float = 1.0, labels: Vectorlike | None = None) -> torch.Tensor:
-        """Latents ``N,dim`` to ``N,num_ws,w_dim``; ``truncation`` below 1 draws w towards its average.
+        """Map latents ``N,dim`` to ``N,num_ws,w_dim``; ``truncation`` below 1 moves w towards its average.
 
-        What is ``N,num_ws,w_dim`` already is w, and only truncated. See ``truncates``. Arrays, lists and a
-        single vector will do, too; InputError says what fits where the shape does not.
+        Input of shape ``N,num_ws,w_dim`` is already w and is only truncated (see ``truncates``). Truncation
+        keeps the labels, except those within a given w: it moves towards the average of the fixed labels.
 
-        Labels stay as they are, but for those within w: that is drawn towards the average of those told.
+        Args:
+            z: arrays, lists and tensors work, also a single vector.
+            truncation: 1 changes nothing, 0 gives the average.
+            labels: ``N,L`` (or ``L`` for all) for a conditional network, in the order of ``self.labels``;
+                without them, those of :meth:`tell`, at first the training pictures' most frequent ones.
 
-        ``labels`` are ``N,L`` (or ``L`` for all) for a conditional network, in the order of ``self.labels``;
-        without them, those of :meth:`tell`, which begin with the training pictures' most frequent ones.
+        Raises:
+            InputError: the shape does not fit; the message says which one does.
         """
         truncation, z = arguments.real(truncation, "truncation"), self._vectors(z)
         labels = None if labels is None else self._rows(labels)
@@ -140,10 +144,10 @@ class Generator:
         return average + (w - average) * truncation
 
     def w_average(self, labels: Vectorlike | None = None) -> torch.Tensor:
-        """Average of w, ``num_ws,w_dim``: the network's own, or the image of the prior's mean.
+        """Return the average of w, ``num_ws,w_dim``: the network's own, or the image of the prior's mean.
 
-        A conditional network has one for each row of labels, so that truncation leaves those alone; with
-        ``labels`` ``N,L`` it is ``N,num_ws,w_dim``, without them that of :meth:`tell`'s.
+        A conditional network has one average per row of labels, so that truncation keeps the labels. With
+        ``labels`` ``N,L`` the result is ``N,num_ws,w_dim``; without, it is for the labels of :meth:`tell`.
         """
         stored = self.network.average_w
         labels = None if labels is None else self._rows(labels)
@@ -155,7 +159,7 @@ class Generator:
             return torch.stack([self.w_average(row) for row in found])[which.to(self.device)]
         key = tuple(rows.tolist())
         if key not in self._averages:
-            # The one that is stored is over all labels: this one's is that of some thousand latents.
+            # The stored average is over all labels; average over a few thousand latents for these labels.
             z = self.latent.centre()[None] if stored is None else self.latent.sample(range(_AVERAGED))
             with torch.inference_mode(False), torch.no_grad():
                 self._averages[key] = self.map(z, labels=rows).mean(0)
@@ -163,13 +167,13 @@ class Generator:
 
     @property
     def truncates(self) -> bool:
-        """Whether truncation (but to 0) changes pictures: not where all that it changes goes unseen."""
+        """Return whether truncation to values other than 0 changes pictures."""
         return not self.network.ignores_length or bool(self.w_average().any())
 
     def synthesize(self, w: Vectorlike, noise: str = "const") -> torch.Tensor:
-        """``N,num_ws,w_dim`` to images ``N,C,H,W`` in [-1, 1]; ``noise`` is const, random or none.
+        """Turn w ``N,num_ws,w_dim`` into images ``N,C,H,W`` in [-1, 1]; ``noise`` is const, random or none.
 
-        One w, ``num_ws,w_dim``, or ``w_dim`` for all layers, is a batch of one.
+        A single w, ``num_ws,w_dim`` or ``w_dim`` (for all layers), is a batch of one.
         """
         arguments.one_of(noise, "noise", NOISE)
         w = self._vectors(w, only_w=True)
@@ -178,15 +182,17 @@ class Generator:
     def __call__(
         self, z: Vectorlike, truncation: float = 1.0, labels: Vectorlike | None = None
     ) -> torch.Tensor:
-        """Images ``N,C,H,W`` in [-1, 1] of latents ``N,dim``, or w: :meth:`map`, then :meth:`synthesize`."""
+        """Turn latents ``N,dim`` or w into images ``N,C,H,W`` in [-1, 1]: map, then synthesize."""
         return self.synthesize(self.map(z, truncation, labels))
 
     def tell(self, wanted: str | Mapping[str, int]) -> Generator:
-        """The same network with labels: ``smiling=1,male=0``, ``{"smiling": 1}``, ``label=7``, or ``random``.
+        """Return a copy with labels: ``smiling=1,male=0``, ``{"smiling": 1}``, ``label=7``, or ``random``.
 
-        What is left open is as in the most frequent training pictures that agree; with ``random`` (also
-        ``random,smiling=1``) each seed has labels of its own, drawn as training pictures have them.
-        InputError names an unknown label.
+        Other labels are those of the most frequent training pictures that agree. With ``random`` (also
+        ``random,smiling=1``), each seed has its own labels, drawn like those of the training pictures.
+
+        Raises:
+            InputError: a label is unknown.
         """
         if isinstance(wanted, Mapping):
             wanted = ",".join(f"{name}={value}" for name, value in wanted.items())
@@ -202,7 +208,7 @@ class Generator:
         return other
 
     def spelled(self) -> str:
-        """The labels that pictures get, as :meth:`tell` reads them."""
+        """Return the labels that pictures get, in the form that :meth:`tell` reads."""
         if self.label_row is None:
             return ""
         named = zip(self.labels, self.label_row.tolist(), strict=True)
@@ -210,11 +216,11 @@ class Generator:
         return ",".join(words)
 
     def as_trained(self) -> Generator:
-        """With labels drawn as training pictures have them, where the network takes any."""
+        """Return the network with labels drawn like those of the training pictures, if it takes labels."""
         return self.tell("random") if self.labels else self
 
     def labels_of(self, seeds: arguments.Seeds) -> torch.Tensor | None:
-        """Labels ``N,L`` of the pictures of ``seeds``, None for an unconditional network."""
+        """Return labels ``N,L`` for the pictures of ``seeds``, or None for an unconditional network."""
         seeds = arguments.seeds(seeds)
         if self.label_row is None or self.conditions is None:
             return None
@@ -225,7 +231,7 @@ class Generator:
     def stream(
         self, z: Vectorlike | arguments.Seeds, truncation: float = 1.0, batch: int = 64
     ) -> Iterator[np.ndarray]:
-        """Batches of uint8 ``n,H,W,C`` for latents ``N,dim``, w or seeds, in order, at constant memory."""
+        """Yield batches of uint8 ``n,H,W,C`` for latents, w or seeds in order, in constant memory."""
         truncation = arguments.real(truncation, "truncation")
         given = arguments.seeds(z) if arguments.are_seeds(z) else self._vectors(z)
         return self._streamed(given, truncation, arguments.whole(batch, "batch", 1))
@@ -242,16 +248,16 @@ class Generator:
             yield to_uint8(images)
 
     def images(self, z: Vectorlike | arguments.Seeds, truncation: float = 1.0, batch: int = 64) -> np.ndarray:
-        """uint8 ``N,H,W,C`` for latents ``N,dim``, for w ``N,num_ws,w_dim``, for saved vectors, or for seeds.
+        """Return uint8 ``N,H,W,C`` for latents ``N,dim``, w ``N,num_ws,w_dim``, saved vectors, or seeds.
 
-        Whole numbers in one dimension are seeds, all else is vectors: arrays, tensors or lists.
+        Whole numbers in one dimension are seeds; all other arrays, tensors and lists are vectors.
         """
         c, h, w = self.image_shape
         parts = list(self.stream(z, truncation, batch))
         return np.concatenate(parts) if parts else np.empty((0, h, w, c), np.uint8)
 
     def sample(self, seeds: int | arguments.Seeds, truncation: float = 1.0, batch: int = 64) -> np.ndarray:
-        """uint8 ``N,H,W,C``: the pictures of ``seeds``; a number N means seeds 0..N-1."""
+        """Return the pictures of ``seeds`` as uint8 ``N,H,W,C``; a number N means seeds 0..N-1."""
         if arguments.is_number(seeds):
             seeds = range(arguments.whole(seeds, "the number of pictures", 0, most=arguments.MAX_SEEDS))
         return self.images(arguments.seeds(seeds), truncation, batch)
@@ -266,11 +272,11 @@ class Generator:
 
     @property
     def hash(self) -> str:
-        """SHA-256 over the configuration and the half-precision tensors: equal for equal models."""
+        """Return the SHA-256 of the metadata and the half-precision tensors, which equal models share."""
         return _hash(self.meta, _half(self.network.state_dict()))
 
     def save(self, path: str | Path, dtype: torch.dtype = torch.float16) -> str:
-        """Write one ``.safetensors`` file, half precision by default; returns the hash within."""
+        """Write one ``.safetensors`` file, half precision by default; return the hash in it."""
         tensors = {k: _cast(v, dtype) for k, v in sorted(self.network.state_dict().items())}
         digest = _hash(self.meta, _half(tensors))
         header = {**self.meta, "format": FORMAT, "hash": digest}
@@ -279,7 +285,7 @@ class Generator:
 
     @classmethod
     def load(cls, path: str | Path, device: str | torch.device = "cpu") -> Generator:
-        """Read what :meth:`save` wrote; ModelError in one line if missing, damaged or foreign."""
+        """Read a file of :meth:`save`; raise ModelError in one line if it is missing, damaged or foreign."""
         with read_tensors(path, "facegan", FORMAT, what="facegan model", absent="model file") as (
             meta,
             tensors,
@@ -299,12 +305,12 @@ class Generator:
             return cls(network, {k: v for k, v in meta.items() if k not in ("format", "hash")}, device)
 
     def parameters_by_layer(self) -> list[tuple[str, tuple[int, ...], int]]:
-        """(name, shape, count) of every trained tensor."""
+        """Return (name, shape, count) of every trained tensor."""
         return [(k, tuple(p.shape), p.numel()) for k, p in self.network.named_parameters()]
 
 
 def build_network(meta: dict[str, Any]) -> GeneratorNetwork:
-    """The bare generator network that a header describes."""
+    """Build the bare generator network that a header describes."""
     family = get_family(meta["family"])
     config = from_dict(family.config, meta["config"])
     return family.build_generator(
@@ -316,7 +322,7 @@ def build_network(meta: dict[str, Any]) -> GeneratorNetwork:
 
 
 def from_dict(cls: type, values: dict[str, Any]) -> Any:
-    """A (nested) frozen dataclass from what ``dataclasses.asdict`` and JSON made of it."""
+    """Rebuild a (nested) frozen dataclass from the output of ``dataclasses.asdict`` and JSON."""
     import dataclasses
     import typing
 
@@ -345,7 +351,7 @@ def describe(
     labels: Sequence[str] = (),
     **more: Any,
 ) -> dict[str, Any]:
-    """The ``meta`` of a Generator; ``more`` may hold provenance, alignment, licence."""
+    """Return the ``meta`` of a Generator; ``more`` may contain provenance, alignment, licence."""
     return {
         "family": family,
         "config": asdict(config),
@@ -377,7 +383,7 @@ def _hash(meta: dict[str, Any], tensors: Callable[[], Iterator[tuple[str, torch.
 
 
 def check_truncation(truncation: float, network: Generator) -> Generator:
-    """Return the network itself; InputError where it cannot be truncated so."""
+    """Return the network; raise InputError if this truncation has no effect on it."""
     if not (math.isfinite(truncation) and 0 <= truncation <= 10):
         raise InputError(f"--truncation must be from 0 (the average face) to 10, not {truncation:g}")
     if truncation not in (0, 1) and not network.truncates:

@@ -1,4 +1,4 @@
-"""Signals that ask long work to stop, so that it can save first."""
+"""Catch signals that stop long work, so that it can save first."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from facegan import distributed
 
 
 class Interrupted(Exception):
-    """A signal asked to stop; the state is saved. ``signum`` tells which."""
+    """Signal that signal ``signum`` stopped the work after its state was saved."""
 
     def __init__(self, signum: int) -> None:
         super().__init__(signal.Signals(signum).name)
@@ -20,7 +20,7 @@ class Interrupted(Exception):
 
 @contextmanager
 def signals() -> Iterator[list[int]]:
-    """Collect SIGINT and SIGTERM instead of dying from them; a second one ends the program at once."""
+    """Collect SIGINT and SIGTERM instead of ending the program; a second one ends it at once."""
     caught: list[int] = []
 
     def note(signum: int, frame: Any) -> None:

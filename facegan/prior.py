@@ -1,4 +1,4 @@
-"""What a generator draws by: the prior over its latents, and labels with how often they occur."""
+"""Define the prior over latents, and labels with their frequencies."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from facegan.errors import InputError, ModelError
 
 @dataclass(frozen=True)
 class Latent:
-    """The prior over z: ``normal`` or ``uniform`` with mean and std, or ``sphere`` of radius sqrt(dim).
+    """Define the prior of z: ``normal`` or ``uniform`` with mean and std, or ``sphere`` of radius sqrt(dim).
 
     Uniform numbers lie within sqrt(3) std of the mean: those from -1 to 1 have a std of 1 / sqrt(3).
     """
@@ -31,7 +31,7 @@ class Latent:
             raise ModelError(f"latent prior '{self.kind}' is unknown (known: normal, uniform, sphere)")
 
     def shape_normal(self, n: torch.Tensor) -> torch.Tensor:
-        """Standard normal draws ``..., dim`` to draws from this prior."""
+        """Turn standard normal draws ``..., dim`` into draws from this prior."""
         if self.kind == "sphere":
             return n * (math.sqrt(self.dim) / n.norm(dim=-1, keepdim=True).clamp_min(1e-12))
         if (
@@ -41,7 +41,7 @@ class Latent:
         return n * self.std + self.mean
 
     def normal_of(self, z: torch.Tensor) -> torch.Tensor:
-        """Return the standard normal draws of which :meth:`shape_normal` makes z."""
+        """Return the standard normal draws that :meth:`shape_normal` turns into z."""
         if self.kind == "sphere":
             return z
         u = (z - self.mean) / self.std
@@ -50,7 +50,7 @@ class Latent:
         return u
 
     def sample(self, seeds: arguments.Seeds) -> torch.Tensor:
-        """``N,dim`` on the CPU: one generator for each seed, so that seed N is the same in any batch."""
+        """Return ``N,dim`` on the CPU, one generator per seed, so that seed N is the same in any batch."""
         draws = [
             torch.randn(self.dim, generator=torch.Generator().manual_seed(seed))
             for seed in arguments.seeds(seeds)
@@ -58,12 +58,12 @@ class Latent:
         return self.shape_normal(torch.stack(draws) if draws else torch.empty(0, self.dim))
 
     def centre(self) -> torch.Tensor:
-        """The prior's mean, ``dim``."""
+        """Return the prior's mean, ``dim``."""
         return torch.full((self.dim,), 0.0 if self.kind == "sphere" else self.mean)
 
 
 class Conditions:
-    """Labels as channels of numbers, and how often training pictures have which."""
+    """Describe labels as channels of numbers, with the frequencies of their combinations in training."""
 
     def __init__(self, labels: Sequence[str], rows: dict[str, Any]) -> None:
         self.labels = tuple(labels)
@@ -76,7 +76,7 @@ class Conditions:
         return f"<Conditions on {', '.join(self.labels)}: {len(self.rows)} rows>"
 
     def parse(self, words: Sequence[str]) -> dict[int, float]:
-        """``["smiling=1", "label=7"]`` as channel -> value."""
+        """Parse ``["smiling=1", "label=7"]`` into channel -> value."""
         plain = {_plain(label): i for i, label in enumerate(self.labels)}
         fixed: dict[int, float] = {}
         if twice := [
@@ -96,21 +96,21 @@ class Conditions:
         return fixed
 
     def _agreeing(self, fixed: dict[int, float]) -> torch.Tensor:
-        """Weight of each row: 0 where it contradicts; where all do, all count and are overruled."""
+        """Return the weight of each row: 0 if it contradicts; if all do, all count and are overruled."""
         agrees = torch.ones(len(self.rows), dtype=torch.bool)
         for channel, value in fixed.items():
             agrees &= self.rows[:, channel] == value
         return self.share * agrees if bool(agrees.any()) else self.share
 
     def row(self, fixed: dict[int, float]) -> torch.Tensor:
-        """``L``: the most frequent labels that agree with ``fixed``."""
+        """Return ``L``, the most frequent labels that agree with ``fixed``."""
         row = self.rows[int(self._agreeing(fixed).argmax())].clone()
         for channel, value in fixed.items():
             row[channel] = value
         return row
 
     def draw(self, seeds: arguments.Seeds, fixed: dict[int, float]) -> torch.Tensor:
-        """``N,L``: labels that agree with ``fixed``, one draw for each seed."""
+        """Draw labels ``N,L`` that agree with ``fixed``, one draw per seed."""
         upto = self._agreeing(fixed).cumsum(0)
         u = [rng.uniform(seed, "labels", 0, count=1)[0, 0] for seed in arguments.seeds(seeds)]
         chosen = torch.searchsorted(upto, torch.tensor(u, dtype=torch.float64) * upto[-1], right=True)

@@ -1,4 +1,4 @@
-"""Files of tensors: ``.safetensors`` with one JSON text in the header; loading executes nothing.
+"""Read and write ``.safetensors`` files with one JSON text in the header; loading executes nothing.
 
 Models, deltas, directions, encoders, attribute networks and packed runs are such files, and so is the
 half-done work of everything that takes long.
@@ -65,7 +65,7 @@ def read_tensors(
         why = "it is a folder" if Path(path).is_dir() else first_line(error)
         raise ModelError(f"{path}: not a readable .safetensors file ({why})") from None
     if (text := header.get(key)) is None:
-        others = [told for other, told in _OURS.items() if other in header]
+        others = [name for entry, name in _OURS.items() if entry in header]
         why = f"it is {others[0]}" if others else f"its header has no '{key}' entry"
         raise ModelError(f"{path}: no {what} ({why})")
     try:
@@ -80,12 +80,12 @@ def read_tensors(
 
 
 def canonical_json(value: Any) -> str:
-    """Return JSON with sorted keys and no spaces: equal values give equal texts."""
+    """Return JSON with sorted keys and without spaces, so that equal values give equal texts."""
     return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
 
 
 def half(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Return the tensors in half precision, integers as they are, in the order of their names."""
+    """Return the tensors in half precision (integers unchanged), sorted by name."""
     return {
         k: v.detach().clamp(-MAX_HALF, MAX_HALF).half() if v.is_floating_point() else v
         for k, v in sorted(tensors.items())
@@ -103,7 +103,7 @@ def tensor_bytes(key: str, head: Mapping[str, Any], tensors: Mapping[str, Tensor
 def write_tensors(
     path: str | Path, key: str, head: Mapping[str, Any], *, tensors: Mapping[str, Tensor]
 ) -> None:
-    """Write a file that :func:`read_tensors` reads, whole or not at all."""
+    """Write a file for :func:`read_tensors`, completely or not at all."""
     write_bytes(path, tensor_bytes(key, head, tensors))
 
 
@@ -111,7 +111,7 @@ def write_tensors(
 
 
 class ResumableTensors:
-    """What long work has done so far, in one file or in a folder of them, so that it goes on from there.
+    """Keep the results of unfinished work in one file or a folder of files, so that it can continue.
 
     Args:
         place: the file (:meth:`save`, :meth:`load`) or the folder (:meth:`kept`); None keeps nothing.
@@ -122,17 +122,17 @@ class ResumableTensors:
         self.place, self.key = place, key
 
     def save(self, tensors: Mapping[str, Tensor], **head: Any) -> None:
-        """Keep the tensors and the entries of ``head``, in the place of earlier ones."""
+        """Save the tensors and the entries of ``head``, replacing earlier ones."""
         if self.place is not None:
             copies = {k: v.detach().clone() for k, v in tensors.items()}  # safetensors takes no shared memory
             write_tensors(self.place, _UNFINISHED, {**head, "format": 1, "key": self.key}, tensors=copies)
 
     def load(self) -> tuple[dict[str, Any], dict[str, Tensor]] | None:
-        """Return the header and the tensors, or None if there are none of this work."""
+        """Return the header and the tensors, or None if nothing of this work was saved."""
         return None if self.place is None else self._read(self.place)
 
     def kept(self, name: str, make: Callable[[], Sequence[Tensor]]) -> list[Tensor]:
-        """Return what was kept under ``name``, else what ``make`` returns, and keep it."""
+        """Return the tensors saved under ``name``; otherwise call ``make``, save its result and return it."""
         if self.place is None:
             return list(make())
         file = self.place / f"{name}.safetensors"
@@ -144,7 +144,7 @@ class ResumableTensors:
         return made
 
     def clear(self) -> None:
-        """Remove the file or the folder: the work is done."""
+        """Remove the file or folder after the work is finished."""
         if self.place is not None and self.place.is_dir():
             shutil.rmtree(self.place, ignore_errors=True)
         elif self.place is not None:
@@ -164,7 +164,7 @@ _UNFINISHED = "facegan-unfinished"
 
 
 def training_tensors(networks: Mapping[str, nn.Module], optimizer: Optimizer) -> dict[str, Tensor]:
-    """Return all that a training has learnt, by names for one file."""
+    """Return all trained tensors by names for one file."""
     found = {f"{name}/{k}": v for name, module in networks.items() for k, v in module.state_dict().items()}
     for i, state in optimizer.state_dict()["state"].items():
         found |= {f"optimizer/{i}/{k}": v for k, v in state.items()}
@@ -174,7 +174,7 @@ def training_tensors(networks: Mapping[str, nn.Module], optimizer: Optimizer) ->
 def load_training(
     tensors: Mapping[str, Tensor], networks: Mapping[str, nn.Module], optimizer: Optimizer
 ) -> None:
-    """Give networks and optimiser what :func:`training_tensors` returned."""
+    """Load the result of :func:`training_tensors` into networks and optimiser."""
     moments: dict[int, dict[str, Tensor]] = {}
     for key, value in tensors.items():
         if key.startswith("optimizer/"):
@@ -198,7 +198,7 @@ _OTHERS = (  # how a file begins, and what it is
 
 
 def foreign_kind(path: str | Path) -> str:
-    """Return what a file is by its first bytes if it is surely no ``.safetensors`` file; else ""."""
+    """Return a file's kind by its first bytes if it is certainly not a ``.safetensors`` file, else ""."""
     import zipfile
 
     try:
@@ -222,7 +222,7 @@ def foreign_kind(path: str | Path) -> str:
 
 
 def has_header(path: str | Path, key: str) -> bool:
-    """Whether ``path`` is a ``.safetensors`` file with an entry ``key`` in its header."""
+    """Return whether ``path`` is a ``.safetensors`` file with an entry ``key`` in its header."""
     from safetensors import SafetensorError, safe_open
 
     try:

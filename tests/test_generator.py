@@ -74,8 +74,8 @@ def test_the_normal_prior_has_its_mean_and_std() -> None:
 
 
 def test_an_unknown_prior() -> None:
-    with pytest.raises(ModelError, match="latent prior 'uniform' is unknown"):
-        Latent("uniform", 3)
+    with pytest.raises(ModelError, match="latent prior 'cauchy' is unknown"):
+        Latent("cauchy", 3)
 
 
 def test_truncation(tiny_model: Generator) -> None:

@@ -1,1 +1,1 @@
-"""The networks that see attributes of faces: prediction, training, labelling, and words for them."""
+"""Predict attributes of faces: networks, training, labelling, and words for attributes."""

@@ -1,4 +1,4 @@
-"""Label photos or a dataset: what ``facegan label`` does."""
+"""Label photos or a dataset, as ``facegan label`` does."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from facegan.files import beside, fit_name, photo_path
 
 @dataclass(frozen=True)
 class LabelResult:
-    """What :func:`label` has made."""
+    """Hold the result of :func:`label`."""
 
     path: Path
     """The new dataset, or the table."""
@@ -40,7 +40,7 @@ def label(
     workers: int = 0,
     on_progress: OnProgress | None = None,
 ) -> LabelResult:
-    """See smiles, glasses, hair ... in photos and write them down with their confidence.
+    """Predict attributes such as smiles, glasses and hair in photos, with their confidence.
 
     Of a dataset, a copy with the attributes is made; of photos, a table for ``prepare(attributes=...)``.
 
@@ -100,7 +100,7 @@ def label(
 
 
 def _default_place(source: str) -> str:
-    """Return where the result goes if nothing is said: next to the source, named after it."""
+    """Return the default place of the result: next to the source and named after it."""
     path = photo_path(source).resolve()
     if source.startswith("sample:"):
         return fit_name(path.stem, "-attributes.csv")

@@ -1,4 +1,4 @@
-"""Attributes for pictures that have none, as an attribute network sees them."""
+"""Add predicted attributes to pictures that have none."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from facegan.files import derived, write_bytes
 
 @dataclass(frozen=True)
 class Labelled:
-    """``count`` pictures; of each name how many answers were given, and how sure they are on average."""
+    """Summarise ``count`` pictures: for each name, the number of answers and their mean confidence."""
 
     count: int
     names: dict[str, dict[str, float]]
@@ -45,7 +45,7 @@ def label_dataset(
     overwrite: bool = False,
     on_progress: OnProgress = lambda *_: None,
 ) -> tuple[Dataset, Labelled]:
-    """A copy of ``data`` at ``out`` whose unknown attributes are those that ``predictor`` sees.
+    """Write a copy of ``data`` to ``out`` with unknown attributes predicted by ``predictor``.
 
     Known ones stay, unless ``overwrite``. Answers less sure than ``min_confidence`` (0.5 to 1) stay unknown.
     The column ``confidence`` holds how sure each predicted answer is.
@@ -83,12 +83,12 @@ def label_dataset(
         if name not in sure
     }
 
-    def said() -> dict[str, Any]:
-        """For dataset.json, once every row has been seen."""
+    def entries() -> dict[str, Any]:
+        """Return the entries for dataset.json after every row."""
         found = {**others, **confidence_by_name(sure)}
         return {"predicted": {"network": network, "min_confidence": min_confidence, "names": found}}
 
-    made = rewrite(data, out, edit, names=names, more=said, on_progress=on_progress)
+    made = rewrite(data, out, edit, names=names, more=entries, on_progress=on_progress)
     return made, Labelled(sum(data.counts.values()), confidence_by_name(sure))
 
 
@@ -111,7 +111,7 @@ def label_photos(
     value_range: str = "",
     follow_links: bool = False,
 ) -> Labelled:
-    """A CSV at ``out`` that ``facegan prepare --attributes`` reads, for the photos of ``sources``.
+    """Write a CSV for ``facegan prepare --attributes`` to ``out``, for the photos of ``sources``.
 
     Each photo's largest face is aligned first; without ``align`` the whole photo is taken. ``out`` has the
     columns file and one for each attribute (1, 0, or empty where less sure than ``min_confidence``); beside
@@ -168,12 +168,12 @@ def label_photos(
 
 
 def what_helps(rejects: Sequence[dict[str, str]], kept: int) -> str:
-    """The option that helps where most photos are rejected for one reason, or ''."""
+    """Return the option that helps if most photos are rejected for one reason, or ''."""
     return advice(commonest(list(rejects)), kept, PrepareConfig(()).plan(), helps=LABEL_HELP)
 
 
 def confidence_file(out: str | Path) -> Path:
-    """Where the confidence of the answers in the table ``out`` goes."""
+    """Return the file for the confidence of the answers in the table ``out``."""
     return derived(out, f"-confidence{Path(out).suffix}")
 
 
@@ -197,7 +197,7 @@ def _predict(
 
 
 def _unfit(name: str) -> str:
-    """Why a table of names that is read line by line cannot hold this one, or ''."""
+    """Return why a table that is read line by line cannot contain this name, or ''."""
     return (
         "" if name.strip() == name and name.splitlines() == [name] else "its name does not fit into a table"
     )

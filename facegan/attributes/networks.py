@@ -1,4 +1,4 @@
-"""Networks that see yes/no attributes in a picture; what their layers see are features."""
+"""Define networks that predict yes/no attributes; their layers' outputs serve as features."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ ASSETS = Path(__file__).parent.parent / "assets" / "attributes"
 
 
 class AttributeNet(nn.Module):
-    """Makes logits ``N,K`` of pictures ``N,C,H,W`` in [-1, 1] by its ``body`` and ``head``.
+    """Compute logits ``N,K`` of pictures ``N,C,H,W`` in [-1, 1] with ``body`` and ``head``.
 
     ``taps`` are the layers of the body whose channels' means are the features.
     """
@@ -31,7 +31,7 @@ class AttributeNet(nn.Module):
         self.body, self.head, self.taps = body, head, tuple(taps)
 
     def maps(self, x: torch.Tensor) -> list[torch.Tensor]:
-        """What the tapped layers say, from texture to meaning: mostly ``N,C,h,w``."""
+        """Return the tapped layers' outputs, from texture to meaning: mostly ``N,C,h,w``."""
         found = []
         for i, layer in enumerate(self.body[: max(self.taps) + 1]):
             x = layer(x)
@@ -40,7 +40,7 @@ class AttributeNet(nn.Module):
         return found
 
     def features(self, x: torch.Tensor) -> torch.Tensor:
-        """``N,F``: the mean over positions of each channel of the maps."""
+        """Return ``N,F``: the mean over positions of each channel of the maps."""
         return pooled(self.maps(x))
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
@@ -48,7 +48,7 @@ class AttributeNet(nn.Module):
 
 
 def pooled(maps: Sequence[torch.Tensor]) -> torch.Tensor:
-    """``N,F``: the mean over positions of each channel of all maps."""
+    """Return ``N,F``: the mean over positions of each channel of all maps."""
     return torch.cat([m.mean((2, 3)) if m.ndim == 4 else m for m in maps], 1)
 
 
@@ -57,7 +57,7 @@ def _conv(cin: int, cout: int, side: int = 3, *, stride: int = 1) -> list[nn.Mod
 
 
 class _Residual(nn.Module):
-    """Returns x + scale(x) * f(x), f of two convolutions (He et al. 2016).
+    """Return x + scale(x) * f(x), f of two convolutions (He et al. 2016).
 
     Squeeze and excitation scales (Hu et al. 2018); ``drop`` is the chance that training leaves f of a picture
     out (Huang et al. 2016).
@@ -85,7 +85,7 @@ class _Residual(nn.Module):
 
 
 def _residual(channels: int, outputs: int, width: int) -> AttributeNet:
-    """For pictures of about 64 px: residual blocks at 32, 16, 8 and 4 px, 1.8 M parameters at width 24."""
+    """Return residual blocks at 32, 16, 8 and 4 px for about 64 px, 1.8 M parameters at width 24."""
     widths = [width, width * 5 // 3, width * 10 // 3, width * 16 // 3, width * 8]
     layers, taps = [*_conv(channels, width), nn.ReLU()], []
     for cin, cout, blocks in zip(widths, widths[1:], (1, 1, 2, 1), strict=False):
@@ -130,7 +130,7 @@ def _strided(channels: int, outputs: int, width: int) -> AttributeNet:
 
 
 class _PlainResidual(nn.Module):
-    """x + f(x), f of two convolutions."""
+    """Return x + f(x), f of two convolutions."""
 
     def __init__(self, width: int) -> None:
         super().__init__()
@@ -141,7 +141,7 @@ class _PlainResidual(nn.Module):
 
 
 def _plain(channels: int, outputs: int, width: int) -> AttributeNet:
-    """Small: three strided convolutions."""
+    """Return a small network of three strided convolutions."""
     parts: list[nn.Module] = []
     for cin, cout in ((channels, width), (width, 2 * width), (2 * width, 4 * width)):
         parts += [*_conv(cin, cout, stride=2), nn.ReLU()]
@@ -150,7 +150,7 @@ def _plain(channels: int, outputs: int, width: int) -> AttributeNet:
 
 
 def _pooled(channels: int, outputs: int, width: int) -> AttributeNet:
-    """Small: three convolutions with maximum pooling and a dense layer."""
+    """Return a small network of three convolutions with max pooling and a dense layer."""
     parts: list[nn.Module] = []
     for cin, cout in ((channels, width), (width, 2 * width), (2 * width, 2 * width)):
         parts += [*_conv(cin, cout, 5), nn.SiLU(), nn.MaxPool2d(2)]
@@ -168,7 +168,7 @@ ARCHITECTURES: dict[str, Callable[[int, int, int], AttributeNet]] = {
 
 
 def build(architecture: str, shape: tuple[int, int, int], outputs: int, *, width: int) -> AttributeNet:
-    """The network of that name for pictures of ``shape`` (C, H, W), its lazy layers sized."""
+    """Build the network of that name for pictures of ``shape`` (C, H, W), with its lazy layers sized."""
     network = ARCHITECTURES[architecture](shape[0], outputs, width)
     network.eval()
     with torch.no_grad():
@@ -177,7 +177,7 @@ def build(architecture: str, shape: tuple[int, int, int], outputs: int, *, width
 
 
 def restored(head: Mapping[str, Any], tensors: Mapping[str, torch.Tensor]) -> AttributeNet:
-    """Return the network of a file of attributes, frozen; raise ValueError and the like if it is wrong."""
+    """Return the frozen network of an attribute file; raise ValueError or similar if it is invalid."""
     shape, outputs, width = tuple(map(int, head["shape"])), len(head["names"]), head["width"]
     if len(shape) != 3 or max(shape) > 1024 or outputs > 10_000 or width > 1024:
         raise ValueError("sizes out of range")
@@ -189,12 +189,12 @@ def restored(head: Mapping[str, Any], tensors: Mapping[str, torch.Tensor]) -> At
 
 
 def bundled_names() -> list[str]:
-    """Names of the attribute networks that come with the package."""
+    """Return the names of the bundled attribute networks."""
     return sorted(p.stem for p in ASSETS.glob("*.safetensors"))
 
 
 def bundled(name: str) -> Path | None:
-    """The bundled file of that name, which goes before a file of that name here; None where there is none."""
+    """Return the bundled file of that name, which precedes a local file, or None."""
     if name not in bundled_names():
         return None
     tell_twice(name, "attribute network", folders=False)  # a folder "faces" is no network
@@ -212,7 +212,7 @@ def file_digest(file: Path | None) -> str:
 
 
 def fit(x: torch.Tensor, shape: Sequence[int]) -> torch.Tensor:
-    """``N,c,h,w`` in [-1, 1] as ``N,C,H,W``: grey repeated or colours averaged, resized with antialiasing."""
+    """Convert ``N,c,h,w`` in [-1, 1] to ``N,C,H,W``: repeat grey or average colours, resize antialiased."""
     channels, height, width = shape
     if x.shape[1] != channels:
         x = x.mean(1, keepdim=True).expand(-1, channels, -1, -1)

@@ -69,7 +69,7 @@ FILLERS = {
 
 
 def meaning(phrase: str, names: Sequence[str]) -> dict[str, bool]:
-    """``{"Smiling": True, "Male": False}`` of "smiling woman", for a network that knows ``names``.
+    """Return ``{"Smiling": True, "Male": False}`` for "smiling woman" and a network that knows ``names``.
 
     InputError for a word that is unknown or could be several attributes, and for a contradiction.
     """
@@ -93,7 +93,7 @@ def meaning(phrase: str, names: Sequence[str]) -> dict[str, bool]:
 
 
 def _longest(words: Sequence[str], names: Sequence[str]) -> tuple[int, tuple[str, bool] | None]:
-    """How many of ``words`` begin with a name or a synonym, and its meaning."""
+    """Return how many of ``words`` form the longest name or synonym at the start, and its meaning."""
     own = {plain(name): name for name in names}
     for size in range(min(4, len(words)), 0, -1):
         text = "_".join(words[:size])
@@ -107,7 +107,7 @@ def _longest(words: Sequence[str], names: Sequence[str]) -> tuple[int, tuple[str
 
 
 def _one_of(word: str, phrase: str, names: Sequence[str]) -> tuple[str, bool]:
-    """The only name that has ``word`` in it."""
+    """Return the only name that contains ``word``."""
     having = [name for name in names if word in plain(name).split("_")]
     if len(having) == 1:
         return having[0], True

@@ -1,4 +1,4 @@
-"""An attribute predictor: which yes/no attributes a picture shows, with calibrated probabilities.
+"""Predict which yes/no attributes a picture shows, with calibrated probabilities.
 
 The features before its last layer measure how alike faces are. One file holds a network and its metadata.
 """
@@ -30,7 +30,7 @@ from facegan.tensor_files import half, read_tensors, write_tensors
 
 @dataclass
 class AttributePredictor:
-    """``predict`` gives probabilities; the accuracies are those on pictures that it never saw.
+    """Predict attribute probabilities; the accuracies are from held-out pictures.
 
     ``shape`` is the (C, H, W) that the network takes: other pictures are brought to it. ``scale`` and
     ``shift`` (one for each name) turn the network's logits into calibrated ones (Platt 1999);
@@ -63,13 +63,13 @@ class AttributePredictor:
             self.scale, self.shift = np.ones(len(self.names)), np.zeros(len(self.names))
 
     def predict(self, images: np.ndarray, batch: int = 64) -> np.ndarray:
-        """uint8 ``N,H,W,C`` to float32 ``N,K`` in [0, 1]."""
+        """Return probabilities, float32 ``N,K`` in [0, 1], of uint8 ``N,H,W,C``."""
         logits = self.raw_logits(images, batch) * self.scale + self.shift
         return (1 / (1 + np.exp(-logits))).astype(np.float32)
 
     @torch.inference_mode()
     def raw_logits(self, images: np.ndarray, batch: int = 64) -> np.ndarray:
-        """uint8 ``N,H,W,C`` to float32 ``N,K``, before calibration."""
+        """Return logits before calibration, float32 ``N,K``, of uint8 ``N,H,W,C``."""
         self.network.eval()
         parts = []
         for x in self._batches(images, batch):
@@ -78,7 +78,7 @@ class AttributePredictor:
         return torch.cat(parts).numpy() if parts else np.empty((0, len(self.names)), np.float32)
 
     def features_of(self, x: torch.Tensor) -> torch.Tensor:
-        """``N,C,H,W`` in [-1, 1] of any size to ``N,F``; differentiable."""
+        """Return features ``N,F`` of ``N,C,H,W`` in [-1, 1] of any size; differentiable."""
         found = self.network.features(fit(x, self.shape))
         if not len(self.feature_mean):
             return found
@@ -87,14 +87,14 @@ class AttributePredictor:
 
     @torch.inference_mode()
     def features(self, images: np.ndarray, batch: int = 64) -> np.ndarray:
-        """uint8 ``N,H,W,C`` to float32 ``N,F``."""
+        """Return features, float32 ``N,F``, of uint8 ``N,H,W,C``."""
         self.network.eval()
         parts = [self.features_of(to_float(images[i : i + batch])) for i in range(0, len(images), batch)]
         return torch.cat(parts).numpy()
 
     @torch.inference_mode()
     def measure_features(self, images: np.ndarray) -> None:
-        """Set means and standard deviations of features, and those of maps, to what these pictures have."""
+        """Set the means and standard deviations of features and maps from these pictures."""
         self.network.eval()
         means, squares = [], []
         for x in self._batches(images, 64):
@@ -112,13 +112,13 @@ class AttributePredictor:
         return self.names.index(name)
 
     def round_to_half(self) -> None:
-        """The weights as a file holds them: what is measured afterwards is what others will load."""
+        """Round the weights to the file's precision, so that measurements apply to the loaded network."""
         for tensor in self.network.state_dict().values():
             if tensor.is_floating_point():
                 tensor.copy_(tensor.half().float())
 
     def save(self, path: str | Path) -> None:
-        """One ``.safetensors`` file in half precision, its header the metadata."""
+        """Write one ``.safetensors`` file in half precision, with the metadata in its header."""
         header = {
             "format": FORMAT,
             "names": self.names,
@@ -137,7 +137,7 @@ class AttributePredictor:
 
     @classmethod
     def load(cls, path: str | Path) -> AttributePredictor:
-        """What :meth:`save` wrote, or a bundled network by name; ModelError in one line otherwise."""
+        """Load a file of :meth:`save` or a bundled network by name; raise ModelError in one line."""
         file = bundled(str(path)) or path
         absent = f"file; bundled attribute networks: {', '.join(bundled_names())}"
         with read_tensors(file, KEY, FORMAT, what="attribute network", absent=absent) as (head, tensors):
@@ -165,5 +165,5 @@ class AttributePredictor:
 
 
 def _floored(spread: np.ndarray) -> np.ndarray:
-    """Deviations to divide by: a channel that hardly ever speaks must not shout once it does."""
+    """Return deviations to divide by, with a floor, so that rarely active channels are not amplified."""
     return np.maximum(spread, 0.05 * spread.mean() + 1e-12).astype(np.float32)

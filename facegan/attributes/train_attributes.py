@@ -1,4 +1,4 @@
-"""Training an attribute network from end to end: a dataset in, a file with its card out."""
+"""Train an attribute network from a dataset to a file with its card."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def train_attributes(
 ) -> AttributePredictor:
     """Train an attribute network on a dataset's train split; calibrate it on val, score it on test.
 
-    Interrupted, the same call goes on from the last whole epoch. Beside the network lies its card, FILE.md.
+    After an interruption, the same call continues from the last whole epoch. Writes the card FILE.md, too.
 
     >>> network = facegan.train_attributes("faces64", "mine.safetensors", epochs=30)
     >>> network.accuracy["Smiling"]
@@ -50,29 +50,29 @@ def train_attributes(
         dataset: a prepared dataset with attributes.
         out: the network's file (.safetensors).
         attributes: only these, as a list or a text with commas (default: every yes/no attribute).
-        licence: what the card says of it.
-        on_epoch: is called with the epoch, its mean loss and the network; without it a bar shows the
+        licence: the licence in the card.
+        on_epoch: called with the epoch, its mean loss and the network; without it a bar shows the
             progress.
-        say: is told, in a line, what is trained, and why it was not scored.
+        say: called with one line about what is trained, and about why it was not scored.
         **changes: settings of :class:`AttributeTraining`, such as ``epochs=30``.
     """
-    target, said = Path(arguments.place(out, "out")), say or (lambda line: None)
+    target, report = Path(arguments.place(out, "out")), say or (lambda line: None)
     settings = _settings(target, changes)
     data = dataset if isinstance(dataset, Dataset) else Dataset(arguments.place(dataset, "the dataset"))
     columns = _columns(data, ",".join([attributes] if isinstance(attributes, str) else attributes))
     names = [data.attribute_names[i] for i in columns]
     state = target.with_suffix(".state")
     count = data.counts["train"]
-    said(f"{settings.architecture} network, {len(names)} attributes, {count} pictures -> {out}")
+    report(f"{settings.architecture} network, {len(names)} attributes, {count} pictures -> {out}")
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        with bars.shown() if on_epoch is None else bars.shown(on_epoch) as told:
-            each = on_epoch or (lambda epoch, loss, _: told("train attributes", epoch, settings.epochs))
+        with bars.shown() if on_epoch is None else bars.shown(on_epoch) as progress:
+            each = on_epoch or (lambda epoch, loss, _: progress("train attributes", epoch, settings.epochs))
             known = data.attributes("train")[:, columns]
             predictor = train_attribute_predictor(
                 data.images("train"), known, names, settings=settings, state=state, on_epoch=each
             )
-        measures = _measured(predictor, data, columns, said=said)
+        measures = _measured(predictor, data, columns, report=report)
         predictor.metadata |= {
             "dataset": {"name": data.path.name, "content_hash": data.content_hash, "counts": data.counts},
             "measures": measures,
@@ -84,13 +84,13 @@ def train_attributes(
     except OSError as error:
         raise InputError(f"--out {out}: cannot be written ({error.strerror})") from None
     except KeyboardInterrupt:
-        said(f"\nstopped; the same command goes on from the last whole epoch ({state})")
+        report(f"\nstopped; the same command continues from the last whole epoch ({state})")
         raise
     return predictor
 
 
 def _settings(target: Path, changes: dict[str, Any]) -> AttributeTraining:
-    """The settings, or InputError that names the option."""
+    """Return the settings, or raise InputError that names the option."""
     if target.suffix != ".safetensors":
         raise InputError(f"--out {target}: the name must end in .safetensors")
     s = replace(AttributeTraining(), **arguments.settings(AttributeTraining, changes))
@@ -102,7 +102,7 @@ def _settings(target: Path, changes: dict[str, Any]) -> AttributeTraining:
 
 
 def _columns(data: Dataset, wanted: str) -> list[int]:
-    """The columns of yes/no attributes that are asked for; both answers must occur."""
+    """Return the requested columns of yes/no attributes; both answers must occur."""
     values = data.attributes("train") if data.attribute_names else np.zeros((0, 0), np.int16)
     if wanted:
         known = {plain(name): name for name in data.attribute_names}
@@ -124,7 +124,7 @@ def _columns(data: Dataset, wanted: str) -> list[int]:
 
 
 def _measured(
-    predictor: AttributePredictor, data: Dataset, columns: list[int], *, said: Say
+    predictor: AttributePredictor, data: Dataset, columns: list[int], *, report: Say
 ) -> dict[str, Any]:
     """Calibrate on val, score on test (or on val, where there is no test)."""
     predictor.round_to_half()
@@ -136,12 +136,12 @@ def _measured(
         calibrate(predictor, there["val"], answers["val"])
     on = "test" if "test" in there else "val" if "val" in there else ""
     if not on:
-        said("no val or test split: not calibrated, not scored")
+        report("no val or test split: not calibrated, not scored")
         return {}
     known = np.ma.masked_equal(answers[on], -1)
     share = np.asarray((known == 1).mean(0).filled(np.nan), float)
     if not known.count():
-        said(f"no picture of {on} says anything about them: not scored")
+        report(f"no picture of {on} has these attributes: not scored")
         return {}
     guessed = zip(predictor.names, np.maximum(share, 1 - share).tolist(), strict=True)
     majority = {name: value for name, value in guessed if np.isfinite(value)}

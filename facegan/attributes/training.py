@@ -1,4 +1,4 @@
-"""Training an attribute predictor: augmentation, moving average, calibration; resumable after any epoch."""
+"""Train an attribute predictor: augmentation, moving average, calibration; resumable after any epoch."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from facegan.tensor_files import ResumableTensors, load_training, training_tenso
 
 @dataclass(frozen=True)
 class AttributeTraining:
-    """How a predictor is trained. ``size`` 0 takes the pictures as they are."""
+    """Hold the training settings of a predictor; ``size`` 0 keeps the pictures' size."""
 
     architecture: str = "residual"
     width: int = 24
@@ -111,7 +111,7 @@ def train_attribute_predictor(
 
 
 def _groups(network: AttributeNet, weight_decay: float) -> list[dict[str, Any]]:
-    """Decay for kernels alone: norms and biases are left free."""
+    """Apply weight decay to kernels only, not to norms and biases."""
     kernels = [p for p in network.parameters() if p.ndim > 1]
     rest = [p for p in network.parameters() if p.ndim <= 1]
     return [{"params": kernels, "weight_decay": weight_decay}, {"params": rest, "weight_decay": 0.0}]
@@ -174,7 +174,7 @@ def _epoch(
 
 
 def _shift(x: torch.Tensor) -> torch.Tensor:
-    """The batch moved by up to 2 px, the border repeated (a mirror would turn drawn faces round)."""
+    """Shift the batch by up to 2 px and repeat the border (mirroring would turn drawn faces around)."""
     dy, dx = (int(v) for v in torch.randint(0, 5, (2,)))
     h, w = x.shape[2:]
     return F.pad(x, (2, 2, 2, 2), "replicate")[:, :, dy : dy + h, dx : dx + w]
@@ -218,7 +218,7 @@ AUGMENTS: dict[str, Callable[[torch.Tensor], torch.Tensor]] = {"shift": _shift, 
 
 
 def _work(s: AttributeTraining, names: Sequence[str], images: np.ndarray, *, attributes: np.ndarray) -> str:
-    """What a state belongs to: the settings, the attributes in their order, and the pictures' answers."""
+    """Return what identifies a state: settings, attributes in order, and the pictures' answers."""
     data = {"pictures": images.shape, "answers": hashlib.sha256(attributes.tobytes()).hexdigest()}
     return json.dumps({**asdict(s), "names": list(names), **data}, sort_keys=True)
 
@@ -230,7 +230,7 @@ def _resume(
     *,
     schedule: Any,
 ) -> int:
-    """Go on from what was kept; return how many epochs it has behind it."""
+    """Resume from the saved state; return the number of finished epochs."""
     if (found := state.load()) is None:
         return 0
     load_training(found[1], networks, optimizer)
@@ -271,7 +271,7 @@ def calibrate(predictor: AttributePredictor, images: np.ndarray, attributes: np.
 
 
 def score(predictor: AttributePredictor, images: np.ndarray, attributes: np.ndarray) -> dict[str, float]:
-    """Accuracy, and the mean of the two classes' accuracies, for each attribute, into the predictor.
+    """Set each attribute's accuracy and mean accuracy of both classes in the predictor.
 
     Returns their means and the expected calibration error (Guo et al. 2017; ten bins of equal width).
     """

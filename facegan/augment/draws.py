@@ -49,7 +49,7 @@ class Sampler:
         return uniform(self.draw, self.prefix + name, k, dtype=self.dtype)
 
     def uniform(self, name: str, k: int = 1, p: Strength | None = None) -> tuple[Tensor, Tensor]:
-        """Return which images are hit (bool ``N``), and Return ``N,k`` uniform numbers in [0, 1)."""
+        """Return which images are hit (bool ``N``), and ``N,k`` uniform numbers in [0, 1)."""
         u = self.field(name, 1 + k)
         return u[:, 0] < (self.p if p is None else p), u[:, 1:]
 

@@ -1,4 +1,4 @@
-"""Measures of generated pictures: one file a metric, and the table METRICS. Imports no torch.
+"""Measure generated pictures: one file per metric, and the table METRICS. Does not import torch.
 
 >>> from facegan.metrics import Metric, MetricInputs, Value, register_metric
 """

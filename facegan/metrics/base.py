@@ -1,4 +1,4 @@
-"""What a metric is: what it takes, what it gives, and how its numbers read. Imports no torch."""
+"""Define metrics: their inputs, values, and how the values read. Does not import torch."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ FIRST_SEED = 10_000
 
 @dataclass
 class MetricInputs:
-    """Everything that a metric may compare.
+    """Hold everything that a metric may compare.
 
     Attributes:
         table: the feature extractor that made ``real`` and ``fake``.
@@ -46,7 +46,7 @@ class MetricInputs:
 
 @dataclass(frozen=True)
 class Value:
-    """How one number of a metric reads."""
+    """Describe how to read one number of a metric."""
 
     title: str
     """Its name in tables."""
@@ -59,7 +59,7 @@ class Value:
 
 @dataclass(frozen=True)
 class Metric:
-    """A row of the table of metrics."""
+    """Describe a row of the table of metrics."""
 
     values: Mapping[str, Value]
     """The numbers by name; the first one ranks models."""
@@ -74,5 +74,5 @@ class Metric:
 
     @property
     def ranks(self) -> bool:
-        """Whether its first number says which of two models is better, so that training can use it."""
+        """Return whether the first number ranks two models, so that training can use it."""
         return self.of_real and not self.of_training and next(iter(self.values.values())).better != "equal"

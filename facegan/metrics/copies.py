@@ -1,4 +1,4 @@
-"""A cheap look at whether a generator repeats its training pictures, to follow during training.
+"""Estimate cheaply during training whether a generator copies its training pictures.
 
 Pictures are compared at 16x16 px, each brought to mean 0 and standard deviation 1, with training pictures and
 their mirror images. How near a sample is to one of them says little, for blurred pictures are near to all.
@@ -20,12 +20,12 @@ from facegan.metrics.neighbours import spaced, squared_distances
 
 MAX_TRAINING = 4000  # training pictures, evenly spaced, that samples are compared with
 MOST_HELD_OUT = 1000
-MIN_REAL = 50  # real pictures by which the suspicious ratio can be told
+MIN_REAL = 50  # real pictures needed to estimate the suspicious ratio
 _SIDE = 16
 
 
 class Copies:
-    """Share of pictures that are suspiciously near to a training picture: 0.05 if nothing is learnt by heart.
+    """Measure the share of pictures suspiciously close to a training picture; 0.05 if none is memorised.
 
     ``train`` and ``held_out`` are uint8 ``N,H,W,C``. Of more than 4,000 training pictures, copies of those
     left out are not seen. Memory: 25 MB for 4,000 colour pictures; a call takes 0.1 s for 256.
@@ -46,14 +46,14 @@ class Copies:
 
     @classmethod
     def of_dataset(cls, data: Dataset) -> Copies | None:
-        """None where there are too few pictures to tell."""
+        """Return the measure for a dataset, or None if it has too few pictures."""
         held_out = data.images("val") if data.counts.get("val", 0) >= MIN_REAL else None
         if held_out is None and data.counts.get("train", 0) < MIN_REAL:
             return None
         return cls(data.images("train"), held_out)
 
     def __call__(self, pictures: np.ndarray) -> float:
-        """Of uint8 ``N,H,W,C``."""
+        """Return the share for uint8 ``N,H,W,C``."""
         mine = _small(pictures)
         near = _two_nearest(mine, self._train)
         if self._held_out is None:
@@ -64,7 +64,7 @@ class Copies:
 
 
 def _small(pictures: np.ndarray) -> np.ndarray:
-    """float32 ``N,16,16,C``; the 0.05 (of 2) keeps the noise of a flat picture small."""
+    """Return float32 ``N,16,16,C``; the 0.05 (of 2) keeps the noise of a flat picture small."""
     parts = []
     for i in range(0, len(pictures), 64):
         x = F.interpolate(to_float(np.asarray(pictures[i : i + 64])), (_SIDE, _SIDE), mode="area")
@@ -78,7 +78,7 @@ def _mirrored(small: np.ndarray) -> np.ndarray:
 
 
 def _two_nearest(x: np.ndarray, y: np.ndarray, itself: bool = False) -> np.ndarray:
-    """float64 ``N,2``: the distances of each ``x`` to its two nearest pictures of ``y``, mirrored or not.
+    """Return float64 ``N,2``: distances of each ``x`` to its two nearest of ``y``, mirrored or not.
 
     ``y`` holds pictures, then their mirror images; with ``itself``, the pictures are ``x`` again, and none is
     compared with itself.
@@ -93,5 +93,5 @@ def _two_nearest(x: np.ndarray, y: np.ndarray, itself: bool = False) -> np.ndarr
 
 
 def _ratio(near: np.ndarray, compared: np.ndarray) -> np.ndarray:
-    """0 only for an exact copy; 1 where both are, as of twins."""
+    """Return the ratio of both distances: 0 only for an exact copy; 1 if both are copies, as with twins."""
     return (near + 1e-3) / (compared + 1e-3)

@@ -1,4 +1,4 @@
-"""Measuring a set of pictures against real ones under every metric, with what real pictures would get."""
+"""Measure pictures against real ones with every metric, and with the values of real pictures."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ BETTER = {"lower": "lower is better", "higher": "higher is better", "equal": "li
 
 @dataclass
 class Evaluation:
-    """The result of an evaluation.
+    """Hold the result of an evaluation.
 
     ``values`` and, of real pictures in the place of the generated, ``real`` have the names of ``METRICS``.
     ``headline`` is the number to quote. ``pairs`` are (row of the subject, row of the train split, distance),
@@ -97,13 +97,13 @@ class Evaluation:
 
     @property
     def headline(self) -> str:
-        """``fid`` where there are enough pictures for it, else ``kid``; "" where neither was asked for."""
+        """Return ``fid`` if there are enough pictures, else ``kid``; "" if neither was measured."""
         enough = min(self.subject.count, self.against.count) >= _PER_DIMENSION * self.table.dim
         order = ("fid", "kid") if enough else ("kid", "fid")
         return next((name for name in order if name in self.values), "")
 
     def to_dict(self) -> dict[str, Any]:
-        """For JSON."""
+        """Return the result for JSON."""
         return {
             "subject": self.subject.name,
             "against": self.against.name,
@@ -127,11 +127,11 @@ def as_pictures(
     *,
     truncation: float = 1.0,
     device: str = "cpu",
-    said: Callable[[str], None] = lambda line: None,
+    report: Callable[[str], None] = lambda line: None,
 ) -> Pictures:
-    """Return what can be measured, as the metrics see it: see :func:`evaluate`."""
+    """Return a subject as pictures for the metrics; see :func:`evaluate`."""
     if isinstance(subject, (str, Path)):
-        found = named(subject, count, split, truncation=truncation, device=device, said=said)
+        found = named(subject, count, split, truncation=truncation, device=device, report=report)
     elif isinstance(subject, Generator):
         found = of_model(subject, "generator", count or COUNT, truncation=truncation)
     else:
@@ -148,14 +148,14 @@ def as_pictures(
 
 
 def reference_split(data: Dataset, wanted: str = "") -> str:
-    """``wanted``, or the first of test, val and train that has pictures."""
+    """Return ``wanted``, or the first of test, val and train that has pictures."""
     if wanted:
         return data.split(wanted)
     return next((s for s in ("test", "val", "train") if data.counts.get(s, 0) >= MIN_PICTURES), "train")
 
 
 def not_held_out(what: str) -> str:
-    """Return what to know of numbers against the training pictures themselves."""
+    """Return a caution about numbers measured against the training pictures."""
     return (
         f"no other split has {MIN_PICTURES} pictures: {what} compares with the training pictures, which "
         "favours learning them by heart (facegan prepare --split val=0.1,test=0.1 holds some out)"
@@ -198,7 +198,7 @@ def evaluate(
         truncation: below 1 draws samples towards the average face.
         weights: file of the feature network, instead of the bundled or downloaded one.
         device: of a model and a feature table that are loaded: cpu, cuda or mps.
-        say: is told, in a line, which files of a folder were left out.
+        say: called with one line about the files of a folder that were left out.
 
     Raises:
         InputError: if there are too few pictures, or if bringing them to the dataset's size would need to
@@ -208,11 +208,11 @@ def evaluate(
     if arguments.is_number(count) and count < 0:
         raise InputError(f"--count {count}: must be 0 or more")
     count, truncation = arguments.whole(count, "--count"), arguments.real(truncation, "--truncation")
-    pictures = as_pictures(subject, count, subject_split, truncation=truncation, device=device, said=say)
+    pictures = as_pictures(subject, count, subject_split, truncation=truncation, device=device, report=say)
     features = table if isinstance(table, FeatureTable) else feature_table(table, weights, device)
-    with bars.shown(on_progress) as told:
+    with bars.shown(on_progress) as progress:
         return _evaluated(
-            pictures, against, features, metrics=names, split=split, floor=floor, on_progress=told
+            pictures, against, features, metrics=names, split=split, floor=floor, on_progress=progress
         )
 
 
@@ -286,7 +286,7 @@ def _evaluated(
 
 
 def _drawn(subject: Pictures, on_progress: Progress | None) -> Pictures:
-    """A model's samples, kept in memory where they are few enough: each is drawn once."""
+    """Draw a model's samples, once each, and keep them in memory if they fit."""
     if subject.generator is None or subject.count * int(np.prod(subject.shape)) > _KEPT_BYTES:
         return subject
     kept = np.empty((subject.count, *subject.shape), np.uint8)
@@ -300,7 +300,7 @@ def _drawn(subject: Pictures, on_progress: Progress | None) -> Pictures:
 
 
 def _learnt(data: Dataset, name: str, metrics: Sequence[str]) -> tuple[Pictures | None, Pictures | None]:
-    """What a generator learns from, and what is held out from it."""
+    """Return the training pictures and held-out pictures, or None for both."""
     splits = [name, "test", "val"] if name != "train" else ["test", "val"]
     held = next((s for s in splits if data.counts.get(s, 0) >= MIN_PICTURES), None)
     if held is None or not any(METRICS[name].of_training for name in metrics) or not data.counts.get("train"):
@@ -337,7 +337,7 @@ def _measure(
 
 
 class _clock:
-    """Adds the wall seconds of a block to ``seconds[name]``."""
+    """Add the wall seconds of a block to ``seconds[name]``."""
 
     def __init__(self, seconds: dict[str, float], name: str) -> None:
         self.seconds, self.name = seconds, name

@@ -1,4 +1,4 @@
-"""Feature tables: what turns pictures into the vectors that metrics compare."""
+"""Turn pictures into the feature vectors that metrics compare."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ INCEPTION_FILES = ("weights-inception-2015-12-05-6726825d.pth", "pt_inception-20
 
 @dataclass(frozen=True)
 class FeatureTable:
-    """``compute`` takes pictures ``N,C,H,W`` in [-1, 1] and gives float32 ``N,dim``.
+    """Compute float32 features ``N,dim`` of pictures ``N,C,H,W`` in [-1, 1].
 
     ``key`` names the table and its weights: equal keys give equal features. A table that is not
     ``smooth`` rounds pictures to 8 bits first, as its reference implementation does.
@@ -39,7 +39,7 @@ class FeatureTable:
 
     @torch.inference_mode()
     def __call__(self, images: np.ndarray, batch: int = 64) -> np.ndarray:
-        """uint8 ``N,H,W,C`` to float32 ``N,dim``."""
+        """Return float32 ``N,dim`` for uint8 ``N,H,W,C``."""
         parts = [
             self.compute(to_float(images[i : i + batch], self.device)) for i in range(0, len(images), batch)
         ]
@@ -47,7 +47,7 @@ class FeatureTable:
 
 
 def faces(weights: str, device: str) -> FeatureTable:
-    """The bundled attribute network's features: 400 numbers from texture to meaning, equally weighted."""
+    """Return the bundled network's features: 400 numbers from texture to meaning, equally weighted."""
     source = weights or "faces"
     predictor = AttributePredictor.load(source)
     predictor.network.to(device)
@@ -56,7 +56,7 @@ def faces(weights: str, device: str) -> FeatureTable:
 
 
 def pixels(weights: str, device: str) -> FeatureTable:
-    """The picture itself at 16x16 px: 768 numbers of a colour picture, no network."""
+    """Return the picture at 16x16 px: 768 numbers for colour, without a network."""
     if weights:
         raise InputError("--weights: the feature table 'pixels' has none")
 
@@ -67,7 +67,7 @@ def pixels(weights: str, device: str) -> FeatureTable:
 
 
 def inception(weights: str, device: str) -> FeatureTable:
-    """Inception v3 of TensorFlow's 2015 release in torch-fidelity's port: the pool features, 2,048 numbers.
+    """Return the 2,048 pool features of Inception v3 (TensorFlow 2015, torch-fidelity's port).
 
     ``weights`` is the file; by default what torch-fidelity downloads into torch's cache. Never run with the
     real weights in this project's tests, which are offline.
@@ -123,7 +123,7 @@ FEATURES: dict[str, Callable[[str, str], FeatureTable]] = {
 
 
 def table(name: str, weights: str = "", device: str = "cpu") -> FeatureTable:
-    """The feature table of that name; InputError where there is none."""
+    """Return the feature table of that name; raise InputError if there is none."""
     if not isinstance(name, str) or name not in FEATURES:
         raise InputError(f"--features {name}: choose {', '.join(FEATURES)}")
     return FEATURES[name](weights, device)

@@ -1,4 +1,4 @@
-"""Frechet's distance between two Gaussians (Dowson and Landau 1982), as FID uses it (Heusel et al. 2017)."""
+"""Compute FID (Heusel et al. 2017), Frechet's distance of Gaussians (Dowson and Landau 1982)."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ _ROWS = 4096  # features that are float64 at a time
 
 
 def moments(features: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Mean ``D`` and unbiased covariance ``D,D`` in float64 of features ``N,D`` (N >= 2), piece by piece."""
+    """Return float64 mean ``D`` and unbiased covariance ``D,D`` of features ``N,D`` (N >= 2)."""
     n, dim = features.shape
     mean = np.zeros(dim)
     for i in range(0, n, _ROWS):

@@ -1,4 +1,4 @@
-"""The sets of pictures that are compared: samples of a model, files of a folder, or a split of a dataset."""
+"""Provide sets of pictures to compare: a model's samples, a folder's files, or a dataset's split."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ Progress = Callable[[str, int, int], None]
 
 @dataclass(frozen=True)
 class Pictures:
-    """A set of pictures: ``at`` returns those of some rows, uint8 ``n,H,W,C``.
+    """Hold a set of pictures; ``at`` returns those of some rows, uint8 ``n,H,W,C``.
 
     ``key`` names the content, if that is known; ``cache`` is where its features may be kept.
     """
@@ -55,7 +55,7 @@ class Pictures:
         return f"<Pictures {self.name}: {self.count:,} of {size}, {'grey' if c == 1 else 'colour'}>"
 
     def spaced(self, count: int) -> np.ndarray:
-        """At most ``count`` pictures, evenly spaced."""
+        """Return at most ``count`` pictures, evenly spaced."""
         return self.at((np.arange(min(count, self.count)) * self.count) // min(count, self.count))
 
     def batches(self) -> Iterator[np.ndarray]:
@@ -63,7 +63,7 @@ class Pictures:
             yield self.at(np.arange(start, min(start + BATCH, self.count)))
 
     def limited(self, count: int) -> Pictures:
-        """The same with at most ``count`` pictures, evenly spaced."""
+        """Return the set with at most ``count`` pictures, evenly spaced."""
         if count >= self.count:
             return self
         rows = (np.arange(count) * self.count) // count
@@ -74,7 +74,7 @@ class Pictures:
 
 
 def of_model(generator: Generator, name: str, count: int, *, truncation: float = 1.0) -> Pictures:
-    """Samples of the seeds 10,000 and up, with labels as training pictures have them."""
+    """Return samples of the seeds 10,000 and up, with labels drawn like those of training pictures."""
     generator = generator.as_trained()
     c, h, w = generator.image_shape
     return Pictures(
@@ -97,12 +97,12 @@ def of_dataset(data: Dataset, split: str) -> Pictures:
 
 
 def of_uint8(images: np.ndarray, name: str = "pictures") -> Pictures:
-    """uint8 ``N,H,W,C`` as they are."""
+    """Return uint8 ``N,H,W,C`` unchanged."""
     return Pictures(name, len(images), images.shape[1:], lambda rows: images[rows])
 
 
 def of_list(images: Sequence[np.ndarray], name: str = "pictures") -> Pictures:
-    """uint8 ``H,W,3``, each of its own size."""
+    """Return uint8 ``H,W,3``, each with its own size."""
     sizes = frozenset(image.shape[:2] for image in images)
     return Pictures(name, len(images), (0, 0, 3), _several(images.__getitem__), sizes=sizes)
 
@@ -111,10 +111,10 @@ def _several(of_one: Callable[[int], np.ndarray]) -> Callable[[np.ndarray], np.n
     return lambda rows: np.stack([of_one(int(row)) for row in rows])
 
 
-def of_folder(path: Path, said: Callable[[str], None] = lambda _: None) -> Pictures:
-    """Every picture below ``path``, in the order of their names; they may differ in size.
+def of_folder(path: Path, report: Callable[[str], None] = lambda _: None) -> Pictures:
+    """Return every picture below ``path``, sorted by name; sizes may differ.
 
-    Files that are no pictures are left out; how many, and why, is ``said``.
+    Files that are not pictures are left out; ``report`` is called with their number and the reasons.
     """
     files, others = picture_files(path)
     good, sizes = [], set()
@@ -127,7 +127,7 @@ def of_folder(path: Path, said: Callable[[str], None] = lambda _: None) -> Pictu
         good.append(file)
     if others:
         reasons = ", ".join(f"{count:,} {reason}" for reason, count in others.most_common())
-        said(f"{path}: left out: {reasons}")
+        report(f"{path}: left out: {reasons}")
     if not good:
         raise InputError(f"{path}: no dataset, no run, and no pictures in it")
     h, w = next(iter(sizes)) if len(sizes) == 1 else (0, 0)
@@ -142,9 +142,9 @@ def named(
     *,
     truncation: float = 1.0,
     device: str = "cpu",
-    said: Callable[[str], None] = lambda _: None,
+    report: Callable[[str], None] = lambda _: None,
 ) -> Pictures:
-    """What ``reference`` means: a dataset, a run or model, or a folder of pictures (:mod:`facegan.models`).
+    """Return the pictures of ``reference``: a dataset, run, model or folder (:mod:`facegan.models`).
 
     ``count`` limits the pictures; of a model it is the number of samples, 5,000 where it is 0.
     """
@@ -152,7 +152,7 @@ def named(
     if found.kind == "folder" and not found.is_model:
         if truncation != 1.0:
             raise InputError(f"--truncation {truncation:g}: {reference} holds pictures; it is for models")
-        data = of_dataset(Dataset(found.path), split) if found.is_dataset else of_folder(found.path, said)
+        data = of_dataset(Dataset(found.path), split) if found.is_dataset else of_folder(found.path, report)
         return data.limited(count) if count else data
     try:
         resolve(reference)
@@ -163,7 +163,7 @@ def named(
 
 
 def features_of(pictures: Pictures, table: FeatureTable, on_progress: Progress | None = None) -> np.ndarray:
-    """float32 ``N,dim``, from the cache where they are there, else computed, and kept where they may be."""
+    """Return features, float32 ``N,dim``, from the cache, or compute and cache them."""
     name = ""
     if pictures.cache is not None and pictures.key:
         digest = hashlib.sha256(f"{pictures.key}/{table.key}".encode()).hexdigest()[:16]

@@ -1,4 +1,4 @@
-"""Kernel distance (KID, Binkowski et al. 2018): the squared maximum mean discrepancy, without bias."""
+"""Compute KID (Binkowski et al. 2018): the unbiased squared maximum mean discrepancy."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _Z95 = 1.959964
 
 @dataclass(frozen=True)
 class Estimate:
-    """``value`` with the ends of its 95% confidence interval."""
+    """Hold ``value`` with the ends of its 95% confidence interval."""
 
     value: float
     low: float
@@ -25,7 +25,7 @@ class Estimate:
 
 
 def kid(real: np.ndarray, fake: np.ndarray) -> Estimate:
-    """MMD^2 of features ``N,D`` and ``M,D`` (N, M >= 3) under the kernel (xy / D + 1)^3.
+    """Return MMD^2 of features ``N,D`` and ``M,D`` (N, M >= 3) with the kernel (xy / D + 1)^3.
 
     The U-statistic over all pairs (Gretton et al. 2012, equation 3); may fall a little below 0 where the
     sets are alike. The interval is the jackknife's (Efron and Stein 1981), each picture left out once,
@@ -62,7 +62,7 @@ def _kernel(x: np.ndarray, y: np.ndarray) -> np.ndarray:
 
 
 def _within(x: np.ndarray) -> np.ndarray:
-    """Sum of k(x_i, x_j) over all j but i, for each i; each pair is computed once."""
+    """Return the sum of k(x_i, x_j) over all j but i, for each i; computes each pair once."""
     sums = np.zeros(len(x))
     for i in range(0, len(x), _ROWS):
         block = _kernel(x[i : i + _ROWS], x[i:])
@@ -73,7 +73,7 @@ def _within(x: np.ndarray) -> np.ndarray:
 
 
 def _between(x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Sums of k(x_i, y_j) over j for each i, and over i for each j."""
+    """Return the sums of k(x_i, y_j) over j for each i, and over i for each j."""
     rows, columns = np.empty(len(x)), np.zeros(len(y))
     for i in range(0, len(x), _ROWS):
         block = _kernel(x[i : i + _ROWS], y)

@@ -1,4 +1,4 @@
-"""Does the generator repeat its training pictures?
+"""Measure whether the generator repeats its training pictures.
 
 A sample that lies nearer to a training picture than real pictures ever do that were not trained on has
 been learnt by heart rather than invented (after the data-copying test of Meehan et al. 2020).
@@ -18,7 +18,7 @@ EXPECTED = 0.05  # the share of held-out pictures that lies within the threshold
 
 @dataclass(frozen=True)
 class Memorization:
-    """How near samples are to training pictures, compared with held-out ones.
+    """Compare the distances from samples to training pictures and to held-out ones.
 
     ``share`` of the samples is nearer to a training picture than 95% of the held-out ones are: 0.05 if
     samples behave as held-out pictures, 1 if all are copies. ``nearer`` is the chance that a sample is
@@ -35,7 +35,7 @@ class Memorization:
 def memorization(
     train: np.ndarray, held_out: np.ndarray, fake: np.ndarray, *, pairs: int = 10
 ) -> Memorization:
-    """Of features ``N,D``, ``H,D`` and ``M,D``."""
+    """Return the memorisation of features ``N,D``, ``H,D`` and ``M,D``."""
     rows, distances = nearest(fake, train)
     real = np.sort(nearest(held_out, train)[1])
     threshold = float(np.quantile(real, EXPECTED))

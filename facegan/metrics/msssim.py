@@ -1,4 +1,4 @@
-"""MS-SSIM between pairs of pictures of one set (Wang et al. 2003), which is high where samples collapse.
+"""Compute MS-SSIM of pairs from one set (Wang et al. 2003), which is high if samples collapse.
 
 Odena et al. 2017 measure diversity by it.
 """
@@ -18,7 +18,7 @@ _SIDE, _SIGMA = 11, 1.5
 
 
 def scales(height: int, width: int) -> int:
-    """How many halvings, from 1 to 5, leave room for a window of 11 px."""
+    """Return how many scales, from 1 to 5, leave room for a window of 11 px."""
     return max(1, min(len(WEIGHTS), 1 + int(np.log2(max(min(height, width) / _SIDE, 1)))))
 
 
@@ -39,7 +39,7 @@ def diversity_ms_ssim(images: np.ndarray, seed: int = 0) -> float:
 
 
 def ms_ssim(a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
-    """``N`` values of pictures ``N,C,H,W`` in [0, 255]: mean over windows and channels at each scale."""
+    """Return ``N`` values for ``N,C,H,W`` in [0, 255]: mean over windows and channels at each scale."""
     if min(a.shape[2:]) < _SIDE:
         raise ValueError(f"MS-SSIM takes pictures of at least {_SIDE} px")
     levels = scales(*a.shape[2:])
@@ -53,7 +53,7 @@ def ms_ssim(a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
 
 
 def _ssim(a: torch.Tensor, b: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-    """Contrast and structure alone, and with luminance (equations 5 to 7 of the paper): ``N`` each."""
+    """Return contrast and structure alone, and with luminance (the paper's equations 5 to 7): ``N`` each."""
     c1, c2 = (0.01 * 255) ** 2, (0.03 * 255) ** 2
     mean_a, mean_b = _window(a), _window(b)
     var_a = _window(a * a) - mean_a.square()

@@ -1,4 +1,4 @@
-"""Nearest neighbours among features, exactly and in pieces: memory grows with N, not with N times M."""
+"""Find exact nearest neighbours in pieces; memory grows with N, not with N times M."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ _BYTES = 128 * 2**20  # of one block of distances
 
 
 def squared_distances(x: np.ndarray, y: np.ndarray) -> Iterator[tuple[int, np.ndarray]]:
-    """Blocks of rows of |x_i - y_j|^2: the first row's number, and float32 ``rows,len(y)``.
+    """Yield blocks of rows of |x_i - y_j|^2: the first row's number, and float32 ``rows,len(y)``.
 
     Both are centred before |x|^2 + |y|^2 - 2xy, so that little is lost to cancellation: about 1e-6 of |x|^2.
     """
@@ -28,7 +28,7 @@ def squared_distances(x: np.ndarray, y: np.ndarray) -> Iterator[tuple[int, np.nd
 
 
 def radii(x: np.ndarray, ks: Sequence[int]) -> list[np.ndarray]:
-    """For each k, the squared distances ``N`` of ``N,D`` to their k-th nearest other ones (k < N)."""
+    """Return for each k the squared distances ``N`` of ``N,D`` to their k-th nearest others (k < N)."""
     found = [np.empty(len(x), np.float32) for _ in ks]
     for i, block in squared_distances(x, x):
         rows = np.arange(len(block))
@@ -40,7 +40,7 @@ def radii(x: np.ndarray, ks: Sequence[int]) -> list[np.ndarray]:
 
 
 def nearest(x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """For each of ``N,D`` the row of its nearest among ``M,D``, and their squared distance (float64)."""
+    """Return for each of ``N,D`` the row of its nearest of ``M,D``, and the squared distance (float64)."""
     rows, distances = np.empty(len(x), np.int64), np.empty(len(x))
     for i, block in squared_distances(x, y):
         best = block.argmin(1)
@@ -51,10 +51,10 @@ def nearest(x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def spaced(images: np.ndarray, count: int) -> np.ndarray:
-    """At most ``count`` of the images, evenly spaced."""
+    """Return at most ``count`` of the images, evenly spaced."""
     return images[spaced_rows(len(images), count)]
 
 
 def spaced_rows(n: int, count: int) -> np.ndarray:
-    """At most ``count`` different rows of ``n``, evenly spaced."""
+    """Return at most ``count`` different rows of ``n``, evenly spaced."""
     return np.arange(n) if n <= count else (np.arange(count) * n) // count

@@ -1,4 +1,4 @@
-"""Perceptual path length (Karras et al. 2019, section 4.1): short where the latent space is smooth."""
+"""Compute perceptual path length (Karras et al. 2019, 4.1): short if the latent space is smooth."""
 
 from __future__ import annotations
 

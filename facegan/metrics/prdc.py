@@ -1,4 +1,4 @@
-"""How much of the generated is real-looking, and how much of the real is covered, by nearest neighbours.
+"""Compute precision, recall, density and coverage from nearest neighbours.
 
 Precision and recall: Kynkaanniemi et al. 2019, equations 1 and 2. Density and coverage: Naeem et al. 2020,
 equations 3 and 5, which one outlier among the real pictures does not upset.
@@ -16,7 +16,7 @@ WITH = {"precision": 3, "recall": 3, "density": 5, "coverage": 5}  # neighbours,
 
 
 def prdc(real: np.ndarray, fake: np.ndarray, k: int = 5) -> dict[str, float]:
-    """Of features ``N,D`` and ``M,D``; balls reach to the ``k``-th neighbour (k < N, M).
+    """Return all four for features ``N,D`` and ``M,D``; balls reach to the ``k``-th neighbour (k < N, M).
 
     All are best at 1 and worst at 0, density alone may pass 1. Recall and coverage depend on how many
     pictures there are: compare them only between equal numbers.
@@ -25,7 +25,7 @@ def prdc(real: np.ndarray, fake: np.ndarray, k: int = 5) -> dict[str, float]:
 
 
 def _prdc(real: np.ndarray, fake: np.ndarray, ks: tuple[int, ...]) -> dict[int, dict[str, float]]:
-    """The same for several k: distances are computed once."""
+    """Return the values for several k, computing distances once."""
     around_real, around_fake = radii(real, ks), radii(fake, ks)
     inside, covers, covered = (np.zeros((len(ks), len(v)), np.int64) for v in (fake, real, real))
     for i, block in squared_distances(real, fake):
@@ -47,7 +47,7 @@ def _prdc(real: np.ndarray, fake: np.ndarray, ks: tuple[int, ...]) -> dict[int, 
 
 
 def both(real: np.ndarray, fake: np.ndarray) -> dict[str, float]:
-    """Precision and recall with their paper's k = 3, density and coverage with theirs, 5; of equally many."""
+    """Return precision and recall with k = 3, density and coverage with k = 5, from equal counts."""
     count = min(len(real), len(fake), MAX_PICTURES)
     x, y = (side[(np.arange(count) * len(side)) // count] for side in (real, fake))
     found = _prdc(x, y, (3, 5))
@@ -65,7 +65,7 @@ def density_coverage(inputs: MetricInputs) -> Values:
 
 
 def _shared(inputs: MetricInputs) -> Values:
-    """Both metrics come out of one pass over all distances."""
+    """Compute both metrics in one pass over all distances."""
     if "prdc" not in inputs.extra:
         inputs.extra["prdc"] = both(inputs.real, inputs.fake)
     return dict(inputs.extra["prdc"])

@@ -1,4 +1,4 @@
-"""A cheap distance between generated and real pictures, to follow during training.
+"""Estimate a cheap distance between generated and real pictures during training.
 
 The distance is Frechet's (Dowson and Landau 1982), as in FID (Heusel et al. 2017), but between the features
 of a small convolutional network with fixed random weights, so that it needs no download and takes a
@@ -34,7 +34,7 @@ _SEED = 20170626  # that of the random weights: another one gives other numbers
 
 
 class QuickQuality:
-    """Judges a generator: ``quality`` (a distance, lower is better) and ``diversity`` (1 is the data's).
+    """Measure ``quality`` (a distance, lower is better) and ``diversity`` (1 is the data's).
 
     ``source`` is a dataset, or real pictures uint8 ``N,H,W,C`` (N >= 4). Of a dataset, the reference is
     ``val`` if that has ``count`` pictures, else ``train``; at most 2,000, evenly spaced. ``count``
@@ -58,7 +58,7 @@ class QuickQuality:
 
     @property
     def floor(self) -> float:
-        """The distance of real pictures that the reference does not hold: what perfect ones would get.
+        """Return the distance of real pictures outside the reference, which perfect samples would get.
 
         Where the data are too few to set some aside, that of one half from the other, which is more.
         """
@@ -72,7 +72,7 @@ class QuickQuality:
         return found if self._copies is None else {**found, "copied": self._copies(pictures)}
 
     def judge(self, images: np.ndarray) -> dict[str, float]:
-        """The first two of pictures uint8 ``N,H,W,C``."""
+        """Return ``quality`` and ``diversity`` of pictures uint8 ``N,H,W,C``."""
         images = thumbnails(images)
         generated = moments(self._scaled(_features(images)))
         quality = frechet_distance(generated, self._reference)
@@ -83,7 +83,7 @@ class QuickQuality:
 
 
 def _real(source: Dataset | np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Thumbnails of the reference, and of the two disjoint sets whose distance is the floor."""
+    """Return thumbnails of the reference and of two disjoint sets, whose distance is the floor."""
     if isinstance(source, np.ndarray):
         pictures = source
     elif source.counts.get("val", 0) >= count:
@@ -106,7 +106,7 @@ def _real(source: Dataset | np.ndarray, count: int) -> tuple[np.ndarray, np.ndar
 
 
 def thumbnails(images: np.ndarray) -> np.ndarray:
-    """uint8 ``N,H,W,C`` with sides of at most 64, by exact area average; smaller pictures as they are."""
+    """Return uint8 ``N,H,W,C`` with sides of at most 64 by exact area averaging; never enlarge."""
     n, h, w, c = images.shape
     if max(h, w) <= SIDE:
         return np.asarray(images)
@@ -120,7 +120,7 @@ def thumbnails(images: np.ndarray) -> np.ndarray:
 
 @functools.lru_cache(maxsize=8)
 def _area(side: int) -> torch.Tensor:
-    """The matrix ``min(side, 64), side`` that averages equal stretches, parts of pixels by their share."""
+    """Return the matrix ``min(side, 64), side`` that averages equal stretches, with pixels split by share."""
     small = min(side, SIDE)
     edges = torch.arange(small + 1, dtype=torch.float64) * side / small
     pixel = torch.arange(side, dtype=torch.float64)
@@ -130,7 +130,7 @@ def _area(side: int) -> torch.Tensor:
 
 @functools.lru_cache(maxsize=4)
 def _weights(channels: int) -> tuple[torch.Tensor, ...]:
-    """Fixed random kernels 5x5, 3x3, 3x3; those of the first layer sum to 0: they see edges, not light."""
+    """Return fixed random kernels 5x5, 3x3, 3x3; the first layer's sum to 0, so they detect edges."""
     made, inputs = [], channels
     for layer, (width, side) in enumerate(zip(_WIDTHS, (5, 3, 3), strict=True)):
         each = inputs * side * side
@@ -144,7 +144,7 @@ def _weights(channels: int) -> tuple[torch.Tensor, ...]:
 
 @torch.inference_mode()
 def _features(images: np.ndarray) -> np.ndarray:
-    """Thumbnails uint8 ``N,H,W,C`` to float64 ``N,K``: what the network finds on average, and the layout."""
+    """Return float64 ``N,K`` for thumbnails uint8 ``N,H,W,C``: mean network outputs and the layout."""
     kernels = _weights(images.shape[-1])
     rows = []
     for i in range(0, len(images), 64):
@@ -159,7 +159,7 @@ def _features(images: np.ndarray) -> np.ndarray:
 
 
 def mean_pairwise_distance(images: np.ndarray) -> float:
-    """Mean over all pairs of uint8 ``N,H,W,C`` of their RMS difference in [-1, 1] units: from 0 to 2.
+    """Return the mean RMS difference of all pairs of uint8 ``N,H,W,C`` in [-1, 1] units: from 0 to 2.
 
     |a - b|^2 = |a|^2 + |b|^2 - 2 ab, in whole numbers that float64 holds exactly; 0 for fewer than two.
     """

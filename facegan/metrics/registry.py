@@ -1,4 +1,4 @@
-"""The table of metrics. Imports no torch: a metric's file is imported when the metric is computed.
+"""Define the table of metrics; imports torch and a metric's file only when it is computed.
 
 To add one to the package: a file with ``compute`` (and ``fits``), and a row here. From outside:
 :func:`register_metric`.
@@ -19,7 +19,7 @@ FEATURE_NAMES = ["faces", "inception", "pixels"]
 
 
 def _of(file: str, name: str = "compute") -> Callable[[MetricInputs], Any]:
-    """The function ``name`` of a metric's file, which is imported when it is called."""
+    """Return the function ``name`` of a metric's file; calling it imports the file."""
 
     def call(inputs: MetricInputs) -> Any:
         return getattr(importlib.import_module(f"facegan.metrics.{file}"), name)(inputs)

@@ -1,4 +1,4 @@
-"""Pictures of other shapes beside a dataset's: cut as its pictures were, or refused; never squashed."""
+"""Fit pictures of other shapes to a dataset's: crop them like its pictures, or refuse them."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ PICTURES = "pictures are an array N,H,W,3 or N,H,W,1 of numbers, or a list of ar
 
 
 def of_array(given: Any, name: str = "pictures") -> Pictures:
-    """``N,H,W,C``, ``N,H,W`` or ``N,C,H,W`` of any numbers, as an array, a tensor or a list of pictures.
+    """Convert numbers ``N,H,W,C``, ``N,H,W`` or ``N,C,H,W`` from an array, tensor or list of pictures.
 
     Pictures in a list may differ in size. All of them together tell what their numbers mean
     (:func:`facegan.values.array_to_uint8`). InputError says what is wanted where they are no pictures.
@@ -58,7 +58,7 @@ def _of_list(parts: Sequence[np.ndarray], name: str) -> Pictures:
 
 
 def _numbers(given: Any, name: str) -> np.ndarray:
-    """A NumPy array of what may be a tensor, an array or one of Pillow's pictures."""
+    """Return a tensor, an array or a Pillow picture as a NumPy array."""
     if isinstance(given, (str, bytes, dict)) or given is None or arguments.is_number(given):
         raise InputError(f"{name}: {PICTURES}, not {arguments.shown(given)}")
     try:
@@ -71,7 +71,7 @@ def _numbers(given: Any, name: str) -> np.ndarray:
 
 
 def _channels_last(array: np.ndarray, name: str) -> np.ndarray:
-    """``N,H,W,C`` of pictures whose channels, 1 or 3, come last or, as torch has them, first."""
+    """Return ``N,H,W,C`` for pictures with 1 or 3 channels last, or first as in torch."""
     if array.shape[3] in (1, 3):
         return array
     if array.shape[1] in (1, 3):
@@ -85,7 +85,7 @@ def _channels_last(array: np.ndarray, name: str) -> np.ndarray:
 
 
 def like(pictures: Pictures, data: Dataset) -> tuple[Pictures, str]:
-    """The same as ``data`` has its pictures, and what was done to them ("" if nothing).
+    """Return the pictures in the shape of ``data``, and what was done to them ("" if nothing).
 
     Pictures of the same aspect ratio are resized. Those of another are cut around their centre where the
     dataset's were; others, whose faces would have to be found first, are an InputError with the way out.
@@ -117,7 +117,7 @@ def _cut(image: np.ndarray, crop: Crop) -> np.ndarray:
 
 
 def _same_aspect(size: tuple[int, int], wanted: tuple[int, int]) -> bool:
-    """Whether cutting to the wanted aspect ratio would take no more than a pixel, or a fiftieth of a side."""
+    """Return whether cropping to the aspect ratio removes at most a pixel or a fiftieth of a side."""
     scale = min(size[0] / wanted[0], size[1] / wanted[1])
     return all(have - want * scale <= max(1, have / 50) for have, want in zip(size, wanted, strict=True))
 

@@ -1,4 +1,4 @@
-"""Sliced Wasserstein distance on the Laplacian pyramid (Karras et al. 2018, section 5).
+"""Compute the sliced Wasserstein distance on the Laplacian pyramid (Karras et al. 2018, section 5).
 
 It compares local structure at each size, by the pixels alone.
 """
@@ -59,7 +59,7 @@ def _patches(images: np.ndarray, seed: int) -> dict[int, torch.Tensor]:
 
 
 def _levels(images: np.ndarray) -> list[torch.Tensor]:
-    """Each level is what the next coarser one cannot say; the last is the rest."""
+    """Return the levels: each is the difference to the next coarser one; the last is the rest."""
     x = torch.from_numpy(np.ascontiguousarray(images)).permute(0, 3, 1, 2).float()
     levels = []
     while min(x.shape[2:]) // 2 >= COARSEST:
@@ -80,7 +80,7 @@ def _blur(x: torch.Tensor) -> torch.Tensor:
 
 
 def _picked(level: torch.Tensor, seed: int, number: int, *, start: int) -> torch.Tensor:
-    """Patches, ``N * 128, 49, C``, of the pictures ``start ..`` in the level ``number``."""
+    """Return patches, ``N * 128, 49, C``, of the pictures ``start ..`` in the level ``number``."""
     n, channels, h, w = level.shape
     u = rng.uniform(seed, f"swd/where/{number}", start * PATCHES, count=n * PATCHES, per_item=2)
     top = torch.from_numpy((u[:, 0] * (h - PATCH + 1)).astype(np.int64)).view(n, PATCHES, 1, 1)
@@ -92,14 +92,14 @@ def _picked(level: torch.Tensor, seed: int, number: int, *, start: int) -> torch
 
 
 def _normalised(patches: torch.Tensor) -> torch.Tensor:
-    """``N * 128, 49 * C``, in place, each channel with mean 0 and standard deviation 1 over all of them."""
+    """Return ``N * 128, 49 * C``, each channel normalised in place to mean 0 and standard deviation 1."""
     mean = patches.mean((0, 1), keepdim=True)
     std = patches.std((0, 1), keepdim=True)
     return patches.sub_(mean).div_(std.clamp_min(1e-8)).flatten(1)
 
 
 def compute(inputs: MetricInputs) -> Values:
-    """Return the mean distance and that of each level."""
+    """Return the mean distance and the distance of each level."""
     return swd(inputs.real_pictures(MAX_PICTURES), inputs.fake_pictures(MAX_PICTURES))
 
 

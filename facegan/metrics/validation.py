@@ -1,4 +1,4 @@
-"""A metric on held-out pictures during training, by which the best moment of a run is kept."""
+"""Measure held-out pictures during training to keep the best checkpoint."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _REFERENCE = 5000  # pictures that are compared with, at most
 
 
 class ValidationMetric:
-    """Judges a generator by ``name`` of METRICS against val, or train where there is no val.
+    """Measure a generator with ``name`` of METRICS against val, or train if there is no val.
 
     ``count`` samples of the seeds 10,000 and up. ``split`` is which of the two it is; ``floor`` is what other
     real pictures get, where some are held out; ``seconds`` is what it all has cost so far.
@@ -47,13 +47,13 @@ class ValidationMetric:
 
     @property
     def caution(self) -> str:
-        """What to know of its numbers, if anything."""
+        """Return a caution about its numbers, if any."""
         if self.split == "val":
             return ""
         return not_held_out(f"--metric {self.name}")
 
     def __call__(self, generator: Generator) -> dict[str, float]:
-        """The metric's numbers; its first is the one that decides."""
+        """Return the metric's numbers; the first one decides."""
         start = time.perf_counter()
         # Drawn once: what needs pixels and what needs features see the same samples.
         drawn = np.concatenate(list(of_model(generator, "samples", self.count).batches()))
@@ -63,7 +63,7 @@ class ValidationMetric:
         return found
 
     def better(self, new: float, old: float | None) -> bool:
-        """Whether ``new`` beats ``old``; anything finite beats None."""
+        """Return whether ``new`` beats ``old``; anything finite beats None."""
         if not np.isfinite(new):
             return False
         return old is None or (new < old if self.lower else new > old)
