@@ -18,9 +18,9 @@ def main(
     """Compare runs on one page: curves, grids side by side, results, settings that differ.
 
     Args:
-        runs: two or more run folders of 'facegan train', of any recipe, finished or not.
-        out: the page to write (.html); it needs nothing but itself.
-        repeats: the runs are the same but for the seed: show their mean and spread.
+        runs: two or more run folders of 'facegan train', with any recipe, finished or not.
+        out: the page to write (.html); it is self-contained.
+        repeats: the runs differ only in the seed: show their mean and spread.
     """
     if len(runs) < 2:
         raise InputError("name two or more run folders to compare")

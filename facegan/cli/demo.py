@@ -10,15 +10,16 @@ from facegan.cli.options import notify
 
 
 def main(out: str = "demo", portraits: int = 3000, kimg: float = 80.0, *, seed: int = 0) -> int:
-    """See it all, offline: the bundled face model; then draw portraits, prepare, train, explore a small one.
+    """Run every step offline: the bundled model, then drawn portraits, preparing, training, exploring.
 
-    Under 10 minutes on two cores; ends with OUT/report.html. Interrupted, the same command goes on.
+    Takes under 10 minutes on two cores and writes OUT/report.html. After an interruption, the same command
+    continues.
 
     Args:
-        out: folder for everything that is made.
-        portraits: how many to draw.
+        out: folder for all results.
+        portraits: number of portraits to draw.
         kimg: length of the training in thousands of images.
-        seed: of the portraits and of the training.
+        seed: seed of the portraits and the training.
     """
     from facegan.cli.train_session import LiveLine
     from facegan.demo.tour import run_demo

@@ -25,9 +25,9 @@ def main(
     seed: int = 0,
     device: str = "cpu",
 ) -> None:
-    """Find directions: one for each attribute that a network sees, PCA's and SeFa's. Takes minutes.
+    """Find directions for each attribute, and those of PCA and SeFa. Takes minutes.
 
-    Interrupted, the same command goes on. 'facegan edit' finds the file where this puts it.
+    After an interruption, the same command continues. 'facegan edit' finds the file.
 
     Args:
         models: the model, first or as --model.
@@ -37,12 +37,12 @@ def main(
         network: the attribute network: a bundled one or a file of 'facegan train-attributes'.
         method: steered (gradients through both networks hold the other attributes still), projected (the
             boundary's normal less its share of the protected ones'), or boundary (the normal as it is).
-        protect: attributes that must not change while others do, with commas.
-        samples: generated faces whose attributes are looked at.
-        gradients: faces at which gradients are taken.
-        components: directions of PCA, and of SeFa.
-        figure: also draw what each direction does to the face of seed 0, into this .png.
-        seed: of the samples.
+        protect: attributes that must not change with others, separated by commas.
+        samples: number of generated faces to analyse.
+        gradients: number of faces for gradients.
+        components: number of directions of PCA and of SeFa.
+        figure: also draw the effect of each direction on seed 0 into this .png.
+        seed: seed of the samples.
         device: cpu, cuda or mps.
     """
     from facegan.latent.directions import directions

@@ -42,15 +42,15 @@ def main(
     preset: str = "",
     quiet: bool = False,
 ) -> int:
-    """Dream: change a photo so that a classifier sees more of what it sees in it already.
+    """Change a photo so that a classifier sees more of what it already sees.
 
-    Without a photo: feature visualisation, a picture from noise for each layer, channel or class.
-    Ctrl-C saves the picture so far.
+    Without a photo, draw a picture from noise for each layer, channel or class. Ctrl-C saves the current
+    picture.
 
     Args:
-        photo: the photo; none begins from noise.
+        photo: the photo; without one, start from noise.
         settings: of the dream.
-        guide: a picture whose features the dream is to have, instead of those that are there.
+        guide: a picture whose features to amplify instead of the photo's own.
         out: a .png or .jpg; '' is PHOTO-dream.png here.
         columns: of the sheet of pictures from noise; 0 makes it about square.
         keep: what is kept on the way.

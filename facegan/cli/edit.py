@@ -41,15 +41,15 @@ def main(
             file, a folder, an address, - for standard input); and EDITS, names and strengths with commas.
         model: a run folder, a checkpoint of one (RUN@30kimg), a .safetensors file, or a bundled name; it may
             also stand first. Default: celeba64.
-        directions: a file of 'facegan directions'; without one they are found once and kept.
+        directions: a file of 'facegan directions'; by default, they are computed once and cached.
         out: the strip (.png), or pictures and vectors (.npz).
-        steps: pictures in a row, both ends counted.
-        layers: edit only some of the places where the network takes the vector: 0-2.
+        steps: pictures in a row, including both ends.
+        layers: edit only these layers: 0-2.
         keep: what stays: layers (0-2), or a picture that is white where the original stays.
         hold: attributes that must not change unless the edits name them: each face's own way is corrected by
             gradients of the bundled network. 'none' moves straight, which is quicker.
-        align: of a photo: find the face and crop as the model's data were; --no-align takes it whole.
-        face: which face of a photo, the largest being 1.
+        align: for a photo: find the face and crop it like the model's data; --no-align keeps it whole.
+        face: which face of a photo; 1 is the largest.
         scale: repeat each pixel so often; 0 enlarges smoothly, to a figure of about 1,024 px.
         labels: of a conditional model, such as smiling=1,male=0.
         device: cpu, cuda or mps.

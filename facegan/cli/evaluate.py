@@ -33,15 +33,15 @@ def main(
         against: the dataset with the real pictures.
         split: which of its pictures: test, val or train (default: the first of these that is there).
         features: what compares pictures: faces (bundled), inception (its weights must be there), pixels.
-        metrics: some of them, with commas: fid, kid, precision-recall, density-coverage, swd, ms-ssim, ppl,
+        metrics: metrics separated by commas: fid, kid, precision-recall, density-coverage, swd, ms-ssim, ppl,
             memorization (default: all that fit).
         count: samples of a model, or at most so many pictures (0: 5000 samples, or all pictures).
-        subject_split: which split, where the subject is a dataset.
-        truncation: below 1 draws samples towards the average face.
+        subject_split: which split to measure if the subject is a dataset.
+        truncation: below 1 moves samples towards the average face.
         weights: file of the feature network, instead of the bundled or downloaded one.
-        floor: measure other real pictures too, for what a perfect generator would get.
+        floor: measure other real pictures, too, as the score of a perfect generator.
         json: write everything as JSON here (- for standard output).
-        page: write a page with pictures (.html) here; with faces of the dataset, so for your eyes only.
+        page: write a page with pictures (.html) here; it shows faces of the dataset, so keep it private.
         device: cpu, cuda or mps.
     """
     options = {k: v for k, v in locals().items() if k not in ("json", "page")}

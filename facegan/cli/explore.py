@@ -40,8 +40,8 @@ EXPLORERS = {
         "[MODEL] [POINT...]",
         "MODEL seed:0-24",
         "faces to draw: seeds (seed:7, seed:0-99, seed:1,5,9-12) or saved vectors (FILE.npz, "
-        "FILE.npz:1,4-6); default: 25 seeds from 0 on.",
-        "Generate pictures.",
+        "FILE.npz:1,4-6). Default: seeds 0 to 24.",
+        "Draw pictures from seeds or saved vectors.",
         only_points=True,
     ),
     "interpolate": Explorer(
@@ -49,7 +49,7 @@ EXPLORERS = {
         "[MODEL] POINT...",
         "MODEL seed:0 seed:1",
         f"{_POINTS}seeds 0 and 1.",
-        "Go from face to face. A .png is a strip or figure; .mp4, .gif and .webp are films.",
+        "Draw a path from face to face as a figure (.png) or a film (.mp4, .gif, .webp).",
         only_points=True,
     ),
     "film": Explorer(
@@ -57,8 +57,7 @@ EXPLORERS = {
         "[MODEL] POINT...",
         "MODEL seed:0-5",
         f"{_POINTS}seeds 0 to 5.",
-        "Film a way through faces that changes by equal steps, as a network for faces sees it: no jumps, no "
-        "pauses.",
+        "Make a film through faces that changes in equal steps, as measured by a face network.",
         only_points=True,
     ),
     "atlas": Explorer(
@@ -66,32 +65,32 @@ EXPLORERS = {
         "[MODEL]",
         "MODEL",
         "the model, first or as --model.",
-        "Lay thousands of faces out by likeness: one picture, and beside it a page (.html) that zooms and "
-        "pans.\n\nThe page works offline in any browser, with mouse, touch and keyboard; a click on a face "
-        "shows its seed and the command that makes it.",
+        "Arrange thousands of faces by similarity in one picture and a page (.html) that zooms and pans."
+        "\n\nThe page works offline in any browser, with mouse, touch and keyboard. A click on a face "
+        "shows its seed and the command that draws it.",
     ),
     "mix": Explorer(
         config.MixConfig,
         "[MODEL] A B",
         "MODEL seed:0-4 seed:10-15",
-        "A, one or several faces: seed:5, seed:0-4, saved vectors (FILE.npz:1-3) or photos; and B, the faces "
-        "that lend their style.",
+        "A and B, each one or several faces: seed:5, seed:0-4, saved vectors (FILE.npz:1-3) or photos. B "
+        "provides the style.",
         "Mix styles: faces of A (rows) take some layers from faces of B (columns).\n\nLayer 0 is the "
-        "coarsest. Networks that take their vector in one place only have no layers to mix; they mix "
-        "components: the directions to which their weights react most (SeFa), 0 the strongest. The mixed "
-        "vectors lie beside the figure (mix.npz, for generate and interpolate).",
+        "coarsest. Networks that take their vector in only one place have no layers to mix. They mix "
+        "components: the directions to which their weights respond most (SeFa); 0 is the strongest. The "
+        "mixed vectors are saved next to the figure (mix.npz, for generate and interpolate).",
     ),
     "arithmetic": Explorer(
         config.ArithmeticConfig,
         "[MODEL] EXPRESSION",
         'MODEL "EXPRESSION"',
-        "EXPRESSION, terms with + and - between them: words, seeds (seed:7,12 or seed:3-6), numbers of the "
-        "sheet, or names of groups; '0.5 * seed:3' is half of it.",
+        "EXPRESSION, terms joined by + and -: words, seeds (seed:7,12 or seed:3-6), numbers of the sheet, or "
+        "names of groups. '0.5 * seed:3' is half of seed 3.",
         'Compute with faces: "smiling woman - neutral woman + neutral man", or "92,98,99 - 9,21,79 + '
-        '10,30,45".\n\nOf words, an attribute network finds the members: the first faces that surely show '
-        "them. Numbers are those of a numbered sheet, from 1: write one with --sheet, or with 'facegan "
-        "generate MODEL --count 100 --numbered'. Beside the figure lie the result as a picture "
-        "(arithmetic-result.png) and as a vector (arithmetic.npz, for generate and interpolate).",
+        '10,30,45".\n\nFor words, an attribute network finds the first faces that clearly match them. '
+        "Numbers count the faces of a numbered sheet from 1; draw one with --sheet or with 'facegan generate "
+        "MODEL --count 100 --numbered'. The result is also saved as a picture (arithmetic-result.png) and as "
+        "a vector (arithmetic.npz, for generate and interpolate).",
     ),
 }
 
@@ -144,7 +143,8 @@ def _main(name: str) -> Callable[..., None]:
         "settings": Annotated[row.settings, FLAT],
     }
     main.__defaults__ = ((), "", row.settings())
-    main.__doc__ = f"""{row.text}
+    text = row.text.replace("\n\n", "\n\n    ")  # as deep as "Args:", or that is not recognised
+    main.__doc__ = f"""{text}
 
     Args:
         words: {row.words}

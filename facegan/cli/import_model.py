@@ -20,7 +20,7 @@ def main(
     networks: str = "",
     options: Annotated[ImportOptions, FLAT] = ImportOptions(),  # noqa: B008
 ) -> None:
-    """Bring a generator of another program in. Nothing that the file holds is executed.
+    """Import a generator of another program. Nothing in the file is executed.
 
     StyleGAN2-ADA's, StyleGAN3's and R3GAN's .pkl, rosinality's and lucidrains' .pt, and plain PyTorch
     generators are recognised; docs/exchange.md has the list.
@@ -28,7 +28,7 @@ def main(
     Args:
         file: the other program's file.
         out: the .safetensors file to write; '' is FILE-imported.safetensors here.
-        format: what wrote it; '' recognises it.
+        format: the file's format; '' detects it.
         half: store half precision, in half the space; pictures may differ by a level from the original's.
         networks: another .safetensors file, with the discriminator as well, from which 'facegan train --init'
             goes on; '' writes none.

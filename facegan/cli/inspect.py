@@ -24,8 +24,8 @@ def main(
         grid: write the split's first pictures as one PNG here.
         count: pictures in the grid.
         to_npz: write the split's pictures as uint8 N,H,W,C (array arr_0, as the tutorials have it).
-        split: whose pictures --grid and --to-npz take: train, val or test.
-        rejects: list so many rejects one by one.
+        split: split for --grid and --to-npz: train, val or test.
+        rejects: list this many rejects one by one.
         json: print dataset.json instead.
     """
     from facegan.data.inspection import inspect

@@ -28,9 +28,9 @@ class Tuning:
     tune_steps: int = 100
     """updates of the generator."""
     tune_rank: int = 8
-    """of the change of each weight: more is nearer, and a larger file."""
+    """rank of each weight's change: higher is closer but makes a larger file."""
     tune_locality: float = 1.0
-    """weight of how much other faces change."""
+    """weight of the penalty on changes of other faces."""
 
 
 def main(
@@ -50,7 +50,7 @@ def main(
     labels: str = "",
     device: str = "cpu",
 ) -> None:
-    """Find the vectors whose pictures are nearest to photos.
+    """Find the vectors whose pictures are closest to photos.
 
     In the folder OUT: vectors.npz (for generate, interpolate, edit), each photo's picture, pairs.png,
     errors.csv and curve.png; of few photos also the way there (NAME-path.png, NAME.mp4). Ctrl-C keeps what
@@ -67,11 +67,11 @@ def main(
         settings: of the search, by default the preset's.
         encoder: auto (MODEL-encoder.safetensors beside the model), none, or a file of 'train-encoder'.
         compare: losses to run on one photo side by side (mae,mse); makes only compare.png and errors.csv.
-        align: find the face and crop as the model's data were; --no-align takes the whole picture.
-        face: which face of a photo, the largest being 1.
+        align: find the face and crop it like the model's data; --no-align uses the whole picture.
+        face: which face of a photo; 1 is the largest.
         tuning: of the generator.
-        paths: figure and film of the way of all photos, or none; auto: of up to 4 photos.
-        film: kind of the films.
+        paths: figure and film of the search for all photos or none; auto: for up to 4.
+        film: format of the films.
         labels: of a conditional model, such as smiling=1,male=0.
         device: cpu, cuda or mps.
     """

@@ -25,20 +25,20 @@ def main(
     follow_links: bool = False,
     workers: int = 0,
 ) -> None:
-    """See smiles, glasses, hair ... in photos and write them down with their confidence.
+    """Predict smiles, glasses, hair ... in photos and save them with their confidence.
 
-    Of a dataset, a copy with the attributes is made; of photos, a CSV for 'facegan prepare --attributes'.
+    Writes a copy of a dataset with the attributes, or for photos a CSV for 'facegan prepare --attributes'.
 
     Args:
         source: a dataset, or photos: a folder, an archive, a file.
         out: the new dataset's folder, or the CSV; '' is SOURCE-labelled or SOURCE-attributes.csv beside it.
         network: a bundled attribute network (faces) or a file of 'facegan train-attributes'.
-        min_confidence: answers that are less sure stay unknown; 0.5 keeps all, 0.9 the sure ones.
-        overwrite: of a dataset: predict known attributes, too; of photos: replace a CSV that is there.
-        align: of photos: find and align the largest face first; otherwise the whole photo is taken.
+        min_confidence: answers with lower confidence stay unknown; 0.5 keeps all answers.
+        overwrite: for a dataset: predict known attributes, too; for photos: replace an existing CSV.
+        align: for photos: find and align the largest face first; otherwise use the whole photo.
         value_range: of photos: values of arrays and of float or 16-bit pictures, such as 0..1 or 0..4095,
             where they leave it in doubt.
-        follow_links: of photos: follow links to folders.
+        follow_links: for photos: follow links to folders.
         workers: processes that read photos; 0 is one for each core that this process may use.
     """
     from facegan.attributes.label import label

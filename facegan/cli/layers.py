@@ -18,12 +18,12 @@ def main(
     input_size: int = 0,
     random_weights: bool = False,
 ) -> None:
-    """List a classifier's layers in the order in which they run, with the shape C x H x W that each gives.
+    """List a classifier's layers in the order of execution, with their output shapes C x H x W.
 
     Args:
         model: faces (bundled), efficientnet_lite0, a name of torchvision's (vgg19), an exported program
             (.pt2), or FILE.py:FUNCTION.
-        contains: only layers with this in their name, or in Keras's name for them.
+        contains: only layers whose name, or Keras's name, contains this text.
         weights: file of weights for ImageNet's networks; '' looks into torch's cache, then downloads.
         input_size: side of the pictures, in px; 0 is what the network was trained with.
         random_weights: do without weights: names and shapes do not depend on them.

@@ -37,7 +37,7 @@ def rows() -> list[dict[str, Any]]:
 
 
 def main(json: bool = False) -> None:
-    """List the bundled models, which every MODEL may be instead of a run or a file, and the sample pictures.
+    """List the bundled models, which work wherever a MODEL is needed, and the sample pictures.
 
     Args:
         json: print JSON instead of a table.

@@ -14,11 +14,11 @@ from facegan.files import beside, fit_name
 def main(run: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="RUN")], out: str = "") -> None:
     """Write a run's generator, average and discriminator into one file, in half precision.
 
-    They are those of its newest checkpoint, or of RUN@best; 'facegan train --init FILE' goes on from them, on
-    any machine.
+    They come from the newest checkpoint, or RUN@best. 'facegan train --init FILE' continues from them on any
+    machine.
 
     Args:
-        run: a run folder, or a moment of one whose checkpoint is kept (RUN@best).
+        run: a run folder, or a checkpoint of one (RUN@best).
         out: the file; '' is RUN-networks.safetensors.
     """
     from facegan.files import check_ending, writing

@@ -34,7 +34,7 @@ class CropFlags:
     """aligned (eyes at fixed places), face (the box with a margin), center, none (the whole picture),
     tutorial (first box, tight, aspect ratio not kept)."""
     size: str = "64"
-    """of the pictures in px, 28 to 1024; 48x64 is 48 wide and 64 high."""
+    """size of the pictures in px, 28 to 1024; 48x64 is 48 wide and 64 high."""
     gray: bool = False
     """one channel instead of three."""
     resample: Literal["lanczos", "bicubic", "bilinear", "nearest"] = "lanczos"
@@ -77,13 +77,13 @@ def main(
             Arrow files, CSV with a column of pixels (FER2013), all of these also inside folders, Hub datasets
             (user/name), or prepared datasets.
         out: the dataset's folder.
-        preset: a named crop that overrules the settings below: tutorial-80, tutorial-50.
+        preset: a named crop that overrides the settings below: tutorial-80, tutorial-50.
         crop: how pictures are cut.
         include: only names that match this pattern, such as '*.jpg'.
         where: only pictures with these attributes, such as 'Smiling and not Eyeglasses' or 'race == White'.
-        limit: at most so many pictures are read; 0 is all.
+        limit: read at most this many pictures; 0 reads all.
         attributes: a table with a column of file names: CSV, CelebA's list_attr_celeba.txt, JSON, Parquet;
-            several with commas between.
+            several separated by commas.
         split: a file of 'name split' lines, a table with a column 'split', or shares such as
             'val=0.05,test=0.05' by content (of what the sources do not hold out; near duplicates stay
             together).

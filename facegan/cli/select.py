@@ -23,8 +23,8 @@ def main(
         expression: attribute names with and, or, not, parentheses and comparisons (label >= 3,
             race == White).
         out: the new dataset's folder.
-        min_confidence: predicted attributes that are less sure count as unknown.
-        limit: at most so many pictures; 0 is all.
+        min_confidence: predicted attributes with lower confidence count as unknown.
+        limit: at most this many pictures; 0 is all.
         split: all, or only from train, val or test.
     """
     from facegan.data.derive import select

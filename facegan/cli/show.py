@@ -12,7 +12,7 @@ from facegan.cli.options import print_json
 def main(
     model: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="MODEL")], json: bool = False
 ) -> None:
-    """Tell what a model is: family, latent prior, pictures, parameters, training, licence.
+    """Show what a model is: family, latent prior, pictures, parameters, training, licence.
 
     Args:
         model: a run folder, a checkpoint of one (RUN@30kimg), a .safetensors file, or a bundled name.

@@ -43,7 +43,7 @@ def main(
     Ctrl-C saves the picture so far; the same command then continues from there, as it does after a crash.
 
     Args:
-        content: the photo that is painted.
+        content: the photo to paint.
         styles: the pictures whose style it gets, or sample:strokes, sample:mosaic, sample:waves.
         settings: of the style transfer.
         out: a .png or .jpg; '' is CONTENT-STYLE.png here. Unfinished work lies beside it, as .safetensors.

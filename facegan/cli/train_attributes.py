@@ -30,20 +30,20 @@ def main(
 ) -> None:
     """Train an attribute network on a dataset's train split; calibrate on val, score on test.
 
-    The same command goes on after an interruption. Beside the network lies its card, FILE.md.
+    After an interruption, the same command continues. The card FILE.md is written next to the network.
 
     Args:
         dataset: a folder made by 'facegan prepare' with --attributes.
         out: the network's file (.safetensors).
         architecture: residual or convolutional (about 64 px), plain or pooled (small pictures).
         width: channels of the first layer.
-        size: pictures are brought to this many px (0: as they are).
+        size: resize pictures to this many px (0: keep their size).
         epochs: how many times each picture is seen.
         batch: pictures in one update.
         lr: highest learning rate.
         seed: another seed gives another network.
-        attributes: only these, with commas (default: every yes/no attribute of the dataset).
-        licence: what the card says of it.
+        attributes: only these, separated by commas (default: every yes/no attribute).
+        licence: the licence in the card.
     """
     from facegan.attributes.card import table
     from facegan.attributes.train_attributes import train_attributes

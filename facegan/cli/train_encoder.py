@@ -20,8 +20,8 @@ def main(
 ) -> None:
     """Train an encoder from generated pictures, whose vectors are known, and a dataset's train split.
 
-    'facegan invert' finds it beside the model and begins with its guess. The same command goes on after an
-    interruption.
+    'facegan invert' finds it next to the model and starts from its guess. After an interruption, the same
+    command continues.
 
     Args:
         model: a run folder, a checkpoint of one (RUN@30kimg), a .safetensors file, or a bundled name.

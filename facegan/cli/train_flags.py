@@ -30,13 +30,13 @@ class Command:
     )
     """A folder made by 'facegan prepare'."""
     recipe: str = setting("", common=True)
-    """The settings to begin with (see 'facegan recipes'); without it, those that suit the dataset."""
+    """Named settings (see 'facegan recipes'); by default, chosen for the dataset."""
     auto: bool = setting(False, common=True)
-    """Choose recipe and settings to suit dataset and device, and explain the choice."""
+    """Choose recipe and settings for the dataset and device, and explain the choice."""
     out: str = setting("", common=True)
-    """Run folder; without it, runs/DATASET-RECIPE."""
+    """Run folder; by default runs/DATASET-RECIPE."""
     resume: bool = setting(False, common=True)
-    """Insist on a checkpoint in the run folder (one is used in any case)."""
+    """Fail without a checkpoint in the run folder (an existing one is always used)."""
     dry_run: bool = setting(False, common=True)
     """Show settings, layers, memory and time; write nothing."""
     device: str = setting("auto", common=True)
@@ -52,7 +52,7 @@ class Command:
     sweep_kimg: float = setting(0.0, minimum=0)
     """Length of a trial; 0 is a twentieth of the run."""
     quiet: bool = setting(False)
-    """Show no live line."""
+    """Hide the live progress line."""
     tensorboard: bool = setting(True)
     """Write TensorBoard's files into RUN/tensorboard."""
 

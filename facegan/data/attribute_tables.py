@@ -118,7 +118,7 @@ class AttributeTable(NamedRows):
 
 
 def attribute_files(text: str | Path) -> list[str]:
-    """Return the files that ``--attributes`` names: one, or several with commas between."""
+    """Return the files that ``--attributes`` names: one, or several separated by commas."""
     text = str(text)
     several = [part.strip() for part in text.split(",") if part.strip()]
     return several if len(several) > 1 and not os.path.exists(text) else [text]

@@ -74,7 +74,7 @@ def prepare(
         include: Only names that match this pattern.
         where: Only pictures with these attributes (see :mod:`facegan.data.filters`).
         limit: At most so many pictures are read; 0 is all.
-        attributes: A table with a column of file names, or several with commas between.
+        attributes: A table with a column of file names, or several separated by commas.
         split: A file of names and splits, or shares such as ``val=0.05,test=0.05``.
         drop_near_duplicates: Leave out near duplicates instead of reporting them.
         max_pixels: Larger photos are rejected.

@@ -265,7 +265,7 @@ def run_demo(
     Interrupted, the same call goes on where it was.
 
     Args:
-        out: The folder for everything that is made.
+        out: The folder for all results.
         portraits: How many to draw, at least 100.
         kimg: The length of the training in thousands of images.
         seed: Decides the portraits and the training.

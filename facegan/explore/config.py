@@ -23,11 +23,11 @@ class GenerateConfig:
     """Settings of :func:`facegan.generate`."""
 
     count: int = setting(0, minimum=0, maximum=MAX_COUNT)
-    """how many pictures from the seed on; 0 is 25 where no points are named."""
+    """number of pictures from the seed on; 0 is 25 if no points are given."""
     seed: str = "0"
     """the first of --count seeds (7); or all, as a range (0-99) or a list (1,5,9-12)."""
     truncation: float = 1.0
-    """below 1 draws towards the average face: less varied, more typical."""
+    """below 1 moves towards the average face: less varied, more typical."""
     constant: str = ""
     """pictures of vectors that are constant instead, such as 0,0.5,1."""
     vectors: str = ""
@@ -37,12 +37,12 @@ class GenerateConfig:
     latents: str = ""
     """save the vectors, before truncation, as .npz; in w, which holds labels, with --labels random."""
     columns: int = setting(0, minimum=0, maximum=MAX_IN_GRID)
-    """of the grid; 0 makes it about square."""
+    """columns of the grid; 0 makes it about square."""
     scale: int = setting(0, minimum=0, maximum=64)
     """repeat each pixel so often, in PNG: 1 is the model's own pixels; 0 enlarges a grid smoothly to about
     1,024 px and leaves single files as they are."""
     numbered: bool = False
-    """number the grid's pictures from 1, for choosing members of arithmetic."""
+    """number the grid's pictures from 1, to choose members for arithmetic."""
 
 
 @dataclass(frozen=True)
@@ -58,15 +58,15 @@ class InterpolateConfig:
     loop: bool = False
     """go back to the first point; for films that repeat."""
     truncation: float = 1.0
-    """below 1 draws towards the average face."""
+    """below 1 moves towards the average face."""
     out: str = "interpolation.png"
     """the file: .png, .mp4, .gif or .webp."""
     fps: float = 24.0
-    """frames a second of a film."""
+    """frames per second of a film."""
     scale: int = setting(0, minimum=0, maximum=64)
     """repeat each pixel so often; 0 enlarges smoothly, to figures of about 1,024 px and films of 512."""
     columns: int = setting(0, minimum=0)
-    """of the figure; 0 is one row for each path (10 columns where one has over 24 pictures)."""
+    """columns of the figure; 0 is one row per path (10 columns for over 24 pictures)."""
     captions: bool = True
     """name the points below their pictures in a figure."""
 
@@ -86,7 +86,7 @@ class FilmConfig:
     features: str = setting("faces", choices=FEATURES)
     """what measures the steps: faces (the bundled network), pixels or inception."""
     truncation: float = 1.0
-    """below 1 draws towards the average face."""
+    """below 1 moves towards the average face."""
     out: str = "film.mp4"
     """the film: .mp4, .gif or .webp."""
     evenness: str = ""
@@ -113,7 +113,7 @@ class AtlasConfig:
     tile: int = setting(0, minimum=0)
     """width of a face in px; 0 is as it is, or less where that is more than 64 megapixels."""
     truncation: float = 1.0
-    """below 1 draws towards the average face."""
+    """below 1 moves towards the average face."""
     out: str = "atlas.png"
     """the picture, .png, .jpg or .webp; the page has the same name with .html."""
 
@@ -154,7 +154,7 @@ class ArithmeticConfig:
     network: str = "faces"
     """of words: a bundled attribute network or a file of 'facegan train-attributes'."""
     truncation: float = 1.0
-    """below 1 draws towards the average face."""
+    """below 1 moves towards the average face."""
     out: str = "arithmetic.png"
     """the labelled figure, a .png."""
     result: str = ""

@@ -33,7 +33,7 @@ class InvertConfig:
     jitter: float = setting(0.05, minimum=0)
     """Adam: noise on the vector at the beginning; gone after three quarters of the steps."""
     restarts: int = setting(1, minimum=1)
-    """Starts of each photo, run as one batch; the best one counts."""
+    """Starts for each photo, run as one batch; the best one counts."""
     start: str = setting("auto", choices=("auto", "encoder", "random", "mean"))
     """encoder (its guess, further starts around it), random (seeds), mean; auto: encoder, else random."""
     refine: tuple[float, ...] = setting((0.3,), minimum=0, maximum=1)
@@ -51,7 +51,7 @@ class InvertConfig:
     seed: int = setting(0, minimum=0)
     """Of random starts (the first one is this seed's face) and of all noise."""
     batch: int = setting(32, minimum=1)
-    """Pictures at once: photos x restarts."""
+    """Pictures per batch: photos x restarts."""
 
 
 # What the face tutorial does, to the letter.
@@ -116,8 +116,8 @@ class EncoderTraining:
     latent: float = 0.2
     """Weight of the squared error of generated pictures' coordinates."""
     loss: str = "mse=1,faces=0.05"
-    """Between a photo and what the generator makes of the guess."""
+    """Loss between a photo and the generator's picture of the guess."""
     norm: float = 1e-3
     """Weight of the guess's distance from the typical norm."""
     seed: int = 0
-    """Of weights and pictures."""
+    """Seed of weights and pictures."""

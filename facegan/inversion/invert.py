@@ -184,7 +184,7 @@ def invert(
         model: what ``load`` takes, or a Generator (whose ``encoder`` must then be a file).
         encoder: ``auto`` (the one beside the model), ``none``, a file of ``train_encoder``, or an Encoder.
         align: find the face and crop as the model's data were.
-        face: which face of a photo, the largest being 1.
+        face: which face of a photo; 1 is the largest.
         preset: ``quick``, ``plain``, ``thorough`` or ``tutorial``.
         tune: adapt the model to each photo; True, or a TuneConfig with other settings.
         out: a folder for the results, where the same call goes on after an interruption; ``auto`` is

@@ -101,7 +101,7 @@ class Edited:
         Args:
             out: a .png, for a row of ``steps`` pictures for each face, from the original to the edit; beside
                 it lie OUT-result.png and OUT.npz. Or an .npz.
-            steps: pictures in a row, both ends counted.
+            steps: pictures in a row, including both ends.
             scale: repeat each pixel so often; 0 enlarges smoothly, to a figure of about 1,024 px.
 
         Returns:

@@ -83,7 +83,7 @@ def film(
         kind: a path of :data:`~facegan.latent.PATHS`.
         loop: whether the film can be repeated.
         features: what measures the steps: faces, pixels, inception, or a table of features.
-        truncation: below 1 draws towards the average face.
+        truncation: below 1 moves towards the average face.
         on_progress: receives what is done, how much, and of how much; without it a bar shows it.
     """
     frames = arguments.whole(frames, "frames", -MAX_FRAMES)

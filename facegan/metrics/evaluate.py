@@ -195,7 +195,7 @@ def evaluate(
             (:func:`facegan.set_progress`).
         count: samples of a model, or at most so many pictures (0: 5,000 samples, or all pictures).
         subject_split: which split of the subject, if it is a dataset.
-        truncation: below 1 draws samples towards the average face.
+        truncation: below 1 moves samples towards the average face.
         weights: file of the feature network, instead of the bundled or downloaded one.
         device: of a model and a feature table that are loaded: cpu, cuda or mps.
         say: called with one line about the files of a folder that were left out.

@@ -70,12 +70,12 @@ class SnapshotConfig:
     """What is kept of the work while it goes on."""
 
     every: int = setting(0, minimum=0)
-    """keep a picture after every so many steps; 0, of a dream: at the end of each octave."""
+    """keep a picture after every N steps; 0 keeps one after each octave of a dream."""
     pictures: str = ""
     """folder for them; '' keeps them only with --every, in OUT-steps/."""
     film: str = ""
     """.mp4, .gif or .webp of them."""
     fps: float = 24.0
-    """frames a second of a film, up to 240 (.gif 50)."""
+    """frames per second of a film, up to 240 (.gif 50)."""
     curve: str = ""
     """a .png with the losses of each step."""

@@ -14,11 +14,11 @@ class DreamConfig:
     """Settings of a dream, and of pictures from noise; the command's flags are these fields."""
 
     layers: tuple[str, ...] = ()
-    """layers to make stronger: NAME, NAME:CHANNEL, each with =WEIGHT; none: those that suit the network."""
+    """layers to amplify: NAME, NAME:CHANNEL, each with =WEIGHT; none: those that suit the network."""
     classes: tuple[str, ...] = ()
     """classes to make more probable, by name or number, each with =WEIGHT."""
     octaves: int = setting(6, minimum=1)
-    """sizes at which to dream, the last one the picture's own; sizes that are too small are left out."""
+    """number of picture sizes up to the picture's own; sizes that are too small are skipped."""
     octave_scale: float = setting(1.4, minimum=1.01, maximum=10)
     """how much larger each octave is than the one before."""
     steps: int = setting(0, minimum=0)
@@ -40,7 +40,7 @@ class DreamConfig:
     size: int = setting(0, minimum=MIN_SIDE, also=(0,))
     """longer side in px; 0 is the photo's own, from noise 224."""
     seed: int = 0
-    """fixes the random movements, and the noise."""
+    """fixes the random shifts and the noise."""
 
 
 @dataclass(frozen=True)
@@ -50,11 +50,11 @@ class FlightConfig:
     zoom: float = setting(0.0, minimum=1, maximum=2, also=(0,))
     """make a film (--film) that flies into the dream, with each frame enlarged so much: 1.02."""
     turn: float = setting(0.0, minimum=-180, maximum=180)
-    """degrees by which each frame turns."""
+    """rotation per frame in degrees."""
     centre: tuple[float, float] = (0.5, 0.5)
     """centre of the flight, across and down from 0 to 1."""
     frames: int = setting(120, minimum=1)
-    """frames that are dreamt."""
+    """number of computed frames."""
     between: int = setting(0, minimum=0)
     """frames blended between two dreamt ones: 1 makes 30 a second into 60 (--fps 60)."""
 
