@@ -200,6 +200,15 @@ def _reduce(c: Call) -> Value:
     return c.reshaped(made.name, tuple(n for i, n in enumerate(c.shape()) if i not in axes) or (1,))
 
 
+def _where(c: Call) -> Value | Known:
+    """Return one of both values: torch's lerp decides by a constant."""
+    test = c.known(0)
+    one = c.given[1 if test.size and test.reshape(-1)[0] else 2]
+    if test.size != 1 or one is None:
+        raise ModelError("it decides value by value")
+    return one
+
+
 def _same(c: Call) -> Value | Known:
     one = c.given[0]
     if not isinstance(one, Value):
@@ -258,6 +267,7 @@ OPS: dict[str, Row] = {
     "DepthToSpace": shapes.depth_to_space,
     "AveragePool": shapes.pool,
     "MaxPool": shapes.pool,
+    "Where": _where,
     "Identity": _same,
     "Dropout": _same,
     "Cast": _same,

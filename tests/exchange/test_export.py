@@ -52,6 +52,9 @@ def test_a_graph_of_every_family(family: str, labelled: bool, tmp_path: Path) ->
     assert done.parity and done.parity.levels <= 1 and done.size == done.path.stat().st_size
 
     session = runner(done.path)
+    back = facegan.import_model(done.path, tmp_path / "back.safetensors").model
+    assert back.labels == model.labels and levels(back.images(range(3)), model.images(range(3))) <= 1
+
     given = {"z": model.latent.sample(range(3)).numpy()}
     if labelled:
         given["labels"] = model.as_trained().labels_of(range(3)).numpy()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import ctypes
 import json
 import os
@@ -54,10 +55,20 @@ def weights_h5(path: Path, content: bytes) -> None:
     Path("model.json").write_text(json.dumps(sequential()))
 
 
+def channels_first() -> dict[str, Any]:
+    """The same network, whose pictures are (C, H, W) from the first on."""
+    layers = copy.deepcopy(LAYERS)
+    for one in layers[2:]:
+        config = one["config"]
+        config.update({"axis": 1} if "axis" in config else {"data_format": "channels_first"})
+    return sequential([*layers[:2], layer("Permute", dims=[3, 1, 2]), *layers[2:]])
+
+
 LAYOUTS: dict[str, tuple[str, Callable[[Path], None], dict[str, str]]] = {
     "h5": ("h5", lambda p: write_h5(p, sequential(), named()), {}),
     "h5 of Keras 3": ("h5", lambda p: write_h5(p, sequential(), named("painter/", end="")), {}),
     "h5, a plain list": ("h5", lambda p: write_h5(p, OLD, named()), {}),
+    "h5, channels first": ("h5", lambda p: write_h5(p, channels_first(), named()), {}),
     "h5, functional": ("h5", lambda p: write_h5(p, functional(), named()), {}),
     "h5, stack": ("h5", lambda p: write_h5(p, stacked(2), STACK), {}),
     "h5, frozen stack": ("h5", lambda p: write_h5(p, sequential([sequential(), JUDGE], "gan"), FROZEN), {}),

@@ -40,15 +40,15 @@ def test_pictures_are_those_of_onnxruntime(name: str, tmp_path: Path) -> None:
 
 
 def test_an_exported_model_comes_back(tmp_path: Path) -> None:
-    """With its prior, and weights in half precision behind Casts."""
+    """With its prior, labels and licence, and weights in half precision behind Casts."""
     (tmp_path / "g.onnx").write_bytes(conditional().SerializeToString())
     first = facegan.import_model(
         tmp_path / "g.onnx", tmp_path / "m.safetensors", prior="uniform", licence="MIT"
-    ).model
+    )
     facegan.export_model(tmp_path / "m.safetensors", tmp_path / "out.onnx", weights="float16")
-    made = facegan.import_model(tmp_path / "out.onnx", tmp_path / "n.safetensors")
-    assert made.model.latent == first.latent and made.model.meta["licence"] == "MIT"
-    assert np.abs(made.model.images(range(4)).astype(int) - first.images(range(4))).max() <= 1
+    made = facegan.import_model(tmp_path / "out.onnx", tmp_path / "n.safetensors").model
+    assert made.latent == first.model.latent and made.meta["licence"] == "MIT" and len(made.labels) == 3
+    assert np.abs(made.images(range(4)).astype(int) - first.model.images(range(4))).max() <= 1
 
 
 def changed(change: Callable[[Any], Any]) -> bytes:
