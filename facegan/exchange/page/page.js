@@ -4,7 +4,7 @@ const byId = id => document.getElementById(id);
 const engine = new Engine(data);
 const SIZE = [engine.width, engine.height];
 const SLIDERS = 6;  // at first
-document.documentElement.style.setProperty('--aspect', `${SIZE[0]} / ${SIZE[1]}`);
+document.documentElement.style.setProperty('--aspect', SIZE[0] / SIZE[1]);
 
 const plain = name => name.toLowerCase().replaceAll('_', ' ').replace(/^(pca|sefa)(\d+)$/, '$1 component $2');
 const seedFace = seed => ({seed, title: `Seed ${seed}`, n: randn(seed, data.latent.dim), moves: {}});
@@ -202,11 +202,13 @@ function buildSheet(first) {
   byId('range').textContent = `Seeds ${seeds[0]} to ${seeds.at(-1)}`;
   byId('back').disabled = !state.first;
   byId('tiles').replaceChildren(...seeds.map(seed => {
-    const tile = element('button', {className: 'tile', tabIndex: -1, draggable: true, ariaLabel: `Seed ${seed}`}, blank(), element('span', {textContent: seed}));
+    const tile = element('div', {className: 'tile', tabIndex: -1, draggable: true, ariaLabel: `Seed ${seed}`}, blank(), element('span', {textContent: seed}));
     tile.dataset.seed = seed;
     tile.setAttribute('role', 'option');
     tile.setAttribute('aria-selected', state.face?.seed === seed);
     tile.addEventListener('click', () => choose(seedFace(seed)));
+    // Not a button, since Firefox lets nobody drag buttons.
+    tile.addEventListener('keydown', event => { if (event.key === 'Enter' || event.key === ' ') { event.preventDefault(); tile.click(); } });
     tile.addEventListener('dragstart', event => event.dataTransfer.setData('text/plain', `seed=${seed}`));
     return tile;
   }));
@@ -250,7 +252,7 @@ byId('tiles').addEventListener('keydown', event => {
 function buildSlots() {
   const parts = [];
   ['A', 'B', 'C', '='].forEach((letter, i) => {
-    const slot = element('button', {className: i < 3 ? 'slot' : 'slot result', disabled: true}, blank(), element('span', {textContent: i < 3 ? letter : 'result'}));
+    const slot = element('button', {className: i < 3 ? 'slot' : 'slot result'}, blank(), element('span', {textContent: i < 3 ? letter : 'result'}));
     slot.addEventListener('click', () => { const face = i < 3 ? state.slots[i] : state.sum; if (face) choose({...face, moves: {...face.moves}}); });
     if (i < 3) onDrop(slot, face => setSlot(i, face));
     parts.push(slot, element('b', {textContent: ['−', '+', '=', ''][i]}));
@@ -285,7 +287,7 @@ async function drawSlots() {
   }
   for (const [i, face] of faces.entries()) {
     if (!face) continue;
-    slots[i].disabled = false;
+    slots[i].classList.add('full');
     slots[i].lastChild.textContent = face.title;
     paint(slots[i].firstChild, await engine.draw(face, ...settings()));
     slots[i].dataset.title = face.title;
