@@ -1,17 +1,18 @@
 #!/usr/bin/env bash
-# Chromium without a GPU's shaders converts H.264 in BT.709, limited range, with too little blue: a saturated blue comes
-# 12 levels too low and yellow's blue 12 too high, skin 4 off, though the file is tagged and converted right. With
-# shaders, which may run in software, it is exact; so are full range and BT.601 without them, within 2.
+# Without GPU shaders, Chromium converts H.264 in BT.709, limited range, with too little blue: saturated blue is 12
+# levels too low, yellow's blue is 12 too high, and skin is off by 4, although the file is tagged and converted
+# correctly. With shaders, which may run in software, the result is exact. Without them, full range and BT.601 are
+# correct within 2 levels.
 #
-# Input: 64 flat colours in a film of 256x256 px, made by PyAV from planes by the definition of Y'CbCr; read from a
-# canvas, and compared with what the definition makes of the planes in the file.
+# Input: 64 flat colours in a film of 256x256 px. PyAV writes it from planes computed by the definition of Y'CbCr. The
+# script reads the pixels from a canvas and compares them with the definition applied to the planes in the file.
 # Expected from libyuv's source (row_common.cc): it stores coefficients as 64ths and caps them at 128, so that 2.112 of
 # BT.709 becomes 2 (BT.601: 2.018; full range: 1.856, not capped). (2.112 - 2) x 112 steps of Cb are 12.5 levels.
-# Seen (Debian 12, Chromium 156.0.8078.114, x86-64): 12; the planes with a coefficient of 2 give what it draws, to one
-# level, which supports that cause; the code that ran was not traced.
+# Seen (Debian 12, Chromium 156.0.8078.114, x86-64): 12. The planes with a coefficient of 2 match the drawn pixels to
+# one level, which supports that cause; the executed code was not traced.
 #
-# Exits with 1 as soon as this changes. Needs chromium (apt-get install chromium; whichever version there is, it is
-# printed), python3 with venv, and a package index.
+# Exits with 1 as soon as this changes. Needs chromium (apt-get install chromium; the script prints its version),
+# python3 with venv, and a package index.
 set -euo pipefail
 command -v chromium > /dev/null || { echo "needs chromium: apt-get install chromium"; exit 2; } >&2
 folder=$(mktemp -d); trap 'rm -rf "$folder"' EXIT; cd "$folder"

@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
-# datasets 5.2.0 takes the numbers of rows in a card (dataset_info: splits: num_examples) for a checksum. A shard that
-# another tool has filtered, as DuckDB, Polars and pandas do in one line, is then refused as a whole; with a card that
-# holds features alone the same folder loads, and pictures decode although that tool dropped the shard's own metadata.
+# datasets 5.2.0 treats the numbers of rows in a card (dataset_info: splits: num_examples) as a checksum. If another
+# tool has filtered a shard, as DuckDB, Polars and pandas do in one line, loading fails. With a card that contains only
+# features, the same folder loads, and pictures decode although that tool dropped the shard's own metadata.
 #
-# Input: four PNG files of 8x8 px in one Parquet file of the Hub's layout, half of them dropped by pandas.
+# Input: four PNG files of 8x8 px in one Parquet file with the Hub's layout; pandas drops half of the rows.
 # Seen (Python 3.11, x86-64): NonMatchingSplitsSizesError with the numbers, 2 decoded rows without them.
 #
 # Exits with 1 as soon as this changes. Needs python3 with venv, and a package index.

@@ -1,17 +1,18 @@
 #!/usr/bin/env bash
-# Keras 3.15.1 never trains the discriminator of the classic GAN order: compile D, set `D.trainable = False`, compile
-# the stack of G and D, then alternate `D.train_on_batch` and `gan.train_on_batch`. In Keras 2 the flag counted at the
-# time of `compile`, so D went on learning; in Keras 3 it counts when the training step is built, which is D's first
-# batch. If D has had a batch before it is frozen, it learns on TensorFlow, and JAX raises ValueError. Setting the flag
-# before every step (True for D's, False for the stack's) trains each network in its own step on both backends.
-# Two spellings of the same tutorials: `Adam(lr=)` raises ValueError; `Adam(decay=)` warns and leaves the rate constant.
+# Keras 3.15.1 never trains the discriminator in the classic GAN order: compile D, set `D.trainable = False`, compile
+# the stack of G and D, then alternate `D.train_on_batch` and `gan.train_on_batch`. Keras 2 used the flag's value at
+# `compile`, so D kept learning. Keras 3 reads it when the training step is built, at D's first batch. If D has had a
+# batch before it is frozen, it learns on TensorFlow, and JAX raises ValueError. Setting the flag before every step
+# (True for D's, False for the stack's) trains each network in its own step on both backends.
+# Two other spellings from the same tutorials: `Adam(lr=)` raises ValueError; `Adam(decay=)` warns and keeps the rate
+# constant.
 #
 # Input: a batch of 16 vectors of 8 numbers with target 1, dense networks, Adam 2e-4 with beta1 0.5, binary cross
-# entropy, three rounds. "moved" says whether any weight differs from before.
-# Seen (Python 3.11, x86-64) on TensorFlow 2.21.0 and JAX 0.10.2: what stands below as expected.txt. On TensorFlow there
-# is a warning ("The model does not have any trainable weights."), on JAX none.
+# entropy, three rounds. "moved" lists the networks of which any weight changed.
+# Seen (Python 3.11, x86-64) on TensorFlow 2.21.0 and JAX 0.10.2: the text in expected.txt below. TensorFlow prints a
+# warning ("The model does not have any trainable weights."); JAX prints none.
 #
-# Exits with 1 as soon as this changes. Needs python3 with venv, a package index, and 2.5 GB for a short while.
+# Exits with 1 as soon as this changes. Needs python3 with venv, a package index, and temporarily 2.5 GB.
 set -euo pipefail
 folder=$(mktemp -d); trap 'rm -rf "$folder"' EXIT; cd "$folder"
 python3 -m venv env-tensorflow; python3 -m venv env-jax

@@ -1,11 +1,12 @@
 #!/usr/bin/env bash
-# OpenCV 5.0.0 begins a MaxPool with auto_pad=SAME_UPPER and kernel 3 one pixel before its input; ONNX, onnxruntime
-# and OpenCV 4 end it one pixel behind. Landmarks of MTCNN's third network, which has such a layer, then lie 1/48 of
+# OpenCV 5.0.0 starts a MaxPool with auto_pad=SAME_UPPER and kernel 3 one pixel before its input. In ONNX, onnxruntime
+# and OpenCV 4, it ends one pixel after the input. MTCNN's third network has such a layer, so its landmarks are 1/48 of
 # their patch too far right and too low, at every angle of the face.
 #
 # Input: the numbers 0 to 35 as one channel of 6x6, kernel 3, stride 2. Expected by the ONNX operator's text (SAME_UPPER:
-# the extra padding comes at the end): the first window holds rows and columns 0 to 2, so its maximum is 14.
-# Seen (Python 3.11, x86-64): onnxruntime 1.32.0 and OpenCV 4.12.0 give 14, OpenCV 5.0.0 gives 7. Kernel 2 is right in all.
+# the extra padding is at the end): the first window covers rows and columns 0 to 2, so its maximum is 14.
+# Seen (Python 3.11, x86-64): onnxruntime 1.32.0 and OpenCV 4.12.0 give 14, OpenCV 5.0.0 gives 7. All are right for
+# kernel 2.
 #
 # Exits with 1 as soon as this changes. Needs python3 with venv, and a package index.
 set -euo pipefail

@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
-# Pillow 13.0.0 opens a 16-bit colour PNG or TIFF as 8-bit RGB made of each sample's upper byte. Cameras and scanners
-# store 12 bits in such files (0 to 4095), which then arrive as 0 to 15: a nearly black picture, with no warning, and
-# nothing in the image object says that there were 16 bits. Grey files of 16 bits keep all of them (mode I;16).
+# Pillow 13.0.0 opens a 16-bit colour PNG or TIFF as 8-bit RGB from the upper byte of each sample. Cameras and scanners
+# store 12 bits in such files (0 to 4095), which become 0 to 15: a nearly black picture, without a warning. Nothing in
+# the image object shows that the file had 16 bits. Grey files keep all 16 bits (mode I;16).
 #
-# Input: 8x8 pixels that hold 4095, written with OpenCV 5 as PNG and TIFF, in colour and grey.
+# Input: 8x8 pixels with the value 4095, written by OpenCV 5 as PNG and TIFF, in colour and grey.
 # Seen (Python 3.11, x86-64): colour: RGB, maximum 15; grey: I;16, maximum 4095.
 #
 # Exits with 1 as soon as this changes. Needs python3 with venv, and a package index.
