@@ -194,7 +194,7 @@ def style_names() -> list[str]:
 def photo_path(text: str | Path) -> Path:
     """Return the file or folder of a PHOTO argument: ``sample:NAME`` is a bundled one, ``~`` the home folder.
 
-    InputError where the package has no such photo; whether another file exists is not looked at.
+    Raises InputError if the package has no such photo; does not check whether other files exist.
     """
     if str(text).startswith("sample:"):
         if (name := str(text)[7:]) in sample_names():

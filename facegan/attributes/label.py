@@ -42,19 +42,19 @@ def label(
 ) -> LabelResult:
     """Predict attributes such as smiles, glasses and hair in photos, with their confidence.
 
-    Of a dataset, a copy with the attributes is made; of photos, a table for ``prepare(attributes=...)``.
+    Writes a copy of a dataset with the attributes, or for photos a table for ``prepare(attributes=...)``.
 
     Args:
         source: A dataset, or photos: a folder, an archive, a file.
-        out: The new dataset's folder, or the CSV; '' is SOURCE-labelled or SOURCE-attributes.csv beside it.
+        out: The new dataset's folder, or the CSV; '' is SOURCE-labelled or SOURCE-attributes.csv next to it.
         network: A bundled attribute network or a file of ``facegan train-attributes``.
-        min_confidence: Answers that are less sure stay unknown; 0.5 keeps all, 0.9 the sure ones.
-        overwrite: Of a dataset: predict known attributes, too; of photos: replace a CSV that is there.
-        align: Of photos: find and align the largest face first; otherwise the whole photo is taken.
-        value_range: Of photos: ``LOW..HIGH`` of arrays and float pictures, where that is in doubt.
-        follow_links: Of photos: follow links to folders.
+        min_confidence: Answers with lower confidence stay unknown; 0.5 keeps all answers.
+        overwrite: For a dataset: predict known attributes, too; for photos: replace an existing CSV.
+        align: For photos: find and align the largest face first; otherwise use the whole photo.
+        value_range: For photos: ``LOW..HIGH`` of arrays and float pictures, if ambiguous.
+        follow_links: For photos: follow links to folders.
         workers: The number of processes that read photos; 0 is one for each core.
-        on_progress: Takes what is done, how many pictures are, and of how many; without it a bar shows it.
+        on_progress: Called with the task, the pictures done, and the total; by default, a bar shows the progress.
 
     Raises:
         InputError: An option cannot be, or no photo shows a face.

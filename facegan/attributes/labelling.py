@@ -47,8 +47,8 @@ def label_dataset(
 ) -> tuple[Dataset, Labelled]:
     """Write a copy of ``data`` to ``out`` with unknown attributes predicted by ``predictor``.
 
-    Known ones stay, unless ``overwrite``. Answers less sure than ``min_confidence`` (0.5 to 1) stay unknown.
-    The column ``confidence`` holds how sure each predicted answer is.
+    Keeps known ones unless ``overwrite``. Answers below ``min_confidence`` (0.5 to 1) stay unknown.
+    The column ``confidence`` contains the confidence of each predicted answer.
     """
     _check(min_confidence)
     check_out(data, Path(out))

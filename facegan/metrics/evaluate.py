@@ -180,7 +180,7 @@ def evaluate(
 ) -> Evaluation:
     """Measure a model, pictures or a dataset against the real pictures of a dataset.
 
-    Pictures of another size are cut and resized as the dataset's were.
+    Crops and resizes pictures of another size like the dataset's.
 
     Args:
         subject: a generator, a dataset, pictures (``N,H,W,C`` of any numbers, or a list of them), or the name
@@ -191,9 +191,9 @@ def evaluate(
         split: which real pictures: by default test, else val, else train.
         floor: measure other real pictures, too: of the train split where ``against`` is held out from it,
             else of none.
-        on_progress: is called with what, done, total; without it a bar shows the progress
+        on_progress: called with task, done, total; by default, a bar shows the progress
             (:func:`facegan.set_progress`).
-        count: samples of a model, or at most so many pictures (0: 5,000 samples, or all pictures).
+        count: samples of a model, or the maximum number of pictures (0: 5,000 samples, or all pictures).
         subject_split: which split of the subject, if it is a dataset.
         truncation: below 1 moves samples towards the average face.
         weights: file of the feature network, instead of the bundled or downloaded one.

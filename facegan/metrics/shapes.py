@@ -109,7 +109,7 @@ def like(pictures: Pictures, data: Dataset) -> tuple[Pictures, str]:
 
     key = f"{pictures.key}/{(h, w, c)}/{resample}" if pictures.key else ""
     changed = replace(pictures, shape=(h, w, c), sizes=frozenset({(h, w)}), at=brought, key=key)
-    return changed, _told(pictures, (h, w), c, cut=bool(others))
+    return changed, _description(pictures, (h, w), c, cut=bool(others))
 
 
 def _cut(image: np.ndarray, crop: Crop) -> np.ndarray:
@@ -122,7 +122,7 @@ def _same_aspect(size: tuple[int, int], wanted: tuple[int, int]) -> bool:
     return all(have - want * scale <= max(1, have / 50) for have, want in zip(size, wanted, strict=True))
 
 
-def _told(pictures: Pictures, wanted: tuple[int, int], channels: int, *, cut: bool) -> str:
+def _description(pictures: Pictures, wanted: tuple[int, int], channels: int, *, cut: bool) -> str:
     was = _sizes(pictures.sizes)
     done = []
     if pictures.sizes != {wanted}:
