@@ -54,7 +54,7 @@ def label(
         value_range: For photos: ``LOW..HIGH`` of arrays and float pictures, if ambiguous.
         follow_links: For photos: follow links to folders.
         workers: The number of processes that read photos; 0 is one for each core.
-        on_progress: Called with the task, the pictures done, and the total; by default, a bar shows the progress.
+        on_progress: Called with the task, the pictures done, and the total; by default, a bar shows it.
 
     Raises:
         InputError: An option cannot be, or no photo shows a face.

@@ -35,7 +35,7 @@ def main(
         features: what compares pictures: faces (bundled), inception (its weights must be there), pixels.
         metrics: metrics separated by commas: fid, kid, precision-recall, density-coverage, swd, ms-ssim, ppl,
             memorization (default: all that fit).
-        count: samples of a model, or at most so many pictures (0: 5000 samples, or all pictures).
+        count: samples of a model, or the maximum number of pictures (0: 5000 samples, or all pictures).
         subject_split: which split to measure if the subject is a dataset.
         truncation: below 1 moves samples towards the average face.
         weights: file of the feature network, instead of the bundled or downloaded one.
