@@ -10,10 +10,9 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 from facegan.machine import settle_threads
+from facegan.version import __version__
 
 settle_threads()  # here, because it must come before torch, whatever is imported first
-
-__version__ = "0.1.0"
 
 # name -> where it lives: imported on first use, so that ``import facegan`` costs no torch.
 _PUBLIC = {

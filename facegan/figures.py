@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from facegan import __version__
 from facegan.images import enlarge, resize
+from facegan.version import __version__
 
 if TYPE_CHECKING:
     from PIL import ImageFont

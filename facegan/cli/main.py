@@ -18,8 +18,8 @@ import warnings
 from collections.abc import Callable, Iterator
 from typing import Any, TextIO
 
-from facegan import __version__
 from facegan.errors import FaceganError, FaceganWarning, InputError
+from facegan.version import __version__
 
 # name -> (module, one line of help); the order is that of a first session
 COMMANDS: dict[str, tuple[str, str]] = {

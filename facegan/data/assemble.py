@@ -10,7 +10,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from facegan import __version__
 from facegan.data.attribute_columns import Columns, note_lines
 from facegan.data.choosing import Chooser, NothingLeft, Progress
 from facegan.data.chunks import ChunkStore
@@ -28,6 +27,7 @@ from facegan.data.shards import (
     write_sheet,
 )
 from facegan.data.summary import Overview, advice, all_rejected, commonest
+from facegan.version import __version__
 
 _BATCH = 512  # rows whose near duplicates are looked for at once
 

@@ -1,5 +1,4 @@
-"""What a reader of other programs' model files gets and gives: :class:`Source`, :class:`ImportOptions`,
-Imported.
+"""The interface of readers of other programs' model files.
 
 A reader is a module with two functions and a row in ``FORMATS`` (:mod:`facegan.exchange.formats`):
 
@@ -36,8 +35,7 @@ HEAD = 4096
 
 @dataclass(frozen=True)
 class ImportOptions:
-    """What a file does not say of its network, and which of its networks is taken. Most files need none of
-    these."""
+    """What a file does not say about its network, and which of its networks to take. Most files need none."""
 
     network: str = ""
     """The name of the network to take, where the file has several; messages list them."""
@@ -69,8 +67,7 @@ class ImportOptions:
 
 @dataclass
 class Imported:
-    """A generator as a reader found it: what makes a :class:`facegan.generator.Generator`, and what to
-    tell."""
+    """A generator as a reader found it: the parts of a :class:`facegan.generator.Generator`, and remarks."""
 
     family: str
     """A row of FAMILIES."""

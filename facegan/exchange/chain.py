@@ -46,13 +46,24 @@ class Weights(NamedTuple):
 
 
 ACTIVATIONS = {
-    "relu": "relu", "lrelu": "leaky_relu", "elu": "elu", "selu": "selu", "gelu": "gelu", "swish": "swish",
-    "softplus": "softplus", "tanh": "tanh", "sigmoid": "sigmoid",
-}  # fmt: skip
+    "relu": "relu",
+    "lrelu": "leaky_relu",
+    "elu": "elu",
+    "selu": "selu",
+    "gelu": "gelu",
+    "swish": "swish",
+    "softplus": "softplus",
+    "tanh": "tanh",
+    "sigmoid": "sigmoid",
+}
 OUTPUTS = {
-    "": ["tanh"], "tanh": ["tanh"], "-1..1": [], "sigmoid": ["sigmoid", "scale 2 -1"], "0..1": ["scale 2 -1"],
+    "": ["tanh"],
+    "tanh": ["tanh"],
+    "-1..1": [],
+    "sigmoid": ["sigmoid", "scale 2 -1"],
+    "0..1": ["scale 2 -1"],
     "0..255": [f"scale {2 / 255!r} -1"],
-}  # fmt: skip
+}
 
 
 # --- from the notation to a graph -------------------------------------------------------------------------
@@ -178,22 +189,20 @@ def guess_layers(weights: Sequence[Weights], options: ImportOptions) -> str:
         ModelError: the shapes leave open what the layers are; the message has a line to begin with.
     """
     z_dim = options.latent or latent_of(weights)
-    main = [layer for layer in _sorted(weights) if layer.kind in ("conv", "linear")]
+    order = _sorted(weights)
+    main = [layer for layer in order if layer.kind in ("conv", "linear")]
     words: list[str] = []
     shape: tuple[int, ...] = (z_dim,)
     grows = False
-    order = _sorted(weights)
     for place, layer in enumerate(order):
         last = layer is main[-1]
         if layer.kind in ("bn", "prelu"):
             # A dense layer's features may become a picture before their norm.
-            if layer.kind == "bn" and len(shape) == 1 and layer.shape[0] != shape[0]:
+            if layer.kind == "bn" and shape[1:] == () and layer.shape[0] != shape[0]:
                 words, shape = _picture(words, shape, layer.shape[0])
             words.append(layer.kind)
         elif layer.kind == "linear":
-            if len(shape) > 1:
-                words.append("flatten")
-            words.append("linear")
+            words += ["flatten"] * (len(shape) > 1) + ["linear"]
             shape = (layer.shape[0],)
         else:
             if len(shape) == 1:
@@ -205,23 +214,29 @@ def guess_layers(weights: Sequence[Weights], options: ImportOptions) -> str:
             first = shape[1:] == (1, 1)
             s, p, o = (1, 0, 0) if first else _usual(name, layer.shape[2], last)
             words.append(f"{name} s{s} p{p}" + f" o{o}" * bool(o))
-            size = tuple(
-                (n - 1) * s - 2 * p + k + o if name == "convT" else (n + 2 * p - k) // s + 1
-                for n, k in zip(shape[1:], layer.shape[2:], strict=True)
-            )
+            size = _size_after(name, shape[1:], layer.shape[2:], strides=(s, p, o))
             shape, grows = (out, *size), grows or s > 1 or first
         following = order[place + 1].kind if place + 1 < len(order) else ""
         if following not in ("bn", "prelu") and not last and layer.kind != "prelu":
             words.append(options.activation or "relu")
     if len(shape) == 1:
-        channels = next((c for c in (1, 3) if _side(shape[0], c)), 0)
-        words, shape = _picture(words, shape, channels)
+        words, shape = _picture(words, shape, 1 if _side(shape[0], 1) else 3 if _side(shape[0], 3) else 0)
     words += OUTPUTS[options.output_range]
     text = "; ".join(words)
-    if not grows and any(layer.kind == "conv" for layer in main):
+    if not grows and "conv" in {layer.kind for layer in main}:
         begin = re.sub(r"; conv ", "; up; conv ", text)
         raise ModelError(f'where the picture becomes larger is not in the file; give --layers "{begin}"')
     return text
+
+
+def _size_after(
+    name: str, size: Sequence[int], kernel: Sequence[int], *, strides: tuple[int, int, int]
+) -> tuple[int, ...]:
+    """Return (height, width) after a convolution of (stride, padding, output padding)."""
+    s, p, o = strides
+    grown = ((n - 1) * s - 2 * p + k + o for n, k in zip(size, kernel, strict=True))
+    shrunk = ((n + 2 * p - k) // s + 1 for n, k in zip(size, kernel, strict=True))
+    return tuple(grown if name == "convT" else shrunk)
 
 
 def _side(numbers: int, channels: int) -> int:

@@ -124,8 +124,9 @@ def export_model(
     example: bool = False,
     directions: Directions | str | Path = "",
 ) -> Exported:
-    """Write a model as a file that needs no facegan: ``.onnx``, ``.html``, ``.pt2``, or weights as ``.pt`` or
-    ``.npz``.
+    """Write a model as a file that needs no facegan.
+
+    It is ``.onnx``, ``.html``, ``.pt2``, or weights as ``.pt`` or ``.npz``.
 
     A graph or program is run before it is written: 64 seeds in batches of 1, 5 and 32 may differ from
     PyTorch's pictures by one level of 255. Its batch is free, and noise of the network is constant.

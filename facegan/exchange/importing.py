@@ -63,7 +63,8 @@ def import_model(
         half: store half precision, in half the space; pictures may differ by a level from the original's.
         networks: another ``.safetensors`` file to write, with the discriminator as well, from which
             ``train --init`` goes on; "" writes none. Not all formats have a discriminator that fits.
-        options: what the file does not say; settings by name change them.
+        options: what the file does not say.
+        **settings: settings of :class:`ImportOptions` by name, which take the place of those in ``options``.
 
     Returns:
         The model, where it lies, what was taken and what was left out.

@@ -39,6 +39,8 @@ class Layer:
 
 @dataclass
 class Model:
+    """A Sequential or Functional model as its configuration describes it."""
+
     name: str
     sequential: bool
     layers: list[Layer]

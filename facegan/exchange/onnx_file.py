@@ -21,6 +21,8 @@ INTEGERS = ("INT64", "INT32", "BOOL", "UINT8", "INT8")
 
 @dataclass(frozen=True)
 class OnnxNode:
+    """One operation."""
+
     op: str
     name: str
     inputs: tuple[str, ...]
@@ -30,6 +32,8 @@ class OnnxNode:
 
 @dataclass(frozen=True)
 class OnnxGraph:
+    """A graph as it stands in the file."""
+
     nodes: list[OnnxNode]
     constants: dict[str, np.ndarray]
     inputs: dict[str, tuple[int | None, ...]]

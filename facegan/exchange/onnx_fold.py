@@ -16,6 +16,7 @@ MAX_PRODUCTS = 2**34  # multiplications of one product
 
 
 def whole_numbers(value: Any) -> tuple[int, ...]:
+    """Return all numbers of an array as whole ones."""
     return tuple(int(n) for n in np.asarray(value).reshape(-1))
 
 

@@ -14,13 +14,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
-from facegan import __version__
 from facegan.errors import InputError
 from facegan.exchange.parity import Run
 from facegan.exchange.tracing import axes, described, inputs_of, traced
 from facegan.generator import Generator
 from facegan.machine import cores
 from facegan.tensor_files import MAX_HALF
+from facegan.version import __version__
 
 if TYPE_CHECKING:
     from onnx import ModelProto

@@ -24,6 +24,7 @@ MAX_WEIGHTS = 16 * 2**30
 
 
 def recognises(source: Source) -> bool:
+    """Return whether this reader takes the file."""
     return source.kind == "hdf5" or (source.kind == "zip" and "config.json" in source.names)
 
 

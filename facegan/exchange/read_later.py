@@ -27,8 +27,10 @@ def _kind(source: Source) -> str:
 
 
 def recognises(source: Source) -> bool:
+    """Return whether this reader takes the file."""
     return _kind(source) != ""
 
 
 def read(source: Source, options: ImportOptions) -> Imported:
+    """Raise ModelError, which says what the file is."""
     raise ModelError(f"this is {_kind(source) or 'something'} and facegan cannot read it yet")

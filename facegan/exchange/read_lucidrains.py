@@ -27,6 +27,7 @@ MOST_LEVELS = 9
 
 
 def recognises(source: Source) -> bool:
+    """Return whether this reader takes the file."""
     return source.kind in ("torch-zip", "pickle") and _kind(_tensors(source)) != ""
 
 
@@ -123,8 +124,11 @@ def _stylegan2(weights: Weights, options: ImportOptions) -> Imported:
                 options.multiplier or LR_MLP
             )
     latent = Latent(dim=state["mapping.0.weight"].shape[1])
-    state["w_avg"] = _average([state[f"mapping.{i}.weight"] for i in range(len(layers))],
-                              [state[f"mapping.{i}.bias"] for i in range(len(layers))], latent)  # fmt: skip
+    state["w_avg"] = _average(
+        [state[f"mapping.{i}.weight"] for i in range(len(layers))],
+        [state[f"mapping.{i}.bias"] for i in range(len(layers))],
+        latent,
+    )
     state["noise_const"] = torch.from_numpy(
         rng.uniform(0, "imported noise", 0, count=size, per_item=size)
     ).float()

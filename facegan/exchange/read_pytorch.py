@@ -58,10 +58,16 @@ def read(source: Source, options: ImportOptions) -> Imported:
         assumed = f"relu, and {options.output_range or 'tanh'} at the end"
         notes.append(f"activations are not in the file: {assumed} (--activation, --output-range)")
     return Imported(
-        family, config, state, image_shape, options.prior_of(z_dim), taken=[taken], left_out=left,
+        family,
+        config,
+        state,
+        image_shape,
+        options.prior_of(z_dim),
+        taken=[taken],
+        left_out=left,
         notes=notes,
         licence=options.licence,
-    )  # fmt: skip
+    )
 
 
 # --- which table ------------------------------------------------------------------------------------------

@@ -19,6 +19,7 @@ State = dict[str, "Tensor"]
 
 
 def recognises(source: Source) -> bool:
+    """Return whether this reader takes the file."""
     if source.kind != "pickle":
         return False
     state = module_state((as_table(source.tree) or {}).get("G_ema"))

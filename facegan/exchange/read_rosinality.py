@@ -23,6 +23,7 @@ TYPICAL = {"to_rgb1.conv.weight", "conv1.conv.modulation.weight", "style.1.weigh
 
 
 def recognises(source: Source) -> bool:
+    """Return whether this reader takes the file."""
     return source.kind in ("torch-zip", "pickle") and bool(_generators(source))
 
 
@@ -125,8 +126,13 @@ def _discriminator(weights: Weights) -> tuple[DiscriminatorConfig, dict[str, Ten
     state |= {f"dense.{k}": weights[f"final_linear.0.{k}"] for k in ("weight", "bias")}
     state |= {f"out.{k}": weights[f"final_linear.1.{k}"] for k in ("weight", "bias")}
     blocks = sum(k.endswith(".skip.1.weight") for k in weights)
-    names = {"conv1.0.weight": "conv0.weight", "conv1.1.bias": "conv0.bias", "conv2.1.weight": "conv1.weight",
-             "conv2.2.bias": "conv1.bias", "skip.1.weight": "skip.weight"}  # fmt: skip
+    names = {
+        "conv1.0.weight": "conv0.weight",
+        "conv1.1.bias": "conv0.bias",
+        "conv2.1.weight": "conv1.weight",
+        "conv2.2.bias": "conv1.bias",
+        "skip.1.weight": "skip.weight",
+    }
     for i in range(blocks):
         state |= {f"blocks.{i}.{new}": weights[f"convs.{i + 1}.{old}"] for old, new in names.items()}
     widths = [

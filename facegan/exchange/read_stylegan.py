@@ -23,6 +23,7 @@ TENSORFLOW = "dnnlib.tflib.network.Network"
 
 
 def recognises(source: Source) -> bool:
+    """Return whether this reader takes the file."""
     if source.kind != "pickle":
         return False
     if isinstance(source.tree, tuple):

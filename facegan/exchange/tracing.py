@@ -12,9 +12,9 @@ from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.overrides import TorchFunctionMode
 
-from facegan import __version__
 from facegan.generator import Generator
 from facegan.layers.network import GeneratorNetwork
+from facegan.version import __version__
 
 PARTS = ("all", "map", "synthesize")
 _MAX_BATCH = 2**31 - 1  # without a bound, PyTorch 2.6 refuses a free batch
@@ -30,16 +30,22 @@ class Part(nn.Module):
 
 
 class Whole(Part):
+    """z (and labels) -> picture."""
+
     def forward(self, z: torch.Tensor, labels: torch.Tensor | None = None) -> torch.Tensor:
         return self.network.synthesize(self.network.map(z, labels))
 
 
 class Map(Part):
+    """z (and labels) -> w."""
+
     def forward(self, z: torch.Tensor, labels: torch.Tensor | None = None) -> torch.Tensor:
         return self.network.map(z, labels)
 
 
 class Synthesize(Part):
+    """w -> picture."""
+
     def forward(self, w: torch.Tensor) -> torch.Tensor:
         return self.network.synthesize(w)
 

@@ -38,10 +38,32 @@ def as_dcgan(
 
     words = [" ".join(part.split()) for part in text.split(";") if part.strip()]
     unit_range = words[-2:] == ["sigmoid", "scale 2 -1"]
+    translated = _translate(words[:-1] if unit_range else words, weights)
+    if translated is None:
+        return None
+    layers, used = translated
+    last = max(i for i, layer in enumerate(layers) if layer.startswith(("conv", "dense")))
+    if layers[last].startswith("conv"):
+        layers[last] = re.sub(r"^(convT?) \d+", r"\1 image", layers[last])
+    config = Config(NetworkConfig(layers="; ".join(layers), unit_range=unit_range))
+    try:
+        with torch.device("meta"):
+            network = get_family("dcgan").build_generator(config.generator, image_shape, z_dim)
+    except ConfigError:
+        return None
+    state: dict[str, Tensor] = {}
+    for name, module in network.named_modules():
+        if isinstance(module, (nn.Linear, nn.Conv2d, nn.ConvTranspose2d, nn.modules.batchnorm._BatchNorm)):
+            state |= {f"{name}.{key}": value for key, value in _tensors(module, used.pop(0)).items()}
+    return config, state
+
+
+def _translate(words: list[str], weights: Sequence[Weights]) -> tuple[list[str], list[Weights]] | None:
+    """Return the layers in the package's notation and their weights; None where it has no such layer."""
     layers: list[str] = []
     queue, used = list(weights), []
     shape = ""
-    for place, word in enumerate(words[:-1] if unit_range else words):
+    for place, word in enumerate(words):
         kind, *given = word.split()
         if kind == "reshape" and not place:  # of the latent, for a transposed convolution
             shape = given[0]
@@ -58,7 +80,7 @@ def as_dcgan(
                 return None
             layers.append(written)
             shape = ""
-        elif kind == "reshape":  # told with the dense layer before it
+        elif kind == "reshape":  # part of the dense layer before it
             if not (layers and layers[-1].startswith("dense") and words[place - 1] == "linear"):
                 return None
         elif word in _PLAIN or (kind == "lrelu" and re.fullmatch(r"lrelu( 0?\.\d+)?", word)):
@@ -67,20 +89,7 @@ def as_dcgan(
             layers.append("silu")
         else:
             return None
-    last = max(i for i, layer in enumerate(layers) if layer.startswith(("conv", "dense")))
-    if layers[last].startswith("conv"):
-        layers[last] = re.sub(r"^(convT?) \d+", r"\1 image", layers[last])
-    config = Config(NetworkConfig(layers="; ".join(layers), unit_range=unit_range))
-    try:
-        with torch.device("meta"):
-            network = get_family("dcgan").build_generator(config.generator, image_shape, z_dim)
-    except ConfigError:
-        return None
-    state: dict[str, Tensor] = {}
-    for name, module in network.named_modules():
-        if isinstance(module, (nn.Linear, nn.Conv2d, nn.ConvTranspose2d, nn.modules.batchnorm._BatchNorm)):
-            state |= {f"{name}.{key}": value for key, value in _tensors(module, used.pop(0)).items()}
-    return config, state
+    return layers, used
 
 
 def _written(kind: str, given: list[str], layer: Weights, *, shape: str, reshaped: list[str]) -> str:

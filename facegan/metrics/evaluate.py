@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from facegan import __version__, arguments, bars
+from facegan import arguments, bars
 from facegan.data.dataset import Dataset
 from facegan.errors import InputError
 from facegan.generator import Generator, check_truncation
@@ -21,6 +21,7 @@ from facegan.metrics.image_sets import COUNT, Pictures, Progress, features_of, n
 from facegan.metrics.registry import METRICS, chosen
 from facegan.metrics.shapes import like, of_array
 from facegan.sheets import table_html
+from facegan.version import __version__
 
 MIN_PICTURES = 10
 MAX_REAL = 50_000  # real pictures that are compared with

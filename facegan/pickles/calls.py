@@ -25,9 +25,17 @@ MAX_DIMENSIONS = 16
 TENSOR_SHARE = 8  # tensors may hold so many times the bytes of the file, since several may share a storage
 
 _NUMPY_TYPES = {
-    "f4": "float32", "f8": "float64", "f2": "float16", "i8": "int64", "i4": "int32", "i2": "int16", "i1":
-    "int8", "u1": "uint8", "b1": "bool", "?": "bool",
-}  # fmt: skip
+    "f4": "float32",
+    "f8": "float64",
+    "f2": "float16",
+    "i8": "int64",
+    "i4": "int32",
+    "i2": "int16",
+    "i1": "int8",
+    "u1": "uint8",
+    "b1": "bool",
+    "?": "bool",
+}
 
 
 @dataclass
@@ -192,9 +200,17 @@ def _scalar(context: Context, args: tuple[Any, ...]) -> Any:
         return Stub(Name("numpy", "scalar"), args)
     if len(content) != ITEM_BYTES[kind.dtype]:
         raise ModelError("a number of another length than its type's")
-    code = {"float32": "f", "float64": "d", "float16": "e", "int64": "q", "int32": "i", "int16": "h", "int8":
-    "b",
-            "uint8": "B", "bool": "?"}[kind.dtype]  # fmt: skip
+    code = {
+        "float32": "f",
+        "float64": "d",
+        "float16": "e",
+        "int64": "q",
+        "int32": "i",
+        "int16": "h",
+        "int8": "b",
+        "uint8": "B",
+        "bool": "?",
+    }[kind.dtype]
     return struct.unpack((">" if kind.big_endian else "<") + code, content)[0]
 
 

@@ -11,11 +11,12 @@ from typing import Any
 
 import numpy as np
 
-from facegan import __version__, images, video
+from facegan import images, video
 from facegan.errors import InputError
 from facegan.files import check_ending, check_places, write_bytes, writing
 from facegan.pixels.loop import OnPicture
 from facegan.pixels.settings import SnapshotConfig
+from facegan.version import __version__
 
 MAX_FILM_SIDE = 1920  # px of a film's longer side; pictures may be larger
 

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from facegan import __version__, files, images
+from facegan import files, images
 from facegan.errors import RunError
 from facegan.families import FAMILIES, get_family
 from facegan.machine import cores
@@ -23,6 +23,7 @@ from facegan.recipes.config import TrainSettings, differences
 from facegan.runs.callbacks import Listener, StepStats
 from facegan.runs.checkpoints import kimg_name, kimg_of, list_checkpoints
 from facegan.settings import walk
+from facegan.version import __version__
 
 
 class RunFolder(Listener):

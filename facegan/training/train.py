@@ -11,7 +11,7 @@ from typing import Any, cast
 import numpy as np
 import torch
 
-from facegan import __version__, arguments, bars, distributed
+from facegan import arguments, bars, distributed
 from facegan.data.dataset import Dataset, conditions, label_metadata
 from facegan.devices import pick_device, slow_bfloat16, working_threads
 from facegan.distributed import launched, lost, together
@@ -34,6 +34,7 @@ from facegan.training.out_of_memory import fits, is_out_of_memory
 from facegan.training.sampler import ImageSampler
 from facegan.training.state import TrainState, check_split
 from facegan.training.trainer import Trainer
+from facegan.version import __version__
 
 __all__ = ["Interrupted", "pick_device", "train"]
 

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 
 class Graph(SampledFamily):
+    """Networks that are described as data."""
+
     config = Config
     conditional = True
     any_shape = True

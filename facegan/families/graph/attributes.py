@@ -10,6 +10,8 @@ MAX_AXES = 6
 
 
 def integer(low: int, high: int = 1 << 20) -> Callable[[Any], int]:
+    """Return a check for one whole number."""
+
     def kind(value: Any) -> int:
         if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
             raise ValueError(f"must be a whole number from {low} to {high}")
@@ -19,7 +21,7 @@ def integer(low: int, high: int = 1 << 20) -> Callable[[Any], int]:
 
 
 def integers(count: int, low: int) -> Callable[[Any], tuple[int, ...]]:
-    """``count`` of them, 0 for any number up to MAX_AXES."""
+    """Return a check for ``count`` whole numbers; 0 means any count up to MAX_AXES."""
 
     def kind(value: Any) -> tuple[int, ...]:
         if not isinstance(value, (list, tuple)) or (len(value) != count if count else len(value) > MAX_AXES):
@@ -30,18 +32,22 @@ def integers(count: int, low: int) -> Callable[[Any], tuple[int, ...]]:
 
 
 def number(value: Any) -> float:
+    """Return a finite number."""
     if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
         raise ValueError("must be a finite number")
     return float(value)
 
 
 def switch(value: Any) -> bool:
+    """Return true or false."""
     if not isinstance(value, bool):
         raise ValueError("must be true or false")
     return value
 
 
 def word(*known: str) -> Callable[[Any], str]:
+    """Return a check for one of a few words."""
+
     def kind(value: Any) -> str:
         if value not in known:
             raise ValueError(f"must be one of {', '.join(known)}")

@@ -33,9 +33,15 @@ class Conv(nn.Conv2d):
         a, even = step.attributes, _even(step.attributes["pads"])
         self.uneven = [] if even else _sides(a["pads"])
         super().__init__(
-            step.inputs[0][0], a["out"], a["kernel"], a["stride"], even or 0, a["dilation"], a["groups"],
-            a["bias"]
-        )  # fmt: skip
+            step.inputs[0][0],
+            a["out"],
+            a["kernel"],
+            a["stride"],
+            even or 0,
+            a["dilation"],
+            a["groups"],
+            a["bias"],
+        )
 
     def forward(self, x: Tensor) -> Tensor:
         return super().forward(F.pad(x, self.uneven) if self.uneven else x)
@@ -49,9 +55,16 @@ class ConvTranspose(nn.ConvTranspose2d):
         crops = (0, 0, 0, 0) if even else a["crops"]
         self.crops = [slice(before, -after or None) for before, after in (crops[:2], crops[2:])]
         super().__init__(
-            step.inputs[0][0], a["out"], a["kernel"], a["stride"], even or 0, 0, a["groups"], a["bias"],
+            step.inputs[0][0],
+            a["out"],
+            a["kernel"],
+            a["stride"],
+            even or 0,
+            0,
+            a["groups"],
+            a["bias"],
             a["dilation"],
-        )  # fmt: skip
+        )
 
     def forward(self, x: Tensor) -> Tensor:  # type: ignore[override]
         return super().forward(x)[:, :, self.crops[0], self.crops[1]]

@@ -199,9 +199,13 @@ def _pad(shapes: list[Shape], a: Attributes) -> Shape:
 
 
 _CONV = {
-    "out": (integer(1), REQUIRED), "kernel": (PAIR, REQUIRED), "stride": (PAIR, (1, 1)),
-    "dilation": (PAIR, (1, 1)), "groups": (integer(1), 1), "bias": (switch, True),
-}  # fmt: skip
+    "out": (integer(1), REQUIRED),
+    "kernel": (PAIR, REQUIRED),
+    "stride": (PAIR, (1, 1)),
+    "dilation": (PAIR, (1, 1)),
+    "groups": (integer(1), 1),
+    "bias": (switch, True),
+}
 _WINDOW = {"kernel": (PAIR, REQUIRED), "stride": (PAIR, REQUIRED), "pads": (QUAD, (0, 0, 0, 0))}
 _TWO = (2, 2)
 
@@ -294,6 +298,20 @@ class Step(NamedTuple):
     weights: dict[str, Shape]
 
 
+def _checked_attributes(op: Op, node: Node) -> Attributes:
+    if more := set(node.attributes) - set(op.attributes):
+        raise ValueError(f"has no attribute '{min(more)}'")
+    found: Attributes = {}
+    for name, (kind, default) in op.attributes.items():
+        if (value := node.attributes.get(name, default)) is REQUIRED:
+            raise ValueError(f"needs the attribute '{name}'")
+        try:
+            found[name] = kind(value)
+        except ValueError as error:
+            raise ValueError(f"{name} {error}") from None
+    return found
+
+
 def check_node(node: Node, shapes: Mapping[str, Shape]) -> Step:
     """Return the node with its attributes and shapes.
 
@@ -314,16 +332,7 @@ def check_node(node: Node, shapes: Mapping[str, Shape]) -> Step:
             raise ValueError(f"takes {op.inputs[0]} to {op.inputs[1]} inputs, not {len(node.inputs)}")
         if unknown := [name for name in node.inputs if name not in shapes]:
             raise ValueError(f"its input '{unknown[0]}' has not been made")
-        if more := set(node.attributes) - set(op.attributes):
-            raise ValueError(f"has no attribute '{min(more)}'")
-        attributes: Attributes = {}
-        for name, (kind, default) in op.attributes.items():
-            if (value := node.attributes.get(name, default)) is REQUIRED:
-                raise ValueError(f"needs the attribute '{name}'")
-            try:
-                attributes[name] = kind(value)
-            except ValueError as error:
-                raise ValueError(f"{name} {error}") from None
+        attributes = _checked_attributes(op, node)
         given = [shapes[name] for name in node.inputs]
         shape = op.shape(given, attributes)
         if not all(size >= 1 for size in shape) or math.prod(shape) > MAX_NUMBERS or len(shape) > MAX_AXES:

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
 
 class LightweightGAN(SampledFamily):
+    """lightweight-gan, which is only sampled."""
+
     config = Config
 
     def build_generator(

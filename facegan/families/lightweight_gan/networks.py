@@ -1,5 +1,6 @@
-"""The generator of lightweight-gan: that of FastGAN (Liu et al. 2021) with other resampling, excitation and
-attention.
+"""The generator of lightweight-gan.
+
+It is FastGAN's (Liu et al. 2021) with other resampling, excitation and attention.
 
 Shapes: z ``N,z_dim``, images ``N,C,H,W``.
 """

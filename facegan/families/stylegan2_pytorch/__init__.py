@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
 
 class StyleGAN2PyTorch(SampledFamily):
+    """stylegan2-pytorch, which is only sampled."""
+
     config = Config
 
     def build_generator(

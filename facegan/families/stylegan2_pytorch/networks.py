@@ -39,8 +39,10 @@ class Attention(nn.Module):
 
 
 class Modulated(nn.Module):
-    """Convolution modulated by 1 + a linear function of w; with ``noise``, a plane of numbers joins it, too,
-    and a leaky ReLU follows."""
+    """Convolution modulated by 1 + a linear function of w.
+
+    With ``noise``, a plane of numbers is added and a leaky ReLU follows.
+    """
 
     def __init__(self, cin: int, cout: int, w_dim: int, *, noise: bool) -> None:
         super().__init__()

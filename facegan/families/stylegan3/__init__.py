@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
 
 class StyleGAN3(SampledFamily):
+    """StyleGAN3-T and -R, which are only sampled."""
+
     config = Config
     conditional = True
 

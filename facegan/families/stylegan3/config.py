@@ -9,8 +9,10 @@ from facegan.settings import setting
 
 @dataclass(frozen=True)
 class GeneratorConfig:
-    """Mapping and synthesis network. Lists begin with the Fourier features and end with the layer to the
-    image."""
+    """Mapping and synthesis network.
+
+    Lists begin with the Fourier features and end with the layer that makes the image.
+    """
 
     w_dim: int = setting(512, minimum=1)
     """Dimensions of w, the mapping network's output."""

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from facegan import __version__, images
+from facegan import images
 from facegan.data.walk import picture_files
 from facegan.errors import FaceganError, FaceganWarning, InputError
 from facegan.files import check_places, derived, fit_name, photo_path, writing
@@ -20,6 +20,7 @@ from facegan.pixels.attacks.report import amplified, draw
 from facegan.pixels.attacks.result import AttackResult, judge, survival
 from facegan.pixels.classifiers import Classifier
 from facegan.pixels.pictures import as_list
+from facegan.version import __version__
 
 
 def warn(error: FaceganError) -> None:
