@@ -30,7 +30,7 @@ def main(
             that draws by itself), .pt2 (a program that PyTorch runs alone), or the weights by name as .pt (a
             state dict) or .npz.
         weights: how weights are stored: float32, or float16 in half the space. Graphs compute in float32.
-            auto is float16 in pages, float32 elsewhere.
+            auto is float16 in pages, where that changes no picture by more than a level, else float32.
         part: all (z and labels -> pictures), map (z and labels -> w) or synthesize (w -> pictures). With the
             last two, you truncate and edit w in between.
         example: write a program beside the file, too, which draws seeds with it: OUT.py.

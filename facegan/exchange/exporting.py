@@ -135,7 +135,7 @@ def export_model(
         model: a Generator, or what :func:`facegan.load` takes.
         out: the file, whose ending decides.
         weights: how weights are stored: float32 or, in half the space, float16. Graphs compute in float32.
-            ``auto`` is float16 in pages, float32 elsewhere.
+            ``auto`` is float16 in pages, where that changes no picture by more than a level, else float32.
         part: ``all`` (z and labels to pictures), ``map`` (z and labels to w) or ``synthesize`` (w to
             pictures).
         example: write a program beside the file, ``OUT.py``, which draws seeds with it without facegan.
@@ -159,8 +159,7 @@ def export_model(
         raise InputError(f"--part {part}: {path.suffix} holds {held}; choose .onnx or .pt2")
     if directions and not writer.page:
         raise InputError(f"--directions: {path.suffix} holds none; they are for .html")
-    if weights == "auto":
-        weights = "float16" if writer.page else "float32"
+    tried = (weights,) if weights != "auto" else ("float16", "float32") if writer.page else ("float32",)
     if weights == "float16" and not writer.float16:
         raise InputError(f"--weights float16: {path.suffix} holds float32; choose another ending than that")
     beside = _example_place(path, writer, part) if example else None
@@ -169,9 +168,12 @@ def export_model(
         check_places({"--out": path}, [resolve(model), *given])
     generator = as_model(model)
     sliders = {"directions": _sliders(generator, directions)} if writer.page else {}
-    content, runner = _made(generator, path, writer, part=part, weights=weights, **sliders)
-    parity = measure_parity(generator, part, runner) if runner else None
-    if parity and parity.levels > 1:
+    for stored in tried:
+        content, runner = _made(generator, path, writer, part=part, weights=stored, **sliders)
+        parity = measure_parity(generator, part, runner) if runner else None
+        if not parity or parity.levels <= 1:
+            break
+    else:
         way = "; choose --weights float32" if weights == "float16" else ""
         raise ModelError(f"--out {path}: nothing written, since {parity}{way}")
     with writing("--out", str(path)):

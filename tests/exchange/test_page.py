@@ -9,11 +9,13 @@ import re
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import av
 import numpy as np
+import onnx
 import pytest
 import torch
 from PIL import Image
@@ -22,8 +24,10 @@ from untrained import model_of
 
 import facegan
 from facegan.cli.main import main
-from facegan.errors import InputError
+from facegan.errors import InputError, ModelError
+from facegan.exchange import exporting
 from facegan.exchange.page_out import blob
+from facegan.exchange.parity import Parity
 from facegan.generator import Generator, Latent
 from facegan.latent.arithmetic import arithmetic
 from facegan.latent.directions import Directions, kept_directions
@@ -196,7 +200,9 @@ def test_labels_truncation_and_directions_of_ones_own(tmp_path: Path, browser: B
     own = Directions(names, ("pca",) * 8, vectors.float(), effects, (), {}, model.hash)
     own.save(tmp_path / "own.safetensors")
     done = facegan.export_model(model, tmp_path / "a.html", directions=tmp_path / "own.safetensors")
-    assert done.parity is not None
+    assert done.parity is not None and done.parity.levels <= 1
+    graph = onnx.load_from_string(blob(done.path.read_bytes(), "synthesize")).graph
+    assert onnx.TensorProto.FLOAT16 in {tensor.data_type for tensor in graph.initializer}
     z = model.latent.sample([5])
     with opened(browser, done.path) as view:
         assert "Seeds are the same pictures" in view.inner_text("#status")
@@ -247,6 +253,24 @@ def test_the_runtime_is_the_pinned_one_and_licences_are_inside(celeba64: Path) -
     assert f"ONNX Runtime Web v{version[1]}".encode() in blob(page, "runtime")[:100]
     assert blob(page, "wasm").startswith(b"\0asm")
     assert b"MIT License" in blob(page, "notices") and len(blob(page, "notices")) > 300_000
+
+
+def test_weights_are_float32_where_halving_them_shows(
+    tiny_model: Generator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stub = replace(
+        exporting.WRITERS[".html"],
+        write=lambda _, weights, **__: weights.encode(),
+        run=lambda content: content,
+    )
+    monkeypatch.setitem(exporting.WRITERS, ".html", stub)
+    monkeypatch.setattr(
+        exporting, "measure_parity", lambda *given: Parity(3 - 2 * (given[2] == b"float32"), 0.1)
+    )
+    assert facegan.export_model(tiny_model, tmp_path / "a.html").path.read_bytes() == b"float32"
+    with pytest.raises(ModelError, match=r"nothing written, since .* by 3 levels"):
+        facegan.export_model(tiny_model, tmp_path / "b.html", weights="float16")
+    assert not (tmp_path / "b.html").exists()
 
 
 def test_directions_of_another_model_are_refused(tiny_model: Generator, tmp_path: Path) -> None:
