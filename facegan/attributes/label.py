@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from facegan import bars
 from facegan.attributes.labelling import Labelled, confidence_file, label_dataset, label_photos
@@ -65,15 +66,11 @@ def label(
     if (Path(source) / "dataset.json").is_file():
         if is_table:
             raise InputError(f"--out {out}: a dataset becomes a dataset; choose a folder")
+        called = f"{network}-{digest(network)}"
+        how: dict[str, Any] = {"min_confidence": min_confidence, "overwrite": overwrite}
         with bars.shown(on_progress) as show:
             made, done = label_dataset(
-                Dataset(source),
-                out,
-                predictor,
-                network=f"{network}-{digest(network)}",
-                min_confidence=min_confidence,
-                overwrite=overwrite,
-                on_progress=show,
+                Dataset(source), out, predictor, network=called, on_progress=show, **how
             )
         return LabelResult(made.path, done, made)
     if not is_table:

@@ -150,21 +150,22 @@ def label_photos(
     p = np.concatenate(parts)
     sure = np.maximum(p, 1 - p)
     cells = np.where(sure >= min_confidence, (p > 0.5).astype(int).astype(str), "")
-    order = sorted(range(len(files)), key=files.__getitem__)
-    target = Path(out)
-    for path, table in (
-        (target, cells),
-        (confidence_file(out), np.char.mod("%.4f", p)),
-    ):
-        text = io.StringIO()
-        writer = csv.writer(text, lineterminator="\n")
-        writer.writerow(["file", *predictor.names])
-        writer.writerows([files[i], *table[i]] for i in order)
-        write_bytes(path, text.getvalue().encode())
+    for path, table in ((Path(out), cells), (confidence_file(out), np.char.mod("%.4f", p))):
+        _write_table(path, files, predictor.names, cells=table)
     given = {
         name: sure[:, k][sure[:, k] >= min_confidence].tolist() for k, name in enumerate(predictor.names)
     }
     return Labelled(len(files), confidence_by_name(given), tuple(rejects))
+
+
+def _write_table(path: Path, files: Sequence[str], names: Sequence[str], *, cells: np.ndarray) -> None:
+    """Write a row for each file, sorted by name."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(["file", *names])
+    order = sorted(range(len(files)), key=files.__getitem__)
+    writer.writerows([files[i], *cells[i]] for i in order)
+    write_bytes(path, text.getvalue().encode())
 
 
 def what_helps(rejects: Sequence[dict[str, str]], kept: int) -> str:

@@ -14,6 +14,8 @@ from facegan.pixels.attacks.config import ATTACKS, LEVELS, AttackConfig
 from facegan.pixels.settings import ClassifierConfig
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from facegan.pixels import AttackResult
     from facegan.pixels.loop import StepStats
 
@@ -57,7 +59,6 @@ def main(
     from facegan.pixels.attacks.attack import attack
 
     line, unread = bars.Line(), list[FaceganError]()
-    files: Any = {"out": out, "figure": figure, "report": report}
 
     def tell(result: AttackResult) -> None:
         line.close()
@@ -76,17 +77,25 @@ def main(
             on_step=None if quiet else lambda stats: line.show(status(stats)),
             on_result=tell,
             on_unread=left_out,
-            **files,
+            out=out,
+            figure=figure,
+            report=report,
         )
     finally:
         line.close()
-    missed = sum(not result.success for result in results)
-    if len(results) > 1 or report:
-        print(f"{len(results) - missed} of {len(results)} reached" + f" -> {report}" * bool(report))
+    missed = _summary(results, report)
     if signum := max(result.signum for result in results):
         print("facegan attack: interrupted; the pictures so far are saved")
         return 128 + signum
     return int(missed + len(unread) > 0)
+
+
+def _summary(results: Sequence[AttackResult], report: str) -> int:
+    """Print how many of several photos reached their target; return how many did not."""
+    missed = sum(not result.success for result in results)
+    if len(results) > 1 or report:
+        print(f"{len(results) - missed} of {len(results)} reached" + f" -> {report}" * bool(report))
+    return missed
 
 
 def status(stats: StepStats) -> str:

@@ -267,12 +267,7 @@ def _evaluated(
     found: Values = {}
     if others is not None:
         with _clock(seconds, "real pictures"):
-            instead = replace(
-                inputs, fake=features_of(others, table, on_progress), fake_pictures=others.spaced, extra={}
-            )
-            found = _measure(
-                instead, [n for n in names if METRICS[n].of_real], {}, insist=False, on_progress=None
-            )
+            found = _measured_real(inputs, others, names, on_progress=on_progress)
         if "fid" in found and others.count < subject.count:
             warnings.append(
                 f"FID of real pictures is of {others.count}, of the generated of {subject.count}, and so too "
@@ -284,6 +279,16 @@ def _evaluated(
     return Evaluation(
         subject, real, table, values, found, seconds, warnings, inputs.extra.get("pairs", ()), train
     )
+
+
+def _measured_real(
+    inputs: MetricInputs, others: Pictures, names: Sequence[str], *, on_progress: Progress
+) -> Values:
+    """Return what other real pictures get in the place of generated ones."""
+    features = features_of(others, inputs.table, on_progress)
+    instead = replace(inputs, fake=features, fake_pictures=others.spaced, extra={})
+    of_real = [name for name in names if METRICS[name].of_real]
+    return _measure(instead, of_real, {}, insist=False, on_progress=None)
 
 
 def _drawn(subject: Pictures, on_progress: Progress | None) -> Pictures:
