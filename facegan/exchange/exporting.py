@@ -152,16 +152,8 @@ def export_model(
     path = arguments.place(out, "out").expanduser()
     check_ending("--out", str(path), list(WRITERS))
     writer = WRITERS[path.suffix.lower()]
-    arguments.one_of(weights, "--weights", WEIGHTS)
-    arguments.one_of(part, "--part", PARTS)
-    if part != "all" and (writer.run is None or writer.page):
-        held = "both parts" if writer.page else "weights alone"
-        raise InputError(f"--part {part}: {path.suffix} holds {held}; choose .onnx or .pt2")
-    if directions and not writer.page:
-        raise InputError(f"--directions: {path.suffix} holds none; they are for .html")
+    _check_options(writer, path.suffix, weights=weights, part=part, has_directions=bool(directions))
     tried = (weights,) if weights != "auto" else ("float16", "float32") if writer.page else ("float32",)
-    if weights == "float16" and not writer.float16:
-        raise InputError(f"--weights float16: {path.suffix} holds float32; choose another ending than that")
     beside = _example_place(path, writer, part) if example else None
     if not isinstance(model, Generator):
         given = [] if isinstance(directions, Directions) else [str(directions)]
@@ -184,6 +176,19 @@ def export_model(
         writer.kind if not writer.needs or parity else f"{writer.kind}, not run: pip install {writer.needs}"
     )
     return Exported(path, kind, len(content), parity, beside)
+
+
+def _check_options(writer: Writer, suffix: str, *, weights: str, part: str, has_directions: bool) -> None:
+    """Raise InputError for options that do not go with the file's ending."""
+    arguments.one_of(weights, "--weights", WEIGHTS)
+    arguments.one_of(part, "--part", PARTS)
+    if part != "all" and (writer.run is None or writer.page):
+        held = "both parts" if writer.page else "weights alone"
+        raise InputError(f"--part {part}: {suffix} holds {held}; choose .onnx or .pt2")
+    if has_directions and not writer.page:
+        raise InputError(f"--directions: {suffix} holds none; they are for .html")
+    if weights == "float16" and not writer.float16:
+        raise InputError(f"--weights float16: {suffix} holds float32; choose another ending than that")
 
 
 def _sliders(model: Generator, directions: Directions | str | Path) -> Directions | None:
