@@ -43,7 +43,7 @@ def label(
 ) -> LabelResult:
     """Predict attributes such as smiles, glasses and hair in photos, with their confidence.
 
-    Writes a copy of a dataset with the attributes, or for photos a table for ``prepare(attributes=...)``.
+    Write a copy of a dataset with the attributes, or for photos a table for ``prepare(attributes=...)``.
 
     Args:
         source: A dataset, or photos: a folder, an archive, a file.
@@ -62,22 +62,16 @@ def label(
     """
     predictor, source = AttributePredictor.load(network), str(source)
     out = str(out) or _default_place(source)
-    is_table = Path(out).suffix.lower() == ".csv"
     if (Path(source) / "dataset.json").is_file():
-        if is_table:
+        if Path(out).suffix.lower() == ".csv":
             raise InputError(f"--out {out}: a dataset becomes a dataset; choose a folder")
-        called = f"{network}-{digest(network)}"
-        how: dict[str, Any] = {"min_confidence": min_confidence, "overwrite": overwrite}
+        how: dict[str, Any] = {"min_confidence": min_confidence, "network": f"{network}-{digest(network)}"}
         with bars.shown(on_progress) as show:
             made, done = label_dataset(
-                Dataset(source), out, predictor, network=called, on_progress=show, **how
+                Dataset(source), out, predictor, overwrite=overwrite, on_progress=show, **how
             )
         return LabelResult(made.path, done, made)
-    if not is_table:
-        raise InputError(f"--out {out}: photos become a table; choose a name that ends in .csv")
-    for table in (Path(out), confidence_file(out)):
-        if table.exists() and not overwrite:
-            raise InputError(f"--out {out}: {table} exists already; --overwrite replaces it")
+    _check_table(out, overwrite)
     try:
         with bars.shown(on_progress) as show:
             done = label_photos(
@@ -94,6 +88,14 @@ def label(
     except OSError as error:
         raise InputError(f"--out {out}: cannot be written ({error.strerror or error})") from None
     return LabelResult(Path(out), done)
+
+
+def _check_table(out: str, overwrite: bool) -> None:
+    if Path(out).suffix.lower() != ".csv":
+        raise InputError(f"--out {out}: photos become a table; choose a name that ends in .csv")
+    for table in (Path(out), confidence_file(out)):
+        if table.exists() and not overwrite:
+            raise InputError(f"--out {out}: {table} exists already; --overwrite replaces it")
 
 
 def _default_place(source: str) -> str:

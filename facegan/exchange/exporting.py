@@ -172,10 +172,8 @@ def export_model(
         write_bytes(path, content)
         if beside:
             write_bytes(beside, example_source(generator, path.name).encode())
-    kind = (
-        writer.kind if not writer.needs or parity else f"{writer.kind}, not run: pip install {writer.needs}"
-    )
-    return Exported(path, kind, len(content), parity, beside)
+    unchecked = f", not run: pip install {writer.needs}" if writer.needs and not parity else ""
+    return Exported(path, writer.kind + unchecked, len(content), parity, beside)
 
 
 def _check_options(writer: Writer, suffix: str, *, weights: str, part: str, has_directions: bool) -> None:

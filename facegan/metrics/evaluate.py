@@ -234,10 +234,7 @@ def _evaluated(
     subject, changed = like(subject, data)
     warnings = [changed] if changed else []
     for side in (subject, real):
-        if side.count < MIN_PICTURES:
-            raise InputError(
-                f"{side.name}: {side.count} pictures are too few to measure; it takes {MIN_PICTURES}"
-            )
+        _check_count(side)
     if subject.key and subject.key == real.key:
         warnings.append("both sides are the same pictures")
     elif name == "train" and not split:
@@ -279,6 +276,13 @@ def _evaluated(
     return Evaluation(
         subject, real, table, values, found, seconds, warnings, inputs.extra.get("pairs", ()), train
     )
+
+
+def _check_count(side: Pictures) -> None:
+    if side.count < MIN_PICTURES:
+        raise InputError(
+            f"{side.name}: {side.count} pictures are too few to measure; it takes {MIN_PICTURES}"
+        )
 
 
 def _measured_real(
