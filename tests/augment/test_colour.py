@@ -10,9 +10,11 @@ import pytest
 import torch
 from given_draws import given, normal, signed
 
-from facegan.augment import colour, wavelets
+from facegan.augment import colour, table, wavelets
+from facegan.augment.ada import Ada
 from facegan.augment.draws import Draw
-from facegan.augment.table import NOTHING
+
+NOTHING = Ada(**table.NOTHING)
 
 Tensor = torch.Tensor
 

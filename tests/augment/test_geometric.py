@@ -16,9 +16,11 @@ import pytest
 import torch
 from given_draws import given, normal, signed
 
+from facegan.augment import table
 from facegan.augment.ada import Ada
 from facegan.augment.resample import resample
-from facegan.augment.table import NOTHING
+
+NOTHING = Ada(**table.NOTHING)
 
 Shape = Callable[[np.ndarray, np.ndarray], np.ndarray]
 H, W = 40, 32

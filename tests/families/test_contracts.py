@@ -276,7 +276,7 @@ def test_what_has_grown_larger_is_all_grown(portraits, runs, tmp_path):
     half = facegan.train(
         portraits, at_32("progan", kimg=0.016, **{"generator.stage_kimg": 0.4}), tmp_path / "half"
     )
-    with pytest.raises(facegan.errors.ConfigError, match=r"--freeze-d 1: .* has not grown to 32x32 px"):
+    with pytest.raises(facegan.errors.ConfigError, match=r"--freeze-d 1: .* has not grown to the full size"):
         create_state(replace(small, init=str(half), freeze_d=1), (3, 32, 32), place)
 
 
