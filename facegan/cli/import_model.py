@@ -22,8 +22,8 @@ def main(
 ) -> None:
     """Import a generator of another program. Nothing in the file is executed.
 
-    StyleGAN2-ADA's, StyleGAN3's and R3GAN's .pkl, rosinality's and lucidrains' .pt, and plain PyTorch
-    generators are recognised; docs/exchange.md has the list.
+    It recognises .pkl files of StyleGAN2-ADA, StyleGAN3 and R3GAN, .pt files of rosinality's StyleGAN2,
+    stylegan2-pytorch and lightweight-gan, plain PyTorch, Keras and ONNX files; see docs/exchange.md
 
     Args:
         file: the other program's file.

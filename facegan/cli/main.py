@@ -40,7 +40,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "import": ("facegan.cli.import_model", "import a model of another program"),
     "export": (
         "facegan.cli.export",
-        "write a model as ONNX, PyTorch or weights, or a dataset as a zip",
+        "write a model as a web page, ONNX or PyTorch, or a dataset as a zip",
     ),
     "models": ("facegan.cli.models", "list the bundled models and sample pictures"),
     "show": ("facegan.cli.show", "show what a model is and how it was trained"),

@@ -38,24 +38,24 @@ class ImportOptions:
     """What a file does not say about its network, and which of its networks to take. Most files need none."""
 
     network: str = ""
-    """The name of the network to take, where the file has several; messages list them."""
+    """The network to take if the file has several; messages list their names."""
     latent: int = setting(0, minimum=0)
-    """The length of the latent vector, where weights do not tell; 0 takes what they tell."""
+    """The length of the latent vector, if the weights leave it open; 0 reads it from them."""
     prior: str = setting("", choices=("normal", "uniform", "sphere"))
-    """What latent vectors are drawn from; '' is what the format is known for, else normal."""
+    """The distribution of latent vectors; '' is the one usual for the format, else normal."""
     layers: str = ""
-    """Of a plain chain of layers: the layers, as messages write them; '' deduces them from the shapes."""
+    """The layers of a plain chain, in the notation of the messages; '' deduces them from the shapes."""
     activation: str = setting("", choices=("relu", "lrelu", "elu", "selu", "gelu", "swish", "tanh"))
-    """The activation between layers, where the file names none; '' is relu."""
+    """The activation between layers, if the file names none; '' is relu."""
     output_range: str = setting("", choices=("tanh", "-1..1", "sigmoid", "0..1", "0..255"))
-    """What the last layer gives: tanh and sigmoid are applied here, ranges are there already. '' is tanh,
-    unless the file says."""
+    """The output of the last layer: tanh or sigmoid is applied to it, a range is as it is. '' is tanh, unless
+    the file says otherwise."""
     multiplier: float = setting(0.0, minimum=0)
-    """The factor of stylegan2-pytorch's mapping network, its lr_mlp, which files do not keep; 0 is 0.1."""
+    """stylegan2-pytorch only: the learning rate factor of its mapping network (lr_mlp); 0 is 0.1."""
     config: str = ""
-    """Of Keras's .weights.h5, which hold no network: the JSON file of model.to_json()."""
+    """The JSON file of model.to_json(), for Keras's .weights.h5 files, which hold no network."""
     licence: str = ""
-    """The licence of the model, which its file keeps."""
+    """The licence of the model, kept in the new file."""
 
     def prior_of(self, dim: int, usual: str = "normal") -> Latent:
         """Return the prior of latents of ``dim`` numbers; uniform ones lie between -1 and 1."""
