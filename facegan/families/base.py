@@ -5,6 +5,7 @@ No torch is imported here, so that recipes and help stay fast.
 
 from __future__ import annotations
 
+import importlib
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, is_dataclass
@@ -116,6 +117,17 @@ class SampledFamily(Family):
     """A family of other programs' networks, which facegan imports and samples, and does not train."""
 
     trains = False
+    networks: ClassVar[str] = ""
+    """The module whose ``Generator`` takes (settings, image_shape, z_dim) and, if conditional, label_dim."""
+
+    def build_generator(
+        self, settings: Any, image_shape: Sequence[int], z_dim: int, *, label_dim: int = 0
+    ) -> GeneratorNetwork:
+        self.check("generator", settings, label_dim)
+        module: Any = importlib.import_module(self.networks)
+        labels = {"label_dim": label_dim} if self.conditional else {}
+        network: GeneratorNetwork = module.Generator(settings, image_shape, z_dim, **labels)
+        return network
 
     def build_discriminator(
         self, settings: Any, image_shape: Sequence[int], label_dim: int = 0
