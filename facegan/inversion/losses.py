@@ -10,14 +10,13 @@ import functools
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import torch
 import torch.nn.functional as F
 
 from facegan.attributes.predictor import AttributePredictor
-from facegan.errors import InputError, ModelError
-from facegan.pickles.tables import read_state
+from facegan.errors import InputError
+from facegan.metrics.lpips_network import lpips_network, vgg_weights
 
 Tensor = torch.Tensor
 Views = list[Tensor]
@@ -77,13 +76,12 @@ def _faces(device: str) -> Loss:
     return Loss(lambda x: [predictor.features_of(x)], mean_square)
 
 
-VGG_FILE = "vgg16-397923af.pth"
 VGG_TAPS = (3, 8, 15, 22)  # relu1_2, relu2_2, relu3_3, relu4_3 (Johnson et al. 2016)
 
 
 def _vgg(device: str) -> Loss:
     """Return the mean squared difference of VGG16's features at four depths, each position of length 1."""
-    weights = _tower(_weights(_cached(VGG_FILE, "vgg")))
+    weights = vgg_weights("--loss vgg")
     from torchvision.models.vgg import cfgs, make_layers
 
     network = make_layers(cfgs["D"])
@@ -105,35 +103,8 @@ def _vgg(device: str) -> Loss:
 
 def _lpips(device: str) -> Loss:
     """Return LPIPS with VGG16 (Zhang et al. 2018), by the package lpips and its weights."""
-    tower = _tower(_weights(_cached(VGG_FILE, "lpips")))
-    try:
-        import lpips
-    except ImportError:
-        raise InputError("--loss lpips needs the package lpips: pip install lpips") from None
-    network = lpips.LPIPS(net="vgg", pnet_rand=True, verbose=False)
-    for piece in (getattr(network.net, f"slice{i + 1}") for i in range(5)):
-        piece.load_state_dict({k: tower[k] for k in piece.state_dict()})
-    network = network.to(device).eval().requires_grad_(False)
+    network = lpips_network("--loss lpips", device)
     return Loss(lambda x: [x], lambda a, b: network(a[0], b[0]).flatten(1).mean(1))
-
-
-def _cached(name: str, loss: str) -> Path:
-    file = Path(torch.hub.get_dir()) / "checkpoints" / name
-    if not file.is_file():
-        raise InputError(f"--loss {loss}: its weights are not here; put {name} at {file}, or use 'faces'")
-    return file
-
-
-def _weights(file: Path) -> dict[str, Tensor]:
-    try:
-        return read_state(file)
-    except (ModelError, OSError) as error:
-        raise InputError(f"{file}: not readable as weights ({error})") from None
-
-
-def _tower(weights: dict[str, Tensor]) -> dict[str, Tensor]:
-    """Return the convolutions' weights, without the classifier's."""
-    return {k.removeprefix("features."): v for k, v in weights.items() if k.startswith("features.")}
 
 
 LOSSES: dict[str, Callable[[str], Loss]] = {
