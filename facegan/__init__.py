@@ -36,6 +36,7 @@ _PUBLIC = {
     "train": "facegan.training.train",
     "register_augmentation": "facegan.augment.table",
     "register_family": "facegan.families",
+    "register_input": "facegan.data.inputs",
     "register_loss": "facegan.losses.adversarial",
     "register_metric": "facegan.metrics.registry",
     "TrainConfig": "facegan.recipes.config",
@@ -136,6 +137,7 @@ __all__ += [
     "recipes",
     "register_augmentation",
     "register_family",
+    "register_input",
     "register_loss",
     "register_metric",
     "run_demo",
@@ -157,6 +159,7 @@ if TYPE_CHECKING:
     from facegan.bars import set_progress
     from facegan.data.dataset import Dataset
     from facegan.data.derive import select
+    from facegan.data.inputs import register_input
     from facegan.data.inspection import inspect
     from facegan.data.prepare import prepare
     from facegan.data.stylegan_zip import export_dataset
