@@ -7,9 +7,8 @@ executes nothing.
 
 from __future__ import annotations
 
-import hashlib
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from copy import copy
 from dataclasses import asdict
 from pathlib import Path
@@ -20,15 +19,13 @@ import torch
 
 from facegan import arguments
 from facegan.devices import check_device
-from facegan.errors import InputError, ModelError
+from facegan.errors import InputError
 from facegan.families import get_family
 from facegan.images import to_uint8
 from facegan.layers.network import GeneratorNetwork
-from facegan.layers.unfilled import Unfilled
+from facegan.model_files import content_hash, from_dict, halves, read_model, write_model
 from facegan.prior import Conditions, Latent
-from facegan.tensor_files import MAX_HALF, canonical_json, read_tensors, write_tensors
 
-FORMAT = 1
 _AVERAGED = 1000  # latents of an average of w
 NOISE = ("const", "random", "none")
 
@@ -273,36 +270,16 @@ class Generator:
     @property
     def hash(self) -> str:
         """Return the SHA-256 of the metadata and the half-precision tensors, which equal models share."""
-        return _hash(self.meta, _half(self.network.state_dict()))
+        return content_hash(self.meta, halves(self.network.state_dict()))
 
     def save(self, path: str | Path, dtype: torch.dtype = torch.float16) -> str:
         """Write one ``.safetensors`` file, half precision by default; return the hash in it."""
-        tensors = {k: _cast(v, dtype) for k, v in sorted(self.network.state_dict().items())}
-        digest = _hash(self.meta, _half(tensors))
-        header = {**self.meta, "format": FORMAT, "hash": digest}
-        write_tensors(path, "facegan", header, tensors=tensors)
-        return digest
+        return write_model(path, self.network, self.meta, dtype=dtype)
 
     @classmethod
     def load(cls, path: str | Path, device: str | torch.device = "cpu") -> Generator:
         """Read a file of :meth:`save`; raise ModelError in one line if it is missing, damaged or foreign."""
-        with read_tensors(path, "facegan", FORMAT, what="facegan model", absent="model file") as (
-            meta,
-            tensors,
-        ):
-            if _hash(meta, _half(tensors)) != meta["hash"]:
-                raise ModelError("the content does not match its hash; the file is damaged")
-            with Unfilled():
-                # First without memory: a header could describe a network larger than the machine.
-                with torch.device("meta"):
-                    planned = {k: v.shape for k, v in build_network(meta).state_dict().items()}
-                if planned != {k: v.shape for k, v in tensors.items()}:
-                    raise ModelError("the header does not describe its tensors (other names or shapes)")
-                network = build_network(meta)
-            network.load_state_dict(
-                {k: v.float() if v.is_floating_point() else v for k, v in tensors.items()}
-            )
-            return cls(network, {k: v for k, v in meta.items() if k not in ("format", "hash")}, device)
+        return cls(*read_model(path, build_network), device)
 
     def parameters_by_layer(self) -> list[tuple[str, tuple[int, ...], int]]:
         """Return (name, shape, count) of every trained tensor."""
@@ -319,27 +296,6 @@ def build_network(meta: dict[str, Any]) -> GeneratorNetwork:
         Latent(**meta["latent"]).dim,
         label_dim=len(meta.get("labels", ())),
     )
-
-
-def from_dict(cls: type, values: dict[str, Any]) -> Any:
-    """Rebuild a (nested) frozen dataclass from the output of ``dataclasses.asdict`` and JSON."""
-    import dataclasses
-    import typing
-
-    hints = typing.get_type_hints(cls)
-    names = {f.name for f in dataclasses.fields(cls)}
-    unknown = set(values) - names
-    if unknown:
-        raise ValueError(f"unknown setting '{sorted(unknown)[0]}'")
-    built: dict[str, Any] = {}
-    for name, value in values.items():
-        hint = hints[name]
-        if dataclasses.is_dataclass(hint) and isinstance(value, dict):
-            value = from_dict(hint, value)  # type: ignore[arg-type]
-        elif isinstance(value, list):
-            value = tuple(value)
-        built[name] = value
-    return cls(**built)
 
 
 def describe(
@@ -360,26 +316,6 @@ def describe(
         "labels": list(labels),
         **more,
     }
-
-
-def _cast(tensor: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:
-    tensor = tensor.detach().cpu()
-    if tensor.is_floating_point():
-        tensor = tensor.clamp(-MAX_HALF, MAX_HALF).to(dtype) if dtype == torch.float16 else tensor.to(dtype)
-    return tensor.contiguous()
-
-
-def _half(tensors: dict[str, torch.Tensor]) -> Callable[[], Iterator[tuple[str, torch.Tensor]]]:
-    return lambda: ((k, _cast(v, torch.float16)) for k, v in sorted(tensors.items()))
-
-
-def _hash(meta: dict[str, Any], tensors: Callable[[], Iterator[tuple[str, torch.Tensor]]]) -> str:
-    core = {k: v for k, v in meta.items() if k not in ("format", "hash")}
-    digest = hashlib.sha256(canonical_json(core).encode())
-    for name, tensor in tensors():
-        digest.update(f"\n{name} {tuple(tensor.shape)} {tensor.dtype}\n".encode())
-        digest.update(tensor.numpy().tobytes())
-    return digest.hexdigest()
 
 
 def check_truncation(truncation: float, network: Generator) -> Generator:

@@ -10,6 +10,7 @@ import torch
 from facegan.generator import Generator
 from facegan.layers.summary import macs_of
 from facegan.models import load, moment_name, moments, resolve
+from facegan.translator import Translator
 
 
 def describe_model(reference: str) -> dict[str, Any]:
@@ -31,7 +32,7 @@ def describe_model(reference: str) -> dict[str, Any]:
     }
 
 
-def layer_table(model: Generator) -> list[dict[str, Any]]:
+def layer_table(model: Generator | Translator) -> list[dict[str, Any]]:
     """Return a row for each module with parameters.
 
     It has the name, the kind, the shapes of its weight and of what it gives, the number of parameters, and
@@ -50,7 +51,11 @@ def layer_table(model: Generator) -> list[dict[str, Any]]:
 
     handles = [module.register_forward_hook(note(name)) for name, module in found.items()]
     with torch.inference_mode():
-        model(model.latent.sample([0]))
+        if isinstance(model, Translator):
+            for direction in model.directions:
+                model(torch.zeros(1, *model.image_shape), direction)
+        else:
+            model(model.latent.sample([0]))
     for handle in handles:
         handle.remove()
     return [
@@ -68,15 +73,25 @@ def layer_table(model: Generator) -> list[dict[str, Any]]:
     ]
 
 
-def facts_text(f: dict[str, Any]) -> str:
-    """Return what :func:`describe_model` has found, for a person."""
-    c, h, w = f["image_shape"]
-    latent, origin = f["latent"], f.get("provenance") or {}
+def _what_it_takes(f: dict[str, Any]) -> list[tuple[str, str]]:
+    """Return what a generator or a translator makes its pictures of."""
+    if "latent" not in f:
+        rows = [("directions", ", ".join(f["directions"]))]
+        return [*rows, ("input", f["input"])] if f.get("input") else rows
+    latent = f["latent"]
     prior = (
         "sphere"
         if latent["kind"] == "sphere"
         else f"{latent['kind']}, mean {latent['mean']:g}, std {latent['std']:g}"
     )
+    labels = ", ".join(f.get("labels", [])) or "none"
+    return [("latent", f"{latent['dim']} dimensions, {prior}"), ("labels", labels)]
+
+
+def facts_text(f: dict[str, Any]) -> str:
+    """Return what :func:`describe_model` has found, for a person."""
+    c, h, w = f["image_shape"]
+    origin = f.get("provenance") or {}
     data = origin.get("dataset") or {}
     statistics = f" (and {f['running_statistics']:,} running statistics)" if f["running_statistics"] else ""
     seen = f"{origin['images_seen'] / 1000:g} kimg" if "images_seen" in origin else "unknown"
@@ -87,7 +102,7 @@ def facts_text(f: dict[str, Any]) -> str:
         ("file", f"{f['file']} ({f['bytes'] / 1e6:.1f} MB)"),
         ("family", f["family"]),
         ("pictures", f"{w}x{h} px, {'colour' if c == 3 else 'grey'}"),
-        ("latent", f"{latent['dim']} dimensions, {prior}"),
+        *_what_it_takes(f),
         ("parameters", f"{f['parameters']:,}{statistics}"),
         ("one picture", f"{f['macs'] / 1e6:,.1f} million multiply-accumulates"),
         ("recipe", origin.get("recipe") or "unknown"),
@@ -103,7 +118,6 @@ def facts_text(f: dict[str, Any]) -> str:
         ("command", origin.get("command") or "unknown"),
         ("facegan", origin.get("facegan", "unknown")),
         ("crop", ", ".join(f"{k} {v}" for k, v in crop.items()) or "unknown"),
-        ("labels", ", ".join(f.get("labels", [])) or "none"),
         ("licence", f.get("licence") or "unknown"),
         ("hash", f["hash"]),
         ("moments", ", ".join(f["moments"])),

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     import torch
 
     from facegan.generator import Generator
+    from facegan.translator import Translator
 
 ASSETS = Path(__file__).parent / "assets"
 
@@ -157,10 +158,41 @@ def _best(run: Path) -> Path:
 
 
 def as_model(model: Generator | str | Path, device: str | torch.device = "cpu") -> Generator:
-    """Return a Generator as it is, or what :func:`load` makes of a name."""
+    """Return a Generator as it is, or the one that a name means.
+
+    Raises:
+        InputError: It is a translator; the message says what takes one.
+        ModelError: There is no such model.
+    """
     from facegan.generator import Generator
 
-    return model if isinstance(model, Generator) else load(model, device)
+    found = model if isinstance(model, Generator) else load(model, device)
+    if isinstance(found, Generator):
+        return found
+    name = "the model" if not isinstance(model, (str, Path)) else str(model)
+    raise InputError(
+        f"{name}: this is a translator, which makes pictures of pictures; use 'facegan translate {name} "
+        "PHOTO'"
+    )
+
+
+def as_translator(model: Translator | str | Path, device: str | torch.device = "cpu") -> Translator:
+    """Return a Translator as it is, or the one that a name means.
+
+    Raises:
+        InputError: It is a generator; the message says what takes one.
+        ModelError: There is no such model.
+    """
+    from facegan.translator import Translator
+
+    found = model if isinstance(model, Translator) else load(model, device)
+    if isinstance(found, Translator):
+        return found
+    name = "the model" if not isinstance(model, (str, Path)) else str(model)
+    raise InputError(
+        f"{name}: this is a generator, which makes faces from noise; a translator comes from 'facegan train "
+        "... --recipe pix2pix-64' or cyclegan-64, and 'facegan edit' changes photos with a generator"
+    )
 
 
 def with_labels(
@@ -200,22 +232,25 @@ def with_labels(
     return model
 
 
-def load(reference: str | Path, device: str | torch.device = "cpu") -> Generator:
-    """Return the generator that ``reference`` means (see :func:`resolve`), on ``device`` (cpu, cuda or mps).
+def load(reference: str | Path, device: str | torch.device = "cpu") -> Generator | Translator:
+    """Return the generator or translator that ``reference`` means, on ``device`` (cpu, cuda or mps).
 
-    ``MODEL+FILE.safetensors`` is MODEL with the delta that ``facegan invert --tune`` saved; MODEL may be such
-    a one itself.
+    :func:`resolve` says what a name means. ``MODEL+FILE.safetensors`` is MODEL with the delta that
+    ``facegan invert --tune`` saved; MODEL may be such a one itself.
     """
     from facegan.deltas import apply_delta
     from facegan.devices import check_device
     from facegan.generator import Generator
+    from facegan.model_files import TRANSLATOR, kind_of
+    from facegan.translator import Translator
 
     before, delta = split_delta(reference)
     if delta:
-        return apply_delta(load(before, device), delta)
+        return apply_delta(as_model(before, device), delta)
     path = resolve(reference)
     check_device(device)
-    model = Generator.load(path, device)
+    model: Generator | Translator
+    model = (Translator if kind_of(path) == TRANSLATOR else Generator).load(path, device)
     if path.parent == ASSETS:
         model.bundled = path.stem
     return model

@@ -267,13 +267,13 @@ def test_changed_headers(name: str, tiny_model_file: Path, tmp_path: Path) -> No
 
 @pytest.mark.parametrize("name", REHASHED)
 def test_headers_that_lie(name: str, tiny_model_file: Path, tmp_path: Path) -> None:
-    from facegan.generator import _half, _hash
+    from facegan.model_files import content_hash, halves
 
     change, message = REHASHED[name]
     header, tail = parts(tiny_model_file)
     meta = json.loads(header["__metadata__"]["facegan"])
     change(meta)
-    meta["hash"] = _hash(meta, _half(Generator.load(tiny_model_file).network.state_dict()))
+    meta["hash"] = content_hash(meta, halves(Generator.load(tiny_model_file).network.state_dict()))
     header["__metadata__"]["facegan"] = canonical_json(meta)
     assert message in refused(joined(header, tail), tmp_path)
 

@@ -47,10 +47,10 @@ def main(
     """
     from facegan.latent.directions import directions
     from facegan.latent.finding import Settings
-    from facegan.models import load
+    from facegan.models import as_model
 
     model = only_model(models, model, command="directions")
-    generator = load(model, device)
+    generator = as_model(model, device)
     settings = Settings(
         samples=samples,
         gradients=gradients,

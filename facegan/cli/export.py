@@ -46,7 +46,9 @@ def main(
         return
     from facegan.cli.options import tell_licence
     from facegan.exchange.exporting import export_model
-    from facegan.models import load
+    from facegan.models import as_model
 
     tell_licence(model)
-    print(export_model(load(model), out, weights=weights, part=part, example=example, directions=directions))
+    print(
+        export_model(as_model(model), out, weights=weights, part=part, example=example, directions=directions)
+    )

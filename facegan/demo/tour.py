@@ -103,7 +103,7 @@ class Tour:
 
     def bundled(self) -> None:
         """Sample, film and compute with the bundled model: ``faces`` chooses, ``evaluator`` judges."""
-        model = models.load(BUNDLED)
+        model = models.as_model(BUNDLED)
         images.save_png(self.pictures / "bundled.png", images.grid(model.sample(100)), {"seed": "0-99"})
         self._film(model, list(model.latent.sample(SHOWN)), "bundled.webp", scale=3)
         judge = AttributePredictor.load("evaluator")
@@ -157,11 +157,11 @@ class Tour:
 
     def explore(self) -> None:
         """Sample and interpolate; show the same seeds at ten moments of the training."""
-        model = models.load(self.out / "run")
+        model = models.as_model(self.out / "run")
         images.save_png(self.pictures / "faces.png", images.grid(model.sample(100)), {"seed": "0-99"})
         moments = models.moments(self.out / "run")
         kept = sorted(moments)[:: -(-len(moments) // 10)]
-        steps = [models.load(moments[kimg]).sample(10) for kimg in kept]
+        steps = [models.as_model(moments[kimg]).sample(10) for kimg in kept]
         images.save_png(self.pictures / "progress.png", images.grid(np.concatenate(steps), 10))
         self.story.numbers["moments"] = [f"{kimg:.3g}" for kimg in kept]
         points = list(model.latent.sample(range(6)))
@@ -177,7 +177,7 @@ class Tour:
 
     def arithmetic(self) -> None:
         """Compute with faces; one predictor chooses the members, one trained on other pictures judges."""
-        model = models.load(self.out / "run")
+        model = models.as_model(self.out / "run")
         chooser, judge = self._predictors()
         faces = Arithmetic(model, chooser, judge, seed=self.seed, pool=6000)
         scores = {members: faces.score(GROUPS, GOAL, 40, members=members) for members in (3, 10)}

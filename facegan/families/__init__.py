@@ -36,6 +36,12 @@ SAMPLED: dict[str, str | Family] = {
 }
 """Likewise, families of particular programs' networks, which facegan samples and does not train."""
 
+TRANSLATORS: dict[str, str | Family] = {
+    "pix2pix": "facegan.families.pix2pix",
+    "cyclegan": "facegan.families.cyclegan",
+}
+"""Likewise, families whose networks turn pictures into pictures."""
+
 
 def get_family(name: str) -> Family:
     """Return the family of that name.
@@ -43,11 +49,11 @@ def get_family(name: str) -> Family:
     Raises:
         ModelError: No family has that name; it lists those that there are.
     """
-    table = SAMPLED if name in SAMPLED else FAMILIES
+    table = next((t for t in (SAMPLED, TRANSLATORS) if name in t), FAMILIES)
     if name not in table:
         raise ModelError(
-            f"family '{name}' is unknown (known: {', '.join(FAMILIES)}); is facegan up to date, or was the "
-            "family made known with facegan.register_family?"
+            f"family '{name}' is unknown (known: {', '.join([*FAMILIES, *TRANSLATORS])}); is facegan up to "
+            "date, or was the family made known with facegan.register_family?"
         )
     found = table[name]
     if isinstance(found, str):
@@ -71,7 +77,7 @@ def register_family(name: str, family: Family) -> None:
     Raises:
         InputError: The name is taken or impossible, or the family lacks something.
     """
-    name = arguments.new_name(name, "family", {**FAMILIES, **SAMPLED})
+    name = arguments.new_name(name, "family", {**FAMILIES, **SAMPLED, **TRANSLATORS})
     FAMILIES[name] = check_family(family, f"register_family('{name}')")
 
 

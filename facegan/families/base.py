@@ -61,6 +61,8 @@ class Family(ABC):
     """How the networks are trained: a row of ``facegan.training.objective.OBJECTIVES``."""
     trains: ClassVar[bool] = True
     """Whether there are recipes and discriminators; without them its generators are only sampled from."""
+    translates: ClassVar[bool] = False
+    """Whether its models turn pictures into pictures (a :class:`facegan.translator.Translator`)."""
     conditional: ClassVar[bool] = False
     """Whether the networks take labels."""
     any_shape: ClassVar[bool] = False

@@ -32,7 +32,7 @@ from facegan.inversion.losses import Objective, distances, parse_losses
 from facegan.inversion.space import Space, default_space
 from facegan.layers.ema import update_ema
 from facegan.layers.optimizers import AdamW
-from facegan.models import load
+from facegan.models import as_model
 from facegan.tensor_files import ResumableTensors, load_training, training_tensors
 
 Tensor = torch.Tensor
@@ -212,7 +212,7 @@ def train_encoder(
         **changes: settings of :class:`EncoderTraining`, such as ``kimg=10``.
     """
     settings = checked(changes, out)
-    generator = model if isinstance(model, Generator) else load(model, device)
+    generator = as_model(model, device)
     target = encoder_place(generator, model, out)
     data = dataset if isinstance(dataset, Dataset) else Dataset(arguments.place(dataset, "the dataset"))
     state = target.with_suffix(".state")

@@ -69,6 +69,13 @@ class GeneratorNetwork(Network):
         return self.synthesize(self.styles(z, labels, mix), "random" if self.training else "const")
 
 
+class TranslatorNetwork(Network):
+    """A generator of pictures from pictures of the same shape. Subclasses define ``forward(images)``.
+
+    In evaluation mode, what it makes of a picture does not depend on the rest of the batch.
+    """
+
+
 class Heads(nn.Module):
     """Further judges of images, which look at the maps of a frozen network: images to logits ``N,K``."""
 

@@ -17,7 +17,7 @@ from facegan.generator import Generator
 from facegan.images import read_image_file
 from facegan.metrics.base import FIRST_SEED
 from facegan.metrics.feature_extractors import FeatureTable
-from facegan.models import load, meaning, resolve
+from facegan.models import as_model, meaning, resolve
 
 COUNT = 5000  # samples of a model
 BATCH = 64
@@ -159,7 +159,7 @@ def named(
     except ModelError as error:
         raise InputError(f"{error}; a dataset or a folder of pictures would do, too") from None
     title = str(reference) if truncation == 1.0 else f"{reference}, truncation {truncation:g}"
-    return of_model(load(reference, device), title, count or COUNT, truncation=truncation)
+    return of_model(as_model(reference, device), title, count or COUNT, truncation=truncation)
 
 
 def features_of(pictures: Pictures, table: FeatureTable, on_progress: Progress | None = None) -> np.ndarray:

@@ -12,8 +12,9 @@ from facegan.families import get_family
 from facegan.families.r3gan import FAMILY
 from facegan.families.r3gan.config import Config, NetworkConfig, base_size, default_widths
 from facegan.families.r3gan.networks import Resample, ResidualBlock
-from facegan.generator import Generator, Latent, describe, from_dict
+from facegan.generator import Generator, Latent, describe
 from facegan.losses.penalties import gradient_penalty
+from facegan.model_files import from_dict
 
 WIDE = {"widths": (1536,) * 4, "group_size": 32}
 WIDER = {"widths": (1536,) * 5, "group_size": 32}

@@ -1,0 +1,16 @@
+"""pix2pix (Isola et al. 2017): from an input to its target, trained on pairs."""
+
+from facegan.families.pix2pix.config import Config
+from facegan.families.translator import TranslatorFamily
+
+
+class Pix2Pix(TranslatorFamily):
+    """A generator for one direction, judged beside its input."""
+
+    config = Config
+    objective = "paired"
+    directions = ("forward",)
+    sees_input = True
+
+
+FAMILY = Pix2Pix()

@@ -1,0 +1,122 @@
+"""Model files: networks in half precision, with a header that describes them and a hash of both.
+
+The header is one canonical JSON text. Its ``kind`` is ``translator`` in files of :mod:`facegan.translator`;
+those of :mod:`facegan.generator` have none.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import typing
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from facegan.errors import ModelError
+from facegan.layers.unfilled import Unfilled
+from facegan.tensor_files import MAX_HALF, canonical_json, read_tensors, write_tensors
+
+KEY, FORMAT = "facegan", 1
+TRANSLATOR = "translator"
+Tensors = Mapping[str, torch.Tensor]
+
+
+def cast(tensor: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:
+    """Return a copy in main memory; floats become ``dtype``."""
+    tensor = tensor.detach().cpu()
+    if tensor.is_floating_point():
+        tensor = tensor.clamp(-MAX_HALF, MAX_HALF).to(dtype) if dtype == torch.float16 else tensor.to(dtype)
+    return tensor.contiguous()
+
+
+def halves(tensors: Tensors) -> Callable[[], Iterator[tuple[str, torch.Tensor]]]:
+    """Return a function that yields all tensors by name in half precision."""
+    return lambda: ((k, cast(v, torch.float16)) for k, v in sorted(tensors.items()))
+
+
+def content_hash(meta: dict[str, Any], tensors: Callable[[], Iterator[tuple[str, torch.Tensor]]]) -> str:
+    """Return the SHA-256 of the metadata and the half-precision tensors, which equal models share."""
+    core = {k: v for k, v in meta.items() if k not in ("format", "hash")}
+    digest = hashlib.sha256(canonical_json(core).encode())
+    for name, tensor in tensors():
+        digest.update(f"\n{name} {tuple(tensor.shape)} {tensor.dtype}\n".encode())
+        digest.update(tensor.numpy().tobytes())
+    return digest.hexdigest()
+
+
+def write_model(path: str | Path, network: nn.Module, meta: dict[str, Any], *, dtype: torch.dtype) -> str:
+    """Write one ``.safetensors`` file; return the hash in it."""
+    tensors = {k: cast(v, dtype) for k, v in sorted(network.state_dict().items())}
+    digest = content_hash(meta, halves(tensors))
+    write_tensors(path, KEY, {**meta, "format": FORMAT, "hash": digest}, tensors=tensors)
+    return digest
+
+
+Build = Callable[[dict[str, Any]], nn.Module]
+
+
+def read_model(path: str | Path, build: Build, kind: str = "") -> tuple[Any, dict[str, Any]]:
+    """Return the network that ``build`` makes of the header, with its weights, and the metadata.
+
+    Raises:
+        ModelError: The file is missing, damaged, foreign, or not of that ``kind``.
+    """
+    what = f"facegan {kind or 'model'}"
+    with read_tensors(path, KEY, FORMAT, what=what, absent="model file") as (meta, tensors):
+        if meta.get("kind", "") != kind:
+            raise ModelError(WRONG_KIND[kind])
+        if content_hash(meta, halves(tensors)) != meta["hash"]:
+            raise ModelError("the content does not match its hash; the file is damaged")
+        with Unfilled():
+            # First without memory: a header could describe a network larger than the machine.
+            with torch.device("meta"):
+                planned = {k: v.shape for k, v in build(meta).state_dict().items()}
+            if planned != {k: v.shape for k, v in tensors.items()}:
+                raise ModelError("the header does not describe its tensors (other names or shapes)")
+            network = build(meta)
+        network.load_state_dict({k: v.float() if v.is_floating_point() else v for k, v in tensors.items()})
+        return network, {k: v for k, v in meta.items() if k not in ("format", "hash")}
+    raise AssertionError  # the block above returns or raises
+
+
+WRONG_KIND = {
+    "": "this is a translator, which turns photos into pictures: use 'facegan translate'",
+    TRANSLATOR: "this is a generator, which makes pictures of latent vectors, and no translator",
+}
+"""Kind that was wanted -> what to say of a file of the other kind."""
+
+
+def kind_of(path: str | Path) -> str:
+    """Return the kind in the header of a model file; "" for a generator, and for what is no model file."""
+    import json
+
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(str(path), framework="np") as handle:
+            head = json.loads((handle.metadata() or {}).get(KEY, "{}"))
+    except (SafetensorError, OSError, ValueError):
+        return ""
+    return str(head.get("kind", "")) if isinstance(head, dict) else ""
+
+
+def from_dict(cls: type, values: dict[str, Any]) -> Any:
+    """Rebuild a (nested) frozen dataclass from the output of ``dataclasses.asdict`` and JSON."""
+    hints = typing.get_type_hints(cls)
+    names = {f.name for f in dataclasses.fields(cls)}
+    unknown = set(values) - names
+    if unknown:
+        raise ValueError(f"unknown setting '{sorted(unknown)[0]}'")
+    built: dict[str, Any] = {}
+    for name, value in values.items():
+        hint = hints[name]
+        if dataclasses.is_dataclass(hint) and isinstance(value, dict):
+            value = from_dict(hint, value)  # type: ignore[arg-type]
+        elif isinstance(value, list):
+            value = tuple(value)
+        built[name] = value
+    return cls(**built)
