@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from facegan import arguments
 from facegan.errors import InputError, ModelError
 from facegan.files import tell_twice
+from facegan.hub import PREFIX, hub_model, is_hub_name, is_repository
 
 if TYPE_CHECKING:
     import torch
@@ -45,9 +46,9 @@ def bundled() -> list[str]:
 class Meaning:
     """What a name stands for.
 
-    ``kind`` is bundled, folder, file, moment (``RUN@30kimg``), delta (``MODEL+FILE``), or "" for nothing.
-    ``path`` is the model's file, the folder, the file, or the run of a moment; ``moment`` is what follows the
-    @ (30, 0.512, best).
+    ``kind`` is bundled, folder, file, moment (``RUN@30kimg``), hub (``hf:owner/name``), delta
+    (``MODEL+FILE``), or "" for nothing. ``path`` is the model's file, the folder, the file, or the run of a
+    moment; ``moment`` is what follows the @ (30, 0.512, best).
     """
 
     text: str
@@ -68,7 +69,8 @@ class Meaning:
     @property
     def is_model(self) -> bool:
         """Whether a generator can be loaded from it, as far as its name tells; of a dataset it cannot."""
-        return self.kind in ("bundled", "file", "moment", "delta") or (self.is_run and not self.is_dataset)
+        named = ("bundled", "file", "moment", "hub", "delta")
+        return self.kind in named or (self.is_run and not self.is_dataset)
 
     @property
     def run(self) -> Path | None:
@@ -81,10 +83,12 @@ def meaning(reference: str | Path) -> Meaning:
 
     A bundled name is the bundled model; a file or folder of that name beside it is written as a path,
     ``./celeba64``, and a line on standard error says so. Anything else is what lies there: a file, a folder,
-    ``RUN@30kimg``, ``RUN@best``, ``MODEL+FILE.safetensors``.
+    ``RUN@30kimg``, ``RUN@best``, ``hf:owner/name``, ``MODEL+FILE.safetensors``.
     """
     path = arguments.place(reference, "a model, run or dataset").expanduser()
     text = str(reference)
+    if is_hub_name(text):
+        return Meaning(text, "delta" if split_delta(text)[1] else "hub", path)
     if text in bundled() and (isinstance(reference, str) or not path.exists()):
         tell_twice(text, "model")
         return Meaning(text, "bundled", ASSETS / f"{text}.safetensors")
@@ -100,34 +104,35 @@ def resolve(reference: str | Path) -> Path:
     """Return the model file that ``reference`` means.
 
     A run folder (its newest model), a moment of one (``RUN@30kimg``, ``RUN@30``, ``RUN@best``), a
-    ``.safetensors`` file, or a bundled name; of ``MODEL+FILE.safetensors`` (a model with a delta) the
-    model. ModelError in one line otherwise.
+    ``.safetensors`` file, a bundled name, or a model on the Hub (``hf:owner/name``, which is downloaded
+    unless it is cached); of ``MODEL+FILE.safetensors`` (a model with a delta) the model. ModelError in one
+    line otherwise; InputError if the Hub refuses.
     """
     found = meaning(reference)
     text, path = found.text, found.path
     if found.kind in ("bundled", "file"):
         return path
+    if found.kind == "hub":
+        return hub_model(text)
     if found.kind == "delta":
         return resolve(split_delta(text)[0])
     if found.kind == "folder":
-        there = list(moments(path).values())
-        if there:
-            return there[-1]
-        if found.is_dataset:
-            raise ModelError(f"{text}: this is a dataset; 'facegan train {text}' makes a model of it")
-        raise ModelError(f"{text}: no models in this folder; is it a run of 'facegan train'?")
+        return _newest(found)
     if found.kind == "moment":
-        if found.moment == "best":
-            return _best(path)
-        known = moments(path)
-        if float(found.moment) not in known:
-            names = ", ".join(moment_name(kimg) for kimg in known) or "none"
-            raise ModelError(f"{path}: no model at {found.moment}kimg (there are: {names})")
-        return known[float(found.moment)]
+        return _best(path) if found.moment == "best" else _at(path, found.moment)
     known_names = f"; bundled: {', '.join(bundled())}" if bundled() else ""
+    if repository := _on_the_hub(text):
+        known_names += f"; a model on the Hugging Face Hub is {PREFIX}{repository}"
     if "+" in text:
         known_names += "; after a + comes a delta, a .safetensors file"
     raise ModelError(f"{text}: no such run folder, model file or bundled model{known_names}")
+
+
+def _on_the_hub(text: str) -> str:
+    """Return the repository that may be meant, of ``owner/name`` or its web address; "" for none."""
+    address = re.fullmatch(r"https?://(?:huggingface\.co|hf\.co)/([^/?#]+/[^/?#]+).*", text)
+    name = address[1] if address else text
+    return name if is_repository(name) and not name.endswith(".safetensors") else ""
 
 
 def split_delta(reference: str | Path) -> tuple[str, str]:
@@ -142,6 +147,25 @@ def split_delta(reference: str | Path) -> tuple[str, str]:
         return text, ""
     model, delta = next((pair for pair in fitting if pair[1].is_file()), fitting[-1])
     return model, str(delta)
+
+
+def _newest(found: Meaning) -> Path:
+    """Return the newest model in a folder."""
+    text, there = found.text, list(moments(found.path).values())
+    if there:
+        return there[-1]
+    if found.is_dataset:
+        raise ModelError(f"{text}: this is a dataset; 'facegan train {text}' makes a model of it")
+    raise ModelError(f"{text}: no models in this folder; is it a run of 'facegan train'?")
+
+
+def _at(run: Path, moment: str) -> Path:
+    """Return the model of a run at so many kimg."""
+    known = moments(run)
+    if float(moment) not in known:
+        names = ", ".join(moment_name(kimg) for kimg in known) or "none"
+        raise ModelError(f"{run}: no model at {moment}kimg (there are: {names})")
+    return known[float(moment)]
 
 
 def _best(run: Path) -> Path:

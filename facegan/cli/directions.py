@@ -31,7 +31,8 @@ def main(
 
     Args:
         models: the model, first or as --model.
-        model: a run folder, a checkpoint of one (RUN@30kimg), a .safetensors file, or a bundled name; it may
+        model: a run folder, a checkpoint of one (RUN@30kimg), a .safetensors file, a bundled name, or
+            hf:owner/name on the Hugging Face Hub; it may
             also stand first. Default: celeba64.
         out: the file, a .safetensors; '' is in the cache, where 'facegan edit' looks.
         network: the attribute network: a bundled one or a file of 'facegan train-attributes'.

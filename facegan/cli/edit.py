@@ -39,7 +39,8 @@ def main(
     Args:
         words: FACE, the faces to edit: seed:5, seed:0-9, saved vectors (FILE.npz, FILE.npz:1-3), or photos (a
             file, a folder, an address, - for standard input); and EDITS, names and strengths with commas.
-        model: a run folder, a checkpoint of one (RUN@30kimg), a .safetensors file, or a bundled name; it may
+        model: a run folder, a checkpoint of one (RUN@30kimg), a .safetensors file, a bundled name, or
+            hf:owner/name on the Hugging Face Hub; it may
             also stand first. Default: celeba64.
         directions: a file of 'facegan directions'; by default, they are computed once and cached.
         out: the strip (.png), or pictures and vectors (.npz).

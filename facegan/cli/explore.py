@@ -148,7 +148,8 @@ def _main(name: str) -> Callable[..., None]:
 
     Args:
         words: {row.words}
-        model: a run folder, a checkpoint of one (RUN@30kimg), a .safetensors file, or a bundled name; it may
+        model: a run folder, a checkpoint of one (RUN@30kimg), a .safetensors file, a bundled name, or
+            hf:owner/name on the Hugging Face Hub; it may
             also stand first. Default: celeba64.
         settings: those of the command.
         labels: of a conditional model, such as smiling=1,male=0; random draws each seed its own, as in the

@@ -24,7 +24,8 @@ def main(
     by at most one level of 255.
 
     Args:
-        model: a run folder, a checkpoint of one (RUN@30kimg), a .safetensors file, or a bundled name; with
+        model: a run folder, a checkpoint of one (RUN@30kimg), a .safetensors file, a bundled name, or
+            hf:owner/name on the Hugging Face Hub; with
             --out FILE.zip, a dataset.
         out: the file: .onnx (a graph for onnxruntime and others), .html (a page that any browser opens and
             that draws by itself), .pt2 (a program that PyTorch runs alone), or the weights by name as .pt (a

@@ -58,7 +58,8 @@ def main(
 
     Args:
         photos: files, folders, - for standard input, http(s) addresses, or seed:5 for a generated target.
-        model: a run folder, a checkpoint of one (RUN@30kimg), a .safetensors file, or a bundled name; it may
+        model: a run folder, a checkpoint of one (RUN@30kimg), a .safetensors file, a bundled name, or
+            hf:owner/name on the Hugging Face Hub; it may
             also stand first. Default: celeba64.
         out: the folder for all results; by default 'inverted', or 'inverted-2' and so on where that holds the
             results of other photos.

@@ -19,10 +19,13 @@ DEFAULT = "celeba64"
 
 def is_model(text: str) -> bool:
     """Return whether ``text`` means a model: a run folder, a checkpoint of one, a file, a bundled name."""
+    from facegan.hub import is_hub_name
     from facegan.models import resolve
 
     if not text.strip():
         return False
+    if is_hub_name(text):
+        return True
     if text.partition("+")[0].lower().endswith(".safetensors") or _of_a_run(text):
         return True
     try:

@@ -75,7 +75,7 @@ def main(
     Args:
         sources: folders, zip or tar archives (.gz, .bz2, .xz, .zst), arrays (IDX, .npz, .npy), Parquet or
             Arrow files, CSV with a column of pixels (FER2013), all of these also inside folders, Hub datasets
-            (user/name), or prepared datasets.
+            (hf:owner/name), or prepared datasets.
         out: the dataset's folder.
         preset: a named crop that overrides the settings below: tutorial-80, tutorial-50.
         crop: how pictures are cut.

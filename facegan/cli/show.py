@@ -15,7 +15,8 @@ def main(
     """Show what a model is: family, latent prior, pictures, parameters, training, licence.
 
     Args:
-        model: a run folder, a checkpoint of one (RUN@30kimg), a .safetensors file, or a bundled name.
+        model: a run folder, a checkpoint of one (RUN@30kimg), a .safetensors file, a bundled name, or
+            hf:owner/name on the Hugging Face Hub.
         json: print JSON instead.
     """
     from facegan.model_summary import describe_model, facts_text

@@ -24,7 +24,8 @@ def main(
     command continues.
 
     Args:
-        model: a run folder, a checkpoint of one (RUN@30kimg), a .safetensors file, or a bundled name.
+        model: a run folder, a checkpoint of one (RUN@30kimg), a .safetensors file, a bundled name, or
+            hf:owner/name on the Hugging Face Hub.
         dataset: a folder made by 'facegan prepare', its pictures of the model's size.
         out: the encoder's file; by default MODEL-encoder.safetensors beside the model's file.
         settings: of the training.

@@ -7,6 +7,7 @@ A member that must not be used (``..``, absolute, a link, too large) comes out a
 from __future__ import annotations
 
 import hashlib
+import re
 import stat
 import zipfile
 from collections.abc import Callable, Iterator
@@ -182,8 +183,8 @@ def _from_directory(path: Path, reading: Reading) -> Iterator[Item]:
 def open_source(text: str, reading: Reading | None = None) -> Iterator[Item]:
     """Yield the items of one source; InputError in one line if it cannot be used at all."""
     reading = reading or Reading()
-    if text.startswith("hub:"):
-        yield from from_hub(text[4:], reading)
+    if text.startswith(("hf:", "hub:")):
+        yield from from_hub(re.sub(r"^(hub:|hf:(//)?(datasets/)?)", "", text), reading)
         return
     path = photo_path(text)
     try:

@@ -14,8 +14,9 @@ from facegan.attributes.networks import fit
 from facegan.errors import ModelError
 from facegan.files import derived
 from facegan.generator import Generator
+from facegan.hub import is_hub_name, parse_hub_name
 from facegan.inversion.space import Space
-from facegan.models import resolve
+from facegan.models import resolve, split_delta
 from facegan.tensor_files import half, read_tensors, write_tensors
 
 FORMAT = 1
@@ -152,8 +153,12 @@ class Encoder:
 
 
 def beside(reference: str | Path) -> Path:
-    """Return where the encoder of a model lies: ``MODEL-encoder.safetensors`` beside the model's file."""
-    file = resolve(reference)
+    """Return where the encoder of a model lies: ``MODEL-encoder.safetensors`` beside the model's file.
+
+    That of a model on the Hub lies in the current folder, since the Hub's cache belongs to other programs.
+    """
+    text = split_delta(reference)[0]
+    file = Path(f"{parse_hub_name(text).name}.safetensors") if is_hub_name(text) else resolve(reference)
     return derived(file, "-encoder.safetensors")
 
 

@@ -219,7 +219,11 @@ def test_a_hub_name_without_connection_is_one_line_soon(monkeypatch: pytest.Monk
     monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", True)
     monkeypatch.setattr(datasets.config, "HF_HUB_OFFLINE", True)
     begin = time.monotonic()
-    for name in ("nobody/no-such-dataset", "hub:nobody/no-such-dataset"):
+    for name in (
+        "nobody/no-such-dataset",
+        "hf:nobody/no-such-dataset",
+        "hf://datasets/nobody/no-such-dataset",
+    ):
         with pytest.raises(InputError, match=r"nobody/no-such-dataset.*Hub.*connection") as caught:
             list(open_source(name))
         assert "\n" not in str(caught.value)

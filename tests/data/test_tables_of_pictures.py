@@ -474,7 +474,7 @@ def test_a_stream_is_read_as_its_table_is(tmp_path: Path, monkeypatch: pytest.Mo
         "load_dataset",
         lambda name, split, streaming: load("parquet", data_files=files, split=split, streaming=streaming),
     )
-    streamed, reading = read("hub:someone/pets")
+    streamed, reading = read("hf:someone/pets")
     listed, other = read(tmp_path)
     assert [(i.name, i.attributes, i.split) for i in streamed] == [
         (i.name, i.attributes, i.split) for i in listed
