@@ -81,7 +81,6 @@ NARROW = {
     ),
 }
 TRAINED = [name for name in FAMILIES if get_family(name).trains]
-CONDITIONAL = [name for name in NARROW if get_family(name).conditional]
 
 
 def of_both(settings: dict[str, Any]) -> dict[str, Any]:

@@ -47,6 +47,7 @@ def resolved_layers(config: NetworkConfig, option: str) -> list[Layer]:
 class FeedForward(Family):
     """A family whose networks are written in the layer notation."""
 
+    conditional = True
     width_setting = "width"
 
     def build_generator(
@@ -58,7 +59,12 @@ class FeedForward(Family):
         builder = Builder(image_shape, settings.bn_eps, settings.bn_momentum, option="generator.layers")
         layers = resolved_layers(settings, "generator")
         return FeedForwardGenerator(
-            layers, z_dim, builder, unit_range=settings.unit_range, init=settings.init
+            layers,
+            z_dim,
+            builder,
+            unit_range=settings.unit_range,
+            init=settings.init,
+            label_dim=label_dim,
         )
 
     def build_discriminator(
@@ -69,4 +75,6 @@ class FeedForward(Family):
         self.check("discriminator", settings, label_dim)
         builder = Builder(image_shape, settings.bn_eps, settings.bn_momentum, option="discriminator.layers")
         layers = resolved_layers(settings, "discriminator")
-        return FeedForwardDiscriminator(layers, builder, settings.unit_range, init=settings.init)
+        return FeedForwardDiscriminator(
+            layers, builder, settings.unit_range, init=settings.init, label_dim=label_dim
+        )

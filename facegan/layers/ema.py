@@ -39,8 +39,12 @@ def batch_norms(model: nn.Module) -> list[nn.modules.batchnorm._BatchNorm]:
 
 
 @torch.no_grad()
-def recalibrate_batch_norm(model: nn.Module, inputs: Iterable[torch.Tensor]) -> None:
+def recalibrate_batch_norm(
+    model: nn.Module, inputs: Iterable[torch.Tensor | tuple[torch.Tensor, ...]]
+) -> None:
     """Set running statistics to the plain average over ``inputs``, then leave the model in eval mode.
+
+    Each of the ``inputs`` is a batch, or all that the model takes of one, such as latents and labels.
 
     Averaged weights do not fit statistics gathered with the raw ones; sampling needs statistics of
     its own (Izmailov et al. 2018, section 3.2).
@@ -54,7 +58,7 @@ def recalibrate_batch_norm(model: nn.Module, inputs: Iterable[torch.Tensor]) -> 
             norm.momentum = None  # cumulative average
         with distributed.alone():
             for batch in inputs:
-                model(batch)
+                model(*((batch,) if isinstance(batch, torch.Tensor) else batch))
         for norm, momentum in zip(norms, momenta, strict=True):
             norm.momentum = momentum
     model.eval()

@@ -11,6 +11,7 @@ from torch import nn
 
 from facegan import distributed
 from facegan.errors import ConfigError
+from facegan.layers.labels import LabelledLatent, LabelProjection
 from facegan.layers.network import DiscriminatorNetwork, GeneratorNetwork
 from facegan.layers.notation import Layer
 
@@ -250,7 +251,7 @@ def initialise(module: nn.Module, init: str) -> None:
 
 
 class FeedForwardGenerator(GeneratorNetwork):
-    """Makes images of z, with the identity as its mapping network.
+    """Makes images of z, with the identity as its mapping network; with labels, w is z and their embedding.
 
     ``unit_range`` says that the layers end in [0, 1] (a sigmoid), as some tutorials have it.
     """
@@ -258,12 +259,20 @@ class FeedForwardGenerator(GeneratorNetwork):
     num_ws = 1
 
     def __init__(
-        self, layers: Sequence[Layer], z_dim: int, builder: Builder, *, unit_range: bool, init: str
+        self,
+        layers: Sequence[Layer],
+        z_dim: int,
+        builder: Builder,
+        *,
+        unit_range: bool,
+        init: str,
+        label_dim: int = 0,
     ) -> None:
         super().__init__()
-        self.z_dim = self.w_dim = z_dim
+        self.z_dim, self.label_dim = z_dim, label_dim
+        self.w_dim = 2 * z_dim if label_dim else z_dim
         self.unit_range = unit_range
-        self.layers, shape = builder.build(layers, (z_dim,))
+        self.layers, shape = builder.build(layers, (self.w_dim,))
         self.ignores_length = isinstance(self.layers[0], PixelNorm)
         if shape != builder.image_shape:
             c, h, w = builder.image_shape
@@ -272,10 +281,15 @@ class FeedForwardGenerator(GeneratorNetwork):
                 "(channels, height, width); choose layers or a recipe for that size"
             )
         initialise(self, init)
+        self.joined: LabelledLatent | None = None
+        if label_dim:
+            self.joined = LabelledLatent(z_dim, label_dim, normalised=self.ignores_length)
+            first = next((i for i, m in enumerate(self.layers) if isinstance(m, nn.Linear)), 0)
+            self.with_labels = {f"layers.{first}.weight": 1.0}
 
     def map(self, z: torch.Tensor, labels: torch.Tensor | None = None) -> torch.Tensor:
-        """Return z as ``N,1,z_dim``."""
-        return z.unsqueeze(1)
+        """Return z, or z and the labels' embedding, as ``N,1,w_dim``."""
+        return (z if self.joined is None else self.joined(z, labels)).unsqueeze(1)
 
     def synthesize(self, w: torch.Tensor, noise: str = "const") -> torch.Tensor:
         """Return images; these networks take no noise."""
@@ -284,16 +298,35 @@ class FeedForwardGenerator(GeneratorNetwork):
 
 
 class FeedForwardDiscriminator(DiscriminatorNetwork):
-    """Makes logits ``N`` of images; with ``unit_range`` its layers see values in [0, 1]."""
+    """Makes logits ``N`` of images; with ``unit_range`` its layers see values in [0, 1].
 
-    def __init__(self, layers: Sequence[Layer], builder: Builder, unit_range: bool, *, init: str) -> None:
+    Labels are projected on what the last dense layer sees.
+    """
+
+    def __init__(
+        self, layers: Sequence[Layer], builder: Builder, unit_range: bool, *, init: str, label_dim: int = 0
+    ) -> None:
         super().__init__()
-        self.unit_range = unit_range
+        self.unit_range, self.label_dim = unit_range, label_dim
         self.layers, shape = builder.build(layers, builder.image_shape)
         if shape != (1,):
             raise ConfigError(f"{builder.option}: the layers end in shape {shape}; end them with 'dense 1'")
         initialise(self, init)
+        self.projection: LabelProjection | None = None
+        if label_dim:  # only a dense layer ends in one number
+            self.last = max(i for i, m in enumerate(self.layers) if isinstance(m, nn.Linear))
+            features = self.layers[self.last].in_features
+            self.projection = LabelProjection(label_dim, features)  # type: ignore[arg-type]
 
     def forward(self, x: torch.Tensor, labels: torch.Tensor | None = None) -> torch.Tensor:
-        logits: torch.Tensor = self.layers((x + 1) / 2 if self.unit_range else x)
+        x = (x + 1) / 2 if self.unit_range else x
+        if self.projection is None:
+            logits: torch.Tensor = self.layers(x)
+            return logits.squeeze(1)
+        for layer in self.layers[: self.last]:
+            x = layer(x)
+        logits = self.layers[self.last](x)
+        logits = logits + self.projection(x, labels)[:, None].to(logits.dtype)
+        for layer in self.layers[self.last + 1 :]:
+            logits = layer(logits)
         return logits.squeeze(1)

@@ -5,7 +5,8 @@ Shapes: z ``N,z_dim``, labels ``N,label_dim``, w ``N,num_ws,w_dim``, images ``N,
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from types import MappingProxyType
 
 import torch
 from torch import nn
@@ -21,6 +22,9 @@ class Network(nn.Module):
 
     label_dim: int = 0
     """How many numbers of labels go with each image."""
+    with_labels: Mapping[str, float] = MappingProxyType({})
+    """The weights whose inputs are z and, after it, an embedding of the labels: their names, and by how much
+    a weight for z alone is to be multiplied, so that it does there what it did without labels."""
     levels: int = 0
     """How many resolutions a growing network has, 0 for all others. It keeps how far it has grown in the
     buffer ``level``, from 0 to ``levels`` - 1, and counts its layers from the smallest resolution."""
@@ -77,7 +81,10 @@ class TranslatorNetwork(Network):
 
 
 class Heads(nn.Module):
-    """Further judges of images, which look at the maps of a frozen network: images to logits ``N,K``."""
+    """Further judges of images, which look at the maps of a frozen network.
+
+    Subclasses define ``forward(images, labels=None)``, which returns logits ``N,K``.
+    """
 
     @property
     def frozen(self) -> nn.Module:

@@ -346,7 +346,7 @@ def _judging(discriminator: DiscriminatorNetwork, inputs: tuple[torch.Tensor, ..
         return rows
     frozen = summarize(heads.frozen, fit(inputs[0], heads.shape))
     rows += [replace(r, name=f"frozen.{r.name}", parameters=0, statistics=0) for r in frozen]
-    return rows + [replace(r, name=f"projected.{r.name}") for r in summarize(heads, inputs[0])]
+    return rows + [replace(r, name=f"projected.{r.name}") for r in summarize(heads, inputs)]
 
 
 def _device_name(device: torch.device) -> str:

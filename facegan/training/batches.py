@@ -174,7 +174,7 @@ class Pair:
                 heads.train(not self.iterated)
                 self.iterated = True
                 # Only the generator learns through the frozen network.
-                projected = heads(seen if kind == "g" else seen.detach()).to(state.dtype)
+                projected = heads(seen if kind == "g" else seen.detach(), labels).to(state.dtype)
         return Judged(kind, images, -logits if state.config.flip_labels else logits, projected)
 
 

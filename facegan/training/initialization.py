@@ -207,8 +207,17 @@ def _networks(reference: str) -> tuple[dict[str, Any], State, dict[str, State]]:
 
 @torch.no_grad()
 def _take(module: Network, given: dict[str, torch.Tensor]) -> set[str]:
-    """Copy the tensors that fit; return their names."""
+    """Copy the tensors that fit; return their names.
+
+    Weights that take z alone fit where z is joined with labels: the labels begin without effect there.
+    """
     own = module.state_dict()
+    for key, gain in module.with_labels.items():
+        if key in given and given[key].ndim == 2 and given[key].shape[1] < own[key].shape[1]:
+            wider = torch.zeros_like(own[key])
+            if wider.shape[0] == given[key].shape[0]:
+                wider[:, : given[key].shape[1]] = given[key] * gain
+                given = {**given, key: wider}
     if module.levels and "level" in given:  # one that has grown larger is all grown here
         given = {**given, "level": given["level"].clamp(max=module.levels - 1)}
     fits = {k: v for k, v in given.items() if k in own and own[k].shape == v.shape}

@@ -11,7 +11,7 @@ import torch
 from facegan import rng
 from facegan.generator import Generator
 from facegan.layers.ema import batch_norms, recalibrate_batch_norm
-from facegan.prior import Latent
+from facegan.prior import Conditions, Latent
 from facegan.training.state import TrainState
 
 BN_BATCHES, BN_BATCH = 16, 64
@@ -23,11 +23,14 @@ def sampling_generator(state: TrainState, metadata: dict[str, Any]) -> Generator
     if state.ema is not None and batch_norms(network):
         c = state.config
         latent = Latent(**metadata["latent"])
+        labels = Conditions(metadata["labels"], metadata["label_rows"]) if state.label_dim else None
 
-        def batches() -> Iterator[torch.Tensor]:
-            for i in range(BN_BATCHES):
-                draws = rng.normal(c.seed, "batch-norm", i * BN_BATCH, count=BN_BATCH, per_item=c.latent.dim)
-                yield latent.shape_normal(torch.from_numpy(draws)).to(state.device)
+        def batches() -> Iterator[tuple[torch.Tensor, ...]]:
+            for first in range(0, BN_BATCHES * BN_BATCH, BN_BATCH):
+                draws = rng.normal(c.seed, "batch-norm", first, count=BN_BATCH, per_item=c.latent.dim)
+                z = latent.shape_normal(torch.from_numpy(draws)).to(state.device)
+                told = () if labels is None else (labels.draw(range(first, first + BN_BATCH), {}),)
+                yield z, *(row.to(z) for row in told)
 
         recalibrate_batch_norm(network, batches())
     provenance = {**metadata["provenance"], "images_seen": state.images_seen}

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 from graphs import small_graph
-from narrow import CONDITIONAL, NARROW, TRAINED, at_32
+from narrow import NARROW, TRAINED, at_32
 from PIL import Image
 
 import facegan
@@ -298,14 +298,8 @@ def test_frozen_layers_stay(family, portraits, runs, tmp_path):
 
 
 @pytest.mark.parametrize("family", TRAINED)
-def test_labels_are_obeyed_or_refused(family, portraits, runs):
+def test_labels_are_obeyed(family, portraits, runs):
     name = portraits.attribute_names[0]
-    if family not in CONDITIONAL:
-        with pytest.raises(
-            facegan.errors.ConfigError, match="condition: this recipe's networks take no labels"
-        ):
-            runs(family, condition=(name,))
-        return
     model = facegan.load(runs(family, condition=(name,)))
     assert model.labels == (name,)
     yes, no = (model.tell(f"{name}={value}").sample(4) for value in (1, 0))
@@ -318,7 +312,7 @@ def test_labels_are_obeyed_or_refused(family, portraits, runs):
     assert float(labels.mean()) == pytest.approx(share, abs=0.05)
 
 
-@pytest.mark.parametrize("family", [*sorted(CONDITIONAL), "graph"])
+@pytest.mark.parametrize("family", FAMILIES)
 def test_truncation_leaves_labels_alone(family, portraits, runs):
     """Each label has an average face of its own, and half way to it lies half way."""
     model = facegan.load(runs(family, condition=(portraits.attribute_names[0],)))
@@ -339,7 +333,7 @@ def test_truncation_leaves_labels_alone(family, portraits, runs):
     assert not np.array_equal(*faces)
 
 
-@pytest.mark.parametrize("family", [*sorted(CONDITIONAL), "graph"])
+@pytest.mark.parametrize("family", FAMILIES)
 def test_saved_vectors_keep_the_labels_that_were_drawn(family, portraits, runs, tmp_path, capsys):
     run = str(runs(family, condition=(portraits.attribute_names[0],)))
     first, again, saved = (str(tmp_path / name) for name in ("a.npz", "b.npz", "v.npz"))

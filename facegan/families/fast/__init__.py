@@ -17,6 +17,7 @@ class Fast(Family):
     """Networks that do most of their work at low resolutions."""
 
     config = Config
+    conditional = True
     width_setting = "widths"
 
     def build_generator(
@@ -26,7 +27,7 @@ class Fast(Family):
 
         self.check("generator", settings, label_dim)
         check_shape_of("generator", settings, len(settings.widths), image_shape=image_shape)
-        return FastGenerator(settings, image_shape, z_dim)
+        return FastGenerator(settings, image_shape, z_dim, label_dim=label_dim)
 
     def build_discriminator(
         self, settings: DiscriminatorConfig, image_shape: Sequence[int], label_dim: int = 0
@@ -41,7 +42,7 @@ class Fast(Family):
             raise ConfigError(
                 f"--discriminator.projected '{settings.projected}' is unknown (known: {', '.join(judges)})"
             )
-        return FastDiscriminator(settings, image_shape)
+        return FastDiscriminator(settings, image_shape, label_dim)
 
 
 FAMILY = Fast()

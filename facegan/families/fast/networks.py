@@ -3,7 +3,8 @@
 Convolutions run at 8 to 32 px on many channels; pictures enter and leave by pixel shuffling, so that
 no layer works at full resolution (Shi et al. 2016, section 3). Each stage of the generator takes the
 latent vector once more, as scale and shift of its channels (Karras et al. 2019, equation 1, without
-the mapping network).
+the mapping network). Labels reach the dense layer and every style beside the latent, and are projected
+on what the discriminator's last layer sees.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from facegan import distributed
 from facegan.families.fast.config import DiscriminatorConfig, GeneratorConfig
 from facegan.families.fast.projected import ProjectedHeads
 from facegan.layers.feedforward import MinibatchStd
+from facegan.layers.labels import LabelledLatent, LabelProjection
 from facegan.layers.network import DiscriminatorNetwork, GeneratorNetwork
 
 
@@ -34,7 +36,7 @@ class Stage(nn.Module):
     """Doubles the resolution; convolution, batch norm, the latent's scale and shift, leaky ReLU."""
 
     def __init__(
-        self, cin: int, cout: int, z_dim: int, *, up: bool, blocks: int, style: bool, upsample: str
+        self, cin: int, cout: int, w_dim: int, *, up: bool, blocks: int, style: bool, upsample: str
     ) -> None:
         super().__init__()
         self.up = upsample if up else ""
@@ -44,9 +46,9 @@ class Stage(nn.Module):
         else:
             self.conv = _conv(cin, cout * 4 if self.up == "shuffle" else cout, bias=False)
         self.norm = distributed.BatchNorm2d(cout, affine=not style)
-        self.style = nn.Linear(z_dim, 2 * cout) if style else None
+        self.style = nn.Linear(w_dim, 2 * cout) if style else None
         if self.style is not None:
-            nn.init.normal_(self.style.weight, std=0.5 / math.sqrt(z_dim))
+            nn.init.normal_(self.style.weight, std=0.5 / math.sqrt(w_dim))
             nn.init.zeros_(self.style.bias)
         self.blocks = nn.ModuleList(Residual(cout) for _ in range(blocks))
 
@@ -104,30 +106,39 @@ class FastGenerator(GeneratorNetwork):
 
     ignores_length = True
 
-    def __init__(self, config: GeneratorConfig, image_shape: Sequence[int], z_dim: int) -> None:
+    def __init__(
+        self, config: GeneratorConfig, image_shape: Sequence[int], z_dim: int, *, label_dim: int = 0
+    ) -> None:
         super().__init__()
         c, h, w = image_shape
+        w_dim = 2 * z_dim if label_dim else z_dim
         widths, blocks, style, head = config.widths, config.blocks, config.style, config.head
         f = 2 ** (len(widths) - 1) * head
-        self.z_dim = self.w_dim = z_dim
+        self.z_dim, self.w_dim, self.label_dim = z_dim, w_dim, label_dim
         self.num_ws, self.head, self.tanh = 1 + len(widths) * style, head, config.tanh
         self.base, self.widths = (widths[0], h // f, w // f), tuple(widths)
-        self.dense = nn.Linear(z_dim, math.prod(self.base))
-        nn.init.normal_(self.dense.weight, std=1 / math.sqrt(z_dim))
+        self.dense = nn.Linear(w_dim, math.prod(self.base))
+        nn.init.normal_(self.dense.weight, std=1 / math.sqrt(w_dim))
         self.first = Stage(
-            widths[0], widths[0], z_dim, up=False, blocks=blocks[0], style=style, upsample=config.upsample
+            widths[0], widths[0], w_dim, up=False, blocks=blocks[0], style=style, upsample=config.upsample
         )
         self.stages = nn.ModuleList(
-            Stage(a, b, z_dim, up=True, blocks=n, style=style, upsample=config.upsample)
+            Stage(a, b, w_dim, up=True, blocks=n, style=style, upsample=config.upsample)
             for a, b, n in zip(widths, widths[1:], blocks[1:], strict=False)
         )
         self.excite = Excitation(widths[0], widths[-1]) if config.excite else None
         self.out = _conv(widths[-1], c * head * head)
         with torch.no_grad():
             self.out.weight *= 0.5
+        self.joined: LabelledLatent | None = None
+        if label_dim:
+            self.joined = LabelledLatent(z_dim, label_dim, normalised=True)
+            taking = ["first.style", *(f"stages.{i}.style" for i in range(len(self.stages)))] if style else []
+            self.with_labels = {f"{name}.weight": 1.0 for name in ["dense", *taking]}
 
     def map(self, z: torch.Tensor, labels: torch.Tensor | None = None) -> torch.Tensor:
-        return z[:, None].expand(-1, self.num_ws, -1)
+        w = z if self.joined is None else self.joined(z, labels)
+        return w[:, None].expand(-1, self.num_ws, -1)
 
     def synthesize(self, w: torch.Tensor, noise: str = "const") -> torch.Tensor:
         first, *styles = (w * (w.square().mean(2, keepdim=True) + 1e-8).rsqrt()).unbind(1)
@@ -183,11 +194,15 @@ class PlainResidual(nn.Module):
 
 
 class FastDiscriminator(DiscriminatorNetwork):
-    """A discriminator whose ``widths`` are the channels from its highest resolution to its lowest."""
+    """A discriminator whose ``widths`` are the channels from its highest resolution to its lowest.
 
-    def __init__(self, config: DiscriminatorConfig, image_shape: Sequence[int]) -> None:
+    Labels are projected on the features of its last layer, and on those of each head.
+    """
+
+    def __init__(self, config: DiscriminatorConfig, image_shape: Sequence[int], label_dim: int = 0) -> None:
         super().__init__()
         c, h, w = image_shape
+        self.label_dim = label_dim
         widths, stem = config.widths, config.stem
         f = stem * 2 ** (len(widths) - 1)
         self.stem = stem
@@ -201,12 +216,15 @@ class FastDiscriminator(DiscriminatorNetwork):
         self.dense = nn.Linear(widths[-1] * (h // f) * (w // f), 1)
         nn.init.normal_(self.dense.weight, std=1 / math.sqrt(self.dense.in_features))
         if config.projected:
-            self.projected = ProjectedHeads(config.projected, config.projected_width)
+            self.projected = ProjectedHeads(config.projected, config.projected_width, label_dim)
             self.projected_weight = config.projected_weight
+        self.projection: LabelProjection | None = None
+        if label_dim:
+            self.projection = LabelProjection(label_dim, self.dense.in_features)
 
     def layers_from_image(self) -> Iterator[nn.Module]:
         """Return all layers but those of the heads on another network, which are no part of the trunk."""
-        return (m for name, m in self.named_modules() if not name.startswith("projected"))
+        return (m for name, m in self.named_modules() if not name.startswith("project"))
 
     def forward(self, images: torch.Tensor, labels: torch.Tensor | None = None) -> torch.Tensor:
         x = F.pixel_unshuffle(images, self.stem) if self.stem > 1 else images
@@ -216,5 +234,6 @@ class FastDiscriminator(DiscriminatorNetwork):
         if self.mbstd is not None:
             x = self.mbstd(x)
         x = F.leaky_relu(self.last(x), 0.2)
-        logits: torch.Tensor = self.dense(x.flatten(1))
-        return logits[:, 0]
+        x = x.flatten(1)
+        logits: torch.Tensor = self.dense(x)[:, 0]
+        return logits if self.projection is None else logits + self.projection(x, labels).to(logits.dtype)

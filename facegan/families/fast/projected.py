@@ -2,10 +2,13 @@
 
 The frozen network is a bundled one that knows the attributes of faces, so that what a head learns are
 judgements of hair, eyes and mouths from the first update on. Only the heads are trained or stored.
+Each head projects the labels on its own 4x4 features (Miyato and Koyama 2018, equation 4), so that the frozen
+maps, in which attributes can be told apart, judge from the beginning whether a picture is what was asked.
 """
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import torch
@@ -29,17 +32,25 @@ class ProjectedHeads(Heads):
     """Makes logits ``N,K`` of images, one for each map of the frozen network ``name``.
 
     Each head halves its map to 4x4 and ends in one number; spectral norms keep it from running away
-    (Miyato et al. 2018), so that it needs no gradient penalty. ``width`` is the heads' channels.
+    (Miyato et al. 2018), so that it needs no gradient penalty. ``width`` is the heads' channels. With
+    ``label_dim``, a spectrally normalised embedding of the labels is projected on what its last layer sees.
     """
 
-    def __init__(self, name: str, width: int) -> None:
+    def __init__(self, name: str, width: int, label_dim: int = 0) -> None:
         super().__init__()
+        self.label_dim = label_dim
         # In a list, lest it become part of the state: checkpoints name it, but do not repeat it.
         self._frozen = [_Maps(name)]
         self.shape = self._frozen[0].shape
         with torch.no_grad():
             maps = self.frozen(torch.zeros(1, *self.shape))
         self.heads = nn.ModuleList(_head(m.shape[1], m.shape[2], width) for m in maps)
+        self.embeddings: nn.ModuleList | None = None
+        if label_dim:
+            features = [math.prod(head[-1].weight.shape[1:]) for head in self.heads]  # type: ignore[index]
+            self.embeddings = nn.ModuleList(
+                spectral_norm(nn.Linear(label_dim, count, bias=False)) for count in features
+            )
 
     @property
     def frozen(self) -> nn.Module:
@@ -50,9 +61,18 @@ class ProjectedHeads(Heads):
         self.frozen._apply(fn, recurse)
         return super()._apply(fn, recurse)  # type: ignore[no-untyped-call]
 
-    def forward(self, images: torch.Tensor) -> torch.Tensor:
+    def forward(self, images: torch.Tensor, labels: torch.Tensor | None = None) -> torch.Tensor:
         maps = self.frozen(fit(images, self.shape))
-        return torch.cat([head(m).flatten(1) for head, m in zip(self.heads, maps, strict=True)], 1)
+        if self.embeddings is None:
+            return torch.cat([head(m).flatten(1) for head, m in zip(self.heads, maps, strict=True)], 1)
+        if labels is None:
+            raise ValueError("heads that judge labelled pictures need their labels")
+        logits = []
+        for head, m, embed in zip(self.heads, maps, self.embeddings, strict=True):
+            features = head[:-1](m)  # type: ignore[index]
+            told = torch.mul(features.flatten(1), embed(labels.to(features.dtype))).sum(1, keepdim=True)
+            logits.append(head[-1](features).flatten(1) + told)  # type: ignore[index]
+        return torch.cat(logits, 1)
 
 
 class _Maps(nn.Module):

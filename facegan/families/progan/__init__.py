@@ -17,6 +17,7 @@ class ProGAN(Family):
     """Networks that grow while they train."""
 
     config = Config
+    conditional = True
     any_shape = True
     width_setting = "channel_base"
 
@@ -26,7 +27,7 @@ class ProGAN(Family):
         from facegan.families.progan.networks import Generator
 
         self.check("generator", settings, label_dim)
-        return Generator(settings, image_shape, z_dim)
+        return Generator(settings, image_shape, z_dim, label_dim=label_dim)
 
     def build_discriminator(
         self, settings: DiscriminatorConfig, image_shape: Sequence[int], label_dim: int = 0
@@ -34,7 +35,7 @@ class ProGAN(Family):
         from facegan.families.progan.networks import Discriminator
 
         self.check("discriminator", settings, label_dim)
-        return Discriminator(settings, image_shape)
+        return Discriminator(settings, image_shape, label_dim)
 
     def begin_update(
         self,

@@ -18,6 +18,7 @@ from facegan.errors import ConfigError
 from facegan.families.progan.config import DiscriminatorConfig, GeneratorConfig, NetworkConfig
 from facegan.layers.feedforward import MinibatchStd, PixelNorm
 from facegan.layers.halving import halve
+from facegan.layers.labels import LabelledLatent, LabelProjection
 from facegan.layers.network import DiscriminatorNetwork, GeneratorNetwork, Network
 from facegan.layers.ops import EqualizedConv2d, EqualizedLinear
 
@@ -71,18 +72,24 @@ class Growing(Network):
 
 
 class Generator(Growing, GeneratorNetwork):
-    """Makes images of z: at the level's resolution in training, enlarged to the full one in sampling."""
+    """Makes images of z: at the level's resolution in training, enlarged to the full one in sampling.
+
+    With labels, w is z and their embedding.
+    """
 
     ignores_length = True
 
-    def __init__(self, config: GeneratorConfig, image_shape: Sequence[int], z_dim: int) -> None:
+    def __init__(
+        self, config: GeneratorConfig, image_shape: Sequence[int], z_dim: int, *, label_dim: int = 0
+    ) -> None:
         super().__init__(image_shape)
         widths = _widths(config, len(self.sizes))
-        self.z_dim = self.w_dim = z_dim
+        self.z_dim, self.label_dim = z_dim, label_dim
+        self.w_dim = 2 * z_dim if label_dim else z_dim
         self.num_ws = 1
         self.base = (widths[0], *self.sizes[0])
         self.norm = PixelNorm()
-        self.dense = EqualizedLinear(z_dim, math.prod(self.base))
+        self.dense = EqualizedLinear(self.w_dim, math.prod(self.base))
         # The authors' gain for the first layer is sqrt(2) / 4.
         self.dense.weight_gain *= math.sqrt(2) / 4
         self.blocks = nn.ModuleList(
@@ -90,9 +97,13 @@ class Generator(Growing, GeneratorNetwork):
             for i, (a, b) in enumerate(zip([widths[0], *widths], widths, strict=False))
         )
         self.to_rgb = nn.ModuleList(EqualizedConv2d(width, self.channels, 1) for width in widths)
+        self.joined: LabelledLatent | None = None
+        if label_dim:
+            self.joined = LabelledLatent(z_dim, label_dim, normalised=True)
+            self.with_labels = {"dense.weight": math.sqrt(2)}  # twice the inputs have a smaller constant
 
     def map(self, z: torch.Tensor, labels: torch.Tensor | None = None) -> torch.Tensor:
-        return z[:, None]
+        return (z if self.joined is None else self.joined(z, labels))[:, None]
 
     def synthesize(self, w: torch.Tensor, noise: str = "const") -> torch.Tensor:
         top, faded = self.stage()
@@ -115,10 +126,14 @@ class Generator(Growing, GeneratorNetwork):
 
 
 class Discriminator(Growing, DiscriminatorNetwork):
-    """Makes logits ``N`` of images of the level's resolution; larger ones are averaged down to it."""
+    """Makes logits ``N`` of images of the level's resolution; larger ones are averaged down to it.
 
-    def __init__(self, config: DiscriminatorConfig, image_shape: Sequence[int]) -> None:
+    Labels are projected on the features of its last layer.
+    """
+
+    def __init__(self, config: DiscriminatorConfig, image_shape: Sequence[int], label_dim: int = 0) -> None:
         super().__init__(image_shape)
+        self.label_dim = label_dim
         widths = _widths(config, len(self.sizes))
         self.from_rgb = nn.ModuleList(_conv(self.channels, width, 1) for width in widths)
         # Of level i, from its resolution down to the one below.
@@ -130,6 +145,9 @@ class Discriminator(Growing, DiscriminatorNetwork):
         self.blocks[0] = nn.ModuleList([_conv(widths[0] + 1, widths[0])])
         self.dense = EqualizedLinear(widths[0] * math.prod(self.sizes[0]), widths[0], activation="lrelu")
         self.out = EqualizedLinear(widths[0], 1)
+        self.projection: LabelProjection | None = None
+        if label_dim:
+            self.projection = LabelProjection(label_dim, widths[0], equalized=True)
 
     def layers_from_image(self) -> list[nn.Module]:
         """Return the layers at full size, in the order in which an image meets them."""
@@ -164,5 +182,6 @@ class Discriminator(Growing, DiscriminatorNetwork):
                 x = F.avg_pool2d(x, 2)
             if i == top and faded < 1.0:
                 x = torch.lerp(self.from_rgb[top - 1](F.avg_pool2d(images, 2)), x, faded)
-        logits: torch.Tensor = self.out(self.dense(x.flatten(1)))
-        return logits[:, 0]
+        x = self.dense(x.flatten(1))
+        logits: torch.Tensor = self.out(x)[:, 0]
+        return logits if self.projection is None else logits + self.projection(x, labels).to(logits.dtype)

@@ -168,6 +168,7 @@ class Generator(GeneratorNetwork):
         if label_dim:
             self.embed = nn.Linear(label_dim, z_dim, bias=False)
             _normal(self.embed.weight)
+            self.with_labels = {"body.0.scale.weight": 1.0}
         first = stages.widths[0]
         layers: list[nn.Module] = [Basis(self.w_dim, first, base)]
         for i, width in enumerate(stages.widths):

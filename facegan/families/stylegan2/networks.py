@@ -138,6 +138,8 @@ class Generator(GeneratorNetwork):
             )
             for i, level in enumerate(levels)
         )
+        if label_dim:  # an equalised layer with more inputs has a smaller constant
+            self.with_labels = {"mapping.layers.0.weight": math.sqrt((z_dim + config.w_dim) / z_dim)}
         self.w_avg: torch.Tensor
         self.register_buffer("w_avg", torch.zeros(config.w_dim))
 
