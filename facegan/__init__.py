@@ -55,6 +55,8 @@ _PUBLIC = {
     "dream": "facegan.pixels.dreams.api",
     "stylize": "facegan.pixels.style.stylize",
     "train_attributes": "facegan.attributes.train_attributes",
+    "translate": "facegan.translation.translate",
+    "Translator": "facegan.translator",
     "train_encoder": "facegan.inversion.encoder_training",
     "set_progress": "facegan.bars",
     "show": "facegan.sheets",
@@ -91,6 +93,7 @@ _FUNCTIONS = {
     ),
     "train_attributes": "facegan.attributes.training:AttributeTraining",
     "train_encoder": "facegan.inversion.config:EncoderTraining",
+    "translate": "",
 }
 _MODULES = {"latent", "images", "video", "recipes", "data", "pixels", "metrics", "families", "losses"}
 
@@ -103,6 +106,7 @@ __all__ = [
     "Inversion",
     "Latent",
     "TrainConfig",
+    "Translator",
 ]
 __all__ += [
     "__version__",
@@ -148,6 +152,7 @@ __all__ += [
     "train",
     "train_attributes",
     "train_encoder",
+    "translate",
     "video",
 ]
 
@@ -193,6 +198,8 @@ if TYPE_CHECKING:
     from facegan.recipes.table import RECIPES, recipe
     from facegan.sheets import show
     from facegan.training.train import train
+    from facegan.translation.translate import translate
+    from facegan.translator import Translator
 
 
 def __getattr__(name: str) -> Any:

@@ -207,9 +207,10 @@ def as_translator(model: Translator | str | Path, device: str | torch.device = "
         InputError: It is a generator; the message says what takes one.
         ModelError: There is no such model.
     """
+    from facegan.generator import Generator
     from facegan.translator import Translator
 
-    found = model if isinstance(model, Translator) else load(model, device)
+    found = model if isinstance(model, (Generator, Translator)) else load(model, device)
     if isinstance(found, Translator):
         return found
     name = "the model" if not isinstance(model, (str, Path)) else str(model)

@@ -57,6 +57,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
         'calculate: "smiling woman - neutral woman + neutral man"',
     ),
     "atlas": ("facegan.cli.explore:atlas", "draw a map of thousands of faces, arranged by similarity"),
+    "translate": ("facegan.cli.translate", "translate photos: drawings to faces, glasses, grey to colour"),
     "attack": ("facegan.cli.attack", "change a photo until a classifier sees something else"),
     "dream": ("facegan.cli.dream", "amplify what a classifier sees in a photo or in noise"),
     "stylize": ("facegan.cli.stylize", "paint a photo in the style of other pictures"),

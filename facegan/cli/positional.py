@@ -47,6 +47,7 @@ def model_first(
     command: str,
     usage: str,
     is_other: Callable[[str], bool] | None = None,
+    default: str = DEFAULT,
 ) -> tuple[str, list[str]]:
     """Return the model, and the words that follow it.
 
@@ -58,9 +59,10 @@ def model_first(
         is_other: whether a word is surely no model, such as seeds; then the first word that is not is taken
             for the model, so that the message on a misspelt name speaks of models. None: the first word is a
             model only if there is one of that name.
+        default: the model if none is named; "" if there is none to take.
 
     Raises:
-        InputError: two models are named, or the model does not come first.
+        InputError: two models are named, the model does not come first, or it is missing.
     """
     rest = list(words)
     first = bool(rest) and (not is_other(rest[0]) if is_other else is_model(rest[0]))
@@ -75,10 +77,13 @@ def model_first(
         raise InputError(f"{late}: the model comes first: facegan {command} {usage}")
     if late:
         raise InputError(f"{late}: a second model, after {model}; write facegan {command} {usage}")
+    if not model and not default:
+        lacking = f"{rest[0]}: this is no model" if rest else "MODEL is missing"
+        raise InputError(f"{lacking}; the model comes first: facegan {command} {usage}")
     if not model:
-        notify(f"model: {DEFAULT} (name another one first, or with --model)")
-    tell_licence(model or DEFAULT)
-    return model or DEFAULT, rest
+        notify(f"model: {default} (name another one first, or with --model)")
+    tell_licence(model or default)
+    return model or default, rest
 
 
 def options_last(function: Callable[..., object], argv: Sequence[str]) -> list[str]:

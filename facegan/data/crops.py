@@ -200,16 +200,24 @@ Cut = Callable[[np.ndarray, Crop, "Face | None"], np.ndarray]
 def _face(image: np.ndarray, crop: Crop, face: Face | None) -> np.ndarray:
     """Return the box grown to the result's aspect ratio, with a margin, around its centre."""
     assert face is not None
+    return cut(image, _face_placement(crop, face), crop.shape[:2], resample=crop.resample)
+
+
+def _face_placement(crop: Crop, face: Face) -> np.ndarray:
     h, w, _ = crop.shape
     x, y, width, height = face.box
     scale = max(width / w, height / h) * (1 + 2 * crop.margin)
     left, top = x + width / 2 - w * scale / 2, y + height / 2 - h * scale / 2
-    return cut(image, np.array([[scale, 0, left], [0, scale, top]]), (h, w), resample=crop.resample)
+    return np.array([[scale, 0, left], [0, scale, top]])
 
 
 def _aligned(image: np.ndarray, crop: Crop, face: Face | None) -> np.ndarray:
     """Return the photo turned, scaled and shifted so that the landmarks lie closest to ``TEMPLATE``."""
     assert face is not None
+    return cut(image, _aligned_placement(crop, face), crop.shape[:2], resample=crop.resample)
+
+
+def _aligned_placement(crop: Crop, face: Face) -> np.ndarray:
     h, w, _ = crop.shape
     points = np.array(face.landmarks, float)
     if points.shape != TEMPLATE.shape or not np.isfinite(points).all():
@@ -218,8 +226,8 @@ def _aligned(image: np.ndarray, crop: Crop, face: Face | None) -> np.ndarray:
     scale = math.hypot(*matrix[:, 0])
     if not 1e-4 < scale < 1e4:
         raise ImageError("no landmarks", "they coincide")
-    inverse = np.linalg.inv(np.vstack([matrix, [0, 0, 1]]))[:2]
-    return cut(image, inverse, (h, w), resample=crop.resample)
+    inverse: np.ndarray = np.linalg.inv(np.vstack([matrix, [0, 0, 1]]))[:2]
+    return inverse
 
 
 def _center(image: np.ndarray, crop: Crop, face: Face | None) -> np.ndarray:
@@ -254,6 +262,14 @@ CROPS: dict[str, tuple[Cut, str]] = {
     "none": (_none, ""),
     "tutorial": (_tutorial, "first"),
 }
+
+# Where the crop of a face lies in its photo, of crops that keep shapes.
+PLACEMENTS: dict[str, Callable[[Crop, Face], np.ndarray]] = {
+    "face": _face_placement,
+    "aligned": _aligned_placement,
+}
+"""Each returns the ``2,3`` matrix, a similarity, that takes points (x, y) of the crop to the photo."""
+
 
 PRESETS: dict[str, Crop] = {
     # The first detected box of any confidence; Pillow's default resampling is what the tutorial gets.

@@ -12,7 +12,7 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -37,6 +37,13 @@ def silent(text: str) -> None:
     """Say nothing."""
 
 
+class PictureModel(Protocol):
+    """A model of pictures of one shape, whose header says how its data were cut."""
+
+    image_shape: tuple[int, int, int]
+    meta: dict[str, Any]
+
+
 @dataclass(frozen=True)
 class Photo:
     """``image`` is uint8 ``H,W,C`` of the model's shape; ``seed`` that of a generated target."""
@@ -50,7 +57,7 @@ class Photo:
         return hashlib.sha256(np.ascontiguousarray(self.image).tobytes()).hexdigest()[:16]
 
 
-def crop_of(model: Generator, align: bool = True) -> Crop:
+def crop_of(model: PictureModel, align: bool = True) -> Crop:
     """Return how photos become pictures of the model: as its data were made, or resized as they are."""
     c, h, w = model.image_shape
     plain = Crop("none", (h, w), gray=c == 1)
@@ -67,11 +74,14 @@ def crop_of(model: Generator, align: bool = True) -> Crop:
 
 
 class Reader:
-    """Turns photos into pictures for ``model``; ``face`` is the number of the face, the largest being 1."""
+    """Turns photos into pictures for ``model``; ``face`` is the number of the face, the largest being 1.
+
+    ``left_out`` holds a line on each file of a folder that could not be used.
+    """
 
     def __init__(
         self,
-        model: Generator,
+        model: PictureModel,
         align: bool = True,
         face: int = 1,
         *,
@@ -83,6 +93,7 @@ class Reader:
         self.model, self.face, self.alpha, self.say = model, face, alpha, say
         self.crop = crop_of(model, align)
         self.detector: FaceDetector | None = crops.make_detector(self.crop)
+        self.left_out: list[str] = []
 
     def decoded(self, content: bytes, name: str, advice: str = "") -> Photo:
         """Return a file's picture.
@@ -98,10 +109,15 @@ class Reader:
             raise InputError(f"{name}: not readable as a picture ({error.reason}){advice}") from None
         photo = Photo(name, self.fitted(image, name))
         if advice:
-            self._tell_others(image, name)
+            self.tell_others(image, name)
         return photo
 
-    def _tell_others(self, image: np.ndarray, name: str) -> None:
+    def leave_out(self, why: Exception) -> None:
+        """Go on without a file of a folder, and say so."""
+        self.left_out.append(str(why))
+        self.say(f"left out: {why}")
+
+    def tell_others(self, image: np.ndarray, name: str) -> None:
         """Say how another face is chosen, where a photo shows several and none was asked for."""
         if self.detector is None or self.face != 1 or self.say is silent:
             return
@@ -174,11 +190,16 @@ def read_photos(
     if not len(sources) or any(isinstance(source, str) and not source.strip() for source in sources):
         raise InputError("give a photo: a file, a folder, - (standard input), an address, or seed:7")
     reader = Reader(model, align, face, alpha=alpha, say=say)
-    photos = [photo for source in sources for photo in _open(source, reader)]
-    return _renamed(photos)
+    names = FreeNames()
+    return [names.named(photo) for source in sources for photo in open_photos(source, reader)]
 
 
-def _open(source: str | Path | np.ndarray, reader: Reader) -> Iterator[Photo]:
+def open_photos(source: str | Path | np.ndarray, reader: Reader) -> Iterator[Photo]:
+    """Yield the photos of one source, each read when it is wanted.
+
+    Raises:
+        InputError: The source is none, or nothing in it can be used.
+    """
     if isinstance(source, np.ndarray):
         yield Photo("photo", reader.fitted(source, "photo"))
         return
@@ -216,7 +237,12 @@ def _content(text: str) -> tuple[bytes, str]:
         raise InputError(f"{text}: cannot be read ({error.strerror or error})") from None
 
 
-def _generated(text: str, model: Generator) -> Iterator[Photo]:
+def _generated(text: str, model: PictureModel) -> Iterator[Photo]:
+    if not isinstance(model, Generator):
+        raise InputError(
+            f"{text}: seeds are faces of a generator; 'facegan generate --seed {text[5:]} --out FOLDER/' "
+            "draws them, and FOLDER is taken here"
+        )
     seeds = parse_seeds(text[5:], "seed:")
     if len(seeds) > MAX_SEEDS:
         raise InputError(f"{text}: more than {MAX_SEEDS:,} at once")
@@ -226,7 +252,7 @@ def _generated(text: str, model: Generator) -> Iterator[Photo]:
 
 def _folder(text: str, reader: Reader) -> Iterator[Photo]:
     """Yield every picture below, and say what is left out."""
-    count, rejects = 0, 0
+    count, before = 0, len(reader.left_out)
     for item in open_source(text):
         try:
             if item.reject:
@@ -236,12 +262,12 @@ def _folder(text: str, reader: Reader) -> Iterator[Photo]:
             else:
                 photo = reader.decoded(item.content, item.name)
         except InputError as error:
-            rejects += 1
-            reader.say(f"left out: {error}")
+            reader.leave_out(error)
             continue
         count += 1
         yield replace(photo, name=_stem(item.name))
     if not count:
+        rejects = len(reader.left_out) - before
         why = (
             f"none of its {rejects} files can be used" if rejects else "there are no pictures in this folder"
         )
@@ -258,15 +284,23 @@ def _fit(name: str) -> str:
     return plain.encode(errors="replace")[:160].decode(errors="ignore")
 
 
-def _renamed(photos: list[Photo]) -> list[Photo]:
-    """Return names fit for files, of which none takes another's place, nor that of the figures of all."""
-    taken = {"pairs", "curve", "compare"}
-    found = []
-    for photo in photos:
-        base = _fit(photo.name).strip(".") or "photo"
-        name, number = base, 2
-        while {name, f"{name}-path"} & taken:
+class FreeNames:
+    """Names fit for files, of which none takes another's place, nor that of the figures of all."""
+
+    def __init__(self) -> None:
+        self.taken = {"pairs", "curve", "compare"}
+        self.numbers: dict[str, int] = {}
+
+    def named(self, photo: Photo) -> Photo:
+        """Return the photo under a name that is free."""
+        return replace(photo, name=self.free(photo.name))
+
+    def free(self, name: str) -> str:
+        """Return the name itself, or the first that is free of NAME-2, NAME-3 and so on; then it is taken."""
+        base = _fit(name).strip(".") or "photo"
+        name, number = base, self.numbers.get(base, 2)
+        while {name, f"{name}-path"} & self.taken:
             name, number = f"{base}-{number}", number + 1
-        taken |= {name, f"{name}-path"}
-        found.append(replace(photo, name=name))
-    return found
+        self.numbers[base] = number
+        self.taken |= {name, f"{name}-path"}
+        return name

@@ -1,0 +1,159 @@
+"""Translate photos: read, turn into inputs, translate, put back, write."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from itertools import chain, islice
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from facegan import arguments, bars
+from facegan.data.inputs import INPUTS, derive
+from facegan.errors import InputError
+from facegan.files import writing
+from facegan.inversion.invert import warn
+from facegan.models import as_translator
+from facegan.translation.photos import Crops, Given, count_of, read, sources_of
+from facegan.translation.translated import Output, Translated, Turned
+from facegan.translation.whole import WholePhotos, put_back
+from facegan.translator import Translator
+from facegan.version import __version__
+
+BATCH = 64  # pictures that are turned into inputs and translated together
+
+
+def translate(
+    model: Translator | str | Path,
+    images: Any,
+    direction: str = "",
+    *,
+    whole: bool = False,
+    ready: bool = False,
+    align: bool = True,
+    face: int = 0,
+    steps: int = 0,
+    split: str = "",
+    out: str | Path | None = None,
+    scale: int = 0,
+    device: str = "cpu",
+    on_progress: Callable[[str, int, int | None], None] | None = None,
+    say: Callable[[str], None] | None = None,
+) -> Translated:
+    """Turn photos into what a translator makes of them.
+
+    A photo is cut as the model's data were, with the face found and aligned, and turned into what the model
+    was trained on (``input``: a drawing of it, for example). A picture of exactly the model's size is a crop
+    already.
+
+    >>> facegan.translate("my_run", "me.jpg").images
+    >>> facegan.translate("my_run", "party.jpg", whole=True, out="after.png")
+
+    Args:
+        model: what ``load`` takes, or a Translator.
+        images: files, folders, addresses, - for standard input, datasets, pictures ``H,W,C`` or ``N,H,W,C``
+            of any numbers (arrays, tensors, Pillow's), or a list of these.
+        direction: one of the model's ``directions``; "" is the first.
+        whole: translate every face in a photo, and put it back into the photo.
+        ready: the pictures are inputs already, such as drawings by hand.
+        align: find the face and crop as the model's data were.
+        face: which face of a photo, 1 being the largest; 0 is the largest, with ``whole`` all.
+        steps: in files, so many pictures from none of the change to all of it; 0 shows input and result.
+        split: which split of a dataset: by default test, else val, else train.
+        out: a .png (a figure, and beside it the results), a folder (single files), or an .npz.
+        scale: repeat each pixel of PNG files so often; 0 enlarges figures smoothly.
+        device: cpu, cuda or mps, of a model that is loaded.
+        on_progress: receives what is done, how much, and of how much (None: not known); without it a bar
+            shows it.
+        say: receives lines on what was left out, on splits, and on further faces in a photo; by default they
+            are a FaceganWarning.
+
+    Raises:
+        InputError: No photo can be used, or the options contradict each other.
+    """
+    number, steps = arguments.whole(face, "--face"), arguments.whole(steps, "--steps")
+    switches = {"whole": whole, "ready": ready, "align": align}
+    whole, ready, align = (arguments.switch(value, name) for name, value in switches.items())
+    _check(whole, ready, align)
+    sources, tell = sources_of(images), say or warn
+    total = count_of(sources, split)
+    if out is not None:
+        arguments.place(out, "out")
+    output = Output(out, steps, whole, arguments.whole(scale, "--scale"))
+    output.check(sources, total)
+    network = as_translator(model, device)
+    direction = network.direction(direction)
+    output.note.update(direction=direction, model=network.hash, Software=f"facegan {__version__}")
+    reader: Crops | WholePhotos
+    if whole:
+        reader = WholePhotos(network, number, say=tell)
+    else:
+        reader = Crops(network, align, number or 1, ready=ready, say=tell)
+    _check_input(network, ready)
+    givens, count, sink = read(sources, reader, split), 0, output.sink()
+    with bars.shown(on_progress) as show, writing("--out", str(out)):
+        try:
+            for one in turned(network, givens, direction, ready=ready):
+                sink.take(one)
+                count += 1
+                show("translate", count, total)
+            files = sink.finish()
+        finally:
+            sink.close()
+    return Translated(count, direction, tuple(sink.turned), tuple(files), tuple(reader.left_out))
+
+
+def _check(whole: bool, ready: bool, align: bool) -> None:
+    """Raise InputError for options that contradict each other."""
+    if whole and ready:
+        raise InputError("--ready is for pictures that are inputs already; --whole looks for faces in photos")
+    if whole and not align:
+        raise InputError("--whole looks for the faces in a photo: leave out --no-align")
+
+
+def _check_input(network: Translator, ready: bool) -> None:
+    """Raise InputError where this program does not know how to make the translator's inputs."""
+    if network.input and network.input not in INPUTS and not ready:
+        raise InputError(
+            f"this translator takes inputs of the kind '{network.input}', which is unknown here: make it "
+            "known with facegan.register_input, or give such pictures with --ready"
+        )
+
+
+def turned(
+    network: Translator, givens: Iterator[Given], direction: str, *, ready: bool = False
+) -> Iterator[Turned]:
+    """Yield what the translator makes of each picture, some of them in memory at a time."""
+    first = next(givens, None)
+    if first is None:
+        return
+    if first.faces:
+        yield from (_whole(network, one, direction) for one in chain([first], givens))
+        return
+    derived = bool(network.input) and not ready
+    batch = [first, *islice(givens, BATCH - 1)]
+    while batch:
+        pictures = np.stack([one.picture for one in batch])
+        made = inputs_of(network, pictures, [ready or one.ready for one in batch])
+        results = network.translate(made, direction)
+        for one, before, after in zip(batch, made, results, strict=True):
+            yield Turned(one.name, before, after, one.picture if derived else None)
+        batch = list(islice(givens, BATCH))
+
+
+def inputs_of(network: Translator, pictures: np.ndarray, ready: Sequence[bool]) -> np.ndarray:
+    """Return what the translator takes, uint8 ``N,H,W,C``: derived, but for those that are ready."""
+    if not network.input or all(ready):
+        return pictures
+    made = derive(network.input, pictures)
+    chosen = np.array(ready)
+    made[chosen] = pictures[chosen]
+    return made
+
+
+def _whole(network: Translator, given: Given, direction: str) -> Turned:
+    """Return a photo with each of its faces translated."""
+    pictures = np.stack([face.crop for face in given.faces])
+    results = network.translate(inputs_of(network, pictures, [False] * len(pictures)), direction)
+    return Turned(given.name, given.picture, put_back(given.picture, given.faces, list(results)))
