@@ -1,6 +1,6 @@
 """Keras's generators: written by Keras itself with random weights, imported, and compared.
 
-    python benchmarks/foreign_keras.py [--onnx] PYTHON ...
+    python benchmarks/foreign_keras.py [--onnx] [--exported] PYTHON ...
 
 Each argument is the Python of an environment that has Keras, of version 2 (keras==2.15.0,
 tensorflow-cpu==2.15.1, numpy below 2) or 3 (keras, tensorflow-cpu). It writes the tutorials' generators
@@ -198,6 +198,15 @@ def write_onnx(model: Any, place: str) -> None:
     tf2onnx.convert.from_keras(model, input_signature=signature, opset=17, output_path=place)
 
 
+def draw(place: Path) -> None:
+    """Write what Keras makes of the exported models."""
+    import keras
+
+    for file in sorted(place.glob("*.keras")):
+        z = np.load(file.with_suffix(".npz"))["z"]
+        np.save(file.with_suffix(".npy"), keras.models.load_model(file).predict(z, verbose=0))
+
+
 # --- in ours -----------------------------------------------------------------------------------------
 
 
@@ -219,6 +228,50 @@ def compare(folder: Path, file: Path) -> float:
     return float(np.abs(images - theirs).max() * 127.5)
 
 
+def export(place: Path) -> None:
+    """Write every recipe's untrained generator for Keras, and what it makes."""
+    import torch
+
+    from facegan.exchange.exporting import export_model
+    from facegan.generator import Generator, Latent, build_network, describe
+    from facegan.recipes.table import RECIPES, recipe
+
+    for name in RECIPES:
+        config = recipe(name)
+        if config.family not in ("dcgan", "vanilla"):
+            continue
+        prior, size = config.latent, config.size or 40
+        latent = Latent(prior.kind, prior.dim, prior.mean, prior.std)
+        meta = describe(config.family, config.model, latent, image_shape=(config.channels or 3, size, size))
+        network = build_network(meta)
+        for key, tensor in network.state_dict().items():
+            if tensor.ndim > 1:
+                tensor.normal_(std=(2 / (tensor.numel() / max(tensor.shape[:2]))) ** 0.5)
+            elif key.endswith("running_var"):
+                tensor.uniform_(0.5, 1.5)
+            elif tensor.is_floating_point():
+                tensor.add_(0.1 * torch.randn_like(tensor))
+        model = Generator(network, meta)
+        export_model(model, place / f"{name}.keras")
+        np.savez(
+            place / f"{name}.npz", z=model.latent.sample(range(4)).numpy(), images=model.images(range(4))
+        )
+
+
+def compare_exported(python: str) -> float:
+    """Return by how many levels Keras's pictures of exported models differ from ours, at most."""
+    worst = 0.0
+    with tempfile.TemporaryDirectory() as place:
+        export(Path(place))
+        subprocess.run([python, __file__, "--draw", place], check=True, stderr=subprocess.DEVNULL)
+        for file in sorted(Path(place).glob("*.npy")):
+            theirs = ((np.load(file) + 1) * 127.5).round().clip(0, 255)
+            levels = float(np.abs(theirs - np.load(file.with_suffix(".npz"))["images"]).max())
+            worst = max(worst, levels)
+            print(f"{file.stem}, exported: {levels:.0f}", flush=True)
+    return worst
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -226,12 +279,18 @@ def main() -> int:
     parser.add_argument("pythons", nargs="*", metavar="PYTHON")
     parser.add_argument("--write", metavar="FOLDER", help=argparse.SUPPRESS)
     parser.add_argument("--onnx", action="store_true", help="write ONNX by Keras's own export, too")
+    parser.add_argument("--exported", action="store_true", help="compare 'facegan export', too (Keras 3)")
+    parser.add_argument("--draw", metavar="FOLDER", help=argparse.SUPPRESS)
     args = parser.parse_args()
+    if args.draw:
+        draw(Path(args.draw))
+        return 0
     if args.write:
         write(Path(args.write), args.onnx)
         return 0
     worst = 0.0
     for python in args.pythons:
+        worst = max(worst, compare_exported(python)) if args.exported else worst
         with tempfile.TemporaryDirectory() as place:
             more = ["--onnx"] if args.onnx else []
             subprocess.run([python, __file__, "--write", place, *more], check=True, stderr=subprocess.DEVNULL)

@@ -28,8 +28,8 @@ def main(
             hf:owner/name on the Hugging Face Hub; with
             --out FILE.zip, a dataset.
         out: the file: .onnx (a graph for onnxruntime and others), .html (a page that any browser opens and
-            that draws by itself), .pt2 (a program that PyTorch runs alone), or the weights by name as .pt (a
-            state dict) or .npz.
+            that draws by itself), .pt2 (a program that PyTorch runs alone), .keras (a model of Keras 3; dcgan
+            and vanilla only), or the weights by name as .pt (a state dict) or .npz.
         weights: how weights are stored: float32, or float16 in half the space. Graphs compute in float32.
             auto is float16 in pages, where that changes no picture by more than a level, else float32.
         part: all (z and labels -> pictures), map (z and labels -> w) or synthesize (w -> pictures). With the

@@ -15,7 +15,7 @@ _HEAD = '''"""Draw pictures of seeds with {file}, {mark}
 
 needs {needs} alone. It writes seed0000.png and so on, the pictures of 'facegan generate'."""
 
-import struct
+{maths}import struct
 import sys
 import zlib
 from pathlib import Path
@@ -35,25 +35,44 @@ def draw(seed):
     return ((x + 1) * 127.5).round().clamp(0, 255).byte().permute(1, 2, 0)
 '''
 
-_ONNX = '''import numpy as np
+_ONNX = """import numpy as np
 import onnxruntime
 
 file = Path(__file__).with_name({file!r})
 session = onnxruntime.InferenceSession(file, providers=["CPUExecutionProvider"])
 
+"""
 
+_KERAS = """import keras
+import numpy as np
+
+model = keras.models.load_model(Path(__file__).with_name({file!r}), compile=False)
+
+"""
+
+_RANDN = '''
 def randn(seed, count):
     """What torch.randn(count) draws with torch.Generator().manual_seed(seed), on a CPU."""
     stream = np.random.RandomState(seed % 2**32)  # the same Mersenne Twister
 {draws}
 
 
-def draw(seed):
+'''
+
+_DRAW_ONNX = '''def draw(seed):
     """uint8 H,W,C of a seed."""
     z = randn(seed, {dim})[None]
     z = {prior}
     x = session.run(None, {{"z": z.astype(np.float32){labels}}})[0][0]
     return ((x + 1) * 127.5).round().clip(0, 255).astype(np.uint8).transpose(1, 2, 0)
+'''
+
+_DRAW_KERAS = '''def draw(seed):
+    """uint8 H,W,C of a seed."""
+    z = randn(seed, {dim})[None]
+    z = {prior}
+    x = model.predict(z.astype(np.float32), verbose=0)[0]
+    return ((x + 1) * 127.5).round().clip(0, 255).astype(np.uint8)
 '''
 
 _LONG = """    rest = count % 16  # of such a count, the last 16 numbers are drawn once more
@@ -89,29 +108,41 @@ for seed in map(int, sys.argv[1:] or ["0"]):
 '''
 
 
+_PROGRAMS = {
+    ".onnx": ("numpy and onnxruntime", _ONNX + _RANDN + _DRAW_ONNX),
+    ".keras": ("Keras 3 and numpy", _KERAS + _RANDN + _DRAW_KERAS),
+    ".pt2": ("torch", _TORCH),
+}
+"""Ending -> what the program needs, and its body. All but the last draw random numbers by NumPy."""
+
+
 def example_source(model: Generator, file: str) -> str:
     """Return the program that draws seeds with an exported ``file`` beside it."""
-    onnx = file.endswith(".onnx")
+    needs, body = _PROGRAMS[Path(file).suffix.lower()]
+    in_numpy = body is not _TORCH
     latent, labels = model.latent, ""
     if model.label_row is not None:
         row = model.label_row.tolist()
-        labels = f', "labels": np.array([{row}], np.float32)' if onnx else f", torch.tensor([{row}])"
+        labels = f', "labels": np.array([{row}], np.float32)' if in_numpy else f", torch.tensor([{row}])"
     if latent.kind == "sphere":
-        norm = "np.linalg.norm(z)" if onnx else "z.norm()"
+        norm = "np.linalg.norm(z)" if in_numpy else "z.norm()"
         prior = f"z * {math.sqrt(latent.dim)!r} / {norm}"
+    elif latent.kind == "uniform":
+        erf = "np.vectorize(math.erf)" if in_numpy else "torch.erf"
+        prior = f"{erf}(z / 2**0.5) * {latent.std * math.sqrt(3)!r} + {latent.mean!r}"
     else:
         prior = f"z * {latent.std!r} + {latent.mean!r}"
     values = {"file": file, "dim": latent.dim, "prior": prior, "labels": labels}
+    # PyTorch draws long vectors in rows of 16, and short ones number by number in double precision.
+    draws = _SHORT if latent.dim < 16 else _LONG
     head = _HEAD.format(
         file=file,
         mark=_MARK,
         program=Path(file).with_suffix(".py"),
-        needs="numpy and onnxruntime" if onnx else "torch",
+        needs=needs,
+        maths="import math\n" * ("math." in prior),
     )
-    if onnx:
-        # PyTorch draws long vectors in rows of 16, and short ones number by number in double precision.
-        return head + _ONNX.format(draws=_SHORT if latent.dim < 16 else _LONG, **values) + _TAIL
-    return head + _TORCH.format(**values) + _TAIL
+    return head + body.format(draws=draws, **values) + _TAIL
 
 
 def is_example(path: Path) -> bool:

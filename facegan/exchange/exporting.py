@@ -15,6 +15,7 @@ import torch
 from facegan import arguments
 from facegan.errors import FaceganError, InputError, ModelError, first_line
 from facegan.exchange.examples import example_source, is_example
+from facegan.exchange.keras_out import keras_model, keras_runner
 from facegan.exchange.onnx_out import OPSET, onnx_graph, onnx_runner
 from facegan.exchange.page_out import page, page_runner
 from facegan.exchange.parity import Parity, Run, measure_parity
@@ -62,7 +63,9 @@ class Writer:
     needs: str = ""
     """What has to be installed for the content to be run and compared."""
     page: bool = False
-    """Whether it is a page: of all parts, with directions, and weights in float16 by itself."""
+    """Whether it is a page: with directions, and weights in float16 by itself."""
+    whole: bool = False
+    """Whether it has no parts, although it can be run."""
 
 
 # --- PyTorch's own program ------------------------------------------------------------------------------
@@ -106,6 +109,9 @@ WRITERS: dict[str, Writer] = {
     ".onnx": Writer(f"an ONNX graph (opset {OPSET})", onnx_graph, onnx_runner, needs="onnxruntime"),
     ".html": Writer("a page for browsers", page, page_runner, needs="onnxruntime", page=True),
     ".pt2": Writer("a program for PyTorch alone", _program, _program_runner, float16=False),
+    ".keras": Writer(
+        "a model of Keras 3, run by facegan's own reader", keras_model, keras_runner, whole=True
+    ),
     ".pt": Writer("weights, a state dict of PyTorch", _state_dict),
     ".npz": Writer("weights, arrays of NumPy", _arrays),
 }
@@ -126,10 +132,11 @@ def export_model(
 ) -> Exported:
     """Write a model as a file that needs no facegan.
 
-    It is ``.onnx``, ``.html``, ``.pt2``, or weights as ``.pt`` or ``.npz``.
+    It is ``.onnx``, ``.html``, ``.pt2``, ``.keras``, or weights as ``.pt`` or ``.npz``.
 
-    A graph or program is run before it is written: 64 seeds in batches of 1, 5 and 32 may differ from
-    PyTorch's pictures by one level of 255. Its batch is free, and noise of the network is constant.
+    A graph, page or program is run before it is written: 64 seeds in batches of 1, 5 and 32 may differ from
+    PyTorch's pictures by one level of 255; a ``.keras`` is run by the reader of :func:`facegan.import_model`.
+    Its batch is free, and noise of the network is constant.
 
     Args:
         model: a Generator, or what :func:`facegan.load` takes.
@@ -180,8 +187,8 @@ def _check_options(writer: Writer, suffix: str, *, weights: str, part: str, has_
     """Raise InputError for options that do not go with the file's ending."""
     arguments.one_of(weights, "--weights", WEIGHTS)
     arguments.one_of(part, "--part", PARTS)
-    if part != "all" and (writer.run is None or writer.page):
-        held = "both parts" if writer.page else "weights alone"
+    if part != "all" and (writer.run is None or writer.page or writer.whole):
+        held = "both parts" if writer.page else "the whole" if writer.whole else "weights alone"
         raise InputError(f"--part {part}: {suffix} holds {held}; choose .onnx or .pt2")
     if has_directions and not writer.page:
         raise InputError(f"--directions: {suffix} holds none; they are for .html")
@@ -215,7 +222,7 @@ def _made(model: Generator, path: Path, writer: Writer, **given: Any) -> tuple[b
 def _example_place(path: Path, writer: Writer, part: str) -> Path:
     """Return where the example goes; InputError where there can be none."""
     if writer.run is None or writer.page or part != "all":
-        raise InputError("--example: needs a whole program; choose .onnx or .pt2, and no --part")
+        raise InputError("--example: needs a whole program; choose .onnx, .pt2 or .keras, and no --part")
     place = path.with_suffix(".py")
     if place.exists() and not is_example(place):
         raise InputError(f"--example: it would replace {place}; choose another --out")

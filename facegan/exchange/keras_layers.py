@@ -152,6 +152,16 @@ def _layer_norm(c: Context, x: Value) -> Value:
     return Value(made)
 
 
+def _rms_norm(c: Context, x: Value) -> Value:
+    given, shape = c.plain(x), c.shape(x)
+    axis = one_axis(c, len(shape))
+    power = c.add("mean", c.add("mul", given, given), axes=(axis,))
+    root = c.add("sqrt", c.add("scale", power, offset=c.number("epsilon", default=1e-6)))
+    along = (1,) * axis + (shape[axis],) + (1,) * (len(shape) - axis - 1)
+    scale = c.tensor("scale", ("scale",), shape[axis]).reshape(along)
+    return Value(c.add("mul", c.add("div", given, root), c.constant(scale)))
+
+
 def _prelu(c: Context, x: Value) -> Value:
     shared = c.config.get("shared_axes") or []
     shape = c.shape(x)
@@ -260,6 +270,7 @@ LAYERS: dict[str, Callable[..., Value]] = {
     "BatchNormalizationV1": _batch_norm,
     "BatchNormalizationV2": _batch_norm,
     "LayerNormalization": _layer_norm,
+    "RMSNormalization": _rms_norm,
     "PReLU": _prelu,
     "Embedding": _embedding,
     "Activation": lambda c, x: activate(c, x, c.config.get("activation")),
@@ -271,6 +282,8 @@ LAYERS: dict[str, Callable[..., Value]] = {
     "Flatten": shapes.flatten,
     "Permute": shapes.permute,
     "UpSampling2D": shapes.upsampling,
+    "AveragePooling2D": shapes.pooling("average_pool"),
+    "MaxPooling2D": shapes.pooling("max_pool"),
     "ZeroPadding2D": shapes.zero_padding,
     "Cropping2D": shapes.cropping,
     "Rescaling": shapes.rescaling,

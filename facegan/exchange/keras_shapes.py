@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 from facegan.errors import ModelError
 from facegan.exchange.keras_context import Context, Value, one_axis, pair_of
+from facegan.exchange.windows import same_pads
 
 
 def reshape(c: Context, x: Value) -> Value:
@@ -64,6 +65,20 @@ def cropping(c: Context, x: Value) -> Value:
         before, after = sides[2 * axis - 2 : 2 * axis]
         given = c.add("slice", given, axis=axis, begin=before, end=max(c.graph.shape(given)[axis] - after, 0))
     return Value(given, c.last)
+
+
+def pooling(op: str) -> Callable[[Context, Value], Value]:
+    """Return what adds a pooling; padded pixels do not count, as in TensorFlow."""
+
+    def pooled(c: Context, x: Value) -> Value:
+        given, size = c.picture(x, c.last), c.pair("pool_size", 2)
+        stride = size if c.config.get("strides") is None else c.pair("strides")
+        if min(*size, *stride) < 1:
+            raise ModelError("its sizes are no whole numbers from 1 up")
+        pads = same_pads(c.graph.shape(given)[1:], size, stride) if c.padding() == "same" else (0, 0, 0, 0)
+        return Value(c.add(op, given, kernel=size, stride=stride, pads=pads), c.last)
+
+    return pooled
 
 
 def rescaling(c: Context, x: Value) -> Value:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import io
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 from facegan.errors import InputError, ModelError, first_line, offered
 from facegan.exchange.base import Imported, ImportOptions, Source
@@ -18,6 +18,7 @@ from facegan.exchange.keras_context import Value
 from facegan.exchange.keras_graph import Inputs, draw, inputs_of
 from facegan.exchange.keras_weights import Store, store_of
 from facegan.exchange.output_range import to_pictures
+from facegan.exchange.own_files import ABOUT, about, latent_of, ranged
 from facegan.exchange.stylegan2 import class_labels
 
 MAX_WEIGHTS = 16 * 2**30
@@ -30,7 +31,7 @@ def recognises(source: Source) -> bool:
 
 def read(source: Source, options: ImportOptions) -> Imported:
     """Return the generator of the file; ModelError says what cannot be understood."""
-    with _content(source) as (text, handle), opened(handle) as root:
+    with _content(source) as (text, handle, said), opened(handle) as root:
         if options.config:
             text = _config_file(options.config)
         else:
@@ -41,7 +42,7 @@ def read(source: Source, options: ImportOptions) -> Imported:
                 "model.to_json()), and give --config model.json"
             )
         models = models_of(parsed(text, "its configuration" if not options.config else "--config"))
-        return _imported(models, store_of(root), options)
+        return _imported(models, store_of(root), options, ours=about(said))
 
 
 def _config_file(place: str) -> str:
@@ -54,19 +55,20 @@ def _config_file(place: str) -> str:
 
 
 @contextmanager
-def _content(source: Source) -> Iterator[tuple[str | None, BinaryIO]]:
-    """Yield the configuration, if it is a member of its own, and the HDF5 file."""
+def _content(source: Source) -> Iterator[tuple[str | None, BinaryIO, dict[str, Any]]]:
+    """Yield the configuration, if it is a member of its own, the HDF5 file, and what facegan says of it."""
     if source.kind == "hdf5":
         with open(source.path, "rb") as handle:
-            yield None, handle
+            yield None, handle, {}
         return
     try:
         with zipfile.ZipFile(source.path) as archive:
             text = _member(archive, "config.json", MAX_BYTES).decode("utf-8", "replace")
             weights = _member(archive, "model.weights.h5", min(source.size, MAX_WEIGHTS))
+            said = _member(archive, ABOUT, MAX_BYTES) if ABOUT in source.names else b"{}"
     except (zipfile.BadZipFile, ValueError, NotImplementedError, EOFError, OSError, RuntimeError) as error:
         raise ModelError(f"a damaged zip archive ({first_line(error)})") from None
-    yield text, io.BytesIO(weights)
+    yield text, io.BytesIO(weights), parsed(said, f"its {ABOUT}")
 
 
 def _member(archive: zipfile.ZipFile, name: str, most: int) -> bytes:
@@ -84,10 +86,12 @@ def _member(archive: zipfile.ZipFile, name: str, most: int) -> bytes:
 # --- which model -------------------------------------------------------------------------------------
 
 
-def _imported(models: list[Model], store: Store, options: ImportOptions) -> Imported:
+def _imported(
+    models: list[Model], store: Store, options: ImportOptions, *, ours: Mapping[str, Any]
+) -> Imported:
     model, inputs, (graph, output), left = _generator(models, store, options)
     found = graph.add("permute", output.name, order=(2, 0, 1)) if _is_last(graph, output) else output.name
-    config, state, image_shape = graph.finish(to_pictures(graph, found, options))
+    config, state, image_shape = graph.finish(to_pictures(graph, found, ranged(ours, options)))
     dim = graph.z_dim
     numbers = sum(value.numel() for value in state.values())
     notes = []
@@ -96,18 +100,18 @@ def _imported(models: list[Model], store: Store, options: ImportOptions) -> Impo
         notes.append(
             f"its {inputs.label_dim} labels ({kind}) are taken for classes: --labels label=0 and so on"
         )
-    if not options.prior:
+    if not options.prior and not ours:
         notes.append("the latent is not in the file: normal is assumed (--prior)")
     return Imported(
         "graph",
         config,
         state,
         image_shape,
-        options.prior_of(dim),
+        latent_of(ours, dim, options),
         taken=[f"the model '{model.name}': {numbers:,} numbers"],
         left_out=left,
         notes=notes,
-        licence=options.licence,
+        licence=options.licence or ours.get("licence", ""),
         **class_labels(inputs.label_dim),
     )
 

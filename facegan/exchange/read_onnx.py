@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Mapping
-from typing import Any
 
 from facegan.errors import ModelError
 from facegan.exchange.base import Imported, ImportOptions, Source
@@ -14,8 +12,8 @@ from facegan.exchange.onnx_call import BATCH, Call, Known, Value
 from facegan.exchange.onnx_file import OnnxGraph, OnnxNode, load, looks_like_onnx
 from facegan.exchange.onnx_ops import OPS
 from facegan.exchange.output_range import to_pictures
+from facegan.exchange.own_files import about, latent_of, named_labels, ranged
 from facegan.exchange.stylegan2 import class_labels
-from facegan.prior import Latent
 
 MAX_FOLDED = 2**25  # numbers of the constants that a graph may compute, beside four times its weights
 
@@ -36,11 +34,10 @@ def read(source: Source, options: ImportOptions) -> Imported:
         embedded = len(onnx.inputs[labels_name]) < 2 or onnx.inputs[labels_name][-1] in (1, None)
         values[labels_name] = Value(graph.labels, rank=len(onnx.inputs[labels_name]) if embedded else 2)
     output = _follow(onnx, graph, values, batch=onnx.inputs[z_name][0])
-    ours = _about(onnx)
+    ours = about(onnx.metadata)
     pictures = _channels_first(graph, output)
-    given = options if options.output_range or "facegan" not in onnx.metadata else _ranged(options)
-    config, state, image_shape = graph.finish(to_pictures(graph, pictures, given))
-    labels = {**class_labels(label_dim), **_named(ours, label_dim)}
+    config, state, image_shape = graph.finish(to_pictures(graph, pictures, ranged(ours, options)))
+    labels = {**class_labels(label_dim), **named_labels(ours, label_dim)}
     notes = [] if options.prior or ours else ["the latent is not in the file: normal is assumed (--prior)"]
     if label_dim:
         notes.append(f"its {label_dim} labels are called {', '.join(labels['labels'][:3])} ...")
@@ -50,54 +47,12 @@ def read(source: Source, options: ImportOptions) -> Imported:
         config,
         state,
         image_shape,
-        _latent(ours, graph.z_dim, options),
+        latent_of(ours, graph.z_dim, options),
         taken=[f"{len(onnx.nodes)} nodes, {numbers:,} numbers"],
         notes=notes,
         licence=options.licence or str(onnx.metadata.get("licence", "")),
         **labels,
     )
-
-
-def _ranged(options: ImportOptions) -> ImportOptions:
-    from dataclasses import replace
-
-    return replace(options, output_range="-1..1")
-
-
-def _about(onnx: OnnxGraph) -> dict[str, Any]:
-    """Return what ``facegan export`` says of the model in its file."""
-    found: dict[str, Any] = {}
-    for key in ("latent", "labels", "default_labels") if "facegan" in onnx.metadata else ():
-        try:
-            found[key] = json.loads(onnx.metadata.get(key, "null"))
-        except (ValueError, RecursionError):
-            continue
-    return found
-
-
-def _named(ours: Mapping[str, Any], count: int) -> dict[str, Any]:
-    """Return the labels that the file names, with the row that it was exported with; classes have none."""
-    names, row = ours.get("labels"), ours.get("default_labels")
-    if not isinstance(names, list) or len(names) != count or not all(isinstance(n, str) for n in names):
-        return {}
-    if all(name.startswith("label=") for name in names):
-        return {"labels": tuple(names)}
-    usable = isinstance(row, list) and len(row) == count and all(n in (0, 1) for n in row)
-    rows = {"rows": [[int(n) for n in row or ()]], "counts": [1]} if usable else {}
-    return {"labels": tuple(names), "label_rows": rows}
-
-
-def _latent(ours: Mapping[str, Any], dim: int, options: ImportOptions) -> Latent:
-    said = ours.get("latent")
-    if options.prior or not isinstance(said, dict) or said.get("dim") != dim:
-        return options.prior_of(dim)
-    mean, std = said.get("mean", 0.0), said.get("std", 1.0)
-    kinds = ("normal", "uniform", "sphere")
-    if said.get("kind") not in kinds or not all(
-        type(n) in (int, float) and math.isfinite(n) for n in (mean, std)
-    ):
-        return options.prior_of(dim)
-    return Latent(said["kind"], dim, mean=float(mean), std=float(std))
 
 
 # --- inputs ------------------------------------------------------------------------------------------

@@ -213,7 +213,14 @@ def draw(program: Path, seeds: list[int], monkeypatch: pytest.MonkeyPatch) -> np
 
 @pytest.mark.parametrize(
     "latent",
-    [Latent("normal", 48), Latent("sphere", 100), Latent("normal", 17, 0.5, 2.0), Latent("sphere", 7)],
+    [
+        Latent("normal", 48),
+        Latent("sphere", 100),
+        Latent("uniform", 48, std=3**-0.5),
+        Latent("uniform", 9),
+        Latent("normal", 17, 0.5, 2.0),
+        Latent("sphere", 7),
+    ],
     ids=repr,
 )
 def test_the_example_without_pytorch_draws_the_same_latents(
