@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from facegan.translator import Translator
 
 ASSETS = Path(__file__).parent / "assets"
+TRANSLATORS = "translators"  # the folder of assets with models that turn pictures into pictures
 
 
 def moments(run: str | Path) -> dict[float, Path]:
@@ -38,8 +39,20 @@ def moment_name(kimg: float) -> str:
 
 
 def bundled() -> list[str]:
-    """Return names of the models inside the package."""
+    """Return names of the generators inside the package; its translators are apart."""
     return sorted(p.stem for p in ASSETS.glob("*.safetensors") if not p.stem.endswith("-encoder"))
+
+
+def bundled_translators() -> list[str]:
+    """Return names of the translators inside the package."""
+    return sorted(p.stem for p in (ASSETS / TRANSLATORS).glob("*.safetensors"))
+
+
+def bundled_file(name: str) -> Path | None:
+    """Return the file of a bundled generator or translator; None if none has that name."""
+    if name in bundled():
+        return ASSETS / f"{name}.safetensors"
+    return ASSETS / TRANSLATORS / f"{name}.safetensors" if name in bundled_translators() else None
 
 
 @dataclass(frozen=True)
@@ -89,9 +102,10 @@ def meaning(reference: str | Path) -> Meaning:
     text = str(reference)
     if is_hub_name(text):
         return Meaning(text, "delta" if split_delta(text)[1] else "hub", path)
-    if text in bundled() and (isinstance(reference, str) or not path.exists()):
+    inside = bundled_file(text)
+    if inside is not None and (isinstance(reference, str) or not path.exists()):
         tell_twice(text, "model")
-        return Meaning(text, "bundled", ASSETS / f"{text}.safetensors")
+        return Meaning(text, "bundled", inside)
     if path.is_dir() or path.is_file():
         return Meaning(text, "folder" if path.is_dir() else "file", path)
     match = re.fullmatch(r"(.+)@(?:(\d+(?:\.\d+)?)(?:kimg)?|(best))", text)
@@ -120,7 +134,8 @@ def resolve(reference: str | Path) -> Path:
         return _newest(found)
     if found.kind == "moment":
         return _best(path) if found.moment == "best" else _at(path, found.moment)
-    known_names = f"; bundled: {', '.join(bundled())}" if bundled() else ""
+    inside = [*bundled(), *bundled_translators()]
+    known_names = f"; bundled: {', '.join(inside)}" if inside else ""
     if repository := _on_the_hub(text):
         known_names += f"; a model on the Hugging Face Hub is {PREFIX}{repository}"
     if "+" in text:
@@ -189,8 +204,9 @@ def as_model(model: Generator | str | Path, device: str | torch.device = "cpu") 
         ModelError: There is no such model.
     """
     from facegan.generator import Generator
+    from facegan.translator import Translator
 
-    found = model if isinstance(model, Generator) else load(model, device)
+    found = model if isinstance(model, (Generator, Translator)) else load(model, device)
     if isinstance(found, Generator):
         return found
     name = "the model" if not isinstance(model, (str, Path)) else str(model)
@@ -276,6 +292,6 @@ def load(reference: str | Path, device: str | torch.device = "cpu") -> Generator
     check_device(device)
     model: Generator | Translator
     model = (Translator if kind_of(path) == TRANSLATOR else Generator).load(path, device)
-    if path.parent == ASSETS:
+    if path.parent in (ASSETS, ASSETS / TRANSLATORS):
         model.bundled = path.stem
     return model
