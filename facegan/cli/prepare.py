@@ -30,9 +30,9 @@ def report(dataset: Dataset) -> str:
 class CropFlags:
     """Flags of the crop."""
 
-    crop: Literal["aligned", "face", "center", "none", "tutorial"] = "aligned"
-    """aligned (eyes at fixed places), face (the box with a margin), center, none (the whole picture),
-    tutorial (first box, tight, aspect ratio not kept)."""
+    crop: Literal["auto", "aligned", "face", "center", "none", "tutorial"] = "auto"
+    """auto (center for pairs, else aligned), aligned (eyes at fixed places), face (the box with a margin),
+    center, none (the whole picture), tutorial (first box, tight, aspect ratio not kept)."""
     size: str = "64"
     """size of the pictures in px, 28 to 1024; 48x64 is 48 wide and 64 high."""
     gray: bool = False
@@ -56,6 +56,8 @@ def main(
     out: str,
     preset: str = "",
     *,
+    pairs: Annotated[str, tyro.conf.arg(metavar="side-by-side|INPUTS")] = "",
+    direction: Literal["a-to-b", "b-to-a"] = "a-to-b",
     crop: Annotated[CropFlags, FLAT] = CropFlags(),
     include: str = "",
     where: str = "",
@@ -78,6 +80,9 @@ def main(
             (hf:owner/name), or prepared datasets.
         out: the dataset's folder.
         preset: a named crop that overrides the settings below: tutorial-80, tutorial-50.
+        pairs: make pairs for translators, which are cut alike: side-by-side if each picture holds both, the
+            input at the left; or the place of the inputs, whose targets of the same names are the sources.
+        direction: for side-by-side: b-to-a if the input is at the right.
         crop: how pictures are cut.
         include: only names that match this pattern, such as '*.jpg'.
         where: only pictures with these attributes, such as 'Smiling and not Eyeglasses' or 'race == White'.

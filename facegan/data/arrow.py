@@ -268,7 +268,7 @@ def columns_of(schema: Any, what: str, short: str, *, reading: Reading, prepared
     features = features_of(schema)
     image = _image_column(what, fields, features, wish=reading.image_column)
     found = Columns(image, picture_kind(fields[image].type), _shape(fields[image]))
-    alike = len(fields) > 2 and set(fields) <= {"image", "attributes", *_UNSAID}
+    alike = len(fields) > 2 and set(fields) <= {"image", "input", "attributes", *_UNSAID}
     found.ours = {"image", "source"} <= set(fields) and (prepared or alike)
     texts = [n for n in fields if picture_kind(fields[n].type) == "text" and n != image]
     found.name = next((n for n in texts if n.lower() in NAME_COLUMNS), None)

@@ -10,6 +10,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from facegan.data.attribute_columns import Columns, note_lines
 from facegan.data.choosing import Chooser, NothingLeft, Progress
 from facegan.data.chunks import ChunkStore
@@ -23,6 +25,7 @@ from facegan.data.shards import (
     Contents,
     Schema,
     ShardWriter,
+    beside,
     write_description,
     write_sheet,
 )
@@ -53,7 +56,7 @@ class RowSelection:
         self.near_sources: list[tuple[str, str]] = []
         near, self.overview = NearDuplicates(), Overview()
         columns = Columns(choose.reading.class_names, self.table.columns() if self.table else None)
-        rows = store.rows(without=("png", "landmarks"))
+        rows = store.rows(without=("png", "input_png", "landmarks"))
         while batch := list(itertools.islice(rows, _BATCH)):
             reasons = [row.reject or self._twin(row) for row in batch]
             new = [row for row, reason in zip(batch, reasons, strict=True) if not reason]
@@ -146,7 +149,8 @@ def assemble(
         on_progress(Progress(serial, len(selection.keep), kept, rejected, seconds, "write"))
 
     classes = {name: list(rule.names) for name, rule in selection.rules.items() if rule.names}
-    schema = Schema(selection.names, classes, (), PLACES if selection.places else ())
+    has_inputs = bool(config.pairs)
+    schema = Schema(selection.names, classes, (), PLACES if selection.places else (), has_inputs)
     contents = _write(out / "data", store, selection, schema=schema, report=report)
     if selection.boxes and (thumbnails := [decode(png) for png in store.thumbnails()]):
         write_sheet(out / "detections.jpg", thumbnails)
@@ -160,6 +164,7 @@ def assemble(
         "attribute_names": selection.names,
         "class_names": schema.classes,
         "places": schema.places,
+        "has_inputs": has_inputs,
         "attributes": contents.tally.summary(selection.names, schema.classes),
         "crop": describe(config.crop),
         "content_hash": contents.content_hash(),
@@ -171,6 +176,11 @@ def assemble(
     write_description(out, out.resolve().name, info, preview=contents.preview)
     report(len(selection.keep))
     return Dataset(out)
+
+
+def _shown(row: Row) -> np.ndarray:
+    """Return a row's picture for the preview."""
+    return beside(decode(row.png), decode(row.input_png) if row.input_png else None)
 
 
 def _write(
@@ -188,7 +198,7 @@ def _write(
         if keep:
             row = selection.final(serial, row)
             writers[row.split].add(row)
-            picture = decode(row.png) if contents.shows_next else None
+            picture = _shown(row) if contents.shows_next else None
             contents.add(row.split, row.pixels_digest, attributes=row.attributes, picture=picture)  # type: ignore[arg-type]
         if serial % 512 == 0:
             report(serial)

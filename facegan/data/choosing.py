@@ -17,6 +17,7 @@ from facegan.data.crops import Crop
 from facegan.data.filters import Predicate, parse_where, plain
 from facegan.data.folders import source_splits
 from facegan.data.items import AttributeValue, Item, Reading
+from facegan.data.pairs import SIDE_BY_SIDE, Partners
 from facegan.data.sources import fingerprint, open_source
 from facegan.errors import InputError
 from facegan.kinds import NO_IMAGE
@@ -50,11 +51,20 @@ class PrepareConfig:
     value_range: str = ""
     image_column: str = ""
     follow_links: bool = False
+    pairs: str = ""
+    """``side-by-side``, or where the inputs lie whose targets are the sources; '' makes no pairs."""
+    direction: str = "a-to-b"
+
+    @property
+    def inputs(self) -> str:
+        """Where the inputs lie, if not in the same pictures as their targets."""
+        return "" if self.pairs == SIDE_BY_SIDE else self.pairs
 
     def plan(self) -> dict[str, Any]:
         """Return the configuration with fingerprints of all files that it names."""
         plan = asdict(self)
         files = [*self.sources, *attribute_files(self.attributes), self.split]
+        files += [self.inputs] if self.inputs else []
         plan["fingerprints"] = [fingerprint(f, self.follow_links) if f else "" for f in files]
         return json.loads(json.dumps(plan))
 
@@ -83,6 +93,7 @@ class Chooser:
         self.values: dict[str, dict[str, None]] = {}  # the first ones, of attributes in --where
         self.reading = self.new_reading()
         self.first: Iterator[Item] | None = None  # the items of the first source, once it is open
+        self.partners: Partners | None = None  # the inputs of pairs, once they are open
         self.arrays: set[tuple[int, ...]] = set()  # shapes of pictures that come as arrays
         files = [*attribute_files(config.attributes), config.split]
         self.own_files = {Path(f).resolve() for f in files if f}
@@ -202,6 +213,9 @@ class Chooser:
 
         A source that is missing, or lacks what --where asks for, is reported before anything is written.
         """
+        if inputs := self.config.inputs:
+            reading = self.new_reading()
+            self.partners = Partners(inputs, open_source(inputs, reading))
         for number, text in enumerate(self.config.sources):
             reading = self.new_reading() if number else self.reading
             source = open_source(text, reading)
@@ -219,11 +233,16 @@ class Chooser:
             for item in source:
                 if text in named and item.split is None:
                     item = replace(item, split=named[text], split_from="names of sources")
-                chosen = self(item)
-                self.seen += 1
-                if chosen is None:
-                    continue
-                self.chosen += 1
-                yield chosen
+                yield from self._chosen(self.partners.joined(item) if self.partners else item)
                 if self.config.limit and self.chosen >= self.config.limit:
                     return
+        for item in self.partners.left_over() if self.partners else ():
+            yield from self._chosen(item)
+
+    def _chosen(self, item: Item) -> Iterator[tuple[Item, str]]:
+        """Yield an item with its split if it is wanted, and count it."""
+        chosen = self(item)
+        self.seen += 1
+        if chosen is not None:
+            self.chosen += 1
+            yield chosen

@@ -20,6 +20,7 @@ def _schema() -> Any:
 
     text, binary, floats = pa.string(), pa.binary(), pa.list_(pa.float64())
     kinds = {"source": text, "name": text, "digest": binary, "reject": text, "png": binary}
+    kinds |= {"input_png": binary}
     kinds |= {
         "pixels_digest": binary,
         "near_hash": binary,
@@ -31,12 +32,12 @@ def _schema() -> Any:
 
 
 @contextlib.contextmanager
-def locked(folder: Path) -> Iterator[None]:
+def locked(folder: Path, command: str = "facegan prepare") -> Iterator[None]:
     """Hold ``folder`` for this process; InputError if another one has it. A killed one lets go."""
     folder.mkdir(parents=True, exist_ok=True)
     with open(folder / _LOCK, "w") as handle:
         if not take_lock(handle):
-            raise InputError(f"{folder.parent}: another 'facegan prepare' is writing it")
+            raise InputError(f"{folder.parent}: another '{command}' is writing it")
         yield
 
 

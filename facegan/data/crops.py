@@ -358,12 +358,16 @@ def _one(image: np.ndarray, crop: Crop, face: Face | None) -> np.ndarray:
             raise ImageError("low confidence", f"{face.confidence:.3f} {where}")
         if face.extent < crop.min_face:
             raise ImageError("face too small", f"{face.extent:.0f} px {where}")
-    result = CROPS[crop.kind][0](image, crop, face)
-    if crop.gray and result.shape[2] == 3:
-        result = images.luma(result)
+    result = cut_alike(image, crop, face)
     if crop.min_sharpness > 0 and (value := sharpness(result)) < crop.min_sharpness:
         raise ImageError("blurred", f"sharpness {value:.1f}")
     return result
+
+
+def cut_alike(image: np.ndarray, crop: Crop, face: Face | None) -> np.ndarray:
+    """Cut a picture of the same size as another one, whose ``face`` says where, in the same way."""
+    result = CROPS[crop.kind][0](image, crop, face)
+    return images.luma(result) if crop.gray and result.shape[2] == 3 else result
 
 
 def apply(image: np.ndarray, crop: Crop, detector: FaceDetector | None = None) -> list[Cropped]:

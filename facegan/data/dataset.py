@@ -54,6 +54,7 @@ class Dataset:
             self.class_names: dict[str, list[str]] = {name: list(map(str, names)) for name, names in classes}
             self.counts: dict[str, int] = {k: int(v) for k, v in self.info["counts"].items()}
             self.crop: dict[str, Any] = dict(self.info["crop"])
+            self.has_inputs = bool(self.info.get("has_inputs", False))
         except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
             raise DatasetError(f"{file}: damaged ({type(error).__name__}: {error}); prepare again") from None
 
@@ -61,7 +62,7 @@ class Dataset:
         h, w = self.size
         counts = ", ".join(f"{n:,} {split}" for split, n in self.counts.items())
         known = f", {len(self.attribute_names)} attributes" if self.attribute_names else ""
-        kind = "grey" if self.channels == 1 else "colour"
+        kind = ("grey" if self.channels == 1 else "colour") + " pairs" * self.has_inputs
         return f"<Dataset {self.path}: {w}x{h} {kind} ({counts}){known}, hash {self.content_hash[:12]}>"
 
     def _repr_html_(self) -> str:
@@ -113,32 +114,53 @@ class Dataset:
         Where no folder takes it, the pictures are decoded into memory, once in each process; DatasetError if
         they do not fit.
         """
+        return self._pictures(split, "image")
+
+    def inputs(self, split: str = "train") -> np.ndarray:
+        """Return the inputs of pairs, whose targets are ``images``, in the same way and order.
+
+        DatasetError if the dataset has no pairs (``has_inputs``).
+        """
+        self.check_inputs()
+        return self._pictures(split, "input")
+
+    def check_inputs(self) -> None:
+        """Raise DatasetError if the dataset has no pairs."""
+        if not self.has_inputs:
+            way = "'facegan prepare --pairs' and 'facegan pairs' make datasets of pairs"
+            raise DatasetError(f"{self.path}: its pictures have no inputs; {way}")
+
+    def _pictures(self, split: str, column: str) -> np.ndarray:
         split = self.split(split)
         shape = self._shape(split)
-        if (found := self._mapped(split)) is not None:
+        if (found := self._mapped(split, column)) is not None:
             return found
-        key = (self.content_hash, split, shape)
+        key = (self.content_hash, split, column, shape)
         if key not in self._held and (held := _IN_MEMORY.get(key)) is not None:
             self._held[key] = held
         if key not in self._held:
-            file = self.cache.keep(f"{split}.npy", lambda f: self._decode(f, split), math.prod(shape))
+            name, size = _map_name(split, column), math.prod(shape)
+            file = self.cache.keep(name, lambda f: self._decode(f, split, column), size)
             if file is not None:
                 return np.load(file, mmap_mode="r")
-            _IN_MEMORY[key] = self._held[key] = self._into_memory(split)
+            _IN_MEMORY[key] = self._held[key] = self._into_memory(split, column)
         return self._held[key]
 
-    def peek(self, count: int, split: str = "train") -> np.ndarray:
-        """Return the split's pictures uint8 ``N,H,W,C``: the first ``count`` if no memory map is there."""
-        split = self.split(split)
-        if (found := self._mapped(split)) is not None:
-            return found
-        rows = itertools.islice(self.rows(split, ["image"]), count)
-        return np.stack([self.picture(row, split) for row in rows])
+    def peek(self, count: int, split: str = "train", column: str = "image") -> np.ndarray:
+        """Return the split's pictures uint8 ``N,H,W,C``: the first ``count`` if no memory map is there.
 
-    def batches(self, split: str = "train", size: int = 256) -> Iterator[np.ndarray]:
+        ``column`` is ``image``, or ``input`` of a dataset of pairs.
+        """
+        split = self.split(split)
+        if (found := self._mapped(split, column)) is not None:
+            return found
+        rows = itertools.islice(self.rows(split, [column]), count)
+        return np.stack([self.picture(row, split, column) for row in rows])
+
+    def batches(self, split: str = "train", size: int = 256, column: str = "image") -> Iterator[np.ndarray]:
         """Yield the split's pictures in order, uint8 ``n,H,W,C`` at a time, without a memory map."""
-        rows = self.rows(split, ["image"])
-        while part := [self.picture(row, split) for row in itertools.islice(rows, size)]:
+        rows = self.rows(split, [column])
+        while part := [self.picture(row, split, column) for row in itertools.islice(rows, size)]:
             yield np.stack(part)
 
     @property
@@ -149,14 +171,14 @@ class Dataset:
     def _shape(self, split: str) -> tuple[int, int, int, int]:
         return (self.counts[split], *self.size, self.channels)
 
-    def _mapped(self, split: str) -> np.ndarray | None:
+    def _mapped(self, split: str, column: str = "image") -> np.ndarray | None:
         """Return the memory map, if one is there."""
-        for file in self.cache.files(f"{split}.npy"):
+        for file in self.cache.files(_map_name(split, column)):
             if _is_map(file, self._shape(split)):
                 return np.load(file, mmap_mode="r")
         return None
 
-    def _decode(self, handle: IO[bytes], split: str) -> None:
+    def _decode(self, handle: IO[bytes], split: str, column: str) -> None:
         """Write the pictures as an .npy file."""
         own = self.path / ".cache"
         with suppress(OSError):  # maps of earlier contents are of no use
@@ -165,10 +187,10 @@ class Dataset:
                     shutil.rmtree(old, ignore_errors=True)
         header = {"descr": "|u1", "fortran_order": False, "shape": self._shape(split)}
         np.lib.format.write_array_header_1_0(handle, header)
-        for picture in self._every(split):
+        for picture in self._every(split, column):
             handle.write(picture.tobytes())
 
-    def _into_memory(self, split: str) -> np.ndarray:
+    def _into_memory(self, split: str, column: str) -> np.ndarray:
         shape = self._shape(split)
         need, free = math.prod(shape), free_memory()
         text = f"{self.path}: the {shape[0]} pictures of '{split}' take {amount(need)} of memory"
@@ -181,25 +203,25 @@ class Dataset:
             help_ = "no folder takes them as a file: set FACEGAN_CACHE to one with room"
             raise DatasetError(f"{text}{known}, and {help_}") from None
         tell(f"{text} in each process")
-        for i, picture in enumerate(self._every(split)):
+        for i, picture in enumerate(self._every(split, column)):
             images[i] = picture
         images.flags.writeable = False
         return images
 
-    def _every(self, split: str) -> Iterator[np.ndarray]:
+    def _every(self, split: str, column: str) -> Iterator[np.ndarray]:
         """Yield all pictures of a split; DatasetError where they are fewer than dataset.json says."""
         index, count = 0, self.counts[split]
-        for index, row in enumerate(self.rows(split, ["image"]) if self.shards(split) else (), 1):
+        for index, row in enumerate(self.rows(split, [column]) if self.shards(split) else (), 1):
             if index > count:
                 break
-            yield self.picture(row, split)
+            yield self.picture(row, split, column)
         if index != count:
             raise DatasetError(f"{self.path}: split '{split}' has {index} of {count} pictures; prepare again")
 
-    def picture(self, row: dict[str, Any], split: str) -> np.ndarray:
+    def picture(self, row: dict[str, Any], split: str, column: str = "image") -> np.ndarray:
         """Return the picture of one of the ``rows`` as uint8 ``H,W,C``; DatasetError where it is damaged."""
         try:
-            return decode(row["image"]["bytes"], self.channels).reshape(*self.size, self.channels)
+            return decode(row[column]["bytes"], self.channels).reshape(*self.size, self.channels)
         except Exception as error:  # whatever a decoder makes of damaged bytes
             why = f"a picture of split '{split}' cannot be decoded ({first_line(error)})"
             raise DatasetError(f"{self.path}: {why}") from None
@@ -244,6 +266,11 @@ def _what_lies_at(path: Path) -> str:
     if path.suffix == ".safetensors":
         return "this is a model's file"
     return f"make one with 'facegan prepare {path} --out DATASET'"
+
+
+def _map_name(split: str, column: str) -> str:
+    """Return the name of a memory map in the cache."""
+    return f"{split}.npy" if column == "image" else f"{split}-{column}s.npy"
 
 
 def _is_map(file: Path, shape: tuple[int, ...]) -> bool:

@@ -17,7 +17,15 @@ from facegan.data.dataset import Dataset
 from facegan.data.filters import Predicate, parse_where
 from facegan.data.items import SPLITS, Row
 from facegan.data.png import pixels_digest
-from facegan.data.shards import PLACES, Contents, Schema, ShardWriter, columns, write_description
+from facegan.data.shards import (
+    PLACES,
+    Contents,
+    Schema,
+    ShardWriter,
+    beside,
+    columns,
+    write_description,
+)
 from facegan.errors import DatasetError, InputError
 from facegan.files import clear_leftovers, rename, sync_folder, temporary_name, writing
 
@@ -121,7 +129,9 @@ def _planned(data: Dataset, edit: Edit, on_progress: OnProgress) -> _Plan:
             if found is None:
                 continue
             picture = data.picture(row, split)
-            plan.contents.add(split, pixels_digest(picture), attributes=found[0], picture=picture)
+            given = data.picture(row, split, "input") if data.has_inputs else None
+            digest, shown = pixels_digest(picture, given), beside(picture, given)
+            plan.contents.add(split, digest, attributes=found[0], picture=shown)
             plan.counts[split] += 1
             plan.sources.add(row["source"])
             plan.places.update(name for name in PLACES if row.get(name) is not None)
@@ -137,6 +147,7 @@ def _write(data: Dataset, plan: _Plan, folder: Path, *, schema: Schema) -> None:
                     continue
                 values: dict[str, Any] = {name: row.get(name) for name in PLACES}
                 values |= {"attributes": found[0], "confidence": found[1], "png": row["image"]["bytes"]}
+                values |= {"input_png": row["input"]["bytes"]} if data.has_inputs else {}
                 writer.add(Row(row["source"], row["image"].get("path") or "", **values))
 
 

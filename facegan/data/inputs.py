@@ -1,7 +1,7 @@
 """Pictures that are derived from a picture, to train a translator on pairs without further data.
 
 A derivation is a deterministic function of each picture alone: it is computed when needed, of whatever cut or
-mirrored picture training draws. See docs/datasets.md for what each of them looks like.
+mirrored picture training draws. docs/prepare.md describes each of them.
 """
 
 from __future__ import annotations

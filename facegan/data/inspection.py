@@ -13,6 +13,7 @@ import numpy as np
 
 from facegan import images
 from facegan.data.dataset import Dataset
+from facegan.data.pairs import DIRECTIONS
 from facegan.data.summary import (
     AttributeTally,
     advice,
@@ -23,6 +24,8 @@ from facegan.data.summary import (
 )
 from facegan.errors import InputError
 from facegan.files import check_ending, temporary_beside, writing
+
+_CHOOSING = ("pairs", "include", "where", "limit", "attributes", "split")
 
 
 @dataclass(frozen=True)
@@ -53,7 +56,8 @@ def inspect(
         dataset: A folder made by ``prepare``, or an open dataset.
         grid: Where the split's first pictures go as one PNG; '' writes none.
         count: How many pictures the grid has.
-        to_npz: Where the split's pictures go as uint8 ``N,H,W,C`` (array ``arr_0``); '' writes none.
+        to_npz: Where the split's pictures go as uint8 ``N,H,W,C`` (array ``arr_0``, of pairs also
+            ``inputs``); '' writes none.
         split: Whose pictures ``grid`` and ``to_npz`` take.
         rejects: So many rejects are listed one by one.
 
@@ -71,10 +75,18 @@ def inspect(
     data = dataset if isinstance(dataset, Dataset) else Dataset(dataset)
     if grid:
         with writing("--grid", str(grid)):
-            images.save_png(grid, images.grid(data.peek(count, split)[:count]))
+            images.save_png(grid, images.grid(_shown(data, count, split)))
     if to_npz:
         _write_npz(Path(to_npz), data, split)
     return Inspection(data, describe(data, rejects), tuple(str(path) for path in (grid, to_npz) if path))
+
+
+def _shown(data: Dataset, count: int, split: str) -> np.ndarray:
+    """Return the split's first pictures; of pairs, each with its input at the left."""
+    pictures = data.peek(count, split)[:count]
+    if not data.has_inputs:
+        return pictures
+    return np.concatenate([data.peek(count, split, "input")[:count], pictures], axis=2)
 
 
 def describe(dataset: Dataset, rejects: int = 10) -> str:
@@ -83,11 +95,13 @@ def describe(dataset: Dataset, rejects: int = 10) -> str:
     lines = [
         f"{dataset.path}: {w}x{h} px, {dataset.channels} channel(s), content hash {dataset.content_hash[:16]}"
     ]
-    lines += [f"  {split:<6}{count:8d} pictures" for split, count in dataset.counts.items()]
+    kind = "pairs" if dataset.has_inputs else "pictures"
+    lines += [f"  {split:<6}{count:8d} {kind}" for split, count in dataset.counts.items()]
     made = info["plan"]
     crop = ", ".join(f"{k} {v}" for k, v in dataset.crop.items() if k != "landmarks" and v)
     lines += ["made from " + ", ".join(made["sources"]), f"crop: {crop}"]
-    chosen = [f"--{k} {made[k]}" for k in ("include", "where", "limit", "attributes", "split") if made[k]]
+    options = _CHOOSING if made.get("direction") == DIRECTIONS[0] else ("direction", *_CHOOSING)
+    chosen = [f"--{k} {made[k]}" for k in options if made.get(k)]
     lines += [f"chosen by {' '.join(chosen)}"] if chosen else []
     if selected := info.get("selected"):
         lines.append(f"selected from {info['made_from']['name']}: {selected['expression']}")
@@ -117,7 +131,8 @@ def summary_of_preparing(dataset: Dataset) -> str:
     info, total = dataset.info, sum(dataset.counts.values())
     counts = ", ".join(f"{n:,} {split}" for split, n in dataset.counts.items())
     h, w = dataset.size
-    lines = [f"{dataset.path}: {total:,} picture{'s' * (total != 1)} of {w}x{h} ({counts})"]
+    kind = "pair" if dataset.has_inputs else "picture"
+    lines = [f"{dataset.path}: {total:,} {kind}{'s' * (total != 1)} of {w}x{h} ({counts})"]
     lines += attribute_lines(attribute_summary(dataset), total)
     lines += info.get("notes", [])
     rejects, near = info["rejects"], info["near_duplicates"]
@@ -169,6 +184,8 @@ def _frequency(entry: Mapping[str, Any]) -> str:
 
 def _write_npz(path: Path, data: Dataset, split: str) -> None:
     arrays: dict[str, Any] = {"arr_0": data.images(split)}
+    if data.has_inputs:
+        arrays["inputs"] = data.inputs(split)
     if data.attribute_names:
         arrays["attributes"] = data.attributes(split)
         arrays["attribute_names"] = np.array(data.attribute_names)

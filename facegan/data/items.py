@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from facegan.data.png import pixels_digest
+from facegan.data.png import paired_digest, pixels_digest
 from facegan.errors import InputError, first_line
 from facegan.files import printable
 from facegan.kinds import HEAD, NO_IMAGE, container, is_picture, refusal
@@ -67,12 +67,19 @@ class Item:
     """The origin of the split in a word or two for the closing summary, such as ``folders``."""
     meaning: Meaning | None = None
     """The meaning of the file's values, where it holds this picture alone."""
+    paired: Item | None = None
+    """The input of which this picture is the target, where both are files of their own."""
 
     def digest(self) -> bytes:
         """Return the SHA-256 of what came in."""
-        if self.pixels is not None:
-            return pixels_digest(self.pixels)
-        return hashlib.sha256(self.content).digest()
+        pixels = self.pixels
+        own = hashlib.sha256(self.content).digest() if pixels is None else pixels_digest(pixels)
+        return paired_digest(own, self.paired.digest()) if self.paired else own
+
+    def size(self) -> int:
+        """Return the number of bytes in memory."""
+        own = len(self.content) if self.pixels is None else self.pixels.nbytes
+        return own + (self.paired.size() if self.paired else 0)
 
 
 @dataclass(frozen=True)
@@ -84,6 +91,8 @@ class Row:
     digest: bytes = b""
     reject: str = ""
     png: bytes = b""
+    input_png: bytes = b""
+    """The input of a pair, of which ``png`` is the target."""
     pixels_digest: bytes = b""
     near_hash: bytes = b""
     gray: bytes = b""

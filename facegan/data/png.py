@@ -46,9 +46,15 @@ def decode(content: bytes, channels: int = 0) -> np.ndarray:
     return pixels[..., None] if pixels.ndim == 2 else pixels
 
 
-def pixels_digest(pixels: np.ndarray) -> bytes:
-    """Return the SHA-256 of a picture's shape and values."""
-    return hashlib.sha256(str(pixels.shape).encode() + pixels.tobytes()).digest()
+def pixels_digest(pixels: np.ndarray, input_pixels: np.ndarray | None = None) -> bytes:
+    """Return the SHA-256 of a picture's shape and values, or of a pair's."""
+    digest = hashlib.sha256(str(pixels.shape).encode() + pixels.tobytes()).digest()
+    return digest if input_pixels is None else paired_digest(digest, pixels_digest(input_pixels))
+
+
+def paired_digest(target: bytes, of_input: bytes) -> bytes:
+    """Return the digest of a pair by those of its two pictures."""
+    return hashlib.sha256(target + of_input).digest()
 
 
 def _paeth(rows: np.ndarray, channels: int) -> np.ndarray:

@@ -19,6 +19,7 @@ from facegan.data.choosing import Chooser, NothingLeft, PrepareConfig, Progress
 from facegan.data.chunks import ChunkStore, locked
 from facegan.data.crops import PRESETS, Crop, describe
 from facegan.data.dataset import Dataset
+from facegan.data.pairs import check_pairs
 from facegan.data.process_sources import process_sources
 from facegan.data.summary import Early
 from facegan.errors import InputError
@@ -34,7 +35,9 @@ def prepare(
     out: str | Path,
     *,
     preset: str = "",
-    crop: str = "aligned",
+    pairs: str | Path = "",
+    direction: str = "a-to-b",
+    crop: str = "auto",
     size: int | tuple[int, int] = 64,
     gray: bool = False,
     resample: str = "lanczos",
@@ -62,7 +65,11 @@ def prepare(
         sources: One or several files, folders, archives, tables, Hub datasets.
         out: The dataset's folder.
         preset: Names a whole crop and overrules the crop's other settings (see :class:`Crop`).
-        crop: What to cut out, one of face, aligned, center, none, tutorial.
+        pairs: Make pairs, to train translators on: ``side-by-side`` if each picture holds two, the input at
+            the left; or where the inputs lie, whose targets of the same names are ``sources``.
+        direction: For ``side-by-side``: ``b-to-a`` if the input is at the right.
+        crop: What to cut out, one of face, aligned, center, none, tutorial; ``auto`` is center for pairs and
+            otherwise aligned. Both pictures of a pair are cut alike.
         size: The side of square pictures, or (height, width); each from 28 to 1,024 px.
         gray: Make pictures of one channel.
         resample: nearest, bilinear, bicubic or lanczos.
@@ -91,12 +98,15 @@ def prepare(
     given = locals()
     if not isinstance(preset, str) or (preset and preset not in PRESETS):
         raise InputError(f"--preset '{preset}' is unknown (known: {', '.join(PRESETS)})")
-    given |= {"kind": arguments.text(crop, "--crop"), "size": _size(size)}
+    given |= {"kind": arguments.text(crop, "--crop"), "size": _size(size), "pairs": str(pairs)}
+    if crop == "auto":
+        given["kind"] = "center" if str(pairs) else "aligned"
     cut = PRESETS[preset] if preset else _settings(Crop, given)
     config = _settings(PrepareConfig, given | {"sources": _sources(sources), "crop": cut})
     if not config.sources:
         raise InputError("no source given")
     parse_range(value_range)
+    check_pairs(config.pairs, config.direction, config.sources)
     if config.limit < 0:
         raise InputError(f"--limit must be 0 or more, not {limit}")
     workers = arguments.whole(workers, "--workers") or cores()
@@ -174,9 +184,9 @@ def run(
 
 def _check_out(config: PrepareConfig, out: Path) -> None:
     """Raise InputError for a dataset inside its own source, which would be read as one the next time."""
-    for text in config.sources:
+    for text in (*config.sources, config.inputs):
         source = Path(text)
-        if source.is_dir() and source.resolve() in (out.resolve(), *out.resolve().parents):
+        if text and source.is_dir() and source.resolve() in (out.resolve(), *out.resolve().parents):
             raise InputError(f"--out {out} lies inside the source {text}; choose a folder outside of it")
 
 

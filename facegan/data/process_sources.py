@@ -28,9 +28,11 @@ from facegan.data import near_duplicates as near
 from facegan.data import png
 from facegan.data.choosing import Chooser, PrepareConfig, Progress
 from facegan.data.chunks import ChunkStore
-from facegan.data.crops import Crop, apply_each, describe, make_detector
+from facegan.data.crops import Crop, apply_each, cut_alike, describe, make_detector
 from facegan.data.items import Item, Row
+from facegan.data.pairs import SIDE_BY_SIDE, fitted, halves
 from facegan.data.png import pixels_digest
+from facegan.data.shards import beside
 from facegan.data.sources import estimate
 from facegan.data.summary import Early, packed
 from facegan.errors import FaceganWarning, ImageError, InputError
@@ -44,8 +46,8 @@ THUMBNAIL = 192  # px, of the originals in detections.jpg
 _STATE: dict[str, Any] = {}
 
 
-def start(crop: Crop, max_pixels: int, value_range: str = "") -> None:
-    """Set a worker up; ``value_range`` is that of float and 16-bit files.
+def start(config: PrepareConfig) -> None:
+    """Set a worker up.
 
     OpenCV keeps to one thread, so that two workers do not fight over two cores.
     """
@@ -60,7 +62,9 @@ def start(crop: Crop, max_pixels: int, value_range: str = "") -> None:
 
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal's Ctrl-C is for the parent to answer
         threading.Thread(target=end_with_parent, daemon=True).start()
-    _STATE.update(crop=crop, max_pixels=max_pixels, value_range=value_range, detector=make_detector(crop))
+    _STATE.update({name: getattr(config, name) for name in ("crop", "max_pixels", "value_range")})
+    _STATE.update(detector=make_detector(config.crop), halved=config.pairs == SIDE_BY_SIDE)
+    _STATE.update(direction=config.direction)
 
 
 def _decode(item: Item) -> tuple[np.ndarray, Meaning | None]:
@@ -99,6 +103,7 @@ def _rows(item: Item, split: str) -> tuple[list[Row], np.ndarray | None]:
         return [Row(item.source, item.name, digest, item.reject)], None
     try:
         photo, meaning = _decode(item)
+        given, photo = _input_and_target(item, photo)
         kept, rejected = apply_each(photo, _STATE["crop"], _STATE["detector"])
     except ImageError as error:
         return [Row(item.source, item.name, digest, error.reason)], None
@@ -106,14 +111,29 @@ def _rows(item: Item, split: str) -> tuple[list[Row], np.ndarray | None]:
         return [Row(item.source, item.name, digest, f"unreadable ({type(error).__name__})")], None
     rows = []
     for i, c in enumerate(kept):
-        made: dict[str, Any] = {"png": png.encode(c.image), "pixels_digest": pixels_digest(c.image)}
-        made["near_hash"], made["gray"] = near.describe(c.image)
+        own = None if given is None else cut_alike(given, _STATE["crop"], c.face)
+        made: dict[str, Any] = {"png": png.encode(c.image), "pixels_digest": pixels_digest(c.image, own)}
+        made["near_hash"], made["gray"] = near.describe(beside(c.image, own))
+        made["input_png"] = b"" if own is None else png.encode(own)
         made["values"] = packed(c.image, meaning if i == 0 else None)
         if c.face is not None:
             made["box"] = [float(v) for v in c.face.box]
             made["landmarks"] = [float(v) for point in c.face.landmarks for v in point]
         rows.append(Row(item.source, item.name, digest, attributes=item.attributes, split=split, **made))
     return rows + [Row(item.source, item.name, digest, e.reason) for e in rejected], photo
+
+
+def _input_and_target(item: Item, photo: np.ndarray) -> tuple[np.ndarray | None, np.ndarray]:
+    """Return a pair as it came in, and None for the input of a picture that has none."""
+    if _STATE["halved"]:
+        return halves(photo, _STATE["crop"], _STATE["direction"])
+    if item.paired is None:
+        return None, photo
+    try:
+        given, _ = _decode(item.paired)
+    except ImageError as error:
+        raise ImageError(f"its input: {error.reason}", error.detail) from None
+    return fitted(given, photo, resample=_STATE["crop"].resample), photo
 
 
 def _thumbnail(photo: np.ndarray, rows: list[Row]) -> bytes:
@@ -167,7 +187,7 @@ def _chunks(items: Iterator[tuple[Item, str]]) -> Iterator[list[tuple[Item, str]
     size = 0
     for item, split in items:
         chunk.append((item, split))
-        size += len(item.content) if item.pixels is None else item.pixels.nbytes
+        size += item.size()
         enough = len(chunk) >= CHUNK and size >= MIN_CHUNK_BYTES
         if enough or len(chunk) == MAX_CHUNK or size >= MAX_CHUNK_BYTES:
             yield chunk
@@ -194,11 +214,10 @@ class _Inline(Executor):
 
 
 def _pool(config: PrepareConfig, workers: int) -> Executor:
-    settings = (config.crop, config.max_pixels, config.value_range)
     if workers == 1:
-        start(*settings)
+        start(config)
         return _Inline()
-    return ProcessPoolExecutor(workers, multiprocessing.get_context("spawn"), start, settings)
+    return ProcessPoolExecutor(workers, multiprocessing.get_context("spawn"), start, (config,))
 
 
 @contextlib.contextmanager

@@ -26,18 +26,22 @@ class Schema:
     """The columns of a dataset's shards besides ``image`` and ``source``.
 
     ``attributes`` are names, ``classes`` the names of those that have classes, ``predicted`` those with a
-    confidence, ``places`` which of box and landmarks there are.
+    confidence, ``places`` which of box and landmarks there are. ``inputs`` says whether there is a column
+    ``input``: the pictures are the targets of pairs.
     """
 
     attributes: Sequence[str] = ()
     classes: Mapping[str, Sequence[str]] = field(default_factory=dict)
     predicted: Sequence[str] = ()
     places: Sequence[str] = PLACES
+    inputs: bool = False
 
     def features(self) -> dict[str, Any]:
         """Return the features in the JSON of ``datasets``, which decodes and names classes by them."""
         # "Sequence" is what every version of datasets reads; "List" only those from 4 on.
-        found: dict[str, Any] = {"image": {"_type": "Image"}, "source": _value("string")}
+        found: dict[str, Any] = {"image": {"_type": "Image"}}
+        found |= {"input": {"_type": "Image"}} if self.inputs else {}
+        found |= {"source": _value("string")}
         found |= {name: {"feature": _value("float32"), "_type": "Sequence"} for name in self.places}
         if self.attributes:
             found["attributes"] = {name: _value("int32") for name in self.attributes}
@@ -103,7 +107,7 @@ class ShardWriter:
 
     def add(self, row: Row) -> None:
         """Write a picture, of which the shards' columns are taken."""
-        size = len(row.png)
+        size = len(row.png) + len(row.input_png)
         if self.writer is None or self.count == SHARD_ROWS or self.shard_bytes + size > SHARD_BYTES:
             self._begin_shard()
         value: dict[str, Any] = {
@@ -111,6 +115,8 @@ class ShardWriter:
             "source": row.source,
             **{name: getattr(row, name) for name in self.schema.places},
         }
+        if self.schema.inputs:
+            value["input"] = {**value["image"], "bytes": row.input_png}
         if names := self.schema.attributes:
             value["attributes"] = {name: row.attributes.get(name) for name in names}
         if names := self.schema.predicted:
@@ -171,7 +177,7 @@ class Contents:
     ) -> None:
         """Add a split's next picture, of which ``digest`` is the :func:`facegan.data.png.pixels_digest`.
 
-        ``picture`` may be None where :attr:`shows_next` is false.
+        ``picture``, for the preview, may be None where :attr:`shows_next` is false.
         """
         text = json.dumps([split, digest.hex(), attributes], sort_keys=True)
         self._hashes[split].update(text.encode())
@@ -194,6 +200,11 @@ def write_description(folder: Path, name: str, info: dict[str, Any], *, preview:
     write_bytes(folder / "dataset.json", json.dumps(info, indent=1).encode())
 
 
+def beside(picture: np.ndarray, given: np.ndarray | None) -> np.ndarray:
+    """Return how a picture is shown: a pair's input, if there is one, at its left."""
+    return picture if given is None else np.concatenate([given, picture], axis=1)
+
+
 def write_sheet(path: Path, images: list[np.ndarray]) -> None:
     """Write a contact sheet of ten pictures a row as JPEG."""
     from PIL import Image
@@ -208,7 +219,8 @@ def columns(info: dict[str, Any]) -> Schema:
     """Return the columns of the dataset that dataset.json describes; older ones always had both places."""
     names = info.get("predicted", {}).get("names", {})
     predicted = [name for name, known in names.items() if known.get("count", 1)]
-    return Schema(info["attribute_names"], info.get("class_names", {}), predicted, info.get("places", PLACES))
+    places, inputs = info.get("places", PLACES), bool(info.get("has_inputs"))
+    return Schema(info["attribute_names"], info.get("class_names", {}), predicted, places, inputs)
 
 
 _ABOUT = {
@@ -221,20 +233,25 @@ def card(name: str, info: dict[str, Any]) -> str:
     """Return the Hub's dataset card: YAML front matter and a few plain sentences."""
     h, w = info["size"]
     total, counts = sum(info["counts"].values()), ", ".join(f"{n} {s}" for s, n in info["counts"].items())
+    made = (
+        "with an edit of generated faces"
+        if "generated" in info
+        else f"with the crop `{info['crop']['kind']}`"
+    )
     return f"""---
 {_front(info)}---
 
 # {name}
 
 {total} pictures of {w}x{h} px with {info["channels"]} channel(s): {counts}. Made by facegan
-{info["facegan"]} with the crop `{info["crop"]["kind"]}`; {len(info["rejects"])} pictures were left out
+{info["facegan"]} {made}; {len(info["rejects"])} pictures were left out
 ({reasons(info["rejects"]) or "none"}), each listed with its reason in `dataset.json`.
 Content hash `{info["content_hash"]}`.{_origin(info)}
 
 {_columns(info)}
 
 {_commands(list(info["counts"]))}
-The licence is that of the sources.
+The licence is that of {"the model" if "generated" in info else "the sources"}.
 """
 
 
@@ -250,7 +267,7 @@ def _front(info: dict[str, Any]) -> str:
     category = next((text for limit, text in limits if total < limit), "1M<n<10M")
     files = [{"split": s, "path": f"data/{s}-*.parquet"} for s in info["counts"]]
     head = {
-        "task_categories": ["unconditional-image-generation"],
+        "task_categories": ["image-to-image" if info.get("has_inputs") else "unconditional-image-generation"],
         "size_categories": [category],
         "configs": [{"config_name": "default", "data_files": files}],
         "dataset_info": {"features": [_on_card(*column) for column in columns(info).features().items()]},
@@ -262,6 +279,8 @@ def _front(info: dict[str, Any]) -> str:
 def _columns(info: dict[str, Any]) -> str:
     found = columns(info)
     parts = ["`image`", "`source`", *(_ABOUT[name] for name in found.places)]
+    if found.inputs:
+        parts[0] = "`input` and `image` (pairs: a translator learns to turn the first into the second)"
     text = f"Columns: {', '.join(parts)}" + ", both in pixels of the source" * (len(found.places) == 2)
     text += f", `attributes` ({', '.join(found.attributes)})" if found.attributes else ""
     text += ", `confidence` (of predicted attributes)" * bool(found.predicted) + "."
@@ -289,6 +308,13 @@ ray.data.read_parquet(sorted(glob.glob("{one}")))
 def _origin(info: dict[str, Any]) -> str:
     """Return which dataset this one comes from, by which choice, and what was predicted."""
     text = ""
+    if generated := info.get("generated"):
+        first, then = ("edited", "plain") if generated["reverse"] else ("plain", "edited")
+        text += (
+            f"\n\nAll pictures are generated by the model {generated['model']} (hash "
+            f"`{generated['hash'][:12]}`): `input` is {first}, `image` {then}, by {generated['edits']}. They "
+            "show no real person."
+        )
     if made := info.get("made_from"):
         text += f"\n\nMade from the dataset {made['name']} (content hash `{made['content_hash']}`)."
     if chosen := info.get("selected"):

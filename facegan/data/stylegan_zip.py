@@ -29,7 +29,7 @@ class ExportedDataset:
     labels: tuple[str, ...]
     """The attributes in their labels."""
     warning: str = ""
-    """Why StyleGAN's code would not take it; "" if it does."""
+    """Why StyleGAN's code would not take it, or what it does not have of the dataset; "" if all is well."""
 
     def __str__(self) -> str:
         named = f"with the labels {', '.join(self.labels)}" if self.labels else "without labels"
@@ -75,6 +75,8 @@ def export_dataset(
     h, w = data.size
     odd = h != w or h & (h - 1)
     why = f"StyleGAN's code takes squares whose side is a power of two, not {w}x{h}" if odd else ""
+    if data.has_inputs:
+        why += "; " * bool(why) + "the inputs of the pairs were left out: StyleGAN's code knows none"
     return ExportedDataset(place, count, names, why)
 
 

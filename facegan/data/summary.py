@@ -288,6 +288,10 @@ _HELP = {
     "not named by the split file": "--split {split} takes only what it names; without it all pictures stay",
     "exact duplicate": "is a folder named twice, or does one hold a copy of another?",
     "near duplicate": "without --drop-near-duplicates they stay",
+    "not two pictures side by side": "each half must have the proportions of --size "
+    "(now {crop[size]}, squares by default); pairs in two folders: --pairs INPUTS TARGETS",
+    "no input of this name": "an input is called as its target, up to the ending: is {pairs} its place?",
+    "no target of this name": "a target is called as its input, up to the ending",
     "not an image file": "name the folder or archive that holds the pictures",
     "truncated": "the files end early: was the download or the copy complete?",
 }

@@ -180,6 +180,8 @@ def next_step(data: Dataset) -> str:
     """Return the command that comes after 'facegan prepare': training, or preparing in another size."""
     if data.counts.get("train", 0) < 2:
         return "add photos: training takes two pictures or more"
+    if data.has_inputs and (paired := f"pix2pix-{max(data.size)}") in RECIPES:
+        return f"facegan train {data.path} --recipe {paired}"
     try:
         pick_recipe(surroundings(data))
     except ConfigError:
