@@ -23,6 +23,7 @@ _PUBLIC = {
     "inspect": "facegan.data.inspection",
     "label": "facegan.attributes.label",
     "describe_model": "facegan.model_summary",
+    "read_mark": "facegan.marks",
     "run_demo": "facegan.demo.tour",
     "Generator": "facegan.generator",
     "Latent": "facegan.prior",
@@ -67,6 +68,7 @@ _FUNCTIONS = {
     "select": "",
     "label": "",
     "inspect": "",
+    "read_mark": "",
     "run_demo": "",
     "import_model": "facegan.exchange.base:ImportOptions",
     "invert": "facegan.inversion.config:InvertConfig",
@@ -137,6 +139,7 @@ __all__ += [
     "mix",
     "pixels",
     "prepare",
+    "read_mark",
     "recipe",
     "recipes",
     "register_augmentation",
@@ -186,6 +189,7 @@ if TYPE_CHECKING:
     from facegan.latent.directions import Directions, directions
     from facegan.latent.editing import edit
     from facegan.losses.adversarial import register_loss
+    from facegan.marks import read_mark
     from facegan.metrics.evaluate import evaluate
     from facegan.metrics.registry import register_metric
     from facegan.model_summary import describe_model

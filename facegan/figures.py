@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from facegan.images import enlarge, resize
-from facegan.version import __version__
+from facegan.marks import Mark, made
 
 if TYPE_CHECKING:
     from PIL import ImageFont
@@ -205,7 +205,6 @@ def arithmetic_figure(
     return join([*blocks, [text_line("result", width - 4, 17)], [large]])
 
 
-def origin(model_hash: str, truncation: float = 1.0, **more: str) -> dict[str, str]:
-    """Return the text for a PNG: truncation, model and version."""
-    made = {"truncation": f"{truncation:g}", "model": model_hash, "Software": f"facegan {__version__}"}
-    return {**more, **made}
+def origin(model_hash: str, truncation: float = 1.0, *, mark: bool = True, **more: str) -> Mark:
+    """Return the mark of generated pictures: truncation, model and what else made them."""
+    return made(model_hash, mark=mark, **more, truncation=f"{truncation:g}")

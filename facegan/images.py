@@ -19,10 +19,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from facegan import xmp
 from facegan.depth import in_8_bits, plain_tiff
 from facegan.errors import ImageError, InputError
 from facegan.files import photo_path, write_bytes
 from facegan.kinds import HEAD, NO_IMAGE, RAW, is_targa, refusal
+from facegan.marks import Mark
 from facegan.values import Meaning, meaning_of_picture
 from facegan.values import array_to_uint8 as array_to_uint8
 
@@ -102,40 +104,41 @@ def enlarge(image: np.ndarray, factor: int) -> np.ndarray:
     return image.repeat(factor, axis=0).repeat(factor, axis=1)
 
 
-def png_bytes(image: np.ndarray, text: dict[str, str] | None = None) -> bytes:
-    """Losslessly encode uint8 ``H,W,C`` (C = 1 or 3); ``text`` becomes PNG text chunks."""
+def png_bytes(image: np.ndarray, mark: Mark | None = None) -> bytes:
+    """Losslessly encode uint8 ``H,W,C`` (C = 1 or 3); a mark becomes XMP and text chunks."""
+    return _encoded(image, "PNG", mark, compress_level=6)
+
+
+def save_png(path: str | Path, image: np.ndarray, mark: Mark | None = None) -> None:
+    """Write uint8 ``H,W,C`` as PNG, atomically, with its mark."""
+    write_bytes(path, png_bytes(image, mark))
+
+
+def save_picture(path: str | Path, image: np.ndarray, mark: Mark | None = None) -> None:
+    """Write uint8 ``H,W,C`` atomically, as PNG or, by the name's ending, JPEG or WebP (quality 92).
+
+    A mark becomes XMP, and besides PNG's text chunks, or JPEG's comment, a line each.
+    """
+    kind = {".jpg": "JPEG", ".jpeg": "JPEG", ".webp": "WEBP"}.get(Path(path).suffix.lower())
+    write_bytes(path, _encoded(image, kind, mark, quality=92) if kind else png_bytes(image, mark))
+
+
+def _encoded(image: np.ndarray, kind: str, mark: Mark | None, **options: Any) -> bytes:
     from PIL import Image
     from PIL.PngImagePlugin import PngInfo
 
-    info = PngInfo()
-    for key, value in (text or {}).items():
+    texts, packet, info = ({}, b"", PngInfo()) if mark is None else (mark.texts(), mark.packet(), PngInfo())
+    for key, value in texts.items():
         info.add_itxt(key, value)
+    own: dict[str, Any] = {
+        "PNG": {"pnginfo": info},
+        "JPEG": {"comment": "\n".join(f"{key}: {value}" for key, value in texts.items()).encode()},
+        "WEBP": {"xmp": packet},
+    }
     buffer = io.BytesIO()
     picture = Image.fromarray(image[..., 0] if image.shape[-1] == 1 else image)
-    picture.save(buffer, "PNG", pnginfo=info, compress_level=6)
-    return buffer.getvalue()
-
-
-def save_png(path: str | Path, image: np.ndarray, text: dict[str, str] | None = None) -> None:
-    """Write uint8 ``H,W,C`` as PNG, atomically."""
-    write_bytes(path, png_bytes(image, text))
-
-
-def save_picture(path: str | Path, image: np.ndarray, text: dict[str, str] | None = None) -> None:
-    """Write uint8 ``H,W,C`` atomically, as PNG or, by the name's ending, JPEG or WebP (quality 92).
-
-    ``text`` becomes PNG's text chunks, or JPEG's comment, a line each.
-    """
-    kind = {".jpg": "JPEG", ".jpeg": "JPEG", ".webp": "WEBP"}.get(Path(path).suffix.lower())
-    if kind is None:
-        save_png(path, image, text)
-        return
-    from PIL import Image
-
-    buffer, comment = io.BytesIO(), "\n".join(f"{key}: {value}" for key, value in (text or {}).items())
-    picture = Image.fromarray(image[..., 0] if image.shape[-1] == 1 else image)
-    picture.save(buffer, kind, quality=92, comment=comment.encode())
-    write_bytes(path, buffer.getvalue())
+    picture.save(buffer, kind, **options, **own[kind])
+    return buffer.getvalue() if kind == "WEBP" else xmp.embed(buffer.getvalue(), packet)
 
 
 def resize(image: np.ndarray, size: tuple[int, int], resample: str = "lanczos") -> np.ndarray:

@@ -19,8 +19,10 @@ from typing import Any
 
 import numpy as np
 
+from facegan import xmp
 from facegan.errors import InputError
 from facegan.files import temporary_beside
+from facegan.marks import Mark
 
 MAX_AREA = 2**28 - 1  # px, with a margin of 128: FFmpeg refuses more
 
@@ -111,8 +113,10 @@ def check_film(path: str | Path, fps: float, option: str = "") -> Format:
     return kind
 
 
-def write_film(path: str | Path, frames: Iterable[np.ndarray], fps: float = 24.0) -> int:
-    """Write uint8 ``H,W,C`` frames (C = 1 or 3) of one size and return their number.
+def write_film(
+    path: str | Path, frames: Iterable[np.ndarray], fps: float = 24.0, *, mark: Mark | None = None
+) -> int:
+    """Write uint8 ``H,W,C`` frames (C = 1 or 3) of one size, with a mark, and return their number.
 
     A flat colour comes back at most two levels off: MP4 is converted to BT.709 in limited range, with tags.
     MP4 gets one more row or column of the edge's colour if a side is odd, which H.264 cannot have. GIF and
@@ -136,6 +140,7 @@ def write_film(path: str | Path, frames: Iterable[np.ndarray], fps: float = 24.0
         path.parent.mkdir(parents=True, exist_ok=True)
         rate = Fraction(fps).limit_denominator(1000) or Fraction(1, 1000)
         count = kind.write(temporary, _rgb(chain([first], iterator), first.shape, path), rate)
+        xmp.append(temporary, mark.packet() if mark else b"")
         os.replace(temporary, path)
     except OSError as error:
         raise InputError(f"{path}: cannot be written ({error.strerror or error})") from None

@@ -36,6 +36,7 @@ def main(
     out: str = "",
     figure: bool = True,
     report: str = "",
+    mark: bool = True,
     classifier: Annotated[ClassifierConfig, FLAT] = ClassifierConfig(),  # noqa: B008
     preset: str = "",
     quiet: bool = False,
@@ -52,6 +53,8 @@ def main(
         out: a .png, or for several photos a folder; '' is PHOTO-attacked.png here, or attacked/.
         figure: write the amplified difference and a figure with classes and curve, beside the picture.
         report: a table of all photos: .html, .json or .csv.
+        mark: write into each picture that it was changed, and by which network and command. EU law asks
+            providers for such marks since 2 August 2026 (Regulation 2024/1689, Article 50(2)).
         classifier: that is attacked.
         preset: tutorial: the settings of the tutorial; other options still win.
         quiet: no live line.
@@ -80,6 +83,7 @@ def main(
             out=out,
             figure=figure,
             report=report,
+            mark=mark,
         )
     finally:
         line.close()

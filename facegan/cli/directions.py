@@ -22,6 +22,7 @@ def main(
     gradients: int = 128,
     components: int = 10,
     figure: str = "",
+    mark: bool = True,
     seed: int = 0,
     device: str = "cpu",
 ) -> None:
@@ -43,6 +44,8 @@ def main(
         gradients: number of faces for gradients.
         components: number of directions of PCA and of SeFa.
         figure: also draw the effect of each direction on seed 0 into this .png.
+        mark: write into the figure that it is generated, and its model, seeds and command. EU law asks
+            providers for such marks since 2 August 2026 (Regulation 2024/1689, Article 50(2)).
         seed: seed of the samples.
         device: cpu, cuda or mps.
     """
@@ -60,7 +63,9 @@ def main(
         seed=seed,
         protect=tuple(protect.split(",")),
     )
-    found = directions(generator, network=network, settings=settings, out=out, figure=figure or None)
+    found = directions(
+        generator, network=network, settings=settings, out=out, figure=figure or None, mark=mark
+    )
     print(f"{found}\n{len(found.names)} directions -> {found.file}")
     if first := found.suggest(generator):
         where = f" --directions {found.file}" if out else ""

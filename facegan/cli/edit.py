@@ -27,6 +27,7 @@ def main(
     face: int = 1,
     hold: str = "male,eyeglasses,young,smiling",
     scale: int = 0,
+    mark: bool = True,
     labels: str = "",
     device: str = "cpu",
 ) -> None:
@@ -52,6 +53,8 @@ def main(
         align: for a photo: find the face and crop it like the model's data; --no-align keeps it whole.
         face: which face of a photo; 1 is the largest.
         scale: repeat each pixel so often; 0 enlarges smoothly, to a figure of about 1,024 px.
+        mark: write into each picture that it is generated, and its model, seeds and command. EU law asks
+            providers for such marks since 2 August 2026 (Regulation 2024/1689, Article 50(2)).
         labels: of a conditional model, such as smiling=1,male=0.
         device: cpu, cuda or mps.
     """

@@ -24,6 +24,7 @@ def main(
     floor: bool = True,
     json: str = "",
     page: str = "",
+    mark: bool = True,
     device: str = "cpu",
 ) -> None:
     """Measure generated pictures against real ones.
@@ -42,9 +43,11 @@ def main(
         floor: measure other real pictures, too, as the score of a perfect generator.
         json: write everything as JSON here (- for standard output).
         page: write a page with pictures (.html) here; it shows faces of the dataset, so keep it private.
+        mark: write into the page's generated pictures that they are, and their model and command. EU law asks
+            providers for such marks since 2 August 2026 (Regulation 2024/1689, Article 50(2)).
         device: cpu, cuda or mps.
     """
-    options = {k: v for k, v in locals().items() if k not in ("json", "page")}
+    options = {k: v for k, v in locals().items() if k not in ("json", "page", "mark")}
     from facegan.files import write_bytes, writing
     from facegan.metrics.evaluate import evaluate
     from facegan.runs.evaluation_page import check_page, write_evaluation
@@ -63,5 +66,5 @@ def main(
             write_bytes(json, dumps(done.to_dict(), indent=1).encode() + b"\n")
         notify(f"wrote {json}")
     if page:
-        write_evaluation(done, page)
+        write_evaluation(done, page, mark=mark)
         notify(f"wrote {page}")

@@ -47,6 +47,7 @@ def main(
     tuning: Annotated[Tuning, FLAT] = Tuning(),
     paths: Literal["auto", "all", "none"] = "auto",
     film: Literal["mp4", "gif", "webp"] = "mp4",
+    mark: bool = True,
     labels: str = "",
     device: str = "cpu",
 ) -> None:
@@ -73,11 +74,14 @@ def main(
         tuning: of the generator.
         paths: figure and film of the search for all photos or none; auto: for up to 4.
         film: format of the films.
+        mark: write into each picture that it is generated, and its model, seeds and command. EU law asks
+            providers for such marks since 2 August 2026 (Regulation 2024/1689, Article 50(2)).
         labels: of a conditional model, such as smiling=1,male=0.
         device: cpu, cuda or mps.
     """
     model, given = model_first(photos, model, command="invert", usage="MODEL PHOTO ...")
     common = {"encoder": encoder, "align": align, "face": face, "preset": preset, "out": out or "auto"}
+    common["mark"] = mark
     shared: Any = {**common, "labels": labels, "device": device, "say": notify, **vars(settings)}
     if compare and ("=" in compare or settings.loss or tuning.tune):
         raise InputError("--compare takes names of losses alone, and neither --loss nor --tune beside it")

@@ -193,7 +193,11 @@ def _dispatch(argv: list[str]) -> int:
         return 2
     try:
         with _notes():
-            return int(_command(name)(rest) or 0)
+            run = _command(name)
+            from facegan.marks import command_line
+
+            with command_line(argv):  # pictures say by which command they were made
+                return int(run(rest) or 0)
     except FaceganError as error:
         print(f"facegan {name}: {error}", file=sys.stderr)
         return 2

@@ -55,6 +55,9 @@ class Command:
     """Hide the live progress line."""
     tensorboard: bool = setting(True)
     """Write TensorBoard's files into RUN/tensorboard."""
+    mark: bool = setting(True)
+    """Write into each grid of samples that it is generated, and its model, seeds and command. EU law asks
+    providers for such marks since 2 August 2026 (Regulation 2024/1689, Article 50(2))."""
 
 
 def is_named(argv: list[str]) -> bool:

@@ -102,4 +102,5 @@ class Session:
         if new and (duration := long_run(self.data, config, self.flags.device)):
             self.say(duration)
         options: Any = {"resume": self.resume, "device": self.flags.device, "listeners": listeners}
+        options["mark"] = self.flags.mark
         train(self.data, config, out, command="facegan train " + shlex.join(self.argv), **options)

@@ -23,9 +23,11 @@ from facegan.data.prepare import prepare
 from facegan.demo.portraits import write_portraits
 from facegan.demo.report import BUNDLED, Story, write_report
 from facegan.errors import InputError
+from facegan.figures import origin
 from facegan.files import write_bytes
 from facegan.generator import Generator
 from facegan.latent.evaluation import ArithmeticScore, arithmetic_sheet, expression, score_arithmetic
+from facegan.marks import Mark
 from facegan.runs.callbacks import Listener
 from facegan.training.train import train
 
@@ -56,8 +58,9 @@ class Tour:
         on_message: Callable[[str], None],
         *,
         listeners: Sequence[Listener],
+        mark: bool = True,
     ) -> None:
-        self.out, self.on_message, self.listeners = out, on_message, listeners
+        self.out, self.on_message, self.listeners, self.mark = out, on_message, listeners, mark
         self.portraits, self.kimg, self.seed = settings["portraits"], settings["kimg"], settings["seed"]
         self.pictures, self.file = out / "pictures", out / "demo.json"
         self.story = Story(settings)
@@ -104,7 +107,7 @@ class Tour:
     def bundled(self) -> None:
         """Sample, film and compute with the bundled model: ``faces`` chooses, ``evaluator`` judges."""
         model = models.as_model(BUNDLED)
-        images.save_png(self.pictures / "bundled.png", images.grid(model.sample(100)), {"seed": "0-99"})
+        self._write("bundled.png", images.grid(model.sample(100)), model, seed="0-99")
         self._film(model, list(model.latent.sample(SHOWN)), "bundled.webp", scale=3)
         judge = AttributePredictor.load("evaluator")
         faces = Arithmetic(model, AttributePredictor.load("faces"), judge, seed=self.seed, pool=1200)
@@ -113,8 +116,15 @@ class Tour:
         if found is not None:
             numbers |= _numbers(found, 10)
             numbers["judge"] = {name: judge.balanced_accuracy[name] for name in BUNDLED_GOAL}
-            numbers["expression"] = faces.draw(found, BUNDLED_GROUPS, f"{self.pictures}/bundled-")
+            mark = self._mark(model)
+            numbers["expression"] = faces.draw(found, BUNDLED_GROUPS, f"{self.pictures}/bundled-", mark=mark)
         self.story.numbers["bundled"] = numbers
+
+    def _mark(self, model: Generator, **details: str) -> Mark:
+        return origin(model.hash, 1.0, mark=self.mark, **details)
+
+    def _write(self, name: str, picture: np.ndarray, model: Generator, **details: str) -> None:
+        images.save_png(self.pictures / name, picture, self._mark(model, **details))
 
     def draw(self) -> None:
         """Draw the portraits; a line at most every 5 seconds counts them."""
@@ -151,6 +161,7 @@ class Tour:
             run,
             listeners=self.listeners,
             command=f"facegan train {data} {flags}",
+            mark=self.mark,
             kimg=self.kimg,
             seed=self.seed,
         )
@@ -158,22 +169,22 @@ class Tour:
     def explore(self) -> None:
         """Sample and interpolate; show the same seeds at ten moments of the training."""
         model = models.as_model(self.out / "run")
-        images.save_png(self.pictures / "faces.png", images.grid(model.sample(100)), {"seed": "0-99"})
+        self._write("faces.png", images.grid(model.sample(100)), model, seed="0-99")
         moments = models.moments(self.out / "run")
         kept = sorted(moments)[:: -(-len(moments) // 10)]
         steps = [models.as_model(moments[kimg]).sample(10) for kimg in kept]
-        images.save_png(self.pictures / "progress.png", images.grid(np.concatenate(steps), 10))
+        self._write("progress.png", images.grid(np.concatenate(steps), 10), model, seed="0-9")
         self.story.numbers["moments"] = [f"{kimg:.3g}" for kimg in kept]
         points = list(model.latent.sample(range(6)))
         strip = torch.stack(list(latent.path(points[:2], 10, "slerp")))
-        images.save_png(self.pictures / "interpolation.png", images.grid(model.images(strip), 10))
+        self._write("interpolation.png", images.grid(model.images(strip), 10), model, seed="0-1")
         self._film(model, points, "film.webp", scale=6)
 
     def _film(self, model: Generator, points: list[torch.Tensor], name: str, *, scale: int) -> None:
         """Write a closed walk through some faces."""
         way = torch.stack(list(latent.path(points, 24, "slerp", loop=True)))
         frames = (images.enlarge(frame, scale) for frame in model.images(way))
-        video.write_film(self.pictures / name, frames, 24)
+        video.write_film(self.pictures / name, frames, 24, mark=self._mark(model))
 
     def arithmetic(self) -> None:
         """Compute with faces; one predictor chooses the members, one trained on other pictures judges."""
@@ -189,8 +200,9 @@ class Tour:
         }
         best = scores[10]
         if best is not None:
-            self.story.numbers["expression"] = faces.draw(best, GROUPS, f"{self.pictures}/")
-            images.save_png(self.pictures / "control.png", images.grid(model.images(best.control), 10))
+            mark = self._mark(model)
+            self.story.numbers["expression"] = faces.draw(best, GROUPS, f"{self.pictures}/", mark=mark)
+            self._write("control.png", images.grid(model.images(best.control), 10), model)
 
     def _predictors(self) -> tuple[AttributePredictor, AttributePredictor]:
         data = Dataset(self.out / "dataset")
@@ -237,11 +249,11 @@ class Arithmetic:
             seen=self.seen,
         )
 
-    def draw(self, found: ArithmeticScore, groups: Groups, place: str) -> str:
+    def draw(self, found: ArithmeticScore, groups: Groups, place: str, *, mark: Mark) -> str:
         """Draw the first trial and the results of all; return the first as 'facegan arithmetic' takes it."""
         sheet = arithmetic_sheet(self.model, self.pool, found.members[0], titles=list(groups))
-        images.save_png(f"{place}arithmetic.png", sheet)
-        images.save_png(f"{place}results.png", images.grid(self.model.images(found.trials), 10))
+        images.save_png(f"{place}arithmetic.png", sheet, mark)
+        images.save_png(f"{place}results.png", images.grid(self.model.images(found.trials), 10), mark)
         return expression(found.members[0])
 
 
@@ -257,6 +269,7 @@ def run_demo(
     portraits: int = 3000,
     kimg: float = 80.0,
     seed: int = 0,
+    mark: bool = True,
     on_message: Callable[[str], None] = lambda _: None,
     listeners: Sequence[Listener] = (),
 ) -> Path:
@@ -269,6 +282,7 @@ def run_demo(
         portraits: How many to draw, at least 100.
         kimg: The length of the training in thousands of images.
         seed: Decides the portraits and the training.
+        mark: Write into generated pictures and films that they are, and by what.
         on_message: Takes a line as each stage begins, and while portraits are drawn.
         listeners: Those of the training.
 
@@ -281,4 +295,4 @@ def run_demo(
     if portraits < 100 or kimg <= 0 or seed < 0:
         raise InputError("--portraits must be at least 100, --kimg above 0, --seed 0 or more")
     settings = {"portraits": portraits, "kimg": kimg, "seed": seed}
-    return Tour(Path(out), settings, on_message, listeners=listeners).run()
+    return Tour(Path(out), settings, on_message, listeners=listeners, mark=mark).run()

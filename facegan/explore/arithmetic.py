@@ -26,6 +26,7 @@ from facegan.latent.arithmetic import (
     place_seeds,
 )
 from facegan.latent.edited import as_vectors
+from facegan.marks import Mark
 from facegan.models import as_model, with_labels
 from facegan.vectors import Vectors, joined, load_vectors, save_vectors, seed_name, seed_vectors
 
@@ -77,7 +78,8 @@ def arithmetic(
     drawn = faces.z[:MAX_DRAWN]
     terms, faces = _add_seeds(network, terms, faces)
     averages, total = evaluate_expression(terms, faces.z, rescale)
-    note = figures.origin(network.hash, config.truncation, expression=text, norm=config.norm)
+    about = {"expression": text, "norm": config.norm}
+    note = figures.origin(network.hash, config.truncation, **about, mark=config.mark)
     final = network.images(total[None], config.truncation)[0]
     with writing("--out", config.out):
         rows = _rows(network, terms, faces, averages=averages, truncation=config.truncation)
@@ -152,9 +154,7 @@ def _add_seeds(network: Generator, terms: list[Term], faces: Vectors) -> tuple[l
     return found, joined(network, [faces, seed_vectors(network, seeds)]) if seeds else faces
 
 
-def _write_sheet(
-    network: Generator, z: torch.Tensor, config: ArithmeticConfig, *, note: dict[str, str]
-) -> None:
+def _write_sheet(network: Generator, z: torch.Tensor, config: ArithmeticConfig, *, note: Mark) -> None:
     with writing("--sheet", config.sheet):
         everyone = figures.magnified(network.images(z, config.truncation), 10)
         numbers = [str(i + 1) for i in range(len(everyone))]

@@ -68,8 +68,9 @@ def atlas(
     options += f" --labels {shlex.quote(labels)}" if labels else ""
     name = network.bundled or "MODEL" if isinstance(model, Generator) else str(model)
     with writing("--out", config.out):
-        save_picture(config.out, done.picture, origin(network.hash, config.truncation, **about))
-        write_bytes(page, render_atlas(done, name, options, features=config.features))
+        note = origin(network.hash, config.truncation, **about, mark=config.mark)
+        save_picture(config.out, done.picture, note)
+        write_bytes(page, render_atlas(done, name, options, features=config.features, mark=note))
     if say is not None:
         say(f"neighbours differ {done.likeness:.0%} as much as random pairs")
     size = page.stat().st_size / 1e6

@@ -43,6 +43,9 @@ class GenerateConfig:
     1,024 px and leaves single files as they are."""
     numbered: bool = False
     """number the grid's pictures from 1, to choose members for arithmetic."""
+    mark: bool = True
+    """write into each picture that it is generated, and its model, seeds and command. EU law asks
+    providers for such marks since 2 August 2026 (Regulation 2024/1689, Article 50(2))."""
 
 
 @dataclass(frozen=True)
@@ -69,6 +72,9 @@ class InterpolateConfig:
     """columns of the figure; 0 is one row per path (10 columns for over 24 pictures)."""
     captions: bool = True
     """name the points below their pictures in a figure."""
+    mark: bool = True
+    """write into each picture that it is generated, and its model, seeds and command. EU law asks
+    providers for such marks since 2 August 2026 (Regulation 2024/1689, Article 50(2))."""
 
 
 @dataclass(frozen=True)
@@ -96,6 +102,9 @@ class FilmConfig:
     """save the vectors of all frames, before truncation, as .npz."""
     scale: int = setting(0, minimum=0, maximum=64)
     """repeat each pixel so often; 0 enlarges smoothly, to frames of at least 512 px."""
+    mark: bool = True
+    """write into each picture that it is generated, and its model, seeds and command. EU law asks
+    providers for such marks since 2 August 2026 (Regulation 2024/1689, Article 50(2))."""
 
 
 @dataclass(frozen=True)
@@ -116,6 +125,9 @@ class AtlasConfig:
     """below 1 moves towards the average face."""
     out: str = "atlas.png"
     """the picture, .png, .jpg or .webp; the page has the same name with .html."""
+    mark: bool = True
+    """write into each picture that it is generated, and its model, seeds and command. EU law asks
+    providers for such marks since 2 August 2026 (Regulation 2024/1689, Article 50(2))."""
 
 
 @dataclass(frozen=True)
@@ -130,6 +142,9 @@ class MixConfig:
     """the figure, a .png."""
     scale: int = setting(0, minimum=0, maximum=64)
     """repeat each pixel so often; 0 enlarges smoothly, to a figure of about 1,024 px."""
+    mark: bool = True
+    """write into each picture that it is generated, and its model, seeds and command. EU law asks
+    providers for such marks since 2 August 2026 (Regulation 2024/1689, Article 50(2))."""
 
 
 @dataclass(frozen=True)
@@ -163,6 +178,9 @@ class ArithmeticConfig:
     """write the numbered sheet (100 faces, or as many as are needed) to this .png, too."""
     scale: int = setting(0, minimum=0, maximum=64)
     """repeat each pixel so often; 0 enlarges smoothly, to a figure of about 1,024 px."""
+    mark: bool = True
+    """write into each picture that it is generated, and its model, seeds and command. EU law asks
+    providers for such marks since 2 August 2026 (Regulation 2024/1689, Article 50(2))."""
 
 
 def configure(cls: type[_Config], settings: Mapping[str, Any]) -> _Config:

@@ -14,6 +14,7 @@ from facegan.files import check_ending, check_places, writing
 from facegan.generator import Generator, check_truncation
 from facegan.latent.film import MAX_FRAMES, Film, Progress, compare, figure, variation
 from facegan.latent.film import film as place_frames
+from facegan.marks import Mark
 from facegan.models import as_model, with_labels
 from facegan.vectors import Vectors, save_vectors
 
@@ -58,14 +59,16 @@ def film(
     frames = Vectors(done.z, tuple(f"at {place:.3f}" for place in done.places), network.hash, route.space)
     if config.latents:
         save_vectors(config.latents, frames)
+    about = {**describe_points(points), "path": config.path, "features": config.features}
+    note = figures.origin(network.hash, config.truncation, **about, mark=config.mark)
     with writing("--out", config.out):
         drawn = (face for batch in network.stream(done.z, config.truncation) for face in batch)
         large = (figures.magnified(face[None], 1, config.scale)[0] for face in drawn)
-        video.write_film(config.out, large, config.fps)
+        video.write_film(config.out, large, config.fps, mark=note)
     text = f"{count} frames, {count / config.fps:.1f} s -> {config.out}; steps vary by "
     text += f"{done.variation:.1%}, as 8-bit pictures by {variation(done.seen):.1%}"
     if config.evenness:
-        _compare(network, route, done, config=config, origin=describe_points(points), say=say)
+        _compare(network, route, done, config=config, note=note, say=say)
         text += f"\nhow even it is -> {config.evenness}"
     return Explored(network, tuple(Path(name) for name in written.values() if name), text, frames)
 
@@ -87,18 +90,15 @@ def _compare(
     done: Film,
     *,
     config: FilmConfig,
-    origin: str,
+    note: Mark,
     say: Callable[[str], None] | None,
 ) -> None:
     """Write the figure of the film's steps beside those of plain lerp, and say how much both vary."""
     options: Any = {"loop": config.loop, "features": config.features, "truncation": config.truncation}
     plain = compare(network, route.z, done, **options)
     sheet = figure(network, plain, done, fps=config.fps, truncation=config.truncation)
-    text = figures.origin(
-        network.hash, config.truncation, points=origin, path=config.path, features=config.features
-    )
     with writing("--evenness", config.evenness):
-        images.save_png(config.evenness, sheet, text)
+        images.save_png(config.evenness, sheet, note)
     if say is not None:
         for row in plain.rows:
             lerp, even = variation(row.plain), variation(row.even)

@@ -20,6 +20,7 @@ from facegan.explore.config import MAX_IN_GRID, GenerateConfig, configure
 from facegan.explore.result import Explored, as_words, files_of
 from facegan.files import check_places, temporary_beside, writing
 from facegan.generator import Generator, check_truncation
+from facegan.marks import Mark
 from facegan.models import as_model, with_labels
 from facegan.vectors import (
     Vectors,
@@ -90,12 +91,12 @@ def generate(
     if config.latents:
         vectors = vectors if isinstance(vectors, Vectors) else seed_vectors(network, vectors)
         save_vectors(config.latents, replace(vectors, model_hash=network.hash))
-    note = figures.origin(network.hash, config.truncation, **({"labels": labels} if labels else {}))
+    note = figures.origin(network.hash, config.truncation, labels=labels, mark=config.mark)
     pictures = network.stream(chosen.points, config.truncation)
     with writing("--out", config.out):
         if kind == "grid":
             sheet = _grid(np.concatenate(list(pictures)), config)
-            images.save_png(config.out, sheet, {chosen.kind: chosen.spelled(), **note})
+            images.save_png(config.out, sheet, note.having(**{chosen.kind: chosen.spelled()}))
         elif kind == "npz":
             channels, height, width = network.image_shape
             _write_npz(Path(config.out), pictures, (len(chosen), height, width, channels))
@@ -189,13 +190,15 @@ def _grid(faces: np.ndarray, config: GenerateConfig) -> np.ndarray:
 
 
 def _write_folder(
-    path: Path, pictures: Iterator[np.ndarray], chosen: _Chosen, *, scale: int, note: dict[str, str]
+    path: Path, pictures: Iterator[np.ndarray], chosen: _Chosen, *, scale: int, note: Mark
 ) -> None:
     path.mkdir(parents=True, exist_ok=True)
     faces = (image for batch in pictures for image in batch)
     for number, (image, name) in enumerate(zip(faces, chosen.names, strict=True), 1):
         stem = f"seed{int(name):04d}" if chosen.kind == "seed" else f"{chosen.kind}{number:04d}"
-        images.save_png(path / f"{stem}.png", images.enlarge(image, scale), {chosen.kind: name, **note})
+        images.save_png(
+            path / f"{stem}.png", images.enlarge(image, scale), note.having(**{chosen.kind: name})
+        )
 
 
 def _write_npz(path: Path, pictures: Iterator[np.ndarray], shape: tuple[int, ...]) -> None:

@@ -50,16 +50,15 @@ def interpolate(
     check_drawn(network, config.truncation)
     routes = _split_rows(network, gather(network, points), words, rows=config.rows)
     frames = [_draw(network, route, config) for route in routes]
+    about = {**describe_points(points), "path": config.path, "steps": str(config.steps)}
+    note = figures.origin(network.hash, config.truncation, **about, mark=config.mark)
     with writing("--out", config.out):
         if video.is_film(config.out):
             together = (f[0] if len(f) == 1 else images.grid(np.stack(f)) for f in zip(*frames, strict=True))
             large = (figures.magnified(frame[None], 1, config.scale)[0] for frame in together)
-            count = video.write_film(config.out, large, config.fps)
+            count = video.write_film(config.out, large, config.fps, mark=note)
             text = f"{count} frames, {count / config.fps:.1f} s -> {config.out}"
         else:
-            names = describe_points(points)
-            about = {"points": names, "path": config.path, "steps": str(config.steps)}
-            note = figures.origin(network.hash, config.truncation, **about)
             images.save_png(config.out, _arrange(frames, routes, config), note)
             text = f"{len(routes)} path{'s' * (len(routes) != 1)} -> {config.out}"
     return Explored(network, (Path(config.out),), text)

@@ -62,7 +62,8 @@ def mix(
     if (most := max(len(ours), len(theirs))) > MAX_FACES:
         raise InputError(f"a figure has {MAX_FACES} rows and columns at most, not {most}")
     what, w = _mix_pairs(network, ours.z, theirs.z, config=config)
-    note = figures.origin(network.hash, a=", ".join(ours.names), b=", ".join(theirs.names), mixed=what)
+    about = {"a": ", ".join(ours.names), "b": ", ".join(theirs.names), "mixed": what}
+    note = figures.origin(network.hash, 1.0, **about, mark=config.mark)
     with writing("--out", config.out):
         images.save_png(config.out, _draw(network, ours, theirs, w=w, what=what, scale=config.scale), note)
     made = as_vectors(network, w, [f"{x} x {y}" for x in ours.names for y in theirs.names])

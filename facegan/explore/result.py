@@ -12,7 +12,17 @@ import torch
 from facegan.arguments import are_seeds, seeds
 from facegan.errors import InputError
 from facegan.generator import Generator
-from facegan.vectors import Vectors, joined, parse_point, seed_vectors, split_numbers
+from facegan.marks import without_folder
+from facegan.vectors import (
+    Vectors,
+    is_seeds,
+    joined,
+    parse_point,
+    parse_seeds,
+    seed_vectors,
+    spell_seeds,
+    split_numbers,
+)
 
 
 @dataclass(frozen=True)
@@ -74,8 +84,12 @@ def gather(model: Generator, points: Any, what: str = "a path") -> Vectors:
     return every
 
 
-def describe_points(points: Any) -> str:
-    """Return points as one line of a picture's metadata."""
-    return " ".join(as_words(points)) or (
-        ", ".join(map(str, seeds(points))) if are_seeds(points) else "vectors"
-    )
+def describe_points(points: Any) -> dict[str, str]:
+    """Return points as a picture's mark names them: ``points``, without folders, and ``seed`` of seeds."""
+    words, found = as_words(points), list[int]()
+    if words and all(map(is_seeds, words)):
+        found = [number for text in words for number in parse_seeds(text, "seed:")]
+    elif not words and are_seeds(points):
+        found = seeds(points)
+    named = " ".join(map(without_folder, words)) or ", ".join(map(str, found)) or "vectors"
+    return {"points": named, "seed": spell_seeds(found)} if found else {"points": named}

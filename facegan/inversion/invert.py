@@ -166,6 +166,7 @@ def invert(
     out: str | Path | None = None,
     paths: str = "auto",
     film: str = "mp4",
+    mark: bool = True,
     labels: str = "",
     device: str = "cpu",
     on_progress: Callable[[str, int, int], None] | None = None,
@@ -191,6 +192,7 @@ def invert(
             ``inverted``, or ``inverted-2`` and so on where that holds those of other photos.
         paths: figure and film of the way to ``all`` photos, ``none``, or ``auto``, of up to 4 photos.
         film: kind of the films: mp4, gif or webp.
+        mark: write into pictures and films that a model made them, and which.
         labels: of a conditional model, such as ``smiling=1``.
         device: cpu, cuda or mps, of a model that is loaded.
         on_progress: receives what is done, how much, and of how much; without it a bar shows it.
@@ -209,13 +211,13 @@ def invert(
     cache = BatchCache(search.folder, search.config, search.model.hash, encoder=key)
     with bars.shown(on_progress) as show:
         found = search.find(cache, on_step or _count_updates(show))
-    _finish(search, found, wish, paths=paths, film=film, say=say or silent)
+    _finish(search, found, wish, say=say or silent, paths=paths, film=film, mark=mark)
     cache.remove()
     return found
 
 
 def _finish(
-    search: Search, found: Inversion, wish: TuneConfig | None, *, paths: str, film: str, say: Say
+    search: Search, found: Inversion, wish: TuneConfig | None, *, say: Say, mark: bool, **figures: str
 ) -> None:
     """Tune the model and write the folder; raise InversionStopped where the search was stopped."""
     folder = found.folder = search.folder
@@ -223,10 +225,10 @@ def _finish(
         if folder is not None:
             if found.stopped:
                 say(f"stopped at step {len(found.curves) - 1}; what was found is in {folder}")
-            saving.write_vectors(folder, search.model, found)
+            saving.write_vectors(folder, search.model, found, mark=mark)
         _find_deltas(search.model, found, None if found.stopped else wish, say=say)
         if folder is not None:
-            saving.write_figures(folder, search.model, found, paths=paths, film=film)
+            saving.write_figures(folder, search.model, found, mark=mark, **figures)
     if found.stopped:
         raise InversionStopped(found)
 
@@ -241,6 +243,7 @@ def compare_losses(
     face: int = 1,
     preset: str = "quick",
     out: str | Path | None = None,
+    mark: bool = True,
     labels: str = "",
     device: str = "cpu",
     on_step: Callable[[SearchStep], None] | None = None,
@@ -266,7 +269,7 @@ def compare_losses(
             break
     if search.folder is not None:
         with writing("--out", str(search.folder)):
-            saving.write_comparison(search.folder, found)
+            saving.write_comparison(search.folder, search.model, found, mark=mark)
     return found
 
 

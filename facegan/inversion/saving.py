@@ -10,7 +10,7 @@ import os
 import shutil
 import zipfile
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +27,9 @@ from facegan.inversion import figures
 from facegan.inversion.config import InvertConfig
 from facegan.inversion.results import Inversion, errors_csv
 from facegan.inversion.targets import Photo
+from facegan.marks import COMPOSITE, Mark
 from facegan.vectors import Vectors, save_vectors
+from facegan.xmp import embed
 
 MAX_PATHS = 4  # so many photos get their paths and films without being asked for
 
@@ -75,12 +77,12 @@ def _others(out: Path, names: Sequence[str]) -> list[str]:
         return []
 
 
-def write_vectors(out: Path, model: Generator, done: Inversion) -> None:
+def write_vectors(out: Path, model: Generator, done: Inversion, *, mark: bool = True) -> None:
     """Write ``vectors.npz`` and each photo's picture."""
     out.mkdir(parents=True, exist_ok=True)
     save_vectors(out / "vectors.npz", done.vectors)
     for name, picture in zip(done.names, done.pictures, strict=True):
-        images.save_png(out / f"{name}.png", picture, {"inverted": name, **_origin(model, done)})
+        images.save_png(out / f"{name}.png", picture, _origin(model, done, mark).having(inverted=name))
         delta_file(out, name).unlink(missing_ok=True)  # of an earlier search: it fits another vector
 
 
@@ -92,10 +94,16 @@ def write_delta(out: Path, model: Generator, done: Inversion, *, name: str, **ma
 
 
 def write_figures(
-    out: Path, model: Generator, done: Inversion, *, paths: str = "auto", film: str = "mp4"
+    out: Path,
+    model: Generator,
+    done: Inversion,
+    *,
+    paths: str = "auto",
+    film: str = "mp4",
+    mark: bool = True,
 ) -> None:
     """Write errors, pairs and curves, and the way to ``all`` photos, ``none``, or (``auto``) a few."""
-    text = _origin(model, done)
+    text = replace(_origin(model, done, mark), source=COMPOSITE)  # photos stand beside
     write_bytes(out / "errors.csv", errors_csv(done))
     images.save_png(out / "pairs.png", figures.pairs_figure(done), text)
     title = f"{done.config.optimizer}, {done.config.loss}, {len(done)} photo{'s' * (len(done) != 1)}"
@@ -104,13 +112,17 @@ def write_figures(
         for i, name in enumerate(done.names):
             steps, pictures = figures.path_pictures(model, done, i)
             images.save_png(out / f"{name}-path.png", figures.path_figure(steps, pictures), text)
-            video.write_film(out / f"{name}.{film}", figures.film_frames(done, i, pictures, hold=10), 10)
+            frames = figures.film_frames(done, i, pictures, hold=10)
+            video.write_film(out / f"{name}.{film}", frames, 10, mark=text)
 
 
-def write_comparison(out: Path, done: dict[str, Inversion]) -> None:
+def write_comparison(out: Path, model: Generator, done: dict[str, Inversion], *, mark: bool = True) -> None:
     """Write the figure and the errors of one photo under several losses."""
     out.mkdir(parents=True, exist_ok=True)
-    write_bytes(out / "compare.png", figures.compare_figure(done))
+    text = origin(model.hash, compared=", ".join(done), mark=mark)
+    write_bytes(
+        out / "compare.png", embed(figures.compare_figure(done), replace(text, source=COMPOSITE).packet())
+    )
     rows = [errors_csv(d).decode().splitlines() for d in done.values()]
     lines = [f"by,{rows[0][0]}", *(f"{name},{row[1]}" for name, row in zip(done, rows, strict=True))]
     write_bytes(out / "errors.csv", ("\n".join(lines) + "\n").encode())
@@ -121,8 +133,8 @@ def delta_file(out: Path, name: str) -> Path:
     return out / f"{name}-delta.safetensors"
 
 
-def _origin(model: Generator, done: Inversion) -> dict[str, str]:
-    return origin(model.hash, space=done.vectors.space, loss=done.config.loss)
+def _origin(model: Generator, done: Inversion, mark: bool) -> Mark:
+    return origin(model.hash, space=done.vectors.space, loss=done.config.loss, mark=mark)
 
 
 # --- what finished batches leave, so that the same call goes on with the rest -----------------------

@@ -17,6 +17,7 @@ from facegan import arguments, bars, images
 from facegan.errors import InputError
 from facegan.generator import Generator
 from facegan.latent.layout import MAX_FACES, Progress, arrange, neighbour_distance, shape_for
+from facegan.marks import Mark
 from facegan.metrics.feature_extractors import FeatureTable, table
 from facegan.runs.page import render
 from facegan.vectors import spell_seeds
@@ -138,15 +139,20 @@ def pyramid(picture: np.ndarray, smallest: int = 512) -> Iterator[np.ndarray]:
 # --- the page -------------------------------------------------------------------------------------
 
 
-def render_atlas(done: Atlas, model: str, options: str = "", *, features: str = "faces") -> bytes:
-    """Return HTML of one file. ``model`` and ``options`` go into its commands, as on the command line."""
-    count, name = len(done.seeds), shlex.quote(model)
+def render_atlas(
+    done: Atlas, model: str, options: str = "", *, features: str = "faces", mark: Mark | None = None
+) -> bytes:
+    """Return HTML of one file. ``model`` and ``options`` go into its commands, as on the command line.
+
+    ``mark`` goes into each of its pictures.
+    """
+    count, name, packet = len(done.seeds), shlex.quote(model), mark.packet() if mark else b""
     data = {
         "columns": done.columns,
         "tile": done.tile,
         "seeds": done.seeds,
         "side": SIDE,
-        "levels": [_level(picture) for picture in pyramid(done.picture, SIDE)],
+        "levels": [_level(picture, packet) for picture in pyramid(done.picture, SIDE)],
         "command": f"facegan generate {name} seed:{{seed}}{options} --out seed{{seed}}.png",
         "film": f"facegan film {name} seed:{{seeds}}{options} --out film.mp4",
     }
@@ -169,22 +175,24 @@ def _reading(done: Atlas, features: str) -> str:
     )
 
 
-def _level(picture: np.ndarray) -> dict[str, Any]:
+def _level(picture: np.ndarray, packet: bytes) -> dict[str, Any]:
     """Return its size and its parts, row by row, as data URIs."""
     h, w = picture.shape[:2]
     return {
         "size": [h, w],
         "uris": [
-            _uri(picture[y : y + SIDE, x : x + SIDE]) for y in range(0, h, SIDE) for x in range(0, w, SIDE)
+            _uri(picture[y : y + SIDE, x : x + SIDE], packet)
+            for y in range(0, h, SIDE)
+            for x in range(0, w, SIDE)
         ],
     }
 
 
-def _uri(picture: np.ndarray) -> str:
+def _uri(picture: np.ndarray, packet: bytes) -> str:
     from PIL import Image
 
     buffer = io.BytesIO()
     plain = picture[..., 0] if picture.shape[2] == 1 else picture
     made = Image.fromarray(np.ascontiguousarray(plain)).convert("RGB")
-    made.save(buffer, "WEBP", quality=_QUALITY, method=4)
+    made.save(buffer, "WEBP", quality=_QUALITY, method=4, xmp=packet)
     return f"data:image/webp;base64,{base64.b64encode(buffer.getvalue()).decode()}"

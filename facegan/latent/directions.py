@@ -199,6 +199,7 @@ def directions(
     settings: Settings = Settings(),  # noqa: B008
     out: str | Path | None = None,
     figure: str | Path | None = None,
+    mark: bool = True,
     device: str = "cpu",
     on_progress: Progress | None = None,
     stages: ResumableTensors | None = None,
@@ -212,6 +213,7 @@ def directions(
         out: the file for them (.safetensors); "" is in the cache, where :func:`facegan.edit` looks.
             Interrupted, the same call goes on.
         figure: a .png of what each direction does to the face of seed 0.
+        mark: write into the figure that it is generated, and by what.
         device: cpu, cuda or mps, of a model that is loaded.
         on_progress: receives what is done, how much, and of how much; without it a bar shows it.
         stages: keeps what is done without ``out``, so that interrupted work goes on.
@@ -234,7 +236,7 @@ def directions(
         stages.clear()
     if figure:
         with writing("--figure", str(figure)):
-            images.save_png(figure, found.draw(model))
+            images.save_png(figure, found.draw(model), figures.origin(model.hash, seed="0", mark=mark))
     return replace(found, file=target)
 
 

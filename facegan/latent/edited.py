@@ -95,7 +95,7 @@ class Edited:
         """The edited points: z where w is z itself and all layers agree, else w."""
         return as_vectors(self.model, self.after, self.names)
 
-    def save(self, out: str | Path, *, steps: int = 5, scale: int = 0) -> list[Path]:
+    def save(self, out: str | Path, *, steps: int = 5, scale: int = 0, mark: bool = True) -> list[Path]:
         """Write a strip, its last pictures and the vectors; or, in one .npz, pictures and vectors.
 
         Args:
@@ -103,6 +103,7 @@ class Edited:
                 it lie OUT-result.png and OUT.npz. Or an .npz.
             steps: pictures in a row, including both ends.
             scale: repeat each pixel so often; 0 enlarges smoothly, to a figure of about 1,024 px.
+            mark: write into the pictures what made them.
 
         Returns:
             The files.
@@ -112,7 +113,8 @@ class Edited:
             if len(written) == 1:
                 write_bytes(out, self._archive())
                 return written
-            text = figures.origin(self.model.hash, target=", ".join(self.names), edits=self.spelled())
+            about = {"target": ", ".join(self.names), "edits": self.spelled()}
+            text = figures.origin(self.model.hash, 1.0, **about, mark=mark)
             frames = [self.at(i / (steps - 1)) for i in range(steps)]
             images.save_png(out, self.strip(frames, scale), text)
             across = math.ceil(math.sqrt(len(self.names)))

@@ -133,6 +133,7 @@ def edit(
     out: str | Path | None = None,
     steps: int = 5,
     scale: int = 0,
+    mark: bool = True,
     labels: str = "",
     device: str = "cpu",
     say: Callable[[str], None] | None = None,
@@ -156,6 +157,7 @@ def edit(
         out: a file to write: a strip (.png), or pictures and vectors (.npz); see :meth:`Edited.save`.
         steps: pictures in a row of the strip.
         scale: repeat each pixel of the strip so often; 0 enlarges smoothly.
+        mark: write into the pictures that they are generated, and by what.
         labels: of a conditional model, such as ``smiling=1``.
         device: cpu, cuda or mps, of a model that is loaded.
         say: receives lines on labels and on further faces in a photo; by default the latter are a warning.
@@ -172,7 +174,9 @@ def edit(
     if not isinstance(directions, Directions):
         directions = Directions.load(directions, network) if directions else directions_of(network)
     done = _apply(network, points, edits, directions=directions, layers=layers, keep=keep, hold=hold)
-    return done if out is None else replace(done, files=tuple(done.save(out, steps=steps, scale=scale)))
+    if out is None:
+        return done
+    return replace(done, files=tuple(done.save(out, steps=steps, scale=scale, mark=mark)))
 
 
 def _spell(

@@ -79,3 +79,6 @@ class SnapshotConfig:
     """frames per second of a film, up to 240 (.gif 50)."""
     curve: str = ""
     """a .png with the losses of each step."""
+    mark: bool = True
+    """write into each picture that a trained network made or changed it, and by which command. EU law asks
+    providers for such marks since 2 August 2026 (Regulation 2024/1689, Article 50(2))."""

@@ -14,9 +14,9 @@ import numpy as np
 from facegan import images, video
 from facegan.errors import InputError
 from facegan.files import check_ending, check_places, write_bytes, writing
+from facegan.marks import Mark
 from facegan.pixels.loop import OnPicture
 from facegan.pixels.settings import SnapshotConfig
-from facegan.version import __version__
 
 MAX_FILM_SIDE = 1920  # px of a film's longer side; pictures may be larger
 
@@ -58,12 +58,19 @@ class Recorder:
     """
 
     def __init__(
-        self, keep: SnapshotConfig, out: str, going_on: bool = False, *, on_picture: OnPicture | None = None
+        self,
+        keep: SnapshotConfig,
+        out: str,
+        going_on: bool = False,
+        *,
+        mark: Mark,
+        on_picture: OnPicture | None = None,
     ) -> None:
         """Write the result to ``out`` ("" is nowhere); ``going_on``: an earlier call has begun the work.
 
-        ``on_picture`` sees what the recorder is given.
+        ``mark`` says what makes the pictures; ``on_picture`` sees what the recorder is given.
         """
+        self.mark = mark
         folder = keep.pictures or (f"{Path(out).with_suffix('')}-steps" if out and keep.every else "")
         self.keep, self.out, self.on_picture, self.files = keep, out, on_picture, list[Path]()
         self.every = keep.every if going_on else 0
@@ -76,7 +83,7 @@ class Recorder:
             if not self.files:
                 self._add_earlier(done - 1)
             with writing("--pictures", str(self.folder)):
-                images.save_png(path, image)
+                images.save_png(path, image, self.mark)
             if path not in self.files:
                 self.files.append(path)
         if self.on_picture is not None:
@@ -105,15 +112,16 @@ class Recorder:
             rows: Named losses of each step.
             steps: The steps done.
             title: Of the curve.
-            text: What made the picture, for its file.
+            text: What else made the picture, for its mark.
             frame: The result as a frame, if it is another picture; the film has it if no other was due.
 
         Returns:
             The file of the result, None if it is not written, and the number of the film's frames.
         """
+        self.mark = self.mark.having(**text)
         if self.out:
             with writing("--out", self.out):
-                images.save_picture(self.out, image, {**text, "Software": f"facegan {__version__}"})
+                images.save_picture(self.out, image, self.mark)
         if self.keep.curve and rows:
             save_curve(self.keep.curve, rows, title)
         count = self._write_film(steps, image if frame is None else frame)
@@ -134,7 +142,7 @@ class Recorder:
         size = max(2, round(image.shape[0] * k)), max(2, round(image.shape[1] * k))
         frames = (images.resize(images.read_image_file(f), size) for f in self.files)
         with writing("--film", self.keep.film):
-            return video.write_film(self.keep.film, frames, self.keep.fps)
+            return video.write_film(self.keep.film, frames, self.keep.fps, mark=self.mark)
 
 
 def save_curve(path: str | Path, rows: Sequence[Mapping[str, float]], title: str) -> None:

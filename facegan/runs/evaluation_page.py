@@ -4,23 +4,28 @@ from __future__ import annotations
 
 import base64
 import html
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
 from facegan.files import check_ending, write_bytes, writing
 from facegan.images import enlarge, grid, png_bytes
+from facegan.marks import COMPOSITE, Mark, made
 from facegan.metrics.evaluate import BETTER, Evaluation
 from facegan.runs.page import document, table
 
 _SIDE = 8  # pictures in each direction of the two grids
 
 
-def write_evaluation(done: Evaluation, path: str | Path) -> None:
-    """Write the page ``path`` (.html) on an evaluation. It shows real pictures of the dataset."""
+def write_evaluation(done: Evaluation, path: str | Path, *, mark: bool = True) -> None:
+    """Write the page ``path`` (.html) on an evaluation. It shows real pictures of the dataset.
+
+    ``mark`` says whether its generated pictures say that they are.
+    """
     check_page(path)
     with writing("--page", str(path)):
-        write_bytes(path, render_page(done))
+        write_bytes(path, render_page(done, mark=mark))
 
 
 def check_page(path: str | Path) -> None:
@@ -28,9 +33,10 @@ def check_page(path: str | Path) -> None:
     check_ending("--page", str(path), (".html", ".htm"))
 
 
-def render_page(done: Evaluation) -> bytes:
+def render_page(done: Evaluation, *, mark: bool = True) -> bytes:
     """Return the page, one file that needs nothing else."""
-    title = f"{done.subject.name}, measured"
+    title, model = f"{done.subject.name}, measured", done.subject.generator
+    note = None if model is None else made(model.hash, mark=mark)
     parts = [
         f"<h1>{html.escape(done.subject.name)}</h1>",
         f'<p class="sub">{done.subject.count} pictures against {html.escape(done.against.name)} '
@@ -44,10 +50,10 @@ def render_page(done: Evaluation) -> bytes:
         '<p class="soft">The column "real" is what other real pictures get in the place of the generated '
         "ones: nobody does better but by chance or by heart.</p>",
         '<h2>Pictures</h2><div class="players">',
-        _figure("Measured", grid(_scaled(done.subject.spaced(_SIDE**2)), _SIDE)),
+        _figure("Measured", grid(_scaled(done.subject.spaced(_SIDE**2)), _SIDE), note),
         _figure("Real", grid(_scaled(done.against.spaced(_SIDE**2)), _SIDE)),
         "</div>",
-        _nearest(done),
+        _nearest(done, note),
         _notes(done),
     ]
     return document(html.escape(title), "".join(parts))
@@ -72,7 +78,7 @@ def _table(done: Evaluation) -> str:
     return table(rows, ("", "measured", "real", "", "what it says"), wide=True)
 
 
-def _nearest(done: Evaluation) -> str:
+def _nearest(done: Evaluation, mark: Mark | None) -> str:
     """The ten samples nearest to training pictures, each above its picture."""
     if not done.pairs or done.train is None:
         return ""
@@ -85,7 +91,8 @@ def _nearest(done: Evaluation) -> str:
         "In each pair of rows above the samples that are nearest, below the training pictures that they are "
         "nearest to. The same face twice, pose and background included, is learnt by heart."
     )
-    figure = _figure(f"Distances {distances}", sheet)
+    mixed = None if mark is None else replace(mark, source=COMPOSITE)  # photos stand beside
+    figure = _figure(f"Distances {distances}", sheet, mixed)
     return f"<h2>Nearest to the training pictures</h2><p>{words}</p>{figure}"
 
 
@@ -100,8 +107,8 @@ def _scaled(pictures: np.ndarray) -> np.ndarray:
     return np.stack([enlarge(p, factor) for p in pictures]) if factor > 1 else pictures
 
 
-def _figure(caption: str, sheet: np.ndarray) -> str:
-    uri = base64.b64encode(png_bytes(sheet)).decode()
+def _figure(caption: str, sheet: np.ndarray, mark: Mark | None = None) -> str:
+    uri = base64.b64encode(png_bytes(sheet, mark)).decode()
     return (
         f'<figure class="card"><figcaption><b>{html.escape(caption)}</b></figcaption>'
         f'<img alt="{html.escape(caption)}" src="data:image/png;base64,{uri}"></figure>'

@@ -7,7 +7,7 @@ import json
 import platform
 import shutil
 import sys
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ from facegan import files, images
 from facegan.errors import RunError
 from facegan.families import FAMILIES, get_family
 from facegan.machine import cores
+from facegan.marks import made
 from facegan.models import moments
 from facegan.recipes.config import TrainSettings, differences
 from facegan.runs.callbacks import Listener, StepStats
@@ -29,8 +30,9 @@ from facegan.version import __version__
 class RunFolder(Listener):
     """The folder of a run that trains; statistics and events become lines, grids become files."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, mark: bool = True) -> None:
         self.path = path
+        self.mark = made(mark=mark)
         try:
             self._before = {p.name for p in path.iterdir()} if path.is_dir() else set()
             self._made = [folder for folder in (path, *path.parents) if not folder.exists()]
@@ -136,13 +138,21 @@ class RunFolder(Listener):
                 line |= json.loads(text)
         self._append("stats.jsonl", line | values)
 
+    def name_grid(self, model_hash: str, count: int) -> None:
+        """Let the marks of the next pictures name the generator, and the seeds from 0 on."""
+        seeds = f"0-{count - 1}" if count > 1 else "0"
+        self.mark = replace(self.mark, details={"seed": seeds, "model": model_hash})
+
     def on_grid(self, images_seen: int, grid: np.ndarray) -> None:
-        images.save_png(self.path / "samples" / f"{kimg_name(images_seen)}.png", grid)
+        file = self.path / "samples" / f"{kimg_name(images_seen)}.png"
+        images.save_png(file, grid, self.mark.having(kimg=f"{images_seen / 1000:g}"))
 
     def save_pair(self, images_seen: int, real: np.ndarray, fake: np.ndarray) -> None:
         """Save one real and one generated picture, uint8 ``H,W,C``."""
         for kind, picture in (("real", real), ("fake", fake)):
-            images.save_png(self.path / "samples/pairs" / f"{kimg_name(images_seen)}-{kind}.png", picture)
+            file = self.path / "samples/pairs" / f"{kimg_name(images_seen)}-{kind}.png"
+            note = replace(self.mark, details={**self.mark.details, "seed": "0"})
+            images.save_png(file, picture, note if kind == "fake" else None)
 
     def on_event(self, images_seen: int, text: str) -> None:
         self._append("events.jsonl", {"images_seen": images_seen, "text": text})

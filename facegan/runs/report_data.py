@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from facegan import xmp
 from facegan.runs.record import RunRecord, number
 
 MAX_FRAMES = 60  # grids in the page
@@ -290,4 +291,4 @@ def _jpeg(file: Path, quality: int = 80, subsampling: int = 2) -> tuple[str, byt
         picture = picture.reduce(2)
     buffer = io.BytesIO()
     picture.save(buffer, "JPEG", quality=quality, subsampling=subsampling)
-    return "jpeg", buffer.getvalue()
+    return "jpeg", xmp.embed(buffer.getvalue(), xmp.find(file) or b"")

@@ -74,6 +74,7 @@ class Evaluator:
             if c.eval_count:
                 found |= self._accuracy(pictures[: c.eval_count])
         sheet = grid(pictures)
+        self.run.name_grid(generator.hash, len(pictures))
         for listener in self.listeners:
             listener.on_grid(state.images_seen, sheet)
         if c.save_pairs:

@@ -50,6 +50,7 @@ def train(
     quality: Quality | None = None,
     command: str = "",
     threads: int = 0,
+    mark: bool = True,
     **overrides: Any,
 ) -> Path:
     """Train until ``kimg`` is reached, and return the run folder.
@@ -67,6 +68,7 @@ def train(
         quality: maps a Generator to named numbers for every grid; None is ``random_features.QuickQuality``.
         command: what to note as the command in the run folder.
         threads: of the processor; 0 takes those of the run that is resumed, or one for each free core.
+        mark: whether the grids of samples say in their files that they are generated, and by what.
         overrides: single settings by name (``batch=32``; nested ones as ``**{"generator.lr": 1e-4}``).
 
     Raises:
@@ -84,7 +86,7 @@ def train(
     place = pick_device(device)
     check_split(config, launched())  # before they join: all of them see it, and none waits for another
     with together(place):
-        run = distributed.first_does(lambda: RunFolder(out))
+        run = distributed.first_does(lambda: RunFolder(out, arguments.switch(mark, "mark")))
         work = _Work(data, config, shape, place, run, [run, *listeners] if run is not None else [])
         try:
             work.begin(resume, command, None if listeners else device)

@@ -18,6 +18,7 @@ from torch import Tensor
 from facegan import images
 from facegan.errors import FaceganError, InputError
 from facegan.files import check_ending, photo_path
+from facegan.marks import COMPOSITE, made, without_folder
 from facegan.pixels.attacks.config import AttackConfig
 from facegan.pixels.attacks.methods import CLASSES
 from facegan.pixels.attacks.output import Writer, find_photos, warn
@@ -46,6 +47,7 @@ def attack(
     out: str | Path | None = None,
     figure: bool = True,
     report: str = "",
+    mark: bool = True,
     on_step: OnStep | None = None,
     on_result: Callable[[AttackResult], None] | None = None,
     on_unread: Callable[[FaceganError], None] = warn,
@@ -63,6 +65,7 @@ def attack(
         out: A .png, or a folder for several photos; "" is PHOTO-attacked.png or attacked/; None is nowhere.
         figure: Write the amplified difference and a figure beside each picture.
         report: A table of all photos to write: .html, .json or .csv.
+        mark: Write into the pictures that they were changed, and by what.
         on_step: Sees each step's numbers.
         on_result: Sees each photo's result as soon as it is there.
         on_unread: Sees the error of each file in a folder that cannot be read, which is then left out.
@@ -85,6 +88,9 @@ def attack(
         for group in _groups(classifier, found, classes, config=config):
             place = len(results), len(found)
             for result in _attack_group(classifier, group, config, on_step=on_step, place=place):
+                about = {"target": result.target_name or "any other class", "seed": str(config.seed)}
+                note = made(without_folder(result.model), mark=mark, source=COMPOSITE, **about)
+                result = replace(result, mark=note)
                 results.append(writer.write(classifier, result, len(results)) if writer else result)
                 if on_result is not None:
                     on_result(results[-1])

@@ -20,7 +20,6 @@ from facegan.pixels.attacks.report import amplified, draw
 from facegan.pixels.attacks.result import AttackResult, judge, survival
 from facegan.pixels.classifiers import Classifier
 from facegan.pixels.pictures import as_list
-from facegan.version import __version__
 
 
 def warn(error: FaceganError) -> None:
@@ -129,14 +128,13 @@ class Writer:
 
     def write(self, classifier: Classifier, result: AttackResult, number: int) -> AttackResult:
         """Write photo ``number``'s result; return it with the picture as it was read again."""
-        place, target = self.places[number], result.target_name or "any other class"
-        text = {"model": result.model, "target": target, "Software": f"facegan {__version__}"}
+        place, mark = self.places[number], result.mark
         with writing("--out", str(place)):
-            images.save_png(place, result.image, text)
+            images.save_png(place, result.image, mark)
             found = judge(classifier, result, images.read_image_file(place))
             if self.figure:
                 _, difference, drawn = self.made(place)
-                images.save_png(difference, amplified(found)[0])
-                images.save_png(drawn, draw(found))
+                images.save_png(difference, amplified(found)[0], mark)
+                images.save_png(drawn, draw(found), mark)
         survived = survival(classifier, found, self.config.robust, seed=self.config.seed)
         return replace(found, path=place, survived=survived)

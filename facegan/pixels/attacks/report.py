@@ -16,6 +16,7 @@ import numpy as np
 
 from facegan import images
 from facegan.files import write_bytes, writing
+from facegan.marks import Mark
 from facegan.pixels.attacks.result import AttackResult
 from facegan.pixels.face_classes import cut
 from facegan.runs.page import document
@@ -147,8 +148,8 @@ def _as_csv(results: Sequence[AttackResult]) -> bytes:
     return text.getvalue().encode()
 
 
-def _picture(pixels: Any) -> str:
-    data = base64.b64encode(images.png_bytes(shrink(pixels, 220))).decode()
+def _picture(pixels: Any, mark: Mark | None = None) -> str:
+    data = base64.b64encode(images.png_bytes(shrink(pixels, 220), mark)).decode()
     return f'<img alt="" src="data:image/png;base64,{data}">'
 
 
@@ -165,7 +166,7 @@ def _as_page(results: Sequence[AttackResult]) -> bytes:
             f"difference × {factor}",
             *(f"{k.replace('_', ' ')}: {v:.0%}" for k, v in row.items() if k.startswith("survives_")),
         ]
-        cells = [_picture(p) for p in (result.original, result.image, difference)]
+        cells = [_picture(result.original), *(_picture(p, result.mark) for p in (result.image, difference))]
         body.append("<tr>" + "".join(f"<td>{c}</td>" for c in [*cells, "<br>".join(facts)]) + "</tr>")
     reached = sum(r.success for r in results)
     title = f"{reached} of {len(results)} photos reached their target"

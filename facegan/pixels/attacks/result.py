@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from facegan import images, rng
+from facegan.marks import Mark
 from facegan.pixels.attacks.config import LEVELS
 from facegan.pixels.attacks.state import AttackState, Criterion
 from facegan.pixels.attacks.transforms import TRANSFORMS
@@ -40,6 +41,7 @@ class AttackResult:
         labels: A short name for each class of the classifier ``model``, which sees only faces if ``faces``.
         path: The PNG file that holds the result, if it was written.
         survived: The share of real transformations, by name, after which the result still works.
+        mark: What the picture's file says of its making.
     """
 
     name: str
@@ -65,6 +67,7 @@ class AttackResult:
     faces: bool = False
     path: Path | None = None
     survived: dict[str, float] = field(default_factory=dict)
+    mark: Mark | None = None
 
     def __repr__(self) -> str:
         done = "succeeded" if self.success else "failed"

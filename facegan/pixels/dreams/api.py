@@ -15,6 +15,7 @@ from facegan import figures, images, video
 from facegan.errors import InputError
 from facegan.files import fit_name
 from facegan.interrupts import signals
+from facegan.marks import COMPOSITE, GENERATED, Mark, made, without_folder
 from facegan.pixels.classifiers import Classifier
 from facegan.pixels.dreams.config import DreamConfig, FlightConfig
 from facegan.pixels.dreams.dream import Dreamed, dream_photo, zoom
@@ -75,21 +76,24 @@ def dream(
     _check(photo, guide, columns, keep=keep, flight=flight, out=out)
     if photo is not None and flight.zoom:
         return _fly(network, photo, config, guide=guide, keep=keep, flight=flight, on_step=on_step)
-    recorder = Recorder(keep, place, on_picture=on_picture)
+    source = GENERATED if photo is None else COMPOSITE
+    mark = _mark(network, config, keep, source=source)
+    recorder = Recorder(keep, place, mark=mark, on_picture=on_picture)
     if photo is None:
         return _from_noise(network, config, columns, recorder=recorder, on_step=on_step)
     done = dream_photo(
         network, photo, config, guide=guide, every=keep.every, on_picture=recorder, on_step=on_step
     )
     what, rows = ", ".join(done.names), [{"loss": v} for v in done.curve]
-    text, title = _text(network, what, config), f"{name_of(photo)}: {what}"
+    title, text = f"{name_of(photo)}: {what}", {"dream": what}
     path, frames = recorder.finish(done.image, rows, steps=done.outcome.steps, title=title, text=text)
     return replace(done, path=path, frames=frames)
 
 
-def _text(network: _Network, what: str, config: DreamConfig) -> dict[str, str]:
-    """Return the text for a picture's file: layers, seed and model."""
-    return {"dream": what, "seed": str(config.seed), "model": model_name(network)}
+def _mark(network: _Network, config: DreamConfig, keep: SnapshotConfig, *, source: str) -> Mark:
+    """Return the mark of the pictures: seed and model."""
+    name = without_folder(model_name(network))
+    return made(name, mark=keep.mark, source=source, seed=str(config.seed))
 
 
 def _check(
@@ -135,7 +139,7 @@ def _from_noise(
         [{"value": v} for v in done.curve],
         steps=done.outcome.steps,
         title=what[:80],
-        text=_text(network, what, config),
+        text={"dream": what},
         frame=sheet(done.images),
     )
     return replace(done, path=path, frames=frames)
@@ -182,6 +186,7 @@ def _fly(
                 return
 
     with signals() as caught:  # also while frames are blended and written
-        count = video.write_film(keep.film, counted(caught), keep.fps)
+        mark = _mark(network, config, keep, source=COMPOSITE)
+        count = video.write_film(keep.film, counted(caught), keep.fps, mark=mark)
     signum = 0 if count == flight.count else int(signal.SIGINT)
     return Dreamed(last, Outcome(count, signum=signum), path=Path(keep.film), frames=count)

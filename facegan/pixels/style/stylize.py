@@ -19,6 +19,7 @@ from torch import Tensor
 
 from facegan.errors import InputError, ModelError
 from facegan.files import derived, fit_name, writing
+from facegan.marks import COMPOSITE, made, without_folder
 from facegan.pixels.classifiers import Classifier
 from facegan.pixels.loading import Model, load_configured, model_name, with_settings
 from facegan.pixels.loop import OnPicture, OnStep, OptimisedPicture, StepStats, optimise
@@ -96,10 +97,11 @@ def stylize(
     work = Path(state) if state is not None else derived(place, ".safetensors") if place else None
     if (resumes := work is not None and work.exists()) and work is not None and on_resume is not None:
         on_resume(work)
-    recorder = Recorder(keep, place, resumes, on_picture=on_picture)
+    mark = made(without_folder(model_name(network)), mark=keep.mark, source=COMPOSITE)
+    recorder = Recorder(keep, place, resumes, mark=mark, on_picture=on_picture)
     pictures = read_pictures(content, styles, masks)
     done = _paint(load_configured(network), pictures, config, work=work, recorder=recorder, on_step=on_step)
-    text = {"content": name_of(content), "styles": names, "model": model_name(network)}
+    text = {"content": name_of(content), "styles": names}
     title = f"{name_of(content)}, {names}"
     path, frames = recorder.finish(done.image, done.curve, steps=done.outcome.steps, title=title, text=text)
     if work is not None and state is None and not done.outcome.exit_code:
