@@ -87,7 +87,10 @@ MAKERS: dict[str, tuple[str, str, str, str]] = {
         "",
     ),
 }
-ELSEWHERE = {"demo": "tests/demo/test_demo.py reads the marks of its pictures"}
+ELSEWHERE = {
+    "demo": "tests/demo/test_demo.py reads the marks of its pictures",
+    "translate": "tests/translation/test_translate.py",
+}
 NO_MAKERS = {
     "prepare": "photos",
     "inspect": "photos",

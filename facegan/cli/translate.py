@@ -28,6 +28,7 @@ def main(
     split: str = "",
     out: str = "translated.png",
     scale: int = 0,
+    mark: bool = True,
     device: str = "cpu",
 ) -> int:
     """Translate photos: drawings to faces, faces with glasses, grey to colour, by what the model has learnt.
@@ -48,6 +49,8 @@ def main(
         split: which split of a dataset: test, val or train (default: the first of these that is there).
         out: a .png (a figure, and beside it OUT-result.png), a folder (single files), or an .npz.
         scale: repeat each pixel so often; 0 enlarges a figure smoothly to about 1,024 px.
+        mark: write into each picture that it is generated, and its model and command. EU law asks
+            providers for such marks since 2 August 2026 (Regulation 2024/1689, Article 50(2)).
         device: cpu, cuda or mps.
     """
     options = dict(locals())

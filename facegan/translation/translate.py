@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from itertools import chain, islice
 from pathlib import Path
 from typing import Any
@@ -14,12 +15,12 @@ from facegan.data.inputs import INPUTS, derive
 from facegan.errors import InputError
 from facegan.files import writing
 from facegan.inversion.invert import warn
+from facegan.marks import made
 from facegan.models import as_translator
 from facegan.translation.photos import Crops, Given, count_of, read, sources_of
 from facegan.translation.translated import Output, Translated, Turned
 from facegan.translation.whole import WholePhotos, put_back
 from facegan.translator import Translator
-from facegan.version import __version__
 
 BATCH = 64  # pictures that are turned into inputs and translated together
 
@@ -37,6 +38,7 @@ def translate(
     split: str = "",
     out: str | Path | None = None,
     scale: int = 0,
+    mark: bool = True,
     device: str = "cpu",
     on_progress: Callable[[str, int, int | None], None] | None = None,
     say: Callable[[str], None] | None = None,
@@ -63,6 +65,7 @@ def translate(
         split: which split of a dataset: by default test, else val, else train.
         out: a .png (a figure, and beside it the results), a folder (single files), or an .npz.
         scale: repeat each pixel of PNG files so often; 0 enlarges figures smoothly.
+        mark: write into the pictures that they are generated, and by what.
         device: cpu, cuda or mps, of a model that is loaded.
         on_progress: receives what is done, how much, and of how much (None: not known); without it a bar
             shows it.
@@ -84,7 +87,7 @@ def translate(
     output.check(sources, total)
     network = as_translator(model, device)
     direction = network.direction(direction)
-    output.note.update(direction=direction, model=network.hash, Software=f"facegan {__version__}")
+    output = replace(output, note=made(network.hash, mark=mark, direction=direction))
     reader: Crops | WholePhotos
     if whole:
         reader = WholePhotos(network, number, say=tell)

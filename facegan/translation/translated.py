@@ -8,7 +8,7 @@ import shutil
 import tempfile
 import zipfile
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import IO, Any
 
@@ -18,6 +18,7 @@ from facegan import figures, images
 from facegan.errors import InputError
 from facegan.files import check_places, derived, temporary_beside
 from facegan.inversion.saving import check_folder
+from facegan.marks import COMPOSITE, GENERATED, Mark
 from facegan.sheets import show
 
 MAX_ROWS = 64  # pictures in a figure
@@ -119,14 +120,14 @@ class Output:
 
     ``out`` None is nowhere, so that they are kept in memory; else it is a .png for a figure, an .npz, or a
     folder. ``steps`` 0 shows input and result. ``whole`` says that pictures are whole photos, ``scale`` how
-    often a pixel is repeated (0: smoothly in figures, once in files), ``note`` is the text in PNG files.
+    often a pixel is repeated (0: smoothly in figures, once in files), ``note`` is the mark of the files.
     """
 
     out: str | Path | None
     steps: int = 0
     whole: bool = False
     scale: int = 0
-    note: dict[str, str] = field(default_factory=dict)
+    note: Mark = field(default_factory=Mark)
 
     @property
     def kind(self) -> str:
@@ -165,6 +166,10 @@ class Output:
     def too_many(self, count: str) -> str:
         """Return the message on more pictures than a figure holds."""
         return f"--out {self.out}: {count} pictures are too many for a figure; choose a folder or an .npz"
+
+    def mark(self, composite: bool) -> Mark:
+        """Return the mark of a picture; ``composite``: with pixels of a photo, or photos beside it."""
+        return replace(self.note, source=COMPOSITE if composite else GENERATED)
 
     def files(self) -> list[Path]:
         """Return the files of a figure or an .npz."""
@@ -206,8 +211,8 @@ class Figure(Sink):
         super().take(one)
 
     def finish(self) -> list[Path]:
-        written, note = self.output.files(), self.output.note
-        images.save_png(written[0], figure(self.turned, self.output), note)
+        written, note = self.output.files(), self.output.mark(composite=self.output.whole)
+        images.save_png(written[0], figure(self.turned, self.output), self.output.mark(composite=True))
         results = [one.after for one in self.turned]
         if not self.output.whole:
             across = math.ceil(math.sqrt(len(results)))
@@ -255,7 +260,8 @@ class Folder(Sink):
         names = [f"{one.name}-{i + 1}" for i in range(steps)] if steps else [one.name]
         for name, picture in zip(names, one.row(steps) if steps else [one.after], strict=True):
             large = images.enlarge(picture, max(1, self.output.scale))
-            images.save_png(folder / f"{name}.png", large, {"photo": one.name, **self.output.note})
+            note = self.output.mark(composite=self.output.whole or steps > 0)
+            images.save_png(folder / f"{name}.png", large, note.having(photo=one.name))
 
     def finish(self) -> list[Path]:
         return [Path(str(self.output.out))]

@@ -11,11 +11,15 @@ import pytest
 import warm
 
 from facegan.cli.main import main
+from facegan.marks import read_mark
+from facegan.models import load
 
 # With a sixth of the faces to choose from, where the model has learnt nothing anyway.
 CODE = """
 import sys
 from facegan.cli.main import main
+from facegan.marks import read_mark
+from facegan.models import load
 from facegan.demo import tour
 tour.POOL = 1000
 sys.exit(main(sys.argv[1:]))
@@ -66,6 +70,15 @@ def test_report_holds_everything_itself(demo):
         assert (demo / "pictures" / name).exists()
     assert page.count("<img") >= 5
     assert "does not predict" in page
+
+
+def test_generated_pictures_say_what_made_them(demo):
+    pictures = demo / "pictures"
+    bundled, own = (read_mark(pictures / name) for name in ("bundled.png", "film.webp"))
+    assert bundled.seed == "0-99" and bundled.model == load("celeba64").hash
+    assert own.model == load(demo / "run").hash
+    marked = {file.name for file in pictures.iterdir() if read_mark(file)}
+    assert {file.name for file in pictures.iterdir()} - marked == {"portraits.png"}
 
 
 def test_every_stage_is_timed_and_the_judge_is_named(demo):

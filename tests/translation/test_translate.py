@@ -19,6 +19,7 @@ from facegan.data.inputs import derive
 from facegan.errors import FaceganError, FaceganWarning, InputError
 from facegan.generator import Generator
 from facegan.images import png_bytes, read_image_file, resize
+from facegan.marks import COMPOSITE, GENERATED, read_mark
 from facegan.translation import photos as reading
 from facegan.translation.translated import between
 from facegan.translator import Translator
@@ -226,6 +227,20 @@ def test_single_files_are_named_after_the_photos(files: Path, model: Translator,
     expected = model.translate(pictures(5), "b-to-a")
     for i in range(5):
         np.testing.assert_array_equal(read(f"out/{i}.png"), expected[i])
+
+
+def test_results_say_what_made_them(files: Path, model: Translator, folder: Path) -> None:
+    """Pictures with pixels of the photo, or with photos beside them, by another word of IPTC's."""
+    ab = files / "ab.safetensors"
+    assert translate(ab, "photos/0.png", "--out", "a.png") == 0
+    assert translate(ab, "photos/0.png", "--steps", 3, "--out", "s/") == 0
+    assert translate(ab, "photos", "--no-mark", "--out", "none/") == 0
+    found = {name: read_mark(name) for name in ("a.png", "a-result.png", "s/0-2.png")}
+    assert all(mark and mark.model == model.hash for mark in found.values())
+    assert [mark and mark.source for mark in found.values()] == [COMPOSITE, GENERATED, COMPOSITE]
+    command = "facegan translate ab.safetensors 0.png --steps 3 --out out"
+    assert found["s/0-2.png"] and found["s/0-2.png"].command == command
+    assert read_mark("none/0.png") is None
 
 
 def test_steps_go_from_none_to_full(files: Path, model: Translator, folder: Path) -> None:
