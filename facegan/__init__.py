@@ -50,6 +50,7 @@ _PUBLIC = {
     "interpolate": "facegan.explore.interpolate",
     "film": "facegan.explore.film",
     "atlas": "facegan.explore.atlas",
+    "pairs": "facegan.translation.pairs",
     "mix": "facegan.explore.mix",
     "arithmetic": "facegan.explore.arithmetic",
     "attack": "facegan.pixels.attacks.attack",
@@ -78,6 +79,7 @@ _FUNCTIONS = {
     "train": "facegan.recipes.config:TrainConfig",
     "directions": "facegan.latent.finding:Settings",
     "edit": "",
+    "pairs": "",
     "generate": "facegan.explore.config:GenerateConfig",
     "interpolate": "facegan.explore.config:InterpolateConfig",
     "film": "facegan.explore.config:FilmConfig",
@@ -137,6 +139,7 @@ __all__ += [
     "losses",
     "metrics",
     "mix",
+    "pairs",
     "pixels",
     "prepare",
     "read_mark",
@@ -202,6 +205,7 @@ if TYPE_CHECKING:
     from facegan.recipes.table import RECIPES, recipe
     from facegan.sheets import show
     from facegan.training.train import train
+    from facegan.translation.pairs import pairs
     from facegan.translation.translate import translate
     from facegan.translator import Translator
 

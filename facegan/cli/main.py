@@ -64,6 +64,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "layers": ("facegan.cli.layers", "list the layers of a classifier with their shapes"),
     "directions": ("facegan.cli.directions", "find directions for edits: attributes, PCA, SeFa"),
     "edit": ("facegan.cli.edit", 'edit faces: "smiling=+2, eyeglasses=-1"'),
+    "pairs": ("facegan.cli.pairs", 'make pairs of faces for a translator: "eyeglasses=+2"'),
     "mix": ("facegan.cli.explore:mix", "combine one face with the coarse or fine layers of another"),
 }
 
