@@ -24,6 +24,8 @@ _PUBLIC = {
     "label": "facegan.attributes.label",
     "describe_model": "facegan.model_summary",
     "read_mark": "facegan.marks",
+    "read_signature": "facegan.signing",
+    "sign": "facegan.signing",
     "run_demo": "facegan.demo.tour",
     "Generator": "facegan.generator",
     "Latent": "facegan.prior",
@@ -70,6 +72,8 @@ _FUNCTIONS = {
     "label": "",
     "inspect": "",
     "read_mark": "",
+    "read_signature": "",
+    "sign": "",
     "run_demo": "",
     "import_model": "facegan.exchange.base:ImportOptions",
     "invert": "facegan.inversion.config:InvertConfig",
@@ -143,6 +147,7 @@ __all__ += [
     "pixels",
     "prepare",
     "read_mark",
+    "read_signature",
     "recipe",
     "recipes",
     "register_augmentation",
@@ -154,6 +159,7 @@ __all__ += [
     "select",
     "set_progress",
     "show",
+    "sign",
     "stylize",
     "train",
     "train_attributes",
@@ -204,6 +210,7 @@ if TYPE_CHECKING:
     from facegan.recipes.config import TrainConfig
     from facegan.recipes.table import RECIPES, recipe
     from facegan.sheets import show
+    from facegan.signing import read_signature, sign
     from facegan.training.train import train
     from facegan.translation.pairs import pairs
     from facegan.translation.translate import translate

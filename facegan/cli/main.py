@@ -44,6 +44,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     ),
     "models": ("facegan.cli.models", "list the bundled models and sample pictures"),
     "show": ("facegan.cli.show", "show what a model is and how it was trained"),
+    "sign": ("facegan.cli.sign", "sign pictures by the C2PA standard, with your own certificate"),
     "generate": ("facegan.cli.explore:generate", "draw pictures from seeds or saved vectors"),
     "invert": ("facegan.cli.invert", "find the vector whose picture is closest to a photo"),
     "train-encoder": (
