@@ -75,6 +75,9 @@ def sign(
     files = [Path(place(name, "pictures")) for name in named]
     if not files:
         raise InputError("which pictures? Name one or more files")
+    for option, name in (("--cert", cert), ("--key", key)):
+        if not str(name):
+            raise InputError(f"{option} is missing: signing needs a certificate and its key, PEM files")
     folder = Path(place(out, "out")) if str(out) else None
     c2pa = _library()
     signer = _signer(c2pa, Path(cert), Path(key))

@@ -168,6 +168,7 @@ def test_the_manifest_says_what_the_mark_says(pictures: Path, keys: list[str], s
 
 MISTAKES = {
     "no certificate": (["--cert", "no.pem"], "--cert no.pem: cannot be read (No such file or directory)"),
+    "no --cert": (["--cert", ""], "--cert is missing: signing needs a certificate and its key, PEM files"),
     "a key for it": (["--cert", "key.pem"], "--cert key.pem: no PEM file of certificates"),
     "no key": (["--key", "no.pem"], "--key no.pem: cannot be read (No such file or directory)"),
     "a certificate for it": (["--key", "chain.pem"], "--key chain.pem: no PEM file of a private key"),

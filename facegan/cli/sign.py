@@ -9,8 +9,8 @@ import tyro
 
 def main(
     pictures: Annotated[tuple[str, ...], tyro.conf.Positional, tyro.conf.arg(metavar="PICTURE...")],
-    cert: str,
-    key: str,
+    cert: str = "",
+    key: str = "",
     *,
     out: str = "",
 ) -> None:
