@@ -24,8 +24,6 @@ _PUBLIC = {
     "label": "facegan.attributes.label",
     "describe_model": "facegan.model_summary",
     "read_mark": "facegan.marks",
-    "read_signature": "facegan.signing",
-    "sign": "facegan.signing",
     "run_demo": "facegan.demo.tour",
     "Generator": "facegan.generator",
     "Latent": "facegan.prior",
@@ -34,6 +32,7 @@ _PUBLIC = {
     "invert": "facegan.inversion.invert",
     "Inversion": "facegan.inversion.results",
     "evaluate": "facegan.metrics.evaluate",
+    "evaluate_translator": "facegan.metrics.evaluate_translator",
     "export_dataset": "facegan.data.stylegan_zip",
     "export_model": "facegan.exchange.exporting",
     "train": "facegan.training.train",
@@ -52,7 +51,6 @@ _PUBLIC = {
     "interpolate": "facegan.explore.interpolate",
     "film": "facegan.explore.film",
     "atlas": "facegan.explore.atlas",
-    "pairs": "facegan.translation.pairs",
     "mix": "facegan.explore.mix",
     "arithmetic": "facegan.explore.arithmetic",
     "attack": "facegan.pixels.attacks.attack",
@@ -72,18 +70,16 @@ _FUNCTIONS = {
     "label": "",
     "inspect": "",
     "read_mark": "",
-    "read_signature": "",
-    "sign": "",
     "run_demo": "",
     "import_model": "facegan.exchange.base:ImportOptions",
     "invert": "facegan.inversion.config:InvertConfig",
     "evaluate": "",
+    "evaluate_translator": "",
     "export_dataset": "",
     "export_model": "",
     "train": "facegan.recipes.config:TrainConfig",
     "directions": "facegan.latent.finding:Settings",
     "edit": "",
-    "pairs": "",
     "generate": "facegan.explore.config:GenerateConfig",
     "interpolate": "facegan.explore.config:InterpolateConfig",
     "film": "facegan.explore.config:FilmConfig",
@@ -127,6 +123,7 @@ __all__ += [
     "dream",
     "edit",
     "evaluate",
+    "evaluate_translator",
     "export_dataset",
     "export_model",
     "families",
@@ -143,11 +140,9 @@ __all__ += [
     "losses",
     "metrics",
     "mix",
-    "pairs",
     "pixels",
     "prepare",
     "read_mark",
-    "read_signature",
     "recipe",
     "recipes",
     "register_augmentation",
@@ -159,7 +154,6 @@ __all__ += [
     "select",
     "set_progress",
     "show",
-    "sign",
     "stylize",
     "train",
     "train_attributes",
@@ -200,6 +194,7 @@ if TYPE_CHECKING:
     from facegan.losses.adversarial import register_loss
     from facegan.marks import read_mark
     from facegan.metrics.evaluate import evaluate
+    from facegan.metrics.evaluate_translator import evaluate_translator
     from facegan.metrics.registry import register_metric
     from facegan.model_summary import describe_model
     from facegan.models import load
@@ -210,9 +205,7 @@ if TYPE_CHECKING:
     from facegan.recipes.config import TrainConfig
     from facegan.recipes.table import RECIPES, recipe
     from facegan.sheets import show
-    from facegan.signing import read_signature, sign
     from facegan.training.train import train
-    from facegan.translation.pairs import pairs
     from facegan.translation.translate import translate
     from facegan.translator import Translator
 

@@ -236,6 +236,19 @@ def as_translator(model: Translator | str | Path, device: str | torch.device = "
     )
 
 
+def is_translator(model: object) -> bool:
+    """Return whether a model, or the one that a name means, is a translator; False where there is none."""
+    from facegan.model_files import TRANSLATOR, kind_of
+    from facegan.translator import Translator
+
+    if not isinstance(model, (str, Path)):
+        return isinstance(model, Translator)
+    try:
+        return meaning(model).is_model and kind_of(resolve(model)) == TRANSLATOR
+    except ModelError:
+        return False
+
+
 def with_labels(
     model: Generator,
     labels: str | Mapping[str, int],

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from json import dumps
-from typing import Annotated
+from typing import Annotated, Any
 
 import tyro
 
 from facegan.cli.options import notify, print_json
+from facegan.errors import InputError
+
+HOLD = "male,eyeglasses,young,smiling"
+_OF_TRANSLATORS = {"photos": "", "direction": "", "asked": "", "hold": HOLD}
 
 
 def main(
@@ -15,6 +19,10 @@ def main(
     against: str,
     split: str = "",
     *,
+    photos: str = "",
+    direction: str = "",
+    asked: str = "",
+    hold: str = HOLD,
     features: str = "faces",
     metrics: str = "",
     count: int = 0,
@@ -27,15 +35,24 @@ def main(
     mark: bool = True,
     device: str = "cpu",
 ) -> None:
-    """Measure generated pictures against real ones.
+    """Measure generated pictures against real ones, or a translator on held-out pictures.
+
+    A translator is measured on pairs: the inputs and targets of --against, or the inputs that it derives of
+    its pictures. With --photos, it translates these, and the results are compared with --against as a whole.
 
     Args:
         subject: a run, a model file, a folder of pictures, or a dataset.
         against: the dataset with the real pictures.
         split: which of its pictures: test, val or train (default: the first of these that is there).
+        photos: for a translator: the dataset whose pictures are translated, if they are others.
+        direction: for a translator of two domains: a-to-b or b-to-a.
+        asked: for a translator: attributes that results should have, such as "eyeglasses" (default, with
+            --photos: those by which the two datasets differ).
+        hold: for a translator: attributes that should stay.
         features: what compares pictures: faces (bundled), inception (its weights must be there), pixels.
         metrics: metrics separated by commas: fid, kid, precision-recall, density-coverage, swd, ms-ssim, ppl,
-            memorization (default: all that fit).
+            memorization; for a translator perceptual, psnr, ssim, lpips, kid, attributes, identity (default:
+            all that fit).
         count: samples of a model, or the maximum number of pictures (0: 5000 samples, or all pictures).
         subject_split: which split to measure if the subject is a dataset.
         truncation: below 1 moves samples towards the average face.
@@ -48,14 +65,50 @@ def main(
         device: cpu, cuda or mps.
     """
     options = {k: v for k, v in locals().items() if k not in ("json", "page", "mark")}
-    from facegan.files import write_bytes, writing
-    from facegan.metrics.evaluate import evaluate
-    from facegan.runs.evaluation_page import check_page, write_evaluation
+    from facegan.models import is_translator
 
+    if page and is_translator(subject):
+        raise InputError("--page: is for generators and pictures; a translator's pictures are in 'translate'")
     if page:
+        from facegan.runs.evaluation_page import check_page
+
         check_page(page)
+    done = (_of_translator if is_translator(subject) else _of_pictures)(options)
+    _tell(done, json)
+    if page:
+        from facegan.runs.evaluation_page import write_evaluation
+
+        write_evaluation(done, page, mark=mark)
+        notify(f"wrote {page}")
+
+
+def _of_pictures(options: dict[str, Any]) -> Any:
+    """Measure pictures, or the samples of a generator."""
+    from facegan.metrics.evaluate import evaluate
+
     measured = [options.pop(name) for name in ("subject", "against", "features")]
-    done = evaluate(*measured, say=notify, **options)
+    others = {name: options.pop(name) for name in _OF_TRANSLATORS}
+    for name, value in others.items():
+        if value != _OF_TRANSLATORS[name]:
+            raise InputError(f"--{name} {value}: is for translators, and {measured[0]} is none")
+    return evaluate(*measured, say=notify, **options)
+
+
+def _of_translator(options: dict[str, Any]) -> Any:
+    """Measure a translator."""
+    from facegan.metrics.evaluate_translator import evaluate_translator
+
+    for name, default in (("truncation", 1.0), ("subject_split", "train"), ("floor", True)):
+        if options.pop(name) != default:
+            raise InputError(f"--{name.replace('_', '-')}: is not for translators; leave it out")
+    model, against, photos, table = (options.pop(k) for k in ("subject", "against", "photos", "features"))
+    return evaluate_translator(model, against, photos or None, table=table, **options)
+
+
+def _tell(done: Any, json: str) -> None:
+    """Print the table, and write or print the numbers as JSON."""
+    from facegan.files import write_bytes, writing
+
     if json == "-":
         notify(str(done))
         print_json(done.to_dict())
@@ -65,6 +118,3 @@ def main(
         with writing("--json", json):
             write_bytes(json, dumps(done.to_dict(), indent=1).encode() + b"\n")
         notify(f"wrote {json}")
-    if page:
-        write_evaluation(done, page, mark=mark)
-        notify(f"wrote {page}")

@@ -20,6 +20,7 @@ from facegan.metrics.feature_extractors import table as feature_table
 from facegan.metrics.image_sets import COUNT, Pictures, Progress, features_of, named, of_dataset, of_model
 from facegan.metrics.registry import METRICS, chosen
 from facegan.metrics.shapes import like, of_array
+from facegan.models import is_translator
 from facegan.sheets import table_html
 from facegan.version import __version__
 
@@ -131,6 +132,11 @@ def as_pictures(
     report: Callable[[str], None] = lambda line: None,
 ) -> Pictures:
     """Return a subject as pictures for the metrics; see :func:`evaluate`."""
+    if is_translator(subject):
+        raise InputError(
+            f"{subject if isinstance(subject, (str, Path)) else 'the model'}: this is a translator; "
+            "facegan.evaluate_translator measures it, and so does 'facegan evaluate'"
+        )
     if isinstance(subject, (str, Path)):
         found = named(subject, count, split, truncation=truncation, device=device, report=report)
     elif isinstance(subject, Generator):

@@ -1,4 +1,8 @@
-"""Define the measures of pairs: results against the pictures that they should be. Does not import torch."""
+"""Define the measures of translators. Does not import torch.
+
+``PAIR_METRICS`` compare results with the pictures that they should be. ``CHANGES`` are what else is told of a
+translator: how its results compare with the photos that they were made of.
+"""
 
 from __future__ import annotations
 
@@ -44,3 +48,20 @@ PAIR_METRICS: dict[str, PairMetric] = {
         asked_only=True,
     ),
 }
+
+CHANGES: dict[str, dict[str, Value]] = {
+    "kid": {"kid": Value("KID", "lower", "Distance of all results from all targets, by a kernel.", 5)},
+    "attributes": {
+        "reached": Value(
+            "Asked reached", "higher", "Share of photos without what is asked whose results have it."
+        ),
+        "kept": Value("Attributes kept", "higher", "Share of answers on the held attributes that stay."),
+    },
+    "identity": {
+        "recognised": Value("Recognised", "higher", "Share of results whose own photo is the nearest of all.")
+    },
+}
+"""The other measures of ``facegan evaluate`` of a translator, with their numbers."""
+
+TRANSLATOR_METRICS = [*PAIR_METRICS, *CHANGES]
+"""What ``--metrics`` accepts for a translator."""

@@ -152,9 +152,11 @@ def _opened(source: Source, reader: Crops | WholePhotos, split: str) -> Iterator
 
 
 def _of_dataset(data: Dataset, reader: Crops, split: str) -> Iterator[Given]:
-    """Yield the pictures of a split, or where the dataset holds pairs, their inputs."""
+    """Yield the pictures of a split; their inputs where they have some and the model derives none itself."""
     split = reference_split(data, split)
-    reader.say(f"{data.path}: its split {split}, {data.counts[split]:,} pictures")
-    for row in data.rows(split, ["image"]):
-        name = PurePosixPath(row["image"]["path"] or "picture").stem
-        yield Given(name, reader.plainly(data.picture(row, split)))
+    ready = data.has_inputs and not reader.model.meta.get("input")
+    kind, column = ("inputs of pairs", "input") if ready else ("pictures", "image")
+    reader.say(f"{data.path}: its split {split}, {data.counts[split]:,} {kind}")
+    for row in data.rows(split, [column]):
+        name = PurePosixPath(row[column]["path"] or "picture").stem
+        yield Given(name, reader.plainly(data.picture(row, split, column)), ready=ready)

@@ -171,6 +171,21 @@ def test_a_dataset_of_another_size_is_resized(portraits: Dataset) -> None:
     np.testing.assert_array_equal(done.inputs[2], resize(portraits.images("test")[2], (48, 48), "bicubic"))
 
 
+def test_a_dataset_of_pairs_gives_its_inputs(model: Translator, sketches: Translator) -> None:
+    """But a model that derives inputs itself takes the targets."""
+    Path("ab/train").mkdir(parents=True)
+    for i, picture in enumerate(pictures(4)):
+        both = np.concatenate([255 - picture, picture], axis=1)
+        Path(f"ab/train/{i}.png").write_bytes(png_bytes(both))
+    data = facegan.prepare("ab", "pairs", pairs="side-by-side", crop="none", size=32, workers=1)
+    done = facegan.translate(model, "pairs", say=(said := []).append)
+    assert said == ["pairs: its split train, 4 inputs of pairs"]
+    np.testing.assert_array_equal(np.stack(done.inputs), data.inputs("train"))
+    np.testing.assert_array_equal(done.images, model.translate(data.inputs("train")))
+    derived = facegan.translate(sketches, data, say=said.append)
+    np.testing.assert_array_equal(np.stack(derived.inputs), derive("edges", data.images("train")))
+
+
 def test_standard_input(files: Path, model: Translator, monkeypatch: pytest.MonkeyPatch) -> None:
     class Pipe:
         buffer = io.BytesIO(png_bytes(pictures(1)[0]))
