@@ -24,6 +24,8 @@ _PUBLIC = {
     "label": "facegan.attributes.label",
     "describe_model": "facegan.model_summary",
     "read_mark": "facegan.marks",
+    "read_signature": "facegan.signing",
+    "sign": "facegan.signing",
     "run_demo": "facegan.demo.tour",
     "Generator": "facegan.generator",
     "Latent": "facegan.prior",
@@ -51,6 +53,7 @@ _PUBLIC = {
     "interpolate": "facegan.explore.interpolate",
     "film": "facegan.explore.film",
     "atlas": "facegan.explore.atlas",
+    "pairs": "facegan.translation.pairs",
     "mix": "facegan.explore.mix",
     "arithmetic": "facegan.explore.arithmetic",
     "attack": "facegan.pixels.attacks.attack",
@@ -70,6 +73,8 @@ _FUNCTIONS = {
     "label": "",
     "inspect": "",
     "read_mark": "",
+    "read_signature": "",
+    "sign": "",
     "run_demo": "",
     "import_model": "facegan.exchange.base:ImportOptions",
     "invert": "facegan.inversion.config:InvertConfig",
@@ -80,6 +85,7 @@ _FUNCTIONS = {
     "train": "facegan.recipes.config:TrainConfig",
     "directions": "facegan.latent.finding:Settings",
     "edit": "",
+    "pairs": "",
     "generate": "facegan.explore.config:GenerateConfig",
     "interpolate": "facegan.explore.config:InterpolateConfig",
     "film": "facegan.explore.config:FilmConfig",
@@ -140,9 +146,11 @@ __all__ += [
     "losses",
     "metrics",
     "mix",
+    "pairs",
     "pixels",
     "prepare",
     "read_mark",
+    "read_signature",
     "recipe",
     "recipes",
     "register_augmentation",
@@ -154,6 +162,7 @@ __all__ += [
     "select",
     "set_progress",
     "show",
+    "sign",
     "stylize",
     "train",
     "train_attributes",
@@ -205,7 +214,9 @@ if TYPE_CHECKING:
     from facegan.recipes.config import TrainConfig
     from facegan.recipes.table import RECIPES, recipe
     from facegan.sheets import show
+    from facegan.signing import read_signature, sign
     from facegan.training.train import train
+    from facegan.translation.pairs import pairs
     from facegan.translation.translate import translate
     from facegan.translator import Translator
 

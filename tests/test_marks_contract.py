@@ -104,6 +104,7 @@ NO_MAKERS = {
     "export": "a page, whose pictures tests/exchange/test_page.py reads",
     "models": "text",
     "show": "text",
+    "sign": "copies of pictures that have marks",
     "train-encoder": "a network",
     "layers": "text",
 }

@@ -44,6 +44,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     ),
     "models": ("facegan.cli.models", "list the bundled models and sample pictures"),
     "show": ("facegan.cli.show", "show what a model is and how it was trained"),
+    "sign": ("facegan.cli.sign", "sign pictures by the C2PA standard, with your own certificate"),
     "generate": ("facegan.cli.explore:generate", "draw pictures from seeds or saved vectors"),
     "invert": ("facegan.cli.invert", "find the vector whose picture is closest to a photo"),
     "train-encoder": (
@@ -64,6 +65,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "layers": ("facegan.cli.layers", "list the layers of a classifier with their shapes"),
     "directions": ("facegan.cli.directions", "find directions for edits: attributes, PCA, SeFa"),
     "edit": ("facegan.cli.edit", 'edit faces: "smiling=+2, eyeglasses=-1"'),
+    "pairs": ("facegan.cli.pairs", 'make pairs of faces for a translator: "eyeglasses=+2"'),
     "mix": ("facegan.cli.explore:mix", "combine one face with the coarse or fine layers of another"),
 }
 

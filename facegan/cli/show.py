@@ -38,10 +38,15 @@ def main(
 
 def _show_mark(picture: str, json: bool) -> int:
     from facegan.marks import read_mark
+    from facegan.signing import is_installed, read_signature
 
     found = read_mark(picture)
+    signature = read_signature(picture) if is_installed() else None
     if json:
-        print_json(found.to_dict() if found else {})
-    else:
-        print(found or f"{picture}: no mark says what made it")
+        signed = {"signature": vars(signature)} if signature else {}
+        print_json({**(found.to_dict() if found else {}), **signed})
+        return int(found is None)
+    print(found or f"{picture}: no mark says what made it")
+    if signature:
+        print(f"{'signature':<12} {signature}")
     return int(found is None)

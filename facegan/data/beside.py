@@ -24,6 +24,11 @@ from facegan.errors import InputError, first_line
 from facegan.files import printable
 
 METADATA_FILES = ("metadata.csv", "metadata.tsv", "metadata.jsonl", "metadata.parquet", "_classes.csv")
+# CelebA's, whose names tell what they are: they lie in other folders than the pictures, also at Kaggle.
+_CELEBA = re.compile(
+    r"(?P<kind>list_attr|list_eval_partition|list_bbox|list_landmarks|list_landmarks_align)(_celeba)?\.(csv|txt)",
+    re.I,
+)
 MAX_TABLE_BYTES = 2**27  # of a file that describes many pictures
 MAX_SIDE_BYTES = 2**20  # of one that describes a single picture
 MAX_KEYS = 256  # attributes that single files may bring
@@ -56,7 +61,25 @@ def key_of(name: str) -> str:
 
 def is_table(name: str) -> bool:
     """Return whether a file of this name describes many pictures."""
-    return name.rpartition("/")[2].lower() in (*METADATA_FILES, "dataset.json")
+    return name.rpartition("/")[2].lower() in (*METADATA_FILES, "dataset.json") or bool(_celeba(name))
+
+
+def _celeba(name: str) -> str:
+    """Return which of CelebA's tables a file is: list_attr, list_eval_partition, ...; "" for others."""
+    found = _CELEBA.fullmatch(name.rpartition("/")[2])
+    return found["kind"].lower() if found else ""
+
+
+def _has_places(name: str) -> bool:
+    """Return whether a table of CelebA says where faces are, which prepare finds by itself."""
+    return _celeba(name).startswith(("list_bbox", "list_landmarks"))
+
+
+def _sheet(name: str, content: bytes, where: str) -> Sheet:
+    sheet = sheet_of(content, where)
+    if _celeba(name) == "list_eval_partition" and len(sheet.header) == 2:
+        return replace(sheet, header=["image_id", "partition"], notes=[])  # the authors' has no header
+    return sheet
 
 
 def is_side(name: str) -> bool:
@@ -100,7 +123,9 @@ class Beside:
         folders = Folders()
         for name in listed:
             folders.add(folder_of(name), stem_of(name))
-        labelled = [self._table(name, listed) for name in sorted(filter(is_table, names))]
+        tables = sorted(filter(is_table, names))
+        self.used.update(filter(_has_places, tables))
+        labelled = [self._table(name, listed) for name in tables if name not in self.used]
         self._sides(names, listed)
         archives: Counter[Folder] = Counter()  # stand for folders, as in train.zip and test.zip
         if enters_archives:
@@ -134,7 +159,7 @@ class Beside:
         try:
             if content is None:
                 raise InputError(f"{where}: unreadable, or larger than {MAX_TABLE_BYTES:,} bytes")
-            sheet = stylegan_sheet(content, where) if of_stylegan else sheet_of(content, where)
+            sheet = stylegan_sheet(content, where) if of_stylegan else _sheet(name, content, where)
         except InputError as error:
             self.reading.notes.add(f"{error}; it is left out")
             self.used.add(name)
@@ -142,7 +167,7 @@ class Beside:
         if sheet is None:
             return False
         self.used.add(name)
-        below = name.rpartition("/")[0]
+        below = "" if _celeba(name) else name.rpartition("/")[0]
         table = AttributeTable(sheet)
         if sheet.rows:
             if below:

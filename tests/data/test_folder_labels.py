@@ -428,28 +428,43 @@ def test_fairface_as_it_is_given(tmp_path: Path) -> None:
     assert not any("was not read" in note for note in made.info["notes"])
 
 
-def test_celeba_as_kaggle_packs_it(tmp_path: Path) -> None:
-    names = [f"img_align_celeba/img_align_celeba/{i:06d}.png" for i in range(1, 7)]
-    partition = "image_id,partition\n" + "".join(f"{i:06d}.jpg,{i % 3}\n" for i in range(1, 7))
-    attributes = "image_id,Smiling\n" + "".join(f"{i:06d}.jpg,{1 if i > 3 else -1}\n" for i in range(1, 7))
-    files = {"list_attr_celeba.csv": attributes.encode(), "list_eval_partition.csv": partition.encode()}
-    source = as_zip(tmp_path, pngs(*names) | files)
-    made = prepare(source, tmp_path / "ds", **OPTIONS)
-    assert made.counts == {"train": 6} and made.attribute_names == ()
-    notes = [note for note in made.info["notes"] if "was not read" in note]
-    assert [note.partition("; ")[2] for note in notes] == [
-        "unpacked, --attributes FILE reads it",
-        "unpacked, --split FILE reads it",
-    ]
-    table = as_folder(tmp_path, files)
-    options = {
-        "attributes": table / "list_attr_celeba.csv",
-        "split": table / "list_eval_partition.csv",
-        **OPTIONS,
+PARTS = [0, 0, 0, 1, 2, 2]
+SMILING = [1, -1, -1, 1, -1, 1]
+CELEBA = {
+    "kaggle": {
+        "list_attr_celeba.csv": "image_id,Smiling,Male\n{attributes}",
+        "list_eval_partition.csv": "image_id,partition\n{parts}",
+        "list_bbox_celeba.csv": "image_id,x_1,y_1,width,height\n000001.jpg,95,71,226,313\n",
+        "list_landmarks_align_celeba.csv": "image_id,lefteye_x,lefteye_y\n000001.jpg,69,109\n",
+    },
+    "authors": {
+        "Anno/list_attr_celeba.txt": "6\nSmiling Male\n{attributes}",
+        "Anno/list_bbox_celeba.txt": "6\nimage_id x_1 y_1 width height\n000001.jpg 95 71 226 313\n",
+        "Eval/list_eval_partition.txt": "{parts}",
+    },
+}
+KINDS_OF_SOURCE = ["folder", "zip", "tar"]
+
+
+@pytest.mark.parametrize("layout", CELEBA)
+@pytest.mark.parametrize("kind", KINDS_OF_SOURCE)
+def test_celeba_needs_no_option(tmp_path: Path, layout: str, kind: str) -> None:
+    """Kaggle's archive and the authors' folders: attributes and splits are found by the files' names."""
+    sign = "," if layout == "kaggle" else " "
+    names = [f"{i:06d}.jpg" for i in range(1, 7)]
+    rows = {
+        "attributes": "".join(f"{n}{sign}{s}{sign}1\n" for n, s in zip(names, SMILING, strict=True)),
+        "parts": "".join(f"{n}{sign}{p}\n" for n, p in zip(names, PARTS, strict=True)),
     }
-    made = prepare(source, tmp_path / "d2", **options)
-    assert made.counts == {"train": 2, "val": 2, "test": 2}
-    assert made.attributes("train").tolist() == [[0], [1]] and made.attribute_names == ("Smiling",)
+    files = pngs(*(f"img_align_celeba/img_align_celeba/{n.replace('jpg', 'png')}" for n in names))
+    files |= {name: text.format(**rows).encode() for name, text in CELEBA[layout].items()}
+    make = {"folder": as_folder, **SOURCES}[kind]
+    made = prepare(make(tmp_path, files), tmp_path / "ds", **OPTIONS)
+    assert made.counts == {"train": 3, "val": 1, "test": 2}
+    assert made.attribute_names == ("Smiling", "Male")
+    assert made.attributes("train").tolist() == [[1, 1], [0, 1], [0, 1]]
+    assert made.attributes("test").tolist() == [[0, 1], [1, 1]]
+    assert not made.info["rejects"], "tables are no pictures that cannot be read"
 
 
 def test_nothing_for_training_is_told(tmp_path: Path) -> None:

@@ -1,0 +1,299 @@
+"""Faces of a generator before and after an edit, and what an attribute network says of the change."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from facegan import arguments
+from facegan.attributes import phrases
+from facegan.attributes.networks import digest
+from facegan.attributes.predictor import AttributePredictor
+from facegan.data.filters import plain
+from facegan.data.items import Row
+from facegan.data.png import encode, pixels_digest
+from facegan.errors import InputError
+from facegan.generator import Generator
+from facegan.latent.directions import Directions, directions_of
+from facegan.latent.editing import TIED, parse_edits, parse_layers
+from facegan.metrics.pairs import feature_distance
+from facegan.models import as_model, with_labels
+
+HOLD = (
+    "male, eyeglasses, young, smiling, mouth slightly open, no beard, mustache, bald, bangs, black hair, "
+    "blond hair, brown hair, gray hair, wearing hat"
+)
+CHUNK, CHUNK_BYTES = 128, 8 * 2**20  # faces that are looked at together: at most so many, of so many bytes
+JUDGE = "evaluator"  # only judges what others have made
+
+
+@dataclass(frozen=True)
+class Rules:
+    """What makes a pair of two faces; see :func:`facegan.translation.pairs.pairs`."""
+
+    hold: str
+    margin: float
+    min_confidence: float
+    max_distance: float
+    network: str
+
+    @classmethod
+    def read(cls, *, hold: str, network: str, **numbers: float) -> Rules:
+        """Return checked rules; InputError in one line if one cannot be."""
+        limits = {"margin": (0.0, 1.0), "min_confidence": (0.5, 1.0), "max_distance": (0.0, math.inf)}
+        for name, value in numbers.items():
+            option = f"--{name.replace('_', '-')}"
+            numbers[name] = arguments.real(value, option, limits[name][0], most=limits[name][1])
+        network = str(arguments.place(network, "--network"))
+        if Path(network).stem == JUDGE:
+            raise InputError(
+                f"--network {network}: it judges what others have made, and must not choose pairs; take faces"
+            )
+        return cls(hold=arguments.text(hold, "--hold"), network=network, **numbers)
+
+
+@dataclass(frozen=True)
+class Candidates:
+    """A model's faces and an edit of them.
+
+    ``asked`` and ``held`` are attributes as the network spells them, ``step`` is what the edit adds to w.
+    """
+
+    model: Generator
+    model_name: str
+    predictor: AttributePredictor
+    rules: Rules
+    strengths: Mapping[str, float]
+    step: torch.Tensor
+    asked: Mapping[str, bool]
+    held: Sequence[str]
+    labels: str = ""
+    reverse: bool = False
+
+    @classmethod
+    def of(
+        cls,
+        model: Generator | str | Path,
+        edits: str | Mapping[str, float],
+        rules: Rules,
+        *,
+        layers: str,
+        directions: str | Path,
+        labels: str,
+        reverse: bool,
+        device: str,
+        say: Callable[[str], None] | None,
+    ) -> Candidates:
+        """Return the candidates that the arguments of ``pairs`` describe; InputError if they cannot be."""
+        text = ",".join(f"{n}={v}" for n, v in edits.items()) if isinstance(edits, Mapping) else edits
+        arguments.text(text, "edits", "'eyeglasses=+2'")
+        network = as_model(model, device)
+        drawn = with_labels(network, labels, say=say) if labels else network.as_trained()
+        predictor = AttributePredictor.load(rules.network)
+        found = Directions.load(directions, drawn) if directions else directions_of(drawn)
+        strengths = parse_edits(text, found)
+        moved = parse_layers(layers, drawn) if layers else list(range(drawn.num_ws))
+        step = found.move(torch.zeros_like(found.vectors[:1]), strengths, moved)[0]
+        asked = _asked(strengths, found, predictor)
+        held = _held(rules.hold, strengths, found, predictor=predictor)
+        name = str(model) if isinstance(model, (str, Path)) else "a model in memory"
+        return cls(
+            drawn, name, predictor, rules, strengths, step, asked, held, labels=labels, reverse=reverse
+        )
+
+    # --- what is on record ----------------------------------------------------------------------------
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        return self.predictor.names
+
+    @property
+    def network_name(self) -> str:
+        return f"{Path(self.rules.network).stem}-{digest(self.rules.network)}"
+
+    @property
+    def chunk(self) -> int:
+        """How many faces are looked at together."""
+        return max(8, min(CHUNK, CHUNK_BYTES // math.prod(self.model.image_shape)))
+
+    def plan(self) -> dict[str, Any]:
+        """Return everything on which the pairs depend, for JSON."""
+        plan = {
+            "sources": [self.model_name],
+            "model": self.model.hash,
+            "labels": self.labels or ("random" if self.model.labels else ""),
+            "edits": dict(self.strengths),
+            "step": _digest(self.step),
+            "network": self.network_name,
+            "held": list(self.held),
+            "margin": self.rules.margin,
+            "min_confidence": self.rules.min_confidence,
+            "max_distance": self.rules.max_distance,
+            "reverse": self.reverse,
+        }
+        found: dict[str, Any] = json.loads(json.dumps(plan))
+        return found
+
+    def origin(self) -> dict[str, Any]:
+        """Return which model and edit made the pictures, for dataset.json and the card."""
+        edits = ", ".join(f"{plain(name)} {value:+g}" for name, value in self.strengths.items())
+        return {"model": self.model_name, "hash": self.model.hash, "edits": edits, "reverse": self.reverse}
+
+    def picture_facts(self) -> dict[str, Any]:
+        """Return size, channels and crop: that of the photos which the model was trained on."""
+        c, h, w = self.model.image_shape
+        crop = self.model.meta.get("alignment") or {"kind": "none", "size": [h, w]}
+        return {"size": [h, w], "channels": c, "crop": crop}
+
+    # --- the pairs ------------------------------------------------------------------------------------
+
+    def rows(self, seeds: range) -> list[Row]:
+        """Return a row for each seed: a pair, or the reason why it makes none."""
+        with torch.inference_mode():
+            w = (
+                self.model.map(self.model.latent.sample(seeds), labels=self.model.labels_of(seeds))
+                .cpu()
+                .clone()
+            )
+        plain_faces = self.model.images(w)
+        before = self.predictor.predict(plain_faces)
+        why = [self._there_already(p) for p in before]
+        open_ = [i for i, reason in enumerate(why) if not reason]
+        rows = [
+            Row(f"seed:{seed}", f"seed-{seed}.png", reject=reason)
+            for seed, reason in zip(seeds, why, strict=True)
+        ]
+        if not open_:
+            return rows
+        edited = self.model.images(w[open_] + self.step)
+        after = self.predictor.predict(edited)
+        distances = self._distances(plain_faces[open_], edited)
+        for i, picture, p, distance in zip(open_, edited, after, distances, strict=True):
+            reason = self._not_reached(p) or self._changed(before[i], p) or self._too_far(distance)
+            rows[i] = self._row(seeds[i], plain_faces[i], picture, answers=(before[i], p), reason=reason)
+        return rows
+
+    def _there_already(self, p: np.ndarray) -> str:
+        """Return why a face cannot show the change, or ''."""
+        for name, yes in self.asked.items():
+            sure = self._probability(p, name, yes)
+            if sure > 1 - self.rules.min_confidence:
+                return f"{_spoken(name)}: so before, or in doubt"
+        return ""
+
+    def _not_reached(self, p: np.ndarray) -> str:
+        for name, yes in self.asked.items():
+            if self._probability(p, name, yes) < self.rules.min_confidence:
+                return f"{_spoken(name)}: not reached"
+        return ""
+
+    def _changed(self, before: np.ndarray, after: np.ndarray) -> str:
+        """Return which held attribute has changed most, or ''."""
+        moved = {}
+        for name in self.held:
+            a, b = (float(p[self.predictor.column(name)]) for p in (before, after))
+            if (a > 0.5) != (b > 0.5) and abs(a - b) > self.rules.margin:
+                moved[name] = abs(a - b)
+        return f"{_spoken(max(moved, key=lambda name: moved[name]))}: changed" if moved else ""
+
+    def _too_far(self, distance: float) -> str:
+        most = self.rules.max_distance
+        return f"another face (distance above {most:g})" if most and distance > most else ""
+
+    def _probability(self, p: np.ndarray, name: str, yes: bool) -> float:
+        value = float(p[self.predictor.column(name)])
+        return value if yes else 1 - value
+
+    def _distances(self, before: np.ndarray, after: np.ndarray) -> np.ndarray:
+        if not self.rules.max_distance:
+            return np.zeros(len(before))
+        return feature_distance(*(self.predictor.features(pictures) for pictures in (before, after)))
+
+    def _row(
+        self,
+        seed: int,
+        before: np.ndarray,
+        after: np.ndarray,
+        *,
+        answers: tuple[np.ndarray, np.ndarray],
+        reason: str,
+    ) -> Row:
+        """Return the row of a seed: a pair with the attributes of its target, or a reject."""
+        source, name = f"seed:{seed}", f"seed-{seed}.png"
+        if reason:
+            return Row(source, name, reject=reason)
+        given, target = (after, before) if self.reverse else (before, after)
+        values = dict(zip(self.names, answers[0 if self.reverse else 1].tolist(), strict=True))
+        return Row(
+            source,
+            name,
+            png=encode(target),
+            input_png=encode(given),
+            pixels_digest=pixels_digest(target, given),
+            attributes={name: int(p > 0.5) for name, p in values.items()},
+            values=json.dumps({name: max(p, 1 - p) for name, p in values.items()}),
+        )
+
+
+def _asked(
+    strengths: Mapping[str, float], found: Directions, predictor: AttributePredictor
+) -> dict[str, bool]:
+    """Return the attributes that the edit asks for; InputError for a direction that the network sees not."""
+    known = {plain(name): name for name in predictor.names}
+    asked = {}
+    for name, strength in strengths.items():
+        if found.kinds[found.index(name)] != "attribute" or plain(name) not in known:
+            raise InputError(
+                f"edit '{plain(name)}': the network does not see it, so that no pair could be chosen; name "
+                "an attribute, such as eyeglasses=+2"
+            )
+        if not strength:
+            raise InputError(f"edit '{plain(name)}=0': changes nothing; write for example {plain(name)}=+2")
+        asked[known[plain(name)]] = strength > 0
+    return asked
+
+
+def _held(
+    text: str, strengths: Mapping[str, float], found: Directions, *, predictor: AttributePredictor
+) -> list[str]:
+    """Return the attributes that must not change, without those that are asked for.
+
+    Those that belong to the edit, as an open mouth to a smile, are held only if ``text`` names them.
+    """
+    words = [word for word in (part.strip() for part in (text or HOLD).split(",")) if word]
+    if [word.lower() for word in words] == ["none"]:
+        return []
+    asked = {plain(name) for name in strengths}
+    if [word.lower() for word in words] == ["all"]:
+        return [name for name in predictor.names if plain(name) not in asked]
+    held: list[str] = []
+    for word in words:
+        try:
+            held += phrases.meaning(word, predictor.names)
+        except InputError as error:
+            if text:
+                raise InputError(f"--hold {error}") from None
+    tied = set() if text else _tied(strengths, found)
+    return [name for name in dict.fromkeys(held) if plain(name) not in asked | tied]
+
+
+def _tied(strengths: Mapping[str, float], found: Directions) -> set[str]:
+    """Return the attributes that the directions change as well, by ``TIED`` or more per unit."""
+    rows = [found.effects[found.index(name)] for name in strengths]
+    return {plain(n) for row in rows for n, e in zip(found.seen, row, strict=True) if abs(e) > TIED}
+
+
+def _spoken(name: str) -> str:
+    return plain(name).replace("_", " ")
+
+
+def _digest(step: torch.Tensor) -> str:
+    """Return a short hash of a step, by which other directions are noticed."""
+    return pixels_digest(step.float().numpy()).hex()[:16]
