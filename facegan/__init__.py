@@ -37,6 +37,7 @@ _PUBLIC = {
     "evaluate_translator": "facegan.metrics.evaluate_translator",
     "export_dataset": "facegan.data.stylegan_zip",
     "export_model": "facegan.exchange.exporting",
+    "publish": "facegan.exchange.publish",
     "train": "facegan.training.train",
     "register_augmentation": "facegan.augment.table",
     "register_family": "facegan.families",
@@ -82,6 +83,7 @@ _FUNCTIONS = {
     "evaluate_translator": "",
     "export_dataset": "",
     "export_model": "",
+    "publish": "",
     "train": "facegan.recipes.config:TrainConfig",
     "directions": "facegan.latent.finding:Settings",
     "edit": "",
@@ -149,6 +151,7 @@ __all__ += [
     "pairs",
     "pixels",
     "prepare",
+    "publish",
     "read_mark",
     "read_signature",
     "recipe",
@@ -187,6 +190,7 @@ if TYPE_CHECKING:
     from facegan.errors import FaceganError
     from facegan.exchange.exporting import export_model
     from facegan.exchange.importing import import_model
+    from facegan.exchange.publish import publish
     from facegan.explore.arithmetic import arithmetic
     from facegan.explore.atlas import atlas
     from facegan.explore.film import film

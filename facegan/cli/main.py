@@ -42,6 +42,10 @@ COMMANDS: dict[str, tuple[str, str]] = {
         "facegan.cli.export",
         "write a model as a web page, ONNX or PyTorch, or a dataset as a zip",
     ),
+    "publish": (
+        "facegan.cli.publish",
+        "publish a model on the Hugging Face Hub, with a card and a page",
+    ),
     "models": ("facegan.cli.models", "list the bundled models and sample pictures"),
     "show": ("facegan.cli.show", "show what a model is and how it was trained"),
     "sign": ("facegan.cli.sign", "sign pictures by the C2PA standard, with your own certificate"),

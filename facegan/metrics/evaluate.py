@@ -106,8 +106,11 @@ class Evaluation:
 
     def to_dict(self) -> dict[str, Any]:
         """Return the result for JSON."""
+        model = self.subject.generator
         return {
             "subject": self.subject.name,
+            "model_hash": model.hash if model is not None else "",
+            "truncation": self.subject.truncation,
             "against": self.against.name,
             "features": self.table.key,
             "count": self.subject.count,

@@ -1,0 +1,188 @@
+"""Publish a model on the Hugging Face Hub: ``facegan.publish``, which ``facegan publish`` calls."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from facegan import arguments
+from facegan.errors import InputError, ModelError
+from facegan.exchange.exporting import export_model
+from facegan.exchange.publish_card import GRAPH_FILE, LICENCE_FILE, SHEET_FILE, model_card
+from facegan.exchange.publish_facts import SHEET, Facts, facts_of, stored_type, told
+from facegan.exchange.publish_metadata import config_json, space_card
+from facegan.exchange.publish_upload import OURS, Upload
+from facegan.files import fit_name, write_bytes, writing
+from facegan.generator import Generator
+from facegan.hub import MODEL_FILE, PREFIX, forget_hub_models, is_repository
+from facegan.sheets import show
+from facegan.version import __version__
+
+_KINDS = ("model", "space")
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Published:
+    """What :func:`publish` wrote. ``addresses`` are those on the Hub; none after a dry run."""
+
+    repo: str
+    hash: str
+    """The hash of the published model."""
+    files: dict[str, int]
+    """Size in bytes by name, such as ``model/README.md``."""
+    folder: Path | None
+    """Where they were written; None if nothing was kept."""
+    addresses: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        width = max(map(len, self.files))
+        lines = [f"{name:<{width}}  {_size(size):>8}" for name, size in self.files.items()]
+        if self.folder is not None:
+            lines = [f"{self.folder}/", *(f"  {line}" for line in lines)]
+        lines += [f"published: {address}" for address in self.addresses]
+        lines += [f"next: facegan generate {PREFIX}{self.repo} --count 25"] if self.addresses else []
+        return "\n".join(lines)
+
+
+def _size(count: int) -> str:
+    return f"{count / 1e6:.1f} MB" if count >= 1e6 else f"{count / 1e3:.1f} kB"
+
+
+def publish(
+    model: Generator | str | Path,
+    repo: str,
+    *,
+    dry_run: bool = False,
+    out: str | Path = "",
+    private: bool = False,
+    space: bool = True,
+    onnx: bool = True,
+    evaluation: str | Path = "",
+    licence: str = "",
+    data_licence: str = "",
+    say: Say = lambda line: None,
+) -> Published:
+    """Write and upload a model's repository on the Hugging Face Hub.
+
+    It holds the model, a card with a sheet of uncurated samples, ``config.json`` and an ONNX graph; a static
+    Space of the same name holds the model as a page. Paths of this computer are left out, also of the
+    model's header, which changes its hash.
+
+    Args:
+        model: a Generator, or what :func:`facegan.load` takes.
+        repo: the repository, ``owner/name``.
+        dry_run: write the files to a folder, and upload nothing.
+        out: the folder; "" is NAME-hub here in a dry run, else a temporary one.
+        private: create private repositories.
+        space: publish the page, too.
+        onnx: publish the ONNX graph, too.
+        evaluation: a result of ``facegan evaluate --json`` for the card; "" takes what the run or the bundled
+            card says.
+        licence: the model's licence, such as cc-by-4.0 or a sentence; "" takes what its file says.
+        data_licence: the licence of the training pictures, for the card; "" is unknown.
+        say: called with a line about each step.
+
+    Raises:
+        InputError: the name or an option cannot be used, or the Hub refuses; the message says what was done.
+        ModelError: there is no such model, or it cannot be exported.
+    """
+    if not isinstance(repo, str) or not is_repository(repo):
+        raise InputError(
+            f"{repo}: not a repository's name; write owner/name with letters, digits, '-', '_' and '.'"
+        )
+    folder = Path(arguments.place(out, "out")) if str(out) else None
+    if dry_run:
+        folder = folder or Path(fit_name(repo.partition("/")[2], "-hub"))
+    if folder:
+        _check_folder(folder)
+    facts = facts_of(
+        model,
+        repo,
+        evaluation=str(evaluation),
+        licence=licence,
+        data_licence=data_licence,
+        onnx=onnx,
+        space=space,
+    )
+    if facts.changed:
+        say(f"the header named folders of this computer; without them, the hash is {facts.model.hash[:12]}")
+    kinds = ["model", "space"] if space else ["model"]
+    if dry_run and folder:
+        return Published(repo, facts.model.hash, _write(facts, folder, say), folder)
+    upload = Upload(repo, private, say)
+    for kind in kinds:
+        upload.check(kind)
+    with tempfile.TemporaryDirectory(prefix="facegan-") as temporary:
+        place = folder or Path(temporary)
+        files = _write(facts, place, say)
+        message = f"Model {facts.model.hash[:12]}, by facegan {__version__}"
+        addresses = tuple(upload.send(kind, place / kind, message) for kind in kinds)
+    forget_hub_models()
+    return Published(repo, facts.model.hash, files, folder, addresses)
+
+
+def _check_folder(folder: Path) -> None:
+    """Raise InputError unless it is new, or holds what was published before."""
+    if folder.is_dir():
+        there = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if not path.is_dir()}
+        others = sorted(there - {f"{kind}/{name}" for kind, names in OURS.items() for name in names})
+        if others:
+            raise InputError(
+                f"--out {folder}: this folder holds other files ({others[0]}); choose another one"
+            )
+    elif folder.exists():
+        raise InputError(f"--out {folder}: this is a file; name a folder")
+
+
+def _write(facts: Facts, folder: Path, say: Say) -> dict[str, int]:
+    """Write all files; return their sizes by name."""
+    with writing("--out", str(folder)):
+        for kind in _KINDS:
+            shutil.rmtree(folder / kind, ignore_errors=True)
+        _write_model(facts, folder / "model", say)
+        if facts.space:
+            _write_space(facts, folder / "space", say)
+        return {
+            path.relative_to(folder).as_posix(): path.stat().st_size
+            for kind in _KINDS
+            for path in sorted((folder / kind).glob("*"))
+        }
+
+
+def _write_model(facts: Facts, folder: Path, say: Say) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    facts.model.save(folder / MODEL_FILE, stored_type(facts.model))
+    show(told(facts.model).sample(SHEET)).save(folder / SHEET_FILE)
+    texts = {"README.md": model_card(facts), "config.json": config_json(facts)}
+    for name, text in (texts | _licence(facts)).items():
+        write_bytes(folder / name, text.encode())
+    if facts.onnx:
+        say("exporting the ONNX graph")
+        _export(facts, folder / GRAPH_FILE, "--no-onnx")
+
+
+def _write_space(facts: Facts, folder: Path, say: Say) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, text in ({"README.md": space_card(facts)} | _licence(facts)).items():
+        write_bytes(folder / name, text.encode())
+    say("exporting the page")
+    _export(facts, folder / "index.html", "--no-space")
+
+
+def _licence(facts: Facts) -> dict[str, str]:
+    """Return the file LICENSE where the Hub has no name for the licence."""
+    return {LICENCE_FILE: facts.licence.text + "\n"} if facts.licence.identifier == "other" else {}
+
+
+def _export(facts: Facts, path: Path, without: str) -> None:
+    directions = facts.directions if path.suffix == ".html" else None
+    try:
+        export_model(facts.model, path, directions=directions or "")
+    except (InputError, ModelError) as error:
+        raise type(error)(
+            f"{str(error).replace(f'--out {path}', path.name)}; {without} publishes without"
+        ) from None
