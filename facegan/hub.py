@@ -230,7 +230,7 @@ def explain(error: BaseException, repo: str) -> str:
         return "the connection ended early, before everything was transferred"
     if is_unreachable(error):
         return f"the Hub cannot be reached ({first_line(error)})"
-    return first_line(error)
+    return " ".join(str(error).split())[:300] or kind
 
 
 def _server_words(error: BaseException) -> str:

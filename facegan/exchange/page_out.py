@@ -44,7 +44,7 @@ def page(
         directions: for the sliders; without them, the page has none.
     """
     blobs = {name: _web(f"{file}.gz") for name, file in _RUNTIME.items()}
-    blobs["notices"] = gzip.compress(b"\n\n".join(gzip.decompress(_web(f"{f}.gz")) for f in _LICENCES))
+    blobs["notices"] = _packed(b"\n\n".join(gzip.decompress(_web(f"{f}.gz")) for f in _LICENCES))
     for name in ("map", "synthesize"):
         blobs[name] = _packed(onnx_graph(model, name, weights))
     if directions:

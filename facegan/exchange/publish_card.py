@@ -44,7 +44,7 @@ Image.fromarray({picture}).save("face.png")
 ```"""
 
 LIMITS = """\
-- The pictures resemble the training pictures, with their gaps and biases. Which those are has not been examined.
+- The pictures resemble the training pictures, with their gaps and biases, which have not been examined.
 - A generated face may resemble a real person by chance, and a model may repeat training pictures; see
   *Memorisation*.
 - Intended for research, teaching and play. Do not use it to deceive, to impersonate or to judge people, or to

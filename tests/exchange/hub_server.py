@@ -11,14 +11,17 @@ import base64
 import contextlib
 import hashlib
 import json
+import os
 import re
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
+import warm
 import yaml
 from hub_rules import faults_of
 
@@ -63,8 +66,8 @@ class Hub:
         self.cut = False
         self.url = ""
 
-    def add(self, name: str, files: dict[str, bytes], **options: Any) -> Repository:
-        repository = self.repositories[options.pop("kind", "model"), name] = Repository(**options)
+    def add(self, name: str, files: dict[str, bytes], *, kind: str = "model", **options: Any) -> Repository:
+        repository = self.repositories[kind, name] = Repository(**options)
         repository.commit({".gitattributes": b"", **files})
         return repository
 
@@ -122,7 +125,9 @@ class Handler(BaseHTTPRequestHandler):
         try:
             for pattern, statuses in self.hub.faults.items():
                 if statuses and re.fullmatch(pattern, f"{self.command} {path}"):
-                    raise Failure(statuses.pop(0), "this was arranged")
+                    status = statuses.pop(0)
+                    self._json({"errors": [{"message": "this was arranged"}]}, status)
+                    return
             for method, pattern, function in ROUTES:
                 found = re.fullmatch(pattern, path)
                 if found and method == ("GET" if self.command == "HEAD" else self.command):
@@ -328,3 +333,30 @@ def serving() -> Iterator[Hub]:
         server.shutdown()
         server.server_close()
         thread.join()
+
+
+class Machine:
+    """A machine of its own: empty caches, no token, and the Hub of the test."""
+
+    def __init__(self, hub: Hub, home: Path) -> None:
+        self.hub, self.home = hub, home
+        kept = {k: v for k, v in os.environ.items() if not k.startswith(("HF_", "HUGGING"))}
+        self.environment = {
+            **kept,
+            "HOME": str(home),
+            "HF_HOME": str(home / "hf"),
+            "HF_ENDPOINT": hub.url,
+            "HF_HUB_DISABLE_XET": "1",
+            "HF_HUB_DISABLE_TELEMETRY": "1",
+            "HF_HUB_ETAG_TIMEOUT": "2",
+        }
+        home.mkdir(exist_ok=True)
+
+    def run(self, *argv: str, **environment: str) -> tuple[int, str, str]:
+        done = warm.run(
+            ["-m", "facegan.cli.main", *argv],
+            capture_output=True,
+            env={**self.environment, **environment},
+            cwd=self.home,
+        )
+        return done.returncode, done.stdout or "", done.stderr or ""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,8 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-import warm
-from hub_server import READER, WRITER, Hub, serving
+from hub_server import READER, WRITER, Hub, Machine, serving
 from safetensors.torch import save
 
 from facegan.deltas import save_delta
@@ -26,33 +24,6 @@ from facegan.models import load, meaning
 def hub() -> Iterator[Hub]:
     with serving() as hub:
         yield hub
-
-
-class Machine:
-    """A machine of its own: empty caches, no token, and the Hub of the test."""
-
-    def __init__(self, hub: Hub, home: Path) -> None:
-        self.hub, self.home = hub, home
-        kept = {k: v for k, v in os.environ.items() if not k.startswith(("HF_", "HUGGING"))}
-        self.environment = {
-            **kept,
-            "HOME": str(home),
-            "HF_HOME": str(home / "hf"),
-            "HF_ENDPOINT": hub.url,
-            "HF_HUB_DISABLE_XET": "1",
-            "HF_HUB_DISABLE_TELEMETRY": "1",
-            "HF_HUB_ETAG_TIMEOUT": "2",
-        }
-        home.mkdir(exist_ok=True)
-
-    def run(self, *argv: str, **environment: str) -> tuple[int, str, str]:
-        done = warm.run(
-            ["-m", "facegan.cli.main", *argv],
-            capture_output=True,
-            env={**self.environment, **environment},
-            cwd=self.home,
-        )
-        return done.returncode, done.stdout or "", done.stderr or ""
 
 
 @pytest.fixture
