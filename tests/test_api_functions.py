@@ -240,6 +240,22 @@ MISTAKES: dict[str, tuple[Call, str]] = {
         lambda t: latent.seed_vectors(t.model, [0.5]),
         "seed must be a whole number, not 0.5",
     ),
+    # publish
+    "publish nothing": (lambda t: facegan.publish(None, "me/x", dry_run=True), "must be a path, not None"),
+    "publish no name": (lambda t: facegan.publish(t.model, 7, dry_run=True), "7: not a repository's name"),
+    "publish licence": (
+        lambda t: facegan.publish(t.model, "me/x", dry_run=True, licence=4.0),
+        "licence must be a text",
+    ),
+    "publish private": (lambda t: facegan.publish(t.model, "me/x", private="no"), "private must be True or"),
+    "publish evaluation": (
+        lambda t: facegan.publish(t.model, "me/x", dry_run=True, evaluation=[1]),
+        "evaluation must be a path, not a list of 1",
+    ),
+    "publish absent": (
+        lambda t: facegan.publish(t.model, "me/x", dry_run=True, evaluation="e.json"),
+        "evaluation='e.json': there is no such file",
+    ),
     # generators
     "device": (lambda t: t.model.to("warp"), "warp"),
 }

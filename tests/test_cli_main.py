@@ -216,6 +216,7 @@ TOO_LONG = {
     "compare": [LONG, f"b{LONG}"],
     "pack": [LONG],
     "export": ["celeba64", "--out", f"{LONG}.npz"],
+    "publish": ["celeba64", "me/faces", "--dry-run", "--out", LONG],
 }
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from facegan import arguments
@@ -18,6 +18,8 @@ from facegan.exchange.publish_upload import OURS, Upload
 from facegan.files import fit_name, write_bytes, writing
 from facegan.generator import Generator
 from facegan.hub import MODEL_FILE, PREFIX, forget_hub_models, is_repository
+from facegan.images import save_picture
+from facegan.marks import made
 from facegan.sheets import show
 from facegan.version import __version__
 
@@ -90,19 +92,13 @@ def publish(
         InputError: the name or an option cannot be used, or the Hub refuses; the message says what was done.
         ModelError: there is no such model, or it cannot be exported.
     """
-    if not isinstance(repo, str) or not is_repository(repo):
-        raise InputError(
-            f"{repo}: not a repository's name; write owner/name with letters, digits, '-', '_' and '.'"
-        )
-    folder = Path(arguments.place(out, "out")) if str(out) else None
-    if dry_run:
-        folder = folder or Path(fit_name(repo.partition("/")[2], "-hub"))
-    if folder:
-        _check_folder(folder)
+    flags = {"dry-run": dry_run, "private": private, "space": space, "onnx": onnx}
+    _check_arguments(repo, flags, {"licence": licence, "data-licence": data_licence})
+    folder = _folder(repo, out, dry_run)
     facts = facts_of(
         model,
         repo,
-        evaluation=str(evaluation),
+        evaluation=str(arguments.place(evaluation, "--evaluation")) if evaluation != "" else "",
         licence=licence,
         data_licence=data_licence,
         onnx=onnx,
@@ -110,9 +106,9 @@ def publish(
     )
     if facts.changed:
         say(f"the header named folders of this computer; without them, the hash is {facts.model.hash[:12]}")
-    kinds = ["model", "space"] if space else ["model"]
     if dry_run and folder:
         return Published(repo, facts.model.hash, _write(facts, folder, say), folder)
+    kinds = ["model", "space"] if space else ["model"]
     upload = Upload(repo, private, say)
     for kind in kinds:
         upload.check(kind)
@@ -123,6 +119,28 @@ def publish(
         addresses = tuple(upload.send(kind, place / kind, message) for kind in kinds)
     forget_hub_models()
     return Published(repo, facts.model.hash, files, folder, addresses)
+
+
+def _check_arguments(repo: str, flags: Mapping[str, bool], texts: Mapping[str, str]) -> None:
+    """Raise InputError for a name that is none, and for arguments of another type."""
+    if not isinstance(repo, str) or not is_repository(repo):
+        raise InputError(
+            f"{repo}: not a repository's name; write owner/name with letters, digits, '-', '_' and '.'"
+        )
+    for name, flag in flags.items():
+        arguments.switch(flag, f"--{name}")
+    for name, text in texts.items():
+        arguments.text(text, f"--{name}")
+
+
+def _folder(repo: str, out: str | Path, dry_run: bool) -> Path | None:
+    """Return the folder to write to, None for a temporary one; InputError if it cannot be used."""
+    folder = arguments.place(out, "out") if out != "" else None
+    if dry_run and folder is None:
+        folder = Path(fit_name(repo.partition("/")[2], "-hub"))
+    if folder:
+        _check_folder(folder)
+    return folder
 
 
 def _check_folder(folder: Path) -> None:
@@ -156,7 +174,10 @@ def _write(facts: Facts, folder: Path, say: Say) -> dict[str, int]:
 def _write_model(facts: Facts, folder: Path, say: Say) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     facts.model.save(folder / MODEL_FILE, stored_type(facts.model))
-    show(told(facts.model).sample(SHEET)).save(folder / SHEET_FILE)
+    mark = made(facts.model.hash, seed=f"0-{SHEET - 1}")
+    # Published once more, the same model gives the same file, whatever the options of the command were.
+    mark = replace(mark, command=f"facegan generate {PREFIX}{facts.repo} --count {SHEET}")
+    save_picture(folder / SHEET_FILE, show(told(facts.model).sample(SHEET)).image, mark)
     texts = {"README.md": model_card(facts), "config.json": config_json(facts)}
     for name, text in (texts | _licence(facts)).items():
         write_bytes(folder / name, text.encode())

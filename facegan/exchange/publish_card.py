@@ -26,7 +26,8 @@ model = facegan.load("hf:{repo}")
 images = model.sample(25)  # uint8 25,{h},{w},{c}
 ```
 
-Loading executes nothing, and works offline once the file is cached."""
+Loading executes nothing, and works offline once the file is cached. Pictures that facegan writes say in their
+metadata that a trained model made them."""
 
 ONNX = """[ONNX Runtime](https://onnxruntime.ai) draws with `model.onnx`, without facegan and PyTorch:
 

@@ -94,6 +94,8 @@ def test_the_published_model_draws_the_same_pictures(folder: Path, tiny_model: G
     for name in ("model/README.md", "model/config.json", "model/model.onnx"):
         assert model.hash.encode() in (folder / "faces.v2-hub" / name).read_bytes(), name
     assert model.hash[:12].encode() in (folder / "faces.v2-hub/space/index.html").read_bytes()
+    mark = facegan.read_mark(folder / "faces.v2-hub/model/samples.png")
+    assert mark.source == "trainedAlgorithmicMedia" and (mark.model, mark.seed) == (model.hash, "0-24")
     sheet = Image.open(folder / "faces.v2-hub/model/samples.png")
     assert sheet.size[0] == sheet.size[1] > 5 * 32
 
