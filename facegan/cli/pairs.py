@@ -48,8 +48,8 @@ def main(
             smile, glasses, hair, beard and hats, less those that belong to the edit.
         margin: a held attribute has changed if its probability crosses 1/2 and moves by more than this.
         min_confidence: how sure the network must be of what is asked, before and after, 0.5 to 1.
-        max_distance: the largest distance between both faces in the network's features (1 is that of typical
-            pairs); 0 sets no bound.
+        max_distance: the largest distance between both faces in the network's features (typical pairs are
+            0.9 apart, different faces 1.9); 0 sets no bound.
         layers: edit only these layers: 0-2.
         reverse: take the edited faces as inputs and the plain ones as targets.
         split: shares of the pairs that are held out.

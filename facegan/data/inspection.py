@@ -98,6 +98,10 @@ def describe(dataset: Dataset, rejects: int = 10) -> str:
     kind = "pairs" if dataset.has_inputs else "pictures"
     lines += [f"  {split:<6}{count:8d} {kind}" for split, count in dataset.counts.items()]
     made = info["plan"]
+    if generated := info.get("generated"):
+        faces = f"{sum(dataset.counts.values()):,} of {generated['looked']:,} faces"
+        ways = " reversed" * generated["reverse"]
+        lines.append(f"generated: {generated['edits']}{ways}, {faces}, by the model {generated['hash'][:12]}")
     crop = ", ".join(f"{k} {v}" for k, v in dataset.crop.items() if k != "landmarks" and v)
     lines += ["made from " + ", ".join(made["sources"]), f"crop: {crop}"]
     options = _CHOOSING if made.get("direction") == DIRECTIONS[0] else ("direction", *_CHOOSING)

@@ -172,12 +172,14 @@ class _TooFew(InputError):
 def _existing(out: Path, plan: dict[str, Any]) -> GeneratedPairs:
     """Return a dataset that the same call has made."""
     data = Dataset(out)
+    if "generated" not in data.info or "made_from" in data.info:
+        raise InputError(f"--out {out} holds another dataset; choose another folder")
     made = data.info.get("plan", {})
     plan = json.loads(json.dumps(plan))
     changed = [key for key in plan if made.get(key) != plan[key]]
-    if "generated" not in data.info or changed:
-        text = f" (different: {', '.join(changed)})" if "generated" in data.info else ""
-        raise InputError(f"--out {out} holds a dataset made otherwise{text}; choose another folder")
+    if changed:
+        text = f"made otherwise (different: {', '.join(changed)})"
+        raise InputError(f"--out {out} holds pairs {text}; choose another folder")
     return GeneratedPairs(data, data.info["generated"]["looked"], tuple(data.info["rejects"]))
 
 

@@ -117,6 +117,7 @@ def test_the_dataset_says_that_both_pictures_are_generated(glasses: GeneratedPai
     assert info["crop"] == model.meta["alignment"], "translators cut photos so"
     text = facegan.inspect(glasses.dataset).text
     assert "pairs" in text and "eyeglasses: not reached" in text
+    assert f"generated: eyeglasses +2, {COUNT} of {glasses.looked} faces" in text
 
 
 def test_the_same_call_makes_the_same_dataset_and_finds_it_made(
@@ -133,6 +134,14 @@ def test_the_same_call_makes_the_same_dataset_and_finds_it_made(
     assert (found.looked, found.rejects) == (again.looked, again.rejects)
     with pytest.raises(InputError, match=r"made otherwise \(different: count\)"):
         facegan.pairs(model, "eyeglasses=2", tmp_path / "again", count=COUNT + 1)
+
+
+def test_a_part_of_such_a_dataset_is_not_taken_for_all_of_it(
+    glasses: GeneratedPairs, model: Generator, small_chunks: None, tmp_path: Path
+) -> None:
+    part = facegan.select(glasses.dataset, "eyeglasses", tmp_path / "part", limit=2).dataset
+    with pytest.raises(InputError, match="holds another dataset"):
+        facegan.pairs(model, "eyeglasses=2", part.path, count=COUNT)
 
 
 def test_an_interrupted_call_goes_on_where_it_was(
