@@ -96,6 +96,7 @@ NO_MAKERS = {
     "inspect": "photos",
     "label": "photos",
     "select": "photos",
+    "pairs": "a data set, whose card says that all its pictures are generated",
     "recipes": "text",
     "compare": "its page keeps the marks of the grids",
     "train-attributes": "a network",
