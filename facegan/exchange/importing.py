@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,8 @@ from facegan import arguments
 from facegan.errors import FaceganError, InputError, ModelError, first_line
 from facegan.exchange.base import Imported, ImportOptions, Source
 from facegan.exchange.formats import format_of, reader
-from facegan.families import GeneratorNetwork, get_family
+from facegan.exchange.tutorial import as_dcgan
+from facegan.families import GeneratorNetwork, OptimizerConfig, get_family
 from facegan.files import beside, check_ending, check_places, fit_name, writing
 from facegan.generator import Generator, describe
 from facegan.layers.unfilled import Unfilled
@@ -110,7 +111,7 @@ def read_model(file: Path, format: str, options: ImportOptions) -> tuple[str, Im
     source = Source(file)
     try:
         name = format_of(source, format)
-        imported = reader(name)[1](source, options)
+        imported = as_dcgan(reader(name)[1](source, options))
         return name, imported, build(imported, {"format": name, "file": file.name, "sha256": _digest(file)})
     except FaceganError as error:
         told = "".join(
@@ -205,10 +206,14 @@ def training_flags(imported: Imported) -> tuple[str, ...]:
         flags += ["--latent.dim", str(i.latent.dim)]
     if i.labels:
         flags += ["--condition", "label"]
-    for side in ("generator", "discriminator"):
+    # The recipe keeps its optimisers, and its discriminator if the file has none that is trained on.
+    optimiser = {field.name for field in fields(OptimizerConfig)}
+    for side in ("generator", "discriminator")[: 1 + ("discriminator" in i.networks)]:
         own, theirs, default = (getattr(model, side) for model in (i.config, config.model, usual))
         for item in walk(own, f"{side}."):
             key = item.name.rpartition(".")[2]
+            if key in optimiser:
+                continue
             if isinstance(item.value, bool) and item.value != getattr(theirs, key):
                 flags.append(flag(item.name) if item.value else no_flag(item.name))
             elif item.value not in (getattr(theirs, key), getattr(default, key)):

@@ -22,8 +22,9 @@ from torch.nn.modules.batchnorm import _BatchNorm
 
 from facegan.distributed import Dropout
 from facegan.errors import InputError, ModelError
-from facegan.exchange.base import ImportOptions
-from facegan.exchange.importing import read_model
+from facegan.exchange import read_keras
+from facegan.exchange.base import ImportOptions, Source
+from facegan.exchange.importing import build
 from facegan.exchange.keras_config import snake_case
 from facegan.exchange.own_files import ABOUT
 from facegan.exchange.parity import Run
@@ -244,5 +245,5 @@ def keras_runner(content: bytes) -> Run:
     with tempfile.TemporaryDirectory() as folder:
         place = Path(folder) / "model.keras"
         place.write_bytes(content)
-        model = read_model(place, "keras", ImportOptions())[2]
+        model = build(read_keras.read(Source(place), ImportOptions()), {})
     return lambda inputs: model(torch.from_numpy(inputs["z"])).numpy()

@@ -10,12 +10,11 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from facegan.errors import InputError, ModelError, offered
 from facegan.exchange.base import Imported, ImportOptions, Source
 from facegan.exchange.chain import Weights, build_chain, guess_layers, latent_of
-from facegan.exchange.tutorial import as_dcgan
 from facegan.pickles.objects import StoredTensor
 from facegan.pickles.tables import state_dicts
 
@@ -44,11 +43,7 @@ def read(source: Source, options: ImportOptions) -> Imported:
     weights = _weights(tables[place])
     text = options.layers or guess_layers(weights, options)
     z_dim = options.latent or latent_of(weights)
-    family = "graph"
-    config: Any
     config, state, image_shape = build_chain(text, weights, z_dim)
-    if (own := as_dcgan(text, weights, z_dim, image_shape=image_shape)) is not None:
-        family, (config, state) = "dcgan", own
     used = [name for name in tables[place] if not name.endswith(_IGNORED)]
     count = sum(math.prod(tables[place][name].shape) for name in used)
     taken = f"{place or 'the weights'}: {len(used)} tensors, {count:,} numbers"
@@ -58,7 +53,7 @@ def read(source: Source, options: ImportOptions) -> Imported:
         assumed = f"relu, and {options.output_range or 'tanh'} at the end"
         notes.append(f"activations are not in the file: {assumed} (--activation, --output-range)")
     return Imported(
-        family,
+        "graph",
         config,
         state,
         image_shape,

@@ -30,6 +30,10 @@ CASES: dict[str, tuple[str, dict[str, Any]]] = {
     "paper": ("dense 4x4x8; bn relu; convT 6 4 s2 bn lrelu; convT image 4 s2 tanh", {}),
     "dense": ("dense 20 lrelu bn; dense image tanh", {"bn_eps": 1e-3}),
     "uneven": ("dense 4x4x6 bn relu; convT 5 5 s2 bn; convT 5 3 s2 relu; conv image 5 s1 tanh", {}),
+    "back to features": (
+        "dense 4x4x6 lrelu bn; convT 5 4 s2 relu; dense 30 bn silu; dense 8x8x4; convT image 4 s2 sigmoid",
+        {"unit_range": True, "bn_eps": 1e-3},
+    ),
     "there and back": (
         "pixelnorm; dense 5x5x6 lrelu bn; down; up; conv 3 4 s2 gelu; dense 7x7x4 lrelu0.3 bn; pool; "
         "convT 4 5 s2 silu; pixelnorm; drop 0.3; convT 3 4 s2; up; conv image 9 valid sigmoid",
@@ -51,6 +55,12 @@ def test_what_is_written_draws_the_same(name: str, tmp_path: Path) -> None:
     back = facegan.import_model(done.path, tmp_path / "back.safetensors").model
     assert levels(back.images(range(8)), expected) <= 1, "the prior comes back, too"
     assert back.meta["licence"] == "CC0-1.0"
+    if "pixelnorm" in layers:
+        assert back.meta["family"] == "graph"
+        return
+    assert back.meta["family"] == "dcgan", "what is a chain of the notation can be trained on"
+    for key, tensor in model.network.state_dict().items():
+        assert torch.equal(back.network.state_dict()[key], tensor), key
 
 
 def test_the_archive_is_one_that_keras_knows(tmp_path: Path) -> None:
