@@ -51,10 +51,9 @@ def test_metadata_are_what_the_hub_takes(kind: str, tiny_model: Generator) -> No
 
 
 def conditional() -> Generator:
-    from narrow import CONDITIONAL
     from untrained import model_of
 
-    return model_of(next(iter(CONDITIONAL)), True)
+    return model_of("dcgan", True)
 
 
 def test_what_is_unknown_is_called_so(tiny_model: Generator) -> None:
