@@ -88,8 +88,7 @@ class Mark:
         short = {name: _cut(value) for name, value in values.items() if value}
         text = json.dumps(short, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
         text = escape(_NOT_XML.sub("?", text), {"'": "&apos;"})
-        source = self.source if "/" in self.source else SOURCE_TYPES + self.source
-        return _PACKET.format(source=escape(source), version=__version__, text=text).encode()
+        return packet_template(self.source).replace("{text}", text).encode()
 
     def to_dict(self) -> dict[str, str]:
         """Return all of it as texts by name."""
@@ -112,6 +111,12 @@ def made(model: str = "", *, mark: bool = True, source: str = GENERATED, **detai
     """
     known = {name: value for name, value in {**details, "model": model}.items() if value}
     return Mark(known, source, _command, kept=mark)
+
+
+def packet_template(source: str = GENERATED) -> str:
+    """Return a packet with ``{text}`` in place of its JSON, in which &, <, > and ' are escaped."""
+    link = source if "/" in source else SOURCE_TYPES + source
+    return _PACKET.format(source=escape(link), version=__version__, text="{text}")
 
 
 def _cut(text: str) -> str:

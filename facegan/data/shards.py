@@ -17,6 +17,8 @@ from facegan.data.items import SPLITS, Row
 from facegan.data.summary import AttributeTally, attribute_lines, reasons
 from facegan.files import write_bytes
 from facegan.images import grid, resize
+from facegan.marks import Mark, made
+from facegan.xmp import embed
 
 PLACES = ("box", "landmarks")  # left out of a dataset none of whose rows has them
 
@@ -195,7 +197,8 @@ class Contents:
 
 def write_description(folder: Path, name: str, info: dict[str, Any], *, preview: list[np.ndarray]) -> None:
     """Write preview.jpg, README.md and, last, dataset.json of the dataset called ``name``."""
-    write_sheet(folder / "preview.jpg", preview)
+    mark = made(info["generated"]["hash"]) if "generated" in info else Mark(kept=False)
+    write_sheet(folder / "preview.jpg", preview, mark.packet())
     write_bytes(folder / "README.md", card(name, info).encode(errors="replace"))
     write_bytes(folder / "dataset.json", json.dumps(info, indent=1).encode())
 
@@ -205,14 +208,14 @@ def beside(picture: np.ndarray, given: np.ndarray | None) -> np.ndarray:
     return picture if given is None else np.concatenate([given, picture], axis=1)
 
 
-def write_sheet(path: Path, images: list[np.ndarray]) -> None:
-    """Write a contact sheet of ten pictures a row as JPEG."""
+def write_sheet(path: Path, images: list[np.ndarray], packet: bytes = b"") -> None:
+    """Write a contact sheet of ten pictures a row as JPEG, with the packet of a mark."""
     from PIL import Image
 
     made = grid(np.stack(images), min(10, len(images)))
     buffer = io.BytesIO()
     Image.fromarray(made[..., 0] if made.shape[2] == 1 else made).save(buffer, "JPEG", quality=90)
-    write_bytes(path, buffer.getvalue())
+    write_bytes(path, embed(buffer.getvalue(), packet))
 
 
 def columns(info: dict[str, Any]) -> Schema:

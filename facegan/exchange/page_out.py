@@ -22,6 +22,7 @@ from facegan.exchange.tracing import described
 from facegan.generator import Generator
 from facegan.images import png_bytes
 from facegan.latent.directions import SHOWN, Directions
+from facegan.marks import GENERATED, SOURCE_TYPES, packet_template
 from facegan.runs.page import document
 
 _FILES = resources.files("facegan.exchange")
@@ -83,6 +84,8 @@ def _facts(model: Generator, directions: Directions | None) -> dict[str, Any]:
         # Without an average of its own, it is the image of the prior's mean, also with other labels.
         "average_stored": model.network.average_w is not None,
         "directions": _order(directions) if directions else [],
+        "packet": packet_template(),
+        "source": SOURCE_TYPES + GENERATED,
         "tests": [
             {"seed": seed, "png": base64.b64encode(png_bytes(picture)).decode()}
             for seed, picture in enumerate(pictures)

@@ -15,6 +15,7 @@ import warm
 from PIL import Image
 
 from facegan.cli.main import main
+from facegan.marks import Mark
 
 NET = """
 import torch
@@ -98,14 +99,14 @@ def test_a_flight_that_is_interrupted_while_a_frame_is_written(monkeypatch: pyte
 
     write = video.write_film
 
-    def pressed(path: str, frames: Iterator[np.ndarray], fps: float) -> int:
+    def pressed(path: str, frames: Iterator[np.ndarray], fps: float, *, mark: Mark) -> int:
         def counted() -> Iterator[np.ndarray]:
             for i, frame in enumerate(frames):
                 if i == 1:
                     os.kill(os.getpid(), signal.SIGINT)
                 yield frame
 
-        return write(path, counted(), fps)
+        return write(path, counted(), fps, mark=mark)
 
     monkeypatch.setattr(video, "write_film", pressed)
     before = signal.getsignal(signal.SIGINT)

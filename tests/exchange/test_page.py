@@ -23,6 +23,7 @@ from playwright.sync_api import Browser, Page, sync_playwright
 from untrained import model_of
 
 import facegan
+from facegan import marks
 from facegan.cli.main import main
 from facegan.errors import InputError, ModelError
 from facegan.exchange import exporting
@@ -32,6 +33,7 @@ from facegan.generator import Generator, Latent
 from facegan.latent.arithmetic import arithmetic
 from facegan.latent.directions import Directions, kept_directions
 from facegan.latent.interpolation import slerp
+from facegan.marks import Mark, read_mark
 
 
 @pytest.fixture(scope="module")
@@ -103,7 +105,10 @@ def celeba64(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-def test_the_bundled_model(celeba64: Path, browser: Browser) -> None:
+def test_the_bundled_model(
+    celeba64: Path, browser: Browser, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
     assert celeba64.stat().st_size < 16 * 2**20
     model = facegan.load("celeba64")
     found = kept_directions(model)
@@ -126,7 +131,10 @@ def test_the_bundled_model(celeba64: Path, browser: Browser) -> None:
         assert levels(shown(view, "Seed 12"), both) <= 1
         file = Image.open(io.BytesIO(saved(view, "save")))
         assert levels(np.asarray(file), both) <= 1
-        assert "trainedAlgorithmicMedia" in str(file.info["xmp"])
+        Path("saved.png").write_bytes(saved(view, "save"))
+        mark = read_mark("saved.png")
+        about = {"edits": "smiling +1.5, pca component 2 -2.0", "seed": "12", "truncation": "1"}
+        assert mark == Mark({**about, "model": model.hash})
         assert file.info["Description"] == "celeba64, Seed 12 smiling +1.5, pca component 2 -2.0"
         assert view.url.endswith("#seed=12&Smiling=1.5&pca2=-2")
 
@@ -159,7 +167,7 @@ def test_seeds_are_the_same_latents(celeba64: Path, browser: Browser) -> None:
             np.testing.assert_allclose(view.evaluate(script), latent.sample(seeds), rtol=0, atol=1e-5)
 
 
-def test_a_film_and_arithmetic_on_a_phone(celeba64: Path, browser: Browser) -> None:
+def test_a_film_and_arithmetic_on_a_phone(celeba64: Path, browser: Browser, tmp_path: Path) -> None:
     model = facegan.load("celeba64")
     z = model.latent.sample([0, 1, 2])
     with opened(browser, celeba64, width=390) as view:
@@ -173,19 +181,28 @@ def test_a_film_and_arithmetic_on_a_phone(celeba64: Path, browser: Browser) -> N
         assert levels(shown(view, "0 − 1 + 2"), expected) <= 1
 
         view.select_option("#scale", "1")
-        film = Image.open(io.BytesIO(saved(view, "apng")))
+        (tmp_path / "film.png").write_bytes(saved(view, "apng"))
+        mark = Mark({"points": "Seed 0, Seed 1", "truncation": "1", "model": model.hash})
+        assert read_mark(tmp_path / "film.png") == mark
+        film = Image.open(tmp_path / "film.png")
         assert film.n_frames == 40 and film.info["duration"] == 50
         film.seek(7)
         expected = model.images(slerp(z[0], z[1], 7 / 20)[None])[0]
         assert levels(np.asarray(film.convert("RGB")), expected) <= 1
         view.select_option("#scale", "4")
-        gif = Image.open(io.BytesIO(saved(view, "gif")))
+        (tmp_path / "film.gif").write_bytes(saved(view, "gif"))
+        assert read_mark(tmp_path / "film.gif") == mark
+        gif = Image.open(tmp_path / "film.gif")
         assert gif.n_frames == 40 and gif.size == (256, 256) and gif.info["loop"] == 0
         gif.seek(7)
         large = np.asarray(Image.fromarray(expected).resize((256, 256), Image.Resampling.BICUBIC))
         assert np.abs(np.asarray(gif.convert("RGB")).astype(int) - large).mean() < 4
-        with av.open(io.BytesIO(saved(view, "video"))) as video:
+        (tmp_path / "film.webm").write_bytes(saved(view, "video"))
+        with av.open(str(tmp_path / "film.webm")) as video:
             frames = [frame.to_ndarray(format="rgb24") for frame in video.decode(video=0)]
+            tags = dict(video.metadata)
+        assert tags["DIGITAL_SOURCE_TYPE"] == marks.SOURCE_TYPES + marks.GENERATED
+        assert json.loads(tags["FACEGAN_MARK"])["model"] == model.hash
         assert len(frames) > 10 and frames[0].shape == (256, 256, 3)
 
 

@@ -28,6 +28,7 @@ from facegan.latent.directions import Directions
 from facegan.latent.editing import at_home, edit, parse_edits, parse_layers, target_points, watched
 from facegan.latent.evaluation import verdict
 from facegan.latent.supervised import Seen
+from facegan.marks import command_line
 from facegan.vectors import Vectors, save_vectors, seed_vectors
 
 NAMES = ("Smiling", "Male", "Eyeglasses", "Young", "Black_Hair", "Blond_Hair", "Wearing_Hat", "No_Beard")
@@ -306,16 +307,18 @@ def test_the_function_writes_what_the_command_writes(
     by_hand(tiny_model).save("d.safetensors")
     flags = ["--directions", "d.safetensors", "--hold", "none", "--steps", "3"]
     for out in ("strip.png", "all.npz"):
-        facegan.edit(
-            tiny_model_file,
-            "seed:1-2",
-            "smiling=2",
-            directions="d.safetensors",
-            hold="none",
-            steps=3,
-            out=f"by-{out}",
-        )
-        assert main(["edit", str(tiny_model_file), "seed:1-2", "smiling=2", *flags, "--out", out]) == 0
+        argv = ["edit", str(tiny_model_file), "seed:1-2", "smiling=2", *flags, "--out", out]
+        with command_line(argv):  # which the pictures name
+            facegan.edit(
+                tiny_model_file,
+                "seed:1-2",
+                "smiling=2",
+                directions="d.safetensors",
+                hold="none",
+                steps=3,
+                out=f"by-{out}",
+            )
+        assert main(argv) == 0
     for name in ("strip.png", "strip-result.png", "strip.npz", "all.npz"):
         assert Path(name).read_bytes() == Path(f"by-{name}").read_bytes(), name
     with pytest.raises(InputError, match=r"the name must end in \.png or \.npz|\.png"):

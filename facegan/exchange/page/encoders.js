@@ -2,8 +2,6 @@
 // PNG (also animated) in and out, GIF, and video. Canvases are not asked for pixels that are compared or
 // saved without loss, since some browsers change them against fingerprinting.
 
-// --- PNG --------------------------------------------------------------------------------------------------
-
 const CRC = Uint32Array.from({length: 256}, (_, n) => {
   for (let k = 0; k < 8; k++) n = n & 1 ? 0xedb88320 ^ n >>> 1 : n >>> 1;
   return n;
@@ -26,14 +24,53 @@ function chunk(kind, ...parts) {
   return joined([big(body.length - 4), body, big(~crc)]);
 }
 
-/** What marks a picture as generated, as IPTC has it (in XMP). */
-const MARK = '<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">' +
-  '<rdf:Description xmlns:Iptc4xmpExt="http://iptc.org/std/Iptc4xmpExt/2008-02-29/" ' +
-  'Iptc4xmpExt:DigitalSourceType="http://cv.iptc.org/newscodes/digitalsourcetype/trainedAlgorithmicMedia"/>' +
-  '</rdf:RDF></x:xmpmeta>';
+// --- marks ------------------------------------------------------------------------------------------------
+
+/** What a file says of its making, as facegan.marks writes and reads it: texts by name, in an XMP packet. */
+function markOf(details) {
+  const text = JSON.stringify(Object.fromEntries(Object.entries({...details, facegan: data.facegan, model: data.model_hash})
+    .filter(([, value]) => value).sort(([a], [b]) => a < b ? -1 : 1)));
+  const escaped = text.replace(/[&<>']/g, c => ({'&': '&amp;', '<': '&lt;', '>': '&gt;', "'": '&apos;'})[c]);
+  return {text, packet: new TextEncoder().encode(data.packet.replace('{text}', () => escaped))};
+}
+
+/** An element of EBML (Matroska) with eight bytes for its size. */
+const ebml = (id, ...parts) => {
+  const body = joined(parts);
+  return joined([big(id, id > 0xffffff ? 4 : 2), Uint8Array.of(1, 0, 0, 0), big(body.length), body]);
+};
+
+/** A finished video with its mark: MP4 gets a box with the packet, WebM tags. */
+function markedVideo(bytes, type, {text, packet}) {
+  if (type.includes('mp4')) {
+    const uuid = Uint8Array.from('be7acfcb97a942e89c71999491e3afac'.match(/../g), byte => parseInt(byte, 16));
+    return joined([bytes, big(packet.length + 24), ascii('uuid'), uuid, packet]);
+  }
+  const tag = (name, value) => ebml(0x67c8, ebml(0x45a3, ascii(name)), ebml(0x4487, new TextEncoder().encode(value)));
+  const tags = [tag('DIGITAL_SOURCE_TYPE', data.source), tag('FACEGAN_MARK', text)];
+  return withTags(bytes, ebml(0x1254c367, ebml(0x7373, ebml(0x63c0), ...tags)));
+}
+
+/** A WebM with tags at its end, in its index (a list of seek entries with room behind it), if it has one. */
+function withTags(bytes, tags) {
+  const made = joined([bytes, tags]), view = new DataView(made.buffer);
+  const segment = 5 + (bytes[4] & 127), begin = segment + 12;  // behind the header; its ID has 4 bytes, its size 8
+  if (bytes[4] < 128 || view.getUint32(segment) !== 0x18538067 || bytes[segment + 4] !== 1) return made;
+  if (view.getUint32(segment + 8) !== 0xffffffff)  // else the size is unknown
+    view.setUint32(segment + 8, view.getUint32(segment + 8) + tags.length);
+  const end = begin + 5 + (bytes[begin + 4] & 127), room = bytes[end + 1] & 127;
+  if (view.getUint32(begin) === 0x114d9b74 && bytes[end] === 0xec && bytes[end + 1] & 128 && room >= 17) {
+    const entry = [0x4d, 0xbb, 0x8e, 0x53, 0xab, 0x84, 0x12, 0x54, 0xc3, 0x67, 0x53, 0xac, 0x84];
+    made.set([...entry, ...big(bytes.length - begin), 0xec, 128 | room - 17], end);
+    made[begin + 4] += 17;
+  }
+  return made;
+}
+
+// --- PNG --------------------------------------------------------------------------------------------------
 
 /** A PNG of RGBA frames without transparency; several are an animation. */
-async function writePng(frames, [width, height], note, delay = 50) {
+async function writePng(frames, [width, height], note, mark, delay = 50) {
   const packed = await Promise.all(frames.map(pixels => {
     const rows = new Uint8Array(height * (3 * width + 1));
     for (let y = 0, at = 0; y < height; y++) {
@@ -50,7 +87,7 @@ async function writePng(frames, [width, height], note, delay = 50) {
     Uint8Array.of(137, 80, 78, 71, 13, 10, 26, 10),
     chunk('IHDR', big(width), big(height), Uint8Array.of(8, 2, 0, 0, 0)),
     chunk('tEXt', ascii(`Description\0${note}`)),
-    chunk('iTXt', ascii('XML:com.adobe.xmp\0\0\0\0\0'), new TextEncoder().encode(MARK)),
+    chunk('iTXt', ascii('XML:com.adobe.xmp\0\0\0\0\0'), mark.packet),
   ];
   let number = 0;
   if (frames.length > 1) parts.push(chunk('acTL', big(frames.length), big(0)));
@@ -167,14 +204,16 @@ function lzw(values) {
 }
 
 /** A GIF of RGBA frames that repeats for ever. */
-function writeGif(frames, [width, height], delay = 50) {
+function writeGif(frames, [width, height], mark, delay = 50) {
   const two = value => Uint8Array.of(value & 255, value >> 8), {colours, index} = palette(frames);
   const parts = [ascii('GIF89a'), two(width), two(height), Uint8Array.of(0xf7, 0, 0), colours,
     Uint8Array.of(0x21, 0xff, 11), ascii('NETSCAPE2.0'), Uint8Array.of(3, 1, 0, 0, 0)];
   for (const pixels of frames)
     parts.push(Uint8Array.of(0x21, 0xf9, 4, 4), two(delay / 10), Uint8Array.of(0, 0, 0x2c, 0, 0, 0, 0), two(width), two(height),
       Uint8Array.of(0), lzw(indexed(pixels, width, index)));
-  return new Blob([...parts, Uint8Array.of(0x3b)], {type: 'image/gif'});
+  const tail = Uint8Array.from({length: 258}, (_, i) => i && i < 257 ? 256 - i : i ? 0 : 1);  // XMP specification, part 3, 1.1.2
+  return new Blob([...parts, Uint8Array.of(0x21, 0xff, 11), ascii('XMP DataXMP'), mark.packet, tail, Uint8Array.of(0x3b)],
+    {type: 'image/gif'});
 }
 
 // --- video ------------------------------------------------------------------------------------------------
@@ -183,7 +222,7 @@ const VIDEO = globalThis.MediaRecorder &&
   ['video/webm;codecs=vp9', 'video/webm;codecs=vp8', 'video/webm', 'video/mp4'].find(type => MediaRecorder.isTypeSupported(type));
 
 /** A video of what `show(i)` draws on the canvas, recorded as it plays. */
-async function recordVideo(canvas, count, show, delay = 50) {
+async function recordVideo(canvas, count, show, mark, delay = 50) {
   const recorder = new MediaRecorder(canvas.captureStream(1000 / delay), {mimeType: VIDEO, videoBitsPerSecond: 6e6});
   const parts = [], ended = new Promise(resolve => { recorder.onstop = resolve; });
   recorder.ondataavailable = event => parts.push(event.data);
@@ -196,5 +235,6 @@ async function recordVideo(canvas, count, show, delay = 50) {
   }
   recorder.stop();
   await ended;
-  return new Blob(parts, {type: VIDEO.split(';')[0]});
+  const bytes = new Uint8Array(await new Blob(parts).arrayBuffer());
+  return new Blob([markedVideo(bytes, VIDEO, mark)], {type: VIDEO.split(';')[0]});
 }

@@ -66,10 +66,11 @@ async function saveFilm(kind) {
   await pause();
   try {
     let blob;
-    if (kind === 'video') blob = await recordVideo(large, frames.length, show, FRAME);
+    const mark = markOf({points: state.kept.map(face => described(face)).join(', '), truncation: `${state.truncation}`});
+    if (kind === 'video') blob = await recordVideo(large, frames.length, show, mark, FRAME);
     else {
       const scaled = scale === 1 ? frames : frames.map((_, i) => { show(i); return pen.getImageData(0, 0, ...size).data; });
-      blob = kind === 'gif' ? writeGif(scaled, size, FRAME) : await writePng(scaled, size, `${data.name}, a film`, FRAME);
+      blob = kind === 'gif' ? writeGif(scaled, size, mark, FRAME) : await writePng(scaled, size, `${data.name}, a film`, mark, FRAME);
     }
     download(blob, `${data.name}-film.${blob.type.split('/')[1]}`);
     byId('progress').textContent = `Saved, ${(blob.size / 1e6).toFixed(1)} MB`;

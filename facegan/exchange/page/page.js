@@ -92,9 +92,13 @@ function download(blob, name) {
 
 const fileName = face => face.title.toLowerCase().replaceAll('−', 'minus').replaceAll('+', 'plus').replace(/\W+/g, '-');
 
+const described = face => `${face.title} ${moved(face)}`.replaceAll('−', '-').trim();
+
 async function save() {
-  const {face, pixels} = state, note = `${data.name}, ${face.title} ${moved(face)}`.replaceAll('−', '-');
-  download(await writePng([pixels], SIZE, note), `${data.name}-${fileName(face)}.png`);
+  const {face, pixels} = state, note = `${data.name}, ${described(face)}`;
+  const edits = moved(face).replaceAll('−', '-'), seed = face.seed === undefined ? '' : `${face.seed}`;
+  const mark = markOf({seed, edits, points: seed ? '' : face.title, truncation: `${state.truncation}`});
+  download(await writePng([pixels], SIZE, note, mark), `${data.name}-${fileName(face)}.png`);
 }
 
 async function copyLink() {
