@@ -105,6 +105,7 @@ NO_MAKERS = {
     "models": "text",
     "show": "text",
     "pairs": "a data set, whose card and preview say that it is generated",
+    "publish": "its sheet is always marked, which tests/exchange/test_publish.py reads",
     "sign": "copies of pictures that have marks",
     "train-encoder": "a network",
     "layers": "text",
