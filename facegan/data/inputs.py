@@ -20,7 +20,7 @@ from facegan.errors import InputError
 LEAST_SIDE = 16  # px
 HOLE_LEVEL = 128
 HOLE_SHARES = 0.25, 0.5  # of the picture's height and width, from and to
-BLUR_SHARE = 1 / 32  # of the shorter side: the standard deviation
+BLUR_SHARE = 1 / 48  # of the shorter side: the standard deviation
 
 
 @dataclass(frozen=True)
@@ -84,7 +84,7 @@ def hole(pictures: np.ndarray) -> np.ndarray:
 
 
 def blur(pictures: np.ndarray) -> np.ndarray:
-    """Blur with a Gaussian whose standard deviation is 1/32 of the shorter side (2 px at 64 px)."""
+    """Blur with a Gaussian whose standard deviation is 1/48 of the shorter side (1.3 px at 64 px)."""
     import cv2
 
     made = np.array(pictures)
@@ -100,7 +100,7 @@ INPUTS: dict[str, Derivation] = {
     "small-16": Derivation(small(16), "reduce the shorter side to 16 px and enlarge it again", least_side=17),
     "small-64": Derivation(small(64), "reduce the shorter side to 64 px and enlarge it again", least_side=65),
     "hole": Derivation(hole, "cover a part with grey, at a place that differs from picture to picture"),
-    "blur": Derivation(blur, "blur with a standard deviation of 1/32 of the shorter side"),
+    "blur": Derivation(blur, "blur with a standard deviation of 1/48 of the shorter side"),
 }
 """What ``train --input`` accepts, by name."""
 
