@@ -13,6 +13,7 @@ from pathlib import Path
 import facegan
 from facegan.demo.portraits import write_portraits
 from facegan.images import enlarge, grid, save_png
+from facegan.marks import made
 
 
 def main(out: Path, photos: Path | None, count: int, kimg: float) -> Path:
@@ -33,7 +34,7 @@ def main(out: Path, photos: Path | None, count: int, kimg: float) -> Path:
 
     model = facegan.load(run)
     faces = model.sample(range(25))  # uint8 25,32,32,3
-    save_png(out / "faces.png", enlarge(grid(faces), 4))
+    save_png(out / "faces.png", enlarge(grid(faces), 4), made(model.hash, seed="0-24"))
     print(f"look at {out / 'faces.png'} and {run / 'report.html'}")
     return run
 

@@ -20,7 +20,8 @@ def main(model: str, expression: str, out: Path) -> None:
     faces = generator.images(sheet)
     large = figures.magnified(faces, columns=10)
     numbered = figures.labelled_grid(large, [str(n) for n in range(1, 101)], columns=10)
-    images.save_png(out / "numbered.png", numbered)
+    mark = figures.origin(generator.hash)  # what the files say of their making
+    images.save_png(out / "numbered.png", numbered, mark)
 
     terms = latent.parse_expression(expression)
     averages, result = latent.evaluate(terms, sheet)
@@ -31,7 +32,7 @@ def main(model: str, expression: str, out: Path) -> None:
         for term, average in zip(terms, generator.images(averages), strict=True)
     ]
     picture = generator.images(result[None])[0]
-    images.save_png(out / "arithmetic.png", figures.arithmetic_figure(rows, picture))
+    images.save_png(out / "arithmetic.png", figures.arithmetic_figure(rows, picture), mark)
 
     # The vector can be used again: facegan generate my_run --vectors result.npz
     latent.save_vectors(out / "result.npz", latent.Vectors(result[None], ("result",), generator.hash))

@@ -16,6 +16,7 @@ from facegan.errors import InputError
 
 MAX_PACKET = 1_000_000  # bytes
 MAX_BLOCKS = 1_000_000
+MAX_JPEG = 65_502  # bytes of a packet in one segment
 
 _PNG = b"\x89PNG\r\n\x1a\n"
 _PNG_KEY = b"XML:com.adobe.xmp\0"  # XMP specification, part 3, section 1.1.5
@@ -40,7 +41,7 @@ def embed(content: bytes, packet: bytes) -> bytes:
         body = b"iTXt" + _PNG_KEY + b"\0\0\0\0" + packet
         chunk = struct.pack(">I", len(body) - 4) + body + struct.pack(">I", zlib.crc32(body))
         return content[:end] + chunk + content[end:]
-    assert content.startswith(b"\xff\xd8") and len(packet) < 65_000
+    assert content.startswith(b"\xff\xd8") and len(packet) <= MAX_JPEG
     end = 2
     if content[2:4] == b"\xff\xe0":  # JFIF's header comes first
         end += 2 + int(struct.unpack(">H", content[4:6])[0])

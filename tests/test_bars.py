@@ -173,6 +173,12 @@ def test_pictures_show_themselves(tiny_model: Generator, tmp_path: Path) -> None
     np.testing.assert_array_equal(facegan.show(pictures / 255, columns=3).image, sheet.image)
     assert repr(sheet) == "<Sheet of 5 pictures, 968x646 px; save(FILE) writes it>"
     assert facegan.show(pictures[0]).image.shape == (1024, 1024, 3)
+    for name, model in (("marked.png", tiny_model), ("plain.jpg", None)):
+        facegan.show(pictures, model=model).save(tmp_path / name)
+        mark = facegan.read_mark(tmp_path / name)
+        assert (mark and mark.model) == (model and model.hash)
+    with pytest.raises(facegan.FaceganError, match="model must be a loaded model, not 'celeba64'"):
+        facegan.show(pictures, model="celeba64")
     sheet.save(tmp_path / "sheet.png")
     np.testing.assert_array_equal(read_image((tmp_path / "sheet.png").read_bytes()), sheet.image)
     for wrong in (np.zeros((2, 3)), "faces.png", np.zeros((0, 8, 8, 3)), None):

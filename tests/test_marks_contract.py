@@ -105,7 +105,7 @@ NO_MAKERS = {
     "models": "text",
     "show": "text",
     "pairs": "a data set, whose card and preview say that it is generated",
-    "publish": "its sheet is always marked, which tests/exchange/test_publish.py reads",
+    "publish": "its sheet is always marked, which tests/exchange/test_publish_folder.py reads",
     "sign": "copies of pictures that have marks",
     "train-encoder": "a network",
     "layers": "text",
@@ -119,7 +119,6 @@ UNMARKED = {
     "demo/portraits.py": "drawn by a program, not by a trained model",
     "demo/tour.py:prepare": "drawn portraits",
     "data/process_sources.py": "photos",
-    "sheets.py:save": "arrays: whoever made them knows",
     "exchange/page_out.py": "pictures for the self-test of a page",
 }
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import io
 import re
 from collections.abc import Iterable, Sequence
@@ -11,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from facegan import xmp
+from facegan.errors import InputError
 from facegan.runs.record import RunRecord, number
 
 MAX_FRAMES = 60  # grids in the page
@@ -291,4 +293,12 @@ def _jpeg(file: Path, quality: int = 80, subsampling: int = 2) -> tuple[str, byt
         picture = picture.reduce(2)
     buffer = io.BytesIO()
     picture.save(buffer, "JPEG", quality=quality, subsampling=subsampling)
-    return "jpeg", xmp.embed(buffer.getvalue(), xmp.find(file) or b"")
+    return "jpeg", xmp.embed(buffer.getvalue(), _packet(file))
+
+
+def _packet(file: Path) -> bytes:
+    """Return the mark of a picture for its copy; a damaged one, or one too long for JPEG, is left out."""
+    with contextlib.suppress(InputError):
+        packet = xmp.find(file) or b""
+        return packet if len(packet) <= xmp.MAX_JPEG else b""
+    return b""
