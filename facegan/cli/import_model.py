@@ -20,10 +20,11 @@ def main(
     networks: str = "",
     options: Annotated[ImportOptions, FLAT] = ImportOptions(),  # noqa: B008
 ) -> None:
-    """Import a generator of another program. Nothing in the file is executed.
+    """Import a generator or translator of another program. Nothing in the file is executed.
 
     It recognises .pkl files of StyleGAN2-ADA, StyleGAN3 and R3GAN, .pt files of rosinality's StyleGAN2,
-    stylegan2-pytorch and lightweight-gan, plain PyTorch, Keras and ONNX files; see docs/exchange.md
+    stylegan2-pytorch and lightweight-gan, pix2pix and CycleGAN (*_net_G*.pth), plain PyTorch, Keras and ONNX;
+    see docs/exchange.md
 
     Args:
         file: the other program's file.
@@ -35,17 +36,24 @@ def main(
         options: what the file does not say.
     """
     from facegan.exchange.importing import import_model
+    from facegan.translator import Translator
 
     made = import_model(file, out, format=format, half=half, networks=networks, options=options)
     c, h, w = made.model.image_shape
-    latent = made.model.latent
+    place = shlex.quote(str(made.path))
     print(f"{file} ({made.format}) -> {made.path} ({made.path.stat().st_size / 2**20:.1f} MiB)")
     colour = "colour" if c == 3 else "grey"
-    print(f"makes pictures of {w}x{h} px, {colour}, of {latent.dim} numbers ({latent.kind})")
+    if isinstance(made.model, Translator):
+        print(f"makes pictures of {w}x{h} px, {colour}, of such pictures")
+        following = f"facegan translate {place} PHOTO"
+    else:
+        latent = made.model.latent
+        print(f"makes pictures of {w}x{h} px, {colour}, of {latent.dim} numbers ({latent.kind})")
+        following = f"facegan generate {place} --count 16"
     for title, lines in (("took", made.taken), ("left out", made.left_out), ("note", made.notes)):
         for line in lines:
             print(f"{title}: {line}")
     if made.flags:
         begun = ["facegan", "train", "DATASET", *made.flags, "--init", networks or str(made.path)]
         print(f"to train on: {shlex.join(begun)}")
-    print(f"next: facegan generate {shlex.quote(str(made.path))} --count 16")
+    print(f"next: {following}")

@@ -3,7 +3,7 @@
 A reader is a module with two functions and a row in ``FORMATS`` (:mod:`facegan.exchange.formats`):
 
     def recognises(source: Source) -> bool: ...
-    def read(source: Source, options: ImportOptions) -> Imported: ...
+    def read(source: Source, options: ImportOptions) -> Imported | ImportedTranslator: ...
 
 ``recognises`` looks at :attr:`Source.kind` first, since ``source.tree`` and ``source.tensors`` read the file.
 Both may raise FaceganError, whose text begins with neither the file's name nor a capital letter: the caller
@@ -54,6 +54,8 @@ class ImportOptions:
     """stylegan2-pytorch only: the learning rate factor of its mapping network (lr_mlp); 0 is 0.1."""
     config: str = ""
     """The JSON file of model.to_json(), for Keras's .weights.h5 files, which hold no network."""
+    size: int = setting(0, minimum=0, maximum=4096)
+    """The side of a translator's pictures in px, which its file does not say; 0 is what its authors use."""
     licence: str = ""
     """The licence of the model, kept in the new file."""
 
@@ -91,6 +93,24 @@ class Imported:
     licence: str = ""
     networks: dict[str, dict[str, Tensor]] = field(default_factory=dict)
     """States of further networks, to train on with: ``discriminator``, and ``generator`` before averaging."""
+
+
+@dataclass
+class ImportedTranslator:
+    """A translator of one direction, as a reader found it, and remarks like those of :class:`Imported`."""
+
+    family: str
+    """A row of TRANSLATORS."""
+    config: Any
+    """An instance of that family's ``config``."""
+    state: dict[str, Tensor]
+    """The state of the network that ``build_translator`` makes of the configuration, complete."""
+    image_shape: tuple[int, int, int]
+    """(C, H, W)."""
+    taken: list[str] = field(default_factory=list)
+    left_out: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    licence: str = ""
 
 
 class Source:

@@ -7,7 +7,9 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from facegan.errors import FaceganError, InputError, ModelError
-from facegan.exchange.base import Imported, ImportOptions, Source
+from facegan.exchange.base import Imported, ImportedTranslator, ImportOptions, Source
+
+Found = Imported | ImportedTranslator
 
 
 class Format(NamedTuple):
@@ -26,6 +28,9 @@ FORMATS: dict[str, Format] = {
     "lucidrains": Format("facegan.exchange.read_lucidrains", "stylegan2-pytorch's and lightweight-gan's .pt"),
     "keras": Format("facegan.exchange.read_keras", "Keras's .h5, .keras and .weights.h5"),
     "onnx": Format("facegan.exchange.read_onnx", "ONNX graphs (.onnx)"),
+    "translators": Format(
+        "facegan.exchange.read_translators", "pix2pix's and CycleGAN's generators (*_net_G*.pth)"
+    ),
     "later": Format("facegan.exchange.read_later", ""),
     "pytorch": Format(
         "facegan.exchange.read_pytorch", "plain PyTorch generators (.pt, .pth, .tar, .safetensors)"
@@ -34,7 +39,7 @@ FORMATS: dict[str, Format] = {
 """Name -> reader. The first that recognises a file reads it, so the most particular ones stand first."""
 
 
-def reader(name: str) -> tuple[Callable[[Source], bool], Callable[[Source, ImportOptions], Imported]]:
+def reader(name: str) -> tuple[Callable[[Source], bool], Callable[[Source, ImportOptions], Found]]:
     """Return ``recognises`` and ``read`` of a format."""
     module = importlib.import_module(FORMATS[name].module)
     return module.recognises, module.read

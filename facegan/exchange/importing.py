@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
@@ -12,10 +13,11 @@ import torch
 
 from facegan import arguments
 from facegan.errors import FaceganError, InputError, ModelError, first_line
-from facegan.exchange.base import Imported, ImportOptions, Source
-from facegan.exchange.formats import format_of, reader
+from facegan.exchange.base import Imported, ImportedTranslator, ImportOptions, Source
+from facegan.exchange.formats import Found, format_of, reader
 from facegan.exchange.tutorial import as_dcgan
 from facegan.families import GeneratorNetwork, OptimizerConfig, get_family
+from facegan.families.translator import TranslatorFamily
 from facegan.files import beside, check_ending, check_places, fit_name, writing
 from facegan.generator import Generator, describe
 from facegan.layers.unfilled import Unfilled
@@ -23,6 +25,7 @@ from facegan.recipes.table import RECIPES, recipe
 from facegan.runs.export import write_networks
 from facegan.settings import check_values, flag, no_flag, walk
 from facegan.tensor_files import has_header
+from facegan.translator import Translator, describe_translator, key_of
 
 MAX_MESSAGE = 1000  # letters; files may have names of any length
 
@@ -35,7 +38,7 @@ class ImportedModel:
     """The model's file."""
     format: str
     """The row of FORMATS that read it."""
-    model: Generator
+    model: Generator | Translator
     taken: tuple[str, ...]
     left_out: tuple[str, ...]
     notes: tuple[str, ...]
@@ -84,6 +87,13 @@ def import_model(
     if has_header(given, "facegan"):
         raise InputError(f"{file}: this is a model already; every command takes it as it is")
     name, imported, model = read_model(given, format, chosen)
+    if isinstance(imported, ImportedTranslator):
+        if networks:
+            raise InputError(f"--networks: {file} holds a translator without its discriminator")
+        with writing("--out", str(out)):
+            model.save(out)
+        return ImportedModel(Path(out), name, model, *_remarks(imported))
+    assert isinstance(model, Generator)
     if networks:
         try:
             whole = training_networks(imported)
@@ -98,12 +108,15 @@ def import_model(
         imported.left_out.append("D: --networks FILE keeps it, for 'facegan train --init FILE'")
     alone = get_family(imported.family).trains and "discriminator" not in imported.networks
     flags = training_flags(imported) if networks or alone else ()
-    taken, left_out, notes = map(tuple, (imported.taken, imported.left_out, imported.notes))
-    return ImportedModel(Path(out), name, model, taken, left_out, notes, flags)
+    return ImportedModel(Path(out), name, model, *_remarks(imported), flags)
 
 
-def read_model(file: Path, format: str, options: ImportOptions) -> tuple[str, Imported, Generator]:
-    """Return the format of a file, what its reader found, and the generator; nothing is written.
+def _remarks(found: Found) -> tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]]:
+    return tuple(found.taken), tuple(found.left_out), tuple(found.notes)
+
+
+def read_model(file: Path, format: str, options: ImportOptions) -> tuple[str, Found, Generator | Translator]:
+    """Return the format of a file, what its reader found, and the model; nothing is written.
 
     Raises:
         FaceganError: in one line that begins with the file.
@@ -111,8 +124,12 @@ def read_model(file: Path, format: str, options: ImportOptions) -> tuple[str, Im
     source = Source(file)
     try:
         name = format_of(source, format)
-        imported = as_dcgan(reader(name)[1](source, options))
-        return name, imported, build(imported, {"format": name, "file": file.name, "sha256": _digest(file)})
+        found, origin = reader(name)[1](source, options), {"format": name, "file": file.name}
+        origin["sha256"] = _digest(file)
+        if isinstance(found, ImportedTranslator):
+            return name, found, build_translator(found, origin)
+        found = as_dcgan(found)
+        return name, found, build(found, origin)
     except FaceganError as error:
         told = "".join(
             c if c.isprintable() else "?" for c in str(error)[:MAX_MESSAGE]
@@ -152,15 +169,8 @@ def build(imported: Imported, origin: dict[str, Any]) -> Generator:
 
     with Unfilled():
         with torch.device("meta"):
-            planned = {k: v.shape for k, v in new().state_dict().items()}
-        if wrong := sorted(planned.keys() ^ i.state.keys()):
-            raise ModelError(f"the weights do not fit the network ({wrong[0]} is missing on one side)")
-        for key, shape in planned.items():
-            if i.state[key].shape != shape:
-                has = ",".join(map(str, i.state[key].shape))
-                raise ModelError(f"the weights do not fit the network ({key} has the shape {has})")
-            if not bool(i.state[key].isfinite().all()):
-                raise ModelError(f"{key} has values that are not finite")
+            planned = new().state_dict()
+        _check_state(planned, i.state)
         network = new()
     network.load_state_dict({k: v.float() if v.is_floating_point() else v for k, v in i.state.items()})
     try:
@@ -171,6 +181,45 @@ def build(imported: Imported, origin: dict[str, Any]) -> Generator:
         raise ModelError(f"the network does not run ({first_line(error)})") from None
     if shape != tuple(i.image_shape):
         raise ModelError(f"the network makes pictures of shape {shape}, not {tuple(i.image_shape)}")
+    return model
+
+
+def _check_state(planned: Mapping[str, torch.Tensor], state: Mapping[str, torch.Tensor]) -> None:
+    """Raise ModelError unless the tensors are those of a network, and finite."""
+    if wrong := sorted(planned.keys() ^ state.keys()):
+        raise ModelError(f"the weights do not fit the network ({wrong[0]} is missing on one side)")
+    for key, tensor in planned.items():
+        if state[key].shape != tensor.shape:
+            has = ",".join(map(str, state[key].shape))
+            raise ModelError(f"the weights do not fit the network ({key} has the shape {has})")
+        if not bool(state[key].isfinite().all()):
+            raise ModelError(f"{key} has values that are not finite")
+
+
+def build_translator(found: ImportedTranslator, origin: dict[str, Any]) -> Translator:
+    """Return the translator of what a reader found; ModelError if the weights do not fit the network."""
+    meta = describe_translator(
+        found.family,
+        found.config,
+        image_shape=found.image_shape,
+        provenance={"imported": origin},
+        licence=found.licence,
+    )
+    family = get_family(found.family)
+    assert isinstance(family, TranslatorFamily)
+    with Unfilled():
+        with torch.device("meta"):
+            planned = family.build_translator(found.config.generator, found.image_shape)
+        _check_state(planned.state_dict(), found.state)
+        network = family.build_translator(found.config.generator, found.image_shape)
+    network.load_state_dict(found.state)
+    try:
+        model = Translator(torch.nn.ModuleDict({key_of(family.directions[0]): network}), meta)
+        c, h, w = found.image_shape
+        with torch.inference_mode():
+            model(torch.zeros(1, c, h, w))
+    except (RuntimeError, ValueError) as error:
+        raise ModelError(f"the network does not run ({first_line(error)})") from None
     return model
 
 

@@ -12,10 +12,6 @@ KINDS: dict[str, tuple[set[str], ...]] = {
         {"embeddings.weight", "generator.gen_z.weight_orig"},
         {"generator.embeddings.weight", "generator.generator.gen_z.weight_orig"},
     ),
-    "a translator of pix2pix or CycleGAN, which makes pictures of pictures,": (
-        {"model.model.0.weight", "model.model.1.model.1.weight"},
-        {"model.1.weight", "model.10.conv_block.1.weight"},
-    ),
 }
 """What a file is -> sets of names, of which a table of weights has all of one."""
 

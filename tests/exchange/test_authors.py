@@ -298,11 +298,6 @@ REFUSED: dict[str, tuple[Callable[[Path], Any], dict[str, Any], str]] = {
         {},
         "a BigGAN",
     ),
-    "pix2pix": (
-        saved(["model.model.0.weight", "model.model.1.model.1.weight"]),
-        {},
-        "a translator of pix2pix",
-    ),
 }
 
 

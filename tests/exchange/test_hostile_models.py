@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import hostile_graphs
+import hostile_translators
 import pytest
 from hostile import MAKERS, MARKER
 
@@ -21,7 +22,7 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[dict[s
     place = tmp_path_factory.mktemp("hostile")
     (place / "files").mkdir()
     names: set[str] = set()
-    for kind, make in {**MAKERS, **hostile_graphs.MAKERS}.items():
+    for kind, make in {**MAKERS, **hostile_graphs.MAKERS, **hostile_translators.MAKERS}.items():
         for name, content in make():
             title = name if name.startswith("good") else f"{kind}: {name}"
             assert title not in names and "/" not in title
@@ -49,7 +50,7 @@ def test_each_is_one_line_or_a_model(results: Any) -> None:
 def test_good_files_are_models_and_payloads_are_none(results: Any) -> None:
     models = {row["name"] for row in results[1] if row["told"] == "model"}
     good = {row["name"] for row in results[1] if row["name"].startswith("good")}
-    assert len(good) == 14 and good <= models
+    assert len(good) == 16 and good <= models
     # A stand-in beside the weights does no harm; what cannot be read may not become a picture.
     assert not {
         name for name in models if "as a weight" in name or name.startswith(("opcodes", "zips: a bomb"))
