@@ -19,7 +19,7 @@ from facegan.data.choosing import Chooser, NothingLeft, PrepareConfig, Progress
 from facegan.data.chunks import ChunkStore, locked
 from facegan.data.crops import PRESETS, Crop, describe
 from facegan.data.dataset import Dataset
-from facegan.data.pairs import check_pairs
+from facegan.data.pairs import SIDE_BY_SIDE, check_pairs
 from facegan.data.process_sources import process_sources
 from facegan.data.summary import Early
 from facegan.errors import InputError
@@ -98,13 +98,15 @@ def prepare(
     given = locals()
     if not isinstance(preset, str) or (preset and preset not in PRESETS):
         raise InputError(f"--preset '{preset}' is unknown (known: {', '.join(PRESETS)})")
-    given |= {"kind": arguments.text(crop, "--crop"), "size": _size(size), "pairs": str(pairs)}
+    given |= {"kind": arguments.text(crop, "--crop"), "size": _size(size)}
+    given["pairs"] = pairs if isinstance(pairs, str) else str(arguments.place(pairs, "--pairs"))
     if crop == "auto":
-        given["kind"] = "center" if str(pairs) else "aligned"
+        given["kind"] = "center" if given["pairs"] else "aligned"
     cut = PRESETS[preset] if preset else _settings(Crop, given)
     config = _settings(PrepareConfig, given | {"sources": _sources(sources), "crop": cut})
     if not config.sources:
-        raise InputError("no source given")
+        ways = f"--pairs {SIDE_BY_SIDE} FOLDER, or --pairs INPUTS TARGETS"
+        raise InputError(f"name the pictures, too: {ways}" if config.pairs else "no source given")
     parse_range(value_range)
     check_pairs(config.pairs, config.direction, config.sources)
     if config.limit < 0:

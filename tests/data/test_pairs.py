@@ -317,6 +317,8 @@ WRONG = {
     "a folder of text side by side": ({"sources": "text", "pairs": "side-by-side"}, "not an image file"),
     "the same folder twice": ({"pairs": "ab"}, "inputs and targets are the same"),
     "names that have nothing in common": ({"pairs": "other"}, "no input of this name"),
+    "no targets": ({"sources": [], "pairs": "ab"}, "name the pictures, too"),
+    "no path": ({"pairs": 3}, "must be a path, not 3"),
     "an unknown direction": ({"pairs": "side-by-side", "direction": "left"}, "choose one of a-to-b, b-to-a"),
     "a direction of two folders": ({"pairs": "other", "direction": "b-to-a"}, "name the other folder first"),
     "a direction without pairs": ({"direction": "b-to-a"}, "goes with --pairs side-by-side"),
