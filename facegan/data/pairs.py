@@ -102,8 +102,13 @@ class Partners:
         content, shape = item.content, None
         if item.pixels is not None:
             content, shape = item.pixels.tobytes(), item.pixels.shape
-        start = self._contents.seek(0, 2)
-        self._contents.write(content)
+        try:
+            start = self._contents.seek(0, 2)
+            self._contents.write(content)
+            self._contents.flush()
+        except OSError as error:
+            where = f"{tempfile.gettempdir()} cannot keep the inputs ({error.strerror or error})"
+            raise InputError(f"--pairs: {where}; set TMPDIR to a folder with room") from None
         return _Kept(bare, start, len(content), shape)
 
     def joined(self, item: Item) -> Item:

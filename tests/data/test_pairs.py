@@ -154,6 +154,17 @@ def test_inputs_may_lie_in_archives(tmp_path, kind):
         np.testing.assert_array_equal(data.inputs(split), 255 - data.images(split))
 
 
+def test_a_full_disk_for_the_inputs_of_an_archive_is_one_line(tmp_path, monkeypatch):
+    import tempfile
+
+    inputs, targets = two_folders(tmp_path, IN, OUT)
+    place = shutil.make_archive(str(tmp_path / "in"), "zip", inputs)
+    monkeypatch.setattr(tempfile, "TemporaryFile", lambda **_: open("/dev/full", "rb+"))  # noqa: SIM115
+    with pytest.raises(InputError, match=r"No space left on device.*set TMPDIR"):
+        prepare(targets, tmp_path / "pairs", pairs=place, workers=1)
+    assert not (tmp_path / "pairs").exists()
+
+
 def test_sizes_that_differ_within_a_pair_are_cut_alike(tmp_path):
     inputs, targets = two_folders(tmp_path, IN, OUT, factor=2)
     for file in inputs.rglob("*.png"):  # a wide picture, whose middle alone is taken
