@@ -123,6 +123,15 @@ def average_gradients(parameters: Iterable[nn.Parameter]) -> None:
         gradient.copy_(piece.view(gradient.shape))
 
 
+def gather(x: torch.Tensor) -> torch.Tensor:
+    """Return ``x`` ``N,...`` of all processes, in their order, as one tensor without gradients."""
+    if world() == 1:
+        return x.detach()
+    parts = [torch.empty_like(x, memory_format=torch.contiguous_format) for _ in range(world())]
+    dist.all_gather(parts, x.detach().contiguous())
+    return torch.cat(parts)
+
+
 def from_first(value: T) -> T:
     """Return process 0's value in every process."""
     if world() == 1:

@@ -8,6 +8,7 @@ from facegan.cli.options import notify
 from facegan.cli.train_flags import help_text
 from facegan.cli.train_session import Session
 from facegan.errors import ConfigError, DatasetError, FaceganError, RunError
+from facegan.families import get_family
 
 
 def plan(session: Session) -> bool:
@@ -24,7 +25,7 @@ def plan(session: Session) -> bool:
         from facegan.planning.dry_run_text import page
 
         session.say(f"{session.config.recipe} on {session.data.path}: a few real updates ...")
-        print(page(dry_run(session.data, session.config, session.flags.device)))
+        print(page(dry_run(session.data, session.config, session.flags.device, to=session.to)))
     return not session.flags.dry_run
 
 
@@ -34,7 +35,8 @@ def train_session(session: Session) -> int:
 
     if not (session.flags.repeats > 1 or session.flags.sweep):
         session.once(session.config, session.out)
-        session.say(f"done: {session.out / 'report.html'}; next: facegan generate {session.out}")
+        then = get_family(session.config.family).next_command.format(session.out)
+        session.say(f"done: {session.out / 'report.html'}; next: facegan {then}")
         return 0
     if session.resume:  # those that had not begun yet do begin
         if not any(list_checkpoints(path) for path in session.out.glob("*/checkpoints")):

@@ -14,7 +14,7 @@ import tyro
 
 from facegan.arguments import field_types
 from facegan.machine import MAX_THREADS
-from facegan.recipes.config import GROUPS, TrainConfig, TrainSettings
+from facegan.recipes.config import GROUPS, TrainConfig, TrainSettings, unread_group
 from facegan.recipes.table import recipe
 from facegan.settings import Item, check_values, flag, help_of, no_flag, setting, walk
 
@@ -29,6 +29,8 @@ class Command:
         dataclasses.MISSING, common=True
     )
     """A folder made by 'facegan prepare'."""
+    to: str = setting("", common=True)
+    """The second domain, a dataset like the first, for recipes such as cyclegan-64."""
     recipe: str = setting("", common=True)
     """Named settings (see 'facegan recipes'); by default, chosen for the dataset."""
     auto: bool = setting(False, common=True)
@@ -119,7 +121,8 @@ def help_text(argv: list[str], everything: bool = False) -> str:
     lines += [*_rows("Options", own, width), ""]
     groups: dict[str, list[Item]] = {name: [] for name in GROUPS}
     for item in walk(config):
-        if "." in item.name or item.name in field_types(TrainSettings):  # the others are no flags
+        flagged = "." in item.name or item.name in field_types(TrainSettings)  # the others are no flags
+        if flagged and item.group != unread_group(config):
             groups.setdefault(item.group, []).append(item)
     if everything:
         for name, items in groups.items():

@@ -193,7 +193,7 @@ def dry_sweep(session: Session) -> None:
     print(f"{len(trials)} trials of {trials[0][1].kimg:g} kimg: {' '.join(t.name for t, _ in trials)}")
     for _, one in trials:
         try:
-            d = dry_run(session.data, one, session.flags.device)
+            d = dry_run(session.data, one, session.flags.device, to=session.to)
         except FaceganError as error:
             print(f"would fail: {error}")
             continue

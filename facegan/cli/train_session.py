@@ -72,6 +72,7 @@ class Session:
         self.first = os.environ.get("RANK", "0") == "0"  # of the processes that a launcher has started
         self.shown = self.first and not self.flags.quiet
         self.data = Dataset(self.flags.dataset)
+        self.to = Dataset(self.flags.to) if self.flags.to else None
         default = f"runs/{self.data.path.resolve().name}-{self.config.recipe}"
         self.out = Path(self.flags.out or default + "-sweep" * bool(self.flags.sweep))
         self.resume = self.flags.resume
@@ -83,13 +84,14 @@ class Session:
 
     def once(self, config: TrainConfig, out: Path) -> None:
         """Train one run."""
-        from facegan.recipes.choice import image_shape
         from facegan.recipes.config import check
         from facegan.runs.checkpoints import list_checkpoints
         from facegan.training.forecast import long_run
+        from facegan.training.objective import check_sources
+        from facegan.training.state import Sources
         from facegan.training.train import train
 
-        image_shape(check(config), self.data)  # before a line says that it begins
+        check_sources(check(config), Sources(self.data, self.to))  # before a line says that it begins
         listeners: list[Any] = [LiveLine()] if self.shown else []
         if self.flags.tensorboard and self.first:
             from facegan.runs.tensorboard import TensorBoardListener
@@ -103,4 +105,5 @@ class Session:
             self.say(duration)
         options: Any = {"resume": self.resume, "device": self.flags.device, "listeners": listeners}
         options["mark"] = self.flags.mark
+        options["to"] = self.to
         train(self.data, config, out, command="facegan train " + shlex.join(self.argv), **options)

@@ -63,6 +63,10 @@ class Family(ABC):
     """Whether there are recipes and discriminators; without them its generators are only sampled from."""
     translates: ClassVar[bool] = False
     """Whether its models turn pictures into pictures (a :class:`facegan.translator.Translator`)."""
+    next_command: ClassVar[str] = "generate {}"
+    """What to do with a run, after the word facegan."""
+    caption: ClassVar[str] = ""
+    """What the report's sheets show; "" for the grid of seeds."""
     conditional: ClassVar[bool] = False
     """Whether the networks take labels."""
     any_shape: ClassVar[bool] = False

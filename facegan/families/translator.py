@@ -18,6 +18,7 @@ class TranslatorFamily(Family):
     """A family of networks that turn pictures into pictures of the same shape."""
 
     translates = True
+    next_command = "translate {} PHOTO"
     any_shape = True
     width_setting = "widths"
     directions: ClassVar[tuple[str, ...]] = ()

@@ -6,7 +6,7 @@ import math
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -20,18 +20,16 @@ from facegan.attributes.networks import fit
 from facegan.data.dataset import Dataset, conditions
 from facegan.devices import free_memory, pick_device, slow_bfloat16, working_threads
 from facegan.errors import ConfigError
-from facegan.layers.ema import batch_norms
 from facegan.layers.network import DiscriminatorNetwork
 from facegan.layers.summary import LayerInfo, statistics, summarize
 from facegan.machine import OtherWork
-from facegan.recipes.choice import image_shape
 from facegan.recipes.config import TrainConfig, UpdateKind, check, update_kinds
 from facegan.training.initialization import create_state, with_precision
-from facegan.training.objective import train_step
+from facegan.training.objective import check_sources, train_step
 from facegan.training.out_of_memory import fits, is_out_of_memory
 from facegan.training.sampler import ImageSampler
 from facegan.training.snapshot import BN_BATCH, BN_BATCHES
-from facegan.training.state import TrainState, as_if_finished
+from facegan.training.state import Sources, TrainState, as_if_finished
 
 TIMED_SECONDS, TIMED_UPDATES = 2.0, 3  # time updates for so long, and at least so many
 SLOW_UPDATE = 10.0  # seconds; of updates that take longer, one of each kind is enough
@@ -117,6 +115,8 @@ class DryRun:
     threads: int
     generator: list[LayerInfo]
     discriminator: list[LayerInfo]
+    each: int
+    """Networks of either kind."""
     weights: int
     optimizer: int
     average: int
@@ -176,15 +176,23 @@ class DryRun:
         return count * self.drawing
 
 
-def dry_run(dataset: str | Path | Dataset, config: TrainConfig, device: str = "auto") -> DryRun:
+def dry_run(
+    dataset: str | Path | Dataset,
+    config: TrainConfig,
+    device: str = "auto",
+    *,
+    to: str | Path | Dataset | None = None,
+) -> DryRun:
     """Build the networks, make a few real updates on real pictures, and measure; writes no file.
 
-    ConfigError if the configuration cannot work, or does not fit into memory.
+    ``to`` is the second domain, if the recipe takes one. ConfigError if the configuration cannot work, or
+    does not fit into memory.
     """
     config = check(config)
     data = dataset if isinstance(dataset, Dataset) else Dataset(dataset)
     place = pick_device(device)
-    shape = image_shape(config, data)
+    second = Dataset(to) if isinstance(to, (str, Path)) else to
+    shape = check_sources(config, Sources(data, second))
     pictures = data.peek(max(_PEEK, config.batch))
     try:
         with working_threads(place) as room:
@@ -205,11 +213,13 @@ def _measured(
     shape: tuple[int, int, int],
 ) -> DryRun:
     names, table = conditions(data, config.condition) if config.condition else ((), None)
-    feed = ImageSampler(pictures, config, place, table=None if table is None else table[: len(pictures)])
+    few = None if table is None else table[: len(pictures)]
     with PeakMemory(place) as memory:
         state = as_if_finished(
             create_state(with_precision(config, place), shape, place, label_dim=len(names))
         )
+        # The second pictures of a run cost as much, whatever they show.
+        feed = state.objective.sampler(pictures, config, place, table=few, beside=pictures)
         kinds = sorted(update_kinds(config), key=lambda kind: len(kind.extras))  # the dearest last
         # Two at least to warm up, because the optimiser's moments come with the first.
         warm = [_timed(state, feed, kind) for kind in (kinds * 2)[: max(2, len(kinds))]]
@@ -229,7 +239,7 @@ def _measured(
         memory_free=free_memory(place),
         timings=timings,
         others=others,
-        drawing=_time_drawing(state),
+        drawing=_time_drawing(state, shape),
         map_bytes=0 if isinstance(pictures, np.memmap) else data.counts["train"] * math.prod(shape),
     )
 
@@ -268,20 +278,13 @@ def _time_updates(
     return {kind: Timing(sum(t) / len(t), min(t), max(t), len(t)) for kind, t in times.items()}
 
 
-def _time_drawing(state: TrainState, count: int = 16) -> float:
+def _time_drawing(state: TrainState, shape: Sequence[int], count: int = 16) -> float:
     """Seconds to draw one picture in sampling mode."""
-    z = torch.randn(count, state.config.latent.dim, generator=torch.Generator().manual_seed(0))
-    z = z.to(state.device, state.dtype)
-    network = (state.generator if state.ema is None else state.ema).eval()
-    given = (z, *_some_labels(state, count))
+    network, given = state.objective.examples(state, shape, count)["generator"]
+    network.eval()
     with torch.inference_mode():
         network(*given)
         return _seconds(lambda: network(*given), state.device) / count
-
-
-def _some_labels(state: TrainState, count: int) -> tuple[torch.Tensor, ...]:
-    shape = (count, state.label_dim)
-    return (torch.zeros(shape, device=state.device, dtype=state.dtype),) if state.label_dim else ()
 
 
 def occasions(c: TrainConfig) -> dict[str, int]:
@@ -318,17 +321,19 @@ def _stored(module: nn.Module | None) -> list[torch.Tensor]:
 
 def _sizes(state: TrainState, shape: tuple[int, int, int]) -> dict[str, Any]:
     """Return the layers of both networks and what they take of memory and disk, by the names of DryRun."""
-    z = torch.zeros(1, state.config.latent.dim, device=state.device, dtype=state.dtype)
-    picture = torch.zeros(1, *shape, device=state.device, dtype=state.dtype)
+    examples = state.objective.examples(state, shape, 1)
     moments = [t for o in state.optimizers.values() for s in o.state.values() for t in s.values()]
-    weights, average = _bytes([*_stored(state.generator), *_stored(state.discriminator)]), _stored(state.ema)
-    floats = sum(p.numel() for p in state.generator.parameters()) + statistics(state.generator)
-    counters = _bytes(b for b in state.generator.buffers() if not b.is_floating_point())
+    weights = _bytes(t for name in state.optimizers for t in _stored(state.networks[name]))
+    average = [t for name in state.networks.keys() - state.optimizers for t in _stored(state.networks[name])]
+    makers = [state.networks[name] for name in state.optimizers if name.startswith("generator")]
+    floats = sum(sum(p.numel() for p in maker.parameters()) + statistics(maker) for maker in makers)
+    counters = _bytes(b for maker in makers for b in maker.buffers() if not b.is_floating_point())
     # Averaged weights need statistics of their own each time that pictures are drawn with them.
-    renewed = BN_BATCHES * BN_BATCH if state.ema and batch_norms(state.ema) else 0
+    renewed = BN_BATCHES * BN_BATCH if state.objective.renews_statistics(state) else 0
     return {
-        "generator": summarize(state.generator, (z, *_some_labels(state, 1))),
-        "discriminator": _judging(state.discriminator, (picture, *_some_labels(state, 1))),
+        "generator": summarize(*examples["generator"]),
+        "discriminator": _judging(*examples["discriminator"]),
+        "each": len(makers),
         "weights": weights,
         "optimizer": _bytes(moments),
         "average": _bytes(average),
@@ -339,14 +344,17 @@ def _sizes(state: TrainState, shape: tuple[int, int, int]) -> dict[str, Any]:
     }
 
 
-def _judging(discriminator: DiscriminatorNetwork, inputs: tuple[torch.Tensor, ...]) -> list[LayerInfo]:
+def _judging(discriminator: nn.Module, inputs: tuple[torch.Tensor, ...]) -> list[LayerInfo]:
     """Return the discriminator's layers, then those of a frozen network and of the heads on it."""
-    rows, heads = summarize(discriminator, inputs), discriminator.projected
+    rows = summarize(discriminator, inputs)
+    assert isinstance(discriminator, DiscriminatorNetwork)
+    heads = discriminator.projected
     if heads is None:
         return rows
-    frozen = summarize(heads.frozen, fit(inputs[0], heads.shape))
+    picture = inputs[0][:, -heads.shape[0] :]  # a translator's discriminator sees the input before it
+    frozen = summarize(heads.frozen, fit(picture, heads.shape))
     rows += [replace(r, name=f"frozen.{r.name}", parameters=0, statistics=0) for r in frozen]
-    return rows + [replace(r, name=f"projected.{r.name}") for r in summarize(heads, inputs)]
+    return rows + [replace(r, name=f"projected.{r.name}") for r in summarize(heads, (picture, *inputs[1:]))]
 
 
 def _device_name(device: torch.device) -> str:

@@ -9,7 +9,7 @@ from typing import Any
 from facegan.layers.notation import ACTIVATIONS, NORMS
 from facegan.layers.summary import LayerInfo, shape_text
 from facegan.planning.dry_run import DryRun, Timing
-from facegan.recipes.config import GROUPS, TrainConfig, unfinished
+from facegan.recipes.config import GROUPS, TrainConfig, unfinished, unread_group
 from facegan.recipes.table import RECIPES
 from facegan.runs.page import duration
 from facegan.settings import values_of, walk
@@ -22,6 +22,7 @@ def page(d: DryRun) -> str:
     """Return the whole page, without a line end."""
     c, h, w = d.image_shape
     threads = f", {d.threads} thread{'s' * (d.threads != 1)}" if d.device == "cpu" else ""
+    several = f" ({d.each} of these)" if d.each > 1 else ""
     warnings = unfinished(d.config, d.image_shape), d.slow
     lines = [
         f"{d.config.recipe or 'no recipe'} on {d.dataset}: {d.pictures:,} training pictures, "
@@ -29,9 +30,9 @@ def page(d: DryRun) -> str:
         "",
         *settings_lines(d.config),
         "",
-        *network_lines("Generator", d.generator),
+        *network_lines("Generator" + several, d.generator),
         "",
-        *network_lines("Discriminator", d.discriminator),
+        *network_lines("Discriminator" + several, d.discriminator),
         "",
         *_memory_lines(d),
         "",
@@ -72,6 +73,8 @@ def settings_lines(config: TrainConfig) -> list[str]:
     raw, now, recipe = values_of(origin), _resolved(config), _resolved(origin)
     groups: dict[str, list[str]] = {name: [] for name in GROUPS}
     for s in walk(config):
+        if s.group == unread_group(config):
+            continue
         changed = s.name in raw and s.value != raw[s.name]
         if not changed and (s.key == "layers" or (s.rules.quiet and s.value == s.rules.default)):
             continue  # the layers stand in their network's table
@@ -184,7 +187,7 @@ def _fact(label: str, value: str, note: str = "") -> str:
 def _memory_lines(d: DryRun) -> list[str]:
     lines = [
         "Memory",
-        _fact("weights", size(d.weights), "both networks"),
+        _fact("weights", size(d.weights), "both networks" if d.each == 1 else "all networks"),
         _fact("optimiser", size(d.optimizer), "Adam's moments"),
         _fact("average", size(d.average), "of the generator" if d.average else "the recipe has none"),
     ]

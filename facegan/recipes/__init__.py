@@ -5,6 +5,7 @@
 32
 """
 
-from facegan.recipes.table import RECIPES, Recipe, recipe
+from facegan.recipes.row import Recipe
+from facegan.recipes.table import RECIPES, recipe
 
 __all__ = ["RECIPES", "Recipe", "recipe"]

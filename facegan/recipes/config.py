@@ -7,8 +7,9 @@ Flags, help, checks, the dry run's page and what may change when a run is resume
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import asdict, dataclass, fields, is_dataclass, replace
+from itertools import chain
 from typing import Any
 
 from facegan import arguments
@@ -17,6 +18,7 @@ from facegan.errors import ConfigError, InputError
 from facegan.families import get_family
 from facegan.losses.adversarial import LOSSES
 from facegan.metrics import FEATURE_NAMES, RANKING_METRICS
+from facegan.metrics.pair_table import PAIR_METRICS
 from facegan.settings import check_values, flag, setting
 
 # What settings are about, in the order of help and of the dry run's page.
@@ -31,6 +33,25 @@ GROUPS = {
     "metric": "measurements on pictures held out",
     "output": "grids, checkpoints and models",
 }
+
+
+class _Either(Collection[str]):
+    """The words of several tables, including rows that are added later."""
+
+    def __init__(self, *tables: Collection[str]) -> None:
+        self.tables = tables
+
+    def __contains__(self, word: object) -> bool:
+        return any(word in table for table in self.tables)
+
+    def __iter__(self) -> Iterator[str]:
+        return chain(*self.tables)
+
+    def __len__(self) -> int:
+        return sum(map(len, self.tables))
+
+
+_METRICS = _Either(RANKING_METRICS, PAIR_METRICS)
 
 
 @dataclass(frozen=True)
@@ -49,6 +70,27 @@ class LatentConfig:
     """Mean during training, where a tutorial's differs; None is the same."""
     train_std: float | None = setting(None, minimum=-math.inf)
     """Standard deviation during training; None is the same."""
+
+
+@dataclass(frozen=True)
+class TranslationConfig:
+    """What recipes that turn pictures into pictures minimise and draw; no other recipe reads it."""
+
+    adversarial_weight: float = setting(1.0, minimum=0)
+    """Weight of the adversarial loss in that of the generators."""
+    l1_weight: float = setting(100.0, minimum=0)
+    """pix2pix: weight of the mean absolute difference from the target."""
+    perceptual_weight: float = setting(0.0, minimum=0)
+    """pix2pix: weight of the mean absolute difference from the target in the feature maps of the bundled
+    attribute network critic; for aligned faces."""
+    cycle_weight: float = setting(10.0, minimum=0)
+    """CycleGAN: weight of the mean absolute difference of a picture that went there and back."""
+    identity_weight: float = setting(0.5, minimum=0)
+    """CycleGAN: pictures of the target domain should stay as they are; a share of the cycle's weight."""
+    pool: int = setting(50, minimum=0)
+    """CycleGAN: earlier results that the discriminators see half of the time; 0 shows only the newest."""
+    jitter: int = setting(0, minimum=0)
+    """Enlarge training pictures by so many px and crop them again at random, input and target alike."""
 
 
 @dataclass(frozen=True)
@@ -140,9 +182,9 @@ class TrainSettings:
     """With each grid, save one real and one generated picture of their own into samples/pairs."""
     quality_count: int = setting(256, group="output", minimum=0, resumable=True)
     """Samples in the measure of quality that goes with each grid; 0 leaves it out."""
-    metric: str = setting("", group="metric", choices=RANKING_METRICS, resumable=True, common=True)
-    """Measure samples against the val split (train, if there is none), and keep the best checkpoint and model
-    (RUN@best); empty measures nothing."""
+    metric: str = setting("", group="metric", choices=_METRICS, resumable=True, common=True)
+    """Measure results against the val split (train, if there is none), and keep the best checkpoint and model
+    (RUN@best); empty measures nothing. Pairs of pix2pix have their own: perceptual, psnr, ssim, lpips."""
     metric_features: str = setting("faces", group="metric", choices=FEATURE_NAMES, resumable=True)
     """What that metric compares pictures by."""
     metric_count: int = setting(1000, group="metric", minimum=10, resumable=True)
@@ -168,8 +210,13 @@ class TrainSettings:
     """With --init: layers of the discriminator, counted from the image, that are not trained."""
     condition: tuple[str, ...] = setting((), group="data", common=True)
     """Attributes of the dataset by which generated pictures can be chosen: smiling male, or label."""
+    input: str = setting("", group="data", common=True, quiet=True)
+    """pix2pix: the inputs are edges, grey, small-16, hole or blur of the pictures, or given with them (as
+    'facegan prepare --pairs' does; the default)."""
     latent: LatentConfig = setting(LatentConfig())
     """The prior over z."""
+    translation: TranslationConfig = setting(TranslationConfig())
+    """Pictures from pictures."""
 
 
 @dataclass(frozen=True)
@@ -267,6 +314,11 @@ def _check_labels_and_init(config: TrainConfig) -> None:
         raise ConfigError("--freeze-d keeps layers of a trained discriminator: give --init MODEL, too")
     if config.condition and config.eval_count:
         raise ConfigError("--eval-count measures without labels: with --condition, set it to 0")
+
+
+def unread_group(config: TrainConfig) -> str:
+    """Return the group of settings that this kind of recipe does not read: the prior's, or translators'."""
+    return "latent" if get_family(config.family).translates else "translation"
 
 
 def unfinished(config: TrainConfig, image_shape: Sequence[int]) -> str:

@@ -5,7 +5,7 @@ A recipe's name always means the whole network. To add one, add its row to RECIP
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from facegan.arguments import shown
@@ -18,16 +18,8 @@ from facegan.families.r3gan import config as r3gan
 from facegan.families.stylegan2 import config as stylegan2
 from facegan.families.vanilla import config as vanilla
 from facegan.recipes.config import LatentConfig, TrainConfig
-
-
-@dataclass(frozen=True)
-class Recipe:
-    """A configuration, what it is for in one line, and where its settings come from."""
-
-    config: TrainConfig
-    summary: str
-    source: str
-
+from facegan.recipes.row import Recipe
+from facegan.recipes.translators import ROWS as TRANSLATORS
 
 _KERAS_ADAM: dict[str, Any] = {"lr": 2e-4, "beta1": 0.5, "eps": 1e-7, "eps_hat": True}
 _KERAS_NET: dict[str, Any] = {"init": "glorot", "bn_eps": 1e-3, **_KERAS_ADAM}
@@ -384,7 +376,10 @@ _ROWS: dict[str, Recipe] = {
     ),
 }  # fmt: skip
 
-RECIPES = {name: replace(row, config=replace(row.config, recipe=name)) for name, row in _ROWS.items()}
+RECIPES = {
+    name: replace(row, config=replace(row.config, recipe=name))
+    for name, row in {**_ROWS, **TRANSLATORS}.items()
+}
 
 
 def recipe(name: str) -> TrainConfig:

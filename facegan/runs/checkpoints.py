@@ -86,4 +86,5 @@ def read_networks(checkpoint: Path) -> dict[str, dict[str, torch.Tensor]]:
         groups = by_group(load((checkpoint / "state.safetensors").read_bytes()))
     except Exception as error:
         raise RunError(f"{checkpoint}: not readable ({str(error).splitlines()[0]})") from None
-    return {name: groups[name] for name in ("generator", "discriminator", "ema") if name in groups}
+    others = ("sums", "extra")
+    return {k: v for k, v in groups.items() if k not in others and not k.endswith("_optimizer")}

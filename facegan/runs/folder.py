@@ -71,10 +71,11 @@ class RunFolder(Listener):
             new = json.loads(json.dumps(config, default=str))  # lists, not tuples
             a, b = ({k: v for k, v in _with_defaults(c).items() if k not in drop} for c in (old, new))
             for side in (a, b):  # a dataset may be moved: what counts is its content
-                data = side.get("dataset", {})
-                side["dataset"] = {
-                    "content": f"{str(data.get('content_hash'))[:16]} ({data.get('count')} pictures)"
-                }
+                for name in {"dataset", "to"} & side.keys():
+                    data = side[name]
+                    side[name] = {
+                        "content": f"{str(data.get('content_hash'))[:16]} ({data.get('count')} pictures)"
+                    }
             changed = differences(a, b)
             if changed and begun:
                 shown = "; ".join(changed[:6]) + (

@@ -7,12 +7,14 @@ import contextlib
 import io
 import re
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from facegan import xmp
-from facegan.errors import InputError
+from facegan.errors import InputError, ModelError
+from facegan.families import get_family
 from facegan.runs.record import RunRecord, number
 
 MAX_FRAMES = 60  # grids in the page
@@ -61,7 +63,12 @@ CHARTS = (
         log=10.0,
     ),
     Chart("FID", (("fid", "generated"),), _DISTANCE, floor="fid_real", log=10.0),
-    Chart("KID", (("kid", "generated"),), _DISTANCE, floor="kid_real"),
+    Chart(
+        "KID",
+        (("kid", "generated"), ("kid_a_to_b", "a to b"), ("kid_b_to_a", "b to a")),
+        _DISTANCE,
+        floor="kid_real",
+    ),
     Chart(
         "Precision and recall",
         (("precision", "precision"), ("recall", "recall")),
@@ -105,6 +112,34 @@ CHARTS = (
         (("loss_projected_real", "on real"), ("loss_projected_fake", "on generated")),
         "Hinge losses of those that judge by a frozen network. Both near 1: they cannot tell; near 0: easy.",
     ),
+    Chart(
+        "Difference from the target",
+        (("loss_l1", "training"), ("l1_held_out", "held out")),
+        "Mean absolute difference of pixels in [-1, 1]; lower is better.",
+        range=(0.0, None),
+    ),
+    Chart("Perceptual distance", (("perceptual", "results"),), "To the held-out targets; lower is better."),
+    Chart(
+        "PSNR",
+        (("psnr", "results"),),
+        "Of pixels, against the held-out targets; higher is better.",
+        unit="dB",
+    ),
+    Chart("SSIM", (("ssim", "results"),), "Against the held-out targets; higher is better."),
+    Chart("LPIPS", (("lpips", "results"),), "To the held-out targets; lower is better."),
+    Chart(
+        "There and back",
+        (("loss_cycle", "training, both"), ("cycle_held_out", "held out, from the first domain")),
+        "Mean absolute difference of pictures that were translated there and back.",
+        range=(0.0, None),
+    ),
+    Chart(
+        "Unchanged pictures", (("loss_identity", "both"),), "How much pictures of the target domain change."
+    ),
+    Chart(
+        "Loss by the discriminator", (("loss_adversarial", "generator"),), "Its part of the generator's loss."
+    ),
+    Chart("Perceptual loss", (("loss_perceptual", "training"),), "Difference in a frozen network's maps."),
     _percent(
         "Accuracy of the discriminator",
         (("accuracy_real", "on real"), ("accuracy_fake", "on generated")),
@@ -189,15 +224,23 @@ def run_data(record: RunRecord, max_bytes: int = MAX_BYTES) -> dict[str, Any]:
     """Return the horizontal axes of a run's curves, its events, and its grids within ``max_bytes``."""
     parts = buckets(record)
     seconds = [number(part[-1].get("seconds")) for part in parts]
-    seeds = number(record.config.get("grid_count"))
     return {
         "name": record.name,
         "kimg": [part[-1]["images_seen"] / 1000 for part in parts],
         "seconds": [] if None in seconds else seconds,
         "events": [event(e) for e in record.events],
         "frames": frames(record.path / "samples", max_bytes),
-        "caption": f"Seeds 0 to {seeds - 1:g} in order, row by row; none chosen." if seeds else "",
+        "caption": _caption(record),
     }
+
+
+def _caption(record: RunRecord) -> str:
+    """Return what the sheets of a run show."""
+    with suppress(ModelError):  # a family that was registered elsewhere
+        if text := get_family(str(record.config.get("family", "dcgan"))).caption:
+            return text
+    seeds = number(record.config.get("grid_count"))
+    return f"Seeds 0 to {seeds - 1:g} in order, row by row; none chosen." if seeds else ""
 
 
 def event(line: dict[str, Any]) -> dict[str, Any]:

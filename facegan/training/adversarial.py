@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from typing import ClassVar
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar
 
 import torch
 
 from facegan import rng
 from facegan.errors import ConfigError
 from facegan.families import get_family
+from facegan.generator import Generator, describe
+from facegan.layers.ema import batch_norms
 from facegan.layers.network import Network
 from facegan.losses.adversarial import LOSSES
 from facegan.losses.penalties import (
@@ -21,7 +22,12 @@ from facegan.losses.penalties import (
     path_length_penalty,
     path_lengths,
 )
+from facegan.metrics.pair_table import PAIR_METRICS
+from facegan.metrics.random_features import QuickQuality
+from facegan.metrics.validation import ValidationMetric
+from facegan.prior import Latent
 from facegan.recipes.config import TrainConfig
+from facegan.training import snapshot
 from facegan.training.batches import (
     Batch,
     Judged,
@@ -33,18 +39,42 @@ from facegan.training.batches import (
     path_noise,
     slices,
 )
+from facegan.training.initialization import initialise
 from facegan.training.sampler import ImageSampler
+from facegan.training.samples import Samples, validation_metric
 from facegan.training.schedules import burn_in, set_rates, update_averages
-from facegan.training.state import Objective, Slice, Statistics, TrainState
+from facegan.training.state import (
+    Examples,
+    Given,
+    Objective,
+    Slice,
+    Sources,
+    Statistics,
+    TrainState,
+    without_gradients,
+)
 
 LossAndStatistics = tuple[torch.Tensor, Statistics]
 HEADS = LOSSES["hinge"]  # of the discriminator's heads on a frozen network
+NO_INPUT = "{} makes pictures from noise; recipes such as pix2pix-64 make them from an input"
 
 
 class Adversarial(Objective):
     """A generator of images from noise against a discriminator (Goodfellow et al. 2014)."""
 
     averages: ClassVar = {"ema": "generator"}
+
+    def check(self, config: TrainConfig) -> None:
+        if config.input:
+            raise ConfigError(f"--input {config.input}: {NO_INPUT.format(config.recipe or 'this recipe')}")
+        if config.metric in PAIR_METRICS:
+            raise ConfigError(f"--metric {config.metric}: {NO_INPUT.format(config.recipe or 'this recipe')}")
+
+    def initialise(self, state: TrainState, given: Given, image_shape: Sequence[int]) -> str:
+        return initialise(state, given, image_shape)
+
+    def bounded(self, config: TrainConfig) -> bool:
+        return LOSSES[config.loss].bounded
 
     def build(self, config: TrainConfig, image_shape: Sequence[int], label_dim: int) -> Mapping[str, Network]:
         family, model = get_family(config.family), config.model
@@ -72,6 +102,36 @@ class Adversarial(Objective):
             raise ConfigError(
                 f"--batch {c.batch}{pieces}: the batch norm of these networks needs 2 pictures at a time"
             ) from None
+
+    def header(self, config: TrainConfig, image_shape: Sequence[int], **more: Any) -> dict[str, Any]:
+        c = config.latent
+        latent = Latent(c.kind, c.dim, c.mean, c.std)
+        return describe(config.family, config.model, latent, image_shape=image_shape, **more)
+
+    def model(self, state: TrainState, metadata: dict[str, Any]) -> Generator:
+        return snapshot.sampling_generator(state, metadata)
+
+    def gallery(self, state: TrainState, sampler: ImageSampler, sources: Sources, **more: Any) -> Samples:
+        quality = more.get("quality")
+        if quality is None and state.config.quality_count:
+            quality = QuickQuality(sources.data, state.config.quality_count)
+        return Samples(state, sampler, more["run"], quality=quality)
+
+    def metric(self, config: TrainConfig, sources: Sources, device: torch.device) -> ValidationMetric:
+        return validation_metric(sources.data, config, device)
+
+    def renews_statistics(self, state: TrainState) -> bool:
+        return state.ema is not None and bool(batch_norms(state.ema))
+
+    def examples(self, state: TrainState, image_shape: Sequence[int], count: int) -> Examples:
+        z = torch.randn(count, state.config.latent.dim, generator=torch.Generator().manual_seed(0))
+        labels = torch.zeros((count, state.label_dim), device=state.device, dtype=state.dtype)
+        some = (labels,) if state.label_dim else ()
+        pictures = torch.zeros(count, *image_shape, device=state.device, dtype=state.dtype)
+        return {
+            "generator": (state.generator, (z.to(state.device, state.dtype), *some)),
+            "discriminator": (state.discriminator, (pictures, *some)),
+        }
 
 
 OBJECTIVE = Adversarial()
@@ -125,20 +185,9 @@ def update_discriminator(pair: Pair) -> None:
 
 def update_generator(pair: Pair) -> None:
     """Take one step of the generator's optimiser."""
-    with _without_gradients(pair.state.discriminator):
+    with without_gradients(pair.state.discriminator):
         parts = slices(pair.state, pair.fake.count)
         pair.state.step("generator", lambda part: generator_loss(pair, part), parts)
-
-
-@contextmanager
-def _without_gradients(network: Network) -> Iterator[None]:
-    """Save the weights' gradients, a third of the discriminator's cost."""
-    trained = [p for p in network.parameters() if p.requires_grad]
-    for p in trained:
-        p.requires_grad_(False)
-    yield
-    for p in trained:
-        p.requires_grad_(True)
 
 
 # --- losses -----------------------------------------------------------------------------------------

@@ -61,6 +61,8 @@ def _tensors(state: TrainState) -> dict[str, torch.Tensor]:
         for index, values in optimizer.state_dict()["state"].items():
             for key, value in values.items():
                 tensors[f"{name}_optimizer/{index}/{key}"] = torch.as_tensor(value)
+    for key, value in state.extra.items():
+        tensors[f"extra/{key}"] = value
     for key, value in state.sums.items():
         tensors[f"sums/{key}"] = value
     return {key: value.detach().cpu().contiguous() for key, value in tensors.items()}
@@ -172,6 +174,7 @@ def load_checkpoint(state: TrainState, checkpoint: Path) -> None:
     if "augment" in header:
         state.augment.load(header["augment"])
     state.sums = {key: value.to(state.device) for key, value in groups.get("sums", {}).items()}
+    state.extra = {key: value.to(state.device) for key, value in groups.get("extra", {}).items()}
     state.counts = dict(header["stat_counts"])
 
 
@@ -226,14 +229,15 @@ def _resumed(
 
 def what_shares_change(state: TrainState, then: dict[str, Any], now: dict[str, Any]) -> list[str]:
     """Return what treats a batch differently when it is cut or shared in another way."""
-    modules = [*state.generator.modules(), *state.discriminator.modules()]
+    trained = [state.networks[name] for name in state.optimizers]
+    modules = [module for network in trained for module in network.modules()]
     groups = [m.group for m in modules if isinstance(m, MinibatchStd)]
     old, new = (state.config.batch // (c["processes"] * c["accumulate"]) for c in (then, now))
     found = []
     if then["accumulate"] != now["accumulate"]:
-        if batch_norms(state.generator):
+        if any(batch_norms(state.networks[name]) for name in state.optimizers if name[0] == "g"):
             found.append("batch norm, which sees one piece at a time,")
-        if state.generator.draws_noise or state.discriminator.draws_noise:
+        if any(network.draws_noise for network in trained):
             found.append("what noise and dropout draw")
     if any(math.gcd(old, group) != math.gcd(new, group) for group in groups):
         found.append("the groups of minibatch deviation")

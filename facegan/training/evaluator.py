@@ -1,32 +1,17 @@
-"""What a run shows while it trains: the grid of fixed seeds, and the metric on held-out pictures."""
+"""What a run shows while it trains: sheets of its results, and the metric on held-out pictures."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from typing import Any
 
-import numpy as np
-import torch
-
-from facegan import distributed, rng
-from facegan.generator import Generator
-from facegan.images import grid, to_float, to_uint8
-from facegan.losses.adversarial import LOSSES
-from facegan.metrics.random_features import mean_pairwise_distance
+from facegan import distributed
 from facegan.metrics.registry import METRICS
 from facegan.recipes.config import TrainConfig
 from facegan.runs.callbacks import Listener
-from facegan.runs.folder import RunFolder
-from facegan.training.sampler import ImageSampler
+from facegan.training.gallery import Gallery, HeldOutMetric
 from facegan.training.snapshot import Snapshot
 from facegan.training.state import TrainState
-
-if TYPE_CHECKING:
-    from facegan.metrics.validation import ValidationMetric
-
-COMPARED_REALS = 128  # real pictures whose distances the diversity of a grid is compared with
-
-Quality = Callable[[Generator], dict[str, float]]
 
 
 def metric_key(metric: str) -> str:
@@ -44,70 +29,30 @@ def measured_as_configured(best: dict[str, Any], config: TrainConfig) -> bool:
 
 
 class Evaluator:
-    """Draws and measures. ``run``, ``quality`` and ``metric`` are None in all processes but the first."""
+    """Draws and measures. ``gallery`` and ``metric`` are None in all processes but the first."""
 
     def __init__(
         self,
         state: TrainState,
-        sampler: ImageSampler,
         snapshot: Snapshot,
         *,
-        run: RunFolder | None,
         listeners: Sequence[Listener],
-        quality: Quality | None,
-        metric: ValidationMetric | None,
+        gallery: Gallery | None,
+        metric: HeldOutMetric | None,
     ) -> None:
-        self.state, self.sampler, self.snapshot = state, sampler, snapshot
-        self.run, self.listeners, self.quality, self.metric = run, listeners, quality, metric
-        self._real_distance: float | None = None
+        self.state, self.snapshot = state, snapshot
+        self.listeners, self.gallery, self.metric = listeners, gallery, metric
         self._measured: dict[str, float] = {}
 
     def draw(self) -> dict[str, float]:
-        """Draw the grid of fixed seeds; return what is measured with it, ``diversity`` among others."""
-        if self.run is None:
+        """Draw the sheet of results; return what is measured with it, ``diversity`` among others."""
+        if self.gallery is None:
             return {}
-        state, c = self.state, self.state.config
         with distributed.alone():
-            generator = self.snapshot.generator()
-            pictures = generator.sample(c.grid_count)
-            found = dict(self.quality(generator)) if self.quality is not None else {}
-            if c.eval_count:
-                found |= self._accuracy(pictures[: c.eval_count])
-        sheet = grid(pictures)
-        self.run.name_grid(generator.hash, len(pictures))
+            drawn = self.gallery.draw(self.snapshot.model(), self.state.images_seen)
         for listener in self.listeners:
-            listener.on_grid(state.images_seen, sheet)
-        if c.save_pairs:
-            real = to_uint8(self.sampler(max(state.images_seen - c.batch, 0), c.batch, (0, 1)))[0]
-            self.run.save_pair(state.images_seen, real, pictures[0])
-        if len(pictures) > 1:
-            distance = mean_pairwise_distance(pictures[:COMPARED_REALS])
-            found["diversity"] = distance / max(self._distance_of_reals(), 1e-9)
-        return found
-
-    def _distance_of_reals(self) -> float:
-        if self._real_distance is None:
-            images = self.sampler.images
-            rows = np.linspace(0, len(images) - 1, COMPARED_REALS).astype(np.int64)
-            self._real_distance = mean_pairwise_distance(images[np.unique(rows)])
-        return self._real_distance
-
-    def _accuracy(self, fakes: np.ndarray) -> dict[str, float]:
-        """Return the discriminator's accuracy, without dropout, on random real pictures and ``fakes``."""
-        state, c = self.state, self.state.config
-        draws = rng.uniform(c.seed, "eval", state.images_seen, count=len(fakes))[:, 0]
-        reals = self.sampler.images[(draws * len(self.sampler.images)).astype(np.int64)]
-        state.discriminator.eval()
-        with torch.no_grad():
-            real, fake = (
-                state.discriminator(to_float(x, state.device).to(state.dtype)).float() for x in (reals, fakes)
-            )
-        state.discriminator.train()
-        sign, boundary = (-1.0 if c.flip_labels else 1.0), LOSSES[c.loss].boundary
-        return {
-            "eval_accuracy_real": float((sign * real > boundary).float().mean()),
-            "eval_accuracy_fake": float((sign * fake < boundary).float().mean()),
-        }
+            listener.on_grid(self.state.images_seen, drawn.sheet)
+        return drawn.values
 
     # --- the metric ---------------------------------------------------------------------------
 
@@ -117,7 +62,7 @@ class Evaluator:
         best = False
         if metric is not None:
             with distributed.alone():
-                self._measured = metric(self.snapshot.generator())
+                self._measured = metric(self.snapshot.model())
             if metric.floor is not None:
                 self._measured[f"{metric.key}_real"] = metric.floor
             value = self._measured[metric.key]

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from copy import deepcopy
 from dataclasses import replace
-from typing import Any, cast
+from typing import Any
 
 import torch
 
@@ -19,7 +19,7 @@ from facegan.layers.network import DiscriminatorNetwork, Network
 from facegan.layers.optimizers import Adam
 from facegan.recipes.config import TrainConfig
 from facegan.training.objective import objective_of
-from facegan.training.state import TrainState
+from facegan.training.state import Given, TrainState, settings_of
 
 State = dict[str, torch.Tensor]
 
@@ -54,13 +54,16 @@ def create_state(
         ConfigError: the family takes no labels, or cannot make such images.
     """
     objective = objective_of(config)
+    objective.check(config)
     torch.manual_seed(rng.torch_seed(config.seed, "weights", 0))
     networks = dict(objective.build(config, image_shape, label_dim))
     # Channels-last is the layout in which convolutions are fastest on current CPUs and GPUs.
     for network in networks.values():
         network.to(device=device, dtype=dtype, memory_format=torch.channels_last)  # type: ignore[call-overload]
         network.train()
-    freeze(cast(DiscriminatorNetwork, networks["discriminator"]), config.freeze_d)
+    for network in networks.values():
+        if isinstance(network, DiscriminatorNetwork):
+            freeze(network, config.freeze_d)
     trained = list(networks)
     if config.ema_halflife_kimg > 0:
         for name, of in objective.averages.items():
@@ -72,12 +75,15 @@ def create_state(
         cap=config.augment_max,
         p=config.augment_p,
     )
-    optimizers = {name: _adam(networks[name], vars(config.model)[name]) for name in trained}
+    optimizers = {name: _adam(networks[name], settings_of(config, name)) for name in trained}
     state = TrainState(
         config, objective, networks, optimizers, device, dtype, label_dim=label_dim, augment=augment
     )
     if config.init and not resuming:
-        state.begun_with = initialise(state, config.init, image_shape)
+        before = given(config.init, config.family)
+        origin = before.metadata.get("provenance", {})
+        state.images_before = origin.get("images_seen", 0) + origin.get("images_before", 0)
+        state.begun_with = objective.initialise(state, before, image_shape)
     return state
 
 
@@ -87,28 +93,38 @@ def _adam(network: Network, settings: OptimizerConfig) -> torch.optim.Optimizer:
     return Adam(trained, settings.lr, betas, settings.eps, fused=True)
 
 
-def initialise(state: TrainState, reference: str, image_shape: Sequence[int]) -> str:
-    """Put the weights of ``reference`` into fresh networks for (C, H, W); return a line that says which.
+def given(reference: str, family: str) -> Given:
+    """Return the weights that ``reference`` means.
 
     A model has a generator alone; a run folder, a checkpoint of one (RUN@best) and a file of 'facegan pack'
-    have a discriminator as well. Tensors of another shape (labels, channels) stay fresh, and so does a
-    discriminator for pictures of another size, unless it counts its layers from the smallest resolution.
+    have all networks.
+
+    Raises:
+        ConfigError: It is missing, damaged, or of another family.
+    """
+    with _for_init(reference):
+        found = Given(reference, *_networks(reference))
+    _check_family(found.metadata["family"], family, reference)
+    return found
+
+
+def initialise(state: TrainState, given: Given, image_shape: Sequence[int]) -> str:
+    """Put the weights of a GAN into fresh networks for (C, H, W); return a line that says which.
+
+    Tensors of another shape (labels, channels) stay fresh, and so does a discriminator for pictures of
+    another size, unless it counts its layers from the smallest resolution.
 
     Raises:
         ConfigError: The networks have next to nothing in common, or frozen layers would stay random.
     """
-    with _for_init(reference):
-        metadata, average, whole = _networks(reference)
-    _check_family(metadata["family"], state.config.family, reference)
-    origin = metadata.get("provenance", {})
-    state.images_before = origin.get("images_seen", 0) + origin.get("images_before", 0)
+    metadata, average, whole, reference = given.metadata, given.model, given.networks, given.reference
     h, w = metadata["image_shape"][1:]
     resized = [h, w] != list(image_shape[1:])
-    given = whole.get("discriminator", {})
+    judge = whole.get("discriminator", {})
     if resized and not state.discriminator.levels:  # layers of the same name work at other resolutions there
-        given = {}
+        judge = {}
 
-    taken, count = _take(state.generator, whole.get("generator") or average), _count(state.generator)
+    taken, count = take(state.generator, whole.get("generator") or average), _count(state.generator)
     if len(taken) < count / 2:
         raise ConfigError(
             f"--init {reference}: only {len(taken)} of the generator's {count} tensors fit; choose the "
@@ -116,12 +132,12 @@ def initialise(state: TrainState, reference: str, image_shape: Sequence[int]) ->
         )
     notes = [f"{len(taken)} of {count} tensors of the generator"]
     if state.ema is not None:
-        _take(state.ema, whole.get("ema") or average)
-    taken = _take(state.discriminator, given)
-    _check_frozen(state, given, taken, other=f"{w}x{h} px" if resized and whole else "", reference=reference)
+        take(state.ema, whole.get("ema") or average)
+    taken = take(state.discriminator, judge)
+    _check_frozen(state, judge, taken, other=f"{w}x{h} px" if resized and whole else "", reference=reference)
     if not whole:
         notes.append("a fresh discriminator (a run's checkpoints have one, and what 'facegan pack' makes)")
-    elif not given:
+    elif not judge:
         notes.append(f"a fresh discriminator (the model is for {w}x{h} px)")
     else:
         notes.append(f"{len(taken)} of {_count(state.discriminator)} tensors of the discriminator")
@@ -206,7 +222,7 @@ def _networks(reference: str) -> tuple[dict[str, Any], State, dict[str, State]]:
 
 
 @torch.no_grad()
-def _take(module: Network, given: dict[str, torch.Tensor]) -> set[str]:
+def take(module: Network, given: dict[str, torch.Tensor]) -> set[str]:
     """Copy the tensors that fit; return their names.
 
     Weights that take z alone fit where z is joined with labels: the labels begin without effect there.

@@ -10,11 +10,16 @@ import importlib
 from typing import cast
 
 from facegan.families import get_family
+from facegan.recipes.choice import image_shape
 from facegan.recipes.config import TrainConfig
 from facegan.training.sampler import ImageSampler
-from facegan.training.state import Objective, TrainState
+from facegan.training.state import Objective, Sources, TrainState
 
-OBJECTIVES = {"adversarial": "facegan.training.adversarial"}
+OBJECTIVES = {
+    "adversarial": "facegan.training.adversarial",
+    "paired": "facegan.training.paired",
+    "cycle": "facegan.training.cycle",
+}
 
 
 def objective_of(config: TrainConfig) -> Objective:
@@ -30,3 +35,12 @@ def train_step(state: TrainState, sampler: ImageSampler) -> None:
         ConfigError: batch norm sees only one picture at a time.
     """
     state.objective.update(state, sampler)
+
+
+def check_sources(config: TrainConfig, sources: Sources) -> tuple[int, int, int]:
+    """Return (C, H, W) of the pictures; ConfigError if the datasets are not what the recipe needs."""
+    shape = image_shape(config, sources.data)
+    objective = objective_of(config)
+    objective.check(config)
+    objective.check_sources(config, sources)
+    return shape

@@ -98,7 +98,7 @@ def finished_run(
     images = np.zeros((config.batch, height, width, channels), np.uint8)
     state = as_if_finished(create_state(config, shape, device, label_dim=label_dim))
     table = np.zeros((config.batch, label_dim), np.float32)
-    return state, ImageSampler(images, config, device, table=table)
+    return state, state.objective.sampler(images, config, device, table=table, beside=images)
 
 
 def _succeeds(config: TrainConfig, shape: Sequence[int], device: torch.device, *, label_dim: int) -> bool:

@@ -1,4 +1,4 @@
-"""The generator to sample from after an update, for grids, metrics and saved models."""
+"""The model to use after an update, for sheets, metrics and saved models."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from facegan import rng
 from facegan.generator import Generator
 from facegan.layers.ema import batch_norms, recalibrate_batch_norm
 from facegan.prior import Conditions, Latent
+from facegan.training.gallery import Model
 from facegan.training.state import TrainState
 
 BN_BATCHES, BN_BATCH = 16, 64
@@ -33,24 +34,29 @@ def sampling_generator(state: TrainState, metadata: dict[str, Any]) -> Generator
                 yield z, *(row.to(z) for row in told)
 
         recalibrate_batch_norm(network, batches())
+    return Generator(network, with_progress(state, metadata), state.device).as_trained()
+
+
+def with_progress(state: TrainState, metadata: dict[str, Any]) -> dict[str, Any]:
+    """Return the header of a model with the images that it has seen."""
     provenance = {**metadata["provenance"], "images_seen": state.images_seen}
     if state.images_before:
         provenance["images_before"] = state.images_before
-    return Generator(network, {**metadata, "provenance": provenance}, state.device).as_trained()
+    return {**metadata, "provenance": provenance}
 
 
 class Snapshot:
-    """The sampling generator of the current update, made when it is first needed."""
+    """The model of the current update, made when it is first needed."""
 
     def __init__(self, state: TrainState, metadata: dict[str, Any]) -> None:
         self.state, self.metadata = state, metadata
-        self._generator: Generator | None = None
+        self._model: Model = None
 
-    def generator(self) -> Generator:
-        if self._generator is None:
-            self._generator = sampling_generator(self.state, self.metadata)
-        return self._generator
+    def model(self) -> Model:
+        if self._model is None:
+            self._model = self.state.objective.model(self.state, self.metadata)
+        return self._model
 
     def forget(self) -> None:
         """Let the next call make another one, because the weights have changed."""
-        self._generator = None
+        self._model = None

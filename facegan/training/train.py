@@ -15,24 +15,22 @@ from facegan import arguments, bars, distributed
 from facegan.data.dataset import Dataset, conditions, label_metadata
 from facegan.devices import pick_device, slow_bfloat16, working_threads
 from facegan.distributed import launched, lost, together
-from facegan.errors import ConfigError, FaceganError, InputError, LostProcessError, ModelError, RunError
-from facegan.generator import describe
+from facegan.errors import FaceganError, LostProcessError, RunError
 from facegan.interrupts import Interrupted
 from facegan.machine import MAX_THREADS
-from facegan.prior import Latent
-from facegan.recipes.choice import image_shape, pick_recipe, surroundings
+from facegan.recipes.choice import pick_recipe, surroundings
 from facegan.recipes.config import TrainConfig, check, override, unfinished
 from facegan.recipes.table import recipe as named_recipe
 from facegan.runs.callbacks import BarListener, Listener, announce
 from facegan.runs.checkpoints import list_checkpoints
 from facegan.runs.folder import RunFolder
 from facegan.training.checkpoint import circumstances_before, resume_newest
-from facegan.training.evaluator import Quality
 from facegan.training.forecast import long_run
 from facegan.training.initialization import create_state, metadata_of, with_precision
+from facegan.training.objective import check_sources, objective_of
 from facegan.training.out_of_memory import fits, is_out_of_memory
-from facegan.training.sampler import ImageSampler
-from facegan.training.state import TrainState, check_split
+from facegan.training.samples import Quality
+from facegan.training.state import Objective, Sources, TrainState, check_split
 from facegan.training.trainer import Trainer
 from facegan.version import __version__
 
@@ -51,6 +49,7 @@ def train(
     command: str = "",
     threads: int = 0,
     mark: bool = True,
+    to: str | Path | Dataset | None = None,
     **overrides: Any,
 ) -> Path:
     """Train until ``kimg`` is reached, and return the run folder.
@@ -65,8 +64,10 @@ def train(
         resume: whether there must be a checkpoint to go on from.
         device: ``auto`` prefers CUDA, then MPS, then the CPU.
         listeners: what receives the progress; without any, there is a bar (:func:`facegan.set_progress`).
-        quality: maps a Generator to named numbers for every grid; None is ``random_features.QuickQuality``.
+        quality: maps a Generator (or Translator) to named numbers for every grid; None is the objective's own
+            (``random_features.QuickQuality`` for generators).
         command: what to note as the command in the run folder.
+        to: the second domain, a dataset like the first, for recipes such as cyclegan-64.
         threads: of the processor; 0 takes those of the run that is resumed, or one for each free core.
         mark: whether the grids of samples say in their files that they are generated, and by what.
         overrides: single settings by name (``batch=32``; nested ones as ``**{"generator.lr": 1e-4}``).
@@ -77,17 +78,19 @@ def train(
         RunError: the folder holds something else, cannot be written, or training has broken down.
     """
     data = dataset if isinstance(dataset, Dataset) else Dataset(dataset)
+    second = to if isinstance(to, Dataset) or to is None else Dataset(to)
     recipe = _suiting(data, device, overrides) if recipe is None else recipe
     config = recipe if isinstance(recipe, TrainConfig) else named_recipe(recipe)
     config = check(override(config, overrides))
     out = Path(arguments.place(out, "out"))
     threads = arguments.whole(threads, "threads", 0, most=MAX_THREADS)
-    shape = image_shape(config, data)
+    sources = Sources(data, second)
+    shape = check_sources(config, sources)
     place = pick_device(device)
     check_split(config, launched())  # before they join: all of them see it, and none waits for another
     with together(place):
         run = distributed.first_does(lambda: RunFolder(out, arguments.switch(mark, "mark")))
-        work = _Work(data, config, shape, place, run, [run, *listeners] if run is not None else [])
+        work = _Work(sources, config, shape, place, run, [run, *listeners] if run is not None else [])
         try:
             work.begin(resume, command, None if listeners else device)
             work.train(quality, command, threads)
@@ -107,7 +110,7 @@ def train(
 class _Work:
     """One call of :func:`train`, once its settings are known to be possible."""
 
-    data: Dataset
+    sources: Sources
     config: TrainConfig
     shape: tuple[int, int, int]
     device: torch.device
@@ -124,13 +127,13 @@ class _Work:
             assert run is not None
             if resume and not list_checkpoints(run.checkpoints):
                 raise RunError(f"{run.path}: --resume, but there is no checkpoint in it")
-            run.begin(full_config(self.config, self.data, self.shape, command=command))
+            run.begin(full_config(self.config, self.sources, self.shape, command=command))
 
         distributed.first_does(write)
         if run is not None and bar_device is not None and bars.wanted():
             bar = bars.Bar()
             new = launched() == 1 and not list_checkpoints(run.checkpoints)
-            if new and (note := long_run(self.data, self.config, bar_device)):
+            if new and (note := long_run(self.sources.data, self.config, bar_device)):
                 bar.say(note)
             self.listeners.append(BarListener(bar))
 
@@ -141,7 +144,8 @@ class _Work:
     def train(self, quality: Quality | None, command: str, threads: int) -> None:
         if self.device.type == "cuda":
             torch.backends.cudnn.benchmark = True  # shapes hardly change: worth finding the fastest kernels
-        data, config, run, device = self.data, self.config, self.run, self.device
+        sources, config, run, device = self.sources, self.config, self.run, self.device
+        data = sources.data
         self.labels, table = conditions(data, config.condition) if config.condition else ((), None)
         found = run is not None and bool(list_checkpoints(run.checkpoints))
         resuming = bool(distributed.from_first(found))
@@ -154,15 +158,20 @@ class _Work:
             resume_newest(state, run, self.listeners)
             slow = slow_bfloat16(device) if config.precision == "bfloat16" else ""
             self._say(state.begun_with, unfinished(config, self.shape), room, slow)
-            sampler = ImageSampler(_images(data), config, device, table=table)
-            quality, metric = distributed.first_does(
-                lambda: measures(data, config, device, quality=quality)
+            objective = state.objective
+            images, beside = _pictures(objective, config, sources)
+            sampler = objective.sampler(images, config, device, table=table, beside=beside)
+            gallery, metric = distributed.first_does(
+                lambda: (
+                    objective.gallery(state, sampler, sources, run=run, quality=quality),
+                    objective.metric(config, sources, device) if config.metric else None,
+                )
             ) or (None, None)
             self._say("" if metric is None else metric.caution)
-            metadata = model_metadata(config, data, self.shape, command=command)
+            metadata = model_metadata(config, sources, self.shape, command=command)
             metadata |= label_metadata(self.labels, table)
             Trainer(
-                state, sampler, metadata, run=run, listeners=self.listeners, quality=quality, metric=metric
+                state, sampler, metadata, run=run, listeners=self.listeners, gallery=gallery, metric=metric
             ).train()
 
     def _say(self, *texts: str) -> None:
@@ -207,12 +216,16 @@ def _suiting(data: Dataset, device: str, settings: dict[str, Any]) -> str:
     )[0]
 
 
-def _images(data: Dataset) -> np.ndarray:
-    """Return the training pictures, which the first process decodes for all."""
-    if distributed.rank() == 0:
-        data.images("train")
-    distributed.wait()
-    return data.images("train")
+def _pictures(
+    objective: Objective, config: TrainConfig, sources: Sources
+) -> tuple[np.ndarray, np.ndarray | None]:
+    """Return the training pictures, and those beside them; the first process decodes them for all."""
+
+    def found() -> tuple[np.ndarray, np.ndarray | None]:
+        return sources.data.images("train"), objective.beside(config, sources)
+
+    distributed.first_does(found)
+    return found()
 
 
 # --- settings and metadata of the run ------------------------------------------------------------------
@@ -228,37 +241,37 @@ def settle(config: TrainConfig, device: torch.device, before: dict[str, Any]) ->
     )
 
 
-def full_config(config: TrainConfig, data: Dataset, shape: Sequence[int], *, command: str) -> dict[str, Any]:
+def full_config(
+    config: TrainConfig, sources: Sources, shape: Sequence[int], *, command: str
+) -> dict[str, Any]:
     """Return what ``config.json`` holds."""
-    dataset = {"path": str(data.path), **_identity(data)}
+    datasets = {"dataset": sources.data, "to": sources.to}
     return {
         **config.to_dict(),
         "image_shape": list(shape),
-        "dataset": dataset,
+        **{k: {"path": str(v.path), **_identity(v)} for k, v in datasets.items() if v is not None},
         "command": command,
         "facegan": __version__,
     }
 
 
 def model_metadata(
-    config: TrainConfig, data: Dataset, shape: Sequence[int], *, command: str
+    config: TrainConfig, sources: Sources, shape: Sequence[int], *, command: str
 ) -> dict[str, Any]:
     """Return the header of the models of this run, without the images seen."""
-    latent = Latent(config.latent.kind, config.latent.dim, config.latent.mean, config.latent.std)
+    datasets = {"dataset": sources.data, "to": sources.to}
     provenance = {
         "recipe": config.recipe,
         "seed": config.seed,
         "command": command,
         "facegan": __version__,
-        "dataset": _identity(data),
+        **{k: _identity(v) for k, v in datasets.items() if v is not None},
     }
-    return describe(
-        config.family,
-        config.model,
-        latent,
-        image_shape=shape,
+    return objective_of(config).header(
+        config,
+        shape,
         provenance=provenance,
-        alignment=data.crop,
+        alignment=sources.data.crop,
         licence="that of its training pictures",
     )
 
@@ -270,26 +283,3 @@ def _identity(data: Dataset) -> dict[str, Any]:
         "content_hash": data.content_hash,
         "count": data.counts.get("train", 0),
     }
-
-
-def measures(
-    data: Dataset, config: TrainConfig, device: torch.device, *, quality: Quality | None
-) -> tuple[Quality | None, Any]:
-    """Return what measures each grid, and the metric on held-out pictures."""
-    if quality is None and config.quality_count:
-        from facegan.metrics.random_features import QuickQuality
-
-        quality = QuickQuality(data, config.quality_count)
-    return quality, _metric(data, config, device) if config.metric else None
-
-
-def _metric(data: Dataset, config: TrainConfig, device: torch.device) -> Any:
-    from facegan.metrics.validation import ValidationMetric
-
-    where = "cpu" if device.type == "mps" else str(device)
-    try:
-        return ValidationMetric(
-            data, config.metric, config.metric_count, features=config.metric_features, device=where
-        )
-    except (InputError, ModelError) as error:
-        raise ConfigError(str(error).replace("--features", "--metric-features")) from None

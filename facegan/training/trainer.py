@@ -9,20 +9,20 @@ import signal
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 
 from facegan import distributed
 from facegan.errors import RunError
 from facegan.interrupts import Interrupted, signals
-from facegan.losses.adversarial import LOSSES
 from facegan.runs.callbacks import Listener, StepStats, announce
 from facegan.runs.checkpoints import drop, kimg_of, list_checkpoints
 from facegan.runs.folder import RunFolder
 from facegan.runs.report import write_report
 from facegan.training.checkpoint import load_latest, save_checkpoint
-from facegan.training.evaluator import Evaluator, Quality
+from facegan.training.evaluator import Evaluator
+from facegan.training.gallery import Gallery, HeldOutMetric
 from facegan.training.initialization import create_state
 from facegan.training.objective import train_step
 from facegan.training.sampler import ImageSampler
@@ -30,9 +30,6 @@ from facegan.training.schedules import due
 from facegan.training.snapshot import Snapshot
 from facegan.training.state import TrainState
 from facegan.training.watchdog import Trouble, Watchdog, advice
-
-if TYPE_CHECKING:
-    from facegan.metrics.validation import ValidationMetric
 
 SLOWER = 0.5  # factor of the learning rates, after the watchdog has gone back
 
@@ -80,7 +77,7 @@ class Stopwatch:
 class Trainer:
     """Runs a state's objective until the end of the run.
 
-    ``run``, ``quality`` and ``metric`` are None in all processes but the first.
+    ``run``, ``gallery`` and ``metric`` are None in all processes but the first.
     """
 
     def __init__(
@@ -91,22 +88,20 @@ class Trainer:
         *,
         run: RunFolder | None = None,
         listeners: Sequence[Listener] = (),
-        quality: Quality | None = None,
-        metric: ValidationMetric | None = None,
+        gallery: Gallery | None = None,
+        metric: HeldOutMetric | None = None,
     ) -> None:
         self.state, self.sampler, self.metadata = state, sampler, metadata
         self.run, self.listeners = run, listeners
         self.snapshot = Snapshot(state, metadata)
         self.stopwatch = Stopwatch(state.images_seen)
-        self.evaluator = Evaluator(
-            state, sampler, self.snapshot, run=run, listeners=listeners, quality=quality, metric=metric
-        )
+        self.evaluator = Evaluator(state, self.snapshot, listeners=listeners, gallery=gallery, metric=metric)
         c = state.config
         self.total = round(c.kimg * 1000)
         if c.watchdog:
             state.watch.pop("told", None)  # what was reported while it was off may be reported again
         self.watchdog = Watchdog(
-            state.watch, self.total // (c.batch * c.d_updates), bounded=LOSSES[c.loss].bounded
+            state.watch, self.total // (c.batch * c.d_updates), bounded=state.objective.bounded(c)
         )
 
     def train(self) -> None:
@@ -210,7 +205,7 @@ class Trainer:
             state.share_sums()
             if run is not None:
                 with distributed.alone():
-                    self.snapshot.generator().save(run.model_path(state.images_seen))
+                    self.snapshot.model().save(run.model_path(state.images_seen))
                 save_checkpoint(state, run.checkpoints, self.watchdog.at_ease)
                 run.point_at_best(state.best)
 

@@ -10,6 +10,10 @@ class CycleGan(TranslatorFamily):
     config = Config
     objective = "cycle"
     directions = ("a-to-b", "b-to-a")
+    caption = (
+        "Rows in turn: the first domain, its translation, the second domain, its translation, of held-out "
+        "pictures at equal distances; none chosen."
+    )
     sees_input = False
 
 

@@ -40,7 +40,7 @@ class ProjectedHeads(Heads):
         super().__init__()
         self.label_dim = label_dim
         # In a list, lest it become part of the state: checkpoints name it, but do not repeat it.
-        self._frozen = [_Maps(name)]
+        self._frozen = [FrozenMaps(name)]
         self.shape = self._frozen[0].shape
         with torch.no_grad():
             maps = self.frozen(torch.zeros(1, *self.shape))
@@ -75,7 +75,7 @@ class ProjectedHeads(Heads):
         return torch.cat(logits, 1)
 
 
-class _Maps(nn.Module):
+class FrozenMaps(nn.Module):
     """A bundled network's maps of images of its ``shape``, scaled to deviation 1 over photos."""
 
     def __init__(self, name: str) -> None:

@@ -10,6 +10,7 @@ class Pix2Pix(TranslatorFamily):
     config = Config
     objective = "paired"
     directions = ("forward",)
+    caption = "Rows in turn: input, result, target, of held-out pictures at equal distances; none chosen."
     sees_input = True
 
 
