@@ -5,10 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
+import torch
+
 from facegan.families import FAMILIES, get_family
 from facegan.families.r3gan.config import default_widths
 from facegan.recipes.config import TrainConfig, check, override
-from facegan.recipes.table import recipe
+from facegan.recipes.table import RECIPES, recipe
+from facegan.training.objective import objective_of
+from facegan.training.sampler import ImageSampler
 
 
 @dataclass(frozen=True)
@@ -79,7 +84,22 @@ NARROW = {
         {"widths": (8, 8, 8, 8), "group_size": 1, "blocks": (1,)},
         small_more={"augment_p": 0.5, "burnin_kimg": 0.048},
     ),
+    "pix2pix": Narrow(
+        "pix2pix-64",
+        {},
+        "pix2pix-64",
+        {"widths": (8, 16)},
+        small_more={"input": "grey", "discriminator.projected_width": 8, "cooldown": 0.5, "metric": ""},
+    ),
+    "cyclegan": Narrow(
+        "cyclegan-64",
+        {},
+        "cyclegan-64",
+        {"widths": (8, 16)},
+        small_more={"translation.pool": 6, "discriminator.projected_width": 8, "metric": ""},
+    ),
 }
+FROM_NOISE = [name for name, row in RECIPES.items() if not get_family(row.config.family).translates]
 TRAINED = [name for name in FAMILIES if get_family(name).trains]
 
 
@@ -97,6 +117,11 @@ def reductions(name: str) -> dict[str, Any]:
     found = {"batch": 4, **narrow.more, **of_both(narrow.sides)}
     if config.family == "r3gan":
         found |= of_both({"widths": [8] * len(default_widths(config.size))})
+    if get_family(config.family).translates:
+        for side in ("generator", "discriminator"):
+            found[f"{side}.widths"] = [4] * len(getattr(config.model, side).widths)
+        found |= {"generator.blocks": min(config.model.generator.blocks, 1)}
+        found |= {"discriminator.projected_width": 4, "translation.pool": min(config.translation.pool, 3)}
     if not config.size:  # for pictures of any size
         found["size"] = 40
     if config.latent.dim > 128:
@@ -104,6 +129,11 @@ def reductions(name: str) -> dict[str, Any]:
     if config.g_batch:
         found["g_batch"] = 8
     return found
+
+
+def sampler(config: TrainConfig, pictures: np.ndarray, device: torch.device) -> ImageSampler:
+    """Return what draws a recipe's batches of pictures; a translator gets them in another order, too."""
+    return objective_of(config).sampler(pictures, config, device, beside=pictures[::-1].copy())
 
 
 def reduced(name: str, **changes: Any) -> TrainConfig:

@@ -221,6 +221,8 @@ def train_command(config: dict[str, Any], out: str) -> str:
         default = flatten(json.loads(json.dumps(recipe(name).to_dict())))
     except ConfigError:
         default = {}
+    other = config.get("to")
+    words += ["--to", str(other.get("path", "B"))] if isinstance(other, dict) else []
     words += ["--recipe", name] if name else []
     words += ["--out", out]
     for key, value in flatten(config).items():

@@ -15,7 +15,7 @@ from facegan.cli.main import main
 from facegan.data.dataset import Dataset
 from facegan.data.prepare import prepare
 from facegan.demo.portraits import write_portraits
-from facegan.families import FAMILIES, get_family
+from facegan.families import FAMILIES, TRANSLATORS, get_family
 from facegan.latent import load_vectors
 from facegan.recipes.table import RECIPES, recipe
 from facegan.runs.checkpoints import list_checkpoints, read_header
@@ -56,7 +56,7 @@ def runs(portraits, tmp_path_factory):
 
 
 def test_every_family_is_here_and_has_a_recipe():
-    assert set(NARROW) == {r.config.family for r in RECIPES.values()} == set(TRAINED)
+    assert set(NARROW) == {r.config.family for r in RECIPES.values()} == {*TRAINED, *TRANSLATORS}
     assert set(FAMILIES) - set(TRAINED) == {"graph"}
 
 

@@ -21,7 +21,7 @@ from facegan.layers.summary import summarize
 from facegan.planning import dry_run as dryrun
 from facegan.planning.dry_run import PeakMemory, count_due, dry_run, occasions
 from facegan.planning.dry_run_text import layer_rows, page, quantity, settings_lines, size
-from facegan.recipes.config import TrainSettings, override, update_kinds
+from facegan.recipes.config import TrainSettings, override, unread_group, update_kinds
 from facegan.recipes.table import RECIPES, recipe
 from facegan.runs.checkpoints import list_checkpoints
 from facegan.runs.page import duration
@@ -264,7 +264,10 @@ def test_every_setting_is_shown(name):
         for side in ("generator", "discriminator")
         for f in dataclasses.fields(getattr(recipe(name).model, side))
     }
-    silent = {"layers", "width", "depth", "activation", "kernel_size", "latent"}  # unchanged, or a group
+    # Unchanged, or a group.
+    silent = {"layers", "width", "depth", "activation", "kernel_size", "latent", "translation", "input"}
+    unread = {f.name for f in dataclasses.fields(getattr(recipe(name), unread_group(recipe(name))))}
+    assert not words & {field.replace("_", "-") for field in unread}
     for field in ({f.name for f in dataclasses.fields(TrainSettings)} | nested) - silent:
         assert field.replace("_", "-") in words, field
 

@@ -6,12 +6,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from narrow import reduced
+from narrow import FROM_NOISE, reduced
 
 from facegan import distributed, rng
 from facegan.generator import Latent, describe
 from facegan.layers.ema import batch_norms
-from facegan.recipes.table import RECIPES
 from facegan.runs.checkpoints import list_checkpoints
 from facegan.training import snapshot
 from facegan.training.checkpoint import _tensors
@@ -81,7 +80,7 @@ def expected_statistics(network, config):
     return [tuple(torch.stack(column).mean(0) for column in zip(*pairs, strict=True)) for pairs in seen]
 
 
-@pytest.mark.parametrize("name", RECIPES)
+@pytest.mark.parametrize("name", FROM_NOISE)
 def test_sampling_of_every_recipe(name):
     """It is in sampling mode, and leaves training alone."""
     config = small(name)

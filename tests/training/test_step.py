@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 import torch
-from narrow import reduced
+from narrow import reduced, sampler
 
 from facegan import rng
 from facegan.families import get_family
@@ -35,7 +35,7 @@ def images(config, n=16):
 def run(config, updates=2, start=None):
     pictures = images(config)
     state = start or create_state(config, (pictures.shape[3], *pictures.shape[1:3]), CPU)
-    feed = ImageSampler(pictures, config, CPU)
+    feed = sampler(config, pictures, CPU)
     for _ in range(updates):
         train_step(state, feed)
     return state
@@ -45,15 +45,17 @@ def run(config, updates=2, start=None):
 def test_every_recipe_trains_and_counts_alike_each_time(name):
     config = small(name)
     state, again = run(config), run(config)
-    for (key, x), y in zip(
-        state.generator.state_dict().items(), again.generator.state_dict().values(), strict=True
-    ):
-        assert torch.equal(x, y), key
+    for name, network in state.networks.items():
+        for (key, x), y in zip(
+            network.state_dict().items(), again.networks[name].state_dict().values(), strict=True
+        ):
+            assert torch.equal(x, y), (name, key)
     means = state.take_means()
     assert state.images_seen == 2 * config.batch * config.d_updates and state.updates == 2
     assert {"loss_g", "loss_d", "accuracy_real", "accuracy_fake", "score_real", "score_fake"} <= means.keys()
     assert all(math.isfinite(value) for value in means.values())
-    assert (state.ema is not None) == (config.ema_halflife_kimg > 0)
+    averages = state.networks.keys() - state.optimizers
+    assert averages == (set(state.objective.averages) if config.ema_halflife_kimg > 0 else set())
 
 
 @pytest.mark.parametrize("loss", LOSSES)
