@@ -53,7 +53,7 @@ class Paired(TranslationObjective):
     def check_sources(self, config: TrainConfig, sources: Sources) -> None:
         super().check_sources(config, sources)
         data = sources.data
-        if has_inputs(data):
+        if data.has_inputs:
             if config.input not in ("", "given"):
                 raise ConfigError(
                     f"--input {config.input}: {data.path} has inputs of its own; leave --input out"
@@ -70,7 +70,7 @@ class Paired(TranslationObjective):
             raise ConfigError(f"--input {error}" if "--input" not in str(error) else str(error)) from None
 
     def beside(self, config: TrainConfig, sources: Sources) -> np.ndarray | None:
-        return inputs_of(sources.data, config, "train") if has_inputs(sources.data) else None
+        return inputs_of(sources.data, config, "train") if sources.data.has_inputs else None
 
     def sampler(
         self, images: np.ndarray, config: TrainConfig, device: torch.device, **more: np.ndarray | None
@@ -114,17 +114,12 @@ class Paired(TranslationObjective):
 OBJECTIVE = Paired()
 
 
-def has_inputs(data: Dataset) -> bool:
-    """Return whether a dataset holds pairs."""
-    return bool(getattr(data, "has_inputs", False))
-
-
 def inputs_of(
     data: Dataset, config: TrainConfig, split: str, *, rows: np.ndarray | None = None
 ) -> np.ndarray:
     """Return the inputs of a split, or of some rows of it: those given, or derived ones."""
-    if has_inputs(data):
-        inputs: np.ndarray = data.inputs(split)  # type: ignore[attr-defined]
+    if data.has_inputs:
+        inputs = data.inputs(split)
         return inputs if rows is None else inputs[rows]
     images = data.images(split)
     return derive(config.input, images if rows is None else images[rows])
