@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from facegan import bars
 from facegan.errors import FaceganWarning, InputError, ModelError, first_line
 
 PREFIX = "hf:"
@@ -73,6 +74,8 @@ def library() -> Any:
         import huggingface_hub
     except ImportError:
         raise InputError("the Hub needs a package: pip install huggingface_hub") from None
+    if not bars.wanted():
+        huggingface_hub.utils.disable_progress_bars()
     return huggingface_hub
 
 
@@ -226,7 +229,8 @@ def explain(error: BaseException, repo: str) -> str:
         number = "5xx" if status >= 500 else str(status)
         text = _MEANINGS[kind if kind in _MEANINGS else number if number in _MEANINGS else ""]
         return text.format(repo=repo, status=status, words=_server_words(error))
-    if kind == "RemoteProtocolError" or "Consistency check failed" in str(error):
+    broken = ("RemoteProtocolError", "ChunkedEncodingError")
+    if kind in broken or "Consistency check failed" in str(error):
         return "the connection ended early, before everything was transferred"
     if is_unreachable(error):
         return f"the Hub cannot be reached ({first_line(error)})"

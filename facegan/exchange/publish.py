@@ -108,8 +108,13 @@ def publish(
         say(f"the header named folders of this computer; without them, the hash is {facts.model.hash[:12]}")
     if dry_run and folder:
         return Published(repo, facts.model.hash, _write(facts, folder, say), folder)
-    kinds = ["model", "space"] if space else ["model"]
-    upload = Upload(repo, private, say)
+    return _upload(facts, folder, private, say=say)
+
+
+def _upload(facts: Facts, folder: Path | None, private: bool, *, say: Say) -> Published:
+    """Write and upload the files."""
+    kinds = _KINDS if facts.space else _KINDS[:1]
+    upload = Upload(facts.repo, private, say)
     for kind in kinds:
         upload.check(kind)
     with tempfile.TemporaryDirectory(prefix="facegan-") as temporary:
@@ -118,7 +123,7 @@ def publish(
         message = f"Model {facts.model.hash[:12]}, by facegan {__version__}"
         addresses = tuple(upload.send(kind, place / kind, message) for kind in kinds)
     forget_hub_models()
-    return Published(repo, facts.model.hash, files, folder, addresses)
+    return Published(facts.repo, facts.model.hash, files, folder, addresses)
 
 
 def _check_arguments(repo: str, flags: Mapping[str, bool], texts: Mapping[str, str]) -> None:

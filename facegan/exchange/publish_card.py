@@ -159,6 +159,7 @@ def _training(facts: Facts) -> str:
         k: v for k, v in (facts.model.meta.get("alignment") or {}).items() if v not in (False, None, "", [])
     }
     crop.pop("landmarks", None)
+    crop = {"kind": "none"} if crop.get("kind") == "none" else crop
     kimg = f"{facts.kimg:,.0f} thousand, counted with repetitions" if facts.kimg is not None else _UNKNOWN
     if origin.get("images_before"):
         kimg += f", of which {origin['images_before'] / 1000:,.0f} thousand by the model that it began with"
@@ -211,8 +212,8 @@ def _measures(facts: Facts) -> str:
     features = f", by the features `{m.features}`" if m.features else ""
     head = (
         f"The table compares {samples}{truncated} with {amount}{pictures} in {split}`{m.against or _UNKNOWN}`"
-        f"{features}. Numbers in brackets are 95% intervals. The second column of numbers is what other real "
-        "pictures get in the place of samples."
+        f"{features}. The second column of numbers is what other real pictures get in the place of samples."
+        f"{' Numbers in brackets are 95% intervals.' if m.low else ''}"
     )
     rows = ["| | this model | real pictures | |", "|---|---|---|---|"]
     better = {"lower": "lower is better", "higher": "higher is better", "equal": "like real is best"}

@@ -10,12 +10,13 @@ from typing import Any
 
 import torch
 
+from facegan.errors import InputError
 from facegan.exchange.hub_licences import Licence, licence_of
 from facegan.exchange.personal import without_places
 from facegan.exchange.publish_measures import Measures, evaluated, of_bundled, of_run
 from facegan.generator import Generator
 from facegan.latent.directions import Directions, base_hash, kept_directions
-from facegan.models import as_model, resolve
+from facegan.models import load, resolve
 from facegan.recipes.table import RECIPES
 
 _BUNDLED_DATA = "CelebA's, for non-commercial research only"  # all bundled models have learnt from it
@@ -86,7 +87,9 @@ def facts_of(
     space: bool = True,
 ) -> Facts:
     """Return what is known; see :func:`facegan.publish` for the arguments."""
-    given = as_model(model)
+    given = model if isinstance(model, Generator) else load(model)
+    if not isinstance(given, Generator):
+        raise InputError(f"{model}: this is a translator; only generators can be published")
     header = without_places(given.meta)
     if licence:
         header["licence"] = licence

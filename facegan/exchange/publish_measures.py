@@ -129,6 +129,15 @@ def of_bundled(name: str, model_hash: str, dataset: str) -> tuple[Measures | Non
     return measures, text
 
 
+def _best(run: Path) -> dict[str, Any]:
+    """Return what a run says of its best checkpoint; nothing if it did not look for one."""
+    try:
+        found = json.loads((run / "best.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
 def of_run(model_file: Path, images_seen: int) -> Measures | None:
     """Return what a run measured of the model at so many images, if the file is in a run folder."""
     run = model_file.parent.parent
@@ -141,6 +150,7 @@ def of_run(model_file: Path, images_seen: int) -> Measures | None:
     values = {name: line[name] for name in line if key and name.startswith(key)}
     # Training measures what other real pictures get only where some are held out.
     held_out = number(line.get(f"{key}_real")) is not None
+    chosen = _best(run).get("images_seen") == images_seen
     found = _of_values(
         values,
         {key: line.get(f"{key}_real")},
@@ -148,6 +158,7 @@ def of_run(model_file: Path, images_seen: int) -> Measures | None:
         against=str((settings.get("dataset") or {}).get("name", "")),
         split="val" if held_out else "train",
         count=int(settings.get("metric_count") or 0),
+        warnings=("This checkpoint was chosen by this number, which favours it.",) if chosen else (),
         copied=number(line.get("copied")),
     )
     return found if found.values or found.copied is not None else None

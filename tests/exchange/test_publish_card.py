@@ -126,8 +126,12 @@ def write_run(model: Generator, run: Path, line: dict[str, float]) -> Path:
 
 def test_a_runs_measures_are_those_of_the_published_moment(tiny_model: Generator, tmp_path: Path) -> None:
     line = {"kid": 0.0123, "kid_low": 0.01, "kid_high": 0.015, "kid_real": 0.001, "copied": 0.071}
-    facts = facts_of(write_run(tiny_model, tmp_path / "r", line), "me/faces")
-    card = model_card(facts)
+    run = write_run(tiny_model, tmp_path / "r", line)
+    assert "This checkpoint was chosen" not in model_card(facts_of(run, "me/faces"))
+    best = {"images_seen": 30000, "model": "000030kimg.safetensors"}
+    (run / "best.json").write_text(json.dumps(best))
+    card = model_card(facts_of(f"{run}@best", "me/faces"))
+    assert "- This checkpoint was chosen by this number, which favours it." in card
     assert "| KID | 0.01230 (0.01000 to 0.01500) | 0.00100 | lower is better |" in card
     assert "1,000 samples" in card and "the split `val` of `faces64`" in card
     assert "7.1% of the samples in the run's last grid are suspiciously close" in card
