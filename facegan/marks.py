@@ -97,7 +97,7 @@ class Mark:
     def __str__(self) -> str:
         rows = {"source": WORDS.get(self.source, self.source or "unknown"), "made by": self.tool or "unknown"}
         rows |= {**self.details, "command": self.command or "unknown"}
-        return "\n".join(f"{name:<12} {value}" for name, value in rows.items())
+        return "\n".join(f"{one_line(name):<12} {one_line(value)}" for name, value in rows.items())
 
 
 def made(model: str = "", *, mark: bool = True, source: str = GENERATED, **details: str) -> Mark:
@@ -117,6 +117,11 @@ def packet_template(source: str = GENERATED) -> str:
     """Return a packet with ``{text}`` in place of its JSON, in which &, <, > and ' are escaped."""
     link = source if "/" in source else SOURCE_TYPES + source
     return _PACKET.format(source=escape(link), version=__version__, text="{text}")
+
+
+def one_line(text: str) -> str:
+    """Return a stranger's text for a terminal, where control characters would do something."""
+    return "".join(c if c.isprintable() else "?" for c in text[:2000])
 
 
 def _cut(text: str) -> str:

@@ -18,7 +18,7 @@ from typing import Any
 from facegan.arguments import place
 from facegan.errors import InputError
 from facegan.files import check_places, derived, temporary_beside, writing
-from facegan.marks import SOURCE_TYPES, Mark, read_mark
+from facegan.marks import SOURCE_TYPES, Mark, one_line, read_mark
 from facegan.version import __version__
 
 _SETTINGS = {
@@ -111,7 +111,7 @@ def read_signature(path: str | Path) -> Signature | None:
     owner = active.get("signature_info", {})
     problems = [status["code"] for status in found.get("validation_status", [])]
     known = tuple(code for code in problems if code != "signingCredential.untrusted")
-    name = owner.get("common_name") or owner.get("issuer") or "somebody"
+    name = one_line(str(owner.get("common_name") or owner.get("issuer") or "somebody"))
     return Signature(state in ("Valid", "Trusted"), state == "Trusted", name, known)
 
 

@@ -274,6 +274,16 @@ def test_show_prints_the_mark(
     assert capsys.readouterr().out == "none.png: no mark says what made it\n"
 
 
+def test_control_characters_of_a_stranger_are_not_printed(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    inside = r'<facegan:Mark>{"a\u001b[2J":"\u001b]0;title\u0007 one\ntwo\u009b31m"}</facegan:Mark>'
+    (tmp_path / "a.png").write_bytes(png_with(packet(inside)))
+    assert main(["show", str(tmp_path / "a.png")]) == 0
+    text = capsys.readouterr().out
+    assert "?]0;title? one?two?31m" in text and not re.search(r"[\x00-\x09\x0b-\x1f\x7f-\x9f]", text)
+
+
 def test_long_films_are_read_block_by_block(tmp_path: Path) -> None:
     """A file of 3 GB with a mark behind it is read in an instant, and does not come into memory."""
     place = tmp_path / "long.mp4"
