@@ -44,6 +44,10 @@ MALLOC = {
 }
 OUT = "runs/side_by_side"
 FIRST, COLUMNS = 40, 10  # samples that a record shows
+PACE = (
+    "CPU seconds that an update takes on the idle machine: counted instead of the clock's, for a machine "
+    "that has other work to do"
+)
 TABLES = {"faces": "", "evaluator": "evaluator"}  # the feature table 'faces' with which network
 
 
@@ -87,8 +91,6 @@ class Trial:
     """A contestant with its folder: ``state.pt``, ``trial.json``, ``samples-SECONDS-K.npz``."""
 
     def __init__(self, name: str, args: argparse.Namespace) -> None:
-        from contestants import Setting, contestant
-
         from facegan.data.dataset import Dataset
         from facegan.files import take_lock
 
@@ -101,12 +103,8 @@ class Trial:
             sys.exit(f"side_by_side: {self.folder}: another process is training there")
         torch.manual_seed(args.seed)
         random.seed(args.seed)
-        images = np.array(data.images("train"))
-        self.contestant = contestant(
-            name,
-            Setting(images, data.path, self.folder, args.seed, self.device, args.batch, tuple(args.set)),
-        )
-        self.seconds, self.saved, self.broken = 0.0, 0.0, 0
+        self.contestant, count = self.make(data, args)
+        self.seconds, self.saved, self.broken, self.pace = 0.0, 0.0, 0, args.pace
         self.about = {
             "name": args.label or name,
             "seed": args.seed,
@@ -114,17 +112,26 @@ class Trial:
             "device": args.device,
             "machine": machine(self.device),
             "dataset": data.content_hash,
-            "count": len(images),
+            "count": count,
+            **({"pace": args.pace} if args.pace else {}),
             "marks": {},
         }
         if (self.folder / "state.pt").is_file():
             self._load()
 
+    def make(self, data: Any, args: argparse.Namespace) -> tuple[Any, int]:
+        """Return the contestant, and how many pictures it trains on."""
+        from contestants import Setting, contestant
+
+        images = np.array(data.images("train"))
+        setting = Setting(images, data.path, self.folder, args.seed, self.device, args.batch, tuple(args.set))
+        return contestant(self.name, setting), len(images)
+
     def _load(self) -> None:
         state = torch.load(self.folder / "state.pt", weights_only=True, map_location=self.device)
         about = json.loads((self.folder / "trial.json").read_text())
-        for key in ("name", "seed", "settings", "dataset"):
-            if about[key] != self.about[key]:
+        for key in ("name", "seed", "settings", "dataset", "pace"):
+            if about.get(key) != self.about.get(key):
                 sys.exit(
                     f"side_by_side: {self.folder} is another run ({key}: {about[key]}, now "
                     f"{self.about[key]}); remove it or choose another --out or --label"
@@ -161,7 +168,7 @@ class Trial:
                 self.contestant.update()
             except getattr(self.contestant, "broken", ()):
                 self._go_back()
-            self.seconds += clock(self.device) - begin
+            self.seconds += self.pace or clock(self.device) - begin
             if self.seconds - self.saved >= SAVE_EVERY and self.seconds < mark:
                 self.save()
                 c = self.contestant
@@ -196,7 +203,7 @@ class Trial:
         self.save()
 
 
-def run(args: argparse.Namespace) -> int:
+def run(args: argparse.Namespace, trial_of: type[Trial] = Trial) -> int:
     if args.seconds <= 0 or args.count < 10:
         sys.exit("side_by_side: --seconds must be above 0, and --count at least 10")
     if any(os.environ.get(k) != v for k, v in MALLOC.items()):  # read when a process begins
@@ -205,7 +212,7 @@ def run(args: argparse.Namespace) -> int:
     stop: list[int] = []
     for signum in (signal.SIGINT, signal.SIGTERM):
         signal.signal(signum, lambda number, _: stop.append(number))
-    trial = Trial(args.contestant, args)
+    trial = trial_of(args.contestant, args)
     print(f"{trial.name}, seed {args.seed}: {trial.contestant.settings}; from {trial.seconds:.0f} s on")
     for mark in sorted({m for m in (*args.marks, args.seconds) if m <= args.seconds}):
         if f"{mark:g}" in trial.about["marks"]:
@@ -410,6 +417,7 @@ def parse(argv: list[str] | None = None) -> argparse.Namespace:
     )
     one.add_argument("--seconds", type=float, default=MARKS[-1])
     one.add_argument("--marks", type=float, nargs="*", default=MARKS, help="samples are kept at these")
+    one.add_argument("--pace", type=float, default=0, help=PACE)
     one.add_argument("--seed", type=int, default=0)
     one.add_argument("--batch", type=int, default=0, help="0 is the contestant's own")
     one.add_argument("--count", type=int, default=5000, help="samples at each mark")
