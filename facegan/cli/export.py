@@ -15,18 +15,18 @@ def main(
     part: Literal["all", "map", "synthesize"] = "all",
     example: bool = False,
     directions: str = "",
+    direction: str = "",
     split: str = "train",
     labels: str = "",
 ) -> None:
     """Write a model as a file that needs no facegan, or a dataset as StyleGAN's zip.
 
-    A model is run before it is written: 64 seeds, in batches of 1, 5 and 32, differ from PyTorch's pictures
-    by at most one level of 255.
+    A model is run before it is written: 64 seeds or pictures, in batches of 1, 5 and 32, differ from
+    PyTorch's pictures by at most one level of 255.
 
     Args:
-        model: a run folder, a checkpoint of one (RUN@30kimg), a .safetensors file, a bundled name, or
-            hf:owner/name on the Hugging Face Hub; with
-            --out FILE.zip, a dataset.
+        model: a generator or translator: a run folder, a checkpoint of one (RUN@30kimg), a .safetensors file,
+            a bundled name, or hf:owner/name on the Hugging Face Hub; with --out FILE.zip, a dataset.
         out: the file: .onnx (a graph for onnxruntime and others), .html (a page that any browser opens and
             that draws by itself), .pt2 (a program that PyTorch runs alone), .keras (a model of Keras 3; dcgan
             and vanilla only), or the weights by name as .pt (a state dict) or .npz.
@@ -36,6 +36,7 @@ def main(
             last two, you truncate and edit w in between.
         example: write a program beside the file, too, which draws seeds with it: OUT.py.
         directions: of a page: a file of 'facegan directions' for its sliders; '' takes those found before.
+        direction: of a translator with two directions: which of them is written; '' is the first.
         split: of a dataset: the split that is written.
         labels: of a dataset: the attribute that is each picture's class, or several as NAME,NAME, which
             become a list of numbers; '' writes no labels.
@@ -47,9 +48,16 @@ def main(
         return
     from facegan.cli.options import tell_licence
     from facegan.exchange.exporting import export_model
-    from facegan.models import as_model
+    from facegan.models import load
 
     tell_licence(model)
-    print(
-        export_model(as_model(model), out, weights=weights, part=part, example=example, directions=directions)
+    done = export_model(
+        load(model),
+        out,
+        weights=weights,
+        part=part,
+        example=example,
+        directions=directions,
+        direction=direction,
     )
+    print(done)

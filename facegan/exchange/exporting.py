@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,17 +14,20 @@ import torch
 
 from facegan import arguments
 from facegan.errors import FaceganError, InputError, ModelError, first_line
+from facegan.exchange import translator_out, translator_page
 from facegan.exchange.examples import example_source, is_example
 from facegan.exchange.keras_out import keras_model, keras_runner
 from facegan.exchange.onnx_out import OPSET, onnx_graph, onnx_runner
 from facegan.exchange.page_out import page, page_runner
 from facegan.exchange.parity import Parity, Run, measure_parity
 from facegan.exchange.tracing import PARTS, described, traced
+from facegan.exchange.translator_out import Way
 from facegan.files import check_ending, check_places, write_bytes, writing
 from facegan.generator import Generator
 from facegan.latent.directions import Directions, base_hash, kept_directions
-from facegan.models import as_model, resolve
+from facegan.models import as_model, load, resolve
 from facegan.tensor_files import half
+from facegan.translator import Translator
 
 WEIGHTS = ("auto", "float32", "float16")
 
@@ -86,19 +89,19 @@ def _program_runner(content: bytes) -> Run:
 # --- weights alone --------------------------------------------------------------------------------------
 
 
-def _tensors(model: Generator, weights: str) -> dict[str, torch.Tensor]:
+def _tensors(model: Generator | Way, weights: str) -> dict[str, torch.Tensor]:
     tensors = model.network.state_dict()
     chosen = half(tensors) if weights == "float16" else tensors
     return {name: tensor.detach().cpu().contiguous() for name, tensor in chosen.items()}
 
 
-def _state_dict(model: Generator, part: str, weights: str) -> bytes:
+def _state_dict(model: Generator | Way, part: str, weights: str) -> bytes:
     content = io.BytesIO()
     torch.save(_tensors(model, weights), content)
     return content.getvalue()
 
 
-def _arrays(model: Generator, part: str, weights: str) -> bytes:
+def _arrays(model: Generator | Way, part: str, weights: str) -> bytes:
     content = io.BytesIO()
     arrays: dict[str, Any] = {name: tensor.numpy() for name, tensor in _tensors(model, weights).items()}
     np.savez(content, **arrays)
@@ -115,22 +118,31 @@ WRITERS: dict[str, Writer] = {
     ".pt": Writer("weights, a state dict of PyTorch", _state_dict),
     ".npz": Writer("weights, arrays of NumPy", _arrays),
 }
-"""Ending -> what is written."""
+"""Ending -> what is written of a generator."""
+TRANSLATOR_WRITERS: dict[str, Writer] = {
+    ".onnx": replace(WRITERS[".onnx"], write=translator_out.onnx_graph),
+    ".html": replace(WRITERS[".html"], write=translator_page.page, run=translator_page.page_runner),
+    ".pt2": replace(WRITERS[".pt2"], write=translator_out.program),
+    ".pt": WRITERS[".pt"],
+    ".npz": WRITERS[".npz"],
+}
+"""Ending -> what is written of a direction of a translator."""
 
 
 # --- the function ---------------------------------------------------------------------------------------
 
 
 def export_model(
-    model: Generator | str | Path,
+    model: Generator | Translator | str | Path,
     out: str | Path,
     *,
     weights: str = "auto",
     part: str = "all",
     example: bool = False,
     directions: Directions | str | Path = "",
+    direction: str = "",
 ) -> Exported:
-    """Write a model as a file that needs no facegan.
+    """Write a generator or translator as a file that needs no facegan.
 
     It is ``.onnx``, ``.html``, ``.pt2``, ``.keras``, or weights as ``.pt`` or ``.npz``.
 
@@ -139,7 +151,7 @@ def export_model(
     Its batch is free, and noise of the network is constant.
 
     Args:
-        model: a Generator, or what :func:`facegan.load` takes.
+        model: a Generator or Translator, or what :func:`facegan.load` takes.
         out: the file, whose ending decides.
         weights: how weights are stored: float32 or, in half the space, float16. Graphs compute in float32.
             ``auto`` is float16 in pages, where that changes no picture by more than a level, else float32.
@@ -148,6 +160,7 @@ def export_model(
         example: write a program beside the file, ``OUT.py``, which draws seeds with it without facegan.
         directions: for the sliders of a page: a file of :func:`facegan.directions`, or what it returned;
             "" takes those that have been found before or come with the model, if there are any.
+        direction: of a translator: which of its directions is written; "" is the first.
 
     Returns:
         What was written, and how it compares.
@@ -162,14 +175,23 @@ def export_model(
     _check_options(writer, path.suffix, weights=weights, part=part, has_directions=bool(directions))
     tried = (weights,) if weights != "auto" else ("float16", "float32") if writer.page else ("float32",)
     beside = _example_place(path, writer, part) if example else None
-    if not isinstance(model, Generator):
+    if not isinstance(model, (Generator, Translator)):
         given = [] if isinstance(directions, Directions) else [str(directions)]
         check_places({"--out": path}, [resolve(model), *given])
-    generator = as_model(model)
-    sliders = {"directions": _sliders(generator, directions)} if writer.page else {}
+        model = load(model)
+    subject: Generator | Way
+    sliders: dict[str, Any] = {}
+    if isinstance(model, Translator):
+        options = {"--part": part != "all", "--example": example, "--directions": bool(directions)}
+        subject, writer = _way(model, direction, path, options=options)
+    else:
+        if direction:
+            raise InputError(f"--direction {direction}: this is a generator; translators have directions")
+        subject = as_model(model)
+        sliders = {"directions": _sliders(subject, directions)} if writer.page else {}
     for stored in tried:
-        content, runner = _made(generator, path, writer, part=part, weights=stored, **sliders)
-        parity = measure_parity(generator, part, runner) if runner else None
+        content, runner = _made(subject, path, writer, part=part, weights=stored, **sliders)
+        parity = _compared(subject, part, runner) if runner else None
         if not parity or parity.levels <= 1:
             break
     else:
@@ -177,10 +199,28 @@ def export_model(
         raise ModelError(f"--out {path}: nothing written, since {parity}{way}")
     with writing("--out", str(path)):
         write_bytes(path, content)
-        if beside:
-            write_bytes(beside, example_source(generator, path.name).encode())
+        if beside and isinstance(subject, Generator):
+            write_bytes(beside, example_source(subject, path.name).encode())
     unchecked = f", not run: pip install {writer.needs}" if writer.needs and not parity else ""
     return Exported(path, writer.kind + unchecked, len(content), parity, beside)
+
+
+def _way(model: Translator, direction: str, path: Path, *, options: dict[str, bool]) -> tuple[Way, Writer]:
+    """Return a translator's direction and what writes it; InputError for ``options`` of generators."""
+    for option, given in options.items():
+        if given:
+            raise InputError(f"{option}: translators have none; it is for generators")
+    suffix = path.suffix.lower()
+    if suffix not in TRANSLATOR_WRITERS:
+        raise InputError(f"--out {path}: a translator becomes one of {', '.join(TRANSLATOR_WRITERS)}")
+    return Way(model, model.direction(direction)), TRANSLATOR_WRITERS[suffix]
+
+
+def _compared(subject: Generator | Way, part: str, run: Run) -> Parity:
+    """Return how a file's pictures differ from PyTorch's."""
+    if isinstance(subject, Way):
+        return translator_out.measure_parity(subject, run)
+    return measure_parity(subject, part, run)
 
 
 def _check_options(writer: Writer, suffix: str, *, weights: str, part: str, has_directions: bool) -> None:
@@ -205,7 +245,7 @@ def _sliders(model: Generator, directions: Directions | str | Path) -> Direction
     return Directions.load(directions, model) if directions else kept_directions(model)
 
 
-def _made(model: Generator, path: Path, writer: Writer, **given: Any) -> tuple[bytes, Run | None]:
+def _made(model: Generator | Way, path: Path, writer: Writer, **given: Any) -> tuple[bytes, Run | None]:
     """Return a file's content and what runs it."""
     try:
         content = writer.write(model, **given)
@@ -213,7 +253,7 @@ def _made(model: Generator, path: Path, writer: Writer, **given: Any) -> tuple[b
     except FaceganError:
         raise
     except Exception as error:  # of many kinds, from the tracer and from the network of whoever wrote it
-        family = model.meta["family"]
+        family = (model.model if isinstance(model, Way) else model).meta["family"]
         raise ModelError(
             f"--out {path}: PyTorch cannot trace the network of family '{family}' ({first_line(error)})"
         ) from error

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import importlib.util
 import warnings
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -43,32 +44,61 @@ def onnx_graph(model: Generator, part: str = "all", weights: str = "float32") ->
     Raises:
         InputError: a package is missing.
     """
+    check_packages()
+    proto = to_onnx(
+        traced(model, part),
+        inputs=inputs_of(model, part),
+        output="w" if part == "map" else "images",
+        weights=weights,
+    )
+    names = [", ".join(v.name for v in values) for values in (proto.graph.input, proto.graph.output)]
+    describe(
+        proto,
+        axes(model),
+        name=f"{model.meta['family']}-{part}",
+        text=f"A face generator of facegan: {' -> '.join(names)}. The metadata say more.",
+        facts=described(model, part),
+    )
+    return checked(proto)
+
+
+def check_packages() -> None:
+    """Raise InputError if a package is missing that writes graphs."""
     missing = [name for name in ("onnx", "onnxscript") if importlib.util.find_spec(name) is None]
     if missing:
         raise InputError(f"ONNX needs the package {missing[0]}: pip install 'facegan[exchange]'")
-    import onnx
 
-    program = traced(model, part)
+
+def to_onnx(
+    program: torch.export.ExportedProgram, *, inputs: list[str], output: str, weights: str
+) -> ModelProto:
+    """Return a traced program as a graph that says nothing yet of the model."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         written = torch.onnx.export(
             program,
             dynamo=True,
-            input_names=inputs_of(model, part),
-            output_names=["w" if part == "map" else "images"],
+            input_names=inputs,
+            output_names=[output],
             opset_version=OPSET,
             external_data=False,
             optimize=True,
             verbose=False,
         )
     assert written is not None
-    proto = written.model_proto
+    proto: ModelProto = written.model_proto
     _strip(proto)
     if weights == "float16":
         _halve(proto.graph)
-    _describe(proto, model, part)
+    return proto
+
+
+def checked(proto: ModelProto) -> bytes:
+    """Return the content of the file; onnx raises if the graph breaks a rule of the format."""
+    import onnx
+
     onnx.checker.check_model(proto, full_check=True)
-    return proto.SerializeToString()
+    return bytes(proto.SerializeToString())
 
 
 def _strip(proto: ModelProto) -> None:
@@ -98,19 +128,19 @@ def _halve(graph: Any) -> None:
     graph.node.extend(nodes)
 
 
-def _describe(proto: ModelProto, model: Generator, part: str) -> None:
-    """Write into the file who made it, what the model is, and what goes in and comes out."""
+def describe(
+    proto: ModelProto, about: Mapping[str, str], *, name: str, text: str, facts: Mapping[str, str]
+) -> None:
+    """Write into the file who made it, what the model is, and ``about`` what goes in and comes out."""
     from onnx import helper
 
-    about = axes(model)
     proto.producer_name, proto.producer_version = "facegan", __version__
-    proto.graph.name = f"{model.meta['family']}-{part}"
+    proto.graph.name = name
     for value in (*proto.graph.input, *proto.graph.output):
         value.doc_string = about[value.name]
         value.type.tensor_type.shape.dim[0].dim_param = "batch"
-    names = [", ".join(v.name for v in values) for values in (proto.graph.input, proto.graph.output)]
-    proto.doc_string = f"A face generator of facegan: {' -> '.join(names)}. The metadata say more."
-    helper.set_model_props(proto, described(model, part))
+    proto.doc_string = text
+    helper.set_model_props(proto, dict(facts))
 
 
 def onnx_runner(content: bytes) -> Run | None:

@@ -28,7 +28,10 @@ from facegan.runs.page import document
 _FILES = resources.files("facegan.exchange")
 _RUNTIME = {"runtime": "ort.wasm.bundle.min.mjs", "wasm": "ort-wasm-simd-threaded.wasm"}
 _LICENCES = ("LICENSE", "ThirdPartyNotices.txt")
-_SCRIPTS = ("encoders.js", "engine.js", "film.js", "page.js")
+_SCRIPTS = {
+    "page": ("encoders.js", "engine.js", "film.js", "page.js"),
+    "translator": ("encoders.js", "engine.js", "translator.js"),
+}
 _TESTS = 8
 _TEST_VALUES = 2**21  # of all embedded pictures: fewer of them where they are large
 
@@ -44,12 +47,11 @@ def page(
         weights: how they are stored: float32 or float16.
         directions: for the sliders; without them, the page has none.
     """
-    blobs = {name: _web(f"{file}.gz") for name, file in _RUNTIME.items()}
-    blobs["notices"] = _packed(b"\n\n".join(gzip.decompress(_web(f"{f}.gz")) for f in _LICENCES))
+    blobs = runtime()
     for name in ("map", "synthesize"):
-        blobs[name] = _packed(onnx_graph(model, name, weights))
+        blobs[name] = packed(onnx_graph(model, name, weights))
     if directions:
-        blobs["vectors"] = _packed(directions.vectors.float().numpy().astype("<f4").tobytes())
+        blobs["vectors"] = packed(directions.vectors.float().numpy().astype("<f4").tobytes())
     size = "x".join(map(str, dict.fromkeys(model.image_shape[:0:-1])))
     name = model.bundled or model.meta.get("provenance", {}).get("recipe") or model.meta["family"]
     fields = {
@@ -57,21 +59,36 @@ def page(
         "size": size,
         "licence": html.escape(model.meta.get("licence", "unknown")),
         "hash": model.hash[:12],
-        "blobs": "\n".join(
-            f'<script type="text/plain" id="{key}">{base64.b64encode(blob).decode()}</script>'
-            for key, blob in blobs.items()
-        ),
+        "title": f"{html.escape(name)}: pictures of a generator",
     }
+    return assembled("page", fields, blobs, data={"name": name, **_facts(model, directions)})
+
+
+def assembled(kind: str, fields: dict[str, str], blobs: dict[str, bytes], *, data: dict[str, Any]) -> bytes:
+    """Return a page whose body is ``kind``.html with its ``fields`` (HTML) and large contents filled in."""
+    large = "\n".join(
+        f'<script type="text/plain" id="{key}">{base64.b64encode(content).decode()}</script>'
+        for key, content in blobs.items()
+    )
+    filled = {**fields, "blobs": large}
     # One pass, so that nothing in an inserted text is taken for a place to fill.
-    body = re.sub(r"\{\{(\w+)\}\}", lambda match: fields[match[1]], _text("page.html"))
+    body = re.sub(r"\{\{(\w+)\}\}", lambda match: filled[match[1]], _text(f"{kind}.html"))
+    css = _text("page.css") + (_text(f"{kind}.css") if kind != "page" else "")
     return document(
-        f"{fields['name']}: pictures of a generator",
+        fields["title"],
         body,
-        css=_text("page.css"),
-        script="".join(map(_text, _SCRIPTS)),
-        data={"name": name, **_facts(model, directions)},
+        css=css,
+        script="".join(map(_text, _SCRIPTS[kind])),
+        data=data,
         sources="'wasm-unsafe-eval' blob:",
     )
+
+
+def runtime() -> dict[str, bytes]:
+    """Return the large contents of every page: ONNX Runtime Web with its licences."""
+    found = {name: _web(f"{file}.gz") for name, file in _RUNTIME.items()}
+    found["notices"] = packed(b"\n\n".join(gzip.decompress(_web(f"{f}.gz")) for f in _LICENCES))
+    return found
 
 
 def _facts(model: Generator, directions: Directions | None) -> dict[str, Any]:
@@ -120,7 +137,8 @@ def _text(name: str) -> str:
     return _FILES.joinpath("page", name).read_text(encoding="utf-8")
 
 
-def _packed(content: bytes) -> bytes:
+def packed(content: bytes) -> bytes:
+    """Return a content as pages hold it, by gzip, which all browsers can undo."""
     return gzip.compress(content, 9, mtime=0)
 
 

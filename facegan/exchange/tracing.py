@@ -117,7 +117,11 @@ class _WithoutAddcmul(TorchFunctionMode):
 
 def traced(model: Generator, part: str) -> torch.export.ExportedProgram:
     """Return a part of the model as PyTorch's program, with a free batch and no word about this machine."""
-    module, inputs = part_of(model, part)
+    return traced_module(*part_of(model, part))
+
+
+def traced_module(module: nn.Module, inputs: dict[str, torch.Tensor]) -> torch.export.ExportedProgram:
+    """Return a module as PyTorch's program; its ``inputs`` are examples of two, by the arguments' names."""
     batch = torch.export.Dim("batch", max=_MAX_BATCH)
     shapes = {name: {0: batch} for name in inputs}
     with torch.no_grad(), _WithoutAddcmul(), warnings.catch_warnings():

@@ -119,16 +119,19 @@ class Engine {
     this.averages = new Map();
   }
 
+  /** Name of a session -> the content of the page that it runs. */
+  get graphs() { return {mapping: 'map', synthesis: 'synthesize'}; }
+
   async start() {
-    const contents = Promise.all(['wasm', 'map', 'synthesize'].map(unpack));
+    const contents = Promise.all(['wasm', ...Object.values(this.graphs)].map(unpack));
     const source = new Blob([await unpack('runtime')], {type: 'text/javascript'});
     this.ort = await import(URL.createObjectURL(source));
     const [wasm, ...graphs] = await contents;
     Object.assign(this.ort.env.wasm, {wasmBinary: wasm.buffer, numThreads: 1, proxy: false});
     this.ort.env.logLevel = 'error';
-    for (const [i, name] of ['mapping', 'synthesis'].entries())
+    for (const [i, name] of Object.keys(this.graphs).entries())
       this[name] = await this.ort.InferenceSession.create(graphs[i], {executionProviders: ['wasm']});
-    if (this.data.directions.length)
+    if (this.data.directions?.length)
       this.vectors = new Float32Array((await unpack('vectors')).buffer);
   }
 
