@@ -9,7 +9,7 @@ import contextlib
 import re
 import time
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -74,9 +74,26 @@ def library() -> Any:
         import huggingface_hub
     except ImportError:
         raise InputError("the Hub needs a package: pip install huggingface_hub") from None
-    if not bars.wanted():
-        huggingface_hub.utils.disable_progress_bars()
     return huggingface_hub
+
+
+@contextlib.contextmanager
+def progress_as_wanted() -> Iterator[None]:
+    """Let huggingface_hub show its bars inside only if progress is to be shown at all."""
+    from huggingface_hub.utils import (
+        are_progress_bars_disabled,
+        disable_progress_bars,
+        enable_progress_bars,
+    )
+
+    if bars.wanted() or are_progress_bars_disabled():
+        yield
+        return
+    disable_progress_bars()
+    try:
+        yield
+    finally:
+        enable_progress_bars()
 
 
 def hub_model(text: str) -> Path:
@@ -93,7 +110,8 @@ def hub_model(text: str) -> Path:
         return known[1]
     name, hub = parse_hub_name(text), library()
     try:
-        path = Path(_downloaded(text, name, hub))
+        with progress_as_wanted():
+            path = Path(_downloaded(text, name, hub))
     except (InputError, ModelError):
         raise
     except Exception as error:  # of huggingface_hub, its HTTP client and its transfer protocols

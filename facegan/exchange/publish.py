@@ -11,7 +11,13 @@ from pathlib import Path
 from facegan import arguments
 from facegan.errors import InputError, ModelError
 from facegan.exchange.exporting import export_model
-from facegan.exchange.publish_card import GRAPH_FILE, LICENCE_FILE, SHEET_FILE, model_card
+from facegan.exchange.publish_card import (
+    DIRECTIONS_FILE,
+    GRAPH_FILE,
+    LICENCE_FILE,
+    SHEET_FILE,
+    model_card,
+)
 from facegan.exchange.publish_facts import SHEET, Facts, facts_of, stored_type, told
 from facegan.exchange.publish_metadata import config_json, space_card
 from facegan.exchange.publish_upload import OURS, Upload
@@ -179,6 +185,8 @@ def _write(facts: Facts, folder: Path, say: Say) -> dict[str, int]:
 def _write_model(facts: Facts, folder: Path, say: Say) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     facts.model.save(folder / MODEL_FILE, stored_type(facts.model))
+    if facts.directions:
+        write_bytes(folder / DIRECTIONS_FILE, facts.directions.content())
     mark = made(facts.model.hash, seed=f"0-{SHEET - 1}")
     # Published once more, the same model gives the same file, whatever the options of the command were.
     mark = replace(mark, command=f"facegan generate {PREFIX}{facts.repo} --count {SHEET}")

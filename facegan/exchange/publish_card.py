@@ -10,9 +10,11 @@ import shlex
 from facegan.exchange.publish_facts import SHEET, Facts
 from facegan.exchange.publish_metadata import front_matter
 from facegan.hub import MODEL_FILE
+from facegan.latent.directions import SHOWN
 from facegan.version import __version__
 
 SHEET_FILE, GRAPH_FILE, LICENCE_FILE = "samples.png", "model.onnx", "LICENSE"
+DIRECTIONS_FILE = "directions.safetensors"
 _UNKNOWN = "unknown"
 
 USE = """With facegan:
@@ -28,6 +30,11 @@ images = model.sample(25)  # uint8 25,{h},{w},{c}
 
 Loading executes nothing, and works offline once the file is cached. Pictures that facegan writes say in their
 metadata that a trained model made them."""
+
+EDIT = """To edit faces, take the directions of this model, so that facegan need not find them first:
+
+    hf download {repo} {file} --local-dir .
+    facegan edit hf:{repo} seed:1 {edit} --directions {file}"""
 
 ONNX = """[ONNX Runtime](https://onnxruntime.ai) draws with `model.onnx`, without facegan and PyTorch:
 
@@ -91,6 +98,10 @@ def _introduction(facts: Facts) -> str:
 def _use(facts: Facts) -> str:
     c, h, w = facts.model.image_shape
     parts = [USE.format(repo=facts.repo, c=c, h=h, w=w)]
+    if facts.directions:
+        names = facts.directions.names
+        edit = f"{next((name for name in SHOWN if name in names), names[0]).lower()}=+2"
+        parts.append(EDIT.format(repo=facts.repo, file=DIRECTIONS_FILE, edit=edit))
     if facts.onnx:
         parts.append(_onnx_use(facts))
     if facts.space:

@@ -100,9 +100,10 @@ def facts_of(
         measures = evaluated(evaluation, {given.hash, published.hash})
     elif measures is None and file is not None:
         measures = of_run(file, (given.meta.get("provenance") or {}).get("images_seen", -1))
-    directions = kept_directions(given) if space else None
+    directions = kept_directions(given)
     if directions is not None:  # of the same network, whose header has changed
-        directions = replace(directions, model_hash=base_hash(published))
+        metadata = without_places(directions.metadata)
+        directions = replace(directions, model_hash=base_hash(published), metadata=metadata)
     return Facts(
         repo,
         published,

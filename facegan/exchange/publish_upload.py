@@ -11,11 +11,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from facegan.errors import InputError
-from facegan.hub import LOGIN, explain, library
+from facegan.hub import LOGIN, explain, library, progress_as_wanted
 
 OURS = {
     "model": (
         "README.md", "LICENSE", "config.json", "model.safetensors", "model.onnx", "samples.png",
+        "directions.safetensors",
     ),
     "space": ("README.md", "LICENSE", "index.html"),
 }  # fmt: skip
@@ -76,7 +77,7 @@ class Upload:
         size = sum(path.stat().st_size for path in files.values())
         self.say(f"{kind} {self.repo}: uploading {len(files)} files, {size / _MB:.1f} MB")
         sdk = {"space_sdk": "static"} if kind == "space" else {}
-        with self._explained():
+        with self._explained(), progress_as_wanted():
             private = True if self.private else None
             address = self.api.create_repo(self.repo, repo_type=kind, private=private, exist_ok=True, **sdk)
             if kind not in self.old:

@@ -73,6 +73,14 @@ def test_a_published_model_draws_the_same_pictures_elsewhere(
     assert np.array_equal(first, second) and np.array_equal(first, third)
 
 
+@pytest.mark.parametrize("shown", ["1", "0"])
+def test_progress_is_shown_if_wanted(shown: str, hub: Hub, machine: Machine) -> None:
+    code, _, err = machine.run(*SMALL, FACEGAN_PROGRESS=shown)
+    assert code == 0 and ("model.safetensors: 100%" in err) == (shown == "1"), err
+    code, _, err = machine.run("show", "hf:me/faces", FACEGAN_PROGRESS=shown)  # a bar on a terminal alone
+    assert (code, err) == (0, "")
+
+
 def test_publishing_again_replaces_and_tidies(hub: Hub, machine: Machine) -> None:
     """What has not changed is not sent again, and what is not published any more is removed."""
     assert machine.run(*SMALL)[0] == 0
