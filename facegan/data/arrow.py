@@ -123,6 +123,8 @@ class Columns:
     class_texts: list[str] = field(default_factory=list)
     """Names of the splits' column, where it holds their numbers."""
     ours: bool = False
+    input: str | None = None
+    """The inputs of pairs, in a dataset of ours."""
 
     def split_of(self, value: Any) -> str | None:
         """Return the split that a cell of the column of splits says."""
@@ -148,7 +150,7 @@ class Columns:
 
     def wanted(self) -> list[str]:
         """Return the columns that have to be read."""
-        some = [self.image, self.name, self.split, *self.attributes, *self.structs]
+        some = [self.image, self.input, self.name, self.split, *self.attributes, *self.structs]
         return [*filter(None, some), *(["source"] if self.ours else [])]
 
 
@@ -270,11 +272,13 @@ def columns_of(schema: Any, what: str, short: str, *, reading: Reading, prepared
     found = Columns(image, picture_kind(fields[image].type), _shape(fields[image]))
     alike = len(fields) > 2 and set(fields) <= {"image", "input", "attributes", *_UNSAID}
     found.ours = {"image", "source"} <= set(fields) and (prepared or alike)
+    if found.ours and image == "image" and found.kind == "struct" and "input" in fields:
+        found.input = "input" if picture_kind(fields["input"].type) == "struct" else None
     texts = [n for n in fields if picture_kind(fields[n].type) == "text" and n != image]
     found.name = next((n for n in texts if n.lower() in NAME_COLUMNS), None)
     others = []
     for name, arrow_field in fields.items():
-        if name in (image, found.name) or (found.ours and name in _UNSAID):
+        if name in (image, found.input, found.name) or (found.ours and name in _UNSAID):
             continue
         if name.lower() in SPLIT_COLUMNS and _is_scalar(arrow_field.type) and not found.split:
             found.split, found.class_texts = name, _names_of(features.get(name))

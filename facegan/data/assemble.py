@@ -19,7 +19,7 @@ from facegan.data.crops import describe
 from facegan.data.dataset import FORMAT, Dataset
 from facegan.data.items import SPLITS, AttributeValue, Row
 from facegan.data.near_duplicates import NearDuplicates
-from facegan.data.png import decode
+from facegan.data.png import decode, pixels_digest
 from facegan.data.shards import (
     PLACES,
     Contents,
@@ -29,7 +29,7 @@ from facegan.data.shards import (
     write_description,
     write_sheet,
 )
-from facegan.data.summary import Overview, advice, all_rejected, commonest
+from facegan.data.summary import Overview, advice, all_rejected, commonest, is_paired
 from facegan.version import __version__
 
 _BATCH = 512  # rows whose near duplicates are looked for at once
@@ -50,6 +50,7 @@ class RowSelection:
         self.near: list[dict[str, str]] = []
         self.counts: Counter[str] = Counter()
         self.places = False
+        self.paired = 0
         self.sources: dict[bytes, str] = {}
         self.pixels: dict[bytes, str] = {}
         self.boxes = False
@@ -100,6 +101,7 @@ class RowSelection:
             self.rejects.append({"source": row.source, "reason": reason})
             return
         self.places |= row.box is not None
+        self.paired += is_paired(row)
         self.counts[split] += 1
         columns.add(self.raw(row))
         self.overview.see(row)
@@ -149,7 +151,11 @@ def assemble(
         on_progress(Progress(serial, len(selection.keep), kept, rejected, seconds, "write"))
 
     classes = {name: list(rule.names) for name, rule in selection.rules.items() if rule.names}
-    has_inputs = bool(config.pairs)
+    has_inputs = selection.paired == kept
+    if selection.paired and not has_inputs:
+        notes.add(
+            f"{selection.paired:,} of {kept:,} pictures have inputs, which were left out: all must have one"
+        )
     schema = Schema(selection.names, classes, (), PLACES if selection.places else (), has_inputs)
     contents = _write(out / "data", store, selection, schema=schema, report=report)
     if selection.boxes and (thumbnails := [decode(png) for png in store.thumbnails()]):
@@ -197,6 +203,8 @@ def _write(
     for serial, (row, keep) in enumerate(zip(rows, selection.keep, strict=True)):
         if keep:
             row = selection.final(serial, row)
+            if row.input_png and not schema.inputs:
+                vars(row).update(input_png=b"", pixels_digest=pixels_digest(decode(row.png)))
             writers[row.split].add(row)
             picture = _shown(row) if contents.shows_next else None
             contents.add(row.split, row.pixels_digest, attributes=row.attributes, picture=picture)  # type: ignore[arg-type]

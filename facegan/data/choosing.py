@@ -202,7 +202,7 @@ class Chooser:
         if not item.reject:
             split, why = self.splitter.use(item.name, item.source, digest=digest, own=own)
         if why:
-            return replace(item, content=b"", pixels=None, reject=why), "train"
+            return replace(item, content=b"", pixels=None, paired=None, reject=why), "train"
         origin = _names(self.config.attributes) if own != item.split else item.split_from
         if origin and own == split and not self.splitter.table and not item.reject:
             self.reading.notes.tally(f"splits from {origin}", split)

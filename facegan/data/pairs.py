@@ -96,8 +96,9 @@ class Partners:
         self._index = NameIndex(_below_the_same_folder(names))
 
     def _kept(self, item: Item) -> _Kept:
-        bare = replace(item, content=b"", pixels=None)
-        if item.reject or ("!" not in item.source and item.content and Path(item.source).is_file()):
+        bare = replace(item, content=b"", pixels=None, paired=None)
+        # The source of a prepared dataset's picture may be a file, but of the photo before it was cut.
+        if item.reject or (item.content and read_file(Path(item.source), MAX_FILE_BYTES) == item.content):
             return _Kept(bare)
         content, shape = item.content, None
         if item.pixels is not None:
@@ -150,7 +151,7 @@ class Partners:
 
 
 def _refused(item: Item, why: str) -> Item:
-    return replace(item, content=b"", pixels=None, reject=why)
+    return replace(item, content=b"", pixels=None, paired=None, reject=why)
 
 
 def _below_the_same_folder(names: Sequence[str]) -> list[str]:

@@ -124,7 +124,14 @@ class Rows:
         if not reject and len(content) > MAX_FILE_BYTES:
             reject, content = "file too large", b""
         about = reject, self._attributes(row), split, origin
-        return Item(printable(str(name)), where, content, pixels, *about)
+        return Item(printable(str(name)), where, content, pixels, *about, paired=self._input(row, str(name)))
+
+    def _input(self, row: dict[str, Any], name: str) -> Item | None:
+        """Return the input of a dataset of pairs."""
+        if not self.columns.input or not (row.get(self.columns.image) or {}).get("bytes"):
+            return None
+        content = (row.get(self.columns.input) or {}).get("bytes") or b""
+        return Item(printable(name), f"{self.source}!input", content)
 
     def _attributes(self, row: dict[str, Any]) -> dict[str, AttributeValue]:
         cells = [(name, row.get(name)) for name in self.columns.attributes]

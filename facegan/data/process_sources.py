@@ -115,7 +115,7 @@ def _rows(item: Item, split: str) -> tuple[list[Row], np.ndarray | None]:
         made: dict[str, Any] = {"png": png.encode(c.image), "pixels_digest": pixels_digest(c.image, own)}
         made["near_hash"], made["gray"] = near.describe(beside(c.image, own))
         made["input_png"] = b"" if own is None else png.encode(own)
-        made["values"] = packed(c.image, meaning if i == 0 else None)
+        made["values"] = packed(c.image, meaning if i == 0 else None, own is not None)
         if c.face is not None:
             made["box"] = [float(v) for v in c.face.box]
             made["landmarks"] = [float(v) for point in c.face.landmarks for v in point]

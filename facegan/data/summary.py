@@ -120,10 +120,22 @@ _SAME_LEVELS = 4.0  # levels by which a cell varies from picture to picture wher
 _NEARLY_ALL = 0.99  # of the pictures are "all"
 
 
-def packed(image: np.ndarray, meaning: Meaning | None) -> str:
-    """Return the entry ``values`` of a row: least and greatest level of a crop, and how its file was read."""
-    note = {"levels": [int(image.min()), int(image.max())]}
-    return json.dumps({**note, "read": asdict(meaning)} if meaning else note)
+_PAIRED = '"paired": true'
+
+
+def packed(image: np.ndarray, meaning: Meaning | None, paired: bool = False) -> str:
+    """Return the entry ``values`` of a row.
+
+    It has the least and greatest level of a crop, how its file was read, and whether it has an input.
+    """
+    note: dict[str, Any] = {"levels": [int(image.min()), int(image.max())]}
+    note |= {"read": asdict(meaning)} if meaning else {}
+    return json.dumps({**note, "paired": True} if paired else note)
+
+
+def is_paired(row: Row) -> bool:
+    """Return whether a row has an input, by its entry ``values``."""
+    return _PAIRED in row.values
 
 
 class Overview:

@@ -287,8 +287,8 @@ def _fit(name: str) -> str:
 class FreeNames:
     """Names fit for files, of which none takes another's place, nor that of the figures of all."""
 
-    def __init__(self) -> None:
-        self.taken = {"pairs", "curve", "compare"}
+    def __init__(self, taken: Sequence[str] = ("pairs", "curve", "compare")) -> None:
+        self.taken = set(taken)
         self.numbers: dict[str, int] = {}
 
     def named(self, photo: Photo) -> Photo:

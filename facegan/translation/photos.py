@@ -116,18 +116,28 @@ def count_of(sources: Sequence[Source], split: str) -> int | None:
     return total
 
 
-def read(sources: Sequence[Source], reader: Crops | WholePhotos, split: str = "") -> Iterator[Given]:
+def read(
+    sources: Sequence[Source],
+    reader: Crops | WholePhotos,
+    split: str = "",
+    *,
+    note: Callable[[str], None] = silent,
+) -> Iterator[Given]:
     """Yield pictures in order, each read when it is wanted, under names fit for files.
 
-    What cannot be used is left out, and noted by the reader.
+    What cannot be used is left out, and told by the reader; ``note`` receives a line on each dataset.
 
     Raises:
         InputError: The only source cannot be used, or none of them.
     """
-    names, count = FreeNames(), 0
+    names, count = FreeNames(()), 0
     for source in sources:
         try:
-            for one in _opened(source, reader, split):
+            if isinstance(source, Dataset) and isinstance(reader, Crops):
+                opened = _of_dataset(source, reader, split, note=note)
+            else:
+                opened = _opened(source, reader)
+            for one in opened:
                 count += 1
                 yield replace(one, name=names.free(one.name))
         except InputError as error:
@@ -138,25 +148,20 @@ def read(sources: Sequence[Source], reader: Crops | WholePhotos, split: str = ""
         raise InputError(f"none of the {len(sources)} photos can be used: {reader.left_out[0]}")
 
 
-def _opened(source: Source, reader: Crops | WholePhotos, split: str) -> Iterator[Given]:
+def _opened(source: Source, reader: Crops | WholePhotos) -> Iterator[Given]:
     if isinstance(source, Dataset):
-        if isinstance(reader, WholePhotos):
-            raise InputError(f"{source.path}: --whole is for photos; a dataset holds crops already")
-        yield from _of_dataset(source, reader, split)
-        return
+        raise InputError(f"{source.path}: --whole is for photos; a dataset holds crops already")
     for photo in open_photos(source, reader):
-        if isinstance(reader, WholePhotos):
-            yield Given(photo.name, photo.image, faces=tuple(reader.faces))
-        else:
-            yield Given(photo.name, photo.image)
+        faces = tuple(reader.faces) if isinstance(reader, WholePhotos) else ()
+        yield Given(photo.name, photo.image, faces=faces)
 
 
-def _of_dataset(data: Dataset, reader: Crops, split: str) -> Iterator[Given]:
+def _of_dataset(data: Dataset, reader: Crops, split: str, *, note: Callable[[str], None]) -> Iterator[Given]:
     """Yield the pictures of a split; their inputs where they have some and the model derives none itself."""
     split = reference_split(data, split)
     ready = data.has_inputs and not reader.model.meta.get("input")
     kind, column = ("inputs of pairs", "input") if ready else ("pictures", "image")
-    reader.say(f"{data.path}: its split {split}, {data.counts[split]:,} {kind}")
+    note(f"{data.path}: its split {split}, {data.counts[split]:,} {kind}")
     for row in data.rows(split, [column]):
         name = PurePosixPath(row[column]["path"] or "picture").stem
         yield Given(name, reader.plainly(data.picture(row, split, column)), ready=ready)

@@ -11,10 +11,12 @@ from typing import Any
 import numpy as np
 
 from facegan import arguments, bars
+from facegan.data.dataset import Dataset
 from facegan.data.inputs import INPUTS, derive
 from facegan.errors import InputError
 from facegan.files import writing
 from facegan.inversion.invert import warn
+from facegan.inversion.targets import silent
 from facegan.marks import made
 from facegan.models import as_translator
 from facegan.translation.photos import Crops, Given, count_of, read, sources_of
@@ -69,8 +71,8 @@ def translate(
         device: cpu, cuda or mps, of a model that is loaded.
         on_progress: receives what is done, how much, and of how much (None: not known); without it a bar
             shows it.
-        say: receives lines on what was left out, on splits, and on further faces in a photo; by default they
-            are a FaceganWarning.
+        say: receives lines on what was left out, on further faces in a photo, and on splits of datasets; by
+            default the first two are a FaceganWarning.
 
     Raises:
         InputError: No photo can be used, or the options contradict each other.
@@ -84,7 +86,7 @@ def translate(
     if out is not None:
         arguments.place(out, "out")
     output = Output(out, steps, whole, arguments.whole(scale, "--scale"))
-    output.check(sources, total)
+    output.check([each.path if isinstance(each, Dataset) else each for each in sources], total)
     network = as_translator(model, device)
     direction = network.direction(direction)
     output = replace(output, note=made(network.hash, mark=mark, direction=direction))
@@ -94,8 +96,9 @@ def translate(
     else:
         reader = Crops(network, align, number or 1, ready=ready, say=tell)
     _check_input(network, ready)
-    givens, count, sink = read(sources, reader, split), 0, output.sink()
+    givens, count = read(sources, reader, split, note=say or silent), 0
     with bars.shown(on_progress) as show, writing("--out", str(out)):
+        sink = output.sink()
         try:
             for one in turned(network, givens, direction, ready=ready):
                 sink.take(one)

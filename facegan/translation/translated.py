@@ -104,8 +104,10 @@ class Translated:
     def _counted(self) -> str:
         return f"{self.count:,} picture{'s' * (self.count != 1)}"
 
-    def _repr_png_(self) -> bytes:
-        """Return each input beside its result."""
+    def _repr_png_(self) -> bytes | None:
+        """Return each input beside its result; None where they went to files."""
+        if not self.turned:
+            return None
         shape = max((one.after.shape[:2] for one in self.turned), default=(1, 1))
         pairs = [images.resize(p, shape) for one in self.turned[:MAX_ROWS] for p in (one.before, one.after)]
         return show(np.stack(pairs), 2)._repr_png_()
@@ -155,6 +157,7 @@ class Output:
         if kind == "folder":
             check_folder(Path(str(self.out)), places)
         elif kind != "memory":
+            check_folder(Path(str(self.out)).parent, ())
             check_places({"--out": [*self.files()]}, [str(p) for p in places if str(p) != "-"])
         if kind == "npz" and self.whole:
             raise InputError(f"--out {self.out}: photos differ in size; choose a folder for --whole")

@@ -304,14 +304,41 @@ def test_pictures_without_a_folder_for_maps_are_kept_apart_from_their_inputs(pai
     assert data.inputs() is data.inputs()
 
 
-def test_preparing_pairs_again_as_pictures_takes_the_targets_and_says_so(pairs, tmp_path):
+def test_preparing_pairs_again_keeps_them(pairs, tmp_path):
     data = prepare(pairs.path, tmp_path / "again", crop="none", workers=1)
-    np.testing.assert_array_equal(data.images(), pairs.images())
-    assert not data.has_inputs and any("'input' left out" in note for note in data.info["notes"])
+    assert data.content_hash == pairs.content_hash and data.counts == pairs.counts
+    np.testing.assert_array_equal(data.inputs("val"), pairs.inputs("val"))
+    half = prepare(pairs.path, tmp_path / "half", crop="none", size=32, workers=1)
+    np.testing.assert_array_equal(half.inputs()[0], resize(pairs.inputs()[0], (32, 32)))
+    assert not any("input" in note for note in half.info["notes"])
+
+
+def test_preparing_pairs_with_other_pictures_takes_the_targets_and_says_so(pairs, tmp_path):
+    (tmp_path / "more").mkdir()
+    save_png(tmp_path / "more" / "a.png", scene(99))
+    sources = [pairs.path, tmp_path / "more"]
+    data = prepare(sources, tmp_path / "again", crop="none", workers=1)
+    assert not data.has_inputs and data.counts["train"] == 7
+    assert any(note.startswith("8 of 9 pictures have inputs") for note in data.info["notes"])
+    assert "input" not in pq.read_schema(data.shards()[0]).names
+    again = prepare(data.path, tmp_path / "once more", crop="none", workers=1)
+    assert again.content_hash == data.content_hash, "that of the targets alone"
+
+
+def test_a_prepared_dataset_of_pairs_gives_its_targets_as_inputs_of_others(pairs, tmp_path):
+    (tmp_path / "out").mkdir()
+    for n in range(6):
+        save_png(tmp_path / "out" / f"{n}.png", scene(50 + n))
+    data = prepare(tmp_path / "out", tmp_path / "new", pairs=pairs.path, workers=1)
+    np.testing.assert_array_equal(data.inputs(), pairs.images())
+    assert reasons(data) == {"no target of this name": 2}
 
 
 def test_a_dataset_without_pairs_and_one_with_a_lost_column_say_so(pairs, tmp_path):
-    plain = prepare(pairs.path, tmp_path / "plain", crop="none", workers=1)
+    (tmp_path / "photos").mkdir()
+    for n in range(2):
+        save_png(tmp_path / "photos" / f"{n}.png", scene(n))
+    plain = prepare(tmp_path / "photos", tmp_path / "plain", crop="none", workers=1)
     with pytest.raises(DatasetError, match="have no inputs"):
         plain.inputs()
     info = json.loads((plain.path / "dataset.json").read_text())

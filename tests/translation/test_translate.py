@@ -167,7 +167,7 @@ def test_a_dataset_streams(
 
 
 def test_a_dataset_of_another_size_is_resized(portraits: Dataset) -> None:
-    done = facegan.translate(translator(side=48), portraits, say=lambda line: None)
+    done = facegan.translate(translator(side=48), portraits)
     np.testing.assert_array_equal(done.inputs[2], resize(portraits.images("test")[2], (48, 48), "bicubic"))
 
 
@@ -379,6 +379,11 @@ MISTAKES: dict[str, tuple[list[str], str]] = {
         "it would replace what is read",
     ),
     "out on the photos": (["AB", "photos", "--out", "photos/"], "the photos lie there; choose a folder"),
+    "out in a file": (
+        ["AB", "photos/0.png", "--out", "photos/0.png/a.npz"],
+        "photos/0.png is a file",
+    ),
+    "out in the data": (["AB", "DATA", "--out", "DATA/new/"], "the photos lie there; choose a folder"),
     "scale": (["AB", "photos/0.png", "--scale", "65"], "--scale must be from 0 (as fits) to 64"),
     "scale of an npz": (["AB", "photos/0.png", "--scale", "2", "--out", "a.npz"], "--scale is for PNG"),
     "device": (["AB", "photos/0.png", "--device", "abacus"], "abacus"),
@@ -401,7 +406,8 @@ def test_a_mistake_is_one_line(
     words = {"AB": files / "ab.safetensors", "EDGES": files / "edges.safetensors", "DATA": portraits.path}
     argv, message = MISTAKES[mistake]
     before = sorted(Path().rglob("*"))
-    assert translate(*(words.get(word, word) for word in argv)) == 2
+    put = [str(words.get(word, word)).replace("DATA/", f"{portraits.path}/") for word in argv]
+    assert translate(*put) == 2
     err = capsys.readouterr().err
     errors = [line for line in err.splitlines() if line.startswith("facegan")]
     assert len(errors) == 1 and message in errors[0] and "Traceback" not in err
