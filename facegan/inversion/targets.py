@@ -26,6 +26,7 @@ from facegan.errors import ImageError, InputError
 from facegan.files import photo_path
 from facegan.generator import Generator
 from facegan.images import read_image
+from facegan.kinds import NO_IMAGE
 from facegan.metrics.shapes import of_array
 from facegan.vectors import parse_seeds
 
@@ -76,7 +77,7 @@ def crop_of(model: PictureModel, align: bool = True) -> Crop:
 class Reader:
     """Turns photos into pictures for ``model``; ``face`` is the number of the face, the largest being 1.
 
-    ``left_out`` holds a line on each file of a folder that could not be used.
+    ``left_out`` holds a line on each photo of a folder that could not be used; other files do not count.
     """
 
     def __init__(
@@ -112,9 +113,9 @@ class Reader:
             self.tell_others(image, name)
         return photo
 
-    def leave_out(self, why: Exception) -> None:
-        """Go on without a file of a folder, and say so."""
-        self.left_out.append(str(why))
+    def leave_out(self, why: Exception, photo: bool = True) -> None:
+        """Go on without a file, and say so; one that is no ``photo`` does not count."""
+        self.left_out += [str(why)] * photo
         self.say(f"left out: {why}")
 
     def tell_others(self, image: np.ndarray, name: str) -> None:
@@ -252,7 +253,7 @@ def _generated(text: str, model: PictureModel) -> Iterator[Photo]:
 
 def _folder(text: str, reader: Reader) -> Iterator[Photo]:
     """Yield every picture below, and say what is left out."""
-    count, before = 0, len(reader.left_out)
+    count, rejects = 0, 0
     for item in open_source(text):
         try:
             if item.reject:
@@ -262,12 +263,12 @@ def _folder(text: str, reader: Reader) -> Iterator[Photo]:
             else:
                 photo = reader.decoded(item.content, item.name)
         except InputError as error:
-            reader.leave_out(error)
+            rejects += 1
+            reader.leave_out(error, photo=item.reject != NO_IMAGE)
             continue
         count += 1
         yield replace(photo, name=_stem(item.name))
     if not count:
-        rejects = len(reader.left_out) - before
         why = (
             f"none of its {rejects} files can be used" if rejects else "there are no pictures in this folder"
         )

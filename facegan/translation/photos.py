@@ -24,14 +24,10 @@ Source = str | Path | np.ndarray | Dataset
 
 @dataclass(frozen=True)
 class Given:
-    """One picture, uint8: of the model's shape, or a whole photo ``H,W,3`` with the faces in it.
-
-    ``ready`` says that it is an input already, of which nothing has to be derived.
-    """
+    """One picture, uint8: of the model's shape, or a whole photo ``H,W,3`` with the faces in it."""
 
     name: str
     picture: np.ndarray
-    ready: bool = False
     faces: tuple[Placed, ...] = ()
 
 
@@ -159,9 +155,9 @@ def _opened(source: Source, reader: Crops | WholePhotos) -> Iterator[Given]:
 def _of_dataset(data: Dataset, reader: Crops, split: str, *, note: Callable[[str], None]) -> Iterator[Given]:
     """Yield the pictures of a split; their inputs where they have some and the model derives none itself."""
     split = reference_split(data, split)
-    ready = data.has_inputs and not reader.model.meta.get("input")
-    kind, column = ("inputs of pairs", "input") if ready else ("pictures", "image")
+    given = data.has_inputs and not reader.model.meta.get("input")
+    kind, column = ("inputs of pairs", "input") if given else ("pictures", "image")
     note(f"{data.path}: its split {split}, {data.counts[split]:,} {kind}")
     for row in data.rows(split, [column]):
         name = PurePosixPath(row[column]["path"] or "picture").stem
-        yield Given(name, reader.plainly(data.picture(row, split, column)), ready=ready)
+        yield Given(name, reader.plainly(data.picture(row, split, column)))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from itertools import chain, islice
 from pathlib import Path
@@ -141,25 +141,16 @@ def turned(
     batch = [first, *islice(givens, BATCH - 1)]
     while batch:
         pictures = np.stack([one.picture for one in batch])
-        made = inputs_of(network, pictures, [ready or one.ready for one in batch])
-        results = network.translate(made, direction)
-        for one, before, after in zip(batch, made, results, strict=True):
+        inputs = derive(network.input, pictures) if derived else pictures
+        results = network.translate(inputs, direction)
+        for one, before, after in zip(batch, inputs, results, strict=True):
             yield Turned(one.name, before, after, one.picture if derived else None)
         batch = list(islice(givens, BATCH))
-
-
-def inputs_of(network: Translator, pictures: np.ndarray, ready: Sequence[bool]) -> np.ndarray:
-    """Return what the translator takes, uint8 ``N,H,W,C``: derived, but for those that are ready."""
-    if not network.input or all(ready):
-        return pictures
-    made = derive(network.input, pictures)
-    chosen = np.array(ready)
-    made[chosen] = pictures[chosen]
-    return made
 
 
 def _whole(network: Translator, given: Given, direction: str) -> Turned:
     """Return a photo with each of its faces translated."""
     pictures = np.stack([face.crop for face in given.faces])
-    results = network.translate(inputs_of(network, pictures, [False] * len(pictures)), direction)
+    inputs = derive(network.input, pictures) if network.input else pictures
+    results = network.translate(inputs, direction)
     return Turned(given.name, given.picture, put_back(given.picture, given.faces, list(results)))

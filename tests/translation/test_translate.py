@@ -315,6 +315,10 @@ def test_whole_photos_at_their_own_size(files: Path, sketches: Translator) -> No
 def test_one_bad_photo_does_not_lose_the_rest(
     files: Path, model: Translator, folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    Path("photos/notes.txt").write_text("no photo at all, which is told and does not count")
+    assert translate(files / "ab.safetensors", "photos", "--out", "all/") == 0
+    assert "left out: notes.txt: not an image file" in capsys.readouterr().err
+    Path("photos/notes.txt").unlink()
     Path("photos/broken.png").write_bytes(b"\x89PNG\r\n\x1a\n broken")
     assert translate(files / "ab.safetensors", "photos", "--out", "out/") == 1
     out, err = capsys.readouterr()
