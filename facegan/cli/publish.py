@@ -69,7 +69,11 @@ def main(
         words += [option, value] if value else []
     print(f"nothing was uploaded; to upload it: {shlex.join(words)}")
     print("if you change the files first:")
-    for kind in ("model", "space") if space else ("model",):
-        options = ["--repo-type", kind] if kind == "space" else []
-        options += ["--private"] * private
-        print(f"  {shlex.join(['hf', 'upload', repo, str(done.folder / kind), '.', *options])}")
+    hidden = ["--private"] * private
+    lines = [["hf", "upload", repo, str(done.folder / "model"), ".", *hidden]]
+    if space:  # which 'hf upload' would create as one that needs a server
+        kind = ["--repo-type", "space"]
+        lines.append(["hf", "repos", "create", repo, *kind, "--space-sdk", "static", "--exist-ok", *hidden])
+        lines.append(["hf", "upload", repo, str(done.folder / "space"), ".", *kind])
+    for line in lines:
+        print(f"  {shlex.join(line)}")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -162,6 +164,19 @@ def test_an_empty_repository_made_by_hand_is_used(hub: Hub, machine: Machine) ->
     hub.add("me/faces", {"README.md": b"---\nlicense: mit\n---\n", "LICENSE": b"MIT"})
     assert machine.run(*SMALL)[0] == 0
     assert set(hub.files("me/faces")) == MODEL_FILES
+
+
+def test_the_printed_command_uploads_the_folder_of_a_dry_run(hub: Hub, machine: Machine) -> None:
+    """By huggingface_hub's own command, after the card was changed by hand."""
+    code, out, _ = machine.run(*SMALL, "--dry-run")
+    assert code == 0 and not hub.log  # a dry run asks nobody
+    with open(machine.home / "faces-hub/model/README.md", "a") as card:
+        card.write("\nMore by hand.\n")
+    line = next(line.split() for line in out.splitlines() if line.startswith("  hf upload"))
+    argv = [sys.executable, "-m", "huggingface_hub.cli.hf", *line[1:]]
+    subprocess.run(argv, cwd=machine.home, env=machine.environment, check=True, capture_output=True)
+    assert set(hub.files("me/faces")) == MODEL_FILES
+    assert hub.files("me/faces")["README.md"].endswith(b"\nMore by hand.\n")
 
 
 def test_metadata_that_the_hub_refuses(hub: Hub, machine: Machine) -> None:
