@@ -57,6 +57,10 @@ class Upload:
         files = {sibling.rfilename for sibling in info.siblings or ()}
         tags = (info.card_data.to_dict() if info.card_data else {}).get("tags") or []
         others = sorted(files - _STARTS_WITH - ({"LICENSE"} if kind == "model" else set()))
+        if kind == "space" and not others and "facegan" not in tags:
+            with self._explained():  # a new one has a page, too, but nobody has changed it
+                changed = len(self.api.list_repo_commits(self.repo, repo_type=kind)) > 1
+            others = sorted(files & {"index.html"}) if changed else []
         if others and "facegan" not in tags:
             raise InputError(
                 f"{self.repo}: this {kind} is there already and holds something else "

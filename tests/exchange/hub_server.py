@@ -258,6 +258,10 @@ class Handler(BaseHTTPRequestHandler):
         }
         self._json(answer)
 
+    def commits(self, body: bytes, kind: str, name: str, revision: str) -> None:
+        same = {"title": "", "message": "", "date": "2026-01-01T00:00:00.000Z", "authors": []}
+        self._json([{"id": sha, **same} for sha, _ in reversed(self._repository(kind, name).commits)])
+
     def resolve(self, body: bytes, name: str, revision: str, file: str, space: str | None = None) -> None:
         kind = "space" if space else "model"
         repository, sha, files = self._files(kind, name, revision)
@@ -310,6 +314,7 @@ ROUTES: list[tuple[str, str, Any]] = [
     ("POST", "/api/validate-yaml", Handler.validate),
     ("POST", rf"{_API}/preupload/(?P<revision>.+)", Handler.preupload),
     ("POST", rf"{_API}/commit/(?P<revision>.+)", Handler.commit),
+    ("GET", rf"{_API}/commits/(?P<revision>.+)", Handler.commits),
     ("GET", rf"{_API}(?:/revision/(?P<revision>.+))?", Handler.info),
     ("POST", rf"(?P<space>/spaces)?/{_NAME}\.git/info/lfs/objects/batch", Handler.batch),
     ("PUT", "/large/(?P<oid>[0-9a-f]{64})", Handler.put),

@@ -160,6 +160,15 @@ def test_a_repository_of_something_else_is_left_alone(hub: Hub, machine: Machine
     assert "me/faces: this model is there already and holds something else (pytorch_model.bin)" in err
 
 
+def test_somebodys_page_is_left_alone(hub: Hub, machine: Machine) -> None:
+    """A static Space of the same name whose page was written by hand; nothing is uploaded at all."""
+    space = hub.add("me/faces", {"README.md": b"---\nsdk: static\n---\n"}, kind="space", sdk="static")
+    space.commit({"index.html": b"years of work"})
+    code, _, err = machine.run("publish", "m.safetensors", "me/faces", "--no-onnx")
+    assert code == 2 and "this space is there already and holds something else (index.html)" in err
+    assert len(space.commits) == 2 and ("model", "me/faces") not in hub.repositories
+
+
 def test_an_empty_repository_made_by_hand_is_used(hub: Hub, machine: Machine) -> None:
     hub.add("me/faces", {"README.md": b"---\nlicense: mit\n---\n", "LICENSE": b"MIT"})
     assert machine.run(*SMALL)[0] == 0
