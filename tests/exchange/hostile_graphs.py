@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import copy
 import io
+import json
 import tempfile
+import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -129,10 +131,32 @@ def _absent(config: dict[str, Any], *ref: Any) -> dict[str, Any]:
     return config
 
 
+# What facegan's own member of the archive may claim.
+ABOUT = {
+    "no JSON": "\0",
+    "a list": "[1]",
+    "deep": '{"facegan": "1", "latent": ' + "[" * 100_000,
+    "deep inside": json.dumps({"facegan": "1", "latent": "[" * 100_000}),
+    "another kind": json.dumps({"facegan": "1", "latent": '{"kind": ["x"], "dim": 6}'}),
+    "no numbers": json.dumps({"facegan": "1", "latent": '{"kind": "normal", "dim": 6, "std": NaN}'}),
+    "huge": json.dumps({"facegan": "1", "latent": '{"kind": "normal", "dim": 6, "mean": 1e999}'}),
+    "tables": json.dumps({"facegan": {"a": [1]}, "latent": {"kind": {}}, "licence": [[]], "labels": {}}),
+}
+
+
+def _said(text: str) -> bytes:
+    buffer = io.BytesIO(archive(sequential()))
+    with zipfile.ZipFile(buffer, "a") as file:
+        file.writestr("facegan-model.json", text)
+    return buffer.getvalue()
+
+
 def keras_networks() -> Files:
     for name, config in NETWORKS.items():
         yield f"h5, {name}", h5(config)
         yield f"keras, {name}", archive(config)
+    for name, text in ABOUT.items():
+        yield f"about, {name}", _said(text)
     yield "a circle", h5(_circle())
     yield "deep models", archive(_nested(40))
     yield "models within models, each twice", archive(_laughs())
