@@ -15,7 +15,7 @@ import onnx
 import onnxruntime
 import pytest
 import torch
-from narrow import NARROW
+from narrow import TRAINED
 from PIL import Image
 from untrained import model_of
 
@@ -30,7 +30,7 @@ from facegan.exchange.parity import measure_parity
 from facegan.generator import Generator, Latent
 from facegan.images import to_uint8
 
-CASES = [(family, False) for family in NARROW] + [(family, True) for family in NARROW]
+CASES = [(family, False) for family in TRAINED] + [(family, True) for family in TRAINED]
 NAMES = [family + "-labels" * labelled for family, labelled in CASES]
 
 

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from narrow import NARROW
+from narrow import TRAINED
 from test_export import draw, levels
 from untrained import model_of, notation_model
 
@@ -118,7 +118,7 @@ def test_the_program_beside_it(
     assert levels(draw(tmp_path / "a.py", [0, 3], monkeypatch), expected) <= 1
 
 
-@pytest.mark.parametrize("family", NARROW)
+@pytest.mark.parametrize("family", TRAINED)
 def test_other_families_are_one_line(family: str, tmp_path: Path) -> None:
     if family in ("vanilla", "dcgan"):
         assert facegan.export_model(model_of(family), tmp_path / "a.keras").parity.levels <= 1
