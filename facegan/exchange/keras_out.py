@@ -141,6 +141,8 @@ def layers_of(model: Generator) -> list[Layer]:
             f"the family '{model.meta['family']}' has no counterpart in Keras's layers, as dcgan and vanilla "
             "have; choose .onnx for a whole program, or .npz for the weights"
         )
+    if network.label_dim:
+        raise ModelError(".keras holds models without labels; choose .onnx for conditional ones, or .npz")
     modules, found = list(copy.deepcopy(network.layers).cpu()), []
     x = torch.zeros(1, network.z_dim)
     inputs: Array | None = None  # the order of a picture that has become features

@@ -128,6 +128,12 @@ def test_other_families_are_one_line(family: str, tmp_path: Path) -> None:
     assert not list(tmp_path.iterdir()) and family in FAMILIES
 
 
+def test_conditional_models_are_one_line(tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match=r"\.keras holds models without labels; choose \.onnx"):
+        facegan.export_model(model_of("dcgan", labelled=True), tmp_path / "a.keras")
+    assert not list(tmp_path.iterdir())
+
+
 def test_residual_blocks_and_parts_are_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     model = notation_model("dense 4x4x6; res 6 up; res 6 up; conv image 3 tanh")
     with pytest.raises(ModelError, match="its layer 'ResidualBlock' is none of Keras's; choose"):
