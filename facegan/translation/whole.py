@@ -1,8 +1,9 @@
 """Put translated faces back into the photo that they come from.
 
 Each face was cut by a turn, a scale and a shift. The result goes the same way back: enlarged to the photo's
-pixels, its colours matched at the seam, with the photo's own fine detail where it agrees with the result, and
-under a mask that falls off towards the border of the crop. Pixels outside of the mask stay as they are.
+pixels, its colours matched to those of the face, with the photo's own fine detail where it agrees with the
+result, and under a mask that falls off towards the border of the crop. Pixels outside of the mask stay as
+they are.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from facegan.inversion.targets import PictureModel, Reader, silent
 INNER = 0.62  # of the way from the crop's centre to its border: the mask is 1 up to here, 0 at the border
 ROUND = 4  # exponent of the mask's superellipse: 2 is an ellipse, larger is closer to a rectangle
 AGREES = 48.0  # levels: where result and crop differ by so much, the photo's fine detail is left out
+NEAR = 1.5  # crop pixels: the standard deviation of the window in which that is seen
 BAND = 1 << 20  # pixels of a photo that are computed at a time
 
 
@@ -92,7 +94,7 @@ def _put(photo: np.ndarray, face: Placed, result: np.ndarray) -> None:
     inverse = np.linalg.inv(np.vstack([face.matrix, [0, 0, 1]]))[:2]
     crop = face.crop.astype(np.float32)
     change = _matched(crop, result.astype(np.float32)) - crop
-    differs = np.minimum(np.abs(_smooth(change, 1.0)).mean(2, keepdims=True) / AGREES, 1)
+    differs = np.minimum(_smooth(np.abs(change).mean(2, keepdims=True), NEAR) / AGREES, 1)
     planes = np.concatenate([change, crop, differs], axis=2)
     if (step := math.hypot(*inverse[:, 0])) > 1:  # crop pixels per photo pixel
         planes = _smooth(planes, 0.5 * math.sqrt(step * step - 1))
@@ -144,17 +146,18 @@ def _mask(points: np.ndarray, size: tuple[int, int]) -> np.ndarray:
 
 
 def _matched(crop: np.ndarray, result: np.ndarray) -> np.ndarray:
-    """Return the result without the shift of colours that it has at the seam, as the median there.
+    """Return the result without the shift of colours that it has where the mask is 1, as the median there.
 
-    Where the photo is grey and the result is not, colours are what was wanted: the brightness alone is
-    matched.
+    The median leaves changes of less than half of the face alone, such as glasses; hair and background lie
+    farther out. Where the photo is grey and the result is not, colours are what was wanted: the brightness
+    alone is matched.
     """
     h, w = crop.shape[:2]
     grid = np.stack(np.meshgrid(np.arange(w) + 0.5, np.arange(h) + 0.5))
-    seam = _mask(grid, (h, w))[..., 0] < 1
-    shift = np.median((result - crop)[seam], axis=0)
+    inner = _mask(grid, (h, w))[..., 0] == 1
+    shift = np.median((result - crop)[inner], axis=0)
     if _spread(crop) < 1 <= _spread(result):
-        shift = np.full_like(shift, np.median((result.mean(2) - crop.mean(2))[seam]))
+        shift = np.full_like(shift, np.median((result.mean(2) - crop.mean(2))[inner]))
     return result - shift
 
 

@@ -107,8 +107,8 @@ def test_fine_detail_stays_where_the_result_agrees() -> None:
     photo[:, ::2] += 40
     place = Placed(np.full((32, 32, 3), 120, np.uint8), turned_matrix(4.0, 0, (16, 16)))
     v, _ = np.mgrid[:32, :32]
-    a_little = np.where((np.abs(v - 15.5) < 5)[..., None], 132, 120).astype(np.uint8)
-    much = np.where((np.abs(v - 15.5) < 5)[..., None], 220, 120).astype(np.uint8)
+    a_little = np.where((np.abs(v - 15.5) < 4)[..., None], 132, 120).astype(np.uint8)
+    much = np.where((np.abs(v - 15.5) < 4)[..., None], 220, 120).astype(np.uint8)
     contrast = []
     for result in (a_little, much):
         middle = put_back(photo, [place], [result])[78:82, 70:90].astype(int)
@@ -117,12 +117,22 @@ def test_fine_detail_stays_where_the_result_agrees() -> None:
     assert 25 < contrast[0] < 40 and contrast[1] < 4
 
 
-def test_a_cast_of_colour_is_taken_off_at_the_seam() -> None:
+def test_a_cast_of_colour_is_taken_off() -> None:
     photo = smooth_photo()
     place = cut(photo, "enlarged")
     cast = np.clip(place.crop + np.array([25, -10, 40]), 0, 255).astype(np.uint8)
     assert np.abs(put_back(photo, [place], [cast]).astype(int) - photo).max() <= 12  # clipped values
     assert np.abs(put_back(photo, [place], [cast]).astype(int) - photo).mean() < 0.5
+
+
+def test_other_hair_does_not_change_the_face() -> None:
+    """Dark above the face: the skin keeps its colour, and what is dark stays dark."""
+    photo = smooth_photo()
+    place = cut(photo, "enlarged")
+    dark = place.crop.copy()
+    dark[:8] //= 4
+    change = put_back(photo, [place], [dark]).astype(int) - photo
+    assert np.abs(change[45:75, 50:75]).max() <= 1 and change[20:24, 58:66].mean() < -10
 
 
 def test_colours_come_into_a_grey_photo() -> None:
