@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from copy import copy
+from copy import copy, deepcopy
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -22,12 +22,15 @@ from facegan.devices import check_device
 from facegan.errors import InputError
 from facegan.families import get_family
 from facegan.images import to_uint8
+from facegan.layers.ema import recalibrate_batch_norm
 from facegan.layers.network import GeneratorNetwork
 from facegan.model_files import content_hash, from_dict, halves, read_model, write_model
 from facegan.prior import Conditions, Latent
 
 _AVERAGED = 1000  # latents of an average of w
 NOISE = ("const", "random", "none")
+STATISTICS_BATCHES, STATISTICS_BATCH = 16, 64
+"""Pictures over which statistics of batch norm are gathered for a truncation."""
 
 Vectorlike = torch.Tensor | np.ndarray | Sequence[Any] | Any
 """Numbers ``N,D`` or ``N,L,D``, or one row of them: a tensor, an array, lists, or what has them as ``z``."""
@@ -54,6 +57,7 @@ class Generator:
         self.label_row: torch.Tensor | None = self.conditions.row({}) if self.conditions else None
         self.varied: dict[int, float] | None = None
         self._averages: dict[tuple[float, ...], torch.Tensor] = {}  # of w, by labels
+        self._renewed: dict[float, GeneratorNetwork] = {}  # by truncation
         self.bundled = ""
         self.w_dim, self.num_ws = network.w_dim, network.num_ws
         self.device = torch.device(device)
@@ -167,20 +171,45 @@ class Generator:
         """Return whether truncation to values other than 0 changes pictures."""
         return not self.network.ignores_length or bool(self.w_average().any())
 
-    def synthesize(self, w: Vectorlike, noise: str = "const") -> torch.Tensor:
+    def synthesize(self, w: Vectorlike, noise: str = "const", truncation: float = 1.0) -> torch.Tensor:
         """Turn w ``N,num_ws,w_dim`` into images ``N,C,H,W`` in [-1, 1]; ``noise`` is const, random or none.
 
-        A single w, ``num_ws,w_dim`` or ``w_dim`` (for all layers), is a batch of one.
+        A single w, ``num_ws,w_dim`` or ``w_dim`` (for all layers), is a batch of one. ``truncation`` is that
+        with which w was mapped; it matters only to networks that renew their batch norm's statistics.
         """
         arguments.one_of(noise, "noise", NOISE)
         w = self._vectors(w, only_w=True)
-        return self.network.synthesize(w.to(self.device), noise=noise)
+        return self.network_at(truncation).synthesize(w.to(self.device), noise=noise)
 
     def __call__(
         self, z: Vectorlike, truncation: float = 1.0, labels: Vectorlike | None = None
     ) -> torch.Tensor:
         """Turn latents ``N,dim`` or w into images ``N,C,H,W`` in [-1, 1]: map, then synthesize."""
-        return self.synthesize(self.map(z, truncation, labels))
+        return self.synthesize(self.map(z, truncation, labels), truncation=truncation)
+
+    def network_at(self, truncation: float) -> GeneratorNetwork:
+        """Return the network whose batch norm fits pictures of that truncation: itself, where none differs.
+
+        For a network that ``renews_statistics`` (BigGAN), a copy with the same weights gathers them over
+        latents of fixed seeds, with labels as in training, when a truncation is first asked for.
+        """
+        truncation = float(truncation)
+        if truncation == 1.0 or not self.network.renews_statistics:
+            return self.network
+        if truncation not in self._renewed:
+            shared = {id(p): p for p in self.network.parameters()}
+            with torch.inference_mode(False):
+                network = deepcopy(self.network, shared)
+                recalibrate_batch_norm(network, self._typical(truncation), network.synthesize)
+            self._renewed[truncation] = network
+        return self._renewed[truncation].to(self.device)
+
+    def _typical(self, truncation: float) -> Iterator[torch.Tensor]:
+        """Yield batches of w as sampling draws them."""
+        for first in range(0, STATISTICS_BATCHES * STATISTICS_BATCH, STATISTICS_BATCH):
+            seeds = range(first, first + STATISTICS_BATCH)
+            labels = None if self.conditions is None else self.conditions.draw(seeds, {})
+            yield self.map(self.latent.sample(seeds), truncation, labels)
 
     def tell(self, wanted: str | Mapping[str, int]) -> Generator:
         """Return a copy with labels: ``smiling=1,male=0``, ``{"smiling": 1}``, ``label=7``, or ``random``.

@@ -13,12 +13,20 @@ import torch
 from facegan import arguments, rng
 from facegan.errors import InputError, ModelError
 
+KINDS = ("normal", "uniform", "sphere", "truncated")
+THRESHOLD = 2.0
+"""How many standard deviations from the mean truncated numbers lie at most."""
+_WITHIN = math.erf(THRESHOLD / math.sqrt(2))  # the share of normal numbers that lie there
+
 
 @dataclass(frozen=True)
 class Latent:
     """Define the prior of z: ``normal`` or ``uniform`` with mean and std, or ``sphere`` of radius sqrt(dim).
 
     Uniform numbers lie within sqrt(3) std of the mean: those from -1 to 1 have a std of 1 / sqrt(3).
+    ``truncated`` numbers are normal ones, but none is further than 2 ``std`` from the mean: they are
+    distributed like normal draws of which those beyond are drawn again (Brock et al. 2019, section 3.1). A
+    monotonic function makes one of each normal draw, so that nothing depends on how many are thrown away.
     """
 
     kind: str = "normal"
@@ -27,8 +35,8 @@ class Latent:
     std: float = 1.0
 
     def __post_init__(self) -> None:
-        if self.kind not in ("normal", "uniform", "sphere"):
-            raise ModelError(f"latent prior '{self.kind}' is unknown (known: normal, uniform, sphere)")
+        if self.kind not in KINDS:
+            raise ModelError(f"latent prior '{self.kind}' is unknown (known: {', '.join(KINDS)})")
 
     def shape_normal(self, n: torch.Tensor) -> torch.Tensor:
         """Turn standard normal draws ``..., dim`` into draws from this prior."""
@@ -38,6 +46,10 @@ class Latent:
             self.kind == "uniform"
         ):  # the normal distribution's own function makes uniform numbers of its draws
             return self.mean + self.std * math.sqrt(3) * torch.erf(n / math.sqrt(2))
+        if self.kind == "truncated":  # the quantile of the same rank
+            # In double precision: near 1, erf is too coarse to be inverted.
+            rank = torch.erf(n.double() / math.sqrt(2)) * _WITHIN
+            return (self.mean + self.std * math.sqrt(2) * torch.erfinv(rank)).to(n.dtype)
         return n * self.std + self.mean
 
     def normal_of(self, z: torch.Tensor) -> torch.Tensor:
@@ -47,6 +59,9 @@ class Latent:
         u = (z - self.mean) / self.std
         if self.kind == "uniform":
             return math.sqrt(2) * torch.erfinv((u / math.sqrt(3)).clamp(-1 + 1e-6, 1 - 1e-6))
+        if self.kind == "truncated":
+            rank = torch.erf(u.double() / math.sqrt(2)) / _WITHIN
+            return (math.sqrt(2) * torch.erfinv(rank.clamp(-1 + 1e-9, 1 - 1e-9))).to(z.dtype)
         return u
 
     def sample(self, seeds: arguments.Seeds) -> torch.Tensor:

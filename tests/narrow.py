@@ -98,6 +98,14 @@ NARROW = {
         {"widths": (8, 16)},
         small_more={"translation.pool": 6, "discriminator.projected_width": 8, "metric": ""},
     ),
+    "biggan": Narrow(
+        "biggan-64-small",
+        {"width": 2, "attention": 16},
+        "digits-biggan-32",
+        {"width": 2, "attention": 16},
+        {"generator.shared_dim": 8},
+        {"channels": 0, "generator.shared_dim": 8, "cooldown": 0.0},
+    ),
 }
 FROM_NOISE = [name for name, row in RECIPES.items() if not get_family(row.config.family).translates]
 TRAINED = [name for name in FAMILIES if get_family(name).trains]

@@ -41,7 +41,7 @@ class ImportOptions:
     """The network to take if the file has several; messages list their names."""
     latent: int = setting(0, minimum=0)
     """The length of the latent vector, if the weights leave it open; 0 reads it from them."""
-    prior: str = setting("", choices=("normal", "uniform", "sphere"))
+    prior: str = setting("", choices=("normal", "uniform", "sphere", "truncated"))
     """The distribution of latent vectors; '' is the one usual for the format, else normal."""
     layers: str = ""
     """The layers of a plain chain, in the notation of the messages; '' deduces them from the shapes."""

@@ -130,6 +130,16 @@ def example_source(model: Generator, file: str) -> str:
     elif latent.kind == "uniform":
         erf = "np.vectorize(math.erf)" if in_numpy else "torch.erf"
         prior = f"{erf}(z / 2**0.5) * {latent.std * math.sqrt(3)!r} + {latent.mean!r}"
+    elif latent.kind == "truncated":  # the number within 2 standard deviations that has the same rank
+        within, scale = math.erf(math.sqrt(2)), latent.std * math.sqrt(2)
+        if in_numpy:
+            inverse = "statistics.NormalDist().inv_cdf"
+            rank = f"(1 + math.erf(n / 2**0.5) * {within!r}) / 2"
+            shaped = f"np.vectorize(lambda n: {inverse}({rank}))(z)"
+            prior = f"{shaped} * {latent.std!r} + {latent.mean!r}"
+        else:
+            ranked = f"torch.erfinv(torch.erf(z.double() / 2**0.5) * {within!r})"
+            prior = f"({ranked} * {scale!r} + {latent.mean!r}).float()"
     else:
         prior = f"z * {latent.std!r} + {latent.mean!r}"
     values = {"file": file, "dim": latent.dim, "prior": prior, "labels": labels}
@@ -140,7 +150,7 @@ def example_source(model: Generator, file: str) -> str:
         mark=_MARK,
         program=Path(file).with_suffix(".py"),
         needs=needs,
-        maths="import math\n" * ("math." in prior),
+        maths="import math\n" * ("math." in prior) + "import statistics\n" * ("statistics." in prior),
     )
     return head + body.format(draws=draws, **values) + _TAIL
 

@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import Any
 
 from facegan.exchange.base import ImportOptions
-from facegan.prior import Latent
+from facegan.prior import KINDS, Latent
 
 ABOUT = "facegan-model.json"
 """The member of a ``.keras`` archive that holds the metadata; Keras reads others alone."""
@@ -51,8 +51,7 @@ def latent_of(ours: Mapping[str, Any], dim: int, options: ImportOptions) -> Late
     if options.prior or not isinstance(said, dict) or said.get("dim") != dim:
         return options.prior_of(dim)
     mean, std = said.get("mean", 0.0), said.get("std", 1.0)
-    kinds = ("normal", "uniform", "sphere")
-    if said.get("kind") not in kinds or not all(
+    if said.get("kind") not in KINDS or not all(
         type(n) in (int, float) and math.isfinite(n) for n in (mean, std)
     ):
         return options.prior_of(dim)

@@ -121,6 +121,12 @@ def _onnx_use(facts: Facts) -> str:
         reach = latent.std * 3**0.5
         low, high = latent.mean - reach, latent.mean + reach
         prior = f"z = np.random.default_rng(0).uniform({low:.6g}, {high:.6g}, (1, {latent.dim}))\n"
+    elif latent.kind == "truncated":
+        prior = (
+            "while (far := abs(z) > 2).any():  # numbers beyond 2 standard deviations are drawn again\n"
+            f"    z[far] = np.random.default_rng().standard_normal(far.sum())\n"
+            f"z = {latent.mean:g} + {latent.std:g} * z\n"
+        )
     else:
         prior = f"z = {latent.mean:g} + {latent.std:g} * z\n" if (latent.mean, latent.std) != (0, 1) else ""
     row = facts.model.label_row

@@ -14,6 +14,7 @@ from torch.overrides import TorchFunctionMode
 
 from facegan.generator import Generator
 from facegan.layers.network import GeneratorNetwork
+from facegan.layers.spectral import fold
 from facegan.version import __version__
 
 PARTS = ("all", "map", "synthesize")
@@ -91,6 +92,7 @@ def part_of(model: Generator, part: str) -> tuple[Part, dict[str, torch.Tensor]]
     Two of them, because a batch of one would be traced as a constant.
     """
     network = copy.deepcopy(model.network).cpu()
+    fold(network)
     _without_batch_norms(network)
     if network.levels:  # Python reads how far it has grown; a tracer knows no values of buffers
         level = float(network.get_buffer("level"))

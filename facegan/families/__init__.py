@@ -26,6 +26,7 @@ FAMILIES: dict[str, str | Family] = {
     "progan": "facegan.families.progan",
     "stylegan2": "facegan.families.stylegan2",
     "r3gan": "facegan.families.r3gan",
+    "biggan": "facegan.families.biggan",
     "graph": "facegan.families.graph",
 }
 """Name -> the package whose FAMILY it is, imported on first use, or the family itself."""

@@ -155,6 +155,6 @@ def noise_difference(model: Generator, noise: Mapping[str, Tensor]) -> dict[str,
 def with_delta(model: Generator, tensors: Mapping[str, Tensor]) -> Generator:
     """Return another generator, changed as a delta file of these tensors would change this one."""
     other = copy(model)
-    other.network, other._averages = deepcopy(model.network), {}
+    other.network, other._averages, other._renewed = deepcopy(model.network), {}, {}
     add_differences(other, differences(half(tensors)), "the delta")
     return other

@@ -1,10 +1,12 @@
-"""Linear attention over the pixels of a map (Shen et al. 2021), as in lucidrains' networks."""
+"""Attention over the pixels of a map: of all to all, and linear as in lucidrains' networks."""
 
 from __future__ import annotations
 
 import torch
 import torch.nn.functional as F
 from torch import nn
+
+from facegan.layers.spectral import SpectralConv2d
 
 Tensor = torch.Tensor
 
@@ -30,7 +32,7 @@ class ChannelNorm(nn.Module):
 
 
 class LinearAttention(nn.Module):
-    """Each pixel takes from a summary of all, whose size does not depend on their number.
+    """Each pixel takes from a summary of all, whose size does not depend on their number (Shen et al. 2021).
 
     With ``window`` it also takes from its neighbours in a square of that side, by common attention. Heads
     have 64 channels.
@@ -71,3 +73,28 @@ class LinearAttention(nn.Module):
         )
         weights = (q * k).sum(2, keepdim=True).softmax(3)
         return torch.mul(weights, v).sum(3).reshape(n, -1, h, w)
+
+
+class SelfAttention(nn.Module):
+    """Each pixel takes from all others by their likeness (Zhang et al. 2019, equations 1 to 3).
+
+    As in BigGAN's code, keys and values are those of 2 x 2 px, the largest of each. Queries and keys have an
+    eighth of the channels, values half. ``scale``, gamma in the paper, begins at 0: maps pass as they are.
+    """
+
+    def __init__(self, channels: int, *, normalised: bool = True) -> None:
+        super().__init__()
+        few, half = max(1, channels // 8), max(1, channels // 2)
+        more: dict[str, bool] = {"bias": False, "normalised": normalised}
+        self.query = SpectralConv2d(channels, few, 1, **more)
+        self.key = SpectralConv2d(channels, few, 1, **more)
+        self.value = SpectralConv2d(channels, half, 1, **more)
+        self.out = SpectralConv2d(half, channels, 1, **more)
+        self.scale = nn.Parameter(torch.zeros(()))
+
+    def forward(self, x: Tensor) -> Tensor:
+        query = self.query(x).flatten(2)
+        key, value = (F.max_pool2d(part(x), 2).flatten(2) for part in (self.key, self.value))
+        weights = torch.bmm(query.transpose(1, 2), key).softmax(2)
+        found = torch.bmm(value, weights.transpose(1, 2)).unflatten(2, x.shape[2:])
+        return torch.add(x, self.scale * self.out(found))

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from typing import Any
 
 import torch
 from torch import nn
@@ -40,11 +41,14 @@ def batch_norms(model: nn.Module) -> list[nn.modules.batchnorm._BatchNorm]:
 
 @torch.no_grad()
 def recalibrate_batch_norm(
-    model: nn.Module, inputs: Iterable[torch.Tensor | tuple[torch.Tensor, ...]]
+    model: nn.Module,
+    inputs: Iterable[torch.Tensor | tuple[torch.Tensor, ...]],
+    call: Callable[..., Any] | None = None,
 ) -> None:
     """Set running statistics to the plain average over ``inputs``, then leave the model in eval mode.
 
     Each of the ``inputs`` is a batch, or all that the model takes of one, such as latents and labels.
+    ``call`` is the method of the model that takes them, if not ``forward``.
 
     Averaged weights do not fit statistics gathered with the raw ones; sampling needs statistics of
     its own (Izmailov et al. 2018, section 3.2).
@@ -58,7 +62,7 @@ def recalibrate_batch_norm(
             norm.momentum = None  # cumulative average
         with distributed.alone():
             for batch in inputs:
-                model(*((batch,) if isinstance(batch, torch.Tensor) else batch))
+                (call or model)(*((batch,) if isinstance(batch, torch.Tensor) else batch))
         for norm, momentum in zip(norms, momenta, strict=True):
             norm.momentum = momentum
     model.eval()

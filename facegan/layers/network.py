@@ -44,6 +44,10 @@ class GeneratorNetwork(Network):
     """How many layers take w."""
     ignores_length: bool = False
     """Whether ``synthesize`` brings each w to one length, so that truncation changes nothing."""
+    renews_statistics: bool = False
+    """Whether pictures with another truncation take batch-norm statistics of their own."""
+    embeddings: frozenset[str] = frozenset()
+    """Names of weights that are embeddings of labels, whose rows orthogonal regularisation leaves alone."""
     pieces: float = 1.0
     """Into how many pieces training cuts an update's batch: running averages move as much less with each."""
 

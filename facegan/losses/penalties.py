@@ -1,8 +1,8 @@
-"""Penalties on gradients: the discriminator's at images, the generator's at styles."""
+"""Penalties: on gradients, the discriminator's at images and the generator's at styles; on weights."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 import torch
 
@@ -51,3 +51,17 @@ def path_length_mean(mean: torch.Tensor, lengths: torch.Tensor, decay: float) ->
 def path_length_penalty(lengths: torch.Tensor, mean: torch.Tensor) -> torch.Tensor:
     """Return the mean squared distance of ``lengths`` from their running mean (equation 4), unweighted."""
     return (lengths - mean).square().mean()
+
+
+def orthogonal_penalty(weights: Iterable[torch.Tensor]) -> torch.Tensor:
+    """Return the sum of the squared products of each weight's different filters, unweighted.
+
+    Brock et al. 2019, equation 3: |W^T W * (1 - I)|^2, where W has a filter in each column; ``weights`` are
+    ``filters,...``. The filters' lengths are free.
+    """
+    total = torch.zeros(())
+    for weight in weights:
+        filters = weight.flatten(1)
+        products = filters @ filters.T
+        total = total.to(products) + products.square().sum() - products.diagonal().square().sum()
+    return total

@@ -58,8 +58,9 @@ _METRICS = _Either(RANKING_METRICS, PAIR_METRICS)
 class LatentConfig:
     """The prior over z."""
 
-    kind: str = setting("normal", choices=("normal", "sphere"))
-    """Distribution; the sphere has the radius sqrt(dim)."""
+    kind: str = setting("normal", choices=("normal", "sphere", "truncated"))
+    """Distribution; the sphere has the radius sqrt(dim). truncated is normal in training; in figures and
+    sampling, numbers beyond 2 standard deviations are drawn again."""
     dim: int = setting(100, minimum=1)
     """Number of latent dimensions."""
     mean: float = setting(0.0, minimum=-math.inf)
@@ -127,6 +128,9 @@ class TrainSettings:
     """Weight of WGAN-GP's penalty on gradients between real and generated images."""
     drift: float = setting(0.0, group="penalties", minimum=0)
     """Weight of the mean square of logits on real images, which keeps them near 0."""
+    orthogonal: float = setting(0.0, group="penalties", minimum=0)
+    """Weight of BigGAN's orthogonal regularisation of the generator: squared products of different filters of
+    a layer. Its paper has 1e-4."""
     flip: bool = setting(True, group="data", common=True)
     """Mirror each image with probability one half."""
     augment: str = setting("", group="augment", choices=AUGMENTS, common=True)
@@ -146,6 +150,8 @@ class TrainSettings:
     """Half-life of the generator's moving average; 0 uses the raw weights."""
     ema_rampup: float = setting(0.05, group="average", minimum=0, maximum=1)
     """Limit the half-life to this share of the images seen so far; 0 does not."""
+    ema_start_kimg: float = setting(0.0, group="average", minimum=0, scales=True)
+    """Until then the average is a copy of the weights."""
     burnin_kimg: float = setting(0.0, group="schedule", minimum=0, scales=True)
     """How long the next four settings take to reach their final values, along half a cosine."""
     burnin_lr: float = setting(1.0, group="schedule", minimum=0)
@@ -324,6 +330,8 @@ def unread_group(config: TrainConfig) -> str:
 def unfinished(config: TrainConfig, image_shape: Sequence[int]) -> str:
     """Return a warning if schedules last longer than the run, and "" if they do not."""
     found = [(config.burnin_kimg, "the burn-in (--burnin-kimg)")]
+    if config.ema_halflife_kimg:
+        found.append((config.ema_start_kimg, "the wait for the average (--ema-start-kimg)"))
     found.append(get_family(config.family).kimg_until_settled(config.model, image_shape))
     late = [f"{what} takes {kimg:g} kimg" for kimg, what in found if kimg > config.kimg]
     return f"--kimg {config.kimg:g} ends before its schedules do: {'; '.join(late)}" if late else ""

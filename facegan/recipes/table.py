@@ -17,6 +17,7 @@ from facegan.families.progan import config as progan
 from facegan.families.r3gan import config as r3gan
 from facegan.families.stylegan2 import config as stylegan2
 from facegan.families.vanilla import config as vanilla
+from facegan.recipes.biggan import ROWS as BIGGAN
 from facegan.recipes.config import LatentConfig, TrainConfig
 from facegan.recipes.row import Recipe
 from facegan.recipes.translators import ROWS as TRANSLATORS
@@ -378,7 +379,7 @@ _ROWS: dict[str, Recipe] = {
 
 RECIPES = {
     name: replace(row, config=replace(row.config, recipe=name))
-    for name, row in {**_ROWS, **TRANSLATORS}.items()
+    for name, row in {**_ROWS, **BIGGAN, **TRANSLATORS}.items()
 }
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, ClassVar
 
 import torch
@@ -13,11 +13,13 @@ from facegan.errors import ConfigError
 from facegan.families import get_family
 from facegan.generator import Generator, describe
 from facegan.layers.ema import batch_norms
-from facegan.layers.network import Network
+from facegan.layers.network import GeneratorNetwork, Network
+from facegan.layers.spectral import iterate
 from facegan.losses.adversarial import LOSSES
 from facegan.losses.penalties import (
     gradient_penalty,
     interpolation_penalty,
+    orthogonal_penalty,
     path_length_mean,
     path_length_penalty,
     path_lengths,
@@ -181,6 +183,7 @@ def update_discriminator(pair: Pair) -> None:
         state.counts["loss_d"] = state.counts["loss_real"]
     else:
         state.step("discriminator", lambda part: discriminator_loss(pair, part), slices(state, c.batch))
+    iterate(state.discriminator)
 
 
 def update_generator(pair: Pair) -> None:
@@ -188,6 +191,7 @@ def update_generator(pair: Pair) -> None:
     with without_gradients(pair.state.discriminator):
         parts = slices(pair.state, pair.fake.count)
         pair.state.step("generator", lambda part: generator_loss(pair, part), parts)
+    iterate(pair.state.generator)
 
 
 # --- losses -----------------------------------------------------------------------------------------
@@ -253,12 +257,22 @@ def generator_loss(pair: Pair, part: Slice) -> LossAndStatistics:
     statistics = {"loss_g": total}
     if state.discriminator.projected is not None:
         total = total + _heads_loss(state, judged, statistics)
+    if state.config.orthogonal:
+        statistics["orthogonal"] = orthogonal_penalty(_filters(state.generator))
+        total = total + state.config.orthogonal * statistics["orthogonal"]
     settings = get_family(state.config.family).path_length(state.config.model)
     if settings is not None and state.updates % settings.every == 0:
         lengths, mean = _path_lengths(pair, part, settings.decay)
         statistics["path_length"] = lengths
         total = total + path_length_penalty(lengths, mean) * (settings.weight * settings.every)
     return total, statistics
+
+
+def _filters(generator: GeneratorNetwork) -> Iterator[torch.Tensor]:
+    """Return the weights ``filters,...`` of the generator's layers, without embeddings of labels."""
+    for name, p in generator.named_parameters():
+        if name.endswith("weight") and p.ndim > 1 and name not in generator.embeddings:
+            yield p
 
 
 def _heads_loss(state: TrainState, judged: Judged, statistics: Statistics) -> torch.Tensor:

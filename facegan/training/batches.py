@@ -53,7 +53,7 @@ def draw_latents(
     )
     mean = c.mean if c.train_mean is None else c.train_mean
     std = c.std if c.train_std is None else c.train_std
-    prior = Latent(c.kind, c.dim, mean, std)
+    prior = Latent("normal" if c.kind == "truncated" else c.kind, c.dim, mean, std)
     return send(prior.shape_normal(normal).to(state.dtype), state.device)
 
 

@@ -58,7 +58,8 @@ def update_averages(state: TrainState, count: int) -> None:
     seen = state.images_before + state.images_seen
     for name, of in state.objective.averages.items():
         if name in state.networks:
-            decay = ema_decay(count, halflife, seen, rampup=c.ema_rampup or None)
+            waits = seen <= c.ema_start_kimg * 1000 and c.ema_start_kimg > 0
+            decay = 0.0 if waits else ema_decay(count, halflife, seen, rampup=c.ema_rampup or None)
             update_ema(state.networks[name], state.networks[of], decay)
 
 

@@ -11,6 +11,7 @@ import torch
 from facegan import rng
 from facegan.generator import Generator
 from facegan.layers.ema import batch_norms, recalibrate_batch_norm
+from facegan.layers.spectral import SETTLED, iterate
 from facegan.prior import Conditions, Latent
 from facegan.training.gallery import Model
 from facegan.training.state import TrainState
@@ -21,6 +22,8 @@ BN_BATCHES, BN_BATCH = 16, 64
 def sampling_generator(state: TrainState, metadata: dict[str, Any]) -> Generator:
     """Return a copy: the moving average with batch-norm statistics of its own, or the raw weights."""
     network = deepcopy(state.generator if state.ema is None else state.ema).eval()
+    if state.ema is not None:
+        iterate(network, SETTLED)  # the vectors have followed the raw weights
     if state.ema is not None and batch_norms(network):
         c = state.config
         latent = Latent(**metadata["latent"])

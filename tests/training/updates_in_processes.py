@@ -63,6 +63,14 @@ CASES |= {
         "discriminator.projected_width": 8,
     },
     "r3gan": {"recipe": "r3gan-32", "augment_p": 0.5, "burnin_kimg": 0.0},
+    "biggan": {"recipe": "digits-biggan-32", "channels": 0, "orthogonal": 0.1, "d_updates": 2},
+    "biggan, deep, with labels": {
+        "recipe": "digits-biggan-32",
+        "channels": 0,
+        "generator.deep": True,
+        "discriminator.deep": True,
+        "condition": ("a", "b"),
+    },
     "stylegan2 with labels": {"recipe": "stylegan2-32", "condition": ("a", "b")},
     "r3gan with labels": {"recipe": "r3gan-32", "condition": ("a", "b")},
 }

@@ -102,9 +102,22 @@ function erf(x) {  // Abramowitz and Stegun 7.1.26 is too coarse: the series, an
   return Math.sign(x) * 2 / Math.sqrt(Math.PI) * sum;
 }
 
+/** The number of which erf is y, by halving: the square root of 2 bounds those that truncated numbers need. */
+function erfinv(y) {
+  let low = -Math.SQRT2, high = Math.SQRT2;
+  for (let k = 0; k < 56; k++) {
+    const middle = (low + high) / 2;
+    if (erf(middle) < y) low = middle; else high = middle;
+  }
+  return (low + high) / 2;
+}
+
 function shaped(n, {kind, mean, std}) {
   if (kind === 'sphere') return typical(n);
   if (kind === 'uniform') return n.map(x => mean + std * Math.sqrt(3) * erf(x / Math.SQRT2));
+  if (kind === 'truncated') {  // normal numbers within 2 standard deviations, by their rank
+    return n.map(x => mean + std * Math.SQRT2 * erfinv(erf(x / Math.SQRT2) * erf(Math.SQRT2)));
+  }
   return n.map(x => x * std + mean);
 }
 
