@@ -38,6 +38,8 @@ ROWS = {
     "stylegan2-64-small": 0,
     "r3gan-64": 4,
     "r3gan-64-small": 0,
+    "biggan-64": 4,
+    "biggan-64-small": 0,
 }
 
 

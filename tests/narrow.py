@@ -104,7 +104,7 @@ NARROW = {
         "digits-biggan-32",
         {"width": 2, "attention": 16},
         {"generator.shared_dim": 8},
-        {"channels": 0, "generator.shared_dim": 8, "cooldown": 0.0},
+        {"channels": 0, "generator.shared_dim": 8, "cooldown": 0.0, "latent.dim": 40},
     ),
 }
 FROM_NOISE = [name for name, row in RECIPES.items() if not get_family(row.config.family).translates]

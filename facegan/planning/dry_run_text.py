@@ -156,7 +156,9 @@ def network_lines(title: str, layers: Sequence[LayerInfo]) -> list[str]:
         )
         lines.append(f"  {words:<{wide}}  {cells[0]:>12}  {cells[1]:>12}  {cells[2]:>14}".rstrip())
     if kept:
-        lines.append(f"  and {kept:,} moving statistics of batch norm ({trained + kept:,} with them)")
+        vectors = any(x.statistics and x.kind.startswith(("conv", "dense")) for x in layers)
+        of = "batch norm and vectors of spectral norm" if vectors else "batch norm"
+        lines.append(f"  and {kept:,} moving statistics of {of} ({trained + kept:,} with them)")
     return lines
 
 

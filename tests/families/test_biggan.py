@@ -1,5 +1,6 @@
 """BigGAN: its shapes and numbers of parameters layer by layer, the conditional norm, latents, the penalty."""
 
+import itertools
 from dataclasses import replace
 
 import pytest
@@ -52,16 +53,14 @@ def test_parameters_of_the_paper_at_128_px():
     ch, w = 96, 20 + 128
     widths = [16 * ch, 16 * ch, 8 * ch, 4 * ch, 2 * ch, ch]
     expected = 1000 * 128 + 20 * 16 * widths[0] + 16 * widths[0]  # embedding, first layer
-    for a, b in zip(widths, widths[1:], strict=False):
+    for a, b in itertools.pairwise(widths):
         expected += 2 * w * (a + b) + conv(a, b, 3) + conv(b, b, 3) + conv(a, b, 1)
     expected += attention(2 * ch) + 2 * ch + conv(ch, 3, 3)  # at 64 px; the last norm, to the picture
     g, d = built()
     assert parameters(g) == expected == 70_433_988
 
     widths = [3, ch, 2 * ch, 4 * ch, 8 * ch, 16 * ch]
-    expected = sum(
-        conv(a, b, 3) + conv(b, b, 3) + conv(a, b, 1) for a, b in zip(widths, widths[1:], strict=False)
-    )
+    expected = sum(conv(a, b, 3) + conv(b, b, 3) + conv(a, b, 1) for a, b in itertools.pairwise(widths))
     expected += 2 * conv(16 * ch, 16 * ch, 3) + attention(ch) + 16 * ch + 1 + 1000 * 16 * ch
     assert parameters(d) == expected == 87_982_370
 
@@ -70,7 +69,7 @@ def test_parameters_of_the_deep_variant_at_128_px():
     ch, w = 128, 128 + 128
     widths = [16 * ch, 16 * ch, 8 * ch, 4 * ch, 2 * ch, ch]
     expected = 1000 * 128 + w * 16 * widths[0] + 16 * widths[0]
-    for a, out in zip(widths, widths[1:], strict=False):
+    for a, out in itertools.pairwise(widths):
         for b in (a, out):
             n = a // 4
             expected += 2 * w * (a + 3 * n) + conv(a, n, 1) + 2 * conv(n, n, 3) + conv(n, b, 1)
@@ -82,7 +81,7 @@ def test_parameters_of_the_deep_variant_at_128_px():
 
     widths = [ch, 2 * ch, 4 * ch, 8 * ch, 16 * ch, 16 * ch]
     expected = conv(3, ch, 3) + attention(2 * ch) + 16 * ch + 1 + 1000 * 16 * ch
-    for a, b in zip(widths, widths[1:], strict=False):
+    for a, b in itertools.pairwise(widths):
         n = b // 4
         expected += conv(a, n, 1) + 2 * conv(n, n, 3) + conv(n, b, 1) + (conv(a, b - a, 1) if b > a else 0)
         expected += conv(b, n, 1) + 2 * conv(n, n, 3) + conv(n, b, 1)

@@ -241,6 +241,7 @@ LARGER = {
     },
     "fast": {"generator.widths": (16, 8, 8, 8), "generator.blocks": (0, 0, 1, 0)},
     "r3gan": {f"{side}.widths": (8,) * 5 for side in ("generator", "discriminator")},
+    "biggan": {"generator.multipliers": (8, 8, 4, 2, 1), "discriminator.multipliers": (1, 2, 4, 8, 8)},
 }
 
 
