@@ -27,7 +27,8 @@ def largest_singular_value(weight: Tensor, u: Tensor) -> Tensor:
     matrix = weight.flatten(1)
     with torch.no_grad():
         v = F.normalize(matrix.T.mv(u), dim=0)
-    return torch.linalg.vector_norm(matrix.mv(v))
+    estimate: Tensor = torch.linalg.vector_norm(matrix.mv(v))
+    return estimate
 
 
 class _Normalised(nn.Module):
@@ -37,7 +38,7 @@ class _Normalised(nn.Module):
     u: Tensor | None
 
     def prepare(self, normalised: bool) -> None:
-        """Draw the first weights: orthogonal (Saxe et al. 2014), biases 0."""
+        """Draw the first weights: orthogonal (Saxe et al. 2014), which any ``u`` fits; biases 0."""
         nn.init.orthogonal_(self.weight)
         if self.bias is not None:
             nn.init.zeros_(self.bias)  # type: ignore[arg-type]

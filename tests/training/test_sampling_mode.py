@@ -11,6 +11,7 @@ from narrow import FROM_NOISE, reduced
 from facegan import distributed, rng
 from facegan.generator import Latent, describe
 from facegan.layers.ema import batch_norms
+from facegan.layers.spectral import SETTLED, iterate
 from facegan.runs.checkpoints import list_checkpoints
 from facegan.training import snapshot
 from facegan.training.checkpoint import _tensors
@@ -62,6 +63,7 @@ def trained(config, updates=3, between=None):
 def expected_statistics(network, config):
     """Mean and unbiased variance of what each batch norm gets, averaged over batches of sampling latents."""
     network = deepcopy(network).train()
+    iterate(network, SETTLED)  # the vectors of spectral norms follow the average
     norms = batch_norms(network)
     seen: list[list[tuple[torch.Tensor, torch.Tensor]]] = [[] for _ in norms]
 

@@ -33,10 +33,9 @@ from facegan.families.biggan.config import (
 )
 from facegan.layers.attention import SelfAttention
 from facegan.layers.network import DiscriminatorNetwork, GeneratorNetwork
-from facegan.layers.spectral import SpectralConv2d, SpectralLinear, iterate
+from facegan.layers.spectral import SpectralConv2d, SpectralLinear
 
 Tensor = torch.Tensor
-SETTLED = 5  # power iterations of new weights, whose singular values are equal
 
 
 class Embedding(nn.Module):
@@ -87,7 +86,6 @@ class Generator(GeneratorNetwork):
             ]
             self.with_labels = dict.fromkeys([*names, *["first.weight"] * settings.deep], 1.0)
             self.embeddings = frozenset({"embed.weight"})
-        iterate(self, SETTLED)
 
     def _blocks(self, settings: GeneratorConfig, plan: Plan) -> Iterator[nn.Module]:
         for cin, cout in pairwise(plan.channels):
@@ -143,7 +141,6 @@ class Discriminator(DiscriminatorNetwork):
         self.embed: SpectralLinear | None = None
         if label_dim:
             self.embed = SpectralLinear(label_dim, widths[-1], bias=False, normalised=normalised)
-        iterate(self, SETTLED)
 
     def layers_from_image(self) -> Iterable[nn.Module]:
         after = self.attention_after + 1
