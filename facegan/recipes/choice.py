@@ -107,6 +107,10 @@ def pick_recipe(
         labels = get_family(config.family).conditional
         return accepts(config, s) and (labels or not conditional) and family in ("", config.family)
 
+    if family and not any(row.config.family == family for row in RECIPES.values()):
+        raise ConfigError(
+            f"--init: its family '{family}' can be sampled, but not trained; begin with a model of a recipe"
+        )
     if before in RECIPES and suits(before):
         return before, "the model to begin with was trained by it"
     for holds, pattern, why in RULES:

@@ -87,6 +87,8 @@ def test_the_recipe_suits_labels_and_the_model_to_begin_with(s, asked, name):
 def test_none_for_labels_of_this_size_says_so():
     with pytest.raises(ConfigError, match=r"no recipe that takes --condition takes pictures of 72x72 px"):
         choice.pick_recipe(around(72), conditional=True)
+    with pytest.raises(ConfigError, match=r"--init: its family 'graph' can be sampled, but not trained"):
+        choice.pick_recipe(around(64), family="graph")
     with pytest.raises(ConfigError, match=r"no recipe of the family vanilla, the model's of --init, takes"):
         choice.pick_recipe(around(80), family="vanilla")
 
