@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -11,12 +10,15 @@ from typing import Any
 import torch
 
 from facegan import arguments, rng
+from facegan.attributes.phrases import meaning
+from facegan.data.filters import CLASS_ATTRIBUTE, CLASS_WORDS, plain
 from facegan.errors import InputError, ModelError
 
 KINDS = ("normal", "uniform", "sphere", "truncated")
 THRESHOLD = 2.0
 """How many standard deviations from the mean truncated numbers lie at most."""
 _WITHIN = math.erf(THRESHOLD / math.sqrt(2))  # the share of normal numbers that lie there
+_TRUTH = {"yes": "1", "no": "0", "true": "1", "false": "0"}
 
 
 @dataclass(frozen=True)
@@ -91,24 +93,93 @@ class Conditions:
         return f"<Conditions on {', '.join(self.labels)}: {len(self.rows)} rows>"
 
     def parse(self, words: Sequence[str]) -> dict[int, float]:
-        """Parse ``["smiling=1", "label=7"]`` into channel -> value."""
-        plain = {_plain(label): i for i, label in enumerate(self.labels)}
+        """Parse ``["smiling=1", "label=7"]`` or ``["smiling woman", "digit 7"]`` into channel -> value.
+
+        Raises:
+            InputError: a word is unknown or could mean several labels, or two of them contradict each other.
+        """
         fixed: dict[int, float] = {}
-        if twice := [
-            name for name, n in Counter(_plain(w.partition("=")[0]) for w in words).items() if n > 1
-        ]:
-            raise InputError(f"--labels: {twice[0]} is named twice")
-        for word in ("=".join(part.strip() for part in word.split("=")) for word in words):
-            name, _, value = word.partition("=")
-            if _plain(word) in plain:  # one class among several, or a name alone
-                group = [i for key, i in plain.items() if key.partition("=")[0] == _plain(name)]
-                fixed |= dict.fromkeys(group, 0.0) | {plain[_plain(word)]: 1.0}
-                continue
-            if _plain(name) not in plain or value.strip() not in ("0", "1"):
-                known = ", ".join(f"{n}" if "=" in n else f"{n}=0/1" for n in self.labels[:20])
-                raise InputError(f"--labels: '{word}' is not understood; this model knows {known}, random")
-            fixed[plain[_plain(name)]] = float(value)
+        given: set[str] = set()
+        for word in words:
+            for name, value in self._read(word):
+                if name in given:
+                    raise InputError(f"--labels: {name} is named twice")
+                given.add(name)
+                channels = self._channels(name)
+                if list(channels) == [""]:
+                    fixed[channels[""]] = float(value)
+                else:  # one class among several
+                    fixed |= dict.fromkeys(channels.values(), 0.0) | {channels[value]: 1.0}
         return fixed
+
+    def _channels(self, name: str) -> dict[str, int]:
+        """Return the channels of an attribute by its classes; of a yes/no one, its channel by ""."""
+        parts = (label.partition("=") for label in self.labels)
+        return {plain(value): i for i, (own, _, value) in enumerate(parts) if plain(own) == name}
+
+    @property
+    def attributes(self) -> dict[str, list[str]]:
+        """The classes by attribute, both without regard to case; [""] of a yes/no attribute."""
+        names = dict.fromkeys(plain(label.partition("=")[0]) for label in self.labels)
+        return {name: list(self._channels(name)) for name in names}
+
+    def _read(self, text: str) -> list[tuple[str, str]]:
+        """Return the attributes and values that a part between commas names."""
+        name, equals, value = (plain(part) for part in text.partition("="))
+        table = self.attributes
+        name = name if name in table or name not in CLASS_WORDS else CLASS_ATTRIBUTE
+        if equals:
+            classes = table.get(name, [])
+            value = _TRUTH.get(value, value) if classes == [""] else value
+            if value in classes or (classes == [""] and value in ("0", "1")):
+                return [(name, value)]
+            raise InputError(f"--labels: '{text}' is not understood; {self._known()}")
+        if table.get(name) == [""]:
+            return [(name, "1")]
+        found, rest = self._classes_in(text, table)
+        if rest:
+            yes_no = [label for label in self.labels if "=" not in label]
+            try:
+                found += [(plain(k), "1" if yes else "0") for k, yes in meaning(rest, yes_no).items()]
+            except InputError as error:
+                why = f" ({error})" if yes_no else ""
+                raise InputError(f"--labels: '{text}' is not understood{why}; {self._known()}") from None
+        if not found:
+            raise InputError(f"--labels: '{text}' is not understood; {self._known()}")
+        return found
+
+    def _classes_in(self, text: str, table: dict[str, list[str]]) -> tuple[list[tuple[str, str]], str]:
+        """Return the classes that a phrase names, by attribute, and what is left of it.
+
+        The longest name counts ("east asian" before "asian"). "hair white" is white of the attribute hair.
+        """
+        words = text.lower().split()
+        found: list[tuple[str, str]] = []
+        grouped = {name: classes for name, classes in table.items() if classes != [""]}
+        speaks_of = {n for n in grouped if set(n.split("_")) <= set(words)}
+        at = 0
+        rest: list[str] = []
+        while at < len(words):
+            for size in range(len(words) - at, 0, -1):
+                value = plain(" ".join(words[at : at + size]))
+                having = [name for name, classes in grouped.items() if value in classes]
+                having = [name for name in having if name in speaks_of] or having
+                if len(having) > 1:
+                    options = " or ".join(f"{name}={value}" for name in having)
+                    raise InputError(f"--labels: '{text}' could be {options}")
+                if having:
+                    found.append((having[0], value))
+                    break
+            else:
+                size = 1
+                rest.append(words[at])
+            at += size
+        said = {word for name, _ in found for word in name.split("_")} | (CLASS_WORDS if found else set())
+        return found, " ".join(word for word in rest if word not in said)
+
+    def _known(self) -> str:
+        words = ", ".join(f"{n}" if "=" in n else f"{n}=0/1" for n in self.labels[:20])
+        return f"this model knows {words}, random"
 
     def _agreeing(self, fixed: dict[int, float]) -> torch.Tensor:
         """Return the weight of each row: 0 if it contradicts; if all do, all count and are overruled."""
@@ -133,7 +204,3 @@ class Conditions:
         for channel, value in fixed.items():
             rows[:, channel] = value
         return rows
-
-
-def _plain(name: str) -> str:
-    return name.strip().lower().replace(" ", "_")

@@ -20,7 +20,7 @@ import numpy as np
 
 from facegan import arguments
 from facegan.caches import Cache, tell
-from facegan.data.filters import plain
+from facegan.data.filters import CLASS_ATTRIBUTE, CLASS_WORDS, plain
 from facegan.data.folders import split_named
 from facegan.data.png import decode
 from facegan.data.shards import PLACES
@@ -311,6 +311,8 @@ def conditions(
 def _channels(
     data: Dataset, name: str, known: dict[str, int], *, table: np.ndarray
 ) -> tuple[list[str], list[np.ndarray]]:
+    if plain(name) not in known and plain(name) in CLASS_WORDS and CLASS_ATTRIBUTE in known:
+        name = CLASS_ATTRIBUTE
     if plain(name) not in known:
         import difflib
 

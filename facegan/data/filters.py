@@ -37,6 +37,12 @@ _COMPARE: dict[str, Callable[[float, float], bool]] = {
 }
 
 
+CLASS_ATTRIBUTE = "label"
+"""The attribute that holds the classes of sources which do not name them, such as MNIST's digits."""
+CLASS_WORDS = frozenset(("digit", "digits", "number", "class", "label"))
+"""Other words for it, and what may stand beside a class's name."""
+
+
 def plain(name: str) -> str:
     """Return a name without regard to case, in which blanks and hyphens are underscores."""
     return re.sub(r"[\s_\-]+", "_", name.strip()).lower()
