@@ -214,8 +214,9 @@ class Generator:
     def tell(self, wanted: str | Mapping[str, int]) -> Generator:
         """Return a copy with labels: ``smiling=1,male=0``, ``{"smiling": 1}``, ``label=7``, or ``random``.
 
-        Other labels are those of the most frequent training pictures that agree. With ``random`` (also
-        ``random,smiling=1``), each seed has its own labels, drawn like those of the training pictures.
+        Words will do as well: ``smiling woman``, ``digit 7``. Other labels are those of the most frequent
+        training pictures that agree. With ``random`` (also ``random,smiling=1``), each seed has its own
+        labels, drawn like those of the training pictures.
 
         Raises:
             InputError: a label is unknown.
@@ -235,11 +236,9 @@ class Generator:
 
     def spelled(self) -> str:
         """Return the labels that pictures get, in the form that :meth:`tell` reads."""
-        if self.label_row is None:
+        if self.conditions is None or self.label_row is None:
             return ""
-        named = zip(self.labels, self.label_row.tolist(), strict=True)
-        words = [n if "=" in n else f"{n}={v:g}" for n, v in named if v or "=" not in n]
-        return ",".join(words)
+        return self.conditions.spelled(self.label_row)
 
     def as_trained(self) -> Generator:
         """Return the network with labels drawn like those of the training pictures, if it takes labels."""

@@ -84,6 +84,7 @@ class Conditions:
 
     def __init__(self, labels: Sequence[str], rows: dict[str, Any]) -> None:
         self.labels = tuple(labels)
+        self.recorded = bool(rows.get("rows"))
         table = rows.get("rows") or [[0] * len(self.labels)]
         self.rows = torch.tensor(table, dtype=torch.float32).reshape(len(table), len(self.labels))
         counts = rows.get("counts") or [1] * len(table)
@@ -194,6 +195,26 @@ class Conditions:
         for channel, value in fixed.items():
             row[channel] = value
         return row
+
+    def combinations(self, fixed: dict[int, float]) -> torch.Tensor:
+        """Return ``M,L``: the training pictures' combinations of labels that agree with ``fixed``, in order.
+
+        The first class comes first, and yes before no. A model that does not say how often its labels occur
+        has one row for each class, or for each attribute on its own and for none.
+        """
+        rows = self.rows
+        if not self.recorded:
+            alone = torch.eye(len(self.labels))
+            rows = alone if all("=" in label for label in self.labels) else torch.cat([alone, 0 * alone[:1]])
+        rows = torch.stack(
+            [row for row in rows if all(row[i] == v for i, v in fixed.items())] or [self.row(fixed)]
+        )
+        return torch.tensor(sorted(rows.unique(dim=0).tolist(), reverse=True))
+
+    def spelled(self, row: torch.Tensor) -> str:
+        """Return labels ``L`` in the form that :meth:`parse` reads, between commas."""
+        named = zip(self.labels, row.tolist(), strict=True)
+        return ",".join(n if "=" in n else f"{n}={v:g}" for n, v in named if v or "=" not in n)
 
     def draw(self, seeds: arguments.Seeds, fixed: dict[int, float]) -> torch.Tensor:
         """Draw labels ``N,L`` that agree with ``fixed``, one draw per seed."""

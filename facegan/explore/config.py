@@ -46,6 +46,9 @@ class GenerateConfig:
     mark: bool = True
     """write into each picture that it is generated, and its model, seeds and command. EU law asks
     providers for such marks since 2 August 2026 (Regulation 2024/1689, Article 50(2))."""
+    every_class: bool = False
+    """of a conditional model: a sheet with one row for each class, or for each combination of labels among
+    the training pictures, and the same latents in each row."""
 
 
 @dataclass(frozen=True)

@@ -33,6 +33,9 @@ from facegan.vectors import (
     spell_seeds,
 )
 
+ROW = 8  # pictures of a class, where nothing else is said
+MAX_ROWS = 100  # of a sheet
+
 
 @dataclass(frozen=True)
 class _Chosen:
@@ -80,10 +83,14 @@ def generate(
         **settings: those of :class:`~facegan.explore.config.GenerateConfig`.
     """
     config, given = _choose_by(points, configure(GenerateConfig, settings))
+    if config.every_class:
+        config = _for_rows(config, labels)
     kind = _output_kind(config)
     check_places({"--latents": config.latents, "--out": config.out}, files_of([config.vectors]))
     network = check_truncation(config.truncation, as_model(model, device))
     chosen = _Chosen("vector", given) if given is not None else _choose(network, config)
+    if config.every_class:
+        return _every_class(network, chosen, config, labels=labels, say=say)
     held = chosen.in_w and config.truncation == 1  # else labels choose the average to draw towards
     network = with_labels(network, labels, by_seed=chosen.kind == "seed", in_w=held, say=say)
     _check_kind(kind, chosen, config)
@@ -103,6 +110,62 @@ def generate(
         else:
             _write_folder(Path(config.out), pictures, chosen, scale=config.scale or 1, note=note)
     text = f"{len(chosen)} picture{'s' * (len(chosen) != 1)} -> {config.out}"
+    return Explored(network, tuple(Path(f) for f in (config.out, config.latents) if f), text)
+
+
+def _for_rows(config: GenerateConfig, labels: str) -> GenerateConfig:
+    """Return the settings of a sheet with a row for each class; InputError for those that do not suit it."""
+    if not config.out.lower().endswith(".png"):
+        raise InputError(
+            f"--every-class makes a sheet: choose an --out that ends in .png, not {config.out}; for files, "
+            "name the class with --labels"
+        )
+    for option, given in (("numbered", config.numbered), ("columns", config.columns)):
+        if given:
+            raise InputError(
+                f"--every-class: a row is a class, so leave out --{option}; --count is its length"
+            )
+    if "random" in labels.lower().replace(",", " ").split():
+        raise InputError("--every-class shows all labels: leave out --labels random")
+    single = not (config.constant or config.vectors or "-" in config.seed or "," in config.seed)
+    return replace(config, count=config.count or (ROW if single else 0))
+
+
+def _every_class(
+    network: Generator,
+    chosen: _Chosen,
+    config: GenerateConfig,
+    *,
+    labels: str,
+    say: Callable[[str], None] | None,
+) -> Explored:
+    """Write a sheet with the same latents in each row, and one combination of labels a row."""
+    if network.conditions is None:
+        raise InputError("--every-class: this model takes no labels; train one with --condition")
+    if chosen.in_w:
+        raise InputError("--every-class: vectors of w hold their labels already; give seeds or vectors of z")
+    fixed = network.conditions.parse([word for word in labels.split(",") if word.strip()])
+    told = network.conditions.combinations(fixed)
+    if len(told) > MAX_ROWS:
+        if say is not None:
+            say(f"the first {MAX_ROWS} of {len(told)} combinations of labels; others with --labels")
+        told = told[:MAX_ROWS]
+    if (count := len(told) * len(chosen)) > MAX_IN_GRID:
+        raise InputError(f"--every-class: {count} pictures are too many for one sheet; lower --count")
+    latents = chosen.points
+    z = latents.z if isinstance(latents, Vectors) else network.latent.sample(latents)
+    if config.latents:
+        save_vectors(config.latents, Vectors(z, chosen.names, network.hash))
+    rows = []
+    for row in told:
+        name = network.conditions.spelled(row)
+        pictures = network.tell(name).images(z, config.truncation)
+        large = figures.magnified(pictures, len(z) + 1, config.scale)
+        rows.append((name.replace(",", " "), list(figures.colour(large))))
+    note = figures.origin(network.hash, config.truncation, labels=labels, mark=config.mark)
+    with writing("--out", config.out):
+        images.save_png(config.out, figures.table(rows), note.having(**{chosen.kind: chosen.spelled()}))
+    text = f"{len(rows)} rows of {len(z)} pictures -> {config.out}"
     return Explored(network, tuple(Path(f) for f in (config.out, config.latents) if f), text)
 
 

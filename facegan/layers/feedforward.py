@@ -285,7 +285,7 @@ class FeedForwardGenerator(GeneratorNetwork):
         if label_dim:
             self.joined = LabelledLatent(z_dim, label_dim, normalised=self.ignores_length)
             first = next((i for i, m in enumerate(self.layers) if isinstance(m, nn.Linear)), 0)
-            self.with_labels = {f"layers.{first}.weight": 1.0}
+            self.with_labels = {f"layers.{first}.weight": self.joined.gain}
 
     def map(self, z: torch.Tensor, labels: torch.Tensor | None = None) -> torch.Tensor:
         """Return z, or z and the labels' embedding, as ``N,1,w_dim``."""

@@ -13,18 +13,25 @@ from torch import nn
 
 from facegan.devices import full_precision
 
+LABEL_SCALE = 0.3
+"""Of the labels' embedding beside z. At 1, early training learns one picture a class and forgets z: on MNIST
+(`digits-dcgan-28-plus`, 25 kimg) the pixels' deviation within a class was 0.017; at 0.3 it was 0.081. Real
+digits have 0.152."""
+
 
 class LabelledLatent(nn.Module):
     """Joins z ``N,z_dim`` with an embedding of labels: ``N,2 z_dim`` (Mirza and Osindero 2014, section 3).
 
-    The embedding has a mean square of 1, as z has, however many of the attributes are true, and its bias
-    gives a picture with none of them an embedding, too. ``normalised`` brings z to a mean square of 1 as
-    well, for networks that see only the direction of what they are given: then half of it is always z.
+    The embedding has a root mean square of ``LABEL_SCALE``, however many of the attributes are true, and its
+    bias gives a picture with none of them an embedding, too. ``normalised`` brings z to 1, for networks that
+    see only the direction of what they are given, so that the labels' share of it is always the same.
     """
 
     def __init__(self, z_dim: int, label_dim: int, *, normalised: bool) -> None:
         super().__init__()
         self.normalised = normalised
+        self.gain = math.sqrt((1 + LABEL_SCALE**2) / 2) if normalised else 1.0
+        """What a weight for z alone is multiplied by where z and the embedding are normalised together."""
         self.weight = nn.Parameter(torch.randn(z_dim, label_dim))
         self.bias = nn.Parameter(torch.randn(z_dim))
 
@@ -33,7 +40,7 @@ class LabelledLatent(nn.Module):
         with full_precision(self.weight.device):  # it is cheap, and the whole picture hangs on it
             if labels is None:
                 labels = z.new_zeros(len(z), self.weight.shape[1])
-            embedding = _unit(F.linear(labels.to(self.weight.dtype), self.weight, self.bias))
+            embedding = LABEL_SCALE * _unit(F.linear(labels.to(self.weight.dtype), self.weight, self.bias))
             z = _unit(z) if self.normalised else z
             return torch.cat([z, embedding.to(z.dtype)], 1)
 

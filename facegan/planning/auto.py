@@ -119,7 +119,8 @@ def probe(config: TrainConfig, shape: Sequence[int], device: torch.device) -> Pr
     start: int | None = None
     for pictures in PROBE_PICTURES:
         few = override(
-            config, {"batch": pictures, "g_batch": 0, "accumulate": 1, "condition": (), "init": ""}
+            config,
+            {"batch": pictures, "g_batch": 0, "accumulate": 1, "condition": (), "balance": False, "init": ""},
         )
         with PeakMemory(device) as memory:
             try:

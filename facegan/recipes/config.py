@@ -214,6 +214,8 @@ class TrainSettings:
     model; it must be of the same family."""
     freeze_d: int = setting(0, group="networks", minimum=0)
     """With --init: layers of the discriminator, counted from the image, that are not trained."""
+    balance: bool = setting(False, group="data", common=True)
+    """With --condition: draw every combination of labels equally often, however rare it is in the data."""
     condition: tuple[str, ...] = setting((), group="data", common=True)
     """Attributes of the dataset by which generated pictures can be chosen: smiling male, or label."""
     input: str = setting("", group="data", common=True, quiet=True)
@@ -318,6 +320,10 @@ def _check_augment(config: TrainConfig) -> None:
 def _check_labels_and_init(config: TrainConfig) -> None:
     if config.freeze_d and not config.init:
         raise ConfigError("--freeze-d keeps layers of a trained discriminator: give --init MODEL, too")
+    if config.balance and not config.condition:
+        raise ConfigError("--balance goes with --condition: it balances the labels that these name")
+    if config.balance and config.sampling != "shuffle":
+        raise ConfigError(f"--balance has an order of its own: leave out --sampling {config.sampling}")
     if config.condition and config.eval_count:
         raise ConfigError("--eval-count measures without labels: with --condition, set it to 0")
 

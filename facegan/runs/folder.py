@@ -97,7 +97,7 @@ class RunFolder(Listener):
     def withdraw(self) -> None:
         """Remove what a run has written that could not begin; what was there before stays."""
         new = {p.name for p in self.path.iterdir()} - self._before
-        if new <= {".lock", "config.json", "environment.json"}:
+        if new <= {".lock", "config.json", "environment.json", "labels.json", "labels.png"}:
             for name in new:
                 (self.path / name).unlink()
             with contextlib.suppress(OSError):  # another run has begun beside this one
@@ -147,6 +147,11 @@ class RunFolder(Listener):
     def on_grid(self, images_seen: int, grid: np.ndarray) -> None:
         file = self.path / "samples" / f"{kimg_name(images_seen)}.png"
         images.save_png(file, grid, self.mark.having(kimg=f"{images_seen / 1000:g}"))
+
+    def save_labels(self, counts: dict[str, Any], sheet: np.ndarray) -> None:
+        """Save how many training pictures have which label, and a sheet of examples, uint8 ``H,W,3``."""
+        images.save_png(self.path / "labels.png", sheet)
+        files.write_bytes(self.path / "labels.json", json.dumps(counts, indent=1).encode())
 
     def save_pair(self, images_seen: int, real: np.ndarray, fake: np.ndarray) -> None:
         """Save one real and one generated picture, uint8 ``H,W,C``."""

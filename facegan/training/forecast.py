@@ -81,7 +81,7 @@ def _update_seconds(
         "accumulate": 1,
         "d_updates": 1,
     }
-    small |= {"condition": (), "init": "", "freeze_d": 0}  # nothing is read
+    small |= {"condition": (), "balance": False, "init": "", "freeze_d": 0}  # nothing is read
     state, sampler = finished_run(with_precision(override(config, small), device), shape, device)
     kinds = sorted(update_kinds(config), key=lambda kind: len(kind.extras))
     seconds = 0.0

@@ -31,6 +31,17 @@ class ImageSampler:
     ) -> None:
         self.images, self.config, self.device, self.table = images, config, device, table
         self._epoch, self._order = -1, np.empty(0, np.int64)
+        self._groups: list[
+            np.ndarray
+        ] = []  # rows of each combination of labels, where all come equally often
+        self._shuffles: dict[int, tuple[int, np.ndarray]] = {}  # by group: its pass, and the order there
+        if config.balance:
+            if table is None:
+                raise ConfigError("--balance goes with --condition: it balances the labels")
+            _, which = np.unique(table, axis=0, return_inverse=True)
+            which = which.reshape(-1)
+            order = np.argsort(which, kind="stable")
+            self._groups = np.split(order, np.cumsum(np.bincount(which))[:-1])
         self._passes: list[tuple[int, int]] = [(0, 0)]  # first batch of each pass, its first row
         if len(images) < config.batch and config.sampling in ("consecutive", "sequential"):
             raise ConfigError(
@@ -39,25 +50,60 @@ class ImageSampler:
 
     def __call__(self, start: int, count: int, part: tuple[int, int] | None = None) -> torch.Tensor:
         low, high = part or (0, count)
-        batch = self.images[SAMPLING[self.config.sampling](self, start, count)[low:high]]
+        batch = self.images[self.rows(start, count)[low:high]]
         if self.config.flip:
             mirrored = rng.uniform(self.config.seed, "flip", start + low, count=high - low)[:, 0] < 0.5
             batch[mirrored] = batch[mirrored, :, ::-1]
         return to_float(batch, self.device)
 
+    def rows(self, start: int, count: int) -> np.ndarray:
+        """Return which pictures of the dataset the images ``start .. start + count - 1`` are."""
+        if self._groups:
+            return self.balanced("order", start, count)
+        return SAMPLING[self.config.sampling](self, start, count)
+
     def labels(self, start: int, count: int, part: tuple[int, int]) -> torch.Tensor:
         """Return the labels ``n,L`` of the images of ``sampler(start, count, part)``."""
         assert self.table is not None
         low, high = part
-        rows = SAMPLING[self.config.sampling](self, start, count)[low:high]
+        rows = self.rows(start, count)[low:high]
         return send(torch.from_numpy(self.table[rows]), self.device)
 
     def drawn_labels(self, start: int, part: tuple[int, int]) -> torch.Tensor:
         """Return labels ``n,L`` for generated images, those of training images drawn at random."""
         assert self.table is not None
         low, high = part
+        if self._groups:
+            rows = self.balanced("fake-labels", start + low, high - low)
+            return send(torch.from_numpy(self.table[rows]), self.device)
         u = rng.uniform(self.config.seed, "fake-labels", start + low, count=high - low)[:, 0]
         return send(torch.from_numpy(self.table[(u * len(self.table)).astype(np.int64)]), self.device)
+
+    def balanced(self, purpose: str, start: int, count: int) -> np.ndarray:
+        """Return rows among which each combination of labels comes equally often.
+
+        Of G combinations, G images in a row have one each, in an order of their own; a combination's pictures
+        come in shuffled epochs. All of it follows from the index, so a resumed run draws the same rows.
+        """
+        groups, rows = self._groups, np.empty(count, np.int64)
+        seed, first = self.config.seed, start // len(groups)
+        for turn in range(first, (start + count - 1) // len(groups) + 1):
+            turns = rng.permutation(seed, f"{purpose}-balance", turn, n=len(groups))
+            for place, group in enumerate(turns, turn * len(groups) - start):
+                if 0 <= place < count:
+                    rows[place] = self._member(purpose, int(group), turn)
+        return rows
+
+    def _member(self, purpose: str, group: int, turn: int) -> int:
+        """Return the row of the group's picture at its turn."""
+        members = self._groups[group]
+        epoch, at = divmod(turn, len(members))
+        if purpose != "order":  # only labels are taken of it, which all members share
+            return int(members[0])
+        if self._shuffles.get(group, (-1,))[0] != epoch:
+            order = rng.permutation(self.config.seed, f"balance-{group}", epoch, n=len(members))
+            self._shuffles[group] = epoch, order
+        return int(members[self._shuffles[group][1][at]])
 
     def shuffled(self, start: int, count: int) -> np.ndarray:
         """Return rows in shuffled epochs."""

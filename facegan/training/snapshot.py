@@ -27,7 +27,7 @@ def sampling_generator(state: TrainState, metadata: dict[str, Any]) -> Generator
     if state.ema is not None and batch_norms(network):
         c = state.config
         latent = Latent(**metadata["latent"])
-        labels = Conditions(metadata["labels"], metadata["label_rows"]) if state.label_dim else None
+        labels = _conditions(state, metadata) if state.label_dim else None
 
         def batches() -> Iterator[tuple[torch.Tensor, ...]]:
             for first in range(0, BN_BATCHES * BN_BATCH, BN_BATCH):
@@ -46,6 +46,14 @@ def with_progress(state: TrainState, metadata: dict[str, Any]) -> dict[str, Any]
     if state.images_before:
         provenance["images_before"] = state.images_before
     return {**metadata, "provenance": provenance}
+
+
+def _conditions(state: TrainState, metadata: dict[str, Any]) -> Conditions:
+    """Return the labels as often as training draws them."""
+    rows = metadata["label_rows"]
+    if state.config.balance:
+        rows = {**rows, "counts": [1] * len(rows["rows"])}
+    return Conditions(metadata["labels"], rows)
 
 
 class Snapshot:

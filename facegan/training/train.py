@@ -13,6 +13,7 @@ import torch
 
 from facegan import arguments, bars, distributed
 from facegan.data.dataset import Dataset, conditions, label_metadata
+from facegan.data.label_counts import alarms, counts_lines, examples, kinds, record
 from facegan.devices import pick_device, slow_bfloat16, working_threads
 from facegan.distributed import launched, lost, together
 from facegan.errors import FaceganError, LostProcessError, RunError
@@ -24,6 +25,7 @@ from facegan.recipes.table import recipe as named_recipe
 from facegan.runs.callbacks import BarListener, Listener, announce
 from facegan.runs.checkpoints import list_checkpoints
 from facegan.runs.folder import RunFolder
+from facegan.runs.report_data import WATCHDOG
 from facegan.training.checkpoint import circumstances_before, resume_newest
 from facegan.training.forecast import long_run
 from facegan.training.initialization import create_state, metadata_of, with_precision
@@ -160,6 +162,7 @@ class _Work:
             self._say(state.begun_with, unfinished(config, self.shape), room, slow)
             objective = state.objective
             images, beside = _pictures(objective, config, sources)
+            self._show_labels(table, images, resuming=resuming)
             sampler = objective.sampler(images, config, device, table=table, beside=beside)
             gallery, metric = distributed.first_does(
                 lambda: (
@@ -173,6 +176,15 @@ class _Work:
             Trainer(
                 state, sampler, metadata, run=run, listeners=self.listeners, gallery=gallery, metric=metric
             ).train()
+
+    def _show_labels(self, table: np.ndarray | None, images: np.ndarray, *, resuming: bool) -> None:
+        """Report how many pictures have which label, and keep examples of each in the run folder."""
+        if table is None or self.run is None or resuming:
+            return
+        found = kinds(self.labels, table)
+        self._say(*(f"labels: {line}" for line in counts_lines(found)))
+        self._say(*(f"{WATCHDOG} {text}" for text in alarms(found, self.config.balance)))
+        self.run.save_labels(record(found, self.config.balance), examples(images, found))
 
     def _say(self, *texts: str) -> None:
         assert self.state is not None

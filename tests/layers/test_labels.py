@@ -8,14 +8,14 @@ from narrow import TRAINED, at_32
 
 from facegan.families import get_family
 from facegan.generator import Generator, describe
-from facegan.layers.labels import LabelledLatent, LabelProjection
+from facegan.layers.labels import LABEL_SCALE, LabelledLatent, LabelProjection
 from facegan.prior import Latent
 from facegan.training.initialization import create_state
 
 CPU = torch.device("cpu")
 
 
-def test_z_stands_beside_an_embedding_of_mean_square_one():
+def test_z_stands_beside_an_embedding_of_fixed_length():
     joined = LabelledLatent(2, 3, normalised=False).double()
     with torch.no_grad():
         joined.weight.copy_(torch.tensor([[3.0, 0.0, 1.0], [0.0, 4.0, 1.0]]))
@@ -24,7 +24,7 @@ def test_z_stands_beside_an_embedding_of_mean_square_one():
     w = joined(z, torch.tensor([[1.0, 0, 0], [0, 1, 1], [0, 0, 0]]))
     assert torch.equal(w[:, :2], z)
     rows = torch.tensor([[3.0, 1.0], [1.0, 6.0], [0.0, 1.0]], dtype=torch.float64)
-    torch.testing.assert_close(w[:, 2:], rows / rows.square().mean(1, keepdim=True).sqrt())
+    torch.testing.assert_close(w[:, 2:], LABEL_SCALE * rows / rows.square().mean(1, keepdim=True).sqrt())
     torch.testing.assert_close(joined(z)[0], w[2])  # no labels are zeros
     joined.normalised = True
     torch.testing.assert_close(joined(z, None)[0, :2], z[0] / z[0].square().mean().sqrt())

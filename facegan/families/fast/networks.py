@@ -134,7 +134,7 @@ class FastGenerator(GeneratorNetwork):
         if label_dim:
             self.joined = LabelledLatent(z_dim, label_dim, normalised=True)
             taking = ["first.style", *(f"stages.{i}.style" for i in range(len(self.stages)))] if style else []
-            self.with_labels = {f"{name}.weight": 1.0 for name in ["dense", *taking]}
+            self.with_labels = {f"{name}.weight": self.joined.gain for name in ["dense", *taking]}
 
     def map(self, z: torch.Tensor, labels: torch.Tensor | None = None) -> torch.Tensor:
         w = z if self.joined is None else self.joined(z, labels)

@@ -100,7 +100,8 @@ class Generator(Growing, GeneratorNetwork):
         self.joined: LabelledLatent | None = None
         if label_dim:
             self.joined = LabelledLatent(z_dim, label_dim, normalised=True)
-            self.with_labels = {"dense.weight": math.sqrt(2)}  # twice the inputs have a smaller constant
+            # Twice the inputs have a smaller constant.
+            self.with_labels = {"dense.weight": math.sqrt(2) * self.joined.gain}
 
     def map(self, z: torch.Tensor, labels: torch.Tensor | None = None) -> torch.Tensor:
         return (z if self.joined is None else self.joined(z, labels))[:, None]
