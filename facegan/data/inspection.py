@@ -13,6 +13,8 @@ import numpy as np
 
 from facegan import images
 from facegan.data.dataset import Dataset
+from facegan.data.label_counts import alarms, dataset_kinds
+from facegan.data.label_counts import examples as label_examples
 from facegan.data.pairs import DIRECTIONS
 from facegan.data.summary import (
     AttributeTally,
@@ -49,6 +51,7 @@ def inspect(
     to_npz: str | Path = "",
     split: str = "train",
     rejects: int = 10,
+    examples: str | Path = "",
 ) -> Inspection:
     """Look at a dataset: sizes, counts, attributes, rejects; write its pictures elsewhere on request.
 
@@ -58,8 +61,10 @@ def inspect(
         count: How many pictures the grid has.
         to_npz: Where the split's pictures go as uint8 ``N,H,W,C`` (array ``arr_0``, of pairs also
             ``inputs``); '' writes none.
-        split: Whose pictures ``grid`` and ``to_npz`` take.
+        split: Whose pictures ``grid``, ``to_npz`` and ``examples`` take.
         rejects: So many rejects are listed one by one.
+        examples: Where a sheet goes that has a row of pictures for each class, and for each attribute's yes
+            and no, as one PNG; '' writes none. With it, the text warns of labels that almost no picture has.
 
     Raises:
         InputError: An option cannot be, or a file cannot be written.
@@ -67,9 +72,10 @@ def inspect(
     """
     if count < 1 or rejects < 0:
         raise InputError("--count must be at least 1, --rejects at least 0")
-    if split != "train" and not (grid or to_npz):
-        raise InputError(f"--split {split}: goes with --grid or --to-npz")
-    for option, path, suffix in (("--grid", grid, ".png"), ("--to-npz", to_npz, ".npz")):
+    if split != "train" and not (grid or to_npz or examples):
+        raise InputError(f"--split {split}: goes with --grid, --to-npz or --examples")
+    files = (("--grid", grid, ".png"), ("--to-npz", to_npz, ".npz"), ("--examples", examples, ".png"))
+    for option, path, suffix in files:
         if path:
             check_ending(option, str(path), [suffix])
     data = dataset if isinstance(dataset, Dataset) else Dataset(dataset)
@@ -78,7 +84,23 @@ def inspect(
             images.save_png(grid, images.grid(_shown(data, count, split)))
     if to_npz:
         _write_npz(Path(to_npz), data, split)
-    return Inspection(data, describe(data, rejects), tuple(str(path) for path in (grid, to_npz) if path))
+    text = describe(data, rejects)
+    if examples:
+        text += "".join(f"\n{line}" for line in _write_examples(Path(examples), data, split))
+    return Inspection(data, text, tuple(str(path) for path in (grid, to_npz, examples) if path))
+
+
+def _write_examples(path: Path, data: Dataset, split: str) -> list[str]:
+    """Write a sheet of examples of each label; return warnings."""
+    found = dataset_kinds(data, split)
+    if not found:
+        raise InputError(
+            f"--examples: {data.path} has no labels; 'facegan label' adds attributes of faces, and 'facegan "
+            "prepare --classes folders' takes classes from folders"
+        )
+    with writing("--examples", str(path)):
+        images.save_png(path, label_examples(data.images(split), found))
+    return alarms(found)
 
 
 def _shown(data: Dataset, count: int, split: str) -> np.ndarray:

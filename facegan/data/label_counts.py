@@ -7,12 +7,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from facegan import figures, rng
+from facegan.data.attribute_columns import MAX_CLASSES
 from facegan.data.summary import percent
+
+if TYPE_CHECKING:
+    from facegan.data.dataset import Dataset
 
 FEW_PICTURES = 50
 """With fewer pictures of a kind, a generator knows them by heart at best."""
@@ -55,6 +59,25 @@ def kinds(labels: Sequence[str], table: np.ndarray) -> list[Kind]:
             rows = np.flatnonzero(table[:, i] == value)
             share = len(rows) / max(total, 1)
             found.append(Kind(text, rows, share, len(rows) < FEW_PICTURES or share < least))
+    return found
+
+
+def dataset_kinds(data: Dataset, split: str = "train") -> list[Kind]:
+    """Return the kinds of pictures by every attribute of a dataset; unknown values are of no kind.
+
+    Numbers that are no classes, such as ages, are left out.
+    """
+    table, found = data.attributes(split), []
+    for i, name in enumerate(data.attribute_names):
+        values = np.unique(table[:, i])
+        values = values[values >= 0]
+        called = data.class_names.get(name, ())
+        if set(values.tolist()) <= {0, 1} and not called:
+            found += kinds([name], table[:, [i]])
+        elif len(values) <= min(MAX_CLASSES, max(len(table) // 2, 2)):
+            named = [called[v] if v < len(called) else str(v) for v in values]
+            columns = (table[:, [i]] == values[None]).astype(np.int32)
+            found += kinds([f"{name}={text}" for text in named], columns)
     return found
 
 

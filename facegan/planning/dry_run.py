@@ -18,6 +18,7 @@ from torch import nn
 
 from facegan.attributes.networks import fit
 from facegan.data.dataset import Dataset, conditions
+from facegan.data.label_counts import alarms, counts_lines, kinds
 from facegan.devices import free_memory, pick_device, slow_bfloat16, working_threads
 from facegan.errors import ConfigError
 from facegan.layers.network import DiscriminatorNetwork
@@ -141,6 +142,8 @@ class DryRun:
     checkpoint_bytes: int
     map_bytes: int
     """Of the dataset's memory map, if the first run has yet to make it; else 0."""
+    labels: tuple[str, ...] = ()
+    """Lines on how many training pictures have which label, with --condition."""
     room: str = ""
     """Why there are fewer threads than the processor could take."""
     slow: str = ""
@@ -240,8 +243,17 @@ def _measured(
         timings=timings,
         others=others,
         drawing=_time_drawing(state, shape),
+        labels=_label_lines(names, table, config),
         map_bytes=0 if isinstance(pictures, np.memmap) else data.counts["train"] * math.prod(shape),
     )
+
+
+def _label_lines(names: Sequence[str], table: np.ndarray | None, config: TrainConfig) -> tuple[str, ...]:
+    """Return how many pictures have which label, and a warning where almost none have one."""
+    if table is None:
+        return ()
+    found = kinds(names, table)
+    return (*counts_lines(found), *(f"Warning: {text}." for text in alarms(found, config.balance)))
 
 
 def _timed(state: TrainState, feed: ImageSampler, kind: UpdateKind) -> float:

@@ -30,6 +30,7 @@ def page(d: DryRun) -> str:
         "",
         *settings_lines(d.config),
         "",
+        *_label_lines(d.labels),
         *network_lines("Generator" + several, d.generator),
         "",
         *network_lines("Discriminator" + several, d.discriminator),
@@ -100,6 +101,13 @@ def _wrapped(label: str, items: Sequence[str]) -> list[str]:
         break_on_hyphens=False,
     )
     return [line.replace("\0", " ") for line in lines]
+
+
+def _label_lines(lines: Sequence[str]) -> list[str]:
+    if not lines:
+        return []
+    wrapped = [line for text in lines for line in textwrap.wrap(text, WIDTH - 2, subsequent_indent="  ")]
+    return ["Labels", *(f"  {line}" for line in wrapped), ""]
 
 
 # --- networks -------------------------------------------------------------------------------------

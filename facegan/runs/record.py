@@ -56,8 +56,8 @@ def read_record(run: str | Path) -> RunRecord:
     lines = {line["images_seen"]: line for line in _read_lines(run / "stats.jsonl")}
     return RunRecord(
         run,
-        _read_json(run / "config.json"),
-        _read_json(run / "environment.json"),
+        read_json(run / "config.json"),
+        read_json(run / "environment.json"),
         [lines[seen] for seen in sorted(lines)],
         _read_lines(run / "events.jsonl"),
     )
@@ -81,7 +81,8 @@ def flatten(values: dict[str, Any], prefix: str = "") -> dict[str, Any]:
     return flat
 
 
-def _read_json(path: Path) -> dict[str, Any]:
+def read_json(path: Path) -> dict[str, Any]:
+    """Return the object in a JSON file; an empty one where it is missing or cut off."""
     try:
         value = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):

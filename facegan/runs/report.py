@@ -12,8 +12,8 @@ from typing import Any
 from facegan.files import write_bytes
 from facegan.models import moments
 from facegan.runs.page import duration, render, table
-from facegan.runs.record import RunRecord, flatten, number, read_record
-from facegan.runs.report_data import event, page_data
+from facegan.runs.record import RunRecord, flatten, number, read_json, read_record
+from facegan.runs.report_data import event, page_data, picture_uri
 from facegan.runs.trend import diversity_text, quality_text
 from facegan.settings import flag, no_flag
 
@@ -41,10 +41,28 @@ def _fields(record: RunRecord) -> dict[str, str]:
         "facts": _facts(record),
         "verdict": _verdict(record),
         "contest": html.escape(CONTEST),
+        "labels": _labels(record.path),
         "events": _events(record.events),
         "commands": _commands(record.path, record.config),
         "tables": _table("Settings", record.config) + _table("Machine and versions", record.environment),
     }
+
+
+def _labels(run: Path) -> str:
+    """Return the section on labels: counts, warnings and the sheet of examples; "" without labels."""
+    found = read_json(run / "labels.json")
+    if not found:
+        return ""
+    lines = [str(line) for line in found.get("lines", ())]
+    if found.get("balance"):
+        lines.append("Every combination is drawn equally often (--balance).")
+    rows = "".join(f"<li>{html.escape(line)}</li>" for line in lines)
+    warned = "".join(f"<p><b>{html.escape(str(text))}</b></p>" for text in found.get("alarms", ()))
+    uri = picture_uri(run / "labels.png")
+    sheet = f'<img src="{uri}" alt="Training pictures of each label" style="max-width:100%">' if uri else ""
+    note = "<p>Training pictures of each label, drawn at random. Do they show what their row says?</p>"
+    card = f'<div class="card"><ul>{rows}</ul>{warned}{note}{sheet}</div>'
+    return f"<section>\n<h2>Labels</h2>\n{card}\n</section>\n"
 
 
 # --- the text above -----------------------------------------------------------------------------

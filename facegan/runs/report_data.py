@@ -19,6 +19,7 @@ from facegan.runs.record import RunRecord, number
 
 MAX_FRAMES = 60  # grids in the page
 MAX_BYTES = 5_500_000  # of all grids together, before base64 adds a third
+MAX_SHEET_BYTES = 1 << 19  # of the sheet of labels, as it is
 MAX_PIXELS = 20_000_000  # of grids that are encoded again: about a second of work
 MAX_SIDE = 1600  # larger grids are halved until they fit
 MAX_POINTS = 1000  # of one curve; longer ones are averaged over equal stretches
@@ -301,6 +302,16 @@ def frames(folder: Path, max_bytes: int = MAX_BYTES) -> list[dict[str, Any]]:
         {"kimg": kimg, "uri": f"data:image/{kind};base64,{base64.b64encode(content).decode()}"}
         for kimg, kind, content in encoded
     ]
+
+
+def picture_uri(file: Path) -> str:
+    """Return the picture of a file inside a data URI, as JPEG where the file is large; "" for none."""
+    if not file.is_file():
+        return ""
+    content = _fine_jpeg(file) if file.stat().st_size > MAX_SHEET_BYTES else _png(file)
+    if content is None:
+        return ""
+    return f"data:image/{content[0]};base64,{base64.b64encode(content[1]).decode()}"
 
 
 def _pixels(file: Path) -> int:
