@@ -92,7 +92,9 @@ def counts_lines(found: Sequence[Kind]) -> list[str]:
         elif not kind.name.startswith("not "):
             lines.append(f"{kind.name}: yes in {len(kind.rows):,} pictures ({percent(kind.share)})")
     for name, members in classes.items():
-        listed = [f"{k.name.partition('=')[2]} {len(k.rows):,} ({percent(k.share)})" for k in members[:_MOST]]
+        listed = [
+            f"{k.name.partition('=')[2]}: {len(k.rows):,} ({percent(k.share)})" for k in members[:_MOST]
+        ]
         more = f" and {len(members) - _MOST:,} more" if len(members) > _MOST else ""
         lines.append(f"{name}: {len(members):,} classes: {', '.join(listed)}{more}")
     return lines

@@ -15,7 +15,7 @@ from torch import nn
 from torch.nn.utils.parametrize import is_parametrized
 
 from facegan import distributed
-from facegan.layers import feedforward, ops, styled
+from facegan.layers import feedforward, labels, ops, styled
 
 
 @dataclass(frozen=True)
@@ -77,6 +77,8 @@ _WORDS: tuple[tuple[type[nn.Module], str | Callable[[Any], str]], ...] = (
     (distributed.Dropout, lambda m: f"drop {m.p:g}"),
     (nn.Dropout, lambda m: f"drop {m.p:g}"),
     (nn.Flatten, "flatten"),
+    (labels.LabelledLatent, "labels beside z"),
+    (labels.LabelProjection, "labels projected"),
     (nn.Upsample, "up"),
     (nn.AvgPool2d, "down"),
     (nn.MaxPool2d, "pool"),
