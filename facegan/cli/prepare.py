@@ -69,6 +69,7 @@ def main(
     value_range: Annotated[str, tyro.conf.arg(name="range", metavar="LOW..HIGH")] = "",
     image_column: str = "",
     follow_links: bool = False,
+    classes: Literal["auto", "folders", "none"] = "auto",
     workers: int = 0,
     quiet: bool = False,
 ) -> None:
@@ -98,6 +99,8 @@ def main(
             they leave it in doubt.
         image_column: the column of a table that holds the pictures.
         follow_links: follow links to folders.
+        classes: whether folders are classes, the attribute label: auto, if they look like it; folders, always
+            (a source without folders is a class itself); none.
         workers: processes; 0 is one for each core that this process may use.
         quiet: print nothing but errors.
     """

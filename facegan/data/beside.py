@@ -17,7 +17,15 @@ from dataclasses import replace
 from typing import Any
 
 from facegan.data.attribute_tables import AttributeTable
-from facegan.data.folders import Folder, FolderLabels, Folders, FolderSplits, folder_labels, folder_splits
+from facegan.data.folders import (
+    Folder,
+    FolderLabels,
+    Folders,
+    FolderSplits,
+    folder_labels,
+    folder_splits,
+    forced_labels,
+)
 from facegan.data.items import AttributeValue, Item, Reading, hidden, is_scalar, looks_like_image, scalar
 from facegan.data.sheets import Sheet, sheet_of
 from facegan.errors import InputError, first_line
@@ -132,7 +140,11 @@ class Beside:
             found = filter(_ARCHIVES.search, dict.fromkeys(rest).keys() - set(listed))
             archives.update((*folder_of(name), name.rpartition("/")[2]) for name in sorted(found))
         self.splits: FolderSplits = folder_splits(folders.counts + archives)
-        self.labels = FolderLabels() if any(labelled) else folder_labels(folders, self.splits, reading)
+        self.labels = FolderLabels()
+        if reading.classes == "folders":
+            self.labels = forced_labels(folders, self.splits, reading, source=source)
+        elif reading.classes == "auto" and not any(labelled):
+            self.labels = folder_labels(folders, self.splits, reading)
         for note in (self.splits.note, self.labels.note):
             self._note(note)
 

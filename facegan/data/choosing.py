@@ -54,6 +54,8 @@ class PrepareConfig:
     pairs: str = ""
     """``side-by-side``, or where the inputs lie whose targets are the sources; '' makes no pairs."""
     direction: str = "a-to-b"
+    classes: str = "auto"
+    """Whether folders are classes: a word of ``folders.CLASSES``."""
 
     @property
     def inputs(self) -> str:
@@ -101,7 +103,7 @@ class Chooser:
     def new_reading(self) -> Reading:
         """Return how sources are to be read, with nothing noted yet."""
         config = self.config
-        return Reading(config.value_range, config.image_column, config.follow_links)
+        return Reading(config.value_range, config.image_column, config.follow_links, config.classes)
 
     def check(self, item: Item, reading: Reading) -> None:
         """Raise InputError where --where asks for what an item of a source has not; count nothing."""

@@ -11,6 +11,7 @@ from pathlib import PurePath
 from urllib.parse import unquote
 
 from facegan.data.items import AttributeValue, Reading, words
+from facegan.errors import InputError
 from facegan.files import printable
 
 _SPLIT_WORDS = {
@@ -163,6 +164,8 @@ def _found(folders: Counter[Folder], level: int, names: dict[str, str]) -> Folde
     return FolderSplits(level, names, repeated, note)
 
 
+CLASSES = ("auto", "folders", "none")
+"""Whether folders are classes: where they look like it, always, never."""
 MAX_CLASSES = 1000  # folders that can be classes
 MAX_NAMES = 100_000  # of classes that a source may list
 _NO_LABELS = "no labels from folders"
@@ -263,6 +266,27 @@ def folder_labels(folders: Folders, splits: FolderSplits, reading: Reading) -> F
         notes.append(_level(attribute, here, folders, values=values, reading=reading))
     names = dict.fromkeys(name for found in values.values() for name in found)
     return FolderLabels(values, tuple(names), "; ".join(note for note in notes if note))
+
+
+def forced_labels(folders: Folders, splits: FolderSplits, reading: Reading, *, source: str) -> FolderLabels:
+    """Return as each picture's ``label`` the folder in which it lies, below those of splits.
+
+    A picture that lies in no folder of the source has the source's own name.
+    """
+    own = PurePath(source).name.partition(".")[0] or source
+    named = {folder: (splits.rest(folder) or (own,))[-1] for folder in folders.counts}
+    names = sorted(set(named.values()), key=natural)
+    if len(names) > MAX_CLASSES:
+        raise InputError(
+            f"--classes folders: {source} has {len(names):,} folders with pictures, more than {MAX_CLASSES:,}"
+        )
+    if all(re.fullmatch(r"0|[1-9][0-9]{0,8}", name) for name in names):
+        number = {name: int(name) for name in names}
+    else:
+        number = dict(zip(names, register(reading, "label", names), strict=True))
+    values: dict[Folder, dict[str, AttributeValue]] = {f: {"label": number[n]} for f, n in named.items()}
+    shown = ", ".join(printable(n) for n in names[:4]) + (", ..." if len(names) > 4 else "")
+    return FolderLabels(values, ("label",), f"attribute 'label' from {len(names):,} folders: {shown}")
 
 
 def _level(

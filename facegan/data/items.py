@@ -332,6 +332,8 @@ class Reading:
     """The column of a table that holds the pictures; '' finds it."""
     follow_links: bool = False
     """Whether links to folders are followed."""
+    classes: str = "auto"
+    """Whether folders are classes: auto (where they look like it), folders (always), none."""
     notes: Notes = field(default_factory=Notes, compare=False)
     class_names: dict[str, list[str]] = field(default_factory=dict, compare=False)
     """Names of the classes 0, 1, ... of an attribute, where its source gives them."""

@@ -19,6 +19,7 @@ from facegan.data.choosing import Chooser, NothingLeft, PrepareConfig, Progress
 from facegan.data.chunks import ChunkStore, locked
 from facegan.data.crops import PRESETS, Crop, describe
 from facegan.data.dataset import Dataset
+from facegan.data.folders import CLASSES
 from facegan.data.pairs import SIDE_BY_SIDE, check_pairs
 from facegan.data.process_sources import process_sources
 from facegan.data.summary import Early
@@ -56,6 +57,7 @@ def prepare(
     value_range: str = "",
     image_column: str = "",
     follow_links: bool = False,
+    classes: str = "auto",
     workers: int = 0,
     on_progress: Callable[[Progress], None] | None = None,
 ) -> Dataset:
@@ -88,6 +90,8 @@ def prepare(
         value_range: ``LOW..HIGH`` of arrays and float pictures, where that is in doubt.
         image_column: The column of a table that holds the pictures.
         follow_links: Follow links to folders.
+        classes: Whether folders become classes of the attribute ``label``: ``auto`` where they look like it,
+            ``folders`` always (of a source without folders, its own name), ``none`` never.
         workers: The number of processes; 0 is one for each core that this process may use.
         on_progress: Takes the progress; without it a bar shows it (:func:`facegan.set_progress`).
 
@@ -108,6 +112,7 @@ def prepare(
         ways = f"--pairs {SIDE_BY_SIDE} FOLDER, or --pairs INPUTS TARGETS"
         raise InputError(f"name the pictures, too: {ways}" if config.pairs else "no source given")
     parse_range(value_range)
+    arguments.one_of(classes, "--classes", CLASSES)
     check_pairs(config.pairs, config.direction, config.sources)
     if config.limit < 0:
         raise InputError(f"--limit must be 0 or more, not {limit}")
