@@ -28,6 +28,7 @@ def main(
     count: int = 0,
     subject_split: str = "train",
     truncation: float = 1.0,
+    labels: str = "",
     weights: str = "",
     floor: bool = True,
     json: str = "",
@@ -56,6 +57,8 @@ def main(
         count: samples of a model, or the maximum number of pictures (0: 5000 samples, or all pictures).
         subject_split: which split to measure if the subject is a dataset.
         truncation: below 1 moves samples towards the average face.
+        labels: of a conditional model, such as smiling=1: measure samples with these labels against the real
+            pictures that have them (default: labels as often as in training).
         weights: file of the feature network, instead of the bundled or downloaded one.
         floor: measure other real pictures, too, as the score of a perfect generator.
         json: write everything as JSON here (- for standard output).

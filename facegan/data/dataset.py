@@ -8,7 +8,6 @@ from __future__ import annotations
 import itertools
 import json
 import math
-import re
 import shutil
 import weakref
 from collections.abc import Iterator, Sequence
@@ -20,7 +19,7 @@ import numpy as np
 
 from facegan import arguments
 from facegan.caches import Cache, tell
-from facegan.data.filters import CLASS_ATTRIBUTE, CLASS_WORDS, plain
+from facegan.data.filters import CLASS_ATTRIBUTE, CLASS_WORDS, class_label, plain
 from facegan.data.folders import split_named
 from facegan.data.png import decode
 from facegan.data.shards import PLACES
@@ -330,7 +329,7 @@ def _channels(
             f"'facegan label {data.path} --out DATASET' fills them in"
         )
     called = data.class_names.get(spelled, ())
-    named = [re.sub(r"\s*,\s*", "/", name.strip()) for name in called]  # in lists, commas part labels
+    named = [class_label(name) for name in called]
     classes = [named[v] if 0 <= v < len(named) else str(v) for v in values]
     if len(values) < 2:
         raise ConfigError(f"--condition {spelled}: it is {classes[0]} in all pictures of {data.path}")

@@ -48,6 +48,11 @@ def plain(name: str) -> str:
     return re.sub(r"[\s_\-]+", "_", name.strip()).lower()
 
 
+def class_label(name: str) -> str:
+    """Return a class's name as it stands in labels, where commas part them."""
+    return re.sub(r"\s*,\s*", "/", name.strip())
+
+
 def _tokens(text: str, option: str) -> list[str]:
     found: list[str] = []
     at = 0

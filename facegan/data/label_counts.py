@@ -5,7 +5,7 @@ Nothing shows a wrong label sooner than a row of its pictures.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +13,9 @@ import numpy as np
 
 from facegan import figures, rng
 from facegan.data.attribute_columns import MAX_CLASSES
+from facegan.data.filters import class_label, plain
 from facegan.data.summary import percent
+from facegan.errors import InputError
 
 if TYPE_CHECKING:
     from facegan.data.dataset import Dataset
@@ -79,6 +81,31 @@ def dataset_kinds(data: Dataset, split: str = "train") -> list[Kind]:
             columns = (table[:, [i]] == values[None]).astype(np.int32)
             found += kinds([f"{name}={text}" for text in named], columns)
     return found
+
+
+def rows_having(data: Dataset, wanted: Mapping[str, float], split: str) -> np.ndarray:
+    """Return which pictures of a split have the labels ``{"smiling": 1, "label=7": 0}``.
+
+    Raises:
+        InputError: The dataset does not know one of them.
+    """
+    table = data.attributes(split)
+    columns = {plain(name): i for i, name in enumerate(data.attribute_names)}
+    agree = np.ones(len(table), bool)
+    for label, value in wanted.items():
+        name, is_class, text = label.partition("=")
+        if plain(name) not in columns:
+            raise InputError(
+                f"--labels: {data.path} has no attribute '{name}', so no pictures to compare with"
+            )
+        index = columns[plain(name)]
+        if not is_class:
+            agree &= table[:, index] == value
+            continue
+        called = [class_label(c) for c in data.class_names.get(data.attribute_names[index], ())]
+        number = called.index(text) if text in called else int(text) if text.isdecimal() else -2
+        agree &= (table[:, index] == number) == bool(value)
+    return np.flatnonzero(agree)
 
 
 def counts_lines(found: Sequence[Kind]) -> list[str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,16 @@ from facegan.generator import Generator, check_truncation
 from facegan.metrics.base import MetricInputs, Value, Values
 from facegan.metrics.feature_extractors import FeatureTable
 from facegan.metrics.feature_extractors import table as feature_table
-from facegan.metrics.image_sets import COUNT, Pictures, Progress, features_of, named, of_dataset, of_model
+from facegan.metrics.image_sets import (
+    COUNT,
+    Pictures,
+    Progress,
+    features_of,
+    named,
+    of_dataset,
+    of_model,
+    with_wanted_labels,
+)
 from facegan.metrics.registry import METRICS, chosen
 from facegan.metrics.shapes import like, of_array
 from facegan.models import is_translator
@@ -184,6 +193,7 @@ def evaluate(
     count: int = 0,
     subject_split: str = "train",
     truncation: float = 1.0,
+    labels: str = "",
     weights: str = "",
     device: str = "cpu",
     say: Callable[[str], None] = lambda line: None,
@@ -206,6 +216,8 @@ def evaluate(
         count: samples of a model, or the maximum number of pictures (0: 5,000 samples, or all pictures).
         subject_split: which split of the subject, if it is a dataset.
         truncation: below 1 moves samples towards the average face.
+        labels: of a conditional model, such as ``smiling=1``: measure samples with these labels against the
+            real pictures that have them. By default, samples have labels as often as training pictures.
         weights: file of the feature network, instead of the bundled or downloaded one.
         device: of a model and a feature table that are loaded: cpu, cuda or mps.
         say: called with one line about the files of a folder that were left out.
@@ -219,10 +231,18 @@ def evaluate(
         raise InputError(f"--count {count}: must be 0 or more")
     count, truncation = arguments.whole(count, "--count"), arguments.real(truncation, "--truncation")
     pictures = as_pictures(subject, count, subject_split, truncation=truncation, device=device, report=say)
+    pictures, wanted = with_wanted_labels(pictures, labels)
     features = table if isinstance(table, FeatureTable) else feature_table(table, weights, device)
     with bars.shown(on_progress) as progress:
         return _evaluated(
-            pictures, against, features, metrics=names, split=split, floor=floor, on_progress=progress
+            pictures,
+            against,
+            features,
+            metrics=names,
+            split=split,
+            floor=floor,
+            wanted=wanted,
+            on_progress=progress,
         )
 
 
@@ -234,12 +254,13 @@ def _evaluated(
     metrics: Sequence[str],
     split: str,
     floor: bool,
+    wanted: Mapping[str, float],
     on_progress: Progress,
 ) -> Evaluation:
     names = metrics or list(METRICS)
     data = against if isinstance(against, Dataset) else Dataset(arguments.place(against, "against"))
     name = reference_split(data, split)
-    real = of_dataset(data, name).limited(MAX_REAL)
+    real = of_dataset(data, name, wanted=wanted).limited(MAX_REAL)
     subject, changed = like(subject, data)
     warnings = [changed] if changed else []
     for side in (subject, real):
@@ -248,7 +269,7 @@ def _evaluated(
         warnings.append("both sides are the same pictures")
     elif name == "train" and not split:
         warnings.append(not_held_out("it"))
-    train, held_out = _learnt(data, name, names)
+    train, held_out = _learnt(data, name, names, wanted=wanted)
     seconds: dict[str, float] = {}
     with _clock(seconds, "samples"):
         subject = _drawn(subject, on_progress)
@@ -269,7 +290,7 @@ def _evaluated(
         subject.generator,
     )
     values = _measure(inputs, names, seconds, insist=bool(metrics), on_progress=on_progress)
-    others = _other_real(data, name, subject.count) if floor else None
+    others = _other_real(data, name, subject.count, wanted=wanted) if floor else None
     found: Values = {}
     if others is not None:
         with _clock(seconds, "real pictures"):
@@ -318,19 +339,22 @@ def _drawn(subject: Pictures, on_progress: Progress | None) -> Pictures:
     return replace(subject, at=lambda rows: kept[rows])
 
 
-def _learnt(data: Dataset, name: str, metrics: Sequence[str]) -> tuple[Pictures | None, Pictures | None]:
+def _learnt(
+    data: Dataset, name: str, metrics: Sequence[str], *, wanted: Mapping[str, float]
+) -> tuple[Pictures | None, Pictures | None]:
     """Return the training pictures and held-out pictures, or None for both."""
     splits = [name, "test", "val"] if name != "train" else ["test", "val"]
     held = next((s for s in splits if data.counts.get(s, 0) >= MIN_PICTURES), None)
     if held is None or not any(METRICS[name].of_training for name in metrics) or not data.counts.get("train"):
         return None, None
-    return of_dataset(data, "train").limited(MAX_REAL), of_dataset(data, held).limited(MAX_REAL)
+    train, held_out = (of_dataset(data, s, wanted=wanted).limited(MAX_REAL) for s in ("train", held))
+    return train, held_out
 
 
-def _other_real(data: Dataset, name: str, count: int) -> Pictures | None:
+def _other_real(data: Dataset, name: str, count: int, *, wanted: Mapping[str, float]) -> Pictures | None:
     if name == "train" or data.counts.get("train", 0) < MIN_PICTURES:
         return None
-    return of_dataset(data, "train").limited(count)
+    return of_dataset(data, "train", wanted=wanted).limited(count)
 
 
 def _measure(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -11,6 +11,7 @@ import numpy as np
 
 from facegan.caches import Cache
 from facegan.data.dataset import Dataset
+from facegan.data.label_counts import rows_having
 from facegan.data.walk import picture_files
 from facegan.errors import ImageError, InputError, ModelError
 from facegan.generator import Generator
@@ -74,8 +75,11 @@ class Pictures:
 
 
 def of_model(generator: Generator, name: str, count: int, *, truncation: float = 1.0) -> Pictures:
-    """Return samples of the seeds 10,000 and up, with labels drawn like those of training pictures."""
-    generator = generator.as_trained()
+    """Return samples of the seeds 10,000 and up, with labels drawn like those of training pictures.
+
+    Labels that are drawn with some of them fixed (``tell("random,smiling=1")``) stay so.
+    """
+    generator = generator.as_trained() if generator.varied is None else generator
     c, h, w = generator.image_shape
     return Pictures(
         name,
@@ -87,12 +91,38 @@ def of_model(generator: Generator, name: str, count: int, *, truncation: float =
     )
 
 
-def of_dataset(data: Dataset, split: str) -> Pictures:
-    """Return the pictures of a split."""
+def with_wanted_labels(pictures: Pictures, labels: str) -> tuple[Pictures, dict[str, float]]:
+    """Return samples that have the labels, and these by name; all other labels stay as in training.
+
+    Raises:
+        InputError: There is no generator that takes them.
+    """
+    if not labels:
+        return pictures, {}
+    generator = pictures.generator
+    if generator is None:
+        raise InputError(f"--labels {labels}: {pictures.name} holds pictures; it is for conditional models")
+    told = generator.tell(f"random,{labels}")
+    wanted = {told.labels[channel]: value for channel, value in (told.varied or {}).items()}
+    samples = of_model(told, f"{pictures.name}, {labels}", pictures.count, truncation=pictures.truncation)
+    return samples, wanted
+
+
+def of_dataset(data: Dataset, split: str, *, wanted: Mapping[str, float] | None = None) -> Pictures:
+    """Return the pictures of a split, of which all have the ``wanted`` labels (by a model's names)."""
     split, images = data.split(split), data.images(split)
-    key = f"{data.content_hash}/{split}"
+    key, name = f"{data.content_hash}/{split}", f"{data.path} ({split})"
+    if not wanted:
+        return Pictures(name, len(images), images.shape[1:], lambda rows: images[rows], key, data.cache)
+    having = rows_having(data, wanted, split)
+    said = ",".join(f"{label}:{value:g}" for label, value in sorted(wanted.items()))
     return Pictures(
-        f"{data.path} ({split})", len(images), images.shape[1:], lambda rows: images[rows], key, data.cache
+        f"{name}, those with the labels",
+        len(having),
+        images.shape[1:],
+        lambda rows: images[having[rows]],
+        f"{key}/{said}",
+        data.cache,
     )
 
 

@@ -381,3 +381,42 @@ def test_saved_vectors_keep_the_labels_that_were_drawn(family, portraits, runs, 
         assert main([*refused, "--labels", "random"]) == 2
         said = capsys.readouterr().err
         assert "--labels random: only seeds have labels of their own" in said and said.count("\n") == 1
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_every_command_treats_labels_alike(family, portraits, runs, tmp_path, capsys):
+    """A row for each combination, words for labels, and samples beside the real pictures that have them."""
+    name = portraits.attribute_names[0]
+    run, sheet = str(runs(family, condition=(name,))), tmp_path / "every.png"
+    model = facegan.load(run)
+    words = ["generate", run, "--every-class", "--count", "3", "--scale", "1", "--out", str(sheet)]
+    assert main(words) == 0 and " rows of 3 pictures" in capsys.readouterr().out
+    with Image.open(sheet) as picture:
+        shown = np.asarray(picture)
+    for value in (1, 0):
+        face = model.tell(f"{name}={value}").sample(3)[2]
+        rows = range(shown.shape[0] - 31)
+        assert any(np.abs(shown[y : y + 32, -36:-4].astype(int) - face).max() <= 1 for y in rows), value
+    for refused in (
+        ["--labels", "random"],
+        ["--columns", "2"],
+        ["--numbered"],
+        ["--out", str(tmp_path / "f/")],
+    ):
+        assert main([*words, *refused]) == 2
+        said = capsys.readouterr().err
+        assert "--every-class" in said and said.count("\n") == 1
+    for label in (name, f"no {name}", f"{name}=yes"):
+        assert main(["generate", run, "--count", "1", "--labels", label, "--out", str(sheet)]) == 0
+    measure = ["evaluate", run, "--against", str(portraits.path), "--split", "train", "--count", "12"]
+    measure += ["--features", "pixels", "--metrics", "fid", "--json", "-"]
+    capsys.readouterr()
+    for value in (None, 1, 0):
+        label = [] if value is None else ["--labels", f"{name}={value}"]
+        known = portraits.attributes("train")[:, 0]
+        expected = len(known) if value is None else int((known == value).sum())
+        code, said = main([*measure, *label]), capsys.readouterr()
+        if expected < 10:
+            assert code == 2 and f"{expected} pictures are too few" in said.err
+        else:
+            assert json.loads(said.out)["count_real"] == expected
