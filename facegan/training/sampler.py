@@ -50,13 +50,13 @@ class ImageSampler:
 
     def __call__(self, start: int, count: int, part: tuple[int, int] | None = None) -> torch.Tensor:
         low, high = part or (0, count)
-        batch = self.images[self.rows(start, count)[low:high]]
+        batch = self.images[self.image_rows(start, count)[low:high]]
         if self.config.flip:
             mirrored = rng.uniform(self.config.seed, "flip", start + low, count=high - low)[:, 0] < 0.5
             batch[mirrored] = batch[mirrored, :, ::-1]
         return to_float(batch, self.device)
 
-    def rows(self, start: int, count: int) -> np.ndarray:
+    def image_rows(self, start: int, count: int) -> np.ndarray:
         """Return which pictures of the dataset the images ``start .. start + count - 1`` are."""
         if self._groups:
             return self.balanced("order", start, count)
@@ -66,7 +66,7 @@ class ImageSampler:
         """Return the labels ``n,L`` of the images of ``sampler(start, count, part)``."""
         assert self.table is not None
         low, high = part
-        rows = self.rows(start, count)[low:high]
+        rows = self.image_rows(start, count)[low:high]
         return send(torch.from_numpy(self.table[rows]), self.device)
 
     def drawn_labels(self, start: int, part: tuple[int, int]) -> torch.Tensor:

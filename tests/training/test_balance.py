@@ -27,7 +27,7 @@ def sampler(**changes):
 
 
 def test_every_combination_comes_equally_often_and_every_picture_of_it():
-    rows = sampler().rows(0, 300)
+    rows = sampler().image_rows(0, 300)
     assert Counter(TABLE[rows].argmax(1).tolist()) == {0: 100, 1: 100, 2: 100}
     assert Counter(rows[rows == 99].tolist()) == {99: 100}
     common = Counter(rows[rows < 90].tolist())
@@ -39,18 +39,18 @@ def test_every_combination_comes_equally_often_and_every_picture_of_it():
 
 
 def test_draws_follow_from_the_index_alone():
-    whole = sampler().rows(0, 300)
+    whole = sampler().image_rows(0, 300)
     pieces = sampler()
-    later = np.concatenate([pieces.rows(start, 7) for start in range(140, 280, 7)])
+    later = np.concatenate([pieces.image_rows(start, 7) for start in range(140, 280, 7)])
     np.testing.assert_array_equal(later, whole[140:280])
-    np.testing.assert_array_equal(sampler().rows(50, 32), whole[50:82])
-    other = sampler(seed=1).rows(0, 300)
+    np.testing.assert_array_equal(sampler().image_rows(50, 32), whole[50:82])
+    other = sampler(seed=1).image_rows(0, 300)
     assert not np.array_equal(whole, other)
 
 
 def test_labels_go_with_their_pictures_and_fakes_are_balanced_too():
     s = sampler()
-    np.testing.assert_array_equal(s.labels(64, 32, (8, 24)).numpy(), TABLE[s.rows(64, 32)[8:24]])
+    np.testing.assert_array_equal(s.labels(64, 32, (8, 24)).numpy(), TABLE[s.image_rows(64, 32)[8:24]])
     fakes = torch.cat([s.drawn_labels(start, (0, 30)) for start in range(0, 300, 30)])
     assert fakes.sum(0).tolist() == [100, 100, 100]
     again = torch.cat([sampler().drawn_labels(0, (0, 120)), sampler().drawn_labels(120, (0, 180))])
