@@ -215,7 +215,7 @@ class TrainSettings:
     freeze_d: int = setting(0, group="networks", minimum=0)
     """With --init: layers of the discriminator, counted from the image, that are not trained."""
     balance: bool = setting(False, group="data", common=True)
-    """With --condition: draw every combination of labels equally often, however rare it is in the data."""
+    """Draw all combinations of the labels equally often."""
     condition: tuple[str, ...] = setting((), group="data", common=True)
     """Attributes of the dataset by which generated pictures can be chosen: smiling male, or label."""
     input: str = setting("", group="data", common=True, quiet=True)
