@@ -100,6 +100,11 @@ class InstanceNorm(nn.InstanceNorm2d):
     def __init__(self, step: Step) -> None:
         super().__init__(step.inputs[0][0], step.attributes["eps"], affine=True)
 
+    def forward(self, x: Tensor) -> Tensor:
+        # As torch 2.15's instance_norm does, but for that one's gradients of a single channels-last picture
+        # (findings/torch-instance-norm-channels-last.sh).
+        return F.group_norm(x, self.num_features, self.weight, self.bias, self.eps)
+
 
 class PReLU(nn.PReLU):
     """A ReLU whose slope is learnt, one for each channel."""
