@@ -179,6 +179,8 @@ def _from_pool(state: TrainState, domain: str, fresh: torch.Tensor, *, first: in
     All processes put the results of all of them into the pool, in the order of their index.
     """
     c, key = state.config, f"pool_{domain}"
+    if not c.translation.pool:
+        return fresh
     everything = distributed.gather(fresh)
     pool = state.extra.get(key, everything[:0])
     seen, state.extra[key] = seen_by_discriminator(

@@ -138,9 +138,7 @@ def judge(
         logits = network(seen).to(state.dtype)
         heads, projected = network.projected, None
         if heads is not None:
-            heads.train(
-                learns == "d"
-            )  # spectral norms take their power iterations in the discriminator's step
+            heads.train(iterate)
             projected = heads(images if learns == "g" else images.detach()).to(state.dtype)
     return Verdict(seen, logits, projected)
 

@@ -19,13 +19,11 @@ def seen_by_discriminator(
     Args:
         pool: ``K,C,H,W``, K up to ``size``.
         fresh: new results ``N,C,H,W``, in the order of their global index.
-        size: results that the pool holds; 0 shows the new ones.
+        size: results that the pool holds, at least 1.
         seed: of the run.
         purpose: which pool it is, for its draws.
         first: global index of the first new result.
     """
-    if not size:
-        return fresh, pool
     rows, shown = list(pool.unbind(0)), []
     draws = rng.uniform(seed, f"pool-{purpose}", first, count=len(fresh), per_item=2)
     for image, (chance, place) in zip(fresh, draws, strict=True):

@@ -35,6 +35,8 @@ RECIPES = (
     "progan-64-short",
     "stylegan2-64-small",
     "r3gan-64-small",
+    "pix2pix-64",
+    "cyclegan-64",
 )
 DRIVER = '''
 import json, os, random, signal, sys, time
@@ -110,17 +112,26 @@ def changes_for(name):
         changes |= {"generator.width": 1 / 32, "discriminator.width": 1 / 32}
     if name == "stylegan2-64-small":  # augmentation that adapts, so quickly that it shows
         changes |= {"augment_p": 0.5, "augment_kimg": 0.1}
+    if name == "pix2pix-64":
+        changes |= {"input": "edges", "metric_kimg": 0.004}
+    if name == "cyclegan-64":  # with earlier results, and the metric
+        changes |= {
+            "translation.pool": 3,
+            "metric_features": "pixels",
+            "metric_count": 10,
+            "metric_kimg": 0.004,
+        }
     if name == "faces-tiny-32":  # with the metric that keeps the best moment
         changes |= {"metric": "kid", "metric_features": "pixels", "metric_count": 10, "metric_kimg": 0.004}
     return changes
 
 
-def pictures(folder, name, count=24):
+def pictures(folder, name, count=24, *, first=0):
     config = recipe(name)
     shape = (config.size, config.size, 3) if config.channels != 1 else (config.size, config.size)
     (folder / "photos").mkdir(parents=True)
     for i in range(count):
-        pixels = np.random.default_rng(i).integers(0, 256, shape, np.uint8)
+        pixels = np.random.default_rng(first + i).integers(0, 256, shape, np.uint8)
         Image.fromarray(pixels).save(folder / "photos" / f"{i:03d}.png")
     return prepare(
         [folder / "photos"], folder / "dataset", crop="none", size=config.size, gray=config.channels == 1
@@ -149,7 +160,10 @@ def assert_same_end(a, b):
 def test_killed_anywhere_it_ends_the_same(tmp_path, name):
     """Eight kills at points spread over the run and at random ones, two at random times, for each recipe."""
     data = pictures(tmp_path, name)
-    given = [str(data.path), name, str(tmp_path), json.dumps(changes_for(name)), "8"]
+    changes = changes_for(name)
+    if name == "cyclegan-64":
+        changes["to"] = str(pictures(tmp_path / "other", name, first=100).path)
+    given = [str(data.path), name, str(tmp_path), json.dumps(changes), "8"]
     done = warm.run(["-c", DRIVER, *given], capture_output=True, timeout=300)
     assert done.returncode == 0, done.stderr[-3000:]
     told = json.loads(done.stdout.splitlines()[-1])

@@ -15,6 +15,7 @@ import warm
 from narrow import TRAINED
 from safetensors.numpy import load_file
 
+from facegan.families import TRANSLATORS
 from facegan.recipes.table import recipe
 from facegan.runs.checkpoints import list_checkpoints
 
@@ -95,7 +96,8 @@ def numbers(tmp_path_factory):
 
 
 def test_every_family_is_among_the_cases():
-    assert {recipe(c.get("recipe", "faces-tiny-32")).family for c in updates.CASES.values()} == set(TRAINED)
+    families = {recipe(c.get("recipe", "faces-tiny-32")).family for c in updates.CASES.values()}
+    assert families == {*TRAINED, *TRANSLATORS}
 
 
 @pytest.mark.parametrize("case", updates.CASES)

@@ -73,6 +73,10 @@ CASES |= {
     },
     "stylegan2 with labels": {"recipe": "stylegan2-32", "condition": ("a", "b")},
     "r3gan with labels": {"recipe": "r3gan-32", "condition": ("a", "b")},
+    "pix2pix": {"recipe": "pix2pix-256", "input": "given", "generator.widths": (4,) * 5},
+    "light pix2pix": {"recipe": "pix2pix-64", "input": "grey", "r1_gamma": 1.0, "r1_every": 1},
+    "cyclegan": {"recipe": "cyclegan-256"},
+    "cyclegan, accumulated": {"recipe": "cyclegan-64", "accumulate": 2, "translation.pool": 3},
 }
 SMALL = {"batch": 8, "generator.layers": G_NORM, "discriminator.layers": D_PLAIN, "latent.dim": 8}
 TWENTY = {
@@ -84,8 +88,8 @@ TWENTY = {
 }
 
 
-def pictures():
-    return np.random.default_rng(0).integers(0, 256, (40, 32, 32, 3), np.uint8)
+def pictures(seed=0):
+    return np.random.default_rng(seed).integers(0, 256, (40, 32, 32, 3), np.uint8)
 
 
 def gradients(changes):
@@ -111,13 +115,15 @@ def gradients(changes):
 
         optimizer.step = stepped
 
-    keep("g", state.generator, state.optimizers["generator"])
-    keep("d", state.discriminator, state.optimizers["discriminator"])
-    train_step(state, ImageSampler(pictures(), config, torch.device("cpu"), table=labels))
+    for name, optimizer in state.optimizers.items():
+        keep(name, state.networks[name], optimizer)
+    device, objective = torch.device("cpu"), state.objective
+    train_step(state, objective.sampler(pictures(), config, device, table=labels, beside=pictures(1)))
     found["g/augmentation"] = np.array(state.augment.p)
-    for side, network in (("g", state.generator), ("d", state.discriminator)):
-        found |= {f"{side}/{name}": b.numpy().astype(float) for name, b in network.named_buffers()}
-    return found
+    for side in state.optimizers:
+        buffers = state.networks[side].named_buffers()
+        found |= {f"{side}/{name}": b.numpy().astype(float) for name, b in buffers}
+    return found | {f"extra/{name}": value.numpy() for name, value in state.extra.items()}
 
 
 def twenty():
