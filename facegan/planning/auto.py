@@ -174,6 +174,10 @@ def decide(
 ) -> Decision:
     """Complete ``config``, a recipe with the user's changes; what is ``given`` by name stays as it is."""
     config, place = check(config), pick_device(device)
+    if get_family(config.family).translates:
+        raise ConfigError(
+            f"--auto chooses settings of recipes that make pictures from noise; {config.recipe} keeps its own"
+        )
     s, shape = look(data, place), image_shape(config, data)
     choices = [
         Choice("recipe", config.recipe, why_recipe or "you named it", not why_recipe),

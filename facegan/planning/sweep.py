@@ -13,13 +13,12 @@ from typing import Any
 
 from facegan.errors import ConfigError, FaceganError, LostProcessError
 from facegan.files import write_bytes
-from facegan.metrics.registry import METRICS
 from facegan.recipes.config import TrainConfig, TrainSettings
 from facegan.runs.compare import MAX_RUNS, write_comparison
 from facegan.runs.page import duration
 from facegan.runs.record import read_record
 from facegan.settings import flag, no_flag, setting_of, values_of
-from facegan.training.evaluator import measured_as_configured, metric_key
+from facegan.training.evaluator import measured_as_configured, metric_key, metric_value
 
 MAX_TRIALS = 200
 MAX_NAME = 120  # characters of a folder's name
@@ -134,7 +133,7 @@ def sweep(
                 continue
         value = read_record(path).last(metric_key(config.metric))
         outcomes.append(Outcome(trial, path, value, "" if value is not None else "it was not measured"))
-    lower = METRICS[trials[0][1].metric].values[metric_key(trials[0][1].metric)].better == "lower"
+    lower = metric_value(trials[0][1].metric).better == "lower"
     return sorted(outcomes, key=lambda o: (o.value is None, (o.value or 0.0) * (1 if lower else -1)))
 
 
@@ -164,7 +163,7 @@ def finished(path: Path, config: TrainConfig, content_hash: str) -> bool:
 def table(outcomes: Sequence[Outcome], metric: str) -> str:
     """Return ranks, values and times as aligned text; failed trials come last, with their reason."""
     key = metric_key(metric)
-    value = METRICS[metric].values[key]
+    value = metric_value(metric)
     wide = max(len("trial"), *(len(o.trial.name) for o in outcomes))
     head = f"{'':>3}  {'trial':<{wide}}  {value.title:>12}  {'kimg':>7}  {'time':>10}  {'img/s':>6}"
     lines, floor = [head], None

@@ -47,7 +47,7 @@ ROWS: dict[str, Recipe] = {
         TrainConfig(
             family="pix2pix", kimg=400.0, metric="perceptual", **_SMALL,
             model=pix2pix.Config(pix2pix.GeneratorConfig(**_LIGHT), DiscriminatorConfig(**_JUDGE)),
-            translation=TranslationConfig(l1_weight=10.0, perceptual_weight=1.0),
+            translation=TranslationConfig(l1_weight=10.0, perceptual_weight=5.0),
         ),
         "64 px, from inputs to targets, for small machines",
         "ours",

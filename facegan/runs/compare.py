@@ -180,11 +180,14 @@ def results_of(records: Sequence[RunRecord]) -> Results:
     asked = dict.fromkeys(str(r.config["metric"]) for r in records if r.config.get("metric"))
     if not asked:
         return RESULTS
+    from facegan.metrics.pair_table import PAIR_METRICS
     from facegan.metrics.registry import METRICS  # with torch, which other pages do not need
 
+    known = {name: next(iter(row.values.items())) for name, row in METRICS.items()}
+    known |= {name: (name, row.value) for name, row in PAIR_METRICS.items()}
     for metric in asked:
-        if metric in METRICS:
-            key, value = next(iter(METRICS[metric].values.items()))
+        if metric in known:
+            key, value = known[metric]
             last = functools.partial(RunRecord.last, key=key)
             found[f"{value.title}, last"] = (last, "{:.4g}".format)
     return found | RESULTS

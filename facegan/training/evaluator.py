@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from facegan import distributed
+from facegan.metrics.base import Value
+from facegan.metrics.pair_table import PAIR_METRICS
 from facegan.metrics.registry import METRICS
 from facegan.recipes.config import TrainConfig
 from facegan.runs.callbacks import Listener
@@ -14,9 +16,16 @@ from facegan.training.snapshot import Snapshot
 from facegan.training.state import TrainState
 
 
+def metric_value(metric: str) -> Value:
+    """Return how to read the metric's first number."""
+    if metric in PAIR_METRICS:
+        return PAIR_METRICS[metric].value
+    return next(iter(METRICS[metric].values.values()))
+
+
 def metric_key(metric: str) -> str:
     """Return the first of the metric's numbers, which decides."""
-    return next(iter(METRICS[metric].values))
+    return metric if metric in PAIR_METRICS else next(iter(METRICS[metric].values))
 
 
 def measured_as_configured(best: dict[str, Any], config: TrainConfig) -> bool:

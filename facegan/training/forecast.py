@@ -16,6 +16,7 @@ import torch
 from facegan.data.dataset import Dataset
 from facegan.devices import pick_device
 from facegan.errors import ConfigError
+from facegan.families import get_family
 from facegan.machine import OtherWork, cores
 from facegan.recipes.choice import image_shape, pick_recipe, surroundings
 from facegan.recipes.config import TrainConfig, check, override, update_kinds
@@ -138,7 +139,7 @@ def _quicker(
         name = pick_recipe(surroundings(data, place.type), bool(config.condition))[0]
     except ConfigError:
         return ""
-    if name == config.recipe:
+    if name == config.recipe or get_family(config.family).translates:
         return ""
     try:
         takes = unloaded_seconds(RECIPES[name].config, shape, place)[0]

@@ -112,6 +112,8 @@ class Trainer:
             RunError: training has broken down for good.
         """
         state, c = self.state, self.state.config
+        if state.images_seen and self.run is not None:  # a process that was killed may not have come to it
+            self.run.point_at_best(state.best)
         if state.images_seen >= self.total and self.evaluator.unmeasured():
             self._measure_finished()
         with signals() as caught:
