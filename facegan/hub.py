@@ -234,6 +234,7 @@ _MEANINGS = {  # the class of an error, or its HTTP status -> what it means
     "RevisionNotFoundError": "there is no such revision",
     "RepositoryNotFoundError": f"there is no such repository, or it is private ({LOGIN})",
     "401": f"the token is not valid; {LOGIN}",
+    "UnicodeEncodeError": f"the token holds letters that tokens never have; {LOGIN}",
     "403": f"the token does not permit this ({{words}}); {LOGIN}",
     "5xx": "the Hub has a fault (it answers {status})",
     "": "the Hub answers {status} ({words})",

@@ -22,6 +22,7 @@ from xml.sax.saxutils import escape
 
 from facegan import xmp
 from facegan.errors import InputError
+from facegan.hub import is_hub_name
 from facegan.version import __version__
 
 SOURCE_TYPES = "http://cv.iptc.org/newscodes/digitalsourcetype/"
@@ -159,14 +160,15 @@ def spell_command(argv: Sequence[str]) -> str:
 
 
 def without_folder(word: str) -> str:
-    """Return the last part of a path or an address; other words, and ``hf:owner/name``, as they are."""
+    """Return the last part of a path or an address; other words, and names of the Hub, as they are."""
     head, plus, delta = word.rpartition("+")
-    if plus and delta.endswith(".safetensors") and (os.path.exists(head) or not re.search(r"[\\/]", head)):
+    whole = is_hub_name(head) or os.path.exists(head) or not re.search(r"[\\/]", head)
+    if plus and delta.endswith(".safetensors") and whole:
         return f"{without_folder(head)}+{without_folder(delta)}"
-    if re.fullmatch(r"hf:[\w.-]+/[\w.-]+(@[\w.-]+)?", word):
+    if is_hub_name(word):
         return word
     if re.match(r"https?://", word):
-        word = re.split(r"[?#]", word)[0]
+        word = re.split(r"[?#]", re.sub("//[^/@]*@", "//", word))[0]
     return re.split(r"[\\/]", word.rstrip("\\/"))[-1]
 
 

@@ -6,7 +6,7 @@ import importlib
 from collections.abc import Callable
 from typing import NamedTuple
 
-from facegan.errors import FaceganError, InputError, ModelError
+from facegan.errors import FaceganError, InputError, ModelError, offered
 from facegan.exchange.base import Imported, ImportedTranslator, ImportOptions, Source
 
 Found = Imported | ImportedTranslator
@@ -53,12 +53,18 @@ def format_of(source: Source, wanted: str = "") -> str:
         wanted: the format that the user named; "" asks every reader.
 
     Raises:
-        InputError: there is no such format.
+        InputError: there is no such format, or the file is of another one.
         ModelError: no reader knows the file; the line says what it seems to be.
     """
     if wanted:
-        if wanted not in FORMATS:
-            raise InputError(f"--format {wanted}: unknown (known: {', '.join(FORMATS)})")
+        names = [name for name, row in FORMATS.items() if row.files]
+        if wanted not in names:
+            raise InputError(f"--format {wanted}: not one that import reads ({offered(names, wanted)})")
+        if not reader(wanted)[0](source):
+            raise InputError(
+                f"--format {wanted}: this is not one of {FORMATS[wanted].files}; leave out --format to have "
+                "the format recognised"
+            )
         return wanted
     said = ""
     for name in FORMATS:

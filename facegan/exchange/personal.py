@@ -10,6 +10,9 @@ import re
 import shlex
 from typing import Any
 
+from facegan.hub import is_hub_name
+from facegan.marks import without_folder
+
 _PLACE = re.compile(
     r"""
     (?<![\w.:/\\~-])                      # not within a word, an address of the web, a fraction
@@ -56,7 +59,10 @@ def _last_part(path: str) -> str:
 
 
 def clean_command(line: str) -> str:
-    """Return a command line whose words name no places; blanks within a path are part of it."""
+    """Return a command line whose words name no places; blanks within a path are part of it.
+
+    Words of a command are no prose, so that relative paths lose their folders, too.
+    """
     try:
         words = shlex.split(line)
     except ValueError:  # an open quotation mark
@@ -68,4 +74,6 @@ def _clean_word(word: str) -> str:
     option, equals, value = word.partition("=") if word.startswith("-") else ("", "", word)
     if re.match(r"(~[\w.-]*|[A-Za-z]:|\.\.)?[/\\]", value):
         return option + equals + _last_part(value)
-    return option + equals + clean_text(value)
+    if "://" in value or is_hub_name(value) or not re.search(r"[/\\]", value):
+        return option + equals + clean_text(value)
+    return option + equals + without_folder(value)

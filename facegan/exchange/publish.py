@@ -11,6 +11,7 @@ from pathlib import Path
 from facegan import arguments
 from facegan.errors import InputError, ModelError
 from facegan.exchange.exporting import export_model
+from facegan.exchange.parity import Parity
 from facegan.exchange.publish_card import (
     DIRECTIONS_FILE,
     GRAPH_FILE,
@@ -111,7 +112,7 @@ def publish(
         space=space,
     )
     if facts.changed:
-        say(f"the header named folders of this computer; without them, the hash is {facts.model.hash[:12]}")
+        say(f"the model's header named folders; without them, the hash is {facts.model.hash[:12]}")
     if dry_run and folder:
         return Published(repo, facts.model.hash, _write(facts, folder, say), folder)
     return _upload(facts, folder, private, say=say)
@@ -191,12 +192,13 @@ def _write_model(facts: Facts, folder: Path, say: Say) -> None:
     # Published once more, the same model gives the same file, whatever the options of the command were.
     mark = replace(mark, command=f"facegan generate {PREFIX}{facts.repo} --count {SHEET}")
     save_picture(folder / SHEET_FILE, show(told(facts.model).sample(SHEET)).image, mark)
-    texts = {"README.md": model_card(facts), "config.json": config_json(facts)}
-    for name, text in (texts | _licence(facts)).items():
-        write_bytes(folder / name, text.encode())
+    parity = None
     if facts.onnx:
         say("exporting the ONNX graph")
-        _export(facts, folder / GRAPH_FILE, "--no-onnx")
+        parity = _export(facts, folder / GRAPH_FILE, "--no-onnx", say=say)
+    texts = {"README.md": model_card(facts, parity), "config.json": config_json(facts)}
+    for name, text in (texts | _licence(facts)).items():
+        write_bytes(folder / name, text.encode())
 
 
 def _write_space(facts: Facts, folder: Path, say: Say) -> None:
@@ -204,7 +206,7 @@ def _write_space(facts: Facts, folder: Path, say: Say) -> None:
     for name, text in ({"README.md": space_card(facts)} | _licence(facts)).items():
         write_bytes(folder / name, text.encode())
     say("exporting the page")
-    _export(facts, folder / "index.html", "--no-space")
+    _export(facts, folder / "index.html", "--no-space", say=say)
 
 
 def _licence(facts: Facts) -> dict[str, str]:
@@ -212,11 +214,15 @@ def _licence(facts: Facts) -> dict[str, str]:
     return {LICENCE_FILE: facts.licence.text + "\n"} if facts.licence.identifier == "other" else {}
 
 
-def _export(facts: Facts, path: Path, without: str) -> None:
+def _export(facts: Facts, path: Path, without: str, *, say: Say) -> Parity | None:
+    """Write a graph or page; return how it compares with PyTorch, None where it could not be run."""
     directions = facts.directions if path.suffix == ".html" else None
     try:
-        export_model(facts.model, path, directions=directions or "")
+        done = export_model(facts.model, path, directions=directions or "")
     except (InputError, ModelError) as error:
         raise type(error)(
             f"{str(error).replace(f'--out {path}', path.name)}; {without} publishes without"
         ) from None
+    if done.parity is None:
+        say(f"{path.name}: {done.kind}")
+    return done.parity

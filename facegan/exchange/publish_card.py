@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import shlex
 
+from facegan.exchange.parity import Parity
 from facegan.exchange.publish_facts import SHEET, Facts
 from facegan.exchange.publish_metadata import front_matter
 from facegan.hub import MODEL_FILE
@@ -62,8 +63,8 @@ LIMITS = """\
 # --- the model's card -----------------------------------------------------------------------------------
 
 
-def model_card(facts: Facts) -> str:
-    """Return README.md of the model's repository."""
+def model_card(facts: Facts, parity: Parity | None = None) -> str:
+    """Return README.md of the model's repository; ``parity`` is how its graph compares with PyTorch."""
     parts = [
         front_matter(facts),
         f"# {facts.name}\n",
@@ -81,7 +82,7 @@ def model_card(facts: Facts) -> str:
             parts.append(f"## {heading}\n\n{text}\n")
     parts.append(f"## Intended use and limits\n\n{facts.sections.get('Limits and bias') or LIMITS}\n")
     parts.append(f"## Licence\n\n{_licence(facts)}\n")
-    parts.append(f"## How this was made\n\n{_made(facts)}\n")
+    parts.append(f"## How this was made\n\n{_made(facts, parity)}\n")
     return "\n".join(parts)
 
 
@@ -89,9 +90,14 @@ def _introduction(facts: Facts) -> str:
     kind = "grey" if facts.model.image_shape[0] == 1 else "colour"
     labels = ", given labels," if facts.model.labels else ""
     version = facts.origin.get("facegan", "of an unknown version")
+    told = (
+        "It comes from another program; `facegan import` read it."
+        if facts.origin.get("imported")
+        else f"It was made with facegan {version}."
+    )
     return (
         f"This generator turns {facts.model.latent.dim} random numbers{labels} into a {kind} picture of "
-        f"{facts.size} px. It was made with facegan {version}.\n"
+        f"{facts.size} px. {told}\n"
     )
 
 
@@ -274,8 +280,9 @@ def _licence(facts: Facts) -> str:
     return f"`{found.identifier}`"
 
 
-def _made(facts: Facts) -> str:
-    graph = f" `{GRAPH_FILE}` was compared with PyTorch before it was published." if facts.onnx else ""
+def _made(facts: Facts, parity: Parity | None) -> str:
+    compared = f"was compared with PyTorch: {parity}" if parity else "was not compared with PyTorch"
+    graph = f" `{GRAPH_FILE}` {compared}." if facts.onnx else ""
     return (
         f"`facegan publish` (facegan {__version__}) wrote this card from the header of `{MODEL_FILE}` and "
         f"from recorded measurements. Nobody chose among the pictures of `{SHEET_FILE}`.{graph}"

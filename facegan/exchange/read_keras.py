@@ -41,17 +41,23 @@ def read(source: Source, options: ImportOptions) -> Imported:
                 "weights without their network; write it in Keras by open('model.json', 'w').write("
                 "model.to_json()), and give --config model.json"
             )
-        models = models_of(parsed(text, "its configuration" if not options.config else "--config"))
+        models = models_of(
+            parsed(text, f"--config {options.config}" if options.config else "its configuration")
+        )
         return _imported(models, store_of(root), options, ours=about(said))
 
 
 def _config_file(place: str) -> str:
     try:
+        if not Path(place).is_file():
+            raise InputError(f"--config {place}: there is no such file")
         if Path(place).stat().st_size > MAX_BYTES:
             raise InputError(f"--config {place}: more than {MAX_BYTES:,} bytes")
         return Path(place).read_text("utf-8")
-    except (OSError, ValueError) as error:
-        raise InputError(f"--config {place}: cannot be read ({first_line(error)})") from None
+    except OSError as error:
+        raise InputError(f"--config {place}: cannot be read ({error.strerror or error})") from None
+    except ValueError:
+        raise InputError(f"--config {place}: not a text; it should be JSON of model.to_json()") from None
 
 
 @contextmanager

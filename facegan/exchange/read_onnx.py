@@ -40,7 +40,8 @@ def read(source: Source, options: ImportOptions) -> Imported:
     labels = {**class_labels(label_dim), **named_labels(ours, label_dim)}
     notes = [] if options.prior or ours else ["the latent is not in the file: normal is assumed (--prior)"]
     if label_dim:
-        notes.append(f"its {label_dim} labels are called {', '.join(labels['labels'][:3])} ...")
+        named = ", ".join(labels["labels"][:3])
+        notes.append(f"its {label_dim} labels are called {named}{', ...' * (label_dim > 3)}")
     numbers = sum(value.numel() for value in state.values())
     return Imported(
         "graph",

@@ -118,7 +118,9 @@ def _chosen(tables: Mapping[str, Table], wanted: str) -> str:
     ]
     if wanted:
         if wanted not in tables:
-            raise InputError(f"--network {wanted}: not in this file ({offered(list(tables), wanted)})")
+            named = [place for place in tables if place]
+            known = offered(named, wanted) if named else "it holds one network; leave out --network"
+            raise InputError(f"--network {wanted}: not in this file ({known})")
         return wanted
     left = [place for place in networks if not _is_other(place)] or networks
     if not left:

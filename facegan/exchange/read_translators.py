@@ -11,7 +11,7 @@ import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from facegan.errors import ModelError
+from facegan.errors import InputError, ModelError
 from facegan.exchange.base import ImportedTranslator, ImportOptions, Source
 from facegan.families.pix2pix.config import Config, GeneratorConfig
 from facegan.pickles.objects import StoredTensor
@@ -53,6 +53,9 @@ def read(source: Source, options: ImportOptions) -> ImportedTranslator:
             f"it makes pictures of {out} channels from {channels}; facegan's translators keep 1 or 3 channels"
         )
     side = options.size or usual
+    factor = 2 ** len(config.widths) if unet else 4
+    if side % factor:
+        raise InputError(f"--size {side}: this network needs sides that are multiples of {factor} px")
     what = f"a U-Net of {len(config.widths)} levels" if unet else f"a ResNet of {config.blocks} blocks"
     notes = [] if options.size else [f"the size of its pictures is not in the file: {usual} px (--size)"]
     if config.norm == "batch":

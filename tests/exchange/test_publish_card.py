@@ -70,6 +70,10 @@ def test_what_is_unknown_is_called_so(tiny_model: Generator) -> None:
         "facegan of an unknown version",
     ):
         assert said in card, said
+    imported = with_header(tiny_model, provenance={"imported": {"format": "keras", "file": "g.h5"}})
+    card_of_imported = model_card(facts_of(imported, "me/faces"))
+    assert "It comes from another program; `facegan import` read it." in card_of_imported
+    assert "It was made" not in card_of_imported
     assert "ONNX" not in card and "Space" not in card and not re.search(r"\bNone\b|\bnan\b|\{", card)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import importlib.util
 import io
 import json
 import os
@@ -172,6 +173,19 @@ def _config(model: Generator) -> Any:
     from facegan.model_files import from_dict
 
     return from_dict(get_family("dcgan").config, model.meta["config"]).generator
+
+
+def test_the_card_says_whether_the_graph_was_compared(
+    folder: Path, tiny_model: Generator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    card = (folder / "faces.v2-hub/model/README.md").read_text()
+    assert re.search(r"`model.onnx` was compared with PyTorch: 64 seeds in batches of .* \(of 255; ", card)
+    find = importlib.util.find_spec
+    monkeypatch.setattr(importlib.util, "find_spec", lambda n: None if n == "onnxruntime" else find(n))
+    said: list[str] = []
+    facegan.publish(tiny_model, "me/x", dry_run=True, out=tmp_path / "o", space=False, say=said.append)
+    assert "`model.onnx` was not compared with PyTorch." in (tmp_path / "o/model/README.md").read_text()
+    assert "model.onnx: an ONNX graph (opset 18), not run: pip install onnxruntime" in said
 
 
 # --- what is refused ------------------------------------------------------------------------------------

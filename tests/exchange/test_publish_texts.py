@@ -45,6 +45,12 @@ def test_places_in_commands_and_headers() -> None:
         "facegan train 'my photos' --out=r --init run@best --layers 'up; bn'"
     )
     assert "ann" not in clean_command(command.replace(" lee", ""))  # an open quotation mark
+    relative = (
+        "facegan train clients/ann/faces --out=ann/run --init hf:me/faces@main/a.safetensors --x ann\\\\y/z"
+    )
+    assert clean_command(relative) == (
+        "facegan train faces --out=run --init hf:me/faces@main/a.safetensors --x z"
+    )
     value = {"command": "train '/a b/c d'", "x": [1, None, ("/a/b", {"y": "/c/d"})], "z": 0.5}
     assert without_places(value) == {"command": "train 'c d'", "x": [1, None, ["b", {"y": "d"}]], "z": 0.5}
 

@@ -130,6 +130,11 @@ def test_a_fault_that_passes_is_no_failure(hub: Hub, machine: Machine) -> None:
 
 REFUSED = {
     "no token": ({"HF_TOKEN": ""}, (), "no token for the Hugging Face Hub: run 'hf auth login', or"),
+    "a token with an accent": (
+        {"HF_TOKEN": "hf_wröng"},
+        (),
+        "the token holds letters that tokens never have",
+    ),
     "a bad token": ({"HF_TOKEN": "hf_wrong"}, (), "the token is not valid; run 'hf auth login'"),
     "a token that may only read": ({"HF_TOKEN": READER}, (), "the token does not permit this (You"),
     "no network": ({"HF_ENDPOINT": "http://127.0.0.1:9"}, (), "the Hub cannot be reached ("),

@@ -229,7 +229,13 @@ MISTAKES: dict[str, tuple[Callable[[], None], dict[str, str], str]] = {
         saved({"first": tutorial().state_dict(), "second": tutorial().state_dict()}), {},
         "several networks (first, second); name the generator with --network",
     ),
-    "another name": (saved(tutorial().state_dict()), {"network": "x"}, "--network x: not in this file"),
+    "another name": (saved(tutorial().state_dict()), {"network": "x"}, "it holds one network; leave out"),
+    "another format": (
+        saved(tutorial().state_dict()), {"format": "stylegan"},
+        "g.pt: --format stylegan: this is not one of StyleGAN2-ADA's and StyleGAN3's .pkl; leave out",
+    ),
+    "no zip": (saved(tutorial().state_dict()), {"format": "keras"}, "keras: this is not one of Keras's"),
+    "no format": (saved(tutorial().state_dict()), {"format": "later"}, "not one that import reads (known: "),
     "where it grows": (saved(upsampled().state_dict()), {}, "; up; conv"),
     "an embedding": (
         saved({"emb.weight": torch.zeros(3, 4, 5), **tutorial().state_dict()}), {},
@@ -247,7 +253,7 @@ MISTAKES: dict[str, tuple[Callable[[], None], dict[str, str], str]] = {
     "a program": (
         lambda: torch.jit.save(torch.jit.script(nn.Linear(2, 3)), "g.pt"), {}, "a TorchScript program"
     ),
-    "a format": (saved(tutorial().state_dict()), {"format": "x"}, "--format x: unknown"),
+    "a format": (saved(tutorial().state_dict()), {"format": "x"}, "--format x: not one that import reads"),
     "an activation": (saved(tutorial().state_dict()), {"activation": "x"}, "--activation 'x' is unknown"),
 }  # fmt: skip
 

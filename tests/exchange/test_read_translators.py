@@ -204,5 +204,5 @@ def test_other_networks_are_one_line(name: str, tmp_path: Path) -> None:
 
 def test_a_size_that_the_network_cannot_have(tmp_path: Path) -> None:
     torch.save(unet("batch").state_dict(), tmp_path / "g.pth")
-    with pytest.raises(FaceganError, match="multiples of 16, not 40x40 px"):
+    with pytest.raises(FaceganError, match="size=40: this network needs sides that are multiples of 16 px"):
         facegan.import_model(tmp_path / "g.pth", tmp_path / "T.safetensors", size=40)
