@@ -26,6 +26,10 @@ FORMATS: dict[str, Format] = {
         "facegan.exchange.read_rosinality", "StyleGAN2's .pt of rosinality/stylegan2-pytorch"
     ),
     "lucidrains": Format("facegan.exchange.read_lucidrains", "stylegan2-pytorch's and lightweight-gan's .pt"),
+    "biggan": Format(
+        "facegan.exchange.read_biggan",
+        "BigGAN's .pth and .bin of BigGAN-PyTorch and pytorch_pretrained_biggan",
+    ),
     "keras": Format("facegan.exchange.read_keras", "Keras's .h5, .keras and .weights.h5"),
     "onnx": Format("facegan.exchange.read_onnx", "ONNX graphs (.onnx)"),
     "translators": Format(

@@ -308,12 +308,14 @@ def chains() -> Files:
 
 def authors() -> Files:
     """Other authors' files: good, damaged, and with settings that declare other sizes."""
+    import biggan_files
     import test_authors as theirs
 
     writers = {
         "stylegan2": theirs.write_stylegan2, "stylegan3": theirs.write_stylegan3, "r3gan": theirs.write_r3gan,
         "rosinality": theirs.write_rosinality, "stylegan2-pytorch": theirs.write_stylegan2_pytorch,
         "lightweight-gan": theirs.write_lightweight_gan,
+        "biggan": biggan_files.write_brock, "biggan-deep": biggan_files.write_ported,
     }  # fmt: skip
     for name, write in writers.items():
         with tempfile.TemporaryDirectory() as place:
