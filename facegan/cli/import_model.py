@@ -23,8 +23,8 @@ def main(
     """Import a generator or translator of another program. Nothing in the file is executed.
 
     It recognises .pkl files of StyleGAN2-ADA, StyleGAN3 and R3GAN, .pt files of rosinality's StyleGAN2,
-    stylegan2-pytorch and lightweight-gan, BigGAN, pix2pix and CycleGAN (*_net_G*.pth), plain PyTorch, Keras and
-    ONNX; see docs/exchange.md
+    stylegan2-pytorch and lightweight-gan, BigGAN, pix2pix and CycleGAN (*_net_G*.pth), plain PyTorch,
+    Keras and ONNX; see docs/exchange.md
 
     Args:
         file: the other program's file.
