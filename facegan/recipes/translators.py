@@ -19,7 +19,7 @@ _LIGHT: dict[str, Any] = {
     "layout": "light", "widths": (48, 128, 256), "blocks": 1, "norm": "none", "dropout": 0.0, "stem": 2,
     **_ADAM,
 }  # fmt: skip
-_JUDGE: dict[str, Any] = {"widths": (64, 128, 256), "norm": "none", "stem": 2, "projected": "critic", **_ADAM}
+_JUDGE: dict[str, Any] = {"widths": (64, 128, 256), "norm": "none", "stem": 2, **_ADAM}
 _SMALL: dict[str, Any] = {
     "size": 64, "batch": 16, "loss": "hinge", "r1_gamma": 0.5, "r1_every": 4, "cooldown": 0.3,
     "ema_halflife_kimg": 5.0, "precision": "auto", "grid_count": 16, "metric_count": 500,
@@ -45,7 +45,7 @@ ROWS: dict[str, Recipe] = {
     ),
     "pix2pix-64": Recipe(
         TrainConfig(
-            family="pix2pix", kimg=400.0, metric="perceptual", **_SMALL,
+            family="pix2pix", kimg=250.0, metric="perceptual", **_SMALL,
             model=pix2pix.Config(pix2pix.GeneratorConfig(**_LIGHT), DiscriminatorConfig(**_JUDGE)),
             translation=TranslationConfig(l1_weight=10.0, perceptual_weight=5.0),
         ),
@@ -54,9 +54,10 @@ ROWS: dict[str, Recipe] = {
     ),
     "cyclegan-64": Recipe(
         TrainConfig(
-            family="cyclegan", kimg=200.0, metric="kid", **_SMALL,
+            family="cyclegan", kimg=100.0, metric="kid", **_SMALL,
             model=cyclegan.Config(
-                cyclegan.GeneratorConfig(**_LIGHT, residual=True), cyclegan.DiscriminatorConfig(**_JUDGE)
+                cyclegan.GeneratorConfig(**_LIGHT, residual=True),
+                cyclegan.DiscriminatorConfig(**_JUDGE, projected="critic"),
             ),
             translation=TranslationConfig(cycle_weight=10.0, identity_weight=0.0, pool=0),
         ),
