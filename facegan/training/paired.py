@@ -24,6 +24,7 @@ from facegan.training.patches import (
     family_of,
     generator_loss,
     judge,
+    phase,
     translate,
 )
 from facegan.training.picture_galleries import PairGallery, PairMetricOf, held_out, spaced
@@ -196,9 +197,7 @@ def reconstruction_and_adversarial(
     total = total + weights.l1_weight * statistics["loss_l1"]
     if weights.perceptual_weight:
         with state.autocast():
-            u = rng.uniform(c.seed, "perceptual-shift", state.updates, count=1, per_item=2)[0]
-            shift = (int(u[0] * Perceptual.STRIDE), int(u[1] * Perceptual.STRIDE))
-            statistics["loss_perceptual"] = _perceptual(state)(results, targets, shift).to(state.dtype)
+            statistics["loss_perceptual"] = _perceptual(state)(results, targets, phase(state)).to(state.dtype)
         total = total + weights.perceptual_weight * statistics["loss_perceptual"]
     return total, {**statistics, "loss_g": total}
 

@@ -10,6 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from facegan import rng
 from facegan.attributes.networks import fit
 from facegan.errors import ConfigError
 from facegan.families import get_family
@@ -139,8 +140,22 @@ def judge(
         heads, projected = network.projected, None
         if heads is not None:
             heads.train(iterate)
-            projected = heads(images if learns == "g" else images.detach()).to(state.dtype)
+            shown = images if learns == "g" else images.detach()
+            projected = heads(shown.roll(phase(state), (2, 3))).to(state.dtype)
     return Verdict(seen, logits, projected)
+
+
+STRIDE = 4  # px between neighbours of a frozen network's first maps
+
+
+def phase(state: TrainState) -> tuple[int, int]:
+    """Return by how many pixels all pictures are shifted before a frozen network sees them, at this update.
+
+    The network's steps of two pixels would otherwise leave a grid of dots in the results, which it does not
+    see.
+    """
+    u = rng.uniform(state.config.seed, "phase", state.updates, count=1, per_item=2)[0]
+    return int(u[0] * STRIDE), int(u[1] * STRIDE)
 
 
 def discriminator_loss(
@@ -186,11 +201,8 @@ class Perceptual:
     """The mean absolute difference in the feature maps of a frozen network (Johnson et al. 2016).
 
     The maps of the bundled ``critic`` are scaled to deviation 1 over photos, and all of them count alike.
-    Both pictures are shifted alike, by another few pixels each time: the network's steps of two pixels would
-    otherwise leave a grid of dots in the results, which it does not see.
+    Both pictures are shifted alike (:func:`phase`).
     """
-
-    STRIDE = 4  # px between neighbours of the first maps
 
     def __init__(self, device: torch.device, dtype: torch.dtype) -> None:
         self.maps = FrozenMaps("critic").to(device, dtype)

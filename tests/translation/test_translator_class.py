@@ -103,7 +103,7 @@ def test_the_same_pixels_alone_in_a_batch_and_from_a_file(case: str, tmp_path: P
 @pytest.mark.parametrize("case", SETTINGS)
 def test_a_call_is_differentiable(case: str) -> None:
     model = translator(case)
-    x = torch.zeros(2, 3, 32, 32, requires_grad=True)
+    x = torch.randn(2, 3, 32, 32).requires_grad_()
     model(x).square().sum().backward()
     assert x.grad is not None and x.grad.abs().sum() > 0
 

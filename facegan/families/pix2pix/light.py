@@ -62,7 +62,9 @@ class Light(TranslatorNetwork):
         self.last = Residual(widths[0])
         self.out = _conv(widths[0], channels * stem**2, 3)
         with torch.no_grad():
-            self.out.weight.mul_(0.1 if config.residual else 0.5)  # type: ignore[operator]
+            # Pixels that are shuffled out of one place begin alike: without a grid (Aitken et al. 2017).
+            alike = self.out.weight[:: stem**2].repeat_interleave(stem**2, 0)  # type: ignore[index]
+            self.out.weight.copy_(alike * (0.1 if config.residual else 0.5))  # type: ignore[operator]
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
         x = F.pixel_unshuffle(images, self.stem) if self.stem > 1 else images
