@@ -218,6 +218,7 @@ def draw(program: Path, seeds: list[int], monkeypatch: pytest.MonkeyPatch) -> np
         Latent("sphere", 100),
         Latent("uniform", 48, std=3**-0.5),
         Latent("uniform", 9),
+        Latent("truncated", 48, 0.5, 2.0),
         Latent("normal", 17, 0.5, 2.0),
         Latent("sphere", 7),
     ],

@@ -153,7 +153,13 @@ def test_the_bundled_model(
         view.wait_for_selector("#strip [title='Seed 99992']")
 
 
-LATENTS = [Latent("normal", 48, 0.5, 2.0), Latent("sphere", 21), Latent("uniform", 100), Latent("normal", 7)]
+LATENTS = [
+    Latent("normal", 48, 0.5, 2.0),
+    Latent("sphere", 21),
+    Latent("uniform", 100),
+    Latent("truncated", 120, 0.5, 2.0),
+    Latent("normal", 7),
+]
 
 
 def test_seeds_are_the_same_latents(celeba64: Path, browser: Browser) -> None:

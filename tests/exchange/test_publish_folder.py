@@ -150,6 +150,7 @@ def test_the_cards_programs_run(
 PRIORS = {
     "uniform": ("z = np.random.default_rng(0).uniform(-1, 1, (1, 8))", {"kind": "uniform", "std": 3**-0.5}),
     "sphere": ("z *= np.sqrt(8) / np.linalg.norm(z, axis=1, keepdims=True)", {"kind": "sphere"}),
+    "truncated": ("    z[far] = np.random.default_rng().standard_normal(far.sum())", {"kind": "truncated"}),
     "shifted": ("z = 0.5 + 2 * z", {"mean": 0.5, "std": 2.0}),
 }
 
