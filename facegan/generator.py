@@ -193,7 +193,7 @@ class Generator:
         For a network that ``renews_statistics`` (BigGAN), a copy with the same weights gathers them over
         latents of fixed seeds, with labels as in training, when a truncation is first asked for.
         """
-        truncation = float(truncation)
+        truncation = arguments.real(truncation, "truncation")
         if truncation == 1.0 or not self.network.renews_statistics:
             return self.network
         if truncation not in self._renewed:
