@@ -61,6 +61,14 @@ def offered(names: Sequence[str], near: str = "", most: int = 12) -> str:
     return f"did you mean '{close[0]}'? {listed}" if close else listed
 
 
+def printable(text: str, keep: str = "\n") -> str:
+    """Return a text for a terminal, where control characters of a stranger's file would do something.
+
+    Each becomes a question mark, except those in ``keep``.
+    """
+    return "".join(c if c.isprintable() or c in keep else "?" for c in text)
+
+
 def first_line(error: BaseException) -> str:
     """Return the first line of a text from another program, for a message of one line."""
     return (str(error).splitlines() or [""])[0][:200] or type(error).__name__

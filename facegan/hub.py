@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import re
+import shlex
 import time
 import warnings
 from collections.abc import Iterator, Sequence
@@ -176,10 +177,13 @@ def choose_file(text: str, name: HubName, files: Sequence[str]) -> str:
 
 
 def _import_hint(name: HubName, file: str) -> str:
-    revision = f" --revision {name.revision}" if name.revision else ""
+    revision = f" --revision {shlex.quote(name.revision)}" if name.revision else ""
+    quoted = shlex.quote(
+        file
+    )  # whoever made the repository chose it, and the line may be pasted into a shell
     return (
-        f"if it is a generator of another program: hf download {name.repo} {file}{revision} --local-dir . "
-        f"&& facegan import {file}"
+        f"if it is a generator of another program: hf download {name.repo} {quoted}{revision} --local-dir . "
+        f"&& facegan import {quoted}"
     )
 
 

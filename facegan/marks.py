@@ -21,7 +21,7 @@ from xml.parsers import expat
 from xml.sax.saxutils import escape
 
 from facegan import xmp
-from facegan.errors import InputError
+from facegan.errors import InputError, printable
 from facegan.hub import is_hub_name
 from facegan.version import __version__
 
@@ -121,8 +121,8 @@ def packet_template(source: str = GENERATED) -> str:
 
 
 def one_line(text: str) -> str:
-    """Return a stranger's text for a terminal, where control characters would do something."""
-    return "".join(c if c.isprintable() else "?" for c in text[:2000])
+    """Return a stranger's text as a line of moderate length for a terminal."""
+    return printable(text[:2000], keep="")
 
 
 def _cut(text: str) -> str:

@@ -7,6 +7,7 @@ from typing import Any
 
 import torch
 
+from facegan.errors import printable
 from facegan.generator import Generator
 from facegan.layers.summary import macs_of
 from facegan.models import load, moment_name, moments, resolve
@@ -122,7 +123,9 @@ def facts_text(f: dict[str, Any]) -> str:
         ("hash", f["hash"]),
         ("moments", ", ".join(f["moments"])),
     ]
-    lines = [f"{name:<12} {value}" for name, value in rows if name != "moments" or value]
+    lines = [
+        f"{name:<12} {printable(str(value), keep='')}" for name, value in rows if name != "moments" or value
+    ]
     wide = max([20, *(len(r["name"]) for r in f["layers"])])
     lines.append(
         f"{'layers':<{wide + 2}} {'kind':<18} {'weight':>14} {'gives':>12} {'parameters':>12} {'MACs':>14}"

@@ -163,18 +163,25 @@ def _signer(c2pa: ModuleType, cert: Path, key: Path) -> Any:
         first = x509.load_pem_x509_certificates(chain)[0]
     except (ValueError, IndexError):
         raise InputError(f"--cert {cert}: no PEM file of certificates") from None
-    algorithm, public = _algorithm(private, key)
-    if first.public_key() != public:
+    algorithm, loaded = _private_key(private, key)
+    if first.public_key() != loaded.public_key():
         raise InputError(f"--key {key}: not the key of the first certificate in {cert}")
     try:
         # None: no service is asked for the time; an empty address would fail without a reason.
-        return c2pa.Signer.from_info(c2pa.C2paSignerInfo(algorithm.encode(), chain, private, None))
+        return c2pa.Signer.from_info(c2pa.C2paSignerInfo(algorithm.encode(), chain, _pkcs8(loaded), None))
     except c2pa.C2paError as error:
         raise InputError(f"--cert {cert}: C2PA does not take it ({_line(error)})") from None
 
 
-def _algorithm(private: bytes, file: Path) -> tuple[str, Any]:
-    """Return the standard's name of what a private key signs by, and its public key."""
+def _pkcs8(key: Any) -> bytes:
+    """Return a private key as PKCS #8, which c2pa reads; OpenSSL's older forms it does not."""
+    from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+
+    return bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
+
+
+def _private_key(private: bytes, file: Path) -> tuple[str, Any]:
+    """Return the standard's name of what a private key signs by, and the key."""
     from cryptography.exceptions import UnsupportedAlgorithm
     from cryptography.hazmat.primitives import serialization
     from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
@@ -186,11 +193,11 @@ def _algorithm(private: bytes, file: Path) -> tuple[str, Any]:
     except (ValueError, UnsupportedAlgorithm):
         raise InputError(f"--key {file}: no PEM file of a private key") from None
     if isinstance(key, ec.EllipticCurvePrivateKey) and key.curve.name in _CURVES:
-        return _CURVES[key.curve.name], key.public_key()
+        return _CURVES[key.curve.name], key
     if isinstance(key, ed25519.Ed25519PrivateKey):
-        return "ed25519", key.public_key()
+        return "ed25519", key
     if isinstance(key, rsa.RSAPrivateKey) and key.key_size >= 2048:
-        return "ps256", key.public_key()
+        return "ps256", key
     raise InputError(f"--key {file}: C2PA takes P-256, P-384, P-521, Ed25519, or RSA of 2048 bits or more")
 
 

@@ -149,6 +149,18 @@ def test_every_kind_of_key(pictures: Path, kind: str) -> None:
     assert written.name == "a-signed.png" and found and found.holds
 
 
+@pytest.mark.parametrize("kind", ["P-256", "RSA"])
+def test_keys_in_the_older_form_of_openssl(pictures: Path, kind: str) -> None:
+    """``openssl ecparam -genkey`` and ``genrsa -traditional`` write what begins with the kind of key."""
+    options = certificates(pictures, kind)
+    key = serialization.load_pem_private_key(Path(options[3]).read_bytes(), None)
+    form, none = serialization.PrivateFormat.TraditionalOpenSSL, serialization.NoEncryption()
+    Path(options[3]).write_bytes(key.private_bytes(serialization.Encoding.PEM, form, none))
+    (written,) = sign("a.png", *options[1::2])
+    found = read_signature(written)
+    assert found and found.holds
+
+
 @pytest.mark.parametrize("source", ["trainedAlgorithmicMedia", COMPOSITE])
 def test_the_manifest_says_what_the_mark_says(pictures: Path, keys: list[str], source: str) -> None:
     import c2pa

@@ -41,7 +41,22 @@ def main(
         labels: of a dataset: the attribute that is each picture's class, or several as NAME,NAME, which
             become a list of numbers; '' writes no labels.
     """
-    if out.lower().endswith(".zip"):
+    from facegan.errors import InputError
+
+    is_dataset = out.lower().endswith(".zip")
+    of_models = {
+        "--weights": weights != "auto",
+        "--part": part != "all",
+        "--example": example,
+        "--directions": bool(directions),
+        "--direction": bool(direction),
+    }
+    of_datasets = {"--split": split != "train", "--labels": bool(labels)}
+    for option, given in (of_models if is_dataset else of_datasets).items():
+        if given:
+            why = "a .zip is made of a dataset" if is_dataset else "datasets are written as .zip"
+            raise InputError(f"--out {out}: {why}; leave out {option}")
+    if is_dataset:
         from facegan.data.stylegan_zip import export_dataset
 
         print(export_dataset(model, out, split=split, labels=labels))

@@ -18,7 +18,7 @@ import warnings
 from collections.abc import Callable, Iterator
 from typing import Any, TextIO
 
-from facegan.errors import FaceganError, FaceganWarning, InputError
+from facegan.errors import FaceganError, FaceganWarning, InputError, printable
 from facegan.version import __version__
 
 # name -> (module, one line of help); the order is that of a first session
@@ -205,7 +205,7 @@ def _dispatch(argv: list[str]) -> int:
             with command_line(argv):  # pictures say by which command they were made
                 return int(run(rest) or 0)
     except FaceganError as error:
-        print(f"facegan {name}: {error}", file=sys.stderr)
+        print(f"facegan {name}: {printable(str(error))}", file=sys.stderr)
         return 2
     except OSError as error:
         if error.errno != errno.ENAMETOOLONG:
@@ -234,7 +234,7 @@ def _notes() -> Iterator[None]:
         def plainly(message: Warning | str, category: type[Warning], *rest: Any) -> None:
             if issubclass(category, FaceganWarning):
                 clear = "\r\x1b[K" if sys.stderr.isatty() else ""  # a line of progress that stands there
-                print(f"{clear}note: {message}", file=sys.stderr, flush=True)
+                print(f"{clear}note: {printable(str(message))}", file=sys.stderr, flush=True)
             else:
                 show(message, category, *rest)
 

@@ -16,7 +16,7 @@ from typing import Annotated, Any
 import tyro
 
 from facegan.arguments import field_types
-from facegan.errors import InputError
+from facegan.errors import InputError, printable
 from facegan.settings import help_of
 
 FLAT = tyro.conf.arg(name="")
@@ -25,7 +25,7 @@ FLAT = tyro.conf.arg(name="")
 
 def notify(line: str) -> None:
     """Print a line beside the results, on standard error."""
-    print(line, file=sys.stderr, flush=True)
+    print(printable(line), file=sys.stderr, flush=True)
 
 
 def print_json(value: Any) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 import torch
 
 from facegan import arguments
-from facegan.errors import FaceganError, InputError, ModelError, first_line
+from facegan.errors import FaceganError, InputError, ModelError, first_line, printable
 from facegan.exchange.base import Imported, ImportedTranslator, ImportOptions, Source
 from facegan.exchange.formats import Found, format_of, reader
 from facegan.exchange.tutorial import as_dcgan
@@ -112,7 +112,11 @@ def import_model(
 
 
 def _remarks(found: Found) -> tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]]:
-    return tuple(found.taken), tuple(found.left_out), tuple(found.notes)
+    taken, left_out, notes = (
+        tuple(printable(line, keep="") for line in lines)
+        for lines in (found.taken, found.left_out, found.notes)
+    )
+    return taken, left_out, notes
 
 
 def read_model(file: Path, format: str, options: ImportOptions) -> tuple[str, Found, Generator | Translator]:
@@ -131,9 +135,7 @@ def read_model(file: Path, format: str, options: ImportOptions) -> tuple[str, Fo
         found = as_dcgan(found)
         return name, found, build(found, origin)
     except FaceganError as error:
-        told = "".join(
-            c if c.isprintable() else "?" for c in str(error)[:MAX_MESSAGE]
-        )  # names may hold anything
+        told = printable(str(error)[:MAX_MESSAGE], keep="")  # names may hold anything
         raise type(error)(f"{file}: {told}") from None
     except (ArithmeticError, AttributeError, LookupError, RuntimeError, TypeError, ValueError) as error:
         why = first_line(error)[:MAX_MESSAGE]

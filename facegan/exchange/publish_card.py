@@ -5,6 +5,7 @@ What is unknown is called unknown; numbers stand here only if they were measured
 
 from __future__ import annotations
 
+import html
 import shlex
 
 from facegan.exchange.parity import Parity
@@ -169,7 +170,7 @@ def _what(facts: Facts) -> str:
     ]
     if model.labels:
         more = f" and {len(model.labels) - 20} more" if len(model.labels) > 20 else ""
-        rows.append(("labels", ", ".join(model.labels[:20]) + more))
+        rows.append(("labels", html.escape(", ".join(model.labels[:20]), quote=False) + more))
     if imported:
         rows.append(("imported from", f"a file of the format `{imported.get('format', _UNKNOWN)}`"))
     rows.append(("hash", f"`{model.hash}`"))
@@ -276,7 +277,7 @@ def _licence(facts: Facts) -> str:
         said = f" The model's file says: {found.text}." if found.text else ""
         return f"Unknown: nothing was stated.{said} The licence of the training pictures may limit its use."
     if found.identifier == "other":
-        return f"{found.text} (see `{LICENCE_FILE}`)"
+        return f"{html.escape(found.text, quote=False)} (see `{LICENCE_FILE}`)"
     return f"`{found.identifier}`"
 
 

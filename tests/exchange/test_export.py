@@ -179,6 +179,17 @@ def test_packages_that_are_missing(tmp_path: Path, monkeypatch: pytest.MonkeyPat
         (["--out", "a.pt", "--example"], "--example: needs a whole program"),
         (["--out", "taken.onnx", "--example"], "--example: it would replace taken.py"),
         (["--out", "taken.py/a.npz"], "--out taken.py/a.npz: cannot be written"),
+        (
+            ["--out", "a.npz", "--labels", "Male"],
+            "--out a.npz: datasets are written as .zip; leave out --labels",
+        ),
+        (["--out", "a.onnx", "--split", "val"], "datasets are written as .zip; leave out --split"),
+        (
+            ["--out", "a.zip", "--weights", "float16"],
+            "--out a.zip: a .zip is made of a dataset; leave out --w",
+        ),
+        (["--out", "a.zip", "--example"], "a .zip is made of a dataset; leave out --example"),
+        (["--out", "a.zip", "--direction", "a-to-b"], "is made of a dataset; leave out --direction"),
     ],
 )
 def test_mistakes_are_one_line(

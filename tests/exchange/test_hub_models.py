@@ -90,6 +90,12 @@ CHOICES: list[tuple[str, list[str], str]] = [
         "!a model is a .safetensors file; if it is a generator of another program: "
         "hf download me/x g.onnx --revision v1 --local-dir . && facegan import g.onnx",
     ),
+    (  # the line may be pasted into a shell
+        "hf:me/x",
+        ["$(reboot); g.pkl"],
+        "!no facegan model in it; if it is a generator of another program: "
+        "hf download me/x '$(reboot); g.pkl' --local-dir . && facegan import '$(reboot); g.pkl'",
+    ),
 ]
 
 
@@ -169,6 +175,7 @@ REFUSED = {
     "several": ("hf:me/several", {}, "choose one: hf:me/several/a.safetensors, hf:me/several/b.safetensors"),
     "none": ("hf:me/empty", {}, "no facegan model in it (files: .gitattributes)"),
     "foreign": ("hf:me/foreign", {}, "&& facegan import stylegan2-ffhq.pkl"),
+    "control characters": ("hf:me/controls", {}, "&& facegan import 'a?[2Jb.pkl'"),
     "other weights": (
         "hf:me/bert",
         {},
@@ -191,6 +198,7 @@ def test_what_the_hub_refuses_is_one_line(
     hub.add("me/gated", {"model.safetensors": content}, gated=True)
     hub.add("me/several", {"a.safetensors": content, "b.safetensors": content})
     hub.add("me/empty", {})
+    hub.add("me/controls", {"a\x1b[2Jb.pkl": b"\x80\x04"})
     hub.add("me/foreign", {"stylegan2-ffhq.pkl": b"\x80\x04"})
     hub.add("me/bert", {"model.safetensors": save({"w": torch.zeros(50_000)})})
     code, out, err = machine.run("show", text, **environment)

@@ -74,6 +74,8 @@ def test_what_is_unknown_is_called_so(tiny_model: Generator) -> None:
     card_of_imported = model_card(facts_of(imported, "me/faces"))
     assert "It comes from another program; `facegan import` read it." in card_of_imported
     assert "It was made" not in card_of_imported
+    odd = model_card(facts_of(with_header(tiny_model, licence="<!-- mine"), "me/faces"))
+    assert "&lt;!-- mine (see `LICENSE`)" in odd
     assert "ONNX" not in card and "Space" not in card and not re.search(r"\bNone\b|\bnan\b|\{", card)
 
 

@@ -258,6 +258,18 @@ MISTAKES: dict[str, tuple[Callable[[], None], dict[str, str], str]] = {
 }  # fmt: skip
 
 
+def test_names_in_a_file_do_nothing_to_the_terminal(tmp_path: Path, monkeypatch, capsys) -> None:
+    """Of what was left out at the import, and of what a model's header says afterwards."""
+    monkeypatch.chdir(tmp_path)
+    torch.save({"netG": tutorial().state_dict(), "netD\x1b[2J": tutorial().state_dict()}, "g.pt")
+    assert main(["import", "g.pt", "--out", "m.safetensors", "--licence", "mine\x1b[2J"]) == 0
+    out = capsys.readouterr().out
+    assert "left out: netD?[2J: " in out and "\x1b" not in out
+    assert main(["show", "m.safetensors"]) == 0
+    out = capsys.readouterr().out
+    assert "mine?[2J\n" in out and "\x1b" not in out
+
+
 @pytest.mark.parametrize("name", MISTAKES)
 @pytest.mark.filterwarnings("ignore:.*torch.jit")
 def test_a_mistake_is_one_line(name: str, tmp_path, monkeypatch, capsys) -> None:
