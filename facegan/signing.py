@@ -222,6 +222,10 @@ def _sign(c2pa: ModuleType, signer: Any, file: Path, *, target: Path, mark: Mark
                 f"--cert: C2PA does not take this certificate ({_line(error)}); it needs the key usage "
                 "digitalSignature and the extended usage emailProtection or documentSigning"
             ) from None
+        except c2pa.C2paError.Io as error:  # the picture was read before
+            raise InputError(
+                f"--out {target}: cannot be written; is there room, and may you write there? ({_line(error)})"
+            ) from None
         except c2pa.C2paError as error:
             raise InputError(f"{file}: cannot be signed ({_line(error)})") from None
         found = read_signature(temporary)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import json
+import resource
 import shutil
 from pathlib import Path
 from typing import Any
@@ -159,6 +160,22 @@ def test_keys_in_the_older_form_of_openssl(pictures: Path, kind: str) -> None:
     (written,) = sign("a.png", *options[1::2])
     found = read_signature(written)
     assert found and found.holds
+
+
+def test_a_full_disk_is_named_as_such(
+    pictures: Path, keys: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (4096, before[1]))
+    try:
+        code = main(["sign", "a.png", *keys, "--out", "signed"])
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    err = capsys.readouterr().err
+    assert code == 2 and err.startswith(
+        "facegan sign: --out signed/a.png: cannot be written; is there room"
+    ), err
+    assert err.count("\n") == 1 and not list(Path("signed").iterdir())
 
 
 @pytest.mark.parametrize("source", ["trainedAlgorithmicMedia", COMPOSITE])

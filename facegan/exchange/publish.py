@@ -158,7 +158,9 @@ def _folder(repo: str, out: str | Path, dry_run: bool) -> Path | None:
 def _check_folder(folder: Path) -> None:
     """Raise InputError unless it is new, or holds what was published before."""
     if folder.is_dir():
-        there = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if not path.is_dir()}
+        # A link to a folder is one of the others: what lies there is not ours to replace.
+        found = [path for path in folder.rglob("*") if path.is_symlink() or not path.is_dir()]
+        there = {path.relative_to(folder).as_posix() for path in found}
         others = sorted(there - {f"{kind}/{name}" for kind, names in OURS.items() for name in names})
         if others:
             raise InputError(

@@ -207,6 +207,11 @@ def test_a_folder_of_other_files_is_left_alone(tiny_model: Generator, tmp_path: 
         facegan.publish(tiny_model, "me/x", dry_run=True, out=tmp_path / "o")
     with pytest.raises(InputError, match="this is a file; name a folder"):
         facegan.publish(tiny_model, "me/x", dry_run=True, out=tmp_path / "o/model/thesis.txt")
+    (tmp_path / "linked").mkdir()
+    (tmp_path / "linked/model").symlink_to(tmp_path / "o/model")
+    with pytest.raises(InputError, match=r"this folder holds other files \(model\)"):
+        facegan.publish(tiny_model, "me/x", dry_run=True, out=tmp_path / "linked")
+    assert (tmp_path / "o/model/thesis.txt").read_text() == "years of work"
     shutil.rmtree(tmp_path / "o")
     for onnx in (True, False):  # again into the same folder: what is not published any more goes
         facegan.publish(tiny_model, "me/x", dry_run=True, out=tmp_path / "o", onnx=onnx, space=False)
