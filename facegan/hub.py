@@ -178,9 +178,8 @@ def choose_file(text: str, name: HubName, files: Sequence[str]) -> str:
 
 def _import_hint(name: HubName, file: str) -> str:
     revision = f" --revision {shlex.quote(name.revision)}" if name.revision else ""
-    quoted = shlex.quote(
-        file
-    )  # whoever made the repository chose it, and the line may be pasted into a shell
+    # Whoever made the repository chose the name, and the line may be pasted into a shell.
+    quoted = shlex.quote(file)
     return (
         f"if it is a generator of another program: hf download {name.repo} {quoted}{revision} --local-dir . "
         f"&& facegan import {quoted}"
