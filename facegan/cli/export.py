@@ -16,6 +16,7 @@ def main(
     example: bool = False,
     directions: str = "",
     direction: str = "",
+    title: str = "",
     split: str = "train",
     labels: str = "",
 ) -> None:
@@ -37,6 +38,7 @@ def main(
         example: write a program beside the file, too, which draws seeds with it: OUT.py.
         directions: of a page: a file of 'facegan directions' for its sliders; '' takes those found before.
         direction: of a translator with two directions: which of them is written; '' is the first.
+        title: of a page: its heading; '' is the model's name.
         split: of a dataset: the split that is written.
         labels: of a dataset: the attribute that is each picture's class, or several as NAME,NAME, which
             become a list of numbers; '' writes no labels.
@@ -50,6 +52,7 @@ def main(
         "--example": example,
         "--directions": bool(directions),
         "--direction": bool(direction),
+        "--title": bool(title),
     }
     of_datasets = {"--split": split != "train", "--labels": bool(labels)}
     for option, given in (of_models if is_dataset else of_datasets).items():
@@ -74,5 +77,6 @@ def main(
         example=example,
         directions=directions,
         direction=direction,
+        title=title,
     )
     print(done)

@@ -141,6 +141,7 @@ def export_model(
     example: bool = False,
     directions: Directions | str | Path = "",
     direction: str = "",
+    title: str = "",
 ) -> Exported:
     """Write a generator or translator as a file that needs no facegan.
 
@@ -161,6 +162,7 @@ def export_model(
         directions: for the sliders of a page: a file of :func:`facegan.directions`, or what it returned;
             "" takes those that have been found before or come with the model, if there are any.
         direction: of a translator: which of its directions is written; "" is the first.
+        title: the heading of a page; "" is the model's own name.
 
     Returns:
         What was written, and how it compares.
@@ -172,7 +174,9 @@ def export_model(
     path = arguments.place(out, "out").expanduser()
     check_ending("--out", str(path), list(WRITERS))
     writer = WRITERS[path.suffix.lower()]
-    _check_options(writer, path.suffix, weights=weights, part=part, has_directions=bool(directions))
+    _check_options(
+        writer, path.suffix, weights=weights, part=part, has_directions=bool(directions), title=title
+    )
     tried = (weights,) if weights != "auto" else ("float16", "float32") if writer.page else ("float32",)
     beside = _example_place(path, writer, part) if example else None
     if not isinstance(model, (Generator, Translator)):
@@ -180,7 +184,7 @@ def export_model(
         check_places({"--out": path}, [resolve(model), *given])
         model = load(model)
     subject: Generator | Way
-    sliders: dict[str, Any] = {}
+    extras: dict[str, Any] = {"title": title} if writer.page else {}
     if isinstance(model, Translator):
         options = {"--part": part != "all", "--example": example, "--directions": bool(directions)}
         subject, writer = _way(model, direction, path, options=options)
@@ -188,9 +192,9 @@ def export_model(
         if direction:
             raise InputError(f"--direction {direction}: this is a generator; translators have directions")
         subject = as_model(model)
-        sliders = {"directions": _sliders(subject, directions)} if writer.page else {}
+        extras |= {"directions": _sliders(subject, directions)} if writer.page else {}
     for stored in tried:
-        content, runner = _made(subject, path, writer, part=part, weights=stored, **sliders)
+        content, runner = _made(subject, path, writer, part=part, weights=stored, **extras)
         parity = _compared(subject, part, runner) if runner else None
         if not parity or parity.levels <= 1:
             break
@@ -223,7 +227,9 @@ def _compared(subject: Generator | Way, part: str, run: Run) -> Parity:
     return measure_parity(subject, part, run)
 
 
-def _check_options(writer: Writer, suffix: str, *, weights: str, part: str, has_directions: bool) -> None:
+def _check_options(
+    writer: Writer, suffix: str, *, weights: str, part: str, has_directions: bool, title: str
+) -> None:
     """Raise InputError for options that do not go with the file's ending."""
     arguments.one_of(weights, "--weights", WEIGHTS)
     arguments.one_of(part, "--part", PARTS)
@@ -232,6 +238,8 @@ def _check_options(writer: Writer, suffix: str, *, weights: str, part: str, has_
         raise InputError(f"--part {part}: {suffix} holds {held}; choose .onnx or .pt2")
     if has_directions and not writer.page:
         raise InputError(f"--directions: {suffix} holds none; they are for .html")
+    if title and not writer.page:
+        raise InputError(f"--title: {suffix} has no heading; it is for .html")
     if weights == "float16" and not writer.float16:
         raise InputError(f"--weights float16: {suffix} holds float32; choose another ending than that")
 

@@ -24,6 +24,7 @@ from facegan.images import png_bytes
 from facegan.latent.directions import SHOWN, Directions
 from facegan.marks import GENERATED, SOURCE_TYPES, packet_template
 from facegan.runs.page import document
+from facegan.translator import Translator
 
 _FILES = resources.files("facegan.exchange")
 _RUNTIME = {"runtime": "ort.wasm.bundle.min.mjs", "wasm": "ort-wasm-simd-threaded.wasm"}
@@ -37,7 +38,12 @@ _TEST_VALUES = 2**21  # of all embedded pictures: fewer of them where they are l
 
 
 def page(
-    model: Generator, part: str = "all", weights: str = "float16", *, directions: Directions | None = None
+    model: Generator,
+    part: str = "all",
+    weights: str = "float16",
+    *,
+    directions: Directions | None = None,
+    title: str = "",
 ) -> bytes:
     """Return the content of an ``.html`` file.
 
@@ -46,6 +52,7 @@ def page(
         part: ``all``: pages hold both parts.
         weights: how they are stored: float32 or float16.
         directions: for the sliders; without them, the page has none.
+        title: the heading; "" is the model's own name.
     """
     blobs = runtime()
     for name in ("map", "synthesize"):
@@ -53,7 +60,7 @@ def page(
     if directions:
         blobs["vectors"] = packed(directions.vectors.float().numpy().astype("<f4").tobytes())
     size = "x".join(map(str, dict.fromkeys(model.image_shape[:0:-1])))
-    name = model.bundled or model.meta.get("provenance", {}).get("recipe") or model.meta["family"]
+    name = title or name_of(model)
     fields = {
         "name": html.escape(name),
         "size": size,
@@ -62,6 +69,12 @@ def page(
         "title": f"{html.escape(name)}: pictures of a generator",
     }
     return assembled("page", fields, blobs, data={"name": name, **_facts(model, directions)})
+
+
+def name_of(model: Generator | Translator) -> str:
+    """Return what a page calls a model: its bundled name, its recipe, or its family."""
+    name = model.bundled or model.meta.get("provenance", {}).get("recipe") or model.meta["family"]
+    return str(name)
 
 
 def assembled(kind: str, fields: dict[str, str], blobs: dict[str, bytes], *, data: dict[str, Any]) -> bytes:

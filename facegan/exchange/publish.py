@@ -7,6 +7,7 @@ import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from facegan import arguments
 from facegan.errors import InputError, ModelError
@@ -218,9 +219,11 @@ def _licence(facts: Facts) -> dict[str, str]:
 
 def _export(facts: Facts, path: Path, without: str, *, say: Say) -> Parity | None:
     """Write a graph or page; return how it compares with PyTorch, None where it could not be run."""
-    directions = facts.directions if path.suffix == ".html" else None
+    page: dict[str, Any] = {}
+    if path.suffix == ".html":
+        page = {"directions": facts.directions or "", "title": facts.name}
     try:
-        done = export_model(facts.model, path, directions=directions or "")
+        done = export_model(facts.model, path, **page)
     except (InputError, ModelError) as error:
         raise type(error)(
             f"{str(error).replace(f'--out {path}', path.name)}; {without} publishes without"

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from facegan.exchange.onnx_out import onnx_runner
-from facegan.exchange.page_out import assembled, blob, packed, runtime
+from facegan.exchange.page_out import assembled, blob, name_of, packed, runtime
 from facegan.exchange.parity import Run
 from facegan.exchange.translator_out import Way, compared_pictures, onnx_graph
 from facegan.images import png_bytes
@@ -28,18 +28,19 @@ _TESTS = 4
 _TEST_VALUES = 2**20  # of all embedded pictures: fewer of them where they are large
 
 
-def page(way: Way, part: str = "all", weights: str = "float16") -> bytes:
+def page(way: Way, part: str = "all", weights: str = "float16", *, title: str = "") -> bytes:
     """Return the content of an ``.html`` file.
 
     Args:
         way: the translator's direction.
         part: ``all``.
         weights: how they are stored: float32 or float16.
+        title: the heading; "" is the model's own name.
     """
     model = way.model
     blobs = runtime()
     blobs["translate"] = packed(onnx_graph(way, part, weights))
-    name = model.bundled or model.meta.get("provenance", {}).get("recipe") or model.meta["family"]
+    name = title or name_of(model)
     fields = {
         "name": html.escape(name),
         "size": "x".join(map(str, dict.fromkeys(model.image_shape[:0:-1]))),

@@ -175,6 +175,7 @@ def test_packages_that_are_missing(tmp_path: Path, monkeypatch: pytest.MonkeyPat
         (["--out", "a.html", "--example"], "--example: needs a whole program"),
         (["--out", "a.html", "--directions", "taken.py"], "taken.py"),
         (["--out", "a.onnx", "--directions", "taken.py"], "--directions: .onnx holds none"),
+        (["--out", "a.onnx", "--title", "Faces"], "--title: .onnx has no heading"),
         (["--out", "a.pt2", "--weights", "float16"], "--weights float16: .pt2 holds float32"),
         (["--out", "a.pt", "--example"], "--example: needs a whole program"),
         (["--out", "taken.onnx", "--example"], "--example: it would replace taken.py"),

@@ -94,7 +94,8 @@ def test_the_published_model_draws_the_same_pictures(folder: Path, tiny_model: G
     assert (model.sample(16) == original.sample(16)).all() and model.hash != original.hash
     for name in ("model/README.md", "model/config.json", "model/model.onnx"):
         assert model.hash.encode() in (folder / "faces.v2-hub" / name).read_bytes(), name
-    assert model.hash[:12].encode() in (folder / "faces.v2-hub/space/index.html").read_bytes()
+    page = (folder / "faces.v2-hub/space/index.html").read_bytes()
+    assert model.hash[:12].encode() in page and b"<h1>faces.v2" in page
     mark = facegan.read_mark(folder / "faces.v2-hub/model/samples.png")
     assert mark.source == "trainedAlgorithmicMedia" and (mark.model, mark.seed) == (model.hash, "0-24")
     sheet = Image.open(folder / "faces.v2-hub/model/samples.png")
