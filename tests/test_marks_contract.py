@@ -120,6 +120,8 @@ UNMARKED = {
     "demo/tour.py:prepare": "drawn portraits",
     "data/process_sources.py": "photos",
     "exchange/page_out.py": "pictures for the self-test of a page",
+    "exchange/translator_page.py": "pictures for the self-test of a page",
+    "runs/folder.py:save_labels": "photos of a data set",
 }
 
 

@@ -101,7 +101,8 @@ def _of_translator(options: dict[str, Any]) -> Any:
     """Measure a translator."""
     from facegan.metrics.evaluate_translator import evaluate_translator
 
-    for name, default in (("truncation", 1.0), ("subject_split", "train"), ("floor", True)):
+    usual = {"truncation": 1.0, "subject_split": "train", "floor": True, "labels": ""}
+    for name, default in usual.items():
         if options.pop(name) != default:
             raise InputError(f"--{name.replace('_', '-')}: is not for translators; leave it out")
     model, against, photos, table = (options.pop(k) for k in ("subject", "against", "photos", "features"))

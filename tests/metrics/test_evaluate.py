@@ -266,7 +266,8 @@ def test_truncation_is_part_of_the_result(portraits, tiny_model_file, tmp_path, 
     assert found["subject"].endswith(", truncation 0.7") and "truncation 0.7" in capsys.readouterr().out
     assert "the path length is that of truncation 1" in found["warnings"]
     assert main([*argv[:-1], "1"]) == 0
-    assert "truncation" not in (tmp_path / "a.json").read_text()
+    found = json.loads((tmp_path / "a.json").read_text())
+    assert found["truncation"] == 1 and "truncation" not in found["subject"]
     assert main([argv[0], str(portraits.path), *argv[2:]]) == 2
     said = capsys.readouterr().err
     assert "--truncation 0.7" in said and "it is for models" in said

@@ -9,7 +9,7 @@ import contextlib
 import numpy as np
 import pytest
 import torch
-from narrow import NARROW, TRAINED
+from narrow import NARROW, TRAINED, sampler
 
 from facegan.augment.table import AUGMENTS
 from facegan.devices import send
@@ -17,7 +17,6 @@ from facegan.recipes.config import check, override
 from facegan.recipes.table import RECIPES, recipe
 from facegan.training.initialization import create_state
 from facegan.training.objective import train_step
-from facegan.training.sampler import ImageSampler
 
 META = torch.device("meta")
 TYPICAL = [narrow.typical for narrow in NARROW.values()]
@@ -43,15 +42,18 @@ def meta(monkeypatch):
 
 
 def after(name, changes, updates):
+    if recipe(name).family == "pix2pix":
+        changes = {**changes, "input": "grey"}
     config = check(override(recipe(name), {"batch": 4, "precision": "float32", **changes}))
     shape = (config.channels or 3, config.size, config.size)
     state = create_state(config, shape, META, label_dim=len(config.condition))
-    for optimizer in (state.optimizers["generator"], state.optimizers["discriminator"]):
+    for optimizer in state.optimizers.values():
         for group in optimizer.param_groups:
             group["fused"] = False  # it has no kernels of its own
     state.augment.p = 0.5 if config.augment else 0.0
     images = np.zeros((8, *shape[1:], shape[0]), np.uint8)
-    feed = ImageSampler(images, config, META, table=np.zeros((8, len(config.condition)), np.float32))
+    feed = sampler(config, images, META)
+    feed.table = np.zeros((8, len(config.condition)), np.float32)
     for _ in range(updates):
         train_step(state, feed)
     return state
@@ -63,7 +65,7 @@ def test_an_update_waits_for_nothing(name, changes, meta):
     assert state.updates == 2 and state.images_seen == 8 * RECIPES[name].config.d_updates * (
         changes.get("d_updates", 1)
     )
-    assert {p.device for p in state.generator.parameters()} == {META}
+    assert {p.device for n in state.networks.values() for p in n.parameters()} == {META}
 
 
 def test_what_would_wait_or_lies_elsewhere_is_seen(meta, monkeypatch):

@@ -140,7 +140,7 @@ def test_each_of_two_processes_tries_its_share_alone(monkeypatch):
 
 @pytest.mark.parametrize(
     "where, error",
-    [("ImageSampler", MemoryError()), ("create_state", RuntimeError("CUDA error: out of memory"))],
+    [("_pictures", MemoryError()), ("create_state", RuntimeError("CUDA error: out of memory"))],
 )
 def test_wherever_memory_runs_out(where, error, tiny_dataset, tmp_path, monkeypatch):
     """NumPy raises MemoryError; networks may not fit either."""
