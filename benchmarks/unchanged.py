@@ -36,6 +36,7 @@ WIDTHS: dict[str, dict[str, Any]] = {
     "progan": {"channel_base": 128, "channel_max": 16},
     "stylegan2": {"channel_base": 128, "channel_max": 16},
     "r3gan": {"group_size": 1, "blocks": [1]},
+    "biggan": {"width": 8},
 }
 MORE: dict[str, dict[str, Any]] = {
     "fast": {"discriminator.projected_width": 8},
@@ -57,15 +58,20 @@ COMMANDS = {
 
 def reductions(name: str) -> dict[str, Any]:
     """Changes that make the recipe's networks narrow and its batches small."""
+    from facegan.families import get_family
     from facegan.recipes.table import recipe
 
     config = recipe(name)
     found = {"batch": BATCH, **MORE.get(config.family, {})}
-    for key, value in WIDTHS[config.family].items():
+    for key, value in WIDTHS.get(config.family, {}).items():
         found |= {f"{side}.{key}": value for side in ("generator", "discriminator")}
     if config.family == "r3gan":
         blocks = max(1, int(np.log2(config.size)) - 1)
         found |= {f"{side}.widths": [8] * blocks for side in ("generator", "discriminator")}
+    if get_family(config.family).translates:
+        for side in ("generator", "discriminator"):
+            found[f"{side}.widths"] = [4] * len(getattr(config.model, side).widths)
+        found |= {"generator.blocks": 1, "translation.pool": min(config.translation.pool, 3)}
     if config.latent.dim > 128:
         found["latent.dim"] = 16
     if config.g_batch:
@@ -86,10 +92,25 @@ def networks(run: Path) -> dict[str, str]:
     from safetensors.numpy import load_file
 
     tensors = load_file(sorted(run.glob("checkpoints/*/state.safetensors"))[-1])
+    names = {key.partition("/")[0] for key in tensors}
     return {
         network: digest((k, v.tobytes()) for k, v in tensors.items() if k.startswith(f"{network}/"))
-        for network in ("generator", "discriminator")
+        for network in sorted(
+            n for n in names if n.startswith(("generator", "discriminator")) and not n.endswith("_optimizer")
+        )
     }
+
+
+def drawn(folder: Path, size: int, gray: bool, *, seed: int) -> Any:
+    """A dataset of smooth colours with some noise, drawn here: other drawings may change."""
+    import facegan
+
+    rng, name = np.random.default_rng(seed), f"{size}{gray}{seed if seed != size else ''}"
+    photos = folder / f"photos{name}"
+    photos.mkdir()
+    for i in range(24):
+        save(rng.integers(0, 256, (5, 5, 3)).astype(np.float32), size, rng, photos / f"{i:02d}.png")
+    return facegan.prepare(photos, folder / f"d{name}", crop="center", size=size, gray=gray, workers=1)
 
 
 def shard(path: Path) -> bytes:
@@ -124,15 +145,12 @@ def measure(folder: Path, only: str) -> dict[str, str]:
             continue
         size, gray = row.config.size or 40, row.config.channels == 1
         if (size, gray) not in datasets:
-            rng, photos = np.random.default_rng(size), folder / f"photos{size}{gray}"
-            photos.mkdir()
-            for i in range(24):  # smooth colours with some noise, drawn here: other drawings may change
-                corners = rng.integers(0, 256, (5, 5, 3)).astype(np.float32)
-                save(corners, size, rng, photos / f"{i:02d}.png")
-            datasets[size, gray] = facegan.prepare(
-                photos, folder / f"d{size}{gray}", crop="center", size=size, gray=gray, workers=1
-            )
+            datasets[size, gray] = drawn(folder, size, gray, seed=size)
         config = reductions(name)
+        if row.config.family == "pix2pix":
+            config["input"] = "grey"
+        if row.config.family == "cyclegan":
+            config["to"] = drawn(folder, size, gray, seed=size + 1)
         images = UPDATES * BATCH * row.config.d_updates
         run = folder / name
         facegan.train(
@@ -146,10 +164,12 @@ def measure(folder: Path, only: str) -> dict[str, str]:
             grid_count=2,
             device="cpu",
             precision="float32",
+            metric="",
             **config,
         )
         found |= {f"{name}: {network}": value for network, value in networks(run).items()}
-        print(f"{name}: {found[f'{name}: generator'][:16]}", file=sys.stderr, flush=True)
+        first = next(value for key, value in found.items() if key.startswith(f"{name}: generator"))
+        print(f"{name}: {first[:16]}", file=sys.stderr, flush=True)
     if (64, False) in datasets:  # without the sources, which lie in another folder each time
         rows = [row["image"] for row in datasets[64, False].rows()]
         found["prepare"] = digest((row["path"], row["bytes"]) for row in rows)
@@ -196,10 +216,11 @@ def main() -> int:
         return 0
     before = json.loads(args.file.read_text())
     expected = {name: value for name, value in before.items() if args.only in name or name in found}
-    other = [name for name in {**expected, **found} if expected.get(name) != found.get(name)]
+    other = [name for name in expected if expected[name] != found.get(name)]
     print(
-        f"{len(found) - len(other)} of {len(expected)} hashes are the same"
+        f"{len(expected) - len(other)} of {len(expected)} hashes are the same"
         + "".join(f"\n  not: {n}" for n in other)
+        + "".join(f"\n  new: {n}" for n in found if n not in before)
     )
     return int(bool(other))
 
