@@ -27,6 +27,7 @@ import random
 import signal
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -401,28 +402,39 @@ def table(args: argparse.Namespace) -> int:
     return int(missed)
 
 
-def parse(argv: list[str] | None = None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+def parser_of(
+    text: str, out: str, marks: Sequence[float], *words: tuple[str, str]
+) -> tuple[argparse.ArgumentParser, argparse.ArgumentParser]:
+    """The command line of a script with ``run`` and ``table``, and that of its ``run``, which may get more.
+
+    ``words`` are the names of what ``run`` takes before the dataset, with their help.
+    """
+    parser = argparse.ArgumentParser(description=text, formatter_class=argparse.RawDescriptionHelpFormatter)
     commands = parser.add_subparsers(dest="command")
     one, all_of_them = commands.add_parser("run"), commands.add_parser("table")
-    one.add_argument("contestant", help="one of PEERS in benchmarks/contestants, or a recipe")
+    for word, about in words:
+        one.add_argument(word, help=about)
     for command in (one, all_of_them):
         command.add_argument("dataset", help="made by facegan prepare, 64 px, with a test split")
-        command.add_argument("--out", default=OUT, help="folder of all trials")
+        command.add_argument("--out", default=out, help="folder of all trials")
         command.add_argument("--device", default="cpu")
     all_of_them.add_argument(
         "--records", default="", help="folder of what was measured; OUT/records if not given"
     )
-    one.add_argument("--seconds", type=float, default=MARKS[-1])
-    one.add_argument("--marks", type=float, nargs="*", default=MARKS, help="samples are kept at these")
+    one.add_argument("--seconds", type=float, default=marks[-1])
+    one.add_argument("--marks", type=float, nargs="*", default=marks, help="results are kept at these")
     one.add_argument("--pace", type=float, default=0, help=PACE)
     one.add_argument("--seed", type=int, default=0)
     one.add_argument("--batch", type=int, default=0, help="0 is the contestant's own")
+    one.add_argument("--set", nargs="*", default=[], metavar="NAME=VALUE", help="settings of our recipe")
+    return parser, one
+
+
+def parse(argv: list[str] | None = None) -> argparse.Namespace:
+    contestant = ("contestant", "one of PEERS in benchmarks/contestants, or a recipe")
+    parser, one = parser_of(__doc__, OUT, MARKS, contestant)
     one.add_argument("--count", type=int, default=5000, help="samples at each mark")
     one.add_argument("--label", default="", help="name of the row, where one contestant takes part twice")
-    one.add_argument("--set", nargs="*", default=[], metavar="NAME=VALUE", help="settings of our recipe")
     return parser.parse_args(argv)
 
 

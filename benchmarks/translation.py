@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from side_by_side import PACE, Trial, run
+from side_by_side import Trial, parser_of, run
 
 MARKS = (600.0, 1800.0, 3600.0)
 GOAL = 0.6  # of the authors' distance
@@ -201,27 +201,11 @@ def table(args: argparse.Namespace) -> int:
 
 def parse(argv: list[str] | None = None) -> argparse.Namespace:
     """Read the command line."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    commands = parser.add_subparsers(dest="command", required=True)
-    one, all_of_them = commands.add_parser("run"), commands.add_parser("table")
-    one.add_argument("contestant", help="authors, or a recipe")
-    one.add_argument("task", help="a derived input, or an attribute")
-    for command in (one, all_of_them):
-        command.add_argument("dataset", help="made by facegan prepare, 64 px, with a test split")
-        command.add_argument("--out", default=OUT, help="folder of all trials")
-        command.add_argument("--device", default="cpu")
-    all_of_them.add_argument(
-        "--records", default="", help="folder of what was measured; OUT/records if not given"
-    )
-    one.add_argument("--seconds", type=float, default=MARKS[-1])
-    one.add_argument("--marks", type=float, nargs="*", default=MARKS, help="results are kept at these")
-    one.add_argument("--pace", type=float, default=0, help=PACE)
-    one.add_argument("--seed", type=int, default=0)
-    one.add_argument("--batch", type=int, default=0, help="0 is the recipe's own")
-    one.add_argument("--set", nargs="*", default=[], metavar="NAME=VALUE", help="settings of our recipe")
+    words = ("contestant", "authors, or a recipe"), ("task", "a derived input, or an attribute")
+    parser, _ = parser_of(__doc__, OUT, MARKS, *words)
     args = parser.parse_args(argv)
+    if args.command is None:
+        parser.error("choose run or table")
     if args.command == "run":
         args.count, args.label = ALL, f"{args.contestant}-{args.task}"
     return args

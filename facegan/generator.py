@@ -18,13 +18,12 @@ import numpy as np
 import torch
 
 from facegan import arguments
-from facegan.devices import check_device
 from facegan.errors import InputError
 from facegan.families import get_family
 from facegan.images import to_uint8
 from facegan.layers.ema import recalibrate_batch_norm
 from facegan.layers.network import GeneratorNetwork
-from facegan.model_files import content_hash, from_dict, halves, read_model, write_model
+from facegan.model_files import Model, from_dict, read_model, write_model
 from facegan.prior import Conditions, Latent
 
 _AVERAGED = 1000  # latents of an average of w
@@ -36,7 +35,7 @@ Vectorlike = torch.Tensor | np.ndarray | Sequence[Any] | Any
 """Numbers ``N,D`` or ``N,L,D``, or one row of them: a tensor, an array, lists, or what has them as ``z``."""
 
 
-class Generator:
+class Generator(Model):
     """Hold a network in sampling mode with its prior and its metadata.
 
     ``bundled`` is the name under which it comes with the package, if it does.
@@ -44,6 +43,8 @@ class Generator:
     known ``provenance``, ``alignment`` and ``licence``, for a conditional one ``label_rows`` (the training
     pictures' labels and their counts). ``image_shape`` is (C, H, W).
     """
+
+    network: GeneratorNetwork
 
     def __init__(
         self, network: GeneratorNetwork, meta: dict[str, Any], device: str | torch.device = "cpu"
@@ -287,18 +288,7 @@ class Generator:
             seeds = range(arguments.whole(seeds, "the number of pictures", 0, most=arguments.MAX_SEEDS))
         return self.images(arguments.seeds(seeds), truncation, batch)
 
-    def to(self, device: str | torch.device) -> Generator:
-        check_device(device)
-        self.network.to(device)
-        self.device = torch.device(device)
-        return self
-
     # --- files ------------------------------------------------------------------------------
-
-    @property
-    def hash(self) -> str:
-        """Return the SHA-256 of the metadata and the half-precision tensors, which equal models share."""
-        return content_hash(self.meta, halves(self.network.state_dict()))
 
     def save(self, path: str | Path, dtype: torch.dtype = torch.float16) -> str:
         """Write one ``.safetensors`` file, half precision by default; return the hash in it."""

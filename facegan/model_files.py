@@ -11,11 +11,12 @@ import hashlib
 import typing
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from torch import nn
 
+from facegan.devices import check_device
 from facegan.errors import ModelError
 from facegan.layers.unfilled import Unfilled
 from facegan.tensor_files import MAX_HALF, canonical_json, read_tensors, write_tensors
@@ -54,6 +55,29 @@ def write_model(path: str | Path, network: nn.Module, meta: dict[str, Any], *, d
     digest = content_hash(meta, halves(tensors))
     write_tensors(path, KEY, {**meta, "format": FORMAT, "hash": digest}, tensors=tensors)
     return digest
+
+
+M = TypeVar("M", bound="Model")
+
+
+class Model:
+    """What generators and translators have in common: a network with metadata, on a device."""
+
+    network: nn.Module
+    meta: dict[str, Any]
+    device: torch.device
+
+    def to(self: M, device: str | torch.device) -> M:
+        """Move the network to a device: cpu, cuda or mps."""
+        check_device(device)
+        self.network.to(device)
+        self.device = torch.device(device)
+        return self
+
+    @property
+    def hash(self) -> str:
+        """Return the SHA-256 of the metadata and the half-precision tensors, which equal models share."""
+        return content_hash(self.meta, halves(self.network.state_dict()))
 
 
 Build = Callable[[dict[str, Any]], nn.Module]

@@ -204,12 +204,10 @@ def as_model(model: Generator | str | Path, device: str | torch.device = "cpu") 
         ModelError: There is no such model.
     """
     from facegan.generator import Generator
-    from facegan.translator import Translator
 
-    found = model if isinstance(model, (Generator, Translator)) else load(model, device)
+    found, name = _named(model, device)
     if isinstance(found, Generator):
         return found
-    name = "the model" if not isinstance(model, (str, Path)) else str(model)
     raise InputError(
         f"{name}: this is a translator, which makes pictures of pictures; use 'facegan translate {name} "
         "PHOTO'"
@@ -223,17 +221,24 @@ def as_translator(model: Translator | str | Path, device: str | torch.device = "
         InputError: It is a generator; the message says what takes one.
         ModelError: There is no such model.
     """
-    from facegan.generator import Generator
     from facegan.translator import Translator
 
-    found = model if isinstance(model, (Generator, Translator)) else load(model, device)
+    found, name = _named(model, device)
     if isinstance(found, Translator):
         return found
-    name = "the model" if not isinstance(model, (str, Path)) else str(model)
     raise InputError(
         f"{name}: this is a generator, which makes faces from noise; a translator comes from 'facegan train "
         "... --recipe pix2pix-64' or cyclegan-64, and 'facegan edit' changes photos with a generator"
     )
+
+
+def _named(
+    model: Generator | Translator | str | Path, device: str | torch.device
+) -> tuple[Generator | Translator, str]:
+    """Return the model, and what messages call it."""
+    from facegan.model_files import Model
+
+    return (model, "the model") if isinstance(model, Model) else (load(model, device), str(model))
 
 
 def is_translator(model: object) -> bool:

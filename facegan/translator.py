@@ -16,17 +16,16 @@ import torch
 from torch import nn
 
 from facegan import arguments
-from facegan.devices import check_device
 from facegan.errors import InputError, ModelError
 from facegan.families import get_family
 from facegan.families.translator import TranslatorFamily
 from facegan.images import to_float, to_uint8
-from facegan.model_files import TRANSLATOR, cast, content_hash, from_dict, halves, read_model, write_model
+from facegan.model_files import TRANSLATOR, Model, cast, from_dict, read_model, write_model
 
 _TOGETHER = 8 * 64**2  # pixels that go through the network at a time
 
 
-class Translator:
+class Translator(Model):
     """Hold the networks of all directions in sampling mode, with their metadata.
 
     ``meta`` holds at least ``kind``, ``family``, ``config``, ``image_shape``, ``directions`` and ``input``,
@@ -39,6 +38,8 @@ class Translator:
     groups of one size, which depends on the model's size alone. Nor does it depend on saving: the weights are
     rounded at once to the half precision of files.
     """
+
+    network: nn.ModuleDict
 
     def __init__(
         self, networks: nn.ModuleDict, meta: dict[str, Any], device: str | torch.device = "cpu"
@@ -129,18 +130,7 @@ class Translator:
             raise InputError(f"{need}, not {','.join(map(str, images.shape))}")
         return images
 
-    def to(self, device: str | torch.device) -> Translator:
-        check_device(device)
-        self.network.to(device)
-        self.device = torch.device(device)
-        return self
-
     # --- files ------------------------------------------------------------------------------
-
-    @property
-    def hash(self) -> str:
-        """Return the SHA-256 of the metadata and the half-precision tensors, which equal models share."""
-        return content_hash(self.meta, halves(self.network.state_dict()))
 
     def save(self, path: str | Path) -> str:
         """Write one ``.safetensors`` file in half precision; return the hash in it."""
