@@ -24,7 +24,7 @@ from facegan.inversion.curvature import inverse_metric
 from facegan.inversion.encoder import Encoder, find_encoder
 from facegan.inversion.losses import distances, parse_losses
 from facegan.inversion.noise import noise_names, synthesize_with
-from facegan.inversion.optimize import OnStep, optimize
+from facegan.inversion.optimize import Best, optimize
 from facegan.inversion.results import Inversion, InversionStopped, merge
 from facegan.inversion.saving import BatchCache
 from facegan.inversion.space import Space, default_space
@@ -36,6 +36,8 @@ from facegan.vectors import Vectors
 AROUND = 0.5  # spread of further starts around an encoder's guess
 DEFAULT_FOLDER = "inverted"
 Say = Callable[[str], None]
+Draw = Callable[[], np.ndarray]
+OnProgress = Callable[[str, int, int], None]
 
 
 def starts(
@@ -68,9 +70,12 @@ def invert_pictures(
     *,
     config: InvertConfig,
     encoder: Encoder | None = None,
-    on_step: OnStep | None = None,
+    on_step: Callable[[int, torch.Tensor, Draw], None] | None = None,
 ) -> Inversion:
-    """Invert one batch, uint8 ``N,H,W,C`` of the model's shape; Ctrl-C returns what was found so far."""
+    """Invert one batch, uint8 ``N,H,W,C`` of the model's shape; Ctrl-C returns what was found so far.
+
+    ``on_step`` receives the step, the losses ``N``, and a function that draws the best pictures so far.
+    """
     if config.noise and not noise_names(model):
         raise InputError("--noise: this model has none of its own")
     space = Space(model, config.space or default_space(model))
@@ -78,7 +83,17 @@ def invert_pictures(
     begin = starts(model, space, targets, config=config, encoder=encoder)
     known = encoder is not None and encoder.metric.numel() and encoder.space == space.name
     inverse = inverse_metric(encoder.metric).to(model.device) if encoder is not None and known else None
-    found = optimize(model, space, targets, starts=begin, config=config, on_step=on_step, inverse=inverse)
+
+    def step(number: int, losses: torch.Tensor, best: Best) -> None:
+        def draw() -> np.ndarray:
+            with torch.no_grad():
+                u, noise = best()
+                return to_uint8(synthesize_with(model, space.w(u), noise))
+
+        if on_step is not None:
+            on_step(number, losses, draw)
+
+    found = optimize(model, space, targets, starts=begin, config=config, on_step=step, inverse=inverse)
     with torch.no_grad():
         vectors = space.vectors(found.u).detach().cpu()
         pictures = synthesize_with(model, space.w(found.u), found.noise)
@@ -104,13 +119,17 @@ def invert_pictures(
 
 @dataclass(frozen=True)
 class SearchStep:
-    """One update: of the photos after ``before``, of ``photos`` in all, ``losses`` after ``step``."""
+    """One update: of the photos after ``before``, of ``photos`` in all, ``losses`` after ``step``.
+
+    ``pictures()`` draws what was found so far for the photos of this batch, uint8 ``N,H,W,C``.
+    """
 
     before: int
     photos: int
     step: int
     steps: int
     losses: torch.Tensor
+    pictures: Draw
 
 
 @dataclass(frozen=True)
@@ -144,9 +163,9 @@ class Search:
         """Return the result of one batch."""
         count, steps = len(self.photos), self.config.steps
 
-        def step(number: int, losses: torch.Tensor) -> None:
+        def step(number: int, losses: torch.Tensor, draw: Draw) -> None:
             if on_step is not None:
-                on_step(SearchStep(before, count, number, steps, losses))
+                on_step(SearchStep(before, count, number, steps, losses, draw))
 
         pictures, names = np.stack([p.image for p in part]), [p.name for p in part]
         return invert_pictures(
@@ -169,7 +188,7 @@ def invert(
     mark: bool = True,
     labels: str = "",
     device: str = "cpu",
-    on_progress: Callable[[str, int, int], None] | None = None,
+    on_progress: OnProgress | None = None,
     on_step: Callable[[SearchStep], None] | None = None,
     say: Say | None = None,
     **changes: Any,
@@ -196,7 +215,7 @@ def invert(
         labels: of a conditional model, such as ``smiling=1``.
         device: cpu, cuda or mps, of a model that is loaded.
         on_progress: receives what is done, how much, and of how much; without it a bar shows it.
-        on_step: receives a :class:`SearchStep` after each update.
+        on_step: receives a :class:`SearchStep` after each update, which can draw what was found so far.
         say: receives lines on what was left out of folders, on further faces in a photo, and on files; by
             default the first two are a FaceganWarning.
         **changes: settings of :class:`InvertConfig`, such as ``steps=200``.
@@ -211,13 +230,21 @@ def invert(
     cache = BatchCache(search.folder, search.config, search.model.hash, encoder=key)
     with bars.shown(on_progress) as show:
         found = search.find(cache, on_step or _count_updates(show))
-    _finish(search, found, wish, say=say or silent, paths=paths, film=film, mark=mark)
+    options = {"paths": paths, "film": film}
+    _finish(search, found, wish, say=say or silent, on_progress=on_progress, mark=mark, **options)
     cache.remove()
     return found
 
 
 def _finish(
-    search: Search, found: Inversion, wish: TuneConfig | None, *, say: Say, mark: bool, **figures: str
+    search: Search,
+    found: Inversion,
+    wish: TuneConfig | None,
+    *,
+    say: Say,
+    on_progress: OnProgress | None,
+    mark: bool,
+    **figures: str,
 ) -> None:
     """Tune the model and write the folder; raise InversionStopped where the search was stopped."""
     folder = found.folder = search.folder
@@ -226,7 +253,7 @@ def _finish(
             if found.stopped:
                 say(f"stopped at step {len(found.curves) - 1}; what was found is in {folder}")
             saving.write_vectors(folder, search.model, found, mark=mark)
-        _find_deltas(search.model, found, None if found.stopped else wish, say=say)
+        _find_deltas(search.model, found, None if found.stopped else wish, say=say, on_progress=on_progress)
         if folder is not None:
             saving.write_figures(folder, search.model, found, mark=mark, **figures)
     if found.stopped:
@@ -307,27 +334,49 @@ def _prepare(
     return Search(generator, read, config, guide, target)
 
 
-def _find_deltas(model: Generator, found: Inversion, wish: TuneConfig | None, *, say: Say) -> None:
+def _find_deltas(
+    model: Generator,
+    found: Inversion,
+    wish: TuneConfig | None,
+    *,
+    say: Say,
+    on_progress: OnProgress | None,
+) -> None:
     """Tune the model to each photo, or take the noise that was found, and save what changes."""
     if wish is None and not found.noise:
         return
-    for i, name in enumerate(found.names):
-        z, noise = found.vectors.z[i : i + 1], {k: v[i : i + 1] for k, v in found.noise.items()}
+    for row, name in enumerate(found.names):
         if wish is None:
+            noise = {k: v[row : row + 1] for k, v in found.noise.items()}
             found.deltas[name] = tuning.noise_difference(model, noise)
         else:
             say(f"tuning to {name}")
-            target = to_float(found.photos[i : i + 1], model.device)
-            each = replace(wish, loss=wish.loss if found.config.sums else found.config.loss)
-            found.deltas[name] = tuning.tune(model, model.map(z), target, config=each, noise=noise)
-            picture = tuning.with_delta(model, found.deltas[name]).images(z)
-            found.tuned[name] = picture[0]
-            for key, value in distances(to_float(picture, model.device), target).items():
-                found.tuned_errors.setdefault(f"{key}_tuned", []).append(float(value))
+            _tune_to(model, found, row, wish=wish, on_progress=on_progress)
         if found.folder is not None:
             made = asdict(wish) if wish is not None else {"noise": found.config.noise}
             file = saving.write_delta(found.folder, model, found, name=name, **made)
             say(f"{file}: {file.stat().st_size / 1e6:.2f} MB")
+
+
+def _tune_to(
+    model: Generator, found: Inversion, row: int, *, wish: TuneConfig, on_progress: OnProgress | None
+) -> None:
+    """Tune the model to one of the photos; ``found`` gets the delta, its picture and its errors."""
+    name, z = found.names[row], found.vectors.z[row : row + 1]
+    target = to_float(found.photos[row : row + 1], model.device)
+    config = replace(wish, loss=wish.loss if found.config.sums else found.config.loss)
+    noise = {k: v[row : row + 1] for k, v in found.noise.items()}
+    with bars.shown(on_progress) as show:
+
+        def step(number: int, loss: float) -> None:
+            show(f"tune to {name}", number, config.steps)
+
+        w = model.map(z)
+        found.deltas[name] = tuning.tune(model, w, target, config=config, noise=noise, on_step=step)
+    picture = tuning.with_delta(model, found.deltas[name]).images(z)
+    found.tuned[name] = picture[0]
+    for key, value in distances(to_float(picture, model.device), target).items():
+        found.tuned_errors.setdefault(f"{key}_tuned", []).append(float(value))
 
 
 def _count_updates(show: Callable[..., None]) -> Callable[[SearchStep], None]:

@@ -20,8 +20,10 @@ from facegan.layers.optimizers import Adam
 Tensor = torch.Tensor
 MAX_DIRECTIONS = 256  # for a metric of each photo's own
 LOCAL_DAMPING = 0.05
-# (step, losses N of the best start so far): called after each evaluation
-OnStep = Callable[[int, Tensor], None]
+# Returns the best points so far, N,dim, and their noise.
+Best = Callable[[], tuple[Tensor, dict[str, Tensor]]]
+# (step, losses N of the best start so far, its points): called after each evaluation
+OnStep = Callable[[int, Tensor, Best], None]
 
 
 @dataclass
@@ -105,18 +107,27 @@ class _Record:
             self.snapshots.append(u.clone())
             self.steps.append(step)
         if self.on_step is not None:
-            self.on_step(step, self.losses.view(self.photos, -1).amin(1))
+            self.on_step(step, self.losses.view(self.photos, -1).amin(1), self.best_points)
+
+    def best_rows(self) -> tuple[Tensor, Tensor]:
+        """Return the number of each photo's best start, and its row among all points."""
+        start = self.losses.view(self.photos, -1).argmin(1)
+        return start, torch.arange(self.photos, device=start.device) * self.config.restarts + start
+
+    def best_points(self) -> tuple[Tensor, dict[str, Tensor]]:
+        """Return each photo's best point so far, ``N,dim``, and the noise that was found with it."""
+        assert self.best is not None
+        rows = self.best_rows()[1]
+        return self.best[rows], {name: maps[rows] for name, maps in self.noise.items()}
 
     def found(self, stopped: bool) -> Found:
-        assert self.best is not None
-        start = self.losses.view(self.photos, -1).argmin(1)
-        rows = torch.arange(self.photos, device=start.device) * self.config.restarts + start
-        kept = torch.stack(self.snapshots)[:, rows] if self.snapshots else self.best[rows][None]
-        curve, noise = torch.stack(self.curve)[:, rows].cpu(), {k: v[rows] for k, v in self.noise.items()}
+        best, noise = self.best_points()
+        start, rows = self.best_rows()
+        kept = torch.stack(self.snapshots)[:, rows] if self.snapshots else best[None]
         return Found(
-            self.best[rows],
+            best,
             self.losses[rows],
-            curve,
+            torch.stack(self.curve)[:, rows].cpu(),
             kept,
             self.steps or [0],
             start,

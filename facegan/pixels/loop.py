@@ -9,7 +9,7 @@ the middle draws what an uninterrupted one draws.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -22,15 +22,23 @@ from facegan.errors import InputError
 from facegan.interrupts import signals
 
 
+Draw = Callable[[], Sequence[np.ndarray]]
+
+
 @dataclass(frozen=True)
 class StepStats:
-    """What callbacks get: ``step`` of ``steps`` are done, ``values`` are those of the last one."""
+    """What callbacks get: ``step`` of ``steps`` are done, ``values`` are those of the last one.
+
+    ``pictures()`` draws the work so far, uint8 ``H,W,3``: one picture, or one for each photo that is attacked
+    or each picture that is made of noise.
+    """
 
     step: int
     steps: int
     loss: float
     seconds: float
     values: Mapping[str, float] = field(default_factory=dict)
+    pictures: Draw = list
 
 
 OnStep = Callable[[StepStats], None]
@@ -87,6 +95,7 @@ def optimise(
     stop: Callable[[StepStats], bool] | None = None,
     every: int = 0,
     on_snapshot: Callable[[int], None] | None = None,
+    pictures: Draw = list,
 ) -> Outcome:
     """Call ``step(i)`` for i from ``start`` to ``steps`` - 1; the picture is the caller's.
 
@@ -103,6 +112,7 @@ def optimise(
         stop: Asked after each step; true ends the loop (``early``).
         every: ``on_snapshot`` gets the number of steps done after each ``every`` of them; 0 is never.
         on_snapshot: See ``every``.
+        pictures: Draws the work so far, for ``on_step``.
 
     Raises:
         InputError: A loss is not finite; further steps would be noise.
@@ -117,7 +127,7 @@ def optimise(
             loss = float(values.pop("loss"))
             if not abs(loss) < float("inf"):
                 raise InputError(f"the loss is {loss} after step {done}: choose a smaller step size")
-            stats = StepStats(done, steps, loss, time.perf_counter() - began, values)
+            stats = StepStats(done, steps, loss, time.perf_counter() - began, values, pictures)
             if on_step is not None:
                 on_step(stats)
             if every and on_snapshot is not None and done % every == 0:

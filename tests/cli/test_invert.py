@@ -97,7 +97,7 @@ def test_a_folder_in_batches_goes_on(model: str, folder: str, monkeypatch: pytes
         done.append(names)
         if len(done) == 2:
 
-            def on_step(step, losses):  # type: ignore[no-untyped-def]
+            def on_step(step, losses, draw):  # type: ignore[no-untyped-def]
                 if step == 2:
                     raise KeyboardInterrupt
 
@@ -154,7 +154,9 @@ def test_the_function_does_what_the_command_does(model: str) -> None:
         assert one.name == other.name
         if one.suffix in (".csv", ".safetensors"):
             assert one.read_bytes() == other.read_bytes(), one
-    kept = facegan.invert("seed:7", model, tune=wish, **settings)  # nothing is written
+    told: list[tuple[str, int, int]] = []
+    kept = facegan.invert("seed:7", model, tune=wish, on_progress=lambda *at: told.append(at), **settings)
+    assert told[-5:] == [("tune to seed7", step, 5) for step in range(1, 6)] and told[0][0] != told[-1][0]
     assert kept.folder is None and np.array_equal(kept.tuned["seed7"], found.tuned["seed7"])
     assert kept.tuned_errors == found.tuned_errors and torch.equal(kept.vectors.z, found.vectors.z)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import numpy as np
 import pytest
@@ -228,7 +229,10 @@ def test_the_best_start_wins_and_the_best_point_of_it(vivid_model: Generator) ->
 
 
 def test_ctrl_c_keeps_what_was_found(vivid_model: Generator) -> None:
-    def stop(step: int, losses: torch.Tensor) -> None:
+    seen: list[tuple[float, np.ndarray]] = []
+
+    def stop(step: int, losses: torch.Tensor, draw: Callable[[], np.ndarray]) -> None:
+        seen.append((float(losses), draw()))
         if step == 4:
             raise KeyboardInterrupt
 
@@ -236,6 +240,9 @@ def test_ctrl_c_keeps_what_was_found(vivid_model: Generator) -> None:
         config = preset("quick", loss="mse", steps=50, start="random", optimizer=optimizer)
         found = invert_pictures(vivid_model, vivid_model.sample([5]), ["a"], config=config, on_step=stop)
         assert found.stopped and len(found.curves) == 5
+        assert np.array_equal(seen[-1][1], found.pictures), "what the callback draws is the best so far"
+        assert len({picture.tobytes() for _, picture in seen}) == len({loss for loss, _ in seen}) > 2
+        seen.clear()
         picture = to_float(found.pictures)
         error = float((picture - to_float(found.photos)).square().mean())
         assert error == pytest.approx(found.errors["mse"][0], abs=1e-3)

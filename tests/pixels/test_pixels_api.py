@@ -26,6 +26,7 @@ from facegan.pixels import (
     StyleConfig,
 )
 from facegan.pixels.loading import load_configured
+from facegan.pixels.loop import StepStats
 
 DREAM = {"layers": ("features.7",), "octaves": 1, "steps": 2, "jitter": 4}
 STYLE = {
@@ -123,6 +124,31 @@ def test_a_style_continues_where_it_was_interrupted(net: Classifier, photo: np.n
     rest = facegan.stylize(photo, style, model=net, out="o.png", keep=keep, on_resume=resumed.append, **STYLE)
     assert resumed == [Path("o.safetensors")] and not resumed[0].exists() and rest.frames == 3
     assert np.array_equal(rest.image, whole.image) and len(rest.curve) == len(whole.curve) == 3
+
+
+def test_callbacks_draw_the_work_so_far(net: Classifier, photo: np.ndarray) -> None:
+    """Looking at each step changes nothing, and the last look is the result."""
+    seen: list[list[np.ndarray]] = []
+
+    def look(stats: StepStats) -> None:
+        seen.append([np.array(picture) for picture in stats.pictures()])
+
+    other = photo[:, ::-1].copy()
+    options = {"model": net, "target": 1, "method": "ddn", "steps": 5}
+    plain = facegan.attack([photo, other], **options)
+    for a, b in zip(plain, facegan.attack([photo, other], on_step=look, batch=2, **options), strict=True):
+        assert np.array_equal(a.image, b.image)
+    assert len(seen) == 5 and all(np.array_equal(a, b.image) for a, b in zip(seen[-1], plain, strict=True))
+    style = np.random.default_rng(0).integers(0, 256, (50, 50, 3), np.uint8)
+    for work in (
+        lambda **more: facegan.dream(photo, model=net, **DREAM, **more).image,
+        lambda **more: facegan.dream(model=net, layers=["features.1"], steps=3, size=32, **more).images[0],
+        lambda **more: facegan.stylize(photo, style, model=net, **STYLE, **more).image,
+    ):
+        seen.clear()
+        done = work(on_step=look)
+        assert np.array_equal(done, work()) and np.array_equal(seen[-1][0], done)
+        assert len({pictures[0].tobytes() for pictures in seen}) == len(seen) > 1
 
 
 MISTAKES = {

@@ -26,7 +26,7 @@ from facegan.pixels.attacks.report import REPORTS, write_report
 from facegan.pixels.attacks.result import AttackResult, gather
 from facegan.pixels.attacks.state import AttackState, Criterion
 from facegan.pixels.classifiers import Classifier
-from facegan.pixels.face_classes import face_window
+from facegan.pixels.face_classes import cut, face_window
 from facegan.pixels.loading import Model, load_configured, with_settings
 from facegan.pixels.loop import OnStep, StepStats
 from facegan.pixels.pictures import Picture
@@ -66,7 +66,7 @@ def attack(
         figure: Write the amplified difference and a figure beside each picture.
         report: A table of all photos to write: .html, .json or .csv.
         mark: Write into the pictures that they were changed, and by what.
-        on_step: Sees each step's numbers.
+        on_step: Sees each step's numbers, and can draw the work so far (``StepStats``).
         on_result: Sees each photo's result as soon as it is there.
         on_unread: Sees the error of each file in a folder that cannot be read, which is then left out.
         settings: Fields of ``AttackConfig`` and ``ClassifierConfig``, such as ``device="cuda"``.
@@ -158,7 +158,7 @@ def _attack_group(
     def forward(stats: StepStats) -> None:
         if on_step is not None:
             counts = {"photos_done": done, "photos": total, "photos_now": len(group)}
-            on_step(replace(stats, values={**stats.values, **counts}))
+            on_step(replace(stats, values={**stats.values, **counts}, pictures=lambda: _drawn(group, stats)))
 
     try:
         states = [
@@ -178,6 +178,14 @@ def _attack_group(
             f"{group[0][0].name}: {values / 3e6:.0f} megapixels do not fit into the memory of "
             f"{classifier.device}; give smaller photos (--size), or fewer at once (--batch 1)"
         ) from None
+
+
+def _drawn(group: _Group, stats: StepStats) -> list[np.ndarray]:
+    """Return the whole photos with what was found so far, uint8 ``H,W,3``."""
+    drawn = [photo.original.copy() for photo, _ in group]
+    for image, (photo, _), seen in zip(drawn, group, stats.pictures(), strict=True):
+        cut(image, photo.window)[:] = seen
+    return drawn
 
 
 def _levels(pixels: np.ndarray, device: torch.device) -> Tensor:

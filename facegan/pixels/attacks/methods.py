@@ -85,7 +85,14 @@ class Attack:
         if not looks:
             return 0
         steps = config.steps * config.restarts
-        return optimise(step, steps, seed=config.seed, on_step=on_step, stop=lambda _: not looks).signum
+        return optimise(
+            step,
+            steps,
+            seed=config.seed,
+            on_step=on_step,
+            stop=lambda _: not looks,
+            pictures=lambda: [state.pixels() for state in states],
+        ).signum
 
     def update(self, state: AttackState, g: Tensor, k: int, *, reached: bool) -> None:
         """Take step ``k`` against the gradient ``g``, which may be overwritten."""

@@ -15,6 +15,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -127,6 +128,12 @@ class AttackState:
         """Return the picture in [0, 1] with ``q`` levels added; it is valid until the next call."""
         torch.add(self.base, q, out=self.picture)
         return self.picture.clamp_(0, LEVELS).div_(LEVELS)
+
+    def pixels(self) -> np.ndarray:
+        """Return the best picture so far, uint8 ``H,W,3``; unlike ``at`` it leaves ``picture`` alone."""
+        levels = torch.add(self.base, self.best).clamp_(0, LEVELS)[0].permute(1, 2, 0)
+        found: np.ndarray = levels.to("cpu", torch.uint8).numpy()
+        return found
 
     def keep(self, q: Tensor, logits: Tensor | None) -> None:
         """Make ``q`` the best. If it is ``spare``, the best before becomes that."""

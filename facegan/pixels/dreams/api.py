@@ -60,7 +60,7 @@ def dream(
         columns: Columns of the sheet of pictures from noise; 0 makes it about square.
         keep: What is kept on the way: pictures, a film, a curve.
         flight: A film that flies into the dream, instead of a picture.
-        on_step: Sees each step's numbers.
+        on_step: Sees each step's numbers, and can draw the work so far (``StepStats``).
         on_picture: Sees (steps done, uint8 ``H,W,3``) after every ``keep.every`` steps; 0: after each octave.
         settings: Fields of ``DreamConfig``, ``SnapshotConfig``, ``FlightConfig`` and ``ClassifierConfig``.
 

@@ -101,6 +101,11 @@ class Dreamer:
             self.x.clamp_(0, 1)
         return {"loss": loss}
 
+    def image(self) -> np.ndarray:
+        """Return the picture so far, uint8 ``H,W,3`` at the size of its octave."""
+        image: np.ndarray = images.unit_to_uint8(self.x)[0]
+        return image
+
     def octave(self, base: Tensor, before: Tensor | None) -> None:
         """Continue at the size of ``base``, the photo; ``before`` is the photo at the size so far."""
         if before is None:
@@ -157,7 +162,7 @@ def dream_photo(
 
         def snapshot(done: int) -> None:
             if on_picture is not None:
-                on_picture(done, images.unit_to_uint8(dreamer.x)[0])
+                on_picture(done, dreamer.image())
 
         outcome = optimise(
             step,
@@ -168,6 +173,7 @@ def dream_photo(
             stop=lambda _: dreamer.over,
             every=every or s.steps,
             on_snapshot=snapshot,
+            pictures=lambda: [dreamer.image()],
         )
     image = finish(dreamer.x, photo)
     return Dreamed(image, outcome, curve, octaves=sizes, names=[*s.layers, *s.classes])
@@ -231,14 +237,22 @@ def zoom(
         before = dreamer.x.clone()
         dreamer.x = zoom_in(dreamer.x, factor, turn, centre=centre)
         steps = start + s.steps
-        outcome = optimise(dreamer.step, steps, seed=s.seed, purpose="dream", start=start, on_step=on_step)
+        outcome = optimise(
+            dreamer.step,
+            steps,
+            seed=s.seed,
+            purpose="dream",
+            start=start,
+            on_step=on_step,
+            pictures=lambda: [dreamer.image()],
+        )
         start = steps
         for i in range(1, between + 1):
             part = i / (between + 1)
             old = zoom_in(before, factor**part, turn * part, centre=centre)
             new = zoom_in(dreamer.x, factor ** (part - 1), turn * (part - 1), centre=centre)
             yield images.unit_to_uint8(torch.lerp(old, new, part))[0]
-        yield images.unit_to_uint8(dreamer.x)[0]
+        yield dreamer.image()
 
 
 def zoom_in(x: Tensor, factor: float, turn: float, *, centre: tuple[float, float]) -> Tensor:

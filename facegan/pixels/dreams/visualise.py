@@ -122,6 +122,7 @@ def visualise(
             seed=s.seed,
             purpose="visualise",
             on_step=on_step,
+            pictures=lambda: list(pictures()),
             every=every if on_picture is not None else 0,
             on_snapshot=lambda done: on_picture(done, pictures()) if on_picture is not None else None,
         )

@@ -75,7 +75,7 @@ def stylize(
         keep: What is kept on the way: pictures, a film, a curve.
         state: A file for unfinished work, from which the same call continues. By default it is the
             .safetensors beside ``out``, which is removed once the picture is saved.
-        on_step: Sees each step's numbers.
+        on_step: Sees each step's numbers, and can draw the work so far (``StepStats``).
         on_resume: Sees the file of unfinished work that the call continues from.
         on_picture: Sees (steps done, uint8 ``H,W,3``) after every ``keep.every`` steps.
         settings: Fields of ``StyleConfig``, ``SnapshotConfig`` and ``ClassifierConfig``.
@@ -143,7 +143,13 @@ def _paint(
 
     with require_memory(classifier, max_pixels(s.tile, painter.sizes), s.tile):
         outcome = optimise(
-            painter.step, painter.total, seed=s.seed, purpose="stylize", start=start, on_step=report
+            painter.step,
+            painter.total,
+            seed=s.seed,
+            purpose="stylize",
+            start=start,
+            on_step=report,
+            pictures=lambda: [painter.image()],
         )
     if work is not None and outcome.steps > start:
         # At the end the picture is what counts: a disk that is too full for all may have room for it.
