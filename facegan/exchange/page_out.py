@@ -1,7 +1,8 @@
 """A model as one web page, which draws by itself: onnxruntime-web, both parts of the model, directions.
 
 The page asks for nothing from anywhere, so that it opens by double-click, offline. Its script and style are
-the files of the folder ``page``; large contents are gzip in base64, each in a script element of its own.
+the files of the folder ``page``, of which the studio uses the modules as they are; large contents are gzip in
+base64, each in a script element of its own.
 """
 
 from __future__ import annotations
@@ -29,9 +30,10 @@ from facegan.translator import Translator
 _FILES = resources.files("facegan.exchange")
 _RUNTIME = {"runtime": "ort.wasm.bundle.min.mjs", "wasm": "ort-wasm-simd-threaded.wasm"}
 _LICENCES = ("LICENSE", "ThirdPartyNotices.txt")
+_MODULES = ("bytes.js", "encoders.js", "latents.js", "engine.js")
 _SCRIPTS = {
-    "page": ("encoders.js", "engine.js", "film.js", "page.js"),
-    "translator": ("encoders.js", "engine.js", "translator.js"),
+    "page": (*_MODULES, "embedded.js", "film.js", "page.js"),
+    "translator": (*_MODULES, "embedded.js", "translator.js"),
 }
 _TESTS = 8
 _TEST_VALUES = 2**21  # of all embedded pictures: fewer of them where they are large
@@ -91,10 +93,17 @@ def assembled(kind: str, fields: dict[str, str], blobs: dict[str, bytes], *, dat
         fields["title"],
         body,
         css=css,
-        script="".join(map(_text, _SCRIPTS[kind])),
+        script=_script(_SCRIPTS[kind]),
         data=data,
         sources="'wasm-unsafe-eval' blob:",
     )
+
+
+def _script(names: tuple[str, ...]) -> str:
+    """Return modules joined into one script, without what they import from and export to each other."""
+    lines = "".join(map(_text, names)).splitlines(keepends=True)
+    kept = (re.sub(r"^export ", "", line) for line in lines if not line.startswith("import "))
+    return "'use strict';\n" + "".join(kept)
 
 
 def runtime() -> dict[str, bytes]:

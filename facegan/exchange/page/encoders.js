@@ -1,22 +1,13 @@
-'use strict';
 // PNG (also animated) in and out, GIF, and video. Canvases are not asked for pixels that are compared or
 // saved without loss, since some browsers change them against fingerprinting.
+import {ascii, big, deflate, inflate, joined} from './bytes.js';
 
 const CRC = Uint32Array.from({length: 256}, (_, n) => {
   for (let k = 0; k < 8; k++) n = n & 1 ? 0xedb88320 ^ n >>> 1 : n >>> 1;
   return n;
 });
 
-const joined = parts => {
-  const whole = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
-  let at = 0;
-  for (const part of parts) { whole.set(part, at); at += part.length; }
-  return whole;
-};
-
-const big = (value, bytes = 4) => Uint8Array.from({length: bytes}, (_, i) => value >>> 8 * (bytes - 1 - i));
-const ascii = text => Uint8Array.from(text, c => c.charCodeAt(0));
-
+/** A part of a PNG. @param {string} kind @param {ArrayLike<number>[]} parts */
 function chunk(kind, ...parts) {
   const body = joined([ascii(kind), ...parts]);
   let crc = 0xffffffff;
@@ -26,32 +17,40 @@ function chunk(kind, ...parts) {
 
 // --- marks ------------------------------------------------------------------------------------------------
 
-/** What a file says of its making, as facegan.marks writes and reads it: texts by name, in an XMP packet. */
-function markOf(details) {
-  const text = JSON.stringify(Object.fromEntries(Object.entries({...details, facegan: data.facegan, model: data.model_hash})
+/** @typedef {{text: string, packet: Uint8Array, source: string}} Mark */
+
+/** What a file says of its making, as facegan.marks writes and reads it: texts by name, in an XMP packet.
+ * @param {Record<string, string>} details
+ * @param {{facegan: string, model_hash: string, packet: string, source: string}} about @returns {Mark} */
+export function markOf(details, {facegan, model_hash, packet, source}) {
+  const text = JSON.stringify(Object.fromEntries(Object.entries({...details, facegan, model: model_hash})
     .filter(([, value]) => value).sort(([a], [b]) => a < b ? -1 : 1)));
-  const escaped = text.replace(/[&<>']/g, c => ({'&': '&amp;', '<': '&lt;', '>': '&gt;', "'": '&apos;'})[c]);
-  return {text, packet: new TextEncoder().encode(data.packet.replace('{text}', () => escaped))};
+  const escaped = text.replace(/[&<>']/g, c => ({'&': '&amp;', '<': '&lt;', '>': '&gt;', "'": '&apos;'})[c] || c);
+  return {text, packet: new TextEncoder().encode(packet.replace('{text}', () => escaped)), source};
 }
 
-/** An element of EBML (Matroska) with eight bytes for its size. */
+/** An element of EBML (Matroska) with eight bytes for its size.
+ * @param {number} id @param {ArrayLike<number>[]} parts @returns {Uint8Array<ArrayBuffer>} */
 const ebml = (id, ...parts) => {
   const body = joined(parts);
   return joined([big(id, id > 0xffffff ? 4 : 2), Uint8Array.of(1, 0, 0, 0), big(body.length), body]);
 };
 
-/** A finished video with its mark: MP4 gets a box with the packet, WebM tags. */
-function markedVideo(bytes, type, {text, packet}) {
+/** A finished video with its mark: MP4 gets a box with the packet, WebM tags.
+ * @param {Uint8Array} bytes @param {string} type @param {Mark} mark */
+function markedVideo(bytes, type, {text, packet, source}) {
   if (type.includes('mp4')) {
-    const uuid = Uint8Array.from('be7acfcb97a942e89c71999491e3afac'.match(/../g), byte => parseInt(byte, 16));
+    const uuid = Uint8Array.from('be7acfcb97a942e89c71999491e3afac'.match(/../g) || [], byte => parseInt(byte, 16));
     return joined([bytes, big(packet.length + 24), ascii('uuid'), uuid, packet]);
   }
+  /** @param {string} name @param {string} value */
   const tag = (name, value) => ebml(0x67c8, ebml(0x45a3, ascii(name)), ebml(0x4487, new TextEncoder().encode(value)));
-  const tags = [tag('DIGITAL_SOURCE_TYPE', data.source), tag('FACEGAN_MARK', text)];
+  const tags = [tag('DIGITAL_SOURCE_TYPE', source), tag('FACEGAN_MARK', text)];
   return withTags(bytes, ebml(0x1254c367, ebml(0x7373, ebml(0x63c0), ...tags)));
 }
 
-/** A WebM with tags at its end, in its index (a list of seek entries with room behind it), if it has one. */
+/** A WebM with tags at its end, in its index (a list of seek entries with room behind it), if it has one.
+ * @param {Uint8Array} bytes @param {Uint8Array} tags */
 function withTags(bytes, tags) {
   const made = joined([bytes, tags]), view = new DataView(made.buffer);
   const segment = 5 + (bytes[4] & 127), begin = segment + 12;  // behind the header; its ID has 4 bytes, its size 8
@@ -69,8 +68,9 @@ function withTags(bytes, tags) {
 
 // --- PNG --------------------------------------------------------------------------------------------------
 
-/** A PNG of RGBA frames without transparency; several are an animation. */
-async function writePng(frames, [width, height], note, mark, delay = 50) {
+/** A PNG of RGBA frames without transparency; several are an animation.
+ * @param {ArrayLike<number>[]} frames @param {number[]} size width and height @param {string} note @param {Mark} mark */
+export async function writePng(frames, [width, height], note, mark, delay = 50) {
   const packed = await Promise.all(frames.map(pixels => {
     const rows = new Uint8Array(height * (3 * width + 1));
     for (let y = 0, at = 0; y < height; y++) {
@@ -99,8 +99,8 @@ async function writePng(frames, [width, height], note, mark, delay = 50) {
   return new Blob([...parts, chunk('IEND')], {type: 'image/png'});
 }
 
-/** RGBA pixels of a PNG with 8 bits, grey or RGB. */
-async function readPng(bytes) {
+/** RGBA pixels of a PNG with 8 bits, grey or RGB. @param {Uint8Array} bytes */
+export async function readPng(bytes) {
   const view = new DataView(bytes.buffer, bytes.byteOffset), data = [];
   const width = view.getUint32(16), height = view.getUint32(20), channels = bytes[25] === 2 ? 3 : 1;
   for (let at = 8; at < bytes.length;) {
@@ -127,11 +127,13 @@ async function readPng(bytes) {
 
 // --- GIF --------------------------------------------------------------------------------------------------
 
-/** 256 colours for all frames: boxes of the cube of 6 bits are split where they vary most (Wu 1991). */
+/** 256 colours for all frames: boxes of the cube of 6 bits are split where they vary most (Wu 1991).
+ * @param {ArrayLike<number>[]} frames */
 function palette(frames) {
   const counts = new Uint32Array(64 ** 3);
   for (const pixels of frames)
     for (let i = 0; i < pixels.length; i += 4) counts[pixels[i] >> 2 << 12 | pixels[i + 1] >> 2 << 6 | pixels[i + 2] >> 2]++;
+  /** @param {number[]} low @param {number[]} high */
   const measured = (low, high) => {
     let total = 0;
     const sum = [0, 0, 0], squares = [0, 0, 0], at = [0, 0, 0];
@@ -166,20 +168,24 @@ function palette(frames) {
 
 const BAYER = [0, 8, 2, 10, 12, 4, 14, 6, 3, 11, 1, 9, 15, 7, 13, 5].map(x => (x - 7.5) / 2);
 
+/** @param {ArrayLike<number>} pixels @param {number} width @param {Uint8Array} index */
 function indexed(pixels, width, index) {
   const found = new Uint8Array(pixels.length / 4);
   for (let i = 0; i < found.length; i++) {
     const x = i % width, y = (i - x) / width, noise = BAYER[y % 4 * 4 + x % 4];
-    const level = c => Math.max(0, Math.min(255, pixels[4 * i + c] + noise)) >> 2;
+    const level = (/** @type {number} */ c) => Math.max(0, Math.min(255, pixels[4 * i + c] + noise)) >> 2;
     found[i] = index[level(0) << 12 | level(1) << 6 | level(2)];
   }
   return found;
 }
 
+/** @param {Uint8Array} values */
 function lzw(values) {
-  const out = [], CLEAR = 256, END = 257;
+  /** @type {number[]} */
+  const out = [];
+  const CLEAR = 256, END = 257;
   let held = 0, bits = 0, size = 9, next = 258, table = new Map(), code = values[0];
-  const put = value => {
+  const put = (/** @type {number} */ value) => {
     held |= value << bits;
     for (bits += size; bits >= 8; bits -= 8) { out.push(held & 255); held >>>= 8; }
   };
@@ -203,9 +209,10 @@ function lzw(values) {
   return joined([...blocks, Uint8Array.of(0)]);
 }
 
-/** A GIF of RGBA frames that repeats for ever. */
-function writeGif(frames, [width, height], mark, delay = 50) {
-  const two = value => Uint8Array.of(value & 255, value >> 8), {colours, index} = palette(frames);
+/** A GIF of RGBA frames that repeats for ever.
+ * @param {ArrayLike<number>[]} frames @param {number[]} size width and height @param {Mark} mark */
+export function writeGif(frames, [width, height], mark, delay = 50) {
+  const two = (/** @type {number} */ value) => Uint8Array.of(value & 255, value >> 8), {colours, index} = palette(frames);
   const parts = [ascii('GIF89a'), two(width), two(height), Uint8Array.of(0xf7, 0, 0), colours,
     Uint8Array.of(0x21, 0xff, 11), ascii('NETSCAPE2.0'), Uint8Array.of(3, 1, 0, 0, 0)];
   for (const pixels of frames)
@@ -218,11 +225,13 @@ function writeGif(frames, [width, height], mark, delay = 50) {
 
 // --- video ------------------------------------------------------------------------------------------------
 
-const VIDEO = globalThis.MediaRecorder &&
+/** The type of video that this browser records. */
+export const VIDEO = globalThis.MediaRecorder &&
   ['video/webm;codecs=vp9', 'video/webm;codecs=vp8', 'video/webm', 'video/mp4'].find(type => MediaRecorder.isTypeSupported(type));
 
-/** A video of what `show(i)` draws on the canvas, recorded as it plays. */
-async function recordVideo(canvas, count, show, mark, delay = 50) {
+/** A video of what `show(i)` draws on the canvas, recorded as it plays.
+ * @param {HTMLCanvasElement} canvas @param {number} count @param {(i: number) => void} show @param {Mark} mark */
+export async function recordVideo(canvas, count, show, mark, delay = 50) {
   const recorder = new MediaRecorder(canvas.captureStream(1000 / delay), {mimeType: VIDEO, videoBitsPerSecond: 6e6});
   const parts = [], ended = new Promise(resolve => { recorder.onstop = resolve; });
   recorder.ondataavailable = event => parts.push(event.data);

@@ -1,4 +1,3 @@
-'use strict';
 // Favourites, the film through them, and what it is saved as.
 
 const FRAME = 50;  // ms
@@ -66,7 +65,7 @@ async function saveFilm(kind) {
   await pause();
   try {
     let blob;
-    const mark = markOf({points: state.kept.map(face => described(face)).join(', '), truncation: `${state.truncation}`});
+    const mark = markOf({points: state.kept.map(face => described(face)).join(', '), truncation: `${state.truncation}`}, data);
     if (kind === 'video') blob = await recordVideo(large, frames.length, show, mark, FRAME);
     else {
       const scaled = scale === 1 ? frames : frames.map((_, i) => { show(i); return pen.getImageData(0, 0, ...size).data; });

@@ -1,7 +1,6 @@
-'use strict';
 const data = JSON.parse(document.getElementById('data').textContent);
 const byId = id => document.getElementById(id);
-const engine = new Engine(data);
+const engine = new Faces(data, embedded);
 const SIZE = [engine.width, engine.height];
 const SLIDERS = 6;  // at first
 document.documentElement.style.setProperty('--aspect', SIZE[0] / SIZE[1]);
@@ -97,7 +96,7 @@ const described = face => `${face.title} ${moved(face)}`.replaceAll('−', '-').
 async function save() {
   const {face, pixels} = state, note = `${data.name}, ${described(face)}`;
   const edits = moved(face).replaceAll('−', '-'), seed = face.seed === undefined ? '' : `${face.seed}`;
-  const mark = markOf({seed, edits, points: seed ? '' : face.title, truncation: `${state.truncation}`});
+  const mark = markOf({seed, edits, points: seed ? '' : face.title, truncation: `${state.truncation}`}, data);
   download(await writePng([pixels], SIZE, note, mark), `${data.name}-${fileName(face)}.png`);
 }
 
@@ -287,7 +286,7 @@ async function drawSlots() {
     for (const [face, sign] of [[a, 1], [b, -1], [c, 1]])
       for (const [index, strength] of Object.entries(face.moves)) moves[index] = (moves[index] || 0) + sign * strength;
     const short = face => face.title.replace('Seed ', '');
-    state.sum = faces[3] = {title: `${short(a)} − ${short(b)} + ${short(c)}`, n: arithmetic(a.n, b.n, c.n), moves};
+    state.sum = faces[3] = {title: `${short(a)} − ${short(b)} + ${short(c)}`, n: arithmetic([[1, a], [-1, b], [1, c]].map(([factor, {n}]) => ({factor, members: [n]}))), moves};
   }
   for (const [i, face] of faces.entries()) {
     if (!face) continue;

@@ -1,16 +1,13 @@
-'use strict';
 // A page for translators: what is drawn, dropped or seen by the camera goes through the model at once.
 const data = JSON.parse(document.getElementById('data').textContent);
 const byId = id => document.getElementById(id);
 
 class Translating extends Engine {
-  get graphs() { return {session: 'translate'}; }
+  get graphs() { return ['translate']; }
 
   /** Pixels RGBA of the model's size -> those of the result. */
   draw(pixels) {
-    const made = this.turn.then(() => this.drawn(pixels));
-    this.turn = made.catch(() => {});
-    return made;
+    return this.inTurn(() => this.drawn(pixels));
   }
 
   async drawn(pixels) {
@@ -20,7 +17,7 @@ class Translating extends Engine {
         const [r, g, b] = pixels.subarray(4 * i, 4 * i + 3);
         values[c * area + i] = (this.channels === 1 && (r !== g || g !== b) ? luma(r, g, b) : pixels[4 * i + c]) / 127.5 - 1;
       }
-    const {images} = await this.session.run({pictures: this.tensor(values, 1, this.channels, this.height, this.width)});
+    const {images} = await this.sessions.translate.run({pictures: this.tensor(values, 1, this.channels, this.height, this.width)});
     return this.pixels(images.data);
   }
 
@@ -36,7 +33,7 @@ class Translating extends Engine {
 }
 
 const luma = (r, g, b) => Math.round(.299 * r + .587 * g + .114 * b);
-const engine = new Translating(data), SIZE = [engine.width, engine.height];
+const engine = new Translating(data, embedded), SIZE = [engine.width, engine.height];
 const ENLARGED = Math.max(1, Math.ceil(512 / Math.max(...SIZE)));  // lines are drawn finer than the model's pixels
 const PAD = SIZE.map(side => side * ENLARGED);
 document.documentElement.style.setProperty('--aspect', SIZE[0] / SIZE[1]);
@@ -239,7 +236,7 @@ async function refresh() {
 
 async function save() {
   if (!state.result) return;
-  const mark = markOf({direction: data.direction}), blob = await writePng([state.result], SIZE, `${data.name}, a translation`, mark);
+  const mark = markOf({direction: data.direction}, data), blob = await writePng([state.result], SIZE, `${data.name}, a translation`, mark);
   const link = element('a', {href: URL.createObjectURL(blob), download: `${data.name}-result.png`});
   link.click();
   setTimeout(() => URL.revokeObjectURL(link.href), 60000);
