@@ -33,7 +33,7 @@ _LICENCES = ("LICENSE", "ThirdPartyNotices.txt")
 _MODULES = ("bytes.js", "encoders.js", "latents.js", "engine.js")
 _SCRIPTS = {
     "page": (*_MODULES, "embedded.js", "film.js", "page.js"),
-    "translator": (*_MODULES, "embedded.js", "translator.js"),
+    "translator": (*_MODULES, "translating.js", "embedded.js", "translator.js"),
 }
 _TESTS = 8
 _TEST_VALUES = 2**21  # of all embedded pictures: fewer of them where they are large

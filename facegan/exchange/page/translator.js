@@ -2,37 +2,16 @@
 const data = JSON.parse(document.getElementById('data').textContent);
 const byId = id => document.getElementById(id);
 
-class Translating extends Engine {
-  get graphs() { return ['translate']; }
-
-  /** Pixels RGBA of the model's size -> those of the result. */
-  draw(pixels) {
-    return this.inTurn(() => this.drawn(pixels));
+/** Greatest difference, in levels, from the embedded results, which PyTorch made. */
+async function selfTest() {
+  let levels = 0;
+  for (const {input, png} of data.tests) {
+    const expected = await readPng(fromBase64(png)), found = await engine.draw(await readPng(fromBase64(input)));
+    for (let i = 0; i < found.length; i++) levels = Math.max(levels, Math.abs(found[i] - expected[i]));
   }
-
-  async drawn(pixels) {
-    const area = this.height * this.width, values = new Float32Array(this.channels * area);
-    for (let c = 0; c < this.channels; c++)
-      for (let i = 0; i < area; i++) {
-        const [r, g, b] = pixels.subarray(4 * i, 4 * i + 3);
-        values[c * area + i] = (this.channels === 1 && (r !== g || g !== b) ? luma(r, g, b) : pixels[4 * i + c]) / 127.5 - 1;
-      }
-    const {images} = await this.sessions.translate.run({pictures: this.tensor(values, 1, this.channels, this.height, this.width)});
-    return this.pixels(images.data);
-  }
-
-  /** Greatest difference, in levels, from the embedded results, which PyTorch made. */
-  async selfTest() {
-    let levels = 0;
-    for (const {input, png} of data.tests) {
-      const expected = await readPng(fromBase64(png)), found = await this.draw(await readPng(fromBase64(input)));
-      for (let i = 0; i < found.length; i++) levels = Math.max(levels, Math.abs(found[i] - expected[i]));
-    }
-    return levels;
-  }
+  return levels;
 }
 
-const luma = (r, g, b) => Math.round(.299 * r + .587 * g + .114 * b);
 const engine = new Translating(data, embedded), SIZE = [engine.width, engine.height];
 const ENLARGED = Math.max(1, Math.ceil(512 / Math.max(...SIZE)));  // lines are drawn finer than the model's pixels
 const PAD = SIZE.map(side => side * ENLARGED);
@@ -294,7 +273,7 @@ async function begin() {
   await showExample(examples[0]);
   state.before = [];
   performance.mark('first picture');
-  const levels = await engine.selfTest(), count = data.tests.length, pictures = `${count} embedded picture${count > 1 ? 's' : ''}`;
+  const levels = await selfTest(), count = data.tests.length, pictures = `${count} embedded picture${count > 1 ? 's' : ''}`;
   if (levels > 1) say(`This browser computes other pictures than the model: up to ${levels} of 255 levels away from the ${pictures}. Another browser may do better.`, 'bad');
   else say(`Results are those of facegan: this browser reproduces the ${pictures}.`, 'good');
 }
