@@ -70,6 +70,8 @@ def main(
     image_column: str = "",
     follow_links: bool = False,
     classes: Literal["auto", "folders", "none"] = "auto",
+    review: str = "",
+    work: str = "",
     workers: int = 0,
     quiet: bool = False,
 ) -> None:
@@ -101,6 +103,10 @@ def main(
         follow_links: follow links to folders.
         classes: whether folders are classes, the attribute label: auto, if they look like it; folders, always
             (a source without folders is a class itself); none.
+        review: a table of decisions about single pictures, with the columns
+            file,decision,x,y,width,height: keep puts a reject back, drop takes a crop out.
+        work: a folder that keeps the crops found, so that the same photos are quickly prepared again with
+            another review, split or table.
         workers: processes; 0 is one for each core that this process may use.
         quiet: print nothing but errors.
     """

@@ -46,7 +46,7 @@ class RowSelection:
         self.drop_near = choose.config.drop_near_duplicates
         self.keep: list[bool] = []
         self.moved: dict[int, str] = {}
-        self.rejects: list[dict[str, str]] = []
+        self.rejects: list[dict[str, Any]] = []
         self.near: list[dict[str, str]] = []
         self.counts: Counter[str] = Counter()
         self.places = False
@@ -71,6 +71,8 @@ class RowSelection:
     def _twin(self, row: Row) -> str:
         """Return why a picture that has come before is left out, or ''."""
         # Several crops of one photo share its digest; the same photo again repeats all of them.
+        if row.by_review:
+            return ""
         first = self.sources.setdefault(row.digest, row.source)
         twin = first if first != row.source else self.pixels.get(row.pixels_digest)
         if twin is None:
@@ -89,16 +91,17 @@ class RowSelection:
             if first_split != split:
                 pair["splits"] = f"{split}, {first_split}"
             self.near.append(pair)
-            reason = f"near duplicate of {first_source}" if self.drop_near else ""
+            drops = self.drop_near and not row.by_review
+            reason = f"near duplicate of {first_source}" if drops else ""
         self.near_sources.append((row.source, split))
         return reason
 
     def _add(self, row: Row, reason: str, columns: Columns) -> None:
         split = self.moved.get(len(self.keep), row.split)
         self.keep.append(not reason)
-        self.boxes |= row.box is not None
+        self.boxes |= row.box is not None and not row.reject
         if reason:
-            self.rejects.append({"source": row.source, "reason": reason})
+            self.rejects.append({"source": row.source, "reason": reason} | _face(row))
             return
         self.places |= row.box is not None
         self.paired += is_paired(row)
@@ -117,6 +120,14 @@ class RowSelection:
         changed = copy.copy(row)  # a tenth of the time of dataclasses.replace, for every picture
         vars(changed).update(split=self.moved.get(serial, row.split), attributes=values)
         return changed
+
+
+def _face(row: Row) -> dict[str, Any]:
+    """Return the entries of a reject's face, in px of the photo."""
+    if row.box is None:
+        return {}
+    score = {} if row.score is None else {"confidence": round(row.score, 3)}
+    return {"box": [round(value, 1) for value in row.box], **score}
 
 
 def assemble(

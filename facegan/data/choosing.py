@@ -13,14 +13,16 @@ from typing import Any
 
 from facegan.data.attribute_columns import as_sorted
 from facegan.data.attribute_tables import Splitter, attribute_files, read_attributes
-from facegan.data.crops import Crop
+from facegan.data.crops import Crop, describe
 from facegan.data.filters import Predicate, parse_where, plain
 from facegan.data.folders import source_splits
 from facegan.data.items import AttributeValue, Item, Reading
 from facegan.data.pairs import SIDE_BY_SIDE, Partners
+from facegan.data.review import read_review
 from facegan.data.sources import fingerprint, open_source
 from facegan.errors import InputError
 from facegan.kinds import NO_IMAGE
+from facegan.version import __version__
 
 
 @dataclass(frozen=True)
@@ -56,6 +58,8 @@ class PrepareConfig:
     direction: str = "a-to-b"
     classes: str = "auto"
     """Whether folders are classes: a word of ``folders.CLASSES``."""
+    review: str = ""
+    """A table of decisions about single pictures (see :mod:`facegan.data.review`)."""
 
     @property
     def inputs(self) -> str:
@@ -66,9 +70,14 @@ class PrepareConfig:
         """Return the configuration with fingerprints of all files that it names."""
         plan = asdict(self)
         files = [*self.sources, *attribute_files(self.attributes), self.split]
-        files += [self.inputs] if self.inputs else []
+        files += [file for file in (self.inputs, self.review) if file]
         plan["fingerprints"] = [fingerprint(f, self.follow_links) if f else "" for f in files]
         return json.loads(json.dumps(plan))
+
+    def cutting(self) -> dict[str, Any]:
+        """Return all that decides how a picture is cut besides its content, with the version that cuts it."""
+        plan = {"facegan": __version__, "geometry": describe(self.crop), "max_pixels": self.max_pixels}
+        return {**plan, "range": self.value_range, "pairs": self.pairs, "direction": self.direction}
 
 
 MAX_ADVISED = 3  # tables of which the summary speaks
@@ -90,6 +99,7 @@ class Chooser:
         self.config = config
         self.table = read_attributes(config.attributes) if config.attributes else None
         self.splitter = Splitter(config.split)
+        self.review = read_review(config.review) if config.review else None
         self.predicates: dict[tuple[str, ...], Predicate] = {}
         self.seen = self.chosen = self.advised = 0
         self.values: dict[str, dict[str, None]] = {}  # the first ones, of attributes in --where
@@ -97,7 +107,7 @@ class Chooser:
         self.first: Iterator[Item] | None = None  # the items of the first source, once it is open
         self.partners: Partners | None = None  # the inputs of pairs, once they are open
         self.arrays: set[tuple[int, ...]] = set()  # shapes of pictures that come as arrays
-        files = [*attribute_files(config.attributes), config.split]
+        files = [*attribute_files(config.attributes), config.split, config.review]
         self.own_files = {Path(f).resolve() for f in files if f}
 
     def new_reading(self) -> Reading:
@@ -171,6 +181,9 @@ class Chooser:
     def conclude(self) -> None:
         """Note what was found in the files beside the pictures; NothingLeft if one names none of these."""
         self._note_arrays()
+        if self.review and (unused := self.review.unused()):
+            lines = f"{len(unused):,} line{'s name' if len(unused) > 1 else ' names'}"
+            self.reading.notes.add(f"{_names(self.config.review)}: {lines} no picture, such as {unused[0]}")
         for option, found in (("split", self.splitter), ("attributes", self.table)):
             if found is None or not found.matches.asked:
                 continue
@@ -243,6 +256,8 @@ class Chooser:
 
     def _chosen(self, item: Item) -> Iterator[tuple[Item, str]]:
         """Yield an item with its split if it is wanted, and count it."""
+        if self.review and not item.reject and (decisions := self.review.of(item.name, item.source)):
+            item = replace(item, decisions=decisions)
         chosen = self(item)
         self.seen += 1
         if chosen is not None:

@@ -28,6 +28,7 @@ def _schema() -> Any:
         "box": floats,
         "landmarks": floats,
     }
+    kinds |= {"score": pa.float64(), "by_review": pa.bool_()}
     return pa.schema(kinds | {"attributes": text, "split": text, "values": text})
 
 
@@ -101,13 +102,17 @@ class ChunkStore:
         """Yield all rows in order; columns that are left out stay at their defaults and are not read."""
         index = 0
         while self.path(index).exists():
-            columns = self._columns(index, without)
-            texts = columns["attributes"]
-            known = {text: json.loads(text) for text in set(texts)}  # few differ: labels
-            columns["attributes"] = [dict(known[text]) for text in texts]
-            for values in zip(*columns.values(), strict=True):
-                yield Row(**dict(zip(columns, values, strict=True)))
+            yield from self.chunk(index, without)
             index += 1
+
+    def chunk(self, index: int, without: Sequence[str] = ()) -> Iterator[Row]:
+        """Yield the rows of one chunk."""
+        columns = self._columns(index, without)
+        texts = columns["attributes"]
+        known = {text: json.loads(text) for text in set(texts)}  # few differ: labels
+        columns["attributes"] = [dict(known[text]) for text in texts]
+        for values in zip(*columns.values(), strict=True):
+            yield Row(**dict(zip(columns, values, strict=True)))
 
     def _columns(self, index: int, without: Sequence[str]) -> dict[str, list[Any]]:
         import pyarrow as pa

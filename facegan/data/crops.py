@@ -192,6 +192,16 @@ class Cropped:
 
     image: np.ndarray
     face: Face | None
+    by_review: bool = False
+    """Whether somebody wants it in spite of everything (see :mod:`facegan.data.review`)."""
+
+
+class RejectedFace(ImageError):
+    """Signal that one ``face`` of a photo gives no crop."""
+
+    def __init__(self, why: ImageError, face: Face | None) -> None:
+        super().__init__(why.reason, why.detail)
+        self.face = face
 
 
 Cut = Callable[[np.ndarray, Crop, "Face | None"], np.ndarray]
@@ -330,7 +340,7 @@ def apply_each(
 
     Where a grey crop needs no detector, one channel will do. One of the two lists holds something. Faces come
     largest first; without ``all_faces`` only the best candidate is tried. Reasons: no face, low confidence,
-    face too small, no landmarks, blurred.
+    face too small, no landmarks, blurred; those of a face are :class:`RejectedFace`.
     """
     which, faces = CROPS[crop.kind][1], list[Face | None]([None])
     if which:
@@ -347,7 +357,7 @@ def apply_each(
         try:
             kept.append(Cropped(_one(image, crop, face), face))
         except ImageError as error:
-            rejected.append(error)
+            rejected.append(RejectedFace(error, face))
     return kept, rejected if faces else [ImageError("no face")]
 
 

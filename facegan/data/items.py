@@ -69,6 +69,8 @@ class Item:
     """The meaning of the file's values, where it holds this picture alone."""
     paired: Item | None = None
     """The input of which this picture is the target, where both are files of their own."""
+    decisions: tuple[Any, ...] = ()
+    """What somebody has decided about it (:class:`facegan.data.review.Decision`)."""
 
     def digest(self) -> bytes:
         """Return the SHA-256 of what came in."""
@@ -105,6 +107,10 @@ class Row:
     """The confidence of a network in the attributes that it has predicted."""
     values: str = ""
     """JSON of ``summary.packed``: the crop's least and greatest level, and how its file was read."""
+    score: float | None = None
+    """The detector's confidence in the face."""
+    by_review: bool = False
+    """Whether it stays in spite of everything, also as a duplicate."""
 
 
 @contextlib.contextmanager

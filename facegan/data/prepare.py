@@ -6,6 +6,7 @@ drops duplicates and writes shards, card and contact sheets. Nothing is written 
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 from collections.abc import Callable, Iterable, Sequence
@@ -22,6 +23,7 @@ from facegan.data.dataset import Dataset
 from facegan.data.folders import CLASSES
 from facegan.data.pairs import SIDE_BY_SIDE, check_pairs
 from facegan.data.process_sources import process_sources
+from facegan.data.review import Finding
 from facegan.data.summary import Early
 from facegan.errors import InputError
 from facegan.files import writing
@@ -58,8 +60,11 @@ def prepare(
     image_column: str = "",
     follow_links: bool = False,
     classes: str = "auto",
+    review: str | Path = "",
+    work: str | Path = "",
     workers: int = 0,
     on_progress: Callable[[Progress], None] | None = None,
+    on_found: Callable[[Finding], None] | None = None,
 ) -> Dataset:
     """Make (or finish, or find already made) the dataset ``out`` and open it.
 
@@ -92,8 +97,14 @@ def prepare(
         follow_links: Follow links to folders.
         classes: Whether folders become classes of the attribute ``label``: ``auto`` where they look like it,
             ``folders`` always (of a source without folders, its own name), ``none`` never.
+        review: A table with the columns file, decision (keep or drop), x, y, width, height, which puts single
+            rejects back and takes single crops out (see :mod:`facegan.data.review`).
+        work: A folder that keeps the crops found, so that the same photos are quickly prepared again with
+            another review, split or table; '' keeps none.
         workers: The number of processes; 0 is one for each core that this process may use.
         on_progress: Takes the progress; without it a bar shows it (:func:`facegan.set_progress`).
+        on_found: Takes every crop and every reject as a :class:`facegan.data.review.Finding`, in the order of
+            the pictures, soon after it has been found.
 
     Raises:
         InputError: Something cannot work, told in one line; single pictures are rejected with a reason
@@ -104,6 +115,8 @@ def prepare(
         raise InputError(f"--preset '{preset}' is unknown (known: {', '.join(PRESETS)})")
     given |= {"kind": arguments.text(crop, "--crop"), "size": _size(size)}
     given["pairs"] = pairs if isinstance(pairs, str) else str(arguments.place(pairs, "--pairs"))
+    if review and given["pairs"]:
+        raise InputError("--review decides about single pictures and goes without --pairs")
     if crop == "auto":
         given["kind"] = "center" if given["pairs"] else "aligned"
     cut = PRESETS[preset] if preset else _settings(Crop, given)
@@ -118,15 +131,16 @@ def prepare(
         raise InputError(f"--limit must be 0 or more, not {limit}")
     workers = arguments.whole(workers, "--workers") or cores()
     place = arguments.place(out, "--out")
+    how: dict[str, Any] = {"on_found": on_found, "work": arguments.place(work, "--work") if work else None}
     if on_progress is not None:
-        return run(config, place, workers, on_progress=on_progress)
+        return run(config, place, workers, on_progress=on_progress, **how)
     with bars.shown() as show:
 
         def report(p: Progress) -> None:
             note = f"kept {p.kept}  rejected {p.rejected}"
             show(f"prepare {place}: {p.stage}", p.done, p.total, note=note)
 
-        return run(config, place, workers, on_progress=report)
+        return run(config, place, workers, on_progress=report, **how)
 
 
 def _settings(cls: Any, given: dict[str, Any]) -> Any:
@@ -159,10 +173,17 @@ def _size(given: Any) -> int | tuple[int, int]:
 
 
 def run(
-    config: PrepareConfig, out: Path, workers: int, *, on_progress: Callable[[Progress], None]
+    config: PrepareConfig,
+    out: Path,
+    workers: int,
+    *,
+    on_progress: Callable[[Progress], None],
+    on_found: Callable[[Finding], None] | None = None,
+    work: Path | None = None,
 ) -> Dataset:
     """Make the dataset that ``config`` describes, or open it where it is there."""
     _check_out(config, out)
+    _check_work(config, out, work)
     plan = config.plan()
     if (out / "dataset.json").exists():
         return _existing(out, config, plan)
@@ -174,9 +195,11 @@ def run(
         out.mkdir(parents=True, exist_ok=True)
         if not work_dir.is_dir() and any(out.iterdir()):
             raise InputError(f"{out}: not empty and not a dataset; choose another --out")
-        with locked(work_dir):
-            store = ChunkStore(work_dir, {**plan, "geometry": describe(config.crop)})
-            process_sources(choose, store, workers, on_progress=on_progress, early=Early(plan))
+        with locked(work_dir), locked(work) if work else contextlib.nullcontext():
+            store = ChunkStore(work or work_dir, config.cutting())
+            process_sources(
+                choose, store, workers, on_progress=on_progress, on_found=on_found, early=Early(plan)
+            )
             try:
                 choose.conclude()
                 dataset = assemble(out, store, plan, choose=choose, on_progress=on_progress)
@@ -195,6 +218,21 @@ def _check_out(config: PrepareConfig, out: Path) -> None:
         source = Path(text)
         if text and source.is_dir() and source.resolve() in (out.resolve(), *out.resolve().parents):
             raise InputError(f"--out {out} lies inside the source {text}; choose a folder outside of it")
+
+
+def _check_work(config: PrepareConfig, out: Path, work: Path | None) -> None:
+    """Raise InputError for a folder of work that holds anything else, or lies where it must not."""
+    if work is None:
+        return
+    for place in (out, *(Path(source) for source in config.sources)):
+        if work.resolve() in (place.resolve(), *place.resolve().parents) or (
+            place.is_dir() and place.resolve() in work.resolve().parents
+        ):
+            raise InputError(f"--work {work}: lies in {place}, or holds it; choose a folder of its own")
+    if work.exists() and not work.is_dir():
+        raise InputError(f"--work {work}: is no folder")
+    if work.is_dir() and any(work.iterdir()) and not (work / "plan.json").is_file():
+        raise InputError(f"--work {work}: holds other files; choose a folder of its own")
 
 
 def _existing(out: Path, config: PrepareConfig, plan: dict[str, Any]) -> Dataset:

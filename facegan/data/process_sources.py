@@ -16,7 +16,7 @@ import threading
 import time
 import warnings
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Executor, Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
@@ -28,10 +28,11 @@ from facegan.data import near_duplicates as near
 from facegan.data import png
 from facegan.data.choosing import Chooser, PrepareConfig, Progress
 from facegan.data.chunks import ChunkStore
-from facegan.data.crops import Crop, apply_each, cut_alike, describe, make_detector
+from facegan.data.crops import Crop, Cropped, RejectedFace, apply_each, cut_alike, make_detector
 from facegan.data.items import Item, Row
 from facegan.data.pairs import SIDE_BY_SIDE, fitted, halves
 from facegan.data.png import pixels_digest
+from facegan.data.review import Finding, apply_reviewed, finding
 from facegan.data.shards import beside
 from facegan.data.sources import estimate
 from facegan.data.summary import Early, packed
@@ -86,13 +87,13 @@ def _decode(item: Item) -> tuple[np.ndarray, Meaning | None]:
 
 
 def work(items: list[Item], splits: list[str], thumbnails: int) -> tuple[list[Row], list[bytes]]:
-    """Return a chunk's rows in order, and thumbnails of its first ``thumbnails`` photos."""
+    """Return a chunk's rows in order, and thumbnails of the photos among its first ``thumbnails`` items."""
     rows: list[Row] = []
     seen: list[bytes] = []
-    for item, split in zip(items, splits, strict=True):
+    for number, (item, split) in enumerate(zip(items, splits, strict=True)):
         own, photo = _rows(item, split)
         rows += own
-        if photo is not None and len(seen) < thumbnails:
+        if photo is not None and number < thumbnails:
             seen.append(_thumbnail(photo, own))
     return rows, seen
 
@@ -104,7 +105,7 @@ def _rows(item: Item, split: str) -> tuple[list[Row], np.ndarray | None]:
     try:
         photo, meaning = _decode(item)
         given, photo = _input_and_target(item, photo)
-        kept, rejected = apply_each(photo, _STATE["crop"], _STATE["detector"])
+        kept, rejected = _crops(photo, item)
     except ImageError as error:
         return [Row(item.source, item.name, digest, error.reason)], None
     except Exception as error:  # one hostile picture must not end the work on all others
@@ -118,9 +119,24 @@ def _rows(item: Item, split: str) -> tuple[list[Row], np.ndarray | None]:
         made["values"] = packed(c.image, meaning if i == 0 else None, own is not None)
         if c.face is not None:
             made["box"] = [float(v) for v in c.face.box]
-            made["landmarks"] = [float(v) for point in c.face.landmarks for v in point]
-        rows.append(Row(item.source, item.name, digest, attributes=item.attributes, split=split, **made))
-    return rows + [Row(item.source, item.name, digest, e.reason) for e in rejected], photo
+            made["landmarks"] = [float(v) for point in c.face.landmarks for v in point] or None
+            made["score"] = c.face.confidence
+        made |= {"attributes": item.attributes, "split": split, "by_review": c.by_review}
+        rows.append(Row(item.source, item.name, digest, **made))
+    return rows + [_reject(item, digest, error) for error in rejected], photo
+
+
+def _crops(photo: np.ndarray, item: Item) -> tuple[list[Cropped], list[ImageError]]:
+    if not item.decisions:
+        return apply_each(photo, _STATE["crop"], _STATE["detector"])
+    return apply_reviewed(photo, _STATE["crop"], _STATE["detector"], decisions=item.decisions)
+
+
+def _reject(item: Item, digest: bytes, error: ImageError) -> Row:
+    """Return the row of a reject, with its face if it is one of a face."""
+    face = error.face if isinstance(error, RejectedFace) else None
+    box = [float(v) for v in face.box] if face else None
+    return Row(item.source, item.name, digest, error.reason, box=box, score=face.confidence if face else None)
 
 
 def _input_and_target(item: Item, photo: np.ndarray) -> tuple[np.ndarray | None, np.ndarray]:
@@ -146,7 +162,7 @@ def _thumbnail(photo: np.ndarray, rows: list[Row]) -> bytes:
     small = small.reshape(h, w, -1)  # OpenCV drops a single channel
     small = np.ascontiguousarray(np.repeat(small, 3, axis=2) if small.shape[2] == 1 else small)
     for row in rows:
-        if row.box:
+        if row.box and not row.reject:
             x, y, bw, bh = (v * scale for v in row.box)
             corners = (round(x), round(y)), (round(x + bw), round(y + bh))
             cv2.rectangle(small, *corners, (60, 220, 60), 2, cv2.LINE_AA)
@@ -160,6 +176,7 @@ def _thumbnail(photo: np.ndarray, rows: list[Row]) -> bytes:
 
 CHUNK, MAX_CHUNK = 32, 256  # pictures; those as small as digits are more in a chunk
 MIN_CHUNK_BYTES, MAX_CHUNK_BYTES = 128 * 2**10, 32 * 2**20
+WATCHED, MIN_WATCHED_BYTES = 4, 16 * 2**10  # where somebody watches faces being found
 _THUMBNAILS = 36
 
 
@@ -176,19 +193,23 @@ def crop_photos(
     """Run stage one alone: store every photo's crop or reject, duplicates included, under ``folder``."""
     parse_range(value_range)
     config = PrepareConfig(tuple(sources), crop, value_range=value_range, follow_links=follow_links)
-    store = ChunkStore(folder, {**config.plan(), "geometry": describe(crop)})
+    store = ChunkStore(folder, config.cutting())
     process_sources(Chooser(config), store, workers or cores(), on_progress=on_progress)
     return store
 
 
-def _chunks(items: Iterator[tuple[Item, str]]) -> Iterator[list[tuple[Item, str]]]:
-    """Yield ``CHUNK`` items at a time, more if small, fewer if large, so that memory stays constant."""
+def _chunks(items: Iterator[tuple[Item, str]], watched: bool) -> Iterator[list[tuple[Item, str]]]:
+    """Yield ``CHUNK`` items at a time, more if small, fewer if large, so that memory stays constant.
+
+    Of chunks that are ``watched``, a few items; what becomes of the items does not depend on their chunks.
+    """
     chunk: list[tuple[Item, str]] = []
     size = 0
+    count, least = (WATCHED, MIN_WATCHED_BYTES) if watched else (CHUNK, MIN_CHUNK_BYTES)
     for item, split in items:
         chunk.append((item, split))
         size += item.size()
-        enough = len(chunk) >= CHUNK and size >= MIN_CHUNK_BYTES
+        enough = len(chunk) >= count and size >= least
         if enough or len(chunk) == MAX_CHUNK or size >= MAX_CHUNK_BYTES:
             yield chunk
             chunk, size = [], 0
@@ -196,11 +217,12 @@ def _chunks(items: Iterator[tuple[Item, str]]) -> Iterator[list[tuple[Item, str]
         yield chunk
 
 
-def _digest(chunk: list[tuple[Item, str]]) -> str:
+def _digest(chunk: list[tuple[Item, str]], thumbnails: int) -> str:
     """Hash all that decides a chunk's outcome, so that changed sources are noticed on resuming."""
-    total = hashlib.sha256()
+    total = hashlib.sha256(str(min(thumbnails, len(chunk))).encode())
     for item, split in chunk:
-        parts = (item.source, item.reject, split, json.dumps(item.attributes, sort_keys=True))
+        parts = (item.source, item.name, item.reject, split, json.dumps(item.attributes, sort_keys=True))
+        parts = (*parts, *map(repr, item.decisions))
         total.update("\0".join(parts).encode(errors="surrogateescape") + item.digest())
     return total.hexdigest()
 
@@ -251,10 +273,11 @@ class _Stage:
         store: ChunkStore,
         on_progress: Callable[[Progress], None],
         *,
+        on_found: Callable[[Finding], None] | None,
         early: Early | None,
     ) -> None:
         config = choose.config
-        self.store, self.on_progress, self.early = store, on_progress, early
+        self.store, self.on_progress, self.on_found, self.early = store, on_progress, on_found, early
         self.under_way: deque[tuple[int, str, int, Future[Any] | tuple[int, int]]] = deque()
         self.begin, self.done, self.kept, self.rejected = time.monotonic(), 0, 0, 0
         self.total: int | None = None
@@ -266,6 +289,7 @@ class _Stage:
     def collect(self) -> None:
         """Store the chunk that has been under way for longest, once it is done."""
         index, digest, size, outcome = self.under_way.popleft()
+        rows: Iterable[Row]
         if isinstance(outcome, Future):
             rows, thumbnails = outcome.result()
             self.store.write(index, digest, rows, thumbnails=thumbnails)
@@ -274,6 +298,10 @@ class _Stage:
             last = self.done + size == self.total
             if self.early and (advised := self.early([row.reject for row in rows], last)):
                 warnings.warn(advised, FaceganWarning, stacklevel=4)
+        else:
+            rows = self.store.chunk(index) if self.on_found else ()
+        for row in rows if self.on_found else ():
+            self.on_found(finding(row))
         good, bad = outcome
         self.done, self.kept, self.rejected = self.done + size, self.kept + good, self.rejected + bad
         seconds = time.monotonic() - self.begin
@@ -286,22 +314,24 @@ def process_sources(
     workers: int,
     *,
     on_progress: Callable[[Progress], None],
+    on_found: Callable[[Finding], None] | None = None,
     early: Early | None = None,
 ) -> None:
     """Fill ``store`` with what becomes of every picture that is chosen; chunks that it holds already stay.
 
-    What ``early`` says of the first pictures is a FaceganWarning. InputError if a source cannot be read, or a
-    worker process died (``workers`` = 1 works in this one).
+    ``on_found`` takes every crop and reject in the order of the pictures. What ``early`` says of the first
+    pictures is a FaceganWarning. InputError if a source cannot be read, or a worker process died
+    (``workers`` = 1 works in this one).
     """
-    stage = _Stage(choose, store, on_progress, early=early)
+    stage = _Stage(choose, store, on_progress, on_found=on_found, early=early)
     count = before = 0
     with _pool(choose.config, workers) as pool:
         try:
-            for index, chunk in enumerate(_chunks(choose.items())):
-                count, digest = index + 1, _digest(chunk)
+            for index, chunk in enumerate(_chunks(choose.items(), on_found is not None)):
+                thumbnails = max(0, _THUMBNAILS - before)
+                count, digest = index + 1, _digest(chunk, thumbnails)
                 outcome: Future[Any] | tuple[int, int] | None = store.has(index, digest)
                 if outcome is None:
-                    thumbnails = max(0, _THUMBNAILS - before)
                     with _apart():
                         outcome = pool.submit(work, [i for i, _ in chunk], [s for _, s in chunk], thumbnails)
                 stage.under_way.append((index, digest, len(chunk), outcome))
