@@ -22,7 +22,7 @@ from facegan.exchange.parity import Run
 from facegan.exchange.tracing import described
 from facegan.generator import Generator
 from facegan.images import png_bytes
-from facegan.latent.directions import SHOWN, Directions
+from facegan.latent.directions import Directions
 from facegan.marks import GENERATED, SOURCE_TYPES, packet_template
 from facegan.runs.page import document
 from facegan.translator import Translator
@@ -122,7 +122,9 @@ def _facts(model: Generator, directions: Directions | None) -> dict[str, Any]:
         **facts,
         # Without an average of its own, it is the image of the prior's mean, also with other labels.
         "average_stored": model.network.average_w is not None,
-        "directions": _order(directions) if directions else [],
+        "directions": [{"index": i, "name": directions.names[i]} for i in directions.order()]
+        if directions
+        else [],
         "packet": packet_template(),
         "source": SOURCE_TYPES + GENERATED,
         "tests": [
@@ -137,18 +139,6 @@ def _value(text: str) -> Any:
         return json.loads(text)
     except ValueError:
         return text
-
-
-def _order(directions: Directions) -> list[dict[str, Any]]:
-    """Return index and name of each direction, the most telling ones first."""
-
-    def rank(index: int) -> tuple[Any, ...]:
-        name = directions.names[index]
-        known = SHOWN.index(name) if name in SHOWN else len(SHOWN)
-        return directions.kinds[index] != "attribute", known, -directions.accuracy.get(name, 0.0), index
-
-    order = sorted(range(len(directions.names)), key=rank)
-    return [{"index": i, "name": directions.names[i]} for i in order]
 
 
 def _web(name: str) -> bytes:

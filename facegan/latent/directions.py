@@ -98,6 +98,16 @@ class Directions:
             lines.append(f"{plain(name):<22}{accuracy:>9}{effect:>8}  {besides}")
         return "\n".join(lines)
 
+    def order(self) -> list[int]:
+        """Return the numbers of all directions, the most telling ones first."""
+
+        def rank(index: int) -> tuple[bool, int, float, int]:
+            name = self.names[index]
+            known = SHOWN.index(name) if name in SHOWN else len(SHOWN)
+            return self.kinds[index] != "attribute", known, -self.accuracy.get(name, 0.0), index
+
+        return sorted(range(len(self.names)), key=rank)
+
     def suggest(self, model: Generator) -> str:
         """Return the direction to try first, as ``facegan edit`` takes it; '' where there is none.
 
