@@ -27,6 +27,7 @@ _PUBLIC = {
     "read_signature": "facegan.signing",
     "sign": "facegan.signing",
     "run_demo": "facegan.demo.tour",
+    "run_studio": "facegan.studio.serve",
     "Generator": "facegan.generator",
     "Latent": "facegan.prior",
     "load": "facegan.models",
@@ -77,6 +78,7 @@ _FUNCTIONS = {
     "read_signature": "",
     "sign": "",
     "run_demo": "",
+    "run_studio": "",
     "import_model": "facegan.exchange.base:ImportOptions",
     "invert": "facegan.inversion.config:InvertConfig",
     "evaluate": "",
@@ -162,6 +164,7 @@ __all__ += [
     "register_loss",
     "register_metric",
     "run_demo",
+    "run_studio",
     "select",
     "set_progress",
     "show",
@@ -219,6 +222,7 @@ if TYPE_CHECKING:
     from facegan.recipes.table import RECIPES, recipe
     from facegan.sheets import show
     from facegan.signing import read_signature, sign
+    from facegan.studio.serve import run_studio
     from facegan.training.train import train
     from facegan.translation.pairs import pairs
     from facegan.translation.translate import translate

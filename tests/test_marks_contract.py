@@ -109,6 +109,7 @@ NO_MAKERS = {
     "sign": "copies of pictures that have marks",
     "train-encoder": "a network",
     "layers": "text",
+    "studio": "a page; its jobs are the other commands",
 }
 # Functions that write pictures, and the calls without a mark: photos, charts, and pictures for eyes alone.
 WRITERS = {"save_png": 2, "save_picture": 2, "png_bytes": 1, "write_film": 99}
@@ -122,6 +123,7 @@ UNMARKED = {
     "exchange/page_out.py": "pictures for the self-test of a page",
     "exchange/translator_page.py": "pictures for the self-test of a page",
     "runs/folder.py:save_labels": "photos of a data set",
+    "studio/tasks/pictures.py": "previews of files that somebody brings",
 }
 
 

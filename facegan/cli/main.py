@@ -24,6 +24,7 @@ from facegan.version import __version__
 # name -> (module, one line of help); the order is that of a first session
 COMMANDS: dict[str, tuple[str, str]] = {
     "demo": ("facegan.cli.demo", "run every step in a few minutes, offline, with drawn portraits"),
+    "studio": ("facegan.cli.studio", "do everything in one page in the browser"),
     "prepare": ("facegan.cli.prepare", "turn photos into a dataset: find, align, crop, check and pack faces"),
     "inspect": ("facegan.cli.inspect", "show a dataset: sizes, counts, attributes, rejects, a grid"),
     "label": ("facegan.cli.label", "predict attributes of photos: smiling, glasses, hair ..."),

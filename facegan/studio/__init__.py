@@ -1,0 +1,1 @@
+"""The studio: everything that facegan does, in one page of the browser."""

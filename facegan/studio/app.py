@@ -1,0 +1,65 @@
+"""The studio as an ASGI application."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Collection
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+
+from facegan.errors import FaceganError
+from facegan.studio.guard import Guard
+from facegan.studio.pages import page_routes
+from facegan.studio.routes import all_routes
+from facegan.studio.state import Studio
+from facegan.studio.web import on_crash, on_facegan_error, on_http_error
+
+
+def application(
+    studio: Studio, *, port: int, hosts: Collection[str] = (), any_address: bool = False
+) -> Starlette:
+    """Return the application.
+
+    Args:
+        studio: the project, and what works for it.
+        port: where the server listens.
+        hosts: names by which it may be called, besides those of this machine.
+        any_address: whether it may be called by any numeric address.
+    """
+
+    @contextlib.asynccontextmanager
+    async def life(app: Starlette) -> AsyncIterator[None]:
+        studio.jobs.begin()
+        asking = asyncio.create_task(_ask_device(studio))
+        try:
+            yield
+        finally:
+            asking.cancel()
+            studio.jobs.end()
+            await studio.hands.close()
+            await studio.reader.close()
+
+    app = Starlette(
+        routes=[*page_routes(), *all_routes()],
+        middleware=[
+            Middleware(Guard, token=studio.token, port=port, hosts=hosts, any_address=any_address),
+        ],
+        exception_handlers={
+            FaceganError: on_facegan_error,
+            HTTPException: on_http_error,
+            Exception: on_crash,
+        },
+        lifespan=life,
+    )
+    app.state.studio = studio
+    return app
+
+
+async def _ask_device(studio: Studio) -> None:
+    """Let the drawing process import torch, so that the first picture comes soon, and say where it draws."""
+    with contextlib.suppress(FaceganError):
+        found, _ = await studio.hands.call("machine", {}, seconds=300)
+        studio.device = found["device"]

@@ -1,0 +1,164 @@
+"""A process for short work that touches torch, or data from outside; it may die, and is started again.
+
+The server itself decodes nothing and loads no model. Both sides exchange messages of JSON and bytes: four
+lengths of four bytes are enough, and nothing is unpickled.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import importlib
+import json
+import os
+import signal
+import struct
+import sys
+from collections.abc import Mapping
+from typing import Any, BinaryIO
+
+from facegan.errors import FaceganError
+from facegan.studio.refusals import Refused
+
+TASKS: dict[str, str] = {
+    "decode": "facegan.studio.tasks.pictures",
+    "facts": "facegan.studio.tasks.models",
+    "graph": "facegan.studio.tasks.models",
+    "pictures_of": "facegan.studio.tasks.models",
+    "machine": "facegan.studio.tasks.models",
+}
+"""Task -> module with a function of that name, ``(arguments, content) -> (result, content)``."""
+MAX_WAITING = 128
+_HEAD = struct.Struct("<II")
+
+
+class Hands:
+    """The server's side: calls tasks in the process, one at a time.
+
+    Args:
+        name: which process it is, for lists of processes.
+        memory: bytes that it may take; 0 for any number.
+    """
+
+    def __init__(self, name: str, memory: int = 0) -> None:
+        self.name, self.memory = name, memory
+        self._process: asyncio.subprocess.Process | None = None
+        self._turn = asyncio.Lock()
+        self._waiting = 0
+
+    async def call(
+        self, task: str, arguments: Mapping[str, Any], content: bytes = b"", *, seconds: float = 60
+    ) -> tuple[dict[str, Any], bytes]:
+        """Return a task's result: JSON and bytes.
+
+        Raises:
+            FaceganError: The task's own, in one sentence.
+            Refused: Too many wait (503), or the process died or took too long (400).
+        """
+        if self._waiting >= MAX_WAITING:
+            raise Refused(503, "the studio is busy; try again in a moment")
+        self._waiting += 1
+        try:
+            async with self._turn:
+                return await self._called(task, arguments, content, seconds=seconds)
+        finally:
+            self._waiting -= 1
+
+    async def _called(
+        self, task: str, arguments: Mapping[str, Any], content: bytes, *, seconds: float
+    ) -> tuple[dict[str, Any], bytes]:
+        whole = False
+        try:
+            head = json.dumps({"task": task, "arguments": arguments}).encode()
+            result, back = await asyncio.wait_for(self._exchange(head, content), seconds)
+            whole = True
+        except (asyncio.TimeoutError, TimeoutError):
+            raise Refused(400, f"this took longer than {seconds:g} seconds and was given up") from None
+        except (asyncio.IncompleteReadError, ConnectionError):
+            raise Refused(400, "the process that worked on this ended; the file may be damaged") from None
+        finally:
+            if not whole:  # also where the browser has gone: what comes back would be taken for another's
+                await self.close()
+        if "error" in result:
+            raise FaceganError(result["error"])
+        return result, back
+
+    async def _exchange(self, head: bytes, content: bytes) -> tuple[dict[str, Any], bytes]:
+        process = await self._running()
+        assert process.stdin is not None and process.stdout is not None
+        process.stdin.write(_HEAD.pack(len(head), len(content)) + head)
+        process.stdin.write(content)
+        await process.stdin.drain()
+        sizes = _HEAD.unpack(await process.stdout.readexactly(_HEAD.size))
+        result = json.loads(await process.stdout.readexactly(sizes[0]))
+        return result, await process.stdout.readexactly(sizes[1])
+
+    async def _running(self) -> asyncio.subprocess.Process:
+        if self._process is None or self._process.returncode is not None:
+            self._process = await asyncio.create_subprocess_exec(
+                sys.executable,
+                *("-m", "facegan.studio.hands", self.name, str(self.memory)),
+                stdin=asyncio.subprocess.PIPE,
+                stdout=asyncio.subprocess.PIPE,
+                start_new_session=True,
+            )
+        return self._process
+
+    async def close(self) -> None:
+        """End the process."""
+        process, self._process = self._process, None
+        if process is not None and process.returncode is None:
+            with contextlib.suppress(ProcessLookupError):
+                process.kill()
+            await process.wait()
+
+
+# --- the process's side ------------------------------------------------------------------------------
+
+
+def serve(memory: int) -> None:
+    """Do tasks until the server's side is closed."""
+    inward = os.fdopen(os.dup(0), "rb")
+    outward = os.fdopen(os.dup(1), "wb")
+    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+    os.dup2(2, 1)  # what a library prints is no answer
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    if memory:
+        _limit_memory(memory)
+    while head := inward.read(_HEAD.size):
+        sizes = _HEAD.unpack(head)
+        question = json.loads(inward.read(sizes[0]))
+        result, content = _done(question["task"], question["arguments"], inward.read(sizes[1]))
+        _write(outward, result, content)
+
+
+def _done(task: str, arguments: dict[str, Any], content: bytes) -> tuple[dict[str, Any], bytes]:
+    try:
+        done: tuple[dict[str, Any], bytes] = getattr(importlib.import_module(TASKS[task]), task)(
+            arguments, content
+        )
+        return done
+    except FaceganError as error:
+        return {"error": str(error)}, b""
+    except MemoryError:
+        return {"error": "this takes more memory than the studio allows it"}, b""
+
+
+def _write(outward: BinaryIO, result: dict[str, Any], content: bytes) -> None:
+    text = json.dumps(result).encode()
+    outward.write(_HEAD.pack(len(text), len(content)) + text)
+    outward.write(content)
+    outward.flush()
+
+
+def _limit_memory(count: int) -> None:
+    try:
+        import resource
+    except ImportError:  # Windows
+        return
+    with contextlib.suppress(ValueError, OSError):
+        resource.setrlimit(resource.RLIMIT_AS, (count, count))
+
+
+if __name__ == "__main__":
+    serve(int(sys.argv[2]))

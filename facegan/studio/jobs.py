@@ -1,0 +1,251 @@
+"""Long work: a folder for each job, a process of its own, a queue.
+
+A job outlives the page and the server. Its folder is ``.studio/jobs/ID``: ``job.json`` (what it does and
+how far the server is with it), ``events.jsonl`` (what it tells, its end included), ``log.txt`` and ``lock``,
+which is held by the job's process for as long as it lives.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import secrets
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from facegan.files import take_lock, write_bytes
+from facegan.studio.actions import get_action
+from facegan.studio.call import Call
+from facegan.studio.project import Project, read_json
+from facegan.studio.refusals import NotFoundError, Refused, shown
+from facegan.studio.report import JobReport, last_event
+
+MAX_QUEUED = 50
+GONE = "the process ended"
+ACTIVE = ("queued", "running")
+_PULSE = 0.2  # seconds between two looks at the queue
+
+
+@dataclass
+class Job:
+    """A job's folder, and what its files say."""
+
+    folder: Path
+
+    @property
+    def id(self) -> str:
+        """The folder's name."""
+        return self.folder.name
+
+    def about(self) -> dict[str, Any]:
+        """Return ``job.json``."""
+        return read_json(self.folder / "job.json")
+
+    def write(self, about: Mapping[str, Any]) -> None:
+        """Replace ``job.json``."""
+        write_bytes(self.folder / "job.json", json.dumps(about, indent=1).encode())
+
+    def alive(self) -> bool:
+        """Return whether the job's process lives: it holds the lock from its birth on."""
+        try:
+            with open(self.folder / "lock", "ab") as handle:
+                return not take_lock(handle)
+        except OSError:
+            return False
+
+    def pid(self) -> int:
+        """Return the number of the job's process, which leads a group of its own."""
+        return int((self.folder / "lock").read_text() or self.about()["pid"])
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the job for JSON: what it does, its state, its latest progress and its end."""
+        about = self.about()
+        last = last_event(self.folder)
+        state = about.get("state", "failed")
+        if last is not None:
+            state = last["kind"]
+        keys = ("action", "title", "settings", "command", "python", "created", "started", "resumable")
+        found = {"id": self.id, "state": state, **{key: about.get(key) for key in keys}}
+        if last is not None:
+            found |= {key: last[key] for key in ("error", "result") if key in last}
+        return found
+
+
+class Jobs:
+    """All jobs of a project.
+
+    Args:
+        project: where they work.
+        at_once: how many run at the same time; others wait.
+    """
+
+    def __init__(self, project: Project, at_once: int = 2) -> None:
+        self.project, self.at_once = project, at_once
+        self.folder = project.private / "jobs"
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self._lock = threading.RLock()
+        self._children: dict[str, subprocess.Popen[bytes]] = {}
+        self._ends = threading.Event()
+        self._thread = threading.Thread(target=self._watch, name="jobs", daemon=True)
+
+    # --- the list ---------------------------------------------------------------------------
+
+    def all(self) -> list[Job]:
+        """Return the jobs, newest first."""
+        folders = [path for path in self.folder.iterdir() if (path / "job.json").is_file()]
+        return [Job(path) for path in sorted(folders, reverse=True)]
+
+    def find(self, wanted: Any) -> Job:
+        """Return the job of that id; NotFoundError if there is none."""
+        for job in self.all():
+            if job.id == wanted:
+                return job
+        raise NotFoundError(f"this project has no job '{shown(wanted)}'")
+
+    # --- what requests do -------------------------------------------------------------------
+
+    def preview(self, action: Any, settings: Any) -> Call:
+        """Return the call that a job would make; FaceganError if the settings do not fit."""
+        if not isinstance(settings, dict):
+            raise Refused(400, "settings must be an object")
+        return get_action(action).call(settings, self.project)
+
+    def start(self, action: Any, settings: Any) -> Job:
+        """Put a new job into the queue; FaceganError if the settings do not fit, Refused if it is full."""
+        call = self.preview(action, settings)
+        with self._lock:
+            waiting = sum(job.about().get("state") == "queued" for job in self.all())
+            if waiting >= MAX_QUEUED:
+                raise Refused(429, f"{waiting} jobs are waiting already; delete some, or wait for them")
+            job = self._new(action, settings, call)
+        return job
+
+    def _new(self, action: str, settings: dict[str, Any], call: Call) -> Job:
+        row = get_action(action)
+        name = f"{time.strftime('%Y%m%d-%H%M%S')}-{action}-{secrets.token_hex(3)}"
+        folder = self.folder / name
+        folder.mkdir(mode=0o700)
+        job = Job(folder)
+        job.write(
+            {
+                "action": action,
+                "title": row.title,
+                "settings": settings,
+                "call": call.to_dict(),
+                "command": call.command(name),
+                "python": call.python(name),
+                "created": time.time(),
+                "resumable": row.resumable,
+                "state": "queued",
+            }
+        )
+        return job
+
+    def stop(self, job: Job) -> None:
+        """Ask a job to save and stop, as Ctrl-C does; the second time to stop at once, the third to die."""
+        with self._lock:
+            about = job.about()
+            if about.get("state") == "queued":
+                JobReport(job.folder, self.project, job.id).event("stopped")
+                job.write({**about, "state": "ended"})
+                return
+            if about.get("state") != "running" or not job.alive():
+                raise Refused(409, "this job is not running")
+            asked = about.get("stops", 0) + 1
+            job.write({**about, "stops": asked})
+            with contextlib.suppress(ProcessLookupError):
+                if asked < 3:
+                    os.kill(job.pid(), signal.SIGINT)
+                else:
+                    os.killpg(job.pid(), signal.SIGKILL)
+
+    def again(self, job: Job) -> Job:
+        """Start a job with the same settings: a new one, or the same one again if it can go on."""
+        about = job.about()
+        if job.to_dict()["state"] in ACTIVE:
+            raise Refused(409, "this job has not ended yet")
+        return self.start(about.get("action"), about.get("settings"))
+
+    def delete(self, job: Job) -> None:
+        """Delete a job that has ended, or one that waits; its results stay."""
+        with self._lock:
+            if job.about().get("state") == "running" and job.alive():
+                raise Refused(409, "this job is running; stop it first")
+            shutil.rmtree(job.folder)
+
+    # --- the queue --------------------------------------------------------------------------
+
+    def begin(self) -> None:
+        """Start to look after the queue, in a thread."""
+        self._thread.start()
+
+    def end(self) -> None:
+        """Stop looking after the queue; the jobs' processes go on."""
+        self._ends.set()
+
+    def _watch(self) -> None:
+        while not self._ends.wait(_PULSE):
+            with contextlib.suppress(OSError):  # a full disk is told by the requests
+                self.pulse()
+
+    def pulse(self) -> None:
+        """Note which processes have ended, and start those that wait, oldest first."""
+        with self._lock:
+            running, waiting = 0, []
+            for job in self.all():
+                about = job.about()
+                if about.get("state") == "running":
+                    running += not self._ended(job, about)
+                elif (
+                    about.get("state") == "queued" and job.alive()
+                ):  # its server died before it could note it
+                    job.write({**about, "state": "running", "started": time.time()})
+                    running += 1
+                elif about.get("state") == "queued":
+                    waiting.append(job)
+            for job in reversed(waiting):
+                if running >= self.at_once:
+                    break
+                self._launch(job)
+                running += 1
+
+    def _ended(self, job: Job, about: dict[str, Any]) -> bool:
+        """Return whether the process of a job is gone, and write its last event if it has not."""
+        child = self._children.get(job.id)
+        if child is not None:
+            child.poll()  # so that it leaves no zombie
+        if job.alive():
+            return False
+        self._children.pop(job.id, None)
+        if last_event(job.folder) is None:
+            report = JobReport(job.folder, self.project, job.id)
+            if about.get("stops"):
+                report.event("stopped")
+            else:
+                report.event("failed", error=GONE)
+        job.write({**about, "state": "ended"})
+        return True
+
+    def _launch(self, job: Job) -> None:
+        with open(job.folder / "lock", "ab") as lock, open(job.folder / "log.txt", "ab") as log:
+            take_lock(lock)  # the child inherits it, so that there is no moment without
+            child = subprocess.Popen(
+                [sys.executable, "-m", "facegan.studio.worker", str(job.folder)],
+                cwd=self.project.root,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+                pass_fds=[lock.fileno()],
+            )
+            self._children[job.id] = child
+            job.write({**job.about(), "state": "running", "pid": child.pid, "started": time.time()})

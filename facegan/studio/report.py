@@ -1,0 +1,157 @@
+"""What a job tells while it works: events in a file, one JSON object a line, which the page follows."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from facegan.files import write_bytes
+from facegan.studio.call import Call, Place, Ref
+from facegan.studio.project import Project
+from facegan.studio.uploads import Uploads
+
+EVENTS = "events.jsonl"
+LAST = ("done", "failed", "stopped")
+"""The kinds of the last event."""
+_PAUSE = 0.25  # seconds between two events of progress at first
+_SHARE = 500  # later this part of the time that has passed: a day's work has some thousands of events
+
+
+class JobReport:
+    """Writes the events of one job, and knows its places.
+
+    Args:
+        folder: the job's folder.
+        project: the project that it works in.
+        job: the job's id.
+    """
+
+    def __init__(self, folder: Path, project: Project, job: str) -> None:
+        self.folder, self.project, self.job = folder, project, job
+        self.files: list[dict[str, Any]] = []
+        self._began = time.monotonic()
+        self._shown = (float("-inf"), "", False)
+        events = read_events(folder)
+        self._count = events[-1]["n"] if events else 0
+
+    # --- what a call means here -------------------------------------------------------------
+
+    def values(self, call: Call) -> dict[str, Any]:
+        """Return the arguments of the public function: paths in place of items and of files to make."""
+        return {name: self.value(value) for name, value in call.arguments.items() if value is not None}
+
+    def value(self, value: Any) -> Any:
+        """Return one argument: a path in place of an item or a file to make.
+
+        Paths are relative to the project's folder, where the worker works.
+        """
+        if isinstance(value, Ref) and value.kind == "uploads":
+            return self.project.relative(Uploads(self.project.private).find(value.id).path)
+        if isinstance(value, Ref):
+            return self.project.find(value.kind, value.id).name
+        if isinstance(value, Place):
+            self.project.results_folder.mkdir(exist_ok=True)
+            return f"results/{value.name(self.job)}"
+        return [self.value(one) for one in value] if isinstance(value, (list, tuple)) else value
+
+    # --- events -----------------------------------------------------------------------------
+
+    def progress(self, what: str, done: int, total: int | None = None, *, note: str = "") -> None:
+        """Tell how far a task is; the callback of facegan's long functions. Frequent calls are thinned."""
+        now = time.monotonic()
+        last, task, ended = self._shown
+        ends = total is not None and done >= total
+        pause = max(_PAUSE, (now - self._began) / _SHARE)
+        if what == task and (ended or (now - last < pause and not ends)):
+            return
+        self._shown = (now, what, ends)
+        self.event("progress", what=what, done=done, total=total, note=note)
+
+    def message(self, text: str) -> None:
+        """Tell a line."""
+        self.event("message", text=str(text))
+
+    def picture(self, path: str | Path, role: str) -> None:
+        """Tell of a picture in ``results/`` that is complete, and count it among the result's files."""
+        self.event("picture", file=self.file(path, role), role=role)
+
+    def file(self, path: str | Path, role: str) -> int:
+        """Count a file in ``results/`` among the result's files; return its number there."""
+        path = self.project.root / path
+        name = path.relative_to(self.project.results_folder).as_posix()
+        for number, known in enumerate(self.files):
+            if known["name"] == name:
+                return number
+        self.files.append({"name": name, "role": role, "bytes": path.stat().st_size})
+        return len(self.files) - 1
+
+    def event(self, kind: str, **values: Any) -> None:
+        """Write an event: ``stats``, ``found``, or whatever else an action tells while it works."""
+        self._count += 1
+        line = json.dumps({"n": self._count, "kind": kind, **values}, default=_as_json) + "\n"
+        with open(self.folder / EVENTS, "ab") as handle:
+            handle.write(line.encode())
+
+    def save_result(self, about: Mapping[str, Any]) -> None:
+        """Write ``results/JOB.json``, by which the result is listed."""
+        text = json.dumps({"id": self.job, "files": self.files, **about}, indent=1, default=_as_json)
+        write_bytes(self.project.results_folder / f"{self.job}.json", text.encode())
+
+
+def read_events(folder: Path, after: int = 0) -> list[dict[str, Any]]:
+    """Return a job's events with numbers above ``after``; a line that is being written is left out."""
+    found, _ = follow_events(folder, 0)
+    return [event for event in found if event["n"] > after]
+
+
+def follow_events(folder: Path, offset: int) -> tuple[list[dict[str, Any]], int]:
+    """Return the events from a byte of the file on, and the byte behind the last complete one."""
+    try:
+        with open(folder / EVENTS, "rb") as handle:
+            handle.seek(offset)
+            text = handle.read()
+    except OSError:
+        return [], offset
+    whole = text[: text.rfind(b"\n") + 1]
+    found = []
+    for line in whole.splitlines():
+        try:
+            event = json.loads(line)
+        except ValueError:
+            continue
+        if isinstance(event, dict) and isinstance(event.get("n"), int):
+            found.append(event)
+    return found, offset + len(whole)
+
+
+def last_event(folder: Path) -> dict[str, Any] | None:
+    """Return the event that ended a job, or None."""
+    try:
+        with open(folder / EVENTS, "rb") as handle:
+            handle.seek(max(0, os.fstat(handle.fileno()).st_size - 2**20))
+            lines = handle.read().splitlines()
+    except OSError:
+        return None
+    for line in reversed(lines[-3:]):
+        try:
+            event = json.loads(line)
+        except ValueError:
+            continue
+        if isinstance(event, dict) and event.get("kind") in LAST:
+            return event
+    return None
+
+
+def _as_json(value: Any) -> Any:
+    """Return numbers of NumPy and paths as JSON's own."""
+    if hasattr(value, "tolist"):
+        return value.tolist()
+    if isinstance(value, Mapping):
+        return dict(value)
+    if isinstance(value, Sequence):
+        return list(value)
+    return str(value)

@@ -1,0 +1,71 @@
+"""``/api/models``: what a model is, its pictures, and its graphs for the page's own engine."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from facegan.errors import InputError
+from facegan.studio.project import Item
+from facegan.studio.refusals import NotFoundError
+from facegan.studio.web import NO_STORE, answer, picture, read_object, studio_of
+
+_PARTS = ("all", "map", "synthesize")
+
+
+async def model_of(request: Request) -> tuple[Item, str]:
+    """Return the model that an address names, and the name by which facegan loads it."""
+    project = studio_of(request).project
+    item = await run_in_threadpool(project.find, "models", request.path_params["id"])
+    if item.facts.get("bundled"):
+        return item, item.name
+    moment = item.id.rpartition("@")[2] if "@" in item.id else ""
+    return item, f"{item.path}@{moment}" if moment else str(item.path)
+
+
+async def facts(request: Request) -> Response:
+    """Answer with what a model is."""
+    item, name = await model_of(request)
+    found, _ = await studio_of(request).hands.call("facts", {"model": name})
+    return answer({**item.to_dict(), **found})
+
+
+async def images(request: Request) -> Response:
+    """Answer with pictures of seeds or vectors: a PNG of one, JSON of several."""
+    given = await read_object(request)
+    _, name = await model_of(request)
+    question = {"model": name, **_checked(given)}
+    found, content = await studio_of(request).hands.call("pictures_of", question)
+    return answer(found) if found else picture(content)
+
+
+async def graph(request: Request) -> Response:
+    """Answer with the ONNX graph of a part of a generator."""
+    part = request.path_params["part"]
+    if part not in _PARTS:
+        raise NotFoundError(f"a model's graph is one of {', '.join(_PARTS)}")
+    _, name = await model_of(request)
+    _, content = await studio_of(request).hands.call("graph", {"model": name, "part": part}, seconds=300)
+    return Response(content, headers=NO_STORE, media_type="application/octet-stream")
+
+
+def _checked(given: dict[str, Any]) -> dict[str, Any]:
+    """Return the settings of pictures that a request may bring, with their types checked."""
+    kinds: dict[str, Any] = {"seeds": list, "vectors": list, "labels": str, "truncation": (int, float)}
+    for name, value in given.items():
+        if name not in kinds:
+            raise InputError(f"there is no setting '{name[:40]}'; there are: {', '.join(kinds)}")
+        if not isinstance(value, kinds[name]) or isinstance(value, bool):
+            raise InputError(f"{name}: this type does not fit")
+    return given
+
+
+ROUTES = [
+    Route("/api/models/{id}", facts, methods=["GET"]),
+    Route("/api/models/{id}/graph/{part}", graph, methods=["GET"]),
+    Route("/api/models/{id}/images", images, methods=["POST"]),
+]

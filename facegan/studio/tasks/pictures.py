@@ -1,0 +1,25 @@
+"""Pictures from outside: decoded here, where it may fail."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from facegan import images
+
+MAX_PIXELS = 80_000_000
+
+
+def decode(arguments: dict[str, Any], content: bytes) -> tuple[dict[str, Any], bytes]:
+    """Return the size of the picture at ``path``, and with ``side`` a PNG of at most so many pixels a side.
+
+    ``path`` is the server's own; it comes from no request.
+    """
+    image = images.read_image_file(Path(arguments["path"]), max_pixels=MAX_PIXELS)
+    height, width = image.shape[:2]
+    found = {"width": width, "height": height}
+    if not (side := int(arguments.get("side", 0))):
+        return found, b""
+    scale = min(1.0, side / max(height, width))
+    size = (max(round(height * scale), 1), max(round(width * scale), 1))
+    return found, images.png_bytes(images.resize(image, size) if scale < 1 else image)

@@ -1,0 +1,173 @@
+"""Files that a browser brings: bounded, kept under ids of our own, named by what they are."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import secrets
+import shutil
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from facegan import kinds
+from facegan.files import write_bytes
+from facegan.studio.project import read_json
+from facegan.studio.refusals import NotFoundError, Refused, shown
+
+MAX_FILE = 4 * 2**30
+MAX_TOTAL = 40 * 2**30
+MAX_FILES = 50_000
+SPARE = 512 * 2**20
+"""Bytes of the disk that stay free."""
+_PICTURE_SUFFIXES = (
+    ".jpg",
+    ".jpeg",
+    ".png",
+    ".webp",
+    ".gif",
+    ".bmp",
+    ".tif",
+    ".tiff",
+    ".tga",
+    ".heic",
+    ".avif",
+)
+_SUFFIXES = {  # kind -> endings that are kept, since readers ask for them; the first where another is given
+    "picture": ("", *_PICTURE_SUFFIXES),
+    "archive": ("", ".zip", ".tar", ".gz", ".tgz", ".bz2", ".xz", ".zst"),
+    "model": (".safetensors", ".pt", ".pth", ".pkl", ".h5", ".hdf5", ".keras", ".onnx"),
+    "table": ("", ".csv", ".txt", ".parquet", ".npz", ".npy", ".arrow", ".json"),
+    "other": ("",),
+}
+
+
+@dataclass(frozen=True)
+class Upload:
+    """A file that was brought. ``name`` is what its owner calls it; it is shown, never opened."""
+
+    id: str
+    name: str
+    kind: str
+    bytes: int
+    path: Path
+    facts: dict[str, Any]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return it for JSON."""
+        return {"id": self.id, "name": self.name, "kind": self.kind, "bytes": self.bytes, **self.facts}
+
+
+class Uploads:
+    """The files below ``.studio/uploads``.
+
+    Args:
+        private: the project's private folder.
+    """
+
+    def __init__(self, private: Path) -> None:
+        self.folder = private / "uploads"
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self._pending = 0  # bytes of uploads that are under way
+
+    def find(self, wanted: Any) -> Upload:
+        """Return the upload of that id; NotFoundError if there is none."""
+        if isinstance(wanted, str) and re.fullmatch(r"[a-z0-9]{16}", wanted):
+            about = read_json(self.folder / f"{wanted}.json")
+            path = self.folder / f"{wanted}{about.get('suffix', '')}"
+            if about and path.is_file():
+                return Upload(wanted, about["name"], about["kind"], about["bytes"], path, about["facts"])
+        raise NotFoundError(f"there is no upload '{shown(wanted)}'; bring the file again")
+
+    async def receive(self, chunks: AsyncIterator[bytes], name: str) -> Upload:
+        """Write a file as it comes in, and return it without facts.
+
+        Raises:
+            Refused: It is empty, too large, or one too many, or the disk is full.
+        """
+        total, count = self._used()
+        if count >= MAX_FILES:
+            raise Refused(413, f"{count:,} files are here already; delete some first")
+        number = secrets.token_hex(8)
+        part, size, head = self.folder / f"{number}.part", 0, b""
+        try:
+            with open(part, "xb") as handle:
+                async for chunk in chunks:
+                    size += len(chunk)
+                    self._pending += len(chunk)
+                    self._check(size, total)
+                    if len(head) < kinds.HEAD:
+                        head += chunk[: kinds.HEAD - len(head)]
+                    handle.write(chunk)
+            if not size:
+                raise Refused(400, "the file is empty")
+            return self._kept(part, number, name=name, head=head, size=size)
+        except OSError as error:
+            raise Refused(413, f"the file cannot be stored ({error.strerror or error})") from None
+        finally:
+            self._pending -= size
+            part.unlink(missing_ok=True)
+
+    def _check(self, size: int, total: int) -> None:
+        if size > MAX_FILE:
+            raise Refused(413, f"the file is larger than {MAX_FILE / 2**30:g} GiB")
+        if total + self._pending > MAX_TOTAL:
+            raise Refused(413, f"all files together exceed {MAX_TOTAL / 2**30:g} GiB; delete some first")
+        if shutil.disk_usage(self.folder).free < SPARE:
+            raise Refused(413, "the disk is nearly full; make room first")
+
+    def _kept(self, part: Path, number: str, *, name: str, head: bytes, size: int) -> Upload:
+        name = display_name(name)
+        kind = kind_of(head, name)
+        suffix = os.path.splitext(name)[1].lower()
+        suffix = suffix if suffix in _SUFFIXES[kind] else _SUFFIXES[kind][0]
+        path = self.folder / f"{number}{suffix}"
+        os.replace(part, path)
+        upload = Upload(number, name, kind, size, path, {})
+        self.note(upload, {})
+        return upload
+
+    def note(self, upload: Upload, facts: dict[str, Any]) -> Upload:
+        """Keep what was found out about an upload."""
+        upload = Upload(upload.id, upload.name, upload.kind, upload.bytes, upload.path, facts)
+        about = {"name": upload.name, "kind": upload.kind, "bytes": upload.bytes, "facts": facts}
+        text = json.dumps({**about, "suffix": upload.path.suffix})
+        write_bytes(self.folder / f"{upload.id}.json", text.encode())
+        return upload
+
+    def delete(self, upload: Upload) -> None:
+        """Delete an upload."""
+        upload.path.unlink(missing_ok=True)
+        (self.folder / f"{upload.id}.json").unlink(missing_ok=True)
+
+    def _used(self) -> tuple[int, int]:
+        """Return the bytes and the number of files that are here."""
+        total = count = 0
+        with os.scandir(self.folder) as entries:
+            for entry in entries:
+                if not entry.name.endswith((".json", ".part")):
+                    total, count = total + entry.stat(follow_symlinks=False).st_size, count + 1
+        return total, count
+
+
+def display_name(name: str) -> str:
+    """Return a client's file name for people: its last part, printable, at most 120 characters."""
+    last = re.split(r"[/\\]", name)[-1]
+    return "".join(c for c in last if c.isprintable())[-120:].strip() or "file"
+
+
+def kind_of(head: bytes, name: str) -> str:
+    """Return what a file is by its first bytes: picture, archive, model, table or other."""
+    if kinds.is_picture(head, name):
+        return "picture"
+    suffix = os.path.splitext(name)[1].lower()
+    found = kinds.container(head)
+    if suffix in _SUFFIXES["model"] or head[8:9] == b"{":
+        return "model"
+    if found in ("npy", "npz", "idx", "table", "csv"):
+        return "table"
+    if found:
+        return "archive"
+    return "table" if suffix in (".csv", ".txt", ".json") and kinds.text_kind(head) else "other"

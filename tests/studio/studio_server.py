@@ -1,0 +1,114 @@
+"""A real studio in a process of its own, for tests, and a small client."""
+
+from __future__ import annotations
+
+import contextlib
+import http.client
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import warm
+
+
+@dataclass
+class Answer:
+    """What the server answered."""
+
+    status: int
+    headers: dict[str, str]
+    content: bytes
+
+    def json(self) -> Any:
+        return json.loads(self.content)
+
+    @property
+    def error(self) -> str:
+        """The sentence of a refusal."""
+        return str(self.json()["error"])
+
+
+@dataclass
+class Server:
+    """A studio that runs."""
+
+    process: subprocess.Popen[str]
+    port: int
+    token: str
+    folder: Path
+    headers: dict[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.headers = {"Authorization": f"Bearer {self.token}", "X-Facegan": "1"}
+
+    @property
+    def address(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    def ask(
+        self, method: str, path: str, body: Any = None, headers: Mapping[str, str] | None = None
+    ) -> Answer:
+        """Send a request; a dict becomes JSON. ``headers`` replace those that let it in."""
+        content = json.dumps(body).encode() if isinstance(body, dict) else body
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
+        with contextlib.closing(connection):
+            connection.request(method, path, content, dict(self.headers if headers is None else headers))
+            found = connection.getresponse()
+            return Answer(found.status, {k.lower(): v for k, v in found.getheaders()}, found.read())
+
+    def get(self, path: str) -> Any:
+        """Return the JSON at an address."""
+        found = self.ask("GET", path)
+        assert found.status == 200, found.content
+        return found.json()
+
+    def start(self, action: str, **settings: Any) -> str:
+        """Start a job; return its id."""
+        found = self.ask("POST", "/api/jobs", {"action": action, "settings": settings})
+        assert found.status == 201, found.content
+        return str(found.json()["id"])
+
+    def wait(self, job: str, seconds: float = 120) -> dict[str, Any]:
+        """Return a job once it has ended."""
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            found: dict[str, Any] = self.get(f"/api/jobs/{job}")
+            if found["state"] not in ("queued", "running"):
+                return found
+            time.sleep(0.1)
+        raise AssertionError(f"{job} has not ended")
+
+    def events(self, job: str, after: int = 0) -> list[dict[str, Any]]:
+        """Return the events of a job, once it has ended."""
+        found = self.ask("GET", f"/api/jobs/{job}/events?after={after}")
+        assert found.headers["content-type"].startswith("text/event-stream")
+        lines = found.content.decode().splitlines()
+        return [json.loads(line.removeprefix("data: ")) for line in lines if line.startswith("data: ")]
+
+
+@contextlib.contextmanager
+def running(folder: Path, *options: str) -> Iterator[Server]:
+    """Start a studio and end it with SIGKILL if it still runs."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "facegan.cli.main", "studio", str(folder), "--no-browser", *options],
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, **warm.ONE_THREAD},
+    )
+    try:
+        assert process.stderr is not None
+        line = process.stderr.readline()
+        assert "?token=" in line, line + process.stderr.read()
+        address, _, token = line.strip().partition("/?token=")
+        yield Server(process, int(address.rpartition(":")[2]), token, folder)
+    finally:
+        process.kill()
+        process.wait()
+        assert process.stderr is not None
+        process.stderr.close()
