@@ -17,12 +17,13 @@ from facegan.errors import ConfigError
 from facegan.families import get_family
 from facegan.machine import cores
 from facegan.planning.dry_run import DryRun, PeakMemory, dry_run, occasions
-from facegan.planning.dry_run_text import size
+from facegan.planning.dry_run_text import MEASURE_NAMES, size
+from facegan.planning.forecast import Forecast, forecast, moments
 from facegan.recipes.choice import FEW_PICTURES, Surroundings, image_shape, surroundings
 from facegan.recipes.config import TrainConfig, check, override
 from facegan.recipes.table import RECIPES
 from facegan.runs.page import duration
-from facegan.runs.record import flatten, read_record
+from facegan.runs.record import config_of, read_record
 from facegan.settings import flag, values_of, walk
 from facegan.training.initialization import with_precision
 from facegan.training.out_of_memory import is_out_of_memory, two_updates
@@ -215,7 +216,7 @@ def decide(
     settle("precision", fastest, "what this device computes fastest")
     choices += [_condition(config, s), *_others(config, given)]
     hours = (measured.training_seconds + measured.drawing_seconds) / 3600
-    choices.append(Choice("expected hours", f"{hours:.2g}", _speed(measured)))
+    choices += [Choice("expected hours", f"{hours:.2g}", _speed(measured)), _quality(forecast(measured))]
     return Decision(config, tuple(choices), measured, s)
 
 
@@ -228,6 +229,17 @@ def _condition(config: TrainConfig, s: Surroundings) -> Choice:
     if get_family(config.family).conditional:
         return Choice("condition", "none", f"{known}: add --condition {s.attributes[0]}")
     return Choice("condition", "none", f"{known}, but these networks take none")
+
+
+def _quality(found: Forecast) -> Choice:
+    """Return the line on the last distance that the recipe's curve knows within this run."""
+    if not (rows := moments(found)):
+        return Choice(
+            "expected quality", "unknown", " ".join(found.doubts) or "nothing was measured so early"
+        )
+    last = rows[-1]
+    value = f"{MEASURE_NAMES[found.measure]} {last.estimate.value:.2g}"
+    return Choice("expected quality", value, f"measured at {last.kimg:.3g} kimg; --dry-run shows the curve")
 
 
 def _others(config: TrainConfig, given: Sequence[str]) -> list[Choice]:
@@ -245,10 +257,7 @@ def begun(config: TrainConfig, given: Sequence[str], out: Path) -> TrainConfig |
     before = read_record(out).config if (out / "config.json").is_file() else {}
     if before.get("recipe") != config.recipe:
         return None
-    was = {name.removeprefix("model."): value for name, value in flatten(before).items()}
-    return override(
-        config, {name: was[name] for name in values_of(config) if name in was and name not in given}
-    )
+    return config_of(before, config, keep=given)
 
 
 def _schedules(config: TrainConfig) -> dict[str, float]:

@@ -142,6 +142,8 @@ class DryRun:
     checkpoint_bytes: int
     map_bytes: int
     """Of the dataset's memory map, if the first run has yet to make it; else 0."""
+    content_hash: str = ""
+    """Of the dataset."""
     labels: tuple[str, ...] = ()
     """Lines on how many training pictures have which label, with --condition."""
     room: str = ""
@@ -243,6 +245,7 @@ def _measured(
         timings=timings,
         others=others,
         drawing=_time_drawing(state, shape),
+        content_hash=data.content_hash,
         labels=_label_lines(names, table, config),
         map_bytes=0 if isinstance(pictures, np.memmap) else data.counts["train"] * math.prod(shape),
     )

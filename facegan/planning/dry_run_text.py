@@ -9,6 +9,7 @@ from typing import Any
 from facegan.layers.notation import ACTIVATIONS, NORMS
 from facegan.layers.summary import LayerInfo, shape_text
 from facegan.planning.dry_run import DryRun, Timing
+from facegan.planning.forecast import Forecast, Moment, forecast, moments
 from facegan.recipes.config import GROUPS, TrainConfig, unfinished, unread_group
 from facegan.recipes.table import RECIPES
 from facegan.runs.page import duration
@@ -38,6 +39,8 @@ def page(d: DryRun) -> str:
         *_memory_lines(d),
         "",
         *_time_lines(d),
+        "",
+        *quality_lines(forecast(d)),
         "",
         *_disk_lines(d),
         "",
@@ -243,6 +246,51 @@ def _time_lines(d: DryRun) -> list[str]:
 
 def _seconds(seconds: float) -> str:
     return f"{_three(seconds)} s" if seconds >= 0.9995 else f"{_three(seconds * 1e3)} ms"
+
+
+def quality_lines(found: Forecast) -> list[str]:
+    """Return the distance to expect after some times on this machine, and why it may be another one."""
+    if found.curve is None:
+        return ["Quality", *_sentences(found.doubts)]
+    run, several = found.curve.runs[0], len(found.curve.runs)
+    name = f"{MEASURE_NAMES[run.measure]}{f' ({run.features})' * bool(run.features)}"
+    runs = f"{several} runs" if several > 1 else "one run"
+    return [
+        f"Quality to expect: {name}, lower is better, as measured in {runs}",
+        *(_moment_line(moment, found) for moment in moments(found)),
+        _fact("other real pictures", f"{run.floor:.3g}", run.against),
+        *_sentences([*_limits(found), *found.doubts]),
+    ]
+
+
+MEASURE_NAMES = {"kid": "KID", "fid": "FID", "quality": "quick distance"}
+
+
+def _moment_line(moment: Moment, found: Forecast) -> str:
+    estimate = moment.estimate
+    band = "" if estimate.low is None else f", {estimate.low:.2g} to {estimate.high:.2g}"
+    ends = moment.last and moment.kimg == found.kimg
+    label = f"at the end, {duration(moment.seconds)}" if ends else f"after {duration(moment.seconds)}"
+    return _fact(label, f"{estimate.value:.2g}", f"{moment.kimg:.3g} kimg{band}")
+
+
+def _limits(found: Forecast) -> list[str]:
+    """Return where the measured curve ends, and what its band is."""
+    assert found.curve is not None
+    first, last = found.curve.span
+    limits = []
+    if first == last:
+        limits.append(f"Measured once only, at {last:g} kimg.")
+    elif last < 0.95 * found.kimg:
+        limits.append(f"Nothing was measured beyond {last:.3g} kimg; this run has {found.kimg:g}.")
+    if len(found.curve.runs) > 1:
+        limits.append("The band lies between the best and the worst measured run.")
+    return limits
+
+
+def _sentences(texts: Sequence[str]) -> list[str]:
+    text = " ".join(texts)
+    return textwrap.wrap(text, WIDTH, initial_indent="  ", subsequent_indent="  ") if text else []
 
 
 def _disk_lines(d: DryRun) -> list[str]:

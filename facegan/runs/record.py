@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import median
 from typing import Any
 
 from facegan.errors import RunError
+from facegan.recipes.config import TrainConfig, override
+from facegan.recipes.table import recipe
+from facegan.settings import values_of
 
 
 @dataclass(frozen=True)
@@ -61,6 +65,18 @@ def read_record(run: str | Path) -> RunRecord:
         [lines[seen] for seen in sorted(lines)],
         _read_lines(run / "events.jsonl"),
     )
+
+
+def config_of(
+    values: dict[str, Any], base: TrainConfig | None = None, *, keep: Collection[str] = ()
+) -> TrainConfig:
+    """Return the settings of a config.json, on top of its recipe or of ``base``, whose ``keep`` stay.
+
+    What this version does not know is left out; ConfigError for an unknown recipe.
+    """
+    base = recipe(str(values.get("recipe") or "")) if base is None else base
+    was = {name.removeprefix("model."): value for name, value in flatten(values).items()}
+    return override(base, {n: was[n] for n in values_of(base) if n in was and n not in keep})
 
 
 def number(value: Any) -> float | None:

@@ -8,13 +8,14 @@ import io
 import re
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from facegan import xmp
 from facegan.errors import InputError, ModelError
 from facegan.families import get_family
+from facegan.runs.expected import expected_series
 from facegan.runs.record import RunRecord, number
 
 MAX_FRAMES = 60  # grids in the page
@@ -187,10 +188,15 @@ _PROGRESS = ("images_seen", "kimg", "seconds")
 WATCHDOG = "watchdog:"  # how the text of an event begins that training's watchdog has caused
 
 
-def charts_of(records: Sequence[RunRecord]) -> list[tuple[Chart, list[str]]]:
-    """Return the charts that any of the runs fills, with the keys found; unknown keys come last."""
+def charts_of(records: Sequence[RunRecord], awaited: str = "") -> list[tuple[Chart, list[str]]]:
+    """Return the charts that any of the runs fills, with the keys found; unknown keys come last.
+
+    ``awaited`` is a key that counts as found.
+    """
     lines = [line for record in records for line in record.stats]
     found = dict.fromkeys(key for line in lines for key, value in line.items() if number(value) is not None)
+    if awaited in (key for chart in CHARTS for key, _ in chart.series):
+        found.setdefault(awaited)
     known = {key for chart in CHARTS for key, _ in chart.series} | {
         chart.floor for chart in CHARTS if chart.floor
     }
@@ -200,13 +206,29 @@ def charts_of(records: Sequence[RunRecord]) -> list[tuple[Chart, list[str]]]:
 
 
 def page_data(record: RunRecord) -> dict[str, Any]:
-    """Return the report's data: one run, and charts whose series are all of that run."""
-    charts = []
-    for chart, keys in charts_of([record]):
+    """Return the report's data: one run, and charts whose series are all of that run.
+
+    Behind a measure that the recipe is known by lies its measured curve. That has axes of its own, which the
+    page reads like those of another run.
+    """
+    charts, axes = [], []
+    awaited = str(record.config.get("metric", ""))  # its curve can be expected before the first measurement
+    for chart, keys in charts_of([record], awaited):
         labels = dict(chart.series)
-        series = [curve(record, 0, chart, key=key, label=labels[key], color=i) for i, key in enumerate(keys)]
-        charts.append(frame_of(chart, chart.title, series))
-    return {"runs": [run_data(record)], "charts": charts, "linked": False}
+        series = [
+            curve(record, 0, chart, key=key, label=labels[key], color=i)
+            for i, key in enumerate(keys)
+            if record.last(key) is not None
+        ]
+        note = chart.note
+        for key in keys:
+            if (behind := expected_series(record, key, len(axes) + 1)) is not None:
+                axes.append(behind.axes)
+                series.append(behind.series)
+                note += f" {behind.note}"
+        if series:
+            charts.append(frame_of(replace(chart, note=note), chart.title, series))
+    return {"runs": [run_data(record), *axes], "charts": charts, "linked": False}
 
 
 def frame_of(chart: Chart, title: str, series: list[dict[str, Any]]) -> dict[str, Any]:
