@@ -39,6 +39,7 @@ _PUBLIC = {
     "export_dataset": "facegan.data.stylegan_zip",
     "export_model": "facegan.exchange.exporting",
     "publish": "facegan.exchange.publish",
+    "average": "facegan.training.averages",
     "train": "facegan.training.train",
     "register_augmentation": "facegan.augment.table",
     "register_family": "facegan.families",
@@ -86,6 +87,7 @@ _FUNCTIONS = {
     "export_dataset": "",
     "export_model": "",
     "publish": "",
+    "average": "",
     "train": "facegan.recipes.config:TrainConfig",
     "directions": "facegan.latent.finding:Settings",
     "edit": "",
@@ -127,6 +129,7 @@ __all__ += [
     "arithmetic",
     "atlas",
     "attack",
+    "average",
     "data",
     "describe_model",
     "directions",
@@ -223,6 +226,7 @@ if TYPE_CHECKING:
     from facegan.sheets import show
     from facegan.signing import read_signature, sign
     from facegan.studio.serve import run_studio
+    from facegan.training.averages import average
     from facegan.training.train import train
     from facegan.translation.pairs import pairs
     from facegan.translation.translate import translate

@@ -23,6 +23,9 @@ ASSETS = Path(__file__).parent / "assets"
 TRANSLATORS = "translators"  # the folder of assets with models that turn pictures into pictures
 
 
+AVERAGE = "average.safetensors"  # in a run's folder of models: what ``average`` made of them
+
+
 def moments(run: str | Path) -> dict[float, Path]:
     """Return the model files of a run by kimg, in the order of progress."""
     found: dict[float, Path] = {}
@@ -61,7 +64,7 @@ class Meaning:
 
     ``kind`` is bundled, folder, file, moment (``RUN@30kimg``), hub (``hf:owner/name``), delta
     (``MODEL+FILE``), or "" for nothing. ``path`` is the model's file, the folder, the file, or the run of a
-    moment; ``moment`` is what follows the @ (30, 0.512, best).
+    moment; ``moment`` is what follows the @ (30, 0.512, best, average).
     """
 
     text: str
@@ -96,7 +99,7 @@ def meaning(reference: str | Path) -> Meaning:
 
     A bundled name is the bundled model; a file or folder of that name beside it is written as a path,
     ``./celeba64``, and a line on standard error says so. Anything else is what lies there: a file, a folder,
-    ``RUN@30kimg``, ``RUN@best``, ``hf:owner/name``, ``MODEL+FILE.safetensors``.
+    ``RUN@30kimg``, ``RUN@best``, ``RUN@average``, ``hf:owner/name``, ``MODEL+FILE.safetensors``.
     """
     path = arguments.place(reference, "a model, run or dataset").expanduser()
     text = str(reference)
@@ -108,7 +111,7 @@ def meaning(reference: str | Path) -> Meaning:
         return Meaning(text, "bundled", inside)
     if path.is_dir() or path.is_file():
         return Meaning(text, "folder" if path.is_dir() else "file", path)
-    match = re.fullmatch(r"(.+)@(?:(\d+(?:\.\d+)?)(?:kimg)?|(best))", text)
+    match = re.fullmatch(r"(.+)@(?:(\d+(?:\.\d+)?)(?:kimg)?|(best|average))", text)
     if match and Path(match[1]).expanduser().is_dir():
         return Meaning(text, "moment", Path(match[1]).expanduser(), match[2] or match[3])
     return Meaning(text, "delta" if split_delta(text)[1] else "", path)
@@ -117,10 +120,10 @@ def meaning(reference: str | Path) -> Meaning:
 def resolve(reference: str | Path) -> Path:
     """Return the model file that ``reference`` means.
 
-    A run folder (its newest model), a moment of one (``RUN@30kimg``, ``RUN@30``, ``RUN@best``), a
-    ``.safetensors`` file, a bundled name, or a model on the Hub (``hf:owner/name``, which is downloaded
-    unless it is cached); of ``MODEL+FILE.safetensors`` (a model with a delta) the model. ModelError in one
-    line otherwise; InputError if the Hub refuses.
+    A run folder (its newest model), a moment of one (``RUN@30kimg``, ``RUN@30``, ``RUN@best``), what
+    ``average`` made of one (``RUN@average``), a ``.safetensors`` file, a bundled name, or a model on the Hub
+    (``hf:owner/name``, which is downloaded unless it is cached); of ``MODEL+FILE.safetensors`` (a model with
+    a delta) the model. ModelError in one line otherwise; InputError if the Hub refuses.
     """
     found = meaning(reference)
     text, path = found.text, found.path
@@ -133,7 +136,8 @@ def resolve(reference: str | Path) -> Path:
     if found.kind == "folder":
         return _newest(found)
     if found.kind == "moment":
-        return _best(path) if found.moment == "best" else _at(path, found.moment)
+        named = {"best": _best, "average": _average}.get(found.moment)
+        return _at(path, found.moment) if named is None else named(path)
     inside = [*bundled(), *bundled_translators()]
     known_names = f"; bundled: {', '.join(inside)}" if inside else ""
     if repository := _on_the_hub(text):
@@ -193,6 +197,14 @@ def _best(run: Path) -> Path:
         raise ModelError(f"{run}@best: no metric was measured in this run (--metric)") from None
     if not file.is_file():
         raise ModelError(f"{file}: the best moment's model is gone")
+    return file
+
+
+def _average(run: Path) -> Path:
+    """Return the model that ``facegan average`` made of a run."""
+    file = run / "models" / AVERAGE
+    if not file.is_file():
+        raise ModelError(f"{run}@average: there is none yet; 'facegan average {run}' makes it")
     return file
 
 

@@ -97,6 +97,7 @@ NO_MAKERS = {
     "label": "photos",
     "select": "photos",
     "recipes": "text",
+    "average": "a model",
     "compare": "its page keeps the marks of the grids",
     "train-attributes": "a network",
     "pack": "a network",

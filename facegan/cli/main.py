@@ -31,6 +31,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "select": ("facegan.cli.select", 'choose pictures of a dataset: "smiling and not eyeglasses"'),
     "recipes": ("facegan.cli.recipes", "list the training recipes"),
     "train": ("facegan.cli.train", "train a generator on a dataset"),
+    "average": ("facegan.cli.average", "find the best average of a run's weights, after training"),
     "compare": ("facegan.cli.compare", "compare runs on one page: curves, grids, results, settings"),
     "evaluate": ("facegan.cli.evaluate", "measure a model: FID, KID, precision, memorisation ..."),
     "train-attributes": (

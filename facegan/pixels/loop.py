@@ -21,7 +21,6 @@ from facegan import images, rng
 from facegan.errors import InputError
 from facegan.interrupts import signals
 
-
 Draw = Callable[[], Sequence[np.ndarray]]
 
 

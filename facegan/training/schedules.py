@@ -50,16 +50,29 @@ def set_rates(state: TrainState) -> None:
                 group["betas"] = (settings.beta1, burn_in(state, c.burnin_beta2, settings.beta2))
 
 
+def average_decay(config: TrainConfig, count: int, *, images_seen: int, images_before: int) -> float:
+    """Return how much of the moving average stays at an update of ``count`` images.
+
+    Args:
+        config: of the run.
+        count: images of the update.
+        images_seen: after it, by this run.
+        images_before: by the run that this one began with.
+    """
+    halflife, seen = config.ema_halflife_kimg, images_before + images_seen
+    if config.burnin_ema and not images_before:  # an average that was begun with is not young
+        halflife = cosine(0.0, halflife, images_seen, length_kimg=config.burnin_kimg)
+    if config.ema_start_kimg > 0 and seen <= config.ema_start_kimg * 1000:
+        return 0.0
+    return ema_decay(count, halflife, seen, rampup=config.ema_rampup or None)
+
+
 def update_averages(state: TrainState, count: int) -> None:
     """Move the averages of networks by an update that has seen ``count`` images."""
-    c = state.config
-    young = c.burnin_ema and not state.images_before  # an average that was begun with is not
-    halflife = burn_in(state, 0.0, c.ema_halflife_kimg) if young else c.ema_halflife_kimg
-    seen = state.images_before + state.images_seen
+    seen = {"images_seen": state.images_seen, "images_before": state.images_before}
+    decay = average_decay(state.config, count, **seen)
     for name, of in state.objective.averages.items():
         if name in state.networks:
-            waits = seen <= c.ema_start_kimg * 1000 and c.ema_start_kimg > 0
-            decay = 0.0 if waits else ema_decay(count, halflife, seen, rampup=c.ema_rampup or None)
             update_ema(state.networks[name], state.networks[of], decay)
 
 

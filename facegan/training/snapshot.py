@@ -7,12 +7,14 @@ from copy import deepcopy
 from typing import Any
 
 import torch
+from torch import nn
 
 from facegan import rng
 from facegan.generator import Generator
 from facegan.layers.ema import batch_norms, recalibrate_batch_norm
 from facegan.layers.spectral import SETTLED, iterate
 from facegan.prior import Conditions, Latent
+from facegan.recipes.config import TrainConfig
 from facegan.training.gallery import Model
 from facegan.training.state import TrainState
 
@@ -23,21 +25,28 @@ def sampling_generator(state: TrainState, metadata: dict[str, Any]) -> Generator
     """Return a copy: the moving average with batch-norm statistics of its own, or the raw weights."""
     network = deepcopy(state.generator if state.ema is None else state.ema).eval()
     if state.ema is not None:
-        iterate(network, SETTLED)  # the vectors have followed the raw weights
-    if state.ema is not None and batch_norms(network):
-        c = state.config
-        latent = Latent(**metadata["latent"])
-        labels = _conditions(state, metadata) if state.label_dim else None
-
-        def batches() -> Iterator[tuple[torch.Tensor, ...]]:
-            for first in range(0, BN_BATCHES * BN_BATCH, BN_BATCH):
-                draws = rng.normal(c.seed, "batch-norm", first, count=BN_BATCH, per_item=c.latent.dim)
-                z = latent.shape_normal(torch.from_numpy(draws)).to(state.device)
-                told = () if labels is None else (labels.draw(range(first, first + BN_BATCH), {}),)
-                yield z, *(row.to(z) for row in told)
-
-        recalibrate_batch_norm(network, batches())
+        settle(network, metadata, state.config, device=state.device)
     return Generator(network, with_progress(state, metadata), state.device).as_trained()
+
+
+def settle(
+    network: nn.Module, metadata: dict[str, Any], config: TrainConfig, *, device: torch.device
+) -> None:
+    """Give averaged weights of a generator what depends on them: spectral norms, batch-norm statistics."""
+    iterate(network, SETTLED)  # the vectors have followed the raw weights
+    if not batch_norms(network):
+        return
+    latent = Latent(**metadata["latent"])
+    labels = _conditions(config, metadata) if metadata.get("labels") else None
+
+    def batches() -> Iterator[tuple[torch.Tensor, ...]]:
+        for first in range(0, BN_BATCHES * BN_BATCH, BN_BATCH):
+            draws = rng.normal(config.seed, "batch-norm", first, count=BN_BATCH, per_item=config.latent.dim)
+            z = latent.shape_normal(torch.from_numpy(draws)).to(device)
+            told = () if labels is None else (labels.draw(range(first, first + BN_BATCH), {}),)
+            yield z, *(row.to(z) for row in told)
+
+    recalibrate_batch_norm(network, batches())
 
 
 def with_progress(state: TrainState, metadata: dict[str, Any]) -> dict[str, Any]:
@@ -48,10 +57,10 @@ def with_progress(state: TrainState, metadata: dict[str, Any]) -> dict[str, Any]
     return {**metadata, "provenance": provenance}
 
 
-def _conditions(state: TrainState, metadata: dict[str, Any]) -> Conditions:
+def _conditions(config: TrainConfig, metadata: dict[str, Any]) -> Conditions:
     """Return the labels as often as training draws them."""
     rows = metadata["label_rows"]
-    if state.config.balance:
+    if config.balance:
         rows = {**rows, "counts": [1] * len(rows["rows"])}
     return Conditions(metadata["labels"], rows)
 

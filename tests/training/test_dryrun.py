@@ -64,7 +64,14 @@ def test_the_command_prints_a_page_and_writes_nothing(tiny_dataset, tmp_path):
     assert lines[0].startswith("faces-tiny-32 on data: ") and "32x32 colour; cpu, 1 thread" in lines[0]
     assert max(map(len, lines)) <= 100 and "\x1b" not in done.stdout
     heads = [line.split("  ")[0] for line in lines if line and line[0] != " "]
-    wanted = ["Generator", "Discriminator", "Memory", "Time on this machine, by real updates", "Quality", "Disk"]
+    wanted = [
+        "Generator",
+        "Discriminator",
+        "Memory",
+        "Time on this machine, by real updates",
+        "Quality",
+        "Disk",
+    ]
     assert heads[2:8] == wanted
     assert "dataset's memory map" in done.stdout
 
