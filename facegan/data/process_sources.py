@@ -16,7 +16,7 @@ import threading
 import time
 import warnings
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor, Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
@@ -221,8 +221,8 @@ def _digest(chunk: list[tuple[Item, str]], thumbnails: int) -> str:
     """Hash all that decides a chunk's outcome, so that changed sources are noticed on resuming."""
     total = hashlib.sha256(str(min(thumbnails, len(chunk))).encode())
     for item, split in chunk:
-        parts = (item.source, item.name, item.reject, split, json.dumps(item.attributes, sort_keys=True))
-        parts = (*parts, *map(repr, item.decisions))
+        attributes = json.dumps(item.attributes, sort_keys=True)
+        parts = (item.source, item.name, item.reject, split, attributes, *map(repr, item.decisions))
         total.update("\0".join(parts).encode(errors="surrogateescape") + item.digest())
     return total.hexdigest()
 
@@ -289,7 +289,7 @@ class _Stage:
     def collect(self) -> None:
         """Store the chunk that has been under way for longest, once it is done."""
         index, digest, size, outcome = self.under_way.popleft()
-        rows: Iterable[Row]
+        rows: list[Row] = []
         if isinstance(outcome, Future):
             rows, thumbnails = outcome.result()
             self.store.write(index, digest, rows, thumbnails=thumbnails)
@@ -298,10 +298,11 @@ class _Stage:
             last = self.done + size == self.total
             if self.early and (advised := self.early([row.reject for row in rows], last)):
                 warnings.warn(advised, FaceganWarning, stacklevel=4)
-        else:
-            rows = self.store.chunk(index) if self.on_found else ()
-        for row in rows if self.on_found else ():
-            self.on_found(finding(row))
+        elif self.on_found:
+            rows = list(self.store.chunk(index))
+        if self.on_found:
+            for row in rows:
+                self.on_found(finding(row))
         good, bad = outcome
         self.done, self.kept, self.rejected = self.done + size, self.kept + good, self.rejected + bad
         seconds = time.monotonic() - self.begin

@@ -211,7 +211,8 @@ def page_data(record: RunRecord) -> dict[str, Any]:
     Behind a measure that the recipe is known by lies its measured curve. That has axes of its own, which the
     page reads like those of another run.
     """
-    charts, axes = [], []
+    charts: list[dict[str, Any]] = []
+    axes: list[dict[str, Any]] = []
     awaited = str(record.config.get("metric", ""))  # its curve can be expected before the first measurement
     for chart, keys in charts_of([record], awaited):
         labels = dict(chart.series)
