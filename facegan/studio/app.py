@@ -8,20 +8,19 @@ from collections.abc import AsyncIterator, Collection
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
-from starlette.middleware import Middleware
 
 from facegan.errors import FaceganError
 from facegan.studio.guard import Guard
 from facegan.studio.pages import page_routes
 from facegan.studio.routes import all_routes
 from facegan.studio.state import Studio
-from facegan.studio.web import on_crash, on_facegan_error, on_http_error
+from facegan.studio.web import on_crash, on_facegan_error, on_http_error, on_system_error
 
 
 def application(
     studio: Studio, *, port: int, hosts: Collection[str] = (), any_address: bool = False
-) -> Starlette:
-    """Return the application.
+) -> Guard:
+    """Return the application, with its guard in front of all.
 
     Args:
         studio: the project, and what works for it.
@@ -44,18 +43,16 @@ def application(
 
     app = Starlette(
         routes=[*page_routes(), *all_routes()],
-        middleware=[
-            Middleware(Guard, token=studio.token, port=port, hosts=hosts, any_address=any_address),
-        ],
         exception_handlers={
             FaceganError: on_facegan_error,
             HTTPException: on_http_error,
+            OSError: on_system_error,
             Exception: on_crash,
         },
         lifespan=life,
     )
     app.state.studio = studio
-    return app
+    return Guard(app, studio.token, port=port, hosts=hosts, any_address=any_address)
 
 
 async def _ask_device(studio: Studio) -> None:

@@ -43,13 +43,28 @@ class Place:
 
 
 @dataclass(frozen=True)
+class New:
+    """A new dataset, run or model: ``runs/NAME``. ``Project.new_path`` has checked the name."""
+
+    kind: str
+    """``datasets``, ``runs`` or ``models``."""
+    name: str
+    suffix: str = ""
+
+    @property
+    def path(self) -> str:
+        """Return the path within the project."""
+        return f"{self.kind}/{self.name}{self.suffix}"
+
+
+@dataclass(frozen=True)
 class Call:
     """One call of a public function of facegan."""
 
     function: str
     """Its name in the public API, such as ``invert``."""
     arguments: Mapping[str, Any]
-    """Values of JSON, :class:`Ref` and :class:`Place`, and lists of these; in the order of the command."""
+    """Values of JSON, :class:`Ref`, :class:`Place`, :class:`New`, and lists; in the command's order."""
     positional: tuple[str, ...] = ()
     """Those that come without their names, in this order; lists among them become several words."""
     subcommand: str = ""
@@ -98,6 +113,10 @@ class Call:
             call = f"facegan.{self.function}(\n" + "".join(f"    {one},\n" for one in given) + ")"
         return f"import facegan\n\n{call}\n"
 
+    def makes(self) -> set[str]:
+        """Return the paths of the new items, which no two jobs may make at once."""
+        return {value.path for value in self.arguments.values() if isinstance(value, New)}
+
     def to_dict(self) -> dict[str, Any]:
         """Return the call for JSON."""
         return {
@@ -131,6 +150,12 @@ def ref(settings: Mapping[str, Any], name: str, project: Project, *, kind: str) 
         raise InputError(f"{name}: choose one of the project's {kind}")
     item = project.find(kind, settings[name])
     return Ref(kind, item.id, item.name)
+
+
+def new(settings: Mapping[str, Any], name: str, project: Project, *, kind: str, suffix: str = "") -> New:
+    """Return the new dataset, run or model that a setting names; an error says why the name will not do."""
+    path = project.new_path(kind, settings.get(name), suffix)
+    return New(kind, path.name.removesuffix(suffix), suffix)
 
 
 def setting(settings: Mapping[str, Any], name: str, default: Any, *, most: float = 1e9) -> Any:
@@ -179,6 +204,8 @@ def _text(value: Any, job: str) -> str:
         return value.name
     if isinstance(value, Place):
         return f"results/{value.name(job)}"
+    if isinstance(value, New):
+        return value.path
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 
@@ -187,7 +214,7 @@ def _words(value: Any, job: str) -> list[str]:
 
 
 def _source(value: Any, job: str) -> str:
-    if isinstance(value, (Ref, Place)):
+    if isinstance(value, (Ref, Place, New)):
         return repr(_text(value, job))
     if isinstance(value, (list, tuple)):
         return f"[{', '.join(_source(one, job) for one in value)}]"
@@ -199,6 +226,8 @@ def _stored(value: Any) -> Any:
         return {"$ref": [value.kind, value.id, value.name]}
     if isinstance(value, Place):
         return {"$place": [value.suffix, value.part]}
+    if isinstance(value, New):
+        return {"$new": [value.kind, value.name, value.suffix]}
     return [_stored(one) for one in value] if isinstance(value, (list, tuple)) else value
 
 
@@ -207,4 +236,6 @@ def _restored(value: Any) -> Any:
         return Ref(*value["$ref"])
     if isinstance(value, dict) and "$place" in value:
         return Place(*value["$place"])
+    if isinstance(value, dict) and "$new" in value:
+        return New(*value["$new"])
     return [_restored(one) for one in value] if isinstance(value, list) else value

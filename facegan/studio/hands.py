@@ -60,7 +60,12 @@ class Hands:
         self._waiting += 1
         try:
             async with self._turn:
-                return await self._called(task, arguments, content, seconds=seconds)
+                work = asyncio.ensure_future(self._called(task, arguments, content, seconds=seconds))
+                try:
+                    return await asyncio.shield(work)
+                except asyncio.CancelledError:  # the browser has gone; what was begun ends first
+                    await asyncio.wait([work])
+                    raise
         finally:
             self._waiting -= 1
 
@@ -77,7 +82,7 @@ class Hands:
         except (asyncio.IncompleteReadError, ConnectionError):
             raise Refused(400, "the process that worked on this ended; the file may be damaged") from None
         finally:
-            if not whole:  # also where the browser has gone: what comes back would be taken for another's
+            if not whole:  # what comes back later would be taken for another's
                 await self.close()
         if "error" in result:
             raise FaceganError(result["error"])

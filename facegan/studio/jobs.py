@@ -27,7 +27,7 @@ from facegan.studio.actions import get_action
 from facegan.studio.call import Call
 from facegan.studio.project import Project, read_json
 from facegan.studio.refusals import NotFoundError, Refused, shown
-from facegan.studio.report import JobReport, last_event
+from facegan.studio.report import FILES, JobReport, last_event, newest
 
 MAX_QUEUED = 50
 GONE = "the process ended"
@@ -70,14 +70,32 @@ class Job:
         """Return the job for JSON: what it does, its state, its latest progress and its end."""
         about = self.about()
         last = last_event(self.folder)
-        state = about.get("state", "failed")
-        if last is not None:
-            state = last["kind"]
         keys = ("action", "title", "settings", "command", "python", "created", "started", "resumable")
-        found = {"id": self.id, "state": state, **{key: about.get(key) for key in keys}}
+        found: dict[str, Any] = {"id": self.id, "state": about.get("state", "failed")}
+        found.update((key, about.get(key)) for key in keys)
         if last is not None:
-            found |= {key: last[key] for key in ("error", "result") if key in last}
+            found["state"] = last["kind"]
+            found.update((key, last[key]) for key in ("error", "result") if key in last)
+        elif found["state"] == "running":
+            found["progress"] = newest(self.folder, "progress")
         return found
+
+    def files(self) -> list[dict[str, Any]]:
+        """Return the files that it has told of, in the order of their numbers."""
+        try:
+            found = json.loads((self.folder / FILES).read_bytes())
+        except (OSError, ValueError):
+            return []
+        return found if isinstance(found, list) else []
+
+    def log(self, most: int = 2**16) -> str:
+        """Return the end of what the process wrote on its standard streams."""
+        try:
+            with open(self.folder / "log.txt", "rb") as handle:
+                handle.seek(max(0, os.fstat(handle.fileno()).st_size - most))
+                return handle.read().decode("utf-8", "replace")
+        except OSError:
+            return ""
 
 
 class Jobs:
@@ -94,6 +112,7 @@ class Jobs:
         self.folder.mkdir(parents=True, exist_ok=True)
         self._lock = threading.RLock()
         self._children: dict[str, subprocess.Popen[bytes]] = {}
+        self._done: dict[str, dict[str, Any]] = {}  # what is told of jobs that have ended
         self._ends = threading.Event()
         self._thread = threading.Thread(target=self._watch, name="jobs", daemon=True)
 
@@ -111,6 +130,19 @@ class Jobs:
                 return job
         raise NotFoundError(f"this project has no job '{shown(wanted)}'")
 
+    def listing(self) -> list[dict[str, Any]]:
+        """Return all jobs for JSON, newest first; those that have ended are read once."""
+        found = []
+        for job in self.all():
+            if job.id not in self._done:
+                told = job.to_dict()
+                if told["state"] not in ACTIVE:
+                    self._done[job.id] = told
+                found.append(told)
+            else:
+                found.append(self._done[job.id])
+        return found
+
     # --- what requests do -------------------------------------------------------------------
 
     def preview(self, action: Any, settings: Any) -> Call:
@@ -121,13 +153,29 @@ class Jobs:
 
     def start(self, action: Any, settings: Any) -> Job:
         """Put a new job into the queue; FaceganError if the settings do not fit, Refused if it is full."""
-        call = self.preview(action, settings)
+        return self._queue(action, settings, self.preview(action, settings))
+
+    def again(self, job: Job) -> Job:
+        """Start a job with the settings of one that has ended; one that can go on does, in the same place."""
+        about = job.about()
+        if job.to_dict()["state"] in ACTIVE:
+            raise Refused(409, "this job has not ended yet")
+        action, settings = about.get("action"), about.get("settings")
+        if about.get("resumable"):
+            return self._queue(str(action), settings or {}, Call.from_dict(about["call"]))
+        return self.start(action, settings)
+
+    def _queue(self, action: str, settings: dict[str, Any], call: Call) -> Job:
         with self._lock:
-            waiting = sum(job.about().get("state") == "queued" for job in self.all())
+            active = [job.about() for job in self.all() if job.id not in self._done]
+            active = [about for about in active if about.get("state") in ACTIVE]
+            waiting = sum(about["state"] == "queued" for about in active)
             if waiting >= MAX_QUEUED:
                 raise Refused(429, f"{waiting} jobs are waiting already; delete some, or wait for them")
-            job = self._new(action, settings, call)
-        return job
+            for about in active:
+                if both := call.makes() & Call.from_dict(about["call"]).makes():
+                    raise Refused(409, f"another job makes {both.pop()} already; choose another name")
+            return self._new(action, settings, call)
 
     def _new(self, action: str, settings: dict[str, Any], call: Call) -> Job:
         row = get_action(action)
@@ -135,19 +183,10 @@ class Jobs:
         folder = self.folder / name
         folder.mkdir(mode=0o700)
         job = Job(folder)
-        job.write(
-            {
-                "action": action,
-                "title": row.title,
-                "settings": settings,
-                "call": call.to_dict(),
-                "command": call.command(name),
-                "python": call.python(name),
-                "created": time.time(),
-                "resumable": row.resumable,
-                "state": "queued",
-            }
-        )
+        about = {"action": action, "title": row.title, "settings": settings, "call": call.to_dict()}
+        words = {"command": call.command(name), "python": call.python(name)}
+        times = {"created": time.time(), "resumable": row.resumable, "state": "queued"}
+        job.write({**about, **words, **times})
         return job
 
     def stop(self, job: Job) -> None:
@@ -168,18 +207,12 @@ class Jobs:
                 else:
                     os.killpg(job.pid(), signal.SIGKILL)
 
-    def again(self, job: Job) -> Job:
-        """Start a job with the same settings: a new one, or the same one again if it can go on."""
-        about = job.about()
-        if job.to_dict()["state"] in ACTIVE:
-            raise Refused(409, "this job has not ended yet")
-        return self.start(about.get("action"), about.get("settings"))
-
     def delete(self, job: Job) -> None:
         """Delete a job that has ended, or one that waits; its results stay."""
         with self._lock:
             if job.about().get("state") == "running" and job.alive():
                 raise Refused(409, "this job is running; stop it first")
+            self._done.pop(job.id, None)
             shutil.rmtree(job.folder)
 
     # --- the queue --------------------------------------------------------------------------
@@ -202,6 +235,8 @@ class Jobs:
         with self._lock:
             running, waiting = 0, []
             for job in self.all():
+                if job.id in self._done:
+                    continue
                 about = job.about()
                 if about.get("state") == "running":
                     running += not self._ended(job, about)

@@ -6,6 +6,8 @@ joined to a path.
 
 from __future__ import annotations
 
+import contextlib
+import functools
 import hashlib
 import json
 import os
@@ -22,6 +24,7 @@ from facegan.studio.refusals import NotFoundError, shown
 PRIVATE = ".studio"
 MAX_LISTED = 10_000
 """Entries of a folder that are looked at."""
+_FILE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,199}")
 _PLAIN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,79}")
 _HEAD_BYTES = 4 * 2**20  # the most of a model's header that is read
 
@@ -94,7 +97,7 @@ class Project:
         found = []
         for file in sorted(_entries(self.results_folder), reverse=True):
             if file.suffix == ".json" and _PLAIN.fullmatch(file.stem) and file.is_file():
-                about = read_json(file)
+                about = _result_facts(file) or {}
                 if about.get("id") == file.stem:
                     found.append(Item("results", file.stem, f"results/{file.name}", file, about))
         return found
@@ -167,28 +170,25 @@ class Project:
 
     # --- results ----------------------------------------------------------------------------
 
-    def result_file(self, item: Item, number: int) -> tuple[Path, dict[str, Any]]:
-        """Return a result's file by its number in the result's list, and what the list says of it.
+    def file_of(self, result: str, files: Any, number: int) -> Path:
+        """Return a result's file by its number in the result's list ``files``.
 
         Raises:
-            NotFoundError: There is no such file, or it lies outside of ``results/``.
+            NotFoundError: There is no such file, or it is not one of this result in ``results/``.
         """
-        files = item.facts.get("files")
         listed = files[number] if isinstance(files, list) and 0 <= number < len(files) else None
         name = listed.get("name") if isinstance(listed, dict) else None
-        if isinstance(name, str) and name.startswith(f"{item.id}.") and _PLAIN.fullmatch(name):
+        if isinstance(name, str) and name.startswith(f"{result}.") and _FILE.fullmatch(name):
             path = self.results_folder / name
             if path.is_file() and not path.is_symlink():
-                return path, dict(listed or {})
-        raise NotFoundError(f"result '{item.id}' has no file {number}")
+                return path
+        raise NotFoundError(f"result '{shown(result)}' has no file {number}")
 
     def delete_result(self, item: Item) -> None:
         """Delete a result with its files."""
         for number in range(len(item.facts.get("files") or ())):
-            try:
-                self.result_file(item, number)[0].unlink()
-            except NotFoundError:
-                continue
+            with contextlib.suppress(NotFoundError):
+                self.file_of(item.id, item.facts["files"], number).unlink()
         item.path.unlink(missing_ok=True)
 
 
@@ -207,6 +207,27 @@ def read_json(path: Path) -> dict[str, Any]:
     except (OSError, ValueError, RecursionError):
         return {}
     return value if isinstance(value, dict) else {}
+
+
+_Facts = Callable[[Path], dict[str, Any] | None]
+
+
+def _kept(read: _Facts) -> _Facts:
+    """Return a function that reads a file again only when it has changed."""
+
+    @functools.lru_cache(maxsize=20_000)
+    def known(path: Path, version: tuple[int, int, int]) -> dict[str, Any] | None:
+        return read(path)
+
+    @functools.wraps(read)
+    def looked(path: Path) -> dict[str, Any] | None:
+        try:
+            about = path.stat()
+        except OSError:
+            return None
+        return known(path, (about.st_mtime_ns, about.st_size, about.st_ino))
+
+    return looked
 
 
 def _entries(place: Path) -> list[Path]:
@@ -229,10 +250,18 @@ def _free_id(wanted: str, name: str, taken: set[str]) -> str:
 # --- facts -------------------------------------------------------------------------------------------
 
 
+_result_facts = _kept(read_json)
+
+
 def _dataset_facts(path: Path) -> dict[str, Any] | None:
-    if not (path / "dataset.json").is_file():
+    return _facts_of_dataset(path / "dataset.json")
+
+
+@_kept
+def _facts_of_dataset(file: Path) -> dict[str, Any] | None:
+    if not file.is_file():
         return None
-    about = read_json(path / "dataset.json")
+    about = read_json(file)
     keys = ("size", "channels", "counts", "attributes", "class_names", "has_inputs")
     return {key: about[key] for key in keys if key in about}
 
@@ -251,6 +280,7 @@ def _run_facts(path: Path) -> dict[str, Any] | None:
     return {**facts, "moments": names, "model": (newest or {}).get("model", "generator")}
 
 
+@_kept
 def _model_facts(path: Path) -> dict[str, Any] | None:
     """Return what the header of a model's file says; None of other files. It reads no weights."""
     if path.suffix != ".safetensors" or not path.is_file():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import time
@@ -10,11 +11,12 @@ from pathlib import Path
 from typing import Any
 
 from facegan.files import write_bytes
-from facegan.studio.call import Call, Place, Ref
+from facegan.studio.call import Call, New, Place, Ref
 from facegan.studio.project import Project
 from facegan.studio.uploads import Uploads
 
 EVENTS = "events.jsonl"
+FILES = "files.json"
 LAST = ("done", "failed", "stopped")
 """The kinds of the last event."""
 _PAUSE = 0.25  # seconds between two events of progress at first
@@ -56,6 +58,9 @@ class JobReport:
         if isinstance(value, Place):
             self.project.results_folder.mkdir(exist_ok=True)
             return f"results/{value.name(self.job)}"
+        if isinstance(value, New):
+            (self.project.root / value.kind).mkdir(exist_ok=True)
+            return value.path
         return [self.value(one) for one in value] if isinstance(value, (list, tuple)) else value
 
     # --- events -----------------------------------------------------------------------------
@@ -76,7 +81,10 @@ class JobReport:
         self.event("message", text=str(text))
 
     def picture(self, path: str | Path, role: str) -> None:
-        """Tell of a picture in ``results/`` that is complete, and count it among the result's files."""
+        """Tell of a picture in ``results/`` that is complete, and count it among the result's files.
+
+        A job may write the same picture again and tell of it again, to show how far it is.
+        """
         self.event("picture", file=self.file(path, role), role=role)
 
     def file(self, path: str | Path, role: str) -> int:
@@ -86,18 +94,25 @@ class JobReport:
         for number, known in enumerate(self.files):
             if known["name"] == name:
                 return number
-        self.files.append({"name": name, "role": role, "bytes": path.stat().st_size})
+        self.files.append({"name": name, "role": role})
+        write_bytes(self.folder / FILES, json.dumps(self.files).encode())
         return len(self.files) - 1
 
     def event(self, kind: str, **values: Any) -> None:
-        """Write an event: ``stats``, ``found``, or whatever else an action tells while it works."""
-        self._count += 1
-        line = json.dumps({"n": self._count, "kind": kind, **values}, default=_as_json) + "\n"
-        with open(self.folder / EVENTS, "ab") as handle:
+        """Write an event: ``stats``, ``found``, or whatever else an action tells while it works.
+
+        Work does not end because a full disk takes no more events.
+        """
+        line = json.dumps({"n": self._count + 1, "kind": kind, **values}, default=_as_json) + "\n"
+        with contextlib.suppress(OSError), open(self.folder / EVENTS, "ab") as handle:
             handle.write(line.encode())
+            self._count += 1
 
     def save_result(self, about: Mapping[str, Any]) -> None:
         """Write ``results/JOB.json``, by which the result is listed."""
+        self.project.results_folder.mkdir(exist_ok=True)
+        for file in self.files:
+            file["bytes"] = (self.project.results_folder / file["name"]).stat().st_size
         text = json.dumps({"id": self.job, "files": self.files, **about}, indent=1, default=_as_json)
         write_bytes(self.project.results_folder / f"{self.job}.json", text.encode())
 
@@ -117,33 +132,49 @@ def follow_events(folder: Path, offset: int) -> tuple[list[dict[str, Any]], int]
     except OSError:
         return [], offset
     whole = text[: text.rfind(b"\n") + 1]
-    found = []
-    for line in whole.splitlines():
-        try:
-            event = json.loads(line)
-        except ValueError:
-            continue
-        if isinstance(event, dict) and isinstance(event.get("n"), int):
-            found.append(event)
-    return found, offset + len(whole)
+    return _parsed(whole), offset + len(whole)
+
+
+def newest(folder: Path, *kinds: str) -> dict[str, Any] | None:
+    """Return the newest event of these kinds, as far as the end of the file has one."""
+    return next((event for event in reversed(_tail(folder)) if event["kind"] in kinds), None)
 
 
 def last_event(folder: Path) -> dict[str, Any] | None:
     """Return the event that ended a job, or None."""
-    try:
-        with open(folder / EVENTS, "rb") as handle:
-            handle.seek(max(0, os.fstat(handle.fileno()).st_size - 2**20))
-            lines = handle.read().splitlines()
-    except OSError:
-        return None
-    for line in reversed(lines[-3:]):
+    events = _tail(folder)
+    return events[-1] if events and events[-1].get("kind") in LAST else None
+
+
+def _tail(folder: Path) -> list[dict[str, Any]]:
+    """Return the events at the end of the file; more of it where a single one is very long."""
+    for size in (2**13, 2**25):
+        try:
+            with open(folder / EVENTS, "rb") as handle:
+                length = os.fstat(handle.fileno()).st_size
+                handle.seek(max(0, length - size))
+                text = handle.read(size)
+        except OSError:
+            return []
+        found = _parsed(text[: text.rfind(b"\n") + 1])
+        if found:
+            return found
+        if length <= size:
+            break
+    return []
+
+
+def _parsed(text: bytes) -> list[dict[str, Any]]:
+    """Return the events in lines of JSON; what is no event, such as a line's end, is left out."""
+    found = []
+    for line in text.splitlines():
         try:
             event = json.loads(line)
         except ValueError:
             continue
-        if isinstance(event, dict) and event.get("kind") in LAST:
-            return event
-    return None
+        if isinstance(event, dict) and isinstance(event.get("n"), int) and isinstance(event.get("kind"), str):
+            found.append(event)
+    return found
 
 
 def _as_json(value: Any) -> Any:

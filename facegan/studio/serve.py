@@ -16,6 +16,7 @@ from facegan import arguments
 from facegan.errors import InputError
 from facegan.files import take_lock
 from facegan.studio.app import application
+from facegan.studio.connections import PatientProtocol
 from facegan.studio.state import open_studio
 
 PORT = 8765
@@ -76,10 +77,10 @@ def run_studio(
 def _config(app: Any) -> uvicorn.Config:
     return uvicorn.Config(
         app,
-        http="h11",
+        http=PatientProtocol,
         ws="none",
         lifespan="on",
-        log_level="warning",
+        log_config=None,  # what goes wrong is told by web.on_crash
         access_log=False,
         proxy_headers=False,
         server_header=False,

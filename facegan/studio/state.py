@@ -35,7 +35,9 @@ def open_studio(folder: str | Path, at_once: int = 2) -> Studio:
     """Return the studio of a project's folder, which is made if there is none."""
     project = Project(folder)
     project.prepare()
-    return Studio(project, Jobs(project, at_once), Uploads(project.private), read_token(project.private))
+    uploads = Uploads(project.private)
+    uploads.survey()
+    return Studio(project, Jobs(project, at_once), uploads, read_token(project.private))
 
 
 def read_token(private: Path) -> str:

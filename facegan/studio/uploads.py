@@ -70,7 +70,18 @@ class Uploads:
     def __init__(self, private: Path) -> None:
         self.folder = private / "uploads"
         self.folder.mkdir(parents=True, exist_ok=True)
-        self._pending = 0  # bytes of uploads that are under way
+        self.total = self.count = 0  # bytes, those of uploads under way included, and files
+
+    def survey(self) -> None:
+        """Count what is here, and delete what a server that was killed left half written."""
+        self.total = self.count = 0
+        with os.scandir(self.folder) as entries:
+            for entry in entries:
+                if entry.name.endswith(".part"):
+                    os.unlink(entry.path)
+                elif not entry.name.endswith(".json"):
+                    self.total += entry.stat(follow_symlinks=False).st_size
+                    self.count += 1
 
     def find(self, wanted: Any) -> Upload:
         """Return the upload of that id; NotFoundError if there is none."""
@@ -87,33 +98,35 @@ class Uploads:
         Raises:
             Refused: It is empty, too large, or one too many, or the disk is full.
         """
-        total, count = self._used()
-        if count >= MAX_FILES:
-            raise Refused(413, f"{count:,} files are here already; delete some first")
+        if self.count >= MAX_FILES:
+            raise Refused(413, f"{self.count:,} files are here already; delete some first")
         number = secrets.token_hex(8)
         part, size, head = self.folder / f"{number}.part", 0, b""
         try:
             with open(part, "xb") as handle:
                 async for chunk in chunks:
                     size += len(chunk)
-                    self._pending += len(chunk)
-                    self._check(size, total)
+                    self.total += len(chunk)
+                    self._check(size)
                     if len(head) < kinds.HEAD:
                         head += chunk[: kinds.HEAD - len(head)]
                     handle.write(chunk)
             if not size:
                 raise Refused(400, "the file is empty")
-            return self._kept(part, number, name=name, head=head, size=size)
+            upload = self._kept(part, number, name=name, head=head, size=size)
+            self.count += 1
+            return upload
         except OSError as error:
             raise Refused(413, f"the file cannot be stored ({error.strerror or error})") from None
         finally:
-            self._pending -= size
-            part.unlink(missing_ok=True)
+            if part.exists():  # whatever went wrong, the browser's leaving included
+                part.unlink()
+                self.total -= size
 
-    def _check(self, size: int, total: int) -> None:
+    def _check(self, size: int) -> None:
         if size > MAX_FILE:
             raise Refused(413, f"the file is larger than {MAX_FILE / 2**30:g} GiB")
-        if total + self._pending > MAX_TOTAL:
+        if self.total > MAX_TOTAL:
             raise Refused(413, f"all files together exceed {MAX_TOTAL / 2**30:g} GiB; delete some first")
         if shutil.disk_usage(self.folder).free < SPARE:
             raise Refused(413, "the disk is nearly full; make room first")
@@ -140,16 +153,8 @@ class Uploads:
     def delete(self, upload: Upload) -> None:
         """Delete an upload."""
         upload.path.unlink(missing_ok=True)
+        self.total, self.count = self.total - upload.bytes, self.count - 1
         (self.folder / f"{upload.id}.json").unlink(missing_ok=True)
-
-    def _used(self) -> tuple[int, int]:
-        """Return the bytes and the number of files that are here."""
-        total = count = 0
-        with os.scandir(self.folder) as entries:
-            for entry in entries:
-                if not entry.name.endswith((".json", ".part")):
-                    total, count = total + entry.stat(follow_symlinks=False).st_size, count + 1
-        return total, count
 
 
 def display_name(name: str) -> str:

@@ -2,22 +2,63 @@
 
 from __future__ import annotations
 
+import asyncio
+import errno
 import json
-from typing import Any
+import traceback
+from collections.abc import Coroutine
+from pathlib import Path
+from typing import Any, TypeVar
+from urllib.parse import quote
 
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import FileResponse, JSONResponse, Response
 
 from facegan.errors import InputError
+from facegan.studio.refusals import Refused
 from facegan.studio.state import Studio
 
+Result = TypeVar("Result")
+
 NO_STORE = {"Cache-Control": "no-store"}
+_SHOWN = {  # what a browser may show; all else is downloaded
+    ".png": "image/png",
+    ".jpg": "image/jpeg",
+    ".webp": "image/webp",
+    ".gif": "image/gif",
+    ".mp4": "video/mp4",
+    ".json": "application/json",
+}
 
 
 def studio_of(request: Request) -> Studio:
     """Return the studio that answers a request."""
     studio: Studio = request.app.state.studio
     return studio
+
+
+async def while_there(request: Request, work: Coroutine[Any, Any, Result]) -> Result:
+    """Return what ``work`` returns; give it up when the browser has gone.
+
+    The request's body has to be read before.
+
+    Raises:
+        Refused: The browser has gone, so that nobody reads this.
+    """
+    task, gone = asyncio.ensure_future(work), asyncio.ensure_future(_gone(request))
+    try:
+        await asyncio.wait([task, gone], return_when=asyncio.FIRST_COMPLETED)
+        if task.done():
+            return await task
+        raise Refused(499, "the browser has gone")
+    finally:
+        for one in (task, gone):
+            one.cancel()
+
+
+async def _gone(request: Request) -> None:
+    while (await request.receive())["type"] != "http.disconnect":
+        continue
 
 
 def answer(value: Any, status: int = 200) -> Response:
@@ -28,6 +69,18 @@ def answer(value: Any, status: int = 200) -> Response:
 def picture(content: bytes, kind: str = "image/png") -> Response:
     """Return the bytes of a picture."""
     return Response(content, headers=NO_STORE, media_type=kind)
+
+
+def send_file(request: Request, path: Path) -> Response:
+    """Return a file of a result: shown if it is a picture or a film, else a download.
+
+    A page that somebody exported never runs at the studio's own address.
+    """
+    kind = _SHOWN.get(path.suffix.lower())
+    headers = dict(NO_STORE)
+    if kind is None or "download" in request.query_params:
+        headers["Content-Disposition"] = f"attachment; filename*=UTF-8''{quote(path.name)}"
+    return FileResponse(path, headers=headers, media_type=kind or "application/octet-stream")
 
 
 async def read_object(request: Request) -> dict[str, Any]:
@@ -69,6 +122,15 @@ async def on_http_error(request: Request, error: Exception) -> Response:
     return answer({"error": texts.get(status, str(getattr(error, "detail", error)))}, status)
 
 
+async def on_system_error(request: Request, error: Exception) -> Response:
+    """Answer a full disk in one sentence; what else the system refuses is a bug."""
+    if getattr(error, "errno", 0) in (errno.ENOSPC, errno.EDQUOT):
+        return answer({"error": "the disk is full; make room, then try again"}, 507)
+    traceback.print_exception(error)
+    return answer({"error": f"the system refuses this ({getattr(error, 'strerror', '') or error})"}, 500)
+
+
 async def on_crash(request: Request, error: Exception) -> Response:
-    """Answer a bug; the server writes its traceback to the terminal."""
+    """Answer a bug, whose traceback goes to the terminal."""
+    traceback.print_exception(error)
     return answer({"error": "the studio made a mistake; the terminal shows which"}, 500)

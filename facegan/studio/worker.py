@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import sys
@@ -20,6 +21,8 @@ from facegan.studio.call import Call
 from facegan.studio.project import Project, read_json
 from facegan.studio.report import JobReport
 
+DISK_FULL = "the disk is full; make room, then do it again"
+
 
 def main(folder: Path) -> int:
     """Run the job in ``folder`` to its last event; return 0 if it is done."""
@@ -29,8 +32,9 @@ def main(folder: Path) -> int:
     report = JobReport(folder, project, folder.name)
     _notes_become_messages(report)
     set_progress(False)
+    call = Call.from_dict(about["call"])
     try:
-        action, call = get_action(about["action"]), Call.from_dict(about["call"])
+        action = get_action(about["action"])
         with command_line(call.argv(folder.name)):
             result = dict(action.run(call, report))
         report.save_result(_summary(about, call, result=result, job=folder.name))
@@ -38,6 +42,8 @@ def main(folder: Path) -> int:
         return 0
     except (KeyboardInterrupt, Interrupted):
         signal.signal(signal.SIGINT, signal.SIG_IGN)
+        if report.files:
+            report.save_result(_summary(about, call, result={"stopped": True}, job=folder.name))
         report.event("stopped")
         return 130
     except FaceganError as error:
@@ -45,6 +51,11 @@ def main(folder: Path) -> int:
         return 2
     except MemoryError:
         report.event("failed", error="there is not enough memory for this; choose a smaller batch or size")
+        return 1
+    except OSError as error:
+        traceback.print_exc()
+        full = error.errno == errno.ENOSPC
+        report.event("failed", error=DISK_FULL if full else f"{error.strerror or error}: {error.filename}")
         return 1
     except Exception as error:
         traceback.print_exc()  # to the job's log.txt

@@ -12,7 +12,7 @@ from starlette.routing import Route
 from facegan.errors import InputError
 from facegan.studio.project import Item
 from facegan.studio.refusals import NotFoundError
-from facegan.studio.web import NO_STORE, answer, picture, read_object, studio_of
+from facegan.studio.web import NO_STORE, answer, picture, read_object, studio_of, while_there
 
 _PARTS = ("all", "map", "synthesize")
 
@@ -30,7 +30,7 @@ async def model_of(request: Request) -> tuple[Item, str]:
 async def facts(request: Request) -> Response:
     """Answer with what a model is."""
     item, name = await model_of(request)
-    found, _ = await studio_of(request).hands.call("facts", {"model": name})
+    found, _ = await while_there(request, studio_of(request).hands.call("facts", {"model": name}))
     return answer({**item.to_dict(), **found})
 
 
@@ -39,7 +39,7 @@ async def images(request: Request) -> Response:
     given = await read_object(request)
     _, name = await model_of(request)
     question = {"model": name, **_checked(given)}
-    found, content = await studio_of(request).hands.call("pictures_of", question)
+    found, content = await while_there(request, studio_of(request).hands.call("pictures_of", question))
     return answer(found) if found else picture(content)
 
 
@@ -49,7 +49,9 @@ async def graph(request: Request) -> Response:
     if part not in _PARTS:
         raise NotFoundError(f"a model's graph is one of {', '.join(_PARTS)}")
     _, name = await model_of(request)
-    _, content = await studio_of(request).hands.call("graph", {"model": name, "part": part}, seconds=300)
+    _, content = await while_there(
+        request, studio_of(request).hands.call("graph", {"model": name, "part": part}, seconds=300)
+    )
     return Response(content, headers=NO_STORE, media_type="application/octet-stream")
 
 

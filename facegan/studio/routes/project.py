@@ -21,7 +21,7 @@ def _listing(studio: Studio) -> dict[str, object]:
         "device": studio.device,
         **{kind: [item.to_dict() for item in items] for kind, items in lists.items()},
         "results": [item.to_dict() for item in project.results()],
-        "jobs": [job.to_dict() for job in studio.jobs.all()],
+        "jobs": studio.jobs.listing(),
     }
 
 

@@ -2,25 +2,13 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from urllib.parse import quote
-
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
-from starlette.responses import FileResponse, Response
+from starlette.responses import Response
 from starlette.routing import Route
 
 from facegan.studio.project import Item
-from facegan.studio.web import NO_STORE, answer, studio_of
-
-_SHOWN = {  # what a browser may show; all else is downloaded
-    ".png": "image/png",
-    ".jpg": "image/jpeg",
-    ".webp": "image/webp",
-    ".gif": "image/gif",
-    ".mp4": "video/mp4",
-    ".json": "application/json",
-}
+from facegan.studio.web import answer, send_file, studio_of
 
 
 async def _item(request: Request) -> Item:
@@ -36,12 +24,8 @@ async def result(request: Request) -> Response:
 async def file(request: Request) -> Response:
     """Answer with a result's file, by its number; pages of strangers never run here."""
     item = await _item(request)
-    path, _ = studio_of(request).project.result_file(item, request.path_params["number"])
-    kind = _SHOWN.get(path.suffix.lower())
-    headers = dict(NO_STORE)
-    if kind is None or "download" in request.query_params:
-        headers["Content-Disposition"] = f"attachment; filename*=UTF-8''{quote(Path(path).name)}"
-    return FileResponse(path, headers=headers, media_type=kind or "application/octet-stream")
+    project, number = studio_of(request).project, request.path_params["number"]
+    return send_file(request, project.file_of(item.id, item.facts.get("files"), number))
 
 
 async def delete(request: Request) -> Response:

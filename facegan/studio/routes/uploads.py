@@ -10,7 +10,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from facegan.errors import FaceganError
-from facegan.studio.web import answer, picture, studio_of
+from facegan.studio.web import answer, picture, studio_of, while_there
 
 PREVIEW = 512
 """Pixels of a preview's longer side."""
@@ -36,7 +36,8 @@ async def preview(request: Request) -> Response:
     studio = studio_of(request)
     upload = studio.uploads.find(request.path_params["id"])
     question = {"path": str(upload.path), "side": PREVIEW}
-    _, content = await studio.reader.call("decode", question, seconds=30)
+    work = studio.reader.call("decode", question, seconds=30)
+    _, content = await while_there(request, work)
     return picture(content)
 
 
