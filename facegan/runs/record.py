@@ -10,7 +10,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from facegan.errors import RunError
+from facegan.errors import ConfigError, RunError
 from facegan.recipes.config import TrainConfig, override
 from facegan.recipes.table import recipe
 from facegan.settings import values_of
@@ -77,6 +77,19 @@ def config_of(
     base = recipe(str(values.get("recipe") or "")) if base is None else base
     was = {name.removeprefix("model."): value for name, value in flatten(values).items()}
     return override(base, {n: was[n] for n in values_of(base) if n in was and n not in keep})
+
+
+def changed_settings(values: dict[str, Any]) -> dict[str, Any]:
+    """Return the settings of a config.json that differ from its recipe; {} where that is unknown."""
+    try:
+        default = flatten(json.loads(json.dumps(recipe(str(values.get("recipe") or "")).to_dict())))
+    except ConfigError:
+        return {}
+    return {
+        name.removeprefix("model."): value
+        for name, value in flatten(values).items()
+        if name in default and value != default[name]
+    }
 
 
 def number(value: Any) -> float | None:

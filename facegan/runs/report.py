@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import html
-import json
 import shlex
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,7 +11,7 @@ from typing import Any
 from facegan.files import write_bytes
 from facegan.models import moments
 from facegan.runs.page import duration, render, table
-from facegan.runs.record import RunRecord, flatten, number, read_json, read_record
+from facegan.runs.record import RunRecord, changed_settings, flatten, number, read_json, read_record
 from facegan.runs.report_data import event, page_data, picture_uri
 from facegan.runs.trend import diversity_text, quality_text
 from facegan.settings import flag, no_flag
@@ -225,9 +224,6 @@ def _table(title: str, values: dict[str, Any]) -> str:
 
 def train_command(config: dict[str, Any], out: str) -> str:
     """Return the command for ``config`` (as in config.json), with its changes to the recipe."""
-    from facegan.errors import ConfigError
-    from facegan.recipes.table import recipe
-
     dataset = config.get("dataset")
     words = [
         "facegan",
@@ -235,22 +231,16 @@ def train_command(config: dict[str, Any], out: str) -> str:
         str(dataset.get("path", "DATASET")) if isinstance(dataset, dict) else "DATASET",
     ]
     name = str(config.get("recipe") or "")
-    try:
-        default = flatten(json.loads(json.dumps(recipe(name).to_dict())))
-    except ConfigError:
-        default = {}
     other = config.get("to")
     words += ["--to", str(other.get("path", "B"))] if isinstance(other, dict) else []
     words += ["--recipe", name] if name else []
     words += ["--out", out]
-    for key, value in flatten(config).items():
-        if key in default and value != default[key]:
-            name = key.removeprefix("model.")
-            if isinstance(value, bool):
-                words.append(flag(name) if value else no_flag(name))
-            else:
-                values = value if isinstance(value, list) else [value]
-                words += [flag(name), *map(_word, values)]
+    for name, value in changed_settings(config).items():
+        if isinstance(value, bool):
+            words.append(flag(name) if value else no_flag(name))
+        else:
+            values = value if isinstance(value, list) else [value]
+            words += [flag(name), *map(_word, values)]
     return shlex.join(words)
 
 

@@ -206,7 +206,13 @@ def charts_of(records: Sequence[RunRecord], awaited: str = "") -> list[tuple[Cha
 
 
 def page_data(record: RunRecord) -> dict[str, Any]:
-    """Return the report's data: one run, and charts whose series are all of that run.
+    """Return the report's data: one run with its grids, and its charts."""
+    charts, axes = run_charts(record)
+    return {"runs": [run_data(record), *axes], "charts": charts, "linked": False}
+
+
+def run_charts(record: RunRecord) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """Return the charts of one run, and the axes of those curves in them that are not the run's own.
 
     Behind a measure that the recipe is known by lies its measured curve. That has axes of its own, which the
     page reads like those of another run.
@@ -229,7 +235,7 @@ def page_data(record: RunRecord) -> dict[str, Any]:
                 note += f" {behind.note}"
         if series:
             charts.append(frame_of(replace(chart, note=note), chart.title, series))
-    return {"runs": [run_data(record), *axes], "charts": charts, "linked": False}
+    return charts, axes
 
 
 def frame_of(chart: Chart, title: str, series: list[dict[str, Any]]) -> dict[str, Any]:
@@ -246,6 +252,11 @@ def frame_of(chart: Chart, title: str, series: list[dict[str, Any]]) -> dict[str
 
 def run_data(record: RunRecord, max_bytes: int = MAX_BYTES) -> dict[str, Any]:
     """Return the horizontal axes of a run's curves, its events, and its grids within ``max_bytes``."""
+    return {**run_axes(record), "frames": frames(record.path / "samples", max_bytes)}
+
+
+def run_axes(record: RunRecord) -> dict[str, Any]:
+    """Return the horizontal axes of a run's curves, its events, and what its grids show."""
     parts = buckets(record)
     seconds = [number(part[-1].get("seconds")) for part in parts]
     return {
@@ -253,7 +264,6 @@ def run_data(record: RunRecord, max_bytes: int = MAX_BYTES) -> dict[str, Any]:
         "kimg": [part[-1]["images_seen"] / 1000 for part in parts],
         "seconds": [] if None in seconds else seconds,
         "events": [event(e) for e in record.events],
-        "frames": frames(record.path / "samples", max_bytes),
         "caption": _caption(record),
     }
 
@@ -305,13 +315,18 @@ def pick(items: Sequence[Any], count: int) -> list[Any]:
     return [items[round(i * (len(items) - 1) / (count - 1))] for i in range(count)]
 
 
-def frames(folder: Path, max_bytes: int = MAX_BYTES) -> list[dict[str, Any]]:
-    """Return kimg and data URI of the grids in ``folder``, within ``max_bytes`` and the limits above."""
+def grid_files(folder: Path) -> dict[float, Path]:
+    """Return the grids in ``folder`` by kimg."""
     found = {}
     for file in folder.glob("*kimg.png"):
         if match := re.fullmatch(r"(\d+(?:\.\d+)?)kimg\.png", file.name):
             found[float(match[1])] = file
-    chosen = pick(sorted(found.items()), MAX_FRAMES)
+    return found
+
+
+def frames(folder: Path, max_bytes: int = MAX_BYTES) -> list[dict[str, Any]]:
+    """Return kimg and data URI of the grids in ``folder``, within ``max_bytes`` and the limits above."""
+    chosen = pick(sorted(grid_files(folder).items()), MAX_FRAMES)
     encode = _png
     if sum(file.stat().st_size for _, file in chosen) > max_bytes:
         last = chosen[-1][1]

@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from facegan.errors import InputError
+from facegan.settings import flag as flag_of
+from facegan.settings import no_flag
 from facegan.studio.project import Project
 
 _PLACE = re.compile(r"[/\\]|^\s*~|^\s*(?!seed:|sample:)\w+:|\.(npz|npy|safetensors|pt|pth|pkl|onnx)\b")
@@ -71,12 +73,14 @@ class Call:
     """The command, where it is not called as the function."""
     flags: Mapping[str, str] = field(default_factory=dict)
     """Argument -> flag, where the flag is not called as the argument; "" has none."""
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    """Settings by their dotted names, such as ``generator.lr``, which follow the arguments."""
     prose: tuple[str, ...] = ()
     """Arguments that are text for people, such as a title, which nothing reads as a path or an address."""
 
     def __post_init__(self) -> None:
         """Refuse texts of requests that a function could take for a path or an address."""
-        for name, value in self.arguments.items():
+        for name, value in {**self.arguments, **self.settings}.items():
             if name not in self.prose:
                 _check_no_place(name, value)
 
@@ -93,6 +97,11 @@ class Call:
                 words.append(f"--{'' if value else 'no-'}{flag}")
             elif value != "":
                 words += [f"--{flag}", *_words(value, job or words[0])]
+        for name, value in self.settings.items():
+            if isinstance(value, bool):
+                words.append(flag_of(name) if value else no_flag(name))
+            elif value is not None:
+                words += [flag_of(name), *_words(value, job)]
         return words
 
     def command(self, job: str = "") -> str:
@@ -108,6 +117,9 @@ class Call:
             for name, value in self.arguments.items()
             if name not in self.positional and value is not None and value != ""
         ]
+        dotted = {name: value for name, value in self.settings.items() if "." in name}
+        given += [f"{name}={_source(v, job)}" for name, v in self.settings.items() if name not in dotted]
+        given += [f"**{dotted!r}"] if dotted else []
         call = f"facegan.{self.function}({', '.join(given)})"
         if len(call) > 100:
             call = f"facegan.{self.function}(\n" + "".join(f"    {one},\n" for one in given) + ")"
@@ -125,6 +137,7 @@ class Call:
             "positional": list(self.positional),
             "subcommand": self.subcommand,
             "flags": dict(self.flags),
+            "settings": dict(self.settings),
             "prose": list(self.prose),
         }
 
@@ -137,6 +150,7 @@ class Call:
             positional=tuple(about["positional"]),
             subcommand=about["subcommand"],
             flags=dict(about["flags"]),
+            settings=dict(about.get("settings", {})),
             prose=tuple(about["prose"]),
         )
 
@@ -206,7 +220,9 @@ def _text(value: Any, job: str) -> str:
         return f"results/{value.name(job)}"
     if isinstance(value, New):
         return value.path
-    return f"{value:g}" if isinstance(value, float) else str(value)
+    if isinstance(value, float):
+        return text if float(text := f"{value:g}") == value else repr(value)
+    return str(value)
 
 
 def _words(value: Any, job: str) -> list[str]:

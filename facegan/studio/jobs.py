@@ -24,7 +24,7 @@ from typing import Any
 
 from facegan.files import take_lock, write_bytes
 from facegan.studio.actions import get_action
-from facegan.studio.call import Call
+from facegan.studio.call import Call, New
 from facegan.studio.project import Project, read_json
 from facegan.studio.refusals import NotFoundError, Refused, shown
 from facegan.studio.report import FILES, JobReport, last_event, newest
@@ -72,6 +72,7 @@ class Job:
         last = last_event(self.folder)
         keys = ("action", "title", "settings", "command", "python", "created", "started", "resumable")
         found: dict[str, Any] = {"id": self.id, "state": about.get("state", "failed")}
+        found["makes"] = place_of(about.get("call"))
         found.update((key, about.get(key)) for key in keys)
         if last is not None:
             found["state"] = last["kind"]
@@ -96,6 +97,14 @@ class Job:
                 return handle.read().decode("utf-8", "replace")
         except OSError:
             return ""
+
+
+def place_of(call: Any) -> str:
+    """Return what a stored call makes or goes on with, by its path within the project."""
+    found = call.get("arguments", {}).get("out") if isinstance(call, dict) else None
+    if isinstance(found, dict) and "$new" in found:
+        return New(*found["$new"]).path
+    return str(found["$ref"][2]) if isinstance(found, dict) and "$ref" in found else ""
 
 
 class Jobs:
@@ -185,7 +194,7 @@ class Jobs:
         job = Job(folder)
         about = {"action": action, "title": row.title, "settings": settings, "call": call.to_dict()}
         words = {"command": call.command(name), "python": call.python(name)}
-        times = {"created": time.time(), "resumable": row.resumable, "state": "queued"}
+        times = {"created": time.time(), "resumable": row.resumable, "quick": row.quick, "state": "queued"}
         job.write({**about, **words, **times})
         return job
 
@@ -233,25 +242,25 @@ class Jobs:
     def pulse(self) -> None:
         """Note which processes have ended, and start those that wait, oldest first."""
         with self._lock:
-            running, waiting = 0, []
+            running, waiting = dict.fromkeys((False, True), 0), []
             for job in self.all():
                 if job.id in self._done:
                     continue
                 about = job.about()
+                quick = bool(about.get("quick"))
                 if about.get("state") == "running":
-                    running += not self._ended(job, about)
+                    running[quick] += not self._ended(job, about)
                 elif (
                     about.get("state") == "queued" and job.alive()
                 ):  # its server died before it could note it
                     job.write({**about, "state": "running", "started": time.time()})
-                    running += 1
+                    running[quick] += 1
                 elif about.get("state") == "queued":
-                    waiting.append(job)
-            for job in reversed(waiting):
-                if running >= self.at_once:
-                    break
-                self._launch(job)
-                running += 1
+                    waiting.append((job, quick))
+            for job, quick in reversed(waiting):
+                if running[quick] < self.at_once:
+                    self._launch(job)
+                    running[quick] += 1
 
     def _ended(self, job: Job, about: dict[str, Any]) -> bool:
         """Return whether the process of a job is gone, and write its last event if it has not."""

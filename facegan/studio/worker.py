@@ -37,7 +37,8 @@ def main(folder: Path) -> int:
         action = get_action(about["action"])
         with command_line(call.argv(folder.name)):
             result = dict(action.run(call, report))
-        report.save_result(_summary(about, call, result=result, job=folder.name))
+        if not action.quick:
+            report.save_result(_summary(about, call, result=result, job=folder.name))
         report.event("done", result={**result, "id": folder.name, "files": report.files})
         return 0
     except (KeyboardInterrupt, Interrupted):

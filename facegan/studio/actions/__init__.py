@@ -30,12 +30,16 @@ class Action:
     what the page shows, as JSON."""
     resumable: bool = False
     """Whether the same call in the same place goes on where it stopped, as training does."""
+    quick: bool = False
+    """Whether it takes moments and leaves nothing behind: it waits for no long work, and is no result."""
 
 
 ACTIONS: dict[str, str] = {
     "evaluate": "facegan.studio.actions.evaluate",
     "export": "facegan.studio.actions.export",
     "generate": "facegan.studio.actions.generate",
+    "plan": "facegan.studio.actions.plan",
+    "train": "facegan.studio.actions.train",
 }
 """Name -> module with ``ACTION``."""
 
