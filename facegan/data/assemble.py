@@ -20,6 +20,7 @@ from facegan.data.dataset import FORMAT, Dataset
 from facegan.data.items import SPLITS, AttributeValue, Row
 from facegan.data.near_duplicates import NearDuplicates
 from facegan.data.png import decode, pixels_digest
+from facegan.data.review import LEFT_OUT
 from facegan.data.shards import (
     PLACES,
     Contents,
@@ -59,6 +60,9 @@ class RowSelection:
         columns = Columns(choose.reading.class_names, self.table.columns() if self.table else None)
         rows = store.rows(without=("png", "input_png", "landmarks"))
         while batch := list(itertools.islice(rows, _BATCH)):
+            for row in batch:
+                if row.reject == LEFT_OUT:  # its duplicates must not take its place
+                    self.sources.setdefault(row.digest, row.source)
             reasons = [row.reject or self._twin(row) for row in batch]
             new = [row for row, reason in zip(batch, reasons, strict=True) if not reason]
             similar = iter(near.find_or_add([(row.near_hash, row.gray) for row in new]))

@@ -60,13 +60,21 @@ class New:
 
 
 @dataclass(frozen=True)
+class Own:
+    """Another place within the project that the server names itself, such as that of dropped photos."""
+
+    name: str
+    """Its path relative to the project's folder; never one that a request brings."""
+
+
+@dataclass(frozen=True)
 class Call:
     """One call of a public function of facegan."""
 
     function: str
     """Its name in the public API, such as ``invert``."""
     arguments: Mapping[str, Any]
-    """Values of JSON, :class:`Ref`, :class:`Place`, :class:`New`, and lists; in the command's order."""
+    """Values of JSON, :class:`Ref`, :class:`Place`, :class:`New`, :class:`Own`, and lists; in their order."""
     positional: tuple[str, ...] = ()
     """Those that come without their names, in this order; lists among them become several words."""
     subcommand: str = ""
@@ -214,7 +222,7 @@ def _check_no_place(name: str, value: Any) -> None:
 
 
 def _text(value: Any, job: str) -> str:
-    if isinstance(value, Ref):
+    if isinstance(value, (Ref, Own)):
         return value.name
     if isinstance(value, Place):
         return f"results/{value.name(job)}"
@@ -230,7 +238,7 @@ def _words(value: Any, job: str) -> list[str]:
 
 
 def _source(value: Any, job: str) -> str:
-    if isinstance(value, (Ref, Place, New)):
+    if isinstance(value, (Ref, Place, New, Own)):
         return repr(_text(value, job))
     if isinstance(value, (list, tuple)):
         return f"[{', '.join(_source(one, job) for one in value)}]"
@@ -244,6 +252,8 @@ def _stored(value: Any) -> Any:
         return {"$place": [value.suffix, value.part]}
     if isinstance(value, New):
         return {"$new": [value.kind, value.name, value.suffix]}
+    if isinstance(value, Own):
+        return {"$own": value.name}
     return [_stored(one) for one in value] if isinstance(value, (list, tuple)) else value
 
 
@@ -254,4 +264,6 @@ def _restored(value: Any) -> Any:
         return Place(*value["$place"])
     if isinstance(value, dict) and "$new" in value:
         return New(*value["$new"])
+    if isinstance(value, dict) and "$own" in value:
+        return Own(value["$own"])
     return [_restored(one) for one in value] if isinstance(value, list) else value

@@ -21,11 +21,18 @@ from facegan.errors import FaceganError
 from facegan.studio.refusals import Refused
 
 TASKS: dict[str, str] = {
+    "check_archive": "facegan.studio.tasks.photos",
+    "cut_photo": "facegan.studio.tasks.photos",
+    "dataset_picture": "facegan.studio.tasks.datasets",
+    "dataset_rows": "facegan.studio.tasks.datasets",
     "decode": "facegan.studio.tasks.pictures",
+    "faces_in_photo": "facegan.studio.tasks.photos",
     "facts": "facegan.studio.tasks.models",
     "graph": "facegan.studio.tasks.models",
     "pictures_of": "facegan.studio.tasks.models",
     "machine": "facegan.studio.tasks.models",
+    "photo_place": "facegan.studio.tasks.datasets",
+    "view_photo": "facegan.studio.tasks.photos",
 }
 """Task -> module with a function of that name, ``(arguments, content) -> (result, content)``."""
 MAX_WAITING = 128

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from facegan.files import write_bytes
-from facegan.studio.call import Call, New, Place, Ref
+from facegan.studio.call import Call, New, Own, Place, Ref
 from facegan.studio.project import Project
 from facegan.studio.uploads import Uploads
 
@@ -55,6 +55,8 @@ class JobReport:
             return self.project.relative(Uploads(self.project.private).find(value.id).path)
         if isinstance(value, Ref):
             return self.project.find(value.kind, value.id).name
+        if isinstance(value, Own):
+            return value.name
         if isinstance(value, Place):
             self.project.results_folder.mkdir(exist_ok=True)
             return f"results/{value.name(self.job)}"

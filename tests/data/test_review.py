@@ -97,7 +97,8 @@ def test_a_dataset_follows_its_review_and_tells_of_it(tmp_path: Path) -> None:
     photos, review = messy(tmp_path / "photos"), tmp_path / "review.csv"
     decisions = [
         Decision(f"{photos}/000.png", False),
-        Decision("010.png", True),  # an exact duplicate
+        Decision("003.png", False),  # of which 010.png is a duplicate
+        Decision("011.bmp", True),  # an exact duplicate
         Decision("041.jpg", True),  # a near duplicate
         Decision("020.png", True),  # no picture: nothing can be kept
         Decision("elsewhere.png", False),
@@ -107,8 +108,9 @@ def test_a_dataset_follows_its_review_and_tells_of_it(tmp_path: Path) -> None:
     made = prepare(photos, tmp_path / "ds", review=review, drop_near_duplicates=True, **OPTIONS)
     rejects = {Path(r["source"]).name: r["reason"] for r in made.info["rejects"]}
     assert rejects["000.png"] == LEFT_OUT and rejects["020.png"] == "not an image"
-    assert not {"010.png", "041.jpg"} & set(rejects)
-    assert f"{photos}/010.png" in made.sources() and f"{photos}/000.png" not in made.sources()
+    assert rejects["010.png"] == f"exact duplicate of {photos}/003.png"  # which takes nobody's place
+    assert not {"011.bmp", "041.jpg"} & set(rejects)
+    assert f"{photos}/011.bmp" in made.sources() and f"{photos}/000.png" not in made.sources()
     assert "review.csv: 1 line names no picture, such as elsewhere.png" in made.info["notes"]
     with pytest.raises(InputError, match="different: review"):
         prepare(photos, tmp_path / "ds", drop_near_duplicates=True, **OPTIONS)

@@ -38,7 +38,10 @@ ACTIONS: dict[str, str] = {
     "evaluate": "facegan.studio.actions.evaluate",
     "export": "facegan.studio.actions.export",
     "generate": "facegan.studio.actions.generate",
+    "label": "facegan.studio.actions.label",
     "plan": "facegan.studio.actions.plan",
+    "prepare": "facegan.studio.actions.prepare",
+    "select": "facegan.studio.actions.select",
     "train": "facegan.studio.actions.train",
 }
 """Name -> module with ``ACTION``."""

@@ -21,6 +21,7 @@ import { Button, Dialog, ErrorLine, Icon, IconButton, JobCard, Spinner, Toasts, 
 /** @type {ViewEntry[]} One line for each view, in the order in which people need them. */
 export const VIEWS = [
   { id: "home", title: "Home", icon: "home", load: () => import("./views/home.js"), tab: true },
+  { id: "photos", title: "Photos", icon: "photos", load: () => import("./views/photos.js"), tab: true },
   { id: "train", title: "Train", icon: "train", load: () => import("./views/train.js"), tab: true },
 ];
 

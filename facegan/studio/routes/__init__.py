@@ -6,7 +6,7 @@ import importlib
 
 from starlette.routing import Route
 
-MODULES = ("jobs", "models", "project", "results", "training", "uploads")
+MODULES = ("jobs", "models", "photos", "project", "results", "training", "uploads")
 """The files of this folder."""
 
 

@@ -1,0 +1,40 @@
+"""Predict the attributes of a dataset's faces, with their confidence."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from facegan.studio.actions import Action
+from facegan.studio.call import Call, New, only, ref, setting
+from facegan.studio.project import Project
+from facegan.studio.report import JobReport
+
+
+def _call(settings: Mapping[str, Any], project: Project) -> Call:
+    only(settings, "dataset", "name", "min_confidence", "overwrite")
+    return Call(
+        "label",
+        {
+            "source": ref(settings, "dataset", project, kind="datasets"),
+            "out": New("datasets", project.new_path("datasets", settings.get("name")).name),
+            "min_confidence": _if_other(setting(settings, "min_confidence", 0.5), 0.5),
+            "overwrite": setting(settings, "overwrite", False) or None,
+        },
+        positional=("source",),
+    )
+
+
+def _if_other(value: float, default: float) -> float | None:
+    return None if value == default else value
+
+
+def _run(call: Call, report: JobReport) -> Mapping[str, Any]:
+    import facegan
+
+    made = facegan.label(**report.values(call), on_progress=report.progress)
+    item = next(item for item in report.project.datasets() if item.path == made.path.resolve())
+    return {"dataset": item.id, "count": made.labelled.count, "names": made.labelled.names}
+
+
+ACTION = Action("label", "Predict attributes", _call, _run)
