@@ -68,6 +68,29 @@ def test_a_mark_comes_back_and_changes_no_pixel(tmp_path: Path, name: str, sourc
 
 
 @pytest.mark.parametrize("name", PICTURES + FILMS)
+def test_settings_and_a_long_command_come_back_whole(tmp_path: Path, name: str) -> None:
+    settings = json.dumps(
+        {"action": "generate", "settings": {"points": "seed:" + "7," * 900, "x": HARD["quotes"]}}
+    )
+    argv = ["generate", "faces", f"seed:{'8,' * 900}"]
+    with marks.command_line(argv, settings):
+        mark = made(MODEL, seed="7")
+    found = read_mark(write(tmp_path / name, mark))
+    assert found is not None
+    assert (found.details["recall"], found.command) == (settings, marks.spell_command(argv))
+    assert marks.RECALL not in mark.texts() and marks.RECALL not in str(mark), "it is for programs"
+    assert marks.RECALL not in made(MODEL).details, "the context has ended"
+
+
+def test_settings_that_are_too_long_are_left_out_and_a_command_is_cut(tmp_path: Path) -> None:
+    with marks.command_line(["x" * 3000], "{" * (marks.MAX_RECALL + 1)):
+        found = read_mark(write(tmp_path / "a.png", made(MODEL, seed="8" * 400)))
+    assert found is not None and marks.RECALL not in found.details
+    assert (len(found.command), len(found.seed)) == (marks.MAX_COMMAND, marks.MAX_VALUE)
+    assert found.command.endswith("…")
+
+
+@pytest.mark.parametrize("name", PICTURES + FILMS)
 def test_no_mark_is_no_byte(tmp_path: Path, name: str) -> None:
     off = write(tmp_path / "off" / name, made(MODEL, seed="7", mark=False))
     assert off.read_bytes() == write(tmp_path / "none" / name, None).read_bytes()

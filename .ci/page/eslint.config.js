@@ -2,7 +2,7 @@
 import js from "@eslint/js";
 
 const BROWSER = [
-  "AbortController", "Blob", "CSS", "DOMException", "DataTransfer", "DataTransferItem", "Event", "EventSource", "File",
+  "AbortController", "Blob", "CSS", "DOMException", "DragEvent", "DataTransfer", "DataTransferItem", "Event", "EventSource", "File",
   "FormData", "HTMLElement", "Headers", "Image", "ImageBitmap", "ImageData", "IntersectionObserver", "KeyboardEvent",
   "MediaRecorder", "OffscreenCanvas", "Path2D", "Request", "ResizeObserver", "Response", "TextDecoder", "TextEncoder",
   "URL", "URLSearchParams", "VideoEncoder", "VideoFrame", "WebAssembly", "Worker", "XMLHttpRequest", "alert", "btoa", "atob",

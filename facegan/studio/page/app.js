@@ -1,5 +1,6 @@
 // The shell: the views and how to get to them, the jobs, the messages.
 import { html, render, useEffect, useRef, useState } from "./html.js";
+import { Recall } from "./recall.js";
 import { address, useRoute } from "./router.js";
 import { isActive, keepUp, onJobEnd, refresh, store, useStore } from "./store.js";
 import { Button, Dialog, ErrorLine, Icon, IconButton, JobCard, Spinner, Toasts, toast } from "./ui.js";
@@ -23,6 +24,8 @@ export const VIEWS = [
   { id: "home", title: "Home", icon: "home", load: () => import("./views/home.js"), tab: true },
   { id: "photos", title: "Photos", icon: "photos", load: () => import("./views/photos.js"), tab: true },
   { id: "train", title: "Train", icon: "train", load: () => import("./views/train.js"), tab: true },
+  { id: "share", title: "Measure & share", icon: "bars", load: () => import("./views/share.js") },
+  { id: "history", title: "Results", icon: "clock", load: () => import("./views/history.js"), tab: true },
 ];
 
 const NARROW_TABS = 4;
@@ -142,6 +145,7 @@ function Shell() {
     <${Dialog} title="Views" open=${more} onClose=${() => setMore(false)} side>
       <nav class="all" aria-label="All views"><${Links} views=${VIEWS} now=${now} onGo=${() => setMore(false)} /></nav><//>
     <${JobsTray} open=${jobs} onClose=${() => setJobs(false)} />
+    <${Recall} views=${VIEWS} />
     <${Toasts} />`;
 }
 

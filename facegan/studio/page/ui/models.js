@@ -1,0 +1,18 @@
+// Choosing a model, also one of a run's earlier states.
+import { html } from "../html.js";
+import { useStore } from "../store.js";
+import { Select } from "./controls.js";
+
+/**
+ * A choice among the project's models and those that come with facegan.
+ * @param {{value: string, onChange: (id: string) => void, kind?: "generator" | "translator", label?: string}} props
+ */
+export function ModelPicker({ value, onChange, kind, label = "Model" }) {
+  const models = (useStore(state => state.project?.models) ?? []).filter(model => !kind || model.model === kind);
+  const options = models.flatMap(model => [
+    { value: model.id, label: `${model.name}${model.bundled ? " (bundled)" : ""}` },
+    .../** @type {string[]} */ (model.moments ?? []).slice().reverse().map(moment => ({
+      value: `${model.id}@${moment}`, label: `\u2003${moment === "best" ? "best measured" : moment}` })),
+  ]);
+  return html`<${Select} label=${label} value=${value} options=${options} onChange=${onChange} />`;
+}
