@@ -89,8 +89,8 @@ def _what_it_takes(f: dict[str, Any]) -> list[tuple[str, str]]:
     return [("latent", f"{latent['dim']} dimensions, {prior}"), ("labels", labels)]
 
 
-def facts_text(f: dict[str, Any]) -> str:
-    """Return what :func:`describe_model` has found, for a person."""
+def facts_rows(f: dict[str, Any]) -> list[tuple[str, str]]:
+    """Return what :func:`describe_model` has found as names and texts for a person, without the layers."""
     c, h, w = f["image_shape"]
     origin = f.get("provenance") or {}
     data = origin.get("dataset") or {}
@@ -99,7 +99,7 @@ def facts_text(f: dict[str, Any]) -> str:
     earlier = origin.get("images_before", 0) / 1000
     seen += f", after {earlier:g} kimg of what it began with" if earlier else ""
     crop = {k: v for k, v in (f.get("alignment") or {}).items() if v not in (False, None, "")}
-    rows = [
+    return [
         ("file", f"{f['file']} ({f['bytes'] / 1e6:.1f} MB)"),
         ("family", f["family"]),
         ("pictures", f"{w}x{h} px, {'colour' if c == 3 else 'grey'}"),
@@ -115,7 +115,7 @@ def facts_text(f: dict[str, Any]) -> str:
             else "unknown",
         ),
         ("images seen", seen),
-        ("seed", origin.get("seed", "unknown")),
+        ("seed", str(origin.get("seed", "unknown"))),
         ("command", origin.get("command") or "unknown"),
         ("facegan", origin.get("facegan", "unknown")),
         ("crop", ", ".join(f"{k} {v}" for k, v in crop.items()) or "unknown"),
@@ -123,8 +123,14 @@ def facts_text(f: dict[str, Any]) -> str:
         ("hash", f["hash"]),
         ("moments", ", ".join(f["moments"])),
     ]
+
+
+def facts_text(f: dict[str, Any]) -> str:
+    """Return what :func:`describe_model` has found, for a person, with a table of the layers."""
     lines = [
-        f"{name:<12} {printable(str(value), keep='')}" for name, value in rows if name != "moments" or value
+        f"{name:<12} {printable(str(value), keep='')}"
+        for name, value in facts_rows(f)
+        if name != "moments" or value
     ]
     wide = max([20, *(len(r["name"]) for r in f["layers"])])
     lines.append(

@@ -21,6 +21,7 @@ from facegan.errors import FaceganError
 from facegan.studio.refusals import Refused
 
 TASKS: dict[str, str] = {
+    "card": "facegan.studio.tasks.cards",
     "check_archive": "facegan.studio.tasks.photos",
     "cut_photo": "facegan.studio.tasks.photos",
     "dataset_picture": "facegan.studio.tasks.datasets",
@@ -29,6 +30,7 @@ TASKS: dict[str, str] = {
     "faces_in_photo": "facegan.studio.tasks.photos",
     "facts": "facegan.studio.tasks.models",
     "graph": "facegan.studio.tasks.models",
+    "mark": "facegan.studio.tasks.pictures",
     "pictures_of": "facegan.studio.tasks.models",
     "machine": "facegan.studio.tasks.models",
     "photo_place": "facegan.studio.tasks.datasets",

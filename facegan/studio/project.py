@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from facegan.errors import InputError
+from facegan.files import write_bytes
 from facegan.models import bundled, bundled_file, bundled_translators, moment_name, moments
 from facegan.studio.refusals import NotFoundError, shown
 
@@ -85,7 +86,7 @@ class Project:
             for name, kind in inside.items()
             if (path := bundled_file(name)) is not None
         ]
-        found += self._listed("models", _model_facts, taken=set(inside))
+        found += self._listed("models", model_facts, taken=set(inside))
         for run in self.runs():
             if run.facts["moments"]:
                 facts = {"model": run.facts["model"], "run": run.id, "moments": run.facts["moments"]}
@@ -184,6 +185,12 @@ class Project:
                 return path
         raise NotFoundError(f"result '{shown(result)}' has no file {number}")
 
+    def note_result(self, item: Item, notes: Mapping[str, Any]) -> None:
+        """Write notes of a user, ``kept`` and ``label``, into a result's file; empty ones are taken out."""
+        about = {**read_json(item.path), **notes}
+        kept = {name: value for name, value in about.items() if value or name not in notes}
+        write_bytes(item.path, json.dumps(kept, indent=1).encode())
+
     def delete_result(self, item: Item) -> None:
         """Delete a result with its files."""
         for number in range(len(item.facts.get("files") or ())):
@@ -274,14 +281,14 @@ def _run_facts(path: Path) -> dict[str, Any] | None:
     names = [moment_name(kimg) for kimg in found]
     if names and (path / "best.json").is_file():
         names.append("best")
-    newest = _model_facts(next(reversed(found.values()))) if found else None
+    newest = model_facts(next(reversed(found.values()))) if found else None
     wanted = ("recipe", "family", "kimg", "size")
     facts = {key: about[key] for key in wanted if isinstance(about.get(key), (str, int, float))}
     return {**facts, "moments": names, "model": (newest or {}).get("model", "generator")}
 
 
 @_kept
-def _model_facts(path: Path) -> dict[str, Any] | None:
+def model_facts(path: Path) -> dict[str, Any] | None:
     """Return what the header of a model's file says; None of other files. It reads no weights."""
     if path.suffix != ".safetensors" or not path.is_file():
         return None
@@ -294,4 +301,5 @@ def _model_facts(path: Path) -> dict[str, Any] | None:
     except (OSError, ValueError, LookupError, TypeError, RecursionError):
         return None
     kind = "translator" if about.get("kind") == "translator" else "generator"
-    return {"model": kind, "family": str(about.get("family", "")), "image_shape": shape}
+    known = {"family": str(about.get("family", "")), "hash": str(about.get("hash", ""))}
+    return {"model": kind, "image_shape": shape, **known}

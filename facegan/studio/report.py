@@ -53,6 +53,10 @@ class JobReport:
         """
         if isinstance(value, Ref) and value.kind == "uploads":
             return self.project.relative(Uploads(self.project.private).find(value.id).path)
+        if isinstance(value, Ref) and value.kind == "results":  # one of its files: ID/NUMBER
+            result, _, number = value.id.partition("/")
+            item = self.project.find("results", result)
+            return self.project.relative(self.project.file_of(item.id, item.facts.get("files"), int(number)))
         if isinstance(value, Ref):
             return self.project.find(value.kind, value.id).name
         if isinstance(value, Own):

@@ -20,6 +20,7 @@ from facegan.studio.actions import get_action
 from facegan.studio.call import Call
 from facegan.studio.project import Project, read_json
 from facegan.studio.report import JobReport
+from facegan.tensor_files import canonical_json
 
 DISK_FULL = "the disk is full; make room, then do it again"
 
@@ -35,7 +36,8 @@ def main(folder: Path) -> int:
     call = Call.from_dict(about["call"])
     try:
         action = get_action(about["action"])
-        with command_line(call.argv(folder.name)):
+        restored = {"action": about["action"], "settings": about.get("settings", {})}
+        with command_line(call.argv(folder.name), canonical_json(restored)):
             result = dict(action.run(call, report))
         if not action.quick:
             report.save_result(_summary(about, call, result=result, job=folder.name))

@@ -35,12 +35,14 @@ class Action:
 
 
 ACTIONS: dict[str, str] = {
+    "archive": "facegan.studio.actions.archive",
     "evaluate": "facegan.studio.actions.evaluate",
     "export": "facegan.studio.actions.export",
     "generate": "facegan.studio.actions.generate",
     "label": "facegan.studio.actions.label",
     "plan": "facegan.studio.actions.plan",
     "prepare": "facegan.studio.actions.prepare",
+    "publish": "facegan.studio.actions.publish",
     "select": "facegan.studio.actions.select",
     "train": "facegan.studio.actions.train",
 }

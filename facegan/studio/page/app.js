@@ -121,7 +121,7 @@ function CurrentView() {
 function Shell() {
   const now = useRoute().view;
   const name = useStore(state => state.project?.name ?? "");
-  const device = useStore(state => state.project?.device ?? "");
+  const about = useStore(state => (state.project ? ["facegan", state.project.version, state.project.device && `on ${state.project.device}`].filter(Boolean).join(" ") : ""));
   const [jobs, setJobs] = useState(false);
   const [more, setMore] = useState(false);
   useEffect(() => onJobEnd((id, event) => {
@@ -137,7 +137,7 @@ function Shell() {
         <span><b>facegan studio</b><small>${name}</small></span></a>
       <div class="tools"><${JobsButton} onOpen=${() => setJobs(true)} /><${ThemeButton} /></div>
     </header>
-    <nav class="side" aria-label="Views"><${Links} views=${VIEWS} now=${now} /><p class="soft small foot">${device}</p></nav>
+    <nav class="side" aria-label="Views"><${Links} views=${VIEWS} now=${now} /><p class="soft small foot">${about}</p></nav>
     <${Connection} />
     <${CurrentView} />
     <nav class="bar" aria-label="Views"><${Links} views=${tabs} now=${now} />

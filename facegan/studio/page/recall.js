@@ -1,5 +1,5 @@
 // Recalling: a picture that is dropped anywhere on the page brings back what made it.
-import { post, upload } from "./api.js";
+import { del, post, upload } from "./api.js";
 import { html, useEffect, useState } from "./html.js";
 import { address, navigate } from "./router.js";
 import { VIEW_OF_ACTION, randomSeed, recallAddress, titleOf } from "./results.js";
@@ -112,18 +112,22 @@ function RecallDialog({ file, views, onClose }) {
   const restore = (/** @type {boolean} */ remix) => () => {
     if (!found) return;
     go(addressOf(found, remix));
-    onClose();
+    close();
     toast(remix ? "Everything but the seed is back." : "The settings are back.", { kind: "good" });
+  };
+  const close = () => {
+    if (found) del(`/api/uploads/${found.upload}`).catch(() => {}); // it was brought to be read only
+    onClose();
   };
   const to = found ? addressOf(found, false) : "";
   const view = views.find(one => to.startsWith(`${address(one.id)}/`) || to.startsWith(`${address(one.id)}?`) || to === address(one.id));
   const photo = views.find(one => one.id === "photo");
   const again = view && to;
   const seeded = again && (addressOf(/** @type {Found} */ (found), true) !== to);
-  return html`<${Dialog} title="What made this picture" open onClose=${onClose} actions=${html`
+  return html`<${Dialog} title="What made this picture" open onClose=${close} actions=${html`
       ${found && !found.mark && photo && html`<${Button} icon=${photo.icon} onClick=${() => { navigate("photo", "", { upload: found.upload }); onClose(); }}>Edit it as a photo<//>`}
       ${seeded && html`<${Button} icon="shuffle" onClick=${restore(true)}>Remix<//>`}
-      ${again ? html`<${Button} kind="primary" icon=${view.icon} onClick=${restore(false)}>Restore in ${view.title}<//>` : html`<${Button} onClick=${onClose}>Close<//>`}`}>
+      ${again ? html`<${Button} kind="primary" icon=${view.icon} onClick=${restore(false)}>Restore in ${view.title}<//>` : html`<${Button} onClick=${close}>Close<//>`}`}>
     <div class="recall">
       ${picture && html`<img src=${picture} alt="The picture that was dropped" />`}
       <div class="stack">

@@ -53,7 +53,7 @@ export function timeText(made) {
   const time = made ? new Date(made.replace(/([+-]\d\d)(\d\d)$/, "$1:$2")) : null;
   if (!time || Number.isNaN(time.getTime())) return "";
   const today = new Date().toDateString() === time.toDateString();
-  return today ? `today, ${time.toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" })}`
+  return today ? `today, ${time.toLocaleTimeString([], { hour: "2-digit", minute: "2-digit", hour12: false })}`
     : time.toLocaleDateString([], { day: "numeric", month: "short", year: "numeric" });
 }
 

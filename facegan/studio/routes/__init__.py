@@ -6,7 +6,17 @@ import importlib
 
 from starlette.routing import Route
 
-MODULES = ("jobs", "models", "photos", "project", "results", "training", "uploads")
+MODULES = (
+    "jobs",
+    "models",
+    "photos",
+    "project",
+    "recall",
+    "results",
+    "share",
+    "training",
+    "uploads",
+)
 """The files of this folder."""
 
 

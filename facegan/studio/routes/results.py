@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from facegan.studio.call import only, setting
 from facegan.studio.project import Item
-from facegan.studio.web import answer, send_file, studio_of
+from facegan.studio.web import answer, read_object, send_file, studio_of
 
 
 async def _item(request: Request) -> Item:
@@ -28,6 +31,20 @@ async def file(request: Request) -> Response:
     return send_file(request, project.file_of(item.id, item.facts.get("files"), number))
 
 
+async def change(request: Request) -> Response:
+    """Keep a result, or name it."""
+    given = await read_object(request)
+    only(given, "kept", "label")
+    project, item = studio_of(request).project, await _item(request)
+    notes: dict[str, Any] = {}
+    if "kept" in given:
+        notes["kept"] = setting(given, "kept", False)
+    if "label" in given:
+        notes["label"] = setting(given, "label", "").strip()[:120]
+    await run_in_threadpool(project.note_result, item, notes)
+    return answer((await _item(request)).to_dict())
+
+
 async def delete(request: Request) -> Response:
     """Delete a result with its files."""
     item = await _item(request)
@@ -37,6 +54,7 @@ async def delete(request: Request) -> Response:
 
 ROUTES = [
     Route("/api/results/{id}", result, methods=["GET"]),
+    Route("/api/results/{id}", change, methods=["PUT"]),
     Route("/api/results/{id}", delete, methods=["DELETE"]),
     Route("/api/results/{id}/file/{number:int}", file, methods=["GET"]),
 ]

@@ -6,6 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from facegan import images
+from facegan.errors import InputError
+from facegan.marks import read_mark
 
 MAX_PIXELS = 80_000_000
 
@@ -23,3 +25,12 @@ def decode(arguments: dict[str, Any], content: bytes) -> tuple[dict[str, Any], b
     scale = min(1.0, side / max(height, width))
     size = (max(round(height * scale), 1), max(round(width * scale), 1))
     return found, images.png_bytes(images.resize(image, size) if scale < 1 else image)
+
+
+def mark(arguments: dict[str, Any], content: bytes) -> tuple[dict[str, Any], bytes]:
+    """Return what the file at ``path`` says of its making; None if it says nothing, or is no picture."""
+    try:
+        found = read_mark(Path(arguments["path"]))
+    except InputError:  # of another format, or damaged: there is nothing to restore
+        found = None
+    return {"mark": found.to_dict() if found else None}, b""

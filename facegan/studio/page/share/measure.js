@@ -1,5 +1,6 @@
 // Measure a model against real pictures it has not learnt from.
-import { html, useState } from "../html.js";
+import { get } from "../api.js";
+import { html, useEffect, useState } from "../html.js";
 import { address } from "../router.js";
 import { recalledOf } from "../results.js";
 import { isActive, startJob, useStore } from "../store.js";
@@ -32,6 +33,13 @@ export function MeasureTab({ model, state }) {
     .../** @type {Record<string, any>} */ (recalledOf(state, "evaluate")?.settings ?? {}),
   }));
   const [problem, setProblem] = useState("");
+  const [truncates, setTruncates] = useState(false);
+  useEffect(() => {
+    if (translator) return undefined;
+    const control = new AbortController();
+    get(`/api/models/${encodeURIComponent(model.id)}`, control.signal).then(facts => setTruncates(facts.truncates === true), () => setTruncates(false));
+    return () => control.abort();
+  }, [model.id]);
   const running = useStore(store => store.jobs.find(job => job.action === "evaluate" && isActive(job) && job.settings?.model === model.id)?.id);
   if (datasets.length === 0) {
     return html`<${EmptyState} icon="bars" title="Measuring needs real pictures"
@@ -39,7 +47,7 @@ export function MeasureTab({ model, state }) {
       A model is measured against photos that it has not seen. This project has no dataset yet.<//>`;
   }
   const { truncation, ...rest } = settings;
-  const given = { ...(translator ? rest : settings), model: model.id };
+  const given = { ...(truncates ? settings : rest), model: model.id };
   const change = (/** @type {Record<string, any>} */ part) => setSettings(old => ({ ...old, ...part }));
   return html`<div class="split">
     <section class="card stack" aria-label="What is measured">
@@ -50,7 +58,7 @@ export function MeasureTab({ model, state }) {
         <${Select} label="Compared by" value=${settings.features} options=${FEATURES} onChange=${(/** @type {string} */ features) => change({ features })}
           hint="Numbers of different features cannot be compared." />
         <${Select} label="Split of the real pictures" value=${settings.split} options=${SPLITS} onChange=${(/** @type {string} */ split) => change({ split })} />
-        ${!translator && html`<${Slider} label="Truncation" value=${truncation} min=${0.3} max=${1} step=${0.05} reset=${1}
+        ${truncates && html`<${Slider} label="Truncation" value=${truncation} min=${0.3} max=${1} step=${0.05} reset=${1}
           format=${(/** @type {number} */ value) => value.toFixed(2)} onInput=${(/** @type {number} */ value) => change({ truncation: value })} />`}
       </div></details>
       <${Button} kind="primary" icon="bars" disabled=${Boolean(running)} onClick=${() => startJob("evaluate", given).catch(toastError)}>Measure<//>

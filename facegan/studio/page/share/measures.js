@@ -15,7 +15,7 @@ import { html } from "../html.js";
  * @property {number | null} real what other real pictures get
  */
 
-const BETTER = { lower: "lower is better", higher: "higher is better", equal: "like real pictures is best" };
+const BETTER = { lower: "Lower is better", higher: "Higher is better", equal: "Like the reference is best" };
 
 /** What two measurements have in common must be equal before their numbers can stand beside each other. @param {Item} result */
 export const basisOf = result => `${result.result?.against} · ${result.result?.features}`;
@@ -57,10 +57,11 @@ export function Measures({ results }) {
   const first = results[0];
   if (!first) return null;
   const about = first.result;
+  const reference = (about.reference ?? "real pictures").split(" ")[0];
   const names = /** @type {Row[]} */ (about.rows).map(row => row.name);
   return html`<section class="card measures" aria-label="Measurement">
     <p class="soft small">${results.length === 1 ? `${measuredName(first)}, ${about.count.toLocaleString()} pictures, ` : ""}against
-      ${" "}${about.against}${about.count_real ? ` (${about.count_real.toLocaleString()} pictures)` : ""}, features ${about.features}</p>
+      ${" "}${about.against}${about.count_real ? ` (${about.count_real.toLocaleString()} pictures)` : ""}, compared by ${about.features.split("-")[0]}</p>
     ${results.length > 1 && html`<ul class="legend">${results.map((result, number) => html`<li key=${result.id}><i class="s${number % 4}"></i>${measuredName(result)}</li>`)}</ul>`}
     <table><caption class="hidden-text">Numbers with 95% intervals, and what real pictures get</caption>
       <thead class="hidden-text"><tr><th scope="col">What is measured</th><th scope="col">Value</th></tr></thead>
@@ -73,10 +74,10 @@ export function Measures({ results }) {
           <td>${rows.map((row, number) => row && html`<div key=${number} class="measure">
             <p class="numbers"><b>${spelled(row, row.value)}</b>
               ${row.low != null && html`<span class="soft"> ${spelled(row, row.low)} to ${spelled(row, row.high)}</span>`}
-              ${row.real != null && number === rows.length - 1 && html`<span class="soft of-real">real ${spelled(row, row.real)}</span>`}</p>
+              ${row.real != null && number === rows.length - 1 && html`<span class="soft of-real">${reference} ${spelled(row, row.real)}</span>`}</p>
             <${Bar} row=${row} axis=${axis} number=${number} /></div>`)}</td></tr>`;
       })}</tbody></table>
-    <p class="soft small key"><i class="key-whisker"></i>95% interval <i class="key-real"></i>what other real pictures get</p>
+    <p class="soft small key"><i class="key-whisker"></i>95% interval <i class="key-real"></i>what ${about.reference === "unchanged pictures" ? "unchanged pictures" : "other real pictures"} get</p>
     ${(about.warnings ?? []).map((/** @type {string} */ warning) => html`<p class="soft small note" key=${warning}>Note: ${warning}</p>`)}
   </section>`;
 }

@@ -23,7 +23,7 @@ const cells = line => line.replace(/^\s*\||\|\s*$/g, "").split(/(?<!\\)\|/).map(
 /** @param {string[]} lines */
 function table(lines) {
   const [head = "", , ...body] = lines;
-  return html`<div class="scroll" tabindex="0" role="region" aria-label="Table"><table><thead><tr>${cells(head).map((cell, n) => html`<th key=${n} scope="col">${inline(cell)}</th>`)}</tr></thead>
+  return html`<div class="scroll" tabindex="0" role="group" aria-label="Table"><table><thead><tr>${cells(head).map((cell, n) => (cell ? html`<th key=${n} scope="col">${inline(cell)}</th>` : html`<td key=${n}></td>`))}</tr></thead>
     <tbody>${body.map((line, row) => html`<tr key=${row}>${cells(line).map((cell, n) => html`<td key=${n}>${inline(cell)}</td>`)}</tr>`)}</tbody></table></div>`;
 }
 

@@ -11,6 +11,9 @@ import { Measures } from "../share/measures.js";
 
 /** @typedef {import("../store.js").Item} Item */
 
+/** @type {Record<string, string>} */
+const ICONS = { mp4: "film", webm: "film", zip: "folder", html: "photos", onnx: "share", json: "bars" };
+
 /** @param {{id: string}} props */
 function View({ id }) {
   const results = useStore(state => state.project?.results);
@@ -45,6 +48,7 @@ function All({ results }) {
       <${Select} label="Made by" value=${action} onChange=${setAction}
         options=${[{ value: "", label: "everything" }, ...[...titles].map(([value, label]) => ({ value, label }))]} />
     </div>
+    <h2 class="hidden-text">The list</h2>
     ${shown.length === 0 && html`<p class="soft">None of the results is like that.</p>`}
     <ul class="grid results" style=${{ "--min": "220px" }}>${shown.map(result => html`<li key=${result.id}><${Card} result=${result} /></li>`)}</ul>`;
 }
@@ -54,9 +58,10 @@ export function Card({ result }) {
   const cover = coverOf(result);
   const keep = () => changeResult(result, { kept: !result.kept }).catch(toastError);
   return html`<article class="card result">
-    <a class="cover" href=${address("history", result.id)} aria-label="${titleOf(result)}, ${timeText(result.made)}">
-      ${cover ? html`<img src=${cover.src} alt="" loading="lazy" decoding="async" />` : html`<${Cover} result=${result} />`}</a>
-    <div class="row"><div class="about"><h3>${titleOf(result)}</h3><p class="soft small">${timeText(result.made)}</p></div>
+    <div class="cover" aria-hidden="true">
+      ${cover ? html`<img src=${cover.src} alt="" loading="lazy" decoding="async" />` : html`<${Cover} result=${result} />`}</div>
+    <div class="row"><div class="about"><h3><a href=${address("history", result.id)}>${titleOf(result)}</a></h3>
+        <p class="soft small">${timeText(result.made)}</p></div>
       <${IconButton} icon="star" label="Keep ${titleOf(result)}" pressed=${Boolean(result.kept)} onClick=${keep} /></div>
   </article>`;
 }
@@ -65,8 +70,9 @@ export function Card({ result }) {
 function Cover({ result }) {
   const row = result.result?.rows?.find((/** @type {any} */ one) => one.name === result.result.headline) ?? result.result?.rows?.[0];
   if (row) return html`<span class="figure"><b>${row.value.toFixed(row.digits)}</b><span>${row.title}</span></span>`;
-  const film = filesOf(result).some(isFilm);
-  return html`<span class="figure"><${Icon} name=${film ? "film" : "folder"} size=${36} /><span>${filesOf(result)[0]?.name.split(".").pop() ?? ""}</span></span>`;
+  const [file] = filesOf(result);
+  const ending = file?.name.split(".").pop() ?? "";
+  return html`<span class="figure"><${Icon} name=${ICONS[ending] ?? "download"} size=${36} /><span>${ending}</span></span>`;
 }
 
 // --- one of them ------------------------------------------------------------------------------------------
