@@ -107,7 +107,7 @@ function CurrentView() {
     );
   }, [route.view]);
   const View = entry && loaded.get(entry.id);
-  return html`<main id="main" tabindex="-1" ref=${main} key=${route.view}>
+  return html`<main id="main" class="view-${route.view}" tabindex="-1" ref=${main} key=${route.view}>
     ${!entry && html`<h1>No such view</h1><p>The address names “${route.view}”, which this studio does not have.
       <a href=${address("home")}>Go home</a>.</p>`}
     ${failed && html`<${ErrorLine} error=${failed} retry="Load again" onRetry=${() => location.reload()} />`}

@@ -28,7 +28,7 @@ export function ExportTab({ model, state }) {
   const formats = FORMATS.filter(one => model.model !== "translator" || !one.generators);
   return html`<div class="split">
     <section class="card stack" aria-label="What is written">
-      <fieldset class="choices"><legend>Written as</legend>${formats.map(one => html`<label key=${one.id} class="choice">
+      <fieldset class="export-choices"><legend>Written as</legend>${formats.map(one => html`<label key=${one.id} class="export-choice">
         <input type="radio" name="format" value=${one.id} checked=${format === one.id} onChange=${() => setFormat(one.id)} />
         <${Icon} name=${one.icon} /><span><b>${one.title}</b><small>${one.text}</small></span></label>`)}</fieldset>
       ${format === "page" && html`<${TextInput} label="Heading of the page" value=${title} onChange=${setTitle} placeholder=${model.name} />`}

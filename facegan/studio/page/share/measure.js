@@ -54,7 +54,7 @@ export function MeasureTab({ model, state }) {
       <${Select} label="Real pictures" value=${settings.dataset} onChange=${(/** @type {string} */ dataset) => change({ dataset })}
         options=${datasets.map(item => ({ value: item.id, label: `${item.name}${item.size ? `, ${[].concat(item.size).join("×")} px` : ""}` }))} />
       <${Select} label="How many" value=${String(settings.count)} options=${COUNTS} onChange=${(/** @type {string} */ count) => change({ count: Number(count) })} />
-      <details><summary>More settings</summary><div class="stack">
+      <details class="more"><summary>More settings</summary><div class="stack">
         <${Select} label="Compared by" value=${settings.features} options=${FEATURES} onChange=${(/** @type {string} */ features) => change({ features })}
           hint="Numbers of different features cannot be compared." />
         <${Select} label="Split of the real pictures" value=${settings.split} options=${SPLITS} onChange=${(/** @type {string} */ split) => change({ split })} />

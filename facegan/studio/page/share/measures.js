@@ -62,7 +62,7 @@ export function Measures({ results }) {
   return html`<section class="card measures" aria-label="Measurement">
     <p class="soft small">${results.length === 1 ? `${measuredName(first)}, ${about.count.toLocaleString()} pictures, ` : ""}against
       ${" "}${about.against}${about.count_real ? ` (${about.count_real.toLocaleString()} pictures)` : ""}, compared by ${about.features.split("-")[0]}</p>
-    ${results.length > 1 && html`<ul class="legend">${results.map((result, number) => html`<li key=${result.id}><i class="s${number % 4}"></i>${measuredName(result)}</li>`)}</ul>`}
+    ${results.length > 1 && html`<ul class="measure-legend">${results.map((result, number) => html`<li key=${result.id}><i class="s${number % 4}"></i>${measuredName(result)}</li>`)}</ul>`}
     <table><caption class="hidden-text">Numbers with 95% intervals, and what real pictures get</caption>
       <thead class="hidden-text"><tr><th scope="col">What is measured</th><th scope="col">Value</th></tr></thead>
       <tbody>${names.map(name => {

@@ -53,7 +53,7 @@ function View() {
   const active = jobs.filter(isActive);
   const generator = project.models.find(model => model.model === "generator" && !model.bundled)
     ?? project.models.find(model => model.model === "generator");
-  return html`<${Hero} step=${nextStep(project)} model=${generator} />
+  return html`<div class="home"><${Hero} step=${nextStep(project)} model=${generator} />
     ${active.length > 0 && html`<section aria-label="At work"><h2>At work</h2>
       <div class="tiles wide">${active.map(job => html`<${JobCard} key=${job.id} id=${job.id} />`)}</div></section>`}
     ${project.results.length > 0 && html`<section aria-label="Latest results"><div class="row"><h2>Latest results</h2>
@@ -64,7 +64,7 @@ function View() {
         <${Group} title="Datasets" icon="photos" items=${project.datasets} about=${aboutDataset} view="photos" none="Photos that you bring become a dataset." label="Bring photos" />
         <${Group} title="Trainings" icon="train" items=${project.runs} about=${aboutRun} view="train" none="A training makes a model of a dataset." label="Train" />
         <${Group} title="Models" icon="face" items=${project.models} about=${aboutModel} view=${has("explore") ? "explore" : "share"} none="There is no model." label="Explore" />
-      </div></section>`;
+      </div></section></div>`;
 }
 
 /** The kept ones first, then the newest. @param {Item[]} results */
@@ -97,7 +97,7 @@ function Faces({ model }) {
     return () => { control.abort(); made.forEach(url => URL.revokeObjectURL(url)); };
   }, [model.id]);
   if (failed) return null;
-  return html`<figure class="faces"><div>${urls.map((url, seed) => (url
+  return html`<figure class="home-faces"><div>${urls.map((url, seed) => (url
     ? html`<img key=${seed} src=${url} alt="A face that ${model.name} draws, seed ${seed}" />` : html`<span key=${seed}></span>`))}</div>
     <figcaption class="soft small">Seeds 0 to ${SHOWN - 1} of ${model.name}</figcaption></figure>`;
 }
