@@ -3,7 +3,7 @@ import js from "@eslint/js";
 
 const BROWSER = [
   "AbortController", "Blob", "CSS", "DOMException", "DragEvent", "DataTransfer", "DataTransferItem", "Event", "EventSource", "File",
-  "FormData", "HTMLElement", "Headers", "Image", "ImageBitmap", "ImageData", "IntersectionObserver", "KeyboardEvent",
+  "FileReader", "FormData", "HTMLElement", "Headers", "Image", "ImageBitmap", "ImageData", "IntersectionObserver", "KeyboardEvent",
   "MediaRecorder", "OffscreenCanvas", "Path2D", "Request", "ResizeObserver", "Response", "TextDecoder", "TextEncoder",
   "URL", "URLSearchParams", "VideoEncoder", "VideoFrame", "WebAssembly", "Worker", "XMLHttpRequest", "alert", "btoa", "atob",
   "caches", "cancelAnimationFrame", "clearInterval", "clearTimeout", "console", "createImageBitmap", "crypto",

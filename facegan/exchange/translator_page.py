@@ -46,13 +46,14 @@ def page(way: Way, part: str = "all", weights: str = "float16", *, title: str = 
         "size": "x".join(map(str, dict.fromkeys(model.image_shape[:0:-1]))),
         "licence": html.escape(model.meta.get("licence", "") or "unknown"),
         "hash": model.hash[:12],
-        "what": html.escape(_said(way.input)),
+        "what": html.escape(said(way.input)),
         "title": f"{html.escape(name)}: pictures of pictures",
     }
     return assembled("translator", fields, blobs, data={"name": name, **_facts(way)})
 
 
-def _said(kind: str) -> str:
+def said(kind: str) -> str:
+    """Return what to do on the page, by the kind of the translator's inputs."""
     if kind.startswith("small-"):
         return "Take a photo: it is made small first."
     return SAID.get(kind, SAID[""])

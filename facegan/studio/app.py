@@ -39,6 +39,7 @@ def application(
             asking.cancel()
             studio.jobs.end()
             await studio.hands.close()
+            await studio.exporter.close()
             await studio.reader.close()
 
     app = Starlette(

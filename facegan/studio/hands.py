@@ -35,6 +35,18 @@ TASKS: dict[str, str] = {
     "machine": "facegan.studio.tasks.models",
     "photo_place": "facegan.studio.tasks.datasets",
     "view_photo": "facegan.studio.tasks.photos",
+    "classifier_classes": "facegan.studio.tasks.classifiers",
+    "classifier_look": "facegan.studio.tasks.classifiers",
+    "edit_crop": "facegan.studio.tasks.edits",
+    "edit_directions": "facegan.studio.tasks.edits",
+    "edit_image": "facegan.studio.tasks.edits",
+    "edit_faces": "facegan.studio.tasks.edit_faces",
+    "edit_place": "facegan.studio.tasks.edits",
+    "edit_words": "facegan.studio.tasks.edits",
+    "translator_facts": "facegan.studio.tasks.translators",
+    "translator_graph": "facegan.studio.tasks.translators",
+    "translator_input": "facegan.studio.tasks.translators",
+    "translator_picture": "facegan.studio.tasks.translators",
 }
 """Task -> module with a function of that name, ``(arguments, content) -> (result, content)``."""
 MAX_WAITING = 128

@@ -15,7 +15,9 @@ from facegan.studio.refusals import NotFoundError, shown
 
 PAGE = Path(__file__).parent / "page"
 WEB = Path(__file__).parents[1] / "exchange" / "web"
-"""The engine that runs models in a browser, compressed; below ``/page/web/``."""
+"""ONNX Runtime Web, which runs models in a browser, compressed; below ``/page/web/``."""
+ENGINE = WEB.parent / "page"
+"""The modules of exported pages, which the studio imports; below ``/page/engine/``."""
 TYPES = {
     ".html": "text/html; charset=utf-8",
     ".css": "text/css; charset=utf-8",
@@ -62,7 +64,7 @@ class _File:
 def page_files() -> dict[str, _File]:
     """Return name below ``/page/`` -> file."""
     found = {}
-    for root, begin in ((PAGE, ""), (WEB, "web/")):
+    for root, begin in ((PAGE, ""), (ENGINE, "engine/"), (WEB, "web/")):
         for path in sorted(root.rglob("*")):
             packed = path.suffix == ".gz"
             name = begin + path.relative_to(root).as_posix().removesuffix(".gz")

@@ -45,6 +45,14 @@ class Item:
     facts: Mapping[str, Any] = field(default_factory=dict)
     """What a list shows of it."""
 
+    @property
+    def loaded(self) -> str:
+        """Return the name by which facegan loads a model, wherever it is called from."""
+        if self.facts.get("bundled"):
+            return self.name
+        moment = self.id.rpartition("@")[2] if "@" in self.id else ""
+        return f"{self.path}@{moment}" if moment else str(self.path)
+
     def to_dict(self) -> dict[str, Any]:
         """Return the item for JSON, without its path."""
         return {"id": self.id, "name": self.name, "kind": self.kind, **self.facts}

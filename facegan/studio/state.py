@@ -27,6 +27,8 @@ class Studio:
     """The process that draws pictures of models."""
     reader: Hands = field(default_factory=lambda: Hands("reading", memory=4 * 2**30))
     """The process that decodes what comes from outside, with little memory of its own."""
+    exporter: Hands = field(default_factory=lambda: Hands("exporting"))
+    """The process that writes graphs for the page's engine, while the first one goes on drawing."""
     device: str = ""
     """Where models are drawn; "" until it is known."""
 

@@ -20,6 +20,7 @@ from facegan.studio.actions import get_action
 from facegan.studio.call import Call
 from facegan.studio.project import Project, read_json
 from facegan.studio.report import JobReport
+from facegan.studio.wording import names_of, plain_words
 from facegan.tensor_files import canonical_json
 
 DISK_FULL = "the disk is full; make room, then do it again"
@@ -50,7 +51,7 @@ def main(folder: Path) -> int:
         report.event("stopped")
         return 130
     except FaceganError as error:
-        report.event("failed", error=first_line(error))
+        report.event("failed", error=plain_words(error, names_of(call, project)))
         return 2
     except MemoryError:
         report.event("failed", error="there is not enough memory for this; choose a smaller batch or size")

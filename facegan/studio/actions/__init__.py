@@ -36,15 +36,21 @@ class Action:
 
 ACTIONS: dict[str, str] = {
     "archive": "facegan.studio.actions.archive",
+    "attack": "facegan.studio.actions.attack",
+    "dream": "facegan.studio.actions.dream",
+    "edit": "facegan.studio.actions.edit",
     "evaluate": "facegan.studio.actions.evaluate",
     "export": "facegan.studio.actions.export",
     "generate": "facegan.studio.actions.generate",
+    "invert": "facegan.studio.actions.invert",
     "label": "facegan.studio.actions.label",
     "plan": "facegan.studio.actions.plan",
     "prepare": "facegan.studio.actions.prepare",
     "publish": "facegan.studio.actions.publish",
     "select": "facegan.studio.actions.select",
+    "stylize": "facegan.studio.actions.stylize",
     "train": "facegan.studio.actions.train",
+    "translate": "facegan.studio.actions.translate",
 }
 """Name -> module with ``ACTION``."""
 

@@ -9,12 +9,15 @@ from starlette.routing import Route
 MODULES = (
     "jobs",
     "models",
+    "photo",
     "photos",
+    "pixels",
     "project",
     "recall",
     "results",
     "share",
     "training",
+    "translate",
     "uploads",
 )
 """The files of this folder."""

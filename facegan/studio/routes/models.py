@@ -21,10 +21,7 @@ async def model_of(request: Request) -> tuple[Item, str]:
     """Return the model that an address names, and the name by which facegan loads it."""
     project = studio_of(request).project
     item = await run_in_threadpool(project.find, "models", request.path_params["id"])
-    if item.facts.get("bundled"):
-        return item, item.name
-    moment = item.id.rpartition("@")[2] if "@" in item.id else ""
-    return item, f"{item.path}@{moment}" if moment else str(item.path)
+    return item, item.loaded
 
 
 async def facts(request: Request) -> Response:

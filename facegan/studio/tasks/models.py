@@ -33,7 +33,7 @@ def machine(arguments: dict[str, Any], content: bytes) -> Result:
 
 def facts(arguments: dict[str, Any], content: bytes) -> Result:
     """Return what the model named ``model`` is."""
-    model = _loaded(arguments["model"])
+    model = loaded(arguments["model"])
     found: dict[str, Any] = {"hash": model.hash, "image_shape": list(model.image_shape)}
     wanted = ("family", "licence", "labels", "alignment")
     found |= {key: model.meta[key] for key in wanted if key in model.meta}
@@ -78,13 +78,13 @@ def pictures_of(arguments: dict[str, Any], content: bytes) -> Result:
 
 
 def _generator(name: str) -> Generator:
-    model = _loaded(name)
+    model = loaded(name)
     if not isinstance(model, Generator):
         raise InputError("this model is a translator, which makes pictures of pictures; choose a generator")
     return model
 
 
-def _loaded(name: str) -> Generator | Translator:
+def loaded(name: str) -> Generator | Translator:
     """Return a model; the latest few are kept for as long as their files stay as they are."""
     file = resolve(name)
     about = os.stat(file)

@@ -1,0 +1,73 @@
+"""Change a photo, or noise, so that a classifier sees more of what it sees already."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from facegan.errors import InputError
+from facegan.studio.actions import Action
+from facegan.studio.actions.photos import Live, changed, classifier, photo
+from facegan.studio.call import Call, Place, only, setting
+from facegan.studio.project import Project
+from facegan.studio.report import JobReport
+
+SIZE = 512
+NAMES = ("photo", "guide", "model", "layers", "classes", "octaves", "steps", "strength", "size", "seed")
+
+
+def _call(settings: Mapping[str, Any], project: Project) -> Call:
+    only(settings, *NAMES)
+    given = bool(settings.get("photo"))
+    size = setting(settings, "size", SIZE, most=4096)
+    if size and size < 32:
+        raise InputError("size: choose at least 32 px, or 0 for the photo's own")
+    octaves, strength = (
+        setting(settings, "octaves", 6, most=20),
+        setting(settings, "strength", 0.01, most=0.5),
+    )
+    if octaves < 1 or strength <= 0:
+        raise InputError(f"{'octaves' if octaves < 1 else 'strength'} must be above 0")
+    return Call(
+        "dream",
+        {
+            "photo": photo(settings, "photo", project) if given else None,
+            "guide": photo(settings, "guide", project) if settings.get("guide") else None,
+            "model": changed(classifier(settings), "faces"),
+            "layers": _words(settings, "layers"),
+            "classes": _words(settings, "classes"),
+            "octaves": changed(octaves, 6) if given else None,
+            "steps": changed(setting(settings, "steps", 0, most=2000), 0),
+            "step_size": changed(strength, 0.01),
+            "size": changed(size, 0) if given else None,
+            "seed": changed(setting(settings, "seed", 0), 0),
+            "out": Place(".png"),
+        },
+        positional=("photo",) if given else (),
+    )
+
+
+def _words(settings: Mapping[str, Any], name: str) -> list[str] | None:
+    """Return the words of a setting, which commas or new lines separate."""
+    text = setting(settings, name, "")
+    return [word.strip() for word in text.split(",") if word.strip()] or None
+
+
+def _run(call: Call, report: JobReport) -> Mapping[str, Any]:
+    import facegan
+    from facegan.pixels.loop import StepStats
+
+    values, live = report.values(call), Live(report)
+
+    def on_step(stats: StepStats) -> None:
+        octave = stats.values.get("octave")
+        note = f"size {octave:g}" if octave else ""
+        report.progress("dreaming", stats.step, stats.steps, note=note)
+        live(stats.pictures, step=stats.step)
+
+    done = facegan.dream(**values, on_step=on_step)
+    report.picture(values["out"], "picture")
+    return {"names": done.names, "stopped": bool(done.outcome.exit_code), "curve": done.curve}
+
+
+ACTION = Action("dream", "Let a classifier dream", _call, _run)

@@ -1,0 +1,60 @@
+"""Turn a photo, or a drawing, into what a translator makes of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from facegan.errors import InputError
+from facegan.studio.actions import Action
+from facegan.studio.actions.photos import adopt, changed, photo
+from facegan.studio.call import Call, Place, only, ref, setting
+from facegan.studio.project import Project
+from facegan.studio.report import JobReport
+
+
+def _call(settings: Mapping[str, Any], project: Project) -> Call:
+    only(settings, "photo", "model", "direction", "whole", "ready", "face", "steps", "align")
+    model = ref(settings, "model", project, kind="models")
+    if project.find("models", model.id).facts.get("model") != "translator":
+        raise InputError(f"model: {model.name} makes faces of noise; choose a translator")
+    whole, ready = setting(settings, "whole", False), setting(settings, "ready", False)
+    if whole and ready:
+        raise InputError("ready: a drawing holds no photo to put a face back into; leave one of them out")
+    steps = setting(settings, "steps", 0, most=25)
+    if steps and steps < 2:
+        raise InputError("steps: choose from 2 to 25 pictures, or 0")
+    return Call(
+        "translate",
+        {
+            "model": model,
+            "images": photo(settings, "photo", project),
+            "direction": setting(settings, "direction", ""),
+            "whole": changed(whole, False),
+            "ready": changed(ready, False),
+            "align": changed(setting(settings, "align", True), True),
+            "face": changed(setting(settings, "face", 0, most=1000), 0),
+            "steps": changed(steps, 0),
+            "out": Place(".png"),
+        },
+        positional=("model", "images"),
+    )
+
+
+def _run(call: Call, report: JobReport) -> Mapping[str, Any]:
+    import facegan
+    from facegan.images import save_png
+
+    values = report.values(call)
+    done = facegan.translate(**values, on_progress=report.progress, say=report.message)
+    figure, result = (Path(file) for file in done.files)
+    adopt(report, result, "result", role="picture")
+    report.picture(figure, "figure")
+    before = report.project.results_folder / f"{report.job}.input.png"
+    save_png(before, done.inputs[0])
+    report.picture(before, "photo" if values.get("whole") else "input")
+    return {"model": call.arguments["model"].id, "direction": done.direction, "text": str(done)}
+
+
+ACTION = Action("translate", "Translate a photo", _call, _run)

@@ -1,0 +1,198 @@
+// A face that was found: changed by sliders and words, compared, kept, taken home.
+import { get, post } from "../api.js";
+import { html, useEffect, useMemo, useRef, useState } from "../html.js";
+import { BeforeAfter } from "../parts/before_after.js";
+import { Downloads, LiveJob, fileOf, useResult } from "../parts/live.js";
+import { navigate } from "../router.js";
+import { startJob } from "../store.js";
+import { newestOnly } from "../translate/engine.js";
+import { Button, CommandBox, ErrorLine, Select, Slider, Spinner, Switch, Tabs, TextInput, toastError } from "../ui.js";
+
+/** @typedef {import("../store.js").Item} AnyItem */
+/** @typedef {Record<string, number>} Moves strengths by direction */
+/** @typedef {{name: string, kind: string, accuracy: number | null}} Direction */
+/** @typedef {{known: boolean, directions: Direction[], model: string, tuned: boolean}} Directions */
+
+const SHOWN = 8;
+const MOST = 4;
+
+/** A direction's name for people. @param {string} name */
+const spoken = name => name.replaceAll("_", " ").replace(/^(pca|sefa)(\d+)$/, "$1 component $2").toLowerCase();
+
+/** The moves as `facegan edit` takes them. @param {Moves} moves */
+const spelled = moves => Object.entries(moves).filter(([, value]) => value).map(([name, value]) => `${name.toLowerCase()}=${Number(value.toFixed(2))}`).join(", ");
+
+/** @param {string} text @returns {Moves} */
+function readMoves(text) {
+  try {
+    const found = JSON.parse(text || "{}");
+    return Object.fromEntries(Object.entries(found).filter(([, value]) => Number.isFinite(value)).map(([name, value]) => [name, Number(value)]));
+  } catch {
+    return {};
+  }
+}
+
+/** What the model draws of the moves, drawn anew when they change. @param {string} id @param {Moves} moves */
+function useDrawn(id, moves) {
+  const [src, setSrc] = useState("");
+  const [error, setError] = useState("");
+  const wish = useRef(moves);
+  wish.current = moves;
+  const last = useRef("");
+  const work = useMemo(() => newestOnly(
+    () => post(`/api/photo/${encodeURIComponent(id)}/image`, { moves: wish.current }),
+    blob => {
+      setError("");
+      const next = URL.createObjectURL(blob);
+      setSrc(next);
+      if (last.current) setTimeout(URL.revokeObjectURL, 1000, last.current);
+      last.current = next;
+    },
+    problem => setError(problem.message),
+  ), [id]);
+  const key = JSON.stringify(moves);
+  useEffect(() => void work.run(), [key, work]);
+  useEffect(() => () => work.end(), [work]);
+  return { src, error };
+}
+
+/** @param {{id: string, state: Record<string, string>}} props */
+export function Editor({ id, state }) {
+  const result = useResult(id);
+  const [facts, setFacts] = useState(/** @type {Directions | null} */ (null));
+  const [error, setError] = useState("");
+  const moves = readMoves(state.moves ?? "");
+  const change = (/** @type {Moves} */ to) => {
+    const kept = Object.fromEntries(Object.entries(to).filter(([, value]) => value));
+    navigate("photo", id, { moves: Object.keys(kept).length ? JSON.stringify(kept) : "" }, { replace: true });
+  };
+  const ask = () => {
+    setError("");
+    get(`/api/photo/${encodeURIComponent(id)}`).then(setFacts, problem => setError(problem.message));
+  };
+  useEffect(ask, [id]);
+  const { src, error: drawing } = useDrawn(id, moves);
+  if (error) return html`<${ErrorLine} error=${error} onRetry=${ask} /><div class="actions"><${Button} icon="back" onClick=${() => navigate("photo")}>Choose a photo<//></div>`;
+  if (!result) return html`<p><${Spinner} label="Loading the face" /></p>`;
+  return html`<div class="two-columns editor">
+    <${Compare} result=${result} src=${src} error=${drawing} />
+    <div class="stack">
+      ${facts && !facts.known && html`<${NoDirections} model=${facts.model} onFound=${ask} />`}
+      ${facts?.known && html`<${Words} id=${id} moves=${moves} onMoves=${change} /><${Sliders} facts=${facts} moves=${moves} onMoves=${change} />`}
+      ${!facts && html`<p><${Spinner} label="Loading what can be changed" /></p>`}
+      <${TakeHome} id=${id} result=${result} moves=${moves} src=${src} />
+    </div></div>`;
+}
+
+// --- comparing ------------------------------------------------------------------------------------------------
+
+/** @param {{result: AnyItem, src: string, error: string}} props */
+function Compare({ result, src, error }) {
+  const [against, setAgainst] = useState("photo");
+  const drawn = src || fileOf(result, "tuned") || fileOf(result, "picture");
+  const { mse, faces } = result.result?.tuned_errors?.mse_tuned != null
+    ? { mse: result.result.tuned_errors.mse_tuned, faces: result.result.tuned_errors.faces_tuned } : result.result?.errors ?? {};
+  return html`<section class="stack" aria-label="Before and after">
+    <div class="row"><${Tabs} label="Compare with" value=${against} onChange=${setAgainst}
+      tabs=${[{ id: "photo", label: "The photo" }, { id: "found", label: "The face as found" }]} />
+      <${Button} small icon="photos" href="#/photo">Another photo<//></div>
+    <${BeforeAfter} label="How much of the picture before" before=${fileOf(result, against === "photo" ? "photo" : fileOf(result, "tuned") ? "tuned" : "picture")} after=${drawn}
+      names=${[against === "photo" ? "Photo" : "Found", "Now"]} />
+    <${ErrorLine} error=${error} />
+    ${mse != null && html`<p class="soft small numbers">Distance of the found face from the photo: mean squared error ${mse.toFixed(4)}${faces != null ? `, in the face network's eyes ${faces.toFixed(3)}` : ""}.</p>`}
+  </section>`;
+}
+
+// --- changing ---------------------------------------------------------------------------------------------------
+
+/** @param {{id: string, moves: Moves, onMoves: (moves: Moves) => void}} props */
+function Words({ id, moves, onMoves }) {
+  const [text, setText] = useState("");
+  const [error, setError] = useState("");
+  const apply = async (/** @type {Event} */ event) => {
+    event.preventDefault();
+    if (!text.trim()) return;
+    setError("");
+    try {
+      const found = await post(`/api/photo/${encodeURIComponent(id)}/words`, { text });
+      onMoves({ ...moves, ...found.moves });
+      setText("");
+    } catch (problem) {
+      setError(/** @type {Error} */ (problem).message);
+    }
+  };
+  return html`<form class="words" onSubmit=${apply}>
+    <${TextInput} label="Change it by words" value=${text} onChange=${setText} placeholder="smiling, a bit older, without glasses" error=${error} />
+    <${Button} type="submit" icon="pencil">Apply<//></form>`;
+}
+
+/** @param {{facts: Directions, moves: Moves, onMoves: (moves: Moves) => void}} props */
+function Sliders({ facts, moves, onMoves }) {
+  const [more, setMore] = useState(/** @type {string[]} */ ([]));
+  const first = facts.directions.slice(0, SHOWN).map(one => one.name);
+  const names = [...new Set([...first, ...more, ...Object.keys(moves)])];
+  const others = facts.directions.filter(one => !names.includes(one.name));
+  const moved = Object.values(moves).some(Boolean);
+  return html`<section class="card stack" aria-label="What can be changed">
+    <div class="row"><h2>Change it</h2><${Button} small kind="quiet" icon="undo" disabled=${!moved} onClick=${() => onMoves({})}>Back to the found face<//></div>
+    ${names.map(name => html`<${Slider} key=${name} label=${spoken(name)} value=${moves[name] ?? 0} min=${-MOST} max=${MOST} step=${0.1} reset=${0}
+      onInput=${(/** @type {number} */ value) => onMoves({ ...moves, [name]: value })} format=${(/** @type {number} */ value) => (value > 0 ? `+${value}` : String(value))} />`)}
+    ${others.length > 0 && html`<${Select} label="Another direction" value="" onChange=${(/** @type {string} */ name) => name && setMore([...more, name])}
+      options=${[{ value: "", label: "Choose …" }, ...others.map(one => ({ value: one.name, label: spoken(one.name) }))]} />`}
+    <p class="soft small">One unit is one standard deviation of the model's faces. A double click sets a slider back.</p>
+  </section>`;
+}
+
+/** @param {{model: string, onFound: () => void}} props */
+function NoDirections({ model, onFound }) {
+  const [job, setJob] = useState("");
+  const start = () => startJob("directions", { model }).then(made => setJob(made.id), toastError);
+  return html`<section class="card stack"><h2>What can be changed is not known yet</h2>
+    <p>The studio can look for directions in this model, such as more or less of a smile. It takes some minutes, once.</p>
+    ${!job && html`<div class="actions"><${Button} kind="primary" icon="search" onClick=${start}>Find directions<//></div>`}
+    ${job && html`<${LiveJob} id=${job} alt="" onAgain=${start} /><${WhenDone} id=${job} onDone=${onFound} />`}</section>`;
+}
+
+/** @param {{id: string, onDone: () => void}} props */
+function WhenDone({ id, onDone }) {
+  const result = useResult(id);
+  useEffect(() => { if (result) onDone(); }, [result?.id]);
+  return null;
+}
+
+// --- taking home --------------------------------------------------------------------------------------------------
+
+/** @param {{id: string, result: AnyItem, moves: Moves, src: string}} props */
+function TakeHome({ id, result, moves, src }) {
+  const [hold, setHold] = useState(false);
+  const [job, setJob] = useState("");
+  const [error, setError] = useState("");
+  const edits = spelled(moves);
+  const settings = edits ? { face: id, edits, hold } : null;
+  const keep = () => settings && startJob("edit", settings).then(made => { setJob(made.id); setError(""); }, problem => setError(problem.message));
+  const latent = (/** @type {string} */ kind) => `/api/photo/${encodeURIComponent(id)}/latent/${kind}?moves=${encodeURIComponent(JSON.stringify(moves))}`;
+  return html`<section class="card stack" aria-label="Take it home"><h2>Take it home</h2>
+    <div class="actions">
+      <${Button} icon="download" href=${src || undefined} disabled=${!src} download="face.png" title="With a mark that says what made it">PNG<//>
+      <${Button} icon="download" href=${latent("npz")} download="face.npz">Latent .npz<//>
+      <${Button} icon="download" href=${latent("safetensors")} download="face.safetensors">Latent .safetensors<//>
+      ${fileOf(result, "delta") && html`<${Button} icon="download" href=${fileOf(result, "delta")} download="">Adapted model<//>`}
+    </div>
+    <${Switch} label="Hold other traits while keeping" checked=${hold} onChange=${setHold}
+      hint="Age, gender, glasses and smile stay where no slider names them; the kept picture then differs a little from this one." />
+    <div class="actions"><${Button} kind="primary" icon="star" disabled=${!edits} onClick=${keep}>Keep this face<//>
+      ${!edits && html`<span class="soft small">Move a slider first; the found face is kept already.</span>`}</div>
+    <${ErrorLine} error=${error} />
+    <${LiveJob} id=${job} alt="" start=${src} />
+    <${KeptEdit} id=${job} />
+    ${settings ? html`<${CommandBox} action="edit" settings=${settings} onError=${setError} />` : html`<${CommandBox} command=${result.command} python=${result.python} />`}
+  </section>`;
+}
+
+/** @param {{id: string}} props */
+function KeptEdit({ id }) {
+  const result = useResult(id);
+  if (!result) return null;
+  return html`<figure class="picture"><img src=${fileOf(result, "strip")} alt="The way from the found face to the edit" /><figcaption>${result.result?.text}</figcaption></figure>
+    <${Downloads} result=${result} files=${[["picture", "Picture"], ["strip", "Strip"], ["vectors", "Latent .npz"]]} />`;
+}

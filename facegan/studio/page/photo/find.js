@@ -1,0 +1,84 @@
+// From a photo to a face in a model: the faces in it, which one, and the search.
+import { post } from "../api.js";
+import { html, useEffect, useState } from "../html.js";
+import { FaceBoxes } from "../parts/faces.js";
+import { LiveJob } from "../parts/live.js";
+import { PhotoPicker } from "../parts/photos.js";
+import { navigate } from "../router.js";
+import { onJobEnd, startJob, useStore } from "../store.js";
+import { Button, CommandBox, ErrorLine, Select, Spinner, Switch } from "../ui.js";
+
+/** @typedef {import("../parts/photos.js").Photo} Photo */
+/** @typedef {{width: number, height: number, faces: import("../parts/faces.js").Face[], whole: string, why: string}} FacesFound */
+
+/** A model's facts that say whether it takes photos of faces. @param {string} id */
+export function useGenerators(id) {
+  const models = useStore(all => all.project?.models) ?? [];
+  const generators = models.filter(model => model.model !== "translator");
+  return { generators, model: generators.find(model => model.id === id) ?? generators[0] };
+}
+
+/** @param {{job: string, onJob: (id: string) => void}} props */
+export function FindFace({ job, onJob }) {
+  const [photo, setPhoto] = useState(/** @type {Photo | null} */ (null));
+  const [wanted, setWanted] = useState("");
+  const { generators, model } = useGenerators(wanted);
+  if (!model) return html`<p><${Spinner} /></p>`;
+  return html`<div class="stack">
+    ${!photo && html`<${PhotoPicker} label="Drop a photo of a face" onPhoto=${setPhoto}
+      hint="JPEG, PNG, WebP or HEIC. It stays on the machine of this studio." />`}
+    ${photo && html`<${Chosen} key=${`${photo.id} ${model.id}`} photo=${photo} model=${model.id} job=${job} onJob=${onJob} onOther=${() => { setPhoto(null); onJob(""); }}>
+      ${generators.length > 1 && html`<${Select} label="Model" value=${model.id} onChange=${setWanted} options=${generators.map(one => ({ value: one.id, label: one.name }))} />`}
+    <//>`}
+  </div>`;
+}
+
+/** @param {{photo: Photo, model: string, job: string, onJob: (id: string) => void, onOther: () => void, children?: any}} props */
+function Chosen({ photo, model, job, onJob, onOther, children }) {
+  const [found, setFound] = useState(/** @type {FacesFound | null} */ (null));
+  const [face, setFace] = useState(1);
+  const [align, setAlign] = useState(true);
+  const [careful, setCareful] = useState(false);
+  const [tune, setTune] = useState(false);
+  const [error, setError] = useState("");
+  useEffect(() => {
+    setFound(null);
+    setError("");
+    post("/api/photo/faces", { photo: photo.id, model }).then(setFound, problem => setError(problem.message));
+  }, [photo.id, model]);
+  useEffect(() => onJobEnd((ended, event) => { if (ended === job && event.kind === "done") navigate("photo", ended); }), [job]);
+  const usable = found && (found.faces.length > 0 || found.whole || !align);
+  const settings = usable ? { photo: photo.id, model, face, preset: careful ? "thorough" : "quick", tune, align } : null;
+  const start = () => settings && startJob("invert", settings).then(made => onJob(made.id), problem => setError(problem.message));
+  const crop = found?.faces.find(one => one.number === face)?.crop ?? found?.whole;
+  return html`<div class="two-columns">
+    <section class="stack" aria-label="The photo">
+      <${FaceBoxes} src=${photo.src} name=${photo.name} faces=${found?.faces ?? []} chosen=${face} onChoose=${setFace} />
+      <div class="row"><span class="soft small">${photo.name}</span><${Button} small icon="photos" onClick=${onOther}>Another photo<//></div>
+    </section>
+    <section class="stack" aria-label="The face">
+      ${!found && !error && html`<p class="row to-the-left"><${Spinner} label="Looking for faces" /> <span>Looking for faces …</span></p>`}
+      ${found && html`<${FoundFaces} found=${found} face=${face} onFace=${setFace} align=${align} onAlign=${setAlign} name=${photo.name} />`}
+      <${ErrorLine} error=${error} />
+      ${usable && !job && html`${children}
+        <${Switch} label="Search longer" checked=${careful} onChange=${setCareful} hint="Six times the steps from four starts: closer to the photo, but minutes instead of seconds." />
+        <${Switch} label="Adapt the model to this photo" checked=${tune} onChange=${setTune} hint="Changes the model a little so that it draws this very face; it takes about a minute more." />
+        <div class="actions"><${Button} kind="primary" icon="search" onClick=${start}>Find this face in the model<//></div>`}
+      ${job && html`<${LiveJob} id=${job} alt="The face that was found so far" start=${crop && `data:image/png;base64,${crop}`} onAgain=${() => { onJob(""); start(); }} />`}
+      ${settings && html`<${CommandBox} action="invert" settings=${settings} onError=${setError} />`}
+    </section></div>`;
+}
+
+/** @param {{found: FacesFound, face: number, onFace: (n: number) => void, align: boolean, onAlign: (yes: boolean) => void, name: string}} props */
+function FoundFaces({ found, face, onFace, align, onAlign, name }) {
+  if (found.whole) return html`<p>This model knows pictures of any kind, so the whole picture is taken:</p><img class="face-picture crop-picture" src="data:image/png;base64,${found.whole}" alt="The picture as the model sees it" />`;
+  if (!found.faces.length) {
+    return html`<${ErrorLine} error=${align ? `No face was found in ${name}${found.why && found.why !== "no face" ? ` (${found.why})` : ""}. Choose another photo, or take the picture as it is.` : null} />
+      <${Switch} label="Take the picture as it is" checked=${!align} onChange=${(/** @type {boolean} */ yes) => onAlign(!yes)} hint="It is resized to the model's size without a look at what it shows." />`;
+  }
+  if (found.faces.length === 1) return html`<p>One face was found. The model sees it so:</p><img class="face-picture crop-picture" src="data:image/png;base64,${found.faces[0]?.crop}" alt="The face as the model sees it" />`;
+  return html`<p>${found.faces.length} faces were found. Choose one, here or in the photo:</p>
+    <div class="sample-row" role="group" aria-label="Faces">${found.faces.map(({ number, crop }) => html`<button type="button" key=${number} class="sample large" aria-pressed=${number === face}
+      aria-label="Choose face ${number}" onClick=${() => onFace(number)}><img src="data:image/png;base64,${crop}" alt="" /></button>`)}</div>`;
+}
+

@@ -1,0 +1,29 @@
+// My photo: a face of one's own in a model, to be changed.
+import { html, useState } from "../html.js";
+import { fileOf, useResults } from "../parts/live.js";
+import { Editor } from "../photo/editor.js";
+import { FindFace } from "../photo/find.js";
+import { navigate } from "../router.js";
+import { useStore } from "../store.js";
+import { PictureGrid, Spinner } from "../ui.js";
+
+/** @param {{id: string, state: Record<string, string>}} props */
+function View({ id, state }) {
+  const [job, setJob] = useState("");
+  const project = useStore(all => all.project);
+  if (!project) return html`<h1>My photo</h1><p><${Spinner} /></p>`;
+  if (id) return html`<h1>My photo</h1><${Editor} key=${id} id=${id} state=${state} />`;
+  return html`<h1>My photo</h1>
+    <p class="lead">Bring a photo of a face: the studio finds it in a model, and then you can make it smile, age or wear glasses.</p>
+    <${FindFace} job=${job} onJob=${setJob} />
+    <${Earlier} />`;
+}
+
+function Earlier() {
+  const results = useResults("invert");
+  if (!results.length) return null;
+  return html`<section class="earlier"><h2>Faces found earlier</h2><${PictureGrid} label="Faces found earlier" onSelect=${(/** @type {string} */ id) => navigate("photo", id)}
+    items=${results.map(one => ({ id: one.id, src: fileOf(one, "tuned") || fileOf(one, "picture"), alt: `Open the face found ${one.made ?? ""}`, caption: one.result?.model ?? "" }))} /></section>`;
+}
+
+export default { View };

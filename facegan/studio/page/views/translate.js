@@ -1,0 +1,163 @@
+// Translate: pictures into pictures, by a model that was trained on pairs or on two sets.
+import { get, post } from "../api.js";
+import { html, useEffect, useState } from "../html.js";
+import { BeforeAfter } from "../parts/before_after.js";
+import { Downloads, LiveJob, fileOf, useResult, useResults } from "../parts/live.js";
+import { PhotoPicker, sendPhoto } from "../parts/photos.js";
+import { address, navigate } from "../router.js";
+import { startJob, useStore } from "../store.js";
+import { blobOf, canvasOf, pixelsOf, pngOf } from "../translate/engine.js";
+import { Sheet } from "../translate/sheet.js";
+import { Button, CommandBox, EmptyState, ErrorLine, PictureGrid, Select, Slider, Spinner, Switch } from "../ui.js";
+
+/** @typedef {import("../translate/engine.js").TranslatorFacts} TranslatorFacts */
+/** @typedef {import("../parts/photos.js").Photo} Photo */
+
+/** What a direction does, for people. @param {string} direction */
+const spoken = direction => ({ forward: "Input to result", "a-to-b": "From the first kind to the second", "b-to-a": "From the second kind to the first" }[direction] ?? direction);
+
+/** @param {{id: string, state: Record<string, string>}} props */
+function View({ id, state }) {
+  const models = useStore(all => all.project?.models);
+  if (!models) return html`<h1>Translate</h1><p><${Spinner} /></p>`;
+  const translators = models.filter(model => model.model === "translator");
+  const head = html`<h1>Translate</h1><p class="lead">A translator turns pictures into pictures: a drawing into a face, grey into colour, a face into one with glasses.</p>`;
+  if (!translators.length) return html`${head}<${NoTranslator} />`;
+  const model = translators.find(one => one.id === id) ?? translators[0];
+  return html`${head}<${Translator} key=${model?.id} id=${model?.id ?? ""} translators=${translators} shown=${state.result ?? ""} />`;
+}
+
+/** How to get one, where the project has none. */
+function NoTranslator() {
+  const datasets = useStore(all => all.project?.datasets) ?? [];
+  const [dataset, setDataset] = useState(datasets[0]?.id ?? "");
+  const action = datasets.length
+    ? html`<${Select} label="Train on" value=${dataset} onChange=${setDataset} options=${datasets.map(one => ({ value: one.id, label: one.name }))} />
+      <${Button} kind="primary" icon="train" href=${address("train", "", { recipe: "pix2pix-64", dataset })}>Train a translator<//>`
+    : html`<${Button} kind="primary" icon="photos" href=${address("photos")}>Bring photos<//>`;
+  return html`<${EmptyState} icon="pencil" title="This project has no translator yet" action=${action}>
+    The recipe pix2pix-64 learns from a dataset of faces how to turn line drawings of faces into faces; it needs no pairs, since it draws the lines itself.<//>`;
+}
+
+/** @param {{id: string, translators: any[], shown: string}} props */
+function Translator({ id, translators, shown }) {
+  const [facts, setFacts] = useState(/** @type {TranslatorFacts | null} */ (null));
+  const [direction, setDirection] = useState("");
+  const [error, setError] = useState("");
+  const ask = () => {
+    setError("");
+    get(`/api/translators/${encodeURIComponent(id)}`).then(found => { setDirection(found.directions[0]); setFacts(found); }, problem => setError(problem.message));
+  };
+  useEffect(ask, [id]);
+  return html`<div class="stack">
+    <div class="row model-choices">
+      <${Select} label="Translator" value=${id} onChange=${(/** @type {string} */ to) => navigate("translate", to)}
+        options=${translators.map(one => ({ value: one.id, label: one.name }))} />
+      ${facts && facts.directions.length > 1 && html`<${Select} label="Direction" value=${direction} onChange=${setDirection}
+        options=${facts.directions.map(one => ({ value: one, label: spoken(one) }))} />`}
+    </div>
+    <${ErrorLine} error=${error} onRetry=${ask} />
+    ${facts ? html`<${Desk} key=${`${id} ${direction}`} id=${id} facts=${facts} direction=${direction} shown=${shown} />` : !error && html`<p><${Spinner} label="Loading the translator" /></p>`}
+  </div>`;
+}
+
+/** @param {{id: string, facts: TranslatorFacts, direction: string, shown: string}} props */
+function Desk({ id, facts, direction, shown }) {
+  const [share, setShare] = useState(1);
+  const [photo, setPhoto] = useState(/** @type {Photo | null} */ (null));
+  const [align, setAlign] = useState(true);
+  const [start, setStart] = useState(/** @type {{pixels: Uint8ClampedArray, n: number} | null} */ (null));
+  const [error, setError] = useState("");
+  const [drawing, setDrawing] = useState(/** @type {{pixels: Uint8ClampedArray, made: Uint8ClampedArray} | null} */ (null));
+  const [, height, width] = facts.image_shape;
+  useEffect(() => {
+    if (!photo) return;
+    setError("");
+    post(`/api/translators/${encodeURIComponent(id)}/input`, { photo: photo.id, align }).then(async found => {
+      setStart({ pixels: await pixelsOf(blobOf(found.input), width, height), n: Date.now() });
+    }).catch(problem => setError(problem.message));
+  }, [photo?.id, align]);
+  return html`
+    <p>${facts.said}</p>
+    <${Sheet} model=${id} facts=${facts} direction=${direction} start=${start} share=${share}
+      onDrawn=${(/** @type {any} */ pad, /** @type {Uint8ClampedArray} */ made) => setDrawing({ pixels: new Uint8ClampedArray(pad.pixels()), made })} />
+    <${Slider} label="How much of the change" value=${share} min=${0} max=${1} step=${0.05} reset=${1} onInput=${setShare} format=${(/** @type {number} */ value) => `${Math.round(100 * value)} %`} />
+    <div class="two-columns">
+      <div class="stack"><${PhotoPicker} compact label=${facts.input === "edges" ? "Begin with the lines of a photo" : "Drop a photo"} onPhoto=${setPhoto}
+        hint="It stays on this studio's machine." /><${ErrorLine} error=${error} />
+        ${error && photo && align && html`<div class="actions"><${Button} onClick=${() => setAlign(false)}>Take the picture as it is<//></div>`}
+        ${photo && !align && html`<${Switch} label="Find the face" checked=${align} onChange=${setAlign} hint="Without it, the picture is taken as it is." />`}</div>
+      <${Keep} id=${id} facts=${facts} direction=${direction} photo=${photo} align=${align} drawing=${drawing} untouched=${Boolean(start && drawing && same(start.pixels, drawing.pixels))} shown=${shown} />
+    </div>
+    <${Earlier} id=${id} />`;
+}
+
+/** @param {Uint8ClampedArray} a @param {Uint8ClampedArray} b */
+const same = (a, b) => a.length === b.length && a.every((value, i) => value === b[i]);
+
+/**
+ * What is kept: the drawing's picture, or a photo's, also with every face put back into the whole photo.
+ * @param {{id: string, facts: TranslatorFacts, direction: string, photo: Photo | null, align: boolean, untouched: boolean,
+ *   drawing: {pixels: Uint8ClampedArray, made: Uint8ClampedArray} | null, shown: string}} props
+ */
+function Keep({ id, facts, direction, photo, align, untouched, drawing, shown }) {
+  const [job, setJob] = useState(shown);
+  const [steps, setSteps] = useState(0);
+  const [whole, setWhole] = useState(false);
+  const [busy, setBusy] = useState(false);
+  const [error, setError] = useState("");
+  const [, height, width] = facts.image_shape;
+  const isPhoto = Boolean(photo && untouched);
+  const settings = photo && isPhoto
+    ? { photo: photo.id, model: id, direction, ...(whole ? { whole } : { steps }), ...(align ? {} : { align }) }
+    : null;
+  const keep = async () => {
+    setBusy(true);
+    setError("");
+    try {
+      let wanted = /** @type {Record<string, any> | null} */ (settings);
+      if (!wanted && drawing) {
+        const sent = await sendPhoto(await pngOf(canvasOf(drawing.pixels, width, height)), () => {}, "drawing.png");
+        wanted = { photo: sent.id, model: id, direction, steps, ready: true };
+      }
+      if (wanted) setJob((await startJob("translate", wanted)).id);
+    } catch (problem) {
+      setError(/** @type {Error} */ (problem).message);
+    }
+    setBusy(false);
+  };
+  return html`<section class="card stack" aria-label="Keep it">
+    <h2>Keep it</h2>
+    <${Slider} label="Pictures on the way" value=${steps} min=${0} max=${9} step=${1} reset=${0} disabled=${whole} onInput=${(/** @type {number} */ n) => setSteps(n === 1 ? 2 : n)}
+      format=${(/** @type {number} */ n) => (n ? `${n} pictures` : "only the result")} />
+    ${facts.whole && html`<${Switch} label="The whole photo" checked=${whole} onChange=${setWhole} disabled=${!isPhoto}
+      hint=${isPhoto ? "Every face in it is translated and put back into its place." : "Choose a photo first."} />`}
+    <div class="actions"><${Button} kind="primary" icon="star" busy=${busy} disabled=${!drawing} onClick=${keep}>${whole && isPhoto ? "Translate the whole photo" : "Keep this picture"}<//></div>
+    <${ErrorLine} error=${error} />
+    <${LiveJob} id=${job} alt="The translation" />
+    <${Kept} id=${job} />
+    ${settings && html`<${CommandBox} action="translate" settings=${settings} onError=${setError} />`}
+  </section>`;
+}
+
+/** A finished translation. @param {{id: string}} props */
+function Kept({ id }) {
+  const result = useResult(id);
+  if (!result) return null;
+  const before = fileOf(result, "photo");
+  return html`<div class="stack">
+    ${before ? html`<${BeforeAfter} before=${before} after=${fileOf(result, "picture")} label="How much of the photo as it was" />`
+      : html`<img class="face-picture" src=${fileOf(result, "figure")} alt="Input and result" />`}
+    <${Downloads} result=${result} files=${[["picture", "PNG"], ["figure", "Figure"]]} />
+  </div>`;
+}
+
+/** @param {{id: string}} props */
+function Earlier({ id }) {
+  const results = useResults("translate");
+  if (!results.length) return null;
+  return html`<section><h2>Earlier translations</h2><${PictureGrid} label="Earlier translations" onSelect=${(/** @type {string} */ result) => navigate("translate", id, { result })}
+    items=${results.map(one => ({ id: one.id, src: fileOf(one, "picture"), alt: `Translation of ${one.made ?? ""}`, caption: one.result?.direction ?? "" }))} /></section>`;
+}
+
+export default { View };

@@ -1,0 +1,73 @@
+"""Translators: what they take, their inputs of photos, their graphs, and their pictures."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from facegan import images
+from facegan.data.crops import PLACEMENTS
+from facegan.data.inputs import INPUTS, derive
+from facegan.errors import InputError
+from facegan.exchange.translator_out import Way, onnx_graph
+from facegan.exchange.translator_page import said
+from facegan.inversion.targets import open_photos
+from facegan.marks import COMPOSITE, made
+from facegan.studio.tasks.edits import encoded
+from facegan.studio.tasks.models import Result, loaded
+from facegan.translation.photos import Crops
+from facegan.translator import Translator
+
+
+def translator_facts(arguments: dict[str, Any], content: bytes) -> Result:
+    """Return what the page needs to know of the translator named ``model``."""
+    model = _translator(arguments)
+    crop = (model.meta.get("alignment") or {}).get("kind", "none")
+    return {
+        "image_shape": list(model.image_shape),
+        "directions": list(model.directions),
+        "input": model.input,
+        "known": not model.input or model.input in INPUTS,
+        "said": said(model.input),
+        "whole": crop in PLACEMENTS,
+        "hash": model.hash,
+        "licence": model.meta.get("licence", ""),
+    }, b""
+
+
+def translator_graph(arguments: dict[str, Any], content: bytes) -> Result:
+    """Return the ONNX graph of one of its directions."""
+    model = _translator(arguments)
+    return {}, onnx_graph(Way(model, model.direction(arguments["direction"])), weights="float16")
+
+
+def translator_input(arguments: dict[str, Any], content: bytes) -> Result:
+    """Return what the translator is given of the photo at ``path``: PNGs of its crop and of its input.
+
+    ``path`` is the server's own, or a sample.
+    """
+    model = _translator(arguments)
+    reader = Crops(model, arguments["align"], arguments["face"] or 1)
+    photo = next(open_photos(arguments["path"], reader)).image
+    given = derive(model.input, photo[None])[0] if model.input else photo
+    return {"photo": encoded(photo), "input": encoded(given)}, b""
+
+
+def translator_picture(arguments: dict[str, Any], content: bytes) -> Result:
+    """Return a PNG of what the translator makes of the picture ``content``, which is an input already."""
+    model = _translator(arguments)
+    c, h, w = model.image_shape
+    given = images.read_image(content, "the drawing")
+    if given.shape[:2] != (h, w):
+        raise InputError(f"the drawing must have {w}x{h} px, the size of this translator's pictures")
+    given = images.luma(given) if c == 1 and given.shape[2] == 3 else given
+    given = given.repeat(3, axis=2) if c == 3 and given.shape[2] == 1 else given
+    direction = model.direction(arguments["direction"])
+    mark = made(model.hash, source=COMPOSITE, direction=direction)
+    return {}, images.png_bytes(model.translate(given[None], direction)[0], mark)
+
+
+def _translator(arguments: dict[str, Any]) -> Translator:
+    model = loaded(arguments["model"])
+    if not isinstance(model, Translator):
+        raise InputError("this model makes faces of noise; choose a translator")
+    return model
