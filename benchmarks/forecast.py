@@ -1,13 +1,13 @@
 """How good recipes become after so many images: the measured curves behind the quality forecast.
 
-    python benchmarks/forecast.py record RUN ["what it learnt from"]
+    python benchmarks/forecast.py record RUN "what it learnt from"
     python benchmarks/forecast.py table
     python benchmarks/forecast.py check RUN
 
 ``record`` keeps the curve of a finished run that was measured with ``--metric kid`` in measured/curves.
 ``table`` writes facegan/recipes/known_curves.json from these records, from the recipes in
 measured/side_by_side, and from the numbers of docs/results in DOCUMENTED. ``check`` compares a run that is no
-part of the table with the band of those that are.
+part of the table with the band of those that are. Without a command, the table is printed.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from facegan.recipes.curves import known_curve
+from facegan.recipes.curves import known_curve, known_runs
 from facegan.recipes.table import RECIPES
 from facegan.runs.record import RunRecord, read_record
 
@@ -89,7 +89,7 @@ def rows_of_record(file: Path) -> tuple[list[dict[str, Any]], dict[str, Any]]:
             "measure": measure,
             "features": found["features"] if measure == "kid" else "",
             "data": data["content_hash"][:16],
-            "floor": curve["floor"],
+            "floor": float(f"{curve['floor']:.4g}"),
             "kimg": found["kimg"],
             "seed": found["seed"],
             "against": f"{found['samples'][measure]:,} samples against pictures held out (val)",
@@ -112,7 +112,7 @@ def rows_of_trial(file: Path) -> list[dict[str, Any]]:
             "measure": measure,
             "features": "faces",
             "data": found["dataset"][:16],
-            "floor": marks[-1][2][f"{measure}_faces_real"],
+            "floor": float(f"{marks[-1][2][f'{measure}_faces_real']:.4g}"),
             "kimg": float(settings.get("kimg", RECIPES[found["name"]].config.kimg)),
             "seed": found["seed"],
             "against": f"{marks[-1][1]:,} samples against the 500 pictures of test",
@@ -151,6 +151,17 @@ def table(args: argparse.Namespace) -> int:
     return 0
 
 
+def show(args: argparse.Namespace) -> int:
+    """Print the first and the last measurement of every run in the table."""
+    for run in known_runs():
+        (first, begin), (last, end) = run.points[0], run.points[-1]
+        where = f"{first:.4g} to {last:.4g} kimg"
+        print(
+            f"{run.recipe:16} seed {run.seed}  {run.measure:8} {begin:8.4g} to {end:8.4g}  {where:22} {run.data}"
+        )
+    return 0
+
+
 def check(args: argparse.Namespace) -> int:
     """Print each measurement of a run beside the forecast; how many lie within the band, and how far off."""
     run = read_record(args.run)
@@ -177,7 +188,8 @@ def check(args: argparse.Namespace) -> int:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    commands = parser.add_subparsers(required=True)
+    commands = parser.add_subparsers()
+    parser.set_defaults(function=show)
     for function, arguments in ((record, ("run", "data")), (table, ()), (check, ("run",))):
         one = commands.add_parser(function.__name__)
         one.set_defaults(function=function)

@@ -111,8 +111,9 @@ def text_of(values: Any, name: str, default: str | None = None) -> str:
 
 
 async def on_facegan_error(request: Request, error: Exception) -> Response:
-    """Answer an error of the user with its sentence."""
-    return answer({"error": str(error)}, getattr(error, "status", 400))
+    """Answer an error of the user with its sentence, in which paths are those within the project."""
+    root = f"{studio_of(request).project.root}/"
+    return answer({"error": str(error).replace(root, "")}, getattr(error, "status", 400))
 
 
 async def on_http_error(request: Request, error: Exception) -> Response:

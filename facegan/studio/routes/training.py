@@ -19,6 +19,7 @@ from facegan.studio.web import NO_STORE, answer, studio_of
 
 MAX_COMPARED = 8
 """Runs beside each other."""
+_ASIDE = ("dataset.content_hash", "to.content_hash")
 _records = training.Records()
 
 
@@ -92,7 +93,7 @@ async def compare(request: Request) -> Response:
     def found() -> dict[str, Any]:
         items = [_run(studio, one) for one in wanted]
         rows = differing([_records.read(item.path)[1] for item in items])
-        plain = {name: row for name, row in rows.items() if not name.startswith("machine.")}
+        plain = {n: row for n, row in rows.items() if not n.startswith("machine.") and n not in _ASIDE}
         return {
             "runs": [item.name for item in items],
             "rows": [{"name": n, "values": v} for n, v in plain.items()],

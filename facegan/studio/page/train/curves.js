@@ -62,6 +62,7 @@ export function Curves({ run, cursor }) {
  * @param {{runs: RunDetail[], across: string}} props
  */
 export function ComparedCurves({ runs, across }) {
+  const [all, setAll] = useState(false);
   const longest = Math.max(0, ...runs.map(run => run.axes[0]?.seconds.at(-1) ?? 0));
   const { unit, size } = across === "kimg" ? { unit: "kimg", size: 0 } : clockUnit(longest);
   const found = new Map();
@@ -76,8 +77,10 @@ export function ComparedCurves({ runs, across }) {
     }
   });
   const titles = ordered([...found].map(([title, entry]) => ({ ...entry.chart, title }))).map(chart => chart.title);
-  return html`<div class="charts">${titles.map(title => {
+  const shown = all ? titles : titles.slice(0, 6);
+  return html`<div class="charts">${shown.map(title => {
     const { chart, series } = found.get(title);
     return html`<${LineChart} key=${title} title=${title} unit=${chart.unit} across=${unit} series=${series} range=${chart.range} log=${chart.log} />`;
-  })}</div>`;
+  })}</div>
+  ${titles.length > 6 && html`<div><${Button} small kind="quiet" icon=${all ? "minus" : "plus"} onClick=${() => setAll(!all)}>${all ? "Fewer curves" : `All ${titles.length} curves`}<//></div>`}`;
 }

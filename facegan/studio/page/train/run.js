@@ -33,14 +33,20 @@ function Verdict({ run }) {
   const { headline, text, warnings } = run.verdict;
   if (!headline && !text && !warnings.length) return null;
   return html`<section class="card verdict" aria-label="What to make of it" aria-live="polite">
-    ${(headline || text) && html`<p>${headline && html`<b>${headline}</b> `}${text}</p>`}
+    ${(headline || text) && html`<p>${headline && html`<b>${headline}</b> `}${text && plain(text)}</p>`}
     ${warnings.map(one => html`<p class="warning" key=${`${one.kimg} ${one.text}`}><${Icon} name="alert" size=${18} /><span>At ${short(one.kimg)} kimg: ${plain(one.text)}</span></p>`)}
   </section>`;
 }
 
-/** A sentence of the watchdog: options are settings here. @param {string} text */
+/** @type {Record<string, string>} what numbers of a run are called */
+const NUMBERS = {
+  grad_g: "the generator's gradient", grad_d: "the discriminator's gradient", loss_g: "the generator's loss", loss_d: "the discriminator's loss",
+};
+
+/** A sentence of the watchdog or the report: options are settings here, and numbers have names. @param {string} text */
 function plain(text) {
-  const words = text.replace(/--((?:[a-z0-9]+[.-])*[a-z0-9]+)/g, (_, name) => `“${name.replaceAll("-", " ")}”`);
+  const words = text.replace(/^at [\d.]+ kimg /i, "").replace(/; stopped$/, "").replace(/--((?:[a-z0-9]+[.-])*[a-z0-9]+)/g, (_, name) => `“${name.replaceAll("-", " ")}”`)
+    .replace(/\b(grad|loss)_[gd]\b/g, name => NUMBERS[name] ?? name);
   return `${words[0]?.toUpperCase() ?? ""}${words.slice(1)}${/[.!?]$/.test(words) ? "" : "."}`;
 }
 
@@ -50,7 +56,7 @@ function Failure({ sentence, run, job }) {
   const names = namedSettings(sentence);
   const changes = run?.changes ?? job?.settings?.changes ?? {};
   const again = { new: 1, dataset: job?.settings?.dataset, recipe: run?.recipe ?? job?.settings?.recipe, changes: Object.keys(changes).length ? JSON.stringify(changes) : "", setting: names[0] ?? "" };
-  return html`<div class="stack tight"><${ErrorLine} error=${sentence} />
+  return html`<div class="stack tight">${run?.state !== "broken" && html`<${ErrorLine} error=${plain(sentence)} />`}
     <div class="actions"><${Button} small icon="sliders" href=${address("train", "", again)}>${names.length ? `Change “${names[0]?.replaceAll("_", " ")}” in a new run` : "Other settings in a new run"}<//></div></div>`;
 }
 
