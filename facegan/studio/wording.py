@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator, Mapping
 
-from facegan.errors import FaceganError, InputError, first_line
+from facegan.errors import FaceganError, InputError
 from facegan.studio.call import Call, Ref
 from facegan.studio.project import Project
 from facegan.studio.uploads import Uploads
@@ -20,7 +20,7 @@ _WORDS = {
 
 def plain_words(error: BaseException, names: Mapping[str, str]) -> str:
     """Return the line of an error for the page; ``names`` has what people call the paths in it."""
-    text = first_line(error)
+    text = " ".join(str(error).splitlines())
     for path, name in names.items():
         text = text.replace(path, name)
     for flag, words in _WORDS.items():

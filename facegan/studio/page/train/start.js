@@ -145,7 +145,7 @@ function LookAhead({ draft, recipe, job: id, setJob, set, blocked }) {
 export function Start({ state }) {
   const project = useStore(store => store.project);
   const datasets = project?.datasets ?? [];
-  const [draft, setDraft] = useState(/** @type {Draft} */ ({ dataset: state.dataset ?? "", to: "", recipe: state.recipe ?? "", name: "", init: state.init ?? "", changes: readChanges(state.changes) }));
+  const [draft, setDraft] = useState(/** @type {Draft} */ ({ dataset: state.dataset ?? "", to: state.to ?? "", recipe: state.recipe ?? "", name: "", init: state.init ?? "", changes: readChanges(state.changes) }));
   const [job, setJob] = useState(state.plan ?? "");
   const [wrong, setWrong] = useState("");
   const [failed, setFailed] = useState("");
