@@ -155,10 +155,8 @@ def show(args: argparse.Namespace) -> int:
     """Print the first and the last measurement of every run in the table."""
     for run in known_runs():
         (first, begin), (last, end) = run.points[0], run.points[-1]
-        where = f"{first:.4g} to {last:.4g} kimg"
-        print(
-            f"{run.recipe:16} seed {run.seed}  {run.measure:8} {begin:8.4g} to {end:8.4g}  {where:22} {run.data}"
-        )
+        name = f"{run.recipe:16} seed {run.seed}  {run.measure:8}"
+        print(f"{name} {begin:8.4g} to {end:8.4g}  {first:6.4g} to {last:.4g} kimg  {run.data}")
     return 0
 
 
