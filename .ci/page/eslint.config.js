@@ -4,6 +4,7 @@ import js from "@eslint/js";
 const BROWSER = [
   "AbortController", "Blob", "CSS", "DOMException", "DragEvent", "DataTransfer", "DataTransferItem", "Event", "EventSource", "File",
   "FileReader", "FormData", "HTMLElement", "Headers", "Image", "ImageBitmap", "ImageData", "IntersectionObserver", "KeyboardEvent",
+  "MessageChannel",
   "MediaRecorder", "OffscreenCanvas", "Path2D", "Request", "ResizeObserver", "Response", "TextDecoder", "TextEncoder",
   "URL", "URLSearchParams", "VideoEncoder", "VideoFrame", "WebAssembly", "Worker", "XMLHttpRequest", "alert", "btoa", "atob",
   "caches", "cancelAnimationFrame", "clearInterval", "clearTimeout", "console", "createImageBitmap", "crypto",

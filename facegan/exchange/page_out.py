@@ -60,7 +60,7 @@ def page(
     for name in ("map", "synthesize"):
         blobs[name] = packed(onnx_graph(model, name, weights))
     if directions:
-        blobs["vectors"] = packed(directions.vectors.float().numpy().astype("<f4").tobytes())
+        blobs["vectors"] = packed(vectors_of(directions))
     size = "x".join(map(str, dict.fromkeys(model.image_shape[:0:-1])))
     name = title or name_of(model)
     fields = {
@@ -70,7 +70,9 @@ def page(
         "hash": model.hash[:12],
         "title": f"{html.escape(name)}: pictures of a generator",
     }
-    return assembled("page", fields, blobs, data={"name": name, **_facts(model, directions)})
+    return assembled(
+        "page", fields, blobs, data={"name": name, **facts_of(model, directions), "tests": _tests(model)}
+    )
 
 
 def name_of(model: Generator | Translator) -> str:
@@ -113,25 +115,35 @@ def runtime() -> dict[str, bytes]:
     return found
 
 
-def _facts(model: Generator, directions: Directions | None) -> dict[str, Any]:
-    """Return what the page's script knows of the model."""
-    count = max(1, min(_TESTS, _TEST_VALUES // int(np.prod(model.image_shape))))
-    pictures = model.sample(count)
+def vectors_of(directions: Directions) -> bytes:
+    """Return the vectors of directions as an engine in a browser takes them: float32, ``K,num_ws,w_dim``."""
+    return directions.vectors.float().numpy().astype("<f4").tobytes()
+
+
+def facts_of(model: Generator, directions: Directions | None) -> dict[str, Any]:
+    """Return what an engine in a browser knows of the model: ``Facts`` in ``page/engine.js``, and marks."""
     facts = {k: _value(v) for k, v in described(model, "all").items()}
     return {
         **facts,
         # Without an average of its own, it is the image of the prior's mean, also with other labels.
         "average_stored": model.network.average_w is not None,
-        "directions": [{"index": i, "name": directions.names[i]} for i in directions.order()]
+        "directions": [
+            {"index": i, "name": directions.names[i], "kind": directions.kinds[i]} for i in directions.order()
+        ]
         if directions
         else [],
         "packet": packet_template(),
         "source": SOURCE_TYPES + GENERATED,
-        "tests": [
-            {"seed": seed, "png": base64.b64encode(png_bytes(picture)).decode()}
-            for seed, picture in enumerate(pictures)
-        ],
     }
+
+
+def _tests(model: Generator) -> list[dict[str, Any]]:
+    """Return pictures with which the page tests itself."""
+    count = max(1, min(_TESTS, _TEST_VALUES // int(np.prod(model.image_shape))))
+    return [
+        {"seed": seed, "png": base64.b64encode(png_bytes(picture)).decode()}
+        for seed, picture in enumerate(model.sample(count))
+    ]
 
 
 def _value(text: str) -> Any:

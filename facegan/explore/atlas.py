@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shlex
 from collections.abc import Callable
 from pathlib import Path
@@ -11,11 +12,11 @@ from facegan.errors import InputError
 from facegan.explore.config import AtlasConfig, configure
 from facegan.explore.result import Explored
 from facegan.figures import origin
-from facegan.files import check_ending, derived, write_bytes, writing
+from facegan.files import check_ending, check_places, derived, write_bytes, writing
 from facegan.generator import Generator, check_truncation
 from facegan.images import save_picture
+from facegan.latent.atlas import Atlas, render_atlas
 from facegan.latent.atlas import atlas as lay_out
-from facegan.latent.atlas import render_atlas
 from facegan.latent.layout import MAX_FACES, Progress, shape_for
 from facegan.models import as_model, with_labels
 from facegan.vectors import parse_seeds, spell_seeds
@@ -50,6 +51,9 @@ def atlas(
     config = configure(AtlasConfig, settings)
     check_ending("--out", config.out, FORMATS)
     page = derived(config.out, ".html")
+    if config.layout:
+        check_ending("--layout", config.layout, [".json"])
+    check_places({"--out": [config.out, page], "--layout": config.layout}, [])
     network = check_truncation(config.truncation, as_model(model, device))
     network = with_labels(network, labels, say=say)
     _, h, w = network.image_shape
@@ -71,11 +75,21 @@ def atlas(
         note = origin(network.hash, config.truncation, **about, mark=config.mark)
         save_picture(config.out, done.picture, note)
         write_bytes(page, render_atlas(done, name, options, features=config.features, mark=note))
+    if config.layout:
+        with writing("--layout", config.layout):
+            write_bytes(config.layout, _layout(done, network.hash))
     if say is not None:
         say(f"neighbours differ {done.likeness:.0%} as much as random pairs")
     size = page.stat().st_size / 1e6
     text = f"{len(seeds):,} faces, {done.rows} rows of {done.columns} -> {config.out}, {page} ({size:.1f} MB)"
-    return Explored(network, (Path(config.out), page), text)
+    files = (Path(config.out), page, *([Path(config.layout)] if config.layout else []))
+    return Explored(network, files, text)
+
+
+def _layout(done: Atlas, model: str) -> bytes:
+    """Return JSON of where each face lies; sizes are height and width in px."""
+    about = {"model": model, "columns": done.columns, "tile": done.tile, "size": done.picture.shape[:2]}
+    return json.dumps({**about, "likeness": round(done.likeness, 6), "seeds": done.seeds}).encode()
 
 
 def choose_seeds(config: AtlasConfig, aspect: float = 1.0) -> list[int]:

@@ -128,6 +128,8 @@ class AtlasConfig:
     """below 1 moves towards the average face."""
     out: str = "atlas.png"
     """the picture, .png, .jpg or .webp; the page has the same name with .html."""
+    layout: str = ""
+    """write for other programs where each face lies: a .json with the seeds row by row."""
     mark: bool = True
     """write into each picture that it is generated, and its model, seeds and command. EU law asks
     providers for such marks since 2 August 2026 (Regulation 2024/1689, Article 50(2))."""

@@ -17,7 +17,7 @@ function chunk(kind, ...parts) {
 
 // --- marks ------------------------------------------------------------------------------------------------
 
-/** @typedef {{text: string, packet: Uint8Array, source: string}} Mark */
+/** @typedef {{text: string, packet: Uint8Array<ArrayBuffer>, source: string}} Mark */
 
 /** What a file says of its making, as facegan.marks writes and reads it: texts by name, in an XMP packet.
  * @param {Record<string, string>} details
@@ -179,7 +179,7 @@ function indexed(pixels, width, index) {
   return found;
 }
 
-/** @param {Uint8Array} values */
+/** @param {Uint8Array} values @returns {Uint8Array<ArrayBuffer>} */
 function lzw(values) {
   /** @type {number[]} */
   const out = [];
@@ -232,8 +232,11 @@ export const VIDEO = globalThis.MediaRecorder &&
 /** A video of what `show(i)` draws on the canvas, recorded as it plays.
  * @param {HTMLCanvasElement} canvas @param {number} count @param {(i: number) => void} show @param {Mark} mark */
 export async function recordVideo(canvas, count, show, mark, delay = 50) {
+  if (!VIDEO) throw new Error('this browser records no video');
+  /** @type {Blob[]} */
+  const parts = [];
   const recorder = new MediaRecorder(canvas.captureStream(1000 / delay), {mimeType: VIDEO, videoBitsPerSecond: 6e6});
-  const parts = [], ended = new Promise(resolve => { recorder.onstop = resolve; });
+  const ended = new Promise(resolve => { recorder.onstop = resolve; });
   recorder.ondataavailable = event => parts.push(event.data);
   show(0);
   recorder.start();

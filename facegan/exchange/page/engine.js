@@ -12,10 +12,8 @@ import {randn, shaped} from './latents.js';
  *   average_stored: boolean, latent: import('./latents.js').Prior, labels?: string[], default_labels?: number[],
  *   directions?: {index: number, name: string}[], tests?: {seed: number, png: string}[]}} Facts */
 
-/** A face: normal draws `n`, or a point `w` in all layers; `moves` along directions, by their index; and the
- * style of another face in some layers, or along some of the components (rows of a basis of w).
- * @typedef {{n?: Float32Array, w?: Float32Array, moves?: Record<string, number>,
- *   mix?: {face: Face, layers?: number[], components?: number[]}}} Face */
+/** A face: normal draws `n`, or a point `w` in all layers; and `moves` along directions, by their index.
+ * @typedef {{n?: Float32Array, w?: Float32Array, moves?: Record<string, number>}} Face */
 
 /** A network that runs here; calls wait for each other, since a session takes one at a time. */
 export class Engine {
@@ -23,7 +21,10 @@ export class Engine {
   constructor(data, source) {
     this.data = data;
     this.source = source;
-    [this.channels, this.height, this.width] = data.image_shape;
+    const [channels, height, width] = data.image_shape;
+    this.channels = channels;
+    this.height = height;
+    this.width = width;
     /** @type {Promise<any>} */
     this.turn = Promise.resolve();
     /** @type {any} */
@@ -127,13 +128,12 @@ export class Faces extends Engine {
 
   /** w of a face. @param {Face} face @param {number[]} labels @param {number} truncation
    * @returns {Promise<Float32Array>} */
-  async place({n, w: given, moves = {}, mix}, labels, truncation) {
+  async place({n, w: given, moves = {}}, labels, truncation) {
     const w = Float32Array.from(given || (n ? await this.map([n], labels) : []));
     if (truncation !== 1) {
       const mean = await this.average(labels);
       w.forEach((x, i) => { w[i] = mean[i] + truncation * (x - mean[i]); });
     }
-    if (mix) this.blend(w, await this.place(mix.face, labels, truncation), mix);
     for (const [index, strength] of Object.entries(moves))
       for (let i = 0; i < w.length; i++) w[i] += strength * this.vectors[+index * this.layers + i];
     return w;

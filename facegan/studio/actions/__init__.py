@@ -36,11 +36,14 @@ class Action:
 
 ACTIONS: dict[str, str] = {
     "archive": "facegan.studio.actions.archive",
+    "atlas": "facegan.studio.actions.atlas",
     "attack": "facegan.studio.actions.attack",
+    "directions": "facegan.studio.actions.directions",
     "dream": "facegan.studio.actions.dream",
     "edit": "facegan.studio.actions.edit",
     "evaluate": "facegan.studio.actions.evaluate",
     "export": "facegan.studio.actions.export",
+    "film": "facegan.studio.actions.film",
     "generate": "facegan.studio.actions.generate",
     "invert": "facegan.studio.actions.invert",
     "label": "facegan.studio.actions.label",

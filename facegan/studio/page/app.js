@@ -24,6 +24,7 @@ export const VIEWS = [
   { id: "home", title: "Home", icon: "home", load: () => import("./views/home.js"), tab: true },
   { id: "photos", title: "Photos", icon: "photos", load: () => import("./views/photos.js"), tab: true },
   { id: "train", title: "Train", icon: "train", load: () => import("./views/train.js"), tab: true },
+  { id: "explore", title: "Explore", icon: "compass", load: () => import("./views/explore.js"), tab: true },
   { id: "photo", title: "My photo", icon: "face", load: () => import("./views/photo.js"), tab: true },
   { id: "translate", title: "Translate", icon: "pencil", load: () => import("./views/translate.js") },
   { id: "pixels", title: "Pixels", icon: "pixels", load: () => import("./views/pixels.js") },

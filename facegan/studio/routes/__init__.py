@@ -7,6 +7,7 @@ import importlib
 from starlette.routing import Route
 
 MODULES = (
+    "explore",
     "jobs",
     "models",
     "photo",

@@ -1,4 +1,4 @@
-"""``/api/models``: what a model is, its pictures, and its graphs for the page's own engine."""
+"""``/api/models``: what a model is, and its pictures."""
 
 from __future__ import annotations
 
@@ -11,10 +11,7 @@ from starlette.routing import Route
 
 from facegan.errors import InputError
 from facegan.studio.project import Item
-from facegan.studio.refusals import NotFoundError
-from facegan.studio.web import NO_STORE, answer, picture, read_object, studio_of, while_there
-
-_PARTS = ("all", "map", "synthesize")
+from facegan.studio.web import answer, picture, read_object, studio_of, while_there
 
 
 async def model_of(request: Request) -> tuple[Item, str]:
@@ -40,18 +37,6 @@ async def images(request: Request) -> Response:
     return answer(found) if found else picture(content)
 
 
-async def graph(request: Request) -> Response:
-    """Answer with the ONNX graph of a part of a generator."""
-    part = request.path_params["part"]
-    if part not in _PARTS:
-        raise NotFoundError(f"a model's graph is one of {', '.join(_PARTS)}")
-    _, name = await model_of(request)
-    _, content = await while_there(
-        request, studio_of(request).hands.call("graph", {"model": name, "part": part}, seconds=300)
-    )
-    return Response(content, headers=NO_STORE, media_type="application/octet-stream")
-
-
 def _checked(given: dict[str, Any]) -> dict[str, Any]:
     """Return the settings of pictures that a request may bring, with their types checked."""
     kinds: dict[str, Any] = {"seeds": list, "vectors": list, "labels": str, "truncation": (int, float)}
@@ -65,6 +50,5 @@ def _checked(given: dict[str, Any]) -> dict[str, Any]:
 
 ROUTES = [
     Route("/api/models/{id}", facts, methods=["GET"]),
-    Route("/api/models/{id}/graph/{part}", graph, methods=["GET"]),
     Route("/api/models/{id}/images", images, methods=["POST"]),
 ]

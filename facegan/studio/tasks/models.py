@@ -1,4 +1,4 @@
-"""Models: their facts, pictures of seeds and vectors, and graphs for the page's own engine."""
+"""Models: their facts, and pictures of seeds and vectors."""
 
 from __future__ import annotations
 
@@ -13,7 +13,6 @@ import torch
 from facegan import figures, images
 from facegan.devices import pick_device
 from facegan.errors import InputError
-from facegan.exchange.onnx_out import onnx_graph
 from facegan.generator import Generator, check_truncation
 from facegan.models import load, resolve
 from facegan.translator import Translator
@@ -44,14 +43,9 @@ def facts(arguments: dict[str, Any], content: bytes) -> Result:
     return {**found, "model": "generator", "latent": latent, **shape}, b""
 
 
-def graph(arguments: dict[str, Any], content: bytes) -> Result:
-    """Return the ONNX graph of a part: map, synthesize or all."""
-    return {}, onnx_graph(_generator(arguments["model"]), arguments["part"], "float32")
-
-
 def draw(arguments: dict[str, Any]) -> tuple[Generator, np.ndarray]:
     """Return the model and uint8 pictures ``N,H,W,C`` of ``seeds`` or ``vectors``."""
-    model = _generator(arguments["model"])
+    model = generator(arguments["model"])
     truncation = float(arguments.get("truncation", 1.0))
     model = check_truncation(truncation, model)
     if labels := arguments.get("labels"):
@@ -77,7 +71,8 @@ def pictures_of(arguments: dict[str, Any], content: bytes) -> Result:
     return {"images": [base64.b64encode(file).decode() for file in files]}, b""
 
 
-def _generator(name: str) -> Generator:
+def generator(name: str) -> Generator:
+    """Return the generator of that name; InputError if it is a translator."""
     model = loaded(name)
     if not isinstance(model, Generator):
         raise InputError("this model is a translator, which makes pictures of pictures; choose a generator")

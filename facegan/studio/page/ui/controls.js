@@ -78,13 +78,15 @@ export function Select({ label, value, onChange, options, hint, error, ...rest }
  */
 export function Slider({ label, value, onInput, onChange, min, max, step = 0.1, reset, format = String, disabled }) {
   const id = useId();
-  const share = `${(100 * (value - min)) / (max - min)}%`;
+  const share = (/** @type {number} */ at) => (100 * (at - min)) / (max - min);
+  const from = min < 0 && max > 0 ? share(0) : 0; // of both signs: filled from 0
+  const [low, high] = [Math.min(from, share(value)), Math.max(from, share(value))];
   const set = (/** @type {number} */ to) => { onInput(to); onChange?.(to); };
   return html`<div class="slider">
     <label for=${id}>${label}</label>
     <output for=${id}>${format(value)}</output>
     <input id=${id} type="range" min=${min} max=${max} step=${step} value=${value} disabled=${disabled}
-      aria-valuetext=${format(value)} style=${{ "--share": share }}
+      aria-valuetext=${format(value)} style=${{ "--low": `${low}%`, "--high": `${high}%` }}
       onInput=${(/** @type {any} */ event) => onInput(Number(event.target.value))}
       onChange=${(/** @type {any} */ event) => onChange?.(Number(event.target.value))}
       onDblClick=${() => reset != null && set(reset)}

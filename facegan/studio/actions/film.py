@@ -1,0 +1,76 @@
+"""Film a way through favourites, with even steps and as a video of any size."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from facegan.errors import InputError
+from facegan.studio.actions import Action
+from facegan.studio.call import Call, Place, Ref, only, ref, setting
+from facegan.studio.project import Project
+from facegan.studio.report import JobReport
+from facegan.vectors import parse_seeds
+
+FORMATS = (".mp4", ".gif", ".webp")
+
+
+def _call(settings: Mapping[str, Any], project: Project) -> Call:
+    only(
+        settings,
+        "model",
+        "points",
+        "vectors",
+        "labels",
+        "seconds",
+        "fps",
+        "loop",
+        "truncation",
+        "format",
+        "scale",
+    )
+    truncation = setting(settings, "truncation", 1.0, most=10)
+    ending = setting(settings, "format", ".mp4")
+    if ending not in FORMATS:
+        raise InputError(f"format must be one of {', '.join(FORMATS)}")
+    return Call(
+        "film",
+        {
+            "model": ref(settings, "model", project, kind="models"),
+            "points": [_points(settings, project)],
+            "labels": setting(settings, "labels", ""),
+            "seconds": setting(settings, "seconds", 0.0, most=3600),
+            "fps": setting(settings, "fps", 24.0, most=120),
+            "loop": setting(settings, "loop", True),
+            "truncation": truncation if truncation != 1 else None,
+            "scale": setting(settings, "scale", 0, most=64) or None,
+            "out": Place(ending),
+        },
+        positional=("model", "points"),
+    )
+
+
+def _points(settings: Mapping[str, Any], project: Project) -> str | Ref:
+    """Return seeds as a text, or the result that holds vectors."""
+    if settings.get("vectors"):
+        item = project.find("results", settings["vectors"])
+        return Ref("results", item.id, f"results/{item.id}.npz")
+    text = setting(settings, "points", "seed:0-5")
+    if not text.startswith("seed:"):
+        raise InputError("points: name seeds, such as seed:3,8")
+    parse_seeds(text, "points")
+    return text
+
+
+def _run(call: Call, report: JobReport) -> Mapping[str, Any]:
+    import facegan
+
+    values = report.values(call)
+    if isinstance(call.arguments["points"][0], Ref):
+        values["points"] = [values["points"][0].removesuffix(".json") + ".npz"]
+    done = facegan.film(**values, on_progress=report.progress, say=report.message)
+    report.picture(values["out"], "film")
+    return {"text": str(done), "hash": done.model.hash}
+
+
+ACTION = Action("film", "Film a way through faces", _call, _run)

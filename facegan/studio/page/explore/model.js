@@ -1,0 +1,194 @@
+// A generator that draws: in a worker of this page or, where that cannot be, on the server.
+import { get, post } from "../api.js";
+import { fromBase64 } from "../engine/bytes.js";
+import { leavesOf } from "./points.js";
+
+/** @typedef {import("./points.js").Face} Face */
+/** @typedef {import("./points.js").Point} Point */
+/** @typedef {{face: Face, truncation: number, labels: number[] | null}} Look what determines a picture */
+/**
+ * What the server says of a model.
+ * @typedef {import("../engine/engine.js").Facts & {id: string, name: string, facegan: string, model_hash: string,
+ *   packet: string, source: string, version: string, runs: boolean | null, licence: string,
+ *   directions: Array<{index: number, name: string, kind: string}>}} About
+ */
+
+export const LARGE = 0, VISIBLE = 1, LATER = 2; // how urgent a picture is
+const KEPT = 600; // pictures at most that are not drawn again
+const KEPT_PIXELS = 2 ** 25;
+
+/** What determines a picture, as a text. @param {Look} look */
+export const keyOf = ({ face, truncation, labels }) => JSON.stringify([face.point, face.moves ?? {}, truncation, labels]);
+
+/** @param {Point} point */
+const vectorKey = point => ("words" in point ? `words:${point.words}` : "vector" in point ? `vector:${point.vector}.${point.number}` : "");
+
+export class Model {
+  /** @param {About} about */
+  constructor(about) {
+    this.about = about;
+    this.base = `/api/explore/${encodeURIComponent(about.id)}`;
+    const [, height = 1, width = 1] = about.image_shape;
+    Object.assign(this, { height, width });
+    this.height = height;
+    this.width = width;
+    this.names = about.directions.map(direction => direction.name);
+    this.usual = about.default_labels ?? [];
+    /** @type {Map<string, ImageData>} */
+    this.kept = new Map();
+    /** @type {Map<string, Promise<ImageData>>} */
+    this.pending = new Map();
+    /** @type {Map<string, Promise<void>>} */
+    this.provided = new Map();
+    this.room = Math.max(8, Math.min(KEPT, Math.floor(KEPT_PIXELS / (width * height))));
+    this.remote = false;
+    /** @type {Local | null} */
+    this.local = null;
+    /** @type {Promise<any>} */
+    this.first = Promise.resolve();
+    /** Resolves once all pictures can be drawn. @type {Promise<void>} */
+    this.ready = about.runs === false ? Promise.resolve() : this.prepare();
+    this.remote = about.runs === false;
+  }
+
+  /** Starts the worker, for whom the server may have to export the model first: this once, it draws the first picture. */
+  async prepare() {
+    try {
+      if (this.about.runs === null) {
+        await new Promise(resolve => setTimeout(resolve)); // until the first picture is asked for
+        await this.first.catch(() => {});
+        const { runs } = await post(`${this.base}/prepare`);
+        if (!runs) throw new Error("this model cannot be exported");
+      }
+      this.local = new Local(this.about, this.base);
+      await this.local.ready;
+    } catch { this.remote = true; }
+  }
+
+  /**
+   * The picture of a face; equal ones are drawn once.
+   * @param {Look} look @param {number} urgency @returns {Promise<ImageData>}
+   */
+  draw(look, urgency = VISIBLE) {
+    const key = keyOf(look);
+    const known = this.kept.get(key);
+    if (known) {
+      this.kept.delete(key);
+      this.kept.set(key, known); // the newest stand last
+      return Promise.resolve(known);
+    }
+    const before = this.pending.get(key);
+    if (before && urgency !== LARGE) return before;
+    const made = this.drawn(look, urgency).then(picture => {
+      this.kept.set(key, picture);
+      for (const old of this.kept.keys()) if (this.kept.size > this.room) this.kept.delete(old);
+      return picture;
+    }).finally(() => this.pending.delete(key));
+    this.pending.set(key, made);
+    return made;
+  }
+
+  /** @param {Look} look @param {number} urgency */
+  async drawn(look, urgency) {
+    if (urgency === LARGE && this.about.runs === null && !this.local && !this.remote) {
+      const made = this.asked(look);
+      this.first = made;
+      return made;
+    }
+    await this.ready;
+    if (this.remote || !this.local) return this.asked(look);
+    for (const leaf of leavesOf(look.face.point)) if (vectorKey(leaf)) await this.provide(leaf);
+    return this.local.draw({ ...look, labels: look.labels ?? this.usual }, urgency);
+  }
+
+  /** Fetches the vector of words or of a saved face once. @param {Point} point */
+  provide(point) {
+    const key = vectorKey(point);
+    const known = this.provided.get(key);
+    if (known) return known;
+    const asked = "words" in point ? post(`${this.base}/words`, { words: point.words })
+      : "vector" in point ? get(`${this.base}/vector/${encodeURIComponent(point.vector)}/${point.number}`) : Promise.reject(new Error(key));
+    const made = asked.then((/** @type {{w: string}} */ { w }) => this.local?.give(key, new Float32Array(fromBase64(w).buffer)));
+    made.catch(() => this.provided.delete(key));
+    this.provided.set(key, made);
+    return made;
+  }
+
+  /** The picture as the server draws it. @param {Look} look */
+  async asked(look) {
+    const { images } = await post(`${this.base}/faces`, { looks: [look] });
+    const bitmap = await createImageBitmap(new Blob([fromBase64(images[0])], { type: "image/png" }));
+    const pen = new OffscreenCanvas(this.width, this.height).getContext("2d");
+    pen?.drawImage(bitmap, 0, 0);
+    return pen?.getImageData(0, 0, this.width, this.height) ?? new ImageData(this.width, this.height);
+  }
+
+  close() { this.local?.close(); }
+}
+
+/** The worker, from outside. */
+class Local {
+  /** @param {About} about @param {string} base */
+  constructor(about, base) {
+    [, this.height = 1, this.width = 1] = about.image_shape;
+    this.worker = new Worker(new URL("./worker.js", import.meta.url), { type: "module" });
+    /** @type {Map<number, {resolve: (found: any) => void, reject: (error: Error) => void}>} */
+    this.waiting = new Map();
+    this.count = 0;
+    this.worker.onmessage = ({ data }) => this.answered(data);
+    this.worker.onerror = event => {
+      for (const { reject } of this.waiting.values()) reject(new Error(event.message || "the model cannot be run in this browser"));
+      this.waiting.clear();
+    };
+    this.ready = this.ask({ kind: "start", base: new URL(base, location.href).href, facts: about });
+  }
+
+  /** @param {any} message @returns {Promise<any>} */
+  ask(message) {
+    const id = ++this.count;
+    return new Promise((resolve, reject) => {
+      this.waiting.set(id, { resolve, reject });
+      this.worker.postMessage({ ...message, id });
+    });
+  }
+
+  /** @param {{id: number, error?: string, pixels?: Uint8ClampedArray<ArrayBuffer>}} answer */
+  answered({ id, error, pixels }) {
+    const waiting = this.waiting.get(id);
+    this.waiting.delete(id);
+    if (error) waiting?.reject(new Error(error));
+    else waiting?.resolve(pixels && new ImageData(pixels, this.width, this.height));
+  }
+
+  /** @param {Look} look @param {number} urgency @returns {Promise<ImageData>} */
+  draw(look, urgency) { return this.ask({ kind: "draw", urgency, ...look }); }
+
+  /** @param {string} key @param {Float32Array} w */
+  give(key, w) { this.worker.postMessage({ kind: "give", key, w }); }
+
+  close() { this.worker.terminate(); }
+}
+
+/** Draws what is wished for now, and of the wishes meanwhile only the newest. @template T */
+export class Newest {
+  /** @param {(wish: T) => Promise<void>} draw */
+  constructor(draw) {
+    this.draw = draw;
+    /** @type {T | null} */
+    this.wish = null;
+    this.busy = false;
+  }
+
+  /** @param {T} wish */
+  async want(wish) {
+    this.wish = wish;
+    if (this.busy) return;
+    this.busy = true;
+    while (this.wish !== null) {
+      const now = this.wish;
+      this.wish = null;
+      await this.draw(now);
+    }
+    this.busy = false;
+  }
+}

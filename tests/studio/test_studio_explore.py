@@ -1,0 +1,287 @@
+"""The view Explore: the page draws what facegan draws, and all of it can be undone, kept and recalled."""
+
+from __future__ import annotations
+
+import base64
+import io
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from playwright.sync_api import Browser, Page
+from studio_browser import chromium, opened, until
+from studio_server import Server, running
+from untrained import model_of
+
+import facegan
+from facegan.latent.directions import Directions, directions_of
+from facegan.marks import read_mark
+
+DRAWN = "(c => c?.dataset.drawn && c.dataset.drawn === c.dataset.wanted)(document.querySelector('.large'))"
+SECONDS = 240_000  # ms, for exporting a model on a busy machine
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with chromium() as found:
+        yield found
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A studio with a model that takes labels, truncates, and has directions."""
+    folder = tmp_path_factory.mktemp("explore")
+    model = model_of("stylegan2", labelled=True)
+    (folder / "models").mkdir()
+    model.save(folder / "models" / "labelled.safetensors")
+    vectors = torch.randn(3, model.num_ws, model.w_dim, generator=torch.Generator().manual_seed(0))
+    found = Directions(
+        ("pca1", "pca2", "pca3"),
+        ("pca",) * 3,
+        vectors.half().float(),
+        np.zeros((3, 0), np.float32),
+        (),
+        {},
+        model.hash,
+    )
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("FACEGAN_CACHE", str(folder / "cache"))
+        found.save(folder / "cache" / "directions" / f"{model.hash[:32]}.safetensors")
+        with running(folder) as started:
+            yield started
+
+
+def settled(page: Page) -> np.ndarray:
+    """Return the large picture, uint8 H,W,3, once it is the one that is wanted."""
+    until(page, DRAWN, SECONDS / 1000)
+    text = page.evaluate(
+        """() => { const c = document.querySelector('.large');
+        const {data} = c.getContext('2d').getImageData(0, 0, c.width, c.height);
+        return btoa(String.fromCharCode(...data)); }"""
+    )
+    width, height = page.evaluate(
+        "[document.querySelector('.large').width, document.querySelector('.large').height]"
+    )
+    return np.frombuffer(base64.b64decode(text), np.uint8).reshape(height, width, 4)[..., :3]
+
+
+def levels(a: np.ndarray, b: np.ndarray) -> int:
+    return int(np.abs(a.astype(int) - b).max())
+
+
+def slide(page: Page, label: str, value: float) -> None:
+    page.get_by_label(label, exact=True).evaluate(
+        """(input, value) => {
+            input.value = value;
+            input.dispatchEvent(new Event('input', {bubbles: true}));
+        }""",
+        value,
+    )
+
+
+def served(server: Server, model: str, *faces: dict[str, Any], **look: Any) -> list[np.ndarray]:
+    """Return pictures as the server draws them."""
+    looks = [{"face": face, **look} for face in faces]
+    found = server.ask("POST", f"/api/explore/{model}/faces", {"looks": looks})
+    assert found.status == 200, found.content
+    images = (base64.b64decode(image) for image in found.json()["images"])
+    return [np.asarray(Image.open(io.BytesIO(image)).convert("RGB")) for image in images]
+
+
+SEED = {"seed": 5}
+SUM = {
+    "sum": [
+        {"sign": 1, "members": [{"seed": 1}, {"seed": 2}]},
+        {"sign": -1, "members": [{"seed": 3}]},
+        {"sign": 1, "members": [SEED]},
+    ]
+}
+BETWEEN = {"between": [SUM, {"seed": 7}], "at": 0.25}
+MIXED = {"base": {"seed": 1}, "style": BETWEEN, "kind": "layers", "numbers": [0, 1]}
+LOOKS = {
+    "seed": ("seed=5", SEED),
+    "sum": ("face=(1,2-3%2B5)", SUM),
+    "between": ("face=((1,2-3%2B5)~7@0.25)", BETWEEN),
+    "layers": ("face=(1%25((1,2-3%2B5)~7@0.25):l0-1)", MIXED),
+    "sum of mixed": (
+        "face=((1%25((1,2-3%2B5)~7@0.25):l0-1)-3%2B7)",
+        {
+            "sum": [
+                {"sign": 1, "members": [MIXED]},
+                {"sign": -1, "members": [{"seed": 3}]},
+                {"sign": 1, "members": [{"seed": 7}]},
+            ]
+        },
+    ),
+}
+
+
+@pytest.mark.parametrize("name", LOOKS)
+def test_an_address_is_the_same_face_in_page_server_and_python(
+    name: str, server: Server, browser: Browser, tmp_path: Path
+) -> None:
+    """With moves, truncation and labels on top; the shown Python draws it as well."""
+    address, point = LOOKS[name]
+    more = "&moves=pca1:1.5,pca3:-2&truncation=0.7&labels=1,1"
+    with opened(browser, server, f"#/explore/labelled?{address}{more}") as page:
+        shown = settled(page)
+        page.get_by_role("tab", name="Python").click()
+        script = page.locator(".command code").inner_text()
+        page.get_by_role("button", name="Undo").wait_for()
+    face = {"point": point, "moves": {"pca1": 1.5, "pca3": -2}}
+    expected, other = served(server, "labelled", face, {"point": {"seed": 6}}, truncation=0.7, labels=[1, 1])
+    assert levels(shown, expected) <= 1 < levels(expected, other)
+    (tmp_path / "models").symlink_to(server.folder / "models")
+    done = subprocess.run([sys.executable, "-c", script], cwd=tmp_path, capture_output=True, text=True)
+    assert done.returncode == 0, f"{script}\n{done.stderr}"
+    assert levels(np.asarray(Image.open(tmp_path / "face.png")), expected) <= 1
+
+
+def test_the_bundled_model_is_changed_undone_kept_and_recalled(
+    server: Server, browser: Browser, tmp_path: Path
+) -> None:
+    model = facegan.load("celeba64")
+    with opened(browser, server, "#/explore/celeba64?seed=12", height=1600) as page:
+        plain = settled(page)
+        assert levels(plain, model.sample([12])[0]) <= 1
+        page.wait_for_selector(
+            ".faces [data-seed='9'] canvas[data-drawn]", timeout=SECONDS
+        )  # now the page draws itself
+        slide(page, "smiling", 1.5)
+        smiling = settled(page)
+        edited = directions_of(model).move(model.map(model.latent.sample([12])), {"Smiling": 1.5})
+        assert levels(smiling, model.images(edited)[0]) <= 1 < levels(smiling, plain)
+        page.wait_for_url("**/#/explore/celeba64?seed=12&moves=Smiling%3A1.5")
+        page.wait_for_selector("text=facegan edit celeba64 seed:12 smiling=+1.5 --hold none")
+
+        with page.expect_download() as download:
+            page.get_by_role("button", name="Download as PNG").click()
+        file = download.value.path()
+        mark = read_mark(file)
+        assert mark is not None and mark.model == model.hash and mark.seed == "12"
+        assert (
+            mark.details["edits"] == "smiling +1.5"
+            and mark.command == "facegan edit celeba64 seed:12 smiling=+1.5 --hold none"
+        )
+        assert mark.details["view"] == "explore?seed=12&moves=Smiling%3A1.5"
+        assert levels(np.asarray(Image.open(file)), smiling) == 0
+
+        page.get_by_role("button", name="Keep").click()
+        page.wait_for_selector("text=Kept in the project")
+        (result,) = server.get("/api/project")["results"]
+        kept = server.ask("GET", f"/api/results/{result['id']}/file/0").content
+        assert levels(np.asarray(Image.open(io.BytesIO(kept))), smiling) <= 1
+        saved = facegan.latent.load_vectors(
+            server.folder / "results" / f"{result['id']}.npz", w_shape=(model.num_ws, model.w_dim)
+        )
+        assert levels(model.images(saved)[0], smiling) <= 1
+        assert (
+            served(server, "celeba64", {"point": {"vector": result["id"], "number": 0}})[0].shape
+            == smiling.shape
+        )
+
+        page.keyboard.press("Control+z")
+        assert levels(settled(page), plain) == 0
+        page.get_by_role("button", name="Redo").click()
+        assert levels(settled(page), smiling) == 0
+        page.goto(f"{server.address}/#/explore/celeba64?face=v{result['id']}.0")
+        assert levels(settled(page), smiling) <= 1
+
+
+def test_faces_are_added_by_dragging_keys_and_words(server: Server, browser: Browser) -> None:
+    with opened(
+        browser, server, "#/explore/celeba64?seed=0&tool=sum", height=1800, expected="status of 400"
+    ) as page:
+        settled(page)
+        for seed, sign in ((0, ""), (1, "-"), (2, "+")):
+            page.get_by_role("tab", name="Faces").click()
+            if sign:
+                page.locator(f".faces [data-seed='{seed}'] .face").press(sign)
+            else:
+                page.locator(f".faces [data-seed='{seed}'] .face").press("=")
+        expected = served(
+            server,
+            "celeba64",
+            {"point": {"sum": [{"sign": s, "members": [{"seed": n}]} for n, s in ((0, 1), (1, -1), (2, 1))]}},
+        )[0]
+        assert levels(settled(page), expected) <= 1
+        page.wait_for_selector("text=facegan arithmetic celeba64 'seed:0 - seed:1 + seed:2' --norm prior")
+
+        page.locator(".faces [data-seed='3'] .face").press("f")  # a favourite, to be dragged
+        page.get_by_role("tab", name="Arithmetic").click()
+        page.drag_and_drop(".tray .tile .face", "[data-slot='2']")
+        point = {
+            "sum": [
+                {"sign": 1, "members": [{"seed": 0}]},
+                {"sign": -1, "members": [{"seed": 1}]},
+                {"sign": 1, "members": [{"seed": 2}, {"seed": 3}]},
+            ]
+        }
+        assert levels(settled(page), served(server, "celeba64", {"point": point})[0]) <= 1
+
+        page.get_by_label("Change the face by words").fill("old, no smile=1")
+        page.get_by_role("button", name="Apply").click()
+        until(page, "document.querySelector('.titles p')?.textContent.includes('young -2')")
+        page.get_by_label("Change the face by words").fill("a purple cow")
+        page.get_by_role("button", name="Apply").click()
+        page.wait_for_selector("[role=alert] >> text=purple")
+
+        page.get_by_label("Arithmetic by words").fill("smiling woman - woman + man")
+        page.get_by_role("button", name="Compute").click()
+        page.wait_for_selector("h2 >> text=smiling woman - woman + man", timeout=SECONDS)
+        expected = served(server, "celeba64", {"point": {"words": "smiling woman - woman + man"}})[0]
+        assert levels(settled(page), expected) <= 1
+
+
+def test_favourites_stay_and_a_film_goes_through_them(
+    server: Server, browser: Browser, tmp_path: Path
+) -> None:
+    looks = [{"face": {"point": {"seed": n}, "moves": {}}, "truncation": 1, "labels": None} for n in (4, 9)]
+    headers = {"looks": looks}
+    assert server.ask("PUT", "/api/explore/labelled/tray", headers).status == 200
+    with opened(browser, server, "#/explore/labelled?tool=film", width=390) as page:
+        settled(page)
+        assert page.locator(".tray .tile").count() == 2
+        slide(page, "Between the favourites", 0.5)
+        half = {"point": {"between": [{"seed": 4}, {"seed": 9}], "at": 0.5}}
+        expected = served(server, "labelled", half)[0]
+        assert levels(settled(page), expected) <= 1
+        page.get_by_label("Pace").select_option("1")
+        page.get_by_role("button", name="Play it here").click()
+        with page.expect_download(timeout=SECONDS) as download:
+            page.get_by_role("button", name="PNG", exact=True).click(timeout=SECONDS)
+        film = Image.open(download.value.path())
+        assert film.n_frames == 40
+        film.seek(10)
+        assert levels(np.asarray(film.convert("RGB")), expected) <= 1
+        mark = read_mark(download.value.path())
+        assert mark is not None and mark.details["points"] == "Seed 4, Seed 9"
+        page.get_by_role("button", name="Take favourite 1 out").click()
+        page.wait_for_timeout(800)
+    assert len(server.get("/api/explore/labelled/tray")["looks"]) == 1
+
+
+def test_the_map_is_drawn_by_a_job_and_chosen_from(server: Server, browser: Browser) -> None:
+    job = server.wait(server.start("atlas", model="labelled", count=36))
+    assert job["state"] == "done", job["error"]
+    with opened(browser, server, "#/explore/labelled?tool=map", dark=True) as page:
+        settled(page)
+        page.wait_for_selector(".map[data-faces='36']", timeout=SECONDS)
+        page.locator(".map").click(position={"x": 300, "y": 300})
+        page.locator(".map").press("0")
+        page.locator(".map").press("Enter")
+        page.wait_for_timeout(300)
+        seed = int(page.locator(".stage .name").inner_text().removeprefix("Seed "))
+        page.locator(".map").press("ArrowRight")
+        until(page, f"document.querySelector('.stage .name').textContent !== 'Seed {seed}'")
+        layout = json.loads((server.folder / "results" / f"{job['id']}.layout.json").read_text())
+        beside = layout["seeds"][layout["seeds"].index(seed) + 1]
+        assert page.locator(".stage .name").inner_text() == f"Seed {beside}"
+        assert layout["columns"] == 6 and sorted(layout["seeds"]) == list(range(36))
