@@ -57,7 +57,8 @@ PAN = """async seconds => {
   const map = document.querySelector('.map'), box = map.getBoundingClientRect(), times = [];
   const [x, y] = [box.left + box.width / 2, box.top + box.height / 2];
   const send = (kind, t) => map.dispatchEvent(new PointerEvent(kind, {
-    pointerId: 1, bubbles: true, isPrimary: true, clientX: x + 200 * Math.cos(t), clientY: y + 150 * Math.sin(t)}));
+    pointerId: 1, bubbles: true, isPrimary: true,
+    clientX: x + 200 * Math.cos(t), clientY: y + 150 * Math.sin(t)}));
   map.setPointerCapture = () => {};
   send('pointerdown', 0);
   const begin = performance.now();

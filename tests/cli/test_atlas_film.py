@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -48,7 +49,7 @@ def frames_of(path: Path) -> list[np.ndarray]:
 
 def test_a_map_and_its_page(model: str, capsys: pytest.CaptureFixture[str]) -> None:
     options = ["--count", "14", "--seed", "100", "--features", "pixels", "--truncation", "0.7"]
-    facegan("atlas", model, *options, "--out", "new/map.png")
+    facegan("atlas", model, *options, "--out", "new/map.png", "--layout", "new/map.json")
     out = capsys.readouterr().out
     assert out.startswith("16 faces, 4 rows of 4 -> new/map.png, new/map.html (")
     with Image.open("new/map.png") as picture:
@@ -61,6 +62,9 @@ def test_a_map_and_its_page(model: str, capsys: pytest.CaptureFixture[str]) -> N
     means = load(model).sample(range(100, 116), 0.7).mean((1, 2, 3))
     cells = faces.reshape(4, 32, 4, 32, 3).mean((1, 3, 4)).ravel()
     assert np.allclose(np.sort(means), np.sort(cells), atol=0.1)
+    layout = json.loads(Path("new/map.json").read_text())
+    assert (layout["columns"], layout["tile"], layout["size"]) == (4, [32, 32], [128, 128])
+    assert np.allclose([means[seed - 100] for seed in layout["seeds"]], cells, atol=0.1)
 
 
 @pytest.mark.parametrize("ending", ["jpg", "webp"])
@@ -165,6 +169,7 @@ MISTAKES = {
     "atlas MODEL --labels smiling=1": "--labels smiling=1: this model takes none",
     "atlas MODEL --out a.gif": "--out a.gif: the name must end in .png or .jpg or .webp",
     "atlas MODEL --count 4 --features pixels --out file/a.png": "--out file/a.png: cannot be written",
+    "atlas MODEL --layout a.txt": "--layout a.txt: the name must end in .json",
     "atlas MODEL --device warp": "--device warp: not available",
     "film note.safetensors": "note.safetensors: this is a text file, not a facegan model",
     "film MODEL 1": "a film needs two points or more, not 1",
