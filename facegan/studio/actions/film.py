@@ -55,7 +55,7 @@ def _points(settings: Mapping[str, Any], project: Project) -> str | Ref:
     if settings.get("vectors"):
         item = project.find("results", settings["vectors"])
         return Ref("results", item.id, f"results/{item.id}.npz")
-    text = setting(settings, "points", "seed:0-5")
+    text: str = setting(settings, "points", "seed:0-5")
     if not text.startswith("seed:"):
         raise InputError("points: name seeds, such as seed:3,8")
     parse_seeds(text, "points")

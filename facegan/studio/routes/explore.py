@@ -112,7 +112,7 @@ def _npz(project: Project, wanted: str) -> str:
     item = project.find("results", wanted)
     for number, listed in enumerate(item.facts.get("files") or ()):
         if isinstance(listed, dict) and str(listed.get("name", "")).endswith(".npz"):
-            return str(project.result_file(item, number)[0])
+            return str(project.file_of(item.id, item.facts["files"], number))
     raise NotFoundError(f"result '{item.id}' has no vectors")
 
 
@@ -145,7 +145,8 @@ async def keep(request: Request) -> Response:
     question = {**await _with_files(request, [look]), "look": look, "place": str(folder / name), "view": view}
     found, _ = await studio.hands.call("keep", question)
     settings = {"model": request.path_params["id"], "look": look, "view": view}
-    about = {"id": name, "action": "explore", "title": text_of(given, "title", "A face")[:200]}
+    about: dict[str, Any] = {"id": name, "action": "explore"}
+    about["title"] = text_of(given, "title", "A face")[:200]
     about |= {"settings": settings, "made": time.strftime("%Y-%m-%dT%H:%M:%S%z"), "result": found}
     about |= {key: text_of(given, key, "")[:5000] for key in ("command", "python")}
     await run_in_threadpool(_save, folder, name, about)
@@ -162,7 +163,8 @@ async def vectors(request: Request) -> Response:
     question = {**await _with_files(request, looks), "looks": looks, "place": str(folder / f"{name}.npz")}
     found, _ = await studio.hands.call("vectors", question)
     settings = {"model": request.path_params["id"], "looks": looks}
-    about = {"id": name, "action": "vectors", "title": f"{len(looks)} faces", "settings": settings}
+    about: dict[str, Any] = {"id": name, "action": "vectors", "title": f"{len(looks)} faces"}
+    about["settings"] = settings
     about |= {"made": time.strftime("%Y-%m-%dT%H:%M:%S%z"), "result": found}
     await run_in_threadpool(_save, folder, name, about)
     return answer(about, 201)

@@ -8,7 +8,7 @@ import json
 import shutil
 import tempfile
 import traceback
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -250,8 +250,8 @@ def _place(model: Generator, point: points.Point, **about: Any) -> Tensor:
         numbers = sorted({number for number in point["numbers"] if number < most})
         if point["kind"] == "layers":
             return mix(model, a, b, layers=numbers)
-        return mix_components(model, a.double(), b.double(), components=numbers).float()
-    means = (
+        return mix_components(model, a, b, components=numbers)
+    means: Iterator[Tensor] = (
         term["sign"] * torch.stack([_place(model, member, **about) for member in term["members"]]).mean(0)
         for term in point["sum"]
     )
