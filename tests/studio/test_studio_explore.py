@@ -170,7 +170,7 @@ def test_the_bundled_model_is_changed_undone_kept_and_recalled(
             mark.details["edits"] == "smiling +1.5"
             and mark.command == "facegan edit celeba64 seed:12 smiling=+1.5 --hold none"
         )
-        assert mark.details["view"] == "explore?seed=12&moves=Smiling%3A1.5"
+        assert mark.details["recall"] == "explore?seed=12&moves=Smiling%3A1.5"
         assert levels(np.asarray(Image.open(file)), smiling) == 0
 
         page.get_by_role("button", name="Keep").click()

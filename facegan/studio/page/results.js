@@ -8,7 +8,7 @@ import { refresh } from "./store.js";
 
 /** @type {Record<string, string>} action -> the view that does it */
 export const VIEW_OF_ACTION = {
-  arithmetic: "explore", atlas: "explore", directions: "explore", edit: "explore", film: "explore", generate: "explore",
+  arithmetic: "explore", atlas: "explore", directions: "explore", edit: "explore", explore: "explore", film: "explore", generate: "explore",
   interpolate: "explore", mix: "explore",
   invert: "photo",
   attack: "pixels", dream: "pixels", stylize: "pixels",

@@ -11,6 +11,7 @@ import time
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qsl
 
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
@@ -19,6 +20,7 @@ from starlette.routing import Route
 
 from facegan.errors import InputError
 from facegan.files import write_bytes
+from facegan.marks import MAX_RECALL
 from facegan.models import resolve
 from facegan.studio import points
 from facegan.studio.project import Project, read_json
@@ -138,13 +140,18 @@ async def faces(request: Request) -> Response:
 async def keep(request: Request) -> Response:
     """Keep a picture among the results, with its vector."""
     given = await read_object(request)
-    look, view = points.check_look(given.get("look")), text_of(given, "view", "")[:2000]
+    look, kept = points.check_look(given.get("look")), text_of(given, "recall", "")[:MAX_RECALL]
     studio, name = studio_of(request), _new_id("face")
     folder = studio.project.results_folder
     await run_in_threadpool(folder.mkdir, exist_ok=True)
-    question = {**await _with_files(request, [look]), "look": look, "place": str(folder / name), "view": view}
+    question = {
+        **await _with_files(request, [look]),
+        "look": look,
+        "place": str(folder / name),
+        "recall": kept,
+    }
     found, _ = await studio.hands.call("keep", question)
-    settings = {"model": request.path_params["id"], "look": look, "view": view}
+    settings = {"model": request.path_params["id"], **dict(parse_qsl(kept.partition("?")[2]))}
     about: dict[str, Any] = {"id": name, "action": "explore"}
     about["title"] = text_of(given, "title", "A face")[:200]
     about |= {"settings": settings, "made": time.strftime("%Y-%m-%dT%H:%M:%S%z"), "result": found}

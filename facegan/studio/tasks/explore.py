@@ -27,7 +27,7 @@ from facegan.latent.arithmetic import Term, evaluate_expression
 from facegan.latent.directions import Directions, kept_directions
 from facegan.latent.editing import mix, mix_components, parse_edits
 from facegan.latent.interpolation import lerp, slerp
-from facegan.marks import Mark
+from facegan.marks import RECALL, Mark
 from facegan.prior import Latent
 from facegan.studio import points
 from facegan.studio.tasks.models import Result, generator
@@ -205,7 +205,7 @@ def _drawn(given: Given, look: Given) -> tuple[np.ndarray, Mark]:
     model = generator(given["model"])
     point, edits = look["face"]["point"], points.spelled_moves(look["face"]["moves"])
     labels = dict(zip(model.labels, look["labels"] or (), strict=False))
-    about = {"points": points.spelled(point), "edits": edits, "view": given.get("view", "")}
+    about = {"points": points.spelled(point), "edits": edits, RECALL: given.get("recall", "")}
     about |= {"seed": str(point["seed"]) if "seed" in point else ""}
     about |= {"labels": ",".join(f"{name}={value:g}" for name, value in labels.items())}
     mark = figures.origin(model.hash, look["truncation"], **about)

@@ -16,8 +16,8 @@ import { Tile, paint, useSession } from "./tiles.js";
 const SHOWN_STEPS = 24;
 const RANDOM = 1e6;
 
-/** How a look is called in a picture's mark, so that it can be recalled. @param {Session} session */
-const viewOf = session => `explore?${new URLSearchParams(session.spelled())}`;
+/** The look as an address, which a picture's mark keeps, so that it can be recalled. @param {Session} session */
+const recallOf = session => `explore?${new URLSearchParams(session.spelled())}`;
 
 /** @param {string} text of a file's description, which knows no other letters */
 const ascii = text => text.replaceAll("−", "-").replace(/[^\x20-\x7e]/g, "?");
@@ -31,7 +31,7 @@ async function download(session) {
   const mark = markOf({
     seed, points: seed ? "" : titleOf(face.point), edits: spellMoves(face.moves ?? {}), truncation: `${truncation}`,
     labels: labels ? (model.about.labels ?? []).map((name, i) => `${name}=${labels[i]}`).join(",") : "",
-    command: scriptOf(model.about, look).command.split("\n").at(-1) ?? "", view: viewOf(session),
+    command: scriptOf(model.about, look).command.split("\n").at(-1) ?? "", recall: recallOf(session),
   }, model.about);
   const note = ascii(`${model.about.name}, ${describe(face)}`);
   const file = await writePng([picture.data], [model.width, model.height], note, mark);
@@ -48,7 +48,7 @@ export function saveAs(file, name) {
 /** Keeps the picture in the project, with its vector. @param {Session} session */
 async function keep(session) {
   const { model, look } = session;
-  await post(`${model.base}/keep`, { look, view: viewOf(session), title: describe(look.face), ...scriptOf(model.about, look) });
+  await post(`${model.base}/keep`, { look, recall: recallOf(session), title: describe(look.face), ...scriptOf(model.about, look) });
   toast("Kept in the project's results, with its vector.", { kind: "good" });
   await refresh();
 }

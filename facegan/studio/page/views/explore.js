@@ -4,7 +4,8 @@ import { Atlas } from "../explore/atlas.js";
 import { Changes, Mix } from "../explore/changes.js";
 import { scriptOf } from "../explore/commands.js";
 import { FilmTool } from "../explore/film.js";
-import { Model } from "../explore/model.js";
+import { Model, keyOf } from "../explore/model.js";
+import { recalledLook } from "../explore/recalled.js";
 import { Session } from "../explore/session.js";
 import { Sheet } from "../explore/sheet.js";
 import { Stage, useKeys } from "../explore/stage.js";
@@ -24,6 +25,7 @@ const NARROW = matchMedia("(max-width: 860px)");
 const WAIT = 250; // ms after which a change is in the address; browsers allow few changes a second
 
 /** @typedef {import("../store.js").Item} Item */
+/** @typedef {import("../explore/model.js").Look} Look */
 
 /** Whether the page is narrow: the sliders are then one of the tools. */
 function useNarrow() {
@@ -35,6 +37,9 @@ function useNarrow() {
   }, []);
   return narrow;
 }
+
+/** Favourites with others at their end. @param {Look[]} looks @param {Look[]} others */
+const addedTo = (looks, others) => [...looks, ...others.filter(look => !looks.some(known => keyOf(known) === keyOf(look)))];
 
 /** The models that draw faces. @param {Item[]} models */
 const generators = models => models.filter(item => item.model !== "translator");
@@ -65,9 +70,9 @@ function useAddress(session, id, state) {
     return () => { clearTimeout(timer); end(); };
   }, [session, id]);
   const rewrite = useRef(() => {});
-  const tool = useRef(state.tool ?? "sheet");
+  const tool = useRef(recalledLook(state).parts.tool ?? "sheet");
   useEffect(() => { // somebody has opened another address, or gone back
-    const parts = { ...state };
+    const { parts } = recalledLook(state);
     delete parts.tool;
     const now = JSON.stringify(state);
     if (written.current && now !== written.current && JSON.stringify(parts) !== JSON.stringify(session.spelled())) session.setLook(session.read(parts));
@@ -79,8 +84,9 @@ function useAddress(session, id, state) {
 /** @param {{session: Session, item: Item, models: Item[], state: Record<string, string>, onFound: () => void}} props */
 function Explorer({ session, item, models, state, onFound }) {
   const narrow = useNarrow();
+  const asked = recalledLook(state).parts.tool;
   const tools = narrow ? [{ id: "change", label: "Change", icon: "sliders" }, ...TOOLS] : TOOLS;
-  const [wanted, setTool] = useState(state.tool ?? "sheet");
+  const [wanted, setTool] = useState(asked ?? "sheet");
   const tool = tools.some(one => one.id === wanted) ? wanted : "sheet";
   const error = useSession(session, value => value.error);
   const writeTool = useAddress(session, item.id, state);
@@ -127,7 +133,7 @@ function View({ id, state }) {
     const path = `/api/explore/${encodeURIComponent(item.id)}`;
     Promise.all([get(path, control.signal), get(`${path}/tray`, control.signal)]).then(([about, { looks }]) => {
       model = new Model(about);
-      setSession(new Session(model, state, looks));
+      setSession(new Session(model, recalledLook(state).parts, addedTo(looks, recalledLook(state).favourites)));
     }).catch(problem => control.signal.aborted || setError(problem.message));
     return () => { control.abort(); model?.close(); };
   }, [item?.id, turn]);
@@ -137,8 +143,7 @@ function View({ id, state }) {
       <${EmptyState} icon="face" title="No such model" action=${html`<${Button} kind="primary" href="#/explore">Open another one<//>`}>
         Train a model, or open the one that comes with facegan.<//>`;
   }
-  return html`<link rel="stylesheet" href="/page/explore/explore.css" />
-    ${!session && html`<h1>Explore</h1>`}
+  return html`${!session && html`<h1>Explore</h1>`}
     ${error && html`<${ErrorLine} error=${error} onRetry=${() => setTurn(turn + 1)} />`}
     ${!session && !error && html`<p class="row"><span><${Spinner} label="Opening the model" /> Opening ${item.name} …
       <span class="soft">The first time, it is prepared for the browser, which takes a moment.</span></span></p>`}
