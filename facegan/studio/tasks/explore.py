@@ -205,10 +205,12 @@ def _drawn(given: Given, look: Given) -> tuple[np.ndarray, Mark]:
     model = generator(given["model"])
     point, edits = look["face"]["point"], points.spelled_moves(look["face"]["moves"])
     labels = dict(zip(model.labels, look["labels"] or (), strict=False))
-    about = {"points": points.spelled(point), "edits": edits, RECALL: given.get("recall", "")}
+    about = {"points": points.spelled(point), "edits": edits}
     about |= {"seed": str(point["seed"]) if "seed" in point else ""}
     about |= {"labels": ",".join(f"{name}={value:g}" for name, value in labels.items())}
     mark = figures.origin(model.hash, look["truncation"], **about)
+    if kept := given.get("recall"):
+        mark = mark.having(**{RECALL: kept})
     return model.images(place_of(model, look, given["files"]))[0], mark
 
 
