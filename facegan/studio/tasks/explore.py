@@ -208,9 +208,9 @@ def _drawn(given: Given, look: Given) -> tuple[np.ndarray, Mark]:
     about = {"points": points.spelled(point), "edits": edits}
     about |= {"seed": str(point["seed"]) if "seed" in point else ""}
     about |= {"labels": ",".join(f"{name}={value:g}" for name, value in labels.items())}
-    mark = figures.origin(model.hash, look["truncation"], **about)
-    if kept := given.get("recall"):
-        mark = mark.having(**{RECALL: kept})
+    about |= {RECALL: given.get("recall", "")}
+    mark = figures.origin(model.hash, look["truncation"])
+    mark = mark.having(**{name: text for name, text in about.items() if text})
     return model.images(place_of(model, look, given["files"]))[0], mark
 
 
