@@ -9,11 +9,10 @@ import numpy as np
 
 from facegan.data.crops import PLACEMENTS, Crop, Cropped, FaceDetector, RejectedFace
 from facegan.data.faces import Face
-from facegan.data.review import Decision, apply_reviewed, overlap
+from facegan.data.review import SAME_FACE, Decision, apply_reviewed, overlap
 from facegan.errors import ImageError
 
 Points = tuple[tuple[float, float], ...]
-_SAME = 0.9  # intersection over union of two boxes of one look at a photo
 
 
 @dataclass(frozen=True)
@@ -54,7 +53,7 @@ def candidates(
     found += [_rejected(photo, crop, error) for error in rejected if isinstance(error, RejectedFace)]
     known = [each.face.box for each in found if each.face]
     for face in sorted(detector.detect(photo) if detector else (), key=lambda f: f.extent, reverse=True):
-        if all(overlap(face.box, box) < _SAME for box in known):
+        if all(overlap(face.box, box) < SAME_FACE for box in known):
             error = RejectedFace(ImageError(_why(face, crop)), face)
             found.append(_rejected(photo, crop, error))
     if not found and rejected:

@@ -125,9 +125,11 @@ function onEvent(id, event) {
   store.set(state => ({ events: { ...state.events, [id]: [...(state.events[id] ?? []), event].slice(-MOST_EVENTS) } }));
   if (event.kind === "progress") changeJob(id, { state: "running", progress: event });
   if (!isLast(event)) return;
+  const before = store.get().jobs.find(job => job.id === id);
   changeJob(id, { state: /** @type {"done" | "failed" | "stopped"} */ (event.kind), result: event.result, error: event.error ?? "" });
   const entry = followed.get(id);
   if (entry) entry.close = null;
+  if (before && !isActive(before)) return; // it ended long ago, and somebody reads again what it told
   for (const listener of endListeners) listener(id, event);
   void refresh();
 }

@@ -62,13 +62,16 @@ export async function bring(files, onState, signal) {
   return { files: brought.filter(one => one !== null), refused: state.refused };
 }
 
+/** @type {Map<string, Refused[]>} What was refused of a set of photos, until somebody has read it. */
+const unread = new Map();
+
 /**
  * What a view needs to bring photos: whether it goes on, and how to begin.
  * @param {{into: string, onBrought: (set: {id: string}) => void}} props the set that they go into, or ""
  */
 export function useBringing({ into, onBrought }) {
   const [state, setState] = useState(/** @type {Bringing | null} */ (null));
-  const [refused, setRefused] = useState(/** @type {Refused[]} */ ([]));
+  const [refused, setRefused] = useState(() => unread.get(into) ?? []);
   const control = useRef(/** @type {AbortController | null} */ (null));
   const begin = async (/** @type {File[]} */ files) => {
     if (control.current) return;
@@ -81,7 +84,8 @@ export function useBringing({ into, onBrought }) {
       setRefused(found.refused);
       if (!found.files.length) return;
       const set = await post("/api/photos", { files: found.files, into });
-      setRefused([...found.refused, ...set.refused]);
+      unread.set(set.id, [...found.refused, ...set.refused]);
+      setRefused(unread.get(set.id) ?? []);
       onBrought(set);
     } catch (error) {
       toastError(error);
@@ -90,7 +94,7 @@ export function useBringing({ into, onBrought }) {
       setState(null);
     }
   };
-  return { bringing: state, refused, begin, stop: () => control.current?.abort(), forget: () => setRefused([]) };
+  return { bringing: state, refused, begin, stop: () => control.current?.abort(), forget: () => { unread.delete(into); setRefused([]); } };
 }
 
 /** How far bringing is, and what was refused. @param {ReturnType<typeof useBringing>} props */

@@ -94,7 +94,7 @@ export function Rejects({ kind, id, rejects, decisions, onDecide, onOpen }) {
       ${back ? `${back} ${back === 1 ? "picture is" : "pictures are"} put back.` : "Every picture gave a face."}<//>`;
   }
   return html`<div class="stack">${[...groups].sort((a, b) => b[1].length - a[1].length).map(([reason, some]) => html`
-    <section key=${reason} class="reason"><h3>${reason} <span class="soft numbers">${some.length}</span></h3>
+    <section key=${reason} class="reason"><h2>${reason} <span class="soft numbers">${some.length}</span></h2>
       <p class="soft small">${MEANINGS[reason] ?? MEANINGS[reason.split(" (")[0] ?? ""] ?? ""}</p>
       <${RejectCards} ...${{ kind, id, rejects: some, onDecide, onOpen }} /></section>`)}</div>`;
 }

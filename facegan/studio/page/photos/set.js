@@ -81,7 +81,7 @@ export function SetPage({ id }) {
   const dropped = rows.filter(row => isDropped(decisions, row)).length;
   const back = putBack(decisions, { rows: [...rows, ...found.filter(one => one.crop)], rejects });
   const count = (listing?.total ?? 0) - dropped + back.length;
-  const samples = useMemo(() => [...new Set([...rows.map(row => row.source), ...rejects.filter(canBeKept).map(one => one.source)])].slice(0, SAMPLES),
+  const samples = useMemo(() => [...new Set((rows.length ? rows : rejects.filter(canBeKept)).map(one => one.source))].slice(0, SAMPLES),
     [listing, rejects.length]);
   if (files === 0) {
     return html`<h1>Photos</h1><${EmptyState} icon="photos" title="These photos are not here" action=${html`<${Button} href="#/photos">All photos<//>`}>
@@ -99,7 +99,8 @@ export function SetPage({ id }) {
     <${ErrorLine} error=${error} />
     ${!working && look && html`<div class="photos-page"><div>
       <div class="row"><${Tabs} label="What is shown" value=${tab} onChange=${setTab} panelId="photos-panel"
-        tabs=${[{ id: "faces", label: `Faces ${listing ? count : 0}` }, { id: "rejects", label: `Left out ${rejects.filter(one => !isKept(decisions, one)).length}` }]} /></div>
+        tabs=${[{ id: "faces", label: `Faces ${listing ? count : 0}` }, { id: "rejects", label: `Left out ${rejects.filter(one => !isKept(decisions, one)).length}` }]} />
+        <span class="to-save"><${Button} small icon="down" onClick=${() => document.getElementById("save-photos")?.scrollIntoView()}>To saving<//></span></div>
       <div id="photos-panel" role="tabpanel" aria-label=${tab === "faces" ? "Faces" : "Left out"}>
         ${look.result?.nothing && tab === "faces" && html`<${EmptyState} icon="face" title="No face is taken yet"
           action=${html`<${Button} onClick=${() => setTab("rejects")}>See what was left out<//>`}>${look.result.nothing}.<//>`}

@@ -69,7 +69,7 @@ export function SaveSettings({ photos, crop, count, taken, busy, version, onSave
   const share = (/** @type {"val" | "test"} */ split, /** @type {string} */ label) => html`<${Slider} label=${label} value=${shares[split]}
     min=${0} max=${0.3} step=${0.01} reset=${0.05} format=${(/** @type {number} */ v) => `${Math.round(100 * v)}%`}
     onInput=${(/** @type {number} */ v) => setShares({ ...shares, [split]: v })} />`;
-  return html`<section class="card stack" aria-label="Save as dataset"><h2>Save as dataset</h2>
+  return html`<section class="card stack" id="save-photos" aria-label="Save as dataset"><h2>Save as dataset</h2>
     <${TextInput} label="Name" value=${name} placeholder=${free} onChange=${setName} error=${name ? error : ""} maxlength="80" />
     <details><summary>Split and duplicates</summary><div class="stack">
       ${share("val", "Held out to choose the best model")}

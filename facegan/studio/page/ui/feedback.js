@@ -62,7 +62,7 @@ export function Dialog({ title, open, onClose, children, actions, side }) {
     onClick=${(/** @type {Event} */ event) => event.target === dialog.current && onClose()}>
     <div class="inside">
       <header><h2 id=${id}>${title}</h2><${IconButton} icon="close" label="Close" onClick=${onClose} /></header>
-      <div class="body">${children}</div>
+      <div class="body" tabindex="0" role="group" aria-labelledby=${id}>${children}</div>
       ${actions && html`<footer class="actions">${actions}</footer>`}
     </div></dialog>`;
 }
