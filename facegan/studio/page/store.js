@@ -123,13 +123,14 @@ function openEvents(id) {
 /** @param {string} id @param {JobEvent} event */
 function onEvent(id, event) {
   store.set(state => ({ events: { ...state.events, [id]: [...(state.events[id] ?? []), event].slice(-MOST_EVENTS) } }));
-  if (event.kind === "progress") changeJob(id, { state: "running", progress: event });
+  const job = store.get().jobs.find(one => one.id === id);
+  const ended = job !== undefined && !isActive(job); // long ago: somebody reads again what it told
+  if (event.kind === "progress" && !ended) changeJob(id, { state: "running", progress: event });
   if (!isLast(event)) return;
-  const before = store.get().jobs.find(job => job.id === id);
   changeJob(id, { state: /** @type {"done" | "failed" | "stopped"} */ (event.kind), result: event.result, error: event.error ?? "" });
   const entry = followed.get(id);
   if (entry) entry.close = null;
-  if (before && !isActive(before)) return; // it ended long ago, and somebody reads again what it told
+  if (ended) return;
   for (const listener of endListeners) listener(id, event);
   void refresh();
 }

@@ -23,7 +23,7 @@ from facegan.data.items import MAX_FILE_BYTES, Reading
 from facegan.data.review import Decision
 from facegan.data.sources import open_source
 from facegan.errors import ImageError, InputError
-from facegan.studio.tasks.pictures import MAX_PIXELS
+from facegan.studio.tasks.pictures import MAX_PIXELS, why_not
 
 _HELD_BYTES = 512 * 2**20  # of photos that are kept decoded
 LEAST_FACE, LEAST_CONFIDENCE = 12, 0.7
@@ -81,7 +81,7 @@ def _photo(arguments: dict[str, Any]) -> tuple[np.ndarray, str]:
     try:
         return _HELD.get(key, lambda: _read(file, member)), key
     except ImageError as error:
-        raise InputError(f"this picture cannot be shown: {error.reason}") from None
+        raise InputError(why_not(error)) from None
 
 
 def _read(file: Path, member: str) -> np.ndarray:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from facegan import images
-from facegan.errors import InputError
+from facegan.errors import ImageError, InputError
 from facegan.marks import read_mark
 
 MAX_PIXELS = 80_000_000
@@ -17,7 +17,10 @@ def decode(arguments: dict[str, Any], content: bytes) -> tuple[dict[str, Any], b
 
     ``path`` is the server's own; it comes from no request.
     """
-    image = images.read_image_file(Path(arguments["path"]), max_pixels=MAX_PIXELS)
+    try:
+        image = images.read_image_file(Path(arguments["path"]), max_pixels=MAX_PIXELS)
+    except ImageError as error:
+        raise InputError(why_not(error)) from None
     height, width = image.shape[:2]
     found = {"width": width, "height": height}
     if not (side := int(arguments.get("side", 0))):
@@ -25,6 +28,13 @@ def decode(arguments: dict[str, Any], content: bytes) -> tuple[dict[str, Any], b
     scale = min(1.0, side / max(height, width))
     size = (max(round(height * scale), 1), max(round(width * scale), 1))
     return found, images.png_bytes(images.resize(image, size) if scale < 1 else image)
+
+
+def why_not(error: ImageError) -> str:
+    """Return why a picture cannot be used, in a sentence without the server's name of the file."""
+    if error.reason == "too many pixels":
+        return f"the picture has more than {MAX_PIXELS // 10**6} million pixels; make it smaller first"
+    return f"the picture cannot be read: {error.reason}"
 
 
 def mark(arguments: dict[str, Any], content: bytes) -> tuple[dict[str, Any], bytes]:
