@@ -18,7 +18,7 @@ PRESETS = ("quick", "thorough")
 
 
 def _call(settings: Mapping[str, Any], project: Project) -> Call:
-    only(settings, "photo", "model", "face", "preset", "tune", "labels", "align")
+    only(settings, "photo", "model", "face", "preset", "steps", "tune", "labels", "align")
     face = setting(settings, "face", 1, most=1000)
     if face < 1:
         raise InputError("face: 1 is the largest, 2 the next")
@@ -32,6 +32,7 @@ def _call(settings: Mapping[str, Any], project: Project) -> Call:
             "model": ref(settings, "model", project, kind="models"),
             "face": changed(face, 1),
             "preset": changed(preset, "quick"),
+            "steps": changed(setting(settings, "steps", 0, most=5000), 0),
             "align": changed(setting(settings, "align", True), True),
             "tune": changed(setting(settings, "tune", False), False),
             "labels": setting(settings, "labels", ""),

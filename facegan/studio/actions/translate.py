@@ -54,7 +54,7 @@ def _run(call: Call, report: JobReport) -> Mapping[str, Any]:
     before = report.project.results_folder / f"{report.job}.input.png"
     save_png(before, done.inputs[0])
     report.picture(before, "photo" if values.get("whole") else "input")
-    return {"model": call.arguments["model"].id, "direction": done.direction, "text": str(done)}
+    return {"model": call.arguments["model"].id, "direction": done.direction, "pictures": done.count}
 
 
 ACTION = Action("translate", "Translate a photo", _call, _run)

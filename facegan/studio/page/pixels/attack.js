@@ -94,10 +94,10 @@ export function Attack({ shown }) {
 function AttackResult({ result }) {
   const about = result.result ?? {};
   const [high, wide] = about.size ?? [1, 1];
-  const goal = about.target || "anything else";
+  const seen = about.after?.[0]?.name, changed = about.target ? seen === about.target : seen !== about.before?.[0]?.name;
   return html`<section class="card stack" aria-label="The result">
-    <h2>${about.success ? `It now sees: ${about.after?.[0]?.name}` : `It was not fooled into seeing ${goal}`}</h2>
-    ${!about.success && html`<p>Allow a larger change, or take another class.</p>`}
+    <h2>${changed ? `It now sees: ${seen}` : `It still sees: ${seen}`}</h2>
+    ${!about.success && html`<p>${changed ? "It is not as sure as you asked." : `It was not fooled into seeing ${about.target || "anything else"}.`} Allow a larger change, or ${changed ? "ask for less" : "take another class"}.</p>`}
     <div class="two-columns"><${ClassBars} title="Before" rows=${about.before ?? []} wanted=${about.target} /><${ClassBars} title="After" rows=${about.after ?? []} wanted=${about.target} /></div>
     <${BeforeAfter} before=${fileOf(result, "photo")} after=${fileOf(result, "picture")} label="How much of the photo as it was" ratio=${wide / high} />
     <p class="numbers">No value changed by more than ${about.levels} of 255; ${percent(about.changed ?? 0)} of the pixels changed, in ${about.steps} steps.

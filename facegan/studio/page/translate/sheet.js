@@ -72,8 +72,9 @@ export function Sheet({ model, facts, direction, start, share, onDrawn }) {
   }, [start?.n, pad]);
   useEffect(paint, [share]);
   return html`<div class="drawing-desk">
-    <section class="card" aria-label="The drawing"><div class="row"><h2>Draw here</h2><${SheetTools} pad=${pad} input=${facts.input} onChange=${() => refresh.current()} /></div>
-      <${Canvas} canvas=${pad.canvas} label="The sheet to draw on" /></section>
+    <section class="card" aria-label="The drawing"><h2>Draw here</h2>
+      <${Canvas} canvas=${pad.canvas} label="The sheet to draw on" />
+      <${SheetTools} pad=${pad} input=${facts.input} onChange=${() => refresh.current()} /></section>
     <section class="card" aria-label="The result"><div class="row"><h2>What becomes of it</h2>
       <span class="soft small numbers" data-took>${took || html`<${Spinner} label="Drawing" />`}</span></div>
       <canvas class="face-picture" ref=${result} width=${width} height=${height} role="img" aria-label="What the translator makes of the drawing"></canvas>
