@@ -24,7 +24,7 @@ def plain_words(error: BaseException, names: Mapping[str, str]) -> str:
     for path, name in names.items():
         text = text.replace(path, name)
     for flag, words in _WORDS.items():
-        text = text.replace(flag, words)
+        text = text.replace(flag, words).replace(flag.replace("--no-align", "align=False"), words)
     return text
 
 

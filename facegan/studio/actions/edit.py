@@ -10,7 +10,7 @@ from facegan.errors import InputError
 from facegan.files import derived
 from facegan.studio.actions import Action
 from facegan.studio.actions.photos import adopt, found_face
-from facegan.studio.call import Call, Place, Ref, only, setting
+from facegan.studio.call import Call, Own, Place, Ref, only, setting
 from facegan.studio.project import Project
 from facegan.studio.report import JobReport
 
@@ -24,13 +24,12 @@ def _call(settings: Mapping[str, Any], project: Project) -> Call:
     steps = setting(settings, "steps", 5, most=25)
     if steps < 2:
         raise InputError("steps: choose from 2 to 25 pictures")
-    target = project.relative(found.vectors)
-    tuned = f"{found.item.name}+{project.relative(found.model.rpartition('+')[2])}"
+    tuned = Own(f"{found.item.name}+{project.relative(found.model.rpartition('+')[2])}")
     return Call(
         "edit",
         {
             "model": tuned if found.tuned else Ref("models", found.item.id, found.item.name),
-            "target": target,
+            "target": Own(project.relative(found.vectors)),
             "edits": edits,
             "hold": None if setting(settings, "hold", True) else "none",
             "labels": found.labels,
