@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import re
 import shlex
 import shutil
 import signal
@@ -218,6 +219,16 @@ def test_a_look_ahead_measures_and_leaves_nothing(server: Server) -> None:
     assert "Generator" in found["page"] and found["forecast"]["doubts"]
     project = server.get("/api/project")
     assert project["results"] == [] and "runs" not in os.listdir(server.folder)
+
+
+def test_a_batch_that_no_memory_holds_is_refused_before_it_is_tried(server: Server) -> None:
+    huge = {**SMALL, "batch": 100_000_000}
+    found = server.wait(server.start("plan", dataset="faces", recipe="faces-tiny-32", changes=huge))
+    assert found["state"] == "failed"
+    assert re.search(
+        r"100,000,000 pictures at a time need about .*B, but .*B are free; set --accumulate to ",
+        found["error"],
+    )
 
 
 def test_a_training_outlives_its_server_and_goes_on_in_studio_and_terminal(project: Project) -> None:

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from facegan.errors import InputError
+from facegan.errors import ConfigError, InputError
+from facegan.recipes.config import override
 from facegan.studio.actions import Action
 from facegan.studio.actions.train import SETTINGS, chosen, sources
 from facegan.studio.call import Call, only, setting
@@ -14,6 +15,7 @@ from facegan.studio.project import Project
 from facegan.studio.report import JobReport
 
 if TYPE_CHECKING:
+    from facegan.data.dataset import Dataset
     from facegan.planning.dry_run import DryRun
     from facegan.recipes.config import TrainConfig
 
@@ -69,7 +71,6 @@ def _run(call: Call, report: JobReport) -> Mapping[str, Any]:
     from facegan.data.dataset import Dataset
     from facegan.planning.auto import decide
     from facegan.planning.dry_run import dry_run
-    from facegan.recipes.config import override
     from facegan.recipes.table import recipe
 
     given = dict(call.settings)
@@ -77,11 +78,38 @@ def _run(call: Call, report: JobReport) -> Mapping[str, Any]:
         given["init"] = values["init"]
     config, data = override(recipe(values["recipe"]), given), Dataset(values["dataset"])
     if not values.get("auto"):
+        _check_memory(config, data)
         found = dry_run(data, config, to=values.get("to"))
         return plan_of(found)
     decision = decide(data, config, tuple(given))
     choices = [vars(choice) for choice in decision.choices]
     return {**plan_of(decision.measured), "choices": choices, "changes": _changes(decision.config)}
+
+
+def _check_memory(config: TrainConfig, data: Dataset) -> None:
+    """Raise ConfigError if pieces much larger than the recipe's do not fit, before the system ends anything.
+
+    What they need is told from pieces of 2 and 8 pictures.
+    """
+    from facegan.devices import free_memory, pick_device
+    from facegan.families import get_family
+    from facegan.planning.auto import fit_batch, probe
+    from facegan.planning.dry_run_text import size
+    from facegan.recipes.choice import image_shape
+    from facegan.recipes.table import recipe
+
+    piece, usual = config.batch // config.accumulate, recipe(config.recipe).batch
+    if piece <= 2 * usual or get_family(config.family).translates:
+        return
+    place = pick_device("auto")
+    found, free = probe(config, image_shape(config, data), place), free_memory(place)
+    if found is None or free is None or found.needs(piece) <= free:
+        return
+    pieces = fit_batch(override(config, {"accumulate": 1}), found, free)[0].get("accumulate", 1)
+    raise ConfigError(
+        f"{piece:,} pictures at a time need about {size(found.needs(piece))}, but {size(free)} are free; set "
+        f"--accumulate to {pieces}, or choose a smaller --batch"
+    )
 
 
 def _changes(config: TrainConfig) -> dict[str, Any]:

@@ -45,18 +45,21 @@ const NUMBERS = {
 
 /** A sentence of the watchdog or the report: options are settings here, and numbers have names. @param {string} text */
 function plain(text) {
-  const words = text.replace(/^at [\d.]+ kimg /i, "").replace(/; stopped$/, "").replace(/--((?:[a-z0-9]+[.-])*[a-z0-9]+)/g, (_, name) => `“${name.replaceAll("-", " ")}”`)
+  const words = text.replace(/^at [\d.]+ kimg /i, "").replace(/; stopped$/, "").replace("give the same command again", "go on").replace("the same command goes on from them", "make room, and go on").replace(/--((?:[a-z0-9]+[.-])*[a-z0-9]+)/g, (_, name) => `“${name.replaceAll("-", " ")}”`)
     .replace(/\b(grad|loss)_[gd]\b/g, name => NUMBERS[name] ?? name);
   return `${words[0]?.toUpperCase() ?? ""}${words.slice(1)}${/[.!?]$/.test(words) ? "" : "."}`;
 }
 
+const ENDED = "The process ended without a word; often the system does that when memory is short. What was saved is kept: go on, or train in more pieces.";
+
 /** What went wrong, with ways on. @param {{sentence: string, run: RunDetail | null, job: Job | undefined}} props */
 function Failure({ sentence, run, job }) {
   if (!sentence) return null;
-  const names = namedSettings(sentence);
+  const gone = sentence === "the process ended";
+  const names = gone ? ["accumulate"] : namedSettings(sentence);
   const changes = run?.changes ?? job?.settings?.changes ?? {};
   const again = { new: 1, dataset: job?.settings?.dataset, recipe: run?.recipe ?? job?.settings?.recipe, changes: Object.keys(changes).length ? JSON.stringify(changes) : "", setting: names[0] ?? "" };
-  return html`<div class="stack tight">${run?.state !== "broken" && html`<${ErrorLine} error=${plain(sentence)} />`}
+  return html`<div class="stack tight">${run?.state !== "broken" && html`<${ErrorLine} error=${plain(gone ? ENDED : sentence)} />`}
     <div class="actions"><${Button} small icon="sliders" href=${address("train", "", again)}>${names.length ? `Change “${names[0]?.replaceAll("_", " ")}” in a new run` : "Other settings in a new run"}<//></div></div>`;
 }
 
