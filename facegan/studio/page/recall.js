@@ -21,7 +21,7 @@ import { Button, CommandBox, Dialog, ErrorLine, Icon, Spinner, droppedFiles, toa
 export function addressOf(found, remix) {
   const job = found.result ? { action: found.result.action, settings: found.result.settings ?? {} } : found.job;
   if (job && VIEW_OF_ACTION[job.action] && (found.model || found.result)) {
-    return recallAddress(VIEW_OF_ACTION[job.action] ?? "", job, { remix });
+    return recallAddress(VIEW_OF_ACTION[job.action] ?? "", job, { remix, result: found.result?.id ?? "" });
   }
   if (!found.view || !found.model) return "";
   const { face, ...kept } = found.state;

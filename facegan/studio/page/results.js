@@ -67,17 +67,28 @@ export function timeText(made) {
 
 const SEEDS = ["seed", "face", "seeds", "points"];
 
+/** @type {Record<string, (settings: Record<string, any>) => Record<string, unknown>>} action -> what its view's address says */
+const STATES = {
+  atlas: () => ({ tool: "map" }),
+  film: () => ({ tool: "film" }),
+  generate: ({ points, truncation }) => ({ seed: /\d+/.exec(points ?? "0")?.[0], truncation: truncation === 1 ? "" : truncation }),
+  train: ({ changes, ...settings }) => ({ ...settings, new: 1, changes: JSON.stringify(changes ?? {}) }),
+};
+
 /**
- * Return the address at which a view has these settings again; "remix" leaves out the seed.
+ * Return the address at which a view has these settings again; "remix" leaves out the seed. Views whose address is no
+ * row of the table above find the settings in it with `recalledOf`.
  * @param {string} view
  * @param {Recalled} recalled
- * @param {{remix?: boolean}} [options]
+ * @param {{remix?: boolean, result?: string}} [options] `result` is the id of the result, if it is there
  */
-export function recallAddress(view, { action, settings }, { remix = false } = {}) {
+export function recallAddress(view, { action, settings }, { remix = false, result = "" } = {}) {
+  if (action === "invert" && result) return address(view, result); // the found face itself
   const kept = { ...settings };
   for (const name of SEEDS) if (remix && name in kept) kept[name] = name === "points" ? otherPoints(kept[name]) : undefined;
   if (remix && "seed" in settings) kept.seed = randomSeed();
-  return address(view, String(settings.model ?? ""), { action, settings: JSON.stringify(kept) });
+  const state = STATES[action]?.(kept) ?? { action, settings: JSON.stringify(kept) };
+  return address(view, String(settings.model ?? ""), state);
 }
 
 /** Return a seed that a person can read out. */

@@ -53,11 +53,16 @@ export function Dialog({ title, open, onClose, children, actions, side }) {
   useEffect(() => {
     const shown = dialog.current;
     if (!open || !shown) return undefined;
+    const before = /** @type {HTMLElement | null} */ (document.activeElement);
     if (!shown.open) shown.showModal();
-    return () => shown.close();
+    return () => {
+      shown.close();
+      const now = document.activeElement; // a view that has opened meanwhile keeps the focus
+      if (before?.isConnected && (!now || now === document.body || shown.contains(now))) before.focus({ preventScroll: true });
+    };
   }, [open]);
   if (!open) return null;
-  return html`<dialog ref=${dialog} class=${side ? "side" : ""} aria-labelledby=${id}
+  return html`<dialog ref=${dialog} class=${side ? "drawer" : ""} aria-labelledby=${id}
     onCancel=${(/** @type {Event} */ event) => { event.preventDefault(); onClose(); }}
     onClick=${(/** @type {Event} */ event) => event.target === dialog.current && onClose()}>
     <div class="inside">

@@ -96,8 +96,8 @@ function Result({ result }) {
         <${IconButton} icon="trash" label="Delete this result" onClick=${() => setAsking(true)} /></div></div>
     <p class="lead">${result.title}, made ${timeText(result.made)}.</p>
     <div class="actions stay">
-      ${view && html`<${Button} kind="primary" icon=${view.icon} href=${recallAddress(view.id, recalled)}>Open with these settings<//>`}
-      ${view && seeded && html`<${Button} icon="shuffle" href=${recallAddress(view.id, recalled, { remix: true })}>Remix with another seed<//>`}
+      ${view && html`<${Button} kind="primary" icon=${view.icon} href=${recallAddress(view.id, recalled, { result: result.id })}>Open with these settings<//>`}
+      ${view && seeded && html`<${Button} icon="shuffle" href=${recallAddress(view.id, recalled, { remix: true, result: result.id })}>Remix with another seed<//>`}
     </div>
     ${result.result?.rows && html`<${Measures} results=${[result]} />`}
     <div class="pictures">${files.filter(isPicture).map(file => html`<${Picture} key=${file.number} src=${file.src} alt=${file.role || file.name} caption=${file.role} />`)}

@@ -1,0 +1,252 @@
+"""The page in a browser: views, keyboard, colours, recall of dropped pictures; no other machine is asked."""
+
+from __future__ import annotations
+
+import base64
+import io
+import json
+import re
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from PIL import Image
+from playwright.sync_api import Browser, Page, expect, sync_playwright
+from studio_server import Server, running
+
+AXE = Path(__file__).parents[2] / ".ci" / "page" / "node_modules" / "axe-core" / "axe.min.js"
+WIDE, NARROW = (1440, 900), (390, 844)
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    program = shutil.which("chromium") or shutil.which("chromium-browser")
+    if program is None:
+        pytest.skip("needs chromium")
+    with sync_playwright() as playwright:
+        yield playwright.chromium.launch(executable_path=program, args=["--no-sandbox"])
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    with running(tmp_path_factory.mktemp("page") / "faces") as found:
+        folder = found.folder / "results"
+        folder.mkdir()
+        Image.new("RGB", (128, 128), "teal").save(folder / "made.png")
+        row = {"name": "kid", "title": "KID", "better": "lower", "reading": "A distance.", "digits": 3}
+        measured = {**row, "value": 0.012, "low": 0.01, "high": 0.015, "real": 0.001}
+        numbers = {"against": "datasets/x (test)", "features": "faces-1", "count": 50, "headline": "kid"}
+        about: dict[str, dict[str, Any]] = {
+            "made": {
+                "title": "Draw faces",
+                "action": "generate",
+                "settings": {"model": "celeba64", "points": "seed:7"},
+                "files": [{"name": "made.png", "role": "sheet", "bytes": 1}],
+            },
+            "measured": {
+                "title": "Measure a model",
+                "action": "evaluate",
+                "settings": {"model": "celeba64", "dataset": "gone"},
+                "result": {"subject": "celeba64", "rows": [measured], **numbers},
+            },
+        }
+        for name, value in about.items():
+            text = json.dumps({"id": name, "made": "2026-12-01T10:00:00+0000", "files": [], **value})
+            (folder / f"{name}.json").write_text(text)
+        yield found
+
+
+@contextmanager
+def opened(
+    browser: Browser, server: Server, size: tuple[int, int] = WIDE, *, dark: bool = False, csp: bool = True
+) -> Iterator[Page]:
+    """Give the page; at the end it has asked this machine alone, and nothing has gone wrong."""
+    width, height = size
+    context = browser.new_context(
+        viewport={"width": width, "height": height},
+        color_scheme="dark" if dark else "light",
+        bypass_csp=not csp,
+    )
+    asked: set[str] = set()
+    wrong: list[str] = []
+    context.on("request", lambda request: asked.add(re.sub(r"^(\w+:(?://[^/]*)?).*", r"\1", request.url)))
+    page = context.new_page()
+    page.on("pageerror", lambda error: wrong.append(str(error)))
+    page.on("console", lambda said: said.type in ("error", "warning") and wrong.append(said.text))
+    page.goto(f"{server.address}/?token={server.token}")
+    expect(page.locator("main h1")).to_be_visible()
+    yield page
+    assert page.evaluate("document.documentElement.scrollWidth") <= width, "it scrolls sideways"
+    context.close()
+    assert not wrong and asked <= {server.address, "blob:", "data:"}
+
+
+def go(page: Page, place: str) -> None:
+    page.evaluate("place => { location.hash = place; }", f"#/{place}")
+    expect(page.locator("main h1")).to_be_visible()
+
+
+def dropped(page: Page, content: bytes, name: str) -> None:
+    """Drop a file on the page, outside of any drop zone."""
+    page.evaluate(
+        """([text, name]) => {
+            const bytes = Uint8Array.from(atob(text), c => c.charCodeAt(0));
+            const dataTransfer = new DataTransfer();
+            dataTransfer.items.add(new File([bytes], name, {type: "image/png"}));
+            for (const kind of ["dragenter", "dragover", "drop"])
+                document.querySelector("main").dispatchEvent(
+                    new DragEvent(kind, {dataTransfer, bubbles: true, cancelable: true}));
+        }""",
+        [base64.b64encode(content).decode(), name],
+    )
+
+
+def test_home_shows_faces_and_one_next_step(browser: Browser, server: Server) -> None:
+    with opened(browser, server) as page:
+        expect(page.get_by_alt_text("A face that celeba64 draws, seed 5")).to_be_visible(timeout=60_000)
+        assert page.locator("main .button.primary").count() == 1
+        assert page.locator(".home-faces img").first.evaluate("i => i.naturalWidth") == 64
+        page.get_by_role("link", name="Draw faces").click()
+        expect(page.get_by_role("heading", name="Draw faces")).to_be_visible()
+        expect(page.locator("pre")).to_have_count(0)  # this result was written without a command
+
+
+def test_the_address_leads_to_each_view_and_back(browser: Browser, server: Server) -> None:
+    with opened(browser, server) as page:
+        links = page.locator("nav.side a")
+        titles = links.all_inner_texts()
+        assert {"Home", "Measure & share", "Results"} <= set(titles)
+        page.get_by_role("link", name="Results", exact=True).click()
+        expect(page).to_have_title("Results · facegan studio")
+        expect(links.filter(has_text="Results")).to_have_attribute("aria-current", "page")
+        assert page.evaluate("document.activeElement.id") == "main", "screen readers begin at the view"
+        page.go_back()
+        expect(page).to_have_title("Home · facegan studio")
+        go(page, "nowhere%/x?y")
+        expect(page.get_by_text("which this studio does not have")).to_be_visible()
+        go(page, "history/gone")
+        expect(page.get_by_text("No such result")).to_be_visible()
+
+
+def test_the_keyboard_reaches_everything(browser: Browser, server: Server) -> None:
+    with opened(browser, server) as page:
+        page.keyboard.press("Tab")
+        assert page.evaluate("document.activeElement.className") == "skip"
+        page.keyboard.press("Enter")
+        assert page.evaluate("document.activeElement.id") == "main"
+        page.get_by_role("button", name="Jobs").focus()
+        page.keyboard.press("Enter")
+        expect(page.get_by_role("dialog", name="Jobs")).to_be_visible()
+        page.keyboard.press("Escape")
+        expect(page.get_by_role("dialog")).to_have_count(0)
+        assert page.evaluate("document.activeElement.innerText").startswith("Jobs"), "focus returns"
+        go(page, "share/celeba64?tab=export")
+        page.get_by_role("tab", name="Export").focus()
+        page.keyboard.press("ArrowRight")
+        expect(page.get_by_role("tab", name="Publish")).to_be_focused()
+        expect(page.get_by_role("tabpanel", name="Publish")).to_be_visible()
+
+
+def test_the_narrow_page_has_a_bar_and_all_views(browser: Browser, server: Server) -> None:
+    with opened(browser, server, NARROW) as page:
+        page.get_by_role("button", name="More").click()
+        with_all = page.get_by_role("dialog", name="Views")
+        with_all.get_by_role("link", name="Measure & share").click()
+        expect(page.get_by_role("heading", name="Measure & share")).to_be_visible()
+        expect(with_all).to_have_count(0)
+        page.get_by_role("button", name="Jobs").click()
+        expect(page.get_by_role("dialog", name="Jobs")).to_be_visible()
+
+
+def test_the_chosen_colours_stay(browser: Browser, server: Server) -> None:
+    with opened(browser, server, dark=True) as page:
+        shade = "getComputedStyle(document.body).backgroundColor"
+        dark = page.evaluate(shade)
+        page.get_by_role("button", name="Colours: as the system").click()
+        light = page.evaluate(shade)
+        assert light != dark
+        page.reload()
+        expect(page.locator("main h1")).to_be_visible()
+        assert page.evaluate(shade) == light
+        page.get_by_role("button", name="Colours: light").click()
+        assert page.evaluate(shade) == dark
+
+
+def test_a_measurement_has_bars_with_their_intervals(browser: Browser, server: Server) -> None:
+    with opened(browser, server) as page:
+        go(page, "history/measured")
+        row = page.locator(".measures tr", has_text="KID")
+        expect(row).to_contain_text("0.010 to 0.015")
+        expect(row).to_contain_text("real 0.001")
+        left, width = (
+            row.locator(".whisker").evaluate(f"i => parseFloat(i.style.{side})") for side in ("left", "width")
+        )
+        end = 0.015 * 1.08
+        assert left == pytest.approx(100 * 0.010 / end, abs=0.01)
+        assert width == pytest.approx(100 * 0.005 / end, abs=0.01)
+
+
+def test_a_result_is_kept_named_and_deleted(browser: Browser, server: Server) -> None:
+    with opened(browser, server) as page:
+        go(page, "history")
+        page.get_by_role("button", name="Keep Draw faces").click()
+        expect(page.get_by_role("button", name="Keep Draw faces")).to_have_attribute("aria-pressed", "true")
+        page.get_by_role("tab", name="Kept").click()
+        expect(page.locator(".card.result")).to_have_count(1)
+        page.get_by_role("link", name="Draw faces").click()
+        page.get_by_role("button", name="Name this result").click()
+        page.get_by_label("Name", exact=True).fill("<b>Seven</b>")
+        page.get_by_role("button", name="Name it").click()
+        expect(page.get_by_role("heading", name="<b>Seven</b>")).to_be_visible()
+        with page.expect_download() as download:
+            page.get_by_role("link", name="Download made.png").click()
+        assert download.value.path().read_bytes() == (server.folder / "results" / "made.png").read_bytes()
+        go(page, "history/measured")
+        page.get_by_role("button", name="Delete this result").click()
+        page.get_by_role("button", name="Keep it").click()
+        assert (server.folder / "results" / "measured.json").exists()
+
+
+def test_a_dropped_picture_brings_back_its_seed(browser: Browser, server: Server) -> None:
+    content = server.ask("POST", "/api/models/celeba64/images", {"seeds": [7]}).content
+    with opened(browser, server) as page:
+        dropped(page, content, "holiday.png")
+        dialog = page.get_by_role("dialog", name="What made this picture")
+        expect(dialog.get_by_text("celeba64")).to_be_visible()
+        expect(dialog).to_contain_text(re.compile(r"seed\s*7"))
+        dialog.get_by_role("button", name=re.compile("^Restore in Explore")).click()
+        expect(page).to_have_url(re.compile(r"#/explore/celeba64\?.*\bseed=7\b"))
+        expect(dialog).to_have_count(0)
+        dropped(page, content, "holiday.png")
+        dialog.get_by_role("button", name="Remix").click()
+        expect(page).to_have_url(re.compile(r"#/explore/celeba64\?.*\bseed=(?!7\b)\d+"))
+
+
+def test_a_dropped_file_without_a_mark_says_so(browser: Browser, server: Server) -> None:
+    with opened(browser, server) as page:
+        content = io.BytesIO()
+        Image.new("RGB", (40, 30), "red").save(content, "PNG")
+        dropped(page, content.getvalue(), "photo.png")
+        expect(page.get_by_text("says nothing of its making")).to_be_visible()
+        page.keyboard.press("Escape")
+        expect(page.get_by_role("dialog")).to_have_count(0)
+
+
+@pytest.mark.parametrize("size", [WIDE, NARROW], ids=["wide", "narrow"])
+@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
+def test_axe_finds_nothing_serious(
+    browser: Browser, server: Server, size: tuple[int, int], dark: bool
+) -> None:
+    if not AXE.exists():
+        pytest.skip("needs node and the modules of .ci/page")
+    with opened(browser, server, size, dark=dark, csp=False) as page:
+        for place in ("home", "history", "history/measured", "share?tab=export", "share?tab=publish"):
+            go(page, place)
+            page.wait_for_timeout(300)
+            page.evaluate(AXE.read_text())
+            found = page.evaluate("axe.run(document, {resultTypes: ['violations']})")["violations"]
+            serious = [one for one in found if one["impact"] in ("serious", "critical")]
+            assert not serious, [(place, one["id"], one["nodes"][0]["html"]) for one in serious]
