@@ -210,21 +210,6 @@ def test_a_result_is_kept_named_and_deleted(browser: Browser, server: Server) ->
         assert (server.folder / "results" / "measured.json").exists()
 
 
-def test_a_dropped_picture_brings_back_its_seed(browser: Browser, server: Server) -> None:
-    content = server.ask("POST", "/api/models/celeba64/images", {"seeds": [7]}).content
-    with opened(browser, server) as page:
-        dropped(page, content, "holiday.png")
-        dialog = page.get_by_role("dialog", name="What made this picture")
-        expect(dialog.get_by_text("celeba64")).to_be_visible()
-        expect(dialog).to_contain_text(re.compile(r"seed\s*7"))
-        dialog.get_by_role("button", name=re.compile("^Restore in Explore")).click()
-        expect(page).to_have_url(re.compile(r"#/explore/celeba64\?.*\bseed=7\b"))
-        expect(dialog).to_have_count(0)
-        dropped(page, content, "holiday.png")
-        dialog.get_by_role("button", name="Remix").click()
-        expect(page).to_have_url(re.compile(r"#/explore/celeba64\?.*\bseed=(?!7\b)\d+"))
-
-
 def test_a_dropped_file_without_a_mark_says_so(browser: Browser, server: Server) -> None:
     with opened(browser, server) as page:
         content = io.BytesIO()

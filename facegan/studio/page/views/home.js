@@ -72,7 +72,7 @@ const latest = results => [...results.filter(result => result.kept), ...results.
 
 /** The next step, beside faces that the project's model draws now. @param {{step: Step, model: Item | undefined}} props */
 function Hero({ step, model }) {
-  return html`<section class="hero"><div class="words"><h1>${step.title}</h1><p class="lead">${step.text}</p>
+  return html`<section class="hero"><div class="hero-words"><h1>${step.title}</h1><p class="lead">${step.text}</p>
       <${Button} kind="primary" icon=${step.icon} href=${step.href}>${step.label}<//></div>
     ${model && html`<${Faces} model=${model} />`}</section>`;
 }
