@@ -77,7 +77,7 @@ def expected_series(record: RunRecord, measure: str, run: int) -> Behind | None:
     series: dict[str, Any] = {
         "label": "forecast",
         "run": run,
-        "color": 2,
+        "color": 10,  # dashed, as all from 8 on
         "floor": None,
         "values": [_short(point["value"]) for point in points],
     }

@@ -13,6 +13,7 @@ from typing import Any, get_args
 
 from facegan.arguments import field_types
 from facegan.data.dataset import Dataset
+from facegan.data.inputs import INPUTS
 from facegan.errors import ConfigError, FaceganError
 from facegan.families import get_family
 from facegan.families.translator import TranslatorFamily
@@ -101,7 +102,8 @@ def _setting(item: Item, translates: bool) -> dict[str, Any]:
         "maximum": rules.maximum if math.isfinite(rules.maximum) else None,
         "below": rules.below,
     }
-    choices = None if rules.choices is None else [*([""] if rules.default == "" else []), *rules.choices]
+    words = INPUTS if item.name == "input" else rules.choices
+    choices = None if words is None else [*([""] if rules.default == "" else []), *words]
     return {
         "name": item.name,
         "key": item.key,
@@ -133,7 +135,7 @@ def _kind(hint: Any) -> tuple[str, bool]:
 def is_training(path: Path) -> bool:
     """Return whether some process trains in a run folder: it holds the folder's lock."""
     try:
-        with open(path / ".lock", "ab") as handle:
+        with open(path / ".lock", "rb") as handle:
             return not take_lock(handle)
     except OSError:
         return False

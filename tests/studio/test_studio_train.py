@@ -180,6 +180,8 @@ def test_bounds_and_choices_are_those_of_the_field() -> None:
     assert shown["augment"]["choices"][0] == "" and "ada-face" in shown["augment"]["choices"]
     assert shown["latent.train_mean"]["optional"] and shown["condition"]["several"]
     assert "minimum" not in shown["latent.mean"], "-inf is no bound, and no JSON"
+    inputs = next(o for o in training.settings_of("pix2pix-64")["settings"] if o["name"] == "input")
+    assert inputs["common"] and {"", "edges", "grey"} <= set(inputs["choices"])
     assert shown["kimg"]["resumable"] and not shown["batch"]["resumable"]
 
 
