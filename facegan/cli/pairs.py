@@ -24,6 +24,7 @@ def main(
     margin: float = 0.3,
     min_confidence: float = 0.9,
     max_distance: float = 0.0,
+    max_change: float = 0.0,
     layers: str = "",
     reverse: bool = False,
     split: str = "val=0.05,test=0.05",
@@ -50,11 +51,14 @@ def main(
         min_confidence: how sure the network must be of what is asked, before and after, 0.5 to 1.
         max_distance: the largest distance between both faces in the network's features (typical pairs are
             0.9 apart, different faces 1.9); 0 sets no bound.
+        max_change: by how much the probability of a held attribute may move at most, also without crossing
+            1/2; 0 sets no bound.
         layers: edit only these layers: 0-2.
         reverse: take the edited faces as inputs and the plain ones as targets.
         split: shares of the pairs that are held out.
         seed: the first face.
-        network: the attribute network that decides: a bundled name, or a file of 'train-attributes'.
+        network: the attribute network that decides: a bundled name, or a file of 'train-attributes'. Of
+            several (faces,critic) all must agree.
         directions: a file of 'facegan directions'; by default, they are computed once and cached.
         labels: of a conditional model, such as male=1.
         device: cpu, cuda or mps.

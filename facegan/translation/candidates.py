@@ -42,28 +42,41 @@ class Rules:
     margin: float
     min_confidence: float
     max_distance: float
+    max_change: float
     network: str
 
     @classmethod
     def read(cls, *, hold: str, network: str, **numbers: float) -> Rules:
         """Return checked rules; InputError in one line if one cannot be."""
-        limits = {"margin": (0.0, 1.0), "min_confidence": (0.5, 1.0), "max_distance": (0.0, math.inf)}
+        limits = {
+            "margin": (0.0, 1.0),
+            "min_confidence": (0.5, 1.0),
+            "max_distance": (0.0, math.inf),
+            "max_change": (0.0, 1.0),
+        }
         for name, value in numbers.items():
             option = f"--{name.replace('_', '-')}"
             numbers[name] = arguments.real(value, option, limits[name][0], most=limits[name][1])
         network = str(arguments.place(network, "--network"))
-        if Path(network).stem == JUDGE:
+        if any(Path(name).stem == JUDGE for name in names_of(network)):
             raise InputError(
-                f"--network {network}: it judges what others have made, and must not choose pairs; take faces"
+                f"--network {network}: {JUDGE} judges what others have made, and must not choose pairs; take "
+                "faces"
             )
         return cls(hold=arguments.text(hold, "--hold"), network=network, **numbers)
+
+
+def names_of(networks: str) -> list[str]:
+    """Return the networks in a list with commas."""
+    return [name for name in (part.strip() for part in networks.split(",")) if name] or [networks]
 
 
 @dataclass(frozen=True)
 class Candidates:
     """A model's faces and an edit of them.
 
-    ``asked`` and ``held`` are attributes as the network spells them, ``step`` is what the edit adds to w.
+    ``asked`` and ``held`` are attributes as the first network spells them, ``others`` are further networks
+    that must agree, ``step`` is what the edit adds to w.
     """
 
     model: Generator
@@ -76,6 +89,7 @@ class Candidates:
     held: Sequence[str]
     labels: str = ""
     reverse: bool = False
+    others: Sequence[AttributePredictor] = ()
 
     @classmethod
     def of(
@@ -96,17 +110,17 @@ class Candidates:
         arguments.text(text, "edits", "'eyeglasses=+2'")
         network = as_model(model, device)
         drawn = with_labels(network, labels, say=say) if labels else network.as_trained()
-        predictor = AttributePredictor.load(rules.network)
+        predictor, *others = (AttributePredictor.load(name) for name in names_of(rules.network))
         found = Directions.load(directions, drawn) if directions else directions_of(drawn)
         strengths = parse_edits(text, found)
         moved = parse_layers(layers, drawn) if layers else list(range(drawn.num_ws))
         step = found.move(torch.zeros_like(found.vectors[:1]), strengths, moved)[0]
         asked = _asked(strengths, found, predictor)
         held = _held(rules.hold, strengths, found, predictor=predictor)
+        _check_others(others, [*asked, *held], names_of(rules.network)[1:])
         name = str(model) if isinstance(model, (str, Path)) else "a model in memory"
-        return cls(
-            drawn, name, predictor, rules, strengths, step, asked, held, labels=labels, reverse=reverse
-        )
+        more: dict[str, Any] = {"labels": labels, "reverse": reverse, "others": others}
+        return cls(drawn, name, predictor, rules, strengths, step, asked, held, **more)
 
     # --- what is on record ----------------------------------------------------------------------------
 
@@ -116,7 +130,7 @@ class Candidates:
 
     @property
     def network_name(self) -> str:
-        return f"{Path(self.rules.network).stem}-{digest(self.rules.network)}"
+        return ",".join(f"{Path(name).stem}-{digest(name)}" for name in names_of(self.rules.network))
 
     @property
     def chunk(self) -> int:
@@ -136,6 +150,7 @@ class Candidates:
             "margin": self.rules.margin,
             "min_confidence": self.rules.min_confidence,
             "max_distance": self.rules.max_distance,
+            "max_change": self.rules.max_change,
             "reverse": self.reverse,
         }
         found: dict[str, Any] = json.loads(json.dumps(plan))
@@ -164,7 +179,7 @@ class Candidates:
             )
         plain_faces = self.model.images(w)
         before = self.predictor.predict(plain_faces)
-        why = [self._there_already(p) for p in before]
+        why = [self._there_already(p, self.predictor) for p in before]
         open_ = [i for i, reason in enumerate(why) if not reason]
         rows = [
             Row(f"seed:{seed}", f"seed-{seed}.png", reject=reason)
@@ -175,41 +190,59 @@ class Candidates:
         edited = self.model.images(w[open_] + self.step)
         after = self.predictor.predict(edited)
         distances = self._distances(plain_faces[open_], edited)
-        for i, picture, p, distance in zip(open_, edited, after, distances, strict=True):
-            reason = self._not_reached(p) or self._changed(before[i], p) or self._too_far(distance)
+        reasons = [
+            self._no_change(p, self.predictor)
+            or self._changed(before[i], p, self.predictor)
+            or self._too_far(distance)
+            for i, p, distance in zip(open_, after, distances, strict=True)
+        ]
+        for other in self.others:
+            self._ask(other, plain_faces[open_], edited, reasons=reasons)
+        for i, picture, p, reason in zip(open_, edited, after, reasons, strict=True):
             rows[i] = self._row(seeds[i], plain_faces[i], picture, answers=(before[i], p), reason=reason)
         return rows
 
-    def _there_already(self, p: np.ndarray) -> str:
+    def _ask(
+        self, network: AttributePredictor, before: np.ndarray, after: np.ndarray, *, reasons: list[str]
+    ) -> None:
+        """Fill in the reasons of a further network, of pairs that have none so far."""
+        left = [i for i, reason in enumerate(reasons) if not reason]
+        if left:
+            answers = (network.predict(pictures[left]) for pictures in (before, after))
+            for i, a, b in zip(left, *answers, strict=True):
+                reasons[i] = (
+                    self._there_already(a, network)
+                    or self._no_change(b, network)
+                    or self._changed(a, b, network)
+                )
+
+    def _there_already(self, p: np.ndarray, network: AttributePredictor) -> str:
         """Return why a face cannot show the change, or ''."""
         for name, yes in self.asked.items():
-            sure = self._probability(p, name, yes)
+            sure = _probability(p, network, name, yes=yes)
             if sure > 1 - self.rules.min_confidence:
                 return f"{_spoken(name)}: so before, or in doubt"
         return ""
 
-    def _not_reached(self, p: np.ndarray) -> str:
+    def _no_change(self, p: np.ndarray, network: AttributePredictor) -> str:
         for name, yes in self.asked.items():
-            if self._probability(p, name, yes) < self.rules.min_confidence:
+            if _probability(p, network, name, yes=yes) < self.rules.min_confidence:
                 return f"{_spoken(name)}: not reached"
         return ""
 
-    def _changed(self, before: np.ndarray, after: np.ndarray) -> str:
+    def _changed(self, before: np.ndarray, after: np.ndarray, network: AttributePredictor) -> str:
         """Return which held attribute has changed most, or ''."""
-        moved = {}
+        moved, most = {}, self.rules.max_change or 1.0
         for name in self.held:
-            a, b = (float(p[self.predictor.column(name)]) for p in (before, after))
-            if (a > 0.5) != (b > 0.5) and abs(a - b) > self.rules.margin:
+            a, b = (float(p[network.column(name)]) for p in (before, after))
+            crossed = (a > 0.5) != (b > 0.5) and abs(a - b) > self.rules.margin
+            if crossed or abs(a - b) > most:
                 moved[name] = abs(a - b)
         return f"{_spoken(max(moved, key=lambda name: moved[name]))}: changed" if moved else ""
 
     def _too_far(self, distance: float) -> str:
         most = self.rules.max_distance
         return f"another face (distance above {most:g})" if most and distance > most else ""
-
-    def _probability(self, p: np.ndarray, name: str, yes: bool) -> float:
-        value = float(p[self.predictor.column(name)])
-        return value if yes else 1 - value
 
     def _distances(self, before: np.ndarray, after: np.ndarray) -> np.ndarray:
         if not self.rules.max_distance:
@@ -240,6 +273,23 @@ class Candidates:
             attributes={name: int(p > 0.5) for name, p in values.items()},
             values=json.dumps({name: max(p, 1 - p) for name, p in values.items()}),
         )
+
+
+def _probability(p: np.ndarray, network: AttributePredictor, name: str, *, yes: bool) -> float:
+    value = float(p[network.column(name)])
+    return value if yes else 1 - value
+
+
+def _check_others(
+    networks: Sequence[AttributePredictor], wanted: Sequence[str], names: Sequence[str]
+) -> None:
+    """Raise InputError where a further network does not know an attribute that it is to decide on."""
+    for network, called in zip(networks, names, strict=True):
+        if missing := [name for name in wanted if name not in network.names]:
+            raise InputError(
+                f"--network {called}: it does not know {_spoken(missing[0])}; name networks that know all "
+                "that is asked for and held"
+            )
 
 
 def _asked(

@@ -61,6 +61,7 @@ def pairs(
     margin: float = 0.3,
     min_confidence: float = 0.9,
     max_distance: float = 0.0,
+    max_change: float = 0.0,
     layers: str = "",
     reverse: bool = False,
     split: str = SPLIT,
@@ -89,11 +90,14 @@ def pairs(
         min_confidence: How sure the network must be that the asked attributes were not there before, and are
             after; 0.5 to 1.
         max_distance: The largest distance between both faces in the network's features; 0 sets no bound.
+        max_change: By how much the probability of a held attribute may move at most, also without crossing
+            1/2; 0 sets no bound.
         layers: Edit only some of the places where the network takes w, such as ``0-2``.
         reverse: The edited faces become the inputs, the plain ones the targets.
         split: Shares of the pairs that are held out.
         seed: The first seed; the following ones are the next faces.
-        network: The attribute network that decides, a bundled one or a file.
+        network: The attribute network that decides, a bundled one or a file; of several, separated by
+            commas, all must agree, and the first one names the attributes.
         directions: A file of directions; '' finds them once and keeps them.
         labels: Of a conditional model, such as ``male=1``; '' draws those it was trained with.
         device: cpu, cuda or mps, of a model that is loaded.
@@ -112,6 +116,7 @@ def pairs(
         margin=margin,
         min_confidence=min_confidence,
         max_distance=max_distance,
+        max_change=max_change,
         network=network,
     )
     place = arguments.place(out, "--out")

@@ -208,9 +208,28 @@ def test_a_distance_bounds_how_much_a_face_changes(
     assert any(r["reason"].startswith("another face") for r in made.dataset.info["rejects"])
 
 
+def test_held_attributes_may_be_bound_and_several_networks_asked(
+    model: Generator, faces: AttributePredictor, small_chunks: None, tmp_path: Path
+) -> None:
+    critic = AttributePredictor.load("critic")
+    made = facegan.pairs(
+        model, "eyeglasses=2", tmp_path / "strict", count=4, max_change=0.3, network="faces,critic"
+    )
+    inputs, images, _ = everything(made.dataset)
+    for network in (faces, critic):
+        a, b = network.predict(inputs), network.predict(images)
+        columns = [network.column(name) for name in made.dataset.info["plan"]["held"]]
+        assert np.abs(a[:, columns] - b[:, columns]).max() <= 0.3
+        glasses = network.column("Eyeglasses")
+        assert a[:, glasses].max() <= 0.1 and b[:, glasses].min() >= 0.9
+    assert made.dataset.info["predicted"]["network"].count("-") == 2, "both are on record"
+    loose = facegan.pairs(model, "eyeglasses=2", tmp_path / "loose", count=4)
+    assert loose.looked < made.looked
+
+
 def held(model: Generator, edits: str, hold: str) -> set[str]:
     rules = candidates.Rules.read(
-        hold=hold, margin=0.3, min_confidence=0.9, max_distance=0.0, network="faces"
+        hold=hold, margin=0.3, min_confidence=0.9, max_distance=0.0, max_change=0.0, network="faces"
     )
     found = candidates.Candidates.of(
         model, edits, rules, layers="", directions="", labels="", reverse=False, device="cpu", say=None
@@ -246,6 +265,8 @@ WRONG: dict[str, tuple[Callable[[Any], Any], str]] = {
     "a component": (lambda f: f("pca1=2"), "the network does not see it"),
     "no strength": (lambda f: f("smiling=0"), "changes nothing"),
     "the judge": (lambda f: f(network="evaluator"), "must not choose pairs"),
+    "the judge among others": (lambda f: f(network="faces,evaluator"), "must not choose pairs"),
+    "a change of 2": (lambda f: f(max_change=2), "max_change must be"),
     "no network": (lambda f: f(network="nobody"), "nobody"),
     "an unknown word to hold": (lambda f: f(hold="frown"), "hold 'frown'"),
     "no pairs": (lambda f: f(count=0), "count must be from 1"),
