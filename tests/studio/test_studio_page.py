@@ -235,3 +235,72 @@ def test_axe_finds_nothing_serious(
             found = page.evaluate("axe.run(document, {resultTypes: ['violations']})")["violations"]
             serious = [one for one in found if one["impact"] in ("serious", "critical")]
             assert not serious, [(place, one["id"], one["nodes"][0]["html"]) for one in serious]
+
+
+def test_a_dropped_picture_brings_back_its_seed(browser: Browser, server: Server) -> None:
+    content = server.ask("POST", "/api/models/celeba64/images", {"seeds": [7]}).content
+    with opened(browser, server) as page:
+        dropped(page, content, "holiday.png")
+        dialog = page.get_by_role("dialog", name="What made this picture")
+        expect(dialog.get_by_text("celeba64")).to_be_visible()
+        expect(dialog).to_contain_text(re.compile(r"seed\s*7"))
+        dialog.get_by_role("button", name=re.compile("^Restore in Explore")).click()
+        expect(page).to_have_url(re.compile(r"#/explore/celeba64\?.*\bseed=7\b"))
+        expect(dialog).to_have_count(0)
+        dropped(page, content, "holiday.png")
+        dialog.get_by_role("button", name="Remix").click()
+        expect(page).to_have_url(re.compile(r"#/explore/celeba64\?.*\bseed=(?!7\b)\d+"))
+
+
+@pytest.mark.parametrize(
+    ("action", "settings", "place"),
+    [
+        (
+            "explore",
+            {"model": "celeba64", "seed": "5", "moves": "Smiling:1.5"},
+            r"explore/celeba64\?action=explore&.*seed%22%3A%225%22.*moves",
+        ),
+        (
+            "train",
+            {"dataset": "d", "recipe": "dcgan-64", "changes": {"kimg": 3}},
+            r"train\?dataset=d&recipe=dcgan",
+        ),
+        ("dream", {"model": "faces", "seed": 3, "steps": 40}, r"pixels/dream\?job=made"),
+        ("edit", {"face": "f1", "edits": "smiling=+2"}, r"photo/f1\?moves=%7B%22smiling%22%3A2%7D"),
+        ("invert", {"model": "celeba64", "photo": "u"}, r"photo/made$"),
+        ("export", {"model": "celeba64", "format": "onnx"}, r"share/celeba64\?action=export"),
+    ],
+)
+def test_each_kind_of_result_leads_back_to_its_view(
+    browser: Browser, server: Server, action: str, settings: dict[str, Any], place: str
+) -> None:
+    file = server.folder / "results" / "made.json"
+    before = file.read_text()
+    file.write_text(json.dumps({"id": "made", "title": action, "action": action, "settings": settings}))
+    try:
+        with opened(browser, server) as page:
+            go(page, "history/made")
+            link = page.get_by_role("link", name="Open with these settings")
+            assert re.search(f"#/{place}", link.get_attribute("href") or "")
+            remix = page.get_by_role("link", name="Remix with another seed")
+            assert remix.count() == (action in ("explore", "dream"))
+            if remix.count():
+                other = remix.get_attribute("href") or ""
+                assert re.search(r"seed(=|%22%3A)\d+", other) and not re.search(
+                    r"seed(=|%22%3A)[35]\b", other
+                )
+    finally:
+        file.write_text(before)
+
+
+def test_settings_that_come_back_fill_the_view(browser: Browser, server: Server) -> None:
+    given = json.dumps({"steps": 37, "strength": 0.02, "seed": 5})
+    with opened(browser, server) as page:
+        go(page, f"pixels?action=dream&settings={given}")
+        expect(page.get_by_role("tab", name="Dream")).to_have_attribute("aria-selected", "true")
+        go(page, 'share/celeba64?action=publish&settings={"repo":"me/faces","onnx":false}')
+        expect(page.get_by_label("Repository")).to_have_value("me/faces")
+        expect(page.get_by_label("With an ONNX graph")).not_to_be_checked()
+        expect(page.locator("pre")).to_contain_text("facegan publish celeba64 me/faces --private --no-onnx")
+        go(page, "share/celeba64?action=publish&settings=[broken")
+        expect(page.get_by_label("Repository")).to_have_value("")

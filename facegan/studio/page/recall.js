@@ -2,7 +2,7 @@
 import { del, post, upload } from "./api.js";
 import { html, useEffect, useState } from "./html.js";
 import { address, navigate } from "./router.js";
-import { VIEW_OF_ACTION, randomSeed, recallAddress, titleOf } from "./results.js";
+import { VIEW_OF_ACTION, canRemix, randomSeed, recallAddress, titleOf } from "./results.js";
 import { Button, CommandBox, Dialog, ErrorLine, Icon, Spinner, droppedFiles, toast } from "./ui.js";
 
 /** @typedef {import("./store.js").Item} Item */
@@ -20,8 +20,10 @@ import { Button, CommandBox, Dialog, ErrorLine, Icon, Spinner, droppedFiles, toa
 /** @param {Found} found @param {boolean} remix @returns {string} an address, or "" if nothing can be restored */
 export function addressOf(found, remix) {
   const job = found.result ? { action: found.result.action, settings: found.result.settings ?? {} } : found.job;
-  if (job && VIEW_OF_ACTION[job.action] && (found.model || found.result)) {
-    return recallAddress(VIEW_OF_ACTION[job.action] ?? "", job, { remix, result: found.result?.id ?? "" });
+  const view = job && VIEW_OF_ACTION[job.action];
+  if (job && view && (found.model || found.result || view === "pixels" || !("model" in job.settings))) { // whose model is a classifier
+    if (remix && !canRemix(job)) return "";
+    return recallAddress(view, job, { remix, result: found.result?.id ?? "" });
   }
   if (!found.view || !found.model) return "";
   const { face, ...kept } = found.state;
@@ -123,7 +125,7 @@ function RecallDialog({ file, views, onClose }) {
   const view = views.find(one => to.startsWith(`${address(one.id)}/`) || to.startsWith(`${address(one.id)}?`) || to === address(one.id));
   const photo = views.find(one => one.id === "photo");
   const again = view && to;
-  const seeded = again && (addressOf(/** @type {Found} */ (found), true) !== to);
+  const seeded = again && addressOf(/** @type {Found} */ (found), true);
   return html`<${Dialog} title="What made this picture" open onClose=${close} actions=${html`
       ${found && !found.mark && photo && html`<${Button} icon=${photo.icon} onClick=${() => { navigate("photo", "", { upload: found.upload }); onClose(); }}>Edit it as a photo<//>`}
       ${seeded && html`<${Button} icon="shuffle" onClick=${restore(true)}>Remix<//>`}

@@ -8,9 +8,9 @@ import { refresh } from "./store.js";
 
 /** @type {Record<string, string>} action -> the view that does it */
 export const VIEW_OF_ACTION = {
-  arithmetic: "explore", atlas: "explore", directions: "explore", edit: "explore", explore: "explore", film: "explore", generate: "explore",
+  arithmetic: "explore", atlas: "explore", directions: "explore", explore: "explore", film: "explore", generate: "explore",
   interpolate: "explore", mix: "explore",
-  invert: "photo",
+  edit: "photo", invert: "photo",
   attack: "pixels", dream: "pixels", stylize: "pixels",
   archive: "share", evaluate: "share", export: "share", publish: "share",
   translate: "translate",
@@ -65,30 +65,57 @@ export function timeText(made) {
  * @property {Record<string, any>} settings
  */
 
-const SEEDS = ["seed", "face", "seeds", "points"];
+/** @typedef {{id: string, state: Record<string, unknown>}} Place what an address says behind the name of its view */
 
-/** @type {Record<string, (settings: Record<string, any>) => Record<string, unknown>>} action -> what its view's address says */
-const STATES = {
-  atlas: () => ({ tool: "map" }),
-  film: () => ({ tool: "film" }),
-  generate: ({ points, truncation }) => ({ seed: /\d+/.exec(points ?? "0")?.[0], truncation: truncation === 1 ? "" : truncation }),
-  train: ({ changes, ...settings }) => ({ ...settings, new: 1, changes: JSON.stringify(changes ?? {}) }),
-};
+/** @type {(tab: string) => (job: Recalled, result: string) => Place} */
+const tab = id => (job, result) => ({ id, state: result ? { job: result } : settingsAsState(job) });
+
+/** @param {Recalled} job @returns {Record<string, unknown>} for `recalledOf` */
+const settingsAsState = ({ action, settings }) => ({ action, settings: JSON.stringify(settings) });
 
 /**
- * Return the address at which a view has these settings again; "remix" leaves out the seed. Views whose address is no
- * row of the table above find the settings in it with `recalledOf`.
+ * Action -> its place in its view, given the id of its result, or "" without one. Others are at the id of the
+ * model, with the settings.
+ * @type {Record<string, (job: Recalled, result: string) => Place>}
+ */
+const PLACES = {
+  attack: tab("attack"),
+  dream: tab("dream"),
+  edit: ({ settings }) => ({ id: String(settings.face ?? ""), state: { moves: JSON.stringify(movesOf(settings.edits)) } }),
+  invert: (job, result) => ({ id: result, state: result ? {} : settingsAsState(job) }), // the found face itself
+  stylize: tab("style"),
+  train: ({ settings: { changes, ...settings } }) => ({ id: "", state: { ...settings, new: 1, changes: JSON.stringify(changes ?? {}) } }),
+  translate: (job, result) => ({ id: String(job.settings.model ?? ""), state: result ? { result } : settingsAsState(job) }),
+};
+
+/** Return direction -> strength of a text such as "smiling=+2, age=-1". @param {unknown} edits */
+function movesOf(edits) {
+  const found = [...String(edits ?? "").matchAll(/([^=,]+)=\s*([+-]?[\d.]+)/g)];
+  return Object.fromEntries(found.map(([, name = "", strength]) => [name.trim(), Number(strength)]));
+}
+
+/**
+ * Return the address at which a view has these settings again; "remix" leaves out the seed.
  * @param {string} view
  * @param {Recalled} recalled
  * @param {{remix?: boolean, result?: string}} [options] `result` is the id of the result, if it is there
  */
 export function recallAddress(view, { action, settings }, { remix = false, result = "" } = {}) {
-  if (action === "invert" && result) return address(view, result); // the found face itself
+  const job = remix ? remixed({ action, settings }) : { action, settings };
+  const place = PLACES[action]?.(job, remix ? "" : result) ?? { id: String(settings.model ?? ""), state: settingsAsState(job) };
+  return address(view, place.id, place.state);
+}
+
+/** Whether there is a seed to change. @param {Recalled} recalled */
+export const canRemix = ({ action, settings }) => action === "explore" || "seed" in settings || "points" in settings;
+
+/** Return all but the seed. @param {Recalled} recalled @returns {Recalled} */
+function remixed({ action, settings }) {
   const kept = { ...settings };
-  for (const name of SEEDS) if (remix && name in kept) kept[name] = name === "points" ? otherPoints(kept[name]) : undefined;
-  if (remix && "seed" in settings) kept.seed = randomSeed();
-  const state = STATES[action]?.(kept) ?? { action, settings: JSON.stringify(kept) };
-  return address(view, String(settings.model ?? ""), state);
+  if ("points" in kept) kept.points = otherPoints(kept.points);
+  else kept.seed = randomSeed();
+  if (action === "explore") delete kept.face; // a face without a seed is a vector
+  return { action, settings: kept };
 }
 
 /** Return a seed that a person can read out. */

@@ -3,7 +3,8 @@ import { get } from "../api.js";
 import { html, useEffect, useState } from "../html.js";
 import { Downloads, LiveJob, useLive, useResult, useResults, fileOf } from "../parts/live.js";
 import { PhotoPicker, photoOf } from "../parts/photos.js";
-import { navigate } from "../router.js";
+import { recalledOf } from "../results.js";
+import { navigate, presentRoute } from "../router.js";
 import { refresh, startJob, useStore } from "../store.js";
 import { Button, CommandBox, ErrorLine, PictureGrid, Select } from "../ui.js";
 
@@ -78,7 +79,7 @@ export function useBegun(id, action) {
   const result = useResult(id);
   const job = useStore(all => all.jobs.find(one => one.id === id));
   const begun = /** @type {any} */ (result ?? job);
-  return begun?.action === action ? begun.settings : null;
+  return begun?.action === action ? begun.settings : recalledOf(presentRoute().state, action)?.settings ?? null;
 }
 
 /** The photo of earlier settings. @param {any} settings @param {string} [name] @returns {Photo | null} */

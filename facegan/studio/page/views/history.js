@@ -3,7 +3,7 @@ import { VIEWS } from "../app.js";
 import { html, useState } from "../html.js";
 import { address, navigate } from "../router.js";
 import {
-  VIEW_OF_ACTION, changeResult, coverOf, deleteResult, filesOf, isFilm, isPicture, recallAddress, sizeText, timeText, titleOf,
+  VIEW_OF_ACTION, canRemix, changeResult, coverOf, deleteResult, filesOf, isFilm, isPicture, recallAddress, sizeText, timeText, titleOf,
 } from "../results.js";
 import { useStore } from "../store.js";
 import { Button, CommandBox, Dialog, EmptyState, Icon, IconButton, Picture, Select, Spinner, Tabs, TextInput, toastError } from "../ui.js";
@@ -84,7 +84,6 @@ function Result({ result }) {
   const files = filesOf(result);
   const view = VIEWS.find(one => one.id === VIEW_OF_ACTION[result.action]);
   const recalled = { action: result.action, settings: result.settings ?? {} };
-  const seeded = ["seed", "points", "seeds"].some(name => name in recalled.settings);
   const remove = () => deleteResult(result).then(() => navigate("history"), toastError);
   const rename = () => changeResult(result, { label: naming ?? "" }).then(() => setNaming(null), toastError);
   return html`<p class="crumbs"><a href=${address("history")}><${Icon} name="back" size=${16} />All results</a></p>
@@ -97,7 +96,7 @@ function Result({ result }) {
     <p class="lead">${result.title}, made ${timeText(result.made)}.</p>
     <div class="actions stay">
       ${view && html`<${Button} kind="primary" icon=${view.icon} href=${recallAddress(view.id, recalled, { result: result.id })}>Open with these settings<//>`}
-      ${view && seeded && html`<${Button} icon="shuffle" href=${recallAddress(view.id, recalled, { remix: true, result: result.id })}>Remix with another seed<//>`}
+      ${view && canRemix(recalled) && html`<${Button} icon="shuffle" href=${recallAddress(view.id, recalled, { remix: true, result: result.id })}>Remix with another seed<//>`}
     </div>
     ${result.result?.rows && html`<${Measures} results=${[result]} />`}
     <div class="pictures">${files.filter(isPicture).map(file => html`<${Picture} key=${file.number} src=${file.src} alt=${file.role || file.name} caption=${file.role} />`)}

@@ -32,7 +32,7 @@ export function nextStep(project) {
   }
   if (dataset && !own && has("train")) {
     return { title: `Train a model on ${dataset.name}`, text: "Your photos are ready. Training goes on when you close this page, and can be stopped and continued.",
-      label: "Train", icon: "train", href: address("train", "", { dataset: dataset.id }) };
+      label: "Train", icon: "train", href: address("train", "", { new: 1, dataset: dataset.id }) };
   }
   if (has("explore") && project.results.length === 0) {
     return { title: "Meet faces that nobody has", text: "The model that comes with facegan draws them. Explore it before you train your own.",

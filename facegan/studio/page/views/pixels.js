@@ -3,6 +3,7 @@ import { html } from "../html.js";
 import { Attack } from "../pixels/attack.js";
 import { Dream } from "../pixels/dream.js";
 import { Style } from "../pixels/style.js";
+import { recalledOf } from "../results.js";
 import { navigate } from "../router.js";
 import { useStore } from "../store.js";
 import { Spinner, Tabs } from "../ui.js";
@@ -17,13 +18,14 @@ const SAID = /** @type {Record<string, string>} */ ({
 /** @param {{id: string, state: Record<string, string>}} props */
 function View({ id, state }) {
   const ready = useStore(all => Boolean(all.project));
-  const tab = id in SAID ? id : "attack";
+  const given = recalledOf(state, "attack", "dream", "stylize")?.action ?? "attack";
+  const tab = id in SAID ? id : given === "stylize" ? "style" : given;
   const Tab = /** @type {any} */ ({ attack: Attack, dream: Dream, style: Style })[tab];
   const shown = state.job ?? "";
   return html`<h1>Pixels</h1><p class="lead">${SAID[tab]}</p>
     <p><${Tabs} label="What to do" tabs=${TABS} value=${tab} onChange=${(/** @type {string} */ to) => navigate("pixels", to)} panelId="pixels-panel" /></p>
     <div id="pixels-panel" role="tabpanel" aria-label=${TABS.find(one => one.id === tab)?.label}>
-      ${ready ? html`<${Tab} key=${tab} shown=${shown} />` : html`<p><${Spinner} /></p>`}</div>`;
+      ${ready ? html`<${Tab} key="${tab} ${shown} ${state.settings ?? ""}" shown=${shown} />` : html`<p><${Spinner} /></p>`}</div>`;
 }
 
 export default { View };

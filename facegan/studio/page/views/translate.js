@@ -4,7 +4,8 @@ import { html, useEffect, useState } from "../html.js";
 import { BeforeAfter } from "../parts/before_after.js";
 import { Downloads, LiveJob, fileOf, useResult, useResults } from "../parts/live.js";
 import { PhotoPicker, sendPhoto } from "../parts/photos.js";
-import { address, navigate } from "../router.js";
+import { recalledOf } from "../results.js";
+import { address, navigate, presentRoute } from "../router.js";
 import { startJob, useStore } from "../store.js";
 import { blobOf, canvasOf, pixelsOf, pngOf } from "../translate/engine.js";
 import { Sheet } from "../translate/sheet.js";
@@ -46,7 +47,8 @@ function Translator({ id, translators, shown }) {
   const [error, setError] = useState("");
   const ask = () => {
     setError("");
-    get(`/api/translators/${encodeURIComponent(id)}`).then(found => { setDirection(found.directions[0]); setFacts(found); }, problem => setError(problem.message));
+    const wanted = recalledOf(presentRoute().state, "translate")?.settings.direction;
+    get(`/api/translators/${encodeURIComponent(id)}`).then(found => { setDirection(found.directions.includes(wanted) ? wanted : found.directions[0]); setFacts(found); }, problem => setError(problem.message));
   };
   useEffect(ask, [id]);
   return html`<div class="stack">
