@@ -52,6 +52,7 @@ def application(
         },
         lifespan=life,
     )
+    app.router.redirect_slashes = False
     app.state.studio = studio
     return Guard(app, studio.token, port=port, hosts=hosts, any_address=any_address)
 

@@ -180,7 +180,9 @@ def new(settings: Mapping[str, Any], name: str, project: Project, *, kind: str, 
     return New(kind, path.name.removesuffix(suffix), suffix)
 
 
-def setting(settings: Mapping[str, Any], name: str, default: Any, *, most: float = 1e9) -> Any:
+def setting(
+    settings: Mapping[str, Any], name: str, default: Any, *, least: float = 0, most: float = 1e9
+) -> Any:
     """Return a setting of the type of its default: a number, text or truth value.
 
     Raises:
@@ -194,14 +196,16 @@ def setting(settings: Mapping[str, Any], name: str, default: Any, *, most: float
         raise InputError(f"{name} must be {kinds[type(default)]}")
     if isinstance(value, str) and (len(value) > 10_000 or re.search(r"[\0-\x08\x0a-\x1f]", value)):
         raise InputError(f"{name} must be a text of one line")
-    if isinstance(value, (int, float)) and not -most <= value <= most:
-        raise InputError(f"{name} must be between {-most:g} and {most:g}")
+    if isinstance(value, (int, float)) and not least <= value <= most:
+        raise InputError(f"{name} must be from {least:g} to {most:g}")
     return value
 
 
-def optional(settings: Mapping[str, Any], name: str, default: Any, *, most: float = 1e9) -> Any:
+def optional(
+    settings: Mapping[str, Any], name: str, default: Any, *, least: float = 0, most: float = 1e9
+) -> Any:
     """Return a setting as :func:`setting` does, or None where it is the default, which calls leave out."""
-    value = setting(settings, name, default, most=most)
+    value = setting(settings, name, default, least=least, most=most)
     return None if value == default else value
 
 

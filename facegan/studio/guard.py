@@ -21,6 +21,7 @@ from urllib.parse import parse_qs
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from facegan.studio.refusals import Refused
 from facegan.studio.uploads import MAX_FILE
 
 CSP = (
@@ -88,14 +89,9 @@ class Guard:
         limit = MAX_FILE if scope["path"] == "/api/uploads" else MAX_BODY
         length = headers.get("content-length", "0")
         if not length.isdecimal() or int(length) > limit:
-            await reply.refuse(413, f"the request is larger than {limit:,} bytes")
+            await reply.refuse(413, f"the request is larger than {limit:,} bytes", closes=False)
             return
-        body = _Body(receive, limit)
-        try:
-            await self.app(scope, body, reply)
-        except _TooMuchError as error:
-            if not reply.begun:
-                await reply.refuse(error.status, str(error))
+        await self.app(scope, _Body(receive, limit), reply)
 
     # --- the checks -------------------------------------------------------------------------
 
@@ -184,11 +180,10 @@ class _Reply:
     """The ``send`` of a request: adds the security headers to every answer."""
 
     def __init__(self, scope: Scope, send: Send) -> None:
-        self.scope, self.send, self.begun = scope, send, False
+        self.scope, self.send = scope, send
 
     async def __call__(self, message: Message) -> None:
         if message["type"] == "http.response.start":
-            self.begun = True
             known = {name.lower() for name, _ in message.get("headers", [])}
             more = [
                 (name.lower().encode(), value.encode())
@@ -205,9 +200,12 @@ class _Reply:
         await self({"type": "http.response.start", "status": status, "headers": pairs})
         await self({"type": "http.response.body", "body": content})
 
-    async def refuse(self, status: int, sentence: str) -> None:
-        """Send a refusal: JSON to the page's script, a page to people. The connection ends with it."""
-        headers = {"connection": "close", "content-type": "application/json"}
+    async def refuse(self, status: int, sentence: str, *, closes: bool = True) -> None:
+        """Send a refusal: JSON to the page's script, a page to people.
+
+        The connection ends with it, or else once the body has come, since browsers tell an answer only then.
+        """
+        headers = {"content-type": "application/json", **({"connection": "close"} if closes else {})}
         content = json.dumps({"error": sentence}).encode()
         if not self.scope["path"].startswith("/api/"):
             headers["content-type"] = "text/html; charset=utf-8"
@@ -218,14 +216,8 @@ class _Reply:
         await self.send_whole(status, content, headers)
 
 
-class _TooMuchError(Exception):
-    def __init__(self, status: int, sentence: str) -> None:
-        super().__init__(sentence)
-        self.status = status
-
-
 class _Body:
-    """The ``receive`` of a request: bounded in bytes and in time."""
+    """The ``receive`` of a request, bounded in bytes and time; it raises Refused, which the app answers."""
 
     def __init__(self, receive: Receive, limit: int) -> None:
         self.receive, self.limit = receive, limit
@@ -237,13 +229,13 @@ class _Body:
         try:
             message = await asyncio.wait_for(self.receive(), IDLE)
         except (asyncio.TimeoutError, TimeoutError):
-            raise _TooMuchError(408, "the request came too slowly") from None
+            raise Refused(408, "the request came too slowly") from None
         if message["type"] == "http.request":
             self.size += len(message.get("body", b""))
             self.whole = not message.get("more_body", False)
             seconds = time.monotonic() - self.began
             if self.size > self.limit:
-                raise _TooMuchError(413, f"the request is larger than {self.limit:,} bytes")
+                raise Refused(413, f"the request is larger than {self.limit:,} bytes")
             if not self.whole and seconds > IDLE and self.size < SLOWEST * seconds:
-                raise _TooMuchError(408, "the request came too slowly")
+                raise Refused(408, "the request came too slowly")
         return message

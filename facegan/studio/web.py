@@ -113,7 +113,10 @@ def text_of(values: Any, name: str, default: str | None = None) -> str:
 async def on_facegan_error(request: Request, error: Exception) -> Response:
     """Answer an error of the user with its sentence, in which paths are those within the project."""
     root = f"{studio_of(request).project.root}/"
-    return answer({"error": str(error).replace(root, "")}, getattr(error, "status", 400))
+    found = answer({"error": str(error).replace(root, "")}, getattr(error, "status", 400))
+    if found.status_code == 408:
+        found.headers["Connection"] = "close"
+    return found
 
 
 async def on_http_error(request: Request, error: Exception) -> Response:

@@ -9,7 +9,12 @@ from facegan import images
 from facegan.errors import ImageError, InputError
 from facegan.marks import read_mark
 
-MAX_PIXELS = 80_000_000
+REASONS = {
+    "too many pixels": f"the picture has more than {images.MAX_PIXELS // 10**6} million pixels; make it smaller first",
+    "truncated": "the file ends in the middle of the picture; copy it again from where it came",
+    "unreadable": "the picture is damaged and cannot be read; copy it again from where it came",
+}
+"""What people read, for reasons that need a way out."""
 
 
 def decode(arguments: dict[str, Any], content: bytes) -> tuple[dict[str, Any], bytes]:
@@ -18,7 +23,7 @@ def decode(arguments: dict[str, Any], content: bytes) -> tuple[dict[str, Any], b
     ``path`` is the server's own; it comes from no request.
     """
     try:
-        image = images.read_image_file(Path(arguments["path"]), max_pixels=MAX_PIXELS)
+        image = images.read_image_file(Path(arguments["path"]))
     except ImageError as error:
         raise InputError(why_not(error)) from None
     height, width = image.shape[:2]
@@ -32,9 +37,7 @@ def decode(arguments: dict[str, Any], content: bytes) -> tuple[dict[str, Any], b
 
 def why_not(error: ImageError) -> str:
     """Return why a picture cannot be used, in a sentence without the server's name of the file."""
-    if error.reason == "too many pixels":
-        return f"the picture has more than {MAX_PIXELS // 10**6} million pixels; make it smaller first"
-    return f"the picture cannot be read: {error.reason}"
+    return REASONS.get(error.reason, f"the picture cannot be read: {error.reason}")
 
 
 def mark(arguments: dict[str, Any], content: bytes) -> tuple[dict[str, Any], bytes]:
