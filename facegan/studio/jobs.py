@@ -145,7 +145,7 @@ class Jobs:
         for job in self.all():
             if job.id not in self._done:
                 told = job.to_dict()
-                if told["state"] not in ACTIVE:
+                if job.about().get("state") == "ended":
                     self._done[job.id] = told
                 found.append(told)
             else:
