@@ -172,7 +172,7 @@ CALLS = {
             ("model",),
             "export",
             {"table": "features", "hidden": ""},
-            ("title",),
+            prose=("title",),
         ),
         "facegan export celeba64 --features faces --title 'My / faces'",
         "facegan.export_model('celeba64', table='faces', hidden=1, title='My / faces')",

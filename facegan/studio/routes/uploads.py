@@ -23,7 +23,7 @@ async def bring(request: Request) -> Response:
     upload = await studio.uploads.receive(request.stream(), name)
     if upload.kind == "picture":
         try:
-            facts, _ = await studio.reader.call("decode", {"path": str(upload.path), "name": upload.name})
+            facts, _ = await studio.reader.call("decode", {"path": str(upload.path)})
         except FaceganError:
             studio.uploads.delete(upload)
             raise
@@ -35,7 +35,7 @@ async def preview(request: Request) -> Response:
     """Answer with a picture that was brought, as a small PNG of our own."""
     studio = studio_of(request)
     upload = studio.uploads.find(request.path_params["id"])
-    question = {"path": str(upload.path), "name": upload.name, "side": PREVIEW}
+    question = {"path": str(upload.path), "side": PREVIEW}
     work = studio.reader.call("decode", question)
     _, content = await while_there(request, work)
     return picture(content)

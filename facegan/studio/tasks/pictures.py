@@ -9,8 +9,9 @@ from facegan import images
 from facegan.errors import ImageError, InputError
 from facegan.marks import read_mark
 
+MAX_PIXELS = images.MAX_PIXELS
 REASONS = {
-    "too many pixels": f"the picture has more than {images.MAX_PIXELS // 10**6} million pixels; make it smaller first",
+    "too many pixels": f"the picture has more than {MAX_PIXELS // 10**6} million pixels; make it smaller",
     "truncated": "the file ends in the middle of the picture; copy it again from where it came",
     "unreadable": "the picture is damaged and cannot be read; copy it again from where it came",
 }
