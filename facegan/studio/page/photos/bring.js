@@ -4,6 +4,7 @@ import { html, useRef, useState } from "../html.js";
 import { Button, ErrorLine, Progress, toastError } from "../ui.js";
 
 const AT_ONCE = 4;
+const NO_ROOM = /disk is nearly full|cannot be stored|all files together|files are here already/; // of uploads.py
 const JUNK = /(^|\/)(\.[^/]*|__MACOSX\/.*|Thumbs\.db|desktop\.ini)$/i;
 
 /** @typedef {{name: string, error: string}} Refused */
@@ -49,7 +50,7 @@ export async function bring(files, onState, signal) {
       } catch (error) {
         if (signal.aborted) return;
         const { message, status } = /** @type {import("../api.js").ApiError} */ (error);
-        if (status === 0 || status === 401) throw error; // no other file will fare better
+        if (status === 0 || status === 401 || NO_ROOM.test(message)) throw error; // no other file will fare better
         state.refused.push({ name: pathOf(file), error: message });
       }
       progress(1);

@@ -28,12 +28,16 @@ function Shown({ src, alt }) {
   return html`<img src=${src} alt=${alt} loading="lazy" decoding="async" onError=${() => setFailed(true)} />`;
 }
 
+/** Return what tells a face from all others. @param {{source: string, box?: import("./decisions.js").Box | null}} face */
+export const keyOf = face => `${face.source} ${face.box ?? ""}`;
+
 /**
  * The faces that were found, and those that are put back.
  * @param {{kind: Kind, id: string, hash: string, rows: Row[], back: Decision[], decisions: Decision[], crop: Record<string, any>,
- *   onDecide: Decide | null, onOpen: (source: string, row: Row | null) => void, caption?: (row: Row) => any}} props
+ *   onDecide: Decide | null, onOpen: (source: string, row: Row | null) => void, caption?: (row: Row) => any,
+ *   known?: Map<string, string>}} props known: crops that are here already, by keyOf
  */
-export function Faces({ kind, id, hash, rows, back, decisions, crop, onDecide, onOpen, caption }) {
+export function Faces({ kind, id, hash, rows, back, decisions, crop, onDecide, onOpen, caption, known }) {
   const counts = new Map();
   for (const row of rows) counts.set(row.source, (counts.get(row.source) ?? 0) + 1);
   return html`<ul class="faces" aria-label="Faces">
@@ -49,7 +53,7 @@ export function Faces({ kind, id, hash, rows, back, decisions, crop, onDecide, o
       const several = counts.get(row.source);
       return html`<li key="${row.split} ${row.n}" class="face ${dropped ? "dropped" : ""}">
         <button type="button" class="open" aria-label="Open ${name}" onClick=${() => onOpen(row.source, row)}>
-          <img src=${cropAddress(kind, id, row, hash)} alt="Face of ${name}" loading="lazy" decoding="async" /></button>
+          <img src=${known?.get(keyOf(row)) ?? cropAddress(kind, id, row, hash)} alt="Face of ${name}" loading="lazy" decoding="async" /></button>
         ${dropped ? html`<span class="tag bad">taken out</span>` : several > 1 && html`<span class="tag">${several} faces</span>`}
         ${onDecide && html`<${IconButton} icon=${dropped ? "undo" : "close"} label=${dropped ? `Put ${name} back` : `Take out ${name}`}
           onClick=${() => onDecide(row, dropped ? null : false)} />`}

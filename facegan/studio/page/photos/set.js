@@ -6,7 +6,7 @@ import { againJob, isActive, refresh, startJob, stopJob, useJob, useStore } from
 import { Button, DropZone, EmptyState, ErrorLine, Progress, Tabs, toast, toastError } from "../ui.js";
 import { BringingState, useBringing } from "./bring.js";
 import { canBeKept, decided, isDropped, isKept, nameOf, putBack } from "./decisions.js";
-import { Faces, Rejects } from "./gallery.js";
+import { Faces, Rejects, keyOf } from "./gallery.js";
 import { PhotoDialog } from "./photo.js";
 import { useListing } from "./places.js";
 import { CropSettings, SaveSettings, cropOf } from "./settings.js";
@@ -17,6 +17,7 @@ import { CropSettings, SaveSettings, cropOf } from "./settings.js";
 
 const NEWEST = 60;
 const SAMPLES = 4;
+const THUMBNAIL = 96; // px, of the crops in events
 
 /** What has been decided about a set's pictures, kept by the server. @param {string} id */
 function useDecisions(id) {
@@ -76,6 +77,8 @@ export function SetPage({ id }) {
   useEffect(() => { if (jobs.look) setCrop(cropOf(jobs.look.settings)); }, [jobs.look?.id]);
   const found = useMemo(() => /** @type {any[]} */ (events.filter(event => event.kind === "found")), [events]);
   const rows = listing?.rows ?? [];
+  const known = useMemo(() => new Map(looked && looked.size <= THUMBNAIL && !working ? found.filter(one => one.crop).map(one => [keyOf(one), one.crop]) : []),
+    [found, working]);
   const rejects = /** @type {Reject[]} */ (listing?.rejects ?? (working ? [] : found.filter(one => one.reason)));
   const decide = (/** @type {any} */ face, /** @type {boolean | null} */ keep) => change(decided(decisions, face, keep));
   const dropped = rows.filter(row => isDropped(decisions, row)).length;
@@ -104,7 +107,7 @@ export function SetPage({ id }) {
       <div id="photos-panel" role="tabpanel" aria-label=${tab === "faces" ? "Faces" : "Left out"}>
         ${look.result?.nothing && tab === "faces" && html`<${EmptyState} icon="face" title="No face is taken yet"
           action=${html`<${Button} onClick=${() => setTab("rejects")}>See what was left out<//>`}>${look.result.nothing}.<//>`}
-        ${tab === "faces" ? html`<${Faces} kind="sets" id=${id} hash=${listing?.hash ?? ""} rows=${rows} back=${back} decisions=${decisions} crop=${crop} onDecide=${decide}
+        ${tab === "faces" ? html`<${Faces} kind="sets" id=${id} hash=${listing?.hash ?? ""} rows=${rows} back=${back} decisions=${decisions} crop=${crop} known=${known} onDecide=${decide}
             onOpen=${setOpen} />${more && html`<p><${Button} onClick=${showMore}>Show more of ${listing?.matching}<//></p>`}`
           : html`<${Rejects} kind="sets" id=${id} rejects=${rejects} decisions=${decisions} onDecide=${decide} onOpen=${setOpen} />`}
       </div></div>
