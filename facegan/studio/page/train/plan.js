@@ -2,7 +2,7 @@
 import { html } from "../html.js";
 import { Button, Icon } from "../ui.js";
 import { LineChart } from "./chart.js";
-import { bytes, duration, short } from "./scale.js";
+import { bytes, duration, inWords, short } from "./scale.js";
 
 /** @typedef {{seconds: number, kimg: number, value: number, low: number | null, high: number | null}} ForecastPoint */
 /**
@@ -82,11 +82,11 @@ function Facts({ plan }) {
 export function PlanResult({ plan, onTake, taken }) {
   return html`<div class="stack plan">
     <${Facts} plan=${plan} />
-    ${plan.warnings.map(text => html`<p class="warning" key=${text}><${Icon} name="alert" size=${18} /><span>${text[0]?.toUpperCase() + text.slice(1)}.</span></p>`)}
+    ${plan.warnings.map(text => html`<p class="warning" key=${text}><${Icon} name="alert" size=${18} /><span>${text[0]?.toUpperCase()}${inWords(text.slice(1))}.</span></p>`)}
     ${plan.choices && html`<section class="card"><div class="row"><h3>Recommended for your pictures and this machine</h3>
         ${onTake && html`<${Button} small kind=${taken ? "quiet" : "plain"} icon="check" disabled=${taken} onClick=${onTake}>${taken ? "These settings are in use" : "Use these settings"}<//>`}</div>
       <div class="wide" tabindex="0" role="region" aria-label="Recommended settings"><table class="choices"><thead><tr><th scope="col">Setting</th><th scope="col">Value</th><th scope="col">Why</th></tr></thead><tbody>
-        ${plan.choices.map(choice => html`<tr key=${choice.what}><th scope="row">${choice.what}</th><td><b>${choice.value}</b>${choice.given && " (yours)"}</td><td class="soft">${choice.why}</td></tr>`)}
+        ${plan.choices.map(choice => html`<tr key=${choice.what}><th scope="row">${choice.what}</th><td><b>${choice.value}</b>${choice.given && " (yours)"}</td><td class="soft">${inWords(choice.why)}</td></tr>`)}
       </tbody></table></div></section>`}
     <${ForecastCard} forecast=${plan.forecast} />
     ${plan.labels.length > 0 && html`<section class="card"><h3>Labels</h3><ul>${plan.labels.map(line => html`<li key=${line}>${line}</li>`)}</ul></section>`}

@@ -5,7 +5,7 @@ import { isActive, startJob, stopJob, useJob, useStore } from "../store.js";
 import { Button, CommandBox, Dialog, ErrorLine, Icon, Progress, Spinner, TextInput, toast, toastError } from "../ui.js";
 import { Curves } from "./curves.js";
 import { useRun } from "./data.js";
-import { duration, short } from "./scale.js";
+import { duration, inWords, short } from "./scale.js";
 import { Sheets } from "./sheets.js";
 import { namedSettings } from "./start.js";
 
@@ -45,9 +45,10 @@ const NUMBERS = {
 
 /** A sentence of the watchdog or the report: options are settings here, and numbers have names. @param {string} text */
 function plain(text) {
-  const words = text.replace(/^at [\d.]+ kimg /i, "").replace(/; stopped$/, "").replace("give the same command again", "go on").replace("the same command goes on from them", "make room, and go on").replace(/--((?:[a-z0-9]+[.-])*[a-z0-9]+)/g, (_, name) => `“${name.replaceAll("-", " ")}”`)
+  const words = inWords(text).replace(/^at [\d.]+ kimg /i, "").replace(/; stopped$/, "").replace("give the same command again", "go on").replace("the same command goes on from them", "make room, and go on")
     .replace(/\b(grad|loss)_[gd]\b/g, name => NUMBERS[name] ?? name);
-  return `${words[0]?.toUpperCase() ?? ""}${words.slice(1)}${/[.!?]$/.test(words) ? "" : "."}`;
+  const first = /^\S+\//.test(words) ? words[0] : words[0]?.toUpperCase(); // the name of a file stays as it is
+  return `${first ?? ""}${words.slice(1)}${/[.!?]$/.test(words) ? "" : "."}`;
 }
 
 const ENDED = "The process ended without a word; often the system does that when memory is short. What was saved is kept: go on, or train in more pieces.";
@@ -111,7 +112,8 @@ function Beginning({ id, job, error }) {
 export function RunPage({ id }) {
   const { run, error, missing } = useRun(id);
   const [moment, setMoment] = useState(/** @type {number | null} */ (null));
-  const job = useStore(state => state.jobs.find(one => one.action === "train" && (one.settings?.name === id || one.settings?.run === id)));
+  const job = useStore(state => state.jobs.find(one => one.id === run?.job)
+    ?? state.jobs.find(one => one.action === "train" && (one.settings?.name === id || one.settings?.run === id)));
   if (!run && (missing || error)) return html`<${Beginning} id=${id} job=${job} error=${error} />`;
   if (!run) return html`<h1>${id}</h1><p><${Spinner} /></p>`;
   const active = Boolean(job && isActive(job));

@@ -1,4 +1,4 @@
-// The arithmetic of charts: ticks, scales, and numbers as people read them.
+// The arithmetic of charts: ticks, scales, and numbers and sentences as people read them.
 
 /**
  * @typedef {object} Point
@@ -93,3 +93,6 @@ export function bytes(bytes) {
 export function nearest(list, x) {
   return list.reduce((best, v, i) => (best < 0 || Math.abs(v - x) < Math.abs(/** @type {number} */ (list[best]) - x) ? i : best), -1);
 }
+
+/** Return a sentence in which options of the command line are settings: --r1-gamma becomes “r1 gamma”. @param {string} text */
+export const inWords = text => text.replaceAll("`", "").replace(/--((?:[a-z0-9]+[.-])*[a-z0-9]+)/g, (_, name) => `“${name.replaceAll("-", " ")}”`);

@@ -1,6 +1,7 @@
 // The settings of a recipe, made of their own fields: the common ones first, all of them to be searched.
 import { html, useMemo, useState } from "../html.js";
 import { Button, Select, Switch, TextInput } from "../ui.js";
+import { inWords } from "./scale.js";
 
 /** @typedef {import("./data.js").Setting} Setting */
 /** @typedef {import("./data.js").Settings} Settings */
@@ -59,7 +60,7 @@ export function SettingField({ setting, value, onChange, brief }) {
   const [typed, setTyped] = useState(/** @type {string | null} */ (null));
   const changed = !same(value, setting.value);
   const was = changed ? ` The recipe's: ${spelled(setting.value) || "none"}.` : "";
-  const hint = `${brief ? firstSentence(setting.help) : setting.help}${was}`;
+  const hint = `${inWords(brief ? firstSentence(setting.help) : setting.help)}${was}`;
   const label = titled(setting);
   if (setting.kind === "bool") {
     return html`<${Switch} label=${label} checked=${Boolean(value)} onChange=${onChange} hint=${hint} />`;

@@ -5,6 +5,7 @@ import { isActive, removeJob, startJob, stopJob, useJob, useStore } from "../sto
 import { Button, CommandBox, EmptyState, ErrorLine, Select, Spinner, Switch, TextInput, toastError } from "../ui.js";
 import { useAnswer } from "./data.js";
 import { PlanResult } from "./plan.js";
+import { inWords } from "./scale.js";
 import { SettingsEditor } from "./settings.js";
 
 /** @typedef {import("./data.js").Recipe} Recipe */
@@ -132,7 +133,7 @@ function LookAhead({ draft, recipe, job: id, setJob, set, blocked }) {
     ${!plan && !busy && html`<p class="soft">A few real updates on this machine tell how long the training takes, what memory it needs, and how good its pictures will be by then. Nothing is written.</p>`}
     ${busy && html`<div class="row card"><p aria-live="polite"><${Spinner} label="Looking ahead" /> <span>${job?.state === "queued" ? "Waits for its turn" : "Builds the networks and times a few updates"} …</span></p>
       <${Button} small icon="stop" onClick=${() => stopJob(id).catch(toastError)}>Stop<//></div>`}
-    <${ErrorLine} error=${failed || (job?.state === "failed" ? job.error : "")} />
+    <${ErrorLine} error=${inWords(failed || (job?.state === "failed" ? job.error ?? "" : ""))} />
     ${old && html`<p class="warning"><span>The settings have changed since; look ahead again to see what they bring.</span></p>`}
     ${plan && html`<${PlanResult} plan=${plan} taken=${asked === recommended}
       onTake=${plan.changes && (() => set({ recipe: plan.recipe, changes: plan.changes ?? {} }))} />`}
@@ -150,6 +151,7 @@ export function Start({ state }) {
   const [wrong, setWrong] = useState("");
   const [failed, setFailed] = useState("");
   const [starting, setStarting] = useState(false);
+  const [search, setSearch] = useState(state.setting ?? "");
   const set = (/** @type {Partial<Draft>} */ change) => setDraft((/** @type {Draft} */ old) => ({ ...old, ...change }));
   const dataset = datasets.find(item => item.id === draft.dataset) ?? datasets[0];
   const recipes = useAnswer(dataset ? `/api/training/recipes?dataset=${encodeURIComponent(dataset.id)}` : "");
@@ -181,6 +183,7 @@ export function Start({ state }) {
     }
     setStarting(false);
   };
+  const named = namedSettings(wrong || failed)[0]?.replaceAll("_", " ");
   const blocked = !recipe || Boolean(wrong) || (recipe.domains && !full.to);
   return html`<div class="row"><h1>New training</h1><a href=${address("train")}>All runs</a></div>
     <p class="lead">Choose pictures and a recipe, look ahead, and start. It goes on when you close this page.</p>
@@ -193,10 +196,10 @@ export function Start({ state }) {
       ${recipe && html`<section class="card stack"><${Further} draft=${full} set=${set} recipe=${recipe} datasets=${datasets} />
         <${Labels} item=${dataset} draft=${full} set=${set} conditional=${recipe.conditional} /></section>`}
       ${settings.answer && html`<section aria-label="Settings" class="stack"><h2>Settings</h2>
-        <${SettingsEditor} key=${recipe?.name} settings=${/** @type {Settings} */ (settings.answer)} changes=${full.changes} onChange=${(/** @type {Record<string, any>} */ changes) => set({ changes })} focus=${state.setting ?? ""} /></section>`}
+        <${SettingsEditor} key=${`${recipe?.name} ${search}`} settings=${/** @type {Settings} */ (settings.answer)} changes=${full.changes} onChange=${(/** @type {Record<string, any>} */ changes) => set({ changes })} focus=${search} /></section>`}
       ${recipe && html`<${LookAhead} draft=${full} recipe=${recipe} job=${job} setJob=${setJob} set=${set} blocked=${blocked} />`}
       <section class="stack" aria-label="Start"><h2>Start</h2>
-        <${ErrorLine} error=${wrong || failed}>${namedSettings(wrong || failed).length > 0 && html` <span class="small">Search for it among the settings above.</span>`}<//>
+        <${ErrorLine} error=${inWords(wrong || failed)} retry="Show this setting" ...${named ? { onRetry: () => setSearch(named) } : {}} />
         <div class="row end"><${TextInput} label="Name of the run" value=${name} onChange=${(/** @type {string} */ to) => set({ name: to })} />
           <${Button} kind="primary" icon="play" busy=${starting} disabled=${blocked} onClick=${start}>Start the training<//></div>
         ${recipe && html`<${CommandBox} action="train" settings=${request(full, name)} onError=${setWrong} />`}
