@@ -135,13 +135,6 @@ def spelled(point: Point) -> str:
     return " ".join(f"{sign} {text}" for sign, text in words).removeprefix("+ ")
 
 
-def expression(point: Point) -> str:
-    """Return a sum of seeds as ``facegan arithmetic`` takes it; "" where it is none."""
-    if "sum" not in point or not all("seed" in one for term in point["sum"] for one in term["members"]):
-        return ""
-    return spelled(point)
-
-
 def _average(members: list[Point]) -> str:
     if all("seed" in member for member in members):
         return f"seed:{','.join(str(member['seed']) for member in members)}"
