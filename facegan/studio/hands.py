@@ -75,6 +75,11 @@ class Hands:
         self._turn = asyncio.Lock()
         self._waiting = 0
 
+    @property
+    def is_idle(self) -> bool:
+        """Whether nobody waits for it."""
+        return self._waiting == 0
+
     async def call(
         self, task: str, arguments: Mapping[str, Any], content: bytes = b"", *, seconds: float = 60
     ) -> tuple[dict[str, Any], bytes]:

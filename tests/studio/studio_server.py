@@ -52,11 +52,17 @@ class Server:
         return f"http://127.0.0.1:{self.port}"
 
     def ask(
-        self, method: str, path: str, body: Any = None, headers: Mapping[str, str] | None = None
+        self,
+        method: str,
+        path: str,
+        body: Any = None,
+        headers: Mapping[str, str] | None = None,
+        *,
+        seconds: float = 60,
     ) -> Answer:
         """Send a request; a dict becomes JSON. ``headers`` replace those that let it in."""
         content = json.dumps(body).encode() if isinstance(body, dict) else body
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=seconds)
         with contextlib.closing(connection):
             connection.request(method, path, content, dict(self.headers if headers is None else headers))
             found = connection.getresponse()

@@ -77,7 +77,7 @@ def test_a_model_is_exported_once(server: Server, tiny_model: Generator) -> None
     before = server.get("/api/explore/tiny")
     assert before["runs"] is None and before["model_hash"] == tiny_model.hash
     assert server.ask("GET", "/api/explore/tiny/part/synthesize").status == 404
-    assert server.ask("POST", "/api/explore/tiny/prepare", {}).json() == {"runs": True}
+    assert server.ask("POST", "/api/explore/tiny/prepare", {}, seconds=300).json() == {"runs": True}
     files = sorted((server.folder / ".studio" / "engine").rglob("synthesize"))
     written = files[0].stat().st_mtime_ns
     assert server.ask("POST", "/api/explore/tiny/prepare", {}).json() == {"runs": True}

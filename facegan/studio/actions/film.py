@@ -54,7 +54,10 @@ def _points(settings: Mapping[str, Any], project: Project) -> str | Ref:
     """Return seeds as a text, or the result that holds vectors."""
     if settings.get("vectors"):
         item = project.find("results", settings["vectors"])
-        return Ref("results", item.id, f"results/{item.id}.npz")
+        for number, file in enumerate(item.facts.get("files") or ()):
+            if str(file.get("name", "")).endswith(".npz"):
+                return Ref("results", f"{item.id}/{number}", f"results/{file['name']}")
+        raise InputError("vectors: this result has none")
     text: str = setting(settings, "points", "seed:0-5")
     if not text.startswith("seed:"):
         raise InputError("points: name seeds, such as seed:3,8")
@@ -66,8 +69,6 @@ def _run(call: Call, report: JobReport) -> Mapping[str, Any]:
     import facegan
 
     values = report.values(call)
-    if isinstance(call.arguments["points"][0], Ref):
-        values["points"] = [values["points"][0].removesuffix(".json") + ".npz"]
     done = facegan.film(**values, on_progress=report.progress, say=report.message)
     report.picture(values["out"], "film")
     return {"text": str(done), "hash": done.model.hash}

@@ -49,7 +49,13 @@ async def engine(request: Request) -> Response:
 
 async def prepare(request: Request) -> Response:
     """Export a model for the page's engine, unless that has been done; answer whether it can run there."""
-    found, _ = await studio_of(request).hands.call("prepare", await _question(request), seconds=_SECONDS)
+    question, exporter = await _question(request), studio_of(request).exporter
+    about = await run_in_threadpool(read_json, Path(question["folder"]) / "facts.json")
+    if about.get("runs") is not None:
+        return answer({"runs": about["runs"]})
+    found, _ = await exporter.call("prepare", question, seconds=_SECONDS)
+    if exporter.is_idle:
+        await exporter.close()  # it has a copy of torch and of the model
     return answer(found)
 
 

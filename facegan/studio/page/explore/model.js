@@ -1,6 +1,7 @@
 // A generator that draws: in a worker of this page or, where that cannot be, on the server.
 import { get, post } from "../api.js";
 import { fromBase64 } from "../engine/bytes.js";
+import { readPng } from "../engine/encoders.js";
 import { leavesOf } from "./points.js";
 
 /** @typedef {import("./points.js").Face} Face */
@@ -14,6 +15,7 @@ import { leavesOf } from "./points.js";
  */
 
 export const LARGE = 0, VISIBLE = 1, LATER = 2; // how urgent a picture is
+const AT_ONCE = 8; // pictures that the server is asked for together
 const KEPT = 600; // pictures at most that are not drawn again
 const KEPT_PIXELS = 2 ** 25;
 
@@ -29,7 +31,6 @@ export class Model {
     this.about = about;
     this.base = `/api/explore/${encodeURIComponent(about.id)}`;
     const [, height = 1, width = 1] = about.image_shape;
-    Object.assign(this, { height, width });
     this.height = height;
     this.width = width;
     this.names = about.directions.map(direction => direction.name);
@@ -42,21 +43,20 @@ export class Model {
     this.provided = new Map();
     this.room = Math.max(8, Math.min(KEPT, Math.floor(KEPT_PIXELS / (width * height))));
     this.remote = false;
+    /** @type {Array<{look: Look, urgency: number, resolve: (picture: ImageData) => void, reject: (error: any) => void}>} */
+    this.wishes = [];
+    this.asking = false;
     /** @type {Local | null} */
     this.local = null;
-    /** @type {Promise<any>} */
-    this.first = Promise.resolve();
-    /** Resolves once all pictures can be drawn. @type {Promise<void>} */
+    /** Resolves once the worker draws, or it is known that it cannot. @type {Promise<void>} */
     this.ready = about.runs === false ? Promise.resolve() : this.prepare();
     this.remote = about.runs === false;
   }
 
-  /** Starts the worker, for whom the server may have to export the model first: this once, it draws the first picture. */
+  /** Starts the worker; the server may have to export the model first, and draws meanwhile. */
   async prepare() {
     try {
       if (this.about.runs === null) {
-        await new Promise(resolve => setTimeout(resolve)); // until the first picture is asked for
-        await this.first.catch(() => {});
         const { runs } = await post(`${this.base}/prepare`);
         if (!runs) throw new Error("this model cannot be exported");
       }
@@ -90,13 +90,8 @@ export class Model {
 
   /** @param {Look} look @param {number} urgency */
   async drawn(look, urgency) {
-    if (urgency === LARGE && this.about.runs === null && !this.local && !this.remote) {
-      const made = this.asked(look);
-      this.first = made;
-      return made;
-    }
-    await this.ready;
-    if (this.remote || !this.local) return this.asked(look);
+    if (this.about.runs === true) await this.ready;
+    if (this.remote || !this.local?.started) return this.asked(look, urgency); // as long as the server exports the model
     for (const leaf of leavesOf(look.face.point)) if (vectorKey(leaf)) await this.provide(leaf);
     return this.local.draw({ ...look, labels: look.labels ?? this.usual }, urgency);
   }
@@ -114,13 +109,35 @@ export class Model {
     return made;
   }
 
-  /** The picture as the server draws it. @param {Look} look */
-  async asked(look) {
-    const { images } = await post(`${this.base}/faces`, { looks: [look] });
-    const bitmap = await createImageBitmap(new Blob([fromBase64(images[0])], { type: "image/png" }));
-    const pen = new OffscreenCanvas(this.width, this.height).getContext("2d");
-    pen?.drawImage(bitmap, 0, 0);
-    return pen?.getImageData(0, 0, this.width, this.height) ?? new ImageData(this.width, this.height);
+  /** The picture as the server draws it. @param {Look} look @param {number} urgency @returns {Promise<ImageData>} */
+  asked(look, urgency) {
+    return new Promise((resolve, reject) => {
+      this.wishes.push({ look, urgency, resolve, reject });
+      void this.ask();
+    });
+  }
+
+  /** Asks the server for some of the pictures that are wished for, the most urgent first, by one request at a time. */
+  async ask() {
+    if (this.asking) return;
+    this.asking = true;
+    await Promise.resolve(); // so that wishes of one moment go together
+    while (this.wishes.length) {
+      const some = this.wishes.sort((a, b) => a.urgency - b.urgency).splice(0, this.wishes[0]?.urgency === LARGE ? 1 : AT_ONCE);
+      try {
+        const { images } = await post(`${this.base}/faces`, { looks: some.map(wish => wish.look) });
+        for (const [i, wish] of some.entries()) wish.resolve(await this.decoded(images[i]));
+      } catch (error) {
+        for (const wish of some) wish.reject(error);
+      }
+    }
+    this.asking = false;
+  }
+
+  /** @param {string} image a PNG as base64 */
+  async decoded(image) {
+    const pixels = await readPng(fromBase64(image));
+    return new ImageData(/** @type {Uint8ClampedArray<ArrayBuffer>} */ (pixels), this.width, this.height);
   }
 
   close() { this.local?.close(); }
@@ -140,7 +157,8 @@ class Local {
       for (const { reject } of this.waiting.values()) reject(new Error(event.message || "the model cannot be run in this browser"));
       this.waiting.clear();
     };
-    this.ready = this.ask({ kind: "start", base: new URL(base, location.href).href, facts: about });
+    this.started = false;
+    this.ready = this.ask({ kind: "start", base: new URL(base, location.href).href, facts: about }).then(() => { this.started = true; });
   }
 
   /** @param {any} message @returns {Promise<any>} */
