@@ -1,17 +1,17 @@
 // What is looked at as the text of an address, which can be shared, kept in a picture's mark, and restored.
-import {readPoint, spellPoint} from './points.js';
+import { readPoint, spellPoint } from "./points.js";
 
-/** @typedef {import('./points.js').Face} Face */
+/** @typedef {import("./points.js").Face} Face */
 /** @typedef {{face: Face, truncation: number, labels: number[] | null}} Look what determines a picture */
 
 /** @param {Look} look @returns {Record<string, string>} */
-export function spellLook({face, truncation, labels}) {
+export function spellLook({ face, truncation, labels }) {
   /** @type {Record<string, string>} */
-  const parts = 'seed' in face.point ? {seed: `${face.point.seed}`} : {face: spellPoint(face.point)};
+  const parts = "seed" in face.point ? { seed: `${face.point.seed}` } : { face: spellPoint(face.point) };
   const moves = Object.entries(face.moves || {}).filter(([, s]) => s);
-  if (moves.length) parts.moves = moves.map(([name, s]) => `${name}:${Math.round(s * 1e4) / 1e4}`).join(',');
+  if (moves.length) parts.moves = moves.map(([name, s]) => `${name}:${Math.round(s * 1e4) / 1e4}`).join(",");
   if (truncation !== 1) parts.truncation = `${truncation}`;
-  if (labels) parts.labels = labels.join(',');
+  if (labels) parts.labels = labels.join(",");
   return parts;
 }
 
@@ -20,16 +20,16 @@ export function spellLook({face, truncation, labels}) {
  * @param {{names: string[], labels: number, truncates: boolean}} model
  * @returns {Look} */
 export function readLook(parts, model) {
-  const seed = /^\d{1,15}$/.test(parts.seed || '') ? Number(parts.seed) : 0;
+  const seed = /^\d{1,15}$/.test(parts.seed || "") ? Number(parts.seed) : 0;
   /** @type {Face} */
-  const face = {point: (parts.face && readPoint(parts.face)) || {seed}, moves: {}};
-  for (const part of (parts.moves || '').split(',')) {
-    const cut = part.lastIndexOf(':'), name = part.slice(0, cut), strength = Number(part.slice(cut + 1));
+  const face = { point: (parts.face && readPoint(parts.face)) || { seed }, moves: {} };
+  for (const part of (parts.moves || "").split(",")) {
+    const cut = part.lastIndexOf(":"), name = part.slice(0, cut), strength = Number(part.slice(cut + 1));
     if (cut > 0 && model.names.includes(name) && Number.isFinite(strength) && Math.abs(strength) <= 100 && face.moves)
       {face.moves[name] = strength;}
   }
   const truncation = model.truncates && parts.truncation ? Number(parts.truncation) : 1;
-  const labels = (parts.labels || '').split(',').map(Number);
+  const labels = (parts.labels || "").split(",").map(Number);
   return {
     face,
     truncation: truncation >= 0 && truncation <= 2 ? truncation : 1,
@@ -46,7 +46,7 @@ export class Steps {
     this.all = [first];
     this.at = 0;
     this.most = most;
-    this.tag = '';
+    this.tag = "";
   }
 
   get now() { return this.all[this.at]; }
@@ -57,7 +57,7 @@ export class Steps {
 
   /** Takes a step. Steps with one tag, such as a slider's while it is dragged, are one step.
    * @param {T} state @param {string} tag */
-  take(state, tag = '') {
+  take(state, tag = "") {
     const same = tag && tag === this.tag && this.at === this.all.length - 1 && this.at > 0;
     this.all.splice(same ? this.at : this.at + 1, Infinity, state);
     if (this.all.length > this.most) this.all.shift();
@@ -66,7 +66,7 @@ export class Steps {
   }
 
   /** Ends a run of steps with one tag. */
-  settle() { this.tag = ''; }
+  settle() { this.tag = ""; }
 
   /** @param {number} way -1 back, 1 forward; or to a step by its number with `to` */
   go(way) { return this.to(this.at + way); }
@@ -74,7 +74,7 @@ export class Steps {
   /** @param {number} number */
   to(number) {
     this.at = Math.max(0, Math.min(this.all.length - 1, number));
-    this.tag = '';
+    this.tag = "";
     return this.now;
   }
 }

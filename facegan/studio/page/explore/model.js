@@ -88,10 +88,13 @@ export class Model {
     return made;
   }
 
+  /** Whether the page draws by itself; else the server does. */
+  get isLocal() { return !this.remote && this.local !== null && this.local.started; }
+
   /** @param {Look} look @param {number} urgency */
   async drawn(look, urgency) {
     if (this.about.runs === true) await this.ready;
-    if (this.remote || !this.local?.started) return this.asked(look, urgency); // as long as the server exports the model
+    if (!this.isLocal || !this.local) return this.asked(look, urgency); // as long as the server exports the model
     for (const leaf of leavesOf(look.face.point)) if (vectorKey(leaf)) await this.provide(leaf);
     return this.local.draw({ ...look, labels: look.labels ?? this.usual }, urgency);
   }

@@ -13,14 +13,14 @@
 /** The shortest text of a point that `readPoint` understands: 12, (1,2-3+4), (1~2@0.5), (1%2:l0-2), "old man", vID.0.
  * @param {Point} point @returns {string} */
 export function spellPoint(point) {
-  if ('seed' in point) return `${point.seed}`;
-  if ('words' in point) return JSON.stringify(point.words);
-  if ('vector' in point) return `v${point.vector}.${point.number}`;
-  if ('between' in point) return `(${spellPoint(point.between[0])}~${spellPoint(point.between[1])}@${short(point.at)})`;
-  if ('base' in point)
+  if ("seed" in point) return `${point.seed}`;
+  if ("words" in point) return JSON.stringify(point.words);
+  if ("vector" in point) return `v${point.vector}.${point.number}`;
+  if ("between" in point) return `(${spellPoint(point.between[0])}~${spellPoint(point.between[1])}@${short(point.at)})`;
+  if ("base" in point)
     {return `(${spellPoint(point.base)}%${spellPoint(point.style)}:${point.kind[0]}${spellNumbers(point.numbers)})`;}
-  const terms = point.sum.map(({sign, members}) => (sign < 0 ? '-' : '+') + members.map(spellPoint).join(','));
-  return `(${terms.join('').replace(/^\+/, '')})`;
+  const terms = point.sum.map(({ sign, members }) => (sign < 0 ? "-" : "+") + members.map(spellPoint).join(","));
+  return `(${terms.join("").replace(/^\+/, "")})`;
 }
 
 const short = (/** @type {number} */ x) => `${Math.round(x * 1e4) / 1e4}`;
@@ -40,12 +40,12 @@ export function readPoint(text) {
   /** @returns {Point} */
   const point = () => {
     const [, seed, words, vector, number, sign] = next() || fail();
-    if (seed) return {seed: Number(seed)};
-    if (words) return {words: JSON.parse(words)};
-    if (vector) return {vector, number: Number(number)};
-    if (sign !== '(' || ++depth > 8) fail();
+    if (seed) return { seed: Number(seed) };
+    if (words) return { words: JSON.parse(words) };
+    if (vector) return { vector, number: Number(number) };
+    if (sign !== "(" || ++depth > 8) fail();
     const found = group();
-    if (!take(')')) fail();
+    if (!take(")")) fail();
     depth--;
     return found;
   };
@@ -53,22 +53,22 @@ export function readPoint(text) {
   const group = () => {
     /** @type {Term[]} */
     const sum = [];
-    let sign = take('-') ? -1 : 1;
+    let sign = take("-") ? -1 : 1;
     for (;;) {
       const members = [point()];
-      while (take(',')) members.push(point());
-      if (take('~')) {
+      while (take(",")) members.push(point());
+      if (take("~")) {
         const other = point(), share = next();
-        return share?.[6] ? {between: [members[0], other], at: Number(share[6])} : fail();
+        return share?.[6] ? { between: [members[0], other], at: Number(share[6]) } : fail();
       }
-      if (take('%')) {
+      if (take("%")) {
         const style = point(), [,,,,,,, kind, numbers] = next() || fail();
-        return kind ? {base: members[0], style, kind: kind === 'l' ? 'layers' : 'components', numbers: readNumbers(numbers, 1e5)} : fail();
+        return kind ? { base: members[0], style, kind: kind === "l" ? "layers" : "components", numbers: readNumbers(numbers, 1e5) } : fail();
       }
-      sum.push({sign: sign < 0 ? -1 : 1, members});
-      if (take('+')) sign = 1;
-      else if (take('-')) sign = -1;
-      else return {sum};
+      sum.push({ sign: sign < 0 ? -1 : 1, members });
+      if (take("+")) sign = 1;
+      else if (take("-")) sign = -1;
+      else return { sum };
     }
   };
   try {
@@ -78,24 +78,24 @@ export function readPoint(text) {
 }
 
 /** @returns {never} */
-function fail() { throw new Error('not a point'); }
+function fail() { throw new Error("not a point"); }
 
 /** What a point is called. @param {Point} point @returns {string} */
 export function titleOf(point) {
-  if ('seed' in point) return `Seed ${point.seed}`;
-  if ('words' in point) return point.words;
-  if ('vector' in point) return `Saved face ${point.number + 1}`;
-  if ('base' in point) return `${titleOf(point.base)} with ${point.kind} ${spellNumbers(point.numbers)} of ${titleOf(point.style)}`;
-  const bare = (/** @type {Point} */ p) => titleOf(p).replace('Seed ', '');
-  if ('between' in point) return `${bare(point.between[0])} to ${bare(point.between[1])}, ${Math.round(100 * point.at)}%`;
-  return point.sum.map(({sign, members}, i) => (sign < 0 ? ' − ' : i ? ' + ' : '') + members.map(bare).join(', ')).join('').trim();
+  if ("seed" in point) return `Seed ${point.seed}`;
+  if ("words" in point) return point.words;
+  if ("vector" in point) return `Saved face ${point.number + 1}`;
+  if ("base" in point) return `${titleOf(point.base)} with ${point.kind} ${spellNumbers(point.numbers)} of ${titleOf(point.style)}`;
+  const bare = (/** @type {Point} */ p) => titleOf(p).replace("Seed ", "");
+  if ("between" in point) return `${bare(point.between[0])} to ${bare(point.between[1])}, ${Math.round(100 * point.at)}%`;
+  return point.sum.map(({ sign, members }, i) => (sign < 0 ? " − " : i ? " + " : "") + members.map(bare).join(", ")).join("").trim();
 }
 
 /** All seeds, words and vectors that a point is made of. @param {Point} point @returns {Point[]} */
 export function leavesOf(point) {
-  if ('sum' in point) return point.sum.flatMap(term => term.members.flatMap(leavesOf));
-  if ('base' in point) return [point.base, point.style].flatMap(leavesOf);
-  return 'between' in point ? point.between.flatMap(leavesOf) : [point];
+  if ("sum" in point) return point.sum.flatMap(term => term.members.flatMap(leavesOf));
+  if ("base" in point) return [point.base, point.style].flatMap(leavesOf);
+  return "between" in point ? point.between.flatMap(leavesOf) : [point];
 }
 
 // --- numbers ----------------------------------------------------------------------------------------------
@@ -108,7 +108,7 @@ export function spellNumbers(numbers) {
     const last = runs.at(-1);
     if (last && last[1] === n - 1) last[1] = n; else runs.push([n, n]);
   }
-  return runs.map(([a, b]) => a === b ? `${a}` : `${a}-${b}`).join(',');
+  return runs.map(([a, b]) => a === b ? `${a}` : `${a}-${b}`).join(",");
 }
 
 /** The numbers of "0-2,5" below a bound. @param {string} text @param {number} bound @returns {number[]} */
@@ -123,10 +123,10 @@ export function readNumbers(text, bound) {
 
 /** "smiling +1.5, old -1". @param {Record<string, number>} moves */
 export const spellMoves = moves => Object.entries(moves).filter(([, s]) => s)
-  .map(([name, s]) => `${plainName(name)} ${s > 0 ? '+' : '-'}${Math.abs(Math.round(s * 100) / 100)}`).join(', ');
+  .map(([name, s]) => `${plainName(name)} ${s > 0 ? "+" : "-"}${Math.abs(Math.round(s * 100) / 100)}`).join(", ");
 
 /** A direction's name for people. @param {string} name */
-export const plainName = name => name.toLowerCase().replaceAll('_', ' ').replace(/^(pca|sefa)(\d+)$/, '$1 component $2');
+export const plainName = name => name.toLowerCase().replaceAll("_", " ").replace(/^(pca|sefa)(\d+)$/, "$1 component $2");
 
 /** @param {Face} face */
 export const describe = face => `${titleOf(face.point)} ${spellMoves(face.moves || {})}`.trim();
@@ -138,11 +138,11 @@ export function sumOf(terms) {
   if (!full.length) return null;
   /** @type {Record<string, number>} */
   const moves = {};
-  for (const {sign, faces} of full)
+  for (const { sign, faces } of full)
     {for (const face of faces)
       {for (const [name, s] of Object.entries(face.moves || {})) moves[name] = (moves[name] || 0) + sign * s / faces.length;}}
   for (const [name, s] of Object.entries(moves)) if (Math.abs(s) < 1e-3) delete moves[name];
-  return {point: {sum: full.map(({sign, faces}) => ({sign, members: faces.map(face => face.point)}))}, moves};
+  return { point: { sum: full.map(({ sign, faces }) => ({ sign, members: faces.map(face => face.point) })) }, moves };
 }
 
 /** A face on the way between two. @param {Face} a @param {Face} b @param {number} at @returns {Face} */
@@ -152,5 +152,5 @@ export function between(a, b, at) {
   const moves = {};
   for (const name of new Set([...Object.keys(a.moves || {}), ...Object.keys(b.moves || {})]))
     {moves[name] = (1 - at) * (a.moves?.[name] || 0) + at * (b.moves?.[name] || 0);}
-  return {point: {between: [a.point, b.point], at}, moves};
+  return { point: { between: [a.point, b.point], at }, moves };
 }

@@ -63,7 +63,7 @@ function Large({ session }) {
       try {
         const picture = await session.model.draw(look, LARGE);
         paint(canvas.current, picture);
-        if (canvas.current) canvas.current.dataset.drawn = keyOf(look);
+        if (canvas.current) Object.assign(canvas.current.dataset, { drawn: keyOf(look), by: session.model.isLocal ? "page" : "server" });
         if (first) performance.mark("first picture");
         first = false;
         setSlow(false);

@@ -1,9 +1,9 @@
 // The generator, off the page's own thread: it draws what is asked for, the most urgent first.
-import {arithmetic, randn, slerp} from '../engine/latents.js';
-import {Faces} from '../engine/engine.js';
+import { arithmetic, randn, slerp } from "../engine/latents.js";
+import { Faces } from "../engine/engine.js";
 
-/** @typedef {import('./points.js').Point} Point */
-/** @typedef {import('./points.js').Face} Face */
+/** @typedef {import("./points.js").Point} Point */
+/** @typedef {import("./points.js").Face} Face */
 /** @typedef {{id: number, urgency: number, face: Face, labels: number[], truncation: number}} Wish */
 
 /** @type {Faces} */
@@ -16,17 +16,17 @@ let busy = false;
 /** @type {Record<string, number>} */
 let numbers = {};
 
-/** @param {string} base address of the model's contents @param {import('../engine/engine.js').Facts} facts @param {string} version */
+/** @param {string} base address of the model's contents @param {import("../engine/engine.js").Facts} facts @param {string} version */
 async function start(base, facts, version) {
   const content = async (/** @type {string} */ name) => {
-    const address = name === 'wasm' ? new URL('../web/ort-wasm-simd-threaded.wasm', import.meta.url).href : `${base}/part/${name}?${version}`;
+    const address = name === "wasm" ? new URL("../web/ort-wasm-simd-threaded.wasm", import.meta.url).href : `${base}/part/${name}?${version}`;
     const found = await fetch(address);
     if (!found.ok) throw new Error((await found.json().catch(() => ({}))).error || `${name}: ${found.status}`);
     return new Uint8Array(await found.arrayBuffer());
   };
-  const address = new URL('../web/ort.wasm.bundle.min.mjs', import.meta.url).href;
-  faces = new Faces(facts, {content, runtime: () => import(address)});
-  numbers = Object.fromEntries((facts.directions || []).map(({index, name}) => [name, index]));
+  const address = new URL("../web/ort.wasm.bundle.min.mjs", import.meta.url).href;
+  faces = new Faces(facts, { content, runtime: () => import(address) });
+  numbers = Object.fromEntries((facts.directions || []).map(({ index, name }) => [name, index]));
   await faces.start();
 }
 
@@ -34,40 +34,40 @@ async function start(base, facts, version) {
 
 /** Whether a point has normal draws n; all others are places in w. @param {Point} point @returns {boolean} */
 function isDrawn(point) {
-  if ('sum' in point) return point.sum.every(term => term.members.every(isDrawn));
-  return 'between' in point ? point.between.every(isDrawn) : 'seed' in point;
+  if ("sum" in point) return point.sum.every(term => term.members.every(isDrawn));
+  return "between" in point ? point.between.every(isDrawn) : "seed" in point;
 }
 
 /** Normal draws of a point. @param {Point} point @returns {Float32Array} */
 function draws(point) {
-  if ('sum' in point) return arithmetic(point.sum.map(({sign, members}) => ({factor: sign, members: members.map(draws)})));
-  if ('between' in point) return slerp(draws(point.between[0]), draws(point.between[1]), point.at);
-  return randn('seed' in point ? point.seed : 0, faces.data.latent.dim);
+  if ("sum" in point) return arithmetic(point.sum.map(({ sign, members }) => ({ factor: sign, members: members.map(draws) })));
+  if ("between" in point) return slerp(draws(point.between[0]), draws(point.between[1]), point.at);
+  return randn("seed" in point ? point.seed : 0, faces.data.latent.dim);
 }
 
 /** Place in w of a point, before truncation. @param {Point} point @param {number[]} labels @returns {Promise<Float32Array>} */
 async function place(point, labels) {
   if (isDrawn(point)) return Float32Array.from(await faces.map([draws(point)], labels));
-  if ('between' in point) {
+  if ("between" in point) {
     const [a, b] = await all(point.between, labels);
     return a.map((x, i) => (1 - point.at) * x + point.at * b[i]);
   }
-  if ('sum' in point) {
+  if ("sum" in point) {
     const total = new Float32Array(faces.layers);
-    for (const {sign, members} of point.sum)
+    for (const { sign, members } of point.sum)
       {for (const w of await all(members, labels)) w.forEach((x, i) => { total[i] += sign * x / members.length; });}
     return total;
   }
-  if ('base' in point) {
-    const [w, style] = await all([point.base, point.style], labels), {kind, numbers: chosen} = point;
-    if (kind === 'components' && !faces.components.length) faces.components = await faces.floats('components');
-    const most = kind === 'layers' ? faces.data.num_ws : faces.data.w_dim;
-    faces.blend(w, style, {[kind]: chosen.filter(number => number < most)});
+  if ("base" in point) {
+    const [w, style] = await all([point.base, point.style], labels), { kind, numbers: chosen } = point;
+    if (kind === "components" && !faces.components.length) faces.components = await faces.floats("components");
+    const most = kind === "layers" ? faces.data.num_ws : faces.data.w_dim;
+    faces.blend(w, style, { [kind]: chosen.filter(number => number < most) });
     return w;
   }
-  const key = 'words' in point ? `words:${point.words}` : 'vector' in point ? `vector:${point.vector}.${point.number}` : '';
+  const key = "words" in point ? `words:${point.words}` : "vector" in point ? `vector:${point.vector}.${point.number}` : "";
   const known = given.get(key);
-  if (!known) throw new Error('this face is not here yet');
+  if (!known) throw new Error("this face is not here yet");
   return Float32Array.from(known);
 }
 
@@ -79,9 +79,9 @@ async function all(points, labels) {
 }
 
 /** @param {Wish} wish */
-async function drawn({face, labels, truncation}) {
+async function drawn({ face, labels, truncation }) {
   const moves = Object.fromEntries(Object.entries(face.moves || {}).map(([name, s]) => [numbers[name], s]).filter(([i]) => i !== undefined));
-  return faces.draw({w: await place(face.point, labels), moves}, labels, truncation);
+  return faces.draw({ w: await place(face.point, labels), moves }, labels, truncation);
 }
 
 // --- wishes -------------------------------------------------------------------------------------------------
@@ -98,8 +98,8 @@ async function work() {
     wishes.splice(wishes.indexOf(wish), 1);
     try {
       const pixels = await drawn(wish);
-      postMessage({id: wish.id, pixels}, {transfer: [pixels.buffer]});
-    } catch (error) { postMessage({id: wish.id, error: String(error instanceof Error ? error.message : error)}); }
+      postMessage({ id: wish.id, pixels }, { transfer: [pixels.buffer] });
+    } catch (error) { postMessage({ id: wish.id, error: String(error instanceof Error ? error.message : error) }); }
     await pause();  // lets messages in, which may be more urgent
   }
   busy = false;
@@ -107,14 +107,14 @@ async function work() {
 
 const ANSWERS = {
   /** @param {any} asked */
-  start: async ({id, base, facts}) => {
+  start: async ({ id, base, facts }) => {
     try {
       await start(base, facts, facts.version);
-      postMessage({id});
-    } catch (error) { postMessage({id, error: String(error instanceof Error ? error.message : error)}); }
+      postMessage({ id });
+    } catch (error) { postMessage({ id, error: String(error instanceof Error ? error.message : error) }); }
   },
   /** @param {any} asked */
-  give: ({key, w}) => { given.set(key, w); },
+  give: ({ key, w }) => { given.set(key, w); },
   /** @param {any} wish */
   draw: wish => {
     wishes.push(wish);
@@ -122,4 +122,4 @@ const ANSWERS = {
   },
 };
 
-self.addEventListener('message', ({data}) => ANSWERS[/** @type {keyof typeof ANSWERS} */ (data.kind)](data));
+self.addEventListener("message", ({ data }) => ANSWERS[/** @type {keyof typeof ANSWERS} */ (data.kind)](data));
