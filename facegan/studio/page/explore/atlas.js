@@ -50,8 +50,8 @@ function Shown({ session, result }) {
 export function Atlas({ session, modelId }) {
   const hash = session.model.about.model_hash;
   const result = useStore(state => state.project?.results.find(one => one.action === "atlas" && one.result?.hash === hash));
-  const id = useStore(state => state.jobs.find(job => job.action === "atlas" && job.settings?.model === modelId)?.id);
-  const { job } = useJob(id);
+  const job = useStore(state => state.jobs.find(one => one.action === "atlas" && one.settings?.model === modelId));
+  useJob(job && isActive(job) ? job.id : null); // it is followed as long as it works
   if (result) return html`<${Shown} key=${result.id} session=${session} result=${result} />`;
   const settings = { model: modelId, count: COUNT };
   if (job && isActive(job)) return html`<${JobProgress} job=${job} /><p class="soft">The map is drawn once; it goes on when you leave.</p>`;

@@ -60,8 +60,8 @@ function Words({ session }) {
 
 /** Where a model has no directions yet: they are found by a job. @param {{modelId: string, onFound: () => void}} props */
 function FindDirections({ modelId, onFound }) {
-  const id = useStore(state => state.jobs.find(job => job.action === "directions" && job.settings?.model === modelId)?.id);
-  const { job } = useJob(id);
+  const job = useStore(state => state.jobs.find(one => one.action === "directions" && one.settings?.model === modelId));
+  useJob(job && isActive(job) ? job.id : null); // it is followed as long as it works
   const done = job?.state === "done";
   if (job && isActive(job)) return html`<${JobProgress} job=${job} />`;
   return html`<p class="soft">This model has no directions yet. Finding them takes some minutes; then there is a slider for each, such as smiling.</p>
