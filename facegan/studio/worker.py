@@ -40,7 +40,7 @@ def main(folder: Path) -> int:
         restored = {"action": about["action"], "settings": about.get("settings", {})}
         with command_line(call.argv(folder.name), canonical_json(restored)):
             result = dict(action.run(call, report))
-        if not action.quick:
+        if not action.quick and not result.get("draft"):
             report.save_result(_summary(about, call, result=result, job=folder.name))
         report.event("done", result={**result, "id": folder.name, "files": report.files})
         return 0

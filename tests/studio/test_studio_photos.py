@@ -148,6 +148,8 @@ def test_decisions_are_kept_and_followed_and_the_dataset_is_listed(
     assert cat in {row["source"] for row in made["rows"]}
     assert {r["reason"] for r in made["rejects"] if r["source"] == out["source"]} == {LEFT_OUT}
     assert next(d for d in server.get("/api/project")["datasets"] if d["id"] == "mine")
+    assert server.ask("GET", f"/api/results/{job['id']}/file/0").headers["content-type"] == "image/jpeg"
+    assert server.ask("GET", f"/api/results/{brought['job']['id']}").status == 404  # a draft is no result
     photo = server.ask("GET", f"/api/photos/datasets/mine/view?{urlencode({'source': cat})}")
     assert photo.status == 200
     taken = server.ask("POST", "/api/jobs", {"action": "prepare", "settings": settings})

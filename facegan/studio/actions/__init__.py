@@ -27,7 +27,7 @@ class Action:
     ``ref``, new ones from ``Project.new_path``, files to make are ``Place``."""
     run: Callable[[Call, JobReport], Mapping[str, Any]]
     """Works, in a process of its own. It calls the public function with ``report.values(call)`` and returns
-    what the page shows, as JSON."""
+    what the page shows, as JSON. With ``draft`` in it, it is not listed among the project's results."""
     resumable: bool = False
     """Whether the same call in the same place goes on where it stopped, as training does."""
     quick: bool = False

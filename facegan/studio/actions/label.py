@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from facegan.studio.actions import Action
+from facegan.studio.actions.prepare import show_dataset
 from facegan.studio.call import Call, New, only, ref, setting
 from facegan.studio.project import Project
 from facegan.studio.report import JobReport
@@ -33,8 +34,9 @@ def _run(call: Call, report: JobReport) -> Mapping[str, Any]:
     import facegan
 
     made = facegan.label(**report.values(call), on_progress=report.progress)
-    item = next(item for item in report.project.datasets() if item.path == made.path.resolve())
-    return {"dataset": item.id, "count": made.labelled.count, "names": made.labelled.names}
+    assert made.dataset is not None  # the source is one
+    item = show_dataset(made.dataset, report)
+    return {"dataset": item, "count": made.labelled.count, "names": made.labelled.names}
 
 
 ACTION = Action("label", "Predict attributes", _call, _run)

@@ -7,14 +7,17 @@ import io
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from facegan.errors import InputError
 from facegan.studio.actions import Action
-from facegan.studio.call import Call, New, Own, only, setting
+from facegan.studio.call import Call, New, Own, Place, only, setting
 from facegan.studio.photo_sets import PhotoSets
 from facegan.studio.project import Project
 from facegan.studio.report import JobReport
+
+if TYPE_CHECKING:
+    from facegan.data.dataset import Dataset
 
 CROP: dict[str, Any] = {
     "crop": "aligned",
@@ -86,10 +89,18 @@ def _run(call: Call, report: JobReport) -> Mapping[str, Any]:
         if not is_draft:
             raise
         return {**about, "dataset": "", "nothing": str(error).partition("; nothing was written")[0]}
-    items = () if is_draft else report.project.datasets()
-    item = next((item.id for item in items if item.path == made.path.resolve()), "")
+    item = "" if is_draft else show_dataset(made, report)
     counts = {"counts": made.counts, "rejected": len(made.info["rejects"])}
     return {**about, **counts, "dataset": item, "notes": made.info.get("notes", [])}
+
+
+def show_dataset(made: Dataset, report: JobReport) -> str:
+    """Show a new dataset's preview among the results; return the id by which the project lists it."""
+    path = made.path.resolve()
+    preview = report.project.root / report.value(Place(".jpg"))
+    shutil.copyfile(path / "preview.jpg", preview)
+    report.picture(preview, "preview")
+    return next(item.id for item in report.project.datasets() if item.path == path)
 
 
 class _Told:
@@ -125,4 +136,4 @@ def _thumbnail(png: bytes) -> str:
     return f"data:image/jpeg;base64,{base64.b64encode(buffer.getvalue()).decode()}"
 
 
-ACTION = Action("prepare", "Find faces", _call, _run, resumable=True)
+ACTION = Action("prepare", "Prepare photos", _call, _run, resumable=True)

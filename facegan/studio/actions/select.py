@@ -7,6 +7,7 @@ from typing import Any
 
 from facegan.errors import InputError
 from facegan.studio.actions import Action
+from facegan.studio.actions.prepare import show_dataset
 from facegan.studio.call import Call, New, only, ref, setting
 from facegan.studio.project import Project
 from facegan.studio.report import JobReport
@@ -34,9 +35,8 @@ def _run(call: Call, report: JobReport) -> Mapping[str, Any]:
     import facegan
 
     made = facegan.select(**report.values(call), on_progress=report.progress)
-    path = made.dataset.path.resolve()
-    item = next(item for item in report.project.datasets() if item.path == path)
-    return {"dataset": item.id, "counts": made.dataset.counts, "before": made.before, "unknown": made.unknown}
+    item = show_dataset(made.dataset, report)
+    return {"dataset": item, "counts": made.dataset.counts, "before": made.before, "unknown": made.unknown}
 
 
 ACTION = Action("select", "Save a selection", _call, _run)
