@@ -192,7 +192,13 @@ class Jobs:
         folder = self.folder / name
         folder.mkdir(mode=0o700)
         job = Job(folder)
-        about = {"action": action, "title": row.title, "settings": settings, "call": call.to_dict()}
+        made = place_of(call.to_dict()).rpartition("/")[2]
+        about = {
+            "action": action,
+            "title": f"{row.title} {made}".strip(),
+            "settings": settings,
+            "call": call.to_dict(),
+        }
         words = {"command": call.command(name), "python": call.python(name)}
         times = {"created": time.time(), "resumable": row.resumable, "quick": row.quick, "state": "queued"}
         job.write({**about, **words, **times})
@@ -256,8 +262,8 @@ class Jobs:
                     job.write({**about, "state": "running", "started": time.time()})
                     running[quick] += 1
                 elif about.get("state") == "queued":
-                    waiting.append((job, quick))
-            for job, quick in reversed(waiting):
+                    waiting.append((about.get("created", 0.0), job, quick))
+            for _, job, quick in sorted(waiting, key=lambda one: one[0]):
                 if running[quick] < self.at_once:
                     self._launch(job)
                     running[quick] += 1

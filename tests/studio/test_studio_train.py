@@ -287,6 +287,21 @@ def _goes_on_in_a_terminal(root: Path, command: str, kimg: float) -> None:
     assert record.kimg >= kimg and record.config["command"].startswith("facegan train datasets/faces")
 
 
+def test_a_look_ahead_waits_for_no_training_but_a_second_training_does(project: Project) -> None:
+    with running(project.root, "--jobs", "1") as server:
+        given = {"dataset": "faces", "recipe": "faces-tiny-32", "changes": SMALL}
+        first, second = (server.start("train", name=name, **given) for name in ("one", "two"))
+        assert server.get(f"/api/jobs/{first}")["title"] == "Train one"
+        until(server, "one", lambda run: run["state"] == "running")
+        assert server.wait(server.start("plan", **given))["state"] == "done"
+        states = {run["id"]: (run["state"], run["job"]) for run in server.get("/api/training/runs")["runs"]}
+        assert states["one"] == ("running", first) and states["two"] == ("waiting", second)
+        assert server.ask("GET", "/api/training/runs/two").status == 404
+        for job in (second, first):
+            assert server.ask("POST", f"/api/jobs/{job}/stop", {}).status == 200
+        assert {server.wait(job)["state"] for job in (first, second)} == {"stopped"}
+
+
 def test_runs_of_the_terminal_show_while_they_train(server: Server) -> None:
     flags = [word for name, value in SMALL.items() for word in (f"--{name.replace('_', '-')}", str(value))]
     argv = ["train", "datasets/faces", "--recipe", "faces-tiny-32", "--out", "runs/typed", "--quiet", *flags]

@@ -101,7 +101,7 @@ function Beginning({ id, job, error }) {
   const { events } = useJob(job?.id);
   const said = events.filter(event => event.kind === "message").at(-1)?.text;
   return html`<div class="row"><h1>${id}</h1><a href=${address("train")}>All runs</a></div>
-    ${job && isActive(job) && html`<div class="card row"><p aria-live="polite"><${Spinner} label="Getting ready" /> ${job.state === "queued" ? "Waits until another training has ended" : said ?? "Getting ready"} …</p>
+    ${job && isActive(job) && html`<div class="card row"><p aria-live="polite"><${Spinner} label="Getting ready" /> ${job.state === "queued" ? "Waits for its turn: other jobs are running" : said ?? "Getting ready"} …</p>
       <${Button} small icon="stop" onClick=${() => stopJob(job.id).catch(toastError)}>Stop<//></div>`}
     ${job && !isActive(job) && html`<${Failure} sentence=${job.error || "It was stopped before its first picture; nothing was kept."} run=${null} job=${job} />`}
     ${!job && html`<${ErrorLine} error=${error} />`}
