@@ -22,7 +22,7 @@ from facegan.studio.web import NO_STORE, answer, picture, read_object, studio_of
 from facegan.studio.wording import in_plain_words
 
 MAX_MOVES = 400
-FORMATS = ("npz", "safetensors")
+FORMATS = ("png", "npz", "safetensors")
 
 
 async def samples(request: Request) -> Response:
@@ -92,19 +92,23 @@ async def image(request: Request) -> Response:
     return picture(content)
 
 
-async def latent(request: Request) -> Response:
-    """Answer with w of the face, changed by ``moves`` in the address, as a file to download."""
+async def file(request: Request) -> Response:
+    """Answer with the face, changed by ``moves`` in the address, as a file: a picture, or w."""
     found, hands = await _found(request)
     kind = request.path_params["format"]
     if kind not in FORMATS:
-        raise NotFoundError(f"a latent comes as {' or '.join(FORMATS)}")
+        raise NotFoundError(f"a face comes as {' or '.join(FORMATS)}")
     try:
         moves = checked_moves(json.loads(request.query_params.get("moves", "{}")))
     except (ValueError, RecursionError):
         raise InputError("moves must be a JSON object") from None
-    about, content = await hands.call("edit_place", {**found.question(), "moves": moves}, seconds=120)
-    w = np.frombuffer(content, "<f4").reshape(1, *about["shape"])
     headers = {**NO_STORE, "Content-Disposition": f'attachment; filename="face.{kind}"'}
+    question = {**found.question(), "moves": moves}
+    if kind == "png":
+        _, content = await hands.call("edit_image", question, seconds=120)
+        return Response(content, headers=headers, media_type="image/png")
+    about, content = await hands.call("edit_place", question, seconds=120)
+    w = np.frombuffer(content, "<f4").reshape(1, *about["shape"])
     written = _npz(w, about["hash"]) if kind == "npz" else _safetensors(w, about["hash"])
     return Response(written, headers=headers, media_type="application/octet-stream")
 
@@ -138,7 +142,7 @@ ROUTES = [
     Route("/api/photo/faces", faces, methods=["POST"]),
     Route("/api/photo/{id}", one, methods=["GET"]),
     Route("/api/photo/{id}/image", image, methods=["POST"]),
-    Route("/api/photo/{id}/latent/{format}", latent, methods=["GET"]),
+    Route("/api/photo/{id}/file/{format}", file, methods=["GET"]),
     Route("/api/photo/{id}/words", words, methods=["POST"]),
     Route("/api/samples", samples, methods=["GET"]),
     Route("/api/samples/{name}", sample, methods=["GET"]),

@@ -25,7 +25,7 @@ from facegan.generator import Generator
 from facegan.latent import unsupervised, w_statistics
 from facegan.latent.arithmetic import Term, evaluate_expression
 from facegan.latent.directions import Directions, kept_directions
-from facegan.latent.editing import mix, mix_components, parse_edits
+from facegan.latent.editing import at_home, mix, mix_components, parse_edits
 from facegan.latent.interpolation import lerp, slerp
 from facegan.marks import RECALL, Mark
 from facegan.prior import Latent
@@ -278,4 +278,4 @@ def _draws(dim: int, point: points.Point) -> Tensor:
 
 
 def _saved(model: Generator, file: str) -> Tensor:
-    return _in_w(model, load_vectors(file, model.latent.dim, (model.num_ws, model.w_dim)))
+    return at_home(model, _in_w(model, load_vectors(file, model.latent.dim, (model.num_ws, model.w_dim))))

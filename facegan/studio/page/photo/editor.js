@@ -1,15 +1,15 @@
 // A face that was found: changed by sliders and words, compared, kept, taken home.
 import { get, post } from "../api.js";
-import { html, useEffect, useMemo, useRef, useState } from "../html.js";
+import { html, useEffect, useState } from "../html.js";
 import { BeforeAfter } from "../parts/before_after.js";
 import { Downloads, LiveJob, fileOf, useResult } from "../parts/live.js";
 import { navigate } from "../router.js";
 import { startJob } from "../store.js";
-import { newestOnly } from "../translate/engine.js";
+import { useDrawn } from "./drawing.js";
 import { Button, CommandBox, ErrorLine, Select, Slider, Spinner, Switch, Tabs, TextInput, toastError } from "../ui.js";
 
 /** @typedef {import("../store.js").Item} AnyItem */
-/** @typedef {Record<string, number>} Moves strengths by direction */
+/** @typedef {import("./drawing.js").Moves} Moves */
 /** @typedef {{name: string, kind: string, accuracy: number | null}} Direction */
 /** @typedef {{known: boolean, directions: Direction[], model: string, tuned: boolean}} Directions */
 
@@ -32,30 +32,6 @@ function readMoves(text) {
   }
 }
 
-/** What the model draws of the moves, drawn anew when they change. @param {string} id @param {Moves} moves */
-function useDrawn(id, moves) {
-  const [src, setSrc] = useState("");
-  const [error, setError] = useState("");
-  const wish = useRef(moves);
-  wish.current = moves;
-  const last = useRef("");
-  const work = useMemo(() => newestOnly(
-    () => post(`/api/photo/${encodeURIComponent(id)}/image`, { moves: wish.current }),
-    blob => {
-      setError("");
-      const next = URL.createObjectURL(blob);
-      setSrc(next);
-      if (last.current) setTimeout(URL.revokeObjectURL, 1000, last.current);
-      last.current = next;
-    },
-    problem => setError(problem.message),
-  ), [id]);
-  const key = JSON.stringify(moves);
-  useEffect(() => void work.run(), [key, work]);
-  useEffect(() => () => work.end(), [work]);
-  return { src, error };
-}
-
 /** @param {{id: string, state: Record<string, string>}} props */
 export function Editor({ id, state }) {
   const result = useResult(id);
@@ -71,11 +47,12 @@ export function Editor({ id, state }) {
     get(`/api/photo/${encodeURIComponent(id)}`).then(setFacts, problem => setError(problem.message));
   };
   useEffect(ask, [id]);
-  const { src, error: drawing } = useDrawn(id, moves);
+  const inPage = facts?.known && !facts.tuned && result && !result.result?.labels ? facts.model : "";
+  const { src, where, milliseconds, error: drawing } = useDrawn(id, moves, inPage);
   if (error) return html`<${ErrorLine} error=${error} onRetry=${ask} /><div class="actions"><${Button} icon="back" onClick=${() => navigate("photo")}>Choose a photo<//></div>`;
   if (!result) return html`<p><${Spinner} label="Loading the face" /></p>`;
   return html`<div class="two-columns editor">
-    <${Compare} result=${result} src=${src} error=${drawing} />
+    <${Compare} result=${result} src=${src} error=${drawing} took=${where && `${Math.round(milliseconds)} ms ${where}`} />
     <div class="stack">
       ${facts && !facts.known && html`<${NoDirections} model=${facts.model} onFound=${ask} />`}
       ${facts?.known && html`<${Words} id=${id} moves=${moves} onMoves=${change} /><${Sliders} facts=${facts} moves=${moves} onMoves=${change} />`}
@@ -86,8 +63,8 @@ export function Editor({ id, state }) {
 
 // --- comparing ------------------------------------------------------------------------------------------------
 
-/** @param {{result: AnyItem, src: string, error: string}} props */
-function Compare({ result, src, error }) {
+/** @param {{result: AnyItem, src: string, error: string, took: string}} props */
+function Compare({ result, src, error, took }) {
   const [against, setAgainst] = useState("photo");
   const drawn = src || fileOf(result, "tuned") || fileOf(result, "picture");
   const { mse, faces } = result.result?.tuned_errors?.mse_tuned != null
@@ -99,6 +76,7 @@ function Compare({ result, src, error }) {
     <${BeforeAfter} label="How much of the picture before" before=${fileOf(result, against === "photo" ? "photo" : fileOf(result, "tuned") ? "tuned" : "picture")} after=${drawn}
       names=${[against === "photo" ? "Photo" : "Found", "Now"]} />
     <${ErrorLine} error=${error} />
+    ${took && html`<p class="soft small numbers" data-took>Drawn in ${took}.</p>`}
     ${mse != null && html`<p class="soft small numbers">Distance of the found face from the photo: mean squared error ${mse.toFixed(4)}${faces != null ? `, in the face network's eyes ${faces.toFixed(3)}` : ""}.</p>`}
   </section>`;
 }
@@ -170,12 +148,12 @@ function TakeHome({ id, result, moves, src }) {
   const edits = spelled(moves);
   const settings = edits ? { face: id, edits, hold } : null;
   const keep = () => settings && startJob("edit", settings).then(made => { setJob(made.id); setError(""); }, problem => setError(problem.message));
-  const latent = (/** @type {string} */ kind) => `/api/photo/${encodeURIComponent(id)}/latent/${kind}?moves=${encodeURIComponent(JSON.stringify(moves))}`;
+  const file = (/** @type {string} */ kind) => `/api/photo/${encodeURIComponent(id)}/file/${kind}?moves=${encodeURIComponent(JSON.stringify(moves))}`;
   return html`<section class="card stack" aria-label="Take it home"><h2>Take it home</h2>
     <div class="actions">
-      <${Button} icon="download" href=${src || undefined} disabled=${!src} download="face.png" title="With a mark that says what made it">PNG<//>
-      <${Button} icon="download" href=${latent("npz")} download="face.npz">Latent .npz<//>
-      <${Button} icon="download" href=${latent("safetensors")} download="face.safetensors">Latent .safetensors<//>
+      <${Button} icon="download" href=${file("png")} download="face.png" title="With a mark that says what made it">PNG<//>
+      <${Button} icon="download" href=${file("npz")} download="face.npz">Latent .npz<//>
+      <${Button} icon="download" href=${file("safetensors")} download="face.safetensors">Latent .safetensors<//>
       ${fileOf(result, "delta") && html`<${Button} icon="download" href=${fileOf(result, "delta")} download="">Adapted model<//>`}
     </div>
     <${Switch} label="Hold other traits while keeping" checked=${hold} onChange=${setHold}

@@ -3,9 +3,9 @@ import { post } from "../api.js";
 import { html, useEffect, useState } from "../html.js";
 import { FaceBoxes } from "../parts/faces.js";
 import { LiveJob } from "../parts/live.js";
-import { PhotoPicker } from "../parts/photos.js";
+import { PhotoPicker, photoOf } from "../parts/photos.js";
 import { navigate } from "../router.js";
-import { onJobEnd, startJob, useStore } from "../store.js";
+import { startJob, useStore } from "../store.js";
 import { Button, CommandBox, ErrorLine, Select, Spinner, Switch } from "../ui.js";
 
 /** @typedef {import("../parts/photos.js").Photo} Photo */
@@ -20,9 +20,11 @@ export function useGenerators(id) {
 
 /** @param {{job: string, onJob: (id: string) => void}} props */
 export function FindFace({ job, onJob }) {
-  const [photo, setPhoto] = useState(/** @type {Photo | null} */ (null));
+  const begun = useStore(all => all.jobs.find(one => one.id === job)?.settings);
+  const [chosen, setPhoto] = useState(/** @type {Photo | null} */ (null));
   const [wanted, setWanted] = useState("");
-  const { generators, model } = useGenerators(wanted);
+  const photo = chosen ?? (begun ? photoOf(begun.photo) : null); // the page may have been closed meanwhile
+  const { generators, model } = useGenerators(wanted || begun?.model || "");
   if (!model) return html`<p><${Spinner} /></p>`;
   return html`<div class="stack">
     ${!photo && html`<${PhotoPicker} label="Drop a photo of a face" onPhoto=${setPhoto}
@@ -35,8 +37,10 @@ export function FindFace({ job, onJob }) {
 
 /** @param {{photo: Photo, model: string, job: string, onJob: (id: string) => void, onOther: () => void, children?: any}} props */
 function Chosen({ photo, model, job, onJob, onOther, children }) {
+  const begun = useStore(all => all.jobs.find(one => one.id === job)?.settings);
+  const done = useStore(all => all.jobs.find(one => one.id === job)?.state === "done");
   const [found, setFound] = useState(/** @type {FacesFound | null} */ (null));
-  const [face, setFace] = useState(1);
+  const [face, setFace] = useState(begun?.face ?? 1);
   const [align, setAlign] = useState(true);
   const [careful, setCareful] = useState(false);
   const [tune, setTune] = useState(false);
@@ -46,7 +50,7 @@ function Chosen({ photo, model, job, onJob, onOther, children }) {
     setError("");
     post("/api/photo/faces", { photo: photo.id, model }).then(setFound, problem => setError(problem.message));
   }, [photo.id, model]);
-  useEffect(() => onJobEnd((ended, event) => { if (ended === job && event.kind === "done") navigate("photo", ended); }), [job]);
+  useEffect(() => { if (done) navigate("photo", job); }, [done, job]);
   const usable = found && (found.faces.length > 0 || found.whole || !align);
   const settings = usable ? { photo: photo.id, model, face, preset: careful ? "thorough" : "quick", tune, align } : null;
   const start = () => settings && startJob("invert", settings).then(made => onJob(made.id), problem => setError(problem.message));

@@ -4,11 +4,11 @@ import { BeforeAfter } from "../parts/before_after.js";
 import { fileOf } from "../parts/live.js";
 import { photoOf } from "../parts/photos.js";
 import { Select, Slider, Switch, TextInput } from "../ui.js";
-import { ClassifierSelect, Earlier, PhotoPlace, Took, Workbench, begunPhoto, useBegun } from "./shared.js";
+import { ClassifierSelect, Earlier, PhotoPlace, Took, Workbench, begunPhoto, sizesOf, useBegun } from "./shared.js";
 
 /** @typedef {import("../parts/photos.js").Photo} Photo */
 
-const SIZES = [256, 384, 512, 768, 1024, 1536].map(side => ({ value: String(side), label: `${side} px` }));
+const SIZES = [256, 384, 512, 768, 1024, 1536];
 
 /** @param {{shown: string}} props */
 export function Dream({ shown }) {
@@ -32,7 +32,7 @@ export function Dream({ shown }) {
     <div class="stack">
       <section class="card stack" aria-label="The dream">
         <${ClassifierSelect} value=${model} onChange=${setModel} />
-        ${!noise && html`<${Select} label="Longer side" value=${String(size)} onChange=${(/** @type {string} */ to) => setSize(Number(to))} options=${SIZES} />
+        ${!noise && html`<${Select} label="Longer side" value=${String(size)} onChange=${(/** @type {string} */ to) => setSize(Number(to))} options=${sizesOf(SIZES, size)} />
           <${Slider} label="Sizes, from small to large" value=${octaves} min=${1} max=${10} step=${1} reset=${6} onInput=${setOctaves} />`}
         <${Slider} label=${noise ? "Steps" : "Steps at each size"} value=${steps || (noise ? 256 : 10)} min=${noise ? 16 : 2} max=${noise ? 1024 : 60} step=${noise ? 16 : 1} reset=${noise ? 256 : 10} onInput=${setSteps} />
         <${Slider} label="Strength of a step" value=${strength} min=${0.002} max=${0.05} step=${0.002} reset=${0.01} onInput=${setStrength} format=${(/** @type {number} */ n) => n.toFixed(3)} />

@@ -30,6 +30,9 @@ export function ClassifierSelect({ value, onChange, label = "Classifier" }) {
   return html`<${Select} label=${label} value=${value} onChange=${onChange} options=${classifiers.map(one => ({ value: one.id, label: one.title }))} />`;
 }
 
+/** Sizes to choose from, and the present one. @param {number[]} sides @param {number} present */
+export const sizesOf = (sides, present) => [...new Set([...sides, present])].sort((a, b) => a - b).map(side => ({ value: String(side), label: `${side} px` }));
+
 /** @param {{photo: Photo | null, onPhoto: (photo: Photo | null) => void, label: string, hint?: string, children?: any}} props */
 export function PhotoPlace({ photo, onPhoto, label, hint = "It stays on the machine of this studio.", children }) {
   if (!photo) return html`<${PhotoPicker} label=${label} hint=${hint} onPhoto=${onPhoto} />`;
@@ -55,6 +58,7 @@ export function Workbench({ action, tab, settings, begin, shown, photo, alt, Res
       ${!settings && !photo && html`<span class="soft small">Choose a photo first.</span>`}</div>
     <${ErrorLine} error=${error} />
     <${LiveJob} id=${shown} alt=${alt} start=${photo?.src} onAgain=${go} />
+    ${job?.state === "stopped" && !result && html`<p class="soft">It was stopped before there was a picture to keep.</p>`}
     ${result && !active && html`<${Result} result=${result} />`}
     ${settings && html`<${CommandBox} action=${action} settings=${settings} onError=${setError} />`}
   </div>`;

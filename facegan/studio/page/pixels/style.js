@@ -4,11 +4,11 @@ import { BeforeAfter } from "../parts/before_after.js";
 import { fileOf } from "../parts/live.js";
 import { PhotoPicker, photoOf, samplePhoto, useSamples } from "../parts/photos.js";
 import { Select, Slider, Switch } from "../ui.js";
-import { ClassifierSelect, Earlier, PhotoPlace, Took, Workbench, begunPhoto, useBegun } from "./shared.js";
+import { ClassifierSelect, Earlier, PhotoPlace, Took, Workbench, begunPhoto, sizesOf, useBegun } from "./shared.js";
 
 /** @typedef {import("../parts/photos.js").Photo} Photo */
 
-const SIZES = [192, 256, 384, 512, 768, 1024].map(side => ({ value: String(side), label: `${side} px` }));
+const SIZES = [192, 256, 384, 512, 768, 1024];
 const WEIGHTS = [{ value: "-1", label: "As suits the classifier" }, { value: "0.02", label: "Much of the style" }, { value: "0.3", label: "Much of the photo" }, { value: "1", label: "Mostly the photo" }];
 const MOST = 8;
 
@@ -41,7 +41,7 @@ export function Style({ shown }) {
     <div class="stack">
       <section class="card stack" aria-label="The painting">
         <${ClassifierSelect} value=${model} onChange=${setModel} label="Whose eyes" />
-        <${Select} label="Longer side" value=${String(size)} onChange=${(/** @type {string} */ to) => setSize(Number(to))} options=${SIZES} />
+        <${Select} label="Longer side" value=${String(size)} onChange=${(/** @type {string} */ to) => setSize(Number(to))} options=${sizesOf(SIZES, size)} />
         <${Slider} label="Steps at each size" value=${steps} min=${10} max=${300} step=${10} reset=${100} onInput=${setSteps} />
         <${Slider} label="Size of the strokes" value=${scale} min=${0.25} max=${3} step=${0.05} reset=${1} onInput=${setScale} format=${(/** @type {number} */ n) => `${n.toFixed(2)} ×`} />
         <${Select} label="Photo and style" value=${weight} onChange=${setWeight} options=${WEIGHTS} />

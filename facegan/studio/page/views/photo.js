@@ -1,5 +1,5 @@
 // My photo: a face of one's own in a model, to be changed.
-import { html, useState } from "../html.js";
+import { html } from "../html.js";
 import { fileOf, useResults } from "../parts/live.js";
 import { Editor } from "../photo/editor.js";
 import { FindFace } from "../photo/find.js";
@@ -9,13 +9,12 @@ import { PictureGrid, Spinner } from "../ui.js";
 
 /** @param {{id: string, state: Record<string, string>}} props */
 function View({ id, state }) {
-  const [job, setJob] = useState("");
   const project = useStore(all => all.project);
   if (!project) return html`<h1>My photo</h1><p><${Spinner} /></p>`;
   if (id) return html`<h1>My photo</h1><${Editor} key=${id} id=${id} state=${state} />`;
   return html`<h1>My photo</h1>
     <p class="lead">Bring a photo of a face: the studio finds it in a model, and then you can make it smile, age or wear glasses.</p>
-    <${FindFace} job=${job} onJob=${setJob} />
+    <${FindFace} job=${state.job ?? ""} onJob=${(/** @type {string} */ job) => navigate("photo", "", { job }, { replace: true })} />
     <${Earlier} />`;
 }
 
