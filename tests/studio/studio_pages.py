@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
-from playwright.sync_api import Browser, Locator, Page, sync_playwright
+from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
 from studio_server import Server
 
 _DROP = """
@@ -34,6 +34,7 @@ def chromium() -> Iterator[Browser]:
     if not program:
         pytest.skip("needs chromium")
     words = ["--no-sandbox", "--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream"]
+    expect.set_options(timeout=90_000)  # jobs start Python anew, which takes long on a busy machine
     with sync_playwright() as playwright:
         yield playwright.chromium.launch(executable_path=program, args=words)
 

@@ -52,8 +52,8 @@ async def faces(request: Request) -> Response:
     studio, given = studio_of(request), await read_object(request)
     name, path = source_of(studio.project, given.get("photo"))
     item = await run_in_threadpool(studio.project.find, "models", text_of(given, "model"))
-    crop, _ = await studio.hands.call("edit_crop", {"model": item.loaded}, seconds=120)
-    with in_plain_words({path: name}):
+    with in_plain_words({str(item.path): item.name, path: name}):
+        crop, _ = await studio.hands.call("edit_crop", {"model": item.loaded}, seconds=120)
         found, _ = await studio.reader.call("edit_faces", {"path": path, "crop": crop}, seconds=60)
     return answer(found)
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import base64
 import binascii
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
@@ -15,6 +17,7 @@ from facegan.errors import InputError
 from facegan.files import write_bytes
 from facegan.studio.actions.photos import source_of
 from facegan.studio.call import setting
+from facegan.studio.project import Item
 from facegan.studio.refusals import NotFoundError, shown
 from facegan.studio.web import NO_STORE, answer, picture, read_object, studio_of, text_of
 from facegan.studio.wording import in_plain_words
@@ -22,31 +25,43 @@ from facegan.studio.wording import in_plain_words
 MAX_GRAPHS = 24
 
 
-async def _name(request: Request) -> str:
+async def _item(request: Request) -> Item:
     project = studio_of(request).project
-    item = await run_in_threadpool(project.find, "models", request.path_params["id"])
-    return item.loaded
+    return await run_in_threadpool(project.find, "models", request.path_params["id"])
+
+
+async def _ask(
+    request: Request,
+    item: Item,
+    task: str,
+    *,
+    content: bytes = b"",
+    names: Mapping[str, str] | None = None,
+    exports: bool = False,
+    **arguments: Any,
+) -> tuple[dict[str, Any], bytes]:
+    """Return what a task says of a translator; messages speak of it, and of ``names``, as people do."""
+    hands = studio_of(request).exporter if exports else studio_of(request).hands
+    with in_plain_words({str(item.path): item.name, **(names or {})}):
+        return await hands.call(task, {"model": item.loaded, **arguments}, content, seconds=600)
 
 
 async def facts(request: Request) -> Response:
     """Answer with what a translator takes and makes."""
-    found, _ = await studio_of(request).hands.call(
-        "translator_facts", {"model": await _name(request)}, seconds=120
-    )
+    found, _ = await _ask(request, await _item(request), "translator_facts")
     return answer(found)
 
 
 async def graph(request: Request) -> Response:
     """Answer with the ONNX graph of a direction, which is written once."""
-    studio, name = studio_of(request), await _name(request)
-    about, _ = await studio.hands.call("translator_facts", {"model": name}, seconds=120)
+    item = await _item(request)
+    about, _ = await _ask(request, item, "translator_facts")
     direction = request.query_params.get("direction") or about["directions"][0]
     if direction not in about["directions"]:
         raise NotFoundError(f"this translator has no direction '{shown(direction)}'")
-    file = studio.project.private / "graphs" / f"{about['hash'][:32]}-{direction}.onnx"
+    file = studio_of(request).project.private / "graphs" / f"{about['hash'][:32]}-{direction}.onnx"
     if not file.is_file():
-        question = {"model": name, "direction": direction}
-        _, content = await studio.exporter.call("translator_graph", question, seconds=600)
+        _, content = await _ask(request, item, "translator_graph", exports=True, direction=direction)
         await run_in_threadpool(_keep, file, content)
     return FileResponse(file, headers=NO_STORE, media_type="application/octet-stream")
 
@@ -62,16 +77,11 @@ def _keep(file: Path, content: bytes) -> None:
 
 async def given(request: Request) -> Response:
     """Answer with what a translator is given of a photo: its crop, and its input."""
-    studio, asked = studio_of(request), await read_object(request)
-    name, path = source_of(studio.project, asked.get("photo"))
-    question = {
-        "model": await _name(request),
-        "path": path,
-        "face": setting(asked, "face", 0, most=1000),
-        "align": setting(asked, "align", True),
-    }
-    with in_plain_words({path: name}):
-        found, _ = await studio.hands.call("translator_input", question, seconds=120)
+    asked = await read_object(request)
+    name, path = source_of(studio_of(request).project, asked.get("photo"))
+    options = {"face": setting(asked, "face", 0, most=1000), "align": setting(asked, "align", True)}
+    item = await _item(request)
+    found, _ = await _ask(request, item, "translator_input", names={path: name}, path=path, **options)
     return answer(found)
 
 
@@ -82,8 +92,8 @@ async def drawn(request: Request) -> Response:
         content = base64.b64decode(text_of(asked, "png"), validate=True)
     except (binascii.Error, ValueError):
         raise InputError("png must be a picture in base64") from None
-    question = {"model": await _name(request), "direction": text_of(asked, "direction", "")}
-    _, made = await studio_of(request).hands.call("translator_picture", question, content, seconds=60)
+    item, direction = await _item(request), text_of(asked, "direction", "")
+    _, made = await _ask(request, item, "translator_picture", content=content, direction=direction)
     return picture(made)
 
 
