@@ -269,3 +269,19 @@ def test_a_face_is_changed_in_the_page(browser: Browser, server: Server, face: d
         expect(page.locator("[data-took]")).to_contain_text("in this page", timeout=240_000)
         page.wait_for_timeout(300)
         assert levels(pixels(now), picture(wanted)) <= 1
+
+
+def test_results_lead_back_here(browser: Browser, server: Server, face: dict[str, Any]) -> None:
+    settings = {"photo": "sample:astronaut", "model": "celeba64", "preset": "thorough", "tune": True}
+    state = f"action=invert&settings={quote(json.dumps(settings))}"
+    with opened(browser, server, f"photo/celeba64?{state}") as page:
+        expect(page.get_by_role("switch", name="Adapt the model to this photo")).to_be_checked()
+        expect(page.locator(".command code")).to_contain_text(
+            "sample:astronaut --model celeba64 --preset thorough --tune"
+        )
+        page.get_by_role("button", name="Another photo").click()
+        expect(page.locator("[data-dropzone]")).to_be_visible()
+        edit = quote(json.dumps({"face": face["id"], "edits": "smiling=1.5, young=-1"}))
+        page.goto(f"{server.address}/#/photo?action=edit&settings={edit}")
+        expect(page.get_by_role("slider", name="smiling", exact=True)).to_have_value("1.5")
+        expect(page.get_by_role("slider", name="young", exact=True)).to_have_value("-1")

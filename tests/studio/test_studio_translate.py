@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import base64
 import io
+import json
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import numpy as np
 import onnxruntime
@@ -198,6 +200,12 @@ def test_a_face_while_one_draws(browser: Browser, server: Server) -> None:
         expect(page.get_by_role("alert")).to_have_count(0)
         page.get_by_role("button", name="Keep this picture").click()
         expect(page.get_by_alt_text("Input and result")).to_be_visible()
+        settings = {"photo": "sample:officer", "model": "faces", "steps": 4}
+        state = f"action=translate&settings={quote(json.dumps(settings))}"
+        page.goto(f"{server.address}/#/translate/faces?{state}")
+        expect(page.locator(".command code").first).to_contain_text(
+            "sample:officer --direction forward --steps 4"
+        )
 
 
 def test_a_project_without_one_says_how_to_get_one(browser: Browser, tmp_path: Path) -> None:

@@ -80,6 +80,7 @@ async def given(request: Request) -> Response:
     asked = await read_object(request)
     name, path = source_of(studio_of(request).project, asked.get("photo"))
     options = {"face": setting(asked, "face", 0, most=1000), "align": setting(asked, "align", True)}
+    options["ready"] = setting(asked, "ready", False)
     item = await _item(request)
     found, _ = await _ask(request, item, "translator_input", names={path: name}, path=path, **options)
     return answer(found)

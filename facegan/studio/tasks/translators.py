@@ -43,12 +43,13 @@ def translator_graph(arguments: dict[str, Any], content: bytes) -> Result:
 def translator_input(arguments: dict[str, Any], content: bytes) -> Result:
     """Return what the translator is given of the photo at ``path``: PNGs of its crop and of its input.
 
-    ``path`` is the server's own, or a sample.
+    ``path`` is the server's own, or a sample. One that is ``ready`` is an input already.
     """
     model = _translator(arguments)
-    reader = Crops(model, arguments["align"], arguments["face"] or 1)
+    ready = arguments["ready"]
+    reader = Crops(model, arguments["align"], arguments["face"] or 1, ready=ready)
     photo = next(open_photos(arguments["path"], reader)).image
-    given = derive(model.input, photo[None])[0] if model.input else photo
+    given = derive(model.input, photo[None])[0] if model.input and not ready else photo
     return {"photo": encoded(photo), "input": encoded(given)}, b""
 
 

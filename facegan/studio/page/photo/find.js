@@ -18,32 +18,35 @@ export function useGenerators(id) {
   return { generators, model: generators.find(model => model.id === id) ?? generators[0] };
 }
 
-/** @param {{job: string, onJob: (id: string) => void}} props */
-export function FindFace({ job, onJob }) {
-  const begun = useStore(all => all.jobs.find(one => one.id === job)?.settings);
+/** @param {{job: string, onJob: (id: string) => void, recalled: Record<string, any> | null}} props */
+export function FindFace({ job, onJob, recalled }) {
+  const begun = useStore(all => all.jobs.find(one => one.id === job)?.settings) ?? recalled;
+  const [other, setOther] = useState(false);
   const [chosen, setPhoto] = useState(/** @type {Photo | null} */ (null));
   const [wanted, setWanted] = useState("");
-  const photo = chosen ?? (begun ? photoOf(begun.photo) : null); // the page may have been closed meanwhile
+  const photo = chosen ?? (begun?.photo && !other ? photoOf(begun.photo) : null); // the page may have been closed meanwhile
   const { generators, model } = useGenerators(wanted || begun?.model || "");
   if (!model) return html`<p><${Spinner} /></p>`;
   return html`<div class="stack">
     ${!photo && html`<${PhotoPicker} label="Drop a photo of a face" onPhoto=${setPhoto}
       hint="JPEG, PNG, WebP or HEIC. It stays on the machine of this studio." />`}
-    ${photo && html`<${Chosen} key=${`${photo.id} ${model.id}`} photo=${photo} model=${model.id} job=${job} onJob=${onJob} onOther=${() => { setPhoto(null); onJob(""); }}>
+    ${photo && html`<${Chosen} key=${`${photo.id} ${model.id}`} photo=${photo} model=${model.id} job=${job} onJob=${onJob} begun=${begun} onOther=${() => { setPhoto(null); setOther(true); onJob(""); }}>
       ${generators.length > 1 && html`<${Select} label="Model" value=${model.id} onChange=${setWanted} options=${generators.map(one => ({ value: one.id, label: one.name }))} />`}
     <//>`}
   </div>`;
 }
 
-/** @param {{photo: Photo, model: string, job: string, onJob: (id: string) => void, onOther: () => void, children?: any}} props */
-function Chosen({ photo, model, job, onJob, onOther, children }) {
-  const begun = useStore(all => all.jobs.find(one => one.id === job)?.settings);
+/**
+ * @param {{photo: Photo, model: string, job: string, onJob: (id: string) => void, onOther: () => void, children?: any,
+ *   begun: Record<string, any> | null | undefined}} props
+ */
+function Chosen({ photo, model, job, onJob, onOther, begun, children }) {
   const done = useStore(all => all.jobs.find(one => one.id === job)?.state === "done");
   const [found, setFound] = useState(/** @type {FacesFound | null} */ (null));
   const [face, setFace] = useState(begun?.face ?? 1);
-  const [align, setAlign] = useState(true);
-  const [careful, setCareful] = useState(false);
-  const [tune, setTune] = useState(false);
+  const [align, setAlign] = useState(begun?.align ?? true);
+  const [careful, setCareful] = useState(begun?.preset === "thorough");
+  const [tune, setTune] = useState(Boolean(begun?.tune));
   const [error, setError] = useState("");
   useEffect(() => {
     setFound(null);

@@ -3,9 +3,9 @@ import { get, post } from "../api.js";
 import { html, useEffect, useState } from "../html.js";
 import { BeforeAfter } from "../parts/before_after.js";
 import { Downloads, LiveJob, fileOf, useResult, useResults } from "../parts/live.js";
-import { PhotoPicker, sendPhoto } from "../parts/photos.js";
+import { PhotoPicker, photoOf, sendPhoto } from "../parts/photos.js";
 import { recalledOf } from "../results.js";
-import { address, navigate, presentRoute } from "../router.js";
+import { address, navigate } from "../router.js";
 import { startJob, useStore } from "../store.js";
 import { blobOf, canvasOf, pixelsOf, pngOf } from "../translate/engine.js";
 import { Sheet } from "../translate/sheet.js";
@@ -25,7 +25,8 @@ function View({ id, state }) {
   const head = html`<h1>Translate</h1><p class="lead">A translator turns pictures into pictures: a drawing into a face, grey into colour, a face into one with glasses.</p>`;
   if (!translators.length) return html`${head}<${NoTranslator} />`;
   const model = translators.find(one => one.id === id) ?? translators[0];
-  return html`${head}<${Translator} key=${model?.id} id=${model?.id ?? ""} translators=${translators} shown=${state.result ?? ""} />`;
+  const recalled = recalledOf(state, "translate")?.settings ?? null;
+  return html`${head}<${Translator} key=${`${model?.id} ${state.settings ?? ""}`} id=${model?.id ?? ""} translators=${translators} shown=${state.result ?? ""} recalled=${recalled} />`;
 }
 
 /** How to get one, where the project has none. */
@@ -40,14 +41,14 @@ function NoTranslator() {
     The recipe pix2pix-64 learns from a dataset of faces how to turn line drawings of faces into faces; it needs no pairs, since it draws the lines itself.<//>`;
 }
 
-/** @param {{id: string, translators: any[], shown: string}} props */
-function Translator({ id, translators, shown }) {
+/** @param {{id: string, translators: any[], shown: string, recalled: Record<string, any> | null}} props */
+function Translator({ id, translators, shown, recalled }) {
   const [facts, setFacts] = useState(/** @type {TranslatorFacts | null} */ (null));
   const [direction, setDirection] = useState("");
   const [error, setError] = useState("");
   const ask = () => {
     setError("");
-    const wanted = recalledOf(presentRoute().state, "translate")?.settings.direction;
+    const wanted = recalled?.direction;
     get(`/api/translators/${encodeURIComponent(id)}`).then(found => { setDirection(found.directions.includes(wanted) ? wanted : found.directions[0]); setFacts(found); }, problem => setError(problem.message));
   };
   useEffect(ask, [id]);
@@ -59,15 +60,15 @@ function Translator({ id, translators, shown }) {
         options=${facts.directions.map(one => ({ value: one, label: spoken(one) }))} />`}
     </div>
     <${ErrorLine} error=${error} onRetry=${ask} />
-    ${facts ? html`<${Desk} key=${`${id} ${direction}`} id=${id} facts=${facts} direction=${direction} shown=${shown} />` : !error && html`<p><${Spinner} label="Loading the translator" /></p>`}
+    ${facts ? html`<${Desk} key=${`${id} ${direction}`} id=${id} facts=${facts} direction=${direction} shown=${shown} recalled=${recalled} />` : !error && html`<p><${Spinner} label="Loading the translator" /></p>`}
   </div>`;
 }
 
-/** @param {{id: string, facts: TranslatorFacts, direction: string, shown: string}} props */
-function Desk({ id, facts, direction, shown }) {
+/** @param {{id: string, facts: TranslatorFacts, direction: string, shown: string, recalled: Record<string, any> | null}} props */
+function Desk({ id, facts, direction, shown, recalled }) {
   const [share, setShare] = useState(1);
-  const [photo, setPhoto] = useState(/** @type {Photo | null} */ (null));
-  const [align, setAlign] = useState(true);
+  const [photo, setPhoto] = useState(/** @type {Photo | null} */ (recalled?.photo ? photoOf(recalled.photo) : null));
+  const [align, setAlign] = useState(!recalled?.ready && recalled?.align !== false);
   const [start, setStart] = useState(/** @type {{pixels: Uint8ClampedArray, n: number} | null} */ (null));
   const [error, setError] = useState("");
   const [drawing, setDrawing] = useState(/** @type {{pixels: Uint8ClampedArray, made: Uint8ClampedArray} | null} */ (null));
@@ -75,7 +76,8 @@ function Desk({ id, facts, direction, shown }) {
   useEffect(() => {
     if (!photo) return;
     setError("");
-    post(`/api/translators/${encodeURIComponent(id)}/input`, { photo: photo.id, align }).then(async found => {
+    const ready = photo.id === recalled?.photo && Boolean(recalled?.ready);
+    post(`/api/translators/${encodeURIComponent(id)}/input`, { photo: photo.id, align, ready }).then(async found => {
       setStart({ pixels: await pixelsOf(blobOf(found.input), width, height), n: Date.now() });
     }).catch(problem => setError(problem.message));
   }, [photo?.id, align]);
@@ -89,7 +91,7 @@ function Desk({ id, facts, direction, shown }) {
         hint="It stays on this studio's machine." /><${ErrorLine} error=${error} />
         ${error && photo && align && html`<div class="actions"><${Button} onClick=${() => setAlign(false)}>Take the picture as it is<//></div>`}
         ${photo && !align && html`<${Switch} label="Find the face" checked=${align} onChange=${setAlign} hint="Without it, the picture is taken as it is." />`}</div>
-      <${Keep} id=${id} facts=${facts} direction=${direction} photo=${photo} align=${align} drawing=${drawing} untouched=${Boolean(start && drawing && same(start.pixels, drawing.pixels))} shown=${shown} />
+      <${Keep} id=${id} facts=${facts} direction=${direction} photo=${photo} align=${align} drawing=${drawing} recalled=${recalled} untouched=${Boolean(start && drawing && same(start.pixels, drawing.pixels))} shown=${shown} />
     </div>
     <${Earlier} id=${id} />`;
 }
@@ -100,18 +102,19 @@ const same = (a, b) => a.length === b.length && a.every((value, i) => value === 
 /**
  * What is kept: the drawing's picture, or a photo's, also with every face put back into the whole photo.
  * @param {{id: string, facts: TranslatorFacts, direction: string, photo: Photo | null, align: boolean, untouched: boolean,
- *   drawing: {pixels: Uint8ClampedArray, made: Uint8ClampedArray} | null, shown: string}} props
+ *   drawing: {pixels: Uint8ClampedArray, made: Uint8ClampedArray} | null, shown: string, recalled: Record<string, any> | null}} props
  */
-function Keep({ id, facts, direction, photo, align, untouched, drawing, shown }) {
+function Keep({ id, facts, direction, photo, align, untouched, drawing, shown, recalled }) {
   const [job, setJob] = useState(shown);
-  const [steps, setSteps] = useState(0);
-  const [whole, setWhole] = useState(false);
+  const [steps, setSteps] = useState(recalled?.steps ?? 0);
+  const [whole, setWhole] = useState(Boolean(recalled?.whole));
+  const ready = Boolean(photo && photo.id === recalled?.photo && recalled?.ready);
   const [busy, setBusy] = useState(false);
   const [error, setError] = useState("");
   const [, height, width] = facts.image_shape;
   const isPhoto = Boolean(photo && untouched);
   const settings = photo && isPhoto
-    ? { photo: photo.id, model: id, direction, ...(whole ? { whole } : { steps }), ...(align ? {} : { align }) }
+    ? { photo: photo.id, model: id, direction, ...(whole ? { whole } : { steps }), ...(ready ? { ready } : align ? {} : { align }) }
     : null;
   const keep = async () => {
     setBusy(true);
