@@ -26,6 +26,7 @@ def main(
     max_distance: float = 0.0,
     max_change: float = 0.0,
     layers: str = "",
+    local: bool = False,
     reverse: bool = False,
     split: str = "val=0.05,test=0.05",
     seed: int = 0,
@@ -54,6 +55,7 @@ def main(
         max_change: by how much the probability of a held attribute may move at most, also without crossing
             1/2; 0 sets no bound.
         layers: edit only these layers: 0-2.
+        local: undo the edit where it changes little: glasses then change nothing but the region of the eyes.
         reverse: take the edited faces as inputs and the plain ones as targets.
         split: shares of the pairs that are held out.
         seed: the first face.

@@ -25,6 +25,7 @@ from facegan.latent.directions import Directions, directions_of
 from facegan.latent.editing import TIED, parse_edits, parse_layers
 from facegan.metrics.pairs import feature_distance
 from facegan.models import as_model, with_labels
+from facegan.translation.local import localized
 
 HOLD = (
     "male, eyeglasses, young, smiling, mouth slightly open, no beard, mustache, bald, bangs, black hair, "
@@ -89,6 +90,7 @@ class Candidates:
     held: Sequence[str]
     labels: str = ""
     reverse: bool = False
+    local: bool = False
     others: Sequence[AttributePredictor] = ()
 
     @classmethod
@@ -102,6 +104,7 @@ class Candidates:
         directions: str | Path,
         labels: str,
         reverse: bool,
+        local: bool,
         device: str,
         say: Callable[[str], None] | None,
     ) -> Candidates:
@@ -119,7 +122,7 @@ class Candidates:
         held = _held(rules.hold, strengths, found, predictor=predictor)
         _check_others(others, [*asked, *held], names_of(rules.network)[1:])
         name = str(model) if isinstance(model, (str, Path)) else "a model in memory"
-        more: dict[str, Any] = {"labels": labels, "reverse": reverse, "others": others}
+        more: dict[str, Any] = {"labels": labels, "reverse": reverse, "local": local, "others": others}
         return cls(drawn, name, predictor, rules, strengths, step, asked, held, **more)
 
     # --- what is on record ----------------------------------------------------------------------------
@@ -152,6 +155,7 @@ class Candidates:
             "max_distance": self.rules.max_distance,
             "max_change": self.rules.max_change,
             "reverse": self.reverse,
+            "local": self.local,
         }
         found: dict[str, Any] = json.loads(json.dumps(plan))
         return found
@@ -159,7 +163,8 @@ class Candidates:
     def origin(self) -> dict[str, Any]:
         """Return which model and edit made the pictures, for dataset.json and the card."""
         edits = ", ".join(f"{plain(name)} {value:+g}" for name, value in self.strengths.items())
-        return {"model": self.model_name, "hash": self.model.hash, "edits": edits, "reverse": self.reverse}
+        facts = {"model": self.model_name, "hash": self.model.hash, "edits": edits, "reverse": self.reverse}
+        return {**facts, "local": self.local}
 
     def picture_facts(self) -> dict[str, Any]:
         """Return size, channels and crop: that of the photos which the model was trained on."""
@@ -188,6 +193,8 @@ class Candidates:
         if not open_:
             return rows
         edited = self.model.images(w[open_] + self.step)
+        if self.local:
+            edited = localized(plain_faces[open_], edited)
         after = self.predictor.predict(edited)
         distances = self._distances(plain_faces[open_], edited)
         reasons = [

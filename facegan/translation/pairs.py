@@ -63,6 +63,7 @@ def pairs(
     max_distance: float = 0.0,
     max_change: float = 0.0,
     layers: str = "",
+    local: bool = False,
     reverse: bool = False,
     split: str = SPLIT,
     seed: int = 0,
@@ -93,6 +94,7 @@ def pairs(
         max_change: By how much the probability of a held attribute may move at most, also without crossing
             1/2; 0 sets no bound.
         layers: Edit only some of the places where the network takes w, such as ``0-2``.
+        local: Undo the edit where it changes little, so that glasses change nothing but the eyes' region.
         reverse: The edited faces become the inputs, the plain ones the targets.
         split: Shares of the pairs that are held out.
         seed: The first seed; the following ones are the next faces.
@@ -109,7 +111,7 @@ def pairs(
     """
     count = arguments.whole(count, "--count", 1)
     seed = arguments.whole(seed, "--seed")
-    reverse = arguments.switch(reverse, "--reverse")
+    reverse, local = arguments.switch(reverse, "--reverse"), arguments.switch(local, "--local")
     splitter = _splitter(split)
     rules = Rules.read(
         hold=hold,
@@ -128,6 +130,7 @@ def pairs(
         directions=directions,
         labels=labels,
         reverse=reverse,
+        local=local,
         device=device,
         say=say,
     )

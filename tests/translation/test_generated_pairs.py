@@ -19,6 +19,7 @@ from facegan.data.dataset import Dataset
 from facegan.errors import FaceganError, InputError
 from facegan.generator import Generator
 from facegan.translation import candidates, pairs
+from facegan.translation.local import HIGH, LOW, localized
 from facegan.translation.pairs import GeneratedPairs
 
 COUNT = 6
@@ -227,12 +228,46 @@ def test_held_attributes_may_be_bound_and_several_networks_asked(
     assert loose.looked < made.looked
 
 
+def test_a_local_edit_leaves_the_rest_of_the_picture(
+    glasses: GeneratedPairs, model: Generator, small_chunks: None, tmp_path: Path
+) -> None:
+    made = facegan.pairs(model, "eyeglasses=2", tmp_path / "local", count=4, local=True)
+    inputs, images, _ = everything(made.dataset)
+    before, after, _ = everything(glasses.dataset)
+    assert (inputs == images).all(3).mean() > 0.4 > (before == after).all(3).mean()
+    assert np.abs(inputs[:, 20:42].astype(int) - images[:, 20:42]).mean() > 10, "at the eyes it stays"
+    assert made.dataset.info["generated"]["local"] is True
+
+
+def test_what_is_local_is_blended_by_the_size_of_the_change() -> None:
+    before = np.full((1, 42, 42, 3), 100, np.uint8)
+    after = before.copy()
+    after[0, :, 21:] = 180
+    found = localized(before, after)[0, 20, :, 0]
+    assert (found[:18] == 100).all() and (found[25:] == 180).all()
+    assert (np.diff(found.astype(int)) >= 0).all()
+    slight = np.full_like(before, 100 + int(LOW) - 1)
+    np.testing.assert_array_equal(localized(before, slight), before)
+    np.testing.assert_array_equal(
+        localized(before, np.full_like(before, 100 + int(HIGH))), before + int(HIGH)
+    )
+
+
 def held(model: Generator, edits: str, hold: str) -> set[str]:
     rules = candidates.Rules.read(
         hold=hold, margin=0.3, min_confidence=0.9, max_distance=0.0, max_change=0.0, network="faces"
     )
     found = candidates.Candidates.of(
-        model, edits, rules, layers="", directions="", labels="", reverse=False, device="cpu", say=None
+        model,
+        edits,
+        rules,
+        layers="",
+        directions="",
+        labels="",
+        reverse=False,
+        local=False,
+        device="cpu",
+        say=None,
     )
     return set(found.held)
 
