@@ -14,6 +14,7 @@ import os
 import platform
 import shutil
 import signal
+import threading
 import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -109,8 +110,9 @@ def derived(path: str | Path, ending: str) -> Path:
 
 
 def temporary_beside(path: Path, ending: str = "") -> Path:
-    """Return a hidden file of this process next to ``path``, to be renamed to it when complete."""
-    return path.with_name(fit_name(f".{path.name}", f".{os.getpid()}.tmp{ending}", path.parent))
+    """Return a hidden file of this thread next to ``path``, to be renamed to it when complete."""
+    own = f"{os.getpid()}-{threading.get_ident()}"
+    return path.with_name(fit_name(f".{path.name}", f".{own}.tmp{ending}", path.parent))
 
 
 def write_bytes(path: str | Path, content: bytes) -> None:

@@ -6,6 +6,7 @@ import itertools
 import json
 import os
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -120,3 +121,12 @@ def test_leftovers_of_a_long_name_are_found(tmp_path: Path) -> None:
     gone.touch()
     clear_leftovers(tmp_path, name)
     assert not gone.exists() or os.name != "posix"
+
+
+def test_threads_write_the_same_file_whole(tmp_path: Path) -> None:
+    """One of them wins, and none fails because another has renamed its half."""
+    contents = [bytes([number]) * 100_000 for number in range(8)]
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda content: write_bytes(tmp_path / "a", content), contents * 5))
+    assert (tmp_path / "a").read_bytes() in contents
+    assert [path.name for path in tmp_path.iterdir()] == ["a"]
