@@ -31,22 +31,29 @@ FACES = 2500
 SECONDS = 5
 DRAWN = "(c => c?.dataset.drawn && c.dataset.drawn === c.dataset.wanted)(document.querySelector('.large'))"
 
-# From the slider's event to the first frame that the browser makes after the picture is on the canvas.
+# From the slider's event to the first frame that the browser makes after the picture is on the canvas. No
+# picture comes twice, since the page keeps those that it has drawn.
 SLIDER = """async count => {
-  const input = document.querySelector('.sliders input'), canvas = document.querySelector('.large');
-  const times = [];
-  for (let i = 0; i < count; i++) {
-    const begin = performance.now();
-    input.value = 3 * Math.sin(i / 7);
-    input.dispatchEvent(new Event('input', {bubbles: true}));
-    await new Promise(resolve => {
+  const [input, other] = document.querySelectorAll('.sliders input');
+  const canvas = document.querySelector('.large');
+  const times = [], values = 61;
+  const slide = (slider, value) => {
+    slider.value = value;
+    slider.dispatchEvent(new Event('input', {bubbles: true}));
+    return new Promise(resolve => {
       const done = () => canvas.dataset.drawn === canvas.dataset.wanted && (observer.disconnect(), resolve());
       const observer = new MutationObserver(done);
       observer.observe(canvas, {attributes: true});
       done();
     });
+  };
+  for (let i = 0; i < count; i++) {
+    if (i % values === 0) await slide(other, 0.1 + Math.floor(i / values) / 5);
+    const begin = performance.now(), before = canvas.dataset.drawn;
+    await slide(input, -3 + (i % values) / 10);
     await new Promise(requestAnimationFrame);
     times.push(performance.now() - begin);
+    if (canvas.dataset.drawn === before) throw new Error('the picture stayed as it was');
     await new Promise(resolve => setTimeout(resolve, 20));
   }
   return times;
@@ -151,7 +158,7 @@ def first(studio: Studio, browser: Browser) -> list[Row]:
 def slider(studio: Studio, browser: Browser) -> list[Row]:
     """From a slider to the picture."""
     with studio.page(browser, "#/explore/celeba64?seed=12") as page:
-        until(page, "document.querySelectorAll('.faces canvas:not([data-drawn])').length === 0")
+        until(page, "document.querySelectorAll('.faces canvas[data-drawn]').length === 32")
         times = page.evaluate(SLIDER, MOVES)
     median, high = np.percentile(times, [50, 95])
     return [
