@@ -97,6 +97,7 @@ function Result({ result }) {
     <div class="actions stay">
       ${view && html`<${Button} kind="primary" icon=${view.icon} href=${recallAddress(view.id, recalled, { result: result.id })}>Open with these settings<//>`}
       ${view && canRemix(recalled) && html`<${Button} icon="shuffle" href=${recallAddress(view.id, recalled, { remix: true, result: result.id })}>Remix with another seed<//>`}
+      ${recalled.settings.model && files.some(file => file.role === "vectors") && html`<${Button} icon="compass" href=${address("explore", recalled.settings.model, { face: `v${result.id}.0` })}>Explore from this face<//>`}
     </div>
     ${result.result?.rows && html`<${Measures} results=${[result]} />`}
     <div class="pictures">${files.filter(isPicture).map(file => html`<${Picture} key=${file.number} src=${file.src} alt=${file.role || file.name} caption=${file.role} />`)}
