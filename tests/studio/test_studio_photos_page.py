@@ -51,6 +51,7 @@ def page(browser: Browser, server: Server) -> Iterator[Page]:
     context = browser.new_context(viewport={"width": 1280, "height": 900})
     found = context.new_page()
     found.set_default_timeout(60_000)
+    expect.set_options(timeout=60_000)
     wrong: list[str] = []
     found.on("pageerror", lambda error: wrong.append(str(error)))
     found.on("request", lambda r: wrong.append(r.url) if not r.url.startswith(_own(server)) else None)
@@ -73,9 +74,9 @@ def test_forty_dropped_pictures_become_a_dataset(page: Page, server: Server, tmp
     packed = [[name, base64.b64encode(content).decode()] for name, content in files]
     page.locator("[data-dropzone]").evaluate(DROP, packed)
     page.wait_for_url(re.compile("#/photos/photos-1"))
-    expect(page.locator(".watch .face img").first).to_be_visible(timeout=60_000)  # while it works
+    expect(page.locator(".watch .face img").first).to_be_visible()  # while it works
     faces = page.locator(".photos-page .face img")
-    expect(faces.first).to_be_visible(timeout=60_000)
+    expect(faces.first).to_be_visible()
     found = page.get_by_role("tab", name=re.compile(r"^Faces \d+")).inner_text()
     count = int(found.split()[1])
     assert count >= 30 and "facegan prepare photos/photos-1.zip" in page.locator(".command code").inner_text()

@@ -75,7 +75,8 @@ def dataset_rows(arguments: dict[str, Any], content: bytes) -> tuple[dict[str, A
         rows = sorted(rows, key=key)
     start = int(arguments.get("start", 0))
     page = rows[start : start + min(int(arguments.get("count", 120)), _MAX_PAGE)]
-    return {**_about(data), "matching": len(rows), "start": start, "rows": [_shown(row) for row in page]}, b""
+    about = {**_about(data), "looked_through": len(found.rows), "matching": len(rows), "start": start}
+    return {**about, "rows": [_shown(row) for row in page]}, b""
 
 
 def _sure(row: dict[str, Any], least: float) -> dict[str, Any]:

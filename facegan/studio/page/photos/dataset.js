@@ -2,7 +2,7 @@
 import { html, useEffect, useRef, useState } from "../html.js";
 import { navigate } from "../router.js";
 import { isActive, startJob, stopJob, useStore } from "../store.js";
-import { Button, CommandBox, EmptyState, ErrorLine, Progress, Select, Slider, Spinner, Tabs, TextInput, toast, toastError } from "../ui.js";
+import { Button, CommandBox, EmptyState, ErrorLine, Progress, Select, Slider, Spinner, Tabs, TextInput, toastError } from "../ui.js";
 import { nameOf } from "./decisions.js";
 import { Faces, Rejects } from "./gallery.js";
 import { PhotoDialog } from "./photo.js";
@@ -32,6 +32,7 @@ export function DatasetPage({ id }) {
   const caption = sorted && sorted !== "smallest" ? (/** @type {Row} */ row) => valueOf(row, sorted) : undefined;
   return html`<div class="row"><h1>${id}</h1><${Button} kind="quiet" icon="back" href="#/photos">All photos and datasets<//></div>
     <p class="lead">${listing.total} ${listing.total === 1 ? "picture" : "pictures"} of ${listing.size[1]} × ${listing.size[0]} px: ${Object.entries(listing.counts).map(([split, n]) => `${n} ${split}`).join(", ")}.
+      ${listing.looked_through < listing.total && ` The first ${listing.looked_through} are shown here.`}
       ${listing.made_from && ` Made from ${listing.made_from}${listing.selected && `: ${listing.selected}`}.`}</p>
     <div class="photos-page"><div>
       <${Tabs} label="What is shown" value=${tab} onChange=${setTab} panelId="dataset-panel"
@@ -123,7 +124,6 @@ function useDatasetJob(action) {
   useEffect(() => {
     if (job?.state !== "done" || gone.current === job.id || !job.result?.dataset) return;
     gone.current = job.id;
-    toast("The new dataset is saved.", { kind: "good" });
     navigate("photos", job.result.dataset, { kind: "datasets" });
   }, [job?.state, job?.result]);
   const begin = (/** @type {any} */ settings) => startJob(action, settings).then(made => setStarted(made.id), toastError);

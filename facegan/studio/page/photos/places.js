@@ -23,6 +23,7 @@ import { useEffect, useState } from "../html.js";
  * @property {number} rejected
  * @property {Reject[]} rejects
  * @property {number} near_duplicates
+ * @property {number} looked_through pictures, from the first on, among which those that fit were looked for
  * @property {number} matching
  * @property {Row[]} rows
  */

@@ -3,7 +3,7 @@ import { get, put } from "../api.js";
 import { html, useEffect, useMemo, useRef, useState } from "../html.js";
 import { navigate } from "../router.js";
 import { againJob, isActive, refresh, startJob, stopJob, useJob, useStore } from "../store.js";
-import { Button, DropZone, EmptyState, ErrorLine, Progress, Tabs, toast, toastError } from "../ui.js";
+import { Button, DropZone, EmptyState, ErrorLine, Progress, Tabs, toastError } from "../ui.js";
 import { BringingState, useBringing } from "./bring.js";
 import { canBeKept, decided, isDropped, isKept, nameOf, putBack } from "./decisions.js";
 import { Faces, Rejects, keyOf } from "./gallery.js";
@@ -102,11 +102,11 @@ export function SetPage({ id }) {
     <${ErrorLine} error=${error} />
     ${!working && look && html`<div class="photos-page"><div>
       <div class="row"><${Tabs} label="What is shown" value=${tab} onChange=${setTab} panelId="photos-panel"
-        tabs=${[{ id: "faces", label: `Faces ${listing ? count : 0}` }, { id: "rejects", label: `Left out ${rejects.filter(one => !isKept(decisions, one)).length}` }]} />
+        tabs=${[{ id: "faces", label: `Faces ${count}` }, { id: "rejects", label: `Left out ${rejects.filter(one => !isKept(decisions, one)).length}` }]} />
         <span class="to-save"><${Button} small icon="down" onClick=${() => document.getElementById("save-photos")?.scrollIntoView()}>To saving<//></span></div>
       <div id="photos-panel" role="tabpanel" aria-label=${tab === "faces" ? "Faces" : "Left out"}>
-        ${look.result?.nothing && tab === "faces" && html`<${EmptyState} icon="face" title="No face is taken yet"
-          action=${html`<${Button} onClick=${() => setTab("rejects")}>See what was left out<//>`}>${look.result.nothing}.<//>`}
+        ${look.result?.nothing && tab === "faces" && back.length === 0 && html`<${EmptyState} icon="face" title="No face is taken yet"
+          action=${html`<${Button} onClick=${() => setTab("rejects")}>See what was left out<//>`}>${look.result.nothing[0].toUpperCase() + look.result.nothing.slice(1)}.<//>`}
         ${tab === "faces" ? html`<${Faces} kind="sets" id=${id} hash=${listing?.hash ?? ""} rows=${rows} back=${back} decisions=${decisions} crop=${crop} known=${known} onDecide=${decide}
             onOpen=${setOpen} />${more && html`<p><${Button} onClick=${showMore}>Show more of ${listing?.matching}<//></p>`}`
           : html`<${Rejects} kind="sets" id=${id} rejects=${rejects} decisions=${decisions} onDecide=${decide} onOpen=${setOpen} />`}
@@ -147,7 +147,6 @@ function Saved({ job }) {
     else if (job?.state === "done" && waits.current === job.id && job.result?.dataset) {
       waits.current = "";
       void refresh();
-      toast("The dataset is saved.", { kind: "good" });
       navigate("photos", job.result.dataset, { kind: "datasets" });
     }
   }, [job?.id, job?.state, job?.result]);
