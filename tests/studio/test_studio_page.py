@@ -35,6 +35,10 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     with running(tmp_path_factory.mktemp("page") / "faces") as found:
         folder = found.folder / "results"
         folder.mkdir()
+        (found.folder / "datasets" / "x").mkdir(parents=True)
+        (found.folder / "datasets" / "x" / "dataset.json").write_text(
+            '{"size": [64, 64], "counts": {"test": 50}}'
+        )
         Image.new("RGB", (128, 128), "teal").save(folder / "made.png")
         row = {"name": "kid", "title": "KID", "better": "lower", "reading": "A distance.", "digits": 3}
         measured = {**row, "value": 0.012, "low": 0.01, "high": 0.015, "real": 0.001}
@@ -53,6 +57,9 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
                 "result": {"subject": "celeba64", "rows": [measured], **numbers},
             },
         }
+        worse = {**measured, "value": 0.02, "low": 0.018, "high": 0.024}
+        about["earlier"] = {**about["measured"], "settings": {"model": "gone"}}
+        about["earlier"]["result"] = {"subject": "runs/other", "rows": [worse], **numbers}
         for name, value in about.items():
             text = json.dumps({"id": name, "made": "2026-12-01T10:00:00+0000", "files": [], **value})
             (folder / f"{name}.json").write_text(text)
@@ -61,9 +68,18 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 @contextmanager
 def opened(
-    browser: Browser, server: Server, size: tuple[int, int] = WIDE, *, dark: bool = False, csp: bool = True
+    browser: Browser,
+    server: Server,
+    size: tuple[int, int] = WIDE,
+    *,
+    dark: bool = False,
+    csp: bool = True,
+    refused: bool = False,
 ) -> Iterator[Page]:
-    """Give the page; at the end it has asked this machine alone, and nothing has gone wrong."""
+    """Give the page; at the end it has asked this machine alone, and nothing has gone wrong.
+
+    ``refused`` says that the server is given settings that it refuses, which the browser tells.
+    """
     width, height = size
     context = browser.new_context(
         viewport={"width": width, "height": height},
@@ -81,6 +97,8 @@ def opened(
     yield page
     assert page.evaluate("document.documentElement.scrollWidth") <= width, "it scrolls sideways"
     context.close()
+    if refused:
+        wrong = [text for text in wrong if "status of 400" not in text]
     assert not wrong and asked <= {server.address, "blob:", "data:"}
 
 
@@ -187,6 +205,69 @@ def test_a_measurement_has_bars_with_their_intervals(browser: Browser, server: S
         end = 0.015 * 1.08
         assert left == pytest.approx(100 * 0.010 / end, abs=0.01)
         assert width == pytest.approx(100 * 0.005 / end, abs=0.01)
+
+
+def test_measurements_against_the_same_pictures_stand_beside_each_other(
+    browser: Browser, server: Server
+) -> None:
+    with opened(browser, server) as page:
+        go(page, "share/celeba64")
+        fill = page.locator(".measures .fill")
+        expect(fill).to_have_count(1)
+        page.get_by_label("runs/other").check()
+        expect(fill).to_have_count(2)
+        widths = [fill.nth(n).evaluate("i => parseFloat(i.style.width)") for n in (0, 1)]
+        assert widths[0] / widths[1] == pytest.approx(0.012 / 0.02, abs=0.001), "both have one axis"
+        expect(page.locator("pre")).to_contain_text("facegan evaluate celeba64 --against datasets/x")
+
+
+def test_nothing_is_uploaded_without_a_yes(browser: Browser, server: Server) -> None:
+    with opened(browser, server, refused=True) as page:
+        go(page, "share/celeba64?tab=publish")
+        page.get_by_label("Repository").fill("../etc")
+        expect(page.get_by_text("write owner/name")).to_be_visible()
+        expect(page.get_by_role("button", name="Publish", exact=True)).to_be_disabled()
+        page.get_by_label("Repository").fill("me/faces")
+        page.get_by_role("button", name="Publish", exact=True).click()
+        asked = page.get_by_role("dialog", name="Publish celeba64?")
+        expect(asked).to_contain_text("me/faces on the Hugging Face Hub, which only you see")
+        asked.get_by_role("button", name="Cancel").click()
+        expect(asked).to_have_count(0)
+        assert server.get("/api/jobs")["jobs"] == []
+
+
+def test_a_view_that_breaks_down_leaves_the_others(browser: Browser, server: Server) -> None:
+    context = browser.new_context(viewport={"width": 1440, "height": 900})
+    broken = "export default { View: () => { throw new Error('on purpose'); } };"
+    context.route("**/views/share.js", lambda r: r.fulfill(body=broken, content_type="text/javascript"))
+    page = context.new_page()
+    page.goto(f"{server.address}/?token={server.token}")
+    go(page, "share")
+    expect(page.get_by_role("alert")).to_contain_text("on purpose")
+    go(page, "train")
+    expect(page.get_by_role("heading", name="Train", exact=True)).to_be_visible()
+    expect(page.get_by_role("alert")).to_have_count(0)
+    context.close()
+
+
+def test_a_killed_server_is_told_and_the_page_goes_on_when_it_is_back(
+    browser: Browser, tmp_path: Path
+) -> None:
+    with running(tmp_path / "p") as first:
+        port = first.port
+        page = browser.new_page()
+        page.goto(f"{first.address}/?token={first.token}")
+        expect(page.locator("main h1")).to_be_visible()
+        first.process.kill()
+        first.process.wait()
+        page.evaluate(
+            "document.dispatchEvent(new Event('visibilitychange'))"
+        )  # as when it is looked at again
+        expect(page.get_by_role("alert")).to_contain_text("does not answer")
+    with running(tmp_path / "p", "--port", str(port)):
+        expect(page.get_by_role("alert")).to_have_count(0, timeout=20_000)
+        expect(page.locator("main h1")).to_be_visible()
+    page.close()
 
 
 def test_a_result_is_kept_named_and_deleted(browser: Browser, server: Server) -> None:

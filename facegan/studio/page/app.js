@@ -1,5 +1,5 @@
 // The shell: the views and how to get to them, the jobs, the messages.
-import { html, render, useEffect, useRef, useState } from "./html.js";
+import { Component, html, render, useEffect, useRef, useState } from "./html.js";
 import { Recall } from "./recall.js";
 import { address, useRoute } from "./router.js";
 import { isActive, keepUp, onJobEnd, refresh, store, useStore } from "./store.js";
@@ -89,6 +89,33 @@ function Connection() {
 
 // --- the view -------------------------------------------------------------------------------------------------
 
+/** Keeps the shell where a view breaks down: its mistake is told, and the other views still work. */
+class Boundary extends Component {
+  /** @param {{children: import("./html.js").Children}} props */
+  constructor(props) {
+    super(props);
+    /** @type {{error: Error | null}} */
+    this.state = { error: null };
+  }
+
+  /** @param {Error} error */
+  static getDerivedStateFromError(error) {
+    return { error };
+  }
+
+  /** @param {Error} error */
+  componentDidCatch(error) {
+    console.error(error);
+  }
+
+  render() {
+    const { error } = this.state;
+    if (!error) return this.props.children;
+    return html`<h1>This view made a mistake</h1>
+      <${ErrorLine} error="The page's own mistake, not yours: ${error.message}. What you made is safe." retry="Load again" onRetry=${() => location.reload()} />`;
+  }
+}
+
 /** @type {Map<string, import("./html.js").ComponentType<ViewProps>>} */
 const loaded = new Map();
 
@@ -116,7 +143,7 @@ function CurrentView() {
       <a href=${address("home")}>Go home</a>.</p>`}
     ${failed && html`<${ErrorLine} error=${failed} retry="Load again" onRetry=${() => location.reload()} />`}
     ${entry && !View && !failed && html`<p><${Spinner} label="Loading ${entry.title}" /></p>`}
-    ${View && html`<${View} id=${route.id} state=${route.state} />`}
+    ${View && html`<${Boundary}><${View} id=${route.id} state=${route.state} /><//>`}
   </main>`;
 }
 

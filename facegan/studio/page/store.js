@@ -52,8 +52,11 @@ export const store = observable(/** @type {State} */ ({ project: null, jobs: [],
  */
 export const useStore = select => useObservable(store, select);
 
+let asked = 0; // when, in ms
+
 /** Read the project's listing again. It never fails: what went wrong is in the state. */
 export async function refresh() {
+  asked = Date.now();
   try {
     const { jobs, ...project } = await get("/api/project");
     store.set({ project, jobs: jobs ?? [], error: "", locked: false });
@@ -104,7 +107,8 @@ function changeJob(id, change) {
 // Browsers allow six connections to a server, over all tabs: those in the background follow nothing, and a tab
 // follows at most MOST_FOLLOWED jobs; it asks for the others every few seconds.
 const MOST_FOLLOWED = 3;
-const ASK_EVERY = 4000;
+const ASK_EVERY = 4000; // ms
+const ASK_ANYWAY = 20_000; // ms
 const MOST_EVENTS = 5000;
 
 /** @type {Map<string, {watchers: number, close: (() => void) | null}>} */
@@ -192,8 +196,9 @@ export function keepUp() {
   });
   setInterval(() => {
     for (const id of followed.keys()) openEvents(id);
+    const old = Date.now() - asked > ASK_ANYWAY; // the command line may have made something, or the server is gone
     const unheard = store.get().jobs.some(job => isActive(job) && !followed.get(job.id)?.close);
-    if (!document.hidden && (unheard || store.get().error)) void refresh();
+    if (!document.hidden && (unheard || old || store.get().error)) void refresh();
   }, ASK_EVERY);
   void refresh();
 }

@@ -77,27 +77,32 @@ function Hero({ step, model }) {
     ${model && html`<${Faces} model=${model} />`}</section>`;
 }
 
+/** @type {Map<string, string[]>} model and its newest state -> addresses of its first faces, drawn once for each opening of the page */
+const drawn = new Map();
+
 /** @param {{model: Item}} props */
 function Faces({ model }) {
-  const [urls, setUrls] = useState(/** @type {Array<string | null>} */ (Array(SHOWN).fill(null)));
+  const key = `${model.id} ${model.hash ?? model.moments?.length ?? ""}`;
+  const [urls, setUrls] = useState(/** @type {string[]} */ ([]));
   const [failed, setFailed] = useState(false);
   useEffect(() => {
     const control = new AbortController();
-    /** @type {string[]} */
-    const made = [];
+    const made = drawn.get(key) ?? [];
+    drawn.set(key, made);
+    setUrls([...made]);
     setFailed(false);
     const draw = async () => {
-      for (let seed = 0; seed < SHOWN; seed++) {
-        const blob = await post(`/api/models/${encodeURIComponent(model.id)}/images`, { seeds: [seed] }, control.signal);
+      while (made.length < SHOWN) {
+        const blob = await post(`/api/models/${encodeURIComponent(model.id)}/images`, { seeds: [made.length] }, control.signal);
         made.push(URL.createObjectURL(blob));
-        setUrls(Array.from({ length: SHOWN }, (_, n) => made[n] ?? null));
+        setUrls([...made]);
       }
     };
     draw().catch(() => { if (!control.signal.aborted) setFailed(true); }); // the page is whole without them
-    return () => { control.abort(); made.forEach(url => URL.revokeObjectURL(url)); };
-  }, [model.id]);
+    return () => control.abort();
+  }, [key]);
   if (failed) return null;
-  return html`<figure class="home-faces"><div>${urls.map((url, seed) => (url
+  return html`<figure class="home-faces"><div>${Array.from({ length: SHOWN }, (_, seed) => urls[seed]).map((url, seed) => (url
     ? html`<img key=${seed} src=${url} alt="A face that ${model.name} draws, seed ${seed}" />` : html`<span key=${seed}></span>`))}</div>
     <figcaption class="soft small">Seeds 0 to ${SHOWN - 1} of ${model.name}</figcaption></figure>`;
 }
