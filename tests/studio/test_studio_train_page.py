@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import json
 import re
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect
+from studio_browser import chromium, opened
 from studio_server import Server, running
 
 from facegan.data.prepare import prepare
@@ -33,11 +33,8 @@ NARROW = {"generator.width": 0.125, "discriminator.width": 0.125}
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    program = shutil.which("chromium") or shutil.which("chromium-browser")
-    if program is None:
-        pytest.skip("needs chromium")
-    with sync_playwright() as playwright:
-        yield playwright.chromium.launch(executable_path=program, args=["--no-sandbox"])
+    with chromium() as found:
+        yield found
 
 
 @pytest.fixture(scope="module")
@@ -80,19 +77,13 @@ def write_run(folder: Path, content_hash: str, *, better: float, length: int) ->
 
 @pytest.fixture
 def view(browser: Browser, server: Server, request: pytest.FixtureRequest) -> Iterator[Page]:
-    """A page of the studio; nothing goes wrong in it, and it asks nobody else."""
+    """A page of the studio, in the size and colours that a test asks for."""
     width, scheme = getattr(request, "param", (1440, "light"))
-    context = browser.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme)
-    page, wrong = context.new_page(), []
-    page.on("pageerror", lambda error: wrong.append(str(error)))
-    page.on(
-        "request",
-        lambda sent: sent.url.startswith((server.address, "data:", "blob:")) or wrong.append(sent.url),
-    )
-    page.goto(f"{server.address}/?token={server.token}")
-    yield page
-    assert wrong == []
-    context.close()
+    # The server refuses wrong settings, and does not know a run before it begins: the browser logs both.
+    with opened(
+        browser, server, width=width, dark=scheme == "dark", expected="Failed to load resource"
+    ) as page:
+        yield page
 
 
 def go(view: Page, server: Server, hash_: str) -> None:
