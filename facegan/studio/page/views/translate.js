@@ -161,7 +161,7 @@ function Kept({ id }) {
 function Earlier({ id }) {
   const results = useResults("translate");
   if (!results.length) return null;
-  return html`<section><h2>Earlier translations</h2><${PictureGrid} label="Earlier translations" onSelect=${(/** @type {string} */ result) => navigate("translate", id, { result })}
+  return html`<section class="earlier"><h2>Earlier translations</h2><${PictureGrid} label="Earlier translations" onSelect=${(/** @type {string} */ result) => navigate("translate", id, { result })}
     items=${results.map(one => ({ id: one.id, src: fileOf(one, "picture"), alt: `Translation of ${one.made ?? ""}`, caption: one.result?.direction ?? "" }))} /></section>`;
 }
 
