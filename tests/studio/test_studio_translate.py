@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import io
 import json
+import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -213,3 +214,10 @@ def test_a_project_without_one_says_how_to_get_one(browser: Browser, tmp_path: P
         expect(page.get_by_role("heading", name="This project has no translator yet")).to_be_visible()
         expect(page.get_by_text("pix2pix-64")).to_be_visible()
         expect(page.get_by_role("link", name="Bring photos")).to_have_attribute("href", "#/photos")
+        (server.folder / "datasets" / "faces").mkdir(parents=True)
+        (server.folder / "datasets" / "faces" / "dataset.json").write_text(
+            '{"size": [64, 64], "channels": 3}'
+        )
+        page.reload()
+        link = page.get_by_role("link", name="Train a translator")
+        expect(link).to_have_attribute("href", re.compile("#/train.*recipe=pix2pix-64.*dataset=faces.*edges"))

@@ -33,12 +33,14 @@ function View({ id, state }) {
 function NoTranslator() {
   const datasets = useStore(all => all.project?.datasets) ?? [];
   const [dataset, setDataset] = useState(datasets[0]?.id ?? "");
+  // Without given inputs, the recipe draws the lines of each picture itself.
+  const changes = datasets.find(one => one.id === dataset)?.has_inputs ? "" : JSON.stringify({ input: "edges" });
   const action = datasets.length
     ? html`<${Select} label="Train on" value=${dataset} onChange=${setDataset} options=${datasets.map(one => ({ value: one.id, label: one.name }))} />
-      <${Button} kind="primary" icon="train" href=${address("train", "", { recipe: "pix2pix-64", dataset })}>Train a translator<//>`
+      <${Button} kind="primary" icon="train" href=${address("train", "", { new: 1, recipe: "pix2pix-64", dataset, changes })}>Train a translator<//>`
     : html`<${Button} kind="primary" icon="photos" href=${address("photos")}>Bring photos<//>`;
   return html`<${EmptyState} icon="pencil" title="This project has no translator yet" action=${action}>
-    The recipe pix2pix-64 learns from a dataset of faces how to turn line drawings of faces into faces; it needs no pairs, since it draws the lines itself.<//>`;
+    The recipe pix2pix-64 learns from a dataset of faces how to turn line drawings into faces; it draws the lines itself.<//>`;
 }
 
 /** @param {{id: string, translators: any[], shown: string, recalled: Record<string, any> | null}} props */
