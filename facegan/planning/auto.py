@@ -234,12 +234,11 @@ def _condition(config: TrainConfig, s: Surroundings) -> Choice:
 def _quality(found: Forecast) -> Choice:
     """Return the line on the last distance that the recipe's curve knows within this run."""
     if not (rows := moments(found)):
-        return Choice(
-            "expected quality", "unknown", " ".join(found.doubts) or "nothing was measured so early"
-        )
+        why = " ".join(found.doubts) if found.curve is None else "so short a run was not measured"
+        return Choice("quality", "unknown", why)
     last = rows[-1]
     value = f"{MEASURE_NAMES[found.measure]} {last.estimate.value:.2g}"
-    return Choice("expected quality", value, f"measured at {last.kimg:.3g} kimg; --dry-run shows the curve")
+    return Choice("quality", value, f"to expect: measured at {last.kimg:.3g} kimg; --dry-run shows the curve")
 
 
 def _others(config: TrainConfig, given: Sequence[str]) -> list[Choice]:

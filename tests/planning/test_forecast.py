@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from facegan.machine import OtherWork
+from facegan.planning import auto
 from facegan.planning.dry_run import DryRun, Timing
 from facegan.planning.dry_run_text import quality_lines
 from facegan.planning.forecast import forecast, moments
@@ -280,3 +281,17 @@ def test_the_report_draws_only_what_can_be_compared(tmp_path: Path, changes: Any
     page = page_data(read_record(write_run(tmp_path / "run", [], **changes)))
     assert ("KID" in [chart["title"] for chart in page["charts"]]) == drawn
     assert len(page["runs"]) == 1 + drawn
+
+
+@pytest.mark.parametrize(
+    "changes, value, why",
+    [
+        # the geometric mean of 0.118 x (0.0403 / 0.118)^0.918 and 0.0544 x (0.0492 / 0.0544)^0.491
+        ({"kimg": 100.0}, "KID 0.048", "to expect: measured at 100 kimg"),
+        ({"kimg": 5.0}, "unknown", "so short a run was not measured"),
+        ({"init": "weights.safetensors"}, "unknown", "It begins with trained weights"),
+    ],
+)
+def test_auto_names_the_quality_to_expect(changes: dict[str, Any], value: str, why: str) -> None:
+    choice = auto._quality(forecast(measured(1.6, **changes)))
+    assert (choice.what, choice.value) == ("quality", value) and choice.why.startswith(why)
