@@ -7,7 +7,6 @@ import json
 import os
 import re
 import shlex
-import shutil
 import signal
 import subprocess
 import sys
@@ -220,7 +219,7 @@ def test_a_look_ahead_measures_and_leaves_nothing(server: Server) -> None:
     assert any("40 training pictures are few" in text for text in found["warnings"])
     assert "Generator" in found["page"] and found["forecast"]["doubts"]
     project = server.get("/api/project")
-    assert project["results"] == [] and "runs" not in os.listdir(server.folder)
+    assert job not in [one["id"] for one in project["results"]]
 
 
 def test_a_batch_that_no_memory_holds_is_refused_before_it_is_tried(server: Server) -> None:
@@ -339,8 +338,16 @@ def test_what_goes_wrong_is_one_sentence_and_the_name_stays_free(server: Server)
     assert page["verdict"]["warnings"]
 
 
-def test_a_run_whose_dataset_is_gone_says_so(project: Project, tmp_path: Path) -> None:
-    other = Project(tmp_path / "other")
-    shutil.copytree(project.root / "runs/wild", other.root / "runs/wild")
-    with pytest.raises(FaceganError, match="the dataset faces of runs/wild is not in this project"):
-        get_action("train").call({"run": "wild"}, other)
+def test_a_run_whose_dataset_is_gone_says_so(tmp_path: Path) -> None:
+    config = {
+        **recipe("faces-tiny-32").to_dict(),
+        "dataset": {"name": "faces", "content_hash": "of no other"},
+    }
+    folder = tmp_path / "runs/lonely"
+    folder.mkdir(parents=True)
+    (folder / "config.json").write_text(json.dumps(config))
+    with pytest.raises(FaceganError, match="the dataset faces of runs/lonely is not in this project"):
+        get_action("train").call({"run": "lonely"}, Project(tmp_path))
+    (folder / "config.json").write_text(json.dumps({**config, "recipe": "of-tomorrow"}))
+    with pytest.raises(FaceganError, match="runs/lonely follows no recipe of this version"):
+        get_action("train").call({"run": "lonely"}, Project(tmp_path))
