@@ -121,6 +121,12 @@ def test_sliders_are_the_models_directions(server: Server, face: dict[str, Any],
     assert levels(picture(drawn.content), model.images(w)[0]) <= 1
 
     query = f"?moves={quote(json.dumps(moves))}"
+    saved = server.ask("GET", f"{address}/file/png{query}").content
+    assert np.array_equal(picture(saved), picture(drawn.content))
+    (tmp_path / "saved.png").write_bytes(saved)
+    recalled = server.ask("POST", "/api/recall", {"upload": bring(server, tmp_path / "saved.png")}).json()
+    settings = {"face": face["id"], "edits": "Smiling=2, Young=-1"}
+    assert recalled["job"] == {"action": "edit", "settings": settings} and recalled["model"] == "celeba64"
     for kind in ("npz", "safetensors"):
         saved = server.ask("GET", f"{address}/file/{kind}{query}")
         assert f'filename="face.{kind}"' in saved.headers["content-disposition"]

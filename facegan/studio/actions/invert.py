@@ -65,17 +65,17 @@ def _run(call: Call, report: JobReport) -> Mapping[str, Any]:
     except InversionStopped as end:
         found, stopped = end.found, True
     folder, name = Path(values["out"]), found.names[0]
-    target = report.project.results_folder / f"{report.job}.photo.png"
-    images.save_png(target, found.photos[0])
-    report.picture(target, "photo")
-    adopt(report, folder / f"{name}.png", "picture")
-    adopt(report, folder / "vectors.npz", "vectors")
-    adopt(report, folder / "curve.png", "curve")
-    if found.tuned:
+    if found.tuned:  # the first picture is the one that a list of results shows
         tuned = report.project.results_folder / f"{report.job}.tuned.png"
         images.save_png(tuned, found.tuned[name], facegan.read_mark(folder / "pairs.png"))
         report.picture(tuned, "tuned")
         adopt(report, folder / f"{name}-delta.safetensors", "delta")
+    adopt(report, folder / f"{name}.png", "picture")
+    target = report.project.results_folder / f"{report.job}.photo.png"
+    images.save_png(target, found.photos[0])
+    report.picture(target, "photo")
+    adopt(report, folder / "vectors.npz", "vectors")
+    adopt(report, folder / "curve.png", "curve")
     shutil.rmtree(folder)
     model = call.arguments["model"]
     return {

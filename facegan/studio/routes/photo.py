@@ -87,7 +87,8 @@ async def words(request: Request) -> Response:
 async def image(request: Request) -> Response:
     """Answer with a PNG of the face, changed by ``moves``."""
     found, hands = await _found(request)
-    question = {**found.question(), "moves": checked_moves((await read_object(request)).get("moves", {}))}
+    moves = checked_moves((await read_object(request)).get("moves", {}))
+    question = {**found.question(), "moves": moves, "recall": ""}
     _, content = await hands.call("edit_image", question, seconds=120)
     return picture(content)
 
@@ -105,7 +106,11 @@ async def file(request: Request) -> Response:
     headers = {**NO_STORE, "Content-Disposition": f'attachment; filename="face.{kind}"'}
     question = {**found.question(), "moves": moves}
     if kind == "png":
-        _, content = await hands.call("edit_image", question, seconds=120)
+        edits = ", ".join(f"{name}={value:g}" for name, value in moves.items() if value)
+        recall = json.dumps({"action": "edit", "settings": {"face": found.id, "edits": edits}})
+        _, content = await hands.call(
+            "edit_image", {**question, "recall": recall if edits else ""}, seconds=120
+        )
         return Response(content, headers=headers, media_type="image/png")
     about, content = await hands.call("edit_place", question, seconds=120)
     w = np.frombuffer(content, "<f4").reshape(1, *about["shape"])

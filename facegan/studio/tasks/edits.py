@@ -19,6 +19,7 @@ from facegan.generator import Generator
 from facegan.inversion.targets import crop_of
 from facegan.latent.directions import Directions, kept_directions
 from facegan.latent.editing import MAX_STRENGTH, at_home, parse_edits
+from facegan.marks import RECALL
 from facegan.models import load, split_delta
 from facegan.studio.tasks.models import Result, loaded
 from facegan.vectors import load_vectors
@@ -75,11 +76,14 @@ def _with_number(part: str) -> str:
 
 
 def edit_image(arguments: dict[str, Any], content: bytes) -> Result:
-    """Return a PNG of the face in the file ``vectors``, moved by ``moves``, as the model draws it."""
+    """Return a PNG of the face in the file ``vectors``, moved by ``moves``, as the model draws it.
+
+    ``recall`` is what its mark says to the studio.
+    """
     model = _generator(arguments["model"], arguments.get("labels", ""))
     w = _place(model, arguments)
     edits = ", ".join(f"{name} {value:+.3g}" for name, value in arguments["moves"].items() if value)
-    mark = figures.origin(model.hash, 1.0, edits=edits)
+    mark = figures.origin(model.hash, 1.0, edits=edits).having(**{RECALL: arguments["recall"]})
     with torch.inference_mode():
         return {}, images.png_bytes(model.images(w)[0], mark)
 

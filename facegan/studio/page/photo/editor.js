@@ -113,7 +113,7 @@ function Sliders({ facts, moves, onMoves }) {
   const moved = Object.values(moves).some(Boolean);
   return html`<section class="card stack" aria-label="What can be changed">
     <div class="row"><h2>Change it</h2><${Button} small kind="quiet" icon="undo" disabled=${!moved} onClick=${() => onMoves({})}>Back to the found face<//></div>
-    ${names.map(name => html`<${Slider} key=${name} label=${spoken(name)} value=${moves[name] ?? 0} min=${-MOST} max=${MOST} step=${0.1} reset=${0}
+    ${names.map(name => html`<${Slider} key=${name} label=${spoken(name)} value=${moves[name] ?? 0} min=${-MOST} max=${MOST} step=${0.05} reset=${0}
       onInput=${(/** @type {number} */ value) => onMoves({ ...moves, [name]: value })} format=${(/** @type {number} */ value) => (value > 0 ? `+${value}` : String(value))} />`)}
     ${others.length > 0 && html`<${Select} label="Another direction" value="" onChange=${(/** @type {string} */ name) => name && setMore([...more, name])}
       options=${[{ value: "", label: "Choose …" }, ...others.map(one => ({ value: one.name, label: spoken(one.name) }))]} />`}
