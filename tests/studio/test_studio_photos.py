@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import io
 import json
+import shlex
+import subprocess
+import sys
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,6 +19,7 @@ from PIL import Image
 from studio_server import Server, running
 
 import facegan
+from facegan.data.dataset import Dataset
 from facegan.data.review import LEFT_OUT, read_review
 from facegan.demo.portraits import write_portraits
 
@@ -154,6 +158,16 @@ def test_decisions_are_kept_and_followed_and_the_dataset_is_listed(
     assert photo.status == 200
     taken = server.ask("POST", "/api/jobs", {"action": "prepare", "settings": settings})
     assert taken.status == 400 and "already; choose another" in taken.error
+
+
+def test_the_command_line_that_is_shown_makes_the_same_dataset(server: Server) -> None:
+    jobs = server.get("/api/jobs")["jobs"]
+    command = next(job["command"] for job in jobs if "--out datasets/mine" in job["command"])
+    words = [word.replace("datasets/mine", "elsewhere") for word in shlex.split(command)[1:]]
+    command = [sys.executable, "-m", "facegan.cli.main", *words, "--workers", "1", "--quiet"]
+    subprocess.run(command, cwd=server.folder, check=True)
+    made, shown = Dataset(server.folder / "elsewhere"), Dataset(server.folder / "datasets/mine")
+    assert made.content_hash == shown.content_hash and made.info["rejects"] == shown.info["rejects"]
 
 
 def test_attributes_are_predicted_filtered_sorted_and_saved(server: Server) -> None:
