@@ -1,5 +1,5 @@
 // Bringing photos: several at once, with progress; what cannot be brought is told and left out.
-import { post, upload } from "../api.js";
+import { del, post, upload } from "../api.js";
 import { html, useRef, useState } from "../html.js";
 import { Button, ErrorLine, Progress, toastError } from "../ui.js";
 
@@ -7,7 +7,7 @@ const AT_ONCE = 4;
 const NO_ROOM = /disk is nearly full|cannot be stored|all files together|files are here already/; // of uploads.py
 const JUNK = /(^|\/)(\.[^/]*|__MACOSX\/.*|Thumbs\.db|desktop\.ini)$/i;
 
-/** @typedef {{name: string, error: string}} Refused */
+/** @typedef {{name: string, error: string, count?: number}} Refused count: of how many files it tells */
 /**
  * @typedef {object} Bringing
  * @property {number} done files
@@ -50,7 +50,8 @@ export async function bring(files, onState, signal) {
       } catch (error) {
         if (signal.aborted) return;
         const { message, status } = /** @type {import("../api.js").ApiError} */ (error);
-        if (status === 0 || status === 401 || NO_ROOM.test(message)) throw error; // no other file will fare better
+        if (status === 0 || status === 401) throw error; // no other file will fare better
+        if (NO_ROOM.test(message)) next = wanted.length; // those that are here go on
         state.refused.push({ name: pathOf(file), error: message });
       }
       progress(1);
@@ -60,7 +61,7 @@ export async function bring(files, onState, signal) {
   };
   tell(true);
   await Promise.all(Array.from({ length: AT_ONCE }, work));
-  return { files: brought.filter(one => one !== null), refused: state.refused };
+  return { files: brought.filter(one => one !== null), refused: state.refused, wanted: wanted.length };
 }
 
 /** @type {Map<string, Refused[]>} What was refused of a set of photos, until somebody has read it. */
@@ -81,7 +82,12 @@ export function useBringing({ into, onBrought }) {
     try {
       const { signal } = control.current;
       const found = await bring(files, setState, signal);
-      if (signal.aborted) return;
+      if (signal.aborted) {
+        for (const { id } of found.files) void del(`/api/uploads/${id}`).catch(toastError);
+        return;
+      }
+      const left = found.wanted - found.files.length - found.refused.length;
+      if (left > 0) found.refused.push({ name: `${left} more`, error: "not sent any more", count: left });
       setRefused(found.refused);
       if (!found.files.length) return;
       const set = await post("/api/photos", { files: found.files, into });
@@ -106,7 +112,7 @@ export function BringingState({ bringing, refused, stop, forget }) {
         note="${bringing.done} of ${bringing.total} files, ${share}%" />
       <div class="actions"><${Button} small icon="stop" onClick=${stop}>Stop<//></div></div>`}
     ${refused.length > 0 && html`<div class="stack refused">
-      <${ErrorLine} error=${refused.length === 1 ? `${refused[0]?.name}: ${refused[0]?.error}.` : `${refused.length} files could not be used; the others are here.`}
+      <${ErrorLine} error=${refused.length === 1 ? `${refused[0]?.name}: ${refused[0]?.error}.` : `${refused.reduce((sum, one) => sum + (one.count ?? 1), 0)} files could not be used; the others are here.`}
         retry="Close" onRetry=${forget} />
       ${refused.length > 1 && html`<ul class="small">${refused.slice(0, 20).map(one => html`<li key=${one.name}><b>${one.name}</b>: ${one.error}</li>`)}
         ${refused.length > 20 && html`<li>and ${refused.length - 20} more</li>`}</ul>`}</div>`}`;
