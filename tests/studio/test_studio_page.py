@@ -385,3 +385,18 @@ def test_settings_that_come_back_fill_the_view(browser: Browser, server: Server)
         expect(page.locator("pre")).to_contain_text("facegan publish celeba64 me/faces --private --no-onnx")
         go(page, "share/celeba64?action=publish&settings=[broken")
         expect(page.get_by_label("Repository")).to_have_value("")
+
+
+def test_a_saved_face_comes_back_with_its_sliders(browser: Browser, server: Server) -> None:
+    with opened(browser, server) as page:
+        go(page, "explore/celeba64?seed=11&moves=Smiling:1.5,Male:-1")
+        with page.expect_download(timeout=60_000) as download:
+            page.get_by_role("button", name=re.compile("^Download")).first.click(timeout=60_000)
+        content = download.value.path().read_bytes()
+        go(page, "home")
+        dropped(page, content, "face.png")
+        dialog = page.get_by_role("dialog", name="What made this picture")
+        expect(dialog.locator("pre")).to_contain_text("facegan edit celeba64 seed:11")
+        dialog.get_by_role("button", name="Restore in Explore").click()
+        expect(page).to_have_url(re.compile(r"explore/celeba64\?seed=11&moves=Smiling%3A1.5%2CMale%3A-1"))
+        expect(page.get_by_label("smiling", exact=True)).to_have_value("1.5", timeout=30_000)

@@ -3,7 +3,7 @@ import { html, useState } from "../html.js";
 import { Markdown } from "../ui/markdown.js";
 import { filesOf, recalledOf, sizeText } from "../results.js";
 import { isActive, startJob, useStore } from "../store.js";
-import { Button, CommandBox, Dialog, EmptyState, ErrorLine, JobCard, Select, Switch, TextInput, toastError } from "../ui.js";
+import { Button, CommandBox, Dialog, EmptyState, JobCard, Select, Switch, TextInput, toastError } from "../ui.js";
 import { measuredName } from "./measures.js";
 
 /** @typedef {import("../store.js").Item} Item */
@@ -25,7 +25,7 @@ export function PublishTab({ model, state }) {
   const change = (/** @type {Record<string, any>} */ part) => setSettings(old => ({ ...old, ...part }));
   const given = { ...settings, model: model.id };
   const start = (/** @type {boolean} */ dry) => { setAsking(false); startJob("publish", { ...given, dry_run: dry }).catch(toastError); };
-  const dry = results.find(result => result.action === "publish" && result.settings?.model === model.id && result.settings?.dry_run);
+  const written = results.find(result => result.action === "publish" && result.settings?.model === model.id);
   return html`<div class="split">
     <section class="card stack" aria-label="What is published">
       <${TextInput} label="Repository" value=${settings.repo} placeholder="owner/name" onChange=${(/** @type {string} */ repo) => change({ repo })}
@@ -49,8 +49,15 @@ export function PublishTab({ model, state }) {
         <p>This uploads the model to ${settings.repo} on the Hugging Face Hub${settings.private ? ", which only you see" : ", for everybody"}.
           It is the one thing in the studio that leaves this machine, and needs a token of the Hub there: <code>hf auth login</code>.</p><//>
     </section>
-    ${dry ? html`<${DryRun} result=${dry} />` : html`<p class="soft">A dry run writes all files and shows the card; nothing leaves this machine.</p>`}
+    ${written ? html`<div class="stack"><${Addresses} addresses=${written.result?.addresses} /><${DryRun} result=${written} /></div>` : html`<p class="soft">A dry run writes all files and shows the card; nothing leaves this machine.</p>`}
   </div>`;
+}
+
+/** Where a model was published. @param {{addresses: string[] | undefined}} props */
+export function Addresses({ addresses }) {
+  if (!addresses?.length) return null;
+  return html`<ul class="card published" aria-label="Published at">${addresses.map(place => html`<li key=${place}>
+    <a href=${place} target="_blank" rel="noopener noreferrer">${place}</a></li>`)}</ul>`;
 }
 
 /** What a dry run wrote: the files, and the card as others will read it. @param {{result: Item}} props */
@@ -58,8 +65,7 @@ function DryRun({ result }) {
   const files = Object.entries(/** @type {Record<string, number>} */ (result.result?.files_written ?? {}));
   const archive = filesOf(result)[0];
   return html`<div class="stack"><section class="card" aria-label="Files of the dry run">
-    <div class="row"><h2>Would be uploaded</h2>${archive && html`<${Button} small icon="download" href="${archive.src}?download" download=${archive.name}>All as .zip<//>`}</div>
+    <div class="row"><h2>${result.settings?.dry_run === false ? "Uploaded" : "Would be uploaded"}</h2>${archive && html`<${Button} small icon="download" href="${archive.src}?download" download=${archive.name}>All as .zip<//>`}</div>
     <ul class="files">${files.map(([name, bytes]) => html`<li key=${name}><span>${name}</span><span class="soft numbers">${sizeText(bytes)}</span></li>`)}</ul></section>
-    ${result.result?.card && html`<section class="card" aria-label="The card"><${Markdown} text=${result.result.card} /></section>`}
-    <${ErrorLine} error=${null} /></div>`;
+    ${result.result?.card && html`<section class="card" aria-label="The card"><${Markdown} text=${result.result.card} /></section>`}</div>`;
 }

@@ -6,8 +6,9 @@ import {
   VIEW_OF_ACTION, canRemix, changeResult, coverOf, deleteResult, filesOf, isFilm, isPicture, recallAddress, sizeText, timeText, titleOf,
 } from "../results.js";
 import { useStore } from "../store.js";
-import { Button, CommandBox, Dialog, EmptyState, Icon, IconButton, Picture, Select, Spinner, Tabs, TextInput, toastError } from "../ui.js";
+import { Button, CommandBox, Dialog, EmptyState, Icon, IconButton, Markdown, Picture, Select, Spinner, Tabs, TextInput, toastError } from "../ui.js";
 import { Measures } from "../share/measures.js";
+import { Addresses } from "../share/publish.js";
 
 /** @typedef {import("../store.js").Item} Item */
 
@@ -99,6 +100,7 @@ function Result({ result }) {
       ${view && canRemix(recalled) && html`<${Button} icon="shuffle" href=${recallAddress(view.id, recalled, { remix: true, result: result.id })}>Remix with another seed<//>`}
       ${recalled.settings.model && files.some(file => file.role === "vectors") && html`<${Button} icon="compass" href=${address("explore", recalled.settings.model, { face: `v${result.id}.0` })}>Explore from this face<//>`}
     </div>
+    <${Addresses} addresses=${result.result?.addresses} />
     ${result.result?.rows && html`<${Measures} results=${[result]} />`}
     <div class="pictures">${files.filter(isPicture).map(file => html`<${Picture} key=${file.number} src=${file.src} alt=${file.role || file.name} caption=${file.role} />`)}
       ${files.filter(isFilm).map(file => html`<video key=${file.number} src=${file.src} controls loop muted playsinline aria-label=${file.role || file.name}></video>`)}</div>
@@ -110,6 +112,7 @@ function Result({ result }) {
       <section class="card" aria-label="How it was made"><h2>How it was made</h2><${SettingsList} settings=${recalled.settings} />
         <${CommandBox} command=${result.command} python=${result.python} /></section>
     </div>
+    ${result.result?.card && html`<section class="card below" aria-label="The card"><${Markdown} text=${result.result.card} /></section>`}
     <${Dialog} title="Delete this result?" open=${asking} onClose=${() => setAsking(false)}
       actions=${html`<${Button} onClick=${() => setAsking(false)}>Keep it<//><${Button} kind="danger" icon="trash" onClick=${remove}>Delete<//>`}>
       <p>Its ${files.length === 1 ? "file is" : `${files.length} files are`} deleted from the project's folder. This cannot be undone.</p><//>
