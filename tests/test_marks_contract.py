@@ -124,6 +124,12 @@ UNMARKED = {
     "exchange/page_out.py": "pictures for the self-test of a page",
     "exchange/translator_page.py": "pictures for the self-test of a page",
     "runs/folder.py:save_labels": "photos of a data set",
+    "studio/actions/attack.py:_run": "the photo before",
+    "studio/actions/invert.py:_run": "the photo before",
+    "studio/actions/translate.py:_run": "the photo before",
+    "studio/tasks/edit_faces.py": "previews of photos that somebody brings",
+    "studio/tasks/edits.py:encoded": "previews of photos and of inputs made of them",
+    "studio/tasks/photos.py": "previews of photos that somebody brings",
     "studio/tasks/pictures.py": "previews of files that somebody brings",
 }
 

@@ -15,6 +15,7 @@ import numpy as np
 from facegan import images
 from facegan.errors import InputError
 from facegan.files import photo_path, sample_names, style_names, write_bytes
+from facegan.marks import COMPOSITE, made
 from facegan.pixels.efficientnet import PACKAGE
 from facegan.studio.call import Ref
 from facegan.studio.project import Item, Project
@@ -156,7 +157,7 @@ class Live:
         if k < 1:
             height, width = picture.shape[:2]
             picture = images.resize(picture, (max(1, round(height * k)), max(1, round(width * k))))
-        write_bytes(self.report.folder / LIVE, images.png_bytes(picture))
+        write_bytes(self.report.folder / LIVE, images.png_bytes(picture, made(source=COMPOSITE)))
         self.report.event("live", **values)
         ended = time.monotonic()
         self._next = ended + max(_PAUSE, _SHARE * (ended - began))

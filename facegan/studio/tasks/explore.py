@@ -170,7 +170,9 @@ def _directions(model: Generator) -> Directions:
 def faces(given: Given, content: bytes) -> Result:
     """Return PNG files, as base64 texts, of ``looks``."""
     made = [_drawn(given, look) for look in given["looks"]]
-    return {"images": [base64.b64encode(images.png_bytes(*one)).decode() for one in made]}, b""
+    return {
+        "images": [base64.b64encode(images.png_bytes(picture, mark)).decode() for picture, mark in made]
+    }, b""
 
 
 def keep(given: Given, content: bytes) -> Result:
