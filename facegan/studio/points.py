@@ -64,7 +64,10 @@ def check_point(value: Any, depth: int = 0) -> dict[str, Any]:
     if "seed" in point:
         return {"seed": _whole(point["seed"], "seed", MAX_SEED)}
     if "words" in point:
-        return {"words": _text(point["words"], "words", 300)}
+        words = _text(point["words"], "words", 300)
+        if ":" in words:  # ranges of seeds may be of any length
+            raise InputError("words: write words alone, such as smiling woman - woman + man")
+        return {"words": words}
     if "vector" in point:
         return {
             "vector": _text(point["vector"], "vector", 200),

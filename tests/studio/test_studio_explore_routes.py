@@ -143,6 +143,7 @@ BAD_POINTS = {
     "one end": ({"between": [{"seed": 1}], "at": 0.5}, "between must be a list of 2"),
     "beyond the end": ({"between": [{"seed": 1}, {"seed": 2}], "at": 2}, "at must be from -1 to 1"),
     "an odd kind": ({"base": {"seed": 1}, "style": {"seed": 2}, "kind": "wires"}, "kind must be one of"),
+    "seeds as words": ({"words": "woman - seed:0-9999999"}, "words: write words alone"),
     "several lines": ({"words": "a\nb"}, "words must be a text of one line"),
 }
 
