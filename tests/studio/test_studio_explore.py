@@ -8,6 +8,7 @@ import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
 import numpy as np
 import pytest
@@ -96,6 +97,11 @@ def served(server: Server, model: str, *faces: dict[str, Any], **look: Any) -> l
     assert found.status == 200, found.content
     images = (base64.b64decode(image) for image in found.json()["images"])
     return [np.asarray(Image.open(io.BytesIO(image)).convert("RGB")) for image in images]
+
+
+def restored(settings: dict[str, str]) -> dict[str, str]:
+    """Return the state of an address that opens a result with its settings."""
+    return {"action": "explore", "settings": json.dumps(settings)}
 
 
 SEED = {"seed": 5}
@@ -190,10 +196,16 @@ def test_the_bundled_model_is_changed_undone_kept_and_recalled(
         )
         assert mark.details["recall"] == "explore?seed=12&moves=Smiling%3A1.5"
         assert levels(np.asarray(Image.open(file)), smiling) == 0
+        brought = server.ask("POST", "/api/uploads", file.read_bytes(), {**server.headers, "X-Name": "a.png"})
+        found = server.ask("POST", "/api/recall", {"upload": brought.json()["id"]}).json()
+        assert (found["view"], found["model"]) == ("explore", "celeba64")
+        assert found["state"] == {"seed": "12", "moves": "Smiling:1.5"}
 
         page.get_by_role("button", name="Keep").click()
         page.wait_for_selector("text=Kept in the project")
         (result,) = server.get("/api/project")["results"]
+        settings = {"model": "celeba64", "seed": "12", "moves": "Smiling:1.5"}
+        assert (result["action"], result["settings"]) == ("explore", settings)
         kept = server.ask("GET", f"/api/results/{result['id']}/file/0").content
         assert levels(np.asarray(Image.open(io.BytesIO(kept))), smiling) <= 1
         saved = facegan.latent.load_vectors(
@@ -206,6 +218,8 @@ def test_the_bundled_model_is_changed_undone_kept_and_recalled(
         page.keyboard.press("Control+z")
         assert levels(settled(page), plain) == 0
         page.get_by_role("button", name="Redo").click()
+        assert levels(settled(page), smiling) == 0
+        page.goto(f"{server.address}/#/explore/celeba64?{urlencode(restored(settings))}")
         assert levels(settled(page), smiling) == 0
         page.goto(f"{server.address}/#/explore/celeba64?face=v{result['id']}.0")
         assert levels(settled(page), smiling) <= 1
