@@ -4,9 +4,9 @@
     python benchmarks/studio_load.py --clients 10 --seconds 10
 
 Each client draws one picture of celeba64 after the other, over a connection of its own, without a pause. The
-server runs in a process of its own on a project in a temporary folder. Memory is what its processes share with
-no other (USS), looked at every second; it is flat if the last third of the time needs at most 5% more than the
-second one: the first is left out, in which caches fill.
+server runs in a process of its own on a project in a temporary folder. Memory is what its processes have for
+themselves (USS), looked at every second. It is flat if the last third of the time needs at most 5% more than
+the second third; the first is left out, since caches fill then.
 
 Exit code 1 says that a request failed, or that memory grew.
 """
@@ -53,7 +53,7 @@ class Load:
         cuts = statistics.quantiles(self.seconds, n=20)
         lines = [
             f"{len(self.seconds):,} pictures, {len(self.errors)} errors",
-            f"seconds for one: median {cuts[9]:.2f}, 95th percentile {cuts[18]:.2f}, most {max(self.seconds):.2f}",
+            f"seconds for one: median {cuts[9]:.2f}, 95th percentile {cuts[18]:.2f}",
         ]
         for name in self.memory[-1]:
             row = [rows.get(name, 0) / 2**20 for rows in self.memory]

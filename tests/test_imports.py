@@ -121,6 +121,11 @@ LIGHT = {  # statement -> modules that it must not load
     "import facegan.augment": ("torch", "numpy"),
     "import facegan.cli.import_model": ("torch", "cv2"),
     "import facegan.families.stylegan2.config": ("torch", "numpy"),
+    "import facegan.studio.app; from facegan.studio.routes import all_routes; all_routes()": (
+        "torch",
+        "cv2",
+        "pyarrow",
+    ),
     "import facegan.images": ("torch", "cv2", "pyarrow", "matplotlib"),
 }
 

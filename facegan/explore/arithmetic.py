@@ -28,7 +28,8 @@ from facegan.latent.arithmetic import (
 from facegan.latent.edited import as_vectors
 from facegan.marks import Mark
 from facegan.models import as_model, with_labels
-from facegan.vectors import Vectors, joined, load_vectors, save_vectors, seed_name, seed_vectors
+from facegan.seeds import seed_name
+from facegan.vectors import Vectors, joined, load_vectors, save_vectors, seed_vectors
 
 MAX_DRAWN = 1000  # faces of a sheet
 

@@ -19,7 +19,7 @@ from facegan.latent.atlas import Atlas, render_atlas
 from facegan.latent.atlas import atlas as lay_out
 from facegan.latent.layout import MAX_FACES, Progress, shape_for
 from facegan.models import as_model, with_labels
-from facegan.vectors import parse_seeds, spell_seeds
+from facegan.seeds import parse_seeds, spell_seeds
 
 FORMATS = (".png", ".jpg", ".webp")
 MAX_PAGE_SEED = 2**53 - 1  # of numbers in a browser

@@ -22,16 +22,8 @@ from facegan.files import check_places, temporary_beside, writing
 from facegan.generator import Generator, check_truncation
 from facegan.marks import Mark
 from facegan.models import as_model, with_labels
-from facegan.vectors import (
-    Vectors,
-    constant_vectors,
-    is_seeds,
-    parse_seeds,
-    save_vectors,
-    seed_vectors,
-    select_vectors,
-    spell_seeds,
-)
+from facegan.seeds import is_seeds, parse_seeds, spell_seeds
+from facegan.vectors import Vectors, constant_vectors, save_vectors, seed_vectors, select_vectors
 
 ROW = 8  # pictures of a class, where nothing else is said
 MAX_ROWS = 100  # of a sheet

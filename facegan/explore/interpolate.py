@@ -18,7 +18,8 @@ from facegan.files import writing
 from facegan.generator import Generator, check_truncation
 from facegan.latent.interpolation import path, path_length
 from facegan.models import as_model, with_labels
-from facegan.vectors import Vectors, is_seeds, joined, parse_seeds, seed_vectors
+from facegan.seeds import is_seeds, parse_seeds
+from facegan.vectors import Vectors, joined, seed_vectors
 
 
 def interpolate(

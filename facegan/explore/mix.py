@@ -19,7 +19,8 @@ from facegan.latent import editing
 from facegan.latent.edited import as_vectors
 from facegan.latent.editing import parse_layers, points_in_w, target_kind
 from facegan.models import as_model, with_labels
-from facegan.vectors import Vectors, parse_seeds, save_vectors, spell_seeds
+from facegan.seeds import parse_seeds, spell_seeds
+from facegan.vectors import Vectors, save_vectors
 
 MAX_FACES = 24  # along an edge
 

@@ -13,16 +13,8 @@ from facegan.arguments import are_seeds, seeds
 from facegan.errors import InputError
 from facegan.generator import Generator
 from facegan.marks import without_folder
-from facegan.vectors import (
-    Vectors,
-    is_seeds,
-    joined,
-    parse_point,
-    parse_seeds,
-    seed_vectors,
-    spell_seeds,
-    split_numbers,
-)
+from facegan.seeds import is_seeds, parse_seeds, spell_seeds
+from facegan.vectors import Vectors, joined, parse_point, seed_vectors, split_numbers
 
 
 @dataclass(frozen=True)

@@ -28,7 +28,7 @@ from facegan.generator import Generator
 from facegan.images import read_image
 from facegan.kinds import NO_IMAGE
 from facegan.metrics.shapes import of_array
-from facegan.vectors import parse_seeds
+from facegan.seeds import parse_seeds
 
 MAX_SEEDS = 100_000
 ANOTHER = "; give another picture, with --no-align if it shows no face"

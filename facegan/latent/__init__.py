@@ -19,17 +19,16 @@ from facegan.latent.editing import edit, mix
 from facegan.latent.film import Film, film
 from facegan.latent.interpolation import PATHS, along, path, path_length
 from facegan.latent.layout import arrange
+from facegan.seeds import parse_seeds, spell_seeds
 from facegan.vectors import (
     Vectors,
     constant_vectors,
     joined,
     load_vectors,
     parse_point,
-    parse_seeds,
     save_vectors,
     seed_vectors,
     select_vectors,
-    spell_seeds,
 )
 
 evaluate = evaluate_expression  # the name in 0.1

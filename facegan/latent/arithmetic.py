@@ -20,7 +20,7 @@ import torch
 from facegan import arguments
 from facegan.errors import InputError
 from facegan.prior import Latent
-from facegan.vectors import parse_seeds
+from facegan.seeds import parse_seeds
 
 
 @dataclass(frozen=True)

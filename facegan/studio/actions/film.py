@@ -6,11 +6,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from facegan.errors import InputError
+from facegan.seeds import parse_seeds
 from facegan.studio.actions import Action
 from facegan.studio.call import Call, Place, Ref, only, ref, setting
 from facegan.studio.project import Project
 from facegan.studio.report import JobReport
-from facegan.vectors import parse_seeds
 
 FORMATS = (".mp4", ".gif", ".webp")
 

@@ -16,7 +16,7 @@ from facegan import images
 from facegan.errors import InputError
 from facegan.files import photo_path, sample_names, style_names, write_bytes
 from facegan.marks import COMPOSITE, made
-from facegan.pixels.efficientnet import PACKAGE
+from facegan.pixels.settings import EFFICIENTNET_PACKAGE
 from facegan.studio.call import Ref
 from facegan.studio.project import Item, Project
 from facegan.studio.report import JobReport
@@ -36,7 +36,7 @@ _NETWORKS = {
 
 def classifiers() -> dict[str, str]:
     """Return the classifiers that are here, by the name that commands give them, with a title for each."""
-    missing = importlib.util.find_spec(PACKAGE) is None
+    missing = importlib.util.find_spec(EFFICIENTNET_PACKAGE) is None
     return {name: title for name, title in _NETWORKS.items() if name == "faces" or not missing}
 
 
