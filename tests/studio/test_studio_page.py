@@ -19,6 +19,7 @@ from studio_server import Server, running
 
 AXE = Path(__file__).parents[2] / ".ci" / "page" / "node_modules" / "axe-core" / "axe.min.js"
 WIDE, NARROW = (1440, 900), (390, 844)
+expect.set_options(timeout=60_000)  # where other tests keep the cores busy, processes take long to start
 
 
 @pytest.fixture(scope="module")
