@@ -161,26 +161,31 @@ def show(args: argparse.Namespace) -> int:
 
 
 def check(args: argparse.Namespace) -> int:
-    """Print each measurement of a run beside the forecast; how many lie within the band, and how far off."""
+    """Print each measurement of a run beside the forecast, and how far off that was."""
     run = read_record(args.run)
     for measure in MEASURES:
         curve = known_curve(str(run.config["recipe"]), measure)
         if curve is None:
             continue
-        inside, factors = 0, []
+        inside: list[bool] = []
+        factors: list[float] = []
         for kimg, value in run.curve(measure):
             found = curve.at(kimg)
-            if found is None or found.low is None or found.high is None or min(value, found.value) <= 0:
+            if found is None or min(value, found.value) <= 0:
                 continue
-            inside += found.low <= value <= found.high
+            band = ""
+            if found.low is not None and found.high is not None:
+                inside.append(found.low <= value <= found.high)
+                band = f" ({found.low:.4g} to {found.high:.4g})"
             factors.append(value / found.value)
-            band = f"{found.low:.4g} to {found.high:.4g}"
-            print(f"{measure:8} {kimg:8.1f} kimg  forecast {found.value:8.4g} ({band})  was {value:8.4g}")
+            print(f"{measure:8} {kimg:8.1f} kimg  forecast {found.value:8.4g}{band}  was {value:8.4g}")
         off = sorted(max(f, 1 / f) for f in factors)
         if off:
-            middle = off[len(off) // 2]
-            print(f"{measure}: {inside} of {len(off)} within the band;", end=" ")
-            print(f"off by a factor of {middle:.2f} (median), {off[-1]:.2f} at most")
+            print(
+                f"{measure}: off by a factor of {off[len(off) // 2]:.2f} (median), {off[-1]:.2f} at most",
+                end="",
+            )
+            print(f"; {sum(inside)} of {len(inside)} within the band" if inside else "")
     return 0
 
 
