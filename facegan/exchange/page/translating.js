@@ -14,11 +14,11 @@ export class Translating extends Engine {
   /** @param {Uint8ClampedArray} pixels */
   async drawn(pixels) {
     const area = this.height * this.width, values = new Float32Array(this.channels * area);
-    for (let c = 0; c < this.channels; c++)
-      for (let i = 0; i < area; i++) {
-        const [r, g, b] = pixels.subarray(4 * i, 4 * i + 3);
-        values[c * area + i] = (this.channels === 1 && (r !== g || g !== b) ? luma(r, g, b) : pixels[4 * i + c]) / 127.5 - 1;
-      }
+    for (let i = 0; i < area; i++) {
+      const r = pixels[4 * i], g = pixels[4 * i + 1], b = pixels[4 * i + 2];
+      const seen = this.channels === 3 ? [r, g, b] : [r !== g || g !== b ? luma(r, g, b) : r];
+      for (let c = 0; c < seen.length; c++) values[c * area + i] = seen[c] / 127.5 - 1;
+    }
     const {images} = await this.sessions.translate.run({pictures: this.tensor(values, 1, this.channels, this.height, this.width)});
     return this.pixels(images.data);
   }

@@ -4,7 +4,7 @@ import { html } from "../html.js";
 /** @typedef {{number: number, box: [number, number, number, number], crop: string}} Face */
 
 /**
- * @param {{src: string, name: string, faces: Face[], chosen: number, onChoose: (number: number) => void, square?: number[] | null}} props
+ * @param {{src: string, name: string, faces: Face[], chosen: number, onChoose: (number: number) => void}} props
  */
 export function FaceBoxes({ src, name, faces, chosen, onChoose }) {
   return html`<div class="face-boxes">
