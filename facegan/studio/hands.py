@@ -98,6 +98,7 @@ class Hands:
                 try:
                     return await asyncio.shield(work)
                 except asyncio.CancelledError:  # the browser has gone; what was begun ends first
+                    work.add_done_callback(lambda done: done.cancelled() or done.exception())
                     await asyncio.wait([work])
                     raise
         finally:

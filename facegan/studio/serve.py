@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import ipaddress
+import logging
 import os
 import socket
 import webbrowser
@@ -74,13 +76,22 @@ def run_studio(
         server.run(sockets=[listener])
 
 
+class _Mistakes(logging.Filter):
+    """Of what uvicorn says, let bugs through; garbage that somebody sends, and ends of work, are none."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        error = record.exc_info[1] if record.exc_info else None
+        return error is not None and not isinstance(error, asyncio.CancelledError)
+
+
 def _config(app: Any) -> uvicorn.Config:
+    logging.getLogger("uvicorn.error").addFilter(_Mistakes())
     return uvicorn.Config(
         app,
         http=PatientProtocol,
         ws="none",
         lifespan="on",
-        log_config=None,  # what goes wrong is told by web.on_crash
+        log_config=None,
         access_log=False,
         proxy_headers=False,
         server_header=False,

@@ -135,6 +135,5 @@ async def on_system_error(request: Request, error: Exception) -> Response:
 
 
 async def on_crash(request: Request, error: Exception) -> Response:
-    """Answer a bug, whose traceback goes to the terminal."""
-    traceback.print_exception(error)
+    """Answer a bug; uvicorn writes its traceback to the terminal."""
     return answer({"error": "the studio made a mistake; the terminal shows which"}, 500)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import socket
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -102,6 +103,24 @@ def test_what_waits_is_taken_out_and_what_runs_is_stopped(folder: Path) -> None:
             for _ in range(300):
                 os.kill(pid, 0)
                 time.sleep(0.1)
+
+
+def test_ctrl_c_closes_at_once_while_a_page_follows_a_job(folder: Path) -> None:
+    """Without a word but its own, and the job goes on."""
+    with running(folder) as server:
+        job = server.start("generate", **LONG)
+        head = f"GET /api/jobs/{job}/events HTTP/1.1\r\nHost: 127.0.0.1:{server.port}\r\n"
+        with socket.create_connection(("127.0.0.1", server.port)) as page:
+            page.sendall(f"{head}Authorization: Bearer {server.token}\r\n\r\n".encode())
+            assert b"200" in page.recv(100)
+            page.sendall(b"no HTTP")
+            server.process.send_signal(signal.SIGINT)
+            _, told = server.process.communicate(timeout=60)
+        assert server.process.returncode == 130
+        first = "Ctrl-C closes it; jobs go on\n"  # which reading the address may have taken along
+        assert told.removeprefix(first) == "\nfacegan studio: interrupted\n"
+    with running(folder) as server:
+        assert server.wait(job)["state"] == "done"
 
 
 def test_a_project_is_open_in_one_studio_alone(folder: Path) -> None:
