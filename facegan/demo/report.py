@@ -14,7 +14,8 @@ from typing import Any
 from facegan.files import write_bytes
 from facegan.runs.page import document, table
 
-BUNDLED = "celeba64"  # the model that comes with the package
+BUNDLED = "celeba64"  # the generator that comes with the package
+GLASSES = "glasses64"  # the translator that comes with the package
 STYLE = """body { max-width: 860px; } h2 { font-size: 1.3rem; } h2 b { color: var(--accent); margin-right: .4em; }
 figure { background: var(--card); border: 1px solid var(--line); border-radius: 10px; padding: 12px;
   margin: 16px 0; overflow-x: auto; } figure img { image-rendering: pixelated; } .big { font-size: 1.15em; }
@@ -145,6 +146,25 @@ def _bundled(out: Path, n: dict[str, Any]) -> list[str]:
     return [*shown, f'<p class="soft">Licence: {html.escape(n["licence"])}.</p>']
 
 
+def _glasses(out: Path, n: dict[str, Any]) -> list[str]:
+    """Return the sections on the bundled translator."""
+    intro = (
+        "A translator makes pictures of pictures. This one comes with the package and puts glasses on a face. It has "
+        "learnt from pairs of faces that the generator above invented, without and with glasses, not from photos."
+    )
+    return [
+        _section("Glasses on a photo", intro),
+        picture(out, "glasses-photo.png", "A photo, and the same photo after the translator."),
+        command(f"facegan translate {GLASSES} sample:astronaut --whole --out glasses.png"),
+        picture(out, "glasses.png", "Seeds 0 to 9 of the generator, and below them the results.", width=662),
+        f'<p class="big">{n["without"]} of the first 100 invented faces wear no glasses; afterwards, <b>{n["now"]}</b> '
+        "of these do.</p>"
+        '<p class="soft">A network that took no part in the training judged them. '
+        f"Licence: {html.escape(n['licence'])}.</p>",
+        command(f"facegan translate {GLASSES} me.jpg --whole"),
+    ]
+
+
 def _learning(out: Path, story: Story) -> list[str]:
     """Return the sections from drawing to training."""
     n, seed, kimg = story.numbers, story.settings["seed"], story.settings["kimg"]
@@ -192,8 +212,9 @@ def _learning(out: Path, story: Story) -> list[str]:
 def page(out: Path, story: Story) -> bytes:
     """Return the whole page as HTML."""
     n, kept, total = story.numbers, story.settings["portraits"], sum(story.seconds.values())
-    titles = {"bundled": "the bundled model", "draw": "drawing", "prepare": "preparing", "train": "training"}
-    titles |= {"explore": "exploring", "arithmetic": "arithmetic and its score"}
+    titles = {"bundled": "the bundled model", "translate": "glasses", "draw": "drawing"}
+    titles |= {"prepare": "preparing", "train": "training", "explore": "exploring"}
+    titles |= {"arithmetic": "arithmetic and its score"}
     times = [(titles[k], f"{v:.0f} s") for k, v in story.seconds.items()]
     limits = (
         "It shows that everything works from end to end on this computer. Drawn portraits are much simpler than photos: "
@@ -201,10 +222,11 @@ def page(out: Path, story: Story) -> bytes:
     )
     parts = [
         "<h1>From pictures to a face generator</h1>",
-        f"<p>In {total / 60:.1f} minutes this computer explored a face model that comes with the package; then it drew "
+        f"<p>In {total / 60:.1f} minutes this computer explored a face model that comes with the package and put glasses on a photo; then it drew "
         f"{kept} portraits, learnt from them to invent new ones, and explored what it had learnt. The commands beside "
         "the pictures made everything below just now.</p>",
         *_bundled(out, n["bundled"]),
+        *_glasses(out, n["glasses"]),
         *_learning(out, story),
         *_exploring(out, n),
         _section("The limits of this demo", limits),

@@ -1,4 +1,4 @@
-"""The guided tour: the bundled faces, then the whole way with drawn portraits; it ends with one page.
+"""The guided tour: the bundled networks, then the whole way with drawn portraits; it ends with one page.
 
 Each stage skips what an earlier, interrupted run has finished.
 """
@@ -21,7 +21,7 @@ from facegan.attributes.training import SMALL, score, train_attribute_predictor
 from facegan.data.dataset import Dataset
 from facegan.data.prepare import prepare
 from facegan.demo.portraits import write_portraits
-from facegan.demo.report import BUNDLED, Story, write_report
+from facegan.demo.report import BUNDLED, GLASSES, Story, write_report
 from facegan.errors import InputError
 from facegan.figures import origin
 from facegan.files import write_bytes
@@ -30,6 +30,7 @@ from facegan.latent.evaluation import ArithmeticScore, arithmetic_sheet, express
 from facegan.marks import Mark
 from facegan.runs.callbacks import Listener
 from facegan.training.train import train
+from facegan.translation.translate import translate
 
 Wanted = dict[str, bool]
 Groups = dict[str, Wanted]
@@ -81,6 +82,7 @@ class Tour:
         """Run every stage and return the path of the report."""
         stages: dict[str, tuple[str, Callable[[], None]]] = {
             "bundled": (f"the bundled model {BUNDLED}: faces at once", self.bundled),
+            "translate": (f"photos to photos: {GLASSES} puts glasses on faces", self.translate),
             "draw": (f"drawing {self.portraits} portraits with known attributes", self.draw),
             "prepare": ("preparing them as a dataset", self.prepare),
             "train": (f"training faces-tiny-32 for {self.kimg:g} kimg", self.train),
@@ -119,6 +121,25 @@ class Tour:
             mark = self._mark(model)
             numbers["expression"] = faces.draw(found, BUNDLED_GROUPS, f"{self.pictures}/bundled-", mark=mark)
         self.story.numbers["bundled"] = numbers
+
+    def translate(self) -> None:
+        """Put glasses on the bundled model's first faces, judged by ``evaluator``, and on a photo."""
+        model, judge = models.as_model(BUNDLED), AttributePredictor.load("evaluator")
+        column = [name.casefold() for name in judge.names].index("eyeglasses")
+        faces = model.sample(100)
+        done = translate(GLASSES, faces)
+        before, after = (judge.predict(x)[:, column] >= 0.5 for x in (faces, done.images))
+        rows = np.concatenate([faces[:10], done.images[:10]])
+        mark = self._mark(model, seed="0-9", translator=models.as_translator(GLASSES).hash)
+        images.save_png(self.pictures / "glasses.png", images.grid(rows, 10), mark)
+        translate(
+            GLASSES, "sample:astronaut", whole=True, out=self.pictures / "glasses-photo.png", mark=self.mark
+        )
+        self.story.numbers["glasses"] = {
+            "without": int((~before).sum()),
+            "now": int((after & ~before).sum()),
+            "licence": models.as_translator(GLASSES).meta.get("licence", ""),
+        }
 
     def _mark(self, model: Generator, **details: str) -> Mark:
         return origin(model.hash, 1.0, mark=self.mark, **details)

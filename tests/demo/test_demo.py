@@ -49,7 +49,7 @@ def demo(tmp_path_factory) -> Path:
     assert code == 130 and "goes on from here" in text and "Traceback" not in text, text
     again = warm.run([*COMMAND, "--out", str(out)], stderr=subprocess.PIPE)
     assert again.returncode == 0, again.stderr
-    assert again.stderr.count("(done before)") == 3 and "resumed from" in again.stderr
+    assert again.stderr.count("(done before)") == 4 and "resumed from" in again.stderr
     assert "Warning" not in again.stderr and f"open {out / 'report.html'}" in again.stderr
     assert (out / "portraits" / "000001.png").stat().st_mtime_ns == drawn
     return out
@@ -61,6 +61,8 @@ def test_report_holds_everything_itself(demo):
     for name in (
         "bundled.png",
         "bundled.webp",
+        "glasses.png",
+        "glasses-photo.png",
         "faces.png",
         "portraits.png",
         "progress.png",
@@ -83,7 +85,9 @@ def test_generated_pictures_say_what_made_them(demo):
 
 def test_every_stage_is_timed_and_the_judge_is_named(demo):
     story = json.loads((demo / "demo.json").read_text())
-    assert list(story["seconds"]) == ["bundled", "draw", "prepare", "train", "explore", "arithmetic"]
+    assert list(story["seconds"]) == [
+        "bundled", "translate", "draw", "prepare", "train", "explore", "arithmetic",
+    ]  # fmt: skip
     for who in ("judge", "chooser"):
         assert set(story["numbers"]["arithmetic"][who]) == {"Smiling", "Glasses"}
 
@@ -94,6 +98,13 @@ def test_a_smiling_man_by_arithmetic(demo):
     assert told["trials"] == 10
     assert told["shares"]["trials"]["both"] >= 0.9
     assert told["shares"]["control"]["both"] <= 0.5  # of random triples
+
+
+def test_the_bundled_translator_puts_glasses_on_nearly_all(demo):
+    """Judged by a network that took no part in its training."""
+    told = json.loads((demo / "demo.json").read_text())["numbers"]["glasses"]
+    assert told["without"] >= 80
+    assert told["now"] >= 0.9 * told["without"]
 
 
 def test_other_settings_and_foreign_folders_are_refused(demo, tmp_path, capsys):

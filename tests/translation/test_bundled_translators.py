@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Callable
 from pathlib import Path
+from types import ModuleType
 
 import numpy as np
 import pytest
@@ -76,6 +78,32 @@ def test_functions_say_so_of_objects(glasses: Translator) -> None:
         facegan.generate(glasses, [1])
     with pytest.raises(InputError, match="the model: this is a generator"):
         facegan.translate(facegan.load("celeba64"), pictures(1, 64))
+
+
+# --- the one that is really there ----------------------------------------------------------------------
+
+
+def test_glasses64_is_small_and_its_card_holds(benchmarks: Callable[[str], ModuleType]) -> None:
+    script = benchmarks("bundled_translator")
+    folder = models.ASSETS / models.TRANSLATORS
+    assert models.bundled_translators() == ["glasses64"]
+    assert (folder / "glasses64.safetensors").stat().st_size <= 6 * 2**20
+    told = script.numbers((folder / "glasses64.md").read_text())
+    network = facegan.load("glasses64")
+    assert network.hash == told["model"] and "non-commercial" in network.meta["licence"]
+    assert "/" not in network.meta["provenance"]["command"], "no folders of a machine"
+    assert np.abs(script.thumbnails() - np.asarray(told["pixels"])).max() < 1
+    assert told["values"]["reached"][0] >= 0.8
+    assert told["values"]["kept Male"][0] >= 0.9 and told["values"]["kept Smiling"][0] >= 0.9
+
+
+def test_glasses64_changes_a_photo_only_around_the_eyes(tmp_path: Path) -> None:
+    done = facegan.translate("glasses64", "sample:astronaut", whole=True, out=tmp_path / "a.png")
+    before, after = done.inputs[0], done.pictures[0]
+    change = np.abs(before.astype(int) - after).max(2)
+    rows, columns = np.nonzero(change > 40)
+    assert 20 < len(rows) < 0.03 * change.size
+    assert 90 < np.median(rows) < 120 and 200 < np.median(columns) < 260
 
 
 def test_an_unknown_name_lists_both(glasses: Translator) -> None:
