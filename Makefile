@@ -21,8 +21,14 @@ help:
 demo: .venv/.installed
 	$(BIN)/facegan demo $(ARGS)
 
-test: lint
+test: lint .ci/page/node_modules
 	$(BIN)/python -m pytest -q -n $(WORKERS) --dist worksteal $(ARGS)
+
+# What checks the studio's page. Without Node.js or a connection, those tests are skipped.
+.ci/page/node_modules: .ci/page/package-lock.json
+	@command -v npm >/dev/null || exit 0; \
+	  timeout 120 npm ci --prefix .ci/page --silent --no-audit --no-fund && touch $@ || \
+	  echo "npm: the modules of .ci/page cannot be installed; the tests of the studio's script are skipped"
 
 lint: .venv/.installed-dev
 	$(BIN)/ruff check .

@@ -13,7 +13,7 @@ import facegan
 from facegan.cli import options
 from facegan.cli.main import main
 from facegan.model_summary import describe_model
-from facegan.models import ASSETS, bundled
+from facegan.models import ASSETS, bundled, bundled_translators
 
 NAMES = bundled()
 
@@ -95,8 +95,9 @@ def test_models_lists_them(capsys):
     text = capsys.readouterr().out
     assert main(["models", "--json"]) == 0
     rows = json.loads(capsys.readouterr().out)
-    assert [row["model"] for row in rows] == NAMES
-    assert all(name in text for name in NAMES) and all(Path(row["card"]).is_file() for row in rows)
+    names = [*NAMES, *bundled_translators()]
+    assert [row["model"] for row in rows] == names
+    assert all(name in text for name in names) and all(Path(row["card"]).is_file() for row in rows)
 
 
 @pytest.mark.parametrize("name", NAMES)

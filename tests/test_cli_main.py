@@ -148,8 +148,10 @@ def test_output_that_nobody_takes(command: str, unbuffered: str) -> None:
     assert (done.returncode, done.stderr) == (2, said)
 
 
-# These do something alone, most of them with the bundled model; dream begins with noise.
-ALONE = ("atlas", "demo", "directions", "dream", "film", "generate", "interpolate", "models", "recipes")
+# These do something alone, most of them with the bundled model, dream with noise, studio with the folder.
+ALONE = (
+    "atlas", "demo", "directions", "dream", "film", "generate", "interpolate", "models", "recipes", "studio",
+)  # fmt: skip
 WITHOUT_SUBJECT = [
     *((name, []) for name in COMMANDS if name not in ALONE),
     *((name, ["--out", "there/nothing"]) for name in COMMANDS if name not in ALONE),

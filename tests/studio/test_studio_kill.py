@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from studio_server import Server, running
 
-LONG = {"model": "celeba64", "points": "seed:0-199"}
+LONG = {"model": "celeba64", "points": "seed:0-4999"}
 
 
 @pytest.fixture

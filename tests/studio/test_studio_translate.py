@@ -209,9 +209,10 @@ def test_a_face_while_one_draws(browser: Browser, server: Server) -> None:
         )
 
 
-def test_a_project_without_one_says_how_to_get_one(browser: Browser, tmp_path: Path) -> None:
+def test_a_project_without_one_says_how_to_get_one_of_its_own(browser: Browser, tmp_path: Path) -> None:
     with running(tmp_path / "project") as server, opened(browser, server, "translate", 390) as page:
-        expect(page.get_by_role("heading", name="This project has no translator yet")).to_be_visible()
+        expect(page.get_by_label("Translator", exact=True)).to_have_value("glasses64")
+        expect(page.get_by_role("heading", name="A translator of your own")).to_be_visible()
         expect(page.get_by_text("pix2pix-64")).to_be_visible()
         expect(page.get_by_role("link", name="Bring photos")).to_have_attribute("href", "#/photos")
         (server.folder / "datasets" / "faces").mkdir(parents=True)

@@ -33,7 +33,7 @@ def _call(settings: Mapping[str, Any], project: Project) -> Call:
             "model": changed(classifier(settings), "faces"),
             "size": changed(size, 512),
             "steps": changed(steps, 100),
-            "content_weight": changed(setting(settings, "content_weight", -1.0, most=1000), -1.0),
+            "content_weight": changed(setting(settings, "content_weight", -1.0, least=-1, most=1000), -1.0),
             "style_scale": changed(scale, 1.0),
             "keep_colours": changed(setting(settings, "keep_colours", False), False),
             "seed": changed(setting(settings, "seed", 0), 0),

@@ -23,14 +23,14 @@ function View({ id, state }) {
   if (!models) return html`<h1>Translate</h1><p><${Spinner} /></p>`;
   const translators = models.filter(model => model.model === "translator");
   const head = html`<h1>Translate</h1><p class="lead">A translator turns pictures into pictures: a drawing into a face, grey into colour, a face into one with glasses.</p>`;
-  if (!translators.length) return html`${head}<${NoTranslator} />`;
   const model = translators.find(one => one.id === id) ?? translators[0];
   const recalled = recalledOf(state, "translate")?.settings ?? null;
-  return html`${head}<${Translator} key=${`${model?.id} ${state.settings ?? ""}`} id=${model?.id ?? ""} translators=${translators} shown=${state.result ?? ""} recalled=${recalled} />`;
+  return html`${head}<${Translator} key=${`${model?.id} ${state.settings ?? ""}`} id=${model?.id ?? ""} translators=${translators} shown=${state.result ?? ""} recalled=${recalled} />
+    ${translators.every(one => one.bundled) && html`<${OwnTranslator} />`}`;
 }
 
-/** How to get one, where the project has none. */
-function NoTranslator() {
+/** How to get one, where the project has none but those that come with facegan. */
+function OwnTranslator() {
   const datasets = useStore(all => all.project?.datasets) ?? [];
   const [dataset, setDataset] = useState(datasets[0]?.id ?? "");
   // Without given inputs, the recipe draws the lines of each picture itself.
@@ -39,7 +39,7 @@ function NoTranslator() {
     ? html`<${Select} label="Train on" value=${dataset} onChange=${setDataset} options=${datasets.map(one => ({ value: one.id, label: one.name }))} />
       <${Button} kind="primary" icon="train" href=${address("train", "", { new: 1, recipe: "pix2pix-64", dataset, changes })}>Train a translator<//>`
     : html`<${Button} kind="primary" icon="photos" href=${address("photos")}>Bring photos<//>`;
-  return html`<${EmptyState} icon="pencil" title="This project has no translator yet" action=${action}>
+  return html`<${EmptyState} icon="pencil" title="A translator of your own" action=${action}>
     The recipe pix2pix-64 learns from a dataset of faces how to turn line drawings into faces; it draws the lines itself.<//>`;
 }
 
