@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 import subprocess
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -11,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from browsers import chromium_program
 from PIL import Image, ImageSequence
 
 from facegan.video import FORMATS, write_film
@@ -146,9 +146,7 @@ def in_browser(command: str, folder: Path) -> object:
 
 
 def test_flat_colours_in_a_browser(tmp_path: Path) -> None:
-    command = shutil.which("chromium") or shutil.which("chromium-browser")
-    if command is None:
-        pytest.skip("needs chromium")
+    command = chromium_program()
     for side in (256, 1024):
         write_film(tmp_path / f"{side}.mp4", [patches(side)] * 12)
     found = in_browser(command, tmp_path)

@@ -7,12 +7,12 @@ import html
 import io
 import json
 import re
-import shutil
 import subprocess
 from pathlib import Path
 
 import numpy as np
 import pytest
+from browsers import chromium_program
 from PIL import Image
 
 from facegan.errors import InputError
@@ -164,9 +164,7 @@ document.title = JSON.stringify(found);
 
 @pytest.mark.parametrize("options", ["", " --labels a=1,b-c=2"])
 def test_commands_end_lines_between_words(options: str, made: Atlas, tmp_path: Path) -> None:
-    browser = shutil.which("chromium") or shutil.which("chromium-browser")
-    if browser is None:
-        pytest.skip("needs chromium")
+    browser = chromium_program()
     page = tmp_path / "atlas.html"
     page.write_bytes(render_atlas(made, "celeba64", options) + LINES.encode())
     flags = ["--headless", "--no-sandbox", f"--user-data-dir={tmp_path / 'profile'}", "--dump-dom"]

@@ -2,25 +2,29 @@
 
 from __future__ import annotations
 
-import shutil
+import base64
+import io
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
+import numpy as np
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from PIL import Image
+from playwright.sync_api import Browser, Locator, Page, expect
 from studio_server import Server
 
-
-@contextmanager
-def chromium() -> Iterator[Browser]:
-    """Start the browser; the test is skipped where there is none."""
-    program = shutil.which("chromium") or shutil.which("chromium-browser")
-    if program is None:
-        pytest.skip("needs chromium")
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=program, args=["--no-sandbox"])
-        yield browser
-        browser.close()
+SECONDS = 90  # jobs start Python anew, which takes long on a busy machine
+_DROP = """
+(zone, files) => {
+  const transfer = new DataTransfer();
+  for (const [name, text] of files) {
+    const bytes = Uint8Array.from(atob(text), letter => letter.charCodeAt(0));
+    transfer.items.add(new File([bytes], name));
+  }
+  zone.dispatchEvent(new DragEvent("drop", { dataTransfer: transfer, bubbles: true, cancelable: true }));
+}
+"""
 
 
 @contextmanager
@@ -41,8 +45,10 @@ def opened(
     context = browser.new_context(
         viewport={"width": width, "height": height}, color_scheme="dark" if dark else "light"
     )
+    expect.set_options(timeout=SECONDS * 1000)
     context.grant_permissions(["clipboard-read", "clipboard-write"])
     page, wrong, asked = context.new_page(), list[str](), list[str]()
+    page.set_default_timeout(SECONDS * 1000)
     page.on("pageerror", lambda error: wrong.append(str(error)))
     page.on("console", lambda said: said.type in ("error", "warning") and wrong.append(said.text))
     page.on("request", lambda request: asked.append(request.url))
@@ -67,3 +73,29 @@ def until(page: Page, condition: str, seconds: float = 60) -> None:
             return
         page.wait_for_timeout(25)
     pytest.fail(f"{condition} stays false")
+
+
+def drop(zone: Locator, *files: Path) -> None:
+    """Drop files."""
+    packed = [[file.name, base64.b64encode(file.read_bytes()).decode()] for file in files]
+    zone.evaluate(_DROP, packed)
+
+
+def pixels(element: Locator) -> np.ndarray:
+    """Return uint8 ``H,W,3`` of a canvas, or of an image."""
+    text = element.evaluate(
+        """element => {
+          if (element.toDataURL) return element.toDataURL();
+          const canvas = document.createElement("canvas");
+          Object.assign(canvas, { width: element.naturalWidth, height: element.naturalHeight });
+          canvas.getContext("2d").drawImage(element, 0, 0);
+          return canvas.toDataURL();
+        }"""
+    )
+    picture = Image.open(io.BytesIO(base64.b64decode(text.partition(",")[2])))
+    return np.asarray(picture.convert("RGB"))
+
+
+def levels(a: np.ndarray, b: np.ndarray) -> int:
+    """Return the largest difference of two pictures."""
+    return int(np.abs(a.astype(int) - b).max())

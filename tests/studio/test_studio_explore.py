@@ -15,7 +15,7 @@ import pytest
 import torch
 from PIL import Image
 from playwright.sync_api import Browser, Page
-from studio_browser import chromium, opened, until
+from studio_browser import levels, opened, until
 from studio_server import Server, running
 from untrained import model_of
 
@@ -26,12 +26,6 @@ from facegan.marks import read_mark
 DRAWN = "(c => c?.dataset.drawn && c.dataset.drawn === c.dataset.wanted)(document.querySelector('.large'))"
 ASKED = "performance.getEntriesByType('resource').filter(one => one.name.includes('/faces')).length"
 SECONDS = 240_000  # ms, for exporting a model on a busy machine
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium() as found:
-        yield found
 
 
 @pytest.fixture(scope="module")
@@ -74,10 +68,6 @@ def settled(page: Page) -> np.ndarray:
         "[document.querySelector('.large').width, document.querySelector('.large').height]"
     )
     return np.frombuffer(base64.b64decode(text), np.uint8).reshape(height, width, 4)[..., :3]
-
-
-def levels(a: np.ndarray, b: np.ndarray) -> int:
-    return int(np.abs(a.astype(int) - b).max())
 
 
 def slide(page: Page, label: str, value: float) -> None:

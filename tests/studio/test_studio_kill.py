@@ -7,7 +7,6 @@ import os
 import signal
 import socket
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -130,12 +129,6 @@ def test_a_project_is_open_in_one_studio_alone(folder: Path) -> None:
         running(folder),
     ):
         pass
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    with running(tmp_path_factory.mktemp("hands") / "project") as found:
-        yield found
 
 
 def test_a_process_that_dies_is_started_again(server: Server) -> None:

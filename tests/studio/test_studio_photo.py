@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import json
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -16,8 +15,8 @@ import torch
 from PIL import Image
 from playwright.sync_api import Browser, expect
 from safetensors.numpy import load
-from studio_pages import chromium, drop, levels, opened, pixels
-from studio_server import Server, running
+from studio_browser import drop, levels, opened, pixels
+from studio_server import Server
 
 import facegan
 from facegan.files import SAMPLES
@@ -27,18 +26,6 @@ from facegan.marks import read_mark
 from facegan.vectors import load_vectors
 
 ASTRONAUT = Image.open(SAMPLES / "astronaut.jpg")
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    with running(tmp_path_factory.mktemp("photo") / "project") as found:
-        yield found
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium() as found:
-        yield found
 
 
 @pytest.fixture(scope="module")
@@ -227,7 +214,7 @@ def test_mistakes_in_a_photo_and_in_words(server: Server, face: dict[str, Any], 
 
 
 def test_a_dropped_photo_of_two_faces(browser: Browser, server: Server, two: Path, tmp_path: Path) -> None:
-    with opened(browser, server, "photo", 390) as page:
+    with opened(browser, server, "#/photo", width=390) as page:
         (tmp_path / "notes.txt").write_text("a text")
         zone = page.locator("[data-dropzone]")
         drop(zone, tmp_path / "notes.txt")
@@ -244,14 +231,14 @@ def test_a_dropped_photo_of_two_faces(browser: Browser, server: Server, two: Pat
 
 
 def test_the_camera_takes_a_photo(browser: Browser, server: Server) -> None:
-    with opened(browser, server, "photo") as page:
+    with opened(browser, server, "#/photo", width=1280) as page:
         page.get_by_role("button", name="Camera").click()
         page.get_by_role("button", name="Take the photo").click()
         expect(page.get_by_text("camera.png", exact=True)).to_be_visible()
 
 
 def test_a_face_is_changed_in_the_page(browser: Browser, server: Server, face: dict[str, Any]) -> None:
-    with opened(browser, server, f"photo/{face['id']}") as page:
+    with opened(browser, server, f"#/photo/{face['id']}", width=1280) as page:
         slider = page.get_by_role("slider", name="smiling", exact=True)
         now = page.locator(".before-after .under[src^='blob:']")
         before = pixels(now)
@@ -280,7 +267,7 @@ def test_a_face_is_changed_in_the_page(browser: Browser, server: Server, face: d
 def test_results_lead_back_here(browser: Browser, server: Server, face: dict[str, Any]) -> None:
     settings = {"photo": "sample:astronaut", "model": "celeba64", "preset": "thorough", "tune": True}
     state = f"action=invert&settings={quote(json.dumps(settings))}"
-    with opened(browser, server, f"photo/celeba64?{state}") as page:
+    with opened(browser, server, f"#/photo/celeba64?{state}", width=1280) as page:
         expect(page.get_by_role("switch", name="Adapt the model to this photo")).to_be_checked()
         expect(page.locator(".command code")).to_contain_text(
             "sample:astronaut --model celeba64 --preset thorough --tune"

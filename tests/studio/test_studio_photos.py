@@ -8,7 +8,6 @@ import shlex
 import subprocess
 import sys
 import zipfile
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlencode
@@ -16,7 +15,7 @@ from urllib.parse import quote, urlencode
 import numpy as np
 import pytest
 from PIL import Image
-from studio_server import Server, running
+from studio_server import Server
 
 import facegan
 from facegan.data.dataset import Dataset
@@ -24,12 +23,6 @@ from facegan.data.review import LEFT_OUT, read_review
 from facegan.demo.portraits import write_portraits
 
 PHOTOS = Path(facegan.__file__).parent / "assets" / "photos"
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    with running(tmp_path_factory.mktemp("photos") / "project") as found:
-        yield found
 
 
 @pytest.fixture(scope="module")

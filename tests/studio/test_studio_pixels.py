@@ -4,33 +4,20 @@ from __future__ import annotations
 
 import io
 import time
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 import pytest
 from PIL import Image
 from playwright.sync_api import Browser, expect
-from studio_pages import chromium, opened
-from studio_server import Server, running
+from studio_browser import opened
+from studio_server import Server
 
 import facegan
 from facegan.files import SAMPLES
 from facegan.pixels.face_classes import face_window
 
 SMALL = {"model": "faces", "layers": "body.2", "octaves": 1, "steps": 3, "size": 64}
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    with running(tmp_path_factory.mktemp("pixels") / "project") as found:
-        yield found
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium() as found:
-        yield found
 
 
 def kept(server: Server, done: dict[str, Any], role: str) -> np.ndarray:
@@ -134,7 +121,7 @@ def test_a_class_that_is_none_fails_in_one_sentence(server: Server) -> None:
 
 
 def test_an_attack_in_the_page(browser: Browser, server: Server) -> None:
-    with opened(browser, server, "pixels", 390) as page:
+    with opened(browser, server, "#/pixels", width=390) as page:
         page.get_by_role("button", name="Use the sample officer").click()
         expect(page.locator(".class-bars li").first).to_contain_text("face with eyeglasses and hat")
         expect(page.locator(".face-box")).to_be_visible()

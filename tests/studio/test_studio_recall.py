@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from studio_server import Server, running
+from studio_server import Server
 
 import facegan
 from facegan import marks
@@ -169,12 +168,6 @@ def test_a_measurement_goes_to_the_card_by_its_result(project: Project, tmp_path
 
 
 # --- the server -------------------------------------------------------------------------------------------
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    with running(tmp_path_factory.mktemp("recall") / "project") as found:
-        yield found
 
 
 def recalled(server: Server, content: bytes) -> Any:

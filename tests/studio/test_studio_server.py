@@ -5,23 +5,16 @@ from __future__ import annotations
 import io
 import os
 import stat
-from collections.abc import Iterator
 
 import numpy as np
 import pytest
 from PIL import Image
-from studio_server import Server, running
+from studio_server import Server
 
 import facegan
 from facegan.marks import read_mark
 
 PNG = b"\x89PNG\r\n\x1a\n"
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    with running(tmp_path_factory.mktemp("studio") / "project") as found:
-        yield found
 
 
 def test_the_address_lets_a_browser_in(server: Server) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 from playwright.sync_api import Browser, Page, expect
-from studio_browser import chromium, opened
+from studio_browser import opened
 from studio_server import Server, running
 
 from facegan.data.prepare import prepare
@@ -29,12 +29,6 @@ SMALL = {
     "checkpoint_kimg": 0.4,
 }
 NARROW = {"generator.width": 0.125, "discriminator.width": 0.125}
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium() as found:
-        yield found
 
 
 @pytest.fixture(scope="module")

@@ -17,7 +17,7 @@ import onnxruntime
 import pytest
 from PIL import Image
 from playwright.sync_api import Browser, expect
-from studio_pages import chromium, levels, opened, pixels
+from studio_browser import levels, opened, pixels
 from studio_server import Server, running
 
 import facegan
@@ -39,12 +39,6 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     translator("pix2pix", SIDE, input="edges", crop="aligned").save(folder / "models" / "faces.safetensors")
     translator("cyclegan", SIDE, crop="aligned").save(folder / "models" / "glasses.safetensors")
     with running(folder) as found:
-        yield found
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium() as found:
         yield found
 
 
@@ -167,7 +161,8 @@ def test_mistakes_are_one_sentence(server: Server) -> None:
 
 def test_a_face_while_one_draws(browser: Browser, server: Server) -> None:
     network = model(server)
-    with opened(browser, server, "translate/faces") as page:
+    refused = "status of 400"  # a cat has no face
+    with opened(browser, server, "#/translate/faces", width=1280, expected=refused) as page:
         sheet, result = page.locator(".paper canvas"), page.locator("canvas.face-picture")
         expect(page.locator("[data-took]")).to_contain_text("in this page", timeout=180_000)
         empty = pixels(result)
@@ -210,7 +205,7 @@ def test_a_face_while_one_draws(browser: Browser, server: Server) -> None:
 
 
 def test_a_project_without_one_says_how_to_get_one_of_its_own(browser: Browser, tmp_path: Path) -> None:
-    with running(tmp_path / "project") as server, opened(browser, server, "translate", 390) as page:
+    with running(tmp_path / "project") as server, opened(browser, server, "#/translate", width=390) as page:
         expect(page.get_by_label("Translator", exact=True)).to_have_value("glasses64")
         expect(page.get_by_role("heading", name="A translator of your own")).to_be_visible()
         expect(page.get_by_text("pix2pix-64")).to_be_visible()
