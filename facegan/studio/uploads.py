@@ -14,7 +14,7 @@ from typing import Any
 
 from facegan import kinds
 from facegan.files import write_bytes
-from facegan.studio.project import read_json
+from facegan.runs.record import read_json
 from facegan.studio.refusals import NotFoundError, Refused, shown
 
 MAX_FILE = 4 * 2**30
@@ -73,15 +73,15 @@ class Uploads:
         self.total = self.count = 0  # bytes, those of uploads under way included, and files
 
     def survey(self) -> None:
-        """Count what is here, and delete what a server that was killed left half written."""
-        self.total = self.count = 0
-        with os.scandir(self.folder) as entries:
-            for entry in entries:
-                if entry.name.endswith(".part"):
-                    os.unlink(entry.path)
-                elif not entry.name.endswith(".json"):
-                    self.total += entry.stat(follow_symlinks=False).st_size
-                    self.count += 1
+        """Delete what a server that was killed left half written, and count the rest."""
+        for part in self.folder.glob("*.part"):
+            part.unlink()
+        self._recount()
+
+    def _recount(self) -> None:
+        """Count what is here: jobs take uploads away as well, in processes of their own."""
+        sizes = [path.stat().st_size for path in self.folder.iterdir() if path.suffix != ".json"]
+        self.total, self.count = sum(sizes), len(sizes)
 
     def find(self, wanted: Any) -> Upload:
         """Return the upload of that id; NotFoundError if there is none."""
@@ -98,6 +98,8 @@ class Uploads:
         Raises:
             Refused: It is empty, too large, or one too many, or the disk is full.
         """
+        if self.count >= MAX_FILES:
+            self._recount()
         if self.count >= MAX_FILES:
             raise Refused(413, f"{self.count:,} files are here already; delete some first")
         number = secrets.token_hex(8)
@@ -126,6 +128,8 @@ class Uploads:
     def _check(self, size: int) -> None:
         if size > MAX_FILE:
             raise Refused(413, f"the file is larger than {MAX_FILE / 2**30:g} GiB")
+        if self.total > MAX_TOTAL:
+            self._recount()
         if self.total > MAX_TOTAL:
             raise Refused(413, f"all files together exceed {MAX_TOTAL / 2**30:g} GiB; delete some first")
         if shutil.disk_usage(self.folder).free < SPARE:

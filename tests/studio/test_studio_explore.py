@@ -36,6 +36,11 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     (folder / "models").mkdir()
     for name in ("labelled", "other"):
         model.save(folder / "models" / f"{name}.safetensors")
+    for kimg in (10, 20):  # a run, whose states are of the same network
+        place = folder / "runs" / "early" / "models" / f"{kimg:06d}kimg.safetensors"
+        place.parent.mkdir(parents=True, exist_ok=True)
+        model.save(place)
+    (folder / "runs" / "early" / "config.json").write_text("{}")
     vectors = torch.randn(3, model.num_ws, model.w_dim, generator=torch.Generator().manual_seed(0))
     found = Directions(
         ("pca1", "pca2", "pca3"),
@@ -305,3 +310,10 @@ def test_the_map_is_drawn_by_a_job_and_chosen_from(server: Server, browser: Brow
         beside = layout["seeds"][layout["seeds"].index(seed) + 1]
         assert page.locator(".stage .name").inner_text() == f"Seed {beside}"
         assert layout["columns"] == 6 and sorted(layout["seeds"]) == list(range(36))
+
+
+def test_an_earlier_state_of_a_run_opens(browser: Browser, server: Server) -> None:
+    with opened(browser, server, "#/explore/run~early@10kimg?seed=3") as page:
+        expected = served(server, "labelled", {"point": {"seed": 3}})[0]
+        assert levels(settled(page), expected) <= 1
+        assert page.get_by_label("Model", exact=True).input_value() == "run~early@10kimg"

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
 import os
 import stat
+from collections.abc import AsyncIterator
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,6 +16,8 @@ from studio_server import Server
 
 import facegan
 from facegan.marks import read_mark
+from facegan.studio import uploads
+from facegan.studio.refusals import Refused
 
 PNG = b"\x89PNG\r\n\x1a\n"
 
@@ -120,3 +125,22 @@ def test_a_request_that_does_not_fit_is_answered_in_one_sentence(server: Server,
         found = server.ask("POST", path, body)
         assert found.status in (400, 404) and sentence in found.error
         assert "\n" not in found.error
+
+
+def test_uploads_that_a_job_took_away_make_room(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A job counts for itself, in a process of its own; at a limit, the server looks what is really there."""
+    monkeypatch.setattr(uploads, "MAX_FILES", 1)
+    here = uploads.Uploads(tmp_path)
+
+    async def one() -> uploads.Upload:
+        async def chunks() -> AsyncIterator[bytes]:
+            yield b"some text"
+
+        return await here.receive(chunks(), "a.txt")
+
+    kept = asyncio.run(one())
+    with pytest.raises(Refused, match="1 files are here already"):
+        asyncio.run(one())
+    uploads.Uploads(tmp_path).delete(kept)
+    asyncio.run(one())
+    assert (here.count, here.total) == (1, 9)

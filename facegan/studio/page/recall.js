@@ -1,7 +1,7 @@
 // Recalling: a picture that is dropped anywhere on the page brings back what made it.
 import { del, post, upload } from "./api.js";
 import { html, useEffect, useState } from "./html.js";
-import { address, navigate } from "./router.js";
+import { address } from "./router.js";
 import { VIEW_OF_ACTION, canRemix, randomSeed, recallAddress, titleOf } from "./results.js";
 import { Button, CommandBox, Dialog, ErrorLine, Icon, Spinner, droppedFiles, toast } from "./ui.js";
 
@@ -127,7 +127,7 @@ function RecallDialog({ file, views, onClose }) {
   const again = view && to;
   const seeded = again && addressOf(/** @type {Found} */ (found), true);
   return html`<${Dialog} title="What made this picture" open onClose=${close} actions=${html`
-      ${found && !found.mark && photo && html`<${Button} icon=${photo.icon} onClick=${() => { navigate("photo", "", { upload: found.upload }); onClose(); }}>Edit it as a photo<//>`}
+      ${found && !found.mark && photo && html`<${Button} icon=${photo.icon} onClick=${() => { go(recallAddress("photo", { action: "invert", settings: { photo: found.upload } })); onClose(); }}>Edit it as a photo<//>`}
       ${seeded && html`<${Button} icon="shuffle" onClick=${restore(true)}>Remix<//>`}
       ${again ? html`<${Button} kind="primary" icon=${view.icon} onClick=${restore(false)}>Restore in ${view.title}<//>` : html`<${Button} onClick=${close}>Close<//>`}`}>
     <div class="recall">

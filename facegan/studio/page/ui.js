@@ -4,7 +4,7 @@ export { Button, Field, IconButton, Select, Slider, Switch, Tabs, TextInput } fr
 export { Dialog, EmptyState, ErrorLine, Progress, Spinner } from "./ui/feedback.js";
 export { JobCard, JobProgress } from "./ui/jobs.js";
 export { Markdown } from "./ui/markdown.js";
-export { ModelPicker } from "./ui/models.js";
+export { ModelPicker, chosenModel } from "./ui/models.js";
 export { DropZone, Picture, PictureGrid, droppedFiles } from "./ui/pictures.js";
 export { Toasts, toast, toastError } from "./ui/toasts.js";
 export { Icon } from "./icons.js";

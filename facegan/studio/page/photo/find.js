@@ -6,7 +6,7 @@ import { LiveJob } from "../parts/live.js";
 import { PhotoPicker, photoOf } from "../parts/photos.js";
 import { navigate } from "../router.js";
 import { startJob, useStore } from "../store.js";
-import { Button, CommandBox, ErrorLine, Select, Spinner, Switch } from "../ui.js";
+import { Button, CommandBox, ErrorLine, Select, Spinner, Switch, chosenModel } from "../ui.js";
 
 /** @typedef {import("../parts/photos.js").Photo} Photo */
 /** @typedef {{width: number, height: number, faces: import("../parts/faces.js").Face[], whole: string, why: string}} FacesFound */
@@ -15,7 +15,7 @@ import { Button, CommandBox, ErrorLine, Select, Spinner, Switch } from "../ui.js
 export function useGenerators(id) {
   const models = useStore(all => all.project?.models) ?? [];
   const generators = models.filter(model => model.model !== "translator");
-  return { generators, model: generators.find(model => model.id === id) ?? generators[0] };
+  return { generators, model: chosenModel(generators, id) ?? generators[0] };
 }
 
 /** @param {{job: string, onJob: (id: string) => void, recalled: Record<string, any> | null}} props */

@@ -1,6 +1,6 @@
 // A dataset of the project: its pictures, filtered and sorted by attributes, and what was left out.
 import { html, useEffect, useRef, useState } from "../html.js";
-import { navigate } from "../router.js";
+import { address, navigate } from "../router.js";
 import { isActive, startJob, stopJob, useStore } from "../store.js";
 import { Button, CommandBox, EmptyState, ErrorLine, Progress, Select, Slider, Spinner, Tabs, TextInput, toastError } from "../ui.js";
 import { nameOf } from "./decisions.js";
@@ -52,7 +52,7 @@ export function DatasetPage({ id }) {
         <${Predict} id=${id} listing=${listing} />
         ${query.where && listing.attributes.length > 0 && html`<${Selection} id=${id} query=${query} count=${listing.matching} />`}
         <section class="card stack"><h2>Next</h2><p class="soft small">This dataset is ready to train on.</p>
-          <div class="actions"><${Button} icon="train" href="#/train?dataset=${encodeURIComponent(id)}">Train on it<//></div></section>
+          <div class="actions"><${Button} icon="train" href=${address("train", "", { new: 1, dataset: id })}>Train on it<//></div></section>
       </aside></div>
     ${open && html`<${PhotoDialog} kind="datasets" id=${id} source=${open.source} crop=${cropOf({ ...listing.crop, crop: listing.crop["kind"], size: Math.min(...listing.size) })}
       decisions=${[]} onDecide=${null} onClose=${() => setOpen(null)} facts=${open.row && html`<${Facts} row=${open.row} />`} />`}`;

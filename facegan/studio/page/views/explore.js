@@ -15,7 +15,7 @@ import { Tray } from "../explore/tray.js";
 import { html, useEffect, useRef, useState } from "../html.js";
 import { navigate } from "../router.js";
 import { useStore } from "../store.js";
-import { Button, CommandBox, EmptyState, ErrorLine, Select, Spinner, Tabs } from "../ui.js";
+import { Button, CommandBox, EmptyState, ErrorLine, ModelPicker, Spinner, Tabs, chosenModel } from "../ui.js";
 
 const TOOLS = [
   { id: "sheet", label: "Faces", icon: "grid" }, { id: "map", label: "Map", icon: "compass" }, { id: "sum", label: "Arithmetic", icon: "plus" },
@@ -81,8 +81,8 @@ function useAddress(session, id, state) {
   return (/** @type {string} */ to) => { tool.current = to; rewrite.current(); };
 }
 
-/** @param {{session: Session, item: Item, models: Item[], state: Record<string, string>, onFound: () => void}} props */
-function Explorer({ session, item, models, state, onFound }) {
+/** @param {{session: Session, item: Item, state: Record<string, string>, onFound: () => void}} props */
+function Explorer({ session, item, state, onFound }) {
   const narrow = useNarrow();
   const asked = recalledLook(state).parts.tool;
   const tools = narrow ? [{ id: "change", label: "Change", icon: "sliders" }, ...TOOLS] : TOOLS;
@@ -94,8 +94,7 @@ function Explorer({ session, item, models, state, onFound }) {
   const changes = html`<${Changes} session=${session} modelId=${item.id} onFound=${onFound} />`;
   const turn = (/** @type {string} */ to) => { setTool(to); writeTool(to); };
   return html`<header class="row"><h1>Explore</h1>
-      <div class="choose"><${Select} label="Model" value=${item.id} onChange=${(/** @type {string} */ id) => navigate("explore", id)}
-        options=${models.map(model => ({ value: model.id, label: model.name }))} /></div></header>
+      <div class="choose"><${ModelPicker} kind="generator" value=${item.id} onChange=${(/** @type {string} */ id) => navigate("explore", id)} /></div></header>
     <${ErrorLine} error=${error} />
     ${session.model.remote && html`<p class="soft small">This browser cannot run the model by itself: the server draws, which takes longer.</p>`}
     <div class="explore">
@@ -122,7 +121,7 @@ function View({ id, state }) {
   const [error, setError] = useState("");
   const [turn, setTurn] = useState(0);
   const known = models && generators(models);
-  const item = known?.find(one => one.id === id) ?? (id ? undefined : known?.[0]);
+  const item = (known && chosenModel(known, id)) ?? (id ? undefined : known?.[0]);
   useEffect(() => {
     if (!item) return undefined;
     const control = new AbortController();
@@ -147,7 +146,7 @@ function View({ id, state }) {
     ${error && html`<${ErrorLine} error=${error} onRetry=${() => setTurn(turn + 1)} />`}
     ${!session && !error && html`<p class="row"><span><${Spinner} label="Opening the model" /> Opening ${item.name} …
       <span class="soft">The first time, it is prepared for the browser, which takes a moment.</span></span></p>`}
-    ${session && html`<${Explorer} key=${`${item.id} ${turn}`} session=${session} item=${item} models=${known} state=${state} onFound=${() => setTurn(turn + 1)} />`}`;
+    ${session && html`<${Explorer} key=${`${item.id} ${turn}`} session=${session} item=${item} state=${state} onFound=${() => setTurn(turn + 1)} />`}`;
 }
 
 export default { View };

@@ -1,13 +1,12 @@
 // Measure and share: how good a model is, what its card says, and how it gets out.
 import { html } from "../html.js";
-import { ModelPicker } from "../ui/models.js";
 import { navigate } from "../router.js";
 import { useStore } from "../store.js";
 import { CardTab } from "../share/card.js";
 import { ExportTab } from "../share/export.js";
 import { MeasureTab } from "../share/measure.js";
 import { PublishTab } from "../share/publish.js";
-import { Spinner, Tabs } from "../ui.js";
+import { ModelPicker, Spinner, Tabs, chosenModel } from "../ui.js";
 
 const TABS = [
   { id: "evaluate", label: "Measure", icon: "bars", Tab: MeasureTab },
@@ -20,12 +19,10 @@ const TABS = [
 function View({ id, state }) {
   const models = useStore(store => store.project?.models);
   if (!models) return html`<h1>Measure & share</h1><p><${Spinner} /></p>`;
-  const base = id.split("@")[0];
-  const model = models.find(one => one.id === base) ?? models.find(one => !one.bundled) ?? models[0];
+  const chosen = chosenModel(models, id) ?? models.find(one => !one.bundled) ?? models[0];
   const wanted = state.tab ?? (state.action === "archive" ? "export" : state.action);
   const tab = TABS.find(one => one.id === wanted) ?? /** @type {typeof TABS[0]} */ (TABS[0]);
-  if (!model) return html`<h1>Measure & share</h1><p class="lead">This installation brings no models, and the project has none yet: train one.</p>`;
-  const chosen = id.includes("@") && model.id === base ? { ...model, id, name: `${model.name}@${id.split("@")[1]}` } : model;
+  if (!chosen) return html`<h1>Measure & share</h1><p class="lead">This installation brings no models, and the project has none yet: train one.</p>`;
   return html`<h1>Measure & share</h1>
     <p class="lead">How good a model is, what its card says, and how it leaves this machine.</p>
     <div class="row filters">
