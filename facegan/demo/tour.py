@@ -125,12 +125,12 @@ class Tour:
     def translate(self) -> None:
         """Put glasses on the bundled model's first faces, judged by ``evaluator``, and on a photo."""
         model, judge = models.as_model(BUNDLED), AttributePredictor.load("evaluator")
-        column = [name.casefold() for name in judge.names].index("eyeglasses")
+        glasses, column = models.as_translator(GLASSES), judge.column("Eyeglasses")
         faces = model.sample(100)
-        done = translate(GLASSES, faces)
+        done = translate(glasses, faces)
         before, after = (judge.predict(x)[:, column] >= 0.5 for x in (faces, done.images))
         rows = np.concatenate([faces[:10], done.images[:10]])
-        mark = self._mark(model, seed="0-9", translator=models.as_translator(GLASSES).hash)
+        mark = self._mark(model, seed="0-9", translator=glasses.hash)
         images.save_png(self.pictures / "glasses.png", images.grid(rows, 10), mark)
         translate(
             GLASSES, "sample:astronaut", whole=True, out=self.pictures / "glasses-photo.png", mark=self.mark
@@ -138,7 +138,7 @@ class Tour:
         self.story.numbers["glasses"] = {
             "without": int((~before).sum()),
             "now": int((after & ~before).sum()),
-            "licence": models.as_translator(GLASSES).meta.get("licence", ""),
+            "licence": glasses.meta.get("licence", ""),
         }
 
     def _mark(self, model: Generator, **details: str) -> Mark:

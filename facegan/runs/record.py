@@ -114,7 +114,7 @@ def read_json(path: Path) -> dict[str, Any]:
     """Return the object in a JSON file; an empty one where it is missing or cut off."""
     try:
         value = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return {}
     return value if isinstance(value, dict) else {}
 

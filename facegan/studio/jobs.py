@@ -23,9 +23,10 @@ from pathlib import Path
 from typing import Any
 
 from facegan.files import take_lock, write_bytes
+from facegan.runs.record import read_json
 from facegan.studio.actions import get_action
 from facegan.studio.call import Call, New
-from facegan.studio.project import Project, read_json
+from facegan.studio.project import Project
 from facegan.studio.refusals import NotFoundError, Refused, shown
 from facegan.studio.report import FILES, JobReport, last_event, newest
 

@@ -19,7 +19,8 @@ from typing import Any
 from facegan.data.review import Decision, read_review, write_review
 from facegan.errors import InputError
 from facegan.files import write_bytes, writing
-from facegan.studio.project import Project, read_json
+from facegan.runs.record import read_json
+from facegan.studio.project import Project
 from facegan.studio.refusals import NotFoundError, shown
 from facegan.studio.uploads import Upload, Uploads
 

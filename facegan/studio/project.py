@@ -20,6 +20,7 @@ from typing import Any
 from facegan.errors import InputError
 from facegan.files import write_bytes
 from facegan.models import bundled, bundled_file, bundled_translators, moment_name, moments
+from facegan.runs.record import read_json
 from facegan.studio.refusals import NotFoundError, shown
 
 PRIVATE = ".studio"
@@ -213,15 +214,6 @@ def _bundled_names() -> dict[str, str]:
         **dict.fromkeys(bundled(), "generator"),
         **dict.fromkeys(bundled_translators(), "translator"),
     }
-
-
-def read_json(path: Path) -> dict[str, Any]:
-    """Return the JSON object of a file, or an empty one where it has none."""
-    try:
-        value = json.loads(path.read_bytes())
-    except (OSError, ValueError, RecursionError):
-        return {}
-    return value if isinstance(value, dict) else {}
 
 
 _Facts = Callable[[Path], dict[str, Any] | None]

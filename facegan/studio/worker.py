@@ -16,9 +16,10 @@ from facegan.bars import set_progress
 from facegan.errors import FaceganError, FaceganWarning, first_line
 from facegan.interrupts import Interrupted
 from facegan.marks import command_line
+from facegan.runs.record import read_json
 from facegan.studio.actions import get_action
 from facegan.studio.call import Call
-from facegan.studio.project import Project, read_json
+from facegan.studio.project import Project
 from facegan.studio.report import JobReport
 from facegan.studio.wording import names_of, plain_words
 from facegan.tensor_files import canonical_json

@@ -21,8 +21,9 @@ from facegan.data.dataset import Dataset
 from facegan.errors import InputError, RunError
 from facegan.models import AVERAGE, load, moment_name, moments
 from facegan.recipes.config import TrainConfig, override
-from facegan.recipes.table import RECIPES, recipe
-from facegan.runs.record import flatten, read_record
+from facegan.recipes.table import RECIPES
+from facegan.runs.record import config_of as recorded_config
+from facegan.runs.record import read_record
 from facegan.training.objective import objective_of
 from facegan.training.schedules import average_decay
 from facegan.training.snapshot import settle
@@ -178,14 +179,7 @@ def config_of(run: str | Path) -> TrainConfig:
     name = about.get("recipe", "")
     if name not in RECIPES:
         raise RunError(f"{run}: its config.json names no recipe of this version ('{name}')")
-    config = recipe(name)
-    known = flatten(config.to_dict())
-    changes = {
-        key: tuple(value) if isinstance(value, list) else value
-        for key, value in flatten(about).items()
-        if key in known and known[key] != value
-    }
-    return override(config, {key.removeprefix("model."): value for key, value in changes.items()})
+    return recorded_config(about)
 
 
 # --- profiles ----------------------------------------------------------------------------------------

@@ -22,8 +22,9 @@ from facegan.errors import InputError
 from facegan.files import write_bytes
 from facegan.marks import MAX_RECALL
 from facegan.models import resolve
+from facegan.runs.record import read_json
 from facegan.studio import points
-from facegan.studio.project import Project, read_json
+from facegan.studio.project import Project
 from facegan.studio.refusals import NotFoundError
 from facegan.studio.routes.models import model_of
 from facegan.studio.web import answer, read_object, studio_of, text_of

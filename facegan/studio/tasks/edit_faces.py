@@ -7,26 +7,23 @@ from typing import Any
 
 import numpy as np
 
-from facegan import images
+from facegan import figures, images
 from facegan.data import crops
 from facegan.data.crops import Crop
 from facegan.files import photo_path
 
 MAX_FACES = 24
 """Faces of a photo that are shown."""
-SHOWN_SIDE = 1280
-"""Pixels of the longer side of a photo in the page."""
 
 
 def edit_faces(arguments: dict[str, Any], content: bytes) -> tuple[dict[str, Any], bytes]:
-    """Return the faces in the photo at ``path``, the largest first, and a PNG of the photo.
+    """Return the faces in the photo at ``path``, the largest first.
 
     ``path`` is the server's own, or a sample; ``crop`` are the fields of a ``Crop``. Boxes are shares of the
     photo: left, top, width, height. Each face comes with its crop, the base64 text of a PNG; a model of
     pictures without faces gets one crop of the whole picture instead (``whole``).
     """
-    photo = images.read_image_file(photo_path(arguments["path"]))
-    photo = photo.repeat(3, axis=2) if photo.shape[2] == 1 else photo
+    photo = figures.colour(images.read_image_file(photo_path(arguments["path"])))
     given = arguments["crop"]
     crop = Crop(**{**given, "size": tuple(given["size"])})
     height, width = photo.shape[:2]
@@ -42,9 +39,7 @@ def edit_faces(arguments: dict[str, Any], content: bytes) -> tuple[dict[str, Any
         x, y, w, h = each.face.box
         box = [x / width, y / height, w / width, h / height]
         found["faces"].append({"number": number, "box": box, "crop": _encoded(each.image)})
-    scale = min(1.0, SHOWN_SIDE / max(height, width))
-    size = max(1, round(height * scale)), max(1, round(width * scale))
-    return found, images.png_bytes(images.resize(photo, size) if scale < 1 else photo)
+    return found, b""
 
 
 def _encoded(picture: np.ndarray) -> str:
