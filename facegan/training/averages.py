@@ -107,6 +107,8 @@ def average(
         InputError: A width cannot be, or the dataset is another one.
     """
     run, found = Path(run), moments(run)
+    if not run.is_dir():
+        raise RunError(f"{run}: there is no such run folder; name one of 'facegan train'")
     if len(found) < 3:
         raise RunError(
             f"{run}: it keeps {len(found)} models, and an average of another length takes 3; train with a "

@@ -157,5 +157,8 @@ def test_mistakes_are_one_line(run: Path, tmp_path: Path, tiny_dataset: facegan.
     (tmp_path / "models").mkdir()
     with pytest.raises(RunError, match="it keeps 0 models"):
         facegan.average(tmp_path)
+    for name in ("nobody", "celeba64"):
+        with pytest.raises(RunError, match=f"^{name}: there is no such run folder"):
+            facegan.average(name)
     with pytest.raises(ModelError, match=r"'facegan average .*' makes it"):
         facegan.load(f"{tmp_path}@average")
