@@ -54,7 +54,7 @@ ROWS: dict[str, Recipe] = {
     ),
     "cyclegan-64": Recipe(
         TrainConfig(
-            family="cyclegan", kimg=100.0, metric="kid", **_SMALL,
+            family="cyclegan", kimg=72.0, metric="kid", **_SMALL,
             model=cyclegan.Config(
                 cyclegan.GeneratorConfig(**_LIGHT, residual=True),
                 cyclegan.DiscriminatorConfig(**_JUDGE, projected="critic"),
