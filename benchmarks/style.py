@@ -25,8 +25,8 @@ from pathlib import Path
 import torch
 import torch.nn.functional as F
 
+from facegan.classifiers.classifier import Classifier
 from facegan.pixels import StyleConfig, load_classifier
-from facegan.pixels.classifiers import Classifier
 from facegan.pixels.optimizers import Adam
 from facegan.pixels.style.gram import StyleObjective
 from facegan.pixels.style.painter import with_suitable_layers

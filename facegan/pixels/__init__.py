@@ -13,29 +13,29 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from facegan.classifiers.classifier import Classifier
+    from facegan.classifiers.loading import load_classifier
     from facegan.pixels.attacks.config import AttackConfig
     from facegan.pixels.attacks.result import AttackResult
-    from facegan.pixels.classifiers import Classifier
     from facegan.pixels.dreams.config import DreamConfig, FlightConfig
     from facegan.pixels.dreams.dream import zoom
     from facegan.pixels.dreams.visualise import visualise
-    from facegan.pixels.loading import load_classifier
     from facegan.pixels.settings import ClassifierConfig, SnapshotConfig
     from facegan.pixels.style.config import StyleConfig
 
 # name -> where it lives: imported on first use, so that the command line can look here without torch.
 _PUBLIC = {
-    "AttackConfig": "attacks.config",
-    "AttackResult": "attacks.result",
-    "Classifier": "classifiers",
-    "ClassifierConfig": "settings",
-    "DreamConfig": "dreams.config",
-    "FlightConfig": "dreams.config",
-    "SnapshotConfig": "settings",
-    "StyleConfig": "style.config",
-    "load_classifier": "loading",
-    "visualise": "dreams.visualise",
-    "zoom": "dreams.dream",
+    "AttackConfig": "facegan.pixels.attacks.config",
+    "AttackResult": "facegan.pixels.attacks.result",
+    "Classifier": "facegan.classifiers.classifier",
+    "ClassifierConfig": "facegan.pixels.settings",
+    "DreamConfig": "facegan.pixels.dreams.config",
+    "FlightConfig": "facegan.pixels.dreams.config",
+    "SnapshotConfig": "facegan.pixels.settings",
+    "StyleConfig": "facegan.pixels.style.config",
+    "load_classifier": "facegan.classifiers.loading",
+    "visualise": "facegan.pixels.dreams.visualise",
+    "zoom": "facegan.pixels.dreams.dream",
 }
 # Names of 0.1, which go on working.
 _RENAMED = {"Attacked": "AttackResult", "DreamSettings": "DreamConfig", "StyleSettings": "StyleConfig"}
@@ -76,7 +76,7 @@ def stylize(classifier: Any, content: Any, styles: Any, *, settings: Any = None,
 def __getattr__(name: str) -> Any:
     current = _RENAMED.get(name, name)
     if current in _PUBLIC:
-        return getattr(importlib.import_module(f"{__name__}.{_PUBLIC[current]}"), current)
+        return getattr(importlib.import_module(_PUBLIC[current]), current)
     raise AttributeError(f"module 'facegan.pixels' has no attribute {name!r}")
 
 

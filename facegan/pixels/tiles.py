@@ -19,9 +19,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from facegan.classifiers.classifier import Classifier
 from facegan.devices import free_memory
 from facegan.errors import InputError
-from facegan.pixels.classifiers import Classifier
 from facegan.training.out_of_memory import is_out_of_memory
 
 AUTO_TILE = 768

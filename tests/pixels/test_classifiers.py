@@ -10,9 +10,9 @@ import pytest
 import torch
 from torch import nn
 
+from facegan.classifiers.sources import keras_names
 from facegan.errors import InputError
 from facegan.pixels import Classifier, load_classifier
-from facegan.pixels.sources import keras_names
 
 SMALL = '''
 import torch

@@ -14,8 +14,8 @@ from studio_browser import opened
 from studio_server import Server
 
 import facegan
+from facegan.classifiers.face_classes import face_window
 from facegan.files import SAMPLES
-from facegan.pixels.face_classes import face_window
 
 SMALL = {"model": "faces", "layers": "body.2", "octaves": 1, "steps": 3, "size": 64}
 

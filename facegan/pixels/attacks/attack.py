@@ -16,6 +16,8 @@ import torch
 from torch import Tensor
 
 from facegan import images
+from facegan.classifiers.classifier import Classifier
+from facegan.classifiers.face_classes import cut, face_window
 from facegan.errors import FaceganError, InputError
 from facegan.files import check_ending, photo_path
 from facegan.marks import COMPOSITE, made, without_folder
@@ -25,8 +27,6 @@ from facegan.pixels.attacks.output import Writer, find_photos, warn
 from facegan.pixels.attacks.report import REPORTS, write_report
 from facegan.pixels.attacks.result import AttackResult, gather
 from facegan.pixels.attacks.state import AttackState, Criterion
-from facegan.pixels.classifiers import Classifier
-from facegan.pixels.face_classes import cut, face_window
 from facegan.pixels.loading import Model, load_configured, with_settings
 from facegan.pixels.loop import OnStep, StepStats
 from facegan.pixels.pictures import Picture

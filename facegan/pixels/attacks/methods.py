@@ -15,10 +15,10 @@ import torch
 from torch import Tensor
 
 from facegan import rng
+from facegan.classifiers.classifier import Classifier
 from facegan.pixels.attacks.config import LEVELS, AttackConfig
 from facegan.pixels.attacks.state import AttackState, norm2, norm_inf, steepest_inf, steepest_l2
 from facegan.pixels.attacks.transforms import TRANSFORMS, Transform
-from facegan.pixels.classifiers import Classifier
 from facegan.pixels.loop import StepStats, optimise
 
 GAMMA = 0.05  # by how much the radii of minimum-norm methods change

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from facegan import images
+from facegan.classifiers.classifier import Classifier
 from facegan.data.walk import picture_files
 from facegan.errors import FaceganError, FaceganWarning, InputError
 from facegan.files import check_places, derived, fit_name, photo_path, writing
@@ -18,7 +19,6 @@ from facegan.kinds import NO_IMAGE
 from facegan.pixels.attacks.config import AttackConfig
 from facegan.pixels.attacks.report import amplified, draw
 from facegan.pixels.attacks.result import AttackResult, judge, survival
-from facegan.pixels.classifiers import Classifier
 from facegan.pixels.pictures import as_list
 
 

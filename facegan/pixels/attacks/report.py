@@ -15,10 +15,10 @@ from typing import Any
 import numpy as np
 
 from facegan import images
+from facegan.classifiers.face_classes import cut
 from facegan.files import write_bytes, writing
 from facegan.marks import Mark
 from facegan.pixels.attacks.result import AttackResult
-from facegan.pixels.face_classes import cut
 from facegan.runs.page import document
 
 _GREY, _BLUE, _RED = "#8a8f98", "#2f6db3", "#c8452f"

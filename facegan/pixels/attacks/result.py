@@ -11,12 +11,12 @@ import torch
 from torch import Tensor
 
 from facegan import images, rng
+from facegan.classifiers.classifier import Classifier
+from facegan.classifiers.face_classes import Window, cut
 from facegan.marks import Mark
 from facegan.pixels.attacks.config import LEVELS
 from facegan.pixels.attacks.state import AttackState, Criterion
 from facegan.pixels.attacks.transforms import TRANSFORMS
-from facegan.pixels.classifiers import Classifier
-from facegan.pixels.face_classes import Window, cut
 from facegan.sheets import show
 
 ROUNDING = 1e-4  # of a probability: batches of other sizes round differently

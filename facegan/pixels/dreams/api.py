@@ -12,11 +12,11 @@ from typing import Any
 import numpy as np
 
 from facegan import figures, images, video
+from facegan.classifiers.classifier import Classifier
 from facegan.errors import InputError
 from facegan.files import fit_name
 from facegan.interrupts import signals
 from facegan.marks import COMPOSITE, GENERATED, Mark, made, without_folder
-from facegan.pixels.classifiers import Classifier
 from facegan.pixels.dreams.config import DreamConfig, FlightConfig
 from facegan.pixels.dreams.dream import Dreamed, dream_photo, zoom
 from facegan.pixels.dreams.visualise import Visualised, visualise

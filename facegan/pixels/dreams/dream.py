@@ -16,8 +16,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from facegan import images, rng
+from facegan.classifiers.classifier import Classifier
 from facegan.errors import InputError
-from facegan.pixels.classifiers import Classifier
 from facegan.pixels.colours import desaturate, equalise, normalise
 from facegan.pixels.dreams.config import DREAM_LAYERS, DreamConfig
 from facegan.pixels.dreams.objective import Objective, parse_terms

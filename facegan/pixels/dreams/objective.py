@@ -12,8 +12,8 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
+from facegan.classifiers.classifier import Classifier
 from facegan.errors import InputError
-from facegan.pixels.classifiers import Classifier
 from facegan.pixels.tiles import Canvas, Tile, strides
 
 MAX_GUIDE_POSITIONS = 1024  # positions of the guide that are compared with, evenly spaced

@@ -20,8 +20,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from facegan import images, rng
+from facegan.classifiers.classifier import Classifier
 from facegan.layers.optimizers import Adam
-from facegan.pixels.classifiers import Classifier
 from facegan.pixels.dreams.config import DreamConfig
 from facegan.pixels.dreams.dream import with_suitable_layers
 from facegan.pixels.dreams.objective import Objective, parse_terms

@@ -18,8 +18,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from facegan.classifiers.classifier import Classifier
 from facegan.errors import InputError
-from facegan.pixels.classifiers import Classifier
 from facegan.pixels.colours import total_variation
 from facegan.pixels.tiles import Canvas, Tile, mirror_indices, strides
 

@@ -13,8 +13,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from facegan import images, rng
+from facegan.classifiers.classifier import Classifier
 from facegan.errors import InputError
-from facegan.pixels.classifiers import Classifier
 from facegan.pixels.colours import luma, match_luma, transfer_luma
 from facegan.pixels.dreams.objective import parse_layer
 from facegan.pixels.optimizers import LBFGS, Adam, Plain

@@ -17,10 +17,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from facegan.classifiers.classifier import Classifier
 from facegan.errors import InputError, ModelError
 from facegan.files import derived, fit_name, writing
 from facegan.marks import COMPOSITE, made, without_folder
-from facegan.pixels.classifiers import Classifier
 from facegan.pixels.loading import Model, load_configured, model_name, with_settings
 from facegan.pixels.loop import OnPicture, OnStep, OptimisedPicture, StepStats, optimise
 from facegan.pixels.pictures import Picture, as_list, name_of

@@ -13,10 +13,10 @@ from typing import Any
 import numpy as np
 
 from facegan import images
+from facegan.classifiers import EFFICIENTNET_PACKAGE
 from facegan.errors import InputError
 from facegan.files import photo_path, sample_names, style_names, write_bytes
 from facegan.marks import COMPOSITE, made
-from facegan.pixels.settings import EFFICIENTNET_PACKAGE
 from facegan.studio.call import Ref
 from facegan.studio.project import Item, Project
 from facegan.studio.report import JobReport

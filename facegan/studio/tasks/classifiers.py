@@ -8,10 +8,10 @@ from typing import Any
 import torch
 
 from facegan import images
+from facegan.classifiers.classifier import Classifier
+from facegan.classifiers.face_classes import cut, face_window
+from facegan.classifiers.loading import load_classifier
 from facegan.files import photo_path
-from facegan.pixels.classifiers import Classifier
-from facegan.pixels.face_classes import cut, face_window
-from facegan.pixels.loading import load_classifier
 from facegan.studio.tasks.models import Result
 
 

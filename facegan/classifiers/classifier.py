@@ -15,8 +15,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from facegan.classifiers.sources import keras_names
 from facegan.errors import InputError, first_line
-from facegan.pixels.sources import keras_names
 
 MAX_LISTED_CLASSES = 16  # classes that an error message lists
 

@@ -12,11 +12,11 @@ import torch
 from torch import Tensor, nn
 
 from facegan.attributes.predictor import AttributePredictor
+from facegan.classifiers.sources import Loaded
 from facegan.data import crops
 from facegan.data.faces import FaceDetector
 from facegan.data.filters import plain
 from facegan.errors import InputError
-from facegan.pixels.sources import Loaded
 
 USUAL = ("smiling", "eyeglasses", "wearing_hat")
 MAX_ATTRIBUTES = 6  # attributes, so at most 64 classes

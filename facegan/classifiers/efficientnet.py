@@ -12,9 +12,9 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
+from facegan.classifiers import EFFICIENTNET_PACKAGE as PACKAGE
+from facegan.classifiers.sources import Loaded, read_labels, read_weights
 from facegan.errors import InputError
-from facegan.pixels.settings import EFFICIENTNET_PACKAGE as PACKAGE
-from facegan.pixels.sources import Loaded, read_labels, read_weights
 
 NAME = "efficientnet_lite0"
 NAMES = Path(__file__).parent.parent / "assets" / "imagenet_names.txt"
