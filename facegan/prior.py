@@ -13,6 +13,7 @@ from facegan import arguments, rng
 from facegan.attributes.phrases import meaning
 from facegan.data.filters import CLASS_ATTRIBUTE, CLASS_WORDS, plain
 from facegan.errors import InputError, ModelError
+from facegan.torch_normals import normals
 
 KINDS = ("normal", "uniform", "sphere", "truncated")
 THRESHOLD = 2.0
@@ -67,12 +68,8 @@ class Latent:
         return u
 
     def sample(self, seeds: arguments.Seeds) -> torch.Tensor:
-        """Return ``N,dim`` on the CPU, one generator per seed, so that seed N is the same in any batch."""
-        draws = [
-            torch.randn(self.dim, generator=torch.Generator().manual_seed(seed))
-            for seed in arguments.seeds(seeds)
-        ]
-        return self.shape_normal(torch.stack(draws) if draws else torch.empty(0, self.dim))
+        """Return ``N,dim`` on the CPU, drawn for each seed by itself: seed N is the same in any batch."""
+        return self.shape_normal(torch.from_numpy(normals(arguments.seeds(seeds), self.dim)))
 
     def centre(self) -> torch.Tensor:
         """Return the prior's mean, ``dim``."""
