@@ -15,6 +15,7 @@ import torch
 
 from facegan.errors import ModelError
 from facegan.generator import Generator
+from facegan.model_hash import BELOW
 from facegan.tensor_files import half, read_tensors, write_tensors
 
 FORMAT = 1
@@ -51,13 +52,23 @@ def differences(tensors: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
 def apply_delta(model: Generator, path: str | Path) -> Generator:
     """Add the delta to the model's weights in place; raise ModelError if it was made for another model."""
     head, found = load_delta(path)
-    if head["model"] != model.hash:
+    known = model.hashes
+    if head["model"] not in known:
         raise ModelError(
-            f"{path}: made for another model (hash {str(head['model'])[:12]}, not {model.hash[:12]})"
+            f"{path}: made for another model (hash {str(head['model'])[:12]}, not {known[0][:12]})"
         )
+    below = list(base_hashes(model) if "delta" in model.meta else known)
     add_differences(model, found, str(path))
-    model.meta = {**model.meta, "delta": {"name": Path(path).name, **head}}
+    model.meta = {**model.meta, "delta": {"name": Path(path).name, **head, BELOW: below}}
     return model
+
+
+def base_hashes(model: Generator) -> tuple[str, ...]:
+    """Return the hashes by which files name the model, or the one below its deltas, whose files it shares."""
+    delta = model.meta.get("delta") or {}
+    if BELOW in delta:
+        return tuple(map(str, delta[BELOW]))
+    return (str(delta["model"]),) if "model" in delta else model.hashes
 
 
 def add_differences(model: Generator, found: Mapping[str, torch.Tensor], name: str) -> None:

@@ -1,13 +1,12 @@
 """Model files: networks in half precision, with a header that describes them and a hash of both.
 
 The header is one canonical JSON text. Its ``kind`` is ``translator`` in files of :mod:`facegan.translator`;
-those of :mod:`facegan.generator` have none.
+those of :mod:`facegan.generator` have none. Beside it stands the model's own hash (``IDENTITY``).
 """
 
 from __future__ import annotations
 
 import dataclasses
-import hashlib
 import typing
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -19,9 +18,11 @@ from torch import nn
 from facegan.devices import check_device
 from facegan.errors import ModelError
 from facegan.layers.unfilled import Unfilled
-from facegan.tensor_files import MAX_HALF, canonical_json, read_tensors, write_tensors
+from facegan.model_hash import Part, Parts, content_hash, former_hash, model_hash
+from facegan.tensor_files import MAX_HALF, read_tensors, write_tensors
 
 KEY, FORMAT = "facegan", 1
+IDENTITY = "facegan-identity"  # the entry with the model's hash; earlier files have none
 TRANSLATOR = "translator"
 Tensors = Mapping[str, torch.Tensor]
 
@@ -34,26 +35,24 @@ def cast(tensor: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:
     return tensor.contiguous()
 
 
-def halves(tensors: Tensors) -> Callable[[], Iterator[tuple[str, torch.Tensor]]]:
-    """Return a function that yields all tensors by name in half precision."""
-    return lambda: ((k, cast(v, torch.float16)) for k, v in sorted(tensors.items()))
+def halves(tensors: Tensors) -> Parts:
+    """Return a function that yields all tensors in half precision, as hashes take them."""
 
+    def parts() -> Iterator[Part]:
+        for name, tensor in sorted(tensors.items()):
+            half = cast(tensor, torch.float16)
+            yield name, tuple(half.shape), str(half.dtype), half.numpy().tobytes()
 
-def content_hash(meta: dict[str, Any], tensors: Callable[[], Iterator[tuple[str, torch.Tensor]]]) -> str:
-    """Return the SHA-256 of the metadata and the half-precision tensors, which equal models share."""
-    core = {k: v for k, v in meta.items() if k not in ("format", "hash")}
-    digest = hashlib.sha256(canonical_json(core).encode())
-    for name, tensor in tensors():
-        digest.update(f"\n{name} {tuple(tensor.shape)} {tensor.dtype}\n".encode())
-        digest.update(tensor.numpy().tobytes())
-    return digest.hexdigest()
+    return parts
 
 
 def write_model(path: str | Path, network: nn.Module, meta: dict[str, Any], *, dtype: torch.dtype) -> str:
-    """Write one ``.safetensors`` file; return the hash in it."""
+    """Write one ``.safetensors`` file; return the model's hash."""
     tensors = {k: cast(v, dtype) for k, v in sorted(network.state_dict().items())}
-    digest = content_hash(meta, halves(tensors))
-    write_tensors(path, KEY, {**meta, "format": FORMAT, "hash": digest}, tensors=tensors)
+    parts = halves(tensors)
+    head = {**meta, "format": FORMAT, "hash": content_hash(meta, parts)}
+    digest = model_hash(meta, parts)
+    write_tensors(path, KEY, head, tensors=tensors, beside={IDENTITY: digest})
     return digest
 
 
@@ -76,8 +75,16 @@ class Model:
 
     @property
     def hash(self) -> str:
-        """Return the SHA-256 of the metadata and the half-precision tensors, which equal models share."""
-        return content_hash(self.meta, halves(self.network.state_dict()))
+        """Return the SHA-256 of configuration and half-precision tensors, which equal models share.
+
+        Where a model came from does not count: command, folder, data set, version, crop, licence.
+        """
+        return model_hash(self.meta, halves(self.network.state_dict()))
+
+    @property
+    def hashes(self) -> tuple[str, str]:
+        """Return ``hash`` and the one by which earlier versions named the model: what names either is its."""
+        return self.hash, former_hash(self.meta, halves(self.network.state_dict()))
 
 
 Build = Callable[[dict[str, Any]], nn.Module]

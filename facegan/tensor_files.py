@@ -92,19 +92,33 @@ def half(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
     }
 
 
-def tensor_bytes(key: str, head: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> bytes:
-    """Return the content of a file that :func:`read_tensors` reads; ``head`` names its ``format``."""
+def tensor_bytes(
+    key: str,
+    head: Mapping[str, Any],
+    tensors: Mapping[str, Tensor],
+    *,
+    beside: Mapping[str, str] | None = None,
+) -> bytes:
+    """Return the content of a file that :func:`read_tensors` reads; ``head`` names its ``format``.
+
+    ``beside`` are further entries of the header, which it does not read.
+    """
     from safetensors.torch import save
 
     stored = {k: v.detach().cpu().contiguous() for k, v in tensors.items()}
-    return save(stored, {key: canonical_json(head)})
+    return save(stored, {key: canonical_json(head), **(beside or {})})
 
 
 def write_tensors(
-    path: str | Path, key: str, head: Mapping[str, Any], *, tensors: Mapping[str, Tensor]
+    path: str | Path,
+    key: str,
+    head: Mapping[str, Any],
+    *,
+    tensors: Mapping[str, Tensor],
+    beside: Mapping[str, str] | None = None,
 ) -> None:
     """Write a file for :func:`read_tensors`, completely or not at all."""
-    write_bytes(path, tensor_bytes(key, head, tensors))
+    write_bytes(path, tensor_bytes(key, head, tensors, beside=beside))
 
 
 # --- half-done work ----------------------------------------------------------------------------------

@@ -40,7 +40,7 @@ def found(tiny_model: Generator) -> Directions:
         np.zeros((2, 1), np.float32),
         ("Smiling",),
         {"Smiling": 0.9},
-        latent.directions.base_hash(tiny_model),
+        tiny_model.hash,
         {},
     )
 

@@ -49,7 +49,7 @@ def test_the_same_pixels_without_a_network(name, script, measures, monkeypatch):
     monkeypatch.setattr(socket, "socket", refused)
     monkeypatch.setattr(socket, "getaddrinfo", refused)
     model, card = facegan.load(name), measures(name)
-    assert model.hash == card["model"]
+    assert card["model"] in model.hashes
     assert np.abs(script.thumbnails(model) - np.array(card["pixels"])).max() < 1.0
 
 

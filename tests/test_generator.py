@@ -139,20 +139,6 @@ def test_saving_twice_writes_the_same_bytes(tiny_model: Generator, tmp_path: Pat
     assert (tmp_path / "a.safetensors").read_bytes() == (tmp_path / "b.safetensors").read_bytes()
 
 
-def test_the_hash_changes_with_weights_and_papers(tiny_model_file: Path) -> None:
-    hashes = set()
-    for change in (lambda m: None, change_weight, lambda m: m.meta.update(licence="other")):
-        model = Generator.load(tiny_model_file)
-        change(model)
-        hashes.add(model.hash)
-    assert len(hashes) == 3
-
-
-def change_weight(model: Generator) -> None:
-    with torch.no_grad():
-        next(model.network.parameters()).view(-1)[0] += 0.1
-
-
 def parts(path: Path) -> tuple[dict[str, Any], bytes]:
     content = path.read_bytes()
     (size,) = struct.unpack("<Q", content[:8])
@@ -267,7 +253,8 @@ def test_changed_headers(name: str, tiny_model_file: Path, tmp_path: Path) -> No
 
 @pytest.mark.parametrize("name", REHASHED)
 def test_headers_that_lie(name: str, tiny_model_file: Path, tmp_path: Path) -> None:
-    from facegan.model_files import content_hash, halves
+    from facegan.model_files import halves
+    from facegan.model_hash import content_hash
 
     change, message = REHASHED[name]
     header, tail = parts(tiny_model_file)

@@ -13,6 +13,7 @@ import numpy as np
 import torch
 
 from facegan import arguments
+from facegan.deltas import base_hashes
 from facegan.errors import FaceganError, InputError, ModelError, first_line
 from facegan.exchange import translator_out, translator_page
 from facegan.exchange.examples import example_source, is_example
@@ -24,7 +25,7 @@ from facegan.exchange.tracing import PARTS, described, traced
 from facegan.exchange.translator_out import Way
 from facegan.files import check_ending, check_places, write_bytes, writing
 from facegan.generator import Generator
-from facegan.latent.directions import Directions, base_hash, kept_directions
+from facegan.latent.directions import Directions, kept_directions
 from facegan.models import as_model, load, resolve
 from facegan.tensor_files import half
 from facegan.translator import Translator
@@ -247,7 +248,7 @@ def _check_options(
 def _sliders(model: Generator, directions: Directions | str | Path) -> Directions | None:
     """Return the directions for a page."""
     if isinstance(directions, Directions):
-        if directions.model_hash != base_hash(model):
+        if directions.model_hash not in base_hashes(model):
             raise InputError("directions: they are of another model; find this one's with facegan.directions")
         return directions
     return Directions.load(directions, model) if directions else kept_directions(model)

@@ -112,8 +112,6 @@ def publish(
         onnx=onnx,
         space=space,
     )
-    if facts.changed:
-        say(f"the model's header named folders; without them, the hash is {facts.model.hash[:12]}")
     if dry_run and folder:
         return Published(repo, facts.model.hash, _write(facts, folder, say), folder)
     return _upload(facts, folder, private, say=say)

@@ -10,12 +10,13 @@ from typing import Any
 
 import torch
 
+from facegan.deltas import base_hashes
 from facegan.errors import InputError
 from facegan.exchange.hub_licences import Licence, licence_of
 from facegan.exchange.personal import without_places
 from facegan.exchange.publish_measures import Measures, evaluated, of_bundled, of_run
 from facegan.generator import Generator
-from facegan.latent.directions import Directions, base_hash, kept_directions
+from facegan.latent.directions import Directions, kept_directions
 from facegan.models import load, resolve
 from facegan.recipes.table import RECIPES
 
@@ -36,8 +37,6 @@ class Facts:
     sections: dict[str, str]
     """Texts of a bundled model's own card by their headings; ``Data`` says what it has learnt from."""
     directions: Directions | None
-    changed: bool
-    """Whether the header had to be changed, so that the hash is another one than before."""
     onnx: bool = True
     space: bool = True
 
@@ -95,15 +94,15 @@ def facts_of(
         header["licence"] = licence
     published = Generator(given.network, header, given.device)
     file = None if isinstance(model, Generator) else resolve(model)
-    measures, card = of_bundled(given.bundled, given.hash, str(_dataset_name(header)))
+    measures, card = of_bundled(given.bundled, given.hashes, str(_dataset_name(header)))
     if evaluation:
-        measures = evaluated(evaluation, {given.hash, published.hash})
+        measures = evaluated(evaluation, {*given.hashes, *published.hashes})
     elif measures is None and file is not None:
         measures = of_run(file, (given.meta.get("provenance") or {}).get("images_seen", -1))
     directions = kept_directions(given)
-    if directions is not None:  # of the same network, whose header has changed
+    if directions is not None:  # by the hash that they share with the model, whatever its header says
         metadata = without_places(directions.metadata)
-        directions = replace(directions, model_hash=base_hash(published), metadata=metadata)
+        directions = replace(directions, model_hash=base_hashes(published)[0], metadata=metadata)
     return Facts(
         repo,
         published,
@@ -112,7 +111,6 @@ def facts_of(
         measures,
         _sections(card),
         directions,
-        published.hash != given.hash,
         onnx,
         space,
     )

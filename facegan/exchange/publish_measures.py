@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -73,7 +73,7 @@ def _of_values(values: Mapping[str, Any], real: Mapping[str, Any], **more: Any) 
     )
 
 
-def evaluated(file: str, hashes: set[str]) -> Measures:
+def evaluated(file: str, hashes: Container[str]) -> Measures:
     """Return the measures in a file of ``facegan evaluate --json``.
 
     Raises:
@@ -112,13 +112,13 @@ def evaluated(file: str, hashes: set[str]) -> Measures:
     )
 
 
-def of_bundled(name: str, model_hash: str, dataset: str) -> tuple[Measures | None, str]:
+def of_bundled(name: str, hashes: Container[str], dataset: str) -> tuple[Measures | None, str]:
     """Return the measures in a bundled model's card, and the card; neither if it is of another model."""
     file = ASSETS / f"{name}.md"
     text = file.read_text(encoding="utf-8") if name and file.is_file() else ""
     try:
         found = json.loads(text.rpartition("<!-- measures ")[2].partition(" -->")[0])
-        if found["model"] != model_hash:
+        if found["model"] not in hashes:
             return None, ""
         counts = {"count": int(found["samples"]), "count_real": int(found["real"])}
         measures = _of_values(

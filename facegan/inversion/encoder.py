@@ -11,6 +11,7 @@ import torch
 from torch import nn
 
 from facegan.attributes.networks import fit
+from facegan.deltas import base_hashes
 from facegan.errors import ModelError
 from facegan.files import derived
 from facegan.generator import Generator
@@ -101,8 +102,7 @@ class Encoder:
 
     def check(self, model: Generator, name: str) -> Encoder:
         """Return itself; ModelError where it was made for another model (or for one without this delta)."""
-        delta = model.meta.get("delta") or {}
-        if self.model_hash not in (model.hash, delta.get("model")):
+        if self.model_hash not in (*base_hashes(model), *model.hashes):
             raise ModelError(
                 f"{name}: an encoder of another model (hash {self.model_hash[:12]}, not {model.hash[:12]}); "
                 "make one with 'facegan train-encoder', or go without: --encoder none"

@@ -21,6 +21,7 @@ from facegan.attributes.networks import digest
 from facegan.attributes.predictor import AttributePredictor
 from facegan.caches import Cache
 from facegan.data.filters import plain
+from facegan.deltas import base_hashes
 from facegan.errors import InputError, ModelError, offered
 from facegan.files import check_ending, write_bytes, writing
 from facegan.generator import Generator
@@ -186,17 +187,12 @@ class Directions:
                 str(head["model"]),
                 dict(head["papers"]),
             )
-        if model is not None and found.model_hash != base_hash(model):
+        if model is not None and found.model_hash not in (known := base_hashes(model)):
             raise ModelError(
                 f"{path}: directions of another model (hash {found.model_hash[:12]}, "
-                f"not {base_hash(model)[:12]}); make new ones with 'facegan directions'"
+                f"not {known[0][:12]}); make new ones with 'facegan directions'"
             )
         return found
-
-
-def base_hash(model: Generator) -> str:
-    """Return the model's hash; with a delta that of the model below it, whose directions it shares."""
-    return str(model.meta.get("delta", {}).get("model") or model.hash)
 
 
 # --- finding them -----------------------------------------------------------------------------------
@@ -282,7 +278,7 @@ def _find(
         finder.effects(every),
         predictor.names,
         finder.planes.accuracy,
-        base_hash(model),
+        base_hashes(model)[0],
         metadata,
     )
 
@@ -299,25 +295,26 @@ def stages_of(model: Generator, network: str, settings: Settings, *, target: Pat
 _CACHE = Cache("directions")
 
 
-def _kept_name(model: Generator) -> str:
-    return f"{base_hash(model)[:32]}.safetensors"
+def _kept_name(digest: str) -> str:
+    return f"{digest[:32]}.safetensors"
 
 
 def place_in_cache(model: Generator) -> Path | None:
     """Return where this model's directions are to be kept; None where no cache folder can be written."""
-    return _CACHE.place(_kept_name(model))
+    return _CACHE.place(_kept_name(base_hashes(model)[0]))
 
 
 def kept_directions(model: Generator) -> Directions | None:
     """Return this model's directions, if they were kept before or come with the package."""
-    for kept in _CACHE.files(_kept_name(model)):
+    known = base_hashes(model)
+    for kept in (file for name in known for file in _CACHE.files(_kept_name(name))):
         try:
             return Directions.load(kept, model)
         except ModelError:
             with contextlib.suppress(OSError):
                 kept.unlink()
     for file in sorted(ASSETS.glob("*.safetensors")):
-        if (found := Directions.load(file)).model_hash == base_hash(model):
+        if (found := Directions.load(file)).model_hash in known:
             return found
     return None
 
@@ -328,6 +325,6 @@ def directions_of(model: Generator, on_progress: Progress | None = None) -> Dire
         return known
     stages = stages_of(model, "faces", Settings(), target=place_in_cache(model))
     found = directions(model, on_progress=on_progress, stages=stages)
-    if _CACHE.keep(_kept_name(model), lambda file: file.write(found.content())) is not None:
+    if _CACHE.keep(_kept_name(base_hashes(model)[0]), lambda file: file.write(found.content())) is not None:
         stages.clear()
     return found

@@ -19,6 +19,7 @@ from typing import Any
 
 from facegan.errors import InputError
 from facegan.files import write_bytes
+from facegan.model_hash import hash_of_file
 from facegan.models import bundled, bundled_file, bundled_translators, moment_name, moments
 from facegan.runs.record import read_json
 from facegan.studio.refusals import NotFoundError, shown
@@ -302,4 +303,11 @@ def model_facts(path: Path) -> dict[str, Any] | None:
         return None
     kind = "translator" if about.get("kind") == "translator" else "generator"
     known = {"family": str(about.get("family", "")), "hash": str(about.get("hash", ""))}
-    return {"model": kind, "image_shape": shape, **known}
+    identity = str(header["__metadata__"].get("facegan-identity", ""))
+    return {"model": kind, "image_shape": shape, **known, "identity": identity}
+
+
+@_kept
+def hash_of_model(path: Path) -> dict[str, Any] | None:
+    """Return the hash of a model's file from its weights, as ``hash``: earlier files do not say it."""
+    return {"hash": hash_of_file(path, "facegan")}

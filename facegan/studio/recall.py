@@ -13,7 +13,7 @@ from urllib.parse import parse_qsl
 from facegan.marks import RECALL
 from facegan.models import moment_name, moments
 from facegan.studio.actions import ACTIONS
-from facegan.studio.project import Item, Project, model_facts
+from facegan.studio.project import Item, Project, hash_of_model, model_facts
 from facegan.studio.refusals import NotFoundError
 
 _EDIT = re.compile(r"\s*(.+?) ([+-]\d+(?:\.\d+)?)\s*")
@@ -38,8 +38,19 @@ def find_result(project: Project, path: Path) -> Item | None:
 
 
 def find_model(project: Project, wanted: str) -> str:
-    """Return the id of the model with that hash, as its header says; "" if the project has none."""
-    return next((name for name, head in _models(project) if wanted and head.get("hash") == wanted), "")
+    """Return the id of the model with that hash; "" if the project has none.
+
+    Files say it in their headers; the weights of earlier files, which name another hash, are read only if no
+    header has it.
+    """
+    older = []
+    for name, path in _models(project) if wanted else ():
+        head = model_facts(path) or {}
+        if wanted in (head.get("identity"), head.get("hash")):
+            return name
+        if head and not head["identity"]:
+            older.append((name, path))
+    return next((name for name, path in older if (hash_of_model(path) or {}).get("hash") == wanted), "")
 
 
 def settings_of(mark: Mapping[str, str], project: Project) -> dict[str, Any]:
@@ -103,14 +114,14 @@ def _there(project: Project, model: Any) -> str:
         return ""
 
 
-def _models(project: Project) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    """Yield id and header of each model, of runs all moments, the newest first."""
+def _models(project: Project) -> Iterator[tuple[str, Path]]:
+    """Yield id and file of each model, of runs all moments, the newest first."""
     for item in project.models():
         if "run" not in item.facts:
-            yield item.id, model_facts(item.path) or {}
+            yield item.id, item.path
             continue
         for number, (kimg, path) in enumerate(reversed(moments(item.path).items())):
-            yield f"{item.id}@{moment_name(kimg)}" if number else item.id, model_facts(path) or {}
+            yield f"{item.id}@{moment_name(kimg)}" if number else item.id, path
 
 
 def _sha256(path: Path) -> str:

@@ -137,7 +137,7 @@ def pairs(
     plan = {**candidates.plan(), "seed": seed}
     whole = {**plan, "count": count, "split": split}
     if (place / "dataset.json").exists():
-        return _existing(place, whole)
+        return _existing(place, whole, candidates.model.hashes)
     with bars.shown(on_progress) as show, _workplace(place) as work:
         store = ChunkStore(work, plan)
         _fill(store, candidates, count, seed=seed, show=show)
@@ -177,14 +177,16 @@ class _TooFew(InputError):
     """Hardly any face becomes a pair."""
 
 
-def _existing(out: Path, plan: dict[str, Any]) -> GeneratedPairs:
-    """Return a dataset that the same call has made."""
+def _existing(out: Path, plan: dict[str, Any], hashes: tuple[str, ...]) -> GeneratedPairs:
+    """Return a dataset that the same call has made; ``hashes`` are those by which it may name the model."""
     data = Dataset(out)
     if "generated" not in data.info or "made_from" in data.info:
         raise InputError(f"--out {out} holds another dataset; choose another folder")
     made = data.info.get("plan", {})
     plan = json.loads(json.dumps(plan))
     changed = [key for key in plan if made.get(key) != plan[key]]
+    if "model" in changed and made.get("model") in hashes:
+        changed.remove("model")
     if changed:
         text = f"made otherwise (different: {', '.join(changed)})"
         raise InputError(f"--out {out} holds pairs {text}; choose another folder")

@@ -95,7 +95,7 @@ def test_another_models_encoder_is_refused(
     encoder.save(tmp_path / "m-encoder.safetensors")  # beside the model: found by itself
     assert find_encoder(vivid_model, model).digest() == encoder.digest()  # type: ignore[union-attr]
     assert find_encoder(vivid_model, model, "none") is None
-    other = Generator(vivid_model.network, {**vivid_model.meta, "licence": "another"})
+    other = Generator(vivid_model.network, {**vivid_model.meta, "wings": 2})
     with pytest.raises(
         ModelError, match=r"m-encoder.safetensors: an encoder of another model .*--encoder none"
     ):

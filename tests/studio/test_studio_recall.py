@@ -105,9 +105,13 @@ def test_a_mark_restores(mark: dict[str, str], wanted: dict[str, Any], project: 
 
 def test_the_model_is_found_by_its_hash_also_among_the_moments_of_a_run(project: Project) -> None:
     bundled = bundled_file("celeba64")
-    assert bundled is not None and find_model(project, HASH) == "celeba64"
+    assert bundled is not None
+    for digest in facegan.load(
+        "celeba64"
+    ).hashes:  # a mark may be of an earlier version, which named the header's
+        assert find_model(project, digest) == "celeba64"
     changed = facegan.load("celeba64")
-    changed.meta["licence"] = "another one"
+    changed.meta["latent"] = {**changed.meta["latent"], "std": 2.0}
     run = project.root / "runs" / "mine"
     (run / "models").mkdir(parents=True)
     (run / "config.json").write_text("{}")

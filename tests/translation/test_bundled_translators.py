@@ -90,7 +90,7 @@ def test_glasses64_is_small_and_its_card_holds(benchmarks: Callable[[str], Modul
     assert (folder / "glasses64.safetensors").stat().st_size <= 6 * 2**20
     told = script.numbers((folder / "glasses64.md").read_text())
     network = facegan.load("glasses64")
-    assert network.hash == told["model"] and "non-commercial" in network.meta["licence"]
+    assert told["model"] in network.hashes and "non-commercial" in network.meta["licence"]
     assert "/" not in network.meta["provenance"]["command"], "no folders of a machine"
     assert np.abs(script.thumbnails() - np.asarray(told["pixels"])).max() < 1
     assert told["values"]["reached"][0] >= 0.8

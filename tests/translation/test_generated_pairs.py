@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections import Counter
 from collections.abc import Callable
@@ -135,6 +136,15 @@ def test_the_same_call_makes_the_same_dataset_and_finds_it_made(
     assert (found.looked, found.rejects) == (again.looked, again.rejects)
     with pytest.raises(InputError, match=r"made otherwise \(different: count\)"):
         facegan.pairs(model, "eyeglasses=2", tmp_path / "again", count=COUNT + 1)
+    info = tmp_path / "again" / "dataset.json"
+    for digest, known in (
+        (model.hashes[1], True),
+        ("0" * 64, False),
+    ):  # as an earlier version named the model
+        told = json.loads(info.read_text())
+        info.write_text(json.dumps({**told, "plan": {**told["plan"], "model": digest}}))
+        with contextlib.nullcontext() if known else pytest.raises(InputError, match="different: model"):
+            facegan.pairs(model, "eyeglasses=2", tmp_path / "again", count=COUNT)
 
 
 def test_a_part_of_such_a_dataset_is_not_taken_for_all_of_it(

@@ -58,6 +58,7 @@ def engine(given: Given, content: bytes) -> Result:
     facts = {
         "name": name_of(model),
         **facts_of(model, found),
+        "former_hash": model.hashes[1],
         "version": folder.name,
         "runs": _runs(folder),
     }

@@ -48,8 +48,8 @@ function Shown({ session, result }) {
 
 /** @param {{session: Session, modelId: string}} props */
 export function Atlas({ session, modelId }) {
-  const hash = session.model.about.model_hash;
-  const result = useStore(state => state.project?.results.find(one => one.action === "atlas" && one.result?.hash === hash));
+  const { model_hash: hash, former_hash: former } = session.model.about; // earlier versions named it otherwise
+  const result = useStore(state => state.project?.results.find(one => one.action === "atlas" && one.result && [hash, former].includes(one.result.hash)));
   const job = useStore(state => state.jobs.find(one => one.action === "atlas" && one.settings?.model === modelId));
   useJob(job && isActive(job) ? job.id : null); // it is followed as long as it works
   if (result) return html`<${Shown} key=${result.id} session=${session} result=${result} />`;

@@ -10,7 +10,7 @@ import { leavesOf } from "./points.js";
 /**
  * What the server says of a model.
  * @typedef {import("../engine/engine.js").Facts & {id: string, name: string, facegan: string, model_hash: string,
- *   packet: string, source: string, version: string, runs: boolean | null, licence: string,
+ *   former_hash?: string, packet: string, source: string, version: string, runs: boolean | null, licence: string,
  *   directions: Array<{index: number, name: string, kind: string}>}} About
  */
 
