@@ -68,9 +68,9 @@ function withTags(bytes, tags) {
 
 // --- PNG --------------------------------------------------------------------------------------------------
 
-/** A PNG of RGBA frames without transparency; several are an animation.
- * @param {ArrayLike<number>[]} frames @param {number[]} size width and height @param {string} note @param {Mark} mark */
-export async function writePng(frames, [width, height], note, mark, delay = 50) {
+/** A PNG of RGBA frames without transparency; several are an animation. What a person drew has no mark.
+ * @param {ArrayLike<number>[]} frames @param {number[]} size width and height @param {string} note @param {Mark} [mark] */
+export async function writePng(frames, [width, height], note = '', mark = undefined, delay = 50) {
   const packed = await Promise.all(frames.map(pixels => {
     const rows = new Uint8Array(height * (3 * width + 1));
     for (let y = 0, at = 0; y < height; y++) {
@@ -86,8 +86,8 @@ export async function writePng(frames, [width, height], note, mark, delay = 50) 
   const parts = [
     Uint8Array.of(137, 80, 78, 71, 13, 10, 26, 10),
     chunk('IHDR', big(width), big(height), Uint8Array.of(8, 2, 0, 0, 0)),
-    chunk('tEXt', ascii(`Description\0${note}`)),
-    chunk('iTXt', ascii('XML:com.adobe.xmp\0\0\0\0\0'), mark.packet),
+    ...(note ? [chunk('tEXt', ascii(`Description\0${note}`))] : []),
+    ...(mark ? [chunk('iTXt', ascii('XML:com.adobe.xmp\0\0\0\0\0'), mark.packet)] : []),
   ];
   let number = 0;
   if (frames.length > 1) parts.push(chunk('acTL', big(frames.length), big(0)));

@@ -1,6 +1,7 @@
 // Recalling: a picture that is dropped anywhere on the page brings back what made it.
 import { del, post, upload } from "./api.js";
 import { html, useEffect, useState } from "./html.js";
+import { observable, useObservable } from "./observable.js";
 import { address } from "./router.js";
 import { VIEW_OF_ACTION, canRemix, randomSeed, recallAddress, titleOf } from "./results.js";
 import { Button, CommandBox, Dialog, ErrorLine, Icon, Spinner, droppedFiles, toast } from "./ui.js";
@@ -17,8 +18,10 @@ import { Button, CommandBox, Dialog, ErrorLine, Icon, Spinner, droppedFiles, toa
  * @property {{action: string, settings: Record<string, any>} | null} job the long work that can make it again
  */
 
+const asked = observable({ file: /** @type {File | null} */ (null) }); // the picture that is asked about
+
 /** @param {Found} found @param {boolean} remix @returns {string} an address, or "" if nothing can be restored */
-export function addressOf(found, remix) {
+function addressOf(found, remix) {
   const job = found.result ? { action: found.result.action, settings: found.result.settings ?? {} } : found.job;
   const view = job && VIEW_OF_ACTION[job.action];
   if (job && view && (found.model || found.result || view === "pixels" || !("model" in job.settings))) { // whose model is a classifier
@@ -48,7 +51,7 @@ function go(to) {
  */
 export function Recall({ views }) {
   const [over, setOver] = useState(false);
-  const [file, setFile] = useState(/** @type {File | null} */ (null));
+  const file = useObservable(asked, value => value.file);
   useEffect(() => {
     let depth = 0;
     const withFiles = (/** @type {DragEvent} */ event) => event.dataTransfer?.types.includes("Files") ?? false;
@@ -61,7 +64,7 @@ export function Recall({ views }) {
       if (event.defaultPrevented || !event.dataTransfer || !withFiles(event)) return;
       event.preventDefault();
       const [first] = await droppedFiles(event.dataTransfer);
-      if (first) setFile(first);
+      if (first) asked.set({ file: first });
     };
     const away = () => { depth = 0; setOver(false); };
     window.addEventListener("dragenter", enter);
@@ -78,7 +81,7 @@ export function Recall({ views }) {
     };
   }, []);
   return html`${over && html`<div class="drop-anywhere" aria-hidden="true"><p><${Icon} name="again" size=${24} />Drop a picture that facegan made: its settings come back</p></div>`}
-    ${file && html`<${RecallDialog} key=${file.name} file=${file} views=${views} onClose=${() => setFile(null)} />`}`;
+    ${file && html`<${RecallDialog} key=${file.name} file=${file} views=${views} onClose=${() => asked.set({ file: null })} />`}`;
 }
 
 /** A button that recalls a chosen file, for those who do not drag. @param {{small?: boolean}} props */
@@ -87,13 +90,7 @@ export function RecallButton({ small }) {
     const input = document.createElement("input");
     input.type = "file";
     input.accept = "image/*,video/mp4";
-    input.onchange = () => {
-      const [file] = input.files ?? [];
-      if (!file) return;
-      const transfer = new DataTransfer();
-      transfer.items.add(file);
-      window.dispatchEvent(new DragEvent("drop", { dataTransfer: transfer, cancelable: true }));
-    };
+    input.onchange = () => asked.set({ file: input.files?.[0] ?? null });
     input.click();
   };
   return html`<${Button} small=${small} icon="again" onClick=${pick}>Recall a picture<//>`;

@@ -1,7 +1,7 @@
 // Results: what jobs made. Each has the id of its job, the settings, and a list of files.
 import { del, put } from "./api.js";
 import { address } from "./router.js";
-import { refresh } from "./store.js";
+import { refresh, useStore } from "./store.js";
 
 /** @typedef {import("./store.js").Item} Item */
 /** @typedef {{name: string, role: string, bytes: number}} ResultFile */
@@ -20,14 +20,21 @@ export const VIEW_OF_ACTION = {
 
 const PICTURE = /\.(png|jpe?g|webp|gif)$/i;
 const FILM = /\.(mp4|webm)$/i;
-
-/** @param {Item} result @param {number} number */
-export const fileAddress = (result, number) => `/api/results/${encodeURIComponent(result.id)}/file/${number}`;
+const MOST_SHOWN = 12;
 
 /** @param {Item} result @returns {Array<ResultFile & {number: number, src: string}>} */
 export const filesOf = result =>
   (result.files ?? []).map((/** @type {ResultFile} */ file, /** @type {number} */ number) => (
-    { ...file, number, src: fileAddress(result, number) }));
+    { ...file, number, src: `/api/results/${encodeURIComponent(result.id)}/file/${number}` }));
+
+/** The address of a result's file of that role; "" where it has none. @param {Item | undefined} result @param {string} role */
+export const fileOf = (result, role) => (result && filesOf(result).find(file => file.role === role)?.src) ?? "";
+
+/** Return a result of the project by its id, which is that of its job; undefined until it is listed. @param {string} id */
+export const useResult = id => useStore(state => state.project?.results.find(one => one.id === id));
+
+/** Return the newest results of an action. @param {string} action */
+export const useResults = action => (useStore(state => state.project?.results) ?? []).filter(one => one.action === action).slice(0, MOST_SHOWN);
 
 /** @param {ResultFile} file */
 export const isPicture = file => PICTURE.test(file.name);
@@ -39,23 +46,6 @@ export const coverOf = result => filesOf(result).find(isPicture);
 
 /** @param {Item} result */
 export const titleOf = result => result.label || result.title || result.action || result.id;
-
-/** @param {number} bytes */
-export function sizeText(bytes) {
-  const units = ["bytes", "kB", "MB", "GB"];
-  let at = 0;
-  while (bytes >= 1000 && at < 3) { bytes /= 1000; at += 1; }
-  return `${at && bytes < 10 ? bytes.toFixed(1) : Math.round(bytes)} ${units[at]}`;
-}
-
-/** @param {string | undefined} made such as 2026-12-01T10:20:30+0000 */
-export function timeText(made) {
-  const time = made ? new Date(made.replace(/([+-]\d\d)(\d\d)$/, "$1:$2")) : null;
-  if (!time || Number.isNaN(time.getTime())) return "";
-  const today = new Date().toDateString() === time.toDateString();
-  return today ? `today, ${time.toLocaleTimeString([], { hour: "2-digit", minute: "2-digit", hour12: false })}`
-    : time.toLocaleDateString([], { day: "numeric", month: "short", year: "numeric" });
-}
 
 // --- recalling --------------------------------------------------------------------------------------------
 
@@ -84,7 +74,8 @@ const PLACES = {
   edit: ({ settings }) => ({ id: String(settings.face ?? ""), state: { moves: JSON.stringify(movesOf(settings.edits)) } }),
   invert: (job, result) => ({ id: result, state: result ? {} : settingsAsState(job) }), // the found face itself
   stylize: tab("style"),
-  train: ({ settings: { changes, ...settings } }) => ({ id: "", state: { ...settings, new: 1, changes: JSON.stringify(changes ?? {}) } }),
+  train: ({ settings: { run, changes, ...settings } }) => (
+    run ? { id: String(run), state: {} } : { id: "", state: { ...settings, new: 1, changes: JSON.stringify(changes ?? {}) } }),
   translate: (job, result) => ({ id: String(job.settings.model ?? ""), state: result ? { result } : settingsAsState(job) }),
 };
 

@@ -12,7 +12,7 @@ import { observable, useObservable } from "./observable.js";
  * @param {string} hash
  * @returns {Route}
  */
-export function parseHash(hash) {
+function parseHash(hash) {
   const [path = "", query = ""] = hash.replace(/^#\/?/, "").split(/\?(.*)/s);
   const [view = "", id = ""] = path.split("/").map(readable);
   return { view: view || "home", id, state: Object.fromEntries(new URLSearchParams(query)) };

@@ -152,7 +152,7 @@ export function onJobEnd(listener) {
  * @param {string} id
  * @returns {() => void}
  */
-export function watchJob(id) {
+function watchJob(id) {
   const entry = followed.get(id) ?? { watchers: 0, close: null };
   entry.watchers += 1;
   followed.set(id, entry);
@@ -167,25 +167,29 @@ export function watchJob(id) {
 
 const NONE = /** @type {JobEvent[]} */ ([]);
 
-/**
- * Return a job with its events, followed while the component is there.
- * @param {string | null | undefined} id
- * @returns {{job: Job | undefined, events: JobEvent[]}}
- */
-export function useJob(id) {
+/** Return the events of a job, followed while the component is there. @param {string} id "" for none */
+export function useEvents(id) {
   useEffect(() => (id ? watchJob(id) : undefined), [id]);
-  const job = useStore(state => state.jobs.find(one => one.id === id));
-  return { job, events: useStore(state => (id && state.events[id]) || NONE) };
+  return useStore(state => state.events[id] ?? NONE);
 }
 
-/** Follow what runs, and ask for the rest; called once, by the shell. */
+/** Return a job; the shell follows those that are active. @param {string} id */
+export const useJob = id => useStore(state => state.jobs.find(one => one.id === id));
+
+/** Return the job that does one of these actions with a model: the one at work, else the newest. @param {string} model @param {string[]} actions */
+export const useModelJob = (model, ...actions) => useStore(state => {
+  const own = state.jobs.filter(job => actions.includes(job.action) && job.settings?.model === model);
+  return own.find(isActive) ?? own[0];
+});
+
+/** Follow what is active, the oldest first, since that runs; ask for the rest. Called once, by the shell. */
 export function keepUp() {
   /** @type {Map<string, () => void>} */
   const watched = new Map();
   const follow = () => {
-    const running = new Set(store.get().jobs.filter(job => job.state === "running").map(job => job.id));
-    for (const id of running) if (!watched.has(id)) watched.set(id, watchJob(id));
-    for (const [id, end] of watched) if (!running.has(id)) { watched.delete(id); end(); }
+    const active = new Set(store.get().jobs.filter(isActive).map(job => job.id).reverse());
+    for (const id of active) if (!watched.has(id)) watched.set(id, watchJob(id));
+    for (const [id, end] of watched) if (!active.has(id)) { watched.delete(id); end(); }
   };
   store.subscribe(follow);
   document.addEventListener("visibilitychange", () => {

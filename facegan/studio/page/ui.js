@@ -1,6 +1,6 @@
 // The page's components, in one import.
 export { CommandBox, copyText } from "./ui/command.js";
-export { Button, Field, IconButton, Select, Slider, Switch, Tabs, TextInput } from "./ui/controls.js";
+export { Button, IconButton, Select, Slider, Switch, Tabs, TextInput } from "./ui/controls.js";
 export { Dialog, EmptyState, ErrorLine, Progress, Spinner } from "./ui/feedback.js";
 export { JobCard, JobProgress } from "./ui/jobs.js";
 export { Markdown } from "./ui/markdown.js";

@@ -1,7 +1,8 @@
 // The map of a model: drawn by a job once, then looked around in.
 import { get } from "../api.js";
 import { html, useEffect, useRef, useState } from "../html.js";
-import { isActive, startJob, useJob, useStore } from "../store.js";
+import { filesOf } from "../results.js";
+import { isActive, startJob, useModelJob, useStore } from "../store.js";
 import { Button, CommandBox, EmptyState, ErrorLine, IconButton, JobProgress, Spinner, toastError } from "../ui.js";
 import { FaceMap, levelsOf } from "./map.js";
 import { useSession } from "./tiles.js";
@@ -19,7 +20,7 @@ function Shown({ session, result }) {
   const seed = useSession(session, state => ("seed" in state.look.face.point ? state.look.face.point.seed : -1));
   useEffect(() => {
     const control = new AbortController();
-    const place = (/** @type {string} */ ending) => `/api/results/${encodeURIComponent(result.id)}/file/${result.files.findIndex((/** @type {{name: string}} */ one) => one.name.endsWith(ending))}`;
+    const place = (/** @type {string} */ ending) => filesOf(result).find(file => file.name.endsWith(ending))?.src ?? "";
     const open = async () => {
       const [layout, file] = await Promise.all([get(place(".layout.json"), control.signal), get(place(".webp"), control.signal)]);
       const levels = await levelsOf(await createImageBitmap(file));
@@ -50,8 +51,7 @@ function Shown({ session, result }) {
 export function Atlas({ session, modelId }) {
   const { model_hash: hash, former_hash: former } = session.model.about; // earlier versions named it otherwise
   const result = useStore(state => state.project?.results.find(one => one.action === "atlas" && one.result && [hash, former].includes(one.result.hash)));
-  const job = useStore(state => state.jobs.find(one => one.action === "atlas" && one.settings?.model === modelId));
-  useJob(job && isActive(job) ? job.id : null); // it is followed as long as it works
+  const job = useModelJob(modelId, "atlas");
   if (result) return html`<${Shown} key=${result.id} session=${session} result=${result} />`;
   const settings = { model: modelId, count: COUNT };
   if (job && isActive(job)) return html`<${JobProgress} job=${job} /><p class="soft">The map is drawn once; it goes on when you leave.</p>`;

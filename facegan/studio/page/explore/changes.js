@@ -1,9 +1,10 @@
 // Sliders for directions, words, truncation, labels, and the layers of another face.
 import { post } from "../api.js";
 import { html, useState } from "../html.js";
-import { startJob, useJob, useStore, isActive } from "../store.js";
+import { isActive, startJob, useModelJob } from "../store.js";
 import { Button, ErrorLine, JobProgress, Select, Slider, Switch, toastError } from "../ui.js";
-import { plainName, spellNumbers } from "./points.js";
+import { plainName } from "../words.js";
+import { spellNumbers } from "./points.js";
 import { Drop, Tile, useSession } from "./tiles.js";
 
 /** @typedef {import("./session.js").Session} Session */
@@ -60,8 +61,7 @@ function Words({ session }) {
 
 /** Where a model has no directions yet: they are found by a job. @param {{modelId: string, onFound: () => void}} props */
 function FindDirections({ modelId, onFound }) {
-  const job = useStore(state => state.jobs.find(one => one.action === "directions" && one.settings?.model === modelId));
-  useJob(job && isActive(job) ? job.id : null); // it is followed as long as it works
+  const job = useModelJob(modelId, "directions");
   const done = job?.state === "done";
   if (job && isActive(job)) return html`<${JobProgress} job=${job} />`;
   return html`<p class="soft">This model has no directions yet. Finding them takes some minutes; then there is a slider for each, such as smiling.</p>

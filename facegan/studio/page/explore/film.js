@@ -1,7 +1,8 @@
 // Ways between favourites: scrubbed, played, and saved. Short films are made here, large ones by the server.
 import { post } from "../api.js";
 import { html, useEffect, useRef, useState } from "../html.js";
-import { startJob, useJob, useStore, isActive } from "../store.js";
+import { filesOf, isFilm, useResult } from "../results.js";
+import { isActive, startJob, useJob } from "../store.js";
 import { Button, CommandBox, EmptyState, ErrorLine, JobProgress, Progress, Select, Slider, Switch, toastError } from "../ui.js";
 import { VIDEO, markOf, recordVideo, writeGif, writePng } from "../engine/encoders.js";
 import { labelsOf } from "./commands.js";
@@ -18,7 +19,7 @@ const MOST_FRAMES = 480; // that the page draws by itself
 const MOST_SIDE = 512;
 
 /** The look at a place of the way: 0 is the first favourite, 1 the second. @param {Look[]} tray @param {number} at @returns {Look | undefined} */
-export function lookAt(tray, at) {
+function lookAt(tray, at) {
   const i = Math.min(Math.floor(at), tray.length - 1);
   const [a, b] = [tray[i], tray[(i + 1) % tray.length]];
   if (!a || !b) return undefined;
@@ -134,8 +135,8 @@ function OnServer({ session, modelId, tray, seconds, loop }) {
   const [id, setId] = useState("");
   const [format, setFormat] = useState(".mp4");
   const [busy, setBusy] = useState(false);
-  const { job } = useJob(id || null);
-  const result = useStore(state => state.project?.results.find(one => one.id === id));
+  const job = useJob(id);
+  const result = useResult(id);
   const plain = plainPoints(tray, session);
   const common = { model: modelId, seconds: seconds * (loop ? tray.length : tray.length - 1), loop, format };
   const start = async () => {
@@ -146,17 +147,15 @@ function OnServer({ session, modelId, tray, seconds, loop }) {
     } catch (problem) { toastError(problem); }
     setBusy(false);
   };
-  const file = result?.files?.findIndex((/** @type {{name: string}} */ one) => /\.(mp4|gif|webp)$/.test(one.name));
-  const source = result && file >= 0 ? `/api/results/${encodeURIComponent(id)}/file/${file}` : "";
+  const file = result && filesOf(result).find(one => /\.(mp4|gif|webp)$/.test(one.name));
   return html`<div class="stack">
     <p class="soft small">The server measures how much the faces change, so that every step looks equally large.</p>
     <div class="row"><${Select} label="Format" value=${format} onChange=${setFormat} options=${[".mp4", ".gif", ".webp"]} />
       <${Button} icon="film" busy=${busy || (job && isActive(job))} onClick=${start}>Make an even film<//></div>
     ${job && isActive(job) && html`<${JobProgress} job=${job} />`}
     ${job?.state === "failed" && html`<${ErrorLine} error=${job.error} />`}
-    ${source && (source && result?.files[file].name.endsWith(".mp4")
-      ? html`<video class="screen" src=${source} controls loop autoplay muted aria-label="The film"></video>` : html`<img class="screen" src=${source} alt="The film" />`)}
-    ${source && html`<div class="actions"><${Button} small icon="download" href="${source}?download" download=${true}>Download<//></div>`}
+    ${file && html`${isFilm(file) ? html`<video class="screen" src=${file.src} controls loop autoplay muted aria-label="The film"></video>` : html`<img class="screen" src=${file.src} alt="The film" />`}
+      <div class="actions"><${Button} small icon="download" href="${file.src}?download" download=${true}>Download<//></div>`}
     ${plain && html`<${CommandBox} action="film" settings=${{ ...common, ...plain }} />`}</div>`;
 }
 

@@ -2,6 +2,7 @@
 import { get, post } from "../api.js";
 import { fromBase64 } from "../engine/bytes.js";
 import { readPng } from "../engine/encoders.js";
+import { WorkerClient } from "../worker_client.js";
 import { leavesOf } from "./points.js";
 
 /** @typedef {import("./points.js").Face} Face */
@@ -46,8 +47,11 @@ export class Model {
     /** @type {Array<{look: Look, urgency: number, resolve: (picture: ImageData) => void, reject: (error: any) => void}>} */
     this.wishes = [];
     this.asking = false;
-    /** @type {Local | null} */
-    this.local = null;
+    /** @type {WorkerClient | null} */
+    this.worker = null;
+    this.closed = false;
+    /** Whether the page draws by itself; else the server does. */
+    this.isLocal = false;
     /** Resolves once the worker draws, or it is known that it cannot. @type {Promise<void>} */
     this.ready = about.runs === false ? Promise.resolve() : this.prepare();
     this.remote = about.runs === false;
@@ -60,8 +64,10 @@ export class Model {
         const { runs } = await post(`${this.base}/prepare`);
         if (!runs) throw new Error("this model cannot be exported");
       }
-      this.local = new Local(this.about, this.base);
-      await this.local.ready;
+      if (this.closed) return;
+      this.worker = new WorkerClient(new URL("./worker.js", import.meta.url));
+      await this.worker.ask({ kind: "start", base: new URL(this.base, location.href).href, facts: this.about });
+      this.isLocal = true;
     } catch { this.remote = true; }
   }
 
@@ -88,15 +94,13 @@ export class Model {
     return made;
   }
 
-  /** Whether the page draws by itself; else the server does. */
-  get isLocal() { return !this.remote && this.local !== null && this.local.started; }
-
   /** @param {Look} look @param {number} urgency */
   async drawn(look, urgency) {
     if (this.about.runs === true) await this.ready;
-    if (!this.isLocal || !this.local) return this.asked(look, urgency); // as long as the server exports the model
+    if (!this.isLocal || !this.worker) return this.asked(look, urgency); // as long as the server exports the model
     for (const leaf of leavesOf(look.face.point)) if (vectorKey(leaf)) await this.provide(leaf);
-    return this.local.draw({ ...look, labels: look.labels ?? this.usual }, urgency);
+    const { pixels } = await this.worker.ask({ kind: "draw", urgency, ...look, labels: look.labels ?? this.usual });
+    return new ImageData(pixels, this.width, this.height);
   }
 
   /** Fetches the vector of words or of a saved face once. @param {Point} point */
@@ -106,7 +110,7 @@ export class Model {
     if (known) return known;
     const asked = "words" in point ? post(`${this.base}/words`, { words: point.words })
       : "vector" in point ? get(`${this.base}/vector/${encodeURIComponent(point.vector)}/${point.number}`) : Promise.reject(new Error(key));
-    const made = asked.then((/** @type {{w: string}} */ { w }) => this.local?.give(key, new Float32Array(fromBase64(w).buffer)));
+    const made = asked.then((/** @type {{w: string}} */ { w }) => this.worker?.tell({ kind: "give", key, w: new Float32Array(fromBase64(w).buffer) }));
     made.catch(() => this.provided.delete(key));
     this.provided.set(key, made);
     return made;
@@ -143,73 +147,8 @@ export class Model {
     return new ImageData(/** @type {Uint8ClampedArray<ArrayBuffer>} */ (pixels), this.width, this.height);
   }
 
-  close() { this.local?.close(); }
-}
-
-/** The worker, from outside. */
-class Local {
-  /** @param {About} about @param {string} base */
-  constructor(about, base) {
-    [, this.height = 1, this.width = 1] = about.image_shape;
-    this.worker = new Worker(new URL("./worker.js", import.meta.url), { type: "module" });
-    /** @type {Map<number, {resolve: (found: any) => void, reject: (error: Error) => void}>} */
-    this.waiting = new Map();
-    this.count = 0;
-    this.worker.onmessage = ({ data }) => this.answered(data);
-    this.worker.onerror = event => {
-      for (const { reject } of this.waiting.values()) reject(new Error(event.message || "the model cannot be run in this browser"));
-      this.waiting.clear();
-    };
-    this.started = false;
-    this.ready = this.ask({ kind: "start", base: new URL(base, location.href).href, facts: about }).then(() => { this.started = true; });
-  }
-
-  /** @param {any} message @returns {Promise<any>} */
-  ask(message) {
-    const id = ++this.count;
-    return new Promise((resolve, reject) => {
-      this.waiting.set(id, { resolve, reject });
-      this.worker.postMessage({ ...message, id });
-    });
-  }
-
-  /** @param {{id: number, error?: string, pixels?: Uint8ClampedArray<ArrayBuffer>}} answer */
-  answered({ id, error, pixels }) {
-    const waiting = this.waiting.get(id);
-    this.waiting.delete(id);
-    if (error) waiting?.reject(new Error(error));
-    else waiting?.resolve(pixels && new ImageData(pixels, this.width, this.height));
-  }
-
-  /** @param {Look} look @param {number} urgency @returns {Promise<ImageData>} */
-  draw(look, urgency) { return this.ask({ kind: "draw", urgency, ...look }); }
-
-  /** @param {string} key @param {Float32Array} w */
-  give(key, w) { this.worker.postMessage({ kind: "give", key, w }); }
-
-  close() { this.worker.terminate(); }
-}
-
-/** Draws what is wished for now, and of the wishes meanwhile only the newest. @template T */
-export class Newest {
-  /** @param {(wish: T) => Promise<void>} draw */
-  constructor(draw) {
-    this.draw = draw;
-    /** @type {T | null} */
-    this.wish = null;
-    this.busy = false;
-  }
-
-  /** @param {T} wish */
-  async want(wish) {
-    this.wish = wish;
-    if (this.busy) return;
-    this.busy = true;
-    while (this.wish !== null) {
-      const now = this.wish;
-      this.wish = null;
-      await this.draw(now);
-    }
-    this.busy = false;
+  close() {
+    this.closed = true;
+    this.worker?.close();
   }
 }

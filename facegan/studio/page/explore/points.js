@@ -1,5 +1,6 @@
 // Faces as recipes: what they are made of, in words that an address can hold. A point is a seed, a sum of points,
 // a place between two, words that the server looks up, or a saved vector; a face is a point with its changes.
+import { plainName } from "../words.js";
 
 /** @typedef {{seed: number} | {sum: Term[]} | {between: [Point, Point], at: number} | {words: string} |
  *   {vector: string, number: number} | Mixed} Point */
@@ -112,7 +113,7 @@ export function spellNumbers(numbers) {
 }
 
 /** The numbers of "0-2,5" below a bound. @param {string} text @param {number} bound @returns {number[]} */
-export function readNumbers(text, bound) {
+function readNumbers(text, bound) {
   const found = new Set();
   for (const [, a, b] of text.matchAll(/(\d{1,5})(?:-(\d{1,5}))?/g))
     {for (let n = Number(a); n <= Number(b ?? a) && n < bound; n++) found.add(n);}
@@ -124,9 +125,6 @@ export function readNumbers(text, bound) {
 /** "smiling +1.5, old -1". @param {Record<string, number>} moves */
 export const spellMoves = moves => Object.entries(moves).filter(([, s]) => s)
   .map(([name, s]) => `${plainName(name)} ${s > 0 ? "+" : "-"}${Math.abs(Math.round(s * 100) / 100)}`).join(", ");
-
-/** A direction's name for people. @param {string} name */
-export const plainName = name => name.toLowerCase().replaceAll("_", " ").replace(/^(pca|sefa)(\d+)$/, "$1 component $2");
 
 /** @param {Face} face */
 export const describe = face => `${titleOf(face.point)} ${spellMoves(face.moves || {})}`.trim();

@@ -1,12 +1,14 @@
 // The large picture, what can be done with it, and where it came from.
 import { post } from "../api.js";
 import { html, useEffect, useRef, useState } from "../html.js";
+import { newestOnly } from "../newest.js";
 import { address } from "../router.js";
+import { randomSeed } from "../results.js";
 import { refresh } from "../store.js";
 import { Button, IconButton, copyText, toast, toastError } from "../ui.js";
 import { markOf, writePng } from "../engine/encoders.js";
 import { scriptOf } from "./commands.js";
-import { LARGE, Newest, keyOf } from "./model.js";
+import { LARGE, keyOf } from "./model.js";
 import { describe, spellMoves, titleOf } from "./points.js";
 import { Tile, paint, useSession } from "./tiles.js";
 
@@ -14,7 +16,6 @@ import { Tile, paint, useSession } from "./tiles.js";
 /** @typedef {import("./model.js").Look} Look */
 
 const SHOWN_STEPS = 24;
-const RANDOM = 1e6;
 
 /** The look as an address, which a picture's mark keeps, so that it can be recalled. @param {Session} session */
 const recallOf = session => `explore?${new URLSearchParams(session.spelled())}`;
@@ -59,26 +60,27 @@ function Large({ session }) {
   const [slow, setSlow] = useState(true);
   useEffect(() => {
     let first = true;
-    const newest = new Newest(async (/** @type {Look} */ look) => {
-      try {
-        const picture = await session.model.draw(look, LARGE);
-        paint(canvas.current, picture);
-        if (canvas.current) Object.assign(canvas.current.dataset, { drawn: keyOf(look), by: session.model.isLocal ? "page" : "server" });
-        if (first) performance.mark("first picture");
-        first = false;
-        setSlow(false);
-      } catch (error) { session.fail(error instanceof Error ? error.message : String(error)); }
-    });
+    const newest = newestOnly(async () => {
+      const { look } = session;
+      return { look, picture: await session.model.draw(look, LARGE) };
+    }, ({ look, picture }) => {
+      paint(canvas.current, picture);
+      if (canvas.current) Object.assign(canvas.current.dataset, { drawn: keyOf(look), by: session.model.isLocal ? "page" : "server" });
+      if (first) performance.mark("first picture");
+      first = false;
+      setSlow(false);
+    }, error => session.fail(error.message));
     let last = "";
     const follow = () => {
       const key = keyOf(session.look);
       if (key === last) return;
       last = key;
       if (canvas.current) canvas.current.dataset.wanted = key;
-      void newest.want(session.look);
+      void newest.run();
     };
     follow();
-    return session.state.subscribe(follow);
+    const unfollow = session.state.subscribe(follow);
+    return () => { unfollow(); newest.end(); };
   }, [session]);
   const name = useSession(session, state => describe(state.look.face));
   return html`<canvas ref=${canvas} class="large ${slow ? "waits" : ""}" width=${session.model.width} height=${session.model.height}
@@ -116,7 +118,7 @@ export function Stage({ session, modelId }) {
       <${IconButton} small icon="star" label=${kept ? "Take out of the favourites (F)" : "Add to the favourites (F)"} pressed=${kept} onClick=${() => session.favour(look)} />
       <${IconButton} small icon="undo" label="Undo (Ctrl+Z)" disabled=${at === 0} onClick=${() => session.go(-1)} />
       <${IconButton} small icon="redo" label="Redo (Ctrl+Shift+Z)" disabled=${!session.steps.canRedo} onClick=${() => session.go(1)} />
-      <${IconButton} small icon="shuffle" label="Another face, by chance (R)" onClick=${() => session.chooseSeed(Math.floor(Math.random() * RANDOM))} />
+      <${IconButton} small icon="shuffle" label="Another face, by chance (R)" onClick=${() => session.chooseSeed(randomSeed())} />
       <${IconButton} small icon="share" label="Copy the address of this face" onClick=${link} />
       <${IconButton} small icon="download" label="Download as PNG" busy=${busy === "download"} onClick=${run("download", () => download(session))} />
       <${Button} small kind="primary" icon="check" busy=${busy === "keep"} title="Keep in the project's results" onClick=${run("keep", () => keep(session))}>Keep<//>
@@ -135,7 +137,7 @@ export function useKeys(session) {
       const key = event.key.toLowerCase();
       const act = control
         ? { z: () => session.go(event.shiftKey ? 1 : -1), y: () => session.go(1) }[key]
-        : event.altKey ? undefined : { f: () => session.favour(session.look), r: () => session.chooseSeed(Math.floor(Math.random() * RANDOM)) }[key];
+        : event.altKey ? undefined : { f: () => session.favour(session.look), r: () => session.chooseSeed(randomSeed()) }[key];
       if (!act) return;
       event.preventDefault();
       act();

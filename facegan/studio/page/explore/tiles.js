@@ -1,7 +1,7 @@
 // Faces as small pictures that can be chosen, dragged, and added by keys.
 import { html, useEffect, useRef } from "../html.js";
 import { observable, useObservable } from "../observable.js";
-import { keyOf, VISIBLE } from "./model.js";
+import { keyOf } from "./model.js";
 import { describe } from "./points.js";
 
 /** @typedef {import("./session.js").Session} Session */
@@ -12,7 +12,7 @@ const KIND = "application/x-facegan-face";
 const dragging = observable({ face: /** @type {Face | null} */ (null) });
 
 /** The face that is being dragged, or null. */
-export const useDragged = () => useObservable(dragging, value => value.face);
+const useDragged = () => useObservable(dragging, value => value.face);
 
 /** @template R @param {Session} session @param {(state: Session["state"] extends import("../observable.js").Observable<infer T> ? T : never) => R} select */
 export const useSession = (session, select) => useObservable(session.state, select);
@@ -22,9 +22,9 @@ export const paint = (canvas, picture) => canvas?.getContext("2d")?.putImageData
 
 /**
  * A face as a canvas of the model's own size, which the browser enlarges smoothly.
- * @param {{session: Session, look: Look, urgency?: number, label?: string}} props
+ * @param {{session: Session, look: Look}} props
  */
-export function FaceCanvas({ session, look, urgency = VISIBLE, label }) {
+function FaceCanvas({ session, look }) {
   const canvas = useRef(/** @type {HTMLCanvasElement | null} */ (null));
   const key = keyOf(look);
   useEffect(() => {
@@ -34,19 +34,18 @@ export function FaceCanvas({ session, look, urgency = VISIBLE, label }) {
       paint(canvas.current, picture);
       canvas.current.dataset.drawn = key;
     };
-    session.model.draw(look, urgency).then(drawn, error => wanted && session.fail(error.message));
+    session.model.draw(look).then(drawn, error => wanted && session.fail(error.message));
     return () => { wanted = false; };
   }, [key, session]);
-  return html`<canvas ref=${canvas} width=${session.model.width} height=${session.model.height}
-    role=${label ? "img" : undefined} aria-label=${label} aria-hidden=${label ? undefined : "true"}></canvas>`;
+  return html`<canvas ref=${canvas} width=${session.model.width} height=${session.model.height} aria-hidden="true"></canvas>`;
 }
 
 /**
  * A face that can be chosen, dragged onto + and -, and added by the keys +, - and F.
  * @param {{session: Session, face: Face, label?: string, caption?: any, selected?: boolean, onChoose?: () => void,
- *   role?: string, tabIndex?: number, children?: any, look?: Look, urgency?: number, className?: string, [rest: string]: any}} props
+ *   role?: string, tabIndex?: number, children?: any, look?: Look, className?: string, [rest: string]: any}} props
  */
-export function Tile({ session, face, label, caption, selected, onChoose, role = "button", tabIndex = 0, children, look, urgency, className = "", ...rest }) {
+export function Tile({ session, face, label, caption, selected, onChoose, role = "button", tabIndex = 0, children, look, className = "", ...rest }) {
   const shown = look ?? { ...session.look, face };
   const choose = onChoose ?? (() => session.choose(face));
   const keys = (/** @type {KeyboardEvent} */ event) => {
@@ -68,7 +67,7 @@ export function Tile({ session, face, label, caption, selected, onChoose, role =
     <div class="face" role=${role} tabindex=${tabIndex} draggable aria-label=${label ?? describe(face)}
       aria-selected=${role === "option" ? String(Boolean(selected)) : undefined} aria-pressed=${role === "button" && selected != null ? String(selected) : undefined}
       onClick=${choose} onKeyDown=${keys} onDragStart=${start} onDragEnd=${() => dragging.set({ face: null })}>
-      <${FaceCanvas} session=${session} look=${shown} urgency=${urgency} /></div>
+      <${FaceCanvas} session=${session} look=${shown} /></div>
     ${caption != null && html`<span class="caption" aria-hidden="true">${caption}</span>`}
     ${children}</div>`;
 }

@@ -1,5 +1,6 @@
 // What a classifier sees: its most probable classes as bars.
 import { html } from "../html.js";
+import { percent } from "../words.js";
 
 /** @typedef {{class: number, name: string, probability: number}} Row */
 
@@ -10,6 +11,3 @@ export function ClassBars({ title, rows, wanted = "" }) {
       <span class="class-name">${row.name}</span><span class="numbers">${percent(row.probability)}</span>
       <span class="track"><i style=${{ width: `${100 * row.probability}%` }}></i></span></li>`)}</ul></div>`;
 }
-
-/** A probability for people. @param {number} p */
-export const percent = p => (p >= 0.9995 ? "100 %" : p >= 0.1 ? `${(100 * p).toFixed(0)} %` : `${(100 * p).toPrecision(2)} %`);

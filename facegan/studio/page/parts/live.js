@@ -1,6 +1,7 @@
 // A job while it works: its newest picture, how far it is, and how it is stopped.
 import { html } from "../html.js";
-import { isActive, stopJob, useJob, useStore } from "../store.js";
+import { fileOf } from "../results.js";
+import { isActive, stopJob, useEvents, useJob } from "../store.js";
 import { Button, ErrorLine, JobProgress, toastError } from "../ui.js";
 
 /** @typedef {import("../store.js").Item} AnyItem */
@@ -10,7 +11,8 @@ import { Button, ErrorLine, JobProgress, toastError } from "../ui.js";
  * @param {string} id "" for none
  */
 export function useLive(id) {
-  const { job, events } = useJob(id || null);
+  const job = useJob(id);
+  const events = useEvents(id);
   const newest = events.findLast(event => /** @type {string} */ (event.kind) === "live");
   const messages = events.filter(event => event.kind === "message").map(event => event.text ?? "");
   const picture = id && newest ? `/api/jobs/${encodeURIComponent(id)}/live?n=${newest.n}` : "";
@@ -34,21 +36,6 @@ export function LiveJob({ id, alt, start, onAgain }) {
 }
 
 // --- results ------------------------------------------------------------------------------------------------
-
-/** The address of a result's file of that role; "" where it has none. @param {AnyItem | undefined} result @param {string} role */
-export function fileOf(result, role) {
-  const number = (result?.files ?? []).findIndex((/** @type {any} */ file) => file.role === role);
-  return result && number >= 0 ? `/api/results/${encodeURIComponent(result.id)}/file/${number}` : "";
-}
-
-/** Return a result of the project by its id, undefined until it is listed. @param {string} id */
-export const useResult = id => useStore(state => state.project?.results.find(one => one.id === id));
-
-/** Return the newest results of an action. @param {string} action @param {number} [most] */
-export function useResults(action, most = 12) {
-  const results = useStore(state => state.project?.results);
-  return (results ?? []).filter(one => one.action === action).slice(0, most);
-}
 
 /**
  * A picture of a result to download, and its other files.

@@ -1,8 +1,9 @@
 // The face as the model draws it: by the engine in this page once it is ready, by the server until then.
 import { get, post } from "../api.js";
 import { LARGE, Model } from "../explore/model.js";
+import { writePng } from "../engine/encoders.js";
 import { useEffect, useMemo, useRef, useState } from "../html.js";
-import { canvasOf, newestOnly, pngOf } from "../translate/engine.js";
+import { newestOnly } from "../newest.js";
 
 /** @typedef {Record<string, number>} Moves strengths by direction */
 
@@ -21,7 +22,7 @@ function useEngine(model) {
     get(`/api/explore/${encodeURIComponent(model)}`, control.signal).then(async about => {
       made = new Model(about);
       await made.ready;
-      if (!control.signal.aborted && made.local && !made.remote) setEngine(made);
+      if (!control.signal.aborted && made.isLocal) setEngine(made);
     }).catch(() => {}); // the server goes on drawing
     return () => { control.abort(); made?.close(); };
   }, [model]);
@@ -62,5 +63,5 @@ export function useDrawn(id, moves, model) {
 /** @param {Model} engine @param {string} id @param {Moves} moves */
 async function drawnHere(engine, id, moves) {
   const image = await engine.draw({ face: { point: { vector: id, number: 0 }, moves }, truncation: 1, labels: null }, LARGE);
-  return pngOf(canvasOf(new Uint8ClampedArray(image.data), image.width, image.height));
+  return writePng([image.data], [image.width, image.height]);
 }

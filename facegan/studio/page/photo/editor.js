@@ -1,12 +1,15 @@
 // A face that was found: changed by sliders and words, compared, kept, taken home.
-import { get, post } from "../api.js";
+import { useAnswer } from "../answers.js";
+import { post } from "../api.js";
 import { html, useEffect, useState } from "../html.js";
 import { BeforeAfter } from "../parts/before_after.js";
-import { Downloads, LiveJob, fileOf, useResult } from "../parts/live.js";
+import { Downloads, LiveJob } from "../parts/live.js";
+import { fileOf, useResult } from "../results.js";
 import { navigate } from "../router.js";
 import { startJob } from "../store.js";
 import { useDrawn } from "./drawing.js";
 import { Button, CommandBox, ErrorLine, Select, Slider, Spinner, Switch, Tabs, TextInput, toastError } from "../ui.js";
+import { plainName } from "../words.js";
 
 /** @typedef {import("../store.js").Item} AnyItem */
 /** @typedef {import("./drawing.js").Moves} Moves */
@@ -15,9 +18,6 @@ import { Button, CommandBox, ErrorLine, Select, Slider, Spinner, Switch, Tabs, T
 
 const SHOWN = 8;
 const MOST = 4;
-
-/** A direction's name for people. @param {string} name */
-const spoken = name => name.replaceAll("_", " ").replace(/^(pca|sefa)(\d+)$/, "$1 component $2").toLowerCase();
 
 /** The moves as `facegan edit` takes them. @param {Moves} moves */
 const spelled = moves => Object.entries(moves).filter(([, value]) => value).map(([name, value]) => `${name.toLowerCase()}=${Number(value.toFixed(2))}`).join(", ");
@@ -35,18 +35,13 @@ function readMoves(text) {
 /** @param {{id: string, state: Record<string, string>}} props */
 export function Editor({ id, state }) {
   const result = useResult(id);
-  const [facts, setFacts] = useState(/** @type {Directions | null} */ (null));
-  const [error, setError] = useState("");
+  const { answer, error, ask } = useAnswer(`/api/photo/${encodeURIComponent(id)}`);
+  const facts = /** @type {Directions | null} */ (answer);
   const moves = readMoves(state.moves ?? "");
   const change = (/** @type {Moves} */ to) => {
     const kept = Object.fromEntries(Object.entries(to).filter(([, value]) => value));
     navigate("photo", id, { moves: Object.keys(kept).length ? JSON.stringify(kept) : "" }, { replace: true });
   };
-  const ask = () => {
-    setError("");
-    get(`/api/photo/${encodeURIComponent(id)}`).then(setFacts, problem => setError(problem.message));
-  };
-  useEffect(ask, [id]);
   const inPage = facts?.known && !facts.tuned && result && !result.result?.labels ? facts.model : "";
   const { src, where, milliseconds, error: drawing } = useDrawn(id, moves, inPage);
   if (error) return html`<${ErrorLine} error=${error} onRetry=${ask} /><div class="actions"><${Button} icon="back" onClick=${() => navigate("photo")}>Choose a photo<//></div>`;
@@ -113,10 +108,10 @@ function Sliders({ facts, moves, onMoves }) {
   const moved = Object.values(moves).some(Boolean);
   return html`<section class="card stack" aria-label="What can be changed">
     <div class="row"><h2>Change it</h2><${Button} small kind="quiet" icon="undo" disabled=${!moved} onClick=${() => onMoves({})}>Back to the found face<//></div>
-    ${names.map(name => html`<${Slider} key=${name} label=${spoken(name)} value=${moves[name] ?? 0} min=${-MOST} max=${MOST} step=${0.05} reset=${0}
+    ${names.map(name => html`<${Slider} key=${name} label=${plainName(name)} value=${moves[name] ?? 0} min=${-MOST} max=${MOST} step=${0.05} reset=${0}
       onInput=${(/** @type {number} */ value) => onMoves({ ...moves, [name]: value })} format=${(/** @type {number} */ value) => (value > 0 ? `+${value}` : String(value))} />`)}
     ${others.length > 0 && html`<${Select} label="Another direction" value="" onChange=${(/** @type {string} */ name) => name && setMore([...more, name])}
-      options=${[{ value: "", label: "Choose …" }, ...others.map(one => ({ value: one.name, label: spoken(one.name) }))]} />`}
+      options=${[{ value: "", label: "Choose …" }, ...others.map(one => ({ value: one.name, label: plainName(one.name) }))]} />`}
     <p class="soft small">One unit is one standard deviation of the model's faces. A double click sets a slider back.</p>
   </section>`;
 }

@@ -1,18 +1,18 @@
 // From a photo to a face in a model: the faces in it, which one, and the search.
-import { post } from "../api.js";
+import { useAnswer } from "../answers.js";
 import { html, useEffect, useState } from "../html.js";
 import { FaceBoxes } from "../parts/faces.js";
 import { LiveJob } from "../parts/live.js";
 import { PhotoPicker, photoOf } from "../parts/photos.js";
 import { navigate } from "../router.js";
-import { startJob, useStore } from "../store.js";
+import { startJob, useJob, useStore } from "../store.js";
 import { Button, CommandBox, ErrorLine, Select, Spinner, Switch, chosenModel } from "../ui.js";
 
 /** @typedef {import("../parts/photos.js").Photo} Photo */
 /** @typedef {{width: number, height: number, faces: import("../parts/faces.js").Face[], whole: string, why: string}} FacesFound */
 
-/** A model's facts that say whether it takes photos of faces. @param {string} id */
-export function useGenerators(id) {
+/** @param {string} id */
+function useGenerators(id) {
   const models = useStore(all => all.project?.models) ?? [];
   const generators = models.filter(model => model.model !== "translator");
   return { generators, model: chosenModel(generators, id) ?? generators[0] };
@@ -20,7 +20,7 @@ export function useGenerators(id) {
 
 /** @param {{job: string, onJob: (id: string) => void, recalled: Record<string, any> | null}} props */
 export function FindFace({ job, onJob, recalled }) {
-  const begun = useStore(all => all.jobs.find(one => one.id === job)?.settings) ?? recalled;
+  const begun = useJob(job)?.settings ?? recalled;
   const [other, setOther] = useState(false);
   const [chosen, setPhoto] = useState(/** @type {Photo | null} */ (null));
   const [wanted, setWanted] = useState("");
@@ -41,18 +41,14 @@ export function FindFace({ job, onJob, recalled }) {
  *   begun: Record<string, any> | null | undefined}} props
  */
 function Chosen({ photo, model, job, onJob, onOther, begun, children }) {
-  const done = useStore(all => all.jobs.find(one => one.id === job)?.state === "done");
-  const [found, setFound] = useState(/** @type {FacesFound | null} */ (null));
+  const done = useJob(job)?.state === "done";
+  const { answer, error: unseen } = useAnswer("/api/photo/faces", { photo: photo.id, model });
+  const found = /** @type {FacesFound | null} */ (answer);
   const [face, setFace] = useState(begun?.face ?? 1);
   const [align, setAlign] = useState(begun?.align ?? true);
   const [careful, setCareful] = useState(begun?.preset === "thorough");
   const [tune, setTune] = useState(Boolean(begun?.tune));
   const [error, setError] = useState("");
-  useEffect(() => {
-    setFound(null);
-    setError("");
-    post("/api/photo/faces", { photo: photo.id, model }).then(setFound, problem => setError(problem.message));
-  }, [photo.id, model]);
   useEffect(() => { if (done) navigate("photo", job); }, [done, job]);
   const usable = found && (found.faces.length > 0 || found.whole || !align);
   const settings = usable ? { photo: photo.id, model, face, preset: careful ? "thorough" : "quick", tune, align } : null;
@@ -64,9 +60,9 @@ function Chosen({ photo, model, job, onJob, onOther, begun, children }) {
       <div class="row"><span class="soft small">${photo.name}</span><${Button} small icon="photos" onClick=${onOther}>Another photo<//></div>
     </section>
     <section class="stack" aria-label="The face">
-      ${!found && !error && html`<p class="row to-the-left"><${Spinner} label="Looking for faces" /> <span>Looking for faces …</span></p>`}
+      ${!found && !unseen && html`<p class="row to-the-left"><${Spinner} label="Looking for faces" /> <span>Looking for faces …</span></p>`}
       ${found && html`<${FoundFaces} found=${found} face=${face} onFace=${setFace} align=${align} onAlign=${setAlign} name=${photo.name} />`}
-      <${ErrorLine} error=${error} />
+      <${ErrorLine} error=${unseen || error} />
       ${usable && !job && html`${children}
         <${Switch} label="Search longer" checked=${careful} onChange=${setCareful} hint="Six times the steps from four starts: closer to the photo, but minutes instead of seconds." />
         <${Switch} label="Adapt the model to this photo" checked=${tune} onChange=${setTune} hint="Changes the model a little so that it draws this very face; it takes about a minute more." />

@@ -18,7 +18,7 @@ const JUNK = /(^|\/)(\.[^/]*|__MACOSX\/.*|Thumbs\.db|desktop\.ini)$/i;
  */
 
 /** Return the path of a file in what was dropped or chosen. @param {File} file */
-export const pathOf = file => file.webkitRelativePath || file.name;
+const pathOf = file => file.webkitRelativePath || file.name;
 
 /**
  * Send files, at most AT_ONCE at a time, and return the uploads and what was refused.
@@ -26,7 +26,7 @@ export const pathOf = file => file.webkitRelativePath || file.name;
  * @param {(state: Bringing) => void} onState
  * @param {AbortSignal} signal
  */
-export async function bring(files, onState, signal) {
+async function bring(files, onState, signal) {
   const wanted = files.filter(file => !JUNK.test(pathOf(file)));
   const state = { done: 0, total: wanted.length, bytes: 0, allBytes: wanted.reduce((sum, file) => sum + file.size, 0), refused: /** @type {Refused[]} */ ([]) };
   /** @type {Array<{id: string, path: string} | null>} */

@@ -3,17 +3,17 @@ import { html, useEffect, useRef, useState } from "../html.js";
 import { address, navigate } from "../router.js";
 import { isActive, startJob, stopJob, useStore } from "../store.js";
 import { Button, CommandBox, EmptyState, ErrorLine, Progress, Select, Slider, Spinner, Tabs, TextInput, toastError } from "../ui.js";
+import { counted, freeName, percent, pixelSize } from "../words.js";
 import { nameOf } from "./decisions.js";
 import { Faces, Rejects } from "./gallery.js";
 import { PhotoDialog } from "./photo.js";
 import { useListing } from "./places.js";
-import { cropOf, freeName } from "./settings.js";
+import { cropOf } from "./settings.js";
 
 /** @typedef {import("./places.js").Listing} Listing */
 /** @typedef {import("./decisions.js").Row} Row */
 
 const words = (/** @type {string} */ name) => name.replaceAll("_", " ");
-const percent = (/** @type {number} */ share) => `${Math.round(100 * share)}%`;
 
 /** @param {{id: string}} props */
 export function DatasetPage({ id }) {
@@ -31,7 +31,7 @@ export function DatasetPage({ id }) {
   const sorted = query.sort.replace(/^-/, "");
   const caption = sorted && sorted !== "smallest" ? (/** @type {Row} */ row) => valueOf(row, sorted) : undefined;
   return html`<div class="row"><h1>${id}</h1><${Button} kind="quiet" icon="back" href="#/photos">All photos and datasets<//></div>
-    <p class="lead">${listing.total} ${listing.total === 1 ? "picture" : "pictures"} of ${listing.size[1]} × ${listing.size[0]} px: ${Object.entries(listing.counts).map(([split, n]) => `${n} ${split}`).join(", ")}.
+    <p class="lead">${counted(listing.total, "picture")} of ${pixelSize(listing.size)}: ${Object.entries(listing.counts).map(([split, n]) => `${n} ${split}`).join(", ")}.
       ${listing.looked_through < listing.total && ` The first ${listing.looked_through} are shown here.`}
       ${listing.made_from && ` Made from ${listing.made_from}${listing.selected && `: ${listing.selected}`}.`}</p>
     <div class="photos-page"><div>
@@ -167,7 +167,7 @@ function Selection({ id, query, count }) {
     <${TextInput} label="Name" value=${name} placeholder=${free} onChange=${setName} error=${busy ? "" : error} maxlength="80" />
     <${Work} job=${job} />
     <${Button} kind="primary" icon="check" busy=${busy} disabled=${count === 0 || Boolean(error && !busy)} onClick=${() => begin(settings)}>
-      Save ${count} ${count === 1 ? "picture" : "pictures"}<//>
+      Save ${counted(count, "picture")}<//>
     <${CommandBox} action="select" settings=${busy ? null : settings} onError=${setError} />
   </section>`;
 }

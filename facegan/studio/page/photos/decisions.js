@@ -28,7 +28,7 @@ export const LEFT_OUT = "left out by the review";
 const SAME_FACE = 0.5; // as in facegan.data.review
 
 /** Return the intersection over union of two boxes. @param {Box} one @param {Box} other */
-export function overlap(one, other) {
+function overlap(one, other) {
   const common = (/** @type {0 | 1} */ at, /** @type {2 | 3} */ side) =>
     Math.max(0, Math.min(one[at] + one[side], other[at] + other[side]) - Math.max(one[at], other[at]));
   const both = common(0, 2) * common(1, 3);
@@ -43,7 +43,7 @@ export const sameFace = (one, other) => !one || !other || overlap(one, other) >=
  * @param {Decision[]} decisions
  * @param {{source: string, box?: Box | null}} face
  */
-export const decisionOn = (decisions, face) =>
+const decisionOn = (decisions, face) =>
   decisions.findLast(decision => decision.source === face.source && sameFace(decision.box, face.box));
 
 /** @param {Decision[]} decisions @param {{source: string, box?: Box | null}} face */

@@ -50,7 +50,7 @@ export const cropAddress = (kind, id, row, hash) => `${base(kind, id)}/crop/${ro
  */
 export const facesOf = (kind, id, question) => post(`${base(kind, id)}/faces`, question);
 
-export const PAGE = 120;
+const PAGE = 120;
 
 /**
  * Return the pictures of a dataset that fit, page by page.

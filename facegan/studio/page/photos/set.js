@@ -2,8 +2,9 @@
 import { get, put } from "../api.js";
 import { html, useEffect, useMemo, useRef, useState } from "../html.js";
 import { navigate } from "../router.js";
-import { againJob, isActive, refresh, startJob, stopJob, useJob, useStore } from "../store.js";
+import { againJob, isActive, startJob, stopJob, useEvents, useStore } from "../store.js";
 import { Button, DropZone, EmptyState, ErrorLine, Progress, Tabs, toastError } from "../ui.js";
+import { counted } from "../words.js";
 import { BringingState, useBringing } from "./bring.js";
 import { canBeKept, decided, isDropped, isKept, nameOf, putBack } from "./decisions.js";
 import { Faces, Rejects, keyOf } from "./gallery.js";
@@ -49,10 +50,11 @@ export function SetPage({ id }) {
   const ready = useStore(state => state.project !== null);
   const names = useStore(state => state.project?.datasets) ?? [];
   const jobs = useJobs(id);
-  const { job: look, events } = useJob(jobs.look?.id);
+  const { look } = jobs;
+  const events = useEvents(look?.id ?? "");
   const saving = jobs.save && isActive(jobs.save) ? jobs.save : null;
   const [started, setStarted] = useState("");
-  const [crop, setCrop] = useState(() => cropOf(jobs.look?.settings));
+  const [crop, setCrop] = useState(() => cropOf(look?.settings));
   const [tab, setTab] = useState("faces");
   const [open, setOpen] = useState("");
   const [files, setFiles] = useState(-1);
@@ -72,9 +74,9 @@ export function SetPage({ id }) {
     }, toastError);
   }, [id, look?.id]);
   useEffect(() => { // photos that nobody has looked at yet
-    if (ready && files > 0 && !jobs.look && !started) { setStarted(id); void begin(crop); }
-  }, [ready, files, jobs.look]);
-  useEffect(() => { if (jobs.look) setCrop(cropOf(jobs.look.settings)); }, [jobs.look?.id]);
+    if (ready && files > 0 && !look && !started) { setStarted(id); void begin(crop); }
+  }, [ready, files, look]);
+  useEffect(() => { if (look) setCrop(cropOf(look.settings)); }, [look?.id]);
   const found = useMemo(() => /** @type {any[]} */ (events.filter(event => event.kind === "found")), [events]);
   const rows = listing?.rows ?? [];
   const known = useMemo(() => new Map(looked && looked.size <= THUMBNAIL && !working ? found.filter(one => one.crop).map(one => [keyOf(one), one.crop]) : []),
@@ -123,7 +125,7 @@ export function SetPage({ id }) {
 /** @param {{id: string, files: number}} props */
 function Head({ id, files }) {
   return html`<div class="row"><h1>${id}</h1><${Button} kind="quiet" icon="back" href="#/photos">All photos and datasets<//></div>
-    <p class="lead">${files > 0 ? `${files} ${files === 1 ? "file" : "files"}. ` : ""}Look through the faces, put back what was left out by mistake, and save them as a dataset.</p>`;
+    <p class="lead">${files > 0 ? `${counted(files, "file")}. ` : ""}Look through the faces, put back what was left out by mistake, and save them as a dataset.</p>`;
 }
 
 /** Faces being found. @param {{job: Job, found: any[]}} props */
@@ -133,7 +135,7 @@ function Watch({ job, found }) {
   return html`<section class="card stack watch" aria-label="At work"><div aria-live="polite">
       <${Progress} label=${job.state === "queued" ? "Waits for its turn" : job.progress?.what ?? "Starting"} done=${job.progress?.done} total=${job.progress?.total}
         note=${job.progress?.total ? `${job.progress.done} of ${job.progress.total}` : ""} />
-      ${found.length > 0 && html`<p class="soft small numbers">${faces.length} ${faces.length === 1 ? "face" : "faces"}, ${left} left out</p>`}</div>
+      ${found.length > 0 && html`<p class="soft small numbers">${counted(faces.length, "face")}, ${left} left out</p>`}</div>
     ${faces.length > 0 && html`<ul class="faces small-faces" aria-label="The newest faces">${faces.slice(-NEWEST).reverse().map(one => html`
       <li key=${one.n} class="face"><img src=${one.crop} alt="Face of ${nameOf(one.source)}" /></li>`)}</ul>`}
     <div class="actions"><${Button} small icon="stop" onClick=${() => stopJob(job.id).catch(toastError)}>Stop<//></div></section>`;
@@ -146,7 +148,6 @@ function Saved({ job }) {
     if (job && isActive(job)) waits.current = job.id;
     else if (job?.state === "done" && waits.current === job.id && job.result?.dataset) {
       waits.current = "";
-      void refresh();
       navigate("photos", job.result.dataset, { kind: "datasets" });
     }
   }, [job?.id, job?.state, job?.result]);

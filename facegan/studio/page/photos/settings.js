@@ -1,13 +1,14 @@
 // How photos are cut, with a preview of what is cut, and what becomes the dataset.
 import { html, useState } from "../html.js";
 import { Button, CommandBox, ErrorLine, Select, Slider, Switch, TextInput } from "../ui.js";
+import { counted, freeName, percent, pixelSize } from "../words.js";
 import { nameOf } from "./decisions.js";
 import { Cut } from "./gallery.js";
 
 /** @typedef {import("./places.js").Kind} Kind */
 
 /** The settings with which prepare begins. */
-export const CROP = { crop: "aligned", size: 64, margin: 0.25, gray: false, all_faces: false, min_face: 20, min_confidence: 0.9, min_sharpness: 0 };
+const CROP = { crop: "aligned", size: 64, margin: 0.25, gray: false, all_faces: false, min_face: 20, min_confidence: 0.9, min_sharpness: 0 };
 /** @typedef {typeof CROP} Crop */
 
 const STYLES = [
@@ -32,7 +33,7 @@ export function CropSettings({ crop, used, onChange, onLook, busy, kind, id, sam
   const changed = used !== null && JSON.stringify(used) !== JSON.stringify(crop);
   return html`<section class="card stack" aria-label="How photos are cut"><h2>Crop</h2>
     <${Select} label="What is cut out" value=${crop.crop} options=${STYLES} onChange=${(/** @type {string} */ to) => set({ crop: to })} />
-    <${Select} label="Size of the pictures" value=${String(crop.size)} options=${SIZES.map(size => ({ value: String(size), label: `${size} × ${size} px` }))}
+    <${Select} label="Size of the pictures" value=${String(crop.size)} options=${SIZES.map(size => ({ value: String(size), label: pixelSize([size, size]) }))}
       onChange=${(/** @type {string} */ to) => set({ size: Number(to) })} hint="64 trains fast on any machine; 256 wants a graphics card." />
     ${samples.length > 0 && html`<div><p class="small"><b>So it is cut</b></p>
       <ul class="samples">${samples.map(source => html`<li key=${source}>
@@ -41,9 +42,9 @@ export function CropSettings({ crop, used, onChange, onLook, busy, kind, id, sam
       hint=${crop.all_faces ? "" : "Only the largest face is taken."} />`}
     <details><summary>Finer settings</summary><div class="stack">
       ${crop.crop === "face" && html`<${Slider} label="Margin around the face" value=${crop.margin} min=${0} max=${1} step=${0.05} reset=${0.25}
-        format=${(/** @type {number} */ v) => `${Math.round(100 * v)}%`} onInput=${(/** @type {number} */ v) => set({ margin: v })} />`}
+        format=${percent} onInput=${(/** @type {number} */ v) => set({ margin: v })} />`}
       ${faces && html`<${Slider} label="How sure the detector must be" value=${crop.min_confidence} min=${0.7} max=${0.99} step=${0.01} reset=${0.9}
-          format=${(/** @type {number} */ v) => `${Math.round(100 * v)}%`} onInput=${(/** @type {number} */ v) => set({ min_confidence: v })} />
+          format=${percent} onInput=${(/** @type {number} */ v) => set({ min_confidence: v })} />
         <${Slider} label="Smallest face" value=${crop.min_face} min=${12} max=${200} step=${1} reset=${20}
           format=${(/** @type {number} */ v) => `${v} px`} onInput=${(/** @type {number} */ v) => set({ min_face: v })} />`}
       <${Slider} label="Least sharpness" value=${crop.min_sharpness} min=${0} max=${500} step=${10} reset=${0}
@@ -67,7 +68,7 @@ export function SaveSettings({ photos, crop, count, taken, busy, version, onSave
   const free = name || freeName("faces", taken);
   const settings = { photos, name: free, ...crop, ...shares, drop_near_duplicates: near };
   const share = (/** @type {"val" | "test"} */ split, /** @type {string} */ label) => html`<${Slider} label=${label} value=${shares[split]}
-    min=${0} max=${0.3} step=${0.01} reset=${0.05} format=${(/** @type {number} */ v) => `${Math.round(100 * v)}%`}
+    min=${0} max=${0.3} step=${0.01} reset=${0.05} format=${percent}
     onInput=${(/** @type {number} */ v) => setShares({ ...shares, [split]: v })} />`;
   return html`<section class="card stack" id="save-photos" aria-label="Save as dataset"><h2>Save as dataset</h2>
     <${TextInput} label="Name" value=${name} placeholder=${free} onChange=${setName} error=${name ? error : ""} maxlength="80" />
@@ -78,15 +79,7 @@ export function SaveSettings({ photos, crop, count, taken, busy, version, onSave
     </div></details>
     ${!name && html`<${ErrorLine} error=${error} />`}
     <${Button} kind="primary" icon="check" busy=${busy} disabled=${count === 0 || Boolean(error)} onClick=${() => onSave(settings)}>
-      ${count ? `Save ${count} ${count === 1 ? "picture" : "pictures"}` : "Save"}<//>
+      ${count ? `Save ${counted(count, "picture")}` : "Save"}<//>
     <${CommandBox} key=${String(version)} action="prepare" settings=${settings} onError=${setError} />
   </section>`;
-}
-
-/** Return a name that nothing has yet. @param {string} stem @param {string[]} taken */
-export function freeName(stem, taken) {
-  for (let number = 1; ; number += 1) {
-    const name = number === 1 ? stem : `${stem}-${number}`;
-    if (!taken.includes(name)) return name;
-  }
 }

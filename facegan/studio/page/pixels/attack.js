@@ -1,12 +1,13 @@
 // Attack: small changes to a photo after which a classifier sees something else.
-import { get, post } from "../api.js";
-import { html, useEffect, useId, useState } from "../html.js";
-import { ClassBars, percent } from "../parts/bars.js";
+import { useAnswer } from "../answers.js";
+import { html, useId, useState } from "../html.js";
+import { ClassBars } from "../parts/bars.js";
 import { BeforeAfter } from "../parts/before_after.js";
 import { LookedAt } from "../parts/faces.js";
-import { fileOf } from "../parts/live.js";
+import { fileOf } from "../results.js";
 import { Button, ErrorLine, Select, Slider, Spinner, Switch, TextInput } from "../ui.js";
-import { ClassifierSelect, Earlier, PhotoPlace, Took, Workbench, begunPhoto, useBegun } from "./shared.js";
+import { percent } from "../words.js";
+import { ClassifierSelect, MadeEarlier, PhotoPlace, Took, Workbench, begunPhoto, useBegun } from "./shared.js";
 
 /** @typedef {import("../parts/photos.js").Photo} Photo */
 /** @typedef {{rows: import("../parts/bars.js").Row[], window: number[] | null, faces: boolean}} Look */
@@ -18,30 +19,11 @@ const METHODS = [
   { value: "fmn", label: "FMN: the smallest change" },
 ];
 
-/** What a classifier sees in a photo. @param {string} photo "" for none @param {string} model */
-function useLook(photo, model) {
-  const [look, setLook] = useState(/** @type {Look | null} */ (null));
-  const [error, setError] = useState("");
-  useEffect(() => {
-    setLook(null);
-    setError("");
-    if (!photo) return undefined;
-    const control = new AbortController();
-    post(`/api/classifiers/${encodeURIComponent(model)}/look`, { photo }, control.signal).then(setLook, problem => control.signal.aborted || setError(problem.message));
-    return () => control.abort();
-  }, [photo, model]);
-  return { look, error };
-}
-
 /** @param {{model: string, value: string, onChange: (name: string) => void}} props */
 function ClassSearch({ model, value, onChange }) {
-  const [classes, setClasses] = useState(/** @type {string[]} */ ([]));
   const [text, setText] = useState("");
   const id = useId();
-  useEffect(() => {
-    setClasses([]);
-    get(`/api/classifiers/${encodeURIComponent(model)}/classes`).then(found => setClasses(found.classes), () => setClasses([]));
-  }, [model]);
+  const classes = /** @type {string[]} */ (useAnswer(`/api/classifiers/${encodeURIComponent(model)}/classes`).answer?.classes ?? []);
   const words = text.toLowerCase().split(/\s+/).filter(Boolean);
   const found = classes.filter(name => words.every(word => name.toLowerCase().includes(word))).slice(0, words.length || classes.length <= 12 ? 12 : 0);
   return html`<div class="class-search">
@@ -63,7 +45,8 @@ export function Attack({ shown }) {
   const [levels, setLevels] = useState(begun?.levels ?? 4);
   const [confidence, setConfidence] = useState(begun?.confidence ?? 0.9);
   const [robust, setRobust] = useState(/** @type {string[]} */ (begun?.robust ?? []));
-  const { look, error } = useLook(photo?.id ?? "", model);
+  const { answer, error } = useAnswer(photo ? `/api/classifiers/${encodeURIComponent(model)}/look` : "", { photo: photo?.id });
+  const look = /** @type {Look | null} */ (answer); // what the classifier sees in the photo
   const settings = photo ? { photo: photo.id, target, model, method, levels, confidence, robust } : null;
   const toggle = (/** @type {string} */ name) => (/** @type {boolean} */ yes) => setRobust(yes ? [...robust, name] : robust.filter(one => one !== name));
   return html`<div class="two-columns">
@@ -87,7 +70,7 @@ export function Attack({ shown }) {
       </section>
       <${Workbench} action="attack" tab="attack" settings=${settings} begin="Attack" shown=${shown} photo=${photo} alt="The photo so far" Result=${AttackResult} />
     </div>
-  </div><${Earlier} action="attack" tab="attack" />`;
+  </div><${MadeEarlier} action="attack" tab="attack" />`;
 }
 
 /** @param {{result: import("../store.js").Item}} props */

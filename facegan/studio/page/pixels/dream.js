@@ -1,10 +1,10 @@
 // Dream: a classifier sees more of what it sees already, in a photo or in noise.
 import { html, useState } from "../html.js";
 import { BeforeAfter } from "../parts/before_after.js";
-import { fileOf } from "../parts/live.js";
 import { photoOf } from "../parts/photos.js";
+import { fileOf } from "../results.js";
 import { Select, Slider, Switch, TextInput } from "../ui.js";
-import { ClassifierSelect, Earlier, PhotoPlace, Took, Workbench, begunPhoto, sizesOf, useBegun } from "./shared.js";
+import { ClassifierSelect, MadeEarlier, PhotoPlace, Took, Workbench, begunPhoto, sizesOf, useBegun } from "./shared.js";
 
 /** @typedef {import("../parts/photos.js").Photo} Photo */
 
@@ -41,7 +41,7 @@ export function Dream({ shown }) {
       </section>
       <${Workbench} action="dream" tab="dream" settings=${settings} begin="Dream" shown=${shown} photo=${noise ? null : photo} alt="The dream so far" Result=${DreamResult} />
     </div>
-  </div><${Earlier} action="dream" tab="dream" />`;
+  </div><${MadeEarlier} action="dream" tab="dream" />`;
 }
 
 /** @param {{result: import("../store.js").Item}} props */

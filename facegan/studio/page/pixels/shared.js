@@ -1,12 +1,13 @@
 // What attack, dream and style share: the photo, the classifier, and a job with its pictures.
 import { get } from "../api.js";
 import { html, useEffect, useState } from "../html.js";
-import { Downloads, LiveJob, useLive, useResult, useResults, fileOf } from "../parts/live.js";
+import { Earlier } from "../parts/earlier.js";
+import { Downloads, LiveJob } from "../parts/live.js";
 import { PhotoPicker, photoOf } from "../parts/photos.js";
-import { recalledOf } from "../results.js";
+import { recalledOf, useResult } from "../results.js";
 import { navigate, presentRoute } from "../router.js";
-import { refresh, startJob, useStore } from "../store.js";
-import { Button, CommandBox, ErrorLine, PictureGrid, Select } from "../ui.js";
+import { isActive, startJob, useJob } from "../store.js";
+import { Button, CommandBox, ErrorLine, Select } from "../ui.js";
 
 /** @typedef {import("../parts/photos.js").Photo} Photo */
 /** @typedef {import("../store.js").Item} AnyItem */
@@ -15,7 +16,7 @@ import { Button, CommandBox, ErrorLine, PictureGrid, Select } from "../ui.js";
 let asked = null;
 
 /** Return the classifiers that are here. */
-export function useClassifiers() {
+function useClassifiers() {
   const [found, setFound] = useState([{ id: "faces", title: "Face attributes (bundled)" }]);
   useEffect(() => {
     asked ??= get("/api/classifiers").then(answer => answer.classifiers).catch(() => { asked = null; return found; });
@@ -47,12 +48,11 @@ export function PhotoPlace({ photo, onPhoto, label, hint = "It stays on the mach
  */
 export function Workbench({ action, tab, settings, begin, shown, photo, alt, Result }) {
   const [error, setError] = useState("");
-  const { job, active } = useLive(shown);
+  const job = useJob(shown);
+  const active = Boolean(job && isActive(job));
   const result = useResult(shown);
-  const missing = useStore(all => Boolean(all.project));
   const go = () => settings && startJob(action, settings).then(
     made => { setError(""); navigate("pixels", tab, { job: made.id }, { replace: true }); }, problem => setError(problem.message));
-  useEffect(() => { if (shown && job?.state === "done" && !result && missing) void refresh(); }, [shown, job?.state, Boolean(result)]);
   return html`<div class="stack">
     <div class="actions"><${Button} kind="primary" icon="play" disabled=${!settings || active} onClick=${go}>${begin}<//>
       ${!settings && !photo && html`<span class="soft small">Choose a photo first.</span>`}</div>
@@ -64,24 +64,20 @@ export function Workbench({ action, tab, settings, begin, shown, photo, alt, Res
   </div>`;
 }
 
+/** @param {{action: string, tab: string}} props */
+export const MadeEarlier = ({ action, tab }) => html`<${Earlier} action=${action} title="Made earlier"
+  onOpen=${(/** @type {string} */ job) => navigate("pixels", tab, { job })} />`;
+
 /** @param {{result: AnyItem, files: Array<[string, string]>}} props */
 export function Took({ result, files }) {
   return html`${result.result?.stopped && html`<p class="soft">It was stopped; this is the picture as far as it went.</p>`}
     <${Downloads} result=${result} files=${files} />`;
 }
 
-/** @param {{action: string, tab: string}} props */
-export function Earlier({ action, tab }) {
-  const results = useResults(action);
-  if (!results.length) return null;
-  return html`<section class="earlier"><h2>Made earlier</h2><${PictureGrid} label="Made earlier" onSelect=${(/** @type {string} */ job) => navigate("pixels", tab, { job })}
-    items=${results.map(one => ({ id: one.id, src: fileOf(one, "picture"), alt: `Open the result of ${one.made ?? one.id}` }))} /></section>`;
-}
-
 /** The settings with which a job or result was begun, to go on from. @param {string} id @param {string} action */
 export function useBegun(id, action) {
   const result = useResult(id);
-  const job = useStore(all => all.jobs.find(one => one.id === id));
+  const job = useJob(id);
   const begun = /** @type {any} */ (result ?? job);
   return begun?.action === action ? begun.settings : recalledOf(presentRoute().state, action)?.settings ?? null;
 }

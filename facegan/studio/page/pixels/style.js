@@ -1,10 +1,10 @@
 // Style: a photo painted as other pictures are.
 import { html, useState } from "../html.js";
 import { BeforeAfter } from "../parts/before_after.js";
-import { fileOf } from "../parts/live.js";
 import { PhotoPicker, photoOf, samplePhoto, useSamples } from "../parts/photos.js";
+import { fileOf } from "../results.js";
 import { Select, Slider, Switch } from "../ui.js";
-import { ClassifierSelect, Earlier, PhotoPlace, Took, Workbench, begunPhoto, sizesOf, useBegun } from "./shared.js";
+import { ClassifierSelect, MadeEarlier, PhotoPlace, Took, Workbench, begunPhoto, sizesOf, useBegun } from "./shared.js";
 
 /** @typedef {import("../parts/photos.js").Photo} Photo */
 
@@ -49,7 +49,7 @@ export function Style({ shown }) {
       </section>
       <${Workbench} action="stylize" tab="style" settings=${settings} begin="Paint" shown=${shown} photo=${photo} alt="The painting so far" Result=${StyleResult} />
     </div>
-  </div><${Earlier} action="stylize" tab="style" />`;
+  </div><${MadeEarlier} action="stylize" tab="style" />`;
 }
 
 /** @param {{result: import("../store.js").Item}} props */

@@ -1,25 +1,15 @@
 // The model's card: what it is, what it has learnt from, how good it is.
-import { get } from "../api.js";
-import { html, useEffect, useState } from "../html.js";
-import { Markdown } from "../ui/markdown.js";
-import { CommandBox, ErrorLine, Spinner } from "../ui.js";
+import { useAnswer } from "../answers.js";
+import { html } from "../html.js";
+import { CommandBox, ErrorLine, Markdown, Spinner } from "../ui.js";
 
 /** @typedef {import("../store.js").Item} Item */
 
 /** @param {{model: Item}} props */
 export function CardTab({ model }) {
-  const [card, setCard] = useState(/** @type {{text: string, facts: Record<string, string>, command: string, python: string} | null} */ (null));
-  const [error, setError] = useState("");
-  const [again, setAgain] = useState(0);
-  useEffect(() => {
-    const control = new AbortController();
-    setCard(null);
-    setError("");
-    get(`/api/models/${encodeURIComponent(model.id)}/card`, control.signal).then(setCard,
-      failure => { if (!control.signal.aborted) setError(failure.message); });
-    return () => control.abort();
-  }, [model.id, again]);
-  if (error) return html`<${ErrorLine} error=${error} onRetry=${() => setAgain(again + 1)} />`;
+  const { answer, error, ask } = useAnswer(`/api/models/${encodeURIComponent(model.id)}/card`);
+  const card = /** @type {{text: string, facts: Record<string, string>, command: string, python: string} | null} */ (answer);
+  if (error) return html`<${ErrorLine} error=${error} onRetry=${ask} />`;
   if (!card) return html`<p><${Spinner} label="Reading the model" /></p>`;
   return html`<div class="split wide-first">
     <article class="card">${card.text ? html`<${Markdown} text=${card.text} />` : html`<p class="soft">This model's file says no more than the facts beside.</p>`}</article>

@@ -1,9 +1,10 @@
 // Take a model home: a page, a graph, weights, or everything in one archive.
 import { html, useState } from "../html.js";
 import { address } from "../router.js";
-import { fileAddress, filesOf, recalledOf, sizeText, timeText } from "../results.js";
-import { isActive, startJob, useStore } from "../store.js";
+import { filesOf, recalledOf } from "../results.js";
+import { isActive, startJob, useModelJob, useStore } from "../store.js";
 import { Button, CommandBox, ErrorLine, Icon, JobCard, TextInput, toastError } from "../ui.js";
+import { sizeText, timeText } from "../words.js";
 
 /** @typedef {import("../store.js").Item} Item */
 
@@ -24,7 +25,8 @@ export function ExportTab({ model, state }) {
   const [problem, setProblem] = useState("");
   const action = format === "archive" ? "archive" : "export";
   const settings = format === "archive" ? { model: model.id } : { model: model.id, format, ...(format === "page" && title ? { title } : {}) };
-  const running = useStore(store => store.jobs.find(job => ["export", "archive"].includes(job.action) && isActive(job) && job.settings?.model === model.id)?.id);
+  const job = useModelJob(model.id, "export", "archive");
+  const running = job && isActive(job);
   const formats = FORMATS.filter(one => model.model !== "translator" || !one.generators);
   return html`<div class="split">
     <section class="card stack" aria-label="What is written">
@@ -33,10 +35,10 @@ export function ExportTab({ model, state }) {
         <${Icon} name=${one.icon} /><span><b>${one.title}</b><small>${one.text}</small></span></label>`)}</fieldset>
       ${format === "page" && html`<${TextInput} label="Heading of the page" value=${title} onChange=${setTitle} placeholder=${model.name} />`}
       <p class="soft small">The written file is run and compared with PyTorch's pictures before it is kept: at most one level of 255 may differ.</p>
-      <${Button} kind="primary" icon="download" disabled=${Boolean(running)} onClick=${() => startJob(action, settings).catch(toastError)}>Write it<//>
+      <${Button} kind="primary" icon="download" disabled=${running} onClick=${() => startJob(action, settings).catch(toastError)}>Write it<//>
       <${Button} icon="download" href="/api/models/${encodeURIComponent(model.id)}/file" download>Only the model's own file<//>
       ${problem && html`<${ErrorLine} error=${problem} />`}
-      ${running && html`<${JobCard} id=${running} />`}
+      ${running && html`<${JobCard} id=${job.id} />`}
       <${CommandBox} action=${action} settings=${settings} onError=${setProblem} />
     </section>
     <${Written} model=${model} />
@@ -51,5 +53,5 @@ function Written({ model }) {
   return html`<section class="card" aria-label="Written files"><h2>Written</h2><ul class="files">${results.map(result => filesOf(result).map(file => html`
     <li key=${file.src}><span><a href=${address("history", result.id)}>${file.name.split(".").pop()}</a> <small class="soft">${sizeText(file.bytes)}, ${timeText(result.made)}</small>
       ${result.result?.parity && html`<small class="soft">${result.result.parity}</small>`}</span>
-      <${Button} small icon="download" href="${fileAddress(result, file.number)}?download" download=${file.name} aria-label="Download ${file.name}">Download<//></li>`))}</ul></section>`;
+      <${Button} small icon="download" href="${file.src}?download" download=${file.name} aria-label="Download ${file.name}">Download<//></li>`))}</ul></section>`;
 }

@@ -1,10 +1,11 @@
 // Measure a model against real pictures it has not learnt from.
-import { get } from "../api.js";
-import { html, useEffect, useState } from "../html.js";
+import { useAnswer } from "../answers.js";
+import { html, useState } from "../html.js";
 import { address } from "../router.js";
 import { recalledOf } from "../results.js";
-import { isActive, startJob, useStore } from "../store.js";
+import { isActive, startJob, useModelJob, useStore } from "../store.js";
 import { Button, CommandBox, EmptyState, ErrorLine, JobCard, Select, Slider, Switch, toastError } from "../ui.js";
+import { pixelSize } from "../words.js";
 import { Measures, basisOf, measuredName } from "./measures.js";
 
 /** @typedef {import("../store.js").Item} Item */
@@ -33,14 +34,9 @@ export function MeasureTab({ model, state }) {
     .../** @type {Record<string, any>} */ (recalledOf(state, "evaluate")?.settings ?? {}),
   }));
   const [problem, setProblem] = useState("");
-  const [truncates, setTruncates] = useState(false);
-  useEffect(() => {
-    if (translator) return undefined;
-    const control = new AbortController();
-    get(`/api/models/${encodeURIComponent(model.id)}`, control.signal).then(facts => setTruncates(facts.truncates === true), () => setTruncates(false));
-    return () => control.abort();
-  }, [model.id]);
-  const running = useStore(store => store.jobs.find(job => job.action === "evaluate" && isActive(job) && job.settings?.model === model.id)?.id);
+  const truncates = useAnswer(translator ? "" : `/api/models/${encodeURIComponent(model.id)}`).answer?.truncates === true;
+  const job = useModelJob(model.id, "evaluate");
+  const running = job && isActive(job);
   if (datasets.length === 0) {
     return html`<${EmptyState} icon="bars" title="Measuring needs real pictures"
       action=${html`<${Button} kind="primary" icon="photos" href=${address("photos")}>Bring photos<//>`}>
@@ -52,7 +48,7 @@ export function MeasureTab({ model, state }) {
   return html`<div class="split">
     <section class="card stack" aria-label="What is measured">
       <${Select} label="Real pictures" value=${settings.dataset} onChange=${(/** @type {string} */ dataset) => change({ dataset })}
-        options=${datasets.map(item => ({ value: item.id, label: `${item.name}${item.size ? `, ${[].concat(item.size).join("×")} px` : ""}` }))} />
+        options=${datasets.map(item => ({ value: item.id, label: `${item.name}${item.size ? `, ${pixelSize(item.size)}` : ""}` }))} />
       <${Select} label="How many" value=${String(settings.count)} options=${COUNTS} onChange=${(/** @type {string} */ count) => change({ count: Number(count) })} />
       <details class="more"><summary>More settings</summary><div class="stack">
         <${Select} label="Compared by" value=${settings.features} options=${FEATURES} onChange=${(/** @type {string} */ features) => change({ features })}
@@ -61,9 +57,9 @@ export function MeasureTab({ model, state }) {
         ${truncates && html`<${Slider} label="Truncation" value=${truncation} min=${0.3} max=${1} step=${0.05} reset=${1}
           format=${(/** @type {number} */ value) => value.toFixed(2)} onInput=${(/** @type {number} */ value) => change({ truncation: value })} />`}
       </div></details>
-      <${Button} kind="primary" icon="bars" disabled=${Boolean(running)} onClick=${() => startJob("evaluate", given).catch(toastError)}>Measure<//>
+      <${Button} kind="primary" icon="bars" disabled=${running} onClick=${() => startJob("evaluate", given).catch(toastError)}>Measure<//>
       ${problem && html`<${ErrorLine} error=${problem} />`}
-      ${running && html`<${JobCard} id=${running} />`}
+      ${running && html`<${JobCard} id=${job.id} />`}
       <${CommandBox} action="evaluate" settings=${given} onError=${setProblem} />
     </section>
     <${Measured} model=${model} />

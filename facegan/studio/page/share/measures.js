@@ -27,7 +27,7 @@ export const measuredName = result => {
 };
 
 /** Return the ends of an axis that shows all these numbers. @param {Row[]} rows */
-export function axisOf(rows) {
+function axisOf(rows) {
   const numbers = rows.flatMap(row => [row.value, row.low, row.high, row.real]).filter(value => value != null);
   const top = Math.max(...numbers), bottom = Math.min(0, ...numbers);
   const share = rows.every(row => row.better === "higher") && top <= 1;

@@ -1,9 +1,9 @@
 // Publish a model on the Hugging Face Hub; a dry run shows first what would be uploaded.
 import { html, useState } from "../html.js";
-import { Markdown } from "../ui/markdown.js";
-import { filesOf, recalledOf, sizeText } from "../results.js";
-import { isActive, startJob, useStore } from "../store.js";
-import { Button, CommandBox, Dialog, EmptyState, JobCard, Select, Switch, TextInput, toastError } from "../ui.js";
+import { filesOf, recalledOf } from "../results.js";
+import { isActive, startJob, useModelJob, useStore } from "../store.js";
+import { Button, CommandBox, Dialog, EmptyState, JobCard, Markdown, Select, Switch, TextInput, toastError } from "../ui.js";
+import { sizeText } from "../words.js";
 import { measuredName } from "./measures.js";
 
 /** @typedef {import("../store.js").Item} Item */
@@ -17,7 +17,8 @@ export function PublishTab({ model, state }) {
   }));
   const [problem, setProblem] = useState("");
   const [asking, setAsking] = useState(false);
-  const running = useStore(store => store.jobs.find(job => job.action === "publish" && isActive(job) && job.settings?.model === model.id)?.id);
+  const job = useModelJob(model.id, "publish");
+  const running = Boolean(job && isActive(job));
   if (model.model === "translator") {
     return html`<${EmptyState} icon="share" title="Translators are not published yet">Export it instead: a page, or an ONNX graph.<//>`;
   }
@@ -39,10 +40,10 @@ export function PublishTab({ model, state }) {
       <${Switch} label="With a page (a Space)" checked=${settings.space} onChange=${(/** @type {boolean} */ on) => change({ space: on })} />
       <${Switch} label="With an ONNX graph" checked=${settings.onnx} onChange=${(/** @type {boolean} */ on) => change({ onnx: on })} />
       <div class="actions">
-        <${Button} kind="primary" icon="search" disabled=${Boolean(running) || !settings.repo} onClick=${() => start(true)}>Dry run<//>
-        <${Button} icon="share" disabled=${Boolean(running) || !settings.repo || Boolean(problem)} onClick=${() => setAsking(true)}>Publish<//>
+        <${Button} kind="primary" icon="search" disabled=${running || !settings.repo} onClick=${() => start(true)}>Dry run<//>
+        <${Button} icon="share" disabled=${running || !settings.repo || Boolean(problem)} onClick=${() => setAsking(true)}>Publish<//>
       </div>
-      ${running && html`<${JobCard} id=${running} />`}
+      ${running && html`<${JobCard} id=${job?.id} />`}
       ${settings.repo && html`<${CommandBox} action="publish" settings=${{ ...given, dry_run: false }} onError=${setProblem} />`}
       <${Dialog} title="Publish ${model.name}?" open=${asking} onClose=${() => setAsking(false)}
         actions=${html`<${Button} onClick=${() => setAsking(false)}>Cancel<//><${Button} kind="primary" icon="share" onClick=${() => start(false)}>Publish<//>`}>

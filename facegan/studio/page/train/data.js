@@ -77,26 +77,6 @@ const EVERY = 2500; // milliseconds between two questions while something trains
 const SELDOM = 10_000; // and while nothing does: a command line may begin at any time
 
 /**
- * Return the answer of an address, asked again when it changes.
- * @template T
- * @param {string} path "" asks nothing
- * @returns {{answer: T | null, error: string}}
- */
-export function useAnswer(path) {
-  const [state, setState] = useState({ answer: /** @type {T | null} */ (null), error: "", path: "" });
-  useEffect(() => {
-    if (!path) return undefined;
-    const control = new AbortController();
-    get(path, control.signal).then(
-      answer => setState({ answer, error: "", path }),
-      error => { if (!control.signal.aborted) setState({ answer: null, error: error.message, path }); },
-    );
-    return () => control.abort();
-  }, [path]);
-  return state.path === path ? state : { answer: null, error: "" };
-}
-
-/**
  * Ask again and again, while the page is seen.
  * @param {() => Promise<boolean>} ask whether something trains
  * @param {unknown[]} needs

@@ -1,8 +1,9 @@
 // What a dry run found: time, memory, disk, the quality to expect, and what --auto recommends and why.
 import { html } from "../html.js";
 import { Button, Icon } from "../ui.js";
+import { sizeText } from "../words.js";
 import { LineChart } from "./chart.js";
-import { bytes, duration, inWords, short } from "./scale.js";
+import { duration, inWords, short } from "./scale.js";
 
 /** @typedef {{seconds: number, kimg: number, value: number, low: number | null, high: number | null}} ForecastPoint */
 /**
@@ -43,7 +44,7 @@ export function clockUnit(longest) {
 }
 
 /** The quality to expect. @param {{forecast: Forecast}} props */
-export function ForecastCard({ forecast }) {
+function ForecastCard({ forecast }) {
   const points = forecast.points ?? [];
   if (!forecast.measure || points.length === 0) {
     return html`<section class="card" aria-label="Quality to expect"><h3>Quality to expect</h3>
@@ -67,9 +68,9 @@ function Facts({ plan }) {
   const rows = [
     ["Time in all", duration(plan.seconds)],
     ["Speed", `${short(plan.speed)} images/s`],
-    ["Memory", plan.memory == null ? "unknown" : `${bytes(plan.memory)}${tight ? " (tight)" : ""}`],
-    ["Free memory", bytes(plan.memory_free)],
-    ["Disk", bytes(plan.disk)],
+    ["Memory", plan.memory == null ? "unknown" : `${sizeText(plan.memory)}${tight ? " (tight)" : ""}`],
+    ["Free memory", sizeText(plan.memory_free)],
+    ["Disk", sizeText(plan.disk)],
     ["Length", `${short(plan.kimg)} kimg, ${plan.updates.toLocaleString("en")} updates`],
   ];
   return html`<dl class="facts">${rows.map(([name, text]) => html`<div key=${name}><dt>${name}</dt><dd>${text}</dd></div>`)}</dl>`;

@@ -1,7 +1,7 @@
 // One run: how far it is, its samples and curves, the watchdog's words, stop and go on.
 import { html, useState } from "../html.js";
 import { address } from "../router.js";
-import { isActive, startJob, stopJob, useJob, useStore } from "../store.js";
+import { isActive, startJob, stopJob, useEvents, useStore } from "../store.js";
 import { Button, CommandBox, Dialog, ErrorLine, Icon, Progress, Spinner, TextInput, toast, toastError } from "../ui.js";
 import { Curves } from "./curves.js";
 import { useRun } from "./data.js";
@@ -98,8 +98,7 @@ function Actions({ run, job }) {
 
 /** A run that has no folder yet. @param {{id: string, job: Job | undefined, error: string}} props */
 function Beginning({ id, job, error }) {
-  const { events } = useJob(job?.id);
-  const said = events.filter(event => event.kind === "message").at(-1)?.text;
+  const said = useEvents(job?.id ?? "").filter(event => event.kind === "message").at(-1)?.text;
   return html`<div class="row"><h1>${id}</h1><a href=${address("train")}>All runs</a></div>
     ${job && isActive(job) && html`<div class="card row"><p aria-live="polite"><${Spinner} label="Getting ready" /> ${job.state === "queued" ? "Waits for its turn: other jobs are running" : said ?? "Getting ready"} …</p>
       <${Button} small icon="stop" onClick=${() => stopJob(job.id).catch(toastError)}>Stop<//></div>`}

@@ -1,11 +1,12 @@
 // All runs of the project, and several beside each other.
+import { useAnswer } from "../answers.js";
 import { get } from "../api.js";
 import { html, useEffect, useState } from "../html.js";
 import { address, navigate } from "../router.js";
 import { useStore } from "../store.js";
 import { Button, EmptyState, ErrorLine, Progress, Spinner, Tabs } from "../ui.js";
 import { ComparedCurves } from "./curves.js";
-import { gridAddress, useAnswer, useRuns } from "./data.js";
+import { gridAddress, useRuns } from "./data.js";
 import { WORDS } from "./run.js";
 import { duration, short } from "./scale.js";
 import { SheetsBeside } from "./sheets.js";

@@ -83,12 +83,6 @@ export function duration(seconds) {
   return `${Math.floor(hours / 24)} d ${hours % 24} h`;
 }
 
-/** Return bytes in words. @param {number | null | undefined} bytes */
-export function bytes(bytes) {
-  if (bytes == null) return "–";
-  return bytes >= 1e9 ? `${Number((bytes / 1e9).toPrecision(3))} GB` : `${Number((bytes / 1e6).toPrecision(3))} MB`;
-}
-
 /** Return the index of the value in a rising list that is nearest to `x`; -1 for an empty list. @param {number[]} list @param {number} x */
 export function nearest(list, x) {
   return list.reduce((best, v, i) => (best < 0 || Math.abs(v - x) < Math.abs(/** @type {number} */ (list[best]) - x) ? i : best), -1);

@@ -8,7 +8,7 @@ import { inWords } from "./scale.js";
 /** @typedef {Record<string, any>} Changes by name, what differs from the recipe */
 
 /** A value as text. @param {any} value */
-export function spelled(value) {
+function spelled(value) {
   if (value == null) return "";
   if (Array.isArray(value)) return value.join(" ");
   if (typeof value === "boolean") return value ? "yes" : "no";
@@ -21,7 +21,7 @@ export function spelled(value) {
  * @param {string} text
  * @returns {{value: any, error: string}}
  */
-export function read(setting, text) {
+function read(setting, text) {
   const numeric = setting.kind === "int" || setting.kind === "float";
   const one = (/** @type {string} */ word) => {
     if (!numeric) return { value: word, error: "" };
@@ -40,10 +40,10 @@ export function read(setting, text) {
 }
 
 /** @param {any} a @param {any} b */
-export const same = (a, b) => JSON.stringify(a) === JSON.stringify(b);
+const same = (a, b) => JSON.stringify(a) === JSON.stringify(b);
 
 /** A name for people: r1_gamma becomes "R1 gamma". @param {Setting} setting */
-export function titled({ name, group, key }) {
+function titled({ name, group, key }) {
   const words = key.replaceAll("_", " ").replace(/\b(ema|r1|r2|gp|d|g|lr)\b/g, word => word.toUpperCase()).replace(/^kimg$/, "length (kimg)").replace(/ kimg$/, " (kimg)");
   const title = words[0]?.toUpperCase() + words.slice(1);
   return name.includes(".") ? `${title}, ${group}` : title;
@@ -56,7 +56,7 @@ const firstSentence = text => text.replace(/^(.*?)(?:[.;](?=\s|$)| \().*$/s, "$1
  * One setting; its hint is the field's own documentation.
  * @param {{setting: Setting, value: any, onChange: (value: any) => void, brief?: boolean}} props
  */
-export function SettingField({ setting, value, onChange, brief }) {
+function SettingField({ setting, value, onChange, brief }) {
   const [typed, setTyped] = useState(/** @type {string | null} */ (null));
   const changed = !same(value, setting.value);
   const was = changed ? ` The recipe's: ${spelled(setting.value) || "none"}.` : "";

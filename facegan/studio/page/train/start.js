@@ -1,9 +1,10 @@
 // Before a training: dataset, recipe, settings, a look ahead, and the button that starts it.
-import { html, useEffect, useMemo, useState } from "../html.js";
+import { useAnswer } from "../answers.js";
+import { html, useEffect, useState } from "../html.js";
 import { address, navigate } from "../router.js";
 import { isActive, removeJob, startJob, stopJob, useJob, useStore } from "../store.js";
 import { Button, CommandBox, EmptyState, ErrorLine, Select, Spinner, Switch, TextInput, toastError } from "../ui.js";
-import { useAnswer } from "./data.js";
+import { counted, freeName, pixelSize } from "../words.js";
 import { PlanResult } from "./plan.js";
 import { inWords } from "./scale.js";
 import { SettingsEditor } from "./settings.js";
@@ -23,15 +24,12 @@ import { SettingsEditor } from "./settings.js";
  * @property {Record<string, any>} changes
  */
 
-/** A free name for a new run. @param {string} dataset @param {string} recipe @param {Set<string>} taken */
-export function freeName(dataset, recipe, taken) {
-  const plain = `${dataset.replace(/^.*\//, "")}-${recipe}`.replace(/[^A-Za-z0-9._-]+/g, "-").replace(/^[^A-Za-z0-9]+/, "").slice(0, 70);
-  if (!taken.has(plain)) return plain;
-  for (let n = 2; ; n++) if (!taken.has(`${plain}-${n}`)) return `${plain}-${n}`;
-}
+/** A free name for a new run. @param {string} dataset @param {string} recipe @param {string[]} taken */
+const runName = (dataset, recipe, taken) => freeName(
+  `${dataset.replace(/^.*\//, "")}-${recipe}`.replace(/[^A-Za-z0-9._-]+/g, "-").replace(/^[^A-Za-z0-9]+/, "").slice(0, 70), taken);
 
 /** What a request brings. @param {Draft} draft @param {string} name */
-export function request(draft, name) {
+function request(draft, name) {
   const { dataset, to, recipe, init, changes } = draft;
   return { dataset, recipe, changes, ...(to ? { to } : {}), ...(init ? { init } : {}), ...(name ? { name } : {}) };
 }
@@ -40,11 +38,7 @@ export function request(draft, name) {
 export const namedSettings = sentence => [...new Set([...sentence.matchAll(/--(?:no-)?([a-z][a-z0-9.-]+)/g)].map(found => (found[1] ?? "").replaceAll("-", "_")))];
 
 /** @param {Item} item */
-function described(item) {
-  const [height, width] = item.size ?? [];
-  const count = item.counts?.train ?? 0;
-  return `${item.name} · ${count.toLocaleString("en")} pictures${width ? ` of ${width}×${height}` : ""}`;
-}
+const described = item => `${item.name} · ${counted(item.counts?.train ?? 0, "picture")}${item.size ? ` of ${pixelSize(item.size)}` : ""}`;
 
 // --- parts ---------------------------------------------------------------------------------------------------
 
@@ -108,7 +102,7 @@ function Further({ draft, set, recipe, datasets }) {
 
 /** The look ahead: a short job of its own. @param {{draft: Draft, recipe: Recipe, job: string, setJob: (id: string) => void, set: (change: Partial<Draft>) => void, blocked: boolean}} props */
 function LookAhead({ draft, recipe, job: id, setJob, set, blocked }) {
-  const { job } = useJob(id);
+  const job = useJob(id);
   const [failed, setFailed] = useState("");
   const asked = JSON.stringify(request(draft, ""));
   const start = async (/** @type {boolean} */ auto) => {
@@ -159,8 +153,8 @@ export function Start({ state }) {
   const recipe = list?.recipes.find(one => one.name === (draft.recipe || list.suited)) ?? list?.recipes.find(one => one.fits);
   const settings = useAnswer(recipe ? `/api/training/settings?recipe=${encodeURIComponent(recipe.name)}` : "");
   const full = { ...draft, dataset: dataset?.id ?? "", recipe: recipe?.name ?? "" };
-  const taken = useMemo(() => new Set((project?.runs ?? []).map(run => run.name.replace(/^.*\//, ""))), [project?.runs]);
-  const name = draft.name || (dataset && recipe ? freeName(dataset.name, recipe.name, taken) : "");
+  const taken = (project?.runs ?? []).map(run => run.name.replace(/^.*\//, ""));
+  const name = draft.name || (dataset && recipe ? runName(dataset.name, recipe.name, taken) : "");
   useEffect(() => { // so that the address can be kept, and a page that is loaded again shows the same
     if (!dataset || !recipe) return;
     const kept = Object.keys(full.changes).length ? JSON.stringify(full.changes) : "";

@@ -1,7 +1,8 @@
 // The sheet to draw on, beside what the translator makes of it at once.
 import { html, useEffect, useMemo, useRef, useState } from "../html.js";
+import { newestOnly } from "../newest.js";
 import { Button, ErrorLine, IconButton, Slider, Spinner } from "../ui.js";
-import { PageTranslator, canvasOf, newestOnly } from "./engine.js";
+import { PageTranslator } from "./engine.js";
 import { Pad, listenToPen } from "./pad.js";
 
 /** @typedef {import("./engine.js").TranslatorFacts} TranslatorFacts */
@@ -85,7 +86,7 @@ export function Sheet({ model, facts, direction, start, share, onDrawn }) {
 /** @param {HTMLCanvasElement} canvas @param {Uint8ClampedArray} before @param {Uint8ClampedArray} after @param {number} share */
 function paintBetween(canvas, before, after, share) {
   const mixed = share >= 1 ? after : after.map((value, i) => Math.round((before[i] ?? 0) + share * (value - (before[i] ?? 0))));
-  canvas.getContext("2d")?.drawImage(canvasOf(mixed, canvas.width, canvas.height), 0, 0);
+  canvas.getContext("2d")?.putImageData(new ImageData(new Uint8ClampedArray(mixed), canvas.width, canvas.height), 0, 0);
 }
 
 /** @param {{pad: Pad, input: string, onChange: () => void}} props */

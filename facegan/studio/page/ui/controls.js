@@ -33,7 +33,7 @@ export function IconButton({ icon, label, kind = "quiet", ...rest }) {
  * @param {{label: string, hint?: Children, error?: string, inline?: boolean,
  *   children: (ids: {id: string, describedBy: string | undefined, invalid: boolean}) => Children}} props
  */
-export function Field({ label, hint, error, inline, children }) {
+function Field({ label, hint, error, inline, children }) {
   const id = useId();
   const described = error || hint ? `${id}-hint` : undefined;
   return html`<div class="field ${inline ? "inline" : ""} ${error ? "invalid" : ""}">

@@ -1,7 +1,8 @@
 // Long work, as cards.
 import { html } from "../html.js";
 import { address } from "../router.js";
-import { againJob, isActive, removeJob, stopJob, useStore } from "../store.js";
+import { useResult } from "../results.js";
+import { againJob, isActive, removeJob, stopJob, useJob } from "../store.js";
 import { Button } from "./controls.js";
 import { ErrorLine, Progress } from "./feedback.js";
 import { toastError } from "./toasts.js";
@@ -24,8 +25,8 @@ export function JobProgress({ job }) {
  * @param {{id: string, onOpen?: () => void}} props
  */
 export function JobCard({ id, onOpen }) {
-  const job = useStore(state => state.jobs.find(one => one.id === id)); // the shell follows what runs
-  const result = useStore(state => state.project?.results.find(one => one.id === id)?.id); // a result has the id of its job
+  const job = useJob(id);
+  const result = useResult(id);
   if (!job) return null;
   const act = (/** @type {(id: string) => Promise<unknown>} */ what) => () => what(id).catch(toastError);
   return html`<article class="job ${job.state}" aria-label=${job.title}>
@@ -34,7 +35,7 @@ export function JobCard({ id, onOpen }) {
     ${job.state === "failed" && html`<${ErrorLine} error=${job.error || "The process ended without a word."} />`}
     <div class="actions">
       ${isActive(job) && html`<${Button} small icon="stop" onClick=${act(stopJob)}>Stop<//>`}
-      ${result && html`<${Button} small kind="primary" icon="photos" href=${address("history", result)} onClick=${onOpen}>Show<//>`}
+      ${result && html`<${Button} small kind="primary" icon="photos" href=${address("history", id)} onClick=${onOpen}>Show<//>`}
       ${(job.state === "failed" || job.state === "stopped") && html`<${Button} small icon="again" onClick=${act(againJob)}>${job.resumable ? "Go on" : "Do it again"}<//>`}
       ${!isActive(job) && html`<${Button} small kind="quiet" icon="trash" onClick=${act(removeJob)}>Remove<//>`}
     </div>

@@ -3,10 +3,11 @@ import { VIEWS } from "../app.js";
 import { html, useState } from "../html.js";
 import { address, navigate } from "../router.js";
 import {
-  VIEW_OF_ACTION, canRemix, changeResult, coverOf, deleteResult, filesOf, isFilm, isPicture, recallAddress, sizeText, timeText, titleOf,
+  VIEW_OF_ACTION, canRemix, changeResult, coverOf, deleteResult, filesOf, isFilm, isPicture, recallAddress, titleOf,
 } from "../results.js";
 import { useStore } from "../store.js";
 import { Button, CommandBox, Dialog, EmptyState, Icon, IconButton, Markdown, Picture, Select, Spinner, Tabs, TextInput, toastError } from "../ui.js";
+import { sizeText, timeText } from "../words.js";
 import { Measures } from "../share/measures.js";
 import { Addresses } from "../share/publish.js";
 
@@ -122,7 +123,7 @@ function Result({ result }) {
 }
 
 /** @param {{settings: Record<string, any>}} props */
-export function SettingsList({ settings }) {
+function SettingsList({ settings }) {
   const rows = Object.entries(settings).filter(([, value]) => value !== "" && value != null);
   return html`<dl class="rows">${rows.map(([name, value]) => html`<div key=${name}><dt>${name.replaceAll("_", " ")}</dt>
     <dd>${typeof value === "object" ? JSON.stringify(value) : String(value)}</dd></div>`)}</dl>`;

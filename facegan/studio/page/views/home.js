@@ -6,6 +6,7 @@ import { RecallButton } from "../recall.js";
 import { address } from "../router.js";
 import { isActive, useStore } from "../store.js";
 import { Button, Icon, JobCard, Spinner } from "../ui.js";
+import { aboutDataset, pixelSize } from "../words.js";
 import { Card } from "./history.js";
 
 /** @typedef {import("../store.js").Item} Item */
@@ -18,7 +19,7 @@ const SHOWN = 6;
 const has = id => VIEWS.some(view => view.id === id);
 
 /** Return what to do next, from what there is. @param {Project} project @returns {Step} */
-export function nextStep(project) {
+function nextStep(project) {
   const own = project.models.find(model => model.run || !model.bundled);
   const [dataset] = project.datasets;
   const measured = own && project.results.some(result => result.action === "evaluate" && result.settings?.model === own.id);
@@ -122,13 +123,8 @@ function Group({ title, icon, items, about, view, none, label }) {
 }
 
 /** @param {Item} item */
-const aboutDataset = item => [
-  item.counts && `${Object.values(/** @type {Record<string, number>} */ (item.counts)).reduce((a, b) => a + b, 0).toLocaleString()} pictures`,
-  item.size && `${[].concat(item.size).join("×")} px`,
-].filter(Boolean).join(", ");
-/** @param {Item} item */
 const aboutRun = item => [item.recipe || item.family, item.moments?.length ? `at ${item.moments.filter((/** @type {string} */ one) => one !== "best").at(-1)}` : "no model yet"].filter(Boolean).join(", ");
 /** @param {Item} item */
-const aboutModel = item => [item.model, item.bundled && "bundled", item.image_shape && `${item.image_shape[2]}×${item.image_shape[1]} px`].filter(Boolean).join(", ");
+const aboutModel = item => [item.model, item.bundled && "bundled", item.image_shape && pixelSize(item.image_shape.slice(1))].filter(Boolean).join(", ");
 
 export default { View };

@@ -4,6 +4,7 @@ import { html, useEffect, useState } from "../html.js";
 import { address, navigate } from "../router.js";
 import { useStore } from "../store.js";
 import { Button, DropZone, Icon, IconButton, Dialog, toastError } from "../ui.js";
+import { aboutDataset, counted } from "../words.js";
 import { BringingState, useBringing } from "../photos/bring.js";
 import { DatasetPage } from "../photos/dataset.js";
 import { useListing, cropAddress } from "../photos/places.js";
@@ -34,21 +35,15 @@ function Start() {
       hint="JPEG, PNG, WebP, HEIC and others; zip and tar. Photos of up to 80 million pixels." />
     <${BringingState} ...${bringing} />
     ${sets.length > 0 && html`<section class="listed"><h2>Photos that you brought</h2><ul class="cards">${sets.map(set => html`<li key=${set.id} class="card">
-      <a href=${address("photos", set.id)}><b>${set.id}</b><span class="soft small numbers">${set.files} ${set.files === 1 ? "file" : "files"}</span>
+      <a href=${address("photos", set.id)}><b>${set.id}</b><span class="soft small numbers">${counted(set.files, "file")}</span>
         ${set.draft ? html`<${Strip} kind="sets" id=${set.id} />` : html`<span class="strip none"><${Icon} name="photos" /></span>`}</a>
       <${IconButton} icon="trash" label="Delete ${set.id}" onClick=${() => setAsked(set.id)} /></li>`)}</ul></section>`}
     ${datasets.length > 0 && html`<section class="listed"><h2>Datasets of this project</h2><ul class="cards">${datasets.map(one => html`<li key=${one.id} class="card">
-      <a href=${address("photos", one.id, { kind: "datasets" })}><b>${one.name.replace("datasets/", "")}</b><span class="soft small numbers">${about(one)}</span>
+      <a href=${address("photos", one.id, { kind: "datasets" })}><b>${one.name.replace("datasets/", "")}</b><span class="soft small numbers">${aboutDataset(one)}</span>
         <${Strip} kind="datasets" id=${one.id} /></a></li>`)}</ul></section>`}
     <${Dialog} title="Delete ${asked}?" open=${Boolean(asked)} onClose=${() => setAsked("")} actions=${html`
       <${Button} onClick=${() => setAsked("")}>Keep<//><${Button} kind="danger" icon="trash" onClick=${() => remove(asked)}>Delete<//>`}>
       <p>The photos that you dropped, and what you decided about them, are deleted from the project's folder. Datasets that you saved of them stay.</p><//>`;
-}
-
-/** @param {import("../store.js").Item} item */
-function about(item) {
-  const total = Object.values(/** @type {Record<string, number>} */ (item["counts"] ?? {})).reduce((sum, n) => sum + n, 0);
-  return `${total} pictures${item["size"] ? `, ${item["size"][1]} × ${item["size"][0]} px` : ""}`;
 }
 
 /** @param {import("../app.js").ViewProps} props */

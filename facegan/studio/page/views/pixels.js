@@ -3,7 +3,6 @@ import { html } from "../html.js";
 import { Attack } from "../pixels/attack.js";
 import { Dream } from "../pixels/dream.js";
 import { Style } from "../pixels/style.js";
-import { recalledOf } from "../results.js";
 import { navigate } from "../router.js";
 import { useStore } from "../store.js";
 import { Spinner, Tabs } from "../ui.js";
@@ -18,8 +17,7 @@ const SAID = /** @type {Record<string, string>} */ ({
 /** @param {{id: string, state: Record<string, string>}} props */
 function View({ id, state }) {
   const ready = useStore(all => Boolean(all.project));
-  const given = recalledOf(state, "attack", "dream", "stylize")?.action ?? "attack";
-  const tab = id in SAID ? id : given === "stylize" ? "style" : given;
+  const tab = id in SAID ? id : "attack";
   const Tab = /** @type {any} */ ({ attack: Attack, dream: Dream, style: Style })[tab];
   const shown = state.job ?? "";
   return html`<h1>Pixels</h1><p class="lead">${SAID[tab]}</p>

@@ -1,15 +1,18 @@
 // Translate: pictures into pictures, by a model that was trained on pairs or on two sets.
-import { get, post } from "../api.js";
+import { useAnswer } from "../answers.js";
+import { post } from "../api.js";
+import { fromBase64 } from "../engine/bytes.js";
+import { readPng, writePng } from "../engine/encoders.js";
 import { html, useEffect, useState } from "../html.js";
 import { BeforeAfter } from "../parts/before_after.js";
-import { Downloads, LiveJob, fileOf, useResult, useResults } from "../parts/live.js";
+import { Earlier } from "../parts/earlier.js";
+import { Downloads, LiveJob } from "../parts/live.js";
 import { PhotoPicker, photoOf, sendPhoto } from "../parts/photos.js";
-import { recalledOf } from "../results.js";
+import { fileOf, recalledOf, useResult } from "../results.js";
 import { address, navigate } from "../router.js";
 import { startJob, useStore } from "../store.js";
-import { blobOf, canvasOf, pixelsOf, pngOf } from "../translate/engine.js";
 import { Sheet } from "../translate/sheet.js";
-import { Button, CommandBox, EmptyState, ErrorLine, PictureGrid, Select, Slider, Spinner, Switch } from "../ui.js";
+import { Button, CommandBox, EmptyState, ErrorLine, Select, Slider, Spinner, Switch } from "../ui.js";
 
 /** @typedef {import("../translate/engine.js").TranslatorFacts} TranslatorFacts */
 /** @typedef {import("../parts/photos.js").Photo} Photo */
@@ -45,15 +48,10 @@ function OwnTranslator() {
 
 /** @param {{id: string, translators: any[], shown: string, recalled: Record<string, any> | null}} props */
 function Translator({ id, translators, shown, recalled }) {
-  const [facts, setFacts] = useState(/** @type {TranslatorFacts | null} */ (null));
-  const [direction, setDirection] = useState("");
-  const [error, setError] = useState("");
-  const ask = () => {
-    setError("");
-    const wanted = recalled?.direction;
-    get(`/api/translators/${encodeURIComponent(id)}`).then(found => { setDirection(found.directions.includes(wanted) ? wanted : found.directions[0]); setFacts(found); }, problem => setError(problem.message));
-  };
-  useEffect(ask, [id]);
+  const [wanted, setDirection] = useState(recalled?.direction ?? "");
+  const { answer, error, ask } = useAnswer(`/api/translators/${encodeURIComponent(id)}`);
+  const facts = /** @type {TranslatorFacts | null} */ (answer);
+  const direction = facts?.directions.includes(wanted) ? wanted : facts?.directions[0];
   return html`<div class="stack">
     <div class="row model-choices">
       <${Select} label="Translator" value=${id} onChange=${(/** @type {string} */ to) => navigate("translate", to)}
@@ -74,13 +72,12 @@ function Desk({ id, facts, direction, shown, recalled }) {
   const [start, setStart] = useState(/** @type {{pixels: Uint8ClampedArray, n: number} | null} */ (null));
   const [error, setError] = useState("");
   const [drawing, setDrawing] = useState(/** @type {{pixels: Uint8ClampedArray, made: Uint8ClampedArray} | null} */ (null));
-  const [, height, width] = facts.image_shape;
   useEffect(() => {
     if (!photo) return;
     setError("");
     const ready = photo.id === recalled?.photo && Boolean(recalled?.ready);
     post(`/api/translators/${encodeURIComponent(id)}/input`, { photo: photo.id, align, ready }).then(async found => {
-      setStart({ pixels: await pixelsOf(blobOf(found.input), width, height), n: Date.now() });
+      setStart({ pixels: await readPng(fromBase64(found.input)), n: Date.now() });
     }).catch(problem => setError(problem.message));
   }, [photo?.id, align]);
   return html`
@@ -95,7 +92,7 @@ function Desk({ id, facts, direction, shown, recalled }) {
         ${photo && !align && html`<${Switch} label="Find the face" checked=${align} onChange=${setAlign} hint="Without it, the picture is taken as it is." />`}</div>
       <${Keep} id=${id} facts=${facts} direction=${direction} photo=${photo} align=${align} drawing=${drawing} recalled=${recalled} untouched=${Boolean(start && drawing && same(start.pixels, drawing.pixels))} shown=${shown} />
     </div>
-    <${Earlier} id=${id} />`;
+    <${Earlier} action="translate" title="Earlier translations" onOpen=${(/** @type {string} */ result) => navigate("translate", id, { result })} caption=${(/** @type {any} */ one) => spoken(one.result?.direction ?? "")} />`;
 }
 
 /** @param {Uint8ClampedArray} a @param {Uint8ClampedArray} b */
@@ -124,7 +121,7 @@ function Keep({ id, facts, direction, photo, align, untouched, drawing, shown, r
     try {
       let wanted = /** @type {Record<string, any> | null} */ (settings);
       if (!wanted && drawing) {
-        const sent = await sendPhoto(await pngOf(canvasOf(drawing.pixels, width, height)), () => {}, "drawing.png");
+        const sent = await sendPhoto(await writePng([drawing.pixels], [width, height]), () => {}, "drawing.png");
         wanted = { photo: sent.id, model: id, direction, steps, ready: true };
       }
       if (wanted) setJob((await startJob("translate", wanted)).id);
@@ -157,14 +154,6 @@ function Kept({ id }) {
       : html`<img class="face-picture" src=${fileOf(result, "figure")} alt="Input and result" />`}
     <${Downloads} result=${result} files=${[["picture", "PNG"], ["figure", "Figure"]]} />
   </div>`;
-}
-
-/** @param {{id: string}} props */
-function Earlier({ id }) {
-  const results = useResults("translate");
-  if (!results.length) return null;
-  return html`<section class="earlier"><h2>Earlier translations</h2><${PictureGrid} label="Earlier translations" onSelect=${(/** @type {string} */ result) => navigate("translate", id, { result })}
-    items=${results.map(one => ({ id: one.id, src: fileOf(one, "picture"), alt: `Translation of ${one.made ?? ""}`, caption: one.result?.direction ?? "" }))} /></section>`;
 }
 
 export default { View };
