@@ -1,7 +1,7 @@
 // The shell: the views and how to get to them, the jobs, the messages.
 import { Component, html, render, useEffect, useRef, useState } from "./html.js";
 import { Recall } from "./recall.js";
-import { address, useRoute } from "./router.js";
+import { address, navigate, useRoute, useTurns } from "./router.js";
 import { isActive, keepUp, onJobEnd, refresh, store, useStore } from "./store.js";
 import { Button, Dialog, ErrorLine, Icon, IconButton, JobCard, Spinner, Toasts, toast } from "./ui.js";
 
@@ -124,19 +124,23 @@ function CurrentView() {
   const [, setReady] = useState("");
   const [failed, setFailed] = useState("");
   const main = useRef(/** @type {HTMLElement | null} */ (null));
-  const first = useRef(true);
+  const shown = useRef("");
+  const turns = useTurns();
   const entry = VIEWS.find(view => view.id === route.view);
   useEffect(() => {
     setFailed("");
     document.title = `${entry?.title ?? "Not found"} · facegan studio`;
-    if (!first.current) { main.current?.focus({ preventScroll: true }); window.scrollTo(0, 0); }
-    first.current = false;
     if (!entry || loaded.has(entry.id)) return;
     entry.load().then(
       module => { loaded.set(entry.id, module.default.View); setReady(entry.id); },
       () => setFailed(`The view ${entry.title} could not be loaded. Load the page again.`),
     );
   }, [route.view]);
+  useEffect(() => { // to the begin of what has opened, unless the focus is in what stays, such as tabs
+    const opened = shown.current !== route.view || !document.activeElement || document.activeElement === document.body;
+    if (shown.current && opened) { main.current?.focus({ preventScroll: true }); window.scrollTo(0, 0); }
+    shown.current = route.view;
+  }, [route.view, turns]);
   const View = entry && loaded.get(entry.id);
   return html`<main id="main" class="view-${route.view}" tabindex="-1" ref=${main} key=${route.view}>
     ${!entry && html`<h1>No such view</h1><p>The address names “${route.view}”, which this studio does not have.
@@ -157,7 +161,9 @@ function Shell() {
   const [more, setMore] = useState(false);
   useEffect(() => onJobEnd((id, event) => {
     const title = store.get().jobs.find(job => job.id === id)?.title ?? "A job";
-    if (event.kind === "done") toast(`${title}: done.`, { kind: "good" });
+    const show = { label: "Show", onClick: () => navigate("history", id) };
+    const listed = store.get().project?.results.some(result => result.id === id);
+    if (event.kind === "done") toast(`${title}: done.`, { kind: "good", ...(listed ? { action: show } : {}) });
     if (event.kind === "failed") toast(`${title}: ${event.error}`, { kind: "bad", action: { label: "Jobs", onClick: () => setJobs(true) } });
   }), []);
   const tabs = VIEWS.filter(view => view.tab).slice(0, NARROW_TABS);

@@ -93,7 +93,7 @@ export function RecallButton({ small }) {
     input.onchange = () => asked.set({ file: input.files?.[0] ?? null });
     input.click();
   };
-  return html`<${Button} small=${small} icon="again" onClick=${pick}>Recall a picture<//>`;
+  return html`<${Button} small=${small} icon="again" title="Choose a picture that facegan made: its settings come back" onClick=${pick}>Recall a picture<//>`;
 }
 
 /** @param {{file: File, views: Array<{id: string, title: string, icon: string}>, onClose: () => void}} props */

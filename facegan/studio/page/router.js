@@ -39,11 +39,13 @@ export function address(view, id = "", state = {}) {
   return `#/${encodeURIComponent(view)}${id && `/${encodeURIComponent(id)}`}${query && `?${query}`}`;
 }
 
-const route = observable({ now: parseHash(location.hash) });
-window.addEventListener("hashchange", () => route.set({ now: parseHash(location.hash) }));
+const route = observable({ now: parseHash(location.hash), turns: 0 });
+window.addEventListener("hashchange", () => route.set(({ turns }) => ({ now: parseHash(location.hash), turns: turns + 1 })));
 
 /** Return the present route. */
 export const useRoute = () => useObservable(route, value => value.now);
+/** Return how often somebody has turned to another address; changes of what is shown there do not count. */
+export const useTurns = () => useObservable(route, value => value.turns);
 export const presentRoute = () => route.get().now;
 
 /**

@@ -135,8 +135,7 @@ function onEvent(id, event) {
   const entry = followed.get(id);
   if (entry) entry.close = null;
   if (ended) return;
-  for (const listener of endListeners) listener(id, event);
-  void refresh();
+  void refresh().then(() => { for (const listener of endListeners) listener(id, event); });
 }
 
 /** @type {Set<(id: string, event: JobEvent) => void>} */

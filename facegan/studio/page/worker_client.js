@@ -1,9 +1,9 @@
 // A worker of this page, from outside: every question has a number, which its answer repeats.
 
 export class WorkerClient {
-  /** @param {URL} address of its module */
-  constructor(address) {
-    this.worker = new Worker(address, { type: "module" });
+  /** @param {Worker} worker */
+  constructor(worker) {
+    this.worker = worker;
     /** @type {Map<number, {resolve: (answer: any) => void, reject: (error: Error) => void}>} */
     this.waiting = new Map();
     this.count = 0;

@@ -65,7 +65,7 @@ export class Model {
         if (!runs) throw new Error("this model cannot be exported");
       }
       if (this.closed) return;
-      this.worker = new WorkerClient(new URL("./worker.js", import.meta.url));
+      this.worker = new WorkerClient(new Worker(new URL("./worker.js", import.meta.url), { type: "module" }));
       await this.worker.ask({ kind: "start", base: new URL(this.base, location.href).href, facts: this.about });
       this.isLocal = true;
     } catch { this.remote = true; }

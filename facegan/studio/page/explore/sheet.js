@@ -35,7 +35,7 @@ export function Sheet({ session }) {
   };
   const find = (/** @type {Event} */ event) => {
     event.preventDefault();
-    if (/^\d{1,15}$/.test(wanted.trim())) show(Number(wanted.trim()));
+    show(Number(wanted));
   };
   const inside = seed >= first && seed < first + count;
   return html`<div class="stack">
@@ -43,7 +43,7 @@ export function Sheet({ session }) {
       <div class="actions"><${IconButton} icon="back" label="Page before" disabled=${first === 0} onClick=${() => turn(first - count)} />
         <span class="numbers" aria-live="polite">Seeds ${first} to ${first + count - 1}</span>
         <${IconButton} icon="forward" label="Next page" onClick=${() => turn(first + count)} /></div>
-      <form class="find" onSubmit=${find}><input class="input" inputmode="numeric" placeholder="Seed" aria-label="Go to a seed" value=${wanted}
+      <form class="find" onSubmit=${find}><input class="input" inputmode="numeric" required pattern="\\s*[0-9]{1,15}\\s*" title="A seed is a whole number" placeholder="Seed" aria-label="Go to a seed" value=${wanted}
         onInput=${(/** @type {any} */ event) => setWanted(event.target.value)} /><button class="button" type="submit">Go</button></form>
     </div>
     <div class="faces" role="listbox" aria-label="Faces of seeds" ref=${grid} onKeyDown=${keys}>
@@ -51,7 +51,7 @@ export function Sheet({ session }) {
         look=${{ ...look, face: { point: { seed: number } } }} role="option" selected=${number === seed} caption=${number} label="Seed ${number}"
         data-seed=${number} tabIndex=${(inside ? number === seed : i === 0) ? 0 : -1} />`)}
     </div>
-    <p class="soft small">Press a face to look at it; the arrow keys move. Drag one onto + or −, or press <kbd>+</kbd> or <kbd>−</kbd>;
-      <kbd>F</kbd> makes it a favourite, <kbd>R</kbd> shows another by chance.</p>
+    <p class="soft small">Press a face to look at it. <span class="keys">The arrow keys move. Drag one onto + or −, or press <kbd>+</kbd> or <kbd>−</kbd>;${" "}
+      <kbd>F</kbd> makes it a favourite, <kbd>R</kbd> shows another by chance.</span></p>
   </div>`;
 }

@@ -11,7 +11,7 @@ export function BeforeAfter({ before, after, label, names = ["Before", "After"],
     <img class="over" src=${before} alt=${names[0]} draggable=${false} />
     <span class="line" aria-hidden="true"></span>
     <span class="name left" aria-hidden="true">${names[0]}</span><span class="name right" aria-hidden="true">${names[1]}</span>
-    <input type="range" min="0" max="100" value=${share} aria-label=${label} aria-valuetext="${share} % ${names[0].toLowerCase()}"
+    <input type="range" min="0" max="100" value=${share} aria-label=${label} aria-valuetext="${share}% ${names[0].toLowerCase()}"
       onInput=${(/** @type {any} */ event) => setShare(Number(event.target.value))} />
   </div>`;
 }

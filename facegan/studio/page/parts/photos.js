@@ -1,7 +1,8 @@
 // A photo of one's own: dropped, chosen, taken by the camera, or one of the package's samples.
-import { get, upload } from "../api.js";
+import { del, get, upload } from "../api.js";
 import { html, useEffect, useRef, useState } from "../html.js";
 import { Button, Dialog, DropZone, ErrorLine, Progress } from "../ui.js";
+import { percent } from "../words.js";
 
 /**
  * @typedef {object} Photo
@@ -39,8 +40,9 @@ export function useSamples() {
  */
 export async function sendPhoto(file, onShare, name) {
   const sent = await upload(file, onShare, name ? { name } : {});
-  if (sent.kind !== "picture") throw new Error(`${sent.name} is no picture; choose a JPEG, PNG, WebP or HEIC file.`);
-  return photoOf(sent.id, sent.name);
+  if (sent.kind === "picture") return photoOf(sent.id, sent.name);
+  del(`/api/uploads/${sent.id}`).catch(() => {}); // nobody can use it
+  throw new Error(`${sent.name} is no picture; choose a JPEG, PNG, WebP or HEIC file.`);
 }
 
 /**
@@ -67,7 +69,7 @@ export function PhotoPicker({ label, hint, onPhoto, styles = false, compact = fa
     <${DropZone} label=${label} hint=${hint} accept="image/*,.heic,.heif,.avif" onFiles=${(/** @type {File[]} */ [file]) => file && take(file)}>
       ${!styles && html`<${Button} icon="camera" onClick=${() => setCamera(true)}>Camera<//>`}
     <//>
-    ${share >= 0 && html`<${Progress} label="Sending to this studio" done=${Math.round(100 * share)} total=${100} note="${Math.round(100 * share)} %" />`}
+    ${share >= 0 && html`<${Progress} label="Sending to this studio" done=${Math.round(100 * share)} total=${100} note=${percent(share)} />`}
     <${ErrorLine} error=${error} />
     ${samples && names.length > 0 && html`<div class="sample-row"><span class="soft small">${styles ? "Or a style of the package:" : "Or try with:"}</span>
       ${names.map(name => html`<button type="button" key=${name} class="sample" aria-label="Use the sample ${name}" title=${name}

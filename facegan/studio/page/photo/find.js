@@ -6,17 +6,10 @@ import { LiveJob } from "../parts/live.js";
 import { PhotoPicker, photoOf } from "../parts/photos.js";
 import { navigate } from "../router.js";
 import { startJob, useJob, useStore } from "../store.js";
-import { Button, CommandBox, ErrorLine, Select, Spinner, Switch, chosenModel } from "../ui.js";
+import { Button, CommandBox, EmptyState, ErrorLine, ModelPicker, Spinner, Switch, chosenModel } from "../ui.js";
 
 /** @typedef {import("../parts/photos.js").Photo} Photo */
 /** @typedef {{width: number, height: number, faces: import("../parts/faces.js").Face[], whole: string, why: string}} FacesFound */
-
-/** @param {string} id */
-function useGenerators(id) {
-  const models = useStore(all => all.project?.models) ?? [];
-  const generators = models.filter(model => model.model !== "translator");
-  return { generators, model: chosenModel(generators, id) ?? generators[0] };
-}
 
 /** @param {{job: string, onJob: (id: string) => void, recalled: Record<string, any> | null}} props */
 export function FindFace({ job, onJob, recalled }) {
@@ -25,13 +18,17 @@ export function FindFace({ job, onJob, recalled }) {
   const [chosen, setPhoto] = useState(/** @type {Photo | null} */ (null));
   const [wanted, setWanted] = useState("");
   const photo = chosen ?? (begun?.photo && !other ? photoOf(begun.photo) : null); // the page may have been closed meanwhile
-  const { generators, model } = useGenerators(wanted || begun?.model || "");
-  if (!model) return html`<p><${Spinner} /></p>`;
+  const models = (useStore(all => all.project?.models) ?? []).filter(one => one.model !== "translator");
+  const model = chosenModel(models, wanted || begun?.model || "") ?? models[0];
+  if (!model) {
+    return html`<${EmptyState} icon="face" title="A face is found in a model" action=${html`<${Button} kind="primary" icon="train" href="#/train">Train<//>`}>
+      This project has no model that draws faces yet.<//>`;
+  }
   return html`<div class="stack">
     ${!photo && html`<${PhotoPicker} label="Drop a photo of a face" onPhoto=${setPhoto}
       hint="JPEG, PNG, WebP or HEIC. It stays on the machine of this studio." />`}
-    ${photo && html`<${Chosen} key=${`${photo.id} ${model.id}`} photo=${photo} model=${model.id} job=${job} onJob=${onJob} begun=${begun} onOther=${() => { setPhoto(null); setOther(true); onJob(""); }}>
-      ${generators.length > 1 && html`<${Select} label="Model" value=${model.id} onChange=${setWanted} options=${generators.map(one => ({ value: one.id, label: one.name }))} />`}
+    ${photo && html`<${Chosen} key=${photo.id} photo=${photo} model=${model.id} job=${job} onJob=${onJob} begun=${begun} onOther=${() => { setPhoto(null); setOther(true); onJob(""); }}>
+      ${models.length > 1 && html`<${ModelPicker} kind="generator" value=${model.id} onChange=${setWanted} />`}
     <//>`}
   </div>`;
 }
@@ -41,7 +38,9 @@ export function FindFace({ job, onJob, recalled }) {
  *   begun: Record<string, any> | null | undefined}} props
  */
 function Chosen({ photo, model, job, onJob, onOther, begun, children }) {
-  const done = useJob(job)?.state === "done";
+  const search = useJob(job);
+  const done = search?.state === "done";
+  const begins = !search || search.state === "failed" || search.state === "stopped"; // a search can begin
   const { answer, error: unseen } = useAnswer("/api/photo/faces", { photo: photo.id, model });
   const found = /** @type {FacesFound | null} */ (answer);
   const [face, setFace] = useState(begun?.face ?? 1);
@@ -63,11 +62,11 @@ function Chosen({ photo, model, job, onJob, onOther, begun, children }) {
       ${!found && !unseen && html`<p class="row to-the-left"><${Spinner} label="Looking for faces" /> <span>Looking for faces …</span></p>`}
       ${found && html`<${FoundFaces} found=${found} face=${face} onFace=${setFace} align=${align} onAlign=${setAlign} name=${photo.name} />`}
       <${ErrorLine} error=${unseen || error} />
-      ${usable && !job && html`${children}
-        <${Switch} label="Search longer" checked=${careful} onChange=${setCareful} hint="Six times the steps from four starts: closer to the photo, but minutes instead of seconds." />
+      ${(unseen || usable) && begins && children}
+      ${usable && begins && html`<${Switch} label="Search longer" checked=${careful} onChange=${setCareful} hint="Six times the steps from four starts: closer to the photo, but minutes instead of seconds." />
         <${Switch} label="Adapt the model to this photo" checked=${tune} onChange=${setTune} hint="Changes the model a little so that it draws this very face; it takes about a minute more." />
         <div class="actions"><${Button} kind="primary" icon="search" onClick=${start}>Find this face in the model<//></div>`}
-      ${job && html`<${LiveJob} id=${job} alt="The face that was found so far" start=${crop && `data:image/png;base64,${crop}`} onAgain=${() => { onJob(""); start(); }} />`}
+      ${job && html`<${LiveJob} id=${job} alt="The face that was found so far" start=${crop && `data:image/png;base64,${crop}`} onAgain=${start} />`}
       ${settings && html`<${CommandBox} action="invert" settings=${settings} onError=${setError} />`}
     </section></div>`;
 }

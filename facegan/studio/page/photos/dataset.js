@@ -1,9 +1,9 @@
 // A dataset of the project: its pictures, filtered and sorted by attributes, and what was left out.
-import { html, useEffect, useRef, useState } from "../html.js";
+import { html, useEffect, useState } from "../html.js";
 import { address, navigate } from "../router.js";
-import { isActive, startJob, stopJob, useStore } from "../store.js";
+import { isActive, startJob, stopJob, useJob, useStore } from "../store.js";
 import { Button, CommandBox, EmptyState, ErrorLine, Progress, Select, Slider, Spinner, Tabs, TextInput, toastError } from "../ui.js";
-import { counted, freeName, percent, pixelSize } from "../words.js";
+import { counted, freeName, nameOfDataset, percent, pixelSize } from "../words.js";
 import { nameOf } from "./decisions.js";
 import { Faces, Rejects } from "./gallery.js";
 import { PhotoDialog } from "./photo.js";
@@ -116,16 +116,21 @@ function Attributes({ listing, onChoose }) {
   </section>`;
 }
 
+/**
+ * Go to the dataset that a job makes, once it is listed.
+ * @param {import("../store.js").Job | undefined} job @param {string} started the id of the job that was begun while somebody looks; "" for none
+ */
+export function useDatasetOf(job, started) {
+  const made = job && job.id === started && job.state === "done" ? job.result?.dataset : "";
+  const listed = useStore(state => state.project?.datasets.some(one => one.id === made));
+  useEffect(() => { if (made && listed) navigate("photos", made, { kind: "datasets" }); }, [made, listed]);
+}
+
 /** Start a job whose result is a dataset, and go there when it is done. @param {string} action */
 function useDatasetJob(action) {
   const [started, setStarted] = useState("");
-  const job = useStore(state => state.jobs.find(one => one.id === started));
-  const gone = useRef("");
-  useEffect(() => {
-    if (job?.state !== "done" || gone.current === job.id || !job.result?.dataset) return;
-    gone.current = job.id;
-    navigate("photos", job.result.dataset, { kind: "datasets" });
-  }, [job?.state, job?.result]);
+  const job = useJob(started);
+  useDatasetOf(job, started);
   const begin = (/** @type {any} */ settings) => startJob(action, settings).then(made => setStarted(made.id), toastError);
   return { job, busy: job !== undefined && isActive(job), begin };
 }
@@ -138,7 +143,7 @@ function Work({ job }) {
     ${job.state === "failed" && html`<${ErrorLine} error=${job.error ?? ""} />`}`;
 }
 
-const useNames = () => (useStore(state => state.project?.datasets) ?? []).map(one => one.name.replace("datasets/", ""));
+const useNames = () => (useStore(state => state.project?.datasets) ?? []).map(one => nameOfDataset(one));
 
 /** @param {{id: string, listing: Listing}} props */
 function Predict({ id, listing }) {

@@ -1,11 +1,11 @@
 // Photos that somebody brought: faces being found, what is left out, what is cut, and the dataset that is saved.
 import { get, put } from "../api.js";
 import { html, useEffect, useMemo, useRef, useState } from "../html.js";
-import { navigate } from "../router.js";
 import { againJob, isActive, startJob, stopJob, useEvents, useStore } from "../store.js";
 import { Button, DropZone, EmptyState, ErrorLine, Progress, Tabs, toastError } from "../ui.js";
-import { counted } from "../words.js";
+import { counted, nameOfDataset } from "../words.js";
 import { BringingState, useBringing } from "./bring.js";
+import { useDatasetOf } from "./dataset.js";
 import { canBeKept, decided, isDropped, isKept, nameOf, putBack } from "./decisions.js";
 import { Faces, Rejects, keyOf } from "./gallery.js";
 import { PhotoDialog } from "./photo.js";
@@ -53,6 +53,9 @@ export function SetPage({ id }) {
   const { look } = jobs;
   const events = useEvents(look?.id ?? "");
   const saving = jobs.save && isActive(jobs.save) ? jobs.save : null;
+  const seen = useRef(""); // the newest job that saved while somebody looked
+  if (saving) seen.current = saving.id;
+  useDatasetOf(jobs.save, seen.current);
   const [started, setStarted] = useState("");
   const [crop, setCrop] = useState(() => cropOf(look?.settings));
   const [tab, setTab] = useState("faces");
@@ -100,7 +103,6 @@ export function SetPage({ id }) {
       <${Button} small icon="play" onClick=${() => againJob(look.id).catch(toastError)}>Go on<//></div>`}
     ${saving && html`<${Watch} job=${saving} found=${[]} />`}
     ${jobs.save?.state === "failed" && !saving && html`<${ErrorLine} error=${jobs.save.error ?? ""} />`}
-    <${Saved} job=${jobs.save} />
     <${ErrorLine} error=${error} />
     ${!working && look && html`<div class="photos-page"><div>
       <div class="row"><${Tabs} label="What is shown" value=${tab} onChange=${setTab} panelId="photos-panel"
@@ -114,7 +116,7 @@ export function SetPage({ id }) {
           : html`<${Rejects} kind="sets" id=${id} rejects=${rejects} decisions=${decisions} onDecide=${decide} onOpen=${setOpen} />`}
       </div></div>
       <aside class="stack">
-        <${SaveSettings} photos=${id} crop=${crop} count=${count} taken=${names.map(one => one.name.replace("datasets/", ""))} busy=${Boolean(saving)} version=${version}
+        <${SaveSettings} photos=${id} crop=${crop} count=${count} taken=${names.map(one => nameOfDataset(one))} busy=${Boolean(saving)} version=${version}
           onSave=${async (/** @type {any} */ settings) => { await written(); await startJob("prepare", settings).catch(toastError); }} />
         <${CropSettings} crop=${crop} used=${looked} onChange=${setCrop} onLook=${() => begin(crop)} busy=${working} kind="sets" id=${id} samples=${samples} />
         <${DropZone} label="Add photos" multiple folders onFiles=${bringing.begin} />
@@ -139,17 +141,4 @@ function Watch({ job, found }) {
     ${faces.length > 0 && html`<ul class="faces small-faces" aria-label="The newest faces">${faces.slice(-NEWEST).reverse().map(one => html`
       <li key=${one.n} class="face"><img src=${one.crop} alt="Face of ${nameOf(one.source)}" /></li>`)}</ul>`}
     <div class="actions"><${Button} small icon="stop" onClick=${() => stopJob(job.id).catch(toastError)}>Stop<//></div></section>`;
-}
-
-/** Go to a dataset once it is saved. @param {{job: Job | undefined}} props */
-function Saved({ job }) {
-  const waits = useRef("");
-  useEffect(() => {
-    if (job && isActive(job)) waits.current = job.id;
-    else if (job?.state === "done" && waits.current === job.id && job.result?.dataset) {
-      waits.current = "";
-      navigate("photos", job.result.dataset, { kind: "datasets" });
-    }
-  }, [job?.id, job?.state, job?.result]);
-  return null;
 }

@@ -6,7 +6,7 @@ import { BeforeAfter } from "../parts/before_after.js";
 import { LookedAt } from "../parts/faces.js";
 import { fileOf } from "../results.js";
 import { Button, ErrorLine, Select, Slider, Spinner, Switch, TextInput } from "../ui.js";
-import { percent } from "../words.js";
+import { counted, percent } from "../words.js";
 import { ClassifierSelect, MadeEarlier, PhotoPlace, Took, Workbench, begunPhoto, useBegun } from "./shared.js";
 
 /** @typedef {import("../parts/photos.js").Photo} Photo */
@@ -83,7 +83,7 @@ function AttackResult({ result }) {
     ${!about.success && html`<p>${changed ? "It is not as sure as you asked." : `It was not fooled into seeing ${about.target || "anything else"}.`} Allow a larger change, or ${changed ? "ask for less" : "take another class"}.</p>`}
     <div class="two-columns"><${ClassBars} title="Before" rows=${about.before ?? []} wanted=${about.target} /><${ClassBars} title="After" rows=${about.after ?? []} wanted=${about.target} /></div>
     <${BeforeAfter} before=${fileOf(result, "photo")} after=${fileOf(result, "picture")} label="How much of the photo as it was" ratio=${wide / high} />
-    <p class="numbers">No value changed by more than ${about.levels} of 255; ${percent(about.changed ?? 0)} of the pixels changed, in ${about.steps} steps.
+    <p class="numbers">No value changed by more than ${about.levels} of 255; ${percent(about.changed ?? 0)} of the pixels changed, in ${counted(about.steps ?? 0, "step")}.
       ${about.face_found === false ? " No face was found, so that the whole photo was looked at." : ""}
       ${Object.entries(about.survived ?? {}).map(([name, share]) => ` ${percent(Number(share))} of changes by ${name} leave it standing.`)}</p>
     <figure class="picture"><img src=${fileOf(result, "difference")} alt="The change, magnified" /><figcaption>The change alone, magnified until it is seen.</figcaption></figure>

@@ -2,7 +2,7 @@
 import { get } from "../api.js";
 import { html, useEffect, useState } from "../html.js";
 import { Earlier } from "../parts/earlier.js";
-import { Downloads, LiveJob } from "../parts/live.js";
+import { Downloads, LiveJob, Outcome } from "../parts/live.js";
 import { PhotoPicker, photoOf } from "../parts/photos.js";
 import { recalledOf, useResult } from "../results.js";
 import { navigate, presentRoute } from "../router.js";
@@ -58,8 +58,7 @@ export function Workbench({ action, tab, settings, begin, shown, photo, alt, Res
       ${!settings && !photo && html`<span class="soft small">Choose a photo first.</span>`}</div>
     <${ErrorLine} error=${error} />
     <${LiveJob} id=${shown} alt=${alt} start=${photo?.src} onAgain=${go} />
-    ${job?.state === "stopped" && !result && html`<p class="soft">It was stopped before there was a picture to keep.</p>`}
-    ${result && !active && html`<${Result} result=${result} />`}
+    ${result && !active && html`<${Outcome} label="What came of it"><${Result} result=${result} /><//>`}
     ${settings && html`<${CommandBox} action=${action} settings=${settings} onError=${setError} />`}
   </div>`;
 }

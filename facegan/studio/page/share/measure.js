@@ -5,7 +5,7 @@ import { address } from "../router.js";
 import { recalledOf } from "../results.js";
 import { isActive, startJob, useModelJob, useStore } from "../store.js";
 import { Button, CommandBox, EmptyState, ErrorLine, JobCard, Select, Slider, Switch, toastError } from "../ui.js";
-import { pixelSize } from "../words.js";
+import { aboutDataset, nameOfDataset } from "../words.js";
 import { Measures, basisOf, measuredName } from "./measures.js";
 
 /** @typedef {import("../store.js").Item} Item */
@@ -48,7 +48,7 @@ export function MeasureTab({ model, state }) {
   return html`<div class="split">
     <section class="card stack" aria-label="What is measured">
       <${Select} label="Real pictures" value=${settings.dataset} onChange=${(/** @type {string} */ dataset) => change({ dataset })}
-        options=${datasets.map(item => ({ value: item.id, label: `${item.name}${item.size ? `, ${pixelSize(item.size)}` : ""}` }))} />
+        options=${datasets.map(item => ({ value: item.id, label: `${nameOfDataset(item)}, ${aboutDataset(item)}` }))} />
       <${Select} label="How many" value=${String(settings.count)} options=${COUNTS} onChange=${(/** @type {string} */ count) => change({ count: Number(count) })} />
       <details class="more"><summary>More settings</summary><div class="stack">
         <${Select} label="Compared by" value=${settings.features} options=${FEATURES} onChange=${(/** @type {string} */ features) => change({ features })}

@@ -3,6 +3,7 @@ import { html, useState } from "../html.js";
 import { Button, Tabs } from "../ui.js";
 import { LineChart } from "./chart.js";
 import { clockUnit } from "./plan.js";
+import { pictures } from "./scale.js";
 
 /** @typedef {import("./data.js").RunDetail} RunDetail */
 /** @typedef {import("./data.js").ChartData} ChartData */
@@ -41,10 +42,10 @@ export function Curves({ run, cursor }) {
   const [all, setAll] = useState(false);
   const own = run.axes[0];
   if (!own || run.charts.length === 0) return html`<p class="soft">Curves appear with the first report.</p>`;
-  const { unit, size } = across === "kimg" ? { unit: "kimg", size: 0 } : clockUnit(own.seconds.at(-1) ?? 0);
+  const { unit, size } = across === "kimg" ? { unit: "thousand pictures", size: 0 } : clockUnit(own.seconds.at(-1) ?? 0);
   const charts = ordered(run.charts);
   const shown = all ? charts : charts.filter(chart => FIRST.includes(chart.title)).slice(0, 6);
-  const marks = own.events.map(event => ({ x: placeOf(own, event.kimg, size), text: `${event.kimg} kimg: ${event.text}`, alarm: event.alarm }));
+  const marks = own.events.map(event => ({ x: placeOf(own, event.kimg, size), text: `${pictures(event.kimg)} pictures: ${event.text}`, alarm: event.alarm }));
   const seriesOf = (/** @type {ChartData} */ chart) => chart.series.map(one => /** @type {Series} */ ({
     label: one.label, color: one.color, behind: one.run > 0, floor: one.floor,
     points: along(run.axes[one.run], size).map((x, i) => ({ x, y: one.values[i] ?? null, low: one.low?.[i], high: one.high?.[i] })),
@@ -64,7 +65,7 @@ export function Curves({ run, cursor }) {
 export function ComparedCurves({ runs, across }) {
   const [all, setAll] = useState(false);
   const longest = Math.max(0, ...runs.map(run => run.axes[0]?.seconds.at(-1) ?? 0));
-  const { unit, size } = across === "kimg" ? { unit: "kimg", size: 0 } : clockUnit(longest);
+  const { unit, size } = across === "kimg" ? { unit: "thousand pictures", size: 0 } : clockUnit(longest);
   const found = new Map();
   runs.forEach((run, i) => {
     for (const chart of run.charts) {

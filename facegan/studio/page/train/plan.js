@@ -3,7 +3,7 @@ import { html } from "../html.js";
 import { Button, Icon } from "../ui.js";
 import { sizeText } from "../words.js";
 import { LineChart } from "./chart.js";
-import { duration, inWords, short } from "./scale.js";
+import { duration, inWords, pictures, short } from "./scale.js";
 
 /** @typedef {{seconds: number, kimg: number, value: number, low: number | null, high: number | null}} ForecastPoint */
 /**
@@ -71,7 +71,7 @@ function Facts({ plan }) {
     ["Memory", plan.memory == null ? "unknown" : `${sizeText(plan.memory)}${tight ? " (tight)" : ""}`],
     ["Free memory", sizeText(plan.memory_free)],
     ["Disk", sizeText(plan.disk)],
-    ["Length", `${short(plan.kimg)} kimg, ${plan.updates.toLocaleString("en")} updates`],
+    ["Length", `${pictures(plan.kimg)} pictures, ${plan.updates.toLocaleString("en")} updates`],
   ];
   return html`<dl class="facts">${rows.map(([name, text]) => html`<div key=${name}><dt>${name}</dt><dd>${text}</dd></div>`)}</dl>`;
 }

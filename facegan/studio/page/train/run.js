@@ -5,7 +5,7 @@ import { isActive, startJob, stopJob, useEvents, useStore } from "../store.js";
 import { Button, CommandBox, Dialog, ErrorLine, Icon, Progress, Spinner, TextInput, toast, toastError } from "../ui.js";
 import { Curves } from "./curves.js";
 import { useRun } from "./data.js";
-import { duration, inWords, short } from "./scale.js";
+import { duration, inWords, pictures, short } from "./scale.js";
 import { Sheets } from "./sheets.js";
 import { namedSettings } from "./start.js";
 
@@ -19,11 +19,11 @@ export const WORDS = { waiting: "waits for its turn", running: "trains", stopped
 function Facts({ run }) {
   const best = run.best;
   const rows = [
-    ["Pictures seen", `${short(run.kimg)}${run.total ? ` of ${short(run.total)}` : ""} kimg`],
+    ["Pictures seen", `${pictures(run.kimg)}${run.total ? ` of ${pictures(run.total)}` : ""}`],
     run.state === "running" ? ["Time left", duration(run.seconds_left)] : ["Trained for", duration(run.seconds)],
     ["Speed", run.images_per_second == null ? "–" : `${short(Math.round(run.images_per_second))} images/s`],
     run.metric && run.metric_value != null ? [run.metric.toUpperCase(), short(run.metric_value)] : ["Distance to the data", short(run.quality)],
-    ...(best ? [["Best so far", `${short(best.value)} at ${short(best.kimg)} kimg`]] : []),
+    ...(best ? [["Best so far", `${short(best.value)} after ${pictures(best.kimg)} pictures`]] : []),
   ];
   return html`<dl class="facts">${rows.map(([name, text]) => html`<div key=${name}><dt>${name}</dt><dd>${text}</dd></div>`)}</dl>`;
 }
@@ -34,7 +34,7 @@ function Verdict({ run }) {
   if (!headline && !text && !warnings.length) return null;
   return html`<section class="card verdict" aria-label="What to make of it" aria-live="polite">
     ${(headline || text) && html`<p>${headline && html`<b>${headline}</b> `}${text && plain(text)}</p>`}
-    ${warnings.map(one => html`<p class="warning" key=${`${one.kimg} ${one.text}`}><${Icon} name="alert" size=${18} /><span>At ${short(one.kimg)} kimg: ${plain(one.text)}</span></p>`)}
+    ${warnings.map(one => html`<p class="warning" key=${`${one.kimg} ${one.text}`}><${Icon} name="alert" size=${18} /><span>After ${pictures(one.kimg)} pictures: ${plain(one.text)}</span></p>`)}
   </section>`;
 }
 
@@ -68,11 +68,11 @@ function Failure({ sentence, run, job }) {
 function LongerDialog({ run, open, onClose }) {
   const [kimg, setKimg] = useState(String(Number(((run.total ?? run.kimg) * 2).toPrecision(3))));
   const number = Number(kimg);
-  const error = Number.isFinite(number) && number > run.kimg ? "" : `Give more than the ${short(run.kimg)} kimg that it has seen.`;
+  const error = Number.isFinite(number) && number > run.kimg ? "" : `Give more than the ${short(run.kimg)} thousand that it has seen.`;
   return html`<${Dialog} title="Train longer" open=${open} onClose=${onClose} actions=${html`<${Button} kind="primary" icon="play" disabled=${Boolean(error)}
       onClick=${() => { onClose(); goOn(run.id, number); }}>Go on<//>`}>
-    <${TextInput} label="New length (kimg)" inputmode="decimal" value=${kimg} onChange=${setKimg} error=${error}
-      hint="Thousands of pictures that the discriminator sees in all. A learning rate that has fallen to its end rises again, and falls towards the new one." />
+    <${TextInput} label="New length in thousand pictures" inputmode="decimal" value=${kimg} onChange=${setKimg} error=${error}
+      hint="How many pictures the discriminator sees in all. A learning rate that has fallen to its end rises again, and falls towards the new one." />
     <${CommandBox} action="train" settings=${error ? null : { run: run.id, kimg: number }} /><//>`;
 }
 
@@ -145,7 +145,7 @@ function Messages({ run }) {
   return html`<details class="card"><summary>Settings and messages</summary>
     ${changes.length > 0 ? html`<p>Changed from the recipe ${run.recipe}:</p><ul class="lines">${changes.map(([name, value]) => html`<li key=${name}><code>${name}</code> ${Array.isArray(value) ? value.join(" ") : String(value)}</li>`)}</ul>`
       : html`<p>All settings are those of the recipe ${run.recipe}.</p>`}
-    ${events.length > 0 && html`<ol class="lines">${events.map(event => html`<li key=${`${event.kimg} ${event.text}`}><span class="soft numbers">${short(event.kimg)} kimg</span> ${event.text}</li>`)}</ol>`}
+    ${events.length > 0 && html`<ol class="lines">${events.map(event => html`<li key=${`${event.kimg} ${event.text}`}><span class="soft numbers">${pictures(event.kimg)}</span> ${event.text}</li>`)}</ol>`}
     <p><${Button} small kind="quiet" icon="copy" href=${address("train", "", { new: 1, recipe: run.recipe, changes: changes.length ? JSON.stringify(run.changes) : "" })}>A new run with these settings<//></p>
   </details>`;
 }

@@ -5,10 +5,11 @@ import { html, useEffect, useState } from "../html.js";
 import { address, navigate } from "../router.js";
 import { useStore } from "../store.js";
 import { Button, EmptyState, ErrorLine, Progress, Spinner, Tabs } from "../ui.js";
+import { counted } from "../words.js";
 import { ComparedCurves } from "./curves.js";
 import { gridAddress, useRuns } from "./data.js";
 import { WORDS } from "./run.js";
-import { duration, short } from "./scale.js";
+import { duration, pictures, short } from "./scale.js";
 import { SheetsBeside } from "./sheets.js";
 
 /** @typedef {import("./data.js").Run} Run */
@@ -19,15 +20,15 @@ const MOST = 8; // runs beside each other
 /** @param {{run: Run, chosen: boolean, onChoose: () => void}} props */
 function RunCard({ run, chosen, onChoose }) {
   const newest = run.grids.at(-1);
-  const note = run.seconds_left == null ? `${short(run.kimg)} of ${short(run.total)} kimg` : `${duration(run.seconds_left)} left`;
+  const note = run.seconds_left == null ? `${pictures(run.kimg)} of ${pictures(run.total)}` : `${duration(run.seconds_left)} left`;
   return html`<article class="card run ${run.state}" aria-label=${run.id}>
     <a class="cover" href=${address("train", run.id)} aria-label="Open ${run.id}">${newest == null ? html`<span class="soft">No samples yet</span>`
       : html`<img src=${gridAddress(run.id, newest)} alt="" loading="lazy" />`}</a>
     <header><h3><a href=${address("train", run.id)}>${run.id}</a></h3><span class="state ${run.state}">${WORDS[run.state]}</span></header>
     <p class="soft small">${run.recipe}${run.dataset && ` on ${run.dataset}`}</p>
     <${Progress} label="Pictures seen" done=${run.kimg} total=${run.total ?? undefined} note=${note} />
-    <div class="row small"><span>${run.metric && run.metric_value != null ? `${run.metric.toUpperCase()} ${short(run.metric_value)}` : run.quality != null ? `distance ${short(run.quality)}` : ""}
-      ${run.alarms > 0 && html` <span class="alarms">${run.alarms} warning${run.alarms > 1 ? "s" : ""}</span>`}</span>
+    <div class="row small"><span>${run.metric && run.metric_value != null ? `${run.metric.toUpperCase()} ${short(run.metric_value)}` : run.quality != null ? `distance to the data ${short(run.quality)}` : ""}
+      ${run.alarms > 0 && html` <span class="alarms">${counted(run.alarms, "warning")}</span>`}</span>
       <${Button} small kind="quiet" icon=${chosen ? "check" : "plus"} pressed=${chosen} onClick=${onChoose} aria-label="Compare ${run.id}">Compare<//></div>
   </article>`;
 }
@@ -45,7 +46,8 @@ export function RunList() {
       ${datasets ? "A training turns a dataset of photos into a model that draws new faces. Every run of this project appears here, also those of the command line." : "Training needs a dataset. Bring photos first; the studio finds the faces in them."}<//>`;
   }
   return html`<div class="row"><h1>Train</h1><div class="actions">
-      ${chosen.length > 0 && html`<${Button} icon="bars" disabled=${chosen.length < 2} href=${address("train", "", { compare: chosen.join(",") })}>Compare ${chosen.length} runs<//>`}${begin}</div></div>
+      ${chosen.length === 1 && html`<span class="soft small" role="status">Choose another run to compare it with.</span>`}
+      ${chosen.length > 1 && html`<${Button} icon="bars" href=${address("train", "", { compare: chosen.join(",") })}>Compare ${chosen.length} runs<//>`}${begin}</div></div>
     <p class="lead">Every run of this project, also those of the command line.</p>
     <${ErrorLine} error=${error} />
     <div class="run-grid">${runs.map(run => html`<${RunCard} key=${run.id} run=${run} chosen=${chosen.includes(run.id)} onChoose=${() => toggle(run.id)} />`)}</div>`;

@@ -72,6 +72,9 @@ export function short(value) {
   return size >= 1e4 ? Math.round(value).toLocaleString("en") : String(Number(value.toPrecision(4)));
 }
 
+/** Return a number of pictures, of which training counts thousands. @param {number | null | undefined} kimg */
+export const pictures = kimg => (kimg == null ? "–" : Math.round(1000 * kimg).toLocaleString("en"));
+
 /** Return seconds in words: 40 s, 12 min, 3 h 20 min, 2 d 4 h. @param {number | null | undefined} seconds */
 export function duration(seconds) {
   if (seconds == null || !Number.isFinite(seconds)) return "–";

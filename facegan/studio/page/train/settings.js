@@ -44,7 +44,7 @@ const same = (a, b) => JSON.stringify(a) === JSON.stringify(b);
 
 /** A name for people: r1_gamma becomes "R1 gamma". @param {Setting} setting */
 function titled({ name, group, key }) {
-  const words = key.replaceAll("_", " ").replace(/\b(ema|r1|r2|gp|d|g|lr)\b/g, word => word.toUpperCase()).replace(/^kimg$/, "length (kimg)").replace(/ kimg$/, " (kimg)");
+  const words = key.replaceAll("_", " ").replace(/\b(ema|r1|r2|gp|d|g|lr)\b/g, word => word.toUpperCase()).replace(/^kimg$/, "length (thousand pictures)").replace(/ kimg$/, " (thousand pictures)");
   const title = words[0]?.toUpperCase() + words.slice(1);
   return name.includes(".") ? `${title}, ${group}` : title;
 }

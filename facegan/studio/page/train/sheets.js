@@ -2,7 +2,7 @@
 import { html, useEffect, useState } from "../html.js";
 import { Button, Slider } from "../ui.js";
 import { gridAddress } from "./data.js";
-import { nearest, short } from "./scale.js";
+import { nearest, pictures } from "./scale.js";
 
 /** @typedef {import("./data.js").Run} Run */
 
@@ -32,11 +32,11 @@ export function Sheets({ run, onMoment }) {
   const kimg = /** @type {number} */ (grids[index]);
   const play = () => { if (index === last) go(0); setPlaying(!playing); };
   return html`<figure class="sheet">
-    <img src=${gridAddress(run.id, kimg)} alt="Samples of ${run.id} after ${short(kimg)} thousand pictures" />
+    <img src=${gridAddress(run.id, kimg)} alt="Samples of ${run.id} after ${pictures(kimg)} pictures" />
     <figcaption class="soft small">${run.axes?.[0]?.caption ?? ""}</figcaption>
     ${last > 0 && html`<div class="player"><${Button} small icon=${playing ? "pause" : "play"} onClick=${play} aria-label=${playing ? "Pause" : "Play the training"} />
       <${Slider} label=${at == null ? "Newest samples" : "Samples"} value=${index} min=${0} max=${last} step=${1} onInput=${(/** @type {number} */ to) => { setPlaying(false); go(to); }}
-        format=${(/** @type {number} */ i) => `${short(grids[i])} kimg`} /></div>`}
+        format=${(/** @type {number} */ i) => `${pictures(grids[i])} pictures`} /></div>`}
   </figure>`;
 }
 
@@ -51,11 +51,11 @@ export function SheetsBeside({ runs }) {
   if (index < 0) return null;
   const kimg = /** @type {number} */ (all[index]);
   return html`<section class="stack" aria-label="Samples beside each other">
-    <${Slider} label="Samples after" value=${index} min=${0} max=${Math.max(1, all.length - 1)} step=${1} onInput=${setAt} format=${(/** @type {number} */ i) => `${short(all[i])} kimg`} />
+    <${Slider} label="Samples after" value=${index} min=${0} max=${Math.max(1, all.length - 1)} step=${1} onInput=${setAt} format=${(/** @type {number} */ i) => `${pictures(all[i])} pictures`} />
     <div class="beside">${runs.map((run, i) => {
       const own = run.grids[nearest(run.grids, kimg)];
       return html`<figure class="sheet" key=${run.id} style=${{ "--c": `var(--c${i % 8})` }}><figcaption><b class="run-name">${run.id}</b>
-        <span class="soft small">${own == null ? "no samples yet" : `${short(own)} kimg`}</span></figcaption>
-        ${own != null && html`<img src=${gridAddress(run.id, own)} alt="Samples of ${run.id} after ${short(own)} thousand pictures" loading="lazy" />`}</figure>`;
+        <span class="soft small">${own == null ? "no samples yet" : `${pictures(own)} pictures`}</span></figcaption>
+        ${own != null && html`<img src=${gridAddress(run.id, own)} alt="Samples of ${run.id} after ${pictures(own)} pictures" loading="lazy" />`}</figure>`;
     })}</div></section>`;
 }

@@ -4,9 +4,9 @@ import { html, useEffect, useState } from "../html.js";
 import { address, navigate } from "../router.js";
 import { isActive, removeJob, startJob, stopJob, useJob, useStore } from "../store.js";
 import { Button, CommandBox, EmptyState, ErrorLine, Select, Spinner, Switch, TextInput, toastError } from "../ui.js";
-import { counted, freeName, pixelSize } from "../words.js";
+import { counted, freeName, nameOfDataset, pixelSize } from "../words.js";
 import { PlanResult } from "./plan.js";
-import { inWords } from "./scale.js";
+import { inWords, pictures } from "./scale.js";
 import { SettingsEditor } from "./settings.js";
 
 /** @typedef {import("./data.js").Recipe} Recipe */
@@ -38,7 +38,7 @@ function request(draft, name) {
 export const namedSettings = sentence => [...new Set([...sentence.matchAll(/--(?:no-)?([a-z][a-z0-9.-]+)/g)].map(found => (found[1] ?? "").replaceAll("-", "_")))];
 
 /** @param {Item} item */
-const described = item => `${item.name} · ${counted(item.counts?.train ?? 0, "picture")}${item.size ? ` of ${pixelSize(item.size)}` : ""}`;
+const described = item => `${nameOfDataset(item)} · ${counted(item.counts?.train ?? 0, "picture")}${item.size ? ` of ${pixelSize(item.size)}` : ""}`;
 
 // --- parts ---------------------------------------------------------------------------------------------------
 
@@ -52,7 +52,7 @@ function RecipeChoice({ recipes, draft, set }) {
   return html`<div class="stack tight">
     <${Select} label="Recipe" value=${draft.recipe} options=${shown.map(recipe => ({ value: recipe.name, label: label(recipe) }))}
       onChange=${(/** @type {string} */ recipe) => set({ recipe, changes: {}, init: "", to: "" })}
-      hint=${now ? `${now.summary}. ${now.kimg.toLocaleString("en")} kimg. Source: ${now.source}.` : ""} />
+      hint=${now ? `${now.summary}. ${pictures(now.kimg)} pictures long. Source: ${now.source}.` : ""} />
     ${recipes.suited && html`<p class="small soft">${draft.recipe === recipes.suited ? "This recipe suits your pictures and this machine" : html`<button type="button" class="link" onClick=${() => set({ recipe: recipes.suited, changes: {}, init: "", to: "" })}>${recipes.suited}</button> would suit your pictures and this machine`}: ${recipes.why}.</p>`}
     ${!recipes.suited && html`<${ErrorLine} error=${recipes.why} />`}
     ${fitting.length < recipes.recipes.length && html`<${Switch} label="Show recipes for other pictures, too" checked=${all} onChange=${setAll} />`}

@@ -36,7 +36,7 @@ export class PageTranslator {
   async start() {
     const absolute = (/** @type {string} */ path) => new URL(path, location.href).href;
     try {
-      this.worker = new WorkerClient(new URL("./worker.js", import.meta.url));
+      this.worker = new WorkerClient(new Worker(new URL("./worker.js", import.meta.url), { type: "module" }));
       await this.worker.ask({
         kind: "start", shape: this.shape,
         graph: absolute(`${this.address}/graph?direction=${encodeURIComponent(this.direction)}`),

@@ -1,6 +1,7 @@
 // What the page says: progress, errors, questions, and what to do where there is nothing yet.
 import { html, useEffect, useId, useRef } from "../html.js";
 import { Icon } from "../icons.js";
+import { asSentence } from "../words.js";
 import { Button, IconButton } from "./controls.js";
 
 /** @typedef {import("../html.js").Children} Children */
@@ -25,12 +26,12 @@ export function Progress({ label, done = 0, total, note }) {
 
 /**
  * One sentence that says what went wrong, with a way on.
- * @param {{error?: string | Error | null, onRetry?: () => void, retry?: string, children?: Children}} props
+ * @param {{error?: string | null, onRetry?: () => void, retry?: string}} props
  */
-export function ErrorLine({ error, onRetry, retry = "Try again", children }) {
+export function ErrorLine({ error, onRetry, retry = "Try again" }) {
   if (!error) return null;
   return html`<div class="error-line" role="alert"><${Icon} name="alert" />
-    <p>${typeof error === "string" ? error : error.message}${children}</p>
+    <p>${asSentence(error)}</p>
     ${onRetry && html`<${Button} small onClick=${onRetry}>${retry}<//>`}</div>`;
 }
 

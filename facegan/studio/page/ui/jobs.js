@@ -32,7 +32,7 @@ export function JobCard({ id, onOpen }) {
   return html`<article class="job ${job.state}" aria-label=${job.title}>
     <header><h3>${job.title}</h3><span class="state">${WORDS[job.state]}</span></header>
     <${JobProgress} job=${job} />
-    ${job.state === "failed" && html`<${ErrorLine} error=${job.error || "The process ended without a word."} />`}
+    ${job.state === "failed" && html`<${ErrorLine} error=${job.error} />`}
     <div class="actions">
       ${isActive(job) && html`<${Button} small icon="stop" onClick=${act(stopJob)}>Stop<//>`}
       ${result && html`<${Button} small kind="primary" icon="photos" href=${address("history", id)} onClick=${onOpen}>Show<//>`}

@@ -93,9 +93,7 @@ function Explorer({ session, item, state, onFound }) {
   useKeys(session);
   const changes = html`<${Changes} session=${session} modelId=${item.id} onFound=${onFound} />`;
   const turn = (/** @type {string} */ to) => { setTool(to); writeTool(to); };
-  return html`<header class="row"><h1>Explore</h1>
-      <div class="choose"><${ModelPicker} kind="generator" value=${item.id} onChange=${(/** @type {string} */ id) => navigate("explore", id)} /></div></header>
-    <${ErrorLine} error=${error} />
+  return html`<${ErrorLine} error=${error} />
     ${session.model.remote && html`<p class="soft small">This browser cannot run the model by itself: the server draws, which takes longer.</p>`}
     <div class="explore">
       <div class="left stack"><${Stage} session=${session} modelId=${item.id} />${!narrow && html`<section class="card">${changes}</section>`}</div>
@@ -142,10 +140,10 @@ function View({ id, state }) {
       <${EmptyState} icon="face" title="No such model" action=${html`<${Button} kind="primary" href="#/explore">Open another one<//>`}>
         Train a model, or open the one that comes with facegan.<//>`;
   }
-  return html`${!session && html`<h1>Explore</h1>`}
+  return html`<header class="row"><h1>Explore</h1>
+      <div class="choose"><${ModelPicker} kind="generator" value=${item.id} onChange=${(/** @type {string} */ to) => navigate("explore", to)} /></div></header>
     ${error && html`<${ErrorLine} error=${error} onRetry=${() => setTurn(turn + 1)} />`}
-    ${!session && !error && html`<p class="row"><span><${Spinner} label="Opening the model" /> Opening ${item.name} …
-      <span class="soft">The first time, it is prepared for the browser, which takes a moment.</span></span></p>`}
+    ${!session && !error && html`<p class="row"><span><${Spinner} label="Opening the model" /> Opening ${item.name} … ${" "}<span class="soft">The first time, it is prepared for the browser, which takes a moment.</span></span></p>`}
     ${session && html`<${Explorer} key=${`${item.id} ${turn}`} session=${session} item=${item} state=${state} onFound=${() => setTurn(turn + 1)} />`}`;
 }
 

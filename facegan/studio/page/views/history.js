@@ -7,7 +7,7 @@ import {
 } from "../results.js";
 import { useStore } from "../store.js";
 import { Button, CommandBox, Dialog, EmptyState, Icon, IconButton, Markdown, Picture, Select, Spinner, Tabs, TextInput, toastError } from "../ui.js";
-import { sizeText, timeText } from "../words.js";
+import { counted, sizeText, timeText } from "../words.js";
 import { Measures } from "../share/measures.js";
 import { Addresses } from "../share/publish.js";
 
@@ -34,10 +34,9 @@ function View({ id }) {
 function All({ results }) {
   const [which, setWhich] = useState("all");
   const [action, setAction] = useState("");
-  const explore = VIEWS.some(view => view.id === "explore");
   if (results.length === 0) {
     return html`<h1>Results</h1><${EmptyState} icon="clock" title="Nothing is made yet"
-      action=${html`<${Button} kind="primary" icon=${explore ? "compass" : "home"} href=${address(explore ? "explore" : "home")}>${explore ? "Explore faces" : "Home"}<//>`}>
+      action=${html`<${Button} kind="primary" icon="compass" href=${address("explore")}>Explore faces<//>`}>
       What you make appears here, with the settings and the command that made it, to make it again or something like it.<//>`;
   }
   const titles = new Map(results.map(result => [result.action, result.title || result.action]));
@@ -51,7 +50,8 @@ function All({ results }) {
         options=${[{ value: "", label: "everything" }, ...[...titles].map(([value, label]) => ({ value, label }))]} />
     </div>
     <h2 class="hidden-text">The list</h2>
-    ${shown.length === 0 && html`<p class="soft">None of the results is like that.</p>`}
+    ${shown.length === 0 && html`<p class="soft">${which === "kept" ? "Press the star of a result, and it is listed here." : "No result is like that."}
+      ${" "}<button type="button" class="link" onClick=${() => { setWhich("all"); setAction(""); }}>Show all</button></p>`}
     <ul class="grid results" style=${{ "--min": "220px" }}>${shown.map(result => html`<li key=${result.id}><${Card} result=${result} /></li>`)}</ul>`;
 }
 
@@ -116,7 +116,7 @@ function Result({ result }) {
     ${result.result?.card && html`<section class="card below" aria-label="The card"><${Markdown} text=${result.result.card} /></section>`}
     <${Dialog} title="Delete this result?" open=${asking} onClose=${() => setAsking(false)}
       actions=${html`<${Button} onClick=${() => setAsking(false)}>Keep it<//><${Button} kind="danger" icon="trash" onClick=${remove}>Delete<//>`}>
-      <p>Its ${files.length === 1 ? "file is" : `${files.length} files are`} deleted from the project's folder. This cannot be undone.</p><//>
+      <p>Its ${counted(files.length, "file is", "files are")} deleted from the project's folder. This cannot be undone.</p><//>
     <${Dialog} title="Name this result" open=${naming != null} onClose=${() => setNaming(null)}
       actions=${html`<${Button} onClick=${() => setNaming(null)}>Cancel<//><${Button} kind="primary" onClick=${rename}>Name it<//>`}>
       <${TextInput} label="Name" value=${naming ?? ""} onChange=${setNaming} hint="Empty: what it is." /><//>`;

@@ -1,50 +1,43 @@
 // Home: what is in the project, what goes on, and the one obvious next step.
-import { VIEWS } from "../app.js";
 import { post } from "../api.js";
 import { html, useEffect, useState } from "../html.js";
 import { RecallButton } from "../recall.js";
 import { address } from "../router.js";
 import { isActive, useStore } from "../store.js";
 import { Button, Icon, JobCard, Spinner } from "../ui.js";
-import { aboutDataset, pixelSize } from "../words.js";
+import { aboutDataset, nameOfDataset, pixelSize } from "../words.js";
 import { Card } from "./history.js";
 
 /** @typedef {import("../store.js").Item} Item */
 /** @typedef {import("../store.js").Project} Project */
 /** @typedef {{title: string, text: string, label: string, icon: string, href: string}} Step */
 
-const SHOWN = 6;
-
-/** @param {string} id */
-const has = id => VIEWS.some(view => view.id === id);
+const SHOWN = 6; // results, and faces
+const FIRST = 5; // of each kind
 
 /** Return what to do next, from what there is. @param {Project} project @returns {Step} */
 function nextStep(project) {
   const own = project.models.find(model => model.run || !model.bundled);
   const [dataset] = project.datasets;
   const measured = own && project.results.some(result => result.action === "evaluate" && result.settings?.model === own.id);
-  if (own && dataset && !measured && has("share")) {
+  if (own && dataset && !measured) {
     return { title: `How good is ${own.name}?`, text: "Your model has not been measured yet. Measuring compares its faces with photos that it has not seen.",
       label: "Measure it", icon: "bars", href: address("share", own.id, { tab: "evaluate" }) };
   }
-  if (own && has("explore")) {
+  if (own) {
     return { title: `Explore ${own.name}`, text: "Walk through the faces that your model knows, mix them, and change them with sliders.",
       label: "Explore", icon: "compass", href: address("explore", own.id) };
   }
-  if (dataset && !own && has("train")) {
-    return { title: `Train a model on ${dataset.name}`, text: "Your photos are ready. Training goes on when you close this page, and can be stopped and continued.",
+  if (dataset) {
+    return { title: `Train a model on ${nameOfDataset(dataset)}`, text: "Your photos are ready. Training goes on when you close this page, and can be stopped and continued.",
       label: "Train", icon: "train", href: address("train", "", { new: 1, dataset: dataset.id }) };
   }
-  if (has("explore") && project.results.length === 0) {
+  if (project.results.length === 0) {
     return { title: "Meet faces that nobody has", text: "The model that comes with facegan draws them. Explore it before you train your own.",
       label: "Explore faces", icon: "compass", href: address("explore", project.models[0]?.id ?? "") };
   }
-  if (has("photos")) {
-    return { title: "Bring your own photos", text: "Drop photos, folders or archives: faces are found, cropped and made a dataset to train on.",
-      label: "Bring photos", icon: "photos", href: address("photos") };
-  }
-  return { title: "Take a model home", text: "As a page that any browser opens, as an ONNX graph, or all in one archive.",
-    label: "Export", icon: "download", href: address("share", project.models[0]?.id ?? "", { tab: "export" }) };
+  return { title: "Bring your own photos", text: "Drop photos, folders or archives: faces are found, cropped and made a dataset to train on.",
+    label: "Bring photos", icon: "photos", href: address("photos") };
 }
 
 function View() {
@@ -62,9 +55,9 @@ function View() {
       <ul class="grid results" style=${{ "--min": "180px" }}>${latest(project.results).map(result => html`<li key=${result.id}><${Card} result=${result} /></li>`)}</ul></section>`}
     <section aria-label="In this project"><div class="row"><h2>In this project</h2>${project.results.length === 0 && html`<${RecallButton} small />`}</div>
       <div class="tiles">
-        <${Group} title="Datasets" icon="photos" items=${project.datasets} about=${aboutDataset} view="photos" none="Photos that you bring become a dataset." label="Bring photos" />
+        <${Group} title="Datasets" icon="photos" items=${project.datasets} about=${aboutDataset} view="photos" state=${{ kind: "datasets" }} name=${nameOfDataset} none="Photos that you bring become a dataset." label="Bring photos" />
         <${Group} title="Trainings" icon="train" items=${project.runs} about=${aboutRun} view="train" none="A training makes a model of a dataset." label="Train" />
-        <${Group} title="Models" icon="face" items=${project.models} about=${aboutModel} view=${has("explore") ? "explore" : "share"} none="There is no model." label="Explore" />
+        <${Group} title="Models" icon="face" items=${project.models} about=${aboutModel} view=${viewOfModel} none="There is no model." label="Explore" />
       </div></section></div>`;
 }
 
@@ -109,19 +102,21 @@ function Faces({ model }) {
 }
 
 /**
- * @param {{title: string, icon: string, items: Item[], about: (item: Item) => string, view: string, none: string, label: string}} props
+ * @param {{title: string, icon: string, items: Item[], about: (item: Item) => string, view: string | ((item?: Item) => string), none: string, label: string,
+ *   state?: Record<string, string>, name?: (item: Item) => string}} props
  */
-function Group({ title, icon, items, about, view, none, label }) {
-  const there = has(view);
-  const shown = items.slice(0, 5);
+function Group({ title, icon, items, about, view, none, label, state = {}, name = item => item.name }) {
+  const viewOf = typeof view === "string" ? () => view : view;
+  const shown = items.slice(0, FIRST);
   return html`<section class="card group" aria-label=${title}><h3><${Icon} name=${icon} />${title}<span class="soft numbers">${items.length}</span></h3>
     ${items.length === 0 && html`<p class="soft">${none}</p>`}
-    <ul>${shown.map(item => html`<li key=${item.id}>${there ? html`<a href=${address(view, item.id)}>${item.name}</a>` : html`<b>${item.name}</b>`}
-      <small class="soft">${about(item)}</small></li>`)}</ul>
-    ${items.length > shown.length && html`<p class="soft small">and ${items.length - shown.length} more</p>`}
-    ${there && items.length === 0 && html`<div class="actions"><${Button} small href=${address(view)}>${label}<//></div>`}</section>`;
+    <ul>${shown.map(item => html`<li key=${item.id}><a href=${address(viewOf(item), item.id, state)}>${name(item)}</a><small class="soft">${about(item)}</small></li>`)}</ul>
+    ${items.length > shown.length && html`<p class="small"><a href=${address(viewOf())}>and ${items.length - shown.length} more</a></p>`}
+    ${items.length === 0 && html`<div class="actions"><${Button} small href=${address(viewOf())}>${label}<//></div>`}</section>`;
 }
 
+/** @param {Item} [item] */
+const viewOfModel = item => (item?.model === "translator" ? "translate" : "explore");
 /** @param {Item} item */
 const aboutRun = item => [item.recipe || item.family, item.moments?.length ? `at ${item.moments.filter((/** @type {string} */ one) => one !== "best").at(-1)}` : "no model yet"].filter(Boolean).join(", ");
 /** @param {Item} item */

@@ -4,7 +4,7 @@ import { html, useEffect, useState } from "../html.js";
 import { address, navigate } from "../router.js";
 import { useStore } from "../store.js";
 import { Button, DropZone, Icon, IconButton, Dialog, toastError } from "../ui.js";
-import { aboutDataset, counted } from "../words.js";
+import { aboutDataset, counted, nameOfDataset } from "../words.js";
 import { BringingState, useBringing } from "../photos/bring.js";
 import { DatasetPage } from "../photos/dataset.js";
 import { useListing, cropAddress } from "../photos/places.js";
@@ -39,7 +39,7 @@ function Start() {
         ${set.draft ? html`<${Strip} kind="sets" id=${set.id} />` : html`<span class="strip none"><${Icon} name="photos" /></span>`}</a>
       <${IconButton} icon="trash" label="Delete ${set.id}" onClick=${() => setAsked(set.id)} /></li>`)}</ul></section>`}
     ${datasets.length > 0 && html`<section class="listed"><h2>Datasets of this project</h2><ul class="cards">${datasets.map(one => html`<li key=${one.id} class="card">
-      <a href=${address("photos", one.id, { kind: "datasets" })}><b>${one.name.replace("datasets/", "")}</b><span class="soft small numbers">${aboutDataset(one)}</span>
+      <a href=${address("photos", one.id, { kind: "datasets" })}><b>${nameOfDataset(one)}</b><span class="soft small numbers">${aboutDataset(one)}</span>
         <${Strip} kind="datasets" id=${one.id} /></a></li>`)}</ul></section>`}
     <${Dialog} title="Delete ${asked}?" open=${Boolean(asked)} onClose=${() => setAsked("")} actions=${html`
       <${Button} onClick=${() => setAsked("")}>Keep<//><${Button} kind="danger" icon="trash" onClick=${() => remove(asked)}>Delete<//>`}>

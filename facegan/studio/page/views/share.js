@@ -6,7 +6,7 @@ import { CardTab } from "../share/card.js";
 import { ExportTab } from "../share/export.js";
 import { MeasureTab } from "../share/measure.js";
 import { PublishTab } from "../share/publish.js";
-import { ModelPicker, Spinner, Tabs, chosenModel } from "../ui.js";
+import { Button, EmptyState, ModelPicker, Spinner, Tabs, chosenModel } from "../ui.js";
 
 const TABS = [
   { id: "evaluate", label: "Measure", icon: "bars", Tab: MeasureTab },
@@ -22,7 +22,10 @@ function View({ id, state }) {
   const chosen = chosenModel(models, id) ?? models.find(one => !one.bundled) ?? models[0];
   const wanted = state.tab ?? (state.action === "archive" ? "export" : state.action);
   const tab = TABS.find(one => one.id === wanted) ?? /** @type {typeof TABS[0]} */ (TABS[0]);
-  if (!chosen) return html`<h1>Measure & share</h1><p class="lead">This installation brings no models, and the project has none yet: train one.</p>`;
+  if (!chosen) {
+    return html`<h1>Measure & share</h1><${EmptyState} icon="bars" title="There is no model yet"
+      action=${html`<${Button} kind="primary" icon="train" href="#/train">Train<//>`}>A training makes one.<//>`;
+  }
   return html`<h1>Measure & share</h1>
     <p class="lead">How good a model is, what its card says, and how it leaves this machine.</p>
     <div class="row filters">

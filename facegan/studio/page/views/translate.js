@@ -6,13 +6,14 @@ import { readPng, writePng } from "../engine/encoders.js";
 import { html, useEffect, useState } from "../html.js";
 import { BeforeAfter } from "../parts/before_after.js";
 import { Earlier } from "../parts/earlier.js";
-import { Downloads, LiveJob } from "../parts/live.js";
+import { Downloads, LiveJob, Outcome } from "../parts/live.js";
 import { PhotoPicker, photoOf, sendPhoto } from "../parts/photos.js";
 import { fileOf, recalledOf, useResult } from "../results.js";
 import { address, navigate } from "../router.js";
 import { startJob, useStore } from "../store.js";
 import { Sheet } from "../translate/sheet.js";
 import { Button, CommandBox, EmptyState, ErrorLine, Select, Slider, Spinner, Switch } from "../ui.js";
+import { nameOfDataset, percent } from "../words.js";
 
 /** @typedef {import("../translate/engine.js").TranslatorFacts} TranslatorFacts */
 /** @typedef {import("../parts/photos.js").Photo} Photo */
@@ -28,7 +29,7 @@ function View({ id, state }) {
   const head = html`<h1>Translate</h1><p class="lead">A translator turns pictures into pictures: a drawing into a face, grey into colour, a face into one with glasses.</p>`;
   const model = translators.find(one => one.id === id) ?? translators[0];
   const recalled = recalledOf(state, "translate")?.settings ?? null;
-  return html`${head}<${Translator} key=${`${model?.id} ${state.settings ?? ""}`} id=${model?.id ?? ""} translators=${translators} shown=${state.result ?? ""} recalled=${recalled} />
+  return html`${head}${model && html`<${Translator} key=${`${model.id} ${state.settings ?? ""}`} id=${model.id} translators=${translators} shown=${state.result ?? ""} recalled=${recalled} />`}
     ${translators.every(one => one.bundled) && html`<${OwnTranslator} />`}`;
 }
 
@@ -39,7 +40,7 @@ function OwnTranslator() {
   // Without given inputs, the recipe draws the lines of each picture itself.
   const changes = datasets.find(one => one.id === dataset)?.has_inputs ? "" : JSON.stringify({ input: "edges" });
   const action = datasets.length
-    ? html`<${Select} label="Train on" value=${dataset} onChange=${setDataset} options=${datasets.map(one => ({ value: one.id, label: one.name }))} />
+    ? html`<${Select} label="Train on" value=${dataset} onChange=${setDataset} options=${datasets.map(one => ({ value: one.id, label: nameOfDataset(one) }))} />
       <${Button} kind="primary" icon="train" href=${address("train", "", { new: 1, recipe: "pix2pix-64", dataset, changes })}>Train a translator<//>`
     : html`<${Button} kind="primary" icon="photos" href=${address("photos")}>Bring photos<//>`;
   return html`<${EmptyState} icon="pencil" title="A translator of your own" action=${action}>
@@ -84,13 +85,13 @@ function Desk({ id, facts, direction, shown, recalled }) {
     <p>${facts.said}</p>
     <${Sheet} model=${id} facts=${facts} direction=${direction} start=${start} share=${share}
       onDrawn=${(/** @type {any} */ pad, /** @type {Uint8ClampedArray} */ made) => setDrawing({ pixels: new Uint8ClampedArray(pad.pixels()), made })} />
-    <${Slider} label="How much of the change" value=${share} min=${0} max=${1} step=${0.05} reset=${1} onInput=${setShare} format=${(/** @type {number} */ value) => `${Math.round(100 * value)} %`} />
+    <${Slider} label="How much of the change" value=${share} min=${0} max=${1} step=${0.05} reset=${1} onInput=${setShare} format=${percent} />
     <div class="two-columns">
       <div class="stack"><${PhotoPicker} compact label=${facts.input === "edges" ? "Begin with the lines of a photo" : "Drop a photo"} onPhoto=${setPhoto}
         hint="It stays on this studio's machine." /><${ErrorLine} error=${error} />
         ${error && photo && align && html`<div class="actions"><${Button} onClick=${() => setAlign(false)}>Take the picture as it is<//></div>`}
         ${photo && !align && html`<${Switch} label="Find the face" checked=${align} onChange=${setAlign} hint="Without it, the picture is taken as it is." />`}</div>
-      <${Keep} id=${id} facts=${facts} direction=${direction} photo=${photo} align=${align} drawing=${drawing} recalled=${recalled} untouched=${Boolean(start && drawing && same(start.pixels, drawing.pixels))} shown=${shown} />
+      <${Keep} key=${shown} id=${id} facts=${facts} direction=${direction} photo=${photo} align=${align} drawing=${drawing} recalled=${recalled} untouched=${Boolean(start && drawing && same(start.pixels, drawing.pixels))} shown=${shown} />
     </div>
     <${Earlier} action="translate" title="Earlier translations" onOpen=${(/** @type {string} */ result) => navigate("translate", id, { result })} caption=${(/** @type {any} */ one) => spoken(one.result?.direction ?? "")} />`;
 }
@@ -149,11 +150,11 @@ function Kept({ id }) {
   const result = useResult(id);
   if (!result) return null;
   const before = fileOf(result, "photo");
-  return html`<div class="stack">
+  return html`<${Outcome} label="The translation">
     ${before ? html`<${BeforeAfter} before=${before} after=${fileOf(result, "picture")} label="How much of the photo as it was" />`
       : html`<img class="face-picture" src=${fileOf(result, "figure")} alt="Input and result" />`}
     <${Downloads} result=${result} files=${[["picture", "PNG"], ["figure", "Figure"]]} />
-  </div>`;
+  <//>`;
 }
 
 export default { View };
