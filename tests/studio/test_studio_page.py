@@ -368,7 +368,7 @@ def test_each_kind_of_result_leads_back_to_its_view(
 def test_settings_that_come_back_fill_the_view(browser: Browser, server: Server) -> None:
     given = json.dumps({"steps": 37, "strength": 0.02, "seed": 5})
     with opened(browser, server) as page:
-        go(page, f"pixels?action=dream&settings={given}")
+        go(page, f"pixels/dream?action=dream&settings={given}")
         expect(page.get_by_role("tab", name="Dream")).to_have_attribute("aria-selected", "true")
         go(page, 'share/celeba64?action=publish&settings={"repo":"me/faces","onnx":false}')
         expect(page.get_by_label("Repository")).to_have_value("me/faces")

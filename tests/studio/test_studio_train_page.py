@@ -127,7 +127,7 @@ def test_a_run_shows_samples_curves_and_warnings_in_plain_words(view: Page, serv
     go(view, server, "#/train/slow")
     expect(view.get_by_alt_text("Samples of slow after 40,000 pictures")).to_be_visible()
     warning = view.locator(".warning")
-    expect(warning).to_contain_text("After 8,000 pictures: The samples lose their variety: they differ 40% as much")
+    expect(warning).to_contain_text("After 8,000 pictures: The samples lose their variety: they differ 40%")
     expect(warning).to_contain_text("try a higher “r1 gamma” (now 0.5).")
     slider = view.get_by_label(re.compile("samples$|^Samples"))
     slider.focus()

@@ -56,7 +56,7 @@ def test_home_leads_to_each_kind_of_item(page: Page, server: Server) -> None:
     expect(page.get_by_text("These photos are not here")).to_have_count(0)
     go(page, server, "home")
     page.get_by_role("region", name="Models").get_by_role("link", name="glasses64").click()
-    expect(page.get_by_label("Translator")).to_have_value("glasses64")
+    expect(page.get_by_label("Translator", exact=True)).to_have_value("glasses64")
 
 
 def test_what_is_opened_begins_at_its_top_with_the_focus(page: Page, server: Server) -> None:
@@ -75,13 +75,13 @@ def test_what_is_opened_begins_at_its_top_with_the_focus(page: Page, server: Ser
 def test_a_model_of_another_version_leaves_the_choice_of_others(page: Page, server: Server) -> None:
     go(page, server, "explore/newer")
     expect(page.get_by_role("alert")).to_contain_text("is facegan up to date?")
-    page.get_by_label("Model").select_option("celeba64")
+    page.get_by_label("Model", exact=True).select_option("celeba64")
     expect(page.get_by_role("alert")).to_have_count(0)
     go(page, server, "photo?job=of-another-time")  # a search that is listed no more
     page.get_by_role("button", name="Use the sample astronaut").click()
-    page.get_by_label("Model").select_option("newer")
+    page.get_by_label("Model", exact=True).select_option("newer")
     expect(page.get_by_role("alert")).to_contain_text("is facegan up to date?")
-    page.get_by_label("Model").select_option("celeba64")
+    page.get_by_label("Model", exact=True).select_option("celeba64")
     expect(page.get_by_role("button", name="Find this face in the model")).to_be_visible()
 
 
