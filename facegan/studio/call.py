@@ -13,7 +13,10 @@ from facegan.settings import flag as flag_of
 from facegan.settings import no_flag
 from facegan.studio.project import Project
 
-_PLACE = re.compile(r"[/\\]|^\s*~|^\s*(?!seed:|sample:)\w+:|\.(npz|npy|safetensors|pt|pth|pkl|onnx)\b")
+_CHANNELS = r"\d[\d,-]*(=[\d.-]+)?$"  # of a layer: stem:3,7=0.5
+_PLACE = re.compile(
+    rf"[/\\]|^\s*~|^\s*(?!seed:|sample:)\w+:(?!{_CHANNELS})|\.(npz|npy|safetensors|pt|pth|pkl|onnx)\b"
+)
 _FRACTION = re.compile(r"\b\d+/\d+\b")
 
 

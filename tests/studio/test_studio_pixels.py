@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import shlex
 import time
 from typing import Any
 
@@ -87,6 +88,23 @@ def test_a_dream_that_is_stopped_is_kept(server: Server) -> None:
     assert max(kept(server, done, "picture").shape) == 256
 
 
+LAYERS = {
+    "stem:3": ["stem:3"],
+    "stem, body.2=0.5": ["stem", "body.2=0.5"],
+    "stem:3,7,10-12=2, body.2:1": ["stem:3,7,10-12=2", "body.2:1"],
+    "stem:3, 7": ["stem:3,7"],
+}
+
+
+@pytest.mark.parametrize("text", LAYERS)
+def test_layers_of_a_dream_are_those_of_the_command(server: Server, text: str) -> None:
+    settings = {"photo": "sample:officer", "layers": text}
+    found = server.ask("POST", "/api/preview", {"action": "dream", "settings": settings})
+    assert found.status == 200, found.error
+    words = shlex.split(found.json()["command"])
+    assert words[words.index("--layers") + 1 : words.index("--size")] == LAYERS[text]
+
+
 MISTAKES: dict[str, tuple[str, dict[str, Any], str]] = {
     "a program": (
         "attack",
@@ -99,6 +117,8 @@ MISTAKES: dict[str, tuple[str, dict[str, Any], str]] = {
     "levels": ("attack", {"photo": "sample:officer", "levels": 0}, "levels: the largest change"),
     "robust": ("attack", {"photo": "sample:officer", "robust": ["x"]}, "robust: choose from"),
     "size": ("dream", {"photo": "sample:officer", "size": 8}, "size: choose at least 32 px"),
+    "a place": ("dream", {"photo": "sample:officer", "layers": "stem, hf:3/x"}, "layers: paths and addr"),
+    "an address of digits": ("dream", {"photo": "sample:officer", "layers": "hf:3x"}, "layers: paths and"),
     "octaves": ("dream", {"photo": "sample:officer", "octaves": 0}, "octaves must be above 0"),
     "styles": ("stylize", {"photo": "sample:officer", "styles": []}, "styles: choose from one to eight"),
     "a style": ("stylize", {"photo": "sample:officer", "styles": ["sample:nothing"]}, "no such sample"),

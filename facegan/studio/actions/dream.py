@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -13,6 +14,8 @@ from facegan.studio.project import Project
 from facegan.studio.report import JobReport
 
 SIZE = 512
+_HAS_CHANNELS = re.compile(r":[\d,-]+$")
+_CHANNELS = re.compile(r"\d+(-\d+)?(=|$)")
 NAMES = ("photo", "guide", "model", "layers", "classes", "octaves", "steps", "strength", "size", "seed")
 
 
@@ -48,9 +51,14 @@ def _call(settings: Mapping[str, Any], project: Project) -> Call:
 
 
 def _words(settings: Mapping[str, Any], name: str) -> list[str] | None:
-    """Return the words of a setting, which commas or new lines separate."""
-    text = setting(settings, name, "")
-    return [word.strip() for word in text.split(",") if word.strip()] or None
+    """Return the words of a setting, which commas separate, except between channels: ``stem:3,7,10-12``."""
+    words: list[str] = []
+    for word in (each.strip() for each in setting(settings, name, "").split(",")):
+        if words and _HAS_CHANNELS.search(words[-1]) and _CHANNELS.match(word):
+            words[-1] += f",{word}"
+        elif word:
+            words.append(word)
+    return words or None
 
 
 def _run(call: Call, report: JobReport) -> Mapping[str, Any]:

@@ -37,7 +37,7 @@ export function Dream({ shown }) {
         <${Slider} label=${noise ? "Steps" : "Steps at each size"} value=${steps || (noise ? 256 : 10)} min=${noise ? 16 : 2} max=${noise ? 1024 : 60} step=${noise ? 16 : 1} reset=${noise ? 256 : 10} onInput=${setSteps} />
         <${Slider} label="Strength of a step" value=${strength} min=${0.002} max=${0.05} step=${0.002} reset=${0.01} onInput=${setStrength} format=${(/** @type {number} */ n) => n.toFixed(3)} />
         <${TextInput} label="Classes" value=${classes} onChange=${setClasses} placeholder=${model === "faces" ? "smiling face" : "goldfish, castle"} hint="Names with commas; it sees more of them." />
-        <${TextInput} label="Layers" value=${layers} onChange=${setLayers} placeholder="those that suit the classifier" hint="Names with commas, such as blocks.11 or blocks.11:40 for one channel." />
+        <${TextInput} label="Layers" value=${layers} onChange=${setLayers} placeholder="those that suit the classifier" hint="Names with commas, such as blocks.11, blocks.11:40 for one channel, or blocks.11:3,7,10-12; =0.5 behind one halves its weight." />
       </section>
       <${Workbench} action="dream" tab="dream" settings=${settings} begin="Dream" shown=${shown} photo=${noise ? null : photo} alt="The dream so far" Result=${DreamResult} />
     </div>
