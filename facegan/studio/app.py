@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import time
 from collections.abc import AsyncIterator, Collection
 
 from starlette.applications import Starlette
+from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 
 from facegan.errors import FaceganError
@@ -15,6 +17,8 @@ from facegan.studio.pages import page_routes
 from facegan.studio.routes import all_routes
 from facegan.studio.state import Studio
 from facegan.studio.web import on_crash, on_facegan_error, on_http_error, on_system_error
+
+_EXPIRE_EVERY = 3600.0  # seconds between two looks for uploads that nobody uses
 
 
 def application(
@@ -32,11 +36,12 @@ def application(
     @contextlib.asynccontextmanager
     async def life(app: Starlette) -> AsyncIterator[None]:
         studio.jobs.begin()
-        asking = asyncio.create_task(_ask_device(studio))
+        tasks = [asyncio.create_task(work(studio)) for work in (_ask_device, _expire_uploads)]
         try:
             yield
         finally:
-            asking.cancel()
+            for task in tasks:
+                task.cancel()
             studio.jobs.end()
             await studio.hands.close()
             await studio.exporter.close()
@@ -55,6 +60,14 @@ def application(
     app.router.redirect_slashes = False
     app.state.studio = studio
     return Guard(app, studio.token, port=port, hosts=hosts, any_address=any_address)
+
+
+async def _expire_uploads(studio: Studio) -> None:
+    """Make room from time to time."""
+    while True:
+        with contextlib.suppress(OSError):  # a full disk is told by the requests
+            await run_in_threadpool(studio.expire_uploads, time.time())
+        await asyncio.sleep(_EXPIRE_EVERY)
 
 
 async def _ask_device(studio: Studio) -> None:

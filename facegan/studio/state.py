@@ -32,6 +32,19 @@ class Studio:
     device: str = ""
     """Where models are drawn; "" until it is known."""
 
+    def expire_uploads(self, now: float) -> list[str]:
+        """Delete uploads that nobody uses any more; return their ids.
+
+        They are used as long as a job or photos name them, or a result, since it shows what it was made of.
+        """
+        private, results = self.project.private, self.project.results_folder
+        needed_by = [
+            *private.glob("jobs/*/job.json"),
+            *private.glob("photos/*/set.json"),
+            *results.glob("*.json"),
+        ]
+        return self.uploads.expire(needed_by, now)
+
 
 def open_studio(folder: str | Path, at_once: int = 2) -> Studio:
     """Return the studio of a project's folder, which is made if there is none."""

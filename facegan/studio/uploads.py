@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
 import secrets
 import shutil
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,8 @@ from facegan.studio.refusals import NotFoundError, Refused, shown
 MAX_FILE = 4 * 2**30
 MAX_TOTAL = 40 * 2**30
 MAX_FILES = 50_000
+KEPT_SECONDS = 7 * 24 * 3600
+"""How long an upload stays that nobody has asked for and that nothing needs."""
 SPARE = 512 * 2**20
 """Bytes of the disk that stay free."""
 _PICTURE_SUFFIXES = (
@@ -89,8 +92,33 @@ class Uploads:
             about = read_json(self.folder / f"{wanted}.json")
             path = self.folder / f"{wanted}{about.get('suffix', '')}"
             if about and path.is_file():
+                os.utime(self.folder / f"{wanted}.json")  # so that it stays for another while
                 return Upload(wanted, about["name"], about["kind"], about["bytes"], path, about["facts"])
         raise NotFoundError(f"there is no upload '{shown(wanted)}'; bring the file again")
+
+    def expire(self, needed_by: Iterable[Path], now: float) -> list[str]:
+        """Delete uploads that nobody has asked for within ``KEPT_SECONDS``; return their ids.
+
+        Args:
+            needed_by: files of the project; the uploads that they name stay.
+            now: seconds since 1970.
+        """
+        old = {path.stem for path in self.folder.glob("*.json") if now - path.stat().st_mtime > KEPT_SECONDS}
+        for file in needed_by if old else ():
+            with contextlib.suppress(OSError):  # it was deleted meanwhile
+                old -= set(re.findall(r"\b[a-z0-9]{16}\b", file.read_text(errors="replace")))
+        gone = []
+        for name in sorted(old):
+            note = self.folder / f"{name}.json"
+            try:
+                if now - note.stat().st_mtime > KEPT_SECONDS:  # nobody has asked for it meanwhile
+                    self.delete(self.find(name))
+                    gone.append(name)
+            except NotFoundError:  # a job took the file away
+                note.unlink(missing_ok=True)
+            except OSError:
+                continue
+        return gone
 
     async def receive(self, chunks: AsyncIterator[bytes], name: str) -> Upload:
         """Write a file as it comes in, and return it without facts.
