@@ -1,9 +1,15 @@
-"""The files of the page: a table that is made at the start, of the package's own files alone."""
+"""The files of the page: a table that is made at the start, of the package's own files alone.
+
+The page's modules are many and small. So that it opens without a round trip for each level of imports, its
+HTML names all that are needed. Their addresses have a version, so that browsers ask for each of them once.
+"""
 
 from __future__ import annotations
 
 import gzip
 import hashlib
+import posixpath
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -35,6 +41,11 @@ _SMALL = 1400  # bytes below which compressing gains nothing
 _TEXT = (".html", ".css", ".js", ".mjs", ".json", ".svg", ".txt")
 
 
+_FOREVER = "private, max-age=31536000, immutable"
+_IMPORT = re.compile(r"""^(?:import|export)\b[^"';]*?["'](\.[^"']+)["']""", re.MULTILINE)
+_VIEW = re.compile(r"""\bid: "(\w+)".*\bimport\("(\./views/[^"]+)"\)""")
+
+
 @dataclass
 class _File:
     """A file and what is sent of it; read again when it changes, for those who work on the page."""
@@ -44,21 +55,28 @@ class _File:
     packed: bool = False
     version: tuple[int, int] = (0, 0)
     plain: bytes = b""
-    small: bytes = b""
+    small: bytes | None = None
+    """What is sent to those who take gzip; None as long as nobody has asked."""
     etag: str = ""
 
     def read(self) -> None:
         about = self.path.stat()
         if self.version == (about.st_mtime_ns, about.st_size):
             return
-        content = self.path.read_bytes()
-        if self.packed:
-            self.plain, self.small = b"", content
-        else:
-            pack = self.path.suffix in _TEXT and len(content) > _SMALL
-            self.plain, self.small = content, gzip.compress(content, 6, mtime=0) if pack else b""
-        self.etag = f'"{hashlib.sha256(content).hexdigest()[:20]}"'
         self.version = (about.st_mtime_ns, about.st_size)
+        content = self.path.read_bytes()
+        self.fill(b"" if self.packed else content, content if self.packed else None)
+
+    def fill(self, plain: bytes, small: bytes | None = None) -> None:
+        self.plain, self.small = plain, small
+        self.etag = f'"{hashlib.sha256(small or plain).hexdigest()[:20]}"'
+
+    def gzipped(self) -> bytes:
+        """Return what is sent to those who take gzip; nothing where that gains nothing."""
+        if self.small is None:
+            pack = self.path.suffix in _TEXT and len(self.plain) > _SMALL
+            self.small = gzip.compress(self.plain, 6, mtime=0) if pack else b""
+        return self.small
 
 
 def page_files() -> dict[str, _File]:
@@ -74,28 +92,76 @@ def page_files() -> dict[str, _File]:
     return found
 
 
+class _Page:
+    """The files, and the HTML that is made of ``index.html``."""
+
+    def __init__(self) -> None:
+        self.files = page_files()
+        self.version = ""
+        self.html = self.files.pop("index.html")
+        self.template = self.html.path.read_text()
+        self.index()
+
+    def index(self) -> _File:
+        """Return the HTML, with the version that the files have now."""
+        for file in self.files.values():
+            file.read()
+        version = hashlib.sha256("".join(file.etag for file in self.files.values()).encode()).hexdigest()[:16]
+        if version != self.version:
+            self.version = version
+            text = self.template.replace("<!-- modules -->", "\n".join(self._modules()))
+            self.html.fill(text.replace('"/page/', f'"/page/@{version}/').encode())
+        return self.html
+
+    def _modules(self) -> list[str]:
+        """Return elements for the modules that are loaded at once, and those that each view needs besides.
+
+        The latter are ``meta`` elements: which view an address opens is behind its #, which no server sees.
+        """
+        shell = self.imported("app.js")
+        lines = [f'<link rel="modulepreload" href="/page/{name}">' for name in shell]
+        for view, name in _VIEW.findall(self.files["app.js"].plain.decode()):
+            own = [one for one in self.imported(posixpath.normpath(name)) if one not in shell]
+            lines.append(f'<meta name="modules" data-view="{view}" content="{" ".join(own)}">')
+        return lines
+
+    def imported(self, name: str) -> list[str]:
+        """Return a module's name and those of all that it imports at once, directly or not."""
+        known = [name]
+        for here in known:
+            for found in _IMPORT.findall(self.files[here].plain.decode()):
+                target = posixpath.normpath(posixpath.join(posixpath.dirname(here), found))
+                if target not in known and target in self.files:
+                    known.append(target)
+        return known
+
+
 def page_routes() -> list[Route]:
-    """Return the routes of the page: ``/`` and ``/page/NAME``."""
-    files = page_files()
+    """Return the routes of the page: ``/``, ``/page/NAME`` and ``/page/@VERSION/NAME``."""
+    of = _Page()
+
+    async def index(request: Request) -> Response:
+        return _sent(of.index(), request, "no-cache")
 
     async def page(request: Request) -> Response:
-        name = request.path_params.get("name", "index.html")
-        if name not in files:
+        name = request.path_params["name"]
+        if name not in of.files:
             raise NotFoundError(f"the page has no file '{shown(name)}'")
-        file = files[name]
-        file.read()
-        headers = {"ETag": file.etag, "Cache-Control": "no-cache", "Vary": "Accept-Encoding"}
-        if request.headers.get("if-none-match") == file.etag:
-            return Response(status_code=304, headers=headers)
-        content = file.plain
-        if file.small and ("gzip" in request.headers.get("accept-encoding", "") and not _is_refused(request)):
-            headers["Content-Encoding"], content = "gzip", file.small
-        elif file.packed:
-            content = gzip.decompress(file.small)
-        return Response(content, headers=headers, media_type=file.kind)
+        of.files[name].read()
+        fresh = request.path_params.get("version") == of.version
+        return _sent(of.files[name], request, _FOREVER if fresh else "no-cache")
 
-    return [Route("/", page), Route("/page/{name:path}", page)]
+    return [Route("/", index), Route("/page/@{version}/{name:path}", page), Route("/page/{name:path}", page)]
 
 
-def _is_refused(request: Request) -> bool:
-    return "gzip;q=0" in request.headers.get("accept-encoding", "").replace(" ", "")
+def _sent(file: _File, request: Request, keep: str) -> Response:
+    headers = {"ETag": file.etag, "Cache-Control": keep, "Vary": "Accept-Encoding"}
+    if request.headers.get("if-none-match") == file.etag:
+        return Response(status_code=304, headers=headers)
+    content = file.plain
+    accepted = request.headers.get("accept-encoding", "").replace(" ", "")
+    if "gzip" in accepted and "gzip;q=0" not in accepted and (small := file.gzipped()):
+        headers["Content-Encoding"], content = "gzip", small
+    elif file.packed:
+        content = gzip.decompress(file.gzipped())
+    return Response(content, headers=headers, media_type=file.kind)

@@ -83,6 +83,15 @@ def send_file(request: Request, path: Path) -> Response:
     return FileResponse(path, headers=headers, media_type=kind or "application/octet-stream")
 
 
+class _InLargePieces(FileResponse):
+    chunk_size = 2**20
+
+
+def graph_file(path: Path, headers: dict[str, str]) -> Response:
+    """Return a file of megabytes for the page's engine."""
+    return _InLargePieces(path, headers=headers, media_type="application/octet-stream")
+
+
 async def read_object(request: Request) -> dict[str, Any]:
     """Return the JSON object that a request brings.
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import io
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -61,9 +62,9 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
             yield started
 
 
-def settled(page: Page) -> np.ndarray:
-    """Return the large picture, uint8 H,W,3, once it is the one that is wanted."""
-    until(page, DRAWN, SECONDS / 1000)
+def settled(page: Page, by: str = "page") -> np.ndarray:
+    """Return the large picture, uint8 H,W,3, once it is the one that is wanted, and drawn by ``by``."""
+    until(page, f"{DRAWN} && document.querySelector('.large').dataset.by.includes('{by}')", SECONDS / 1000)
     text = page.evaluate(
         """() => { const c = document.querySelector('.large');
         const {data} = c.getContext('2d').getImageData(0, 0, c.width, c.height);
@@ -136,9 +137,12 @@ def test_an_address_is_the_same_face_in_page_server_and_python(
     more = "&moves=pca1:1.5,pca3:-2&truncation=0.7&labels=1,1"
     with opened(browser, server, f"#/explore/labelled?{address}{more}") as page:
         shown = settled(page)
-        assert not page.evaluate(ASKED) and page.locator(".large").get_attribute("data-by") == "page"
         page.get_by_role("tab", name="Python").click()
         script = page.locator(".command code").inner_text()
+        asked = page.evaluate(ASKED)
+        slide(page, "pca component 1", 0.5)
+        settled(page)
+        assert page.evaluate(ASKED) == asked <= 1, "the server draws until the engine has started"
     face = {"point": point, "moves": {"pca1": 1.5, "pca3": -2}}
     expected, other = served(server, "labelled", face, {"point": {"seed": 6}}, truncation=0.7, labels=[1, 1])
     assert levels(shown, expected) <= 1 < levels(expected, other)
@@ -148,14 +152,34 @@ def test_an_address_is_the_same_face_in_page_server_and_python(
     assert levels(np.asarray(Image.open(tmp_path / "face.png")), expected) <= 1
 
 
+def test_the_first_picture_is_there_before_the_engine(server: Server, browser: Browser) -> None:
+    """It comes with what the server says of the model. The modules of the page are asked for at once."""
+    about = server.get("/api/explore/celeba64")
+    sent = np.asarray(Image.open(io.BytesIO(base64.b64decode(about["picture"]))).convert("RGB"))
+    assert levels(sent, facegan.load("celeba64").sample([0])[0]) == 0
+    with opened(browser, server, "#/explore/celeba64") as page:
+        page.reload()  # the address as somebody opens it, not as a step from the first view
+        assert levels(settled(page, by=""), sent) <= 1
+        assert levels(settled(page), sent) <= 1 and not page.evaluate(ASKED)
+        marks = page.evaluate("performance.getEntriesByType('mark').map(one => one.name)")
+        assert marks == ["first picture", "first picture of the page"]
+        asked = page.evaluate("performance.getEntriesByType('resource').map(e => new URL(e.name).pathname)")
+    names = [name for name in asked if name.endswith(".js")]
+    assert names and all(name.startswith("/page/@") for name in names)
+    known = re.sub("/page/@[0-9a-f]+/", "", server.ask("GET", "/").content.decode())
+    late = {name.split("/", 3)[3] for name in names} - set(re.findall(r"[\w/]+\.js", known))
+    worker = {"explore/worker.js", "runtime.js", "engine/engine.js", "engine/latents.js"}
+    assert late == worker, "these wait for another module"
+
+
 def test_the_server_draws_until_it_has_exported_the_model(server: Server, browser: Browser) -> None:
     with opened(browser, server, "#/explore/other?seed=5") as page:
-        plain = settled(page)
-        assert page.evaluate(ASKED) and page.locator(".large").get_attribute("data-by") == "server"
+        plain = settled(page, by="server")
+        assert page.evaluate(ASKED)
         assert levels(plain, served(server, "other", {"point": SEED})[0]) == 0
         for step in range(1, 400):  # a slider that is moved from time to time
             slide(page, "pca component 1", step / 200)
-            settled(page)
+            settled(page, by="")
             if page.locator(".large").get_attribute("data-by") == "page":
                 break
             page.wait_for_timeout(500)
@@ -315,5 +339,5 @@ def test_the_map_is_drawn_by_a_job_and_chosen_from(server: Server, browser: Brow
 def test_an_earlier_state_of_a_run_opens(browser: Browser, server: Server) -> None:
     with opened(browser, server, "#/explore/run~early@10kimg?seed=3") as page:
         expected = served(server, "labelled", {"point": {"seed": 3}})[0]
-        assert levels(settled(page), expected) <= 1
+        assert levels(settled(page, by=""), expected) <= 1
         assert page.get_by_label("Model", exact=True).input_value() == "run~early@10kimg"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import io
 import os
+import re
 import stat
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -33,6 +34,19 @@ def test_the_address_lets_a_browser_in(server: Server) -> None:
     again = server.ask("GET", "/", headers={"Cookie": cookie, "If-None-Match": page.headers["etag"]})
     assert (again.status, again.content) == (304, b"")
     assert server.ask("GET", "/", headers={"Cookie": "facegan-1=x"}).status == 401
+
+
+def test_addresses_of_the_page_contain_its_version(server: Server) -> None:
+    """So that a browser asks for a module once, and never uses that of another version."""
+    text = server.ask("GET", "/").content.decode()
+    names = re.findall(r'(?:src|href)="(/page/@[0-9a-f]{16}/[\w./]+)"', text)
+    assert len(names) > 20 and not re.search(r'"/page/(?!@)|<!-- modules', text)
+    for name in names:
+        found = server.ask("GET", name)
+        assert found.status == 200 and "immutable" in found.headers["cache-control"], name
+    old = server.ask("GET", re.sub("@[0-9a-f]+", "@0123456789abcdef", names[0]))
+    assert (old.status, old.headers["cache-control"]) == (200, "no-cache")
+    assert server.ask("GET", names[0].replace("/page/", "/page/@x/")).status == 404
 
 
 def test_the_token_is_its_owners(server: Server) -> None:

@@ -3,5 +3,8 @@ const unpack = id => inflate(fromBase64(document.getElementById(id).textContent)
 
 const embedded = {
   content: unpack,
-  runtime: async () => import(URL.createObjectURL(new Blob([await unpack('runtime')], {type: 'text/javascript'}))),
+  runtime: async () => {
+    const [script, wasm] = await Promise.all(['runtime', 'wasm'].map(unpack));
+    return settled(await import(URL.createObjectURL(new Blob([script], {type: 'text/javascript'}))), {wasmBinary: wasm.buffer});
+  },
 };

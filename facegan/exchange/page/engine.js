@@ -4,7 +4,7 @@ import {readPng} from './encoders.js';
 import {randn, shaped} from './latents.js';
 
 /** Where a model's contents come from: `content` gives graphs and vectors by name, `runtime` the module of
- * ONNX Runtime Web, and `content('wasm')` its program.
+ * ONNX Runtime Web, which `settled` has told where its program is.
  * @typedef {{content: (name: string) => Promise<Uint8Array>, runtime: () => Promise<any>}} Source */
 
 /** What 'facegan' says of a generator, as the metadata of exported files have it.
@@ -14,6 +14,13 @@ import {randn, shaped} from './latents.js';
 
 /** A face: normal draws `n`, or a point `w` in all layers; and `moves` along directions, by their index.
  * @typedef {{n?: Float32Array, w?: Float32Array, moves?: Record<string, number>}} Face */
+
+/** The module of ONNX Runtime Web, set up. @param {any} ort @param {{wasmBinary: ArrayBufferLike} | {wasmPaths: {wasm: string}}} program */
+export function settled(ort, program) {
+  Object.assign(ort.env.wasm, program, {numThreads: 1, proxy: false});
+  ort.env.logLevel = 'error';
+  return ort;
+}
 
 /** A network that runs here; calls wait for each other, since a session takes one at a time. */
 export class Engine {
@@ -37,13 +44,11 @@ export class Engine {
   get graphs() { return []; }
 
   async start() {
-    const {content, runtime} = this.source, contents = Promise.all(['wasm', ...this.graphs].map(content));
+    const {content, runtime} = this.source, graphs = this.graphs.map(content);
+    for (const graph of graphs) graph.catch(() => {});  // it fails below
     this.ort = await runtime();
-    const [wasm, ...graphs] = await contents;
-    Object.assign(this.ort.env.wasm, {wasmBinary: wasm.buffer, numThreads: 1, proxy: false});
-    this.ort.env.logLevel = 'error';
     for (const [i, name] of this.graphs.entries())
-      this.sessions[name] = await this.ort.InferenceSession.create(graphs[i], {executionProviders: ['wasm']});
+      this.sessions[name] = await this.ort.InferenceSession.create(await graphs[i], {executionProviders: ['wasm']});
   }
 
   /** @param {Float32Array} values @param {number[]} shape */
@@ -83,8 +88,10 @@ export class Faces extends Engine {
   get graphs() { return ['map', 'synthesize']; }
 
   async start() {
+    const vectors = this.data.directions?.length ? this.floats('vectors') : null;
+    vectors?.catch(() => {});  // it fails below
     await super.start();
-    if (this.data.directions?.length) this.vectors = await this.floats('vectors');
+    this.vectors = await vectors ?? this.vectors;
   }
 
   /** @param {string} name */

@@ -1,4 +1,5 @@
 // How the page talks to its server. Every failure is an ApiError whose message is one sentence for people.
+import { takeBegun } from "./early.js";
 
 const UNREACHABLE = "The studio's server does not answer. Start it again with facegan studio; nothing is lost.";
 
@@ -29,7 +30,9 @@ async function request(method, path, body, signal) {
   let response;
   try {
     const text = body === undefined ? null : JSON.stringify(body);
-    response = await fetch(path, { method, headers, body: text, signal: signal ?? null, credentials: "same-origin" });
+    const begun = method === "GET" ? takeBegun(path) : undefined;
+    response = await (begun ?? fetch(path, { method, headers, body: text, signal: signal ?? null, credentials: "same-origin" }));
+    signal?.throwIfAborted();
   } catch (error) {
     if (signal?.aborted) throw error;
     throw new ApiError(UNREACHABLE, 0);

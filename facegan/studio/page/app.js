@@ -170,7 +170,7 @@ function Shell() {
   return html`
     <a class="skip" href="#main" onClick=${(/** @type {Event} */ event) => { event.preventDefault(); document.getElementById("main")?.focus(); }}>To the content</a>
     <header class="top">
-      <a class="brand" href=${address("home")}><img src="/page/icon.svg" alt="" width="28" height="28" />
+      <a class="brand" href=${address("home")}><img src=${new URL("icon.svg", import.meta.url).href} alt="" width="28" height="28" />
         <span><b>facegan studio</b><small>${name}</small></span></a>
       <div class="tools"><${JobsButton} onOpen=${() => setJobs(true)} /><${ThemeButton} /></div>
     </header>

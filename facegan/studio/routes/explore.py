@@ -15,7 +15,7 @@ from urllib.parse import parse_qsl
 
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
-from starlette.responses import FileResponse, Response
+from starlette.responses import Response
 from starlette.routing import Route
 
 from facegan.errors import InputError
@@ -27,7 +27,7 @@ from facegan.studio import points
 from facegan.studio.project import Project
 from facegan.studio.refusals import NotFoundError
 from facegan.studio.routes.models import model_of
-from facegan.studio.web import answer, read_object, studio_of, text_of
+from facegan.studio.web import answer, graph_file, read_object, studio_of, text_of
 from facegan.version import __version__
 
 PARTS = ("map", "synthesize", "vectors", "components")
@@ -71,7 +71,7 @@ async def part(request: Request) -> Response:
         await studio_of(request).hands.call("components", question, seconds=_SECONDS)
     if not file.is_file() or not file.stat().st_size:
         raise NotFoundError(f"this model has no {name} for the page; open it in Explore again")
-    return FileResponse(file, headers=_FOREVER, media_type="application/octet-stream")
+    return graph_file(file, _FOREVER)
 
 
 async def _question(request: Request) -> dict[str, Any]:

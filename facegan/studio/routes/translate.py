@@ -10,7 +10,7 @@ from typing import Any
 
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
-from starlette.responses import FileResponse, Response
+from starlette.responses import Response
 from starlette.routing import Route
 
 from facegan.errors import InputError
@@ -19,7 +19,7 @@ from facegan.studio.actions.photos import source_of
 from facegan.studio.call import setting
 from facegan.studio.project import Item
 from facegan.studio.refusals import NotFoundError, shown
-from facegan.studio.web import NO_STORE, answer, picture, read_object, studio_of, text_of
+from facegan.studio.web import NO_STORE, answer, graph_file, picture, read_object, studio_of, text_of
 from facegan.studio.wording import in_plain_words
 
 MAX_GRAPHS = 24
@@ -63,7 +63,7 @@ async def graph(request: Request) -> Response:
     if not file.is_file():
         _, content = await _ask(request, item, "translator_graph", exports=True, direction=direction)
         await run_in_threadpool(_keep, file, content)
-    return FileResponse(file, headers=NO_STORE, media_type="application/octet-stream")
+    return graph_file(file, NO_STORE)
 
 
 def _keep(file: Path, content: bytes) -> None:

@@ -37,6 +37,8 @@ KEPT = 12
 """Models whose contents are kept for the page."""
 STRENGTH = 2.0
 """Of an edit whose words name none, in standard deviations."""
+PLAIN = {"face": {"point": {"seed": 0}, "moves": {}}, "truncation": 1, "labels": None}
+"""The look that is shown where an address names none."""
 _COMPARED = 4
 
 Tensor = torch.Tensor
@@ -49,7 +51,8 @@ Given = dict[str, Any]
 def engine(given: Given, content: bytes) -> Result:
     """Return what the page's engine has to know of a model, and write it and directions into ``folder``.
 
-    ``runs`` says whether the engine can run the model: null where that has not been tried.
+    ``runs`` says whether the engine can run the model: null where that has not been tried. ``picture``
+    is that of seed 0, which is there before an engine has started.
     """
     folder, model = Path(given["folder"]), generator(given["model"])
     found = kept_directions(model)
@@ -62,6 +65,8 @@ def engine(given: Given, content: bytes) -> Result:
         "version": folder.name,
         "runs": _runs(folder),
     }
+    picture, mark = _drawn({"model": given["model"], "files": {}}, PLAIN)
+    facts["picture"] = base64.b64encode(images.png_bytes(picture, mark)).decode()
     if found:
         facts["version"] += f"-{found.model_hash[:4]}{len(found.names)}"
     write_bytes(folder / "facts.json", json.dumps(facts).encode())

@@ -1,5 +1,6 @@
 // A generator that draws: in a worker of this page or, where that cannot be, on the server.
 import { get, post } from "../api.js";
+import { takeWorker } from "../early.js";
 import { fromBase64 } from "../engine/bytes.js";
 import { readPng } from "../engine/encoders.js";
 import { WorkerClient } from "../worker_client.js";
@@ -12,6 +13,7 @@ import { leavesOf } from "./points.js";
  * What the server says of a model.
  * @typedef {import("../engine/engine.js").Facts & {id: string, name: string, facegan: string, model_hash: string,
  *   former_hash?: string, packet: string, source: string, version: string, runs: boolean | null, licence: string,
+ *   picture?: string,
  *   directions: Array<{index: number, name: string, kind: string}>}} About
  */
 
@@ -19,6 +21,9 @@ export const LARGE = 0, VISIBLE = 1, LATER = 2; // how urgent a picture is
 const AT_ONCE = 8; // pictures that the server is asked for together
 const KEPT = 600; // pictures at most that are not drawn again
 const KEPT_PIXELS = 2 ** 25;
+
+/** The look whose picture comes with what the server says of a model. @type {Look} */
+const PLAIN = { face: { point: { seed: 0 }, moves: {} }, truncation: 1, labels: null };
 
 /** What determines a picture, as a text. @param {Look} look */
 export const keyOf = ({ face, truncation, labels }) => JSON.stringify([face.point, face.moves ?? {}, truncation, labels]);
@@ -65,7 +70,7 @@ export class Model {
         if (!runs) throw new Error("this model cannot be exported");
       }
       if (this.closed) return;
-      this.worker = new WorkerClient(new Worker(new URL("./worker.js", import.meta.url), { type: "module" }));
+      this.worker = new WorkerClient(takeWorker("explore"));
       await this.worker.ask({ kind: "start", base: new URL(this.base, location.href).href, facts: this.about });
       this.isLocal = true;
     } catch { this.remote = true; }
@@ -86,6 +91,7 @@ export class Model {
     const before = this.pending.get(key);
     if (before && urgency !== LARGE) return before;
     const made = this.drawn(look, urgency).then(picture => {
+      if (this.starts) return picture; // the page draws it again, so that sliders change it without a jump
       this.kept.set(key, picture);
       for (const old of this.kept.keys()) if (this.kept.size > this.room) this.kept.delete(old);
       return picture;
@@ -94,9 +100,25 @@ export class Model {
     return made;
   }
 
+  /** Whether the page will draw by itself, but does not yet. */
+  get starts() { return this.about.runs === true && !this.remote && !this.isLocal; }
+
   /** @param {Look} look @param {number} urgency */
   async drawn(look, urgency) {
-    if (this.about.runs === true) await this.ready;
+    if (this.starts && urgency === LARGE) return this.soonest(look);
+    if (this.starts) await this.ready;
+    return this.now(look, urgency);
+  }
+
+  /** The picture of whoever has it first, while the page's engine starts. @param {Look} look @returns {Promise<ImageData>} */
+  soonest(look) {
+    if (this.about.picture && keyOf(look) === keyOf(PLAIN)) return this.decoded(this.about.picture);
+    const both = [this.asked(look, LARGE), this.ready.then(() => this.now(look, LARGE))];
+    return Promise.any(both).catch(({ errors }) => { throw errors[0]; });
+  }
+
+  /** @param {Look} look @param {number} urgency */
+  async now(look, urgency) {
     if (!this.isLocal || !this.worker) return this.asked(look, urgency); // as long as the server exports the model
     for (const leaf of leavesOf(look.face.point)) if (vectorKey(leaf)) await this.provide(leaf);
     const { pixels } = await this.worker.ask({ kind: "draw", urgency, ...look, labels: look.labels ?? this.usual });

@@ -1,6 +1,7 @@
 // The generator, off the page's own thread: it draws what is asked for, the most urgent first.
 import { arithmetic, randn, slerp } from "../engine/latents.js";
 import { Faces } from "../engine/engine.js";
+import { content, runtime } from "../runtime.js";
 
 /** @typedef {import("./points.js").Point} Point */
 /** @typedef {import("./points.js").Face} Face */
@@ -18,14 +19,7 @@ let numbers = {};
 
 /** @param {string} base address of the model's contents @param {import("../engine/engine.js").Facts} facts @param {string} version */
 async function start(base, facts, version) {
-  const content = async (/** @type {string} */ name) => {
-    const address = name === "wasm" ? new URL("../web/ort-wasm-simd-threaded.wasm", import.meta.url).href : `${base}/part/${name}?${version}`;
-    const found = await fetch(address);
-    if (!found.ok) throw new Error((await found.json().catch(() => ({}))).error || `${name}: ${found.status}`);
-    return new Uint8Array(await found.arrayBuffer());
-  };
-  const address = new URL("../web/ort.wasm.bundle.min.mjs", import.meta.url).href;
-  faces = new Faces(facts, { content, runtime: () => import(address) });
+  faces = new Faces(facts, { content: name => content(`${base}/part/${name}?${version}`), runtime });
   numbers = Object.fromEntries((facts.directions || []).map(({ index, name }) => [name, index]));
   await faces.start();
 }

@@ -1,5 +1,6 @@
 // What turns a drawing into a picture: the translator in this page, or the server where the page cannot.
 import { post } from "../api.js";
+import { takeWorker } from "../early.js";
 import { readPng, writePng } from "../engine/encoders.js";
 import { WorkerClient } from "../worker_client.js";
 
@@ -34,13 +35,11 @@ export class PageTranslator {
 
   /** Load the model into this page; until then, and where that fails, the server draws. */
   async start() {
-    const absolute = (/** @type {string} */ path) => new URL(path, location.href).href;
     try {
-      this.worker = new WorkerClient(new Worker(new URL("./worker.js", import.meta.url), { type: "module" }));
+      this.worker = new WorkerClient(takeWorker("translate"));
       await this.worker.ask({
         kind: "start", shape: this.shape,
-        graph: absolute(`${this.address}/graph?direction=${encodeURIComponent(this.direction)}`),
-        wasm: absolute("/page/web/ort-wasm-simd-threaded.wasm"), runtime: absolute("/page/web/ort.wasm.bundle.min.mjs"),
+        graph: new URL(`${this.address}/graph?direction=${encodeURIComponent(this.direction)}`, location.href).href,
       });
       this.where = "page";
     } catch {

@@ -28,13 +28,22 @@ export class Pad {
     this.exact = null;
     /** @type {Array<{image: ImageData, exact: Uint8ClampedArray | null}>} */
     this.before = [];
+    /** Changes with every line. */
+    this.version = 0;
     this.fill();
   }
 
   fill() {
     this.context.fillStyle = "#ffffff";
     this.context.fillRect(0, 0, this.canvas.width, this.canvas.height);
-    this.exact = null;
+    this.changed();
+  }
+
+  /** @param {Uint8ClampedArray | null} exact */
+  changed(exact = null) {
+    this.exact = exact;
+    this.version += 1;
+    this.canvas.dataset.version = `${this.version}`;
   }
 
   remember() {
@@ -48,7 +57,7 @@ export class Pad {
     const last = this.before.pop();
     if (!last) return false;
     this.context.putImageData(last.image, 0, 0);
-    this.exact = last.exact;
+    this.changed(last.exact);
     return true;
   }
 
@@ -67,7 +76,7 @@ export class Pad {
     context.moveTo(from.x * canvas.width, from.y * canvas.height);
     context.lineTo(to.x * canvas.width, to.y * canvas.height);
     context.stroke();
-    this.exact = null;
+    this.changed();
   }
 
   /** Begin with a picture of the model's own size, which is taken to the pixel. @param {Uint8ClampedArray} pixels RGBA */
@@ -78,7 +87,7 @@ export class Pad {
     this.context.imageSmoothingEnabled = true;
     this.context.imageSmoothingQuality = "high";
     this.context.drawImage(this.small.canvas, 0, 0, this.canvas.width, this.canvas.height);
-    this.exact = new Uint8ClampedArray(pixels);
+    this.changed(new Uint8ClampedArray(pixels));
   }
 
   /** What the model is given: pixels RGBA of its size. @returns {Uint8ClampedArray} */

@@ -55,11 +55,16 @@ export function Sheet({ model, facts, direction, start, share, onDrawn }) {
   };
   const refresh = useRef(() => {});
   useEffect(() => {
-    const work = newestOnly(() => engine.draw(pad.pixels()), answer => {
+    const draw = async () => {
+      const { version } = pad;
+      return { ...await engine.draw(pad.pixels()), version };
+    };
+    const work = newestOnly(draw, answer => {
       made.current = answer.pixels;
       setError("");
       setTook(`${answer.milliseconds.toFixed(0)} ms ${engine.where === "page" ? "in this page" : "on the server"}`);
       paint();
+      if (result.current) Object.assign(result.current.dataset, { version: answer.version, by: engine.where });
       drawn.current(pad, answer.pixels);
     }, problem => setError(problem.message));
     refresh.current = () => void work.run();

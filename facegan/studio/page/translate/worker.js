@@ -1,22 +1,14 @@
 // A translator, off the page's own thread.
 import { Translating } from "../engine/translating.js";
+import { content, runtime } from "../runtime.js";
 
 /** @type {Translating | null} */
 let engine = null;
 
-/** @param {string} address */
-async function content(address) {
-  const found = await fetch(address);
-  if (!found.ok) throw new Error((await found.json().catch(() => ({}))).error ?? `the server answers with status ${found.status}`);
-  return new Uint8Array(await found.arrayBuffer());
-}
-
 const ANSWERS = {
-  /** @param {{graph: string, shape: number[], wasm: string, runtime: string}} asked */
-  async start({ graph, shape, wasm, runtime }) {
-    const addresses = /** @type {Record<string, string>} */ ({ translate: graph, wasm });
-    const source = { content: (/** @type {string} */ name) => content(addresses[name] ?? ""), runtime: () => import(runtime) };
-    engine = new Translating({ image_shape: shape }, source);
+  /** @param {{graph: string, shape: number[]}} asked */
+  async start({ graph, shape }) {
+    engine = new Translating({ image_shape: shape }, { content: () => content(graph), runtime });
     await engine.start();
     return {};
   },
