@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import difflib
+import hashlib
 from collections.abc import Callable, Collection, Iterator, Sequence
 from typing import Any
 
@@ -172,6 +173,42 @@ class Classifier:
         finally:
             for handle in handles:
                 handle.remove()
+
+    def features(self, x01: Tensor) -> Tensor:
+        """Return what the last layer with weights is given, ``N,D``, for pictures in [0, 1] of any size.
+
+        Values at several places, as before a last convolution, are averaged over them.
+        """
+        name = self._last_layer()
+        kept: list[Tensor] = []
+        layer = dict(self.module.named_modules())[name]
+        handle = layer.register_forward_pre_hook(lambda _, inputs: kept.append(inputs[0]))
+        try:
+            self.logits(x01)
+        finally:
+            handle.remove()
+        found = torch.cat(kept[self._calls[name] - 1 :: self._calls[name]])[: len(x01)]
+        return found.flatten(2).mean(2) if found.ndim == 4 else found.flatten(1)
+
+    def _last_layer(self) -> str:
+        """Return the name of the layer with weights that runs last."""
+        if not self._calls:
+            self._probe()
+        modules = dict(self.module.named_modules())
+        last = [name for name in self._calls if [*modules[name].parameters(recurse=False)]]
+        if not last:
+            raise InputError(
+                f"{self.name}: none of its layers has weights, so it has no features before the classes"
+            )
+        return last[-1]
+
+    def digest(self) -> str:
+        """Return twelve digits that name the weights and how pictures are brought to the network."""
+        found = hashlib.sha256(repr((self.input_size, self.crop, self.mean, self.std)).encode())
+        for name, value in self.module.state_dict().items():
+            found.update(name.encode())
+            found.update(value.detach().cpu().contiguous().flatten().view(torch.uint8).numpy())
+        return found.hexdigest()[:12]
 
     def layer_names(self) -> list[tuple[str, tuple[int, ...]]]:
         """Return (name, output shape without the batch) of each layer at the input size, in order of use."""

@@ -30,6 +30,7 @@ def main(
     truncation: float = 1.0,
     labels: str = "",
     weights: str = "",
+    input_size: int = 0,
     floor: bool = True,
     json: str = "",
     page: str = "",
@@ -50,17 +51,21 @@ def main(
         asked: for a translator: attributes that results should have, such as "eyeglasses" (default, with
             --photos: those by which the two datasets differ).
         hold: for a translator: attributes that should stay.
-        features: what compares pictures: faces (bundled), inception (its weights must be there), pixels.
+        features: what compares pictures: faces (bundled), inception (its weights must be there), pixels, or a
+            classifier: efficientnet_lite0, a name of torchvision's, an exported program (.pt2), or
+            FILE.py:FUNCTION.
         metrics: metrics separated by commas: fid, kid, precision-recall, density-coverage, swd, ms-ssim, ppl,
-            memorization; for a translator perceptual, psnr, ssim, lpips, kid, attributes, identity (default:
-            all that fit).
+            memorization, linear-auc, c2st (a minute of a core); for a translator perceptual, psnr, ssim,
+            lpips, kid, attributes, identity (default: all that fit, but c2st).
         count: samples of a model, or the maximum number of pictures (0: 5000 samples, or all pictures).
         subject_split: which split to measure if the subject is a dataset.
         truncation: below 1 moves samples towards the average face.
         labels: of a conditional model, such as smiling=1: measure samples with these labels against the real
             pictures that have them (default: labels as often as in training).
         weights: file of the feature network, instead of the bundled or downloaded one.
-        floor: measure other real pictures, too, as the score of a perfect generator.
+        input_size: side in px to which pictures are brought for a classifier; 0 is its own.
+        floor: measure other real pictures, too, as the score of a perfect generator: those of train, or with
+            --split train those of test or val.
         json: write everything as JSON here (- for standard output).
         page: write a page with pictures (.html) here; it shows faces of the dataset, so keep it private.
         mark: write into the page's generated pictures that they are, and their model and command. EU law asks

@@ -71,6 +71,8 @@ class Metric:
     """Whether real pictures can stand in for the generated ones."""
     of_training: bool = False
     """Whether it reads ``train`` and ``held_out``."""
+    slow: bool = False
+    """Whether it takes minutes, so that it is measured only if it is asked for by name."""
 
     @property
     def ranks(self) -> bool:

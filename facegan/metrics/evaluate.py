@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,8 @@ from facegan import arguments, bars
 from facegan.data.dataset import Dataset
 from facegan.errors import InputError
 from facegan.generator import Generator, check_truncation
-from facegan.metrics.base import MetricInputs, Value, Values
+from facegan.metrics.base import MetricInputs, Values
+from facegan.metrics.evaluation import PER_DIMENSION, Evaluation
 from facegan.metrics.feature_extractors import FeatureTable
 from facegan.metrics.feature_extractors import table as feature_table
 from facegan.metrics.image_sets import (
@@ -30,108 +31,11 @@ from facegan.metrics.image_sets import (
 from facegan.metrics.registry import METRICS, chosen
 from facegan.metrics.shapes import like, of_array
 from facegan.models import is_translator
-from facegan.sheets import table_html
-from facegan.version import __version__
 
 MIN_PICTURES = 10
 MAX_REAL = 50_000  # real pictures that are compared with
 _KEPT_BYTES = 256 * 2**20
 Subject = Pictures | Generator | Dataset | str | Path | np.ndarray | Sequence[Any]
-_PER_DIMENSION = 5  # pictures that Frechet's distance wants for each dimension
-
-
-BETTER = {"lower": "lower is better", "higher": "higher is better", "equal": "like real is best"}
-
-
-@dataclass
-class Evaluation:
-    """Hold the result of an evaluation.
-
-    ``values`` and, of real pictures in the place of the generated, ``real`` have the names of ``METRICS``.
-    ``headline`` is the number to quote. ``pairs`` are (row of the subject, row of the train split, distance),
-    nearest first.
-    """
-
-    subject: Pictures
-    against: Pictures
-    table: FeatureTable
-    values: Values
-    real: Values
-    seconds: dict[str, float]
-    warnings: list[str]
-    pairs: tuple[tuple[int, int, float], ...] = ()
-    train: Pictures | None = field(default=None)
-
-    def __repr__(self) -> str:
-        numbers = ", ".join(f"{name} {value:.4g}" for name, value in self.values.items())
-        return f"<Evaluation of {self.subject.name} against {self.against.name}: {numbers}>"
-
-    def __str__(self) -> str:
-        """Return the table: each number, what real pictures get, and its reading."""
-        rows = [("", "generated", "real", "")]
-        for _, value, measured, real in self.rows():
-            rows.append((value.title, measured, real, f"{BETTER[value.better]}: {value.reading}"))
-        widths = [max(len(row[i]) for row in rows) for i in range(3)]
-        lines = [
-            f"{self.subject.name} ({self.subject.count}) against {self.against.name} ({self.against.count}), "
-            f"features {self.table.key}"
-        ]
-        lines += [
-            f"{a:<{widths[0]}}  {b:>{widths[1]}}  {c:>{widths[2]}}  {d}".rstrip() for a, b, c, d in rows
-        ]
-        if name := self.headline:
-            lines.append(f"headline: {name.upper()} {self._number(name, 5 if name == 'kid' else 3)}")
-        return "\n".join([*lines, *(f"note: {warning}" for warning in self.warnings)])
-
-    def _repr_html_(self) -> str:
-        rows: list[tuple[str, ...]] = [("", "generated", "real pictures")]
-        rows += [(value.title, measured, real) for _, value, measured, real in self.rows()]
-        rows += [("note", warning) for warning in self.warnings]
-        sides = (f"{p.name} ({p.count:,})" for p in (self.subject, self.against))
-        return table_html(" against ".join(sides), rows)
-
-    def rows(self) -> list[tuple[str, Value, str, str]]:
-        """Return each number's name, description, value with its interval, and what real pictures get."""
-        known = [pair for metric in METRICS.values() for pair in metric.values.items()]
-        found = []
-        for name, value in known:
-            if name in self.values:
-                real = f"{self.real[name]:.{value.digits}f}" if name in self.real else ""
-                found.append((name, value, self._number(name, value.digits), real))
-        return found
-
-    def _number(self, name: str, digits: int) -> str:
-        text, low, high = f"{self.values[name]:.{digits}f}", f"{name}_low", f"{name}_high"
-        if low in self.values:
-            text += f" ({self.values[low]:.{digits}f} to {self.values[high]:.{digits}f})"
-        return text
-
-    @property
-    def headline(self) -> str:
-        """Return ``fid`` if there are enough pictures, else ``kid``; "" if neither was measured."""
-        enough = min(self.subject.count, self.against.count) >= _PER_DIMENSION * self.table.dim
-        order = ("fid", "kid") if enough else ("kid", "fid")
-        return next((name for name in order if name in self.values), "")
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return the result for JSON."""
-        model = self.subject.generator
-        return {
-            "subject": self.subject.name,
-            "model_hash": model.hash if model is not None else "",
-            "truncation": self.subject.truncation,
-            "against": self.against.name,
-            "features": self.table.key,
-            "count": self.subject.count,
-            "count_real": self.against.count,
-            "headline": self.headline,
-            "metrics": self.values,
-            "real": self.real,
-            "seconds": self.seconds,
-            "warnings": self.warnings,
-            "nearest": [list(p) for p in self.pairs],
-            "facegan": __version__,
-        }
 
 
 def as_pictures(
@@ -195,6 +99,7 @@ def evaluate(
     truncation: float = 1.0,
     labels: str = "",
     weights: str = "",
+    input_size: int = 0,
     device: str = "cpu",
     say: Callable[[str], None] = lambda line: None,
 ) -> Evaluation:
@@ -206,11 +111,12 @@ def evaluate(
         subject: a generator, a dataset, pictures (``N,H,W,C`` of any numbers, or a list of them), or the name
             of a model, run, dataset or folder of pictures.
         against: the dataset with the real pictures.
-        table: the feature table that compares pictures, or its name: faces, inception or pixels.
-        metrics: some of METRICS, as a list or a text with commas (default: all that fit).
+        table: the feature table that compares pictures, or its name: faces, inception, pixels, or what
+            :func:`facegan.pixels.load_classifier` takes: then what its last layer is given compares them.
+        metrics: some of METRICS, as a list or a text with commas (default: all that fit and are not slow).
         split: which real pictures: by default test, else val, else train.
-        floor: measure other real pictures, too: of the train split where ``against`` is held out from it,
-            else of none.
+        floor: measure other real pictures, too: of the train split, or with ``split="train"`` of one that is
+            held out from it.
         on_progress: called with task, done, total; by default, a bar shows the progress
             (:func:`facegan.set_progress`).
         count: samples of a model, or the maximum number of pictures (0: 5,000 samples, or all pictures).
@@ -219,6 +125,7 @@ def evaluate(
         labels: of a conditional model, such as ``smiling=1``: measure samples with these labels against the
             real pictures that have them. By default, samples have labels as often as training pictures.
         weights: file of the feature network, instead of the bundled or downloaded one.
+        input_size: side in px to which pictures are brought for a classifier (0: its own).
         device: of a model and a feature table that are loaded: cpu, cuda or mps.
         say: called with one line about the files of a folder that were left out.
 
@@ -232,7 +139,7 @@ def evaluate(
     count, truncation = arguments.whole(count, "--count"), arguments.real(truncation, "--truncation")
     pictures = as_pictures(subject, count, subject_split, truncation=truncation, device=device, report=say)
     pictures, wanted = with_wanted_labels(pictures, labels)
-    features = table if isinstance(table, FeatureTable) else feature_table(table, weights, device)
+    features = feature_table(table, weights, device, input_size=input_size)
     with bars.shown(on_progress) as progress:
         return _evaluated(
             pictures,
@@ -257,7 +164,7 @@ def _evaluated(
     wanted: Mapping[str, float],
     on_progress: Progress,
 ) -> Evaluation:
-    names = metrics or list(METRICS)
+    names = metrics or chosen("")
     data = against if isinstance(against, Dataset) else Dataset(arguments.place(against, "against"))
     name = reference_split(data, split)
     real = of_dataset(data, name, wanted=wanted).limited(MAX_REAL)
@@ -352,9 +259,10 @@ def _learnt(
 
 
 def _other_real(data: Dataset, name: str, count: int, *, wanted: Mapping[str, float]) -> Pictures | None:
-    if name == "train" or data.counts.get("train", 0) < MIN_PICTURES:
-        return None
-    return of_dataset(data, "train", wanted=wanted).limited(count)
+    """Return real pictures of another split than the one that is compared with, or None."""
+    others = ("test", "val") if name == "train" else ("train",)
+    split = next((s for s in others if data.counts.get(s, 0) >= MIN_PICTURES), None)
+    return of_dataset(data, split, wanted=wanted).limited(count) if split else None
 
 
 def _measure(
@@ -395,10 +303,10 @@ class _clock:
 def _few_warnings(subject: Pictures, real: Pictures, table: FeatureTable, *, values: Values) -> list[str]:
     found = []
     fewer = min(subject.count, real.count)
-    if "fid" in values and fewer < _PER_DIMENSION * table.dim:
+    if "fid" in values and fewer < PER_DIMENSION * table.dim:
         found.append(
             f"FID is biased upwards by as few as {fewer} pictures (the {table.dim} features '{table.name}' "
-            f"want {_PER_DIMENSION * table.dim}): quote KID, and compare FID only at the same numbers"
+            f"want {PER_DIMENSION * table.dim}): quote KID, and compare FID only at the same numbers"
         )
     if "recall" in values and fewer < 1000:
         found.append(

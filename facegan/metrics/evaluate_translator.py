@@ -83,6 +83,7 @@ def evaluate_translator(
     count: int = 0,
     table: FeatureTable | str = "faces",
     weights: str = "",
+    input_size: int = 0,
     device: str = "cpu",
     on_progress: Progress | None = None,
 ) -> TranslatorEvaluation:
@@ -106,8 +107,10 @@ def evaluate_translator(
         metrics: some of perceptual, psnr, ssim, lpips, kid, attributes, identity (default: those that fit).
         split: which split of both datasets: by default test, else val, else train.
         count: the maximum number of pictures (0: 5,000).
-        table: the features that compare pictures, or their name: faces, inception or pixels.
+        table: the features that compare pictures, or their name: faces, inception, pixels, or what
+            :func:`facegan.pixels.load_classifier` takes.
         weights: a file of the feature network, or the attribute network ``evaluator``.
+        input_size: side in px to which pictures are brought for a classifier (0: its own).
         device: cpu, cuda or mps, of a model and a feature table that are loaded.
         on_progress: called with task, done, total; by default, a bar shows the progress.
 
@@ -120,7 +123,7 @@ def evaluate_translator(
     work = _work(network, _dataset(against, "against"), photos, split=split, count=count or COUNT)
     names = names or _fitting(work)
     _check_names(names, work)
-    features = table if isinstance(table, FeatureTable) else feature_table(table, weights, device)
+    features = feature_table(table, weights, device, input_size=input_size)
     judge = AttributePredictor.load(JUDGE)
     held, wanted = _columns(hold, judge, "--hold"), _wanted(asked, judge)
     began = time.perf_counter()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,9 +14,12 @@ import torch.nn.functional as F
 
 from facegan.attributes.networks import digest, file_digest, fit
 from facegan.attributes.predictor import AttributePredictor
+from facegan.classifiers.loading import load_classifier
 from facegan.errors import InputError, ModelError
 from facegan.images import to_float
+from facegan.marks import without_folder
 
+_PIECE = 16  # pictures that a classifier looks at at once
 INCEPTION_FILES = ("weights-inception-2015-12-05-6726825d.pth", "pt_inception-2015-12-05-6726825d.pth")
 
 
@@ -107,6 +111,28 @@ def inception(weights: str, device: str) -> FeatureTable:
     return FeatureTable("inception", f"inception-{key}", 2048, compute, smooth=False, device=device)
 
 
+def of_classifier(spec: str, weights: str = "", device: str = "cpu", *, input_size: int = 0) -> FeatureTable:
+    """Return what a classifier's last layer is given: features from which its classes follow linearly.
+
+    ``spec`` is what ``load_classifier`` takes. Whole pictures are resized to the network's input size, or to
+    ``input_size`` px.
+    """
+    try:
+        classifier = load_classifier(spec, weights=weights, device=device, input_size=input_size)
+    except InputError as error:  # it speaks of the option that other commands have
+        text = str(error).replace("--model ", "--features ")
+        tables = ", ".join(FEATURES)
+        raise InputError(text.replace(" others are faces,", f" others are {tables},")) from None
+
+    def compute(x: torch.Tensor) -> torch.Tensor:
+        pieces = fit(x, (3, *x.shape[2:])).add(1).div(2).split(_PIECE)
+        return torch.cat([classifier.features(piece) for piece in pieces])
+
+    dim = compute(torch.zeros(1, 3, *classifier.input_size, device=device)).shape[1]
+    name = re.sub(r"[^A-Za-z0-9_]+", "-", without_folder(spec).split(".")[0])
+    return FeatureTable(name, f"{name}-{classifier.digest()}", dim, compute, device=device)
+
+
 def _cache() -> Path:
     return Path(torch.hub.get_dir()) / "checkpoints"
 
@@ -122,8 +148,26 @@ FEATURES: dict[str, Callable[[str, str], FeatureTable]] = {
 }
 
 
-def table(name: str, weights: str = "", device: str = "cpu") -> FeatureTable:
-    """Return the feature table of that name; raise InputError if there is none."""
-    if not isinstance(name, str) or name not in FEATURES:
-        raise InputError(f"--features {name}: choose {', '.join(FEATURES)}")
+def table(
+    name: str | FeatureTable, weights: str = "", device: str = "cpu", *, input_size: int = 0
+) -> FeatureTable:
+    """Return the feature table of that name, or of the classifier of that name.
+
+    Args:
+        name: a row of FEATURES, or what ``load_classifier`` takes; a table is returned as it is.
+        weights: the network's file, instead of the bundled, installed or downloaded one.
+        device: cpu, cuda or mps.
+        input_size: side in px to which pictures are brought for a classifier; 0 is its own.
+
+    Raises:
+        InputError: there is none, or it does not take these options.
+    """
+    if isinstance(name, FeatureTable):
+        return name
+    if not isinstance(name, str):
+        raise InputError(f"--features {name}: choose {', '.join(FEATURES)}, or the name of a classifier")
+    if name not in FEATURES:
+        return of_classifier(name, weights, device, input_size=input_size)
+    if input_size:
+        raise InputError(f"--input-size {input_size}: is for classifiers, and not for '{name}'")
     return FEATURES[name](weights, device)

@@ -78,6 +78,20 @@ METRICS: dict[str, Metric] = {
         of_real=False,
         of_training=True,
     ),
+    "linear-auc": Metric(
+        {
+            "linear_auc": Value(
+                "Linear AUC", "lower", "Chance that features rank a sample above a photo; fine: 0.5."
+            )
+        },
+        _of("linear_auc"),
+    ),
+    "c2st": Metric(
+        {"c2st": Value("C2ST", "lower", "Accuracy of a fresh network that tells them apart; fine: 0.5.")},
+        _of("c2st"),
+        _of("c2st", "fits"),
+        slow=True,
+    ),
 }
 
 RANKING_METRICS = [name for name, metric in METRICS.items() if metric.ranks]
@@ -125,7 +139,7 @@ def register_metric(name: str, metric: Metric) -> None:
 
 
 def chosen(names: str | Sequence[str]) -> list[str]:
-    """Return the metrics of a list, or of a text with commas; all of them if it is empty.
+    """Return the metrics of a list, or of a text with commas; all but the slow ones if it is empty.
 
     Raises:
         InputError: if one is unknown.
@@ -138,4 +152,4 @@ def chosen(names: str | Sequence[str]) -> list[str]:
     for name in wanted:
         if name not in METRICS:
             raise InputError(f"--metrics {name}: choose of {', '.join(METRICS)}")
-    return wanted or list(METRICS)
+    return wanted or [name for name, metric in METRICS.items() if not metric.slow]

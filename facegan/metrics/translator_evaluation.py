@@ -7,7 +7,7 @@ from typing import Any
 
 from facegan.data.filters import plain
 from facegan.metrics.base import Value
-from facegan.metrics.evaluate import BETTER
+from facegan.metrics.evaluation import BETTER
 from facegan.metrics.kid import Estimate
 from facegan.metrics.pair_table import CHANGES, PAIR_METRICS
 from facegan.sheets import table_html

@@ -12,7 +12,7 @@ import numpy as np
 from facegan.files import check_ending, write_bytes, writing
 from facegan.images import enlarge, grid, png_bytes
 from facegan.marks import COMPOSITE, Mark, made
-from facegan.metrics.evaluate import BETTER, Evaluation
+from facegan.metrics.evaluation import BETTER, Evaluation
 from facegan.runs.page import document, table
 
 _SIDE = 8  # pictures in each direction of the two grids

@@ -106,6 +106,37 @@ def test_layers_and_activations(small: Classifier) -> None:
     torch.testing.assert_close(resized, m.conv(small.preprocess(x)))
 
 
+def test_features_are_what_the_classes_follow_from(small: Classifier) -> None:
+    x = torch.rand(5, 3, 30, 20)
+    found = small.features(x)
+    assert found.shape == (5, 4)
+    torch.testing.assert_close(small.module.head(found), small.logits(x))
+    torch.testing.assert_close(small.features(x[:2]), found[:2])
+
+
+def test_features_before_a_last_convolution_are_averaged() -> None:
+    c = load_classifier("squeezenet1_1", input_size=64, random_weights_seed=1)
+    x = torch.rand(2, 3, 64, 64)
+    before = c.activations(x, ["features.12"])["features.12"]
+    torch.testing.assert_close(c.features(x), before.mean((2, 3)))
+
+
+def test_a_network_without_weights_has_no_features() -> None:
+    class Means(torch.nn.Module):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return x.mean((2, 3))
+
+    c = Classifier("means", Means(), (8, 8), mean=(0, 0, 0), std=(1, 1, 1))
+    with pytest.raises(InputError, match="means: none of its layers has weights"):
+        c.features(torch.rand(1, 3, 8, 8))
+
+
+def test_its_digest_tells_weights_and_sizes_apart(source: Path, small: Classifier) -> None:
+    others = {"std": (1, 1, 1)}, {"input_size": 40}, {"crop": True}
+    digests = [load_classifier(f"{source}:make", **options).digest() for options in ({}, *others)]
+    assert digests[0] == small.digest() and len(set(digests)) == 4
+
+
 def test_layers_that_keep_their_channels_last(tmp_path: Path) -> None:
     """As Swin's blocks do; with as many channels as rows, the last axis is the columns."""
 
@@ -222,6 +253,7 @@ def test_exported_programs(batch: int, small: Classifier, tmp_path: Path) -> Non
     assert ("conv", (4, 24, 16)) in c.layer_names()
     got = c.activations(x[:2], ["more"])["more"]
     torch.testing.assert_close(got, small.activations(x[:2], ["more"])["more"])
+    torch.testing.assert_close(c.features(x), small.features(x))
 
 
 def test_torchvision_with_weights_from_a_file(tmp_path: Path) -> None:
