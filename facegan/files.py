@@ -8,10 +8,10 @@ the process ends there, as by kill -9, the N-th time that one is reached; with
 from __future__ import annotations
 
 import contextlib
-import glob
 import hashlib
 import os
 import platform
+import re
 import shutil
 import signal
 import threading
@@ -110,9 +110,13 @@ def derived(path: str | Path, ending: str) -> Path:
 
 
 def temporary_beside(path: Path, ending: str = "") -> Path:
-    """Return a hidden file of this thread next to ``path``, to be renamed to it when complete."""
-    own = f"{os.getpid()}-{threading.get_ident()}"
-    return path.with_name(fit_name(f".{path.name}", f".{own}.tmp{ending}", path.parent))
+    """Return a hidden file of this thread next to ``path``, to be renamed to it when complete.
+
+    Those that killed processes of this machine have left for the same ``path`` are removed.
+    """
+    begin = _own(path.name)
+    _clear_once(path.parent, begin)
+    return path.with_name(f"{begin}{os.getpid()}-{threading.get_ident()}.tmp{ending}")
 
 
 def write_bytes(path: str | Path, content: bytes) -> None:
@@ -140,21 +144,44 @@ def temporary_name(name: str) -> str:
 def _own(name: str) -> str:
     """Return the prefix of the temporary names of all processes of this machine."""
     machine = f".{platform.node()}-"
-    room = "0" * len(os.fsencode(f"{machine}{2**32}.tmp"))
+    room = "0" * len(os.fsencode(f"{machine}{2**32}-{2**64}.tmp.safetensors"))
     return fit_name(f".{name}", room).removesuffix(room) + machine
 
 
+_LEFT = re.compile(r"(\d+)(-\d+)?\.tmp(\.\w+)?")
+_hidden: dict[Path, list[str]] = {}  # folder -> what may be left there, seen before this process wrote there
+
+
 def clear_leftovers(folder: Path, name: str) -> None:
-    """Remove files that ended processes of this machine left under their :func:`temporary_name`."""
-    begin = _own(name)
-    for path in folder.glob(f"{glob.escape(begin)}*.tmp"):
-        pid = path.name[len(begin) : -4]
-        if not pid.isdecimal() or os.name != "posix":
+    """Remove what ended processes of this machine left in ``folder`` under temporary names of ``name``."""
+    _clear(folder, _own(name), _listed(folder))
+
+
+def _clear_once(folder: Path, begin: str) -> None:
+    """Do that, for names that begin so; the folder is read once, since some get many thousands of files."""
+    if folder not in _hidden:
+        _hidden[folder] = [name for name in _listed(folder) if name.startswith(".") and ".tmp" in name]
+    if _hidden[folder]:
+        _clear(folder, begin, _hidden[folder])
+
+
+def _listed(folder: Path) -> list[str]:
+    try:
+        return os.listdir(folder)
+    except OSError:
+        return []
+
+
+def _clear(folder: Path, begin: str, names: Iterable[str]) -> None:
+    for name in names:
+        found = _LEFT.fullmatch(name[len(begin) :]) if name.startswith(begin) else None
+        if found is None or os.name != "posix":
             continue
         with contextlib.suppress(OSError, OverflowError):  # another user's
             try:
-                os.kill(int(pid), 0)
+                os.kill(int(found[1]), 0)
             except ProcessLookupError:
+                path = folder / name
                 shutil.rmtree(path) if path.is_dir() else path.unlink()
 
 

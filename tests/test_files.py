@@ -5,6 +5,9 @@ from __future__ import annotations
 import itertools
 import json
 import os
+import signal
+import subprocess
+import sys
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -14,6 +17,7 @@ import numpy as np
 import pytest
 from safetensors.numpy import save, save_file
 
+from facegan import files
 from facegan.attributes.predictor import AttributePredictor
 from facegan.deltas import load_delta
 from facegan.errors import ModelError
@@ -121,6 +125,33 @@ def test_leftovers_of_a_long_name_are_found(tmp_path: Path) -> None:
     gone.touch()
     clear_leftovers(tmp_path, name)
     assert not gone.exists() or os.name != "posix"
+
+
+WRITER = """
+import os, sys
+from pathlib import Path
+from facegan import files
+os.environ["FACEGAN_KILL_AT"] = sys.argv[2]
+files.write_bytes(Path(sys.argv[1]), b"content")
+"""
+
+
+@pytest.mark.parametrize("name", ["a.npz", "photo.png", "n" * 240])
+def test_what_a_killed_writer_left_goes_with_the_next_write(name: str, tmp_path: Path) -> None:
+    """Not what belongs to another file, to a living process, or to another machine."""
+    file, alive = tmp_path / name, f"{os.getppid()}-1.tmp"
+    for point, count in ((1, 0), (2, 1), (3, 1), (4, 1)):  # before the first byte there is nothing to leave
+        done = subprocess.run([sys.executable, "-c", WRITER, str(file), str(point)], check=False)
+        left = [path.name for path in tmp_path.iterdir()]
+        assert done.returncode == -signal.SIGKILL and len(left) == count and not file.exists()
+    begin = left[0].rpartition("-")[0].rpartition("-")[0]
+    kept = {f"{begin}-{alive}", ".other.host-999999-1.tmp", f".{name[:9]}.elsewhere-999999-1.tmp"}
+    for one in kept:
+        (tmp_path / one).touch()
+    files._hidden.clear()
+    write_bytes(file, b"content")
+    assert file.read_bytes() == b"content"
+    assert {path.name for path in tmp_path.iterdir()} == {name, *kept}
 
 
 def test_threads_write_the_same_file_whole(tmp_path: Path) -> None:
