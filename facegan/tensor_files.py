@@ -106,7 +106,18 @@ def tensor_bytes(
     from safetensors.torch import save
 
     stored = {k: v.detach().cpu().contiguous() for k, v in tensors.items()}
-    return save(stored, {key: canonical_json(head), **(beside or {})})
+    content: bytes = save(stored, {key: canonical_json(head), **(beside or {})})
+    return _in_order(content) if beside else content
+
+
+def _in_order(content: bytes) -> bytes:
+    """Return the file with the entries of its header sorted: the library writes several in any order."""
+    end = 8 + int.from_bytes(content[:8], "little")
+    header = json.loads(content[8:end])
+    header["__metadata__"] = dict(sorted(header["__metadata__"].items()))
+    text = json.dumps(header, separators=(",", ":"), ensure_ascii=False).encode()
+    text += b" " * (-len(text) % 8)
+    return len(text).to_bytes(8, "little") + text + content[end:]
 
 
 def write_tensors(

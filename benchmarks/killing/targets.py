@@ -96,7 +96,7 @@ COMMANDS = {
     "label photos": ("label photos --out new.csv --no-align --workers 1", "photos"),
     "export .npz": ("export run --out model.npz", "run"),
     "export data": ("export data --out data.zip --labels Smiling", "data"),
-    "invert": (f"invert photos/000000.png photos/000001.png run --out found {INVERT}", "photos run"),
+    "invert": (f"invert run photos/000001.png photos/000002.png --out found {INVERT}", "photos run"),
     "train-encoder": ("train-encoder run data --kimg 0.128 --batch 16 --width 8 --loss mse=1", "data run"),
     "generate": ("generate run --count 6 --out faces.png --latents z.npz", "run"),
     "pairs": ("pairs eyeglasses=+2.5 --count 2 --out new --split test=0.5", ""),
