@@ -18,7 +18,7 @@ from collections.abc import Mapping
 from typing import Any, BinaryIO
 
 from facegan.errors import FaceganError
-from facegan.studio.refusals import Refused
+from facegan.studio.refusals import DISK_FULL, Refused, is_full
 
 TASKS: dict[str, str] = {
     "card": "facegan.studio.tasks.cards",
@@ -182,6 +182,10 @@ def _done(task: str, arguments: dict[str, Any], content: bytes) -> tuple[dict[st
         return {"error": str(error)}, b""
     except MemoryError:
         return {"error": "this takes more memory than the studio allows it"}, b""
+    except OSError as error:
+        if is_full(error):
+            return {"error": DISK_FULL}, b""
+        raise
 
 
 def _write(outward: BinaryIO, result: dict[str, Any], content: bytes) -> None:

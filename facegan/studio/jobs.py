@@ -31,7 +31,7 @@ from facegan.studio.refusals import NotFoundError, Refused, shown
 from facegan.studio.report import FILES, JobReport, last_event, newest
 
 MAX_QUEUED = 50
-GONE = "the process ended"
+GONE = "the process ended without a word, as it does when memory is short"
 ACTIVE = ("queued", "running")
 _PULSE = 0.2  # seconds between two looks at the queue
 

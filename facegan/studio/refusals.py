@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
+import errno
 import json
 from typing import Any
 
 from facegan.errors import FaceganError
+
+DISK_FULL = "the disk is full; make room, then try again"
+
+
+def is_full(error: BaseException) -> bool:
+    """Return whether an error says that there is no room on the disk."""
+    return getattr(error, "errno", 0) in (errno.ENOSPC, errno.EDQUOT)
 
 
 class Refused(FaceganError):

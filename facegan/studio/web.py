@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import errno
 import json
 import traceback
 from collections.abc import Coroutine
@@ -15,7 +14,7 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, JSONResponse, Response
 
 from facegan.errors import InputError
-from facegan.studio.refusals import Refused
+from facegan.studio.refusals import DISK_FULL, Refused, is_full
 from facegan.studio.state import Studio
 
 Result = TypeVar("Result")
@@ -137,8 +136,8 @@ async def on_http_error(request: Request, error: Exception) -> Response:
 
 async def on_system_error(request: Request, error: Exception) -> Response:
     """Answer a full disk in one sentence; what else the system refuses is a bug."""
-    if getattr(error, "errno", 0) in (errno.ENOSPC, errno.EDQUOT):
-        return answer({"error": "the disk is full; make room, then try again"}, 507)
+    if is_full(error):
+        return answer({"error": DISK_FULL}, 507)
     traceback.print_exception(error)
     return answer({"error": f"the system refuses this ({getattr(error, 'strerror', '') or error})"}, 500)
 

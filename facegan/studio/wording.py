@@ -11,8 +11,8 @@ from facegan.studio.project import Project
 from facegan.studio.uploads import Uploads
 
 _WORDS = {
-    "; --no-align takes the picture as it is": "; without 'Find the face' the picture is taken as it is",
-    "; --no-align takes pictures without faces": "; without 'Find the face' pictures are taken as they are",
+    "; --no-align takes the picture as it is": "; choose another photo, or take the picture as it is",
+    "; --no-align takes pictures without faces": "; choose other photos, or take pictures as they are",
     "; give another picture, with --no-align if it shows no face": "; choose another picture",
 }
 """What messages say of flags -> what the page calls them."""

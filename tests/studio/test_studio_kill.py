@@ -12,6 +12,8 @@ from pathlib import Path
 import pytest
 from studio_server import Server, running
 
+from facegan.studio.jobs import GONE
+
 LONG = {"model": "celeba64", "points": "seed:0-4999"}
 
 
@@ -57,7 +59,7 @@ def test_a_job_that_is_killed_has_failed_and_can_be_done_again(folder: Path) -> 
         job = server.start("generate", **LONG)
         os.kill(pid_of(server, job), signal.SIGKILL)
         found = server.wait(job)
-        assert (found["state"], found["error"]) == ("failed", "the process ended")
+        assert (found["state"], found["error"]) == ("failed", GONE)
         assert server.events(job)[-1]["kind"] == "failed"
         again = server.ask("POST", f"/api/jobs/{job}/again").json()["id"]
         killed_while_down = server.start("generate", **LONG)
@@ -65,7 +67,7 @@ def test_a_job_that_is_killed_has_failed_and_can_be_done_again(folder: Path) -> 
         killed(server)
     os.kill(pid, signal.SIGKILL)
     with running(folder) as server:
-        assert server.wait(killed_while_down)["error"] == "the process ended"
+        assert server.wait(killed_while_down)["error"] == GONE
         assert server.wait(again)["state"] == "done"
 
 
@@ -82,7 +84,7 @@ def test_jobs_of_dead_and_living_processes_with_the_same_number(folder: Path) ->
     (place / "job.json").write_text(json.dumps({**about, "state": "running", "pid": os.getpid()}))
     (place / "lock").write_text(str(os.getpid()))
     with running(folder) as server:
-        assert server.wait(job)["error"] == "the process ended"
+        assert server.wait(job)["error"] == GONE
         assert server.ask("POST", f"/api/jobs/{job}/stop").status == 409  # and this test goes on
 
 

@@ -207,7 +207,7 @@ def test_mistakes_in_a_photo_and_in_words(server: Server, face: dict[str, Any], 
         assert server.ask("POST", f"/api/photo/{face['id']}/image", {"moves": moves}).status == 400
     (tmp_path / "cat.jpg").write_bytes((SAMPLES / "chelsea.jpg").read_bytes())
     cat = server.wait(server.start("invert", photo=bring(server, tmp_path / "cat.jpg"), model="celeba64"))
-    assert cat["state"] == "failed" and cat["error"].startswith("cat.jpg: no face; without 'Find the face'")
+    assert cat["state"] == "failed" and cat["error"].startswith("cat.jpg: no face; choose another photo")
 
 
 # --- the page ----------------------------------------------------------------------------------------

@@ -27,12 +27,15 @@ from facegan.errors import FaceganError
 from facegan.families import get_family
 from facegan.recipes.config import override
 from facegan.recipes.table import RECIPES, recipe
+from facegan.runs.callbacks import StepStats
 from facegan.runs.record import read_record
 from facegan.settings import values_of
 from facegan.studio import training
 from facegan.studio.actions import get_action
+from facegan.studio.actions.train import Told
 from facegan.studio.call import Call
 from facegan.studio.project import Project
+from facegan.studio.report import JobReport, read_events
 
 SMALL: dict[str, Any] = {
     "kimg": 40.0,
@@ -351,3 +354,10 @@ def test_a_run_whose_dataset_is_gone_says_so(tmp_path: Path) -> None:
     (folder / "config.json").write_text(json.dumps({**config, "recipe": "of-tomorrow"}))
     with pytest.raises(FaceganError, match="runs/lonely follows no recipe of this version"):
         get_action("train").call({"run": "lonely"}, Project(tmp_path))
+
+
+@pytest.mark.parametrize(("speed", "note"), [(0.0, ""), (100.0, "100 images/s, 0:09 left")])
+def test_the_time_left_is_told_once_there_is_a_speed(tmp_path: Path, speed: float, note: str) -> None:
+    report = JobReport(tmp_path, Project(tmp_path), "job")
+    Told(report).on_stats(StepStats(100, 1000, seconds=1.0, images_per_second=speed))
+    assert read_events(tmp_path)[0]["note"] == note

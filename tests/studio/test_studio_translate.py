@@ -129,7 +129,7 @@ def test_mistakes_are_one_sentence(server: Server) -> None:
         ("faces/picture", {"png": "?"}, "png must be a picture in base64"),
         ("faces/picture", {"png": base64.b64encode(b"text").decode()}, "the drawing"),
         ("faces/picture", {"png": small}, "the drawing must have 32x32 px"),
-        ("faces/input", {"photo": "sample:chelsea"}, "chelsea: no face; without 'Find the face'"),
+        ("faces/input", {"photo": "sample:chelsea"}, "chelsea: no face; choose another photo"),
         ("faces/input", {"photo": "/etc/passwd"}, "there is no upload"),
         ("celeba64/input", {"photo": "sample:officer"}, "choose a translator"),
         ("nothing/input", {"photo": "sample:officer"}, "no model 'nothing'"),

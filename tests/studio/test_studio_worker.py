@@ -14,13 +14,14 @@ import pytest
 
 from facegan.errors import FaceganError, InputError
 from facegan.interrupts import Interrupted
-from facegan.studio import actions, worker
+from facegan.studio import actions, hands, worker
 from facegan.studio.actions import Action
 from facegan.studio.call import Call, New, Place, Ref, new, only, optional, ref, setting
 from facegan.studio.jobs import Job, Jobs
 from facegan.studio.project import Project
-from facegan.studio.refusals import Refused
+from facegan.studio.refusals import DISK_FULL, Refused
 from facegan.studio.report import JobReport, read_events
+from facegan.studio.tasks import models
 
 Run = Callable[[Call, JobReport], Mapping[str, Any]]
 
@@ -233,3 +234,11 @@ def test_settings_of_their_default_are_left_out() -> None:
 def test_a_job_knows_the_end_of_its_log(tmp_path: Path) -> None:
     (tmp_path / "log.txt").write_bytes(b"x" * 100 + b"\xff\nlast line\n")
     assert Job(tmp_path).log(most=12) == "\ufffd\nlast line\n"
+
+
+def test_short_work_says_that_the_disk_is_full(monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(arguments: Mapping[str, Any], content: bytes) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(models, "machine", full)
+    assert hands._done("machine", {}, b"") == ({"error": DISK_FULL}, b"")

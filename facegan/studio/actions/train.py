@@ -137,8 +137,8 @@ class Told(Listener):
 
     def on_stats(self, stats: StepStats) -> None:
         done = min(stats.images_seen, stats.images_total)
-        left = max(stats.images_total - stats.images_seen, 0) / max(stats.images_per_second, 1e-9)
-        note = f"{stats.images_per_second:.0f} images/s, {clock(left)} left"
+        left, speed = stats.images_total - done, stats.images_per_second
+        note = f"{speed:.0f} images/s, {clock(left / speed)} left" if speed > 0 else ""
         self.report.progress("training (images)", done, stats.images_total, note=note)
         now = time.monotonic()
         if now - self._last >= max(_PAUSE, (now - self._began) / _SHARE) or left == 0:

@@ -16,7 +16,7 @@ export const aboutDataset = item => [
 export const nameOfDataset = item => item.name.replace(/^datasets\//, "");
 
 /** A message as a sentence; the name of a file at its beginning stays as it is. @param {string} text */
-export const asSentence = text => text && `${/^[a-z]+[ ,:]/.test(text) ? text[0]?.toUpperCase() + text.slice(1) : text}${/[.!?…]$/.test(text) ? "" : "."}`;
+export const asSentence = text => text && `${/^[a-z]+[ ,]/.test(text) ? text[0]?.toUpperCase() + text.slice(1) : text}${/[.!?…]$/.test(text) ? "" : "."}`;
 
 /** A share or a probability. @param {number} share */
 export const percent = share => `${share > 0 && share < 0.1 ? Number((100 * share).toPrecision(2)) : Math.round(100 * share)}%`;

@@ -25,10 +25,10 @@ function useClassifiers() {
   return found;
 }
 
-/** @param {{value: string, onChange: (id: string) => void, label?: string}} props */
-export function ClassifierSelect({ value, onChange, label = "Classifier" }) {
+/** @param {{value: string, onChange: (id: string) => void}} props */
+export function ClassifierSelect({ value, onChange }) {
   const classifiers = useClassifiers();
-  return html`<${Select} label=${label} value=${value} onChange=${onChange} options=${classifiers.map(one => ({ value: one.id, label: one.title }))} />`;
+  return html`<${Select} label="Classifier" hint="A network that says what a picture shows." value=${value} onChange=${onChange} options=${classifiers.map(one => ({ value: one.id, label: one.title }))} />`;
 }
 
 /** Sizes to choose from, and the present one. @param {number[]} sides @param {number} present */

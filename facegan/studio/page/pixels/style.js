@@ -40,7 +40,7 @@ export function Style({ shown }) {
     <div class="stack"><${PhotoPlace} photo=${photo} onPhoto=${setPhoto} label="Drop a photo to paint" /><${Styles} styles=${styles} onStyles=${setStyles} /></div>
     <div class="stack">
       <section class="card stack" aria-label="The painting">
-        <${ClassifierSelect} value=${model} onChange=${setModel} label="Whose eyes" />
+        <${ClassifierSelect} value=${model} onChange=${setModel} />
         <${Select} label="Longer side" value=${String(size)} onChange=${(/** @type {string} */ to) => setSize(Number(to))} options=${sizesOf(SIZES, size)} />
         <${Slider} label="Steps at each size" value=${steps} min=${10} max=${300} step=${10} reset=${100} onInput=${setSteps} />
         <${Slider} label="Size of the strokes" value=${scale} min=${0.25} max=${3} step=${0.05} reset=${1} onInput=${setScale} format=${(/** @type {number} */ n) => `${n.toFixed(2)} ×`} />

@@ -1,5 +1,6 @@
 // Measurements as bars with their 95% intervals, beside what real pictures get.
 import { html } from "../html.js";
+import { counted } from "../words.js";
 
 /** @typedef {import("../store.js").Item} Item */
 /**
@@ -60,8 +61,8 @@ export function Measures({ results }) {
   const reference = (about.reference ?? "real pictures").split(" ")[0];
   const names = /** @type {Row[]} */ (about.rows).map(row => row.name);
   return html`<section class="card measures" aria-label="Measurement">
-    <p class="soft small">${results.length === 1 ? `${measuredName(first)}, ${about.count.toLocaleString()} pictures, ` : ""}against
-      ${" "}${about.against}${about.count_real ? ` (${about.count_real.toLocaleString()} pictures)` : ""}, compared by ${about.features.split("-")[0]}</p>
+    <p class="soft small">${results.length === 1 ? `${measuredName(first)}, ${counted(about.count, "picture")}, ` : ""}against
+      ${" "}${about.against}${about.count_real ? ` (${counted(about.count_real, "picture")})` : ""}, compared by ${about.features.split("-")[0]}</p>
     ${results.length > 1 && html`<ul class="measure-legend">${results.map((result, number) => html`<li key=${result.id}><i class="s${number % 4}"></i>${measuredName(result)}</li>`)}</ul>`}
     <table><caption class="hidden-text">Numbers with 95% intervals, and what real pictures get</caption>
       <thead class="hidden-text"><tr><th scope="col">What is measured</th><th scope="col">Value</th></tr></thead>
@@ -77,7 +78,8 @@ export function Measures({ results }) {
               ${row.real != null && number === rows.length - 1 && html`<span class="soft of-real">${reference} ${spelled(row, row.real)}</span>`}</p>
             <${Bar} row=${row} axis=${axis} number=${number} /></div>`)}</td></tr>`;
       })}</tbody></table>
-    <p class="soft small key"><i class="key-whisker"></i>95% interval <i class="key-real"></i>what ${about.reference === "unchanged pictures" ? "unchanged pictures" : "other real pictures"} get</p>
+    <p class="soft small key"><span><i class="key-whisker"></i>95% interval</span>
+      ${about.rows.some((/** @type {Row} */ row) => row.real != null) && html`<span><i class="key-real"></i>what ${about.reference === "unchanged pictures" ? "unchanged pictures" : "other real pictures"} get</span>`}</p>
     ${(about.warnings ?? []).map((/** @type {string} */ warning) => html`<p class="soft small note" key=${warning}>Note: ${warning}</p>`)}
   </section>`;
 }

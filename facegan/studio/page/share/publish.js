@@ -42,6 +42,7 @@ export function PublishTab({ model, state }) {
       <div class="actions">
         <${Button} kind="primary" icon="search" disabled=${running || !settings.repo} onClick=${() => start(true)}>Dry run<//>
         <${Button} icon="share" disabled=${running || !settings.repo || Boolean(problem)} onClick=${() => setAsking(true)}>Publish<//>
+        ${!settings.repo && html`<span class="soft small">Name the repository first.</span>`}
       </div>
       ${running && html`<${JobCard} id=${job?.id} />`}
       ${settings.repo && html`<${CommandBox} action="publish" settings=${{ ...given, dry_run: false }} onError=${setProblem} />`}

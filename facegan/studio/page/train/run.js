@@ -51,16 +51,14 @@ function plain(text) {
   return `${first ?? ""}${words.slice(1)}${/[.!?]$/.test(words) ? "" : "."}`;
 }
 
-const ENDED = "The process ended without a word; often the system does that when memory is short. What was saved is kept: go on, or train in more pieces.";
-
 /** What went wrong, with ways on. @param {{sentence: string, run: RunDetail | null, job: Job | undefined}} props */
 function Failure({ sentence, run, job }) {
   if (!sentence) return null;
-  const gone = sentence === "the process ended";
+  const gone = sentence.startsWith("the process ended");
   const names = gone ? ["accumulate"] : namedSettings(sentence);
   const changes = run?.changes ?? job?.settings?.changes ?? {};
   const again = { new: 1, dataset: job?.settings?.dataset, recipe: run?.recipe ?? job?.settings?.recipe, changes: Object.keys(changes).length ? JSON.stringify(changes) : "", setting: names[0] ?? "" };
-  return html`<div class="stack tight">${run?.state !== "broken" && html`<${ErrorLine} error=${plain(gone ? ENDED : sentence)} />`}
+  return html`<div class="stack tight">${run?.state !== "broken" && html`<${ErrorLine} error=${plain(gone ? `${sentence}. What was saved is kept: go on, or train in more pieces` : sentence)} />`}
     <div class="actions"><${Button} small icon="sliders" href=${address("train", "", again)}>${names.length ? `Change “${names[0]?.replaceAll("_", " ")}” in a new run` : "Other settings in a new run"}<//></div></div>`;
 }
 
