@@ -1,4 +1,4 @@
-"""How soon the studio's page answers in Debian's Chromium: the first picture, a slider, the map.
+"""How soon the studio's page answers in Debian's Chromium: the first picture, a slider, the pen, the map.
 
     python benchmarks/studio.py             # all
     python benchmarks/studio.py slider map  # some
@@ -55,6 +55,36 @@ SLIDER = """async count => {
     if (canvas.dataset.drawn === before) throw new Error('the picture stayed as it was');
     await new Promise(resolve => setTimeout(resolve, 20));
   }
+  return times;
+}"""
+
+# Draws with the pen, a move at a time, from its event to the first frame after the picture of that drawing.
+DRAW = """async count => {
+  const pad = document.querySelector('.paper canvas'), result = document.querySelector('canvas.face-picture');
+  const box = pad.getBoundingClientRect(), times = [];
+  const send = (kind, t) => pad.dispatchEvent(new PointerEvent(kind, {
+    pointerId: 1, bubbles: true, isPrimary: true, button: 0, buttons: 1,
+    clientX: box.left + box.width * (0.5 + 0.3 * Math.cos(t)),
+    clientY: box.top + box.height * (0.5 + 0.4 * Math.sin(t))}));
+  pad.setPointerCapture = () => {};
+  const shown = () => new Promise(resolve => {
+    const done = () => result.dataset.version === pad.dataset.version && (observer.disconnect(), resolve());
+    const observer = new MutationObserver(done);
+    observer.observe(result, {attributes: true});
+    done();
+  });
+  send('pointerdown', 0);
+  await shown();
+  for (let i = 1; i <= count; i++) {
+    const begin = performance.now();
+    send('pointermove', i / 20);
+    await shown();
+    await new Promise(requestAnimationFrame);
+    times.push(performance.now() - begin);
+    await new Promise(resolve => setTimeout(resolve, 20));
+  }
+  send('pointerup', 0);
+  if (result.dataset.by !== 'page') throw new Error('the server drew');
   return times;
 }"""
 
@@ -195,9 +225,22 @@ def panned(studio: Studio, browser: Browser) -> list[Row]:
     return rows
 
 
+def drawn(studio: Studio, browser: Browser) -> list[Row]:
+    """From a move of the pen to the picture that a translator makes of the drawing."""
+    with studio.page(browser, "#/translate/glasses64") as page:
+        until(page, "document.querySelector('[data-took]')?.textContent.includes('in this page')")
+        times = page.evaluate(DRAW, MOVES)
+    median, high = np.percentile(times, [50, 95])
+    return [
+        Row("pen to picture by glasses64, median", median, 50, "ms"),
+        Row("pen to picture by glasses64, 95th percentile", high, 100, "ms"),
+    ]
+
+
 MEASURES: dict[str, Callable[[Studio, Browser], list[Row]]] = {
     "first": first,
     "slider": slider,
+    "draw": drawn,
     "map": panned,
 }
 

@@ -17,7 +17,7 @@ import onnxruntime
 import pytest
 from PIL import Image
 from playwright.sync_api import Browser, expect
-from studio_browser import levels, opened, pixels
+from studio_browser import levels, opened, pixels, until
 from studio_server import Server, running
 
 import facegan
@@ -158,6 +158,28 @@ def test_mistakes_are_one_sentence(server: Server) -> None:
 
 # --- the page ----------------------------------------------------------------------------------------
 
+UP_TO_DATE = """(([sheet, result]) => sheet.dataset.version === result.dataset.version)(
+  ['.paper canvas', 'canvas.face-picture'].map(one => document.querySelector(one)))"""
+
+# Moves the pen forty times at once; returns how many pictures come of it.
+BURST = """async () => {
+  const [sheet, result] = ['.paper canvas', 'canvas.face-picture'].map(one => document.querySelector(one));
+  const box = sheet.getBoundingClientRect();
+  sheet.setPointerCapture = () => {};
+  let pictures = 0;
+  const observer = new MutationObserver(() => { pictures += 1; });
+  observer.observe(result, {attributes: true, attributeFilter: ['data-version']});
+  const send = (kind, x) => sheet.dispatchEvent(new PointerEvent(kind, {
+    pointerId: 1, bubbles: true, button: 0, clientX: box.left + x, clientY: box.top + 20}));
+  send('pointerdown', 0);
+  for (let i = 1; i <= 40; i++) send('pointermove', i);
+  send('pointerup', 40);
+  const wait = time => new Promise(resolve => setTimeout(resolve, time));
+  while (sheet.dataset.version !== result.dataset.version) await wait(20);
+  await wait(200);
+  return pictures;
+}"""
+
 
 def test_a_face_while_one_draws(browser: Browser, server: Server) -> None:
     network = model(server)
@@ -174,10 +196,14 @@ def test_a_face_while_one_draws(browser: Browser, server: Server) -> None:
         page.mouse.down()
         page.mouse.move(box["x"] + 0.7 * box["width"], box["y"] + 0.6 * box["height"], steps=8)
         page.mouse.up()
-        page.wait_for_timeout(500)
+        until(page, UP_TO_DATE)
         assert pixels(sheet).min() < 50 and levels(pixels(result), empty) > 1
-        page.keyboard.press("Control+z")
-        page.wait_for_timeout(500)
+        assert page.evaluate(BURST) <= 3, "of the moves that come while a picture is made, the newest counts"
+        until(page, UP_TO_DATE)
+        assert result.get_attribute("data-by") == "page"
+        for _ in range(2):
+            page.keyboard.press("Control+z")
+        until(page, UP_TO_DATE)
         assert pixels(sheet).min() == 255 and levels(pixels(result), empty) == 0
 
         page.get_by_role("button", name="Use the sample officer").click()
@@ -191,7 +217,7 @@ def test_a_face_while_one_draws(browser: Browser, server: Server) -> None:
         page.wait_for_timeout(200)
         assert levels(pixels(result), wanted.inputs[0]) == 0
         page.get_by_role("button", name="Use the sample chelsea").click()
-        expect(page.get_by_role("alert")).to_contain_text("chelsea: no face")
+        expect(page.get_by_role("alert")).to_contain_text("Chelsea: no face")
         page.get_by_role("button", name="Take the picture as it is").click()
         expect(page.get_by_role("alert")).to_have_count(0)
         page.get_by_role("button", name="Keep this picture").click()

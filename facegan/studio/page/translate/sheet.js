@@ -35,7 +35,7 @@ function useTranslator(model, facts, direction) {
 
 /**
  * @param {{model: string, facts: TranslatorFacts, direction: string, start: {pixels: Uint8ClampedArray, n: number} | null,
- *   share: number, onDrawn: (pad: Pad, made: Uint8ClampedArray) => void}} props
+ *   share: number, onDrawn: (given: Uint8ClampedArray, made: Uint8ClampedArray) => void}} props
  *   `start`: a picture that is put on the sheet whenever its number changes; `share`: how much of the change is shown
  */
 export function Sheet({ model, facts, direction, start, share, onDrawn }) {
@@ -45,27 +45,27 @@ export function Sheet({ model, facts, direction, start, share, onDrawn }) {
   const { engine, ready } = useTranslator(model, facts, direction);
   const [error, setError] = useState("");
   const [took, setTook] = useState("");
-  const made = useRef(/** @type {Uint8ClampedArray | null} */ (null));
+  const made = useRef(/** @type {{given: Uint8ClampedArray, pixels: Uint8ClampedArray} | null} */ (null));
   const drawn = useRef(onDrawn);
   drawn.current = onDrawn;
   const shown = useRef(share);
   shown.current = share;
   const paint = () => {
-    if (made.current && result.current) paintBetween(result.current, pad.pixels(), made.current, shown.current);
+    if (made.current && result.current) paintBetween(result.current, made.current.given, made.current.pixels, shown.current);
   };
   const refresh = useRef(() => {});
   useEffect(() => {
     const draw = async () => {
-      const { version } = pad;
-      return { ...await engine.draw(pad.pixels()), version };
+      const { version } = pad, given = pad.pixels();
+      return { ...await engine.draw(given), given, version };
     };
     const work = newestOnly(draw, answer => {
-      made.current = answer.pixels;
+      made.current = { given: answer.given, pixels: answer.pixels };
       setError("");
       setTook(`${answer.milliseconds.toFixed(0)} ms ${engine.where === "page" ? "in this page" : "on the server"}`);
       paint();
       if (result.current) Object.assign(result.current.dataset, { version: answer.version, by: engine.where });
-      drawn.current(pad, answer.pixels);
+      drawn.current(answer.given, answer.pixels);
     }, problem => setError(problem.message));
     refresh.current = () => void work.run();
     refresh.current();

@@ -84,7 +84,7 @@ function Desk({ id, facts, direction, shown, recalled }) {
   return html`
     <p>${facts.said}</p>
     <${Sheet} model=${id} facts=${facts} direction=${direction} start=${start} share=${share}
-      onDrawn=${(/** @type {any} */ pad, /** @type {Uint8ClampedArray} */ made) => setDrawing({ pixels: new Uint8ClampedArray(pad.pixels()), made })} />
+      onDrawn=${(/** @type {Uint8ClampedArray} */ given, /** @type {Uint8ClampedArray} */ made) => setDrawing({ pixels: given, made })} />
     <${Slider} label="How much of the change" value=${share} min=${0} max=${1} step=${0.05} reset=${1} onInput=${setShare} format=${percent} />
     <div class="two-columns">
       <div class="stack"><${PhotoPicker} compact label=${facts.input === "edges" ? "Begin with the lines of a photo" : "Drop a photo"} onPhoto=${setPhoto}
