@@ -2,8 +2,11 @@
 import { html, useId, useRef, useState } from "../html.js";
 import { Icon } from "../icons.js";
 import { Button } from "./controls.js";
+import { toast } from "./toasts.js";
 
 /** @typedef {import("../html.js").Children} Children */
+
+const UNREADABLE = "The browser cannot read something in what was dropped. Drop it again, or choose the files instead.";
 
 /**
  * A picture with its caption. Faces are never drawn as blocks: the browser smooths them.
@@ -87,7 +90,7 @@ export function DropZone({ label, hint, accept, multiple, folders, disabled, onF
     event.preventDefault();
     event.stopPropagation();
     setOver(false);
-    if (event.dataTransfer) give(await droppedFiles(event.dataTransfer));
+    if (event.dataTransfer) await droppedFiles(event.dataTransfer).then(give, () => toast(UNREADABLE, { kind: "bad" }));
   };
   return html`<div class="dropzone ${over ? "over" : ""}" data-dropzone role="group" aria-labelledby=${id} onDrop=${drop}
     onDragOver=${(/** @type {DragEvent} */ event) => { event.preventDefault(); setOver(true); }} onDragLeave=${() => setOver(false)}>
