@@ -40,6 +40,8 @@ def facts(arguments: dict[str, Any], content: bytes) -> Result:
         return {**found, "model": "translator", "directions": list(model.directions)}, b""
     latent = {"dim": model.latent.dim, "kind": model.latent.kind}
     shape = {"num_ws": model.num_ws, "w_dim": model.w_dim, "truncates": bool(model.truncates)}
+    if model.label_row is not None:
+        found["default_labels"] = model.label_row.tolist()
     return {**found, "model": "generator", "latent": latent, **shape}, b""
 
 

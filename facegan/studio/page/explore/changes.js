@@ -1,8 +1,9 @@
 // Sliders for directions, words, truncation, labels, and the layers of another face.
 import { post } from "../api.js";
 import { html, useState } from "../html.js";
+import { LabelChoice } from "../parts/labels.js";
 import { isActive, startJob, useModelJob } from "../store.js";
-import { Button, ErrorLine, JobProgress, Select, Slider, Switch, toastError } from "../ui.js";
+import { Button, ErrorLine, JobProgress, Slider, toastError } from "../ui.js";
 import { plainName } from "../words.js";
 import { spellNumbers } from "./points.js";
 import { Drop, Tile, useSession } from "./tiles.js";
@@ -74,15 +75,7 @@ function FindDirections({ modelId, onFound }) {
 function Labels({ session }) {
   const { labels: names = [], default_labels: usual = [] } = session.model.about;
   const now = useSession(session, state => state.look.labels) ?? usual;
-  /** @type {Map<string, number[]>} */
-  const groups = new Map();
-  names.forEach((label, i) => groups.set(label.split("=")[0] ?? label, [...(groups.get(label.split("=")[0] ?? label) ?? []), i]));
-  const set = (/** @type {Record<number, number>} */ change) => session.setLook({ labels: now.map((old, i) => change[i] ?? old) }, "labels");
-  return html`${[...groups].map(([name, members]) => members.length === 1 && !names[members[0] ?? 0]?.includes("=")
-    ? html`<${Switch} key=${name} label=${plainName(name)} checked=${(now[members[0] ?? 0] ?? 0) > 0} onChange=${(/** @type {boolean} */ yes) => set({ [members[0] ?? 0]: Number(yes) })} />`
-    : html`<${Select} key=${name} label=${plainName(name)} value=${String(members.find(i => (now[i] ?? 0) > 0) ?? members[0])}
-        options=${members.map(i => ({ value: String(i), label: names[i]?.split("=")[1] ?? "" }))}
-        onChange=${(/** @type {string} */ value) => set(Object.fromEntries(members.map(i => [i, Number(i === Number(value))])))} />`)}`;
+  return html`<${LabelChoice} names=${names} values=${now} onChange=${(/** @type {number[]} */ labels) => session.setLook({ labels }, "labels")} />`;
 }
 
 /** @param {{session: Session, modelId: string, onFound: () => void}} props */

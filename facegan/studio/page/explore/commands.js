@@ -1,4 +1,5 @@
 // The command line and the Python that draw the same face without the studio.
+import { labelsOf } from "../parts/labels.js";
 import { spellNumbers } from "./points.js";
 
 /** @typedef {import("./points.js").Point} Point */
@@ -22,14 +23,6 @@ function expressionOf(point) {
   const terms = point.sum.map(({ sign, members }) => ({ sign, seeds: members.map(member => ("seed" in member ? member.seed : -1)) }));
   if (terms.some(({ seeds }) => seeds.includes(-1))) return "";
   return terms.map(({ sign, seeds }, i) => `${sign < 0 ? "- " : i ? "+ " : ""}seed:${seeds.join(",")}`).join(" ");
-}
-
-/** Labels as --labels takes them; "" for the usual ones. @param {Named} about @param {number[] | null} labels */
-export function labelsOf({ labels: names = [] }, labels) {
-  if (!labels) return "";
-  return names.map((name, i) => ({ name, on: labels[i] }))
-    .filter(({ name, on }) => !name.includes("=") || on)
-    .map(({ name, on }) => (name.includes("=") ? name : `${name}=${on}`)).join(",");
 }
 
 /** How the model is called by commands: its path within the project. @param {Named & {file?: string}} about */

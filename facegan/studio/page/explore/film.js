@@ -5,7 +5,7 @@ import { filesOf, isFilm, useResult } from "../results.js";
 import { isActive, startJob, useJob } from "../store.js";
 import { Button, CommandBox, EmptyState, ErrorLine, JobProgress, Progress, Select, Slider, Switch, toastError } from "../ui.js";
 import { VIDEO, markOf, recordVideo, writeGif, writePng } from "../engine/encoders.js";
-import { labelsOf } from "./commands.js";
+import { labelsOf } from "../parts/labels.js";
 import { LATER, keyOf } from "./model.js";
 import { between, describe } from "./points.js";
 import { saveAs } from "./stage.js";

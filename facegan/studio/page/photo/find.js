@@ -2,6 +2,7 @@
 import { useAnswer } from "../answers.js";
 import { html, useEffect, useState } from "../html.js";
 import { FaceBoxes } from "../parts/faces.js";
+import { LabelChoice, labelsOf, readLabels } from "../parts/labels.js";
 import { LiveJob } from "../parts/live.js";
 import { PhotoPicker, photoOf } from "../parts/photos.js";
 import { navigate } from "../router.js";
@@ -48,9 +49,12 @@ function Chosen({ photo, model, job, onJob, onOther, begun, children }) {
   const [careful, setCareful] = useState(begun?.preset === "thorough");
   const [tune, setTune] = useState(Boolean(begun?.tune));
   const [error, setError] = useState("");
+  const { labels: names = [], default_labels: usual = [] } = useAnswer(`/api/models/${encodeURIComponent(model)}`).answer ?? {};
+  const [labels, setLabels] = useState({ model: begun?.model, text: begun?.labels ?? "" });
+  const told = labels.model === model && names.length ? labels.text : "";
   useEffect(() => { if (done) navigate("photo", job); }, [done, job]);
   const usable = found && (found.faces.length > 0 || found.whole || !align);
-  const settings = usable ? { photo: photo.id, model, face, preset: careful ? "thorough" : "quick", tune, align } : null;
+  const settings = usable ? { photo: photo.id, model, face, preset: careful ? "thorough" : "quick", tune, align, ...(told ? { labels: told } : {}) } : null;
   const start = () => settings && startJob("invert", settings).then(made => onJob(made.id), problem => setError(problem.message));
   const crop = found?.faces.find(one => one.number === face)?.crop ?? found?.whole;
   return html`<div class="two-columns">
@@ -63,6 +67,8 @@ function Chosen({ photo, model, job, onJob, onOther, begun, children }) {
       ${found && html`<${FoundFaces} found=${found} face=${face} onFace=${setFace} align=${align} onAlign=${setAlign} name=${photo.name} />`}
       <${ErrorLine} error=${unseen || error} />
       ${(unseen || usable) && begins && children}
+      ${usable && begins && names.length > 0 && html`<p class="soft small">This model draws what it is told. Say what the face in the photo shows:</p>
+        <${LabelChoice} names=${names} values=${readLabels(names, usual, told)} onChange=${(/** @type {number[]} */ now) => setLabels({ model, text: labelsOf({ labels: names }, now) })} />`}
       ${usable && begins && html`<${Switch} label="Search longer" checked=${careful} onChange=${setCareful} hint="Six times the steps from four starts: closer to the photo, but minutes instead of seconds." />
         <${Switch} label="Adapt the model to this photo" checked=${tune} onChange=${setTune} hint="Changes the model a little so that it draws this very face; it takes about a minute more." />
         <div class="actions"><${Button} kind="primary" icon="search" onClick=${start}>Find this face in the model<//></div>`}
