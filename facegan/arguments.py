@@ -254,6 +254,30 @@ def are_seeds(given: Any) -> bool:
     return isinstance(given, Sequence) and all(isinstance(_plain(x), int) for x in given)
 
 
+def counted_seeds(given: Any) -> list[int]:
+    """Return seeds, of which one number N means 0..N-1."""
+    if is_number(given):
+        given = range(whole(given, "the number of pictures", 0, most=MAX_SEEDS))
+    return seeds(given)
+
+
+def array(given: Any, what: str, need: str) -> np.ndarray:
+    """Return finite numbers as :func:`tensor` does, but as an array on the CPU, without PyTorch.
+
+    What holds vectors as ``array`` (saved ones) may be given as well.
+    """
+    import numpy as np
+
+    given = getattr(given, "array", given)
+    if hasattr(given, "detach"):
+        given = given.detach().cpu().numpy()
+    kept = isinstance(given, np.ndarray) and given.dtype.kind == "f"
+    found: np.ndarray = given if kept else _array(given, what, need)
+    if not np.isfinite(found).all():
+        raise InputError(f"{what}: some values are not finite (NaN or infinite)")
+    return found
+
+
 def tensor(given: Any, what: str, need: str) -> torch.Tensor:
     """Return finite floating-point numbers from an array, a tensor, or (nested) lists of these.
 

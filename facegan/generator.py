@@ -7,7 +7,6 @@ executes nothing.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Mapping, Sequence
 from copy import copy, deepcopy
 from dataclasses import asdict
@@ -23,8 +22,10 @@ from facegan.families import get_family
 from facegan.images import to_uint8
 from facegan.layers.ema import recalibrate_batch_norm
 from facegan.layers.network import GeneratorNetwork
-from facegan.model_files import Model, from_dict, read_model, write_model
+from facegan.model_files import Model, read_model, write_model
+from facegan.model_header import from_dict
 from facegan.prior import Conditions, Latent
+from facegan.sampler import as_rows, needed
 
 _AVERAGED = 1000  # latents of an average of w
 NOISE = ("const", "random", "none")
@@ -78,24 +79,10 @@ class Generator(Model):
 
     def _vectors(self, z: Vectorlike, only_w: bool = False) -> torch.Tensor:
         """Return latents ``N,dim`` or w ``N,num_ws,w_dim`` (``only_w``: the latter), also for one vector."""
-        dim, layers, wide = self.latent.dim, self.num_ws, self.w_dim
-        one_w = f"w ({layers} layers of {wide} numbers)"
-        need = f"this model takes {one_w}" if only_w else f"this model takes z ({dim} numbers) or {one_w}"
+        dim, shape = self.latent.dim, (self.num_ws, self.w_dim)
+        need = needed(dim, shape, only_w=only_w)
         found = arguments.tensor(getattr(z, "z", z), "vectors", need).to(self._dtype)
-        shape = tuple(found.shape)
-        if shape[1:] == (layers, wide) or (not only_w and shape[1:] == (dim,)):
-            return found
-        if only_w and shape == (layers, wide):
-            return found[None]
-        if only_w and shape == (wide,):
-            return found.expand(1, layers, -1)
-        if not only_w and shape == (dim,):
-            return found[None]
-        given = ",".join(map(str, shape)) or "one number"
-        hint = " (seeds are for sample)" if len(shape) < 2 and not only_w else ""
-        raise InputError(
-            f"vectors of shape {given}: {need}: N,{layers},{wide}" + f" or N,{dim}" * (not only_w) + hint
-        )
+        return as_rows(found, dim, shape, only_w=only_w)
 
     def _rows(self, labels: Vectorlike) -> torch.Tensor:
         """Return labels ``N,L`` or ``L`` in the order of ``self.labels``."""
@@ -284,9 +271,25 @@ class Generator(Model):
 
     def sample(self, seeds: int | arguments.Seeds, truncation: float = 1.0, batch: int = 64) -> np.ndarray:
         """Return the pictures of ``seeds`` as uint8 ``N,H,W,C``; a number N means seeds 0..N-1."""
-        if arguments.is_number(seeds):
-            seeds = range(arguments.whole(seeds, "the number of pictures", 0, most=arguments.MAX_SEEDS))
-        return self.images(arguments.seeds(seeds), truncation, batch)
+        return self.images(arguments.counted_seeds(seeds), truncation, batch)
+
+    # --- in NumPy, as samplers have it ------------------------------------------------------
+
+    def latents(self, seeds: arguments.Seeds) -> np.ndarray:
+        """Return float32 ``N,dim``: the latent of each seed."""
+        return self.latent.draw(seeds)
+
+    def to_w(self, z: Vectorlike, truncation: float = 1.0, labels: Vectorlike | None = None) -> np.ndarray:
+        """Return what :meth:`map` makes of vectors as an array."""
+        with torch.inference_mode():
+            found: np.ndarray = self.map(z, truncation, labels).cpu().numpy()
+        return found
+
+    def drawn(self, z: Vectorlike, truncation: float = 1.0) -> np.ndarray:
+        """Return the pictures of vectors as an array, float32 ``N,C,H,W``."""
+        with torch.inference_mode():
+            found: np.ndarray = self(z, truncation).float().cpu().numpy()
+        return found
 
     # --- files ------------------------------------------------------------------------------
 
@@ -334,16 +337,3 @@ def describe(
         "labels": list(labels),
         **more,
     }
-
-
-def check_truncation(truncation: float, network: Generator) -> Generator:
-    """Return the network; raise InputError if this truncation has no effect on it."""
-    if not (math.isfinite(truncation) and 0 <= truncation <= 10):
-        raise InputError(f"--truncation must be from 0 (the average face) to 10, not {truncation:g}")
-    if truncation not in (0, 1) and not network.truncates:
-        raise InputError(
-            f"--truncation {truncation:g} changes nothing: this model sees a vector's direction, not its "
-            "length. Leave it out; more typical faces come from words, such as 'facegan arithmetic "
-            '"smiling woman"\''
-        )
-    return network

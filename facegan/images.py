@@ -51,8 +51,11 @@ def to_float(images: np.ndarray | torch.Tensor, device: str | torch.device = "cp
     return sent.permute(0, 3, 1, 2).float().div_(127.5).sub_(1.0)
 
 
-def to_uint8(images: torch.Tensor) -> np.ndarray:
+def to_uint8(images: torch.Tensor | np.ndarray) -> np.ndarray:
     """Convert float ``N,C,H,W`` in [-1, 1] (outside is clipped) to uint8 ``N,H,W,C``."""
+    if isinstance(images, np.ndarray):
+        levels = np.rint((images + np.float32(1.0)) * np.float32(127.5)).clip(0, 255).astype(np.uint8)
+        return np.ascontiguousarray(levels.transpose(0, 2, 3, 1))
     return _levels(images.detach().float().add(1.0).mul_(127.5))
 
 

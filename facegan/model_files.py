@@ -6,8 +6,6 @@ those of :mod:`facegan.generator` have none. Beside it stands the model's own ha
 
 from __future__ import annotations
 
-import dataclasses
-import typing
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
@@ -19,11 +17,9 @@ from facegan.devices import check_device
 from facegan.errors import ModelError
 from facegan.layers.unfilled import Unfilled
 from facegan.model_hash import Part, Parts, content_hash, former_hash, model_hash
+from facegan.model_header import FORMAT, IDENTITY, KEY, OTHER_HASH, OTHER_TENSORS, WRONG_KIND, without_hash
 from facegan.tensor_files import MAX_HALF, read_tensors, write_tensors
 
-KEY, FORMAT = "facegan", 1
-IDENTITY = "facegan-identity"  # the entry with the model's hash; earlier files have none
-TRANSLATOR = "translator"
 Tensors = Mapping[str, torch.Tensor]
 
 
@@ -101,53 +97,14 @@ def read_model(path: str | Path, build: Build, kind: str = "") -> tuple[Any, dic
         if meta.get("kind", "") != kind:
             raise ModelError(WRONG_KIND[kind])
         if content_hash(meta, halves(tensors)) != meta["hash"]:
-            raise ModelError("the content does not match its hash; the file is damaged")
+            raise ModelError(OTHER_HASH)
         with Unfilled():
             # First without memory: a header could describe a network larger than the machine.
             with torch.device("meta"):
                 planned = {k: v.shape for k, v in build(meta).state_dict().items()}
             if planned != {k: v.shape for k, v in tensors.items()}:
-                raise ModelError("the header does not describe its tensors (other names or shapes)")
+                raise ModelError(OTHER_TENSORS)
             network = build(meta)
         network.load_state_dict({k: v.float() if v.is_floating_point() else v for k, v in tensors.items()})
-        return network, {k: v for k, v in meta.items() if k not in ("format", "hash")}
+        return network, without_hash(meta)
     raise AssertionError  # the block above returns or raises
-
-
-WRONG_KIND = {
-    "": "this is a translator, which turns photos into pictures: use 'facegan translate'",
-    TRANSLATOR: "this is a generator, which makes pictures of latent vectors, and no translator",
-}
-"""Kind that was wanted -> what to say of a file of the other kind."""
-
-
-def kind_of(path: str | Path) -> str:
-    """Return the kind in the header of a model file; "" for a generator, and for what is no model file."""
-    import json
-
-    from safetensors import SafetensorError, safe_open
-
-    try:
-        with safe_open(str(path), framework="np") as handle:
-            head = json.loads((handle.metadata() or {}).get(KEY, "{}"))
-    except (SafetensorError, OSError, ValueError):
-        return ""
-    return str(head.get("kind", "")) if isinstance(head, dict) else ""
-
-
-def from_dict(cls: type, values: dict[str, Any]) -> Any:
-    """Rebuild a (nested) frozen dataclass from the output of ``dataclasses.asdict`` and JSON."""
-    hints = typing.get_type_hints(cls)
-    names = {f.name for f in dataclasses.fields(cls)}
-    unknown = set(values) - names
-    if unknown:
-        raise ValueError(f"unknown setting '{sorted(unknown)[0]}'")
-    built: dict[str, Any] = {}
-    for name, value in values.items():
-        hint = hints[name]
-        if dataclasses.is_dataclass(hint) and isinstance(value, dict):
-            value = from_dict(hint, value)  # type: ignore[arg-type]
-        elif isinstance(value, list):
-            value = tuple(value)
-        built[name] = value
-    return cls(**built)

@@ -64,12 +64,13 @@ def hash_of_file(path: str | Path, key: str) -> str:
     try:
         with safe_open(str(path), framework="np") as handle:
             meta = json.loads((handle.metadata() or {})[key])
-            return model_hash(meta, lambda: (_half(k, handle.get_tensor(k)) for k in sorted(handle.keys())))
+            return model_hash(meta, lambda: (as_part(k, handle.get_tensor(k)) for k in sorted(handle.keys())))
     except (SafetensorError, OSError, LookupError, TypeError, ValueError, AttributeError):
         return ""
 
 
-def _half(name: str, values: Any) -> Part:
+def as_part(name: str, values: Any) -> Part:
+    """Return an array of NumPy as hashes take it."""
     import numpy as np
 
     if np.issubdtype(values.dtype, np.floating):

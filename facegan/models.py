@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from facegan import arguments
 from facegan.errors import InputError, ModelError
@@ -17,8 +17,10 @@ if TYPE_CHECKING:
     import torch
 
     from facegan.generator import Generator
+    from facegan.sampler import Sampler
     from facegan.translator import Translator
 
+_Sampler = TypeVar("_Sampler", bound="Sampler")
 ASSETS = Path(__file__).parent / "assets"
 TRANSLATORS = "translators"  # the folder of assets with models that turn pictures into pictures
 
@@ -226,6 +228,37 @@ def as_model(model: Generator | str | Path, device: str | torch.device = "cpu") 
     )
 
 
+def as_sampler(model: Sampler | str | Path, device: str | torch.device = "cpu") -> Sampler:
+    """Return what draws a model's pictures: itself, or of a name that without PyTorch, if there is one.
+
+    On a CPU, models of which :meth:`facegan.sampler.OnnxSampler.load` knows a graph are drawn by it; all
+    others, and any with a delta, by the Generator of :func:`as_model`, which raises for what is none.
+    """
+    from facegan.sampler import OnnxSampler
+
+    if isinstance(model, (str, Path)):
+        if str(device) == "cpu" and not split_delta(model)[1]:
+            path = resolve(model)
+            if (found := OnnxSampler.load(path)) is not None:
+                found.bundled = path.stem if path.parent == ASSETS else ""
+                return found
+        return as_model(model, device)
+    return model if isinstance(model, OnnxSampler) else as_model(model, device)  # type: ignore[arg-type]
+
+
+def as_generator(sampler: Sampler) -> Generator:
+    """Return the model that a sampler draws, in PyTorch: for gradients, and what reads a network's layers."""
+    from facegan.generator import Generator
+    from facegan.sampler import OnnxSampler
+
+    if isinstance(sampler, OnnxSampler):
+        model = Generator.load(sampler.file)
+        model.bundled = sampler.bundled
+        return model
+    assert isinstance(sampler, Generator)
+    return sampler
+
+
 def as_translator(model: Translator | str | Path, device: str | torch.device = "cpu") -> Translator:
     """Return a Translator as it is, or the one that a name means.
 
@@ -255,7 +288,7 @@ def _named(
 
 def is_translator(model: object) -> bool:
     """Return whether a model, or the one that a name means, is a translator; False where there is none."""
-    from facegan.model_files import TRANSLATOR, kind_of
+    from facegan.model_header import TRANSLATOR, kind_of
     from facegan.translator import Translator
 
     if not isinstance(model, (str, Path)):
@@ -267,13 +300,13 @@ def is_translator(model: object) -> bool:
 
 
 def with_labels(
-    model: Generator,
+    model: _Sampler,
     labels: str | Mapping[str, int],
     *,
     by_seed: bool = True,
     in_w: bool = False,
     say: Callable[[str], None] | None = None,
-) -> Generator:
+) -> _Sampler:
     """Return the model with the labels that a picture gets; a conditional one without any says what it takes.
 
     Args:
@@ -291,7 +324,7 @@ def with_labels(
             raise InputError(f"--labels {labels}: vectors of w hold their labels already; leave it out")
         return model
     if labels:
-        other = model.tell(labels)
+        other: _Sampler = model.tell(labels)
         if other.varied is not None and not by_seed:
             raise InputError(
                 f"--labels {labels}: only seeds have labels of their own; name them, as in "
@@ -312,7 +345,7 @@ def load(reference: str | Path, device: str | torch.device = "cpu") -> Generator
     from facegan.deltas import apply_delta
     from facegan.devices import check_device
     from facegan.generator import Generator
-    from facegan.model_files import TRANSLATOR, kind_of
+    from facegan.model_header import TRANSLATOR, kind_of
     from facegan.translator import Translator
 
     before, delta = split_delta(reference)

@@ -5,15 +5,18 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import torch
+import numpy as np
 
 from facegan import arguments, rng
 from facegan.attributes.phrases import meaning
 from facegan.data.filters import CLASS_ATTRIBUTE, CLASS_WORDS, plain
 from facegan.errors import InputError, ModelError
 from facegan.torch_normals import normals
+
+if TYPE_CHECKING:
+    import torch
 
 KINDS = ("normal", "uniform", "sphere", "truncated")
 THRESHOLD = 2.0
@@ -43,6 +46,8 @@ class Latent:
 
     def shape_normal(self, n: torch.Tensor) -> torch.Tensor:
         """Turn standard normal draws ``..., dim`` into draws from this prior."""
+        import torch
+
         if self.kind == "sphere":
             return n * (math.sqrt(self.dim) / n.norm(dim=-1, keepdim=True).clamp_min(1e-12))
         if (
@@ -57,6 +62,8 @@ class Latent:
 
     def normal_of(self, z: torch.Tensor) -> torch.Tensor:
         """Return the standard normal draws that :meth:`shape_normal` turns into z."""
+        import torch
+
         if self.kind == "sphere":
             return z
         u = (z - self.mean) / self.std
@@ -69,10 +76,21 @@ class Latent:
 
     def sample(self, seeds: arguments.Seeds) -> torch.Tensor:
         """Return ``N,dim`` on the CPU, drawn for each seed by itself: seed N is the same in any batch."""
+        import torch
+
         return self.shape_normal(torch.from_numpy(normals(arguments.seeds(seeds), self.dim)))
+
+    def draw(self, seeds: arguments.Seeds) -> np.ndarray:
+        """Return what :meth:`sample` does as an array, without PyTorch for a ``normal`` prior."""
+        if self.kind != "normal":
+            return self.sample(seeds).numpy()
+        drawn = normals(arguments.seeds(seeds), self.dim)
+        return drawn * np.float32(self.std) + np.float32(self.mean)
 
     def centre(self) -> torch.Tensor:
         """Return the prior's mean, ``dim``."""
+        import torch
+
         return torch.full((self.dim,), 0.0 if self.kind == "sphere" else self.mean)
 
 
@@ -80,6 +98,8 @@ class Conditions:
     """Describe labels as channels of numbers, with the frequencies of their combinations in training."""
 
     def __init__(self, labels: Sequence[str], rows: dict[str, Any]) -> None:
+        import torch
+
         self.labels = tuple(labels)
         self.recorded = bool(rows.get("rows"))
         table = rows.get("rows") or [[0] * len(self.labels)]
@@ -181,6 +201,8 @@ class Conditions:
 
     def _agreeing(self, fixed: dict[int, float]) -> torch.Tensor:
         """Return the weight of each row: 0 if it contradicts; if all do, all count and are overruled."""
+        import torch
+
         agrees = torch.ones(len(self.rows), dtype=torch.bool)
         for channel, value in fixed.items():
             agrees &= self.rows[:, channel] == value
@@ -199,6 +221,8 @@ class Conditions:
         The first class comes first, and yes before no. A model that does not say how often its labels occur
         has one row for each class, or for each attribute on its own and for none.
         """
+        import torch
+
         rows = self.rows
         if not self.recorded:
             alone = torch.eye(len(self.labels))
@@ -215,6 +239,8 @@ class Conditions:
 
     def draw(self, seeds: arguments.Seeds, fixed: dict[int, float]) -> torch.Tensor:
         """Draw labels ``N,L`` that agree with ``fixed``, one draw per seed."""
+        import torch
+
         upto = self._agreeing(fixed).cumsum(0)
         u = [rng.uniform(seed, "labels", 0, count=1)[0, 0] for seed in arguments.seeds(seeds)]
         chosen = torch.searchsorted(upto, torch.tensor(u, dtype=torch.float64) * upto[-1], right=True)

@@ -18,6 +18,7 @@ from facegan.errors import FaceganError, ModelError, first_line
 from facegan.files import write_bytes
 
 if TYPE_CHECKING:
+    import numpy as np
     from torch import Tensor, nn
     from torch.optim import Optimizer
 
@@ -33,11 +34,10 @@ _OURS = {  # key of the header -> what the file is, and what takes it
 }
 
 
-@contextlib.contextmanager
 def read_tensors(
     path: str | Path, key: str, form: int | str, *, what: str, absent: str = ""
-) -> Iterator[tuple[dict[str, Any], dict[str, Tensor]]]:
-    """Yield the header and the tensors of a ``.safetensors`` file; the header is JSON, stored under ``key``.
+) -> contextlib.AbstractContextManager[tuple[dict[str, Any], dict[str, Tensor]]]:
+    """Open the header and the tensors of a ``.safetensors`` file; the header is JSON, stored under ``key``.
 
     Args:
         path: the file.
@@ -50,10 +50,24 @@ def read_tensors(
         ModelError: in one line, if there is no such file, if it is damaged or of another kind or format, or
             if the block cannot make sense of it.
     """
+    return _read(path, key, form, what=what, absent=absent, framework="pt")
+
+
+def read_arrays(
+    path: str | Path, key: str, form: int | str, *, what: str, absent: str = ""
+) -> contextlib.AbstractContextManager[tuple[dict[str, Any], dict[str, np.ndarray]]]:
+    """Open the header and the arrays of a file as :func:`read_tensors` does, without PyTorch."""
+    return _read(path, key, form, what=what, absent=absent, framework="np")
+
+
+@contextlib.contextmanager
+def _read(
+    path: str | Path, key: str, form: int | str, *, what: str, absent: str, framework: str
+) -> Iterator[tuple[dict[str, Any], dict[str, Any]]]:
     from safetensors import SafetensorError, safe_open
 
     try:
-        with safe_open(str(path), framework="pt") as handle:
+        with safe_open(str(path), framework=framework) as handle:
             header = handle.metadata() or {}
             tensors = {name: handle.get_tensor(name) for name in handle.keys()}  # noqa: SIM118
     except FileNotFoundError:

@@ -20,7 +20,8 @@ from facegan.errors import InputError, ModelError
 from facegan.families import get_family
 from facegan.families.translator import TranslatorFamily
 from facegan.images import to_float, to_uint8
-from facegan.model_files import TRANSLATOR, Model, cast, from_dict, read_model, write_model
+from facegan.model_files import Model, cast, read_model, write_model
+from facegan.model_header import TRANSLATOR, from_dict
 
 _TOGETHER = 8 * 64**2  # pixels that go through the network at a time
 

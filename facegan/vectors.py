@@ -8,14 +8,17 @@ import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
 
 from facegan.errors import InputError
 from facegan.files import write_bytes
-from facegan.generator import Generator
+from facegan.sampler import Sampler
 from facegan.seeds import is_seeds, parse_seeds, seed_name
+
+if TYPE_CHECKING:
+    import torch
 
 
 def is_point(text: str) -> bool:
@@ -28,28 +31,41 @@ SPACES = ("z", "w", "w+")
 
 @dataclass(frozen=True)
 class Vectors:
-    """Latents with a name each (a seed, "all 0.5", "result").
+    """Latents with a name each (a seed, "all 0.5", "result"), given as a tensor or an array.
 
-    ``z`` is ``N,dim``, or in the spaces ``w`` (the same in all layers) and ``w+`` ``N,num_ws,w_dim``.
+    They are ``N,dim``, or in the spaces ``w`` (the same in all layers) and ``w+`` ``N,num_ws,w_dim``:
+    ``z`` is them as a tensor, ``array`` as an array, which needs no PyTorch.
     """
 
-    z: torch.Tensor
+    given: torch.Tensor | np.ndarray
     names: tuple[str, ...]
     model_hash: str = ""
     space: str = "z"
 
+    @property
+    def z(self) -> torch.Tensor:
+        """The vectors as a tensor."""
+        import torch
+
+        return torch.from_numpy(self.given) if isinstance(self.given, np.ndarray) else self.given
+
+    @property
+    def array(self) -> np.ndarray:
+        """The vectors as an array."""
+        return self.given if isinstance(self.given, np.ndarray) else self.given.detach().cpu().numpy()
+
     def __repr__(self) -> str:
         names = ", ".join(self.names[:5]) + ", ..." * (len(self.names) > 5)
-        shape, known = "x".join(map(str, self.z.shape)), self.model_hash[:12] or "any"
+        shape, known = "x".join(map(str, self.given.shape)), self.model_hash[:12] or "any"
         return f"<Vectors: {len(self)} in {self.space} ({shape}): {names}; of model {known}>"
 
     def __len__(self) -> int:
-        return len(self.z)
+        return len(self.given)
 
     def __getitem__(self, indices: Sequence[int]) -> Vectors:
         """Return those at ``indices`` (from 0)."""
         return Vectors(
-            self.z[list(indices)], tuple(self.names[i] for i in indices), self.model_hash, self.space
+            self.given[list(indices)], tuple(self.names[i] for i in indices), self.model_hash, self.space
         )
 
 
@@ -59,7 +75,7 @@ def save_vectors(path: str | Path, vectors: Vectors) -> None:
     if path.suffix.lower() != ".npz":
         raise InputError(f"{path}: saved vectors are .npz files; choose such a name")
     arrays: dict[str, np.ndarray] = {
-        vectors.space: vectors.z.detach().cpu().float().numpy(),
+        vectors.space: vectors.array.astype(np.float32),
         "names": np.array(vectors.names),
         "model_hash": np.array(vectors.model_hash),
     }
@@ -82,7 +98,7 @@ def load_vectors(path: str | Path, dim: int | None = None, w_shape: tuple[int, i
     try:
         with np.load(path, allow_pickle=False) as archive:
             name = next((s for s in SPACES if s in archive.files), None) or archive.files[0]
-            z = torch.from_numpy(np.atleast_2d(archive[name]).astype(np.float32))
+            z = np.atleast_2d(archive[name]).astype(np.float32)
             names = tuple(str(n) for n in archive["names"]) if "names" in archive.files else ()
             model_hash = str(archive["model_hash"]) if "model_hash" in archive.files else ""
     except FileNotFoundError:
@@ -102,7 +118,7 @@ def load_vectors(path: str | Path, dim: int | None = None, w_shape: tuple[int, i
     elif z.ndim != 2 or not len(z) or (dim is not None and z.shape[1] != dim):
         need = f"N,{dim}" if dim is not None else "N,dim"
         raise InputError(f"{path}: its vectors have shape {tuple(z.shape)}, but the model needs {need}")
-    if not torch.isfinite(z).all():
+    if not np.isfinite(z).all():
         raise InputError(f"{path}: some values are not finite")
     return Vectors(
         z, names if len(names) == len(z) else tuple(f"#{i + 1}" for i in range(len(z))), model_hash, space
@@ -130,40 +146,38 @@ def split_numbers(text: str) -> tuple[str, str | None]:
     return (match[1], match[2]) if match else (text, None)
 
 
-def seed_vectors(model: Generator, seeds: Sequence[int]) -> Vectors:
+def seed_vectors(model: Sampler, seeds: Sequence[int]) -> Vectors:
     """Return the latents ``N,dim`` of seeds; w, which holds labels, where each has labels of its own."""
-    z, names = model.latent.sample(seeds), tuple(map(seed_name, seeds))
+    z, names = model.latents(seeds), tuple(map(seed_name, seeds))
     if model.varied is None:
         return Vectors(z, names, model.hash)
-    with torch.inference_mode():
-        w = model.map(z, labels=model.labels_of(seeds)).cpu().clone()
-    return Vectors(w, names, model.hash, "w+")
+    return Vectors(model.to_w(z, labels=model.labels_of(seeds)), names, model.hash, "w+")
 
 
-def constant_vectors(model: Generator, text: str) -> Vectors:
+def constant_vectors(model: Sampler, text: str) -> Vectors:
     """Return latents whose every component is one number: ``0,0.5,1``."""
     try:
         values = [float(part) for part in text.split(",")]
     except ValueError:
         raise InputError(f"--constant '{text}': not a list of numbers such as 0,0.5,1") from None
-    z = torch.tensor(values, dtype=torch.float32)[:, None].repeat(1, model.latent.dim)
-    if not torch.isfinite(z).all():
+    with np.errstate(over="ignore"):  # infinite ones are refused
+        z = np.array(values, np.float32)[:, None].repeat(model.latent.dim, 1)
+    if not np.isfinite(z).all():
         raise InputError(f"--constant '{text}': the numbers must be finite")
     return Vectors(z, tuple(f"all {v:g}" for v in values), model.hash)
 
 
-def parse_point(model: Generator, text: str) -> Vectors:
+def parse_point(model: Sampler, text: str) -> Vectors:
     """Return the vectors of seeds (``seed:7``, or numbers alone) or of ``FILE.npz``, also ``FILE.npz:3``."""
     if ".npz" in text.lower():
         return select_vectors(text, model.latent.dim, "point", w_shape=(model.num_ws, model.w_dim))
     return seed_vectors(model, parse_seeds(text, "point"))
 
 
-def joined(model: Generator, parts: Sequence[Vectors]) -> Vectors:
+def joined(model: Sampler, parts: Sequence[Vectors]) -> Vectors:
     """Return all of them in one: in z where all are, else each as w of its layers."""
     names = tuple(name for part in parts for name in part.names)
     if all(part.space == "z" for part in parts):
-        return Vectors(torch.cat([part.z for part in parts]), names, model.hash)
-    with torch.no_grad():
-        w = [model.map(part.z).cpu() if part.space == "z" else part.z for part in parts]
-    return Vectors(torch.cat(w), names, model.hash, "w+")
+        return Vectors(np.concatenate([part.array for part in parts]), names, model.hash)
+    w = [model.to_w(part) if part.space == "z" else part.array for part in parts]
+    return Vectors(np.concatenate(w), names, model.hash, "w+")

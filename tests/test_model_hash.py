@@ -22,8 +22,8 @@ from facegan.errors import ModelError
 from facegan.generator import Generator
 from facegan.inversion.encoder import Encoder, beside, find_encoder
 from facegan.latent.directions import Directions, kept_directions
-from facegan.model_files import IDENTITY
 from facegan.model_hash import former_hash, hash_of_file
+from facegan.model_header import IDENTITY
 from facegan.models import bundled_file
 
 FILES = Path(__file__).parent / "files_of_0_1"

@@ -76,9 +76,9 @@ def tell_licence(model: str) -> None:
 
     found = meaning(model)
     if found.kind == "bundled" and _new_in_this_session(f"licence-{model}"):
-        from facegan.models import load
+        from facegan.model_header import read_header
 
-        text = str(load(model).meta.get("licence", "licence unknown"))
+        text = str(read_header(found.path).get("licence", "licence unknown"))
         notify(f"{model}: {text.partition(',')[0]} ('facegan show {model}')")
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import torch
+import numpy as np
 import yaml
 
 from facegan import arguments, figures, images
@@ -15,19 +15,18 @@ from facegan.errors import InputError
 from facegan.explore.config import MAX_ON_SHEET, ArithmeticConfig, configure
 from facegan.explore.result import Explored
 from facegan.files import check_ending, check_places, derived, writing
-from facegan.generator import Generator, check_truncation
-from facegan.latent import phrase_groups, w_statistics
-from facegan.latent.arithmetic import (
+from facegan.latent.expressions import (
     Rescale,
     Term,
-    evaluate_expression,
+    evaluate_arrays,
     names_in,
     parse_expression,
     place_seeds,
 )
-from facegan.latent.edited import as_vectors
+from facegan.latent.points import as_vectors
 from facegan.marks import Mark
-from facegan.models import as_model, with_labels
+from facegan.models import as_sampler, with_labels
+from facegan.sampler import Sampler, check_truncation
 from facegan.seeds import seed_name
 from facegan.vectors import Vectors, joined, load_vectors, save_vectors, seed_vectors
 
@@ -35,7 +34,7 @@ MAX_DRAWN = 1000  # faces of a sheet
 
 
 def arithmetic(
-    model: Generator | str | Path,
+    model: Sampler | str | Path,
     expression: str = "",
     *,
     labels: str = "",
@@ -51,7 +50,7 @@ def arithmetic(
     >>> facegan.arithmetic("celeba64", "smiling woman - woman + man", out="sum.png").vectors
 
     Args:
-        model: what ``load`` takes, or a Generator.
+        model: what ``load`` takes, or a loaded model.
         expression: terms with + and - between them: words, seeds (``seed:7,12``), numbers of the sheet, or
             names of groups; ``0.5 * seed:3`` is half of it.
         labels: of a conditional model, such as ``smiling=1``.
@@ -64,21 +63,21 @@ def arithmetic(
     text = arguments.text(expression, "the expression") or written
     known = set(map(plain, groups))
     unnamed = [name for name in names_in(text) if plain(name) not in known]
-    network = check_truncation(config.truncation, as_model(model, device))
+    network = check_truncation(config.truncation, as_sampler(model, device))
     rescale: Rescale | None = None
     if unnamed:
         parse_expression(text, {**groups, **{name: [1] for name in unnamed}})  # mistakes first
         network = network.tell(labels) if labels else network.as_trained()
         terms, faces = _find_words(network, text, unnamed, groups=groups, config=config)
-        rescale = w_statistics.spread_of(network).typical if config.norm != "keep" else None
+        rescale = _typical(network) if config.norm != "keep" else None
     else:
         network = with_labels(network, labels, by_seed=False, say=say)
         terms = parse_expression(text, groups)
         faces = _load_sheet(network, terms, config)
         rescale = network.latent if config.norm == "prior" else None
-    drawn = faces.z[:MAX_DRAWN]
+    drawn = faces.array[:MAX_DRAWN]
     terms, faces = _add_seeds(network, terms, faces)
-    averages, total = evaluate_expression(terms, faces.z, rescale)
+    averages, total = evaluate_arrays(terms, faces, rescale)
     about = {"expression": text, "norm": config.norm}
     note = figures.origin(network.hash, config.truncation, **about, mark=config.mark)
     final = network.images(total[None], config.truncation)[0]
@@ -111,7 +110,7 @@ def _check(config: ArithmeticConfig) -> tuple[ArithmeticConfig, Path, Path]:
 
 
 def _find_words(
-    network: Generator,
+    network: Sampler,
     text: str,
     unnamed: list[str],
     *,
@@ -119,11 +118,12 @@ def _find_words(
     config: ArithmeticConfig,
 ) -> tuple[list[Term], Vectors]:
     """Return the terms with the members that words have among the numbered faces, and these, as w."""
+    from facegan.latent import phrase_groups  # an attribute network, and PyTorch with it
+
     if config.vectors:
         shape = (network.num_ws, network.w_dim)
         given = load_vectors(config.vectors, network.latent.dim, shape)
-        with torch.inference_mode():
-            w, names = network.map(given.z).cpu().clone(), given.names
+        w, names = network.to_w(given), given.names
     else:
         w = phrase_groups.sheet(network, config.samples, config.seed)
         names = tuple(map(seed_name, range(config.seed, config.seed + config.samples)))
@@ -139,7 +139,17 @@ def _find_words(
     return parse_expression(text, {**groups, **members}), Vectors(w, names, network.hash, "w+")
 
 
-def _load_sheet(network: Generator, terms: list[Term], config: ArithmeticConfig) -> Vectors:
+def _typical(network: Sampler) -> Rescale:
+    """Return what brings w as far from the mean as samples typically are."""
+    import torch
+
+    from facegan.latent.w_statistics import spread_of
+
+    spread = spread_of(network)
+    return lambda w: spread.typical(torch.from_numpy(w)).numpy()
+
+
+def _load_sheet(network: Sampler, terms: list[Term], config: ArithmeticConfig) -> Vectors:
     """Return the numbered vectors: saved ones, or as many seeds as the terms need."""
     if config.vectors:
         return load_vectors(config.vectors, network.latent.dim)
@@ -149,13 +159,13 @@ def _load_sheet(network: Generator, terms: list[Term], config: ArithmeticConfig)
     return seed_vectors(network, range(config.seed, config.seed + count))
 
 
-def _add_seeds(network: Generator, terms: list[Term], faces: Vectors) -> tuple[list[Term], Vectors]:
+def _add_seeds(network: Sampler, terms: list[Term], faces: Vectors) -> tuple[list[Term], Vectors]:
     """Return terms of seeds as members of the sheet, which goes on with their vectors."""
     found, seeds = place_seeds(terms, len(faces))
     return found, joined(network, [faces, seed_vectors(network, seeds)]) if seeds else faces
 
 
-def _write_sheet(network: Generator, z: torch.Tensor, config: ArithmeticConfig, *, note: Mark) -> None:
+def _write_sheet(network: Sampler, z: np.ndarray, config: ArithmeticConfig, *, note: Mark) -> None:
     with writing("--sheet", config.sheet):
         everyone = figures.magnified(network.images(z, config.truncation), 10)
         numbers = [str(i + 1) for i in range(len(everyone))]
@@ -163,11 +173,11 @@ def _write_sheet(network: Generator, z: torch.Tensor, config: ArithmeticConfig, 
 
 
 def _rows(
-    network: Generator, terms: list[Term], faces: Vectors, *, averages: torch.Tensor, truncation: float
+    network: Sampler, terms: list[Term], faces: Vectors, *, averages: np.ndarray, truncation: float
 ) -> list[figures.ArithmeticRow]:
     rows = []
     for term, average in zip(terms, network.images(averages, truncation), strict=True):
-        members = network.images(faces.z[[m - 1 for m in term.members]], truncation)
+        members = network.images(faces.array[[m - 1 for m in term.members]], truncation)
         labels = [faces.names[m - 1] for m in term.members]
         if not (term.seeds or term.name):  # members are named by their numbers
             pairs = zip(term.members, labels, strict=True)

@@ -13,12 +13,13 @@ from facegan.explore.config import AtlasConfig, configure
 from facegan.explore.result import Explored
 from facegan.figures import origin
 from facegan.files import check_ending, check_places, derived, write_bytes, writing
-from facegan.generator import Generator, check_truncation
+from facegan.generator import Generator
 from facegan.images import save_picture
-from facegan.latent.atlas import Atlas, render_atlas
-from facegan.latent.atlas import atlas as lay_out
+from facegan.latent.face_map import Atlas, render_atlas
+from facegan.latent.face_map import atlas as lay_out
 from facegan.latent.layout import MAX_FACES, Progress, shape_for
 from facegan.models import as_model, with_labels
+from facegan.sampler import check_truncation
 from facegan.seeds import parse_seeds, spell_seeds
 
 FORMATS = (".png", ".jpg", ".webp")

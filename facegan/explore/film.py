@@ -11,16 +11,16 @@ from facegan.errors import InputError
 from facegan.explore.config import FilmConfig, configure
 from facegan.explore.result import Explored, as_words, check_drawn, describe_points, files_of, gather
 from facegan.files import check_ending, check_places, writing
-from facegan.generator import Generator, check_truncation
-from facegan.latent.film import MAX_FRAMES, Film, Progress, compare, figure, variation
-from facegan.latent.film import film as place_frames
+from facegan.latent.even_film import MAX_FRAMES, Film, Progress, compare, figure, variation
+from facegan.latent.even_film import film as place_frames
 from facegan.marks import Mark
-from facegan.models import as_model, with_labels
+from facegan.models import as_sampler, with_labels
+from facegan.sampler import Sampler, check_truncation
 from facegan.vectors import Vectors, save_vectors
 
 
 def film(
-    model: Generator | str | Path,
+    model: Sampler | str | Path,
     points: Any = ("seed:0-5",),
     *,
     labels: str = "",
@@ -34,7 +34,7 @@ def film(
     >>> facegan.film("celeba64", ["seed:3", "seed:8"], seconds=6, out="film.mp4")
 
     Args:
-        model: what ``load`` takes, or a Generator.
+        model: what ``load`` takes, or a loaded model.
         points: two or more: texts such as ``seed:7`` and ``FILE.npz:2``, whole numbers as seeds, or vectors.
         labels: of a conditional model, such as ``smiling=1``; ``random`` draws each seed its own.
         device: cpu, cuda or mps, of a model that is loaded.
@@ -49,20 +49,20 @@ def film(
             check_ending(f"--{option}", name, [ending])
     written = {"--out": config.out, "--evenness": config.evenness, "--latents": config.latents}
     check_places(written, read)
-    network = check_truncation(config.truncation, as_model(model, device))
+    network = check_truncation(config.truncation, as_sampler(model, device))
     network = with_labels(network, labels, by_seed=not read, say=say)
     check_drawn(network, config.truncation)
     route = gather(network, points, "a film")
     count = _count_frames(len(route) - (not config.loop), config)
     options: Any = {"loop": config.loop, "features": config.features, "truncation": config.truncation}
-    done = place_frames(network, route.z, count, kind=config.path, on_progress=on_progress, **options)
-    frames = Vectors(done.z, tuple(f"at {place:.3f}" for place in done.places), network.hash, route.space)
+    done = place_frames(network, route.array, count, kind=config.path, on_progress=on_progress, **options)
+    frames = Vectors(done.array, tuple(f"at {place:.3f}" for place in done.places), network.hash, route.space)
     if config.latents:
         save_vectors(config.latents, frames)
     about = {**describe_points(points), "path": config.path, "features": config.features}
     note = figures.origin(network.hash, config.truncation, **about, mark=config.mark)
     with writing("--out", config.out):
-        drawn = (face for batch in network.stream(done.z, config.truncation) for face in batch)
+        drawn = (face for batch in network.stream(done.array, config.truncation) for face in batch)
         large = (figures.magnified(face[None], 1, config.scale)[0] for face in drawn)
         video.write_film(config.out, large, config.fps, mark=note)
     text = f"{count} frames, {count / config.fps:.1f} s -> {config.out}; steps vary by "
@@ -85,7 +85,7 @@ def _count_frames(stretches: int, config: FilmConfig) -> int:
 
 
 def _compare(
-    network: Generator,
+    network: Sampler,
     route: Vectors,
     done: Film,
     *,
@@ -95,7 +95,7 @@ def _compare(
 ) -> None:
     """Write the figure of the film's steps beside those of plain lerp, and say how much both vary."""
     options: Any = {"loop": config.loop, "features": config.features, "truncation": config.truncation}
-    plain = compare(network, route.z, done, **options)
+    plain = compare(network, route.array, done, **options)
     sheet = figure(network, plain, done, fps=config.fps, truncation=config.truncation)
     with writing("--evenness", config.evenness):
         images.save_png(config.evenness, sheet, note)

@@ -12,16 +12,15 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 
 from facegan import arguments, figures, images
 from facegan.errors import InputError
 from facegan.explore.config import MAX_IN_GRID, GenerateConfig, configure
 from facegan.explore.result import Explored, as_words, files_of
 from facegan.files import check_places, temporary_beside, writing
-from facegan.generator import Generator, check_truncation
 from facegan.marks import Mark
-from facegan.models import as_model, with_labels
+from facegan.models import as_sampler, with_labels
+from facegan.sampler import Sampler, check_truncation
 from facegan.seeds import is_seeds, parse_seeds, spell_seeds
 from facegan.vectors import Vectors, constant_vectors, save_vectors, seed_vectors, select_vectors
 
@@ -53,7 +52,7 @@ class _Chosen:
 
 
 def generate(
-    model: Generator | str | Path,
+    model: Sampler | str | Path,
     points: Any = (),
     *,
     labels: str = "",
@@ -66,7 +65,7 @@ def generate(
     >>> facegan.generate("celeba64", range(100), out="faces/", latents="faces.npz")
 
     Args:
-        model: what ``load`` takes, or a Generator.
+        model: what ``load`` takes, or a loaded model.
         points: texts such as ``seed:0-99`` or ``FILE.npz:1,4-6``, whole numbers as seeds, or vectors; by
             default 25 seeds from 0 on.
         labels: of a conditional model, such as ``smiling=1``; ``random`` draws each seed its own.
@@ -79,7 +78,7 @@ def generate(
         config = _for_rows(config, labels)
     kind = _output_kind(config)
     check_places({"--latents": config.latents, "--out": config.out}, files_of([config.vectors]))
-    network = check_truncation(config.truncation, as_model(model, device))
+    network = check_truncation(config.truncation, as_sampler(model, device))
     chosen = _Chosen("vector", given) if given is not None else _choose(network, config)
     if config.every_class:
         return _every_class(network, chosen, config, labels=labels, say=say)
@@ -124,7 +123,7 @@ def _for_rows(config: GenerateConfig, labels: str) -> GenerateConfig:
 
 
 def _every_class(
-    network: Generator,
+    network: Sampler,
     chosen: _Chosen,
     config: GenerateConfig,
     *,
@@ -145,7 +144,7 @@ def _every_class(
     if (count := len(told) * len(chosen)) > MAX_IN_GRID:
         raise InputError(f"--every-class: {count} pictures are too many for one sheet; lower --count")
     latents = chosen.points
-    z = latents.z if isinstance(latents, Vectors) else network.latent.sample(latents)
+    z = latents.array if isinstance(latents, Vectors) else network.latents(latents)
     if config.latents:
         save_vectors(config.latents, Vectors(z, chosen.names, network.hash))
     rows = []
@@ -167,8 +166,8 @@ def _choose_by(points: Any, config: GenerateConfig) -> tuple[GenerateConfig, Vec
     if not words and not isinstance(points, Vectors) and arguments.are_seeds(points):
         words = [spell_seeds(arguments.seeds(points))] if not isinstance(points, Sequence) or points else []
     elif not words:
-        z = arguments.tensor(getattr(points, "z", points), "points", "they are seeds or vectors, N,D")
-        z, space = torch.atleast_2d(z), "z" if z.ndim < 3 else "w+"
+        z = np.atleast_2d(arguments.array(points, "points", "they are seeds or vectors, N,D"))
+        space = "z" if z.ndim < 3 else "w+"
         names = getattr(points, "names", tuple(f"#{i + 1}" for i in range(len(z))))
         return config, Vectors(z, names, space=space)
     if not words:
@@ -190,7 +189,7 @@ def _choose_by(points: Any, config: GenerateConfig) -> tuple[GenerateConfig, Vec
     return replace(config, seed=spell_seeds(seeds)), None
 
 
-def _choose(network: Generator, config: GenerateConfig) -> _Chosen:
+def _choose(network: Sampler, config: GenerateConfig) -> _Chosen:
     """Return what the settings choose; InputError if they contradict each other."""
     seed, count, constant, vectors = config.seed, config.count, config.constant, config.vectors
     if constant and vectors:

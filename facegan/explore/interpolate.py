@@ -8,22 +8,21 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 
 from facegan import figures, images, video
 from facegan.errors import InputError
 from facegan.explore.config import MAX_IN_GRID, InterpolateConfig, configure
 from facegan.explore.result import Explored, as_words, check_drawn, describe_points, files_of, gather
 from facegan.files import writing
-from facegan.generator import Generator, check_truncation
-from facegan.latent.interpolation import path, path_length
-from facegan.models import as_model, with_labels
+from facegan.latent.interpolation import path_arrays, path_length
+from facegan.models import as_sampler, with_labels
+from facegan.sampler import Sampler, check_truncation
 from facegan.seeds import is_seeds, parse_seeds
 from facegan.vectors import Vectors, joined, seed_vectors
 
 
 def interpolate(
-    model: Generator | str | Path,
+    model: Sampler | str | Path,
     points: Any = ("seed:0,1",),
     *,
     labels: str = "",
@@ -36,7 +35,7 @@ def interpolate(
     >>> facegan.interpolate("celeba64", [3, 8, 12], loop=True, out="path.gif")
 
     Args:
-        model: what ``load`` takes, or a Generator.
+        model: what ``load`` takes, or a loaded model.
         points: two or more: texts such as ``seed:7`` and ``FILE.npz:2``, whole numbers as seeds, or vectors.
         labels: of a conditional model, such as ``smiling=1``; ``random`` draws each seed its own.
         device: cpu, cuda or mps, of a model that is loaded.
@@ -46,7 +45,7 @@ def interpolate(
     config, words = configure(InterpolateConfig, settings), as_words(points)
     if Path(config.out).suffix.lower() != ".png" and not video.is_film(config.out):
         raise InputError(f"--out {config.out}: choose a name that ends in .png, {', '.join(video.FORMATS)}")
-    network = check_truncation(config.truncation, as_model(model, device))
+    network = check_truncation(config.truncation, as_sampler(model, device))
     network = with_labels(network, labels, by_seed=not files_of(words), say=say)
     check_drawn(network, config.truncation)
     routes = _split_rows(network, gather(network, points), words, rows=config.rows)
@@ -65,7 +64,7 @@ def interpolate(
     return Explored(network, (Path(config.out),), text)
 
 
-def _split_rows(model: Generator, every: Vectors, words: list[str], *, rows: int) -> list[Vectors]:
+def _split_rows(model: Sampler, every: Vectors, words: list[str], *, rows: int) -> list[Vectors]:
     """Return the points of each row. Two points begin ``rows`` pairs of seeds; 2 x ``rows`` are the pairs."""
     if rows == 1:
         return [every]
@@ -80,13 +79,13 @@ def _split_rows(model: Generator, every: Vectors, words: list[str], *, rows: int
     return [every[[i, i + 1]] for i in range(0, len(every), 2)]
 
 
-def _draw(model: Generator, route: Vectors, config: InterpolateConfig) -> Iterator[np.ndarray]:
+def _draw(model: Sampler, route: Vectors, config: InterpolateConfig) -> Iterator[np.ndarray]:
     """Yield the pictures along a route, a batch in memory at a time."""
-    vectors = path(list(route.z), config.steps, config.path, loop=config.loop)
+    vectors = path_arrays(route, config.steps, config.path, loop=config.loop)
     return (
         picture
         for batch in iter(lambda: list(islice(vectors, 32)), [])
-        for pictures in model.stream(torch.stack(batch), config.truncation)
+        for pictures in model.stream(np.stack(batch), config.truncation)
         for picture in pictures
     )
 

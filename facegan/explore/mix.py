@@ -7,18 +7,15 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 
 from facegan import figures, images
 from facegan.errors import InputError
 from facegan.explore.config import MixConfig, configure
 from facegan.explore.result import Explored, files_of
 from facegan.files import check_ending, check_places, derived, writing
-from facegan.generator import Generator
-from facegan.latent import editing
-from facegan.latent.edited import as_vectors
-from facegan.latent.editing import parse_layers, points_in_w, target_kind
-from facegan.models import as_model, with_labels
+from facegan.latent.points import as_vectors, mix_layers, parse_layers, points_in_w, target_kind
+from facegan.models import as_generator, as_sampler, with_labels
+from facegan.sampler import Sampler
 from facegan.seeds import parse_seeds, spell_seeds
 from facegan.vectors import Vectors, save_vectors
 
@@ -26,7 +23,7 @@ MAX_FACES = 24  # along an edge
 
 
 def mix(
-    model: Generator | str | Path,
+    model: Sampler | str | Path,
     a: Any,
     b: Any,
     *,
@@ -44,7 +41,7 @@ def mix(
     >>> facegan.mix("celeba64", "seed:0-4", "seed:10-15", layers="0-1", out="mix.png").vectors
 
     Args:
-        model: what ``load`` takes, or a Generator.
+        model: what ``load`` takes, or a loaded model.
         a: faces: a text such as ``seed:0-4``, ``FILE.npz:1-3`` or a photo, whole numbers, or vectors.
         b: the faces that lend their style.
         labels: of a conditional model, such as ``smiling=1``.
@@ -56,13 +53,13 @@ def mix(
     check_ending("--out", config.out, [".png"])
     vectors = derived(config.out, ".npz")
     check_places({"--out": [config.out, vectors]}, [*texts, *files_of(texts)])
-    network = as_model(model, device)
+    network = as_sampler(model, device)
     by_seed = all(target_kind(text) == "seeds" for text in texts)
     network = with_labels(network, labels, by_seed=by_seed, say=say)
     ours, theirs = (points_in_w(network, x) for x in (a, b))
     if (most := max(len(ours), len(theirs))) > MAX_FACES:
         raise InputError(f"a figure has {MAX_FACES} rows and columns at most, not {most}")
-    what, w = _mix_pairs(network, ours.z, theirs.z, config=config)
+    what, w = _mix_pairs(network, ours.array, theirs.array, config=config)
     about = {"a": ", ".join(ours.names), "b": ", ".join(theirs.names), "mixed": what}
     note = figures.origin(network.hash, 1.0, **about, mark=config.mark)
     with writing("--out", config.out):
@@ -73,9 +70,7 @@ def mix(
     return Explored(network, (Path(config.out), vectors), text, made)
 
 
-def _mix_pairs(
-    model: Generator, a: torch.Tensor, b: torch.Tensor, *, config: MixConfig
-) -> tuple[str, torch.Tensor]:
+def _mix_pairs(model: Sampler, a: np.ndarray, b: np.ndarray, *, config: MixConfig) -> tuple[str, np.ndarray]:
     """Return what is taken of ``b``, and w of every pair, ``len(a) * len(b),num_ws,w_dim``."""
     layers, components = config.layers, config.components
     if layers and components:
@@ -84,22 +79,31 @@ def _mix_pairs(
         raise InputError(
             f"--layers {layers}: this model takes its vector in one place only; mix --components 0-9 instead"
         )
-    ours, theirs = a.repeat_interleave(len(b), 0), b.repeat(len(a), 1, 1)
+    ours, theirs = a.repeat(len(b), 0), np.tile(b, (len(a), 1, 1))
     if components or (model.num_ws == 1 and not layers):
         chosen = parse_seeds(components or f"0-{max(0, model.w_dim // 8 - 1)}", "--components")
         if max(chosen) >= model.w_dim:
             raise InputError(f"--components {components}: this model has 0 to {model.w_dim - 1}")
-        mixed = editing.mix_components(model, ours, theirs, components=chosen)
-        return f"components {spell_seeds(chosen)}", mixed
+        return f"components {spell_seeds(chosen)}", _mix_components(model, ours, theirs, chosen=chosen)
     chosen = parse_layers(layers or f"0-{max(0, model.num_ws // 2 - 1)}", model)
-    return f"layers {spell_seeds(chosen)}", editing.mix(model, ours, theirs, layers=chosen)
+    return f"layers {spell_seeds(chosen)}", mix_layers(model, ours, theirs, layers=chosen)
+
+
+def _mix_components(model: Sampler, a: np.ndarray, b: np.ndarray, *, chosen: list[int]) -> np.ndarray:
+    """Return w of ``a`` with those components of ``b``, which the weights of the network's layers tell."""
+    import torch
+
+    from facegan.latent.editing import mix_components
+
+    pair = torch.from_numpy(a), torch.from_numpy(b)
+    return mix_components(as_generator(model), *pair, components=chosen).numpy()
 
 
 def _draw(
-    model: Generator, ours: Vectors, theirs: Vectors, *, w: torch.Tensor, what: str, scale: int
+    model: Sampler, ours: Vectors, theirs: Vectors, *, w: np.ndarray, what: str, scale: int
 ) -> np.ndarray:
     """Return the table of the pairs, with the faces of A left of it and those of B above."""
-    pictures = np.concatenate([model.images(part) for part in (ours.z, theirs.z, w)])
+    pictures = np.concatenate([model.images(part) for part in (ours.array, theirs.array, w)])
     wide = figures.WIDE - figures.NAMES
     large = figures.colour(figures.magnified(pictures, len(theirs) + 1, scale, wide=wide))
     own, other, cells = np.split(large, [len(ours), len(ours) + len(theirs)])

@@ -5,26 +5,28 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
-
-import torch
+from typing import TYPE_CHECKING, Any
 
 from facegan.arguments import are_seeds, seeds
 from facegan.errors import InputError
-from facegan.generator import Generator
 from facegan.marks import without_folder
+from facegan.models import as_generator
+from facegan.sampler import Sampler
 from facegan.seeds import is_seeds, parse_seeds, spell_seeds
 from facegan.vectors import Vectors, joined, parse_point, seed_vectors, split_numbers
+
+if TYPE_CHECKING:
+    from facegan.generator import Generator
 
 
 @dataclass(frozen=True)
 class Explored:
-    """The ``files`` that were written, the ``model`` that drew them, and ``text``, which sums up.
+    """The ``files`` that were written, the ``sampler`` that drew them, and ``text``, which sums up.
 
     ``vectors`` are those of the pictures, where the function has some of its own.
     """
 
-    model: Generator
+    sampler: Sampler
     files: tuple[Path, ...]
     text: str
     vectors: Vectors | None = None
@@ -32,8 +34,13 @@ class Explored:
     def __str__(self) -> str:
         return self.text
 
+    @property
+    def model(self) -> Generator:
+        """The model that drew them, in PyTorch."""
+        return as_generator(self.sampler)
 
-def check_drawn(model: Generator, truncation: float) -> None:
+
+def check_drawn(model: Sampler, truncation: float) -> None:
     """Raise InputError where a path between seeds with labels, and an average, of their own is truncated."""
     if model.varied is not None and truncation != 1:
         raise InputError(
@@ -53,7 +60,7 @@ def files_of(points: Iterable[str]) -> list[str]:
     return [split_numbers(text)[0] for text in points if ".npz" in text.lower()]
 
 
-def gather(model: Generator, points: Any, what: str = "a path") -> Vectors:
+def gather(model: Sampler, points: Any, what: str = "a path") -> Vectors:
     """Return points as vectors: texts such as ``seed:7`` and ``FILE.npz:2``, whole numbers, or vectors.
 
     Raises:
@@ -66,8 +73,7 @@ def gather(model: Generator, points: Any, what: str = "a path") -> Vectors:
     elif are_seeds(points):
         every = seed_vectors(model, seeds(points))
     else:
-        with torch.inference_mode():
-            w = model.map(points).cpu().clone()
+        w = model.to_w(points)
         every = Vectors(w, tuple(f"#{i + 1}" for i in range(len(w))), model.hash, "w+")
     if len(every) < 2:
         raise InputError(

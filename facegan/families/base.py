@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import importlib
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, is_dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -15,6 +15,9 @@ from facegan.errors import ConfigError, InputError
 from facegan.settings import check_values, setting
 
 if TYPE_CHECKING:
+    import numpy as np
+
+    from facegan.families.sampling import SamplingGraph
     from facegan.layers.network import DiscriminatorNetwork, GeneratorNetwork
 
 
@@ -94,6 +97,16 @@ class Family(ABC):
         check_values(settings, f"{side}.")
         if label_dim and not self.conditional:
             raise ConfigError("--condition: this recipe's networks take no labels; see 'facegan recipes'")
+
+    def sampling_graph(
+        self, settings: Any, image_shape: Sequence[int], z_dim: int, *, arrays: Mapping[str, np.ndarray]
+    ) -> SamplingGraph | None:
+        """Return an unconditional generator as a graph, of the arrays of its file; None if there is none.
+
+        Raises:
+            ValueError: The arrays are not those of a generator with these settings.
+        """
+        return None
 
     def begin_update(
         self,

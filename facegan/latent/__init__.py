@@ -10,29 +10,44 @@
 >>> even = latent.film(model, [a, b], frames=240)          # even.variation, model.images(even.z)
 """
 
-from facegan.latent import phrase_groups
-from facegan.latent.arithmetic import Term, arithmetic, evaluate_expression, parse_expression
-from facegan.latent.atlas import Atlas, atlas
-from facegan.latent.directions import Directions, directions_of
-from facegan.latent.edited import Edited
-from facegan.latent.editing import edit, mix
-from facegan.latent.film import Film, film
-from facegan.latent.interpolation import PATHS, along, path, path_length
-from facegan.latent.layout import arrange
-from facegan.seeds import parse_seeds, spell_seeds
-from facegan.vectors import (
-    Vectors,
-    constant_vectors,
-    joined,
-    load_vectors,
-    parse_point,
-    save_vectors,
-    seed_vectors,
-    select_vectors,
-)
+from __future__ import annotations
 
-evaluate = evaluate_expression  # the name in 0.1
-words = phrase_groups  # the name in 0.1
+import importlib
+from typing import TYPE_CHECKING, Any
+
+# name -> where it lives: imported on first use, since some of them import torch. No module here has one of
+# these names, or it would hide the function once it is imported.
+_PUBLIC = {
+    "Atlas": "facegan.latent.face_map",
+    "Directions": "facegan.latent.directions",
+    "Edited": "facegan.latent.edited",
+    "Film": "facegan.latent.even_film",
+    "PATHS": "facegan.latent.interpolation",
+    "Term": "facegan.latent.expressions",
+    "Vectors": "facegan.vectors",
+    "along": "facegan.latent.interpolation",
+    "arithmetic": "facegan.latent.expressions",
+    "arrange": "facegan.latent.layout",
+    "atlas": "facegan.latent.face_map",
+    "constant_vectors": "facegan.vectors",
+    "directions_of": "facegan.latent.directions",
+    "edit": "facegan.latent.editing",
+    "evaluate_expression": "facegan.latent.expressions",
+    "film": "facegan.latent.even_film",
+    "joined": "facegan.vectors",
+    "load_vectors": "facegan.vectors",
+    "mix": "facegan.latent.editing",
+    "parse_expression": "facegan.latent.expressions",
+    "parse_point": "facegan.vectors",
+    "parse_seeds": "facegan.seeds",
+    "path": "facegan.latent.interpolation",
+    "path_length": "facegan.latent.interpolation",
+    "save_vectors": "facegan.vectors",
+    "seed_vectors": "facegan.vectors",
+    "select_vectors": "facegan.vectors",
+    "spell_seeds": "facegan.seeds",
+}
+_FORMER = {"evaluate": "evaluate_expression", "words": "phrase_groups"}  # the names in 0.1
 
 __all__ = [
     "PATHS",
@@ -49,7 +64,6 @@ __all__ = [
     "constant_vectors",
     "directions_of",
     "edit",
-    "evaluate",
     "evaluate_expression",
     "film",
     "joined",
@@ -66,3 +80,38 @@ __all__ = [
     "select_vectors",
     "spell_seeds",
 ]
+
+if TYPE_CHECKING:
+    from facegan.latent import phrase_groups
+    from facegan.latent.directions import Directions, directions_of
+    from facegan.latent.edited import Edited
+    from facegan.latent.editing import edit, mix
+    from facegan.latent.even_film import Film, film
+    from facegan.latent.expressions import Term, arithmetic, evaluate_expression, parse_expression
+    from facegan.latent.face_map import Atlas, atlas
+    from facegan.latent.interpolation import PATHS, along, path, path_length
+    from facegan.latent.layout import arrange
+    from facegan.seeds import parse_seeds, spell_seeds
+    from facegan.vectors import (
+        Vectors,
+        constant_vectors,
+        joined,
+        load_vectors,
+        parse_point,
+        save_vectors,
+        seed_vectors,
+        select_vectors,
+    )
+
+
+def __getattr__(name: str) -> Any:
+    name = _FORMER.get(name, name)
+    if name == "phrase_groups":
+        return importlib.import_module("facegan.latent.phrase_groups")
+    if name in _PUBLIC:
+        return getattr(importlib.import_module(_PUBLIC[name]), name)
+    raise AttributeError(f"module 'facegan.latent' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted([*__all__, *_FORMER])

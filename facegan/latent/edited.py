@@ -17,6 +17,7 @@ from facegan.data.filters import plain
 from facegan.errors import ImageError, InputError
 from facegan.files import check_ending, derived, write_bytes, writing
 from facegan.generator import Generator
+from facegan.latent.points import as_vectors
 from facegan.sheets import show
 from facegan.vectors import Vectors, save_vectors
 
@@ -93,7 +94,7 @@ class Edited:
     @property
     def vectors(self) -> Vectors:
         """The edited points: z where w is z itself and all layers agree, else w."""
-        return as_vectors(self.model, self.after, self.names)
+        return as_vectors(self.model, self.after.numpy(), self.names)
 
     def save(self, out: str | Path, *, steps: int = 5, scale: int = 0, mark: bool = True) -> list[Path]:
         """Write a strip, its last pictures and the vectors; or, in one .npz, pictures and vectors.
@@ -126,7 +127,7 @@ class Edited:
     def _archive(self) -> bytes:
         """Return pictures ``images`` and vectors (``z``, ``w`` or ``w+``) as the bytes of an .npz."""
         vectors, buffer = self.vectors, io.BytesIO()
-        arrays: Any = {vectors.space: vectors.z.numpy(), "images": self.images}
+        arrays: Any = {vectors.space: vectors.array, "images": self.images}
         np.savez(buffer, names=np.array(self.names), model_hash=np.array(vectors.model_hash), **arrays)
         return buffer.getvalue()
 
@@ -150,13 +151,3 @@ def check_saved(out: str | Path, steps: int, faces: int = 1) -> list[Path]:
     if faces > MAX_ROWS:
         raise InputError(f"--out {out}: {faces} faces are too many rows; choose an .npz, or fewer faces")
     return [Path(out), derived(out, "-result.png"), derived(out, ".npz")]
-
-
-def as_vectors(model: Generator, w: torch.Tensor, names: Sequence[str]) -> Vectors:
-    """Return points of w as other commands take them: as z where w is z itself, the same in all layers."""
-    alike = bool(torch.equal(w, w[:, :1].expand_as(w)))
-    if alike and not model.labels and w.shape[2] == model.latent.dim:
-        with torch.inference_mode():
-            if torch.equal(model.map(w[:, 0]).cpu(), w):
-                return Vectors(w[:, 0].clone(), tuple(names), model.hash)
-    return Vectors(w.clone(), tuple(names), model.hash, "w" if alike else "w+")

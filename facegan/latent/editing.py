@@ -23,14 +23,13 @@ from facegan.errors import InputError
 from facegan.files import check_places
 from facegan.generator import Generator, Vectorlike
 from facegan.inversion.encoder import beside as encoder_beside
-from facegan.inversion.invert import invert, warn
-from facegan.inversion.targets import silent
+from facegan.inversion.invert import warn
 from facegan.latent import attribute_hold, unsupervised, w_statistics
 from facegan.latent.directions import Directions, directions_of
 from facegan.latent.edited import Edited, Mask, check_saved
+from facegan.latent.points import mix_layers, parse_layers, points_in_w, target_kind
 from facegan.models import as_model, with_labels
-from facegan.seeds import is_seeds, parse_seeds
-from facegan.vectors import Vectors, parse_point, split_numbers
+from facegan.vectors import Vectors, split_numbers
 
 HOLD = "male,eyeglasses,young,smiling"
 TIED = 0.5  # an effect per unit, in standard deviations, that belongs to the edit
@@ -76,47 +75,6 @@ def _meant(name: str, found: Directions) -> dict[str, float]:
     if not wanted:
         raise InputError(f"edit '{name.strip()}': names no direction ({found.known()})")
     return {attribute: 1.0 if yes else -1.0 for attribute, yes in wanted.items()}
-
-
-def parse_layers(text: str, model: Generator, option: str = "--layers") -> list[int]:
-    """Return ``0-3`` or ``0,2,4``, of the places at which the network takes w."""
-    chosen = parse_seeds(text, option)
-    for layer in chosen:
-        if layer >= model.num_ws:
-            count = model.num_ws
-            there = f"0 to {count - 1}" if count > 1 else "only 0, for it takes w in one place"
-            raise InputError(f"{option} {text}: there is no layer {layer} (this model has {there})")
-    return chosen
-
-
-def target_kind(text: str) -> str:
-    """Return whether a target of :func:`target_points` means seeds, vectors or photos."""
-    return "vectors" if ".npz" in text.lower() else "seeds" if is_seeds(text) else "photos"
-
-
-def target_points(
-    model: Generator,
-    text: str,
-    encoder: str | Path = "none",
-    *,
-    align: bool = True,
-    face: int = 1,
-    say: Callable[[str], None] | None = None,
-) -> Vectors:
-    """Return seeds (``seed:7``, ``seed:0-9``, bare ones), ``vectors.npz:1-3`` or photos as points in w.
-
-    Photos (files, folders, addresses, - for standard input) are inverted by the quick preset, from the guess
-    of ``encoder`` where there is one; ``align`` and ``face`` are as ``facegan invert`` has them. ``say``
-    receives lines on what was left out, and on further faces in a photo.
-    """
-    if target_kind(text) == "photos":
-        found = invert(text, model, encoder=encoder, align=align, face=face, say=say or silent).vectors
-        with torch.inference_mode():
-            return Vectors(model.map(found.z).cpu().clone(), found.names, model.hash, "w+")
-    given = parse_point(model, text)
-    with torch.inference_mode():
-        w = model.map(given.z).cpu().clone()
-    return Vectors(w, given.names, model.hash, "w+")
 
 
 def edit(
@@ -289,34 +247,12 @@ def watched(text: str, strengths: Mapping[str, float], found: Directions) -> lis
     return [name for name in dict.fromkeys(wished) if plain(name) not in asked]
 
 
-def points_in_w(model: Generator, target: Any, **photos: Any) -> Vectors:
-    """Return faces (a text for :func:`target_points`, whole numbers or vectors) as points in w."""
-    if isinstance(target, (str, Path)):
-        return target_points(model, str(target), **photos)
-    if arguments.are_seeds(target):
-        seeds = arguments.seeds(target)
-        if not seeds:
-            raise InputError("edit: no face is named")
-        return target_points(model, ",".join(map(str, seeds)))
-    with torch.inference_mode():
-        w = model.map(target).cpu().clone()
-    named = target.names if isinstance(target, Vectors) else tuple(f"#{i + 1}" for i in range(len(w)))
-    return Vectors(w, named, model.hash, "w+")
-
-
 # --- mixing -----------------------------------------------------------------------------------------
 
 
 def mix(model: Generator, a: Vectorlike, b: Vectorlike, *, layers: Sequence[int]) -> torch.Tensor:
     """Return w of ``a`` with that of ``b`` in ``layers`` (Karras et al. 2019, section 3.1)."""
-    chosen = arguments.seeds(layers, "layers")
-    for layer in chosen:
-        arguments.whole(layer, "layer", 0, most=model.num_ws - 1)
-    taken = torch.zeros(model.num_ws, 1, dtype=torch.bool)
-    taken[chosen] = True
-    with torch.no_grad():
-        a, b = (model.map(v).cpu() for v in (a, b))
-    return torch.where(taken, b, a)
+    return torch.from_numpy(mix_layers(model, a, b, layers=layers))
 
 
 def mix_components(

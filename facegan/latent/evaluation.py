@@ -18,7 +18,7 @@ import torch
 from facegan import figures, rng
 from facegan.attributes.predictor import AttributePredictor
 from facegan.generator import Generator
-from facegan.latent.arithmetic import Rescale, Term, evaluate_expression
+from facegan.latent.expressions import Rescale, Term, evaluate_expression
 
 Wanted = Mapping[str, bool]
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 
 from facegan.attributes.phrases import meaning
@@ -12,8 +13,9 @@ from facegan.attributes.predictor import AttributePredictor
 from facegan.errors import InputError
 from facegan.generator import Generator
 from facegan.latent import w_statistics
-from facegan.latent.arithmetic import names_in, parse_expression
 from facegan.latent.evaluation import ArithmeticScore, score_arithmetic, sure_rows
+from facegan.latent.expressions import names_in, parse_expression
+from facegan.sampler import Sampler
 
 
 @dataclass(frozen=True)
@@ -26,18 +28,17 @@ class Group:
     found: int
 
 
-def sheet(model: Generator, count: int, seed: int = 0) -> torch.Tensor:
+def sheet(model: Sampler, count: int, seed: int = 0) -> np.ndarray:
     """Return w ``N,num_ws,w_dim`` of seeds: number 1 of the sheet is ``seed``. Labels are the model's."""
     seeds = range(seed, seed + count)
-    with torch.inference_mode():
-        w = model.map(model.latent.sample(seeds), labels=model.labels_of(seeds))[:, :1].cpu().clone()
-    return w.expand(-1, model.num_ws, -1)
+    w = model.to_w(model.latents(seeds), labels=model.labels_of(seeds))[:, :1]
+    return w.repeat(model.num_ws, 1)
 
 
 def groups(
-    model: Generator,
+    model: Sampler,
     phrases: Iterable[str],
-    faces: torch.Tensor,
+    faces: np.ndarray,
     *,
     network: str = "faces",
     members: int = 10,
@@ -111,7 +112,7 @@ def score_words(
     network_told = model.as_trained() if model.varied is None else model
     return score_arithmetic(
         model,
-        sheet(network_told, samples, seed),
+        torch.from_numpy(sheet(network_told, samples, seed)),
         chooser,
         judge=judging,
         groups=wanted,

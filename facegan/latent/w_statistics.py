@@ -14,6 +14,7 @@ import torch
 from torch import nn
 
 from facegan.generator import Generator
+from facegan.sampler import Sampler
 
 Tensor = torch.Tensor
 FIRST_SEED = 1_000_000
@@ -21,12 +22,11 @@ FIRST_SEED = 1_000_000
 MAX_UNITS = 16_384
 
 
-def sample_w(model: Generator, count: int, seed: int = 0, *, first: int = 0) -> Tensor:
+def sample_w(model: Sampler, count: int, seed: int = 0, *, first: int = 0) -> Tensor:
     """Return w ``N,num_ws,w_dim`` of samples, with labels as trained where the network takes some."""
     start = FIRST_SEED * (seed + 1) + first
     seeds = range(start, start + count)
-    with torch.inference_mode():
-        return model.map(model.latent.sample(seeds), labels=model.as_trained().labels_of(seeds)).cpu()
+    return torch.from_numpy(model.to_w(model.latents(seeds), labels=model.as_trained().labels_of(seeds)))
 
 
 @dataclass(frozen=True)
@@ -69,7 +69,7 @@ class Spread:
         return (d * (along * len(d) / length).sqrt()).float()
 
 
-def spread_of(model: Generator, seed: int = 0) -> Spread:
+def spread_of(model: Sampler, seed: int = 0) -> Spread:
     """Measure the spread of 20 samples for each dimension of w, and 10,000 at least."""
     count = max(10_000, 20 * model.w_dim)
     parts = [sample_w(model, min(2048, count - i), seed, first=i)[:, 0] for i in range(0, count, 2048)]

@@ -13,7 +13,7 @@ import numpy as np
 from facegan import arguments, bars
 from facegan.data.dataset import Dataset
 from facegan.errors import InputError
-from facegan.generator import Generator, check_truncation
+from facegan.generator import Generator
 from facegan.metrics.base import MetricInputs, Values
 from facegan.metrics.evaluation import PER_DIMENSION, Evaluation
 from facegan.metrics.feature_extractors import FeatureTable
@@ -31,6 +31,7 @@ from facegan.metrics.image_sets import (
 from facegan.metrics.registry import METRICS, chosen
 from facegan.metrics.shapes import like, of_array
 from facegan.models import is_translator
+from facegan.sampler import check_truncation
 
 MIN_PICTURES = 10
 MAX_REAL = 50_000  # real pictures that are compared with

@@ -49,6 +49,11 @@ class FeatureTable:
         ]
         return torch.cat(parts).float().cpu().numpy() if parts else np.empty((0, self.dim), np.float32)
 
+    def of_floats(self, pictures: np.ndarray) -> np.ndarray:
+        """Return float32 ``N,dim`` for float32 ``N,C,H,W`` in [-1, 1]."""
+        with torch.inference_mode():
+            return self.compute(torch.from_numpy(pictures).to(self.device)).float().cpu().numpy()
+
 
 def faces(weights: str, device: str) -> FeatureTable:
     """Return the bundled network's features: 400 numbers from texture to meaning, equally weighted."""

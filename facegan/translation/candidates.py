@@ -22,7 +22,8 @@ from facegan.data.png import encode, pixels_digest
 from facegan.errors import InputError
 from facegan.generator import Generator
 from facegan.latent.directions import Directions, directions_of
-from facegan.latent.editing import TIED, parse_edits, parse_layers
+from facegan.latent.editing import TIED, parse_edits
+from facegan.latent.points import parse_layers
 from facegan.metrics.pairs import feature_distance
 from facegan.models import as_model, with_labels
 from facegan.translation.local import localized

@@ -11,7 +11,7 @@ from facegan.cli.positional import DEFAULT, is_model, model_first, options_last
 from facegan.errors import InputError
 from facegan.generator import Generator
 from facegan.latent import arithmetic, evaluate, parse_expression
-from facegan.latent.arithmetic import place_seeds
+from facegan.latent.expressions import place_seeds
 from facegan.vectors import is_point
 
 

@@ -249,7 +249,7 @@ def test_training_begins_with_both_networks(case, tmp_path):
 
 
 def _config(settings: dict[str, Any]) -> Any:
-    from facegan.model_files import from_dict
+    from facegan.model_header import from_dict
 
     return from_dict(get_family(settings["family"]).config, settings["config"])
 

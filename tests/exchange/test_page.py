@@ -30,8 +30,8 @@ from facegan.exchange import exporting
 from facegan.exchange.page_out import blob
 from facegan.exchange.parity import Parity
 from facegan.generator import Generator, Latent
-from facegan.latent.arithmetic import arithmetic
 from facegan.latent.directions import Directions, kept_directions
+from facegan.latent.expressions import arithmetic
 from facegan.latent.interpolation import slerp
 from facegan.marks import Mark, read_mark
 

@@ -163,7 +163,7 @@ def test_the_cards_program_draws_from_the_models_prior(prior: str, tiny_model: G
 
 def _config(model: Generator) -> Any:
     from facegan.families import get_family
-    from facegan.model_files import from_dict
+    from facegan.model_header import from_dict
 
     return from_dict(get_family("dcgan").config, model.meta["config"]).generator
 

@@ -14,7 +14,7 @@ from facegan.families.r3gan.config import Config, NetworkConfig, base_size, defa
 from facegan.families.r3gan.networks import Resample, ResidualBlock
 from facegan.generator import Generator, Latent, describe
 from facegan.losses.penalties import gradient_penalty
-from facegan.model_files import from_dict
+from facegan.model_header import from_dict
 
 WIDE = {"widths": (1536,) * 4, "group_size": 32}
 WIDER = {"widths": (1536,) * 5, "group_size": 32}

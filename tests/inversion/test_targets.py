@@ -19,7 +19,7 @@ from facegan.errors import FaceganWarning, InputError
 from facegan.generator import Generator
 from facegan.images import png_bytes, read_image_file, resize
 from facegan.inversion.targets import crop_of, read_photos
-from facegan.latent.editing import target_points
+from facegan.latent.points import target_points
 
 
 @pytest.fixture

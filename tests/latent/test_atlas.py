@@ -18,7 +18,7 @@ from PIL import Image
 from facegan.errors import InputError
 from facegan.generator import Generator
 from facegan.latent import Atlas, atlas
-from facegan.latent.atlas import MAX_PIXELS, MAX_SIDE, SIDE, mosaic, pyramid, render_atlas, tile_size
+from facegan.latent.face_map import MAX_PIXELS, MAX_SIDE, SIDE, mosaic, pyramid, render_atlas, tile_size
 
 HOSTILE = "</script><script>alert(1)</script>&\"' x"
 

@@ -25,8 +25,9 @@ from facegan.generator import Generator, Latent, describe
 from facegan.latent import phrase_groups, supervised, unsupervised, w_statistics
 from facegan.latent.attribute_hold import hold
 from facegan.latent.directions import Directions
-from facegan.latent.editing import at_home, edit, parse_edits, parse_layers, target_points, watched
+from facegan.latent.editing import at_home, edit, parse_edits, watched
 from facegan.latent.evaluation import verdict
+from facegan.latent.points import parse_layers, target_points
 from facegan.latent.supervised import Seen
 from facegan.marks import command_line
 from facegan.vectors import Vectors, save_vectors, seed_vectors

@@ -9,7 +9,7 @@ import torch
 from facegan.errors import InputError
 from facegan.generator import Generator
 from facegan.latent import along, film, path
-from facegan.latent.film import compare, even_places, figure, placed_anew, step_lengths, variation
+from facegan.latent.even_film import compare, even_places, figure, placed_anew, step_lengths, variation
 from facegan.layers.network import GeneratorNetwork
 from facegan.metrics.feature_extractors import FeatureTable
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from facegan.errors import ConfigError
@@ -10,6 +10,9 @@ from facegan.families.base import Family
 from facegan.families.fast.config import Config, DiscriminatorConfig, GeneratorConfig, check_shape_of
 
 if TYPE_CHECKING:
+    import numpy as np
+
+    from facegan.families.sampling import SamplingGraph
     from facegan.layers.network import DiscriminatorNetwork, GeneratorNetwork
 
 
@@ -43,6 +46,23 @@ class Fast(Family):
                 f"--discriminator.projected '{settings.projected}' is unknown (known: {', '.join(judges)})"
             )
         return FastDiscriminator(settings, image_shape, label_dim)
+
+    def sampling_graph(
+        self,
+        settings: GeneratorConfig,
+        image_shape: Sequence[int],
+        z_dim: int,
+        *,
+        arrays: Mapping[str, np.ndarray],
+    ) -> SamplingGraph | None:
+        from facegan.families.fast.graph import sampling_graph
+
+        self.check("generator", settings, 0)
+        check_shape_of("generator", settings, len(settings.widths), image_shape=image_shape)
+        factor = 2 ** (len(settings.widths) - 1) * settings.head
+        if settings.excite and any(side // factor % 4 for side in image_shape[1:]):
+            return None  # the averages over 4 x 4 places overlap
+        return sampling_graph(settings, image_shape, z_dim, arrays=arrays)
 
 
 FAMILY = Fast()

@@ -23,9 +23,9 @@ from facegan.exchange.page_out import facts_of, name_of, vectors_of
 from facegan.files import write_bytes
 from facegan.generator import Generator
 from facegan.latent import unsupervised, w_statistics
-from facegan.latent.arithmetic import Term, evaluate_expression
 from facegan.latent.directions import Directions, kept_directions
 from facegan.latent.editing import at_home, mix, mix_components, parse_edits
+from facegan.latent.expressions import Term, evaluate_expression
 from facegan.latent.interpolation import lerp, slerp
 from facegan.marks import RECALL, Mark
 from facegan.prior import Latent

@@ -13,8 +13,9 @@ import torch
 from facegan import figures, images
 from facegan.devices import pick_device
 from facegan.errors import InputError
-from facegan.generator import Generator, check_truncation
+from facegan.generator import Generator
 from facegan.models import load, resolve
+from facegan.sampler import check_truncation
 from facegan.translator import Translator
 
 KEPT_MODELS = 3

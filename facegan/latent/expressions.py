@@ -13,14 +13,17 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import torch
+import numpy as np
 
 from facegan import arguments
 from facegan.errors import InputError
 from facegan.prior import Latent
 from facegan.seeds import parse_seeds
+
+if TYPE_CHECKING:
+    import torch
 
 
 @dataclass(frozen=True)
@@ -152,13 +155,27 @@ def place_seeds(terms: Sequence[Term], count: int) -> tuple[list[Term], list[int
     return found, seeds
 
 
-Rescale = Latent | Callable[[torch.Tensor], torch.Tensor]
-"""A prior, to whose typical norm vectors are brought, or what brings them elsewhere."""
+Rescale = Latent | Callable[[Any], Any]
+"""A prior, to whose typical norm vectors are brought, or a function of arrays that brings them elsewhere."""
 
 
 def evaluate_expression(
     terms: Sequence[Term], sheet: Any, rescale: Rescale | None = None
 ) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return what :func:`evaluate_arrays` does, as tensors; a function ``rescale`` takes tensors as well."""
+    import torch
+
+    def in_arrays(z: np.ndarray) -> Any:
+        return rescale(torch.from_numpy(z)).numpy()  # type: ignore[misc, operator]
+
+    asked = rescale if rescale is None or isinstance(rescale, Latent) else in_arrays
+    averages, result = evaluate_arrays(terms, sheet, asked)
+    return torch.from_numpy(averages), torch.from_numpy(result)
+
+
+def evaluate_arrays(
+    terms: Sequence[Term], sheet: Any, rescale: Rescale | None = None
+) -> tuple[np.ndarray, np.ndarray]:
     """Return averages ``T,dim`` of the terms, and their sum with the factors, ``dim``.
 
     ``sheet`` holds the numbered vectors, ``N,dim`` (or w, ``N,num_ws,w_dim``). Without ``rescale`` this is
@@ -166,7 +183,7 @@ def evaluate_expression(
     of three has all of it. With ``rescale``, averages and result are brought to that prior's typical norm,
     std x sqrt(dim), around its mean; a vector at the mean stays there.
     """
-    sheet = arguments.tensor(getattr(sheet, "z", sheet), "the sheet", "it holds vectors, N,D or N,layers,D")
+    sheet = arguments.array(sheet, "the sheet", "it holds vectors, N,D or N,layers,D")
     if sheet.ndim not in (2, 3):
         raise InputError(f"the sheet holds vectors, N,D or N,layers,D, not shape {tuple(sheet.shape)}")
     for term in terms:
@@ -177,21 +194,24 @@ def evaluate_expression(
         for member in term.members:
             if not 1 <= member <= len(sheet):
                 raise InputError(f"there is no face {member} on this sheet (it has 1 to {len(sheet)})")
-    averages = torch.stack([sheet[[m - 1 for m in term.members]].mean(0) for term in terms])
+    averages = np.stack([sheet[[m - 1 for m in term.members]].mean(0) for term in terms])
     if rescale is not None:
         averages = _rescaled(averages, rescale)
-    factors = torch.tensor([term.factor for term in terms], dtype=averages.dtype)
-    result = torch.tensordot(factors, averages, 1)
+    factors = np.array([term.factor for term in terms], averages.dtype)
+    result = np.tensordot(factors, averages, 1)
     return averages, result if rescale is None else _rescaled(result[None], rescale)[0]
 
 
-def _rescaled(z: torch.Tensor, prior: Rescale) -> torch.Tensor:
+def _rescaled(z: np.ndarray, prior: Rescale) -> np.ndarray:
     if not isinstance(prior, Latent):
-        return prior(z)
+        found: np.ndarray = prior(z)
+        return found
     radius = prior.dim**0.5 * (1.0 if prior.kind == "sphere" else prior.std)
-    away = z - prior.centre()
-    found: torch.Tensor = prior.centre() + away * (radius / away.norm(dim=-1, keepdim=True).clamp_min(1e-12))
-    return found
+    centre = np.float32(0.0 if prior.kind == "sphere" else prior.mean)
+    away = z - centre
+    length = np.linalg.norm(away, axis=-1, keepdims=True).clip(1e-12)
+    moved: np.ndarray = centre + away * (radius / length)
+    return moved
 
 
 def arithmetic(

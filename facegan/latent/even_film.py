@@ -9,20 +9,23 @@ from __future__ import annotations
 
 import io
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import torch
 
 from facegan import arguments, bars, images
 from facegan.errors import InputError
 from facegan.figures import colour, magnified
-from facegan.generator import Generator
 from facegan.images import to_uint8
-from facegan.latent.interpolation import along, vectors
-from facegan.metrics.feature_extractors import FeatureTable, table
+from facegan.latent.interpolation import array_along, vectors
+from facegan.sampler import Sampler
+
+if TYPE_CHECKING:
+    import torch
+
+    from facegan.metrics.feature_extractors import FeatureTable
 
 MAX_FRAMES = 20_000
 SHOWN = 12  # frames in each strip of the figure
@@ -34,19 +37,26 @@ Progress = Callable[[str, int, int], None]
 
 @dataclass(frozen=True)
 class Film:
-    """A film: latents ``z`` of its frames (N,dim, or N,num_ws,w_dim), and their ``places`` on the path.
+    """A film: latents of its frames (``array``: N,dim, or N,num_ws,w_dim), and their ``places`` on the path.
 
     ``steps`` are those from each frame to the next in features (in a loop also from the last to the first):
     exact, and as ``seen`` in 8 bits.
     """
 
-    z: torch.Tensor
+    array: np.ndarray
     places: np.ndarray
     steps: np.ndarray
     seen: np.ndarray
 
+    @property
+    def z(self) -> torch.Tensor:
+        """The latents as a tensor."""
+        import torch
+
+        return torch.from_numpy(self.array)
+
     def __repr__(self) -> str:
-        return f"<Film: {len(self.z)} frames, steps even to {self.variation:.1%}>"
+        return f"<Film: {len(self.array)} frames, steps even to {self.variation:.1%}>"
 
     @property
     def variation(self) -> float:
@@ -61,8 +71,8 @@ def variation(steps: np.ndarray) -> float:
 
 
 def film(
-    model: Generator,
-    points: Sequence[torch.Tensor] | torch.Tensor,
+    model: Sampler,
+    points: Any,
     frames: int = 240,
     *,
     kind: str = "slerp",
@@ -90,27 +100,34 @@ def film(
     if not 2 <= frames <= MAX_FRAMES:
         raise InputError(f"a film takes 2 to {MAX_FRAMES:,} frames, not {frames:,}")
     points = vectors(points)
-    judge = table(features, device=str(model.device)) if isinstance(features, str) else features
-    along(points, [0], kind, loop=loop)  # raises what is wrong with the points
+    judge = _judge(model, features) if isinstance(features, str) else features
+    array_along(points, [0], kind, loop=loop)  # raises what is wrong with the points
     stretches = len(points) if loop else len(points) - 1
     places = even_places(max(frames, 12 * stretches), stretches, loop)
     best, kept, least = places, np.empty(0), math.inf
     with bars.shown(on_progress) as show:
 
-        def measure(z: torch.Tensor, turn: int, rounded: bool = False) -> np.ndarray:
+        def measure(z: np.ndarray, turn: int, rounded: bool = False) -> np.ndarray:
             report = _part(show, turn)
             options: Any = {"loop": loop, "truncation": truncation, "rounded": rounded}
             return step_lengths(model, z, judge, on_progress=report, **options)
 
         for turn in range(ROUNDS):
-            steps = measure(along(points, places, kind, loop=loop), turn)
+            steps = measure(array_along(points, places, kind, loop=loop), turn)
             if len(places) == frames and variation(steps) < least:
                 best, kept, least = places, steps, variation(steps)
                 if least < GOOD:
                     break
             places = placed_anew(places, steps, stretches, frames=frames, loop=loop)
-        z = along(points, best, kind, loop=loop)
+        z = array_along(points, best, kind, loop=loop)
         return Film(z, best, kept, measure(z, ROUNDS, rounded=True))
+
+
+def _judge(model: Sampler, features: str, weights: str = "") -> FeatureTable:
+    """Return the features of that name, on the model's device."""
+    from facegan.metrics.feature_extractors import table
+
+    return table(features, weights, str(getattr(model, "device", "cpu")))
 
 
 def _part(on_progress: Progress, turn: int) -> Progress:
@@ -137,8 +154,8 @@ def placed_anew(
 
 
 def step_lengths(
-    model: Generator,
-    z: torch.Tensor,
+    model: Sampler,
+    z: np.ndarray,
     judge: FeatureTable,
     *,
     loop: bool = False,
@@ -153,9 +170,8 @@ def step_lengths(
     """
     parts: list[np.ndarray] = []
     for i in range(0, len(z), batch):
-        with torch.inference_mode():
-            drawn = model(z[i : i + batch].float(), truncation)
-            found = judge(to_uint8(drawn)) if rounded else judge.compute(drawn.float()).cpu().numpy()
+        drawn = model.drawn(z[i : i + batch], truncation)
+        found = judge(to_uint8(drawn)) if rounded else judge.of_floats(drawn)
         parts.append(found.astype(np.float64))
         if on_progress is not None:
             on_progress("measuring steps", min(i + batch, len(z)), len(z))
@@ -181,15 +197,15 @@ class Row:
 
 @dataclass(frozen=True)
 class Comparison:
-    """``z`` are the latents of plain lerp, as many as the film has."""
+    """``array`` are the latents of plain lerp, as many as the film has."""
 
-    z: torch.Tensor
+    array: np.ndarray
     rows: tuple[Row, ...]
 
 
 def compare(
-    model: Generator,
-    points: torch.Tensor,
+    model: Sampler,
+    points: np.ndarray,
     done: Film,
     *,
     features: str = "faces",
@@ -201,9 +217,8 @@ def compare(
     Both are measured by what made the film even, and by the evaluator network, which took no part in that.
     """
     stretches = len(points) if loop else len(points) - 1
-    plain = along(points, even_places(len(done.z), stretches, loop), "lerp", loop=loop)
-    device = str(model.device)
-    own, other = table(features, device=device), table("faces", "evaluator", device)
+    plain = array_along(points, even_places(len(done.array), stretches, loop), "lerp", loop=loop)
+    own, other = _judge(model, features), _judge(model, "faces", "evaluator")
     return Comparison(
         plain,
         (
@@ -211,14 +226,14 @@ def compare(
             Row(
                 "evaluator",
                 step_lengths(model, plain, other, loop=loop, truncation=truncation),
-                step_lengths(model, done.z, other, loop=loop, truncation=truncation),
+                step_lengths(model, done.array, other, loop=loop, truncation=truncation),
             ),
         ),
     )
 
 
 def figure(
-    model: Generator, plain: Comparison, done: Film, *, fps: float, truncation: float = 1.0
+    model: Sampler, plain: Comparison, done: Film, *, fps: float, truncation: float = 1.0
 ) -> np.ndarray:
     """Return uint8 ``H,W,3``: the steps over time for each network, and frames of both at equal times."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -241,7 +256,7 @@ def figure(
         ax.grid(alpha=0.25)
         ax.legend(loc="upper right", fontsize=9, ncols=2)
     axes[-1].set_xlabel("seconds")
-    for i, (z, name) in enumerate(((plain.z, "plain lerp"), (done.z, "this film"))):
+    for i, (z, name) in enumerate(((plain.array, "plain lerp"), (done.array, "this film"))):
         ax = sheet.add_subplot(grid[rows + i])
         ax.imshow(_strip(model, z, truncation), interpolation="bicubic")
         ax.set_title(f"{name}, at equal times", fontsize=9, loc="left")
@@ -251,7 +266,7 @@ def figure(
     return images.read_image(buffer.getvalue())
 
 
-def _strip(model: Generator, z: torch.Tensor, truncation: float) -> np.ndarray:
+def _strip(model: Sampler, z: np.ndarray, truncation: float) -> np.ndarray:
     rows = (np.arange(min(SHOWN, len(z))) * len(z)) // min(SHOWN, len(z))
-    faces = colour(model.images(z[torch.from_numpy(rows)], truncation))
+    faces = colour(model.images(z[rows], truncation))
     return images.grid(magnified(faces, len(faces), 0, wide=1400), len(faces), pad=2)
