@@ -22,6 +22,8 @@ demo: .venv/.installed
 	$(BIN)/facegan demo $(ARGS)
 
 test: lint .ci/page/node_modules
+	@command -v chromium >/dev/null || command -v chromium-browser >/dev/null || \
+	  echo "chromium is missing: the tests of the pages are skipped (Debian: apt-get install chromium)"
 	$(BIN)/python -m pytest -q -n $(WORKERS) --dist worksteal $(ARGS)
 
 # What checks the studio's page. Without Node.js or a connection, those tests are skipped.
