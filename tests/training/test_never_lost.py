@@ -158,16 +158,18 @@ def assert_same_end(a, b):
 
 @pytest.mark.parametrize("name", RECIPES)
 def test_killed_anywhere_it_ends_the_same(tmp_path, name):
-    """Eight kills at points spread over the run and at random ones, two at random times, for each recipe."""
+    """Kills at points spread over the run and at random ones, two at random times, for each recipe."""
     data = pictures(tmp_path, name)
     changes = changes_for(name)
     if name == "cyclegan-64":
         changes["to"] = str(pictures(tmp_path / "other", name, first=100).path)
-    given = [str(data.path), name, str(tmp_path), json.dumps(changes), "8"]
+    first = next(one for one in RECIPES if recipe(one).family == recipe(name).family)
+    kills = 8 if name == first or "metric" in changes else 4  # more would kill the same code again
+    given = [str(data.path), name, str(tmp_path), json.dumps(changes), str(kills)]
     done = warm.run(["-c", DRIVER, *given], capture_output=True, timeout=300)
     assert done.returncode == 0, done.stderr[-3000:]
     told = json.loads(done.stdout.splitlines()[-1])
-    assert told["died"] >= 5 and told["at"][1] == "state.safetensors: half written", told["at"]
+    assert told["died"] > kills // 2 and told["at"][1] == "state.safetensors: half written", told["at"]
     assert told["at"][2].endswith("set aside"), told["at"]
     kinds = {point.split(":")[-1].strip() for point in told["points"]}
     assert {
