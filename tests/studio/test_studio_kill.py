@@ -15,6 +15,7 @@ from studio_server import Server, running
 from facegan.studio.jobs import GONE
 
 LONG = {"model": "celeba64", "points": "seed:0-4999"}
+WHOLE = {"model": "celeba64", "points": "seed:0-999"}  # what is waited for
 
 
 @pytest.fixture
@@ -40,7 +41,7 @@ def killed(server: Server) -> None:
 def test_a_job_goes_on_without_its_server(folder: Path) -> None:
     """The server dies by kill -9; the next one shows the job's events from the first, and its result."""
     with running(folder, "--jobs", "1") as server:
-        job = server.start("generate", **LONG)
+        job = server.start("generate", **WHOLE)
         waiting = server.start("generate", model="celeba64", points="seed:1")
         pid = pid_of(server, job)
         token = server.token
@@ -56,7 +57,7 @@ def test_a_job_goes_on_without_its_server(folder: Path) -> None:
 
 def test_a_job_that_is_killed_has_failed_and_can_be_done_again(folder: Path) -> None:
     with running(folder) as server:
-        job = server.start("generate", **LONG)
+        job = server.start("generate", **WHOLE)
         os.kill(pid_of(server, job), signal.SIGKILL)
         found = server.wait(job)
         assert (found["state"], found["error"]) == ("failed", GONE)
@@ -109,7 +110,7 @@ def test_what_waits_is_taken_out_and_what_runs_is_stopped(folder: Path) -> None:
 def test_ctrl_c_closes_at_once_while_a_page_follows_a_job(folder: Path) -> None:
     """Without a word but its own, and the job goes on."""
     with running(folder) as server:
-        job = server.start("generate", **LONG)
+        job = server.start("generate", **WHOLE)
         head = f"GET /api/jobs/{job}/events HTTP/1.1\r\nHost: 127.0.0.1:{server.port}\r\n"
         with socket.create_connection(("127.0.0.1", server.port)) as page:
             page.sendall(f"{head}Authorization: Bearer {server.token}\r\n\r\n".encode())
