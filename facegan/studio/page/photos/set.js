@@ -89,8 +89,8 @@ export function SetPage({ id }) {
   const dropped = rows.filter(row => isDropped(decisions, row)).length;
   const back = putBack(decisions, { rows: [...rows, ...found.filter(one => one.crop)], rejects });
   const count = (listing?.total ?? 0) - dropped + back.length;
-  const samples = useMemo(() => [...new Set((rows.length ? rows : rejects.filter(canBeKept)).map(one => one.source))].slice(0, SAMPLES),
-    [listing, rejects.length]);
+  const shown = rows.length ? rows : listing || look?.result?.nothing ? rejects.filter(canBeKept) : []; // faces are cut first
+  const samples = useMemo(() => [...new Set(shown.map(one => one.source))].slice(0, SAMPLES), [listing, look?.result, rejects.length]);
   if (files === 0) {
     return html`<h1>Photos</h1><${EmptyState} icon="photos" title="These photos are not here" action=${html`<${Button} href="#/photos">All photos<//>`}>
       They may have been deleted. Drop them again.<//>`;

@@ -115,25 +115,27 @@ function Explorer({ session, item, state, onFound }) {
 /** @param {import("../app.js").ViewProps} props */
 function View({ id, state }) {
   const models = useStore(value => value.project?.models);
-  const [session, setSession] = useState(/** @type {Session | null} */ (null));
+  const [opened, setOpened] = useState(/** @type {{session: Session, key: string} | null} */ (null));
   const [error, setError] = useState("");
   const [turn, setTurn] = useState(0);
   const known = models && generators(models);
   const item = (known && chosenModel(known, id)) ?? (id ? undefined : known?.[0]);
+  const key = `${item?.id} ${turn}`;
+  const session = opened?.key === key ? opened.session : null; // never another model's under this one's name
   useEffect(() => {
     if (!item) return undefined;
     const control = new AbortController();
     /** @type {Model | null} */
     let model = null;
-    setSession(null);
+    setOpened(null);
     setError("");
     const path = `/api/explore/${encodeURIComponent(item.id)}`;
     Promise.all([get(path, control.signal), get(`${path}/tray`, control.signal)]).then(([about, { looks }]) => {
       model = new Model(about);
-      setSession(new Session(model, recalledLook(state).parts, addedTo(looks, recalledLook(state).favourites)));
+      setOpened({ key, session: new Session(model, recalledLook(state).parts, addedTo(looks, recalledLook(state).favourites)) });
     }).catch(problem => control.signal.aborted || setError(problem.message));
     return () => { control.abort(); model?.close(); };
-  }, [item?.id, turn]);
+  }, [key]);
   if (!known) return html`<h1>Explore</h1><p><${Spinner} label="Reading the project" /></p>`;
   if (!item) {
     return html`<h1>Explore</h1>${id ? html`<${ErrorLine} error="This project has no generator “${id}”." />` : ""}
@@ -144,7 +146,7 @@ function View({ id, state }) {
       <div class="choose"><${ModelPicker} kind="generator" value=${item.id} onChange=${(/** @type {string} */ to) => navigate("explore", to)} /></div></header>
     ${error && html`<${ErrorLine} error=${error} onRetry=${() => setTurn(turn + 1)} />`}
     ${!session && !error && html`<p class="row"><span><${Spinner} label="Opening the model" /> Opening ${item.name} … ${" "}<span class="soft">The first time, it is prepared for the browser, which takes a moment.</span></span></p>`}
-    ${session && html`<${Explorer} key=${`${item.id} ${turn}`} session=${session} item=${item} state=${state} onFound=${() => setTurn(turn + 1)} />`}`;
+    ${session && html`<${Explorer} key=${key} session=${session} item=${item} state=${state} onFound=${() => setTurn(turn + 1)} />`}`;
 }
 
 export default { View };
