@@ -6,6 +6,7 @@ import contextlib
 import http.client
 import json
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -99,8 +100,11 @@ class Server:
 
 
 @contextlib.contextmanager
-def running(folder: Path, *options: str) -> Iterator[Server]:
-    """Start a studio and end it with SIGKILL if it still runs."""
+def running(folder: Path, *options: str, exported: Path | None = None) -> Iterator[Server]:
+    """Start a studio and end it with SIGKILL if it still runs.
+
+    ``exported`` is a folder with what earlier studios wrote of models for the page, for later ones.
+    """
     process = subprocess.Popen(
         [sys.executable, "-m", "facegan.cli.main", "studio", str(folder), "--no-browser", *options],
         stderr=subprocess.PIPE,
@@ -112,9 +116,27 @@ def running(folder: Path, *options: str) -> Iterator[Server]:
         line = process.stderr.readline()
         assert "?token=" in line, line + process.stderr.read()
         address, _, token = line.strip().partition("/?token=")
+        if exported:
+            _copy_exported(exported, folder / ".studio")
         yield Server(process, int(address.rpartition(":")[2]), token, folder)
     finally:
         process.kill()
         process.wait()
+        if exported:
+            _copy_exported(folder / ".studio", exported)
         assert process.stderr is not None
         process.stderr.close()
+
+
+def _copy_exported(source: Path, target: Path) -> None:
+    """Copy models that the page can run, and graphs of translators, where they are missing."""
+    for found in (*source.glob("engine/*/synthesize"), *source.glob("graphs/*.onnx")):
+        item = found.parent if found.name == "synthesize" else found
+        place = target / item.parent.name / item.name
+        if place.exists():
+            continue
+        place.parent.mkdir(parents=True, exist_ok=True)
+        half = place.with_name(f"{place.name}.{os.getpid()}")
+        (shutil.copytree if item.is_dir() else shutil.copy2)(item, half)
+        with contextlib.suppress(OSError):  # another process was faster
+            half.rename(place)

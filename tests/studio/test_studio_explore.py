@@ -30,7 +30,7 @@ SECONDS = 240_000  # ms, for exporting a model on a busy machine
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+def server(tmp_path_factory: pytest.TempPathFactory, exported: Path) -> Iterator[Server]:
     """A studio with a model that takes labels, truncates, and has directions."""
     folder = tmp_path_factory.mktemp("explore")
     model = model_of("stylegan2", labelled=True)
@@ -55,7 +55,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("FACEGAN_CACHE", str(folder / "cache"))
         found.save(folder / "cache" / "directions" / f"{model.hash[:32]}.safetensors")
-        with running(folder) as started:
+        with running(folder, exported=exported) as started:
             for name in ("labelled", "celeba64"):
                 found = started.ask("POST", f"/api/explore/{name}/prepare", {}, seconds=SECONDS / 1000)
                 assert found.json() == {"runs": True}

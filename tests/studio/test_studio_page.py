@@ -16,14 +16,13 @@ from PIL import Image
 from playwright.sync_api import Browser, Page, expect
 from studio_server import Server, running
 
-AXE = Path(__file__).parents[2] / ".ci" / "page" / "node_modules" / "axe-core" / "axe.min.js"
 WIDE, NARROW = (1440, 900), (390, 844)
 expect.set_options(timeout=60_000)  # where other tests keep the cores busy, processes take long to start
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    with running(tmp_path_factory.mktemp("page") / "faces") as found:
+def server(tmp_path_factory: pytest.TempPathFactory, exported: Path) -> Iterator[Server]:
+    with running(tmp_path_factory.mktemp("page") / "faces", exported=exported) as found:
         folder = found.folder / "results"
         folder.mkdir()
         (found.folder / "datasets" / "x").mkdir(parents=True)
@@ -64,7 +63,6 @@ def opened(
     size: tuple[int, int] = WIDE,
     *,
     dark: bool = False,
-    csp: bool = True,
     refused: bool = False,
 ) -> Iterator[Page]:
     """Give the page; at the end it has asked this machine alone, and nothing has gone wrong.
@@ -75,7 +73,6 @@ def opened(
     context = browser.new_context(
         viewport={"width": width, "height": height},
         color_scheme="dark" if dark else "light",
-        bypass_csp=not csp,
     )
     asked: set[str] = set()
     wrong: list[str] = []
@@ -290,23 +287,6 @@ def test_a_dropped_file_without_a_mark_says_so(browser: Browser, server: Server)
         expect(page.get_by_text("says nothing of its making")).to_be_visible()
         page.keyboard.press("Escape")
         expect(page.get_by_role("dialog")).to_have_count(0)
-
-
-@pytest.mark.parametrize("size", [WIDE, NARROW], ids=["wide", "narrow"])
-@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
-def test_axe_finds_nothing_serious(
-    browser: Browser, server: Server, size: tuple[int, int], dark: bool
-) -> None:
-    if not AXE.exists():
-        pytest.skip("needs node and the modules of .ci/page")
-    with opened(browser, server, size, dark=dark, csp=False) as page:
-        for place in ("home", "history", "history/measured", "share?tab=export", "share?tab=publish"):
-            go(page, place)
-            page.wait_for_timeout(300)
-            page.evaluate(AXE.read_text())
-            found = page.evaluate("axe.run(document, {resultTypes: ['violations']})")["violations"]
-            serious = [one for one in found if one["impact"] in ("serious", "critical")]
-            assert not serious, [(place, one["id"], one["nodes"][0]["html"]) for one in serious]
 
 
 def test_a_dropped_picture_brings_back_its_seed(browser: Browser, server: Server) -> None:
