@@ -42,6 +42,7 @@ LONG = (
     "test_processes.py",
     "test_examples.py",
     "test_site.py",
+    "test_studio_flows.py",
     "test_contracts.py",
 )
 

@@ -14,7 +14,7 @@ from PIL import Image
 from playwright.sync_api import Browser, Locator, Page, expect
 from studio_server import Server
 
-SECONDS = 90  # jobs start Python anew, which takes long on a busy machine
+SECONDS = 300  # jobs start Python anew, which takes long on a busy machine
 _DROP = """
 (zone, files) => {
   const transfer = new DataTransfer();
