@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -49,17 +49,16 @@ class Place:
 
 @dataclass(frozen=True)
 class New:
-    """A new dataset, run or model: ``runs/NAME``. ``Project.new_path`` has checked the name."""
+    """A new dataset, run or model: ``runs/NAME``. ``Project.check_new`` has checked the name."""
 
     kind: str
     """``datasets``, ``runs`` or ``models``."""
     name: str
-    suffix: str = ""
 
     @property
     def path(self) -> str:
         """Return the path within the project."""
-        return f"{self.kind}/{self.name}{self.suffix}"
+        return f"{self.kind}/{self.name}"
 
 
 @dataclass(frozen=True)
@@ -177,19 +176,24 @@ def ref(settings: Mapping[str, Any], name: str, project: Project, *, kind: str) 
     return Ref(kind, item.id, item.name)
 
 
-def new(settings: Mapping[str, Any], name: str, project: Project, *, kind: str, suffix: str = "") -> New:
+def new(settings: Mapping[str, Any], name: str, project: Project, *, kind: str) -> New:
     """Return the new dataset, run or model that a setting names; an error says why the name will not do."""
-    path = project.new_path(kind, settings.get(name), suffix)
-    return New(kind, path.name.removesuffix(suffix), suffix)
+    return New(kind, project.check_new(kind, settings.get(name)))
 
 
 def setting(
-    settings: Mapping[str, Any], name: str, default: Any, *, least: float = 0, most: float = 1e9
+    settings: Mapping[str, Any],
+    name: str,
+    default: Any,
+    *,
+    least: float = 0,
+    most: float = 1e9,
+    choices: Iterable[str] = (),
 ) -> Any:
     """Return a setting of the type of its default: a number, text or truth value.
 
     Raises:
-        InputError: It has another type, or is too long or large.
+        InputError: It has another type, is too long, small or large, or is none of the ``choices``.
     """
     value = settings.get(name, default)
     if isinstance(default, float) and isinstance(value, int) and not isinstance(value, bool):
@@ -200,15 +204,15 @@ def setting(
     if isinstance(value, str) and (len(value) > 10_000 or re.search(r"[\0-\x08\x0a-\x1f]", value)):
         raise InputError(f"{name} must be a text of one line")
     if isinstance(value, (int, float)) and not least <= value <= most:
-        raise InputError(f"{name} must be from {least:g} to {most:g}")
+        raise InputError(f"{name} must be from {least:,.10g} to {most:,.10g}")
+    if choices and value not in choices:
+        raise InputError(f"{name}: choose one of {', '.join(choices)}")
     return value
 
 
-def optional(
-    settings: Mapping[str, Any], name: str, default: Any, *, least: float = 0, most: float = 1e9
-) -> Any:
-    """Return a setting as :func:`setting` does, or None where it is the default, which calls leave out."""
-    value = setting(settings, name, default, least=least, most=most)
+def optional(settings: Mapping[str, Any], name: str, default: Any, **limits: Any) -> Any:
+    """Return a setting as :func:`setting` does, or None if it is the default, which calls leave out."""
+    value = setting(settings, name, default, **limits)
     return None if value == default else value
 
 
@@ -258,7 +262,7 @@ def _stored(value: Any) -> Any:
     if isinstance(value, Place):
         return {"$place": [value.suffix, value.part]}
     if isinstance(value, New):
-        return {"$new": [value.kind, value.name, value.suffix]}
+        return {"$new": [value.kind, value.name]}
     if isinstance(value, Own):
         return {"$own": value.name}
     return [_stored(one) for one in value] if isinstance(value, (list, tuple)) else value

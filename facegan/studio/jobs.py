@@ -25,7 +25,7 @@ from typing import Any
 from facegan.files import take_lock, write_bytes
 from facegan.runs.record import read_json
 from facegan.studio.actions import get_action
-from facegan.studio.call import Call, New
+from facegan.studio.call import Call
 from facegan.studio.project import Project
 from facegan.studio.refusals import NotFoundError, Refused, shown
 from facegan.studio.report import FILES, JobReport, last_event, newest
@@ -104,7 +104,7 @@ def place_of(call: Any) -> str:
     """Return what a stored call makes or goes on with, by its path within the project."""
     found = call.get("arguments", {}).get("out") if isinstance(call, dict) else None
     if isinstance(found, dict) and "$new" in found:
-        return New(*found["$new"]).path
+        return "/".join(found["$new"])
     return str(found["$ref"][2]) if isinstance(found, dict) and "$ref" in found else ""
 
 

@@ -154,8 +154,8 @@ class Project:
 
     # --- new items --------------------------------------------------------------------------
 
-    def new_path(self, kind: str, name: Any, suffix: str = "") -> Path:
-        """Return where a new dataset, run or model of that name goes.
+    def check_new(self, kind: str, name: Any) -> str:
+        """Return the name of a new dataset, run or model.
 
         Raises:
             InputError: It is no plain name, or taken.
@@ -165,10 +165,10 @@ class Project:
                 f"name '{shown(name)}': take letters, digits, '-', '_' and '.', at most 80, with a letter or "
                 "digit first"
             )
-        path = self.root / kind / f"{name}{suffix}"
+        path = self.root / kind / name
         if path.exists() or path.is_symlink():
-            raise InputError(f"name '{name}': the project has {kind}/{path.name} already; choose another")
-        return path
+            raise InputError(f"name '{name}': the project has {kind}/{name} already; choose another")
+        return name
 
     def relative(self, path: str | Path) -> str:
         """Return a path as command lines in the project's folder name it."""

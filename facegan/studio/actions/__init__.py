@@ -24,7 +24,7 @@ class Action:
     call: Callable[[Mapping[str, Any], Project], Call]
     """Checks the settings of a request and makes a call of them. It runs in the server, so it imports no
     torch; a FaceganError names the setting. Texts of the request never become paths: items come from
-    ``ref``, new ones from ``Project.new_path``, files to make are ``Place``."""
+    ``ref``, new ones from ``new``, files to make are ``Place``."""
     run: Callable[[Call, JobReport], Mapping[str, Any]]
     """Works, in a process of its own. It calls the public function with ``report.values(call)`` and returns
     what the page shows, as JSON. With ``draft`` in it, it is not listed among the project's results."""

@@ -6,21 +6,20 @@ from collections.abc import Mapping
 from typing import Any
 
 from facegan.studio.actions import Action
-from facegan.studio.call import Call, Place, only, ref, setting
+from facegan.studio.call import Call, Place, only, optional, ref, setting
 from facegan.studio.project import Project
 from facegan.studio.report import JobReport
 
 
 def _call(settings: Mapping[str, Any], project: Project) -> Call:
     only(settings, "model", "count", "labels", "truncation")
-    truncation = setting(settings, "truncation", 1.0, most=10)
     return Call(
         "atlas",
         {
             "model": ref(settings, "model", project, kind="models"),
             "count": setting(settings, "count", 2500, most=20_000),
             "labels": setting(settings, "labels", ""),
-            "truncation": truncation if truncation != 1 else None,
+            "truncation": optional(settings, "truncation", 1.0, most=10),
             "out": Place(".webp"),
             "layout": Place(".json", "layout"),
         },

@@ -9,8 +9,8 @@ from typing import Any
 from facegan.errors import InputError
 from facegan.pixels.attacks.config import METHODS, TRANSFORM_NAMES
 from facegan.studio.actions import Action
-from facegan.studio.actions.photos import Live, adopt, changed, classifier, photo
-from facegan.studio.call import Call, Place, only, setting
+from facegan.studio.actions.photos import Live, adopt, classifier, photo
+from facegan.studio.call import Call, Place, only, optional
 from facegan.studio.project import Project
 from facegan.studio.report import JobReport
 
@@ -19,12 +19,8 @@ LEVELS = 4  # the usual largest change of a value, of 255
 
 def _call(settings: Mapping[str, Any], project: Project) -> Call:
     only(settings, "photo", "target", "model", "method", "levels", "steps", "confidence", "robust")
-    method = setting(settings, "method", "pgd")
-    if method not in METHODS:
-        raise InputError(f"method: choose one of {', '.join(METHODS)}")
-    levels = setting(settings, "levels", LEVELS, most=255)
-    if levels < 1:
-        raise InputError("levels: the largest change must be at least 1 of 255")
+    method = optional(settings, "method", "pgd", choices=METHODS)
+    levels = optional(settings, "levels", LEVELS, least=1, most=255)
     robust = settings.get("robust", [])
     if not isinstance(robust, list) or any(name not in TRANSFORM_NAMES for name in robust):
         raise InputError(f"robust: choose from {', '.join(TRANSFORM_NAMES)}")
@@ -33,12 +29,12 @@ def _call(settings: Mapping[str, Any], project: Project) -> Call:
         "attack",
         {
             "photos": photo(settings, "photo", project),
-            "target": setting(settings, "target", "") or None,
-            "model": changed(classifier(settings), "faces"),
-            "method": changed(method, "pgd"),
-            "epsilon": None if measured else changed(f"{levels}/255", f"{LEVELS}/255"),
-            "steps": changed(setting(settings, "steps", 0, most=10_000), 0),
-            "confidence": changed(setting(settings, "confidence", 0.0, most=0.999), 0.0),
+            "target": optional(settings, "target", ""),
+            "model": classifier(settings),
+            "method": method,
+            "epsilon": None if measured or levels is None else f"{levels}/255",
+            "steps": optional(settings, "steps", 0, most=10_000),
+            "confidence": optional(settings, "confidence", 0.0, most=0.999),
             "robust": robust or None,
             "out": Place(".png"),
         },

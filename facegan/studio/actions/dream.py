@@ -8,8 +8,8 @@ from typing import Any
 
 from facegan.errors import InputError
 from facegan.studio.actions import Action
-from facegan.studio.actions.photos import Live, changed, classifier, photo
-from facegan.studio.call import Call, Place, only, setting
+from facegan.studio.actions.photos import Live, classifier, photo
+from facegan.studio.call import Call, Place, only, optional, setting
 from facegan.studio.project import Project
 from facegan.studio.report import JobReport
 
@@ -25,25 +25,20 @@ def _call(settings: Mapping[str, Any], project: Project) -> Call:
     size = setting(settings, "size", SIZE, most=4096)
     if size and size < 32:
         raise InputError("size: choose at least 32 px, or 0 for the photo's own")
-    octaves, strength = (
-        setting(settings, "octaves", 6, most=20),
-        setting(settings, "strength", 0.01, most=0.5),
-    )
-    if octaves < 1 or strength <= 0:
-        raise InputError(f"{'octaves' if octaves < 1 else 'strength'} must be above 0")
+    octaves = optional(settings, "octaves", 6, least=1, most=20)
     return Call(
         "dream",
         {
             "photo": photo(settings, "photo", project) if given else None,
             "guide": photo(settings, "guide", project) if settings.get("guide") else None,
-            "model": changed(classifier(settings), "faces"),
+            "model": classifier(settings),
             "layers": _words(settings, "layers"),
             "classes": _words(settings, "classes"),
-            "octaves": changed(octaves, 6) if given else None,
-            "steps": changed(setting(settings, "steps", 0, most=2000), 0),
-            "step_size": changed(strength, 0.01),
-            "size": changed(size, 0) if given else None,
-            "seed": changed(setting(settings, "seed", 0), 0),
+            "octaves": octaves if given else None,
+            "steps": optional(settings, "steps", 0, most=2000),
+            "step_size": optional(settings, "strength", 0.01, least=0.0001, most=0.5),
+            "size": size if given and size else None,
+            "seed": optional(settings, "seed", 0),
             "out": Place(".png"),
         },
         positional=("photo",) if given else (),

@@ -10,7 +10,7 @@ from facegan.errors import InputError
 from facegan.files import derived
 from facegan.studio.actions import Action
 from facegan.studio.actions.photos import adopt, found_face
-from facegan.studio.call import Call, Own, Place, Ref, only, setting
+from facegan.studio.call import Call, Own, Place, Ref, only, optional, setting
 from facegan.studio.project import Project
 from facegan.studio.report import JobReport
 
@@ -21,9 +21,6 @@ def _call(settings: Mapping[str, Any], project: Project) -> Call:
     edits = setting(settings, "edits", "")
     if not edits.strip():
         raise InputError("edits: move a slider, or say what to change, such as smiling=+2")
-    steps = setting(settings, "steps", 5, most=25)
-    if steps < 2:
-        raise InputError("steps: choose from 2 to 25 pictures")
     tuned = Own(f"{found.item.name}+{project.relative(found.model.rpartition('+')[2])}")
     return Call(
         "edit",
@@ -33,7 +30,7 @@ def _call(settings: Mapping[str, Any], project: Project) -> Call:
             "edits": edits,
             "hold": None if setting(settings, "hold", True) else "none",
             "labels": found.labels,
-            "steps": steps if steps != 5 else None,
+            "steps": optional(settings, "steps", 5, least=2, most=25),
             "out": Place(".png"),
         },
         positional=("model", "target", "edits"),

@@ -21,13 +21,10 @@ NUMBERS = Place(".json", "evaluation")
 def _call(settings: Mapping[str, Any], project: Project) -> Call:
     common = ("model", "dataset", "features", "metrics", "split", "count")
     only(settings, *common, "truncation", "labels")
-    features = optional(settings, "features", "faces")
-    if features not in (None, *FEATURE_NAMES):
-        raise InputError(f"features: choose one of {', '.join(FEATURE_NAMES)}")
     model = ref(settings, "model", project, kind="models")
     arguments = {
         "against": ref(settings, "dataset", project, kind="datasets"),
-        "table": features,
+        "table": optional(settings, "features", "faces", choices=FEATURE_NAMES),
         "metrics": optional(settings, "metrics", ""),
         "split": optional(settings, "split", ""),
         "count": optional(settings, "count", 0, most=50_000),

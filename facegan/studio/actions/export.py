@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from facegan.errors import InputError
 from facegan.studio.actions import Action
 from facegan.studio.call import Call, Place, only, optional, ref, setting
 from facegan.studio.project import Project
@@ -24,14 +23,11 @@ FORMATS = {
 
 def _call(settings: Mapping[str, Any], project: Project) -> Call:
     only(settings, "model", "format", "weights", "title", "direction")
-    form = setting(settings, "format", "page")
-    if form not in FORMATS:
-        raise InputError(f"format: choose one of {', '.join(FORMATS)}")
     return Call(
         "export_model",
         {
             "model": ref(settings, "model", project, kind="models"),
-            "out": Place(FORMATS[form]),
+            "out": Place(FORMATS[setting(settings, "format", "page", choices=FORMATS)]),
             "weights": optional(settings, "weights", "auto"),
             "title": optional(settings, "title", ""),
             "direction": optional(settings, "direction", ""),

@@ -8,31 +8,16 @@ from typing import Any
 from facegan.errors import InputError
 from facegan.seeds import parse_seeds
 from facegan.studio.actions import Action
-from facegan.studio.call import Call, Place, Ref, only, ref, setting
+from facegan.studio.call import Call, Place, Ref, only, optional, ref, setting
 from facegan.studio.project import Project
 from facegan.studio.report import JobReport
 
 FORMATS = (".mp4", ".gif", ".webp")
+NAMES = ("model", "points", "vectors", "labels", "seconds", "fps", "loop", "truncation", "format", "scale")
 
 
 def _call(settings: Mapping[str, Any], project: Project) -> Call:
-    only(
-        settings,
-        "model",
-        "points",
-        "vectors",
-        "labels",
-        "seconds",
-        "fps",
-        "loop",
-        "truncation",
-        "format",
-        "scale",
-    )
-    truncation = setting(settings, "truncation", 1.0, most=10)
-    ending = setting(settings, "format", ".mp4")
-    if ending not in FORMATS:
-        raise InputError(f"format must be one of {', '.join(FORMATS)}")
+    only(settings, *NAMES)
     return Call(
         "film",
         {
@@ -42,9 +27,9 @@ def _call(settings: Mapping[str, Any], project: Project) -> Call:
             "seconds": setting(settings, "seconds", 0.0, most=3600),
             "fps": setting(settings, "fps", 24.0, most=120),
             "loop": setting(settings, "loop", True),
-            "truncation": truncation if truncation != 1 else None,
-            "scale": setting(settings, "scale", 0, most=64) or None,
-            "out": Place(ending),
+            "truncation": optional(settings, "truncation", 1.0, most=10),
+            "scale": optional(settings, "scale", 0, most=64),
+            "out": Place(setting(settings, "format", ".mp4", choices=FORMATS)),
         },
         positional=("model", "points"),
     )

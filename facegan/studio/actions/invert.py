@@ -7,10 +7,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from facegan.errors import InputError
 from facegan.studio.actions import Action
-from facegan.studio.actions.photos import Live, adopt, changed, photo
-from facegan.studio.call import Call, Place, only, ref, setting
+from facegan.studio.actions.photos import Live, adopt, photo
+from facegan.studio.call import Call, Place, only, optional, ref, setting
 from facegan.studio.project import Project
 from facegan.studio.report import JobReport
 
@@ -19,22 +18,16 @@ PRESETS = ("quick", "thorough")
 
 def _call(settings: Mapping[str, Any], project: Project) -> Call:
     only(settings, "photo", "model", "face", "preset", "steps", "tune", "labels", "align")
-    face = setting(settings, "face", 1, most=1000)
-    if face < 1:
-        raise InputError("face: 1 is the largest, 2 the next")
-    preset = setting(settings, "preset", "quick")
-    if preset not in PRESETS:
-        raise InputError(f"preset: choose one of {', '.join(PRESETS)}")
     return Call(
         "invert",
         {
             "photos": photo(settings, "photo", project),
             "model": ref(settings, "model", project, kind="models"),
-            "face": changed(face, 1),
-            "preset": changed(preset, "quick"),
-            "steps": changed(setting(settings, "steps", 0, most=5000), 0),
-            "align": changed(setting(settings, "align", True), True),
-            "tune": changed(setting(settings, "tune", False), False),
+            "face": optional(settings, "face", 1, least=1, most=1000),
+            "preset": optional(settings, "preset", "quick", choices=PRESETS),
+            "steps": optional(settings, "steps", 0, most=5000),
+            "align": optional(settings, "align", True),
+            "tune": optional(settings, "tune", False),
             "labels": setting(settings, "labels", ""),
             "paths": "none",
             "out": Place(""),

@@ -7,7 +7,7 @@ from typing import Any
 
 from facegan.studio.actions import Action
 from facegan.studio.actions.prepare import show_dataset
-from facegan.studio.call import Call, New, only, ref, setting
+from facegan.studio.call import Call, new, only, optional, ref
 from facegan.studio.project import Project
 from facegan.studio.report import JobReport
 
@@ -18,16 +18,12 @@ def _call(settings: Mapping[str, Any], project: Project) -> Call:
         "label",
         {
             "source": ref(settings, "dataset", project, kind="datasets"),
-            "out": New("datasets", project.new_path("datasets", settings.get("name")).name),
-            "min_confidence": _if_other(setting(settings, "min_confidence", 0.5), 0.5),
-            "overwrite": setting(settings, "overwrite", False) or None,
+            "out": new(settings, "name", project, kind="datasets"),
+            "min_confidence": optional(settings, "min_confidence", 0.5, most=1),
+            "overwrite": optional(settings, "overwrite", False),
         },
         positional=("source",),
     )
-
-
-def _if_other(value: float, default: float) -> float | None:
-    return None if value == default else value
 
 
 def _run(call: Call, report: JobReport) -> Mapping[str, Any]:

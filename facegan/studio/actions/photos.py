@@ -17,7 +17,7 @@ from facegan.classifiers import EFFICIENTNET_PACKAGE
 from facegan.errors import InputError
 from facegan.files import photo_path, sample_names, style_names, write_bytes
 from facegan.marks import COMPOSITE, made
-from facegan.studio.call import Ref
+from facegan.studio.call import Ref, optional
 from facegan.studio.project import Item, Project
 from facegan.studio.report import JobReport
 from facegan.studio.uploads import Uploads
@@ -40,34 +40,30 @@ def classifiers() -> dict[str, str]:
     return {name: title for name, title in _NETWORKS.items() if name == "faces" or not missing}
 
 
-def classifier(settings: Mapping[str, Any], name: str = "model") -> str:
-    """Return the classifier that a request names; InputError if it is not one of those that are here.
+def classifier(settings: Mapping[str, Any]) -> str | None:
+    """Return the classifier ``model`` of a request, None for the usual one; InputError if it is not here.
 
     A request can name no file: classifiers of files may be programs.
     """
-    wanted = settings.get(name, "faces")
-    if not isinstance(wanted, str) or wanted not in classifiers():
-        raise InputError(f"{name}: choose one of {', '.join(classifiers())}")
-    return wanted
+    name: str | None = optional(settings, "model", "faces", choices=classifiers())
+    return name
 
 
-def photo(settings: Mapping[str, Any], name: str, project: Project, *, styles: bool = False) -> Ref | str:
+def photo(settings: Mapping[str, Any], name: str, project: Project) -> Ref | str:
     """Return the photo that a setting names: the id of an upload, or ``sample:NAME`` of the package.
 
     Raises:
         FaceganError: There is none, or it is no picture; the message names the setting.
     """
-    return one_photo(settings.get(name), name, project, styles=styles)
+    return one_photo(settings.get(name), name, project)
 
 
-def photos(
-    settings: Mapping[str, Any], name: str, project: Project, *, styles: bool = False
-) -> list[Ref | str]:
-    """Return the photos that a setting lists, one to eight."""
+def styles(settings: Mapping[str, Any], name: str, project: Project) -> list[Ref | str]:
+    """Return the photos or styles that a setting lists, one to eight."""
     wanted = settings.get(name)
     if not isinstance(wanted, list) or not 1 <= len(wanted) <= 8:
         raise InputError(f"{name}: choose from one to eight pictures")
-    return [one_photo(one, name, project, styles=styles) for one in wanted]
+    return [one_photo(one, name, project, styles=True) for one in wanted]
 
 
 def one_photo(wanted: Any, name: str, project: Project, *, styles: bool = False) -> Ref | str:
@@ -129,11 +125,6 @@ def found_face(project: Project, wanted: Any) -> Found:
         name = f"{name}+{project.file_of(item.id, item.facts['files'], files['delta'])}"
     vectors = project.file_of(item.id, item.facts["files"], files["vectors"])
     return Found(item.id, model, name, vectors, str(about.get("labels", "")), tuned)
-
-
-def changed(value: Any, usual: Any) -> Any:
-    """Return None for a setting with its usual value, so that commands stay short."""
-    return None if value == usual else value
 
 
 class Live:

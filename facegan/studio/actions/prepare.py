@@ -55,7 +55,7 @@ def _call(settings: Mapping[str, Any], project: Project) -> Call:
         "prepare",
         {
             "sources": [Own(source) for source in photos.sources()],
-            "out": New("datasets", _checked(project, name)) if name else Own(project.relative(photos.draft)),
+            "out": _named(project, name) if name else Own(project.relative(photos.draft)),
             **crop_settings(settings),
             **{key: value for key, value in others.items() if value != _OTHERS[key]},
             "split": ",".join(f"{split}={share:g}" for split, share in shares.items() if share),
@@ -66,10 +66,10 @@ def _call(settings: Mapping[str, Any], project: Project) -> Call:
     )
 
 
-def _checked(project: Project, name: str) -> str:
-    """Return the name of a dataset if nothing has it; one that was stopped goes on."""
+def _named(project: Project, name: str) -> New:
+    """Return the new dataset of a name that nothing has; one that was stopped goes on."""
     begun = {path.parent.name for path in (project.root / "datasets").glob("*/.work")}
-    return name if name in begun else project.new_path("datasets", name).name
+    return New("datasets", name if name in begun else project.check_new("datasets", name))
 
 
 def _run(call: Call, report: JobReport) -> Mapping[str, Any]:

@@ -33,7 +33,7 @@ def _call(settings: Mapping[str, Any], project: Project) -> Call:
             "repo": repo,
             "dry_run": dry or None,
             "out": HUB if dry else None,
-            "private": setting(settings, "private", False) or None,
+            "private": optional(settings, "private", False),
             "space": optional(settings, "space", True),
             "onnx": optional(settings, "onnx", True),
             "evaluation": _evaluation(settings, project),

@@ -8,7 +8,7 @@ from typing import Any
 from facegan.errors import InputError
 from facegan.studio.actions import Action
 from facegan.studio.actions.prepare import show_dataset
-from facegan.studio.call import Call, New, only, ref, setting
+from facegan.studio.call import Call, new, only, optional, ref, setting
 from facegan.studio.project import Project
 from facegan.studio.report import JobReport
 
@@ -23,8 +23,8 @@ def _call(settings: Mapping[str, Any], project: Project) -> Call:
         {
             "dataset": ref(settings, "dataset", project, kind="datasets"),
             "expression": expression,
-            "out": New("datasets", project.new_path("datasets", settings.get("name")).name),
-            "min_confidence": setting(settings, "min_confidence", 0.0) or None,
+            "out": new(settings, "name", project, kind="datasets"),
+            "min_confidence": optional(settings, "min_confidence", 0.0, most=1),
             "split": setting(settings, "split", ""),
         },
         positional=("dataset", "expression"),

@@ -6,11 +6,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from facegan.errors import InputError
 from facegan.pixels.style.config import MAX_SIDE
 from facegan.studio.actions import Action
-from facegan.studio.actions.photos import Live, changed, classifier, photo, photos
-from facegan.studio.call import Call, Place, only, setting
+from facegan.studio.actions.photos import Live, classifier, photo, styles
+from facegan.studio.call import Call, Place, only, optional
 from facegan.studio.project import Project
 from facegan.studio.report import JobReport
 
@@ -19,24 +18,18 @@ NAMES = ("photo", "styles", "model", "size", "steps", "content_weight", "style_s
 
 def _call(settings: Mapping[str, Any], project: Project) -> Call:
     only(settings, *NAMES)
-    size, steps = setting(settings, "size", 512, most=MAX_SIDE), setting(settings, "steps", 100, most=2000)
-    if size < 32 or steps < 1:
-        raise InputError("size: choose at least 32 px" if size < 32 else "steps must be at least 1")
-    scale = setting(settings, "style_scale", 1.0, most=20)
-    if scale < 0.05:
-        raise InputError("style_scale: choose from 0.05 to 20")
     return Call(
         "stylize",
         {
             "content": photo(settings, "photo", project),
-            "styles": photos(settings, "styles", project, styles=True),
-            "model": changed(classifier(settings), "faces"),
-            "size": changed(size, 512),
-            "steps": changed(steps, 100),
-            "content_weight": changed(setting(settings, "content_weight", -1.0, least=-1, most=1000), -1.0),
-            "style_scale": changed(scale, 1.0),
-            "keep_colours": changed(setting(settings, "keep_colours", False), False),
-            "seed": changed(setting(settings, "seed", 0), 0),
+            "styles": styles(settings, "styles", project),
+            "model": classifier(settings),
+            "size": optional(settings, "size", 512, least=32, most=MAX_SIDE),
+            "steps": optional(settings, "steps", 100, least=1, most=2000),
+            "content_weight": optional(settings, "content_weight", -1.0, least=-1, most=1000),
+            "style_scale": optional(settings, "style_scale", 1.0, least=0.05, most=20),
+            "keep_colours": optional(settings, "keep_colours", False),
+            "seed": optional(settings, "seed", 0),
             "out": Place(".png"),
         },
         positional=("content", "styles"),

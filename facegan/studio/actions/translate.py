@@ -8,8 +8,8 @@ from typing import Any
 
 from facegan.errors import InputError
 from facegan.studio.actions import Action
-from facegan.studio.actions.photos import adopt, changed, photo
-from facegan.studio.call import Call, Place, only, ref, setting
+from facegan.studio.actions.photos import adopt, photo
+from facegan.studio.call import Call, Place, only, optional, ref, setting
 from facegan.studio.project import Project
 from facegan.studio.report import JobReport
 
@@ -19,11 +19,11 @@ def _call(settings: Mapping[str, Any], project: Project) -> Call:
     model = ref(settings, "model", project, kind="models")
     if project.find("models", model.id).facts.get("model") != "translator":
         raise InputError(f"model: {model.name} makes faces of noise; choose a translator")
-    whole, ready = setting(settings, "whole", False), setting(settings, "ready", False)
+    whole, ready = (optional(settings, name, False) for name in ("whole", "ready"))
     if whole and ready:
         raise InputError("ready: a drawing holds no photo to put a face back into; leave one of them out")
-    steps = setting(settings, "steps", 0, most=25)
-    if steps and steps < 2:
+    steps = optional(settings, "steps", 0, most=25)
+    if steps == 1:
         raise InputError("steps: choose from 2 to 25 pictures, or 0")
     return Call(
         "translate",
@@ -31,11 +31,11 @@ def _call(settings: Mapping[str, Any], project: Project) -> Call:
             "model": model,
             "images": photo(settings, "photo", project),
             "direction": setting(settings, "direction", ""),
-            "whole": changed(whole, False),
-            "ready": changed(ready, False),
-            "align": changed(setting(settings, "align", True), True),
-            "face": changed(setting(settings, "face", 0, most=1000), 0),
-            "steps": changed(steps, 0),
+            "whole": whole,
+            "ready": ready,
+            "align": optional(settings, "align", True),
+            "face": optional(settings, "face", 0, most=1000),
+            "steps": steps,
             "out": Place(".png"),
         },
         positional=("model", "images"),
