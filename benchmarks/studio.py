@@ -209,7 +209,8 @@ def panned(studio: Studio, browser: Browser) -> list[Row]:
     if not any(one.get("action") == "atlas" for one in results):
         settings = {"model": "celeba64", "count": FACES}
         job = studio.ask("POST", "/api/jobs", {"action": "atlas", "settings": settings})["id"]
-        while studio.ask("GET", f"/api/jobs/{job}")["state"] in ("queued", "running"):
+        active = ("queued", "running")
+        while any(j["id"] == job and j["state"] in active for j in studio.ask("GET", "/api/project")["jobs"]):
             time.sleep(1)
     rows = []
     with studio.page(browser, "#/explore/celeba64?tool=map") as page:

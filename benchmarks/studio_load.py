@@ -83,7 +83,7 @@ def studio(folder: str) -> Iterator[tuple[subprocess.Popen[str], int, str]]:
 def draw(connection: http.client.HTTPConnection, token: str, seed: int) -> None:
     """Let a picture be drawn; raise if it does not come."""
     headers = {"Authorization": f"Bearer {token}", "X-Facegan": "1"}
-    connection.request("POST", "/api/models/celeba64/images", json.dumps({"seeds": [seed]}), headers)
+    connection.request("POST", "/api/models/celeba64/image", json.dumps({"seed": seed}), headers)
     found = connection.getresponse()
     content = found.read()
     if found.status != 200 or not content.startswith(b"\x89PNG"):

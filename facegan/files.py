@@ -204,6 +204,15 @@ def take_lock(handle: IO[Any]) -> bool:
     return True
 
 
+def is_locked(path: Path) -> bool:
+    """Return whether another process holds a file's lock by :func:`take_lock`; False without the file."""
+    try:
+        with open(path, "rb") as handle:
+            return not take_lock(handle)
+    except OSError:
+        return False
+
+
 # --- photos -------------------------------------------------------------------------------------------
 
 SAMPLES = Path(__file__).parent / "assets" / "photos"

@@ -176,6 +176,14 @@ def ref(settings: Mapping[str, Any], name: str, project: Project, *, kind: str) 
     return Ref(kind, item.id, item.name)
 
 
+def file_ref(settings: Mapping[str, Any], name: str, project: Project) -> Ref:
+    """Return the file with the role ``name`` of the result that a setting names by its id."""
+    item = project.find("results", settings.get(name))
+    if (found := project.file_as(item, name)) is None:
+        raise InputError(f"{name}: the result {item.id} has none; choose another one")
+    return Ref("results", f"{item.id}/{found[0]}", project.relative(found[1]))
+
+
 def new(settings: Mapping[str, Any], name: str, project: Project, *, kind: str) -> New:
     """Return the new dataset, run or model that a setting names; an error says why the name will not do."""
     return New(kind, project.check_new(kind, settings.get(name)))

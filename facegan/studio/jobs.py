@@ -10,7 +10,6 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import secrets
 import shutil
 import signal
 import subprocess
@@ -22,13 +21,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from facegan.files import take_lock, write_bytes
+from facegan.files import is_locked, take_lock, write_bytes
 from facegan.runs.record import read_json
 from facegan.studio.actions import get_action
 from facegan.studio.call import Call
-from facegan.studio.project import Project
+from facegan.studio.project import Project, new_id
 from facegan.studio.refusals import NotFoundError, Refused, shown
-from facegan.studio.report import FILES, JobReport, last_event, newest
+from facegan.studio.report import JobReport, last_event, newest
 
 MAX_QUEUED = 50
 GONE = "the process ended without a word, as it does when memory is short"
@@ -57,11 +56,7 @@ class Job:
 
     def alive(self) -> bool:
         """Return whether the job's process lives: it holds the lock from its birth on."""
-        try:
-            with open(self.folder / "lock", "ab") as handle:
-                return not take_lock(handle)
-        except OSError:
-            return False
+        return is_locked(self.folder / "lock")
 
     def pid(self) -> int:
         """Return the number of the job's process, which leads a group of its own."""
@@ -81,23 +76,6 @@ class Job:
         elif found["state"] == "running":
             found["progress"] = newest(self.folder, "progress")
         return found
-
-    def files(self) -> list[dict[str, Any]]:
-        """Return the files that it has told of, in the order of their numbers."""
-        try:
-            found = json.loads((self.folder / FILES).read_bytes())
-        except (OSError, ValueError):
-            return []
-        return found if isinstance(found, list) else []
-
-    def log(self, most: int = 2**16) -> str:
-        """Return the end of what the process wrote on its standard streams."""
-        try:
-            with open(self.folder / "log.txt", "rb") as handle:
-                handle.seek(max(0, os.fstat(handle.fileno()).st_size - most))
-                return handle.read().decode("utf-8", "replace")
-        except OSError:
-            return ""
 
 
 def place_of(call: Any) -> str:
@@ -189,7 +167,7 @@ class Jobs:
 
     def _new(self, action: str, settings: dict[str, Any], call: Call) -> Job:
         row = get_action(action)
-        name = f"{time.strftime('%Y%m%d-%H%M%S')}-{action}-{secrets.token_hex(3)}"
+        name = new_id(action)
         folder = self.folder / name
         folder.mkdir(mode=0o700)
         job = Job(folder)

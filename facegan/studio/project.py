@@ -12,7 +12,9 @@ import hashlib
 import json
 import os
 import re
-from collections.abc import Callable, Iterable, Mapping
+import secrets
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -88,8 +90,8 @@ class Project:
         """Return the runs of training: folders with ``config.json``, in the project or its ``runs/``."""
         return self._listed("runs", _run_facts)
 
-    def models(self) -> list[Item]:
-        """Return the bundled models, the model files, and the runs that have models."""
+    def models(self, runs: Iterable[Item] | None = None) -> list[Item]:
+        """Return the bundled models, the model files, and those of ``runs`` that have models."""
         inside = _bundled_names()
         found = [
             Item("models", name, name, path, {"model": kind, "bundled": True})
@@ -97,7 +99,7 @@ class Project:
             if (path := bundled_file(name)) is not None
         ]
         found += self._listed("models", model_facts, taken=set(inside))
-        for run in self.runs():
+        for run in self.runs() if runs is None else runs:
             if run.facts["moments"]:
                 facts = {"model": run.facts["model"], "run": run.id, "moments": run.facts["moments"]}
                 found.append(Item("models", f"run~{run.id}", run.name, run.path, facts))
@@ -195,6 +197,33 @@ class Project:
                 return path
         raise NotFoundError(f"result '{shown(result)}' has no file {number}")
 
+    def file_as(self, item: Item, role: str) -> tuple[int, Path] | None:
+        """Return number and path of a result's file with this role, such as ``vectors``; None without one."""
+        files = item.facts.get("files")
+        for number, about in enumerate(files if isinstance(files, list) else ()):
+            if isinstance(about, dict) and about.get("role") == role:
+                with contextlib.suppress(NotFoundError):
+                    return number, self.file_of(item.id, files, number)
+        return None
+
+    def save_result(
+        self, name: str, files: Sequence[dict[str, Any]], about: Mapping[str, Any]
+    ) -> dict[str, Any]:
+        """Write ``results/NAME.json``, by which a result is listed, and return it.
+
+        Args:
+            name: its id.
+            files: ``name`` and ``role`` of each of its files in ``results/``; ``bytes`` are added here.
+            about: what else is known of it.
+        """
+        self.results_folder.mkdir(exist_ok=True)
+        for file in files:
+            file["bytes"] = (self.results_folder / file["name"]).stat().st_size
+        found = {"id": name, "files": files, **about, "made": time.strftime("%Y-%m-%dT%H:%M:%S%z")}
+        text = json.dumps(found, indent=1, default=as_json)
+        write_bytes(self.results_folder / f"{name}.json", text.encode())
+        return found
+
     def note_result(self, item: Item, notes: Mapping[str, Any]) -> None:
         """Write notes of a user, ``kept`` and ``label``, into a result's file; empty ones are taken out."""
         about = {**read_json(item.path), **notes}
@@ -207,6 +236,20 @@ class Project:
             with contextlib.suppress(NotFoundError):
                 self.file_of(item.id, item.facts["files"], number).unlink()
         item.path.unlink(missing_ok=True)
+
+
+def new_id(what: str) -> str:
+    """Return an id for a job or a result, which sorts by time."""
+    return f"{time.strftime('%Y%m%d-%H%M%S')}-{what}-{secrets.token_hex(3)}"
+
+
+def as_json(value: Any) -> Any:
+    """Return numbers of NumPy and paths as JSON's own."""
+    if hasattr(value, "tolist"):
+        return value.tolist()
+    if isinstance(value, Mapping):
+        return dict(value)
+    return list(value) if isinstance(value, Sequence) else str(value)
 
 
 def _bundled_names() -> dict[str, str]:

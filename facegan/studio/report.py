@@ -6,17 +6,15 @@ import contextlib
 import json
 import os
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from facegan.files import write_bytes
 from facegan.studio.call import Call, New, Own, Place, Ref
-from facegan.studio.project import Project
+from facegan.studio.project import Project, as_json
 from facegan.studio.uploads import Uploads
 
 EVENTS = "events.jsonl"
-FILES = "files.json"
 LAST = ("done", "failed", "stopped")
 """The kinds of the last event."""
 _PAUSE = 0.25  # seconds between two events of progress at first
@@ -37,8 +35,7 @@ class JobReport:
         self.files: list[dict[str, Any]] = []
         self._began = time.monotonic()
         self._shown = (float("-inf"), "", False)
-        events = read_events(folder)
-        self._count = events[-1]["n"] if events else 0
+        self._count = max((event["n"] for event in _tail(folder)), default=0)
 
     # --- what a call means here -------------------------------------------------------------
 
@@ -101,7 +98,6 @@ class JobReport:
             if known["name"] == name:
                 return number
         self.files.append({"name": name, "role": role})
-        write_bytes(self.folder / FILES, json.dumps(self.files).encode())
         return len(self.files) - 1
 
     def event(self, kind: str, **values: Any) -> None:
@@ -109,28 +105,18 @@ class JobReport:
 
         Work does not end because a full disk takes no more events.
         """
-        line = json.dumps({"n": self._count + 1, "kind": kind, **values}, default=_as_json) + "\n"
+        line = json.dumps({"n": self._count + 1, "kind": kind, **values}, default=as_json) + "\n"
         with contextlib.suppress(OSError), open(self.folder / EVENTS, "ab") as handle:
             handle.write(line.encode())
             self._count += 1
 
     def save_result(self, about: Mapping[str, Any]) -> None:
         """Write ``results/JOB.json``, by which the result is listed."""
-        self.project.results_folder.mkdir(exist_ok=True)
-        for file in self.files:
-            file["bytes"] = (self.project.results_folder / file["name"]).stat().st_size
-        text = json.dumps({"id": self.job, "files": self.files, **about}, indent=1, default=_as_json)
-        write_bytes(self.project.results_folder / f"{self.job}.json", text.encode())
-
-
-def read_events(folder: Path, after: int = 0) -> list[dict[str, Any]]:
-    """Return a job's events with numbers above ``after``; a line that is being written is left out."""
-    found, _ = follow_events(folder, 0)
-    return [event for event in found if event["n"] > after]
+        self.project.save_result(self.job, self.files, about)
 
 
 def follow_events(folder: Path, offset: int) -> tuple[list[dict[str, Any]], int]:
-    """Return the events from a byte of the file on, and the byte behind the last complete one."""
+    """Return a job's events from a byte of the file on, and the byte behind the last complete one."""
     try:
         with open(folder / EVENTS, "rb") as handle:
             handle.seek(offset)
@@ -181,14 +167,3 @@ def _parsed(text: bytes) -> list[dict[str, Any]]:
         if isinstance(event, dict) and isinstance(event.get("n"), int) and isinstance(event.get("kind"), str):
             found.append(event)
     return found
-
-
-def _as_json(value: Any) -> Any:
-    """Return numbers of NumPy and paths as JSON's own."""
-    if hasattr(value, "tolist"):
-        return value.tolist()
-    if isinstance(value, Mapping):
-        return dict(value)
-    if isinstance(value, Sequence):
-        return list(value)
-    return str(value)

@@ -17,7 +17,7 @@ from facegan.data.inputs import INPUTS
 from facegan.errors import ConfigError, FaceganError
 from facegan.families import get_family
 from facegan.families.translator import TranslatorFamily
-from facegan.files import take_lock
+from facegan.files import is_locked
 from facegan.models import moments
 from facegan.recipes.choice import accepts, pick_recipe, surroundings
 from facegan.recipes.config import GROUPS, TrainSettings, unread_group
@@ -132,15 +132,6 @@ def _kind(hint: Any) -> tuple[str, bool]:
 # --- runs --------------------------------------------------------------------------------------------------
 
 
-def is_training(path: Path) -> bool:
-    """Return whether some process trains in a run folder: it holds the folder's lock."""
-    try:
-        with open(path / ".lock", "rb") as handle:
-            return not take_lock(handle)
-    except OSError:
-        return False
-
-
 def jobs_of_runs(jobs: Sequence[Mapping[str, Any]]) -> dict[str, Mapping[str, Any]]:
     """Return run -> the newest job that trains it; the run by its name within the project."""
     found: dict[str, Mapping[str, Any]] = {}
@@ -209,7 +200,7 @@ def waiting(name: str, job: Mapping[str, Any]) -> dict[str, Any] | None:
 
 
 def _state(path: Path, record: RunRecord, *, total: float | None, active: bool) -> str:
-    if active or is_training(path):
+    if active or is_locked(path / ".lock"):  # of any process that trains there
         return "running"
     if stopped(record):
         return "broken"

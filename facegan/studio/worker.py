@@ -6,7 +6,6 @@ import errno
 import os
 import signal
 import sys
-import time
 import traceback
 import warnings
 from pathlib import Path
@@ -71,7 +70,7 @@ def main(folder: Path) -> int:
 def _summary(about: dict[str, Any], call: Call, *, result: dict[str, Any], job: str) -> dict[str, Any]:
     kept: dict[str, Any] = {name: about[name] for name in ("action", "title", "settings") if name in about}
     words = {"command": call.command(job), "python": call.python(job)}
-    return {**kept, **words, "made": time.strftime("%Y-%m-%dT%H:%M:%S%z"), "result": result}
+    return {**kept, **words, "result": result}
 
 
 def _notes_become_messages(report: JobReport) -> None:

@@ -75,6 +75,11 @@ class Server:
         assert found.status == 200, found.content
         return found.json()
 
+    def listed(self, kind: str, wanted: str) -> dict[str, Any]:
+        """Return what the project lists of a job, or of another item."""
+        found: list[dict[str, Any]] = self.get("/api/project")[kind]
+        return next(one for one in found if one["id"] == wanted)
+
     def start(self, action: str, **settings: Any) -> str:
         """Start a job; return its id."""
         found = self.ask("POST", "/api/jobs", {"action": action, "settings": settings})
@@ -85,7 +90,7 @@ class Server:
         """Return a job once it has ended."""
         end = time.monotonic() + seconds
         while time.monotonic() < end:
-            found: dict[str, Any] = self.get(f"/api/jobs/{job}")
+            found = self.listed("jobs", job)
             if found["state"] not in ("queued", "running"):
                 return found
             time.sleep(0.1)

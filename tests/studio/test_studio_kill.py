@@ -52,7 +52,7 @@ def test_a_job_goes_on_without_its_server(folder: Path) -> None:
         assert {server.wait(one)["state"] for one in (job, waiting)} == {"done"}
         events = server.events(job)
         assert [event["n"] for event in events] == list(range(1, len(events) + 1))
-        assert server.get(f"/api/results/{job}")["files"][0]["bytes"] > 10_000
+        assert server.listed("results", job)["files"][0]["bytes"] > 10_000
 
 
 def test_a_job_that_is_killed_has_failed_and_can_be_done_again(folder: Path) -> None:
@@ -94,7 +94,7 @@ def test_what_waits_is_taken_out_and_what_runs_is_stopped(folder: Path) -> None:
         first = server.start("generate", **LONG)
         second = server.start("generate", **LONG)
         pid = pid_of(server, first)
-        assert server.get(f"/api/jobs/{second}")["state"] == "queued"
+        assert server.listed("jobs", second)["state"] == "queued"
         assert server.ask("DELETE", f"/api/jobs/{first}").status == 409
         assert server.ask("POST", f"/api/jobs/{first}/again").status == 409
         assert server.ask("POST", f"/api/jobs/{second}/stop").json()["state"] == "stopped"
@@ -136,8 +136,8 @@ def test_a_project_is_open_in_one_studio_alone(folder: Path) -> None:
 
 def test_a_process_that_dies_is_started_again(server: Server) -> None:
     psutil = pytest.importorskip("psutil")
-    images = "/api/models/celeba64/images"
-    before = server.ask("POST", images, {"seeds": [5]}).content
+    image = "/api/models/celeba64/image"
+    before = server.ask("POST", image, {"seed": 5}).content
     hands = [
         process
         for process in psutil.Process(server.process.pid).children()
@@ -147,5 +147,5 @@ def test_a_process_that_dies_is_started_again(server: Server) -> None:
     for process in hands:
         process.kill()
         process.wait()
-    answers = [server.ask("POST", images, {"seeds": [5]}) for _ in range(2)]
+    answers = [server.ask("POST", image, {"seed": 5}) for _ in range(2)]
     assert answers[-1].content == before

@@ -221,7 +221,7 @@ def test_nothing_is_uploaded_without_a_yes(browser: Browser, server: Server) -> 
         expect(asked).to_contain_text("me/faces on the Hugging Face Hub, which only you see")
         asked.get_by_role("button", name="Cancel").click()
         expect(asked).to_have_count(0)
-        assert server.get("/api/jobs")["jobs"] == []
+        assert server.get("/api/project")["jobs"] == []
 
 
 def test_a_view_that_breaks_down_leaves_the_others(browser: Browser, server: Server) -> None:
@@ -290,7 +290,7 @@ def test_a_dropped_file_without_a_mark_says_so(browser: Browser, server: Server)
 
 
 def test_a_dropped_picture_brings_back_its_seed(browser: Browser, server: Server) -> None:
-    content = server.ask("POST", "/api/models/celeba64/images", {"seeds": [7]}).content
+    content = server.ask("POST", "/api/models/celeba64/image", {"seed": 7}).content
     with opened(browser, server) as page:
         dropped(page, content, "holiday.png")
         dialog = page.get_by_role("dialog", name="What made this picture")

@@ -166,7 +166,7 @@ def test_a_search_that_is_stopped_keeps_what_it_found(server: Server) -> None:
     job = server.start("invert", photo="sample:officer", model="celeba64", preset="thorough", steps=5000)
     events = f"/api/jobs/{job}/live"
     while server.ask("GET", events).status != 200:
-        assert server.get(f"/api/jobs/{job}")["state"] in ("queued", "running")
+        assert server.listed("jobs", job)["state"] in ("queued", "running")
         time.sleep(0.2)
     server.ask("POST", f"/api/jobs/{job}/stop")
     done = server.wait(job)

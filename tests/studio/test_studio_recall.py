@@ -232,7 +232,7 @@ def test_a_result_is_kept_and_named(server: Server) -> None:
         server.ask("PUT", place, {"kept": False, "label": ""}).json().keys()
         == project.find("results", "r1").to_dict().keys()
     )
-    assert "kept" not in server.get(place) and server.get(place)["action"] == "generate"
+    assert "kept" not in server.listed("results", "r1")
     for body in ({"id": "r2"}, {"kept": 1}, {"label": ["x"]}, {"files": []}):
         assert server.ask("PUT", place, body).status == 400
     assert server.ask("PUT", "/api/results/r2", {"kept": True}).status == 404

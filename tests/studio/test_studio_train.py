@@ -293,7 +293,7 @@ def test_a_look_ahead_waits_for_no_training_but_a_second_training_does(project: 
     with running(project.root, "--jobs", "1") as server:
         given = {"dataset": "faces", "recipe": "faces-tiny-32", "changes": SMALL}
         first, second = (server.start("train", name=name, **given) for name in ("one", "two"))
-        assert server.get(f"/api/jobs/{first}")["title"] == "Train one"
+        assert server.listed("jobs", first)["title"] == "Train one"
         until(server, "one", lambda run: run["state"] == "running")
         assert server.wait(server.start("plan", **given))["state"] == "done"
         states = {run["id"]: (run["state"], run["job"]) for run in server.get("/api/training/runs")["runs"]}

@@ -8,7 +8,7 @@ from typing import Any
 from facegan.errors import InputError
 from facegan.seeds import parse_seeds
 from facegan.studio.actions import Action
-from facegan.studio.call import Call, Place, Ref, only, optional, ref, setting
+from facegan.studio.call import Call, Place, Ref, file_ref, only, optional, ref, setting
 from facegan.studio.project import Project
 from facegan.studio.report import JobReport
 
@@ -38,11 +38,7 @@ def _call(settings: Mapping[str, Any], project: Project) -> Call:
 def _points(settings: Mapping[str, Any], project: Project) -> str | Ref:
     """Return seeds as a text, or the result that holds vectors."""
     if settings.get("vectors"):
-        item = project.find("results", settings["vectors"])
-        for number, file in enumerate(item.facts.get("files") or ()):
-            if str(file.get("name", "")).endswith(".npz"):
-                return Ref("results", f"{item.id}/{number}", f"results/{file['name']}")
-        raise InputError("vectors: this result has none")
+        return file_ref(settings, "vectors", project)
     text: str = setting(settings, "points", "seed:0-5")
     if not text.startswith("seed:"):
         raise InputError("points: name seeds, such as seed:3,8")

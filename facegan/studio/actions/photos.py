@@ -116,15 +116,12 @@ def found_face(project: Project, wanted: Any) -> Found:
     if item.facts.get("action") != "invert":
         raise InputError("this result is no photo that was found in a model; choose one of 'My photo'")
     about = item.facts.get("result") or {}
-    files = {file["role"]: number for number, file in enumerate(item.facts.get("files") or ())}
-    if "vectors" not in files:
+    vectors, delta = (project.file_as(item, role) for role in ("vectors", "delta"))
+    if vectors is None:
         raise InputError("the vectors of this result are gone; find the photo again")
     model = project.find("models", about.get("model"))
-    name, tuned = model.loaded, "delta" in files
-    if tuned:
-        name = f"{name}+{project.file_of(item.id, item.facts['files'], files['delta'])}"
-    vectors = project.file_of(item.id, item.facts["files"], files["vectors"])
-    return Found(item.id, model, name, vectors, str(about.get("labels", "")), tuned)
+    name = f"{model.loaded}+{delta[1]}" if delta else model.loaded
+    return Found(item.id, model, name, vectors[1], str(about.get("labels", "")), bool(delta))
 
 
 class Live:

@@ -11,7 +11,7 @@ from typing import Any
 from facegan.errors import InputError
 from facegan.hub import is_repository
 from facegan.studio.actions import Action
-from facegan.studio.call import Call, Place, Ref, only, optional, ref, setting
+from facegan.studio.call import Call, Place, file_ref, only, optional, ref, setting
 from facegan.studio.project import Project
 from facegan.studio.report import JobReport
 
@@ -36,26 +36,13 @@ def _call(settings: Mapping[str, Any], project: Project) -> Call:
             "private": optional(settings, "private", False),
             "space": optional(settings, "space", True),
             "onnx": optional(settings, "onnx", True),
-            "evaluation": _evaluation(settings, project),
+            "evaluation": file_ref(settings, "evaluation", project) if settings.get("evaluation") else None,
             "licence": optional(settings, "licence", ""),
             "data_licence": optional(settings, "data_licence", ""),
         },
         positional=("model", "repo"),
         prose=("repo", "licence", "data_licence"),
     )
-
-
-def _evaluation(settings: Mapping[str, Any], project: Project) -> Ref | None:
-    """Return the file of a measurement, for the card."""
-    wanted = setting(settings, "evaluation", "")
-    if not wanted:
-        return None
-    item = project.find("results", wanted)
-    for number, about in enumerate(item.facts.get("files") or ()):
-        if isinstance(about, dict) and about.get("role") == "evaluation":
-            path = project.file_of(item.id, item.facts["files"], number)
-            return Ref("results", f"{item.id}/{number}", project.relative(path))
-    raise InputError(f"evaluation: the result {item.id} is no measurement of a generator; choose another one")
 
 
 def run(call: Call, report: JobReport) -> Mapping[str, Any]:

@@ -6,8 +6,6 @@ import base64
 import hashlib
 import json
 import os
-import secrets
-import time
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -24,7 +22,7 @@ from facegan.marks import MAX_RECALL
 from facegan.models import resolve
 from facegan.runs.record import read_json
 from facegan.studio import points
-from facegan.studio.project import Project
+from facegan.studio.project import Project, new_id
 from facegan.studio.refusals import NotFoundError
 from facegan.studio.routes.models import model_of
 from facegan.studio.web import answer, graph_file, read_object, studio_of, text_of
@@ -119,10 +117,9 @@ async def vector(request: Request) -> Response:
 def _npz(project: Project, wanted: str) -> str:
     """Return the file of vectors of a result."""
     item = project.find("results", wanted)
-    for number, listed in enumerate(item.facts.get("files") or ()):
-        if isinstance(listed, dict) and str(listed.get("name", "")).endswith(".npz"):
-            return str(project.file_of(item.id, item.facts["files"], number))
-    raise NotFoundError(f"result '{item.id}' has no vectors")
+    if (found := project.file_as(item, "vectors")) is None:
+        raise NotFoundError(f"result '{item.id}' has no vectors")
+    return str(found[1])
 
 
 def _files(project: Project, looks: Iterable[dict[str, Any]]) -> dict[str, str]:
@@ -148,40 +145,42 @@ async def keep(request: Request) -> Response:
     """Keep a picture among the results, with its vector."""
     given = await read_object(request)
     look, kept = points.check_look(given.get("look")), text_of(given, "recall", "")[:MAX_RECALL]
-    studio, name = studio_of(request), _new_id("face")
-    folder = studio.project.results_folder
-    await run_in_threadpool(folder.mkdir, exist_ok=True)
-    question = {
-        **await _with_files(request, [look]),
-        "look": look,
-        "place": str(folder / name),
-        "recall": kept,
-    }
-    found, _ = await studio.hands.call("keep", question)
-    settings = {"model": request.path_params["id"], **dict(parse_qsl(kept.partition("?")[2]))}
-    about: dict[str, Any] = {"id": name, "action": "explore"}
-    about["title"] = text_of(given, "title", "A face")[:200]
-    about |= {"settings": settings, "made": time.strftime("%Y-%m-%dT%H:%M:%S%z"), "result": found}
+    about = {"action": "explore", "title": text_of(given, "title", "A face")[:200]}
     about |= {key: text_of(given, key, "")[:5000] for key in ("command", "python")}
-    await run_in_threadpool(_save, folder, name, about)
-    return answer(about, 201)
+    settings = dict(parse_qsl(kept.partition("?")[2]))
+    question = {**await _with_files(request, [look]), "look": look, "recall": kept}
+    endings = {".png": "face", ".npz": "vectors"}
+    return await _saved(request, "keep", question, endings=endings, about=about, settings=settings)
 
 
 async def vectors(request: Request) -> Response:
     """Keep the vectors of looks as a result, for films and other work that takes saved vectors."""
     given = await read_object(request)
     looks = _looks(given, points.MAX_FACES)
-    studio, name = studio_of(request), _new_id("vectors")
+    question = {**await _with_files(request, looks), "looks": looks}
+    about = {"action": "vectors", "title": f"{len(looks)} faces"}
+    endings = {".npz": "vectors"}
+    return await _saved(request, "vectors", question, endings=endings, about=about, settings={"looks": looks})
+
+
+async def _saved(
+    request: Request,
+    task: str,
+    question: dict[str, Any],
+    *,
+    endings: dict[str, str],
+    about: dict[str, Any],
+    settings: dict[str, Any],
+) -> Response:
+    """Answer with a new result, of which a task writes the files: ending -> role."""
+    studio, name = studio_of(request), new_id(about["action"])
     folder = studio.project.results_folder
     await run_in_threadpool(folder.mkdir, exist_ok=True)
-    question = {**await _with_files(request, looks), "looks": looks, "place": str(folder / f"{name}.npz")}
-    found, _ = await studio.hands.call("vectors", question)
-    settings = {"model": request.path_params["id"], "looks": looks}
-    about: dict[str, Any] = {"id": name, "action": "vectors", "title": f"{len(looks)} faces"}
-    about["settings"] = settings
-    about |= {"made": time.strftime("%Y-%m-%dT%H:%M:%S%z"), "result": found}
-    await run_in_threadpool(_save, folder, name, about)
-    return answer(about, 201)
+    found, _ = await studio.hands.call(task, {**question, "place": str(folder / name)})
+    files = [{"name": f"{name}{ending}", "role": role} for ending, role in endings.items()]
+    settings = {"model": request.path_params["id"], **settings}
+    about = {**about, "settings": settings, "result": found}
+    return answer(await run_in_threadpool(studio.project.save_result, name, files, about), 201)
 
 
 def _looks(given: dict[str, Any], most: int) -> list[dict[str, Any]]:
@@ -194,21 +193,6 @@ def _looks(given: dict[str, Any], most: int) -> list[dict[str, Any]]:
 async def _with_files(request: Request, looks: list[dict[str, Any]]) -> dict[str, Any]:
     files = await run_in_threadpool(_files, studio_of(request).project, looks)
     return {**await _question(request), "files": files}
-
-
-def _new_id(what: str) -> str:
-    return f"{time.strftime('%Y%m%d-%H%M%S')}-{what}-{secrets.token_hex(3)}"
-
-
-def _save(folder: Path, name: str, about: dict[str, Any]) -> None:
-    """Write the JSON by which a result is listed, with the files that it has."""
-    roles = {".png": "face", ".npz": "vectors"}
-    about["files"] = [
-        {"name": f"{name}{ending}", "role": role, "bytes": (folder / f"{name}{ending}").stat().st_size}
-        for ending, role in roles.items()
-        if (folder / f"{name}{ending}").is_file()
-    ]
-    write_bytes(folder / f"{name}.json", json.dumps(about, indent=1).encode())
 
 
 # --- favourites ---------------------------------------------------------------------------------------------

@@ -9,13 +9,13 @@ from collections.abc import AsyncIterator
 
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
-from starlette.responses import PlainTextResponse, Response, StreamingResponse
+from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
 from facegan.studio.jobs import Job
 from facegan.studio.refusals import Refused
 from facegan.studio.report import LAST, follow_events
-from facegan.studio.web import NO_STORE, answer, read_object, send_file, studio_of
+from facegan.studio.web import NO_STORE, answer, read_object, studio_of
 
 MAX_STREAMS = 200
 _PULSE = 0.15  # seconds between two looks at a job's events
@@ -25,12 +25,6 @@ _streams = 0
 
 async def _job(request: Request) -> Job:
     return await run_in_threadpool(studio_of(request).jobs.find, request.path_params["id"])
-
-
-async def listing(request: Request) -> Response:
-    """Answer with all jobs, newest first."""
-    jobs = studio_of(request).jobs
-    return answer({"jobs": await run_in_threadpool(jobs.listing)})
 
 
 async def start(request: Request) -> Response:
@@ -47,22 +41,6 @@ async def preview(request: Request) -> Response:
     jobs = studio_of(request).jobs
     call = await run_in_threadpool(jobs.preview, given.get("action"), given.get("settings", {}))
     return answer({"command": call.command(), "python": call.python()})
-
-
-async def one(request: Request) -> Response:
-    """Answer with a job."""
-    return answer((await _job(request)).to_dict())
-
-
-async def log(request: Request) -> Response:
-    """Answer with the end of what a job's process wrote, for people who look for a mistake."""
-    return PlainTextResponse((await _job(request)).log(), headers=NO_STORE)
-
-
-async def file(request: Request) -> Response:
-    """Answer with a file that a job has told of, before its result is complete as well."""
-    job, project = await _job(request), studio_of(request).project
-    return send_file(request, project.file_of(job.id, job.files(), request.path_params["number"]))
 
 
 async def stop(request: Request) -> Response:
@@ -120,14 +98,10 @@ async def _told(job: Job, after: int) -> AsyncIterator[str]:
 
 
 ROUTES = [
-    Route("/api/jobs", listing, methods=["GET"]),
     Route("/api/jobs", start, methods=["POST"]),
-    Route("/api/jobs/{id}", one, methods=["GET"]),
     Route("/api/jobs/{id}", delete, methods=["DELETE"]),
     Route("/api/jobs/{id}/again", again, methods=["POST"]),
     Route("/api/jobs/{id}/events", events, methods=["GET"]),
-    Route("/api/jobs/{id}/file/{number:int}", file, methods=["GET"]),
-    Route("/api/jobs/{id}/log", log, methods=["GET"]),
     Route("/api/jobs/{id}/stop", stop, methods=["POST"]),
     Route("/api/preview", preview, methods=["POST"]),
 ]

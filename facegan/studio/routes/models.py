@@ -1,15 +1,14 @@
-"""``/api/models``: what a model is, and its pictures."""
+"""``/api/models``: what a model is, and pictures of its seeds."""
 
 from __future__ import annotations
-
-from typing import Any
 
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from facegan.errors import InputError
+from facegan.studio.call import only, setting
+from facegan.studio.points import MAX_SEED
 from facegan.studio.project import Item
 from facegan.studio.web import answer, picture, read_object, studio_of, while_there
 
@@ -28,27 +27,17 @@ async def facts(request: Request) -> Response:
     return answer({**item.to_dict(), **found})
 
 
-async def images(request: Request) -> Response:
-    """Answer with pictures of seeds or vectors: a PNG of one, JSON of several."""
+async def image(request: Request) -> Response:
+    """Answer with the picture of a seed."""
     given = await read_object(request)
+    only(given, "seed")
     _, name = await model_of(request)
-    question = {"model": name, **_checked(given)}
-    found, content = await while_there(request, studio_of(request).hands.call("pictures_of", question))
-    return answer(found) if found else picture(content)
-
-
-def _checked(given: dict[str, Any]) -> dict[str, Any]:
-    """Return the settings of pictures that a request may bring, with their types checked."""
-    kinds: dict[str, Any] = {"seeds": list, "vectors": list, "labels": str, "truncation": (int, float)}
-    for name, value in given.items():
-        if name not in kinds:
-            raise InputError(f"there is no setting '{name[:40]}'; there are: {', '.join(kinds)}")
-        if not isinstance(value, kinds[name]) or isinstance(value, bool):
-            raise InputError(f"{name}: this type does not fit")
-    return given
+    question = {"model": name, "seed": setting(given, "seed", 0, most=MAX_SEED)}
+    _, content = await while_there(request, studio_of(request).hands.call("seed_picture", question))
+    return picture(content)
 
 
 ROUTES = [
     Route("/api/models/{id}", facts, methods=["GET"]),
-    Route("/api/models/{id}/images", images, methods=["POST"]),
+    Route("/api/models/{id}/image", image, methods=["POST"]),
 ]

@@ -14,13 +14,14 @@ from facegan.version import __version__
 
 def _listing(studio: Studio) -> dict[str, object]:
     project = studio.project
-    lists = {"datasets": project.datasets(), "runs": project.runs(), "models": project.models()}
+    runs = project.runs()
+    lists = {"datasets": project.datasets(), "runs": runs, "models": project.models(runs)}
+    lists["results"] = project.results()
     return {
         "name": project.root.name,
         "version": __version__,
         "device": studio.device,
         **{kind: [item.to_dict() for item in items] for kind, items in lists.items()},
-        "results": [item.to_dict() for item in project.results()],
         "jobs": studio.jobs.listing(),
     }
 

@@ -19,11 +19,6 @@ async def _item(request: Request) -> Item:
     return await run_in_threadpool(project.find, "results", request.path_params["id"])
 
 
-async def result(request: Request) -> Response:
-    """Answer with a result."""
-    return answer((await _item(request)).to_dict())
-
-
 async def file(request: Request) -> Response:
     """Answer with a result's file, by its number; pages of strangers never run here."""
     item = await _item(request)
@@ -53,7 +48,6 @@ async def delete(request: Request) -> Response:
 
 
 ROUTES = [
-    Route("/api/results/{id}", result, methods=["GET"]),
     Route("/api/results/{id}", change, methods=["PUT"]),
     Route("/api/results/{id}", delete, methods=["DELETE"]),
     Route("/api/results/{id}/file/{number:int}", file, methods=["GET"]),

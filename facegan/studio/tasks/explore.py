@@ -193,11 +193,11 @@ def keep(given: Given, content: bytes) -> Result:
 
 
 def vectors(given: Given, content: bytes) -> Result:
-    """Write the vectors of ``looks`` to the .npz ``place``."""
+    """Write the vectors of ``looks`` to ``place`` with the ending .npz."""
     model, looks = generator(given["model"]), given["looks"]
     w = torch.cat([place_of(model, look, given["files"]) for look in looks])
     names = tuple(points.spelled(look["face"]["point"]) for look in looks)
-    save_vectors(given["place"], Vectors(w, names, model.hash, "w+"))
+    save_vectors(f"{given['place']}.npz", Vectors(w, names, model.hash, "w+"))
     return {"hash": model.hash}, b""
 
 

@@ -1,13 +1,11 @@
-"""Models: their facts, and pictures of seeds and vectors."""
+"""Models: their facts, and pictures of seeds."""
 
 from __future__ import annotations
 
-import base64
 import functools
 import os
 from typing import Any
 
-import numpy as np
 import torch
 
 from facegan import figures, images
@@ -19,8 +17,6 @@ from facegan.sampler import check_truncation
 from facegan.translator import Translator
 
 KEPT_MODELS = 3
-MAX_IMAGES = 64
-"""Pictures of one request."""
 Result = tuple[dict[str, Any], bytes]
 
 
@@ -46,32 +42,11 @@ def facts(arguments: dict[str, Any], content: bytes) -> Result:
     return {**found, "model": "generator", "latent": latent, **shape}, b""
 
 
-def draw(arguments: dict[str, Any]) -> tuple[Generator, np.ndarray]:
-    """Return the model and uint8 pictures ``N,H,W,C`` of ``seeds`` or ``vectors``."""
-    model = generator(arguments["model"])
-    truncation = float(arguments.get("truncation", 1.0))
-    model = check_truncation(truncation, model)
-    if labels := arguments.get("labels"):
-        model = model.tell(labels)
-    given = arguments.get("vectors") or arguments.get("seeds")
-    if not isinstance(given, list) or not 1 <= len(given) <= MAX_IMAGES:
-        raise InputError(f"give 1 to {MAX_IMAGES} seeds or vectors")
-    with torch.inference_mode():
-        return model, model.images(given, truncation)
-
-
-def pictures_of(arguments: dict[str, Any], content: bytes) -> Result:
-    """Return a PNG of one picture, or the base64 texts of several."""
-    model, found = draw(arguments)
-    seeds = arguments.get("seeds") if not arguments.get("vectors") else None
-    note = figures.origin(model.hash, float(arguments.get("truncation", 1.0)), labels=model.spelled())
-    files = [
-        images.png_bytes(one, note.having(seed=str(seeds[i])) if seeds else note)
-        for i, one in enumerate(found)
-    ]
-    if len(files) == 1:
-        return {}, files[0]
-    return {"images": [base64.b64encode(file).decode() for file in files]}, b""
+def seed_picture(arguments: dict[str, Any], content: bytes) -> Result:
+    """Return a PNG of the picture of ``seed``."""
+    model, seed = generator(arguments["model"]), arguments["seed"]
+    mark = figures.origin(model.hash, labels=model.spelled(), seed=str(seed))
+    return {}, images.png_bytes(model.sample([seed])[0], mark)
 
 
 def generator(name: str) -> Generator:

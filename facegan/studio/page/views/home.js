@@ -87,7 +87,7 @@ function Faces({ model }) {
     setFailed(false);
     const draw = async () => {
       while (made.length < SHOWN) {
-        const blob = await post(`/api/models/${encodeURIComponent(model.id)}/images`, { seeds: [made.length] }, control.signal);
+        const blob = await post(`/api/models/${encodeURIComponent(model.id)}/image`, { seed: made.length }, control.signal);
         made.push(URL.createObjectURL(blob));
         setUrls([...made]);
       }
