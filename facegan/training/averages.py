@@ -8,7 +8,8 @@ Sums of kept models have the sums of their profiles, and least squares brings th
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from copy import deepcopy
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -34,6 +35,9 @@ MAX_WIDTH = 1 / math.sqrt(12)
 """Relative width of the plain mean, the widest power function."""
 MAX_ERROR = 0.35
 """Of a profile, as a share of its norm; beyond it, the result is another average than its name says."""
+SUM_BYTES = 2**30
+"""Of the sums, in float64, that are held at a time; for the next ones, the files are read again."""
+_NO_WEIGHT = 1e-9
 _RIDGE = 1e-6  # against large weights of both signs, which would blow up the rounding of stored weights
 
 
@@ -128,10 +132,11 @@ def average(
     kept += [_kept_model(seen, k) for k in range(max(0, len(seen) - 3), len(seen))]
     best: tuple[Average, Any] | None = None
     measured = []
+    models = mixed(files, [row.weights for row in kept], config, device=device)
     with bars.shown(on_progress) as show:
         for done, row in enumerate(kept):
             show("measure averages", done, len(kept))
-            model = mixed(files, row.weights, config, device=device)
+            model = next(models)
             row = Average(row.width, row.error, row.weights, measure(model)[measure.key], row.name)
             measured.append(row)
             if best is None or measure.better(row.value, best[0].value):
@@ -253,20 +258,37 @@ def _kept_model(seen: Sequence[int], index: int) -> Average:
 # --- models ------------------------------------------------------------------------------------------
 
 
-def mixed(files: Sequence[Path], weights: Sequence[float], config: TrainConfig, *, device: str) -> Any:
-    """Return the weighted sum of models; what is no float comes from the last file."""
-    sums: dict[str, torch.Tensor] = {}
-    model: Any = None
-    for file, weight in zip(files, weights, strict=True):
-        if abs(weight) < 1e-9 and file is not files[-1]:
-            continue
-        model = load(file, device)
-        for name, value in model.network.state_dict().items():
-            if value.is_floating_point():
-                sums[name] = sums.get(name, 0.0) + weight * value.double()
-            else:
-                sums[name] = value
-    model.network.load_state_dict({k: v.float() if v.is_floating_point() else v for k, v in sums.items()})
-    if "latent" in model.meta and sum(abs(weight) > 1e-9 for weight in weights) > 1:
-        settle(model.network, model.meta, config, device=torch.device(device))
-    return model
+def mixed(
+    files: Sequence[Path], mixtures: Sequence[Sequence[float]], config: TrainConfig, *, device: str
+) -> Iterator[Any]:
+    """Yield the weighted sum of the models for each mixture, a weight for each file.
+
+    Each file is read once for as many sums as fit into ``SUM_BYTES``. Integers are the last file's.
+    """
+    newest = load(files[-1], device)
+    floats = [v.numel() for v in newest.network.state_dict().values() if v.is_floating_point()]
+    at_once = max(1, SUM_BYTES // (8 * sum(floats)))
+    for first in range(0, len(mixtures), at_once):
+        some = mixtures[first : first + at_once]
+        for weights, sums in zip(some, _sums(files, some), strict=True):
+            model = deepcopy(newest)
+            model.network.load_state_dict(sums)
+            if "latent" in model.meta and sum(abs(weight) > _NO_WEIGHT for weight in weights) > 1:
+                settle(model.network, model.meta, config, device=torch.device(device))
+            yield model
+
+
+def _sums(files: Sequence[Path], mixtures: Sequence[Sequence[float]]) -> list[dict[str, torch.Tensor]]:
+    """Return the tensors of each mixture, floats in float64."""
+    found: list[dict[str, Any]] = [{} for _ in mixtures]
+    for k, file in enumerate(files):
+        wanted = [
+            (sums, weights[k])
+            for sums, weights in zip(found, mixtures, strict=True)
+            if abs(weights[k]) > _NO_WEIGHT or file is files[-1]
+        ]
+        for name, value in load(file).network.state_dict().items() if wanted else ():
+            for sums, weight in wanted:
+                is_float = value.is_floating_point()
+                sums[name] = sums.get(name, 0.0) + weight * value.double() if is_float else value
+    return found

@@ -16,6 +16,7 @@ from facegan.errors import InputError, ModelError, RunError
 from facegan.models import moments
 from facegan.recipes.config import override
 from facegan.recipes.table import RECIPES, recipe
+from facegan.training import averages
 from facegan.training.averages import (
     candidate,
     config_of,
@@ -124,7 +125,7 @@ def test_rows_are_ranked_and_include_the_kept_models(run: Path, tmp_path: Path) 
 def test_a_mixture_is_the_sum_of_the_files(run: Path) -> None:
     files = list(moments(run).values())
     weights = [0.5, 0.0, -0.25, *[0.0] * (len(files) - 4), 0.75]
-    made = mixed(files, weights, config_of(run), device="cpu")
+    (made,) = mixed(files, [weights], config_of(run), device="cpu")
     states = [facegan.load(file).network.state_dict() for file in files]
     for name, value in made.network.named_parameters():
         wanted = sum(w * s[name].double() for w, s in zip(weights, states, strict=True))
@@ -134,8 +135,21 @@ def test_a_mixture_is_the_sum_of_the_files(run: Path) -> None:
 def test_one_model_alone_stays_to_the_bit(run: Path) -> None:
     files = list(moments(run).values())
     weights = [float(k == 2) for k in range(len(files))]
-    made, kept = mixed(files, weights, config_of(run), device="cpu"), facegan.load(files[2])
+    (made,), kept = mixed(files, [weights], config_of(run), device="cpu"), facegan.load(files[2])
     np.testing.assert_array_equal(made.sample(3), kept.sample(3))
+
+
+@pytest.mark.parametrize(("held", "times"), [(averages.SUM_BYTES, 1), (1, 2)])
+def test_files_are_read_once_for_the_sums_that_fit(
+    run: Path, monkeypatch: pytest.MonkeyPatch, held: int, times: int
+) -> None:
+    files, read = list(moments(run).values()), []
+    monkeypatch.setattr(averages, "SUM_BYTES", held)
+    monkeypatch.setattr(averages, "load", lambda file, *more: read.append(file) or facegan.load(file, *more))
+    mean = [1 / len(files)] * len(files)
+    made = list(mixed(files, [mean, mean], config_of(run), device="cpu"))
+    assert len(made) == 2 and len(read) == 1 + times * len(files)
+    np.testing.assert_array_equal(made[0].sample(1), made[1].sample(1))
 
 
 @pytest.mark.parametrize("name", sorted(RECIPES))
