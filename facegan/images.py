@@ -7,6 +7,7 @@ only read pictures stay small.
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import functools
 import io
@@ -112,6 +113,11 @@ def png_bytes(image: np.ndarray, mark: Mark | None = None) -> bytes:
     return _encoded(image, "PNG", mark, compress_level=6)
 
 
+def base64_png(image: np.ndarray, mark: Mark | None = None) -> str:
+    """Return uint8 ``H,W,C`` as the base64 text of a PNG, for JSON and for addresses within pages."""
+    return base64.b64encode(png_bytes(image, mark)).decode()
+
+
 def save_png(path: str | Path, image: np.ndarray, mark: Mark | None = None) -> None:
     """Write uint8 ``H,W,C`` as PNG, atomically, with its mark."""
     write_bytes(path, png_bytes(image, mark))
@@ -160,6 +166,13 @@ def resize(image: np.ndarray, size: tuple[int, int], resample: str = "lanczos") 
     picture = Image.fromarray(np.ascontiguousarray(image[..., 0] if image.shape[-1] == 1 else image))
     resized = np.asarray(picture.resize((size[1], size[0]), Image.Resampling[RESAMPLE[resample]]))
     return resized.reshape(*size, image.shape[-1])
+
+
+def shrink(image: np.ndarray, most: int, resample: str = "lanczos") -> np.ndarray:
+    """Return uint8 ``H,W,C`` with a longer side of at most ``most`` px; smaller pictures as they are."""
+    scale = most / max(image.shape[:2])
+    height, width = (max(1, round(side * scale)) for side in image.shape[:2])
+    return resize(image, (height, width), resample) if scale < 1 else image
 
 
 def luma(image: np.ndarray) -> np.ndarray:

@@ -16,7 +16,7 @@ import numpy as np
 from facegan.data.items import SPLITS, Row
 from facegan.data.summary import AttributeTally, attribute_lines, reasons
 from facegan.files import write_bytes
-from facegan.images import grid, resize
+from facegan.images import grid, shrink
 from facegan.marks import Mark, made
 from facegan.xmp import embed
 
@@ -185,10 +185,7 @@ class Contents:
         self._hashes[split].update(text.encode())
         self.tally.add(attributes)
         if picture is not None and self.shows_next:
-            h, w = picture.shape[:2]
-            scale = min(1, _PREVIEW_SIDE / max(h, w))
-            small = (max(1, round(h * scale)), max(1, round(w * scale)))
-            self.preview.append(resize(picture, small) if scale < 1 else picture)
+            self.preview.append(shrink(picture, _PREVIEW_SIDE))
 
     def content_hash(self) -> str:
         """Return the hash of pixels and attributes, however they are stored."""

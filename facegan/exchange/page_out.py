@@ -21,7 +21,7 @@ from facegan.exchange.onnx_out import onnx_graph, onnx_runner
 from facegan.exchange.parity import Run
 from facegan.exchange.tracing import described
 from facegan.generator import Generator
-from facegan.images import png_bytes
+from facegan.images import base64_png
 from facegan.latent.directions import Directions
 from facegan.marks import GENERATED, SOURCE_TYPES, packet_template
 from facegan.runs.page import document
@@ -140,10 +140,7 @@ def facts_of(model: Generator, directions: Directions | None) -> dict[str, Any]:
 def _tests(model: Generator) -> list[dict[str, Any]]:
     """Return pictures with which the page tests itself."""
     count = max(1, min(_TESTS, _TEST_VALUES // int(np.prod(model.image_shape))))
-    return [
-        {"seed": seed, "png": base64.b64encode(png_bytes(picture)).decode()}
-        for seed, picture in enumerate(model.sample(count))
-    ]
+    return [{"seed": seed, "png": base64_png(picture)} for seed, picture in enumerate(model.sample(count))]
 
 
 def _value(text: str) -> Any:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import html
 from typing import Any
 
@@ -12,7 +11,7 @@ from facegan.exchange.onnx_out import onnx_runner
 from facegan.exchange.page_out import assembled, blob, name_of, packed, runtime
 from facegan.exchange.parity import Run
 from facegan.exchange.translator_out import Way, compared_pictures, onnx_graph
-from facegan.images import png_bytes
+from facegan.images import base64_png
 from facegan.marks import COMPOSITE, SOURCE_TYPES, packet_template
 from facegan.version import __version__
 
@@ -65,9 +64,7 @@ def _facts(way: Way) -> dict[str, Any]:
     count = max(1, min(_TESTS, _TEST_VALUES // int(np.prod(model.image_shape))))
     pictures = compared_pictures(way, count)
     made = model.translate(pictures, way.direction)
-    pngs = [
-        [base64.b64encode(png_bytes(p)).decode() for p in pair] for pair in zip(pictures, made, strict=True)
-    ]
+    pngs = [[base64_png(picture) for picture in pair] for pair in zip(pictures, made, strict=True)]
     return {
         "image_shape": list(model.image_shape),
         "facegan": __version__,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import html
 from dataclasses import replace
 from pathlib import Path
@@ -10,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from facegan.files import check_ending, write_bytes, writing
-from facegan.images import enlarge, grid, png_bytes
+from facegan.images import base64_png, enlarge, grid
 from facegan.marks import COMPOSITE, Mark, made
 from facegan.metrics.evaluation import BETTER, Evaluation
 from facegan.runs.page import document, table
@@ -108,8 +107,7 @@ def _scaled(pictures: np.ndarray) -> np.ndarray:
 
 
 def _figure(caption: str, sheet: np.ndarray, mark: Mark | None = None) -> str:
-    uri = base64.b64encode(png_bytes(sheet, mark)).decode()
     return (
         f'<figure class="card"><figcaption><b>{html.escape(caption)}</b></figcaption>'
-        f'<img alt="{html.escape(caption)}" src="data:image/png;base64,{uri}"></figure>'
+        f'<img alt="{html.escape(caption)}" src="data:image/png;base64,{base64_png(sheet, mark)}"></figure>'
     )

@@ -43,7 +43,6 @@ TASKS: dict[str, str] = {
     "keep": "facegan.studio.tasks.explore",
     "machine": "facegan.studio.tasks.models",
     "mark": "facegan.studio.tasks.pictures",
-    "moves": "facegan.studio.tasks.explore",
     "photo_place": "facegan.studio.tasks.datasets",
     "prepare": "facegan.studio.tasks.explore",
     "saved": "facegan.studio.tasks.explore",

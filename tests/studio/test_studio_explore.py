@@ -277,7 +277,7 @@ def test_faces_are_added_by_dragging_keys_and_words(server: Server, browser: Bro
 
         page.get_by_label("Change the face by words").fill("old, no smile=1")
         page.get_by_role("button", name="Apply").click()
-        until(page, "document.querySelector('.titles p')?.textContent.includes('young -2')")
+        until(page, "document.querySelector('.titles p')?.textContent.includes('young -1.5')")
         page.get_by_label("Change the face by words").fill("a purple cow")
         page.get_by_role("button", name="Apply").click()
         page.wait_for_selector("[role=alert] >> text=purple")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import csv
 import html
 import io
@@ -46,7 +45,7 @@ def draw(result: AttackResult) -> np.ndarray:
     (*pictures,), (before, after, curve) = drawn.subplots(2, 3, height_ratios=(row, 2.3))
     shown = {"photo": original, "attacked": image, f"difference × {factor}": cut(difference, result.window)}
     for axis, (title, picture) in zip(pictures, shown.items(), strict=True):
-        axis.imshow(shrink(picture), interpolation="none")
+        axis.imshow(images.shrink(picture, 380, "bilinear"), interpolation="none")  # as large as it is shown
         axis.set_title(title, fontsize=11)
         axis.axis("off")
     _bars(before, result, result.before, title="before")
@@ -55,13 +54,6 @@ def draw(result: AttackResult) -> np.ndarray:
     buffer = io.BytesIO()
     drawn.savefig(buffer, format="png", facecolor="white")
     return images.read_image(buffer.getvalue())
-
-
-def shrink(picture: np.ndarray, side: int = 380) -> np.ndarray:
-    """Return a picture no larger than it is shown, so that no pixels are left out by chance."""
-    height, width = picture.shape[:2]
-    factor = min(1.0, side / max(height, width))
-    return images.resize(picture, (max(1, round(height * factor)), max(1, round(width * factor))), "bilinear")
 
 
 def _class_colour(result: AttackResult, index: int) -> str:
@@ -149,7 +141,7 @@ def _as_csv(results: Sequence[AttackResult]) -> bytes:
 
 
 def _picture(pixels: Any, mark: Mark | None = None) -> str:
-    data = base64.b64encode(images.png_bytes(shrink(pixels, 220), mark)).decode()
+    data = images.base64_png(images.shrink(pixels, 220, "bilinear"), mark)
     return f'<img alt="" src="data:image/png;base64,{data}">'
 
 

@@ -140,11 +140,7 @@ class Live:
         began = time.monotonic()
         if began < self._next:
             return
-        picture = np.asarray(draw()[0])
-        k = min(1.0, _LIVE_SIDE / max(picture.shape[:2]))
-        if k < 1:
-            height, width = picture.shape[:2]
-            picture = images.resize(picture, (max(1, round(height * k)), max(1, round(width * k))))
+        picture = images.shrink(np.asarray(draw()[0]), _LIVE_SIDE)
         write_bytes(self.report.folder / LIVE, images.png_bytes(picture, made(source=COMPOSITE)))
         self.report.event("live", **values)
         ended = time.monotonic()

@@ -98,10 +98,10 @@ async def words(request: Request) -> Response:
 
 
 async def moves(request: Request) -> Response:
-    """Answer with the strengths of directions that words mean, such as "older, no glasses"."""
+    """Answer with the strengths of directions that words mean, such as "a bit older, no glasses"."""
     given = await read_object(request)
     point = points.check_point({"words": text_of(given, "words")})
-    found, _ = await studio_of(request).hands.call("moves", {**await _question(request), **point})
+    found, _ = await studio_of(request).hands.call("edit_words", {**await _question(request), **point})
     return answer(found)
 
 

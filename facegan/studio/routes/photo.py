@@ -80,7 +80,7 @@ async def words(request: Request) -> Response:
     text = text_of(await read_object(request), "text")
     if not text.strip() or len(text) > 1000:
         raise InputError("say what to change, such as: smiling, a bit older")
-    result, _ = await hands.call("edit_words", {"model": found.model, "text": text}, seconds=120)
+    result, _ = await hands.call("edit_words", {"model": found.model, "words": text}, seconds=120)
     return answer(result)
 
 

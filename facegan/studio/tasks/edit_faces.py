@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import base64
 from typing import Any
-
-import numpy as np
 
 from facegan import figures, images
 from facegan.data import crops
@@ -31,16 +28,12 @@ def edit_faces(arguments: dict[str, Any], content: bytes) -> tuple[dict[str, Any
     detector = crops.make_detector(crop)
     kept, rejected = crops.apply_each(photo, crop, detector)
     if detector is None:
-        found["whole"] = _encoded(kept[0].image)
+        found["whole"] = images.base64_png(kept[0].image)
     elif not kept:
         found["why"] = rejected[0].reason
     for number, each in enumerate(kept[:MAX_FACES] if detector else (), 1):
         assert each.face is not None
         x, y, w, h = each.face.box
         box = [x / width, y / height, w / width, h / height]
-        found["faces"].append({"number": number, "box": box, "crop": _encoded(each.image)})
+        found["faces"].append({"number": number, "box": box, "crop": images.base64_png(each.image)})
     return found, b""
-
-
-def _encoded(picture: np.ndarray) -> str:
-    return base64.b64encode(images.png_bytes(picture)).decode()

@@ -1,27 +1,22 @@
-"""Photos: the faces in them, and their edits in a model."""
+"""Edits of a face: the directions of a model, words for them, and the face that a photo has in it."""
 
 from __future__ import annotations
 
-import base64
-import functools
-import os
 import re
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 
 from facegan import figures, images
 from facegan.errors import InputError
 from facegan.generator import Generator
 from facegan.inversion.targets import crop_of
-from facegan.latent.directions import Directions, kept_directions
+from facegan.latent.directions import kept_directions
 from facegan.latent.editing import MAX_STRENGTH, at_home, parse_edits
 from facegan.marks import RECALL
-from facegan.models import load, split_delta
-from facegan.studio.tasks.models import Result, loaded
+from facegan.studio.tasks.models import Result, generator, known_directions, loaded
 from facegan.vectors import load_vectors
 
 STRENGTH = 1.5
@@ -46,7 +41,7 @@ def edit_crop(arguments: dict[str, Any], content: bytes) -> Result:
 
 def edit_directions(arguments: dict[str, Any], content: bytes) -> Result:
     """Return the model's directions, the most telling ones first; none if they are not known."""
-    found = kept_directions(_generator(arguments["model"]))
+    found = kept_directions(generator(arguments["model"]))
     if found is None:
         return {"known": False, "directions": []}, b""
     rows = [
@@ -58,9 +53,9 @@ def edit_directions(arguments: dict[str, Any], content: bytes) -> Result:
 
 def edit_words(arguments: dict[str, Any], content: bytes) -> Result:
     """Return what words mean, such as "smiling, a bit older" or "eyeglasses=-1": strengths by direction."""
-    model = _generator(arguments["model"])
-    text = ",".join(_with_number(part) for part in arguments["text"].split(",") if part.strip())
-    return {"moves": parse_edits(text, _known(model))}, b""
+    found = known_directions(generator(arguments["model"]))
+    text = ",".join(_with_number(part) for part in arguments["words"].split(",") if part.strip())
+    return {"moves": parse_edits(text, found)}, b""
 
 
 def _with_number(part: str) -> str:
@@ -80,7 +75,7 @@ def edit_image(arguments: dict[str, Any], content: bytes) -> Result:
 
     ``recall`` is what its mark says to the studio.
     """
-    model = _generator(arguments["model"], arguments.get("labels", ""))
+    model = _labelled(arguments)
     w = _place(model, arguments)
     edits = ", ".join(f"{name} {value:+.3g}" for name, value in arguments["moves"].items() if value)
     mark = figures.origin(model.hash, 1.0, edits=edits).having(**{RECALL: arguments["recall"]})
@@ -90,7 +85,7 @@ def edit_image(arguments: dict[str, Any], content: bytes) -> Result:
 
 def edit_place(arguments: dict[str, Any], content: bytes) -> Result:
     """Return w of the face in the file ``vectors``, moved by ``moves``: its shape, and float32 values."""
-    model = _generator(arguments["model"], arguments.get("labels", ""))
+    model = _labelled(arguments)
     w = _place(model, arguments)
     return {"shape": list(w.shape[1:]), "hash": model.hash}, w[0].float().numpy().astype("<f4").tobytes()
 
@@ -103,29 +98,9 @@ def _place(model: Generator, arguments: dict[str, Any]) -> torch.Tensor:
         raise InputError(f"strengths are standard deviations, from -{MAX_STRENGTH:g} to {MAX_STRENGTH:g}")
     with torch.inference_mode():
         w = at_home(model, model.map(saved.z[:1]).cpu().clone())
-    return _known(model).move(w, moves) if moves else w
+    return known_directions(model).move(w, moves) if moves else w
 
 
-def _generator(name: str, labels: str = "") -> Generator:
-    before, delta = split_delta(name)
-    model = _tuned(name, os.stat(delta).st_mtime_ns) if delta else loaded(before)
-    if not isinstance(model, Generator):
-        raise InputError("this model is a translator, which makes pictures of pictures; choose a generator")
+def _labelled(arguments: dict[str, Any]) -> Generator:
+    model, labels = generator(arguments["model"]), arguments["labels"]
     return model.tell(labels) if labels else model
-
-
-@functools.lru_cache(maxsize=2)
-def _tuned(name: str, version: int) -> Any:
-    return load(name)
-
-
-def _known(model: Generator) -> Directions:
-    found = kept_directions(model)
-    if found is None:
-        raise InputError("the directions of this model are not known yet; press 'Find directions' first")
-    return found
-
-
-def encoded(picture: np.ndarray) -> str:
-    """Return a picture as the base64 text of a PNG."""
-    return base64.b64encode(images.png_bytes(picture)).decode()

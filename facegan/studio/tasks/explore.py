@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import functools
 import json
 import shutil
@@ -17,26 +16,23 @@ import torch
 
 import facegan
 from facegan import figures, images
-from facegan.errors import InputError
 from facegan.exchange.onnx_out import onnx_graph, onnx_runner
 from facegan.exchange.page_out import facts_of, name_of, vectors_of
 from facegan.files import write_bytes
 from facegan.generator import Generator
 from facegan.latent import unsupervised, w_statistics
-from facegan.latent.directions import Directions, kept_directions
-from facegan.latent.editing import at_home, mix, mix_components, parse_edits
+from facegan.latent.directions import kept_directions
+from facegan.latent.editing import at_home, mix, mix_components
 from facegan.latent.expressions import Term, evaluate_expression
 from facegan.latent.interpolation import lerp, slerp
 from facegan.marks import RECALL, Mark
 from facegan.prior import Latent
 from facegan.studio import points
-from facegan.studio.tasks.models import Result, generator
+from facegan.studio.tasks.models import Result, generator, known_directions
 from facegan.vectors import Vectors, load_vectors, save_vectors
 
 KEPT = 12
 """Models whose contents are kept for the page."""
-STRENGTH = 2.0
-"""Of an edit whose words name none, in standard deviations."""
 PLAIN = {"face": {"point": {"seed": 0}, "moves": {}}, "truncation": 1, "labels": None}
 """The look that is shown where an address names none."""
 _COMPARED = 4
@@ -142,14 +138,6 @@ def words(given: Given, content: bytes) -> Result:
     return {}, _of_words(model, given["words"]).numpy().astype("<f4").tobytes()
 
 
-def moves(given: Given, content: bytes) -> Result:
-    """Return strengths by direction of words such as ``older, smiling=1.5, no glasses``."""
-    found = _directions(generator(given["model"]))
-    parts = [part.strip() for part in given["words"].split(",") if part.strip()]
-    text = ", ".join(part if "=" in part else f"{part}={STRENGTH:g}" for part in parts)
-    return {"moves": parse_edits(text, found)}, b""
-
-
 @functools.lru_cache(maxsize=64)
 def _of_words(model: Generator, text: str) -> Tensor:
     with tempfile.TemporaryDirectory() as folder:
@@ -163,22 +151,13 @@ def _in_w(model: Generator, vectors: Vectors) -> Tensor:
         return model.map(vectors.z).cpu().clone()
 
 
-def _directions(model: Generator) -> Directions:
-    found = kept_directions(model)
-    if found is None:
-        raise InputError("this model's directions are not found yet; press 'Find directions'")
-    return found
-
-
 # --- faces -------------------------------------------------------------------------------------------------
 
 
 def faces(given: Given, content: bytes) -> Result:
     """Return PNG files, as base64 texts, of ``looks``."""
     made = [_drawn(given, look) for look in given["looks"]]
-    return {
-        "images": [base64.b64encode(images.png_bytes(picture, mark)).decode() for picture, mark in made]
-    }, b""
+    return {"images": [images.base64_png(picture, mark) for picture, mark in made]}, b""
 
 
 def keep(given: Given, content: bytes) -> Result:
@@ -237,7 +216,7 @@ def place_of(model: Generator, look: Given, files: Mapping[str, str]) -> Tensor:
             average = model.w_average(labels).cpu()
             w = average + look["truncation"] * (w - average)
     if strengths := look["face"]["moves"]:
-        w = _directions(model).move(w, strengths)
+        w = known_directions(model).move(w, strengths)
     return w.clone()
 
 

@@ -12,8 +12,8 @@ from facegan import figures, images
 from facegan.devices import pick_device
 from facegan.errors import InputError
 from facegan.generator import Generator
-from facegan.models import load, resolve
-from facegan.sampler import check_truncation
+from facegan.latent.directions import Directions, kept_directions
+from facegan.models import load, resolve, split_delta
 from facegan.translator import Translator
 
 KEPT_MODELS = 3
@@ -57,13 +57,20 @@ def generator(name: str) -> Generator:
     return model
 
 
+def known_directions(model: Generator) -> Directions:
+    """Return a model's directions; InputError if they have not been found yet."""
+    if (found := kept_directions(model)) is None:
+        raise InputError("this model's directions are not found yet; press 'Find directions'")
+    return found
+
+
 def loaded(name: str) -> Generator | Translator:
     """Return a model; the latest few are kept for as long as their files stay as they are."""
-    file = resolve(name)
-    about = os.stat(file)
-    return _kept(name, str(file), about.st_mtime_ns + about.st_size)
+    files = [str(resolve(name)), split_delta(name)[1]]
+    versions = [os.stat(file).st_mtime_ns for file in files if file]
+    return _kept(name, *files, *versions)
 
 
 @functools.lru_cache(maxsize=KEPT_MODELS)
-def _kept(name: str, file: str, version: int) -> Generator | Translator:
+def _kept(name: str, *files: str | int) -> Generator | Translator:
     return load(name, device=str(pick_device("auto")))

@@ -107,9 +107,7 @@ def view_photo(arguments: dict[str, Any], content: bytes) -> tuple[dict[str, Any
     """Return the size of a photo, and a PNG of at most ``side`` pixels."""
     photo, _ = _photo(arguments)
     height, width = photo.shape[:2]
-    scale = min(1.0, int(arguments["side"]) / max(height, width))
-    size = (max(round(height * scale), 1), max(round(width * scale), 1))
-    shown = images.resize(photo, size) if scale < 1 else photo
+    shown = images.shrink(photo, int(arguments["side"]))
     return {"width": width, "height": height}, images.png_bytes(shown)
 
 

@@ -31,9 +31,7 @@ def decode(arguments: dict[str, Any], content: bytes) -> tuple[dict[str, Any], b
     found = {"width": width, "height": height}
     if not (side := int(arguments.get("side", 0))):
         return found, b""
-    scale = min(1.0, side / max(height, width))
-    size = (max(round(height * scale), 1), max(round(width * scale), 1))
-    return found, images.png_bytes(images.resize(image, size) if scale < 1 else image)
+    return found, images.png_bytes(images.shrink(image, side))
 
 
 def why_not(error: ImageError) -> str:

@@ -12,7 +12,6 @@ from facegan.exchange.translator_out import Way, onnx_graph
 from facegan.exchange.translator_page import said
 from facegan.inversion.targets import open_photos
 from facegan.marks import COMPOSITE, made
-from facegan.studio.tasks.edits import encoded
 from facegan.studio.tasks.models import Result, loaded
 from facegan.translation.photos import Crops
 from facegan.translator import Translator
@@ -50,7 +49,7 @@ def translator_input(arguments: dict[str, Any], content: bytes) -> Result:
     reader = Crops(model, arguments["align"], arguments["face"] or 1, ready=ready)
     photo = next(open_photos(arguments["path"], reader)).image
     given = derive(model.input, photo[None])[0] if model.input and not ready else photo
-    return {"photo": encoded(photo), "input": encoded(given)}, b""
+    return {"photo": images.base64_png(photo), "input": images.base64_png(given)}, b""
 
 
 def translator_picture(arguments: dict[str, Any], content: bytes) -> Result:
