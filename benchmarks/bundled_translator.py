@@ -10,7 +10,6 @@ took part in no training. No photo took part either: it learnt from pairs of gen
 
 from __future__ import annotations
 
-import argparse
 import json
 import sys
 import tempfile
@@ -18,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from bundled import at_4_px, run
 
 NAME, ATTRIBUTE = "glasses64", "eyeglasses"
 HELD = "male,smiling,young"
@@ -68,9 +68,7 @@ def thumbnails() -> np.ndarray:
     """Return results of celeba64's seeds 0 to 3 at 4x4 px; the same on every machine, except for rounding."""
     import facegan
 
-    x = facegan.translate(NAME, facegan.load("celeba64").sample(4)).images.astype(np.float64)
-    n, h, w, c = x.shape
-    return x.reshape(n, 4, h // 4, 4, w // 4, c).mean((2, 4)).round(2)
+    return at_4_px(facegan.translate(NAME, facegan.load("celeba64").sample(4)).images)
 
 
 def card(m: dict[str, Any]) -> str:
@@ -125,11 +123,6 @@ Who wears glasses already gets another pair. Do not use it to identify or impers
 """
 
 
-def numbers(text: str) -> dict[str, Any]:
-    """Return the numbers in a card."""
-    return json.loads(text.rpartition("<!-- measures ")[2].partition(" -->")[0])
-
-
 def differences(old: dict[str, Any], new: dict[str, Any]) -> list[str]:
     """Return where new numbers differ from the card by more than another machine explains."""
     wrong = [key for key in ("model", "dataset", "count") if old[key] != new[key]]
@@ -143,28 +136,9 @@ def differences(old: dict[str, Any], new: dict[str, Any]) -> list[str]:
 
 def main() -> int:
     """Run the command that is given."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("what", choices=("put", "card", "check"), nargs="?")
-    parser.add_argument("subject", help="RUN for put, DATASET otherwise", nargs="?", default="")
-    args = parser.parse_args()
-    if args.what is None or not args.subject:
-        print("nothing to do without a dataset: python benchmarks/bundled_translator.py check DATASET")
-        return 0
     from facegan.models import ASSETS, TRANSLATORS
 
-    file = ASSETS / TRANSLATORS / f"{NAME}.md"
-    if args.what == "put":
-        put(args.subject)
-    elif args.what == "card":
-        file.write_text(card(measure(args.subject)))
-        print(file)
-    else:
-        wrong = differences(numbers(file.read_text()), measure(args.subject))
-        print("\n".join(wrong) or "the card is correct")
-        return int(bool(wrong))
-    return 0
+    return run(sys.modules[__name__], ASSETS / TRANSLATORS / f"{NAME}.md")
 
 
 if __name__ == "__main__":

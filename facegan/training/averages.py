@@ -263,7 +263,7 @@ def mixed(
 ) -> Iterator[Any]:
     """Yield the weighted sum of the models for each mixture, a weight for each file.
 
-    Each file is read once for as many sums as fit into ``SUM_BYTES``. Integers are the last file's.
+    Each file is read once for as many sums as fit into ``SUM_BYTES``. All but floats is the last file's.
     """
     newest = load(files[-1], device)
     floats = [v.numel() for v in newest.network.state_dict().values() if v.is_floating_point()]
