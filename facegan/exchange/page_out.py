@@ -32,8 +32,8 @@ _RUNTIME = {"runtime": "ort.wasm.bundle.min.mjs", "wasm": "ort-wasm-simd-threade
 _LICENCES = ("LICENSE", "ThirdPartyNotices.txt")
 _MODULES = ("bytes.js", "encoders.js", "latents.js", "engine.js")
 _SCRIPTS = {
-    "page": (*_MODULES, "embedded.js", "film.js", "page.js"),
-    "translator": (*_MODULES, "translating.js", "embedded.js", "translator.js"),
+    "page": (*_MODULES, "embedded.js", "common.js", "film.js", "page.js"),
+    "translator": (*_MODULES, "translating.js", "embedded.js", "common.js", "translator.js"),
 }
 _TESTS = 8
 _TEST_VALUES = 2**21  # of all embedded pictures: fewer of them where they are large

@@ -1,9 +1,6 @@
-const data = JSON.parse(document.getElementById('data').textContent);
-const byId = id => document.getElementById(id);
+// A page for generators: faces of seeds, their changes, arithmetic and films.
 const engine = new Faces(data, embedded);
-const SIZE = [engine.width, engine.height];
 const SLIDERS = 6;  // at first
-document.documentElement.style.setProperty('--aspect', SIZE[0] / SIZE[1]);
 
 const plain = name => name.toLowerCase().replaceAll('_', ' ').replace(/^(pca|sefa)(\d+)$/, '$1 component $2');
 const seedFace = seed => ({seed, title: `Seed ${seed}`, n: randn(seed, data.latent.dim), moves: {}});
@@ -11,35 +8,17 @@ const state = {
   first: 0, face: null, labels: data.default_labels || [], truncation: 1, slots: [null, null, null], kept: [], shown: [],
 };
 
-function element(tag, properties = {}, ...children) {
-  const made = Object.assign(document.createElement(tag), properties);
-  made.append(...children);
-  return made;
-}
-
-const blank = () => element('canvas', {width: SIZE[0], height: SIZE[1]});
-const paint = (canvas, pixels) => canvas.getContext('2d').putImageData(new ImageData(pixels, ...SIZE), 0, 0);
 const settings = () => [state.labels, state.truncation];
-const pause = () => new Promise(resolve => setTimeout(resolve));
 
 // --- the chosen picture ------------------------------------------------------------------------------------
-let stale = false, drawing = false;
 
-/** Draws the chosen picture as it is now; while one is being drawn, only the newest wish is kept. */
-async function refresh() {
-  stale = true;
-  if (drawing) return;
-  drawing = true;
-  while (stale) {
-    stale = false;
-    const face = state.face, pixels = await engine.draw(face, ...settings());
-    paint(byId('large'), pixels);
-    state.pixels = pixels;
-    byId('large').dataset.title = face.title;
-    await pause();
-  }
-  drawing = false;
-}
+/** Draws the chosen picture as it is now. */
+const refresh = newest(async () => {
+  const face = state.face, pixels = await engine.draw(face, ...settings());
+  paint(byId('large'), pixels);
+  state.pixels = pixels;
+  byId('large').dataset.title = face.title;
+});
 
 function moved({moves}) {
   const names = Object.fromEntries(data.directions.map(d => [d.index, plain(d.name)]));
@@ -81,12 +60,6 @@ function readLink() {
   if (labels.length === state.labels.length && labels.every(Number.isFinite)) state.labels = labels;
   if (data.truncates && truncation >= 0 && truncation <= 1) state.truncation = truncation;
   return face;
-}
-
-function download(blob, name) {
-  const link = element('a', {href: URL.createObjectURL(blob), download: name});
-  link.click();
-  setTimeout(() => URL.revokeObjectURL(link.href), 60000);
 }
 
 const fileName = face => face.title.toLowerCase().replaceAll('−', 'minus').replaceAll('+', 'plus').replace(/\W+/g, '-');
@@ -300,7 +273,6 @@ async function drawSlots() {
 // --- everything begins --------------------------------------------------------------------------------------
 
 function listen() {
-  const on = (id, action, kind = 'click') => byId(id).addEventListener(kind, action);
   const reset = () => { state.face.moves = {}; choose(state.face); };
   const turn = way => turnTo(state.first + way * perPage());
   on('save', save);
@@ -316,21 +288,11 @@ function listen() {
   on('gif', () => saveFilm('gif'));
   on('apng', () => saveFilm('png'));
   on('video', () => saveFilm('video'));
-  on('licences', async () => { const pre = byId('licences').querySelector('pre'); if (!pre.textContent) pre.textContent = new TextDecoder().decode(await unpack('notices')); }, 'toggle');
   for (const button of byId('use').querySelectorAll('button')) button.addEventListener('click', () => setSlot(+button.dataset.slot, state.face));
   onDrop(byId('film'), keep);
   const keys = {f: () => keep(state.face), s: save, r: reset, n: () => turn(1), p: () => state.first && turn(-1)};
-  addEventListener('keydown', event => {
-    if (event.ctrlKey || event.metaKey || event.altKey || event.target.matches('input:not([type=range]), select') || !keys[event.key]) return;
-    event.preventDefault();
-    keys[event.key]();
-  });
+  listenToKeys(keys);
   addEventListener('hashchange', () => location.reload());  // somebody has put in another address
-}
-
-function say(text, kind) {
-  byId('said').textContent = text;
-  byId('status').className = kind;
 }
 
 /** Shows the embedded pictures while the model is being loaded; they are drawn anew then. */
@@ -357,11 +319,8 @@ async function begin() {
   await choose(state.face);
   performance.mark('first picture');
   await pause();
-  const levels = await engine.selfTest(), count = data.tests.length;
-  const pictures = `${count} embedded picture${count > 1 ? 's' : ''}`;
-  if (levels > 1) say(`This browser computes other pictures than the model: up to ${levels} of 255 levels away from the ${pictures}. Another browser may do better.`, 'bad');
-  else say(`Seeds are the same pictures as in facegan: this browser reproduces the ${pictures}.`, 'good');
+  sayParity(await engine.selfTest(), 'Seeds are the same pictures as in facegan');
   await drawSheet();
 }
 
-begin().catch(error => say(`This browser cannot run the model (${error.message || error}). A current Chrome, Edge, Firefox or Safari can.`, 'bad'));
+start(begin);

@@ -1,6 +1,4 @@
 // A page for translators: what is drawn, dropped or seen by the camera goes through the model at once.
-const data = JSON.parse(document.getElementById('data').textContent);
-const byId = id => document.getElementById(id);
 
 /** Greatest difference, in levels, from the embedded results, which PyTorch made. */
 async function selfTest() {
@@ -12,22 +10,12 @@ async function selfTest() {
   return levels;
 }
 
-const engine = new Translating(data, embedded), SIZE = [engine.width, engine.height];
+const engine = new Translating(data, embedded);
 const ENLARGED = Math.max(1, Math.ceil(512 / Math.max(...SIZE)));  // lines are drawn finer than the model's pixels
 const PAD = SIZE.map(side => side * ENLARGED);
-document.documentElement.style.setProperty('--aspect', SIZE[0] / SIZE[1]);
 const pad = Object.assign(byId('pad'), {width: PAD[0], height: PAD[1]}).getContext('2d', {willReadFrequently: true});
 const state = {exact: null, photo: false, ink: '#000', before: [], result: null, camera: null};
-const pause = () => new Promise(resolve => setTimeout(resolve));
-
-function element(tag, properties = {}, ...children) {
-  const made = Object.assign(document.createElement(tag), properties);
-  made.append(...children);
-  return made;
-}
-
 const surface = (width, height) => element('canvas', {width, height}).getContext('2d', {willReadFrequently: true});
-const paint = (canvas, pixels) => canvas.getContext('2d').putImageData(new ImageData(pixels, ...SIZE), 0, 0);
 
 // --- inputs -------------------------------------------------------------------------------------------------
 
@@ -197,37 +185,20 @@ function choosePen(ink) {
 }
 
 // --- results --------------------------------------------------------------------------------------------------
-let stale = false, drawing = false;
 
-/** Translates the input as it is now; while one is being translated, only the newest wish is kept. */
-async function refresh() {
-  stale = true;
-  if (drawing) return;
-  drawing = true;
-  while (stale) {
-    stale = false;
-    state.result = await engine.draw(inputPixels());
-    paint(byId('large'), state.result);
-    await pause();
-  }
-  drawing = false;
-}
+/** Translates the input as it is now. */
+const refresh = newest(async () => {
+  state.result = await engine.draw(inputPixels());
+  paint(byId('large'), state.result);
+});
 
 async function save() {
   if (!state.result) return;
-  const mark = markOf({direction: data.direction}, data), blob = await writePng([state.result], SIZE, `${data.name}, a translation`, mark);
-  const link = element('a', {href: URL.createObjectURL(blob), download: `${data.name}-result.png`});
-  link.click();
-  setTimeout(() => URL.revokeObjectURL(link.href), 60000);
-}
-
-function say(text, kind) {
-  byId('said').textContent = text;
-  byId('status').className = kind;
+  const mark = markOf({direction: data.direction}, data);
+  download(await writePng([state.result], SIZE, `${data.name}, a translation`, mark), `${data.name}-result.png`);
 }
 
 function listen() {
-  const on = (id, action, event = 'click') => byId(id).addEventListener(event, action);
   on('photo', () => byId('file').click());
   on('file', event => { if (event.target.files[0]) openPhoto(event.target.files[0]); event.target.value = ''; }, 'change');
   on('camera', toggleCamera);
@@ -235,7 +206,6 @@ function listen() {
   on('clear', clear);
   on('save', save);
   on('derive', refresh, 'change');
-  on('licences', async () => { const pre = byId('licences').querySelector('pre'); if (!pre.textContent) pre.textContent = new TextDecoder().decode(await unpack('notices')); }, 'toggle');
   for (const button of byId('tools').querySelectorAll('[data-ink]')) button.addEventListener('click', () => choosePen(button.dataset.ink));
   listenToPen();
   const given = byId('given'), over = yes => event => { event.preventDefault(); given.classList.toggle('over', yes); };
@@ -244,11 +214,7 @@ function listen() {
   given.addEventListener('drop', event => { over(false)(event); if (event.dataTransfer.files[0]) openPhoto(event.dataTransfer.files[0]); });
   addEventListener('paste', event => { const file = [...event.clipboardData.files][0]; if (file) openPhoto(file); });
   const keys = {p: () => byId('file').click(), c: toggleCamera, u: undo, x: clear, s: save};
-  addEventListener('keydown', event => {
-    if (event.ctrlKey || event.metaKey || event.altKey || !keys[event.key]) return;
-    event.preventDefault();
-    keys[event.key]();
-  });
+  listenToKeys(keys);
 }
 
 async function begin() {
@@ -261,7 +227,7 @@ async function begin() {
   byId('width').value = data.input === 'hole' ? 100 : Math.max(8, 1000 / Math.min(...SIZE));  // a pixel of the model, or two
   const examples = await Promise.all(data.tests.map(({input}) => readPng(fromBase64(input))));
   byId('samples').append(...examples.map((pixels, i) => {
-    const canvas = element('canvas', {width: SIZE[0], height: SIZE[1]});
+    const canvas = blank();
     paint(canvas, pixels);
     const button = element('button', {ariaLabel: `Example ${i + 1}`}, canvas);
     button.addEventListener('click', () => showExample(pixels));
@@ -273,9 +239,7 @@ async function begin() {
   await showExample(examples[0]);
   state.before = [];
   performance.mark('first picture');
-  const levels = await selfTest(), count = data.tests.length, pictures = `${count} embedded picture${count > 1 ? 's' : ''}`;
-  if (levels > 1) say(`This browser computes other pictures than the model: up to ${levels} of 255 levels away from the ${pictures}. Another browser may do better.`, 'bad');
-  else say(`Results are those of facegan: this browser reproduces the ${pictures}.`, 'good');
+  sayParity(await selfTest(), 'Results are those of facegan');
 }
 
-begin().catch(error => say(`This browser cannot run the model (${error.message || error}). A current Chrome, Edge, Firefox or Safari can.`, 'bad'));
+start(begin);
