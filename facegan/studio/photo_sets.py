@@ -6,6 +6,7 @@ owner gives them, and an archive stays as it is. Only names of our own are ever 
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
@@ -156,11 +157,7 @@ class PhotoSets:
             if not target.is_file():
                 with writing("photos", target.name):
                     self._pack(target, files, uploads, on_progress=on_progress)
-            for upload, _ in files:
-                try:
-                    uploads.delete(uploads.find(upload))
-                except NotFoundError:
-                    continue
+            _delete_uploads(uploads, files)
 
     @staticmethod
     def _pack(
@@ -191,13 +188,15 @@ class PhotoSets:
         uploads = Uploads(self.project.private)
         for batch in photos.batches:
             (self.place / batch["file"]).unlink(missing_ok=True)
-            for upload, _ in batch.get("files", ()):
-                try:
-                    uploads.delete(uploads.find(upload))
-                except NotFoundError:
-                    continue
+            _delete_uploads(uploads, batch.get("files", ()))
         photos.review.unlink(missing_ok=True)
         shutil.rmtree(photos.folder, ignore_errors=True)
+
+
+def _delete_uploads(uploads: Uploads, files: Sequence[Sequence[str]]) -> None:
+    for upload, _ in files:
+        with contextlib.suppress(NotFoundError):
+            uploads.delete(uploads.find(upload))
 
 
 def _number(folder: Path) -> int:

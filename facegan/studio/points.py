@@ -43,13 +43,18 @@ def check_look(value: Any) -> dict[str, Any]:
 def check_face(value: Any) -> dict[str, Any]:
     """Return a face of a request; InputError says what is wrong with it."""
     face = _object(value, "face", ("point", "moves"))
-    moves = face.get("moves") or {}
-    if not isinstance(moves, dict) or len(moves) > 1000:
-        raise InputError("moves: give strengths by the names of directions")
+    moves = check_moves(face.get("moves") or {})
     point = check_point(face.get("point"))
     if sum(1 for _ in leaves(point)) > MAX_LEAVES:
         raise InputError(f"face: at most {MAX_LEAVES} faces go into one")
-    return {"point": point, "moves": {str(n): _number(s, "moves", 100) for n, s in moves.items()}}
+    return {"point": point, "moves": moves}
+
+
+def check_moves(value: Any) -> dict[str, float]:
+    """Return strengths by direction of a request; InputError says what is wrong with them."""
+    if not isinstance(value, dict) or len(value) > 1000:
+        raise InputError("moves: give strengths by the names of directions")
+    return {name: _number(strength, "moves", 100) for name, strength in value.items()}
 
 
 def check_point(value: Any, depth: int = 0) -> dict[str, Any]:

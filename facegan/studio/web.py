@@ -10,10 +10,12 @@ from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import quote
 
+from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import FileResponse, JSONResponse, Response
 
 from facegan.errors import InputError
+from facegan.studio.project import Item
 from facegan.studio.refusals import DISK_FULL, Refused, is_full
 from facegan.studio.state import Studio
 
@@ -34,6 +36,11 @@ def studio_of(request: Request) -> Studio:
     """Return the studio that answers a request."""
     studio: Studio = request.app.state.studio
     return studio
+
+
+async def item_of(request: Request, kind: str) -> Item:
+    """Return the item of a kind that the address names by its id; NotFoundError if there is none."""
+    return await run_in_threadpool(studio_of(request).project.find, kind, request.path_params["id"])
 
 
 async def while_there(request: Request, work: Coroutine[Any, Any, Result]) -> Result:
@@ -65,9 +72,9 @@ def answer(value: Any, status: int = 200) -> Response:
     return JSONResponse(value, status, NO_STORE)
 
 
-def picture(content: bytes, kind: str = "image/png") -> Response:
-    """Return the bytes of a picture."""
-    return Response(content, headers=NO_STORE, media_type=kind)
+def picture(content: bytes) -> Response:
+    """Return the bytes of a PNG."""
+    return Response(content, headers=NO_STORE, media_type="image/png")
 
 
 def send_file(request: Request, path: Path) -> Response:

@@ -59,11 +59,13 @@ def main(folder: Path) -> int:
     except OSError as error:
         traceback.print_exc()
         full = error.errno == errno.ENOSPC
-        report.event("failed", error=DISK_FULL if full else f"{error.strerror or error}: {error.filename}")
+        place = f": {project.relative(str(error.filename))}" if error.filename else ""
+        report.event("failed", error=DISK_FULL if full else f"{error.strerror or error}{place}")
         return 1
     except Exception as error:
         traceback.print_exc()  # to the job's log.txt
-        report.event("failed", error=f"{type(error).__name__}: {first_line(error)}")
+        bug, log = f"{type(error).__name__}: {first_line(error)}", project.relative(folder / "log.txt")
+        report.event("failed", error=f"facegan made a mistake ({bug}); {log} says more")
         return 1
 
 

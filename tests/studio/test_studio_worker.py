@@ -66,7 +66,7 @@ ENDS = {  # what happens -> exit code, last event, whether there is a result
         {"kind": "failed", "error": "the disk is full; make room, then do it again"},
         False,
     ),
-    "bug": (ZeroDivisionError("a\nb"), 1, {"kind": "failed", "error": "ZeroDivisionError: a"}, False),
+    "bug": (ZeroDivisionError("a\nb"), 1, {"kind": "failed"}, False),
 }
 
 
@@ -78,6 +78,9 @@ def test_every_end_is_told(project: Project, monkeypatch: pytest.MonkeyPatch, na
     assert worker.main(job.folder) == code
     event = follow_events(job.folder, 0)[0][-1]
     assert {key: event[key] for key in last} == last
+    if name == "bug":
+        words = f"facegan made a mistake (ZeroDivisionError: a); .studio/jobs/{job.id}/log.txt says more"
+        assert event["error"] == words
     assert job.to_dict()["state"] == last["kind"]
     assert [item.id for item in project.results()] == [job.id] * has_result
 

@@ -9,7 +9,7 @@ from typing import Any
 from facegan.errors import InputError
 from facegan.pixels.attacks.config import METHODS, TRANSFORM_NAMES
 from facegan.studio.actions import Action
-from facegan.studio.actions.photos import Live, adopt, classifier, photo
+from facegan.studio.actions.photos import Live, adopt, classifier, photo, show
 from facegan.studio.call import Call, Place, only, optional
 from facegan.studio.project import Project
 from facegan.studio.report import JobReport
@@ -46,7 +46,6 @@ def _run(call: Call, report: JobReport) -> Mapping[str, Any]:
     import facegan
     from facegan.cli.attack import describe
     from facegan.files import derived
-    from facegan.images import save_png
     from facegan.pixels.loop import StepStats
 
     values, live = report.values(call), Live(report)
@@ -61,9 +60,7 @@ def _run(call: Call, report: JobReport) -> Mapping[str, Any]:
     report.picture(place, "picture")
     for ending in ("difference", "figure"):
         adopt(report, derived(place, f"-{ending}.png"), ending)
-    before = report.project.results_folder / f"{report.job}.photo.png"
-    save_png(before, found.original)
-    report.picture(before, "photo")
+    show(report, found.original, "photo")
     return {
         "text": describe(found),
         "stopped": bool(found.signum),

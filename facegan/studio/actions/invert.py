@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from facegan.studio.actions import Action
-from facegan.studio.actions.photos import Live, adopt, photo
+from facegan.studio.actions.photos import Live, adopt, photo, show
 from facegan.studio.call import Call, Place, only, optional, ref, setting
 from facegan.studio.project import Project
 from facegan.studio.report import JobReport
@@ -38,7 +38,6 @@ def _call(settings: Mapping[str, Any], project: Project) -> Call:
 
 def _run(call: Call, report: JobReport) -> Mapping[str, Any]:
     import facegan
-    from facegan import images
     from facegan.inversion.invert import SearchStep
     from facegan.inversion.results import InversionStopped
 
@@ -59,14 +58,10 @@ def _run(call: Call, report: JobReport) -> Mapping[str, Any]:
         found, stopped = end.found, True
     folder, name = Path(values["out"]), found.names[0]
     if found.tuned:  # the first picture is the one that a list of results shows
-        tuned = report.project.results_folder / f"{report.job}.tuned.png"
-        images.save_png(tuned, found.tuned[name], facegan.read_mark(folder / "pairs.png"))
-        report.picture(tuned, "tuned")
+        show(report, found.tuned[name], "tuned", mark=facegan.read_mark(folder / "pairs.png"))
         adopt(report, folder / f"{name}-delta.safetensors", "delta")
     adopt(report, folder / f"{name}.png", "picture")
-    target = report.project.results_folder / f"{report.job}.photo.png"
-    images.save_png(target, found.photos[0])
-    report.picture(target, "photo")
+    show(report, found.photos[0], "photo")
     adopt(report, folder / "vectors.npz", "vectors")
     adopt(report, folder / "curve.png", "curve")
     shutil.rmtree(folder)

@@ -16,7 +16,7 @@ from facegan import images
 from facegan.classifiers import EFFICIENTNET_PACKAGE
 from facegan.errors import InputError
 from facegan.files import photo_path, sample_names, style_names, write_bytes
-from facegan.marks import COMPOSITE, made
+from facegan.marks import COMPOSITE, Mark, made
 from facegan.studio.call import Ref, optional
 from facegan.studio.project import Item, Project
 from facegan.studio.report import JobReport
@@ -145,6 +145,13 @@ class Live:
         self.report.event("live", **values)
         ended = time.monotonic()
         self._next = ended + max(_PAUSE, _SHARE * (ended - began))
+
+
+def show(report: JobReport, picture: np.ndarray, role: str, *, mark: Mark | None = None) -> None:
+    """Write a picture to ``results/JOB.ROLE.png``, and tell of it."""
+    place = report.project.results_folder / f"{report.job}.{role}.png"
+    images.save_png(place, picture, mark)
+    report.picture(place, role)
 
 
 def adopt(report: JobReport, path: str | Path, part: str, *, role: str = "") -> int:

@@ -49,11 +49,10 @@ def run(call: Call, report: JobReport) -> Mapping[str, Any]:
     """Publish, and put what a dry run wrote into an archive."""
     import facegan
 
-    steps = ["writing the model and its card", *["writing"] * 2]
-    report.progress(steps[0], 0, None)
+    report.progress("writing the model and its card", 0)
 
     def say(line: str) -> None:
-        report.progress(line, 0, None)
+        report.progress(line, 0)
         report.message(line)
 
     done = facegan.publish(**report.values(call), say=say)
@@ -61,7 +60,7 @@ def run(call: Call, report: JobReport) -> Mapping[str, Any]:
     found["addresses"] = list(done.addresses)
     if done.folder is not None:
         found["card"] = (Path(done.folder) / "model" / "README.md").read_text(encoding="utf-8")
-        report.progress("packing the archive", 0, None)
+        report.progress("packing the archive", 0)
         report.file(_pack(Path(done.folder), report), "archive")
     return found
 

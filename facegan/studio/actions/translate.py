@@ -8,7 +8,7 @@ from typing import Any
 
 from facegan.errors import InputError
 from facegan.studio.actions import Action
-from facegan.studio.actions.photos import adopt, photo
+from facegan.studio.actions.photos import adopt, photo, show
 from facegan.studio.call import Call, Place, only, optional, ref, setting
 from facegan.studio.project import Project
 from facegan.studio.report import JobReport
@@ -44,16 +44,13 @@ def _call(settings: Mapping[str, Any], project: Project) -> Call:
 
 def _run(call: Call, report: JobReport) -> Mapping[str, Any]:
     import facegan
-    from facegan.images import save_png
 
     values = report.values(call)
     done = facegan.translate(**values, on_progress=report.progress, say=report.message)
     figure, result = (Path(file) for file in done.files)
     adopt(report, result, "result", role="picture")
     report.picture(figure, "figure")
-    before = report.project.results_folder / f"{report.job}.input.png"
-    save_png(before, done.inputs[0])
-    report.picture(before, "photo" if values.get("whole") else "input")
+    show(report, done.inputs[0], "photo" if values.get("whole") else "input")
     return {"model": call.arguments["model"].id, "direction": done.direction, "pictures": done.count}
 
 

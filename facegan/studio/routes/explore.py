@@ -24,8 +24,7 @@ from facegan.runs.record import read_json
 from facegan.studio import points
 from facegan.studio.project import Project, new_id
 from facegan.studio.refusals import NotFoundError
-from facegan.studio.routes.models import model_of
-from facegan.studio.web import answer, graph_file, read_object, studio_of, text_of
+from facegan.studio.web import answer, graph_file, item_of, read_object, studio_of, text_of
 from facegan.version import __version__
 
 PARTS = ("map", "synthesize", "vectors", "components")
@@ -74,7 +73,7 @@ async def part(request: Request) -> Response:
 
 async def _question(request: Request) -> dict[str, Any]:
     """Return the name of a model, and the folder with what the page's engine needs of it."""
-    _, name = await model_of(request)
+    name = (await item_of(request, "models")).loaded
     return {"model": name, "folder": str(await run_in_threadpool(_folder, studio_of(request).project, name))}
 
 
@@ -200,14 +199,14 @@ async def _with_files(request: Request, looks: list[dict[str, Any]]) -> dict[str
 
 async def tray(request: Request) -> Response:
     """Answer with the favourites of a model."""
-    item, _ = await model_of(request)
+    item = await item_of(request, "models")
     about = await run_in_threadpool(read_json, _tray(studio_of(request).project, item.id))
     return answer({"looks": about.get("looks", [])})
 
 
 async def put_tray(request: Request) -> Response:
     """Keep the favourites of a model."""
-    item, _ = await model_of(request)
+    item = await item_of(request, "models")
     given = await read_object(request)
     looks = _looks(given, MAX_TRAY) if given.get("looks") else []
     file = _tray(studio_of(request).project, item.id)

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import io
 import json
-import math
-from typing import Any
 
 import numpy as np
 from starlette.concurrency import run_in_threadpool
@@ -17,11 +15,11 @@ from facegan.errors import InputError
 from facegan.files import sample_names, style_names
 from facegan.studio.actions.photos import LIVE, Found, found_face, source_of
 from facegan.studio.hands import Hands
+from facegan.studio.points import check_moves
 from facegan.studio.refusals import NotFoundError, shown
 from facegan.studio.web import NO_STORE, answer, picture, read_object, studio_of, text_of
 from facegan.studio.wording import in_plain_words
 
-MAX_MOVES = 400
 FORMATS = ("png", "npz", "safetensors")
 
 
@@ -87,7 +85,7 @@ async def words(request: Request) -> Response:
 async def image(request: Request) -> Response:
     """Answer with a PNG of the face, changed by ``moves``."""
     found, hands = await _found(request)
-    moves = checked_moves((await read_object(request)).get("moves", {}))
+    moves = check_moves((await read_object(request)).get("moves", {}))
     question = {**found.question(), "moves": moves, "recall": ""}
     _, content = await hands.call("edit_image", question, seconds=120)
     return picture(content)
@@ -100,7 +98,7 @@ async def file(request: Request) -> Response:
     if kind not in FORMATS:
         raise NotFoundError(f"a face comes as {' or '.join(FORMATS)}")
     try:
-        moves = checked_moves(json.loads(request.query_params.get("moves", "{}")))
+        moves = check_moves(json.loads(request.query_params.get("moves", "{}")))
     except (ValueError, RecursionError):
         raise InputError("moves must be a JSON object") from None
     headers = {**NO_STORE, "Content-Disposition": f'attachment; filename="face.{kind}"'}
@@ -130,16 +128,6 @@ def _safetensors(w: np.ndarray, model_hash: str) -> bytes:
 
     content: bytes = save({"w": w}, {"model_hash": model_hash, "space": "w+"})
     return content
-
-
-def checked_moves(moves: Any) -> dict[str, float]:
-    """Return strengths by direction; InputError if they are something else."""
-    if not isinstance(moves, dict) or len(moves) > MAX_MOVES:
-        raise InputError("moves must be an object with a number for each direction")
-    for name, value in moves.items():
-        if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
-            raise InputError(f"moves: '{shown(name)}' must be a number")
-    return {name: float(value) for name, value in moves.items()}
 
 
 ROUTES = [

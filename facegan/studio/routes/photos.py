@@ -15,7 +15,7 @@ from facegan.errors import FaceganError, InputError
 from facegan.studio.actions.prepare import crop_settings
 from facegan.studio.photo_sets import Brought, PhotoSet, PhotoSets
 from facegan.studio.refusals import NotFoundError
-from facegan.studio.web import NO_STORE, answer, picture, read_object, studio_of, text_of
+from facegan.studio.web import NO_STORE, answer, item_of, picture, read_object, studio_of, text_of
 
 MAX_SIDE = 1600
 """Pixels of a photo's longer side in the page."""
@@ -122,8 +122,7 @@ async def _folder(request: Request) -> Path:
         raise NotFoundError("no faces have been found in these photos yet")
     if kind != "datasets":
         raise NotFoundError("there is nothing at this address")
-    item = await run_in_threadpool(studio_of(request).project.find, "datasets", wanted)
-    return item.path
+    return (await item_of(request, "datasets")).path
 
 
 async def rows(request: Request) -> Response:

@@ -10,18 +10,12 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from facegan.studio.call import only, setting
-from facegan.studio.project import Item
-from facegan.studio.web import answer, read_object, send_file, studio_of
-
-
-async def _item(request: Request) -> Item:
-    project = studio_of(request).project
-    return await run_in_threadpool(project.find, "results", request.path_params["id"])
+from facegan.studio.web import answer, item_of, read_object, send_file, studio_of
 
 
 async def file(request: Request) -> Response:
     """Answer with a result's file, by its number; pages of strangers never run here."""
-    item = await _item(request)
+    item = await item_of(request, "results")
     project, number = studio_of(request).project, request.path_params["number"]
     return send_file(request, project.file_of(item.id, item.facts.get("files"), number))
 
@@ -30,19 +24,19 @@ async def change(request: Request) -> Response:
     """Keep a result, or name it."""
     given = await read_object(request)
     only(given, "kept", "label")
-    project, item = studio_of(request).project, await _item(request)
+    project, item = studio_of(request).project, await item_of(request, "results")
     notes: dict[str, Any] = {}
     if "kept" in given:
         notes["kept"] = setting(given, "kept", False)
     if "label" in given:
         notes["label"] = setting(given, "label", "").strip()[:120]
     await run_in_threadpool(project.note_result, item, notes)
-    return answer((await _item(request)).to_dict())
+    return answer((await item_of(request, "results")).to_dict())
 
 
 async def delete(request: Request) -> Response:
     """Delete a result with its files."""
-    item = await _item(request)
+    item = await item_of(request, "results")
     await run_in_threadpool(studio_of(request).project.delete_result, item)
     return answer({"deleted": item.id})
 

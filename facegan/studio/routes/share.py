@@ -12,15 +12,14 @@ from starlette.responses import FileResponse, Response
 from starlette.routing import Route
 
 from facegan.models import resolve
-from facegan.studio.routes.models import model_of
-from facegan.studio.web import NO_STORE, answer, studio_of
+from facegan.studio.web import NO_STORE, answer, item_of, studio_of
 
 
 async def card(request: Request) -> Response:
     """Answer with a model's card, its facts, and the command line and the Python that show them."""
-    item, name = await model_of(request)
+    item = await item_of(request, "models")
     title = re.sub(r"[^A-Za-z0-9._-]+", "-", item.name.rpartition("/")[2]).strip(".-") or "model"
-    question = {"model": name, "title": title}
+    question = {"model": item.loaded, "title": title}
     found, _ = await studio_of(request).hands.call("card", question, seconds=120)
     words = {
         "command": shlex.join(["facegan", "show", item.name]),
@@ -31,8 +30,8 @@ async def card(request: Request) -> Response:
 
 async def file(request: Request) -> Response:
     """Answer with a model's own file."""
-    item, name = await model_of(request)
-    path = await run_in_threadpool(resolve, name)
+    item = await item_of(request, "models")
+    path = await run_in_threadpool(resolve, item.loaded)
     saved = f"{re.sub(r'[^A-Za-z0-9._@-]', '-', item.id)}.safetensors"
     headers = {**NO_STORE, "Content-Disposition": f"attachment; filename*=UTF-8''{quote(saved)}"}
     return FileResponse(path, headers=headers, media_type="application/octet-stream")

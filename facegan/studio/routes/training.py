@@ -12,10 +12,9 @@ from starlette.routing import Route
 from facegan.data.dataset import Dataset
 from facegan.runs.compare import differing
 from facegan.studio import training
-from facegan.studio.project import Item
 from facegan.studio.refusals import NotFoundError, shown
 from facegan.studio.state import Studio
-from facegan.studio.web import NO_STORE, answer, studio_of
+from facegan.studio.web import NO_STORE, answer, item_of, studio_of
 
 MAX_COMPARED = 8
 """Runs beside each other."""
@@ -43,10 +42,6 @@ def _jobs(studio: Studio) -> dict[str, Any]:
     return training.jobs_of_runs(studio.jobs.listing())
 
 
-def _run(studio: Studio, wanted: str) -> Item:
-    return studio.project.find("runs", wanted)
-
-
 def _summaries(studio: Studio) -> list[dict[str, Any]]:
     jobs = _jobs(studio)
     found = [
@@ -68,7 +63,7 @@ async def run(request: Request) -> Response:
     studio, version = studio_of(request), request.query_params.get("version", "")
 
     def found() -> dict[str, Any]:
-        item = _run(studio, request.path_params["id"])
+        item = studio.project.find("runs", request.path_params["id"])
         now, record = _records.read(item.path)
         about = {**training.summary(item, record, _jobs(studio).get(item.name)), "version": now}
         return about if now == version else {**about, **training.detail(item, record)}
@@ -78,7 +73,7 @@ async def run(request: Request) -> Response:
 
 async def grid(request: Request) -> Response:
     """Answer with the sheet of samples that a run drew at a number of kimg."""
-    item = await run_in_threadpool(_run, studio_of(request), request.path_params["id"])
+    item = await item_of(request, "runs")
     file = await run_in_threadpool(training.grid_of, item, request.path_params["kimg"])
     if file is None:
         raise NotFoundError(f"this run has no sheet at '{shown(request.path_params['kimg'])}' kimg")
@@ -91,7 +86,7 @@ async def compare(request: Request) -> Response:
     wanted = request.query_params.get("runs", "").split(",")[:MAX_COMPARED]
 
     def found() -> dict[str, Any]:
-        items = [_run(studio, one) for one in wanted]
+        items = [studio.project.find("runs", one) for one in wanted]
         rows = differing([_records.read(item.path)[1] for item in items])
         plain = {n: row for n, row in rows.items() if not n.startswith("machine.") and n not in _ASIDE}
         return {

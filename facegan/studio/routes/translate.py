@@ -19,15 +19,10 @@ from facegan.studio.actions.photos import source_of
 from facegan.studio.call import setting
 from facegan.studio.project import Item
 from facegan.studio.refusals import NotFoundError, shown
-from facegan.studio.web import NO_STORE, answer, graph_file, picture, read_object, studio_of, text_of
+from facegan.studio.web import NO_STORE, answer, graph_file, item_of, picture, read_object, studio_of, text_of
 from facegan.studio.wording import in_plain_words
 
 MAX_GRAPHS = 24
-
-
-async def _item(request: Request) -> Item:
-    project = studio_of(request).project
-    return await run_in_threadpool(project.find, "models", request.path_params["id"])
 
 
 async def _ask(
@@ -48,13 +43,13 @@ async def _ask(
 
 async def facts(request: Request) -> Response:
     """Answer with what a translator takes and makes."""
-    found, _ = await _ask(request, await _item(request), "translator_facts")
+    found, _ = await _ask(request, await item_of(request, "models"), "translator_facts")
     return answer(found)
 
 
 async def graph(request: Request) -> Response:
     """Answer with the ONNX graph of a direction, which is written once."""
-    item = await _item(request)
+    item = await item_of(request, "models")
     about, _ = await _ask(request, item, "translator_facts")
     direction = request.query_params.get("direction") or about["directions"][0]
     if direction not in about["directions"]:
@@ -81,7 +76,7 @@ async def given(request: Request) -> Response:
     name, path = source_of(studio_of(request).project, asked.get("photo"))
     options = {"face": setting(asked, "face", 0, most=1000), "align": setting(asked, "align", True)}
     options["ready"] = setting(asked, "ready", False)
-    item = await _item(request)
+    item = await item_of(request, "models")
     found, _ = await _ask(request, item, "translator_input", names={path: name}, path=path, **options)
     return answer(found)
 
@@ -93,7 +88,7 @@ async def drawn(request: Request) -> Response:
         content = base64.b64decode(text_of(asked, "png"), validate=True)
     except (binascii.Error, ValueError):
         raise InputError("png must be a picture in base64") from None
-    item, direction = await _item(request), text_of(asked, "direction", "")
+    item, direction = await item_of(request, "models"), text_of(asked, "direction", "")
     _, made = await _ask(request, item, "translator_picture", content=content, direction=direction)
     return picture(made)
 

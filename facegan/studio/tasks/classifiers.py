@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 
-from facegan import images
+from facegan import figures, images
 from facegan.classifiers.classifier import Classifier
 from facegan.classifiers.face_classes import cut, face_window
 from facegan.classifiers.loading import load_classifier
@@ -28,8 +28,7 @@ def classifier_look(arguments: dict[str, Any], content: bytes) -> Result:
     photo; null is all of it.
     """
     classifier = _classifier(arguments["model"])
-    photo = images.read_image_file(photo_path(arguments["path"]))
-    photo = photo.repeat(3, axis=2) if photo.shape[2] == 1 else photo
+    photo = figures.colour(images.read_image_file(photo_path(arguments["path"])))
     window = face_window(photo) if classifier.faces else None
     with torch.inference_mode():
         logits = classifier.logits(images.to_unit(cut(photo, window)[None], classifier.device))[0].cpu()

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from facegan import images
+from facegan import figures, images
 from facegan.data.candidates import Candidate, candidates
 from facegan.data.crops import Crop, FaceDetector, needs_detector
 from facegan.data.faces import Face
@@ -49,8 +49,7 @@ class _Photos:
 
     def get(self, key: str, read: Callable[[], np.ndarray]) -> np.ndarray:
         if key not in self.pictures:
-            photo = read()
-            self.pictures[key] = photo.repeat(3, axis=2) if photo.shape[2] == 1 else photo
+            self.pictures[key] = figures.colour(read())
             while sum(p.nbytes for p in self.pictures.values()) > _HELD_BYTES and len(self.pictures) > 1:
                 gone, _ = self.pictures.popitem(last=False)
                 self.faces = {about: found for about, found in self.faces.items() if about[0] != gone}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from facegan import images
+from facegan import figures, images
 from facegan.data.crops import PLACEMENTS
 from facegan.data.inputs import INPUTS, derive
 from facegan.errors import InputError
@@ -59,8 +59,8 @@ def translator_picture(arguments: dict[str, Any], content: bytes) -> Result:
     given = images.read_image(content, "the drawing")
     if given.shape[:2] != (h, w):
         raise InputError(f"the drawing must have {w}x{h} px, the size of this translator's pictures")
-    given = images.luma(given) if c == 1 and given.shape[2] == 3 else given
-    given = given.repeat(3, axis=2) if c == 3 and given.shape[2] == 1 else given
+    if given.shape[2] != c:
+        given = images.luma(given) if c == 1 else figures.colour(given)
     direction = model.direction(arguments["direction"])
     mark = made(model.hash, source=COMPOSITE, direction=direction)
     return {}, images.png_bytes(model.translate(given[None], direction)[0], mark)
