@@ -16,9 +16,10 @@ function element(tag, properties = {}, ...children) {
 const blank = () => element('canvas', {width: SIZE[0], height: SIZE[1]});
 const paint = (canvas, pixels) => canvas.getContext('2d').putImageData(new ImageData(pixels, ...SIZE), 0, 0);
 
-/** A function that calls `draw`; while one picture is being drawn, only the newest wish is kept. */
+let stale = false, drawing = false;
+
+/** A function that draws the large picture by `draw`; while that is being done, only the newest wish is kept. */
 function newest(draw) {
-  let stale = false, drawing = false;
   return async () => {
     stale = true;
     if (drawing) return;
