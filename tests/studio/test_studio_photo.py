@@ -180,7 +180,7 @@ MISTAKES: dict[str, tuple[str, dict[str, Any], str]] = {
     "a path": ("invert", {"photo": "/etc/passwd", "model": "celeba64"}, "there is no upload"),
     "a path as a sample": ("invert", {"photo": "sample:../x", "model": "celeba64"}, "no such sample"),
     "a path as a model": ("invert", {"photo": "sample:officer", "model": "../m"}, "no model '../m'"),
-    "face 0": ("invert", {"photo": "sample:officer", "model": "celeba64", "face": 0}, "face must be from 1 to 1,000"),
+    "face 0": ("invert", {"photo": "sample:officer", "model": "celeba64", "face": 0}, "face must be from 1"),
     "another setting": ("invert", {"photo": "sample:officer", "out": "/tmp"}, "there is no setting 'out'"),
     "no edit": ("edit", {"face": "?", "edits": " "}, "edits: move a slider"),
     "a face that is none": ("edit", {"face": "nothing", "edits": "smiling=1"}, "no result 'nothing'"),

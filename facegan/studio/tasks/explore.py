@@ -62,7 +62,7 @@ def engine(given: Given, content: bytes) -> Result:
         "runs": _runs(folder),
     }
     picture, mark = _drawn({"model": given["model"], "files": {}}, PLAIN)
-    facts["picture"] = base64.b64encode(images.png_bytes(picture, mark)).decode()
+    facts["picture"] = images.base64_png(picture, mark)
     if found:
         facts["version"] += f"-{found.model_hash[:4]}{len(found.names)}"
     write_bytes(folder / "facts.json", json.dumps(facts).encode())
