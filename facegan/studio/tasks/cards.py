@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import re
-from typing import Any
 
 from facegan.exchange.publish_card import model_card
 from facegan.exchange.publish_facts import facts_of
 from facegan.model_summary import describe_model, facts_rows
 from facegan.models import bundled_file
+from facegan.studio.tasks import Given, Result
 
 
-def card(arguments: dict[str, Any], content: bytes) -> tuple[dict[str, Any], bytes]:
+def card(arguments: Given, content: bytes) -> Result:
     """Return the card of the model named ``model`` as Markdown, and facts as texts by name.
 
     A bundled model has its own card; translators of a project have none.

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-from typing import Any
 
 import torch
 
@@ -12,16 +11,16 @@ from facegan.classifiers.classifier import Classifier
 from facegan.classifiers.face_classes import cut, face_window
 from facegan.classifiers.loading import load_classifier
 from facegan.files import photo_path
-from facegan.studio.tasks.models import Result
+from facegan.studio.tasks import Given, Result
 
 
-def classifier_classes(arguments: dict[str, Any], content: bytes) -> Result:
+def classifier_classes(arguments: Given, content: bytes) -> Result:
     """Return the names of all classes of the classifier named ``model``."""
     found = _classifier(arguments["model"])
     return {"classes": [found.short_label(i) for i in range(len(found.labels))]}, b""
 
 
-def classifier_look(arguments: dict[str, Any], content: bytes) -> Result:
+def classifier_look(arguments: Given, content: bytes) -> Result:
     """Return what it sees in the photo at ``path``: the five most probable classes, and where it looked.
 
     ``path`` is the server's own, or a sample. ``window`` is left, top, width and height in shares of the

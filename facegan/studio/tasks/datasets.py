@@ -11,6 +11,7 @@ from typing import Any
 from facegan.data.dataset import Dataset
 from facegan.data.filters import parse_where
 from facegan.errors import DatasetError, InputError
+from facegan.studio.tasks import Given, Result
 
 MAX_ROWS = 20_000
 """Pictures of a dataset that are looked through."""
@@ -59,7 +60,7 @@ def _predicted(data: Dataset) -> dict[str, dict[str, Any]]:
     return dict(data.info.get("predicted", {}).get("names", {}))
 
 
-def dataset_rows(arguments: dict[str, Any], content: bytes) -> tuple[dict[str, Any], bytes]:
+def dataset_rows(arguments: Given, content: bytes) -> Result:
     """Return what a dataset is, and a page of its pictures that fit ``where``, in an order."""
     found = opened(arguments["path"])
     data, rows = found.data, found.rows
@@ -140,7 +141,7 @@ def _shown(row: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def dataset_picture(arguments: dict[str, Any], content: bytes) -> tuple[dict[str, Any], bytes]:
+def dataset_picture(arguments: Given, content: bytes) -> Result:
     """Return picture ``n`` of a split as the PNG that the dataset has."""
     found, split, number = opened(arguments["path"]), str(arguments["split"]), int(arguments["n"])
     if not 0 <= number < found.data.counts.get(split, 0):
@@ -155,7 +156,7 @@ def dataset_picture(arguments: dict[str, Any], content: bytes) -> tuple[dict[str
     return {}, group[number - first]
 
 
-def photo_place(arguments: dict[str, Any], content: bytes) -> tuple[dict[str, Any], bytes]:
+def photo_place(arguments: Given, content: bytes) -> Result:
     """Return file and member of a source that a dataset lists, if it lies in the project."""
     source, root = str(arguments["source"]), Path(arguments["root"])
     if source not in opened(arguments["path"]).sources:

@@ -8,12 +8,13 @@ from facegan import figures, images
 from facegan.data import crops
 from facegan.data.crops import Crop
 from facegan.files import photo_path
+from facegan.studio.tasks import Given, Result
 
 MAX_FACES = 24
 """Faces of a photo that are shown."""
 
 
-def edit_faces(arguments: dict[str, Any], content: bytes) -> tuple[dict[str, Any], bytes]:
+def edit_faces(arguments: Given, content: bytes) -> Result:
     """Return the faces in the photo at ``path``, the largest first.
 
     ``path`` is the server's own, or a sample; ``crop`` are the fields of a ``Crop``. Boxes are shares of the

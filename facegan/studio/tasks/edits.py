@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any
 
 import torch
 
@@ -16,7 +15,8 @@ from facegan.inversion.targets import crop_of
 from facegan.latent.directions import kept_directions
 from facegan.latent.editing import MAX_STRENGTH, at_home, parse_edits
 from facegan.marks import RECALL
-from facegan.studio.tasks.models import Result, generator, known_directions, loaded
+from facegan.studio.tasks import Given, Result
+from facegan.studio.tasks.models import generator, known_directions, loaded
 from facegan.vectors import load_vectors
 
 STRENGTH = 1.5
@@ -33,13 +33,13 @@ _AMOUNTS = {
 _COMPARATIVES = {"older": "old", "younger": "young", "happier": "happy", "blonder": "blond"}
 
 
-def edit_crop(arguments: dict[str, Any], content: bytes) -> Result:
+def edit_crop(arguments: Given, content: bytes) -> Result:
     """Return how photos are cut for the model named ``model``: the fields of a ``Crop``."""
     crop = replace(crop_of(loaded(arguments["model"])), all_faces=True)
     return {**asdict(crop), "size": list(crop.shape[:2])}, b""
 
 
-def edit_directions(arguments: dict[str, Any], content: bytes) -> Result:
+def edit_directions(arguments: Given, content: bytes) -> Result:
     """Return the model's directions, the most telling ones first; none if they are not known."""
     found = kept_directions(generator(arguments["model"]))
     if found is None:
@@ -51,7 +51,7 @@ def edit_directions(arguments: dict[str, Any], content: bytes) -> Result:
     return {"known": True, "directions": rows}, b""
 
 
-def edit_words(arguments: dict[str, Any], content: bytes) -> Result:
+def edit_words(arguments: Given, content: bytes) -> Result:
     """Return what words mean, such as "smiling, a bit older" or "eyeglasses=-1": strengths by direction."""
     found = known_directions(generator(arguments["model"]))
     text = ",".join(_with_number(part) for part in arguments["words"].split(",") if part.strip())
@@ -70,7 +70,7 @@ def _with_number(part: str) -> str:
     return f"{rest}={strength}"
 
 
-def edit_image(arguments: dict[str, Any], content: bytes) -> Result:
+def edit_image(arguments: Given, content: bytes) -> Result:
     """Return a PNG of the face in the file ``vectors``, moved by ``moves``, as the model draws it.
 
     ``recall`` is what its mark says to the studio.
@@ -83,14 +83,14 @@ def edit_image(arguments: dict[str, Any], content: bytes) -> Result:
         return {}, images.png_bytes(model.images(w)[0], mark)
 
 
-def edit_place(arguments: dict[str, Any], content: bytes) -> Result:
+def edit_place(arguments: Given, content: bytes) -> Result:
     """Return w of the face in the file ``vectors``, moved by ``moves``: its shape, and float32 values."""
     model = _labelled(arguments)
     w = _place(model, arguments)
     return {"shape": list(w.shape[1:]), "hash": model.hash}, w[0].float().numpy().astype("<f4").tobytes()
 
 
-def _place(model: Generator, arguments: dict[str, Any]) -> torch.Tensor:
+def _place(model: Generator, arguments: Given) -> torch.Tensor:
     """Return w ``1,num_ws,w_dim`` of the first vector of a file, moved along directions."""
     saved = load_vectors(Path(arguments["vectors"]), model.latent.dim, (model.num_ws, model.w_dim))
     moves = {name: float(value) for name, value in arguments["moves"].items() if value}
@@ -101,6 +101,6 @@ def _place(model: Generator, arguments: dict[str, Any]) -> torch.Tensor:
     return known_directions(model).move(w, moves) if moves else w
 
 
-def _labelled(arguments: dict[str, Any]) -> Generator:
+def _labelled(arguments: Given) -> Generator:
     model, labels = generator(arguments["model"]), arguments["labels"]
     return model.tell(labels) if labels else model

@@ -28,7 +28,8 @@ from facegan.latent.interpolation import lerp, slerp
 from facegan.marks import RECALL, Mark
 from facegan.prior import Latent
 from facegan.studio import points
-from facegan.studio.tasks.models import Result, generator, known_directions
+from facegan.studio.tasks import Given, Result
+from facegan.studio.tasks.models import generator, known_directions
 from facegan.vectors import Vectors, load_vectors, save_vectors
 
 KEPT = 12
@@ -38,7 +39,6 @@ PLAIN = {"face": {"point": {"seed": 0}, "moves": {}}, "truncation": 1, "labels":
 _COMPARED = 4
 
 Tensor = torch.Tensor
-Given = dict[str, Any]
 
 
 # --- what the page's engine runs -----------------------------------------------------------------------

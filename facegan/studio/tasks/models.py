@@ -14,20 +14,20 @@ from facegan.errors import InputError
 from facegan.generator import Generator
 from facegan.latent.directions import Directions, kept_directions
 from facegan.models import load, resolve, split_delta
+from facegan.studio.tasks import Given, Result
 from facegan.translator import Translator
 
 KEPT_MODELS = 3
-Result = tuple[dict[str, Any], bytes]
 
 
-def machine(arguments: dict[str, Any], content: bytes) -> Result:
+def machine(arguments: Given, content: bytes) -> Result:
     """Return where models are drawn."""
     device = pick_device("auto")
     name = torch.cuda.get_device_name(device) if device.type == "cuda" else ""
     return {"device": f"{device.type}{f' ({name})' if name else ''}", "threads": torch.get_num_threads()}, b""
 
 
-def facts(arguments: dict[str, Any], content: bytes) -> Result:
+def facts(arguments: Given, content: bytes) -> Result:
     """Return what the model named ``model`` is."""
     model = loaded(arguments["model"])
     found: dict[str, Any] = {"hash": model.hash, "image_shape": list(model.image_shape)}
@@ -42,7 +42,7 @@ def facts(arguments: dict[str, Any], content: bytes) -> Result:
     return {**found, "model": "generator", "latent": latent, **shape}, b""
 
 
-def seed_picture(arguments: dict[str, Any], content: bytes) -> Result:
+def seed_picture(arguments: Given, content: bytes) -> Result:
     """Return a PNG of the picture of ``seed``."""
     model, seed = generator(arguments["model"]), arguments["seed"]
     mark = figures.origin(model.hash, labels=model.spelled(), seed=str(seed))

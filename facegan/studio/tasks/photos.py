@@ -23,6 +23,7 @@ from facegan.data.items import MAX_FILE_BYTES, Reading
 from facegan.data.review import Decision
 from facegan.data.sources import open_source
 from facegan.errors import ImageError, InputError
+from facegan.studio.tasks import Given, Result
 from facegan.studio.tasks.pictures import MAX_PIXELS, why_not
 
 _HELD_BYTES = 512 * 2**20  # of photos that are kept decoded
@@ -30,7 +31,7 @@ LEAST_FACE, LEAST_CONFIDENCE = 12, 0.7
 """The smallest and least certain faces that a photo's own window offers: all that the detector reports."""
 
 
-def check_archive(arguments: dict[str, Any], content: bytes) -> tuple[dict[str, Any], bytes]:
+def check_archive(arguments: Given, content: bytes) -> Result:
     """Return nothing; InputError if the archive at ``path`` cannot be read."""
     try:
         for _ in open_source(arguments["path"], Reading()):
@@ -73,7 +74,7 @@ class _Seen(FaceDetector):
         return list(_HELD.faces[self.key, largest])
 
 
-def _photo(arguments: dict[str, Any]) -> tuple[np.ndarray, str]:
+def _photo(arguments: Given) -> tuple[np.ndarray, str]:
     """Return the photo of ``file`` and ``member``, and its key."""
     file, member = Path(arguments["file"]), arguments.get("member", "")
     key = json.dumps([str(file), file.stat().st_mtime_ns if file.is_file() else 0, member])
@@ -102,7 +103,7 @@ def _read(file: Path, member: str) -> np.ndarray:
     raise InputError("this archive has no such picture any more; drop it again")
 
 
-def view_photo(arguments: dict[str, Any], content: bytes) -> tuple[dict[str, Any], bytes]:
+def view_photo(arguments: Given, content: bytes) -> Result:
     """Return the size of a photo, and a PNG of at most ``side`` pixels."""
     photo, _ = _photo(arguments)
     height, width = photo.shape[:2]
@@ -110,7 +111,7 @@ def view_photo(arguments: dict[str, Any], content: bytes) -> tuple[dict[str, Any
     return {"width": width, "height": height}, images.png_bytes(shown)
 
 
-def faces_in_photo(arguments: dict[str, Any], content: bytes) -> tuple[dict[str, Any], bytes]:
+def faces_in_photo(arguments: Given, content: bytes) -> Result:
     """Return all faces of a photo, what would become of them, and what would be cut."""
     photo, key = _photo(arguments)
     found = _candidates(photo, key, arguments)
@@ -118,7 +119,7 @@ def faces_in_photo(arguments: dict[str, Any], content: bytes) -> tuple[dict[str,
     return {"width": width, "height": height, "faces": [_told(each) for each in found]}, b""
 
 
-def cut_photo(arguments: dict[str, Any], content: bytes) -> tuple[dict[str, Any], bytes]:
+def cut_photo(arguments: Given, content: bytes) -> Result:
     """Return the first crop of a photo as PNG, and its outline; InputError where there is none."""
     photo, key = _photo(arguments)
     best = next((each for each in _candidates(photo, key, arguments) if each.image is not None), None)
@@ -127,7 +128,7 @@ def cut_photo(arguments: dict[str, Any], content: bytes) -> tuple[dict[str, Any]
     return _told(best), images.png_bytes(best.image)
 
 
-def _candidates(photo: np.ndarray, key: str, arguments: dict[str, Any]) -> list[Candidate]:
+def _candidates(photo: np.ndarray, key: str, arguments: Given) -> list[Candidate]:
     settings = dict(arguments["crop"])
     crop = Crop(settings.pop("crop", "aligned"), **settings)
     box = arguments.get("box")

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 from facegan import images
 from facegan.errors import ImageError, InputError
 from facegan.marks import read_mark
+from facegan.studio.tasks import Given, Result
 
 MAX_PIXELS = images.MAX_PIXELS
 REASONS = {
@@ -18,7 +18,7 @@ REASONS = {
 """What people read, for reasons that need a way out."""
 
 
-def decode(arguments: dict[str, Any], content: bytes) -> tuple[dict[str, Any], bytes]:
+def decode(arguments: Given, content: bytes) -> Result:
     """Return the size of the picture at ``path``, and with ``side`` a PNG of at most so many pixels a side.
 
     ``path`` is the server's own; it comes from no request.
@@ -39,7 +39,7 @@ def why_not(error: ImageError) -> str:
     return REASONS.get(error.reason, f"the picture cannot be read: {error.reason}")
 
 
-def mark(arguments: dict[str, Any], content: bytes) -> tuple[dict[str, Any], bytes]:
+def mark(arguments: Given, content: bytes) -> Result:
     """Return what the file at ``path`` says of its making; None if it says nothing, or is no picture."""
     try:
         found = read_mark(Path(arguments["path"]))

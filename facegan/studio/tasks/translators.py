@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from facegan import figures, images
 from facegan.data.crops import PLACEMENTS
 from facegan.data.inputs import INPUTS, derive
@@ -12,12 +10,13 @@ from facegan.exchange.translator_out import Way, onnx_graph
 from facegan.exchange.translator_page import said
 from facegan.inversion.targets import open_photos
 from facegan.marks import COMPOSITE, made
-from facegan.studio.tasks.models import Result, loaded
+from facegan.studio.tasks import Given, Result
+from facegan.studio.tasks.models import loaded
 from facegan.translation.photos import Crops
 from facegan.translator import Translator
 
 
-def translator_facts(arguments: dict[str, Any], content: bytes) -> Result:
+def translator_facts(arguments: Given, content: bytes) -> Result:
     """Return what the page needs to know of the translator named ``model``."""
     model = _translator(arguments)
     crop = (model.meta.get("alignment") or {}).get("kind", "none")
@@ -33,13 +32,13 @@ def translator_facts(arguments: dict[str, Any], content: bytes) -> Result:
     }, b""
 
 
-def translator_graph(arguments: dict[str, Any], content: bytes) -> Result:
+def translator_graph(arguments: Given, content: bytes) -> Result:
     """Return the ONNX graph of one of its directions."""
     model = _translator(arguments)
     return {}, onnx_graph(Way(model, model.direction(arguments["direction"])), weights="float16")
 
 
-def translator_input(arguments: dict[str, Any], content: bytes) -> Result:
+def translator_input(arguments: Given, content: bytes) -> Result:
     """Return what the translator is given of the photo at ``path``: PNGs of its crop and of its input.
 
     ``path`` is the server's own, or a sample. One that is ``ready`` is an input already.
@@ -52,7 +51,7 @@ def translator_input(arguments: dict[str, Any], content: bytes) -> Result:
     return {"photo": images.base64_png(photo), "input": images.base64_png(given)}, b""
 
 
-def translator_picture(arguments: dict[str, Any], content: bytes) -> Result:
+def translator_picture(arguments: Given, content: bytes) -> Result:
     """Return a PNG of what the translator makes of the picture ``content``, which is an input already."""
     model = _translator(arguments)
     c, h, w = model.image_shape
@@ -66,7 +65,7 @@ def translator_picture(arguments: dict[str, Any], content: bytes) -> Result:
     return {}, images.png_bytes(model.translate(given[None], direction)[0], mark)
 
 
-def _translator(arguments: dict[str, Any]) -> Translator:
+def _translator(arguments: Given) -> Translator:
     model = loaded(arguments["model"])
     if not isinstance(model, Translator):
         raise InputError("this model makes faces of noise; choose a translator")
