@@ -112,9 +112,13 @@ class Hands:
             result, back = await asyncio.wait_for(self._exchange(head, content), seconds)
             whole = True
         except (asyncio.TimeoutError, TimeoutError):
-            raise Refused(400, f"this took longer than {seconds:g} seconds and was given up") from None
+            raise Refused(
+                400, f"this took longer than {seconds:g} seconds and was stopped; try again"
+            ) from None
         except (asyncio.IncompleteReadError, ConnectionError):
-            raise Refused(400, "the process that worked on this ended; the file may be damaged") from None
+            raise Refused(
+                400, "this work broke off: a file is damaged, or the memory is full; try again"
+            ) from None
         finally:
             if not whole:  # what comes back later would be taken for another's
                 await self.close()

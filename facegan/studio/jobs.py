@@ -235,9 +235,8 @@ class Jobs:
                 quick = bool(about.get("quick"))
                 if about.get("state") == "running":
                     running[quick] += not self._ended(job, about)
-                elif (
-                    about.get("state") == "queued" and job.alive()
-                ):  # its server died before it could note it
+                elif about.get("state") == "queued" and job.alive():
+                    # Its server died before it could note that it runs.
                     job.write({**about, "state": "running", "started": time.time()})
                     running[quick] += 1
                 elif about.get("state") == "queued":

@@ -41,9 +41,9 @@ class Item:
     kind: str
     """``datasets``, ``runs``, ``models`` or ``results``."""
     id: str
-    """By what requests name it; unique among those of its kind."""
+    """The name that requests use; unique among those of its kind."""
     name: str
-    """How it is called for people and on command lines, by its path within the project."""
+    """The name for people and command lines: its path within the project."""
     path: Path
     """Where it lies."""
     facts: Mapping[str, Any] = field(default_factory=dict)
@@ -106,7 +106,7 @@ class Project:
         return found
 
     def results(self) -> list[Item]:
-        """Return the results, newest first: those of whom ``results/`` has ``ID.json``."""
+        """Return the results, newest first: those for which ``results/`` has ``ID.json``."""
         found = []
         for file in sorted(_entries(self.results_folder), reverse=True):
             if file.suffix == ".json" and _PLAIN.fullmatch(file.stem) and file.is_file():

@@ -96,7 +96,7 @@ class Found:
     item: Item
     """The model."""
     model: str
-    """By what facegan loads the model, with the delta where it was tuned to the photo."""
+    """The name by which facegan loads the model, with the delta where it was tuned to the photo."""
     vectors: Path
     labels: str
     tuned: bool
