@@ -212,7 +212,7 @@ def setting(
     if isinstance(value, str) and (len(value) > 10_000 or re.search(r"[\0-\x08\x0a-\x1f]", value)):
         raise InputError(f"{name} must be a text of one line")
     if isinstance(value, (int, float)) and not least <= value <= most:
-        raise InputError(f"{name} must be from {least:,.10g} to {most:,.10g}")
+        raise InputError(f"{name} must be from {least:,.16g} to {most:,.16g}")
     if choices and value not in choices:
         raise InputError(f"{name}: choose one of {', '.join(choices)}")
     return value
