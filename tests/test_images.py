@@ -416,6 +416,12 @@ def test_resize_of_one_channel_and_wrong_options():
         images.resize(np.zeros((5, 7, 3), np.uint8), (0, 4))
 
 
+@pytest.mark.parametrize(("size", "small"), [((40, 20), (10, 5)), ((8, 10), (8, 10)), ((1, 900), (1, 10))])
+def test_shrink_bounds_the_longer_side(size, small):
+    picture = np.zeros((*size, 3), np.uint8)
+    assert images.shrink(picture, 10).shape == (*small, 3)
+
+
 def test_luma_is_that_of_bt_601():
     colours = np.array([[[255, 0, 0], [0, 255, 0], [0, 0, 255], [10, 200, 90]]], np.uint8)
     expected = np.rint(colours @ [0.299, 0.587, 0.114])
