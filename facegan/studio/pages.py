@@ -98,32 +98,38 @@ class _Page:
     def __init__(self) -> None:
         self.files = page_files()
         self.version = ""
-        self.html = self.files.pop("index.html")
-        self.template = self.html.path.read_text()
+        self.template = self.files.pop("index.html")
+        self.html = _File(self.template.path, self.template.kind)
         self.index()
 
     def index(self) -> _File:
         """Return the HTML, with the version that the files have now."""
-        for file in self.files.values():
+        parts = [self.template, *self.files.values()]
+        for file in parts:
             file.read()
-        version = hashlib.sha256("".join(file.etag for file in self.files.values()).encode()).hexdigest()[:16]
+        version = hashlib.sha256("".join(file.etag for file in parts).encode()).hexdigest()[:16]
         if version != self.version:
             self.version = version
-            text = self.template.replace("<!-- modules -->", "\n".join(self._modules()))
+            views, modules = self._modules()
+            text = (
+                self.template.plain.decode()
+                .replace("<!-- views -->", views)
+                .replace("<!-- modules -->", modules)
+            )
             self.html.fill(text.replace('"/page/', f'"/page/@{version}/').encode())
         return self.html
 
-    def _modules(self) -> list[str]:
-        """Return elements for the modules that are loaded at once, and those that each view needs besides.
+    def _modules(self) -> tuple[str, str]:
+        """Return elements for the modules that each view needs, and for those that every view needs.
 
-        The latter are ``meta`` elements: which view an address opens is behind its #, which no server sees.
+        The former are ``meta`` elements: which view an address opens is behind its #, which no server sees.
         """
-        shell = self.imported("app.js")
-        lines = [f'<link rel="modulepreload" href="/page/{name}">' for name in shell]
+        shell, views = self.imported("app.js"), []
         for view, name in _VIEW.findall(self.files["app.js"].plain.decode()):
             own = [one for one in self.imported(posixpath.normpath(name)) if one not in shell]
-            lines.append(f'<meta name="modules" data-view="{view}" content="{" ".join(own)}">')
-        return lines
+            views.append(f'<meta name="modules" data-view="{view}" content="{" ".join(own)}">')
+        links = [f'<link rel="modulepreload" href="/page/{name}">' for name in shell]
+        return "\n".join(views), "\n".join(links)
 
     def imported(self, name: str) -> list[str]:
         """Return a module's name and those of all that it imports at once, directly or not."""

@@ -6,6 +6,8 @@ for (const name of document.querySelector(`meta[name=modules][data-view=${view}]
   document.head.append(Object.assign(document.createElement("link"), { rel: "modulepreload", href }));
 }
 
+const FRESH = 20_000; // ms after the page was opened
+
 /** Answers that nobody has read yet, by their path. @type {Map<string, Promise<Response>>} */
 const begun = new Map();
 for (const path of ["/api/project", ...(view === "explore" && id ? [`/api/explore/${id}`, `/api/explore/${id}/tray`] : [])]) {
@@ -14,9 +16,9 @@ for (const path of ["/api/project", ...(view === "explore" && id ? [`/api/explor
   begun.set(path, answer);
 }
 
-/** The answer to a request that was begun early, once. @param {string} path */
+/** The answer to a request that was begun early, once, and not when it is old. @param {string} path */
 export function takeBegun(path) {
-  const answer = begun.get(path);
+  const answer = performance.now() < FRESH ? begun.get(path) : undefined;
   begun.delete(path);
   return answer;
 }
