@@ -26,7 +26,7 @@ MODEL, COUNT, BATCH = "celeba64", 25, 32
 MOST = {"wall time": 0.3, "peak memory": 0.35, "CPU, one picture": 1 / 2.5, f"CPU, batch of {BATCH}": 1 / 1.1}
 """Measure -> the largest ratio of ONNX Runtime to PyTorch."""
 OURS = "import sys; from facegan.cli.main import main; sys.exit(main({words!r}))"
-THEIRS = "import facegan; facegan.generate(facegan.load({model!r}), count={count}, scale=1, out={out!r})"
+THEIRS = "import facegan; facegan.generate(facegan.load({model!r}), count={count}, out={out!r})"
 
 
 def started(code: str) -> dict[str, float]:
@@ -59,7 +59,7 @@ def cold(rounds: int, folder: Path) -> tuple[list[dict[str, float]], list[dict[s
     from facegan import images
 
     files = [folder / "ours.png", folder / "theirs.png"]
-    words = ["generate", MODEL, "--count", str(COUNT), "--scale", "1", "--out", str(files[0])]
+    words = ["generate", MODEL, "--count", str(COUNT), "--out", str(files[0])]
     ours, theirs = [], []
     for turn in range(rounds + 1):
         found = started(OURS.format(words=words))

@@ -17,6 +17,7 @@ import numpy as np
 import torch
 
 from facegan import arguments
+from facegan.conditions import Conditions
 from facegan.errors import InputError
 from facegan.families import get_family
 from facegan.images import to_uint8
@@ -24,7 +25,7 @@ from facegan.layers.ema import recalibrate_batch_norm
 from facegan.layers.network import GeneratorNetwork
 from facegan.model_files import Model, read_model, write_model
 from facegan.model_header import from_dict
-from facegan.prior import Conditions, Latent
+from facegan.prior import Latent
 from facegan.sampler import as_rows, needed
 
 _AVERAGED = 1000  # latents of an average of w

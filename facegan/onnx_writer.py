@@ -20,7 +20,7 @@ class GraphWriter:
 
     def __init__(self) -> None:
         self._nodes: list[bytes] = []
-        self._weights: list[bytes] = []
+        self._weights: list[list[bytes]] = []
         self._inputs: list[bytes] = []
         self._count = 0
 
@@ -35,7 +35,7 @@ class GraphWriter:
         sizes = b"".join(_number(1, size) for size in values.shape)
         name = self._name()
         kind = _number(2, _ELEMENTS[str(values.dtype)])
-        self._weights.append(sizes + kind + _bytes(8, name) + _bytes(9, values.tobytes()))
+        self._weights.append([sizes + kind + _bytes(8, name), *_parts(9, [values.tobytes()])])
         return name
 
     def node(self, operator: str, *inputs: str, **attributes: float | str | Sequence[int]) -> str:
@@ -57,12 +57,13 @@ class GraphWriter:
         named = [
             _bytes(1, value) + _bytes(2, name) + _bytes(4, "Identity") for name, (value, _) in outputs.items()
         ]
-        graph = b"".join(_bytes(1, node) for node in [*self._nodes, *named]) + _bytes(2, "facegan")
-        graph += b"".join(_bytes(5, weight) for weight in self._weights)
-        graph += b"".join(_bytes(11, value) for value in self._inputs)
-        graph += b"".join(_bytes(12, _value(name, shape)) for name, (_, shape) in outputs.items())
+        graph = [_bytes(1, node) for node in [*self._nodes, *named]] + [_bytes(2, "facegan")]
+        graph += [part for weight in self._weights for part in _parts(5, weight)]
+        graph += [_bytes(11, value) for value in self._inputs]
+        graph += [_bytes(12, _value(name, shape)) for name, (_, shape) in outputs.items()]
         operators = _bytes(1, "") + _number(2, OPSET)
-        return _number(1, IR_VERSION) + _bytes(2, "facegan") + _bytes(7, graph) + _bytes(8, operators)
+        head = _number(1, IR_VERSION) + _bytes(2, "facegan") + _bytes(8, operators)
+        return b"".join([head, *_parts(7, graph)])  # joined once: weights are large
 
     def _name(self) -> str:
         self._count += 1
@@ -86,6 +87,11 @@ def _number(field: int, value: int) -> bytes:
 def _bytes(field: int, content: bytes | str) -> bytes:
     content = content.encode() if isinstance(content, str) else content
     return _varint(field << 3 | 2) + _varint(len(content)) + content
+
+
+def _parts(field: int, parts: list[bytes]) -> list[bytes]:
+    """Return what :func:`_bytes` does of joined parts, still in parts."""
+    return [_varint(field << 3 | 2) + _varint(sum(map(len, parts))), *parts]
 
 
 def _attribute(name: str, value: float | str | Sequence[int]) -> bytes:

@@ -13,7 +13,7 @@ import math
 import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, NoReturn, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, NoReturn, Protocol, TypeVar
 
 import numpy as np
 
@@ -25,8 +25,11 @@ from facegan.images import to_uint8
 from facegan.machine import cores
 from facegan.model_hash import Part, as_part, content_hash, model_hash
 from facegan.model_header import FORMAT, KEY, OTHER_HASH, from_dict, read_header, without_hash
-from facegan.prior import Conditions, Latent
+from facegan.prior import Latent
 from facegan.tensor_files import read_arrays
+
+if TYPE_CHECKING:
+    from facegan.conditions import Conditions
 
 _STORED = ("float16", "float32", "int64")
 _Rows = TypeVar("_Rows", bound=Any)

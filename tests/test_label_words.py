@@ -2,8 +2,8 @@
 
 import pytest
 
+from facegan.conditions import Conditions
 from facegan.errors import InputError
-from facegan.prior import Conditions
 
 DIGITS = tuple(f"label={n}" for n in range(10))
 FACES = ("Smiling", "Male", "Eyeglasses", "No_Beard")

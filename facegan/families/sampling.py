@@ -29,20 +29,22 @@ class Weights:
         self._left = dict(arrays)
 
     def take(self, name: str, *shape: int) -> np.ndarray:
-        """Return an array in double precision; raise ValueError if there is none of that shape."""
+        """Return an array in float32; raise ValueError if there is none of that shape."""
         found = self._left.pop(name, None)
         if found is None or found.shape != shape:
             raise ValueError(OTHER)
-        return found.astype(np.float64)
+        return found.astype(np.float32)
 
     def batch_norm(self, name: str, width: int, *, affine: bool) -> tuple[np.ndarray, np.ndarray]:
         """Return scale and shift of each channel, which a batch norm is in sampling."""
-        mean, variance = (self.take(f"{name}.running_{what}", width) for what in ("mean", "var"))
+        taken = (self.take(f"{name}.running_{what}", width) for what in ("mean", "var"))
+        mean, variance = (values.astype(np.float64) for values in taken)
         self.take(f"{name}.num_batches_tracked")
         scale = 1 / np.sqrt(variance + 1e-5)
         scale = scale * self.take(f"{name}.weight", width) if affine else scale
         shift = -mean * scale
-        return scale, shift + self.take(f"{name}.bias", width) if affine else shift
+        shift = shift + self.take(f"{name}.bias", width) if affine else shift
+        return scale.astype(np.float32), shift.astype(np.float32)
 
     def check_all_taken(self) -> None:
         """Raise ValueError if arrays are left."""

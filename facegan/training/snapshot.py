@@ -10,10 +10,11 @@ import torch
 from torch import nn
 
 from facegan import rng
+from facegan.conditions import Conditions
 from facegan.generator import Generator
 from facegan.layers.ema import batch_norms, recalibrate_batch_norm
 from facegan.layers.spectral import SETTLED, iterate
-from facegan.prior import Conditions, Latent
+from facegan.prior import Latent
 from facegan.recipes.config import TrainConfig
 from facegan.training.gallery import Model
 from facegan.training.state import TrainState

@@ -17,7 +17,7 @@ from facegan.families.fast.config import GeneratorConfig
 from facegan.families.sampling import SamplingGraph, Weights
 from facegan.onnx_writer import GraphWriter
 
-_TAPS = ((3, 1), (2, 0))  # of a transposed kernel, for even and odd rows of the doubled grid
+_TAPS = (slice(3, None, -2), slice(2, None, -2))  # of a transposed kernel, for even and odd rows of the grid
 
 
 def sampling_graph(
@@ -38,6 +38,7 @@ class _FastWriter:
     def __init__(self, config: GeneratorConfig, weights: Weights, z_dim: int, *, num_ws: int) -> None:
         self.config, self.weights, self.z_dim, self.num_ws = config, weights, z_dim, num_ws
         self.graph = GraphWriter()
+        self.place = (0, 0)  # height and width of the map that a stage is given
 
     def picture(self, channels: int, height: int, width: int) -> str:
         """Write everything from ``w`` on, through a first map of that size; return the picture's name."""
@@ -51,6 +52,7 @@ class _FastWriter:
         x = graph.node("Reshape", x, self._integers(-1, widths[0], height, width))
         low = x = self._stage(x, "first", next(taken), sizes=(widths[0], widths[0]), number=0)
         for i, sizes in enumerate(itertools.pairwise(widths)):
+            self.place = (height << i, width << i)
             x = self._stage(x, f"stages.{i}", next(taken), sizes=sizes, number=i + 1)
         if self.config.excite:
             x = graph.node("Mul", x, self._gate(low, widths[0], widths[-1], side=(height, width)))
@@ -124,14 +126,18 @@ class _FastWriter:
 
     def _doubled(self, x: str, kernel: np.ndarray, shift: np.ndarray) -> str:
         """Return the transposed convolution of ``cin,cout,4,4``, a phase of the doubled grid at a time."""
-        phases = []
+        (height, width), channels = self.place, kernel.shape[1]
+        rows = []
         for row in (0, 1):
+            columns = []
             for column in (0, 1):
-                part = kernel[:, :, list(_TAPS[row])][:, :, :, list(_TAPS[column])].transpose(1, 0, 2, 3)
-                phases.append(self._conv(x, part, shift, pads=(1 - row, 1 - column, row, column)))
-        return self.graph.node(
-            "DepthToSpace", self.graph.node("Concat", *phases, axis=1), blocksize=2, mode="DCR"
-        )
+                part = kernel[:, :, _TAPS[row], :][:, :, :, _TAPS[column]].transpose(1, 0, 2, 3)
+                phase = self._conv(x, part, shift, pads=(1 - row, 1 - column, row, column))
+                columns.append(self.graph.node("Unsqueeze", phase, self._integers(4)))
+            woven = self.graph.node("Concat", *columns, axis=4)
+            rows.append(self.graph.node("Reshape", woven, self._integers(-1, channels, height, 1, 2 * width)))
+        woven = self.graph.node("Concat", *rows, axis=3)
+        return self.graph.node("Reshape", woven, self._integers(-1, channels, 2 * height, 2 * width))
 
     def _nearest(self, x: str) -> str:
         sizes = self.graph.weight(np.array([1.0, 1.0, 2.0, 2.0]))
