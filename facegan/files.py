@@ -152,9 +152,14 @@ _LEFT = re.compile(r"(\d+)(-\d+)?\.tmp(\.\w+)?")
 _hidden: dict[Path, list[str]] = {}  # folder -> what may be left there, seen before this process wrote there
 
 
+def leftovers(folder: Path, name: str) -> list[Path]:
+    """Return what ended processes of this machine left in ``folder`` under temporary names of ``name``."""
+    return list(_of_the_dead(folder, _own(name), _listed(folder)))
+
+
 def clear_leftovers(folder: Path, name: str) -> None:
-    """Remove what ended processes of this machine left in ``folder`` under temporary names of ``name``."""
-    _clear(folder, _own(name), _listed(folder))
+    """Remove the :func:`leftovers`."""
+    _remove(leftovers(folder, name))
 
 
 def _clear_once(folder: Path, begin: str) -> None:
@@ -162,7 +167,7 @@ def _clear_once(folder: Path, begin: str) -> None:
     if folder not in _hidden:
         _hidden[folder] = [name for name in _listed(folder) if name.startswith(".") and ".tmp" in name]
     if _hidden[folder]:
-        _clear(folder, begin, _hidden[folder])
+        _remove(_of_the_dead(folder, begin, _hidden[folder]))
 
 
 def _listed(folder: Path) -> list[str]:
@@ -172,17 +177,23 @@ def _listed(folder: Path) -> list[str]:
         return []
 
 
-def _clear(folder: Path, begin: str, names: Iterable[str]) -> None:
+def _of_the_dead(folder: Path, begin: str, names: Iterable[str]) -> Iterator[Path]:
     for name in names:
         found = _LEFT.fullmatch(name[len(begin) :]) if name.startswith(begin) else None
         if found is None or os.name != "posix":
             continue
-        with contextlib.suppress(OSError, OverflowError):  # another user's
-            try:
-                os.kill(int(found[1]), 0)
-            except ProcessLookupError:
-                path = folder / name
-                shutil.rmtree(path) if path.is_dir() else path.unlink()
+        try:
+            os.kill(int(found[1]), 0)
+        except ProcessLookupError:
+            yield folder / name
+        except (OSError, OverflowError):  # another user's
+            continue
+
+
+def _remove(paths: Iterable[Path]) -> None:
+    for path in paths:
+        with contextlib.suppress(OSError):
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
 
 
 def take_lock(handle: IO[Any]) -> bool:

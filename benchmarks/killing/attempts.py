@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from killing.targets import BY_NAME, TIMES, Target
+from killing.targets import BY_NAME, HISTORY, TIMES, Target
 
 PATIENCE = 1800  # seconds for one command, on a machine that does much else
 TICKS = os.sysconf("SC_CLK_TCK") if hasattr(os, "sysconf") else 100
@@ -121,7 +121,7 @@ def contents(folder: Path) -> dict[str, str]:
     found = {}
     for path in sorted(folder.rglob("*")):
         name = path.relative_to(folder).as_posix()
-        if path.is_dir() or name.startswith("cache/"):
+        if path.is_dir() or name.startswith("cache/") or path.name in HISTORY:
             continue
         content = path.read_bytes()
         if path.name == "stats.jsonl":

@@ -92,6 +92,7 @@ COMMANDS = {
     "prepare": ("prepare photos --out new --crop none --size 32 --workers 1 --split val=0.2", "photos"),
     "prepare, 2 workers": ("prepare photos --out new --crop none --size 32 --workers 2", "photos"),
     "select": ("select data smiling --out new", "data"),
+    "select, into a folder": ("select data smiling --out empty", "data empty"),
     "label": ("label data --out new --overwrite", "data"),
     "label photos": ("label photos --out new.csv --no-align --workers 1", "photos"),
     "export .npz": ("export run --out model.npz", "run"),
@@ -112,10 +113,12 @@ TARGETS: dict[str, Target] = {
 }
 
 BY_NAME = (
-    "*/report.html", "*/events.jsonl", "*/environment.json", "*/checkpoints/*/state.json", "*.lock",
-    "*/tensorboard/*", "*/sweep.html",
+    "*/report.html", "*/environment.json", "*/checkpoints/*/state.json", "*.lock",
+    "*/tensorboard/*", "*/compare.html",
 )  # fmt: skip
-"""Files with times or with what has happened: only their names are compared."""
+"""Files with times: only their names are compared."""
+HISTORY = ("events.jsonl",)
+"""Files that say that a run was resumed: they are not compared."""
 TIMES = ("seconds", "images_per_second")
 
 
@@ -128,6 +131,7 @@ def prepare_inputs(folder: Path) -> Path:
         return folder
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
+    (folder / "empty").mkdir()
     table = write_portraits(folder / "photos", 70, 0, size=32)
     table = shutil.move(table, folder / "attributes.csv")
     for name, photos in {"data": "photos", "data2": "others"}.items():

@@ -27,7 +27,7 @@ from facegan.data.shards import (
     write_description,
 )
 from facegan.errors import DatasetError, InputError
-from facegan.files import clear_leftovers, rename, sync_folder, temporary_name, writing
+from facegan.files import clear_leftovers, leftovers, rename, sync_folder, temporary_name, writing
 
 Attributes = dict[str, int | None]
 Confidence = dict[str, float | None]
@@ -44,6 +44,9 @@ class _Plan:
     sources: set[str] = field(default_factory=set)
     places: set[str] = field(default_factory=set)
     contents: Contents = field(default_factory=Contents)
+
+
+PARTS = ("data", "preview.jpg", "README.md")  # of a dataset, before dataset.json, which makes it one
 
 
 def rewrite(
@@ -76,8 +79,8 @@ def rewrite(
             _write(data, plan, temporary / "data", schema=columns(info))
             write_description(temporary, target.name, info, preview=plan.contents.preview)
             if stays:
-                for part in sorted(temporary.iterdir(), key=lambda p: p.name == "dataset.json"):
-                    rename(part, target / part.name)
+                for name in (*PARTS, "dataset.json"):
+                    rename(temporary / name, target / name)
             else:
                 rename(temporary, target)
             sync_folder(target.parent)
@@ -90,6 +93,9 @@ def check_out(data: Dataset, out: Path) -> None:
     """Raise InputError unless ``out`` is free and outside ``data``; remove what a killed process has left."""
     with writing("--out", str(out)):
         target = out.resolve()
+        if leftovers(target, target.name) and not (target / "dataset.json").exists():  # killed as it moved
+            for part in (target / name for name in PARTS if (target / name).exists()):
+                shutil.rmtree(part) if part.is_dir() else part.unlink()
         for folder in (target, target.parent):
             clear_leftovers(folder, target.name)
         if out.exists() and (not out.is_dir() or any(out.iterdir())):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -11,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import warm
 from sample_photos import OPTIONS, folder
 
 from facegan.cli.main import main
@@ -213,6 +215,19 @@ sys.exit(main(["select", sys.argv[1], "odd", "--out", sys.argv[2]]))
     ).dataset  # what a kill has left is not in the way
     assert rows_of(made) == [1, 3, 5, 7, 9, 11]
     assert set(tmp_path.glob(".*")) | set((tmp_path / "out").glob(".*")) <= {running}
+
+
+@pytest.mark.parametrize(("point", "last"), [(17, "data"), (19, "preview.jpg"), (21, "README.md")])
+def test_killed_as_it_fills_a_folder_it_begins_again(at: Path, tmp_path: Path, point: int, last: str) -> None:
+    """The folder was there and empty; what was moved into it is no dataset, and in nobody's way."""
+    out, listing = tmp_path / "out", tmp_path / "points"
+    out.mkdir()
+    environment = {**os.environ, "FACEGAN_FAILPOINTS": str(listing), "FACEGAN_KILL_AT": str(point)}
+    argv = ["-m", "facegan.cli.main", "select", str(at / "ds"), "odd", "--out", str(out)]
+    assert warm.run(argv, env=environment).returncode == -signal.SIGKILL
+    assert listing.read_text().splitlines()[-1] == f"{last}: renamed" and (out / last).exists()
+    assert rows_of(select(Dataset(at / "ds"), "odd", out).dataset) == [1, 3, 5, 7, 9, 11]
+    assert not list(out.glob(".*")) and not list(tmp_path.glob(".*"))
 
 
 def test_a_subset_trains(tmp_path: Path, capsys: Any) -> None:
