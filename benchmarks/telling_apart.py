@@ -3,17 +3,19 @@
     python benchmarks/telling_apart.py c2st datasets/celeba64
     python benchmarks/telling_apart.py features datasets/celeba64 --classifier CLASSIFIER --input-size 128
     python benchmarks/telling_apart.py blind --classifier CLASSIFIER --input-size 128
+    python benchmarks/telling_apart.py fresh
 
 Prints the tables of docs/results/metrics.md. ``c2st`` and ``features`` compare samples of a model with photos
 of the train split, and photos held out with the same. ``blind`` changes one thing in samples, such as the
-background, and measures whether each table's features notice. CLASSIFIER is what
-``facegan evaluate --features`` takes. No photo is shown or kept. Without a command, it is ``blind``.
+background, and measures whether each table's features notice; ``fresh``, whether fresh classifiers do.
+Without a command, it is ``blind``. CLASSIFIER is what ``facegan evaluate --features`` takes. No photo is
+shown or kept.
 """
 
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 import numpy as np
 
@@ -45,20 +47,24 @@ def photos(dataset: str, count: int) -> tuple[np.ndarray, np.ndarray]:
     return spaced(data.images("train"), count), spaced(held_out, count)
 
 
-def c2st_table(model: str, dataset: str, count: int) -> None:
-    """The accuracy of fresh classifiers at each size."""
+def accuracies(heading: str, rows: Iterable[tuple[str, np.ndarray, np.ndarray]], digits: int) -> None:
+    """Print how often fresh classifiers tell both sets of a row apart, at each size."""
     from facegan.metrics.c2st import c2st
 
-    train, held_out = photos(dataset, count)
-    heading = True
-    for title, images in ((f"samples of `{model}`", samples(model, count)), ("photos held out", held_out)):
-        found = c2st(train, images)
-        if heading:
-            told("| against photos of train | " + " | ".join(name.replace("_", " ") for name in found) + " |")
+    for number, (title, first, second) in enumerate(rows):
+        found = c2st(first, second)
+        if number == 0:
+            told(f"| {heading} | " + " | ".join(name.replace("_", " ") for name in found) + " |")
             told("|---" * (len(found) + 1) + "|")
-            heading = False
-        cells = [f"{e.value:.3f} ({e.low:.3f} to {e.high:.3f})" for e in found.values()]
-        told(f"| {title} | " + " | ".join(cells) + " |")
+        shown = ([f"{x:.{digits}f}" for x in (e.value, e.low, e.high)] for e in found.values())
+        told(f"| {title} | " + " | ".join(f"{value} ({low} to {high})" for value, low, high in shown) + " |")
+
+
+def c2st_table(model: str, dataset: str, count: int) -> None:
+    train, held_out = photos(dataset, count)
+    drawn = samples(model, count)
+    rows = [(f"samples of `{model}`", train, drawn), ("photos held out", train, held_out)]
+    accuracies("against photos of train", rows, 3)
 
 
 def tables(options: argparse.Namespace) -> Iterator[tuple[str, Callable[[np.ndarray], np.ndarray]]]:
@@ -187,19 +193,28 @@ def blind_table(options: argparse.Namespace) -> None:
         told(f"| {title} | " + " | ".join(cells) + " |")
 
 
+def fresh_table(model: str, count: int) -> None:
+    """Compare changed samples with samples of other seeds."""
+    images, others = (samples(model, count, first) for first in (FIRST_SEED, FIRST_SEED + count))
+    accuracies("changed", ((title, others, change(images, model)) for title, change in CHANGES.items()), 2)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("table", nargs="?", default="blind", choices=["c2st", "features", "blind"])
+    parser.add_argument("table", nargs="?", default="blind", choices=["c2st", "features", "blind", "fresh"])
     parser.add_argument("dataset", nargs="?", default="")
     parser.add_argument("--model", default="celeba64")
     parser.add_argument("--count", type=int, default=0)
     parser.add_argument("--classifier", default="")
     parser.add_argument("--input-size", type=int, default=0)
     options = parser.parse_args()
-    if options.table != "blind" and not options.dataset:
+    if options.table in ("c2st", "features") and not options.dataset:
         parser.error(f"{options.table}: which dataset?")
     if options.table == "c2st":
         c2st_table(options.model, options.dataset, options.count or 1000)
+        return
+    if options.table == "fresh":
+        fresh_table(options.model, options.count or 400)
         return
     options.count = options.count or (1200 if options.table == "features" else 400)
     (features_table if options.table == "features" else blind_table)(options)

@@ -313,4 +313,9 @@ def _few_warnings(subject: Pictures, real: Pictures, table: FeatureTable, *, val
         found.append(
             f"recall and coverage of {fewer} pictures are rough; compare them only at the same numbers"
         )
+    if "c2st" in values and fewer < 1000:
+        found.append(
+            f"C2ST learns little from {fewer} pictures and misses what 1,000 would show; compare it only at "
+            "the same numbers"
+        )
     return found

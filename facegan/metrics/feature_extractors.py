@@ -126,8 +126,8 @@ def of_classifier(spec: str, weights: str = "", device: str = "cpu", *, input_si
         classifier = load_classifier(spec, weights=weights, device=device, input_size=input_size)
     except InputError as error:  # it speaks of the option that other commands have
         text = str(error).replace("--model ", "--features ")
-        tables = ", ".join(FEATURES)
-        raise InputError(text.replace(" others are faces,", f" others are {tables},")) from None
+        choice = f": choose {', '.join(FEATURES)}, or a classifier"
+        raise InputError(text.replace(": no classifier of torchvision's has this name", choice)) from None
 
     def compute(x: torch.Tensor) -> torch.Tensor:
         pieces = fit(x, (3, *x.shape[2:])).add(1).div(2).split(_PIECE)

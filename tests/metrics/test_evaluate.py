@@ -13,7 +13,7 @@ from facegan.data.dataset import Dataset
 from facegan.errors import FaceganError
 from facegan.images import save_png
 from facegan.metrics import fid, image_sets
-from facegan.metrics.evaluate import evaluate, reference_split
+from facegan.metrics.evaluate import _few_warnings, evaluate, reference_split
 from facegan.metrics.feature_extractors import FEATURES, table
 from facegan.metrics.image_sets import features_of, of_dataset, of_folder, of_model
 from facegan.metrics.registry import FEATURE_NAMES, METRICS
@@ -227,7 +227,7 @@ MISTAKES = {
     "no latent space": (["{data}", "--metrics", "ppl"], "--metrics ppl: it walks through"),
     "features": (
         ["{data}", "--features", "vgg"],
-        "--features vgg: no classifier of torchvision's has this name; near it: ",
+        "--features vgg: choose faces, inception, pixels, or a classifier; near it: vgg",
     ),
     "its own size": (
         ["{data}", "--input-size", "64"],
@@ -313,6 +313,16 @@ def test_fid_of_fewer_real_pictures_is_told(portraits, pixels):
     assert any(w.startswith(words) for w in done.warnings)
     same = evaluate(of_array(noise[:-10]), portraits, pixels, metrics=["fid"])
     assert not any(w.startswith("FID of real") for w in same.warnings)
+
+
+def test_a_test_of_few_pictures_is_called_one(pixels, monkeypatch):
+    from facegan.metrics import c2st
+
+    monkeypatch.setattr(c2st, "_epochs", lambda images: 0)
+    images = np.random.default_rng(0).integers(0, 256, (240, 16, 16, 3), np.uint8)
+    sides = [of_array(part) for part in (images[:120], images[120:])]
+    found = _few_warnings(*sides, pixels, values=c2st.c2st(images[:120], images[120:]))
+    assert [w for w in found if w.startswith("C2ST learns little from 120 pictures")] == found
 
 
 def test_truncation_is_part_of_the_result(portraits, tiny_model_file, tmp_path, capsys):
