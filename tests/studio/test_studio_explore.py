@@ -155,7 +155,7 @@ def test_an_address_is_the_same_face_in_page_server_and_python(
 def test_the_first_picture_is_there_before_the_engine(server: Server, browser: Browser) -> None:
     """It comes with what the server says of the model. The modules of the page are asked for at once."""
     about = server.get("/api/explore/celeba64")
-    sent = np.asarray(Image.open(io.BytesIO(base64.b64decode(about["picture"]))).convert("RGB"))
+    sent = np.asarray(Image.open(io.BytesIO(base64.b64decode(about["first_picture"]))).convert("RGB"))
     assert levels(sent, facegan.load("celeba64").sample([0])[0]) == 0
     with opened(browser, server, "#/explore/celeba64") as page:
         page.reload()  # the address as somebody opens it, not as a step from the first view

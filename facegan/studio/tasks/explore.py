@@ -47,7 +47,7 @@ Tensor = torch.Tensor
 def engine(given: Given, content: bytes) -> Result:
     """Return what the page's engine has to know of a model, and write it and directions into ``folder``.
 
-    ``runs`` says whether the engine can run the model: null where that has not been tried. ``picture``
+    ``runs`` says whether the engine can run the model: null where that has not been tried. ``first_picture``
     is that of seed 0, which is there before an engine has started.
     """
     folder, model = Path(given["folder"]), generator(given["model"])
@@ -62,7 +62,7 @@ def engine(given: Given, content: bytes) -> Result:
         "runs": _runs(folder),
     }
     picture, mark = _drawn({"model": given["model"], "files": {}}, PLAIN)
-    facts["picture"] = images.base64_png(picture, mark)
+    facts["first_picture"] = images.base64_png(picture, mark)
     if found:
         facts["version"] += f"-{found.model_hash[:4]}{len(found.names)}"
     write_bytes(folder / "facts.json", json.dumps(facts).encode())

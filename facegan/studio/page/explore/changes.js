@@ -2,6 +2,7 @@
 import { post } from "../api.js";
 import { html, useState } from "../html.js";
 import { LabelChoice } from "../parts/labels.js";
+import { WordsForm } from "../parts/words_form.js";
 import { isActive, startJob, useModelJob } from "../store.js";
 import { Button, ErrorLine, JobProgress, Slider, toastError } from "../ui.js";
 import { plainName } from "../words.js";
@@ -39,27 +40,6 @@ function Directions({ session }) {
       ${all ? "Fewer directions" : `All ${names.length} directions`}<//></div>`}`;
 }
 
-/** @param {{session: Session}} props */
-function Words({ session }) {
-  const [text, setText] = useState("");
-  const [error, setError] = useState("");
-  const [busy, setBusy] = useState(false);
-  const apply = async (/** @type {Event} */ event) => {
-    event.preventDefault();
-    if (!text.trim()) return;
-    setBusy(true);
-    setError("");
-    try {
-      session.addMoves((await post(`${session.model.base}/moves`, { words: text.trim() })).moves);
-    } catch (problem) { setError(problem instanceof Error ? problem.message : String(problem)); }
-    setBusy(false);
-  };
-  return html`<form class="find wide" onSubmit=${apply}>
-      <input class="input" placeholder="old, smiling=1.5, no glasses" aria-label="Change the face by words" value=${text}
-        onInput=${(/** @type {any} */ event) => setText(event.target.value)} />
-      <${Button} type="submit" busy=${busy}>Apply<//></form><${ErrorLine} error=${error} />`;
-}
-
 /** Where a model has no directions yet: they are found by a job. @param {{modelId: string, onFound: () => void}} props */
 function FindDirections({ modelId, onFound }) {
   const job = useModelJob(modelId, "directions");
@@ -83,11 +63,12 @@ export function Changes({ session, modelId, onFound }) {
   const { about, names } = session.model;
   const truncation = useSession(session, state => state.look.truncation);
   const moved = useSession(session, state => Object.keys(state.look.face.moves ?? {}).length > 0);
+  const say = async (/** @type {string} */ words) => session.addMoves((await post(`${session.model.base}/moves`, { words })).moves);
   return html`<div class="stack">
     <div class="row"><h2 class="h3">Change it</h2>
       <${Button} small kind="quiet" disabled=${!moved} onClick=${() => session.setLook({ face: { ...session.look.face, moves: {} } })}>Reset<//></div>
     ${about.labels?.length && html`<${Labels} session=${session} />`}
-    ${names.length > 0 && html`<${Words} session=${session} /><${Directions} session=${session} />`}
+    ${names.length > 0 && html`<${WordsForm} label="Change the face by words" placeholder="old, smiling=1.5, no glasses" button="Apply" onWords=${say} /><${Directions} session=${session} />`}
     ${about.truncates && html`<${Slider} label="truncation: less varied, more typical" value=${truncation} min=${0} max=${1} step=${0.01} reset=${1}
       format=${(/** @type {number} */ value) => value.toFixed(2)} onInput=${(/** @type {number} */ to) => session.setLook({ truncation: to }, "truncation")} onChange=${() => session.settle()} />`}
     ${names.length === 0 && html`<${FindDirections} modelId=${modelId} onFound=${onFound} />`}

@@ -13,7 +13,7 @@ import { leavesOf } from "./points.js";
  * What the server says of a model.
  * @typedef {import("../engine/engine.js").Facts & {id: string, name: string, facegan: string, model_hash: string,
  *   former_hash?: string, packet: string, source: string, version: string, runs: boolean | null, licence: string,
- *   picture?: string,
+ *   first_picture?: string,
  *   directions: Array<{index: number, name: string, kind: string}>}} About
  */
 
@@ -112,7 +112,7 @@ export class Model {
 
   /** The picture of whoever has it first, while the page's engine starts. @param {Look} look @returns {Promise<ImageData>} */
   soonest(look) {
-    if (this.about.picture && keyOf(look) === keyOf(PLAIN)) return this.decoded(this.about.picture);
+    if (this.about.first_picture && keyOf(look) === keyOf(PLAIN)) return this.decoded(this.about.first_picture);
     const both = [this.asked(look, LARGE), this.ready.then(() => this.now(look, LARGE))];
     return Promise.any(both).catch(({ errors }) => { throw errors[0]; });
   }

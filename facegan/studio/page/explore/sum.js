@@ -1,6 +1,7 @@
 // Arithmetic with faces: by dragging them onto + and -, by keys, and by words.
-import { html, useState } from "../html.js";
-import { Button, ErrorLine, IconButton } from "../ui.js";
+import { html } from "../html.js";
+import { WordsForm } from "../parts/words_form.js";
+import { Button, IconButton } from "../ui.js";
 import { sumOf, titleOf } from "./points.js";
 import { Drop, Tile, useSession } from "./tiles.js";
 
@@ -29,35 +30,14 @@ function Slot({ session, slot }) {
 }
 
 /** @param {{session: Session}} props */
-function ByWords({ session }) {
-  const [text, setText] = useState("");
-  const [error, setError] = useState("");
-  const [busy, setBusy] = useState(false);
-  const compute = async (/** @type {string} */ words) => {
-    setText(words);
-    if (!words.trim()) return;
-    setBusy(true);
-    setError("");
-    try {
-      await session.model.provide({ words: words.trim() });
-      session.chooseWords(words.trim());
-    } catch (problem) { setError(problem instanceof Error ? problem.message : String(problem)); }
-    setBusy(false);
-  };
-  return html`<form class="find wide" onSubmit=${(/** @type {Event} */ event) => { event.preventDefault(); void compute(text); }}>
-      <input class="input" placeholder=${EXAMPLES[0]} aria-label="Arithmetic by words" value=${text}
-        onInput=${(/** @type {any} */ event) => setText(event.target.value)} />
-      <${Button} type="submit" busy=${busy}>Compute<//></form>
-    <p class="soft small">A network that knows faces looks for generated ones that fit the words, which takes some seconds. For example
-      ${EXAMPLES.map((example, i) => html`${i ? " or " : " "}<button type="button" class="link" onClick=${() => compute(example)}>${example}</button>`)}.</p>
-    <${ErrorLine} error=${error} />`;
-}
-
-/** @param {{session: Session}} props */
 export function Sum({ session }) {
   const slots = useSession(session, state => state.slots);
   const look = useSession(session, state => state.look);
   const face = sumOf(slots);
+  const say = async (/** @type {string} */ words) => {
+    await session.model.provide({ words });
+    session.chooseWords(words);
+  };
   const full = slots.filter(slot => slot.faces.length).length > 1;
   return html`<div class="stack">
     <p class="soft">Drag faces here from the sheet, the map or the favourites. Averages of three faces give clearer results than single ones.</p>
@@ -67,7 +47,7 @@ export function Sum({ session }) {
         ? html`<${Tile} session=${session} face=${face} look=${{ ...look, face }} label="Result: ${titleOf(face.point)}" /><span class="soft small">${titleOf(face.point)}</span>`
         : html`<span class="soft small">The result appears once two places have faces.</span>`}</div></div>
     ${slots.some(slot => slot.faces.length) && html`<div class="actions"><${Button} small kind="quiet" icon="trash" onClick=${() => session.clearSum()}>Clear<//></div>`}
-    <h3>By words</h3>
-    <${ByWords} session=${session} />
+    <${WordsForm} label="Arithmetic by words" placeholder=${EXAMPLES[0]} button="Compute" onWords=${say} examples=${EXAMPLES}
+      hint="A network that knows faces looks for generated ones that fit the words, which takes some seconds." />
   </div>`;
 }

@@ -4,11 +4,12 @@ import { post } from "../api.js";
 import { html, useEffect, useState } from "../html.js";
 import { BeforeAfter } from "../parts/before_after.js";
 import { Downloads, LiveJob } from "../parts/live.js";
+import { WordsForm } from "../parts/words_form.js";
 import { fileOf, useResult } from "../results.js";
 import { navigate } from "../router.js";
 import { startJob } from "../store.js";
 import { useDrawn } from "./drawing.js";
-import { Button, CommandBox, ErrorLine, Select, Slider, Spinner, Switch, Tabs, TextInput, toastError } from "../ui.js";
+import { Button, CommandBox, ErrorLine, Select, Slider, Spinner, Switch, Tabs, toastError } from "../ui.js";
 import { plainName } from "../words.js";
 
 /** @typedef {import("../store.js").Item} AnyItem */
@@ -42,6 +43,10 @@ export function Editor({ id, state }) {
     const kept = Object.fromEntries(Object.entries(to).filter(([, value]) => value));
     navigate("photo", id, { moves: Object.keys(kept).length ? JSON.stringify(kept) : "" }, { replace: true });
   };
+  const say = async (/** @type {string} */ text) => {
+    const found = await post(`/api/photo/${encodeURIComponent(id)}/words`, { text });
+    change({ ...moves, ...found.moves });
+  };
   const inPage = facts?.known && !facts.tuned && result && !result.result?.labels ? facts.model : "";
   const { src, where, milliseconds, error: drawing } = useDrawn(id, moves, inPage);
   if (error) return html`<${ErrorLine} error=${error} onRetry=${ask} /><div class="actions"><${Button} icon="back" onClick=${() => navigate("photo")}>Choose a photo<//></div>`;
@@ -50,7 +55,7 @@ export function Editor({ id, state }) {
     <${Compare} result=${result} src=${src} error=${drawing} took=${where && `${Math.round(milliseconds)} ms ${where}`} />
     <div class="stack">
       ${facts && !facts.known && html`<${NoDirections} model=${facts.model} onFound=${ask} />`}
-      ${facts?.known && html`<${Words} id=${id} moves=${moves} onMoves=${change} /><${Sliders} facts=${facts} moves=${moves} onMoves=${change} />`}
+      ${facts?.known && html`<${WordsForm} label="Change it by words" placeholder="smiling, a bit older, without glasses" button="Apply" onWords=${say} /><${Sliders} facts=${facts} moves=${moves} onMoves=${change} />`}
       ${!facts && html`<p><${Spinner} label="Loading what can be changed" /></p>`}
       <${TakeHome} id=${id} result=${result} moves=${moves} src=${src} />
     </div></div>`;
@@ -77,27 +82,6 @@ function Compare({ result, src, error, took }) {
 }
 
 // --- changing ---------------------------------------------------------------------------------------------------
-
-/** @param {{id: string, moves: Moves, onMoves: (moves: Moves) => void}} props */
-function Words({ id, moves, onMoves }) {
-  const [text, setText] = useState("");
-  const [error, setError] = useState("");
-  const apply = async (/** @type {Event} */ event) => {
-    event.preventDefault();
-    if (!text.trim()) return;
-    setError("");
-    try {
-      const found = await post(`/api/photo/${encodeURIComponent(id)}/words`, { text });
-      onMoves({ ...moves, ...found.moves });
-      setText("");
-    } catch (problem) {
-      setError(/** @type {Error} */ (problem).message);
-    }
-  };
-  return html`<form class="words" onSubmit=${apply}>
-    <${TextInput} label="Change it by words" value=${text} onChange=${setText} placeholder="smiling, a bit older, without glasses" error=${error} />
-    <${Button} type="submit" icon="pencil">Apply<//></form>`;
-}
 
 /** @param {{facts: Directions, moves: Moves, onMoves: (moves: Moves) => void}} props */
 function Sliders({ facts, moves, onMoves }) {
