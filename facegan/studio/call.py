@@ -180,7 +180,7 @@ def file_ref(settings: Mapping[str, Any], name: str, project: Project) -> Ref:
     """Return the file with the role ``name`` of the result that a setting names by its id."""
     item = project.find("results", settings.get(name))
     if (found := project.file_as(item, name)) is None:
-        raise InputError(f"{name}: the result {item.id} has none; choose another one")
+        raise InputError(f"{name}: the result {item.id} has no {name}; choose another one")
     return Ref("results", f"{item.id}/{found[0]}", project.relative(found[1]))
 
 

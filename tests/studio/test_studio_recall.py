@@ -166,7 +166,7 @@ def test_a_measurement_goes_to_the_card_by_its_result(project: Project, tmp_path
     (tmp_path / "job").mkdir()
     report = JobReport(tmp_path / "job", project, "J")
     assert report.values(Call.from_dict(call.to_dict()))["evaluation"] == "results/m.evaluation.json"
-    for wanted, error in (("p", "no measurement"), ("../m", "no result")):
+    for wanted, error in (("p", "has no evaluation"), ("../m", "no result")):
         with pytest.raises(FaceganError, match=error):
             called(project, "publish", model="celeba64", repo="me/faces", evaluation=wanted)
 
