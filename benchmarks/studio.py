@@ -191,16 +191,18 @@ def first(studio: Studio, browser: Browser) -> list[Row]:
     return rows
 
 
+def answered(what: str, times: list[float]) -> list[Row]:
+    """Return the rows of how soon the page answers, of times in ms."""
+    median, high = np.percentile(times, [50, 95])
+    return [Row(f"{what}, median", median, 50, "ms"), Row(f"{what}, 95th percentile", high, 100, "ms")]
+
+
 def slider(studio: Studio, browser: Browser) -> list[Row]:
     """From a slider to the picture."""
     with studio.page(browser, "#/explore/celeba64?seed=12") as page:
         until(page, "document.querySelectorAll('.faces canvas[data-drawn]').length === 32")
         times = page.evaluate(SLIDER, MOVES)
-    median, high = np.percentile(times, [50, 95])
-    return [
-        Row("slider to picture at 64 px, median", median, 50, "ms"),
-        Row("slider to picture at 64 px, 95th percentile", high, 100, "ms"),
-    ]
+    return answered("slider to picture at 64 px", times)
 
 
 def panned(studio: Studio, browser: Browser) -> list[Row]:
@@ -231,11 +233,7 @@ def drawn(studio: Studio, browser: Browser) -> list[Row]:
     with studio.page(browser, "#/translate/glasses64") as page:
         until(page, "document.querySelector('[data-took]')?.textContent.includes('in this page')")
         times = page.evaluate(DRAW, MOVES)
-    median, high = np.percentile(times, [50, 95])
-    return [
-        Row("pen to picture by glasses64, median", median, 50, "ms"),
-        Row("pen to picture by glasses64, 95th percentile", high, 100, "ms"),
-    ]
+    return answered("pen to picture by glasses64", times)
 
 
 MEASURES: dict[str, Callable[[Studio, Browser], list[Row]]] = {
