@@ -217,7 +217,7 @@ def test_a_face_while_one_draws(browser: Browser, server: Server) -> None:
         page.wait_for_timeout(200)
         assert levels(pixels(result), wanted.inputs[0]) == 0
         page.get_by_role("button", name="Use the sample chelsea").click()
-        expect(page.get_by_role("alert")).to_contain_text("Chelsea: no face")
+        expect(page.get_by_role("alert")).to_contain_text("chelsea: no face")
         page.get_by_role("button", name="Take the picture as it is").click()
         expect(page.get_by_role("alert")).to_have_count(0)
         page.get_by_role("button", name="Keep this picture").click()
