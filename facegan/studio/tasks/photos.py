@@ -17,7 +17,7 @@ import numpy as np
 
 from facegan import figures, images
 from facegan.data.candidates import Candidate, candidates
-from facegan.data.crops import Crop, FaceDetector, needs_detector
+from facegan.data.crops import Crop, FaceDetector, make_detector
 from facegan.data.faces import Face
 from facegan.data.items import MAX_FILE_BYTES, Reading
 from facegan.data.review import Decision
@@ -46,7 +46,7 @@ class _Photos:
 
     def __init__(self) -> None:
         self.pictures: OrderedDict[str, np.ndarray] = OrderedDict()
-        self.faces: dict[tuple[str, bool], list[Face]] = {}
+        self.faces: dict[tuple[str, float, float, bool], list[Face]] = {}
 
     def get(self, key: str, read: Callable[[], np.ndarray]) -> np.ndarray:
         if key not in self.pictures:
@@ -62,16 +62,20 @@ _HELD = _Photos()
 
 
 class _Seen(FaceDetector):
-    """A detector that looks at each photo once."""
+    """A detector that looks at each photo once.
 
-    def __init__(self, key: str) -> None:
-        super().__init__(LEAST_CONFIDENCE, LEAST_FACE)
-        self.key = key
+    How sure it is of a face depends on the smallest one that it looks for.
+    """
+
+    def __init__(self, key: str, confidence: float = LEAST_CONFIDENCE, face: float = LEAST_FACE) -> None:
+        super().__init__(confidence, face)
+        self.key = (key, confidence, face)
 
     def detect(self, image: np.ndarray, largest: bool = False) -> list[Face]:
-        if (self.key, largest) not in _HELD.faces:
-            _HELD.faces[self.key, largest] = super().detect(image, largest)
-        return list(_HELD.faces[self.key, largest])
+        about = (*self.key, largest)
+        if about not in _HELD.faces:
+            _HELD.faces[about] = super().detect(image, largest)
+        return list(_HELD.faces[about])
 
 
 def _photo(arguments: Given) -> tuple[np.ndarray, str]:
@@ -120,15 +124,21 @@ def faces_in_photo(arguments: Given, content: bytes) -> Result:
 
 
 def cut_photo(arguments: Given, content: bytes) -> Result:
-    """Return the first crop of a photo as PNG, and its outline; InputError where there is none."""
+    """Return the first crop of a photo as PNG, and its outline; InputError where there is none.
+
+    Without a box, it is the one that ``prepare`` makes.
+    """
     photo, key = _photo(arguments)
-    best = next((each for each in _candidates(photo, key, arguments) if each.image is not None), None)
+    found = _candidates(photo, key, arguments, as_prepared=not arguments.get("box"))
+    best = next((each for each in found if each.image is not None), None)
     if best is None or best.image is None:
         raise InputError("no face is found in this photo; take the whole picture, or draw a box")
     return _told(best), images.png_bytes(best.image)
 
 
-def _candidates(photo: np.ndarray, key: str, arguments: Given) -> list[Candidate]:
+def _candidates(
+    photo: np.ndarray, key: str, arguments: Given, *, as_prepared: bool = False
+) -> list[Candidate]:
     settings = dict(arguments["crop"])
     crop = Crop(settings.pop("crop", "aligned"), **settings)
     box = arguments.get("box")
@@ -137,8 +147,11 @@ def _candidates(photo: np.ndarray, key: str, arguments: Given) -> list[Candidate
         decisions = [Decision("", False), Decision("", True, tuple(box))]
     elif arguments.get("keep"):
         decisions = [Decision("", True)]
+    detector = make_detector(crop)
+    if detector is not None:
+        detector = _Seen(key, detector.min_confidence, detector.min_face) if as_prepared else _Seen(key)
     try:
-        return candidates(photo, crop, _Seen(key) if needs_detector(crop) else None, decisions=decisions)
+        return candidates(photo, crop, detector, decisions=decisions)
     except ImageError as error:
         raise InputError(f"this cannot be cut: {error.reason}") from None
 
