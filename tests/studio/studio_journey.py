@@ -288,7 +288,7 @@ def change_pixels(trip: Journey, photo: Path) -> None:
 
     page.get_by_role("tab", name="Dream").click()
     trip.press("Use the sample chelsea")
-    page.get_by_label("Longer side").select_option("256")
+    page.get_by_label("Longer side").select_option("512")
     page.get_by_role("slider", name="Steps at each size").fill("60")
     trip.press("Dream")
     expect(page.get_by_alt_text("The dream so far")).to_have_attribute("src", re.compile("/live"))
