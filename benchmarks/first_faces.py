@@ -1,6 +1,7 @@
 """The first faces of the bundled model, and every further one: ONNX Runtime beside PyTorch, in one run.
 
-    .venv/bin/python benchmarks/first_faces.py              # one thread, 5 rounds
+    .venv/bin/python benchmarks/first_faces.py                        # one thread, 5 rounds
+    .venv/bin/python benchmarks/first_faces.py --before CHECKOUT      # the command of an earlier build
 
 Cold start: ``facegan generate celeba64 --count 25`` in a process of its own, beside the same work of a model
 that ``facegan.load`` has loaded, which PyTorch draws. Speed: CPU seconds of one picture and of a batch of 32,
@@ -29,10 +30,11 @@ OURS = "import sys; from facegan.cli.main import main; sys.exit(main({words!r}))
 THEIRS = "import facegan; facegan.generate(facegan.load({model!r}), count={count}, out={out!r})"
 
 
-def started(code: str) -> dict[str, float]:
-    """Run code in a fresh process; return seconds, and peak memory in MiB."""
+def started(code: str, checkout: str = "") -> dict[str, float]:
+    """Run code in a fresh process, of another checkout if named; return seconds, and peak memory in MiB."""
+    environment = {**os.environ, **({"PYTHONPATH": checkout} if checkout else {})}
     begin = time.perf_counter()
-    process = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.DEVNULL)
+    process = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.DEVNULL, env=environment)
     _, status, used = os.wait4(process.pid, 0)
     process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode:
@@ -54,16 +56,18 @@ def spent(draw: Callable[[], object], least: float = 0.5) -> float:
     return (time.process_time() - begin) / calls
 
 
-def cold(rounds: int, folder: Path) -> tuple[list[dict[str, float]], list[dict[str, float]]]:
+def cold(rounds: int, folder: Path, before: str) -> tuple[list[dict[str, float]], list[dict[str, float]]]:
     """Return the measures of both sides' processes; raise where their pictures differ."""
     from facegan import images
 
     files = [folder / "ours.png", folder / "theirs.png"]
-    words = ["generate", MODEL, "--count", str(COUNT), "--out", str(files[0])]
+    words = ["generate", MODEL, "--count", str(COUNT), "--out"]
+    theirs_code = THEIRS.format(model=MODEL, count=COUNT, out=str(files[1]))
+    theirs_code = OURS.format(words=[*words, str(files[1])]) if before else theirs_code
     ours, theirs = [], []
     for turn in range(rounds + 1):
-        found = started(OURS.format(words=words))
-        other = started(THEIRS.format(model=MODEL, count=COUNT, out=str(files[1])))
+        found = started(OURS.format(words=[*words, str(files[0])]))
+        other = started(theirs_code, before)
         if turn:  # the first only fills the caches of the disk
             ours.append(found)
             theirs.append(other)
@@ -99,10 +103,12 @@ def warm(rounds: int) -> tuple[list[dict[str, float]], list[dict[str, float]]]:
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--rounds", type=int, default=5)
-    rounds = parser.parse_args().rounds
+    parser.add_argument("--before", default="", help="a checkout whose command the cold start is beside")
+    options = parser.parse_args()
+    rounds = options.rounds
     os.environ["OMP_NUM_THREADS"] = "1"
     with tempfile.TemporaryDirectory() as folder:
-        measured = [cold(rounds, Path(folder)), warm(rounds)]
+        measured = [cold(rounds, Path(folder), options.before), warm(rounds)]
     print(f"{'':<20}{'ONNX Runtime':>14}{'PyTorch':>12}{'ratio':>8}{'most':>8}")
     missed = 0
     for ours, theirs in measured:
