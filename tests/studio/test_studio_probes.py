@@ -36,7 +36,7 @@ def exchanged(server: Server, request: bytes, patience: float = 60) -> tuple[int
     with socket.create_connection(("127.0.0.1", server.port), timeout=patience) as connection:
         with contextlib.suppress(ConnectionError):  # the server may close before it has all
             connection.sendall(request)
-        if not request.startswith((b"GET", b"POST", b"PRI")):
+        if not request.startswith((b"GET", b"POST", b"DELETE", b"PRI")):
             connection.shutdown(socket.SHUT_WR)
         answer = b""
         with contextlib.suppress(ConnectionError):
