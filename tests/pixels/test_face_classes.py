@@ -11,11 +11,12 @@ import torch
 
 from facegan import images
 from facegan.attributes.predictor import AttributePredictor
+from facegan.classifiers import efficientnet
 from facegan.classifiers.face_classes import ResidualFaceClasses, cut, describe_class, face_window
 from facegan.cli import attack as cli
 from facegan.errors import InputError
 from facegan.files import photo_path
-from facegan.pixels import attack, dream, efficientnet, load_classifier, stylize
+from facegan.pixels import attack, dream, load_classifier, stylize
 from facegan.pixels.attacks import report as attack_report
 
 
