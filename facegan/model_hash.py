@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
+from facegan.model_header import IDENTITY, without_hash
 from facegan.tensor_files import MAX_HALF, canonical_json
 
 BESIDE = frozenset({"provenance", "alignment", "licence", "delta"})
@@ -30,8 +31,7 @@ Parts = Callable[[], Iterable[Part]]
 
 def content_hash(meta: dict[str, Any], parts: Parts) -> str:
     """Return the SHA-256 of the whole header and the tensors, by which damage shows."""
-    core = {k: v for k, v in meta.items() if k not in ("format", "hash")}
-    digest = hashlib.sha256(canonical_json(core).encode())
+    digest = hashlib.sha256(canonical_json(without_hash(meta)).encode())
     for name, shape, kind, values in parts():
         digest.update(f"\n{name} {shape} {kind}\n".encode())
         digest.update(values)
@@ -50,6 +50,12 @@ def former_hash(meta: dict[str, Any], parts: Parts) -> str:
     if BELOW in (meta.get("delta") or {}):
         meta = {**meta, "delta": {k: v for k, v in meta["delta"].items() if k != BELOW}}
     return content_hash(meta, parts)
+
+
+def is_whole(meta: dict[str, Any], parts: Parts) -> bool:
+    """Return whether header and tensors of a file are those that were written."""
+    identity = meta.get(IDENTITY)
+    return content_hash(meta, parts) == meta["hash"] and identity in (None, model_hash(meta, parts))
 
 
 def hash_of_file(path: str | Path, key: str) -> str:

@@ -18,7 +18,7 @@ OTHER_HASH = "the content does not match its hash; the file is damaged"
 
 def without_hash(meta: Mapping[str, Any]) -> dict[str, Any]:
     """Return what a header says of the model, without what it says of the file."""
-    return {k: v for k, v in meta.items() if k not in ("format", "hash")}
+    return {k: v for k, v in meta.items() if k not in ("format", "hash", IDENTITY)}
 
 
 def read_header(path: str | Path) -> dict[str, Any]:

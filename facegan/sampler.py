@@ -23,7 +23,7 @@ from facegan.families import FAMILIES, get_family
 from facegan.families.sampling import SamplingGraph
 from facegan.images import to_uint8
 from facegan.machine import cores
-from facegan.model_hash import Part, as_part, content_hash, model_hash
+from facegan.model_hash import Part, as_part, is_whole, model_hash
 from facegan.model_header import FORMAT, KEY, OTHER_HASH, from_dict, read_header, without_hash
 from facegan.prior import Latent
 from facegan.tensor_files import read_arrays
@@ -245,7 +245,7 @@ class OnnxSampler:
             if any(str(array.dtype) not in _STORED for array in arrays.values()):
                 return None
             parts = [as_part(name, array) for name, array in sorted(arrays.items())]
-            if content_hash(meta, lambda: parts) != meta["hash"]:
+            if not is_whole(meta, lambda: parts):
                 raise ModelError(OTHER_HASH)
             family = get_family(meta["family"])
             settings = from_dict(family.config, meta["config"]).generator

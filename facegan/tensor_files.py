@@ -46,6 +46,8 @@ def read_tensors(
         what: the kind of file, for messages.
         absent: what is missing if there is no such file; ``what`` by default.
 
+    Entries of the file whose names begin with ``key`` and a hyphen are added to the header.
+
     Raises:
         ModelError: in one line, if there is no such file, if it is damaged or of another kind or format, or
             if the block cannot make sense of it.
@@ -86,6 +88,7 @@ def _read(
         head = json.loads(text)
         if (found := head.get("format")) != form:
             raise ModelError(f"format {str(found)[:20]} is not {form}; is facegan up to date?")
+        head.update({name: text for name, text in header.items() if name.startswith(f"{key}-")})
         yield head, tensors
     except FaceganError as error:
         raise ModelError(f"{path}: {error}") from None
