@@ -267,14 +267,14 @@ def test_a_face_is_changed_in_the_page(browser: Browser, server: Server, face: d
 def test_results_lead_back_here(browser: Browser, server: Server, face: dict[str, Any]) -> None:
     settings = {"photo": "sample:astronaut", "model": "celeba64", "preset": "thorough", "tune": True}
     state = f"action=invert&settings={quote(json.dumps(settings))}"
-    with opened(browser, server, f"#/photo/celeba64?{state}", width=1280) as page:
+    with opened(browser, server, f"#/photo?{state}", width=1280) as page:
         expect(page.get_by_role("switch", name="Adapt the model to this photo")).to_be_checked()
         expect(page.locator(".command code")).to_contain_text(
             "sample:astronaut --model celeba64 --preset thorough --tune"
         )
         page.get_by_role("button", name="Another photo").click()
         expect(page.locator("[data-dropzone]")).to_be_visible()
-        edit = quote(json.dumps({"face": face["id"], "edits": "smiling=1.5, young=-1"}))
-        page.goto(f"{server.address}/#/photo?action=edit&settings={edit}")
+        moves = quote(json.dumps({"smiling": 1.5, "young": -1}))
+        page.goto(f"{server.address}/#/photo/{face['id']}?moves={moves}")
         expect(page.get_by_role("slider", name="smiling", exact=True)).to_have_value("1.5")
         expect(page.get_by_role("slider", name="young", exact=True)).to_have_value("-1")

@@ -35,7 +35,7 @@ from facegan.studio.actions import get_action
 from facegan.studio.actions.train import Told
 from facegan.studio.call import Call
 from facegan.studio.project import Project
-from facegan.studio.report import JobReport, read_events
+from facegan.studio.report import JobReport, follow_events
 
 SMALL: dict[str, Any] = {
     "kimg": 40.0,
@@ -360,4 +360,4 @@ def test_a_run_whose_dataset_is_gone_says_so(tmp_path: Path) -> None:
 def test_the_time_left_is_told_once_there_is_a_speed(tmp_path: Path, speed: float, note: str) -> None:
     report = JobReport(tmp_path, Project(tmp_path), "job")
     Told(report).on_stats(StepStats(100, 1000, seconds=1.0, images_per_second=speed))
-    assert read_events(tmp_path)[0]["note"] == note
+    assert follow_events(tmp_path, 0)[0][0]["note"] == note

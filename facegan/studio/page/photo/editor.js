@@ -33,12 +33,16 @@ function readMoves(text) {
   }
 }
 
+/** Return moves under the directions' own names: a command line may have said "wearing hat" for Wearing_Hat. @param {Moves} moves @param {Directions["directions"]} directions @returns {Moves} */
+const named = (moves, directions) => Object.fromEntries(Object.entries(moves).map(([name, value]) => (
+  [directions.find(one => plainName(one.name) === plainName(name))?.name ?? name, value])));
+
 /** @param {{id: string, state: Record<string, string>}} props */
 export function Editor({ id, state }) {
   const result = useResult(id);
   const { answer, error, ask } = useAnswer(`/api/photo/${encodeURIComponent(id)}`);
   const facts = /** @type {Directions | null} */ (answer);
-  const moves = readMoves(state.moves ?? "");
+  const moves = named(readMoves(state.moves ?? ""), facts?.directions ?? []);
   const change = (/** @type {Moves} */ to) => {
     const kept = Object.fromEntries(Object.entries(to).filter(([, value]) => value));
     navigate("photo", id, { moves: Object.keys(kept).length ? JSON.stringify(kept) : "" }, { replace: true });
