@@ -26,11 +26,12 @@ from facegan.runs.record import read_json
 from facegan.studio.actions import get_action
 from facegan.studio.call import Call
 from facegan.studio.project import Project, new_id
-from facegan.studio.refusals import NotFoundError, Refused, shown
+from facegan.studio.refusals import NotFoundError, Refused, is_full, shown
 from facegan.studio.report import JobReport, last_event, newest
 
 MAX_QUEUED = 50
 GONE = "the process ended without a word, as it does when memory is short"
+NO_ROOM = "the disk is full; it begins as soon as there is room"
 ACTIVE = ("queued", "running")
 _PULSE = 0.2  # seconds between two looks at the queue
 
@@ -98,6 +99,7 @@ class Jobs:
         self.project, self.at_once = project, at_once
         self.folder = project.private / "jobs"
         self.folder.mkdir(parents=True, exist_ok=True)
+        self.trouble = ""  # why those that wait cannot be started
         self._lock = threading.RLock()
         self._children: dict[str, subprocess.Popen[bytes]] = {}
         self._done: dict[str, dict[str, Any]] = {}  # what is told of jobs that have ended
@@ -126,6 +128,8 @@ class Jobs:
                 told = job.to_dict()
                 if job.about().get("state") == "ended":
                     self._done[job.id] = told
+                if told["state"] == "queued" and self.trouble:
+                    told["waits"] = self.trouble
                 found.append(told)
             else:
                 found.append(self._done[job.id])
@@ -221,8 +225,16 @@ class Jobs:
 
     def _watch(self) -> None:
         while not self._ends.wait(_PULSE):
-            with contextlib.suppress(OSError):  # a full disk is told by the requests
-                self.pulse()
+            self.look()
+
+    def look(self) -> None:
+        """Look after the queue once; ``trouble`` says why jobs that wait cannot be started."""
+        try:
+            self.pulse()
+            self.trouble = ""
+        except OSError as error:
+            why = error.strerror or str(error)
+            self.trouble = NO_ROOM if is_full(error) else f"the studio's machine cannot start it ({why})"
 
     def pulse(self) -> None:
         """Note which processes have ended, and start those that wait, oldest first."""
@@ -264,6 +276,7 @@ class Jobs:
         return True
 
     def _launch(self, job: Job) -> None:
+        job.write(job.about())  # so that nothing is started where the disk is full
         with open(job.folder / "lock", "ab") as lock, open(job.folder / "log.txt", "ab") as log:
             take_lock(lock)  # the child inherits it, so that there is no moment without
             child = subprocess.Popen(

@@ -16,7 +16,7 @@ from typing import Any
 from facegan import kinds
 from facegan.files import write_bytes
 from facegan.runs.record import read_json
-from facegan.studio.refusals import NotFoundError, Refused, shown
+from facegan.studio.refusals import DISK_FULL, NotFoundError, Refused, is_full, shown
 
 MAX_FILE = 4 * 2**30
 MAX_TOTAL = 40 * 2**30
@@ -107,7 +107,7 @@ class Uploads:
         for file in needed_by if old else ():
             with contextlib.suppress(OSError):  # it was deleted meanwhile
                 old -= set(re.findall(r"\b[a-z0-9]{16}\b", file.read_text(errors="replace")))
-        gone = []
+        gone = self._unnoted(now)
         for name in sorted(old):
             note = self.folder / f"{name}.json"
             try:
@@ -118,6 +118,19 @@ class Uploads:
                 note.unlink(missing_ok=True)
             except OSError:
                 continue
+        return gone
+
+    def _unnoted(self, now: float) -> list[str]:
+        """Delete old files without a note, which nobody can ask for; return their ids."""
+        gone = []
+        for path in self.folder.iterdir():
+            with contextlib.suppress(OSError):
+                about = path.stat()
+                noted = path.suffix in (".json", ".part") or (self.folder / f"{path.stem}.json").exists()
+                if not noted and now - about.st_mtime > KEPT_SECONDS:
+                    path.unlink()
+                    self.total, self.count = self.total - about.st_size, self.count - 1
+                    gone.append(path.stem)
         return gone
 
     async def receive(self, chunks: AsyncIterator[bytes], name: str) -> Upload:
@@ -147,7 +160,8 @@ class Uploads:
             self.count += 1
             return upload
         except OSError as error:
-            raise Refused(413, f"the file cannot be stored ({error.strerror or error})") from None
+            why = f"the file cannot be stored ({error.strerror or error})"
+            raise Refused(413, DISK_FULL if is_full(error) else why) from None
         finally:
             if part.exists():  # whatever went wrong, the browser's leaving included
                 part.unlink()
@@ -169,9 +183,12 @@ class Uploads:
         suffix = os.path.splitext(name)[1].lower()
         suffix = suffix if suffix in _SUFFIXES[kind] else _SUFFIXES[kind][0]
         path = self.folder / f"{number}{suffix}"
-        os.replace(part, path)
-        upload = Upload(number, name, kind, size, path, {})
-        self.note(upload, {})
+        upload = self.note(Upload(number, name, kind, size, path, {}), {})
+        try:
+            os.replace(part, path)
+        except OSError:
+            (self.folder / f"{number}.json").unlink(missing_ok=True)
+            raise
         return upload
 
     def note(self, upload: Upload, facts: dict[str, Any]) -> Upload:

@@ -18,6 +18,7 @@ from facegan.errors import InputError
 from facegan.studio.project import Item
 from facegan.studio.refusals import DISK_FULL, Refused, is_full
 from facegan.studio.state import Studio
+from facegan.studio.wording import plain_words
 
 Result = TypeVar("Result")
 
@@ -128,7 +129,7 @@ def text_of(values: Any, name: str, default: str | None = None) -> str:
 async def on_facegan_error(request: Request, error: Exception) -> Response:
     """Answer an error of the user with its sentence, in which paths are those within the project."""
     root = f"{studio_of(request).project.root}/"
-    found = answer({"error": str(error).replace(root, "")}, getattr(error, "status", 400))
+    found = answer({"error": plain_words(error, {root: ""})}, getattr(error, "status", 400))
     if found.status_code == 408:
         found.headers["Connection"] = "close"
     return found

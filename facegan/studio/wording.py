@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 from collections.abc import Iterator, Mapping
 
 from facegan.errors import FaceganError, InputError
@@ -11,20 +12,32 @@ from facegan.studio.project import Project
 from facegan.studio.uploads import Uploads
 
 _WORDS = {
-    "; --no-align takes the picture as it is": "; choose another photo, or take the picture as it is",
-    "; --no-align takes pictures without faces": "; choose other photos, or take pictures as they are",
-    "; give another picture, with --no-align if it shows no face": "; choose another picture",
+    r"; (?:--no-align|align=False) takes the picture as it is": (
+        "; choose another photo, or take the picture as it is"
+    ),
+    r"; (?:--no-align|align=False) takes pictures without faces": (
+        "; choose other photos, or take pictures as they are"
+    ),
+    r"; give another picture, with (?:--no-align|align=False) if it shows no face": (
+        "; choose another picture"
+    ),
+    r"; 'facegan directions' lists all, with pca1, sefa1 \.\.\.": "; there is a slider for each direction",
+    r" \(facegan prepare --split [^)]* holds some out\)": (
+        "; in Photos, 'Split and duplicates' holds some out when a dataset is saved"
+    ),
+    r"'facegan label[^']*'": "'Predict attributes' in Photos",
+    r" \('?facegan prepare [^)]*--size [^)]*\)": " ('Crop' in Photos sets the size)",
 }
-"""What messages say of flags -> what the page calls them."""
+"""What messages say of flags and commands, as patterns -> what the page calls them."""
 
 
-def plain_words(error: BaseException, names: Mapping[str, str]) -> str:
-    """Return the line of an error for the page; ``names`` has what people call the paths in it."""
-    text = " ".join(str(error).splitlines())
+def plain_words(said: BaseException | str, names: Mapping[str, str]) -> str:
+    """Return an error or a note in one line for the page; ``names`` has what people call the paths in it."""
+    text = " ".join(str(said).splitlines())
     for path, name in names.items():
         text = text.replace(path, name)
-    for flag, words in _WORDS.items():
-        text = text.replace(flag, words).replace(flag.replace("--no-align", "align=False"), words)
+    for pattern, words in _WORDS.items():
+        text = re.sub(pattern, words, text)
     return text
 
 

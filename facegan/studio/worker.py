@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import os
 import signal
 import sys
@@ -19,6 +18,7 @@ from facegan.runs.record import read_json
 from facegan.studio.actions import get_action
 from facegan.studio.call import Call
 from facegan.studio.project import Project
+from facegan.studio.refusals import is_full
 from facegan.studio.report import JobReport
 from facegan.studio.wording import names_of, plain_words
 from facegan.tensor_files import canonical_json
@@ -58,9 +58,8 @@ def main(folder: Path) -> int:
         return 1
     except OSError as error:
         traceback.print_exc()
-        full = error.errno == errno.ENOSPC
         place = f": {project.relative(str(error.filename))}" if error.filename else ""
-        report.event("failed", error=DISK_FULL if full else f"{error.strerror or error}{place}")
+        report.event("failed", error=DISK_FULL if is_full(error) else f"{error.strerror or error}{place}")
         return 1
     except Exception as error:
         traceback.print_exc()  # to the job's log.txt

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
-from playwright.sync_api import Browser, Locator, Page, expect
+from playwright.sync_api import Browser, ConsoleMessage, Locator, Page, expect
 from studio_server import Server
 
 SECONDS = 300  # jobs start Python anew, which takes long on a busy machine
@@ -50,7 +50,7 @@ def opened(
     page, wrong, asked = context.new_page(), list[str](), list[str]()
     page.set_default_timeout(SECONDS * 1000)
     page.on("pageerror", lambda error: wrong.append(str(error)))
-    page.on("console", lambda said: said.type in ("error", "warning") and wrong.append(said.text))
+    page.on("console", lambda said: said.type in ("error", "warning") and wrong.append(_said(said, server)))
     page.on("request", lambda request: asked.append(request.url))
     page.goto(f"{server.address}/?token={server.token}")
     if view:
@@ -64,6 +64,12 @@ def opened(
     assert not wrong, wrong
     away = [url for url in asked if not url.startswith((server.address, "blob:", "data:"))]
     assert not away, away
+
+
+def _said(message: ConsoleMessage, server: Server) -> str:
+    """Return a line of the log; of an answer that is an error with the path that was asked for."""
+    path = message.location["url"].removeprefix(server.address).partition("?")[0]
+    return f"{message.text} at {path}"
 
 
 def until(page: Page, condition: str, seconds: float = 60) -> None:

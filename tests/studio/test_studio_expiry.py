@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import io
 import json
 import os
@@ -13,8 +14,9 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from facegan.studio import uploads
 from facegan.studio.photo_sets import Brought, PhotoSets
-from facegan.studio.refusals import NotFoundError
+from facegan.studio.refusals import NotFoundError, Refused
 from facegan.studio.state import Studio, open_studio
 from facegan.studio.uploads import KEPT_SECONDS, Upload
 
@@ -71,3 +73,31 @@ def test_asking_for_an_upload_keeps_it(tmp_path: Path) -> None:
     assert studio.expire_uploads(time.time()) == []
     os.utime(note, (time.time() - KEPT_SECONDS - 60,) * 2)
     assert studio.expire_uploads(time.time()) == [upload.id]
+
+
+def test_a_file_without_its_note_expires_and_one_under_way_does_not(tmp_path: Path) -> None:
+    studio = open_studio(tmp_path / "project")
+    upload = brought(studio, 1)
+    (studio.uploads.folder / f"{upload.id}.json").unlink()
+    part = studio.uploads.folder / "0123456789abcdef.part"
+    part.write_bytes(b"half")
+    later = time.time() + KEPT_SECONDS
+    assert studio.expire_uploads(later - 60) == [] and upload.path.is_file()
+    assert studio.expire_uploads(later + 60) == [upload.id]
+    assert (upload.path.exists(), part.exists()) == (False, True)
+    assert (studio.uploads.count, studio.uploads.total) == (0, 0)
+
+
+def test_an_upload_whose_note_cannot_be_written_leaves_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    studio = open_studio(tmp_path / "project")
+
+    def full(*given: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(uploads, "write_bytes", full)
+    with pytest.raises(Refused, match="the disk is full; make room"):
+        brought(studio, 1)
+    assert list(studio.uploads.folder.iterdir()) == []
+    assert (studio.uploads.count, studio.uploads.total) == (0, 0)

@@ -183,7 +183,7 @@ BURST = """async () => {
 
 def test_a_face_while_one_draws(browser: Browser, server: Server) -> None:
     network = model(server)
-    refused = "status of 400"  # a cat has no face
+    refused = "status of 400 (Bad Request) at /api/translators/faces/input"  # a cat has no face
     with opened(browser, server, "#/translate/faces", width=1280, expected=refused) as page:
         sheet, result = page.locator(".paper canvas"), page.locator("canvas.face-picture")
         expect(page.locator("[data-took]")).to_contain_text("in this page", timeout=180_000)
@@ -233,7 +233,10 @@ def test_a_face_while_one_draws(browser: Browser, server: Server) -> None:
 def test_a_project_without_one_says_how_to_get_one_of_its_own(browser: Browser, tmp_path: Path) -> None:
     with running(tmp_path / "project") as server, opened(browser, server, "#/translate", width=390) as page:
         expect(page.get_by_label("Translator", exact=True)).to_have_value("glasses64")
-        expect(page.get_by_role("heading", name="A translator of your own")).to_be_visible()
+        expect(page.get_by_role("heading", name="A translator that takes drawings")).to_be_visible()
+        expect(page.get_by_text("takes photos, not drawings")).to_be_visible()
+        page.get_by_role("button", name="train a translator that takes drawings").click()
+        expect(page.get_by_role("link", name="Bring photos")).to_be_in_viewport()
         expect(page.get_by_text("pix2pix-64")).to_be_visible()
         expect(page.get_by_role("link", name="Bring photos")).to_have_attribute("href", "#/photos")
         (server.folder / "datasets" / "faces").mkdir(parents=True)

@@ -13,6 +13,7 @@ from facegan.studio.actions import Action
 from facegan.studio.call import Call, Place, only, optional, ref
 from facegan.studio.project import Project
 from facegan.studio.report import JobReport
+from facegan.studio.wording import plain_words
 
 NUMBERS = Place(".json", "evaluation")
 """What ``facegan evaluate --json`` writes, which ``facegan publish`` reads."""
@@ -52,6 +53,7 @@ def _run(call: Call, report: JobReport) -> Mapping[str, Any]:
         translated = facegan.evaluate_translator(**values, on_progress=report.progress)
         return {
             **translated.to_dict(),
+            "warnings": [plain_words(one, {}) for one in translated.warnings],
             "reference": "unchanged pictures",
             "rows": _rows_of_translator(translated),
             "text": str(translated),
@@ -66,7 +68,9 @@ def _run(call: Call, report: JobReport) -> Mapping[str, Any]:
         | {end: done.values.get(f"{name}_{end}") for end in ("low", "high")}
         for name, value, _, _ in done.rows()
     ]
-    return {**done.to_dict(), "reference": "real pictures", "rows": rows, "text": str(done)}
+    about = done.to_dict()
+    about["warnings"] = [plain_words(one, {}) for one in about["warnings"]]
+    return {**about, "reference": "real pictures", "rows": rows, "text": str(done)}
 
 
 def _rows_of_translator(done: Any) -> list[dict[str, Any]]:

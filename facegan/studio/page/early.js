@@ -1,7 +1,7 @@
 // What a view will need is asked for as soon as the page is there, while its modules are still being loaded.
 const [, view = "home", id = ""] = /^#\/(\w+)(?:\/([^?]*))?/.exec(location.hash) ?? [];
 
-for (const name of document.querySelector(`meta[name=modules][data-view=${view}]`)?.getAttribute("content")?.split(" ") ?? []) {
+for (const name of document.querySelector(`meta[name=modules][data-view="${view}"]`)?.getAttribute("content")?.split(" ") ?? []) {
   const href = new URL(name, import.meta.url).href;
   document.head.append(Object.assign(document.createElement("link"), { rel: "modulepreload", href }));
 }
@@ -35,4 +35,11 @@ export function takeWorker(of) {
   const found = of === view ? early : null;
   if (found) early = null;
   return found ?? newWorker(of);
+}
+
+/** Ends a worker that began early, where the server draws instead. @param {"explore" | "translate"} of */
+export function endEarly(of) {
+  if (of !== view) return;
+  early?.terminate();
+  early = null;
 }

@@ -22,6 +22,7 @@ import { observable, useObservable } from "./observable.js";
  * @property {JobEvent | null} [progress] the newest event of progress
  * @property {any} [result]
  * @property {string} [error]
+ * @property {string} [waits] why it cannot be started, where that is not for another job
  */
 /**
  * @typedef {object} Project

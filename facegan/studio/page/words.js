@@ -18,6 +18,12 @@ export const nameOfDataset = item => item.name.replace(/^datasets\//, "");
 /** A message as a sentence; the name of a file at its beginning stays as it is. @param {string} text */
 export const asSentence = text => text && `${/^[a-z]+[ ,]/.test(text) ? text[0]?.toUpperCase() + text.slice(1) : text}${/[.!?…]$/.test(text) ? "" : "."}`;
 
+/** A sentence in which options of the command line are settings: --r1-gamma becomes “r1 gamma”. @param {string} text */
+export const inWords = text => text.replaceAll("`", "").replace(/(^|[^\w-])--((?:[a-z0-9]+[.-])*[a-z0-9]+)/g, (_, before, name) => `${before}“${name.replaceAll("-", " ")}”`);
+
+/** Why a job has not begun yet. @param {{waits?: string}} job */
+export const waitText = ({ waits }) => (waits ? `Waits: ${waits}` : "Waits until another job has ended");
+
 /** A share or a probability. @param {number} share */
 export const percent = share => `${share > 0 && share < 0.1 ? Number((100 * share).toPrecision(2)) : Math.round(100 * share)}%`;
 

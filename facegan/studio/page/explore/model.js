@@ -1,6 +1,6 @@
 // A generator that draws: in a worker of this page or, where that cannot be, on the server.
 import { get, post } from "../api.js";
-import { takeWorker } from "../early.js";
+import { endEarly, takeWorker } from "../early.js";
 import { fromBase64 } from "../engine/bytes.js";
 import { readPng } from "../engine/encoders.js";
 import { WorkerClient } from "../worker_client.js";
@@ -60,6 +60,7 @@ export class Model {
     /** Resolves once the worker draws, or it is known that it cannot. @type {Promise<void>} */
     this.ready = about.runs === false ? Promise.resolve() : this.prepare();
     this.remote = about.runs === false;
+    if (this.remote) endEarly("explore");
   }
 
   /** Starts the worker; the server may have to export the model first, and draws meanwhile. */
@@ -73,7 +74,11 @@ export class Model {
       this.worker = new WorkerClient(takeWorker("explore"));
       await this.worker.ask({ kind: "start", base: new URL(this.base, location.href).href, facts: this.about });
       this.isLocal = true;
-    } catch { this.remote = true; }
+    } catch {
+      this.remote = true;
+      if (this.worker) this.worker.close();
+      else endEarly("explore");
+    }
   }
 
   /**

@@ -3,7 +3,7 @@ import { get, put } from "../api.js";
 import { html, useEffect, useMemo, useRef, useState } from "../html.js";
 import { againJob, isActive, startJob, stopJob, useEvents, useStore } from "../store.js";
 import { Button, DropZone, EmptyState, ErrorLine, Progress, Tabs, toastError } from "../ui.js";
-import { counted, nameOfDataset } from "../words.js";
+import { counted, nameOfDataset, waitText } from "../words.js";
 import { BringingState, useBringing } from "./bring.js";
 import { useDatasetOf } from "./dataset.js";
 import { canBeKept, decided, isDropped, isKept, nameOf, putBack } from "./decisions.js";
@@ -135,7 +135,7 @@ function Watch({ job, found }) {
   const faces = found.filter(one => one.crop);
   const left = found.length - faces.length;
   return html`<section class="card stack watch" aria-label="At work"><div aria-live="polite">
-      <${Progress} label=${job.state === "queued" ? "Waits for its turn" : job.progress?.what ?? "Starting"} done=${job.progress?.done} total=${job.progress?.total}
+      <${Progress} label=${job.state === "queued" ? waitText(job) : job.progress?.what ?? "Starting"} done=${job.progress?.done} total=${job.progress?.total}
         note=${job.progress?.total ? `${job.progress.done} of ${job.progress.total}` : ""} />
       ${found.length > 0 && html`<p class="soft small numbers">${counted(faces.length, "face")}, ${left} left out</p>`}</div>
     ${faces.length > 0 && html`<ul class="faces small-faces" aria-label="The newest faces">${faces.slice(-NEWEST).reverse().map(one => html`

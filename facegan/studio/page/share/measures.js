@@ -1,6 +1,6 @@
 // Measurements as bars with their 95% intervals, beside what real pictures get.
 import { html } from "../html.js";
-import { counted } from "../words.js";
+import { asSentence, counted, inWords } from "../words.js";
 
 /** @typedef {import("../store.js").Item} Item */
 /**
@@ -80,6 +80,6 @@ export function Measures({ results }) {
       })}</tbody></table>
     <p class="soft small key"><span><i class="key-whisker"></i>95% interval</span>
       ${about.rows.some((/** @type {Row} */ row) => row.real != null) && html`<span><i class="key-real"></i>what ${about.reference === "unchanged pictures" ? "unchanged pictures" : "other real pictures"} get</span>`}</p>
-    ${(about.warnings ?? []).map((/** @type {string} */ warning) => html`<p class="soft small note" key=${warning}>Note: ${warning}</p>`)}
+    ${(about.warnings ?? []).map((/** @type {string} */ warning) => html`<p class="soft small note" key=${warning}>${asSentence(`Note: ${inWords(warning)}`)}</p>`)}
   </section>`;
 }

@@ -1,9 +1,9 @@
 // What a dry run found: time, memory, disk, the quality to expect, and what --auto recommends and why.
 import { html } from "../html.js";
 import { Button, Icon } from "../ui.js";
-import { sizeText } from "../words.js";
+import { inWords, sizeText } from "../words.js";
 import { LineChart } from "./chart.js";
-import { duration, inWords, pictures, short } from "./scale.js";
+import { duration, pictures, short } from "./scale.js";
 
 /** @typedef {{seconds: number, kimg: number, value: number, low: number | null, high: number | null}} ForecastPoint */
 /**

@@ -3,9 +3,10 @@ import { html, useState } from "../html.js";
 import { address } from "../router.js";
 import { isActive, startJob, stopJob, useEvents, useStore } from "../store.js";
 import { Button, CommandBox, Dialog, ErrorLine, Icon, Progress, Spinner, TextInput, toast, toastError } from "../ui.js";
+import { inWords, waitText } from "../words.js";
 import { Curves } from "./curves.js";
 import { useRun } from "./data.js";
-import { duration, inWords, pictures, short } from "./scale.js";
+import { duration, pictures, short } from "./scale.js";
 import { Sheets } from "./sheets.js";
 import { namedSettings } from "./start.js";
 
@@ -98,7 +99,7 @@ function Actions({ run, job }) {
 function Beginning({ id, job, error }) {
   const said = useEvents(job?.id ?? "").filter(event => event.kind === "message").at(-1)?.text;
   return html`<div class="row"><h1>${id}</h1><a href=${address("train")}>All runs</a></div>
-    ${job && isActive(job) && html`<div class="card row"><p aria-live="polite"><${Spinner} label="Getting ready" /> ${job.state === "queued" ? "Waits for its turn: other jobs are running" : said ?? "Getting ready"} …</p>
+    ${job && isActive(job) && html`<div class="card row"><p aria-live="polite"><${Spinner} label="Getting ready" /> ${job.state === "queued" ? waitText(job) : said ?? "Getting ready"} …</p>
       <${Button} small icon="stop" onClick=${() => stopJob(job.id).catch(toastError)}>Stop<//></div>`}
     ${job && !isActive(job) && html`<${Failure} sentence=${job.error || "It was stopped before its first picture; nothing was kept."} run=${null} job=${job} />`}
     ${!job && html`<${ErrorLine} error=${error} />`}

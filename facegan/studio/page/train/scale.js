@@ -90,6 +90,3 @@ export function duration(seconds) {
 export function nearest(list, x) {
   return list.reduce((best, v, i) => (best < 0 || Math.abs(v - x) < Math.abs(/** @type {number} */ (list[best]) - x) ? i : best), -1);
 }
-
-/** Return a sentence in which options of the command line are settings: --r1-gamma becomes “r1 gamma”. @param {string} text */
-export const inWords = text => text.replaceAll("`", "").replace(/--((?:[a-z0-9]+[.-])*[a-z0-9]+)/g, (_, name) => `“${name.replaceAll("-", " ")}”`);

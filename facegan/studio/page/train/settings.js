@@ -1,7 +1,7 @@
 // The settings of a recipe, made of their own fields: the common ones first, all of them to be searched.
 import { html, useMemo, useState } from "../html.js";
 import { Button, Select, Switch, TextInput } from "../ui.js";
-import { inWords } from "./scale.js";
+import { inWords } from "../words.js";
 
 /** @typedef {import("./data.js").Setting} Setting */
 /** @typedef {import("./data.js").Settings} Settings */

@@ -4,9 +4,9 @@ import { html, useEffect, useState } from "../html.js";
 import { address, navigate } from "../router.js";
 import { isActive, removeJob, startJob, stopJob, useJob, useStore } from "../store.js";
 import { Button, CommandBox, EmptyState, ErrorLine, Select, Spinner, Switch, TextInput, toastError } from "../ui.js";
-import { counted, freeName, nameOfDataset, pixelSize } from "../words.js";
+import { counted, freeName, nameOfDataset, pixelSize, waitText } from "../words.js";
 import { PlanResult } from "./plan.js";
-import { inWords, pictures } from "./scale.js";
+import { pictures } from "./scale.js";
 import { SettingsEditor } from "./settings.js";
 
 /** @typedef {import("./data.js").Recipe} Recipe */
@@ -125,9 +125,9 @@ function LookAhead({ draft, recipe, job: id, setJob, set, blocked }) {
       ${!recipe.translates && html`<${Button} icon="sliders" disabled=${blocked || busy} onClick=${() => start(true)}>Recommend settings<//>`}
       <${Button} icon="clock" disabled=${blocked || busy} onClick=${() => start(false)}>Dry run<//></div></div>
     ${!plan && !busy && html`<p class="soft">A few real updates on this machine tell how long the training takes, what memory it needs, and how good its pictures will be by then. Nothing is written.</p>`}
-    ${busy && html`<div class="row card"><p aria-live="polite"><${Spinner} label="Looking ahead" /> <span>${job?.state === "queued" ? "Waits for its turn" : "Builds the networks and times a few updates"} …</span></p>
+    ${busy && html`<div class="row card"><p aria-live="polite"><${Spinner} label="Looking ahead" /> <span>${job?.state === "queued" ? waitText(job) : "Builds the networks and times a few updates"} …</span></p>
       <${Button} small icon="stop" onClick=${() => stopJob(id).catch(toastError)}>Stop<//></div>`}
-    <${ErrorLine} error=${inWords(failed || (job?.state === "failed" ? job.error ?? "" : ""))} />
+    <${ErrorLine} error=${failed || (job?.state === "failed" ? job.error : "")} />
     ${old && html`<p class="warning"><span>The settings have changed since; look ahead again to see what they bring.</span></p>`}
     ${plan && html`<${PlanResult} plan=${plan} taken=${asked === recommended}
       onTake=${plan.changes && (() => set({ recipe: plan.recipe, changes: plan.changes ?? {} }))} />`}
@@ -193,7 +193,7 @@ export function Start({ state }) {
         <${SettingsEditor} key=${`${recipe?.name} ${search}`} settings=${/** @type {Settings} */ (settings.answer)} changes=${full.changes} onChange=${(/** @type {Record<string, any>} */ changes) => set({ changes })} focus=${search} /></section>`}
       ${recipe && html`<${LookAhead} draft=${full} recipe=${recipe} job=${job} setJob=${setJob} set=${set} blocked=${blocked} />`}
       <section class="stack" aria-label="Start"><h2>Start</h2>
-        <${ErrorLine} error=${inWords(wrong || failed)} retry="Show this setting" ...${named ? { onRetry: () => setSearch(named) } : {}} />
+        <${ErrorLine} error=${wrong || failed} retry="Show this setting" ...${named ? { onRetry: () => setSearch(named) } : {}} />
         <div class="row end"><${TextInput} label="Name of the run" value=${name} onChange=${(/** @type {string} */ to) => set({ name: to })} />
           <${Button} kind="primary" icon="play" busy=${starting} disabled=${blocked} onClick=${start}>Start the training<//></div>
         ${recipe && html`<${CommandBox} action="train" settings=${request(full, name)} onError=${setWrong} />`}

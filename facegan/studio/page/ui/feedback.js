@@ -1,7 +1,7 @@
 // What the page says: progress, errors, questions, and what to do where there is nothing yet.
 import { html, useEffect, useId, useRef } from "../html.js";
 import { Icon } from "../icons.js";
-import { asSentence } from "../words.js";
+import { asSentence, inWords } from "../words.js";
 import { Button, IconButton } from "./controls.js";
 
 /** @typedef {import("../html.js").Children} Children */
@@ -31,7 +31,7 @@ export function Progress({ label, done = 0, total, note }) {
 export function ErrorLine({ error, onRetry, retry = "Try again" }) {
   if (!error) return null;
   return html`<div class="error-line" role="alert"><${Icon} name="alert" />
-    <p>${asSentence(error)}</p>
+    <p>${asSentence(inWords(error))}</p>
     ${onRetry && html`<${Button} small onClick=${onRetry}>${retry}<//>`}</div>`;
 }
 

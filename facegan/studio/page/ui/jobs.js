@@ -3,6 +3,7 @@ import { html } from "../html.js";
 import { address } from "../router.js";
 import { useResult } from "../results.js";
 import { againJob, isActive, removeJob, stopJob, useJob } from "../store.js";
+import { asSentence, waitText } from "../words.js";
 import { Button } from "./controls.js";
 import { ErrorLine, Progress } from "./feedback.js";
 import { toastError } from "./toasts.js";
@@ -16,7 +17,7 @@ const WORDS = { queued: "waits for its turn", running: "works", done: "done", fa
 export function JobProgress({ job }) {
   const { progress } = job;
   if (!isActive(job)) return null;
-  if (job.state === "queued") return html`<p class="soft small">Waits until another job has ended.</p>`;
+  if (job.state === "queued") return html`<p class="soft small">${asSentence(waitText(job))}</p>`;
   return html`<${Progress} label=${progress?.what ?? "Starting"} done=${progress?.done} total=${progress?.total} note=${progress?.note} />`;
 }
 

@@ -2,7 +2,7 @@
 import { html } from "../html.js";
 import { Icon } from "../icons.js";
 import { observable, useObservable } from "../observable.js";
-import { asSentence } from "../words.js";
+import { asSentence, inWords } from "../words.js";
 import { Button, IconButton } from "./controls.js";
 
 /**
@@ -22,7 +22,7 @@ let next = 1;
  * @param {{kind?: "good" | "bad" | "plain", action?: {label: string, onClick: () => void}}} [options]
  */
 export function toast(text, { kind = "plain", action } = {}) {
-  const made = { id: next++, text: asSentence(text), kind, ...(action ? { action } : {}) };
+  const made = { id: next++, text: asSentence(inWords(text)), kind, ...(action ? { action } : {}) };
   toasts.set(({ shown }) => ({ shown: [...shown.filter(one => one.text !== made.text), made].slice(-4) }));
   if (kind !== "bad") setTimeout(() => close(made.id), action ? 12_000 : 6_000);
 }

@@ -29,8 +29,9 @@ function View({ id, state }) {
   const head = html`<h1>Translate</h1><p class="lead">A translator turns pictures into pictures: a drawing into a face, grey into colour, a face into one with glasses.</p>`;
   const model = translators.find(one => one.id === id) ?? translators[0];
   const recalled = recalledOf(state, "translate")?.settings ?? null;
-  return html`${head}${model && html`<${Translator} key=${`${model.id} ${state.settings ?? ""}`} id=${model.id} translators=${translators} shown=${state.result ?? ""} recalled=${recalled} />`}
-    ${translators.every(one => one.bundled) && html`<${OwnTranslator} />`}`;
+  return html`${head}
+    ${model && html`<${Translator} key=${`${model.id} ${state.settings ?? ""}`} id=${model.id} translators=${translators} shown=${state.result ?? ""} recalled=${recalled} />`}
+    ${translators.every(one => one.bundled) && html`<div id="own-translator"><${OwnTranslator} /></div>`}`;
 }
 
 /** How to get one, where the project has none but those that come with facegan. */
@@ -43,8 +44,8 @@ function OwnTranslator() {
     ? html`<${Select} label="Train on" value=${dataset} onChange=${setDataset} options=${datasets.map(one => ({ value: one.id, label: nameOfDataset(one) }))} />
       <${Button} kind="primary" icon="train" href=${address("train", "", { new: 1, recipe: "pix2pix-64", dataset, changes })}>Train a translator<//>`
     : html`<${Button} kind="primary" icon="photos" href=${address("photos")}>Bring photos<//>`;
-  return html`<${EmptyState} icon="pencil" title="A translator of your own" action=${action}>
-    The recipe pix2pix-64 learns from a dataset of faces how to turn line drawings into faces; it draws the lines itself.<//>`;
+  return html`<${EmptyState} icon="pencil" title="A translator that takes drawings" action=${action}>
+    It is trained on a dataset of faces. No drawings are needed: the recipe pix2pix-64 makes line drawings of the photos, and learns to turn them back into faces.<//>`;
 }
 
 /** @param {{id: string, translators: any[], shown: string, recalled: Record<string, any> | null}} props */
@@ -61,8 +62,18 @@ function Translator({ id, translators, shown, recalled }) {
         options=${facts.directions.map(one => ({ value: one, label: spoken(one) }))} />`}
     </div>
     <${ErrorLine} error=${error} onRetry=${ask} />
+    ${facts && html`<${WhatToDo} facts=${facts} translators=${translators} id=${id} />`}
     ${facts ? html`<${Desk} key=${`${id} ${direction}`} id=${id} facts=${facts} direction=${direction} shown=${shown} recalled=${recalled} />` : !error && html`<p><${Spinner} label="Loading the translator" /></p>`}
   </div>`;
+}
+
+/** What to do with a translator. @param {{facts: TranslatorFacts, translators: any[], id: string}} props */
+function WhatToDo({ facts, translators, id }) {
+  if (facts.directions.length === 1) return html`<p>${facts.said}</p>`;
+  const bundled = translators.find(one => one.id === id)?.bundled;
+  return html`<p>This translator takes ${bundled ? "photos, not drawings" : "pictures like those that it was trained on"}. Choose one below: it is put on the sheet and translated.
+    ${translators.every(one => one.bundled) && html` To draw faces, <button type="button" class="link"
+      onClick=${() => document.getElementById("own-translator")?.scrollIntoView()}>train a translator that takes drawings</button>.`}</p>`;
 }
 
 /** @param {{id: string, facts: TranslatorFacts, direction: string, shown: string, recalled: Record<string, any> | null}} props */
@@ -82,7 +93,6 @@ function Desk({ id, facts, direction, shown, recalled }) {
     }).catch(problem => setError(problem.message));
   }, [photo?.id, align]);
   return html`
-    <p>${facts.said}</p>
     <${Sheet} model=${id} facts=${facts} direction=${direction} start=${start} share=${share}
       onDrawn=${(/** @type {Uint8ClampedArray} */ given, /** @type {Uint8ClampedArray} */ made) => setDrawing({ pixels: given, made })} />
     <${Slider} label="How much of the change" value=${share} min=${0} max=${1} step=${0.05} reset=${1} onInput=${setShare} format=${percent} />
