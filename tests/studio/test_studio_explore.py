@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser, Page, Route, Worker, expect
 from studio_browser import levels, opened, until
 from studio_server import Server, running
 from untrained import model_of
@@ -246,7 +246,11 @@ def test_the_bundled_model_is_changed_undone_kept_and_recalled(
 
 def test_faces_are_added_by_dragging_keys_and_words(server: Server, browser: Browser) -> None:
     with opened(
-        browser, server, "#/explore/celeba64?seed=0&tool=sum", height=1800, expected="status of 400"
+        browser,
+        server,
+        "#/explore/celeba64?seed=0&tool=sum",
+        height=1800,
+        expected="status of 400 (Bad Request) at /api/explore/celeba64/words",
     ) as page:
         settled(page)
         for seed, sign in ((0, ""), (1, "-"), (2, "+")):
@@ -341,3 +345,22 @@ def test_an_earlier_state_of_a_run_opens(browser: Browser, server: Server) -> No
         expected = served(server, "labelled", {"point": {"seed": 3}})[0]
         assert levels(settled(page, by=""), expected) <= 1
         assert page.get_by_label("Model", exact=True).input_value() == "run~early@10kimg"
+
+
+def test_a_worker_that_began_early_ends_where_the_server_draws(server: Server, browser: Browser) -> None:
+    def cannot_run(route: Route) -> None:
+        answer = route.fetch()
+        route.fulfill(response=answer, json={**answer.json(), "runs": False})
+
+    with opened(browser, server, "#/nothing") as page:
+        expect(page).to_have_title(re.compile("Not found"))
+        page.goto(f"{server.address}/#/404")
+        page.reload()  # the view is read before the modules are there
+        expect(page).to_have_title(re.compile("Not found"))
+        begun: list[Worker] = []
+        page.on("worker", lambda worker: begun.append(worker))
+        page.route("**/api/explore/celeba64", cannot_run)
+        page.goto(f"{server.address}/#/explore/celeba64?seed=0")
+        page.reload()
+        settled(page, "server")
+        assert len(begun) == 1 and page.workers == []

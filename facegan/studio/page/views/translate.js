@@ -69,8 +69,8 @@ function Translator({ id, translators, shown, recalled }) {
 
 /** What to do with a translator. @param {{facts: TranslatorFacts, translators: any[], id: string}} props */
 function WhatToDo({ facts, translators, id }) {
-  if (facts.directions.length === 1) return html`<p>${facts.said}</p>`;
   const bundled = translators.find(one => one.id === id)?.bundled;
+  if (facts.input || (facts.directions.length === 1 && !bundled)) return html`<p>${facts.said}</p>`;
   return html`<p>This translator takes ${bundled ? "photos, not drawings" : "pictures like those that it was trained on"}. Choose one below: it is put on the sheet and translated.
     ${translators.every(one => one.bundled) && html` To draw faces, <button type="button" class="link"
       onClick=${() => document.getElementById("own-translator")?.scrollIntoView()}>train a translator that takes drawings</button>.`}</p>`;
