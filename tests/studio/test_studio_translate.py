@@ -235,6 +235,7 @@ def test_a_project_without_one_says_how_to_get_one_of_its_own(browser: Browser, 
         expect(page.get_by_label("Translator", exact=True)).to_have_value("glasses64")
         expect(page.get_by_role("heading", name="A translator that takes drawings")).to_be_visible()
         expect(page.get_by_text("takes photos, not drawings")).to_be_visible()
+        expect(page.get_by_role("heading", name="What goes in")).to_be_visible()
         page.get_by_role("button", name="train a translator that takes drawings").click()
         expect(page.get_by_role("link", name="Bring photos")).to_be_in_viewport()
         expect(page.get_by_text("pix2pix-64")).to_be_visible()

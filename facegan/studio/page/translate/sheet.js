@@ -34,11 +34,11 @@ function useTranslator(model, facts, direction) {
 }
 
 /**
- * @param {{model: string, facts: TranslatorFacts, direction: string, start: {pixels: Uint8ClampedArray, n: number} | null,
+ * @param {{model: string, heading: string, facts: TranslatorFacts, direction: string, start: {pixels: Uint8ClampedArray, n: number} | null,
  *   share: number, onDrawn: (given: Uint8ClampedArray, made: Uint8ClampedArray) => void}} props
  *   `start`: a picture that is put on the sheet whenever its number changes; `share`: how much of the change is shown
  */
-export function Sheet({ model, facts, direction, start, share, onDrawn }) {
+export function Sheet({ model, heading, facts, direction, start, share, onDrawn }) {
   const [, height, width] = facts.image_shape;
   const pad = useMemo(() => new Pad(width, height), [width, height]);
   const result = useRef(/** @type {HTMLCanvasElement | null} */ (null));
@@ -78,7 +78,7 @@ export function Sheet({ model, facts, direction, start, share, onDrawn }) {
   }, [start?.n, pad]);
   useEffect(paint, [share]);
   return html`<div class="drawing-desk">
-    <section class="card" aria-label="The drawing"><h2>Draw here</h2>
+    <section class="card" aria-label="The drawing"><h2>${heading}</h2>
       <${Canvas} canvas=${pad.canvas} label="The sheet to draw on" />
       <${SheetTools} pad=${pad} input=${facts.input} onChange=${() => refresh.current()} /></section>
     <section class="card" aria-label="The result"><div class="row"><h2>What becomes of it</h2>

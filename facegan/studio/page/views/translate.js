@@ -63,21 +63,24 @@ function Translator({ id, translators, shown, recalled }) {
     </div>
     <${ErrorLine} error=${error} onRetry=${ask} />
     ${facts && html`<${WhatToDo} facts=${facts} translators=${translators} id=${id} />`}
-    ${facts ? html`<${Desk} key=${`${id} ${direction}`} id=${id} facts=${facts} direction=${direction} shown=${shown} recalled=${recalled} />` : !error && html`<p><${Spinner} label="Loading the translator" /></p>`}
+    ${facts ? html`<${Desk} key=${`${id} ${direction}`} id=${id} heading=${takesPictures(facts, translators.find(one => one.id === id)?.bundled) ? "What goes in" : "Draw here"} facts=${facts} direction=${direction} shown=${shown} recalled=${recalled} />` : !error && html`<p><${Spinner} label="Loading the translator" /></p>`}
   </div>`;
 }
+
+/** Whether a translator takes pictures as they are, and no drawings. @param {TranslatorFacts} facts @param {boolean} bundled */
+const takesPictures = (facts, bundled) => !facts.input && (bundled || facts.directions.length > 1);
 
 /** What to do with a translator. @param {{facts: TranslatorFacts, translators: any[], id: string}} props */
 function WhatToDo({ facts, translators, id }) {
   const bundled = translators.find(one => one.id === id)?.bundled;
-  if (facts.input || (facts.directions.length === 1 && !bundled)) return html`<p>${facts.said}</p>`;
+  if (!takesPictures(facts, bundled)) return html`<p>${facts.said}</p>`;
   return html`<p>This translator takes ${bundled ? "photos, not drawings" : "pictures like those that it was trained on"}. Choose one below: it is put on the sheet and translated.
     ${translators.every(one => one.bundled) && html` To draw faces, <button type="button" class="link"
       onClick=${() => document.getElementById("own-translator")?.scrollIntoView()}>train a translator that takes drawings</button>.`}</p>`;
 }
 
-/** @param {{id: string, facts: TranslatorFacts, direction: string, shown: string, recalled: Record<string, any> | null}} props */
-function Desk({ id, facts, direction, shown, recalled }) {
+/** @param {{id: string, heading: string, facts: TranslatorFacts, direction: string, shown: string, recalled: Record<string, any> | null}} props */
+function Desk({ id, heading, facts, direction, shown, recalled }) {
   const [share, setShare] = useState(1);
   const [photo, setPhoto] = useState(/** @type {Photo | null} */ (recalled?.photo ? photoOf(recalled.photo) : null));
   const [align, setAlign] = useState(!recalled?.ready && recalled?.align !== false);
@@ -93,7 +96,7 @@ function Desk({ id, facts, direction, shown, recalled }) {
     }).catch(problem => setError(problem.message));
   }, [photo?.id, align]);
   return html`
-    <${Sheet} model=${id} facts=${facts} direction=${direction} start=${start} share=${share}
+    <${Sheet} model=${id} heading=${heading} facts=${facts} direction=${direction} start=${start} share=${share}
       onDrawn=${(/** @type {Uint8ClampedArray} */ given, /** @type {Uint8ClampedArray} */ made) => setDrawing({ pixels: given, made })} />
     <${Slider} label="How much of the change" value=${share} min=${0} max=${1} step=${0.05} reset=${1} onInput=${setShare} format=${percent} />
     <div class="two-columns">
