@@ -250,7 +250,7 @@ def test_faces_are_added_by_dragging_keys_and_words(server: Server, browser: Bro
         server,
         "#/explore/celeba64?seed=0&tool=sum",
         height=1800,
-        expected="status of 400 (Bad Request) at /api/explore/celeba64/words",
+        expected="status of 400 (Bad Request) at /api/explore/celeba64/moves",
     ) as page:
         settled(page)
         for seed, sign in ((0, ""), (1, "-"), (2, "+")):
