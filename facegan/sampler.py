@@ -237,7 +237,7 @@ class OnnxSampler:
         head = read_header(path)
         latent = head.get("latent")
         plain = isinstance(latent, dict) and latent.get("kind", "normal") == "normal"
-        if not plain or head.get("labels") or head.get("kind") or head.get("family") not in FAMILIES:
+        if not plain or head.get("labels") or head.get("kind") or str(head.get("family")) not in FAMILIES:
             return None
         if importlib.util.find_spec("onnxruntime") is None:
             return None

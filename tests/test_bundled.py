@@ -77,8 +77,9 @@ def test_its_licence_is_told_once(name, tmp_path, capsys, monkeypatch):
     ],
     ids=lambda a: a[0],
 )
-def test_a_truncation_that_would_change_nothing_is_refused(argv, tmp_path, capsys):
+def test_a_truncation_that_would_change_nothing_is_refused(argv, tmp_path, capsys, monkeypatch):
     """It normalises its vectors; in one line, and before anything is written."""
+    monkeypatch.setattr(options, "_new_in_this_session", lambda what: False)  # no line about the licence
     words = [w.replace("MODEL", "celeba64").replace("OUT", str(tmp_path / "a")) for w in argv]
     assert not facegan.load("celeba64").truncates
     assert main([*words, "--truncation", "0.7"]) == 2

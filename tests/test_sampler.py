@@ -151,9 +151,11 @@ def test_a_header_that_does_not_describe_its_tensors(saved: Path) -> None:
     with pytest.raises(ModelError, match="other names or shapes"):
         as_sampler(saved)
     with read_tensors(saved, "facegan", 1, what="model") as (head, tensors):
-        write_tensors(saved, "facegan", {**head, "config": {"generator": {"wings": 2}}}, tensors=tensors)
-    with pytest.raises(ModelError):
-        as_sampler(saved)
+        changes = ({"config": {"generator": {"wings": 2}}}, {"family": []}, {"latent": {"dim": "many"}})
+        for change in changes:
+            write_tensors(saved, "facegan", {**head, **change}, tensors=tensors)
+            with pytest.raises(ModelError):
+                as_sampler(saved)
 
 
 # Commands that only sample, and what they draw. Of a bundled model the licence is told as well.

@@ -19,7 +19,9 @@ import torch
 
 from facegan import arguments, bars
 from facegan.data.dataset import Dataset
+from facegan.devices import check_device
 from facegan.errors import InputError, RunError
+from facegan.model_header import read_header
 from facegan.models import AVERAGE, load, moment_name, moments
 from facegan.recipes.config import TrainConfig, override
 from facegan.recipes.table import RECIPES
@@ -108,7 +110,7 @@ def average(
 
     Raises:
         RunError: The folder is no run, or keeps too few models.
-        InputError: A width cannot be, or the dataset is another one.
+        InputError: A width or the device cannot be, or the dataset is another one.
     """
     run, found = Path(run), moments(run)
     if not run.is_dir():
@@ -118,13 +120,14 @@ def average(
             f"{run}: it keeps {len(found)} models, and an average of another length takes 3; train with a "
             "smaller --checkpoint-kimg"
         )
+    check_device(device)
     wanted = [_checked(width) for width in widths]
     config, data = config_of(run), _dataset(run, dataset)
     config = override(config, {"metric": metric or config.metric or "kid"})
     config = override(config, {"metric_count": arguments.whole(count, "--count") or config.metric_count})
     files = list(found.values())
     seen = [round(kimg * 1000) for kimg in found]
-    before = load(files[-1]).meta["provenance"].get("images_before", 0)
+    before = read_header(files[-1]).get("provenance", {}).get("images_before", 0)
     rows = [candidate(config, seen, width, images_before=before) for width in wanted]
     kept = [row for row in rows if row.error <= MAX_ERROR]
     objective = objective_of(config)

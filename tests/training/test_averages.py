@@ -166,6 +166,8 @@ def test_mistakes_are_one_line(run: Path, tmp_path: Path, tiny_dataset: facegan.
     for width in (0.0, 0.3, float("nan")):
         with pytest.raises(InputError, match="widths"):
             facegan.average(run, widths=(width,))
+    with pytest.raises(InputError, match="device='abacus': not available here"):
+        facegan.average(run, device="abacus")
     with pytest.raises(InputError, match="not the dataset of"):
         facegan.average(run, tiny_dataset)
     (tmp_path / "models").mkdir()
