@@ -143,7 +143,10 @@ def train(trip: Journey, start: Callable[[], None]) -> None:
     state = f"new=1&dataset=mine&recipe=faces-dcgan-64&changes={json.dumps(TRAINING)}"
     trip.page.goto(f"{trip.server.address}/#/train?{state}")
     trip.page.reload()
-    trip.page.get_by_label("Name of the run").fill("first")
+    name = trip.page.get_by_label("Name of the run")
+    expect(name).to_have_value("mine-faces-dcgan-64")  # the page fills it in while it loads
+    name.fill("first")
+    expect(name).to_have_value("first")
     trip.press("Start the training")
     expect(trip.page.get_by_alt_text(re.compile("Samples of first"))).to_be_visible()
     trip.check_width()
