@@ -74,6 +74,8 @@ def run_studio(
         if browser and _has_browser():
             webbrowser.open(address)
         server.run(sockets=[listener])
+        if server.started and server.should_exit:  # asyncio may lose a Ctrl-C that ended the server
+            raise KeyboardInterrupt
 
 
 class _Mistakes(logging.Filter):
