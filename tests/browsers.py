@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser
+    from playwright.sync_api import Browser, Locator
 
 ALONE = "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1, EXCLUDE localhost"
 
@@ -33,3 +33,14 @@ def chromium(*words: str) -> Iterator[Browser]:
         browser = playwright.chromium.launch(executable_path=program, args=["--no-sandbox", ALONE, *words])
         yield browser
         browser.close()
+
+
+def drag(element: Locator, start: tuple[float, float], end: tuple[float, float]) -> None:
+    """Draw a line on an element with the mouse; places are shares of its width and height."""
+    mouse, box = element.page.mouse, element.bounding_box()
+    assert box is not None
+    first, last = ((box["x"] + u * box["width"], box["y"] + v * box["height"]) for u, v in (start, end))
+    mouse.move(*first)
+    mouse.down()
+    mouse.move(*last, steps=8)
+    mouse.up()

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from browsers import drag
 from PIL import Image
 from playwright.sync_api import Browser, Page
 from test_page import browser, levels, opened, pixels, saved  # noqa: F401
@@ -69,13 +70,7 @@ def test_drawing_on_the_page(
         view.click("#clear")
         assert (given(view) == 255).all()
         view.locator("#pad").scroll_into_view_if_needed()
-        box = view.locator("#pad").bounding_box()
-        assert box
-        y, x = box["y"] + box["height"] * 0.5, box["x"] + box["width"] * 0.2
-        view.mouse.move(x, y)
-        view.mouse.down()
-        view.mouse.move(x + box["width"] * 0.5, y, steps=8)
-        view.mouse.up()
+        drag(view.locator("#pad"), (0.2, 0.5), (0.7, 0.5))
         made, drawn = settled(view), given(view)
         assert 0 < (drawn < 128).mean() < 0.1 and (drawn[14:18, 8:20] < 160).any(0).all(), "a line across"
         assert levels(made, model.translate(drawn[None])[0]) <= 1

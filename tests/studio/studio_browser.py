@@ -81,6 +81,14 @@ def until(page: Page, condition: str, seconds: float = 60) -> None:
     pytest.fail(f"{condition} stays false")
 
 
+def name_run(page: Page, name: str) -> None:
+    """Name a new training, once the page has filled in the name that it proposes."""
+    box = page.get_by_label("Name of the run")
+    expect(box).not_to_have_value("")
+    box.fill(name)
+    expect(box).to_have_value(name)
+
+
 def drop(zone: Locator, *files: Path) -> None:
     """Drop files."""
     packed = [[file.name, base64.b64encode(file.read_bytes()).decode()] for file in files]

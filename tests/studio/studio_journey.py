@@ -11,22 +11,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from browsers import drag
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Locator, Page, Route, expect
-from studio_browser import SECONDS, drop, pixels, until
-from studio_server import Server, running
+from studio_browser import SECONDS, drop, name_run, pixels, until
+from studio_server import SMALL_TRAINING, Server, running
 
 NARROW = 860  # px, the width from which the page has its menu at the side
 DRAWN = "(c => c?.dataset.drawn && c.dataset.drawn === c.dataset.wanted)(document.querySelector('.large'))"
-TRAINING = {
-    "kimg": 40,
-    "batch": 8,
-    "grid_count": 4,
-    "quality_count": 16,
-    "grid_kimg": 0.2,
-    "checkpoint_kimg": 0.4,
-    "generator.width": 0.125,
-    "discriminator.width": 0.125,
-}
 EXPECTED = re.compile(r"willReadFrequently|404.*/api/training/runs/first(\?|$)")  # ours; a run that begins
 LESS = {"invert": {"steps": 4}, "atlas": {"count": 36}}  # what the page has no field for
 
@@ -140,13 +131,10 @@ def train(trip: Journey, start: Callable[[], None]) -> None:
     expect(trip.page.get_by_label("Dataset", exact=True)).to_have_value("mine")
     trip.page.get_by_label("Recipe", exact=True).select_option("faces-dcgan-64")
     expect(trip.page.locator("pre code").last).to_contain_text("--recipe faces-dcgan-64")
-    state = f"new=1&dataset=mine&recipe=faces-dcgan-64&changes={json.dumps(TRAINING)}"
+    state = f"new=1&dataset=mine&recipe=faces-dcgan-64&changes={json.dumps(SMALL_TRAINING)}"
     trip.page.goto(f"{trip.server.address}/#/train?{state}")
     trip.page.reload()
-    name = trip.page.get_by_label("Name of the run")
-    expect(name).to_have_value("mine-faces-dcgan-64")  # the page fills it in while it loads
-    name.fill("first")
-    expect(name).to_have_value("first")
+    name_run(trip.page, "first")
     trip.press("Start the training")
     expect(trip.page.get_by_alt_text(re.compile("Samples of first"))).to_be_visible()
     trip.check_width()
@@ -260,12 +248,7 @@ def translate(trip: Journey) -> None:
     sheet, result = page.locator(".paper canvas"), page.locator("canvas.face-picture")
     expect(page.locator("[data-took]")).to_be_visible()
     trip.found["before drawing"] = pixels(result)
-    box = sheet.bounding_box()
-    assert box is not None
-    page.mouse.move(box["x"] + 0.3 * box["width"], box["y"] + 0.3 * box["height"])
-    page.mouse.down()
-    page.mouse.move(box["x"] + 0.7 * box["width"], box["y"] + 0.6 * box["height"], steps=8)
-    page.mouse.up()
+    drag(sheet, (0.3, 0.3), (0.7, 0.6))
     for _ in range(10 * SECONDS):
         trip.found["after drawing"] = pixels(result)
         if (trip.found["after drawing"] != trip.found["before drawing"]).any():
@@ -285,29 +268,28 @@ def change_pixels(trip: Journey, photo: Path) -> None:
     trip.press("smiling face with hat")
     page.get_by_role("slider", name="Largest change of a value").fill("16")
     trip.press("Attack")
-    expect(page.get_by_role("heading", name=re.compile("^It (now|still) sees"))).to_be_visible()
-    trip.found["attack"] = page.url.partition("#/")[2]
-    trip.download("attacked.png", page.get_by_role("link", name="PNG", exact=True))
-
-    page.get_by_role("tab", name="Dream").click()
-    trip.press("Use the sample chelsea")
-    page.get_by_label("Longer side").select_option("512")
-    page.get_by_role("slider", name="Steps at each size").fill("60")
+    _ended(trip, "attack", page.get_by_role("heading", name=re.compile("^It (now|still) sees")))
+    _set_out(trip, "Dream", sample="chelsea", side=512, steps=60)
     trip.press("Dream")
     expect(page.get_by_alt_text("The dream so far")).to_have_attribute("src", re.compile("/live"))
     trip.press("Stop")
-    expect(page.get_by_role("heading", name="The dream", exact=True)).to_be_visible()
-    trip.found["dream"] = page.url.partition("#/")[2]
-    trip.download("dream.png", page.get_by_role("link", name="PNG", exact=True))
-
-    page.get_by_role("tab", name="Style").click()
-    trip.press("Use the sample officer")
-    page.get_by_label("Longer side").select_option("192")
-    page.get_by_role("slider", name="Steps at each size").fill("10")
+    _ended(trip, "dream", page.get_by_role("heading", name="The dream", exact=True))
+    _set_out(trip, "Style", sample="officer", side=192, steps=10)
     trip.press("Paint")
-    expect(page.get_by_role("heading", name="The painting")).to_be_visible()
-    trip.found["style"] = page.url.partition("#/")[2]
-    trip.download("painting.png", page.get_by_role("link", name="PNG", exact=True))
+    _ended(trip, "style", page.get_by_role("heading", name="The painting"))
+
+
+def _set_out(trip: Journey, tab: str, *, sample: str, side: int, steps: int) -> None:
+    trip.page.get_by_role("tab", name=tab).click()
+    trip.press(f"Use the sample {sample}")
+    trip.page.get_by_label("Longer side").select_option(str(side))
+    trip.page.get_by_role("slider", name="Steps at each size").fill(str(steps))
+
+
+def _ended(trip: Journey, what: str, heading: Locator) -> None:
+    expect(heading).to_be_visible()
+    trip.found[what] = trip.page.url.partition("#/")[2]
+    trip.download(f"{what}.png", trip.page.get_by_role("link", name="PNG", exact=True))
 
 
 def measure_and_share(trip: Journey) -> None:

@@ -17,6 +17,18 @@ from typing import Any
 
 import warm
 
+SMALL_TRAINING: dict[str, Any] = {
+    "kimg": 40.0,
+    "batch": 8,
+    "grid_count": 4,
+    "quality_count": 16,
+    "grid_kimg": 0.2,
+    "checkpoint_kimg": 0.4,
+    "generator.width": 0.125,
+    "discriminator.width": 0.125,
+}
+"""Changes of a recipe's settings with which it trains as little as it can."""
+
 
 @dataclass
 class Answer:

@@ -105,11 +105,11 @@ def test_photos_become_a_model_faces_films_and_files(trip: Journey) -> None:
     assert set(np.load(trip.downloads["face.npz"])) >= {"w+"}
 
     photo = np.asarray(Image.open(found["photo"]))
-    attacked = np.asarray(Image.open(trip.downloads["attacked.png"]))
+    attacked = np.asarray(Image.open(trip.downloads["attack.png"]))
     assert 0 < np.abs(attacked.astype(int) - photo).max() <= 16
     (dream,) = (one for one in about if one.get("action") == "dream")
     assert dream["result"]["stopped"] and Image.open(trip.downloads["dream.png"]).width <= 512
-    assert max(Image.open(trip.downloads["painting.png"]).size) == 192
+    assert max(Image.open(trip.downloads["style.png"]).size) == 192
     page = trip.downloads["model.html"].read_text()
     assert page.startswith("<!doctype html>") and len(page) > 1_000_000, "it has the model and its engine"
     assert trip.wrong == []

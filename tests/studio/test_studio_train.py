@@ -19,7 +19,7 @@ import numpy as np
 import pytest
 import warm
 from PIL import Image
-from studio_server import Server, running
+from studio_server import SMALL_TRAINING, Server, running
 
 from facegan.data.prepare import prepare
 from facegan.demo.portraits import write_portraits
@@ -36,17 +36,6 @@ from facegan.studio.actions.train import Told
 from facegan.studio.call import Call
 from facegan.studio.project import Project
 from facegan.studio.report import JobReport, follow_events
-
-SMALL: dict[str, Any] = {
-    "kimg": 40.0,
-    "batch": 8,
-    "grid_count": 4,
-    "quality_count": 16,
-    "grid_kimg": 0.2,
-    "checkpoint_kimg": 0.4,
-    "generator.width": 0.125,
-    "discriminator.width": 0.125,
-}
 
 
 @pytest.fixture(scope="module")
@@ -214,7 +203,7 @@ def until(server: Server, run: str, holds: Any, seconds: float = 120) -> dict[st
 
 
 def test_a_look_ahead_measures_and_leaves_nothing(server: Server) -> None:
-    small = {name: value for name, value in SMALL.items() if name != "kimg"}
+    small = {name: value for name, value in SMALL_TRAINING.items() if name != "kimg"}
     job = server.start("plan", dataset="faces", recipe="faces-tiny-32", changes=small)
     found = server.wait(job)["result"]
     assert found["pictures"] == 40 and found["speed"] > 0 and found["seconds"] > 0
@@ -226,7 +215,7 @@ def test_a_look_ahead_measures_and_leaves_nothing(server: Server) -> None:
 
 
 def test_a_batch_that_no_memory_holds_is_refused_before_it_is_tried(server: Server) -> None:
-    huge = {**SMALL, "batch": 100_000_000}
+    huge = {**SMALL_TRAINING, "batch": 100_000_000}
     found = server.wait(server.start("plan", dataset="faces", recipe="faces-tiny-32", changes=huge))
     assert found["state"] == "failed"
     assert re.search(
@@ -236,7 +225,7 @@ def test_a_batch_that_no_memory_holds_is_refused_before_it_is_tried(server: Serv
 
 
 def test_a_training_outlives_its_server_and_goes_on_in_studio_and_terminal(project: Project) -> None:
-    changes = {**SMALL, "condition": ["Smiling"]}
+    changes = {**SMALL_TRAINING, "condition": ["Smiling"]}
     with running(project.root) as first:
         job = first.start("train", dataset="faces", recipe="faces-tiny-32", name="faces-1", changes=changes)
         page = until(first, "faces-1", lambda run: len(run["grids"]) > 1)
@@ -291,7 +280,7 @@ def _goes_on_in_a_terminal(root: Path, command: str, kimg: float) -> None:
 
 def test_a_look_ahead_waits_for_no_training_but_a_second_training_does(project: Project) -> None:
     with running(project.root, "--jobs", "1") as server:
-        given = {"dataset": "faces", "recipe": "faces-tiny-32", "changes": SMALL}
+        given = {"dataset": "faces", "recipe": "faces-tiny-32", "changes": SMALL_TRAINING}
         first, second = (server.start("train", name=name, **given) for name in ("one", "two"))
         assert server.listed("jobs", first)["title"] == "Train one"
         until(server, "one", lambda run: run["state"] == "running")
@@ -305,7 +294,9 @@ def test_a_look_ahead_waits_for_no_training_but_a_second_training_does(project: 
 
 
 def test_runs_of_the_terminal_show_while_they_train(server: Server) -> None:
-    flags = [word for name, value in SMALL.items() for word in (f"--{name.replace('_', '-')}", str(value))]
+    flags = [
+        word for name, value in SMALL_TRAINING.items() for word in (f"--{name.replace('_', '-')}", str(value))
+    ]
     argv = ["train", "datasets/faces", "--recipe", "faces-tiny-32", "--out", "runs/typed", "--quiet", *flags]
     process = subprocess.Popen(
         [sys.executable, "-m", "facegan.cli.main", *argv],
@@ -331,7 +322,7 @@ def test_what_goes_wrong_is_one_sentence_and_the_name_stays_free(server: Server)
     few = server.wait(job)
     assert few["state"] == "failed" and "3 pictures are too few" in few["error"]
     assert server.ask("GET", "/api/training/runs/few").status == 404
-    wild = {**SMALL, "kimg": 1.0, "generator.lr": 1e9, "discriminator.lr": 1e9}
+    wild = {**SMALL_TRAINING, "kimg": 1.0, "generator.lr": 1e9, "discriminator.lr": 1e9}
     job = server.start("train", dataset="faces", recipe="faces-tiny-32", name="wild", changes=wild)
     failed = server.wait(job)
     assert failed["state"] == "failed" and "\n" not in failed["error"]

@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 import pytest
 from playwright.sync_api import Browser, Page, expect
-from studio_browser import opened
-from studio_server import Server, running
+from studio_browser import name_run, opened
+from studio_server import SMALL_TRAINING, Server, running
 
 from facegan.data.prepare import prepare
 from facegan.demo.portraits import write_portraits
@@ -20,15 +20,6 @@ from facegan.images import save_png
 from facegan.recipes.table import recipe
 
 AXE = Path(__file__).parents[2] / ".ci/page/node_modules/axe-core/axe.min.js"
-SMALL = {
-    "kimg": 40,
-    "batch": 8,
-    "grid_count": 4,
-    "quality_count": 16,
-    "grid_kimg": 0.2,
-    "checkpoint_kimg": 0.4,
-}
-NARROW = {"generator.width": 0.125, "discriminator.width": 0.125}
 
 
 @pytest.fixture(scope="module")
@@ -102,11 +93,11 @@ def test_a_training_is_chosen_started_watched_stopped_and_gone_on_with(view: Pag
     expect(view.locator("pre code")).to_contain_text("--batch 8")
     view.get_by_role("button", name="Smiling").click()
     expect(view.locator("pre code")).to_contain_text("--condition Smiling")
-    changes = json.dumps({**SMALL, **NARROW})
+    changes = json.dumps(SMALL_TRAINING)
     go(view, server, f"#/train?new=1&dataset=faces&recipe=faces-tiny-32&changes={changes}&n=2")
     view.reload()
     expect(view.locator("pre code")).to_contain_text("--generator.width 0.125")
-    view.get_by_label("Name of the run").fill("mine")
+    name_run(view, "mine")
     view.get_by_role("button", name="Start the training").click()
     expect(view.get_by_role("heading", name="mine")).to_be_visible()
     expect(view.get_by_alt_text(re.compile("Samples of mine"))).to_be_visible(timeout=60_000)
@@ -157,7 +148,7 @@ def test_runs_are_compared(view: Page, server: Server) -> None:
 
 
 def test_a_look_ahead_fills_the_view(view: Page, server: Server) -> None:
-    changes = json.dumps({name: value for name, value in {**SMALL, **NARROW}.items() if name != "kimg"})
+    changes = json.dumps({name: value for name, value in SMALL_TRAINING.items() if name != "kimg"})
     go(view, server, f"#/train?new=1&dataset=faces&recipe=faces-tiny-32&changes={changes}")
     view.get_by_role("button", name="Recommend settings").click()
     table = view.get_by_role("region", name="Recommended settings")

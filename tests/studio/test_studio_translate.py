@@ -15,6 +15,7 @@ from urllib.parse import quote
 import numpy as np
 import onnxruntime
 import pytest
+from browsers import drag
 from PIL import Image
 from playwright.sync_api import Browser, expect
 from studio_browser import levels, opened, pixels, until
@@ -190,12 +191,7 @@ def test_a_face_while_one_draws(browser: Browser, server: Server) -> None:
         empty = pixels(result)
         white = np.full((1, SIDE, SIDE, 3), 255, np.uint8)
         assert levels(empty, network.translate(white)[0]) <= 1
-        box = sheet.bounding_box()
-        assert box is not None
-        page.mouse.move(box["x"] + 0.3 * box["width"], box["y"] + 0.3 * box["height"])
-        page.mouse.down()
-        page.mouse.move(box["x"] + 0.7 * box["width"], box["y"] + 0.6 * box["height"], steps=8)
-        page.mouse.up()
+        drag(sheet, (0.3, 0.3), (0.7, 0.6))
         until(page, UP_TO_DATE)
         assert pixels(sheet).min() < 50 and levels(pixels(result), empty) > 1
         assert page.evaluate(BURST) <= 3, "of the moves that come while a picture is made, the newest counts"
