@@ -24,6 +24,8 @@ from facegan.pickles.tables import read_state
 
 # Of ImageNet's training pictures, in [0, 1]; what torchvision's networks expect.
 IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+NO_NAME = "no classifier of torchvision's has this name"
+_OTHERS = "others are faces, efficientnet_lite0, FILE.pt2 and FILE.py:FUNCTION"
 _BLOCK = 1 << 20  # random numbers that large tables repeat
 # What torchvision's builders change when they are given weights of their own.
 _AS_TRAINED: dict[str, dict[str, Any]] = {
@@ -57,16 +59,13 @@ def from_torchvision(name: str, weights: str = "", random_seed: int | None = Non
         from torchvision import models
     except ImportError:
         raise InputError(
-            f"--model {name}: pip install torchvision first, or take --model faces, which needs nothing"
+            f"--model {name}: {NO_NAME} here; pip install torchvision brings them; {_OTHERS}"
         ) from None
     known = models.list_models(module=models)
     if name not in known:
         near = difflib.get_close_matches(name, known, 4, 0.5)
         hint = f"; near it: {', '.join(near)}" if near else ""
-        raise InputError(
-            f"--model {name}: no classifier of torchvision's has this name{hint}; others are faces, "
-            "efficientnet_lite0, FILE.pt2 and FILE.py:FUNCTION"
-        )
+        raise InputError(f"--model {name}: {NO_NAME}{hint}; {_OTHERS}")
     default = models.get_model_weights(name).DEFAULT
     build = functools.partial(models.get_model, name, weights=None, **_AS_TRAINED.get(name, {}))
     if random_seed is None:

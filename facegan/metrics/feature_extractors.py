@@ -15,6 +15,7 @@ import torch.nn.functional as F
 from facegan.attributes.networks import digest, file_digest, fit
 from facegan.attributes.predictor import AttributePredictor
 from facegan.classifiers.loading import load_classifier
+from facegan.classifiers.sources import NO_NAME
 from facegan.errors import InputError, ModelError
 from facegan.images import to_float
 from facegan.marks import without_folder
@@ -126,8 +127,8 @@ def of_classifier(spec: str, weights: str = "", device: str = "cpu", *, input_si
         classifier = load_classifier(spec, weights=weights, device=device, input_size=input_size)
     except InputError as error:  # it speaks of the option that other commands have
         text = str(error).replace("--model ", "--features ")
-        choice = f": choose {', '.join(FEATURES)}, or a classifier"
-        raise InputError(text.replace(": no classifier of torchvision's has this name", choice)) from None
+        choice = f"choose {', '.join(FEATURES)}, or a classifier"
+        raise InputError(text.replace(NO_NAME, choice)) from None
 
     def compute(x: torch.Tensor) -> torch.Tensor:
         pieces = fit(x, (3, *x.shape[2:])).add(1).div(2).split(_PIECE)

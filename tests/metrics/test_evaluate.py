@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -247,6 +248,14 @@ MISTAKES = {
     "page": (["{data}", "--page", "a.pdf"], "--page a.pdf: the name must end in .html"),
     "empty": (["{tmp}"], "no dataset, no run, and no pictures in it"),
 }
+
+
+def test_without_torchvision_features_are_named_as_well(portraits, capsys, monkeypatch):
+    monkeypatch.setitem(sys.modules, "torchvision", None)
+    data = str(portraits.path)
+    assert main(["evaluate", data, "--against", data, "--features", "evaluater"]) == 2
+    said = capsys.readouterr().err.strip()
+    assert "--features evaluater: choose faces, inception, pixels, or a classifier here; pip install" in said
 
 
 @pytest.mark.parametrize("case", MISTAKES)
