@@ -51,13 +51,7 @@ def _run(call: Call, report: JobReport) -> Mapping[str, Any]:
     values = report.values(call)
     if call.function == "evaluate_translator":
         translated = facegan.evaluate_translator(**values, on_progress=report.progress)
-        return {
-            **translated.to_dict(),
-            "warnings": [plain_words(one, {}) for one in translated.warnings],
-            "reference": "unchanged pictures",
-            "rows": _rows_of_translator(translated),
-            "text": str(translated),
-        }
+        return _shown(translated, "unchanged pictures", _rows_of_translator(translated))
     done = facegan.evaluate(**values, on_progress=report.progress, say=report.message)
     place = report.value(NUMBERS)
     write_bytes(place, json.dumps(done.to_dict(), indent=1).encode() + b"\n")
@@ -68,9 +62,12 @@ def _run(call: Call, report: JobReport) -> Mapping[str, Any]:
         | {end: done.values.get(f"{name}_{end}") for end in ("low", "high")}
         for name, value, _, _ in done.rows()
     ]
-    about = done.to_dict()
-    about["warnings"] = [plain_words(one, {}) for one in about["warnings"]]
-    return {**about, "reference": "real pictures", "rows": rows, "text": str(done)}
+    return _shown(done, "real pictures", rows)
+
+
+def _shown(done: Any, reference: str, rows: list[dict[str, Any]]) -> dict[str, Any]:
+    warnings = [plain_words(one, {}) for one in done.warnings]
+    return {**done.to_dict(), "warnings": warnings, "reference": reference, "rows": rows, "text": str(done)}
 
 
 def _rows_of_translator(done: Any) -> list[dict[str, Any]]:
