@@ -174,3 +174,14 @@ def test_points_are_spelled_as_commands_take_them() -> None:
     )
     assert points.spelled(point) == "seed:1,2 - seed:3"
     assert points.spelled_moves({"Smiling": 1.5, "pca1": -2, "Male": 0}) == "smiling=+1.5, pca1=-2"
+
+
+def test_the_first_picture_of_a_model_is_drawn_once(
+    tiny_model: Generator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tiny_model.save(tmp_path / "tiny.safetensors")
+    (tmp_path / "engine").mkdir()
+    given = {"model": str(tmp_path / "tiny.safetensors"), "folder": str(tmp_path / "engine")}
+    about, _ = tasks.engine(given, b"")
+    monkeypatch.setattr(tasks, "_drawn", None)
+    assert about["first_picture"] and tasks.engine(given, b"")[0] == about

@@ -27,6 +27,7 @@ from facegan.latent.expressions import Term, evaluate_expression
 from facegan.latent.interpolation import lerp, slerp
 from facegan.marks import RECALL, Mark
 from facegan.prior import Latent
+from facegan.runs.record import read_json
 from facegan.studio import points
 from facegan.studio.tasks import Given, Result
 from facegan.studio.tasks.models import generator, known_directions
@@ -61,12 +62,17 @@ def engine(given: Given, content: bytes) -> Result:
         "version": folder.name,
         "runs": _runs(folder),
     }
-    picture, mark = _drawn({"model": given["model"], "files": {}}, PLAIN)
-    facts["first_picture"] = images.base64_png(picture, mark)
+    known = read_json(folder / "facts.json")  # of this very file: the folder's name depends on it
+    facts["first_picture"] = known.get("first_picture") or _first_picture(given["model"])
     if found:
         facts["version"] += f"-{found.model_hash[:4]}{len(found.names)}"
     write_bytes(folder / "facts.json", json.dumps(facts).encode())
     return facts, b""
+
+
+def _first_picture(model: str) -> str:
+    picture, mark = _drawn({"model": model, "files": {}}, PLAIN)
+    return images.base64_png(picture, mark)
 
 
 def prepare(given: Given, content: bytes) -> Result:
