@@ -31,8 +31,21 @@ from facegan.studio.report import JobReport, last_event, newest
 
 MAX_QUEUED = 50
 GONE = "the process ended without a word, as it does when memory is short"
+BEHIND = "another job has to end first"
 NO_ROOM = "the disk is full; it begins as soon as there is room"
 ACTIVE = ("queued", "running")
+_TOLD = (
+    "action",
+    "title",
+    "settings",
+    "command",
+    "python",
+    "created",
+    "started",
+    "resumable",
+    "quick",
+    "stops",
+)
 _PULSE = 0.2  # seconds between two looks at the queue
 
 
@@ -67,10 +80,9 @@ class Job:
         """Return the job for JSON: what it does, its state, its latest progress and its end."""
         about = self.about()
         last = last_event(self.folder)
-        keys = ("action", "title", "settings", "command", "python", "created", "started", "resumable")
         found: dict[str, Any] = {"id": self.id, "state": about.get("state", "failed")}
         found["makes"] = place_of(about.get("call"))
-        found.update((key, about.get(key)) for key in keys)
+        found.update((key, about.get(key)) for key in _TOLD)
         if last is not None:
             found["state"] = last["kind"]
             found.update((key, last[key]) for key in ("error", "result") if key in last)
@@ -128,12 +140,24 @@ class Jobs:
                 told = job.to_dict()
                 if job.about().get("state") == "ended":
                     self._done[job.id] = told
-                if told["state"] == "queued" and self.trouble:
-                    told["waits"] = self.trouble
                 found.append(told)
             else:
                 found.append(self._done[job.id])
+        self._note_waits([told for told in found if told["state"] in ACTIVE])
         return found
+
+    def told(self, job: Job) -> dict[str, Any]:
+        """Return what the listing has of a job."""
+        return next((told for told in self.listing() if told["id"] == job.id), None) or job.to_dict()
+
+    def _note_waits(self, active: list[dict[str, Any]]) -> None:
+        """Write into jobs that wait why they do; those that begin with the next pulse wait for nothing."""
+        begun = dict.fromkeys((False, True), 0)
+        for told in sorted(active, key=lambda one: (one["state"] == "queued", one["created"] or 0.0)):
+            quick = bool(told["quick"])
+            if told["state"] == "queued" and (self.trouble or begun[quick] >= self.at_once):
+                told["waits"] = self.trouble or BEHIND
+            begun[quick] += 1
 
     # --- what requests do -------------------------------------------------------------------
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from studio_server import Server, running
 
-from facegan.studio.jobs import GONE
+from facegan.studio.jobs import BEHIND, GONE
 
 LONG = {"model": "celeba64", "points": "seed:0-4999"}
 WHOLE = {"model": "celeba64", "points": "seed:0-999"}  # what is waited for
@@ -94,12 +94,14 @@ def test_what_waits_is_taken_out_and_what_runs_is_stopped(folder: Path) -> None:
         first = server.start("generate", **LONG)
         second = server.start("generate", **LONG)
         pid = pid_of(server, first)
-        assert server.listed("jobs", second)["state"] == "queued"
+        waiting = server.listed("jobs", second)
+        assert (waiting["state"], waiting["waits"]) == ("queued", BEHIND)
         assert server.ask("DELETE", f"/api/jobs/{first}").status == 409
         assert server.ask("POST", f"/api/jobs/{first}/again").status == 409
         assert server.ask("POST", f"/api/jobs/{second}/stop").json()["state"] == "stopped"
         time.sleep(2)  # past the start of Python, which a signal ends without a word
-        assert server.ask("POST", f"/api/jobs/{first}/stop").status == 200
+        stopping = server.ask("POST", f"/api/jobs/{first}/stop")
+        assert (stopping.status, stopping.json()["stops"]) == (200, 1)
         assert server.wait(first)["state"] == "stopped"
         with pytest.raises(ProcessLookupError):  # a moment later, it is gone
             for _ in range(300):

@@ -23,7 +23,7 @@ from facegan.latent.directions import Directions
 from facegan.latent.editing import parse_edits
 from facegan.metrics.evaluate import not_held_out
 from facegan.studio import jobs
-from facegan.studio.jobs import NO_ROOM, Job, Jobs
+from facegan.studio.jobs import BEHIND, NO_ROOM, Job, Jobs
 from facegan.studio.project import Project
 from facegan.studio.wording import plain_words
 
@@ -109,3 +109,15 @@ def test_a_job_that_a_full_disk_keeps_from_starting_says_so(
     queue.look()
     (told,) = queue.listing()
     assert told["state"] == "running" and "waits" not in told and len(started) == 1
+
+
+def test_a_job_says_whether_it_waits_for_another(tmp_path: Path) -> None:
+    """Short work waits for no long work; a job that begins with the next look waits for nothing."""
+    project = Project(tmp_path)
+    project.prepare()
+    queue = Jobs(project, at_once=1)
+    first, second, quick = (queue.start("dream", {"photo": "sample:officer"}) for _ in range(3))
+    quick.write({**quick.about(), "quick": True})
+    assert [queue.told(job).get("waits") for job in (first, second, quick)] == [None, BEHIND, None]
+    queue.stop(first)
+    assert queue.told(first)["state"] == "stopped" and "waits" not in queue.told(second)

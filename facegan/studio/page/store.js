@@ -22,7 +22,8 @@ import { observable, useObservable } from "./observable.js";
  * @property {JobEvent | null} [progress] the newest event of progress
  * @property {any} [result]
  * @property {string} [error]
- * @property {string} [waits] why it cannot be started, where that is not for another job
+ * @property {string} [waits] why it has not begun; else it begins at once
+ * @property {number | null} [stops] how often somebody has asked it to stop
  */
 /**
  * @typedef {object} Project

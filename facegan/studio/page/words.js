@@ -22,7 +22,7 @@ export const asSentence = text => text && `${/^[a-z]+[ ,]/.test(text) ? text[0]?
 export const inWords = text => text.replaceAll("`", "").replace(/(^|[^\w-])--((?:[a-z0-9]+[.-])*[a-z0-9]+)/g, (_, before, name) => `${before}“${name.replaceAll("-", " ")}”`);
 
 /** Why a job has not begun yet. @param {{waits?: string}} job */
-export const waitText = ({ waits }) => (waits ? `Waits: ${waits}` : "Waits until another job has ended");
+export const waitText = ({ waits }) => (waits ? `Waits: ${waits}` : "Starts");
 
 /** A share or a probability. @param {number} share */
 export const percent = share => `${share > 0 && share < 0.1 ? Number((100 * share).toPrecision(2)) : Math.round(100 * share)}%`;

@@ -32,7 +32,7 @@ async def start(request: Request) -> Response:
     given = await read_object(request)
     jobs = studio_of(request).jobs
     job = await run_in_threadpool(jobs.start, given.get("action"), given.get("settings", {}))
-    return answer(job.to_dict(), 201)
+    return answer(await run_in_threadpool(jobs.told, job), 201)
 
 
 async def preview(request: Request) -> Response:
@@ -54,7 +54,7 @@ async def again(request: Request) -> Response:
     """Start a job with the settings of an earlier one."""
     jobs = studio_of(request).jobs
     job = await run_in_threadpool(jobs.again, await _job(request))
-    return answer(job.to_dict(), 201)
+    return answer(await run_in_threadpool(jobs.told, job), 201)
 
 
 async def delete(request: Request) -> Response:

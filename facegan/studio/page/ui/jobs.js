@@ -31,7 +31,7 @@ export function JobCard({ id, onOpen }) {
   if (!job) return null;
   const act = (/** @type {(id: string) => Promise<unknown>} */ what) => () => what(id).catch(toastError);
   return html`<article class="job ${job.state}" aria-label=${job.title}>
-    <header><h3>${job.title}</h3><span class="state">${WORDS[job.state]}</span></header>
+    <header><h3>${job.title}</h3><span class="state">${job.state === "queued" && !job.waits ? "starts" : WORDS[job.state]}</span></header>
     <${JobProgress} job=${job} />
     ${job.state === "failed" && html`<${ErrorLine} error=${job.error} />`}
     <div class="actions">
