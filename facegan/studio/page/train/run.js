@@ -3,7 +3,7 @@ import { html, useState } from "../html.js";
 import { address } from "../router.js";
 import { isActive, startJob, stopJob, useEvents, useStore } from "../store.js";
 import { Button, CommandBox, Dialog, ErrorLine, Icon, Progress, Spinner, TextInput, toast, toastError } from "../ui.js";
-import { inWords, waitText } from "../words.js";
+import { asSentence, inWords, waitText } from "../words.js";
 import { Curves } from "./curves.js";
 import { useRun } from "./data.js";
 import { duration, pictures, short } from "./scale.js";
@@ -48,8 +48,7 @@ const NUMBERS = {
 function plain(text) {
   const words = inWords(text).replace(/^at [\d.]+ kimg /i, "").replace(/; stopped$/, "").replace("give the same command again", "go on").replace("the same command goes on from them", "make room, and go on")
     .replace(/\b(grad|loss)_[gd]\b/g, name => NUMBERS[name] ?? name);
-  const first = /^\S+\//.test(words) ? words[0] : words[0]?.toUpperCase(); // the name of a file stays as it is
-  return `${first ?? ""}${words.slice(1)}${/[.!?]$/.test(words) ? "" : "."}`;
+  return asSentence(words);
 }
 
 /** What went wrong, with ways on. @param {{sentence: string, run: RunDetail | null, job: Job | undefined}} props */
@@ -86,7 +85,7 @@ function Actions({ run, job }) {
   const active = Boolean(job && isActive(job));
   const model = run.best ? `run~${run.id}@best` : `run~${run.id}`;
   return html`<div class="actions">
-    ${active && job && html`<${Button} icon="stop" onClick=${() => stopJob(job.id).then(() => toast("It saves, and stops."), toastError)}>Stop<//>`}
+    ${active && job && html`<${Button} icon="stop" disabled=${Boolean(job.stops)} onClick=${() => stopJob(job.id).then(() => toast("It saves, and stops."), toastError)}>Stop<//>`}
     ${run.state === "stopped" && html`<${Button} kind="primary" icon="play" onClick=${() => goOn(run.id)}>Go on<//>`}
     ${run.state === "finished" && html`<${Button} icon="play" onClick=${() => setLonger(true)}>Train longer<//>`}
     ${run.moments > 0 && html`<${Button} icon="compass" kind=${run.state === "finished" ? "primary" : "plain"} href=${address("explore", model)}>${run.best ? "Explore the best" : "Explore"}<//>`}
@@ -115,9 +114,10 @@ export function RunPage({ id }) {
   if (!run && (missing || error)) return html`<${Beginning} id=${id} job=${job} error=${error} />`;
   if (!run) return html`<h1>${id}</h1><p><${Spinner} /></p>`;
   const active = Boolean(job && isActive(job));
+  const word = active && job?.stops ? "stops" : WORDS[run.state];
   const failed = !active && job?.state === "failed" && run.state !== "finished" ? job.error ?? "" : "";
   const note = run.seconds_left == null ? "" : `${short(Math.round(run.images_per_second ?? 0))} images/s, ${duration(run.seconds_left)} left`;
-  return html`<div class="row"><div><h1>${run.id}</h1><p class="soft">${run.recipe} on ${run.dataset} · <span class="state ${run.state}">${WORDS[run.state]}</span></p></div>
+  return html`<div class="row"><div><h1>${run.id}</h1><p class="soft">${run.recipe} on ${run.dataset} · <span class="state ${run.state}">${word}</span></p></div>
       <a href=${address("train")}>All runs</a></div>
     <div class="stack wide-gap">
       <${Progress} label=${run.state === "running" ? "Training" : WORDS[run.state]} done=${run.kimg} total=${run.total ?? undefined} note=${note} />
