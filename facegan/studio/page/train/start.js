@@ -70,7 +70,7 @@ function Labels({ item, draft, set, conditional }) {
   };
   if (!conditional) return null;
   if (names.length === 0) {
-    return html`<p class="small soft">Faces with chosen attributes, such as smiling, need a dataset whose pictures have labels:
+    return html`<p class="small soft">Faces with chosen attributes, such as smiling, need a dataset whose pictures have labels:${" "}
       <a href=${address("photos")}>label them</a> first, if you want that.</p>`;
   }
   return html`<fieldset class="labels"><legend>Labels that can be asked for later</legend>
