@@ -364,3 +364,15 @@ def test_a_worker_that_began_early_ends_where_the_server_draws(server: Server, b
         page.reload()
         settled(page, "server")
         assert len(begun) == 1 and page.workers == []
+
+
+def test_a_face_that_no_command_makes_has_its_python_and_a_name(server: Server, browser: Browser) -> None:
+    with opened(browser, server, "#/explore/labelled?face=(1~2@0.25)&moves=pca1:-1.5") as page:
+        settled(page, by="")
+        command = page.get_by_role("region", name="The same without the studio")
+        expect(command.locator("code")).to_contain_text("import facegan")
+        expect(command.get_by_role("tab")).to_have_text(["Python"])
+        with page.expect_download() as download:
+            page.get_by_role("button", name="Download as PNG").click()
+        name = download.value.suggested_filename
+        assert name == "stylegan2-1-to-2-25-pca-component-1-minus1-5.png"

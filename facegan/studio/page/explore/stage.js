@@ -23,6 +23,9 @@ const recallOf = session => `explore?${new URLSearchParams(session.spelled())}`;
 /** @param {string} text of a file's description, which knows no other letters */
 const ascii = text => text.replaceAll("−", "-").replace(/[^\x20-\x7e]/g, "?");
 
+/** A description as a name of a file; the minus before a strength or a face is a word. @param {string} text */
+const fileNameOf = text => text.toLowerCase().replace(/−|(?<= )-(?=\d)/g, "minus").replaceAll("+", "plus").replace(/[^\p{L}\p{N}]+/gu, "-").slice(0, 80);
+
 /** @param {Session} session */
 async function download(session) {
   const { model, look } = session;
@@ -36,7 +39,7 @@ async function download(session) {
   }, model.about);
   const note = ascii(`${model.about.name}, ${describe(face)}`);
   const file = await writePng([picture.data], [model.width, model.height], note, mark);
-  saveAs(file, `${model.about.name}-${describe(face).toLowerCase().replaceAll("−", "minus").replaceAll("+", "plus").replace(/[^\p{L}\p{N}]+/gu, "-").slice(0, 80)}.png`);
+  saveAs(file, `${model.about.name}-${fileNameOf(describe(face))}.png`);
 }
 
 /** @param {Blob} file @param {string} name */

@@ -19,9 +19,13 @@ export async function copyText(text) {
   toast("Copied.", { kind: "good" });
 }
 
+/** @type {Array<{id: "command" | "python", label: string}>} */
+const KINDS = [{ id: "command", label: "Command line" }, { id: "python", label: "Python" }];
+
 /**
  * Show what does the same elsewhere. Give `action` and `settings`, of which the server makes both texts (and
- * says what is wrong with the settings: `onError` is told "" when nothing is), or `command` and `python`.
+ * says what is wrong with the settings: `onError` is told "" when nothing is), or `command` and `python`, of
+ * which one may be "": no command makes every face.
  * @param {{action?: string, settings?: Record<string, any> | null, command?: string, python?: string,
  *   onError?: (sentence: string) => void}} props
  */
@@ -41,14 +45,14 @@ export function CommandBox({ action, settings, command, python, onError }) {
     return () => { clearTimeout(timer); control.abort(); };
   }, [wanted]);
   const texts = { command: command ?? made.command, python: python ?? made.python };
-  if (!texts.command && !texts.python) return null;
-  const text = kind === "python" && texts.python ? texts.python : texts.command;
+  const tabs = KINDS.filter(one => texts[one.id]);
+  const now = tabs.find(one => one.id === kind) ?? tabs[0];
+  if (!now) return null;
   return html`<section class="command" aria-label="The same without the studio">
     <div class="row">
-      <${Tabs} label="The same as" value=${kind} onChange=${setKind}
-        tabs=${[{ id: "command", label: "Command line" }, ...(texts.python ? [{ id: "python", label: "Python" }] : [])]} />
-      <${Button} small kind="quiet" icon="copy" onClick=${() => copyText(text)}>Copy<//>
+      <${Tabs} label="The same as" value=${now.id} onChange=${setKind} tabs=${tabs} />
+      <${Button} small kind="quiet" icon="copy" onClick=${() => copyText(texts[now.id])}>Copy<//>
     </div>
-    <pre tabindex="0" aria-label=${kind === "python" ? "Python" : "Command line"}><code>${text}</code></pre>
+    <pre tabindex="0" aria-label=${now.label}><code>${texts[now.id]}</code></pre>
   </section>`;
 }
