@@ -16,7 +16,7 @@ from torch import nn
 from facegan.devices import check_device
 from facegan.errors import ModelError
 from facegan.layers.unfilled import Unfilled
-from facegan.model_hash import Part, Parts, content_hash, former_hash, is_whole, model_hash
+from facegan.model_hash import Part, Parts, checked_hash, content_hash, former_hash, model_hash
 from facegan.model_header import FORMAT, IDENTITY, KEY, OTHER_HASH, OTHER_TENSORS, WRONG_KIND, without_hash
 from facegan.tensor_files import MAX_HALF, read_tensors, write_tensors
 
@@ -96,7 +96,7 @@ def read_model(path: str | Path, build: Build, kind: str = "") -> tuple[Any, dic
     with read_tensors(path, KEY, FORMAT, what=what, absent="model file") as (meta, tensors):
         if meta.get("kind", "") != kind:
             raise ModelError(WRONG_KIND[kind])
-        if not is_whole(meta, halves(tensors)):
+        if not checked_hash(meta, halves(tensors)):
             raise ModelError(OTHER_HASH)
         with Unfilled():
             # First without memory: a header could describe a network larger than the machine.

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
-from facegan.model_header import IDENTITY, without_hash
+from facegan.model_header import IDENTITY, KEY, without_hash
 from facegan.tensor_files import MAX_HALF, canonical_json
 
 BESIDE = frozenset({"provenance", "alignment", "licence", "delta"})
@@ -52,14 +52,14 @@ def former_hash(meta: dict[str, Any], parts: Parts) -> str:
     return content_hash(meta, parts)
 
 
-def is_whole(meta: dict[str, Any], parts: Parts) -> bool:
-    """Return whether header and tensors of a file are those that were written."""
-    identity = meta.get(IDENTITY)
-    return content_hash(meta, parts) == meta["hash"] and identity in (None, model_hash(meta, parts))
+def checked_hash(meta: dict[str, Any], parts: Parts) -> str:
+    """Return the :func:`model_hash` of what a file holds; "" if that is not what was written."""
+    digest = model_hash(meta, parts) if content_hash(meta, parts) == meta["hash"] else ""
+    return digest if meta.get(IDENTITY) in (None, digest) else ""
 
 
-def hash_of_file(path: str | Path, key: str) -> str:
-    """Return the :func:`model_hash` of a model's file, whose header is stored under ``key``, without torch.
+def hash_of_file(path: str | Path) -> str:
+    """Return the :func:`model_hash` of a model's file, without torch.
 
     It is "" for a file that cannot be read.
     """
@@ -69,7 +69,7 @@ def hash_of_file(path: str | Path, key: str) -> str:
 
     try:
         with safe_open(str(path), framework="np") as handle:
-            meta = json.loads((handle.metadata() or {})[key])
+            meta = json.loads((handle.metadata() or {})[KEY])
             return model_hash(meta, lambda: (as_part(k, handle.get_tensor(k)) for k in sorted(handle.keys())))
     except (SafetensorError, OSError, LookupError, TypeError, ValueError, AttributeError):
         return ""

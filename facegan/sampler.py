@@ -20,10 +20,11 @@ import numpy as np
 from facegan import arguments
 from facegan.errors import InputError, ModelError
 from facegan.families import FAMILIES, get_family
+from facegan.families.base import Family
 from facegan.families.sampling import SamplingGraph
 from facegan.images import to_uint8
 from facegan.machine import cores
-from facegan.model_hash import Part, as_part, is_whole, model_hash
+from facegan.model_hash import as_part, checked_hash
 from facegan.model_header import FORMAT, KEY, OTHER_HASH, from_dict, read_header, without_hash
 from facegan.prior import Latent
 from facegan.tensor_files import read_arrays
@@ -141,8 +142,8 @@ class OnnxSampler:
     Seed N is the same picture in any batch, to the bit, and to one level that of PyTorch.
     """
 
-    def __init__(self, graph: SamplingGraph, meta: dict[str, Any], parts: list[Part], *, file: Path) -> None:
-        self.meta, self.file, self.hash = meta, file, model_hash(meta, lambda: parts)
+    def __init__(self, graph: SamplingGraph, meta: dict[str, Any], digest: str, *, file: Path) -> None:
+        self.meta, self.file, self.hash = meta, file, digest
         self.latent = Latent(**meta["latent"])
         channels, height, width = meta["image_shape"]
         self.image_shape: tuple[int, int, int] = (channels, height, width)
@@ -239,19 +240,21 @@ class OnnxSampler:
         plain = isinstance(latent, dict) and latent.get("kind", "normal") == "normal"
         if not plain or head.get("labels") or head.get("kind") or str(head.get("family")) not in FAMILIES:
             return None
+        family = get_family(head["family"])
+        if type(family).sampling_graph is Family.sampling_graph:  # it writes none
+            return None
         if importlib.util.find_spec("onnxruntime") is None:
             return None
         with read_arrays(path, KEY, FORMAT, what="facegan model", absent="model file") as (meta, arrays):
             if any(str(array.dtype) not in _STORED for array in arrays.values()):
                 return None
             parts = [as_part(name, array) for name, array in sorted(arrays.items())]
-            if not is_whole(meta, lambda: parts):
+            if not (digest := checked_hash(meta, lambda: parts)):
                 raise ModelError(OTHER_HASH)
-            family = get_family(meta["family"])
             settings = from_dict(family.config, meta["config"]).generator
             dim = Latent(**meta["latent"]).dim
             graph = family.sampling_graph(settings, meta["image_shape"], dim, arrays=arrays)
-            return None if graph is None else cls(graph, without_hash(meta), parts, file=Path(path))
+            return None if graph is None else cls(graph, without_hash(meta), digest, file=Path(path))
         raise AssertionError  # the block above returns or raises
 
 

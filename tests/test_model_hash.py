@@ -145,13 +145,13 @@ def test_a_file_says_its_hash_beside_its_header(
     for _ in range(12):  # the library has no order of its own for several entries of a header
         model.save(tmp_path / "again.safetensors", dtype)
         assert (tmp_path / "again.safetensors").read_bytes() == content
-    assert told[IDENTITY] == digest == model.hash == hash_of_file(tmp_path / "m.safetensors", "facegan")
+    assert told[IDENTITY] == digest == model.hash == hash_of_file(tmp_path / "m.safetensors")
     assert json.loads(told["facegan"])["hash"] == model.hashes[1] != digest
     for name in ("celeba64", "glasses64"):
-        assert hash_of_file(bundled_file(name) or "", "facegan") == facegan.load(name).hash
+        assert hash_of_file(bundled_file(name) or "") == facegan.load(name).hash
     (tmp_path / "text.safetensors").write_text("hello")
-    assert hash_of_file(tmp_path / "text.safetensors", "facegan") == ""
-    assert hash_of_file(FILES / "delta.safetensors", "facegan") == ""
+    assert hash_of_file(tmp_path / "text.safetensors") == ""
+    assert hash_of_file(FILES / "delta.safetensors") == ""
 
 
 # --- what earlier versions wrote ------------------------------------------------------------------------

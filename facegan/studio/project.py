@@ -353,4 +353,4 @@ def model_facts(path: Path) -> dict[str, Any] | None:
 @_kept
 def hash_of_model(path: Path) -> dict[str, Any] | None:
     """Return the hash of a model's file from its weights, as ``hash``: earlier files do not say it."""
-    return {"hash": hash_of_file(path, "facegan")}
+    return {"hash": hash_of_file(path)}
