@@ -8,11 +8,12 @@ package is made known with :func:`register_family`.
 from __future__ import annotations
 
 import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from facegan import arguments
 from facegan.errors import ModelError
 from facegan.families.base import Family, OptimizerConfig, PathLength, check_family
+from facegan.lazy import importer
 
 if TYPE_CHECKING:
     from facegan.layers.network import DiscriminatorNetwork, GeneratorNetwork
@@ -82,9 +83,7 @@ def register_family(name: str, family: Family) -> None:
     FAMILIES[name] = check_family(family, f"register_family('{name}')")
 
 
-def __getattr__(name: str) -> Any:
-    if name in ("GeneratorNetwork", "DiscriminatorNetwork"):  # which import torch
-        from facegan.layers import network
-
-        return vars(network)[name]
-    raise AttributeError(f"module 'facegan.families' has no attribute {name!r}")
+# They import torch.
+__getattr__ = importer(
+    __name__, dict.fromkeys(("GeneratorNetwork", "DiscriminatorNetwork"), "facegan.layers.network")
+)

@@ -12,11 +12,12 @@
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-# name -> where it lives: imported on first use, since some of them import torch. No module here has one of
-# these names, or it would hide the function once it is imported.
+from facegan.lazy import importer
+
+# name -> where it lives: imported on first use, since some of them import torch. No other module here has
+# one of these names, or it would hide the function once it is imported.
 _PUBLIC = {
     "Atlas": "facegan.latent.face_map",
     "Directions": "facegan.latent.directions",
@@ -42,12 +43,14 @@ _PUBLIC = {
     "parse_seeds": "facegan.seeds",
     "path": "facegan.latent.interpolation",
     "path_length": "facegan.latent.interpolation",
+    "phrase_groups": "facegan.latent.phrase_groups",
     "save_vectors": "facegan.vectors",
     "seed_vectors": "facegan.vectors",
     "select_vectors": "facegan.vectors",
     "spell_seeds": "facegan.seeds",
 }
-_FORMER = {"evaluate": "evaluate_expression", "words": "phrase_groups"}  # the names in 0.1
+# Names of 0.1, which go on working.
+_RENAMED = {"evaluate": "evaluate_expression", "words": "phrase_groups"}
 
 __all__ = [
     "PATHS",
@@ -104,14 +107,8 @@ if TYPE_CHECKING:
     )
 
 
-def __getattr__(name: str) -> Any:
-    name = _FORMER.get(name, name)
-    if name == "phrase_groups":
-        return importlib.import_module("facegan.latent.phrase_groups")
-    if name in _PUBLIC:
-        return getattr(importlib.import_module(_PUBLIC[name]), name)
-    raise AttributeError(f"module 'facegan.latent' has no attribute {name!r}")
+__getattr__ = importer(__name__, _PUBLIC, _RENAMED)
 
 
 def __dir__() -> list[str]:
-    return sorted([*__all__, *_FORMER])
+    return sorted([*__all__, *_RENAMED])

@@ -9,8 +9,9 @@
 
 from __future__ import annotations
 
-import importlib
 from typing import TYPE_CHECKING, Any
+
+from facegan.lazy import importer
 
 if TYPE_CHECKING:
     from facegan.classifiers.classifier import Classifier
@@ -73,11 +74,7 @@ def stylize(classifier: Any, content: Any, styles: Any, *, settings: Any = None,
     return stylize(content, styles, model=classifier, config=settings, **options)
 
 
-def __getattr__(name: str) -> Any:
-    current = _RENAMED.get(name, name)
-    if current in _PUBLIC:
-        return getattr(importlib.import_module(_PUBLIC[current]), current)
-    raise AttributeError(f"module 'facegan.pixels' has no attribute {name!r}")
+__getattr__ = importer(__name__, _PUBLIC, _RENAMED)
 
 
 def __dir__() -> list[str]:
