@@ -97,6 +97,12 @@ def test_a_seed_is_the_same_picture_in_any_batch(saved: Path) -> None:
     assert np.array_equal(sampler.sample(40, batch=7), sampler.sample(40))
 
 
+def test_a_result_loads_its_model_once(saved: Path, tmp_path: Path) -> None:
+    done = facegan.generate(saved, [1], out=tmp_path / "a.png")
+    assert isinstance(done.sampler, OnnxSampler) and done.model is done.model
+    assert done.model.hash == done.sampler.hash
+
+
 def test_vectors_of_any_kind(saved: Path) -> None:
     sampler, model = OnnxSampler.load(saved), facegan.load(saved)
     assert sampler is not None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -34,7 +35,7 @@ class Explored:
     def __str__(self) -> str:
         return self.text
 
-    @property
+    @cached_property
     def model(self) -> Generator:
         """The model that drew them, in PyTorch."""
         return as_generator(self.sampler)

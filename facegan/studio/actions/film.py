@@ -52,7 +52,7 @@ def _run(call: Call, report: JobReport) -> Mapping[str, Any]:
     values = report.values(call)
     done = facegan.film(**values, on_progress=report.progress, say=report.message)
     report.picture(values["out"], "film")
-    return {"text": str(done), "hash": done.model.hash}
+    return {"text": str(done), "hash": done.sampler.hash}
 
 
 ACTION = Action("film", "Film a way through faces", _call, _run)
