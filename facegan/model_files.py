@@ -17,7 +17,7 @@ from facegan.devices import check_device
 from facegan.errors import ModelError
 from facegan.layers.unfilled import Unfilled
 from facegan.model_hash import Part, Parts, checked_hash, content_hash, former_hash, model_hash
-from facegan.model_header import FORMAT, IDENTITY, KEY, OTHER_HASH, OTHER_TENSORS, WRONG_KIND, without_hash
+from facegan.model_header import FORMAT, IDENTITY, KEY, OTHER_HASH, WRONG_KIND, without_hash
 from facegan.tensor_files import MAX_HALF, read_tensors, write_tensors
 
 Tensors = Mapping[str, torch.Tensor]
@@ -103,7 +103,7 @@ def read_model(path: str | Path, build: Build, kind: str = "") -> tuple[Any, dic
             with torch.device("meta"):
                 planned = {k: v.shape for k, v in build(meta).state_dict().items()}
             if planned != {k: v.shape for k, v in tensors.items()}:
-                raise ModelError(OTHER_TENSORS)
+                raise ValueError("other names or shapes")
             network = build(meta)
         network.load_state_dict({k: v.float() if v.is_floating_point() else v for k, v in tensors.items()})
         return network, without_hash(meta)

@@ -12,7 +12,6 @@ from typing import Any
 KEY, FORMAT = "facegan", 1
 IDENTITY = "facegan-identity"  # the entry with the model's hash; earlier files have none
 TRANSLATOR = "translator"
-OTHER_TENSORS = "the header does not describe its tensors (other names or shapes)"
 OTHER_HASH = "the content does not match its hash; the file is damaged"
 
 

@@ -155,7 +155,7 @@ def test_a_header_that_does_not_describe_its_tensors(saved: Path) -> None:
     model = facegan.load(saved)
     del model.network.out.bias
     write_model(saved, model.network, model.meta, dtype=torch.float16)
-    with pytest.raises(ModelError, match="other names or shapes"):
+    with pytest.raises(ModelError, match=r"safetensors: the header .* tensors \(other names or shapes\)$"):
         as_sampler(saved)
     with read_tensors(saved, "facegan", 1, what="model") as (head, tensors):
         changes = ({"config": {"generator": {"wings": 2}}}, {"family": []}, {"latent": {"dim": "many"}})

@@ -32,7 +32,7 @@ class Weights:
         """Return an array in float32; raise ValueError if there is none of that shape."""
         found = self._left.pop(name, None)
         if found is None or found.shape != shape:
-            raise ValueError(OTHER)
+            raise ValueError("other names or shapes")
         return found.astype(np.float32)
 
     def batch_norm(self, name: str, width: int, *, affine: bool) -> tuple[np.ndarray, np.ndarray]:
@@ -49,7 +49,4 @@ class Weights:
     def check_all_taken(self) -> None:
         """Raise ValueError if arrays are left."""
         if self._left:
-            raise ValueError(OTHER)
-
-
-OTHER = "the header does not describe its tensors (other names or shapes)"
+            raise ValueError("other names or shapes")
